@@ -1,0 +1,127 @@
+// EventSourceState: the client's half of the protocol as a state machine. [WHATWG 9.2.2 to 9.2.4]
+//
+// It decides; its owner (a native program, JavaScript) moves bytes and keeps time. Inputs are the handle_* calls, each
+// with the present time where it matters; outputs are polled. The call order is always the same: one input, then poll()
+// until it returns kNothing, then sleep until poll_timeout() or the next input. close() may come in between, also while
+// an output is being acted on, and silences everything after it. One thread at a time; no I/O, clock or randomness.
+//
+//   EventSourceState state(policy, last_event_id, seed);
+//   state.start();
+//   for (auto output = state.poll(now); output != Output::kNothing; output = state.poll(now)) act_on(output);
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "millrace/core/backoff.h"
+#include "millrace/core/event.h"
+#include "millrace/core/event_stream_parser.h"
+#include "millrace/core/limits.h"
+#include "millrace/core/time.h"
+
+namespace millrace {
+
+class EventSourceState {
+ public:
+  /// The standard's numbers. [WHATWG 9.2.2, readyState]
+  enum class ReadyState : std::uint8_t { kConnecting = 0, kOpen = 1, kClosed = 2 };
+
+  enum class Output : std::uint8_t {
+    kNothing,    ///< wait for the next input or for poll_timeout()
+    kConnect,    ///< send the request, with last_event_id() if it is not empty
+    kOpen,       ///< the stream is open: fire `open`
+    kEvent,      ///< dispatch event()
+    kComment,    ///< comment() was read
+    kReconnect,  ///< drop the connection if it is still up; fire `error` (connecting again later); reason() says why
+    kFail,       ///< drop the connection; fire `error` (closed for good); reason() says why
+  };
+
+  /// Why a connection was lost or failed.
+  enum class Reason : std::uint8_t {
+    kNone,
+    kNetworkError,  ///< no connection, or it broke
+    kEndOfStream,   ///< the server ended the response
+    kTimeout,       ///< nothing came for the idle timeout
+    kStatus,        ///< a status other than 200: status() has it; 204 means the server wants no more
+    kContentType,   ///< not `text/event-stream`
+    kTooLarge,      ///< an event exceeds the limit
+  };
+
+  struct Policy {
+    Backoff::Policy backoff = {};
+
+    /// Silence after which a connection counts as dead, also while it is being made. Zero: never.
+    Duration idle_timeout{0};
+
+    /// Beyond the standard: 429, 500, 502, 503 and 504 reconnect instead of failing for good, not before Retry-After.
+    bool retry_on_server_error = false;
+
+    std::size_t max_event_bytes = kMaxEventBytes;
+  };
+
+  /// What the standard looks at in a response. The connection's redirects have been followed already.
+  struct Response {
+    int status = 0;
+    std::string_view content_type = {};        ///< the header's value, parameters and all
+    std::optional<Duration> retry_after = {};  ///< the Retry-After header, if it had one
+  };
+
+  explicit EventSourceState(const Policy& policy = {}, std::string_view last_event_id = {}, std::uint64_t seed = 0);
+
+  // Inputs ---------------------------------------------------------------------------------------------------------
+
+  /// Asks for the first connection.
+  void start();
+
+  void handle_response(const Response& response, TimePoint now);
+  /// `chunk` must stay where it is until poll() has returned kNothing.
+  void handle_bytes(std::string_view chunk, TimePoint now);
+  void handle_end(TimePoint now);
+  void handle_network_error(TimePoint now);
+  /// Call at poll_timeout(); calling it early or late does no harm.
+  void handle_timeout(TimePoint now);
+  /// The network is back: a waiting reconnection happens now.
+  void handle_online(TimePoint now);
+  /// A transport that parses by itself (the browser's EventSource) has dispatched an event with this last event ID.
+  void handle_message(std::string_view last_event_id, TimePoint now);
+  /// [WHATWG 9.2.2, close()] Nothing is reported after it.
+  void close();
+
+  // Outputs --------------------------------------------------------------------------------------------------------
+
+  Output poll(TimePoint now);
+  /// When handle_timeout() wants to be called; nothing if never.
+  std::optional<TimePoint> poll_timeout() const;
+
+  ReadyState ready_state() const { return ready_state_; }
+  std::string_view last_event_id() const { return parser_.last_event_id(); }
+  const MessageEvent& event() const { return parser_.event(); }
+  std::string_view comment() const { return parser_.comment(); }
+  Reason reason() const { return reason_; }
+  /// The last response's status; 0 before the first.
+  int status() const { return status_; }
+  /// The server's reconnection time in force.
+  Duration reconnection_time() const { return backoff_.reconnection_time(); }
+
+ private:
+  enum class Phase : std::uint8_t { kIdle, kWaiting, kConnecting, kStreaming, kClosed };
+
+  void reconnect(Reason reason, TimePoint now, Duration at_least = Duration{0});
+  void fail(Reason reason);
+  Output poll_stream(TimePoint now);
+
+  Policy policy_;
+  Backoff backoff_;
+  EventStreamParser parser_;
+  Phase phase_ = Phase::kIdle;
+  ReadyState ready_state_ = ReadyState::kConnecting;
+  Output pending_ = Output::kNothing;  // what an input has decided, not yet polled
+  Reason reason_ = Reason::kNone;
+  int status_ = 0;
+  TimePoint opened_at_{};
+  TimePoint last_heard_{};
+  TimePoint reconnect_at_{};
+};
+
+}  // namespace millrace

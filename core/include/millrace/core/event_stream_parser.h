@@ -1,0 +1,100 @@
+// EventStreamParser: the bytes of an event stream in, events out. [WHATWG 9.2.5 and 9.2.6]
+//
+// One parser belongs to one event source and outlives its connections, since the last event ID does. It does no I/O
+// and may be used by one thread at a time. Chunks may be split anywhere, down to single bytes; the time taken is linear
+// in the bytes fed, and an event that lies whole inside one chunk is handed out without copying its data.
+//
+//   parser.feed(chunk);
+//   for (auto item = parser.next(); item != EventStreamParser::Item::kNeedMore; item = parser.next())
+//     if (item == EventStreamParser::Item::kEvent) use(parser.event());
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "millrace/core/event.h"
+#include "millrace/core/limits.h"
+#include "millrace/core/time.h"
+
+namespace millrace {
+
+class EventStreamParser {
+ public:
+  enum class Item : std::uint8_t {
+    kNeedMore,  ///< the chunk is used up: feed the next one
+    kEvent,     ///< event() is to be dispatched
+    kComment,   ///< comment() was read
+    kRetry,     ///< reconnection_time() was set
+    kTooLarge,  ///< a line or an event exceeds the limit; says so again until reset()
+  };
+
+  /// Starts with `last_event_id` as if an earlier stream had set it. `max_event_bytes` bounds a line as well as the
+  /// data of one event, and with them the memory held.
+  explicit EventStreamParser(std::string_view last_event_id = {}, std::size_t max_event_bytes = kMaxEventBytes);
+
+  /// A new stream begins: what was incomplete is dropped, a BOM may come. The last event ID string stays.
+  void reset();
+
+  /// Takes the next bytes. They must stay where they are until next() has returned kNeedMore, which it must have done
+  /// for the bytes before.
+  void feed(std::string_view chunk);
+
+  /// The next thing the bytes say. The views handed out live until the next call of a non-const member.
+  Item next();
+
+  const MessageEvent& event() const { return event_; }
+  std::string_view comment() const { return comment_; }
+  Duration reconnection_time() const { return reconnection_time_; }
+
+  /// The last event ID string: what a reconnection sends. An `id` counts once its block has ended.
+  std::string_view last_event_id() const { return last_event_id_; }
+
+  /// Sets the last event ID string from outside, as when a browser's own EventSource has parsed the stream.
+  void set_last_event_id(std::string_view id);
+
+ private:
+  void skip_byte_order_mark();
+  void keep_partial_line();
+  Item process_line(std::string_view line, bool in_chunk);
+  Item process_field(std::string_view name, std::string_view value, bool in_chunk);
+  Item append_data(std::string_view value, bool in_chunk);
+  Item dispatch();
+  void forget_block();
+  void own_data();
+  std::string_view decoded(std::string_view text, std::string& buffer) const;
+
+  // The chunk being read: [position_, chunk_end_).
+  const char* position_ = nullptr;
+  const char* chunk_end_ = nullptr;
+
+  std::size_t max_event_bytes_;
+
+  // The beginning of a line whose end has not come yet.
+  std::string partial_line_;
+  bool skip_line_feed_ = false;        // the last byte was the CR of what may be a CRLF
+  std::uint8_t byte_order_mark_ = 0;   // bytes of it seen so far; kByteOrderMarkDone when past it
+
+  // The standard's buffers. The data buffer is a view into the chunk while it is one line of it.
+  std::string data_buffer_;
+  std::string_view data_in_chunk_;
+  std::size_t data_lines_ = 0;
+  bool data_is_in_chunk_ = false;
+  bool line_is_data_ = false;          // the partial line's value goes straight into data_buffer_
+  std::size_t partial_bytes_ = 0;      // length so far of such a line
+  std::string event_type_buffer_;
+  std::string last_event_id_buffer_;
+  bool last_event_id_changed_ = false;
+
+  std::string last_event_id_;
+  std::string decoded_;                // text that was not valid UTF-8, after replacement
+
+  MessageEvent event_;
+  std::string_view comment_;
+  Duration reconnection_time_{kDefaultReconnectionTime};
+  bool dispatched_ = false;            // event_ was handed out: its buffers can go
+  bool too_large_ = false;
+};
+
+}  // namespace millrace

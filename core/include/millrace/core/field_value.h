@@ -1,0 +1,90 @@
+// EventId and EventType: field values that are safe to write, by construction.
+//
+// A CR, LF or NUL in `id` or `event` would let a value inject fields into the stream (CWE-93). Both types refuse them
+// once, when they are made; whoever holds one may write it without looking again. Both are views: the text must
+// outlive them.
+//
+//   EventType type = "created";                               // a literal is checked by the compiler
+//   if (auto id = EventId::parse(from_outside)) use(*id);     // anything else is checked here
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "millrace/core/limits.h"
+
+namespace millrace {
+
+namespace detail {
+
+/// True if `text` can stand in one field of an event stream: no CR, LF or NUL, and at most `max_bytes` long.
+constexpr bool is_field_value(std::string_view text, std::size_t max_bytes) {
+  if (text.size() > max_bytes) return false;
+  for (const char c : text) {
+    if (c == '\r' || c == '\n' || c == '\0') return false;
+  }
+  return true;
+}
+
+// Deliberately not constexpr: reaching it while a literal is checked stops the compiler, with this name in its message.
+inline void field_value_has_cr_lf_nul_or_is_too_long() {}
+
+}  // namespace detail
+
+/// A checked value of the `id` field. Empty: the event carries no ID.
+class EventId {
+ public:
+  constexpr EventId() = default;
+
+  /// From a string literal, checked while compiling.
+  consteval EventId(const char* literal) : text_(literal) {
+    if (!detail::is_field_value(text_, kMaxEventIdBytes)) detail::field_value_has_cr_lf_nul_or_is_too_long();
+  }
+
+  /// Nothing if `text` holds CR, LF or NUL or is longer than kMaxEventIdBytes. [WHATWG 9.2.6: `id`]
+  static constexpr std::optional<EventId> parse(std::string_view text) {
+    if (!detail::is_field_value(text, kMaxEventIdBytes)) return std::nullopt;
+    return EventId(Checked{text});
+  }
+
+  constexpr std::string_view view() const { return text_; }
+  constexpr bool empty() const { return text_.empty(); }
+
+ private:
+  struct Checked {
+    std::string_view text;
+  };
+  constexpr explicit EventId(Checked checked) : text_(checked.text) {}
+
+  std::string_view text_;
+};
+
+/// A checked value of the `event` field. Empty: the event is a `message`.
+class EventType {
+ public:
+  constexpr EventType() = default;
+
+  /// From a string literal, checked while compiling.
+  consteval EventType(const char* literal) : text_(literal) {
+    if (!detail::is_field_value(text_, kMaxEventTypeBytes)) detail::field_value_has_cr_lf_nul_or_is_too_long();
+  }
+
+  /// Nothing if `text` holds CR, LF or NUL or is longer than kMaxEventTypeBytes. [WHATWG 9.2.6: `event`]
+  static constexpr std::optional<EventType> parse(std::string_view text) {
+    if (!detail::is_field_value(text, kMaxEventTypeBytes)) return std::nullopt;
+    return EventType(Checked{text});
+  }
+
+  constexpr std::string_view view() const { return text_; }
+  constexpr bool empty() const { return text_.empty(); }
+
+ private:
+  struct Checked {
+    std::string_view text;
+  };
+  constexpr explicit EventType(Checked checked) : text_(checked.text) {}
+
+  std::string_view text_;
+};
+
+}  // namespace millrace

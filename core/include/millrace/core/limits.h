@@ -1,0 +1,84 @@
+// Every bound of the protocol, with its default, in one place. docs/protocol.md says what happens at each.
+//
+// Bounds of a running server (connections, history, deadlines) are options with the defaults named here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "millrace/core/time.h"
+
+namespace millrace {
+
+// --- The format -------------------------------------------------------------------------------------------------
+
+/// Largest line, and largest data buffer of one event, that a client accepts, in bytes. Beyond it the stream ends
+/// with an error: a parser never buffers without bound.
+inline constexpr std::size_t kMaxEventBytes = 16 * 1024 * 1024;
+
+/// Longest event ID a publisher may give, in bytes.
+inline constexpr std::size_t kMaxEventIdBytes = 256;
+
+/// Longest event type a publisher may give, in bytes.
+inline constexpr std::size_t kMaxEventTypeBytes = 128;
+
+// --- Topics -----------------------------------------------------------------------------------------------------
+
+/// Longest topic or topic pattern, in bytes.
+inline constexpr std::size_t kMaxTopicBytes = 256;
+
+/// Most patterns one subscription may name.
+inline constexpr std::size_t kMaxTopicsPerSubscription = 64;
+
+// --- Reconnection -----------------------------------------------------------------------------------------------
+
+/// Reconnection time until the server sends a `retry` field.
+inline constexpr Duration kDefaultReconnectionTime{3'000};
+
+/// Largest reconnection time a `retry` field can set: what a 32-bit millisecond timer holds (24.8 days). Longer ones
+/// are cut to it, so that none overflows a timer into an immediate reconnect.
+inline constexpr Duration kMaxReconnectionTime{0x7fff'ffff};
+
+/// Cap on the exponential part of the backoff. A server's `retry` above it is still honoured.
+inline constexpr Duration kMaxBackoff{60'000};
+
+/// What the exponential part grows from when the reconnection time is shorter (a `retry: 0` must not become a storm).
+inline constexpr Duration kMinBackoff{250};
+
+/// A connection open this long counts as stable: the next reconnection starts from the reconnection time again.
+inline constexpr Duration kStablePeriod{5'000};
+
+// --- Server defaults --------------------------------------------------------------------------------------------
+
+/// Largest request head (request line and headers) in bytes; beyond it the answer is 431.
+inline constexpr std::size_t kMaxRequestHeadBytes = 16 * 1024;
+
+/// Time from the first byte (or from accepting) until the request head must be whole; then 408.
+inline constexpr Duration kRequestHeadDeadline{10'000};
+
+/// Largest request body the event loop itself collects before a worker sees the request, in bytes. A larger one is
+/// read by the worker, like any cpp-httplib upload.
+inline constexpr std::size_t kMaxBufferedBodyBytes = 1024 * 1024;
+
+/// Largest body of a publish request, in bytes; beyond it the answer is 413.
+inline constexpr std::size_t kMaxPublishBytes = 1024 * 1024;
+
+/// Interval of heartbeats on idle event streams.
+inline constexpr Duration kHeartbeatInterval{15'000};
+
+/// Bytes may stay unacknowledged by a client's machine for this long before its connection counts as dead.
+inline constexpr Duration kUnacknowledgedTimeout{30'000};
+
+/// Events the in-memory log keeps.
+inline constexpr std::size_t kHistoryEvents = 100'000;
+
+/// Bytes of encoded events the in-memory log keeps.
+inline constexpr std::size_t kHistoryBytes = 64 * 1024 * 1024;
+
+/// Bytes of a request-scoped stream that may wait for a slow reader before `send` refuses.
+inline constexpr std::size_t kMaxStreamBufferBytes = 1024 * 1024;
+
+/// Connections a server holds at once; beyond it the answer is 503.
+inline constexpr std::size_t kMaxConnections = 100'000;
+
+}  // namespace millrace

@@ -1,0 +1,32 @@
+// Names that both ends of the wire use. docs/protocol.md is their documentation.
+#pragma once
+
+#include <string_view>
+
+namespace millrace::protocol {
+
+/// The MIME type of an event stream. [WHATWG 9.2.5]
+inline constexpr std::string_view kContentType = "text/event-stream";
+
+/// Request header in which a reconnecting client says what it has seen. [WHATWG 9.2.4]
+inline constexpr std::string_view kLastEventIdHeader = "Last-Event-ID";
+
+/// The same as a query parameter, for clients that cannot set headers. The header wins.
+inline constexpr std::string_view kLastEventIdParameter = "lastEventId";
+
+/// Query parameter that names a topic pattern; may be repeated.
+inline constexpr std::string_view kTopicParameter = "topic";
+
+/// Last event ID that asks for everything the log still holds.
+inline constexpr std::string_view kEarliest = "earliest";
+
+/// Prefix of the event types and IDs that Millrace keeps for itself.
+inline constexpr std::string_view kReservedPrefix = "millrace.";
+
+/// Type of the event that says: the log no longer holds what you missed.
+inline constexpr std::string_view kGapEventType = "millrace.gap";
+
+/// Event type where an event names none. [WHATWG 9.2.6]
+inline constexpr std::string_view kDefaultEventType = "message";
+
+}  // namespace millrace::protocol

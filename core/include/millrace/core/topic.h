@@ -1,0 +1,85 @@
+// Topic and TopicPattern: what is published to, and what is subscribed to.
+//
+// A topic is one or more segments separated by `/`: `stocks/nasdaq/ACME`. In a pattern `*` stands for exactly one
+// segment, and a final `**` for one or more: `stocks/*/ACME`, `stocks/**`, `**`. Both are checked views, like EventId:
+// a literal is checked by the compiler, anything else by parse(). The text must outlive them.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "millrace/core/limits.h"
+
+namespace millrace {
+
+namespace detail {
+constexpr bool is_topic(std::string_view text, bool pattern);
+inline void topic_is_empty_too_long_or_malformed() {}  // not constexpr: stops the compiler, with its name
+}  // namespace detail
+
+/// A topic: 1 to kMaxTopicBytes of UTF-8, no empty segment, no control character, no `*`.
+class Topic {
+ public:
+  consteval Topic(const char* literal) : text_(literal) {
+    if (!detail::is_topic(text_, false)) detail::topic_is_empty_too_long_or_malformed();
+  }
+  /// Nothing if `text` is not a topic.
+  static std::optional<Topic> parse(std::string_view text);
+  constexpr std::string_view view() const { return text_; }
+
+ private:
+  struct Checked {
+    std::string_view text;
+  };
+  constexpr explicit Topic(Checked checked) : text_(checked.text) {}
+  std::string_view text_;
+};
+
+/// A topic in which a segment may be `*` and the last one `**`.
+class TopicPattern {
+ public:
+  consteval TopicPattern(const char* literal) : text_(literal) {
+    if (!detail::is_topic(text_, true)) detail::topic_is_empty_too_long_or_malformed();
+  }
+  /// Nothing if `text` is not a pattern. Every topic is one.
+  static std::optional<TopicPattern> parse(std::string_view text);
+  constexpr std::string_view view() const { return text_; }
+
+  /// Whether the topic falls under the pattern. Linear in the length of the two.
+  bool matches(Topic topic) const;
+
+  /// Whether the pattern is a plain topic, without `*` or `**`.
+  bool is_literal() const;
+
+ private:
+  struct Checked {
+    std::string_view text;
+  };
+  constexpr explicit TopicPattern(Checked checked) : text_(checked.text) {}
+  std::string_view text_;
+};
+
+namespace detail {
+
+// The shape only; that the bytes are UTF-8 is parse()'s to check (a literal's are the compiler's).
+constexpr bool is_topic(std::string_view text, bool pattern) {
+  if (text.empty() || text.size() > kMaxTopicBytes) return false;
+  std::size_t begin = 0;
+  while (true) {
+    const std::size_t slash = text.find('/', begin);
+    const bool last = slash == std::string_view::npos;
+    const std::string_view segment = text.substr(begin, last ? std::string_view::npos : slash - begin);
+    if (segment.empty()) return false;
+    const bool wildcard = pattern && (segment == "*" || (last && segment == "**"));
+    for (const char c : segment) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte < 0x20 || byte == 0x7f || (c == '*' && !wildcard)) return false;
+    }
+    if (last) return true;
+    begin = slash + 1;
+  }
+}
+
+}  // namespace detail
+
+}  // namespace millrace
