@@ -67,7 +67,7 @@ class EventSourceState {
     std::optional<Duration> retry_after = {};  ///< the Retry-After header, if it had one
   };
 
-  explicit EventSourceState(const Policy& policy = {}, std::string_view last_event_id = {}, std::uint64_t seed = 0);
+  explicit EventSourceState(const Policy& policy, std::string_view last_event_id = {}, std::uint64_t seed = 0);
 
   // Inputs ---------------------------------------------------------------------------------------------------------
 
