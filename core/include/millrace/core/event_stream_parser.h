@@ -56,6 +56,7 @@ class EventStreamParser {
 
  private:
   void skip_byte_order_mark();
+  Item end_line(std::string_view rest);
   void keep_partial_line();
   Item process_line(std::string_view line, bool in_chunk);
   Item process_field(std::string_view name, std::string_view value, bool in_chunk);
@@ -63,7 +64,6 @@ class EventStreamParser {
   Item dispatch();
   void forget_block();
   void own_data();
-  std::string_view decoded(std::string_view text, std::string& buffer) const;
 
   // The chunk being read: [position_, chunk_end_).
   const char* position_ = nullptr;
@@ -71,29 +71,29 @@ class EventStreamParser {
 
   std::size_t max_event_bytes_;
 
-  // The beginning of a line whose end has not come yet.
+  // A line that comes in pieces. The value of a `data` line goes straight into the data buffer instead.
   std::string partial_line_;
-  bool skip_line_feed_ = false;        // the last byte was the CR of what may be a CRLF
-  std::uint8_t byte_order_mark_ = 0;   // bytes of it seen so far; kByteOrderMarkDone when past it
+  bool line_is_data_ = false;
+  std::size_t data_line_bytes_ = 0;  // length so far of such a line
+  std::string line_;                 // the same once it is whole
 
-  // The standard's buffers. The data buffer is a view into the chunk while it is one line of it.
+  bool skip_line_feed_ = false;       // the last byte was a CR: an LF right after it belongs to it
+  std::uint8_t byte_order_mark_ = 0;  // bytes of it seen so far, or kByteOrderMarkDone
+
+  // The standard's buffers. The data buffer is data_in_chunk_ as long as it is one line that lies in the chunk.
   std::string data_buffer_;
   std::string_view data_in_chunk_;
   std::size_t data_lines_ = 0;
-  bool data_is_in_chunk_ = false;
-  bool line_is_data_ = false;          // the partial line's value goes straight into data_buffer_
-  std::size_t partial_bytes_ = 0;      // length so far of such a line
   std::string event_type_buffer_;
   std::string last_event_id_buffer_;
-  bool last_event_id_changed_ = false;
 
   std::string last_event_id_;
-  std::string decoded_;                // text that was not valid UTF-8, after replacement
+  std::string decoded_;  // text that was not valid UTF-8, after replacement
 
   MessageEvent event_;
   std::string_view comment_;
   Duration reconnection_time_{kDefaultReconnectionTime};
-  bool dispatched_ = false;            // event_ was handed out: its buffers can go
+  bool dispatched_ = false;  // event_ was handed out: its buffers can go
   bool too_large_ = false;
 };
 

@@ -1,0 +1,227 @@
+#include "millrace/core/event_stream_parser.h"
+
+#include "line_end.h"
+#include "millrace/core/protocol.h"
+#include "utf8.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::uint8_t kByteOrderMarkDone = 0xFF;
+constexpr std::string_view kDataField = "data:";
+
+// Saturates at kMaxReconnectionTime, however many digits there are. Nothing if any is not an ASCII digit.
+std::optional<Duration> parse_retry(std::string_view value) {
+  if (value.empty()) return std::nullopt;
+  Duration::rep milliseconds = 0;
+  for (const char c : value) {
+    if (c < '0' || c > '9') return std::nullopt;
+    milliseconds = milliseconds * 10 + (c - '0');
+    if (milliseconds > kMaxReconnectionTime.count()) milliseconds = kMaxReconnectionTime.count();
+  }
+  return Duration{milliseconds};
+}
+
+// `text`, or its repaired copy in `buffer` where it is not valid UTF-8. Since only ASCII ends a line or a field's name,
+// decoding value by value gives what decoding the whole stream would.
+std::string_view decoded(std::string_view text, std::string& buffer) {
+  if (utf8::is_ascii(text) || utf8::is_valid(text)) return text;
+  buffer.clear();
+  utf8::append_decoded(text, buffer);
+  return buffer;
+}
+
+// Without the one space that may stand between the colon and the value.
+std::string_view without_leading_space(std::string_view value) {
+  if (value.starts_with(' ')) value.remove_prefix(1);
+  return value;
+}
+
+}  // namespace
+
+EventStreamParser::EventStreamParser(std::string_view last_event_id, std::size_t max_event_bytes)
+    : max_event_bytes_(max_event_bytes) {
+  set_last_event_id(last_event_id);
+}
+
+void EventStreamParser::reset() {
+  position_ = chunk_end_ = nullptr;
+  partial_line_.clear();
+  line_is_data_ = false;
+  skip_line_feed_ = false;
+  byte_order_mark_ = 0;
+  forget_block();
+  // The buffer of a new stream starts from the event source's string: an `id` whose block never ended is forgotten.
+  last_event_id_buffer_ = last_event_id_;
+  too_large_ = false;
+}
+
+void EventStreamParser::set_last_event_id(std::string_view id) {
+  last_event_id_.assign(id);
+  last_event_id_buffer_.assign(id);
+}
+
+void EventStreamParser::feed(std::string_view chunk) {
+  position_ = chunk.data();
+  chunk_end_ = position_ + chunk.size();
+}
+
+EventStreamParser::Item EventStreamParser::next() {
+  if (too_large_) return Item::kTooLarge;
+  if (dispatched_) forget_block();
+  if (byte_order_mark_ != kByteOrderMarkDone) skip_byte_order_mark();
+
+  while (position_ != chunk_end_) {
+    if (skip_line_feed_) {
+      skip_line_feed_ = false;
+      if (*position_ == '\n') {
+        ++position_;
+        continue;
+      }
+    }
+    const char* const line_end = find_line_end(position_, chunk_end_);
+    if (line_end == chunk_end_) {
+      keep_partial_line();
+      break;
+    }
+    const std::string_view rest(position_, static_cast<std::size_t>(line_end - position_));
+    skip_line_feed_ = *line_end == '\r';
+    position_ = line_end + 1;
+    const Item item = end_line(rest);
+    too_large_ = item == Item::kTooLarge;
+    if (item != Item::kNeedMore) return item;
+  }
+  if (data_in_chunk_.data() != nullptr) own_data();
+  return too_large_ ? Item::kTooLarge : Item::kNeedMore;
+}
+
+// [WHATWG 9.2.5] One leading BOM is not part of the stream; its bytes may come in different chunks.
+void EventStreamParser::skip_byte_order_mark() {
+  while (position_ != chunk_end_) {
+    if (*position_ != kByteOrderMark[byte_order_mark_]) {
+      partial_line_.assign(kByteOrderMark.substr(0, byte_order_mark_));  // it was text after all
+      byte_order_mark_ = kByteOrderMarkDone;
+      return;
+    }
+    ++position_;
+    if (++byte_order_mark_ == kByteOrderMark.size()) {
+      byte_order_mark_ = kByteOrderMarkDone;
+      return;
+    }
+  }
+}
+
+// `rest` is what the chunk adds to the line that ends here.
+EventStreamParser::Item EventStreamParser::end_line(std::string_view rest) {
+  if (line_is_data_) {
+    line_is_data_ = false;
+    data_line_bytes_ += rest.size();
+    data_buffer_.append(rest);
+    const bool fits = data_line_bytes_ <= max_event_bytes_ && data_buffer_.size() <= max_event_bytes_;
+    return fits ? Item::kNeedMore : Item::kTooLarge;
+  }
+  if (partial_line_.empty()) return process_line(rest, true);
+  partial_line_.append(rest);
+  line_.swap(partial_line_);
+  partial_line_.clear();
+  return process_line(line_, false);
+}
+
+void EventStreamParser::keep_partial_line() {
+  const std::string_view text(position_, static_cast<std::size_t>(chunk_end_ - position_));
+  position_ = chunk_end_;
+  if (line_is_data_) {
+    data_line_bytes_ += text.size();
+    data_buffer_.append(text);
+    too_large_ = data_line_bytes_ > max_event_bytes_ || data_buffer_.size() > max_event_bytes_;
+    return;
+  }
+  const bool begins_here = partial_line_.empty();
+  if (!begins_here) partial_line_.append(text);
+  const std::string_view line = begins_here ? text : std::string_view(partial_line_);
+  too_large_ = line.size() > max_event_bytes_;
+  // One byte behind the colon tells whether there is a space to leave out.
+  if (!too_large_ && line.size() > kDataField.size() && line.starts_with(kDataField)) {
+    line_is_data_ = true;
+    data_line_bytes_ = line.size();
+    too_large_ = append_data(without_leading_space(line.substr(kDataField.size())), false) == Item::kTooLarge;
+    partial_line_.clear();
+  } else if (begins_here) {
+    partial_line_.assign(text);
+  }
+}
+
+// [WHATWG 9.2.6] "Process the lines". `in_chunk`: the line lies in the chunk and need not be copied.
+EventStreamParser::Item EventStreamParser::process_line(std::string_view line, bool in_chunk) {
+  if (line.empty()) return dispatch();
+  if (line.size() > max_event_bytes_) return Item::kTooLarge;
+  const std::size_t colon = line.find(':');
+  if (colon == 0) {
+    comment_ = decoded(without_leading_space(line.substr(1)), decoded_);
+    return Item::kComment;
+  }
+  if (colon == std::string_view::npos) return process_field(line, {}, in_chunk);
+  return process_field(line.substr(0, colon), without_leading_space(line.substr(colon + 1)), in_chunk);
+}
+
+// [WHATWG 9.2.6] "Process the field". Names are compared as they are, case and all.
+EventStreamParser::Item EventStreamParser::process_field(std::string_view name, std::string_view value, bool in_chunk) {
+  if (name == "data") return append_data(value, in_chunk);
+  if (name == "event") {
+    event_type_buffer_.assign(decoded(value, decoded_));
+  } else if (name == "id") {
+    if (value.find('\0') == std::string_view::npos) last_event_id_buffer_.assign(decoded(value, decoded_));
+  } else if (name == "retry") {
+    if (const auto retry = parse_retry(value)) {
+      reconnection_time_ = *retry;
+      return Item::kRetry;
+    }
+  }
+  return Item::kNeedMore;
+}
+
+// The standard appends an LF behind each line and drops the last one; here it goes between.
+EventStreamParser::Item EventStreamParser::append_data(std::string_view value, bool in_chunk) {
+  if (data_lines_ == 0 && in_chunk) {
+    data_in_chunk_ = value;
+  } else {
+    if (data_in_chunk_.data() != nullptr) own_data();
+    if (data_lines_ > 0) data_buffer_ += '\n';
+    data_buffer_.append(value);
+  }
+  ++data_lines_;
+  return data_buffer_.size() > max_event_bytes_ ? Item::kTooLarge : Item::kNeedMore;
+}
+
+// [WHATWG 9.2.6] "Dispatch the event".
+EventStreamParser::Item EventStreamParser::dispatch() {
+  last_event_id_.assign(last_event_id_buffer_);
+  if (data_lines_ == 0) {
+    event_type_buffer_.clear();
+    return Item::kNeedMore;
+  }
+  const std::string_view data = data_in_chunk_.data() != nullptr ? data_in_chunk_ : std::string_view(data_buffer_);
+  event_ = {.type = event_type_buffer_.empty() ? protocol::kDefaultEventType : std::string_view(event_type_buffer_),
+            .data = decoded(data, decoded_),
+            .last_event_id = last_event_id_};
+  dispatched_ = true;
+  return Item::kEvent;
+}
+
+void EventStreamParser::forget_block() {
+  dispatched_ = false;
+  data_buffer_.clear();
+  data_in_chunk_ = {};
+  data_lines_ = 0;
+  event_type_buffer_.clear();
+}
+
+// The chunk is about to go, or more lines come: the data moves into the buffer.
+void EventStreamParser::own_data() {
+  data_buffer_.assign(data_in_chunk_);
+  data_in_chunk_ = {};
+}
+
+}  // namespace millrace

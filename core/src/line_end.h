@@ -1,0 +1,40 @@
+// The scan that every byte of an event stream passes through.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace millrace {
+
+/// The first CR or LF in [begin, end), or `end`.
+inline const char* find_line_end(const char* begin, const char* end) {
+#if defined(__SSE2__)
+  const __m128i line_feed = _mm_set1_epi8('\n');
+  const __m128i carriage_return = _mm_set1_epi8('\r');
+  for (; end - begin >= 16; begin += 16) {
+    __m128i bytes;
+    std::memcpy(&bytes, begin, sizeof bytes);
+    const __m128i found = _mm_or_si128(_mm_cmpeq_epi8(bytes, line_feed), _mm_cmpeq_epi8(bytes, carriage_return));
+    if (const int mask = _mm_movemask_epi8(found); mask != 0) return begin + __builtin_ctz(static_cast<unsigned>(mask));
+  }
+#else
+  // Eight bytes at a time: a byte of (x - 0x01..) & ~x & 0x80.. is set where a byte of x is zero.
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  const auto zero_byte = [](std::uint64_t x) { return (x - kOnes) & ~x & kHighBits; };
+  for (; end - begin >= 8; begin += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, begin, sizeof word);
+    if ((zero_byte(word ^ (kOnes * '\n')) | zero_byte(word ^ (kOnes * '\r'))) != 0) break;
+  }
+#endif
+  while (begin != end && *begin != '\n' && *begin != '\r') ++begin;
+  return begin;
+}
+
+}  // namespace millrace

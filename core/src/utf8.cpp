@@ -1,0 +1,80 @@
+#include "utf8.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace millrace::utf8 {
+
+namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
+struct Sequence {
+  std::size_t bytes;  // of the code point, or of the maximal subpart that is not one
+  bool valid;
+};
+
+// The code point, or the maximal subpart of one, that non-empty `text` begins with. The first continuation byte's range
+// depends on the lead byte: that is how overlong forms, surrogates and what lies beyond U+10FFFF are kept out.
+Sequence first_sequence(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const std::uint8_t lead = byte(0);
+  if (lead < 0x80) return {1, true};
+  if (lead < 0xC2 || lead > 0xF4) return {1, false};
+
+  const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  std::uint8_t lower = 0x80;
+  std::uint8_t upper = 0xBF;
+  if (lead == 0xE0) lower = 0xA0;
+  if (lead == 0xED) upper = 0x9F;
+  if (lead == 0xF0) lower = 0x90;
+  if (lead == 0xF4) upper = 0x8F;
+  for (std::size_t i = 1; i < length; ++i) {
+    if (i == text.size() || byte(i) < lower || byte(i) > upper) return {i, false};
+    lower = 0x80;
+    upper = 0xBF;
+  }
+  return {length, true};
+}
+
+}  // namespace
+
+bool is_ascii(std::string_view text) {
+  // Eight bytes at a time: compilers turn this into the machine's widest OR.
+  const char* at = text.data();
+  std::size_t left = text.size();
+  std::uint64_t high_bits = 0;
+  for (; left >= 64; at += 64, left -= 64) {
+    std::uint64_t words[8];
+    std::memcpy(words, at, sizeof words);
+    for (const std::uint64_t word : words) high_bits |= word;
+  }
+  for (; left >= 8; at += 8, left -= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, sizeof word);
+    high_bits |= word;
+  }
+  std::uint8_t tail = 0;
+  for (; left > 0; ++at, --left) tail |= static_cast<std::uint8_t>(*at);
+  return (high_bits & 0x8080808080808080) == 0 && tail < 0x80;
+}
+
+bool is_valid(std::string_view text) {
+  while (!text.empty()) {
+    const Sequence sequence = first_sequence(text);
+    if (!sequence.valid) return false;
+    text.remove_prefix(sequence.bytes);
+  }
+  return true;
+}
+
+void append_decoded(std::string_view text, std::string& out) {
+  while (!text.empty()) {
+    const Sequence sequence = first_sequence(text);
+    out.append(sequence.valid ? text.substr(0, sequence.bytes) : kReplacement);
+    text.remove_prefix(sequence.bytes);
+  }
+}
+
+}  // namespace millrace::utf8
