@@ -1,0 +1,98 @@
+#!/bin/bash
+# Does ./run work on a machine that has nothing? This makes one: a minimal Debian 12 root (debootstrap), a clean clone
+# of what is committed inside it, and the given command run there, timed.
+#
+#   sudo tests/bare/try.sh ./run test              from nothing
+#   sudo tests/bare/try.sh ./run demo --port 0     until interrupted
+#   sudo tests/bare/try.sh --again ./run test      in the root the last trial left, brought up to date by a fetch
+#
+# Everything is under $MILLRACE_BARE (default /tmp/millrace-bare): `base` is made once and copied to `root` for every
+# trial. The mounts live in a mount namespace of their own and vanish with the trial, so removing the folder is safe.
+# What this machine needs to reach its package registries (Debian's sources, the npm configuration, extra certificates)
+# is handed in for the trial. Needs: root, debootstrap.
+set -euo pipefail
+
+say() { printf 'try: %s\n' "$*"; }
+fail() { printf 'try: %s\n' "$*" >&2; exit 1; }
+
+bare=${MILLRACE_BARE:-/tmp/millrace-bare}
+repository=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
+base=$bare/base
+root=$bare/root
+
+make_base() {
+  say "making a minimal Debian 12 in $base, once"
+  rm -rf "$base.new"
+  debootstrap --variant=minbase bookworm "$base.new" "${MILLRACE_BARE_MIRROR:-http://deb.debian.org/debian}" \
+    >"$bare/debootstrap.log" 2>&1 || fail "debootstrap failed: see $bare/debootstrap.log"
+  # The clone inside is made from outside; only its later use of git is the trial's own business.
+  rm -f "$base.new/etc/apt/sources.list"
+  for source in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
+    if [ -f "$source" ]; then cp "$source" "$base.new$source"; fi
+  done
+  mv "$base.new" "$base"
+}
+
+make_root() {
+  say "copying it to $root"
+  rm -rf "$root"
+  cp -a "$base" "$root"
+  git clone --quiet --no-hardlinks "$repository" "$root/root/millrace"
+  # Where this machine trusts certificates of its own, so must the one inside.
+  if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
+    mkdir -p "$root/usr/local/share/ca-certificates"
+    cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
+  fi
+  touch "$root/root/.npmrc"
+}
+
+# Runs inside the namespaces: mounts what a running system has, and starts the command.
+inside() {
+  mount -t proc proc "$root/proc"
+  mount --rbind /sys "$root/sys"
+  mount --rbind /dev "$root/dev"
+  mount -t tmpfs tmpfs "$root/dev/shm"
+  cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+  if [ -f "$HOME/.npmrc" ]; then mount --bind "$HOME/.npmrc" "$root/root/.npmrc"; fi
+  local handed=()
+  if [ -n "${NODE_EXTRA_CA_CERTS:-}" ]; then
+    mkdir -p "$root/run/trial"
+    cp -L "$NODE_EXTRA_CA_CERTS" "$root/run/trial/certificates.pem"
+    handed+=(NODE_EXTRA_CA_CERTS=/run/trial/certificates.pem npm_config_cafile=/run/trial/certificates.pem)
+  fi
+  exec env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    TERM="${TERM:-dumb}" CI="${CI:-}" "${handed[@]}" \
+    chroot "$root" /bin/bash -c 'cd /root/millrace && exec "$@"' bare "$@"
+}
+
+if [ "${1:-}" = --inside ]; then
+  shift
+  inside "$@"
+fi
+
+[ "$(id -u)" = 0 ] || fail "a chroot needs root: run it with sudo"
+command -v debootstrap >/dev/null || fail "debootstrap is missing: apt-get install debootstrap"
+mkdir -p "$bare"
+
+again=no
+if [ "${1:-}" = --again ]; then
+  again=yes
+  shift
+fi
+[ $# -gt 0 ] || fail "which command? For example: tests/bare/try.sh ./run test"
+
+if [ "$again" = yes ]; then
+  [ -d "$root/root/millrace" ] || fail "there is no earlier trial in $root: leave out --again"
+  git -C "$root/root/millrace" fetch --quiet origin
+  git -C "$root/root/millrace" checkout --quiet --detach "$(git -C "$repository" rev-parse HEAD)"
+else
+  if [ ! -d "$base" ]; then make_base; fi
+  make_root
+fi
+
+say "running '$*' at $(git -C "$root/root/millrace" log -1 --format='%h %s')"
+begin=$SECONDS
+status=0
+unshare --mount --pid --fork --kill-child --propagation private "$0" --inside "$@" </dev/null || status=$?
+say "exit $status after $((SECONDS - begin)) s"
+exit "$status"
