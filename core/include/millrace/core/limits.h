@@ -48,6 +48,23 @@ inline constexpr Duration kMinBackoff{250};
 /// A connection open this long counts as stable: the next reconnection starts from the reconnection time again.
 inline constexpr Duration kStablePeriod{5'000};
 
+// --- Native client ----------------------------------------------------------------------------------------------
+
+/// Time a connection (TCP and TLS) may take to be made, by default.
+inline constexpr Duration kConnectTimeout{10'000};
+
+/// Redirects followed for one attempt; one more is a network error. [Fetch 4.4]
+inline constexpr int kMaxRedirects = 20;
+
+/// Longest status line a client accepts, in bytes.
+inline constexpr std::size_t kMaxStatusLineBytes = 1024;
+
+/// Longest header field, or line between chunks, a client accepts, in bytes.
+inline constexpr std::size_t kMaxResponseLineBytes = 16 * 1024;
+
+/// Largest response head a client accepts, in bytes.
+inline constexpr std::size_t kMaxResponseHeadBytes = 64 * 1024;
+
 // --- Server defaults --------------------------------------------------------------------------------------------
 
 /// Largest request head (request line and headers) in bytes; beyond it the answer is 431.
@@ -56,12 +73,30 @@ inline constexpr std::size_t kMaxRequestHeadBytes = 16 * 1024;
 /// Time from the first byte (or from accepting) until the request head must be whole; then 408.
 inline constexpr Duration kRequestHeadDeadline{10'000};
 
+/// Time from there until the body must be whole, as far as the event loop collects it; then 408.
+inline constexpr Duration kRequestBodyDeadline{30'000};
+
 /// Largest request body the event loop itself collects before a worker sees the request, in bytes. A larger one is
 /// read by the worker, like any cpp-httplib upload.
 inline constexpr std::size_t kMaxBufferedBodyBytes = 1024 * 1024;
 
 /// Largest body of a publish request, in bytes; beyond it the answer is 413.
 inline constexpr std::size_t kMaxPublishBytes = 1024 * 1024;
+
+/// Deepest nesting of JSON in a publish request.
+inline constexpr int kMaxJsonDepth = 64;
+
+/// Longest name a subscriber may give itself, in bytes.
+inline constexpr std::size_t kMaxClientNameBytes = 128;
+
+/// An idle keep-alive connection is closed after this long.
+inline constexpr Duration kKeepAliveTimeout{60'000};
+
+/// Most requests on one keep-alive connection.
+inline constexpr std::size_t kKeepAliveRequests = 100'000;
+
+/// A connection that the server has finished with may take this long to be closed by the client.
+inline constexpr Duration kLingerTimeout{2'000};
 
 /// Interval of heartbeats on idle event streams.
 inline constexpr Duration kHeartbeatInterval{15'000};
