@@ -1,0 +1,21 @@
+// The few steps between this page's code and its elements.
+
+/** The element with this ID, which index.html promises. */
+export function byId<T extends Element>(id: string, type: new () => T): T {
+  const element = document.getElementById(id);
+  if (!(element instanceof type)) throw new Error(`index.html has no ${type.name} with the ID "${id}"`);
+  return element;
+}
+
+/** Writes text only when it differs, so that a frame without news touches nothing. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** A new element with a class and a text. */
+export function make<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, text = ""): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}

@@ -1,0 +1,133 @@
+// The page: wires the subscription to the views, and draws them once a frame.
+
+import type { Arrival, Outage, Tick } from "./arrival.ts";
+import { ChannelView } from "./channel-view.ts";
+import { byId, setText } from "./dom.ts";
+import { FeedView } from "./feed-view.ts";
+import { Notes, refusal } from "./notes.ts";
+import { PricesView } from "./prices-view.ts";
+import { StateView } from "./state-view.ts";
+import type { Link, Listener, Subscription } from "./subscription.ts";
+import { Tally } from "./tally.ts";
+import { gapInWords, grouped } from "./words.ts";
+
+const eventsUrl = "/events";
+const degreesPerEvent = 15;
+
+class Page implements Listener {
+  // The server cuts streams by the name they came with; this tab's is its own.
+  readonly #client = `tab-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
+  readonly #tally = new Tally();
+  readonly #state = new StateView();
+  readonly #channel = new ChannelView(byId("channel", HTMLCanvasElement));
+  readonly #prices = new PricesView(byId("prices", HTMLTableSectionElement));
+  readonly #feed = new FeedView(byId("feed", HTMLOListElement));
+  readonly #notes = new Notes(eventsUrl);
+  readonly #cut = byId("cut", HTMLButtonElement);
+  readonly #pause = byId("pause", HTMLButtonElement);
+  readonly #problem = byId("problem", HTMLElement);
+  #subscription: Subscription | undefined;
+  #paused = false;
+
+  constructor() {
+    this.#cut.addEventListener("click", () => void this.#cutConnection());
+    this.#pause.addEventListener("click", () => this.#togglePause());
+    const draw = (now: number) => {
+      this.#draw(now);
+      requestAnimationFrame(draw);
+    };
+    requestAnimationFrame(draw);
+  }
+
+  /** Subscribes and reads. The package comes in a file of its own, so that the page is there before it. */
+  async run(): Promise<void> {
+    const { Subscription } = await import("./subscription.ts");
+    const parameters = new URLSearchParams(location.search);
+    this.#subscription = new Subscription(
+      `${eventsUrl}?client=${this.#client}`,
+      { topics: ["demo/ticks", "demo/notes"], transport: parameters.get("transport") ?? "auto" },
+      this,
+    );
+    await this.#subscription.read();
+  }
+
+  linkChanged(link: Link): void {
+    this.#state.linkChanged(link);
+    this.#cut.ariaDisabled = String(link.state !== "open");
+  }
+
+  lost(outage: Outage): void {
+    this.#problem.hidden = true;
+    this.#state.lost(outage);
+    this.#feed.addMark(outage);
+    this.#channel.addOutage(outage);
+  }
+
+  caughtUp(outage: Outage): void {
+    this.#state.caughtUp(outage, this.#tally);
+  }
+
+  arrived(arrival: Arrival, tick: Tick | undefined): void {
+    this.#tally.count(arrival.id, tick?.n);
+    this.#feed.add(arrival);
+    this.#channel.add(arrival, tick?.symbol);
+    if (tick) this.#prices.add(tick);
+    else if (arrival.type === "note") this.#notes.add(arrival.value);
+  }
+
+  gap(reason: string, lastEventId: string): void {
+    if (reason === "unknown") this.#tally.rebase();
+    this.complain(gapInWords(reason, lastEventId));
+  }
+
+  complain(sentence: string): void {
+    this.#problem.hidden = false;
+    setText(this.#problem, sentence);
+  }
+
+  async #cutConnection(): Promise<void> {
+    if (this.#cut.ariaDisabled === "true") return;
+    try {
+      const response = await fetch(`/demo/cut?client=${this.#client}`, { method: "POST" });
+      if (!response.ok) this.complain(`The connection was not cut. ${await refusal(response)}`);
+    } catch {
+      this.complain("The connection was not cut: the server does not answer.");
+    }
+  }
+
+  #togglePause(): void {
+    this.#paused = !this.#paused;
+    this.#pause.ariaPressed = String(this.#paused);
+  }
+
+  #draw(now: number): void {
+    this.#state.draw(now, this.#tally);
+    this.#drawFigures();
+    if (this.#paused) return;
+    this.#channel.draw(now);
+    this.#prices.draw();
+    this.#feed.draw();
+    byId("wheel", SVGGElement).style.transform = `rotate(${this.#tally.received * degreesPerEvent}deg)`;
+  }
+
+  #drawFigures(): void {
+    setText(byId("received", HTMLElement), grouped(this.#tally.received));
+    drawProof(byId("missed", HTMLElement), this.#tally.missed);
+    drawProof(byId("doubled", HTMLElement), this.#tally.doubled);
+    if (!this.#subscription) return;
+    const { lastEventId, transport } = this.#subscription;
+    setText(byId("last-event-id", HTMLElement), lastEventId || "none yet");
+    setText(byId("transport", HTMLElement), transport || "none yet");
+  }
+}
+
+function drawProof(element: HTMLElement, count: number): void {
+  setText(element, grouped(count));
+  element.dataset["alarm"] = String(count > 0);
+}
+
+const page = new Page();
+page.run().catch((error: unknown) => {
+  page.linkChanged({ state: "closed", why: "The stream could not be read." });
+  page.complain(error instanceof Error ? error.message : String(error));
+});

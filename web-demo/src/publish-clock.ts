@@ -1,0 +1,20 @@
+// PublishClock: puts the server's times on the page's own clock.
+//
+// The two clocks differ by an unknown amount and every event takes some time to come. The smallest difference seen is
+// the one with the least delay in it, hence the best guess.
+
+export class PublishClock {
+  #offset = Number.POSITIVE_INFINITY;
+
+  /** When an event with the server's time `time` was published, in ms on the page's clock, never later than `now`. */
+  toLocal(time: number, now: number): number {
+    if (!Number.isFinite(time)) return now;
+    this.#offset = Math.min(this.#offset, now - time);
+    return time + this.#offset;
+  }
+
+  /** Another server, another clock. */
+  reset(): void {
+    this.#offset = Number.POSITIVE_INFINITY;
+  }
+}

@@ -1,0 +1,17 @@
+import { defineConfig } from "vite";
+
+// `npm run dev` serves the page with live reload; the events come from a `millrace serve --insecure --demo` beside it.
+const server = process.env.MILLRACE_URL ?? "http://127.0.0.1:8080";
+
+export default defineConfig({
+  base: "./",
+  build: {
+    target: "es2022",
+    // The page's CSP forbids `data:` and inline scripts, so everything stays a file of its own.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    proxy: { "/events": server, "/demo": server },
+  },
+});
