@@ -1,0 +1,143 @@
+#include "millrace/core/topic.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "stream_generator.h"
+
+namespace millrace::test {
+namespace {
+
+using namespace std::string_view_literals;
+
+TEST(Topic, IsOneOrMoreSegments) {
+  for (const std::string_view text :
+       {"a"sv, "a/b"sv, "stocks/nasdaq/ACME"sv, "a b/ c "sv, "größe/世界"sv, "."sv, "a:b?c#d%2F"sv}) {
+    const auto topic = Topic::parse(text);
+    ASSERT_TRUE(topic.has_value()) << text;
+    EXPECT_EQ(topic->view(), text);
+  }
+}
+
+TEST(Topic, RefusesWhatIsNone) {
+  for (const std::string_view text : {""sv, "/"sv, "/a"sv, "a/"sv, "a//b"sv, "a\nb"sv, "a\rb"sv, "a\0b"sv, "a\tb"sv,
+                                      "\x7F"sv, "\x1F"sv, "\xFF"sv, "a/\xED\xA0\x80"sv, "a\xC3"sv}) {
+    EXPECT_FALSE(Topic::parse(text).has_value()) << testing::PrintToString(text);
+    EXPECT_FALSE(TopicPattern::parse(text).has_value()) << testing::PrintToString(text);
+  }
+}
+
+TEST(Topic, HasNoWildcards) {
+  for (const std::string_view text : {"*"sv, "**"sv, "a/*"sv, "a/**"sv, "a*b"sv, "*a"sv}) {
+    EXPECT_FALSE(Topic::parse(text).has_value()) << text;
+  }
+}
+
+TEST(Topic, IsBounded) {
+  EXPECT_TRUE(Topic::parse(std::string(kMaxTopicBytes, 'x')).has_value());
+  EXPECT_FALSE(Topic::parse(std::string(kMaxTopicBytes + 1, 'x')).has_value());
+  EXPECT_TRUE(TopicPattern::parse(std::string(kMaxTopicBytes, 'x')).has_value());
+  EXPECT_FALSE(TopicPattern::parse(std::string(kMaxTopicBytes + 1, 'x')).has_value());
+}
+
+TEST(TopicPattern, TakesAWildcardAsAWholeSegmentOnly) {
+  for (const std::string_view text : {"*"sv, "**"sv, "a/*"sv, "*/a"sv, "*/*"sv, "a/**"sv, "*/**"sv, "a/*/b"sv, "a"sv}) {
+    const auto pattern = TopicPattern::parse(text);
+    ASSERT_TRUE(pattern.has_value()) << text;
+    EXPECT_EQ(pattern->view(), text);
+    EXPECT_EQ(pattern->is_literal(), text == "a") << text;
+  }
+  for (const std::string_view text :
+       {"a*"sv, "*a"sv, "a*b"sv, "***"sv, "a**"sv, "**/a"sv, "a/**/b"sv, "**/**"sv, "a/***"sv}) {
+    EXPECT_FALSE(TopicPattern::parse(text).has_value()) << text;
+  }
+}
+
+TEST(TopicPattern, Matches) {
+  struct Case {
+    std::string_view pattern, topic;
+    bool matches;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"a", "a", true},
+           {"a", "b", false},
+           {"a", "A", false},
+           {"a", "aa", false},
+           {"aa", "a", false},
+           {"a", "a/b", false},
+           {"a/b", "a", false},
+           {"a/b", "a/b", true},
+           {"*", "a", true},
+           {"*", "a/b", false},
+           {"*/b", "a/b", true},
+           {"a/*", "a/b", true},
+           {"a/*", "a", false},
+           {"a/*", "a/b/c", false},
+           {"a/*/c", "a/b/c", true},
+           {"a/*/c", "a/c", false},
+           {"a/*/c", "a/b/b/c", false},
+           {"**", "a", true},
+           {"**", "a/b/c", true},
+           {"a/**", "a/b", true},
+           {"a/**", "a/b/c/d", true},
+           {"a/**", "a", false},
+           {"a/**", "ab/c", false},
+           {"*/**", "a", false},
+           {"*/**", "a/b", true},
+           {"stocks/*/ACME", "stocks/nasdaq/ACME", true},
+           {"stocks/*/ACME", "stocks/nasdaq/OTHER", false},
+       }) {
+    EXPECT_EQ(TopicPattern::parse(c.pattern).value().matches(Topic::parse(c.topic).value()), c.matches)
+        << c.pattern << " and " << c.topic;
+  }
+}
+
+TEST(TopicPattern, OfATopicMatchesThatTopic) {
+  constexpr TopicPattern pattern = "users/7";
+  constexpr Topic topic = "users/7";
+  EXPECT_TRUE(pattern.matches(topic));
+  EXPECT_TRUE(pattern.is_literal());
+}
+
+using Segments = std::vector<std::string>;
+
+std::string joined(const Segments& segments) {
+  std::string text;
+  for (const std::string& segment : segments) text += (text.empty() ? "" : "/") + segment;
+  return text;
+}
+
+bool matches_by_definition(const Segments& pattern, const Segments& topic) {
+  if (pattern.back() == "**") {
+    if (topic.size() < pattern.size()) return false;
+  } else if (topic.size() != pattern.size()) {
+    return false;
+  }
+  for (std::size_t i = 0; i < pattern.size() && pattern[i] != "**"; ++i) {
+    if (pattern[i] != "*" && pattern[i] != topic[i]) return false;
+  }
+  return true;
+}
+
+TEST(TopicPattern, MatchesByDefinitionOnRandomTopics) {
+  StreamGenerator random(1);
+  const auto segments = [&](const std::vector<std::string>& alphabet) {
+    Segments out(1 + random.below(4));
+    for (std::string& segment : out) segment = alphabet[random.below(alphabet.size())];
+    return out;
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    Segments pattern = segments({"a", "b", "*"});
+    if (random.below(3) == 0) pattern.back() = "**";
+    const Segments topic = segments({"a", "b"});
+    ASSERT_EQ(TopicPattern::parse(joined(pattern)).value().matches(Topic::parse(joined(topic)).value()),
+              matches_by_definition(pattern, topic))
+        << joined(pattern) << " and " << joined(topic);
+  }
+}
+
+}  // namespace
+}  // namespace millrace::test
