@@ -5,7 +5,10 @@
 namespace millrace {
 
 Backoff::Backoff(const Policy& policy, std::uint64_t seed)
-    : reconnection_time_(0), max_(policy.max), jitter_percent_(policy.jitter_percent), random_state_(seed) {
+    : reconnection_time_(0),
+      max_(std::min(policy.max, kMaxReconnectionTime)),
+      jitter_percent_(policy.jitter_percent),
+      random_state_(seed) {
   set_reconnection_time(policy.reconnection_time);
 }
 

@@ -16,7 +16,7 @@ class Backoff {
  public:
   struct Policy {
     Duration reconnection_time = kDefaultReconnectionTime;  ///< until the server says otherwise
-    Duration max = kMaxBackoff;                             ///< cap on the window
+    Duration max = kMaxBackoff;                             ///< cap on the window, itself cut to kMaxReconnectionTime
     std::uint32_t jitter_percent = 25;                      ///< added width of the window, of the reconnection time
   };
 
