@@ -1,0 +1,290 @@
+// The core's C interface, which core.ts calls. exports.txt lists what the module exports; it imports nothing.
+//
+// JavaScript drives: each call hands one input to a source or a parser and gets back the batch of everything that input
+// led to, as records and one run of text, which a single TextDecoder call turns into a string to be sliced. Nothing
+// here calls out. Input bytes go through input(), which every object of the module shares, as they share the batch:
+// both are free again when the caller has decoded the batch. Times are milliseconds in doubles; a 64-bit integer never
+// crosses.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/event_source_state.h"
+#include "millrace/core/event_stream_parser.h"
+#include "millrace/core/protocol.h"
+
+namespace millrace {
+
+namespace {
+
+enum class Kind : std::uint32_t {
+  kConnect,
+  kOpen,
+  kEvent,
+  kReconnect,
+  kFail,
+  kLastEventId,
+  kComment,
+  kRetry,
+  kTooLarge
+};
+
+// The texts of a record follow one another in the batch's text, in this order. Which fields a kind uses is at the
+// functions that add it.
+struct Record {
+  Kind kind;
+  std::uint32_t type;
+  std::uint32_t data;
+  std::uint32_t last_event_id;
+};
+
+constexpr std::uint32_t kUnchanged = 0xffff'ffff;
+
+struct Batch {
+  std::uint32_t count;
+  const Record* records;
+  const char* text;
+  std::uint32_t text_bytes;
+};
+
+std::string input_buffer;
+std::vector<Record> records;
+std::string text;
+Batch batch;
+
+std::uint32_t add_text(std::string_view value) {
+  text.append(value);
+  return static_cast<std::uint32_t>(value.size());
+}
+
+void add(Kind kind, std::uint32_t type = 0, std::uint32_t data = 0, std::uint32_t last_event_id = 0) {
+  records.push_back({kind, type, data, last_event_id});
+}
+
+void begin_batch() {
+  records.clear();
+  text.clear();
+}
+
+const Batch* end_batch() {
+  batch = {static_cast<std::uint32_t>(records.size()), records.data(), text.data(),
+           static_cast<std::uint32_t>(text.size())};
+  return &batch;
+}
+
+std::string_view input_text(std::uint32_t bytes) {
+  return {input_buffer.data(), bytes};
+}
+
+TimePoint time_point(double milliseconds) {
+  return TimePoint(Duration(static_cast<Duration::rep>(milliseconds)));
+}
+
+// What JavaScript has been told of a stream's last event ID, so that it is told only when it changes.
+class KnownId {
+ public:
+  explicit KnownId(std::string_view id) : id_(id) {}
+
+  std::uint32_t add_if_changed(std::string_view id) {
+    if (id == id_) return kUnchanged;
+    id_.assign(id);
+    return add_text(id);
+  }
+
+  /// For blocks without data, which change the ID but dispatch nothing.
+  void add_record_if_changed(std::string_view id) {
+    const std::uint32_t bytes = add_if_changed(id);
+    if (bytes != kUnchanged) add(Kind::kLastEventId, 0, 0, bytes);
+  }
+
+ private:
+  std::string id_;
+};
+
+// An event: the lengths of its type (0: `message`), its data and its last event ID (kUnchanged: as before).
+void add_event(const MessageEvent& event, KnownId& known_id) {
+  const std::uint32_t type = event.type == protocol::kDefaultEventType ? 0 : add_text(event.type);
+  const std::uint32_t data = add_text(event.data);
+  add(Kind::kEvent, type, data, known_id.add_if_changed(event.last_event_id));
+}
+
+}  // namespace
+
+struct Source {
+  EventSourceState state;
+  KnownId known_id;
+
+  Source(std::string_view last_event_id, std::uint64_t seed)
+      : state(EventSourceState::Policy{}, last_event_id, seed), known_id(last_event_id) {}
+
+  const Batch* poll(TimePoint now) {
+    using Output = EventSourceState::Output;
+    begin_batch();
+    for (auto output = state.poll(now); output != Output::kNothing; output = state.poll(now)) add_output(output, now);
+    known_id.add_record_if_changed(state.last_event_id());
+    return end_batch();
+  }
+
+ private:
+  void add_output(EventSourceState::Output output, TimePoint now) {
+    using Output = EventSourceState::Output;
+    switch (output) {
+      case Output::kConnect:
+        return add(Kind::kConnect);
+      case Output::kOpen:
+        return add(Kind::kOpen);
+      case Output::kEvent:
+        return add_event(state.event(), known_id);
+      case Output::kReconnect:
+        return add_lost(Kind::kReconnect, static_cast<std::uint32_t>((*state.poll_timeout() - now).count()));
+      case Output::kFail:
+        return add_lost(Kind::kFail, 0);
+      case Output::kNothing:
+      case Output::kComment:
+        return;
+    }
+  }
+
+  // In place of lengths: the reason, the status and the wait in milliseconds.
+  void add_lost(Kind kind, std::uint32_t wait) {
+    add(kind, static_cast<std::uint32_t>(state.reason()), static_cast<std::uint32_t>(state.status()), wait);
+  }
+};
+
+struct Parser {
+  EventStreamParser parser;
+  KnownId known_id{{}};
+};
+
+}  // namespace millrace
+
+using millrace::Batch;
+using millrace::input_text;
+using millrace::Parser;
+using millrace::Source;
+using millrace::time_point;
+
+extern "C" {
+
+/// Where to put the next `bytes` of input.
+char* input(std::uint32_t bytes) {
+  if (millrace::input_buffer.size() < bytes) millrace::input_buffer.resize(bytes);
+  return millrace::input_buffer.data();
+}
+
+// --- Sources: the input is put into input() where a length is taken ----------------------------------------------
+
+Source* source_new(std::uint32_t last_event_id_bytes, double seed) {
+  return new Source(input_text(last_event_id_bytes), static_cast<std::uint64_t>(seed));
+}
+
+void source_delete(Source* source) {
+  delete source;
+}
+
+const Batch* source_start(Source* source, double now) {
+  source->state.start();
+  return source->poll(time_point(now));
+}
+
+const Batch* source_response(Source* source, int status, std::uint32_t content_type_bytes, double now) {
+  source->state.handle_response({.status = status, .content_type = input_text(content_type_bytes)}, time_point(now));
+  return source->poll(time_point(now));
+}
+
+const Batch* source_bytes(Source* source, std::uint32_t bytes, double now) {
+  source->state.handle_bytes(input_text(bytes), time_point(now));
+  return source->poll(time_point(now));
+}
+
+const Batch* source_message(Source* source, std::uint32_t last_event_id_bytes, double now) {
+  source->state.handle_message(input_text(last_event_id_bytes), time_point(now));
+  return source->poll(time_point(now));
+}
+
+const Batch* source_end(Source* source, double now) {
+  source->state.handle_end(time_point(now));
+  return source->poll(time_point(now));
+}
+
+const Batch* source_network_error(Source* source, double now) {
+  source->state.handle_network_error(time_point(now));
+  return source->poll(time_point(now));
+}
+
+const Batch* source_timeout(Source* source, double now) {
+  source->state.handle_timeout(time_point(now));
+  return source->poll(time_point(now));
+}
+
+const Batch* source_online(Source* source, double now) {
+  source->state.handle_online(time_point(now));
+  return source->poll(time_point(now));
+}
+
+/// When source_timeout() wants to be called; negative if never.
+double source_next_timeout(const Source* source) {
+  const auto timeout = source->state.poll_timeout();
+  return timeout ? static_cast<double>(timeout->time_since_epoch().count()) : -1;
+}
+
+// --- Parsers ------------------------------------------------------------------------------------------------------
+
+Parser* parser_new() {
+  return new Parser;
+}
+
+void parser_delete(Parser* parser) {
+  delete parser;
+}
+
+const Batch* parser_feed(Parser* parser, std::uint32_t bytes) {
+  using millrace::Kind;
+  using Item = millrace::EventStreamParser::Item;
+  millrace::begin_batch();
+  auto& stream = parser->parser;
+  stream.feed(input_text(bytes));
+  for (auto item = stream.next(); item != Item::kNeedMore; item = stream.next()) {
+    if (item == Item::kTooLarge) {
+      millrace::add(Kind::kTooLarge);
+      break;
+    }
+    if (item == Item::kEvent) millrace::add_event(stream.event(), parser->known_id);
+    if (item == Item::kComment) millrace::add(Kind::kComment, 0, millrace::add_text(stream.comment()));
+    if (item == Item::kRetry) {
+      millrace::add(Kind::kRetry, static_cast<std::uint32_t>(stream.reconnection_time().count()));
+    }
+  }
+  parser->known_id.add_record_if_changed(stream.last_event_id());
+  return millrace::end_batch();
+}
+
+// --- Batches ------------------------------------------------------------------------------------------------------
+
+/// Turns the lengths of the last batch from bytes into UTF-16 units. Text that is all ASCII does not need it.
+void batch_to_utf16() {
+  using millrace::Kind;
+  const char* at = millrace::text.data();
+  const auto units = [&at](std::uint32_t& length) {
+    if (length == millrace::kUnchanged) return;
+    std::uint32_t count = 0;
+    for (const char* const end = at + length; at != end; ++at) {
+      const auto byte = static_cast<unsigned char>(*at);
+      count += (byte & 0xc0) != 0x80;  // every byte but continuations begins a unit,
+      count += byte >= 0xf0;           // and beyond the basic plane two
+    }
+    length = count;
+  };
+  for (auto& record : millrace::records) {
+    const bool has_text =
+        record.kind == Kind::kEvent || record.kind == Kind::kLastEventId || record.kind == Kind::kComment;
+    if (!has_text) continue;
+    units(record.type);
+    units(record.data);
+    units(record.last_event_id);
+  }
+}
+
+}  // extern "C"
