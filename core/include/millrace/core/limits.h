@@ -59,8 +59,9 @@ inline constexpr int kMaxRedirects = 20;
 /// Longest status line a client accepts, in bytes.
 inline constexpr std::size_t kMaxStatusLineBytes = 1024;
 
-/// Longest header field, or line between chunks, a client accepts, in bytes.
-inline constexpr std::size_t kMaxResponseLineBytes = 16 * 1024;
+/// Longest header field, or line between chunks, a client accepts, in bytes with its line end; a `%` in a header counts
+/// as three. cpp-httplib's own limit.
+inline constexpr std::size_t kMaxResponseLineBytes = 8 * 1024;
 
 /// Largest response head a client accepts, in bytes.
 inline constexpr std::size_t kMaxResponseHeadBytes = 64 * 1024;

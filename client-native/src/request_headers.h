@@ -1,0 +1,20 @@
+// What an event source sends as headers, and which of a user's headers can be sent.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "millrace/client/options.h"
+
+namespace millrace {
+
+/// Whether `text` can be a header's name or a method. [RFC 9110 5.6.2]
+bool is_token(const std::string& text);
+
+/// Throws std::invalid_argument, naming the header, if one cannot be sent or is not the user's to set.
+void check_headers(const HttpHeaders& headers);
+
+/// The headers of one attempt: the standard's, then the user's in the place of those of the same name.
+HttpHeaders request_headers(const HttpHeaders& always, const HttpHeaders& for_attempt, std::string_view last_event_id);
+
+}  // namespace millrace

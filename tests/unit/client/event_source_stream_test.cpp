@@ -1,0 +1,284 @@
+// What a source makes of the responses it gets, and when it comes back.
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "collector.h"
+#include "millrace/client/event_source.h"
+#include "scripted_server.h"
+
+namespace millrace::testing {
+namespace {
+
+using Lines = std::vector<std::string>;
+using Reason = EventSourceState::Reason;
+
+/// Reconnects without waiting.
+EventSourceOptions eager() {
+  EventSourceOptions options;
+  options.policy.backoff = {.reconnection_time = Duration{0}, .max = Duration{1}};
+  return options;
+}
+
+void answer(Peer& peer, std::string_view bytes) {
+  peer.read_request();
+  peer.send(bytes);
+}
+
+constexpr std::string_view kNoContent = "HTTP/1.1 204 No Content\r\n\r\n";
+
+TEST(EventSourceStream, DispatchesEventsInOrder) {
+  ScriptedServer server([](Peer& peer, int attempt) {
+    answer(peer, attempt == 1 ? std::string(kStreamHead) + "id: 1\ndata: a\n\nevent: open\ndata\n\ndata: b\ndata: c\n\n"
+                              : std::string(kNoContent));
+  });
+  EventSource source(server.url(), eager());
+  Collector collector(source);
+  Lines typed;
+  source.on_message([&](const MessageEvent& event) { typed.push_back("message " + std::string(event.data)); });
+  source.on("open", [&](const MessageEvent&) { typed.push_back("an event of type open"); });
+  source.run();
+  EXPECT_EQ(collector.lines(),
+            (Lines{"open", "message|a|1", "open||1", "message|b\nc|1", "error the server ended the stream",
+                   "error the server answered 204: it has nothing more to send"}));
+  EXPECT_EQ(typed, (Lines{"message a", "an event of type open", "message b\nc"}));
+  EXPECT_EQ(source.ready_state(), EventSource::ReadyState::kClosed);
+}
+
+TEST(EventSourceStream, HandsOutEachEventAsSoonAsItsBytesAreThere) {
+  // The server goes on only when the client has told of the event before: held back bytes would stop both.
+  Collector collector;
+  ScriptedServer server([&](Peer& peer, int) {
+    answer(peer, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (std::size_t n = 1; n <= 3; ++n) {
+      peer.send_chunk("data: " + std::to_string(n) + "\n\n");
+      if (!collector.wait_for(n)) return;
+    }
+    // Half a chunk whose event is whole.
+    peer.send("100\r\ndata: 4\n\n");
+    if (!collector.wait_for(4)) return;
+    peer.wait_until_closed();
+  });
+  EventSource source(server.url());
+  source.on_message([&](const MessageEvent& event) {
+    collector.add(std::string(event.data));
+    if (event.data == "4") source.close();
+  });
+  source.run();
+  EXPECT_EQ(collector.lines(), (Lines{"1", "2", "3", "4"}));
+}
+
+TEST(EventSourceStream, ResumesFromTheLastEventId) {
+  Lines ids;
+  ScriptedServer server([&](Peer& peer, int attempt) {
+    ids.push_back(header_of(peer.read_request(), "Last-Event-ID"));
+    if (attempt == 1) peer.send(std::string(kStreamHead) + "id: primed\n\n");
+    if (attempt == 2) peer.send(std::string(kStreamHead) + "id: 1\ndata: a\n\nid: lost\ndata: incomplete");
+    if (attempt == 3) peer.send(std::string(kStreamHead) + "id\ndata: b\n\n");
+    if (attempt == 4) peer.send(kNoContent);
+  });
+  EventSource source(server.url(), eager());
+  Collector collector(source);
+  source.run();
+  EXPECT_EQ(ids, (Lines{"", "primed", "1", ""}));
+  EXPECT_EQ(source.last_event_id(), "");
+}
+
+TEST(EventSourceStream, SendsIdsBackVerbatim) {
+  const std::string id = "50%25+%zz \xc3\xa9\xe2\x82\xac \xf0\x9f\x8c\x8a";
+  Lines ids;
+  ScriptedServer server([&](Peer& peer, int attempt) {
+    ids.push_back(header_of(peer.read_request(), "Last-Event-ID"));
+    peer.send(attempt == 1 ? std::string(kStreamHead) + "id: " + id + "\n\n" : std::string(kNoContent));
+  });
+  EventSource source(server.url(), eager());
+  source.run();
+  EXPECT_EQ(ids, (Lines{"", id}));
+  EXPECT_EQ(source.last_event_id(), id);
+}
+
+TEST(EventSourceStream, BeginsWithTheGivenLastEventId) {
+  std::string id;
+  ScriptedServer server([&](Peer& peer, int) {
+    id = header_of(peer.read_request(), "Last-Event-ID");
+    peer.send(kNoContent);
+  });
+  EventSourceOptions options = eager();
+  options.last_event_id = "earliest";
+  EventSource source(server.url(), std::move(options));
+  EXPECT_EQ(source.last_event_id(), "earliest");
+  source.run();
+  EXPECT_EQ(id, "earliest");
+}
+
+TEST(EventSourceStream, ComesBackAfterAResetConnection) {
+  ScriptedServer server([](Peer& peer, int attempt) {
+    peer.read_request();
+    if (attempt == 1) return peer.reset();
+    peer.send(kNoContent);
+  });
+  EventSource source(server.url(), eager());
+  Collector collector(source);
+  source.run();
+  ASSERT_EQ(collector.lines().size(), 2u);
+  EXPECT_NE(collector.lines()[0].find("Connection reset by peer"), std::string::npos) << collector.lines()[0];
+}
+
+TEST(EventSourceStream, SaysWhereItCouldNotConnectAndWhenItTriesAgain) {
+  std::uint16_t port = 0;
+  {
+    ScriptedServer gone([](Peer&, int) {});
+    port = gone.port();
+  }
+  EventSourceOptions options;
+  options.policy.backoff.reconnection_time = Duration{3'600'000};
+  EventSource source("http://127.0.0.1:" + std::to_string(port) + "/", std::move(options));
+  std::string message;
+  source.on_error([&](const EventSourceError& error) {
+    message = error.message;
+    EXPECT_EQ(error.reason, Reason::kNetworkError);
+    EXPECT_EQ(error.status, 0);
+    EXPECT_TRUE(error.will_reconnect);
+    EXPECT_GT(error.reconnect_in, Duration{3'000'000});
+    EXPECT_LE(error.reconnect_in, Duration{4'500'000});
+    source.close();
+  });
+  source.run();
+  EXPECT_EQ(message, "cannot connect to 127.0.0.1:" + std::to_string(port) + ": Connection refused");
+}
+
+struct Refusal {
+  std::string response;
+  Reason reason;
+  int status;
+  std::string message;
+};
+
+class EventSourceRefused : public ::testing::TestWithParam<Refusal> {};
+
+TEST_P(EventSourceRefused, FailsForGood) {
+  const Refusal& refusal = GetParam();
+  ScriptedServer server([&](Peer& peer, int) { answer(peer, refusal.response); });
+  EventSource source(server.url(), eager());
+  int events = 0;
+  int errors = 0;
+  source.on_any([&](const MessageEvent&) { ++events; });
+  source.on_error([&](const EventSourceError& error) {
+    ++errors;
+    EXPECT_EQ(error.reason, refusal.reason);
+    EXPECT_EQ(error.status, refusal.status);
+    EXPECT_FALSE(error.will_reconnect);
+    EXPECT_EQ(error.message, refusal.message);
+  });
+  source.run();
+  EXPECT_EQ(events, 0) << "a refusal's body is no event stream";
+  EXPECT_EQ(errors, 1);
+  EXPECT_EQ(server.attempts(), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , EventSourceRefused,
+    ::testing::Values(
+        Refusal{std::string(kNoContent), Reason::kStatus, 204, "the server answered 204: it has nothing more to send"},
+        Refusal{"HTTP/1.1 404 Not Found\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n\n", Reason::kStatus, 404,
+                "the server answered 404"},
+        Refusal{"HTTP/1.1 301 Moved\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n\n", Reason::kStatus, 301,
+                "the server answered 301"},
+        Refusal{"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", Reason::kStatus, 500, "the server answered 500"},
+        Refusal{"HTTP/1.1 200 OK\r\nContent-Type: text/event-streams\r\n\r\ndata: x\n\n", Reason::kContentType, 200,
+                "the server answered with content type \"text/event-streams\" instead of text/event-stream"},
+        Refusal{"HTTP/1.1 200 OK\r\n\r\ndata: x\n\n", Reason::kContentType, 200,
+                "the server answered with content type \"\" instead of text/event-stream"}));
+
+TEST(EventSourceStream, ComesBackAfterAServerErrorIfToldTo) {
+  ScriptedServer server([](Peer& peer, int attempt) {
+    answer(peer, attempt == 1 ? "HTTP/1.1 503 Busy\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n" : kNoContent);
+  });
+  EventSourceOptions options = eager();
+  options.policy.retry_on_server_error = true;
+  EventSource source(server.url(), std::move(options));
+  source.on_error([&](const EventSourceError& error) {
+    EXPECT_TRUE(error.will_reconnect);
+    EXPECT_EQ(error.status, 503);
+    EXPECT_GT(error.reconnect_in, Duration{3'500'000}) << "not before Retry-After";
+    source.close();
+  });
+  source.run();
+  EXPECT_EQ(server.attempts(), 1);
+}
+
+TEST(EventSourceStream, EndsAnEventThatIsTooLarge) {
+  ScriptedServer server([](Peer& peer, int) {
+    answer(peer, std::string(kStreamHead) + "data: fits\n\ndata: " + std::string(2000, 'x') + "\n\n");
+  });
+  EventSourceOptions options = eager();
+  options.policy.max_event_bytes = 1000;
+  EventSource source(server.url(), std::move(options));
+  Collector collector(source);
+  source.run();
+  EXPECT_EQ(collector.lines(), (Lines{"open", "message|fits|", "error an event is larger than 1000 bytes"}));
+}
+
+TEST(EventSourceStream, DropsAConnectionThatHasGoneSilent) {
+  ScriptedServer server([](Peer& peer, int attempt) {
+    peer.read_request();
+    if (attempt == 1) peer.send(kStreamHead);  // and then nothing
+    if (attempt <= 2) return peer.wait_until_closed();
+    peer.send(kNoContent);
+  });
+  EventSourceOptions options = eager();
+  options.policy.idle_timeout = Duration{50};
+  EventSource source(server.url(), std::move(options));
+  Collector collector(source);
+  source.run();
+  EXPECT_EQ(collector.lines(), (Lines{"open", "error nothing came for 50 ms", "error nothing came for 50 ms",
+                                      "error the server answered 204: it has nothing more to send"}));
+}
+
+TEST(EventSourceStream, ReconnectsWhenWhatAnswersSpeaksNoHttp) {
+  const Lines answers = {
+      "SSH-2.0-OpenSSH_9.2\r\n",
+      "HTTP/1.1 200 OK\r\nX: " + std::string(kMaxResponseLineBytes, 'x') + "\r\n\r\n",
+      "HTTP/1.1 200 " + std::string(kMaxStatusLineBytes, 'x') + "\r\n\r\n",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 " + std::string(kMaxStatusLineBytes, 'x') + "\r\n\r\n",
+      "HTTP/1.1 200 OK\r\n" +
+          [] {
+            std::string headers;
+            for (int i = 0; i < 9; ++i) headers += "X: " + std::string(kMaxResponseLineBytes - 5, 'x') + "\r\n";
+            return headers;
+          }(),
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n1;" +
+          std::string(kMaxResponseLineBytes, 'x'),
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 100\r\n\r\ndata: x\n\n",
+  };
+  ScriptedServer server([&](Peer& peer, int attempt) {
+    const auto index = static_cast<std::size_t>(attempt - 1);
+    answer(peer, index < answers.size() ? std::string_view(answers[index]) : kNoContent);
+    if (index < answers.size() - 1) peer.wait_until_closed();  // the limits end it, not the end of the stream
+  });
+  EventSource source(server.url(), eager());
+  Lines errors;
+  source.on_error([&](const EventSourceError& error) { errors.emplace_back(error.message); });
+  source.run();
+  EXPECT_EQ(errors,
+            (Lines{"the server sent no HTTP response", "a line of the response is longer than 8192 bytes",
+                   "the status line is longer than 1024 bytes", "the status line is longer than 1024 bytes",
+                   "the response's head is larger than 65536 bytes", "a line of the response is longer than 8192 bytes",
+                   "the response broke off", "the server answered 204: it has nothing more to send"}));
+}
+
+TEST(EventSourceStream, TakesTheServersReconnectionTime) {
+  ScriptedServer server([](Peer& peer, int) { answer(peer, std::string(kStreamHead) + "retry: 7200000\n\n"); });
+  EventSource source(server.url(), eager());
+  source.on_error([&](const EventSourceError& error) {
+    EXPECT_GE(error.reconnect_in, Duration{7'100'000});
+    source.close();
+  });
+  source.run();
+  EXPECT_EQ(server.attempts(), 1);
+}
+
+}  // namespace
+}  // namespace millrace::testing
