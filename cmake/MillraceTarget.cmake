@@ -4,7 +4,7 @@ function(millrace_target target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   if(MILLRACE_DEVELOPER_MODE)
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
-                                             -Wnon-virtual-dtor -Wold-style-cast -Wimplicit-fallthrough -Werror)
+                                             -Wold-style-cast -Wimplicit-fallthrough -Werror)
   endif()
   if(MILLRACE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${MILLRACE_SANITIZE} -fno-sanitize-recover=all

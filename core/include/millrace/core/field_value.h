@@ -8,6 +8,7 @@
 //   if (auto id = EventId::parse(from_outside)) use(*id);     // anything else is checked here
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -37,7 +38,8 @@ class EventId {
   constexpr EventId() = default;
 
   /// From a string literal, checked while compiling.
-  consteval EventId(const char* literal) : text_(literal) {
+  template <std::size_t kSize>
+  consteval EventId(const char (&literal)[kSize]) : text_(literal, kSize - 1) {
     if (!detail::is_field_value(text_, kMaxEventIdBytes)) detail::field_value_has_cr_lf_nul_or_is_too_long();
   }
 
@@ -65,7 +67,8 @@ class EventType {
   constexpr EventType() = default;
 
   /// From a string literal, checked while compiling.
-  consteval EventType(const char* literal) : text_(literal) {
+  template <std::size_t kSize>
+  consteval EventType(const char (&literal)[kSize]) : text_(literal, kSize - 1) {
     if (!detail::is_field_value(text_, kMaxEventTypeBytes)) detail::field_value_has_cr_lf_nul_or_is_too_long();
   }
 

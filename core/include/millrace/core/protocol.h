@@ -17,6 +17,9 @@ inline constexpr std::string_view kLastEventIdParameter = "lastEventId";
 /// Query parameter that names a topic pattern; may be repeated.
 inline constexpr std::string_view kTopicParameter = "topic";
 
+/// Query parameter with a name that a subscriber gives itself, for the server to know it by.
+inline constexpr std::string_view kClientParameter = "client";
+
 /// Last event ID that asks for everything the log still holds.
 inline constexpr std::string_view kEarliest = "earliest";
 

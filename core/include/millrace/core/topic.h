@@ -5,6 +5,7 @@
 // a literal is checked by the compiler, anything else by parse(). The text must outlive them.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -20,7 +21,8 @@ inline void topic_is_empty_too_long_or_malformed() {}  // not constexpr: stops t
 /// A topic: 1 to kMaxTopicBytes of UTF-8, no empty segment, no control character, no `*`.
 class Topic {
  public:
-  consteval Topic(const char* literal) : text_(literal) {
+  template <std::size_t kSize>
+  consteval Topic(const char (&literal)[kSize]) : text_(literal, kSize - 1) {
     if (!detail::is_topic(text_, false)) detail::topic_is_empty_too_long_or_malformed();
   }
   /// Nothing if `text` is not a topic.
@@ -38,7 +40,8 @@ class Topic {
 /// A topic in which a segment may be `*` and the last one `**`.
 class TopicPattern {
  public:
-  consteval TopicPattern(const char* literal) : text_(literal) {
+  template <std::size_t kSize>
+  consteval TopicPattern(const char (&literal)[kSize]) : text_(literal, kSize - 1) {
     if (!detail::is_topic(text_, true)) detail::topic_is_empty_too_long_or_malformed();
   }
   /// Nothing if `text` is not a pattern. Every topic is one.

@@ -1,0 +1,47 @@
+// EventStream: a handle on one open response, for streams that belong to one request: an LLM's answer, a job's
+// progress.
+//
+// Copies share the stream. Any thread may use any copy; no call blocks, and none throws. When the last copy goes, the
+// stream ends as by close().
+//
+//   auto stream = server.open_stream(req, res);
+//   std::thread([stream] { while (auto token = next_token()) if (!stream.send({.data = *token})) break; }).detach();
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "millrace/core/event.h"
+
+namespace millrace {
+
+class EventStream {
+ public:
+  class State;
+
+  explicit EventStream(std::shared_ptr<State> state);
+
+  /// Hands one event to the stream. False if the stream is closed, or if the client reads so slowly that more than
+  /// kMaxStreamBufferBytes would wait for it: then the stream is cut, since nothing may be left out of it.
+  bool send(const Event& event) const;
+
+  /// Ends the stream behind what has been sent. Does nothing if it is closed.
+  void close() const;
+
+  /// Whether the client is still there, as far as is known.
+  bool is_open() const;
+
+  /// Bytes sent to the stream that the client's connection has not taken yet.
+  std::size_t buffered_bytes() const;
+
+  /// Calls `callback` once when the stream is over, whoever ended it: on a worker thread of the server, or here and now
+  /// if it is over already.
+  void on_close(std::function<void()> callback) const;
+
+ private:
+  struct Handle;
+  std::shared_ptr<Handle> handle_;
+};
+
+}  // namespace millrace

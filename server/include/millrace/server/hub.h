@@ -1,0 +1,95 @@
+// Hub: where events are published, and the log they go into.
+//
+// All publishing goes through one log in one order; subscribers are cursors on it. A hub belongs to its Server and may
+// be used from any thread.
+//
+//   server.hub().publish("orders/created", {.type = "created", .data = json});
+//   if (auto topic = millrace::Topic::parse(name)) server.hub().publish(*topic, {.data = text});
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/event.h"
+#include "millrace/core/time.h"
+#include "millrace/core/topic.h"
+
+namespace millrace {
+
+struct Frame;
+class RingEventLog;
+class TopicFilter;
+
+/// What became of a publish.
+struct Published {
+  std::string id;         ///< the event's ID: the publisher's own, else `<epoch>-<sequence>`
+  bool repeated = false;  ///< an event with this publisher's ID is in the log already: nothing was published
+};
+
+class Hub {
+ public:
+  struct Options {
+    std::size_t history_events;
+    std::size_t history_bytes;
+    std::string epoch;  ///< short random tag of this log's life
+  };
+
+  explicit Hub(Options options);
+  ~Hub();
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
+
+  /// Appends the event to the log and hands it to every subscriber of the topic. Returns once it is in the log.
+  /// Throws std::invalid_argument if refusal() has something to say of it.
+  Published publish(Topic topic, const Event& event);
+
+  /// Why the event cannot be published, as a sentence that begins with the field's name; empty if it can: IDs and types
+  /// that Millrace keeps for itself, or data larger than the log.
+  std::string refusal(const Event& event) const;
+
+  // For the event loops ---------------------------------------------------------------------------------------------
+
+  using FramePtr = std::shared_ptr<const Frame>;
+
+  /// Gets every frame, in order of sequence, on the publisher's thread and under the hub's lock: it must only queue it.
+  class Sink {
+   public:
+    virtual void post(const FramePtr& frame) = 0;
+
+   protected:
+    ~Sink() = default;
+  };
+  void attach(Sink& sink);
+  void detach(Sink& sink);
+
+  /// A place in the log: everything up to and including `sequence` has been seen.
+  struct Cursor {
+    std::uint64_t sequence = 0;
+    std::string_view gap_reason = {};  ///< why the client's last event ID could not be honoured; empty if it was
+  };
+
+  /// Where a client begins that comes with this last event ID; the head of the log if it has none.
+  Cursor resolve(std::string_view last_event_id) const;
+
+  struct Page {
+    std::vector<FramePtr> frames;
+    std::uint64_t through = 0;  ///< no other event up to here matches the filter
+    bool at_head = false;       ///< there is nothing beyond `through`
+    bool expired = false;       ///< events after the cursor are gone: `frames` is empty, `through` is before the oldest
+  };
+  /// The next events after `sequence` that match. Bounded; `at_head` says whether there is more.
+  Page read_after(std::uint64_t sequence, const TopicFilter& filter) const;
+
+  /// The ID a client has to send to resume after `sequence`.
+  std::string id_of(std::uint64_t sequence) const;
+
+ private:
+  struct Shared;
+  std::unique_ptr<Shared> shared_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,63 @@
+// Server: an httplib::Server whose event streams cost no thread.
+//
+// Everything of cpp-httplib's server works as documented there: routes, mounts, handlers, loggers, listen() and stop().
+// Underneath, connections wait on epoll event loops; a worker thread is taken only while a handler runs. Configure it
+// before listen(), which blocks; hub(), disconnect() and stop() may be called from any thread.
+//
+//   millrace::Server server;
+//   server.events("/events");                                    // GET subscribes, POST publishes
+//   server.hub().publish("orders", {.data = "hello"});
+//   server.listen("127.0.0.1", 8080);
+#pragma once
+
+#include <httplib.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "millrace/server/event_stream.h"
+#include "millrace/server/hub.h"
+#include "millrace/server/options.h"
+
+namespace millrace {
+
+class Server : public httplib::Server {
+ public:
+  /// Throws std::invalid_argument if an option is out of range; the message names it.
+  explicit Server(const ServerOptions& options = {});
+  /// Stops the server if it runs. listen() must have returned, or return soon, on its own thread.
+  ~Server() override;
+
+  Hub& hub();
+
+  /// Routes for event streams at `path`: `GET` subscribes to the topics of the query, `POST` publishes JSON.
+  /// docs/protocol.md has both.
+  Server& events(const std::string& path);
+
+  /// Turns the response to the request being handled into an event stream and sends its head: status 200, with the
+  /// headers `response` has by now. To be called in a handler, once; what the handler does with `response` afterwards
+  /// has no effect. Throws std::logic_error if called elsewhere or while the request's body has not been read.
+  EventStream open_stream(const httplib::Request& request, httplib::Response& response);
+
+  /// Cuts the event streams that subscribed with this `client` name, without ending them: the clients will resume.
+  /// Returns how many there were. Not to be called from a callback of an EventStream.
+  std::size_t disconnect(std::string_view client);
+
+  /// As httplib::Server's, which they hide: they run what lies underneath, too. Workers are made by `new_task_queue`.
+  bool listen(const std::string& host, int port, int socket_flags = 0);
+  bool listen_after_bind();
+
+  /// Event streams open now, the request-scoped ones included.
+  std::size_t open_streams() const;
+
+ private:
+  class Engine;
+
+  bool process_and_close_socket(socket_t socket) override;
+
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace millrace

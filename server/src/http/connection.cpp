@@ -1,0 +1,368 @@
+#include "connection.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "connection_loop.h"
+#include "error_response.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::size_t kReadBytes = 16 * 1024;
+
+// Reading from one socket ends after this much in one turn: the others want theirs.
+constexpr int kReadsPerTurn = 16;
+
+// An output buffer that has grown beyond this is given back when it is empty.
+constexpr std::size_t kKeptOutputBytes = 4096;
+
+// Buffers in one sendmsg(); the system's own bound is 1024.
+constexpr std::size_t kBuffersPerWrite = 64;
+
+}  // namespace
+
+Connection::Connection(ConnectionLoop& loop, int socket) : loop_(loop), socket_(socket) {}
+
+Connection::~Connection() {
+  if (subscriber_ != nullptr) loop_.subscribers().remove(*subscriber_);
+  loop_.event_loop().timers().cancel(*this);
+  ::close(socket_);
+}
+
+bool Connection::start() {
+  const ServerOptions& options = loop_.settings().options;
+  const int on = 1;
+  setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const auto unacknowledged = static_cast<unsigned>(options.unacknowledged_timeout.count());
+  setsockopt(socket_, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged, sizeof unacknowledged);
+  set_deadline(options.request_head_deadline);
+  return loop_.event_loop().add(socket_, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, *this);
+}
+
+// The subscriber stays in the table until the turn ends: events may be on their way through it right now.
+void Connection::close() {
+  if (phase_ == Phase::kClosed) return;
+  if (phase_ == Phase::kStreaming) leave_stream();
+  phase_ = Phase::kClosed;
+  loop_.event_loop().remove(socket_);
+  loop_.discard(*this);
+}
+
+void Connection::on_ready(std::uint32_t events) {
+  switch (phase_) {
+    case Phase::kIdle:
+    case Phase::kHead:
+    case Phase::kBody:
+      return read_request();
+    case Phase::kResponding:
+      return write_output();
+    case Phase::kStreaming:
+      return on_stream_ready(events);
+    case Phase::kLingering:
+      return discard_input();
+    case Phase::kWorking:
+    case Phase::kClosed:
+      return;
+  }
+}
+
+void Connection::on_timer(TimePoint) {
+  switch (phase_) {
+    case Phase::kHead:
+      if (intake_ == nullptr) return close();  // connected, and never said a word
+      return reject({408, "the request head was not whole in time"});
+    case Phase::kBody:
+      return reject({408, "the request body was not whole in time"});
+    case Phase::kStreaming:
+      if (subscriber_ != nullptr) {
+        subscriber_->heartbeat(loop_.delivered());
+      } else if (output_.empty()) {
+        output_ = chunked_ ? "3\r\n:\n\n\r\n" : ":\n\n";
+        write_stream();
+      }
+      if (phase_ == Phase::kStreaming) set_deadline(loop_.settings().options.heartbeat);
+      return;
+    case Phase::kIdle:
+    case Phase::kResponding:
+    case Phase::kLingering:
+      return close();
+    case Phase::kWorking:
+    case Phase::kClosed:
+      return;
+  }
+}
+
+// --- Requests -------------------------------------------------------------------------------------------------------
+
+void Connection::read_request() {
+  std::array<char, kReadBytes> buffer;
+  for (int reads = 0; reads < kReadsPerTurn; ++reads) {
+    const ssize_t count = ::recv(socket_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count == 0) return close();
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) return close();
+      break;
+    }
+    if (intake_ == nullptr) intake_ = std::make_unique<Intake>();
+    intake_->input.append(buffer.data(), static_cast<std::size_t>(count));
+    process_input();
+    if (phase_ != Phase::kIdle && phase_ != Phase::kHead && phase_ != Phase::kBody) return;
+  }
+  loop_.event_loop().modify(socket_, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, *this);
+}
+
+// Goes on with what has come in, until a request is whole or something is wrong with it.
+void Connection::process_input() {
+  const ServerOptions& options = loop_.settings().options;
+  std::string& input = intake_->input;
+  if (phase_ != Phase::kBody && intake_->searched == 0) {
+    input.erase(0, std::min(input.find_first_not_of("\r\n"), input.size()));  // [RFC 9112 2.2]
+    if (input.empty()) return;
+  }
+  if (phase_ == Phase::kIdle) {
+    phase_ = Phase::kHead;
+    set_deadline(options.request_head_deadline);
+  }
+  if (phase_ == Phase::kHead) {
+    if (!head_is_whole()) return;
+    phase_ = Phase::kBody;
+    set_deadline(options.request_body_deadline);
+  }
+  // A worker reads for itself what is too large to wait for here, what has no length, and what wants a 100 first.
+  const RequestHead& head = *intake_->head;
+  const bool collected = !head.chunked && !head.expects_continue && head.content_length <= kMaxBufferedBodyBytes;
+  if (!collected || input.size() - head.bytes >= head.content_length) dispatch();
+}
+
+bool Connection::head_is_whole() {
+  const std::size_t max = loop_.settings().options.max_request_head_bytes;
+  const std::size_t end = find_head_end(intake_->input, intake_->searched);
+  intake_->searched = intake_->input.size();
+  if (std::min(end, intake_->input.size()) > max) {
+    reject({431, "the request head is larger than the server's limit"});
+    return false;
+  }
+  if (end == std::string::npos) return false;
+  RequestError error;
+  intake_->head = parse_request_head(std::string_view(intake_->input).substr(0, end), error);
+  if (!intake_->head) reject(error);
+  return intake_->head.has_value();
+}
+
+void Connection::dispatch() {
+  phase_ = Phase::kWorking;
+  loop_.event_loop().timers().cancel(*this);
+  const std::unique_ptr<Intake> intake = std::move(intake_);
+  ++requests_;
+  loop_.dispatch(std::make_shared<Exchange>(Exchange{.loop = loop_,
+                                                     .connection = *this,
+                                                     .socket = socket_,
+                                                     .head = std::move(*intake->head),
+                                                     .input = std::move(intake->input),
+                                                     .last_request = requests_ >= loop_.settings().max_requests}));
+}
+
+void Connection::reject(const RequestError& error) {
+  output_ = error_response(error);
+  keep_alive_ = false;
+  intake_.reset();
+  phase_ = Phase::kResponding;
+  write_output();
+}
+
+void Connection::await_input(Phase phase, Duration deadline) {
+  phase_ = phase;
+  set_deadline(deadline);
+  loop_.event_loop().modify(socket_, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, *this);
+}
+
+// --- Responses ------------------------------------------------------------------------------------------------------
+
+void Connection::finish(Exchange& exchange) {
+  keep_alive_ = exchange.keep_alive;
+  output_ = std::move(exchange.output);
+  if (keep_alive_ && exchange.consumed < exchange.input.size()) {
+    intake_ = std::make_unique<Intake>();
+    intake_->input = exchange.input.substr(exchange.consumed);
+  }
+  phase_ = Phase::kResponding;
+  write_output();
+}
+
+void Connection::write_output() {
+  if (!send_output()) {
+    if (phase_ == Phase::kClosed) return;
+    set_deadline(loop_.settings().write_timeout);
+    loop_.event_loop().modify(socket_, EPOLLOUT | EPOLLONESHOT, *this);
+    return;
+  }
+  after_response();
+}
+
+// Whether all of output_ has been written.
+bool Connection::send_output() {
+  if (output_begin_ < output_.size()) {
+    iovec buffer{.iov_base = output_.data() + output_begin_, .iov_len = output_.size() - output_begin_};
+    output_begin_ += send({&buffer, 1});
+    if (output_begin_ < output_.size()) return false;
+  }
+  output_begin_ = 0;
+  output_.clear();
+  if (output_.capacity() > kKeptOutputBytes) output_.shrink_to_fit();
+  return true;
+}
+
+void Connection::after_response() {
+  if (!keep_alive_) return linger();
+  if (intake_ == nullptr) return await_input(Phase::kIdle, loop_.settings().keep_alive);
+  // Pipelined: the next request is here already, or has begun.
+  phase_ = Phase::kIdle;
+  process_input();
+  if (phase_ == Phase::kIdle) return await_input(phase_, loop_.settings().keep_alive);
+  if (phase_ == Phase::kHead || phase_ == Phase::kBody) {
+    loop_.event_loop().modify(socket_, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, *this);
+  }
+}
+
+// Closing with unread input would reset the connection, and with it a response still on its way. [RFC 9112 9.6]
+void Connection::linger() {
+  phase_ = Phase::kLingering;
+  ::shutdown(socket_, SHUT_WR);
+  set_deadline(kLingerTimeout);
+  loop_.event_loop().modify(socket_, EPOLLIN | EPOLLRDHUP, *this);
+}
+
+void Connection::discard_input() {
+  std::array<char, kReadBytes> buffer;
+  for (int reads = 0; reads < kReadsPerTurn; ++reads) {
+    const ssize_t count = ::recv(socket_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count > 0 || (count < 0 && errno == EINTR)) continue;
+    if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) close();
+    return;
+  }
+}
+
+// --- Event streams --------------------------------------------------------------------------------------------------
+
+void Connection::begin_stream() {
+  phase_ = Phase::kStreaming;
+  loop_.stream_opened();
+  set_deadline(loop_.settings().options.heartbeat);
+  loop_.event_loop().modify(socket_, EPOLLIN | EPOLLRDHUP, *this);
+}
+
+void Connection::leave_stream() {
+  if (state_ != nullptr) state_->detach();
+  loop_.stream_closed();
+}
+
+void Connection::subscribe(std::string_view head, Subscriber::Subscription subscription,
+                           std::string_view last_event_id) {
+  begin_stream();
+  subscription.filter = loop_.subscribers().shared(std::move(subscription.filter));
+  subscriber_ = std::make_unique<Subscriber>(loop_.hub(), *this, std::move(subscription));
+  loop_.subscribers().add(*subscriber_);
+  subscriber_->start(loop_.hub().resolve(last_event_id), last_event_id, head, loop_.settings().options.retry);
+}
+
+void Connection::stream(std::string head, bool chunked, std::shared_ptr<EventStream::State> state) {
+  begin_stream();
+  chunked_ = chunked;
+  state_ = std::move(state);
+  output_ = std::move(head);
+  state_->attach([this](EventStream::State::Task task) { loop_.defer(std::move(task)); },
+                 [this] { take_from_state(); });
+  take_from_state();
+}
+
+void Connection::on_stream_ready(std::uint32_t events) {
+  if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) return close();
+  if ((events & EPOLLIN) != 0) discard_input();  // a client has nothing to say any more
+  if (phase_ != Phase::kStreaming || (events & EPOLLOUT) == 0) return;
+  if (subscriber_ != nullptr) {
+    want_output(false);
+    subscriber_->catch_up();
+  } else {
+    write_stream();
+  }
+}
+
+void Connection::take_from_state() {
+  EventStream::State::Taken taken = state_->take();
+  if (taken.cut) return close();
+  output_.append(taken.bytes);
+  if (taken.ended && !std::exchange(ended_, true) && chunked_) output_.append(kLastChunk);
+  write_stream();
+}
+
+void Connection::write_stream() {
+  const bool done = send_output();
+  if (phase_ != Phase::kStreaming) return;
+  state_->set_unwritten(output_.size() - output_begin_);
+  want_output(!done);
+  if (done && ended_) {
+    leave_stream();
+    linger();
+  }
+}
+
+std::size_t Connection::write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) {
+  std::size_t written = 0;
+  while (!frames.empty() && phase_ == Phase::kStreaming) {
+    std::array<iovec, kBuffersPerWrite> buffers;
+    const std::size_t count = std::min(frames.size(), buffers.size());
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::string_view wire = frames[i]->wire(chunked);
+      wire.remove_prefix(std::exchange(skip, 0));
+      buffers[i] = {.iov_base = const_cast<char*>(wire.data()), .iov_len = wire.size()};  // iovec knows no const
+      bytes += wire.size();
+    }
+    const std::size_t sent = send({buffers.data(), count});
+    written += sent;
+    if (sent < bytes) {
+      if (phase_ == Phase::kStreaming) want_output(true);
+      return written;
+    }
+    frames = frames.subspan(count);
+  }
+  if (phase_ == Phase::kStreaming) set_deadline(loop_.settings().options.heartbeat);
+  return written;
+}
+
+// --- The socket -----------------------------------------------------------------------------------------------------
+
+// Bytes the socket took. A broken one is closed.
+std::size_t Connection::send(std::span<iovec> buffers) {
+  msghdr message{};
+  message.msg_iov = buffers.data();
+  message.msg_iovlen = buffers.size();
+  while (true) {
+    const ssize_t count = ::sendmsg(socket_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) close();
+    return 0;
+  }
+}
+
+void Connection::want_output(bool wanted) {
+  if (std::exchange(wants_output_, wanted) == wanted) return;
+  loop_.event_loop().modify(socket_, EPOLLIN | EPOLLRDHUP | (wanted ? EPOLLOUT : 0u), *this);
+}
+
+void Connection::set_deadline(Duration after) {
+  loop_.event_loop().timers().set(*this, loop_.event_loop().now() + after);
+}
+
+}  // namespace millrace

@@ -1,0 +1,114 @@
+// Connection: one client's socket, from accepting to closing. It lives on one loop and is never touched by another
+// thread.
+//
+// It collects a request, waits while a worker has it, writes what the worker could not, and begins again; or it becomes
+// an event stream and stays one.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "../loop/event_loop.h"
+#include "../stream/event_stream_state.h"
+#include "../stream/subscriber.h"
+#include "exchange.h"
+#include "request_head.h"
+
+namespace millrace {
+
+class ConnectionLoop;
+
+class Connection final : public EventLoop::Watcher, public Subscriber::Output {
+ public:
+  Connection(ConnectionLoop& loop, int socket);
+  ~Connection();
+
+  /// Waits for the first request. False if the loop cannot watch the socket.
+  bool start();
+
+  /// A worker is done with the exchange.
+  void finish(Exchange& exchange);
+
+  /// A handler has turned its response into a subscription, or into a request-scoped stream; `head` is its head.
+  void subscribe(std::string_view head, Subscriber::Subscription subscription, std::string_view last_event_id);
+  void stream(std::string head, bool chunked, std::shared_ptr<EventStream::State> state);
+
+  /// Closes the socket at once; what was not written is lost. An event stream's client will reconnect.
+  void close();
+
+  void on_ready(std::uint32_t events) override;
+  void on_timer(TimePoint now) override;
+
+ private:
+  friend class ConnectionLoop;
+
+  enum class Phase : std::uint8_t {
+    kIdle,        // between requests
+    kHead,        // a request has begun
+    kBody,        // its head is whole
+    kWorking,     // a worker has it
+    kResponding,  // the rest of the response is written
+    kStreaming,   // an event stream
+    kLingering,   // all is said: the client closes, or time runs out
+    kClosed,
+  };
+
+  // A request that is coming in.
+  struct Intake {
+    std::string input;
+    std::size_t searched = 0;  // for the end of the head
+    std::optional<RequestHead> head;
+  };
+
+  // Requests
+  void read_request();
+  void process_input();
+  bool head_is_whole();
+  void dispatch();
+  void reject(const RequestError& error);
+  void await_input(Phase phase, Duration deadline);
+
+  // Responses
+  void write_output();
+  bool send_output();
+  void after_response();
+  void linger();
+  void discard_input();
+
+  // Event streams
+  void begin_stream();
+  void leave_stream();
+  void on_stream_ready(std::uint32_t events);
+  void take_from_state();
+  void write_stream();
+  std::size_t write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) override;
+  void yield() override { want_output(true); }
+
+  std::size_t send(std::span<iovec> buffers);
+  void want_output(bool wanted);
+  void set_deadline(Duration after);
+
+  ConnectionLoop& loop_;
+  const int socket_;
+  Phase phase_ = Phase::kHead;
+  bool wants_output_ = false;
+  bool keep_alive_ = false;  // after the response that is being written
+  bool chunked_ = false;     // the request-scoped stream's framing
+  bool ended_ = false;       // the request-scoped stream is over once output_ is written
+  std::uint32_t requests_ = 0;
+  std::size_t index_ = 0;  // among the loop's connections
+  std::unique_ptr<Intake> intake_;
+  std::string output_;  // of a response or a request-scoped stream
+  std::size_t output_begin_ = 0;
+  std::unique_ptr<Subscriber> subscriber_;
+  std::shared_ptr<EventStream::State> state_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,92 @@
+// ConnectionLoop: an event loop on a thread of its own, with the connections and the subscribers that live on it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "../loop/event_loop.h"
+#include "../stream/subscriber_table.h"
+#include "exchange.h"
+#include "millrace/server/hub.h"
+#include "millrace/server/options.h"
+
+namespace millrace {
+
+class Connection;
+
+class ConnectionLoop final : private Hub::Sink {
+ public:
+  struct Settings {
+    ServerOptions options;
+    Duration read_timeout;     ///< of a worker that waits for a request's body
+    Duration write_timeout;    ///< of a response that makes no progress
+    Duration keep_alive;       ///< of an idle connection
+    std::size_t max_requests;  ///< on one connection
+  };
+  /// Takes a whole request to a worker; must not block.
+  using Dispatch = std::function<void(std::shared_ptr<Exchange>)>;
+
+  /// Starts the thread. Throws std::system_error if the system refuses a loop or a thread.
+  ConnectionLoop(Hub& hub, const Settings& settings, std::atomic<std::size_t>& connections, Dispatch dispatch);
+  /// Closes all connections and joins the thread. No worker may be at work on an exchange any more.
+  ~ConnectionLoop();
+
+  // Any thread -----------------------------------------------------------------------------------------------------
+
+  /// Takes over an accepted socket.
+  void adopt(int socket);
+
+  /// Runs `task` on the loop's thread.
+  void defer(std::function<void()> task) { loop_.defer(std::move(task)); }
+
+  std::size_t open_streams() const { return open_streams_; }
+
+  /// Cuts the subscribers with this name; returns how many. Any thread but the loop's own: it waits for it.
+  std::size_t disconnect(std::string_view client);
+
+  // For connections: the loop's thread -----------------------------------------------------------------------------
+
+  EventLoop& event_loop() { return loop_; }
+  const Settings& settings() const { return settings_; }
+  Hub& hub() { return hub_; }
+  SubscriberTable& subscribers() { return subscribers_; }
+
+  /// Every event up to this sequence has been through deliver().
+  std::uint64_t delivered() const { return delivered_; }
+
+  void dispatch(std::shared_ptr<Exchange> exchange) { dispatch_(std::move(exchange)); }
+  void stream_opened() { ++open_streams_; }
+  void stream_closed() { --open_streams_; }
+
+  /// Deletes the connection when this turn ends.
+  void discard(Connection& connection);
+
+ private:
+  void post(const FramePtr& frame) override;
+  void run();
+  void end_turn();
+
+  Hub& hub_;
+  const Settings settings_;
+  std::atomic<std::size_t>& connection_count_;
+  const Dispatch dispatch_;
+  EventLoop loop_;
+  SubscriberTable subscribers_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<Connection*> discarded_;
+  std::vector<FramePtr> batch_;
+  std::uint64_t delivered_ = 0;
+  std::atomic<std::size_t> open_streams_ = 0;
+
+  std::mutex mutex_;
+  std::vector<FramePtr> posted_;  // guarded by mutex_
+
+  std::thread thread_;
+};
+
+}  // namespace millrace

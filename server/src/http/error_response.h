@@ -1,0 +1,17 @@
+// How Millrace says no: a status and a JSON object `{"error": "<sentence>"}`.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "request_head.h"
+
+namespace millrace {
+
+/// The body.
+std::string error_body(std::string_view sentence);
+
+/// A whole response that closes the connection, for requests that never reach cpp-httplib.
+std::string error_response(const RequestError& error);
+
+}  // namespace millrace

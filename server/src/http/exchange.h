@@ -1,0 +1,31 @@
+// Exchange: one request on its way from a connection through a worker and back.
+//
+// A worker owns it; the connection waits meanwhile and may only be touched through its loop.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "request_head.h"
+
+namespace millrace {
+
+class Connection;
+class ConnectionLoop;
+
+struct Exchange {
+  ConnectionLoop& loop;
+  Connection& connection;
+  int socket;
+  RequestHead head;
+  std::string input;          ///< the request, and whatever has come behind it
+  bool last_request = false;  ///< the connection has had its share: close it behind the response
+
+  // What comes of it.
+  std::size_t consumed = 0;  ///< bytes of `input` that belong to this request
+  std::string output = {};   ///< response bytes that the socket has not taken yet
+  bool keep_alive = false;   ///< another request may follow
+  bool taken = false;        ///< the response is an event stream now: the connection is the loop's again
+};
+
+}  // namespace millrace

@@ -1,0 +1,196 @@
+#include "httplib_bridge.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+#include "millrace/core/protocol.h"
+
+namespace millrace {
+
+namespace {
+
+// Response bytes that wait for more before they are sent.
+constexpr std::size_t kFlushBytes = 64 * 1024;
+
+bool wait_for(int socket, short events, Duration timeout) {
+  pollfd waiting{.fd = socket, .events = events, .revents = 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&waiting, 1, static_cast<int>(std::min<Duration::rep>(timeout.count(), INT32_MAX)));
+  } while (ready < 0 && errno == EINTR);
+  return ready > 0;
+}
+
+void numeric_address(const sockaddr_storage& address, socklen_t length, std::string& ip, int& port) {
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> service{};
+  if (getnameinfo(reinterpret_cast<const sockaddr*>(&address), length, host.data(), host.size(), service.data(),
+                  service.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return;
+  }
+  ip = host.data();
+  port = std::atoi(service.data());
+}
+
+// The request comes out of the exchange's memory, then off the socket, and ends where its framing says. The response is
+// collected, so that head and body leave in one packet.
+class ExchangeStream final : public httplib::Stream {
+ public:
+  ExchangeStream(Exchange& exchange, Duration read_timeout, Duration write_timeout)
+      : exchange_(exchange), read_timeout_(read_timeout), write_timeout_(write_timeout) {
+    const std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max() - exchange.head.bytes;
+    request_bytes_ = exchange.head.bytes + (exchange.head.chunked ? unlimited : exchange.head.content_length);
+  }
+
+  bool is_readable() const override {
+    return consumed_ < exchange_.input.size() || wait_for(exchange_.socket, POLLIN, read_timeout_);
+  }
+  bool is_writable() const override { return !failed_ && wait_for(exchange_.socket, POLLOUT, write_timeout_); }
+  socket_t socket() const override { return exchange_.socket; }
+
+  ssize_t read(char* data, std::size_t size) override {
+    size = static_cast<std::size_t>(std::min<std::uint64_t>(size, request_bytes_ - consumed_));
+    if (size == 0) return 0;
+    const std::string& input = exchange_.input;
+    if (consumed_ < input.size()) {
+      size = std::min(size, input.size() - static_cast<std::size_t>(consumed_));
+      std::memcpy(data, input.data() + consumed_, size);
+      consumed_ += size;
+      return static_cast<ssize_t>(size);
+    }
+    while (wait_for(exchange_.socket, POLLIN, read_timeout_)) {
+      const ssize_t count = ::recv(exchange_.socket, data, size, MSG_DONTWAIT);
+      if (count > 0) consumed_ += static_cast<std::uint64_t>(count);
+      if (count >= 0 || (errno != EINTR && errno != EAGAIN)) return count;
+    }
+    return -1;
+  }
+
+  ssize_t write(const char* data, std::size_t size) override {
+    if (exchange_.taken) return static_cast<ssize_t>(size);  // nobody hears cpp-httplib's own response
+    if (failed_) return -1;
+    const std::string_view bytes(data, size);
+    exchange_.output.append(bytes);
+    // The head comes first. Without a length the body is made as it goes, and each piece is wanted at once.
+    if (!std::exchange(has_written_, true)) {
+      sends_at_once_ = bytes.find("\r\nContent-Length: ") == std::string_view::npos;
+    }
+    if (sends_at_once_ || exchange_.output.size() >= kFlushBytes) flush(true);
+    return failed_ ? -1 : static_cast<ssize_t>(size);
+  }
+
+  // Sends what has been collected; without `wait`, as much of it as goes at once.
+  void flush(bool wait) {
+    std::string& output = exchange_.output;
+    std::size_t sent = 0;
+    while (sent < output.size() && !failed_) {
+      const ssize_t count =
+          ::send(exchange_.socket, output.data() + sent, output.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (count >= 0) {
+        sent += static_cast<std::size_t>(count);
+      } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        if (!wait) break;
+        failed_ = !wait_for(exchange_.socket, POLLOUT, write_timeout_);
+      } else if (errno != EINTR) {
+        failed_ = true;
+      }
+    }
+    output.erase(0, sent);
+  }
+
+  void get_remote_ip_and_port(std::string& ip, int& port) const override { address_of(::getpeername, ip, port); }
+  void get_local_ip_and_port(std::string& ip, int& port) const override { address_of(::getsockname, ip, port); }
+
+  bool failed() const { return failed_; }
+  std::uint64_t consumed() const { return consumed_; }
+
+ private:
+  void address_of(int (*ask)(int, sockaddr*, socklen_t*), std::string& ip, int& port) const {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    if (ask(exchange_.socket, reinterpret_cast<sockaddr*>(&address), &length) == 0) {
+      numeric_address(address, length, ip, port);
+    }
+  }
+
+  Exchange& exchange_;
+  Duration read_timeout_;
+  Duration write_timeout_;
+  std::uint64_t request_bytes_;  // the request's length, as far as it is known
+  std::uint64_t consumed_ = 0;
+  bool has_written_ = false;
+  bool sends_at_once_ = false;
+  bool failed_ = false;
+};
+
+// Rides in a member of httplib::Request that only clients use, from setup_request to the handler.
+struct ExchangeReference {
+  Exchange* exchange;
+  const ExchangeStream* stream;
+  bool operator()(const httplib::Response&) const { return true; }
+};
+
+const ExchangeReference& reference_in(const httplib::Request& request) {
+  const auto* reference = request.response_handler.target<ExchangeReference>();
+  if (reference == nullptr) throw std::logic_error("millrace: this request is not being handled by a millrace::Server");
+  return *reference;
+}
+
+}  // namespace
+
+HttplibBridge::HttplibBridge(ProcessRequest process_request, Duration read_timeout, Duration write_timeout)
+    : process_request_(std::move(process_request)), read_timeout_(read_timeout), write_timeout_(write_timeout) {}
+
+void HttplibBridge::serve(Exchange& exchange) const {
+  ExchangeStream stream(exchange, read_timeout_, write_timeout_);
+  bool connection_closed = false;
+  const bool served =
+      process_request_(stream, exchange.last_request, connection_closed, [&](httplib::Request& request) {
+        request.response_handler = ExchangeReference{&exchange, &stream};
+        // cpp-httplib percent-decodes header values; an ID is to be had as it was sent.
+        if (!exchange.head.last_event_id.empty()) {
+          const std::string name(protocol::kLastEventIdHeader);
+          request.headers.erase(name);
+          request.headers.emplace(name, exchange.head.last_event_id);
+        }
+      });
+  if (exchange.taken) return;
+  stream.flush(false);
+  // A body that was not asked for is passed over if it is here; of one that came in chunks the end is not known.
+  const std::uint64_t request_bytes = exchange.head.bytes + exchange.head.content_length;
+  const bool passed_over = stream.consumed() == request_bytes || request_bytes <= exchange.input.size();
+  exchange.consumed = static_cast<std::size_t>(std::min<std::uint64_t>(request_bytes, exchange.input.size()));
+  exchange.keep_alive = served && !connection_closed && !exchange.last_request && !stream.failed() &&
+                        !exchange.head.chunked && passed_over;
+}
+
+Exchange& HttplibBridge::exchange_of(const httplib::Request& request) {
+  return *reference_in(request).exchange;
+}
+
+std::string HttplibBridge::take_response(const httplib::Request& request, const httplib::Response& response) {
+  const auto& [exchange, stream] = reference_in(request);
+  if (exchange->taken) throw std::logic_error("millrace: the response is an event stream already");
+  if (!exchange->head.chunked && stream->consumed() < exchange->head.bytes + exchange->head.content_length &&
+      exchange->input.size() < exchange->head.bytes + exchange->head.content_length) {
+    throw std::logic_error("millrace: read the request's body before the response becomes an event stream");
+  }
+  std::string head = "HTTP/1.1 200 OK\r\n";
+  for (const auto& [name, value] : response.headers) head.append(name).append(": ").append(value).append("\r\n");
+  head.append(exchange->head.http_1_0 ? "Connection: close\r\n\r\n" : "Transfer-Encoding: chunked\r\n\r\n");
+  exchange->taken = true;
+  return head;
+}
+
+}  // namespace millrace

@@ -1,0 +1,41 @@
+// The one place that knows cpp-httplib's insides: requests are handed to it from memory, and a handler's response can
+// be taken out of its hands to become an event stream.
+#pragma once
+
+#include <httplib.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "exchange.h"
+#include "millrace/core/time.h"
+
+namespace millrace {
+
+class HttplibBridge {
+ public:
+  /// httplib::Server::process_request, which is protected.
+  using ProcessRequest = std::function<bool(httplib::Stream& stream, bool close_connection, bool& connection_closed,
+                                            const std::function<void(httplib::Request&)>& setup_request)>;
+
+  HttplibBridge(ProcessRequest process_request, Duration read_timeout, Duration write_timeout);
+
+  /// Runs the exchange through cpp-httplib, handlers and all. On a worker. Fills in what comes of it.
+  void serve(Exchange& exchange) const;
+
+  /// The exchange a handler was called for. Throws std::logic_error if `request` is not one that is being handled.
+  static Exchange& exchange_of(const httplib::Request& request);
+
+  /// Takes the response from cpp-httplib, whatever the handler returns: the exchange counts as answered. Gives the
+  /// response's head: status 200, the headers set so far, and those of a stream without an end.
+  /// Throws std::logic_error if it was taken already or if the request's body has not been read to its end.
+  static std::string take_response(const httplib::Request& request, const httplib::Response& response);
+
+ private:
+  ProcessRequest process_request_;
+  Duration read_timeout_;
+  Duration write_timeout_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,138 @@
+#include "publish_request.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "millrace/core/limits.h"
+
+namespace millrace {
+
+namespace {
+
+using nlohmann::json;
+
+struct FieldError {
+  std::string sentence;
+};
+
+json parse_json(std::string_view text) {
+  // The depth is bounded while parsing: writing a deeply nested value back would exhaust the stack.
+  const auto check_depth = [](int depth, json::parse_event_t, json&) {
+    if (depth > kMaxJsonDepth) {
+      throw FieldError{"the JSON is nested more than " + std::to_string(kMaxJsonDepth) + " levels deep"};
+    }
+    return true;
+  };
+  try {
+    return json::parse(text, check_depth);
+  } catch (const json::exception& failure) {
+    throw FieldError{std::string("the body is not JSON: ") + failure.what()};
+  }
+}
+
+const std::string& string_in(const json& object, const std::string& name) {
+  const json& value = object.at(name);
+  if (!value.is_string()) throw FieldError{name + ": must be a string, and is " + value.type_name()};
+  return value.get_ref<const std::string&>();
+}
+
+Duration retry_in(const json& object) {
+  const json& value = object.at("retry");
+  if (!value.is_number_unsigned() ||
+      value.get<std::uint64_t>() > static_cast<std::uint64_t>(kMaxReconnectionTime.count())) {
+    throw FieldError{"retry: must be a whole number of milliseconds from 0 to " +
+                     std::to_string(kMaxReconnectionTime.count())};
+  }
+  return Duration{value.get<Duration::rep>()};
+}
+
+void check_names(const json& object) {
+  for (const auto& [name, value] : object.items()) {
+    if (name != "topic" && name != "data" && name != "event" && name != "id" && name != "retry") {
+      throw FieldError{"\"" + name + "\" is not a field of an event: there are topic, data, event, id and retry"};
+    }
+  }
+}
+
+std::string_view take_line(std::string_view& rest) {
+  const std::size_t end = rest.find('\n');
+  const std::string_view line = rest.substr(0, end);
+  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  return line;
+}
+
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const Hub& hub, std::string& error) {
+  try {
+    const json object = parse_json(text);
+    if (!object.is_object()) throw FieldError{std::string("expected a JSON object, not ") + object.type_name()};
+    check_names(object);
+    PublishRequest request;
+    if (!object.contains("topic")) throw FieldError{"topic: missing"};
+    request.topic_ = string_in(object, "topic");
+    if (!Topic::parse(request.topic_)) {
+      throw FieldError{"topic: must be 1 to " + std::to_string(kMaxTopicBytes) +
+                       " bytes of segments separated by /, none of them empty, without * and control characters"};
+    }
+    if (!object.contains("data")) throw FieldError{"data: missing (an empty string is allowed)"};
+    const json& data = object.at("data");
+    request.data_ = data.is_string() ? data.get<std::string>() : data.dump();
+    if (object.contains("event")) request.type_ = string_in(object, "event");
+    if (!EventType::parse(request.type_)) {
+      throw FieldError{"event: must not hold CR, LF or NUL, nor more than " + std::to_string(kMaxEventTypeBytes) +
+                       " bytes"};
+    }
+    if (object.contains("id")) {
+      request.id_ = string_in(object, "id");
+      if (request.id_.empty()) throw FieldError{"id: must not be empty; leave it out to be given one"};
+    }
+    if (!EventId::parse(request.id_)) {
+      throw FieldError{"id: must not hold CR, LF or NUL, nor more than " + std::to_string(kMaxEventIdBytes) + " bytes"};
+    }
+    if (object.contains("retry")) request.retry_ = retry_in(object);
+    if (std::string refusal = hub.refusal(request.event()); !refusal.empty()) throw FieldError{std::move(refusal)};
+    return request;
+  } catch (FieldError& failure) {
+    error = std::move(failure.sentence);
+    return std::nullopt;
+  }
+}
+
+Event PublishRequest::event() const {
+  return {.type = *EventType::parse(type_), .data = data_, .id = *EventId::parse(id_), .retry = retry_};
+}
+
+std::optional<std::vector<PublishRequest>> parse_publish_body(std::string_view body, const Hub& hub,
+                                                              std::string& error) {
+  std::vector<PublishRequest> requests;
+  // One object may well stand on several lines: only where it does not, the lines are objects of their own.
+  if (auto whole = PublishRequest::parse(body, hub, error)) {
+    requests.push_back(std::move(*whole));
+    return requests;
+  }
+  std::string_view rest = body;
+  std::size_t number = 0;
+  while (!rest.empty()) {
+    const std::string_view line = take_line(rest);
+    ++number;
+    if (is_blank(line)) continue;
+    std::string line_error;
+    auto request = PublishRequest::parse(line, hub, line_error);
+    if (!request) {
+      // The first line is no object by itself: it never was NDJSON, and the first error says more.
+      if (requests.empty()) return std::nullopt;
+      error = "line " + std::to_string(number) + ": " + line_error;
+      return std::nullopt;
+    }
+    requests.push_back(std::move(*request));
+  }
+  if (requests.empty()) return std::nullopt;
+  return requests;
+}
+
+}  // namespace millrace

@@ -1,0 +1,39 @@
+// The body of a publish request, checked: one JSON object, or NDJSON lines of them.
+//
+//   {"topic": "orders", "data": "text, or any JSON", "event": "created", "id": "17", "retry": 3000}
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/event.h"
+#include "millrace/core/topic.h"
+#include "millrace/server/hub.h"
+
+namespace millrace {
+
+/// One event to publish, owning its text.
+class PublishRequest {
+ public:
+  /// Reads one JSON object. On failure nothing is returned and `error` is a sentence that names the field.
+  static std::optional<PublishRequest> parse(std::string_view json, const Hub& hub, std::string& error);
+
+  Topic topic() const { return *Topic::parse(topic_); }
+  Event event() const;
+
+ private:
+  std::string topic_;
+  std::string data_;
+  std::string type_;
+  std::string id_;
+  std::optional<Duration> retry_;
+};
+
+/// Reads a whole body: one object, or one on every line that is not blank. All or nothing: on failure `error` names the
+/// line (if there is more than one) and the field.
+std::optional<std::vector<PublishRequest>> parse_publish_body(std::string_view body, const Hub& hub,
+                                                              std::string& error);
+
+}  // namespace millrace

@@ -1,0 +1,115 @@
+#include "request_head.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "millrace/core/protocol.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::string_view kEmptyLine = "\r\n\r\n";
+
+char to_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return to_lower(x) == to_lower(y); });
+}
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+// [RFC 9110 5.6.2] The characters of a field name.
+bool is_token(std::string_view text) {
+  constexpr std::string_view kSymbols = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    const char lower = to_lower(c);
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || kSymbols.find(c) != std::string_view::npos;
+  });
+}
+
+// What the framing fields have said so far.
+struct Framing {
+  std::optional<std::uint64_t> content_length;
+  bool transfer_encoding = false;
+};
+
+RequestError read_content_length(std::string_view value, Framing& framing) {
+  std::uint64_t length = 0;
+  const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), length);
+  if (value.empty() || failure != std::errc{} || end != value.data() + value.size()) {
+    return {400, "Content-Length is not a number"};
+  }
+  if (framing.content_length && *framing.content_length != length) return {400, "two different Content-Length fields"};
+  framing.content_length = length;
+  return {};
+}
+
+RequestError read_field(std::string_view line, RequestHead& head, Framing& framing) {
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
+    return {400, "a header line is malformed: expected \"Name: value\""};
+  }
+  const std::string_view name = line.substr(0, colon);
+  const std::string_view value = trimmed(line.substr(colon + 1));
+  if (equals_ignoring_case(name, "Content-Length")) return read_content_length(value, framing);
+  if (equals_ignoring_case(name, "Transfer-Encoding")) {
+    if (framing.transfer_encoding || !equals_ignoring_case(value, "chunked")) {
+      return {501, "the only Transfer-Encoding served is chunked, once"};
+    }
+    framing.transfer_encoding = true;
+  } else if (equals_ignoring_case(name, "Expect")) {
+    head.expects_continue = equals_ignoring_case(value, "100-continue");
+  } else if (equals_ignoring_case(name, protocol::kLastEventIdHeader)) {
+    head.last_event_id = value;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::size_t find_head_end(std::string_view input, std::size_t from) {
+  const std::size_t overlap = kEmptyLine.size() - 1;
+  const std::size_t found = input.find(kEmptyLine, from > overlap ? from - overlap : 0);
+  return found == std::string_view::npos ? found : found + kEmptyLine.size();
+}
+
+std::optional<RequestHead> parse_request_head(std::string_view text, RequestError& error) {
+  RequestHead head;
+  head.bytes = text.size();
+  Framing framing;
+  text.remove_suffix(2);  // the empty line
+
+  const std::size_t first_line = text.find("\r\n");
+  head.http_1_0 = text.substr(0, first_line).ends_with(" HTTP/1.0");
+  for (bool is_request_line = true; !text.empty(); is_request_line = false) {
+    const std::size_t end = text.find("\r\n");
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end + 2);
+    error = {};
+    if (line.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
+      error = {400, "a bare CR, LF or NUL in the request head"};
+    } else if (line.size() + 2 > kMaxRequestLineBytes) {
+      error = is_request_line ? RequestError{414, "the request line is longer than 8190 bytes"}
+                              : RequestError{431, "a header line is longer than 8190 bytes"};
+    } else if (!is_request_line) {
+      error = read_field(line, head, framing);
+    }
+    if (error.status != 0) return std::nullopt;
+  }
+  if (framing.transfer_encoding && (framing.content_length || head.http_1_0)) {
+    error = {400, "Transfer-Encoding together with Content-Length or HTTP/1.0"};
+    return std::nullopt;
+  }
+  head.chunked = framing.transfer_encoding;
+  head.content_length = framing.content_length.value_or(0);
+  return head;
+}
+
+}  // namespace millrace

@@ -1,0 +1,39 @@
+// RequestHead: as much of an HTTP/1 request's head as decides where the request ends and who may see it.
+//
+// It stands in front of cpp-httplib, which does the real parsing, and lets nothing through that two parsers could read
+// in two ways: no bare CR or LF, no folded lines, no two lengths. Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+struct RequestHead {
+  std::size_t bytes = 0;  ///< of the head, its empty line included
+  std::uint64_t content_length = 0;
+  bool chunked = false;           ///< Transfer-Encoding: chunked
+  bool expects_continue = false;  ///< Expect: 100-continue
+  bool http_1_0 = false;
+  std::string last_event_id;  ///< the header's value, byte for byte; empty if there is none
+};
+
+/// Why a request cannot be served, as a status and a sentence.
+struct RequestError {
+  int status = 0;
+  std::string_view reason;
+};
+
+/// Longest line of a request head, in bytes: cpp-httplib's own bound.
+inline constexpr std::size_t kMaxRequestLineBytes = 8192;
+
+/// The position behind the head's empty line; npos if it has not come yet. `from`: where an earlier search ended.
+std::size_t find_head_end(std::string_view input, std::size_t from);
+
+/// Reads a whole head. Sets `error` and returns nothing if it cannot be served. [RFC 9112 3, 5 and 6]
+std::optional<RequestHead> parse_request_head(std::string_view head, RequestError& error);
+
+}  // namespace millrace

@@ -1,0 +1,104 @@
+#include "millrace/server/hub.h"
+
+#include <algorithm>
+#include <charconv>
+#include <mutex>
+#include <stdexcept>
+#include <utility>
+
+#include "../log/ring_event_log.h"
+#include "millrace/core/protocol.h"
+
+namespace millrace {
+
+struct Hub::Shared {
+  explicit Shared(Options options)
+      : max_event_bytes(options.history_bytes),
+        log(std::move(options.epoch), options.history_events, options.history_bytes) {}
+
+  std::size_t max_event_bytes;
+  mutable std::mutex mutex;
+  RingEventLog log;          // guarded by mutex
+  std::vector<Sink*> sinks;  // guarded by mutex
+};
+
+namespace {
+
+// The sequence in an ID that this log gave: `<epoch>-<digits>`.
+std::optional<std::uint64_t> own_sequence(std::string_view id, std::string_view epoch) {
+  if (!id.starts_with(epoch) || id.substr(epoch.size(), 1) != "-") return std::nullopt;
+  id.remove_prefix(epoch.size() + 1);
+  std::uint64_t sequence = 0;
+  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), sequence);
+  if (error != std::errc{} || end != id.data() + id.size()) return std::nullopt;
+  return sequence;
+}
+
+}  // namespace
+
+Hub::Hub(Options options) : shared_(std::make_unique<Shared>(std::move(options))) {}
+
+Hub::~Hub() = default;
+
+std::string Hub::refusal(const Event& event) const {
+  const std::string_view id = event.id.view();
+  if (id == protocol::kEarliest) return "id: \"earliest\" is reserved";
+  if (id.starts_with(protocol::kReservedPrefix)) return "id: IDs that begin with \"millrace.\" are reserved";
+  if (id.starts_with(shared_->log.epoch() + '-')) return "id: IDs of the form <epoch>-<number> are the log's own";
+  if (event.type.view().starts_with(protocol::kReservedPrefix)) {
+    return "event: types that begin with \"millrace.\" are reserved";
+  }
+  if (event.data.size() > shared_->max_event_bytes) {
+    return "data: larger than the whole history may be (" + std::to_string(shared_->max_event_bytes) + " bytes)";
+  }
+  return {};
+}
+
+Published Hub::publish(Topic topic, const Event& event) {
+  if (std::string reason = refusal(event); !reason.empty()) throw std::invalid_argument(reason);
+  const std::lock_guard lock(shared_->mutex);
+  RingEventLog& log = shared_->log;
+  if (!event.id.empty() && log.find(event.id.view())) {
+    return {.id = std::string(event.id.view()), .repeated = true};
+  }
+  const FramePtr frame = log.append(topic, event);
+  for (Sink* sink : shared_->sinks) sink->post(frame);
+  return {.id = event.id.empty() ? id_of(frame->sequence) : frame->publisher_id};
+}
+
+void Hub::attach(Sink& sink) {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->sinks.push_back(&sink);
+}
+
+void Hub::detach(Sink& sink) {
+  const std::lock_guard lock(shared_->mutex);
+  std::erase(shared_->sinks, &sink);
+}
+
+Hub::Cursor Hub::resolve(std::string_view last_event_id) const {
+  const std::lock_guard lock(shared_->mutex);
+  const RingEventLog& log = shared_->log;
+  const std::uint64_t before_oldest = log.oldest() - 1;
+  if (last_event_id.empty()) return {.sequence = log.head()};
+  if (last_event_id == protocol::kEarliest) return {.sequence = before_oldest};
+  auto sequence = own_sequence(last_event_id, log.epoch());
+  if (!sequence) sequence = log.find(last_event_id);
+  if (!sequence || *sequence > log.head()) return {.sequence = before_oldest, .gap_reason = "unknown"};
+  if (*sequence < before_oldest) return {.sequence = before_oldest, .gap_reason = "expired"};
+  return {.sequence = *sequence};
+}
+
+Hub::Page Hub::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
+  const std::lock_guard lock(shared_->mutex);
+  const RingEventLog& log = shared_->log;
+  if (sequence + 1 < log.oldest()) return {.frames = {}, .through = log.oldest() - 1, .expired = true};
+  auto page = log.read_after(sequence, filter);
+  return {.frames = std::move(page.frames), .through = page.through, .at_head = page.through >= log.head()};
+}
+
+std::string Hub::id_of(std::uint64_t sequence) const {
+  return shared_->log.epoch() + '-' + std::to_string(sequence);
+}
+
+}  // namespace millrace

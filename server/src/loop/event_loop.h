@@ -1,0 +1,77 @@
+// EventLoop: one epoll, its timers, and the one door through which other threads come in.
+//
+// run() is the loop's thread; everything but defer() and stop() belongs to it.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "millrace/core/time.h"
+#include "timer_wheel.h"
+
+namespace millrace {
+
+/// The machine's monotonic clock. The server's only one.
+TimePoint monotonic_now();
+
+class EventLoop {
+ public:
+  /// What a socket on the loop belongs to. Its address is the loop's to keep until remove().
+  class Watcher : public TimerWheel::Timer {
+   public:
+    /// `events` are epoll's.
+    virtual void on_ready(std::uint32_t events) = 0;
+
+   protected:
+    ~Watcher() = default;
+  };
+
+  /// Throws std::system_error if the system has no epoll or eventfd to give.
+  EventLoop();
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  /// Runs `task` on the loop's thread, in the order of the calls. Any thread.
+  void defer(std::function<void()> task);
+
+  /// Wakes the loop, whose turn then ends with `on_turn`. Any thread; many calls wake it once.
+  void wake();
+
+  /// Runs until stop(). After every turn, when all sockets and tasks that were ready have been seen to, it calls
+  /// `on_turn`.
+  void run(const std::function<void()>& on_turn);
+
+  /// Ends run() after the tasks deferred so far. Any thread.
+  void stop();
+
+  /// False if the system refuses, as when it is out of memory.
+  [[nodiscard]] bool add(int fd, std::uint32_t events, Watcher& watcher);
+  void modify(int fd, std::uint32_t events, Watcher& watcher);
+  void remove(int fd);
+
+  TimerWheel& timers() { return timers_; }
+
+  /// The time at which this turn began.
+  TimePoint now() const { return now_; }
+
+ private:
+  void run_deferred();
+  int wait_milliseconds() const;
+
+  int epoll_;
+  int wakeup_;
+  TimePoint now_;
+  TimerWheel timers_;
+  bool stopped_ = false;
+
+  std::mutex mutex_;
+  std::vector<std::function<void()>> deferred_;  // guarded by mutex_
+  bool awake_ = false;                           // guarded by mutex_: wakeup_ has been written
+};
+
+}  // namespace millrace

@@ -1,0 +1,22 @@
+#include "frame.h"
+
+#include <charconv>
+
+namespace millrace {
+
+std::size_t append_chunk(std::string_view payload, std::string& out) {
+  char digits[16];
+  const auto end = std::to_chars(digits, digits + sizeof digits, payload.size(), 16).ptr;
+  out.append(digits, end).append("\r\n");
+  const std::size_t begin = out.size();
+  out.append(payload).append("\r\n");
+  return begin;
+}
+
+void set_payload(Frame& frame, std::string_view payload) {
+  frame.bytes.clear();
+  frame.payload_begin = static_cast<std::uint32_t>(append_chunk(payload, frame.bytes));
+  frame.payload_bytes = static_cast<std::uint32_t>(payload.size());
+}
+
+}  // namespace millrace

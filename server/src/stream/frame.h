@@ -1,0 +1,39 @@
+// Frame: an event as it goes over the wire, encoded once and shared by everyone it is sent to.
+//
+// Its bytes are a whole HTTP/1.1 chunk. A client of HTTP/1.0 gets the payload inside it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "millrace/core/event.h"
+
+namespace millrace {
+
+struct Frame {
+  std::uint64_t sequence = 0;  ///< of its event; of a frame without one: what the client has seen once it has it
+  std::string topic;           ///< empty where the frame carries no event of the log
+  std::string publisher_id;    ///< empty if the log gave the event its ID
+  std::string bytes;           ///< size line, payload, CRLF [RFC 9112 7.1]
+  std::uint32_t payload_begin = 0;
+  std::uint32_t payload_bytes = 0;
+
+  std::string_view chunk() const { return bytes; }
+  std::string_view payload() const { return std::string_view(bytes).substr(payload_begin, payload_bytes); }
+  std::string_view wire(bool chunked) const { return chunked ? chunk() : payload(); }
+};
+
+using FramePtr = std::shared_ptr<const Frame>;
+
+/// Puts `payload` into a chunk of its own, appended to `out`; returns where in `out` the payload begins.
+std::size_t append_chunk(std::string_view payload, std::string& out);
+
+/// The chunk that ends a body. [RFC 9112 7.1]
+inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
+
+/// Makes `payload` the frame's bytes.
+void set_payload(Frame& frame, std::string_view payload);
+
+}  // namespace millrace

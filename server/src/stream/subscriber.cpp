@@ -1,0 +1,135 @@
+#include "subscriber.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "millrace/core/event_stream_writer.h"
+#include "millrace/core/protocol.h"
+
+namespace millrace {
+
+namespace {
+
+// Pages of the log a subscriber may read before others on its loop get their turn.
+constexpr int kPagesPerTurn = 4;
+
+}  // namespace
+
+Subscriber::Subscriber(const Hub& hub, Output& output, Subscription subscription)
+    : hub_(hub), output_(output), subscription_(std::move(subscription)) {}
+
+void Subscriber::start(const Hub::Cursor& cursor, std::string_view last_event_id, std::string_view preface,
+                       Duration retry) {
+  std::string payload;
+  const std::string id = hub_.id_of(cursor.sequence);
+  EventStreamWriter(payload).cursor(*EventId::parse(id), retry);
+  if (!cursor.gap_reason.empty()) append_gap(last_event_id, cursor.gap_reason, payload);
+  cursor_ = cursor.sequence;
+  catching_up_ = true;
+  in_flight_ = control_frame(payload, cursor.sequence, preface);
+  catch_up();
+}
+
+void Subscriber::deliver(std::span<const FramePtr> frames) {
+  if (catching_up_) return;
+  // Having caught up by way of the log, it may be ahead of what is being handed out.
+  const auto first =
+      std::find_if(frames.begin(), frames.end(), [this](const FramePtr& frame) { return frame->sequence > cursor_; });
+  frames = frames.subspan(static_cast<std::size_t>(first - frames.begin()));
+  if (!frames.empty()) write(frames);
+}
+
+void Subscriber::catch_up() {
+  if (!catching_up_ || !write_in_flight()) return;
+  for (int pages = 0; pages < kPagesPerTurn; ++pages) {
+    const Hub::Page page = hub_.read_after(cursor_, filter());
+    if (page.expired) {
+      std::string payload;
+      append_gap(hub_.id_of(cursor_), "expired", payload);
+      const FramePtr gap = control_frame(payload, page.through);
+      if (!write({&gap, 1})) return;
+      continue;
+    }
+    if (!page.frames.empty() && !write(page.frames)) return;
+    cursor_ = page.through;
+    if (page.at_head) {
+      catching_up_ = false;
+      return;
+    }
+  }
+  output_.yield();
+}
+
+void Subscriber::heartbeat(std::uint64_t sequence) {
+  if (catching_up_) return;
+  cursor_ = std::max(cursor_, sequence);
+  std::string payload;
+  const std::string id = hub_.id_of(cursor_);
+  EventStreamWriter(payload).cursor(*EventId::parse(id));
+  const FramePtr frame = control_frame(payload, cursor_);
+  write({&frame, 1});
+}
+
+// False if not everything fitted: then the subscriber is catching up.
+bool Subscriber::write(std::span<const FramePtr> frames) {
+  std::size_t bytes = 0;
+  for (const FramePtr& frame : frames) bytes += frame->wire(chunked()).size();
+  const std::size_t written = output_.write(frames, 0, chunked());
+  if (written < bytes) {
+    stall(frames, written);
+    return false;
+  }
+  cursor_ = frames.back()->sequence;
+  return true;
+}
+
+bool Subscriber::write_in_flight() {
+  if (in_flight_ == nullptr) return true;
+  in_flight_bytes_ += output_.write({&in_flight_, 1}, in_flight_bytes_, chunked());
+  if (in_flight_bytes_ < in_flight_->wire(chunked()).size()) return false;
+  cursor_ = in_flight_->sequence;
+  in_flight_.reset();
+  in_flight_bytes_ = 0;
+  return true;
+}
+
+// Keeps the frame that was cut, and where; those behind it are read from the log again.
+void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
+  catching_up_ = true;
+  for (const FramePtr& frame : frames) {
+    const std::size_t bytes = frame->wire(chunked()).size();
+    if (written < bytes) {
+      // A frame that is not begun is read from the log again, unless it carries no event of the log.
+      if (written > 0 || frame->topic.empty()) {
+        in_flight_ = frame;
+        in_flight_bytes_ = written;
+      }
+      return;
+    }
+    written -= bytes;
+    cursor_ = frame->sequence;
+  }
+}
+
+void Subscriber::append_gap(std::string_view last_event_id, std::string_view reason, std::string& payload) const {
+  const nlohmann::json gap = {{"lastEventId", last_event_id}, {"reason", reason}};
+  // The ID is the client's, byte for byte: what is not UTF-8 in it must not make this throw.
+  const std::string data = gap.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  EventStreamWriter(payload).event({.type = *EventType::parse(protocol::kGapEventType), .data = data});
+}
+
+FramePtr Subscriber::control_frame(std::string_view payload, std::uint64_t sequence, std::string_view preface) const {
+  auto frame = std::make_shared<Frame>();
+  frame->sequence = sequence;
+  frame->bytes = preface;
+  if (chunked()) {
+    append_chunk(payload, frame->bytes);
+  } else {
+    frame->bytes.append(payload);
+  }
+  frame->payload_bytes = static_cast<std::uint32_t>(frame->bytes.size());
+  return frame;
+}
+
+}  // namespace millrace

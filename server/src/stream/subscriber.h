@@ -1,0 +1,84 @@
+// Subscriber: a cursor on the log, with a filter and an output. This is where it is decided what a client gets next.
+//
+// Live, it is handed new events as they come. When its output is full, or when it has just resumed from an old ID, it
+// is catching up: it keeps no queue, but reads on from the log whenever the output can take more, until it has reached
+// the head. The only thing it holds is the frame that is half written. No sockets, threads or clock; one thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "frame.h"
+#include "millrace/server/hub.h"
+#include "topic_filter.h"
+
+namespace millrace {
+
+class Subscriber {
+ public:
+  /// Where a subscriber's bytes go.
+  class Output {
+   public:
+    /// Takes as many bytes of the frames, in order and leaving out the first `skip` bytes, as fit without waiting;
+    /// returns how many. If not all fit, it calls the subscriber's catch_up() once more will.
+    virtual std::size_t write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) = 0;
+    /// Asks for catch_up() to be called soon, though everything fitted.
+    virtual void yield() = 0;
+
+   protected:
+    ~Output() = default;
+  };
+
+  struct Subscription {
+    std::shared_ptr<const TopicFilter> filter;
+    std::string client;   ///< the name the subscriber gave itself; may be empty
+    bool chunked = true;  ///< false for HTTP/1.0
+  };
+
+  Subscriber(const Hub& hub, Output& output, Subscription subscription);
+
+  /// Begins behind `cursor`: `preface` (the response's head) and the priming block are the first bytes.
+  void start(const Hub::Cursor& cursor, std::string_view last_event_id, std::string_view preface, Duration retry);
+
+  /// New events that match, in order; those the subscriber has had are left out. Does nothing while it is catching up.
+  void deliver(std::span<const FramePtr> frames);
+
+  /// Reads on from the log. A bounded amount: output.yield() asks for more time.
+  void catch_up();
+
+  /// Tells a live client its cursor; all events up to `sequence` have been through deliver().
+  void heartbeat(std::uint64_t sequence);
+
+  Output& output() const { return output_; }
+  bool is_live() const { return !catching_up_; }
+  const TopicFilter& filter() const { return *subscription_.filter; }
+  std::string_view client() const { return subscription_.client; }
+  bool chunked() const { return subscription_.chunked; }
+
+ private:
+  friend class SubscriberTable;
+
+  bool write(std::span<const FramePtr> frames);
+  bool write_in_flight();
+  void stall(std::span<const FramePtr> frames, std::size_t written);
+  void append_gap(std::string_view last_event_id, std::string_view reason, std::string& payload) const;
+  FramePtr control_frame(std::string_view payload, std::uint64_t sequence, std::string_view preface = {}) const;
+
+  const Hub& hub_;
+  Output& output_;
+  Subscription subscription_;
+  std::uint64_t cursor_ = 0;  // everything up to here has been written, or does not match
+  FramePtr in_flight_;        // begun, but not written to its end
+  std::size_t in_flight_bytes_ = 0;
+  bool catching_up_ = false;
+
+  // The table's: where it is filed.
+  struct Group* group_ = nullptr;
+  std::size_t index_ = 0;
+};
+
+}  // namespace millrace
