@@ -10,7 +10,7 @@
 #include <memory>
 #include <stdexcept>
 
-#include "connection.h"
+#include "client_connection.h"
 #include "response_stream.h"
 
 namespace millrace {
@@ -116,7 +116,7 @@ class Exchange final : public httplib::ClientImpl {
   const TlsContext* tls_;
   Duration connect_timeout_;
   ResponseReceiver& receiver_;
-  Connection connection_;
+  ClientConnection connection_;
   ResponseStream stream_;
   std::string redirect_;
   int status_ = 0;

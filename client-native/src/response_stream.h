@@ -1,4 +1,4 @@
-// ResponseStream: a Connection as cpp-httplib wants to read and write it, made safe for what a server may send.
+// ResponseStream: a ClientConnection as cpp-httplib wants to read and write it, made safe for what a server may send.
 //
 // cpp-httplib reads lines byte by byte into strings without bound, matches the status line with a recursive regular
 // expression, and percent-decodes header values. So lines and the head have limits here, and within the head each `%`
@@ -11,13 +11,13 @@
 #include <string_view>
 #include <vector>
 
-#include "connection.h"
+#include "client_connection.h"
 
 namespace millrace {
 
 class ResponseStream final : public httplib::Stream {
  public:
-  explicit ResponseStream(Connection& connection) : connection_(connection), buffer_(kBufferBytes) {}
+  explicit ResponseStream(ClientConnection& connection) : connection_(connection), buffer_(kBufferBytes) {}
 
   bool is_readable() const override { return true; }  // read() waits by itself
   bool is_writable() const override { return true; }
@@ -40,7 +40,7 @@ class ResponseStream final : public httplib::Stream {
   ssize_t read_line_byte(char* out);
   ssize_t refuse(std::string violation);
 
-  Connection& connection_;
+  ClientConnection& connection_;
   std::vector<char> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

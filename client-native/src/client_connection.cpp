@@ -1,4 +1,4 @@
-#include "connection.h"
+#include "client_connection.h"
 
 #include <fcntl.h>
 #include <netdb.h>
@@ -25,11 +25,11 @@ struct FreeAddresses {
 
 }  // namespace
 
-Connection::~Connection() {
+ClientConnection::~ClientConnection() {
   if (fd_ >= 0) close(fd_);
 }
 
-bool Connection::open(const Url& url, const TlsContext* tls, Duration timeout) {
+bool ClientConnection::open(const Url& url, const TlsContext* tls, Duration timeout) {
   peer_ = (url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]") + ":" + std::to_string(url.port);
   connect_timeout_ = timeout;
 
@@ -53,7 +53,7 @@ bool Connection::open(const Url& url, const TlsContext* tls, Duration timeout) {
   return true;
 }
 
-bool Connection::connect_to(const addrinfo& address) {
+bool ClientConnection::connect_to(const addrinfo& address) {
   fd_ = socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol);
   if (fd_ < 0) return fail("cannot make a socket: " + std::string(std::strerror(errno)));
   const int yes = 1;
@@ -73,7 +73,7 @@ bool Connection::connect_to(const addrinfo& address) {
   return false;
 }
 
-bool Connection::handshake() {
+bool ClientConnection::handshake() {
   while (true) {
     const TlsSession::Status status = tls_->handshake();
     if (status == TlsSession::Status::kDone) return true;
@@ -83,7 +83,7 @@ bool Connection::handshake() {
   }
 }
 
-ssize_t Connection::read(char* buffer, std::size_t size) {
+ssize_t ClientConnection::read(char* buffer, std::size_t size) {
   while (true) {
     if (tls_) {
       std::size_t got = 0;
@@ -102,7 +102,7 @@ ssize_t Connection::read(char* buffer, std::size_t size) {
   }
 }
 
-ssize_t Connection::write(const char* data, std::size_t size) {
+ssize_t ClientConnection::write(const char* data, std::size_t size) {
   while (true) {
     if (tls_) {
       std::size_t put = 0;
@@ -121,11 +121,11 @@ ssize_t Connection::write(const char* data, std::size_t size) {
   }
 }
 
-bool Connection::wait_as_told(TlsSession::Status status) {
+bool ClientConnection::wait_as_told(TlsSession::Status status) {
   return wait(status == TlsSession::Status::kWantRead ? POLLIN : POLLOUT);
 }
 
-bool Connection::wait(short events) {
+bool ClientConnection::wait(short events) {
   const std::optional<TimePoint> receivers = receiver_.deadline();
   const bool connecting_ends_first = connect_deadline_ && (!receivers || *connect_deadline_ < *receivers);
   switch (interrupt_.wait(fd_, events, connecting_ends_first ? connect_deadline_ : receivers)) {
@@ -144,7 +144,7 @@ bool Connection::wait(short events) {
   return false;
 }
 
-bool Connection::fail(std::string problem) {
+bool ClientConnection::fail(std::string problem) {
   failure_ = {Ending::kNetworkError, std::move(problem)};
   return false;
 }

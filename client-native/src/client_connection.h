@@ -1,4 +1,4 @@
-// Connection: one TCP connection, plain or TLS, whose every wait ends when told to.
+// ClientConnection: one TCP connection, plain or TLS, whose every wait ends when told to.
 //
 // The socket is non-blocking; connecting, reading and writing wait in an Interrupt, until the deadline in force.
 #pragma once
@@ -17,14 +17,14 @@
 
 namespace millrace {
 
-class Connection {
+class ClientConnection {
  public:
   /// What both outlive the connection for: who ends its waits, and who says how long they may be.
-  Connection(const Interrupt& interrupt, const ResponseReceiver& receiver)
+  ClientConnection(const Interrupt& interrupt, const ResponseReceiver& receiver)
       : interrupt_(interrupt), receiver_(receiver) {}
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  ~ClientConnection();
+  ClientConnection(const ClientConnection&) = delete;
+  ClientConnection& operator=(const ClientConnection&) = delete;
 
   /// Connects to the URL's host, one of its addresses after the other, and for https (`tls` is not null) makes the TLS
   /// session, all within `timeout` but for the name lookup, which has the system's. False: failure() says why.
