@@ -55,12 +55,14 @@ void EventStreamParser::reset() {
   forget_block();
   // The buffer of a new stream starts from the event source's string: an `id` whose block never ended is forgotten.
   last_event_id_buffer_ = last_event_id_;
+  last_event_id_changed_ = false;
   too_large_ = false;
 }
 
 void EventStreamParser::set_last_event_id(std::string_view id) {
   last_event_id_.assign(id);
   last_event_id_buffer_.assign(id);
+  last_event_id_changed_ = false;
 }
 
 void EventStreamParser::feed(std::string_view chunk) {
@@ -172,7 +174,10 @@ EventStreamParser::Item EventStreamParser::process_field(std::string_view name, 
   if (name == "event") {
     event_type_buffer_.assign(decoded(value, decoded_));
   } else if (name == "id") {
-    if (value.find('\0') == std::string_view::npos) last_event_id_buffer_.assign(decoded(value, decoded_));
+    if (value.find('\0') == std::string_view::npos) {
+      last_event_id_buffer_.assign(decoded(value, decoded_));
+      last_event_id_changed_ = true;
+    }
   } else if (name == "retry") {
     if (const auto retry = parse_retry(value)) {
       reconnection_time_ = *retry;
@@ -197,7 +202,9 @@ EventStreamParser::Item EventStreamParser::append_data(std::string_view value, b
 
 // [WHATWG 9.2.6] "Dispatch the event".
 EventStreamParser::Item EventStreamParser::dispatch() {
-  last_event_id_.assign(last_event_id_buffer_);
+  // Copying only what has changed keeps a long ID from costing its length at every event behind it.
+  if (last_event_id_changed_) last_event_id_.assign(last_event_id_buffer_);
+  last_event_id_changed_ = false;
   if (data_lines_ == 0) {
     event_type_buffer_.clear();
     return Item::kNeedMore;

@@ -88,7 +88,8 @@ class EventStreamParser {
   std::string last_event_id_buffer_;
 
   std::string last_event_id_;
-  std::string decoded_;  // text that was not valid UTF-8, after replacement
+  bool last_event_id_changed_ = false;  // since the buffer and the string were last the same
+  std::string decoded_;                 // text that was not valid UTF-8, after replacement
 
   MessageEvent event_;
   std::string_view comment_;
