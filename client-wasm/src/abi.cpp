@@ -155,7 +155,9 @@ struct Source {
 
 struct Parser {
   EventStreamParser parser;
-  KnownId known_id{{}};
+  KnownId known_id;
+
+  explicit Parser(std::string_view last_event_id) : parser(last_event_id), known_id(last_event_id) {}
 };
 
 }  // namespace millrace
@@ -232,12 +234,16 @@ double source_next_timeout(const Source* source) {
 
 // --- Parsers ------------------------------------------------------------------------------------------------------
 
-Parser* parser_new() {
-  return new Parser;
+Parser* parser_new(std::uint32_t last_event_id_bytes) {
+  return new Parser(input_text(last_event_id_bytes));
 }
 
 void parser_delete(Parser* parser) {
   delete parser;
+}
+
+void parser_reset(Parser* parser) {
+  parser->parser.reset();
 }
 
 const Batch* parser_feed(Parser* parser, std::uint32_t bytes) {

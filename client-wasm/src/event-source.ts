@@ -1,0 +1,169 @@
+// EventSource as the standard has it. [WHATWG 9.2.2]
+
+import { type ConnectionOwner, CoreConnection } from "./connection.js";
+import { FetchTransport } from "./transports/fetch.js";
+import { resolveUrl } from "./url.js";
+
+type Listener = Parameters<EventTarget["addEventListener"]>[1];
+type AddOptions = Parameters<EventTarget["addEventListener"]>[2];
+type RemoveOptions = Parameters<EventTarget["removeEventListener"]>[2];
+type Handler<Type> = ((this: EventSource, event: Type) => any) | null;
+
+interface EventMap {
+  open: Event;
+  message: MessageEvent;
+  error: Event;
+}
+
+/** The browser's interface, member for member. */
+export interface EventSource extends EventTarget {
+  readonly url: string;
+  readonly withCredentials: boolean;
+  readonly CONNECTING: 0;
+  readonly OPEN: 1;
+  readonly CLOSED: 2;
+  readonly readyState: number;
+  onopen: Handler<Event>;
+  onmessage: Handler<MessageEvent>;
+  onerror: Handler<Event>;
+  close(): void;
+  addEventListener<K extends keyof EventMap>(
+    type: K,
+    listener: (this: EventSource, event: EventMap[K]) => any,
+    options?: AddOptions,
+  ): void;
+  addEventListener(type: string, listener: (this: EventSource, event: MessageEvent) => any, options?: AddOptions): void;
+  addEventListener(type: string, listener: Listener, options?: AddOptions): void;
+  removeEventListener<K extends keyof EventMap>(
+    type: K,
+    listener: (this: EventSource, event: EventMap[K]) => any,
+    options?: RemoveOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: (this: EventSource, event: MessageEvent) => any,
+    options?: RemoveOptions,
+  ): void;
+  removeEventListener(type: string, listener: Listener, options?: RemoveOptions): void;
+}
+
+export interface EventSourceConstructor {
+  /** Throws a SyntaxError DOMException if `url` is not one. */
+  new (url: string | URL, init?: { withCredentials?: boolean }): EventSource;
+  readonly prototype: EventSource;
+  readonly CONNECTING: 0;
+  readonly OPEN: 1;
+  readonly CLOSED: 2;
+}
+
+/** The value of an event handler attribute, and the listener that calls it. */
+interface HandlerEntry {
+  value: unknown;
+  readonly listener: (event: Event) => void;
+}
+
+class EventSourceClass extends EventTarget {
+  readonly #url: string;
+  readonly #withCredentials: boolean;
+  readonly #connection: CoreConnection;
+  readonly #handlers = new Map<string, HandlerEntry>();
+
+  constructor(url: string | URL, init?: { withCredentials?: boolean }) {
+    if (arguments.length === 0) throw new TypeError("EventSource: the URL is missing");
+    super();
+    this.#url = resolveUrl(url).href;
+    this.#withCredentials = Boolean(init?.withCredentials);
+    const owner: ConnectionOwner = {
+      opened: () => this.dispatchEvent(new Event("open")),
+      received: ({ type, data, lastEventId }, origin) =>
+        this.dispatchEvent(new MessageEvent(type, { data, lastEventId, origin })),
+      lost: () => this.dispatchEvent(new Event("error")),
+      broken: (error) => {
+        // The interface has no place for it, and an event source that fails without a word helps nobody.
+        console.error(`EventSource: ${this.#url}:`, error);
+        this.dispatchEvent(new Event("error"));
+      },
+    };
+    const request = { url: this.#url, withCredentials: this.#withCredentials };
+    this.#connection = new CoreConnection(owner, (listener) => new FetchTransport(request, listener));
+    this.#connection.start();
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get withCredentials(): boolean {
+    return this.#withCredentials;
+  }
+
+  get readyState(): number {
+    return this.#connection.readyState;
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  get onopen(): unknown {
+    return this.#handler("open");
+  }
+  set onopen(value: unknown) {
+    this.#setHandler("open", value);
+  }
+
+  get onmessage(): unknown {
+    return this.#handler("message");
+  }
+  set onmessage(value: unknown) {
+    this.#setHandler("message", value);
+  }
+
+  get onerror(): unknown {
+    return this.#handler("error");
+  }
+  set onerror(value: unknown) {
+    this.#setHandler("error", value);
+  }
+
+  #handler(type: string): unknown {
+    return this.#handlers.get(type)?.value ?? null;
+  }
+
+  // It keeps its place among the listeners while one handler replaces another. [HTML 8.1.8.1]
+  #setHandler(type: string, value: unknown): void {
+    const entry = this.#handlers.get(type);
+    const isHandler = typeof value === "function" || (typeof value === "object" && value !== null);
+    if (entry && isHandler) entry.value = value;
+    else if (entry) {
+      this.removeEventListener(type, entry.listener);
+      this.#handlers.delete(type);
+    } else if (isHandler) {
+      const added: HandlerEntry = {
+        value,
+        listener: (event) => {
+          if (typeof added.value === "function") added.value.call(this, event);
+        },
+      };
+      this.#handlers.set(type, added);
+      this.addEventListener(type, added.listener);
+    }
+  }
+}
+
+// What a class declaration cannot say of a Web IDL interface: constants, and members that show when enumerated.
+function asInterface(implementation: typeof EventSourceClass): EventSourceConstructor {
+  const { prototype } = implementation;
+  for (const name of Object.getOwnPropertyNames(prototype)) {
+    if (name !== "constructor") Object.defineProperty(prototype, name, { enumerable: true });
+  }
+  ["CONNECTING", "OPEN", "CLOSED"].forEach((name, value) => {
+    for (const target of [implementation, prototype]) Object.defineProperty(target, name, { value, enumerable: true });
+  });
+  Object.defineProperty(prototype, Symbol.toStringTag, { value: "EventSource", configurable: true });
+  Object.defineProperty(implementation, "name", { value: "EventSource", configurable: true });
+  Object.defineProperty(implementation, "length", { value: 1, configurable: true });
+  return implementation as unknown as EventSourceConstructor;
+}
+
+export const EventSource: EventSourceConstructor = /* @__PURE__ */ asInterface(EventSourceClass);

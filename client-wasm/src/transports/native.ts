@@ -1,0 +1,84 @@
+// The browser's own EventSource: what developer tools show as an event stream, and what crosses origins without asking
+// first. It parses and reconnects by itself; the core is told what it does, and takes over when it gives up.
+
+import { requestInit } from "./fetch.js";
+import type { Request, Transport, TransportListener } from "./transport.js";
+
+export class NativeTransport implements Transport {
+  readonly name = "native";
+  readonly #request: Request;
+  readonly #types: readonly string[];
+  readonly #listener: TransportListener;
+  #eventSource: EventSource | undefined;
+  #inquiry = new AbortController();
+  #reconnectsItself = false;
+
+  constructor(request: Request, types: readonly string[], listener: TransportListener) {
+    this.#request = request;
+    this.#types = types;
+    this.#listener = listener;
+  }
+
+  async connect(lastEventId: string): Promise<void> {
+    if (this.#eventSource) return; // it is at it already, by itself
+    this.#inquiry = new AbortController();
+    const url = new URL(this.#request.url);
+    // The one way to hand an ID to a new EventSource; on its own reconnections the header it sends goes first.
+    if (lastEventId) url.searchParams.set("lastEventId", lastEventId);
+    const eventSource = new EventSource(url, { withCredentials: this.#request.withCredentials });
+    this.#eventSource = eventSource;
+    eventSource.onopen = () => {
+      this.#listener.connecting();
+      this.#listener.response(200, "text/event-stream", eventSource.url);
+    };
+    for (const type of this.#types) {
+      eventSource.addEventListener(type, (event: Event) => {
+        // An `open` or `error` of the server's is a MessageEvent, those of the EventSource are not.
+        if (event instanceof MessageEvent && eventSource === this.#eventSource) this.#received(event);
+      });
+    }
+    eventSource.onerror = (event) => {
+      if (event instanceof MessageEvent || eventSource !== this.#eventSource) return;
+      const gaveUp = eventSource.readyState === EventSource.CLOSED;
+      if (!gaveUp || this.#listener.readyState === 1) this.#lost();
+      if (gaveUp) this.#inquire(url);
+    };
+  }
+
+  drop(): void {
+    if (this.#reconnectsItself) return;
+    this.#inquiry.abort();
+    this.#eventSource?.close();
+    this.#eventSource = undefined;
+  }
+
+  #received(event: MessageEvent): void {
+    const full = this.#listener.message(event.type, event.data, event.lastEventId, event.origin);
+    if (!full) return;
+    // It cannot be slowed down, so it is ended; once there is room, the core goes on from the last ID.
+    this.drop();
+    full.then(() => this.#listener.networkError());
+  }
+
+  // The core is told, but nothing is dropped.
+  #lost(): void {
+    this.#reconnectsItself = true;
+    this.#listener.networkError();
+    this.#reconnectsItself = false;
+  }
+
+  // Why the browser has given up, only a request of our own can see: a 204 means the end, a 503 may pass.
+  async #inquire(url: URL): Promise<void> {
+    this.#listener.connecting();
+    this.#eventSource = undefined;
+    const { signal } = this.#inquiry;
+    const response = await fetch(url, requestInit(this.#request, "", new Headers(), signal)).catch(() => undefined);
+    if (signal.aborted) return;
+    const contentType = response?.headers.get("Content-Type") ?? "";
+    if (!response || (response.status === 200 && /^\s*text\/event-stream\s*(;|$)/i.test(contentType))) {
+      this.#inquiry.abort(); // all would be well now: the core has a new EventSource made
+      return this.#listener.networkError();
+    }
+    this.#listener.response(response.status, contentType, response.url);
+  }
+}

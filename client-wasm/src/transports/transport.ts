@@ -1,0 +1,42 @@
+// Transport: what carries a request out and the stream's bytes, or its events, in. It decides nothing: whatever happens
+// it reports to the connection, which asks the core, and does as it is told by the next connect() or drop().
+
+import type { ConnectOptions, TransportName } from "../types.js";
+
+export interface Transport {
+  readonly name: TransportName;
+
+  /**
+   * Makes the connection and reports on it until it ends or is dropped. Rejects only with what is nobody's network: a
+   * `headers` function that throws, a `fetch` that answers with something else than a response.
+   */
+  connect(lastEventId: string): Promise<void>;
+
+  /** Ends the connection, if there is one; nothing of it is reported after. */
+  drop(): void;
+}
+
+/** Where a transport reports to. What returns a promise has to be waited for before more is read. */
+export interface TransportListener {
+  readonly readyState: number;
+  /** The head of the response; `url` is where redirects have led. */
+  response(status: number, contentType: string, url: string): void;
+  bytes(chunk: Uint8Array): Promise<void>;
+  end(): void;
+  networkError(): void;
+
+  // From a transport that parses, and reconnects, by itself:
+  /** It connects now, without having been told to. */
+  connecting(): void;
+  message(type: string, data: string, lastEventId: string, origin: string): Promise<void> | undefined;
+}
+
+/** What is asked for, apart from the last event ID. */
+export interface Request {
+  readonly url: string;
+  readonly withCredentials: boolean;
+  readonly method?: string;
+  readonly headers?: ConnectOptions["headers"];
+  readonly body?: ConnectOptions["body"];
+  readonly fetch?: typeof fetch;
+}
