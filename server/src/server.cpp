@@ -32,6 +32,7 @@ void check(const ServerOptions& options) {
   require(options.history_events > 0, "ServerOptions::history_events must be at least 1");
   require(options.history_bytes > 0, "ServerOptions::history_bytes must be at least 1");
   require(options.max_connections > 0, "ServerOptions::max_connections must be at least 1");
+  require(options.history_age >= Duration{0}, "ServerOptions::history_age must not be negative");
   require(options.retry >= Duration{0}, "ServerOptions::retry must not be negative");
   require(options.heartbeat > Duration{0}, "ServerOptions::heartbeat must be longer than 0");
   require(options.unacknowledged_timeout > Duration{0}, "ServerOptions::unacknowledged_timeout must be longer than 0");
@@ -59,7 +60,9 @@ class Server::Engine {
         options_(options),
         hub_({.history_events = options.history_events,
               .history_bytes = options.history_bytes,
-              .epoch = random_epoch()}),
+              .history_age = options.history_age,
+              .epoch = random_epoch(),
+              .clock = monotonic_now}),
         routes_(hub_, options_) {}
 
   void start(std::unique_ptr<httplib::TaskQueue> workers);
@@ -116,7 +119,7 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
   const std::lock_guard lock(loops_mutex_);
   for (std::size_t i = 0; i < count; ++i) {
     loops_.push_back(std::make_unique<ConnectionLoop>(
-        hub_, settings, connections_, [this](std::shared_ptr<Exchange> exchange) { dispatch(exchange); }));
+        hub_, settings, connections_, [this](const std::shared_ptr<Exchange>& exchange) { dispatch(exchange); }));
   }
   // cpp-httplib listens with a backlog of 5, which a burst of connections overflows.
   ::listen(server_.svr_sock_, SOMAXCONN);
@@ -246,7 +249,7 @@ EventStream Server::open_stream(const httplib::Request& request, httplib::Respon
   Exchange& exchange = HttplibBridge::exchange_of(request);
   const bool chunked = !exchange.head.http_1_0;
   auto state = std::make_shared<EventStream::State>(
-      [engine = engine_.get()](EventStream::State::Task task) { engine->run_on_worker(task); }, chunked);
+      [engine = engine_.get()](const EventStream::State::Task& task) { engine->run_on_worker(task); }, chunked);
   set_event_stream_headers(response);
   exchange.loop.defer([&connection = exchange.connection, head = HttplibBridge::take_response(request, response),
                        chunked, state]() mutable { connection.stream(std::move(head), chunked, std::move(state)); });

@@ -266,13 +266,14 @@ void Connection::leave_stream() {
   loop_.stream_closed();
 }
 
-void Connection::subscribe(std::string_view head, Subscriber::Subscription subscription,
+void Connection::subscribe(std::string_view head, Subscriber::Subscription subscription, const Hub::Cursor& cursor,
                            std::string_view last_event_id) {
   begin_stream();
   subscription.filter = loop_.subscribers().shared(std::move(subscription.filter));
+  const Duration retry = subscription.poll ? kPollRetry : loop_.settings().options.retry;
   subscriber_ = std::make_unique<Subscriber>(loop_.hub(), *this, std::move(subscription));
   loop_.subscribers().add(*subscriber_);
-  subscriber_->start(loop_.hub().resolve(last_event_id), last_event_id, head, loop_.settings().options.retry);
+  subscriber_->start(cursor, last_event_id, head, retry);
 }
 
 void Connection::stream(std::string head, bool chunked, std::shared_ptr<EventStream::State> state) {
@@ -291,7 +292,7 @@ void Connection::on_stream_ready(std::uint32_t events) {
   if (phase_ != Phase::kStreaming || (events & EPOLLOUT) == 0) return;
   if (subscriber_ != nullptr) {
     want_output(false);
-    subscriber_->catch_up();
+    subscriber_->catch_up();  // may end the stream
   } else {
     write_stream();
   }
@@ -338,6 +339,15 @@ std::size_t Connection::write(std::span<const FramePtr> frames, std::size_t skip
   }
   if (phase_ == Phase::kStreaming) set_deadline(loop_.settings().options.heartbeat);
   return written;
+}
+
+// The subscriber has ended: what is left to say is said as behind any response.
+void Connection::end() {
+  leave_stream();
+  phase_ = Phase::kResponding;
+  keep_alive_ = false;
+  if (subscriber_->chunked()) output_ = kLastChunk;
+  write_output();
 }
 
 // --- The socket -----------------------------------------------------------------------------------------------------

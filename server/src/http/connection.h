@@ -37,7 +37,8 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   void finish(Exchange& exchange);
 
   /// A handler has turned its response into a subscription, or into a request-scoped stream; `head` is its head.
-  void subscribe(std::string_view head, Subscriber::Subscription subscription, std::string_view last_event_id);
+  void subscribe(std::string_view head, Subscriber::Subscription subscription, const Hub::Cursor& cursor,
+                 std::string_view last_event_id);
   void stream(std::string head, bool chunked, std::shared_ptr<EventStream::State> state);
 
   /// Closes the socket at once; what was not written is lost. An event stream's client will reconnect.
@@ -90,6 +91,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   void write_stream();
   std::size_t write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) override;
   void yield() override { want_output(true); }
+  void end() override;
 
   std::size_t send(std::span<iovec> buffers);
   void want_output(bool wanted);

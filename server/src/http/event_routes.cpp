@@ -67,18 +67,27 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
   if (client.size() > kMaxClientNameBytes) {
     error = "client: longer than " + std::to_string(kMaxClientNameBytes) + " bytes";
   }
+  const std::string mode = request.get_param_value(std::string(protocol::kModeParameter));
+  if (!mode.empty() && mode != protocol::kPollMode) error = "mode: \"" + mode + "\" is not known; there is mode=poll";
   if (!error.empty()) return refuse(response, 400, error);
 
-  set_event_stream_headers(response);
-  if (request.method == "HEAD") return;
   Exchange& exchange = HttplibBridge::exchange_of(request);
   std::string last_event_id = exchange.head.last_event_id;
   if (last_event_id.empty()) last_event_id = request.get_param_value(std::string(protocol::kLastEventIdParameter));
-  Subscriber::Subscription subscription{
-      .filter = std::make_shared<const TopicFilter>(patterns), .client = client, .chunked = !exchange.head.http_1_0};
+  Subscriber::Subscription subscription{.filter = std::make_shared<const TopicFilter>(patterns),
+                                        .client = client,
+                                        .chunked = !exchange.head.http_1_0,
+                                        .poll = mode == protocol::kPollMode};
+  const Hub::Cursor cursor = hub_.resolve(last_event_id);
+  if (hub_.is_over(cursor, *subscription.filter)) {
+    response.status = 204;  // [WHATWG 9.2.4] by which a client knows not to come back
+    return;
+  }
+  set_event_stream_headers(response);
+  if (request.method == "HEAD") return;
   exchange.loop.defer([&connection = exchange.connection, head = HttplibBridge::take_response(request, response),
-                       subscription = std::move(subscription), last_event_id = std::move(last_event_id)] {
-    connection.subscribe(head, subscription, last_event_id);
+                       subscription = std::move(subscription), cursor, last_event_id = std::move(last_event_id)] {
+    connection.subscribe(head, subscription, cursor, last_event_id);
   });
 }
 
@@ -108,7 +117,10 @@ void EventRoutes::publish(const httplib::Request&, httplib::Response& response,
   if (!requests) return refuse(response, 400, error);
   std::string answer;
   for (const PublishRequest& request : *requests) {
-    answer += nlohmann::json{{"id", hub_.publish(request.topic(), request.event()).id}}.dump() + '\n';
+    nlohmann::json result = nlohmann::json::object();
+    if (const auto event = request.event()) result["id"] = hub_.publish(request.topic(), *event).id;
+    if (request.finishes()) hub_.finish(request.topic());
+    answer += result.dump() + '\n';
   }
   response.set_content(answer, requests->size() == 1 ? "application/json" : "application/x-ndjson");
 }

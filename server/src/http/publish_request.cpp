@@ -48,8 +48,9 @@ Duration retry_in(const json& object) {
 
 void check_names(const json& object) {
   for (const auto& [name, value] : object.items()) {
-    if (name != "topic" && name != "data" && name != "event" && name != "id" && name != "retry") {
-      throw FieldError{"\"" + name + "\" is not a field of an event: there are topic, data, event, id and retry"};
+    if (name != "topic" && name != "data" && name != "event" && name != "id" && name != "retry" && name != "finish") {
+      throw FieldError{"\"" + name +
+                       "\" is not a field of an event: there are topic, data, event, id, retry and finish"};
     }
   }
 }
@@ -79,9 +80,16 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
       throw FieldError{"topic: must be 1 to " + std::to_string(kMaxTopicBytes) +
                        " bytes of segments separated by /, none of them empty, without * and control characters"};
     }
-    if (!object.contains("data")) throw FieldError{"data: missing (an empty string is allowed)"};
-    const json& data = object.at("data");
-    request.data_ = data.is_string() ? data.get<std::string>() : data.dump();
+    if (object.contains("finish")) {
+      if (!object.at("finish").is_boolean()) throw FieldError{"finish: must be true or false"};
+      request.finish_ = object.at("finish");
+    }
+    if (object.contains("data")) {
+      const json& data = object.at("data");
+      request.data_ = data.is_string() ? data.get<std::string>() : data.dump();
+    } else if (!request.finish_) {
+      throw FieldError{"data: missing (an empty string is allowed)"};
+    }
     if (object.contains("event")) request.type_ = string_in(object, "event");
     if (!EventType::parse(request.type_)) {
       throw FieldError{"event: must not hold CR, LF or NUL, nor more than " + std::to_string(kMaxEventTypeBytes) +
@@ -95,7 +103,9 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
       throw FieldError{"id: must not hold CR, LF or NUL, nor more than " + std::to_string(kMaxEventIdBytes) + " bytes"};
     }
     if (object.contains("retry")) request.retry_ = retry_in(object);
-    if (std::string refusal = hub.refusal(request.event()); !refusal.empty()) throw FieldError{std::move(refusal)};
+    if (const auto event = request.event()) {
+      if (std::string refusal = hub.refusal(*event); !refusal.empty()) throw FieldError{std::move(refusal)};
+    }
     return request;
   } catch (FieldError& failure) {
     error = std::move(failure.sentence);
@@ -103,8 +113,9 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
   }
 }
 
-Event PublishRequest::event() const {
-  return {.type = *EventType::parse(type_), .data = data_, .id = *EventId::parse(id_), .retry = retry_};
+std::optional<Event> PublishRequest::event() const {
+  if (!data_) return std::nullopt;
+  return Event{.type = *EventType::parse(type_), .data = *data_, .id = *EventId::parse(id_), .retry = retry_};
 }
 
 std::optional<std::vector<PublishRequest>> parse_publish_body(std::string_view body, const Hub& hub,

@@ -1,6 +1,7 @@
 // The body of a publish request, checked: one JSON object, or NDJSON lines of them.
 //
 //   {"topic": "orders", "data": "text, or any JSON", "event": "created", "id": "17", "retry": 3000}
+//   {"topic": "jobs/17", "finish": true}
 #pragma once
 
 #include <optional>
@@ -14,21 +15,24 @@
 
 namespace millrace {
 
-/// One event to publish, owning its text.
+/// One event to publish, owning its text, and whether its topic is finished.
 class PublishRequest {
  public:
   /// Reads one JSON object. On failure nothing is returned and `error` is a sentence that names the field.
   static std::optional<PublishRequest> parse(std::string_view json, const Hub& hub, std::string& error);
 
   Topic topic() const { return *Topic::parse(topic_); }
-  Event event() const;
+  /// Nothing where the request finishes a topic and has no data.
+  std::optional<Event> event() const;
+  bool finishes() const { return finish_; }
 
  private:
   std::string topic_;
-  std::string data_;
+  std::optional<std::string> data_;
   std::string type_;
   std::string id_;
   std::optional<Duration> retry_;
+  bool finish_ = false;
 };
 
 /// Reads a whole body: one object, or one on every line that is not blank. All or nothing: on failure `error` names the

@@ -14,11 +14,18 @@ namespace millrace {
 struct Hub::Shared {
   explicit Shared(Options options)
       : max_event_bytes(options.history_bytes),
-        log(std::move(options.epoch), options.history_events, options.history_bytes) {}
+        clock(std::move(options.clock)),
+        log(std::move(options.epoch),
+            {.events = options.history_events, .bytes = options.history_bytes, .age = options.history_age}) {}
 
-  std::size_t max_event_bytes;
+  void post(const FramePtr& frame) {
+    for (Sink* sink : sinks) sink->post(frame);
+  }
+
+  const std::size_t max_event_bytes;
+  const std::function<TimePoint()> clock;
   mutable std::mutex mutex;
-  RingEventLog log;          // guarded by mutex
+  RingEventLog log;          // guarded by mutex, but for its epoch
   std::vector<Sink*> sinks;  // guarded by mutex
 };
 
@@ -61,9 +68,14 @@ Published Hub::publish(Topic topic, const Event& event) {
   if (!event.id.empty() && log.find(event.id.view())) {
     return {.id = std::string(event.id.view()), .repeated = true};
   }
-  const FramePtr frame = log.append(topic, event);
-  for (Sink* sink : shared_->sinks) sink->post(frame);
+  const FramePtr frame = log.append(topic, event, shared_->clock());
+  shared_->post(frame);
   return {.id = event.id.empty() ? id_of(frame->sequence) : frame->publisher_id};
+}
+
+void Hub::finish(Topic topic) {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->post(shared_->log.append_finish(topic, shared_->clock()));
 }
 
 void Hub::attach(Sink& sink) {
@@ -78,7 +90,8 @@ void Hub::detach(Sink& sink) {
 
 Hub::Cursor Hub::resolve(std::string_view last_event_id) const {
   const std::lock_guard lock(shared_->mutex);
-  const RingEventLog& log = shared_->log;
+  RingEventLog& log = shared_->log;
+  log.expire(shared_->clock());
   const std::uint64_t before_oldest = log.oldest() - 1;
   if (last_event_id.empty()) return {.sequence = log.head()};
   if (last_event_id == protocol::kEarliest) return {.sequence = before_oldest};
@@ -89,16 +102,30 @@ Hub::Cursor Hub::resolve(std::string_view last_event_id) const {
   return {.sequence = *sequence};
 }
 
+bool Hub::is_over(const Cursor& cursor, const TopicFilter& filter) const {
+  const std::lock_guard lock(shared_->mutex);
+  const RingEventLog& log = shared_->log;
+  const auto finished_at = log.finished_at(filter);
+  if (!finished_at || !cursor.gap_reason.empty() || cursor.sequence + 1 < log.oldest()) return false;
+  // Nothing but the finish itself may be left.
+  const auto page = log.read_after(cursor.sequence, filter);
+  return page.frames.empty() || page.frames.front()->sequence == *finished_at;
+}
+
 Hub::Page Hub::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
   const std::lock_guard lock(shared_->mutex);
   const RingEventLog& log = shared_->log;
   if (sequence + 1 < log.oldest()) return {.frames = {}, .through = log.oldest() - 1, .expired = true};
   auto page = log.read_after(sequence, filter);
-  return {.frames = std::move(page.frames), .through = page.through, .at_head = page.through >= log.head()};
+  const auto finished_at = log.finished_at(filter);
+  return {.frames = std::move(page.frames),
+          .through = page.through,
+          .at_head = page.through >= log.head(),
+          .finished = finished_at && page.through >= *finished_at};
 }
 
 std::string Hub::id_of(std::uint64_t sequence) const {
-  return shared_->log.epoch() + '-' + std::to_string(sequence);
+  return shared_->log.id_of(sequence);
 }
 
 }  // namespace millrace

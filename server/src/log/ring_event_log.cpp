@@ -15,40 +15,84 @@ std::size_t cost(const Frame& frame) {
 
 }  // namespace
 
-RingEventLog::RingEventLog(std::string epoch, std::size_t max_events, std::size_t max_bytes)
-    : epoch_(std::move(epoch)), max_events_(max_events), max_bytes_(max_bytes) {}
+RingEventLog::RingEventLog(std::string epoch, const Bounds& bounds) : epoch_(std::move(epoch)), bounds_(bounds) {}
 
-FramePtr RingEventLog::append(Topic topic, const Event& event) {
+FramePtr RingEventLog::append(Topic topic, const Event& event, TimePoint now) {
   auto frame = std::make_shared<Frame>();
   frame->sequence = head() + 1;
   frame->topic = topic.view();
   frame->publisher_id = event.id.view();
+  frame->published = now;
 
   Event identified = event;
-  const std::string own_id = epoch_ + '-' + std::to_string(frame->sequence);
+  const std::string own_id = id_of(frame->sequence);
   if (event.id.empty()) identified.id = *EventId::parse(own_id);
   std::string payload;
   payload.reserve(event.data.size() + 64);
   EventStreamWriter(payload).event(identified);
   set_payload(*frame, payload);
 
-  bytes_ += cost(*frame);
-  topics_[frame->topic].push_back(frame->sequence);
   if (!frame->publisher_id.empty()) publisher_ids_.emplace(frame->publisher_id, frame->sequence);
-  frames_.push_back(frame);
-  while (frames_.size() > max_events_ || (bytes_ > max_bytes_ && frames_.size() > 1)) evict_oldest();
-  return frame;
+  topics_[frame->topic].finished_at = 0;
+  return push(std::move(frame));
+}
+
+FramePtr RingEventLog::append_finish(Topic topic, TimePoint now) {
+  auto frame = std::make_shared<Frame>();
+  frame->sequence = head() + 1;
+  frame->topic = topic.view();
+  frame->finishes_topic = true;
+  frame->published = now;
+  // A client that has this has seen the end, and says so when it comes back.
+  std::string payload;
+  const std::string id = id_of(frame->sequence);
+  EventStreamWriter(payload).cursor(*EventId::parse(id));
+  set_payload(*frame, payload);
+
+  topics_[frame->topic].finished_at = frame->sequence;
+  return push(std::move(frame));
+}
+
+FramePtr RingEventLog::push(std::shared_ptr<Frame> frame) {
+  const TimePoint now = frame->published;
+  bytes_ += cost(*frame);
+  topics_[frame->topic].sequences.push_back(frame->sequence);
+  frames_.push_back(std::move(frame));
+  FramePtr newest = frames_.back();
+  while (frames_.size() > bounds_.events || (bytes_ > bounds_.bytes && frames_.size() > 1)) evict_oldest();
+  expire(now);
+  return newest;
+}
+
+void RingEventLog::expire(TimePoint now) {
+  if (bounds_.age <= Duration{0}) return;
+  while (!frames_.empty() && now - frames_.front()->published > bounds_.age) evict_oldest();
 }
 
 void RingEventLog::evict_oldest() {
   const Frame& frame = *frames_.front();
   bytes_ -= cost(frame);
   const auto topic = topics_.find(frame.topic);
-  topic->second.pop_front();
-  if (topic->second.empty()) topics_.erase(topic);
+  topic->second.sequences.pop_front();
+  if (topic->second.sequences.empty()) topics_.erase(topic);
   if (!frame.publisher_id.empty()) publisher_ids_.erase(frame.publisher_id);
   frames_.pop_front();
   ++first_;
+}
+
+std::string RingEventLog::id_of(std::uint64_t sequence) const {
+  return epoch_ + '-' + std::to_string(sequence);
+}
+
+std::optional<std::uint64_t> RingEventLog::finished_at(const TopicFilter& filter) const {
+  if (!filter.is_literal()) return std::nullopt;
+  std::uint64_t last = 0;
+  for (const std::string& pattern : filter.patterns()) {
+    const auto topic = topics_.find(pattern);
+    if (topic == topics_.end() || topic->second.finished_at == 0) return std::nullopt;
+    last = std::max(last, topic->second.finished_at);
+  }
+  return last;
 }
 
 std::optional<std::uint64_t> RingEventLog::find(std::string_view publisher_id) const {
@@ -85,7 +129,7 @@ RingEventLog::Page RingEventLog::merge(std::uint64_t sequence, const TopicFilter
   for (const std::string& topic : filter.patterns()) {
     const auto found = topics_.find(topic);
     if (found == topics_.end()) continue;
-    const auto& sequences = found->second;
+    const auto& sequences = found->second.sequences;
     const auto next = std::upper_bound(sequences.begin(), sequences.end(), sequence);
     if (next != sequences.end()) runs.push_back({next, sequences.end()});
   }

@@ -1,8 +1,8 @@
-// RingEventLog: the newest events, in memory, bounded by count and bytes.
+// RingEventLog: the newest events, in memory, bounded by count, bytes and age.
 //
 // An index by topic makes reading cost what it delivers, not what the log holds; an index by the publishers' own IDs
-// finds where a client resumes and which event comes a second time. Not thread-safe: its hub guards it. No clock, no
-// I/O.
+// finds where a client resumes and which event comes a second time. That a topic is finished is an entry of the log
+// like any other, and forgotten with it. Not thread-safe: its hub guards it. No clock, no I/O.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +21,24 @@ namespace millrace {
 
 class RingEventLog {
  public:
-  /// `epoch` tags the IDs this log gives; sequences begin at 1.
-  RingEventLog(std::string epoch, std::size_t max_events, std::size_t max_bytes);
+  struct Bounds {
+    std::size_t events;
+    std::size_t bytes;
+    Duration age{0};  ///< zero: none
+  };
 
-  /// Encodes the event and appends it; what no longer fits goes, oldest first. The publisher's ID must be new.
-  FramePtr append(Topic topic, const Event& event);
+  /// `epoch` tags the IDs this log gives; sequences begin at 1.
+  RingEventLog(std::string epoch, const Bounds& bounds);
+
+  /// Encodes the event and appends it; what no longer fits goes, oldest first. The publisher's ID must be new. A
+  /// finished topic begins anew.
+  FramePtr append(Topic topic, const Event& event, TimePoint now);
+
+  /// Appends that the topic is finished.
+  FramePtr append_finish(Topic topic, TimePoint now);
+
+  /// Drops what is older than the bound on age.
+  void expire(TimePoint now);
 
   /// Sequence of the newest event ever appended; 0 before the first.
   std::uint64_t head() const { return first_ + frames_.size() - 1; }
@@ -34,6 +47,10 @@ class RingEventLog {
 
   /// The sequence of the event with this publisher's ID, while it is here.
   std::optional<std::uint64_t> find(std::string_view publisher_id) const;
+
+  /// The sequence with which the last of the filter's topics was finished; nothing if one of them goes on, or if the
+  /// filter has wildcards, which never end.
+  std::optional<std::uint64_t> finished_at(const TopicFilter& filter) const;
 
   struct Page {
     std::vector<FramePtr> frames;
@@ -45,23 +62,31 @@ class RingEventLog {
 
   const std::string& epoch() const { return epoch_; }
 
+  /// The ID of the event with this sequence, where its publisher gave none.
+  std::string id_of(std::uint64_t sequence) const;
+
   static constexpr std::size_t kPageFrames = 64;
   static constexpr std::size_t kPageBytes = 256 * 1024;
   static constexpr std::size_t kPageScan = 4096;  ///< events looked at for a filter with wildcards
 
  private:
   const FramePtr& at(std::uint64_t sequence) const { return frames_[sequence - first_]; }
+  struct TopicEntry {
+    std::deque<std::uint64_t> sequences;  // of its events, its finish included
+    std::uint64_t finished_at = 0;        // 0: it goes on
+  };
+
+  FramePtr push(std::shared_ptr<Frame> frame);
   void evict_oldest();
   Page scan(std::uint64_t sequence, const TopicFilter& filter) const;
   Page merge(std::uint64_t sequence, const TopicFilter& filter) const;
 
   std::string epoch_;
-  std::size_t max_events_;
-  std::size_t max_bytes_;
+  const Bounds bounds_;
   std::size_t bytes_ = 0;
   std::uint64_t first_ = 1;
   std::deque<FramePtr> frames_;
-  StringMap<std::deque<std::uint64_t>> topics_;  // sequences of each topic's events
+  StringMap<TopicEntry> topics_;  // those with events here
   StringMap<std::uint64_t> publisher_ids_;
 };
 

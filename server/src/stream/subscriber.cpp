@@ -26,22 +26,29 @@ void Subscriber::start(const Hub::Cursor& cursor, std::string_view last_event_id
   EventStreamWriter(payload).cursor(*EventId::parse(id), retry);
   if (!cursor.gap_reason.empty()) append_gap(last_event_id, cursor.gap_reason, payload);
   cursor_ = cursor.sequence;
-  catching_up_ = true;
+  has_written_event_ = !cursor.gap_reason.empty();
   in_flight_ = control_frame(payload, cursor.sequence, preface);
   catch_up();
 }
 
 void Subscriber::deliver(std::span<const FramePtr> frames) {
-  if (catching_up_) return;
+  if (!is_live()) return;
   // Having caught up by way of the log, it may be ahead of what is being handed out.
   const auto first =
       std::find_if(frames.begin(), frames.end(), [this](const FramePtr& frame) { return frame->sequence > cursor_; });
   frames = frames.subspan(static_cast<std::size_t>(first - frames.begin()));
-  if (!frames.empty()) write(frames);
+  if (frames.empty() || !write(frames)) return;
+  // A finish changes what there is to come: the log knows.
+  if (std::any_of(frames.begin(), frames.end(), [](const FramePtr& frame) { return frame->finishes_topic; })) {
+    phase_ = Phase::kCatchingUp;
+    catch_up();
+  } else {
+    end_if_over();
+  }
 }
 
 void Subscriber::catch_up() {
-  if (!catching_up_ || !write_in_flight()) return;
+  if (phase_ != Phase::kCatchingUp || !write_in_flight()) return;
   for (int pages = 0; pages < kPagesPerTurn; ++pages) {
     const Hub::Page page = hub_.read_after(cursor_, filter());
     if (page.expired) {
@@ -53,22 +60,34 @@ void Subscriber::catch_up() {
     }
     if (!page.frames.empty() && !write(page.frames)) return;
     cursor_ = page.through;
+    if (page.finished) return end();
     if (page.at_head) {
-      catching_up_ = false;
-      return;
+      phase_ = Phase::kLive;
+      return end_if_over();
     }
   }
   output_.yield();
 }
 
+// A poll is over once it has brought something.
+void Subscriber::end_if_over() {
+  if (subscription_.poll && has_written_event_) end();
+}
+
+void Subscriber::end() {
+  phase_ = Phase::kEnded;
+  output_.end();
+}
+
 void Subscriber::heartbeat(std::uint64_t sequence) {
-  if (catching_up_) return;
+  if (!is_live()) return;
   cursor_ = std::max(cursor_, sequence);
   std::string payload;
   const std::string id = hub_.id_of(cursor_);
   EventStreamWriter(payload).cursor(*EventId::parse(id));
   const FramePtr frame = control_frame(payload, cursor_);
-  write({&frame, 1});
+  // A poll that brought nothing ends here all the same, so that a proxy which collects responses lets go of it.
+  if (write({&frame, 1}) && subscription_.poll) end();
 }
 
 // False if not everything fitted: then the subscriber is catching up.
@@ -81,6 +100,7 @@ bool Subscriber::write(std::span<const FramePtr> frames) {
     return false;
   }
   cursor_ = frames.back()->sequence;
+  has_written_event_ = has_written_event_ || !frames.back()->topic.empty();
   return true;
 }
 
@@ -89,6 +109,7 @@ bool Subscriber::write_in_flight() {
   in_flight_bytes_ += output_.write({&in_flight_, 1}, in_flight_bytes_, chunked());
   if (in_flight_bytes_ < in_flight_->wire(chunked()).size()) return false;
   cursor_ = in_flight_->sequence;
+  has_written_event_ = has_written_event_ || !in_flight_->topic.empty();
   in_flight_.reset();
   in_flight_bytes_ = 0;
   return true;
@@ -96,7 +117,7 @@ bool Subscriber::write_in_flight() {
 
 // Keeps the frame that was cut, and where; those behind it are read from the log again.
 void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
-  catching_up_ = true;
+  phase_ = Phase::kCatchingUp;
   for (const FramePtr& frame : frames) {
     const std::size_t bytes = frame->wire(chunked()).size();
     if (written < bytes) {

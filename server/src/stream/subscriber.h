@@ -28,6 +28,8 @@ class Subscriber {
     virtual std::size_t write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) = 0;
     /// Asks for catch_up() to be called soon, though everything fitted.
     virtual void yield() = 0;
+    /// Ends the stream; nothing is written after it.
+    virtual void end() = 0;
 
    protected:
     ~Output() = default;
@@ -37,11 +39,12 @@ class Subscriber {
     std::shared_ptr<const TopicFilter> filter;
     std::string client;   ///< the name the subscriber gave itself; may be empty
     bool chunked = true;  ///< false for HTTP/1.0
+    bool poll = false;    ///< end the stream once it has carried something
   };
 
   Subscriber(const Hub& hub, Output& output, Subscription subscription);
 
-  /// Begins behind `cursor`: `preface` (the response's head) and the priming block are the first bytes.
+  /// Begins behind `cursor`: `preface` (the response's head) and the priming block with `retry` are the first bytes.
   void start(const Hub::Cursor& cursor, std::string_view last_event_id, std::string_view preface, Duration retry);
 
   /// New events that match, in order; those the subscriber has had are left out. Does nothing while it is catching up.
@@ -54,7 +57,8 @@ class Subscriber {
   void heartbeat(std::uint64_t sequence);
 
   Output& output() const { return output_; }
-  bool is_live() const { return !catching_up_; }
+  /// Whether it is up to date and takes events as they come.
+  bool is_live() const { return phase_ == Phase::kLive; }
   const TopicFilter& filter() const { return *subscription_.filter; }
   std::string_view client() const { return subscription_.client; }
   bool chunked() const { return subscription_.chunked; }
@@ -62,6 +66,10 @@ class Subscriber {
  private:
   friend class SubscriberTable;
 
+  enum class Phase : std::uint8_t { kLive, kCatchingUp, kEnded };
+
+  void end_if_over();
+  void end();
   bool write(std::span<const FramePtr> frames);
   bool write_in_flight();
   void stall(std::span<const FramePtr> frames, std::size_t written);
@@ -74,7 +82,8 @@ class Subscriber {
   std::uint64_t cursor_ = 0;  // everything up to here has been written, or does not match
   FramePtr in_flight_;        // begun, but not written to its end
   std::size_t in_flight_bytes_ = 0;
-  bool catching_up_ = false;
+  Phase phase_ = Phase::kCatchingUp;
+  bool has_written_event_ = false;
 
   // The table's: where it is filed.
   struct Group* group_ = nullptr;

@@ -2,7 +2,7 @@
 
 namespace millrace {
 
-std::shared_ptr<const TopicFilter> SubscriberTable::shared(std::shared_ptr<const TopicFilter> filter) const {
+std::shared_ptr<const TopicFilter> SubscriberTable::shared(const std::shared_ptr<const TopicFilter>& filter) const {
   const auto found = groups_.find(filter->key());
   return found == groups_.end() ? filter : found->second->filter;
 }

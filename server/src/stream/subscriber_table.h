@@ -27,7 +27,7 @@ struct Group {
 class SubscriberTable {
  public:
   /// The one object for all subscribers with this filter, so that ten thousand of them share it.
-  std::shared_ptr<const TopicFilter> shared(std::shared_ptr<const TopicFilter> filter) const;
+  std::shared_ptr<const TopicFilter> shared(const std::shared_ptr<const TopicFilter>& filter) const;
 
   /// The subscriber stays the caller's and must be removed before it goes.
   void add(Subscriber& subscriber);

@@ -39,6 +39,7 @@ class EventId {
 
   /// From a string literal, checked while compiling.
   template <std::size_t kSize>
+  // NOLINTNEXTLINE(google-explicit-constructor): a literal may stand for the ID it spells.
   consteval EventId(const char (&literal)[kSize]) : text_(literal, kSize - 1) {
     if (!detail::is_field_value(text_, kMaxEventIdBytes)) detail::field_value_has_cr_lf_nul_or_is_too_long();
   }
@@ -68,6 +69,7 @@ class EventType {
 
   /// From a string literal, checked while compiling.
   template <std::size_t kSize>
+  // NOLINTNEXTLINE(google-explicit-constructor): a literal may stand for the type it spells.
   consteval EventType(const char (&literal)[kSize]) : text_(literal, kSize - 1) {
     if (!detail::is_field_value(text_, kMaxEventTypeBytes)) detail::field_value_has_cr_lf_nul_or_is_too_long();
   }

@@ -102,6 +102,9 @@ inline constexpr Duration kLingerTimeout{2'000};
 /// Interval of heartbeats on idle event streams.
 inline constexpr Duration kHeartbeatInterval{15'000};
 
+/// Reconnection time of a stream that is polled: it ends each time it has carried something.
+inline constexpr Duration kPollRetry{100};
+
 /// Bytes may stay unacknowledged by a client's machine for this long before its connection counts as dead.
 inline constexpr Duration kUnacknowledgedTimeout{30'000};
 

@@ -20,6 +20,10 @@ inline constexpr std::string_view kTopicParameter = "topic";
 /// Query parameter with a name that a subscriber gives itself, for the server to know it by.
 inline constexpr std::string_view kClientParameter = "client";
 
+/// Query parameter that chooses how a subscription is answered, and its one value besides none: long polling.
+inline constexpr std::string_view kModeParameter = "mode";
+inline constexpr std::string_view kPollMode = "poll";
+
 /// Last event ID that asks for everything the log still holds.
 inline constexpr std::string_view kEarliest = "earliest";
 

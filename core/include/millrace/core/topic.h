@@ -22,6 +22,7 @@ inline void topic_is_empty_too_long_or_malformed() {}  // not constexpr: stops t
 class Topic {
  public:
   template <std::size_t kSize>
+  // NOLINTNEXTLINE(google-explicit-constructor): a literal may stand for the topic it spells.
   consteval Topic(const char (&literal)[kSize]) : text_(literal, kSize - 1) {
     if (!detail::is_topic(text_, false)) detail::topic_is_empty_too_long_or_malformed();
   }
@@ -41,6 +42,7 @@ class Topic {
 class TopicPattern {
  public:
   template <std::size_t kSize>
+  // NOLINTNEXTLINE(google-explicit-constructor): a literal may stand for the pattern it spells.
   consteval TopicPattern(const char (&literal)[kSize]) : text_(literal, kSize - 1) {
     if (!detail::is_topic(text_, true)) detail::topic_is_empty_too_long_or_malformed();
   }

@@ -35,7 +35,9 @@ class Hub {
   struct Options {
     std::size_t history_events;
     std::size_t history_bytes;
-    std::string epoch;  ///< short random tag of this log's life
+    Duration history_age{0};           ///< zero: no bound
+    std::string epoch;                 ///< short random tag of this log's life
+    std::function<TimePoint()> clock;  ///< monotonic; called from any thread
   };
 
   explicit Hub(Options options);
@@ -46,6 +48,11 @@ class Hub {
   /// Appends the event to the log and hands it to every subscriber of the topic. Returns once it is in the log.
   /// Throws std::invalid_argument if refusal() has something to say of it.
   Published publish(Topic topic, const Event& event);
+
+  /// Ends the topic: each event stream that listens to nothing else ends behind the topic's last event, and a client
+  /// that comes back with that event's ID is told that there is no more (204), as long as the log remembers. Publishing
+  /// to the topic begins it anew.
+  void finish(Topic topic);
 
   /// Why the event cannot be published, as a sentence that begins with the field's name; empty if it can: IDs and types
   /// that Millrace keeps for itself, or data larger than the log.
@@ -75,10 +82,14 @@ class Hub {
   /// Where a client begins that comes with this last event ID; the head of the log if it has none.
   Cursor resolve(std::string_view last_event_id) const;
 
+  /// Whether all topics of the filter are finished and a client at this place has nothing more to get.
+  bool is_over(const Cursor& cursor, const TopicFilter& filter) const;
+
   struct Page {
     std::vector<FramePtr> frames;
     std::uint64_t through = 0;  ///< no other event up to here matches the filter
     bool at_head = false;       ///< there is nothing beyond `through`
+    bool finished = false;      ///< the topics are finished and there will be nothing beyond `through`
     bool expired = false;       ///< events after the cursor are gone: `frames` is empty, `through` is before the oldest
   };
   /// The next events after `sequence` that match. Bounded; `at_head` says whether there is more.

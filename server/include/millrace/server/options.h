@@ -23,6 +23,9 @@ struct ServerOptions {
   std::size_t history_events = kHistoryEvents;
   std::size_t history_bytes = kHistoryBytes;
 
+  /// How long the log keeps an event. Zero: as long as it fits.
+  Duration history_age{0};
+
   /// The reconnection time each event stream begins with.
   Duration retry = kDefaultReconnectionTime;
 
