@@ -1,0 +1,48 @@
+// The program `millrace`. Exit codes: 0 done, 1 what was asked for failed, 2 the command line cannot be honoured.
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include "command.h"
+#include "publish.h"
+#include "serve.h"
+#include "tail.h"
+
+namespace {
+
+using namespace millrace::cli;
+
+int complain(const std::string& problem, int exit_code) {
+  std::cerr << "millrace: " << problem << '\n';
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Server-Sent Events: serve, print and publish them", "millrace"};
+  app.set_version_flag("--version", "millrace " MILLRACE_VERSION);
+  app.require_subcommand(0, 1);
+  Command command;
+  add_serve(app, command);
+  add_tail(app, command);
+  add_publish(app, command);
+
+  try {
+    app.parse(argc, argv);
+    if (!command) return complain("a command is missing: serve, tail or publish; see millrace --help", kUsageError);
+    return command();
+  } catch (const CLI::Success& request) {  // --help and --version
+    return app.exit(request);
+  } catch (const CLI::ParseError& error) {
+    const auto subcommands = app.get_subcommands();
+    const std::string of = subcommands.empty() ? "" : " " + subcommands.front()->get_name();
+    return complain(std::string(error.what()) + "; see millrace" + of + " --help", kUsageError);
+  } catch (const UsageError& error) {
+    return complain(error.what(), kUsageError);
+  } catch (const std::exception& error) {
+    return complain(error.what(), kFailure);
+  }
+}
