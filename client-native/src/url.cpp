@@ -12,7 +12,7 @@ namespace millrace {
 namespace {
 
 constexpr std::string_view kExpected = "expected http(s)://host[:port]/path";
-constexpr std::size_t npos = std::string_view::npos;
+constexpr std::size_t kNpos = std::string_view::npos;
 
 [[noreturn]] void refuse(std::string_view text, std::string_view problem) {
   throw std::invalid_argument("URL \"" + std::string(text) + "\": " + std::string(problem) + "; " +
@@ -47,7 +47,7 @@ std::string encode_target(std::string_view target) {
   std::string result;
   for (const char c : target) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x7f || kEncoded.find(c) != npos) {
+    if (byte >= 0x7f || kEncoded.find(c) != kNpos) {
       append_percent_encoded(result, c);
     } else {
       result += c;
@@ -61,13 +61,13 @@ bool is_ipv6(const std::string& host) {
   return inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
-// Length of `scheme` in a leading `scheme:`, or npos. [RFC 3986 3.1]
+// Length of `scheme` in a leading `scheme:`, or kNpos. [RFC 3986 3.1]
 std::size_t scheme_length(std::string_view text) {
   const std::size_t end = text.find_first_of(":/?#");
-  if (end == npos || end == 0 || text[end] != ':' || !(text[0] >= 'A' && is_alphanumeric(text[0]))) return npos;
+  if (end == kNpos || end == 0 || text[end] != ':' || !(text[0] >= 'A' && is_alphanumeric(text[0]))) return kNpos;
   const bool valid = std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end),
                                  [](char c) { return is_alphanumeric(c) || c == '+' || c == '-' || c == '.'; });
-  return valid ? end : npos;
+  return valid ? end : kNpos;
 }
 
 void parse_port(std::string_view text, std::string_view digits, Url& url) {
@@ -78,13 +78,13 @@ void parse_port(std::string_view text, std::string_view digits, Url& url) {
 }
 
 void parse_authority(std::string_view text, std::string_view authority, Url& url) {
-  if (authority.find('@') != npos) {
+  if (authority.find('@') != kNpos) {
     refuse(text, "a user name in the URL is not supported, send an Authorization header instead");
   }
   std::string_view rest;  // what follows the host: nothing or `:port`
   if (authority.starts_with('[')) {
     const std::size_t bracket = authority.find(']');
-    if (bracket == npos) refuse(text, "the bracket of the IPv6 address is not closed");
+    if (bracket == kNpos) refuse(text, "the bracket of the IPv6 address is not closed");
     url.host = authority.substr(1, bracket - 1);
     rest = authority.substr(bracket + 1);
     if (!is_ipv6(url.host)) refuse(text, "\"" + url.host + "\" is not an IPv6 address");
@@ -92,7 +92,7 @@ void parse_authority(std::string_view text, std::string_view authority, Url& url
   } else {
     const std::size_t colon = authority.find(':');
     url.host = lower(authority.substr(0, colon));
-    if (colon != npos) rest = authority.substr(colon);
+    if (colon != kNpos) rest = authority.substr(colon);
     if (url.host.empty()) refuse(text, "the host is missing");
     for (const char c : url.host) {
       if (!is_alphanumeric(c) && c != '-' && c != '.' && c != '_') {
@@ -128,7 +128,7 @@ Url Url::parse(std::string_view text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) refuse(text, "it holds a control character");
   }
   const std::size_t scheme_end = scheme_length(text);
-  if (scheme_end == npos) refuse(text, "the scheme is missing");
+  if (scheme_end == kNpos) refuse(text, "the scheme is missing");
   const std::string scheme = lower(text.substr(0, scheme_end));
   if (scheme != "http" && scheme != "https") refuse(text, "the scheme \"" + scheme + "\" is not supported");
   std::string_view rest = text.substr(scheme_end + 1);
@@ -148,7 +148,7 @@ Url Url::parse(std::string_view text) {
 
 Url Url::resolve(std::string_view reference) const {
   reference = reference.substr(0, reference.find('#'));
-  if (scheme_length(reference) != npos) return parse(reference);
+  if (scheme_length(reference) != kNpos) return parse(reference);
   if (reference.starts_with("//")) return parse((https ? "https:" : "http:") + std::string(reference));
   if (reference.empty()) return *this;
 
@@ -164,7 +164,7 @@ Url Url::resolve(std::string_view reference) const {
 }
 
 std::string Url::authority() const {
-  const std::string name = host.find(':') == npos ? host : "[" + host + "]";
+  const std::string name = host.find(':') == kNpos ? host : "[" + host + "]";
   return port == (https ? 443 : 80) ? name : name + ":" + std::to_string(port);
 }
 
@@ -176,7 +176,7 @@ std::string encode_query_value(std::string_view value) {
   constexpr std::string_view kPlain = "-._~/*";
   std::string result;
   for (const char c : value) {
-    if (is_alphanumeric(c) || kPlain.find(c) != npos) {
+    if (is_alphanumeric(c) || kPlain.find(c) != kNpos) {
       result += c;
     } else {
       append_percent_encoded(result, c);
