@@ -3,14 +3,9 @@ include(CMakePackageConfigHelpers)
 
 set(MILLRACE_CONFIG_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/millrace)
 
-foreach(target IN ITEMS millrace_core millrace_server millrace_client)
-  if(TARGET ${target})
-    install(TARGETS ${target} EXPORT millrace-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-  endif()
-endforeach()
-if(TARGET millrace_cli)
-  install(TARGETS millrace_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
+install(TARGETS millrace_core millrace_server millrace_client EXPORT millrace-targets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS millrace_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 foreach(folder IN ITEMS core server client-native)
   install(DIRECTORY ${folder}/include/millrace DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endforeach()
