@@ -22,6 +22,14 @@ export interface Outage {
   resumedId?: string;
   /** Events caught up so far. */
   caughtUp: number;
+  /** The server could not go on after `resumedId`: events may be lost. */
+  gap: boolean;
+}
+
+/** The data of a `millrace.gap`: what came after this ID is gone, or the ID is not known at all. */
+export interface Gap {
+  readonly lastEventId: string;
+  readonly reason: "expired" | "unknown";
 }
 
 /** A tick of `demo/ticks`. */

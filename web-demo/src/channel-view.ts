@@ -1,12 +1,12 @@
 // ChannelView: the last seconds of the stream, drawn on a canvas. Time runs to the left, one lane for each symbol, and
 // every event stands where it was *published*. So a cut leaves a hole, and resuming fills it, in another colour.
 
-import type { Arrival, Outage } from "./arrival.ts";
-import { seconds } from "./words.ts";
+import type { Arrival, Outage } from "./arrival.js";
+import { seconds } from "./words.js";
 
 const pixelsPerSecond = 40;
 const maxMarks = 2048;
-const lanes = 5;
+const lanes = 8;
 const noteLane = -1;
 
 interface Mark {
@@ -151,7 +151,7 @@ export class ChannelView {
     const y = top + ((this.#bed - top) / lanes) * (lane + 0.5);
     context.fillStyle = late ? this.#colours.late : this.#colours.live;
     context.beginPath();
-    context.roundRect(x - 2.5, y - 6, 5, 12, 2.5);
+    context.roundRect(x - 2.5, y - 5, 5, 10, 2.5);
     context.fill();
   }
 

@@ -1,67 +1,71 @@
-// FeedView: the latest events as they are, newest first, and the marks of cuts among them. Rows have one height and the
-// list has a bound; the newest mark sticks to the lower edge, else it would be out of sight within seconds.
+// FeedView: the latest events as they are, newest first, with the last cut marked among them. The rows stand still and
+// only their text changes, so nothing on the page moves; the mark stays in the last row once events have passed it.
 
-import type { Arrival, Outage } from "./arrival.ts";
-import { make } from "./dom.ts";
-import { seconds, shortened } from "./words.ts";
+import type { Arrival, Outage } from "./arrival.js";
+import { make, setText } from "./dom.js";
+import { seconds, shortened } from "./words.js";
 
-const maxRows = 120;
+const rowCount = 12;
 
-interface Mark {
-  readonly outage: Outage;
-  readonly row: HTMLLIElement;
-  drawn: string;
+interface Row {
+  readonly item: HTMLLIElement;
+  readonly id: HTMLElement;
+  readonly type: HTMLElement;
+  readonly data: HTMLElement;
 }
 
 export class FeedView {
-  #list: HTMLOListElement;
-  #pending: HTMLLIElement[] = [];
-  #mark: Mark | undefined;
+  #rows: Row[] = [];
+  #newest: (Arrival | Outage)[] = [];
+  #outage: Outage | undefined;
 
   constructor(list: HTMLOListElement) {
-    this.#list = list;
+    for (let i = 0; i < rowCount; ++i) {
+      const row = {
+        item: make("li", ""),
+        id: make("span", "event-id"),
+        type: make("span", "event-type"),
+        data: make("span", "event-data"),
+      };
+      row.item.append(row.id, row.type, row.data);
+      list.append(row.item);
+      this.#rows.push(row);
+    }
   }
 
   add(arrival: Arrival): void {
-    const row = make("li", arrival.late ? "event late" : "event");
-    row.append(
-      make("span", "event-id", arrival.id),
-      make("span", "event-type", arrival.type),
-      make("span", "event-data", shortened(arrival.text, 200)),
-    );
-    this.#insert(row);
+    this.#push(arrival);
   }
 
-  /** Marks the place of a cut; its words follow what becomes of the outage. */
+  /** Marks the place of a cut; the words follow what becomes of the outage. */
   addMark(outage: Outage): void {
-    this.#mark?.row.classList.remove("newest");
-    this.#mark = { outage, row: make("li", "mark-row newest"), drawn: "" };
-    this.#insert(this.#mark.row);
+    this.#outage = outage;
+    this.#push(outage);
   }
 
   draw(): void {
-    this.#drawMark();
-    if (this.#pending.length === 0) return;
-    this.#list.prepend(...this.#pending.reverse());
-    this.#pending = [];
-    while (this.#list.childElementCount > maxRows) this.#list.lastElementChild?.remove();
-    if (this.#mark && !this.#list.contains(this.#mark.row)) this.#list.append(this.#mark.row);
+    const shown = [...this.#newest];
+    if (this.#outage && !shown.includes(this.#outage)) shown[rowCount - 1] = this.#outage;
+    this.#rows.forEach((row, i) => {
+      drawRow(row, shown[i]);
+    });
   }
 
-  #insert(row: HTMLLIElement): void {
-    this.#pending.push(row);
-    if (this.#pending.length > maxRows) this.#pending.shift();
-  }
-
-  #drawMark(): void {
-    if (!this.#mark) return;
-    const text = markText(this.#mark.outage);
-    if (text !== this.#mark.drawn) this.#mark.row.textContent = this.#mark.drawn = text;
+  #push(entry: Arrival | Outage): void {
+    this.#newest.unshift(entry);
+    if (this.#newest.length > rowCount) this.#newest.pop();
   }
 }
 
-function markText({ lostAt, resumedAt, resumedId, caughtUp }: Outage): string {
+function drawRow(row: Row, entry: Arrival | Outage | undefined): void {
+  const isCut = entry !== undefined && "lostAt" in entry;
+  row.item.className = isCut ? "cut-mark" : entry?.late ? "event late" : "event";
+  setText(row.id, isCut ? cutText(entry) : (entry?.id ?? ""));
+  setText(row.type, isCut ? "" : (entry?.type ?? ""));
+  setText(row.data, isCut ? "" : shortened(entry?.text ?? "", 200));
+}
+
+function cutText({ lostAt, resumedAt, resumedId }: Outage): string {
   if (resumedAt === undefined) return "Cut here, not resumed yet";
-  const events = caughtUp === 1 ? "1 event" : `${caughtUp} events`;
-  return `Cut here, resumed after ${seconds(resumedAt - lostAt)} at ID ${resumedId}; ${events} caught up`;
+  return `Cut here, resumed after ${seconds(resumedAt - lostAt)} at ID ${resumedId}`;
 }

@@ -1,15 +1,16 @@
 // The page: wires the subscription to the views, and draws them once a frame.
 
-import type { Arrival, Outage, Tick } from "./arrival.ts";
-import { ChannelView } from "./channel-view.ts";
-import { byId, setText } from "./dom.ts";
-import { FeedView } from "./feed-view.ts";
-import { Notes, refusal } from "./notes.ts";
-import { PricesView } from "./prices-view.ts";
-import { StateView } from "./state-view.ts";
-import type { Link, Listener, Subscription } from "./subscription.ts";
-import { Tally } from "./tally.ts";
-import { gapInWords, grouped } from "./words.ts";
+import type { TransportName } from "millrace";
+import type { Arrival, Gap, Outage, Tick } from "./arrival.js";
+import { ChannelView } from "./channel-view.js";
+import { byId, setText } from "./dom.js";
+import { FeedView } from "./feed-view.js";
+import { Notes, refusal } from "./notes.js";
+import { PricesView } from "./prices-view.js";
+import { StateView } from "./state-view.js";
+import type { Link, Listener, Subscription } from "./subscription.js";
+import { Tally } from "./tally.js";
+import { gapInWords, grouped } from "./words.js";
 
 const eventsUrl = "/events";
 const degreesPerEvent = 15;
@@ -41,11 +42,10 @@ class Page implements Listener {
 
   /** Subscribes and reads. The package comes in a file of its own, so that the page is there before it. */
   async run(): Promise<void> {
-    const { Subscription } = await import("./subscription.ts");
-    const parameters = new URLSearchParams(location.search);
+    const { Subscription } = await import("./subscription.js");
     this.#subscription = new Subscription(
       `${eventsUrl}?client=${this.#client}`,
-      { topics: ["demo/ticks", "demo/notes"], transport: parameters.get("transport") ?? "auto" },
+      { topics: ["demo/ticks", "demo/notes"], types: ["tick", "note"], transport: askedTransport() },
       this,
     );
     await this.#subscription.read();
@@ -70,28 +70,35 @@ class Page implements Listener {
   arrived(arrival: Arrival, tick: Tick | undefined): void {
     this.#tally.count(arrival.id, tick?.n);
     this.#feed.add(arrival);
-    this.#channel.add(arrival, tick?.symbol);
     if (tick) this.#prices.add(tick);
-    else if (arrival.type === "note") this.#notes.add(arrival.value);
+    else this.#notes.add(arrival.value);
+    this.#channel.add(arrival, tick?.symbol);
   }
 
-  gap(reason: string, lastEventId: string): void {
-    if (reason === "unknown") this.#tally.rebase();
-    this.complain(gapInWords(reason, lastEventId));
+  gap(arrival: Arrival, gap: Gap): void {
+    if (gap.reason === "unknown") this.#tally.rebase();
+    this.#feed.add(arrival);
+    this.#complain(gapInWords(gap));
   }
 
-  complain(sentence: string): void {
+  #complain(sentence: string): void {
     this.#problem.hidden = false;
     setText(this.#problem, sentence);
+  }
+
+  /** The stream is over, or could not even begin. */
+  failed(error: unknown): void {
+    this.linkChanged({ state: "closed", why: "The event stream cannot be read." });
+    this.#complain(error instanceof Error ? error.message : String(error));
   }
 
   async #cutConnection(): Promise<void> {
     if (this.#cut.ariaDisabled === "true") return;
     try {
       const response = await fetch(`/demo/cut?client=${this.#client}`, { method: "POST" });
-      if (!response.ok) this.complain(`The connection was not cut. ${await refusal(response)}`);
+      if (!response.ok) this.#complain(`The connection was not cut. ${await refusal(response)}`);
     } catch {
-      this.complain("The connection was not cut: the server does not answer.");
+      this.#complain("The connection was not cut: the server does not answer.");
     }
   }
 
@@ -117,17 +124,24 @@ class Page implements Listener {
     if (!this.#subscription) return;
     const { lastEventId, transport } = this.#subscription;
     setText(byId("last-event-id", HTMLElement), lastEventId || "none yet");
-    setText(byId("transport", HTMLElement), transport || "none yet");
+    setText(byId("transport", HTMLElement), transport);
+    const other = transport === "native" ? "fetch" : "native";
+    const link = byId("transport-switch", HTMLAnchorElement);
+    setText(link, `try ${other}`);
+    link.search = `?transport=${other}`;
   }
+}
+
+/** What the page's own address asks for, `?transport=native` or `?transport=fetch`. */
+function askedTransport(): "auto" | TransportName {
+  const asked = new URLSearchParams(location.search).get("transport");
+  return asked === "native" || asked === "fetch" ? asked : "auto";
 }
 
 function drawProof(element: HTMLElement, count: number): void {
   setText(element, grouped(count));
-  element.dataset["alarm"] = String(count > 0);
+  element.dataset.alarm = String(count > 0);
 }
 
 const page = new Page();
-page.run().catch((error: unknown) => {
-  page.linkChanged({ state: "closed", why: "The stream could not be read." });
-  page.complain(error instanceof Error ? error.message : String(error));
-});
+page.run().catch((error: unknown) => page.failed(error));

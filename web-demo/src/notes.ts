@@ -1,7 +1,7 @@
 // Notes: the form that publishes to `demo/notes`, and the list of what people have published.
 
-import { byId, make, setText } from "./dom.ts";
-import { shortened } from "./words.ts";
+import { byId, make, setText } from "./dom.js";
+import { shortened } from "./words.js";
 
 const maxNotes = 50;
 
@@ -29,7 +29,11 @@ export class Notes {
     const { name, text } = noteOf(value);
     const note = make("li", "note");
     const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    note.append(make("strong", "note-name", shortened(name, 40)), make("time", "note-time", time), make("p", "note-text", shortened(text, 500)));
+    note.append(
+      make("strong", "note-name", shortened(name, 40)),
+      make("time", "note-time", time),
+      make("p", "note-text", shortened(text, 500)),
+    );
     this.#list.prepend(note);
     while (this.#list.childElementCount > maxNotes) this.#list.lastElementChild?.remove();
     this.#empty.hidden = true;
@@ -59,7 +63,7 @@ export class Notes {
   }
 
   #say(sentence: string, outcome: "accepted" | "refused"): void {
-    this.#answer.dataset["outcome"] = outcome;
+    this.#answer.dataset.outcome = outcome;
     setText(this.#answer, sentence);
   }
 }

@@ -12,9 +12,4 @@ export class PublishClock {
     this.#offset = Math.min(this.#offset, now - time);
     return time + this.#offset;
   }
-
-  /** Another server, another clock. */
-  reset(): void {
-    this.#offset = Number.POSITIVE_INFINITY;
-  }
 }

@@ -1,10 +1,10 @@
 // StateView: how the connection stands, in words and colour, and what is said aloud to those who listen to the page.
 
-import type { Outage } from "./arrival.ts";
-import { byId, setText } from "./dom.ts";
-import type { Link } from "./subscription.ts";
-import type { Tally } from "./tally.ts";
-import { grouped, seconds } from "./words.ts";
+import type { Outage } from "./arrival.js";
+import { byId, setText } from "./dom.js";
+import type { Link } from "./subscription.js";
+import type { Tally } from "./tally.js";
+import { grouped, seconds } from "./words.js";
 
 export class StateView {
   #state = byId("state", HTMLElement);
@@ -17,9 +17,10 @@ export class StateView {
 
   linkChanged(link: Link): void {
     this.#link = link;
-    this.#state.dataset["state"] = link.state;
+    this.#state.dataset.state = link.state;
     if (link.state === "open" && !this.#outage) this.#announce("Connected. Events are arriving.");
-    if (link.state === "waiting") this.#announce(`${link.why} Next try in ${Math.ceil(this.#wait(link, performance.now()) / 1000)} seconds.`);
+    if (link.state === "waiting")
+      this.#announce(`${link.why} Next try in ${Math.ceil(this.#wait(link, performance.now()) / 1000)} seconds.`);
     if (link.state === "closed") this.#announce(`${link.why} The page does not try again.`);
   }
 
@@ -64,11 +65,17 @@ export class StateView {
   }
 }
 
-function verdictText({ lostAt, resumedAt, resumedId, caughtUp }: Outage, { missed, doubled }: Tally, now: number): string {
+function verdictText(outage: Outage, { missed, doubled }: Tally, now: number): string {
+  const { lostAt, resumedAt, resumedId, caughtUp, gap } = outage;
   if (resumedAt === undefined) {
-    return `No connection for ${seconds(now - lostAt)}. What is published meanwhile waits in the server's log.`;
+    return `No connection for ${seconds(now - lostAt)}. The page will ask for everything after the last event ID.`;
   }
+  const away = seconds(resumedAt - lostAt);
+  if (gap) return `Cut for ${away}, and the server could not go on where this page had stopped.`;
   const events = caughtUp === 1 ? "1 event" : `${grouped(caughtUp)} events`;
-  const proof = missed + doubled === 0 ? "nothing missed, nothing doubled" : `${grouped(missed)} missed, ${grouped(doubled)} doubled`;
-  return `Cut for ${seconds(resumedAt - lostAt)}, resumed after ID ${resumedId}: ${events} caught up, ${proof}.`;
+  const proof =
+    missed + doubled === 0
+      ? "nothing missed, nothing doubled"
+      : `${grouped(missed)} missed, ${grouped(doubled)} doubled`;
+  return `Cut for ${away}, resumed after ID ${resumedId}: ${events} caught up, ${proof}.`;
 }

@@ -1,10 +1,10 @@
 // Subscription: this page's event stream, from `connect()` to what the views are told. It knows how the connection
 // stands, when each event was published, and which of them were caught up after an outage; it draws nothing.
 
-import { type Connection, connect, type ConnectOptions } from "millrace";
-import { type Arrival, type Outage, type Tick, tickOf } from "./arrival.ts";
-import { PublishClock } from "./publish-clock.ts";
-import { lossInWords } from "./words.ts";
+import { type Connection, type ConnectionErrorEvent, type ConnectOptions, connect } from "millrace";
+import { type Arrival, type Gap, type Outage, type Tick, tickOf } from "./arrival.js";
+import { PublishClock } from "./publish-clock.js";
+import { lossInWords } from "./words.js";
 
 export type Link =
   | { readonly state: "connecting" }
@@ -19,8 +19,8 @@ export interface Listener {
   /** What was published during the outage has come. */
   caughtUp(outage: Outage): void;
   arrived(arrival: Arrival, tick: Tick | undefined): void;
-  /** The server could not go on where this page had stopped; `reason` as in `millrace.gap`. */
-  gap(reason: string, lastEventId: string): void;
+  /** The server could not go on where this page had stopped. */
+  gap(arrival: Arrival, gap: Gap): void;
 }
 
 export class Subscription {
@@ -28,7 +28,7 @@ export class Subscription {
   #connection: Connection;
   #clock = new PublishClock();
   #outage: Outage | undefined;
-  #wasOpen = false;
+  #isOpen = false;
 
   constructor(url: string, options: ConnectOptions, listener: Listener) {
     this.#listener = listener;
@@ -39,7 +39,7 @@ export class Subscription {
   }
 
   get transport(): string {
-    return this.#connection.transport ?? "";
+    return this.#connection.transport;
   }
 
   get lastEventId(): string {
@@ -48,14 +48,14 @@ export class Subscription {
 
   /** Reads the stream; returns when it has ended for good. */
   async read(): Promise<void> {
-    for await (const event of this.#connection) {
-      if (event.type === "millrace.gap") this.#gap(event.data);
-      this.#arrived(event.lastEventId, event.type, event.data);
+    for await (const { type, data, lastEventId } of this.#connection) {
+      if (type === "millrace.gap") this.#gap(lastEventId, type, data);
+      else this.#arrived(lastEventId, type, data);
     }
   }
 
   #opened(): void {
-    this.#wasOpen = true;
+    this.#isOpen = true;
     if (this.#outage) {
       this.#outage.resumedAt = performance.now();
       this.#outage.resumedId = this.lastEventId;
@@ -63,13 +63,14 @@ export class Subscription {
     this.#listener.linkChanged({ state: "open" });
   }
 
-  #lost(error: { reason: string; status: number; reconnectIn: number | null }): void {
+  #lost(error: ConnectionErrorEvent): void {
     const now = performance.now();
-    if (this.#wasOpen && (!this.#outage || this.#outage.resumedAt !== undefined)) {
-      this.#outage = { lostAt: now, caughtUp: 0 };
+    if (this.#isOpen) {
+      this.#outage = { lostAt: now, caughtUp: 0, gap: false };
       this.#listener.lost(this.#outage);
     }
-    const why = lossInWords(error.reason, error.status);
+    const why = lossInWords(error.reason, error.status, this.#isOpen);
+    this.#isOpen = false;
     this.#listener.linkChanged(
       error.reconnectIn === null
         ? { state: "closed", why }
@@ -77,16 +78,15 @@ export class Subscription {
     );
   }
 
-  #gap(text: string): void {
-    const { reason, lastEventId } = valueOf(text) as { reason: string; lastEventId: string };
-    // Another life of the log: its clock may be another one, too.
-    if (reason === "unknown") this.#clock.reset();
-    this.#listener.gap(reason, lastEventId);
+  #gap(id: string, type: string, text: string): void {
+    const value = parsed(text);
+    if (this.#outage) this.#outage.gap = true;
+    this.#listener.gap({ id, type, text, value, publishedAt: performance.now(), late: false }, value as Gap);
   }
 
   #arrived(id: string, type: string, text: string): void {
     const now = performance.now();
-    const value = valueOf(text);
+    const value = parsed(text);
     const tick = type === "tick" ? tickOf(value) : undefined;
     const publishedAt = tick ? this.#clock.toLocal(tick.time, now) : now;
     const late = this.#isLate(publishedAt, tick !== undefined);
@@ -107,7 +107,7 @@ export class Subscription {
   }
 }
 
-function valueOf(text: string): unknown {
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
