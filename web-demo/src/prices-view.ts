@@ -6,7 +6,7 @@ import { make, setText } from "./dom.js";
 
 /** As many as the server's made-up market has symbols; more get rows of their own when they come. */
 const reservedRows = 8;
-const maxPoints = 32;
+const maxPoints = 24;
 const width = 120;
 const height = 28;
 const svgNamespace = "http://www.w3.org/2000/svg";
