@@ -12,6 +12,7 @@
 
 #include "connection_loop.h"
 #include "error_response.h"
+#include "peer_address.h"
 
 namespace millrace {
 
@@ -49,9 +50,9 @@ bool Connection::start() {
 }
 
 // The subscriber stays in the table until the turn ends: events may be on their way through it right now.
-void Connection::close() {
+void Connection::close(StreamEnd reason) {
   if (phase_ == Phase::kClosed) return;
-  if (phase_ == Phase::kStreaming) leave_stream();
+  if (phase_ == Phase::kStreaming) leave_stream(reason);
   phase_ = Phase::kClosed;
   loop_.event_loop().remove(socket_);
   loop_.discard(*this);
@@ -75,7 +76,7 @@ void Connection::on_ready(std::uint32_t events) {
   }
 }
 
-void Connection::on_timer(TimePoint) {
+void Connection::on_timer(TimePoint now) {
   switch (phase_) {
     case Phase::kHead:
       if (intake_ == nullptr) return close();  // connected, and never said a word
@@ -83,14 +84,7 @@ void Connection::on_timer(TimePoint) {
     case Phase::kBody:
       return reject({408, "the request body was not whole in time"});
     case Phase::kStreaming:
-      if (subscriber_ != nullptr) {
-        subscriber_->heartbeat(loop_.delivered());
-      } else if (output_.empty()) {
-        output_ = chunked_ ? "3\r\n:\n\n\r\n" : ":\n\n";
-        write_stream();
-      }
-      if (phase_ == Phase::kStreaming) set_deadline(loop_.settings().options.heartbeat);
-      return;
+      return on_stream_timer(now);
     case Phase::kIdle:
     case Phase::kResponding:
     case Phase::kLingering:
@@ -256,24 +250,56 @@ void Connection::discard_input() {
 
 void Connection::begin_stream() {
   phase_ = Phase::kStreaming;
+  opened_at_ = loop_.event_loop().now();
   loop_.stream_opened();
   set_deadline(loop_.settings().options.heartbeat);
   loop_.event_loop().modify(socket_, EPOLLIN | EPOLLRDHUP, *this);
 }
 
-void Connection::leave_stream() {
+void Connection::leave_stream(StreamEnd reason) {
   if (state_ != nullptr) state_->detach();
+  if (terms_ != nullptr && terms_->on_close != nullptr) {
+    loop_.run_on_worker([on_close = std::move(terms_->on_close), reason] { on_close(reason); });
+  }
   loop_.stream_closed();
 }
 
+void Connection::on_stream_timer(TimePoint now) {
+  if (terms_ != nullptr && terms_->ends_at && now >= *terms_->ends_at) {
+    return retire(loop_.random_retry(loop_.settings().options.retry), StreamEnd::kLifetime);
+  }
+  if (subscriber_ != nullptr) {
+    subscriber_->heartbeat(loop_.delivered());
+  } else if (output_.empty()) {
+    output_ = chunked_ ? "3\r\n:\n\n\r\n" : ":\n\n";
+    write_stream();
+  }
+  if (phase_ == Phase::kStreaming) set_deadline(loop_.settings().options.heartbeat);
+}
+
+void Connection::retire(Duration retry, StreamEnd reason) {
+  end_reason_ = reason;
+  // Cut, the client comes back after the reconnection time it has.
+  if (!subscriber_->retire(retry)) close(reason);
+}
+
 void Connection::subscribe(std::string_view head, Subscriber::Subscription subscription, const Hub::Cursor& cursor,
-                           std::string_view last_event_id) {
+                           std::string_view last_event_id, const StreamTerms& terms) {
+  if (terms.ends_at || terms.on_close != nullptr) terms_ = std::make_unique<StreamTerms>(terms);
   begin_stream();
   subscription.filter = loop_.subscribers().shared(std::move(subscription.filter));
   const Duration retry = subscription.poll ? kPollRetry : loop_.settings().options.retry;
   subscriber_ = std::make_unique<Subscriber>(loop_.hub(), *this, std::move(subscription));
   loop_.subscribers().add(*subscriber_);
   subscriber_->start(cursor, last_event_id, head, retry);
+}
+
+SubscriptionInfo Connection::info() const {
+  return {.topics = subscriber_->filter().patterns(),
+          .client = std::string(subscriber_->client()),
+          .address = peer_address(socket_),
+          .age = loop_.event_loop().now() - opened_at_,
+          .live = subscriber_->is_live()};
 }
 
 void Connection::stream(std::string head, bool chunked, std::shared_ptr<EventStream::State> state) {
@@ -300,7 +326,7 @@ void Connection::on_stream_ready(std::uint32_t events) {
 
 void Connection::take_from_state() {
   EventStream::State::Taken taken = state_->take();
-  if (taken.cut) return close();
+  if (taken.cut) return close(StreamEnd::kClosed);
   output_.append(taken.bytes);
   if (taken.ended && !std::exchange(ended_, true) && chunked_) output_.append(kLastChunk);
   write_stream();
@@ -312,7 +338,7 @@ void Connection::write_stream() {
   state_->set_unwritten(output_.size() - output_begin_);
   want_output(!done);
   if (done && ended_) {
-    leave_stream();
+    leave_stream(StreamEnd::kClosed);
     linger();
   }
 }
@@ -343,7 +369,7 @@ std::size_t Connection::write(std::span<const FramePtr> frames, std::size_t skip
 
 // The subscriber has ended: what is left to say is said as behind any response.
 void Connection::end() {
-  leave_stream();
+  leave_stream(end_reason_);
   phase_ = Phase::kResponding;
   keep_alive_ = false;
   if (subscriber_->chunked()) output_ = kLastChunk;
@@ -372,7 +398,11 @@ void Connection::want_output(bool wanted) {
 }
 
 void Connection::set_deadline(Duration after) {
-  loop_.event_loop().timers().set(*this, loop_.event_loop().now() + after);
+  TimePoint deadline = loop_.event_loop().now() + after;
+  if (phase_ == Phase::kStreaming && terms_ != nullptr && terms_->ends_at) {
+    deadline = std::min(deadline, *terms_->ends_at);
+  }
+  loop_.event_loop().timers().set(*this, deadline);
 }
 
 }  // namespace millrace

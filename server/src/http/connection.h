@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,11 +20,18 @@
 #include "../stream/event_stream_state.h"
 #include "../stream/subscriber.h"
 #include "exchange.h"
+#include "millrace/server/subscription.h"
 #include "request_head.h"
 
 namespace millrace {
 
 class ConnectionLoop;
+
+/// What a subscription has beyond its filter.
+struct StreamTerms {
+  std::optional<TimePoint> ends_at;
+  std::function<void(StreamEnd)> on_close;
+};
 
 class Connection final : public EventLoop::Watcher, public Subscriber::Output {
  public:
@@ -38,11 +46,20 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
 
   /// A handler has turned its response into a subscription, or into a request-scoped stream; `head` is its head.
   void subscribe(std::string_view head, Subscriber::Subscription subscription, const Hub::Cursor& cursor,
-                 std::string_view last_event_id);
+                 std::string_view last_event_id, const StreamTerms& terms);
   void stream(std::string head, bool chunked, std::shared_ptr<EventStream::State> state);
 
   /// Closes the socket at once; what was not written is lost. An event stream's client will reconnect.
-  void close();
+  void close(StreamEnd reason = StreamEnd::kClientLeft);
+
+  /// Ends a subscription; the client is to come back after `retry`.
+  void retire(Duration retry, StreamEnd reason);
+
+  bool is_streaming() const { return phase_ == Phase::kStreaming; }
+
+  // Of a subscription
+  bool is_client(std::string_view client) const { return subscriber_->client() == client; }
+  SubscriptionInfo info() const;
 
   void on_ready(std::uint32_t events) override;
   void on_timer(TimePoint now) override;
@@ -85,7 +102,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
 
   // Event streams
   void begin_stream();
-  void leave_stream();
+  void leave_stream(StreamEnd reason);
   void on_stream_ready(std::uint32_t events);
   void take_from_state();
   void write_stream();
@@ -96,6 +113,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   std::size_t send(std::span<iovec> buffers);
   void want_output(bool wanted);
   void set_deadline(Duration after);
+  void on_stream_timer(TimePoint now);
 
   ConnectionLoop& loop_;
   const int socket_;
@@ -110,6 +128,9 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   std::string output_;  // of a response or a request-scoped stream
   std::size_t output_begin_ = 0;
   std::unique_ptr<Subscriber> subscriber_;
+  StreamEnd end_reason_ = StreamEnd::kFinished;  // of a subscription that ends in order
+  TimePoint opened_at_{};
+  std::unique_ptr<StreamTerms> terms_;
   std::shared_ptr<EventStream::State> state_;
 };
 

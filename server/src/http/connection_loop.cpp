@@ -10,8 +10,13 @@
 namespace millrace {
 
 ConnectionLoop::ConnectionLoop(Hub& hub, const Settings& settings, std::atomic<std::size_t>& connections,
-                               Dispatch dispatch)
-    : hub_(hub), settings_(settings), connection_count_(connections), dispatch_(std::move(dispatch)) {
+                               Dispatch dispatch, RunOnWorker run_on_worker)
+    : hub_(hub),
+      settings_(settings),
+      connection_count_(connections),
+      dispatch_(std::move(dispatch)),
+      run_on_worker_(std::move(run_on_worker)),
+      random_(std::random_device{}()) {
   hub_.attach(*this);
   thread_ = std::thread([this] { run(); });
 }
@@ -25,7 +30,7 @@ ConnectionLoop::~ConnectionLoop() {
 void ConnectionLoop::run() {
   loop_.run([this] { end_turn(); });
   while (!connections_.empty()) {
-    connections_.back()->close();
+    connections_.back()->close(StreamEnd::kClosed);
     end_turn();
   }
 }
@@ -44,17 +49,51 @@ void ConnectionLoop::discard(Connection& connection) {
   discarded_.push_back(&connection);
 }
 
-std::size_t ConnectionLoop::disconnect(std::string_view client) {
-  std::promise<std::size_t> cut;
-  loop_.defer([&] {
-    std::vector<Subscriber*> named;
-    subscribers_.for_each([&](Subscriber& subscriber) {
-      if (subscriber.client() == client) named.push_back(&subscriber);
-    });
-    for (Subscriber* subscriber : named) static_cast<Connection&>(subscriber->output()).close();
-    cut.set_value(named.size());
+// A list of their own, since what is done with them changes the table.
+std::vector<Connection*> ConnectionLoop::subscribed_connections() const {
+  std::vector<Connection*> connections;
+  subscribers_.for_each([&](Subscriber& subscriber) {
+    auto& connection = static_cast<Connection&>(subscriber.output());
+    if (connection.is_streaming()) connections.push_back(&connection);
   });
-  return cut.get_future().get();
+  return connections;
+}
+
+std::size_t ConnectionLoop::disconnect(std::string_view client) {
+  std::promise<std::size_t> result;
+  loop_.defer([&] {
+    std::size_t cut = 0;
+    for (Connection* connection : subscribed_connections()) {
+      if (!connection->is_client(client)) continue;
+      connection->close(StreamEnd::kClosed);
+      ++cut;
+    }
+    result.set_value(cut);
+  });
+  return result.get_future().get();
+}
+
+std::vector<SubscriptionInfo> ConnectionLoop::subscriptions() {
+  std::promise<std::vector<SubscriptionInfo>> result;
+  loop_.defer([&] {
+    std::vector<SubscriptionInfo> infos;
+    for (const Connection* connection : subscribed_connections()) infos.push_back(connection->info());
+    result.set_value(std::move(infos));
+  });
+  return result.get_future().get();
+}
+
+void ConnectionLoop::drain(Duration window) {
+  loop_.defer([this, window] {
+    for (Connection* connection : subscribed_connections()) {
+      connection->retire(random_retry(window), StreamEnd::kClosed);
+    }
+  });
+}
+
+Duration ConnectionLoop::random_retry(Duration window) {
+  std::uniform_int_distribution<Duration::rep> extra(0, window.count());
+  return settings_.options.retry + Duration{extra(random_)};
 }
 
 void ConnectionLoop::post(const FramePtr& frame) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "exchange.h"
 #include "millrace/server/hub.h"
 #include "millrace/server/options.h"
+#include "millrace/server/subscription.h"
 
 namespace millrace {
 
@@ -30,9 +32,12 @@ class ConnectionLoop final : private Hub::Sink {
   };
   /// Takes a whole request to a worker; must not block.
   using Dispatch = std::function<void(std::shared_ptr<Exchange>)>;
+  /// Runs a user's callback on a worker; must not block.
+  using RunOnWorker = std::function<void(const std::function<void()>&)>;
 
   /// Starts the thread. Throws std::system_error if the system refuses a loop or a thread.
-  ConnectionLoop(Hub& hub, const Settings& settings, std::atomic<std::size_t>& connections, Dispatch dispatch);
+  ConnectionLoop(Hub& hub, const Settings& settings, std::atomic<std::size_t>& connections, Dispatch dispatch,
+                 RunOnWorker run_on_worker);
   /// Closes all connections and joins the thread. No worker may be at work on an exchange any more.
   ~ConnectionLoop();
 
@@ -49,6 +54,12 @@ class ConnectionLoop final : private Hub::Sink {
   /// Cuts the subscribers with this name; returns how many. Any thread but the loop's own: it waits for it.
   std::size_t disconnect(std::string_view client);
 
+  /// The subscriptions on this loop. Any thread but the loop's own: it waits for it.
+  std::vector<SubscriptionInfo> subscriptions();
+
+  /// Ends all subscriptions, each with a reconnection time from the usual one to that plus `window`.
+  void drain(Duration window);
+
   // For connections: the loop's thread -----------------------------------------------------------------------------
 
   EventLoop& event_loop() { return loop_; }
@@ -60,6 +71,9 @@ class ConnectionLoop final : private Hub::Sink {
   std::uint64_t delivered() const { return delivered_; }
 
   void dispatch(std::shared_ptr<Exchange> exchange) { dispatch_(std::move(exchange)); }
+  void run_on_worker(const std::function<void()>& task) { run_on_worker_(task); }
+  /// A reconnection time from the usual one to that plus `window`, drawn at random.
+  Duration random_retry(Duration window);
   void stream_opened() { ++open_streams_; }
   void stream_closed() { --open_streams_; }
 
@@ -68,6 +82,7 @@ class ConnectionLoop final : private Hub::Sink {
 
  private:
   void post(const FramePtr& frame) override;
+  std::vector<Connection*> subscribed_connections() const;
   void run();
   void end_turn();
 
@@ -75,6 +90,8 @@ class ConnectionLoop final : private Hub::Sink {
   const Settings settings_;
   std::atomic<std::size_t>& connection_count_;
   const Dispatch dispatch_;
+  const RunOnWorker run_on_worker_;
+  std::mt19937_64 random_;
   EventLoop loop_;
   SubscriberTable subscribers_;
   std::vector<std::unique_ptr<Connection>> connections_;

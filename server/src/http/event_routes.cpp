@@ -1,17 +1,17 @@
 #include "event_routes.h"
 
-#include <memory>
+#include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "../stream/subscriber.h"
-#include "connection.h"
-#include "connection_loop.h"
 #include "error_response.h"
-#include "httplib_bridge.h"
+#include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
+#include "millrace/server/authorizer.h"
 #include "publish_request.h"
 
 namespace millrace {
@@ -23,25 +23,15 @@ void refuse(httplib::Response& response, int status, std::string_view sentence) 
   response.set_content(error_body(sentence), "application/json");
 }
 
-// The patterns of the query; empty, with `error` set, if they make no subscription. They are views into `texts`.
-std::vector<TopicPattern> patterns_of(const std::vector<std::string>& texts, std::string& error) {
-  std::vector<TopicPattern> patterns;
-  if (texts.empty()) {
-    error = "topic: missing; say what to subscribe to, as in ?topic=orders&topic=stocks/**";
-  } else if (texts.size() > kMaxTopicsPerSubscription) {
-    error = "topic: more than " + std::to_string(kMaxTopicsPerSubscription) + " in one subscription";
-  }
-  if (!error.empty()) return {};
-  for (const std::string& text : texts) {
-    const auto pattern = TopicPattern::parse(text);
-    if (!pattern) {
-      error = "topic: \"" + text + "\" is not a topic pattern: 1 to " + std::to_string(kMaxTopicBytes) +
-              " bytes of segments separated by /, none of them empty; * is one segment, a final ** all that follow";
-      return {};
-    }
-    patterns.push_back(*pattern);
-  }
-  return patterns;
+// Answers with what the authorizer has against it; nothing if the request may go on.
+std::optional<Authorizer::Decision> allowed(const Authorizer& authorizer, const httplib::Request& request,
+                                            httplib::Response& response, Authorizer::Action action,
+                                            const std::vector<std::string>& topics) {
+  Authorizer::Decision decision = authorizer.decide(request, action, topics);
+  if (decision.status == 200) return decision;
+  if (decision.status == 401) response.set_header("WWW-Authenticate", "Bearer");
+  refuse(response, decision.status, decision.reason);
+  return std::nullopt;
 }
 
 std::vector<std::string> parameters(const httplib::Request& request, std::string_view name) {
@@ -51,49 +41,46 @@ std::vector<std::string> parameters(const httplib::Request& request, std::string
   return values;
 }
 
+std::vector<std::string> topics_of(const std::vector<PublishRequest>& requests) {
+  std::vector<std::string> topics;
+  for (const PublishRequest& request : requests) topics.emplace_back(request.topic().view());
+  std::sort(topics.begin(), topics.end());
+  topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
+  return topics;
+}
+
+// At least a moment, since zero would be for ever.
+Duration time_left(std::chrono::system_clock::time_point expires) {
+  const auto left = std::chrono::duration_cast<Duration>(expires - std::chrono::system_clock::now());
+  return std::max(left, Duration{1});
+}
+
 }  // namespace
 
-void set_event_stream_headers(httplib::Response& response) {
-  response.set_header("Content-Type", std::string(protocol::kContentType));
-  response.set_header("Cache-Control", "no-store");
-  response.set_header("X-Accel-Buffering", "no");
-}
-
 void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& response) const {
-  std::string error;
-  const std::vector<std::string> texts = parameters(request, protocol::kTopicParameter);
-  const std::vector<TopicPattern> patterns = patterns_of(texts, error);
-  const std::string client = request.get_param_value(std::string(protocol::kClientParameter));
-  if (client.size() > kMaxClientNameBytes) {
-    error = "client: longer than " + std::to_string(kMaxClientNameBytes) + " bytes";
-  }
+  SubscribeOptions options{.topics = parameters(request, protocol::kTopicParameter),
+                           .client = request.get_param_value(std::string(protocol::kClientParameter))};
   const std::string mode = request.get_param_value(std::string(protocol::kModeParameter));
-  if (!mode.empty() && mode != protocol::kPollMode) error = "mode: \"" + mode + "\" is not known; there is mode=poll";
-  if (!error.empty()) return refuse(response, 400, error);
-
-  Exchange& exchange = HttplibBridge::exchange_of(request);
-  std::string last_event_id = exchange.head.last_event_id;
-  if (last_event_id.empty()) last_event_id = request.get_param_value(std::string(protocol::kLastEventIdParameter));
-  Subscriber::Subscription subscription{.filter = std::make_shared<const TopicFilter>(patterns),
-                                        .client = client,
-                                        .chunked = !exchange.head.http_1_0,
-                                        .poll = mode == protocol::kPollMode};
-  const Hub::Cursor cursor = hub_.resolve(last_event_id);
-  if (hub_.is_over(cursor, *subscription.filter)) {
-    response.status = 204;  // [WHATWG 9.2.4] by which a client knows not to come back
-    return;
+  if (!mode.empty() && mode != protocol::kPollMode) {
+    return refuse(response, 400, "mode: \"" + mode + "\" is not known; there is mode=poll");
   }
-  set_event_stream_headers(response);
-  if (request.method == "HEAD") return;
-  exchange.loop.defer([&connection = exchange.connection, head = HttplibBridge::take_response(request, response),
-                       subscription = std::move(subscription), cursor, last_event_id = std::move(last_event_id)] {
-    connection.subscribe(head, subscription, cursor, last_event_id);
-  });
+  options.poll = mode == protocol::kPollMode;
+  if (options_.authorizer != nullptr) {
+    const auto decision =
+        allowed(*options_.authorizer, request, response, Authorizer::Action::kSubscribe, options.topics);
+    if (!decision) return;
+    if (decision->expires) options.lifetime = time_left(*decision->expires);
+  }
+  try {
+    subscribe_(request, response, std::move(options));
+  } catch (const std::invalid_argument& failure) {
+    refuse(response, 400, failure.what());
+  }
 }
 
-void EventRoutes::publish(const httplib::Request&, httplib::Response& response,
+void EventRoutes::publish(const httplib::Request& request, httplib::Response& response,
                           const httplib::ContentReader& read_content) const {
-  if (!options_.anonymous_publish) {
+  if (options_.authorizer == nullptr && !options_.anonymous_publish) {
     return refuse(response, 403,
                   "publishing over HTTP is switched off: start the server with --insecure (in a program: "
                   "ServerOptions::anonymous_publish) to let anyone who reaches the port publish");
@@ -115,11 +102,15 @@ void EventRoutes::publish(const httplib::Request&, httplib::Response& response,
   std::string error;
   const auto requests = parse_publish_body(body, hub_, error);
   if (!requests) return refuse(response, 400, error);
+  if (options_.authorizer != nullptr &&
+      !allowed(*options_.authorizer, request, response, Authorizer::Action::kPublish, topics_of(*requests))) {
+    return;
+  }
   std::string answer;
-  for (const PublishRequest& request : *requests) {
+  for (const PublishRequest& publish : *requests) {
     nlohmann::json result = nlohmann::json::object();
-    if (const auto event = request.event()) result["id"] = hub_.publish(request.topic(), *event).id;
-    if (request.finishes()) hub_.finish(request.topic());
+    if (const auto event = publish.event()) result["id"] = hub_.publish(publish.topic(), *event).id;
+    if (publish.finishes()) hub_.finish(publish.topic());
     answer += result.dump() + '\n';
   }
   response.set_content(answer, requests->size() == 1 ? "application/json" : "application/x-ndjson");

@@ -3,14 +3,22 @@
 
 #include <httplib.h>
 
+#include <functional>
+#include <utility>
+
 #include "millrace/server/hub.h"
 #include "millrace/server/options.h"
+#include "millrace/server/subscription.h"
 
 namespace millrace {
 
 class EventRoutes {
  public:
-  EventRoutes(Hub& hub, const ServerOptions& options) : hub_(hub), options_(options) {}
+  /// Server::subscribe.
+  using Subscribe = std::function<void(const httplib::Request&, httplib::Response&, SubscribeOptions)>;
+
+  EventRoutes(Hub& hub, const ServerOptions& options, Subscribe subscribe)
+      : hub_(hub), options_(options), subscribe_(std::move(subscribe)) {}
 
   void subscribe(const httplib::Request& request, httplib::Response& response) const;
   void publish(const httplib::Request& request, httplib::Response& response,
@@ -19,9 +27,7 @@ class EventRoutes {
  private:
   Hub& hub_;
   const ServerOptions& options_;
+  const Subscribe subscribe_;
 };
-
-/// The headers of every event stream. [docs/protocol.md, "The response"]
-void set_event_stream_headers(httplib::Response& response);
 
 }  // namespace millrace

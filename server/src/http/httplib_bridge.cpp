@@ -1,12 +1,9 @@
 #include "httplib_bridge.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -15,6 +12,7 @@
 #include <utility>
 
 #include "millrace/core/protocol.h"
+#include "peer_address.h"
 
 namespace millrace {
 
@@ -30,17 +28,6 @@ bool wait_for(int socket, short events, Duration timeout) {
     ready = ::poll(&waiting, 1, static_cast<int>(std::min<Duration::rep>(timeout.count(), INT32_MAX)));
   } while (ready < 0 && errno == EINTR);
   return ready > 0;
-}
-
-void numeric_address(const sockaddr_storage& address, socklen_t length, std::string& ip, int& port) {
-  std::array<char, NI_MAXHOST> host{};
-  std::array<char, NI_MAXSERV> service{};
-  if (getnameinfo(reinterpret_cast<const sockaddr*>(&address), length, host.data(), host.size(), service.data(),
-                  service.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-    return;
-  }
-  ip = host.data();
-  port = std::atoi(service.data());
 }
 
 // The request comes out of the exchange's memory, then off the socket, and ends where its framing says. The response is

@@ -90,6 +90,17 @@ void Subscriber::heartbeat(std::uint64_t sequence) {
   if (write({&frame, 1}) && subscription_.poll) end();
 }
 
+bool Subscriber::retire(Duration retry) {
+  if (!is_live()) return false;
+  std::string payload;
+  const std::string id = hub_.id_of(cursor_);
+  EventStreamWriter(payload).cursor(*EventId::parse(id), retry);
+  const FramePtr frame = control_frame(payload, cursor_);
+  if (!write({&frame, 1})) return false;
+  end();
+  return true;
+}
+
 // False if not everything fitted: then the subscriber is catching up.
 bool Subscriber::write(std::span<const FramePtr> frames) {
   std::size_t bytes = 0;

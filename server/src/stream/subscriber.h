@@ -57,6 +57,9 @@ class Subscriber {
   void heartbeat(std::uint64_t sequence);
 
   Output& output() const { return output_; }
+  /// Ends the stream; the client is to come back after `retry`. False if that cannot be said, since the output is full.
+  bool retire(Duration retry);
+
   /// Whether it is up to date and takes events as they come.
   bool is_live() const { return phase_ == Phase::kLive; }
   const TopicFilter& filter() const { return *subscription_.filter; }

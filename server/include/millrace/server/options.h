@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 #include "millrace/core/limits.h"
 #include "millrace/core/time.h"
 
 namespace millrace {
+
+class Authorizer;
 
 struct ServerOptions {
   /// Threads that run request handlers. Event streams and idle connections need none of them.
@@ -15,8 +18,12 @@ struct ServerOptions {
   /// Event loops, each with a thread of its own. 0: one a core.
   std::size_t loops = 0;
 
-  /// Lets anyone who reaches the port publish by `POST` on an events route. Otherwise only the program itself
-  /// publishes, through hub().
+  /// Decides who may subscribe, publish and administer. Without one anybody subscribes, nobody administers, and
+  /// anonymous_publish says who publishes.
+  std::shared_ptr<const Authorizer> authorizer = nullptr;
+
+  /// Without an authorizer: lets anyone who reaches the port publish by `POST` on an events route. Otherwise only the
+  /// program itself publishes, through hub().
   bool anonymous_publish = false;
 
   /// Events, and bytes of encoded events, that the log keeps for those who resume. The oldest go first.

@@ -16,10 +16,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "millrace/server/event_stream.h"
 #include "millrace/server/hub.h"
 #include "millrace/server/options.h"
+#include "millrace/server/subscription.h"
 
 namespace millrace {
 
@@ -36,6 +38,12 @@ class Server : public httplib::Server {
   /// docs/protocol.md has both.
   Server& events(const std::string& path);
 
+  /// Turns the response to the request being handled into an event stream on the hub, as `GET` on an events route does,
+  /// from the request's last event ID on. Or answers 204, if the topics are finished and there is nothing more; then,
+  /// and to HEAD, it returns false. To be called in a handler, once. Rights are the caller's to check. Throws
+  /// std::invalid_argument if an option is out of range, std::logic_error if called elsewhere.
+  bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options);
+
   /// Turns the response to the request being handled into an event stream and sends its head: status 200, with the
   /// headers `response` has by now. To be called in a handler, once; what the handler does with `response` afterwards
   /// has no effect. Throws std::logic_error if called elsewhere or while the request's body has not been read.
@@ -44,6 +52,14 @@ class Server : public httplib::Server {
   /// Cuts the event streams that subscribed with this `client` name, without ending them: the clients will resume.
   /// Returns how many there were. Not to be called from a callback of an EventStream.
   std::size_t disconnect(std::string_view client);
+
+  /// Ends all event streams on the hub, each with a reconnection time drawn from the usual one to that plus `window`,
+  /// and answers new ones with 503, so that the clients come back later, spread out, or elsewhere. Other requests are
+  /// served until stop().
+  void drain(Duration window);
+
+  /// The event streams on the hub, in no order. Not to be called from a callback of an EventStream.
+  std::vector<SubscriptionInfo> subscriptions() const;
 
   /// As httplib::Server's, which they hide: they run what lies underneath, too. Workers are made by `new_task_queue`.
   bool listen(const std::string& host, int port, int socket_flags = 0);

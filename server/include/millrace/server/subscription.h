@@ -1,0 +1,47 @@
+// What can be said about an event stream on the hub when it is opened, and asked about it while it is open.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "millrace/core/time.h"
+
+namespace millrace {
+
+/// Why an event stream ended.
+enum class StreamEnd {
+  kClientLeft,  ///< the client closed it, or its connection broke
+  kFinished,    ///< its topics are finished, or a poll has brought something
+  kLifetime,    ///< its lifetime, or the client's right to it, is over
+  kClosed,      ///< the server ended or cut it
+};
+
+struct SubscribeOptions {
+  /// Patterns, 1 to kMaxTopicsPerSubscription.
+  std::vector<std::string> topics = {};
+
+  /// A name by which disconnect() and subscriptions() know the stream; at most kMaxClientNameBytes.
+  std::string client = {};
+
+  /// Ends the response once it has carried something. [docs/protocol.md, "Polling"]
+  bool poll = false;
+
+  /// The stream ends after this long, with a reconnection time drawn at random from the usual one to twice that, so
+  /// that clients do not come back together. Zero: never.
+  Duration lifetime{0};
+
+  /// Called once when the stream is over, on a worker thread. Not called if it did not come to a stream.
+  std::function<void(StreamEnd)> on_close = nullptr;
+};
+
+/// One open event stream on the hub.
+struct SubscriptionInfo {
+  std::vector<std::string> topics;
+  std::string client;
+  std::string address;  ///< the client's, without the port
+  Duration age{0};      ///< since it was opened
+  bool live = false;    ///< up to date; else it is catching up
+};
+
+}  // namespace millrace

@@ -1,0 +1,231 @@
+#include "engine.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iterator>
+#include <random>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "http/connection.h"
+#include "http/error_response.h"
+#include "millrace/core/protocol.h"
+#include "stream/event_stream_state.h"
+
+namespace millrace {
+
+namespace {
+
+// Tells the IDs of this log's life from those of another.
+std::string random_epoch() {
+  constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
+  std::random_device device;
+  std::uniform_int_distribution<std::size_t> index(0, kAlphabet.size() - 1);
+  std::string epoch(8, ' ');
+  for (char& c : epoch) c = kAlphabet[index(device)];
+  return epoch;
+}
+
+// Views into `topics`. Throws std::invalid_argument if they make no subscription.
+std::vector<TopicPattern> patterns_of(const std::vector<std::string>& topics) {
+  if (topics.empty()) {
+    throw std::invalid_argument("topic: missing; say what to subscribe to, as in ?topic=orders&topic=stocks/**");
+  }
+  if (topics.size() > kMaxTopicsPerSubscription) {
+    throw std::invalid_argument("topic: more than " + std::to_string(kMaxTopicsPerSubscription) +
+                                " in one subscription");
+  }
+  std::vector<TopicPattern> patterns;
+  for (const std::string& topic : topics) {
+    const auto pattern = TopicPattern::parse(topic);
+    if (!pattern) {
+      throw std::invalid_argument("topic: \"" + topic + "\" is not a topic pattern: 1 to " +
+                                  std::to_string(kMaxTopicBytes) +
+                                  " bytes of segments separated by /, none of them empty; * is one segment, a final ** "
+                                  "all that follow");
+    }
+    patterns.push_back(*pattern);
+  }
+  return patterns;
+}
+
+// [docs/protocol.md, "The response"]
+void set_event_stream_headers(httplib::Response& response) {
+  response.set_header("Content-Type", std::string(protocol::kContentType));
+  response.set_header("Cache-Control", "no-store");
+  response.set_header("X-Accel-Buffering", "no");
+}
+
+}  // namespace
+
+Server::Engine::Engine(Server& server, const ServerOptions& options)
+    : server_(server),
+      options_(options),
+      hub_({.history_events = options.history_events,
+            .history_bytes = options.history_bytes,
+            .history_age = options.history_age,
+            .epoch = random_epoch(),
+            .clock = monotonic_now}),
+      routes_(hub_, options_,
+              [this](const httplib::Request& request, httplib::Response& response, SubscribeOptions subscribe_options) {
+                subscribe(request, response, std::move(subscribe_options));
+              }) {}
+
+void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
+  const auto milliseconds = [](time_t seconds, time_t microseconds) {
+    return Duration{static_cast<Duration::rep>(seconds) * 1000 + static_cast<Duration::rep>(microseconds) / 1000};
+  };
+  const ConnectionLoop::Settings settings{
+      .options = options_,
+      .read_timeout = milliseconds(server_.read_timeout_sec_, server_.read_timeout_usec_),
+      .write_timeout = milliseconds(server_.write_timeout_sec_, server_.write_timeout_usec_),
+      .keep_alive = milliseconds(server_.keep_alive_timeout_sec_, 0),
+      .max_requests = server_.keep_alive_max_count_};
+  bridge_ = std::make_unique<HttplibBridge>(
+      [this](httplib::Stream& stream, bool close_connection, bool& connection_closed,
+             const std::function<void(httplib::Request&)>& setup_request) {
+        return server_.process_request(stream, close_connection, connection_closed, setup_request);
+      },
+      settings.read_timeout, settings.write_timeout);
+  {
+    const std::lock_guard lock(workers_mutex_);
+    workers_ = std::move(workers);
+    workers_running_ = true;
+  }
+  const std::size_t count = options_.loops > 0 ? options_.loops : std::max(1u, std::thread::hardware_concurrency());
+  const std::lock_guard lock(loops_mutex_);
+  for (std::size_t i = 0; i < count; ++i) {
+    loops_.push_back(std::make_unique<ConnectionLoop>(
+        hub_, settings, connections_, [this](const std::shared_ptr<Exchange>& exchange) { dispatch(exchange); },
+        [this](const std::function<void()>& task) { run_on_worker(task); }));
+  }
+  // cpp-httplib listens with a backlog of 5, which a burst of connections overflows.
+  ::listen(server_.svr_sock_, SOMAXCONN);
+}
+
+// No lock is held while handlers end: they may well be asking the engine for something.
+void Server::Engine::stop() {
+  {
+    const std::lock_guard lock(workers_mutex_);
+    if (!std::exchange(workers_running_, false)) return;
+  }
+  workers_->shutdown();  // what has been asked is still answered
+  std::vector<std::unique_ptr<ConnectionLoop>> loops;
+  {
+    const std::lock_guard lock(loops_mutex_);
+    loops.swap(loops_);
+  }
+  loops.clear();
+  workers_.reset();
+  bridge_.reset();
+}
+
+void Server::Engine::accept(int socket) {
+  if (connections_ >= options_.max_connections) {
+    const std::string response = error_response({503, "the server has as many connections as it may hold"});
+    [[maybe_unused]] const auto sent = ::send(socket, response.data(), response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::close(socket);
+    return;
+  }
+  ::fcntl(socket, F_SETFD, FD_CLOEXEC);
+  ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK);
+  loops_[next_loop_++ % loops_.size()]->adopt(socket);
+}
+
+void Server::Engine::dispatch(const std::shared_ptr<Exchange>& exchange) {
+  const bool enqueued = enqueue([this, exchange] {
+    bridge_->serve(*exchange);
+    if (!exchange->taken) exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
+  });
+  if (!enqueued) exchange->loop.defer([exchange] { exchange->connection.close(); });
+}
+
+void Server::Engine::run_on_worker(const std::function<void()>& task) {
+  if (!enqueue(task)) task();
+}
+
+// False if the workers take no more.
+bool Server::Engine::enqueue(std::function<void()> task) {
+  const std::lock_guard lock(workers_mutex_);
+  if (workers_running_) workers_->enqueue(std::move(task));
+  return workers_running_;
+}
+
+bool Server::Engine::subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options) {
+  const auto filter = std::make_shared<const TopicFilter>(patterns_of(options.topics));
+  if (options.client.size() > kMaxClientNameBytes) {
+    throw std::invalid_argument("client: longer than " + std::to_string(kMaxClientNameBytes) + " bytes");
+  }
+  if (draining_) {
+    response.status = 503;
+    response.set_header("Retry-After", "1");
+    response.set_content(error_body("the server is about to stop; come back in a moment"), "application/json");
+    return false;
+  }
+  Exchange& exchange = HttplibBridge::exchange_of(request);
+  std::string last_event_id = exchange.head.last_event_id;
+  if (last_event_id.empty()) last_event_id = request.get_param_value(std::string(protocol::kLastEventIdParameter));
+  const Hub::Cursor cursor = hub_.resolve(last_event_id);
+  if (hub_.is_over(cursor, *filter)) {
+    response.status = 204;  // [WHATWG 9.2.4] by which a client knows not to come back
+    return false;
+  }
+  set_event_stream_headers(response);
+  if (request.method == "HEAD") return false;
+  const Subscriber::Subscription subscription{
+      .filter = filter, .client = options.client, .chunked = !exchange.head.http_1_0, .poll = options.poll};
+  StreamTerms terms{.ends_at = {}, .on_close = std::move(options.on_close)};
+  if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;
+  exchange.loop.defer([&connection = exchange.connection, head = HttplibBridge::take_response(request, response),
+                       subscription, cursor, last_event_id = std::move(last_event_id), terms = std::move(terms)] {
+    connection.subscribe(head, subscription, cursor, last_event_id, terms);
+  });
+  return true;
+}
+
+EventStream Server::Engine::open_stream(const httplib::Request& request, httplib::Response& response) {
+  Exchange& exchange = HttplibBridge::exchange_of(request);
+  const bool chunked = !exchange.head.http_1_0;
+  auto state = std::make_shared<EventStream::State>(
+      [this](const EventStream::State::Task& task) { run_on_worker(task); }, chunked);
+  set_event_stream_headers(response);
+  exchange.loop.defer([&connection = exchange.connection, head = HttplibBridge::take_response(request, response),
+                       chunked, state] { connection.stream(head, chunked, state); });
+  return EventStream(std::move(state));
+}
+
+std::size_t Server::Engine::disconnect(std::string_view client) {
+  const std::lock_guard lock(loops_mutex_);
+  std::size_t cut = 0;
+  for (const auto& loop : loops_) cut += loop->disconnect(client);
+  return cut;
+}
+
+std::size_t Server::Engine::open_streams() const {
+  const std::lock_guard lock(loops_mutex_);
+  std::size_t open = 0;
+  for (const auto& loop : loops_) open += loop->open_streams();
+  return open;
+}
+
+std::vector<SubscriptionInfo> Server::Engine::subscriptions() const {
+  const std::lock_guard lock(loops_mutex_);
+  std::vector<SubscriptionInfo> all;
+  for (const auto& loop : loops_) {
+    std::vector<SubscriptionInfo> some = loop->subscriptions();
+    std::move(some.begin(), some.end(), std::back_inserter(all));
+  }
+  return all;
+}
+
+void Server::Engine::drain(Duration window) {
+  draining_ = true;
+  const std::lock_guard lock(loops_mutex_);
+  for (const auto& loop : loops_) loop->drain(window);
+}
+
+}  // namespace millrace

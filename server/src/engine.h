@@ -1,0 +1,56 @@
+// Server::Engine: what lies under a Server. The hub lives as long as the server; loops and workers while it listens.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "http/connection_loop.h"
+#include "http/event_routes.h"
+#include "http/httplib_bridge.h"
+#include "millrace/server/server.h"
+
+namespace millrace {
+
+class Server::Engine {
+ public:
+  Engine(Server& server, const ServerOptions& options);
+
+  void start(std::unique_ptr<httplib::TaskQueue> workers);
+  void stop();
+  void accept(int socket);
+  bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options);
+  EventStream open_stream(const httplib::Request& request, httplib::Response& response);
+  std::size_t disconnect(std::string_view client);
+  std::size_t open_streams() const;
+  std::vector<SubscriptionInfo> subscriptions() const;
+  void drain(Duration window);
+
+  Hub& hub() { return hub_; }
+  const EventRoutes& routes() const { return routes_; }
+
+ private:
+  void dispatch(const std::shared_ptr<Exchange>& exchange);
+  bool enqueue(std::function<void()> task);
+  void run_on_worker(const std::function<void()>& task);
+
+  Server& server_;
+  const ServerOptions options_;
+  Hub hub_;
+  const EventRoutes routes_;
+
+  mutable std::mutex loops_mutex_;
+  std::vector<std::unique_ptr<ConnectionLoop>> loops_;  // changed under loops_mutex_, by the thread that listens
+  std::unique_ptr<HttplibBridge> bridge_;
+  std::mutex workers_mutex_;
+  bool workers_running_ = false;  // guarded by workers_mutex_: they take tasks
+  std::unique_ptr<httplib::TaskQueue> workers_;
+  std::atomic<std::size_t> connections_ = 0;
+  std::atomic<std::size_t> next_loop_ = 0;
+  std::atomic<bool> draining_ = false;
+};
+
+}  // namespace millrace
