@@ -62,8 +62,12 @@ class CutProxy {
   }
   void stop_cutting() { cut_after_ = std::numeric_limits<std::uint64_t>::max(); }
 
-  /// While it lasts no byte passes either way, and nothing says so.
-  void stall(bool on) { stalled_ = on; }
+  /// While it lasts no byte passes either way, and nothing says so. Once it has returned, what is sent does not arrive.
+  void stall(bool on) {
+    stalled_ = on;
+    const std::lock_guard lock(mutex_);
+    for (auto& connection : connections_) const std::lock_guard passing(connection->passing);
+  }
 
   std::size_t accepted() const { return accepted_; }
 
@@ -74,6 +78,7 @@ class CutProxy {
     int client = -1;
     int server = -1;
     std::atomic<Ending> end{Ending::kNone};
+    std::mutex passing;  // held while bytes are
     std::thread pump;
   };
 
@@ -112,10 +117,10 @@ class CutProxy {
     std::uint64_t passed = 0;
     while (ending == Ending::kNone) {
       pollfd fds[] = {{connection.client, POLLIN, 0}, {connection.server, POLLIN, 0}};
-      const bool stalled = stalled_;
-      poll(fds, stalled ? 0 : 2, kTurnMilliseconds);
+      poll(fds, stalled_ ? 0 : 2, kTurnMilliseconds);
       ending = connection.end;
-      if (ending != Ending::kNone || stalled) continue;
+      const std::lock_guard passing(connection.passing);
+      if (ending != Ending::kNone || stalled_) continue;
       if (fds[0].revents != 0 && !forward(connection.client, connection.server, kWholeBuffer)) ending = Ending::kEnd;
       if (fds[1].revents != 0) {
         const std::uint64_t limit = cut_after_;

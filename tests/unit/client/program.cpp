@@ -1,0 +1,118 @@
+#include "program.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <stdexcept>
+
+#include "collector.h"
+
+extern char** environ;
+
+namespace millrace::testing {
+
+namespace {
+
+constexpr int kDeadlineMilliseconds = static_cast<int>(std::chrono::milliseconds(kDeadline).count());
+
+std::vector<std::string> with_port(std::vector<std::string> options) {
+  options.insert(options.begin(), {"serve", "--port", "0"});
+  return options;
+}
+
+}  // namespace
+
+Program::Program(std::vector<std::string> arguments, const std::string& input) {
+  int in[2];
+  int out[2];
+  int err[2];
+  if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) {
+    throw std::runtime_error("cannot make pipes");
+  }
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+  posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+  posix_spawn_file_actions_adddup2(&actions, err[1], 2);
+
+  arguments.insert(arguments.begin(), MILLRACE_PROGRAM);
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
+  const int error = posix_spawn(&pid_, MILLRACE_PROGRAM, &actions, nullptr, pointers.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  for (const int fd : {in[0], out[1], err[1]}) close(fd);
+  output_.fd = out[0];
+  errors_.fd = err[0];
+  const bool written = write(in[1], input.data(), input.size()) == static_cast<ssize_t>(input.size());
+  close(in[1]);
+  if (error != 0 || !written) throw std::runtime_error("cannot start " MILLRACE_PROGRAM);
+}
+
+Program::~Program() {
+  if (pid_ > 0) {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  close(output_.fd);
+  close(errors_.fd);
+}
+
+void Program::signal(int number) const {
+  kill(pid_, number);
+}
+
+int Program::wait() {
+  // Outputs that stay open past the deadline mean that it hangs.
+  while (read_more(output_)) continue;
+  while (read_more(errors_)) continue;
+  pollfd still_open[] = {{output_.fd, POLLIN, 0}, {errors_.fd, POLLIN, 0}};
+  poll(still_open, 2, 0);
+  if ((still_open[0].revents & POLLHUP) == 0 || (still_open[1].revents & POLLHUP) == 0) kill(pid_, SIGKILL);
+  int status = 0;
+  waitpid(pid_, &status, 0);
+  pid_ = -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+std::string Program::read_line() {
+  return read_line(output_);
+}
+
+std::string Program::read_error_line() {
+  return read_line(errors_);
+}
+
+std::string Program::read_line(Pipe& pipe) {
+  std::size_t end = 0;
+  while ((end = pipe.text.find('\n')) == std::string::npos) {
+    if (!read_more(pipe)) return {};
+  }
+  const std::string line = pipe.text.substr(0, end);
+  pipe.text.erase(0, end + 1);
+  return line;
+}
+
+// False at the end of the output, and when nothing comes in time.
+bool Program::read_more(Pipe& pipe) {
+  pollfd readable{pipe.fd, POLLIN, 0};
+  if (poll(&readable, 1, kDeadlineMilliseconds) <= 0) return false;
+  char buffer[4096];
+  const ssize_t got = read(pipe.fd, buffer, sizeof buffer);
+  if (got > 0) pipe.text.append(buffer, static_cast<std::size_t>(got));
+  return got > 0;
+}
+
+ServeProgram::ServeProgram(std::vector<std::string> options) : program_(with_port(std::move(options))) {
+  const std::string line = program_.read_line();
+  const std::string expected = "millrace: listening on ";
+  if (line.substr(0, expected.size()) != expected) throw std::runtime_error("serve said: " + line);
+  url_ = line.substr(expected.size());
+}
+
+}  // namespace millrace::testing

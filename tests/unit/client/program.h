@@ -1,0 +1,60 @@
+// Program: the real `millrace`, run as a process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace millrace::testing {
+
+class Program {
+ public:
+  /// Starts it with these arguments; `input` is all there is on its standard input.
+  explicit Program(std::vector<std::string> arguments, const std::string& input = "");
+  /// Kills it if it still runs.
+  ~Program();
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  void signal(int number) const;
+
+  /// The exit code, once it has ended and closed its outputs; minus the signal's number if one killed it, so -9 where
+  /// it did not end in time.
+  int wait();
+
+  /// The next line of its standard output, without the line end; empty if there is none in time.
+  std::string read_line();
+  /// The same of its standard error.
+  std::string read_error_line();
+
+  /// Everything that has not been read as a line; after wait().
+  const std::string& output() const { return output_.text; }
+  const std::string& errors() const { return errors_.text; }
+
+ private:
+  struct Pipe {
+    int fd = -1;
+    std::string text;
+  };
+  std::string read_line(Pipe& pipe);
+  bool read_more(Pipe& pipe);
+
+  pid_t pid_ = -1;
+  Pipe output_;
+  Pipe errors_;
+};
+
+/// `millrace serve` on a free port of 127.0.0.1.
+class ServeProgram {
+ public:
+  explicit ServeProgram(std::vector<std::string> options);
+  const std::string& url() const { return url_; }
+  Program& program() { return program_; }
+
+ private:
+  Program program_;
+  std::string url_;
+};
+
+}  // namespace millrace::testing

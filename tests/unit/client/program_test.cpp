@@ -1,0 +1,199 @@
+// The program `millrace` as its users meet it: arguments in, lines and an exit code out.
+
+#include "program.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "scripted_server.h"
+
+namespace millrace::testing {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+struct UsageMistake {
+  Arguments arguments;
+  std::string complaint;  // a part of it
+};
+
+class ProgramUsage : public ::testing::TestWithParam<UsageMistake> {};
+
+TEST_P(ProgramUsage, IsOneClearLineAndExitCodeTwo) {
+  Program program(GetParam().arguments);
+  EXPECT_EQ(program.wait(), 2);
+  EXPECT_EQ(program.output(), "");
+  EXPECT_EQ(program.errors().substr(0, 10), "millrace: ");
+  EXPECT_EQ(std::count(program.errors().begin(), program.errors().end(), '\n'), 1) << program.errors();
+  EXPECT_NE(program.errors().find(GetParam().complaint), std::string::npos) << program.errors();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , ProgramUsage,
+    ::testing::Values(UsageMistake{{}, "a command is missing"}, UsageMistake{{"frobnicate"}, "frobnicate"},
+                      UsageMistake{{"tail"}, "URL is required; see millrace tail --help"},
+                      UsageMistake{{"tail", "http://a/", "--bogus"}, "--bogus"},
+                      UsageMistake{{"tail", "localhost:8080"}, "expected http(s)://host[:port]/path"},
+                      UsageMistake{{"tail", "http://a/", "--topic", "a//b"}, "--topic \"a//b\""},
+                      UsageMistake{{"tail", "http://a/", "--header", "nonsense"}, "expected \"Name: value\""},
+                      UsageMistake{{"tail", "http://a/", "--header", "Bad Name: x"}, "\"Bad Name\""},
+                      UsageMistake{{"tail", "http://a/", "--count", "0"}, "--count"},
+                      UsageMistake{{"publish", "http://a/", "--topic", "x"}, "DATA is required"},
+                      UsageMistake{{"publish", "http://a/", "data"}, "--topic is required"},
+                      UsageMistake{{"publish", "ftp://a/", "data", "--topic", "x"}, "\"ftp\" is not supported"},
+                      UsageMistake{{"publish", "http://a/", "data", "--topic", "x/*"}, "--topic \"x/*\""},
+                      UsageMistake{{"publish", "http://a/", "-", "--topic", "x", "--id", "1"}, "--id names one event"},
+                      UsageMistake{{"serve", "--port", "65536"}, "--port"},
+                      UsageMistake{{"serve", "--port", "x"}, "--port"},
+                      UsageMistake{{"serve", "--workers", "0"}, "--workers"},
+                      UsageMistake{{"serve", "--port", "0", "--host", "no.such.host.invalid"}, "no.such.host.invalid"},
+                      UsageMistake{{"serve", "--port", "0", "--web", "/no/such/folder"},
+                                   "\"/no/such/folder\": not a directory"}));
+
+TEST(Program, ExplainsItself) {
+  Program help({"serve", "--help"});
+  EXPECT_EQ(help.wait(), 0);
+  for (const char* option : {"--host", "--port", "--insecure", "--web", "--demo", "--workers"}) {
+    EXPECT_NE(help.output().find(option), std::string::npos) << option;
+  }
+  Program version({"--version"});
+  EXPECT_EQ(version.wait(), 0);
+  EXPECT_EQ(version.output().substr(0, 9), "millrace ");
+}
+
+TEST(Program, TakesNoPortThatIsTaken) {
+  ServeProgram first({});
+  const std::string port = first.url().substr(first.url().rfind(':') + 1);
+  Program second({"serve", "--port", port});
+  EXPECT_EQ(second.wait(), 2);
+  EXPECT_NE(second.errors().find("the port is taken"), std::string::npos) << second.errors();
+}
+
+TEST(Program, PublishesAndTails) {
+  ServeProgram server({"--insecure"});
+  Program one({"publish", server.url(), "--topic", "a/b", "--event", "note", "--id", "mine", "two\nlines"});
+  EXPECT_EQ(one.wait(), 0) << one.errors();
+  EXPECT_EQ(one.output(), "mine\n");
+
+  Program lines({"publish", server.url() + "/events", "-t", "a/c", "-"}, "first\n\nthird");
+  EXPECT_EQ(lines.wait(), 0) << lines.errors();
+  EXPECT_EQ(std::count(lines.output().begin(), lines.output().end(), '\n'), 3) << lines.output();
+  const std::string first_id = lines.output().substr(0, lines.output().find('\n'));
+
+  Program all({"tail", server.url(), "--topic", "a/*", "--since", "earliest", "--count", "2"});
+  EXPECT_EQ(all.wait(), 0) << all.errors();
+  EXPECT_EQ(all.output(), "note mine two\\nlines\nmessage " + first_id + " first\n");
+
+  Program since({"tail", "--topic", "a/b", "--topic", "a/c", "--json", "--since", first_id, "-n", "1", server.url()});
+  EXPECT_EQ(since.wait(), 0) << since.errors();
+  const auto event = nlohmann::json::parse(since.output());
+  EXPECT_EQ(event["type"], "message");
+  EXPECT_EQ(event["data"], "");
+}
+
+TEST(Program, TailsEverythingOfAServerUnlessToldOtherwise) {
+  ServeProgram server({"--insecure"});
+  Program tail({"tail", server.url(), "--since", "earliest", "--count", "2"});
+  for (const char* topic : {"x", "y/z"}) {
+    Program publish({"publish", server.url(), "--topic", topic, "hello"});
+    EXPECT_EQ(publish.wait(), 0) << publish.errors();
+  }
+  EXPECT_EQ(tail.wait(), 0) << tail.errors();
+}
+
+TEST(Program, PassesOnWhatTheServerRefuses) {
+  ServeProgram server({});
+  Program publish({"publish", server.url(), "--topic", "x", "data"});
+  EXPECT_EQ(publish.wait(), 1);
+  EXPECT_NE(publish.errors().find("--insecure"), std::string::npos) << publish.errors();
+  EXPECT_EQ(publish.errors().find('{'), std::string::npos) << "a sentence, not JSON";
+
+  Program lines({"publish", server.url(), "--topic", "x", "-"}, "data\n");
+  EXPECT_EQ(lines.wait(), 1);
+  EXPECT_EQ(lines.errors().substr(0, 18), "millrace: line 1: ");
+}
+
+TEST(Program, SaysThatThereIsNoServer) {
+  std::string url;
+  {
+    const ScriptedServer gone([](Peer&, int) {});
+    url = gone.url("");
+  }
+  Program publish({"publish", url, "--topic", "x", "data"});
+  EXPECT_EQ(publish.wait(), 1);
+  EXPECT_EQ(publish.errors(), "millrace: cannot reach " + url + ": no server answers there\n");
+}
+
+TEST(Program, RefusesDataThatIsNotUtf8) {
+  Program publish({"publish", "http://127.0.0.1:1", "--topic", "x", "\xff"});
+  EXPECT_EQ(publish.wait(), 1);
+  EXPECT_NE(publish.errors().find("not valid UTF-8"), std::string::npos) << publish.errors();
+}
+
+TEST(Program, TailReconnectsAndSaysSo) {
+  std::string resumed_from;
+  ScriptedServer server([&](Peer& peer, int attempt) {
+    const std::string request = peer.read_request();
+    if (attempt == 1) return peer.send(std::string(kStreamHead) + "retry: 1\nid: 1\ndata: \x1b[31mred\n\n");
+    resumed_from = header_of(request, "Last-Event-ID") + " " + header_of(request, "X-Key");
+    peer.send(std::string(kStreamHead) + "id: 2\ndata: b\n\n");
+    peer.wait_until_closed();
+  });
+  Program tail({"tail", server.url(), "--header", "X-Key: secret", "--count", "2"});
+  EXPECT_EQ(tail.wait(), 0);
+  EXPECT_EQ(tail.output(), "message 1 \\x1b[31mred\nmessage 2 b\n");
+  EXPECT_EQ(tail.errors().substr(0, 48), "millrace: the server ended the stream; connectin") << tail.errors();
+  EXPECT_NE(tail.errors().find("millrace: connected again\n"), std::string::npos) << tail.errors();
+  EXPECT_EQ(resumed_from, "1 secret");
+}
+
+TEST(Program, TailFailsWhereThereIsNoStream) {
+  ScriptedServer server([&](Peer& peer, int) {
+    peer.read_request();
+    peer.send("HTTP/1.1 404 Not Found\r\n\r\n");
+  });
+  Program tail({"tail", server.url()});
+  EXPECT_EQ(tail.wait(), 1);
+  EXPECT_EQ(tail.errors(), "millrace: the server answered 404\n");
+}
+
+TEST(Program, EndsCleanlyWhenInterrupted) {
+  for (const int number : {SIGINT, SIGTERM}) {
+    ServeProgram server({"--demo"});
+    Program tail({"tail", server.url()});
+    EXPECT_NE(tail.read_line(), "");
+    tail.signal(number);
+    EXPECT_EQ(tail.wait(), 0);
+    EXPECT_EQ(tail.errors(), "");
+    server.program().signal(number);
+    EXPECT_EQ(server.program().wait(), 0);
+    EXPECT_EQ(server.program().errors(), "");
+  }
+}
+
+TEST(Program, ServesADemoFeedAndCutsItOnDemand) {
+  ServeProgram server({"--demo", "--insecure"});
+  Program tail({"tail", server.url() + "/events?client=page-1&topic=demo/ticks", "--json", "--since", "earliest"});
+  for (int n = 1; n <= 3; ++n) {
+    const auto event = nlohmann::json::parse(tail.read_line());
+    EXPECT_EQ(event["type"], "tick");
+    const auto tick = nlohmann::json::parse(std::string(event["data"]));
+    EXPECT_EQ(tick["n"], n);
+    EXPECT_GT(tick["price"], 0);
+    EXPECT_GT(tick["time"], 1'600'000'000'000);
+    EXPECT_NE(tick["symbol"], "");
+  }
+  // The page's own way to cut its stream, asked for with our HTTP client: publish posts to any URL.
+  Program cut({"publish", server.url() + "/demo/cut?client=page-1", "--topic", "ignored", "ignored"});
+  EXPECT_EQ(cut.wait(), 1) << "its answer holds no event ID";
+  EXPECT_EQ(tail.read_error_line().substr(0, 10), "millrace: ");
+  EXPECT_EQ(tail.read_error_line(), "millrace: connected again");
+}
+
+}  // namespace
+}  // namespace millrace::testing
