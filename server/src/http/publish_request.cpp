@@ -1,6 +1,7 @@
 #include "publish_request.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "millrace/core/limits.h"
@@ -16,15 +17,20 @@ struct FieldError {
 };
 
 json parse_json(std::string_view text) {
-  // The depth is bounded while parsing: writing a deeply nested value back would exhaust the stack.
-  const auto check_depth = [](int depth, json::parse_event_t, json&) {
+  std::set<std::string> fields;
+  // The depth is bounded while parsing: writing a deeply nested value back would exhaust the stack. And of a field that
+  // is given twice, the parser would keep the last.
+  const auto check = [&fields](int depth, json::parse_event_t event, json& parsed) {
     if (depth > kMaxJsonDepth) {
       throw FieldError{"the JSON is nested more than " + std::to_string(kMaxJsonDepth) + " levels deep"};
+    }
+    if (depth == 1 && event == json::parse_event_t::key && !fields.insert(parsed.get<std::string>()).second) {
+      throw FieldError{parsed.get<std::string>() + ": given twice"};
     }
     return true;
   };
   try {
-    return json::parse(text, check_depth);
+    return json::parse(text, check);
   } catch (const json::exception& failure) {
     throw FieldError{std::string("the body is not JSON: ") + failure.what()};
   }
@@ -135,8 +141,8 @@ std::optional<std::vector<PublishRequest>> parse_publish_body(std::string_view b
     std::string line_error;
     auto request = PublishRequest::parse(line, hub, line_error);
     if (!request) {
-      // The first line is no object by itself: it never was NDJSON, and the first error says more.
-      if (requests.empty()) return std::nullopt;
+      // The first line is not JSON by itself: it never was NDJSON, and the first error says more.
+      if (requests.empty() && (!json::accept(line) || is_blank(rest))) return std::nullopt;
       error = "line " + std::to_string(number) + ": " + line_error;
       return std::nullopt;
     }

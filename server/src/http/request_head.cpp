@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "millrace/core/protocol.h"
 
@@ -10,6 +11,9 @@ namespace millrace {
 namespace {
 
 constexpr std::string_view kEmptyLine = "\r\n\r\n";
+
+// Far beyond any body, and as far from what head and body together would overflow.
+constexpr std::uint64_t kMaxContentLength = std::numeric_limits<std::int64_t>::max();
 
 char to_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -43,8 +47,8 @@ struct Framing {
 RequestError read_content_length(std::string_view value, Framing& framing) {
   std::uint64_t length = 0;
   const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), length);
-  if (value.empty() || failure != std::errc{} || end != value.data() + value.size()) {
-    return {400, "Content-Length is not a number"};
+  if (value.empty() || failure != std::errc{} || end != value.data() + value.size() || length > kMaxContentLength) {
+    return {400, "Content-Length is not a number, or larger than any body can be"};
   }
   if (framing.content_length && *framing.content_length != length) return {400, "two different Content-Length fields"};
   framing.content_length = length;

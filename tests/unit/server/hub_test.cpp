@@ -1,0 +1,194 @@
+#include "millrace/server/hub.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "scripted_output.h"
+#include "stream/frame.h"
+
+namespace millrace::test {
+namespace {
+
+TimePoint time_zero() {
+  return TimePoint{};
+}
+
+Hub::Options keeping(std::size_t events) {
+  return {.history_events = events, .history_bytes = 1024 * 1024, .epoch = "ep", .clock = time_zero};
+}
+
+class FrameQueue final : public Hub::Sink {
+ public:
+  void post(const Hub::FramePtr& frame) override { frames.push_back(frame); }
+  std::vector<Hub::FramePtr> frames;
+};
+
+TEST(Hub, GivesIdsOfItsEpochInOrder) {
+  Hub hub(keeping(10));
+  EXPECT_EQ(hub.publish("a", {.data = "x"}).id, "ep-1");
+  EXPECT_EQ(hub.publish("b", {.data = "x"}).id, "ep-2");
+  EXPECT_EQ(hub.publish("a", {.data = "x", .id = "mine"}).id, "mine");
+  EXPECT_EQ(hub.publish("a", {.data = "x"}).id, "ep-4");
+}
+
+TEST(Hub, HandsEveryEventToEverySinkInOrder) {
+  Hub hub(keeping(10));
+  FrameQueue one;
+  FrameQueue two;
+  hub.attach(one);
+  hub.publish("a", {.data = "1"});
+  hub.attach(two);
+  hub.publish("a", {.data = "2"});
+  hub.detach(one);
+  hub.publish("a", {.data = "3"});
+  hub.detach(two);
+  hub.publish("a", {.data = "4"});
+  ASSERT_EQ(one.frames.size(), 2u);
+  EXPECT_EQ(one.frames[1]->payload(), "id: ep-2\ndata: 2\n\n");
+  ASSERT_EQ(two.frames.size(), 2u);
+  EXPECT_EQ(two.frames[0], one.frames[1]) << "encoded once";
+}
+
+TEST(Hub, PublishingAnIdAgainChangesNothing) {
+  Hub hub(keeping(3));
+  FrameQueue sink;
+  hub.attach(sink);
+  EXPECT_FALSE(hub.publish("a", {.data = "first", .id = "7"}).repeated);
+  const Published again = hub.publish("b", {.data = "second", .id = "7"});
+  EXPECT_TRUE(again.repeated);
+  EXPECT_EQ(again.id, "7");
+  EXPECT_EQ(sink.frames.size(), 1u);
+  for (int i = 0; i < 3; ++i) hub.publish("a", {.data = "x"});
+  EXPECT_FALSE(hub.publish("a", {.data = "third", .id = "7"}).repeated) << "the log has let go of the first";
+  EXPECT_EQ(sink.frames.size(), 5u);
+  hub.detach(sink);
+}
+
+TEST(Hub, PublishesFromManyThreadsInOneOrder) {
+  Hub hub(keeping(100'000));
+  FrameQueue sink;
+  hub.attach(sink);
+  std::vector<std::thread> publishers;
+  std::atomic<int> repeated = 0;
+  for (int t = 0; t < 4; ++t) {
+    publishers.emplace_back([&] {
+      for (int i = 0; i < 500; ++i) {
+        hub.publish("a", {.data = "x"});
+        const std::string id = "id" + std::to_string(i);
+        if (hub.publish("a", {.data = "x", .id = *EventId::parse(id)}).repeated) ++repeated;
+      }
+    });
+  }
+  for (std::thread& publisher : publishers) publisher.join();
+  EXPECT_EQ(repeated, 3 * 500);
+  ASSERT_EQ(sink.frames.size(), 2'500u);
+  for (std::size_t i = 0; i < sink.frames.size(); ++i) ASSERT_EQ(sink.frames[i]->sequence, i + 1);
+  hub.detach(sink);
+}
+
+TEST(Hub, RefusesWhatMillraceKeepsForItself) {
+  Hub hub(keeping(10));
+  const auto refused = [&](const Event& event, const char* field) {
+    EXPECT_EQ(hub.refusal(event).substr(0, std::string(field).size()), field);
+    EXPECT_THROW(hub.publish("a", event), std::invalid_argument);
+  };
+  refused({.data = "x", .id = "earliest"}, "id:");
+  refused({.data = "x", .id = "millrace.x"}, "id:");
+  refused({.data = "x", .id = "ep-1"}, "id:");
+  refused({.data = "x", .id = "ep-anything"}, "id:");
+  refused({.type = "millrace.gap", .data = "x"}, "event:");
+  const std::string huge(1024 * 1024 + 1, 'x');
+  refused({.data = huge}, "data:");
+  EXPECT_EQ(hub.refusal({.type = "millrace", .data = "x", .id = "ep"}), "");
+  EXPECT_EQ(hub.refusal({.type = "earliest", .data = "x", .id = "Earliest"}), "");
+  EXPECT_EQ(hub.publish("a", {.data = "x"}).id, "ep-1") << "nothing of it was published";
+}
+
+// --- Where a client begins
+// --------------------------------------------------------------------------------------------
+
+class Resolving : public ::testing::Test {
+ protected:
+  // The log holds 6 to 10; 4 and 8 had IDs of their publisher's.
+  Resolving() {
+    for (int i = 1; i <= 10; ++i) {
+      hub_.publish("a", {.data = "x", .id = i == 8 ? EventId("eight") : i == 4 ? EventId("four") : EventId()});
+    }
+  }
+
+  void expect(std::string_view last_event_id, std::uint64_t sequence, std::string_view gap_reason) const {
+    const Hub::Cursor cursor = hub_.resolve(last_event_id);
+    EXPECT_EQ(cursor.sequence, sequence) << last_event_id;
+    EXPECT_EQ(cursor.gap_reason, gap_reason) << last_event_id;
+  }
+
+  Hub hub_{keeping(5)};
+};
+
+TEST_F(Resolving, WithoutAnIdBeginsAtTheHead) {
+  expect("", 10, "");
+}
+
+TEST_F(Resolving, EarliestIsAllThereIs) {
+  expect("earliest", 5, "");
+}
+
+TEST_F(Resolving, AnIdOfThisLogResumesBehindIt) {
+  expect("ep-7", 7, "");
+  expect("ep-10", 10, "");
+  expect("ep-6", 6, "");
+  expect("ep-5", 5, "");  // not here any more, but nothing behind it is missing
+}
+
+TEST_F(Resolving, AnIdThatWasEvictedIsExpired) {
+  expect("ep-4", 5, "expired");
+  expect("ep-0", 5, "expired");
+}
+
+TEST_F(Resolving, APublishersIdResumesBehindIt) {
+  expect("eight", 8, "");
+}
+
+TEST_F(Resolving, IdsThisLogCannotPlaceAreUnknown) {
+  for (const char* id : {"ep-11", "ep-99999999999999999999", "ep-", "ep-x", "ep-7x", "ep--7", "ep-+7", "ep", "eq-7",
+                         "EP-7", "other-7", "four", "nine", " ", "\xff\xfe"}) {
+    expect(id, 5, "unknown");
+  }
+}
+
+TEST(Hub, AnEmptyLogIsResolvedToItsHead) {
+  const Hub hub(keeping(5));
+  EXPECT_EQ(hub.resolve("").sequence, 0u);
+  EXPECT_EQ(hub.resolve("earliest").sequence, 0u);
+  EXPECT_EQ(hub.resolve("earliest").gap_reason, "");
+  EXPECT_EQ(hub.resolve("ep-0").gap_reason, "");
+  EXPECT_EQ(hub.resolve("ep-1").gap_reason, "unknown");
+}
+
+// --- Finished topics
+// --------------------------------------------------------------------------------------------------
+
+TEST(Hub, AClientThatHasAllOfAFinishedTopicIsTold) {
+  Hub hub(keeping(10));
+  const auto a = filter_for({"a"});
+  hub.publish("a", {.data = "x"});
+  EXPECT_FALSE(hub.is_over(hub.resolve("ep-1"), *a));
+  hub.finish("a");
+  EXPECT_TRUE(hub.is_over(hub.resolve("ep-1"), *a)) << "it has the last event";
+  EXPECT_TRUE(hub.is_over(hub.resolve("ep-2"), *a)) << "it has seen the end";
+  EXPECT_FALSE(hub.is_over(hub.resolve("earliest"), *a)) << "an event is missing";
+  EXPECT_FALSE(hub.is_over(hub.resolve("other-1"), *a)) << "nobody knows what it has";
+  EXPECT_FALSE(hub.is_over(hub.resolve("ep-2"), *filter_for({"a", "b"})));
+  EXPECT_FALSE(hub.is_over(hub.resolve("ep-2"), *filter_for({"*"})));
+  hub.publish("a", {.data = "anew"});
+  EXPECT_TRUE(hub.is_over(hub.resolve("ep-2"), *a)) << "it was told of the end, and is told again";
+  EXPECT_FALSE(hub.is_over(hub.resolve(""), *a)) << "who comes now is in time";
+}
+
+}  // namespace
+}  // namespace millrace::test

@@ -1,0 +1,52 @@
+// ScriptedOutput: a subscriber's output that takes as many bytes as the test allows, as a socket would.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stream/subscriber.h"
+
+namespace millrace::test {
+
+class ScriptedOutput final : public Subscriber::Output {
+ public:
+  static constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
+
+  std::size_t write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) override {
+    std::size_t written = 0;
+    for (const FramePtr& frame : frames) {
+      std::string_view wire = frame->wire(chunked);
+      wire.remove_prefix(std::min(skip, wire.size()));
+      skip = 0;
+      const std::size_t taken = std::min(wire.size(), room);
+      bytes.append(wire.substr(0, taken));
+      if (room != kUnlimited) room -= taken;
+      written += taken;
+      blocked = taken < wire.size();
+      if (blocked) break;
+    }
+    return written;
+  }
+  void yield() override { yielded = true; }
+  void end() override { ended = true; }
+
+  std::size_t room = kUnlimited;
+  std::string bytes;
+  bool blocked = false;  ///< the last write did not fit
+  bool yielded = false;
+  bool ended = false;
+};
+
+inline std::shared_ptr<const TopicFilter> filter_for(const std::vector<std::string>& patterns) {
+  std::vector<TopicPattern> parsed;
+  for (const std::string& pattern : patterns) parsed.push_back(*TopicPattern::parse(pattern));
+  return std::make_shared<const TopicFilter>(parsed);
+}
+
+}  // namespace millrace::test

@@ -1,0 +1,62 @@
+// StreamDecoder: what a client makes of the bytes of an event stream's body, chunked or not.
+#pragma once
+
+#include <cstddef>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/event_stream_parser.h"
+
+namespace millrace::test {
+
+/// A dispatched event.
+struct Received {
+  std::string type = "message";
+  std::string data;
+  std::string id;
+
+  bool operator==(const Received&) const = default;
+  friend std::ostream& operator<<(std::ostream& out, const Received& event) {
+    return out << event.type << '|' << event.data.substr(0, 60) << '|' << event.id;
+  }
+};
+
+class StreamDecoder {
+ public:
+  explicit StreamDecoder(bool chunked = true) : chunked_(chunked) {}
+
+  /// Takes the body's next bytes, cut anywhere. Throws std::runtime_error if they are not well framed.
+  void feed(std::string_view bytes);
+
+  /// Every event so far.
+  const std::vector<Received>& events() const { return events_; }
+  /// Whole chunks so far, or pieces of a body without them.
+  std::size_t chunks() const { return chunks_; }
+  /// The last chunk has come.
+  bool ended() const { return ended_; }
+  std::string last_event_id() const { return std::string(parser_.last_event_id()); }
+  Duration retry() const { return parser_.reconnection_time(); }
+  std::size_t comments() const { return comments_; }
+  /// The body so far, without its chunks.
+  const std::string& text() const { return text_; }
+  /// Bytes of a chunk that is not whole yet.
+  std::size_t unfinished_bytes() const { return pending_.size(); }
+  /// Forgets text and events, for streams too large to keep.
+  void forget();
+
+ private:
+  void take(std::string_view text);
+
+  bool chunked_;
+  bool ended_ = false;
+  std::size_t chunks_ = 0;
+  std::size_t comments_ = 0;
+  std::string pending_;
+  std::string text_;
+  EventStreamParser parser_;
+  std::vector<Received> events_;
+};
+
+}  // namespace millrace::test

@@ -1,0 +1,366 @@
+#include "stream/subscriber.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "scripted_output.h"
+#include "stream_decoder.h"
+
+namespace millrace::test {
+namespace {
+
+TimePoint time_zero() {
+  return TimePoint{};
+}
+
+Hub::Options keeping(std::size_t events) {
+  return {.history_events = events, .history_bytes = 64 * 1024 * 1024, .epoch = "ep", .clock = time_zero};
+}
+
+// One subscriber of a hub, fed by it as by an event loop.
+class Subscription final : public Hub::Sink {
+ public:
+  Subscription(Hub& hub, const std::vector<std::string>& patterns, bool chunked = true, bool poll = false)
+      : subscriber(hub, output, {.filter = filter_for(patterns), .client = "", .chunked = chunked, .poll = poll}),
+        hub_(hub),
+        chunked_(chunked) {
+    hub_.attach(*this);
+  }
+  ~Subscription() { hub_.detach(*this); }
+
+  void start(std::string_view last_event_id = {}, std::string_view preface = {}) {
+    subscriber.start(hub_.resolve(last_event_id), last_event_id, preface, Duration{1'500});
+  }
+
+  void post(const Hub::FramePtr& frame) override {
+    if (subscriber.filter().matches(*Topic::parse(frame->topic))) posted_.push_back(frame);
+    head_ = frame->sequence;
+  }
+
+  // What a turn of a loop does.
+  void deliver() {
+    if (!posted_.empty()) subscriber.deliver(posted_);
+    posted_.clear();
+    delivered_ = head_;
+  }
+  void heartbeat() { subscriber.heartbeat(delivered_); }
+
+  // The output takes everything from here on.
+  void drain() {
+    output.room = ScriptedOutput::kUnlimited;
+    do {
+      output.yielded = false;
+      subscriber.catch_up();
+    } while (output.yielded);
+    deliver();
+  }
+
+  StreamDecoder decoded() const {
+    StreamDecoder decoder(chunked_);
+    decoder.feed(output.bytes);
+    return decoder;
+  }
+
+  ScriptedOutput output;
+  Subscriber subscriber;
+
+ private:
+  Hub& hub_;
+  const bool chunked_;
+  std::vector<Hub::FramePtr> posted_;
+  std::uint64_t head_ = 0;
+  std::uint64_t delivered_ = 0;
+};
+
+std::vector<std::string> data_of(const StreamDecoder& decoder) {
+  std::vector<std::string> result;
+  for (const Received& event : decoder.events()) result.push_back(event.data);
+  return result;
+}
+
+using Data = std::vector<std::string>;
+
+TEST(Subscriber, BeginsWithTheHeadTheReconnectionTimeAndTheCursor) {
+  Hub hub(keeping(10));
+  hub.publish("a", {.data = "before"});
+  Subscription one(hub, {"a"});
+  one.start({}, "HEAD\r\n\r\n");
+  EXPECT_EQ(one.output.bytes, "HEAD\r\n\r\n16\r\nretry: 1500\nid: ep-1\n\n\r\n");
+  EXPECT_TRUE(one.subscriber.is_live());
+}
+
+TEST(Subscriber, GetsBareBlocksOverHttp10) {
+  Hub hub(keeping(10));
+  Subscription one(hub, {"a"}, false);
+  one.start({}, "HEAD\r\n\r\n");
+  hub.publish("a", {.data = "x"});
+  one.deliver();
+  one.heartbeat();
+  EXPECT_EQ(one.output.bytes, "HEAD\r\n\r\nretry: 1500\nid: ep-0\n\nid: ep-1\ndata: x\n\nid: ep-1\n\n");
+}
+
+TEST(Subscriber, GetsWhatItMissedAndThenWhatComes) {
+  Hub hub(keeping(1'000));
+  for (int i = 1; i <= 300; ++i) hub.publish("a", {.data = std::to_string(i)});
+  Subscription one(hub, {"a"});
+  one.start("ep-200");
+  one.drain();
+  hub.publish("a", {.data = "301"});
+  one.deliver();
+  const StreamDecoder decoder = one.decoded();
+  ASSERT_EQ(decoder.events().size(), 101u);
+  for (int i = 0; i <= 100; ++i) {
+    EXPECT_EQ(decoder.events()[i], (Received{.data = std::to_string(201 + i), .id = "ep-" + std::to_string(201 + i)}));
+  }
+}
+
+TEST(Subscriber, IsNotHandedTwiceWhatItReadFromTheLog) {
+  Hub hub(keeping(100));
+  Subscription one(hub, {"a"});
+  hub.publish("a", {.data = "1"});  // posted, but not yet delivered when it begins
+  one.start("earliest");
+  hub.publish("a", {.data = "2"});
+  one.deliver();
+  EXPECT_EQ(data_of(one.decoded()), (Data{"1", "2"}));
+}
+
+TEST(Subscriber, AnUnknownIdIsAnsweredWithAGapThatQuotesIt) {
+  Hub hub(keeping(100));
+  hub.publish("a", {.data = "1"});
+  Subscription one(hub, {"a"});
+  one.start("some\"thing\xff");
+  const StreamDecoder decoder = one.decoded();
+  ASSERT_EQ(decoder.events().size(), 2u);
+  EXPECT_EQ(decoder.events()[0].type, "millrace.gap");
+  const auto gap = nlohmann::json::parse(decoder.events()[0].data);
+  EXPECT_EQ(gap["reason"], "unknown");
+  EXPECT_EQ(gap["lastEventId"], "some\"thing\xef\xbf\xbd");
+  EXPECT_EQ(decoder.events()[1].data, "1");
+}
+
+TEST(Subscriber, HoldsNothingWhileItsOutputIsFullAndLosesNothing) {
+  Hub hub(keeping(10'000));
+  Subscription one(hub, {"a"});
+  one.start();
+  one.output.room = 10;
+  for (int i = 1; i <= 2'000; ++i) {
+    hub.publish("a", {.data = std::to_string(i)});
+    one.deliver();
+  }
+  EXPECT_FALSE(one.subscriber.is_live());
+  one.drain();
+  EXPECT_TRUE(one.subscriber.is_live());
+  const StreamDecoder decoder = one.decoded();
+  ASSERT_EQ(decoder.events().size(), 2'000u);
+  for (int i = 0; i < 2'000; ++i) ASSERT_EQ(decoder.events()[i].data, std::to_string(i + 1));
+}
+
+TEST(Subscriber, IsToldWhatItMissedWhileItsOutputWasFull) {
+  Hub hub(keeping(10));
+  Subscription one(hub, {"a"});
+  one.start();
+  hub.publish("a", {.data = "1"});
+  one.deliver();
+  one.output.room = 5;  // the second event is cut in the middle
+  for (int i = 2; i <= 50; ++i) {
+    hub.publish("a", {.data = std::to_string(i)});
+    one.deliver();
+  }
+  one.drain();
+  const StreamDecoder decoder = one.decoded();
+  ASSERT_EQ(decoder.events().size(), 13u);
+  EXPECT_EQ(decoder.events()[1].data, "2") << "what was begun is ended";
+  EXPECT_EQ(decoder.events()[2].type, "millrace.gap");
+  EXPECT_EQ(nlohmann::json::parse(decoder.events()[2].data),
+            (nlohmann::json{{"lastEventId", "ep-2"}, {"reason", "expired"}}));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(decoder.events()[3 + i].data, std::to_string(41 + i));
+}
+
+TEST(Subscriber, IsToldOfAGapThatDoesNotFitEither) {
+  Hub hub(keeping(3));
+  Subscription one(hub, {"a"});
+  one.start();
+  one.output.room = 0;
+  for (int i = 1; i <= 10; ++i) hub.publish("a", {.data = std::to_string(i)});
+  one.deliver();
+  while (!one.subscriber.is_live()) {
+    one.output.room = 1;
+    one.subscriber.catch_up();
+  }
+  const Data data = data_of(one.decoded());
+  ASSERT_EQ(data.size(), 4u);
+  EXPECT_EQ(nlohmann::json::parse(data[0])["lastEventId"], "ep-0");
+  EXPECT_EQ((Data{data[1], data[2], data[3]}), (Data{"8", "9", "10"}));
+}
+
+TEST(Subscriber, AHeartbeatCarriesTheCursorPastTheOthersTraffic) {
+  Hub hub(keeping(10));
+  Subscription one(hub, {"quiet"});
+  one.start();
+  for (int i = 0; i < 7; ++i) hub.publish("noisy", {.data = "x"});
+  one.deliver();
+  one.heartbeat();
+  const StreamDecoder decoder = one.decoded();
+  EXPECT_TRUE(decoder.events().empty());
+  EXPECT_EQ(decoder.last_event_id(), "ep-7");
+}
+
+TEST(Subscriber, AHeartbeatDoesNotRunAheadOfWhatWasDelivered) {
+  Hub hub(keeping(10));
+  Subscription one(hub, {"a"});
+  one.start();
+  hub.publish("a", {.data = "1"});
+  one.deliver();
+  hub.publish("a", {.data = "2"});  // published, but still on its way
+  one.heartbeat();
+  EXPECT_EQ(one.decoded().last_event_id(), "ep-1");
+  one.deliver();
+  EXPECT_EQ(data_of(one.decoded()), (Data{"1", "2"}));
+}
+
+TEST(Subscriber, AHeartbeatDoesNotTurnBackACursorThatIsAhead) {
+  Hub hub(keeping(100));
+  Subscription one(hub, {"a"});
+  for (int i = 0; i < 5; ++i) hub.publish("a", {.data = "x"});
+  one.start("earliest");
+  one.heartbeat();  // the loop has delivered nothing yet, but the log was read up to 5
+  EXPECT_EQ(one.decoded().last_event_id(), "ep-5");
+}
+
+TEST(Subscriber, YieldsBetweenPagesOfALongLog) {
+  Hub hub(keeping(10'000));
+  for (int i = 1; i <= 5'000; ++i) hub.publish("a", {.data = std::to_string(i)});
+  Subscription one(hub, {"a"});
+  one.start("earliest");
+  EXPECT_TRUE(one.output.yielded);
+  EXPECT_FALSE(one.subscriber.is_live());
+  EXPECT_LT(one.decoded().events().size(), 1'000u);
+  one.drain();
+  EXPECT_EQ(one.decoded().events().size(), 5'000u);
+}
+
+TEST(Subscriber, EndsBehindTheLastEventOfAFinishedTopic) {
+  Hub hub(keeping(100));
+  Subscription one(hub, {"a", "b"});
+  one.start();
+  hub.publish("a", {.data = "1"});
+  hub.finish("a");
+  one.deliver();
+  EXPECT_FALSE(one.output.ended) << "b goes on";
+  hub.publish("b", {.data = "2"});
+  hub.finish("b");
+  one.deliver();
+  EXPECT_TRUE(one.output.ended);
+  EXPECT_EQ(data_of(one.decoded()), (Data{"1", "2"}));
+  EXPECT_EQ(one.decoded().last_event_id(), "ep-4");
+  const std::size_t size = one.output.bytes.size();
+  hub.publish("a", {.data = "anew"});
+  one.deliver();
+  one.heartbeat();
+  one.subscriber.catch_up();
+  EXPECT_EQ(one.output.bytes.size(), size) << "an ended stream gets nothing more";
+}
+
+TEST(Subscriber, EndsAFinishedTopicOnlyWhenItsOutputHasAllOfIt) {
+  Hub hub(keeping(100));
+  Subscription one(hub, {"a"});
+  one.start();
+  one.output.room = 3;
+  hub.publish("a", {.data = "1"});
+  hub.finish("a");
+  one.deliver();
+  EXPECT_FALSE(one.output.ended);
+  one.drain();
+  EXPECT_TRUE(one.output.ended);
+  EXPECT_EQ(data_of(one.decoded()), (Data{"1"}));
+}
+
+TEST(Subscriber, APollEndsOnceItHasCarriedSomething) {
+  Hub hub(keeping(100));
+  Subscription waiting(hub, {"a"}, true, true);
+  waiting.start();
+  EXPECT_FALSE(waiting.output.ended);
+  hub.publish("a", {.data = "1"});
+  hub.publish("a", {.data = "2"});
+  waiting.deliver();
+  EXPECT_TRUE(waiting.output.ended);
+  EXPECT_EQ(data_of(waiting.decoded()), (Data{"1", "2"}));
+
+  Subscription resuming(hub, {"a"}, true, true);
+  resuming.start("ep-1");
+  EXPECT_TRUE(resuming.output.ended);
+  EXPECT_EQ(data_of(resuming.decoded()), (Data{"2"}));
+
+  Subscription quiet(hub, {"a"}, true, true);
+  quiet.start();
+  quiet.heartbeat();
+  EXPECT_TRUE(quiet.output.ended);
+}
+
+// --- Any pattern of partial writes
+// ------------------------------------------------------------------------------------
+
+void run_partial_writes(std::uint32_t seed) {
+  std::mt19937 random(seed);
+  const auto up_to = [&](std::size_t most) { return std::uniform_int_distribution<std::size_t>(0, most)(random); };
+  const bool chunked = up_to(3) != 0;
+  const bool wild = up_to(1) == 0;
+  Hub hub(keeping(100'000));
+  Subscription one(hub, wild ? std::vector<std::string>{"a/*"} : std::vector<std::string>{"a/1", "a/2"}, chunked);
+  std::vector<std::string> expected;
+  const auto publish = [&] {
+    static constexpr Topic kTopics[] = {"a/1", "a/2", "b/1"};
+    const Topic topic = kTopics[up_to(2)];
+    const std::string data = std::to_string(expected.size()) + std::string(up_to(60), 'x');
+    hub.publish(topic, {.data = data});
+    if (topic.view() != "b/1") expected.push_back(data);
+  };
+  for (std::size_t i = up_to(100); i > 0; --i) publish();
+  const bool from_the_beginning = up_to(1) == 0;
+  if (!from_the_beginning) expected.clear();
+  const std::size_t most = 1 + up_to(300);
+  one.output.room = up_to(most);
+  one.start(from_the_beginning ? "earliest" : "");
+  for (int step = 0; step < 300; ++step) {
+    switch (up_to(4)) {
+      case 0:
+        for (std::size_t i = up_to(5); i > 0; --i) publish();
+        break;
+      case 1:
+        one.deliver();
+        break;
+      case 2:
+        one.heartbeat();
+        break;
+      default:
+        one.output.room = up_to(most);
+        one.subscriber.catch_up();
+    }
+    // What a client has at any time leaves nothing out, and its cursor does not run ahead.
+    const StreamDecoder decoder = one.decoded();
+    const auto data = data_of(decoder);
+    ASSERT_LE(data.size(), expected.size()) << "seed " << seed;
+    ASSERT_TRUE(std::equal(data.begin(), data.end(), expected.begin())) << "seed " << seed << ", step " << step;
+    if (decoder.chunks() == 0 || decoder.last_event_id().empty()) continue;
+    const auto page = hub.read_after(hub.resolve(decoder.last_event_id()).sequence, one.subscriber.filter());
+    if (data.size() < expected.size()) {
+      StreamDecoder next(false);
+      ASSERT_FALSE(page.frames.empty()) << "seed " << seed << ", step " << step;
+      next.feed(page.frames.front()->payload());
+      ASSERT_EQ(data_of(next).front(), expected[data.size()]) << "seed " << seed << ", step " << step;
+    }
+  }
+  one.drain();
+  ASSERT_EQ(data_of(one.decoded()), expected) << "seed " << seed;
+}
+
+TEST(Subscriber, GetsEveryEventOnceAndInOrderHoweverItsOutputTakesThem) {
+  for (std::uint32_t seed = 1; seed <= 60 && !::testing::Test::HasFatalFailure(); ++seed) run_partial_writes(seed);
+}
+
+}  // namespace
+}  // namespace millrace::test
