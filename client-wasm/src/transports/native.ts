@@ -22,34 +22,41 @@ export class NativeTransport implements Transport {
   async connect(lastEventId: string): Promise<void> {
     if (this.#eventSource) return; // it is at it already, by itself
     this.#inquiry = new AbortController();
-    const url = new URL(this.#request.url);
-    // The one way to hand an ID to a new EventSource; on its own reconnections the header it sends goes first.
-    if (lastEventId) url.searchParams.set("lastEventId", lastEventId);
-    const eventSource = new EventSource(url, { withCredentials: this.#request.withCredentials });
+    const eventSource = new EventSource(this.#urlFor(lastEventId), { withCredentials: this.#request.withCredentials });
     this.#eventSource = eventSource;
-    eventSource.onopen = () => {
+    // An `open` or `error` that the server has sent is a MessageEvent; those of the EventSource's own are not.
+    eventSource.onopen = (event) => {
+      if (event instanceof MessageEvent || eventSource !== this.#eventSource) return;
       this.#listener.connecting();
       this.#listener.response(200, "text/event-stream", eventSource.url);
     };
     for (const type of this.#types) {
       eventSource.addEventListener(type, (event: Event) => {
-        // An `open` or `error` of the server's is a MessageEvent, those of the EventSource are not.
-        if (event instanceof MessageEvent && eventSource === this.#eventSource) this.#received(event);
+          if (event instanceof MessageEvent && eventSource === this.#eventSource) this.#received(event);
       });
     }
     eventSource.onerror = (event) => {
       if (event instanceof MessageEvent || eventSource !== this.#eventSource) return;
       const gaveUp = eventSource.readyState === EventSource.CLOSED;
       if (!gaveUp || this.#listener.readyState === 1) this.#lost();
-      if (gaveUp) this.#inquire(url);
+      if (gaveUp) this.#inquire();
     };
   }
 
   drop(): void {
-    if (this.#reconnectsItself) return;
+    const staysUp = this.#reconnectsItself;
+    this.#reconnectsItself = false;
+    if (staysUp) return;
     this.#inquiry.abort();
     this.#eventSource?.close();
     this.#eventSource = undefined;
+  }
+
+  // The one way to hand an ID to a new EventSource; on its own reconnections the header that it sends goes first.
+  #urlFor(lastEventId: string): URL {
+    const url = new URL(this.#request.url);
+    if (lastEventId) url.searchParams.set("lastEventId", lastEventId);
+    return url;
   }
 
   #received(event: MessageEvent): void {
@@ -60,7 +67,7 @@ export class NativeTransport implements Transport {
     full.then(() => this.#listener.networkError());
   }
 
-  // The core is told, but nothing is dropped.
+  // The core is told, and what it then wants dropped is left to reconnect by itself.
   #lost(): void {
     this.#reconnectsItself = true;
     this.#listener.networkError();
@@ -68,10 +75,11 @@ export class NativeTransport implements Transport {
   }
 
   // Why the browser has given up, only a request of our own can see: a 204 means the end, a 503 may pass.
-  async #inquire(url: URL): Promise<void> {
+  async #inquire(): Promise<void> {
     this.#listener.connecting();
     this.#eventSource = undefined;
     const { signal } = this.#inquiry;
+    const url = this.#urlFor(this.#listener.lastEventId);
     const response = await fetch(url, requestInit(this.#request, "", new Headers(), signal)).catch(() => undefined);
     if (signal.aborted) return;
     const contentType = response?.headers.get("Content-Type") ?? "";

@@ -19,6 +19,7 @@ export interface Transport {
 /** Where a transport reports to. What returns a promise has to be waited for before more is read. */
 export interface TransportListener {
   readonly readyState: number;
+  readonly lastEventId: string;
   /** The head of the response; `url` is where redirects have led. */
   response(status: number, contentType: string, url: string): void;
   bytes(chunk: Uint8Array): Promise<void>;

@@ -1,0 +1,83 @@
+// The fixtures of the event stream format against the WebAssembly build of the core. tests/fixtures/README.md has the rules.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { loadCore, maxInputBytes, Parser } from "../../build/wasm/core-for-tests.mjs";
+
+const folder = new URL("../fixtures/", import.meta.url);
+const core = await loadCore();
+
+function textOf(pieces) {
+  const list = Array.isArray(pieces) ? pieces : [pieces];
+  return list.map((piece) => (typeof piece === "string" ? piece : piece.text.repeat(piece.repeat))).join("");
+}
+
+function bytesOf(pieces) {
+  const parts = pieces.flatMap((piece) => {
+    const whole = textOf(piece);
+    return whole.split(/(<[^>]*>)/).map((part) => {
+      if (!part.startsWith("<")) return Buffer.from(part, "utf8");
+      assert.match(part, /^<[0-9A-F]{2}( [0-9A-F]{2})*>$/, `not a run of bytes: ${part}`);
+      return Buffer.from(part.replace(/[<> ]/g, ""), "hex");
+    });
+  });
+  return Buffer.concat(parts);
+}
+
+function expectedOf(output) {
+  if ("retry" in output) return { kind: "retry", retry: output.retry };
+  if ("comment" in output) return { kind: "comment", comment: textOf(output.comment) };
+  return { kind: "event", type: output.type, data: textOf(output.data), lastEventId: output.lastEventId };
+}
+
+function connectionsOf({ stream, expect, lastEventId, connections = [{ stream, expect, lastEventId }] }) {
+  return connections.map((connection) => ({
+    bytes: bytesOf(connection.stream),
+    expected: connection.expect.map(expectedOf),
+    lastEventId: connection.lastEventId,
+  }));
+}
+
+/** Where to cut streams of this length in two. */
+function* cutsOf(length) {
+  const step = length <= 2000 ? 1 : Math.max(1, (length - 400) / 1600);
+  for (let cut = 0; cut <= length; ) {
+    yield Math.floor(cut);
+    cut = cut < 200 || cut >= length - 200 ? cut + 1 : Math.min(cut + step, Math.max(cut + 1, length - 200));
+  }
+}
+
+function* piecesOf(bytes, size) {
+  for (let begin = 0; begin < bytes.length; begin += size) yield bytes.subarray(begin, begin + size);
+}
+
+/** `divide` makes the chunks of a connection's bytes. */
+function check(fixture, connections, divide, how) {
+  const parser = new Parser(core, fixture.initialLastEventId);
+  connections.forEach(({ bytes, expected, lastEventId }, index) => {
+    if (index > 0) parser.reset();
+    const outputs = [];
+    for (const chunk of divide(bytes)) {
+      for (const piece of piecesOf(chunk, maxInputBytes)) outputs.push(...parser.feed(piece));
+    }
+    const where = `${how}, connection ${index + 1}`;
+    assert.deepEqual(outputs.filter(({ kind }) => kind !== "id"), expected, where);
+    assert.equal(parser.lastEventId, lastEventId, `the last event ID, ${where}`);
+  });
+  parser.close();
+}
+
+for (const file of readdirSync(folder).filter((name) => name.endsWith(".json")).sort()) {
+  for (const fixture of JSON.parse(readFileSync(new URL(file, folder), "utf8")).cases) {
+    test(`${file}: ${fixture.name}`, () => {
+      const connections = connectionsOf(fixture);
+      check(fixture, connections, (bytes) => [bytes], "whole");
+      for (const size of [1, 2]) check(fixture, connections, (bytes) => piecesOf(bytes, size), `${size} bytes a chunk`);
+      for (const cut of cutsOf(Math.max(...connections.map(({ bytes }) => bytes.length)))) {
+        const divide = (bytes) => [bytes.subarray(0, cut), bytes.subarray(cut)];
+        check(fixture, connections, divide, `cut at ${cut}`);
+      }
+    });
+  }
+}

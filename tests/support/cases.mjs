@@ -1,0 +1,98 @@
+// How cases are run that hold in every runtime. A case says what a server answers, what a client does, and what comes of it:
+//
+//   { name, respond(request, response, count), run(client, base, tools), expect, requests?(requests) }
+//
+// `run` is carried into browsers as text, so it uses nothing but its parameters: the class or function under test, the
+// server's origin and the tools below. What it returns has to equal `expect`. `respond` answers every request but the page's
+// own; `requests`, if there, looks at what was asked.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { serve } from "./http-server.mjs";
+import { within } from "./until.mjs";
+
+export function makeTools() {
+  return {
+    /** Waits until `condition` holds. */
+    until(condition) {
+      return new Promise((resolve) => {
+        const ask = () => (condition() ? resolve() : setTimeout(ask, 2));
+        ask();
+      });
+    },
+    /** What an event source fires, as lines: `open 1`, `message 1 data id`, with readyState at that moment. */
+    record(source, ...types) {
+      const lines = [];
+      for (const type of ["open", "error", "message", ...types]) {
+        source.addEventListener(type, (event) => {
+          const rest = event instanceof MessageEvent ? [event.data, event.lastEventId] : [];
+          lines.push([type, source.readyState, ...rest].join(" ").trim());
+        });
+      }
+      return lines;
+    },
+    /** Iterates to the end, or up to `count` events; then closes. */
+    async take(connection, count = Number.POSITIVE_INFINITY) {
+      const events = [];
+      if (count === 0) return events;
+      for await (const { type, data, lastEventId } of connection) {
+        events.push([type, data, lastEventId].join(" ").trim());
+        if (events.length === count) break;
+      }
+      return events;
+    },
+  };
+}
+
+/** In Node.js, with what `client` gives. */
+export function runInNode(cases, client) {
+  for (const { name, respond, run, expect, requests } of cases) {
+    test(name, async (context) => {
+      const server = await serve(respond);
+      context.after(() => server.close());
+      const result = await within(run(client, server.origin, makeTools()), name);
+      assert.deepEqual(result, expect);
+      requests?.(server.requests);
+    });
+  }
+}
+
+const packageFile = new URL("../../client-wasm/dist/index.js", import.meta.url);
+
+/** Answers with a page, and with the package for it to import; true if the request was for one of them. */
+export function servePage(request, response) {
+  if (request.url === "/page") {
+    response.writeHead(200, { "Content-Type": "text/html" }).end("<!doctype html><title>Millrace</title>");
+  } else if (request.url === "/millrace.js") {
+    response.writeHead(200, { "Content-Type": "text/javascript" }).end(readFileSync(packageFile));
+  } else if (request.url === "/favicon.ico") {
+    response.writeHead(404).end();
+  } else return false;
+  return true;
+}
+
+/** In a browser's page; `client` is an expression in which `millrace` is the package. */
+export function runInPage(cases, newPage, client, prefix) {
+  for (const { name, respond, run, expect, requests } of cases) {
+    test(`${prefix}: ${name}`, async (context) => {
+      let count = 0;
+      const server = await serve((request, response) => {
+        if (!servePage(request, response)) respond(request, response, ++count);
+      });
+      context.after(() => server.close());
+      const page = await newPage();
+      context.after(() => page.close());
+      await page.goto(`${server.origin}/page`);
+      const parameters = `${client}, location.origin, (${makeTools})()`;
+      const script = `import("/millrace.js").then((millrace) => (${asFunction(run)})(${parameters}))`;
+      assert.deepEqual(await within(page.evaluate(script), name), expect);
+      requests?.(server.requests.filter(({ url }) => url.startsWith("/stream")));
+    });
+  }
+}
+
+// A method's text begins with its name, which is no expression.
+function asFunction(method) {
+  return method.toString().replace(/^(async )?\w+\(/, "$1function (");
+}

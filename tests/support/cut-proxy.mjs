@@ -1,0 +1,53 @@
+// A TCP proxy on 127.0.0.1 that cuts connections, as networks do.
+
+import { connect, createServer } from "node:net";
+
+export class CutProxy {
+  /** Connections made so far. */
+  accepted = 0;
+  #server;
+  #pairs = new Set();
+
+  /** Forwards to 127.0.0.1:`targetPort`. */
+  static async to(targetPort) {
+    const proxy = new CutProxy();
+    proxy.#server = createServer((near) => proxy.#join(near, connect(targetPort, "127.0.0.1")));
+    await new Promise((resolve) => proxy.#server.listen(0, "127.0.0.1", resolve));
+    return proxy;
+  }
+
+  get port() {
+    return this.#server.address().port;
+  }
+
+  get origin() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Resets every connection there is, in the middle of whatever it is doing. */
+  cut() {
+    for (const { near, far } of this.#pairs) {
+      near.resetAndDestroy();
+      far.resetAndDestroy();
+    }
+  }
+
+  async close() {
+    this.cut();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #join(near, far) {
+    this.accepted += 1;
+    const pair = { near, far };
+    this.#pairs.add(pair);
+    for (const [from, to] of [[near, far], [far, near]]) {
+      from.pipe(to);
+      from.on("error", () => to.destroy());
+      from.on("close", () => {
+        to.destroy();
+        this.#pairs.delete(pair);
+      });
+    }
+  }
+}
