@@ -6,6 +6,7 @@ import { seconds } from "./words.js";
 
 const pixelsPerSecond = 40;
 const maxMarks = 2048;
+const maxOutages = 64;
 const lanes = 8;
 const noteLane = -1;
 
@@ -58,6 +59,7 @@ export class ChannelView {
 
   addOutage(outage: Outage): void {
     this.#outages.push(outage);
+    if (this.#outages.length > maxOutages) this.#outages.shift();
   }
 
   draw(now: number): void {

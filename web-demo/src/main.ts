@@ -110,6 +110,7 @@ class Page implements Listener {
   #draw(now: number): void {
     this.#state.draw(now, this.#tally);
     this.#drawFigures();
+    this.#notes.draw();
     if (this.#paused) return;
     this.#channel.draw(now);
     this.#prices.draw();

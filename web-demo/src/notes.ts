@@ -5,6 +5,12 @@ import { shortened } from "./words.js";
 
 const maxNotes = 50;
 
+interface Note {
+  readonly name: string;
+  readonly text: string;
+  readonly at: Date;
+}
+
 export class Notes {
   #url: string;
   #form = byId("note-form", HTMLFormElement);
@@ -13,6 +19,7 @@ export class Notes {
   #answer = byId("note-answer", HTMLElement);
   #list = byId("notes", HTMLOListElement);
   #empty = byId("notes-empty", HTMLElement);
+  #pending: Note[] = [];
   #sending = false;
 
   /** `url` is where notes are published to. */
@@ -24,17 +31,16 @@ export class Notes {
     });
   }
 
-  /** Shows a note that has arrived; anyone may publish anything here, so any JSON will do. */
+  /** Takes a note that has arrived; anyone may publish anything here, so any JSON will do. */
   add(value: unknown): void {
-    const { name, text } = noteOf(value);
-    const note = make("li", "note");
-    const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    note.append(
-      make("strong", "note-name", shortened(name, 40)),
-      make("time", "note-time", time),
-      make("p", "note-text", shortened(text, 500)),
-    );
-    this.#list.prepend(note);
+    this.#pending.push({ ...noteOf(value), at: new Date() });
+    if (this.#pending.length > maxNotes) this.#pending.shift();
+  }
+
+  draw(): void {
+    if (this.#pending.length === 0) return;
+    this.#list.prepend(...this.#pending.reverse().map(noteElement));
+    this.#pending = [];
     while (this.#list.childElementCount > maxNotes) this.#list.lastElementChild?.remove();
     this.#empty.hidden = true;
   }
@@ -78,6 +84,17 @@ export async function refusal(response: Response): Promise<string> {
     // Not the server's JSON: a proxy may have answered.
   }
   return `The server refused with status ${response.status} and gave no reason.`;
+}
+
+function noteElement({ name, text, at }: Note): HTMLLIElement {
+  const element = make("li", "note");
+  const time = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  element.append(
+    make("strong", "note-name", shortened(name, 40)),
+    make("time", "note-time", time),
+    make("p", "note-text", shortened(text, 500)),
+  );
+  return element;
 }
 
 function noteOf(value: unknown): { name: string; text: string } {
