@@ -53,15 +53,12 @@ void EventStreamParser::reset() {
   skip_line_feed_ = false;
   byte_order_mark_ = 0;
   forget_block();
-  // The buffer of a new stream starts from the event source's string: an `id` whose block never ended is forgotten.
-  last_event_id_buffer_ = last_event_id_;
-  last_event_id_changed_ = false;
+  last_event_id_changed_ = false;  // an `id` whose block never ended is forgotten
   too_large_ = false;
 }
 
 void EventStreamParser::set_last_event_id(std::string_view id) {
   last_event_id_.assign(id);
-  last_event_id_buffer_.assign(id);
   last_event_id_changed_ = false;
 }
 

@@ -48,6 +48,11 @@ TEST(Backoff, FirstWaitIsTheReconnectionTimeAndItsJitter) {
   EXPECT_GT(range.most, Duration{1'190}) << "the window is drawn from whole";
 }
 
+TEST(Backoff, FirstWaitIsAsShortAsTheServerWants) {
+  EXPECT_EQ(observed({.reconnection_time = Duration{0}}, 0).most, Duration{0});
+  EXPECT_LE(observed({.reconnection_time = Duration{10}, .jitter_percent = 20}, 0).most, Duration{12});
+}
+
 TEST(Backoff, WindowDoublesWithEveryFailure) {
   const Backoff::Policy policy{.reconnection_time = Duration{1'000}, .jitter_percent = 0};
   const std::vector<Duration> tops{Duration{1'000},  Duration{2'000},  Duration{4'000}, Duration{8'000},

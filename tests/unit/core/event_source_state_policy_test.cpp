@@ -56,6 +56,24 @@ TEST(EventSourceState, StartsOverAfterAStableConnection) {
   }
 }
 
+// Else a polling client, whose every response ends after one batch, would come back ever later.
+TEST(EventSourceState, StartsOverAfterAConnectionThatBroughtAnEvent) {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    SimulatedClient client(kPlain, "", seed);
+    client.start();
+    for (int i = 0; i < 8; ++i) {
+      ASSERT_EQ(client.respond(200), Outputs{"open"});
+      ASSERT_EQ(client.receive("data: a\n\n").size(), 1U);
+      ASSERT_EQ(client.reconnect_after_break(), Duration{1'000}) << "seed " << seed;
+    }
+    for (int i = 0; i < 8; ++i) {
+      ASSERT_EQ(client.respond(200), Outputs{"open"});
+      client.state.handle_message("7", client.now);
+      ASSERT_EQ(client.reconnect_after_break(), Duration{1'000}) << "seed " << seed;
+    }
+  }
+}
+
 TEST(EventSourceState, KeepsBackingOffFromAServerThatOpensAndDropsAtOnce) {
   Duration longest{0};
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
@@ -163,6 +181,14 @@ TEST(EventSourceState, DropsAConnectionThatIsNeverAnswered) {
   client.start();
   EXPECT_EQ(client.state.poll_timeout(), client.now + Duration{20'000});
   EXPECT_EQ(client.sleep_until_timeout(), Outputs{"reconnect: timeout"});
+}
+
+TEST(EventSourceState, CountsTheSilenceFromTheResponse) {
+  SimulatedClient client(with_idle_timeout(Duration{20'000}));
+  client.start();
+  client.pass(Duration{15'000});
+  client.respond(200);
+  EXPECT_EQ(client.state.poll_timeout(), client.now + Duration{20'000});
 }
 
 TEST(EventSourceState, IsNotHarmedByATimeoutCalledEarlyOrWithoutCause) {

@@ -118,6 +118,13 @@ TEST(EventStreamWriter, CommentsLoseTheirLineEnds) {
   EXPECT_EQ(parser.last_event_id(), "");
 }
 
+TEST(EventStreamWriter, KeepsLeadingSpacesOfComments) {
+  std::string bytes;
+  EventStreamWriter(bytes).comment(" one\n  two");
+  EventStreamParser parser;
+  EXPECT_EQ(read_chunks(parser, {bytes}), (Transcript{comment_entry(" one"), comment_entry("  two")}));
+}
+
 // Whatever is published arrives: as one event, with this data (its line ends LF, its ill-formed parts U+FFFD).
 TEST(EventStreamWriter, RoundTripsRandomEvents) {
   for (std::uint64_t seed = 1; seed <= 20'000; ++seed) {

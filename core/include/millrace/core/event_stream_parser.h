@@ -85,11 +85,12 @@ class EventStreamParser {
   std::string_view data_in_chunk_;
   std::size_t data_lines_ = 0;
   std::string event_type_buffer_;
+  // The last event ID buffer is the same as the string until this block has an `id`.
   std::string last_event_id_buffer_;
+  bool last_event_id_changed_ = false;
 
   std::string last_event_id_;
-  bool last_event_id_changed_ = false;  // since the buffer and the string were last the same
-  std::string decoded_;                 // text that was not valid UTF-8, after replacement
+  std::string decoded_;  // text that was not valid UTF-8, after replacement
 
   MessageEvent event_;
   std::string_view comment_;
