@@ -2,10 +2,48 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { EventSource } from "../../client-wasm/dist/index.js";
 import { runInNode } from "../support/cases.mjs";
 import { eventSourceCases } from "../support/event-source-cases.mjs";
+import { serve, streams } from "../support/http-server.mjs";
 
 runInNode(eventSourceCases, EventSource);
+
+const packageFile = fileURLToPath(new URL("../../client-wasm/dist/index.js", import.meta.url));
+
+/** What a program of its own prints, with the package's EventSource and its URL at hand. */
+async function outputOf(url, program) {
+  const script = `import { EventSource } from ${JSON.stringify(packageFile)}; const url = ${JSON.stringify(url)}; ${program}`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: ["ignore", "pipe", "inherit"] });
+  return (await text(child.stdout)).trim().split("\n");
+}
+
+test("a listener that throws is an uncaught exception, and the stream goes on", async (context) => {
+  const server = await serve(streams({ body: "data: a\n\ndata: b\n\n", open: true }));
+  context.after(() => server.close());
+  const lines = await outputOf(
+    server.origin,
+    `process.on("uncaughtException", ({ message }) => console.log(message));
+     const source = new EventSource(url);
+     source.onmessage = ({ data }) => { throw new Error("in the listener: " + data); };
+     source.addEventListener("message", ({ data }) => { console.log(data); if (data === "b") source.close(); });`,
+  );
+  assert.deepEqual(lines.sort(), ["a", "b", "in the listener: a", "in the listener: b"]);
+});
+
+test("an open source keeps the program alive, a closed one lets it end", async (context) => {
+  const server = await serve(streams("retry: 20\ndata: a\n\n", "data: b\n\n"));
+  context.after(() => server.close());
+  const lines = await outputOf(
+    server.origin,
+    "const source = new EventSource(url); source.onmessage = ({ data }) => console.log(data);",
+  );
+  assert.deepEqual(lines, ["a", "b"]); // after which the server's 204 has closed it
+});
+
+test("without a page around, the URL has to be absolute", () => {
+  assert.throws(() => new EventSource("/relative"), { name: "SyntaxError" });
+});

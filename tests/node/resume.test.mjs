@@ -1,0 +1,74 @@
+// Node.js against the real server: publishing, receiving, and going on after cuts.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connect, EventSource } from "../../client-wasm/dist/index.js";
+import { startMillrace } from "../support/millrace-server.mjs";
+import { consume, publishThroughCuts, serverBehindProxy } from "../support/resume-case.mjs";
+import { until, within } from "../support/until.mjs";
+
+test("what is published arrives, with its type, data and ID", async (context) => {
+  const server = await startMillrace();
+  context.after(() => server.close());
+  const connection = connect(server.events, { topics: "orders/*" });
+  context.after(() => connection.close());
+  await until(() => connection.readyState === 1, "the stream to be open");
+  const [{ id }] = await server.publish({ topic: "orders/eu", event: "created", data: ["zwei\nZeilen", 5] });
+  await server.publish({ topic: "other", data: "not asked for" });
+  await server.publish({ topic: "orders/us", id: "own-id", data: "a\nb" });
+  const events = [];
+  for await (const event of connection) if (events.push(event) === 2) break;
+  assert.deepEqual(events, [
+    { type: "created", data: '["zwei\\nZeilen",5]', lastEventId: id },
+    { type: "message", data: "a\nb", lastEventId: "own-id" },
+  ]);
+});
+
+test("earliest brings all there is; EventSource and connect() agree on it", async (context) => {
+  const server = await startMillrace();
+  context.after(() => server.close());
+  await server.publish(["a", "b", "c"].map((data) => ({ topic: "letters", data })));
+  const events = [];
+  for await (const event of connect(server.events, { topics: "letters", lastEventId: "earliest" })) {
+    if (events.push([event.data, event.lastEventId]) === 3) break;
+  }
+  assert.deepEqual(events.map(([data]) => data), ["a", "b", "c"]);
+
+  const source = new EventSource(`${server.events}?topic=letters&lastEventId=earliest`);
+  context.after(() => source.close());
+  const messages = [];
+  source.onmessage = ({ data, lastEventId }) => messages.push([data, lastEventId]);
+  await until(() => messages.length === 3, "three messages");
+  assert.deepEqual(messages, events);
+});
+
+test("a client that is cut off before its first event misses nothing", async (context) => {
+  const behind = await serverBehindProxy(context);
+  const connection = connect(`${behind.proxy.origin}/events`, { topics: "numbers" });
+  context.after(() => connection.close());
+  // The first bytes of the stream carry the cursor, though no event.
+  await until(() => connection.lastEventId !== "", "the primed ID");
+  behind.proxy.cut();
+  await behind.server.publish({ topic: "numbers", data: "while away" });
+  const { value } = await within(connection[Symbol.asyncIterator]().next(), "the event");
+  assert.equal(value.data, "while away");
+});
+
+test("an unknown ID is answered with a gap, then with what there is", async (context) => {
+  const server = await startMillrace();
+  context.after(() => server.close());
+  await server.publish({ topic: "letters", data: "a" });
+  const events = [];
+  for await (const event of connect(server.events, { topics: "letters", lastEventId: "nobody-1", types: [] })) {
+    events.push([event.type, JSON.parse(event.data)]);
+    break;
+  }
+  assert.deepEqual(events, [["millrace.gap", { lastEventId: "nobody-1", reason: "unknown" }]]);
+});
+
+test("through four cuts every event arrives exactly once and in order", { timeout: 60_000 }, async (context) => {
+  const behind = await serverBehindProxy(context);
+  const progress = { open: false, arrived: 0 };
+  const result = consume(connect, `${behind.proxy.origin}/events`, { topics: "numbers" }, progress);
+  await publishThroughCuts(behind, result, () => progress);
+});
