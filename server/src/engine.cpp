@@ -160,6 +160,9 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
   if (options.client.size() > kMaxClientNameBytes) {
     throw std::invalid_argument("client: longer than " + std::to_string(kMaxClientNameBytes) + " bytes");
   }
+  if (options.retry && (*options.retry < Duration{0} || *options.retry > kMaxReconnectionTime)) {
+    throw std::invalid_argument("retry: must be 0 to " + std::to_string(kMaxReconnectionTime.count()) + " ms");
+  }
   if (draining_) {
     response.status = 503;
     response.set_header("Retry-After", "1");
@@ -169,7 +172,7 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
   Exchange& exchange = HttplibBridge::exchange_of(request);
   std::string last_event_id = exchange.head.last_event_id;
   if (last_event_id.empty()) last_event_id = request.get_param_value(std::string(protocol::kLastEventIdParameter));
-  const Hub::Cursor cursor = hub_.resolve(last_event_id);
+  const Hub::Cursor cursor = hub_.resolve(last_event_id, filter.get());
   if (hub_.is_over(cursor, *filter)) {
     response.status = 204;  // [WHATWG 9.2.4] by which a client knows not to come back
     return false;
@@ -178,7 +181,7 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
   if (request.method == "HEAD") return false;
   const Subscriber::Subscription subscription{
       .filter = filter, .client = options.client, .chunked = !exchange.head.http_1_0, .poll = options.poll};
-  StreamTerms terms{.ends_at = {}, .on_close = std::move(options.on_close)};
+  StreamTerms terms{.ends_at = {}, .retry = options.retry, .on_close = std::move(options.on_close)};
   if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;
   exchange.loop.defer([&connection = exchange.connection, head = HttplibBridge::take_response(request, response),
                        subscription, cursor, last_event_id = std::move(last_event_id), terms = std::move(terms)] {

@@ -266,7 +266,7 @@ void Connection::leave_stream(StreamEnd reason) {
 
 void Connection::on_stream_timer(TimePoint now) {
   if (terms_ != nullptr && terms_->ends_at && now >= *terms_->ends_at) {
-    return retire(loop_.random_retry(loop_.settings().options.retry), StreamEnd::kLifetime);
+    return retire(loop_.random_retry(reconnection_time(), reconnection_time()), StreamEnd::kLifetime);
   }
   if (subscriber_ != nullptr) {
     subscriber_->heartbeat(loop_.delivered());
@@ -285,13 +285,17 @@ void Connection::retire(Duration retry, StreamEnd reason) {
 
 void Connection::subscribe(std::string_view head, Subscriber::Subscription subscription, const Hub::Cursor& cursor,
                            std::string_view last_event_id, const StreamTerms& terms) {
-  if (terms.ends_at || terms.on_close != nullptr) terms_ = std::make_unique<StreamTerms>(terms);
+  if (terms.ends_at || terms.retry || terms.on_close != nullptr) terms_ = std::make_unique<StreamTerms>(terms);
   begin_stream();
   subscription.filter = loop_.subscribers().shared(std::move(subscription.filter));
-  const Duration retry = subscription.poll ? kPollRetry : loop_.settings().options.retry;
+  const Duration retry = subscription.poll ? kPollRetry : reconnection_time();
   subscriber_ = std::make_unique<Subscriber>(loop_.hub(), *this, std::move(subscription));
   loop_.subscribers().add(*subscriber_);
   subscriber_->start(cursor, last_event_id, head, retry);
+}
+
+Duration Connection::reconnection_time() const {
+  return terms_ != nullptr && terms_->retry ? *terms_->retry : loop_.settings().options.retry;
 }
 
 SubscriptionInfo Connection::info() const {

@@ -30,6 +30,7 @@ class ConnectionLoop;
 /// What a subscription has beyond its filter.
 struct StreamTerms {
   std::optional<TimePoint> ends_at;
+  std::optional<Duration> retry;
   std::function<void(StreamEnd)> on_close;
 };
 
@@ -60,6 +61,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   // Of a subscription
   bool is_client(std::string_view client) const { return subscriber_->client() == client; }
   SubscriptionInfo info() const;
+  Duration reconnection_time() const;
 
   void on_ready(std::uint32_t events) override;
   void on_timer(TimePoint now) override;

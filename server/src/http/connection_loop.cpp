@@ -86,14 +86,14 @@ std::vector<SubscriptionInfo> ConnectionLoop::subscriptions() {
 void ConnectionLoop::drain(Duration window) {
   loop_.defer([this, window] {
     for (Connection* connection : subscribed_connections()) {
-      connection->retire(random_retry(window), StreamEnd::kClosed);
+      connection->retire(random_retry(connection->reconnection_time(), window), StreamEnd::kClosed);
     }
   });
 }
 
-Duration ConnectionLoop::random_retry(Duration window) {
+Duration ConnectionLoop::random_retry(Duration usual, Duration window) {
   std::uniform_int_distribution<Duration::rep> extra(0, window.count());
-  return settings_.options.retry + Duration{extra(random_)};
+  return usual + Duration{extra(random_)};
 }
 
 void ConnectionLoop::post(const FramePtr& frame) {

@@ -72,8 +72,8 @@ class ConnectionLoop final : private Hub::Sink {
 
   void dispatch(std::shared_ptr<Exchange> exchange) { dispatch_(std::move(exchange)); }
   void run_on_worker(const std::function<void()>& task) { run_on_worker_(task); }
-  /// A reconnection time from the usual one to that plus `window`, drawn at random.
-  Duration random_retry(Duration window);
+  /// A reconnection time from `usual` to that plus `window`, drawn at random.
+  Duration random_retry(Duration usual, Duration window);
   void stream_opened() { ++open_streams_; }
   void stream_closed() { --open_streams_; }
 

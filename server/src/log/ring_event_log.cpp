@@ -13,15 +13,25 @@ std::size_t cost(const Frame& frame) {
   return frame.bytes.size() + frame.topic.size() + frame.publisher_id.size();
 }
 
+// No ID holds a line end: a topic's own ID is never mistaken for another.
+std::string index_key(std::string_view topic, std::string_view publisher_id) {
+  return std::string(topic).append(1, '\n').append(publisher_id);
+}
+
+std::string index_key(const Frame& frame) {
+  return frame.id_is_topics_own ? index_key(frame.topic, frame.publisher_id) : frame.publisher_id;
+}
+
 }  // namespace
 
 RingEventLog::RingEventLog(std::string epoch, const Bounds& bounds) : epoch_(std::move(epoch)), bounds_(bounds) {}
 
-FramePtr RingEventLog::append(Topic topic, const Event& event, TimePoint now) {
+FramePtr RingEventLog::append(Topic topic, const Event& event, TimePoint now, IdScope scope) {
   auto frame = std::make_shared<Frame>();
   frame->sequence = head() + 1;
   frame->topic = topic.view();
   frame->publisher_id = event.id.view();
+  frame->id_is_topics_own = scope == IdScope::kTopic;
   frame->published = now;
 
   Event identified = event;
@@ -32,24 +42,37 @@ FramePtr RingEventLog::append(Topic topic, const Event& event, TimePoint now) {
   EventStreamWriter(payload).event(identified);
   set_payload(*frame, payload);
 
-  if (!frame->publisher_id.empty()) publisher_ids_.emplace(frame->publisher_id, frame->sequence);
-  topics_[frame->topic].finished_at = 0;
+  if (!frame->publisher_id.empty()) publisher_ids_.insert_or_assign(index_key(*frame), frame->sequence);
+  topics_[frame->topic].is_finished = false;
   return push(std::move(frame));
 }
 
 FramePtr RingEventLog::append_finish(Topic topic, TimePoint now) {
+  return append_mark(topic, now, true);
+}
+
+FramePtr RingEventLog::append_begin(Topic topic, TimePoint now) {
+  const auto entry = topics_.find(topic.view());
+  if (entry == topics_.end() || !entry->second.is_finished) return nullptr;
+  return append_mark(topic, now, false);
+}
+
+// An entry without an event.
+FramePtr RingEventLog::append_mark(Topic topic, TimePoint now, bool finishes_topic) {
   auto frame = std::make_shared<Frame>();
   frame->sequence = head() + 1;
   frame->topic = topic.view();
-  frame->finishes_topic = true;
+  frame->finishes_topic = finishes_topic;
   frame->published = now;
-  // A client that has this has seen the end, and says so when it comes back.
+  // A client that has a topic's finish has seen the end, and says so when it comes back.
   std::string payload;
   const std::string id = id_of(frame->sequence);
   EventStreamWriter(payload).cursor(*EventId::parse(id));
   set_payload(*frame, payload);
 
-  topics_[frame->topic].finished_at = frame->sequence;
+  TopicEntry& entry = topics_[frame->topic];
+  entry.is_finished = finishes_topic;
+  if (finishes_topic) entry.finishes.push_back(frame->sequence);
   return push(std::move(frame));
 }
 
@@ -74,8 +97,13 @@ void RingEventLog::evict_oldest() {
   bytes_ -= cost(frame);
   const auto topic = topics_.find(frame.topic);
   topic->second.sequences.pop_front();
+  if (frame.finishes_topic) topic->second.finishes.erase(topic->second.finishes.begin());
   if (topic->second.sequences.empty()) topics_.erase(topic);
-  if (!frame.publisher_id.empty()) publisher_ids_.erase(frame.publisher_id);
+  if (!frame.publisher_id.empty()) {
+    // The ID may stand for a newer event of its topic by now.
+    const auto id = publisher_ids_.find(index_key(frame));
+    if (id->second == first_) publisher_ids_.erase(id);
+  }
   frames_.pop_front();
   ++first_;
 }
@@ -84,21 +112,44 @@ std::string RingEventLog::id_of(std::uint64_t sequence) const {
   return epoch_ + '-' + std::to_string(sequence);
 }
 
-std::optional<std::uint64_t> RingEventLog::finished_at(const TopicFilter& filter) const {
+std::optional<std::uint64_t> RingEventLog::finished_at(const TopicFilter& filter, std::uint64_t seen) const {
   if (!filter.is_literal()) return std::nullopt;
   std::uint64_t last = 0;
   for (const std::string& pattern : filter.patterns()) {
     const auto topic = topics_.find(pattern);
-    if (topic == topics_.end() || topic->second.finished_at == 0) return std::nullopt;
-    last = std::max(last, topic->second.finished_at);
+    if (topic == topics_.end()) return std::nullopt;
+    const auto& finishes = topic->second.finishes;
+    if (filter.patterns().size() == 1) {
+      const auto first = std::lower_bound(finishes.begin(), finishes.end(), seen);
+      if (first != finishes.end()) return *first;
+    }
+    if (!topic->second.is_finished) return std::nullopt;
+    last = std::max(last, finishes.back());
   }
   return last;
+}
+
+bool RingEventLog::has_published(Topic topic, std::string_view publisher_id, IdScope scope) const {
+  if (scope == IdScope::kLog) return find(publisher_id).has_value();
+  const auto found = find(index_key(topic.view(), publisher_id));
+  if (!found) return false;
+  const auto& finishes = topics_.find(topic.view())->second.finishes;
+  return finishes.empty() || *found > finishes.back();
 }
 
 std::optional<std::uint64_t> RingEventLog::find(std::string_view publisher_id) const {
   const auto found = publisher_ids_.find(publisher_id);
   if (found == publisher_ids_.end()) return std::nullopt;
   return found->second;
+}
+
+std::optional<std::uint64_t> RingEventLog::find(std::string_view publisher_id, const TopicFilter& filter) const {
+  std::optional<std::uint64_t> oldest;
+  for (const std::string& topic : filter.patterns()) {
+    const auto found = find(index_key(topic, publisher_id));
+    if (found && (!oldest || *found < *oldest)) oldest = found;
+  }
+  return oldest;
 }
 
 RingEventLog::Page RingEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {

@@ -16,6 +16,7 @@
 #include "../stream/topic_filter.h"
 #include "../string_map.h"
 #include "millrace/core/event.h"
+#include "millrace/server/hub.h"
 
 namespace millrace {
 
@@ -30,12 +31,15 @@ class RingEventLog {
   /// `epoch` tags the IDs this log gives; sequences begin at 1.
   RingEventLog(std::string epoch, const Bounds& bounds);
 
-  /// Encodes the event and appends it; what no longer fits goes, oldest first. The publisher's ID must be new. A
-  /// finished topic begins anew.
-  FramePtr append(Topic topic, const Event& event, TimePoint now);
+  /// Encodes the event and appends it; what no longer fits goes, oldest first. The publisher's ID must be new, by
+  /// has_published(). A finished topic begins anew.
+  FramePtr append(Topic topic, const Event& event, TimePoint now, IdScope scope = IdScope::kLog);
 
   /// Appends that the topic is finished.
   FramePtr append_finish(Topic topic, TimePoint now);
+
+  /// Appends that a finished topic begins anew. Nothing if it is not finished.
+  FramePtr append_begin(Topic topic, TimePoint now);
 
   /// Drops what is older than the bound on age.
   void expire(TimePoint now);
@@ -45,12 +49,18 @@ class RingEventLog {
   /// Sequence of the oldest event still here; head() + 1 if there is none.
   std::uint64_t oldest() const { return first_; }
 
+  /// Whether an event with this publisher's ID is here that the ID would be confused with.
+  bool has_published(Topic topic, std::string_view publisher_id, IdScope scope) const;
+
   /// The sequence of the event with this publisher's ID, while it is here.
   std::optional<std::uint64_t> find(std::string_view publisher_id) const;
+  /// The same for an ID that is a topic's own. Where several topics have it the oldest counts, so that nothing is lost.
+  std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const;
 
   /// The sequence with which the last of the filter's topics was finished; nothing if one of them goes on, or if the
-  /// filter has wildcards, which never end.
-  std::optional<std::uint64_t> finished_at(const TopicFilter& filter) const;
+  /// filter has wildcards, which never end. For who listens to one topic, and has seen all up to `seen`, it is the
+  /// first finish from there on, though the topic may have begun anew.
+  std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen = kNow) const;
 
   struct Page {
     std::vector<FramePtr> frames;
@@ -69,13 +79,17 @@ class RingEventLog {
   static constexpr std::size_t kPageBytes = 256 * 1024;
   static constexpr std::size_t kPageScan = 4096;  ///< events looked at for a filter with wildcards
 
+  static constexpr std::uint64_t kNow = UINT64_MAX;  ///< of who looks at the end of the log
+
  private:
   const FramePtr& at(std::uint64_t sequence) const { return frames_[sequence - first_]; }
   struct TopicEntry {
     std::deque<std::uint64_t> sequences;  // of its events, its finish included
-    std::uint64_t finished_at = 0;        // 0: it goes on
+    std::vector<std::uint64_t> finishes;  // those that are still here
+    bool is_finished = false;
   };
 
+  FramePtr append_mark(Topic topic, TimePoint now, bool finishes_topic);
   FramePtr push(std::shared_ptr<Frame> frame);
   void evict_oldest();
   Page scan(std::uint64_t sequence, const TopicFilter& filter) const;
@@ -86,8 +100,8 @@ class RingEventLog {
   std::size_t bytes_ = 0;
   std::uint64_t first_ = 1;
   std::deque<FramePtr> frames_;
-  StringMap<TopicEntry> topics_;  // those with events here
-  StringMap<std::uint64_t> publisher_ids_;
+  StringMap<TopicEntry> topics_;            // those with events here
+  StringMap<std::uint64_t> publisher_ids_;  // by index_key()
 };
 
 }  // namespace millrace

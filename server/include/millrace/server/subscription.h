@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct SubscribeOptions {
 
   /// Ends the response once it has carried something. [docs/protocol.md, "Polling"]
   bool poll = false;
+
+  /// The reconnection time the stream begins with. None: ServerOptions::retry.
+  std::optional<Duration> retry = {};
 
   /// The stream ends after this long, with a reconnection time drawn at random from the usual one to twice that, so
   /// that clients do not come back together. Zero: never.
