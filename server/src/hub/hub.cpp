@@ -61,14 +61,14 @@ std::string Hub::refusal(const Event& event) const {
   return {};
 }
 
-Published Hub::publish(Topic topic, const Event& event) {
+Published Hub::publish(Topic topic, const Event& event, IdScope scope) {
   if (std::string reason = refusal(event); !reason.empty()) throw std::invalid_argument(reason);
   const std::lock_guard lock(shared_->mutex);
   RingEventLog& log = shared_->log;
-  if (!event.id.empty() && log.find(event.id.view())) {
+  if (!event.id.empty() && log.has_published(topic, event.id.view(), scope)) {
     return {.id = std::string(event.id.view()), .repeated = true};
   }
-  const FramePtr frame = log.append(topic, event, shared_->clock());
+  const FramePtr frame = log.append(topic, event, shared_->clock(), scope);
   shared_->post(frame);
   return {.id = event.id.empty() ? id_of(frame->sequence) : frame->publisher_id};
 }
@@ -76,6 +76,11 @@ Published Hub::publish(Topic topic, const Event& event) {
 void Hub::finish(Topic topic) {
   const std::lock_guard lock(shared_->mutex);
   shared_->post(shared_->log.append_finish(topic, shared_->clock()));
+}
+
+void Hub::begin(Topic topic) {
+  const std::lock_guard lock(shared_->mutex);
+  if (const FramePtr frame = shared_->log.append_begin(topic, shared_->clock())) shared_->post(frame);
 }
 
 void Hub::attach(Sink& sink) {
@@ -88,7 +93,7 @@ void Hub::detach(Sink& sink) {
   std::erase(shared_->sinks, &sink);
 }
 
-Hub::Cursor Hub::resolve(std::string_view last_event_id) const {
+Hub::Cursor Hub::resolve(std::string_view last_event_id, const TopicFilter* filter) const {
   const std::lock_guard lock(shared_->mutex);
   RingEventLog& log = shared_->log;
   log.expire(shared_->clock());
@@ -97,6 +102,7 @@ Hub::Cursor Hub::resolve(std::string_view last_event_id) const {
   if (last_event_id == protocol::kEarliest) return {.sequence = before_oldest};
   auto sequence = own_sequence(last_event_id, log.epoch());
   if (!sequence) sequence = log.find(last_event_id);
+  if (!sequence && filter != nullptr) sequence = log.find(last_event_id, *filter);
   if (!sequence || *sequence > log.head()) return {.sequence = before_oldest, .gap_reason = "unknown"};
   if (*sequence < before_oldest) return {.sequence = before_oldest, .gap_reason = "expired"};
   return {.sequence = *sequence};
@@ -105,11 +111,12 @@ Hub::Cursor Hub::resolve(std::string_view last_event_id) const {
 bool Hub::is_over(const Cursor& cursor, const TopicFilter& filter) const {
   const std::lock_guard lock(shared_->mutex);
   const RingEventLog& log = shared_->log;
-  const auto finished_at = log.finished_at(filter);
-  if (!finished_at || !cursor.gap_reason.empty() || cursor.sequence + 1 < log.oldest()) return false;
+  if (!cursor.gap_reason.empty() || cursor.sequence + 1 < log.oldest()) return false;
+  const auto finished_at = log.finished_at(filter, cursor.sequence);
+  if (!finished_at) return false;
   // Nothing but the finish itself may be left.
   const auto page = log.read_after(cursor.sequence, filter);
-  return page.frames.empty() || page.frames.front()->sequence == *finished_at;
+  return page.frames.empty() || page.frames.front()->sequence >= *finished_at;
 }
 
 Hub::Page Hub::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
@@ -117,7 +124,12 @@ Hub::Page Hub::read_after(std::uint64_t sequence, const TopicFilter& filter) con
   const RingEventLog& log = shared_->log;
   if (sequence + 1 < log.oldest()) return {.frames = {}, .through = log.oldest() - 1, .expired = true};
   auto page = log.read_after(sequence, filter);
-  const auto finished_at = log.finished_at(filter);
+  const auto finished_at = log.finished_at(filter, sequence);
+  // What comes behind the end is for those who come then.
+  if (finished_at && page.through > *finished_at) {
+    std::erase_if(page.frames, [&](const FramePtr& frame) { return frame->sequence > *finished_at; });
+    page.through = std::max(sequence, *finished_at);
+  }
   return {.frames = std::move(page.frames),
           .through = page.through,
           .at_head = page.through >= log.head(),

@@ -30,6 +30,12 @@ struct Published {
   bool repeated = false;  ///< an event with this publisher's ID is in the log already: nothing was published
 };
 
+/// Among which events a publisher's ID stands for one.
+enum class IdScope : std::uint8_t {
+  kLog,    ///< all that the log holds
+  kTopic,  ///< those of its topic, since it was begun. Who subscribes by wildcard cannot resume from such an ID
+};
+
 class Hub {
  public:
   struct Options {
@@ -47,12 +53,15 @@ class Hub {
 
   /// Appends the event to the log and hands it to every subscriber of the topic. Returns once it is in the log.
   /// Throws std::invalid_argument if refusal() has something to say of it.
-  Published publish(Topic topic, const Event& event);
+  Published publish(Topic topic, const Event& event, IdScope scope = IdScope::kLog);
 
   /// Ends the topic: each event stream that listens to nothing else ends behind the topic's last event, and a client
   /// that comes back with that event's ID is told that there is no more (204), as long as the log remembers. Publishing
-  /// to the topic begins it anew.
+  /// to the topic begins it anew, for those who come then: who was there before is still told of the end.
   void finish(Topic topic);
+
+  /// Begins a finished topic anew without an event, so that it can be subscribed to again. Does nothing to others.
+  void begin(Topic topic);
 
   /// Why the event cannot be published, as a sentence that begins with the field's name; empty if it can: IDs and types
   /// that Millrace keeps for itself, or data larger than the log.
@@ -79,8 +88,9 @@ class Hub {
     std::string_view gap_reason = {};  ///< why the client's last event ID could not be honoured; empty if it was
   };
 
-  /// Where a client begins that comes with this last event ID; the head of the log if it has none.
-  Cursor resolve(std::string_view last_event_id) const;
+  /// Where a client begins that comes with this last event ID; the head of the log if it has none. `filter` says what
+  /// the client listens to: IDs that are a topic's own are looked for there.
+  Cursor resolve(std::string_view last_event_id, const TopicFilter* filter = nullptr) const;
 
   /// Whether all topics of the filter are finished and a client at this place has nothing more to get.
   bool is_over(const Cursor& cursor, const TopicFilter& filter) const;
