@@ -13,7 +13,9 @@
 
 #include "http/connection.h"
 #include "http/error_response.h"
+#include "http/refusal.h"
 #include "millrace/core/protocol.h"
+#include "ops/metrics.h"
 #include "stream/event_stream_state.h"
 
 namespace millrace {
@@ -84,7 +86,8 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
       .read_timeout = milliseconds(server_.read_timeout_sec_, server_.read_timeout_usec_),
       .write_timeout = milliseconds(server_.write_timeout_sec_, server_.write_timeout_usec_),
       .keep_alive = milliseconds(server_.keep_alive_timeout_sec_, 0),
-      .max_requests = server_.keep_alive_max_count_};
+      .max_requests = server_.keep_alive_max_count_,
+      .refusals = &refusals_};
   bridge_ = std::make_unique<HttplibBridge>(
       [this](httplib::Stream& stream, bool close_connection, bool& connection_closed,
              const std::function<void(httplib::Request&)>& setup_request) {
@@ -126,6 +129,7 @@ void Server::Engine::stop() {
 
 void Server::Engine::accept(int socket) {
   if (connections_ >= options_.max_connections) {
+    refusals_.add(503);
     const std::string response = error_response({503, "the server has as many connections as it may hold"});
     [[maybe_unused]] const auto sent = ::send(socket, response.data(), response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     ::close(socket);
@@ -139,6 +143,7 @@ void Server::Engine::accept(int socket) {
 void Server::Engine::dispatch(const std::shared_ptr<Exchange>& exchange) {
   const bool enqueued = enqueue([this, exchange] {
     bridge_->serve(*exchange);
+    refusals_.add(exchange->status);
     if (!exchange->taken) exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
   });
   if (!enqueued) exchange->loop.defer([exchange] { exchange->connection.close(); });
@@ -164,9 +169,8 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
     throw std::invalid_argument("retry: must be 0 to " + std::to_string(kMaxReconnectionTime.count()) + " ms");
   }
   if (draining_) {
-    response.status = 503;
+    refuse(response, 503, "the server is about to stop; come back in a moment");
     response.set_header("Retry-After", "1");
-    response.set_content(error_body("the server is about to stop; come back in a moment"), "application/json");
     return false;
   }
   Exchange& exchange = HttplibBridge::exchange_of(request);
@@ -229,6 +233,25 @@ void Server::Engine::drain(Duration window) {
   draining_ = true;
   const std::lock_guard lock(loops_mutex_);
   for (const auto& loop : loops_) loop->drain(window);
+}
+
+bool Server::Engine::may_administer(const httplib::Request& request, httplib::Response& response) const {
+  if (options_.authorizer != nullptr) {
+    return allowed(*options_.authorizer, request, response, Authorizer::Action::kAdminister, {}).has_value();
+  }
+  if (!options_.anonymous_publish) refuse(response, 403, "only administrators may see this, and none are set up");
+  return options_.anonymous_publish;
+}
+
+std::string Server::Engine::metrics() const {
+  MetricsSnapshot snapshot{.hub = hub_.statistics(), .loops = {}, .refusals = &refusals_, .connections = connections_};
+  const std::lock_guard lock(loops_mutex_);
+  for (const auto& loop : loops_) {
+    snapshot.loops.push_back(&loop->counters());
+    snapshot.streams += loop->open_streams();
+    snapshot.catching_up += loop->catching_up();
+  }
+  return metrics_text(snapshot);
 }
 
 }  // namespace millrace

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "http/event_routes.h"
 #include "http/httplib_bridge.h"
 #include "millrace/server/server.h"
+#include "ops/counters.h"
 
 namespace millrace {
 
@@ -28,6 +30,10 @@ class Server::Engine {
   std::size_t open_streams() const;
   std::vector<SubscriptionInfo> subscriptions() const;
   void drain(Duration window);
+  bool is_draining() const { return draining_; }
+  std::string metrics() const;
+  /// If not, the response says why.
+  bool may_administer(const httplib::Request& request, httplib::Response& response) const;
 
   Hub& hub() { return hub_; }
   const EventRoutes& routes() const { return routes_; }
@@ -38,6 +44,7 @@ class Server::Engine {
   void run_on_worker(const std::function<void()>& task);
 
   Server& server_;
+  RefusalCounters refusals_;
   const ServerOptions options_;
   Hub hub_;
   const EventRoutes routes_;

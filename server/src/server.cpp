@@ -1,10 +1,12 @@
 #include "millrace/server/server.h"
 
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 
 #include "engine.h"
+#include "http/refusal.h"
 
 namespace millrace {
 
@@ -78,6 +80,33 @@ Server& Server::events(const std::string& path) {
   });
   Post(path, [this](const httplib::Request& request, httplib::Response& response, const httplib::ContentReader& read) {
     engine_->routes().publish(request, response, read);
+  });
+  return *this;
+}
+
+Server& Server::operations() {
+  Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
+    response.set_content("ok\n", "text/plain");
+  });
+  Get("/readyz", [this](const httplib::Request&, httplib::Response& response) {
+    if (engine_->is_draining()) return refuse(response, 503, "the server is draining");
+    response.set_content("ready\n", "text/plain");
+  });
+  Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
+    response.set_content(engine_->metrics(), "text/plain; version=0.0.4");
+  });
+  Get("/subscriptions", [this](const httplib::Request& request, httplib::Response& response) {
+    if (!engine_->may_administer(request, response)) return;
+    nlohmann::json list = nlohmann::json::array();
+    for (const SubscriptionInfo& info : engine_->subscriptions()) {
+      list.push_back({{"topics", info.topics},
+                      {"client", info.client},
+                      {"address", info.address},
+                      {"ageMs", info.age.count()},
+                      {"live", info.live}});
+    }
+    // Names come from outside and need not be UTF-8.
+    response.set_content(list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), "application/json");
   });
   return *this;
 }

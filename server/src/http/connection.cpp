@@ -149,8 +149,9 @@ bool Connection::head_is_whole() {
   if (end == std::string::npos) return false;
   RequestError error;
   intake_->head = parse_request_head(std::string_view(intake_->input).substr(0, end), error);
-  if (!intake_->head) reject(error);
-  return intake_->head.has_value();
+  if (intake_->head) return true;
+  reject(error);
+  return false;
 }
 
 void Connection::dispatch() {
@@ -167,6 +168,7 @@ void Connection::dispatch() {
 }
 
 void Connection::reject(const RequestError& error) {
+  loop_.settings().refusals->add(error.status);
   output_ = error_response(error);
   keep_alive_ = false;
   intake_.reset();
@@ -321,8 +323,8 @@ void Connection::on_stream_ready(std::uint32_t events) {
   if ((events & EPOLLIN) != 0) discard_input();  // a client has nothing to say any more
   if (phase_ != Phase::kStreaming || (events & EPOLLOUT) == 0) return;
   if (subscriber_ != nullptr) {
-    want_output(false);
-    subscriber_->catch_up();  // may end the stream
+    subscriber_->catch_up();
+    if (phase_ == Phase::kStreaming && subscriber_->is_live()) want_output(false);
   } else {
     write_stream();
   }
@@ -361,6 +363,7 @@ std::size_t Connection::write(std::span<const FramePtr> frames, std::size_t skip
     }
     const std::size_t sent = send({buffers.data(), count});
     written += sent;
+    count_delivery(frames.first(count), sent, bytes);
     if (sent < bytes) {
       if (phase_ == Phase::kStreaming) want_output(true);
       return written;
@@ -378,6 +381,17 @@ void Connection::end() {
   keep_alive_ = false;
   if (subscriber_->chunked()) output_ = kLastChunk;
   write_output();
+}
+
+void Connection::on_gap() { loop_.counters().gaps.add(1); }
+
+void Connection::count_delivery(std::span<const FramePtr> frames, std::size_t sent, std::size_t bytes) {
+  loop_.counters().bytes.add(sent);
+  // Frames without an event come alone. Of those that did not all fit, the rest is counted when it is sent.
+  if (frames.front()->topic.empty()) return;
+  std::size_t whole = frames.size();
+  while (whole > 0 && bytes > sent) bytes -= frames[--whole]->wire(subscriber_->chunked()).size();
+  loop_.counters().deliveries.add(whole);
 }
 
 // --- The socket -----------------------------------------------------------------------------------------------------

@@ -111,7 +111,9 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   std::size_t write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) override;
   void yield() override { want_output(true); }
   void end() override;
+  void on_gap() override;
 
+  void count_delivery(std::span<const FramePtr> frames, std::size_t sent, std::size_t bytes);
   std::size_t send(std::span<iovec> buffers);
   void want_output(bool wanted);
   void set_deadline(Duration after);

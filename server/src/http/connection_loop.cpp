@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
@@ -83,6 +84,16 @@ std::vector<SubscriptionInfo> ConnectionLoop::subscriptions() {
   return result.get_future().get();
 }
 
+std::size_t ConnectionLoop::catching_up() {
+  std::promise<std::size_t> result;
+  loop_.defer([&] {
+    std::size_t count = 0;
+    subscribers_.for_each([&](const Subscriber& subscriber) { count += subscriber.is_live() ? 0 : 1; });
+    result.set_value(count);
+  });
+  return result.get_future().get();
+}
+
 void ConnectionLoop::drain(Duration window) {
   loop_.defer([this, window] {
     for (Connection* connection : subscribed_connections()) {
@@ -113,6 +124,7 @@ void ConnectionLoop::end_turn() {
   if (!batch_.empty()) {
     subscribers_.deliver(batch_);
     delivered_ = batch_.back()->sequence;
+    counters_.publish_to_write.add(std::max(monotonic_now() - batch_.front()->published, Duration{0}));
     batch_.clear();
   }
   for (Connection* connection : discarded_) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../loop/event_loop.h"
+#include "../ops/counters.h"
 #include "../stream/subscriber_table.h"
 #include "exchange.h"
 #include "millrace/server/hub.h"
@@ -29,6 +30,7 @@ class ConnectionLoop final : private Hub::Sink {
     Duration write_timeout;    ///< of a response that makes no progress
     Duration keep_alive;       ///< of an idle connection
     std::size_t max_requests;  ///< on one connection
+    RefusalCounters* refusals;  ///< what is refused before a worker sees it
   };
   /// Takes a whole request to a worker; must not block.
   using Dispatch = std::function<void(std::shared_ptr<Exchange>)>;
@@ -50,6 +52,7 @@ class ConnectionLoop final : private Hub::Sink {
   void defer(std::function<void()> task) { loop_.defer(std::move(task)); }
 
   std::size_t open_streams() const { return open_streams_; }
+  const LoopCounters& counters() const { return counters_; }
 
   /// Cuts the subscribers with this name; returns how many. Any thread but the loop's own: it waits for it.
   std::size_t disconnect(std::string_view client);
@@ -57,12 +60,16 @@ class ConnectionLoop final : private Hub::Sink {
   /// The subscriptions on this loop. Any thread but the loop's own: it waits for it.
   std::vector<SubscriptionInfo> subscriptions();
 
+  /// How many of them are catching up. Likewise.
+  std::size_t catching_up();
+
   /// Ends all subscriptions, each with a reconnection time from the usual one to that plus `window`.
   void drain(Duration window);
 
   // For connections: the loop's thread -----------------------------------------------------------------------------
 
   EventLoop& event_loop() { return loop_; }
+  LoopCounters& counters() { return counters_; }
   const Settings& settings() const { return settings_; }
   Hub& hub() { return hub_; }
   SubscriberTable& subscribers() { return subscribers_; }
@@ -99,6 +106,7 @@ class ConnectionLoop final : private Hub::Sink {
   std::vector<FramePtr> batch_;
   std::uint64_t delivered_ = 0;
   std::atomic<std::size_t> open_streams_ = 0;
+  LoopCounters counters_;
 
   std::mutex mutex_;
   std::vector<FramePtr> posted_;  // guarded by mutex_

@@ -8,31 +8,15 @@
 #include <string>
 #include <vector>
 
-#include "error_response.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "millrace/server/authorizer.h"
 #include "publish_request.h"
+#include "refusal.h"
 
 namespace millrace {
 
 namespace {
-
-void refuse(httplib::Response& response, int status, std::string_view sentence) {
-  response.status = status;
-  response.set_content(error_body(sentence), "application/json");
-}
-
-// Answers with what the authorizer has against it; nothing if the request may go on.
-std::optional<Authorizer::Decision> allowed(const Authorizer& authorizer, const httplib::Request& request,
-                                            httplib::Response& response, Authorizer::Action action,
-                                            const std::vector<std::string>& topics) {
-  Authorizer::Decision decision = authorizer.decide(request, action, topics);
-  if (decision.status == 200) return decision;
-  if (decision.status == 401) response.set_header("WWW-Authenticate", "Bearer");
-  refuse(response, decision.status, decision.reason);
-  return std::nullopt;
-}
 
 std::vector<std::string> parameters(const httplib::Request& request, std::string_view name) {
   std::vector<std::string> values;

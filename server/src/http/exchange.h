@@ -24,6 +24,7 @@ struct Exchange {
   // What comes of it.
   std::size_t consumed = 0;  ///< bytes of `input` that belong to this request
   std::string output = {};   ///< response bytes that the socket has not taken yet
+  int status = 0;            ///< of cpp-httplib's response; 0 if it made none
   bool keep_alive = false;   ///< another request may follow
   bool taken = false;        ///< the response is an event stream now: the connection is the loop's again
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -28,6 +29,14 @@ bool wait_for(int socket, short events, Duration timeout) {
     ready = ::poll(&waiting, 1, static_cast<int>(std::min<Duration::rep>(timeout.count(), INT32_MAX)));
   } while (ready < 0 && errno == EINTR);
   return ready > 0;
+}
+
+// The status in the line a response begins with, such as `HTTP/1.1 200 OK`.
+int status_in(std::string_view head) {
+  constexpr std::size_t kBegin = std::string_view("HTTP/1.1 ").size();
+  int status = 0;
+  if (head.size() > kBegin) std::from_chars(head.data() + kBegin, head.data() + head.size(), status);
+  return status;
 }
 
 // The request comes out of the exchange's memory, then off the socket, and ends where its framing says. The response is
@@ -72,6 +81,7 @@ class ExchangeStream final : public httplib::Stream {
     // The head comes first. Without a length the body is made as it goes, and each piece is wanted at once.
     if (!std::exchange(has_written_, true)) {
       sends_at_once_ = bytes.find("\r\nContent-Length: ") == std::string_view::npos;
+      exchange_.status = status_in(bytes);
     }
     if (sends_at_once_ || exchange_.output.size() >= kFlushBytes) flush(true);
     return failed_ ? -1 : static_cast<ssize_t>(size);

@@ -27,6 +27,8 @@ struct Hub::Shared {
   mutable std::mutex mutex;
   RingEventLog log;          // guarded by mutex, but for its epoch
   std::vector<Sink*> sinks;  // guarded by mutex
+  std::uint64_t publishes = 0;  // guarded by mutex
+  std::uint64_t repeated = 0;   // guarded by mutex
 };
 
 namespace {
@@ -66,9 +68,11 @@ Published Hub::publish(Topic topic, const Event& event, IdScope scope) {
   const std::lock_guard lock(shared_->mutex);
   RingEventLog& log = shared_->log;
   if (!event.id.empty() && log.has_published(topic, event.id.view(), scope)) {
+    ++shared_->repeated;
     return {.id = std::string(event.id.view()), .repeated = true};
   }
   const FramePtr frame = log.append(topic, event, shared_->clock(), scope);
+  ++shared_->publishes;
   shared_->post(frame);
   return {.id = event.id.empty() ? id_of(frame->sequence) : frame->publisher_id};
 }
@@ -81,6 +85,16 @@ void Hub::finish(Topic topic) {
 void Hub::begin(Topic topic) {
   const std::lock_guard lock(shared_->mutex);
   if (const FramePtr frame = shared_->log.append_begin(topic, shared_->clock())) shared_->post(frame);
+}
+
+Hub::Statistics Hub::statistics() const {
+  const std::lock_guard lock(shared_->mutex);
+  const RingEventLog& log = shared_->log;
+  return {.publishes = shared_->publishes,
+          .repeated = shared_->repeated,
+          .evictions = log.oldest() - 1,
+          .entries = static_cast<std::size_t>(log.head() + 1 - log.oldest()),
+          .bytes = log.bytes()};
 }
 
 void Hub::attach(Sink& sink) {

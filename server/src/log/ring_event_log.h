@@ -71,6 +71,8 @@ class RingEventLog {
   Page read_after(std::uint64_t sequence, const TopicFilter& filter) const;
 
   const std::string& epoch() const { return epoch_; }
+  /// Of the entries, with their topics and publishers' IDs.
+  std::size_t bytes() const { return bytes_; }
 
   /// The ID of the event with this sequence, where its publisher gave none.
   std::string id_of(std::uint64_t sequence) const;

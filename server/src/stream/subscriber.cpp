@@ -24,7 +24,10 @@ void Subscriber::start(const Hub::Cursor& cursor, std::string_view last_event_id
   std::string payload;
   const std::string id = hub_.id_of(cursor.sequence);
   EventStreamWriter(payload).cursor(*EventId::parse(id), retry);
-  if (!cursor.gap_reason.empty()) append_gap(last_event_id, cursor.gap_reason, payload);
+  if (!cursor.gap_reason.empty()) {
+    append_gap(last_event_id, cursor.gap_reason, payload);
+    output_.on_gap();
+  }
   cursor_ = cursor.sequence;
   has_written_event_ = !cursor.gap_reason.empty();
   in_flight_ = control_frame(payload, cursor.sequence, preface);
@@ -57,6 +60,7 @@ void Subscriber::catch_up() {
     if (page.expired) {
       std::string payload;
       append_gap(hub_.id_of(cursor_), "expired", payload);
+      output_.on_gap();
       const FramePtr gap = control_frame(payload, page.through);
       if (!write({&gap, 1})) return;
       continue;

@@ -30,6 +30,8 @@ class Subscriber {
     virtual void yield() = 0;
     /// Ends the stream; nothing is written after it.
     virtual void end() = 0;
+    /// The client is told that it has missed events.
+    virtual void on_gap() = 0;
 
    protected:
     ~Output() = default;

@@ -67,6 +67,15 @@ class Hub {
   /// that Millrace keeps for itself, or data larger than the log.
   std::string refusal(const Event& event) const;
 
+  struct Statistics {
+    std::uint64_t publishes = 0;
+    std::uint64_t repeated = 0;   ///< publishes of an ID that was in the log already
+    std::uint64_t evictions = 0;  ///< entries that have left the log
+    std::size_t entries = 0;      ///< in the log
+    std::size_t bytes = 0;        ///< of them
+  };
+  Statistics statistics() const;
+
   // For the event loops ---------------------------------------------------------------------------------------------
 
   using FramePtr = std::shared_ptr<const Frame>;

@@ -38,6 +38,10 @@ class Server : public httplib::Server {
   /// docs/protocol.md has both.
   Server& events(const std::string& path);
 
+  /// Routes for those who run the server: `/healthz`, `/readyz` (503 while draining), `/metrics` for Prometheus, and
+  /// `/subscriptions`, for which the authorizer must allow Action::kAdminister. docs/operations.md has them.
+  Server& operations();
+
   /// Turns the response to the request being handled into an event stream on the hub, as `GET` on an events route does,
   /// from the request's last event ID on. Or answers 204, if the topics are finished and there is nothing more; then,
   /// and to HEAD, it returns false. To be called in a handler, once. Rights are the caller's to check. Throws

@@ -1,0 +1,69 @@
+// What the server counts about itself. An event loop counts for itself alone, so that counting costs a load and a store;
+// whoever is asked for the metrics adds the loops up.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "millrace/core/time.h"
+
+namespace millrace {
+
+/// One thread adds, any thread reads.
+class Counter {
+ public:
+  void add(std::uint64_t count) { value_.store(value() + count, std::memory_order_relaxed); }
+  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_ = 0;
+};
+
+/// How long things took, in buckets. One thread adds, any thread reads.
+class LatencyHistogram {
+ public:
+  static constexpr std::array<Duration::rep, 12> kBounds{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000};  // ms
+
+  void add(Duration latency) {
+    std::size_t bucket = 0;
+    while (bucket < kBounds.size() && latency.count() > kBounds[bucket]) ++bucket;
+    buckets_[bucket].add(1);
+    sum_.add(static_cast<std::uint64_t>(latency.count()));
+  }
+
+  /// Of latencies in (kBounds[bucket - 1], kBounds[bucket]]; the last bucket has no upper bound.
+  std::uint64_t count(std::size_t bucket) const { return buckets_[bucket].value(); }
+  std::uint64_t sum_milliseconds() const { return sum_.value(); }
+
+ private:
+  std::array<Counter, kBounds.size() + 1> buckets_;
+  Counter sum_;
+};
+
+/// Of one event loop.
+struct LoopCounters {
+  Counter deliveries;  ///< events written whole to a subscriber
+  Counter bytes;       ///< written to subscribers
+  Counter gaps;        ///< subscribers that were told of events they missed
+  LatencyHistogram publish_to_write;  ///< from publishing until the last of a loop's live subscribers had it
+};
+
+/// Requests that were refused, by status. Any thread.
+class RefusalCounters {
+ public:
+  static constexpr int kFirst = 400;
+  static constexpr int kLast = 599;
+
+  void add(int status) {
+    if (status >= kFirst && status <= kLast) counts_[index(status)].fetch_add(1, std::memory_order_relaxed);
+  }
+  std::uint64_t count(int status) const { return counts_[index(status)].load(std::memory_order_relaxed); }
+
+ private:
+  static std::size_t index(int status) { return static_cast<std::size_t>(status - kFirst); }
+  std::array<std::atomic<std::uint64_t>, kLast - kFirst + 1> counts_{};
+};
+
+}  // namespace millrace

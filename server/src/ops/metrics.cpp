@@ -1,0 +1,94 @@
+#include "metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <functional>
+#include <utility>
+
+namespace millrace {
+
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+MetricFamily family(std::string name, std::string help, MetricType type, std::vector<ClientMetric> metrics) {
+  return {.name = std::move(name), .help = std::move(help), .type = type, .metric = std::move(metrics)};
+}
+
+MetricFamily counter(std::string name, std::string help, std::uint64_t value) {
+  ClientMetric metric;
+  metric.counter.value = static_cast<double>(value);
+  return family(std::move(name), std::move(help), MetricType::Counter, {metric});
+}
+
+MetricFamily gauge(std::string name, std::string help, std::uint64_t value) {
+  ClientMetric metric;
+  metric.gauge.value = static_cast<double>(value);
+  return family(std::move(name), std::move(help), MetricType::Gauge, {metric});
+}
+
+std::uint64_t sum(const MetricsSnapshot& snapshot, Counter LoopCounters::* counter) {
+  std::uint64_t total = 0;
+  for (const LoopCounters* loop : snapshot.loops) total += (loop->*counter).value();
+  return total;
+}
+
+MetricFamily refusals(const RefusalCounters& counters) {
+  std::vector<ClientMetric> metrics;
+  for (int status = RefusalCounters::kFirst; status <= RefusalCounters::kLast; ++status) {
+    const std::uint64_t count = counters.count(status);
+    if (count == 0) continue;
+    ClientMetric metric;
+    metric.label = {{.name = "status", .value = std::to_string(status)}};
+    metric.counter.value = static_cast<double>(count);
+    metrics.push_back(std::move(metric));
+  }
+  return family("millrace_refusals_total", "Requests refused, by status", MetricType::Counter, std::move(metrics));
+}
+
+// In seconds, as Prometheus wants times.
+MetricFamily latency(const MetricsSnapshot& snapshot) {
+  constexpr auto& kBounds = LatencyHistogram::kBounds;
+  ClientMetric metric;
+  std::uint64_t cumulative = 0;
+  std::uint64_t milliseconds = 0;
+  for (std::size_t i = 0; i <= kBounds.size(); ++i) {
+    for (const LoopCounters* loop : snapshot.loops) cumulative += loop->publish_to_write.count(i);
+    if (i < kBounds.size()) {
+      metric.histogram.bucket.push_back(
+          {.cumulative_count = cumulative, .upper_bound = static_cast<double>(kBounds[i]) / 1000});
+    }
+  }
+  for (const LoopCounters* loop : snapshot.loops) milliseconds += loop->publish_to_write.sum_milliseconds();
+  metric.histogram.sample_count = cumulative;
+  metric.histogram.sample_sum = static_cast<double>(milliseconds) / 1000;
+  return family("millrace_publish_to_write_seconds",
+                "From publishing an event until the last live subscriber of an event loop had it, a sample a batch",
+                MetricType::Histogram, {metric});
+}
+
+}  // namespace
+
+std::string metrics_text(const MetricsSnapshot& snapshot) {
+  const Hub::Statistics& hub = snapshot.hub;
+  return prometheus::TextSerializer().Serialize({
+      gauge("millrace_connections", "Connections open", snapshot.connections),
+      gauge("millrace_streams", "Event streams open, the request-scoped ones included", snapshot.streams),
+      gauge("millrace_catching_up_subscribers", "Subscribers that read from the log", snapshot.catching_up),
+      counter("millrace_publishes_total", "Events published", hub.publishes),
+      counter("millrace_repeated_publishes_total", "Publishes of an ID that was in the log already", hub.repeated),
+      counter("millrace_evictions_total", "Entries that have left the log", hub.evictions),
+      gauge("millrace_log_entries", "Entries in the log", hub.entries),
+      gauge("millrace_log_bytes", "Bytes of the entries in the log", hub.bytes),
+      counter("millrace_deliveries_total", "Events written to subscribers", sum(snapshot, &LoopCounters::deliveries)),
+      counter("millrace_delivered_bytes_total", "Bytes written to subscribers", sum(snapshot, &LoopCounters::bytes)),
+      counter("millrace_gaps_total", "Subscribers told that events were missed", sum(snapshot, &LoopCounters::gaps)),
+      refusals(*snapshot.refusals),
+      latency(snapshot),
+  });
+}
+
+}  // namespace millrace

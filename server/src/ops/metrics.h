@@ -1,0 +1,28 @@
+// The server's metrics, as Prometheus reads them. docs/operations.md lists them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "../http/connection_loop.h"
+#include "counters.h"
+#include "millrace/server/hub.h"
+
+namespace millrace {
+
+/// Everything that is counted, as it is at one moment.
+struct MetricsSnapshot {
+  Hub::Statistics hub;
+  std::vector<const LoopCounters*> loops;
+  const RefusalCounters* refusals = nullptr;
+  std::size_t connections = 0;
+  std::size_t streams = 0;
+  std::size_t catching_up = 0;
+};
+
+/// Prometheus' text format, 0.0.4.
+std::string metrics_text(const MetricsSnapshot& snapshot);
+
+}  // namespace millrace
