@@ -38,6 +38,19 @@ bool TopicPattern::matches(Topic topic) const {
   return pattern_rest.empty() && topic_rest.empty();
 }
 
+bool TopicPattern::covers(TopicPattern other) const {
+  std::string_view rest = text_;
+  std::string_view other_rest = other.text_;
+  while (!rest.empty() && !other_rest.empty()) {
+    const std::string_view wanted = take_segment(rest);
+    if (wanted == "**") return true;  // whatever is left of the other, it stands for at least one segment
+    const std::string_view segment = take_segment(other_rest);
+    if (segment == "**") return false;  // it takes in longer topics than this pattern
+    if (wanted != "*" && wanted != segment) return false;
+  }
+  return rest.empty() && other_rest.empty();
+}
+
 bool TopicPattern::is_literal() const {
   return text_.find('*') == std::string_view::npos;
 }

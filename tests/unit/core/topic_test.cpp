@@ -139,5 +139,38 @@ TEST(TopicPattern, MatchesByDefinitionOnRandomTopics) {
   }
 }
 
+// All topics, or patterns, of up to `longest` segments.
+std::vector<std::string> all_of_segments(const std::vector<std::string>& alphabet, std::size_t longest) {
+  std::vector<std::string> all = alphabet;
+  for (std::size_t begin = 0, length = 2; length <= longest; ++length) {
+    const std::size_t end = all.size();
+    for (; begin < end; ++begin) {
+      for (const std::string& segment : alphabet) all.push_back(all[begin] + '/' + segment);
+    }
+  }
+  return all;
+}
+
+TEST(TopicPattern, CoversAnotherIfItMatchesAllThatTheOtherMatches) {
+  std::vector<std::string> patterns = all_of_segments({"a", "b", "*"}, 3);
+  for (std::size_t i = 0, plain = patterns.size(); i < plain; ++i) patterns.push_back(patterns[i] + "/**");
+  patterns.emplace_back("**");
+  // A segment that no pattern names, and topics longer than every pattern: more topics would tell no more.
+  const std::vector<std::string> topics = all_of_segments({"a", "b", "c"}, 5);
+  std::vector<std::vector<bool>> matched(patterns.size());
+  for (std::size_t i = 0; i < patterns.size(); ++i) {
+    const TopicPattern pattern = TopicPattern::parse(patterns[i]).value();
+    for (const std::string& topic : topics) matched[i].push_back(pattern.matches(Topic::parse(topic).value()));
+  }
+  for (std::size_t i = 0; i < patterns.size(); ++i) {
+    for (std::size_t j = 0; j < patterns.size(); ++j) {
+      bool expected = true;
+      for (std::size_t t = 0; t < topics.size() && expected; ++t) expected = matched[i][t] || !matched[j][t];
+      ASSERT_EQ(TopicPattern::parse(patterns[i]).value().covers(TopicPattern::parse(patterns[j]).value()), expected)
+          << patterns[i] << " and " << patterns[j];
+    }
+  }
+}
+
 }  // namespace
 }  // namespace millrace::test

@@ -120,4 +120,48 @@ inline constexpr std::size_t kMaxStreamBufferBytes = 1024 * 1024;
 /// Connections a server holds at once; beyond it the answer is 503.
 inline constexpr std::size_t kMaxConnections = 100'000;
 
+// --- Authorization ----------------------------------------------------------------------------------------------
+
+/// Shortest and longest key of a KeyAuthorizer, in bytes.
+inline constexpr std::size_t kMinKeyBytes = 16;
+inline constexpr std::size_t kMaxKeyBytes = 1024;
+
+/// Largest file of keys, in bytes.
+inline constexpr std::size_t kMaxKeyFileBytes = 1024 * 1024;
+
+/// Shortest secret that tokens are signed with by HS256, in bytes. [RFC 7518 3.2]
+inline constexpr std::size_t kMinTokenSecretBytes = 32;
+
+/// Shortest RSA key that tokens are signed with by RS256, in bits. [RFC 7518 3.3]
+inline constexpr int kMinRsaKeyBits = 2048;
+
+/// Most keys that tokens are checked against.
+inline constexpr std::size_t kMaxTokenKeys = 32;
+
+/// A token whose `nbf` is this far in the future counts already: the issuer's clock may be ahead.
+inline constexpr Duration kMaxClockSkew{5'000};
+
+// --- Fair shares of a server ------------------------------------------------------------------------------------
+
+/// Connections one client address (of IPv6: one /64 network) may hold; beyond it the answer is 429.
+inline constexpr std::size_t kMaxConnectionsPerAddress = 25'000;
+
+/// Event streams on the hub one user may have open; beyond it the answer is 429.
+inline constexpr std::size_t kMaxStreamsPerUser = 1'000;
+
+/// Publishers whose rate is watched at once; beyond it new ones are answered 429.
+inline constexpr std::size_t kMaxWatchedPublishers = 10'000;
+
+/// Requests whose body a worker has to read that wait for their turn; beyond it the answer is 503.
+inline constexpr std::size_t kMaxWaitingUploads = 64;
+
+/// What a worker must get of such a body on average, in bytes a second, once the body deadline has passed; else 408.
+inline constexpr std::size_t kMinUploadBytesPerSecond = 4 * 1024;
+
+/// Shortest wait that a Retry-After asks for where nothing else is known; up to twice that is added at random.
+inline constexpr Duration kRetryAfter{2'000};
+
+/// How long a browser may keep the answer to a preflight request.
+inline constexpr Duration kPreflightMaxAge{7'200'000};
+
 }  // namespace millrace

@@ -53,6 +53,9 @@ class TopicPattern {
   /// Whether the topic falls under the pattern. Linear in the length of the two.
   bool matches(Topic topic) const;
 
+  /// Whether every topic that falls under `other` falls under this pattern, too. Linear in the length of the two.
+  bool covers(TopicPattern other) const;
+
   /// Whether the pattern is a plain topic, without `*` or `**`.
   bool is_literal() const;
 

@@ -1,0 +1,32 @@
+// FunctionAuthorizer: an Authorizer made of one function of yours.
+//
+//   options.authorizer = std::make_shared<millrace::FunctionAuthorizer>(
+//       [&](const httplib::Request& request, millrace::Authorizer::Action action, const auto& topics) {
+//         return sessions.decide(request.get_header_value("Cookie"), action, topics);
+//       });
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "millrace/server/authorizer.h"
+
+namespace millrace {
+
+class FunctionAuthorizer final : public Authorizer {
+ public:
+  /// What Authorizer::decide() returns. Called from worker threads, several at once. What it throws becomes a 500.
+  using Function = std::function<Decision(const httplib::Request&, Action, const std::vector<std::string>& topics)>;
+
+  /// Throws std::invalid_argument if there is no function.
+  explicit FunctionAuthorizer(Function function);
+
+  Decision decide(const httplib::Request& request, Action action,
+                  const std::vector<std::string>& topics) const override;
+
+ private:
+  const Function function_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,24 @@
+// What a request shows to say who sends it, and the files in which a server keeps what it compares that with.
+#pragma once
+
+#include <httplib.h>
+
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+/// The token of `Authorization: Bearer <token>`; empty if there is none, or more than one such header. [RFC 6750 2.1]
+std::string bearer_token(const httplib::Request& request);
+
+/// The value of a cookie; empty if there is none. Of several with the name the first counts. [RFC 6265 5.4]
+std::string cookie(const httplib::Request& request, std::string_view name);
+
+/// Whether the text can be sent as a bearer token. [RFC 6750 2.1, b64token]
+bool is_bearer_token(std::string_view text);
+
+/// The whole of a file. Throws std::invalid_argument, naming `option`, if it cannot be read or is larger than
+/// kMaxKeyFileBytes.
+std::string read_key_file(const std::string& path, std::string_view option);
+
+}  // namespace millrace

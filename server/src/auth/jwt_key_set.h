@@ -1,0 +1,46 @@
+// JwtKeySet: the keys that tokens are checked against, each with the one algorithm it is for. Never changes once made.
+//
+// The signatures are cjose's, over OpenSSL. Of Debian's libraries it is the one that reads JSON Web Keys, verifies
+// against a given key, and is kept (Apache's OpenID Connect module stands on it). libjwt takes a token's own word for
+// the algorithm and knows no key sets; cpp-jwt knows none either.
+#pragma once
+
+#include <cjose/cjose.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace {
+
+class JwtKeySet {
+ public:
+  // Each adds keys; throws std::invalid_argument with a sentence that begins with `option` if it cannot.
+  void add_secret(std::string_view secret, std::string_view option);
+  void add_pem(const std::string& pem, std::string_view option);
+  void add_jwks(const std::string& json, std::string_view option);
+
+  bool empty() const { return keys_.empty(); }
+
+  /// The token's payload if a key of the set has signed it, with that key's own algorithm. [RFC 7515 5.2]
+  std::optional<std::string> verify(std::string_view token) const;
+
+ private:
+  struct Release {
+    void operator()(cjose_jwk_t* key) const { cjose_jwk_release(key); }
+  };
+  using KeyPtr = std::unique_ptr<cjose_jwk_t, Release>;
+  struct Key {
+    KeyPtr key;
+    std::string_view algorithm;
+    std::string id;  // `kid`; empty: for tokens of any
+  };
+
+  void add(KeyPtr key, std::string id, std::string_view option);
+
+  std::vector<Key> keys_;
+};
+
+}  // namespace millrace
