@@ -25,6 +25,9 @@ int main(int argc, char** argv) {
   CLI::App app{"Server-Sent Events: serve, print and publish them", "millrace"};
   app.set_version_flag("--version", "millrace " MILLRACE_VERSION);
   app.require_subcommand(0, 1);
+  app.set_config("--config", "", "TOML file of options, those of a subcommand in a section of its name");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.fallthrough();
   Command command;
   add_serve(app, command);
   add_tail(app, command);

@@ -1,5 +1,7 @@
 #include "serve.h"
 
+#include <netdb.h>
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -15,21 +17,15 @@
 #include <thread>
 
 #include "demo_feed.h"
+#include "log.h"
 #include "millrace/server/server.h"
+#include "push_routes.h"
+#include "serve_options.h"
 #include "signal_watch.h"
 
 namespace millrace::cli {
 
 namespace {
-
-struct ServeOptions {
-  std::string host = "127.0.0.1";
-  int port = 8080;
-  std::size_t workers = 8;
-  std::string web;
-  bool insecure = false;
-  bool demo = false;
-};
 
 // cpp-httplib lets several programs share a port, each getting some of the connections; here a port that is taken is an
 // error. A port in its last minute after an earlier server is not taken.
@@ -38,17 +34,28 @@ void refuse_shared_port(socket_t socket) {
   setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
 }
 
+// Why listening has failed, where `error` is the last errno.
+std::string describe(const ServeOptions& options, int error) {
+  addrinfo* found = nullptr;
+  const int lookup = getaddrinfo(options.host.c_str(), nullptr, nullptr, &found);
+  if (lookup != 0) return "the host cannot be found (" + std::string(gai_strerror(lookup)) + ")";
+  freeaddrinfo(found);
+  if (error == EADDRINUSE) return "the port is taken; choose another with --port, 0 picks a free one";
+  return std::strerror(error);
+}
+
 // The port; throws UsageError if the server cannot listen there.
 int bind(Server& server, const ServeOptions& options) {
-  errno = 0;
-  const int port = options.port == 0                                 ? server.bind_to_any_port(options.host)
-                   : server.bind_to_port(options.host, options.port) ? options.port
-                                                                     : -1;
+  int port = options.port;
+  if (port == 0) {
+    port = server.bind_to_any_port(options.host);
+  } else if (!server.bind_to_port(options.host, port)) {
+    port = -1;
+  }
   if (port > 0) return port;
-  const std::string reason = errno == EADDRINUSE ? "the port is taken; choose another with --port, 0 picks a free one"
-                             : errno == 0        ? "no such host"
-                                                 : std::strerror(errno);
-  throw UsageError("cannot listen on " + options.host + ":" + std::to_string(options.port) + ": " + reason);
+  const int error = errno;
+  throw UsageError("cannot listen on " + options.host + ":" + std::to_string(options.port) + ": " +
+                   describe(options, error));
 }
 
 // The demo page's button that shows what a cut connection looks like.
@@ -65,9 +72,15 @@ void add_demo_routes(Server& server) {
   });
 }
 
-// Stops the server, also when it is only about to listen, which stop() by itself would miss.
-void stop(Server& server, const std::atomic<bool>& listening_is_over) {
-  while (!server.is_running() && !listening_is_over) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+// Sends the clients away, waits for the streams that are still being written, and stops the server, also when it is
+// only about to listen, which stop() by itself would miss.
+void drain_and_stop(Server& server, std::chrono::seconds window, const std::atomic<bool>& listening_is_over) {
+  constexpr std::chrono::milliseconds kLook{10};
+  while (!server.is_running() && !listening_is_over) std::this_thread::sleep_for(kLook);
+  const auto deadline = std::chrono::steady_clock::now() + window;
+  spdlog::info("draining {} event streams over {} s", server.open_streams(), window.count());
+  server.drain(window);
+  while (server.open_streams() > 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(kLook);
   server.stop();
 }
 
@@ -76,25 +89,43 @@ std::string url_of(const std::string& host, int port) {
   return "http://" + (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+void log_requests(Server& server) {
+  server.set_logger([](const httplib::Request& request, const httplib::Response& response) {
+    spdlog::debug("{} {} {} {}", request.remote_addr, request.method, request.target, response.status);
+  });
+}
+
 int serve(const ServeOptions& options) {
+  set_up_log(options.log_level, options.log_format);
   std::atomic<bool> listening_is_over{false};
   std::optional<Server> server;
-  server.emplace(ServerOptions{.workers = options.workers, .anonymous_publish = options.insecure});
+  server.emplace(options.server_options());
   server->set_socket_options(refuse_shared_port);
-  server->events("/events");
-  if (options.demo) add_demo_routes(*server);
+  server->events("/events").operations();
+  log_requests(*server);
+  std::optional<PushRoutes> push;
+  if (options.demo) {
+    add_demo_routes(*server);
+    push.emplace(*server);
+  }
   if (!options.web.empty() && !server->set_mount_point("/", options.web)) {
     throw UsageError("--web \"" + options.web + "\": not a directory");
   }
+  if (options.check_config) {
+    std::cout << "millrace: the options are good" << std::endl;
+    return kSuccess;
+  }
   const int port = bind(*server, options);
 
-  const SignalWatch watch([&] { stop(*server, listening_is_over); });
+  const std::chrono::seconds window{options.drain_seconds};
+  const SignalWatch watch([&] { drain_and_stop(*server, window, listening_is_over); });
   std::optional<DemoFeed> feed;
   if (options.demo) feed.emplace(server->hub(), std::random_device{}());
   std::cout << "millrace: listening on " << url_of(options.host, port) << std::endl;
   const bool stopped = server->listen_after_bind();
   listening_is_over = true;
   if (!stopped) throw std::runtime_error("the server has stopped listening by itself");
+  spdlog::info("stopped");
   return kSuccess;
 }
 
@@ -104,17 +135,14 @@ void add_serve(CLI::App& app, Command& command) {
   auto options = std::make_shared<ServeOptions>();
   CLI::App* serve_app =
       app.add_subcommand("serve", "Serve event streams: GET /events subscribes, POST /events publishes");
-  serve_app->add_option("--host", options->host, "Address to listen on")->capture_default_str();
-  serve_app->add_option("--port,-p", options->port, "Port to listen on; 0 picks a free one")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
-  serve_app->add_option("--workers", options->workers, "Threads that answer requests; streams need none")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  serve_app->add_option("--web", options->web, "Serve the files of this directory at /")->type_name("DIR");
-  serve_app->add_flag("--insecure", options->insecure, "Let anyone who reaches the port publish");
-  serve_app->add_flag("--demo", options->demo, "Publish a made-up live feed to demo/ticks");
-  serve_app->callback([options, &command] { command = [options] { return serve(*options); }; });
+  add_serve_options(*serve_app, *options);
+  serve_app->callback([options, serve_app, &command] {
+    command = [options, serve_app] {
+      if (!options->print_options) return serve(*options);
+      std::cout << serve_options_table(*serve_app);
+      return kSuccess;
+    };
+  });
 }
 
 }  // namespace millrace::cli

@@ -51,19 +51,25 @@ HttpHeaders parse_headers(const std::vector<std::string>& lines) {
   return headers;
 }
 
-// On one line, and harmless to a terminal: control characters come as escapes.
+// On one line, and harmless to a terminal: control characters, of ASCII and of Unicode's second block of them, come as
+// escapes.
 std::string printable(std::string_view text) {
   std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
+  char escape[8];
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    if (byte == '\n') {
       result += "\\n";
-    } else if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
-      char escape[5];
+    } else if ((byte < 0x20 && byte != '\t') || byte == 0x7f) {
       std::snprintf(escape, sizeof escape, "\\x%02x", byte);
       result += escape;
+    } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {  // in UTF-8, two bytes each
+      std::snprintf(escape, sizeof escape, "\\u%04x", next);
+      result += escape;
+      ++i;
     } else {
-      result += c;
+      result += text[i];
     }
   }
   return result;

@@ -124,7 +124,9 @@ void ConnectionLoop::end_turn() {
   if (!batch_.empty()) {
     subscribers_.deliver(batch_);
     delivered_ = batch_.back()->sequence;
-    counters_.publish_to_write.add(std::max(monotonic_now() - batch_.front()->published, Duration{0}));
+    if (subscribers_.size() > 0) {
+      counters_.publish_to_write.add(std::max(monotonic_now() - batch_.front()->published, Duration{0}));
+    }
     batch_.clear();
   }
   for (Connection* connection : discarded_) {

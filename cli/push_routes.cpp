@@ -1,0 +1,127 @@
+#include "push_routes.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "millrace/core/limits.h"
+
+namespace millrace::cli {
+
+namespace {
+
+using Request = httplib::Request;
+using Response = httplib::Response;
+
+constexpr Duration kRetry{5'000};
+
+void allow_every_origin(Response& response) {
+  response.set_header("Access-Control-Allow-Origin", "*");
+}
+
+// What is quoted from a request need not be UTF-8.
+void answer(Response& response, int status, const nlohmann::json& body) {
+  allow_every_origin(response);
+  response.status = status;
+  response.set_content(body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n', "application/json");
+}
+
+void refuse(Response& response, int status, std::string_view sentence) {
+  answer(response, status, {{"error", sentence}});
+}
+
+// The uid in the query; nothing, and an answer, if it is none.
+std::optional<std::string> uid_of(const Request& request, Response& response) {
+  std::string uid = request.get_param_value("uid");
+  if (const std::string error = PushService::uid_error(uid); !error.empty()) {
+    refuse(response, 400, error);
+    return std::nullopt;
+  }
+  return uid;
+}
+
+void send(PushService& push, const std::string& uid, const std::string& id, const std::string& message,
+          Response& response) {
+  const PushService::Sent sent = push.send(uid, id, message);
+  if (!sent.connected) return refuse(response, 404, sent.reason);
+  if (!sent) return refuse(response, 400, sent.reason);
+  answer(response, 200, {{"id", sent.id}, {"repeated", sent.repeated}});
+}
+
+// The body; nothing, and an answer, if it is too large or not whole.
+std::optional<std::string> body_of(const httplib::ContentReader& read_content, Response& response) {
+  std::string body;
+  bool too_large = false;
+  const bool complete = read_content([&](const char* data, std::size_t size) {
+    too_large = body.size() + size > kMaxPublishBytes;
+    if (!too_large) body.append(data, size);
+    return !too_large;
+  });
+  if (complete) return body;
+  if (too_large) {
+    refuse(response, 413, "message: larger than " + std::to_string(kMaxPublishBytes) + " bytes");
+  } else {
+    refuse(response, 400, "message: the body ended early, or is not encoded as its headers say");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+PushRoutes::PushRoutes(Server& server) : push_(server, {.retry = kRetry}), feed_(push_, std::random_device{}()) {
+  // Asked by browsers before PUT, DELETE and requests that resume.
+  server.Options("/push/.*", [](const Request&, Response& response) {
+    allow_every_origin(response);
+    response.set_header("Access-Control-Allow-Methods", "GET, PUT, DELETE");
+    response.set_header("Access-Control-Allow-Headers", "Last-Event-ID, Content-Type, Cache-Control");
+    response.status = 204;
+  });
+  add_streams(server);
+  add_messages(server);
+  add_ends(server);
+}
+
+void PushRoutes::add_streams(Server& server) {
+  server.Get("/push/createSse", [this](const Request& request, Response& response) {
+    const auto uid = uid_of(request, response);
+    if (!uid) return;
+    allow_every_origin(response);
+    push_.connect(request, response, *uid);
+  });
+}
+
+void PushRoutes::add_messages(Server& server) {
+  server.Get("/push/sendMsg", [this](const Request& request, Response& response) {
+    const auto uid = uid_of(request, response);
+    if (!uid) return;
+    if (request.has_param("id") || request.has_param("message")) {
+      return send(push_, *uid, request.get_param_value("id"), request.get_param_value("message"), response);
+    }
+    allow_every_origin(response);
+    if (push_.connect(request, response, *uid)) feed_.start(*uid);
+  });
+  server.Put("/push/users/(.*)/messages/(.*)",
+             [this](const Request& request, Response& response, const httplib::ContentReader& read_content) {
+               const auto message = body_of(read_content, response);
+               if (message) send(push_, request.matches[1], request.matches[2], *message, response);
+             });
+}
+
+void PushRoutes::add_ends(Server& server) {
+  const auto close = [this](const std::string& uid, Response& response) {
+    feed_.forget(uid);
+    answer(response, 200, {{"closed", push_.close(uid)}});
+  };
+  server.Get("/push/closeSse", [close](const Request& request, Response& response) {
+    if (const auto uid = uid_of(request, response)) close(*uid, response);
+  });
+  server.Delete("/push/users/(.*)/connections", [close](const Request& request, Response& response) {
+    const std::string uid = request.matches[1];
+    if (const std::string error = PushService::uid_error(uid); !error.empty()) return refuse(response, 400, error);
+    close(uid, response);
+  });
+}
+
+}  // namespace millrace::cli

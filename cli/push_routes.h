@@ -1,0 +1,33 @@
+// PushRoutes: the demo's controller for messages to users, under `/push`, open to pages of every origin.
+//
+//   GET /push/createSse?uid=U                 opens U's stream
+//   GET /push/sendMsg?uid=U                   opens it, and sends U a numbered message a second while it is open
+//   GET /push/sendMsg?uid=U&id=I&message=M    sends U that one message; answers {"id":…}
+//   GET /push/closeSse?uid=U                  ends U's streams for good; answers {"closed":<how many>}
+//   PUT /push/users/U/messages/I              the body is the message; as above
+//   DELETE /push/users/U/connections          as closeSse
+//
+// Errors are 400 (404 for a user who is not connected, 413 for a message too large) with {"error":"<sentence>"}.
+// Whoever reaches the port may do all of it: it is for demonstration.
+#pragma once
+
+#include "millrace/server/push_service.h"
+#include "push_feed.h"
+
+namespace millrace::cli {
+
+class PushRoutes {
+ public:
+  /// Adds the routes to `server`, which outlives it; it outlives listen().
+  explicit PushRoutes(Server& server);
+
+ private:
+  void add_streams(Server& server);
+  void add_messages(Server& server);
+  void add_ends(Server& server);
+
+  PushService push_;
+  PushFeed feed_;
+};
+
+}  // namespace millrace::cli

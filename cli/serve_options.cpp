@@ -1,0 +1,88 @@
+#include "serve_options.h"
+
+#include <algorithm>
+#include <cctype>
+#include <limits>
+
+namespace millrace::cli {
+
+namespace {
+
+constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max() / 2;
+
+// --history-events is MILLRACE_HISTORY_EVENTS in the environment and history-events in the file.
+std::string environment_name(const std::string& option) {
+  std::string name = "MILLRACE_" + option.substr(2);
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return c == '-' ? '_' : static_cast<char>(std::toupper(c)); });
+  return name;
+}
+
+template <typename Value>
+CLI::Option* add(CLI::App& app, const std::string& name, Value& value, const std::string& meaning) {
+  return app.add_option(name, value, meaning)->envname(environment_name(name))->capture_default_str();
+}
+
+void add_flag(CLI::App& app, const std::string& name, bool& value, const std::string& meaning) {
+  app.add_flag(name, value, meaning)->envname(environment_name(name));
+}
+
+}  // namespace
+
+void add_serve_options(CLI::App& app, ServeOptions& options) {
+  add(app, "--host", options.host, "Address to listen on");
+  add(app, "--port", options.port, "Port to listen on; 0 picks a free one")->check(CLI::Range(0, 65535));
+  add(app, "--web", options.web, "Serve the files of this directory at /")->type_name("DIR");
+  add_flag(app, "--insecure", options.insecure, "Let anyone who reaches the port publish");
+  add_flag(app, "--demo", options.demo, "Publish a made-up live feed, and serve what the demo page needs");
+  add(app, "--workers", options.workers, "Threads that answer requests; streams need none")->check(CLI::Range(1, 1024));
+  add(app, "--loops", options.loops, "Event loops, each a thread; 0: one a core")->check(CLI::Range(0, 256));
+  add(app, "--history-events", options.history_events, "Events the log keeps")->check(CLI::Range(std::size_t{1}, kAny));
+  add(app, "--history-bytes", options.history_bytes, "Bytes of events the log keeps")
+      ->check(CLI::Range(std::size_t{1}, kAny));
+  add(app, "--history-age", options.history_age_seconds, "Seconds the log keeps an event; 0: as long as it fits");
+  add(app, "--retry", options.retry_milliseconds, "Milliseconds after which clients reconnect")
+      ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{0x7fff'ffff}));
+  add(app, "--heartbeat", options.heartbeat_seconds, "Seconds of silence after which a stream gets a heartbeat")
+      ->check(CLI::Range(1, 3600));
+  add(app, "--max-connections", options.max_connections, "Connections at once; beyond it the answer is 503")
+      ->check(CLI::Range(std::size_t{1}, kAny));
+  add(app, "--max-publish-bytes", options.max_publish_bytes, "Largest body of a publish request; beyond it 413")
+      ->check(CLI::Range(std::size_t{1}, kAny));
+  add(app, "--drain", options.drain_seconds,
+      "Seconds over which clients come back after SIGTERM; the program ends within them")
+      ->check(CLI::Range(0, 3600));
+  add(app, "--log-level", options.log_level, "How much is logged")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  add(app, "--log-format", options.log_format, "How it is logged")->check(CLI::IsMember({"text", "json"}));
+  app.add_flag("--print-options", options.print_options,
+               "Print the options as the table of the documentation, and end");
+  app.add_flag("--check-config", options.check_config, "Check all options, say what is wrong with them, and end");
+}
+
+ServerOptions ServeOptions::server_options() const {
+  return {.workers = workers,
+          .loops = loops,
+          .anonymous_publish = insecure,
+          .history_events = history_events,
+          .history_bytes = history_bytes,
+          .history_age = Duration{Duration::rep{history_age_seconds} * 1000},
+          .retry = Duration{retry_milliseconds},
+          .heartbeat = Duration{Duration::rep{heartbeat_seconds} * 1000},
+          .unacknowledged_timeout = Duration{Duration::rep{heartbeat_seconds} * 2000},
+          .max_publish_bytes = max_publish_bytes,
+          .max_connections = max_connections};
+}
+
+std::string serve_options_table(const CLI::App& app) {
+  std::string table = "| option | environment | default | meaning |\n|---|---|---|---|\n";
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_envname().empty()) continue;
+    const std::string value = option->get_default_str();
+    table += "| `" + option->get_name() + "` | `" + option->get_envname() + "` | " +
+             (value.empty() ? "" : "`" + value + "`") + " | " + option->get_description() + " |\n";
+  }
+  return table;
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,50 @@
+// The options of `millrace serve`: from the command line, a TOML file and the environment, in this order of precedence.
+//
+// docs/operations.md has them in a table that is made from this code.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "millrace/core/limits.h"
+#include "millrace/server/options.h"
+
+namespace millrace::cli {
+
+struct ServeOptions {
+  std::string host = "127.0.0.1";
+  int port = 8080;
+  std::string web;
+  bool insecure = false;
+  bool demo = false;
+  bool check_config = false;
+  bool print_options = false;
+
+  // As numbers of the units that their options name.
+  std::size_t workers = 8;
+  std::size_t loops = 0;
+  std::size_t history_events = kHistoryEvents;
+  std::size_t history_bytes = kHistoryBytes;
+  std::uint32_t history_age_seconds = 0;
+  std::uint32_t retry_milliseconds = static_cast<std::uint32_t>(kDefaultReconnectionTime.count());
+  std::uint32_t heartbeat_seconds = static_cast<std::uint32_t>(kHeartbeatInterval.count() / 1000);
+  std::size_t max_connections = kMaxConnections;
+  std::size_t max_publish_bytes = kMaxPublishBytes;
+  std::uint32_t drain_seconds = 5;
+
+  std::string log_level = "info";
+  std::string log_format = "text";
+
+  /// What of it concerns the library.
+  ServerOptions server_options() const;
+};
+
+/// Adds the options to the subcommand; they are read into `options`, which must stay where it is.
+void add_serve_options(CLI::App& app, ServeOptions& options);
+
+/// The options as rows of a Markdown table: option, environment variable, default, meaning.
+std::string serve_options_table(const CLI::App& app);
+
+}  // namespace millrace::cli
