@@ -5,7 +5,7 @@
 // build.mjs has the other direction.
 
 /** Added to each byte: brings those that are frequent below singleCodes. */
-export const rotation = 4;
+export const rotation = 10;
 /** Characters that stand for a byte alone, from the space on; each that follows begins a pair, for the next pairCodes. */
 export const singleCodes = 93;
 export const pairCodes = 82;

@@ -1,43 +1,73 @@
-// What the C library would ask JavaScript or the host for, done inside the module instead, so that it imports nothing.
+// What the C and C++ libraries would bring along, as small as this module needs it, and so that it imports nothing.
 //
-// abort() traps, which JavaScript sees as a WebAssembly.RuntimeError; memory grows by the instruction, unannounced
-// (core.ts makes its views anew); copies are single instructions. Compiled without link-time optimization and
-// built-ins, which would turn the copies into calls of themselves.
+// Compiled without link-time optimization and built-ins, which would turn the copies into calls of themselves.
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <new>
-
-extern "C" {
 
 extern unsigned char __heap_base;  // where the linker puts the end of what is static
 
 namespace {
+
+// Blocks are powers of two, their exponent in front of them, and are kept by exponent when they are freed. What is
+// allocated here are strings that double and objects of one size, which find their own blocks again.
+constexpr std::size_t kHeaderBytes = 8;  // keeps blocks aligned for whatever they hold
 constexpr std::size_t kPageBytes = 0x10000;
-std::uintptr_t heap_end = reinterpret_cast<std::uintptr_t>(&__heap_base);
+constexpr std::size_t kExponents = 32;
+
+struct FreeBlock {
+  FreeBlock* next;
+};
+
+FreeBlock* free_blocks[kExponents];
+std::uintptr_t heap_end;
+
+std::uint32_t& exponent_of(void* block) {
+  return *reinterpret_cast<std::uint32_t*>(static_cast<char*>(block) - kHeaderBytes);
+}
+
+// Traps, which JavaScript sees as a WebAssembly.RuntimeError, when there is no more memory to be had.
+std::uintptr_t grow_heap(std::size_t bytes) {
+  if (heap_end == 0) heap_end = (reinterpret_cast<std::uintptr_t>(&__heap_base) + 15) & ~std::uintptr_t{15};
+  const std::uintptr_t begin = heap_end;
+  heap_end += bytes;
+  const std::size_t pages = (heap_end + kPageBytes - 1) / kPageBytes;
+  const std::size_t present = __builtin_wasm_memory_size(0);
+  if (pages > present && __builtin_wasm_memory_grow(0, pages - present) == SIZE_MAX) __builtin_trap();
+  return begin;
+}
+
 }  // namespace
 
-void* sbrk(std::intptr_t bytes) {
-  constexpr std::uintptr_t kAlignment = 16;
-  const std::uintptr_t begin = heap_end;
-  const std::uintptr_t end = (begin + static_cast<std::uintptr_t>(bytes) + kAlignment - 1) & ~(kAlignment - 1);
-  const std::size_t pages = (end + kPageBytes - 1) / kPageBytes;
-  const std::size_t present = __builtin_wasm_memory_size(0);
-  if (pages > present && __builtin_wasm_memory_grow(0, pages - present) == SIZE_MAX) {
-    return reinterpret_cast<void*>(UINTPTR_MAX);
+void* operator new(std::size_t bytes) {
+  if (bytes > SIZE_MAX / 4) __builtin_trap();
+  const auto exponent = static_cast<std::uint32_t>(kExponents - __builtin_clz(bytes + kHeaderBytes - 1));
+  if (FreeBlock* const block = free_blocks[exponent]) {
+    free_blocks[exponent] = block->next;
+    return block;
   }
-  heap_end = end;
-  return reinterpret_cast<void*>(begin);
+  void* const block = reinterpret_cast<void*>(grow_heap(std::size_t{1} << exponent) + kHeaderBytes);
+  exponent_of(block) = exponent;
+  return block;
 }
 
-std::size_t emscripten_get_heap_size() {
-  return __builtin_wasm_memory_size(0) * kPageBytes;
+void operator delete(void* memory) noexcept {
+  if (memory == nullptr) return;
+  FreeBlock*& head = free_blocks[exponent_of(memory)];
+  head = new (memory) FreeBlock{head};
 }
 
-std::size_t emscripten_get_heap_max() {
-  return SIZE_MAX - kPageBytes + 1;
+// Nothing here is aligned beyond what every block is.
+void* operator new(std::size_t, std::align_val_t) {
+  __builtin_trap();
 }
+
+void operator delete(void*, std::align_val_t) noexcept {
+  __builtin_trap();
+}
+
+extern "C" {
 
 void abort() {
   __builtin_trap();
@@ -56,13 +86,3 @@ void* memset(void* to, int value, std::size_t bytes) {
 }
 
 }  // extern "C"
-
-void* operator new(std::size_t bytes) {
-  void* const memory = std::malloc(bytes);
-  if (memory == nullptr) __builtin_trap();
-  return memory;
-}
-
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
