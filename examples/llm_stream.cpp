@@ -1,0 +1,291 @@
+// Streams answers as OpenAI's API does, from a toy that makes up words in place of a model.
+//
+//   POST /v1/chat/completions     {"model","messages","stream"?,"max_tokens"?}, as OpenAI's clients send it
+//   GET  /v1/answers/ID           detached: the rest of an answer, behind the header Last-Event-ID; 204 when it is
+//   whole GET  /v1/answers              what has been asked for lately, and how far it has come
+//
+// A client that leaves in the middle is met in one of two ways. With --policy cancel the generation stops: nobody pays
+// for words that nobody reads. With --policy detached it goes on into a topic of the hub, and a client that was only
+// cut off comes back for the rest.
+
+#include <millrace/server/server.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Who waits for the rest of a sentence does not want to wait long.
+constexpr millrace::Duration kRetry{500};
+
+// --- The toy in place of a model ------------------------------------------------------------------------------------
+
+/// The same words for the same question.
+std::vector<std::string> make_up_words(const std::string& question, std::size_t count) {
+  constexpr const char* kVocabulary[] = {"water", "wheel", "mill", "stone", "grain", "runs", "turns", "grinds",
+                                         "the",   "a",     "over", "under", "and",   "slow", "swift", "until"};
+  std::seed_seq seed(question.begin(), question.end());
+  std::mt19937 random(seed);
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < count; ++i) {
+    words.push_back((i == 0 ? "" : " ") + std::string(kVocabulary[random() % std::size(kVocabulary)]));
+  }
+  return words;
+}
+
+/// Runs the steps of all answers that are being generated, on one thread, at the rate of the toy.
+class Generator {
+ public:
+  using Step = std::function<bool()>;  // the next word; false: there is none
+
+  explicit Generator(std::chrono::microseconds pause) : pause_(pause), thread_([this] { run(); }) {}
+  ~Generator() {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    ending_.notify_one();
+    thread_.join();
+  }
+
+  void start(Step step) {
+    const std::lock_guard lock(mutex_);
+    started_.push_back(std::move(step));
+  }
+
+ private:
+  void run() {
+    std::vector<Step> running;
+    std::unique_lock lock(mutex_);
+    while (!ending_.wait_for(lock, pause_, [this] { return ended_; })) {
+      std::move(started_.begin(), started_.end(), std::back_inserter(running));
+      started_.clear();
+      lock.unlock();
+      std::erase_if(running, [](const Step& step) { return !step(); });
+      lock.lock();
+    }
+  }
+
+  const std::chrono::microseconds pause_;
+  std::mutex mutex_;
+  std::condition_variable ending_;
+  std::vector<Step> started_;  // guarded by mutex_
+  bool ended_ = false;         // guarded by mutex_
+  std::thread thread_;
+};
+
+// --- Questions and answers ------------------------------------------------------------------------------------------
+
+struct Answer {
+  std::string id;
+  std::string model;
+  std::int64_t created = 0;
+  std::vector<std::string> words;
+  std::atomic<std::size_t> sent = 0;
+  std::atomic<const char*> state = "generating";
+
+  std::string topic() const { return "answers/" + id; }
+
+  Json head(const char* object) const {
+    return {{"id", id}, {"object", object}, {"created", created}, {"model", model}};
+  }
+  std::string chunk(const Json& delta, const Json& finish_reason) const {
+    Json body = head("chat.completion.chunk");
+    body["choices"] = {{{"index", 0}, {"delta", delta}, {"finish_reason", finish_reason}}};
+    return body.dump();
+  }
+  std::string whole() const {
+    std::string text;
+    for (const std::string& word : words) text += word;
+    Json body = head("chat.completion");
+    body["choices"] = {
+        {{"index", 0}, {"message", {{"role", "assistant"}, {"content", text}}}, {"finish_reason", "stop"}}};
+    return body.dump();
+  }
+};
+using AnswerPtr = std::shared_ptr<Answer>;
+
+/// The answers of late, for GET /v1/answers.
+class Answers {
+ public:
+  AnswerPtr add(const std::string& model, std::vector<std::string> words) {
+    const std::lock_guard lock(mutex_);
+    auto answer = std::make_shared<Answer>();
+    answer->id = "chatcmpl-" + std::to_string(++last_);
+    answer->model = model;
+    answer->created = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    answer->words = std::move(words);
+    answers_.push_back(answer);
+    if (answers_.size() > kKept) answers_.pop_front();
+    return answer;
+  }
+
+  std::string list() const {
+    const std::lock_guard lock(mutex_);
+    Json list = Json::array();
+    for (const AnswerPtr& answer : answers_) {
+      list.push_back({{"id", answer->id},
+                      {"sent", answer->sent.load()},
+                      {"words", answer->words.size()},
+                      {"state", answer->state.load()}});
+    }
+    return list.dump();
+  }
+
+ private:
+  static constexpr std::size_t kKept = 100;
+  mutable std::mutex mutex_;
+  std::uint64_t last_ = 0;
+  std::deque<AnswerPtr> answers_;
+};
+
+struct Question {
+  std::string model;
+  std::string text;
+  std::size_t max_tokens = 64;
+  bool stream = false;
+};
+
+/// Throws std::invalid_argument if the body is no question; the message names the field.
+Question parse_question(const std::string& body) {
+  constexpr std::size_t kMostTokens = 10'000;
+  const Json json = Json::parse(body, nullptr, false);
+  if (!json.is_object()) throw std::invalid_argument("body: must be a JSON object");
+  if (!json.contains("model") || !json["model"].is_string()) throw std::invalid_argument("model: must be a string");
+  if (!json.contains("messages") || !json["messages"].is_array() || json["messages"].empty()) {
+    throw std::invalid_argument("messages: must be an array of at least one message");
+  }
+  Question question{.model = json["model"], .text = json["messages"].dump()};
+  if (const auto stream = json.find("stream"); stream != json.end()) {
+    if (!stream->is_boolean()) throw std::invalid_argument("stream: must be true or false");
+    question.stream = *stream;
+  }
+  if (const auto tokens = json.find("max_tokens"); tokens != json.end()) {
+    if (!tokens->is_number_unsigned() || *tokens < 1 || *tokens > kMostTokens) {
+      throw std::invalid_argument("max_tokens: must be 1 to " + std::to_string(kMostTokens));
+    }
+    question.max_tokens = *tokens;
+  }
+  return question;
+}
+
+void refuse(httplib::Response& response, const std::string& sentence) {
+  response.status = 400;
+  const Json error = {{"message", sentence}, {"type", "invalid_request_error"}};
+  response.set_content(Json{{"error", error}}.dump(-1, ' ', false, Json::error_handler_t::replace), "application/json");
+}
+
+// --- Streaming ------------------------------------------------------------------------------------------------------
+
+/// One event after the other, to whoever takes them: `send` says whether there is still somebody.
+Generator::Step steps(const AnswerPtr& answer, std::function<bool(const std::string& data)> send,
+                      std::function<void()> complete) {
+  return [answer, send = std::move(send), complete = std::move(complete), begun = false]() mutable {
+    const std::size_t next = answer->sent;
+    bool heard = true;
+    if (!std::exchange(begun, true)) {
+      heard = send(answer->chunk({{"role", "assistant"}, {"content", ""}}, nullptr));
+    } else if (next < answer->words.size()) {
+      heard = send(answer->chunk({{"content", answer->words[next]}}, nullptr));
+      if (heard) ++answer->sent;
+    } else {
+      send(answer->chunk(Json::object(), "stop"));
+      send("[DONE]");
+      answer->state = "complete";
+      complete();
+      return false;
+    }
+    if (!heard) answer->state = "cancelled";
+    return heard;
+  };
+}
+
+/// The generation belongs to the request, and ends with it.
+void stream_cancelling(millrace::Server& server, Generator& generator, const AnswerPtr& answer,
+                       const httplib::Request& request, httplib::Response& response) {
+  const millrace::EventStream stream = server.open_stream(request, response);
+  stream.on_close([answer] { std::clog << answer->id << ": over after " << answer->sent << " words" << std::endl; });
+  generator.start(steps(
+      answer, [stream](const std::string& data) { return stream.send({.data = data}); }, [stream] { stream.close(); }));
+}
+
+/// The generation belongs to nobody: the request, and whoever comes back for the rest, listen to its topic.
+void stream_detached(millrace::Server& server, Generator& generator, const AnswerPtr& answer,
+                     const httplib::Request& request, httplib::Response& response) {
+  if (!server.subscribe(request, response, {.topics = {answer->topic()}, .retry = kRetry})) return;
+  millrace::Hub& hub = server.hub();
+  generator.start(steps(
+      answer,
+      [&hub, topic = answer->topic()](const std::string& data) {
+        hub.publish(*millrace::Topic::parse(topic), {.data = data});
+        return true;
+      },
+      [&hub, topic = answer->topic()] { hub.finish(*millrace::Topic::parse(topic)); }));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Answers questions like OpenAI's API, with made-up words"};
+  int port = 8080;
+  unsigned rate = 20;
+  std::string policy = "cancel";
+  app.add_option("--port", port, "Port to listen on; 0 picks a free one")->check(CLI::Range(0, 65535));
+  app.add_option("--rate", rate, "Words a second")->check(CLI::Range(1u, 100'000u));
+  app.add_option("--policy", policy, "What becomes of an answer whose client has left")
+      ->check(CLI::IsMember({"cancel", "detached"}));
+  CLI11_PARSE(app, argc, argv);
+
+  millrace::Server server;
+  Generator generator(std::chrono::microseconds(1'000'000 / rate));
+  Answers answers;
+
+  server.Post("/v1/chat/completions", [&](const httplib::Request& request, httplib::Response& response) {
+    try {
+      const Question question = parse_question(request.body);
+      const AnswerPtr answer = answers.add(question.model, make_up_words(question.text, question.max_tokens));
+      if (!question.stream) {
+        answer->sent = answer->words.size();
+        answer->state = "complete";
+        response.set_content(answer->whole(), "application/json");
+      } else if (policy == "cancel") {
+        stream_cancelling(server, generator, answer, request, response);
+      } else {
+        stream_detached(server, generator, answer, request, response);
+      }
+    } catch (const std::invalid_argument& failure) {
+      refuse(response, failure.what());
+    }
+  });
+  server.Get("/v1/answers", [&](const httplib::Request&, httplib::Response& response) {
+    response.set_content(answers.list(), "application/json");
+  });
+  server.Get("/v1/answers/(chatcmpl-[0-9]+)", [&](const httplib::Request& request, httplib::Response& response) {
+    server.subscribe(request, response, {.topics = {"answers/" + request.matches[1].str()}, .retry = kRetry});
+  });
+
+  if (port == 0) {
+    port = server.bind_to_any_port("127.0.0.1");
+  } else if (!server.bind_to_port("127.0.0.1", port)) {
+    std::cerr << "llm_stream: cannot listen on port " << port << std::endl;
+    return 1;
+  }
+  std::cout << "llm_stream: listening on http://127.0.0.1:" << port << std::endl;
+  return server.listen_after_bind() ? 0 : 1;
+}
