@@ -103,9 +103,17 @@ export class Core {
     const text = this.#decoder.decode(new Uint8Array(memory, textAt, textBytes));
     if (text.length !== textBytes) this.exports.batch_to_utf16();
     const fields = new Uint32Array(memory, recordsAt, (count as number) * 4);
-    let at = 0;
-    const take = (length: number) => text.slice(at, (at += length));
-    const takeId = (length: number) => (length === noText ? lastEventId : (lastEventId = take(length)));
+    let end = 0;
+    const take = (length: number) => {
+      const begin = end;
+      end += length;
+      return text.slice(begin, end);
+    };
+    let id = lastEventId;
+    const takeId = (length: number) => {
+      if (length !== noText) id = take(length);
+      return id;
+    };
     const signals: Signal[] = [];
     for (let i = 0; i < fields.length; i += 4) {
       const kind = kinds[fields[i] as number] as (typeof kinds)[number];

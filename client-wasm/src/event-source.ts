@@ -7,7 +7,7 @@ import { resolveUrl } from "./url.js";
 type Listener = Parameters<EventTarget["addEventListener"]>[1];
 type AddOptions = Parameters<EventTarget["addEventListener"]>[2];
 type RemoveOptions = Parameters<EventTarget["removeEventListener"]>[2];
-type Handler<Type> = ((this: EventSource, event: Type) => any) | null;
+type Handler<Type> = ((this: EventSource, event: Type) => unknown) | null;
 
 interface EventMap {
   open: Event;
@@ -29,19 +29,23 @@ export interface EventSource extends EventTarget {
   close(): void;
   addEventListener<K extends keyof EventMap>(
     type: K,
-    listener: (this: EventSource, event: EventMap[K]) => any,
+    listener: (this: EventSource, event: EventMap[K]) => unknown,
     options?: AddOptions,
   ): void;
-  addEventListener(type: string, listener: (this: EventSource, event: MessageEvent) => any, options?: AddOptions): void;
+  addEventListener(
+    type: string,
+    listener: (this: EventSource, event: MessageEvent) => unknown,
+    options?: AddOptions,
+  ): void;
   addEventListener(type: string, listener: Listener, options?: AddOptions): void;
   removeEventListener<K extends keyof EventMap>(
     type: K,
-    listener: (this: EventSource, event: EventMap[K]) => any,
+    listener: (this: EventSource, event: EventMap[K]) => unknown,
     options?: RemoveOptions,
   ): void;
   removeEventListener(
     type: string,
-    listener: (this: EventSource, event: MessageEvent) => any,
+    listener: (this: EventSource, event: MessageEvent) => unknown,
     options?: RemoveOptions,
   ): void;
   removeEventListener(type: string, listener: Listener, options?: RemoveOptions): void;
@@ -69,6 +73,7 @@ class EventSourceClass extends EventTarget {
   readonly #handlers = new Map<string, HandlerEntry>();
 
   constructor(url: string | URL, init?: { withCredentials?: boolean }) {
+    // biome-ignore lint/complexity/noArguments: `undefined` that is given is a URL to the standard, unlike nothing at all
     if (arguments.length === 0) throw new TypeError("EventSource: the URL is missing");
     super();
     this.#url = resolveUrl(url).href;

@@ -22,7 +22,10 @@ test("auto is fetch in Node.js, and native is refused", async (context) => {
   const connection = connect(server.origin);
   assert.equal(connection.transport, "fetch");
   connection.close();
-  assert.throws(() => connect(server.origin, { transport: "native" }), /"transport" cannot be "native".*no EventSource/);
+  assert.throws(
+    () => connect(server.origin, { transport: "native" }),
+    /"transport" cannot be "native".*no EventSource/,
+  );
 });
 
 test("posts a body with headers, and ends with the stream", async (context) => {
@@ -51,7 +54,11 @@ test("posts again once there is an ID to go on from", async (context) => {
   assert.deepEqual(data, ["a", "b"]);
   assert.deepEqual(
     server.requests.map(({ method, body, headers }) => [method, body, headers["last-event-id"]]),
-    [["POST", "prompt", undefined], ["POST", "prompt", "1"], ["POST", "prompt", "2"]],
+    [
+      ["POST", "prompt", undefined],
+      ["POST", "prompt", "1"],
+      ["POST", "prompt", "2"],
+    ],
   );
 });
 
@@ -86,7 +93,10 @@ test("a function for headers that throws ends the iteration with what it threw",
   const headers = () => {
     throw new Error("no token");
   };
-  await assert.rejects(within(connect(server.origin, { headers })[Symbol.asyncIterator]().next(), "the error"), /no token/);
+  await assert.rejects(
+    within(connect(server.origin, { headers })[Symbol.asyncIterator]().next(), "the error"),
+    /no token/,
+  );
   assert.equal(server.requests.length, 0);
 });
 
@@ -134,7 +144,10 @@ test("a network that comes back is found again, with waits that grow", async (co
   connection.close();
   context.after(() => first.close().catch(() => {}));
   assert.ok(waits.slice(1).every(([reason]) => reason === "network-error"));
-  assert.ok(waits.some(([, wait]) => wait > 10), `waits: ${waits}`);
+  assert.ok(
+    waits.some(([, wait]) => wait > 10),
+    `waits: ${waits}`,
+  );
 });
 
 for (const [options, message] of [

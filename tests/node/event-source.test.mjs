@@ -17,7 +17,9 @@ const packageFile = fileURLToPath(new URL("../../client-wasm/dist/index.js", imp
 /** What a program of its own prints, with the package's EventSource and its URL at hand. */
 async function outputOf(url, program) {
   const script = `import { EventSource } from ${JSON.stringify(packageFile)}; const url = ${JSON.stringify(url)}; ${program}`;
-  const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   return (await text(child.stdout)).trim().split("\n");
 }
 

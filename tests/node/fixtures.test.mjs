@@ -62,13 +62,19 @@ function check(fixture, connections, divide, how) {
       for (const piece of piecesOf(chunk, maxInputBytes)) outputs.push(...parser.feed(piece));
     }
     const where = `${how}, connection ${index + 1}`;
-    assert.deepEqual(outputs.filter(({ kind }) => kind !== "id"), expected, where);
+    assert.deepEqual(
+      outputs.filter(({ kind }) => kind !== "id"),
+      expected,
+      where,
+    );
     assert.equal(parser.lastEventId, lastEventId, `the last event ID, ${where}`);
   });
   parser.close();
 }
 
-for (const file of readdirSync(folder).filter((name) => name.endsWith(".json")).sort()) {
+for (const file of readdirSync(folder)
+  .filter((name) => name.endsWith(".json"))
+  .sort()) {
   for (const fixture of JSON.parse(readFileSync(new URL(file, folder), "utf8")).cases) {
     test(`${file}: ${fixture.name}`, () => {
       const connections = connectionsOf(fixture);

@@ -11,7 +11,9 @@ test("imports nothing: no I/O, no clock, no JavaScript", () => {
 });
 
 test("exports what exports.txt lists, its memory, and nothing else", () => {
-  const listed = readFileSync(new URL("../../client-wasm/exports.txt", import.meta.url), "utf8").trim().split("\n");
+  const listed = readFileSync(new URL("../../client-wasm/exports.txt", import.meta.url), "utf8")
+    .trim()
+    .split("\n");
   const exported = WebAssembly.Module.exports(module).map(({ name }) => name);
   assert.deepEqual(exported.sort(), ["memory", "_initialize", ...listed.map((name) => name.slice(1))].sort());
 });

@@ -32,7 +32,10 @@ test("earliest brings all there is; EventSource and connect() agree on it", asyn
   for await (const event of connect(server.events, { topics: "letters", lastEventId: "earliest" })) {
     if (events.push([event.data, event.lastEventId]) === 3) break;
   }
-  assert.deepEqual(events.map(([data]) => data), ["a", "b", "c"]);
+  assert.deepEqual(
+    events.map(([data]) => data),
+    ["a", "b", "c"],
+  );
 
   const source = new EventSource(`${server.events}?topic=letters&lastEventId=earliest`);
   context.after(() => source.close());

@@ -41,7 +41,10 @@ export class CutProxy {
     this.accepted += 1;
     const pair = { near, far };
     this.#pairs.add(pair);
-    for (const [from, to] of [[near, far], [far, near]]) {
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ]) {
       from.pipe(to);
       from.on("error", () => to.destroy());
       from.on("close", () => {

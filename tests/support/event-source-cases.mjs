@@ -60,7 +60,17 @@ export const eventSourceCases = [
       });
       source.close();
       const { type, data, lastEventId, origin, ports, bubbles, cancelable, target } = event;
-      return [type, data, lastEventId, origin === base, event.source, ports.length, bubbles, cancelable, target === source];
+      return [
+        type,
+        data,
+        lastEventId,
+        origin === base,
+        event.source,
+        ports.length,
+        bubbles,
+        cancelable,
+        target === source,
+      ];
     },
     expect: ["message", "a\nb", "7", true, null, 0, false, false, true],
   },
@@ -76,7 +86,10 @@ export const eventSourceCases = [
     },
     expect: ["open 1", "message 1 a 1", "error 0", "open 1", "message 1 b 1"],
     requests(requests) {
-      assert.deepEqual(requests.map(({ headers }) => headers["last-event-id"]), [undefined, "1"]);
+      assert.deepEqual(
+        requests.map(({ headers }) => headers["last-event-id"]),
+        [undefined, "1"],
+      );
     },
   },
   {
@@ -146,7 +159,11 @@ export const eventSourceCases = [
   })),
   {
     name: "the MIME type's case and parameters do not matter",
-    respond: streams({ body: "data: a\n\n", open: true, headers: { "Content-Type": "Text/Event-Stream;charset=utf-8" } }),
+    respond: streams({
+      body: "data: a\n\n",
+      open: true,
+      headers: { "Content-Type": "Text/Event-Stream;charset=utf-8" },
+    }),
     async run(EventSource, base, { record, until }) {
       const source = new EventSource(`${base}/stream`);
       const lines = record(source);
@@ -194,7 +211,10 @@ export const eventSourceCases = [
     },
     expect: [["a", true], ["b", true], true],
     requests(requests) {
-      assert.deepEqual(requests.map(({ url }) => url), ["/stream", "/stream/target", "/stream", "/stream/target"]);
+      assert.deepEqual(
+        requests.map(({ url }) => url),
+        ["/stream", "/stream/target", "/stream", "/stream/target"],
+      );
     },
   },
   {
@@ -229,7 +249,11 @@ export const eventSourceCases = [
   },
   {
     name: "close() in onerror keeps it from coming back",
-    respond: streams("retry: 10\ndata: a\n\n", { body: "data: b\n\n", open: true }, { body: "data: c\n\n", open: true }),
+    respond: streams(
+      "retry: 10\ndata: a\n\n",
+      { body: "data: b\n\n", open: true },
+      { body: "data: c\n\n", open: true },
+    ),
     async run(EventSource, base, { record, until }) {
       const source = new EventSource(`${base}/stream`);
       const lines = record(source);

@@ -63,6 +63,9 @@ export async function publishThroughCuts({ server, proxy }, result, progress) {
   }
   await server.publish({ topic: "numbers", data: "end" });
   const { seen, losses } = await within(result, "the last event", 30_000);
-  assert.deepEqual(seen, Array.from({ length: published }, (_, index) => index));
+  assert.deepEqual(
+    seen,
+    Array.from({ length: published }, (_, index) => index),
+  );
   assert.ok(losses >= cuts, `of ${cuts} cuts only ${losses} were noticed`);
 }

@@ -33,7 +33,8 @@ export class FetchTransport implements Transport {
   }
 
   async connect(lastEventId: string): Promise<void> {
-    const { signal } = (this.#attempt = new AbortController());
+    this.#attempt = new AbortController();
+    const { signal } = this.#attempt;
     const { headers, url, fetch = globalThis.fetch } = this.#request;
     const asked = new Headers(typeof headers === "function" ? await headers() : headers);
     if (signal.aborted) return;

@@ -32,7 +32,7 @@ export class NativeTransport implements Transport {
     };
     for (const type of this.#types) {
       eventSource.addEventListener(type, (event: Event) => {
-          if (event instanceof MessageEvent && eventSource === this.#eventSource) this.#received(event);
+        if (event instanceof MessageEvent && eventSource === this.#eventSource) this.#received(event);
       });
     }
     eventSource.onerror = (event) => {
