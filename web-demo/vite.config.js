@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { defineConfig } from "vite";
 
 // `npm run dev` serves the page with live reload; the events come from a `millrace serve --insecure --demo` beside it.
@@ -10,8 +11,9 @@ export default defineConfig({
     // The page's CSP forbids `data:` and inline scripts, so everything stays a file of its own.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rollupOptions: { input: ["index.html", "push.html"].map((page) => join(import.meta.dirname, page)) },
   },
   server: {
-    proxy: { "/events": server, "/demo": server },
+    proxy: { "/events": server, "/demo": server, "/push/": server },
   },
 });

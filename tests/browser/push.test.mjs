@@ -1,0 +1,91 @@
+// A user's messages on the page web-demo/push.html, from the real server.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launchChromium } from "../support/chromium.mjs";
+import { until } from "../support/until.mjs";
+import { buildDemoPage, DemoPage, startDemo } from "./demo-page.mjs";
+
+let browser;
+let server;
+
+before(async () => {
+  await buildDemoPage();
+  browser = await launchChromium();
+  server = await startDemo();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+async function withPage(body, prepare = () => {}) {
+  const context = await browser.newContext();
+  try {
+    await context.addInitScript(prepare);
+    await body(await DemoPage.open(context, `${server.origin}/push.html`));
+  } finally {
+    await context.close();
+  }
+}
+
+const rows = (demo) =>
+  demo.page
+    .locator("#messages li")
+    .evaluateAll((items) => items.map((item) => [...item.children].map(({ textContent }) => textContent)).reverse());
+
+test("opens a user's stream, shows numbered messages, and does not come back once the server has closed it", async () => {
+  await withPage(async (demo) => {
+    assert.equal(await demo.text("state-text"), "Closed");
+    await demo.page.fill("#uid", "用户 1");
+    await demo.page.click("#open");
+    await demo.isOpen();
+    const shown = await until(async () => {
+      const some = await rows(demo);
+      return some.length >= 3 && some;
+    }, "three messages");
+    for (const [index, [id, , data]] of shown.entries()) {
+      assert.equal(id, `消息${index + 1}`);
+      assert.match(data, new RegExp(`^uid:用户 1 number:${index + 1} message:\\d+$`));
+    }
+
+    const streams = () => demo.requests.filter((url) => url.includes("/push/sendMsg")).length;
+    assert.equal(streams(), 1);
+    await demo.page.click("#close");
+    await demo.shows("state-text", /^Interrupted$/);
+    await demo.shows("state-detail", /does not come back/);
+    assert.equal(streams(), 2, "once more, to be told to stop");
+    assert.equal(await demo.text("state-text"), "Closed");
+
+    const before = (await rows(demo)).length;
+    await demo.page.click("#open");
+    await demo.isOpen();
+    const anew = await until(async () => (await rows(demo))[before], "a message of the new stream");
+    assert.equal(anew[0], "消息1");
+    assert.deepEqual(demo.violations, []);
+    assert.deepEqual(demo.consoleErrors, []);
+  });
+});
+
+test("shows what the server has against a uid", async () => {
+  await withPage(async (demo) => {
+    await demo.page.fill("#uid", "a/b");
+    await demo.page.click("#close");
+    await demo.shows("problem", /uid: must be UTF-8 without/);
+  });
+});
+
+test("says so where the browser can neither listen nor fetch", async () => {
+  await withPage(
+    async (demo) => {
+      await demo.shows("state-text", /^Not supported$/);
+      await demo.shows("state-detail", /neither EventSource nor fetch/);
+      assert.equal(await demo.page.isDisabled("#open"), true);
+    },
+    () => {
+      delete globalThis.EventSource;
+      delete globalThis.fetch;
+    },
+  );
+});
