@@ -139,14 +139,15 @@ TEST(Program, TailReconnectsAndSaysSo) {
   std::string resumed_from;
   ScriptedServer server([&](Peer& peer, int attempt) {
     const std::string request = peer.read_request();
-    if (attempt == 1) return peer.send(std::string(kStreamHead) + "retry: 1\nid: 1\ndata: \x1b[31mred\n\n");
+    if (attempt == 1)
+      return peer.send(std::string(kStreamHead) + "retry: 1\nid: 1\ndata: \x1b[31mr\xc2\x9b\xc3\xa9\x64\n\n");
     resumed_from = header_of(request, "Last-Event-ID") + " " + header_of(request, "X-Key");
     peer.send(std::string(kStreamHead) + "id: 2\ndata: b\n\n");
     peer.wait_until_closed();
   });
   Program tail({"tail", server.url(), "--header", "X-Key: secret", "--count", "2"});
   EXPECT_EQ(tail.wait(), 0);
-  EXPECT_EQ(tail.output(), "message 1 \\x1b[31mred\nmessage 2 b\n");
+  EXPECT_EQ(tail.output(), "message 1 \\x1b[31mr\\u009b\xc3\xa9\x64\nmessage 2 b\n");
   EXPECT_EQ(tail.errors().substr(0, 48), "millrace: the server ended the stream; connectin") << tail.errors();
   EXPECT_NE(tail.errors().find("millrace: connected again\n"), std::string::npos) << tail.errors();
   EXPECT_EQ(resumed_from, "1 secret");
