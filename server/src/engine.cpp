@@ -13,6 +13,7 @@
 
 #include "http/connection.h"
 #include "http/error_response.h"
+#include "http/peer_address.h"
 #include "http/refusal.h"
 #include "millrace/core/protocol.h"
 #include "ops/metrics.h"
@@ -21,6 +22,11 @@
 namespace millrace {
 
 namespace {
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
 
 // Tells the IDs of this log's life from those of another.
 std::string random_epoch() {
@@ -72,10 +78,13 @@ Server::Engine::Engine(Server& server, const ServerOptions& options)
             .history_age = options.history_age,
             .epoch = random_epoch(),
             .clock = monotonic_now}),
-      routes_(hub_, options_,
+      admission_(options_, random_seed()),
+      routes_(hub_, options_, admission_,
               [this](const httplib::Request& request, httplib::Response& response, SubscribeOptions subscribe_options) {
                 subscribe(request, response, std::move(subscribe_options));
-              }) {}
+              }),
+      connections_per_address_(options.max_connections_per_address),
+      uploads_(options.max_uploads > 0 ? options.max_uploads : std::max<std::size_t>(1, options.workers / 2)) {}
 
 void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
   const auto milliseconds = [](time_t seconds, time_t microseconds) {
@@ -93,7 +102,8 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
              const std::function<void(httplib::Request&)>& setup_request) {
         return server_.process_request(stream, close_connection, connection_closed, setup_request);
       },
-      settings.read_timeout, settings.write_timeout);
+      settings.read_timeout, options_.request_body_deadline, settings.write_timeout);
+  admission_.set_on_loopback(is_on_loopback(server_.svr_sock_));
   {
     const std::lock_guard lock(workers_mutex_);
     workers_ = std::move(workers);
@@ -125,25 +135,51 @@ void Server::Engine::stop() {
   loops.clear();
   workers_.reset();
   bridge_.reset();
+  uploads_.reset();
 }
 
 void Server::Engine::accept(int socket) {
   if (connections_ >= options_.max_connections) {
-    refusals_.add(503);
-    const std::string response = error_response({503, "the server has as many connections as it may hold"});
-    [[maybe_unused]] const auto sent = ::send(socket, response.data(), response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    ::close(socket);
-    return;
+    return turn_away(socket, {503, "the server has as many connections as it may hold"});
   }
+  auto share = connections_per_address_.take(peer_network(socket));
+  if (!share) return turn_away(socket, {429, "your address has as many connections as one may have"});
   ::fcntl(socket, F_SETFD, FD_CLOEXEC);
   ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK);
-  loops_[next_loop_++ % loops_.size()]->adopt(socket);
+  loops_[next_loop_++ % loops_.size()]->adopt(socket, std::move(*share));
 }
 
+void Server::Engine::turn_away(int socket, const RequestError& error) {
+  refusals_.add(error.status);
+  const std::string response = error_response(error, admission_.retry_after().draw());
+  [[maybe_unused]] const auto sent = ::send(socket, response.data(), response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::close(socket);
+}
+
+// Bodies that a worker has to wait for must not take all of the workers.
 void Server::Engine::dispatch(const std::shared_ptr<Exchange>& exchange) {
+  if (!exchange->is_upload()) return serve(exchange);
+  switch (uploads_.enter(exchange)) {
+    case UploadGate::Answer::kGo:
+      return serve(exchange);
+    case UploadGate::Answer::kWait:
+      return;
+    case UploadGate::Answer::kRefuse:
+      refusals_.add(503);
+      exchange->output =
+          error_response({503, "the server is receiving as many uploads as it may, and more are waiting"},
+                         admission_.retry_after().draw());
+      exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
+  }
+}
+
+void Server::Engine::serve(const std::shared_ptr<Exchange>& exchange) {
   const bool enqueued = enqueue([this, exchange] {
     bridge_->serve(*exchange);
     refusals_.add(exchange->status);
+    if (exchange->is_upload()) {
+      if (const auto next = uploads_.leave()) serve(next);
+    }
     if (!exchange->taken) exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
   });
   if (!enqueued) exchange->loop.defer([exchange] { exchange->connection.close(); });
@@ -170,7 +206,7 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
   }
   if (draining_) {
     refuse(response, 503, "the server is about to stop; come back in a moment");
-    response.set_header("Retry-After", "1");
+    response.set_header("Retry-After", admission_.retry_after().draw());
     return false;
   }
   Exchange& exchange = HttplibBridge::exchange_of(request);
@@ -233,14 +269,6 @@ void Server::Engine::drain(Duration window) {
   draining_ = true;
   const std::lock_guard lock(loops_mutex_);
   for (const auto& loop : loops_) loop->drain(window);
-}
-
-bool Server::Engine::may_administer(const httplib::Request& request, httplib::Response& response) const {
-  if (options_.authorizer != nullptr) {
-    return allowed(*options_.authorizer, request, response, Authorizer::Action::kAdminister, {}).has_value();
-  }
-  if (!options_.anonymous_publish) refuse(response, 403, "only administrators may see this, and none are set up");
-  return options_.anonymous_publish;
 }
 
 std::string Server::Engine::metrics() const {

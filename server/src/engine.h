@@ -9,9 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include "http/admission.h"
 #include "http/connection_loop.h"
 #include "http/event_routes.h"
 #include "http/httplib_bridge.h"
+#include "http/quota.h"
+#include "http/upload_gate.h"
 #include "millrace/server/server.h"
 #include "ops/counters.h"
 
@@ -32,14 +35,15 @@ class Server::Engine {
   void drain(Duration window);
   bool is_draining() const { return draining_; }
   std::string metrics() const;
-  /// If not, the response says why.
-  bool may_administer(const httplib::Request& request, httplib::Response& response) const;
 
   Hub& hub() { return hub_; }
   const EventRoutes& routes() const { return routes_; }
+  const Admission& admission() const { return admission_; }
 
  private:
+  void turn_away(int socket, const RequestError& error);
   void dispatch(const std::shared_ptr<Exchange>& exchange);
+  void serve(const std::shared_ptr<Exchange>& exchange);
   bool enqueue(std::function<void()> task);
   void run_on_worker(const std::function<void()>& task);
 
@@ -47,7 +51,10 @@ class Server::Engine {
   RefusalCounters refusals_;
   const ServerOptions options_;
   Hub hub_;
+  Admission admission_;
   const EventRoutes routes_;
+  Quota connections_per_address_;
+  UploadGate uploads_;
 
   mutable std::mutex loops_mutex_;
   std::vector<std::unique_ptr<ConnectionLoop>> loops_;  // changed under loops_mutex_, by the thread that listens

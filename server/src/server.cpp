@@ -1,5 +1,6 @@
 #include "millrace/server/server.h"
 
+#include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -20,6 +21,8 @@ void check(const ServerOptions& options) {
   require(options.history_events > 0, "ServerOptions::history_events must be at least 1");
   require(options.history_bytes > 0, "ServerOptions::history_bytes must be at least 1");
   require(options.max_connections > 0, "ServerOptions::max_connections must be at least 1");
+  require(std::isfinite(options.publish_rate) && options.publish_rate >= 0,
+          "ServerOptions::publish_rate must be 0 or more events a second");
   require(options.history_age >= Duration{0}, "ServerOptions::history_age must not be negative");
   require(options.retry >= Duration{0}, "ServerOptions::retry must not be negative");
   require(options.heartbeat > Duration{0}, "ServerOptions::heartbeat must be longer than 0");
@@ -81,13 +84,15 @@ Server& Server::events(const std::string& path) {
   Post(path, [this](const httplib::Request& request, httplib::Response& response, const httplib::ContentReader& read) {
     engine_->routes().publish(request, response, read);
   });
+  Options(path, [this](const httplib::Request& request, httplib::Response& response) {
+    engine_->admission().preflight(request, response);
+  });
   return *this;
 }
 
 Server& Server::operations() {
-  Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
-    response.set_content("ok\n", "text/plain");
-  });
+  Get("/healthz",
+      [](const httplib::Request&, httplib::Response& response) { response.set_content("ok\n", "text/plain"); });
   Get("/readyz", [this](const httplib::Request&, httplib::Response& response) {
     if (engine_->is_draining()) return refuse(response, 503, "the server is draining");
     response.set_content("ready\n", "text/plain");
@@ -96,7 +101,8 @@ Server& Server::operations() {
     response.set_content(engine_->metrics(), "text/plain; version=0.0.4");
   });
   Get("/subscriptions", [this](const httplib::Request& request, httplib::Response& response) {
-    if (!engine_->may_administer(request, response)) return;
+    if (!engine_->admission().enter(request, response)) return;
+    if (!engine_->admission().allow(request, response, Authorizer::Action::kAdminister, {})) return;
     nlohmann::json list = nlohmann::json::array();
     for (const SubscriptionInfo& info : engine_->subscriptions()) {
       list.push_back({{"topics", info.topics},

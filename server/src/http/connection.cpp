@@ -31,7 +31,8 @@ constexpr std::size_t kBuffersPerWrite = 64;
 
 }  // namespace
 
-Connection::Connection(ConnectionLoop& loop, int socket) : loop_(loop), socket_(socket) {}
+Connection::Connection(ConnectionLoop& loop, int socket, Quota::Share share)
+    : loop_(loop), socket_(socket), share_(std::move(share)) {}
 
 Connection::~Connection() {
   if (subscriber_ != nullptr) loop_.subscribers().remove(*subscriber_);
@@ -383,7 +384,9 @@ void Connection::end() {
   write_output();
 }
 
-void Connection::on_gap() { loop_.counters().gaps.add(1); }
+void Connection::on_gap() {
+  loop_.counters().gaps.add(1);
+}
 
 void Connection::count_delivery(std::span<const FramePtr> frames, std::size_t sent, std::size_t bytes) {
   loop_.counters().bytes.add(sent);

@@ -21,6 +21,7 @@
 #include "../stream/subscriber.h"
 #include "exchange.h"
 #include "millrace/server/subscription.h"
+#include "quota.h"
 #include "request_head.h"
 
 namespace millrace {
@@ -36,7 +37,8 @@ struct StreamTerms {
 
 class Connection final : public EventLoop::Watcher, public Subscriber::Output {
  public:
-  Connection(ConnectionLoop& loop, int socket);
+  /// `share`: of what one address may hold.
+  Connection(ConnectionLoop& loop, int socket, Quota::Share share);
   ~Connection();
 
   /// Waits for the first request. False if the loop cannot watch the socket.
@@ -121,6 +123,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
 
   ConnectionLoop& loop_;
   const int socket_;
+  const Quota::Share share_;
   Phase phase_ = Phase::kHead;
   bool wants_output_ = false;
   bool keep_alive_ = false;  // after the response that is being written

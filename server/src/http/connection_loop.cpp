@@ -36,10 +36,11 @@ void ConnectionLoop::run() {
   }
 }
 
-void ConnectionLoop::adopt(int socket) {
+void ConnectionLoop::adopt(int socket, Quota::Share share) {
   ++connection_count_;
-  loop_.defer([this, socket] {
-    auto connection = std::make_unique<Connection>(*this, socket);
+  // A task can be copied, and a share cannot.
+  loop_.defer([this, socket, share = std::make_shared<Quota::Share>(std::move(share))] {
+    auto connection = std::make_unique<Connection>(*this, socket, std::move(*share));
     connection->index_ = connections_.size();
     connections_.push_back(std::move(connection));
     if (!connections_.back()->start()) connections_.back()->close();

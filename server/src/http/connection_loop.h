@@ -17,6 +17,7 @@
 #include "millrace/server/hub.h"
 #include "millrace/server/options.h"
 #include "millrace/server/subscription.h"
+#include "quota.h"
 
 namespace millrace {
 
@@ -26,10 +27,10 @@ class ConnectionLoop final : private Hub::Sink {
  public:
   struct Settings {
     ServerOptions options;
-    Duration read_timeout;     ///< of a worker that waits for a request's body
-    Duration write_timeout;    ///< of a response that makes no progress
-    Duration keep_alive;       ///< of an idle connection
-    std::size_t max_requests;  ///< on one connection
+    Duration read_timeout;      ///< of a worker that waits for a request's body
+    Duration write_timeout;     ///< of a response that makes no progress
+    Duration keep_alive;        ///< of an idle connection
+    std::size_t max_requests;   ///< on one connection
     RefusalCounters* refusals;  ///< what is refused before a worker sees it
   };
   /// Takes a whole request to a worker; must not block.
@@ -46,7 +47,7 @@ class ConnectionLoop final : private Hub::Sink {
   // Any thread -----------------------------------------------------------------------------------------------------
 
   /// Takes over an accepted socket.
-  void adopt(int socket);
+  void adopt(int socket, Quota::Share share);
 
   /// Runs `task` on the loop's thread.
   void defer(std::function<void()> task) { loop_.defer(std::move(task)); }

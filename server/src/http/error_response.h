@@ -11,7 +11,8 @@ namespace millrace {
 /// The body.
 std::string error_body(std::string_view sentence);
 
-/// A whole response that closes the connection, for requests that never reach cpp-httplib.
-std::string error_response(const RequestError& error);
+/// A whole response that closes the connection, for requests that never reach cpp-httplib. `retry_after`: seconds, for
+/// that header; empty for none.
+std::string error_response(const RequestError& error, std::string_view retry_after = {});
 
 }  // namespace millrace

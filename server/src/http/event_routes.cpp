@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "httplib_bridge.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "millrace/server/authorizer.h"
@@ -44,16 +45,19 @@ Duration time_left(std::chrono::system_clock::time_point expires) {
 void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& response) const {
   SubscribeOptions options{.topics = parameters(request, protocol::kTopicParameter),
                            .client = request.get_param_value(std::string(protocol::kClientParameter))};
+  if (!admission_.enter(request, response)) return;
   const std::string mode = request.get_param_value(std::string(protocol::kModeParameter));
   if (!mode.empty() && mode != protocol::kPollMode) {
     return refuse(response, 400, "mode: \"" + mode + "\" is not known; there is mode=poll");
   }
   options.poll = mode == protocol::kPollMode;
-  if (options_.authorizer != nullptr) {
-    const auto decision =
-        allowed(*options_.authorizer, request, response, Authorizer::Action::kSubscribe, options.topics);
-    if (!decision) return;
-    if (decision->expires) options.lifetime = time_left(*decision->expires);
+  const auto decision = admission_.allow(request, response, Authorizer::Action::kSubscribe, options.topics);
+  if (!decision) return;
+  if (decision->expires) options.lifetime = time_left(*decision->expires);
+  if (!decision->user.empty()) {
+    auto share = admission_.take_stream(decision->user, response);
+    if (share == nullptr) return;
+    options.on_close = [share](StreamEnd) {};  // goes with the stream, or with the options if there is none
   }
   try {
     subscribe_(request, response, std::move(options));
@@ -64,11 +68,9 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
 
 void EventRoutes::publish(const httplib::Request& request, httplib::Response& response,
                           const httplib::ContentReader& read_content) const {
-  if (options_.authorizer == nullptr && !options_.anonymous_publish) {
-    return refuse(response, 403,
-                  "publishing over HTTP is switched off: start the server with --insecure (in a program: "
-                  "ServerOptions::anonymous_publish) to let anyone who reaches the port publish");
-  }
+  if (!admission_.enter(request, response)) return;
+  // Without an authorizer there is nothing to wait for.
+  if (options_.authorizer == nullptr && !admission_.allow(request, response, Authorizer::Action::kPublish, {})) return;
   std::string body;
   bool too_large = false;
   const bool complete = read_content([&](const char* data, std::size_t size) {
@@ -81,15 +83,14 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
         response, 413,
         "body: larger than " + std::to_string(options_.max_publish_bytes) + " bytes; publish in several requests");
   }
+  if (HttplibBridge::exchange_of(request).too_slow) return refuse(response, 408, "body: did not come in time");
   if (!complete) return refuse(response, 400, "body: ended early, or is not encoded as its headers say");
 
   std::string error;
   const auto requests = parse_publish_body(body, hub_, error);
   if (!requests) return refuse(response, 400, error);
-  if (options_.authorizer != nullptr &&
-      !allowed(*options_.authorizer, request, response, Authorizer::Action::kPublish, topics_of(*requests))) {
-    return;
-  }
+  const auto decision = admission_.allow(request, response, Authorizer::Action::kPublish, topics_of(*requests));
+  if (!decision || !admission_.take_events(request, decision->user, requests->size(), response)) return;
   std::string answer;
   for (const PublishRequest& publish : *requests) {
     nlohmann::json result = nlohmann::json::object();

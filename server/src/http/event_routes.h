@@ -6,6 +6,7 @@
 #include <functional>
 #include <utility>
 
+#include "admission.h"
 #include "millrace/server/hub.h"
 #include "millrace/server/options.h"
 #include "millrace/server/subscription.h"
@@ -17,8 +18,8 @@ class EventRoutes {
   /// Server::subscribe.
   using Subscribe = std::function<void(const httplib::Request&, httplib::Response&, SubscribeOptions)>;
 
-  EventRoutes(Hub& hub, const ServerOptions& options, Subscribe subscribe)
-      : hub_(hub), options_(options), subscribe_(std::move(subscribe)) {}
+  EventRoutes(Hub& hub, const ServerOptions& options, Admission& admission, Subscribe subscribe)
+      : hub_(hub), options_(options), admission_(admission), subscribe_(std::move(subscribe)) {}
 
   void subscribe(const httplib::Request& request, httplib::Response& response) const;
   void publish(const httplib::Request& request, httplib::Response& response,
@@ -27,6 +28,7 @@ class EventRoutes {
  private:
   Hub& hub_;
   const ServerOptions& options_;
+  Admission& admission_;
   const Subscribe subscribe_;
 };
 

@@ -18,7 +18,9 @@ struct Exchange {
   Connection& connection;
   int socket;
   RequestHead head;
-  std::string input;          ///< the request, and whatever has come behind it
+  std::string input;  ///< the request, and whatever has come behind it
+  /// The body's length is not known, or it is not all in `input`: a worker has to wait for it.
+  bool is_upload() const { return head.chunked || input.size() - head.bytes < head.content_length; }
   bool last_request = false;  ///< the connection has had its share: close it behind the response
 
   // What comes of it.
@@ -26,6 +28,7 @@ struct Exchange {
   std::string output = {};   ///< response bytes that the socket has not taken yet
   int status = 0;            ///< of cpp-httplib's response; 0 if it made none
   bool keep_alive = false;   ///< another request may follow
+  bool too_slow = false;     ///< the body came more slowly than is allowed, and was given up
   bool taken = false;        ///< the response is an event stream now: the connection is the loop's again
 };
 

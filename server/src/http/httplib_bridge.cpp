@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "../loop/event_loop.h"
+#include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "peer_address.h"
 
@@ -43,8 +45,8 @@ int status_in(std::string_view head) {
 // collected, so that head and body leave in one packet.
 class ExchangeStream final : public httplib::Stream {
  public:
-  ExchangeStream(Exchange& exchange, Duration read_timeout, Duration write_timeout)
-      : exchange_(exchange), read_timeout_(read_timeout), write_timeout_(write_timeout) {
+  ExchangeStream(Exchange& exchange, Duration read_timeout, Duration body_deadline, Duration write_timeout)
+      : exchange_(exchange), read_timeout_(read_timeout), body_deadline_(body_deadline), write_timeout_(write_timeout) {
     const std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max() - exchange.head.bytes;
     request_bytes_ = exchange.head.bytes + (exchange.head.chunked ? unlimited : exchange.head.content_length);
   }
@@ -65,7 +67,7 @@ class ExchangeStream final : public httplib::Stream {
       consumed_ += size;
       return static_cast<ssize_t>(size);
     }
-    while (wait_for(exchange_.socket, POLLIN, read_timeout_)) {
+    while (wait_for_input()) {
       const ssize_t count = ::recv(exchange_.socket, data, size, MSG_DONTWAIT);
       if (count > 0) consumed_ += static_cast<std::uint64_t>(count);
       if (count >= 0 || (errno != EINTR && errno != EAGAIN)) return count;
@@ -113,6 +115,17 @@ class ExchangeStream final : public httplib::Stream {
   std::uint64_t consumed() const { return consumed_; }
 
  private:
+  // Only the waiting counts: a handler may take its time. Who sends a byte now and then shall not hold a worker.
+  bool wait_for_input() {
+    const auto earned = static_cast<Duration::rep>(consumed_ * 1000 / kMinUploadBytesPerSecond);
+    const Duration left = body_deadline_ + Duration{earned} - waited_;
+    const TimePoint before = monotonic_now();
+    const bool ready = left > Duration{0} && wait_for(exchange_.socket, POLLIN, std::min(read_timeout_, left));
+    waited_ += monotonic_now() - before;
+    exchange_.too_slow = exchange_.too_slow || !ready;
+    return ready;
+  }
+
   void address_of(int (*ask)(int, sockaddr*, socklen_t*), std::string& ip, int& port) const {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
@@ -123,7 +136,9 @@ class ExchangeStream final : public httplib::Stream {
 
   Exchange& exchange_;
   Duration read_timeout_;
+  Duration body_deadline_;
   Duration write_timeout_;
+  Duration waited_{0};           // for the body
   std::uint64_t request_bytes_;  // the request's length, as far as it is known
   std::uint64_t consumed_ = 0;
   bool has_written_ = false;
@@ -146,11 +161,15 @@ const ExchangeReference& reference_in(const httplib::Request& request) {
 
 }  // namespace
 
-HttplibBridge::HttplibBridge(ProcessRequest process_request, Duration read_timeout, Duration write_timeout)
-    : process_request_(std::move(process_request)), read_timeout_(read_timeout), write_timeout_(write_timeout) {}
+HttplibBridge::HttplibBridge(ProcessRequest process_request, Duration read_timeout, Duration body_deadline,
+                             Duration write_timeout)
+    : process_request_(std::move(process_request)),
+      read_timeout_(read_timeout),
+      body_deadline_(body_deadline),
+      write_timeout_(write_timeout) {}
 
 void HttplibBridge::serve(Exchange& exchange) const {
-  ExchangeStream stream(exchange, read_timeout_, write_timeout_);
+  ExchangeStream stream(exchange, read_timeout_, body_deadline_, write_timeout_);
   bool connection_closed = false;
   const bool served =
       process_request_(stream, exchange.last_request, connection_closed, [&](httplib::Request& request) {

@@ -19,7 +19,8 @@ class HttplibBridge {
   using ProcessRequest = std::function<bool(httplib::Stream& stream, bool close_connection, bool& connection_closed,
                                             const std::function<void(httplib::Request&)>& setup_request)>;
 
-  HttplibBridge(ProcessRequest process_request, Duration read_timeout, Duration write_timeout);
+  /// Reading a body may take `body_deadline` and then a second more for every kMinUploadBytesPerSecond.
+  HttplibBridge(ProcessRequest process_request, Duration read_timeout, Duration body_deadline, Duration write_timeout);
 
   /// Runs the exchange through cpp-httplib, handlers and all. On a worker. Fills in what comes of it.
   void serve(Exchange& exchange) const;
@@ -35,6 +36,7 @@ class HttplibBridge {
  private:
   ProcessRequest process_request_;
   Duration read_timeout_;
+  Duration body_deadline_;
   Duration write_timeout_;
 };
 

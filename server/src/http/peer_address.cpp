@@ -1,6 +1,7 @@
 #include "peer_address.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
 
 #include <array>
 #include <cstdlib>
@@ -16,6 +17,31 @@ void numeric_address(const sockaddr_storage& address, socklen_t length, std::str
   }
   host = host_text.data();
   port = std::atoi(port_text.data());
+}
+
+std::string peer_network(int socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
+  if (address.ss_family == AF_INET) {
+    const auto& ipv4 = reinterpret_cast<const sockaddr_in&>(address).sin_addr;
+    return {reinterpret_cast<const char*>(&ipv4), sizeof ipv4};
+  }
+  if (address.ss_family != AF_INET6) return {};
+  const auto& ipv6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  const auto* const bytes = reinterpret_cast<const char*>(&ipv6);
+  return IN6_IS_ADDR_V4MAPPED(&ipv6) ? std::string(bytes + 12, 4) : std::string(bytes, 8);
+}
+
+bool is_on_loopback(int socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length) != 0) return false;
+  if (address.ss_family == AF_INET) {
+    return (ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr) >> 24) == 127;
+  }
+  return address.ss_family == AF_INET6 &&
+         IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr) != 0;
 }
 
 std::string peer_address(int socket) {

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "millrace/core/limits.h"
 #include "millrace/core/time.h"
@@ -18,13 +20,23 @@ struct ServerOptions {
   /// Event loops, each with a thread of its own. 0: one a core.
   std::size_t loops = 0;
 
-  /// Decides who may subscribe, publish and administer. Without one anybody subscribes, nobody administers, and
-  /// anonymous_publish says who publishes.
+  /// Decides who may subscribe, publish and administer. Without one anybody subscribes, and anonymous_publish
+  /// says whether anybody publishes and administers.
   std::shared_ptr<const Authorizer> authorizer = nullptr;
 
   /// Without an authorizer: lets anyone who reaches the port publish by `POST` on an events route. Otherwise only the
   /// program itself publishes, through hub().
   bool anonymous_publish = false;
+
+  /// Origins of web pages that may use the events routes of another origin, such as `https://app.example`, with cookies
+  /// or without; `*` lets every page in, but without cookies. A page of an origin that is not listed, nor the server's
+  /// own, can neither read a stream nor publish.
+  std::vector<std::string> cors_origins = {};
+
+  /// Host names (lower case, no port) under which Millrace's own routes may be reached; others are answered 421. Where
+  /// there are none, any name will do, except on a server that listens on a loopback address: that one goes by
+  /// `localhost`, 127.0.0.0/8, `[::1]` and what is listed, since a web page can make its own name point there.
+  std::vector<std::string> allowed_hosts = {};
 
   /// Events, and bytes of encoded events, that the log keeps for those who resume. The oldest go first.
   std::size_t history_events = kHistoryEvents;
@@ -52,8 +64,23 @@ struct ServerOptions {
   /// Largest body of a publish request, in bytes (413).
   std::size_t max_publish_bytes = kMaxPublishBytes;
 
-  /// Most connections at once (503).
+  /// Most connections at once (503), and from one client address, an IPv6 /64 counting as one (429; 0: no bound).
+  /// Behind a proxy all come from its address.
   std::size_t max_connections = kMaxConnections;
+  std::size_t max_connections_per_address = kMaxConnectionsPerAddress;
+
+  /// Most event streams that one user, whom the authorizer knows, may have open through events routes (429; 0: no
+  /// bound).
+  std::size_t max_streams_per_user = kMaxStreamsPerUser;
+
+  /// Events a second that one publisher (a user or key the authorizer knows, else an address) may publish by `POST` on
+  /// average, and how many at once (429). A rate of 0: no bound; a burst of 0: a second's worth.
+  double publish_rate = 0;
+  std::size_t publish_burst = 0;
+
+  /// Most workers that may be reading request bodies which the event loop cannot collect: those of unknown length, and
+  /// those larger than kMaxBufferedBodyBytes. Others of the kind wait (503 beyond kMaxWaitingUploads). 0: half of them.
+  std::size_t max_uploads = 0;
 };
 
 }  // namespace millrace

@@ -1,0 +1,22 @@
+#include "quota.h"
+
+#include <string>
+
+namespace millrace {
+
+std::optional<Quota::Share> Quota::take(std::string_view holder) {
+  if (max_ == 0) return Share();
+  const std::lock_guard lock(mutex_);
+  auto entry = held_.find(holder);
+  if (entry == held_.end()) entry = held_.emplace(std::string(holder), 0).first;
+  if (entry->second == max_) return std::nullopt;
+  ++entry->second;
+  return Share(this, &*entry);
+}
+
+void Quota::give_back(Share::Entry& entry) {
+  const std::lock_guard lock(mutex_);
+  if (--entry.second == 0) held_.erase(held_.find(entry.first));
+}
+
+}  // namespace millrace
