@@ -1,0 +1,325 @@
+// Each bound of a server's fair shares, reached; those who are within them notice nothing.
+#include "millrace/core/limits.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <deque>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "http/quota.h"
+#include "http/rate_limit.h"
+#include "http/retry_after.h"
+#include "millrace/server/function_authorizer.h"
+#include "running_server.h"
+#include "wire.h"
+
+namespace millrace::testing {
+namespace {
+
+using std::chrono::steady_clock;
+
+// True as soon as it is so; false if it has not become so in 20 s.
+template <typename Condition>
+bool becomes_true(const Condition& condition) {
+  const auto deadline = steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+// The header X-User says who it is.
+std::shared_ptr<const Authorizer> by_header() {
+  return std::make_shared<FunctionAuthorizer>([](const httplib::Request& asked, auto, const auto&) {
+    return Authorizer::Decision{.user = asked.get_header_value("X-User")};
+  });
+}
+
+Wire open_stream(int port, const std::string& headers = {}) {
+  Wire stream(port);
+  stream.send(request("GET", "/events?topic=a", headers));
+  stream.read_until("\n\n");
+  return stream;
+}
+
+void expect_retry_after(const std::string& response) {
+  const int seconds = std::atoi(header_of(response, "Retry-After").c_str());
+  EXPECT_GE(seconds, 1) << response;
+  EXPECT_LE(seconds, 3 * 60) << response;
+}
+
+std::string publish(int port, const std::string& headers = {},
+                    const std::string& body = R"({"topic":"a","data":"x"})") {
+  return ask(port, request("POST", "/events", headers, body));
+}
+
+TEST(Quota, GivesEachHolderItsShareAndTakesItBack) {
+  Quota quota(2);
+  auto first = quota.take("a");
+  auto second = quota.take("a");
+  EXPECT_TRUE(first && second);
+  EXPECT_FALSE(quota.take("a"));
+  EXPECT_TRUE(quota.take("b"));
+  first.reset();
+  auto third = quota.take("a");
+  EXPECT_TRUE(third);
+  EXPECT_FALSE(quota.take("a"));
+}
+
+TEST(RateLimit, AllowsABurstAndThenTheRate) {
+  RateLimit limit(10, 5);
+  TimePoint now{Duration{1'000}};
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(limit.take("a", 1, now), Duration{0}) << i;
+  EXPECT_EQ(limit.take("a", 1, now), Duration{100});
+  EXPECT_EQ(limit.take("b", 5, now), Duration{0});
+  now += Duration{100};
+  EXPECT_EQ(limit.take("a", 1, now), Duration{0});
+  EXPECT_EQ(limit.take("a", 1, now), Duration{100});
+  now += Duration{60'000};
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(limit.take("a", 1, now), Duration{0}) << i;
+  EXPECT_NE(limit.take("a", 1, now), Duration{0});
+}
+
+TEST(RateLimit, LendsToWhoComesWithMoreThanABurst) {
+  RateLimit limit(10, 5);
+  TimePoint now{Duration{1'000}};
+  EXPECT_EQ(limit.take("a", 1, now), Duration{0});
+  EXPECT_EQ(limit.take("a", 25, now), Duration{100});
+  now += Duration{100};
+  EXPECT_EQ(limit.take("a", 25, now), Duration{0});
+  EXPECT_EQ(limit.take("a", 1, now), Duration{2'100});
+}
+
+TEST(RateLimit, WatchesABoundedNumberOfPublishers) {
+  RateLimit limit(1, 1);
+  TimePoint now{Duration{1'000}};
+  for (std::size_t i = 0; i < kMaxWatchedPublishers; ++i) {
+    ASSERT_EQ(limit.take(std::to_string(i), 1, now), Duration{0});
+  }
+  EXPECT_EQ(limit.take("one more", 1, now), kRetryAfter);
+  now += Duration{1'000};
+  EXPECT_EQ(limit.take("one more", 1, now), Duration{0});
+}
+
+TEST(RetryAfter, SpreadsThoseWhoWereTurnedAwayTogether) {
+  RetryAfter retry_after(7);
+  std::vector<int> seen(100);
+  for (int i = 0; i < 1'000; ++i) ++seen[static_cast<std::size_t>(std::stoi(retry_after.draw(Duration{9'500})))];
+  for (std::size_t seconds = 0; seconds < seen.size(); ++seconds) {
+    EXPECT_EQ(seen[seconds] > 0, seconds >= 10 && seconds <= 30) << seconds;
+  }
+}
+
+TEST(Limits, TurnsAnAddressAwayThatHasItsConnections) {
+  RunningServer running({.workers = 2, .loops = 1, .max_connections_per_address = 2});
+  Wire stream = open_stream(running.port);
+  std::deque<Wire> idle;
+  idle.emplace_back(running.port);
+  Wire refused(running.port);
+  const std::string response = refused.read_to_end();
+  EXPECT_EQ(status_of(response), 429) << response;
+  expect_retry_after(response);
+  Wire elsewhere(running.port, "127.0.0.9");
+  elsewhere.send(request("GET", "/events?topic=a"));
+  EXPECT_EQ(status_of(elsewhere.read_until("\n\n")), 200);
+  running.server.hub().publish("a", {.data = "still here"});
+  stream.read_until("data: still here\n");
+  idle.clear();
+  EXPECT_TRUE(becomes_true([&] { return status_of(ask(running.port, request("HEAD", "/events?topic=a"))) == 200; }));
+}
+
+TEST(Limits, TurnsEveryoneAwayWhenItsConnectionsAreTaken) {
+  RunningServer running({.workers = 2, .loops = 1, .max_connections = 1});
+  Wire stream = open_stream(running.port);
+  Wire refused(running.port, "127.0.0.9");
+  const std::string response = refused.read_to_end();
+  EXPECT_EQ(status_of(response), 503) << response;
+  expect_retry_after(response);
+}
+
+TEST(Limits, RefusesAUserWhoHasHisStreams) {
+  RunningServer running({.workers = 2, .loops = 1, .authorizer = by_header(), .max_streams_per_user = 2});
+  const std::string asking = request("GET", "/events?topic=a", "X-User: ada\r\n");
+  Wire first = open_stream(running.port, "X-User: ada\r\n");
+  {
+    Wire second = open_stream(running.port, "X-User: ada\r\n");
+    const std::string refused = ask(running.port, asking);
+    EXPECT_EQ(status_of(refused), 429) << refused;
+    expect_retry_after(refused);
+    EXPECT_EQ(status_of(ask(running.port, request("GET", "/events?topic=a", "X-User: bob\r\n"))), 200);
+    EXPECT_EQ(status_of(ask(running.port, request("GET", "/events?topic=a"))), 200);
+  }
+  EXPECT_TRUE(becomes_true([&] { return status_of(ask(running.port, asking)) == 200; }));
+  running.server.hub().publish("a", {.data = "still here"});
+  first.read_until("data: still here\n");
+}
+
+// What does not come to a stream takes nothing of the share.
+TEST(Limits, CountsOnlyStreamsThatAreOpen) {
+  RunningServer running({.workers = 2, .loops = 1, .authorizer = by_header(), .max_streams_per_user = 1});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(status_of(ask(running.port, request("HEAD", "/events?topic=a", "X-User: ada\r\n"))), 200);
+    EXPECT_EQ(status_of(ask(running.port, request("GET", "/events?topic=a//b", "X-User: ada\r\n"))), 400);
+  }
+  EXPECT_EQ(status_of(ask(running.port, request("GET", "/events?topic=a", "X-User: ada\r\n"))), 200);
+}
+
+TEST(Limits, RefusesAPublisherWhoIsTooFast) {
+  RunningServer running(
+      {.workers = 2, .loops = 1, .authorizer = by_header(), .publish_rate = 0.001, .publish_burst = 3});
+  Wire stream = open_stream(running.port);
+  EXPECT_EQ(status_of(publish(running.port, "X-User: ada\r\n")), 200);
+  EXPECT_EQ(status_of(publish(running.port, "X-User: ada\r\n",
+                              "{\"topic\":\"a\",\"data\":1}\n{\"topic\":\"a\",\"data\":2}\n")),
+            200);
+  const std::string refused = publish(running.port, "X-User: ada\r\n");
+  EXPECT_EQ(status_of(refused), 429) << refused;
+  EXPECT_GE(std::atoi(header_of(refused, "Retry-After").c_str()), 900);
+  EXPECT_EQ(status_of(publish(running.port, "X-User: bob\r\n")), 200);
+  EXPECT_EQ(status_of(publish(running.port)), 200);
+  const std::string& all = stream.read_until("data: x\n\n");
+  stream.read_until("data: x\n\n");
+  stream.read_until("data: x\n\n");
+  EXPECT_EQ(all.find("data: 2\n") != std::string::npos, true) << all;
+}
+
+// --- Those who are slow on purpose ---------------------------------------------------------------------------------
+
+std::string upload_head() {
+  return "POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";
+}
+
+TEST(Limits, KeepsWorkersFreeOfBodiesThatNeverCome) {
+  RunningServer running({.workers = 2, .loops = 1, .anonymous_publish = true, .max_uploads = 1});
+  std::deque<Wire> uploads;
+  for (int i = 0; i < 8; ++i) uploads.emplace_back(running.port).send(upload_head());
+  EXPECT_EQ(status_of(publish(running.port)), 200);
+  EXPECT_EQ(status_of(ask(running.port, request("HEAD", "/events?topic=a"))), 200);
+}
+
+TEST(Limits, GivesUpABodyThatComesTooSlowly) {
+  RunningServer running(
+      {.workers = 2, .loops = 1, .anonymous_publish = true, .request_body_deadline = Duration{300}, .max_uploads = 1});
+  Wire slow(running.port);
+  slow.send(upload_head());
+  Wire next(running.port);
+  next.send("POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" +
+            std::string("18\r\n{\"topic\":\"a\",\"data\":\"x\"}\r\n0\r\n\r\n"));
+  std::atomic<bool> done = false;
+  std::thread drip([&] {  // more often than the read timeout would notice
+    while (!done && slow.send("1\r\n \r\n")) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  });
+  EXPECT_EQ(status_of(next.read_until("\r\n\r\n")), 200);
+  done = true;
+  drip.join();
+  const std::string response = slow.read_until("\r\n\r\n");
+  EXPECT_EQ(status_of(response), 408) << response;
+}
+
+TEST(Limits, RefusesUploadsWhenTooManyWait) {
+  RunningServer running({.workers = 2, .loops = 1, .anonymous_publish = true, .max_uploads = 1});
+  std::deque<Wire> uploads;
+  for (std::size_t i = 0; i < kMaxWaitingUploads + 2; ++i) uploads.emplace_back(running.port).send(upload_head());
+  // One is under way, the others but one wait. Which one is refused depends on the order in which they are read.
+  std::string refused;
+  EXPECT_TRUE(becomes_true([&] {
+    const auto answered = std::find_if(uploads.begin(), uploads.end(), [](Wire& wire) { return wire.has_input(); });
+    if (answered == uploads.end()) return false;
+    refused = answered->read_until("\r\n\r\n");
+    return true;
+  }));
+  EXPECT_EQ(status_of(refused), 503) << refused;
+  expect_retry_after(refused);
+  EXPECT_EQ(status_of(publish(running.port)), 200);
+}
+
+TEST(Limits, ServesOthersWhileAThousandSocketsDrip) {
+  RunningServer running({.workers = 4, .loops = 2, .anonymous_publish = true});
+  Wire stream = open_stream(running.port);
+  std::vector<Wire> heads;
+  std::vector<Wire> bodies;
+  for (int i = 0; i < 500; ++i) {
+    heads.emplace_back(running.port).send("GET /events?topic=a HTTP/1.1\r\nX: ");
+    bodies.emplace_back(running.port).send(upload_head());
+  }
+  std::atomic<bool> done = false;
+  std::thread drip([&] {
+    while (!done) {
+      for (Wire& wire : heads) wire.send("x");
+      for (Wire& wire : bodies) wire.send("1\r\n \r\n");
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  });
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_EQ(status_of(publish(running.port)), 200);
+    stream.read_until("data: x\n\n");
+  }
+  EXPECT_EQ(status_of(ask(running.port, request("HEAD", "/events?topic=a"))), 200);
+  done = true;
+  drip.join();
+}
+
+// --- No descriptors left -------------------------------------------------------------------------------------------
+
+// The server in a process of its own that may have few descriptors. It prints its port.
+[[noreturn]] void serve_with_few_descriptors(int out) {
+  const rlimit few{.rlim_cur = 40, .rlim_max = 40};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  Server server({.workers = 2, .loops = 1, .anonymous_publish = true});
+  server.events("/events");
+  const std::string port = std::to_string(server.bind_to_any_port("127.0.0.1")) + "\n";
+  if (::write(out, port.data(), port.size()) < 0) ::_exit(1);
+  server.listen_after_bind();
+  ::_exit(2);
+}
+
+TEST(Limits, ServesOnWhenDescriptorsRunOut) {
+  int pipe_ends[2];
+  ASSERT_EQ(::pipe2(pipe_ends, O_CLOEXEC), 0);
+  const pid_t child = ::fork();
+  if (child == 0) serve_with_few_descriptors(pipe_ends[1]);
+  char text[16] = {};
+  ASSERT_GT(::read(pipe_ends[0], text, sizeof text - 1), 0);
+  const int port = std::atoi(text);
+  {
+    Wire stream = open_stream(port);
+    Wire publisher(port);
+    publisher.send(request("POST", "/events", {}, R"({"topic":"a","data":"first"})"));
+    stream.read_until("data: first\n\n");
+    std::deque<Wire> crowd;
+    for (int i = 0; i < 60; ++i) crowd.emplace_back(port).send(request("GET", "/events?topic=a"));
+    // The first of the crowd have their streams; to the rest nobody listens yet.
+    crowd.front().read_until("\n\n");
+    publisher.send(request("POST", "/events", {}, R"({"topic":"a","data":"second"})"));
+    stream.read_until("data: second\n\n");
+    crowd.front().read_until("data: second\n\n");
+    // Those who go make room for those who wait.
+    for (int i = 0; i < 40; ++i) crowd.pop_front();
+    crowd.back().read_until("\n\n");
+    publisher.send(request("POST", "/events", {}, R"({"topic":"a","data":"third"})"));
+    stream.read_until("data: third\n\n");
+    crowd.back().read_until("data: third\n\n");
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, WNOHANG), 0) << "the server has ended";
+  ::kill(child, SIGKILL);
+  ::waitpid(child, &status, 0);
+  ::close(pipe_ends[0]);
+  ::close(pipe_ends[1]);
+}
+
+}  // namespace
+}  // namespace millrace::testing
