@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { runInPage } from "../support/cases.mjs";
 import { launchChromium } from "../support/chromium.mjs";
-import { connectCases } from "../support/connect-cases.mjs";
+import { connectCases, lastEventIdOf } from "../support/connect-cases.mjs";
 import { eventSourceCases } from "../support/event-source-cases.mjs";
-import { streams } from "../support/http-server.mjs";
+import { eventStream, streams } from "../support/http-server.mjs";
 import { root } from "../support/millrace-server.mjs";
 import { consume, publishThroughCuts, serverBehindProxy } from "../support/resume-case.mjs";
 
@@ -56,6 +56,93 @@ for (const transport of ["fetch", "native"]) {
   const client = `(url, options) => millrace.connect(url, { ...options, transport: "${transport}" })`;
   runInPage(connectCases, newPage, client, `connect() over ${transport}`);
 }
+
+/** Events numbered up to `total`, from the one after the ID that the client names on. */
+function numbered(total, withIds) {
+  return (request, response) => {
+    response.writeHead(200, eventStream);
+    for (let i = Number(lastEventIdOf(request) ?? -1) + 1; i < total; i++) {
+      response.write(`${withIds ? `id: ${i}\n` : ""}data: ${i}\n\n`);
+    }
+    response.write("event: end\ndata:\n\n");
+  };
+}
+
+const nativeCases = [
+  {
+    name: "a slow consumer has the connection closed and made again, and misses nothing",
+    respond: numbered(3000, true),
+    async run(connect, base, { until }) {
+      const connection = connect(`${base}/stream`, { types: ["message", "end"] });
+      let losses = 0;
+      connection.addEventListener("error", () => {
+        losses += 1;
+      });
+      const iterator = connection[Symbol.asyncIterator]();
+      await iterator.next();
+      // The browser has been asked for so much that a second EventSource, begun now, gets all of it first.
+      const other = new EventSource(`${base}/stream`);
+      await new Promise((resolve) => other.addEventListener("end", resolve));
+      other.close();
+      let next = 1;
+      for await (const { type, data } of connection) {
+        if (type === "end") break;
+        if (Number(data) !== next) return `${data} came instead of ${next}`;
+        next += 1;
+      }
+      await until(() => connection.readyState === 2);
+      return [next, losses >= 1];
+    },
+    expect: [3000, true],
+  },
+  {
+    name: "a slow consumer of events without IDs is told that they cannot be held back",
+    respond: numbered(3000, false),
+    async run(connect, base, { until }) {
+      const connection = connect(`${base}/stream`, { types: ["message", "end"] });
+      await until(() => connection.readyState === 2);
+      let count = 0;
+      try {
+        for await (const _ of connection) count += 1;
+      } catch ({ name, reason }) {
+        return [count, name, reason];
+      }
+    },
+    expect: [1024, "ConnectionError", "overrun"],
+  },
+  {
+    name: "where the browser gives up over what has passed, a new one is made from the last ID",
+    respond: streams(
+      "retry: 20\nid: 1\ndata: a\n\n",
+      { status: 503 },
+      { body: "", open: true }, // to our own request, which asks why
+      { body: "id: 2\ndata: b\n\n", open: true },
+    ),
+    run: (connect, base, { take }) => take(connect(`${base}/stream`), 2),
+    expect: ["message a 1", "message b 2"],
+    requests(requests) {
+      assert.deepEqual(requests.map(lastEventIdOf), [undefined, "1", "1", "1"]);
+      assert.equal(requests[3].url, "/stream?lastEventId=1");
+    },
+  },
+  {
+    name: "an event named open or error, asked for by its type, is an event and no change of state",
+    respond: streams({ body: "event: error\ndata: a\n\nevent: open\ndata: b\n\n", open: true }),
+    async run(connect, base, { take }) {
+      const connection = connect(`${base}/stream`, { types: ["open", "error"] });
+      const states = [];
+      for (const type of ["open", "error"]) connection.addEventListener(type, ({ type }) => states.push(type));
+      return [await take(connection, 2), states];
+    },
+    expect: [["error a", "open b"], ["open"]],
+  },
+];
+runInPage(
+  nativeCases,
+  newPage,
+  '(url, options) => millrace.connect(url, { ...options, transport: "native" })',
+  "connect() over native",
+);
 
 /** A folder for `millrace serve --web`: a page, and the package. */
 function pageFolder() {
