@@ -23,7 +23,7 @@ void require_uid(std::string_view uid) {
 }
 
 bool resumes(const httplib::Request& request) {
-  return !request.get_header_value(std::string(protocol::kLastEventIdHeader).c_str()).empty() ||
+  return !request.get_header_value(std::string(protocol::kLastEventIdHeader)).empty() ||
          !request.get_param_value(std::string(protocol::kLastEventIdParameter)).empty();
 }
 
