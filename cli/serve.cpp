@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -99,7 +100,13 @@ int serve(const ServeOptions& options) {
   set_up_log(options.log_level, options.log_format);
   std::atomic<bool> listening_is_over{false};
   std::optional<Server> server;
-  server.emplace(options.server_options());
+  const Authorization authorization(options.authorization);
+  ServerOptions server_options = options.server_options();
+  server_options.authorizer = authorization.authorizer();
+  if (options.insecure && server_options.authorizer != nullptr) {
+    throw UsageError("--insecure lets anyone publish: leave it out where keys say who may");
+  }
+  server.emplace(server_options);
   server->set_socket_options(refuse_shared_port);
   server->events("/events").operations();
   log_requests(*server);
@@ -118,7 +125,10 @@ int serve(const ServeOptions& options) {
   const int port = bind(*server, options);
 
   const std::chrono::seconds window{options.drain_seconds};
-  const SignalWatch watch([&] { drain_and_stop(*server, window, listening_is_over); });
+  // Where there is nothing to read again, a terminal that is closed ends the program, as usual.
+  std::function<void()> reload;
+  if (server_options.authorizer != nullptr) reload = [&] { authorization.reload(); };
+  const SignalWatch watch([&] { drain_and_stop(*server, window, listening_is_over); }, reload);
   std::optional<DemoFeed> feed;
   if (options.demo) feed.emplace(server->hub(), std::random_device{}());
   std::cout << "millrace: listening on " << url_of(options.host, port) << std::endl;
@@ -138,9 +148,15 @@ void add_serve(CLI::App& app, Command& command) {
   add_serve_options(*serve_app, *options);
   serve_app->callback([options, serve_app, &command] {
     command = [options, serve_app] {
-      if (!options->print_options) return serve(*options);
-      std::cout << serve_options_table(*serve_app);
-      return kSuccess;
+      if (options->print_options) {
+        std::cout << serve_options_table(*serve_app);
+        return kSuccess;
+      }
+      try {
+        return serve(*options);
+      } catch (const std::invalid_argument& failure) {
+        throw UsageError(failure.what());
+      }
     };
   });
 }

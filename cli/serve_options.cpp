@@ -27,6 +27,40 @@ void add_flag(CLI::App& app, const std::string& name, bool& value, const std::st
   app.add_flag(name, value, meaning)->envname(environment_name(name));
 }
 
+// An option's list: each is an option of its own on the command line, and they stand between commas elsewhere.
+void add_list(CLI::App& app, const std::string& name, std::vector<std::string>& values, const std::string& meaning) {
+  app.add_option(name, values, meaning)->envname(environment_name(name))->delimiter(',')->allow_extra_args(false);
+}
+
+void add_rights(CLI::App& app, AuthorizationOptions& options) {
+  add_list(app, "--publish-key", options.keys.publish_keys, "A key with which to publish");
+  add(app, "--publish-key-file", options.keys.publish_key_file, "A file of such keys, one a line");
+  add_list(app, "--subscribe-key", options.keys.subscribe_keys, "A key without which nobody subscribes");
+  add(app, "--subscribe-key-file", options.keys.subscribe_key_file, "A file of such keys, one a line");
+  add_list(app, "--admin-key", options.keys.admin_keys, "A key with which to do everything");
+  add(app, "--admin-key-file", options.keys.admin_key_file, "A file of such keys, one a line");
+  add(app, "--jwt-secret-file", options.tokens.secret_file,
+      "A file with the secret that tokens are signed with (HS256)");
+  add(app, "--jwt-public-key", options.tokens.public_key_file, "A PEM file with the key of tokens (RS256, ES256)");
+  add(app, "--jwks", options.tokens.jwks_file, "A file with a JSON Web Key Set for tokens");
+  add(app, "--jwt-cookie", options.tokens.cookie, "Name of a cookie that may hold the token");
+  add(app, "--jwt-issuer", options.tokens.issuer, "What a token's iss must be");
+  add(app, "--jwt-audience", options.tokens.audience, "What a token's aud must be or contain");
+  add_list(app, "--public-topic", options.tokens.public_topics,
+           "A pattern that anyone may subscribe to without a token");
+}
+
+void add_borders(CLI::App& app, ServeOptions& options) {
+  add_list(app, "--cors-origin", options.cors_origins, "An origin whose pages may subscribe and publish");
+  add_list(app, "--allowed-host", options.allowed_hosts, "A host name the server goes by");
+  add(app, "--max-connections-per-address", options.max_connections_per_address,
+      "Connections of one address; beyond it 429; 0: no bound");
+  add(app, "--max-streams-per-user", options.max_streams_per_user, "Streams of one user; beyond it 429; 0: no bound");
+  add(app, "--publish-rate", options.publish_rate, "Events a second of one publisher; beyond it 429; 0: no bound")
+      ->check(CLI::NonNegativeNumber);
+  add(app, "--publish-burst", options.publish_burst, "Events of one publisher at once; 0: a second's worth");
+}
+
 }  // namespace
 
 void add_serve_options(CLI::App& app, ServeOptions& options) {
@@ -49,6 +83,8 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-publish-bytes", options.max_publish_bytes, "Largest body of a publish request; beyond it 413")
       ->check(CLI::Range(std::size_t{1}, kAny));
+  add_rights(app, options.authorization);
+  add_borders(app, options);
   add(app, "--drain", options.drain_seconds,
       "Seconds over which clients come back after SIGTERM; the program ends within them")
       ->check(CLI::Range(0, 3600));
@@ -64,6 +100,8 @@ ServerOptions ServeOptions::server_options() const {
   return {.workers = workers,
           .loops = loops,
           .anonymous_publish = insecure,
+          .cors_origins = cors_origins,
+          .allowed_hosts = allowed_hosts,
           .history_events = history_events,
           .history_bytes = history_bytes,
           .history_age = Duration{Duration::rep{history_age_seconds} * 1000},
@@ -71,7 +109,11 @@ ServerOptions ServeOptions::server_options() const {
           .heartbeat = Duration{Duration::rep{heartbeat_seconds} * 1000},
           .unacknowledged_timeout = Duration{Duration::rep{heartbeat_seconds} * 2000},
           .max_publish_bytes = max_publish_bytes,
-          .max_connections = max_connections};
+          .max_connections = max_connections,
+          .max_connections_per_address = max_connections_per_address,
+          .max_streams_per_user = max_streams_per_user,
+          .publish_rate = publish_rate,
+          .publish_burst = publish_burst};
 }
 
 std::string serve_options_table(const CLI::App& app) {

@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "authorization.h"
 #include "millrace/core/limits.h"
 #include "millrace/server/options.h"
 
@@ -34,10 +36,18 @@ struct ServeOptions {
   std::size_t max_publish_bytes = kMaxPublishBytes;
   std::uint32_t drain_seconds = 5;
 
+  AuthorizationOptions authorization;
+  std::vector<std::string> cors_origins;
+  std::vector<std::string> allowed_hosts;
+  std::size_t max_connections_per_address = kMaxConnectionsPerAddress;
+  std::size_t max_streams_per_user = kMaxStreamsPerUser;
+  double publish_rate = 0;
+  std::size_t publish_burst = 0;
+
   std::string log_level = "info";
   std::string log_format = "text";
 
-  /// What of it concerns the library.
+  /// What of it concerns the library, but for the authorizer.
   ServerOptions server_options() const;
 };
 

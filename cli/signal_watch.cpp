@@ -4,15 +4,16 @@
 
 namespace millrace::cli {
 
-SignalWatch::SignalWatch(std::function<void()> on_signal) {
+SignalWatch::SignalWatch(std::function<void()> on_end, std::function<void()> on_hangup) {
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGINT);
   sigaddset(&signals_, SIGTERM);
+  if (on_hangup != nullptr) sigaddset(&signals_, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals_, &before_);
-  thread_ = std::thread([this, on_signal = std::move(on_signal)] {
+  thread_ = std::thread([this, on_end = std::move(on_end), on_hangup = std::move(on_hangup)] {
     int signal = 0;
-    sigwait(&signals_, &signal);
-    if (!ending_) on_signal();
+    while (sigwait(&signals_, &signal) == 0 && signal == SIGHUP) on_hangup();
+    if (!ending_) on_end();
   });
 }
 

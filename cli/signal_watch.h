@@ -1,6 +1,7 @@
-// SignalWatch: SIGINT and SIGTERM as a call on a thread, where anything may be done, instead of in a signal handler.
+// SignalWatch: SIGINT, SIGTERM and SIGHUP as calls on a thread, where anything may be done, instead of in a signal
+// handler.
 //
-// To be made before any other thread, which then inherits that the two are blocked.
+// To be made before any other thread, which then inherits that they are blocked.
 #pragma once
 
 #include <signal.h>
@@ -13,9 +14,10 @@ namespace millrace::cli {
 
 class SignalWatch {
  public:
-  /// Calls `on_signal` once, at the first of the two.
-  explicit SignalWatch(std::function<void()> on_signal);
-  /// From then on the two do what they did before.
+  /// Calls `on_end` once, at the first SIGINT or SIGTERM, and until then `on_hangup`, if it is not empty,
+  /// at each SIGHUP.
+  explicit SignalWatch(std::function<void()> on_end, std::function<void()> on_hangup = nullptr);
+  /// From then on the signals do what they did before.
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;

@@ -1,0 +1,55 @@
+#include "authorization.h"
+
+#include <spdlog/spdlog.h>
+
+#include <stdexcept>
+
+#include "millrace/server/any_authorizer.h"
+
+namespace millrace::cli {
+
+namespace {
+
+template <typename ReloadableAuthorizer>
+void reload_one(const std::shared_ptr<ReloadableAuthorizer>& authorizer, const char* what) {
+  if (authorizer == nullptr) return;
+  try {
+    authorizer->reload();
+    spdlog::info("the {} have been read again", what);
+  } catch (const std::invalid_argument& failure) {
+    spdlog::error("the {} stay as they were: {}", what, failure.what());
+  }
+}
+
+}  // namespace
+
+bool AuthorizationOptions::has_keys() const {
+  return !keys.publish_keys.empty() || !keys.subscribe_keys.empty() || !keys.admin_keys.empty() ||
+         !keys.publish_key_file.empty() || !keys.subscribe_key_file.empty() || !keys.admin_key_file.empty();
+}
+
+bool AuthorizationOptions::has_tokens() const {
+  return !tokens.secret_file.empty() || !tokens.public_key_file.empty() || !tokens.jwks_file.empty();
+}
+
+Authorization::Authorization(const AuthorizationOptions& options) {
+  if (options.has_keys()) {
+    KeyAuthorizer::Options keys = options.keys;
+    keys.anonymous_subscribe = !options.has_tokens();  // where there are tokens, they say who subscribes
+    keys_ = std::make_shared<KeyAuthorizer>(std::move(keys));
+  }
+  if (options.has_tokens()) tokens_ = std::make_shared<JwtAuthorizer>(options.tokens);
+}
+
+std::shared_ptr<const Authorizer> Authorization::authorizer() const {
+  if (keys_ == nullptr) return tokens_;
+  if (tokens_ == nullptr) return keys_;
+  return std::make_shared<AnyAuthorizer>(std::vector<std::shared_ptr<const Authorizer>>{keys_, tokens_});
+}
+
+void Authorization::reload() const {
+  reload_one(keys_, "keys");
+  reload_one(tokens_, "keys of tokens");
+}
+
+}  // namespace millrace::cli

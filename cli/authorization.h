@@ -1,0 +1,40 @@
+// The options of `millrace serve` that say who may do what, and the authorizer made of them.
+//
+// docs/authorization.md says what they mean.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "millrace/server/authorizer.h"
+#include "millrace/server/jwt_authorizer.h"
+#include "millrace/server/key_authorizer.h"
+
+namespace millrace::cli {
+
+struct AuthorizationOptions {
+  KeyAuthorizer::Options keys;
+  JwtAuthorizer::Options tokens;
+
+  bool has_keys() const;
+  bool has_tokens() const;
+};
+
+class Authorization {
+ public:
+  /// Throws std::invalid_argument, naming the option, if a key or a file cannot be used.
+  explicit Authorization(const AuthorizationOptions& options);
+
+  /// Null if the options name no key of any kind.
+  std::shared_ptr<const Authorizer> authorizer() const;
+
+  /// Reads the files again. Logs what is wrong with one; what was read from it before stays in force. Any thread.
+  void reload() const;
+
+ private:
+  std::shared_ptr<KeyAuthorizer> keys_;
+  std::shared_ptr<JwtAuthorizer> tokens_;
+};
+
+}  // namespace millrace::cli
