@@ -61,11 +61,17 @@ std::vector<TopicPattern> patterns_of(const std::vector<std::string>& topics) {
   return patterns;
 }
 
-// [docs/protocol.md, "The response"]
+// [docs/protocol.md, "The response"] In place of what a handler or the default headers have set: cpp-httplib would send
+// both.
 void set_event_stream_headers(httplib::Response& response) {
-  response.set_header("Content-Type", std::string(protocol::kContentType));
-  response.set_header("Cache-Control", "no-store");
-  response.set_header("X-Accel-Buffering", "no");
+  const auto set = [&response](const char* name, const std::string& value) {
+    response.headers.erase(name);
+    response.set_header(name, value);
+  };
+  set("Content-Type", std::string(protocol::kContentType));
+  set("Cache-Control", "no-store");
+  set("X-Accel-Buffering", "no");
+  response.headers.erase("Content-Length");
 }
 
 }  // namespace

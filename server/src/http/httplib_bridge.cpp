@@ -67,6 +67,7 @@ class ExchangeStream final : public httplib::Stream {
       consumed_ += size;
       return static_cast<ssize_t>(size);
     }
+    if (exchange_.taken) return -1;  // the connection is the loop's again
     while (wait_for_input()) {
       const ssize_t count = ::recv(exchange_.socket, data, size, MSG_DONTWAIT);
       if (count > 0) consumed_ += static_cast<std::uint64_t>(count);
@@ -80,9 +81,13 @@ class ExchangeStream final : public httplib::Stream {
     if (failed_) return -1;
     const std::string_view bytes(data, size);
     exchange_.output.append(bytes);
-    // The head comes first. Without a length the body is made as it goes, and each piece is wanted at once.
-    if (!std::exchange(has_written_, true)) {
+    // The head comes first, perhaps behind an interim response. Without a length the body is made as it goes, and each
+    // piece is wanted at once.
+    if (!has_written_ && status_in(bytes) < 200) {
+      flush(true);
+    } else if (!std::exchange(has_written_, true)) {
       sends_at_once_ = bytes.find("\r\nContent-Length: ") == std::string_view::npos;
+      ends_with_connection_ = sends_at_once_ && bytes.find("\r\nTransfer-Encoding: ") == std::string_view::npos;
       exchange_.status = status_in(bytes);
     }
     if (sends_at_once_ || exchange_.output.size() >= kFlushBytes) flush(true);
@@ -112,6 +117,8 @@ class ExchangeStream final : public httplib::Stream {
   void get_local_ip_and_port(std::string& ip, int& port) const override { address_of(::getsockname, ip, port); }
 
   bool failed() const { return failed_; }
+  /// Nothing but the end of the connection tells the client where the response ends. [RFC 9112 6.3]
+  bool ends_with_connection() const { return ends_with_connection_; }
   std::uint64_t consumed() const { return consumed_; }
 
  private:
@@ -143,6 +150,7 @@ class ExchangeStream final : public httplib::Stream {
   std::uint64_t consumed_ = 0;
   bool has_written_ = false;
   bool sends_at_once_ = false;
+  bool ends_with_connection_ = false;
   bool failed_ = false;
 };
 
@@ -171,24 +179,25 @@ HttplibBridge::HttplibBridge(ProcessRequest process_request, Duration read_timeo
 void HttplibBridge::serve(Exchange& exchange) const {
   ExchangeStream stream(exchange, read_timeout_, body_deadline_, write_timeout_);
   bool connection_closed = false;
-  const bool served =
-      process_request_(stream, exchange.last_request, connection_closed, [&](httplib::Request& request) {
-        request.response_handler = ExchangeReference{&exchange, &stream};
-        // cpp-httplib percent-decodes header values; an ID is to be had as it was sent.
-        if (!exchange.head.last_event_id.empty()) {
-          const std::string name(protocol::kLastEventIdHeader);
-          request.headers.erase(name);
-          request.headers.emplace(name, exchange.head.last_event_id);
-        }
-      });
+  // Of a body that comes in chunks the end is not known: the client is told that no other request can follow.
+  const bool last_request = exchange.last_request || exchange.head.chunked;
+  const bool served = process_request_(stream, last_request, connection_closed, [&](httplib::Request& request) {
+    request.response_handler = ExchangeReference{&exchange, &stream};
+    // cpp-httplib percent-decodes header values; an ID is to be had as it was sent.
+    if (!exchange.head.last_event_id.empty()) {
+      const std::string name(protocol::kLastEventIdHeader);
+      request.headers.erase(name);
+      request.headers.emplace(name, exchange.head.last_event_id);
+    }
+  });
   if (exchange.taken) return;
   stream.flush(false);
-  // A body that was not asked for is passed over if it is here; of one that came in chunks the end is not known.
+  // A body that was not asked for is passed over if it is here.
   const std::uint64_t request_bytes = exchange.head.bytes + exchange.head.content_length;
   const bool passed_over = stream.consumed() == request_bytes || request_bytes <= exchange.input.size();
   exchange.consumed = static_cast<std::size_t>(std::min<std::uint64_t>(request_bytes, exchange.input.size()));
-  exchange.keep_alive = served && !connection_closed && !exchange.last_request && !stream.failed() &&
-                        !exchange.head.chunked && passed_over;
+  exchange.keep_alive = served && !connection_closed && !last_request && !stream.failed() &&
+                        !stream.ends_with_connection() && passed_over;
 }
 
 Exchange& HttplibBridge::exchange_of(const httplib::Request& request) {
@@ -198,8 +207,11 @@ Exchange& HttplibBridge::exchange_of(const httplib::Request& request) {
 std::string HttplibBridge::take_response(const httplib::Request& request, const httplib::Response& response) {
   const auto& [exchange, stream] = reference_in(request);
   if (exchange->taken) throw std::logic_error("millrace: the response is an event stream already");
-  if (!exchange->head.chunked && stream->consumed() < exchange->head.bytes + exchange->head.content_length &&
-      exchange->input.size() < exchange->head.bytes + exchange->head.content_length) {
+  const std::uint64_t request_bytes = exchange->head.bytes + exchange->head.content_length;
+  const bool has_body_ahead = exchange->head.chunked
+                                  ? stream->consumed() <= exchange->head.bytes
+                                  : std::max<std::uint64_t>(stream->consumed(), exchange->input.size()) < request_bytes;
+  if (has_body_ahead) {
     throw std::logic_error("millrace: read the request's body before the response becomes an event stream");
   }
   std::string head = "HTTP/1.1 200 OK\r\n";
