@@ -1,0 +1,189 @@
+#include "raw_client.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "eventually.h"
+
+namespace millrace::test {
+
+namespace {
+
+void wait_for(int socket, short events) {
+  pollfd waiting{.fd = socket, .events = events, .revents = 0};
+  if (poll(&waiting, 1, static_cast<int>(std::chrono::milliseconds(kDeadline).count())) <= 0) {
+    throw std::runtime_error("the server did not answer in time");
+  }
+}
+
+// Calls `visit` with every field's value.
+template <typename Visit>
+void each_field(std::string_view head, std::string_view name, Visit visit) {
+  while (true) {
+    const std::size_t line_end = head.find("\r\n");
+    if (line_end == std::string_view::npos) return;
+    head.remove_prefix(line_end + 2);
+    if (head.size() > name.size() && head[name.size()] == ':' &&
+        strncasecmp(head.data(), name.data(), name.size()) == 0) {
+      const std::string_view value = head.substr(name.size() + 1, head.find("\r\n") - name.size() - 1);
+      visit(value.substr(std::min(value.find_first_not_of(' '), value.size())));
+    }
+  }
+}
+
+}  // namespace
+
+std::string RawResponse::field(std::string_view name) const {
+  std::string value;
+  each_field(head, name, [&](std::string_view found) { value = found; });
+  return value;
+}
+
+std::size_t RawResponse::count(std::string_view name) const {
+  std::size_t fields = 0;
+  each_field(head, name, [&](std::string_view) { ++fields; });
+  return fields;
+}
+
+RawClient::RawClient(int port, int receive_buffer) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  if (receive_buffer > 0) setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (socket_ < 0 || connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    const int error = errno;
+    close();
+    throw std::system_error(error, std::generic_category(), "cannot connect");
+  }
+}
+
+RawClient::~RawClient() {
+  close();
+}
+
+RawClient::RawClient(RawClient&& other) noexcept
+    : socket_(std::exchange(other.socket_, -1)), buffer_(std::move(other.buffer_)) {}
+
+bool RawClient::send(std::string_view bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count > 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    } else if (errno == EAGAIN) {
+      wait_for(socket_, POLLOUT);
+    } else if (errno != EINTR) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::size_t RawClient::send_some(std::string_view bytes) const {
+  const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  return count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+// False at the connection's end.
+bool RawClient::fill() {
+  std::array<char, 64 * 1024> bytes;
+  while (true) {
+    wait_for(socket_, POLLIN);
+    const ssize_t count = recv(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (count > 0) buffer_.append(bytes.data(), static_cast<std::size_t>(count));
+    if (count >= 0) return count > 0;
+    if (errno != EAGAIN && errno != EINTR) return false;
+  }
+}
+
+std::string RawClient::read_until(std::string_view delimiter) {
+  std::size_t searched = 0;
+  while (true) {
+    const std::size_t found = buffer_.find(delimiter, searched - std::min(searched, delimiter.size()));
+    if (found != std::string::npos) return read_exactly(found + delimiter.size());
+    searched = buffer_.size();
+    if (!fill()) throw std::runtime_error("the connection ended after \"" + buffer_ + "\"");
+  }
+}
+
+std::string RawClient::read_exactly(std::size_t size) {
+  while (buffer_.size() < size) {
+    if (!fill()) throw std::runtime_error("the connection ended after \"" + buffer_.substr(0, 200) + "\"");
+  }
+  std::string bytes = buffer_.substr(0, size);
+  buffer_.erase(0, size);
+  return bytes;
+}
+
+std::string RawClient::read_some() {
+  if (buffer_.empty()) fill();
+  return std::exchange(buffer_, {});
+}
+
+std::string RawClient::read_to_end() {
+  while (fill()) {
+  }
+  return std::exchange(buffer_, {});
+}
+
+bool RawClient::is_at_end() {
+  return buffer_.empty() && !fill();
+}
+
+RawResponse RawClient::read_response(bool has_body) {
+  RawResponse response{.status = 0, .head = read_until("\r\n\r\n"), .body = {}};
+  if (response.head.size() > 12) {
+    std::from_chars(response.head.data() + 9, response.head.data() + 12, response.status);
+  }
+  const std::string length = response.field("Content-Length");
+  if (!has_body || response.status == 204 || response.status == 304 || response.status == 100) return response;
+  if (!length.empty()) {
+    response.body = read_exactly(std::stoul(length));
+  } else if (response.field("Transfer-Encoding") == "chunked") {
+    while (true) {
+      const std::size_t size = std::stoul(read_until("\r\n"), nullptr, 16);
+      response.body += read_exactly(size);
+      read_exactly(2);
+      if (size == 0) break;
+    }
+  } else {
+    response.body = read_to_end();
+  }
+  return response;
+}
+
+void RawClient::end_sending() const {
+  shutdown(socket_, SHUT_WR);
+}
+
+void RawClient::close() {
+  if (socket_ >= 0) ::close(std::exchange(socket_, -1));
+}
+
+void RawClient::reset() {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close();
+}
+
+std::string get(std::string_view target, std::string_view fields) {
+  return "GET " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n" + std::string(fields) + "\r\n";
+}
+
+std::string post(std::string_view target, std::string_view body, std::string_view fields) {
+  return "POST " + std::string(target) +
+         " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+         std::string(fields) + "\r\n" + std::string(body);
+}
+
+}  // namespace millrace::test
