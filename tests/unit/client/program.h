@@ -18,6 +18,7 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   void signal(int number) const;
+  pid_t pid() const { return pid_; }
 
   /// The exit code, once it has ended and closed its outputs; minus the signal's number if one killed it, so -9 where
   /// it did not end in time.

@@ -1,0 +1,61 @@
+// `millrace serve`, the process, with more event streams open than any thread per stream could bear.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "program.h"
+#include "raw_client.h"
+#include "stream_client.h"
+
+namespace millrace::test {
+namespace {
+
+constexpr std::size_t kStreams = 2'000;
+
+std::size_t threads_of(pid_t process) {
+  std::size_t threads = 0;
+  const auto tasks = std::filesystem::path("/proc") / std::to_string(process) / "task";
+  for ([[maybe_unused]] const auto& task : std::filesystem::directory_iterator(tasks)) ++threads;
+  return threads;
+}
+
+// The streams' sockets here, and as many in the process that inherits the limit.
+bool allow_open_files(rlim_t wanted) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= wanted) return true;
+  limit.rlim_cur = wanted;
+  limit.rlim_max = std::max(limit.rlim_max, wanted);
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+TEST(ManyStreams, CostTheProgramNoThreadAndKeepNobodyWaiting) {
+  if (!allow_open_files(kStreams + 500)) GTEST_SKIP() << "needs " << kStreams + 500 << " open files (ulimit -n)";
+  testing::ServeProgram server({"--insecure", "--workers", "8"});
+  const int port = std::stoi(server.url().substr(server.url().rfind(':') + 1));
+  const std::string publish = post("/events", R"({"topic":"a","data":"to all"})", "Content-Type: application/json\r\n");
+  RawClient ordinary(port);
+  ASSERT_EQ(ordinary.exchange(publish).status, 200);
+  const std::size_t threads = threads_of(server.program().pid());
+  EXPECT_LT(threads, 50u);
+
+  std::vector<RawClient> waiting;
+  for (std::size_t i = 0; i < kStreams; ++i) {
+    waiting.emplace_back(port);
+    waiting.back().send(get("/events?topic=a&topic=end"));
+  }
+  std::vector<StreamClient> streams;
+  for (RawClient& client : waiting) streams.emplace_back(std::move(client), "");
+  EXPECT_EQ(threads_of(server.program().pid()), threads);
+
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(ordinary.exchange(get("/nowhere")).status, 404);
+  ASSERT_EQ(ordinary.exchange(publish).status, 200);
+  for (StreamClient& stream : streams) ASSERT_EQ(stream.next_data(), "to all");
+  EXPECT_EQ(threads_of(server.program().pid()), threads);
+}
+
+}  // namespace
+}  // namespace millrace::test
