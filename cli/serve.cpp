@@ -110,11 +110,7 @@ int serve(const ServeOptions& options) {
   server->set_socket_options(refuse_shared_port);
   server->events("/events").operations();
   log_requests(*server);
-  std::optional<PushRoutes> push;
-  if (options.demo) {
-    add_demo_routes(*server);
-    push.emplace(*server);
-  }
+  if (options.demo) add_demo_routes(*server);
   if (!options.web.empty() && !server->set_mount_point("/", options.web)) {
     throw UsageError("--web \"" + options.web + "\": not a directory");
   }
@@ -129,8 +125,13 @@ int serve(const ServeOptions& options) {
   std::function<void()> reload;
   if (server_options.authorizer != nullptr) reload = [&] { authorization.reload(); };
   const SignalWatch watch([&] { drain_and_stop(*server, window, listening_is_over); }, reload);
+  // These have threads, which inherit from the watch that the signals are its own.
+  std::optional<PushRoutes> push;
   std::optional<DemoFeed> feed;
-  if (options.demo) feed.emplace(server->hub(), std::random_device{}());
+  if (options.demo) {
+    push.emplace(*server);
+    feed.emplace(server->hub(), std::random_device{}());
+  }
   std::cout << "millrace: listening on " << url_of(options.host, port) << std::endl;
   const bool stopped = server->listen_after_bind();
   listening_is_over = true;
