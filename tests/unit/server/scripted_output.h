@@ -35,12 +35,14 @@ class ScriptedOutput final : public Subscriber::Output {
   }
   void yield() override { yielded = true; }
   void end() override { ended = true; }
+  void on_gap() override { ++gaps; }
 
   std::size_t room = kUnlimited;
   std::string bytes;
   bool blocked = false;  ///< the last write did not fit
   bool yielded = false;
   bool ended = false;
+  int gaps = 0;  ///< that the client was told of
 };
 
 inline std::shared_ptr<const TopicFilter> filter_for(const std::vector<std::string>& patterns) {
