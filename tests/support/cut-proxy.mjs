@@ -26,10 +26,7 @@ export class CutProxy {
 
   /** Resets every connection there is, in the middle of whatever it is doing. */
   cut() {
-    for (const { near, far } of this.#pairs) {
-      near.resetAndDestroy();
-      far.resetAndDestroy();
-    }
+    for (const pair of this.#pairs) for (const socket of [pair.near, pair.far]) reset(socket);
   }
 
   async close() {
@@ -53,4 +50,10 @@ export class CutProxy {
       });
     }
   }
+}
+
+// Node.js cannot reset a socket whose end is on its way: it would never be closed, and the process spin when it ends.
+function reset(socket) {
+  if (socket.writableEnded || socket.connecting) socket.destroy();
+  else socket.resetAndDestroy();
 }
