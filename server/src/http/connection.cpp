@@ -290,7 +290,7 @@ void Connection::subscribe(std::string_view head, Subscriber::Subscription subsc
                            std::string_view last_event_id, const StreamTerms& terms) {
   if (terms.ends_at || terms.retry || terms.on_close != nullptr) terms_ = std::make_unique<StreamTerms>(terms);
   begin_stream();
-  subscription.filter = loop_.subscribers().shared(std::move(subscription.filter));
+  subscription.filter = loop_.subscribers().shared(subscription.filter);
   const Duration retry = subscription.poll ? kPollRetry : reconnection_time();
   subscriber_ = std::make_unique<Subscriber>(loop_.hub(), *this, std::move(subscription));
   loop_.subscribers().add(*subscriber_);

@@ -10,10 +10,10 @@
 
 namespace millrace {
 
-ConnectionLoop::ConnectionLoop(Hub& hub, const Settings& settings, std::atomic<std::size_t>& connections,
-                               Dispatch dispatch, RunOnWorker run_on_worker)
+ConnectionLoop::ConnectionLoop(Hub& hub, Settings settings, std::atomic<std::size_t>& connections, Dispatch dispatch,
+                               RunOnWorker run_on_worker)
     : hub_(hub),
-      settings_(settings),
+      settings_(std::move(settings)),
       connection_count_(connections),
       dispatch_(std::move(dispatch)),
       run_on_worker_(std::move(run_on_worker)),

@@ -39,7 +39,7 @@ class ConnectionLoop final : private Hub::Sink {
   using RunOnWorker = std::function<void(const std::function<void()>&)>;
 
   /// Starts the thread. Throws std::system_error if the system refuses a loop or a thread.
-  ConnectionLoop(Hub& hub, const Settings& settings, std::atomic<std::size_t>& connections, Dispatch dispatch,
+  ConnectionLoop(Hub& hub, Settings settings, std::atomic<std::size_t>& connections, Dispatch dispatch,
                  RunOnWorker run_on_worker);
   /// Closes all connections and joins the thread. No worker may be at work on an exchange any more.
   ~ConnectionLoop();

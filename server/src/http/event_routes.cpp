@@ -28,6 +28,7 @@ std::vector<std::string> parameters(const httplib::Request& request, std::string
 
 std::vector<std::string> topics_of(const std::vector<PublishRequest>& requests) {
   std::vector<std::string> topics;
+  topics.reserve(requests.size());
   for (const PublishRequest& request : requests) topics.emplace_back(request.topic().view());
   std::sort(topics.begin(), topics.end());
   topics.erase(std::unique(topics.begin(), topics.end()), topics.end());

@@ -25,8 +25,8 @@ struct Hub::Shared {
   const std::size_t max_event_bytes;
   const std::function<TimePoint()> clock;
   mutable std::mutex mutex;
-  RingEventLog log;          // guarded by mutex, but for its epoch
-  std::vector<Sink*> sinks;  // guarded by mutex
+  RingEventLog log;             // guarded by mutex, but for its epoch
+  std::vector<Sink*> sinks;     // guarded by mutex
   std::uint64_t publishes = 0;  // guarded by mutex
   std::uint64_t repeated = 0;   // guarded by mutex
 };

@@ -1,5 +1,5 @@
-// What the server counts about itself. An event loop counts for itself alone, so that counting costs a load and a store;
-// whoever is asked for the metrics adds the loops up.
+// What the server counts about itself. An event loop counts for itself alone, so that counting costs a load and a
+// store; whoever is asked for the metrics adds the loops up.
 #pragma once
 
 #include <array>
@@ -44,9 +44,9 @@ class LatencyHistogram {
 
 /// Of one event loop.
 struct LoopCounters {
-  Counter deliveries;  ///< events written whole to a subscriber
-  Counter bytes;       ///< written to subscribers
-  Counter gaps;        ///< subscribers that were told of events they missed
+  Counter deliveries;                 ///< events written whole to a subscriber
+  Counter bytes;                      ///< written to subscribers
+  Counter gaps;                       ///< subscribers that were told of events they missed
   LatencyHistogram publish_to_write;  ///< from publishing until the last of a loop's live subscribers had it
 };
 

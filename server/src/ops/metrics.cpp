@@ -30,7 +30,7 @@ MetricFamily gauge(std::string name, std::string help, std::uint64_t value) {
   return family(std::move(name), std::move(help), MetricType::Gauge, {metric});
 }
 
-std::uint64_t sum(const MetricsSnapshot& snapshot, Counter LoopCounters::* counter) {
+std::uint64_t sum(const MetricsSnapshot& snapshot, Counter LoopCounters::*counter) {
   std::uint64_t total = 0;
   for (const LoopCounters* loop : snapshot.loops) total += (loop->*counter).value();
   return total;
