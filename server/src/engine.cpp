@@ -122,8 +122,6 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
         hub_, settings, connections_, [this](const std::shared_ptr<Exchange>& exchange) { dispatch(exchange); },
         [this](const std::function<void()>& task) { run_on_worker(task); }));
   }
-  // cpp-httplib listens with a backlog of 5, which a burst of connections overflows.
-  ::listen(server_.svr_sock_, SOMAXCONN);
 }
 
 // No lock is held while handlers end: they may well be asking the engine for something.
@@ -145,6 +143,9 @@ void Server::Engine::stop() {
 }
 
 void Server::Engine::accept(int socket) {
+  if (loops_.empty()) {
+    return turn_away(socket, {503, "the server was started by httplib::Server::listen(); call millrace::Server's own"});
+  }
   if (connections_ >= options_.max_connections) {
     return turn_away(socket, {503, "the server has as many connections as it may hold"});
   }

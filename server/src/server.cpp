@@ -1,5 +1,7 @@
 #include "millrace/server/server.h"
 
+#include <sys/socket.h>
+
 #include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -72,6 +74,9 @@ bool Server::listen_after_bind() {
     engine_->start(std::unique_ptr<httplib::TaskQueue>(make_workers()));
     return new InlineQueue([this] { engine_->stop(); });
   };
+  // cpp-httplib listens with a backlog of 5, which a burst of connections overflows. Here, since stop() does nothing
+  // yet: later it may be closing the socket.
+  ::listen(svr_sock_, SOMAXCONN);
   const bool listened = httplib::Server::listen_after_bind();
   new_task_queue = make_workers;
   return listened;

@@ -157,6 +157,20 @@ TEST(ServerLife, RefusesOptionsThatMakeNoSense) {
             std::string::npos);
 }
 
+TEST(ServerLife, StartedAsAnHttplibServerItSaysWhatIsWrong) {
+  Server server;
+  httplib::Server& base = server;
+  const int port = base.bind_to_any_port("127.0.0.1");
+  std::thread listening([&] { base.listen_after_bind(); });
+  ASSERT_TRUE(eventually([&] { return base.is_running(); }));
+  RawClient client(port);
+  const RawResponse response = client.read_response();
+  EXPECT_EQ(response.status, 503);
+  EXPECT_NE(response.body.find("millrace::Server's own"), std::string::npos) << response.body;
+  base.stop();
+  listening.join();
+}
+
 TEST(ServerLife, NeedNotListenAtAll) {
   Server server;
   EXPECT_EQ(server.open_streams(), 0u);

@@ -251,6 +251,7 @@ TEST(Heartbeat, CarriesTheCursorOfAQuietTopicPastTheOthersTraffic) {
   options.history_events = 20;
   RunningServer server(options, with_events);
   StreamClient quiet(server.port(), "/events?topic=quiet");
+  ASSERT_TRUE(quiet.read_until([](const StreamDecoder& decoder) { return decoder.chunks() >= 2; })) << "it is live";
   std::string last;
   for (int i = 0; i < 100; ++i) last = server->hub().publish("noisy", {.data = "x"}).id;
   EXPECT_TRUE(quiet.read_until([&](const StreamDecoder& decoder) { return decoder.last_event_id() == last; }));
