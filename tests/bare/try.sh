@@ -53,6 +53,7 @@ inside() {
   mount --rbind /dev "$root/dev"
   mount -t tmpfs tmpfs "$root/dev/shm"
   cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+  printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"  # every installed system has it
   if [ -f "$HOME/.npmrc" ]; then mount --bind "$HOME/.npmrc" "$root/root/.npmrc"; fi
   local handed=()
   if [ -n "${NODE_EXTRA_CA_CERTS:-}" ]; then
