@@ -69,6 +69,16 @@ TEST(HalfRequest, IsNotKeptAliveByATrickle) {
   EXPECT_EQ(client.read_response().status, 408);
 }
 
+TEST(HalfRequest, IsTimedOutOnAKeptConnectionToo) {
+  ServerOptions options;
+  options.request_head_deadline = Duration{200};
+  RunningServer server(options, with_routes);
+  RawClient client(server.port());
+  EXPECT_EQ(client.exchange(get("/plain")).status, 200);
+  client.send("GET /plain HTTP/1.1\r\n");
+  expect_rejected(client, 408);
+}
+
 TEST(HalfRequest, ASilentConnectionIsClosed) {
   ServerOptions options;
   options.request_head_deadline = Duration{100};
