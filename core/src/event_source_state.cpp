@@ -48,13 +48,15 @@ void EventSourceState::handle_response(const Response& response, TimePoint now) 
   status_ = response.status;
   last_heard_ = now;
   if (response.status != 200) {
-    if (!policy_.retry_on_server_error || !is_server_error(response.status)) return fail(Reason::kStatus);
+    const bool policys = policy_.retry_on_server_error && is_server_error(response.status);
+    if (response.status == 204 || !response.retry.value_or(policys)) return fail(Reason::kStatus);
     return reconnect(Reason::kStatus, now, response.retry_after.value_or(Duration{0}));
   }
   if (!is_event_stream(response.content_type)) return fail(Reason::kContentType);
   phase_ = Phase::kStreaming;
   ready_state_ = ReadyState::kOpen;
   opened_at_ = now;
+  failed_attempts_ = 0;
   parser_.reset();
   pending_ = Output::kOpen;
 }
@@ -82,6 +84,14 @@ void EventSourceState::handle_timeout(TimePoint now) {
 
 void EventSourceState::handle_online(TimePoint now) {
   if (phase_ == Phase::kWaiting) reconnect_at_ = std::min(reconnect_at_, now);
+}
+
+void EventSourceState::handle_restart(TimePoint now) {
+  if (phase_ == Phase::kIdle || phase_ == Phase::kClosed) return;
+  phase_ = Phase::kWaiting;
+  ready_state_ = ReadyState::kConnecting;
+  pending_ = Output::kNothing;
+  reconnect_at_ = now;
 }
 
 void EventSourceState::handle_message(std::string_view last_event_id, TimePoint now) {
@@ -142,6 +152,7 @@ EventSourceState::Output EventSourceState::poll_stream(TimePoint now) {
 
 // [WHATWG 9.2.2] "Reestablish the connection".
 void EventSourceState::reconnect(Reason reason, TimePoint now, Duration at_least) {
+  if (phase_ == Phase::kConnecting && ++failed_attempts_ == policy_.max_attempts) return fail(reason);
   if (phase_ == Phase::kStreaming && now - opened_at_ >= kStablePeriod) backoff_.reset();
   phase_ = Phase::kWaiting;
   ready_state_ = ReadyState::kConnecting;

@@ -57,6 +57,10 @@ class EventSourceState {
     /// Beyond the standard: 429, 500, 502, 503 and 504 reconnect instead of failing for good, not before Retry-After.
     bool retry_on_server_error = false;
 
+    /// Attempts in a row that may fail to open the stream; with the last of them the source fails for good. Zero: any
+    /// number.
+    std::uint32_t max_attempts = 0;
+
     std::size_t max_event_bytes = kMaxEventBytes;
   };
 
@@ -65,6 +69,8 @@ class EventSourceState {
     int status = 0;
     std::string_view content_type = {};        ///< the header's value, parameters and all
     std::optional<Duration> retry_after = {};  ///< the Retry-After header, if it had one
+    /// The owner's own say on whether a status other than 200 and 204 is worth another attempt; nothing: the policy's.
+    std::optional<bool> retry = {};
   };
 
   explicit EventSourceState(const Policy& policy, std::string_view last_event_id = {}, std::uint64_t seed = 0);
@@ -83,6 +89,9 @@ class EventSourceState {
   void handle_timeout(TimePoint now);
   /// The network is back: a waiting reconnection happens now.
   void handle_online(TimePoint now);
+  /// The user wants the connection made anew, now, from the last event ID; no error is reported. What a server has
+  /// asked for by Retry-After or `retry` does not hold it up. Does nothing before start() and once closed.
+  void handle_restart(TimePoint now);
   /// A transport that parses by itself (the browser's EventSource) has dispatched an event with this last event ID.
   void handle_message(std::string_view last_event_id, TimePoint now);
   /// [WHATWG 9.2.2, close()] Nothing is reported after it.
@@ -119,6 +128,7 @@ class EventSourceState {
   Output pending_ = Output::kNothing;  // what an input has decided, not yet polled
   Reason reason_ = Reason::kNone;
   int status_ = 0;
+  std::uint32_t failed_attempts_ = 0;  // in a row
   TimePoint opened_at_{};
   TimePoint last_heard_{};
   TimePoint reconnect_at_{};
