@@ -1,6 +1,7 @@
 // The program `millrace`. Exit codes: 0 done, 1 what was asked for failed, 2 the command line cannot be honoured.
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -19,9 +20,7 @@ int complain(const std::string& problem, int exit_code) {
   return exit_code;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"Server-Sent Events: serve, print and publish them", "millrace"};
   app.set_version_flag("--version", "millrace " MILLRACE_VERSION);
   app.require_subcommand(0, 1);
@@ -45,7 +44,18 @@ int main(int argc, char** argv) {
     return complain(std::string(error.what()) + "; see millrace" + of + " --help", kUsageError);
   } catch (const UsageError& error) {
     return complain(error.what(), kUsageError);
-  } catch (const std::exception& error) {
-    return complain(error.what(), kFailure);
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "millrace: %s\n", error.what());
+  } catch (...) {
+    std::fputs("millrace: failed\n", stderr);
+  }
+  return kFailure;
 }

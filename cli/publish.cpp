@@ -1,8 +1,8 @@
 #include "publish.h"
 
 #include <httplib.h>
-#include <signal.h>
 
+#include <csignal>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -105,7 +105,7 @@ class Publisher {
 int publish(const PublishOptions& options) {
   check(options);
   Publisher publisher(options);
-  signal(SIGPIPE, SIG_IGN);  // cpp-httplib's TLS would end the program where a server hangs up
+  std::signal(SIGPIPE, SIG_IGN);  // cpp-httplib's TLS would end the program where a server hangs up
   if (options.data != "-") {
     std::cout << publisher.publish(options.data) << std::endl;
     return kSuccess;

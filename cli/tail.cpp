@@ -44,7 +44,7 @@ HttpHeaders parse_headers(const std::vector<std::string>& lines) {
   HttpHeaders headers;
   for (const std::string& line : lines) {
     const std::size_t colon = line.find(':');
-    if (colon == std::string::npos) throw UsageError("--header \"" + line + "\": expected \"Name: value\"");
+    if (colon == std::string::npos) throw UsageError("--header \"" + line + R"(": expected "Name: value")");
     const std::size_t value = line.find_first_not_of(' ', colon + 1);
     headers.emplace_back(line.substr(0, colon), value == std::string::npos ? "" : line.substr(value));
   }
