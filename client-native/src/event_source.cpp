@@ -238,6 +238,8 @@ std::string EventSource::Loop::describe_error() const {
       return "the server answered " + std::to_string(state_.status());
     case Reason::kContentType:
       return "the server answered with content type \"" + content_type_ + "\" instead of text/event-stream";
+    case Reason::kBuffered:
+      return "nothing of the answer has come: something on the way holds it back";
     case Reason::kTooLarge:
       return "an event is larger than " + std::to_string(options_.policy.max_event_bytes) + " bytes";
   }

@@ -48,36 +48,52 @@ void EventSourceState::handle_response(const Response& response, TimePoint now) 
   status_ = response.status;
   last_heard_ = now;
   if (response.status != 200) {
+    if (response.mended && !was_mended_) {
+      was_mended_ = true;
+      return wait_until(now, Reason::kStatus);
+    }
     const bool policys = policy_.retry_on_server_error && is_server_error(response.status);
     if (response.status == 204 || !response.retry.value_or(policys)) return fail(Reason::kStatus);
     return reconnect(Reason::kStatus, now, response.retry_after.value_or(Duration{0}));
   }
   if (!is_event_stream(response.content_type)) return fail(Reason::kContentType);
+  if (ready_state_ != ReadyState::kOpen) pending_ = Output::kOpen;
   phase_ = Phase::kStreaming;
   ready_state_ = ReadyState::kOpen;
   opened_at_ = now;
   failed_attempts_ = 0;
+  was_mended_ = false;
   parser_.reset();
-  pending_ = Output::kOpen;
+  replays_.expect();
 }
 
 void EventSourceState::handle_bytes(std::string_view chunk, TimePoint now) {
   if (phase_ != Phase::kStreaming) return;
   last_heard_ = now;
+  has_heard_ = true;
   parser_.feed(chunk);
 }
 
 void EventSourceState::handle_end(TimePoint now) {
-  if (phase_ == Phase::kConnecting || phase_ == Phase::kStreaming) reconnect(Reason::kEndOfStream, now);
+  if (phase_ == Phase::kStreaming && is_polling()) return poll_again(now);
+  if (is_connected()) reconnect(Reason::kEndOfStream, now);
 }
 
 void EventSourceState::handle_network_error(TimePoint now) {
-  if (phase_ == Phase::kConnecting || phase_ == Phase::kStreaming) reconnect(Reason::kNetworkError, now);
+  if (phase_ == Phase::kConnecting) is_buffered_ = false;  // nothing there at all: that was no proxy's doing
+  if (is_connected()) reconnect(Reason::kNetworkError, now);
+}
+
+void EventSourceState::handle_futile_error() {
+  if (phase_ == Phase::kConnecting) fail(Reason::kNetworkError);
 }
 
 void EventSourceState::handle_timeout(TimePoint now) {
-  const bool connected = phase_ == Phase::kConnecting || phase_ == Phase::kStreaming;
-  if (connected && policy_.idle_timeout > Duration{0} && now - last_heard_ >= policy_.idle_timeout) {
+  if (awaits_first_byte() && now - connecting_since_ >= policy_.first_byte_timeout) {
+    is_buffered_ = true;
+    return wait_until(now, Reason::kBuffered);
+  }
+  if (is_connected() && policy_.idle_timeout > Duration{0} && now - last_heard_ >= policy_.idle_timeout) {
     reconnect(Reason::kTimeout, now);
   }
 }
@@ -94,9 +110,22 @@ void EventSourceState::handle_restart(TimePoint now) {
   reconnect_at_ = now;
 }
 
+void EventSourceState::handle_suspend(TimePoint now) {
+  if (phase_ == Phase::kIdle || phase_ == Phase::kClosed || phase_ == Phase::kSuspended) return;
+  if (phase_ != Phase::kWaiting) reconnect_at_ = now;
+  phase_ = Phase::kSuspended;
+  ready_state_ = ReadyState::kConnecting;
+  pending_ = Output::kNothing;
+}
+
+void EventSourceState::handle_resume() {
+  if (phase_ == Phase::kSuspended) phase_ = Phase::kWaiting;
+}
+
 void EventSourceState::handle_message(std::string_view last_event_id, TimePoint now) {
   if (phase_ != Phase::kStreaming) return;
   last_heard_ = now;
+  has_heard_ = true;
   parser_.set_last_event_id(last_event_id);
   backoff_.reset();
 }
@@ -118,7 +147,8 @@ EventSourceState::Output EventSourceState::poll(TimePoint now) {
   if (phase_ == Phase::kStreaming) return poll_stream(now);
   if (phase_ == Phase::kWaiting && now >= reconnect_at_) {
     phase_ = Phase::kConnecting;
-    last_heard_ = now;
+    last_heard_ = connecting_since_ = now;
+    has_heard_ = false;
     return Output::kConnect;
   }
   return Output::kNothing;
@@ -126,8 +156,16 @@ EventSourceState::Output EventSourceState::poll(TimePoint now) {
 
 std::optional<TimePoint> EventSourceState::poll_timeout() const {
   if (phase_ == Phase::kWaiting) return reconnect_at_;
-  if (phase_ == Phase::kIdle || phase_ == Phase::kClosed || policy_.idle_timeout <= Duration{0}) return std::nullopt;
-  return last_heard_ + policy_.idle_timeout;
+  if (!is_connected()) return std::nullopt;
+  std::optional<TimePoint> timeout;
+  if (policy_.idle_timeout > Duration{0}) timeout = last_heard_ + policy_.idle_timeout;
+  if (!awaits_first_byte()) return timeout;
+  const TimePoint first_byte = connecting_since_ + policy_.first_byte_timeout;
+  return timeout ? std::min(*timeout, first_byte) : first_byte;
+}
+
+bool EventSourceState::awaits_first_byte() const {
+  return is_connected() && !has_heard_ && !is_polling() && policy_.first_byte_timeout > Duration{0};
 }
 
 EventSourceState::Output EventSourceState::poll_stream(TimePoint now) {
@@ -137,6 +175,7 @@ EventSourceState::Output EventSourceState::poll_stream(TimePoint now) {
         return Output::kNothing;
       case EventStreamParser::Item::kEvent:
         backoff_.reset();
+        if (policy_.drop_replays && replays_.is_replay(parser_.event(), parser_.event_has_id())) break;
         return Output::kEvent;
       case EventStreamParser::Item::kComment:
         return Output::kComment;
@@ -154,11 +193,22 @@ EventSourceState::Output EventSourceState::poll_stream(TimePoint now) {
 void EventSourceState::reconnect(Reason reason, TimePoint now, Duration at_least) {
   if (phase_ == Phase::kConnecting && ++failed_attempts_ == policy_.max_attempts) return fail(reason);
   if (phase_ == Phase::kStreaming && now - opened_at_ >= kStablePeriod) backoff_.reset();
+  wait_until(now + std::max(backoff_.next(), std::min(at_least, kMaxReconnectionTime)), reason);
+}
+
+void EventSourceState::wait_until(TimePoint time, Reason reason) {
   phase_ = Phase::kWaiting;
   ready_state_ = ReadyState::kConnecting;
   reason_ = reason;
-  reconnect_at_ = now + std::max(backoff_.next(), std::min(at_least, kMaxReconnectionTime));
+  reconnect_at_ = time;
   pending_ = Output::kReconnect;
+}
+
+// An answer without a byte is none: a server that gives only those is backed off from.
+void EventSourceState::poll_again(TimePoint now) {
+  if (has_heard_) backoff_.reset();
+  phase_ = Phase::kWaiting;
+  reconnect_at_ = now + backoff_.next();
 }
 
 // [WHATWG 9.2.2] "Fail the connection".

@@ -201,6 +201,7 @@ EventStreamParser::Item EventStreamParser::append_data(std::string_view value, b
 EventStreamParser::Item EventStreamParser::dispatch() {
   // Copying only what has changed keeps a long ID from costing its length at every event behind it.
   if (last_event_id_changed_) last_event_id_.assign(last_event_id_buffer_);
+  event_has_id_ = last_event_id_changed_;
   last_event_id_changed_ = false;
   if (data_lines_ == 0) {
     event_type_buffer_.clear();

@@ -26,6 +26,8 @@ std::string reason_name(State::Reason reason) {
       return "content type";
     case State::Reason::kTooLarge:
       return "too large";
+    case State::Reason::kBuffered:
+      return "buffered";
   }
   return "?";
 }

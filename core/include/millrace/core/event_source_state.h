@@ -18,6 +18,7 @@
 #include "millrace/core/event.h"
 #include "millrace/core/event_stream_parser.h"
 #include "millrace/core/limits.h"
+#include "millrace/core/replay_filter.h"
 #include "millrace/core/time.h"
 
 namespace millrace {
@@ -46,6 +47,7 @@ class EventSourceState {
     kStatus,        ///< a status other than 200: status() has it; 204 means the server wants no more
     kContentType,   ///< not `text/event-stream`
     kTooLarge,      ///< an event exceeds the limit
+    kBuffered,      ///< no byte came within Policy::first_byte_timeout: what follows is polling
   };
 
   struct Policy {
@@ -62,6 +64,18 @@ class EventSourceState {
     std::uint32_t max_attempts = 0;
 
     std::size_t max_event_bytes = kMaxEventBytes;
+
+    /// Each response ends once it has carried something, and the next one is asked for: that is no loss, and the source
+    /// stays open in between. [docs/protocol.md, Polling]
+    bool polling = false;
+
+    /// For servers whose streams begin at once: a connection without a byte after this long goes through something
+    /// that holds responses back until they end, so it is given up and polling begins, until an attempt at that fails.
+    /// Zero: never.
+    Duration first_byte_timeout{0};
+
+    /// Events that come once more after a reconnection are left out. [replay_filter.h]
+    bool drop_replays = false;
   };
 
   /// What the standard looks at in a response. The connection's redirects have been followed already.
@@ -71,6 +85,9 @@ class EventSourceState {
     std::optional<Duration> retry_after = {};  ///< the Retry-After header, if it had one
     /// The owner's own say on whether a status other than 200 and 204 is worth another attempt; nothing: the policy's.
     std::optional<bool> retry = {};
+    /// The owner has mended what the status complains of (a token was renewed): the next attempt is made at once,
+    /// unless this one was made for the same reason.
+    bool mended = false;
   };
 
   explicit EventSourceState(const Policy& policy, std::string_view last_event_id = {}, std::uint64_t seed = 0);
@@ -85,6 +102,8 @@ class EventSourceState {
   void handle_bytes(std::string_view chunk, TimePoint now);
   void handle_end(TimePoint now);
   void handle_network_error(TimePoint now);
+  /// No connection, and no other attempt would change that. [WHATWG 9.2.2, "knows that to be futile"]
+  void handle_futile_error();
   /// Call at poll_timeout(); calling it early or late does no harm.
   void handle_timeout(TimePoint now);
   /// The network is back: a waiting reconnection happens now.
@@ -92,6 +111,10 @@ class EventSourceState {
   /// The user wants the connection made anew, now, from the last event ID; no error is reported. What a server has
   /// asked for by Retry-After or `retry` does not hold it up. Does nothing before start() and once closed.
   void handle_restart(TimePoint now);
+  /// The owner drops the connection, if there is one, and wants none until handle_resume(). No error is reported.
+  void handle_suspend(TimePoint now);
+  /// Connects at once after handle_suspend(), but not before a wait that had begun by then is over.
+  void handle_resume();
   /// A transport that parses by itself (the browser's EventSource) has dispatched an event with this last event ID.
   void handle_message(std::string_view last_event_id, TimePoint now);
   /// [WHATWG 9.2.2, close()] Nothing is reported after it.
@@ -105,6 +128,8 @@ class EventSourceState {
 
   ReadyState ready_state() const { return ready_state_; }
   std::string_view last_event_id() const { return parser_.last_event_id(); }
+  /// Whether the connection that kConnect asks for is to be polled.
+  bool is_polling() const { return policy_.polling || is_buffered_; }
   const MessageEvent& event() const { return parser_.event(); }
   std::string_view comment() const { return parser_.comment(); }
   Reason reason() const { return reason_; }
@@ -114,10 +139,14 @@ class EventSourceState {
   Duration reconnection_time() const { return backoff_.reconnection_time(); }
 
  private:
-  enum class Phase : std::uint8_t { kIdle, kWaiting, kConnecting, kStreaming, kClosed };
+  enum class Phase : std::uint8_t { kIdle, kWaiting, kConnecting, kStreaming, kSuspended, kClosed };
 
   void reconnect(Reason reason, TimePoint now, Duration at_least = Duration{0});
+  void wait_until(TimePoint time, Reason reason);
+  void poll_again(TimePoint now);
   void fail(Reason reason);
+  bool is_connected() const { return phase_ == Phase::kConnecting || phase_ == Phase::kStreaming; }
+  bool awaits_first_byte() const;
   Output poll_stream(TimePoint now);
 
   Policy policy_;
@@ -129,6 +158,11 @@ class EventSourceState {
   Reason reason_ = Reason::kNone;
   int status_ = 0;
   std::uint32_t failed_attempts_ = 0;  // in a row
+  ReplayFilter replays_;
+  bool is_buffered_ = false;
+  bool was_mended_ = false;
+  bool has_heard_ = false;  // of the connection: a byte or a message
+  TimePoint connecting_since_{};
   TimePoint opened_at_{};
   TimePoint last_heard_{};
   TimePoint reconnect_at_{};

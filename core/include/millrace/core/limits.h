@@ -48,6 +48,9 @@ inline constexpr Duration kMinBackoff{250};
 /// A connection open this long counts as stable: the next reconnection starts from the reconnection time again.
 inline constexpr Duration kStablePeriod{5'000};
 
+/// Events that a client remembers, so as to leave out those that come again after a reconnection.
+inline constexpr std::size_t kReplayWindowEvents = 1024;
+
 // --- Native client ----------------------------------------------------------------------------------------------
 
 /// Time a connection (TCP and TLS) may take to be made, by default.
