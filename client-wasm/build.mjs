@@ -1,5 +1,6 @@
-// Builds the package into dist/: the core to WebAssembly (build/wasm, by CMake), that and the TypeScript to one file each
-// for `import` and `require` (esbuild), and the types (tsc). Fails when it has grown beyond its size limit.
+// Builds the package into dist/: the core to WebAssembly and to JavaScript (build/wasm, by CMake), those and the
+// TypeScript to one file an entry for `import`, `require` and `<script src>` (esbuild), and the types (tsc). Fails when it
+// has grown beyond its size limits.
 
 import { execFileSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,7 +14,7 @@ const root = dirname(here);
 const wasmBuild = join(root, "build/wasm");
 
 /** Bytes, minified and gzipped: of what a bundler leaves of the package where only this much of it is used. */
-const limits = { core: 6_656, eventSource: 8_704, all: 11_264 };
+const limits = { eventSource: 9_728, all: 14_336, hook: 512 };
 
 function run(command, ...parameters) {
   // Debian's Emscripten finds its JavaScript passes' libraries there. Its system libraries come ready-made in a cache
@@ -22,10 +23,9 @@ function run(command, ...parameters) {
   execFileSync(command, parameters, { cwd: root, stdio: "inherit", env: { NODE_PATH: "/usr/share/nodejs", ...env } });
 }
 
-function buildModule() {
+function buildCore() {
   run("cmake", "--preset", "wasm", "--log-level=WARNING");
-  run("cmake", "--build", "build/wasm", "--target", "millrace_wasm");
-  return readFileSync(join(wasmBuild, "bin/millrace.wasm"));
+  run("cmake", "--build", "build/wasm", "--target", "millrace_wasm", "millrace_wasm2js");
 }
 
 /** The other direction of src/module-text.ts. */
@@ -48,65 +48,121 @@ async function importTypeScript(path) {
   return import(`data:text/javascript,${encodeURIComponent(code)}`);
 }
 
-const wasmText = await textOf(buildModule());
+buildCore();
+const wasm = readFileSync(join(wasmBuild, "bin/millrace.wasm"));
+const wasmText = await textOf(wasm);
+
+/** Where the core comes from: the file that stands in for src/module.ts, and whether wasm2js.js stays a file of its own. */
+const coreFrom = ({ module = "module.ts", inlineJs = false }) => ({
+  name: "choose where the core comes from",
+  setup(build) {
+    build.onResolve({ filter: /\/module\.js$/ }, () => ({ path: join(here, "src", module) }));
+    build.onResolve({ filter: /\/wasm2js\.js$/ }, ({ path }) =>
+      inlineJs ? { path: join(here, "dist/wasm2js.js") } : { path, external: true },
+    );
+  },
+});
 
 const common = {
   bundle: true,
-  minify: true,
   target: "es2022",
   charset: "ascii",
   legalComments: "none",
   absWorkingDir: here,
-  plugins: [
-    {
-      name: "inline the WebAssembly module",
-      setup(build) {
-        build.onResolve({ filter: /^millrace\.wasm$/ }, ({ path }) => ({ path, namespace: "wasm" }));
-        build.onLoad({ filter: /./, namespace: "wasm" }, () => ({ contents: wasmText, loader: "text" }));
-      },
-    },
-  ],
 };
 
-function bundle(entry, outfile, format, options = {}) {
-  return esbuild.build({ ...common, entryPoints: [entry], outfile, format, sourcemap: true, ...options });
+const inlineWasm = {
+  name: "inline the WebAssembly module",
+  setup(build) {
+    build.onResolve({ filter: /^millrace\.wasm$/ }, ({ path }) => ({ path, namespace: "wasm" }));
+    build.onLoad({ filter: /./, namespace: "wasm" }, () => ({ contents: wasmText, loader: "text" }));
+  },
+};
+
+// Not minified but for `<script src>`: bundlers take out what is not used, and do it worse on minified text.
+function bundle(entry, outfile, format, { core = {}, ...options } = {}) {
+  return esbuild.build({
+    ...common,
+    entryPoints: [entry],
+    outfile,
+    format,
+    sourcemap: true,
+    external: ["millrace", "react", "vue"],
+    plugins: [coreFrom(core), inlineWasm],
+    ...options,
+  });
+}
+
+/** The entries by their names in package.json's `exports`, `index` being `.`. */
+const plainJs = { module: "module-js.ts", inlineJs: true };
+const entries = { index: {}, slim: { module: "module-slim.ts" }, js: plainJs, react: {}, vue: {} };
+
+/** wasm2js.js: the core as JavaScript, made when it is asked for and not when the file is loaded. */
+async function bundleWasm2js() {
+  const text = readFileSync(join(wasmBuild, "bin/wasm2js.js"), "utf8");
+  const begin = text.indexOf("var retasmFunc = asmFunc(");
+  if (begin < 0) throw new Error("wasm2js no longer ends its file as build.mjs expects");
+  const make = "export const instantiate = () => asmFunc({ abort() { throw new Error('the core has failed'); } });\n";
+  await esbuild.build({
+    ...common,
+    stdin: { contents: text.slice(0, begin) + make, resolveDir: here },
+    minify: true,
+    format: "esm",
+    outfile: "dist/wasm2js.js",
+  });
 }
 
 // Types once for `import` and once for `require`: the nearest package.json decides what a .d.ts file describes.
 function emitTypes() {
-  const emit = (folder) =>
-    run("npx", "--no-install", "tsc", "--project", here, "--emitDeclarationOnly", "--outDir", folder);
-  emit(join(here, "dist/types"));
-  for (const name of readdirSync(join(here, "dist/types"), { recursive: true })) {
-    if (name.endsWith(".d.ts") && !publicTypes.has(name)) rmSync(join(here, "dist/types", name));
+  const types = join(here, "dist/types");
+  run("npx", "--no-install", "tsc", "--project", here, "--emitDeclarationOnly", "--outDir", types);
+  const reached = new Set();
+  const reach = (name) => {
+    if (reached.has(name)) return;
+    reached.add(name);
+    const text = readFileSync(join(types, name), "utf8");
+    for (const [, path] of text.matchAll(/from "(\.[^"]*)\.js"/g)) reach(join(dirname(name), `${path}.d.ts`));
+  };
+  for (const entry of Object.keys(entries)) reach(`${entry}.d.ts`);
+  for (const name of readdirSync(types, { recursive: true })) {
+    if (name.endsWith(".d.ts") && !reached.has(name)) rmSync(join(types, name));
   }
-  rmSync(join(here, "dist/types/transports"), { recursive: true });
-  cpSync(join(here, "dist/types"), join(here, "dist/types-cjs"), { recursive: true });
+  cpSync(types, join(here, "dist/types-cjs"), { recursive: true });
   writeFileSync(join(here, "dist/types-cjs/package.json"), '{ "type": "commonjs" }\n');
 }
 
-/** What index.d.ts leads to. */
-const publicTypes = new Set(["index.d.ts", "connect.d.ts", "event-source.d.ts", "types.d.ts"]);
-
-async function checkSize(what, contents, limit) {
+/** `contents` is a program that uses the package as it is in dist/, and is measured as it is first loaded. */
+async function checkSize(what, contents, limit, external = ["./wasm2js.js"]) {
   const { outputFiles } = await esbuild.build({
     ...common,
-    stdin: { contents, resolveDir: join(here, "src"), loader: "ts" },
+    stdin: { contents, resolveDir: join(here, "dist") },
+    minify: true,
     format: "esm",
     write: false,
+    external,
   });
   const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length;
-  console.log(`millrace: ${what}: ${bytes} bytes minified and gzipped, WebAssembly and all (limit ${limit})`);
+  console.log(`millrace: ${what}: ${bytes} bytes minified and gzipped (limit ${limit})`);
   if (bytes > limit) throw new Error(`${what} has outgrown its limit of ${limit} bytes`);
 }
 
 rmSync(join(here, "dist"), { recursive: true, force: true });
-await bundle("src/index.ts", "dist/index.js", "esm");
-await bundle("src/index.ts", "dist/index.cjs", "cjs");
+await bundleWasm2js();
+for (const [name, core] of Object.entries(entries)) {
+  await bundle(`src/${name}.ts`, `dist/${name}.js`, "esm", { core });
+  await bundle(`src/${name}.ts`, `dist/${name}.cjs`, "cjs", { core });
+}
+await bundle("src/index.ts", "dist/millrace.iife.js", "iife", { globalName: "millrace", minify: true });
+writeFileSync(join(here, "dist/millrace.wasm"), wasm);
 emitTypes();
 // For tests/node: the core by itself, which the package keeps to itself.
-await bundle("src/core-for-tests.ts", join(wasmBuild, "core-for-tests.mjs"), "esm");
+const forTests = join(wasmBuild, "core-for-tests.mjs");
+await bundle("src/core-for-tests.ts", forTests, "esm", { core: { inlineJs: true } });
+await bundle("src/core-for-tests.ts", forTests.replace("core", "js"), "esm", { core: plainJs });
 
-await checkSize("the core and its loader", 'export { loadCore, Source } from "./core.js"', limits.core);
 await checkSize("EventSource alone", 'export { EventSource } from "./index.js"', limits.eventSource);
 await checkSize("the whole package", 'export * from "./index.js"', limits.all);
+for (const name of ["react", "vue"]) {
+  const contents = `export { useEventSource } from "./${name}.js"`;
+  await checkSize(`millrace/${name} beside it`, contents, limits.hook, ["millrace", "react", "vue"]);
+}

@@ -13,6 +13,7 @@
 
 #include "millrace/core/event_source_state.h"
 #include "millrace/core/event_stream_parser.h"
+#include "millrace/core/event_stream_writer.h"
 #include "millrace/core/protocol.h"
 
 namespace millrace {
@@ -28,7 +29,8 @@ enum class Kind : std::uint32_t {
   kLastEventId,
   kComment,
   kRetry,
-  kTooLarge
+  kTooLarge,
+  kUnwritable
 };
 
 // The texts of a record follow one another in the batch's text, in this order. Which fields a kind uses is at the
@@ -68,7 +70,9 @@ void begin_batch() {
   text.clear();
 }
 
+/// Null if there is nothing in it.
 const Batch* end_batch() {
+  if (records.empty() && text.empty()) return nullptr;
   batch = {static_cast<std::uint32_t>(records.size()), records.data(), text.data(),
            static_cast<std::uint32_t>(text.size())};
   return &batch;
@@ -82,48 +86,49 @@ TimePoint time_point(double milliseconds) {
   return TimePoint(Duration(static_cast<Duration::rep>(milliseconds)));
 }
 
-// What JavaScript has been told of a stream's last event ID, so that it is told only when it changes.
-class KnownId {
+// What JavaScript has been told of a stream, so that it is told only what changes.
+class Known {
  public:
-  explicit KnownId(std::string_view id) : id_(id) {}
+  explicit Known(std::string_view id) : id_(id) {}
 
-  std::uint32_t add_if_changed(std::string_view id) {
-    if (id == id_) return kUnchanged;
-    id_.assign(id);
-    return add_text(id);
+  // The lengths of its type (0: `message`), its data and its last event ID (of both kUnchanged: as before).
+  void add_event(const MessageEvent& event) {
+    const std::uint32_t type = add_if_changed(type_, event.type == protocol::kDefaultEventType ? "" : event.type);
+    const std::uint32_t data = add_text(event.data);
+    add(Kind::kEvent, type, data, add_if_changed(id_, event.last_event_id));
   }
 
   /// For blocks without data, which change the ID but dispatch nothing.
-  void add_record_if_changed(std::string_view id) {
-    const std::uint32_t bytes = add_if_changed(id);
+  void add_last_event_id(std::string_view id) {
+    const std::uint32_t bytes = add_if_changed(id_, id);
     if (bytes != kUnchanged) add(Kind::kLastEventId, 0, 0, bytes);
   }
 
  private:
+  static std::uint32_t add_if_changed(std::string& known, std::string_view value) {
+    if (value == known) return kUnchanged;
+    known.assign(value);
+    return add_text(value);
+  }
+
+  std::string type_;
   std::string id_;
 };
-
-// An event: the lengths of its type (0: `message`), its data and its last event ID (kUnchanged: as before).
-void add_event(const MessageEvent& event, KnownId& known_id) {
-  const std::uint32_t type = event.type == protocol::kDefaultEventType ? 0 : add_text(event.type);
-  const std::uint32_t data = add_text(event.data);
-  add(Kind::kEvent, type, data, known_id.add_if_changed(event.last_event_id));
-}
 
 }  // namespace
 
 struct Source {
   EventSourceState state;
-  KnownId known_id;
+  Known known;
 
   Source(std::string_view last_event_id, std::uint64_t seed)
-      : state(EventSourceState::Policy{}, last_event_id, seed), known_id(last_event_id) {}
+      : state(EventSourceState::Policy{}, last_event_id, seed), known(last_event_id) {}
 
   const Batch* poll(TimePoint now) {
     using Output = EventSourceState::Output;
     begin_batch();
     for (auto output = state.poll(now); output != Output::kNothing; output = state.poll(now)) add_output(output, now);
-    known_id.add_record_if_changed(state.last_event_id());
+    known.add_last_event_id(state.last_event_id());
     return end_batch();
   }
 
@@ -136,7 +141,7 @@ struct Source {
       case Output::kOpen:
         return add(Kind::kOpen);
       case Output::kEvent:
-        return add_event(state.event(), known_id);
+        return known.add_event(state.event());
       case Output::kReconnect:
         return add_lost(Kind::kReconnect, static_cast<std::uint32_t>((*state.poll_timeout() - now).count()));
       case Output::kFail:
@@ -155,9 +160,9 @@ struct Source {
 
 struct Parser {
   EventStreamParser parser;
-  KnownId known_id;
+  Known known;
 
-  explicit Parser(std::string_view last_event_id) : parser(last_event_id), known_id(last_event_id) {}
+  explicit Parser(std::string_view last_event_id) : parser(last_event_id), known(last_event_id) {}
 };
 
 }  // namespace millrace
@@ -257,13 +262,40 @@ const Batch* parser_feed(Parser* parser, std::uint32_t bytes) {
       millrace::add(Kind::kTooLarge);
       break;
     }
-    if (item == Item::kEvent) millrace::add_event(stream.event(), parser->known_id);
+    if (item == Item::kEvent) parser->known.add_event(stream.event());
     if (item == Item::kComment) millrace::add(Kind::kComment, 0, millrace::add_text(stream.comment()));
     if (item == Item::kRetry) {
       millrace::add(Kind::kRetry, static_cast<std::uint32_t>(stream.reconnection_time().count()));
     }
   }
-  parser->known_id.add_record_if_changed(stream.last_event_id());
+  parser->known.add_last_event_id(stream.last_event_id());
+  return millrace::end_batch();
+}
+
+// --- Writing: the batch's text is the block, or there is a record for the field that cannot be written ------------
+
+/// The input is the event's type, its ID and its data, one after the other. A negative `retry` is none.
+const Batch* encode_event(std::uint32_t type_bytes, std::uint32_t id_bytes, std::uint32_t data_bytes, double retry) {
+  using millrace::EventId;
+  using millrace::EventType;
+  using millrace::Kind;
+  millrace::begin_batch();
+  const auto all = input_text(type_bytes + id_bytes + data_bytes);
+  const auto type = EventType::parse(all.substr(0, type_bytes));
+  const auto id = EventId::parse(all.substr(type_bytes, id_bytes));
+  if (!type || !id) {
+    millrace::add(Kind::kUnwritable, !type ? 0 : 1);
+    return millrace::end_batch();
+  }
+  millrace::Event event{.type = *type, .data = all.substr(type_bytes + id_bytes), .id = *id};
+  if (retry >= 0) event.retry = millrace::Duration(static_cast<millrace::Duration::rep>(retry));
+  millrace::EventStreamWriter(millrace::text).event(event);
+  return millrace::end_batch();
+}
+
+const Batch* encode_comment(std::uint32_t bytes) {
+  millrace::begin_batch();
+  millrace::EventStreamWriter(millrace::text).comment(input_text(bytes));
   return millrace::end_batch();
 }
 

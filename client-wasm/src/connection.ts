@@ -93,7 +93,7 @@ export class CoreConnection implements TransportListener {
   message(type: string, data: string, lastEventId: string, origin: string): Promise<void> | undefined {
     this.#origin = origin;
     const signals = this.#source?.message(lastEventId, performance.now()) ?? [];
-    this.#act([{ kind: "event", type, data, lastEventId }, ...signals]);
+    this.#act([{ type, data, lastEventId }, ...signals]);
     return this.#owner.full?.();
   }
 
@@ -109,7 +109,7 @@ export class CoreConnection implements TransportListener {
 
   #do(signal: Signal): void {
     if ("lastEventId" in signal) this.lastEventId = signal.lastEventId;
-    if (signal.kind === "event") this.#owner.received(signal, this.#origin);
+    if (signal.kind === undefined) this.#owner.received(signal, this.#origin);
     else if (signal.kind === "connect") this.transport.connect(this.lastEventId).catch((error) => this.#break(error));
     else if (signal.kind === "open") {
       this.readyState = 1;

@@ -3,9 +3,8 @@
 // Every call hands one input over and returns, decoded, what it led to. Nothing of a batch stays in the module's memory,
 // so that calls for different sources may follow one another in any order.
 
-import wasmText from "millrace.wasm";
-import { bytesOf } from "./module-text.js";
-import type { LossReason } from "./types.js";
+import { instantiate, instantiateNow } from "./module.js";
+import type { LossReason, ServerEvent } from "./types.js";
 
 /** What the core wants done, in order. `id` is a change of the last event ID that no event brought. */
 export type Signal =
@@ -16,18 +15,17 @@ export type Signal =
   | { kind: "id"; lastEventId: string }
   | { kind: "comment"; comment: string }
   | { kind: "retry"; retry: number }
-  | { kind: "too-large" };
+  | { kind: "too-large" }
+  | { kind: "unwritable"; field: "type" | "id" };
 
-export interface CoreEvent {
-  kind: "event";
-  type: string;
-  data: string;
-  lastEventId: string;
+/** Events are by far the most frequent, and handed on as they are: they have no kind. */
+export interface CoreEvent extends ServerEvent {
+  readonly kind?: undefined;
 }
 
 /** exports.txt, as TypeScript sees it. Pointers, lengths and handles are numbers; a batch is a pointer to one. */
-interface Exports {
-  readonly memory: WebAssembly.Memory;
+export interface Exports {
+  readonly memory: Pick<WebAssembly.Memory, "buffer">;
   _initialize(): void;
   input(bytes: number): number;
   source_new(lastEventIdBytes: number, seed: number): number;
@@ -46,15 +44,30 @@ interface Exports {
   parser_feed(parser: number, bytes: number): number;
   parser_reset(parser: number): void;
   batch_to_utf16(): void;
+  encode_event(typeBytes: number, idBytes: number, dataBytes: number, retry: number): number;
+  encode_comment(bytes: number): number;
 }
 
 /** The largest piece of a chunk that is handed over at once, in bytes: it bounds what one batch can hold. */
 export const maxInputBytes = 65536;
 
-const noText = 0xffffffff;
+/** In place of a length: the text is the same as before. */
+const unchanged = 0xffffffff;
 
 // Indices are abi.cpp's Kind and the core's Reason.
-const kinds = ["connect", "open", "event", "reconnect", "fail", "id", "comment", "retry", "too-large"] as const;
+const eventKind = 2;
+const kinds = [
+  "connect",
+  "open",
+  "event",
+  "reconnect",
+  "fail",
+  "id",
+  "comment",
+  "retry",
+  "too-large",
+  "unwritable",
+] as const;
 const reasons: readonly LossReason[] = [
   "none",
   "network-error",
@@ -66,80 +79,145 @@ const reasons: readonly LossReason[] = [
 ];
 
 let loading: Promise<Core> | undefined;
+let loaded: Core | undefined;
 
-/** The core, compiled once. Rejects where WebAssembly is missing or forbidden. */
+/** The core, instantiated once. Rejects where that is not possible. */
 export function loadCore(): Promise<Core> {
-  // Not on the main thread, where some browsers refuse to compile more than 4 KiB.
-  loading ??= WebAssembly.instantiate(bytesOf(wasmText)).then(
-    ({ instance }) => new Core(instance.exports as unknown as Exports),
-  );
+  loading ??= instantiate().then((exports) => {
+    loaded ??= new Core(exports);
+    return loaded;
+  });
   return loading;
 }
+
+/** The same at once. Throws where WebAssembly may not be compiled, or not at once, unless the core has been loaded. */
+export function coreNow(): Core {
+  loaded ??= new Core(instantiateNow());
+  return loaded;
+}
+
+/** Longest input that is copied byte by byte, which takes less time than a call of TypedArray.prototype.set. */
+const shortInputBytes = 16;
+
+const nothing: Signal[] = [];
 
 export class Core {
   readonly exports: Exports;
   readonly #encoder = new TextEncoder();
   // A byte order mark at the front of a batch's text is data: the parser has taken away the one that is not.
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  // The module's memory. A WebAssembly memory that grows detaches what looked at it before, one of JavaScript does not.
+  readonly #detaches: boolean;
+  #bytes = new Uint8Array();
+  #words = new Uint32Array();
+  // The input buffer.
+  #input = 0;
+  #inputBytes = 0;
 
   constructor(exports: Exports) {
     this.exports = exports;
+    this.#detaches = globalThis.WebAssembly && exports.memory instanceof WebAssembly.Memory;
     exports._initialize();
+  }
+
+  #look(): void {
+    const { buffer } = this.exports.memory;
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new Uint32Array(buffer);
+  }
+
+  #isStale(): boolean {
+    return this.#bytes.length === 0 || (!this.#detaches && this.#bytes.buffer !== this.exports.memory.buffer);
   }
 
   /** Puts the input of the next call where the core reads it, and returns its length in bytes. */
   put(input: string | Uint8Array): number {
     const bytes = typeof input === "string" ? this.#encoder.encode(input) : input;
-    const at = this.exports.input(bytes.length);
-    // Made anew each time: the memory may have grown, which detaches what looked at it before.
-    new Uint8Array(this.exports.memory.buffer, at, bytes.length).set(bytes);
-    return bytes.length;
+    const { length } = bytes;
+    if (length > this.#inputBytes) {
+      this.#input = this.exports.input(length);
+      this.#inputBytes = length;
+    }
+    if (this.#isStale()) this.#look();
+    if (length > shortInputBytes) this.#bytes.set(bytes, this.#input);
+    else for (let i = 0; i < length; i++) this.#bytes[this.#input + i] = bytes[i] as number;
+    return length;
   }
 
-  /** What the batch says. `lastEventId` is the one before it. */
-  decode(batch: number, lastEventId: string): Signal[] {
-    const memory = this.exports.memory.buffer;
-    const [count, recordsAt, textAt, textBytes] = new Uint32Array(memory, batch, 4) as unknown as number[];
-    const text = this.#decoder.decode(new Uint8Array(memory, textAt, textBytes));
-    if (text.length !== textBytes) this.exports.batch_to_utf16();
-    const fields = new Uint32Array(memory, recordsAt, (count as number) * 4);
+  /** What the batch says; 0 is one that says nothing. `stream` is what it is a part of. */
+  read(batch: number, stream: CoreStream): Signal[] {
+    if (batch === 0) return nothing;
+    if (this.#isStale()) this.#look();
+    const words = this.#words;
+    const count = words[batch >> 2] as number;
+    let at = (words[(batch >> 2) + 1] as number) >> 2;
+    const text = this.text(batch);
     let end = 0;
-    const take = (length: number) => {
-      const begin = end;
-      end += length;
-      return text.slice(begin, end);
-    };
-    let id = lastEventId;
-    const takeId = (length: number) => {
-      if (length !== noText) id = take(length);
-      return id;
-    };
+    let { type, lastEventId } = stream;
     const signals: Signal[] = [];
-    for (let i = 0; i < fields.length; i += 4) {
-      const kind = kinds[fields[i] as number] as (typeof kinds)[number];
-      const [a, b, c] = [fields[i + 1], fields[i + 2], fields[i + 3]] as [number, number, number];
-      if (kind === "event") signals.push({ kind, type: take(a) || "message", data: take(b), lastEventId: takeId(c) });
-      else if (kind === "id") signals.push({ kind, lastEventId: takeId(c) });
-      else if (kind === "comment") signals.push({ kind, comment: take(b) });
-      else if (kind === "retry") signals.push({ kind, retry: a });
-      else if (kind === "reconnect" || kind === "fail") {
-        signals.push({ kind, reason: reasons[a] as LossReason, status: b, wait: c });
-      } else signals.push({ kind });
+    for (const last = at + count * 4; at < last; at += 4) {
+      const kind = words[at] as number;
+      const a = words[at + 1] as number;
+      const b = words[at + 2] as number;
+      const c = words[at + 3] as number;
+      if (kind === eventKind) {
+        const typeEnd = a === unchanged ? end : end + a;
+        if (a !== unchanged) type = text.slice(end, typeEnd) || "message";
+        const dataEnd = typeEnd + b;
+        end = c === unchanged ? dataEnd : dataEnd + c;
+        if (c !== unchanged) lastEventId = text.slice(dataEnd, end);
+        signals.push({ type, data: text.slice(typeEnd, dataEnd), lastEventId });
+        continue;
+      }
+      const name = kinds[kind] as Exclude<(typeof kinds)[number], "event">;
+      const begin = end;
+      if (name === "id") {
+        end += c;
+        lastEventId = text.slice(begin, end);
+        signals.push({ kind: name, lastEventId });
+      } else if (name === "comment") {
+        end += b;
+        signals.push({ kind: name, comment: text.slice(begin, end) });
+      } else if (name === "retry") signals.push({ kind: name, retry: a });
+      else if (name === "reconnect" || name === "fail") {
+        signals.push({ kind: name, reason: reasons[a] as LossReason, status: b, wait: c });
+      } else if (name === "unwritable") signals.push({ kind: name, field: a === 0 ? "type" : "id" });
+      else signals.push({ kind: name });
     }
+    stream.type = type;
+    stream.lastEventId = lastEventId;
     return signals;
+  }
+
+  /** The text of a batch. Its records count in UTF-16 units after that. */
+  text(batch: number): string {
+    if (this.#isStale()) this.#look();
+    const at = this.#words[(batch >> 2) + 2] as number;
+    const bytes = this.#words[(batch >> 2) + 3] as number;
+    if (bytes === 0) return "";
+    const text = this.#decoder.decode(this.#bytes.subarray(at, at + bytes));
+    if (text.length !== bytes) this.exports.batch_to_utf16();
+    return text;
   }
 }
 
+/** What the core leaves out of an event because it is the same as before. */
+export interface CoreStream {
+  type: string;
+  lastEventId: string;
+}
+
 /** The core's EventSourceState: decides what an event source does next. `now` is performance.now(). */
-export class Source {
-  #lastEventId: string;
+export class Source implements CoreStream {
+  type = "message";
+  lastEventId: string;
   readonly #core: Core;
   readonly #handle: number;
 
   /** `seed` decides the jitter of the waits. */
   constructor(core: Core, lastEventId: string, seed: number) {
     this.#core = core;
-    this.#lastEventId = lastEventId;
+    this.lastEventId = lastEventId;
     this.#handle = core.exports.source_new(core.put(lastEventId), seed);
   }
 
@@ -150,49 +228,46 @@ export class Source {
 
   /** The first connection. */
   start(now: number): Signal[] {
-    return this.#decode(this.#core.exports.source_start(this.#handle, now));
+    return this.#core.read(this.#core.exports.source_start(this.#handle, now), this);
   }
 
   response(status: number, contentType: string, now: number): Signal[] {
-    return this.#decode(this.#core.exports.source_response(this.#handle, status, this.#core.put(contentType), now));
+    return this.#core.read(
+      this.#core.exports.source_response(this.#handle, status, this.#core.put(contentType), now),
+      this,
+    );
   }
 
   /** At most maxInputBytes of the body. */
   bytes(chunk: Uint8Array, now: number): Signal[] {
-    return this.#decode(this.#core.exports.source_bytes(this.#handle, this.#core.put(chunk), now));
+    return this.#core.read(this.#core.exports.source_bytes(this.#handle, this.#core.put(chunk), now), this);
   }
 
   /** The transport has parsed an event by itself. */
   message(lastEventId: string, now: number): Signal[] {
-    return this.#decode(this.#core.exports.source_message(this.#handle, this.#core.put(lastEventId), now));
+    return this.#core.read(this.#core.exports.source_message(this.#handle, this.#core.put(lastEventId), now), this);
   }
 
   end(now: number): Signal[] {
-    return this.#decode(this.#core.exports.source_end(this.#handle, now));
+    return this.#core.read(this.#core.exports.source_end(this.#handle, now), this);
   }
 
   networkError(now: number): Signal[] {
-    return this.#decode(this.#core.exports.source_network_error(this.#handle, now));
+    return this.#core.read(this.#core.exports.source_network_error(this.#handle, now), this);
   }
 
   /** A waiting reconnection happens now. */
   online(now: number): Signal[] {
-    return this.#decode(this.#core.exports.source_online(this.#handle, now));
+    return this.#core.read(this.#core.exports.source_online(this.#handle, now), this);
   }
 
   /** To be called at nextTimeout(); early or late does no harm. */
   timeout(now: number): Signal[] {
-    return this.#decode(this.#core.exports.source_timeout(this.#handle, now));
+    return this.#core.read(this.#core.exports.source_timeout(this.#handle, now), this);
   }
 
   /** Negative if there is none. */
   nextTimeout(): number {
     return this.#core.exports.source_next_timeout(this.#handle);
-  }
-
-  #decode(batch: number): Signal[] {
-    const signals = this.#core.decode(batch, this.#lastEventId);
-    for (const signal of signals) if ("lastEventId" in signal) this.#lastEventId = signal.lastEventId;
-    return signals;
   }
 }

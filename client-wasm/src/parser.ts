@@ -1,29 +1,23 @@
 // The core's EventStreamParser by itself: the bytes of an event stream in, what they say out.
 
-import type { Core, Signal } from "./core.js";
+import type { Core, CoreStream, Signal } from "./core.js";
 
-export class Parser {
-  #lastEventId: string;
+export class Parser implements CoreStream {
+  type = "message";
+  /** The last event ID string: what a reconnection would send. */
+  lastEventId: string;
   readonly #core: Core;
   readonly #handle: number;
 
   constructor(core: Core, lastEventId = "") {
     this.#core = core;
-    this.#lastEventId = lastEventId;
+    this.lastEventId = lastEventId;
     this.#handle = core.exports.parser_new(core.put(lastEventId));
-  }
-
-  /** The last event ID string: what a reconnection would send. */
-  get lastEventId(): string {
-    return this.#lastEventId;
   }
 
   /** At most maxInputBytes. */
   feed(chunk: Uint8Array): Signal[] {
-    const batch = this.#core.exports.parser_feed(this.#handle, this.#core.put(chunk));
-    const signals = this.#core.decode(batch, this.#lastEventId);
-    for (const signal of signals) if ("lastEventId" in signal) this.#lastEventId = signal.lastEventId;
-    return signals;
+    return this.#core.read(this.#core.exports.parser_feed(this.#handle, this.#core.put(chunk)), this);
   }
 
   /** A new stream begins; the last event ID string stays. */

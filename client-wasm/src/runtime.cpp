@@ -69,9 +69,13 @@ void operator delete(void*, std::align_val_t) noexcept {
 
 extern "C" {
 
+void* memmove(void* to, const void* from, std::size_t bytes);
+
 void abort() {
   __builtin_trap();
 }
+
+#ifdef __wasm_bulk_memory__
 
 void* memcpy(void* to, const void* from, std::size_t bytes) {
   return __builtin_memcpy(to, from, bytes);
@@ -84,5 +88,29 @@ void* memmove(void* to, const void* from, std::size_t bytes) {
 void* memset(void* to, int value, std::size_t bytes) {
   return __builtin_memset(to, value, bytes);
 }
+
+#else  // bound for JavaScript, which has no copying of bytes that is faster
+
+void* memcpy(void* to, const void* from, std::size_t bytes) {
+  return memmove(to, from, bytes);
+}
+
+void* memmove(void* to, const void* from, std::size_t bytes) {
+  auto* const target = static_cast<char*>(to);
+  const auto* const source = static_cast<const char*>(from);
+  if (target < source) {
+    for (std::size_t i = 0; i < bytes; ++i) target[i] = source[i];
+  } else {
+    while (bytes-- > 0) target[bytes] = source[bytes];
+  }
+  return to;
+}
+
+void* memset(void* to, int value, std::size_t bytes) {
+  for (auto* at = static_cast<char*>(to); bytes > 0; --bytes) *at++ = static_cast<char>(value);
+  return to;
+}
+
+#endif
 
 }  // extern "C"

@@ -1,12 +1,14 @@
-// The fixtures of the event stream format against the WebAssembly build of the core. tests/fixtures/README.md has the rules.
+// The fixtures of the event stream format against the WebAssembly and the JavaScript build of the core. tests/fixtures/README.md has the rules.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { loadCore, maxInputBytes, Parser } from "../../build/wasm/core-for-tests.mjs";
+import * as wasm from "../../build/wasm/core-for-tests.mjs";
+import * as js from "../../build/wasm/js-for-tests.mjs";
 
 const folder = new URL("../fixtures/", import.meta.url);
-const core = await loadCore();
+const { maxInputBytes } = wasm;
+const builds = { WebAssembly: wasm, JavaScript: js };
 
 function textOf(pieces) {
   const list = Array.isArray(pieces) ? pieces : [pieces];
@@ -28,7 +30,7 @@ function bytesOf(pieces) {
 function expectedOf(output) {
   if ("retry" in output) return { kind: "retry", retry: output.retry };
   if ("comment" in output) return { kind: "comment", comment: textOf(output.comment) };
-  return { kind: "event", type: output.type, data: textOf(output.data), lastEventId: output.lastEventId };
+  return { type: output.type, data: textOf(output.data), lastEventId: output.lastEventId };
 }
 
 function connectionsOf({ stream, expect, lastEventId, connections = [{ stream, expect, lastEventId }] }) {
@@ -53,8 +55,8 @@ function* piecesOf(bytes, size) {
 }
 
 /** `divide` makes the chunks of a connection's bytes. */
-function check(fixture, connections, divide, how) {
-  const parser = new Parser(core, fixture.initialLastEventId);
+function check({ coreNow, Parser }, fixture, connections, divide, how) {
+  const parser = new Parser(coreNow(), fixture.initialLastEventId);
   connections.forEach(({ bytes, expected, lastEventId }, index) => {
     if (index > 0) parser.reset();
     const outputs = [];
@@ -76,14 +78,16 @@ for (const file of readdirSync(folder)
   .filter((name) => name.endsWith(".json"))
   .sort()) {
   for (const fixture of JSON.parse(readFileSync(new URL(file, folder), "utf8")).cases) {
-    test(`${file}: ${fixture.name}`, () => {
-      const connections = connectionsOf(fixture);
-      check(fixture, connections, (bytes) => [bytes], "whole");
-      for (const size of [1, 2]) check(fixture, connections, (bytes) => piecesOf(bytes, size), `${size} bytes a chunk`);
-      for (const cut of cutsOf(Math.max(...connections.map(({ bytes }) => bytes.length)))) {
-        const divide = (bytes) => [bytes.subarray(0, cut), bytes.subarray(cut)];
-        check(fixture, connections, divide, `cut at ${cut}`);
-      }
-    });
+    for (const [name, build] of Object.entries(builds)) {
+      test(`${name}: ${file}: ${fixture.name}`, () => {
+        const connections = connectionsOf(fixture);
+        const divided = (divide, how) => check(build, fixture, connections, divide, how);
+        divided((bytes) => [bytes], "whole");
+        for (const size of [1, 2]) divided((bytes) => piecesOf(bytes, size), `${size} bytes a chunk`);
+        for (const cut of cutsOf(Math.max(...connections.map(({ bytes }) => bytes.length)))) {
+          divided((bytes) => [bytes.subarray(0, cut), bytes.subarray(cut)], `cut at ${cut}`);
+        }
+      });
+    }
   }
 }

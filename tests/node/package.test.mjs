@@ -14,7 +14,17 @@ const manifest = JSON.parse(readFileSync(join(root, "client-wasm/package.json"),
 
 test("import and require give the same", () => {
   const required = createRequire(import.meta.url)("millrace");
-  assert.deepEqual(Object.keys(imported).sort(), ["ConnectionError", "EventSource", "connect"]);
+  assert.deepEqual(Object.keys(imported).sort(), [
+    "ConnectionError",
+    "EventSource",
+    "EventStreamDecoder",
+    "EventStreamEncoder",
+    "EventStreamParser",
+    "connect",
+    "encode",
+    "parse",
+    "ready",
+  ]);
   assert.deepEqual(Object.keys(required).sort(), Object.keys(imported).sort());
 });
 

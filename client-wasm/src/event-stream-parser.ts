@@ -1,0 +1,74 @@
+// EventStreamParser: the bytes of an event stream in, events out, for those who bring their own transport.
+
+import { type CoreEvent, coreNow, loadCore, maxInputBytes, type Signal } from "./core.js";
+import { Parser } from "./parser.js";
+import type { ServerEvent } from "./types.js";
+
+export interface ParserOptions {
+  /** What the last event ID is until the stream sets one. */
+  lastEventId?: string;
+  /** Called with each comment, without the colon. */
+  onComment?: (comment: string) => void;
+  /** Called with each reconnection time the stream sets, in milliseconds. */
+  onRetry?: (retry: number) => void;
+}
+
+const abandoned = /* @__PURE__ */ new FinalizationRegistry<Parser>((parser) => parser.close());
+
+/** Resolves once the core can be used at once, also where WebAssembly may not be compiled. */
+export async function ready(): Promise<void> {
+  await loadCore();
+}
+
+/** Whether everything in the list is an event, as is the rule. */
+function areEvents(signals: Signal[]): signals is CoreEvent[] {
+  for (const { kind } of signals) if (kind !== undefined) return false;
+  return true;
+}
+
+export class EventStreamParser {
+  readonly #options: ParserOptions;
+  readonly #parser: Parser;
+
+  /** Throws where WebAssembly may not be compiled (at once): `await ready()` before. */
+  constructor(options: ParserOptions = {}) {
+    this.#options = options;
+    this.#parser = new Parser(coreNow(), options.lastEventId);
+    abandoned.register(this, this.#parser);
+  }
+
+  /** The last event ID string: what a reconnection would send. */
+  get lastEventId(): string {
+    return this.#parser.lastEventId;
+  }
+
+  /**
+   * The events that the chunk completes. Chunks may be split anywhere. Throws a RangeError once a line or an event exceeds
+   * 16 MiB, and again until reset().
+   */
+  feed(chunk: Uint8Array): ServerEvent[] {
+    if (chunk.length <= maxInputBytes) return this.#feed(chunk);
+    const events: ServerEvent[] = [];
+    for (let begin = 0; begin < chunk.length; begin += maxInputBytes) {
+      for (const event of this.#feed(chunk.subarray(begin, begin + maxInputBytes))) events.push(event);
+    }
+    return events;
+  }
+
+  /** A new stream begins: what was incomplete is dropped; the last event ID stays. */
+  reset(): void {
+    this.#parser.reset();
+  }
+
+  #feed(chunk: Uint8Array): ServerEvent[] {
+    const signals = this.#parser.feed(chunk);
+    if (areEvents(signals)) return signals;
+    const { onComment, onRetry } = this.#options;
+    return signals.filter((signal): signal is CoreEvent => {
+      if (signal.kind === "comment") onComment?.(signal.comment);
+      else if (signal.kind === "retry") onRetry?.(signal.retry);
+      else if (signal.kind === "too-large") throw new RangeError("an event or a line of the stream exceeds 16 MiB");
+      return signal.kind === undefined;
+    });
+  }
+}

@@ -1,0 +1,12 @@
+// Where `millrace/js` has the core from: the C++ as JavaScript, for engines known to have no WebAssembly.
+
+import type { Exports } from "./core.js";
+import * as wasm2js from "./wasm2js.js";
+
+export async function instantiate(): Promise<Exports> {
+  return wasm2js.instantiate();
+}
+
+export function instantiateNow(): Exports {
+  return wasm2js.instantiate();
+}
