@@ -16,6 +16,11 @@ void Backoff::set_reconnection_time(Duration reconnection_time) {
   reconnection_time_ = std::clamp(reconnection_time, Duration{0}, kMaxReconnectionTime);
 }
 
+// A server that sends one event and hangs up, with `retry: 0`, would otherwise be asked as fast as it can answer.
+void Backoff::progress() {
+  failures_ = reconnection_time_ < kMinPause ? std::min(failures_, 1u) : 0;
+}
+
 Duration Backoff::next() {
   // Until an attempt has failed there is nothing to back off from: the window is the jitter alone.
   Duration window = reconnection_time_;

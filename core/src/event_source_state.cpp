@@ -25,6 +25,11 @@ bool is_event_stream(std::string_view content_type) {
                     [](char a, char b) { return to_lower(a) == b; });
 }
 
+// What no `id` field can carry, and no header. [WHATWG 9.2.6]
+bool is_event_id(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+}
+
 bool is_server_error(int status) {
   return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
@@ -32,14 +37,14 @@ bool is_server_error(int status) {
 }  // namespace
 
 EventSourceState::EventSourceState(const Policy& policy, std::string_view last_event_id, std::uint64_t seed)
-    : policy_(policy), backoff_(policy.backoff, seed), parser_(last_event_id, policy.max_event_bytes) {}
+    : policy_(policy),
+      backoff_(policy.backoff, seed),
+      parser_(is_event_id(last_event_id) ? last_event_id : std::string_view(), policy.max_event_bytes) {}
 
 // --- Inputs -------------------------------------------------------------------------------------------------------
 
 void EventSourceState::start() {
-  if (phase_ != Phase::kIdle) return;
-  phase_ = Phase::kWaiting;  // for the first poll, which connects at once
-  reconnect_at_ = TimePoint::min();
+  if (phase_ == Phase::kIdle) phase_ = Phase::kStarting;  // the first poll connects
 }
 
 // [WHATWG 9.2.2, step 15 of the constructor: processEventSourceResponse]
@@ -63,6 +68,7 @@ void EventSourceState::handle_response(const Response& response, TimePoint now) 
   opened_at_ = now;
   failed_attempts_ = 0;
   was_mended_ = false;
+  brought_event_ = false;
   parser_.reset();
   replays_.expect();
 }
@@ -99,7 +105,7 @@ void EventSourceState::handle_timeout(TimePoint now) {
 }
 
 void EventSourceState::handle_online(TimePoint now) {
-  if (phase_ == Phase::kWaiting) reconnect_at_ = std::min(reconnect_at_, now);
+  if (phase_ == Phase::kWaiting) reconnect_at_ = std::min(reconnect_at_, std::max(now, not_before_));
 }
 
 void EventSourceState::handle_restart(TimePoint now) {
@@ -112,7 +118,7 @@ void EventSourceState::handle_restart(TimePoint now) {
 
 void EventSourceState::handle_suspend(TimePoint now) {
   if (phase_ == Phase::kIdle || phase_ == Phase::kClosed || phase_ == Phase::kSuspended) return;
-  if (phase_ != Phase::kWaiting) reconnect_at_ = now;
+  if (phase_ != Phase::kWaiting) reconnect_at_ = not_before_ = now;
   phase_ = Phase::kSuspended;
   ready_state_ = ReadyState::kConnecting;
   pending_ = Output::kNothing;
@@ -126,8 +132,8 @@ void EventSourceState::handle_message(std::string_view last_event_id, TimePoint 
   if (phase_ != Phase::kStreaming) return;
   last_heard_ = now;
   has_heard_ = true;
-  parser_.set_last_event_id(last_event_id);
-  backoff_.reset();
+  if (is_event_id(last_event_id)) parser_.set_last_event_id(last_event_id);
+  brought_event_ = true;
 }
 
 void EventSourceState::close() {
@@ -145,7 +151,7 @@ EventSourceState::Output EventSourceState::poll(TimePoint now) {
     return output;
   }
   if (phase_ == Phase::kStreaming) return poll_stream(now);
-  if (phase_ == Phase::kWaiting && now >= reconnect_at_) {
+  if (phase_ == Phase::kStarting || (phase_ == Phase::kWaiting && now >= reconnect_at_)) {
     phase_ = Phase::kConnecting;
     last_heard_ = connecting_since_ = now;
     has_heard_ = false;
@@ -174,7 +180,7 @@ EventSourceState::Output EventSourceState::poll_stream(TimePoint now) {
       case EventStreamParser::Item::kNeedMore:
         return Output::kNothing;
       case EventStreamParser::Item::kEvent:
-        backoff_.reset();
+        brought_event_ = true;
         if (policy_.drop_replays && replays_.is_replay(parser_.event(), parser_.event_has_id())) break;
         return Output::kEvent;
       case EventStreamParser::Item::kComment:
@@ -192,8 +198,16 @@ EventSourceState::Output EventSourceState::poll_stream(TimePoint now) {
 // [WHATWG 9.2.2] "Reestablish the connection".
 void EventSourceState::reconnect(Reason reason, TimePoint now, Duration at_least) {
   if (phase_ == Phase::kConnecting && ++failed_attempts_ == policy_.max_attempts) return fail(reason);
-  if (phase_ == Phase::kStreaming && now - opened_at_ >= kStablePeriod) backoff_.reset();
-  wait_until(now + std::max(backoff_.next(), std::min(at_least, kMaxReconnectionTime)), reason);
+  if (phase_ == Phase::kStreaming) {
+    if (now - opened_at_ >= kStablePeriod) {
+      backoff_.reset();
+    } else if (brought_event_) {
+      backoff_.progress();
+    }
+  }
+  const TimePoint allowed = now + std::min(at_least, kMaxReconnectionTime);
+  wait_until(std::max(now + backoff_.next(), allowed), reason);
+  not_before_ = allowed;
 }
 
 void EventSourceState::wait_until(TimePoint time, Reason reason) {
@@ -201,13 +215,15 @@ void EventSourceState::wait_until(TimePoint time, Reason reason) {
   ready_state_ = ReadyState::kConnecting;
   reason_ = reason;
   reconnect_at_ = time;
+  not_before_ = TimePoint::min();
   pending_ = Output::kReconnect;
 }
 
 // An answer without a byte is none: a server that gives only those is backed off from.
 void EventSourceState::poll_again(TimePoint now) {
-  if (has_heard_) backoff_.reset();
+  if (has_heard_) backoff_.progress();
   phase_ = Phase::kWaiting;
+  not_before_ = TimePoint::min();
   reconnect_at_ = now + backoff_.next();
 }
 

@@ -27,6 +27,7 @@ std::optional<TopicPattern> TopicPattern::parse(std::string_view text) {
 }
 
 bool TopicPattern::matches(Topic topic) const {
+  if (is_reserved() != topic.is_reserved()) return false;
   std::string_view pattern_rest = text_;
   std::string_view topic_rest = topic.view();
   while (!pattern_rest.empty() && !topic_rest.empty()) {
@@ -39,6 +40,7 @@ bool TopicPattern::matches(Topic topic) const {
 }
 
 bool TopicPattern::covers(TopicPattern other) const {
+  if (is_reserved() != other.is_reserved()) return false;
   std::string_view rest = text_;
   std::string_view other_rest = other.text_;
   while (!rest.empty() && !other_rest.empty()) {

@@ -74,6 +74,22 @@ TEST(EventSourceState, StartsOverAfterAConnectionThatBroughtAnEvent) {
   }
 }
 
+TEST(EventSourceState, MakesNoStormOfRetryZeroWithAnEventEachTime) {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    SimulatedClient client(kPlain, "", seed);
+    client.start();
+    Duration waited{0};
+    for (int i = 0; i < 100; ++i) {
+      ASSERT_EQ(client.respond(200), Outputs{"open"});
+      ASSERT_EQ(client.receive("retry: 0\ndata: a\n\n").size(), 1U);
+      const Duration wait = client.reconnect_after_break();
+      ASSERT_LE(wait, 2 * kMinBackoff) << "seed " << seed << ": it does get on, so the waits must not grow";
+      waited += wait;
+    }
+    EXPECT_GE(waited, 100 * kMinBackoff / 2) << "seed " << seed;
+  }
+}
+
 TEST(EventSourceState, KeepsBackingOffFromAServerThatOpensAndDropsAtOnce) {
   Duration longest{0};
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
@@ -114,6 +130,37 @@ TEST(EventSourceState, ConnectsAtOnceWhenTheNetworkIsBack) {
   EXPECT_EQ(client.go_online(), Outputs{}) << "it is connecting already";
   client.respond(200);
   EXPECT_EQ(client.go_online(), Outputs{}) << "it is connected already";
+}
+
+TEST(EventSourceState, LeavesAServerAloneThatSaidWhenToComeBackThoughTheNetworkIsBack) {
+  SimulatedClient client(retrying_on_server_error());
+  client.start();
+  client.state.handle_response({.status = 503, .retry_after = Duration{20'000}}, client.now);
+  const TimePoint allowed = client.now + Duration{20'000};
+  EXPECT_EQ(client.state.poll(client.now), State::Output::kReconnect);
+  EXPECT_EQ(client.go_online(), Outputs{});
+  EXPECT_EQ(client.state.poll_timeout(), allowed);
+  EXPECT_EQ(client.sleep_until_timeout(), Outputs{"connect "});
+  EXPECT_EQ(client.now, allowed);
+}
+
+TEST(EventSourceState, NeedsNoTimeoutToBegin) {
+  State state(kPlain);
+  state.start();
+  EXPECT_EQ(state.poll_timeout(), std::nullopt);
+  EXPECT_EQ(state.poll(TimePoint::min()), State::Output::kConnect);
+}
+
+TEST(EventSourceState, SendsNoIdThatWouldBreakTheRequest) {
+  for (const std::string_view id :
+       {std::string_view("a\r\nX: y"), std::string_view("a\nb"), std::string_view("a\0b", 3)}) {
+    State state(kPlain, id);
+    EXPECT_EQ(state.last_event_id(), "");
+    SimulatedClient client(kPlain, "7");
+    client.connect();
+    client.state.handle_message(id, client.now);
+    EXPECT_EQ(client.state.last_event_id(), "7");
+  }
 }
 
 TEST(EventSourceState, IsNotStartedByTheNetworkComingBack) {

@@ -87,6 +87,15 @@ TEST(TopicPattern, Matches) {
            {"a/**", "ab/c", false},
            {"*/**", "a", false},
            {"*/**", "a/b", true},
+           {"**", "millrace.presence", false},
+           {"*", "millrace.presence", false},
+           {"**", "millrace.presence/a", false},
+           {"*/a", "millrace.presence/a", false},
+           {"millrace.presence", "millrace.presence", true},
+           {"millrace.presence/**", "millrace.presence/a/b", true},
+           {"millrace.presence/*", "millrace.presence/a", true},
+           {"**", "a/millrace.presence", true},
+           {"**", "millrace", true},
            {"stocks/*/ACME", "stocks/nasdaq/ACME", true},
            {"stocks/*/ACME", "stocks/nasdaq/OTHER", false},
        }) {
@@ -152,11 +161,11 @@ std::vector<std::string> all_of_segments(const std::vector<std::string>& alphabe
 }
 
 TEST(TopicPattern, CoversAnotherIfItMatchesAllThatTheOtherMatches) {
-  std::vector<std::string> patterns = all_of_segments({"a", "b", "*"}, 3);
+  std::vector<std::string> patterns = all_of_segments({"a", "millrace.b", "*"}, 3);
   for (std::size_t i = 0, plain = patterns.size(); i < plain; ++i) patterns.push_back(patterns[i] + "/**");
   patterns.emplace_back("**");
   // A segment that no pattern names, and topics longer than every pattern: more topics would tell no more.
-  const std::vector<std::string> topics = all_of_segments({"a", "b", "c"}, 5);
+  const std::vector<std::string> topics = all_of_segments({"a", "millrace.b", "c"}, 5);
   std::vector<std::vector<bool>> matched(patterns.size());
   for (std::size_t i = 0; i < patterns.size(); ++i) {
     const TopicPattern pattern = TopicPattern::parse(patterns[i]).value();

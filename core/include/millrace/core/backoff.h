@@ -32,6 +32,10 @@ class Backoff {
   /// The connection proved good: the next wait starts from the reconnection time.
   void reset() { failures_ = 0; }
 
+  /// The connection brought something before it ended: the same, unless the reconnection time is shorter than
+  /// kMinPause. Then the waits do not grow, but the next one is drawn from the window of a first failure.
+  void progress();
+
   /// Waits asked for since the last reset.
   std::uint32_t failures() const { return failures_; }
 

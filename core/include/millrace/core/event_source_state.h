@@ -90,6 +90,7 @@ class EventSourceState {
     bool mended = false;
   };
 
+  /// A `last_event_id` with CR, LF or NUL in it is none: no server can have sent it.
   explicit EventSourceState(const Policy& policy, std::string_view last_event_id = {}, std::uint64_t seed = 0);
 
   // Inputs ---------------------------------------------------------------------------------------------------------
@@ -106,7 +107,7 @@ class EventSourceState {
   void handle_futile_error();
   /// Call at poll_timeout(); calling it early or late does no harm.
   void handle_timeout(TimePoint now);
-  /// The network is back: a waiting reconnection happens now.
+  /// The network is back: a waiting reconnection happens now, or when a server's Retry-After allows it.
   void handle_online(TimePoint now);
   /// The user wants the connection made anew, now, from the last event ID; no error is reported. What a server has
   /// asked for by Retry-After or `retry` does not hold it up. Does nothing before start() and once closed.
@@ -115,7 +116,8 @@ class EventSourceState {
   void handle_suspend(TimePoint now);
   /// Connects at once after handle_suspend(), but not before a wait that had begun by then is over.
   void handle_resume();
-  /// A transport that parses by itself (the browser's EventSource) has dispatched an event with this last event ID.
+  /// A transport that parses by itself (the browser's EventSource) has dispatched an event with this last event ID. One
+  /// with CR, LF or NUL in it changes nothing, as in the format. [WHATWG 9.2.6]
   void handle_message(std::string_view last_event_id, TimePoint now);
   /// [WHATWG 9.2.2, close()] Nothing is reported after it.
   void close();
@@ -139,7 +141,7 @@ class EventSourceState {
   Duration reconnection_time() const { return backoff_.reconnection_time(); }
 
  private:
-  enum class Phase : std::uint8_t { kIdle, kWaiting, kConnecting, kStreaming, kSuspended, kClosed };
+  enum class Phase : std::uint8_t { kIdle, kStarting, kWaiting, kConnecting, kStreaming, kSuspended, kClosed };
 
   void reconnect(Reason reason, TimePoint now, Duration at_least = Duration{0});
   void wait_until(TimePoint time, Reason reason);
@@ -165,7 +167,9 @@ class EventSourceState {
   TimePoint connecting_since_{};
   TimePoint opened_at_{};
   TimePoint last_heard_{};
+  bool brought_event_ = false;  // the stream that is open, or was last
   TimePoint reconnect_at_{};
+  TimePoint not_before_{};  // of a reconnection: what Retry-After has asked for
 };
 
 }  // namespace millrace

@@ -45,6 +45,10 @@ inline constexpr Duration kMaxBackoff{60'000};
 /// What the exponential part grows from when the reconnection time is shorter (a `retry: 0` must not become a storm).
 inline constexpr Duration kMinBackoff{250};
 
+/// Connections that end as soon as they have brought an event follow one another in earnest (as polls do) if the
+/// reconnection time is at least this long; else they count as one failure.
+inline constexpr Duration kMinPause{100};
+
 /// A connection open this long counts as stable: the next reconnection starts from the reconnection time again.
 inline constexpr Duration kStablePeriod{5'000};
 

@@ -27,11 +27,15 @@ inline constexpr std::string_view kPollMode = "poll";
 /// Last event ID that asks for everything the log still holds.
 inline constexpr std::string_view kEarliest = "earliest";
 
-/// Prefix of the event types and IDs that Millrace keeps for itself.
+/// Prefix of the event types, IDs and topics that Millrace keeps for itself.
 inline constexpr std::string_view kReservedPrefix = "millrace.";
 
 /// Type of the event that says: the log no longer holds what you missed.
 inline constexpr std::string_view kGapEventType = "millrace.gap";
+
+/// Type of the event that says who has begun or ceased to listen, and the topic of such events. Those about a topic are
+/// published to `<this>/<topic>`, those about a pattern to the topic itself.
+inline constexpr std::string_view kPresenceEventType = "millrace.presence";
 
 /// Event type where an event names none. [WHATWG 9.2.6]
 inline constexpr std::string_view kDefaultEventType = "message";

@@ -3,6 +3,9 @@
 // A topic is one or more segments separated by `/`: `stocks/nasdaq/ACME`. In a pattern `*` stands for exactly one
 // segment, and a final `**` for one or more: `stocks/*/ACME`, `stocks/**`, `**`. Both are checked views, like EventId:
 // a literal is checked by the compiler, anything else by parse(). The text must outlive them.
+//
+// Topics whose first segment begins with `millrace.` are Millrace's own. A wildcard in the first place does not stand
+// for such a segment: who asks for everything is not told what the server says about its users.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +13,7 @@
 #include <string_view>
 
 #include "millrace/core/limits.h"
+#include "millrace/core/protocol.h"
 
 namespace millrace {
 
@@ -29,6 +33,9 @@ class Topic {
   /// Nothing if `text` is not a topic.
   static std::optional<Topic> parse(std::string_view text);
   constexpr std::string_view view() const { return text_; }
+
+  /// Whether it is one of Millrace's own: nobody else publishes to it.
+  constexpr bool is_reserved() const { return text_.starts_with(protocol::kReservedPrefix); }
 
  private:
   struct Checked {
@@ -58,6 +65,9 @@ class TopicPattern {
 
   /// Whether the pattern is a plain topic, without `*` or `**`.
   bool is_literal() const;
+
+  /// Whether it matches reserved topics; if so, it matches no others.
+  constexpr bool is_reserved() const { return text_.starts_with(protocol::kReservedPrefix); }
 
  private:
   struct Checked {
