@@ -34,11 +34,11 @@ class RunningServer {
   std::uint16_t port() const { return port_; }
 
  private:
-  // Clients come back at once: the tests are about what they miss, not about how long they wait.
+  // Clients come back as soon as they may: the tests are about what they miss, not about how long they wait.
   static ServerOptions impatient(ServerOptions options) {
     options.loops = 1;
     options.workers = 2;
-    options.retry = Duration{1};
+    options.retry = kMinPause;
     return options;
   }
 

@@ -47,7 +47,7 @@ inline constexpr Duration kMinBackoff{250};
 
 /// Connections that end as soon as they have brought an event follow one another in earnest (as polls do) if the
 /// reconnection time is at least this long; else they count as one failure.
-inline constexpr Duration kMinPause{100};
+inline constexpr Duration kMinPause{20};
 
 /// A connection open this long counts as stable: the next reconnection starts from the reconnection time again.
 inline constexpr Duration kStablePeriod{5'000};
