@@ -1,6 +1,5 @@
 #include "engine.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -140,25 +139,30 @@ void Server::Engine::stop() {
   workers_.reset();
   bridge_.reset();
   uploads_.reset();
+  draining_ = false;
 }
 
 void Server::Engine::accept(int socket) {
   if (loops_.empty()) {
-    return turn_away(socket, {503, "the server was started by httplib::Server::listen(); call millrace::Server's own"});
+    return turn_away(socket, {503, "the server was started by httplib::Server::listen(); call millrace::Server's own",
+                              RefusalReason::kConnections});
   }
-  if (connections_ >= options_.max_connections) {
-    return turn_away(socket, {503, "the server has as many connections as it may hold"});
+  if (connections_.open >= options_.max_connections) {
+    return turn_away(socket, {503, "the server has as many connections as it may hold", RefusalReason::kConnections});
   }
   auto share = connections_per_address_.take(peer_network(socket));
-  if (!share) return turn_away(socket, {429, "your address has as many connections as one may have"});
-  ::fcntl(socket, F_SETFD, FD_CLOEXEC);
-  ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK);
+  if (!share)
+    return turn_away(socket,
+                     {429, "your address has as many connections as one may have", RefusalReason::kAddressConnections});
   loops_[next_loop_++ % loops_.size()]->adopt(socket, std::move(*share));
 }
 
 void Server::Engine::turn_away(int socket, const RequestError& error) {
-  refusals_.add(error.status);
-  const std::string response = error_response(error, admission_.retry_after().draw());
+  refusals_.add(error.status, error.reason);
+  std::string response = error_response(error, admission_.retry_after().draw());
+  if (!loops_.empty() && connections_.turned_away < kMaxTurnedAway) {
+    return loops_[next_loop_++ % loops_.size()]->turn_away(socket, std::move(response));
+  }
   [[maybe_unused]] const auto sent = ::send(socket, response.data(), response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::close(socket);
 }
@@ -172,7 +176,7 @@ void Server::Engine::dispatch(const std::shared_ptr<Exchange>& exchange) {
     case UploadGate::Answer::kWait:
       return;
     case UploadGate::Answer::kRefuse:
-      refusals_.add(503);
+      refusals_.add(503, RefusalReason::kUploads);
       exchange->output =
           error_response({503, "the server is receiving as many uploads as it may, and more are waiting"},
                          admission_.retry_after().draw());
@@ -183,7 +187,7 @@ void Server::Engine::dispatch(const std::shared_ptr<Exchange>& exchange) {
 void Server::Engine::serve(const std::shared_ptr<Exchange>& exchange) {
   const bool enqueued = enqueue([this, exchange] {
     bridge_->serve(*exchange);
-    refusals_.add(exchange->status);
+    refusals_.add(exchange->status, exchange->refusal);
     if (exchange->is_upload()) {
       if (const auto next = uploads_.leave()) serve(next);
     }
@@ -212,7 +216,7 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
     throw std::invalid_argument("retry: must be 0 to " + std::to_string(kMaxReconnectionTime.count()) + " ms");
   }
   if (draining_) {
-    refuse(response, 503, "the server is about to stop; come back in a moment");
+    refuse(request, response, 503, RefusalReason::kDraining, "the server is about to stop; come back in a moment");
     response.set_header("Retry-After", admission_.retry_after().draw());
     return false;
   }
@@ -279,7 +283,8 @@ void Server::Engine::drain(Duration window) {
 }
 
 std::string Server::Engine::metrics() const {
-  MetricsSnapshot snapshot{.hub = hub_.statistics(), .loops = {}, .refusals = &refusals_, .connections = connections_};
+  MetricsSnapshot snapshot{
+      .hub = hub_.statistics(), .loops = {}, .refusals = &refusals_, .connections = connections_.open};
   const std::lock_guard lock(loops_mutex_);
   for (const auto& loop : loops_) {
     snapshot.loops.push_back(&loop->counters());

@@ -62,7 +62,7 @@ class Server::Engine {
   std::mutex workers_mutex_;
   bool workers_running_ = false;  // guarded by workers_mutex_: they take tasks
   std::unique_ptr<httplib::TaskQueue> workers_;
-  std::atomic<std::size_t> connections_ = 0;
+  ConnectionCounts connections_;
   std::atomic<std::size_t> next_loop_ = 0;
   std::atomic<bool> draining_ = false;
 };

@@ -10,6 +10,7 @@
 
 #include "engine.h"
 #include "http/refusal.h"
+#include "loop/acceptor.h"
 
 namespace millrace {
 
@@ -33,8 +34,8 @@ void check(const ServerOptions& options) {
   require(options.request_body_deadline > Duration{0}, "ServerOptions::request_body_deadline must be longer than 0");
 }
 
-// cpp-httplib gives each accepted socket to a task queue. Handing it to a loop never blocks, so that this one needs no
-// thread; its end is where listen() ends.
+// What cpp-httplib gives accepted sockets to. All are accepted before it would accept any; its end is where listen()
+// ends.
 class InlineQueue final : public httplib::TaskQueue {
  public:
   explicit InlineQueue(std::function<void()> on_shutdown) : on_shutdown_(std::move(on_shutdown)) {}
@@ -45,12 +46,20 @@ class InlineQueue final : public httplib::TaskQueue {
   std::function<void()> on_shutdown_;
 };
 
+// cpp-httplib would let several programs share a port, each getting some of the connections. A port in its last minute
+// after an earlier server is not taken.
+void refuse_shared_port(socket_t socket) {
+  const int yes = 1;
+  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
+
 }  // namespace
 
 Server::Server(const ServerOptions& options) {
   check(options);
   engine_ = std::make_unique<Engine>(*this, options);
   new_task_queue = [workers = options.workers] { return new httplib::ThreadPool(workers); };
+  set_socket_options(refuse_shared_port);
   set_keep_alive_max_count(kKeepAliveRequests);
   set_keep_alive_timeout(static_cast<time_t>(kKeepAliveTimeout.count() / 1000));
 }
@@ -70,8 +79,12 @@ bool Server::listen(const std::string& host, int port, int socket_flags) {
 
 bool Server::listen_after_bind() {
   const auto make_workers = new_task_queue;
+  // cpp-httplib asks for its queue when it has begun to run and before it accepts. Its own loop would end for good with
+  // the first error but one; here all connections are accepted before it comes to that.
   new_task_queue = [this, make_workers] {
+    const Acceptor acceptor(svr_sock_);
     engine_->start(std::unique_ptr<httplib::TaskQueue>(make_workers()));
+    acceptor.run([this](int socket) { engine_->accept(socket); });
     return new InlineQueue([this] { engine_->stop(); });
   };
   // cpp-httplib listens with a backlog of 5, which a burst of connections overflows. Here, since stop() does nothing
@@ -98,8 +111,10 @@ Server& Server::events(const std::string& path) {
 Server& Server::operations() {
   Get("/healthz",
       [](const httplib::Request&, httplib::Response& response) { response.set_content("ok\n", "text/plain"); });
-  Get("/readyz", [this](const httplib::Request&, httplib::Response& response) {
-    if (engine_->is_draining()) return refuse(response, 503, "the server is draining");
+  Get("/readyz", [this](const httplib::Request& request, httplib::Response& response) {
+    if (engine_->is_draining()) {
+      return refuse(request, response, 503, RefusalReason::kDraining, "the server is draining");
+    }
     response.set_content("ready\n", "text/plain");
   });
   Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {

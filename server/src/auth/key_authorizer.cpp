@@ -10,6 +10,7 @@
 
 #include "credentials.h"
 #include "millrace/core/limits.h"
+#include "reserved_topics.h"
 
 namespace millrace {
 
@@ -98,12 +99,14 @@ void KeyAuthorizer::reload() {
 }
 
 Authorizer::Decision KeyAuthorizer::decide(const httplib::Request& request, Action action,
-                                           const std::vector<std::string>&) const {
+                                           const std::vector<std::string>& topics) const {
   std::shared_ptr<const Keys> keys;
   {
     const std::lock_guard lock(mutex_);
     keys = keys_;
   }
+  // What Millrace says of its users is for administrators.
+  if (action == Action::kSubscribe && any_is_reserved(topics)) action = Action::kAdminister;
   const bool anonymous = action == Action::kSubscribe && options_.anonymous_subscribe && keys->subscribe.empty();
   const std::string token = bearer_token(request);
   if (token.empty()) {

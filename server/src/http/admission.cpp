@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "../auth/reserved_topics.h"
 #include "../loop/event_loop.h"
 #include "origin.h"
 #include "refusal.h"
@@ -88,13 +89,13 @@ bool Admission::add_cross_origin_headers(const httplib::Request& request, httpli
 bool Admission::enter(const httplib::Request& request, httplib::Response& response) const {
   if (!is_known_host(request)) {
     refuse(
-        response, 421,
+        request, response, 421, RefusalReason::kHost,
         "the server does not go by the name in the Host header; list it (ServerOptions::allowed_hosts) if it should");
     return false;
   }
   add_cross_origin_headers(request, response);
   if (request.method == "GET" || request.method == "HEAD" || may_change_things(request)) return true;
-  refuse(response, 403,
+  refuse(request, response, 403, RefusalReason::kOrigin,
          "a web page of this origin must not publish here; list it (ServerOptions::cors_origins) if it should");
   return false;
 }
@@ -108,7 +109,7 @@ void Admission::preflight(const httplib::Request& request, httplib::Response& re
   const bool allowed = add_cross_origin_headers(request, response) ||
                        is_same_origin(request.get_header_value("Origin"), request.get_header_value("Host"));
   if (!allowed) {
-    refuse(response, 403,
+    refuse(request, response, 403, RefusalReason::kOrigin,
            "web pages of this origin have no access; list it (ServerOptions::cors_origins) if they should");
     return;
   }
@@ -125,9 +126,9 @@ std::optional<Authorizer::Decision> Admission::allow(const httplib::Request& req
                                                      Authorizer::Action action,
                                                      const std::vector<std::string>& topics) const {
   if (options_.authorizer == nullptr) {
-    if (action == Authorizer::Action::kSubscribe) return Authorizer::Decision{};
-    if (options_.anonymous_publish) return Authorizer::Decision{};
-    refuse(response, 403,
+    const bool anyone = action == Authorizer::Action::kSubscribe && !any_is_reserved(topics);
+    if (anyone || options_.anonymous_publish) return Authorizer::Decision{};
+    refuse(request, response, 403, RefusalReason::kForbidden,
            action == Authorizer::Action::kPublish
                ? "publishing over HTTP is switched off: start the server with a key or --insecure (in a program: "
                  "ServerOptions::authorizer or anonymous_publish)"
@@ -138,17 +139,19 @@ std::optional<Authorizer::Decision> Admission::allow(const httplib::Request& req
   Authorizer::Decision decision = options_.authorizer->decide(request, action, topics);
   if (decision.status == 200) return decision;
   if (decision.status == 401) response.set_header("WWW-Authenticate", "Bearer");
-  refuse(response, decision.status, decision.reason);
+  refuse(request, response, decision.status,
+         decision.status == 401 ? RefusalReason::kUnauthenticated : RefusalReason::kForbidden, decision.reason);
   return std::nullopt;
 }
 
 // --- Fair shares ----------------------------------------------------------------------------------------------------
 
-std::shared_ptr<Quota::Share> Admission::take_stream(const std::string& user, httplib::Response& response) {
+std::shared_ptr<Quota::Share> Admission::take_stream(const httplib::Request& request, const std::string& user,
+                                                     httplib::Response& response) {
   if (user.empty()) return std::make_shared<Quota::Share>();
   if (auto share = streams_.take(user)) return std::make_shared<Quota::Share>(std::move(*share));
   response.set_header("Retry-After", retry_after_.draw());
-  refuse(response, 429,
+  refuse(request, response, 429, RefusalReason::kUserStreams,
          "the user has as many event streams open as one may have, " + std::to_string(options_.max_streams_per_user));
   return nullptr;
 }
@@ -159,7 +162,8 @@ bool Admission::take_events(const httplib::Request& request, const std::string& 
   const Duration wait = publishing_.take(publisher, events, monotonic_now());
   if (wait == Duration{0}) return true;
   response.set_header("Retry-After", retry_after_.draw(wait));
-  refuse(response, 429, "more events than one publisher may publish in this time; nothing of this request was");
+  refuse(request, response, 429, RefusalReason::kPublishRate,
+         "more events than one publisher may publish in this time; nothing of this request was");
   return false;
 }
 

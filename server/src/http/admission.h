@@ -33,13 +33,14 @@ class Admission {
   /// 403. To be asked before the request's body is read.
   bool enter(const httplib::Request& request, httplib::Response& response) const;
 
-  /// Rights. Nothing: refused with the authorizer's status. Without an authorizer anybody subscribes, and
-  /// anonymous_publish decides about the rest.
+  /// Rights. Nothing: refused with the authorizer's status. Without an authorizer anybody subscribes, but to Millrace's
+  /// own topics; about those and about the rest anonymous_publish decides.
   std::optional<Authorizer::Decision> allow(const httplib::Request& request, httplib::Response& response,
                                             Authorizer::Action action, const std::vector<std::string>& topics) const;
 
   /// A user's share of the event streams. Null: refused, 429.
-  std::shared_ptr<Quota::Share> take_stream(const std::string& user, httplib::Response& response);
+  std::shared_ptr<Quota::Share> take_stream(const httplib::Request& request, const std::string& user,
+                                            httplib::Response& response);
 
   /// Takes `events` from what the publisher (the user, where it is known, else the address) may publish now. False:
   /// refused, 429.

@@ -26,6 +26,9 @@ constexpr int kReadsPerTurn = 16;
 // An output buffer that has grown beyond this is given back when it is empty.
 constexpr std::size_t kKeptOutputBytes = 4096;
 
+// TCP_RTO_MAX_MS of Linux 6.15, which not all systems' headers know.
+constexpr int kTcpRtoMaxMilliseconds = 44;
+
 // Buffers in one sendmsg(); the system's own bound is 1024.
 constexpr std::size_t kBuffersPerWrite = 64;
 
@@ -40,13 +43,15 @@ Connection::~Connection() {
   ::close(socket_);
 }
 
-bool Connection::start() {
+void Connection::start() {
   const ServerOptions& options = loop_.settings().options;
   const int on = 1;
   setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  const auto unacknowledged = static_cast<unsigned>(options.unacknowledged_timeout.count());
-  setsockopt(socket_, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged, sizeof unacknowledged);
   set_deadline(options.request_head_deadline);
+  if (!watch()) close();
+}
+
+bool Connection::watch() {
   return loop_.event_loop().add(socket_, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, *this);
 }
 
@@ -81,9 +86,9 @@ void Connection::on_timer(TimePoint now) {
   switch (phase_) {
     case Phase::kHead:
       if (intake_ == nullptr) return close();  // connected, and never said a word
-      return reject({408, "the request head was not whole in time"});
+      return reject({408, "the request head was not whole in time", RefusalReason::kTooSlow});
     case Phase::kBody:
-      return reject({408, "the request body was not whole in time"});
+      return reject({408, "the request body was not whole in time", RefusalReason::kTooSlow});
     case Phase::kStreaming:
       return on_stream_timer(now);
     case Phase::kIdle:
@@ -108,8 +113,8 @@ void Connection::read_request() {
       if (errno != EAGAIN && errno != EWOULDBLOCK) return close();
       break;
     }
-    if (intake_ == nullptr) intake_ = std::make_unique<Intake>();
-    intake_->input.append(buffer.data(), static_cast<std::size_t>(count));
+    if (intake_ == nullptr) intake_ = std::make_unique<RequestIntake>();
+    intake_->append({buffer.data(), static_cast<std::size_t>(count)});
     process_input();
     if (phase_ != Phase::kIdle && phase_ != Phase::kHead && phase_ != Phase::kBody) return;
   }
@@ -119,60 +124,47 @@ void Connection::read_request() {
 // Goes on with what has come in, until a request is whole or something is wrong with it.
 void Connection::process_input() {
   const ServerOptions& options = loop_.settings().options;
-  std::string& input = intake_->input;
-  if (phase_ != Phase::kBody && intake_->searched == 0) {
-    input.erase(0, std::min(input.find_first_not_of("\r\n"), input.size()));  // [RFC 9112 2.2]
-    if (input.empty()) return;
-  }
+  const RequestIntake::Progress progress = intake_->advance(options.max_request_head_bytes);
+  if (progress == RequestIntake::Progress::kNothing) return;
+  if (progress == RequestIntake::Progress::kRefused) return reject(intake_->error());
   if (phase_ == Phase::kIdle) {
     phase_ = Phase::kHead;
     set_deadline(options.request_head_deadline);
   }
+  if (progress == RequestIntake::Progress::kHead) return;
   if (phase_ == Phase::kHead) {
-    if (!head_is_whole()) return;
     phase_ = Phase::kBody;
     set_deadline(options.request_body_deadline);
   }
-  // A worker reads for itself what is too large to wait for here, what has no length, and what wants a 100 first.
-  const RequestHead& head = *intake_->head;
-  const bool collected = !head.chunked && !head.expects_continue && head.content_length <= kMaxBufferedBodyBytes;
-  if (!collected || input.size() - head.bytes >= head.content_length) dispatch();
-}
-
-bool Connection::head_is_whole() {
-  const std::size_t max = loop_.settings().options.max_request_head_bytes;
-  const std::size_t end = find_head_end(intake_->input, intake_->searched);
-  intake_->searched = intake_->input.size();
-  if (std::min(end, intake_->input.size()) > max) {
-    reject({431, "the request head is larger than the server's limit"});
-    return false;
-  }
-  if (end == std::string::npos) return false;
-  RequestError error;
-  intake_->head = parse_request_head(std::string_view(intake_->input).substr(0, end), error);
-  if (intake_->head) return true;
-  reject(error);
-  return false;
+  if (progress == RequestIntake::Progress::kWhole) dispatch();
 }
 
 void Connection::dispatch() {
   phase_ = Phase::kWorking;
   loop_.event_loop().timers().cancel(*this);
-  const std::unique_ptr<Intake> intake = std::move(intake_);
+  const std::unique_ptr<RequestIntake> intake = std::move(intake_);
   ++requests_;
   loop_.dispatch(std::make_shared<Exchange>(Exchange{.loop = loop_,
                                                      .connection = *this,
                                                      .socket = socket_,
-                                                     .head = std::move(*intake->head),
-                                                     .input = std::move(intake->input),
+                                                     .head = std::move(intake->head()),
+                                                     .input = std::move(intake->input()),
                                                      .last_request = requests_ >= loop_.settings().max_requests}));
 }
 
 void Connection::reject(const RequestError& error) {
-  loop_.settings().refusals->add(error.status);
+  loop_.settings().refusals->add(error.status, error.reason);
   output_ = error_response(error);
   keep_alive_ = false;
   intake_.reset();
+  phase_ = Phase::kResponding;
+  write_output();
+}
+
+void Connection::turn_away(std::string response) {
+  turned_away_ = true;
+  if (!watch()) return close();
+  output_ = std::move(response);
   phase_ = Phase::kResponding;
   write_output();
 }
@@ -189,8 +181,7 @@ void Connection::finish(Exchange& exchange) {
   keep_alive_ = exchange.keep_alive;
   output_ = std::move(exchange.output);
   if (keep_alive_ && exchange.consumed < exchange.input.size()) {
-    intake_ = std::make_unique<Intake>();
-    intake_->input = exchange.input.substr(exchange.consumed);
+    intake_ = std::make_unique<RequestIntake>(exchange.input.substr(exchange.consumed));
   }
   phase_ = Phase::kResponding;
   write_output();
@@ -255,7 +246,13 @@ void Connection::begin_stream() {
   phase_ = Phase::kStreaming;
   opened_at_ = loop_.event_loop().now();
   loop_.stream_opened();
-  set_deadline(loop_.settings().options.heartbeat);
+  const Duration heartbeat = loop_.settings().options.heartbeat;
+  heartbeat_at_ = opened_at_ + heartbeat;
+  set_stream_timer();
+  // So that a client which has stopped reading is asked for a sign of life that often. Older systems do not know the
+  // option: they ask ever less often, down to every two minutes.
+  const auto longest_pause = static_cast<int>(std::clamp<Duration::rep>(heartbeat.count() / 2, 1'000, 120'000));
+  setsockopt(socket_, IPPROTO_TCP, kTcpRtoMaxMilliseconds, &longest_pause, sizeof longest_pause);
   loop_.event_loop().modify(socket_, EPOLLIN | EPOLLRDHUP, *this);
 }
 
@@ -271,13 +268,34 @@ void Connection::on_stream_timer(TimePoint now) {
   if (terms_ != nullptr && terms_->ends_at && now >= *terms_->ends_at) {
     return retire(loop_.random_retry(reconnection_time(), reconnection_time()), StreamEnd::kLifetime);
   }
-  if (subscriber_ != nullptr) {
-    subscriber_->heartbeat(loop_.delivered());
-  } else if (output_.empty()) {
-    output_ = chunked_ ? "3\r\n:\n\n\r\n" : ":\n\n";
-    write_stream();
+  if (is_lost(now)) return close();
+  if (now >= heartbeat_at_) {
+    heartbeat_at_ = now + loop_.settings().options.heartbeat;
+    unheard_since_ = std::min(unheard_since_, now);
+    if (subscriber_ != nullptr) {
+      subscriber_->heartbeat(loop_.delivered());
+    } else if (output_.empty()) {
+      output_ = chunked_ ? "3\r\n:\n\n\r\n" : ":\n\n";
+      write_stream();
+    }
   }
-  if (phase_ == Phase::kStreaming) set_deadline(loop_.settings().options.heartbeat);
+  if (phase_ == Phase::kStreaming) set_stream_timer();
+}
+
+// Whether the client's machine has given no sign of life for too long, though it owes one: for bytes on their way, or
+// for a question whether there is room again. One whose program does not read answers that question, and may stay: a
+// cursor costs nothing. (TCP_USER_TIMEOUT would cut it.)
+bool Connection::is_lost(TimePoint now) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(socket_, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+  if (info.tcpi_unacked == 0 && info.tcpi_probes == 0) {
+    unheard_since_ = TimePoint::max();
+    return false;
+  }
+  const TimePoint last_heard = now - Duration{info.tcpi_last_ack_recv};
+  if (unheard_since_ == TimePoint::max() || last_heard > unheard_since_) unheard_since_ = now;
+  return now - unheard_since_ >= loop_.settings().options.unacknowledged_timeout;
 }
 
 void Connection::retire(Duration retry, StreamEnd reason) {
@@ -295,6 +313,7 @@ void Connection::subscribe(std::string_view head, Subscriber::Subscription subsc
   subscriber_ = std::make_unique<Subscriber>(loop_.hub(), *this, std::move(subscription));
   loop_.subscribers().add(*subscriber_);
   subscriber_->start(cursor, last_event_id, head, retry);
+  if (phase_ == Phase::kStreaming) loop_.stream_started(*this);
 }
 
 Duration Connection::reconnection_time() const {
@@ -371,7 +390,7 @@ std::size_t Connection::write(std::span<const FramePtr> frames, std::size_t skip
     }
     frames = frames.subspan(count);
   }
-  if (phase_ == Phase::kStreaming) set_deadline(loop_.settings().options.heartbeat);
+  heartbeat_at_ = loop_.event_loop().now() + loop_.settings().options.heartbeat;
   return written;
 }
 
@@ -419,10 +438,15 @@ void Connection::want_output(bool wanted) {
 }
 
 void Connection::set_deadline(Duration after) {
-  TimePoint deadline = loop_.event_loop().now() + after;
-  if (phase_ == Phase::kStreaming && terms_ != nullptr && terms_->ends_at) {
-    deadline = std::min(deadline, *terms_->ends_at);
-  }
+  loop_.event_loop().timers().set(*this, loop_.event_loop().now() + after);
+}
+
+// Writing does not move it: that would cost as much as the writing. And a client that is gone has to be noticed while
+// much is written to it, too.
+void Connection::set_stream_timer() {
+  const Duration look = std::max(loop_.settings().options.heartbeat / 2, Duration{1});
+  TimePoint deadline = std::min(loop_.event_loop().now() + look, heartbeat_at_);
+  if (terms_ != nullptr && terms_->ends_at) deadline = std::min(deadline, *terms_->ends_at);
   loop_.event_loop().timers().set(*this, deadline);
 }
 

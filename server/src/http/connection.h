@@ -22,7 +22,7 @@
 #include "exchange.h"
 #include "millrace/server/subscription.h"
 #include "quota.h"
-#include "request_head.h"
+#include "request_intake.h"
 
 namespace millrace {
 
@@ -41,8 +41,11 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   Connection(ConnectionLoop& loop, int socket, Quota::Share share);
   ~Connection();
 
-  /// Waits for the first request. False if the loop cannot watch the socket.
-  bool start();
+  /// Waits for the first request; closes if the loop cannot watch the socket.
+  void start();
+
+  /// Says no to a client before it has asked for anything: `response` is all it gets.
+  void turn_away(std::string response);
 
   /// A worker is done with the exchange.
   void finish(Exchange& exchange);
@@ -82,17 +85,11 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
     kClosed,
   };
 
-  // A request that is coming in.
-  struct Intake {
-    std::string input;
-    std::size_t searched = 0;  // for the end of the head
-    std::optional<RequestHead> head;
-  };
+  bool watch();
 
   // Requests
   void read_request();
   void process_input();
-  bool head_is_whole();
   void dispatch();
   void reject(const RequestError& error);
   void await_input(Phase phase, Duration deadline);
@@ -106,6 +103,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
 
   // Event streams
   void begin_stream();
+  bool is_lost(TimePoint now);
   void leave_stream(StreamEnd reason);
   void on_stream_ready(std::uint32_t events);
   void take_from_state();
@@ -119,6 +117,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   std::size_t send(std::span<iovec> buffers);
   void want_output(bool wanted);
   void set_deadline(Duration after);
+  void set_stream_timer();
   void on_stream_timer(TimePoint now);
 
   ConnectionLoop& loop_;
@@ -129,14 +128,17 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   bool keep_alive_ = false;  // after the response that is being written
   bool chunked_ = false;     // the request-scoped stream's framing
   bool ended_ = false;       // the request-scoped stream is over once output_ is written
+  bool turned_away_ = false;
   std::uint32_t requests_ = 0;
   std::size_t index_ = 0;  // among the loop's connections
-  std::unique_ptr<Intake> intake_;
+  std::unique_ptr<RequestIntake> intake_;
   std::string output_;  // of a response or a request-scoped stream
   std::size_t output_begin_ = 0;
   std::unique_ptr<Subscriber> subscriber_;
   StreamEnd end_reason_ = StreamEnd::kFinished;  // of a subscription that ends in order
   TimePoint opened_at_{};
+  TimePoint heartbeat_at_{};                    // of an event stream: unless something is written before
+  TimePoint unheard_since_ = TimePoint::max();  // while what an event stream has sent is unanswered
   std::unique_ptr<StreamTerms> terms_;
   std::shared_ptr<EventStream::State> state_;
 };

@@ -10,11 +10,11 @@
 
 namespace millrace {
 
-ConnectionLoop::ConnectionLoop(Hub& hub, Settings settings, std::atomic<std::size_t>& connections, Dispatch dispatch,
+ConnectionLoop::ConnectionLoop(Hub& hub, Settings settings, ConnectionCounts& counts, Dispatch dispatch,
                                RunOnWorker run_on_worker)
     : hub_(hub),
       settings_(std::move(settings)),
-      connection_count_(connections),
+      counts_(counts),
       dispatch_(std::move(dispatch)),
       run_on_worker_(std::move(run_on_worker)),
       random_(std::random_device{}()) {
@@ -37,14 +37,22 @@ void ConnectionLoop::run() {
 }
 
 void ConnectionLoop::adopt(int socket, Quota::Share share) {
-  ++connection_count_;
+  ++counts_.open;
   // A task can be copied, and a share cannot.
   loop_.defer([this, socket, share = std::make_shared<Quota::Share>(std::move(share))] {
-    auto connection = std::make_unique<Connection>(*this, socket, std::move(*share));
-    connection->index_ = connections_.size();
-    connections_.push_back(std::move(connection));
-    if (!connections_.back()->start()) connections_.back()->close();
+    add(socket, std::move(*share)).start();
   });
+}
+
+void ConnectionLoop::turn_away(int socket, std::string response) {
+  ++counts_.turned_away;
+  loop_.defer([this, socket, response = std::move(response)] { add(socket, {}).turn_away(response); });
+}
+
+Connection& ConnectionLoop::add(int socket, Quota::Share share) {
+  connections_.push_back(std::make_unique<Connection>(*this, socket, std::move(share)));
+  connections_.back()->index_ = connections_.size() - 1;
+  return *connections_.back();
 }
 
 void ConnectionLoop::discard(Connection& connection) {
@@ -97,10 +105,18 @@ std::size_t ConnectionLoop::catching_up() {
 
 void ConnectionLoop::drain(Duration window) {
   loop_.defer([this, window] {
-    for (Connection* connection : subscribed_connections()) {
-      connection->retire(random_retry(connection->reconnection_time(), window), StreamEnd::kClosed);
-    }
+    drain_window_ = window;
+    for (Connection* connection : subscribed_connections()) retire(*connection, window);
   });
+}
+
+// It may have been on its way from a worker while drain() went by.
+void ConnectionLoop::stream_started(Connection& connection) {
+  if (drain_window_) retire(connection, *drain_window_);
+}
+
+void ConnectionLoop::retire(Connection& connection, Duration window) {
+  connection.retire(random_retry(connection.reconnection_time(), window), StreamEnd::kClosed);
 }
 
 Duration ConnectionLoop::random_retry(Duration usual, Duration window) {
@@ -111,16 +127,23 @@ Duration ConnectionLoop::random_retry(Duration usual, Duration window) {
 void ConnectionLoop::post(const FramePtr& frame) {
   {
     const std::lock_guard lock(mutex_);
+    if (has_missed_frames_) return;
+    has_missed_frames_ = posted_.size() >= kMaxPostedFrames || posted_bytes_ >= kMaxPostedBytes;
+    if (has_missed_frames_) return;
     posted_.push_back(frame);
+    posted_bytes_ += frame->bytes.size();
   }
   loop_.wake();
 }
 
 // What has piled up goes out together: one write for each subscriber, however many events there are.
 void ConnectionLoop::end_turn() {
+  bool has_missed_frames = false;
   {
     const std::lock_guard lock(mutex_);
     batch_.swap(posted_);
+    posted_bytes_ = 0;
+    has_missed_frames = std::exchange(has_missed_frames_, false);
   }
   if (!batch_.empty()) {
     subscribers_.deliver(batch_);
@@ -130,12 +153,13 @@ void ConnectionLoop::end_turn() {
     }
     batch_.clear();
   }
+  if (has_missed_frames) subscribers_.for_each([](Subscriber& subscriber) { subscriber.fall_behind(); });
   for (Connection* connection : discarded_) {
     const std::size_t index = connection->index_;
+    --(connection->turned_away_ ? counts_.turned_away : counts_.open);
     connections_[index].swap(connections_.back());
     connections_[index]->index_ = index;
     connections_.pop_back();
-    --connection_count_;
   }
   discarded_.clear();
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string_view>
 #include <thread>
@@ -23,6 +24,12 @@ namespace millrace {
 
 class Connection;
 
+/// Of a server, on all its loops.
+struct ConnectionCounts {
+  std::atomic<std::size_t> open = 0;
+  std::atomic<std::size_t> turned_away = 0;  ///< those that are only told why they cannot be open
+};
+
 class ConnectionLoop final : private Hub::Sink {
  public:
   struct Settings {
@@ -39,8 +46,7 @@ class ConnectionLoop final : private Hub::Sink {
   using RunOnWorker = std::function<void(const std::function<void()>&)>;
 
   /// Starts the thread. Throws std::system_error if the system refuses a loop or a thread.
-  ConnectionLoop(Hub& hub, Settings settings, std::atomic<std::size_t>& connections, Dispatch dispatch,
-                 RunOnWorker run_on_worker);
+  ConnectionLoop(Hub& hub, Settings settings, ConnectionCounts& counts, Dispatch dispatch, RunOnWorker run_on_worker);
   /// Closes all connections and joins the thread. No worker may be at work on an exchange any more.
   ~ConnectionLoop();
 
@@ -48,6 +54,9 @@ class ConnectionLoop final : private Hub::Sink {
 
   /// Takes over an accepted socket.
   void adopt(int socket, Quota::Share share);
+
+  /// Takes over an accepted socket, to write `response` to it and to close it when the client has had it.
+  void turn_away(int socket, std::string response);
 
   /// Runs `task` on the loop's thread.
   void defer(std::function<void()> task) { loop_.defer(std::move(task)); }
@@ -64,7 +73,8 @@ class ConnectionLoop final : private Hub::Sink {
   /// How many of them are catching up. Likewise.
   std::size_t catching_up();
 
-  /// Ends all subscriptions, each with a reconnection time from the usual one to that plus `window`.
+  /// Ends all subscriptions, and those still to come, each with a reconnection time from the usual one to that plus
+  /// `window`.
   void drain(Duration window);
 
   // For connections: the loop's thread -----------------------------------------------------------------------------
@@ -83,6 +93,8 @@ class ConnectionLoop final : private Hub::Sink {
   /// A reconnection time from `usual` to that plus `window`, drawn at random.
   Duration random_retry(Duration usual, Duration window);
   void stream_opened() { ++open_streams_; }
+  /// A subscription has had its first bytes.
+  void stream_started(Connection& connection);
   void stream_closed() { --open_streams_; }
 
   /// Deletes the connection when this turn ends.
@@ -90,13 +102,15 @@ class ConnectionLoop final : private Hub::Sink {
 
  private:
   void post(const FramePtr& frame) override;
+  Connection& add(int socket, Quota::Share share);
+  void retire(Connection& connection, Duration window);
   std::vector<Connection*> subscribed_connections() const;
   void run();
   void end_turn();
 
   Hub& hub_;
   const Settings settings_;
-  std::atomic<std::size_t>& connection_count_;
+  ConnectionCounts& counts_;
   const Dispatch dispatch_;
   const RunOnWorker run_on_worker_;
   std::mt19937_64 random_;
@@ -106,11 +120,14 @@ class ConnectionLoop final : private Hub::Sink {
   std::vector<Connection*> discarded_;
   std::vector<FramePtr> batch_;
   std::uint64_t delivered_ = 0;
+  std::optional<Duration> drain_window_;  // once drain() has been called
   std::atomic<std::size_t> open_streams_ = 0;
   LoopCounters counters_;
 
   std::mutex mutex_;
-  std::vector<FramePtr> posted_;  // guarded by mutex_
+  std::vector<FramePtr> posted_;    // guarded by mutex_; at most kMaxPostedFrames
+  std::size_t posted_bytes_ = 0;    // guarded by mutex_; at most kMaxPostedBytes and one frame more
+  bool has_missed_frames_ = false;  // guarded by mutex_: there was no more room; the subscribers read them from the log
 
   std::thread thread_;
 };

@@ -33,7 +33,7 @@ std::string error_body(std::string_view sentence) {
 }
 
 std::string error_response(const RequestError& error, std::string_view retry_after) {
-  const std::string body = error_body(error.reason);
+  const std::string body = error_body(error.sentence);
   std::string response = "HTTP/1.1 " + std::to_string(error.status) + ' ';
   response.append(reason_phrase(error.status)).append("\r\nContent-Type: application/json\r\nConnection: close\r\n");
   if (!retry_after.empty()) response.append("Retry-After: ").append(retry_after).append("\r\n");

@@ -35,6 +35,17 @@ std::vector<std::string> topics_of(const std::vector<PublishRequest>& requests) 
   return topics;
 }
 
+// What cpp-httplib decodes, as it was compiled. It would pass anything else on as it came.
+bool can_decode(std::string_view encoding) {
+#ifdef CPPHTTPLIB_ZLIB_SUPPORT
+  if (encoding == "gzip" || encoding == "deflate") return true;
+#endif
+#ifdef CPPHTTPLIB_BROTLI_SUPPORT
+  if (encoding == "br") return true;
+#endif
+  return encoding.empty() || encoding == "identity";
+}
+
 // At least a moment, since zero would be for ever.
 Duration time_left(std::chrono::system_clock::time_point expires) {
   const auto left = std::chrono::duration_cast<Duration>(expires - std::chrono::system_clock::now());
@@ -49,21 +60,22 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
   if (!admission_.enter(request, response)) return;
   const std::string mode = request.get_param_value(std::string(protocol::kModeParameter));
   if (!mode.empty() && mode != protocol::kPollMode) {
-    return refuse(response, 400, "mode: \"" + mode + "\" is not known; there is mode=poll");
+    return refuse(request, response, 400, RefusalReason::kInvalid,
+                  "mode: \"" + mode + "\" is not known; there is mode=poll");
   }
   options.poll = mode == protocol::kPollMode;
   const auto decision = admission_.allow(request, response, Authorizer::Action::kSubscribe, options.topics);
   if (!decision) return;
   if (decision->expires) options.lifetime = time_left(*decision->expires);
   if (!decision->user.empty()) {
-    auto share = admission_.take_stream(decision->user, response);
+    auto share = admission_.take_stream(request, decision->user, response);
     if (share == nullptr) return;
     options.on_close = [share](StreamEnd) {};  // goes with the stream, or with the options if there is none
   }
   try {
     subscribe_(request, response, std::move(options));
   } catch (const std::invalid_argument& failure) {
-    refuse(response, 400, failure.what());
+    refuse(request, response, 400, RefusalReason::kInvalid, failure.what());
   }
 }
 
@@ -72,6 +84,11 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
   if (!admission_.enter(request, response)) return;
   // Without an authorizer there is nothing to wait for.
   if (options_.authorizer == nullptr && !admission_.allow(request, response, Authorizer::Action::kPublish, {})) return;
+  const std::string encoding = request.get_header_value("Content-Encoding");
+  if (!can_decode(encoding)) {
+    return refuse(request, response, 415, RefusalReason::kContentEncoding,
+                  "Content-Encoding: \"" + encoding + "\" is not read here; send the body as it is");
+  }
   std::string body;
   bool too_large = false;
   const bool complete = read_content([&](const char* data, std::size_t size) {
@@ -81,15 +98,20 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
   });
   if (too_large) {
     return refuse(
-        response, 413,
+        request, response, 413, RefusalReason::kBodyTooLarge,
         "body: larger than " + std::to_string(options_.max_publish_bytes) + " bytes; publish in several requests");
   }
-  if (HttplibBridge::exchange_of(request).too_slow) return refuse(response, 408, "body: did not come in time");
-  if (!complete) return refuse(response, 400, "body: ended early, or is not encoded as its headers say");
+  if (HttplibBridge::exchange_of(request).too_slow) {
+    return refuse(request, response, 408, RefusalReason::kTooSlow, "body: did not come in time");
+  }
+  if (!complete) {
+    return refuse(request, response, 400, RefusalReason::kInvalid,
+                  "body: ended early, or is not encoded as its headers say");
+  }
 
   std::string error;
   const auto requests = parse_publish_body(body, hub_, error);
-  if (!requests) return refuse(response, 400, error);
+  if (!requests) return refuse(request, response, 400, RefusalReason::kInvalid, error);
   const auto decision = admission_.allow(request, response, Authorizer::Action::kPublish, topics_of(*requests));
   if (!decision || !admission_.take_events(request, decision->user, requests->size(), response)) return;
   std::string answer;

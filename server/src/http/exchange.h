@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 
+#include "../ops/refusal_reason.h"
 #include "request_head.h"
 
 namespace millrace {
@@ -24,12 +25,13 @@ struct Exchange {
   bool last_request = false;  ///< the connection has had its share: close it behind the response
 
   // What comes of it.
-  std::size_t consumed = 0;  ///< bytes of `input` that belong to this request
-  std::string output = {};   ///< response bytes that the socket has not taken yet
-  int status = 0;            ///< of cpp-httplib's response; 0 if it made none
-  bool keep_alive = false;   ///< another request may follow
-  bool too_slow = false;     ///< the body came more slowly than is allowed, and was given up
-  bool taken = false;        ///< the response is an event stream now: the connection is the loop's again
+  std::size_t consumed = 0;                         ///< bytes of `input` that belong to this request
+  std::string output = {};                          ///< response bytes that the socket has not taken yet
+  int status = 0;                                   ///< of cpp-httplib's response; 0 if it made none
+  RefusalReason refusal = RefusalReason::kHandler;  ///< why, if that is an error
+  bool keep_alive = false;                          ///< another request may follow
+  bool too_slow = false;                            ///< the body came more slowly than is allowed, and was given up
+  bool taken = false;  ///< the response is an event stream now: the connection is the loop's again
 };
 
 }  // namespace millrace

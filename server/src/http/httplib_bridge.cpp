@@ -84,18 +84,22 @@ class ExchangeStream final : public httplib::Stream {
     // The head comes first, perhaps behind an interim response. Without a length the body is made as it goes, and each
     // piece is wanted at once.
     if (!has_written_ && status_in(bytes) < 200) {
-      flush(true);
+      flush(0);
     } else if (!std::exchange(has_written_, true)) {
       sends_at_once_ = bytes.find("\r\nContent-Length: ") == std::string_view::npos;
       ends_with_connection_ = sends_at_once_ && bytes.find("\r\nTransfer-Encoding: ") == std::string_view::npos;
       exchange_.status = status_in(bytes);
     }
-    if (sends_at_once_ || exchange_.output.size() >= kFlushBytes) flush(true);
+    if (sends_at_once_) {
+      flush(0);
+    } else if (exchange_.output.size() >= kFlushBytes) {
+      flush(kMaxBufferedResponseBytes);
+    }
     return failed_ ? -1 : static_cast<ssize_t>(size);
   }
 
-  // Sends what has been collected; without `wait`, as much of it as goes at once.
-  void flush(bool wait) {
+  // Sends what has been collected. Waits until no more than `may_stay` bytes of it are left.
+  void flush(std::size_t may_stay) {
     std::string& output = exchange_.output;
     std::size_t sent = 0;
     while (sent < output.size() && !failed_) {
@@ -103,9 +107,10 @@ class ExchangeStream final : public httplib::Stream {
           ::send(exchange_.socket, output.data() + sent, output.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
       if (count >= 0) {
         sent += static_cast<std::size_t>(count);
+        sent_ += static_cast<std::uint64_t>(count);
       } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-        if (!wait) break;
-        failed_ = !wait_for(exchange_.socket, POLLOUT, write_timeout_);
+        if (output.size() - sent <= may_stay) break;
+        failed_ = !wait_for_room();
       } else if (errno != EINTR) {
         failed_ = true;
       }
@@ -133,6 +138,16 @@ class ExchangeStream final : public httplib::Stream {
     return ready;
   }
 
+  // The same for who takes a byte now and then.
+  bool wait_for_room() {
+    const auto earned = static_cast<Duration::rep>(sent_ * 1000 / kMinDownloadBytesPerSecond);
+    const Duration left = body_deadline_ + Duration{earned} - waited_for_room_;
+    const TimePoint before = monotonic_now();
+    const bool ready = left > Duration{0} && wait_for(exchange_.socket, POLLOUT, std::min(write_timeout_, left));
+    waited_for_room_ += monotonic_now() - before;
+    return ready;
+  }
+
   void address_of(int (*ask)(int, sockaddr*, socklen_t*), std::string& ip, int& port) const {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
@@ -148,6 +163,8 @@ class ExchangeStream final : public httplib::Stream {
   Duration waited_{0};           // for the body
   std::uint64_t request_bytes_;  // the request's length, as far as it is known
   std::uint64_t consumed_ = 0;
+  Duration waited_for_room_{0};  // for the response
+  std::uint64_t sent_ = 0;       // of the response
   bool has_written_ = false;
   bool sends_at_once_ = false;
   bool ends_with_connection_ = false;
@@ -191,7 +208,7 @@ void HttplibBridge::serve(Exchange& exchange) const {
     }
   });
   if (exchange.taken) return;
-  stream.flush(false);
+  stream.flush(std::numeric_limits<std::size_t>::max());
   // A body that was not asked for is passed over if it is here.
   const std::uint64_t request_bytes = exchange.head.bytes + exchange.head.content_length;
   const bool passed_over = stream.consumed() == request_bytes || request_bytes <= exchange.input.size();

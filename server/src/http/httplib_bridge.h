@@ -19,7 +19,8 @@ class HttplibBridge {
   using ProcessRequest = std::function<bool(httplib::Stream& stream, bool close_connection, bool& connection_closed,
                                             const std::function<void(httplib::Request&)>& setup_request)>;
 
-  /// Reading a body may take `body_deadline` and then a second more for every kMinUploadBytesPerSecond.
+  /// Waiting for a body may take `body_deadline` and then a second more for every kMinUploadBytesPerSecond; waiting for
+  /// the client to take a response likewise, for every kMinDownloadBytesPerSecond.
   HttplibBridge(ProcessRequest process_request, Duration read_timeout, Duration body_deadline, Duration write_timeout);
 
   /// Runs the exchange through cpp-httplib, handlers and all. On a worker. Fills in what comes of it.

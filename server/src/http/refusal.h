@@ -5,8 +5,12 @@
 
 #include <string_view>
 
+#include "../ops/refusal_reason.h"
+
 namespace millrace {
 
-void refuse(httplib::Response& response, int status, std::string_view sentence);
+/// `request` is the one being handled; the refusal is counted by status and reason.
+void refuse(const httplib::Request& request, httplib::Response& response, int status, RefusalReason reason,
+            std::string_view sentence);
 
 }  // namespace millrace

@@ -65,7 +65,7 @@ RequestError read_field(std::string_view line, RequestHead& head, Framing& frami
   if (equals_ignoring_case(name, "Content-Length")) return read_content_length(value, framing);
   if (equals_ignoring_case(name, "Transfer-Encoding")) {
     if (framing.transfer_encoding || !equals_ignoring_case(value, "chunked")) {
-      return {501, "the only Transfer-Encoding served is chunked, once"};
+      return {501, "the only Transfer-Encoding served is chunked, once", RefusalReason::kTransferCoding};
     }
     framing.transfer_encoding = true;
   } else if (equals_ignoring_case(name, "Expect")) {
@@ -100,8 +100,9 @@ std::optional<RequestHead> parse_request_head(std::string_view text, RequestErro
     if (line.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
       error = {400, "a bare CR, LF or NUL in the request head"};
     } else if (line.size() + 2 > kMaxRequestLineBytes) {
-      error = is_request_line ? RequestError{414, "the request line is longer than 8190 bytes"}
-                              : RequestError{431, "a header line is longer than 8190 bytes"};
+      error = is_request_line
+                  ? RequestError{414, "the request line is longer than 8190 bytes", RefusalReason::kHeadTooLarge}
+                  : RequestError{431, "a header line is longer than 8190 bytes", RefusalReason::kHeadTooLarge};
     } else if (!is_request_line) {
       error = read_field(line, head, framing);
     }

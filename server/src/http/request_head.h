@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "../ops/refusal_reason.h"
+
 namespace millrace {
 
 struct RequestHead {
@@ -21,10 +23,11 @@ struct RequestHead {
   std::string last_event_id;  ///< the header's value, byte for byte; empty if there is none
 };
 
-/// Why a request cannot be served, as a status and a sentence.
+/// Why a request cannot be served: as a status and a sentence, and for the metrics.
 struct RequestError {
   int status = 0;
-  std::string_view reason;
+  std::string_view sentence;
+  RefusalReason reason = RefusalReason::kMalformed;
 };
 
 /// Longest line of a request head, in bytes: cpp-httplib's own bound.

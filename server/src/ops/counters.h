@@ -6,8 +6,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <mutex>
+#include <utility>
 
 #include "millrace/core/time.h"
+#include "refusal_reason.h"
 
 namespace millrace {
 
@@ -50,20 +54,25 @@ struct LoopCounters {
   LatencyHistogram publish_to_write;  ///< from publishing until the last of a loop's live subscribers had it
 };
 
-/// Requests that were refused, by status. Any thread.
+/// Requests that were refused, by status and reason. Any thread.
 class RefusalCounters {
  public:
-  static constexpr int kFirst = 400;
-  static constexpr int kLast = 599;
+  using Counts = std::map<std::pair<int, RefusalReason>, std::uint64_t>;
 
-  void add(int status) {
-    if (status >= kFirst && status <= kLast) counts_[index(status)].fetch_add(1, std::memory_order_relaxed);
+  /// Statuses that are no errors count nothing.
+  void add(int status, RefusalReason reason) {
+    if (status < 400 || status > 599) return;
+    const std::lock_guard lock(mutex_);
+    ++counts_[{status, reason}];
   }
-  std::uint64_t count(int status) const { return counts_[index(status)].load(std::memory_order_relaxed); }
+  Counts counts() const {
+    const std::lock_guard lock(mutex_);
+    return counts_;
+  }
 
  private:
-  static std::size_t index(int status) { return static_cast<std::size_t>(status - kFirst); }
-  std::array<std::atomic<std::uint64_t>, kLast - kFirst + 1> counts_{};
+  mutable std::mutex mutex_;
+  Counts counts_;  // guarded by mutex_
 };
 
 }  // namespace millrace

@@ -38,15 +38,16 @@ std::uint64_t sum(const MetricsSnapshot& snapshot, Counter LoopCounters::*counte
 
 MetricFamily refusals(const RefusalCounters& counters) {
   std::vector<ClientMetric> metrics;
-  for (int status = RefusalCounters::kFirst; status <= RefusalCounters::kLast; ++status) {
-    const std::uint64_t count = counters.count(status);
-    if (count == 0) continue;
+  for (const auto& [refusal, count] : counters.counts()) {
+    const auto& [status, reason] = refusal;
     ClientMetric metric;
-    metric.label = {{.name = "status", .value = std::to_string(status)}};
+    metric.label = {{.name = "status", .value = std::to_string(status)},
+                    {.name = "reason", .value = std::string(name_of(reason))}};
     metric.counter.value = static_cast<double>(count);
     metrics.push_back(std::move(metric));
   }
-  return family("millrace_refusals_total", "Requests refused, by status", MetricType::Counter, std::move(metrics));
+  return family("millrace_refusals_total", "Requests refused, by status and reason", MetricType::Counter,
+                std::move(metrics));
 }
 
 // In seconds, as Prometheus wants times.

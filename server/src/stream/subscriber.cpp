@@ -76,6 +76,12 @@ void Subscriber::catch_up() {
   output_.yield();
 }
 
+void Subscriber::fall_behind() {
+  if (!is_live()) return;
+  phase_ = Phase::kCatchingUp;
+  output_.yield();
+}
+
 // A poll is over once it has brought something.
 void Subscriber::end_if_over() {
   if (subscription_.poll && has_written_event_) end();

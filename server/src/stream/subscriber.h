@@ -55,6 +55,9 @@ class Subscriber {
   /// Reads on from the log. A bounded amount: output.yield() asks for more time.
   void catch_up();
 
+  /// Events have passed it by that it was to be handed: it reads them from the log.
+  void fall_behind();
+
   /// Tells a live client its cursor; all events up to `sequence` have been through deliver().
   void heartbeat(std::uint64_t sequence);
 

@@ -14,7 +14,7 @@ std::string head_with(const std::string& fields, const std::string& request_line
 RequestHead accepted(const std::string& text) {
   RequestError error;
   const auto head = parse_request_head(text, error);
-  EXPECT_TRUE(head) << text << ": " << error.reason;
+  EXPECT_TRUE(head) << text << ": " << error.sentence;
   return head.value_or(RequestHead{});
 }
 
@@ -22,7 +22,7 @@ int refused(const std::string& text) {
   RequestError error;
   const auto head = parse_request_head(text, error);
   EXPECT_FALSE(head) << text;
-  EXPECT_FALSE(error.reason.empty()) << text;
+  EXPECT_FALSE(error.sentence.empty()) << text;
   return error.status;
 }
 

@@ -112,8 +112,28 @@ inline constexpr Duration kHeartbeatInterval{15'000};
 /// Reconnection time of a stream that is polled: it ends each time it has carried something.
 inline constexpr Duration kPollRetry{100};
 
-/// Bytes may stay unacknowledged by a client's machine for this long before its connection counts as dead.
-inline constexpr Duration kUnacknowledgedTimeout{30'000};
+/// An event stream counts as dead once the client's machine has owed a sign of life (for bytes sent, or to the question
+/// whether there is room again) for this long. Not more than a heartbeat, so that it is noticed within two.
+inline constexpr Duration kUnacknowledgedTimeout{15'000};
+
+/// Events, and bytes of them, that may wait for an event loop which is busy. Beyond it, the loop's subscribers read on
+/// from the log: they are catching up.
+inline constexpr std::size_t kMaxPostedFrames = 16'384;
+inline constexpr std::size_t kMaxPostedBytes = 32 * 1024 * 1024;
+
+/// Connections beyond the bounds that are being told so (503, 429) at once; beyond it they are closed without a word.
+inline constexpr std::size_t kMaxTurnedAway = 1'000;
+
+/// Pause before the next connection is accepted where the system has no descriptor or memory for it.
+inline constexpr Duration kAcceptPause{10};
+
+/// Bytes of a response that the event loop writes to a slow client while the worker goes on; for what is beyond, the
+/// worker waits.
+inline constexpr std::size_t kMaxBufferedResponseBytes = 1024 * 1024;
+
+/// What a client must take of such a response on average, in bytes a second, once the time for a request's body has
+/// passed in waiting; else its connection is cut.
+inline constexpr std::size_t kMinDownloadBytesPerSecond = 4 * 1024;
 
 /// Events the in-memory log keeps.
 inline constexpr std::size_t kHistoryEvents = 100'000;

@@ -1,0 +1,75 @@
+// RefusalReason: why Millrace has answered a request with an error, for the metrics. docs/operations.md lists them.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace millrace {
+
+enum class RefusalReason : std::uint8_t {
+  kHandler,  ///< none of Millrace's own: the program's handlers', or cpp-httplib's
+  // Of any request.
+  kMalformed,
+  kHeadTooLarge,
+  kTransferCoding,
+  kTooSlow,
+  kConnections,
+  kAddressConnections,
+  kUploads,
+  kHost,
+  kOrigin,
+  kDraining,
+  // Of the events routes.
+  kUnauthenticated,
+  kForbidden,
+  kUserStreams,
+  kPublishRate,
+  kInvalid,
+  kBodyTooLarge,
+  kContentEncoding,
+};
+
+/// As the label of the metric has it.
+constexpr std::string_view name_of(RefusalReason reason) {
+  switch (reason) {
+    case RefusalReason::kHandler:
+      return "handler";
+    case RefusalReason::kMalformed:
+      return "malformed";
+    case RefusalReason::kHeadTooLarge:
+      return "head_too_large";
+    case RefusalReason::kTransferCoding:
+      return "transfer_coding";
+    case RefusalReason::kTooSlow:
+      return "too_slow";
+    case RefusalReason::kConnections:
+      return "connections";
+    case RefusalReason::kAddressConnections:
+      return "address_connections";
+    case RefusalReason::kUploads:
+      return "uploads";
+    case RefusalReason::kHost:
+      return "host";
+    case RefusalReason::kOrigin:
+      return "origin";
+    case RefusalReason::kDraining:
+      return "draining";
+    case RefusalReason::kUnauthenticated:
+      return "unauthenticated";
+    case RefusalReason::kForbidden:
+      return "forbidden";
+    case RefusalReason::kUserStreams:
+      return "user_streams";
+    case RefusalReason::kPublishRate:
+      return "publish_rate";
+    case RefusalReason::kInvalid:
+      return "invalid";
+    case RefusalReason::kBodyTooLarge:
+      return "body_too_large";
+    case RefusalReason::kContentEncoding:
+      return "content_encoding";
+  }
+  return {};
+}
+
+}  // namespace millrace
