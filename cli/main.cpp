@@ -6,6 +6,7 @@
 #include <iostream>
 #include <string>
 
+#include "bench.h"
 #include "command.h"
 #include "publish.h"
 #include "serve.h"
@@ -31,10 +32,11 @@ int run(int argc, char** argv) {
   add_serve(app, command);
   add_tail(app, command);
   add_publish(app, command);
+  add_bench(app, command);
 
   try {
     app.parse(argc, argv);
-    if (!command) return complain("a command is missing: serve, tail or publish; see millrace --help", kUsageError);
+    if (!command) return complain("a command is missing: serve, tail, publish or bench; see millrace --help", kUsageError);
     return command();
   } catch (const CLI::Success& request) {  // --help and --version
     return app.exit(request);

@@ -1,0 +1,132 @@
+// What is measured: a load for the generator, the servers it is put on, and the figures that are read off it.
+
+const ms = (value) => value.toPrecision(3);
+function rate(value) {
+  if (value >= 1e6) return `${(value / 1e6).toFixed(2)}M`;
+  return value >= 1e4 ? `${(value / 1e3).toPrecision(3)}k` : value.toFixed(0);
+}
+const micro = (value) => value.toPrecision(3);
+const bytes = (value) => (value >= 10_000 ? `${(value / 1000).toPrecision(3)} kB` : `${value.toFixed(0)} B`);
+
+// A figure: where it stands in the generator's report, and how it is shown. `ratio`: shown against the ceiling's.
+const figure = {
+  last: { title: "last subscriber has it, p50 ms", of: (report) => report.lastArrivalMs.p50, show: ms, ratio: true },
+  lastP99: { title: "p99 ms", of: (report) => report.lastArrivalMs.p99, show: ms },
+  p50: { title: "latency p50 ms", of: (report) => report.latencyMs.p50, show: ms },
+  p99: { title: "latency p99 ms", of: (report) => report.latencyMs.p99, show: ms, ratio: true },
+  p999: { title: "p99.9 ms", of: (report) => report.latencyMs.p999, show: ms },
+  max: { title: "max ms", of: (report) => report.latencyMs.max, show: ms },
+  cpu: { title: "CPU a delivery, µs", of: (report) => report.cpuMicrosecondsPerDelivery, show: micro, ratio: true },
+  deliveries: { title: "deliveries/s", of: (report) => report.deliveriesPerSecond, show: rate, ratio: true },
+  connects: { title: "connections/s", of: (report) => report.connectsPerSecond, show: rate, ratio: true },
+  connectCpu: { title: "CPU a connection, µs", of: (report) => report.cpuMicrosecondsPerConnect, show: micro },
+  memory: { title: "memory a subscriber", of: (report) => report.memoryBytesPerSubscriber, show: bytes },
+  threads: { title: "threads", of: (report) => report.threads, show: String },
+  seconds: { title: "seconds until all have all", of: (report) => report.seconds, show: ms, ratio: true },
+};
+
+const peers = ["ceiling", "millrace", "nchan", "better_sse"];
+
+function fanout(subscribers, rate_, seconds) {
+  return {
+    name: `fanout-${subscribers}`,
+    title: `Fan-out to ${subscribers.toLocaleString("en")} subscribers, ${rate_} events/s`,
+    subscribers,
+    load: ["--subscribers", subscribers, "--rate", rate_, "--seconds", seconds],
+    servers: subscribers <= 1000 ? [...peers, "thread_per_stream"] : peers,
+    figures: [figure.last, figure.lastP99, figure.p50, figure.p99, figure.cpu],
+    chart: figure.last,
+  };
+}
+
+function throughput(name, title, load, servers = [...peers, "thread_per_stream"]) {
+  return {
+    name: `throughput-${name}`,
+    title: `1,000 subscribers, ${title}`,
+    subscribers: 1000,
+    load: ["--subscribers", 1000, "--seconds", 2.5, ...load],
+    servers,
+    figures: [figure.deliveries, figure.p50, figure.p99, figure.cpu],
+    chart: figure.deliveries,
+  };
+}
+
+function addressed(name, title, load, servers) {
+  return {
+    name: `addressed-${name}`,
+    title: `10,000 topics of one subscriber each, ${title}`,
+    subscribers: 10_000,
+    load: ["--subscribers", 10_000, "--topics", 10_000, "--rate", 0, "--seconds", 2.5, ...load],
+    servers,
+    figures: [figure.deliveries, figure.p50, figure.p99, figure.cpu],
+    chart: figure.deliveries,
+  };
+}
+
+const fast = ["--rate", 0, "--window", 256, "--pipeline", 32];
+const posts = ["--window", 10_000_000, "--publishers", 8, "--pipeline", 8];
+const inside = ["--publishers", 0, "--trigger", "/inside?topics=10000&events=100000", "--expect", 100_000];
+
+/** By the name that `./run bench` takes. */
+export const scenarios = {
+  fanout: [fanout(1000, 10, 3), fanout(10_000, 3, 4), fanout(18_000, 2, 4)],
+  throughput: [
+    throughput("100", "100 events/s", ["--rate", 100]),
+    throughput("500", "500 events/s", ["--rate", 500]),
+    throughput("fast", "as fast as it goes", fast),
+  ],
+  idle: [
+    {
+      name: "idle",
+      title: "10,000 idle subscribers",
+      subscribers: 10_000,
+      load: ["--subscribers", 10_000, "--publishers", 0],
+      servers: peers,
+      figures: [figure.memory, figure.threads],
+      chart: figure.memory,
+    },
+  ],
+  connect: [
+    {
+      name: "connect",
+      title: "Connecting 10,000 subscribers",
+      subscribers: 10_000,
+      load: ["--subscribers", 10_000, "--publishers", 0],
+      servers: peers,
+      figures: [figure.connects, figure.connectCpu],
+      chart: figure.connects,
+    },
+  ],
+  addressed: [
+    addressed("post", "one HTTP POST an event", posts, peers),
+    addressed("batch", "NDJSON batches of 100 events", [...posts, "--batch", 100], ["millrace"]),
+    addressed("inside", "published from inside the program", inside, ["ceiling", "millrace"]),
+  ],
+  streams: [
+    {
+      name: "streams",
+      title: "1,000 request-scoped streams, 50 tokens/s each",
+      subscribers: 1000,
+      load: ["--subscribers", 1000, "--topics", 1000, "--subscribe-path", "/tokens", "--publishers", 0].concat([
+        "--trigger",
+        "/start?rate=50&events=200",
+        "--expect",
+        200_000,
+      ]),
+      servers: ["ceiling", "millrace"],
+      figures: [figure.p50, figure.p99, figure.p999, figure.max, figure.cpu],
+      chart: figure.p99,
+    },
+  ],
+  resume: [
+    {
+      name: "resume",
+      title: "5,000 subscribers come back at once, 1,000 events behind",
+      subscribers: 5000,
+      load: ["--subscribers", 5000, "--behind", 1000],
+      servers: ["ceiling", "millrace"],
+      figures: [figure.seconds, figure.deliveries, figure.cpu],
+      chart: figure.seconds,
+    },
+  ],
+};

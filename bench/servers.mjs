@@ -1,0 +1,116 @@
+// The servers under test: how each is started, and how the load generator speaks to it.
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const bin = "build/release/bin";
+const plainPaths = ["--subscribe-path", "/sub/{topic}", "--publish-path", "/pub/{topic}", "--raw-body"];
+
+const nginxConfiguration = (folder, port) => `
+daemon off;
+load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
+worker_processes 2;
+worker_rlimit_nofile 65536;
+pid ${folder}/pid;
+error_log ${folder}/error.log crit;
+events { worker_connections 32768; multi_accept on; }
+http {
+  access_log off;
+  client_body_temp_path ${folder}/body;
+  proxy_temp_path ${folder}/proxy;
+  fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi;
+  scgi_temp_path ${folder}/scgi;
+  keepalive_requests 100000000;
+  nchan_max_reserved_memory 512M;
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    location ~ ^/sub/(.*)$ {
+      nchan_subscriber eventsource;
+      nchan_channel_id $1;
+      nchan_subscriber_first_message newest;
+    }
+    location ~ ^/pub/(.*)$ {
+      nchan_publisher;
+      nchan_channel_id $1;
+      nchan_message_buffer_length 2000;
+      nchan_message_timeout 5m;
+    }
+  }
+}
+`;
+
+/** Those the scenarios name. `command` gets the number of subscribers. */
+export const servers = {
+  ceiling: {
+    title: "ceiling: a bare `send()` loop",
+    command: () => [`${bin}/millrace_bench_ceiling`],
+    load: plainPaths,
+  },
+  millrace: { title: "**Millrace**", command: () => [`${bin}/millrace_bench_millrace`], load: [] },
+  nchan: { title: "nginx + nchan", command: null, load: plainPaths },
+  better_sse: {
+    title: "better-sse on Node.js",
+    command: () => ["node", "bench/peers/better_sse.mjs"],
+    load: plainPaths,
+  },
+  thread_per_stream: {
+    title: "cpp-httplib, a thread a stream",
+    command: (subscribers) => [`${bin}/millrace_bench_thread_per_stream`, String(subscribers)],
+    // Its backlog holds 5 connections.
+    load: [...plainPaths, "--connect-window", 4],
+  },
+};
+
+async function freePort() {
+  const probe = createServer();
+  await new Promise((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port } = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+async function startNginx() {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-bench-"));
+  mkdirSync(join(folder, "body"));
+  const port = await freePort();
+  writeFileSync(join(folder, "nginx.conf"), nginxConfiguration(folder, port));
+  const child = spawn("nginx", ["-c", join(folder, "nginx.conf"), "-p", folder], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  // nginx says nothing when it is ready: it is once it has written its process ID.
+  const deadline = Date.now() + 10_000;
+  while (Date.now() < deadline && child.exitCode === null) {
+    const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => null);
+    if (answer) return { port, pid: child.pid, stop: () => stop(child, ended, folder) };
+  }
+  throw new Error(`nginx does not start: ${child.stderr.read() ?? ""}`);
+}
+
+async function stop(child, ended, folder) {
+  child.kill("SIGTERM");
+  const kill = setTimeout(() => child.kill("SIGKILL"), 5000);
+  await ended;
+  clearTimeout(kill);
+  if (folder) rmSync(folder, { recursive: true, force: true });
+}
+
+/** Starts a server; gives its `port`, its `pid`, and `stop()`. */
+export async function start(name, subscribers) {
+  if (name === "nchan") return startNginx();
+  const [command, ...args] = servers[name].command(subscribers);
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const lines = createInterface({ input: child.stdout });
+  const port = await Promise.race([
+    new Promise((resolve) => lines.once("line", (line) => resolve(Number(line.split(" ").at(-1))))),
+    ended.then(() => {
+      throw new Error(`${command} does not start`);
+    }),
+  ]);
+  return { port, pid: child.pid, stop: () => stop(child, ended) };
+}
