@@ -2,7 +2,6 @@
 
 #include <netdb.h>
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
 
 #include <atomic>
 #include <cerrno>
@@ -27,13 +26,6 @@
 namespace millrace::cli {
 
 namespace {
-
-// cpp-httplib lets several programs share a port, each getting some of the connections; here a port that is taken is an
-// error. A port in its last minute after an earlier server is not taken.
-void refuse_shared_port(socket_t socket) {
-  const int yes = 1;
-  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-}
 
 // Why listening has failed, where `error` is the last errno.
 std::string describe(const ServeOptions& options, int error) {
@@ -107,7 +99,6 @@ int serve(const ServeOptions& options) {
     throw UsageError("--insecure lets anyone publish: leave it out where keys say who may");
   }
   server.emplace(server_options);
-  server->set_socket_options(refuse_shared_port);
   server->events("/events").operations();
   log_requests(*server);
   if (options.demo) add_demo_routes(*server);

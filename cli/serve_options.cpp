@@ -79,6 +79,7 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{0x7fff'ffff}));
   add(app, "--heartbeat", options.heartbeat_seconds, "Seconds of silence after which a stream gets a heartbeat")
       ->check(CLI::Range(1, 3600));
+  add_flag(app, "--presence", options.presence, "Publish who begins and ceases to listen, to millrace.presence/TOPIC");
   add(app, "--max-connections", options.max_connections, "Connections at once; beyond it the answer is 503")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-publish-bytes", options.max_publish_bytes, "Largest body of a publish request; beyond it 413")
@@ -105,9 +106,10 @@ ServerOptions ServeOptions::server_options() const {
           .history_events = history_events,
           .history_bytes = history_bytes,
           .history_age = Duration{Duration::rep{history_age_seconds} * 1000},
+          .presence = presence,
           .retry = Duration{retry_milliseconds},
           .heartbeat = Duration{Duration::rep{heartbeat_seconds} * 1000},
-          .unacknowledged_timeout = Duration{Duration::rep{heartbeat_seconds} * 2000},
+          .unacknowledged_timeout = Duration{Duration::rep{heartbeat_seconds} * 1000},
           .max_publish_bytes = max_publish_bytes,
           .max_connections = max_connections,
           .max_connections_per_address = max_connections_per_address,

@@ -43,6 +43,7 @@ struct ServeOptions {
   std::size_t max_streams_per_user = kMaxStreamsPerUser;
   double publish_rate = 0;
   std::size_t publish_burst = 0;
+  bool presence = false;
 
   std::string log_level = "info";
   std::string log_format = "text";

@@ -95,13 +95,15 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
   const auto milliseconds = [](time_t seconds, time_t microseconds) {
     return Duration{static_cast<Duration::rep>(seconds) * 1000 + static_cast<Duration::rep>(microseconds) / 1000};
   };
+  presence_ = options_.presence ? std::make_unique<Presence>() : nullptr;
   const ConnectionLoop::Settings settings{
       .options = options_,
       .read_timeout = milliseconds(server_.read_timeout_sec_, server_.read_timeout_usec_),
       .write_timeout = milliseconds(server_.write_timeout_sec_, server_.write_timeout_usec_),
       .keep_alive = milliseconds(server_.keep_alive_timeout_sec_, 0),
       .max_requests = server_.keep_alive_max_count_,
-      .refusals = &refusals_};
+      .refusals = &refusals_,
+      .presence = presence_.get()};
   bridge_ = std::make_unique<HttplibBridge>(
       [this](httplib::Stream& stream, bool close_connection, bool& connection_closed,
              const std::function<void(httplib::Request&)>& setup_request) {
@@ -232,7 +234,8 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
   if (request.method == "HEAD") return false;
   const Subscriber::Subscription subscription{
       .filter = filter, .client = options.client, .chunked = !exchange.head.http_1_0, .poll = options.poll};
-  StreamTerms terms{.ends_at = {}, .retry = options.retry, .on_close = std::move(options.on_close)};
+  StreamTerms terms{
+      .user = options.user, .ends_at = {}, .retry = options.retry, .on_close = std::move(options.on_close)};
   if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;
   exchange.loop.defer([&connection = exchange.connection, head = HttplibBridge::take_response(request, response),
                        subscription, cursor, last_event_id = std::move(last_event_id), terms = std::move(terms)] {

@@ -15,6 +15,7 @@
 #include "http/httplib_bridge.h"
 #include "http/quota.h"
 #include "http/upload_gate.h"
+#include "hub/presence.h"
 #include "millrace/server/server.h"
 #include "ops/counters.h"
 
@@ -55,6 +56,7 @@ class Server::Engine {
   const EventRoutes routes_;
   Quota connections_per_address_;
   UploadGate uploads_;
+  std::unique_ptr<Presence> presence_;  // while it listens; null where nobody is told
 
   mutable std::mutex loops_mutex_;
   std::vector<std::unique_ptr<ConnectionLoop>> loops_;  // changed under loops_mutex_, by the thread that listens

@@ -127,6 +127,7 @@ Server& Server::operations() {
     for (const SubscriptionInfo& info : engine_->subscriptions()) {
       list.push_back({{"topics", info.topics},
                       {"client", info.client},
+                      {"user", info.user},
                       {"address", info.address},
                       {"ageMs", info.age.count()},
                       {"live", info.live}});

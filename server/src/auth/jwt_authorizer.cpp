@@ -98,15 +98,20 @@ void check_rights(const json& claims, Action action, const std::vector<std::stri
   const auto claim = claims.find("millrace");
   const json rights = claim == claims.end() ? json::object() : *claim;
   if (!rights.is_object()) throw BadClaim{"the token's millrace is not an object"};
+  const auto admin = rights.find("admin");
+  const bool administers = admin != rights.end() && *admin == true;
   if (action == Action::kAdminister) {
-    const auto admin = rights.find("admin");
-    if (admin != rights.end() && *admin == true) return;
+    if (administers) return;
     decision.status = 403;
     decision.reason = "the token does not say millrace.admin";
     return;
   }
   const char* const name = action == Action::kPublish ? "publish" : "subscribe";
-  const std::vector<std::string> granted = patterns_in(rights, name);
+  std::vector<std::string> granted = patterns_in(rights, name);
+  if (administers && action == Action::kSubscribe) {
+    const std::string presence(protocol::kPresenceEventType);
+    granted.insert(granted.end(), {presence, presence + "/**"});
+  }
   if (const std::string* topic = uncovered(topics, granted)) {
     decision.status = 403;
     decision.reason = "topic: \"" + *topic + "\" is not covered by the token's millrace." + name;

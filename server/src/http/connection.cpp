@@ -261,7 +261,12 @@ void Connection::leave_stream(StreamEnd reason) {
   if (terms_ != nullptr && terms_->on_close != nullptr) {
     loop_.run_on_worker([on_close = std::move(terms_->on_close), reason] { on_close(reason); });
   }
+  if (is_present_) loop_.left(subscriber_->filter(), listener());
   loop_.stream_closed();
+}
+
+Presence::Listener Connection::listener() const {
+  return {.user = terms_ != nullptr ? terms_->user : std::string(), .client = std::string(subscriber_->client())};
 }
 
 void Connection::on_stream_timer(TimePoint now) {
@@ -306,12 +311,15 @@ void Connection::retire(Duration retry, StreamEnd reason) {
 
 void Connection::subscribe(std::string_view head, Subscriber::Subscription subscription, const Hub::Cursor& cursor,
                            std::string_view last_event_id, const StreamTerms& terms) {
-  if (terms.ends_at || terms.retry || terms.on_close != nullptr) terms_ = std::make_unique<StreamTerms>(terms);
+  if (terms.ends_at || terms.retry || terms.on_close != nullptr || !terms.user.empty())
+    terms_ = std::make_unique<StreamTerms>(terms);
   begin_stream();
   subscription.filter = loop_.subscribers().shared(subscription.filter);
   const Duration retry = subscription.poll ? kPollRetry : reconnection_time();
+  is_present_ = loop_.settings().presence != nullptr && !subscription.poll;  // a poll comes and goes all the time
   subscriber_ = std::make_unique<Subscriber>(loop_.hub(), *this, std::move(subscription));
   loop_.subscribers().add(*subscriber_);
+  if (is_present_) loop_.joined(subscriber_->filter(), listener());
   subscriber_->start(cursor, last_event_id, head, retry);
   if (phase_ == Phase::kStreaming) loop_.stream_started(*this);
 }
@@ -323,6 +331,7 @@ Duration Connection::reconnection_time() const {
 SubscriptionInfo Connection::info() const {
   return {.topics = subscriber_->filter().patterns(),
           .client = std::string(subscriber_->client()),
+          .user = terms_ != nullptr ? terms_->user : std::string(),
           .address = peer_address(socket_),
           .age = loop_.event_loop().now() - opened_at_,
           .live = subscriber_->is_live()};

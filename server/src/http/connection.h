@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "../hub/presence.h"
 #include "../loop/event_loop.h"
 #include "../stream/event_stream_state.h"
 #include "../stream/subscriber.h"
@@ -30,6 +31,7 @@ class ConnectionLoop;
 
 /// What a subscription has beyond its filter.
 struct StreamTerms {
+  std::string user;
   std::optional<TimePoint> ends_at;
   std::optional<Duration> retry;
   std::function<void(StreamEnd)> on_close;
@@ -105,6 +107,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   void begin_stream();
   bool is_lost(TimePoint now);
   void leave_stream(StreamEnd reason);
+  Presence::Listener listener() const;
   void on_stream_ready(std::uint32_t events);
   void take_from_state();
   void write_stream();
@@ -129,6 +132,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   bool chunked_ = false;     // the request-scoped stream's framing
   bool ended_ = false;       // the request-scoped stream is over once output_ is written
   bool turned_away_ = false;
+  bool is_present_ = false;  // presence events tell of the subscription
   std::uint32_t requests_ = 0;
   std::size_t index_ = 0;  // among the loop's connections
   std::unique_ptr<RequestIntake> intake_;

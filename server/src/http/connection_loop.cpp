@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "connection.h"
+#include "millrace/core/protocol.h"
 
 namespace millrace {
 
@@ -117,6 +118,29 @@ void ConnectionLoop::stream_started(Connection& connection) {
 
 void ConnectionLoop::retire(Connection& connection, Duration window) {
   connection.retire(random_retry(connection.reconnection_time(), window), StreamEnd::kClosed);
+}
+
+void ConnectionLoop::joined(const TopicFilter& filter, const Presence::Listener& listener) {
+  if (settings_.presence->join(filter, listener)) tell_presence();
+}
+
+void ConnectionLoop::left(const TopicFilter& filter, const Presence::Listener& listener) {
+  if (settings_.presence->leave(filter, listener)) tell_presence();
+}
+
+void ConnectionLoop::tell_presence() {
+  loop_.timers().set(presence_timer_, loop_.now() + kPresenceInterval);
+}
+
+// On a worker, since publishing may have to wait.
+void ConnectionLoop::publish_presence() {
+  run_on_worker_([this] {
+    bool is_all = false;
+    for (const Presence::Change& change : settings_.presence->take(is_all)) {
+      hub_.announce(*Topic::parse(change.topic), *EventType::parse(protocol::kPresenceEventType), change.data);
+    }
+    if (!is_all) loop_.defer([this] { tell_presence(); });
+  });
 }
 
 Duration ConnectionLoop::random_retry(Duration usual, Duration window) {

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "../hub/presence.h"
 #include "../loop/event_loop.h"
 #include "../ops/counters.h"
 #include "../stream/subscriber_table.h"
@@ -39,6 +40,7 @@ class ConnectionLoop final : private Hub::Sink {
     Duration keep_alive;        ///< of an idle connection
     std::size_t max_requests;   ///< on one connection
     RefusalCounters* refusals;  ///< what is refused before a worker sees it
+    Presence* presence;         ///< null where nobody is told who listens
   };
   /// Takes a whole request to a worker; must not block.
   using Dispatch = std::function<void(std::shared_ptr<Exchange>)>;
@@ -97,13 +99,26 @@ class ConnectionLoop final : private Hub::Sink {
   void stream_started(Connection& connection);
   void stream_closed() { --open_streams_; }
 
+  /// A subscription that presence events tell of.
+  void joined(const TopicFilter& filter, const Presence::Listener& listener);
+  void left(const TopicFilter& filter, const Presence::Listener& listener);
+
   /// Deletes the connection when this turn ends.
   void discard(Connection& connection);
 
  private:
+  // Has presence told once it has been collected for a while.
+  struct PresenceTimer final : TimerWheel::Timer {
+    explicit PresenceTimer(ConnectionLoop& of) : loop(of) {}
+    void on_timer(TimePoint) override { loop.publish_presence(); }
+    ConnectionLoop& loop;
+  };
+
   void post(const FramePtr& frame) override;
   Connection& add(int socket, Quota::Share share);
   void retire(Connection& connection, Duration window);
+  void tell_presence();
+  void publish_presence();
   std::vector<Connection*> subscribed_connections() const;
   void run();
   void end_turn();
@@ -115,6 +130,7 @@ class ConnectionLoop final : private Hub::Sink {
   const RunOnWorker run_on_worker_;
   std::mt19937_64 random_;
   EventLoop loop_;
+  PresenceTimer presence_timer_{*this};
   SubscriberTable subscribers_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> discarded_;

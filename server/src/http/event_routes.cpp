@@ -67,6 +67,7 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
   const auto decision = admission_.allow(request, response, Authorizer::Action::kSubscribe, options.topics);
   if (!decision) return;
   if (decision->expires) options.lifetime = time_left(*decision->expires);
+  options.user = decision->user;
   if (!decision->user.empty()) {
     auto share = admission_.take_stream(request, decision->user, response);
     if (share == nullptr) return;

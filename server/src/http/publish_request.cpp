@@ -109,9 +109,9 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
       throw FieldError{"id: must not hold CR, LF or NUL, nor more than " + std::to_string(kMaxEventIdBytes) + " bytes"};
     }
     if (object.contains("retry")) request.retry_ = retry_in(object);
-    if (const auto event = request.event()) {
-      if (std::string refusal = hub.refusal(*event); !refusal.empty()) throw FieldError{std::move(refusal)};
-    }
+    const auto event = request.event();
+    std::string refusal = event ? hub.refusal(request.topic(), *event) : Hub::refusal(request.topic());
+    if (!refusal.empty()) throw FieldError{std::move(refusal)};
     return request;
   } catch (FieldError& failure) {
     error = std::move(failure.sentence);

@@ -49,8 +49,17 @@ Hub::Hub(Options options) : shared_(std::make_unique<Shared>(std::move(options))
 
 Hub::~Hub() = default;
 
-std::string Hub::refusal(const Event& event) const {
+std::string Hub::refusal(Topic topic) {
+  return topic.is_reserved() ? "topic: topics that begin with \"millrace.\" are reserved" : std::string();
+}
+
+std::string Hub::refusal(Topic topic, const Event& event) const {
+  if (std::string reason = refusal(topic); !reason.empty()) return reason;
   const std::string_view id = event.id.view();
+  if (!event.id.returns_in_a_header()) {
+    return "id: must be UTF-8 without control characters, and neither begin nor end with a blank: a client could not "
+           "send it back in Last-Event-ID";
+  }
   if (id == protocol::kEarliest) return "id: \"earliest\" is reserved";
   if (id.starts_with(protocol::kReservedPrefix)) return "id: IDs that begin with \"millrace.\" are reserved";
   if (id.starts_with(shared_->log.epoch() + '-')) return "id: IDs of the form <epoch>-<number> are the log's own";
@@ -63,8 +72,13 @@ std::string Hub::refusal(const Event& event) const {
   return {};
 }
 
+void Hub::announce(Topic topic, EventType type, std::string_view data) {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->post(shared_->log.append(topic, {.type = type, .data = data}, shared_->clock()));
+}
+
 Published Hub::publish(Topic topic, const Event& event, IdScope scope) {
-  if (std::string reason = refusal(event); !reason.empty()) throw std::invalid_argument(reason);
+  if (std::string reason = refusal(topic, event); !reason.empty()) throw std::invalid_argument(reason);
   const std::lock_guard lock(shared_->mutex);
   RingEventLog& log = shared_->log;
   if (!event.id.empty() && log.has_published(topic, event.id.view(), scope)) {
@@ -78,6 +92,7 @@ Published Hub::publish(Topic topic, const Event& event, IdScope scope) {
 }
 
 void Hub::finish(Topic topic) {
+  if (std::string reason = refusal(topic); !reason.empty()) throw std::invalid_argument(reason);
   const std::lock_guard lock(shared_->mutex);
   shared_->post(shared_->log.append_finish(topic, shared_->clock()));
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -62,13 +63,28 @@ class PushService::State : public std::enable_shared_from_this<State> {
     std::size_t devices = 0;
   };
 
+  // A user whose stream is being opened.
+  class Opening {
+   public:
+    Opening(State& state, const std::string& uid);
+    ~Opening();
+    Opening(const Opening&) = delete;
+    Opening& operator=(const Opening&) = delete;
+
+   private:
+    State& state_;
+    const std::string& uid_;
+  };
+
+  void enter(Device& device);
+  void await_opening(std::string_view uid, std::unique_lock<std::mutex>& lock);
   void report_end(const Device& device, StreamEnd end);
   void call(const std::function<void(const std::string&)>& callback, const std::string& uid);
 
   Server& server_;
   const PushOptions options_;
 
-  // Held while the hub is asked for something, so that opening, sending and closing come one after the other.
+  // Held while the hub is asked to publish or finish, so that sending and closing come one after the other.
   mutable std::mutex mutex_;
   // Guarded by mutex_, the devices included.
   std::map<std::string, Visit, std::less<>> visits_;
@@ -76,31 +92,57 @@ class PushService::State : public std::enable_shared_from_this<State> {
   std::size_t running_callbacks_ = 0;
   bool retired_ = false;
   std::condition_variable callback_returned_;
+  std::set<std::string, std::less<>> opening_;  // users
+  std::condition_variable opened_;
 };
 
-// All of it in one go: once its client can know of the stream, the user is connected; and what is sent from then on is
-// behind the place where the stream begins.
+// Who sends to the user meanwhile waits: once its client can know of the stream, the user is connected; and what is
+// sent from then on is behind the place where the stream begins. Others are not kept waiting.
 bool PushService::State::open(const httplib::Request& request, httplib::Response& response, std::string_view uid,
                               const std::shared_ptr<Device>& device) {
-  const std::lock_guard lock(mutex_);
+  device->uid = uid;
+  const Opening opening(*this, device->uid);
   const std::string topic = topic_name(uid);
   // A device that comes for the first time begins a user's stream that was closed; one that comes back is told so.
   if (!resumes(request)) server_.hub().begin(*Topic::parse(topic));
   const bool open = server_.subscribe(
       request, response,
       {.topics = {topic},
+       .user = device->uid,
        .retry = options_.retry,
        .lifetime = options_.lifetime,
        .on_close = [state = shared_from_this(), device](StreamEnd end) { state->ended(*device, end); }});
-  if (!open) return false;
-  device->uid = uid;
-  Visit& visit = visits_[device->uid];
+  if (open) enter(*device);
+  return open;
+}
+
+// One more device, unless its stream is over already.
+void PushService::State::enter(Device& device) {
+  const std::lock_guard lock(mutex_);
+  if (device.over) return;
+  Visit& visit = visits_[device.uid];
   if (visit.devices++ == 0) {
     visit.number = ++last_visit_;
     visit.since = std::chrono::system_clock::now();
   }
-  device->visit = visit.number;
-  return true;
+  device.visit = visit.number;
+}
+
+// While it lives nobody else opens, sends to or closes the user's streams.
+PushService::State::Opening::Opening(State& state, const std::string& uid) : state_(state), uid_(uid) {
+  std::unique_lock lock(state_.mutex_);
+  state_.await_opening(uid_, lock);
+  state_.opening_.insert(uid_);
+}
+
+PushService::State::Opening::~Opening() {
+  const std::lock_guard lock(state_.mutex_);
+  state_.opening_.erase(uid_);
+  state_.opened_.notify_all();
+}
+
+void PushService::State::await_opening(std::string_view uid, std::unique_lock<std::mutex>& lock) {
+  opened_.wait(lock, [&] { return opening_.find(uid) == opening_.end(); });
 }
 
 void PushService::State::announce(Device& device) {
@@ -153,7 +195,8 @@ void PushService::State::retire() {
 }
 
 PushService::Sent PushService::State::send(std::string_view uid, const Event& event) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  await_opening(uid, lock);
   if (!options_.keep_for_later && visits_.find(uid) == visits_.end()) {
     return {.connected = false, .reason = "uid: \"" + std::string(uid) + "\" is not connected"};
   }
@@ -163,7 +206,8 @@ PushService::Sent PushService::State::send(std::string_view uid, const Event& ev
 }
 
 std::size_t PushService::State::close(std::string_view uid) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  await_opening(uid, lock);
   std::size_t devices = 0;
   if (const auto visit = visits_.find(uid); visit != visits_.end()) {
     devices = visit->second.devices;
@@ -213,7 +257,8 @@ PushService::Sent PushService::send(std::string_view uid, std::string_view id, s
                 "id: longer than " + std::to_string(kMaxEventIdBytes) + " bytes, or with a line end or NUL in it"};
   }
   const Event event{.data = message, .id = *event_id};
-  if (std::string reason = state_->hub().refusal(event); !reason.empty()) return {.reason = std::move(reason)};
+  if (std::string reason = state_->hub().refusal(*Topic::parse(topic_name(uid)), event); !reason.empty())
+    return {.reason = std::move(reason)};
   return state_->send(uid, event);
 }
 

@@ -94,7 +94,7 @@ TEST(Hub, PublishesFromManyThreadsInOneOrder) {
 TEST(Hub, RefusesWhatMillraceKeepsForItself) {
   Hub hub(keeping(10));
   const auto refused = [&](const Event& event, const char* field) {
-    EXPECT_EQ(hub.refusal(event).substr(0, std::string(field).size()), field);
+    EXPECT_EQ(hub.refusal("a", event).substr(0, std::string(field).size()), field);
     EXPECT_THROW(hub.publish("a", event), std::invalid_argument);
   };
   refused({.data = "x", .id = "earliest"}, "id:");
@@ -104,9 +104,27 @@ TEST(Hub, RefusesWhatMillraceKeepsForItself) {
   refused({.type = "millrace.gap", .data = "x"}, "event:");
   const std::string huge(1024 * 1024 + 1, 'x');
   refused({.data = huge}, "data:");
-  EXPECT_EQ(hub.refusal({.type = "millrace", .data = "x", .id = "ep"}), "");
-  EXPECT_EQ(hub.refusal({.type = "earliest", .data = "x", .id = "Earliest"}), "");
+  EXPECT_EQ(hub.refusal("a", {.type = "millrace", .data = "x", .id = "ep"}), "");
+  EXPECT_EQ(hub.refusal("a/millrace.b", {.type = "earliest", .data = "x", .id = "Earliest"}), "");
+  for (const auto& topic : {Topic("millrace.presence"), Topic("millrace.x/y")}) {
+    EXPECT_EQ(Hub::refusal(topic).substr(0, 6), "topic:");
+    EXPECT_THROW(hub.publish(topic, {.data = "x"}), std::invalid_argument);
+    EXPECT_THROW(hub.finish(topic), std::invalid_argument);
+  }
   EXPECT_EQ(hub.publish("a", {.data = "x"}).id, "ep-1") << "nothing of it was published";
+}
+
+TEST(Hub, RefusesIdsThatNoHeaderBringsBack) {
+  Hub hub(keeping(10));
+  for (const std::string_view id : {" a", "a ", "\ta", "a\t", "a\x01z", "a\x7fz", "\xff", "\xc3", "a\xed\xa0\x80"}) {
+    EXPECT_EQ(hub.refusal("a", {.data = "x", .id = *EventId::parse(id)}).substr(0, 3), "id:") << id;
+    EXPECT_THROW(hub.publish("a", {.data = "x", .id = *EventId::parse(id)}), std::invalid_argument);
+  }
+  for (const std::string_view id : {"a b", "a\tb", "\xc3\xa9", "50%25",
+                                    "\xe6\xb6\x88\xe6\x81\xaf"
+                                    "1"}) {
+    EXPECT_EQ(hub.refusal("a", {.data = "x", .id = *EventId::parse(id)}), "") << id;
+  }
 }
 
 // --- Where a client begins

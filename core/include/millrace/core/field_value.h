@@ -53,6 +53,11 @@ class EventId {
   constexpr std::string_view view() const { return text_; }
   constexpr bool empty() const { return text_.empty(); }
 
+  /// Whether a client can send it back in Last-Event-ID, and the server gets the same: it is UTF-8 without control
+  /// characters, and neither begins nor ends with a blank, which would not count as part of the header's value.
+  /// [RFC 9110 5.5] A server must not give out others.
+  bool returns_in_a_header() const;
+
  private:
   struct Checked {
     std::string_view text;

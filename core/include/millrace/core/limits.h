@@ -135,6 +135,19 @@ inline constexpr std::size_t kMaxBufferedResponseBytes = 1024 * 1024;
 /// passed in waiting; else its connection is cut.
 inline constexpr std::size_t kMinDownloadBytesPerSecond = 4 * 1024;
 
+/// Time for which changes of who listens are collected before they are told.
+inline constexpr Duration kPresenceInterval{250};
+
+/// Presence events in one such interval, at most; the rest waits for the next. So a crowd cannot fill the log with
+/// them.
+inline constexpr std::size_t kMaxPresenceEvents = 64;
+
+/// Topics whose changes may wait; beyond it a change is not told, but the topic's next one has the right count.
+inline constexpr std::size_t kMaxPendingPresence = 10'000;
+
+/// Names in one presence event; beyond it only the count tells.
+inline constexpr std::size_t kMaxPresenceNames = 64;
+
 /// Events the in-memory log keeps.
 inline constexpr std::size_t kHistoryEvents = 100'000;
 

@@ -55,17 +55,25 @@ class Hub {
   /// Throws std::invalid_argument if refusal() has something to say of it.
   Published publish(Topic topic, const Event& event, IdScope scope = IdScope::kLog);
 
+  /// Publishes an event of Millrace's own, whose type and topic are kept for it.
+  void announce(Topic topic, EventType type, std::string_view data);
+
   /// Ends the topic: each event stream that listens to nothing else ends behind the topic's last event, and a client
   /// that comes back with that event's ID is told that there is no more (204), as long as the log remembers. Publishing
-  /// to the topic begins it anew, for those who come then: who was there before is still told of the end.
+  /// to the topic begins it anew, for those who come then: who was there before is still told of the end. Throws
+  /// std::invalid_argument if the topic is one of Millrace's own.
   void finish(Topic topic);
 
   /// Begins a finished topic anew without an event, so that it can be subscribed to again. Does nothing to others.
   void begin(Topic topic);
 
-  /// Why the event cannot be published, as a sentence that begins with the field's name; empty if it can: IDs and types
-  /// that Millrace keeps for itself, or data larger than the log.
-  std::string refusal(const Event& event) const;
+  /// Why the event cannot be published to the topic, as a sentence that begins with the field's name; empty if it can:
+  /// topics, IDs and types that Millrace keeps for itself, IDs that no header could bring back, or data larger than the
+  /// log.
+  std::string refusal(Topic topic, const Event& event) const;
+
+  /// Why nobody but Millrace may publish to the topic, or finish it; empty if they may.
+  static std::string refusal(Topic topic);
 
   struct Statistics {
     std::uint64_t publishes = 0;

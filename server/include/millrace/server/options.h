@@ -45,13 +45,18 @@ struct ServerOptions {
   /// How long the log keeps an event. Zero: as long as it fits.
   Duration history_age{0};
 
+  /// Publishes who begins and ceases to listen to a topic, as events of type `millrace.presence` on the topic
+  /// `millrace.presence/<topic>`, for those the authorizer lets subscribe to it. [docs/protocol.md, "Presence"]
+  bool presence = false;
+
   /// The reconnection time each event stream begins with.
   Duration retry = kDefaultReconnectionTime;
 
   /// An event stream that has been quiet this long gets a heartbeat.
   Duration heartbeat = kHeartbeatInterval;
 
-  /// A connection whose bytes stay unacknowledged this long is dead.
+  /// An event stream whose client's machine has owed a sign of life this long is dead. One that answers, but whose
+  /// program does not read, is not: it may stay.
   Duration unacknowledged_timeout = kUnacknowledgedTimeout;
 
   /// Time until a request head must be whole (408), and then its body as far as the event loop collects it.

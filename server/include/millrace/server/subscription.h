@@ -25,6 +25,9 @@ struct SubscribeOptions {
   /// A name by which disconnect() and subscriptions() know the stream; at most kMaxClientNameBytes.
   std::string client = {};
 
+  /// Who listens, where that is known: subscriptions() and presence events name them.
+  std::string user = {};
+
   /// Ends the response once it has carried something. [docs/protocol.md, "Polling"]
   bool poll = false;
 
@@ -43,6 +46,7 @@ struct SubscribeOptions {
 struct SubscriptionInfo {
   std::vector<std::string> topics;
   std::string client;
+  std::string user;     ///< empty where it is not known
   std::string address;  ///< the client's, without the port
   Duration age{0};      ///< since it was opened
   bool live = false;    ///< up to date; else it is catching up
