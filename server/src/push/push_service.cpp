@@ -1,10 +1,10 @@
 #include "millrace/server/push_service.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <mutex>
-#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -92,8 +92,9 @@ class PushService::State : public std::enable_shared_from_this<State> {
   std::size_t running_callbacks_ = 0;
   bool retired_ = false;
   std::condition_variable callback_returned_;
-  std::set<std::string, std::less<>> opening_;  // users
-  std::condition_variable opened_;
+  std::map<std::string, std::uint64_t, std::less<>> opening_;  // users, and the how-manyeth opening it is
+  std::uint64_t last_opening_ = 0;
+  mutable std::condition_variable opened_;
 };
 
 // Who sends to the user meanwhile waits: once its client can know of the stream, the user is connected; and what is
@@ -132,7 +133,7 @@ void PushService::State::enter(Device& device) {
 PushService::State::Opening::Opening(State& state, const std::string& uid) : state_(state), uid_(uid) {
   std::unique_lock lock(state_.mutex_);
   state_.await_opening(uid_, lock);
-  state_.opening_.insert(uid_);
+  state_.opening_.emplace(uid_, ++state_.last_opening_);
 }
 
 PushService::State::Opening::~Opening() {
@@ -219,7 +220,11 @@ std::size_t PushService::State::close(std::string_view uid) {
 }
 
 std::vector<PushService::User> PushService::State::connected() const {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  // Clients may know of streams that are being opened now.
+  opened_.wait(lock, [this, last = last_opening_] {
+    return std::none_of(opening_.begin(), opening_.end(), [&](const auto& entry) { return entry.second <= last; });
+  });
   std::vector<User> users;
   for (const auto& [uid, visit] : visits_) {
     users.push_back({.uid = uid, .since = visit.since, .devices = visit.devices});

@@ -100,6 +100,30 @@ TEST_F(Publishing, BadInputIsNamedAndLeavesNoTrace) {
   EXPECT_EQ(published(), Data{});
 }
 
+TEST_F(Publishing, RefusesAnEncodingItCannotRead) {
+  const std::string body = R"({"topic":"a","data":"x"})";
+  for (const char* encoding : {"zstd", "compress", "gzip, gzip", "x"}) {
+    const RawResponse response = publish(body, "Content-Encoding: " + std::string(encoding) + "\r\n");
+    EXPECT_EQ(response.status, 415) << encoding;
+    EXPECT_NE(response.body.find("Content-Encoding"), std::string::npos) << response.body;
+    client_ = RawClient(server_.port());
+  }
+  EXPECT_EQ(published(), Data{});
+  EXPECT_EQ(publish(body, "Content-Encoding: identity\r\n").status, 200);
+}
+
+TEST_F(Publishing, RefusesIdsThatNoClientCouldSendBack) {
+  expect_refused(400, "Last-Event-ID", R"({"topic":"a","data":"x","id":" 5"})");
+  expect_refused(400, "Last-Event-ID", R"({"topic":"a","data":"x","id":"5\t"})");
+  expect_refused(400, "Last-Event-ID", R"({"topic":"a","data":"x","id":"5\u0001"})");
+  EXPECT_EQ(published(), Data{});
+}
+
+TEST_F(Publishing, LeavesMillracesOwnTopicsAlone) {
+  expect_refused(400, "topic:", R"({"topic":"millrace.presence/a","data":"x"})");
+  expect_refused(400, "topic:", R"({"topic":"millrace.presence","finish":true})");
+}
+
 TEST_F(Publishing, NoDataCanInjectAField) {
   StreamClient stream(server_.port(), "/events?topic=a");
   publish(R"({"topic":"a","data":"x\nid: evil\r\revent: evil\n\ndata: y","id":"good"})");

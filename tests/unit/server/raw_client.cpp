@@ -75,6 +75,12 @@ RawClient::~RawClient() {
 RawClient::RawClient(RawClient&& other) noexcept
     : socket_(std::exchange(other.socket_, -1)), buffer_(std::move(other.buffer_)) {}
 
+RawClient& RawClient::operator=(RawClient&& other) noexcept {
+  std::swap(socket_, other.socket_);
+  std::swap(buffer_, other.buffer_);
+  return *this;
+}
+
 bool RawClient::send(std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

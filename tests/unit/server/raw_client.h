@@ -27,6 +27,7 @@ class RawClient {
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
   RawClient(RawClient&& other) noexcept;
+  RawClient& operator=(RawClient&& other) noexcept;
 
   /// Sends everything; waits while the server does not read. False if the server has closed.
   bool send(std::string_view bytes) const;

@@ -21,6 +21,7 @@ class StreamClient {
   const RawResponse& head() const { return head_; }
   const StreamDecoder& decoder() const { return decoder_; }
   RawClient& client() { return client_; }
+  int socket() const { return client_.socket(); }
 
   /// The next event; nothing if the stream ends first, however it does.
   std::optional<Received> next();
