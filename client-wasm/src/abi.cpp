@@ -121,8 +121,8 @@ struct Source {
   EventSourceState state;
   Known known;
 
-  Source(std::string_view last_event_id, std::uint64_t seed)
-      : state(EventSourceState::Policy{}, last_event_id, seed), known(last_event_id) {}
+  Source(const EventSourceState::Policy& policy, std::string_view last_event_id, std::uint64_t seed)
+      : state(policy, last_event_id, seed), known(last_event_id) {}
 
   const Batch* poll(TimePoint now) {
     using Output = EventSourceState::Output;
@@ -137,7 +137,7 @@ struct Source {
     using Output = EventSourceState::Output;
     switch (output) {
       case Output::kConnect:
-        return add(Kind::kConnect);
+        return add(Kind::kConnect, state.is_polling());  // in place of a length
       case Output::kOpen:
         return add(Kind::kOpen);
       case Output::kEvent:
@@ -181,10 +181,25 @@ char* input(std::uint32_t bytes) {
   return millrace::input_buffer.data();
 }
 
-// --- Sources: the input is put into input() where a length is taken ----------------------------------------------
+// --- Sources: text and bytes are put into input() where their length is taken --------------------------------------
 
-Source* source_new(std::uint32_t last_event_id_bytes, double seed) {
-  return new Source(input_text(last_event_id_bytes), static_cast<std::uint64_t>(seed));
+/// Where a number of the policy is 0, the default holds; of the flags, 1 is retry_on_server_error, 2 polling and
+/// 4 drop_replays. Times are in milliseconds.
+Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t jitter_percent, int base, int max,
+                   std::uint32_t attempts, int idle_timeout, int first_byte_timeout, std::uint32_t max_event_bytes,
+                   std::uint32_t flags) {
+  millrace::EventSourceState::Policy policy;
+  policy.backoff.jitter_percent = jitter_percent;
+  if (base > 0) policy.backoff.reconnection_time = millrace::Duration(base);
+  if (max > 0) policy.backoff.max = millrace::Duration(max);
+  policy.max_attempts = attempts;
+  policy.idle_timeout = millrace::Duration(idle_timeout);
+  policy.first_byte_timeout = millrace::Duration(first_byte_timeout);
+  if (max_event_bytes > 0) policy.max_event_bytes = max_event_bytes;
+  policy.retry_on_server_error = (flags & 1) != 0;
+  policy.polling = (flags & 2) != 0;
+  policy.drop_replays = (flags & 4) != 0;
+  return new Source(policy, input_text(last_event_id_bytes), static_cast<std::uint64_t>(seed));
 }
 
 void source_delete(Source* source) {
@@ -196,17 +211,24 @@ const Batch* source_start(Source* source, double now) {
   return source->poll(time_point(now));
 }
 
-const Batch* source_response(Source* source, int status, std::uint32_t content_type_bytes, double now) {
-  source->state.handle_response({.status = status, .content_type = input_text(content_type_bytes)}, time_point(now));
+/// `retry_after` in milliseconds; `verdict` is what the owner says of the status: 0 nothing, 1 worth another attempt,
+/// 2 not worth one, 3 mended.
+const Batch* source_response(Source* source, double now, int status, std::uint32_t content_type_bytes, int retry_after,
+                             std::uint32_t verdict) {
+  millrace::EventSourceState::Response response{.status = status, .content_type = input_text(content_type_bytes)};
+  response.retry_after = millrace::Duration(retry_after);
+  if (verdict == 1 || verdict == 2) response.retry = verdict == 1;
+  response.mended = verdict == 3;
+  source->state.handle_response(response, time_point(now));
   return source->poll(time_point(now));
 }
 
-const Batch* source_bytes(Source* source, std::uint32_t bytes, double now) {
+const Batch* source_bytes(Source* source, double now, std::uint32_t bytes) {
   source->state.handle_bytes(input_text(bytes), time_point(now));
   return source->poll(time_point(now));
 }
 
-const Batch* source_message(Source* source, std::uint32_t last_event_id_bytes, double now) {
+const Batch* source_message(Source* source, double now, std::uint32_t last_event_id_bytes) {
   source->state.handle_message(input_text(last_event_id_bytes), time_point(now));
   return source->poll(time_point(now));
 }
@@ -221,6 +243,11 @@ const Batch* source_network_error(Source* source, double now) {
   return source->poll(time_point(now));
 }
 
+const Batch* source_futile_error(Source* source, double now) {
+  source->state.handle_futile_error();
+  return source->poll(time_point(now));
+}
+
 const Batch* source_timeout(Source* source, double now) {
   source->state.handle_timeout(time_point(now));
   return source->poll(time_point(now));
@@ -228,6 +255,16 @@ const Batch* source_timeout(Source* source, double now) {
 
 const Batch* source_online(Source* source, double now) {
   source->state.handle_online(time_point(now));
+  return source->poll(time_point(now));
+}
+
+const Batch* source_suspend(Source* source, double now) {
+  source->state.handle_suspend(time_point(now));
+  return source->poll(time_point(now));
+}
+
+const Batch* source_resume(Source* source, double now) {
+  source->state.handle_resume();
   return source->poll(time_point(now));
 }
 

@@ -1,50 +1,23 @@
 // connect(): an event stream as something to iterate over.
 
-import { planOf } from "./connect-options.js";
+import { type AnyOptions, gapType, type Plan, planOf } from "./connect-options.js";
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
+import { ConnectionError, LossEvent } from "./connection-error.js";
+import { type CoreEvent, verdicts } from "./core.js";
+import { type Decoder, decoderOf } from "./decode.js";
+import { followPage } from "./page.js";
+import { StoredId } from "./stored-id.js";
 import { FetchTransport } from "./transports/fetch.js";
 import { NativeTransport } from "./transports/native.js";
-import type {
-  Connection,
-  ConnectionErrorEvent,
-  ConnectOptions,
-  LossReason,
-  ServerEvent,
-  TransportName,
-} from "./types.js";
+import type { Transport, TransportListener } from "./transports/transport.js";
+import { XhrTransport } from "./transports/xhr.js";
+import type { Connection, ConnectOptions, Decoding, ServerEvent, StandardSchema, TransportName } from "./types.js";
 
 /**
  * Events that may wait to be iterated over before a transport that cannot be slowed down is ended and, once there is room,
- * made again from the last ID. The fetch transport reads on only when nothing waits.
+ * made again from the last ID. The others read on only when nothing waits.
  */
 const maxWaitingEvents = 1024;
-
-/** What the iteration throws when the connection has failed for good. */
-export class ConnectionError extends Error {
-  override readonly name = "ConnectionError";
-
-  constructor(
-    message: string,
-    readonly reason: LossReason,
-    /** The last response's status; 0 if there was none. */
-    readonly status: number,
-  ) {
-    super(message);
-  }
-}
-
-class LossEvent extends Event implements ConnectionErrorEvent {
-  readonly reason: LossReason;
-  readonly status: number;
-  readonly reconnectIn: number | null;
-
-  constructor({ reason, status, reconnectIn }: Loss) {
-    super("error");
-    this.reason = reason;
-    this.status = status;
-    this.reconnectIn = reconnectIn;
-  }
-}
 
 /** How the iteration ends: with an error thrown, or without. */
 type End = { error?: unknown };
@@ -56,8 +29,10 @@ interface Waiter {
 
 class IteratedConnection extends EventTarget implements AsyncIterator<ServerEvent<unknown>> {
   readonly url: string;
-  readonly #json: boolean;
+  readonly #plan: Plan;
+  readonly #decode: Decoder;
   readonly #connection: CoreConnection;
+  readonly #stored: StoredId | undefined;
   readonly #stopListening = new AbortController();
   #waiting: ServerEvent[] = [];
   #handedOut = 0;
@@ -65,39 +40,61 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   #waiters: Waiter[] = [];
   #end: End | undefined;
   #roomMade: (() => void) | undefined;
+  #hasRenewed = false;
 
-  constructor(url: string | URL, options: ConnectOptions<"text" | "json">) {
+  constructor(url: string | URL, options: AnyOptions) {
     super();
-    const plan = planOf(url, options);
-    const { request, signal, types } = plan;
+    this.#plan = planOf(url, options);
+    const { request, policy } = this.#plan;
+    const { signal, persist, whenHidden } = options;
     this.url = request.url;
-    this.#json = plan.json;
-    this.#lastHandedOutId = plan.lastEventId;
-    const isNative = plan.transport === "native";
-    const owner: ConnectionOwner = {
-      opened: () => this.dispatchEvent(new Event("open")),
-      received: ({ type, data, lastEventId }) => {
-        if (!types || types.includes(type)) this.#push({ type, data, lastEventId });
+    this.#decode = decoderOf(options, this.url);
+    this.#stored = persist && new StoredId(this.url);
+    this.#lastHandedOutId = this.#stored?.value || (options.lastEventId ?? "");
+    this.#connection = new CoreConnection(
+      this.#owner(),
+      (listener, polling) => transportOf(polling ? "poll" : this.#plan.transport, this.#plan, listener),
+      policy,
+      this.#lastHandedOutId,
+    );
+    const abort = () => this.#finish({ error: signal?.reason }, true);
+    if (signal?.aborted) {
+      abort();
+      return;
+    }
+    const stop = this.#stopListening.signal;
+    signal?.addEventListener("abort", abort, { signal: stop });
+    this.#connection.start();
+    followPage(this.#connection, whenHidden === "close", stop);
+    if (this.#stored) globalThis.addEventListener?.("pagehide", () => this.#store(), { signal: stop });
+  }
+
+  #owner(): ConnectionOwner {
+    const { types, reconnect, transport, options } = this.#plan;
+    const canWait = transport === "fetch" || transport === "poll";
+    return {
+      opened: () => {
+        this.#hasRenewed = false;
+        this.dispatchEvent(new Event("open"));
+      },
+      received: (event) => {
+        if (event.type === gapType && options.onGap) this.#tellGap(event);
+        else if (!types || types.includes(event.type)) this.#push(event);
       },
       lost: (loss) => this.#lost(loss),
       broken: (error) => this.#finish({ error }),
-      full: () => (isNative ? this.#full(maxWaitingEvents) : this.#full(1)),
-      mayReconnect: () => plan.reconnect ?? this.#connection.lastEventId !== "",
+      full: () => this.#full(canWait ? 1 : maxWaitingEvents),
+      mayReconnect: () => reconnect ?? this.#connection.lastEventId !== "",
+      verdict: async (status) => {
+        if (status === 401 && options.onUnauthorized && !this.#hasRenewed) {
+          this.#hasRenewed = true;
+          await options.onUnauthorized();
+          return verdicts.mended;
+        }
+        const again = options.retry?.on?.(status);
+        return again === undefined ? verdicts.none : again ? verdicts.retry : verdicts.fail;
+      },
     };
-    this.#connection = new CoreConnection(
-      owner,
-      (listener) =>
-        isNative
-          ? new NativeTransport(request, types ?? ["message", "millrace.gap"], listener)
-          : new FetchTransport(request, listener),
-      plan.lastEventId,
-    );
-    const abort = () => this.#finish({ error: signal?.reason }, true);
-    if (signal?.aborted) abort();
-    else {
-      signal?.addEventListener("abort", abort, { signal: this.#stopListening.signal });
-      this.#connection.start();
-    }
   }
 
   get readyState(): number {
@@ -142,32 +139,28 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     return { done: true, value: undefined };
   }
 
-  #handOut(event: ServerEvent): IteratorResult<ServerEvent<unknown>> {
+  async #handOut(event: ServerEvent): Promise<IteratorResult<ServerEvent<unknown>>> {
     this.#lastHandedOutId = event.lastEventId;
-    if (!this.#json) return { done: false, value: event };
     try {
-      return { done: false, value: { ...event, data: JSON.parse(event.data) } };
-    } catch (cause) {
+      return { done: false, value: event.type === gapType ? event : await this.#decode(event) };
+    } catch (error) {
       this.close();
-      const { type, lastEventId } = event;
-      throw new SyntaxError(`${this.url}: the data of an event (type "${type}", ID "${lastEventId}") is not JSON`, {
-        cause,
-      });
+      throw error;
     }
   }
 
   // --- What the connection brings ---
 
-  #push(event: ServerEvent): void {
+  #push({ type, data, lastEventId }: CoreEvent): void {
+    const event = { type, data, lastEventId };
     const waiter = this.#waiters.shift();
-    if (!waiter) this.#waiting.push(event);
-    else {
-      try {
-        waiter.resolve(this.#handOut(event));
-      } catch (error) {
-        waiter.reject(error);
-      }
-    }
+    if (waiter) this.#handOut(event).then(waiter.resolve, waiter.reject);
+    else this.#waiting.push(event);
+  }
+
+  // A fault of the callback's is the program's, not the stream's: reported as one in a listener is.
+  #tellGap({ data }: CoreEvent): void {
+    queueMicrotask(() => this.#plan.options.onGap?.(JSON.parse(data)));
   }
 
   #full(limit: number): Promise<void> | undefined {
@@ -189,15 +182,24 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
 
   #lost(loss: Loss): void {
     this.dispatchEvent(new LossEvent(loss));
-    const { reason, status, reconnectIn } = loss;
+    const { reason, status, reconnectIn, message } = loss;
     if (reconnectIn !== null) return;
-    const endedWell = reason === "end-of-stream" || (reason === "status" && status === 204);
-    this.#finish(endedWell ? {} : { error: new ConnectionError(sentenceFor(loss, this.url), reason, status) });
+    const isFinished = reason === "status" && status === 204;
+    if (isFinished) this.#stored?.clear();
+    const error = new ConnectionError(`${this.url}: ${message}`, reason, status);
+    this.#finish(isFinished || reason === "end-of-stream" ? {} : { error });
+  }
+
+  #store(): void {
+    this.#stored?.set(this.lastEventId);
   }
 
   /** `atOnce`: what still waits is not handed out. */
   #finish(end: End, atOnce = false): void {
-    if (atOnce) this.#empty();
+    if (atOnce) {
+      if (!this.#end) this.#store();
+      this.#empty();
+    }
     if (this.#end) return;
     this.#end = end;
     this.#stopListening.abort();
@@ -208,21 +210,32 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   }
 }
 
-function sentenceFor({ reason, status }: Loss, url: string): string {
-  if (reason === "status") return `${url}: the server answered with status ${status}`;
-  if (reason === "content-type") return `${url}: the answer is not an event stream (its Content-Type is another)`;
-  return `${url}: the stream has failed: ${reason}`;
+function transportOf(name: TransportName, { request, types }: Plan, listener: TransportListener): Transport {
+  if (name === "native") return new NativeTransport(request, types ?? ["message", gapType], listener);
+  if (name === "xhr") return new XhrTransport(request, listener);
+  if (name === "fetch") return new FetchTransport(request, listener);
+  const url = new URL(request.url);
+  url.searchParams.set("mode", "poll");
+  return new FetchTransport({ ...request, url: url.href }, listener, name);
 }
 
 /**
  * Connects, and keeps connecting, to the event stream at `url`: `for await (const event of connect(url)) …`. Leaving the
  * loop, close() or the signal ends it. Throws a TypeError that names the option if one is wrong.
  */
+export function connect<Data>(
+  url: string | URL,
+  options: ConnectOptions<Decoding> & { schema: StandardSchema<Data> },
+): Connection<Data>;
+export function connect(
+  url: string | URL,
+  options: ConnectOptions<"base64"> & { decode: "base64" },
+): Connection<Uint8Array>;
 export function connect<Data = unknown>(
   url: string | URL,
   options: ConnectOptions<"json"> & { decode: "json" },
 ): Connection<Data>;
 export function connect(url: string | URL, options?: ConnectOptions): Connection;
-export function connect(url: string | URL, options: ConnectOptions<"text" | "json"> = {}): Connection<unknown> {
+export function connect(url: string | URL, options: AnyOptions = {}): Connection<unknown> {
   return new IteratedConnection(url, options) as Connection<unknown>;
 }

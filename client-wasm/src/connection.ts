@@ -1,8 +1,8 @@
 // CoreConnection: one event source, run by the core. It hands the core what the transport reports and what the clock
 // says, and does what the core says, in order. EventSource and connect() are two ways to look at it.
 
-import { type CoreEvent, loadCore, maxInputBytes, type Signal, Source } from "./core.js";
-import type { Transport, TransportListener } from "./transports/transport.js";
+import { type CoreEvent, loadCore, maxInputBytes, type Policy, type Signal, Source, verdicts } from "./core.js";
+import type { Answer, Transport, TransportListener } from "./transports/transport.js";
 import type { LossReason } from "./types.js";
 
 export interface Loss {
@@ -10,6 +10,8 @@ export interface Loss {
   readonly status: number;
   /** Milliseconds; null if the connection is closed for good. */
   readonly reconnectIn: number | null;
+  /** A sentence: what came instead of events. */
+  readonly message: string;
 }
 
 export interface ConnectionOwner {
@@ -20,8 +22,12 @@ export interface ConnectionOwner {
   broken(error: unknown): void;
   /** Asked after events were received: a promise holds the stream back until it is kept. */
   full?(): Promise<void> | undefined;
+  /** Asked after each signal of a batch of so many: a promise holds back what follows until it is kept. */
+  pause?(signal: Signal, batch: number): Promise<void> | undefined;
   /** Asked when the connection is lost; absent: it is always made again. */
   mayReconnect?(): boolean;
+  /** Asked about a status other than 200: one of verdicts. What it throws breaks the connection. */
+  verdict?(status: number): number | Promise<number>;
 }
 
 /** What a 32-bit timer can hold, in milliseconds; later timeouts are waited for in steps. */
@@ -30,25 +36,40 @@ const maxTimeout = 0x7fffffff;
 export class CoreConnection implements TransportListener {
   readyState = 0;
   lastEventId: string;
-  readonly transport: Transport;
+  transport: Transport;
   readonly #owner: ConnectionOwner;
+  readonly #makeTransport: (listener: TransportListener, polling: boolean) => Transport;
+  readonly #policy: Policy;
+  #polling = false;
   #source: Source | undefined;
-  #origin = "";
+  #answer: Answer | undefined;
+  #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timeout = -1;
+  #isActing = false;
+  #isSuspended = false;
 
-  constructor(owner: ConnectionOwner, transport: (listener: TransportListener) => Transport, lastEventId = "") {
+  /** `makeTransport` is called again when the core wants to poll, or no longer to. */
+  constructor(
+    owner: ConnectionOwner,
+    makeTransport: (listener: TransportListener, polling: boolean) => Transport,
+    policy: Policy,
+    lastEventId = "",
+  ) {
     this.#owner = owner;
+    this.#makeTransport = makeTransport;
+    this.#policy = policy;
     this.lastEventId = lastEventId;
-    this.transport = transport(this);
+    this.transport = makeTransport(this, false);
   }
 
   start(): void {
     loadCore().then(
       (core) => {
         if (this.readyState === 2) return;
-        this.#source = new Source(core, this.lastEventId, Math.random() * Number.MAX_SAFE_INTEGER);
-        this.#act(this.#source.start(performance.now()));
+        this.#source = new Source(core, this.lastEventId, Math.random() * Number.MAX_SAFE_INTEGER, this.#policy);
+        this.#act(this.#source.tell("start"));
+        if (this.#isSuspended) this.suspend();
       },
       (error) => this.#break(error),
     );
@@ -63,67 +84,105 @@ export class CoreConnection implements TransportListener {
     this.#source = undefined;
   }
 
+  /** No connection is wanted until resume(). */
+  suspend(): void {
+    this.#isSuspended = true;
+    if (!this.#source) return;
+    this.readyState = 0;
+    this.#attempt += 1;
+    this.transport.drop();
+    this.#tell("suspend");
+  }
+
+  resume(): void {
+    this.#isSuspended = false;
+    this.#tell("resume");
+  }
+
+  /** What waits to be connected again has reason not to wait any longer. */
+  online(): void {
+    this.#tell("online");
+  }
+
   // --- What the transport reports ---
 
-  response(status: number, contentType: string, url: string): void {
-    this.#origin = new URL(url).origin;
-    this.#act(this.#source?.response(status, contentType, performance.now()));
+  async response(answer: Answer): Promise<void> {
+    this.#answer = answer;
+    const { status, contentType, retryAfter = 0 } = answer;
+    const attempt = this.#attempt;
+    const verdict = status === 200 ? verdicts.none : await this.#owner.verdict?.(status);
+    if (attempt === this.#attempt) await this.#tell("response", status, contentType, retryAfter, verdict ?? 0);
   }
 
   async bytes(chunk: Uint8Array): Promise<void> {
     for (let begin = 0; begin < chunk.length; begin += maxInputBytes) {
-      this.#act(this.#source?.bytes(chunk.subarray(begin, begin + maxInputBytes), performance.now()));
+      await this.#tell("bytes", chunk.subarray(begin, begin + maxInputBytes));
       const full = this.#owner.full?.();
       if (full) await full;
     }
   }
 
   end(): void {
-    this.#act(this.#source?.end(performance.now()));
+    this.#tell("end");
   }
 
-  networkError(): void {
-    this.#act(this.#source?.networkError(performance.now()));
+  networkError(isFutile = false): void {
+    this.#tell(isFutile ? "futile_error" : "network_error");
   }
 
-  connecting(): void {
-    this.#act(this.#source?.online(performance.now()));
-  }
-
-  message(type: string, data: string, lastEventId: string, origin: string): Promise<void> | undefined {
-    this.#origin = origin;
-    const signals = this.#source?.message(lastEventId, performance.now()) ?? [];
+  message(type: string, data: string, lastEventId: string): Promise<void> | undefined {
+    const signals = this.#source?.tell("message", lastEventId) ?? [];
     this.#act([{ type, data, lastEventId }, ...signals]);
     return this.#owner.full?.();
   }
 
   // --- What the core wants ---
 
-  #act(signals: Signal[] = []): void {
+  #tell(...input: Parameters<Source["tell"]>): Promise<void> {
+    return this.#act(this.#source?.tell(...input) ?? []);
+  }
+
+  /** Runs through before it returns, but where the owner pauses. */
+  async #act(signals: Signal[]): Promise<void> {
+    this.#isActing = true;
     for (const signal of signals) {
       if (this.readyState === 2) return;
       this.#do(signal);
+      const pause = this.#owner.pause?.(signal, signals.length);
+      if (pause) await pause;
     }
+    this.#isActing = false;
     if (this.readyState !== 2) this.#setTimer();
   }
 
   #do(signal: Signal): void {
     if ("lastEventId" in signal) this.lastEventId = signal.lastEventId;
-    if (signal.kind === undefined) this.#owner.received(signal, this.#origin);
-    else if (signal.kind === "connect") this.transport.connect(this.lastEventId).catch((error) => this.#break(error));
+    if (signal.kind === undefined) this.#owner.received(signal, this.#answer?.origin ?? "");
+    else if (signal.kind === "connect") this.#connect(signal.polling);
     else if (signal.kind === "open") {
       this.readyState = 1;
       this.#owner.opened();
     } else if (signal.kind === "reconnect" || signal.kind === "fail") this.#lose(signal);
   }
 
+  #connect(polling: boolean): void {
+    if (polling !== this.#polling) {
+      this.#polling = polling;
+      this.transport = this.#makeTransport(this, polling);
+    }
+    this.#attempt += 1;
+    this.#answer = undefined;
+    this.transport.connect(this.lastEventId).catch((error) => this.#break(error));
+  }
+
   #lose({ kind, reason, status, wait }: Signal & { kind: "reconnect" | "fail" }): void {
     const again = kind === "reconnect" && (this.#owner.mayReconnect?.() ?? true);
+    const message = sentenceFor(reason, this.#answer);
     if (again) {
       this.readyState = 0;
       this.transport.drop();
     } else this.close();
-    this.#owner.lost({ reason, status, reconnectIn: again ? wait : null });
+    this.#owner.lost({ reason, status, reconnectIn: again ? wait : null, message });
   }
 
   #break(error: unknown): void {
@@ -144,6 +203,12 @@ export class CoreConnection implements TransportListener {
 
   #timedOut(): void {
     this.#timeout = -1;
-    this.#act(this.#source?.timeout(performance.now()));
+    if (!this.#isActing) this.#tell("timeout"); // else the timer is set again when it is done
   }
+}
+
+function sentenceFor(reason: LossReason, answer: Answer | undefined): string {
+  if (!answer || (reason !== "status" && reason !== "content-type")) return `the stream was lost: ${reason}`;
+  const { status, contentType, excerpt } = answer;
+  return `the server answered with status ${status}, ${contentType || "no Content-Type"}${excerpt && `: ${excerpt}`}`;
 }

@@ -8,7 +8,7 @@ import type { LossReason, ServerEvent } from "./types.js";
 
 /** What the core wants done, in order. `id` is a change of the last event ID that no event brought. */
 export type Signal =
-  | { kind: "connect" }
+  | { kind: "connect"; polling: boolean }
   | { kind: "open" }
   | CoreEvent
   | { kind: "reconnect" | "fail"; reason: LossReason; status: number; wait: number }
@@ -24,20 +24,12 @@ export interface CoreEvent extends ServerEvent {
 }
 
 /** exports.txt, as TypeScript sees it. Pointers, lengths and handles are numbers; a batch is a pointer to one. */
-export interface Exports {
+export interface Exports extends InputFunctions {
   readonly memory: Pick<WebAssembly.Memory, "buffer">;
   _initialize(): void;
   input(bytes: number): number;
-  source_new(lastEventIdBytes: number, seed: number): number;
+  source_new(lastEventIdBytes: number, seed: number, ...policy: number[]): number;
   source_delete(source: number): void;
-  source_start(source: number, now: number): number;
-  source_response(source: number, status: number, contentTypeBytes: number, now: number): number;
-  source_bytes(source: number, bytes: number, now: number): number;
-  source_message(source: number, lastEventIdBytes: number, now: number): number;
-  source_end(source: number, now: number): number;
-  source_network_error(source: number, now: number): number;
-  source_timeout(source: number, now: number): number;
-  source_online(source: number, now: number): number;
   source_next_timeout(source: number): number;
   parser_new(lastEventIdBytes: number): number;
   parser_delete(parser: number): void;
@@ -47,6 +39,29 @@ export interface Exports {
   encode_event(typeBytes: number, idBytes: number, dataBytes: number, retry: number): number;
   encode_comment(bytes: number): number;
 }
+
+/** source_*: what can happen to a source. The lengths of texts and bytes follow `now`, then the other numbers. */
+type Input =
+  | "start"
+  /** status, Content-Type, Retry-After in milliseconds, one of verdicts */
+  | "response"
+  /** at most maxInputBytes of the body */
+  | "bytes"
+  /** the transport has parsed an event by itself: its last event ID */
+  | "message"
+  | "end"
+  | "network_error"
+  /** no connection, and no other attempt would change that */
+  | "futile_error"
+  /** to be told at nextTimeout(); early or late does no harm */
+  | "timeout"
+  /** a waiting reconnection happens now */
+  | "online"
+  /** the connection has been dropped, and none is wanted until `resume` */
+  | "suspend"
+  | "resume";
+
+type InputFunctions = Record<`source_${Input}`, (source: number, now: number, ...rest: number[]) => number>;
 
 /** The largest piece of a chunk that is handed over at once, in bytes: it bounds what one batch can hold. */
 export const maxInputBytes = 65536;
@@ -76,7 +91,18 @@ const reasons: readonly LossReason[] = [
   "status",
   "content-type",
   "too-large",
+  "buffered",
 ];
+
+/** What the owner of a source says of a status. */
+export const verdicts = { none: 0, retry: 1, fail: 2, mended: 3 } as const;
+
+/**
+ * The core's policy as abi.cpp takes it: jitter in percent, base and max of the waits, attempts, idle timeout, first byte
+ * timeout, event bytes, flags. What is left out or 0 is the standard's, or the core's own default.
+ */
+export type Policy = readonly number[];
+export const flags = { retryOnServerError: 1, polling: 2, dropReplays: 4 } as const;
 
 let loading: Promise<Core> | undefined;
 let loaded: Core | undefined;
@@ -179,6 +205,7 @@ export class Core {
         end += b;
         signals.push({ kind: name, comment: text.slice(begin, end) });
       } else if (name === "retry") signals.push({ kind: name, retry: a });
+      else if (name === "connect") signals.push({ kind: name, polling: a > 0 });
       else if (name === "reconnect" || name === "fail") {
         signals.push({ kind: name, reason: reasons[a] as LossReason, status: b, wait: c });
       } else if (name === "unwritable") signals.push({ kind: name, field: a === 0 ? "type" : "id" });
@@ -207,7 +234,7 @@ export interface CoreStream {
   lastEventId: string;
 }
 
-/** The core's EventSourceState: decides what an event source does next. `now` is performance.now(). */
+/** The core's EventSourceState: decides what an event source does next. */
 export class Source implements CoreStream {
   type = "message";
   lastEventId: string;
@@ -215,10 +242,10 @@ export class Source implements CoreStream {
   readonly #handle: number;
 
   /** `seed` decides the jitter of the waits. */
-  constructor(core: Core, lastEventId: string, seed: number) {
+  constructor(core: Core, lastEventId: string, seed: number, policy: Policy) {
     this.#core = core;
     this.lastEventId = lastEventId;
-    this.#handle = core.exports.source_new(core.put(lastEventId), seed);
+    this.#handle = core.exports.source_new(core.put(lastEventId), seed, ...policy);
   }
 
   /** Frees it in the module; nothing may be called after. */
@@ -226,47 +253,14 @@ export class Source implements CoreStream {
     this.#core.exports.source_delete(this.#handle);
   }
 
-  /** The first connection. */
-  start(now: number): Signal[] {
-    return this.#core.read(this.#core.exports.source_start(this.#handle, now), this);
+  /** What comes of `input`; at most one of the parameters is text or bytes. */
+  tell(input: Input, ...parameters: (number | string | Uint8Array)[]): Signal[] {
+    const numbers = parameters.map((value) => (typeof value === "number" ? value : this.#core.put(value)));
+    const batch = this.#core.exports[`source_${input}`](this.#handle, performance.now(), ...numbers);
+    return this.#core.read(batch, this);
   }
 
-  response(status: number, contentType: string, now: number): Signal[] {
-    return this.#core.read(
-      this.#core.exports.source_response(this.#handle, status, this.#core.put(contentType), now),
-      this,
-    );
-  }
-
-  /** At most maxInputBytes of the body. */
-  bytes(chunk: Uint8Array, now: number): Signal[] {
-    return this.#core.read(this.#core.exports.source_bytes(this.#handle, this.#core.put(chunk), now), this);
-  }
-
-  /** The transport has parsed an event by itself. */
-  message(lastEventId: string, now: number): Signal[] {
-    return this.#core.read(this.#core.exports.source_message(this.#handle, this.#core.put(lastEventId), now), this);
-  }
-
-  end(now: number): Signal[] {
-    return this.#core.read(this.#core.exports.source_end(this.#handle, now), this);
-  }
-
-  networkError(now: number): Signal[] {
-    return this.#core.read(this.#core.exports.source_network_error(this.#handle, now), this);
-  }
-
-  /** A waiting reconnection happens now. */
-  online(now: number): Signal[] {
-    return this.#core.read(this.#core.exports.source_online(this.#handle, now), this);
-  }
-
-  /** To be called at nextTimeout(); early or late does no harm. */
-  timeout(now: number): Signal[] {
-    return this.#core.read(this.#core.exports.source_timeout(this.#handle, now), this);
-  }
-
-  /** Negative if there is none. */
+  /** On performance.now()'s clock; negative if there is none. */
   nextTimeout(): number {
     return this.#core.exports.source_next_timeout(this.#handle);
   }

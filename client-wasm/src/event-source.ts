@@ -1,7 +1,10 @@
 // EventSource as the standard has it. [WHATWG 9.2.2]
 
-import { type ConnectionOwner, CoreConnection } from "./connection.js";
+import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
+import { nextTask } from "./next-task.js";
+import { crossOriginFetch } from "./transports/cross-origin-fetch.js";
 import { FetchTransport } from "./transports/fetch.js";
+import type { EventSourceErrorEvent, EventSourceInit } from "./types.js";
 import { resolveUrl } from "./url.js";
 
 type Listener = Parameters<EventTarget["addEventListener"]>[1];
@@ -12,8 +15,17 @@ type Handler<Type> = ((this: EventSource, event: Type) => unknown) | null;
 interface EventMap {
   open: Event;
   message: MessageEvent;
-  error: Event;
+  error: EventSourceErrorEvent;
 }
+
+/** Percent of the reconnection time that is added at random, so that clients do not come back all at once. */
+const jitterPercent = 10;
+
+/**
+ * Events that have come together get a task each, as in a browser, if they are not more. Of a larger batch the promise
+ * reactions of one run before the next, which is what costs little enough for streams that fast.
+ */
+const maxTasks = 16;
 
 /** The browser's interface, member for member. */
 export interface EventSource extends EventTarget {
@@ -25,7 +37,7 @@ export interface EventSource extends EventTarget {
   readonly readyState: number;
   onopen: Handler<Event>;
   onmessage: Handler<MessageEvent>;
-  onerror: Handler<Event>;
+  onerror: Handler<EventSourceErrorEvent>;
   close(): void;
   addEventListener<K extends keyof EventMap>(
     type: K,
@@ -53,7 +65,7 @@ export interface EventSource extends EventTarget {
 
 export interface EventSourceConstructor {
   /** Throws a SyntaxError DOMException if `url` is not one. */
-  new (url: string | URL, init?: { withCredentials?: boolean }): EventSource;
+  new (url: string | URL, init?: EventSourceInit): EventSource;
   readonly prototype: EventSource;
   readonly CONNECTING: 0;
   readonly OPEN: 1;
@@ -66,32 +78,46 @@ interface HandlerEntry {
   readonly listener: (event: Event) => void;
 }
 
+const done = /* @__PURE__ */ Promise.resolve();
+
 class EventSourceClass extends EventTarget {
   readonly #url: string;
   readonly #withCredentials: boolean;
   readonly #connection: CoreConnection;
   readonly #handlers = new Map<string, HandlerEntry>();
 
-  constructor(url: string | URL, init?: { withCredentials?: boolean }) {
+  constructor(url: string | URL, init?: EventSourceInit | null) {
     // biome-ignore lint/complexity/noArguments: `undefined` that is given is a URL to the standard, unlike nothing at all
     if (arguments.length === 0) throw new TypeError("EventSource: the URL is missing");
     super();
-    this.#url = resolveUrl(url).href;
+    const text = `${url}`;
+    if (init != null && typeof init !== "object" && typeof init !== "function") {
+      throw new TypeError("EventSource: what follows the URL must be an object");
+    }
     this.#withCredentials = Boolean(init?.withCredentials);
+    this.#url = resolveUrl(text).href;
     const owner: ConnectionOwner = {
       opened: () => this.dispatchEvent(new Event("open")),
       received: ({ type, data, lastEventId }, origin) =>
         this.dispatchEvent(new MessageEvent(type, { data, lastEventId, origin })),
-      lost: () => this.dispatchEvent(new Event("error")),
+      lost: (loss) => this.#fail(loss),
       broken: (error) => {
-        // The interface has no place for it, and an event source that fails without a word helps nobody.
         console.error(`EventSource: ${this.#url}:`, error);
-        this.dispatchEvent(new Event("error"));
+        this.#fail({ message: `${error}`, status: 0 });
+      },
+      pause: ({ kind }, batch) => {
+        if (kind === undefined && batch > maxTasks) return done;
+        return kind === undefined || kind === "open" ? nextTask() : undefined;
       },
     };
-    const request = { url: this.#url, withCredentials: this.#withCredentials };
-    this.#connection = new CoreConnection(owner, (listener) => new FetchTransport(request, listener));
+    const fetch = init?.fetch ?? crossOriginFetch;
+    const request = { url: this.#url, withCredentials: this.#withCredentials, fetch };
+    this.#connection = new CoreConnection(owner, (listener) => new FetchTransport(request, listener), [jitterPercent]);
     this.#connection.start();
+  }
+
+  #fail({ message, status }: Pick<Loss, "message" | "status">): void {
+    this.dispatchEvent(Object.assign(new Event("error"), { message, status }));
   }
 
   get url(): string {

@@ -1,5 +1,21 @@
 // What the package's users see, in types. README.md explains them with examples.
 
+/** What the standard's constructor takes, and one thing more. */
+export interface EventSourceInit {
+  /** Sends cookies to other origins, too. */
+  withCredentials?: boolean;
+  /** Used instead of the global `fetch`; to add headers, for one. */
+  fetch?: typeof fetch;
+}
+
+/** The standard's `error` event, which says nothing, and what there is to say. */
+export interface EventSourceErrorEvent extends Event {
+  /** What came instead of events: the status, the Content-Type and how the body begins, or how the connection was lost. */
+  readonly message: string;
+  /** The last response's status; 0 if there was none. */
+  readonly status: number;
+}
+
 /** Why a connection was lost, or could not be made. */
 export type LossReason =
   | "none"
@@ -13,9 +29,11 @@ export type LossReason =
   | "status"
   /** Not `text/event-stream`. */
   | "content-type"
-  /** An event exceeds 16 MiB. */
+  /** An event exceeds `maxEventBytes`. */
   | "too-large"
-  /** Over the native transport, events without IDs came faster than they were iterated over. */
+  /** Nothing came within `firstByteTimeout`: something on the way holds the stream back, and polling begins. */
+  | "buffered"
+  /** Events that cannot be held back came faster than they were iterated over, and without IDs to go on from. */
   | "overrun";
 
 /** An event of the stream. */
@@ -27,9 +45,50 @@ export interface ServerEvent<Data = string> {
   readonly lastEventId: string;
 }
 
-export type TransportName = "native" | "fetch";
+/** What a server no longer has of what was missed. */
+export interface Gap {
+  /** The ID that could not be gone on from. */
+  readonly lastEventId: string;
+  /** `expired`: events after that ID are gone; `unknown`: the server knows no such ID. */
+  readonly reason: "expired" | "unknown";
+}
 
-export interface ConnectOptions<Decode extends "text" | "json" = "text"> {
+export type TransportName = "native" | "fetch" | "xhr" | "poll";
+
+/** When a lost connection is made again. What is left out stays at the default. */
+export interface RetryOptions {
+  /** Milliseconds until the server sends a `retry` field; default 3000. */
+  base?: number;
+  /** The longest wait that repeated failures lead to, in milliseconds; default 60000. */
+  max?: number;
+  /** The share of the wait, 0 to 1, that is added at random; default 0.25. */
+  jitter?: number;
+  /** Attempts in a row that may fail before the connection fails for good; default any number. */
+  attempts?: number;
+  /**
+   * Whether a status other than 200 and 204 is worth another attempt. Default, also for undefined: 429, 500, 502, 503 and
+   * 504 are. Retry-After is heeded.
+   */
+  on?(status: number): boolean | undefined;
+}
+
+/** A schema of any library that follows the Standard Schema specification, version 1. */
+export interface StandardSchema<Output = unknown> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+  };
+}
+
+type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string }[] };
+
+export type Decoding = "text" | "json" | "base64";
+
+export interface ConnectOptions<Decode extends Decoding = "text"> {
   /** Added to the URL as `topic` parameters, as a Millrace server wants them. */
   topics?: string | readonly string[];
   /**
@@ -49,8 +108,10 @@ export interface ConnectOptions<Decode extends "text" | "json" = "text"> {
   lastEventId?: string;
   /** Used instead of the global `fetch`. */
   fetch?: typeof fetch;
-  /** `json`: data is parsed. */
+  /** What becomes of the data: `json` is parsed, `base64` gives a Uint8Array. Default `text`. */
   decode?: Decode;
+  /** Checks, and may transform, decoded data. What it finds fault with ends the iteration with a TypeError. */
+  schema?: StandardSchema;
   /** Default `auto`: `native` where it can do the job (a plain GET, with the event types known), else `fetch`. */
   transport?: "auto" | TransportName;
   /** Sends cookies to other origins, too. */
@@ -60,6 +121,37 @@ export interface ConnectOptions<Decode extends "text" | "json" = "text"> {
    * own, so it is sent again only once the stream has given an ID to go on from.
    */
   reconnect?: boolean;
+  retry?: RetryOptions;
+  /** Called where the server answers 401, to renew what `headers` gives; then the request is made once more, at once. */
+  onUnauthorized?(): void | Promise<void>;
+  /**
+   * Milliseconds of silence after which the connection counts as dead; heartbeats break it, though over `native` only
+   * events do. Millrace's servers send something every 15 s. Default: never.
+   */
+  idleTimeout?: number;
+  /**
+   * Milliseconds after which a stream of which nothing has come is polled for instead, since a proxy must be holding it
+   * back. Only for servers that begin their streams at once. Default: 5000 where `topics` are given, else never.
+   */
+  firstByteTimeout?: number;
+  /** `close`: no connection while the page is hidden; it goes on from the last ID when it is seen. Default `keep`. */
+  whenHidden?: "keep" | "close";
+  /** Called, in place of an event, where the server says that some of what was missed is gone. */
+  onGap?(gap: Gap): void;
+  /** `session`: goes on after the page was reloaded, from the last event handed out before. */
+  persist?: "session";
+  /**
+   * Whether events that a server sends once more after a reconnection are left out: those whose own ID, type and length
+   * are known. Default yes; not over `native`.
+   */
+  dropReplays?: boolean;
+  /** The largest event, in bytes; one that is larger fails the connection. Default 16 MiB; not over `native`. */
+  maxEventBytes?: number;
+  /**
+   * All pages of this origin that ask for the same share one connection; events go to each. It lives in a SharedWorker or,
+   * where there is none, in one of the pages: when that is closed, another goes on from its last ID.
+   */
+  share?: boolean;
 }
 
 type RequestHeaders = NonNullable<RequestInit["headers"]>;
@@ -69,6 +161,8 @@ export interface ConnectionErrorEvent extends Event {
   readonly reason: LossReason;
   /** The last response's status; 0 if there was none. */
   readonly status: number;
+  /** What came instead of events: the status, the Content-Type and how the body begins, or how the connection was lost. */
+  readonly message: string;
   /** Milliseconds until the next attempt; an estimate with the `native` transport; null if there will be none. */
   readonly reconnectIn: number | null;
 }

@@ -1,7 +1,7 @@
 // The browser's own EventSource: what developer tools show as an event stream, and what crosses origins without asking
 // first. It parses and reconnects by itself; the core is told what it does, and takes over when it gives up.
 
-import { requestInit } from "./fetch.js";
+import { answerOf, requestInit } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
 
 export class NativeTransport implements Transport {
@@ -27,8 +27,9 @@ export class NativeTransport implements Transport {
     // An `open` or `error` that the server has sent is a MessageEvent; those of the EventSource's own are not.
     eventSource.onopen = (event) => {
       if (event instanceof MessageEvent || eventSource !== this.#eventSource) return;
-      this.#listener.connecting();
-      this.#listener.response(200, "text/event-stream", eventSource.url);
+      this.#listener.online();
+      const { origin } = new URL(eventSource.url);
+      this.#listener.response({ status: 200, contentType: "text/event-stream", origin, excerpt: "" });
     };
     for (const type of this.#types) {
       eventSource.addEventListener(type, (event: Event) => {
@@ -60,7 +61,7 @@ export class NativeTransport implements Transport {
   }
 
   #received(event: MessageEvent): void {
-    const full = this.#listener.message(event.type, event.data, event.lastEventId, event.origin);
+    const full = this.#listener.message(event.type, event.data, event.lastEventId);
     if (!full) return;
     // It cannot be slowed down, so it is ended; once there is room, the core goes on from the last ID.
     this.drop();
@@ -76,17 +77,17 @@ export class NativeTransport implements Transport {
 
   // Why the browser has given up, only a request of our own can see: a 204 means the end, a 503 may pass.
   async #inquire(): Promise<void> {
-    this.#listener.connecting();
+    this.#listener.online();
     this.#eventSource = undefined;
     const { signal } = this.#inquiry;
     const url = this.#urlFor(this.#listener.lastEventId);
     const response = await fetch(url, requestInit(this.#request, "", new Headers(), signal)).catch(() => undefined);
+    const answer = response && (await answerOf(response, response.body?.getReader(), url.href));
     if (signal.aborted) return;
-    const contentType = response?.headers.get("Content-Type") ?? "";
-    if (!response || (response.status === 200 && /^\s*text\/event-stream\s*(;|$)/i.test(contentType))) {
-      this.#inquiry.abort(); // all would be well now: the core has a new EventSource made
-      return this.#listener.networkError();
+    this.#inquiry.abort(); // it has said what there was to know
+    if (!answer || (answer.status === 200 && /^\s*text\/event-stream\s*(;|$)/i.test(answer.contentType))) {
+      return this.#listener.networkError(); // all would be well now: the core has a new EventSource made
     }
-    this.#listener.response(response.status, contentType, response.url);
+    await this.#listener.response(answer);
   }
 }

@@ -16,20 +16,32 @@ export interface Transport {
   drop(): void;
 }
 
+/** The head of a response. */
+export interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  /** Of where redirects have led. */
+  readonly origin: string;
+  /** What Retry-After asks for, in milliseconds; 0 if it asks for nothing. */
+  readonly retryAfter?: number;
+  /** How the body begins, where that is no event stream. */
+  readonly excerpt: string;
+}
+
 /** Where a transport reports to. What returns a promise has to be waited for before more is read. */
 export interface TransportListener {
   readonly readyState: number;
   readonly lastEventId: string;
-  /** The head of the response; `url` is where redirects have led. */
-  response(status: number, contentType: string, url: string): void;
+  response(answer: Answer): Promise<void>;
   bytes(chunk: Uint8Array): Promise<void>;
   end(): void;
-  networkError(): void;
+  /** `isFutile`: no other attempt would change it. */
+  networkError(isFutile?: boolean): void;
 
   // From a transport that parses, and reconnects, by itself:
   /** It connects now, without having been told to. */
-  connecting(): void;
-  message(type: string, data: string, lastEventId: string, origin: string): Promise<void> | undefined;
+  online(): void;
+  message(type: string, data: string, lastEventId: string): Promise<void> | undefined;
 }
 
 /** What is asked for, apart from the last event ID. */

@@ -1,0 +1,34 @@
+// What connect() makes of an event's data.
+
+import type { AnyOptions } from "./connect-options.js";
+import type { ServerEvent } from "./types.js";
+
+/** The event with its data decoded; throws, or rejects, saying which event was wrong. */
+export type Decoder = (event: ServerEvent) => ServerEvent<unknown> | Promise<ServerEvent<unknown>>;
+
+const decodings = {
+  json: (data: string): unknown => JSON.parse(data),
+  base64: (data: string): unknown => Uint8Array.from(atob(data), (character) => character.charCodeAt(0)),
+};
+
+/** `url` is for what is said of wrong data. */
+export function decoderOf({ decode = "text", schema }: AnyOptions, url: string): Decoder {
+  const wrong = ({ type, lastEventId }: ServerEvent, what: string) =>
+    `${url}: the data of an event (type "${type}", ID "${lastEventId}") is not ${what}`;
+  const decoded = (event: ServerEvent) => {
+    if (decode === "text") return event;
+    try {
+      return { ...event, data: decodings[decode](event.data) };
+    } catch (cause) {
+      throw new SyntaxError(wrong(event, decode === "json" ? "JSON" : "Base64"), { cause });
+    }
+  };
+  if (!schema) return decoded;
+  return async (event) => {
+    const { data } = decoded(event);
+    const result = await schema["~standard"].validate(data);
+    if (!result.issues) return { ...event, data: result.value };
+    const issues = result.issues.map(({ message }) => message).join("; ");
+    throw new TypeError(wrong(event, `what the schema wants: ${issues}`), { cause: result.issues });
+  };
+}
