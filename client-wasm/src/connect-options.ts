@@ -41,11 +41,12 @@ const number = (what: string, least: number, most = 0x7fffffff): Rule => [
   what,
   (value) => typeof value === "number" && value >= least && value <= most,
 ];
+// Made when they are needed: what is called while a module is loaded stays in every bundle.
 const aFunction: Rule = ["a function", isFunction];
 const aBoolean: Rule = ["a boolean", (value) => typeof value === "boolean"];
-const milliseconds = number("milliseconds, 0 to 2147483647", 0);
+const milliseconds = () => number("milliseconds, 0 to 2147483647", 0);
 
-const rules: Record<keyof AnyOptions, Rule> = {
+const rules = (): Record<keyof AnyOptions, Rule> => ({
   topics: ["a string or an array of strings", (value) => isString(value) || isList(value)],
   types: ["an array of strings", isList],
   method: ["a string", isString],
@@ -61,23 +62,23 @@ const rules: Record<keyof AnyOptions, Rule> = {
   reconnect: aBoolean,
   retry: ["an object", (value) => typeof value === "object" && value !== null],
   onUnauthorized: aFunction,
-  idleTimeout: milliseconds,
-  firstByteTimeout: milliseconds,
+  idleTimeout: milliseconds(),
+  firstByteTimeout: milliseconds(),
   whenHidden: oneOf("keep", "close"),
   onGap: aFunction,
   persist: oneOf("session"),
   dropReplays: aBoolean,
   maxEventBytes: number("bytes, 1 to 16777216", 1, 16 * 1024 * 1024),
   share: aBoolean,
-};
+});
 
-const retryRules: Record<keyof RetryOptions, Rule> = {
-  base: milliseconds,
-  max: milliseconds,
+const retryRules = (): Record<keyof RetryOptions, Rule> => ({
+  base: milliseconds(),
+  max: milliseconds(),
   jitter: number("a share, 0 to 1", 0, 1),
   attempts: number("a number from 1 on", 1),
   on: aFunction,
-};
+});
 
 function check(options: object, rules: Record<string, Rule>, prefix = ""): void {
   for (const [name, value] of Object.entries(options)) {
@@ -92,8 +93,8 @@ function check(options: object, rules: Record<string, Rule>, prefix = ""): void 
 }
 
 export function planOf(url: string | URL, options: AnyOptions): Plan {
-  check(options, rules);
-  check(options.retry ?? {}, retryRules, "retry.");
+  check(options, rules());
+  check(options.retry ?? {}, retryRules(), "retry.");
   const { topics = [], types, headers, body, fetch } = options;
   const target = resolveUrl(url);
   for (const topic of isString(topics) ? [topics as string] : topics) target.searchParams.append("topic", topic);

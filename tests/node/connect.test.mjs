@@ -151,8 +151,11 @@ test("a network that comes back is found again, with waits that grow", async (co
 });
 
 for (const [options, message] of [
-  [{ transport: "carrier-pigeon" }, /"transport" must be "auto", "native" or "fetch", not "carrier-pigeon"/],
-  [{ decode: "xml" }, /"decode" must be "text" or "json", not "xml"/],
+  [
+    { transport: "carrier-pigeon" },
+    /"transport" must be "auto", "native", "fetch", "xhr" or "poll", not "carrier-pigeon"/,
+  ],
+  [{ decode: "xml" }, /"decode" must be "text", "json" or "base64", not "xml"/],
   [{ topics: 5 }, /"topics" must be a string or an array of strings, not 5/],
   [{ types: "x" }, /"types" must be an array of strings, not "x"/],
   [{ lastEventId: "a\nb" }, /"lastEventId" must be a string without line ends or NUL/],
@@ -163,6 +166,19 @@ for (const [options, message] of [
   [{ withCredentials: "include" }, /"withCredentials" must be a boolean/],
   [{ method: 1 }, /"method" must be a string/],
   [{ body: new ReadableStream(), method: "POST" }, /"body" must be something that can be sent more than once/],
+  [{ retry: true }, /"retry" must be an object, not true/],
+  [{ retry: { base: -1 } }, /"retry.base" must be milliseconds, 0 to 2147483647, not -1/],
+  [{ retry: { jitter: 25 } }, /"retry.jitter" must be a share, 0 to 1, not 25/],
+  [{ retry: { attempts: 0 } }, /"retry.attempts" must be a number from 1 on, not 0/],
+  [{ retry: { tries: 1 } }, /there is no option "retry.tries", only base, max, jitter, attempts, on/],
+  [{ idleTimeout: Number.NaN }, /"idleTimeout" must be milliseconds/],
+  [{ maxEventBytes: 2 ** 30 }, /"maxEventBytes" must be bytes, 1 to 16777216/],
+  [{ whenHidden: "pause" }, /"whenHidden" must be "keep" or "close", not "pause"/],
+  [{ persist: "local" }, /"persist" must be "session", not "local"/],
+  [{ schema: {} }, /"schema" must be a Standard Schema/],
+  [{ onGap: 1 }, /"onGap" must be a function/],
+  [{ onUnauthorized: 1 }, /"onUnauthorized" must be a function/],
+  [{ transport: "xhr" }, /"transport" cannot be "xhr": there is no XMLHttpRequest here/],
   [{ topic: "a" }, /there is no option "topic", only topics, /],
   [{ method: "GET", body: "x" }, /GET/],
   [{ method: "no method" }, /method/],

@@ -88,7 +88,7 @@ export const connectCases = [
     ],
   },
   ...[
-    ["500 ends it, and the iteration throws the status", { status: 500 }, ["ConnectionError", "status", 500]],
+    ["501 ends it, and the iteration throws the status", { status: 501 }, ["ConnectionError", "status", 501]],
     ["404 ends it, and the iteration throws the status", { status: 404 }, ["ConnectionError", "status", 404]],
     [
       "another MIME type ends it, and the iteration says so",

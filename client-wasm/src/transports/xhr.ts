@@ -4,7 +4,7 @@ import { requestInit, waitOf } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
 
 /** Characters of a response, all of which stay in memory until its end, after which the connection is made anew. */
-const maxCharacters = 4 * 1024 * 1024;
+const maxCharacters = 4_194_304;
 
 /**
  * The browser decodes the text as UTF-8 and takes one byte order mark away. The core is to see the text as it is now: it
