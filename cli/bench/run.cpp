@@ -139,8 +139,8 @@ struct Timeline {
 };
 
 // Milliseconds from publishing an event until the last subscriber had it, of events that all have received.
-LatencyHistogram last_arrivals(const TallyBoard& board, const Load& load) {
-  LatencyHistogram histogram;
+LatencyDistribution last_arrivals(const TallyBoard& board, const Load& load) {
+  LatencyDistribution histogram;
   for (std::size_t sequence = 0; sequence < Tally::kFollowed; ++sequence) {
     std::uint64_t count = 0;
     std::int64_t published = 0;
@@ -155,7 +155,7 @@ LatencyHistogram last_arrivals(const TallyBoard& board, const Load& load) {
   return histogram;
 }
 
-nlohmann::ordered_json quantiles(const LatencyHistogram& histogram) {
+nlohmann::ordered_json quantiles(const LatencyDistribution& histogram) {
   return {{"p50", histogram.quantile_ms(0.5)},
           {"p99", histogram.quantile_ms(0.99)},
           {"p999", histogram.quantile_ms(0.999)},

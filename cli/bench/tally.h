@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "latency_histogram.h"
+#include "latency_distribution.h"
 
 namespace millrace::cli {
 
@@ -36,7 +36,7 @@ struct Tally {
   std::uint64_t bytes = 0;  ///< received
   std::int64_t last_connected_ns = 0;
   std::int64_t last_delivery_ns = 0;
-  LatencyHistogram latency;
+  LatencyDistribution latency;
   Arrivals arrivals[kFollowed];  ///< of one topic's events, by sequence; none where there are several topics
 };
 

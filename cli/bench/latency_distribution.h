@@ -1,4 +1,4 @@
-// LatencyHistogram: how long things took, each to within 1 %, whatever their size. One thread adds.
+// LatencyDistribution: how long things took, each to within 1 %, whatever their size. One thread adds.
 #pragma once
 
 #include <array>
@@ -8,7 +8,7 @@
 
 namespace millrace::cli {
 
-class LatencyHistogram {
+class LatencyDistribution {
  public:
   void add(std::int64_t nanoseconds) {
     const auto value = static_cast<std::uint64_t>(nanoseconds < 0 ? 0 : nanoseconds);
@@ -17,7 +17,7 @@ class LatencyHistogram {
     if (value > max_) max_ = value;
   }
 
-  void add(const LatencyHistogram& other) {
+  void add(const LatencyDistribution& other) {
     for (std::size_t i = 0; i < kBuckets; ++i) counts_[i] += other.counts_[i];
     total_ += other.total_;
     if (other.max_ > max_) max_ = other.max_;
