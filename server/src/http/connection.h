@@ -76,6 +76,10 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
  private:
   friend class ConnectionLoop;
 
+  // Reading from one socket ends after so many pieces in one turn: the others want theirs.
+  static constexpr std::size_t kReadBytes = 16 * 1024;
+  static constexpr int kReadsPerTurn = 16;
+
   enum class Phase : std::uint8_t {
     kIdle,        // between requests
     kHead,        // a request has begun

@@ -23,6 +23,10 @@ std::string peer_network(int socket) {
   sockaddr_storage address{};
   socklen_t length = sizeof address;
   if (::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
+  return network_of(address);
+}
+
+std::string network_of(const sockaddr_storage& address) {
   if (address.ss_family == AF_INET) {
     const auto& ipv4 = reinterpret_cast<const sockaddr_in&>(address).sin_addr;
     return {reinterpret_cast<const char*>(&ipv4), sizeof ipv4};

@@ -13,8 +13,11 @@ void numeric_address(const sockaddr_storage& address, socklen_t length, std::str
 /// The numeric address of the other end, without the port; empty if it is gone.
 std::string peer_address(int socket);
 
-/// The same as bytes, to count clients by: an IPv4 address, or the /64 network of an IPv6 one, all of which one client
-/// may well have. Empty if it is gone.
+/// An address as bytes, to count clients by: an IPv4 address, or the /64 network of an IPv6 one, all of which one
+/// client may well have. Empty if it is no internet address.
+std::string network_of(const sockaddr_storage& address);
+
+/// The same of the other end; empty if it is gone.
 std::string peer_network(int socket);
 
 /// Whether the socket's own address is one of this machine's loopback addresses.

@@ -1,5 +1,6 @@
 #include "raw_client.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <strings.h>
@@ -24,6 +25,14 @@ void wait_for(int socket, short events) {
   if (poll(&waiting, 1, static_cast<int>(std::chrono::milliseconds(kDeadline).count())) <= 0) {
     throw std::runtime_error("the server did not answer in time");
   }
+}
+
+sockaddr_in loopback_address(const std::string& host, int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  inet_pton(AF_INET, host.c_str(), &address.sin_addr);
+  return address;
 }
 
 // Calls `visit` with every field's value.
@@ -55,13 +64,13 @@ std::size_t RawResponse::count(std::string_view name) const {
   return fields;
 }
 
-RawClient::RawClient(int port, int receive_buffer) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+RawClient::RawClient(int port, int receive_buffer, const std::string& source)
+    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   if (receive_buffer > 0) setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (socket_ < 0 || connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  const sockaddr_in address = loopback_address("127.0.0.1", port);
+  const sockaddr_in from = loopback_address(source, 0);
+  const bool bound = source.empty() || bind(socket_, reinterpret_cast<const sockaddr*>(&from), sizeof from) == 0;
+  if (!bound || connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     const int error = errno;
     close();
     throw std::system_error(error, std::generic_category(), "cannot connect");
@@ -166,6 +175,11 @@ RawResponse RawClient::read_response(bool has_body) {
     response.body = read_to_end();
   }
   return response;
+}
+
+bool RawClient::has_input() const {
+  pollfd waiting{.fd = socket_, .events = POLLIN, .revents = 0};
+  return poll(&waiting, 1, 0) > 0;
 }
 
 void RawClient::end_sending() const {

@@ -21,8 +21,9 @@ struct RawResponse {
 
 class RawClient {
  public:
-  /// `receive_buffer`: bytes the system keeps for a client that does not read; 0: its default.
-  explicit RawClient(int port, int receive_buffer = 0);
+  /// `receive_buffer`: bytes the system keeps for a client that does not read; 0: its default. `source`: the address it
+  /// comes from, of 127.0.0.0/8.
+  explicit RawClient(int port, int receive_buffer = 0, const std::string& source = {});
   ~RawClient();
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
@@ -50,6 +51,9 @@ class RawClient {
     send(request);
     return read_response();
   }
+
+  /// Whether there is something to read, or the server has ended the connection.
+  bool has_input() const;
 
   void end_sending() const;
   void close();

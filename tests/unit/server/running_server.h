@@ -11,9 +11,10 @@ namespace millrace::test {
 
 class RunningServer {
  public:
-  /// `configure` adds routes before the server listens.
+  /// `configure` adds routes before the server listens; without it there is an events route at /events.
   explicit RunningServer(
-      const ServerOptions& options = {}, const std::function<void(Server&)>& configure = [](Server&) {})
+      const ServerOptions& options = {},
+      const std::function<void(Server&)>& configure = [](Server& server) { server.events("/events"); })
       : server_(options) {
     configure(server_);
     start();
@@ -22,8 +23,8 @@ class RunningServer {
   RunningServer(const RunningServer&) = delete;
   RunningServer& operator=(const RunningServer&) = delete;
 
-  void start() {
-    port_ = server_.bind_to_any_port("127.0.0.1");
+  void start(const std::string& host = "127.0.0.1") {
+    port_ = server_.bind_to_any_port(host);
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     eventually([this] { return server_.is_running(); });
   }

@@ -13,7 +13,7 @@
 #include "temporary_file.h"
 #include "token_signer.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 constexpr char kSecret[] = "0123456789abcdef0123456789abcdef";
@@ -65,4 +65,4 @@ TEST(AuthorizationDocument, ShowsCommandsThatMakeAToken) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

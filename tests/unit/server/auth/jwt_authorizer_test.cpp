@@ -7,13 +7,14 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "../raw_client.h"
+#include "../running_server.h"
+#include "ask.h"
 #include "millrace/core/limits.h"
-#include "running_server.h"
 #include "temporary_file.h"
 #include "token_signer.h"
-#include "wire.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 using nlohmann::json;
@@ -96,6 +97,46 @@ TEST(JwtAuthorizer, NeverTakesTheTokensWordForTheAlgorithm) {
   // A key that the token brings itself.
   const TokenSigner stranger = TokenSigner::rs256();
   EXPECT_EQ(status(rs256, stranger.sign(claims, {{"jwk", stranger.jwk()}})), 401);
+}
+
+// Signed by the right key, in order, but by an algorithm that nobody has allowed.
+TEST(JwtAuthorizer, RefusesGoodSignaturesOfOtherAlgorithms) {
+  const TemporaryFile rsa(rsa_signer().public_pem());
+  const TemporaryFile ec(ec_signer().public_pem());
+  const json claims = granting({"news"});
+  const JwtAuthorizer hs256({.secret = std::string(2, 'x') + std::string(64, 'y')});
+  const JwtAuthorizer rs256({.public_key_file = rsa.path()});
+  const JwtAuthorizer es256({.public_key_file = ec.path()});
+  const TokenSigner secret = TokenSigner::hs256(std::string(2, 'x') + std::string(64, 'y'));
+  ASSERT_EQ(status(hs256, secret.sign(claims)), 200);
+  ASSERT_EQ(status(rs256, rsa_signer().sign(claims)), 200);
+  ASSERT_EQ(status(es256, ec_signer().sign(claims)), 200);
+  for (const char* algorithm : {"HS384", "HS512"}) {
+    EXPECT_EQ(status(hs256, secret.as(algorithm).sign(claims)), 401) << algorithm;
+  }
+  for (const char* algorithm : {"RS384", "RS512", "PS256", "PS384", "PS512"}) {
+    EXPECT_EQ(status(rs256, rsa_signer().as(algorithm).sign(claims)), 401) << algorithm;
+  }
+  EXPECT_EQ(status(es256, ec_signer().as("ES384").sign(claims)), 401);
+}
+
+TEST(JwtAuthorizer, LetsOnlyThoseSeeWhoListensWhoseTokenSaysSo) {
+  const auto authorizer = with_secret();
+  const auto sees = [&](const json& claims, const std::string& topic) {
+    return subscribe(*authorizer, TokenSigner::hs256(kSecret).sign(claims), {topic}).status;
+  };
+  EXPECT_EQ(sees(granting({"**"}), "millrace.presence"), 403);
+  EXPECT_EQ(sees(granting({"**", "*/**"}), "millrace.presence/rooms/1"), 403);
+  EXPECT_EQ(sees(granting({"millrace.presence/rooms/*"}), "millrace.presence/rooms/1"), 200);
+  EXPECT_EQ(sees(granting({"millrace.presence/rooms/*"}), "millrace.presence/**"), 403);
+  json admin = granting({"news"});
+  admin["millrace"]["admin"] = true;
+  EXPECT_EQ(sees(admin, "millrace.presence/**"), 200);
+  EXPECT_EQ(sees(admin, "millrace.presence"), 200);
+  EXPECT_EQ(sees(admin, "other"), 403);
+  const JwtAuthorizer open({.secret = kSecret, .public_topics = {"**"}});
+  EXPECT_EQ(subscribe(open, "", {"a/b"}).status, 200);
+  EXPECT_EQ(subscribe(open, "", {"a/b", "millrace.presence"}).status, 401);
 }
 
 TEST(JwtAuthorizer, RefusesWhatIsNoTokenOrWasChanged) {
@@ -281,7 +322,7 @@ TEST(JwtAuthorizer, TakesTheTokenFromTheHeaderOrFromTheCookie) {
        .authorizer = std::make_shared<JwtAuthorizer>(JwtAuthorizer::Options{.secret = kSecret, .cookie = "token"})});
   const std::string token = TokenSigner::hs256(kSecret).sign(granting({"news"}));
   const auto status_with = [&](const std::string& headers) {
-    return status_of(ask(running.port, request("GET", "/events?topic=news", headers)));
+    return status_of(ask(running.port(), request("GET", "/events?topic=news", headers)));
   };
   EXPECT_EQ(status_with("Authorization: Bearer " + token + "\r\n"), 200);
   EXPECT_EQ(status_with("Cookie: token=" + token + "\r\n"), 200);
@@ -297,25 +338,25 @@ TEST(JwtAuthorizer, EndsTheStreamWithTheToken) {
   claims["exp"] = now() + 1;
   const std::string token = TokenSigner::hs256(kSecret).sign(claims);
   const std::string asking = request("GET", "/events?topic=news", "Authorization: Bearer " + token + "\r\n");
-  Wire stream(running.port);
+  RawClient stream(running.port());
   stream.send(asking);
-  stream.read_until("\n\n");
-  running.server.hub().publish("news", {.data = "before the end"});
-  const std::string& all = stream.read_until("0\r\n\r\n");
+  std::string all = stream.read_until("\n\n");
+  running->hub().publish("news", {.data = "before the end"});
+  all += stream.read_until("0\r\n\r\n");
   EXPECT_EQ(status_of(all), 200);
   EXPECT_NE(all.find("data: before the end\n"), std::string::npos) << all;
-  EXPECT_EQ(status_of(ask(running.port, asking)), 401);
+  EXPECT_EQ(status_of(ask(running.port(), asking)), 401);
 }
 
 TEST(JwtAuthorizer, LooksAtTheRightsAgainWhenAClientResumes) {
   RunningServer running({.workers = 2, .loops = 1, .authorizer = with_secret()});
-  running.server.hub().publish("secret", {.data = "x"});
+  running->hub().publish("secret", {.data = "x"});
   const std::string token = TokenSigner::hs256(kSecret).sign(granting({"news"}));
   const std::string headers = "Authorization: Bearer " + token + "\r\nLast-Event-ID: earliest\r\n";
-  EXPECT_EQ(status_of(ask(running.port, request("GET", "/events?topic=secret", headers))), 403);
-  EXPECT_EQ(status_of(ask(running.port, request("GET", "/events?topic=secret&topic=news", headers))), 403);
-  EXPECT_EQ(status_of(ask(running.port, request("GET", "/events?topic=news", headers))), 200);
+  EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=secret", headers))), 403);
+  EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=secret&topic=news", headers))), 403);
+  EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=news", headers))), 200);
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -5,13 +5,13 @@
 #include <memory>
 #include <string>
 
+#include "../running_server.h"
+#include "ask.h"
 #include "millrace/server/any_authorizer.h"
 #include "millrace/server/function_authorizer.h"
-#include "running_server.h"
 #include "temporary_file.h"
-#include "wire.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 constexpr char kPublishKey[] = "publish-0123456789abcdef";
@@ -45,29 +45,29 @@ int administer(const Authorizer& authorizer, const std::string& key) {
 
 TEST(KeyAuthorizer, LetsAnyoneSubscribeAndOnlyThePublishKeyPublish) {
   RunningServer running(with(keys({.publish_keys = {kPublishKey}})));
-  EXPECT_EQ(subscribe(running.port, ""), 200);
-  EXPECT_EQ(subscribe(running.port, kPublishKey), 200);
-  EXPECT_EQ(publish(running.port, kPublishKey), 200);
-  EXPECT_EQ(publish(running.port, ""), 401);
-  EXPECT_EQ(publish(running.port, "publish-0123456789abcdeg"), 401);
-  EXPECT_EQ(publish(running.port, "publish-0123456789abcde"), 401);
-  EXPECT_EQ(publish(running.port, "publish-0123456789abcdef0"), 401);
+  EXPECT_EQ(subscribe(running.port(), ""), 200);
+  EXPECT_EQ(subscribe(running.port(), kPublishKey), 200);
+  EXPECT_EQ(publish(running.port(), kPublishKey), 200);
+  EXPECT_EQ(publish(running.port(), ""), 401);
+  EXPECT_EQ(publish(running.port(), "publish-0123456789abcdeg"), 401);
+  EXPECT_EQ(publish(running.port(), "publish-0123456789abcde"), 401);
+  EXPECT_EQ(publish(running.port(), "publish-0123456789abcdef0"), 401);
 }
 
 TEST(KeyAuthorizer, AsksForTheSubscribeKeyWhereThereIsOne) {
   RunningServer running(with(keys({.publish_keys = {kPublishKey}, .subscribe_keys = {kSubscribeKey}})));
-  EXPECT_EQ(subscribe(running.port, kSubscribeKey), 200);
-  EXPECT_EQ(subscribe(running.port, ""), 401);
-  EXPECT_EQ(subscribe(running.port, kPublishKey), 403);
-  EXPECT_EQ(publish(running.port, kSubscribeKey), 403);
+  EXPECT_EQ(subscribe(running.port(), kSubscribeKey), 200);
+  EXPECT_EQ(subscribe(running.port(), ""), 401);
+  EXPECT_EQ(subscribe(running.port(), kPublishKey), 403);
+  EXPECT_EQ(publish(running.port(), kSubscribeKey), 403);
 }
 
 TEST(KeyAuthorizer, GivesTheAdminKeyEverythingAndAdministrationToNoOther) {
   const auto authorizer =
       keys({.publish_keys = {kPublishKey}, .subscribe_keys = {kSubscribeKey}, .admin_keys = {kAdminKey}});
   RunningServer running(with(authorizer));
-  EXPECT_EQ(subscribe(running.port, kAdminKey), 200);
-  EXPECT_EQ(publish(running.port, kAdminKey), 200);
+  EXPECT_EQ(subscribe(running.port(), kAdminKey), 200);
+  EXPECT_EQ(publish(running.port(), kAdminKey), 200);
   EXPECT_EQ(administer(*authorizer, kAdminKey), 200);
   EXPECT_EQ(administer(*authorizer, kPublishKey), 403);
   EXPECT_EQ(administer(*authorizer, kSubscribeKey), 403);
@@ -76,7 +76,7 @@ TEST(KeyAuthorizer, GivesTheAdminKeyEverythingAndAdministrationToNoOther) {
 
 TEST(KeyAuthorizer, SaysHowToSendAKey) {
   RunningServer running(with(keys({.publish_keys = {kPublishKey}})));
-  const std::string response = ask(running.port, request("POST", "/events", "", R"({"topic":"a","data":"x"})"));
+  const std::string response = ask(running.port(), request("POST", "/events", "", R"({"topic":"a","data":"x"})"));
   EXPECT_EQ(header_of(response, "WWW-Authenticate"), "Bearer");
   EXPECT_NE(response.find("Authorization: Bearer <key>"), std::string::npos) << response;
 }
@@ -85,25 +85,25 @@ TEST(KeyAuthorizer, TakesTheSchemeInAnyCaseAndNoTwoHeaders) {
   RunningServer running(with(keys({.publish_keys = {kPublishKey}})));
   const std::string body = R"({"topic":"a","data":"x"})";
   const std::string lower = std::string("authorization: bearer ") + kPublishKey + "\r\n";
-  EXPECT_EQ(status_of(ask(running.port, request("POST", "/events", lower, body))), 200);
-  EXPECT_EQ(status_of(ask(running.port, request("POST", "/events", lower + lower, body))), 401);
+  EXPECT_EQ(status_of(ask(running.port(), request("POST", "/events", lower, body))), 200);
+  EXPECT_EQ(status_of(ask(running.port(), request("POST", "/events", lower + lower, body))), 401);
   const std::string basic = std::string("Authorization: Basic ") + kPublishKey + "\r\n";
-  EXPECT_EQ(status_of(ask(running.port, request("POST", "/events", basic, body))), 401);
+  EXPECT_EQ(status_of(ask(running.port(), request("POST", "/events", basic, body))), 401);
 }
 
 TEST(KeyAuthorizer, ReadsItsFilesAgainAndKeepsTheKeysIfThatFails) {
   const TemporaryFile file(std::string("# the old one\n\n") + kPublishKey + "\r\n");
   const auto authorizer = keys({.publish_key_file = file.path()});
   RunningServer running(with(authorizer));
-  EXPECT_EQ(publish(running.port, kPublishKey), 200);
+  EXPECT_EQ(publish(running.port(), kPublishKey), 200);
   file.write("another-0123456789abcdef");
-  EXPECT_EQ(publish(running.port, kPublishKey), 200);
+  EXPECT_EQ(publish(running.port(), kPublishKey), 200);
   authorizer->reload();
-  EXPECT_EQ(publish(running.port, kPublishKey), 401);
-  EXPECT_EQ(publish(running.port, "another-0123456789abcdef"), 200);
+  EXPECT_EQ(publish(running.port(), kPublishKey), 401);
+  EXPECT_EQ(publish(running.port(), "another-0123456789abcdef"), 200);
   file.write("\n# nothing\n");
   EXPECT_EQ(complaint_of([&] { authorizer->reload(); }), "publish_key_file: \"" + file.path() + "\" holds no key");
-  EXPECT_EQ(publish(running.port, "another-0123456789abcdef"), 200);
+  EXPECT_EQ(publish(running.port(), "another-0123456789abcdef"), 200);
 }
 
 TEST(KeyAuthorizer, RefusesKeysThatAreWeakOrCannotBeSent) {
@@ -126,11 +126,11 @@ TEST(AnyAuthorizer, TakesTheFirstThatAllowsAndTheStrongestRefusal) {
   const auto subscribers = keys({.subscribe_keys = {kSubscribeKey}});
   RunningServer running(
       with(std::make_shared<AnyAuthorizer>(std::vector<std::shared_ptr<const Authorizer>>{publishers, subscribers})));
-  EXPECT_EQ(publish(running.port, kPublishKey), 200);
-  EXPECT_EQ(subscribe(running.port, kSubscribeKey), 200);
-  EXPECT_EQ(publish(running.port, kSubscribeKey), 403);
-  EXPECT_EQ(subscribe(running.port, kPublishKey), 403);
-  EXPECT_EQ(subscribe(running.port, ""), 401);
+  EXPECT_EQ(publish(running.port(), kPublishKey), 200);
+  EXPECT_EQ(subscribe(running.port(), kSubscribeKey), 200);
+  EXPECT_EQ(publish(running.port(), kSubscribeKey), 403);
+  EXPECT_EQ(subscribe(running.port(), kPublishKey), 403);
+  EXPECT_EQ(subscribe(running.port(), ""), 401);
   EXPECT_FALSE(complaint_of([] { AnyAuthorizer none({}); }).empty());
   EXPECT_FALSE(complaint_of([] { AnyAuthorizer null({nullptr}); }).empty());
 }
@@ -142,11 +142,11 @@ TEST(FunctionAuthorizer, AsksTheFunction) {
                              asked.get_header_value("X-User") == "ada";
         return allowed ? Authorizer::Decision{} : Authorizer::Decision{.status = 403, .reason = "not you"};
       })));
-  EXPECT_EQ(status_of(ask(running.port, request("GET", "/events?topic=a", "X-User: ada\r\n"))), 200);
-  EXPECT_EQ(status_of(ask(running.port, request("GET", "/events?topic=b", "X-User: ada\r\n"))), 403);
-  EXPECT_NE(ask(running.port, request("GET", "/events?topic=a")).find("not you"), std::string::npos);
+  EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a", "X-User: ada\r\n"))), 200);
+  EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=b", "X-User: ada\r\n"))), 403);
+  EXPECT_NE(ask(running.port(), request("GET", "/events?topic=a")).find("not you"), std::string::npos);
   EXPECT_FALSE(complaint_of([] { FunctionAuthorizer null(nullptr); }).empty());
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -1,45 +1,44 @@
 // Each bound of a server's fair shares, reached; those who are within them notice nothing.
 #include "millrace/core/limits.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/ipv6.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "../eventually.h"
+#include "../raw_client.h"
+#include "../running_server.h"
+#include "ask.h"
+#include "http/peer_address.h"
 #include "http/quota.h"
 #include "http/rate_limit.h"
 #include "http/retry_after.h"
 #include "millrace/server/function_authorizer.h"
-#include "running_server.h"
-#include "wire.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
-
-using std::chrono::steady_clock;
-
-// True as soon as it is so; false if it has not become so in 20 s.
-template <typename Condition>
-bool becomes_true(const Condition& condition) {
-  const auto deadline = steady_clock::now() + std::chrono::seconds(20);
-  while (!condition()) {
-    if (steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return true;
-}
 
 // The header X-User says who it is.
 std::shared_ptr<const Authorizer> by_header() {
@@ -48,8 +47,8 @@ std::shared_ptr<const Authorizer> by_header() {
   });
 }
 
-Wire open_stream(int port, const std::string& headers = {}) {
-  Wire stream(port);
+RawClient open_stream(int port, const std::string& headers = {}) {
+  RawClient stream(port);
   stream.send(request("GET", "/events?topic=a", headers));
   stream.read_until("\n\n");
   return stream;
@@ -125,26 +124,103 @@ TEST(RetryAfter, SpreadsThoseWhoWereTurnedAwayTogether) {
 
 TEST(Limits, TurnsAnAddressAwayThatHasItsConnections) {
   RunningServer running({.workers = 2, .loops = 1, .max_connections_per_address = 2});
-  Wire stream = open_stream(running.port);
-  std::deque<Wire> idle;
-  idle.emplace_back(running.port);
-  Wire refused(running.port);
+  RawClient stream = open_stream(running.port());
+  std::deque<RawClient> idle;
+  idle.emplace_back(running.port());
+  RawClient refused(running.port());
   const std::string response = refused.read_to_end();
   EXPECT_EQ(status_of(response), 429) << response;
   expect_retry_after(response);
-  Wire elsewhere(running.port, "127.0.0.9");
+  RawClient elsewhere(running.port(), 0, "127.0.0.9");
   elsewhere.send(request("GET", "/events?topic=a"));
   EXPECT_EQ(status_of(elsewhere.read_until("\n\n")), 200);
-  running.server.hub().publish("a", {.data = "still here"});
+  running->hub().publish("a", {.data = "still here"});
   stream.read_until("data: still here\n");
   idle.clear();
-  EXPECT_TRUE(becomes_true([&] { return status_of(ask(running.port, request("HEAD", "/events?topic=a"))) == 200; }));
+  EXPECT_TRUE(eventually([&] { return status_of(ask(running.port(), request("HEAD", "/events?topic=a"))) == 200; }));
+}
+
+sockaddr_storage ipv6_address(const std::string& text, int port = 0) {
+  sockaddr_storage storage{};
+  auto& address = reinterpret_cast<sockaddr_in6&>(storage);
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(static_cast<std::uint16_t>(port));
+  inet_pton(AF_INET6, text.c_str(), &address.sin6_addr);
+  return storage;
+}
+
+TEST(Limits, TellClientsApartByTheirNetwork) {
+  const auto network = [](const char* text) { return network_of(ipv6_address(text)); };
+  EXPECT_EQ(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+  EXPECT_NE(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+  EXPECT_NE(network("::ffff:10.0.0.1"), network("::ffff:10.0.0.2"));
+  sockaddr_storage ipv4{};
+  ipv4.ss_family = AF_INET;
+  inet_pton(AF_INET, "10.0.0.1", &reinterpret_cast<sockaddr_in&>(ipv4).sin_addr);
+  EXPECT_EQ(network("::ffff:10.0.0.1"), network_of(ipv4));
+}
+
+// Who is refused is told so without having asked for anything.
+bool is_turned_away(int client) {
+  pollfd waiting{.fd = client, .events = POLLIN, .revents = 0};
+  return ::poll(&waiting, 1, 0) > 0;
+}
+
+constexpr int kNoNetworks = 77;
+
+// In a network of its own, whose loopback has several addresses. The exit code says what went wrong.
+[[noreturn]] void connect_from_two_networks() {
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) ::_exit(kNoNetworks);
+  const int control = ::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ifreq loopback{};
+  std::strcpy(loopback.ifr_name, "lo");
+  loopback.ifr_flags = IFF_UP;
+  if (control < 0 || ::ioctl(control, SIOCSIFFLAGS, &loopback) != 0) ::_exit(kNoNetworks);
+  const std::vector<std::string> addresses{"fd00:0:0:1::1", "fd00:0:0:1::2", "fd00:0:0:1::3", "fd00:0:0:2::1"};
+  for (const std::string& text : addresses) {
+    in6_ifreq added{};
+    added.ifr6_addr =
+        reinterpret_cast<const sockaddr_in6&>(static_cast<const sockaddr_storage&>(ipv6_address(text))).sin6_addr;
+    added.ifr6_prefixlen = 64;
+    added.ifr6_ifindex = 1;
+    if (::ioctl(control, SIOCSIFADDR, &added) != 0) ::_exit(kNoNetworks);
+  }
+  RunningServer running({.workers = 1, .loops = 1, .max_connections_per_address = 2});
+  running.stop();
+  running.start("::");
+  std::vector<int> clients;
+  for (const std::string& text : addresses) {
+    const int client = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_storage from = ipv6_address(text);
+    const sockaddr_storage to = ipv6_address(addresses.front(), running.port());
+    if (::bind(client, reinterpret_cast<const sockaddr*>(&from), sizeof(sockaddr_in6)) != 0) ::_exit(1);
+    if (::connect(client, reinterpret_cast<const sockaddr*>(&to), sizeof(sockaddr_in6)) != 0) ::_exit(2);
+    clients.push_back(client);
+  }
+  // They are accepted in order: when the third has been told, so would have been those before it.
+  if (!eventually([&] { return is_turned_away(clients[2]); })) ::_exit(3);
+  if (is_turned_away(clients[0]) || is_turned_away(clients[1])) ::_exit(4);
+  const std::string asking = request("GET", "/events?topic=a");
+  if (::send(clients[3], asking.data(), asking.size(), 0) < 0) ::_exit(5);
+  std::array<char, 4096> answer{};
+  if (::recv(clients[3], answer.data(), answer.size() - 1, 0) <= 0) ::_exit(6);
+  ::_exit(status_of(answer.data()) == 200 ? 0 : 7);
+}
+
+TEST(Limits, CountAnIpv6NetworkAsOneClient) {
+  const pid_t child = ::fork();
+  if (child == 0) connect_from_two_networks();
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == kNoNetworks) GTEST_SKIP() << "this system lets users make no networks of their own";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST(Limits, TurnsEveryoneAwayWhenItsConnectionsAreTaken) {
   RunningServer running({.workers = 2, .loops = 1, .max_connections = 1});
-  Wire stream = open_stream(running.port);
-  Wire refused(running.port, "127.0.0.9");
+  RawClient stream = open_stream(running.port());
+  RawClient refused(running.port(), 0, "127.0.0.9");
   const std::string response = refused.read_to_end();
   EXPECT_EQ(status_of(response), 503) << response;
   expect_retry_after(response);
@@ -153,17 +229,17 @@ TEST(Limits, TurnsEveryoneAwayWhenItsConnectionsAreTaken) {
 TEST(Limits, RefusesAUserWhoHasHisStreams) {
   RunningServer running({.workers = 2, .loops = 1, .authorizer = by_header(), .max_streams_per_user = 2});
   const std::string asking = request("GET", "/events?topic=a", "X-User: ada\r\n");
-  Wire first = open_stream(running.port, "X-User: ada\r\n");
+  RawClient first = open_stream(running.port(), "X-User: ada\r\n");
   {
-    Wire second = open_stream(running.port, "X-User: ada\r\n");
-    const std::string refused = ask(running.port, asking);
+    RawClient second = open_stream(running.port(), "X-User: ada\r\n");
+    const std::string refused = ask(running.port(), asking);
     EXPECT_EQ(status_of(refused), 429) << refused;
     expect_retry_after(refused);
-    EXPECT_EQ(status_of(ask(running.port, request("GET", "/events?topic=a", "X-User: bob\r\n"))), 200);
-    EXPECT_EQ(status_of(ask(running.port, request("GET", "/events?topic=a"))), 200);
+    EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a", "X-User: bob\r\n"))), 200);
+    EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a"))), 200);
   }
-  EXPECT_TRUE(becomes_true([&] { return status_of(ask(running.port, asking)) == 200; }));
-  running.server.hub().publish("a", {.data = "still here"});
+  EXPECT_TRUE(eventually([&] { return status_of(ask(running.port(), asking)) == 200; }));
+  running->hub().publish("a", {.data = "still here"});
   first.read_until("data: still here\n");
 }
 
@@ -171,29 +247,28 @@ TEST(Limits, RefusesAUserWhoHasHisStreams) {
 TEST(Limits, CountsOnlyStreamsThatAreOpen) {
   RunningServer running({.workers = 2, .loops = 1, .authorizer = by_header(), .max_streams_per_user = 1});
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(status_of(ask(running.port, request("HEAD", "/events?topic=a", "X-User: ada\r\n"))), 200);
-    EXPECT_EQ(status_of(ask(running.port, request("GET", "/events?topic=a//b", "X-User: ada\r\n"))), 400);
+    EXPECT_EQ(status_of(ask(running.port(), request("HEAD", "/events?topic=a", "X-User: ada\r\n"))), 200);
+    EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a//b", "X-User: ada\r\n"))), 400);
   }
-  EXPECT_EQ(status_of(ask(running.port, request("GET", "/events?topic=a", "X-User: ada\r\n"))), 200);
+  EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a", "X-User: ada\r\n"))), 200);
 }
 
 TEST(Limits, RefusesAPublisherWhoIsTooFast) {
   RunningServer running(
       {.workers = 2, .loops = 1, .authorizer = by_header(), .publish_rate = 0.001, .publish_burst = 3});
-  Wire stream = open_stream(running.port);
-  EXPECT_EQ(status_of(publish(running.port, "X-User: ada\r\n")), 200);
-  EXPECT_EQ(status_of(publish(running.port, "X-User: ada\r\n",
+  RawClient stream = open_stream(running.port());
+  EXPECT_EQ(status_of(publish(running.port(), "X-User: ada\r\n")), 200);
+  EXPECT_EQ(status_of(publish(running.port(), "X-User: ada\r\n",
                               "{\"topic\":\"a\",\"data\":1}\n{\"topic\":\"a\",\"data\":2}\n")),
             200);
-  const std::string refused = publish(running.port, "X-User: ada\r\n");
+  const std::string refused = publish(running.port(), "X-User: ada\r\n");
   EXPECT_EQ(status_of(refused), 429) << refused;
   EXPECT_GE(std::atoi(header_of(refused, "Retry-After").c_str()), 900);
-  EXPECT_EQ(status_of(publish(running.port, "X-User: bob\r\n")), 200);
-  EXPECT_EQ(status_of(publish(running.port)), 200);
-  const std::string& all = stream.read_until("data: x\n\n");
-  stream.read_until("data: x\n\n");
-  stream.read_until("data: x\n\n");
-  EXPECT_EQ(all.find("data: 2\n") != std::string::npos, true) << all;
+  EXPECT_EQ(status_of(publish(running.port(), "X-User: bob\r\n")), 200);
+  EXPECT_EQ(status_of(publish(running.port())), 200);
+  std::string all;
+  for (int i = 0; i < 3; ++i) all += stream.read_until("data: x\n\n");
+  EXPECT_NE(all.find("data: 2\n"), std::string::npos) << all;
 }
 
 // --- Those who are slow on purpose ---------------------------------------------------------------------------------
@@ -204,18 +279,18 @@ std::string upload_head() {
 
 TEST(Limits, KeepsWorkersFreeOfBodiesThatNeverCome) {
   RunningServer running({.workers = 2, .loops = 1, .anonymous_publish = true, .max_uploads = 1});
-  std::deque<Wire> uploads;
-  for (int i = 0; i < 8; ++i) uploads.emplace_back(running.port).send(upload_head());
-  EXPECT_EQ(status_of(publish(running.port)), 200);
-  EXPECT_EQ(status_of(ask(running.port, request("HEAD", "/events?topic=a"))), 200);
+  std::deque<RawClient> uploads;
+  for (int i = 0; i < 8; ++i) uploads.emplace_back(running.port()).send(upload_head());
+  EXPECT_EQ(status_of(publish(running.port())), 200);
+  EXPECT_EQ(status_of(ask(running.port(), request("HEAD", "/events?topic=a"))), 200);
 }
 
 TEST(Limits, GivesUpABodyThatComesTooSlowly) {
   RunningServer running(
       {.workers = 2, .loops = 1, .anonymous_publish = true, .request_body_deadline = Duration{300}, .max_uploads = 1});
-  Wire slow(running.port);
+  RawClient slow(running.port());
   slow.send(upload_head());
-  Wire next(running.port);
+  RawClient next(running.port());
   next.send("POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" +
             std::string("18\r\n{\"topic\":\"a\",\"data\":\"x\"}\r\n0\r\n\r\n"));
   std::atomic<bool> done = false;
@@ -231,43 +306,44 @@ TEST(Limits, GivesUpABodyThatComesTooSlowly) {
 
 TEST(Limits, RefusesUploadsWhenTooManyWait) {
   RunningServer running({.workers = 2, .loops = 1, .anonymous_publish = true, .max_uploads = 1});
-  std::deque<Wire> uploads;
-  for (std::size_t i = 0; i < kMaxWaitingUploads + 2; ++i) uploads.emplace_back(running.port).send(upload_head());
+  std::deque<RawClient> uploads;
+  for (std::size_t i = 0; i < kMaxWaitingUploads + 2; ++i) uploads.emplace_back(running.port()).send(upload_head());
   // One is under way, the others but one wait. Which one is refused depends on the order in which they are read.
   std::string refused;
-  EXPECT_TRUE(becomes_true([&] {
-    const auto answered = std::find_if(uploads.begin(), uploads.end(), [](Wire& wire) { return wire.has_input(); });
+  EXPECT_TRUE(eventually([&] {
+    const auto answered =
+        std::find_if(uploads.begin(), uploads.end(), [](RawClient& wire) { return wire.has_input(); });
     if (answered == uploads.end()) return false;
     refused = answered->read_until("\r\n\r\n");
     return true;
   }));
   EXPECT_EQ(status_of(refused), 503) << refused;
   expect_retry_after(refused);
-  EXPECT_EQ(status_of(publish(running.port)), 200);
+  EXPECT_EQ(status_of(publish(running.port())), 200);
 }
 
 TEST(Limits, ServesOthersWhileAThousandSocketsDrip) {
   RunningServer running({.workers = 4, .loops = 2, .anonymous_publish = true});
-  Wire stream = open_stream(running.port);
-  std::vector<Wire> heads;
-  std::vector<Wire> bodies;
+  RawClient stream = open_stream(running.port());
+  std::vector<RawClient> heads;
+  std::vector<RawClient> bodies;
   for (int i = 0; i < 500; ++i) {
-    heads.emplace_back(running.port).send("GET /events?topic=a HTTP/1.1\r\nX: ");
-    bodies.emplace_back(running.port).send(upload_head());
+    heads.emplace_back(running.port()).send("GET /events?topic=a HTTP/1.1\r\nX: ");
+    bodies.emplace_back(running.port()).send(upload_head());
   }
   std::atomic<bool> done = false;
   std::thread drip([&] {
     while (!done) {
-      for (Wire& wire : heads) wire.send("x");
-      for (Wire& wire : bodies) wire.send("1\r\n \r\n");
+      for (RawClient& wire : heads) wire.send("x");
+      for (RawClient& wire : bodies) wire.send("1\r\n \r\n");
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
   });
   for (int i = 0; i < 50; ++i) {
-    EXPECT_EQ(status_of(publish(running.port)), 200);
+    EXPECT_EQ(status_of(publish(running.port())), 200);
     stream.read_until("data: x\n\n");
   }
-  EXPECT_EQ(status_of(ask(running.port, request("HEAD", "/events?topic=a"))), 200);
+  EXPECT_EQ(status_of(ask(running.port(), request("HEAD", "/events?topic=a"))), 200);
   done = true;
   drip.join();
 }
@@ -295,11 +371,11 @@ TEST(Limits, ServesOnWhenDescriptorsRunOut) {
   ASSERT_GT(::read(pipe_ends[0], text, sizeof text - 1), 0);
   const int port = std::atoi(text);
   {
-    Wire stream = open_stream(port);
-    Wire publisher(port);
+    RawClient stream = open_stream(port);
+    RawClient publisher(port);
     publisher.send(request("POST", "/events", {}, R"({"topic":"a","data":"first"})"));
     stream.read_until("data: first\n\n");
-    std::deque<Wire> crowd;
+    std::deque<RawClient> crowd;
     for (int i = 0; i < 60; ++i) crowd.emplace_back(port).send(request("GET", "/events?topic=a"));
     // The first of the crowd have their streams; to the rest nobody listens yet.
     crowd.front().read_until("\n\n");
@@ -322,4 +398,4 @@ TEST(Limits, ServesOnWhenDescriptorsRunOut) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

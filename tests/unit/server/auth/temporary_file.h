@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace millrace::testing {
+namespace millrace::test {
 
 class TemporaryFile {
  public:
@@ -41,4 +41,4 @@ std::string complaint_of(const Function& function) {
   return {};
 }
 
-}  // namespace millrace::testing
+}  // namespace millrace::test

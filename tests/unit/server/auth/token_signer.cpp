@@ -11,7 +11,7 @@
 #include <array>
 #include <utility>
 
-namespace millrace::testing {
+namespace millrace::test {
 
 namespace {
 
@@ -29,6 +29,10 @@ std::string number_in(const EVP_PKEY* key, const char* name, int bytes) {
   std::string text = number(value, bytes == 0 ? BN_num_bytes(value) : bytes);
   BN_free(value);
   return text;
+}
+
+const EVP_MD* digest_of(const std::string& algorithm) {
+  return algorithm.ends_with("512") ? EVP_sha512() : algorithm.ends_with("384") ? EVP_sha384() : EVP_sha256();
 }
 
 }  // namespace
@@ -57,6 +61,12 @@ TokenSigner TokenSigner::es256(const char* curve) {
   return {"ES256", {}, EVP_EC_gen(curve)};
 }
 
+TokenSigner TokenSigner::as(std::string algorithm) const {
+  TokenSigner other = *this;
+  other.algorithm_ = std::move(algorithm);
+  return other;
+}
+
 std::string TokenSigner::sign(const json& claims, json header) const {
   if (!header.contains("alg")) header["alg"] = algorithm_;
   const std::string text = base64url(header.dump()) + '.' + base64url(claims.dump());
@@ -69,17 +79,22 @@ std::string TokenSigner::signature_of(const std::string& text) const {
   auto* const out = reinterpret_cast<unsigned char*>(signature.data());
   if (key_ == nullptr) {
     unsigned size = 0;
-    HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()), data, text.size(), out, &size);
+    HMAC(digest_of(algorithm_), secret_.data(), static_cast<int>(secret_.size()), data, text.size(), out, &size);
     signature.resize(size);
     return signature;
   }
   std::size_t size = signature.size();
   EVP_MD_CTX* const context = EVP_MD_CTX_new();
-  EVP_DigestSignInit(context, nullptr, EVP_sha256(), nullptr, key_.get());
+  EVP_PKEY_CTX* settings = nullptr;
+  EVP_DigestSignInit(context, &settings, digest_of(algorithm_), nullptr, key_.get());
+  if (algorithm_.starts_with("PS")) {  // [RFC 7518 3.5]
+    EVP_PKEY_CTX_set_rsa_padding(settings, RSA_PKCS1_PSS_PADDING);
+    EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, RSA_PSS_SALTLEN_DIGEST);
+  }
   EVP_DigestSign(context, out, &size, data, text.size());
   EVP_MD_CTX_free(context);
   signature.resize(size);
-  if (algorithm_ != "ES256") return signature;
+  if (!algorithm_.starts_with("ES")) return signature;
   // [RFC 7518 3.4] R and S side by side, not in DER.
   const auto* der = reinterpret_cast<const unsigned char*>(signature.data());
   ECDSA_SIG* const pair = d2i_ECDSA_SIG(nullptr, &der, static_cast<long>(size));
@@ -113,4 +128,4 @@ json TokenSigner::jwk() const {
           {"y", base64url(number_in(key_.get(), OSSL_PKEY_PARAM_EC_PUB_Y, bytes))}};
 }
 
-}  // namespace millrace::testing
+}  // namespace millrace::test

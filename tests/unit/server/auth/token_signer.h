@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace millrace::testing {
+namespace millrace::test {
 
 std::string base64url(std::string_view bytes);
 
@@ -18,6 +18,9 @@ class TokenSigner {
   static TokenSigner hs256(std::string secret);
   static TokenSigner rs256(unsigned bits = 2048);
   static TokenSigner es256(const char* curve = "P-256");
+
+  /// The same key under another algorithm of its kind (HS512, RS384, PS256), with which it signs as that one says.
+  TokenSigner as(std::string algorithm) const;
 
   /// A token with these claims, signed by the key; its header says the key's algorithm unless `header` says another.
   std::string sign(const nlohmann::json& claims, nlohmann::json header = nlohmann::json::object()) const;
@@ -37,4 +40,4 @@ class TokenSigner {
   KeyPtr key_;
 };
 
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -1,0 +1,51 @@
+// The files of docs/deploy, in the programs they are for.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { millraceProgram, root } from "../support/millrace-server.mjs";
+import { passesEventsUnbuffered } from "../support/proxy-case.mjs";
+
+test("behind nginx each event arrives at once, and a killed nginx is survived", (context) =>
+  passesEventsUnbuffered(context, {
+    documented: "nginx.conf",
+    // As documented, but for the ports, and for files that only root could write.
+    adapt(text, { directory, port, upstreamPort }) {
+      const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+        (kind) => `${kind}_temp_path ${directory}/${kind};`,
+      );
+      return text
+        .replace("server 127.0.0.1:8080;", `server 127.0.0.1:${upstreamPort};`)
+        .replace("listen 8081;", `listen 127.0.0.1:${port};`)
+        .replace("http {", `http { access_log off; ${temporary.join(" ")}`);
+    },
+    command: (file, directory) => {
+      const globals = `daemon off; master_process off; pid ${directory}/pid;`;
+      return ["/usr/sbin/nginx", "-p", directory, "-e", "stderr", "-c", file, "-g", globals];
+    },
+  }));
+
+test("behind Caddy each event arrives at once, and a killed Caddy is survived", (context) =>
+  passesEventsUnbuffered(context, {
+    documented: "Caddyfile",
+    // As documented, but for the ports, and without the port from which it can be administered.
+    adapt: (text, { port, upstreamPort }) =>
+      `{\n\tadmin off\n\tlog {\n\t\tlevel ERROR\n\t}\n}\n${text
+        .replace(":8081 {", `http://127.0.0.1:${port} {`)
+        .replace("127.0.0.1:8080", `127.0.0.1:${upstreamPort}`)}`,
+    command: (file) => ["/usr/bin/caddy", "run", "--config", file, "--adapter", "caddyfile"],
+  }));
+
+test("systemd finds nothing wrong with the unit", (context) => {
+  const directory = mkdtempSync(join(tmpdir(), "millrace-unit-"));
+  context.after(() => rmSync(directory, { recursive: true }));
+  const unit = readFileSync(join(root, "docs/deploy/millrace.service"), "utf8");
+  const file = join(directory, "millrace.service");
+  writeFileSync(file, unit.replace("/usr/bin/millrace", millraceProgram()));
+  const { status, stderr } = spawnSync("systemd-analyze", ["verify", "--man=no", file], { encoding: "utf8" });
+  assert.equal(stderr, "");
+  assert.equal(status, 0);
+});

@@ -1,0 +1,66 @@
+// What must hold behind every proxy we document: events pass unbuffered, and come back after it has been killed.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect } from "../../client-wasm/dist/index.js";
+import { root, startMillrace } from "./millrace-server.mjs";
+import { until, within } from "./until.mjs";
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/**
+ * `documented`: the configuration's file name in docs/deploy. `adapt(text, { directory, port, upstreamPort })` is that
+ * text for this test; `command(file, directory)` the program and its arguments, which is to stay in the foreground.
+ */
+export async function passesEventsUnbuffered(context, { documented, adapt, command }) {
+  const server = await startMillrace();
+  context.after(() => server.close());
+  const directory = mkdtempSync(join(tmpdir(), "millrace-proxy-"));
+  context.after(() => rmSync(directory, { recursive: true }));
+  const port = await freePort();
+  const file = join(directory, documented);
+  const text = readFileSync(join(root, "docs/deploy", documented), "utf8");
+  writeFileSync(file, adapt(text, { directory, port, upstreamPort: server.port }));
+  const start = () => {
+    const [program, ...args] = command(file, directory);
+    const proxy = spawn(program, args, {
+      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...process.env, HOME: directory, XDG_DATA_HOME: directory, XDG_CONFIG_HOME: directory },
+    });
+    const exited = new Promise((resolve) => proxy.once("exit", resolve));
+    return { kill: (signal) => proxy.kill(signal), exited };
+  };
+  let proxy = start();
+  context.after(async () => {
+    proxy.kill("SIGTERM");
+    await within(proxy.exited, "the proxy to end");
+  });
+
+  const connection = connect(`http://127.0.0.1:${port}/events`, { topics: "orders" });
+  context.after(() => connection.close());
+  await until(() => connection.readyState === 1, "the stream to be open through the proxy", 20_000);
+  const events = connection[Symbol.asyncIterator]();
+  // The next one is published only once the last has arrived: nothing may wait for more.
+  for (let n = 0; n < 20; ++n) {
+    await server.publish({ topic: "orders", data: `${n}` });
+    const { value } = await within(events.next(), `event ${n} to arrive`);
+    assert.equal(value.data, `${n}`);
+  }
+
+  proxy.kill("SIGKILL");
+  await within(proxy.exited, "the proxy to be gone");
+  await server.publish({ topic: "orders", data: "while it was away" });
+  proxy = start();
+  const { value } = await within(events.next(), "the event published meanwhile", 20_000);
+  assert.equal(value.data, "while it was away");
+}
