@@ -49,10 +49,30 @@ void check_headers(const HttpHeaders& headers) {
   }
 }
 
+void check_credentials(const EventSourceOptions& options) {
+  const bool has_header = std::any_of(options.headers.begin(), options.headers.end(),
+                                      [](const auto& header) { return same_name(header.first, "Authorization"); });
+  if (int{has_header} + int{!options.bearer_token.empty()} + int{options.basic.has_value()} > 1) {
+    throw std::invalid_argument("bearer_token, basic and an Authorization header exclude each other: give one of them");
+  }
+  if (options.bearer_token.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+    throw std::invalid_argument("bearer_token: holds CR, LF or NUL, which cannot be sent");
+  }
+  if (!options.basic) return;
+  if (options.basic->user.find(':') != std::string::npos) {
+    throw std::invalid_argument("basic: a user's name holds no colon");
+  }
+  if ((options.basic->user + options.basic->password).find('\0') != std::string::npos) {
+    throw std::invalid_argument("basic: holds NUL, which cannot be sent");
+  }
+}
+
 // [WHATWG 9.2.2: Accept and no caching] [WHATWG 9.2.4: Last-Event-ID, as UTF-8]
-HttpHeaders request_headers(const HttpHeaders& always, const HttpHeaders& for_attempt, std::string_view last_event_id) {
+HttpHeaders request_headers(const EventSourceOptions& options, const HttpHeaders& for_attempt,
+                            std::string_view last_event_id) {
   HttpHeaders headers = {{"Accept", std::string(protocol::kContentType)}, {"Cache-Control", "no-cache"}};
-  replace(headers, always);
+  if (!options.bearer_token.empty()) headers.emplace_back("Authorization", "Bearer " + options.bearer_token);
+  replace(headers, options.headers);
   replace(headers, for_attempt);
   if (!last_event_id.empty()) headers.emplace_back(protocol::kLastEventIdHeader, last_event_id);
   return headers;

@@ -14,7 +14,12 @@ bool is_token(const std::string& text);
 /// Throws std::invalid_argument, naming the header, if one cannot be sent or is not the user's to set.
 void check_headers(const HttpHeaders& headers);
 
+/// Throws std::invalid_argument if the options say more than one thing about who asks, or something that cannot be
+/// sent.
+void check_credentials(const EventSourceOptions& options);
+
 /// The headers of one attempt: the standard's, then the user's in the place of those of the same name.
-HttpHeaders request_headers(const HttpHeaders& always, const HttpHeaders& for_attempt, std::string_view last_event_id);
+HttpHeaders request_headers(const EventSourceOptions& options, const HttpHeaders& for_attempt,
+                            std::string_view last_event_id);
 
 }  // namespace millrace

@@ -1,4 +1,4 @@
-// What an EventSource and its transport say to each other: one request out, one response's bytes in.
+// What an event source and its transport say to each other: one request out, one response's bytes in.
 #pragma once
 
 #include <optional>
@@ -6,8 +6,6 @@
 #include <string_view>
 
 #include "millrace/client/options.h"
-#include "millrace/core/event_source_state.h"
-#include "millrace/core/time.h"
 
 namespace millrace {
 
@@ -17,30 +15,34 @@ struct TransportRequest {
   std::string body;
 };
 
-/// Takes what arrives, on the thread that called the transport.
+/// The head of the final response; its redirects have been followed.
+struct ResponseHead {
+  int status = 0;
+  std::string content_type = {};
+  std::string retry_after = {};  ///< the header's value
+  std::string date = {};         ///< likewise
+  std::string explanation = {};  ///< of a status other than 200: what the body's first line says, if it is for people
+};
+
+/// Takes what arrives, on the thread that moves the transfer.
 class ResponseReceiver {
  public:
-  /// The final response's head; its redirects have been followed. False: its body is not wanted.
-  virtual bool receive_response(const EventSourceState::Response& response) = 0;
-  /// False: no more is wanted.
-  virtual bool receive_bytes(std::string_view chunk) = 0;
-  /// When waiting for the server ends as a timeout; asked before each wait.
-  virtual std::optional<TimePoint> deadline() const = 0;
+  /// There is a connection; the request goes out. May be called more than once for a request that is redirected.
+  virtual void connected() = 0;
+  /// False: its body is not wanted.
+  virtual bool receive_response(const ResponseHead& head) = 0;
+  enum class Receipt { kTaken, kLater, kNoMore };
+  /// kLater: the chunk has not been looked at and is to be handed in again once the exchange is told to resume.
+  virtual Receipt receive_bytes(std::string_view chunk) = 0;
 
  protected:
   ~ResponseReceiver() = default;
 };
 
-/// How an exchange ended.
+/// How an exchange has ended by itself.
 struct TransportResult {
-  enum class Ending {
-    kEndOfStream,   ///< the server ended the response
-    kNetworkError,  ///< no connection, or it broke: `message` says how
-    kTimeout,       ///< the receiver's deadline came
-    kStopped,       ///< the receiver wanted no more, or the interrupt was raised
-  };
-  Ending ending = Ending::kEndOfStream;
-  std::string message = {};
+  bool whole = false;  ///< the server ended the response; else the network failed
+  std::string problem = {};
 };
 
 }  // namespace millrace

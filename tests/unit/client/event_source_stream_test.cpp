@@ -238,19 +238,12 @@ TEST(EventSourceStream, DropsAConnectionThatHasGoneSilent) {
 }
 
 TEST(EventSourceStream, ReconnectsWhenWhatAnswersSpeaksNoHttp) {
+  std::string headers;
+  for (int i = 0; i < 9; ++i) headers += "X: " + std::string(8'000, 'x') + "\r\n";
   const Lines answers = {
       "SSH-2.0-OpenSSH_9.2\r\n",
-      "HTTP/1.1 200 OK\r\nX: " + std::string(kMaxResponseLineBytes, 'x') + "\r\n\r\n",
-      "HTTP/1.1 200 " + std::string(kMaxStatusLineBytes, 'x') + "\r\n\r\n",
-      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 " + std::string(kMaxStatusLineBytes, 'x') + "\r\n\r\n",
-      "HTTP/1.1 200 OK\r\n" +
-          [] {
-            std::string headers;
-            for (int i = 0; i < 9; ++i) headers += "X: " + std::string(kMaxResponseLineBytes - 5, 'x') + "\r\n";
-            return headers;
-          }(),
-      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n1;" +
-          std::string(kMaxResponseLineBytes, 'x'),
+      "HTTP/1.1 200 OK\r\n" + headers,
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX: " + std::string(500'000, 'x'),
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 100\r\n\r\ndata: x\n\n",
   };
   ScriptedServer server([&](Peer& peer, int attempt) {
@@ -262,11 +255,9 @@ TEST(EventSourceStream, ReconnectsWhenWhatAnswersSpeaksNoHttp) {
   Lines errors;
   source.on_error([&](const EventSourceError& error) { errors.emplace_back(error.message); });
   source.run();
-  EXPECT_EQ(errors,
-            (Lines{"the server sent no HTTP response", "a line of the response is longer than 8192 bytes",
-                   "the status line is longer than 1024 bytes", "the status line is longer than 1024 bytes",
-                   "the response's head is larger than 65536 bytes", "a line of the response is longer than 8192 bytes",
-                   "the response broke off", "the server answered 204: it has nothing more to send"}));
+  EXPECT_EQ(errors, (Lines{"the server sent no HTTP response", "the response's head is larger than 65536 bytes",
+                           "the response's head is larger than 65536 bytes", "the response broke off",
+                           "the server answered 204: it has nothing more to send"}));
 }
 
 TEST(EventSourceStream, TakesTheServersReconnectionTime) {

@@ -1,10 +1,13 @@
 // EventSourceOptions: what can be said about an EventSource beyond its URL. Every default is the standard's behaviour.
 //
-//   millrace::EventSource source(url, {.headers = {{"Authorization", token}}, .policy = {.idle_timeout = 45s}});
+//   millrace::EventSource source(url, {.headers = {{"X-Trace", id}}, .policy = {.idle_timeout = 45s}});
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,7 +21,7 @@ namespace millrace {
 /// `Transfer-Encoding` and `Connection` are Millrace's to set.
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
-/// How an https server proves who it is.
+/// How an https server, or an https proxy, proves who it is.
 struct TlsOptions {
   /// PEM file of the certificates to trust; empty: the system's.
   std::string ca_file = {};
@@ -26,14 +29,26 @@ struct TlsOptions {
   bool verify = true;
 };
 
+/// Who asks, by `Authorization: Basic`. The name holds no colon.
+struct BasicCredentials {
+  std::string user;
+  std::string password;
+};
+
+enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning };
+
 struct EventSourceOptions {
-  /// Sent with every attempt.
+  /// Sent with every attempt. Those named Authorization, Cookie and Host do not follow a redirect to another origin.
   HttpHeaders headers = {};
 
   /// Asked before each attempt for more headers, such as a fresh token; they replace those of the same name above. Runs
   /// on the thread that runs the source. If it throws a std::exception, or what it gives cannot be sent, the attempt
   /// fails like a lost connection: `on_error` is told why and it is asked again at the next one.
   std::function<HttpHeaders()> headers_for_attempt = nullptr;
+
+  /// Sent as `Authorization: Bearer …`, or as Basic: one of them, and no Authorization among the headers besides.
+  std::string bearer_token = {};
+  std::optional<BasicCredentials> basic = {};
 
   /// Where to begin: what the first request sends as Last-Event-ID. Empty sends none. Holds no CR, LF or NUL.
   std::string last_event_id = {};
@@ -43,13 +58,26 @@ struct EventSourceOptions {
   std::string method = "GET";
   std::string body = {};
 
-  /// Reconnection, idle timeout and the largest event.
+  /// Reconnection (base, cap, jitter, attempts, server errors), idle timeout and the largest event.
   EventSourceState::Policy policy = {};
 
-  /// How long making a connection (TCP and TLS) may take; longer than zero.
+  /// Asked about each status other than 200 and 204, if there is one: whether to try again. It overrules
+  /// `policy.retry_on_server_error`. A wait that the response asks for by Retry-After is kept.
+  std::function<bool(int status)> retry_on_status = nullptr;
+
+  /// How long making a connection (name lookup, TCP and TLS) may take; longer than zero.
   Duration connect_timeout = kConnectTimeout;
 
   TlsOptions tls = {};
+
+  /// `http://`, `https://`, `socks4://`, `socks4a://`, `socks5://` or `socks5h://`, host and port, with user and
+  /// password where it wants them. Nothing: what the environment says (`http_proxy`, `https_proxy`, `all_proxy`,
+  /// `no_proxy`). Empty: none, whatever the environment says.
+  std::optional<std::string> proxy = {};
+
+  /// Told what happens, one sentence at a time: each attempt, response and loss. Runs on the thread that runs the
+  /// source and must not throw. Header values are never part of it.
+  std::function<void(LogLevel, std::string_view)> log = nullptr;
 };
 
 }  // namespace millrace

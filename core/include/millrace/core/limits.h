@@ -57,21 +57,34 @@ inline constexpr std::size_t kReplayWindowEvents = 1024;
 
 // --- Native client ----------------------------------------------------------------------------------------------
 
-/// Time a connection (TCP and TLS) may take to be made, by default.
+/// Time a connection (name lookup, TCP and TLS) may take to be made, by default.
 inline constexpr Duration kConnectTimeout{10'000};
 
 /// Redirects followed for one attempt; one more is a network error. [Fetch 4.4]
 inline constexpr int kMaxRedirects = 20;
 
-/// Longest status line a client accepts, in bytes.
-inline constexpr std::size_t kMaxStatusLineBytes = 1024;
-
-/// Longest header field, or line between chunks, a client accepts, in bytes with its line end; a `%` in a header counts
-/// as three. cpp-httplib's own limit.
-inline constexpr std::size_t kMaxResponseLineBytes = 8 * 1024;
-
 /// Largest response head a client accepts, in bytes.
 inline constexpr std::size_t kMaxResponseHeadBytes = 64 * 1024;
+
+/// Of a refusal's body, what a client reads to tell what the server says, in bytes; how long it waits for it; and the
+/// longest sentence it passes on, in bytes.
+inline constexpr std::size_t kMaxRefusalBytes = 4 * 1024;
+inline constexpr Duration kRefusalTimeout{1'000};
+inline constexpr std::size_t kMaxExplanationBytes = 300;
+
+/// Events that may wait for next(); while so many do, the source reads no further and the server has to wait.
+inline constexpr std::size_t kMaxWaitingEvents = 1024;
+
+/// Connections one thread of an EventSourcePool makes at once; further ones wait for their turn. Each may cost a thread
+/// for as long as its host's name is looked up.
+inline constexpr std::size_t kMaxConnectionsBeingMade = 128;
+
+/// Most threads of an EventSourcePool.
+inline constexpr std::size_t kMaxPoolThreads = 64;
+
+/// What a source reads at once, in bytes: alone, and one of a pool's many, which each hold a buffer of that size.
+inline constexpr std::size_t kReceiveBufferBytes = 64 * 1024;
+inline constexpr std::size_t kPooledReceiveBufferBytes = 4 * 1024;
 
 // --- Server defaults --------------------------------------------------------------------------------------------
 

@@ -1,0 +1,168 @@
+#include "client_loop.h"
+
+#include <algorithm>
+
+#include "clock.h"
+#include "millrace/core/limits.h"
+
+namespace millrace {
+
+void ClientLoop::run(const std::function<bool()>& done) {
+  struct LetGoOfAll {
+    ClientLoop& loop;
+    ~LetGoOfAll() {
+      while (!loop.members_.empty()) loop.let_go(loop.members_.begin()->first);
+      const std::lock_guard lock(loop.mutex_);
+      loop.phase_ = Phase::kOver;
+      for (const auto& member : loop.arrivals_) member->end();
+      loop.arrivals_.clear();
+      loop.departures_.clear();
+      loop.leaving_.clear();
+      loop.thread_ = std::thread::id();
+      loop.removed_.notify_all();
+    }
+  };
+  {
+    const std::lock_guard lock(mutex_);
+    phase_ = Phase::kRunning;
+    thread_ = std::this_thread::get_id();
+  }
+  const LetGoOfAll let_go_of_all{*this};
+
+  while (true) {
+    take_turns();
+    if (done()) return;
+    transfers_.turn(timers_.empty() ? std::nullopt : std::optional(timers_.begin()->first));
+    while (const auto finished = transfers_.next_finished()) {
+      void* owner = nullptr;
+      curl_easy_getinfo(finished->easy, CURLINFO_PRIVATE, &owner);
+      static_cast<LoopMember*>(owner)->finish(finished->code);
+    }
+    fire_timers();
+  }
+}
+
+void ClientLoop::add(std::shared_ptr<LoopMember> member) {
+  LoopMember& added = *member;
+  {
+    const std::lock_guard lock(mutex_);
+    if (phase_ == Phase::kOver) return added.end();
+    arrivals_.push_back(std::move(member));
+  }
+  post(added);
+}
+
+void ClientLoop::remove(const std::shared_ptr<LoopMember>& member) {
+  std::unique_lock lock(mutex_);
+  if (phase_ != Phase::kRunning) {
+    // No thread runs it: the loop is this one's to change.
+    std::erase(arrivals_, member);
+    std::vector<LoopMember*> others;
+    take_posted(others);
+    std::erase(others, member.get());
+    for (LoopMember* other : others) post(*other);
+    return;
+  }
+  departures_.push_back(member);
+  if (is_own_thread()) return wake();
+  leaving_.insert(member.get());
+  wake();
+  removed_.wait(lock, [&] { return !leaving_.contains(member.get()); });
+}
+
+void ClientLoop::post(LoopMember& member) noexcept {
+  if (member.posted_.exchange(true)) return;
+  member.next_posted_ = posted_.load();
+  while (!posted_.compare_exchange_weak(member.next_posted_, &member)) continue;
+  wake();
+}
+
+// In the order in which they were posted.
+void ClientLoop::take_posted(std::vector<LoopMember*>& members) {
+  LoopMember* member = posted_.exchange(nullptr);
+  while (member != nullptr) {
+    members.push_back(member);
+    member = std::exchange(member->next_posted_, nullptr);
+  }
+  std::reverse(members.begin(), members.end());
+  for (LoopMember* each : members) each->posted_ = false;  // from here on they can be posted anew
+}
+
+void ClientLoop::take_turns() {
+  std::vector<std::shared_ptr<LoopMember>> arrivals;
+  std::vector<std::shared_ptr<LoopMember>> departures;
+  {
+    const std::lock_guard lock(mutex_);
+    arrivals.swap(arrivals_);
+    departures.swap(departures_);
+  }
+  for (auto& member : arrivals) members_.emplace(member.get(), member);
+
+  // After the departures have been taken: who departs is posted no more, so that those found here are all.
+  std::vector<LoopMember*> posted;
+  take_posted(posted);
+  for (const auto& member : departures) {
+    std::erase(posted, member.get());
+    let_go(member.get());
+  }
+  if (!departures.empty()) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& member : departures) leaving_.erase(member.get());
+    removed_.notify_all();
+  }
+  for (LoopMember* member : posted) {
+    if (members_.contains(member)) member->take_turn(now());
+  }
+}
+
+void ClientLoop::let_go(LoopMember* member) {
+  set_timer(*member, std::nullopt);
+  stop_waiting_for_slot(*member);
+  const auto found = members_.find(member);
+  if (found == members_.end()) return;
+  const std::shared_ptr<LoopMember> kept = found->second;
+  members_.erase(found);
+  kept->end();
+}
+
+void ClientLoop::set_timer(LoopMember& member, std::optional<TimePoint> when) {
+  // A timer that would only move to later stays where it is: it goes off early, and is set anew then.
+  if (member.timer_ == when || (when && member.timer_ && *member.timer_ <= *when)) return;
+  if (member.timer_) timers_.erase({*member.timer_, &member});
+  member.timer_ = when;
+  if (when) timers_.emplace(*when, &member);
+}
+
+void ClientLoop::fire_timers() {
+  const TimePoint present = now();
+  while (!timers_.empty() && timers_.begin()->first <= present) {
+    LoopMember* const member = timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    member->timer_.reset();
+    member->take_turn(present);
+  }
+}
+
+bool ClientLoop::take_connection_slot(LoopMember& member) {
+  if (connections_being_made_ < kMaxConnectionsBeingMade) {
+    stop_waiting_for_slot(member);
+    ++connections_being_made_;
+    return true;
+  }
+  if (!std::exchange(member.waits_for_slot_, true)) waiting_for_slot_.push_back(&member);
+  return false;
+}
+
+void ClientLoop::return_connection_slot() {
+  --connections_being_made_;
+  if (waiting_for_slot_.empty()) return;
+  LoopMember& next = *waiting_for_slot_.front();
+  stop_waiting_for_slot(next);
+  post(next);
+}
+
+void ClientLoop::stop_waiting_for_slot(LoopMember& member) {
+  if (std::exchange(member.waits_for_slot_, false)) std::erase(waiting_for_slot_, &member);
+}
+
+}  // namespace millrace

@@ -1,0 +1,349 @@
+#include "client_stream.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <stdexcept>
+#include <utility>
+
+#include "clock.h"
+#include "millrace/core/protocol.h"
+#include "millrace/core/retry_after.h"
+#include "request_headers.h"
+
+namespace millrace {
+
+namespace {
+
+using ReadyState = EventSource::ReadyState;
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+// [docs/protocol.md, Polling]
+Url polled(Url url) {
+  url.target += url.target.find('?') == std::string::npos ? '?' : '&';
+  url.target.append(protocol::kModeParameter).append("=").append(protocol::kPollMode);
+  return url;
+}
+
+EventSourceOptions checked(EventSourceOptions options) {
+  check_headers(options.headers);
+  check_credentials(options);
+  if (!is_token(options.method) || options.method == "HEAD" || options.method == "CONNECT") {
+    throw std::invalid_argument("method \"" + options.method + "\": give one whose response has a body, GET or POST");
+  }
+  if (options.method == "GET" && !options.body.empty()) {
+    throw std::invalid_argument("body: a GET request carries none, set method to POST");
+  }
+  if (options.last_event_id.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+    throw std::invalid_argument("last_event_id: holds CR, LF or NUL, which no event ID can");
+  }
+  if (options.connect_timeout <= Duration{0}) throw std::invalid_argument("connect_timeout: must be longer than 0 ms");
+  return options;
+}
+
+}  // namespace
+
+ClientStream::ClientStream(ClientLoop& loop, std::string_view url, EventSourceOptions options, std::size_t buffer_bytes)
+    : loop_(loop),
+      options_(checked(std::move(options))),
+      url_(Url::parse(url)),
+      state_(options_.policy, options_.last_event_id, random_seed()),
+      exchange_(options_, buffer_bytes, *this, static_cast<LoopMember*>(this)),
+      last_event_id_(options_.last_event_id) {}
+
+// --- From any thread ----------------------------------------------------------------------------------------------
+
+void ClientStream::close() noexcept {
+  closing_ = true;
+  loop_.post(*this);
+}
+
+void ClientStream::restart() noexcept {
+  restarting_ = true;
+  loop_.post(*this);
+}
+
+std::string ClientStream::last_event_id() const {
+  const std::lock_guard lock(last_event_id_mutex_);
+  return last_event_id_;
+}
+
+std::optional<ReceivedEvent> ClientStream::next(std::optional<Duration> timeout) {
+  EventQueue::Popped popped = queue_.pop(timeout);
+  if (popped.made_room) loop_.post(*this);
+  return closing_ ? std::nullopt : std::move(popped.event);
+}
+
+// --- The loop's calls ---------------------------------------------------------------------------------------------
+
+void ClientStream::take_turn(TimePoint now) {
+  if (!std::exchange(started_, true)) state_.start();
+  exchange_.handle_timeout(now);
+  if (paused_ && !queue_.is_full()) {
+    paused_ = false;
+    exchange_.resume();
+  }
+  if (!paused_) state_.handle_timeout(now);  // silence is the server's only as long as we listen
+  go_on();
+}
+
+void ClientStream::finish(CURLcode code) {
+  paused_ = false;
+  if (const auto result = exchange_.finish(code)) {
+    problem_ = result->problem;
+    if (result->whole) {
+      state_.handle_end(now());
+    } else {
+      state_.handle_network_error(now());
+    }
+  }
+  go_on();
+}
+
+void ClientStream::end() {
+  closing_ = true;
+  state_.close();
+  publish_state();
+  exchange_.stop();
+  give_back_slot();
+  queue_.close(true);
+}
+
+// Does what the state machine asks for.
+void ClientStream::act() {
+  const TimePoint present = now();
+  while (true) {
+    if (closing_) {
+      state_.close();
+      drop_wanted_ = true;
+    } else if (restarting_.exchange(false)) {
+      log(LogLevel::kInfo, "starting over");
+      state_.handle_restart(present);
+      attempting_ = connect_wanted_ = false;
+      drop_wanted_ = true;
+    }
+    const Output output = may_poll(present) ? state_.poll(present) : Output::kNothing;
+    publish_state();
+    if (output == Output::kNothing) return;
+    act_on(output);
+  }
+}
+
+void ClientStream::act_on(Output output) {
+  const auto tell = [this](const auto& listeners, const auto&... arguments) {
+    for (const auto& listener : listeners) {
+      if (!closing_) listener(arguments...);
+    }
+  };
+  switch (output) {
+    case Output::kNothing:
+      break;
+    case Output::kConnect:
+      attempting_ = connect_wanted_ = true;
+      break;
+    case Output::kOpen:
+      reuse_connection_ = true;
+      log(LogLevel::kInfo, "the stream is open");
+      tell(open_listeners);
+      break;
+    case Output::kEvent:
+      dispatch(state_.event());
+      break;
+    case Output::kComment:
+      tell(comment_listeners, state_.comment());
+      break;
+    case Output::kReconnect:
+      attempting_ = false;
+      drop_wanted_ = true;
+      // A connection that has gone silent or broken must not be tried again, as one that others share could be.
+      reuse_connection_ = state_.reason() != Reason::kTimeout && state_.reason() != Reason::kNetworkError;
+      report_error(true);
+      break;
+    case Output::kFail:
+      drop_wanted_ = true;
+      report_error(false);
+      break;
+  }
+}
+
+// The state machine counts time from the moment it has asked for a connection, so it is not let ask before one may be
+// made.
+bool ClientStream::may_poll(TimePoint now) {
+  if (attempting_ || has_slot_ || state_.ready_state() != ReadyState::kConnecting) return true;
+  const auto due = state_.poll_timeout();
+  if (due && *due > now) return true;
+  has_slot_ = loop_.take_connection_slot(*this);
+  return has_slot_;
+}
+
+// What must not happen within a call from the transport.
+void ClientStream::go_on() {
+  act();
+  while (true) {
+    if (std::exchange(drop_wanted_, false)) {
+      exchange_.stop();
+      paused_ = false;
+      if (!connect_wanted_) give_back_slot();
+    }
+    if (!connect_wanted_ || closing_) break;
+    connect_wanted_ = false;
+    connect();
+    act();
+  }
+  if (ready_state() == ReadyState::kClosed) {
+    give_back_slot();
+    loop_.stop_waiting_for_slot(*this);
+    loop_.set_timer(*this, std::nullopt);
+    return queue_.close(closing_);
+  }
+  std::optional<TimePoint> timer = exchange_.deadline();
+  const auto states = state_.poll_timeout();
+  const bool waits_for_slot = !attempting_ && states && *states <= now();
+  if (states && !paused_ && !waits_for_slot && (!timer || *states < *timer)) timer = states;
+  loop_.set_timer(*this, timer);
+}
+
+void ClientStream::connect() {
+  std::optional<TransportRequest> request = make_request();
+  if (!request) return state_.handle_network_error(now());
+  log(LogLevel::kDebug, "connecting to " + url_.origin());
+  exchange_.start(loop_.transfers(), state_.is_polling() ? polled(url_) : url_, std::move(*request), reuse_connection_);
+}
+
+// The request of the next attempt; nothing if the user's function for its headers has failed.
+std::optional<TransportRequest> ClientStream::make_request() {
+  try {
+    const HttpHeaders for_attempt = options_.headers_for_attempt ? options_.headers_for_attempt() : HttpHeaders();
+    check_headers(for_attempt);
+    return TransportRequest{.method = options_.method,
+                            .headers = request_headers(options_, for_attempt, state_.last_event_id()),
+                            .body = options_.body};
+  } catch (const std::exception& error) {
+    problem_ = std::string("headers_for_attempt: ") + error.what();
+    return std::nullopt;
+  }
+}
+
+void ClientStream::give_back_slot() {
+  if (std::exchange(has_slot_, false)) loop_.return_connection_slot();
+}
+
+// --- What the transport brings ------------------------------------------------------------------------------------
+
+void ClientStream::connected() {
+  give_back_slot();
+}
+
+bool ClientStream::receive_response(const ResponseHead& head) {
+  content_type_ = head.content_type;
+  explanation_ = head.explanation;
+  EventSourceState::Response response{.status = head.status, .content_type = head.content_type};
+  const auto date = parse_http_date(head.date);
+  response.retry_after = parse_retry_after(head.retry_after, date ? *date : seconds_since_1970());
+  if (head.status != 200 && head.status != 204 && options_.retry_on_status) {
+    response.retry = options_.retry_on_status(head.status);
+  }
+  log(LogLevel::kDebug, "the server answered " + std::to_string(head.status));
+  state_.handle_response(response, now());
+  act();
+  return !drop_wanted_ && state_.ready_state() == ReadyState::kOpen;
+}
+
+ResponseReceiver::Receipt ClientStream::receive_bytes(std::string_view chunk) {
+  if (queues_events_ && queue_.is_full()) {
+    paused_ = true;
+    return Receipt::kLater;
+  }
+  state_.handle_bytes(chunk, now());
+  act();
+  return !drop_wanted_ && state_.ready_state() == ReadyState::kOpen ? Receipt::kTaken : Receipt::kNoMore;
+}
+
+// --- Whom to tell -------------------------------------------------------------------------------------------------
+
+void ClientStream::publish_state() {
+  ready_state_ = state_.ready_state();
+  if (state_.last_event_id() == last_event_id_) return;  // only this thread writes it
+  const std::lock_guard lock(last_event_id_mutex_);
+  last_event_id_ = state_.last_event_id();
+}
+
+void ClientStream::dispatch(const MessageEvent& event) {
+  if (event.type == protocol::kGapEventType && !gap_listeners.empty()) report_gap(event);
+  for (const auto& listener : any_listeners) {
+    if (!closing_) listener(event);
+  }
+  const auto found = listeners_by_type.find(event.type);
+  if (found != listeners_by_type.end()) {
+    for (const auto& listener : found->second) {
+      if (!closing_) listener(event);
+    }
+  }
+  if (queues_events_ && !closing_) queue_.push(event);
+}
+
+void ClientStream::report_gap(const MessageEvent& event) {
+  const auto said = nlohmann::json::parse(event.data, nullptr, false);
+  const auto text = [&said](const char* name) {
+    return said.is_object() && said.contains(name) && said[name].is_string() ? said[name].get<std::string>()
+                                                                             : std::string();
+  };
+  const std::string last_event_id = text("lastEventId");
+  const std::string reason = text("reason");
+  log(LogLevel::kWarning, "events are missing after \"" + last_event_id + "\": " + reason);
+  for (const auto& listener : gap_listeners) {
+    if (!closing_) listener({.last_event_id = last_event_id, .reason = reason});
+  }
+}
+
+void ClientStream::report_error(bool will_reconnect) {
+  const std::string message = describe_error();
+  EventSourceError error;
+  error.reason = state_.reason();
+  error.status = state_.status();
+  error.will_reconnect = will_reconnect;
+  error.message = message;
+  if (error.reason == Reason::kStatus) error.explanation = explanation_;
+  if (will_reconnect) error.reconnect_in = std::max(*state_.poll_timeout() - now(), Duration{0});
+  log(LogLevel::kWarning, will_reconnect
+                              ? message + "; connecting again in " + std::to_string(error.reconnect_in.count()) + " ms"
+                              : message);
+  for (const auto& listener : error_listeners) {
+    if (!closing_) listener(error);
+  }
+}
+
+std::string ClientStream::describe_error() const {
+  switch (state_.reason()) {
+    case Reason::kNone:
+      break;
+    case Reason::kNetworkError:
+      return problem_;
+    case Reason::kEndOfStream:
+      return "the server ended the stream";
+    case Reason::kTimeout:
+      return "nothing came for " + std::to_string(options_.policy.idle_timeout.count()) + " ms";
+    case Reason::kStatus:
+      if (state_.status() == 204) return "the server answered 204: it has nothing more to send";
+      return "the server answered " + std::to_string(state_.status()) +
+             (explanation_.empty() ? "" : ": " + explanation_);
+    case Reason::kContentType:
+      return "the server answered with content type \"" + content_type_ + "\" instead of text/event-stream";
+    case Reason::kTooLarge:
+      return "an event is larger than " + std::to_string(options_.policy.max_event_bytes) + " bytes";
+    case Reason::kBuffered:
+      return "nothing came for " + std::to_string(options_.policy.first_byte_timeout.count()) +
+             " ms: something on the way holds the stream back, so it is polled";
+  }
+  return {};
+}
+
+void ClientStream::log(LogLevel level, std::string_view sentence) const {
+  if (options_.log) options_.log(level, sentence);
+}
+
+}  // namespace millrace

@@ -1,0 +1,393 @@
+#include "exchange.h"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <new>
+#include <stdexcept>
+
+#include "clock.h"
+#include "explanation.h"
+#include "request_headers.h"
+
+namespace millrace {
+
+namespace {
+
+void check_ca_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (text.find("-----BEGIN ") == std::string::npos) {
+    throw std::invalid_argument("tls.ca_file \"" + path + "\": cannot be read as PEM certificates");
+  }
+}
+
+void check_proxy(const std::string& proxy) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), curl_url_cleanup);
+  char* scheme = nullptr;
+  bool known = url && curl_url_set(url.get(), CURLUPART_URL, proxy.c_str(), CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+               curl_url_get(url.get(), CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
+  if (known) {
+    constexpr std::string_view kSchemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+    known = std::find(std::begin(kSchemes), std::end(kSchemes), scheme) != std::end(kSchemes);
+    curl_free(scheme);
+  }
+  // What it says is not repeated: it may hold a password.
+  if (!known) throw std::invalid_argument("proxy: expected http(s)://host:port or socks5://host:port");
+}
+
+long clamp_to_long(Duration duration) {
+  return static_cast<long>(std::min<Duration::rep>(duration.count(), std::numeric_limits<long>::max()));
+}
+
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+void remove_headers(HttpHeaders& headers, std::initializer_list<const char*> names) {
+  std::erase_if(headers, [&](const auto& header) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](const char* name) { return strcasecmp(name, header.first.c_str()) == 0; });
+  });
+}
+
+// What a redirect changes in the request. [Fetch 4.4, HTTP-redirect fetch]
+void change_for_redirect(TransportRequest& request, int status, bool same_origin) {
+  const bool becomes_get = ((status == 301 || status == 302) && request.method == "POST") ||
+                           (status == 303 && request.method != "GET" && request.method != "HEAD");
+  if (becomes_get) {
+    request.method = "GET";
+    request.body.clear();
+    remove_headers(request.headers, {"Content-Type", "Content-Encoding", "Content-Language", "Content-Location"});
+  }
+  if (!same_origin) remove_headers(request.headers, {"Authorization", "Cookie", "Host"});
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+std::string too_large_a_head() {
+  return "the response's head is larger than " + std::to_string(kMaxResponseHeadBytes) + " bytes";
+}
+
+std::string peer_name(const Url& url) {
+  return (url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]") + ":" + std::to_string(url.port);
+}
+
+}  // namespace
+
+Exchange::Exchange(const EventSourceOptions& options, std::size_t buffer_bytes, ResponseReceiver& receiver, void* owner)
+    : options_(options), buffer_bytes_(buffer_bytes), receiver_(receiver), owner_(owner) {
+  if (!options.tls.ca_file.empty()) check_ca_file(options.tls.ca_file);
+  if (options.proxy && !options.proxy->empty()) check_proxy(*options.proxy);
+}
+
+Exchange::~Exchange() {
+  stop();
+}
+
+void* Exchange::owner_of(CURL* easy) {
+  void* owner = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
+  return owner;
+}
+
+void Exchange::start(CurlMulti& transfers, const Url& url, TransportRequest request, bool reuse) {
+  transfers_ = &transfers;
+  request_ = std::move(request);
+  url_ = url;
+  reuse_ = reuse;
+  may_authenticate_ = true;
+  redirects_ = 0;
+  send();
+}
+
+void Exchange::send() {
+  head_ = {};
+  location_.reset();
+  head_bytes_ = 0;
+  in_head_ = true;
+  redirecting_ = handed_over_ = stopped_ = false;
+  explanation_deadline_.reset();
+  body_.clear();
+  violation_.clear();
+  error_text_[0] = '\0';
+
+  if (!easy_) easy_.reset(curl_easy_init());
+  if (!easy_) throw std::bad_alloc();
+  curl_easy_reset(easy_.get());
+  set_options();
+  set_request();
+  set_headers();
+  transfers_->add(easy_.get());
+}
+
+void Exchange::set_options() {
+  CURL* const easy = easy_.get();
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, owner_);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  // Dropping a connection whose host is being looked up must not wait for the answer.
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, static_cast<long>(buffer_bytes_));
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, clamp_to_long(options_.connect_timeout));
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, reuse_ ? 0L : 1L);
+  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");  // all that libcurl can undo
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  if (options_.proxy) curl_easy_setopt(easy, CURLOPT_PROXY, options_.proxy->c_str());
+  if (!options_.tls.ca_file.empty()) {
+    curl_easy_setopt(easy, CURLOPT_CAINFO, options_.tls.ca_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, options_.tls.ca_file.c_str());
+  }
+  for (const CURLoption option : {CURLOPT_SSLVERSION, CURLOPT_PROXY_SSLVERSION}) {
+    curl_easy_setopt(easy, option, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  }
+  if (!options_.tls.verify) {
+    for (const CURLoption option :
+         {CURLOPT_SSL_VERIFYPEER, CURLOPT_SSL_VERIFYHOST, CURLOPT_PROXY_SSL_VERIFYPEER, CURLOPT_PROXY_SSL_VERIFYHOST}) {
+      curl_easy_setopt(easy, option, 0L);
+    }
+  }
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Exchange::on_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Exchange::on_bytes);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &Exchange::on_request);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
+}
+
+void Exchange::set_request() {
+  CURL* const easy = easy_.get();
+  curl_easy_setopt(easy, CURLOPT_URL, url_.text().c_str());
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  if (request_.method == "POST" || !request_.body.empty()) {
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request_.body.data());  // not copied: request_ stays
+  }
+  if (request_.method != "GET") curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  if (options_.basic && may_authenticate_) {
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+    curl_easy_setopt(easy, CURLOPT_USERNAME, options_.basic->user.c_str());
+    curl_easy_setopt(easy, CURLOPT_PASSWORD, options_.basic->password.c_str());
+  }
+}
+
+void Exchange::set_headers() {
+  std::unique_ptr<curl_slist, FreeList> list;
+  const auto add = [&list](const std::string& line) {
+    curl_slist* const longer = curl_slist_append(list.get(), line.c_str());
+    if (longer == nullptr) throw std::bad_alloc();
+    [[maybe_unused]] const auto* const same = list.release();
+    list.reset(longer);
+  };
+  for (const auto& [name, value] : request_.headers) {
+    add(trimmed(value).empty() ? name + ";" : name + ": " + value);  // libcurl's way to send an empty value
+  }
+  add("Expect:");  // never wait for a `100 Continue`
+  const bool has_type = std::any_of(request_.headers.begin(), request_.headers.end(), [](const auto& header) {
+    return strcasecmp(header.first.c_str(), "Content-Type") == 0;
+  });
+  if (!has_type) add(request_.body.empty() ? "Content-Type:" : "Content-Type: text/plain");
+  curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, list.get());
+  header_list_ = std::move(list);
+}
+
+void Exchange::stop() {
+  if (transfers_ == nullptr) return;
+  transfers_->remove(easy_.get());
+  transfers_ = nullptr;
+  explanation_deadline_.reset();
+}
+
+std::optional<TransportResult> Exchange::finish(CURLcode code) {
+  CurlMulti& transfers = *transfers_;
+  stop();
+  if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+  if (redirecting_) {
+    try {
+      follow();
+    } catch (const std::invalid_argument& error) {
+      return TransportResult{.problem = error.what()};
+    }
+    transfers_ = &transfers;
+    send();
+    return std::nullopt;
+  }
+  if (stopped_) return std::nullopt;
+  if (!in_head_ && !handed_over_) {  // a refusal has ended, and its explanation with it
+    hand_over_head();
+    return std::nullopt;
+  }
+  if (code == CURLE_OK && handed_over_) return TransportResult{.whole = true};
+  return TransportResult{.problem = problem(code)};
+}
+
+void Exchange::follow() {
+  if (++redirects_ > kMaxRedirects) {
+    throw std::invalid_argument("the server redirects more than " + std::to_string(kMaxRedirects) + " times");
+  }
+  Url next;
+  try {
+    next = url_.resolve(*location_);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(std::string("the server redirects to where nothing can be: ") + error.what());
+  }
+  const bool same_origin = next.origin() == url_.origin();
+  change_for_redirect(request_, head_.status, same_origin);
+  may_authenticate_ = may_authenticate_ && same_origin;
+  url_ = std::move(next);
+}
+
+void Exchange::resume() {
+  if (transfers_ != nullptr) curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
+}
+
+void Exchange::handle_timeout(TimePoint now) {
+  if (!explanation_deadline_ || now < *explanation_deadline_) return;
+  stop();
+  hand_over_head();
+}
+
+// --- The response -------------------------------------------------------------------------------------------------
+
+bool Exchange::receive_header(std::string_view line) {
+  if (!in_head_) return true;  // a trailer
+  head_bytes_ += line.size();
+  if (head_bytes_ > kMaxResponseHeadBytes) {
+    violation_ = too_large_a_head();
+    return false;
+  }
+  if (line == "\r\n" || line == "\n") return end_head();
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return true;
+  const std::string name(line.substr(0, colon));
+  const std::string_view value = trimmed(line.substr(colon + 1));
+  const auto is = [&name](const char* other) { return strcasecmp(name.c_str(), other) == 0; };
+  if (is("Content-Type")) head_.content_type = value;
+  if (is("Location")) location_ = value;
+  if (is("Retry-After")) head_.retry_after = value;
+  if (is("Date")) head_.date = value;
+  return true;
+}
+
+bool Exchange::end_head() {
+  long status = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (status < 200) {  // `100 Continue` and the like: another head comes
+    head_ = {};
+    location_.reset();
+    return true;
+  }
+  in_head_ = false;
+  head_.status = static_cast<int>(status);
+  if (is_redirect(head_.status) && location_) {
+    redirecting_ = true;
+    return false;
+  }
+  if (status >= 400 && may_explain(head_.content_type)) {
+    explanation_deadline_ = now() + kRefusalTimeout;
+    return true;
+  }
+  return hand_over_head();
+}
+
+bool Exchange::hand_over_head() {
+  explanation_deadline_.reset();
+  handed_over_ = true;
+  if (!body_.empty()) head_.explanation = explanation_in(head_.content_type, body_);
+  stopped_ = !receiver_.receive_response(head_);
+  return !stopped_;
+}
+
+// The bytes taken, in libcurl's sense.
+std::size_t Exchange::take(std::string_view chunk) {
+  if (!handed_over_) {
+    body_.append(chunk.substr(0, kMaxRefusalBytes - body_.size()));
+    return body_.size() < kMaxRefusalBytes || hand_over_head() ? chunk.size() : CURL_WRITEFUNC_ERROR;
+  }
+  switch (receiver_.receive_bytes(chunk)) {
+    case ResponseReceiver::Receipt::kTaken:
+      return chunk.size();
+    case ResponseReceiver::Receipt::kLater:
+      return CURL_WRITEFUNC_PAUSE;
+    case ResponseReceiver::Receipt::kNoMore:
+      break;
+  }
+  stopped_ = true;
+  return CURL_WRITEFUNC_ERROR;
+}
+
+std::size_t Exchange::on_header(char* data, std::size_t, std::size_t size, void* self) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  try {
+    return exchange.receive_header({data, size}) ? size : CURL_WRITEFUNC_ERROR;
+  } catch (...) {
+    exchange.thrown_ = std::current_exception();
+    return CURL_WRITEFUNC_ERROR;
+  }
+}
+
+std::size_t Exchange::on_bytes(char* data, std::size_t, std::size_t size, void* self) {
+  auto& exchange = *static_cast<Exchange*>(self);
+  try {
+    return exchange.take({data, size});
+  } catch (...) {
+    exchange.thrown_ = std::current_exception();
+    return CURL_WRITEFUNC_ERROR;
+  }
+}
+
+int Exchange::on_request(void* self, char*, char*, int, int) {
+  static_cast<Exchange*>(self)->receiver_.connected();
+  return CURL_PREREQFUNC_OK;
+}
+
+// --- What went wrong, in a sentence -------------------------------------------------------------------------------
+
+std::string Exchange::problem(CURLcode code) const {
+  if (!violation_.empty()) return violation_;
+  long error = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &error);
+  const std::string words = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code);
+  const std::string why = error != 0 ? std::strerror(static_cast<int>(error)) : words;
+  const std::string peer = peer_name(url_);
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return "cannot find host \"" + url_.host + "\"";
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return "cannot find the proxy's host";
+    case CURLE_COULDNT_CONNECT:
+      return "cannot connect to " + peer + ": " + why;
+    case CURLE_OPERATION_TIMEDOUT:
+      return "no connection to " + peer + " within " + std::to_string(options_.connect_timeout.count()) + " ms";
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return "no TLS session with " + peer + ": " + words;
+    case CURLE_OUT_OF_MEMORY:  // libcurl's name for a single line of the head that is over its own limit, 100 KiB
+      return in_head_ ? too_large_a_head() : words;
+    case CURLE_OK:
+    case CURLE_GOT_NOTHING:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return "the server sent no HTTP response";
+    case CURLE_PARTIAL_FILE:
+      return "the response broke off";
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+      return "the connection broke: " + why;
+    default:
+      return words;
+  }
+}
+
+}  // namespace millrace
