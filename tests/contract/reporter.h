@@ -1,0 +1,36 @@
+// Reporter: posts what a client has seen to the harness, one message after the other, from a thread of its own.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+namespace millrace::contract {
+
+class Reporter {
+ public:
+  /// Message n goes to `callback_url`/n, from 1 up. Throws std::invalid_argument if it is no URL.
+  explicit Reporter(const std::string& callback_url);
+  /// What has not been posted by then is dropped.
+  ~Reporter();
+  Reporter(const Reporter&) = delete;
+  Reporter& operator=(const Reporter&) = delete;
+
+  void report(nlohmann::ordered_json message);
+
+ private:
+  void post();
+
+  std::string origin_;
+  std::string path_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<nlohmann::ordered_json> messages_;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace millrace::contract
