@@ -43,13 +43,10 @@ void ClientLoop::run(const std::function<bool()>& done) {
 }
 
 void ClientLoop::add(std::shared_ptr<LoopMember> member) {
-  LoopMember& added = *member;
-  {
-    const std::lock_guard lock(mutex_);
-    if (phase_ == Phase::kOver) return added.end();
-    arrivals_.push_back(std::move(member));
-  }
-  post(added);
+  const std::lock_guard lock(mutex_);
+  if (phase_ == Phase::kOver) return member->end();
+  arrivals_.push_back(std::move(member));
+  wake();
 }
 
 void ClientLoop::remove(const std::shared_ptr<LoopMember>& member) {
@@ -77,15 +74,17 @@ void ClientLoop::post(LoopMember& member) noexcept {
   wake();
 }
 
-// In the order in which they were posted.
+// Appends them, in the order in which they were posted.
 void ClientLoop::take_posted(std::vector<LoopMember*>& members) {
+  const auto before = static_cast<std::ptrdiff_t>(members.size());
   LoopMember* member = posted_.exchange(nullptr);
   while (member != nullptr) {
     members.push_back(member);
     member = std::exchange(member->next_posted_, nullptr);
   }
-  std::reverse(members.begin(), members.end());
-  for (LoopMember* each : members) each->posted_ = false;  // from here on they can be posted anew
+  std::reverse(members.begin() + before, members.end());
+  // From here on they can be posted anew.
+  std::for_each(members.begin() + before, members.end(), [](LoopMember* each) { each->posted_ = false; });
 }
 
 void ClientLoop::take_turns() {
@@ -96,10 +95,14 @@ void ClientLoop::take_turns() {
     arrivals.swap(arrivals_);
     departures.swap(departures_);
   }
-  for (auto& member : arrivals) members_.emplace(member.get(), member);
+  // Who arrives has a turn; one for which it was posted before it had arrived would find it missing.
+  std::vector<LoopMember*> posted;
+  for (auto& member : arrivals) {
+    members_.emplace(member.get(), member);
+    posted.push_back(member.get());
+  }
 
   // After the departures have been taken: who departs is posted no more, so that those found here are all.
-  std::vector<LoopMember*> posted;
   take_posted(posted);
   for (const auto& member : departures) {
     std::erase(posted, member.get());
