@@ -16,6 +16,10 @@
 #include "millrace/core/event_stream_writer.h"
 #include "millrace/core/protocol.h"
 
+#if defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+#endif
+
 namespace millrace {
 
 namespace {
@@ -86,6 +90,24 @@ TimePoint time_point(double milliseconds) {
   return TimePoint(Duration(static_cast<Duration::rep>(milliseconds)));
 }
 
+// Every byte but continuations begins a unit, and those that begin what lies beyond the basic plane begin two.
+std::uint32_t utf16_units(const char* begin, const char* end) {
+  std::uint32_t count = 0;
+#if defined(__wasm_simd128__)
+  for (; end - begin >= 16; begin += 16) {
+    const v128_t bytes = wasm_v128_load(begin);
+    count += __builtin_popcount(wasm_i8x16_bitmask(wasm_i8x16_gt(bytes, wasm_i8x16_splat(-65)))) +
+             __builtin_popcount(wasm_i8x16_bitmask(wasm_u8x16_ge(bytes, wasm_u8x16_splat(0xf0))));
+  }
+#endif
+  for (; begin != end; ++begin) {
+    const auto byte = static_cast<unsigned char>(*begin);
+    count += (byte & 0xc0) != 0x80;
+    count += byte >= 0xf0;
+  }
+  return count;
+}
+
 // What JavaScript has been told of a stream, so that it is told only what changes.
 class Known {
  public:
@@ -106,7 +128,10 @@ class Known {
 
  private:
   static std::uint32_t add_if_changed(std::string& known, std::string_view value) {
-    if (value == known) return kUnchanged;
+    // IDs mostly differ in their last byte, which is looked at first.
+    if (value.size() == known.size() && (value.empty() || (value.back() == known.back() && value == known))) {
+      return kUnchanged;
+    }
     known.assign(value);
     return add_text(value);
   }
@@ -344,13 +369,9 @@ void batch_to_utf16() {
   const char* at = millrace::text.data();
   const auto units = [&at](std::uint32_t& length) {
     if (length == millrace::kUnchanged) return;
-    std::uint32_t count = 0;
-    for (const char* const end = at + length; at != end; ++at) {
-      const auto byte = static_cast<unsigned char>(*at);
-      count += (byte & 0xc0) != 0x80;  // every byte but continuations begins a unit,
-      count += byte >= 0xf0;           // and beyond the basic plane two
-    }
-    length = count;
+    const char* const end = at + length;
+    length = millrace::utf16_units(at, end);
+    at = end;
   };
   for (auto& record : millrace::records) {
     const bool has_text =

@@ -25,7 +25,7 @@ export interface CoreEvent extends ServerEvent {
 
 /** exports.txt, as TypeScript sees it. Pointers, lengths and handles are numbers; a batch is a pointer to one. */
 export interface Exports extends InputFunctions {
-  readonly memory: Pick<WebAssembly.Memory, "buffer">;
+  readonly memory: { readonly buffer: ArrayBuffer };
   _initialize(): void;
   input(bytes: number): number;
   source_new(lastEventIdBytes: number, seed: number, ...policy: number[]): number;

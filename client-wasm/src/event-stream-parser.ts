@@ -34,7 +34,7 @@ export class EventStreamParser {
   constructor(options: ParserOptions = {}) {
     this.#options = options;
     this.#parser = new Parser(coreNow(), options.lastEventId);
-    abandoned.register(this, this.#parser);
+    abandoned.register(this, this.#parser, this);
   }
 
   /** The last event ID string: what a reconnection would send. */
@@ -58,6 +58,12 @@ export class EventStreamParser {
   /** A new stream begins: what was incomplete is dropped; the last event ID stays. */
   reset(): void {
     this.#parser.reset();
+  }
+
+  /** Frees its memory at once, which is else left to the garbage collector. Nothing may be called after. */
+  close(): void {
+    abandoned.unregister(this);
+    this.#parser.close();
   }
 
   #feed(chunk: Uint8Array): ServerEvent[] {

@@ -23,7 +23,12 @@ const utf8 = /* @__PURE__ */ new TextEncoder();
 
 /** The events of a whole event stream. What is incomplete at its end is no event. Throws as EventStreamParser does. */
 export function parse(stream: string | Uint8Array): ServerEvent[] {
-  return new EventStreamParser().feed(bytesOf(stream));
+  const parser = new EventStreamParser();
+  try {
+    return parser.feed(bytesOf(stream));
+  } finally {
+    parser.close();
+  }
 }
 
 /**

@@ -8,12 +8,12 @@ export interface EventSourceInit {
   fetch?: typeof fetch;
 }
 
-/** The standard's `error` event, which says nothing, and what there is to say. */
+/** The standard's `error` event, which says nothing, and what there is to say. The platform's own has none of it. */
 export interface EventSourceErrorEvent extends Event {
   /** What came instead of events: the status, the Content-Type and how the body begins, or how the connection was lost. */
-  readonly message: string;
+  readonly message?: string;
   /** The last response's status; 0 if there was none. */
-  readonly status: number;
+  readonly status?: number;
 }
 
 /** Why a connection was lost, or could not be made. */

@@ -1,5 +1,7 @@
 #include "millrace/core/event_stream_parser.h"
 
+#include <cstring>
+
 #include "line_end.h"
 #include "millrace/core/protocol.h"
 #include "utf8.h"
@@ -11,6 +13,9 @@ namespace {
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::uint8_t kByteOrderMarkDone = 0xFF;
 constexpr std::string_view kDataField = "data:";
+
+// Chunks from this size on are asked as a whole whether they are ASCII, smaller ones value by value.
+constexpr std::size_t kWorthAskingBytes = 64;
 
 // Saturates at kMaxReconnectionTime, however many digits there are. Nothing if any is not an ASCII digit.
 std::optional<Duration> parse_retry(std::string_view value) {
@@ -31,6 +36,16 @@ std::string_view decoded(std::string_view text, std::string& buffer) {
   buffer.clear();
   utf8::append_decoded(text, buffer);
   return buffer;
+}
+
+// By words: a comparison of so few bytes would be a call in WebAssembly.
+bool is_data_line(std::string_view line) {
+  if (line.size() < kDataField.size() || line[4] != ':') return false;
+  std::uint32_t name;
+  std::uint32_t data;
+  std::memcpy(&name, line.data(), sizeof name);
+  std::memcpy(&data, kDataField.data(), sizeof data);
+  return name == data;
 }
 
 // Without the one space that may stand between the colon and the value.
@@ -65,6 +80,7 @@ void EventStreamParser::set_last_event_id(std::string_view id) {
 void EventStreamParser::feed(std::string_view chunk) {
   position_ = chunk.data();
   chunk_end_ = position_ + chunk.size();
+  chunk_is_ascii_ = chunk.size() >= kWorthAskingBytes && utf8::is_ascii(chunk);
 }
 
 EventStreamParser::Item EventStreamParser::next() {
@@ -156,12 +172,15 @@ void EventStreamParser::keep_partial_line() {
 EventStreamParser::Item EventStreamParser::process_line(std::string_view line, bool in_chunk) {
   if (line.empty()) return dispatch();
   if (line.size() > max_event_bytes_) return Item::kTooLarge;
-  const std::size_t colon = line.find(':');
+  // Most lines by far: no search for the colon, no comparing of names.
+  if (is_data_line(line)) return append_data(without_leading_space(line.substr(kDataField.size())), in_chunk);
+  std::size_t colon = 0;  // names are short: no call for a search
+  while (colon != line.size() && line[colon] != ':') ++colon;
   if (colon == 0) {
     comment_ = decoded(without_leading_space(line.substr(1)), decoded_);
     return Item::kComment;
   }
-  if (colon == std::string_view::npos) return process_field(line, {}, in_chunk);
+  if (colon == line.size()) return process_field(line, {}, in_chunk);
   return process_field(line.substr(0, colon), without_leading_space(line.substr(colon + 1)), in_chunk);
 }
 
@@ -172,7 +191,7 @@ EventStreamParser::Item EventStreamParser::process_field(std::string_view name, 
     event_type_buffer_.assign(decoded(value, decoded_));
   } else if (name == "id") {
     if (value.find('\0') == std::string_view::npos) {
-      last_event_id_buffer_.assign(decoded(value, decoded_));
+      last_event_id_buffer_.assign(in_chunk && chunk_is_ascii_ ? value : decoded(value, decoded_));
       last_event_id_changed_ = true;
     }
   } else if (name == "retry") {
@@ -200,16 +219,17 @@ EventStreamParser::Item EventStreamParser::append_data(std::string_view value, b
 // [WHATWG 9.2.6] "Dispatch the event".
 EventStreamParser::Item EventStreamParser::dispatch() {
   // Copying only what has changed keeps a long ID from costing its length at every event behind it.
-  if (last_event_id_changed_) last_event_id_.assign(last_event_id_buffer_);
+  if (last_event_id_changed_) last_event_id_.swap(last_event_id_buffer_);
   event_has_id_ = last_event_id_changed_;
   last_event_id_changed_ = false;
   if (data_lines_ == 0) {
     event_type_buffer_.clear();
     return Item::kNeedMore;
   }
-  const std::string_view data = data_in_chunk_.data() != nullptr ? data_in_chunk_ : std::string_view(data_buffer_);
+  const bool in_chunk = data_in_chunk_.data() != nullptr;
+  const std::string_view data = in_chunk ? data_in_chunk_ : std::string_view(data_buffer_);
   event_ = {.type = event_type_buffer_.empty() ? protocol::kDefaultEventType : std::string_view(event_type_buffer_),
-            .data = decoded(data, decoded_),
+            .data = in_chunk && chunk_is_ascii_ ? data : decoded(data, decoded_),
             .last_event_id = last_event_id_};
   dispatched_ = true;
   return Item::kEvent;

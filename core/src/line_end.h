@@ -7,6 +7,8 @@
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
+#elif defined(__wasm_simd128__)
+#include <wasm_simd128.h>
 #endif
 
 namespace millrace {
@@ -21,6 +23,14 @@ inline const char* find_line_end(const char* begin, const char* end) {
     std::memcpy(&bytes, begin, sizeof bytes);
     const __m128i found = _mm_or_si128(_mm_cmpeq_epi8(bytes, line_feed), _mm_cmpeq_epi8(bytes, carriage_return));
     if (const int mask = _mm_movemask_epi8(found); mask != 0) return begin + __builtin_ctz(static_cast<unsigned>(mask));
+  }
+#elif defined(__wasm_simd128__)
+  const v128_t line_feed = wasm_i8x16_splat('\n');
+  const v128_t carriage_return = wasm_i8x16_splat('\r');
+  for (; end - begin >= 16; begin += 16) {
+    const v128_t bytes = wasm_v128_load(begin);
+    const v128_t found = wasm_v128_or(wasm_i8x16_eq(bytes, line_feed), wasm_i8x16_eq(bytes, carriage_return));
+    if (const auto mask = wasm_i8x16_bitmask(found); mask != 0) return begin + __builtin_ctz(mask);
   }
 #else
   // Eight bytes at a time: a byte of (x - 0x01..) & ~x & 0x80.. is set where a byte of x is zero.

@@ -62,6 +62,15 @@ bool is_ascii(std::string_view text) {
 
 bool is_valid(std::string_view text) {
   while (!text.empty()) {
+    // Text in most scripts has runs of ASCII: those go by the word.
+    std::uint64_t word;
+    while (text.size() >= sizeof word) {
+      std::memcpy(&word, text.data(), sizeof word);
+      if ((word & 0x8080808080808080) != 0) break;
+      text.remove_prefix(sizeof word);
+    }
+    while (!text.empty() && static_cast<std::uint8_t>(text[0]) < 0x80) text.remove_prefix(1);
+    if (text.empty()) return true;
     const Sequence sequence = first_sequence(text);
     if (!sequence.valid) return false;
     text.remove_prefix(sequence.bytes);

@@ -70,6 +70,7 @@ class EventStreamParser {
   // The chunk being read: [position_, chunk_end_).
   const char* position_ = nullptr;
   const char* chunk_end_ = nullptr;
+  bool chunk_is_ascii_ = false;  // asked once, so that not every event has to be looked at
 
   std::size_t max_event_bytes_;
 
