@@ -1,0 +1,130 @@
+// The package as npm packs it: what is in it, what the checkers of packages say, and that it runs where it is installed.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { promisify } from "node:util";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { serve, streams } from "../support/http-server.mjs";
+import { root } from "../support/millrace-server.mjs";
+import { projectWithPackage } from "../support/packed-package.mjs";
+
+const run = promisify(execFile);
+
+let project;
+before(() => {
+  project = projectWithPackage("packed", ["react", "vue"]);
+});
+
+test("holds what its exports name, source maps, its README, and nothing that runs when it is installed", () => {
+  const { files, installed, manifest } = project;
+  const named = JSON.stringify(manifest.exports)
+    .match(/"\.\/[^"*]+"/g)
+    .map((path) => JSON.parse(path));
+  for (const path of named.filter((path) => path.startsWith("./dist/"))) {
+    assert.ok(existsSync(join(installed, path)), `${path} is missing`);
+    if (/\.c?js$/.test(path)) assert.ok(files.includes(`${path.slice(2)}.map`), `${path} has no source map`);
+  }
+  for (const path of files) assert.match(path, /^(dist\/|package\.json$|README\.md$|LICENSE$)/);
+  for (const path of ["README.md", "LICENSE", "dist/millrace.iife.js", "dist/millrace.wasm"])
+    assert.ok(files.includes(path));
+  assert.deepEqual(
+    Object.keys(manifest.scripts).filter((name) => /install|prepare/.test(name)),
+    [],
+  );
+  assert.equal(manifest.dependencies, undefined);
+});
+
+test("evaluates no text as code", () => {
+  for (const path of project.files.filter((path) => /\.c?js$/.test(path))) {
+    assert.doesNotMatch(readFileSync(join(project.installed, path), "utf8"), /\beval\(|new Function\(/, path);
+  }
+});
+
+test("publint finds nothing", async () => {
+  const { messages } = await publint({ pkgDir: project.installed, pack: false, strict: true });
+  assert.deepEqual(
+    messages.map((message) => formatMessage(message, project.manifest, { color: false })),
+    [],
+  );
+});
+
+test("@arethetypeswrong/cli finds nothing", async () => {
+  const attw = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js");
+  const parameters = [
+    attw,
+    project.archive,
+    "--exclude-entrypoints",
+    "./millrace.wasm",
+    "--format",
+    "ascii",
+    "--no-color",
+  ];
+  await run(process.execPath, parameters).catch(({ stdout, stderr }) => assert.fail(stdout + stderr));
+});
+
+// What refuses our module, but not the one that Node.js's own fetch brings, which it compiles before.
+const refuse = `
+    const { instantiate } = WebAssembly;
+    WebAssembly.instantiate = (what, ...rest) => {
+      if (what instanceof WebAssembly.Module) return instantiate(what, ...rest);
+      return Promise.reject(new WebAssembly.CompileError("refused"));
+    };`;
+
+/** Programs of the project's, by file name: they print the data of the first event at the URL they are given. */
+const programs = {
+  "esm.js": `
+    import { EventSource } from "millrace";
+    const source = new EventSource(process.argv[2]);
+    source.onmessage = ({ data }) => { console.log(data); source.close(); };`,
+  "commonjs.cjs": `
+    const { connect } = require("millrace");
+    (async () => { for await (const { data } of connect(process.argv[2])) { console.log(data); break; } })();`,
+  "plain.js": `${refuse}
+    const { connect, parse } = await import("millrace/js");
+    for await (const { data } of connect(process.argv[2])) { console.log(parse(\`data: \${data}\\n\\n\`)[0].data); break; }`,
+  "plain.cjs": `
+    delete globalThis.WebAssembly;
+    const { encode } = require("millrace/js");
+    console.log(encode({ data: "first" }).slice(6).trim());`,
+  "fallback.js": `${refuse}
+    const { connect } = await import("millrace");
+    for await (const { data } of connect(process.argv[2])) { console.log(data); break; }`,
+  "fallback.cjs": `${refuse}
+    const { connect } = require("millrace");
+    (async () => { for await (const { data } of connect(process.argv[2])) { console.log(data); break; } })();`,
+  "slim.js": `
+    import { readFileSync } from "node:fs";
+    import { connect, setWasm } from "millrace/slim";
+    setWasm(readFileSync(new URL(import.meta.resolve("millrace/millrace.wasm"))));
+    for await (const { data } of connect(process.argv[2])) { console.log(data); break; }`,
+  "vue.js": `
+    import { effectScope, watch } from "vue";
+    import { useEventSource } from "millrace/vue";
+    const scope = effectScope();
+    scope.run(() => {
+      const state = useEventSource(process.argv[2]);
+      watch(() => state.event, ({ data }) => { console.log(data); scope.stop(); }, { flush: "sync" });
+    });`,
+  "react.cjs": `
+    const { useEventSource } = require("millrace/react");
+    console.log(typeof useEventSource === "function" && "first");`,
+};
+
+for (const [name, text] of Object.entries(programs)) {
+  test(`runs where it is installed: ${name}`, async (context) => {
+    const server = await serve(streams({ body: "data: first\n\n", open: true }));
+    context.after(() => server.close());
+    writeFileSync(join(project.folder, name), text);
+    const { stdout } = await run(process.execPath, [name, server.origin], { cwd: project.folder, timeout: 20_000 });
+    assert.equal(stdout, "first\n");
+  });
+}
+
+test("slim says what it lacks", async () => {
+  writeFileSync(join(project.folder, "unset.js"), 'import { encode } from "millrace/slim"; encode({ data: "" });');
+  await assert.rejects(run(process.execPath, ["unset.js"], { cwd: project.folder }), /call setWasm\(\) first/);
+});
