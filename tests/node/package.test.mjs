@@ -81,10 +81,10 @@ test("its types serve CommonJS in Node.js without the DOM's", () => {
 
 test("what README.md shows compiles", () => {
   const readme = readFileSync(join(root, "client-wasm/README.md"), "utf8");
-  const examples = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, text], index) => [
-    `example-${index + 1}.ts`,
+  const examples = [...readme.matchAll(/```(tsx?)\n(.*?)```/gs)].map(([, language, text], index) => [
+    `example-${index + 1}.${language}`,
     text,
   ]);
   assert.ok(examples.length >= 4);
-  typeCheck("types-readme", examples, browserOptions);
+  typeCheck("types-readme", examples, { ...browserOptions, jsx: "react-jsx" });
 });
