@@ -142,6 +142,10 @@ function transportFor(options: AnyOptions, method: string): TransportName {
     if (fetch) throw new TypeError('connect: "transport" cannot be "xhr" with "fetch"');
     if (!hasXhr) throw new TypeError('connect: "transport" cannot be "xhr": there is no XMLHttpRequest here');
   }
+  if (options.share && !globalThis.navigator?.locks) {
+    throw new TypeError('connect: "share" needs Web Locks, which there are in browsers and secure contexts only');
+  }
+  if (options.share && method !== "GET") throw new TypeError('connect: "share" is for GET only');
   if (transport !== "auto") return transport;
   if (hasNative && types && !beyond && !options.idleTimeout) return "native";
   return fetch || !hasXhr || "body" in Response.prototype ? "fetch" : "xhr";

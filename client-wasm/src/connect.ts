@@ -6,6 +6,7 @@ import { ConnectionError, LossEvent } from "./connection-error.js";
 import { type CoreEvent, verdicts } from "./core.js";
 import { type Decoder, decoderOf } from "./decode.js";
 import { followPage } from "./page.js";
+import { SharedConnection } from "./share.js";
 import { StoredId } from "./stored-id.js";
 import { FetchTransport } from "./transports/fetch.js";
 import { NativeTransport } from "./transports/native.js";
@@ -31,7 +32,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   readonly url: string;
   readonly #plan: Plan;
   readonly #decode: Decoder;
-  readonly #connection: CoreConnection;
+  readonly #connection: CoreConnection | SharedConnection;
   readonly #stored: StoredId | undefined;
   readonly #stopListening = new AbortController();
   #waiting: ServerEvent[] = [];
@@ -51,12 +52,16 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     this.#decode = decoderOf(options, this.url);
     this.#stored = persist && new StoredId(this.url);
     this.#lastHandedOutId = this.#stored?.value || (options.lastEventId ?? "");
-    this.#connection = new CoreConnection(
-      this.#owner(),
-      (listener, polling) => transportOf(polling ? "poll" : this.#plan.transport, this.#plan, listener),
-      policy,
-      this.#lastHandedOutId,
-    );
+    const { transport, types } = this.#plan;
+    const makeTransport = (listener: TransportListener, polling: boolean) =>
+      transportOf(polling ? "poll" : transport, this.#plan, listener);
+    const direct = (owner: ConnectionOwner, lastEventId: string) =>
+      new CoreConnection(owner, makeTransport, policy, lastEventId);
+    const owner = this.#owner();
+    const name = JSON.stringify([request.url, types, request.withCredentials]);
+    this.#connection = options.share
+      ? new SharedConnection(owner, name, direct, transport, this.#lastHandedOutId)
+      : direct(owner, this.#lastHandedOutId);
     const abort = () => this.#finish({ error: signal?.reason }, true);
     if (signal?.aborted) {
       abort();
@@ -71,7 +76,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
 
   #owner(): ConnectionOwner {
     const { types, reconnect, transport, options } = this.#plan;
-    const canWait = transport === "fetch" || transport === "poll";
+    const canWait = !options.share && (transport === "fetch" || transport === "poll");
     return {
       opened: () => {
         this.#hasRenewed = false;

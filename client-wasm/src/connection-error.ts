@@ -1,6 +1,5 @@
 // What is said of a connection that is lost.
 
-import type { Loss } from "./connection.js";
 import type { ConnectionErrorEvent, LossReason } from "./types.js";
 
 /** What the iteration throws when the connection has failed for good. */
@@ -23,7 +22,7 @@ export class LossEvent extends Event implements ConnectionErrorEvent {
   readonly reconnectIn: number | null;
   readonly message: string;
 
-  constructor({ reason, status, reconnectIn, message }: Loss) {
+  constructor({ reason, status, reconnectIn, message }: Omit<ConnectionErrorEvent, keyof Event>) {
     super("error");
     this.reason = reason;
     this.status = status;

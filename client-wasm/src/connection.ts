@@ -3,20 +3,16 @@
 
 import { type CoreEvent, loadCore, maxInputBytes, type Policy, type Signal, Source, verdicts } from "./core.js";
 import type { Answer, Transport, TransportListener } from "./transports/transport.js";
-import type { LossReason } from "./types.js";
+import type { ConnectionErrorEvent, LossReason } from "./types.js";
 
-export interface Loss {
-  readonly reason: LossReason;
-  readonly status: number;
-  /** Milliseconds; null if the connection is closed for good. */
-  readonly reconnectIn: number | null;
-  /** A sentence: what came instead of events. */
-  readonly message: string;
-}
+/** What an `error` event says. */
+export type Loss = Omit<ConnectionErrorEvent, keyof Event>;
 
 export interface ConnectionOwner {
   opened(): void;
   received(event: CoreEvent, origin: string): void;
+  /** The last event ID has changed without an event. */
+  identified?(): void;
   lost(loss: Loss): void;
   /** It is closed because of something that no other attempt would mend: no WebAssembly, a `headers` that throws. */
   broken(error: unknown): void;
@@ -158,6 +154,7 @@ export class CoreConnection implements TransportListener {
   #do(signal: Signal): void {
     if ("lastEventId" in signal) this.lastEventId = signal.lastEventId;
     if (signal.kind === undefined) this.#owner.received(signal, this.#answer?.origin ?? "");
+    else if (signal.kind === "id") this.#owner.identified?.();
     else if (signal.kind === "connect") this.#connect(signal.polling);
     else if (signal.kind === "open") {
       this.readyState = 1;

@@ -37,7 +37,7 @@ export interface EventSource extends EventTarget {
   readonly readyState: number;
   onopen: Handler<Event>;
   onmessage: Handler<MessageEvent>;
-  onerror: Handler<EventSourceErrorEvent>;
+  onerror: Handler<Event>;
   close(): void;
   addEventListener<K extends keyof EventMap>(
     type: K,

@@ -148,8 +148,8 @@ export interface ConnectOptions<Decode extends Decoding = "text"> {
   /** The largest event, in bytes; one that is larger fails the connection. Default 16 MiB; not over `native`. */
   maxEventBytes?: number;
   /**
-   * All pages of this origin that ask for the same share one connection; events go to each. It lives in a SharedWorker or,
-   * where there is none, in one of the pages: when that is closed, another goes on from its last ID.
+   * All pages of this origin that ask for the same share one connection, which lives in one of them, and each gets all
+   * events. When that page is closed, another goes on from its last ID. Needs Web Locks: a secure context.
    */
   share?: boolean;
 }

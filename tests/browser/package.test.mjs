@@ -52,7 +52,42 @@ const throwingListener = {
 runInPage([throwingListener], newPage, "globalThis.EventSource", "Chromium's EventSource");
 runInPage([throwingListener], newPage, "millrace.EventSource", "our EventSource");
 
-for (const transport of ["fetch", "native"]) {
+/** Another origin than the page's, which allows only what `allow` says. */
+const elsewhere = (allow) => (request, response) => {
+  if (request.headers.host.startsWith("127.")) response.writeHead(404).end();
+  else response.writeHead(200, { ...eventStream, ...allow }).write("data: a\n\n");
+};
+const toElsewhere = async (EventSource, base, { record, until }) => {
+  const source = new EventSource(`${base.replace("127.0.0.1", "localhost")}/stream`);
+  const lines = record(source);
+  await until(() => lines.length === 2 || source.readyState === 2);
+  source.close();
+  return lines;
+};
+const crossOriginCases = [
+  {
+    name: "another origin that allows it is read",
+    respond: elsewhere({ "Access-Control-Allow-Origin": "*" }),
+    run: toElsewhere,
+    expect: ["open 1", "message 1 a"],
+  },
+  {
+    name: "another origin that does not allow it fails it for good",
+    respond: elsewhere({}),
+    run: toElsewhere,
+    expect: ["error 2"],
+  },
+  {
+    name: "another origin that allows someone else fails it for good",
+    respond: elsewhere({ "Access-Control-Allow-Origin": "http://example.test" }),
+    run: toElsewhere,
+    expect: ["error 2"],
+  },
+];
+runInPage(crossOriginCases, newPage, "globalThis.EventSource", "Chromium's EventSource");
+runInPage(crossOriginCases, newPage, "millrace.EventSource", "our EventSource");
+
+for (const transport of ["fetch", "native", "xhr", "poll"]) {
   const client = `(url, options) => millrace.connect(url, { ...options, transport: "${transport}" })`;
   runInPage(connectCases, newPage, client, `connect() over ${transport}`);
 }

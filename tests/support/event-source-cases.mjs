@@ -396,4 +396,148 @@ export const eventSourceCases = [
       brand: "TypeError",
     },
   },
+  {
+    name: "the URL is made a string as the standard does, and what follows it has to be an object",
+    respond: always(""),
+    async run(EventSource, base) {
+      const made = [];
+      const open = (...parameters) => {
+        const source = new EventSource(...parameters);
+        made.push(source);
+        return source;
+      };
+      const thrown = (act) => {
+        try {
+          act();
+          return "nothing";
+        } catch (error) {
+          return error.name;
+        }
+      };
+      const url = `${base}/stream`;
+      const results = [
+        open({ toString: () => url }).url === url,
+        open(url, null).withCredentials,
+        open(url, undefined).withCredentials,
+        open(url, { withCredentials: 1 }).withCredentials,
+        open(url, () => {}).withCredentials,
+        thrown(() => open(url, 5)),
+        thrown(() => open(url, "init")),
+        thrown(() => open(Symbol("url"))),
+        thrown(() =>
+          open({
+            toString() {
+              throw new RangeError("own");
+            },
+          }),
+        ),
+      ];
+      for (const source of made) source.close();
+      return results;
+    },
+    expect: [true, false, false, true, false, "TypeError", "TypeError", "TypeError", "RangeError"],
+  },
+  {
+    name: "attributes, methods and their brand are those of an interface",
+    respond: always(""),
+    async run(EventSource, base) {
+      const { prototype } = EventSource;
+      const thrown = (act) => {
+        try {
+          act();
+          return "nothing";
+        } catch (error) {
+          return error.name;
+        }
+      };
+      const describe = (name) => {
+        const { get, set, value, enumerable, configurable } = Object.getOwnPropertyDescriptor(prototype, name);
+        const functions = [get, set, value].map((part) => part && `${part.name}/${part.length}`);
+        return [...functions, enumerable, configurable].join(" ");
+      };
+      const names = ["url", "withCredentials", "readyState", "onopen", "onmessage", "onerror", "close"];
+      const brands = [{}, null, undefined, new EventTarget(), prototype].flatMap((wrong) => [
+        thrown(() => Object.getOwnPropertyDescriptor(prototype, "readyState").get.call(wrong)),
+        thrown(() => Object.getOwnPropertyDescriptor(prototype, "onopen").set.call(wrong, null)),
+        thrown(() => prototype.close.call(wrong)),
+      ]);
+      class Sub extends EventSource {}
+      const sub = new Sub(`${base}/stream`);
+      sub.close();
+      return [
+        names.map(describe),
+        [...new Set(brands)],
+        Object.getPrototypeOf(EventSource) === EventTarget,
+        sub instanceof Sub && sub.url === `${base}/stream`,
+        thrown(() => {
+          sub.readyState = 1;
+        }),
+      ];
+    },
+    expect: [
+      [
+        "get url/0   true true",
+        "get withCredentials/0   true true",
+        "get readyState/0   true true",
+        "get onopen/0 set onopen/1  true true",
+        "get onmessage/0 set onmessage/1  true true",
+        "get onerror/0 set onerror/1  true true",
+        "  close/0 true true",
+      ],
+      ["TypeError"],
+      true,
+      true,
+      "TypeError",
+    ],
+  },
+  {
+    name: "who awaits one event and then listens for the next misses none that came with it",
+    respond: always("data: a\n\ndata: b\n\ndata: c\n\n"),
+    async run(EventSource, base) {
+      const source = new EventSource(`${base}/stream`);
+      const next = async (handler) =>
+        new Promise((resolve) => {
+          source[handler] = resolve;
+        });
+      const seen = [(await next("onopen")).type];
+      for (let i = 0; i < 3; i++) seen.push((await next("onmessage")).data);
+      source.close();
+      return seen;
+    },
+    expect: ["open", "a", "b", "c"],
+  },
+  {
+    name: "the server's reconnection time is waited for",
+    respond: streams("retry: 400\ndata: a\n\n", { body: "data: b\n\n", open: true }),
+    async run(EventSource, base) {
+      const source = new EventSource(`${base}/stream`);
+      const times = {};
+      source.onerror = () => {
+        times.lost = performance.now();
+      };
+      await new Promise((resolve) => {
+        source.onmessage = ({ data }) => data === "b" && resolve();
+      });
+      source.close();
+      const wait = performance.now() - times.lost;
+      return wait >= 399 ? "not before" : wait;
+    },
+    expect: "not before",
+  },
+  {
+    name: "where no attempt would be another, there is only one",
+    respond: always(""),
+    async run(EventSource) {
+      const states = [];
+      for (const url of ["ftp://x.test/", "about:blank", "mailto:x@y.test", "javascript:alert('no')"]) {
+        const source = new EventSource(url);
+        await new Promise((resolve) => {
+          source.onerror = resolve;
+        });
+        states.push(source.readyState);
+      }
+      return states;
+    },
+    expect: [2, 2, 2, 2],
+  },
 ];

@@ -1,0 +1,292 @@
+// SharedConnection: one connection for all pages of an origin that ask for the same. Web Locks elect the page that has it,
+// the leader; a BroadcastChannel carries what comes to all the others. When the leader is closed the lock falls to another
+// page, which goes on from the last ID that it has seen.
+//
+// The leader numbers the events, whoever it is: what one page has as number 7, every page has. So a page knows an event
+// that comes twice, since the new leader was behind it, and one that is missing, since the new leader was ahead of it: that
+// one it asks for. Every page remembers the newest events, because it may be asked.
+
+import { gapType } from "./connect-options.js";
+import type { ConnectionOwner, CoreConnection, Loss } from "./connection.js";
+import type { CoreEvent } from "./core.js";
+import type { TransportName } from "./types.js";
+
+/** Bounds on what a page remembers. What it is asked for beyond them is told as a gap. */
+const maxEvents = 1024;
+const maxCharacters = 4_194_304;
+
+interface Numbered {
+  readonly number: number;
+  readonly event: CoreEvent;
+}
+
+interface State {
+  readonly number: number;
+  /** The leader has just come, and does not know what the others have. */
+  readonly isNew: boolean;
+  readonly readyState: number;
+  readonly lastEventId: string;
+  readonly transport: TransportName;
+}
+
+/** `term` counts leaders: what an earlier one still had on its way is not listened to. */
+type Message =
+  | { kind: "event"; term: number; numbered: Numbered }
+  | { kind: "state"; term: number; state: State }
+  | { kind: "lost"; term: number; loss: Loss }
+  /** To one page, the number of the first event that it is going to get, and whether its ID was known. */
+  | { kind: "welcome"; term: number; page: string; next: number; isKnown: boolean }
+  /** To the leader. A page that has no number yet begins with the next event, or behind the one with its ID. */
+  | { kind: "join"; page: string; number: number | undefined; lastEventId: string }
+  /** To a leader that has just come: how far this page is. */
+  | { kind: "ahead"; number: number; lastEventId: string };
+
+export class SharedConnection {
+  readyState = 0;
+  lastEventId: string;
+  transport: { readonly name: TransportName };
+  readonly #owner: ConnectionOwner;
+  readonly #lead: (owner: ConnectionOwner, lastEventId: string) => CoreConnection;
+  readonly #name: string;
+  readonly #page = `${Math.random()}`;
+  #channel: BroadcastChannel | undefined;
+  #leaving = new AbortController();
+  #core: CoreConnection | undefined;
+  #term = 0;
+  /** Of the newest event that the owner has; undefined until it is known where to begin. */
+  #number: number | undefined;
+  /** Of the newest event there is. The leader's. */
+  #newest = 0;
+  #remembered: Numbered[] = [];
+  #characters = 0;
+  #isFull = false;
+  #isAsking = false;
+  #isNew = false;
+
+  /** `name` says what is asked for; `lead` makes the connection where this page is to have it. */
+  constructor(
+    owner: ConnectionOwner,
+    name: string,
+    lead: (owner: ConnectionOwner, lastEventId: string) => CoreConnection,
+    transport: TransportName,
+    lastEventId: string,
+  ) {
+    this.#owner = owner;
+    this.#name = `millrace:${name}`;
+    this.#lead = lead;
+    this.transport = { name: transport };
+    this.lastEventId = lastEventId;
+  }
+
+  start(): void {
+    this.#leaving = new AbortController();
+    const { signal } = this.#leaving;
+    this.#channel = new BroadcastChannel(this.#name);
+    this.#channel.onmessage = ({ data }) => this.#hear(data);
+    const held = () =>
+      new Promise<void>((release) => {
+        signal.addEventListener("abort", () => release());
+        this.#isNew = this.#number === undefined;
+        this.#begin(this.#number ?? 0);
+      });
+    navigator.locks.request(this.#name, { signal }, held).catch((error) => {
+      if (!signal.aborted) this.#break(error);
+    });
+    this.#ask();
+  }
+
+  /** Nothing reaches the owner after it. If this page had the connection, another takes over. */
+  close(): void {
+    this.#leave();
+    this.readyState = 2;
+  }
+
+  /** A page that rests has no part in it: it may be asked for nothing, and another has the connection. */
+  suspend(): void {
+    this.#leave();
+    this.readyState = 0;
+  }
+
+  resume(): void {
+    this.start();
+  }
+
+  online(): void {
+    this.#core?.online();
+  }
+
+  #leave(): void {
+    this.#core?.close();
+    this.#core = undefined;
+    this.#channel?.close();
+    this.#channel = undefined;
+    this.#leaving.abort();
+  }
+
+  #break(error: unknown): void {
+    this.close();
+    this.#owner.broken(error);
+  }
+
+  /** To all pages, this one too. */
+  #tell(message: Message): void {
+    this.#channel?.postMessage(message);
+    this.#hear(message);
+  }
+
+  #hear(message: Message): void {
+    if (!this.#channel) return;
+    if (message.kind === "join") this.#answer(message);
+    else if (message.kind === "ahead") this.#catchUp(message);
+    else if (message.term >= this.#term) this.#hearLeader(message);
+  }
+
+  #hearLeader(message: Exclude<Message, { kind: "join" | "ahead" }>): void {
+    if (message.term > this.#term) this.#isAsking = false;
+    this.#term = message.term;
+    if (message.kind === "event") this.#accept(message.numbered);
+    else if (message.kind === "state") this.#follow(message.state);
+    else if (message.kind === "lost") this.#lose(message.loss);
+    else if (message.page === this.#page) this.#enter(message);
+  }
+
+  // --- As the leader ---
+
+  /** `number` is that of the last event before this page's time. */
+  #begin(number: number): void {
+    this.#number = number;
+    this.#newest = number;
+    this.#term += 1;
+    this.#isAsking = false;
+    this.readyState = 0;
+    this.#core = this.#lead(
+      {
+        ...this.#owner,
+        full: () => undefined, // nobody is held up by a page that is slow
+        opened: () => this.#tellState(),
+        identified: () => this.#tellState(),
+        received: (event) => this.#publish(event),
+        lost: (loss) => this.#tell({ kind: "lost", term: this.#term, loss }),
+        broken: (error) => this.#break(error),
+      },
+      this.lastEventId,
+    );
+    this.transport = this.#core.transport;
+    this.#core.start();
+    this.#tellState();
+  }
+
+  #publish({ type, data, lastEventId }: CoreEvent): void {
+    this.#newest += 1;
+    const numbered = { number: this.#newest, event: { type, data, lastEventId } };
+    this.#remember(numbered);
+    this.#tell({ kind: "event", term: this.#term, numbered });
+  }
+
+  #tellState(): void {
+    if (!this.#core) return;
+    const { readyState, lastEventId, transport } = this.#core;
+    const state = { number: this.#newest, isNew: this.#isNew, readyState, lastEventId, transport: transport.name };
+    this.#tell({ kind: "state", term: this.#term, state });
+  }
+
+  #answer({ page, number, lastEventId }: Message & { kind: "join" }): void {
+    if (!this.#core) return;
+    const term = this.#term;
+    const begin = number ?? this.#numberOf(lastEventId);
+    const next = Math.max((begin ?? this.#newest) + 1, this.#remembered[0]?.number ?? this.#newest + 1);
+    this.#tell({ kind: "welcome", term, page, next, isKnown: begin !== undefined || lastEventId === "" });
+    for (const numbered of this.#remembered) if (numbered.number >= next) this.#tell({ kind: "event", term, numbered });
+    this.#tellState();
+  }
+
+  /** undefined: it is not remembered. */
+  #numberOf(lastEventId: string): number | undefined {
+    if (lastEventId === "") return undefined;
+    if (lastEventId === this.#core?.lastEventId) return this.#newest;
+    return this.#remembered.filter(({ event }) => event.lastEventId === lastEventId).at(-1)?.number;
+  }
+
+  #catchUp({ number, lastEventId }: Message & { kind: "ahead" }): void {
+    if (!this.#core || !this.#isNew || this.#newest > 0) return;
+    this.#isNew = false;
+    this.#core.close();
+    this.lastEventId = lastEventId;
+    this.#begin(number);
+  }
+
+  // --- As any page ---
+
+  #ask(): void {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    this.#tell({ kind: "join", page: this.#page, number: this.#number, lastEventId: this.lastEventId });
+  }
+
+  #enter({ next, isKnown }: Message & { kind: "welcome" }): void {
+    this.#isAsking = false;
+    const hasMissed = this.#number === undefined ? !isKnown : next > this.#number + 1;
+    this.#number = next - 1;
+    if (!hasMissed) return;
+    const { lastEventId } = this;
+    const data = JSON.stringify({ lastEventId, reason: isKnown ? "expired" : "unknown" });
+    this.#owner.received({ type: gapType, data, lastEventId }, "");
+  }
+
+  #follow({ number, isNew, readyState, lastEventId, transport }: State): void {
+    if (isNew && !this.#core && this.#number) {
+      this.#tell({ kind: "ahead", number: this.#number, lastEventId: this.lastEventId });
+      return;
+    }
+    if (!this.#core) this.transport = { name: transport };
+    if (this.#number === number && !this.#isFull) this.lastEventId = lastEventId;
+    else if (this.#number === undefined || this.#number < number) this.#ask();
+    const opens = readyState === 1 && this.readyState !== 1;
+    this.readyState = readyState;
+    if (opens) this.#owner.opened();
+  }
+
+  #lose(loss: Loss): void {
+    if (loss.reconnectIn === null) this.close();
+    else this.readyState = 0;
+    this.#owner.lost(loss);
+  }
+
+  #accept(numbered: Numbered): void {
+    const { number, event } = numbered;
+    if (this.#number === undefined || this.#isFull) return;
+    if (number > this.#number + 1) {
+      this.#ask();
+      return;
+    }
+    if (number <= this.#number) {
+      // Seen, unless a new leader has lost count, as it does where events have no IDs to begin behind.
+      const seen = this.#remembered.find((entry) => entry.number === number)?.event;
+      const isSame = seen?.lastEventId === event.lastEventId && seen.type === event.type && seen.data === event.data;
+      if (isSame) return;
+    } else {
+      this.#number = number;
+      if (!this.#core) this.#remember(numbered);
+    }
+    this.lastEventId = event.lastEventId;
+    this.#owner.received(event, "");
+    const full = this.#owner.full?.();
+    if (!full) return;
+    this.#isFull = true;
+    full.then(() => {
+      this.#isFull = false;
+      this.#ask();
+    });
+  }
+
+  #remember(numbered: Numbered): void {
+    const lengthOf = ({ event }: Numbered) => event.data.length;
+    this.#remembered.push(numbered);
+    this.#characters += lengthOf(numbered);
+    while (this.#remembered.length > maxEvents || this.#characters > maxCharacters) {
+      const gone = this.#remembered.shift();
+      if (!gone) return;
+      this.#characters -= lengthOf(gone);
+    }
+  }
+}
