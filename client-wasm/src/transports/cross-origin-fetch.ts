@@ -18,7 +18,10 @@ export async function crossOriginFetch(
     if (!isElsewhere || signal.aborted) throw error;
     // Whoever answers this is there. Only now is it known, so it may have been just a moment: once more, and without the
     // header that the other origin may not allow.
-    await fetch(url, { method: "HEAD", mode: "no-cors", credentials: "omit", cache: "no-store", signal });
+    const probe = new AbortController();
+    signal.addEventListener("abort", () => probe.abort(), { signal: probe.signal });
+    await fetch(url, { mode: "no-cors", credentials: "omit", cache: "no-store", signal: probe.signal });
+    probe.abort();
     const lastEventId = headers.get("Last-Event-ID");
     if (lastEventId) {
       headers.delete("Last-Event-ID");
