@@ -1,6 +1,7 @@
 // The package in Chromium: the same lists as in Node.js, over both transports, and EventSource beside the browser's own.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -8,7 +9,7 @@ import { runInPage } from "../support/cases.mjs";
 import { launchChromium } from "../support/chromium.mjs";
 import { connectCases, lastEventIdOf } from "../support/connect-cases.mjs";
 import { eventSourceCases } from "../support/event-source-cases.mjs";
-import { eventStream, streams } from "../support/http-server.mjs";
+import { eventStream, streams, tellWhenClosed } from "../support/http-server.mjs";
 import { root } from "../support/millrace-server.mjs";
 import { consume, publishThroughCuts, serverBehindProxy } from "../support/resume-case.mjs";
 
@@ -92,9 +93,15 @@ for (const transport of ["fetch", "native", "xhr", "poll"]) {
   runInPage(connectCases, newPage, client, `connect() over ${transport}`);
 }
 
-/** Events numbered up to `total`, from the one after the ID that the client names on. */
+/** Events numbered up to `total`, from the one after the ID that the client names on. `/closed` waits for the first to go. */
 function numbered(total, withIds) {
-  return (request, response) => {
+  let closed;
+  return (request, response, count) => {
+    if (request.url === "/closed") {
+      closed.then(() => response.end());
+      return;
+    }
+    if (count === 1) closed = once(response, "close");
     response.writeHead(200, eventStream);
     for (let i = Number(lastEventIdOf(request) ?? -1) + 1; i < total; i++) {
       response.write(`${withIds ? `id: ${i}\n` : ""}data: ${i}\n\n`);
@@ -115,10 +122,7 @@ const nativeCases = [
       });
       const iterator = connection[Symbol.asyncIterator]();
       await iterator.next();
-      // The browser has been asked for so much that a second EventSource, begun now, gets all of it first.
-      const other = new EventSource(`${base}/stream`);
-      await new Promise((resolve) => other.addEventListener("end", resolve));
-      other.close();
+      await fetch(`${base}/closed`); // nothing more is taken until it has been given up
       let next = 1;
       for await (const { type, data } of connection) {
         if (type === "end") break;
@@ -161,6 +165,15 @@ const nativeCases = [
     },
   },
   {
+    name: "one that goes silent is made again from the last ID",
+    respond: streams({ body: "retry: 20\nid: 1\ndata: a\n\n", open: true }, { body: "id: 2\ndata: b\n\n", open: true }),
+    run: (connect, base, { take }) => take(connect(`${base}/stream`, { idleTimeout: 200, retry: { base: 20 } }), 2),
+    expect: ["message a 1", "message b 2"],
+    requests(requests) {
+      assert.equal(requests[1].url, "/stream?lastEventId=1");
+    },
+  },
+  {
     name: "an event named open or error, asked for by its type, is an event and no change of state",
     respond: streams({ body: "event: error\ndata: a\n\nevent: open\ndata: b\n\n", open: true }),
     async run(connect, base, { take }) {
@@ -178,6 +191,62 @@ runInPage(
   '(url, options) => millrace.connect(url, { ...options, transport: "native" })',
   "connect() over native",
 );
+
+const pageCases = [
+  {
+    name: "no connection while the page is hidden, and on from the last ID when it is seen",
+    respond: tellWhenClosed("id: 1\ndata: a\n\n"),
+    async run(connect, base) {
+      let state = "visible";
+      Object.defineProperty(document, "visibilityState", { get: () => state });
+      const turn = (to) => {
+        state = to;
+        document.dispatchEvent(new Event("visibilitychange"));
+      };
+      const connection = connect(`${base}/stream`, { whenHidden: "close" });
+      const events = connection[Symbol.asyncIterator]();
+      await events.next();
+      turn("hidden");
+      await fetch(`${base}/closed`);
+      const hidden = connection.readyState;
+      turn("visible");
+      await events.next();
+      connection.close();
+      return hidden;
+    },
+    expect: 0,
+    requests(requests) {
+      assert.deepEqual(requests.map(lastEventIdOf), [undefined, "1"]);
+    },
+  },
+  {
+    name: "a wait for the network ends when the browser is online again",
+    respond: streams("retry: 3600000\nid: 1\ndata: a\n\n", { body: "id: 2\ndata: b\n\n", open: true }),
+    async run(connect, base, { take }) {
+      const connection = connect(`${base}/stream`);
+      connection.addEventListener("error", () => dispatchEvent(new Event("online")));
+      return take(connection, 2);
+    },
+    expect: ["message a 1", "message b 2"],
+  },
+];
+const keepsReplays = "(url, options) => millrace.connect(url, { ...options, dropReplays: false })";
+runInPage(pageCases, newPage, keepsReplays, "connect() in a page");
+
+test("with persist, a reloaded page goes on from the event it had been handed", async (context) => {
+  const { server } = await serverBehindProxy(context, "--web", pageFolder());
+  const page = await newPage();
+  context.after(() => page.close());
+  await page.goto(`${server.origin}/`);
+  await server.publish(["a", "b", "c"].map((data) => ({ topic: "letters", data })));
+  const next = `import("/millrace.js").then(async ({ connect }) => {
+    const options = { topics: "letters", lastEventId: "earliest", persist: "session" };
+    return (await connect("/events", options)[Symbol.asyncIterator]().next()).value.data;
+  })`;
+  assert.equal(await page.evaluate(next), "a");
+  await page.reload();
+  assert.equal(await page.evaluate(next), "b");
+});
 
 /** A folder for `millrace serve --web`: a page, and the package. */
 function pageFolder() {

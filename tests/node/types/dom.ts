@@ -1,6 +1,13 @@
 // Compiled, not run: the package's types in a program for browsers.
 
-import { type Connection, type ConnectOptions, connect, EventSource, type ServerEvent } from "millrace";
+import {
+  type Connection,
+  type ConnectOptions,
+  connect,
+  EventSource,
+  type ServerEvent,
+  type StandardSchema,
+} from "millrace";
 
 // A drop-in replacement, in both directions.
 export const asTheirs: globalThis.EventSource = new EventSource("/events", { withCredentials: true });
@@ -20,6 +27,16 @@ export const texts: Connection = connect("/events");
 export const orders: Connection<Order> = connect<Order>("/events", { decode: "json" });
 export const unknowns: Connection<unknown> = connect("/events", { decode: "json" });
 export const options: ConnectOptions = { topics: ["a"], transport: "native", headers: async () => [["a", "b"]] };
+export const bytes: Connection<Uint8Array> = connect("/events", { decode: "base64" });
+declare const orderSchema: StandardSchema<Order>;
+export const checked: Connection<Order> = connect("/events", { decode: "json", schema: orderSchema });
+connect("/events", {
+  retry: { base: 100, max: 5000, jitter: 0.5, attempts: 9, on: (status) => status === 404 || undefined },
+  onUnauthorized: async () => {},
+  onGap: ({ reason }) => reason === "expired",
+  idleTimeout: 45_000,
+  share: true,
+});
 export async function total(): Promise<number> {
   let sum = 0;
   for await (const event of orders) sum += event.data.total;
