@@ -64,7 +64,11 @@ void DemoFeed::run(std::uint64_t seed) {
     stock.price = std::max(rounded_to_cents(stock.price * (1 + change(random))), kLowestPrice);
     const nlohmann::ordered_json tick{
         {"n", n}, {"symbol", stock.symbol}, {"price", stock.price}, {"time", milliseconds_since_epoch()}};
-    hub_.publish("demo/ticks", {.type = "tick", .data = tick.dump()});
+    try {
+      hub_.publish("demo/ticks", {.type = "tick", .data = tick.dump()});
+    } catch (const StoreUnavailable&) {
+      // A tick that cannot be stored is no loss: the next one brings the price.
+    }
 
     std::unique_lock lock(mutex_);
     if (ending_.wait_for(lock, std::chrono::milliseconds(pause(random)), [this] { return ended_; })) return;

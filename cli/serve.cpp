@@ -98,6 +98,11 @@ int serve(const ServeOptions& options) {
   if (options.insecure && server_options.authorizer != nullptr) {
     throw UsageError("--insecure lets anyone publish: leave it out where keys say who may");
   }
+  if (options.check_config) server_options.store.clear();  // which a server that runs has open
+  server_options.on_store_trouble = [](const std::string& trouble) {
+    if (trouble.empty()) return spdlog::info("the store takes events again");
+    spdlog::error("the store takes no events: {}", trouble);
+  };
   server.emplace(server_options);
   server->events("/events").operations();
   log_requests(*server);

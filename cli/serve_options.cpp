@@ -61,6 +61,20 @@ void add_borders(CLI::App& app, ServeOptions& options) {
   add(app, "--publish-burst", options.publish_burst, "Events of one publisher at once; 0: a second's worth");
 }
 
+void add_store(CLI::App& app, ServeOptions& options) {
+  add(app, "--store", options.store, "Where events outlive the program: sqlite:PATH; without it, nowhere")
+      ->check(CLI::Validator(
+          [](const std::string& store) {
+            return store.empty() || store.starts_with("sqlite:") ? "" : "there is no such store: choose sqlite:PATH";
+          },
+          ""));
+  add(app, "--sync", options.store_sync, "What a power cut costs: full: nothing; normal: the last moments, but faster")
+      ->check(CLI::IsMember({"full", "normal"}));
+  add(app, "--store-events", options.store_events, "Events the store keeps; 0: no bound");
+  add(app, "--store-bytes", options.store_bytes, "Bytes that they may take on the disk; 0: no bound");
+  add(app, "--store-age", options.store_age_seconds, "Seconds the store keeps an event; 0: as long as it fits");
+}
+
 }  // namespace
 
 void add_serve_options(CLI::App& app, ServeOptions& options) {
@@ -71,10 +85,11 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add_flag(app, "--demo", options.demo, "Publish a made-up live feed, and serve what the demo page needs");
   add(app, "--workers", options.workers, "Threads that answer requests; streams need none")->check(CLI::Range(1, 1024));
   add(app, "--loops", options.loops, "Event loops, each a thread; 0: one a core")->check(CLI::Range(0, 256));
-  add(app, "--history-events", options.history_events, "Events the log keeps")->check(CLI::Range(std::size_t{1}, kAny));
-  add(app, "--history-bytes", options.history_bytes, "Bytes of events the log keeps")
+  add(app, "--history-events", options.history_events, "Events kept in memory")->check(CLI::Range(std::size_t{1}, kAny));
+  add(app, "--history-bytes", options.history_bytes, "Bytes of events kept in memory")
       ->check(CLI::Range(std::size_t{1}, kAny));
-  add(app, "--history-age", options.history_age_seconds, "Seconds the log keeps an event; 0: as long as it fits");
+  add(app, "--history-age", options.history_age_seconds, "Seconds an event is kept in memory; 0: as long as it fits");
+  add_store(app, options);
   add(app, "--retry", options.retry_milliseconds, "Milliseconds after which clients reconnect")
       ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{0x7fff'ffff}));
   add(app, "--heartbeat", options.heartbeat_seconds, "Seconds of silence after which a stream gets a heartbeat")
@@ -115,7 +130,12 @@ ServerOptions ServeOptions::server_options() const {
           .max_connections_per_address = max_connections_per_address,
           .max_streams_per_user = max_streams_per_user,
           .publish_rate = publish_rate,
-          .publish_burst = publish_burst};
+          .publish_burst = publish_burst,
+          .store = store,
+          .store_sync = store_sync == "full" ? StoreSync::kFull : StoreSync::kNormal,
+          .store_bounds = {.events = store_events,
+                           .bytes = store_bytes,
+                           .age = Duration{Duration::rep{store_age_seconds} * 1000}}};
 }
 
 std::string serve_options_table(const CLI::App& app) {

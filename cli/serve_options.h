@@ -30,6 +30,11 @@ struct ServeOptions {
   std::size_t history_events = kHistoryEvents;
   std::size_t history_bytes = kHistoryBytes;
   std::uint32_t history_age_seconds = 0;
+  std::string store;
+  std::string store_sync = "full";
+  std::uint64_t store_events = 0;
+  std::uint64_t store_bytes = kStoreBytes;
+  std::uint32_t store_age_seconds = 0;
   std::uint32_t retry_milliseconds = static_cast<std::uint32_t>(kDefaultReconnectionTime.count());
   std::uint32_t heartbeat_seconds = static_cast<std::uint32_t>(kHeartbeatInterval.count() / 1000);
   std::size_t max_connections = kMaxConnections;

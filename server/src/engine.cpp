@@ -14,6 +14,7 @@
 #include "http/error_response.h"
 #include "http/peer_address.h"
 #include "http/refusal.h"
+#include "log/open_store.h"
 #include "millrace/core/protocol.h"
 #include "ops/metrics.h"
 #include "stream/event_stream_state.h"
@@ -82,7 +83,8 @@ Server::Engine::Engine(Server& server, const ServerOptions& options)
             .history_bytes = options.history_bytes,
             .history_age = options.history_age,
             .epoch = random_epoch(),
-            .clock = monotonic_now}),
+            .clock = monotonic_now,
+            .store = open_store(options, random_epoch())}),
       admission_(options_, random_seed()),
       routes_(hub_, options_, admission_,
               [this](const httplib::Request& request, httplib::Response& response, SubscribeOptions subscribe_options) {

@@ -27,6 +27,7 @@ void check(const ServerOptions& options) {
   require(std::isfinite(options.publish_rate) && options.publish_rate >= 0,
           "ServerOptions::publish_rate must be 0 or more events a second");
   require(options.history_age >= Duration{0}, "ServerOptions::history_age must not be negative");
+  require(options.store_bounds.age >= Duration{0}, "ServerOptions::store_bounds.age must not be negative");
   require(options.retry >= Duration{0}, "ServerOptions::retry must not be negative");
   require(options.heartbeat > Duration{0}, "ServerOptions::heartbeat must be longer than 0");
   require(options.unacknowledged_timeout > Duration{0}, "ServerOptions::unacknowledged_timeout must be longer than 0");
@@ -114,6 +115,9 @@ Server& Server::operations() {
   Get("/readyz", [this](const httplib::Request& request, httplib::Response& response) {
     if (engine_->is_draining()) {
       return refuse(request, response, 503, RefusalReason::kDraining, "the server is draining");
+    }
+    if (const std::string trouble = engine_->hub().trouble(); !trouble.empty()) {
+      return refuse(request, response, 503, RefusalReason::kStore, "the store takes no events: " + trouble);
     }
     response.set_content("ready\n", "text/plain");
   });

@@ -32,7 +32,10 @@ Connection::Connection(ConnectionLoop& loop, int socket, Quota::Share share)
     : loop_(loop), socket_(socket), share_(std::move(share)) {}
 
 Connection::~Connection() {
-  if (subscriber_ != nullptr) loop_.subscribers().remove(*subscriber_);
+  if (subscriber_ != nullptr) {
+    loop_.subscribers().remove(*subscriber_);
+    loop_.forget_stored(stored_ticket_);
+  }
   loop_.event_loop().timers().cancel(*this);
   ::close(socket_);
 }
@@ -273,7 +276,7 @@ void Connection::on_stream_ready(std::uint32_t events) {
   if (phase_ != Phase::kStreaming || (events & EPOLLOUT) == 0) return;
   if (subscriber_ != nullptr) {
     subscriber_->catch_up();
-    if (phase_ == Phase::kStreaming && subscriber_->is_live()) want_output(false);
+    if (phase_ == Phase::kStreaming && (subscriber_->is_live() || subscriber_->awaits_stored())) want_output(false);
   } else {
     write_stream();
   }
@@ -330,6 +333,14 @@ void Connection::end() {
   keep_alive_ = false;
   if (subscriber_->chunked()) output_ = kLastChunk;
   write_output();
+}
+
+void Connection::read_stored(std::uint64_t sequence) {
+  stored_ticket_ = loop_.read_stored(*this, sequence, subscriber_->shared_filter());
+}
+
+void Connection::take_stored(const Hub::Page& page) {
+  if (phase_ == Phase::kStreaming) subscriber_->take_stored(page);
 }
 
 void Connection::on_gap() {

@@ -63,6 +63,9 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   /// Ends a subscription; the client is to come back after `retry`.
   void retire(Duration retry, StreamEnd reason);
 
+  /// What read_stored() has brought for its subscriber.
+  void take_stored(const Hub::Page& page);
+
   bool is_streaming() const { return phase_ == Phase::kStreaming; }
 
   // Of a subscription
@@ -118,6 +121,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   std::size_t write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) override;
   void yield() override { want_output(true); }
   void end() override;
+  void read_stored(std::uint64_t sequence) override;
   void on_gap() override;
 
   void count_delivery(std::span<const FramePtr> frames, std::size_t sent, std::size_t bytes);
@@ -143,6 +147,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   std::string output_;  // of a response or a request-scoped stream
   std::size_t output_begin_ = 0;
   std::unique_ptr<Subscriber> subscriber_;
+  std::uint64_t stored_ticket_ = 0;  // of what the subscriber has asked the store for
   StreamEnd end_reason_ = StreamEnd::kFinished;  // of a subscription that ends in order
   TimePoint opened_at_{};
   TimePoint heartbeat_at_{};                    // of an event stream: unless something is written before

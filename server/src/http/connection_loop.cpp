@@ -160,6 +160,24 @@ void ConnectionLoop::post(const FramePtr& frame) {
   loop_.wake();
 }
 
+std::uint64_t ConnectionLoop::read_stored(Connection& connection, std::uint64_t sequence,
+                                          std::shared_ptr<const TopicFilter> filter) {
+  const std::uint64_t ticket = ++last_ticket_;
+  awaiting_[ticket] = &connection;
+  hub_.read_stored(*this, ticket, sequence, std::move(filter));
+  return ticket;
+}
+
+void ConnectionLoop::post_page(std::uint64_t ticket, const Hub::PagePtr& page) {
+  loop_.defer([this, ticket, page] {
+    const auto found = awaiting_.find(ticket);
+    if (found == awaiting_.end()) return;
+    Connection& connection = *found->second;
+    awaiting_.erase(found);
+    connection.take_stored(*page);
+  });
+}
+
 // What has piled up goes out together: one write for each subscriber, however many events there are.
 void ConnectionLoop::end_turn() {
   bool has_missed_frames = false;

@@ -9,6 +9,7 @@
 #include <random>
 #include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "../hub/presence.h"
@@ -103,6 +104,11 @@ class ConnectionLoop final : private Hub::Sink {
   void joined(const TopicFilter& filter, const Presence::Listener& listener);
   void left(const TopicFilter& filter, const Presence::Listener& listener);
 
+  /// Has the hub read on from its store for this connection's subscriber, who gets it by take_stored().
+  /// Returns a ticket by which it can be forgotten.
+  std::uint64_t read_stored(Connection& connection, std::uint64_t sequence, std::shared_ptr<const TopicFilter> filter);
+  void forget_stored(std::uint64_t ticket) { awaiting_.erase(ticket); }
+
   /// Deletes the connection when this turn ends.
   void discard(Connection& connection);
 
@@ -119,6 +125,7 @@ class ConnectionLoop final : private Hub::Sink {
   void retire(Connection& connection, Duration window);
   void tell_presence();
   void publish_presence();
+  void post_page(std::uint64_t ticket, const Hub::PagePtr& page) override;
   std::vector<Connection*> subscribed_connections() const;
   void run();
   void end_turn();
@@ -136,7 +143,9 @@ class ConnectionLoop final : private Hub::Sink {
   std::vector<Connection*> discarded_;
   std::vector<FramePtr> batch_;
   std::uint64_t delivered_ = 0;
-  std::optional<Duration> drain_window_;  // once drain() has been called
+  std::optional<Duration> drain_window_;                     // once drain() has been called
+  std::unordered_map<std::uint64_t, Connection*> awaiting_;  // a page of the store, by ticket
+  std::uint64_t last_ticket_ = 0;
   std::atomic<std::size_t> open_streams_ = 0;
   LoopCounters counters_;
 

@@ -12,7 +12,6 @@
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "millrace/server/authorizer.h"
-#include "publish_request.h"
 #include "refusal.h"
 
 namespace millrace {
@@ -46,6 +45,18 @@ bool can_decode(std::string_view encoding) {
   return encoding.empty() || encoding == "identity";
 }
 
+// All of them at once: with a store, they are one commit.
+std::vector<Publication> publications_of(const std::vector<PublishRequest>& requests) {
+  std::vector<Publication> publications;
+  for (const PublishRequest& request : requests) {
+    if (const auto event = request.event()) publications.push_back({.topic = request.topic(), .event = *event});
+    if (request.finishes()) {
+      publications.push_back({.topic = request.topic(), .kind = Publication::Kind::kFinish});
+    }
+  }
+  return publications;
+}
+
 // At least a moment, since zero would be for ever.
 Duration time_left(std::chrono::system_clock::time_point expires) {
   const auto left = std::chrono::duration_cast<Duration>(expires - std::chrono::system_clock::now());
@@ -77,7 +88,24 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
     subscribe_(request, response, std::move(options));
   } catch (const std::invalid_argument& failure) {
     refuse(request, response, 400, RefusalReason::kInvalid, failure.what());
+  } catch (const StoreUnavailable& failure) {
+    refuse(request, response, 503, RefusalReason::kStore, failure.what());
+    response.set_header("Retry-After", admission_.retry_after().draw());
   }
+}
+
+// One line for each request.
+std::string EventRoutes::publish(const std::vector<PublishRequest>& requests) const {
+  const std::vector<Published> published = hub_.publish(publications_of(requests));
+  std::string answer;
+  auto next = published.begin();
+  for (const PublishRequest& request : requests) {
+    nlohmann::json result = nlohmann::json::object();
+    if (request.event()) result["id"] = (next++)->id;
+    if (request.finishes()) ++next;
+    answer += result.dump() + '\n';
+  }
+  return answer;
 }
 
 void EventRoutes::publish(const httplib::Request& request, httplib::Response& response,
@@ -116,11 +144,11 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
   const auto decision = admission_.allow(request, response, Authorizer::Action::kPublish, topics_of(*requests));
   if (!decision || !admission_.take_events(request, decision->user, requests->size(), response)) return;
   std::string answer;
-  for (const PublishRequest& publish : *requests) {
-    nlohmann::json result = nlohmann::json::object();
-    if (const auto event = publish.event()) result["id"] = hub_.publish(publish.topic(), *event).id;
-    if (publish.finishes()) hub_.finish(publish.topic());
-    answer += result.dump() + '\n';
+  try {
+    answer = publish(*requests);
+  } catch (const StoreUnavailable& failure) {
+    refuse(request, response, 503, RefusalReason::kStore, failure.what());
+    return response.set_header("Retry-After", admission_.retry_after().draw());
   }
   response.set_content(answer, requests->size() == 1 ? "application/json" : "application/x-ndjson");
 }

@@ -4,12 +4,15 @@
 #include <httplib.h>
 
 #include <functional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "admission.h"
 #include "millrace/server/hub.h"
 #include "millrace/server/options.h"
 #include "millrace/server/subscription.h"
+#include "publish_request.h"
 
 namespace millrace {
 
@@ -26,6 +29,8 @@ class EventRoutes {
                const httplib::ContentReader& read_content) const;
 
  private:
+  std::string publish(const std::vector<PublishRequest>& requests) const;
+
   Hub& hub_;
   const ServerOptions& options_;
   Admission& admission_;

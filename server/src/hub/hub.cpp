@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <charconv>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
+#include "../log/event_log.h"
 #include "../log/ring_event_log.h"
 #include "millrace/core/protocol.h"
+#include "page_reader.h"
 
 namespace millrace {
 
@@ -15,20 +18,50 @@ struct Hub::Shared {
   explicit Shared(Options options)
       : max_event_bytes(options.history_bytes),
         clock(std::move(options.clock)),
-        log(std::move(options.epoch),
-            {.events = options.history_events, .bytes = options.history_bytes, .age = options.history_age}) {}
+        ring(options.store != nullptr ? options.store->epoch() : std::move(options.epoch),
+             {.events = options.history_events, .bytes = options.history_bytes, .age = options.history_age},
+             options.store != nullptr ? options.store->head() : 0),
+        store(std::move(options.store)) {}
+
+  // The log that has everything. What is not of the ring may wait.
+  const EventLog& log() const { return store != nullptr ? static_cast<const EventLog&>(*store) : ring; }
+
+  // The ring's next page, if that is in it. Under the mutex.
+  std::optional<Page> page_in_memory(std::uint64_t sequence, const TopicFilter& filter) const;
 
   void post(const FramePtr& frame) {
+    if (frame == nullptr) return;
     for (Sink* sink : sinks) sink->post(frame);
+  }
+
+  // Has the log take them, and hands out what it has taken.
+  void append(std::span<const Publication> publications, std::span<FramePtr> appended) {
+    const TimePoint now = clock();
+    if (store != nullptr) return store->append(publications, now, appended);
+    const std::lock_guard lock(mutex);
+    ring.append(publications, now, appended);
+    for (const FramePtr& frame : appended) post(frame);
+  }
+
+  // What the store has made sure of.
+  void follow(std::span<const FramePtr> frames) {
+    const std::lock_guard lock(mutex);
+    for (const FramePtr& frame : frames) {
+      ring.follow(frame);
+      post(frame);
+    }
   }
 
   const std::size_t max_event_bytes;
   const std::function<TimePoint()> clock;
   mutable std::mutex mutex;
-  RingEventLog log;             // guarded by mutex, but for its epoch
+  RingEventLog ring;            // guarded by mutex, but for its epoch
   std::vector<Sink*> sinks;     // guarded by mutex
   std::uint64_t publishes = 0;  // guarded by mutex
   std::uint64_t repeated = 0;   // guarded by mutex
+  // These have threads, which use what is above.
+  const std::shared_ptr<EventStore> store;  // may be null
+  std::unique_ptr<PageReader> reader;       // where there is a store
 };
 
 namespace {
@@ -43,9 +76,51 @@ std::optional<std::uint64_t> own_sequence(std::string_view id, std::string_view 
   return sequence;
 }
 
+// The log's next page, as a hub hands it out.
+Hub::Page page_of(const EventLog& log, std::uint64_t sequence, const TopicFilter& filter) {
+  EventLog::Page page = log.read_after(sequence, filter);
+  if (sequence + 1 < page.oldest) return {.frames = {}, .through = page.oldest - 1, .expired = true};
+  // Asked for after the page, so that a finish which the page has not reached cannot end it.
+  const auto finished_at = log.finished_at(filter, sequence);
+  // What comes behind the end is for those who come then.
+  if (finished_at && page.through > *finished_at) {
+    std::erase_if(page.frames, [&](const FramePtr& frame) { return frame->sequence > *finished_at; });
+    page.through = std::max(sequence, *finished_at);
+  }
+  return {.frames = std::move(page.frames),
+          .through = page.through,
+          .at_head = page.through >= log.head(),
+          .finished = finished_at && page.through >= *finished_at};
+}
+
 }  // namespace
 
-Hub::Hub(Options options) : shared_(std::make_unique<Shared>(std::move(options))) {}
+std::optional<Hub::Page> Hub::Shared::page_in_memory(std::uint64_t sequence, const TopicFilter& filter) const {
+  if (store == nullptr) {
+    if (sequence + 1 < ring.oldest()) return Page{.frames = {}, .through = ring.oldest() - 1, .expired = true};
+    return page_of(ring, sequence, filter);
+  }
+  // Where the cursor is itself in memory, so is the finish it may have seen.
+  if (sequence < ring.oldest() && sequence < ring.head()) return std::nullopt;
+  Page page = page_of(ring, sequence, filter);
+  // That another of its topics is finished, the ring may have forgotten.
+  const bool may_be_over =
+      !page.finished && filter.is_literal() && filter.patterns().size() > 1 &&
+      std::any_of(page.frames.begin(), page.frames.end(), [](const FramePtr& frame) { return frame->finishes_topic; });
+  if (may_be_over) return std::nullopt;
+  return page;
+}
+
+Hub::Hub(Options options) : shared_(std::make_unique<Shared>(std::move(options))) {
+  Shared& shared = *shared_;
+  if (shared.store == nullptr) return;
+  shared.reader = std::make_unique<PageReader>([&shared](std::uint64_t sequence, const TopicFilter& filter) {
+    Page page = page_of(*shared.store, sequence, filter);
+    page.at_head = false;  // more may be published before it arrives: the memory tells
+    return page;
+  });
+  shared.store->start([&shared](std::span<const FramePtr> frames) { shared.follow(frames); });
+}
 
 Hub::~Hub() = default;
 
@@ -62,7 +137,7 @@ std::string Hub::refusal(Topic topic, const Event& event) const {
   }
   if (id == protocol::kEarliest) return "id: \"earliest\" is reserved";
   if (id.starts_with(protocol::kReservedPrefix)) return "id: IDs that begin with \"millrace.\" are reserved";
-  if (id.starts_with(shared_->log.epoch() + '-')) return "id: IDs of the form <epoch>-<number> are the log's own";
+  if (id.starts_with(shared_->ring.epoch() + '-')) return "id: IDs of the form <epoch>-<number> are the log's own";
   if (event.type.view().starts_with(protocol::kReservedPrefix)) {
     return "event: types that begin with \"millrace.\" are reserved";
   }
@@ -72,44 +147,66 @@ std::string Hub::refusal(Topic topic, const Event& event) const {
   return {};
 }
 
-void Hub::announce(Topic topic, EventType type, std::string_view data) {
-  const std::lock_guard lock(shared_->mutex);
-  shared_->post(shared_->log.append(topic, {.type = type, .data = data}, shared_->clock()));
+Published Hub::publish(Topic topic, const Event& event, IdScope scope) {
+  const Publication publication{.topic = topic, .event = event, .scope = scope};
+  return std::move(publish({&publication, 1}).front());
 }
 
-Published Hub::publish(Topic topic, const Event& event, IdScope scope) {
-  if (std::string reason = refusal(topic, event); !reason.empty()) throw std::invalid_argument(reason);
-  const std::lock_guard lock(shared_->mutex);
-  RingEventLog& log = shared_->log;
-  if (!event.id.empty() && log.has_published(topic, event.id.view(), scope)) {
-    ++shared_->repeated;
-    return {.id = std::string(event.id.view()), .repeated = true};
+std::vector<Published> Hub::publish(std::span<const Publication> publications) {
+  for (const Publication& publication : publications) {
+    const bool is_event = publication.kind == Publication::Kind::kEvent;
+    std::string reason = is_event ? refusal(publication.topic, publication.event) : refusal(publication.topic);
+    if (!reason.empty()) throw std::invalid_argument(reason);
   }
-  const FramePtr frame = log.append(topic, event, shared_->clock(), scope);
-  ++shared_->publishes;
-  shared_->post(frame);
-  return {.id = event.id.empty() ? id_of(frame->sequence) : frame->publisher_id};
+  std::vector<FramePtr> appended(publications.size());
+  shared_->append(publications, appended);
+  const std::lock_guard lock(shared_->mutex);
+  std::vector<Published> result(publications.size());
+  for (std::size_t i = 0; i < publications.size(); ++i) {
+    if (publications[i].kind != Publication::Kind::kEvent) continue;
+    const std::string_view own = publications[i].event.id.view();
+    result[i].repeated = appended[i] == nullptr;
+    result[i].id = own.empty() ? id_of(appended[i]->sequence) : std::string(own);
+    ++(result[i].repeated ? shared_->repeated : shared_->publishes);
+  }
+  return result;
+}
+
+void Hub::announce(Topic topic, EventType type, std::string_view data) {
+  const Publication publication{.topic = topic, .event = {.type = type, .data = data}};
+  FramePtr frame;
+  try {
+    shared_->append({&publication, 1}, {&frame, 1});
+  } catch (const StoreUnavailable&) {
+    // There is nobody who could send it again.
+  }
 }
 
 void Hub::finish(Topic topic) {
-  if (std::string reason = refusal(topic); !reason.empty()) throw std::invalid_argument(reason);
-  const std::lock_guard lock(shared_->mutex);
-  shared_->post(shared_->log.append_finish(topic, shared_->clock()));
+  const Publication publication{.topic = topic, .kind = Publication::Kind::kFinish};
+  publish({&publication, 1});
 }
 
 void Hub::begin(Topic topic) {
-  const std::lock_guard lock(shared_->mutex);
-  if (const FramePtr frame = shared_->log.append_begin(topic, shared_->clock())) shared_->post(frame);
+  const Publication publication{.topic = topic, .kind = Publication::Kind::kBegin};
+  publish({&publication, 1});
 }
 
 Hub::Statistics Hub::statistics() const {
+  std::optional<StoreStatistics> store;
+  if (shared_->store != nullptr) store = shared_->store->statistics();
   const std::lock_guard lock(shared_->mutex);
-  const RingEventLog& log = shared_->log;
+  const RingEventLog& ring = shared_->ring;
   return {.publishes = shared_->publishes,
           .repeated = shared_->repeated,
-          .evictions = log.oldest() - 1,
-          .entries = static_cast<std::size_t>(log.head() + 1 - log.oldest()),
-          .bytes = log.bytes()};
+          .evictions = ring.oldest() - 1,
+          .entries = ring.entries(),
+          .bytes = ring.bytes(),
+          .store = std::move(store)};
+}
+
+std::string Hub::trouble() const {
+  return shared_->store != nullptr ? shared_->store->trouble() : std::string();
 }
 
 void Hub::attach(Sink& sink) {
@@ -118,28 +215,36 @@ void Hub::attach(Sink& sink) {
 }
 
 void Hub::detach(Sink& sink) {
-  const std::lock_guard lock(shared_->mutex);
-  std::erase(shared_->sinks, &sink);
+  {
+    const std::lock_guard lock(shared_->mutex);
+    std::erase(shared_->sinks, &sink);
+  }
+  if (shared_->reader != nullptr) shared_->reader->forget(sink);
 }
 
 Hub::Cursor Hub::resolve(std::string_view last_event_id, const TopicFilter* filter) const {
-  const std::lock_guard lock(shared_->mutex);
-  RingEventLog& log = shared_->log;
-  log.expire(shared_->clock());
+  std::unique_lock lock(shared_->mutex);
+  RingEventLog& ring = shared_->ring;
+  ring.expire(shared_->clock());
+  const std::uint64_t head = ring.head();
+  if (last_event_id.empty()) return {.sequence = head};
+  // A store is asked without the lock, since it may take its time.
+  if (shared_->store != nullptr) lock.unlock();
+  const EventLog& log = shared_->log();
   const std::uint64_t before_oldest = log.oldest() - 1;
-  if (last_event_id.empty()) return {.sequence = log.head()};
   if (last_event_id == protocol::kEarliest) return {.sequence = before_oldest};
   auto sequence = own_sequence(last_event_id, log.epoch());
   if (!sequence) sequence = log.find(last_event_id);
   if (!sequence && filter != nullptr) sequence = log.find(last_event_id, *filter);
-  if (!sequence || *sequence > log.head()) return {.sequence = before_oldest, .gap_reason = "unknown"};
+  if (!sequence || *sequence > head) return {.sequence = before_oldest, .gap_reason = "unknown"};
   if (*sequence < before_oldest) return {.sequence = before_oldest, .gap_reason = "expired"};
   return {.sequence = *sequence};
 }
 
 bool Hub::is_over(const Cursor& cursor, const TopicFilter& filter) const {
-  const std::lock_guard lock(shared_->mutex);
-  const RingEventLog& log = shared_->log;
+  std::unique_lock lock(shared_->mutex);
+  if (shared_->store != nullptr) lock.unlock();
+  const EventLog& log = shared_->log();
   if (!cursor.gap_reason.empty() || cursor.sequence + 1 < log.oldest()) return false;
   const auto finished_at = log.finished_at(filter, cursor.sequence);
   if (!finished_at) return false;
@@ -150,23 +255,17 @@ bool Hub::is_over(const Cursor& cursor, const TopicFilter& filter) const {
 
 Hub::Page Hub::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
   const std::lock_guard lock(shared_->mutex);
-  const RingEventLog& log = shared_->log;
-  if (sequence + 1 < log.oldest()) return {.frames = {}, .through = log.oldest() - 1, .expired = true};
-  auto page = log.read_after(sequence, filter);
-  const auto finished_at = log.finished_at(filter, sequence);
-  // What comes behind the end is for those who come then.
-  if (finished_at && page.through > *finished_at) {
-    std::erase_if(page.frames, [&](const FramePtr& frame) { return frame->sequence > *finished_at; });
-    page.through = std::max(sequence, *finished_at);
-  }
-  return {.frames = std::move(page.frames),
-          .through = page.through,
-          .at_head = page.through >= log.head(),
-          .finished = finished_at && page.through >= *finished_at};
+  if (auto page = shared_->page_in_memory(sequence, filter)) return std::move(*page);
+  return {.frames = {}, .stored = true};
+}
+
+void Hub::read_stored(Sink& sink, std::uint64_t ticket, std::uint64_t sequence,
+                      std::shared_ptr<const TopicFilter> filter) const {
+  shared_->reader->request(sink, ticket, sequence, std::move(filter));
 }
 
 std::string Hub::id_of(std::uint64_t sequence) const {
-  return shared_->log.id_of(sequence);
+  return millrace::id_of(shared_->ring.epoch(), sequence);
 }
 
 }  // namespace millrace

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "millrace/core/event_stream_writer.h"
-
 namespace millrace {
 
 namespace {
@@ -13,78 +11,52 @@ std::size_t cost(const Frame& frame) {
   return frame.bytes.size() + frame.topic.size() + frame.publisher_id.size();
 }
 
-// No ID holds a line end: a topic's own ID is never mistaken for another.
-std::string index_key(std::string_view topic, std::string_view publisher_id) {
-  return std::string(topic).append(1, '\n').append(publisher_id);
-}
-
-std::string index_key(const Frame& frame) {
-  return frame.id_is_topics_own ? index_key(frame.topic, frame.publisher_id) : frame.publisher_id;
-}
-
 }  // namespace
 
-RingEventLog::RingEventLog(std::string epoch, const Bounds& bounds) : epoch_(std::move(epoch)), bounds_(bounds) {}
+RingEventLog::RingEventLog(std::string epoch, const Bounds& bounds, std::uint64_t head)
+    : epoch_(std::move(epoch)), bounds_(bounds), first_(head + 1) {}
 
-FramePtr RingEventLog::append(Topic topic, const Event& event, TimePoint now, IdScope scope) {
-  auto frame = std::make_shared<Frame>();
-  frame->sequence = head() + 1;
-  frame->topic = topic.view();
-  frame->publisher_id = event.id.view();
-  frame->id_is_topics_own = scope == IdScope::kTopic;
-  frame->published = now;
-
-  Event identified = event;
-  const std::string own_id = id_of(frame->sequence);
-  if (event.id.empty()) identified.id = *EventId::parse(own_id);
-  std::string payload;
-  payload.reserve(event.data.size() + 64);
-  EventStreamWriter(payload).event(identified);
-  set_payload(*frame, payload);
-
-  if (!frame->publisher_id.empty()) publisher_ids_.insert_or_assign(index_key(*frame), frame->sequence);
-  topics_[frame->topic].is_finished = false;
-  return push(std::move(frame));
+void RingEventLog::append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) {
+  for (std::size_t i = 0; i < publications.size(); ++i) {
+    appended[i] = nullptr;
+    if (!is_new(publications[i])) continue;
+    appended[i] = encode(epoch_, head() + 1, publications[i], now);
+    follow(appended[i]);
+  }
 }
 
-FramePtr RingEventLog::append_finish(Topic topic, TimePoint now) {
-  return append_mark(topic, now, true);
+// Whether there is something to append.
+bool RingEventLog::is_new(const Publication& publication) const {
+  switch (publication.kind) {
+    case Publication::Kind::kEvent: {
+      const std::string_view id = publication.event.id.view();
+      return id.empty() || !has_published(publication.topic, id, publication.scope);
+    }
+    case Publication::Kind::kBegin: {
+      const auto topic = topics_.find(publication.topic.view());
+      return topic != topics_.end() && topic->second.is_finished;
+    }
+    case Publication::Kind::kFinish:
+      break;
+  }
+  return true;
 }
 
-FramePtr RingEventLog::append_begin(Topic topic, TimePoint now) {
-  const auto entry = topics_.find(topic.view());
-  if (entry == topics_.end() || !entry->second.is_finished) return nullptr;
-  return append_mark(topic, now, false);
-}
-
-// An entry without an event.
-FramePtr RingEventLog::append_mark(Topic topic, TimePoint now, bool finishes_topic) {
-  auto frame = std::make_shared<Frame>();
-  frame->sequence = head() + 1;
-  frame->topic = topic.view();
-  frame->finishes_topic = finishes_topic;
-  frame->published = now;
-  // A client that has a topic's finish has seen the end, and says so when it comes back.
-  std::string payload;
-  const std::string id = id_of(frame->sequence);
-  EventStreamWriter(payload).cursor(*EventId::parse(id));
-  set_payload(*frame, payload);
-
-  TopicEntry& entry = topics_[frame->topic];
-  entry.is_finished = finishes_topic;
-  if (finishes_topic) entry.finishes.push_back(frame->sequence);
-  return push(std::move(frame));
-}
-
-FramePtr RingEventLog::push(std::shared_ptr<Frame> frame) {
+void RingEventLog::follow(FramePtr frame) {
+  if (frame->sequence != head() + 1) {
+    while (!frames_.empty()) evict_oldest();
+    first_ = frame->sequence;
+  }
   const TimePoint now = frame->published;
   bytes_ += cost(*frame);
-  topics_[frame->topic].sequences.push_back(frame->sequence);
+  if (!frame->publisher_id.empty()) publisher_ids_.insert_or_assign(id_key(*frame), frame->sequence);
+  TopicEntry& topic = topics_[frame->topic];
+  topic.is_finished = frame->finishes_topic;
+  topic.sequences.push_back(frame->sequence);
+  if (frame->finishes_topic) topic.finishes.push_back(frame->sequence);
   frames_.push_back(std::move(frame));
-  FramePtr newest = frames_.back();
   while (frames_.size() > bounds_.events || (bytes_ > bounds_.bytes && frames_.size() > 1)) evict_oldest();
   expire(now);
-  return newest;
 }
 
 void RingEventLog::expire(TimePoint now) {
@@ -101,15 +73,11 @@ void RingEventLog::evict_oldest() {
   if (topic->second.sequences.empty()) topics_.erase(topic);
   if (!frame.publisher_id.empty()) {
     // The ID may stand for a newer event of its topic by now.
-    const auto id = publisher_ids_.find(index_key(frame));
+    const auto id = publisher_ids_.find(id_key(frame));
     if (id->second == first_) publisher_ids_.erase(id);
   }
   frames_.pop_front();
   ++first_;
-}
-
-std::string RingEventLog::id_of(std::uint64_t sequence) const {
-  return epoch_ + '-' + std::to_string(sequence);
 }
 
 std::optional<std::uint64_t> RingEventLog::finished_at(const TopicFilter& filter, std::uint64_t seen) const {
@@ -129,24 +97,28 @@ std::optional<std::uint64_t> RingEventLog::finished_at(const TopicFilter& filter
   return last;
 }
 
+// Whether an event with this publisher's ID is here that the ID would be confused with.
 bool RingEventLog::has_published(Topic topic, std::string_view publisher_id, IdScope scope) const {
-  if (scope == IdScope::kLog) return find(publisher_id).has_value();
-  const auto found = find(index_key(topic.view(), publisher_id));
-  if (!found) return false;
+  const auto found = find_key(id_key(topic.view(), publisher_id, scope));
+  if (!found || scope == IdScope::kLog) return found.has_value();
   const auto& finishes = topics_.find(topic.view())->second.finishes;
   return finishes.empty() || *found > finishes.back();
 }
 
-std::optional<std::uint64_t> RingEventLog::find(std::string_view publisher_id) const {
-  const auto found = publisher_ids_.find(publisher_id);
+std::optional<std::uint64_t> RingEventLog::find_key(std::string_view key) const {
+  const auto found = publisher_ids_.find(key);
   if (found == publisher_ids_.end()) return std::nullopt;
   return found->second;
+}
+
+std::optional<std::uint64_t> RingEventLog::find(std::string_view publisher_id) const {
+  return find_key(publisher_id);
 }
 
 std::optional<std::uint64_t> RingEventLog::find(std::string_view publisher_id, const TopicFilter& filter) const {
   std::optional<std::uint64_t> oldest;
   for (const std::string& topic : filter.patterns()) {
-    const auto found = find(index_key(topic, publisher_id));
+    const auto found = find_key(id_key(topic, publisher_id, IdScope::kTopic));
     if (found && (!oldest || *found < *oldest)) oldest = found;
   }
   return oldest;
@@ -158,7 +130,7 @@ RingEventLog::Page RingEventLog::read_after(std::uint64_t sequence, const TopicF
 
 // Looks at one event after the other.
 RingEventLog::Page RingEventLog::scan(std::uint64_t sequence, const TopicFilter& filter) const {
-  Page page{.frames = {}, .through = sequence};
+  Page page{.frames = {}, .through = sequence, .oldest = first_};
   std::size_t bytes = 0;
   const std::uint64_t last = std::min(head(), sequence + kPageScan);
   while (page.through < last && page.frames.size() < kPageFrames && bytes < kPageBytes) {
@@ -185,7 +157,7 @@ RingEventLog::Page RingEventLog::merge(std::uint64_t sequence, const TopicFilter
     if (next != sequences.end()) runs.push_back({next, sequences.end()});
   }
 
-  Page page{.frames = {}, .through = head()};
+  Page page{.frames = {}, .through = head(), .oldest = first_};
   std::size_t bytes = 0;
   while (!runs.empty()) {
     if (page.frames.size() == kPageFrames || bytes >= kPageBytes) {

@@ -75,7 +75,7 @@ MetricFamily latency(const MetricsSnapshot& snapshot) {
 
 std::string metrics_text(const MetricsSnapshot& snapshot) {
   const Hub::Statistics& hub = snapshot.hub;
-  return prometheus::TextSerializer().Serialize({
+  std::vector<MetricFamily> families{
       gauge("millrace_connections", "Connections open", snapshot.connections),
       gauge("millrace_streams", "Event streams open, the request-scoped ones included", snapshot.streams),
       gauge("millrace_catching_up_subscribers", "Subscribers that read from the log", snapshot.catching_up),
@@ -89,7 +89,16 @@ std::string metrics_text(const MetricsSnapshot& snapshot) {
       counter("millrace_gaps_total", "Subscribers told that events were missed", sum(snapshot, &LoopCounters::gaps)),
       refusals(*snapshot.refusals),
       latency(snapshot),
-  });
+  };
+  if (hub.store) {
+    families.push_back(gauge("millrace_store_up", "Whether the store takes events", hub.store->takes_events ? 1 : 0));
+    families.push_back(gauge("millrace_store_entries", "Entries in the store", hub.store->entries));
+    families.push_back(gauge("millrace_store_bytes", "Bytes that they take", hub.store->bytes));
+    families.push_back(counter("millrace_store_commits_total", "Groups of entries stored", hub.store->commits));
+    families.push_back(
+        counter("millrace_store_failures_total", "Times the store began to refuse events", hub.store->failures));
+  }
+  return prometheus::TextSerializer().Serialize(families);
 }
 
 }  // namespace millrace

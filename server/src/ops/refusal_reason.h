@@ -19,6 +19,7 @@ enum class RefusalReason : std::uint8_t {
   kHost,
   kOrigin,
   kDraining,
+  kStore,
   // Of the events routes.
   kUnauthenticated,
   kForbidden,
@@ -54,6 +55,8 @@ constexpr std::string_view name_of(RefusalReason reason) {
       return "origin";
     case RefusalReason::kDraining:
       return "draining";
+    case RefusalReason::kStore:
+      return "store";
     case RefusalReason::kUnauthenticated:
       return "unauthenticated";
     case RefusalReason::kForbidden:

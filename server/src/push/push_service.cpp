@@ -202,8 +202,12 @@ PushService::Sent PushService::State::send(std::string_view uid, const Event& ev
     return {.connected = false, .reason = "uid: \"" + std::string(uid) + "\" is not connected"};
   }
   const std::string topic = topic_name(uid);
-  Published published = server_.hub().publish(*Topic::parse(topic), event, IdScope::kTopic);
-  return {.id = std::move(published.id), .repeated = published.repeated};
+  try {
+    Published published = server_.hub().publish(*Topic::parse(topic), event, IdScope::kTopic);
+    return {.id = std::move(published.id), .repeated = published.repeated};
+  } catch (const StoreUnavailable& failure) {
+    return {.reason = failure.what()};
+  }
 }
 
 std::size_t PushService::State::close(std::string_view uid) {

@@ -54,24 +54,14 @@ void Subscriber::deliver(std::span<const FramePtr> frames) {
 }
 
 void Subscriber::catch_up() {
-  if (phase_ != Phase::kCatchingUp || !write_in_flight()) return;
+  if (phase_ != Phase::kCatchingUp || !write_in_flight() || awaits_stored_) return;
   for (int pages = 0; pages < kPagesPerTurn; ++pages) {
     const Hub::Page page = hub_.read_after(cursor_, filter());
-    if (page.expired) {
-      std::string payload;
-      append_gap(hub_.id_of(cursor_), "expired", payload);
-      output_.on_gap();
-      const FramePtr gap = control_frame(payload, page.through);
-      if (!write({&gap, 1})) return;
-      continue;
+    if (page.stored) {
+      awaits_stored_ = true;
+      return output_.read_stored(cursor_);
     }
-    if (!page.frames.empty() && !write(page.frames)) return;
-    cursor_ = page.through;
-    if (page.finished) return end();
-    if (page.at_head) {
-      phase_ = Phase::kLive;
-      return end_if_over();
-    }
+    if (!take(page)) return;
   }
   output_.yield();
 }
@@ -80,6 +70,34 @@ void Subscriber::fall_behind() {
   if (!is_live()) return;
   phase_ = Phase::kCatchingUp;
   output_.yield();
+}
+
+// False if there is nothing more to read for now: what it has does not fit, or it is live, or has ended.
+bool Subscriber::take(const Hub::Page& page) {
+  if (page.expired) {
+    std::string payload;
+    append_gap(hub_.id_of(cursor_), "expired", payload);
+    output_.on_gap();
+    const FramePtr gap = control_frame(payload, page.through);
+    return write({&gap, 1});
+  }
+  if (!page.frames.empty() && !write(page.frames)) return false;
+  cursor_ = page.through;
+  if (page.finished) {
+    end();
+    return false;
+  }
+  if (!page.at_head) return true;
+  phase_ = Phase::kLive;
+  end_if_over();
+  return false;
+}
+
+void Subscriber::take_stored(const Hub::Page& page) {
+  awaits_stored_ = false;
+  // Where a heartbeat is stuck half written, the page is read again when it has gone.
+  if (phase_ != Phase::kCatchingUp || !write_in_flight()) return;
+  if (take(page)) catch_up();
 }
 
 // A poll is over once it has brought something.
@@ -93,8 +111,8 @@ void Subscriber::end() {
 }
 
 void Subscriber::heartbeat(std::uint64_t sequence) {
-  if (!is_live()) return;
-  cursor_ = std::max(cursor_, sequence);
+  if (!is_live() && !awaits_stored()) return;
+  if (is_live()) cursor_ = std::max(cursor_, sequence);
   std::string payload;
   const std::string id = hub_.id_of(cursor_);
   EventStreamWriter(payload).cursor(*EventId::parse(id));

@@ -30,6 +30,8 @@ class Subscriber {
     virtual void yield() = 0;
     /// Ends the stream; nothing is written after it.
     virtual void end() = 0;
+    /// Asks for the events after `sequence` to be read from the store, and given to take_stored(), once.
+    virtual void read_stored(std::uint64_t sequence) = 0;
     /// The client is told that it has missed events.
     virtual void on_gap() = 0;
 
@@ -58,7 +60,14 @@ class Subscriber {
   /// Events have passed it by that it was to be handed: it reads them from the log.
   void fall_behind();
 
-  /// Tells a live client its cursor; all events up to `sequence` have been through deliver().
+  /// What read_stored() has brought.
+  void take_stored(const Hub::Page& page);
+
+  /// Whether it waits for take_stored(), and for nothing else.
+  bool awaits_stored() const { return awaits_stored_ && in_flight_ == nullptr; }
+
+  /// Tells a live client its cursor, and one that waits for the store that the connection is well; all events up to
+  /// `sequence` have been through deliver().
   void heartbeat(std::uint64_t sequence);
 
   Output& output() const { return output_; }
@@ -68,6 +77,7 @@ class Subscriber {
   /// Whether it is up to date and takes events as they come.
   bool is_live() const { return phase_ == Phase::kLive; }
   const TopicFilter& filter() const { return *subscription_.filter; }
+  const std::shared_ptr<const TopicFilter>& shared_filter() const { return subscription_.filter; }
   std::string_view client() const { return subscription_.client; }
   bool chunked() const { return subscription_.chunked; }
 
@@ -78,6 +88,7 @@ class Subscriber {
 
   void end_if_over();
   void end();
+  bool take(const Hub::Page& page);
   bool write(std::span<const FramePtr> frames);
   bool write_in_flight();
   void stall(std::span<const FramePtr> frames, std::size_t written);
@@ -92,6 +103,7 @@ class Subscriber {
   std::size_t in_flight_bytes_ = 0;
   Phase phase_ = Phase::kCatchingUp;
   bool has_written_event_ = false;
+  bool awaits_stored_ = false;  // take_stored() will be called
 
   // The table's: where it is filed.
   struct Group* group_ = nullptr;

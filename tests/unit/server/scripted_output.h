@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +36,7 @@ class ScriptedOutput final : public Subscriber::Output {
   }
   void yield() override { yielded = true; }
   void end() override { ended = true; }
+  void read_stored(std::uint64_t sequence) override { asked_store_after = sequence; }
   void on_gap() override { ++gaps; }
 
   std::size_t room = kUnlimited;
@@ -42,6 +44,7 @@ class ScriptedOutput final : public Subscriber::Output {
   bool blocked = false;  ///< the last write did not fit
   bool yielded = false;
   bool ended = false;
+  std::optional<std::uint64_t> asked_store_after;
   int gaps = 0;  ///< that the client was told of
 };
 

@@ -167,6 +167,20 @@ inline constexpr std::size_t kHistoryEvents = 100'000;
 /// Bytes of encoded events the in-memory log keeps.
 inline constexpr std::size_t kHistoryBytes = 64 * 1024 * 1024;
 
+/// Bytes that a store may take on its disk. The oldest events go first.
+inline constexpr std::size_t kStoreBytes = 1024 * 1024 * 1024;
+
+/// A store that cannot do its work tries again this often.
+inline constexpr Duration kStoreRetry{1'000};
+
+/// Entries, and bytes of their data, that a store makes durable together; a request that is larger goes alone.
+inline constexpr std::size_t kStoreGroupEntries = 1'024;
+inline constexpr std::size_t kStoreGroupBytes = 4 * 1024 * 1024;
+
+/// Pages of a store (each of 64 events and 256 KiB, or one event more) that are on their way to those who catch up, at
+/// once.
+inline constexpr std::size_t kStoredPagesInFlight = 32;
+
 /// Bytes of a request-scoped stream that may wait for a slow reader before `send` refuses.
 inline constexpr std::size_t kMaxStreamBufferBytes = 1024 * 1024;
 

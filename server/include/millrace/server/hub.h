@@ -10,6 +10,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +24,7 @@
 namespace millrace {
 
 struct Frame;
-class RingEventLog;
+class EventStore;
 class TopicFilter;
 
 /// What became of a publish.
@@ -36,6 +39,35 @@ enum class IdScope : std::uint8_t {
   kTopic,  ///< those of its topic, since it was begun. Who subscribes by wildcard cannot resume from such an ID
 };
 
+/// One thing to be published: an event, or a mark in the life of a topic. A view, like Event.
+struct Publication {
+  enum class Kind : std::uint8_t {
+    kEvent,
+    kFinish,  ///< as Hub::finish()
+    kBegin,   ///< as Hub::begin()
+  };
+  Topic topic;
+  Event event = {};  ///< of kEvent
+  IdScope scope = IdScope::kLog;
+  Kind kind = Kind::kEvent;
+};
+
+/// The store cannot do now what it is asked for: its disk is full, or its machine is out of reach. Nothing was
+/// published, or nobody can tell; trying again later is right, with an ID of the publisher's if it must not come twice.
+class StoreUnavailable : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// What there is to say of a store.
+struct StoreStatistics {
+  std::uint64_t entries = 0;   ///< in it
+  std::uint64_t bytes = 0;     ///< that they take
+  std::uint64_t commits = 0;   ///< groups of entries that were made to last together
+  std::uint64_t failures = 0;  ///< times it began to refuse events
+  bool takes_events = true;
+};
+
 class Hub {
  public:
   struct Options {
@@ -44,6 +76,8 @@ class Hub {
     Duration history_age{0};           ///< zero: no bound
     std::string epoch;                 ///< short random tag of this log's life
     std::function<TimePoint()> clock;  ///< monotonic; called from any thread
+    std::shared_ptr<EventStore> store =
+        nullptr;  ///< the hub's alone; where events outlive the program. Its epoch counts
   };
 
   explicit Hub(Options options);
@@ -51,11 +85,16 @@ class Hub {
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
-  /// Appends the event to the log and hands it to every subscriber of the topic. Returns once it is in the log.
-  /// Throws std::invalid_argument if refusal() has something to say of it.
+  /// Appends the event to the log and hands it to every subscriber of the topic. Returns once it is in the log, which
+  /// with a store is: once it will survive. Throws std::invalid_argument if refusal() has something to say of it,
+  /// StoreUnavailable if there is a store that cannot take it now.
   Published publish(Topic topic, const Event& event, IdScope scope = IdScope::kLog);
 
-  /// Publishes an event of Millrace's own, whose type and topic are kept for it.
+  /// The same for several, in order and at once: with a store all of them survive, or none. Returns as many.
+  std::vector<Published> publish(std::span<const Publication> publications);
+
+  /// Publishes an event of Millrace's own, whose type and topic are kept for it. It is lost where the store cannot take
+  /// it.
   void announce(Topic topic, EventType type, std::string_view data);
 
   /// Ends the topic: each event stream that listens to nothing else ends behind the topic's last event, and a client
@@ -78,25 +117,42 @@ class Hub {
   struct Statistics {
     std::uint64_t publishes = 0;
     std::uint64_t repeated = 0;   ///< publishes of an ID that was in the log already
-    std::uint64_t evictions = 0;  ///< entries that have left the log
-    std::size_t entries = 0;      ///< in the log
+    std::uint64_t evictions = 0;  ///< entries that have left the memory
+    std::size_t entries = 0;      ///< in memory
     std::size_t bytes = 0;        ///< of them
+    std::optional<StoreStatistics> store = {};
   };
   Statistics statistics() const;
+
+  /// Why nothing can be published now, as a sentence; empty if it can.
+  std::string trouble() const;
 
   // For the event loops ---------------------------------------------------------------------------------------------
 
   using FramePtr = std::shared_ptr<const Frame>;
 
-  /// Gets every frame, in order of sequence, on the publisher's thread and under the hub's lock: it must only queue it.
+  struct Page {
+    std::vector<FramePtr> frames;
+    std::uint64_t through = 0;  ///< no other event up to here matches the filter
+    bool at_head = false;       ///< there is nothing beyond `through`
+    bool finished = false;      ///< the topics are finished and there will be nothing beyond `through`
+    bool expired = false;       ///< events after the cursor are gone: `frames` is empty, `through` is before the oldest
+    bool stored = false;        ///< the events are not in memory: read_stored() brings them. Nothing else is set
+  };
+  using PagePtr = std::shared_ptr<const Page>;
+
   class Sink {
    public:
+    /// Gets every frame, in order of sequence, under the hub's lock: it must only queue it.
     virtual void post(const FramePtr& frame) = 0;
+    /// Gets what it has asked for by read_stored(), on a thread of the hub's: likewise.
+    virtual void post_page(std::uint64_t /*ticket*/, const PagePtr& /*page*/) {}
 
    protected:
     ~Sink() = default;
   };
   void attach(Sink& sink);
+  /// Nothing reaches the sink once it has returned.
   void detach(Sink& sink);
 
   /// A place in the log: everything up to and including `sequence` has been seen.
@@ -106,21 +162,20 @@ class Hub {
   };
 
   /// Where a client begins that comes with this last event ID; the head of the log if it has none. `filter` says what
-  /// the client listens to: IDs that are a topic's own are looked for there.
+  /// the client listens to: IDs that are a topic's own are looked for there. May ask the store, as is_over() may: not
+  /// for an event loop; and throws StoreUnavailable if that cannot be read.
   Cursor resolve(std::string_view last_event_id, const TopicFilter* filter = nullptr) const;
 
   /// Whether all topics of the filter are finished and a client at this place has nothing more to get.
   bool is_over(const Cursor& cursor, const TopicFilter& filter) const;
 
-  struct Page {
-    std::vector<FramePtr> frames;
-    std::uint64_t through = 0;  ///< no other event up to here matches the filter
-    bool at_head = false;       ///< there is nothing beyond `through`
-    bool finished = false;      ///< the topics are finished and there will be nothing beyond `through`
-    bool expired = false;       ///< events after the cursor are gone: `frames` is empty, `through` is before the oldest
-  };
-  /// The next events after `sequence` that match. Bounded; `at_head` says whether there is more.
+  /// The next events after `sequence` that match. Bounded; `at_head` says whether there is more. Never waits.
   Page read_after(std::uint64_t sequence, const TopicFilter& filter) const;
+
+  /// Has the next events after `sequence` read from the store, and posted to the sink with this ticket. Kept waiting
+  /// while the store cannot be read.
+  void read_stored(Sink& sink, std::uint64_t ticket, std::uint64_t sequence,
+                   std::shared_ptr<const TopicFilter> filter) const;
 
   /// The ID a client has to send to resume after `sequence`.
   std::string id_of(std::uint64_t sequence) const;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +14,19 @@
 namespace millrace {
 
 class Authorizer;
+
+/// What a power cut may cost of what a store has acknowledged. A program that ends, however it does, costs nothing.
+enum class StoreSync : std::uint8_t {
+  kFull,    ///< nothing: publishing waits for the disk
+  kNormal,  ///< the events of the last moments
+};
+
+/// How much a store keeps; the oldest events go first. Zero: no bound.
+struct StoreBounds {
+  std::uint64_t events = 0;
+  std::uint64_t bytes = kStoreBytes;  ///< that they take on the disk
+  Duration age{0};
+};
 
 struct ServerOptions {
   /// Threads that run request handlers. Event streams and idle connections need none of them.
@@ -86,6 +101,16 @@ struct ServerOptions {
   /// Most workers that may be reading request bodies which the event loop cannot collect: those of unknown length, and
   /// those larger than kMaxBufferedBodyBytes. Others of the kind wait (503 beyond kMaxWaitingUploads). 0: half of them.
   std::size_t max_uploads = 0;
+
+  /// Where events outlive the program: `sqlite:PATH`, a file that is made if there is none. Empty: nowhere. The history
+  /// above is then what of it is in memory.
+  std::string store = {};
+  StoreSync store_sync = StoreSync::kFull;
+  StoreBounds store_bounds = {};
+
+  /// Told when the store begins to refuse events, with a sentence that says why, and when it takes them again, with an
+  /// empty one. Called on threads of the server's: must not wait, nor publish, nor throw.
+  std::function<void(const std::string& trouble)> on_store_trouble = nullptr;
 };
 
 }  // namespace millrace

@@ -27,7 +27,8 @@ namespace millrace {
 
 class Server : public httplib::Server {
  public:
-  /// Throws std::invalid_argument if an option is out of range; the message names it.
+  /// Throws std::invalid_argument if an option is out of range, StoreUnavailable if the store cannot be opened; the
+  /// message names it.
   explicit Server(const ServerOptions& options = {});
   /// Stops the server if it runs. listen() must have returned, or return soon, on its own thread.
   ~Server() override;
@@ -38,8 +39,9 @@ class Server : public httplib::Server {
   /// docs/protocol.md has both.
   Server& events(const std::string& path);
 
-  /// Routes for those who run the server: `/healthz`, `/readyz` (503 while draining), `/metrics` for Prometheus, and
-  /// `/subscriptions`, for which the authorizer must allow Action::kAdminister. docs/operations.md has them.
+  /// Routes for those who run the server: `/healthz`, `/readyz` (503 while draining, and while the store takes no
+  /// events), `/metrics` for Prometheus, and `/subscriptions`, for which the authorizer must allow Action::kAdminister.
+  /// docs/operations.md has them.
   Server& operations();
 
   /// Turns the response to the request being handled into an event stream on the hub, as `GET` on an events route does,

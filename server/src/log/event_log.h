@@ -1,0 +1,91 @@
+// EventLog: what has been published, in one order, and the questions a hub asks about it.
+//
+// Entries are events, and marks: that a topic is finished, or begins anew. Each has a sequence number, greater than
+// those before it. RingEventLog keeps the newest in memory; an EventStore keeps them where they outlive the program.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "../stream/frame.h"
+#include "../stream/topic_filter.h"
+#include "millrace/core/time.h"
+#include "millrace/server/hub.h"
+
+namespace millrace {
+
+class EventLog {
+ public:
+  virtual ~EventLog() = default;
+
+  /// Tags the IDs this log gives: `<epoch>-<sequence>`.
+  virtual const std::string& epoch() const = 0;
+  /// Sequence of the newest entry ever appended; 0 before the first.
+  virtual std::uint64_t head() const = 0;
+  /// Sequence of the oldest entry still here; head() + 1 if there is none.
+  virtual std::uint64_t oldest() const = 0;
+
+  /// Appends them, in order, all or none, and puts each one's frame into `appended`, which has their size. The frame is
+  /// null where nothing was to be appended: an event whose publisher's ID the log has already, or the beginning of a
+  /// topic that is not finished. Throws StoreUnavailable if the log cannot take them now.
+  virtual void append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) = 0;
+
+  /// The sequence of the newest event with this publisher's ID, while it is here.
+  virtual std::optional<std::uint64_t> find(std::string_view publisher_id) const = 0;
+  /// The same for an ID that is a topic's own. Where several topics have it the oldest counts, so that nothing is lost.
+  virtual std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const = 0;
+
+  /// The sequence with which the last of the filter's topics was finished; nothing if one of them goes on, or if the
+  /// filter has wildcards, which never end. For who listens to one topic, and has seen all up to `seen`, it is the
+  /// first finish from there on, though the topic may have begun anew.
+  virtual std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const = 0;
+
+  struct Page {
+    std::vector<FramePtr> frames;
+    std::uint64_t through = 0;  ///< how far the log has been looked at
+    std::uint64_t oldest = 0;   ///< of the log that was looked at: were there entries before it, they are not in `frames`
+  };
+  /// Entries after `sequence` that match. Bounded by kPageFrames, kPageBytes and kPageScan.
+  virtual Page read_after(std::uint64_t sequence, const TopicFilter& filter) const = 0;
+
+  static constexpr std::size_t kPageFrames = 64;
+  static constexpr std::size_t kPageBytes = 256 * 1024;
+  static constexpr std::size_t kPageScan = 4096;  ///< entries looked at for a filter with wildcards
+
+  static constexpr std::uint64_t kNow = UINT64_MAX;  ///< of who looks at the end of the log
+};
+
+/// A log that outlives the program. Its members may be called from any thread, and may wait for a disk or a network.
+/// All of them but start() throw StoreUnavailable where they cannot do what they are asked for now.
+class EventStore : public EventLog {
+ public:
+  /// Is given every entry once, in order, when it is sure to survive, and before append() returns.
+  using OnAppended = std::function<void(std::span<const FramePtr>)>;
+  /// To be called once, before append().
+  virtual void start(OnAppended on_appended) = 0;
+
+  /// Why it takes no events now, as a sentence; empty if it does.
+  virtual std::string trouble() const = 0;
+
+  virtual StoreStatistics statistics() const = 0;
+};
+
+/// The ID of the entry with this sequence, where its publisher gave none.
+std::string id_of(std::string_view epoch, std::uint64_t sequence);
+
+/// What a log finds a publisher's ID by. An ID that is a topic's own is never taken for another's.
+std::string id_key(std::string_view topic, std::string_view publisher_id, IdScope scope);
+std::string id_key(const Frame& frame);
+
+/// The entry's frame, encoded.
+std::shared_ptr<Frame> encode(std::string_view epoch, std::uint64_t sequence, const Publication& publication,
+                              TimePoint now);
+
+}  // namespace millrace

@@ -1,0 +1,112 @@
+// SqliteDatabase, SqliteStatement, SqliteRows: SQLite's C interface, with owners and exceptions. One thread at a time.
+//
+//   SqliteStatement by_topic(database, "SELECT sequence FROM entries WHERE topic = ?1");
+//   for (auto rows = by_topic("orders"); rows.next();) use(rows.number(0));
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+class SqliteError : public std::runtime_error {
+ public:
+  SqliteError(sqlite3* database, const std::string& doing, int code);
+  /// Without SQLite's extension.
+  int code() const { return code_; }
+  /// Whether the file is not what was written: trying again is no use.
+  bool is_damage() const { return code_ == SQLITE_CORRUPT || code_ == SQLITE_NOTADB; }
+
+ private:
+  int code_;
+};
+
+class SqliteDatabase {
+ public:
+  enum class Mode : std::uint8_t { kWrite, kRead };
+
+  /// Opens the file; in order to write, makes it where there is none. Throws SqliteError.
+  SqliteDatabase(const std::string& path, Mode mode);
+
+  /// Runs statements that need no values and whose rows nobody wants.
+  void execute(const char* sql);
+  /// The number that a query for one has brought; 0 where it has brought none.
+  std::int64_t number(const char* sql);
+
+  sqlite3* handle() const { return handle_.get(); }
+
+ private:
+  struct Close {
+    void operator()(sqlite3* database) const { sqlite3_close_v2(database); }
+  };
+  std::unique_ptr<sqlite3, Close> handle_;
+};
+
+/// Bytes that are no text.
+struct SqliteBlob {
+  std::string_view bytes;
+};
+
+/// No value.
+struct SqliteNull {};
+
+/// What a statement brings, row by row. The statement can be run again once this has gone.
+class SqliteRows {
+ public:
+  explicit SqliteRows(sqlite3_stmt* statement) : statement_(statement) {}
+
+  /// False if there is no further row.
+  bool next();
+
+  // Columns of the row, from 0. Text lives until next().
+  std::int64_t number(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+  std::string_view text(int column) const;
+  bool is_null(int column) const { return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL; }
+
+ private:
+  struct Reset {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_reset(statement); }
+  };
+  std::unique_ptr<sqlite3_stmt, Reset> statement_;
+};
+
+class SqliteStatement {
+ public:
+  SqliteStatement(SqliteDatabase& database, std::string_view sql);
+
+  /// Runs it with values for its parameters, which must stay until it has been stepped through.
+  template <typename... Values>
+  [[nodiscard]] SqliteRows operator()(const Values&... values) {
+    int index = 0;
+    (bind(++index, values), ...);
+    return SqliteRows(handle_.get());
+  }
+  /// The same where no rows are wanted.
+  template <typename... Values>
+  void run(const Values&... values) {
+    SqliteRows rows = (*this)(values...);
+    while (rows.next()) {
+    }
+  }
+
+ private:
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+
+  void bind(int index, std::uint64_t value);
+  void bind(int index, std::int64_t value);
+  void bind(int index, std::string_view value);
+  void bind(int index, SqliteBlob value);
+  void bind(int index, SqliteNull);
+  void check(int code) const;
+
+  std::unique_ptr<sqlite3_stmt, Finalize> handle_;
+};
+
+}  // namespace millrace

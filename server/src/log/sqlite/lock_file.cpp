@@ -1,0 +1,27 @@
+#include "lock_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+namespace millrace {
+
+LockFile::LockFile(const std::string& path) : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+  if (file_ < 0) throw std::runtime_error("cannot make " + path + ": " + std::strerror(errno));
+  if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+  const int error = errno;
+  ::close(file_);
+  throw std::runtime_error(error == EWOULDBLOCK ? "another program has it open"
+                                                : "cannot lock " + path + ": " + std::strerror(error));
+}
+
+// The file stays: another program may be waiting to lock this very one.
+LockFile::~LockFile() {
+  ::close(file_);
+}
+
+}  // namespace millrace

@@ -1,0 +1,62 @@
+#include "schema.h"
+
+#include <array>
+
+#include "millrace/server/hub.h"
+
+namespace millrace {
+
+namespace {
+
+// The steps from nothing to today's tables: the one at [n] leads from version n to n + 1. They are never changed, only
+// added to, since files of every version are out there.
+//
+// meta     `epoch`; `head`, the newest sequence there has been, where it may be beyond those of the entries; `running`,
+//          the machine's boot ID while a program has the file open whose commits a power cut may take back.
+// entries  id_key is the publisher's ID, with `<topic>\n` before it if it is the topic's own; published is in
+//          milliseconds since 1970; payload is the event in the format of event streams. Marks have none.
+constexpr std::array<const char*, kSqliteSchemaVersion> kSteps = {
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE entries (sequence INTEGER PRIMARY KEY, topic TEXT NOT NULL, kind INTEGER NOT NULL,"
+    "  id_key TEXT, published INTEGER NOT NULL, payload BLOB);"
+    "CREATE INDEX entries_by_topic ON entries (topic);"
+    "CREATE INDEX entries_by_id ON entries (id_key) WHERE id_key IS NOT NULL;",
+
+    "CREATE INDEX finishes ON entries (topic) WHERE kind = 1;",
+};
+
+void migrate(SqliteDatabase& database, int from, int to) {
+  for (int version = from; version < to; ++version) database.execute(kSteps[static_cast<std::size_t>(version)]);
+  database.execute(("PRAGMA user_version = " + std::to_string(to)).c_str());
+}
+
+}  // namespace
+
+void create_schema(SqliteDatabase& database, int version) {
+  // Pages that are let go can then be given back to the file system without the whole file being written anew.
+  database.execute("PRAGMA auto_vacuum = INCREMENTAL");
+  database.execute("PRAGMA journal_mode = WAL");
+  database.execute("BEGIN IMMEDIATE");
+  database.execute(("PRAGMA application_id = " + std::to_string(kSqliteApplicationId)).c_str());
+  migrate(database, 0, version);
+  database.execute("COMMIT");
+}
+
+void prepare_schema(SqliteDatabase& database) {
+  const std::int64_t version = database.number("PRAGMA user_version");
+  if (database.number("SELECT count(*) FROM sqlite_schema") == 0) return create_schema(database, kSqliteSchemaVersion);
+  if (database.number("PRAGMA application_id") != kSqliteApplicationId) {
+    throw StoreUnavailable("the file is another program's: choose another name for the store");
+  }
+  if (version > kSqliteSchemaVersion) {
+    throw StoreUnavailable("the file was written by a newer Millrace (its version " + std::to_string(version) +
+                           ", this program's " + std::to_string(kSqliteSchemaVersion) + ")");
+  }
+  database.execute("PRAGMA journal_mode = WAL");
+  if (version == kSqliteSchemaVersion) return;
+  database.execute("BEGIN IMMEDIATE");
+  migrate(database, static_cast<int>(version), kSqliteSchemaVersion);
+  database.execute("COMMIT");
+}
+
+}  // namespace millrace

@@ -1,0 +1,122 @@
+// SqliteEventLog: an event log in an SQLite file.
+//
+// Publishers that come at the same time are committed together: the first in the queue writes what all of them bring,
+// while the others wait for it. What has been committed goes to on_appended, and only then append() returns: nobody has
+// seen what a crash takes back. A thread of its own sees to what the bounds let go, to the size of the file, and to
+// opening it again when it could not be used.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../event_log.h"
+#include "lock_file.h"
+#include "millrace/server/options.h"
+#include "sqlite_queries.h"
+#include "sqlite_writer.h"
+
+namespace millrace {
+
+class SqliteEventLog final : public EventStore {
+ public:
+  struct Options {
+    std::string path;
+    StoreSync sync = StoreSync::kFull;
+    StoreBounds bounds;
+    std::string new_epoch;                                        ///< of a log that is made
+    std::function<std::chrono::system_clock::time_point()> clock;  ///< for the bound on age; any thread
+    std::function<void(const std::string&)> on_trouble = nullptr;  ///< as ServerOptions::on_store_trouble
+  };
+
+  /// Throws StoreUnavailable if the file cannot be opened: the message says why.
+  explicit SqliteEventLog(Options options);
+  /// No publisher may be at it any more.
+  ~SqliteEventLog() override;
+  SqliteEventLog(const SqliteEventLog&) = delete;
+  SqliteEventLog& operator=(const SqliteEventLog&) = delete;
+
+  void start(OnAppended on_appended) override;
+  const std::string& epoch() const override { return epoch_; }
+  std::uint64_t head() const override { return head_; }
+  std::uint64_t oldest() const override { return oldest_; }
+  void append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) override;
+  std::optional<std::uint64_t> find(std::string_view publisher_id) const override;
+  std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const override;
+  std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const override;
+  Page read_after(std::uint64_t sequence, const TopicFilter& filter) const override;
+  std::string trouble() const override;
+  StoreStatistics statistics() const override;
+
+  /// What the log's own thread does every kStoreRetry: whatever is due.
+  void tend();
+
+ private:
+  // A place in the queue for the writer.
+  struct Turn {
+    std::span<const Publication> publications;
+    std::span<FramePtr> appended;
+    TimePoint now;
+    bool alone = false;  // for tending
+    bool done = false;
+    std::string trouble;
+    std::condition_variable ready;
+  };
+  // Reads on a connection of its own, of which there are two: pages take longer than other questions.
+  struct Reader {
+    std::mutex mutex;
+    std::unique_ptr<SqliteDatabase> database;
+    std::unique_ptr<SqliteQueries> queries;
+  };
+
+  std::vector<Turn*> wait_for_turn(Turn& turn);
+  void end_turn(const std::vector<Turn*>& group);
+  void write(const std::vector<Turn*>& group);
+  void hand_over(const std::vector<FramePtr>& frames);
+  bool tend_a_while();
+  void open_again();
+  void fail(const SqliteError& error) const;
+  void set_trouble(const std::string& trouble) const;
+  std::int64_t published_now() const;
+  template <typename Ask>
+  auto ask(Reader& reader, const Ask& question) const;
+  void run();
+
+  const Options options_;
+  const LockFile lock_file_;
+  std::string epoch_;
+  OnAppended on_appended_;
+  std::atomic<std::uint64_t> head_ = 0;  // handed over
+  std::atomic<std::uint64_t> oldest_ = 1;
+  std::atomic<std::uint64_t> entries_ = 0;
+  std::atomic<std::uint64_t> bytes_ = 0;
+  std::atomic<std::uint64_t> commits_ = 0;
+  std::atomic<bool> has_finishes_ = false;  // there is one, or was
+  mutable std::atomic<std::uint64_t> failures_ = 0;
+
+  std::mutex queue_mutex_;
+  std::deque<Turn*> queue_;               // guarded by queue_mutex_
+  std::unique_ptr<SqliteWriter> writer_;  // whose turn it is; null while the file cannot be used
+
+  mutable Reader lookups_;
+  mutable Reader pages_;
+
+  mutable std::mutex trouble_mutex_;
+  mutable std::string trouble_;           // guarded by trouble_mutex_
+  mutable std::atomic<bool> is_damaged_ = false;
+
+  std::mutex run_mutex_;
+  std::condition_variable stopping_;
+  bool stopped_ = false;  // guarded by run_mutex_
+  std::thread thread_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,165 @@
+#include "sqlite_queries.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "schema.h"
+
+namespace millrace {
+
+namespace {
+
+// What SQLite can count to.
+constexpr std::uint64_t kMaxSequence = INT64_MAX;
+
+// The number in the only row; nothing where an aggregate had nothing to go by, or there is no row.
+std::optional<std::uint64_t> only_number(SqliteRows rows) {
+  if (!rows.next() || rows.is_null(0)) return std::nullopt;
+  return static_cast<std::uint64_t>(rows.number(0));
+}
+
+// One state of the file for several statements.
+class Snapshot {
+ public:
+  explicit Snapshot(SqliteDatabase& database) : database_(database) { database_.execute("BEGIN"); }
+  ~Snapshot() { sqlite3_exec(database_.handle(), "COMMIT", nullptr, nullptr, nullptr); }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+ private:
+  SqliteDatabase& database_;
+};
+
+}  // namespace
+
+SqliteQueries::SqliteQueries(SqliteDatabase& database, std::string epoch)
+    : database_(database),
+      epoch_(std::move(epoch)),
+      find_(database, "SELECT max(sequence) FROM entries WHERE id_key = ?1"),
+      first_finish_(database, "SELECT min(sequence) FROM entries WHERE kind = 1 AND topic = ?1 AND sequence >= ?2"),
+      last_finish_(database, "SELECT max(sequence) FROM entries WHERE kind = 1 AND topic = ?1"),
+      last_entry_(database, "SELECT sequence, kind FROM entries WHERE topic = ?1 ORDER BY sequence DESC LIMIT 1"),
+      sequences_(database,
+                 "SELECT sequence FROM entries WHERE topic = ?1 AND sequence > ?2 AND sequence <= ?3"
+                 " ORDER BY sequence LIMIT ?4"),
+      entry_(database, "SELECT sequence, topic, kind, id_key, payload FROM entries WHERE sequence = ?1"),
+      entries_(database,
+               "SELECT sequence, topic, kind, id_key, payload FROM entries WHERE sequence > ?1 AND sequence <= ?2"
+               " ORDER BY sequence LIMIT ?3"),
+      newest_(database, "SELECT max(sequence) FROM entries"),
+      oldest_(database, "SELECT min(sequence) FROM entries") {}
+
+std::optional<std::uint64_t> SqliteQueries::find(std::string_view key) {
+  return only_number(find_(key));
+}
+
+std::optional<std::uint64_t> SqliteQueries::last_finish(std::string_view topic) {
+  return only_number(last_finish_(topic));
+}
+
+std::optional<std::uint64_t> SqliteQueries::newest() {
+  return only_number(newest_());
+}
+
+std::optional<std::uint64_t> SqliteQueries::oldest() {
+  return only_number(oldest_());
+}
+
+std::optional<std::uint64_t> SqliteQueries::is_finished(std::string_view topic) {
+  SqliteRows rows = last_entry_(topic);
+  if (!rows.next() || SqliteKind{rows.number(1)} != SqliteKind::kFinish) return std::nullopt;
+  return static_cast<std::uint64_t>(rows.number(0));
+}
+
+std::optional<std::uint64_t> SqliteQueries::finished_at(const TopicFilter& filter, std::uint64_t seen) {
+  if (!filter.is_literal()) return std::nullopt;
+  std::uint64_t last = 0;
+  for (const std::string& topic : filter.patterns()) {
+    if (filter.patterns().size() == 1) {
+      if (const auto first = only_number(first_finish_(topic, std::min(seen, kMaxSequence)))) return first;
+    }
+    const auto finish = is_finished(topic);
+    if (!finish) return std::nullopt;
+    last = std::max(last, *finish);
+  }
+  return last;
+}
+
+EventLog::Page SqliteQueries::read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
+  const Snapshot snapshot(database_);
+  EventLog::Page page = filter.is_literal() ? merge(sequence, head, filter) : scan(sequence, head, filter);
+  page.oldest = oldest().value_or(head + 1);
+  return page;
+}
+
+// Looks at one entry after the other.
+EventLog::Page SqliteQueries::scan(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
+  EventLog::Page page{.frames = {}, .through = head};
+  std::size_t looked_at = 0;
+  std::size_t bytes = 0;
+  for (SqliteRows rows = entries_(sequence, head, std::uint64_t{EventLog::kPageScan}); rows.next();) {
+    ++looked_at;
+    const auto here = static_cast<std::uint64_t>(rows.number(0));
+    if (filter.matches(topic_of(rows))) {
+      page.frames.push_back(frame(rows));
+      bytes += page.frames.back()->bytes.size();
+    }
+    const bool full = page.frames.size() == EventLog::kPageFrames || bytes >= EventLog::kPageBytes;
+    if (!full && looked_at < EventLog::kPageScan) continue;
+    page.through = here;
+    break;
+  }
+  return page;
+}
+
+// Merges the topics' own lists, by the index, so that the others' entries cost nothing.
+EventLog::Page SqliteQueries::merge(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
+  constexpr std::size_t kMost = EventLog::kPageFrames;
+  std::vector<std::uint64_t> found;
+  for (const std::string& topic : filter.patterns()) {
+    for (SqliteRows rows = sequences_(topic, sequence, head, std::uint64_t{kMost + 1}); rows.next();) {
+      found.push_back(static_cast<std::uint64_t>(rows.number(0)));
+    }
+  }
+  std::sort(found.begin(), found.end());
+
+  EventLog::Page page{.frames = {}, .through = head};
+  std::size_t bytes = 0;
+  for (const std::uint64_t one : found) {
+    if (page.frames.size() == kMost || bytes >= EventLog::kPageBytes) {
+      page.through = page.frames.back()->sequence;
+      break;
+    }
+    SqliteRows rows = entry_(one);
+    if (!rows.next()) throw SqliteError(database_.handle(), "an index names an entry that is not there", SQLITE_CORRUPT);
+    page.frames.push_back(frame(rows));
+    bytes += page.frames.back()->bytes.size();
+  }
+  return page;
+}
+
+Topic SqliteQueries::topic_of(const SqliteRows& row) const {
+  if (const auto topic = Topic::parse(row.text(1))) return *topic;
+  throw SqliteError(database_.handle(), "an entry's topic is none", SQLITE_CORRUPT);
+}
+
+FramePtr SqliteQueries::frame(const SqliteRows& row) const {
+  const auto sequence = static_cast<std::uint64_t>(row.number(0));
+  const Topic topic = topic_of(row);
+  const SqliteKind kind{row.number(2)};
+  if (kind != SqliteKind::kEvent) {
+    const auto mark = kind == SqliteKind::kFinish ? Publication::Kind::kFinish : Publication::Kind::kBegin;
+    return encode(epoch_, sequence, {.topic = topic, .kind = mark}, TimePoint{});
+  }
+  auto frame = std::make_shared<Frame>();
+  frame->sequence = sequence;
+  frame->topic = topic.view();
+  const std::string_view key = row.text(3);
+  const std::size_t line_end = key.find('\n');
+  frame->id_is_topics_own = line_end != std::string_view::npos;
+  frame->publisher_id = frame->id_is_topics_own ? key.substr(line_end + 1) : key;
+  set_payload(*frame, row.text(4));
+  return frame;
+}
+
+}  // namespace millrace

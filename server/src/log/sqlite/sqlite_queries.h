@@ -1,0 +1,53 @@
+// SqliteQueries: the questions an event log is asked, put to one connection. One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "../event_log.h"
+#include "database.h"
+
+namespace millrace {
+
+class SqliteQueries {
+ public:
+  /// The database must stay.
+  SqliteQueries(SqliteDatabase& database, std::string epoch);
+
+  /// The newest entry that has this id_key().
+  std::optional<std::uint64_t> find(std::string_view key);
+  /// As EventLog::finished_at().
+  std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen);
+  /// The topic's last entry, if that is a finish.
+  std::optional<std::uint64_t> is_finished(std::string_view topic);
+  /// The topic's newest finish, if there is one.
+  std::optional<std::uint64_t> last_finish(std::string_view topic);
+  /// As EventLog::read_after(), of entries up to `head`, from one state of the file.
+  EventLog::Page read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
+  /// The newest entry, and the oldest.
+  std::optional<std::uint64_t> newest();
+  std::optional<std::uint64_t> oldest();
+
+ private:
+  EventLog::Page scan(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
+  EventLog::Page merge(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
+  Topic topic_of(const SqliteRows& row) const;
+  FramePtr frame(const SqliteRows& row) const;
+
+  SqliteDatabase& database_;
+  const std::string epoch_;
+  SqliteStatement find_;
+  SqliteStatement first_finish_;
+  SqliteStatement last_finish_;
+  SqliteStatement last_entry_;
+  SqliteStatement sequences_;
+  SqliteStatement entry_;
+  SqliteStatement entries_;
+  SqliteStatement newest_;
+  SqliteStatement oldest_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,218 @@
+#include "sqlite_writer.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include "schema.h"
+
+namespace millrace {
+
+namespace {
+
+// Sequences that are left out after a power cut may have taken back commits: what clients have of those must never be
+// given to others. Far more than SQLite holds between two checkpoints.
+constexpr std::uint64_t kSkippedSequences = 1'000'000;
+
+// How much is appended between two looks at the size of the file.
+constexpr std::uint64_t kMeasureEveryBytes = 64 * 1024;
+
+// Pages that shrink() gives back at once, and how many free ones are kept for what comes.
+constexpr std::int64_t kShrinkPages = 256;
+constexpr std::int64_t kKeptFreePages = 1024;
+
+// Changes with every start of the machine: a program that has only been killed loses nothing that it had committed.
+std::string boot_id() {
+  std::string id;
+  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
+  return id.empty() ? "unknown" : id;
+}
+
+SqliteKind kind_of(const Publication& publication) {
+  switch (publication.kind) {
+    case Publication::Kind::kEvent:
+      break;
+    case Publication::Kind::kFinish:
+      return SqliteKind::kFinish;
+    case Publication::Kind::kBegin:
+      return SqliteKind::kBegin;
+  }
+  return SqliteKind::kEvent;
+}
+
+std::string meta_text(SqliteDatabase& database, std::string_view key) {
+  SqliteStatement statement(database, "SELECT value FROM meta WHERE key = ?1");
+  SqliteRows rows = statement(key);
+  return rows.next() ? std::string(rows.text(0)) : std::string();
+}
+
+}  // namespace
+
+struct SqliteWriter::Statements {
+  explicit Statements(SqliteDatabase& database)
+      : begin(database, "BEGIN IMMEDIATE"),
+        commit(database, "COMMIT"),
+        insert_event(database,
+                     "INSERT INTO entries (sequence, topic, kind, id_key, published, payload)"
+                     " VALUES (?1, ?2, 0, ?3, ?4, ?5)"),
+        insert_mark(database, "INSERT INTO entries (sequence, topic, kind, published) VALUES (?1, ?2, ?3, ?4)"),
+        remove(database, "DELETE FROM entries WHERE sequence <= ?1"),
+        old(database,
+            "SELECT max(sequence) FROM (SELECT sequence, published FROM entries ORDER BY sequence LIMIT ?1)"
+            " WHERE published < ?2"),
+        set_meta(database, "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)"),
+        page_count(database, "PRAGMA page_count"),
+        free_pages(database, "PRAGMA freelist_count") {}
+
+  SqliteStatement begin;
+  SqliteStatement commit;
+  SqliteStatement insert_event;
+  SqliteStatement insert_mark;
+  SqliteStatement remove;
+  SqliteStatement old;
+  SqliteStatement set_meta;
+  SqliteStatement page_count;
+  SqliteStatement free_pages;
+};
+
+SqliteWriter::SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch)
+    : database_(path, SqliteDatabase::Mode::kWrite) {
+  if (sqlite3_db_readonly(database_.handle(), "main") == 1) {
+    throw StoreUnavailable("the file cannot be written to: see to its rights, and those of its folder");
+  }
+  // What is said of the file itself always reaches the disk.
+  database_.execute("PRAGMA synchronous = FULL");
+  prepare_schema(database_);
+  load(sync, new_epoch);
+  // A log that has been large once must not take that room for ever. In bytes.
+  database_.execute("PRAGMA journal_size_limit = 16777216");
+  if (sync == StoreSync::kNormal) database_.execute("PRAGMA synchronous = NORMAL");
+}
+
+SqliteWriter::~SqliteWriter() = default;
+
+void SqliteWriter::load(StoreSync sync, const std::string& new_epoch) {
+  statements_ = std::make_unique<Statements>(database_);
+  begin();
+  epoch_ = meta_text(database_, "epoch");
+  if (epoch_.empty()) {
+    epoch_ = new_epoch;
+    statements_->set_meta.run(std::string_view("epoch"), epoch_);
+  }
+  queries_ = std::make_unique<SqliteQueries>(database_, epoch_);
+  entries_ = static_cast<std::uint64_t>(database_.number("SELECT count(*) FROM entries"));
+  head_ = std::max(queries_->newest().value_or(0),
+                   static_cast<std::uint64_t>(database_.number("SELECT value FROM meta WHERE key = 'head'")));
+  oldest_ = queries_->oldest().value_or(head_ + 1);
+  has_finishes_ = database_.number("SELECT EXISTS (SELECT 1 FROM entries WHERE kind = 1)") != 0;
+  page_bytes_ = database_.number("PRAGMA page_size");
+  const std::string booted = boot_id();
+  const std::string running = meta_text(database_, "running");
+  if (!running.empty() && running != booted) skip_to(head_ + kSkippedSequences);
+  statements_->set_meta.run(std::string_view("running"), sync == StoreSync::kNormal ? booted : std::string());
+  commit();
+  look_at_size();
+}
+
+void SqliteWriter::skip_to(std::uint64_t head) {
+  head_ = std::max(head_, head);
+  if (entries_ == 0) oldest_ = head_ + 1;
+  statements_->set_meta.run(std::string_view("head"), head_);
+}
+
+void SqliteWriter::begin() {
+  statements_->begin.run();
+}
+
+void SqliteWriter::commit() {
+  statements_->commit.run();
+}
+
+bool SqliteWriter::is_new(const Publication& publication) {
+  const std::string_view topic = publication.topic.view();
+  switch (publication.kind) {
+    case Publication::Kind::kEvent: {
+      const std::string_view id = publication.event.id.view();
+      if (id.empty()) return true;
+      const auto found = queries_->find(id_key(topic, id, publication.scope));
+      if (!found || publication.scope == IdScope::kLog) return !found;
+      return queries_->last_finish(topic).value_or(0) > *found;
+    }
+    case Publication::Kind::kBegin:
+      return queries_->is_finished(topic).has_value();
+    case Publication::Kind::kFinish:
+      break;
+  }
+  return true;
+}
+
+FramePtr SqliteWriter::append(const Publication& publication, TimePoint now, std::int64_t published) {
+  if (!is_new(publication)) return nullptr;
+  const std::shared_ptr<Frame> frame = encode(epoch_, head_ + 1, publication, now);
+  if (publication.kind != Publication::Kind::kEvent) {
+    statements_->insert_mark.run(frame->sequence, frame->topic, static_cast<std::int64_t>(kind_of(publication)),
+                                 published);
+  } else if (frame->publisher_id.empty()) {
+    statements_->insert_event.run(frame->sequence, frame->topic, SqliteNull{}, published, SqliteBlob{frame->payload()});
+  } else {
+    const std::string key = id_key(*frame);
+    statements_->insert_event.run(frame->sequence, frame->topic, key, published, SqliteBlob{frame->payload()});
+  }
+  ++head_;
+  ++entries_;
+  unmeasured_bytes_ += frame->bytes.size();
+  return frame;
+}
+
+bool SqliteWriter::retire(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most) {
+  if (unmeasured_bytes_ >= kMeasureEveryBytes) look_at_size();
+  const std::uint64_t last = cutoff(bounds, published_now, most);
+  if (last < oldest_) return false;
+  // Without a single entry, only this tells where to go on.
+  if (last >= head_) statements_->set_meta.run(std::string_view("head"), head_);
+  statements_->remove.run(last);
+  const auto removed = static_cast<std::uint64_t>(sqlite3_changes64(database_.handle()));
+  entries_ -= removed;
+  oldest_ = queries_->oldest().value_or(head_ + 1);
+  look_at_size();
+  return removed >= most;
+}
+
+// The newest entry to go; 0 if all may stay.
+std::uint64_t SqliteWriter::cutoff(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most) {
+  std::uint64_t count = 0;
+  if (bounds.events > 0 && entries_ > bounds.events) count = std::min(entries_ - bounds.events, most);
+  // The newest stays, however large it is.
+  if (bounds.bytes > 0 && bytes_ > bounds.bytes && entries_ > 1) count = std::min(entries_ - 1, most);
+  std::uint64_t last = count > 0 ? oldest_ + count - 1 : 0;
+  if (bounds.age > Duration{0}) {
+    SqliteRows rows = statements_->old(most, published_now - bounds.age.count());
+    if (rows.next() && !rows.is_null(0)) last = std::max(last, static_cast<std::uint64_t>(rows.number(0)));
+  }
+  return last;
+}
+
+void SqliteWriter::look_at_size() {
+  const auto number = [](SqliteStatement& statement) {
+    SqliteRows rows = statement();
+    return rows.next() ? rows.number(0) : 0;
+  };
+  bytes_ = static_cast<std::uint64_t>((number(statements_->page_count) - number(statements_->free_pages)) * page_bytes_);
+  unmeasured_bytes_ = 0;
+}
+
+bool SqliteWriter::shrink() {
+  const auto free_pages = [this] {
+    SqliteRows rows = statements_->free_pages();
+    return rows.next() ? rows.number(0) : 0;
+  };
+  if (free_pages() <= kKeptFreePages) return false;
+  database_.execute(("PRAGMA incremental_vacuum(" + std::to_string(kShrinkPages) + ")").c_str());
+  return free_pages() > kKeptFreePages;
+}
+
+void SqliteWriter::close() {
+  database_.execute("PRAGMA synchronous = FULL");
+  statements_->set_meta.run(std::string_view("running"), std::string());
+}
+
+}  // namespace millrace

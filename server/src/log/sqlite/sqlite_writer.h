@@ -1,0 +1,74 @@
+// SqliteWriter: the one connection that writes an event log's file. One thread at a time.
+//
+// begin(), any number of append() and retire(), commit(): what is between survives as a whole, or not at all. Whatever
+// throws leaves the writer of no use: its owner opens another.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "../event_log.h"
+#include "database.h"
+#include "millrace/server/options.h"
+#include "sqlite_queries.h"
+
+namespace millrace {
+
+class SqliteWriter {
+ public:
+  /// Opens the file, makes it if there is none (then `new_epoch` is its log's), and sees to its tables. Throws
+  /// StoreUnavailable or SqliteError.
+  SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch);
+
+  ~SqliteWriter();
+
+  const std::string& epoch() const { return epoch_; }
+  std::uint64_t head() const { return head_; }
+  std::uint64_t oldest() const { return oldest_; }
+  std::uint64_t entries() const { return entries_; }
+  /// Of the file's pages that hold something, as of the last look.
+  std::uint64_t bytes() const { return bytes_; }
+  SqliteQueries& queries() { return *queries_; }
+
+  /// Whether there were finishes when it was opened.
+  bool has_finishes() const { return has_finishes_; }
+
+  /// Notes in the file that sequences up to this one have been given away, whether their entries are here or not.
+  void skip_to(std::uint64_t head);
+
+  void begin();
+  /// `published` in milliseconds since 1970. Null where there is nothing to append, as EventLog::append() says.
+  FramePtr append(const Publication& publication, TimePoint now, std::int64_t published);
+  /// Drops what is beyond the bounds, oldest first, at most `most` entries. `published_now` as above. True if there is
+  /// more.
+  bool retire(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most);
+  void commit();
+
+  /// Gives a bounded number of free pages back to the file system, if there are many. True if there are more.
+  bool shrink();
+
+  /// Says that the file is closed in order.
+  void close();
+
+ private:
+  void load(StoreSync sync, const std::string& new_epoch);
+  bool is_new(const Publication& publication);
+  std::uint64_t cutoff(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most);
+  void look_at_size();
+
+  SqliteDatabase database_;
+  std::string epoch_;
+  std::uint64_t head_ = 0;
+  std::uint64_t oldest_ = 1;
+  std::uint64_t entries_ = 0;
+  std::uint64_t bytes_ = 0;
+  std::int64_t page_bytes_ = 0;
+  bool has_finishes_ = false;
+  std::uint64_t unmeasured_bytes_ = 0;  // appended since the last look
+  std::unique_ptr<SqliteQueries> queries_;
+  struct Statements;
+  std::unique_ptr<Statements> statements_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,261 @@
+// What only a log in a file does: it survives, it is looked after, and it can be in trouble. What all logs do is in
+// event_log_test.cpp.
+#include "log/sqlite/sqlite_event_log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "eventually.h"
+#include "log/sqlite/database.h"
+#include "log/sqlite/schema.h"
+#include "scripted_output.h"
+#include "temporary_folder.h"
+
+namespace millrace::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+class SqliteEventLogTest : public ::testing::Test {
+ protected:
+  SqliteEventLog& open(const StoreBounds& bounds = {}, StoreSync sync = StoreSync::kNormal) {
+    log_.reset();
+    log_ = std::make_unique<SqliteEventLog>(
+        SqliteEventLog::Options{.path = file_,
+                                .sync = sync,
+                                .bounds = bounds,
+                                .new_epoch = "epoch" + std::to_string(++opened_),
+                                .clock = [this] { return std::chrono::system_clock::time_point{now_}; }});
+    log_->start([this](std::span<const FramePtr> frames) {
+      for (const FramePtr& frame : frames) delivered_.push_back(frame->sequence);
+    });
+    return *log_;
+  }
+
+  FramePtr append(std::string_view data = "x", EventId id = {}, Topic topic = "a") {
+    const Publication publication{.topic = topic, .event = {.data = data, .id = id}};
+    FramePtr frame;
+    log_->append({&publication, 1}, TimePoint{}, {&frame, 1});
+    return frame;
+  }
+
+  // Why it cannot be opened.
+  std::string refusal() {
+    try {
+      open();
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "opened";
+  }
+
+  std::vector<std::uint64_t> everything() {
+    std::vector<std::uint64_t> sequences;
+    for (std::uint64_t seen = log_->oldest() - 1; seen < log_->head();) {
+      const auto page = log_->read_after(seen, *filter_for({"**"}));
+      for (const FramePtr& frame : page.frames) sequences.push_back(frame->sequence);
+      seen = page.through;
+    }
+    return sequences;
+  }
+
+  std::uint64_t file_bytes() const { return std::filesystem::file_size(file_); }
+
+  TemporaryFolder folder_;
+  const std::string file_ = folder_.path("log");
+  int opened_ = 0;
+  std::chrono::milliseconds now_{1'000'000};
+  std::vector<std::uint64_t> delivered_;
+  std::unique_ptr<SqliteEventLog> log_;
+};
+
+TEST_F(SqliteEventLogTest, GoesOnWhereItWasWhenItIsOpenedAgain) {
+  open();
+  append("first", "one");
+  append();
+  const Publication finish{.topic = "b", .kind = Publication::Kind::kFinish};
+  FramePtr frame;
+  log_->append({&finish, 1}, TimePoint{}, {&frame, 1});
+
+  SqliteEventLog& log = open();
+  EXPECT_EQ(log.epoch(), "epoch1");
+  EXPECT_EQ(log.head(), 3u);
+  EXPECT_EQ(log.oldest(), 1u);
+  EXPECT_EQ(log.find("one"), 1u);
+  EXPECT_EQ(log.finished_at(*filter_for({"b"}), EventLog::kNow), 3u);
+  EXPECT_EQ(append("again", "one"), nullptr);
+  EXPECT_EQ(append()->sequence, 4u);
+  const auto page = log.read_after(0, *filter_for({"a"}));
+  ASSERT_EQ(page.frames.size(), 3u);
+  EXPECT_EQ(page.frames[0]->payload(), "id: one\ndata: first\n\n");
+  EXPECT_EQ(page.frames[1]->payload(), "id: epoch1-2\ndata: x\n\n");
+}
+
+TEST_F(SqliteEventLogTest, KeepsItsSequenceWhenEverythingHasGone) {
+  open({.age = Duration{1'000}});
+  for (int i = 0; i < 5; ++i) append();
+  now_ += std::chrono::seconds(2);
+  log_->tend();
+  EXPECT_EQ(log_->oldest(), 6u);
+  EXPECT_TRUE(everything().empty());
+  open();
+  EXPECT_EQ(log_->head(), 5u);
+  EXPECT_EQ(log_->oldest(), 6u);
+  EXPECT_EQ(append()->sequence, 6u);
+}
+
+TEST_F(SqliteEventLogTest, LetsGoOfWhatIsTooOld) {
+  open({.age = Duration{1'000}});
+  append();
+  now_ += std::chrono::milliseconds(600);
+  append();
+  now_ += std::chrono::milliseconds(600);
+  log_->tend();
+  EXPECT_EQ(everything(), (std::vector<std::uint64_t>{2}));
+}
+
+TEST_F(SqliteEventLogTest, KeepsToItsBytesAndToTheFilesSize) {
+  constexpr std::uint64_t kBytes = 2 * 1024 * 1024;
+  open({.bytes = kBytes});
+  const std::string data(10'000, 'x');
+  for (int i = 0; i < 2'000; ++i) append(data);
+  EXPECT_LE(log_->statistics().bytes, kBytes + 128 * 1024);
+  EXPECT_GE(log_->statistics().bytes, kBytes / 2);
+  EXPECT_LE(file_bytes(), 2 * kBytes) << "20 MB have gone through it";
+  EXPECT_GT(log_->oldest(), 1'700u);
+  EXPECT_EQ(everything().size(), log_->statistics().entries);
+}
+
+TEST_F(SqliteEventLogTest, GivesRoomBackWhenItIsToKeepLess) {
+  open();
+  const std::string data(10'000, 'x');
+  for (int i = 0; i < 3'000; ++i) append(data);
+  open({.events = 10});
+  log_->tend();
+  EXPECT_EQ(everything().size(), 10u);
+  EXPECT_EQ(log_->oldest(), 2'991u);
+  log_.reset();
+  EXPECT_LT(file_bytes(), 8u * 1024 * 1024) << "of 30 MB";
+}
+
+TEST_F(SqliteEventLogTest, DeliversInOneOrderBeforeAppendReturnsAndCommitsTogether) {
+  open({}, StoreSync::kFull);
+  constexpr int kThreads = 16;
+  constexpr int kEach = 50;
+  std::vector<std::thread> publishers;
+  for (int t = 0; t < kThreads; ++t) {
+    publishers.emplace_back([this] {
+      for (int i = 0; i < kEach; ++i) {
+        const std::uint64_t sequence = append()->sequence;
+        ASSERT_GE(log_->head(), sequence) << "it can be read by whoever has heard of it";
+      }
+    });
+  }
+  for (std::thread& publisher : publishers) publisher.join();
+  ASSERT_EQ(delivered_.size(), std::size_t{kThreads} * kEach);
+  for (std::size_t i = 0; i < delivered_.size(); ++i) ASSERT_EQ(delivered_[i], i + 1);
+  EXPECT_EQ(everything(), delivered_);
+  EXPECT_LT(log_->statistics().commits, std::uint64_t{kThreads} * kEach);
+}
+
+TEST_F(SqliteEventLogTest, BringsAnOlderFileUpToDate) {
+  {
+    SqliteDatabase old(file_, SqliteDatabase::Mode::kWrite);
+    create_schema(old, 1);
+    old.execute("INSERT INTO meta VALUES ('epoch', 'old')");
+    old.execute("INSERT INTO entries VALUES (7, 'a', 0, 'seven', 1000, CAST('id: seven' || char(10, 10) AS BLOB))");
+    old.execute("INSERT INTO entries VALUES (8, 'a', 1, NULL, 1000, NULL)");
+  }
+  SqliteEventLog& log = open();
+  EXPECT_EQ(log.epoch(), "old");
+  EXPECT_EQ(log.head(), 8u);
+  EXPECT_EQ(log.oldest(), 7u);
+  EXPECT_EQ(log.find("seven"), 7u);
+  EXPECT_EQ(log.finished_at(*filter_for({"a"}), EventLog::kNow), 8u);
+  EXPECT_EQ(append()->sequence, 9u);
+  log_.reset();
+  SqliteDatabase file(file_, SqliteDatabase::Mode::kRead);
+  EXPECT_EQ(file.number("PRAGMA user_version"), kSqliteSchemaVersion);
+  EXPECT_EQ(file.number("SELECT count(*) FROM sqlite_schema WHERE name = 'finishes'"), 1);
+}
+
+TEST_F(SqliteEventLogTest, NeverGivesASequenceTwiceThoughAPowerCutTookItBack) {
+  open();
+  append();
+  log_.reset();
+  // As it would be: open, on a machine that has been started anew since.
+  SqliteDatabase(file_, SqliteDatabase::Mode::kWrite).execute("UPDATE meta SET value = 'boot' WHERE key = 'running'");
+  open();
+  EXPECT_GT(append()->sequence, 1'000'000u);
+  EXPECT_EQ(everything().size(), 2u);
+  const std::uint64_t last = log_->head();
+  open();
+  EXPECT_EQ(append()->sequence, last + 1) << "closed in order, it goes on";
+}
+
+TEST_F(SqliteEventLogTest, SaysWhyItCannotBeOpened) {
+  std::ofstream(file_) << std::string(10'000, 'x');
+  EXPECT_THAT(refusal(), HasSubstr("not a database"));
+  std::filesystem::remove(file_);
+  std::filesystem::create_directory(file_);
+  EXPECT_THAT(refusal(), HasSubstr("unable to open database file"));
+  std::filesystem::remove(file_);
+  SqliteDatabase(file_, SqliteDatabase::Mode::kWrite).execute("CREATE TABLE theirs (x)");
+  EXPECT_THAT(refusal(), HasSubstr("another program's"));
+  std::filesystem::remove(file_);
+  open();
+  append();
+  log_.reset();
+  SqliteDatabase(file_, SqliteDatabase::Mode::kWrite).execute("PRAGMA user_version = 99");
+  EXPECT_THAT(refusal(), HasSubstr("newer Millrace"));
+}
+
+TEST_F(SqliteEventLogTest, IsOneProgramsAtATime) {
+  open();
+  EXPECT_THROW(
+      {
+        try {
+          SqliteEventLog another({.path = file_, .bounds = {}, .new_epoch = "e", .clock = {}});
+        } catch (const std::runtime_error& error) {
+          EXPECT_STREQ(error.what(), "another program has it open");
+          throw;
+        }
+      },
+      std::runtime_error);
+}
+
+TEST_F(SqliteEventLogTest, TakesNoMoreEventsOnceItsFileIsFoundDamaged) {
+  open();
+  for (int i = 0; i < 2'000; ++i) append(std::string(1'000, 'x'));
+  log_.reset();
+  const std::uint64_t bytes = file_bytes();
+  {
+    std::fstream file(file_, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(bytes / 2));
+    for (std::uint64_t i = bytes / 2; i < bytes; ++i) file.put('\x5a');
+  }
+  // Where the damage is decides whether it shows at once or when what it hit is read.
+  std::string said;
+  try {
+    open();
+    everything();
+  } catch (const StoreUnavailable& error) {
+    said = error.what();
+  }
+  EXPECT_THAT(said, HasSubstr("malformed"));
+  if (log_ == nullptr) return;
+  EXPECT_THAT(log_->trouble(), HasSubstr("malformed"));
+  EXPECT_THROW(append(), StoreUnavailable);
+  log_->tend();
+  EXPECT_THROW(append(), StoreUnavailable) << "that does not mend by itself";
+}
+
+}  // namespace
+}  // namespace millrace::test
