@@ -85,7 +85,8 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add_flag(app, "--demo", options.demo, "Publish a made-up live feed, and serve what the demo page needs");
   add(app, "--workers", options.workers, "Threads that answer requests; streams need none")->check(CLI::Range(1, 1024));
   add(app, "--loops", options.loops, "Event loops, each a thread; 0: one a core")->check(CLI::Range(0, 256));
-  add(app, "--history-events", options.history_events, "Events kept in memory")->check(CLI::Range(std::size_t{1}, kAny));
+  add(app, "--history-events", options.history_events, "Events kept in memory")
+      ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--history-bytes", options.history_bytes, "Bytes of events kept in memory")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--history-age", options.history_age_seconds, "Seconds an event is kept in memory; 0: as long as it fits");
@@ -133,9 +134,8 @@ ServerOptions ServeOptions::server_options() const {
           .publish_burst = publish_burst,
           .store = store,
           .store_sync = store_sync == "full" ? StoreSync::kFull : StoreSync::kNormal,
-          .store_bounds = {.events = store_events,
-                           .bytes = store_bytes,
-                           .age = Duration{Duration::rep{store_age_seconds} * 1000}}};
+          .store_bounds = {
+              .events = store_events, .bytes = store_bytes, .age = Duration{Duration::rep{store_age_seconds} * 1000}}};
 }
 
 std::string serve_options_table(const CLI::App& app) {

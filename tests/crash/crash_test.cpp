@@ -126,8 +126,8 @@ class Crash : public ::testing::Test {
   std::map<std::uint64_t, std::string> everything() {
     RawClient client(port_);
     const std::string end = "end of " + std::to_string(round_);
-    const RawResponse response =
-        client.exchange(post("/events", R"({"topic":"crash/end","data":")" + end + "\"}", "Content-Type: application/json\r\n"));
+    const RawResponse response = client.exchange(
+        post("/events", R"({"topic":"crash/end","data":")" + end + "\"}", "Content-Type: application/json\r\n"));
     EXPECT_EQ(response.status, 200) << response.body;
     std::map<std::uint64_t, std::string> found;
     StreamClient stream(port_, "/events?topic=**&lastEventId=earliest");

@@ -147,7 +147,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   std::string output_;  // of a response or a request-scoped stream
   std::size_t output_begin_ = 0;
   std::unique_ptr<Subscriber> subscriber_;
-  std::uint64_t stored_ticket_ = 0;  // of what the subscriber has asked the store for
+  std::uint64_t stored_ticket_ = 0;              // of what the subscriber has asked the store for
   StreamEnd end_reason_ = StreamEnd::kFinished;  // of a subscription that ends in order
   TimePoint opened_at_{};
   TimePoint heartbeat_at_{};                    // of an event stream: unless something is written before

@@ -50,7 +50,8 @@ class EventLog {
   struct Page {
     std::vector<FramePtr> frames;
     std::uint64_t through = 0;  ///< how far the log has been looked at
-    std::uint64_t oldest = 0;   ///< of the log that was looked at: were there entries before it, they are not in `frames`
+    std::uint64_t oldest =
+        0;  ///< of the log that was looked at: were there entries before it, they are not in `frames`
   };
   /// Entries after `sequence` that match. Bounded by kPageFrames, kPageBytes and kPageScan.
   virtual Page read_after(std::uint64_t sequence, const TopicFilter& filter) const = 0;

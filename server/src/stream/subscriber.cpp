@@ -39,12 +39,11 @@ void Subscriber::deliver(std::span<const FramePtr> frames) {
   // Having caught up by way of the log, it may be ahead of what is being handed out.
   const auto first =
       std::find_if(frames.begin(), frames.end(), [this](const FramePtr& frame) { return frame->sequence > cursor_; });
-  // A finish changes what there is to come: the log knows.
-  auto end = std::find_if(first, frames.end(), [](const FramePtr& frame) { return frame->finishes_topic; });
-  const bool topic_is_finished = end != frames.end();
-  if (topic_is_finished) ++end;
-  frames = {first, end};
-  if (frames.empty() || !write(frames)) return;
+  // A finish changes what there is to come: the log knows, and is read from there on.
+  const auto finish = std::find_if(first, frames.end(), [](const FramePtr& frame) { return frame->finishes_topic; });
+  const bool topic_is_finished = finish != frames.end();
+  frames = {first, finish};
+  if (!frames.empty() && !write(frames)) return;
   if (topic_is_finished) {
     phase_ = Phase::kCatchingUp;
     catch_up();

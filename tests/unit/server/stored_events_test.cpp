@@ -42,7 +42,9 @@ class StoredEvents : public ::testing::Test {
     return *server_;
   }
 
-  std::string publish(Topic topic, std::string_view data) { return (*server_)->hub().publish(topic, {.data = data}).id; }
+  std::string publish(Topic topic, std::string_view data) {
+    return (*server_)->hub().publish(topic, {.data = data}).id;
+  }
 
   void publish_numbers(Topic topic, int first, int last) {
     std::vector<std::string> numbers;

@@ -32,7 +32,7 @@ class SqliteEventLog final : public EventStore {
     std::string path;
     StoreSync sync = StoreSync::kFull;
     StoreBounds bounds;
-    std::string new_epoch;                                        ///< of a log that is made
+    std::string new_epoch;                                         ///< of a log that is made
     std::function<std::chrono::system_clock::time_point()> clock;  ///< for the bound on age; any thread
     std::function<void(const std::string&)> on_trouble = nullptr;  ///< as ServerOptions::on_store_trouble
   };
@@ -110,7 +110,7 @@ class SqliteEventLog final : public EventStore {
   mutable Reader pages_;
 
   mutable std::mutex trouble_mutex_;
-  mutable std::string trouble_;           // guarded by trouble_mutex_
+  mutable std::string trouble_;  // guarded by trouble_mutex_
   mutable std::atomic<bool> is_damaged_ = false;
 
   std::mutex run_mutex_;

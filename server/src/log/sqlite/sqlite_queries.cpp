@@ -131,7 +131,8 @@ EventLog::Page SqliteQueries::merge(std::uint64_t sequence, std::uint64_t head, 
       break;
     }
     SqliteRows rows = entry_(one);
-    if (!rows.next()) throw SqliteError(database_.handle(), "an index names an entry that is not there", SQLITE_CORRUPT);
+    if (!rows.next())
+      throw SqliteError(database_.handle(), "an index names an entry that is not there", SQLITE_CORRUPT);
     page.frames.push_back(frame(rows));
     bytes += page.frames.back()->bytes.size();
   }

@@ -196,7 +196,8 @@ void SqliteWriter::look_at_size() {
     SqliteRows rows = statement();
     return rows.next() ? rows.number(0) : 0;
   };
-  bytes_ = static_cast<std::uint64_t>((number(statements_->page_count) - number(statements_->free_pages)) * page_bytes_);
+  bytes_ =
+      static_cast<std::uint64_t>((number(statements_->page_count) - number(statements_->free_pages)) * page_bytes_);
   unmeasured_bytes_ = 0;
 }
 
