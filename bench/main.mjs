@@ -6,6 +6,7 @@ import { scenarios } from "./scenarios.mjs";
 import { servers, start } from "./servers.mjs";
 
 const program = "build/release/bin/millrace";
+const storesProgram = "build/release/bin/millrace_stores_benchmark";
 const parserProgram = "build/release/bin/millrace_parser_benchmark";
 
 function fail(message) {
@@ -74,7 +75,7 @@ const { values, positionals } = parseArgs({
 });
 const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) fail("--rounds: expected a number from 1");
-const all = [...Object.keys(scenarios), "parser"];
+const all = [...Object.keys(scenarios), "stores", "parser"];
 const chosen = positionals.length === 0 || positionals.includes("all") ? all : positionals;
 for (const name of chosen) {
   if (!all.includes(name)) fail(`there is no scenario '${name}': choose from ${all.join(", ")}, all`);
@@ -82,6 +83,11 @@ for (const name of chosen) {
 for (const name of chosen) {
   if (name === "parser") {
     benchmarkParser(args.filter(isForGoogle));
+    continue;
+  }
+  if (name === "stores") {
+    const { status } = spawnSync(storesProgram, ["--rounds", String(rounds)], { stdio: "inherit" });
+    if (status !== 0) fail(`${storesProgram} has failed`);
     continue;
   }
   const results = [];
