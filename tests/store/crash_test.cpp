@@ -6,7 +6,6 @@
 #include <charconv>
 #include <condition_variable>
 #include <csignal>
-#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "eventually.h"
+#include "from_environment.h"
 #include "program.h"
 #include "raw_client.h"
 #include "stream_client.h"
@@ -29,11 +29,6 @@ namespace {
 constexpr int kPublishers = 4;
 constexpr int kSubscribers = 3;
 constexpr std::uint64_t kKept = 3'000;  // events
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
-}
 
 std::uint64_t sequence_of(const std::string& id) {
   std::uint64_t sequence = 0;

@@ -1,0 +1,14 @@
+// A number that whoever runs a test by hand may set.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+
+namespace millrace::test {
+
+inline std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
+}
+
+}  // namespace millrace::test
