@@ -171,8 +171,9 @@ struct Source {
         return add_lost(Kind::kReconnect, static_cast<std::uint32_t>((*state.poll_timeout() - now).count()));
       case Output::kFail:
         return add_lost(Kind::kFail, 0);
-      case Output::kNothing:
       case Output::kComment:
+        return add(Kind::kComment, 0, add_text(state.comment()));
+      case Output::kNothing:
         return;
     }
   }

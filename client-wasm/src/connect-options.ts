@@ -66,6 +66,7 @@ const rules = (): Record<keyof AnyOptions, Rule> => ({
   firstByteTimeout: milliseconds(),
   whenHidden: oneOf("keep", "close"),
   onGap: aFunction,
+  onComment: aFunction,
   persist: oneOf("session"),
   dropReplays: aBoolean,
   maxEventBytes: number("bytes, 1 to 16777216", 1, 16 * 1024 * 1024),

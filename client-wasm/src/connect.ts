@@ -23,6 +23,9 @@ const maxWaitingEvents = 1024;
 /** How the iteration ends: with an error thrown, or without. */
 type End = { error?: unknown };
 
+/** What waits to be iterated over; a comment is passed by on the way to the next event. */
+type Item = ServerEvent | { readonly comment: string };
+
 interface Waiter {
   resolve(result: IteratorResult<ServerEvent<unknown>>): void;
   reject(error: unknown): void;
@@ -35,7 +38,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   readonly #connection: CoreConnection | SharedConnection;
   readonly #stored: StoredId | undefined;
   readonly #stopListening = new AbortController();
-  #waiting: ServerEvent[] = [];
+  #waiting: Item[] = [];
   #handedOut = 0;
   #lastHandedOutId: string;
   #waiters: Waiter[] = [];
@@ -86,6 +89,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
         if (event.type === gapType && options.onGap) this.#tellGap(event);
         else if (!types || types.includes(event.type)) this.#push(event);
       },
+      commented: options.onComment && ((comment) => this.#comment(comment)),
       lost: (loss) => this.#lost(loss),
       broken: (error) => this.#finish({ error }),
       full: () => this.#full(canWait ? 1 : maxWaitingEvents),
@@ -118,6 +122,10 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     this.#finish({}, true);
   }
 
+  restart(): void {
+    if (!this.#end) this.#connection.restart();
+  }
+
   // --- The iteration ---
 
   [Symbol.asyncIterator](): AsyncIterator<ServerEvent<unknown>> {
@@ -125,11 +133,11 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   }
 
   async next(): Promise<IteratorResult<ServerEvent<unknown>>> {
-    const event = this.#waiting[this.#handedOut];
-    if (event) {
+    for (let item = this.#waiting[this.#handedOut]; item; item = this.#waiting[this.#handedOut]) {
       this.#handedOut += 1;
       if (this.#handedOut === this.#waiting.length) this.#empty();
-      return this.#handOut(event);
+      if (!("comment" in item)) return this.#handOut(item);
+      this.#tellComment(item.comment);
     }
     if (!this.#end) return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
     const end = this.#end;
@@ -161,6 +169,15 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     const waiter = this.#waiters.shift();
     if (waiter) this.#handOut(event).then(waiter.resolve, waiter.reject);
     else this.#waiting.push(event);
+  }
+
+  #comment(comment: string): void {
+    if (this.#waiters.length > 0) this.#tellComment(comment);
+    else this.#waiting.push({ comment });
+  }
+
+  #tellComment(comment: string): void {
+    queueMicrotask(() => this.#plan.options.onComment?.(comment));
   }
 
   // A fault of the callback's is the program's, not the stream's: reported as one in a listener is.

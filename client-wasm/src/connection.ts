@@ -13,6 +13,8 @@ export interface ConnectionOwner {
   received(event: CoreEvent, origin: string): void;
   /** The last event ID has changed without an event. */
   identified?(): void;
+  /** A comment, in its place among the events. */
+  commented?(comment: string): void;
   lost(loss: Loss): void;
   /** It is closed because of something that no other attempt would mend: no WebAssembly, a `headers` that throws. */
   broken(error: unknown): void;
@@ -95,6 +97,13 @@ export class CoreConnection implements TransportListener {
     this.#tell("resume");
   }
 
+  /** Connects anew, at once, from the last ID. */
+  restart(): void {
+    if (this.#isSuspended) return;
+    this.suspend();
+    this.resume();
+  }
+
   /** What waits to be connected again has reason not to wait any longer. */
   online(): void {
     this.#tell("online");
@@ -155,6 +164,7 @@ export class CoreConnection implements TransportListener {
     if ("lastEventId" in signal) this.lastEventId = signal.lastEventId;
     if (signal.kind === undefined) this.#owner.received(signal, this.#answer?.origin ?? "");
     else if (signal.kind === "id") this.#owner.identified?.();
+    else if (signal.kind === "comment") this.#owner.commented?.(signal.comment);
     else if (signal.kind === "connect") this.#connect(signal.polling);
     else if (signal.kind === "open") {
       this.readyState = 1;

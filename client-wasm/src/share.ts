@@ -115,6 +115,11 @@ export class SharedConnection {
     this.#core?.online();
   }
 
+  /** Where this page has the connection. */
+  restart(): void {
+    this.#core?.restart();
+  }
+
   #leave(): void {
     this.#core?.close();
     this.#core = undefined;

@@ -138,6 +138,8 @@ export interface ConnectOptions<Decode extends Decoding = "text"> {
   whenHidden?: "keep" | "close";
   /** Called, in place of an event, where the server says that some of what was missed is gone. */
   onGap?(gap: Gap): void;
+  /** Called with each comment, without its colon, once what came before it has been iterated over; not over `native`, nor shared. */
+  onComment?(comment: string): void;
   /** `session`: goes on after the page was reloaded, from the last event handed out before. */
   persist?: "session";
   /**
@@ -176,6 +178,11 @@ export interface Connection<Data = string> extends EventTarget, AsyncIterable<Se
   readonly transport: TransportName;
   /** What a reconnection would send: the ID of the last event handed out, or one that came without an event. */
   readonly lastEventId: string;
+  /**
+   * Drops the connection, or the wait for one, and connects anew at once, from the last ID; no error is reported.
+   * A shared one is made anew by the page that has it only.
+   */
+  restart(): void;
   /** Ends the connection and the iteration. */
   close(): void;
   addEventListener(
