@@ -36,7 +36,8 @@ int run(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
-    if (!command) return complain("a command is missing: serve, tail, publish or bench; see millrace --help", kUsageError);
+    if (!command)
+      return complain("a command is missing: serve, tail, publish or bench; see millrace --help", kUsageError);
     return command();
   } catch (const CLI::Success& request) {  // --help and --version
     return app.exit(request);

@@ -85,6 +85,8 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add_flag(app, "--demo", options.demo, "Publish a made-up live feed, and serve what the demo page needs");
   add(app, "--workers", options.workers, "Threads that answer requests; streams need none")->check(CLI::Range(1, 1024));
   add(app, "--loops", options.loops, "Event loops, each a thread; 0: one a core")->check(CLI::Range(0, 256));
+  add_flag(app, "--no-io-uring", options.no_io_uring,
+           "Write to each socket by a call of its own, not to many at once through io_uring");
   add(app, "--history-events", options.history_events, "Events kept in memory")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--history-bytes", options.history_bytes, "Bytes of events kept in memory")
@@ -116,6 +118,7 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
 ServerOptions ServeOptions::server_options() const {
   return {.workers = workers,
           .loops = loops,
+          .io_uring = !no_io_uring,
           .anonymous_publish = insecure,
           .cors_origins = cors_origins,
           .allowed_hosts = allowed_hosts,

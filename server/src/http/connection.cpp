@@ -201,7 +201,7 @@ void Connection::on_stream_timer(TimePoint now) {
     heartbeat_at_ = now + loop_.settings().options.heartbeat;
     unheard_since_ = std::min(unheard_since_, now);
     if (subscriber_ != nullptr) {
-      subscriber_->heartbeat(loop_.delivered());
+      subscriber_->heartbeat(loop_.subscribers().served(*subscriber_));
     } else if (output_.empty()) {
       output_ = chunked_ ? "3\r\n:\n\n\r\n" : ":\n\n";
       write_stream();
@@ -324,6 +324,18 @@ std::size_t Connection::write(std::span<const FramePtr> frames, std::size_t skip
   }
   heartbeat_at_ = loop_.event_loop().now() + loop_.settings().options.heartbeat;
   return written;
+}
+
+std::size_t Connection::take_result(std::span<const FramePtr> frames, std::size_t bytes, ssize_t result) {
+  const auto sent = static_cast<std::size_t>(std::max<ssize_t>(result, 0));
+  if (result < 0 && result != -EAGAIN) {
+    close();
+    return 0;
+  }
+  count_delivery(frames, sent, bytes);
+  if (sent < bytes) want_output(true);
+  heartbeat_at_ = loop_.event_loop().now() + loop_.settings().options.heartbeat;
+  return sent;
 }
 
 // The subscriber has ended: what is left to say is said as behind any response.

@@ -68,6 +68,11 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
 
   bool is_streaming() const { return phase_ == Phase::kStreaming; }
 
+  /// Of a subscription, for whom the loop has sent `bytes` bytes of frames: what the system says of it (bytes taken, or
+  /// an errno, negated). Returns how many have been taken.
+  std::size_t take_result(std::span<const FramePtr> frames, std::size_t bytes, ssize_t result);
+  int socket() const { return socket_; }
+
   // Of a subscription
   bool is_client(std::string_view client) const { return subscriber_->client() == client; }
   SubscriptionInfo info() const;

@@ -7,12 +7,14 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <span>
 #include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <vector>
 
 #include "../hub/presence.h"
+#include "../loop/batch_sender.h"
 #include "../loop/event_loop.h"
 #include "../ops/counters.h"
 #include "../stream/subscriber_table.h"
@@ -32,7 +34,7 @@ struct ConnectionCounts {
   std::atomic<std::size_t> turned_away = 0;  ///< those that are only told why they cannot be open
 };
 
-class ConnectionLoop final : private Hub::Sink {
+class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
  public:
   struct Settings {
     ServerOptions options;
@@ -88,9 +90,6 @@ class ConnectionLoop final : private Hub::Sink {
   Hub& hub() { return hub_; }
   SubscriberTable& subscribers() { return subscribers_; }
 
-  /// Every event up to this sequence has been through deliver().
-  std::uint64_t delivered() const { return delivered_; }
-
   void dispatch(std::shared_ptr<Exchange> exchange) { dispatch_(std::move(exchange)); }
   void run_on_worker(const std::function<void()>& task) { run_on_worker_(task); }
   /// A reconnection time from `usual` to that plus `window`, drawn at random.
@@ -128,7 +127,10 @@ class ConnectionLoop final : private Hub::Sink {
   void post_page(std::uint64_t ticket, const Hub::PagePtr& page) override;
   std::vector<Connection*> subscribed_connections() const;
   void run();
-  void end_turn();
+  bool end_turn();
+  void take_posted();
+  void write(std::span<Delivery> deliveries) override;
+  void on_served(TimePoint published) override;
 
   Hub& hub_;
   const Settings settings_;
@@ -141,8 +143,9 @@ class ConnectionLoop final : private Hub::Sink {
   SubscriberTable subscribers_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> discarded_;
-  std::vector<FramePtr> batch_;
-  std::uint64_t delivered_ = 0;
+  std::vector<FramePtr> taken_;  // from posted_
+  const std::unique_ptr<BatchSender> sender_;
+  std::vector<BatchSender::Send> sends_;                     // of the write() under way
   std::optional<Duration> drain_window_;                     // once drain() has been called
   std::unordered_map<std::uint64_t, Connection*> awaiting_;  // a page of the store, by ticket
   std::uint64_t last_ticket_ = 0;

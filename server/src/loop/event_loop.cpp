@@ -59,10 +59,12 @@ void EventLoop::stop() {
   defer([this] { stopped_ = true; });
 }
 
-void EventLoop::run(const std::function<void()>& on_turn) {
+void EventLoop::run(const std::function<bool()>& on_turn) {
   std::array<epoll_event, 256> events;
+  bool has_more = false;
   while (!stopped_) {
-    const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), wait_milliseconds());
+    const int count =
+        epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), has_more ? 0 : wait_milliseconds());
     now_ = monotonic_now();
     bool woken = false;
     for (int i = 0; i < count; ++i) {
@@ -75,7 +77,7 @@ void EventLoop::run(const std::function<void()>& on_turn) {
     }
     if (woken) run_deferred();
     timers_.advance(now_);
-    on_turn();
+    has_more = on_turn();
   }
 }
 

@@ -43,8 +43,9 @@ class EventLoop {
   void wake();
 
   /// Runs until stop(). After every turn, when all sockets and tasks that were ready have been seen to, it calls
-  /// `on_turn`.
-  void run(const std::function<void()>& on_turn);
+  /// `on_turn`,
+  /// which says whether it has more to do: then the next turn does not wait for anything.
+  void run(const std::function<bool()>& on_turn);
 
   /// Ends run() after the tasks deferred so far. Any thread.
   void stop();

@@ -34,22 +34,22 @@ void Subscriber::start(const Hub::Cursor& cursor, std::string_view last_event_id
   catch_up();
 }
 
-void Subscriber::deliver(std::span<const FramePtr> frames) {
-  if (!is_live()) return;
+std::span<const FramePtr> Subscriber::due(std::span<const FramePtr> frames) {
+  if (!is_live()) return {};
   // Having caught up by way of the log, it may be ahead of what is being handed out.
-  const auto first =
-      std::find_if(frames.begin(), frames.end(), [this](const FramePtr& frame) { return frame->sequence > cursor_; });
-  // A finish changes what there is to come: the log knows, and is read from there on.
-  const auto finish = std::find_if(first, frames.end(), [](const FramePtr& frame) { return frame->finishes_topic; });
-  const bool topic_is_finished = finish != frames.end();
-  frames = {first, finish};
-  if (!frames.empty() && !write(frames)) return;
-  if (topic_is_finished) {
+  const auto first = std::partition_point(frames.begin(), frames.end(),
+                                          [this](const FramePtr& frame) { return frame->sequence <= cursor_; });
+  // A finish changes what there is to come: the log knows, and is read instead.
+  if (std::any_of(first, frames.end(), [](const FramePtr& frame) { return frame->finishes_topic; })) {
     phase_ = Phase::kCatchingUp;
     catch_up();
-  } else {
-    end_if_over();
+    return {};
   }
+  return {first, frames.end()};
+}
+
+void Subscriber::wrote(std::span<const FramePtr> due, std::size_t written) {
+  if (account(due, written)) end_if_over();
 }
 
 void Subscriber::catch_up() {
@@ -131,11 +131,14 @@ bool Subscriber::retire(Duration retry) {
   return true;
 }
 
-// False if not everything fitted: then the subscriber is catching up.
 bool Subscriber::write(std::span<const FramePtr> frames) {
+  return account(frames, output_.write(frames, 0, chunked()));
+}
+
+// False if not everything fitted: then the subscriber is catching up.
+bool Subscriber::account(std::span<const FramePtr> frames, std::size_t written) {
   std::size_t bytes = 0;
   for (const FramePtr& frame : frames) bytes += frame->wire(chunked()).size();
-  const std::size_t written = output_.write(frames, 0, chunked());
   if (written < bytes) {
     stall(frames, written);
     return false;

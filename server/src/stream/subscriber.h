@@ -51,8 +51,13 @@ class Subscriber {
   /// Begins behind `cursor`: `preface` (the response's head) and the priming block with `retry` are the first bytes.
   void start(const Hub::Cursor& cursor, std::string_view last_event_id, std::string_view preface, Duration retry);
 
-  /// New events that match, in order; those the subscriber has had are left out. Does nothing while it is catching up.
-  void deliver(std::span<const FramePtr> frames);
+  /// What of these new events, which match and are in order, is to be written: not those the subscriber has had, and
+  /// nothing while it is catching up. Where a topic is finished among them, it reads them from the log, at once.
+  std::span<const FramePtr> due(std::span<const FramePtr> frames);
+
+  /// `written` bytes of what was due have been written to its output; if not all, the output calls catch_up() once it
+  /// takes more.
+  void wrote(std::span<const FramePtr> due, std::size_t written);
 
   /// Reads on from the log. A bounded amount: output.yield() asks for more time.
   void catch_up();
@@ -67,7 +72,7 @@ class Subscriber {
   bool awaits_stored() const { return awaits_stored_ && in_flight_ == nullptr; }
 
   /// Tells a live client its cursor, and one that waits for the store that the connection is well; all events up to
-  /// `sequence` have been through deliver().
+  /// `sequence` have been through due().
   void heartbeat(std::uint64_t sequence);
 
   Output& output() const { return output_; }
@@ -91,6 +96,7 @@ class Subscriber {
   bool take(const Hub::Page& page);
   bool write(std::span<const FramePtr> frames);
   bool write_in_flight();
+  bool account(std::span<const FramePtr> frames, std::size_t written);
   void stall(std::span<const FramePtr> frames, std::size_t written);
   void append_gap(std::string_view last_event_id, std::string_view reason, std::string& payload) const;
   FramePtr control_frame(std::string_view payload, std::uint64_t sequence, std::string_view preface = {}) const;

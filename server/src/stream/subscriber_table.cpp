@@ -2,6 +2,13 @@
 
 namespace millrace {
 
+namespace {
+
+// Subscribers looked at for each that is handed something: most may turn out to have had everything.
+constexpr std::size_t kVisitsEach = 16;
+
+}  // namespace
+
 std::shared_ptr<const TopicFilter> SubscriberTable::shared(const std::shared_ptr<const TopicFilter>& filter) const {
   const auto found = groups_.find(filter->key());
   return found == groups_.end() ? filter : found->second->filter;
@@ -17,9 +24,17 @@ void SubscriberTable::add(Subscriber& subscriber) {
 
 void SubscriberTable::remove(Subscriber& subscriber) {
   Group& group = *subscriber.group_;
-  Subscriber* const last = group.members.back();
-  group.members[subscriber.index_] = last;
-  last->index_ = subscriber.index_;
+  // Into its place comes the last member; while a round is under way, on the same side of it: nobody is left out.
+  const auto move = [&group](std::size_t from, std::size_t to) {
+    group.members[to] = group.members[from];
+    group.members[to]->index_ = to;
+  };
+  std::size_t hole = subscriber.index_;
+  if (hole < group.next) {
+    move(--group.next, hole);
+    hole = group.next;
+  }
+  move(group.members.size() - 1, hole);
   group.members.pop_back();
   subscriber.group_ = nullptr;
   --size_;
@@ -42,6 +57,8 @@ Group& SubscriberTable::group_of(const Subscriber& subscriber) {
 }
 
 void SubscriberTable::forget(Group& group) {
+  batched_ -= group.batch.frames().size();
+  if (!group.batch.empty()) std::erase(waiting_, &group);
   const auto filter = group.filter;
   if (filter->is_literal()) {
     for (const std::string& topic : filter->patterns()) {
@@ -55,7 +72,7 @@ void SubscriberTable::forget(Group& group) {
   groups_.erase(filter->key());
 }
 
-void SubscriberTable::deliver(const std::vector<FramePtr>& frames) {
+void SubscriberTable::post(std::span<const FramePtr> frames) {
   for (const FramePtr& frame : frames) {
     if (const auto found = by_topic_.find(frame->topic); found != by_topic_.end()) {
       for (Group* group : found->second) add_to_batch(frame, *group);
@@ -63,17 +80,58 @@ void SubscriberTable::deliver(const std::vector<FramePtr>& frames) {
     for (Group* group : with_wildcards_) {
       if (group->filter->matches(*Topic::parse(frame->topic))) add_to_batch(frame, *group);
     }
+    posted_ = frame->sequence;
   }
-  for (Group* group : touched_) {
-    for (Subscriber* subscriber : group->members) subscriber->deliver(group->batch);
-    group->batch.clear();
-  }
-  touched_.clear();
 }
 
 void SubscriberTable::add_to_batch(const FramePtr& frame, Group& group) {
-  if (group.batch.empty()) touched_.push_back(&group);
-  group.batch.push_back(frame);
+  if (group.batch.empty()) waiting_.push_back(&group);
+  // A round that has not begun takes it along.
+  if (group.next == 0) ++group.of_round;
+  group.batch.add(frame);
+  ++batched_;
+}
+
+void SubscriberTable::serve(std::size_t at_once, DeliveryWriter& writer) {
+  collect(at_once);
+  writer.write(deliveries_);
+  for (const Delivery& delivery : deliveries_) delivery.subscriber->wrote(delivery.frames, delivery.written);
+  deliveries_.clear();
+  end_rounds(writer);
+}
+
+void SubscriberTable::collect(std::size_t at_once) {
+  std::size_t visits = 0;
+  while (!waiting_.empty()) {
+    Group& group = *waiting_.front();
+    while (group.next < group.members.size()) {
+      if (deliveries_.size() == at_once || ++visits > kVisitsEach * at_once) return;
+      Subscriber& subscriber = *group.members[group.next++];
+      const auto frames = subscriber.due(group.batch.frames());
+      if (frames.empty()) continue;
+      const auto chunks = subscriber.chunked() ? group.batch.chunks(frames) : std::string_view();
+      deliveries_.push_back({.subscriber = &subscriber, .frames = frames, .chunks = chunks});
+    }
+    waiting_.pop_front();
+    ended_.push_back(&group);
+  }
+}
+
+void SubscriberTable::end_rounds(DeliveryWriter& writer) {
+  for (Group* group : ended_) {
+    writer.on_served(group->batch.frames().front()->published);
+    group->batch.drop(group->of_round);
+    batched_ -= group->of_round;
+    group->next = 0;
+    group->of_round = group->batch.frames().size();
+    if (!group->batch.empty()) waiting_.push_back(group);
+  }
+  ended_.clear();
+}
+
+std::uint64_t SubscriberTable::served(const Subscriber& subscriber) const {
+  const Batch& batch = subscriber.group_->batch;
+  return batch.empty() ? posted_ : batch.frames().front()->sequence - 1;
 }
 
 void SubscriberTable::for_each(const std::function<void(Subscriber&)>& visit) const {

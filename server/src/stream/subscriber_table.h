@@ -1,16 +1,22 @@
 // SubscriberTable: the subscribers of one event loop, by what they listen to.
 //
-// Subscribers with equal filters form a group. A batch of events is sorted into groups once, and each subscriber then
-// gets all of its events in one write. One thread.
+// Subscribers with equal filters form a group. New events are sorted into groups once. Then the table goes round the
+// groups' subscribers, some at a time: each gets all there is for it by the time its turn comes, in one write. The
+// more there is to do, the more goes into a write. One thread.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "../string_map.h"
+#include "batch.h"
 #include "frame.h"
 #include "subscriber.h"
 #include "topic_filter.h"
@@ -21,7 +27,29 @@ namespace millrace {
 struct Group {
   std::shared_ptr<const TopicFilter> filter;
   std::vector<Subscriber*> members;
-  std::vector<FramePtr> batch;  // of the delivery under way
+  Batch batch;               // what not all of them have had
+  std::size_t next = 0;      // among the members: those before have been served in this round
+  std::size_t of_round = 0;  // frames that were in the batch when the round began: all have had them when it ends
+};
+
+/// Events for one subscriber.
+struct Delivery {
+  Subscriber* subscriber;
+  std::span<const FramePtr> frames;
+  std::string_view chunks;  ///< their bytes in one piece; empty if the subscriber has no chunks, or they are too large
+  std::size_t written = 0;  ///< bytes that its output has taken
+};
+
+/// Where deliveries are written: to all outputs together, which costs less than to one after the other.
+class DeliveryWriter {
+ public:
+  /// Writes what fits without waiting, and sets `written`.
+  virtual void write(std::span<Delivery> deliveries) = 0;
+  /// All subscribers of a group have had the event that was published then, and those after it so far.
+  virtual void on_served(TimePoint published) = 0;
+
+ protected:
+  ~DeliveryWriter() = default;
 };
 
 class SubscriberTable {
@@ -33,8 +61,21 @@ class SubscriberTable {
   void add(Subscriber& subscriber);
   void remove(Subscriber& subscriber);
 
-  /// Hands the frames, which are in order, to every subscriber they match. Subscribers must not be removed meanwhile.
-  void deliver(const std::vector<FramePtr>& frames);
+  /// Takes new events, in order, for every subscriber they match.
+  void post(std::span<const FramePtr> frames);
+
+  /// Hands to some subscribers, at most `at_once`, what is there for them. Subscribers must not be added or removed
+  /// meanwhile.
+  void serve(std::size_t at_once, DeliveryWriter& writer);
+
+  /// Whether there is more to serve().
+  bool has_more() const { return !waiting_.empty(); }
+
+  /// Frames that wait for that, each once for every group.
+  std::size_t batched() const { return batched_; }
+
+  /// A sequence up to which the subscriber has been through serve().
+  std::uint64_t served(const Subscriber& subscriber) const;
 
   std::size_t size() const { return size_; }
   void for_each(const std::function<void(Subscriber&)>& visit) const;
@@ -43,12 +84,19 @@ class SubscriberTable {
   Group& group_of(const Subscriber& subscriber);
   void forget(Group& group);
   void add_to_batch(const FramePtr& frame, Group& group);
+  void collect(std::size_t at_once);
+  void end_rounds(DeliveryWriter& writer);
 
   StringMap<std::unique_ptr<Group>> groups_;  // by the filter's key
   StringMap<std::vector<Group*>> by_topic_;   // those without wildcards
   std::vector<Group*> with_wildcards_;
-  std::vector<Group*> touched_;  // of the delivery under way
+  std::deque<Group*> waiting_;  // groups with a batch, in turn
+  std::uint64_t posted_ = 0;    // sequence of the last event that was posted
+  std::size_t batched_ = 0;
   std::size_t size_ = 0;
+  // Of the serve() under way
+  std::vector<Delivery> deliveries_;
+  std::vector<Group*> ended_;  // groups whose round is over
 };
 
 }  // namespace millrace

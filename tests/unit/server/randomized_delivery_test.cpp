@@ -131,12 +131,15 @@ std::vector<std::string> listen(int port, const Filter& filter, std::uint64_t se
 
 }  // namespace
 
-TEST(Delivery, IsCompleteOrderedAndOnceForSubscribersThatStallDropAndResume) {
+class Delivery : public ::testing::TestWithParam<bool> {};
+
+TEST_P(Delivery, IsCompleteOrderedAndOnceForSubscribersThatStallDropAndResume) {
   const std::uint64_t seed = test_seed();
   SCOPED_TRACE("MILLRACE_TEST_SEED=" + std::to_string(seed));
   ServerOptions options;
   options.history_events = kEvents + 1;
   options.workers = 16;
+  options.io_uring = GetParam();
   RunningServer server(options, [](Server& made) { made.events("/events"); });
 
   Published published;
@@ -162,5 +165,8 @@ TEST(Delivery, IsCompleteOrderedAndOnceForSubscribersThatStallDropAndResume) {
   }
   EXPECT_GE(deliveries, 1'000'000u);
 }
+
+INSTANTIATE_TEST_SUITE_P(Sending, Delivery, ::testing::Bool(),
+                         [](const auto& io_uring) { return io_uring.param ? "IoUring" : "SystemCalls"; });
 
 }  // namespace millrace::test

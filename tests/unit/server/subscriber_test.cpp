@@ -43,7 +43,8 @@ class Subscription final : public Hub::Sink {
 
   // What a turn of a loop does.
   void deliver() {
-    if (!posted_.empty()) subscriber.deliver(posted_);
+    const auto due = subscriber.due(posted_);
+    if (!due.empty()) subscriber.wrote(due, output.write(due, 0, chunked_));
     posted_.clear();
     delivered_ = head_;
   }

@@ -35,6 +35,9 @@ struct ServerOptions {
   /// Event loops, each with a thread of its own. 0: one a core.
   std::size_t loops = 0;
 
+  /// Hands events to the system through io_uring where it has it, many sockets in one call. Without: a call a socket.
+  bool io_uring = true;
+
   /// Decides who may subscribe, publish and administer. Without one anybody subscribes, and anonymous_publish
   /// says whether anybody publishes and administers.
   std::shared_ptr<const Authorizer> authorizer = nullptr;

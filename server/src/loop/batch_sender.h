@@ -1,0 +1,34 @@
+// BatchSender: the same kind of bytes to very many sockets, without waiting for any of them.
+//
+// Through io_uring where the system has it, one system call for all; else by a send() for each. A loop owns one, and
+// only its thread calls it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace millrace {
+
+class BatchSender {
+ public:
+  struct Send {
+    int socket;
+    std::string_view bytes;
+    ssize_t result = 0;  ///< bytes that the socket has taken, or an errno, negated
+  };
+
+  virtual ~BatchSender() = default;
+
+  /// Sends what fits, and sets each result. No socket may come twice.
+  virtual void send(std::span<Send> sends) = 0;
+
+  /// One that calls send().
+  static std::unique_ptr<BatchSender> with_system_calls();
+  /// One on io_uring; nothing if the system has none, or refuses it.
+  static std::unique_ptr<BatchSender> with_io_uring();
+};
+
+}  // namespace millrace
