@@ -1,7 +1,7 @@
 // Runs the benchmarks of build/release: ./run bench [SCENARIO…] [--rounds N]. bench/README.md has the reading.
-import { execFile, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
-import { publish, table } from "./report.mjs";
+import { publish, publishStorms, table } from "./report.mjs";
 import { scenarios } from "./scenarios.mjs";
 import { servers, start } from "./servers.mjs";
 
@@ -66,6 +66,11 @@ function benchmarkParser(options) {
   if (status !== 0) fail(`${parserProgram} has failed`);
 }
 
+function simulateStorms() {
+  const output = execFileSync("build/release/bin/millrace_bench_storm", { maxBuffer: 1 << 24, encoding: "utf8" });
+  console.log(publishStorms(JSON.parse(output)));
+}
+
 const isForGoogle = (arg) => arg.startsWith("--benchmark_");
 const args = process.argv.slice(2);
 const { values, positionals } = parseArgs({
@@ -75,7 +80,7 @@ const { values, positionals } = parseArgs({
 });
 const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) fail("--rounds: expected a number from 1");
-const all = [...Object.keys(scenarios), "stores", "parser"];
+const all = [...Object.keys(scenarios), "stores", "parser", "storm"];
 const chosen = positionals.length === 0 || positionals.includes("all") ? all : positionals;
 for (const name of chosen) {
   if (!all.includes(name)) fail(`there is no scenario '${name}': choose from ${all.join(", ")}, all`);
@@ -88,6 +93,10 @@ for (const name of chosen) {
   if (name === "stores") {
     const { status } = spawnSync(storesProgram, ["--rounds", String(rounds)], { stdio: "inherit" });
     if (status !== 0) fail(`${storesProgram} has failed`);
+    continue;
+  }
+  if (name === "storm") {
+    simulateStorms();
     continue;
   }
   const results = [];

@@ -84,6 +84,53 @@ plot $data using (0):0:(0):2:($0-0.3):($0+0.3):ytic(3) with boxxyerror lc "#2f6f
   return file;
 }
 
+// Puts `text` between the group's two marks in a page, in place of what stands there.
+function fill(file, group, text) {
+  const begin = `<!-- ${group}: written by ./run bench ${group} -->`;
+  const end = `<!-- end of ${group} -->`;
+  const old = readFileSync(file, "utf8");
+  const from = old.indexOf(begin);
+  const to = old.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`${file} has no place for ${group}: ${begin} … ${end}`);
+  writeFileSync(file, `${old.slice(0, from)}${begin}\n${text}${old.slice(to)}`);
+}
+
+/** Puts the simulated storms into docs/capacity.md: a table, and a chart of attempts over time. */
+export function publishStorms({ binMs, storms }) {
+  mkdirSync(folder, { recursive: true });
+  const perSecond = 1000 / binMs;
+  const rows = storms.map(({ name, clients, calmMs, attempts }) => {
+    const total = attempts.reduce((sum, count) => sum + count, 0);
+    const peak = Math.max(...attempts) * perSecond;
+    const number = (value) => value.toLocaleString("en");
+    return `| ${name} | ${number(clients)} | ${number(peak)} | ${(calmMs / 1000).toFixed(1)} | ${(total / clients).toFixed(1)} |`;
+  });
+  const head = "| storm | clients | most attempts a second | all are back after, s | attempts each |\n|-|-|-|-|-|";
+  const data = storms.map(
+    ({ attempts }, i) =>
+      `$storm${i} << END\n${attempts.map((count, bin) => `${bin / perSecond} ${count ? count * perSecond : "NaN"}`).join("\n")}\nEND`,
+  );
+  const plots = storms.map(({ name }, i) => `$storm${i} using 1:2 with linespoints pt 7 ps 0.25 title "${name}"`);
+  const script = `
+set terminal svg size 900,420 font "sans-serif,13" background "#ffffff"
+set output "${folder}/storm.svg"
+set logscale y
+set xrange [0:100]
+set xlabel "seconds since the loss"
+set ylabel "attempts to connect a second"
+set grid lc "#dddddd"
+set border 3 lc "#888888"
+set tics nomirror
+set key outside right top
+${data.join("\n")}
+plot ${plots.join(", ")}
+`;
+  execFileSync("gnuplot", [], { input: script });
+  const text = `${head}\n${rows.join("\n")}\n\n![Attempts to connect over time](benchmarks/storm.svg)\n`;
+  fill("docs/capacity.md", "storm", text);
+  return `${head}\n${rows.join("\n")}`;
+}
+
 /** Puts a scenario's results into the page, in place of the last ones, and into a JSON file beside it. */
 export function publish(group, results) {
   mkdirSync(folder, { recursive: true });
@@ -96,13 +143,7 @@ export function publish(group, results) {
     const chart = draw(scenario, runs).replace("docs/", "");
     return `#### ${scenario.title}\n\n${table(scenario, runs)}\n\n![${scenario.title}](${chart})\n`;
   });
-  const begin = `<!-- ${group}: written by ./run bench ${group} -->`;
-  const end = `<!-- end of ${group} -->`;
   const rounds = Object.values(results[0].runs)[0].length;
   const note = `Medians of ${rounds} interleaved rounds, ${about.date}, commit ${about.commit}.`;
-  const text = readFileSync(page, "utf8");
-  const from = text.indexOf(begin);
-  const to = text.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`${page} has no place for ${group}: ${begin} … ${end}`);
-  writeFileSync(page, `${text.slice(0, from)}${begin}\n${note}\n\n${sections.join("\n")}${text.slice(to)}`);
+  fill(page, group, `${note}\n\n${sections.join("\n")}`);
 }

@@ -39,7 +39,7 @@ function fanout(subscribers, rate_, seconds) {
   };
 }
 
-function throughput(name, title, load, servers = [...peers, "thread_per_stream"]) {
+function throughput(name, title, load, servers = peers) {
   return {
     name: `throughput-${name}`,
     title: `1,000 subscribers, ${title}`,
