@@ -23,9 +23,10 @@ void Subscriber::start(const Hub::Cursor& cursor, std::string_view last_event_id
                        Duration retry) {
   std::string payload;
   const std::string id = hub_.id_of(cursor.sequence);
-  EventStreamWriter(payload).cursor(*EventId::parse(id), retry);
-  if (!cursor.gap_reason.empty()) {
-    append_gap(last_event_id, cursor.gap_reason, payload);
+  if (cursor.gap_reason.empty()) {
+    EventStreamWriter(payload).cursor(*EventId::parse(id), retry);
+  } else {
+    append_gap(last_event_id, cursor.gap_reason, cursor.sequence, retry, payload);
     output_.on_gap();
   }
   cursor_ = cursor.sequence;
@@ -75,7 +76,7 @@ void Subscriber::fall_behind() {
 bool Subscriber::take(const Hub::Page& page) {
   if (page.expired) {
     std::string payload;
-    append_gap(hub_.id_of(cursor_), "expired", payload);
+    append_gap(hub_.id_of(cursor_), "expired", page.through, {}, payload);
     output_.on_gap();
     const FramePtr gap = control_frame(payload, page.through);
     return write({&gap, 1});
@@ -177,11 +178,15 @@ void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
   }
 }
 
-void Subscriber::append_gap(std::string_view last_event_id, std::string_view reason, std::string& payload) const {
+// The cursor moves with the gap, in one block: a client that is cut off behind the one knows the other, too.
+void Subscriber::append_gap(std::string_view last_event_id, std::string_view reason, std::uint64_t sequence,
+                            std::optional<Duration> retry, std::string& payload) const {
   const nlohmann::json gap = {{"lastEventId", last_event_id}, {"reason", reason}};
   // The ID is the client's, byte for byte: what is not UTF-8 in it must not make this throw.
   const std::string data = gap.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  EventStreamWriter(payload).event({.type = *EventType::parse(protocol::kGapEventType), .data = data});
+  const std::string id = hub_.id_of(sequence);
+  EventStreamWriter(payload).event(
+      {.type = *EventType::parse(protocol::kGapEventType), .data = data, .id = *EventId::parse(id), .retry = retry});
 }
 
 FramePtr Subscriber::control_frame(std::string_view payload, std::uint64_t sequence, std::string_view preface) const {

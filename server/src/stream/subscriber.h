@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -98,7 +99,8 @@ class Subscriber {
   bool write_in_flight();
   bool account(std::span<const FramePtr> frames, std::size_t written);
   void stall(std::span<const FramePtr> frames, std::size_t written);
-  void append_gap(std::string_view last_event_id, std::string_view reason, std::string& payload) const;
+  void append_gap(std::string_view last_event_id, std::string_view reason, std::uint64_t sequence,
+                  std::optional<Duration> retry, std::string& payload) const;
   FramePtr control_frame(std::string_view payload, std::uint64_t sequence, std::string_view preface = {}) const;
 
   const Hub& hub_;

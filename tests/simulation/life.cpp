@@ -1,0 +1,268 @@
+#include "life.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "millrace/core/protocol.h"
+#include "stream/topic_filter.h"
+
+namespace millrace::simulation {
+
+namespace {
+
+// Jobs are finished; the events of `own` have IDs that are their topic's own, and are listened to by name only.
+const std::vector<std::string> kTopics{"a", "t/1", "t/2", "t/2/x", "job/1", "job/2", "own"};
+
+const std::vector<std::vector<std::string>> kFilters{{"a"},          {"t/1"},      {"t/*"},
+                                                     {"t/**"},       {"*/1", "a"}, {"a", "t/1", "t/2"},
+                                                     {"job/1"},      {"job/2"},    {"job/1", "job/2"},
+                                                     {"job/1", "a"}, {"job/*"},    {"own"}};
+
+bool is_job(const std::string& topic) {
+  return topic.starts_with("job/");
+}
+
+}  // namespace
+
+SimulatedServer::Options Life::server_options(Random& random) {
+  return {.history_events = random.one_of<std::size_t>({1, 3, 10, 50, 300, 5'000}),
+          .history_bytes = random.one_of<std::size_t>({6'000, 100'000, 64 * 1024 * 1024, 64 * 1024 * 1024}),
+          .history_age = random.one_of<Duration>({Duration{0}, Duration{0}, Duration{3'000}, Duration{60'000}}),
+          .loops = random.between(1, 3),
+          .max_posted = random.one_of<std::size_t>({1, 20, 16'384}),
+          .retry = random.one_of<Duration>({Duration{0}, Duration{100}, Duration{3'000}, Duration{10'000}}),
+          .lifetime = random.one_of<Duration>({Duration{0}, Duration{0}, Duration{0}, Duration{20'000}})};
+}
+
+Life::Life(std::uint64_t seed, bool tells_story)
+    : random_(seed), schedule_(tells_story), server_(schedule_, random_, record_, server_options(random_)) {
+  for (const std::string& topic : kTopics) {
+    if (random_.chance(60)) topics_.push_back(topic);
+  }
+  if (topics_.empty()) topics_.push_back("a");
+  const std::vector<Act> all{
+      &Life::publish_burst,  &Life::publish_again, &Life::finish,           &Life::begin,
+      &Life::break_wire,     &Life::stall_wire,    &Life::sleep_listener,   &Life::reload_listener,
+      &Life::close_listener, &Life::online,        &Life::restart_listener, &Life::restart_server,
+      &Life::drain_server,   &Life::cut_network,   &Life::disconnect,       &Life::add_listener};
+  for (const Act act : all) {
+    if (random_.chance(50)) acts_.insert(acts_.end(), random_.between(1, 3), act);
+  }
+  acts_.insert(acts_.end(), random_.between(1, 2 * acts_.size() + 2), &Life::publish);
+  for (std::size_t i = random_.between(1, 5); i > 0; --i) add_listener();
+}
+
+Totals Life::totals() const {
+  return {.steps = schedule_.taken(), .published = record_.next_number(), .faults = faults_, .lives = 1};
+}
+
+void Life::live() {
+  const Duration longest = random_.one_of<Duration>({Duration{50}, Duration{1'000}, Duration{8'000}});
+  for (std::size_t i = random_.between(10, 150); i > 0; --i) {
+    schedule_.run_until(schedule_.now() + random_.between(Duration{0}, longest));
+    (this->*random_.one_of(acts_))();
+    server_.check_memory();
+  }
+  come_to_rest();
+}
+
+// --- Listeners ------------------------------------------------------------------------------------------------------
+
+Wire::Character Life::wire_character() {
+  if (healed_) return {.delay = Duration{1}};
+  return {.capacity = random_.one_of<std::size_t>({16, 150, 1'000, 65'536, 4'000'000}),
+          .piece = random_.one_of<std::size_t>({1, 40, 1'000, 65'536}),
+          .delay = random_.one_of<Duration>({Duration{0}, Duration{5}, Duration{60}, Duration{900}})};
+}
+
+void Life::add_listener() {
+  if (listeners_.size() >= 8) return;
+  std::vector<TopicPattern> patterns;
+  for (const std::string& pattern : random_.one_of(kFilters)) patterns.push_back(*TopicPattern::parse(pattern));
+  EventSourceState::Policy policy;
+  policy.backoff.reconnection_time = random_.one_of<Duration>({Duration{0}, Duration{500}, Duration{3'000}});
+  if (random_.chance(70)) policy.idle_timeout = Duration{40'000};
+  policy.retry_on_server_error = random_.chance(90);
+  Listener::Options options{.name = "listener " + std::to_string(listeners_.size()),
+                            .filter = std::make_shared<TopicFilter>(patterns),
+                            .policy = policy,
+                            .http_1_0 = random_.chance(15),
+                            .poll = random_.chance(15)};
+  const auto connect = [this](Wire::ClientEnd& client, const Request& request) {
+    auto wire = std::make_shared<Wire>(schedule_, random_, wire_character(), client);
+    if (schedule_.now() < network_back_) {
+      wire->refuse();
+    } else {
+      schedule_.after(random_.between(Duration{0}, Duration{50}),
+                      [this, wire, request] { server_.request(wire, request); });
+    }
+    return wire;
+  };
+  std::string story = options.name + " wants";
+  for (const std::string& pattern : options.filter->patterns()) story += " " + pattern;
+  tell(story + (options.poll ? ", by polls" : "") + (options.http_1_0 ? ", over HTTP/1.0" : ""));
+  listeners_.push_back(std::make_unique<Listener>(schedule_, record_, options, connect));
+  listeners_.back()->start(random_.chance(25) ? protocol::kEarliest : std::string_view(), random_.next());
+}
+
+void Life::reload_listener() {
+  Listener& listener = some_listener();
+  if (!listener.is_closed()) listener.reload(random_.next());
+}
+
+void Life::close_listener() {
+  if (random_.chance(20)) some_listener().close();
+}
+
+void Life::online() {
+  some_listener().go_online();
+}
+
+void Life::restart_listener() {
+  some_listener().restart();
+}
+
+void Life::sleep_listener() {
+  some_listener().sleep(random_.one_of<Duration>({Duration{2'000}, Duration{50'000}, Duration{3'600'000}}));
+}
+
+// --- Publishing -----------------------------------------------------------------------------------------------------
+
+void Life::publish() {
+  const std::string& topic = random_.one_of(topics_);
+  const std::uint64_t number = record_.next_number();
+  const std::size_t size = random_.chance(4) ? 5'000 : random_.between(1, 60);
+  const std::string data = data_of(number, size);
+  const std::string type = random_.chance(30) ? "priced" : "message";
+  const IdScope scope = topic == "own" ? IdScope::kTopic : IdScope::kLog;
+  std::string id;
+  if (random_.chance(25)) id = "publishers-" + std::to_string(++last_publisher_id_) + "#";
+  record_.expect(type, id, size);
+  const Published published = server_.hub().publish(
+      *Topic::parse(topic),
+      {.type = type == "message" ? EventType() : *EventType::parse(type), .data = data, .id = *EventId::parse(id)},
+      scope);
+  if (record_.next_number() != number + 1 || published.repeated) throw Broken("a publish that is not in the log");
+  if (published.id != record_.entries().back().id) throw Broken("a publish was answered with another ID");
+  if (!id.empty()) identified_.push_back({.topic = topic, .id = id, .number = number, .scope = scope});
+  if (schedule_.tells_story())
+    tell("event " + std::to_string(number) + " is published to " + topic + " as " + published.id);
+}
+
+void Life::publish_burst() {
+  for (std::size_t i = random_.one_of<std::size_t>({5, 30, 400}); i > 0; --i) publish();
+}
+
+// Its publisher has not heard the answer.
+void Life::publish_again() {
+  if (identified_.empty()) return;
+  const Identified& event = random_.one_of(identified_);
+  if (event.number < record_.oldest()) return;
+  const auto& entries = record_.entries();
+  const bool is_over =
+      std::any_of(entries.begin() + static_cast<std::ptrdiff_t>(event.number), entries.end(),
+                  [&](const Entry& entry) { return entry.topic == event.topic && entry.kind == Entry::Kind::kFinish; });
+  if (event.scope == IdScope::kTopic && is_over) return;
+  const std::uint64_t number = record_.next_number();
+  const Published published = server_.hub().publish(*Topic::parse(event.topic),
+                                                    {.data = "again", .id = *EventId::parse(event.id)}, event.scope);
+  if (!published.repeated || published.id != event.id || record_.next_number() != number) {
+    throw Broken("an event that was published again was taken for another");
+  }
+}
+
+void Life::finish() {
+  const std::string& topic = random_.one_of(topics_);
+  if (!is_job(topic)) return;
+  tell(topic + " is finished, as entry " + std::to_string(record_.next_number()));
+  record_.expect_mark(Entry::Kind::kFinish);
+  server_.hub().finish(*Topic::parse(topic));
+}
+
+void Life::begin() {
+  const std::string& topic = random_.one_of(topics_);
+  if (!is_job(topic)) return;
+  tell(topic + " begins anew, if it was finished");
+  record_.expect_mark(Entry::Kind::kBegin);
+  server_.hub().begin(*Topic::parse(topic));
+}
+
+// --- Faults ---------------------------------------------------------------------------------------------------------
+
+void Life::break_wire() {
+  const Listener& listener = some_listener();
+  if (listener.wire() == nullptr) return;
+  // Who has no watchdog may wait for ever for a server that is gone without a word: that is TCP's, not ours.
+  const auto fault = listener.has_watchdog()
+                         ? random_.one_of<Wire::Fault>({Wire::Fault::kReset, Wire::Fault::kClientVanishes,
+                                                        Wire::Fault::kServerVanishes, Wire::Fault::kBlackHole})
+                         : random_.one_of<Wire::Fault>({Wire::Fault::kReset, Wire::Fault::kClientVanishes});
+  tell(listener.name() + "'s connection breaks, in way " + std::to_string(static_cast<int>(fault)));
+  ++faults_;
+  listener.wire()->suffer(fault);
+}
+
+void Life::stall_wire() {
+  const Listener& listener = some_listener();
+  if (listener.wire() == nullptr) return;
+  tell(listener.name() + " does not read for a while");
+  ++faults_;
+  listener.wire()->stall(random_.one_of<Duration>({Duration{1'000}, Duration{20'000}, Duration{120'000}}));
+}
+
+void Life::restart_server() {
+  if (!server_.is_running()) return;
+  const bool silence_is_noticed =
+      std::all_of(listeners_.begin(), listeners_.end(), [](const auto& listener) { return listener->has_watchdog(); });
+  const auto end =
+      silence_is_noticed
+          ? random_.one_of<SimulatedServer::End>(
+                {SimulatedServer::End::kOrderly, SimulatedServer::End::kCrash, SimulatedServer::End::kSilence})
+          : random_.one_of<SimulatedServer::End>({SimulatedServer::End::kOrderly, SimulatedServer::End::kCrash});
+  tell("the server ends, in way " + std::to_string(static_cast<int>(end)));
+  ++faults_;
+  server_.stop(end);
+  const bool with_log = random_.chance(60);
+  const Duration away = random_.one_of<Duration>({Duration{0}, Duration{2'000}, Duration{70'000}});
+  // Nobody can publish meanwhile: time passes here.
+  schedule_.run_until(schedule_.now() + away);
+  tell(with_log ? "the server is back, with its log" : "the server is back, with a new log");
+  server_.start(with_log);
+}
+
+void Life::drain_server() {
+  const Duration window = random_.one_of<Duration>({Duration{0}, Duration{5'000}});
+  tell("the server drains");
+  server_.drain(window);
+  schedule_.run_until(schedule_.now() + random_.between(Duration{0}, Duration{4'000}));
+  restart_server();
+}
+
+void Life::cut_network() {
+  network_back_ = schedule_.now() + random_.between(Duration{0}, Duration{30'000});
+  tell("no connection can be made for a while");
+  ++faults_;
+}
+
+void Life::disconnect() {
+  tell("the server cuts one stream");
+  server_.disconnect_one();
+}
+
+// --- The end --------------------------------------------------------------------------------------------------------
+
+void Life::come_to_rest() {
+  tell("the network heals, and nobody publishes any more");
+  healed_ = true;
+  network_back_ = {};
+  for (const auto& listener : listeners_) listener->heal();
+  // Timeouts, waits and heartbeats have their time.
+  schedule_.run_until(schedule_.now() + Duration{600'000});
+  server_.check_memory();
+  for (const auto& listener : listeners_) {
+    if (!listener->is_closed()) listener->view().at_rest();
+  }
+}
+
+}  // namespace millrace::simulation

@@ -1,0 +1,253 @@
+#include "listener.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace millrace::simulation {
+
+namespace {
+
+// The field's number; 0 if it is not there.
+std::uint64_t number_in(std::string_view head, std::string_view field) {
+  const std::size_t found = head.find(field);
+  std::uint64_t number = 0;
+  if (found != std::string_view::npos) {
+    std::from_chars(head.data() + found + field.size(), head.data() + head.size(), number);
+  }
+  return number;
+}
+
+}  // namespace
+
+Listener::Listener(Schedule& schedule, Record& record, const Options& options, Connect connect)
+    : schedule_(schedule),
+      options_(options),
+      connect_(std::move(connect)),
+      view_(record, options.name, options.filter->patterns()) {}
+
+void Listener::start(std::string_view last_event_id, std::uint64_t seed) {
+  const std::string id(last_event_id);  // which may be the old state's
+  state_ = std::make_unique<EventSourceState>(options_.policy, id, seed);
+  not_before_.reset();
+  retry_after_.reset();
+  state_->start();
+  poll();
+}
+
+void Listener::reload(std::uint64_t seed) {
+  tell("is loaded again, with last event ID \"" + std::string(state_->last_event_id()) + "\"");
+  drop();
+  start(state_->last_event_id(), seed);
+}
+
+void Listener::close() {
+  tell("closes");
+  state_->close();
+  drop();
+}
+
+void Listener::go_online() {
+  tell("is online again");
+  not_before_ = retry_after_;
+  state_->handle_online(schedule_.now());
+  poll();
+}
+
+void Listener::restart() {
+  tell("starts over");
+  not_before_.reset();
+  retry_after_.reset();
+  drop();
+  state_->handle_restart(schedule_.now());
+  poll();
+}
+
+void Listener::sleep(Duration time) {
+  tell("sleeps for " + std::to_string(time.count()) + " ms");
+  asleep_until_ = schedule_.now() + time;
+  if (wire_ != nullptr) wire_->stall(time);
+}
+
+void Listener::heal() {
+  asleep_until_ = schedule_.now();
+  if (wire_ != nullptr) wire_->heal();
+  expect_timeout();
+}
+
+// --- What comes in --------------------------------------------------------------------------------------------------
+
+void Listener::on_bytes(std::string_view bytes) {
+  pending_.append(bytes);
+  // What is heard may lead to another connection: then this one's bytes are nobody's.
+  const auto wire = wire_;
+  while (wire == wire_ && read_some()) {
+  }
+}
+
+void Listener::on_end() {
+  wire_.reset();
+  if (reading_ == Reading::kBare || reading_ == Reading::kEnd) {
+    tell("has heard the end");
+    state_->handle_end(schedule_.now());
+  } else {
+    tell("has heard the end in the middle");
+    state_->handle_network_error(schedule_.now());
+  }
+  poll();
+}
+
+void Listener::on_broken() {
+  tell("is cut off");
+  wire_.reset();
+  state_->handle_network_error(schedule_.now());
+  poll();
+}
+
+// Reads the next piece of a response [RFC 9112 7.1]; false if that is not whole.
+bool Listener::read_some() {
+  const std::size_t line = pending_.find("\r\n");
+  switch (reading_) {
+    case Reading::kHead: {
+      const std::size_t end = pending_.find("\r\n\r\n");
+      if (end == std::string::npos) return false;
+      const std::string head = pending_.substr(0, end + 4);
+      pending_.erase(0, head.size());
+      read_head(head);
+      return true;
+    }
+    case Reading::kSize: {
+      if (line == std::string::npos) return false;
+      const auto [end, failure] = std::from_chars(pending_.data(), pending_.data() + line, left_, 16);
+      if (failure != std::errc{} || end != pending_.data() + line) throw Broken(options_.name + ": not a chunk's size");
+      pending_.erase(0, line + 2);
+      reading_ = left_ > 0 ? Reading::kData : Reading::kEnd;
+      return true;
+    }
+    case Reading::kData: {
+      const std::size_t bytes = std::min(left_, pending_.size());
+      left_ -= bytes;
+      if (left_ == 0) reading_ = Reading::kDataEnd;
+      take(bytes);
+      return bytes > 0;
+    }
+    case Reading::kDataEnd:
+      if (pending_.size() < 2) return false;
+      if (!pending_.starts_with("\r\n")) throw Broken(options_.name + ": no line end behind a chunk");
+      pending_.erase(0, 2);
+      reading_ = Reading::kSize;
+      return true;
+    case Reading::kBare:
+      if (pending_.empty()) return false;
+      take(pending_.size());
+      return true;
+    case Reading::kEnd:
+      if (pending_.size() > 2 || !std::string_view("\r\n").starts_with(pending_)) {
+        throw Broken(options_.name + ": bytes behind the last chunk");
+      }
+      return false;
+  }
+  return false;
+}
+
+void Listener::read_head(std::string_view head) {
+  const int status = static_cast<int>(number_in(head, "HTTP/1.1 ") + number_in(head, "HTTP/1.0 "));
+  tell("is answered " + std::to_string(status));
+  EventSourceState::Response response{.status = status, .content_type = "text/event-stream"};
+  if (status == 503) response.retry_after = Duration{1'000 * static_cast<int>(number_in(head, "Retry-After: "))};
+  if (status == 204) view_.told_that_it_is_over(number_in(head, "X-Entries: "), number_in(head, "X-Place: "));
+  reading_ = status != 200 ? Reading::kEnd : options_.http_1_0 ? Reading::kBare : Reading::kSize;
+  state_->handle_response(response, schedule_.now());
+  if (status == 503 && options_.policy.retry_on_server_error) {
+    not_before_ = retry_after_ = schedule_.now() + *response.retry_after;
+  }
+  poll();
+}
+
+void Listener::take(std::size_t bytes) {
+  const std::string piece = pending_.substr(0, bytes);
+  pending_.erase(0, bytes);
+  state_->handle_bytes(piece, schedule_.now());
+  poll();
+}
+
+// --- What is decided ------------------------------------------------------------------------------------------------
+
+void Listener::poll() {
+  using Output = EventSourceState::Output;
+  for (Output output = state_->poll(schedule_.now()); output != Output::kNothing;
+       output = state_->poll(schedule_.now())) {
+    act(output);
+  }
+  view_.cursor(state_->last_event_id());
+  expect_timeout();
+}
+
+void Listener::act(EventSourceState::Output output) {
+  switch (output) {
+    case EventSourceState::Output::kConnect:
+      return connect();
+    case EventSourceState::Output::kEvent:
+      if (schedule_.tells_story()) {
+        const MessageEvent& event = state_->event();
+        tell("gets " + std::string(event.type) + " " + std::string(event.data.substr(0, 60)) + " with ID " +
+             std::string(event.last_event_id));
+      }
+      view_.event(state_->event());
+      view_.cursor(state_->last_event_id());
+      return;
+    case EventSourceState::Output::kReconnect: {
+      drop();
+      const TimePoint earliest = schedule_.now() + state_->reconnection_time();
+      not_before_ = std::max(not_before_.value_or(earliest), earliest);
+      return;
+    }
+    case EventSourceState::Output::kFail:
+      tell("has failed for good, with status " + std::to_string(state_->status()));
+      return drop();
+    case EventSourceState::Output::kNothing:
+    case EventSourceState::Output::kOpen:
+    case EventSourceState::Output::kComment:
+      return;
+  }
+}
+
+void Listener::connect() {
+  if (not_before_ && schedule_.now() < *not_before_) throw Broken(options_.name + ": comes back too soon");
+  not_before_.reset();
+  retry_after_.reset();
+  const std::string_view id = state_->last_event_id();
+  tell("asks with last event ID \"" + std::string(id) + "\"");
+  view_.connect(id);
+  pending_.clear();
+  reading_ = Reading::kHead;
+  wire_ = connect_(*this, {.filter = options_.filter,
+                           .last_event_id = std::string(id),
+                           .http_1_0 = options_.http_1_0,
+                           .poll = options_.poll});
+  if (schedule_.now() < asleep_until_) wire_->stall(asleep_until_ - schedule_.now());
+}
+
+void Listener::drop() {
+  if (const auto wire = std::exchange(wire_, nullptr)) wire->drop();
+}
+
+void Listener::expect_timeout() {
+  const auto timeout = state_->poll_timeout();
+  if (!timeout) return;
+  const TimePoint time = std::max(*timeout, asleep_until_);
+  if (time >= timeout_expected_) return;
+  timeout_expected_ = time;
+  schedule_.at(time, [this, time] {
+    if (timeout_expected_ != time) return;
+    timeout_expected_ = TimePoint::max();
+    if (schedule_.now() >= asleep_until_) {
+      state_->handle_timeout(schedule_.now());
+      poll();
+    } else {
+      expect_timeout();
+    }
+  });
+}
+
+}  // namespace millrace::simulation

@@ -1,0 +1,210 @@
+#include "record.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "millrace/core/protocol.h"
+
+namespace millrace::simulation {
+
+std::string data_of(std::uint64_t number, std::size_t size) {
+  std::string data = std::to_string(number);
+  constexpr std::string_view kFillers[] = {" plain", "\nid: forged", "\n\ndata: forged", " \xc3\xa9\xf0\x9f\xa6\x80",
+                                           ":\n"};
+  for (std::uint64_t i = number; data.size() < size; ++i) data.append(kFillers[i % std::size(kFillers)]);
+  return data;
+}
+
+// --- Record ---------------------------------------------------------------------------------------------------------
+
+void Record::begin_life(const std::string& epoch, Hub& hub) {
+  lives_[epoch] = life_begin_.size();
+  life_begin_.push_back(entries_.size());
+  checked_ = entries_.size();
+  hub_ = &hub;
+  hub.attach(*this);
+}
+
+void Record::expect(std::string type, std::string id, std::size_t size) {
+  expected_ = {.kind = Entry::Kind::kEvent, .topic = {}, .type = std::move(type), .id = std::move(id), .size = size};
+}
+
+void Record::expect_mark(Entry::Kind kind) {
+  expected_ = {.kind = kind, .topic = {}, .type = {}, .id = {}};
+}
+
+void Record::post(const FramePtr& frame) {
+  Entry entry = expected_;
+  entry.life = life_begin_.size() - 1;
+  entry.sequence = frame->sequence;
+  entry.topic = frame->topic;
+  if (frame->sequence != entries_.size() - life_begin_.back() + 1) throw Broken("the log's sequence has a hole");
+  if (frame->finishes_topic != (entry.kind == Entry::Kind::kFinish)) throw Broken("an entry of another kind");
+  if (entry.kind == Entry::Kind::kEvent) {
+    if (entry.id.empty()) {
+      entry.id = hub_->id_of(frame->sequence);
+    } else {
+      publisher_ids_[entry.id] = entries_.size();
+    }
+  }
+  entries_.push_back(std::move(entry));
+  frames_.push_back(frame);
+}
+
+std::optional<std::uint64_t> Record::place_of(std::string_view id) const {
+  if (const auto found = publisher_ids_.find(id); found != publisher_ids_.end()) return found->second + 1;
+  const std::size_t dash = id.rfind('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  const auto life = lives_.find(id.substr(0, dash));
+  if (life == lives_.end()) return std::nullopt;
+  std::uint64_t sequence = 0;
+  std::from_chars(id.data() + dash + 1, id.data() + id.size(), sequence);
+  return life_begin_[life->second] + sequence;
+}
+
+bool Record::is_known(std::string_view id) const {
+  // A publisher's ID goes with its event; the log's own say where it is even so.
+  if (const auto found = publisher_ids_.find(id); found != publisher_ids_.end()) return found->second >= oldest();
+  const auto place = place_of(id);
+  const auto life = lives_.find(id.substr(0, id.rfind('-')));
+  return place && life->second == life_begin_.size() - 1 && *place >= oldest();
+}
+
+std::uint64_t Record::place_of(std::uint64_t sequence) const {
+  return life_begin_.back() + sequence;
+}
+
+std::size_t Record::frames_held() {
+  const std::uint64_t oldest_now = oldest();
+  for (; checked_ < oldest_now; ++checked_) held_.push_back(frames_[checked_]);
+  std::erase_if(held_, [](const auto& frame) { return frame.expired(); });
+  return held_.size();
+}
+
+// --- View -----------------------------------------------------------------------------------------------------------
+
+View::View(Record& record, std::string name, std::vector<std::string> patterns)
+    : record_(record), name_(std::move(name)), patterns_(std::move(patterns)) {}
+
+void View::broken(const std::string& what) const {
+  throw Broken(name_ + ": " + what);
+}
+
+bool View::wants(const Entry& entry) const {
+  return std::any_of(patterns_.begin(), patterns_.end(), [&](const std::string& pattern) {
+    return TopicPattern::parse(pattern)->matches(*Topic::parse(entry.topic));
+  });
+}
+
+void View::connect(std::string_view last_event_id) {
+  sent_id_ = last_event_id;
+  entries_at_connect_ = record_.next_number();
+}
+
+void View::event(const MessageEvent& event) {
+  if (event.type == protocol::kGapEventType) return gap(event);
+  std::uint64_t number = 0;
+  std::from_chars(event.data.data(), event.data.data() + event.data.size(), number);
+  if (number >= record_.next_number()) broken("an event that nobody published: " + std::string(event.data));
+  const Entry& entry = record_.entries()[number];
+  const std::string what = "event " + std::to_string(number);
+  if (entry.kind != Entry::Kind::kEvent || event.data != data_of(number, entry.size)) broken(what + " has other data");
+  if (event.type != entry.type) broken(what + " has another type: " + std::string(event.type));
+  if (event.last_event_id != entry.id) broken(what + " has another ID: " + std::string(event.last_event_id));
+  if (!wants(entry)) broken(what + " was never asked for");
+  // The first cursor has come in the same piece, and is not seen here.
+  if (!seen_) seen_ = sent_id_ == protocol::kEarliest ? std::min(record_.oldest(), number) : number;
+  if (number < *seen_) broken(what + " comes twice, or out of order");
+  skip_to(number);
+  seen_ = number + 1;
+}
+
+void View::gap(const MessageEvent& event) {
+  const auto json = nlohmann::json::parse(event.data);
+  const std::string reason = json.at("reason");
+  const std::string id = json.at("lastEventId");
+  if (reason == "unknown") {
+    if (id != sent_id_ || record_.is_known(id)) broken("a gap of unknown ID, where it was known: " + id);
+  } else if (reason == "expired") {
+    const auto place = record_.place_of(id);
+    if (!place || *place >= record_.oldest()) broken("a gap where nothing was lost behind " + id);
+    if (!seen_) seen_ = place;  // its first cursor has come in the same piece
+  } else {
+    broken("a gap for no reason");
+  }
+  const auto place = record_.place_of(event.last_event_id);
+  if (!place || !seen_ || *place < *seen_) broken("a gap that does not go on from a place behind it");
+  forgive(*place);
+  seen_ = *place;
+}
+
+void View::cursor(std::string_view last_event_id) {
+  const auto place = record_.place_of(last_event_id);
+  if (!place) return;  // none yet, or the word for the earliest
+  if (*place > record_.next_number()) broken("a cursor beyond the log: " + std::string(last_event_id));
+  if (!seen_) {
+    if (sent_id_.empty() && *place < entries_at_connect_) broken("begins before it has asked");
+    // Several cursors may have come in one piece.
+    seen_ = sent_id_ == protocol::kEarliest ? std::min(*place, record_.oldest()) : *place;
+  }
+  if (*place < *seen_) broken("its cursor has gone back to " + std::string(last_event_id));
+  skip_to(*place);
+}
+
+// Whatever it wants below `number`, and has not seen, is missing. No cursor may pass that but a gap's.
+void View::skip_to(std::uint64_t number) {
+  for (std::uint64_t i = *seen_; i < number; ++i) {
+    const Entry& entry = record_.entries()[i];
+    if (entry.kind != Entry::Kind::kEvent || !wants(entry)) continue;
+    broken("event " + std::to_string(i) + " of " + entry.topic + " was skipped" +
+           (i >= record_.oldest() ? ", though the log has it" : " without a word"));
+  }
+  seen_ = number;
+}
+
+// The listener is told that all below `number` is lost: it must be out of the log.
+void View::forgive(std::uint64_t number) {
+  for (std::uint64_t i = std::max(*seen_, record_.oldest()); i < number; ++i) {
+    if (wants(record_.entries()[i])) broken("event " + std::to_string(i) + " was given up, though the log has it");
+  }
+}
+
+void View::told_that_it_is_over(std::uint64_t entries_then, std::uint64_t place) const {
+  const auto& entries = record_.entries();
+  const std::uint64_t seen = seen_.value_or(place);
+  if (patterns_.size() == 1) {
+    // What it has seen ends with a finish, or the next there is for it is one.
+    for (std::uint64_t i = std::min(seen, entries_then); i-- > 0;) {
+      if (!wants(entries[i])) continue;
+      if (entries[i].kind == Entry::Kind::kFinish) return;
+      break;
+    }
+    for (std::uint64_t i = seen; i < entries_then; ++i) {
+      if (!wants(entries[i])) continue;
+      if (entries[i].kind == Entry::Kind::kFinish) return;
+      if (entries[i].kind == Entry::Kind::kEvent) broken("told that it is over before event " + std::to_string(i));
+    }
+    broken("told that it is over, and its topic was not finished");
+  }
+  for (const std::string& topic : patterns_) {
+    std::uint64_t last = entries_then;
+    while (last > 0 && entries[last - 1].topic != topic) --last;
+    if (last == 0 || entries[last - 1].kind != Entry::Kind::kFinish)
+      broken("told that it is over, but " + topic + " is not");
+  }
+  for (std::uint64_t i = seen; i < entries_then; ++i) {
+    if (entries[i].kind == Entry::Kind::kEvent && wants(entries[i]))
+      broken("told that it is over before event " + std::to_string(i));
+  }
+}
+
+void View::at_rest() const {
+  for (std::uint64_t i = seen_.value_or(record_.next_number()); i < record_.next_number(); ++i) {
+    const Entry& entry = record_.entries()[i];
+    if (entry.kind == Entry::Kind::kEvent && wants(entry)) broken("never got event " + std::to_string(i));
+  }
+}
+
+}  // namespace millrace::simulation

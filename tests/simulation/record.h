@@ -1,0 +1,107 @@
+// Record: what was published in one simulated life, as somebody knows it who sees everything; and View, what one
+// listener has made of it so far. Together they say whether a promise was broken.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/core/event.h"
+#include "millrace/core/topic.h"
+#include "millrace/server/hub.h"
+#include "schedule.h"
+#include "stream/frame.h"
+
+namespace millrace::simulation {
+
+/// What an event with this number says: large or small, one line or many, ASCII or not; never the same twice.
+std::string data_of(std::uint64_t number, std::size_t size);
+
+struct Entry {
+  enum class Kind : std::uint8_t { kEvent, kFinish, kBegin };
+  Kind kind = Kind::kEvent;
+  std::size_t life = 0;        ///< of the log: which of them this is of
+  std::uint64_t sequence = 0;  ///< in it
+  std::string topic;
+  std::string type;  ///< as dispatched
+  std::string id;    ///< as dispatched
+  std::size_t size = 0;
+};
+
+/// Every entry of every log there was, in one order. An entry's place in it is its number.
+class Record final : public Hub::Sink {
+ public:
+  /// A log's life begins; the one before is lost.
+  void begin_life(const std::string& epoch, Hub& hub);
+
+  /// The next frame posted is an event of this type and ID, with data_of(number, size).
+  void expect(std::string type, std::string id, std::size_t size);
+  void expect_mark(Entry::Kind kind);
+  void post(const FramePtr& frame) override;
+  void post_page(std::uint64_t, const Hub::PagePtr&) override {}  // of a store, which there is none of
+
+  const std::vector<Entry>& entries() const { return entries_; }
+  std::uint64_t next_number() const { return entries_.size(); }
+
+  /// The number behind the entry that this ID stands for; nothing if it stands for none.
+  std::optional<std::uint64_t> place_of(std::string_view id) const;
+  /// The number behind the entry with this sequence in the log there is.
+  std::uint64_t place_of(std::uint64_t sequence) const;
+  /// Numbers below this one are no longer in a log.
+  std::uint64_t oldest() const { return life_begin_.back() + hub_->statistics().evictions; }
+  /// Whether an ID can still be honoured.
+  bool is_known(std::string_view id) const;
+
+  /// Frames that have left the log and are still held by somebody.
+  std::size_t frames_held();
+
+ private:
+  std::vector<Entry> entries_;
+  std::map<std::string, std::size_t, std::less<>> lives_;  // by epoch
+  std::vector<std::uint64_t> life_begin_;                  // number of each life's first entry
+  std::map<std::string, std::uint64_t, std::less<>> publisher_ids_;
+  Hub* hub_ = nullptr;
+  Entry expected_;
+  // Of the frames: those in the log, from held_from_ on, and those that were held when they left it.
+  std::vector<std::weak_ptr<const Frame>> frames_;
+  std::uint64_t checked_ = 0;
+  std::vector<std::weak_ptr<const Frame>> held_;
+};
+
+/// What one listener has seen. Every member throws Broken if a promise is broken by it.
+class View {
+ public:
+  View(Record& record, std::string name, std::vector<std::string> patterns);
+
+  /// The listener asks for a stream with this last event ID.
+  void connect(std::string_view last_event_id);
+  /// An event was dispatched.
+  void event(const MessageEvent& event);
+  /// The last event ID is this now.
+  void cursor(std::string_view last_event_id);
+  /// The server has answered 204, when the record had `entries_then` entries and the cursor was at `place`.
+  void told_that_it_is_over(std::uint64_t entries_then, std::uint64_t place) const;
+  /// Nothing happens any more: there must be nothing left that it has not seen.
+  void at_rest() const;
+
+  bool wants(const Entry& entry) const;
+
+ private:
+  void gap(const MessageEvent& event);
+  void skip_to(std::uint64_t number);
+  void forgive(std::uint64_t number);
+  [[noreturn]] void broken(const std::string& what) const;
+
+  Record& record_;
+  const std::string name_;
+  const std::vector<std::string> patterns_;
+  std::optional<std::uint64_t> seen_;  // everything below this number has been dealt with
+  std::string sent_id_;                // with the request under way
+  std::uint64_t entries_at_connect_ = 0;
+};
+
+}  // namespace millrace::simulation

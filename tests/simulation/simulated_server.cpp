@@ -1,0 +1,343 @@
+#include "simulated_server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "millrace/core/limits.h"
+#include "stream/topic_filter.h"
+
+namespace millrace::simulation {
+
+namespace {
+
+constexpr std::string_view kHead11 =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+constexpr std::string_view kHead10 = "HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+
+}  // namespace
+
+// --- Loop -----------------------------------------------------------------------------------------------------------
+
+class SimulatedServer::Loop final : public Hub::Sink {
+ public:
+  explicit Loop(SimulatedServer& server) : server_(server), timers_(server.schedule_.now()) { hub().attach(*this); }
+  ~Loop();
+
+  void post(const FramePtr& frame) override {
+    has_missed_frames_ = has_missed_frames_ || posted_.size() >= server_.options_.max_posted;
+    if (!has_missed_frames_) posted_.push_back(frame);
+    expect_turn();
+  }
+
+  void post_page(std::uint64_t, const Hub::PagePtr&) override {}  // there is no store
+
+  void add(std::unique_ptr<Stream> stream) { streams_.push_back(std::move(stream)); }
+  void discard(Stream& stream) {
+    discarded_.push_back(&stream);
+    expect_turn();
+  }
+  void set_timer(TimerWheel::Timer& timer, Duration after) {
+    timers_.set(timer, server_.schedule_.now() + after);
+    expect_timers();
+  }
+
+  SimulatedServer& server() { return server_; }
+  Hub& hub() { return *server_.hub_; }
+  SubscriberTable& subscribers() { return subscribers_; }
+  TimerWheel& timers() { return timers_; }
+  std::uint64_t delivered() const { return delivered_; }
+  std::size_t posted() const { return posted_.size(); }
+  std::vector<std::unique_ptr<Stream>>& streams() { return streams_; }
+  const std::vector<std::unique_ptr<Stream>>& streams() const { return streams_; }
+
+ private:
+  void expect_turn();
+  void turn();
+  void expect_timers();
+
+  SimulatedServer& server_;
+  TimerWheel timers_;
+  SubscriberTable subscribers_;
+  std::vector<std::unique_ptr<Stream>> streams_;
+  std::vector<Stream*> discarded_;
+  std::vector<FramePtr> posted_;
+  bool has_missed_frames_ = false;
+  std::uint64_t delivered_ = 0;
+  bool turn_expected_ = false;
+  TimePoint timers_expected_ = TimePoint::max();
+};
+
+// --- Stream ---------------------------------------------------------------------------------------------------------
+
+class SimulatedServer::Stream final : public Subscriber::Output, public TimerWheel::Timer, public Wire::ServerEnd {
+ public:
+  Stream(Loop& loop, std::shared_ptr<Wire> wire) : loop_(loop), wire_(std::move(wire)) { wire_->attach(*this); }
+  ~Stream() {
+    loop_.subscribers().remove(*subscriber_);
+    loop_.timers().cancel(*this);
+  }
+
+  void begin(const Request& request, const Hub::Cursor& cursor) {
+    const Options& options = loop_.server().options_;
+    if (options.lifetime > Duration{0}) ends_at_ = loop_.server().schedule_.now() + options.lifetime;
+    set_deadline();
+    subscriber_ =
+        std::make_unique<Subscriber>(loop_.hub(), *this,
+                                     Subscriber::Subscription{.filter = loop_.subscribers().shared(request.filter),
+                                                              .client = {},
+                                                              .chunked = !request.http_1_0,
+                                                              .poll = request.poll});
+    loop_.subscribers().add(*subscriber_);
+    subscriber_->start(cursor, request.last_event_id, request.http_1_0 ? kHead10 : kHead11,
+                       request.poll ? kPollRetry : options.retry);
+  }
+
+  void retire(Duration retry) {
+    if (phase_ == Phase::kStreaming && !subscriber_->retire(retry)) close();
+  }
+
+  void close() {
+    if (phase_ == Phase::kClosed) return;
+    phase_ = Phase::kClosed;
+    wire_->abandon(false);
+    loop_.discard(*this);
+  }
+
+  bool is_streaming() const { return phase_ == Phase::kStreaming; }
+  Wire& wire() { return *wire_; }
+
+  void on_timer(TimePoint now) override {
+    if (phase_ == Phase::kResponding) return close();
+    if (phase_ != Phase::kStreaming) return;
+    if (ends_at_ != TimePoint{} && now >= ends_at_) {
+      SimulatedServer& server = loop_.server();
+      return retire(server.options_.retry + server.random_.between(Duration{0}, server.options_.retry));
+    }
+    subscriber_->heartbeat(loop_.delivered());
+    if (phase_ == Phase::kStreaming) set_deadline();
+  }
+
+  void on_writable() override {
+    if (phase_ == Phase::kResponding) return write_rest();
+    if (phase_ != Phase::kStreaming) return;
+    subscriber_->catch_up();
+    if (phase_ == Phase::kStreaming && subscriber_->is_live()) wire_->want_writable(false);
+  }
+
+  void on_closed() override { close(); }
+
+ private:
+  enum class Phase : std::uint8_t { kStreaming, kResponding, kClosed };
+
+  std::size_t write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) override {
+    std::size_t written = 0;
+    for (const FramePtr& frame : frames) {
+      if (phase_ != Phase::kStreaming) return written;
+      if (wire_->is_reset()) {
+        close();
+        return written;
+      }
+      std::string_view bytes = frame->wire(chunked);
+      bytes.remove_prefix(std::exchange(skip, 0));
+      const std::size_t taken = wire_->write(bytes);
+      written += taken;
+      if (taken < bytes.size()) {
+        wire_->want_writable(true);
+        return written;
+      }
+    }
+    set_deadline();
+    return written;
+  }
+
+  void yield() override { wire_->want_writable(true); }
+
+  void end() override {
+    phase_ = Phase::kResponding;
+    if (subscriber_->chunked()) rest_ = kLastChunk;
+    loop_.set_timer(*this, Duration{30'000});
+    write_rest();
+  }
+
+  void on_gap() override {}
+  void read_stored(std::uint64_t) override {}  // there is no store
+
+  void write_rest() {
+    rest_.erase(0, wire_->write(rest_));
+    wire_->want_writable(!rest_.empty());
+    if (!rest_.empty()) return;
+    phase_ = Phase::kClosed;
+    wire_->finish();
+    loop_.discard(*this);
+  }
+
+  void set_deadline() {
+    Duration after = kHeartbeatInterval;
+    if (ends_at_ != TimePoint{}) after = std::min(after, ends_at_ - loop_.server().schedule_.now());
+    loop_.set_timer(*this, after);
+  }
+
+  Loop& loop_;
+  const std::shared_ptr<Wire> wire_;
+  std::unique_ptr<Subscriber> subscriber_;
+  Phase phase_ = Phase::kStreaming;
+  TimePoint ends_at_{};
+  std::string rest_;
+};
+
+SimulatedServer::Loop::~Loop() {
+  hub().detach(*this);
+}
+
+void SimulatedServer::Loop::expect_turn() {
+  if (std::exchange(turn_expected_, true)) return;
+  server_.schedule_.after(server_.soon(), [this, life = server_.life_, &server = server_] {
+    if (server.life_ == life) turn();
+  });
+}
+
+void SimulatedServer::Loop::turn() {
+  turn_expected_ = false;
+  std::vector<FramePtr> batch;
+  batch.swap(posted_);
+  if (!batch.empty()) {
+    subscribers_.deliver(batch);
+    delivered_ = batch.back()->sequence;
+  }
+  if (std::exchange(has_missed_frames_, false)) {
+    subscribers_.for_each([](Subscriber& subscriber) { subscriber.fall_behind(); });
+  }
+  for (Stream* stream : discarded_) {
+    std::erase_if(streams_, [&](const auto& each) { return each.get() == stream; });
+  }
+  discarded_.clear();
+}
+
+void SimulatedServer::Loop::expect_timers() {
+  const auto next = timers_.next();
+  if (!next || *next >= timers_expected_) return;
+  timers_expected_ = *next;
+  server_.schedule_.at(*next, [this, life = server_.life_, &server = server_] {
+    if (server.life_ != life) return;
+    timers_expected_ = TimePoint::max();
+    timers_.advance(server.schedule_.now());
+    expect_timers();
+  });
+}
+
+// --- SimulatedServer ------------------------------------------------------------------------------------------------
+
+SimulatedServer::SimulatedServer(Schedule& schedule, Random& random, Record& record, const Options& options)
+    : schedule_(schedule), random_(random), record_(record), options_(options) {
+  start(false);
+}
+
+SimulatedServer::~SimulatedServer() {
+  loops_.clear();
+}
+
+void SimulatedServer::start(bool with_log) {
+  if (!with_log || hub_ == nullptr) {
+    // Like the real ones: of a fixed length, so that none begins another.
+    std::string epoch = std::to_string(random_.between(10'000'000, 99'999'999));
+    hub_ = std::make_unique<Hub>(Hub::Options{.history_events = options_.history_events,
+                                              .history_bytes = options_.history_bytes,
+                                              .history_age = options_.history_age,
+                                              .epoch = epoch,
+                                              .clock = [this] { return schedule_.now(); }});
+    record_.begin_life(epoch, *hub_);
+  }
+  for (std::size_t i = 0; i < options_.loops; ++i) loops_.push_back(std::make_unique<Loop>(*this));
+  running_ = true;
+  draining_ = false;
+}
+
+void SimulatedServer::stop(End end) {
+  running_ = false;
+  ++life_;
+  for (const auto& loop : loops_) {
+    for (const auto& stream : loop->streams()) {
+      if (end == End::kOrderly) {
+        stream->wire().finish();
+      } else {
+        stream->wire().abandon(end == End::kSilence);
+      }
+    }
+  }
+  loops_.clear();
+}
+
+void SimulatedServer::drain(Duration window) {
+  draining_ = true;
+  for (const auto& loop : loops_) {
+    schedule_.after(soon(), [this, loop = loop.get(), life = life_, window] {
+      if (life_ != life) return;
+      for (const auto& stream : loop->streams()) {
+        stream->retire(options_.retry + random_.between(Duration{0}, window));
+      }
+    });
+  }
+}
+
+void SimulatedServer::respond(Wire& wire, std::string_view head) {
+  wire.heal();  // wide enough for a head; the delay no longer matters
+  wire.write(head);
+  wire.finish();
+}
+
+void SimulatedServer::request(const std::shared_ptr<Wire>& wire, const Request& request) {
+  if (!running_) return wire->refuse();
+  schedule_.after(soon(), [this, wire, request, life = life_] {
+    if (life_ == life) {
+      answer(wire, request);
+    } else {
+      wire->abandon(false);
+    }
+  });
+}
+
+void SimulatedServer::answer(const std::shared_ptr<Wire>& wire, const Request& request) {
+  if (draining_) {
+    return respond(*wire, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: " + std::to_string(random_.between(1, 6)) +
+                              "\r\nContent-Length: 0\r\n\r\n");
+  }
+  const Hub::Cursor cursor = hub_->resolve(request.last_event_id, request.filter.get());
+  if (hub_->is_over(cursor, *request.filter)) {
+    return respond(*wire, "HTTP/1.1 204 No Content\r\nX-Entries: " + std::to_string(record_.next_number()) +
+                              "\r\nX-Place: " + std::to_string(record_.place_of(cursor.sequence)) + "\r\n\r\n");
+  }
+  Loop& loop = *loops_[next_loop_++ % loops_.size()];
+  // From the worker to the loop.
+  schedule_.after(soon(), [this, wire, request, cursor, &loop, life = life_] {
+    if (life_ != life) return wire->abandon(false);
+    auto stream = std::make_unique<Stream>(loop, wire);
+    Stream& begun = *stream;
+    loop.add(std::move(stream));
+    begun.begin(request, cursor);
+  });
+}
+
+void SimulatedServer::disconnect_one() {
+  for (const auto& loop : loops_) {
+    if (loop->streams().empty()) continue;
+    return loop->streams()[random_.below(loop->streams().size())]->close();
+  }
+}
+
+std::size_t SimulatedServer::streams() const {
+  std::size_t count = 0;
+  for (const auto& loop : loops_) count += loop->streams().size();
+  return count;
+}
+
+void SimulatedServer::check_memory() const {
+  std::size_t allowed = streams();  // each may hold the one frame it has begun
+  for (const auto& loop : loops_) allowed += loop->posted();
+  const std::size_t held = record_.frames_held();
+  if (held > allowed) {
+    throw Broken(std::to_string(held) + " events that have left the log are still held, with " +
+                 std::to_string(streams()) + " streams open");
+  }
+}
+
+}  // namespace millrace::simulation

@@ -1,0 +1,90 @@
+// SimulatedServer: the hub and its subscribers as the server has them, without sockets, threads and clock.
+//
+// What decides is the server's own: Hub, RingEventLog, Subscriber, SubscriberTable, TimerWheel. What stands here is the
+// shell around it, as thin as ConnectionLoop and Connection are around theirs, and in their order: what is ready is
+// seen to first, then everything published meanwhile goes out in one delivery, then what has closed goes away.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "loop/timer_wheel.h"
+#include "millrace/server/hub.h"
+#include "random.h"
+#include "record.h"
+#include "schedule.h"
+#include "stream/subscriber.h"
+#include "stream/subscriber_table.h"
+#include "wire.h"
+
+namespace millrace::simulation {
+
+struct Request {
+  std::shared_ptr<const TopicFilter> filter;
+  std::string last_event_id;
+  bool http_1_0 = false;
+  bool poll = false;
+};
+
+class SimulatedServer {
+ public:
+  struct Options {
+    std::size_t history_events = 1'000;
+    std::size_t history_bytes = 64 * 1024 * 1024;
+    Duration history_age{0};
+    std::size_t loops = 1;
+    std::size_t max_posted = 16'384;  ///< events that may wait for a loop
+    Duration retry{3'000};
+    Duration lifetime{0};  ///< of each stream; zero: unlimited
+  };
+
+  SimulatedServer(Schedule& schedule, Random& random, Record& record, const Options& options);
+  ~SimulatedServer();
+
+  /// Starts the process, with the log there was or with a new one.
+  void start(bool with_log);
+  bool is_running() const { return running_; }
+
+  enum class End { kOrderly, kCrash, kSilence };
+  /// The process ends. Connections end with it: in order, cut anywhere, or without a word.
+  void stop(End end);
+
+  /// Ends all streams, and takes no more.
+  void drain(Duration window);
+
+  /// A request arrives.
+  void request(const std::shared_ptr<Wire>& wire, const Request& request);
+
+  /// Cuts one of the streams.
+  void disconnect_one();
+
+  Hub& hub() { return *hub_; }
+  std::size_t streams() const;
+
+  /// Throws Broken if something is held that need not be.
+  void check_memory() const;
+
+ private:
+  class Loop;
+  class Stream;
+
+  Duration soon() { return random_.between(Duration{0}, Duration{3}); }
+  void answer(const std::shared_ptr<Wire>& wire, const Request& request);
+  static void respond(Wire& wire, std::string_view head);
+
+  Schedule& schedule_;
+  Random& random_;
+  Record& record_;
+  const Options options_;
+  std::unique_ptr<Hub> hub_;
+  std::vector<std::unique_ptr<Loop>> loops_;
+  std::uint64_t life_ = 0;  // of the process: what was to happen in an earlier one does not
+  bool running_ = false;
+  bool draining_ = false;
+  std::size_t next_loop_ = 0;
+};
+
+}  // namespace millrace::simulation
