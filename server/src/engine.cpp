@@ -111,7 +111,7 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
              const std::function<void(httplib::Request&)>& setup_request) {
         return server_.process_request(stream, close_connection, connection_closed, setup_request);
       },
-      settings.read_timeout, options_.request_body_deadline, settings.write_timeout);
+      settings.read_timeout, options_.request_body_deadline, settings.write_timeout, server_.payload_max_length_);
   admission_.set_on_loopback(is_on_loopback(server_.svr_sock_));
   {
     const std::lock_guard lock(workers_mutex_);

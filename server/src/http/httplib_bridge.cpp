@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "../loop/event_loop.h"
+#include "body_guard.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "peer_address.h"
@@ -45,8 +46,13 @@ int status_in(std::string_view head) {
 // collected, so that head and body leave in one packet.
 class ExchangeStream final : public httplib::Stream {
  public:
-  ExchangeStream(Exchange& exchange, Duration read_timeout, Duration body_deadline, Duration write_timeout)
-      : exchange_(exchange), read_timeout_(read_timeout), body_deadline_(body_deadline), write_timeout_(write_timeout) {
+  ExchangeStream(Exchange& exchange, Duration read_timeout, Duration body_deadline, Duration write_timeout,
+                 std::uint64_t max_chunked_bytes)
+      : exchange_(exchange),
+        read_timeout_(read_timeout),
+        body_deadline_(body_deadline),
+        write_timeout_(write_timeout),
+        guard_(exchange.head, max_chunked_bytes) {
     const std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max() - exchange.head.bytes;
     request_bytes_ = exchange.head.bytes + (exchange.head.chunked ? unlimited : exchange.head.content_length);
   }
@@ -64,14 +70,13 @@ class ExchangeStream final : public httplib::Stream {
     if (consumed_ < input.size()) {
       size = std::min(size, input.size() - static_cast<std::size_t>(consumed_));
       std::memcpy(data, input.data() + consumed_, size);
-      consumed_ += size;
-      return static_cast<ssize_t>(size);
+      return take(data, static_cast<ssize_t>(size));
     }
     if (exchange_.taken) return -1;  // the connection is the loop's again
     while (wait_for_input()) {
       const ssize_t count = ::recv(exchange_.socket, data, size, MSG_DONTWAIT);
-      if (count > 0) consumed_ += static_cast<std::uint64_t>(count);
-      if (count >= 0 || (errno != EINTR && errno != EAGAIN)) return count;
+      if (count >= 0) return take(data, count);
+      if (errno != EINTR && errno != EAGAIN) return -1;
     }
     return -1;
   }
@@ -127,6 +132,15 @@ class ExchangeStream final : public httplib::Stream {
   std::uint64_t consumed() const { return consumed_; }
 
  private:
+  // What has been read, if it may go on to cpp-httplib.
+  ssize_t take(const char* data, ssize_t count) {
+    const auto bytes = static_cast<std::uint64_t>(count);
+    const std::uint64_t of_head =
+        std::min(bytes, exchange_.head.bytes - std::min<std::uint64_t>(exchange_.head.bytes, consumed_));
+    consumed_ += bytes;
+    return guard_.admits({data + of_head, static_cast<std::size_t>(bytes - of_head)}) ? count : -1;
+  }
+
   // Only the waiting counts: a handler may take its time. Who sends a byte now and then shall not hold a worker.
   bool wait_for_input() {
     const auto earned = static_cast<Duration::rep>(consumed_ * 1000 / kMinUploadBytesPerSecond);
@@ -160,6 +174,7 @@ class ExchangeStream final : public httplib::Stream {
   Duration read_timeout_;
   Duration body_deadline_;
   Duration write_timeout_;
+  BodyGuard guard_;
   Duration waited_{0};           // for the body
   std::uint64_t request_bytes_;  // the request's length, as far as it is known
   std::uint64_t consumed_ = 0;
@@ -187,14 +202,15 @@ const ExchangeReference& reference_in(const httplib::Request& request) {
 }  // namespace
 
 HttplibBridge::HttplibBridge(ProcessRequest process_request, Duration read_timeout, Duration body_deadline,
-                             Duration write_timeout)
+                             Duration write_timeout, std::uint64_t max_chunked_bytes)
     : process_request_(std::move(process_request)),
       read_timeout_(read_timeout),
       body_deadline_(body_deadline),
-      write_timeout_(write_timeout) {}
+      write_timeout_(write_timeout),
+      max_chunked_bytes_(max_chunked_bytes) {}
 
 void HttplibBridge::serve(Exchange& exchange) const {
-  ExchangeStream stream(exchange, read_timeout_, body_deadline_, write_timeout_);
+  ExchangeStream stream(exchange, read_timeout_, body_deadline_, write_timeout_, max_chunked_bytes_);
   bool connection_closed = false;
   // Of a body that comes in chunks the end is not known: the client is told that no other request can follow.
   const bool last_request = exchange.last_request || exchange.head.chunked;

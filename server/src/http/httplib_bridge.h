@@ -4,6 +4,7 @@
 
 #include <httplib.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,8 +21,10 @@ class HttplibBridge {
                                             const std::function<void(httplib::Request&)>& setup_request)>;
 
   /// Waiting for a body may take `body_deadline` and then a second more for every kMinUploadBytesPerSecond; waiting for
-  /// the client to take a response likewise, for every kMinDownloadBytesPerSecond.
-  HttplibBridge(ProcessRequest process_request, Duration read_timeout, Duration body_deadline, Duration write_timeout);
+  /// the client to take a response likewise, for every kMinDownloadBytesPerSecond. A chunked body may have
+  /// `max_chunked_bytes`.
+  HttplibBridge(ProcessRequest process_request, Duration read_timeout, Duration body_deadline, Duration write_timeout,
+                std::uint64_t max_chunked_bytes);
 
   /// Runs the exchange through cpp-httplib, handlers and all. On a worker. Fills in what comes of it.
   void serve(Exchange& exchange) const;
@@ -39,6 +42,7 @@ class HttplibBridge {
   Duration read_timeout_;
   Duration body_deadline_;
   Duration write_timeout_;
+  std::uint64_t max_chunked_bytes_;
 };
 
 }  // namespace millrace

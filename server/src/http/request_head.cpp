@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <limits>
 
 #include "millrace/core/protocol.h"
@@ -38,6 +39,13 @@ bool is_token(std::string_view text) {
   });
 }
 
+// cpp-httplib puts the addresses into fields of these names, behind what the client has sent under them.
+bool shadows_an_address(std::string_view name) {
+  constexpr std::string_view kNames[] = {"REMOTE_ADDR", "REMOTE_PORT", "LOCAL_ADDR", "LOCAL_PORT"};
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [&](std::string_view each) { return equals_ignoring_case(name, each); });
+}
+
 // What the framing fields have said so far.
 struct Framing {
   std::optional<std::uint64_t> content_length;
@@ -70,6 +78,15 @@ RequestError read_field(std::string_view line, RequestHead& head, Framing& frami
     framing.transfer_encoding = true;
   } else if (equals_ignoring_case(name, "Expect")) {
     head.expects_continue = equals_ignoring_case(value, "100-continue");
+  } else if (equals_ignoring_case(name, "Content-Type")) {
+    constexpr std::string_view kMultipart = "multipart/";
+    head.is_multipart = head.is_multipart || equals_ignoring_case(value.substr(0, kMultipart.size()), kMultipart);
+  } else if (equals_ignoring_case(name, "Range")) {
+    if (std::count(value.begin(), value.end(), ',') >= static_cast<std::ptrdiff_t>(kMaxRanges)) {
+      return {400, "Range: asks for more than 16 parts"};
+    }
+  } else if (shadows_an_address(name)) {
+    return {400, "a header field of a name that stands for an address"};
   } else if (equals_ignoring_case(name, protocol::kLastEventIdHeader)) {
     head.last_event_id = value;
   }

@@ -20,6 +20,7 @@ struct RequestHead {
   bool chunked = false;           ///< Transfer-Encoding: chunked
   bool expects_continue = false;  ///< Expect: 100-continue
   bool http_1_0 = false;
+  bool is_multipart = false;  ///< Content-Type: multipart/…
   std::string last_event_id;  ///< the header's value, byte for byte; empty if there is none
 };
 
@@ -32,6 +33,9 @@ struct RequestError {
 
 /// Longest line of a request head, in bytes: cpp-httplib's own bound.
 inline constexpr std::size_t kMaxRequestLineBytes = 8192;
+
+/// Most parts of a body that one Range may ask for.
+inline constexpr std::size_t kMaxRanges = 16;
 
 /// The position behind the head's empty line; npos if it has not come yet. `from`: where an earlier search ended.
 std::size_t find_head_end(std::string_view input, std::size_t from);
