@@ -1,0 +1,58 @@
+// Last event IDs from outside: each leads to a place in the log or to a gap that quotes it, and what is sent says
+// nothing else.
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+#include "failure.h"
+#include "reference_parser.h"
+#include "stream/subscriber.h"
+
+using namespace millrace;
+using namespace millrace::test;
+
+namespace {
+
+class Bytes final : public Subscriber::Output {
+ public:
+  std::size_t write(std::span<const FramePtr> frames, std::size_t, bool) override {
+    const std::size_t before = text.size();
+    for (const FramePtr& frame : frames) text.append(frame->bytes);
+    return text.size() - before;
+  }
+  void yield() override {}
+  void end() override {}
+  void read_stored(std::uint64_t) override {}  // there is no store
+  void on_gap() override { ++gaps; }
+
+  std::string text;
+  int gaps = 0;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  const std::string_view id(reinterpret_cast<const char*>(bytes), size);
+  Hub hub({.history_events = 3, .history_bytes = 1 << 20, .epoch = "epoch", .clock = [] { return TimePoint{}; }});
+  hub.publish("a", {.data = "1", .id = "own"});
+  for (const char* const data : {"2", "3", "4"}) hub.publish("a", {.data = data});
+  const auto filter = std::make_shared<TopicFilter>(std::vector<TopicPattern>{"a"});
+
+  const Hub::Cursor cursor = hub.resolve(id, filter.get());
+  if (cursor.sequence < 1 || cursor.sequence > 4) stop("a place outside the log for " + quoted(id));
+  if (!cursor.gap_reason.empty() && cursor.sequence != 1) stop("a gap that does not go on from the oldest");
+  Bytes output;
+  Subscriber subscriber(hub, output, {.filter = filter, .client = {}, .chunked = false});
+  subscriber.start(cursor, id, "", Duration{1});
+
+  std::size_t events = 0;
+  std::size_t gaps = 0;
+  for (const std::string& entry : ReferenceParser().read(output.text)) {
+    if (!entry.starts_with("event ")) continue;
+    ++(entry.starts_with("event \"millrace.gap\"") ? gaps : events);
+  }
+  const std::size_t expected_gaps = cursor.gap_reason.empty() ? 0 : 1;
+  if (gaps != expected_gaps || output.gaps != static_cast<int>(gaps)) stop("gaps not as decided, for " + quoted(id));
+  if (events != 4 - cursor.sequence) stop("other events than those behind the cursor, for " + quoted(id));
+  return 0;
+}
