@@ -31,6 +31,7 @@ SimulatedServer::Options Life::server_options(Random& random) {
           .history_age = random.one_of<Duration>({Duration{0}, Duration{0}, Duration{3'000}, Duration{60'000}}),
           .loops = random.between(1, 3),
           .max_posted = random.one_of<std::size_t>({1, 20, 16'384}),
+          .served_at_once = random.one_of<std::size_t>({1, 3, 64}),
           .retry = random.one_of<Duration>({Duration{0}, Duration{100}, Duration{3'000}, Duration{10'000}}),
           .lifetime = random.one_of<Duration>({Duration{0}, Duration{0}, Duration{0}, Duration{20'000}})};
 }

@@ -18,7 +18,7 @@ constexpr std::string_view kHead10 = "HTTP/1.0 200 OK\r\nContent-Type: text/even
 
 // --- Loop -----------------------------------------------------------------------------------------------------------
 
-class SimulatedServer::Loop final : public Hub::Sink {
+class SimulatedServer::Loop final : public Hub::Sink, private DeliveryWriter {
  public:
   explicit Loop(SimulatedServer& server) : server_(server), timers_(server.schedule_.now()) { hub().attach(*this); }
   ~Loop();
@@ -45,14 +45,16 @@ class SimulatedServer::Loop final : public Hub::Sink {
   Hub& hub() { return *server_.hub_; }
   SubscriberTable& subscribers() { return subscribers_; }
   TimerWheel& timers() { return timers_; }
-  std::uint64_t delivered() const { return delivered_; }
-  std::size_t posted() const { return posted_.size(); }
+  /// Events that wait to be delivered.
+  std::size_t waiting() const { return posted_.size() + subscribers_.batched(); }
   std::vector<std::unique_ptr<Stream>>& streams() { return streams_; }
   const std::vector<std::unique_ptr<Stream>>& streams() const { return streams_; }
 
  private:
   void expect_turn();
   void turn();
+  void write(std::span<Delivery> deliveries) override;
+  void on_served(TimePoint) override {}
   void expect_timers();
 
   SimulatedServer& server_;
@@ -62,7 +64,6 @@ class SimulatedServer::Loop final : public Hub::Sink {
   std::vector<Stream*> discarded_;
   std::vector<FramePtr> posted_;
   bool has_missed_frames_ = false;
-  std::uint64_t delivered_ = 0;
   bool turn_expected_ = false;
   TimePoint timers_expected_ = TimePoint::max();
 };
@@ -113,7 +114,7 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
       SimulatedServer& server = loop_.server();
       return retire(server.options_.retry + server.random_.between(Duration{0}, server.options_.retry));
     }
-    subscriber_->heartbeat(loop_.delivered());
+    subscriber_->heartbeat(loop_.subscribers().served(*subscriber_));
     if (phase_ == Phase::kStreaming) set_deadline();
   }
 
@@ -125,6 +126,18 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
   }
 
   void on_closed() override { close(); }
+
+  // What goes to many at once.
+  std::size_t write_chunks(std::string_view chunks) {
+    if (wire_->is_reset()) {
+      close();
+      return 0;
+    }
+    const std::size_t taken = wire_->write(chunks);
+    if (taken < chunks.size()) wire_->want_writable(true);
+    set_deadline();
+    return taken;
+  }
 
  private:
   enum class Phase : std::uint8_t { kStreaming, kResponding, kClosed };
@@ -198,19 +211,31 @@ void SimulatedServer::Loop::expect_turn() {
 
 void SimulatedServer::Loop::turn() {
   turn_expected_ = false;
-  std::vector<FramePtr> batch;
-  batch.swap(posted_);
-  if (!batch.empty()) {
-    subscribers_.deliver(batch);
-    delivered_ = batch.back()->sequence;
+  if (subscribers_.batched() < server_.options_.max_posted) {
+    std::vector<FramePtr> taken;
+    taken.swap(posted_);
+    subscribers_.post(taken);
+    if (std::exchange(has_missed_frames_, false)) {
+      subscribers_.for_each([](Subscriber& subscriber) { subscriber.fall_behind(); });
+    }
   }
-  if (std::exchange(has_missed_frames_, false)) {
-    subscribers_.for_each([](Subscriber& subscriber) { subscriber.fall_behind(); });
-  }
+  if (subscribers_.has_more()) subscribers_.serve(server_.options_.served_at_once, *this);
   for (Stream* stream : discarded_) {
     std::erase_if(streams_, [&](const auto& each) { return each.get() == stream; });
   }
   discarded_.clear();
+  if (subscribers_.has_more()) expect_turn();
+}
+
+void SimulatedServer::Loop::write(std::span<Delivery> deliveries) {
+  for (Delivery& delivery : deliveries) {
+    auto& stream = static_cast<Stream&>(delivery.subscriber->output());
+    if (!delivery.chunks.empty() && stream.is_streaming()) {
+      delivery.written = stream.write_chunks(delivery.chunks);
+    } else {
+      delivery.written = delivery.subscriber->output().write(delivery.frames, 0, delivery.subscriber->chunked());
+    }
+  }
 }
 
 void SimulatedServer::Loop::expect_timers() {
@@ -332,7 +357,7 @@ std::size_t SimulatedServer::streams() const {
 
 void SimulatedServer::check_memory() const {
   std::size_t allowed = streams();  // each may hold the one frame it has begun
-  for (const auto& loop : loops_) allowed += loop->posted();
+  for (const auto& loop : loops_) allowed += loop->waiting();
   const std::size_t held = record_.frames_held();
   if (held > allowed) {
     throw Broken(std::to_string(held) + " events that have left the log are still held, with " +
