@@ -73,7 +73,7 @@ TEST(Advisory, AChunksSizeLineHasALimitToo) {  // CVE-2025-53628
   EXPECT_EQ(client.read_response().status, 400);
 }
 
-TEST(Advisory, ALongFieldOfAMultipartBodyOverflowsNoStack) {
+TEST(Advisory, ALongFieldOfAMultipartBodyIsNotMatched) {
   RunningServer server({}, with_routes);
   for (const bool chunked : {false, true}) {
     const std::string body =
@@ -88,7 +88,7 @@ TEST(Advisory, ALongFieldOfAMultipartBodyOverflowsNoStack) {
     }
     RawClient client(server.port());
     client.send(request);
-    EXPECT_EQ(client.read_response().status / 100, 4);
+    EXPECT_EQ(client.read_response().status, 400);
   }
   expect_served(server.port());
 }
