@@ -10,13 +10,12 @@
 #include <functional>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <random>
 #include <string>
 #include <thread>
 
-#include "demo_feed.h"
+#include "demo/demo.h"
 #include "log.h"
 #include "millrace/server/server.h"
 #include "push_routes.h"
@@ -51,20 +50,6 @@ int bind(Server& server, const ServeOptions& options) {
                    describe(options, error));
 }
 
-// The demo page's button that shows what a cut connection looks like.
-void add_demo_routes(Server& server) {
-  server.Post("/demo/cut", [&server](const httplib::Request& request, httplib::Response& response) {
-    nlohmann::json answer;
-    if (request.has_param("client")) {
-      answer["cut"] = server.disconnect(request.get_param_value("client"));
-    } else {
-      response.status = 400;
-      answer["error"] = "client: missing; name the client whose event streams are to be cut, as in ?client=NAME";
-    }
-    response.set_content(answer.dump(), "application/json");
-  });
-}
-
 // Sends the clients away, waits for the streams that are still being written, and stops the server, also when it is
 // only about to listen, which stop() by itself would miss.
 void drain_and_stop(Server& server, std::chrono::seconds window, const std::atomic<bool>& listening_is_over) {
@@ -80,6 +65,18 @@ void drain_and_stop(Server& server, std::chrono::seconds window, const std::atom
 std::string url_of(const std::string& host, int port) {
   const bool is_ipv6 = host.find(':') != std::string::npos;
   return "http://" + (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+// The demo page keeps to what it has to be allowed. What other pages need, their authors know.
+httplib::Headers web_headers(const ServeOptions& options) {
+  if (!options.demo) return {};
+  return {
+      {"Content-Security-Policy",
+       "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; font-src 'self'; img-src 'self'; "
+       "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+      {"X-Content-Type-Options", "nosniff"},
+      {"Referrer-Policy", "no-referrer"},
+      {"Cache-Control", "no-cache"}};
 }
 
 void log_requests(Server& server) {
@@ -106,8 +103,7 @@ int serve(const ServeOptions& options) {
   server.emplace(server_options);
   server->events("/events").operations();
   log_requests(*server);
-  if (options.demo) add_demo_routes(*server);
-  if (!options.web.empty() && !server->set_mount_point("/", options.web)) {
+  if (!options.web.empty() && !server->set_mount_point("/", options.web, web_headers(options))) {
     throw UsageError("--web \"" + options.web + "\": not a directory");
   }
   if (options.check_config) {
@@ -123,10 +119,10 @@ int serve(const ServeOptions& options) {
   const SignalWatch watch([&] { drain_and_stop(*server, window, listening_is_over); }, reload);
   // These have threads, which inherit from the watch that the signals are its own.
   std::optional<PushRoutes> push;
-  std::optional<DemoFeed> feed;
+  std::optional<Demo> demo;
   if (options.demo) {
     push.emplace(*server);
-    feed.emplace(server->hub(), std::random_device{}());
+    demo.emplace(*server, options.host, port, options.demo_seed != 0 ? options.demo_seed : std::random_device{}());
   }
   std::cout << "millrace: listening on " << url_of(options.host, port) << std::endl;
   const bool stopped = server->listen_after_bind();

@@ -83,6 +83,7 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--web", options.web, "Serve the files of this directory at /")->type_name("DIR");
   add_flag(app, "--insecure", options.insecure, "Let anyone who reaches the port publish");
   add_flag(app, "--demo", options.demo, "Publish a made-up live feed, and serve what the demo page needs");
+  add(app, "--demo-seed", options.demo_seed, "What the feed is made up from; 0: something else each time");
   add(app, "--workers", options.workers, "Threads that answer requests; streams need none")->check(CLI::Range(1, 1024));
   add(app, "--loops", options.loops, "Event loops, each a thread; 0: one a core")->check(CLI::Range(0, 256));
   add_flag(app, "--no-io-uring", options.no_io_uring,

@@ -21,6 +21,7 @@ struct ServeOptions {
   std::string web;
   bool insecure = false;
   bool demo = false;
+  std::uint64_t demo_seed = 0;
   bool check_config = false;
   bool print_options = false;
 

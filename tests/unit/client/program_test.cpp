@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -180,12 +181,13 @@ TEST(Program, EndsCleanlyWhenInterrupted) {
 
 TEST(Program, ServesADemoFeedAndCutsItOnDemand) {
   ServeProgram server({"--demo", "--insecure"});
-  Program tail({"tail", server.url() + "/events?client=page-1&topic=demo/ticks", "--json", "--since", "earliest"});
-  for (int n = 1; n <= 3; ++n) {
+  Program tail({"tail", server.url() + "/events?client=page-1&topic=demo/stocks/*", "--json", "--since", "earliest"});
+  std::map<std::string, int> last;  // of each symbol
+  for (int i = 1; i <= 100; ++i) {
     const auto event = nlohmann::json::parse(tail.read_line());
     EXPECT_EQ(event["type"], "tick");
     const auto tick = nlohmann::json::parse(std::string(event["data"]));
-    EXPECT_EQ(tick["n"], n);
+    EXPECT_EQ(tick["n"], ++last[tick["symbol"]]);
     EXPECT_GT(tick["price"], 0);
     EXPECT_GT(tick["time"], 1'600'000'000'000);
     EXPECT_NE(tick["symbol"], "");
