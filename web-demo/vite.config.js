@@ -1,11 +1,39 @@
 import { join } from "node:path";
+import subsetFont from "subset-font";
 import { defineConfig } from "vite";
 
 // `npm run dev` serves the page with live reload; the events come from a `millrace serve --insecure --demo` beside it.
 const server = process.env.MILLRACE_URL ?? "http://127.0.0.1:8080";
 
+// What English is written with; anything else, Chinese above all, is in the fonts of the reader's system.
+const letters = `${String.fromCharCode(...Array.from({ length: 95 }, (_, i) => 32 + i))}–—‘’“”…·−×`;
+
+/** Leaves out of the font what the page does not write: a third of its weight. */
+const slimFont = {
+  name: "slim-font",
+  async generateBundle(_options, bundle) {
+    for (const [file, asset] of Object.entries(bundle)) {
+      if (!file.endsWith(".woff2")) continue;
+      asset.source = await subsetFont(Buffer.from(asset.source), letters, { targetFormat: "woff2" });
+    }
+  },
+};
+
+/** Has the font fetched along with the style sheet that names it, so that it is there for the first paint. */
+const preloadFont = {
+  name: "preload-font",
+  transformIndexHtml(_html, { bundle }) {
+    const fonts = Object.keys(bundle ?? {}).filter((file) => file.endsWith(".woff2"));
+    return fonts.map((file) => ({
+      tag: "link",
+      attrs: { rel: "preload", as: "font", type: "font/woff2", href: `./${file}`, crossorigin: "" },
+    }));
+  },
+};
+
 export default defineConfig({
   base: "./",
+  plugins: [slimFont, preloadFont],
   build: {
     target: "es2022",
     // The page's CSP forbids `data:` and inline scripts, so everything stays a file of its own.

@@ -12,9 +12,34 @@ export async function buildDemoPage() {
   return built;
 }
 
-/** The server that serves it, with its made-up market; `extra` are further options. */
+/** The server that serves it, with its made-up lives; `extra` are further options. */
 export function startDemo(...extra) {
   return startMillrace("--demo", "--web", built, ...extra);
+}
+
+/** The panels of the page. */
+export const lives = ["stocks", "news", "chat", "monitoring", "answer"];
+
+/**
+ * A function that runs `body` with the page in a tab of its own; `options` are the browser context's. What matches
+ * `refused` is not answered until the page's refuse() is called, and then not at all.
+ */
+export function tabOpener(browser, usualOrigin) {
+  return async (body, { query = "", origin = usualOrigin, refused, ...options } = {}) => {
+    const context = await browser.newContext(options);
+    try {
+      let refuse;
+      const refusal = new Promise((resolve) => {
+        refuse = resolve;
+      });
+      if (refused) await context.route(refused, (route) => refusal.then(() => route.abort()));
+      const demo = await DemoPage.open(context, `${origin}/${query}`);
+      demo.refuse = refuse;
+      await body(demo, context);
+    } finally {
+      await context.close();
+    }
+  };
 }
 
 /** One tab with the page, and everything that went wrong in it. */
@@ -23,6 +48,8 @@ export class DemoPage {
   violations = [];
   consoleErrors = [];
   requests = [];
+  /** See tabOpener. */
+  refuse = () => {};
 
   static async open(context, url) {
     const demo = new DemoPage();
@@ -38,8 +65,16 @@ export class DemoPage {
         window.reportViolation(`${event.violatedDirective}: ${event.blockedURI}`),
       );
       window.layoutShift = 0;
+      window.shifted = [];
       new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) window.layoutShift += entry.value;
+        for (const { value, hadRecentInput, sources } of list.getEntries()) {
+          if (hadRecentInput) continue; // what a visitor asks for may move
+          window.layoutShift += value;
+          for (const { node, previousRect, currentRect } of sources) {
+            const name = node?.id || node?.className || node?.parentElement?.id || node?.nodeName;
+            window.shifted.push(`${name} ${previousRect.x},${previousRect.y} to ${currentRect.x},${currentRect.y}`);
+          }
+        }
       }).observe({ type: "layout-shift", buffered: true });
     });
     await demo.page.goto(url);
@@ -74,7 +109,7 @@ export class DemoPage {
     await this.page.waitForFunction(
       (count) => Number(document.getElementById("received").textContent.replaceAll(",", "")) >= count,
       count,
-      { timeout: 15_000 },
+      { timeout: 60_000 },
     );
   }
 

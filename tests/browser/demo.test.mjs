@@ -1,22 +1,20 @@
-// What a person sees on the demo page, from the first tick to a server that is gone.
+// The demo page's wire, as a person sees it: from the first event to a server that is gone, and every way to disturb it.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { gzipSync } from "node:zlib";
 import { launchChromium } from "../support/chromium.mjs";
 import { until } from "../support/until.mjs";
-import { buildDemoPage, DemoPage, startDemo } from "./demo-page.mjs";
+import { buildDemoPage, DemoPage, startDemo, tabOpener } from "./demo-page.mjs";
 
-let built;
 let browser;
 let server;
+let withPage;
 
 before(async () => {
-  built = await buildDemoPage();
+  await buildDemoPage();
   browser = await launchChromium();
   server = await startDemo();
+  withPage = tabOpener(browser, server.origin);
 });
 
 after(async () => {
@@ -24,53 +22,45 @@ after(async () => {
   await server?.close();
 });
 
-/** Runs `body` with the page in a tab of its own; `options` are the browser context's. */
-async function withPage(body, { query = "", origin = server.origin, ...options } = {}) {
-  const context = await browser.newContext(options);
-  try {
-    await body(await DemoPage.open(context, `${origin}/${query}`), context);
-  } finally {
-    await context.close();
-  }
-}
+const nothingLost = async (demo) => {
+  assert.equal(await demo.text("missed"), "0");
+  assert.equal(await demo.text("doubled"), "0");
+};
 
-describe("The demo page", () => {
-  test("shows live ticks: prices, the events as they are, and that none is missing", async () => {
+describe("The wire", () => {
+  test("shows what comes: its rate, bytes, last event ID and frames", async () => {
     await withPage(async (demo) => {
       await demo.isOpen();
-      await demo.received(15);
-      assert.match(await demo.text("prices"), /[A-Z]+\s+\d+\.\d\d\s+[+−]\d+\.\d\d %/);
-      assert.match(await demo.shows("feed", /tick/), /[0-9a-z]+-\d+tick\{"n":\d+,"symbol":"[A-Z]+"/);
-      assert.match(await demo.text("last-event-id"), /^[0-9a-z]+-\d+$/);
-      assert.equal(await demo.text("missed"), "0");
-      assert.equal(await demo.text("doubled"), "0");
-      assert.equal(await demo.text("transport"), "native");
+      await demo.received(500);
+      await demo.shows("last-event-id", /^[0-9a-z]+-\d+$/);
+      await demo.shows("event-rate", /^\d{3}$/);
+      await demo.shows("bytes", /kB$/);
+      await demo.shows("frames", /event: tick\nid: [0-9a-z]+-\d+\ndata: \{"n":\d+,"symbol":"[A-Z]+"/);
+      await demo.shows("frames-note", /written anew from the events/);
+      assert.equal(await demo.text("heartbeats"), "unseen");
+      await nothingLost(demo);
     });
   });
 
-  for (const transport of ["native", "fetch"]) {
+  for (const transport of ["native", "fetch", "xhr"]) {
     test(`resumes after a cut with nothing missed and nothing doubled (${transport})`, async () => {
       await withPage(
         async (demo) => {
           await demo.isOpen();
-          await demo.received(5);
-          assert.equal(await demo.text("transport"), transport);
+          await demo.received(100);
+          assert.ok(await demo.page.isChecked(`input[name=transport][value=${transport}]`));
 
           await demo.page.click("#cut");
           await demo.shows("state-text", /^Reconnecting in \d+\.\d s$/);
-          assert.equal(await demo.text("state-detail"), "The connection broke.");
+          await demo.shows("next-try", /^\d+\.\d s$/);
+          await demo.shows("state-detail", /^The connection broke\.$/);
           const before = await demo.number("received");
-          await demo.shows("feed", /Cut here, not resumed yet/);
-
-          const verdict = await demo.shows("verdict", /resumed after ID [0-9a-z]+-\d+: [1-9]\d* events? caught up/);
-          assert.match(verdict, /^Cut for \d+\.\d s, .* nothing missed, nothing doubled\.$/);
-          const id = /after ID (\S+):/.exec(verdict)[1];
-          await demo.shows("feed", new RegExp(`Cut here, resumed after \\d+\\.\\d s at ID ${id}`));
+          const verdict = await demo.shows("verdict", /resumed after ID [0-9a-z]+-\d+: [1-9][\d,]* events caught up/);
+          assert.match(verdict, /^Away for \d+\.\d s, .* 0 missed, 0 doubled\.$/);
+          await demo.shows("announcement", /caught up, 0 missed, 0 doubled\.$/);
           await demo.isOpen();
-          await demo.received(before + 20);
-          assert.equal(await demo.text("missed"), "0");
-          assert.equal(await demo.text("doubled"), "0");
-          await demo.shows("announcement", /caught up, nothing missed, nothing doubled\.$/);
+          await demo.received(before + 1200);
+          await nothingLost(demo);
           assert.deepEqual(demo.violations, []);
         },
         { query: `?transport=${transport}` },
@@ -78,15 +68,144 @@ describe("The demo page", () => {
     });
   }
 
+  test("has a poll cut in mid-flight with nothing missed and nothing doubled", async () => {
+    await withPage(
+      async (demo) => {
+        await demo.isOpen();
+        await demo.received(100);
+        // Where events come by the hundred, a poll is answered at once, and there is nothing in flight to cut.
+        await demo.page.getByRole("radio", { name: "no stocks", exact: true }).check();
+        for (let cuts = 0; cuts < 2; ++cuts) {
+          const answered = demo.page.waitForResponse(/\/demo\/cut/);
+          await demo.page.click("#cut:not([aria-disabled=true])");
+          assert.equal((await (await answered).json()).cut, 1);
+          await demo.received((await demo.number("received")) + 3);
+        }
+        await demo.shows("bytes", /kB$/);
+        await nothingLost(demo);
+      },
+      { query: "?transport=poll" },
+    );
+  });
+
+  test("changes its transport and what it listens to in flight, with nothing missed and nothing doubled", async () => {
+    await withPage(async (demo) => {
+      await demo.isOpen();
+      await demo.received(200);
+      await demo.page.getByRole("radio", { name: "fetch", exact: true }).check();
+      await demo.shows("frames-note", /The bytes themselves/);
+      await demo.shows("frames", /^(event|id|data|retry): /);
+      await demo.received((await demo.number("received")) + 300);
+      await demo.page.getByRole("radio", { name: "JavaScript", exact: true }).check();
+      await demo.received((await demo.number("received")) + 300);
+      assert.ok(
+        demo.requests.some((url) => /\/js-[^/]*\.js$/.test(url)),
+        "the other core was not loaded",
+      );
+      await demo.page.getByRole("radio", { name: "native", exact: true }).check();
+      await demo.shows("frames-note", /written anew/);
+      await demo.received((await demo.number("received")) + 300);
+      await demo.page.getByRole("radio", { name: "no stocks", exact: true }).check();
+      await demo.shows("event-rate", /^\d$/);
+      await demo.page.getByRole("radio", { name: "everything", exact: true }).check();
+      await demo.shows("event-rate", /^\d{3}$/);
+      await nothingLost(demo);
+    });
+  });
+
+  test("shares one connection among tabs, and another takes over when its tab is closed", async () => {
+    const own = await startDemo();
+    const streams = async () => (await (await fetch(`${own.origin}/subscriptions`)).json()).length;
+    try {
+      await withPage(
+        async (first, context) => {
+          await first.isOpen();
+          const second = await DemoPage.open(context, own.origin);
+          await second.isOpen();
+          await until(async () => (await streams()) === 2, "a stream for each tab");
+          await first.page.getByLabel("One connection for all tabs").check();
+          await until(async () => (await streams()) === 1, "one stream for both");
+          for (const demo of [first, second]) {
+            assert.ok(await demo.page.isChecked("#share"));
+            await demo.isOpen();
+            await demo.received((await demo.number("received")) + 300);
+          }
+          await first.page.close();
+          await second.received((await second.number("received")) + 600);
+          await until(async () => (await streams()) === 1, "the other's stream");
+          await nothingLost(second);
+        },
+        { origin: own.origin },
+      );
+    } finally {
+      await own.close();
+    }
+  });
+
+  test("shows heartbeats over fetch where a quiet subscription needs them", async () => {
+    const own = await startDemo("--heartbeat", "1");
+    try {
+      await withPage(
+        async (demo) => {
+          await demo.isOpen();
+          await demo.page.getByRole("radio", { name: "only chat", exact: true }).check();
+          await demo.shows("heartbeats", /^[1-9]/);
+          await demo.shows("frames", /^id: [0-9a-z]+-\d+$/m);
+        },
+        { origin: own.origin, query: "?transport=fetch" },
+      );
+    } finally {
+      await own.close();
+    }
+  });
+
+  test("says that the line is silent when the server stalls, and catches up after it", async () => {
+    await withPage(async (demo) => {
+      await demo.isOpen();
+      await demo.received(100);
+      await demo.page.click("#go-silent");
+      await demo.shows("state-text", /^Silent for \d+ s$/);
+      await demo.shows("state-detail", /open, and nothing comes/);
+      await demo.shows("verdict", /caught up, 0 missed, 0 doubled\.$/);
+      await demo.isOpen();
+      await nothingLost(demo);
+    });
+  });
+
+  test("comes back with an old ID: the same events again, none missing, none counted as doubled", async () => {
+    await withPage(async (demo) => {
+      await demo.isOpen();
+      await demo.received(900);
+      await demo.page.click("#old-id");
+      const verdict = await demo.shows("verdict", /^Came back with the old ID/);
+      const again = Number(/: ([\d,]+) events again/.exec(verdict)[1].replaceAll(",", ""));
+      assert.ok(again >= 300, verdict);
+      await demo.received((await demo.number("received")) + 300);
+      await nothingLost(demo);
+    });
+  });
+
+  test("comes back with an unknown ID, and is told of the gap", async () => {
+    await withPage(async (demo) => {
+      await demo.isOpen();
+      await demo.received(100);
+      await demo.page.click("#unknown-id");
+      await demo.shows("problem", /does not know the ID nowhere-1/);
+      await demo.isOpen();
+      await demo.received((await demo.number("received")) + 300);
+      await nothingLost(demo);
+    });
+  });
+
   test("counts a hole and a repeat when there is one", async () => {
     const own = await startDemo();
     try {
       await withPage(
         async (demo) => {
           await demo.isOpen();
-          await demo.received(1);
+          await demo.received(500);
           const far = { n: 1_000_000, symbol: "ALDER", price: 1, time: Date.now() };
-          await own.publish({ topic: "demo/ticks", event: "tick", data: far });
+          await own.publish({ topic: "demo/stocks/ALDER", event: "tick", data: far });
           await demo.shows("missed", /^999,\d{3}$/);
           await demo.shows("doubled", /^[1-9]\d*$/);
         },
@@ -97,51 +216,6 @@ describe("The demo page", () => {
     }
   });
 
-  test("publishes a note, which arrives on every page that is open", async () => {
-    await withPage(async (writer, context) => {
-      const reader = await DemoPage.open(context, server.origin);
-      await writer.isOpen();
-      await reader.isOpen();
-      await writer.page.getByLabel("Name").fill("Ada");
-      await writer.page.getByLabel("Note").fill("<b>The wheel</b> turns & turns.");
-      await writer.page.getByRole("button", { name: "Publish" }).click();
-      await writer.shows("note-answer", /^Published, with the ID [0-9a-z]+-\d+\.$/);
-      for (const demo of [writer, reader]) await demo.shows("notes", /Ada.*<b>The wheel<\/b> turns & turns\./);
-      assert.equal(await writer.page.getByLabel("Note").inputValue(), "");
-    });
-  });
-
-  test("shows what anyone publishes to demo/notes, whatever its shape", async () => {
-    await withPage(async (demo) => {
-      await demo.isOpen();
-      for (const data of ["just text", null, [1, 2], { text: 7 }]) {
-        await server.publish({ topic: "demo/notes", event: "note", data });
-      }
-      await demo.shows("notes", /\{"text":7\}.*\[1,2\].*null.*just text/);
-      assert.deepEqual(demo.consoleErrors, []);
-    });
-  });
-
-  test("shows the server's own sentence when it refuses a note, and keeps the note", async () => {
-    const strict = await startDemo("--insecure=false");
-    try {
-      await withPage(
-        async (demo) => {
-          await demo.isOpen();
-          await demo.page.getByLabel("Note").fill("May I?");
-          await demo.page.getByRole("button", { name: "Publish" }).click();
-          await demo.page.waitForSelector("#note-answer[data-outcome=refused]");
-          const response = await fetch(strict.events, { method: "POST", body: '{"topic":"demo/notes","data":""}' });
-          assert.equal(await demo.text("note-answer"), (await response.json()).error);
-          assert.equal(await demo.page.getByLabel("Note").inputValue(), "May I?");
-        },
-        { origin: strict.origin },
-      );
-    } finally {
-      await strict.close();
-    }
-  });
-
   test("counts down to the next try when the server is gone, and says so when its log began anew", async () => {
     const first = await startDemo();
     let second;
@@ -149,7 +223,7 @@ describe("The demo page", () => {
       await withPage(
         async (demo) => {
           await demo.isOpen();
-          await demo.received(3);
+          await demo.received(100);
           await first.close();
           const seconds = async (pattern) => /[\d.]+/.exec(await demo.shows("state-text", pattern))[0];
           const sooner = await seconds(/^Reconnecting in \d+\.\d s$/);
@@ -159,17 +233,15 @@ describe("The demo page", () => {
             Number(sooner),
           );
           await demo.shows("state-detail", /^The server does not answer\.$/);
-          await demo.page.getByLabel("Note").fill("Anyone there?");
-          await demo.page.getByRole("button", { name: "Publish" }).click();
-          await demo.shows("note-answer", /^The server does not answer, so the note was not published/);
+          await demo.page.click("#go-silent");
+          await demo.shows("problem", /^The connection was not cut\. The server does not answer\.$/);
 
           second = await startDemo("--port", String(first.port));
           await demo.isOpen();
-          await demo.shows("problem", /does not know the ID [0-9a-z]+-\d+, .*restarted/);
+          await demo.shows("problem", /does not know the ID [0-9a-z]+-\d+: its log has begun anew/);
           await demo.shows("verdict", /could not go on where this page had stopped\.$/);
-          await demo.received((await demo.number("received")) + 3);
-          assert.equal(await demo.text("missed"), "0");
-          assert.equal(await demo.text("doubled"), "0");
+          await demo.received((await demo.number("received")) + 300);
+          await nothingLost(demo);
         },
         { origin: first.origin },
       );
@@ -178,92 +250,31 @@ describe("The demo page", () => {
     }
   });
 
-  test("asks nobody but its server, keeps to its content security policy and leaves the console clean", async () => {
-    await withPage(async (demo) => {
-      await demo.received(10);
-      assert.deepEqual(
-        demo.requests.filter((url) => !url.startsWith(`${server.origin}/`)),
-        [],
-      );
-      assert.deepEqual(demo.violations, []);
-      assert.deepEqual(demo.consoleErrors, []);
-      // The recorder itself works: what the policy forbids is seen.
-      await demo.page.evaluate(() => {
-        document.head.append(Object.assign(document.createElement("style"), { textContent: "a {}" }));
-      });
-      await until(() => demo.violations.length > 0, "the violation to be reported");
-      assert.deepEqual(demo.violations, ["style-src-elem: inline"]);
-    });
-  });
-
-  test("stands still while data flows, from a narrow phone to a wide screen", async () => {
-    const wholePage = 4400; // only what is in view counts as shifted
-    const check = (width) =>
-      withPage(
-        async (demo) => {
-          await demo.received(8);
-          await demo.page.click("#cut");
-          await demo.shows("verdict", /caught up/);
-          const { shift, overflow } = await demo.page.evaluate(() => ({
-            shift: window.layoutShift,
-            overflow: document.documentElement.scrollWidth - innerWidth,
-          }));
-          assert.ok(shift < 0.001, `layout shift of ${shift} at ${width} px`);
-          assert.equal(overflow, 0, `${width} px`);
-        },
-        { viewport: { width, height: wholePage } },
-      );
-    await Promise.all([320, 390, 768, 1920].map(check));
-  });
-
-  test("can be used with the keyboard alone, and paused", async () => {
-    await withPage(async (demo) => {
-      await demo.isOpen();
-      await demo.received(3);
-      await focusByTab(demo.page, "pause");
-      await demo.page.keyboard.press("Space");
-      assert.equal(await demo.page.getAttribute("#pause", "aria-pressed"), "true");
-      const feed = await demo.text("feed");
-      await demo.received((await demo.number("received")) + 5);
-      assert.equal(await demo.text("feed"), feed);
-
-      await demo.page.focus("body");
-      await focusByTab(demo.page, "cut");
-      await demo.page.keyboard.press("Enter");
-      await demo.shows("state-text", /^Reconnecting/);
-    });
-  });
-
-  test("is there before the package is, and says so in a sentence when that cannot be loaded", async () => {
-    const context = await browser.newContext();
+  test("says that a key is wanted where the server has keys", async () => {
+    const strict = await startDemo("--insecure=false", "--subscribe-key", "a-key-of-sufficient-length-0123456789");
     try {
-      let refuse;
-      const refused = new Promise((resolve) => {
-        refuse = resolve;
-      });
-      await context.route(/subscription-.*\.js$/, (route) => refused.then(() => route.abort()));
-      const demo = await DemoPage.open(context, server.origin);
-      assert.equal(await demo.text("state-text"), "Connecting");
-      assert.ok(await demo.page.getByRole("heading", { level: 1 }).isVisible());
-      refuse();
-      await demo.shows("state-text", /^Closed$/);
-      await demo.shows("state-detail", /^The event stream cannot be read\. Reload the page to try again\.$/);
+      await withPage(
+        async (demo) => {
+          await demo.shows("state-text", /^Closed$/);
+          await demo.shows("state-detail", /^The server wants a key, and this page has none or a wrong one\./);
+        },
+        { origin: strict.origin },
+      );
     } finally {
-      await context.close();
+      await strict.close();
     }
   });
 
-  test("weighs less than 60 kB, gzipped, in all", () => {
-    const files = readdirSync(built, { recursive: true }).filter((path) => statSync(join(built, path)).isFile());
-    const bytes = files.reduce((sum, path) => sum + gzipSync(readFileSync(join(built, path))).length, 0);
-    assert.ok(bytes > 10_000 && bytes < 60_000, `${bytes} bytes in ${files.join(", ")}`);
+  test("is there before the package is, and says so in a sentence when that cannot be loaded", async () => {
+    await withPage(
+      async (demo) => {
+        assert.equal(await demo.text("state-text"), "Connecting");
+        assert.ok(await demo.page.getByRole("heading", { level: 1 }).isVisible());
+        demo.refuse();
+        await demo.shows("state-text", /^Closed$/);
+        await demo.shows("state-detail", /^The event stream cannot be read\. Reload the page to try again\.$/);
+      },
+      { refused: /wire-.*\.js$/ },
+    );
   });
 });
-
-async function focusByTab(page, id) {
-  for (let presses = 0; presses < 20; ++presses) {
-    await page.keyboard.press("Tab");
-    if ((await page.evaluate(() => document.activeElement?.id)) === id) return;
-  }
-  assert.fail(`20 presses of Tab do not lead to #${id}`);
-}

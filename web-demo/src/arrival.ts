@@ -5,8 +5,8 @@ export interface Arrival {
   readonly type: string;
   /** The data as it was sent. */
   readonly text: string;
-  /** The data as JSON, or the text itself where it is none. */
-  readonly value: unknown;
+  /** The data's fields; none where it is no JSON object. Anyone may publish here, so nothing of them is certain. */
+  readonly fields: Readonly<Record<string, unknown>>;
   /** When it was published, in ms on the page's own clock (`performance.now`). */
   readonly publishedAt: number;
   /** Whether it was published while this page had no connection, and was caught up later. */
@@ -24,6 +24,8 @@ export interface Outage {
   caughtUp: number;
   /** The server could not go on after `resumedId`: events may be lost. */
   gap: boolean;
+  /** The page asked for what it had already, with an old ID. */
+  readonly again: boolean;
 }
 
 /** The data of a `millrace.gap`: what came after this ID is gone, or the ID is not known at all. */
@@ -32,18 +34,13 @@ export interface Gap {
   readonly reason: "expired" | "unknown";
 }
 
-/** A tick of `demo/ticks`. */
-export interface Tick {
-  readonly n: number;
-  readonly symbol: string;
-  readonly price: number;
-  readonly time: number;
-}
-
-/** The tick in an event's data; nothing if it is none. `time` is ms since 1970, sent as such or as an ISO 8601 string. */
-export function tickOf(value: unknown): Tick | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  const { n, symbol, price, time } = value as Record<string, unknown>;
-  if (typeof n !== "number" || typeof symbol !== "string" || typeof price !== "number") return undefined;
-  return { n, symbol, price, time: typeof time === "string" ? Date.parse(time) : Number(time) };
+/** The fields of an event's data. */
+export function fieldsOf(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    return { text: typeof value === "string" ? value : text };
+  } catch {
+    return { text };
+  }
 }

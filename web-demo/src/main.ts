@@ -1,38 +1,93 @@
-// The page: wires the subscription to the views, and draws them once a frame.
+// The page: wires the stream to the views, and draws them once a frame.
 
 import type { TransportName } from "millrace";
-import type { Arrival, Gap, Outage, Tick } from "./arrival.js";
-import { ChannelView } from "./channel-view.js";
+import type { Arrival, Gap, Outage } from "./arrival.js";
 import { byId, setText } from "./dom.js";
-import { FeedView } from "./feed-view.js";
-import { Notes, refusal } from "./notes.js";
-import { PricesView } from "./prices-view.js";
-import { StateView } from "./state-view.js";
-import type { Link, Listener, Subscription } from "./subscription.js";
-import { Tally } from "./tally.js";
-import { gapInWords, grouped } from "./words.js";
+import { grouped, speak, words } from "./language.js";
+import { press } from "./post.js";
+import { browserName, newName, onShare, storedShare, storeShare } from "./sharing.js";
+import { Tabs } from "./tabs.js";
+import { type Mark, Tally } from "./tally.js";
+import { ChatView } from "./views/chat-view.js";
+import { GaugesView } from "./views/gauges-view.js";
+import { NewsView } from "./views/news-view.js";
+import { RiverView } from "./views/river-view.js";
+import { StateView } from "./views/state-view.js";
+import { StocksView } from "./views/stocks-view.js";
+import { type Core, type Flow, WireView } from "./views/wire-view.js";
+import type { Link, Listener, Route, Wire } from "./wire.js";
 
-const eventsUrl = "/events";
-const degreesPerEvent = 15;
+speak(byId("language", HTMLButtonElement), "title");
+
+const degreesPerFrame = 0.006; // of the wheel, for each event of the last second
+const marksKept = 31; // one a second
+const goBackBy = 10_000; // ms
+const silenceSeconds = 8;
+const idleTimeout = 4000; // ms; the server's figures alone come every second
+const types = ["tick", "news", "chat", "presence", "gauges"];
+const topicsOf: Record<Flow, string[]> = {
+  all: ["demo/stocks/*", "demo/news", "demo/chat/*", "demo/presence", "demo/gauges"],
+  calm: ["demo/news", "demo/chat/*", "demo/presence", "demo/gauges"],
+  quiet: ["demo/chat/*", "demo/presence"],
+};
 
 class Page implements Listener {
-  // The server cuts streams by the name they came with; this tab's is its own.
-  readonly #client = `tab-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
+  // The server cuts streams by the name they came with: this tab's own, or one that all tabs know.
+  readonly #tab = newName("tab");
   readonly #tally = new Tally();
   readonly #state = new StateView();
-  readonly #channel = new ChannelView(byId("channel", HTMLCanvasElement));
-  readonly #prices = new PricesView(byId("prices", HTMLTableSectionElement));
-  readonly #feed = new FeedView(byId("feed", HTMLOListElement));
-  readonly #notes = new Notes(eventsUrl);
+  readonly #river = new RiverView(byId("river", HTMLCanvasElement));
+  readonly #stocks = new StocksView();
+  readonly #news = new NewsView();
+  readonly #chat = new ChatView(() => this.#client);
+  readonly #gauges = new GaugesView();
+  readonly #wireView: WireView;
+  readonly #tabs: Tabs;
   readonly #cut = byId("cut", HTMLButtonElement);
-  readonly #pause = byId("pause", HTMLButtonElement);
   readonly #problem = byId("problem", HTMLElement);
-  #subscription: Subscription | undefined;
-  #paused = false;
+  readonly #wheel = byId("wheel", SVGGElement);
+  readonly #calm = matchMedia("(prefers-reduced-motion: reduce)");
+  #answer: { draw(): void } | undefined;
+  #wire: Wire | undefined;
+  #transport = askedTransport();
+  #flow: Flow = "all";
+  #core: Core = "wasm";
+  #share = storedShare();
+  #marks: Mark[] = [];
+  #markedAt = 0;
+  #heardAt = performance.now();
+  #wheelAt = 0;
 
   constructor() {
-    this.#cut.addEventListener("click", () => void this.#cutConnection());
-    this.#pause.addEventListener("click", () => this.#togglePause());
+    this.#cut.addEventListener("click", () => this.#cutWire());
+    this.#wireView = new WireView(
+      {
+        chooseTransport: (name) => {
+          this.#transport = name;
+          this.#take();
+        },
+        chooseCore: (core) => {
+          this.#core = core;
+          this.#take();
+        },
+        chooseSharing: (share) => {
+          storeShare(share);
+          this.#shareOrNot(share);
+        },
+        chooseFlow: (flow) => {
+          this.#flow = flow;
+          // What the counters of other topics did meanwhile is not this page's to know.
+          this.#take({ first: () => this.#tally.rebase() });
+        },
+        goSilent: () => this.#press("/demo/silence", { seconds: String(silenceSeconds) }),
+        goBack: () => this.#goBack(),
+        comeUnknown: () => this.#take({ lastEventId: "nowhere-1" }),
+      },
+      this.#transport,
+      this.#share,
+    );
+    onShare((share) => this.#shareOrNot(share));
+    this.#tabs = new Tabs(byId("lives", HTMLElement), () => undefined);
     const draw = (now: number) => {
       this.#draw(now);
       requestAnimationFrame(draw);
@@ -40,45 +95,127 @@ class Page implements Listener {
     requestAnimationFrame(draw);
   }
 
-  /** Subscribes and reads. The package comes in a file of its own, so that the page is there before it. */
+  /** Connects. The package comes in files of their own, so that the page is there before it. */
   async run(): Promise<void> {
-    const { Subscription } = await import("./subscription.js");
-    this.#subscription = new Subscription(
-      `${eventsUrl}?client=${this.#client}`,
-      { topics: ["demo/ticks", "demo/notes"], types: ["tick", "note"], transport: askedTransport() },
-      this,
-    );
-    await this.#subscription.read();
+    const [{ Wire }, { readHistory }, { AnswerView }] = await Promise.all([
+      import("./wire.js"),
+      import("./history.js"),
+      import("./views/answer-view.js"),
+    ]);
+    this.#answer = new AnswerView((sentence) => this.#complain(sentence));
+    this.#wire = new Wire(this);
+    this.#take();
+    for await (const arrival of readHistory()) this.#show(arrival);
   }
+
+  // --- What the wire brings ---
 
   linkChanged(link: Link): void {
     this.#state.linkChanged(link);
     this.#cut.ariaDisabled = String(link.state !== "open");
+    if (link.state === "open") {
+      this.#heardAt = performance.now();
+      this.#chat.introduce();
+    } else this.#wireView.anew();
   }
 
   lost(outage: Outage): void {
     this.#problem.hidden = true;
     this.#state.lost(outage);
-    this.#feed.addMark(outage);
-    this.#channel.addOutage(outage);
+    this.#river.addOutage(outage);
   }
 
   caughtUp(outage: Outage): void {
     this.#state.caughtUp(outage, this.#tally);
   }
 
-  arrived(arrival: Arrival, tick: Tick | undefined): void {
-    this.#tally.count(arrival.id, tick?.n);
-    this.#feed.add(arrival);
-    if (tick) this.#prices.add(tick);
-    else this.#notes.add(arrival.value);
-    this.#channel.add(arrival, tick?.symbol);
+  arrived(arrival: Arrival): void {
+    const { id, type, fields } = arrival;
+    this.#heardAt = performance.now();
+    this.#tally.count(id, type === "tick" ? String(fields.symbol) : type, fields.n);
+    this.#wireView.arrived(arrival, this.#heardAt);
+    this.#river.add(arrival);
+    this.#show(arrival);
+    if (this.#heardAt - this.#markedAt > 1000) {
+      this.#markedAt = this.#heardAt;
+      this.#marks.push(this.#tally.mark(id, this.#heardAt));
+      if (this.#marks.length > marksKept) this.#marks.shift();
+    }
   }
 
-  gap(arrival: Arrival, gap: Gap): void {
+  gap(gap: Gap): void {
     if (gap.reason === "unknown") this.#tally.rebase();
-    this.#feed.add(arrival);
-    this.#complain(gapInWords(gap));
+    this.#complain(gap.reason === "expired" ? words.gapExpired(gap.lastEventId) : words.gapUnknown(gap.lastEventId));
+  }
+
+  bytes(chunk: Uint8Array): void {
+    this.#wireView.bytes(chunk);
+  }
+
+  #show(arrival: Arrival): void {
+    if (arrival.type === "tick") this.#stocks.add(arrival, performance.now());
+    else if (arrival.type === "news") this.#news.add(arrival);
+    else if (arrival.type === "chat") this.#chat.add(arrival);
+    else if (arrival.type === "presence") this.#chat.present(arrival);
+    else if (arrival.type === "gauges") {
+      this.#gauges.add(arrival);
+      this.#wireView.streams(arrival.fields.streams);
+    }
+  }
+
+  // --- What the visitor does ---
+
+  get #client(): string {
+    return this.#share ? browserName() : this.#tab;
+  }
+
+  /** Connects anew as has been chosen by now. `first` is called between the old connection's events and the new one's. */
+  #take({
+    lastEventId,
+    again = false,
+    first,
+  }: {
+    lastEventId?: string;
+    again?: boolean;
+    first?: () => void;
+  } = {}): void {
+    const core = this.#core;
+    const begin = (connect: Route["connect"]) => {
+      if (core !== this.#core) return; // another has been chosen while this one was loaded
+      const transport = this.#transport;
+      const share = this.#share;
+      const url = `/events?client=${this.#client}`;
+      const patience = this.#flow === "quiet" ? undefined : idleTimeout;
+      this.#wireView.began(transport, share);
+      first?.();
+      const route = { connect, url, transport, share, topics: topicsOf[this.#flow], types, idleTimeout: patience };
+      this.#wire?.take(route, lastEventId, again);
+    };
+    connectOf(core).then(begin, (error: unknown) => this.failed(error));
+  }
+
+  #shareOrNot(share: boolean): void {
+    this.#share = share;
+    this.#take();
+  }
+
+  #cutWire(): void {
+    if (this.#cut.ariaDisabled !== "true") this.#press("/demo/cut", {});
+  }
+
+  /** To where the page was some seconds ago: the events since then come again. */
+  #goBack(): void {
+    const at = performance.now() - goBackBy;
+    const mark = this.#marks.findLast((mark) => mark.at <= at) ?? this.#marks[0];
+    if (!mark) return;
+    this.#marks = this.#marks.filter((other) => other.at <= mark.at);
+    this.#take({ lastEventId: mark.id, again: true, first: () => this.#tally.rewind(mark) });
+  }
+
+  #press(path: string, parameters: Record<string, string>): void {
+    press(path, { client: this.#client, ...parameters }).catch((error: Error) =>
+      this.#complain(`${words.notCut} ${error.message}`),
+    );
   }
 
   #complain(sentence: string): void {
@@ -86,57 +223,39 @@ class Page implements Listener {
     setText(this.#problem, sentence);
   }
 
-  /** The stream is over, or could not even begin. */
+  /** What the page needs could not be loaded. */
   failed(error: unknown): void {
-    this.linkChanged({ state: "closed", why: "The event stream cannot be read." });
+    this.linkChanged({ state: "closed", loss: { reason: "unreadable", status: 0, wasOpen: false } });
     this.#complain(error instanceof Error ? error.message : String(error));
   }
 
-  async #cutConnection(): Promise<void> {
-    if (this.#cut.ariaDisabled === "true") return;
-    try {
-      const response = await fetch(`/demo/cut?client=${this.#client}`, { method: "POST" });
-      if (!response.ok) this.#complain(`The connection was not cut. ${await refusal(response)}`);
-    } catch {
-      this.#complain("The connection was not cut: the server does not answer.");
-    }
-  }
-
-  #togglePause(): void {
-    this.#paused = !this.#paused;
-    this.#pause.ariaPressed = String(this.#paused);
-  }
+  // --- Once a frame ---
 
   #draw(now: number): void {
-    this.#state.draw(now, this.#tally);
-    this.#drawFigures();
-    this.#notes.draw();
-    if (this.#paused) return;
-    this.#channel.draw(now);
-    this.#prices.draw();
-    this.#feed.draw();
-    byId("wheel", SVGGElement).style.transform = `rotate(${this.#tally.received * degreesPerEvent}deg)`;
-  }
-
-  #drawFigures(): void {
+    this.#state.draw(now, this.#tally, this.#heardAt, this.#flow !== "quiet");
     setText(byId("received", HTMLElement), grouped(this.#tally.received));
     drawProof(byId("missed", HTMLElement), this.#tally.missed);
     drawProof(byId("doubled", HTMLElement), this.#tally.doubled);
-    if (!this.#subscription) return;
-    const { lastEventId, transport } = this.#subscription;
-    setText(byId("last-event-id", HTMLElement), lastEventId || "none yet");
-    setText(byId("transport", HTMLElement), transport);
-    const other = transport === "native" ? "fetch" : "native";
-    const link = byId("transport-switch", HTMLAnchorElement);
-    setText(link, `try ${other}`);
-    link.search = `?transport=${other}`;
+    this.#wireView.draw(now, this.#wire?.lastEventId ?? "");
+    this.#river.draw(now);
+    if (this.#tabs.selected === "stocks") this.#stocks.draw(now);
+    else if (this.#tabs.selected === "monitoring") this.#gauges.draw();
+    else if (this.#tabs.selected === "answer") this.#answer?.draw();
+    if (this.#calm.matches) return;
+    this.#wheelAt = (this.#wheelAt + this.#wireView.rate.perSecond(now) * degreesPerFrame) % 360;
+    this.#wheel.style.transform = `rotate(${this.#wheelAt.toFixed(1)}deg)`;
   }
 }
 
-/** What the page's own address asks for, `?transport=native` or `?transport=fetch`. */
-function askedTransport(): "auto" | TransportName {
+/** What the page's own address asks for, as in `?transport=fetch`. */
+function askedTransport(): TransportName {
   const asked = new URLSearchParams(location.search).get("transport");
-  return asked === "native" || asked === "fetch" ? asked : "auto";
+  return asked === "fetch" || asked === "xhr" || asked === "poll" ? asked : "native";
+}
+
+/** The package on the core as WebAssembly, or on the same core as JavaScript, which is loaded when it is wanted. */
+async function connectOf(core: Core): Promise<Route["connect"]> {
+  return core === "wasm" ? (await import("millrace")).connect : (await import("millrace/js")).connect;
 }
 
 function drawProof(element: HTMLElement, count: number): void {

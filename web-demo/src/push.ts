@@ -2,6 +2,10 @@
 
 import { EventSource } from "millrace";
 import { byId, make, setText } from "./dom.js";
+import { speak, words } from "./language.js";
+import { refusal } from "./post.js";
+
+speak(byId("language", HTMLButtonElement), "pushTitle");
 
 const shownMessages = 100;
 
@@ -24,14 +28,14 @@ class PushPage {
   #open(): void {
     this.#source?.close();
     this.#problem.hidden = true;
-    this.#show("connecting", "Connecting", "to the server.");
+    this.#show("connecting", words.connecting, words.connectingDetail);
     const source = new EventSource(this.#url("sendMsg"));
     this.#source = source;
-    source.onopen = () => this.#show("open", "Open", "Messages arrive as they are sent.");
+    source.onopen = () => this.#show("open", words.open, words.pushOpen);
     source.onmessage = ({ data, lastEventId }) => this.#add(lastEventId, data);
     source.onerror = () => {
-      if (source.readyState === EventSource.CLOSED) this.#show("closed", "Closed", "The page does not come back.");
-      else this.#show("waiting", "Interrupted", "The page comes back in a moment.");
+      if (source.readyState === EventSource.CLOSED) this.#show("closed", words.closed, words.pushNotBack);
+      else this.#show("waiting", words.interrupted, words.pushBack);
     };
   }
 
@@ -39,9 +43,9 @@ class PushPage {
   async #close(): Promise<void> {
     try {
       const response = await fetch(this.#url("closeSse"));
-      if (!response.ok) this.#complain(`The stream was not closed: ${await response.text()}`);
+      if (!response.ok) this.#complain(words.notClosed(await refusal(response)));
     } catch {
-      this.#complain("The stream was not closed: the server does not answer.");
+      this.#complain(words.notClosed(words.noAnswer));
     }
   }
 
@@ -50,16 +54,22 @@ class PushPage {
   }
 
   #add(id: string, data: string): void {
-    const row = make("li", "event");
-    row.append(make("span", "event-id", id), make("span", "event-type", ""), make("span", "event-data", data));
+    const row = make("li", "");
+    row.append(make("span", "pushed-id", id), make("span", "pushed-data", data));
     this.#messages.prepend(row);
     if (this.#messages.childElementCount > shownMessages) this.#messages.lastElementChild?.remove();
   }
 
   #show(state: State, text: string, detail: string): void {
     byId("state", HTMLElement).dataset.state = state;
-    setText(byId("state-text", HTMLElement), text);
-    setText(byId("state-detail", HTMLElement), detail);
+    for (const [id, sentence] of [
+      ["state-text", text],
+      ["state-detail", detail],
+    ] as const) {
+      const element = byId(id, HTMLElement);
+      delete element.dataset.t; // it says more than the words it began with
+      setText(element, sentence);
+    }
   }
 
   #complain(sentence: string): void {
@@ -69,11 +79,7 @@ class PushPage {
 
   /** Says that this browser cannot listen. */
   giveUp(): void {
-    this.#show(
-      "closed",
-      "Not supported",
-      "This browser has neither EventSource nor fetch: it cannot listen to a stream.",
-    );
+    this.#show("closed", words.unsupported, words.neither);
     for (const id of ["open", "close"]) byId(id, HTMLButtonElement).disabled = true;
   }
 }

@@ -1,46 +1,74 @@
-// Tally: the proof. Counts what came, what never came and what came twice, from the ticks' counter and the event IDs.
+// Tally: the proof. Counts what came, what never came and what came twice, from the events' counters and IDs.
 
-const maxRecentIds = 4096;
+/** Where the page stood at some moment, to come back to. */
+export interface Mark {
+  readonly id: string;
+  readonly at: number;
+  readonly place: Place;
+}
+
+interface Place {
+  /** Of the last event with an ID of the log's own, `<epoch>-<sequence>`. */
+  readonly epoch: string;
+  readonly sequence: number;
+  /** The last counter of each series of events. */
+  readonly counters: ReadonlyMap<string, number>;
+}
 
 export class Tally {
   received = 0;
   missed = 0;
   doubled = 0;
 
-  #lastCounter: number | undefined;
-  #recentIds = new Set<string>();
+  #epoch = "";
+  #sequence = 0;
+  #counters = new Map<string, number>();
 
-  /** Counts an event; `counter` is the tick's own number, nothing for other events. */
-  count(id: string, counter: number | undefined): void {
+  /** Counts an event; `series` and `counter` are its own, nothing for those that people publish. */
+  count(id: string, series: string, counter: unknown): void {
     this.received += 1;
-    const repeated = this.#isRepeatedId(id);
-    if (counter === undefined) {
-      if (repeated) this.doubled += 1;
-      return;
-    }
-    const expected = this.#lastCounter === undefined ? counter : this.#lastCounter + 1;
-    if (repeated || counter < expected) {
+    if (this.#isRepeated(id)) {
       this.doubled += 1;
       return;
     }
-    this.missed += counter - expected;
-    this.#lastCounter = counter;
-  }
-
-  /** The server's log has begun anew, its counter with it: what was before can no longer be compared. */
-  rebase(): void {
-    this.#lastCounter = undefined;
-    this.#recentIds.clear();
-  }
-
-  #isRepeatedId(id: string): boolean {
-    if (id === "") return false;
-    if (this.#recentIds.has(id)) return true;
-    this.#recentIds.add(id);
-    if (this.#recentIds.size > maxRecentIds) {
-      const [oldest] = this.#recentIds;
-      if (oldest !== undefined) this.#recentIds.delete(oldest);
+    if (typeof counter !== "number") return;
+    const last = this.#counters.get(series);
+    if (last !== undefined && counter <= last) {
+      this.doubled += 1;
+      return;
     }
-    return false;
+    if (last !== undefined) this.missed += counter - last - 1;
+    this.#counters.set(series, counter);
+  }
+
+  mark(id: string, at: number): Mark {
+    return { id, at, place: { epoch: this.#epoch, sequence: this.#sequence, counters: new Map(this.#counters) } };
+  }
+
+  /** The page goes back to a mark on purpose: what comes after it comes again, and is not doubled. */
+  rewind({ place }: Mark): void {
+    this.#epoch = place.epoch;
+    this.#sequence = place.sequence;
+    this.#counters = new Map(place.counters);
+  }
+
+  /** What was before can no longer be compared: another log, other topics. */
+  rebase(): void {
+    this.#epoch = "";
+    this.#counters.clear();
+  }
+
+  // In the log's order, so that a sequence that is not beyond the last one has been here before.
+  #isRepeated(id: string): boolean {
+    const dash = id.lastIndexOf("-");
+    const sequence = dash > 0 ? Number(id.slice(dash + 1)) : Number.NaN;
+    if (!Number.isInteger(sequence)) return false; // a publisher's own
+    const epoch = id.slice(0, dash);
+    const repeated = epoch === this.#epoch && sequence <= this.#sequence;
+    if (!repeated) {
+      this.#epoch = epoch;
+      this.#sequence = sequence;
+    }
+    return repeated;
   }
 }

@@ -1,0 +1,225 @@
+// The five lives of the demo page, from the real server, in a real Chromium.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { launchChromium } from "../support/chromium.mjs";
+import { buildDemoPage, DemoPage, startDemo, tabOpener } from "./demo-page.mjs";
+
+let browser;
+let server;
+let withPage;
+
+before(async () => {
+  await buildDemoPage();
+  browser = await launchChromium();
+  server = await startDemo();
+  withPage = tabOpener(browser, server.origin);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+const life = (name) => ({ query: `#${name}` });
+
+describe("Stocks", () => {
+  test("hundreds of changes a second reach the board, and the chart of the one that is chosen", async () => {
+    await withPage(async (demo) => {
+      await demo.shows("tick-rate", /^\d{3}$/);
+      await demo.page.waitForFunction(() => document.querySelectorAll("#prices button:not(:disabled)").length === 48);
+      assert.match(await demo.text("prices"), /ALDER\s+\d+\.\d\d\s+[+−]\d+\.\d\d %/);
+      await demo.page.getByRole("button", { name: "WEIR" }).click();
+      assert.equal(await demo.text("chart-symbol"), "WEIR");
+      await demo.shows("chart-price", /^\d+\.\d\d$/);
+      await demo.page.waitForSelector("#price-chart canvas");
+    });
+  });
+
+  test("the same seed makes the same prices", async () => {
+    const course = async () => {
+      const own = await startDemo("--demo-seed", "7");
+      try {
+        const url = `${own.events}?topic=demo/stocks/*&lastEventId=earliest&mode=poll`;
+        const text = await (await fetch(url)).text();
+        return [...text.matchAll(/"n":(\d+),"symbol":"(\w+)","price":([\d.]+)/g)].slice(0, 20).map(([tick]) => tick);
+      } finally {
+        await own.close();
+      }
+    };
+    const first = await course();
+    const second = await course();
+    const length = Math.min(first.length, second.length);
+    assert.ok(length > 0);
+    assert.deepEqual(first.slice(0, length), second.slice(0, length));
+  });
+});
+
+describe("News", () => {
+  test("arrive, have a past, and take what a reader publishes to every page", async () => {
+    await withPage(async (writer, context) => {
+      const reader = await DemoPage.open(context, `${server.origin}/#news`);
+      await writer.isOpen();
+      await reader.isOpen();
+      await writer.page.getByLabel("Headline", { exact: true }).fill("<b>The wheel</b> turns & turns");
+      await writer.page.getByRole("button", { name: "Publish" }).click();
+      await writer.shows("news-reply", /^Published, with the ID [0-9a-z]+-\d+\.$/);
+      for (const demo of [writer, reader]) await demo.shows("headlines", /Readers<b>The wheel<\/b> turns & turns/);
+      assert.equal(await writer.page.getByLabel("Headline", { exact: true }).inputValue(), "");
+      const late = await DemoPage.open(context, `${server.origin}/#news`);
+      await late.shows("headlines", /Readers<b>The wheel<\/b> turns & turns/);
+    }, life("news"));
+  });
+
+  test("show what anyone publishes, whatever its shape", async () => {
+    await withPage(async (demo) => {
+      await demo.isOpen();
+      for (const data of ["just text", null, [1, 2], { text: 7 }]) {
+        await server.publish({ topic: "demo/news", event: "news", data });
+      }
+      await demo.shows("headlines", /7.*\[1,2\].*null.*just text/);
+      assert.deepEqual(demo.consoleErrors, []);
+    }, life("news"));
+  });
+
+  test("keep the headline and say why when the server refuses it, or is gone", async () => {
+    const strict = await startDemo("--insecure=false");
+    try {
+      await withPage(
+        async (demo) => {
+          await demo.isOpen();
+          await demo.page.getByLabel("Headline", { exact: true }).fill("May I?");
+          await demo.page.getByRole("button", { name: "Publish" }).click();
+          await demo.page.waitForSelector("#news-reply[data-outcome=refused]");
+          const response = await fetch(strict.events, { method: "POST", body: '{"topic":"demo/news","data":""}' });
+          assert.equal(await demo.text("news-reply"), (await response.json()).error);
+          await strict.close();
+          await demo.page.getByRole("button", { name: "Publish" }).click();
+          await demo.shows("news-reply", /^The server does not answer, so it was not published/);
+          assert.equal(await demo.page.getByLabel("Headline", { exact: true }).inputValue(), "May I?");
+        },
+        { ...life("news"), origin: strict.origin },
+      );
+    } finally {
+      await strict.close();
+    }
+  });
+});
+
+describe("Chat", () => {
+  test("two tabs see each other, talk in a room, and notice who leaves", async () => {
+    await withPage(async (ada, context) => {
+      const say = async (demo, text) => {
+        await demo.page.getByLabel("Message", { exact: true }).fill(text);
+        await demo.page.getByRole("button", { name: "Send" }).click();
+      };
+      const bob = await DemoPage.open(context, `${server.origin}/#chat`);
+      for (const [demo, name] of [
+        [ada, "Ada"],
+        [bob, "Bob"],
+      ]) {
+        await demo.isOpen();
+        await demo.page.getByLabel("Your name").fill(name);
+        await demo.page.keyboard.press("Tab");
+      }
+      for (const demo of [ada, bob]) await demo.shows("here", /Ada.*Bob|Bob.*Ada/);
+      await say(ada, "Is the sluice open?");
+      await bob.shows("messages", /Ada\d\d:\d\dIs the sluice open\?/);
+      await say(bob, "<i>It is.</i>");
+      await ada.shows("messages", /Bob\d\d:\d\d<i>It is\.<\/i>/);
+
+      await bob.page.getByLabel("Workshop").check();
+      await say(bob, "Over here.");
+      await bob.shows("messages", /Over here\./);
+      assert.doesNotMatch(await ada.text("messages"), /Over here/);
+      await ada.page.getByLabel("Workshop").check();
+      await ada.shows("messages", /Over here\./);
+
+      await bob.page.close();
+      await ada.shows("here", /^(?!.*Bob).*Ada/);
+    }, life("chat"));
+  });
+});
+
+describe("Monitoring", () => {
+  test("shows the server's figures, and an alarm above the line", async () => {
+    await withPage(async (demo) => {
+      await demo.shows("gauge-cpu", /^\d+\.\d$/);
+      await demo.shows("gauge-memory", /^\d+\.\d$/);
+      await demo.shows("gauge-streams", /^[1-9]/);
+      await demo.shows("gauge-deliveries", /^\d{3,}/);
+      await demo.page.waitForFunction(() => document.querySelectorAll("#monitoring canvas").length === 4);
+      await demo.shows("alarm-text", /^Below the line\.$/);
+      await demo.page.focus("#alarm-line");
+      await demo.page.keyboard.press("Home");
+      await demo.shows("alarm-value", /^100$/);
+      await demo.shows("alarm-text", /^Above the line\.$/);
+    }, life("monitoring"));
+  });
+});
+
+describe("Answer", () => {
+  const tokensBeyond = (demo, count) =>
+    demo.page.waitForFunction((count) => Number(document.getElementById("answer-tokens").textContent) > count, count);
+
+  test("streams by POST, goes on after a cut where it was, and is stopped by Stop", async () => {
+    await withPage(async (demo) => {
+      await demo.page.getByLabel("Prompt").fill("Why does a cut lose nothing?");
+      await demo.page.getByRole("button", { name: "Ask" }).click();
+      await tokensBeyond(demo, 10);
+      await demo.page.getByRole("button", { name: "Cut", exact: true }).click();
+      await demo.shows("answer-status", /^The wire is cut/);
+      await demo.shows("answer-status", /^Back, and on from token \d+\.$/);
+      await demo.page.waitForSelector("#page .cut-mark");
+      await tokensBeyond(demo, (await demo.number("answer-tokens")) + 10);
+      await demo.page.getByRole("button", { name: "Stop", exact: true }).click();
+      await demo.shows("answer-status", /^Stopped/);
+      assert.equal(await demo.text("answer-missed"), "0");
+      assert.equal(await demo.text("answer-doubled"), "0");
+      const asked = demo.requests.filter((url) => url.endsWith("/demo/answers")).length;
+      assert.ok(asked >= 2, `asked ${asked} times`);
+      // The generation is over on the server, too.
+      const url = demo.requests.find((url) => url.includes("/demo/answers/"));
+      assert.equal((await fetch(url, { method: "DELETE" })).status, 404);
+      assert.deepEqual(demo.violations, []);
+    }, life("answer"));
+  });
+
+  test("is the same for the same question, whole, whether the wire was cut or not", async () => {
+    const ask = (id, headers = {}) =>
+      fetch(`${server.origin}/demo/answers`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", ...headers },
+        body: JSON.stringify({ id, prompt: "What is a gap?", language: "zh" }),
+      });
+    const textOf = (stream) =>
+      [...stream.matchAll(/^data: (.*"text".*)$/gm)].map(([, data]) => JSON.parse(data).text).join("");
+    const all = ask("whole").then((response) => response.text());
+    const reader = (await ask("cut-off")).body.getReader();
+    let first = "";
+    while (!first.includes('"n":9')) first += new TextDecoder().decode((await reader.read()).value);
+    await reader.cancel();
+    first = first.slice(0, first.lastIndexOf("\n\n") + 2);
+    const lastId = [...first.matchAll(/^id: (.*)$/gm)].at(-1)[1];
+    const rest = await (await ask("cut-off", { "Last-Event-ID": lastId })).text();
+    const whole = await all;
+    assert.match(whole, /"reason":"complete"/);
+    assert.equal(textOf(first) + textOf(rest), textOf(whole));
+    assert.equal((await ask("cut-off", { "Last-Event-ID": [...rest.matchAll(/^id: (.*)$/gm)].at(-1)[1] })).status, 204);
+  });
+
+  test("refuses what is no question, with a sentence that names the field", async () => {
+    const refusal = async (body) => {
+      const response = await fetch(`${server.origin}/demo/answers`, { method: "POST", body });
+      return [response.status, (await response.json()).error];
+    };
+    assert.deepEqual(await refusal("?"), [400, "body: must be a JSON object"]);
+    assert.match((await refusal('{"id":"a/b","prompt":"x"}')).join(), /^400,id: must be 1 to 40/);
+    assert.match((await refusal('{"id":"a","prompt":""}')).join(), /^400,prompt: must have 1 to 2000 bytes/);
+    for (const path of ["silence?client=x&seconds=0", "silence?seconds=1", "cut", "name?client=x"]) {
+      const response = await fetch(`${server.origin}/demo/${path}`, { method: "POST" });
+      assert.equal(response.status, 400, path);
+      assert.match((await response.json()).error, /^(seconds|client|name): /);
+    }
+  });
+});

@@ -1,0 +1,193 @@
+// What holds for all of the demo page: languages, accessibility, policy, standing still, and its weight.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { launchChromium } from "../support/chromium.mjs";
+import { until } from "../support/until.mjs";
+import { buildDemoPage, lives, startDemo, tabOpener } from "./demo-page.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let built;
+let browser;
+let server;
+let withPage;
+
+before(async () => {
+  built = await buildDemoPage();
+  browser = await launchChromium();
+  server = await startDemo();
+  withPage = tabOpener(browser, server.origin);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+describe("The demo page", () => {
+  for (const colorScheme of ["light", "dark"]) {
+    test(`has nothing that axe objects to, in any panel (${colorScheme})`, async () => {
+      // What is injected to look at the page is no part of it.
+      await withPage(
+        async (demo) => {
+          await demo.isOpen();
+          await demo.received(100);
+          await demo.page.evaluate(axe);
+          const found = [];
+          const look = async (where) => {
+            const { violations } = await demo.page.evaluate(() => axe.run({ resultTypes: ["violations"] }));
+            for (const { id, nodes } of violations) found.push(`${where}: ${id} ${nodes.map(({ html }) => html)}`);
+          };
+          for (const name of lives) {
+            await demo.page.click(`#tab-${name}`);
+            if (name === "answer") await demo.page.click("#suggestions button");
+            await look(name);
+          }
+          await demo.page.click("#language");
+          await look("Chinese");
+          await demo.page.goto(`${server.origin}/push.html`);
+          await demo.page.evaluate(axe);
+          await look("push.html");
+          assert.deepEqual(found, []);
+        },
+        { colorScheme, bypassCSP: true },
+      );
+    });
+  }
+
+  test("speaks Chinese to a Chinese browser, and either language when asked", async () => {
+    const chinese = /[\u4e00-\u9fff]/;
+    await withPage(
+      async (demo) => {
+        await demo.shows("state-text", /^已连接$/);
+        assert.equal(await demo.page.getAttribute("html", "lang"), "zh");
+        for (const name of lives) assert.match(await demo.text(`tab-${name}`), chinese);
+        await demo.page.click("#tab-news");
+        await demo.shows("headlines", chinese);
+        await demo.page.click("#tab-answer");
+        await demo.page.click("#suggestions button");
+        await demo.shows("page", chinese);
+        await demo.page.click("#language");
+        await demo.shows("state-text", /^Open$/);
+        await demo.shows("headlines", /[A-Z][a-z]+ /);
+        for (const name of lives) assert.doesNotMatch(await demo.text(`tab-${name}`), chinese);
+        await demo.page.reload();
+        await demo.shows("state-text", /^Open$/); // it remembers
+        assert.equal(await demo.page.title(), "Millrace: cut the wire, nothing is lost");
+      },
+      { locale: "zh-CN" },
+    );
+    await withPage(async (demo) => {
+      await demo.isOpen();
+      assert.equal(await demo.page.getAttribute("html", "lang"), "en");
+    });
+  });
+
+  test("asks nobody but its server, which has it keep to a strict policy, and leaves the console clean", async () => {
+    const policy = (await fetch(server.origin)).headers.get("Content-Security-Policy");
+    assert.match(policy, /default-src 'none'/);
+    assert.doesNotMatch(policy, /unsafe-inline|unsafe-eval'(?<!wasm-unsafe-eval')/);
+    await withPage(async (demo) => {
+      await demo.received(100);
+      for (const name of lives) await demo.page.click(`#tab-${name}`);
+      await demo.page.click("#suggestions button");
+      await demo.shows("answer-tokens", /^[1-9]/);
+      const elsewhere = demo.requests.filter((url) => !url.startsWith(`${server.origin}/`));
+      assert.deepEqual(elsewhere, []);
+      assert.deepEqual(demo.violations, []);
+      assert.deepEqual(demo.consoleErrors, []);
+      // The recorder itself works: what the policy forbids is seen.
+      await demo.page.evaluate(() => {
+        document.head.append(Object.assign(document.createElement("style"), { textContent: "a {}" }));
+      });
+      await until(() => demo.violations.length > 0, "the violation to be reported");
+      assert.deepEqual(demo.violations, ["style-src-elem: inline"]);
+    });
+  });
+
+  test("stands still while data flows, from a narrow phone to a wide screen", async () => {
+    const wholePage = 4800; // only what is in view counts as shifted
+    for (const width of [320, 360, 768, 1280, 1920]) {
+      await withPage(
+        async (demo) => {
+          await demo.isOpen();
+          await demo.received(300);
+          await demo.page.click("#cut");
+          await demo.shows("verdict", /caught up/);
+          const { shift, shifted, overflow } = await demo.page.evaluate(() => ({
+            shift: window.layoutShift,
+            shifted: window.shifted,
+            overflow: document.documentElement.scrollWidth - innerWidth,
+          }));
+          assert.ok(shift < 0.001, `layout shift of ${shift} at ${width} px: ${shifted.join("; ")}`);
+          assert.equal(overflow, 0, `${width} px`);
+          for (const name of lives) {
+            await demo.page.click(`#tab-${name}`);
+            const wider = await demo.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+            assert.equal(wider, 0, `${name} at ${width} px`);
+          }
+        },
+        { viewport: { width, height: wholePage } },
+      );
+    }
+  });
+
+  test("can be used with the keyboard alone", async () => {
+    await withPage(async (demo) => {
+      const { keyboard } = demo.page;
+      await demo.isOpen();
+      await focusByTab(demo.page, "tab-stocks");
+      for (const name of [...lives.slice(1), "stocks"]) {
+        await keyboard.press("ArrowRight");
+        assert.equal(await demo.page.evaluate(() => document.activeElement.id), `tab-${name}`);
+        assert.ok(await demo.page.isVisible(`#${name}`));
+      }
+      await keyboard.press("End");
+      assert.ok(await demo.page.isVisible("#answer"));
+      assert.match(demo.page.url(), /#answer$/);
+      await focusByTab(demo.page, "pause");
+      await keyboard.press("Space");
+      const frames = await demo.text("frames");
+      await demo.received((await demo.number("received")) + 200);
+      assert.equal(await demo.text("frames"), frames);
+
+      await demo.page.focus("body");
+      await focusByTab(demo.page, "cut");
+      await keyboard.press("Enter");
+      await demo.shows("state-text", /^Reconnecting/);
+    });
+  });
+
+  test("says so where the browser is too old for modules", async () => {
+    await withPage(async (demo) => {
+      await demo.page.addScriptTag({ url: `${server.origin}/unsupported.js` });
+      assert.match(
+        readFileSync(join(built, "index.html"), "utf8"),
+        /<script nomodule defer src="\.\/unsupported\.js">/,
+      );
+      await demo.shows("problem", /too old/);
+    });
+  });
+
+  test("weighs less than 100 kB, gzipped, in all, but for the other core, which few will ask for", () => {
+    const files = readdirSync(built, { recursive: true })
+      .filter((path) => statSync(join(built, path)).isFile())
+      .filter((path) => !/\/(js|wasm2js)-/.test(path));
+    const sizes = files.map((path) => [path, gzipSync(readFileSync(join(built, path))).length]);
+    const bytes = sizes.reduce((sum, [, size]) => sum + size, 0);
+    assert.ok(bytes > 10_000 && bytes < 100_000, `${bytes} bytes in ${sizes.join(" ")}`);
+  });
+});
+
+async function focusByTab(page, id) {
+  for (let presses = 0; presses < 120; ++presses) {
+    await page.keyboard.press("Tab");
+    if ((await page.evaluate(() => document.activeElement?.id)) === id) return;
+  }
+  assert.fail(`120 presses of Tab do not lead to #${id}`);
+}

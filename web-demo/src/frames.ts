@@ -1,0 +1,53 @@
+// Frames: the stream's bytes, looked at on their way. Over fetch the page sees them as they are; over what parses by
+// itself they are written anew from the events.
+
+import type { TransportName } from "millrace";
+
+/** Whether the bytes of this transport can be seen on their way: a shared connection may be another tab's. */
+export function isTapped(transport: TransportName, share: boolean): boolean {
+  return !share && (transport === "fetch" || transport === "poll");
+}
+
+/** A `fetch` whose bodies are shown to `look` as they are read. */
+export function tapped(look: (chunk: Uint8Array) => void): typeof fetch {
+  return async (input, init) => {
+    const response = await fetch(input, init);
+    const { status, statusText, headers, body } = response;
+    if (!body) return response;
+    const tap = new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        look(chunk);
+        controller.enqueue(chunk);
+      },
+    });
+    return new Response(body.pipeThrough(tap), { status, statusText, headers });
+  };
+}
+
+/** An event as it may have stood on the wire. */
+export function frameOf(id: string, type: string, text: string): string {
+  return `event: ${type}\nid: ${id}\n${text.replace(/^/gm, "data: ")}\n`;
+}
+
+/** Cuts bytes into frames, as far as they are whole. */
+export class FrameSplitter {
+  #decoder = new TextDecoder();
+  #rest = "";
+
+  split(chunk: Uint8Array): string[] {
+    const frames = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split("\n\n");
+    this.#rest = frames.pop() ?? "";
+    return frames.filter((frame) => frame !== "");
+  }
+
+  /** Another response begins. */
+  reset(): void {
+    this.#decoder = new TextDecoder();
+    this.#rest = "";
+  }
+}
+
+/** A frame that carries the cursor and no event. */
+export function isHeartbeat(frame: string): boolean {
+  return !/^data/m.test(frame) && !/^retry/m.test(frame);
+}

@@ -1,0 +1,68 @@
+// The page's language: which words there are, and putting them where the HTML names them.
+
+import { en, type Words } from "./words/en.js";
+import { zh } from "./words/zh.js";
+
+export type Language = "en" | "zh";
+
+const key = "millrace-language";
+
+/** What is said now. It is replaced as a whole when the language changes; `onLanguage` tells. */
+export let words: Words = en;
+
+const listeners: (() => void)[] = [];
+
+/** Calls `listener` whenever the language has changed. */
+export function onLanguage(listener: () => void): void {
+  listeners.push(listener);
+}
+
+export function language(): Language {
+  return words === zh ? "zh" : "en";
+}
+
+/** `1,234`. */
+export function grouped(count: number): string {
+  return Math.round(count).toLocaleString("en");
+}
+
+/** `3.0`, from ms. */
+export function seconds(ms: number): string {
+  return (ms / 1000).toFixed(1);
+}
+
+/** Speaks what public/language.js has found, and lets `button` switch to the other language. */
+export function speak(button: HTMLButtonElement, titleKey: "title" | "pushTitle"): void {
+  const say = (chosen: Language) => {
+    words = chosen === "zh" ? zh : en;
+    document.documentElement.lang = chosen;
+    document.title = words[titleKey];
+    for (const element of document.querySelectorAll<HTMLElement>("[data-t], [data-t-label], [data-t-placeholder]")) {
+      const { t, tLabel, tPlaceholder } = element.dataset;
+      if (t) element.textContent = sentence(t);
+      if (tLabel) element.ariaLabel = sentence(tLabel);
+      if (tPlaceholder) element.setAttribute("placeholder", sentence(tPlaceholder));
+    }
+    const other = chosen === "zh" ? en : zh;
+    button.textContent = other.languageName;
+    button.lang = chosen === "zh" ? "en" : "zh";
+    document.documentElement.classList.remove("untold");
+    for (const listener of listeners) listener();
+  };
+  button.addEventListener("click", () => {
+    const chosen = language() === "zh" ? "en" : "zh";
+    try {
+      localStorage.setItem(key, chosen);
+    } catch {
+      // Then it holds until the page is left.
+    }
+    say(chosen);
+  });
+  say(document.documentElement.lang === "zh" ? "zh" : "en");
+}
+
+function sentence(name: string): string {
+  const found = words[name as keyof Words];
+  if (typeof found !== "string") throw new Error(`there are no words "${name}"`);
+  return found;
+}

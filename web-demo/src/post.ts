@@ -1,0 +1,56 @@
+// Requests of the page's own, and what the server has against them, in a sentence.
+
+import { words } from "./language.js";
+
+/** Why the server refused, in its own words where it gave some. */
+export async function refusal(response: Response): Promise<string> {
+  const body = await response.text();
+  try {
+    const { error } = JSON.parse(body) as { error?: unknown };
+    if (typeof error === "string" && error !== "") return error;
+  } catch {
+    // Not the server's JSON: a proxy may have answered.
+  }
+  return words.refused(response.status);
+}
+
+/** Asks one of the demo's buttons' routes. Throws an Error with a sentence if it is refused or there is no answer. */
+export async function press(path: string, parameters: Record<string, string>): Promise<void> {
+  const response = await fetch(`${path}?${new URLSearchParams(parameters)}`, { method: "POST" }).catch(() => undefined);
+  if (!response) throw new Error(words.noAnswer);
+  if (!response.ok) throw new Error(await refusal(response));
+}
+
+/** A form that publishes what is in `input`: it keeps the text, and says why, when it could not. */
+export function publishFrom(
+  form: HTMLFormElement,
+  input: HTMLInputElement,
+  reply: HTMLElement,
+  eventOf: (text: string) => { topic: string; event: string; data: unknown },
+): void {
+  let sending = false;
+  const say = (sentence: string, outcome: "accepted" | "refused") => {
+    reply.dataset.outcome = outcome;
+    reply.textContent = sentence;
+  };
+  const send = async (text: string) => {
+    if (text === "") return say(words.nothingToSend, "refused");
+    const response = await fetch("/events", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(eventOf(text)),
+    }).catch(() => undefined);
+    if (!response) return say(words.notPublished, "refused");
+    if (!response.ok) return say(await refusal(response), "refused");
+    const { id } = (await response.json()) as { id: string };
+    input.value = "";
+    say(words.published(id), "accepted");
+  };
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (sending) return;
+    sending = true;
+    await send(input.value.trim());
+    sending = false;
+  });
+}

@@ -1,0 +1,176 @@
+// StocksView: the board of prices, and the course of one of them. Changes are gathered and drawn once a frame.
+
+import type { Arrival } from "../arrival.js";
+import type { Chart } from "../chart.js";
+import { byId, make, setText } from "../dom.js";
+import { grouped } from "../language.js";
+import { Rate } from "../rate.js";
+
+const rowsAtFirst = 48;
+const maxStocks = 64; // anyone may publish here
+const maxSymbol = 12;
+const maxCourse = 1000;
+const chartSpan = 60; // seconds
+const chartEvery = 100; // ms
+
+interface Row {
+  readonly button: HTMLButtonElement;
+  readonly priceText: HTMLElement;
+  readonly changeCell: HTMLElement;
+  readonly bar: HTMLElement;
+}
+
+interface Stock {
+  readonly symbol: string;
+  readonly first: number;
+  row: Row;
+  price: number;
+  drawn: number;
+  times: number[];
+  prices: number[];
+}
+
+export class StocksView {
+  readonly #rate = new Rate();
+  readonly #frames = new Rate();
+  readonly #table = byId("prices", HTMLTableSectionElement);
+  readonly #rows: Row[] = [];
+  readonly #stocks = new Map<string, Stock>();
+  readonly #changed = new Set<Stock>();
+  readonly #calm = matchMedia("(prefers-reduced-motion: reduce)");
+  #chosen: Stock | undefined;
+  #chart: Chart | undefined;
+  #chartAt = 0;
+  #figuresAt = 0;
+
+  constructor() {
+    for (let i = 0; i < rowsAtFirst; ++i) this.#addRow();
+    // The file that draws charts comes when it is wanted.
+    void import("../chart.js").then(({ Chart }) => {
+      const label = (price: number) => price.toFixed(2);
+      this.#chart = new Chart(byId("price-chart", HTMLElement), { span: chartSpan, label, fromZero: false });
+      this.#choose(this.#chosen);
+    });
+  }
+
+  add({ fields }: Arrival, now: number): void {
+    const { symbol, price, time } = fields;
+    if (
+      typeof symbol !== "string" ||
+      symbol.length > maxSymbol ||
+      typeof price !== "number" ||
+      typeof time !== "number"
+    )
+      return;
+    this.#rate.add(1, now);
+    const stock = this.#stocks.get(symbol) ?? this.#list(symbol, price);
+    if (!stock) return;
+    stock.price = price;
+    this.#changed.add(stock);
+    if (time < (stock.times.at(-1) ?? 0)) return; // come again after going back to an old ID
+    stock.times.push(time);
+    stock.prices.push(price);
+    if (stock.times.length > maxCourse) {
+      stock.times.splice(0, maxCourse / 4);
+      stock.prices.splice(0, maxCourse / 4);
+    }
+  }
+
+  draw(now: number): void {
+    this.#frames.add(1, now);
+    for (const stock of this.#changed) this.#drawStock(stock);
+    if (this.#chosen && this.#changed.has(this.#chosen) && now - this.#chartAt > chartEvery) {
+      this.#chartAt = now;
+      this.#drawChosen(this.#chosen);
+    }
+    this.#changed.clear();
+    this.#chart?.draw();
+    if (now - this.#figuresAt < 500) return;
+    this.#figuresAt = now;
+    setText(byId("tick-rate", HTMLElement), grouped(this.#rate.perSecond(now)));
+    setText(byId("frame-rate", HTMLElement), grouped(this.#frames.perSecond(now)));
+  }
+
+  #drawStock(stock: Stock): void {
+    if (stock.price === stock.drawn) return;
+    const { row } = stock;
+    const rose = stock.price > stock.drawn;
+    const isNew = Number.isNaN(stock.drawn);
+    stock.drawn = stock.price;
+    const change = (stock.price / stock.first - 1) * 100;
+    setText(row.priceText, stock.price.toFixed(2));
+    setText(row.changeCell, percent(change));
+    row.changeCell.dataset.way = change < 0 ? "down" : "up";
+    row.bar.dataset.way = change < 0 ? "down" : "up";
+    row.bar.style.transform = `scaleX(${Math.min(Math.abs(change) / 5, 1)})`;
+    if (this.#calm.matches || isNew) return;
+    const colour = `var(--${rose ? "up" : "down"}-wash)`;
+    row.priceText.animate([{ backgroundColor: colour }, { backgroundColor: "transparent" }], 400);
+  }
+
+  #drawChosen({ price, first, times, prices }: Stock): void {
+    setText(byId("chart-price", HTMLElement), price.toFixed(2));
+    const change = byId("chart-change", HTMLElement);
+    const percents = (price / first - 1) * 100;
+    setText(change, percent(percents));
+    change.dataset.way = percents < 0 ? "down" : "up";
+    this.#chart?.show(times, prices);
+  }
+
+  #choose(stock: Stock | undefined): void {
+    if (!stock) return;
+    this.#chosen?.row.button.setAttribute("aria-pressed", "false");
+    this.#chosen = stock;
+    stock.row.button.setAttribute("aria-pressed", "true");
+    setText(byId("chart-symbol", HTMLElement), stock.symbol);
+    this.#drawChosen(stock);
+  }
+
+  /** Takes a symbol up. The rows stand still: what moves on to make place for it, in the alphabet, is their content. */
+  #list(symbol: string, price: number): Stock | undefined {
+    if (this.#stocks.size >= maxStocks) return undefined;
+    const row = this.#rows[this.#stocks.size] ?? this.#addRow();
+    const added: Stock = { symbol, first: price, row, price, drawn: Number.NaN, times: [], prices: [] };
+    this.#stocks.set(symbol, added);
+    this.#chosen ??= added;
+    const inOrder = [...this.#stocks.values()].sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
+    for (const [index, stock] of inOrder.entries()) {
+      stock.row = this.#rows[index] ?? row;
+      stock.drawn = Number.NaN;
+      setText(stock.row.button, stock.symbol);
+      stock.row.button.disabled = false;
+      stock.row.button.setAttribute("aria-pressed", String(stock === this.#chosen));
+      this.#changed.add(stock);
+    }
+    this.#choose(this.#chosen);
+    return added;
+  }
+
+  #addRow(): Row {
+    const element = make("tr", "");
+    const head = make("th", "");
+    head.scope = "row";
+    const button = make("button", "symbol", "–");
+    button.type = "button";
+    button.disabled = true;
+    button.addEventListener("click", () => this.#choose(this.#stocks.get(button.textContent ?? "")));
+    head.append(button);
+    const priceCell = make("td", "number");
+    const priceText = make("span", "price", "–");
+    priceCell.append(priceText);
+    const changeCell = make("td", "number change");
+    const barCell = make("td", "bar-cell");
+    const bar = make("span", "change-bar");
+    barCell.append(bar);
+    element.append(head, priceCell, changeCell, barCell);
+    this.#table.append(element);
+    const row = { button, priceText, changeCell, bar };
+    this.#rows.push(row);
+    return row;
+  }
+}
+
+function percent(change: number): string {
+  const digits = Math.abs(change).toFixed(2);
+  return `${change < 0 && digits !== "0.00" ? "−" : "+"}${digits} %`;
+}

@@ -1,0 +1,130 @@
+// WireView: what goes over the wire, and the ways to disturb it.
+
+import type { TransportName } from "millrace";
+import type { Arrival } from "../arrival.js";
+import { byId, make, setText } from "../dom.js";
+import { FrameSplitter, frameOf, isHeartbeat, isTapped } from "../frames.js";
+import { grouped, onLanguage, words } from "../language.js";
+import { Rate } from "../rate.js";
+
+export type Flow = "all" | "calm" | "quiet";
+export type Core = "wasm" | "js";
+
+export interface WireButtons {
+  chooseTransport(name: TransportName): void;
+  chooseCore(core: Core): void;
+  chooseSharing(share: boolean): void;
+  chooseFlow(flow: Flow): void;
+  goSilent(): void;
+  goBack(): void;
+  comeUnknown(): void;
+}
+
+/** What the package offers. */
+const transports: readonly TransportName[] = ["native", "fetch", "xhr", "poll"];
+
+const shownFrames = 4;
+const drawEvery = 120; // ms: slower than the frames come, so that they can be read at all
+
+export class WireView {
+  readonly rate = new Rate();
+  readonly #frames = byId("frames", HTMLElement);
+  readonly #pause = byId("pause", HTMLButtonElement);
+  readonly #splitter = new FrameSplitter();
+  #newest: string[] = [];
+  #bytes = 0;
+  #heartbeats = 0;
+  #raw = false;
+  #drawnAt = 0;
+
+  constructor(buttons: WireButtons, transport: TransportName, share: boolean) {
+    const place = byId("transports", HTMLElement);
+    for (const name of transports) {
+      const label = make("label", "");
+      const input = make("input", "");
+      Object.assign(input, { type: "radio", name: "transport", value: name, checked: name === transport });
+      input.addEventListener("change", () => buttons.chooseTransport(name));
+      label.append(input, make("span", "", words.transports[name]));
+      place.append(label);
+    }
+    onLanguage(() => {
+      for (const input of place.querySelectorAll("input")) {
+        setText(input.nextElementSibling as Element, words.transports[input.value] ?? input.value);
+      }
+    });
+    const sharing = byId("share", HTMLInputElement);
+    sharing.disabled = !("locks" in navigator); // an address that is not secure
+    sharing.addEventListener("change", () => buttons.chooseSharing(sharing.checked));
+    for (const input of document.querySelectorAll<HTMLInputElement>("input[name=core]")) {
+      input.addEventListener("change", () => buttons.chooseCore(input.value as Core));
+    }
+    for (const input of document.querySelectorAll<HTMLInputElement>("input[name=flow]")) {
+      input.addEventListener("change", () => buttons.chooseFlow(input.value as Flow));
+    }
+    byId("go-silent", HTMLButtonElement).addEventListener("click", () => buttons.goSilent());
+    byId("old-id", HTMLButtonElement).addEventListener("click", () => buttons.goBack());
+    byId("unknown-id", HTMLButtonElement).addEventListener("click", () => buttons.comeUnknown());
+    this.#pause.addEventListener("click", () => {
+      this.#pause.ariaPressed = String(!this.#paused);
+    });
+    this.began(transport, share);
+  }
+
+  /** A connection has been begun over this transport. */
+  began(transport: TransportName, share: boolean): void {
+    byId("share", HTMLInputElement).checked = share;
+    this.#raw = isTapped(transport, share);
+    this.#splitter.reset();
+  }
+
+  /** How many streams the server has open. */
+  streams(count: unknown): void {
+    if (typeof count === "number") setText(byId("streams", HTMLElement), grouped(count));
+  }
+
+  /** A connection is lost or begun: what comes next is another response. */
+  anew(): void {
+    this.#splitter.reset();
+  }
+
+  bytes(chunk: Uint8Array): void {
+    this.#bytes += chunk.length;
+    for (const frame of this.#splitter.split(chunk)) {
+      if (isHeartbeat(frame)) this.#heartbeats += 1;
+      this.#push(frame);
+    }
+  }
+
+  arrived({ id, type, text }: Arrival, now: number): void {
+    this.rate.add(1, now);
+    if (this.#raw) return;
+    const frame = frameOf(id, type, text);
+    this.#bytes += frame.length + 1; // as near as can be without encoding it
+    this.#push(frame);
+  }
+
+  draw(now: number, lastEventId: string): void {
+    if (now - this.#drawnAt < drawEvery) return;
+    this.#drawnAt = now;
+    setText(byId("last-event-id", HTMLElement), lastEventId || words.none);
+    setText(byId("event-rate", HTMLElement), grouped(this.rate.perSecond(now)));
+    setText(byId("bytes", HTMLElement), inBytes(this.#bytes));
+    setText(byId("heartbeats", HTMLElement), this.#raw ? grouped(this.#heartbeats) : words.unseen);
+    setText(byId("frames-note", HTMLElement), this.#raw ? words.framesRaw : words.framesMade);
+    if (!this.#paused) setText(this.#frames, this.#newest.join("\n\n"));
+  }
+
+  get #paused(): boolean {
+    return this.#pause.ariaPressed === "true";
+  }
+
+  #push(frame: string): void {
+    this.#newest.push(frame.trimEnd());
+    if (this.#newest.length > shownFrames) this.#newest.shift();
+  }
+}
+
+function inBytes(count: number): string {
+  if (count < 10_000) return grouped(count);
+  return count < 10_000_000 ? `${(count / 1000).toFixed(0)} kB` : `${(count / 1_000_000).toFixed(1)} MB`;
+}

@@ -1,0 +1,162 @@
+// Wire: this page's event stream, from `connect()` to what the views are told. It knows how the connection stands, when
+// each event was published, and which of them were caught up after an outage; it draws nothing.
+
+import type { Connection, ConnectionErrorEvent, connect, LossReason, TransportName } from "millrace";
+import { type Arrival, fieldsOf, type Gap, type Outage } from "./arrival.js";
+import { isTapped, tapped } from "./frames.js";
+import { PublishClock } from "./publish-clock.js";
+
+export interface Loss {
+  readonly reason: LossReason | "unreadable";
+  readonly status: number;
+  /** Whether the connection was open before. */
+  readonly wasOpen: boolean;
+}
+
+export type Link =
+  | { readonly state: "connecting" }
+  | { readonly state: "open" }
+  /** `retryAt`: when the next attempt begins, in ms on the page's clock. */
+  | { readonly state: "waiting"; readonly loss: Loss; readonly retryAt: number }
+  | { readonly state: "closed"; readonly loss: Loss };
+
+export interface Listener {
+  linkChanged(link: Link): void;
+  lost(outage: Outage): void;
+  /** What was published during the outage has come. */
+  caughtUp(outage: Outage): void;
+  arrived(arrival: Arrival): void;
+  /** The server could not go on where this page had stopped. */
+  gap(gap: Gap): void;
+  /** Bytes of the stream as they came, where the transport shows them. */
+  bytes(chunk: Uint8Array): void;
+}
+
+export interface Route {
+  /** The package's, on whichever core. */
+  readonly connect: typeof connect;
+  readonly url: string;
+  readonly transport: TransportName;
+  /** One connection for all of the browser's tabs that take this route. */
+  readonly share: boolean;
+  /** After how many ms of silence the connection counts as dead; nothing where silence is usual. */
+  readonly idleTimeout: number | undefined;
+  readonly topics: readonly string[];
+  readonly types: readonly string[];
+}
+
+export class Wire {
+  readonly #listener: Listener;
+  readonly #clock = new PublishClock();
+  #connection: Connection | undefined;
+  #outage: Outage | undefined;
+  #isOpen = false;
+
+  constructor(listener: Listener) {
+    this.#listener = listener;
+  }
+
+  get lastEventId(): string {
+    return this.#connection?.lastEventId ?? "";
+  }
+
+  /**
+   * Connects by this route, in place of the connection there is: from `lastEventId` on, else from where that one was.
+   * `again`: the page has had what it asks for.
+   */
+  take(
+    { connect, url, transport, share, topics, types, idleTimeout }: Route,
+    lastEventId = this.lastEventId,
+    again = false,
+  ): void {
+    const replaced = this.#connection !== undefined;
+    this.#connection?.close();
+    const connection = connect(url, {
+      ...{ transport, share, topics, types, lastEventId },
+      ...(idleTimeout === undefined ? {} : { idleTimeout }),
+      ...(isTapped(transport, share) ? { fetch: tapped((chunk) => this.#listener.bytes(chunk)) } : {}),
+    });
+    this.#connection = connection;
+    if (replaced) this.#outage = { lostAt: performance.now(), caughtUp: 0, gap: false, again };
+    this.#isOpen = false;
+    connection.addEventListener("open", () => this.#opened(connection));
+    connection.addEventListener("error", (error) => this.#lost(connection, error));
+    this.#listener.linkChanged({ state: "connecting" });
+    void this.#read(connection);
+  }
+
+  async #read(connection: Connection): Promise<void> {
+    try {
+      for await (const { type, data, lastEventId } of connection) {
+        if (!this.#isCurrent(connection)) return; // replaced while this one was on its way here
+        if (type === "millrace.gap") this.#gap(data);
+        else this.#arrived(lastEventId, type, data);
+      }
+    } catch (error) {
+      if (connection.readyState !== 2) throw error; // a fault of the page's own
+      if (this.#isCurrent(connection) && !(error instanceof Error && error.name === "ConnectionError")) {
+        this.#listener.linkChanged({
+          state: "closed",
+          loss: { reason: "unreadable", status: 0, wasOpen: this.#isOpen },
+        });
+      }
+    }
+  }
+
+  #isCurrent(connection: Connection): boolean {
+    return connection === this.#connection;
+  }
+
+  #opened(connection: Connection): void {
+    if (!this.#isCurrent(connection)) return;
+    this.#isOpen = true;
+    if (this.#outage && this.#outage.resumedAt === undefined) {
+      this.#outage.resumedAt = performance.now();
+      this.#outage.resumedId = this.lastEventId;
+    }
+    this.#listener.linkChanged({ state: "open" });
+  }
+
+  #lost(connection: Connection, { reason, status, reconnectIn }: ConnectionErrorEvent): void {
+    if (!this.#isCurrent(connection)) return;
+    const now = performance.now();
+    if (this.#isOpen) {
+      this.#outage = { lostAt: now, caughtUp: 0, gap: false, again: false };
+      this.#listener.lost(this.#outage);
+    }
+    const loss = { reason, status, wasOpen: this.#isOpen };
+    this.#isOpen = false;
+    this.#listener.linkChanged(
+      reconnectIn === null ? { state: "closed", loss } : { state: "waiting", loss, retryAt: now + reconnectIn },
+    );
+  }
+
+  #gap(text: string): void {
+    const { lastEventId, reason } = fieldsOf(text);
+    if (this.#outage) this.#outage.gap = true;
+    this.#listener.gap({ lastEventId: String(lastEventId), reason: reason === "expired" ? reason : "unknown" });
+  }
+
+  #arrived(id: string, type: string, text: string): void {
+    const now = performance.now();
+    const fields = fieldsOf(text);
+    const { time } = fields;
+    const hasTime = typeof time === "number";
+    const publishedAt = hasTime ? this.#clock.toLocal(time, now) : now;
+    const late = this.#isLate(publishedAt, hasTime);
+    this.#listener.arrived({ id, type, text, fields, publishedAt, late });
+  }
+
+  /** Events come in the log's order: after a resume they are late until the first that was published since. */
+  #isLate(publishedAt: number, hasTime: boolean): boolean {
+    const outage = this.#outage;
+    if (outage?.resumedAt === undefined) return false;
+    if (hasTime && publishedAt >= outage.resumedAt) {
+      this.#outage = undefined;
+      this.#listener.caughtUp(outage);
+      return false;
+    }
+    outage.caughtUp += 1;
+    return true;
+  }
+}
