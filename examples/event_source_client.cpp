@@ -6,7 +6,8 @@
 
 int main(int argc, char** argv) {
   millrace::EventSource source(argc > 1 ? argv[1] : "http://localhost:8080/events?topic=orders");
-  source.on("created", [](const millrace::MessageEvent& event) { std::cout << "created: " << event.data << '\n'; });
+  source.on("created",
+            [](const millrace::MessageEvent& event) { std::cout << "created: " << event.data << std::endl; });
   source.on_message([](const millrace::MessageEvent& event) { std::cout << event.data << std::endl; });
   source.on_error([](const millrace::EventSourceError& error) { std::cerr << error.message << std::endl; });
   source.run();

@@ -238,6 +238,10 @@ void ClientStream::connected() {
   give_back_slot();
 }
 
+void ClientStream::look_after_at(TimePoint when) {
+  loop_.set_timer(*this, when);
+}
+
 bool ClientStream::receive_response(const ResponseHead& head) {
   content_type_ = head.content_type;
   explanation_ = head.explanation;

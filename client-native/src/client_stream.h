@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "client_loop.h"
+#include "curl_exchange.h"
 #include "event_queue.h"
-#include "exchange.h"
 #include "millrace/client/event_source.h"
 
 namespace millrace {
@@ -54,6 +54,7 @@ class ClientStream final : public LoopMember, private ResponseReceiver {
   using Reason = EventSourceState::Reason;
 
   void connected() override;
+  void look_after_at(TimePoint when) override;
   bool receive_response(const ResponseHead& head) override;
   Receipt receive_bytes(std::string_view chunk) override;
 
@@ -75,7 +76,7 @@ class ClientStream final : public LoopMember, private ResponseReceiver {
   const EventSourceOptions options_;
   const Url url_;
   EventSourceState state_;
-  Exchange exchange_;
+  CurlExchange exchange_;
   EventQueue queue_;
   bool queues_events_ = false;
 

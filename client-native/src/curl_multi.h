@@ -2,8 +2,8 @@
 //
 // libcurl was chosen for what a stream needs beyond bytes and would be a mistake to write again: TLS with the system's
 // certificates, HTTP/2, proxies, content codings, addresses of both families; all of it without blocking, so that ten
-// thousand transfers share a thread and each can be dropped at once. Files that know libcurl: this pair, exchange,
-// curl_error.
+// thousand transfers share a thread and each can be dropped at once. Files that know libcurl: this pair and
+// curl_exchange.
 #pragma once
 
 #include <curl/curl.h>

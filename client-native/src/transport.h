@@ -29,6 +29,10 @@ class ResponseReceiver {
  public:
   /// There is a connection; the request goes out. May be called more than once for a request that is redirected.
   virtual void connected() = 0;
+
+  /// The response waits for something, no longer than until then: who moves the transfer must look after it at that
+  /// time.
+  virtual void look_after_at(TimePoint when) = 0;
   /// False: its body is not wanted.
   virtual bool receive_response(const ResponseHead& head) = 0;
   enum class Receipt { kTaken, kLater, kNoMore };

@@ -4,7 +4,7 @@ cmake_minimum_required(VERSION 3.25)
 
 set(allowed_headers
   algorithm charconv chrono compare cstddef cstdint cstring functional limits optional string string_view utility vector
-  emmintrin.h)
+  emmintrin.h wasm_simd128.h)
 
 file(GLOB_RECURSE files ${core}/*.h ${core}/*.cpp)
 if(NOT files)

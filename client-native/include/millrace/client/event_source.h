@@ -85,7 +85,7 @@ class EventSource {
   void on_message(MessageListener listener) { on("message", std::move(listener)); }
   /// Every event, whatever its type; called before the listeners for its type.
   void on_any(MessageListener listener);
-  /// Each comment, without its colon.
+  /// Each comment, without its colon and one space after it.
   void on_comment(CommentListener listener);
   /// Events are missing; called before the `millrace.gap` event that says so is dispatched as an event.
   void on_gap(GapListener listener);

@@ -1,4 +1,4 @@
-// Exchange: one request and its whole response, redirects followed. [Fetch 4.3, 4.4]
+// CurlExchange: one request and its whole response, redirects followed. [Fetch 4.3, 4.4]
 //
 // It belongs to the thread of its CurlMulti and is used for one request after the other. What the receiver throws is
 // kept and thrown by finish(), since it cannot pass through libcurl.
@@ -14,14 +14,14 @@
 
 namespace millrace {
 
-class Exchange {
+class CurlExchange {
  public:
   /// `options` outlive it; `owner` is who owner_of() then names. Throws std::invalid_argument if the options name a CA
   /// file that cannot be read or a proxy that is none.
-  Exchange(const EventSourceOptions& options, std::size_t buffer_bytes, ResponseReceiver& receiver, void* owner);
-  ~Exchange();
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
+  CurlExchange(const EventSourceOptions& options, std::size_t buffer_bytes, ResponseReceiver& receiver, void* owner);
+  ~CurlExchange();
+  CurlExchange(const CurlExchange&) = delete;
+  CurlExchange& operator=(const CurlExchange&) = delete;
 
   static void* owner_of(CURL* easy);
 

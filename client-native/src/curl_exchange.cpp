@@ -1,4 +1,4 @@
-#include "exchange.h"
+#include "curl_exchange.h"
 
 #include <strings.h>
 
@@ -83,23 +83,24 @@ std::string peer_name(const Url& url) {
 
 }  // namespace
 
-Exchange::Exchange(const EventSourceOptions& options, std::size_t buffer_bytes, ResponseReceiver& receiver, void* owner)
+CurlExchange::CurlExchange(const EventSourceOptions& options, std::size_t buffer_bytes, ResponseReceiver& receiver,
+                           void* owner)
     : options_(options), buffer_bytes_(buffer_bytes), receiver_(receiver), owner_(owner) {
   if (!options.tls.ca_file.empty()) check_ca_file(options.tls.ca_file);
   if (options.proxy && !options.proxy->empty()) check_proxy(*options.proxy);
 }
 
-Exchange::~Exchange() {
+CurlExchange::~CurlExchange() {
   stop();
 }
 
-void* Exchange::owner_of(CURL* easy) {
+void* CurlExchange::owner_of(CURL* easy) {
   void* owner = nullptr;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
   return owner;
 }
 
-void Exchange::start(CurlMulti& transfers, const Url& url, TransportRequest request, bool reuse) {
+void CurlExchange::start(CurlMulti& transfers, const Url& url, TransportRequest request, bool reuse) {
   transfers_ = &transfers;
   request_ = std::move(request);
   url_ = url;
@@ -109,7 +110,7 @@ void Exchange::start(CurlMulti& transfers, const Url& url, TransportRequest requ
   send();
 }
 
-void Exchange::send() {
+void CurlExchange::send() {
   head_ = {};
   location_.reset();
   head_bytes_ = 0;
@@ -129,7 +130,7 @@ void Exchange::send() {
   transfers_->add(easy_.get());
 }
 
-void Exchange::set_options() {
+void CurlExchange::set_options() {
   CURL* const easy = easy_.get();
   curl_easy_setopt(easy, CURLOPT_PRIVATE, owner_);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);
@@ -157,15 +158,15 @@ void Exchange::set_options() {
       curl_easy_setopt(easy, option, 0L);
     }
   }
-  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Exchange::on_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &CurlExchange::on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
-  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Exchange::on_bytes);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &CurlExchange::on_bytes);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &Exchange::on_request);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &CurlExchange::on_request);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
 }
 
-void Exchange::set_request() {
+void CurlExchange::set_request() {
   CURL* const easy = easy_.get();
   curl_easy_setopt(easy, CURLOPT_URL, url_.text().c_str());
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
@@ -182,7 +183,7 @@ void Exchange::set_request() {
   }
 }
 
-void Exchange::set_headers() {
+void CurlExchange::set_headers() {
   std::unique_ptr<curl_slist, FreeList> list;
   const auto add = [&list](const std::string& line) {
     curl_slist* const longer = curl_slist_append(list.get(), line.c_str());
@@ -202,14 +203,14 @@ void Exchange::set_headers() {
   header_list_ = std::move(list);
 }
 
-void Exchange::stop() {
+void CurlExchange::stop() {
   if (transfers_ == nullptr) return;
   transfers_->remove(easy_.get());
   transfers_ = nullptr;
   explanation_deadline_.reset();
 }
 
-std::optional<TransportResult> Exchange::finish(CURLcode code) {
+std::optional<TransportResult> CurlExchange::finish(CURLcode code) {
   CurlMulti& transfers = *transfers_;
   stop();
   if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
@@ -232,7 +233,7 @@ std::optional<TransportResult> Exchange::finish(CURLcode code) {
   return TransportResult{.problem = problem(code)};
 }
 
-void Exchange::follow() {
+void CurlExchange::follow() {
   if (++redirects_ > kMaxRedirects) {
     throw std::invalid_argument("the server redirects more than " + std::to_string(kMaxRedirects) + " times");
   }
@@ -248,11 +249,11 @@ void Exchange::follow() {
   url_ = std::move(next);
 }
 
-void Exchange::resume() {
+void CurlExchange::resume() {
   if (transfers_ != nullptr) curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
 }
 
-void Exchange::handle_timeout(TimePoint now) {
+void CurlExchange::handle_timeout(TimePoint now) {
   if (!explanation_deadline_ || now < *explanation_deadline_) return;
   stop();
   hand_over_head();
@@ -260,7 +261,7 @@ void Exchange::handle_timeout(TimePoint now) {
 
 // --- The response -------------------------------------------------------------------------------------------------
 
-bool Exchange::receive_header(std::string_view line) {
+bool CurlExchange::receive_header(std::string_view line) {
   if (!in_head_) return true;  // a trailer
   head_bytes_ += line.size();
   if (head_bytes_ > kMaxResponseHeadBytes) {
@@ -280,7 +281,7 @@ bool Exchange::receive_header(std::string_view line) {
   return true;
 }
 
-bool Exchange::end_head() {
+bool CurlExchange::end_head() {
   long status = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
   if (status < 200) {  // `100 Continue` and the like: another head comes
@@ -296,12 +297,13 @@ bool Exchange::end_head() {
   }
   if (status >= 400 && may_explain(head_.content_type)) {
     explanation_deadline_ = now() + kRefusalTimeout;
+    receiver_.look_after_at(*explanation_deadline_);
     return true;
   }
   return hand_over_head();
 }
 
-bool Exchange::hand_over_head() {
+bool CurlExchange::hand_over_head() {
   explanation_deadline_.reset();
   handed_over_ = true;
   if (!body_.empty()) head_.explanation = explanation_in(head_.content_type, body_);
@@ -310,7 +312,7 @@ bool Exchange::hand_over_head() {
 }
 
 // The bytes taken, in libcurl's sense.
-std::size_t Exchange::take(std::string_view chunk) {
+std::size_t CurlExchange::take(std::string_view chunk) {
   if (!handed_over_) {
     body_.append(chunk.substr(0, kMaxRefusalBytes - body_.size()));
     return body_.size() < kMaxRefusalBytes || hand_over_head() ? chunk.size() : CURL_WRITEFUNC_ERROR;
@@ -327,8 +329,8 @@ std::size_t Exchange::take(std::string_view chunk) {
   return CURL_WRITEFUNC_ERROR;
 }
 
-std::size_t Exchange::on_header(char* data, std::size_t, std::size_t size, void* self) {
-  auto& exchange = *static_cast<Exchange*>(self);
+std::size_t CurlExchange::on_header(char* data, std::size_t, std::size_t size, void* self) {
+  auto& exchange = *static_cast<CurlExchange*>(self);
   try {
     return exchange.receive_header({data, size}) ? size : CURL_WRITEFUNC_ERROR;
   } catch (...) {
@@ -337,8 +339,8 @@ std::size_t Exchange::on_header(char* data, std::size_t, std::size_t size, void*
   }
 }
 
-std::size_t Exchange::on_bytes(char* data, std::size_t, std::size_t size, void* self) {
-  auto& exchange = *static_cast<Exchange*>(self);
+std::size_t CurlExchange::on_bytes(char* data, std::size_t, std::size_t size, void* self) {
+  auto& exchange = *static_cast<CurlExchange*>(self);
   try {
     return exchange.take({data, size});
   } catch (...) {
@@ -347,14 +349,14 @@ std::size_t Exchange::on_bytes(char* data, std::size_t, std::size_t size, void* 
   }
 }
 
-int Exchange::on_request(void* self, char*, char*, int, int) {
-  static_cast<Exchange*>(self)->receiver_.connected();
+int CurlExchange::on_request(void* self, char*, char*, int, int) {
+  static_cast<CurlExchange*>(self)->receiver_.connected();
   return CURL_PREREQFUNC_OK;
 }
 
 // --- What went wrong, in a sentence -------------------------------------------------------------------------------
 
-std::string Exchange::problem(CURLcode code) const {
+std::string CurlExchange::problem(CURLcode code) const {
   if (!violation_.empty()) return violation_;
   long error = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &error);

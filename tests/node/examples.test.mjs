@@ -1,0 +1,64 @@
+// The examples of the native client, as their readers would run them.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { CutProxy } from "../support/cut-proxy.mjs";
+import { millraceProgram, startMillrace } from "../support/millrace-server.mjs";
+import { until, within } from "../support/until.mjs";
+
+const folder = dirname(realpathSync(millraceProgram()));
+
+/** Starts an example; `output` is what it has written so far. */
+function run(context, name, ...options) {
+  const child = spawn(join(folder, name), options, { stdio: ["ignore", "pipe", "ignore"] });
+  const running = { child, output: "", exited: new Promise((resolve) => child.on("exit", resolve)) };
+  child.stdout.on("data", (text) => {
+    running.output += text;
+  });
+  context.after(async () => {
+    child.kill("SIGKILL");
+    await running.exited;
+  });
+  return running;
+}
+
+test("event_source_client prints what comes", async (context) => {
+  const server = await startMillrace();
+  context.after(() => server.close());
+  await server.publish([
+    { topic: "orders", data: "plain" },
+    { topic: "orders", event: "created", data: "17" },
+  ]);
+  const client = run(context, "example_event_source_client", `${server.events}?topic=orders&lastEventId=earliest`);
+  await until(() => client.output === "plain\ncreated: 17\n", "both lines");
+});
+
+test("llm_client prints the answer whole, over a connection that is cut", async (context) => {
+  const server = spawn(join(folder, "example_llm_stream"), ["--port", "0", "--policy", "detached", "--rate", "100"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  context.after(() => server.kill("SIGKILL"));
+  const line = await within(
+    new Promise((resolve) => createInterface({ input: server.stdout }).once("line", resolve)),
+    "the example to say where it listens",
+  );
+  const origin = /http:\S+/.exec(line)[0];
+  const proxy = await CutProxy.to(Number(new URL(origin).port));
+  context.after(() => proxy.close());
+
+  const client = run(context, "example_llm_client", proxy.origin, "Why a mill?");
+  for (const words of [10, 30]) {
+    await until(() => client.output.split(" ").length > words, `${words} words`);
+    proxy.cut();
+  }
+  assert.equal(await client.exited, 0);
+  // The toy's words follow from the bytes of the messages: members in the order in which the client sends them.
+  const asked = { model: "toy", messages: [{ content: "Why a mill?", role: "user" }] };
+  const whole = await fetch(`${origin}/v1/chat/completions`, { method: "POST", body: JSON.stringify(asked) });
+  assert.equal(client.output, `${(await whole.json()).choices[0].message.content}\n`);
+  assert.equal((await (await fetch(`${origin}/v1/answers`)).json()).length, 2, "the question was asked once");
+});

@@ -1,0 +1,250 @@
+// Fetching events one by one, starting over, comments, gaps, and what a source says of itself.
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "collector.h"
+#include "millrace/client/event_source.h"
+#include "scripted_server.h"
+
+namespace millrace::testing {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+constexpr std::string_view kNoContent = "HTTP/1.1 204 No Content\r\n\r\n";
+
+EventSourceOptions eager() {
+  EventSourceOptions options;
+  options.policy.backoff = {.reconnection_time = Duration{0}, .max = Duration{1}};
+  return options;
+}
+
+TEST(EventSourcePull, HandsOutEventsOneByOneToALoop) {
+  ScriptedServer server([](Peer& peer, int attempt) {
+    peer.read_request();
+    peer.send(attempt == 1 ? std::string(kStreamHead) + "id: 1\ndata: a\n\nevent: x\ndata: b\n\n"
+                           : std::string(kNoContent));
+  });
+  EventSource source(server.url(), eager());
+  Lines lines;
+  for (const ReceivedEvent& event : source) lines.push_back(event.type + "|" + event.data + "|" + event.last_event_id);
+  EXPECT_EQ(lines, (Lines{"message|a|1", "x|b|1"}));
+  EXPECT_EQ(source.ready_state(), EventSource::ReadyState::kClosed);
+  EXPECT_EQ(source.next(), std::nullopt);
+}
+
+TEST(EventSourcePull, WaitsNoLongerThanTold) {
+  ScriptedServer server([](Peer& peer, int) {
+    peer.read_request();
+    peer.send(kStreamHead);
+    peer.wait_until_closed();
+  });
+  EventSource source(server.url());
+  EXPECT_EQ(source.next(Duration{20}), std::nullopt);
+  EXPECT_NE(source.ready_state(), EventSource::ReadyState::kClosed);
+  EXPECT_THROW(source.run(), std::logic_error);
+  EXPECT_THROW(source.on_open([] {}), std::logic_error);
+  std::thread closer([&] { source.close(); });
+  EXPECT_EQ(source.next(), std::nullopt);
+  closer.join();
+}
+
+TEST(EventSourcePull, MakesTheServerWaitWhileEventsDo) {
+  constexpr std::size_t kEvents = 200'000;
+  ScriptedServer server([](Peer& peer, int attempt) {
+    peer.read_request();
+    if (attempt > 1) return peer.send(kNoContent);
+    std::string events(kStreamHead);
+    for (std::size_t n = 0; n < kEvents; ++n)
+      events += "data: " + std::to_string(n) + " " + std::string(100, 'x') + "\n\n";
+    peer.send(events);
+  });
+  EventSourceOptions options = eager();
+  options.policy.idle_timeout = Duration{3'600'000};
+  EventSource source(server.url(), std::move(options));
+  std::size_t expected = 0;
+  for (const ReceivedEvent& event : source) {
+    ASSERT_EQ(event.data.substr(0, event.data.find(' ')), std::to_string(expected));
+    ++expected;
+  }
+  EXPECT_EQ(expected, kEvents);
+}
+
+TEST(EventSourceRestart, ConnectsAnewFromTheLastIdWithoutAnError) {
+  Lines ids;
+  ScriptedServer server([&](Peer& peer, int attempt) {
+    ids.push_back(header_of(peer.read_request(), "Last-Event-ID"));
+    peer.send(std::string(kStreamHead) + "retry: 3600000\nid: " + std::to_string(attempt) + "\ndata: x\n\ndata: y\n\n");
+    if (attempt < 3) peer.wait_until_closed();
+  });
+  EventSource source(server.url());
+  Collector collector(source);
+  int heard = 0;
+  source.on_message([&](const MessageEvent&) {
+    if (++heard <= 2) source.restart();  // in the middle of a chunk: y is not heard
+  });
+  source.start();
+  ASSERT_TRUE(collector.wait_for(8));
+  EXPECT_EQ(collector.lines(), (Lines{"open", "message|x|1", "open", "message|x|2", "open", "message|x|3",
+                                      "message|y|3", "error the server ended the stream"}));
+  EXPECT_EQ(ids, (Lines{"", "1", "2"}));
+  source.restart();  // out of the wait of an hour
+  ASSERT_TRUE(collector.wait_for(10));
+}
+
+TEST(EventSourceReports, CommentsAndGaps) {
+  ScriptedServer server([](Peer& peer, int) {
+    peer.read_request();
+    peer.send(std::string(kStreamHead) +
+              ": hi\nevent: millrace.gap\ndata: {\"lastEventId\":\"7\",\"reason\":\"expired\"}\n\n" +
+              "event: millrace.gap\ndata: nonsense\n\ndata: x\n\n");
+    peer.wait_until_closed();
+  });
+  EventSource source(server.url());
+  Lines lines;
+  source.on_comment([&](std::string_view comment) { lines.emplace_back(comment); });
+  source.on_gap([&](const EventSourceGap& gap) {
+    lines.push_back("gap " + std::string(gap.last_event_id) + " " + std::string(gap.reason));
+  });
+  source.on_message([&](const MessageEvent&) { source.close(); });
+  source.run();
+  EXPECT_EQ(lines, (Lines{"hi", "gap 7 expired", "gap  "}));
+}
+
+TEST(EventSourceReports, WhatAServerSaysOfItsRefusal) {
+  struct Refusal {
+    std::string type;
+    std::string body;
+    std::string message;
+  };
+  const std::string long_body(5'000, 'x');
+  for (const Refusal& refusal : {
+           Refusal{"text/plain", "no such topic\r\nat all", "the server answered 404: no such topic"},
+           Refusal{"application/json; charset=utf-8", "{\"error\":\"no\\u001b[31m topic\"}",
+                   "the server answered 404: no[31m topic"},
+           Refusal{"application/problem+json", "{\"title\":\"gone\"}", "the server answered 404: gone"},
+           Refusal{"application/json", "{\"error\":{\"message\":\"deep\"}}", "the server answered 404: deep"},
+           Refusal{"application/json", "{\"error\":", "the server answered 404"},
+           Refusal{"text/html", "<h1>no</h1>", "the server answered 404"},
+           Refusal{"text/plain", long_body, "the server answered 404: " + std::string(kMaxExplanationBytes, 'x') + "…"},
+       }) {
+    ScriptedServer server([&](Peer& peer, int) {
+      peer.read_request();
+      peer.send("HTTP/1.1 404 Not Found\r\nContent-Type: " + refusal.type + "\r\n\r\n" + refusal.body);
+    });
+    EventSource source(server.url());
+    Lines errors;
+    source.on_error([&](const EventSourceError& error) { errors.emplace_back(error.message); });
+    source.run();
+    EXPECT_EQ(errors, Lines{refusal.message});
+  }
+}
+
+TEST(EventSourceReports, ARefusalWithoutWaitingForAnExplanationThatNeverComes) {
+  ScriptedServer server([](Peer& peer, int) {
+    peer.read_request();
+    peer.send("HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nbecause");
+    peer.wait_until_closed();
+  });
+  EventSource source(server.url());
+  Lines errors;
+  source.on_error([&](const EventSourceError& error) { errors.emplace_back(error.message); });
+  source.run();
+  EXPECT_EQ(errors, Lines{"the server answered 403: because"});
+}
+
+TEST(EventSourceRetry, HeedsADateAndTheUsersSayAndTheNumberOfAttempts) {
+  ScriptedServer server([](Peer& peer, int attempt) {
+    peer.read_request();
+    peer.send(attempt == 1 ? "HTTP/1.1 404 No\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                             "Retry-After: Sun, 06 Nov 1994 08:49:38 GMT\r\nContent-Length: 0\r\n\r\n"
+                           : "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+  });
+  EventSourceOptions options = eager();
+  options.policy.max_attempts = 3;
+  options.retry_on_status = [](int status) { return status == 404; };
+  EventSource source(server.url(), std::move(options));
+  std::vector<bool> again;
+  source.on_error([&](const EventSourceError& error) {
+    if (again.empty()) {
+      EXPECT_GT(error.reconnect_in, Duration{900});
+    }
+    again.push_back(error.will_reconnect);
+  });
+  source.run();
+  EXPECT_EQ(again, (std::vector<bool>{true, true, false}));
+  EXPECT_EQ(server.attempts(), 3);
+}
+
+TEST(EventSourceRequest, SaysWhoAsksButNotToAnotherOrigin) {
+  const auto authorization_of = [](EventSourceOptions options) {
+    Lines seen;
+    ScriptedServer other([&](Peer& peer, int) {
+      seen.push_back(header_of(peer.read_request(), "Authorization"));
+      peer.send(kNoContent);
+    });
+    ScriptedServer server([&](Peer& peer, int) {
+      seen.push_back(header_of(peer.read_request(), "Authorization"));
+      peer.send("HTTP/1.1 307 There\r\nLocation: " + other.url() + "\r\nContent-Length: 0\r\n\r\n");
+    });
+    EventSource(server.url(), std::move(options)).run();
+    return seen;
+  };
+  EXPECT_EQ(authorization_of({.bearer_token = "t0ken"}), (Lines{"Bearer t0ken", ""}));
+  EXPECT_EQ(authorization_of({.basic = BasicCredentials{"me", "se:cret"}}), (Lines{"Basic bWU6c2U6Y3JldA==", ""}));
+  EXPECT_THROW(EventSource("http://a/", {.headers = {{"authorization", "x"}}, .bearer_token = "y"}),
+               std::invalid_argument);
+  EXPECT_THROW(EventSource("http://a/", {.basic = BasicCredentials{"a:b", ""}}), std::invalid_argument);
+}
+
+TEST(EventSourceRequest, GoesThroughAProxy) {
+  std::string request;
+  ScriptedServer proxy([&](Peer& peer, int) {
+    request = peer.read_request();
+    peer.send(kNoContent);
+  });
+  EventSourceOptions options;
+  options.proxy = proxy.url("");
+  EventSource("http://nowhere.invalid/events", std::move(options)).run();
+  EXPECT_EQ(request.substr(0, request.find("\r\n")), "GET http://nowhere.invalid/events HTTP/1.1");
+  EXPECT_THROW(EventSource("http://a/", {.proxy = "ftp://user:secret@a/"}), std::invalid_argument);
+}
+
+TEST(EventSourceRequest, UndoesCodingsAsTheyCome) {
+  // "data: zipped\n\n" by gzip, without its end: what has come is handed out.
+  const std::string zipped{
+      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4a\x49\x2c\x49\xb4\x52\xa8\xca\x2c\x28\x48\x4d\xe1\xe2\x02\x00\x00\x00"
+      "\xff\xff",
+      30};
+  ScriptedServer server([&](Peer& peer, int) {
+    peer.read_request();
+    peer.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n\r\n" + zipped);
+    peer.wait_until_closed();
+  });
+  EventSource source(server.url());
+  const auto event = source.next();
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->data, "zipped");
+}
+
+TEST(EventSourceLog, TellsEachStepAndNoSecret) {
+  ScriptedServer server([](Peer& peer, int) {
+    peer.read_request();
+    peer.send(kNoContent);
+  });
+  EventSourceOptions options;
+  options.bearer_token = "s3cret";
+  std::string log;
+  options.log = [&](LogLevel, std::string_view sentence) { log.append(sentence).append("\n"); };
+  EventSource(server.url(), std::move(options)).run();
+  EXPECT_EQ(log, "connecting to " + server.url("") + "\nthe server answered 204\n" +
+                     "the server answered 204: it has nothing more to send\n");
+}
+
+}  // namespace
+}  // namespace millrace::testing
