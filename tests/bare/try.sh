@@ -23,7 +23,10 @@ root=$bare/root
 make_base() {
   say "making a minimal Debian 12 in $base, once"
   rm -rf "$base.new"
-  debootstrap --variant=minbase bookworm "$base.new" "${MILLRACE_BARE_MIRROR:-http://deb.debian.org/debian}" \
+  # Debian's own main archive among this machine's sources: the one that has what a base system is made of.
+  mirror=${MILLRACE_BARE_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | head -n 1)}
+  [ -n "$mirror" ] || fail "no source of Debian 12's packages here: name one in MILLRACE_BARE_MIRROR"
+  debootstrap --variant=minbase bookworm "$base.new" "$mirror" \
     >"$bare/debootstrap.log" 2>&1 || fail "debootstrap failed: see $bare/debootstrap.log"
   # The clone inside is made from outside; only its later use of git is the trial's own business.
   rm -f "$base.new/etc/apt/sources.list"
