@@ -1,6 +1,7 @@
 #include "publish.h"
 
 #include <httplib.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <iostream>
@@ -21,10 +22,17 @@ struct PublishOptions {
   std::string event;
   std::string id;
   std::string data;
+  bool ndjson = false;
 };
 
 void check(const PublishOptions& options) {
-  if (!Topic::parse(options.topic)) {
+  if (options.ndjson && (options.data != "-" || !options.event.empty() || !options.id.empty())) {
+    throw UsageError("--ndjson goes with - as the data, and without --event and --id, which the lines name");
+  }
+  if (options.topic.empty() && !options.ndjson) {
+    throw UsageError("--topic is required; see millrace publish --help");
+  }
+  if (!options.topic.empty() && !Topic::parse(options.topic)) {
     throw UsageError("--topic \"" + options.topic + "\": not a topic; expected segments separated by /, without *");
   }
   if (!EventType::parse(options.event)) {
@@ -39,16 +47,31 @@ void check(const PublishOptions& options) {
   }
 }
 
-std::string request_body(const PublishOptions& options, const std::string& data) {
-  nlohmann::ordered_json body{{"topic", options.topic}};
-  if (!options.event.empty()) body["event"] = options.event;
-  if (!options.id.empty()) body["id"] = options.id;
-  body["data"] = data;
+std::string text_of(const nlohmann::ordered_json& body) {
   try {
     return body.dump();
   } catch (const nlohmann::json::type_error&) {
     throw std::runtime_error("the data is not valid UTF-8, which event streams are made of");
   }
+}
+
+std::string request_body(const PublishOptions& options, const std::string& data) {
+  nlohmann::ordered_json body{{"topic", options.topic}};
+  if (!options.event.empty()) body["event"] = options.event;
+  if (!options.id.empty()) body["id"] = options.id;
+  body["data"] = data;
+  return text_of(body);
+}
+
+// Of a line that is a JSON object. What is in it the server checks.
+std::string request_body_of_object(const PublishOptions& options, const std::string& line) {
+  auto body = nlohmann::ordered_json::parse(line, nullptr, false);
+  if (!body.is_object()) throw std::runtime_error("not a JSON object");
+  if (!body.contains("topic")) {
+    if (options.topic.empty()) throw std::runtime_error("names no \"topic\", and there is no --topic");
+    body["topic"] = options.topic;
+  }
+  return text_of(body);
 }
 
 std::string describe(httplib::Error error) {
@@ -77,16 +100,15 @@ std::string refusal(const httplib::Response& response) {
 
 class Publisher {
  public:
-  explicit Publisher(const PublishOptions& options)
-      : options_(options), url_(events_url(options.url)), client_(url_.origin()) {
+  explicit Publisher(const PublishOptions& options) : url_(events_url(options.url)), client_(url_.origin()) {
     client_.set_keep_alive(true);
     client_.set_url_encode(false);
     client_.set_tcp_nodelay(true);
   }
 
   /// The event's ID. Throws std::runtime_error with what went wrong.
-  std::string publish(const std::string& data) {
-    const auto result = client_.Post(url_.target, request_body(options_, data), "application/json");
+  std::string publish(const std::string& body) {
+    const auto result = client_.Post(url_.target, body, "application/json");
     if (!result) throw std::runtime_error("cannot reach " + url_.origin() + ": " + describe(result.error()));
     if (result->status != 200) throw std::runtime_error(refusal(*result));
     const auto answer = nlohmann::json::parse(result->body, nullptr, false);
@@ -97,26 +119,54 @@ class Publisher {
   }
 
  private:
-  const PublishOptions& options_;
   Url url_;
   httplib::Client client_;
 };
+
+// How far a long input has come, for who watches stderr on a terminal. Where the IDs come on that terminal too, they
+// say it.
+class Progress {
+ public:
+  ~Progress() {
+    if (shown_) std::cerr << "\r\x1b[K" << std::flush;
+  }
+  void count() {
+    if (++published_ % kStep != 0 || !wanted_) return;
+    shown_ = true;
+    std::cerr << "\r\x1b[Kmillrace: " << published_ << " events published" << std::flush;
+  }
+
+ private:
+  static constexpr std::uint64_t kStep = 100;  // events
+  const bool wanted_ = isatty(STDERR_FILENO) == 1 && isatty(STDOUT_FILENO) == 0;
+  bool shown_ = false;
+  std::uint64_t published_ = 0;
+};
+
+void publish_lines(const PublishOptions& options, Publisher& publisher) {
+  Progress progress;
+  std::string line;
+  for (std::uint64_t number = 1; std::getline(std::cin, line); ++number) {
+    if (options.ndjson && line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    try {
+      std::cout << publisher.publish(options.ndjson ? request_body_of_object(options, line)
+                                                    : request_body(options, line))
+                << std::endl;
+    } catch (const std::runtime_error& error) {
+      throw std::runtime_error("line " + std::to_string(number) + ": " + error.what());
+    }
+    progress.count();
+  }
+}
 
 int publish(const PublishOptions& options) {
   check(options);
   Publisher publisher(options);
   std::signal(SIGPIPE, SIG_IGN);  // cpp-httplib's TLS would end the program where a server hangs up
-  if (options.data != "-") {
-    std::cout << publisher.publish(options.data) << std::endl;
-    return kSuccess;
-  }
-  std::string line;
-  for (std::uint64_t number = 1; std::getline(std::cin, line); ++number) {
-    try {
-      std::cout << publisher.publish(line) << std::endl;
-    } catch (const std::runtime_error& error) {
-      throw std::runtime_error("line " + std::to_string(number) + ": " + error.what());
-    }
+  if (options.data == "-") {
+    publish_lines(options, publisher);
+  } else {
+    std::cout << publisher.publish(request_body(options, options.data)) << std::endl;
   }
   return kSuccess;
 }
@@ -129,7 +179,11 @@ void add_publish(CLI::App& app, Command& command) {
   publish_app->add_option("URL", options->url, "Of the server: http://localhost:8080")->required();
   publish_app->add_option("DATA", options->data, "The event's data; - publishes each line of the standard input")
       ->required();
-  publish_app->add_option("--topic,-t", options->topic, "Publish to this topic")->type_name("TOPIC")->required();
+  publish_app->add_option("--topic,-t", options->topic, "Publish to this topic")->type_name("TOPIC");
+  publish_app->add_flag(
+      "--ndjson", options->ndjson,
+      "The lines of the standard input are JSON objects with data and, if they like, topic, event, id "
+      "and retry, as POST /events takes them");
   publish_app->add_option("--event,-e", options->event, "The event's type; without it, `message`")->type_name("TYPE");
   publish_app->add_option("--id", options->id, "The event's ID; without it, the server gives one")->type_name("ID");
   publish_app->callback([options, &command] { command = [options] { return publish(*options); }; });

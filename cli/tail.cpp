@@ -1,13 +1,23 @@
 #include "tail.h"
 
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "event_command.h"
 #include "millrace/client/event_source.h"
 #include "millrace/core/topic.h"
 #include "signal_watch.h"
@@ -22,6 +32,8 @@ struct TailOptions {
   std::vector<std::string> headers;
   std::string since;
   std::uint64_t count = 0;  // 0: no end
+  double max_seconds = 0;   // 0: no end
+  std::string command;      // empty: print
   bool json = false;
 };
 
@@ -75,12 +87,25 @@ std::string printable(std::string_view text) {
   return result;
 }
 
-std::string line_of(const MessageEvent& event, bool json) {
-  if (json) {
-    return nlohmann::ordered_json{{"type", event.type}, {"id", event.last_event_id}, {"data", event.data}}.dump();
-  }
-  const std::string_view id = event.last_event_id.empty() ? "-" : event.last_event_id;
-  return printable(event.type) + " " + printable(id) + " " + printable(event.data);
+// https://no-color.org
+bool wants_colour() {
+  const char* const no_colour = std::getenv("NO_COLOR");
+  const char* const terminal = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) == 1 && (no_colour == nullptr || *no_colour == '\0') &&
+         (terminal == nullptr || std::string_view(terminal) != "dumb");
+}
+
+// As JSON: what is not UTF-8 does not come out of the parser.
+std::string json_line(const ReceivedEvent& event) {
+  return nlohmann::ordered_json{{"type", event.type}, {"id", event.last_event_id}, {"data", event.data}}.dump();
+}
+
+std::string text_line(const ReceivedEvent& event, bool colour) {
+  const std::string type = printable(event.type);
+  const std::string id = event.last_event_id.empty() ? "-" : printable(event.last_event_id);
+  const std::string data = printable(event.data);
+  if (!colour) return type + " " + id + " " + data;
+  return "\x1b[36m" + type + "\x1b[0m \x1b[2m" + id + "\x1b[0m " + data;
 }
 
 std::unique_ptr<EventSource> make_source(const TailOptions& options) {
@@ -95,32 +120,59 @@ std::unique_ptr<EventSource> make_source(const TailOptions& options) {
   }
 }
 
+// Prints the event, or runs the command for it; throws std::runtime_error if the command fails. False: nobody reads any
+// more.
+bool hand_on(const ReceivedEvent& event, const TailOptions& options, bool colour) {
+  if (options.command.empty()) {
+    std::cout << (options.json ? json_line(event) : text_line(event, colour)) << std::endl;
+    return static_cast<bool>(std::cout);
+  }
+  const std::string json = options.json ? json_line(event) + "\n" : std::string();
+  const int code = run_command(
+      options.command, {.type = event.type, .id = event.last_event_id, .data = options.json ? json : event.data});
+  if (code == 0) return true;
+  throw std::runtime_error("the command ended with exit code " + std::to_string(code) + " at the event with the ID \"" +
+                           printable(event.last_event_id) + "\"");
+}
+
 int tail(const TailOptions& options) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point deadline =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.max_seconds));
   const std::unique_ptr<EventSource> source = make_source(options);
-  bool lost = false;
-  bool failed = false;
-  std::uint64_t printed = 0;
+  const bool colour = wants_colour();
+  bool lost = false;                // the source's thread's
+  std::atomic<bool> failed{false};  // set by it
 
   source->on_open([&] {
     if (lost) std::cerr << "millrace: connected again\n";
     lost = false;
   });
-  source->on_any([&](const MessageEvent& event) {
-    std::cout << line_of(event, options.json) << std::endl;
-    failed = !std::cout;  // nobody reads any more
-    if (failed || ++printed == options.count) source->close();
-  });
   source->on_error([&](const EventSourceError& error) {
-    std::cerr << "millrace: " << error.message;
-    if (error.will_reconnect) std::cerr << "; connecting again in " << error.reconnect_in.count() << " ms";
-    std::cerr << '\n';
+    std::string line = "millrace: " + std::string(error.message);
+    if (error.will_reconnect) line += "; connecting again in " + std::to_string(error.reconnect_in.count()) + " ms";
+    std::cerr << line + "\n";
     lost = error.will_reconnect;
     failed = !error.will_reconnect && error.status != 204;
   });
 
+  std::signal(SIGPIPE, SIG_IGN);  // a reader or a command that has gone is told by what we write
   const SignalWatch watch([&] { source->close(); });
-  source->run();
-  return failed ? kFailure : kSuccess;
+  for (std::uint64_t handed_on = 0; options.count == 0 || handed_on < options.count; ++handed_on) {
+    std::optional<ReceivedEvent> event;
+    if (options.max_seconds > 0) {
+      const auto left = std::chrono::ceil<Duration>(deadline - Clock::now());
+      event = left > Duration{0} ? source->next(left) : std::nullopt;
+    } else {
+      event = source->next();
+    }
+    if (!event) {
+      if (source->ready_state() == EventSource::ReadyState::kClosed) return failed ? kFailure : kSuccess;
+      return options.count == 0 ? kSuccess : kTimeIsUp;
+    }
+    if (!hand_on(*event, options, colour)) return kFailure;
+  }
+  return kSuccess;
 }
 
 }  // namespace
@@ -143,10 +195,21 @@ void add_tail(CLI::App& app, Command& command) {
   tail_app->add_option("--count,-n", options->count, "End after so many events")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 53))
       ->type_name("N");
+  tail_app
+      ->add_option("--max-time", options->max_seconds,
+                   "End after so many seconds; with --count, exit code 3 if fewer events came")
+      ->check(CLI::Range(0.001, 1e8))
+      ->type_name("SECONDS");
+  tail_app
+      ->add_option("--exec", options->command,
+                   "Print nothing, but run this by sh for each event, with its data as input and MILLRACE_TYPE and "
+                   "MILLRACE_ID in the environment; ends if it fails")
+      ->type_name("COMMAND");
   tail_app->add_option("--header,-H", options->headers, "Send this header; may be repeated")
       ->type_name("\"NAME: VALUE\"")
       ->allow_extra_args(false);
-  tail_app->add_flag("--json", options->json, "Print JSON objects with type, id and data");
+  tail_app->add_flag("--json", options->json,
+                     "Print JSON objects with type, id and data; the commands of --exec get them as input");
   tail_app->callback([options, &command] { command = [options] { return tail(*options); }; });
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "collector.h"
@@ -25,13 +26,24 @@ std::vector<std::string> with_port(std::vector<std::string> options) {
   return options;
 }
 
+// Both ends of a new terminal, in the order of a pipe's.
+bool open_terminal(int (&ends)[2]) {
+  ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (ends[0] < 0 || grantpt(ends[0]) != 0 || unlockpt(ends[0]) != 0) return false;
+  ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  return ends[1] >= 0;
+}
+
 }  // namespace
 
-Program::Program(std::vector<std::string> arguments, const std::string& input) {
+Program::Program(std::vector<std::string> arguments, const std::string& input, Terminal terminal) {
   int in[2];
   int out[2];
   int err[2];
-  if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) {
+  const auto open_output = [&](int(&ends)[2], Terminal own) {
+    return own == terminal ? open_terminal(ends) : pipe2(ends, O_CLOEXEC) == 0;
+  };
+  if (pipe2(in, O_CLOEXEC) != 0 || !open_output(out, Terminal::kOutput) || !open_output(err, Terminal::kErrors)) {
     throw std::runtime_error("cannot make pipes");
   }
   posix_spawn_file_actions_t actions;

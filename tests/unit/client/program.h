@@ -10,8 +10,12 @@ namespace millrace::testing {
 
 class Program {
  public:
-  /// Starts it with these arguments; `input` is all there is on its standard input.
-  explicit Program(std::vector<std::string> arguments, const std::string& input = "");
+  enum class Terminal { kNone, kOutput, kErrors };
+
+  /// Starts it with these arguments; `input` is all there is on its standard input. One of its outputs may be a
+  /// terminal, which ends lines with CR LF.
+  explicit Program(std::vector<std::string> arguments, const std::string& input = "",
+                   Terminal terminal = Terminal::kNone);
   /// Kills it if it still runs.
   ~Program();
   Program(const Program&) = delete;

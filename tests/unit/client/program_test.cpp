@@ -45,6 +45,8 @@ INSTANTIATE_TEST_SUITE_P(
                       UsageMistake{{"tail", "http://a/", "--header", "nonsense"}, "expected \"Name: value\""},
                       UsageMistake{{"tail", "http://a/", "--header", "Bad Name: x"}, "\"Bad Name\""},
                       UsageMistake{{"tail", "http://a/", "--count", "0"}, "--count"},
+                      UsageMistake{{"tail", "http://a/", "--max-time", "0"}, "--max-time"},
+                      UsageMistake{{"publish", "http://a/", "data", "--ndjson"}, "--ndjson goes with -"},
                       UsageMistake{{"publish", "http://a/", "--topic", "x"}, "DATA is required"},
                       UsageMistake{{"publish", "http://a/", "data"}, "--topic is required"},
                       UsageMistake{{"publish", "ftp://a/", "data", "--topic", "x"}, "\"ftp\" is not supported"},

@@ -1,0 +1,21 @@
+// Running a command of the user's for one event: `millrace tail --exec`.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace millrace::cli {
+
+struct CommandEvent {
+  std::string_view type;
+  std::string_view id;
+  std::string_view data;
+};
+
+/// Runs `command` by `sh -c` and waits for it. The data is its standard input, byte for byte; the type and the ID are
+/// in its environment as MILLRACE_TYPE and MILLRACE_ID, never part of the command's text. Signals do with it what they
+/// do by default. Returns its exit code, or 128 and the number of the signal that ended it. Throws std::system_error if
+/// it cannot be started. SIGPIPE must be ignored by the caller.
+int run_command(const std::string& command, const CommandEvent& event);
+
+}  // namespace millrace::cli

@@ -1,0 +1,113 @@
+// What `millrace tail` makes of events and `millrace publish` of lines: colours, commands, ends, NDJSON, progress.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "program.h"
+#include "scripted_server.h"
+
+namespace millrace::testing {
+namespace {
+
+/// Says the same to whoever comes, and then nothing.
+ScriptedServer::Script saying(std::string stream) {
+  return [stream = std::string(kStreamHead) + std::move(stream)](Peer& peer, int) {
+    peer.read_request();
+    peer.send(stream);
+    peer.wait_until_closed();
+  };
+}
+
+TEST(ProgramTail, IsColouredOnATerminalUnlessAskedNotTo) {
+  ScriptedServer server(saying("event: note\nid: 7\ndata: hi\n\n"));
+  setenv("TERM", "xterm", 1);
+  unsetenv("NO_COLOR");
+  Program coloured({"tail", server.url(), "-n", "1"}, "", Program::Terminal::kOutput);
+  EXPECT_EQ(coloured.wait(), 0) << coloured.errors();
+  EXPECT_EQ(coloured.output(), "\x1b[36mnote\x1b[0m \x1b[2m7\x1b[0m hi\r\n");
+
+  Program json({"tail", server.url(), "-n", "1", "--json"}, "", Program::Terminal::kOutput);
+  EXPECT_EQ(json.wait(), 0);
+  EXPECT_EQ(json.output(), "{\"type\":\"note\",\"id\":\"7\",\"data\":\"hi\"}\r\n");
+
+  setenv("NO_COLOR", "1", 1);
+  Program plain({"tail", server.url(), "-n", "1"}, "", Program::Terminal::kOutput);
+  EXPECT_EQ(plain.wait(), 0);
+  EXPECT_EQ(plain.output(), "note 7 hi\r\n");
+  unsetenv("NO_COLOR");
+}
+
+TEST(ProgramTail, RunsACommandForEachEventWithoutPuttingTheEventIntoIt) {
+  ScriptedServer server(saying("event: $(echo x)\nid: ';1\ndata: a b\ndata: \"$HOME\"\n\nevent: e\ndata: c\n\n"));
+  Program tail({"tail", server.url(), "-n", "2", "--exec", "echo \"<$MILLRACE_TYPE|$MILLRACE_ID>\"; cat; echo"});
+  EXPECT_EQ(tail.wait(), 0) << tail.errors();
+  EXPECT_EQ(tail.output(), "<$(echo x)|';1>\na b\n\"$HOME\"\n<e|';1>\nc\n");
+
+  Program json({"tail", server.url(), "-n", "1", "--json", "--exec", "cat"});
+  EXPECT_EQ(json.wait(), 0) << json.errors();
+  EXPECT_EQ(nlohmann::json::parse(json.output())["data"], "a b\n\"$HOME\"");
+}
+
+TEST(ProgramTail, EndsWhenItsCommandFails) {
+  ScriptedServer server(saying("id: 1\ndata: " + std::string(200'000, 'x') + "\n\ndata: y\n\n"));
+  Program tail({"tail", server.url(), "--exec", "exit 9"});  // reads nothing of it
+  EXPECT_EQ(tail.wait(), 1);
+  EXPECT_EQ(tail.errors(), "millrace: the command ended with exit code 9 at the event with the ID \"1\"\n");
+}
+
+TEST(ProgramTail, SaysByItsExitCodeWhetherTheTimeWasUpFirst) {
+  ScriptedServer server(saying("data: a\n\n"));
+  Program enough({"tail", server.url(), "--max-time", "20", "--count", "1"});
+  EXPECT_EQ(enough.wait(), 0);
+  Program short_of({"tail", server.url(), "--max-time", "0.3", "--count", "2"});
+  EXPECT_EQ(short_of.wait(), 3);
+  Program any({"tail", server.url(), "--max-time", "0.3"});
+  EXPECT_EQ(any.wait(), 0);
+  EXPECT_EQ(any.output(), "message - a\n");
+}
+
+TEST(ProgramPublish, TakesLinesOfJson) {
+  ServeProgram server({"--insecure"});
+  Program publish({"publish", server.url(), "-", "--ndjson", "-t", "a/b"},
+                  "{\"topic\":\"a/c\",\"id\":\"one\",\"event\":\"note\",\"data\":\"x\"}\n\n{\"data\":{\"n\":1}}\n");
+  EXPECT_EQ(publish.wait(), 0) << publish.errors();
+  EXPECT_EQ(publish.output().substr(0, 4), "one\n");
+  Program tail({"tail", server.url(), "-t", "a/*", "--since", "earliest", "-n", "2"});
+  EXPECT_EQ(tail.wait(), 0) << tail.errors();
+  EXPECT_EQ(tail.output(),
+            "note one x\nmessage " + publish.output().substr(4, publish.output().size() - 5) + " {\"n\":1}\n");
+}
+
+TEST(ProgramPublish, NamesTheLineThatIsNoEvent) {
+  ServeProgram server({"--insecure"});
+  for (const auto& [line, complaint] :
+       std::vector<std::pair<std::string, std::string>>{{"[1]", "not a JSON object"},
+                                                        {"{", "not a JSON object"},
+                                                        {"{\"data\":\"x\"}", "names no \"topic\""},
+                                                        {"{\"topic\":\"x\"}", "data"},
+                                                        {"{\"topic\":\"*\",\"data\":\"x\"}", "topic"}}) {
+    Program publish({"publish", server.url(), "-", "--ndjson"}, "{\"topic\":\"x\",\"data\":\"x\"}\n" + line + "\n");
+    EXPECT_EQ(publish.wait(), 1);
+    EXPECT_EQ(publish.errors().substr(0, 18), "millrace: line 2: ") << line;
+    EXPECT_NE(publish.errors().find(complaint), std::string::npos) << publish.errors();
+  }
+}
+
+TEST(ProgramPublish, ShowsOnATerminalHowFarALongInputHasCome) {
+  ServeProgram server({"--insecure"});
+  std::string lines;
+  for (int n = 0; n < 250; ++n) lines += "x\n";
+  Program publish({"publish", server.url(), "-", "-t", "x"}, lines, Program::Terminal::kErrors);
+  EXPECT_EQ(publish.wait(), 0);
+  EXPECT_EQ(publish.errors(), "\r\x1b[Kmillrace: 100 events published\r\x1b[Kmillrace: 200 events published\r\x1b[K");
+  Program unseen({"publish", server.url(), "-", "-t", "x"}, lines);
+  EXPECT_EQ(unseen.wait(), 0);
+  EXPECT_EQ(unseen.errors(), "");
+}
+
+}  // namespace
+}  // namespace millrace::testing
