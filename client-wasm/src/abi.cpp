@@ -1,8 +1,8 @@
 // The core's C interface, which core.ts calls. exports.txt lists what the module exports; it imports nothing.
 //
 // JavaScript drives: each call hands one input to a source or a parser and gets back the batch of everything that input
-// led to, as records and one run of text, which a single TextDecoder call turns into a string to be sliced. Nothing
-// here calls out. Input bytes go through input(), which every object of the module shares, as they share the batch:
+// led to, as records and one run of text, which a single TextDecoder call turns into a string to be sliced; it is also
+// what replaces text that is not UTF-8 (utf8.cpp). Nothing here calls out. Input bytes go through input(), which every object of the module shares, as they share the batch:
 // both are free again when the caller has decoded the batch. Times are milliseconds in doubles; a 64-bit integer never
 // crosses.
 
@@ -13,12 +13,7 @@
 
 #include "millrace/core/event_source_state.h"
 #include "millrace/core/event_stream_parser.h"
-#include "millrace/core/event_stream_writer.h"
 #include "millrace/core/protocol.h"
-
-#if defined(__wasm_simd128__)
-#include <wasm_simd128.h>
-#endif
 
 namespace millrace {
 
@@ -33,12 +28,26 @@ enum class Kind : std::uint32_t {
   kLastEventId,
   kComment,
   kRetry,
-  kTooLarge,
-  kUnwritable
+  kTooLarge
 };
 
-// The texts of a record follow one another in the batch's text, in this order. Which fields a kind uses is at the
-// functions that add it.
+// What Source::tell() can be told; core.ts has the same list.
+enum class Input : std::uint32_t {
+  kBytes,
+  kMessage,
+  kStart,
+  kResponse,
+  kEnd,
+  kNetworkError,
+  kFutileError,
+  kTimeout,
+  kOnline,
+  kSuspend,
+  kResume
+};
+
+// The texts of a record follow one another in the batch's text, in this order; where there is one, its length stands
+// here. Which fields a kind uses is at the functions that add it.
 struct Record {
   Kind kind;
   std::uint32_t type;
@@ -60,8 +69,11 @@ std::vector<Record> records;
 std::string text;
 Batch batch;
 
+// Behind each text is a CR, which none can hold. So they can be told apart also where JavaScript counts otherwise than in
+// bytes, and a sequence that is cut off at the end of one never joins what the next begins with.
 std::uint32_t add_text(std::string_view value) {
   text.append(value);
+  text += '\r';
   return static_cast<std::uint32_t>(value.size());
 }
 
@@ -88,24 +100,6 @@ std::string_view input_text(std::uint32_t bytes) {
 
 TimePoint time_point(double milliseconds) {
   return TimePoint(Duration(static_cast<Duration::rep>(milliseconds)));
-}
-
-// Every byte but continuations begins a unit, and those that begin what lies beyond the basic plane begin two.
-std::uint32_t utf16_units(const char* begin, const char* end) {
-  std::uint32_t count = 0;
-#if defined(__wasm_simd128__)
-  for (; end - begin >= 16; begin += 16) {
-    const v128_t bytes = wasm_v128_load(begin);
-    count += __builtin_popcount(wasm_i8x16_bitmask(wasm_i8x16_gt(bytes, wasm_i8x16_splat(-65)))) +
-             __builtin_popcount(wasm_i8x16_bitmask(wasm_u8x16_ge(bytes, wasm_u8x16_splat(0xf0))));
-  }
-#endif
-  for (; begin != end; ++begin) {
-    const auto byte = static_cast<unsigned char>(*begin);
-    count += (byte & 0xc0) != 0x80;
-    count += byte >= 0xf0;
-  }
-  return count;
 }
 
 // What JavaScript has been told of a stream, so that it is told only what changes.
@@ -194,6 +188,7 @@ struct Parser {
 }  // namespace millrace
 
 using millrace::Batch;
+using millrace::Input;
 using millrace::input_text;
 using millrace::Parser;
 using millrace::Source;
@@ -232,69 +227,58 @@ void source_delete(Source* source) {
   delete source;
 }
 
-const Batch* source_start(Source* source, double now) {
-  source->state.start();
-  return source->poll(time_point(now));
+/// `a` is the length of the text or the bytes, or of a response the status; `b` to `d` are the rest of a response: the
+/// length of its Content-Type, Retry-After in milliseconds, and what the owner says of the status: 0 nothing, 1 worth
+/// another attempt, 2 not worth one, 3 mended.
+const Batch* source_tell(Source* source, Input input, double milliseconds, int a, std::uint32_t b, int c,
+                         std::uint32_t d) {
+  auto& state = source->state;
+  const auto now = time_point(milliseconds);
+  const auto given = input_text(static_cast<std::uint32_t>(a));
+  switch (input) {
+    case Input::kBytes:
+      state.handle_bytes(given, now);
+      break;
+    case Input::kMessage:
+      state.handle_message(given, now);
+      break;
+    case Input::kStart:
+      state.start();
+      break;
+    case Input::kResponse: {
+      millrace::EventSourceState::Response response{.status = a, .content_type = input_text(b)};
+      response.retry_after = millrace::Duration(c);
+      if (d == 1 || d == 2) response.retry = d == 1;
+      response.mended = d == 3;
+      state.handle_response(response, now);
+      break;
+    }
+    case Input::kEnd:
+      state.handle_end(now);
+      break;
+    case Input::kNetworkError:
+      state.handle_network_error(now);
+      break;
+    case Input::kFutileError:
+      state.handle_futile_error();
+      break;
+    case Input::kTimeout:
+      state.handle_timeout(now);
+      break;
+    case Input::kOnline:
+      state.handle_online(now);
+      break;
+    case Input::kSuspend:
+      state.handle_suspend(now);
+      break;
+    case Input::kResume:
+      state.handle_resume();
+      break;
+  }
+  return source->poll(now);
 }
 
-/// `retry_after` in milliseconds; `verdict` is what the owner says of the status: 0 nothing, 1 worth another attempt,
-/// 2 not worth one, 3 mended.
-const Batch* source_response(Source* source, double now, int status, std::uint32_t content_type_bytes, int retry_after,
-                             std::uint32_t verdict) {
-  millrace::EventSourceState::Response response{.status = status, .content_type = input_text(content_type_bytes)};
-  response.retry_after = millrace::Duration(retry_after);
-  if (verdict == 1 || verdict == 2) response.retry = verdict == 1;
-  response.mended = verdict == 3;
-  source->state.handle_response(response, time_point(now));
-  return source->poll(time_point(now));
-}
-
-const Batch* source_bytes(Source* source, double now, std::uint32_t bytes) {
-  source->state.handle_bytes(input_text(bytes), time_point(now));
-  return source->poll(time_point(now));
-}
-
-const Batch* source_message(Source* source, double now, std::uint32_t last_event_id_bytes) {
-  source->state.handle_message(input_text(last_event_id_bytes), time_point(now));
-  return source->poll(time_point(now));
-}
-
-const Batch* source_end(Source* source, double now) {
-  source->state.handle_end(time_point(now));
-  return source->poll(time_point(now));
-}
-
-const Batch* source_network_error(Source* source, double now) {
-  source->state.handle_network_error(time_point(now));
-  return source->poll(time_point(now));
-}
-
-const Batch* source_futile_error(Source* source, double now) {
-  source->state.handle_futile_error();
-  return source->poll(time_point(now));
-}
-
-const Batch* source_timeout(Source* source, double now) {
-  source->state.handle_timeout(time_point(now));
-  return source->poll(time_point(now));
-}
-
-const Batch* source_online(Source* source, double now) {
-  source->state.handle_online(time_point(now));
-  return source->poll(time_point(now));
-}
-
-const Batch* source_suspend(Source* source, double now) {
-  source->state.handle_suspend(time_point(now));
-  return source->poll(time_point(now));
-}
-
-const Batch* source_resume(Source* source, double now) {
-  source->state.handle_resume();
-  return source->poll(time_point(now));
-}
-
-/// When source_timeout() wants to be called; negative if never.
+/// When to tell it Input::kTimeout; negative if never.
 double source_next_timeout(const Source* source) {
   const auto timeout = source->state.poll_timeout();
   return timeout ? static_cast<double>(timeout->time_since_epoch().count()) : -1;
@@ -333,55 +317,6 @@ const Batch* parser_feed(Parser* parser, std::uint32_t bytes) {
   }
   parser->known.add_last_event_id(stream.last_event_id());
   return millrace::end_batch();
-}
-
-// --- Writing: the batch's text is the block, or there is a record for the field that cannot be written ------------
-
-/// The input is the event's type, its ID and its data, one after the other. A negative `retry` is none.
-const Batch* encode_event(std::uint32_t type_bytes, std::uint32_t id_bytes, std::uint32_t data_bytes, double retry) {
-  using millrace::EventId;
-  using millrace::EventType;
-  using millrace::Kind;
-  millrace::begin_batch();
-  const auto all = input_text(type_bytes + id_bytes + data_bytes);
-  const auto type = EventType::parse(all.substr(0, type_bytes));
-  const auto id = EventId::parse(all.substr(type_bytes, id_bytes));
-  if (!type || !id) {
-    millrace::add(Kind::kUnwritable, !type ? 0 : 1);
-    return millrace::end_batch();
-  }
-  millrace::Event event{.type = *type, .data = all.substr(type_bytes + id_bytes), .id = *id};
-  if (retry >= 0) event.retry = millrace::Duration(static_cast<millrace::Duration::rep>(retry));
-  millrace::EventStreamWriter(millrace::text).event(event);
-  return millrace::end_batch();
-}
-
-const Batch* encode_comment(std::uint32_t bytes) {
-  millrace::begin_batch();
-  millrace::EventStreamWriter(millrace::text).comment(input_text(bytes));
-  return millrace::end_batch();
-}
-
-// --- Batches ------------------------------------------------------------------------------------------------------
-
-/// Turns the lengths of the last batch from bytes into UTF-16 units. Text that is all ASCII does not need it.
-void batch_to_utf16() {
-  using millrace::Kind;
-  const char* at = millrace::text.data();
-  const auto units = [&at](std::uint32_t& length) {
-    if (length == millrace::kUnchanged) return;
-    const char* const end = at + length;
-    length = millrace::utf16_units(at, end);
-    at = end;
-  };
-  for (auto& record : millrace::records) {
-    const bool has_text =
-        record.kind == Kind::kEvent || record.kind == Kind::kLastEventId || record.kind == Kind::kComment;
-    if (!has_text) continue;
-    units(record.type);
-    units(record.data);
-    units(record.last_event_id);
-  }
 }
 
 }  // extern "C"

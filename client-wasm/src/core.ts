@@ -15,8 +15,7 @@ export type Signal =
   | { kind: "id"; lastEventId: string }
   | { kind: "comment"; comment: string }
   | { kind: "retry"; retry: number }
-  | { kind: "too-large" }
-  | { kind: "unwritable"; field: "type" | "id" };
+  | { kind: "too-large" };
 
 /** Events are by far the most frequent, and handed on as they are: they have no kind. */
 export interface CoreEvent extends ServerEvent {
@@ -24,44 +23,41 @@ export interface CoreEvent extends ServerEvent {
 }
 
 /** exports.txt, as TypeScript sees it. Pointers, lengths and handles are numbers; a batch is a pointer to one. */
-export interface Exports extends InputFunctions {
+export interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   _initialize(): void;
   input(bytes: number): number;
   source_new(lastEventIdBytes: number, seed: number, ...policy: number[]): number;
   source_delete(source: number): void;
+  source_tell(source: number, input: number, now: number, ...rest: number[]): number;
   source_next_timeout(source: number): number;
   parser_new(lastEventIdBytes: number): number;
   parser_delete(parser: number): void;
   parser_feed(parser: number, bytes: number): number;
   parser_reset(parser: number): void;
-  batch_to_utf16(): void;
-  encode_event(typeBytes: number, idBytes: number, dataBytes: number, retry: number): number;
-  encode_comment(bytes: number): number;
 }
 
-/** source_*: what can happen to a source. The lengths of texts and bytes follow `now`, then the other numbers. */
-type Input =
-  | "start"
-  /** status, Content-Type, Retry-After in milliseconds, one of verdicts */
-  | "response"
+/** What can happen to a source, by abi.cpp's Input. */
+const inputs = [
   /** at most maxInputBytes of the body */
-  | "bytes"
+  "bytes",
   /** the transport has parsed an event by itself: its last event ID */
-  | "message"
-  | "end"
-  | "network_error"
+  "message",
+  "start",
+  /** status, Content-Type, Retry-After in milliseconds, one of verdicts */
+  "response",
+  "end",
+  "network_error",
   /** no connection, and no other attempt would change that */
-  | "futile_error"
+  "futile_error",
   /** to be told at nextTimeout(); early or late does no harm */
-  | "timeout"
+  "timeout",
   /** a waiting reconnection happens now */
-  | "online"
+  "online",
   /** the connection has been dropped, and none is wanted until `resume` */
-  | "suspend"
-  | "resume";
-
-type InputFunctions = Record<`source_${Input}`, (source: number, now: number, ...rest: number[]) => number>;
+  "suspend",
+  "resume",
+] as const;
 
 /** The largest piece of a chunk that is handed over at once, in bytes: it bounds what one batch can hold. */
 export const maxInputBytes = 65536;
@@ -71,18 +67,7 @@ const unchanged = 0xffffffff;
 
 // Indices are abi.cpp's Kind and the core's Reason.
 const eventKind = 2;
-const kinds = [
-  "connect",
-  "open",
-  "event",
-  "reconnect",
-  "fail",
-  "id",
-  "comment",
-  "retry",
-  "too-large",
-  "unwritable",
-] as const;
+const kinds = ["connect", "open", "event", "reconnect", "fail", "id", "comment", "retry", "too-large"] as const;
 const reasons: readonly LossReason[] = [
   "none",
   "network-error",
@@ -177,8 +162,12 @@ export class Core {
     const words = this.#words;
     const count = words[batch >> 2] as number;
     let at = (words[(batch >> 2) + 1] as number) >> 2;
-    const text = this.text(batch);
-    let end = 0;
+    const textAt = words[(batch >> 2) + 2] as number;
+    const textBytes = words[(batch >> 2) + 3] as number;
+    const text = textBytes === 0 ? "" : this.#decoder.decode(this.#bytes.subarray(textAt, textAt + textBytes));
+    // Unless all is ASCII, the lengths, which are in bytes, say no more than that there is a text. Each ends with a CR.
+    const isAscii = text.length === textBytes;
+    let begin = 0;
     let { type, lastEventId } = stream;
     const signals: Signal[] = [];
     for (const last = at + count * 4; at < last; at += 4) {
@@ -187,44 +176,40 @@ export class Core {
       const b = words[at + 2] as number;
       const c = words[at + 3] as number;
       if (kind === eventKind) {
-        const typeEnd = a === unchanged ? end : end + a;
-        if (a !== unchanged) type = text.slice(end, typeEnd) || "message";
-        const dataEnd = typeEnd + b;
-        end = c === unchanged ? dataEnd : dataEnd + c;
-        if (c !== unchanged) lastEventId = text.slice(dataEnd, end);
-        signals.push({ type, data: text.slice(typeEnd, dataEnd), lastEventId });
+        if (a !== unchanged) {
+          const end = isAscii ? begin + a : text.indexOf("\r", begin);
+          type = text.slice(begin, end) || "message";
+          begin = end + 1;
+        }
+        const end = isAscii ? begin + b : text.indexOf("\r", begin);
+        const data = text.slice(begin, end);
+        begin = end + 1;
+        if (c !== unchanged) {
+          const end = isAscii ? begin + c : text.indexOf("\r", begin);
+          lastEventId = text.slice(begin, end);
+          begin = end + 1;
+        }
+        signals.push({ type, data, lastEventId });
         continue;
       }
       const name = kinds[kind] as Exclude<(typeof kinds)[number], "event">;
-      const begin = end;
-      if (name === "id") {
-        end += c;
-        lastEventId = text.slice(begin, end);
-        signals.push({ kind: name, lastEventId });
-      } else if (name === "comment") {
-        end += b;
-        signals.push({ kind: name, comment: text.slice(begin, end) });
+      if (name === "id" || name === "comment") {
+        const end = text.indexOf("\r", begin);
+        const value = text.slice(begin, end);
+        begin = end + 1;
+        if (name === "id") {
+          lastEventId = value;
+          signals.push({ kind: name, lastEventId });
+        } else signals.push({ kind: name, comment: value });
       } else if (name === "retry") signals.push({ kind: name, retry: a });
       else if (name === "connect") signals.push({ kind: name, polling: a > 0 });
       else if (name === "reconnect" || name === "fail") {
         signals.push({ kind: name, reason: reasons[a] as LossReason, status: b, wait: c });
-      } else if (name === "unwritable") signals.push({ kind: name, field: a === 0 ? "type" : "id" });
-      else signals.push({ kind: name });
+      } else signals.push({ kind: name });
     }
     stream.type = type;
     stream.lastEventId = lastEventId;
     return signals;
-  }
-
-  /** The text of a batch. Its records count in UTF-16 units after that. */
-  text(batch: number): string {
-    if (this.#isStale()) this.#look();
-    const at = this.#words[(batch >> 2) + 2] as number;
-    const bytes = this.#words[(batch >> 2) + 3] as number;
-    if (bytes === 0) return "";
-    const text = this.#decoder.decode(this.#bytes.subarray(at, at + bytes));
-    if (text.length !== bytes) this.exports.batch_to_utf16();
-    return text;
   }
 }
 
@@ -254,9 +239,9 @@ export class Source implements CoreStream {
   }
 
   /** What comes of `input`; at most one of the parameters is text or bytes. */
-  tell(input: Input, ...parameters: (number | string | Uint8Array)[]): Signal[] {
+  tell(input: (typeof inputs)[number], ...parameters: (number | string | Uint8Array)[]): Signal[] {
     const numbers = parameters.map((value) => (typeof value === "number" ? value : this.#core.put(value)));
-    const batch = this.#core.exports[`source_${input}`](this.#handle, performance.now(), ...numbers);
+    const batch = this.#core.exports.source_tell(this.#handle, inputs.indexOf(input), performance.now(), ...numbers);
     return this.#core.read(batch, this);
   }
 
