@@ -7,9 +7,9 @@
 // crosses.
 
 #include <cstdint>
+#include <new>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "millrace/core/event_source_state.h"
 #include "millrace/core/event_stream_parser.h"
@@ -59,26 +59,28 @@ constexpr std::uint32_t kUnchanged = 0xffff'ffff;
 
 struct Batch {
   std::uint32_t count;
-  const Record* records;
+  const char* records;
   const char* text;
   std::uint32_t text_bytes;
 };
 
-std::string input_buffer;
-std::vector<Record> records;
+// All that grows is a string, whose code is there once.
+char* input_buffer;
+std::uint32_t input_buffer_bytes;
+std::string records;
 std::string text;
 Batch batch;
 
 // Behind each text is a CR, which none can hold. So they can be told apart also where JavaScript counts otherwise than in
 // bytes, and a sequence that is cut off at the end of one never joins what the next begins with.
 std::uint32_t add_text(std::string_view value) {
-  text.append(value);
-  text += '\r';
+  text.append(value).append("\r", 1);
   return static_cast<std::uint32_t>(value.size());
 }
 
 void add(Kind kind, std::uint32_t type = 0, std::uint32_t data = 0, std::uint32_t last_event_id = 0) {
-  records.push_back({kind, type, data, last_event_id});
+  const Record record{kind, type, data, last_event_id};
+  records.append(reinterpret_cast<const char*>(&record), sizeof record);
 }
 
 void begin_batch() {
@@ -88,14 +90,14 @@ void begin_batch() {
 
 /// Null if there is nothing in it.
 const Batch* end_batch() {
-  if (records.empty() && text.empty()) return nullptr;
-  batch = {static_cast<std::uint32_t>(records.size()), records.data(), text.data(),
+  if (records.empty()) return nullptr;
+  batch = {static_cast<std::uint32_t>(records.size() / sizeof(Record)), records.data(), text.data(),
            static_cast<std::uint32_t>(text.size())};
   return &batch;
 }
 
 std::string_view input_text(std::uint32_t bytes) {
-  return {input_buffer.data(), bytes};
+  return {input_buffer, bytes};
 }
 
 TimePoint time_point(double milliseconds) {
@@ -198,8 +200,12 @@ extern "C" {
 
 /// Where to put the next `bytes` of input.
 char* input(std::uint32_t bytes) {
-  if (millrace::input_buffer.size() < bytes) millrace::input_buffer.resize(bytes);
-  return millrace::input_buffer.data();
+  if (millrace::input_buffer_bytes < bytes) {
+    operator delete(millrace::input_buffer);
+    millrace::input_buffer = static_cast<char*>(operator new(bytes));
+    millrace::input_buffer_bytes = bytes;
+  }
+  return millrace::input_buffer;
 }
 
 // --- Sources: text and bytes are put into input() where their length is taken --------------------------------------

@@ -79,6 +79,24 @@ void abort() {
   __builtin_trap();
 }
 
+// The library's are faster on long texts, and larger: what is searched and compared here is short.
+
+void* memchr(const void* text, int wanted, std::size_t bytes) {
+  for (const auto* at = static_cast<const unsigned char*>(text); bytes > 0; ++at, --bytes) {
+    if (*at == static_cast<unsigned char>(wanted)) return const_cast<unsigned char*>(at);
+  }
+  return nullptr;
+}
+
+int memcmp(const void* left, const void* right, std::size_t bytes) {
+  const auto* a = static_cast<const unsigned char*>(left);
+  const auto* b = static_cast<const unsigned char*>(right);
+  for (; bytes > 0; ++a, ++b, --bytes) {
+    if (*a != *b) return *a - *b;
+  }
+  return 0;
+}
+
 #ifdef __wasm_simd128__
 
 // The instruction is a call out of the module in today's engines: text as long as a token is copied sooner by hand.

@@ -209,7 +209,7 @@ EventStreamParser::Item EventStreamParser::append_data(std::string_view value, b
     data_in_chunk_ = value;
   } else {
     if (data_in_chunk_.data() != nullptr) own_data();
-    if (data_lines_ > 0) data_buffer_ += '\n';
+    if (data_lines_ > 0) data_buffer_.append("\n", 1);  // not one more function that makes it grow
     data_buffer_.append(value);
   }
   ++data_lines_;
