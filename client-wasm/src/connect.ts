@@ -3,7 +3,7 @@
 import { type AnyOptions, gapType, type Plan, planOf } from "./connect-options.js";
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
 import { ConnectionError, LossEvent } from "./connection-error.js";
-import { type CoreEvent, verdicts } from "./core.js";
+import { type CoreEvent, Verdict } from "./core.js";
 import { type Decoder, decoderOf } from "./decode.js";
 import { followPage } from "./page.js";
 import { SharedConnection } from "./share.js";
@@ -98,10 +98,10 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
         if (status === 401 && options.onUnauthorized && !this.#hasRenewed) {
           this.#hasRenewed = true;
           await options.onUnauthorized();
-          return verdicts.mended;
+          return Verdict.mended;
         }
         const again = options.retry?.on?.(status);
-        return again === undefined ? verdicts.none : again ? verdicts.retry : verdicts.fail;
+        return again === undefined ? Verdict.none : again ? Verdict.retry : Verdict.fail;
       },
     };
   }

@@ -1,7 +1,7 @@
 // CoreConnection: one event source, run by the core. It hands the core what the transport reports and what the clock
 // says, and does what the core says, in order. EventSource and connect() are two ways to look at it.
 
-import { type CoreEvent, loadCore, maxInputBytes, type Policy, type Signal, Source, verdicts } from "./core.js";
+import { type CoreEvent, Input, loadCore, maxInputBytes, type Policy, type Signal, Source, Verdict } from "./core.js";
 import type { Answer, Transport, TransportListener } from "./transports/transport.js";
 import type { ConnectionErrorEvent, LossReason } from "./types.js";
 
@@ -24,8 +24,8 @@ export interface ConnectionOwner {
   pause?(signal: Signal, batch: number): Promise<void> | undefined;
   /** Asked when the connection is lost; absent: it is always made again. */
   mayReconnect?(): boolean;
-  /** Asked about a status other than 200: one of verdicts. What it throws breaks the connection. */
-  verdict?(status: number): number | Promise<number>;
+  /** Asked about a status other than 200: a Verdict. What it throws breaks the connection. */
+  verdict?(status: number): Verdict | Promise<Verdict>;
 }
 
 /** What a 32-bit timer can hold, in milliseconds; later timeouts are waited for in steps. */
@@ -66,7 +66,7 @@ export class CoreConnection implements TransportListener {
       (core) => {
         if (this.readyState === 2) return;
         this.#source = new Source(core, this.lastEventId, Math.random() * Number.MAX_SAFE_INTEGER, this.#policy);
-        this.#act(this.#source.tell("start"));
+        this.#act(this.#source.tell(Input.start));
         if (this.#isSuspended) this.suspend();
       },
       (error) => this.#break(error),
@@ -89,12 +89,12 @@ export class CoreConnection implements TransportListener {
     this.readyState = 0;
     this.#attempt += 1;
     this.transport.drop();
-    this.#tell("suspend");
+    this.#tell(Input.suspend);
   }
 
   resume(): void {
     this.#isSuspended = false;
-    this.#tell("resume");
+    this.#tell(Input.resume);
   }
 
   /** Connects anew, at once, from the last ID. */
@@ -106,7 +106,7 @@ export class CoreConnection implements TransportListener {
 
   /** What waits to be connected again has reason not to wait any longer. */
   online(): void {
-    this.#tell("online");
+    this.#tell(Input.online);
   }
 
   // --- What the transport reports ---
@@ -115,28 +115,29 @@ export class CoreConnection implements TransportListener {
     this.#answer = answer;
     const { status, contentType, retryAfter = 0 } = answer;
     const attempt = this.#attempt;
-    const verdict = status === 200 ? verdicts.none : await this.#owner.verdict?.(status);
-    if (attempt === this.#attempt) await this.#tell("response", status, contentType, retryAfter, verdict ?? 0);
+    const verdict = status === 200 ? Verdict.none : await this.#owner.verdict?.(status);
+    if (attempt === this.#attempt)
+      await this.#tell(Input.response, status, contentType, retryAfter, verdict ?? Verdict.none);
   }
 
   async bytes(chunk: Uint8Array): Promise<void> {
     for (let begin = 0; begin < chunk.length; begin += maxInputBytes) {
-      await this.#tell("bytes", chunk.subarray(begin, begin + maxInputBytes));
+      await this.#tell(Input.bytes, chunk.subarray(begin, begin + maxInputBytes));
       const full = this.#owner.full?.();
       if (full) await full;
     }
   }
 
   end(): void {
-    this.#tell("end");
+    this.#tell(Input.end);
   }
 
   networkError(isFutile = false): void {
-    this.#tell(isFutile ? "futile_error" : "network_error");
+    this.#tell(isFutile ? Input.futileError : Input.networkError);
   }
 
   message(type: string, data: string, lastEventId: string): Promise<void> | undefined {
-    const signals = this.#source?.tell("message", lastEventId) ?? [];
+    const signals = this.#source?.tell(Input.message, lastEventId) ?? [];
     this.#act([{ type, data, lastEventId }, ...signals]);
     return this.#owner.full?.();
   }
@@ -210,7 +211,7 @@ export class CoreConnection implements TransportListener {
 
   #timedOut(): void {
     this.#timeout = -1;
-    if (!this.#isActing) this.#tell("timeout"); // else the timer is set again when it is done
+    if (!this.#isActing) this.#tell(Input.timeout); // else the timer is set again when it is done
   }
 }
 

@@ -37,27 +37,37 @@ export interface Exports {
   parser_reset(parser: number): void;
 }
 
-/** What can happen to a source, by abi.cpp's Input. */
-const inputs = [
+// Enums, since bundles then have nothing but the numbers.
+
+/** What can happen to a source: abi.cpp's Input. */
+export enum Input {
   /** at most maxInputBytes of the body */
-  "bytes",
+  bytes,
   /** the transport has parsed an event by itself: its last event ID */
-  "message",
-  "start",
-  /** status, Content-Type, Retry-After in milliseconds, one of verdicts */
-  "response",
-  "end",
-  "network_error",
+  message,
+  start,
+  /** status, Content-Type, Retry-After in milliseconds, a Verdict */
+  response,
+  end,
+  networkError,
   /** no connection, and no other attempt would change that */
-  "futile_error",
+  futileError,
   /** to be told at nextTimeout(); early or late does no harm */
-  "timeout",
+  timeout,
   /** a waiting reconnection happens now */
-  "online",
+  online,
   /** the connection has been dropped, and none is wanted until `resume` */
-  "suspend",
-  "resume",
-] as const;
+  suspend,
+  resume,
+}
+
+/** What the owner of a source says of a status. */
+export enum Verdict {
+  none,
+  retry,
+  fail,
+  mended,
+}
 
 /** The largest piece of a chunk that is handed over at once, in bytes: it bounds what one batch can hold. */
 export const maxInputBytes = 65536;
@@ -78,9 +88,6 @@ const reasons: readonly LossReason[] = [
   "too-large",
   "buffered",
 ];
-
-/** What the owner of a source says of a status. */
-export const verdicts = { none: 0, retry: 1, fail: 2, mended: 3 } as const;
 
 /**
  * The core's policy as abi.cpp takes it: jitter in percent, base and max of the waits, attempts, idle timeout, first byte
@@ -239,9 +246,9 @@ export class Source implements CoreStream {
   }
 
   /** What comes of `input`; at most one of the parameters is text or bytes. */
-  tell(input: (typeof inputs)[number], ...parameters: (number | string | Uint8Array)[]): Signal[] {
+  tell(input: Input, ...parameters: (number | string | Uint8Array)[]): Signal[] {
     const numbers = parameters.map((value) => (typeof value === "number" ? value : this.#core.put(value)));
-    const batch = this.#core.exports.source_tell(this.#handle, inputs.indexOf(input), performance.now(), ...numbers);
+    const batch = this.#core.exports.source_tell(this.#handle, input, performance.now(), ...numbers);
     return this.#core.read(batch, this);
   }
 
