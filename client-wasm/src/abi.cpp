@@ -2,9 +2,9 @@
 //
 // JavaScript drives: each call hands one input to a source or a parser and gets back the batch of everything that input
 // led to, as records and one run of text, which a single TextDecoder call turns into a string to be sliced; it is also
-// what replaces text that is not UTF-8 (utf8.cpp). Nothing here calls out. Input bytes go through input(), which every object of the module shares, as they share the batch:
-// both are free again when the caller has decoded the batch. Times are milliseconds in doubles; a 64-bit integer never
-// crosses.
+// what replaces text that is not UTF-8 (utf8.cpp). Nothing here calls out. Input bytes go through input(), which every
+// object of the module shares, as they share the batch: both are free again when the caller has decoded the batch.
+// Times are milliseconds in doubles; a 64-bit integer never crosses.
 
 #include <cstdint>
 #include <new>
@@ -71,8 +71,8 @@ std::string records;
 std::string text;
 Batch batch;
 
-// Behind each text is a CR, which none can hold. So they can be told apart also where JavaScript counts otherwise than in
-// bytes, and a sequence that is cut off at the end of one never joins what the next begins with.
+// Behind each text is a CR, which none can hold. So they can be told apart also where JavaScript counts otherwise than
+// in bytes, and a sequence that is cut off at the end of one never joins what the next begins with.
 std::uint32_t add_text(std::string_view value) {
   text.append(value).append("\r", 1);
   return static_cast<std::uint32_t>(value.size());

@@ -119,6 +119,13 @@ const shortInputBytes = 16;
 
 const nothing: Signal[] = [];
 
+/** Where the text ends that does not before `end`: every text of a batch has a CR behind it, and none inside. */
+function endOf(texts: string, end: number): number {
+  let at = end | 0; // an integer also to the engine
+  while (at < texts.length && texts.charCodeAt(at) !== 13) at += 1;
+  return at;
+}
+
 export class Core {
   readonly exports: Exports;
   readonly #encoder = new TextEncoder();
@@ -172,8 +179,8 @@ export class Core {
     const textAt = words[(batch >> 2) + 2] as number;
     const textBytes = words[(batch >> 2) + 3] as number;
     const text = textBytes === 0 ? "" : this.#decoder.decode(this.#bytes.subarray(textAt, textAt + textBytes));
-    // Unless all is ASCII, the lengths, which are in bytes, say no more than that there is a text. Each ends with a CR.
-    const isAscii = text.length === textBytes;
+    // At most: a UTF-16 unit is made of three bytes or fewer.
+    const unitBytes = text.length === textBytes ? 1 : 3;
     let begin = 0;
     let { type, lastEventId } = stream;
     const signals: Signal[] = [];
@@ -184,15 +191,15 @@ export class Core {
       const c = words[at + 3] as number;
       if (kind === eventKind) {
         if (a !== unchanged) {
-          const end = isAscii ? begin + a : text.indexOf("\r", begin);
+          const end = endOf(text, begin + a / unitBytes);
           type = text.slice(begin, end) || "message";
           begin = end + 1;
         }
-        const end = isAscii ? begin + b : text.indexOf("\r", begin);
+        const end = endOf(text, begin + b / unitBytes);
         const data = text.slice(begin, end);
         begin = end + 1;
         if (c !== unchanged) {
-          const end = isAscii ? begin + c : text.indexOf("\r", begin);
+          const end = endOf(text, begin + c / unitBytes);
           lastEventId = text.slice(begin, end);
           begin = end + 1;
         }
@@ -201,7 +208,7 @@ export class Core {
       }
       const name = kinds[kind] as Exclude<(typeof kinds)[number], "event">;
       if (name === "id" || name === "comment") {
-        const end = text.indexOf("\r", begin);
+        const end = endOf(text, begin + (name === "id" ? c : b) / unitBytes);
         const value = text.slice(begin, end);
         begin = end + 1;
         if (name === "id") {

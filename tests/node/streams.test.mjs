@@ -24,12 +24,34 @@ test("parse gives the whole events of a text, and leaves out what is incomplete"
   assert.throws(() => parse(5), { name: "TypeError", message: /text or Uint8Arrays/ });
 });
 
+test("texts that are cut off within a character stay apart from those that follow, and lengths are right", () => {
+  const stream = new Uint8Array([
+    ...bytes("event: a"),
+    0xe2,
+    0x82,
+    ...bytes("\ndata: "),
+    0xac,
+    ...bytes("b😀\ndata: "),
+    0xff,
+    0xf0,
+    0x9f,
+    0x98,
+    ...bytes("\nid: é\n\n: ü\ndata: after\n\n"),
+  ]);
+  assert.deepEqual(parse(stream), [
+    { type: "a\uFFFD", data: "\uFFFDb😀\n\uFFFD\uFFFD", lastEventId: "é" },
+    { type: "message", data: "after", lastEventId: "é" },
+  ]);
+});
+
 test("encode writes what parse reads, and refuses what would inject a field", () => {
   assert.equal(
     encode({ data: "a\r\nb\rc", type: "t", id: "1", retry: 5 }),
     "event: t\nid: 1\nretry: 5\ndata: a\ndata: b\ndata: c\n\n",
   );
   assert.equal(encode({ data: "" }), "data: \n\n");
+  assert.equal(encode({ data: "\n\r\r\na\n" }), "data: \ndata: \ndata: \ndata: a\ndata: \n\n");
+  assert.equal(encode({ comment: "a\nid: 1" }), ": a\n: id: 1\n\n");
   assert.equal(encode({ comment: "ping" }), ": ping\n\n");
   assert.deepEqual(parse(encode({ data: "é😀", id: "水" })), [{ type: "message", data: "é😀", lastEventId: "水" }]);
   for (const [event, name] of [
