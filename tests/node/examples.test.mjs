@@ -37,6 +37,21 @@ test("event_source_client prints what comes", async (context) => {
   await until(() => client.output === "plain\ncreated: 17\n", "both lines");
 });
 
+test("gateway passes one stream on to many", async (context) => {
+  const upstream = await startMillrace();
+  context.after(() => upstream.close());
+  const gateway = run(context, "example_gateway", `${upstream.events}?topic=orders&lastEventId=earliest`, "0");
+  await until(() => gateway.output.includes("\n"), "the gateway to say where it listens");
+  const url = /http:\S+/.exec(gateway.output)[0];
+  const clients = [1, 2].map(() => run(context, "example_event_source_client", `${url}&lastEventId=earliest`));
+  await upstream.publish([
+    { topic: "orders", data: "plain" },
+    { topic: "elsewhere", data: "not for us" },
+    { topic: "orders", event: "created", data: "17" },
+  ]);
+  for (const client of clients) await until(() => client.output === "plain\ncreated: 17\n", "both lines");
+});
+
 test("llm_client prints the answer whole, over a connection that is cut", async (context) => {
   const server = spawn(join(folder, "example_llm_stream"), ["--port", "0", "--policy", "detached", "--rate", "100"], {
     stdio: ["ignore", "pipe", "ignore"],

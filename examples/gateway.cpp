@@ -1,0 +1,40 @@
+// Takes one stream from elsewhere and passes it on to any number of listeners: the upstream sees one client, and
+// whoever is cut off here resumes here, from this server's log.
+//
+//   gateway http://upstream:8080/events?topic=orders [PORT]
+
+#include <millrace/client/event_source.h>
+#include <millrace/server/server.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <stdexcept>
+
+int main(int argc, char** argv) {
+  if (argc < 2) return std::cerr << "usage: gateway UPSTREAM-URL [PORT]\n", 2;
+
+  millrace::Server server;
+  server.events("/events");
+
+  millrace::EventSource upstream(argv[1], {.policy = {.retry_on_server_error = true}});
+  upstream.on_any([&](const millrace::MessageEvent& event) {
+    // What comes from outside can be refused here: types that are too long, or Millrace's own, such as `millrace.gap`.
+    const auto type = millrace::EventType::parse(event.type == "message" ? "" : event.type);
+    try {
+      if (!type) throw std::invalid_argument("type: not one that can be published");
+      server.hub().publish("upstream", {.type = *type, .data = event.data});
+    } catch (const std::invalid_argument& refusal) {
+      std::cerr << "not passed on: " << refusal.what() << std::endl;
+    }
+  });
+  upstream.on_gap([](const millrace::EventSourceGap&) { std::cerr << "the upstream has lost events" << std::endl; });
+  upstream.on_error([](const millrace::EventSourceError& error) { std::cerr << error.message << std::endl; });
+  upstream.start();
+
+  const int wanted = argc > 2 ? std::atoi(argv[2]) : 8081;  // 0: any
+  const int port =
+      wanted == 0 ? server.bind_to_any_port("127.0.0.1") : (server.bind_to_port("127.0.0.1", wanted) ? wanted : -1);
+  if (port < 0) return std::cerr << "gateway: cannot listen on port " << wanted << std::endl, 1;
+  std::cout << "gateway: listening on http://127.0.0.1:" << port << "/events?topic=upstream" << std::endl;
+  return server.listen_after_bind() ? 0 : 1;
+}
