@@ -167,7 +167,7 @@ const nativeCases = [
   {
     name: "one that goes silent is made again from the last ID",
     respond: streams({ body: "retry: 20\nid: 1\ndata: a\n\n", open: true }, { body: "id: 2\ndata: b\n\n", open: true }),
-    run: (connect, base, { take }) => take(connect(`${base}/stream`, { idleTimeout: 200, retry: { base: 20 } }), 2),
+    run: (connect, base, { take }) => take(connect(`${base}/stream`, { idleTimeout: 2000, retry: { base: 20 } }), 2),
     expect: ["message a 1", "message b 2"],
     requests(requests) {
       assert.equal(requests[1].url, "/stream?lastEventId=1");

@@ -139,17 +139,34 @@ test("an event over the limit fails the connection", async (context) => {
   assert.equal(connection.readyState, 2);
 });
 
-test("a silent connection is made again, a heartbeat keeps it", async (context) => {
+test("a silent connection is made again", async (context) => {
   const server = await serveFor(context, (_request, response, count) => {
     response.writeHead(200, eventStream).write("id: 1\n\n");
-    if (count === 2) response.write("data: a\n\n");
+    if (count > 1) response.write("data: a\n\n");
   });
-  const connection = connect(server.origin, { idleTimeout: 100, retry: fast });
+  const connection = connect(server.origin, { idleTimeout: 1000, retry: fast });
   const reasons = [];
   connection.addEventListener("error", ({ reason }) => reasons.push(reason));
   for await (const _ of connection) break;
   assert.deepEqual(reasons, ["timeout"]);
   assert.equal(server.requests[1].headers["last-event-id"], "1");
+});
+
+test("heartbeats keep a connection for longer than the idle timeout", async (context) => {
+  const server = await serveFor(context, (_request, response) => {
+    response.writeHead(200, eventStream);
+    let beats = 0;
+    const timer = setInterval(() => {
+      beats += 1;
+      response.write(beats < 8 ? ":\n\n" : "data: a\n\n");
+      if (beats === 8) clearInterval(timer);
+    }, 200);
+  });
+  const connection = connect(server.origin, { idleTimeout: 1000, retry: fast });
+  const reasons = [];
+  connection.addEventListener("error", ({ reason }) => reasons.push(reason));
+  for await (const _ of connection) break;
+  assert.deepEqual(reasons, []);
 });
 
 test("behind what holds a stream back, it is polled for", async (context) => {
