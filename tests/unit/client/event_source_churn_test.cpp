@@ -20,8 +20,10 @@ constexpr int kTimes = 10'000;
 constexpr int kThreads = 4;
 
 // One life of a source, ended in whatever state the dice find it.
-void live(EventSource& source, std::mt19937& dice) {
-  std::atomic<int> heard{0};
+void live(const std::function<std::unique_ptr<EventSource>(std::mt19937&)>& make, std::mt19937& dice) {
+  std::atomic<int> heard{0};  // outlives the source, whose listeners count
+  const std::unique_ptr<EventSource> made = make(dice);
+  EventSource& source = *made;
   source.on_open([&] { ++heard; });
   source.on_any([&](const MessageEvent&) {
     if (++heard == 3) source.restart();
@@ -50,10 +52,7 @@ void churn(const std::function<std::unique_ptr<EventSource>(std::mt19937&)>& mak
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       std::mt19937 dice(seed + static_cast<unsigned>(t));
-      for (int i = 0; i < kTimes / 2 / kThreads; ++i) {
-        const auto source = make(dice);
-        live(*source, dice);
-      }
+      for (int i = 0; i < kTimes / 2 / kThreads; ++i) live(make, dice);
     });
   }
   for (std::thread& thread : threads) thread.join();
