@@ -125,6 +125,6 @@ for (const [name, text] of Object.entries(programs)) {
 }
 
 test("slim says what it lacks", async () => {
-  writeFileSync(join(project.folder, "unset.js"), 'import { encode } from "millrace/slim"; encode({ data: "" });');
+  writeFileSync(join(project.folder, "unset.js"), 'import { parse } from "millrace/slim"; parse("data: a");');
   await assert.rejects(run(process.execPath, ["unset.js"], { cwd: project.folder }), /call setWasm\(\) first/);
 });

@@ -122,8 +122,9 @@ TEST(ServeProgram, KeepsItsBordersAndFairShares) {
   const Serving small(
       {"--subscribe-key", kSubscribeKey, "--max-streams-per-user", "1", "--max-connections-per-address", "2"});
   const StreamClient stream(small.port(), "/events?topic=a", bearer(kSubscribeKey));
-  EXPECT_EQ(status_of(small.get("/events?topic=a", bearer(kSubscribeKey))), 429) << "the user's second stream";
-  const RawClient idle(small.port());
+  RawClient second(small.port());
+  EXPECT_EQ(second.exchange(get("/events?topic=a", bearer(kSubscribeKey))).status, 429) << "the user's second stream";
+  EXPECT_EQ(second.exchange(get("/healthz")).status, 200) << "and the connection stays";
   RawClient third(small.port());
   EXPECT_EQ(third.read_response().status, 429) << "the address's third connection";
 }
