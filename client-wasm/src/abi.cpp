@@ -7,10 +7,11 @@
 // Times are milliseconds in doubles; a 64-bit integer never crosses.
 
 #include <cstdint>
+#include <cstring>
 #include <new>
-#include <string>
 #include <string_view>
 
+#include "millrace/core/byte_buffer.h"
 #include "millrace/core/event_source_state.h"
 #include "millrace/core/event_stream_parser.h"
 #include "millrace/core/protocol.h"
@@ -64,23 +65,25 @@ struct Batch {
   std::uint32_t text_bytes;
 };
 
-// All that grows is a string, whose code is there once.
 char* input_buffer;
 std::uint32_t input_buffer_bytes;
-std::string records;
-std::string text;
+ByteBuffer records;
+ByteBuffer text;
 Batch batch;
 
 // Behind each text is a CR, which none can hold. So they can be told apart also where JavaScript counts otherwise than
 // in bytes, and a sequence that is cut off at the end of one never joins what the next begins with.
 std::uint32_t add_text(std::string_view value) {
-  text.append(value).append("\r", 1);
+  char* const at = text.room_for(value.size() + 1);
+  std::memcpy(at, value.data(), value.size());
+  at[value.size()] = '\r';
+  text.add_written(value.size() + 1);
   return static_cast<std::uint32_t>(value.size());
 }
 
 void add(Kind kind, std::uint32_t type = 0, std::uint32_t data = 0, std::uint32_t last_event_id = 0) {
-  const Record record{kind, type, data, last_event_id};
-  records.append(reinterpret_cast<const char*>(&record), sizeof record);
+  new (records.room_for(sizeof(Record))) Record{kind, type, data, last_event_id};
+  records.add_written(sizeof(Record));
 }
 
 void begin_batch() {
@@ -91,7 +94,7 @@ void begin_batch() {
 /// Null if there is nothing in it.
 const Batch* end_batch() {
   if (records.empty()) return nullptr;
-  batch = {static_cast<std::uint32_t>(records.size() / sizeof(Record)), records.data(), text.data(),
+  batch = {static_cast<std::uint32_t>(records.size() / sizeof(Record)), records.view().data(), text.view().data(),
            static_cast<std::uint32_t>(text.size())};
   return &batch;
 }
@@ -123,17 +126,18 @@ class Known {
   }
 
  private:
-  static std::uint32_t add_if_changed(std::string& known, std::string_view value) {
+  static std::uint32_t add_if_changed(ByteBuffer& known, std::string_view value) {
     // IDs mostly differ in their last byte, which is looked at first.
-    if (value.size() == known.size() && (value.empty() || (value.back() == known.back() && value == known))) {
+    const std::string_view before = known.view();
+    if (value.size() == before.size() && (value.empty() || (value.back() == before.back() && value == before))) {
       return kUnchanged;
     }
     known.assign(value);
     return add_text(value);
   }
 
-  std::string type_;
-  std::string id_;
+  ByteBuffer type_;
+  ByteBuffer id_;
 };
 
 }  // namespace

@@ -119,18 +119,17 @@ const shortInputBytes = 16;
 
 const nothing: Signal[] = [];
 
-/** Where the text ends that does not before `end`: every text of a batch has a CR behind it, and none inside. */
-function endOf(texts: string, end: number): number {
-  let at = end | 0; // an integer also to the engine
-  while (at < texts.length && texts.charCodeAt(at) !== 13) at += 1;
-  return at;
-}
+// A byte order mark at the front of a batch's text is data: the parser has taken away the one that is not.
+const newDecoder = () => new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class Core {
   readonly exports: Exports;
   readonly #encoder = new TextEncoder();
-  // A byte order mark at the front of a batch's text is data: the parser has taken away the one that is not.
-  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  // Two, since a decoder of Node.js's that has once been told of a stream is slow with ASCII ever after, and one that has
+  // not is slow with all else.
+  readonly #decoder = newDecoder();
+  readonly #streamDecoder = newDecoder();
+  #wasAscii = true;
   // The module's memory. A WebAssembly memory that grows detaches what looked at it before, one of JavaScript does not.
   readonly #detaches: boolean;
   #bytes = new Uint8Array();
@@ -178,9 +177,9 @@ export class Core {
     let at = (words[(batch >> 2) + 1] as number) >> 2;
     const textAt = words[(batch >> 2) + 2] as number;
     const textBytes = words[(batch >> 2) + 3] as number;
-    const text = textBytes === 0 ? "" : this.#decoder.decode(this.#bytes.subarray(textAt, textAt + textBytes));
-    // At most: a UTF-16 unit is made of three bytes or fewer.
-    const unitBytes = text.length === textBytes ? 1 : 3;
+    const text = this.#decode(this.#bytes.subarray(textAt, textAt + textBytes));
+    // A UTF-16 unit a byte, or else a CR behind every text and none inside.
+    const isAscii = text.length === textBytes;
     let begin = 0;
     let { type, lastEventId } = stream;
     const signals: Signal[] = [];
@@ -191,15 +190,15 @@ export class Core {
       const c = words[at + 3] as number;
       if (kind === eventKind) {
         if (a !== unchanged) {
-          const end = endOf(text, begin + a / unitBytes);
+          const end = isAscii ? begin + a : text.indexOf("\r", begin);
           type = text.slice(begin, end) || "message";
           begin = end + 1;
         }
-        const end = endOf(text, begin + b / unitBytes);
+        const end = isAscii ? begin + b : text.indexOf("\r", begin);
         const data = text.slice(begin, end);
         begin = end + 1;
         if (c !== unchanged) {
-          const end = endOf(text, begin + c / unitBytes);
+          const end = isAscii ? begin + c : text.indexOf("\r", begin);
           lastEventId = text.slice(begin, end);
           begin = end + 1;
         }
@@ -208,7 +207,7 @@ export class Core {
       }
       const name = kinds[kind] as Exclude<(typeof kinds)[number], "event">;
       if (name === "id" || name === "comment") {
-        const end = endOf(text, begin + (name === "id" ? c : b) / unitBytes);
+        const end = text.indexOf("\r", begin);
         const value = text.slice(begin, end);
         begin = end + 1;
         if (name === "id") {
@@ -224,6 +223,13 @@ export class Core {
     stream.type = type;
     stream.lastEventId = lastEventId;
     return signals;
+  }
+
+  #decode(bytes: Uint8Array): string {
+    if (bytes.length === 0) return "";
+    const text = this.#wasAscii ? this.#decoder.decode(bytes) : this.#streamDecoder.decode(bytes, { stream: true });
+    this.#wasAscii = text.length === bytes.length;
+    return text;
   }
 }
 

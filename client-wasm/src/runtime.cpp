@@ -62,6 +62,14 @@ void operator delete(void* memory) noexcept {
   head = new (memory) FreeBlock{head};
 }
 
+void* operator new[](std::size_t bytes) {
+  return operator new(bytes);
+}
+
+void operator delete[](void* memory) noexcept {
+  operator delete(memory);
+}
+
 // Nothing here is aligned beyond what every block is.
 void* operator new(std::size_t, std::align_val_t) {
   __builtin_trap();
@@ -104,7 +112,14 @@ void* memcpy(void* to, const void* from, std::size_t bytes) {
   if (bytes > 256) return __builtin_memcpy(to, from, bytes);
   auto* target = static_cast<char*>(to);
   const auto* source = static_cast<const char*>(from);
-  for (; bytes >= 16; bytes -= 16, target += 16, source += 16) wasm_v128_store(target, wasm_v128_load(source));
+  if (bytes >= 16) {
+    // The last piece overlaps the one before.
+    const v128_t last = wasm_v128_load(source + bytes - 16);
+    char* const end = target + bytes - 16;
+    for (; target < end; target += 16, source += 16) wasm_v128_store(target, wasm_v128_load(source));
+    wasm_v128_store(end, last);
+    return to;
+  }
   for (; bytes > 0; --bytes) *target++ = *source++;
   return to;
 }

@@ -1,5 +1,5 @@
 // Event streams for others: whole texts, and Web Streams. They are read by the core; what it takes to write them is so
-// little that it would be more code to hand it to the core and back. [WHATWG 9.2.5]
+// little that it would be more code to hand it to the core and back: tests/fixtures/writer holds both writers to the same.
 
 import { loadCore } from "./core.js";
 import { EventStreamParser, type ParserOptions } from "./event-stream-parser.js";

@@ -13,7 +13,7 @@ bool is_valid(std::string_view) {
   return true;
 }
 
-void append_decoded(std::string_view text, std::string& out) {
+void append_decoded(std::string_view text, ByteBuffer& out) {
   out.append(text);
 }
 

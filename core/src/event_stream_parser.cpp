@@ -31,11 +31,11 @@ std::optional<Duration> parse_retry(std::string_view value) {
 
 // `text`, or its repaired copy in `buffer` where it is not valid UTF-8. Since only ASCII ends a line or a field's name,
 // decoding value by value gives what decoding the whole stream would.
-std::string_view decoded(std::string_view text, std::string& buffer) {
+std::string_view decoded(std::string_view text, ByteBuffer& buffer) {
   if (utf8::is_ascii(text) || utf8::is_valid(text)) return text;
   buffer.clear();
   utf8::append_decoded(text, buffer);
-  return buffer;
+  return buffer.view();
 }
 
 // By words: a comparison of so few bytes would be a call in WebAssembly.
@@ -141,7 +141,7 @@ EventStreamParser::Item EventStreamParser::end_line(std::string_view rest) {
   partial_line_.append(rest);
   line_.swap(partial_line_);
   partial_line_.clear();
-  return process_line(line_, false);
+  return process_line(line_.view(), false);
 }
 
 void EventStreamParser::keep_partial_line() {
@@ -155,7 +155,7 @@ void EventStreamParser::keep_partial_line() {
   }
   const bool begins_here = partial_line_.empty();
   if (!begins_here) partial_line_.append(text);
-  const std::string_view line = begins_here ? text : std::string_view(partial_line_);
+  const std::string_view line = begins_here ? text : partial_line_.view();
   too_large_ = line.size() > max_event_bytes_;
   // One byte behind the colon tells whether there is a space to leave out.
   if (!too_large_ && line.size() > kDataField.size() && line.starts_with(kDataField)) {
@@ -209,7 +209,7 @@ EventStreamParser::Item EventStreamParser::append_data(std::string_view value, b
     data_in_chunk_ = value;
   } else {
     if (data_in_chunk_.data() != nullptr) own_data();
-    if (data_lines_ > 0) data_buffer_.append("\n", 1);  // not one more function that makes it grow
+    if (data_lines_ > 0) data_buffer_.append("\n");
     data_buffer_.append(value);
   }
   ++data_lines_;
@@ -227,10 +227,10 @@ EventStreamParser::Item EventStreamParser::dispatch() {
     return Item::kNeedMore;
   }
   const bool in_chunk = data_in_chunk_.data() != nullptr;
-  const std::string_view data = in_chunk ? data_in_chunk_ : std::string_view(data_buffer_);
-  event_ = {.type = event_type_buffer_.empty() ? protocol::kDefaultEventType : std::string_view(event_type_buffer_),
+  const std::string_view data = in_chunk ? data_in_chunk_ : data_buffer_.view();
+  event_ = {.type = event_type_buffer_.empty() ? protocol::kDefaultEventType : event_type_buffer_.view(),
             .data = in_chunk && chunk_is_ascii_ ? data : decoded(data, decoded_),
-            .last_event_id = last_event_id_};
+            .last_event_id = last_event_id_.view()};
   dispatched_ = true;
   return Item::kEvent;
 }

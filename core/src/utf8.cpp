@@ -78,7 +78,7 @@ bool is_valid(std::string_view text) {
   return true;
 }
 
-void append_decoded(std::string_view text, std::string& out) {
+void append_decoded(std::string_view text, ByteBuffer& out) {
   while (!text.empty()) {
     const Sequence sequence = first_sequence(text);
     out.append(sequence.valid ? text.substr(0, sequence.bytes) : kReplacement);

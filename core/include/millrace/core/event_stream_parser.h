@@ -11,9 +11,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
+#include "millrace/core/byte_buffer.h"
 #include "millrace/core/event.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/time.h"
@@ -51,7 +51,7 @@ class EventStreamParser {
   Duration reconnection_time() const { return reconnection_time_; }
 
   /// The last event ID string: what a reconnection sends. An `id` counts once its block has ended.
-  std::string_view last_event_id() const { return last_event_id_; }
+  std::string_view last_event_id() const { return last_event_id_.view(); }
 
   /// Sets the last event ID string from outside, as when a browser's own EventSource has parsed the stream.
   void set_last_event_id(std::string_view id);
@@ -75,25 +75,25 @@ class EventStreamParser {
   std::size_t max_event_bytes_;
 
   // A line that comes in pieces. The value of a `data` line goes straight into the data buffer instead.
-  std::string partial_line_;
+  ByteBuffer partial_line_;
   bool line_is_data_ = false;
   std::size_t data_line_bytes_ = 0;  // length so far of such a line
-  std::string line_;                 // the same once it is whole
+  ByteBuffer line_;                  // the same once it is whole
 
   bool skip_line_feed_ = false;       // the last byte was a CR: an LF right after it belongs to it
   std::uint8_t byte_order_mark_ = 0;  // bytes of it seen so far, or kByteOrderMarkDone
 
   // The standard's buffers. The data buffer is data_in_chunk_ as long as it is one line that lies in the chunk.
-  std::string data_buffer_;
+  ByteBuffer data_buffer_;
   std::string_view data_in_chunk_;
   std::size_t data_lines_ = 0;
-  std::string event_type_buffer_;
+  ByteBuffer event_type_buffer_;
   // The last event ID buffer is the same as the string until this block has an `id`.
-  std::string last_event_id_buffer_;
+  ByteBuffer last_event_id_buffer_;
   bool last_event_id_changed_ = false;
 
-  std::string last_event_id_;
-  std::string decoded_;  // text that was not valid UTF-8, after replacement
+  ByteBuffer last_event_id_;
+  ByteBuffer decoded_;  // text that was not valid UTF-8, after replacement
 
   MessageEvent event_;
   bool event_has_id_ = false;

@@ -1,0 +1,60 @@
+// ByteBuffer: bytes that come in pieces, as the parser keeps them.
+//
+// In place of std::string for its size alone: a string's short form is asked for at every use of it, which made a fifth
+// of the WebAssembly module. Memory once taken is kept for what comes next. Not to be copied; one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace millrace {
+
+class ByteBuffer {
+ public:
+  ByteBuffer() = default;
+  explicit ByteBuffer(std::string_view bytes) { append(bytes); }
+  ByteBuffer(const ByteBuffer&) = delete;
+  ByteBuffer& operator=(const ByteBuffer&) = delete;
+  ByteBuffer(ByteBuffer&& other) noexcept { swap(other); }
+  ByteBuffer& operator=(ByteBuffer&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~ByteBuffer() = default;
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  std::string_view view() const { return {bytes_.get(), size_}; }
+
+  void clear() { size_ = 0; }
+  /// `bytes` must not be its own.
+  void append(std::string_view bytes);
+  void assign(std::string_view bytes) {
+    clear();
+    append(bytes);
+  }
+
+  void swap(ByteBuffer& other) noexcept {
+    bytes_.swap(other.bytes_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+  }
+
+  /// Room for so many bytes behind what is there, for the caller to write and then to add_written().
+  char* room_for(std::size_t bytes) {
+    if (capacity_ - size_ < bytes) reserve(size_ + bytes);
+    return bytes_.get() + size_;
+  }
+  void add_written(std::size_t bytes) { size_ += bytes; }
+
+ private:
+  void reserve(std::size_t bytes);
+
+  std::unique_ptr<char[]> bytes_;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace millrace
