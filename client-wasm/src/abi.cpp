@@ -107,37 +107,39 @@ TimePoint time_point(double milliseconds) {
   return TimePoint(Duration(static_cast<Duration::rep>(milliseconds)));
 }
 
-// What JavaScript has been told of a stream, so that it is told only what changes.
+// What JavaScript has been told of a stream, so that it is told only what changes. An ID that has been set to what it
+// was is told again, which JavaScript sees sooner than it could be seen here.
 class Known {
  public:
-  explicit Known(std::string_view id) : id_(id) {}
-
   // The lengths of its type (0: `message`), its data and its last event ID (of both kUnchanged: as before).
-  void add_event(const MessageEvent& event) {
-    const std::uint32_t type = add_if_changed(type_, event.type == protocol::kDefaultEventType ? "" : event.type);
+  // `id_changes`: how often that has been set.
+  void add_event(const MessageEvent& event, std::uint32_t id_changes) {
+    const std::uint32_t type = add_type(event.type == protocol::kDefaultEventType ? "" : event.type);
     const std::uint32_t data = add_text(event.data);
-    add(Kind::kEvent, type, data, add_if_changed(id_, event.last_event_id));
+    add(Kind::kEvent, type, data, add_id(event.last_event_id, id_changes));
   }
 
   /// For blocks without data, which change the ID but dispatch nothing.
-  void add_last_event_id(std::string_view id) {
-    const std::uint32_t bytes = add_if_changed(id_, id);
+  void add_last_event_id(std::string_view id, std::uint32_t id_changes) {
+    const std::uint32_t bytes = add_id(id, id_changes);
     if (bytes != kUnchanged) add(Kind::kLastEventId, 0, 0, bytes);
   }
 
  private:
-  static std::uint32_t add_if_changed(ByteBuffer& known, std::string_view value) {
-    // IDs mostly differ in their last byte, which is looked at first.
-    const std::string_view before = known.view();
-    if (value.size() == before.size() && (value.empty() || (value.back() == before.back() && value == before))) {
-      return kUnchanged;
-    }
-    known.assign(value);
-    return add_text(value);
+  std::uint32_t add_type(std::string_view type) {
+    if (type == type_.view()) return kUnchanged;
+    type_.assign(type);
+    return add_text(type);
+  }
+
+  std::uint32_t add_id(std::string_view id, std::uint32_t changes) {
+    if (changes == id_changes_) return kUnchanged;
+    id_changes_ = changes;
+    return add_text(id);
   }
 
   ByteBuffer type_;
-  ByteBuffer id_;
+  std::uint32_t id_changes_ = 0;
 };
 
 }  // namespace
@@ -147,13 +149,13 @@ struct Source {
   Known known;
 
   Source(const EventSourceState::Policy& policy, std::string_view last_event_id, std::uint64_t seed)
-      : state(policy, last_event_id, seed), known(last_event_id) {}
+      : state(policy, last_event_id, seed) {}
 
   const Batch* poll(TimePoint now) {
     using Output = EventSourceState::Output;
     begin_batch();
     for (auto output = state.poll(now); output != Output::kNothing; output = state.poll(now)) add_output(output, now);
-    known.add_last_event_id(state.last_event_id());
+    known.add_last_event_id(state.last_event_id(), state.last_event_id_changes());
     return end_batch();
   }
 
@@ -166,7 +168,7 @@ struct Source {
       case Output::kOpen:
         return add(Kind::kOpen);
       case Output::kEvent:
-        return known.add_event(state.event());
+        return known.add_event(state.event(), state.last_event_id_changes());
       case Output::kReconnect:
         return add_lost(Kind::kReconnect, static_cast<std::uint32_t>((*state.poll_timeout() - now).count()));
       case Output::kFail:
@@ -188,7 +190,7 @@ struct Parser {
   EventStreamParser parser;
   Known known;
 
-  explicit Parser(std::string_view last_event_id) : parser(last_event_id), known(last_event_id) {}
+  explicit Parser(std::string_view last_event_id) : parser(last_event_id) {}
 };
 
 }  // namespace millrace
@@ -319,13 +321,13 @@ const Batch* parser_feed(Parser* parser, std::uint32_t bytes) {
       millrace::add(Kind::kTooLarge);
       break;
     }
-    if (item == Item::kEvent) parser->known.add_event(stream.event());
+    if (item == Item::kEvent) parser->known.add_event(stream.event(), stream.last_event_id_changes());
     if (item == Item::kComment) millrace::add(Kind::kComment, 0, millrace::add_text(stream.comment()));
     if (item == Item::kRetry) {
       millrace::add(Kind::kRetry, static_cast<std::uint32_t>(stream.reconnection_time().count()));
     }
   }
-  parser->known.add_last_event_id(stream.last_event_id());
+  parser->known.add_last_event_id(stream.last_event_id(), stream.last_event_id_changes());
   return millrace::end_batch();
 }
 

@@ -153,7 +153,10 @@ export class CoreConnection implements TransportListener {
     this.#isActing = true;
     for (const signal of signals) {
       if (this.readyState === 2) return;
-      this.#do(signal);
+      if (signal.kind === undefined) {
+        this.lastEventId = signal.lastEventId;
+        this.#owner.received(signal, this.#answer?.origin ?? "");
+      } else this.#do(signal);
       const pause = this.#owner.pause?.(signal, signals.length);
       if (pause) await pause;
     }
@@ -161,11 +164,11 @@ export class CoreConnection implements TransportListener {
     if (this.readyState !== 2) this.#setTimer();
   }
 
-  #do(signal: Signal): void {
-    if ("lastEventId" in signal) this.lastEventId = signal.lastEventId;
-    if (signal.kind === undefined) this.#owner.received(signal, this.#answer?.origin ?? "");
-    else if (signal.kind === "id") this.#owner.identified?.();
-    else if (signal.kind === "comment") this.#owner.commented?.(signal.comment);
+  #do(signal: Exclude<Signal, CoreEvent>): void {
+    if (signal.kind === "id") {
+      this.lastEventId = signal.lastEventId;
+      this.#owner.identified?.();
+    } else if (signal.kind === "comment") this.#owner.commented?.(signal.comment);
     else if (signal.kind === "connect") this.#connect(signal.polling);
     else if (signal.kind === "open") {
       this.readyState = 1;

@@ -211,8 +211,8 @@ export class Core {
         const value = text.slice(begin, end);
         begin = end + 1;
         if (name === "id") {
+          if (value !== lastEventId) signals.push({ kind: name, lastEventId: value });
           lastEventId = value;
-          signals.push({ kind: name, lastEventId });
         } else signals.push({ kind: name, comment: value });
       } else if (name === "retry") signals.push({ kind: name, retry: a });
       else if (name === "connect") signals.push({ kind: name, polling: a > 0 });

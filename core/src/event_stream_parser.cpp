@@ -75,6 +75,7 @@ void EventStreamParser::reset() {
 void EventStreamParser::set_last_event_id(std::string_view id) {
   last_event_id_.assign(id);
   last_event_id_changed_ = false;
+  ++last_event_id_changes_;
 }
 
 void EventStreamParser::feed(std::string_view chunk) {
@@ -219,7 +220,10 @@ EventStreamParser::Item EventStreamParser::append_data(std::string_view value, b
 // [WHATWG 9.2.6] "Dispatch the event".
 EventStreamParser::Item EventStreamParser::dispatch() {
   // Copying only what has changed keeps a long ID from costing its length at every event behind it.
-  if (last_event_id_changed_) last_event_id_.swap(last_event_id_buffer_);
+  if (last_event_id_changed_) {
+    last_event_id_.swap(last_event_id_buffer_);
+    ++last_event_id_changes_;
+  }
   event_has_id_ = last_event_id_changed_;
   last_event_id_changed_ = false;
   if (data_lines_ == 0) {

@@ -130,6 +130,7 @@ class EventSourceState {
 
   ReadyState ready_state() const { return ready_state_; }
   std::string_view last_event_id() const { return parser_.last_event_id(); }
+  std::uint32_t last_event_id_changes() const { return parser_.last_event_id_changes(); }
   /// Whether the connection that kConnect asks for is to be polled.
   bool is_polling() const { return policy_.polling || is_buffered_; }
   const MessageEvent& event() const { return parser_.event(); }

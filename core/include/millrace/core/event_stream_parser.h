@@ -53,6 +53,9 @@ class EventStreamParser {
   /// The last event ID string: what a reconnection sends. An `id` counts once its block has ended.
   std::string_view last_event_id() const { return last_event_id_.view(); }
 
+  /// Counts how often it has been set, from the constructor on: a cheap way to see that it is as before.
+  std::uint32_t last_event_id_changes() const { return last_event_id_changes_; }
+
   /// Sets the last event ID string from outside, as when a browser's own EventSource has parsed the stream.
   void set_last_event_id(std::string_view id);
 
@@ -93,6 +96,7 @@ class EventStreamParser {
   bool last_event_id_changed_ = false;
 
   ByteBuffer last_event_id_;
+  std::uint32_t last_event_id_changes_ = 0;
   ByteBuffer decoded_;  // text that was not valid UTF-8, after replacement
 
   MessageEvent event_;
