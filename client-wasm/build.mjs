@@ -4,10 +4,11 @@
 
 import { execFileSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
+import { exportNames, manglingOf, renameExports } from "./short-names.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
@@ -30,11 +31,11 @@ function buildCore() {
 
 /** The other direction of src/module-text.ts. */
 async function textOf(bytes) {
-  const { bytesOf, rotation, singleCodes, pairCodes } = await importTypeScript("src/module-text.ts");
+  const { bytesOf, zero, singleCodes, pairCodes } = await importTypeScript("src/module-text.ts");
   const character = (code) => String.fromCharCode(32 + code);
   let text = "";
   for (const byte of bytes) {
-    const code = (byte + rotation) & 0xff;
+    const code = (zero - byte) & 0xff;
     const rest = code - singleCodes;
     if (rest < 0) text += character(code);
     else text += character(singleCodes + Math.floor(rest / pairCodes)) + character(rest % pairCodes);
@@ -49,7 +50,8 @@ async function importTypeScript(path) {
 }
 
 buildCore();
-const wasm = readFileSync(join(wasmBuild, "bin/millrace.wasm"));
+const names = exportNames(readFileSync(join(here, "exports.txt"), "utf8").trim().split("\n"));
+const wasm = renameExports(readFileSync(join(wasmBuild, "bin/millrace.wasm")), names);
 const wasmText = await textOf(wasm);
 
 /** Where the core comes from: the file that stands in for src/module.ts, and whether wasm2js.js stays a file of its own. */
@@ -80,8 +82,8 @@ const inlineWasm = {
 };
 
 // Not minified but for `<script src>`: bundlers take out what is not used, and do it worse on minified text.
-function bundle(entry, outfile, format, { core = {}, ...options } = {}) {
-  return esbuild.build({
+async function bundle(entry, outfile, format, { core = {}, isForTests = false, ...options } = {}) {
+  await esbuild.build({
     ...common,
     entryPoints: [entry],
     outfile,
@@ -89,8 +91,12 @@ function bundle(entry, outfile, format, { core = {}, ...options } = {}) {
     sourcemap: true,
     external: ["millrace", "react", "vue"],
     plugins: [coreFrom(core), inlineWasm],
+    ...manglingOf(names, !isForTests),
     ...options,
   });
+  // What an enum's member is called must not be called otherwise: esbuild would leave it to be looked up in vain.
+  const [lost] = /\b(Input|Kind|Verdict)\.\w+/.exec(readFileSync(resolve(here, outfile), "utf8")) ?? [];
+  if (lost) throw new Error(`${outfile}: ${lost} has been renamed: take it out of short-names.mjs`);
 }
 
 /** The entries by their names in package.json's `exports`, `index` being `.`. */
@@ -99,7 +105,9 @@ const entries = { index: {}, slim: { module: "module-slim.ts" }, js: plainJs, re
 
 /** wasm2js.js: the core as JavaScript, made when it is asked for and not when the file is loaded. */
 async function bundleWasm2js() {
-  const text = readFileSync(join(wasmBuild, "bin/wasm2js.js"), "utf8");
+  const text = readFileSync(join(wasmBuild, "bin/wasm2js.js"), "utf8").replace(/^ {2}"(\w+)":/gm, (line, name) =>
+    line.replace(name, names[name] ?? name),
+  );
   const begin = text.indexOf("var retasmFunc = asmFunc(");
   if (begin < 0) throw new Error("wasm2js no longer ends its file as build.mjs expects");
   const make = "export const instantiate = () => asmFunc({ abort() { throw new Error('the core has failed'); } });\n";
@@ -157,8 +165,8 @@ writeFileSync(join(here, "dist/millrace.wasm"), wasm);
 emitTypes();
 // For tests/node: the core by itself, which the package keeps to itself.
 const forTests = join(wasmBuild, "core-for-tests.mjs");
-await bundle("src/core-for-tests.ts", forTests, "esm", { core: { inlineJs: true } });
-await bundle("src/core-for-tests.ts", forTests.replace("core", "js"), "esm", { core: plainJs });
+await bundle("src/core-for-tests.ts", forTests, "esm", { core: { inlineJs: true }, isForTests: true });
+await bundle("src/core-for-tests.ts", forTests.replace("core", "js"), "esm", { core: plainJs, isForTests: true });
 
 await checkSize("EventSource alone", 'export { EventSource } from "./index.js"', limits.eventSource);
 await checkSize("the whole package", 'export * from "./index.js"', limits.all);

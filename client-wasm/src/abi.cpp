@@ -65,10 +65,10 @@ struct Batch {
   std::uint32_t text_bytes;
 };
 
-char* input_buffer;
-std::uint32_t input_buffer_bytes;
-ByteBuffer records;
-ByteBuffer text;
+// Nothing is made when the module is loaded: it exports no _initialize().
+constinit ByteBuffer input_buffer;
+constinit ByteBuffer records;
+constinit ByteBuffer text;
 Batch batch;
 
 // Behind each text is a CR, which none can hold. So they can be told apart also where JavaScript counts otherwise than
@@ -100,7 +100,7 @@ const Batch* end_batch() {
 }
 
 std::string_view input_text(std::uint32_t bytes) {
-  return {input_buffer, bytes};
+  return {input_buffer.view().data(), bytes};
 }
 
 TimePoint time_point(double milliseconds) {
@@ -206,12 +206,7 @@ extern "C" {
 
 /// Where to put the next `bytes` of input.
 char* input(std::uint32_t bytes) {
-  if (millrace::input_buffer_bytes < bytes) {
-    operator delete(millrace::input_buffer);
-    millrace::input_buffer = static_cast<char*>(operator new(bytes));
-    millrace::input_buffer_bytes = bytes;
-  }
-  return millrace::input_buffer;
+  return millrace::input_buffer.room_for(bytes);
 }
 
 // --- Sources: text and bytes are put into input() where their length is taken --------------------------------------

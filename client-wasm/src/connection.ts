@@ -1,7 +1,19 @@
 // CoreConnection: one event source, run by the core. It hands the core what the transport reports and what the clock
 // says, and does what the core says, in order. EventSource and connect() are two ways to look at it.
 
-import { type CoreEvent, Input, loadCore, maxInputBytes, type Policy, type Signal, Source, Verdict } from "./core.js";
+import {
+  type CoreEvent,
+  Input,
+  Kind,
+  loadCore,
+  maxInputBytes,
+  type Notice,
+  type Policy,
+  reasons,
+  type Signal,
+  Source,
+  Verdict,
+} from "./core.js";
 import type { Answer, Transport, TransportListener } from "./transports/transport.js";
 import type { ConnectionErrorEvent, LossReason } from "./types.js";
 
@@ -164,16 +176,16 @@ export class CoreConnection implements TransportListener {
     if (this.readyState !== 2) this.#setTimer();
   }
 
-  #do(signal: Exclude<Signal, CoreEvent>): void {
-    if (signal.kind === "id") {
-      this.lastEventId = signal.lastEventId;
-      this.#owner.identified?.();
-    } else if (signal.kind === "comment") this.#owner.commented?.(signal.comment);
-    else if (signal.kind === "connect") this.#connect(signal.polling);
-    else if (signal.kind === "open") {
+  #do({ kind, a, b, c, text }: Notice): void {
+    if (kind === Kind.connect) this.#connect(a > 0);
+    else if (kind === Kind.open) {
       this.readyState = 1;
       this.#owner.opened();
-    } else if (signal.kind === "reconnect" || signal.kind === "fail") this.#lose(signal);
+    } else if (kind === Kind.id) {
+      this.lastEventId = text;
+      this.#owner.identified?.();
+    } else if (kind === Kind.comment) this.#owner.commented?.(text);
+    else this.#lose(kind === Kind.reconnect, reasons[a] as LossReason, b, c);
   }
 
   #connect(polling: boolean): void {
@@ -186,8 +198,8 @@ export class CoreConnection implements TransportListener {
     this.transport.connect(this.lastEventId).catch((error) => this.#break(error));
   }
 
-  #lose({ kind, reason, status, wait }: Signal & { kind: "reconnect" | "fail" }): void {
-    const again = kind === "reconnect" && (this.#owner.mayReconnect?.() ?? true);
+  #lose(mayPass: boolean, reason: LossReason, status: number, wait: number): void {
+    const again = mayPass && (this.#owner.mayReconnect?.() ?? true);
     const message = sentenceFor(reason, this.#answer);
     if (again) {
       this.readyState = 0;

@@ -6,26 +6,25 @@
 import { instantiate, instantiateNow } from "./module.js";
 import type { LossReason, ServerEvent } from "./types.js";
 
-/** What the core wants done, in order. `id` is a change of the last event ID that no event brought. */
-export type Signal =
-  | { kind: "connect"; polling: boolean }
-  | { kind: "open" }
-  | CoreEvent
-  | { kind: "reconnect" | "fail"; reason: LossReason; status: number; wait: number }
-  | { kind: "id"; lastEventId: string }
-  | { kind: "comment"; comment: string }
-  | { kind: "retry"; retry: number }
-  | { kind: "too-large" };
+/** What the core wants done, in order: mostly events, which are handed on as they are and have no kind. */
+export type Signal = CoreEvent | Notice;
 
-/** Events are by far the most frequent, and handed on as they are: they have no kind. */
 export interface CoreEvent extends ServerEvent {
   readonly kind?: undefined;
+}
+
+/** Anything but an event. What the numbers mean is at Kind. */
+export interface Notice {
+  readonly kind: Exclude<Kind, Kind.event>;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly text: string;
 }
 
 /** exports.txt, as TypeScript sees it. Pointers, lengths and handles are numbers; a batch is a pointer to one. */
 export interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
-  _initialize(): void;
   input(bytes: number): number;
   source_new(lastEventIdBytes: number, seed: number, ...policy: number[]): number;
   source_delete(source: number): void;
@@ -38,6 +37,25 @@ export interface Exports {
 }
 
 // Enums, since bundles then have nothing but the numbers.
+
+/** abi.cpp's Kind. */
+export enum Kind {
+  /** `a`: whether it is to be polled */
+  connect,
+  open,
+  event,
+  /** `a`: index of the reason, `b`: status, `c`: milliseconds until then */
+  reconnect,
+  /** the same, for good */
+  fail,
+  /** `text`: the last event ID, changed by no event */
+  id,
+  /** `text`: what it says */
+  comment,
+  /** `a`: milliseconds */
+  retry,
+  tooLarge,
+}
 
 /** What can happen to a source: abi.cpp's Input. */
 export enum Input {
@@ -75,10 +93,8 @@ export const maxInputBytes = 65536;
 /** In place of a length: the text is the same as before. */
 const unchanged = 0xffffffff;
 
-// Indices are abi.cpp's Kind and the core's Reason.
-const eventKind = 2;
-const kinds = ["connect", "open", "event", "reconnect", "fail", "id", "comment", "retry", "too-large"] as const;
-const reasons: readonly LossReason[] = [
+/** Indices are the core's Reason. */
+export const reasons: readonly LossReason[] = [
   "none",
   "network-error",
   "end-of-stream",
@@ -123,7 +139,7 @@ const nothing: Signal[] = [];
 const newDecoder = () => new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class Core {
-  readonly exports: Exports;
+  readonly exported: Exports;
   readonly #encoder = new TextEncoder();
   // Two, since a decoder of Node.js's that has once been told of a stream is slow with ASCII ever after, and one that has
   // not is slow with all else.
@@ -139,19 +155,18 @@ export class Core {
   #inputBytes = 0;
 
   constructor(exports: Exports) {
-    this.exports = exports;
+    this.exported = exports;
     this.#detaches = globalThis.WebAssembly && exports.memory instanceof WebAssembly.Memory;
-    exports._initialize();
   }
 
   #look(): void {
-    const { buffer } = this.exports.memory;
+    const { buffer } = this.exported.memory;
     this.#bytes = new Uint8Array(buffer);
     this.#words = new Uint32Array(buffer);
   }
 
   #isStale(): boolean {
-    return this.#bytes.length === 0 || (!this.#detaches && this.#bytes.buffer !== this.exports.memory.buffer);
+    return this.#bytes.length === 0 || (!this.#detaches && this.#bytes.buffer !== this.exported.memory.buffer);
   }
 
   /** Puts the input of the next call where the core reads it, and returns its length in bytes. */
@@ -159,7 +174,7 @@ export class Core {
     const bytes = typeof input === "string" ? this.#encoder.encode(input) : input;
     const { length } = bytes;
     if (length > this.#inputBytes) {
-      this.#input = this.exports.input(length);
+      this.#input = this.exported.input(length);
       this.#inputBytes = length;
     }
     if (this.#isStale()) this.#look();
@@ -184,11 +199,11 @@ export class Core {
     let { type, lastEventId } = stream;
     const signals: Signal[] = [];
     for (const last = at + count * 4; at < last; at += 4) {
-      const kind = words[at] as number;
+      const kind = words[at] as Kind;
       const a = words[at + 1] as number;
       const b = words[at + 2] as number;
       const c = words[at + 3] as number;
-      if (kind === eventKind) {
+      if (kind === Kind.event) {
         if (a !== unchanged) {
           const end = isAscii ? begin + a : text.indexOf("\r", begin);
           type = text.slice(begin, end) || "message";
@@ -203,22 +218,16 @@ export class Core {
           begin = end + 1;
         }
         signals.push({ type, data, lastEventId });
-        continue;
+      } else {
+        let said = "";
+        if (kind === Kind.id || kind === Kind.comment) {
+          const end = text.indexOf("\r", begin);
+          said = text.slice(begin, end);
+          begin = end + 1;
+        }
+        if (kind !== Kind.id || said !== lastEventId) signals.push({ kind, a, b, c, text: said });
+        if (kind === Kind.id) lastEventId = said;
       }
-      const name = kinds[kind] as Exclude<(typeof kinds)[number], "event">;
-      if (name === "id" || name === "comment") {
-        const end = text.indexOf("\r", begin);
-        const value = text.slice(begin, end);
-        begin = end + 1;
-        if (name === "id") {
-          if (value !== lastEventId) signals.push({ kind: name, lastEventId: value });
-          lastEventId = value;
-        } else signals.push({ kind: name, comment: value });
-      } else if (name === "retry") signals.push({ kind: name, retry: a });
-      else if (name === "connect") signals.push({ kind: name, polling: a > 0 });
-      else if (name === "reconnect" || name === "fail") {
-        signals.push({ kind: name, reason: reasons[a] as LossReason, status: b, wait: c });
-      } else signals.push({ kind: name });
     }
     stream.type = type;
     stream.lastEventId = lastEventId;
@@ -250,23 +259,23 @@ export class Source implements CoreStream {
   constructor(core: Core, lastEventId: string, seed: number, policy: Policy) {
     this.#core = core;
     this.lastEventId = lastEventId;
-    this.#handle = core.exports.source_new(core.put(lastEventId), seed, ...policy);
+    this.#handle = core.exported.source_new(core.put(lastEventId), seed, ...policy);
   }
 
   /** Frees it in the module; nothing may be called after. */
   close(): void {
-    this.#core.exports.source_delete(this.#handle);
+    this.#core.exported.source_delete(this.#handle);
   }
 
   /** What comes of `input`; at most one of the parameters is text or bytes. */
   tell(input: Input, ...parameters: (number | string | Uint8Array)[]): Signal[] {
     const numbers = parameters.map((value) => (typeof value === "number" ? value : this.#core.put(value)));
-    const batch = this.#core.exports.source_tell(this.#handle, input, performance.now(), ...numbers);
+    const batch = this.#core.exported.source_tell(this.#handle, input, performance.now(), ...numbers);
     return this.#core.read(batch, this);
   }
 
   /** On performance.now()'s clock; negative if there is none. */
   nextTimeout(): number {
-    return this.#core.exports.source_next_timeout(this.#handle);
+    return this.#core.exported.source_next_timeout(this.#handle);
   }
 }

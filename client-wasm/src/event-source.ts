@@ -1,6 +1,7 @@
 // EventSource as the standard has it. [WHATWG 9.2.2]
 
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
+import { Kind } from "./core.js";
 import { nextTask } from "./next-task.js";
 import { crossOriginFetch } from "./transports/cross-origin-fetch.js";
 import { FetchTransport } from "./transports/fetch.js";
@@ -107,7 +108,7 @@ class EventSourceClass extends EventTarget {
       },
       pause: ({ kind }, batch) => {
         if (kind === undefined && batch > maxTasks) return done;
-        return kind === undefined || kind === "open" ? nextTask() : undefined;
+        return kind === undefined || kind === Kind.open ? nextTask() : undefined;
       },
     };
     const fetch = init?.fetch ?? crossOriginFetch;

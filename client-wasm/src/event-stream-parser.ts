@@ -1,6 +1,6 @@
 // EventStreamParser: the bytes of an event stream in, events out, for those who bring their own transport.
 
-import { type CoreEvent, coreNow, loadCore, maxInputBytes, type Signal } from "./core.js";
+import { type CoreEvent, coreNow, Kind, loadCore, maxInputBytes, type Signal } from "./core.js";
 import { Parser } from "./parser.js";
 import type { ServerEvent } from "./types.js";
 
@@ -71,9 +71,9 @@ export class EventStreamParser {
     if (areEvents(signals)) return signals;
     const { onComment, onRetry } = this.#options;
     return signals.filter((signal): signal is CoreEvent => {
-      if (signal.kind === "comment") onComment?.(signal.comment);
-      else if (signal.kind === "retry") onRetry?.(signal.retry);
-      else if (signal.kind === "too-large") throw new RangeError("an event or a line of the stream exceeds 16 MiB");
+      if (signal.kind === Kind.comment) onComment?.(signal.text);
+      else if (signal.kind === Kind.retry) onRetry?.(signal.a);
+      else if (signal.kind === Kind.tooLarge) throw new RangeError("an event or a line of the stream exceeds 16 MiB");
       return signal.kind === undefined;
     });
   }

@@ -4,8 +4,11 @@
 // Compressed, that is 1 % larger than the module itself; Base64, which tears bytes apart, would be 26 % larger.
 // build.mjs has the other direction.
 
-/** Added to each byte: brings those that are frequent below singleCodes. */
-export const rotation = 10;
+/**
+ * What each byte is taken from: brings those that are frequent below singleCodes, and the most frequent to the letters that
+ * the rest of a bundle is made of, which compresses 1 % better.
+ */
+export const zero = 84;
 /** Characters that stand for a byte alone, from the space on; each that follows begins a pair, for the next pairCodes. */
 export const singleCodes = 93;
 export const pairCodes = 82;
@@ -15,7 +18,7 @@ export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   for (let i = 0; i < text.length; i++) {
     let code = text.charCodeAt(i) - 32;
     if (code >= singleCodes) code = singleCodes + (code - singleCodes) * pairCodes + text.charCodeAt(++i) - 32;
-    bytes.push(code - rotation);
+    bytes.push(zero - code);
   }
   return new Uint8Array(bytes);
 }

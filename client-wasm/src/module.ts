@@ -13,12 +13,7 @@ export async function instantiate(): Promise<Exports> {
     return instance.exports as unknown as Exports;
   } catch (refusal) {
     const wasm2js = await import("./wasm2js.js").catch((cause) => {
-      throw new Error(
-        `WebAssembly cannot be compiled here (${refusal}), and wasm2js.js, which does without, not loaded`,
-        {
-          cause,
-        },
-      );
+      throw new Error(`no WebAssembly here (${refusal}), nor wasm2js.js`, { cause });
     });
     return wasm2js.instantiate();
   }

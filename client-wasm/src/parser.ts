@@ -12,21 +12,21 @@ export class Parser implements CoreStream {
   constructor(core: Core, lastEventId = "") {
     this.#core = core;
     this.lastEventId = lastEventId;
-    this.#handle = core.exports.parser_new(core.put(lastEventId));
+    this.#handle = core.exported.parser_new(core.put(lastEventId));
   }
 
   /** At most maxInputBytes. */
   feed(chunk: Uint8Array): Signal[] {
-    return this.#core.read(this.#core.exports.parser_feed(this.#handle, this.#core.put(chunk)), this);
+    return this.#core.read(this.#core.exported.parser_feed(this.#handle, this.#core.put(chunk)), this);
   }
 
   /** A new stream begins; the last event ID string stays. */
   reset(): void {
-    this.#core.exports.parser_reset(this.#handle);
+    this.#core.exported.parser_reset(this.#handle);
   }
 
   /** Frees it in the module; nothing may be called after. */
   close(): void {
-    this.#core.exports.parser_delete(this.#handle);
+    this.#core.exported.parser_delete(this.#handle);
   }
 }
