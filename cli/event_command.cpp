@@ -1,16 +1,14 @@
 #include "event_command.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <system_error>
 #include <vector>
-
-extern char** environ;
 
 namespace millrace::cli {
 
@@ -48,6 +46,7 @@ pid_t start(const std::string& command, const CommandEvent& event, int input) {
   std::vector<std::string> variables = environment_for(event);
   const auto pointers_to = [](std::vector<std::string>& texts) {
     std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
     for (std::string& text : texts) pointers.push_back(text.data());
     pointers.push_back(nullptr);
     return pointers;

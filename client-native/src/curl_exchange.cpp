@@ -192,7 +192,9 @@ void CurlExchange::set_headers() {
     list.reset(longer);
   };
   for (const auto& [name, value] : request_.headers) {
-    add(trimmed(value).empty() ? name + ";" : name + ": " + value);  // libcurl's way to send an empty value
+    std::string line = name;
+    line += trimmed(value).empty() ? ";" : ": " + value;  // the former is libcurl's way to send an empty value
+    add(line);
   }
   add("Expect:");  // never wait for a `100 Continue`
   const bool has_type = std::any_of(request_.headers.begin(), request_.headers.end(), [](const auto& header) {
@@ -360,7 +362,7 @@ std::string CurlExchange::problem(CURLcode code) const {
   if (!violation_.empty()) return violation_;
   long error = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &error);
-  const std::string words = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code);
+  std::string words = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code);
   const std::string why = error != 0 ? std::strerror(static_cast<int>(error)) : words;
   const std::string peer = peer_name(url_);
   switch (code) {

@@ -25,8 +25,8 @@ int milliseconds_until(std::optional<TimePoint> deadline) {
 
 // libcurl wants to be told that it is used before the first thread uses it, once.
 void set_up_curl() {
-  static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (code != CURLE_OK) throw std::bad_alloc();
+  static const CURLcode kCode = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (kCode != CURLE_OK) throw std::bad_alloc();
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ struct Hub::Shared {
   explicit Shared(Options options)
       : max_event_bytes(options.history_bytes),
         clock(std::move(options.clock)),
-        ring(options.store != nullptr ? options.store->epoch() : std::move(options.epoch),
+        ring(options.store != nullptr ? options.store->epoch() : options.epoch,
              {.events = options.history_events, .bytes = options.history_bytes, .age = options.history_age},
              options.store != nullptr ? options.store->head() : 0),
         store(std::move(options.store)) {}
@@ -202,7 +202,7 @@ Hub::Statistics Hub::statistics() const {
           .evictions = ring.oldest() - 1,
           .entries = ring.entries(),
           .bytes = ring.bytes(),
-          .store = std::move(store)};
+          .store = store};
 }
 
 std::string Hub::trouble() const {

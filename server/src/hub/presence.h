@@ -23,6 +23,7 @@ class Presence {
   struct Listener {
     std::string user;
     std::string client;
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the 0 in a comparison made of this one for a pointer.
     auto operator<=>(const Listener&) const = default;
   };
 
