@@ -79,12 +79,11 @@ test("its types serve CommonJS in Node.js without the DOM's", () => {
   typeCheck("types-node", [source("node.cts")], { lib: ["ES2022"], types: ["node"] });
 });
 
-test("what README.md shows compiles", () => {
-  const readme = readFileSync(join(root, "client-wasm/README.md"), "utf8");
-  const examples = [...readme.matchAll(/```(tsx?)\n(.*?)```/gs)].map(([, language, text], index) => [
-    `example-${index + 1}.${language}`,
-    text,
-  ]);
-  assert.ok(examples.length >= 4);
+test("what the documents show compiles", () => {
+  const documents = ["client-wasm/README.md", "README.md"].map((path) => readFileSync(join(root, path), "utf8"));
+  const examples = [...documents.join("\n").matchAll(/^```(js|tsx?)\n(.*?)^```/gms)].map(
+    ([, language, text], index) => [`example-${index + 1}.${language.replace("js", "ts")}`, text],
+  );
+  assert.ok(examples.length >= 10);
   typeCheck("types-readme", examples, { ...browserOptions, jsx: "react-jsx" });
 });
