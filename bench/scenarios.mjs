@@ -67,6 +67,17 @@ const fast = ["--rate", 0, "--window", 256, "--pipeline", 32];
 const posts = ["--window", 10_000_000, "--publishers", 8, "--pipeline", 8];
 const inside = ["--publishers", 0, "--trigger", "/inside?topics=10000&events=100000", "--expect", 100_000];
 
+/** 10,000 subscribers to whom nothing is sent; the first of the figures is drawn. */
+const unpublished = (name, title, figures) => ({
+  name,
+  title,
+  subscribers: 10_000,
+  load: ["--subscribers", 10_000, "--publishers", 0],
+  servers: peers,
+  figures,
+  chart: figures[0],
+});
+
 /** By the name that `./run bench` takes. */
 export const scenarios = {
   fanout: [fanout(1000, 10, 3), fanout(10_000, 3, 4), fanout(18_000, 2, 4)],
@@ -75,28 +86,8 @@ export const scenarios = {
     throughput("500", "500 events/s", ["--rate", 500]),
     throughput("fast", "as fast as it goes", fast),
   ],
-  idle: [
-    {
-      name: "idle",
-      title: "10,000 idle subscribers",
-      subscribers: 10_000,
-      load: ["--subscribers", 10_000, "--publishers", 0],
-      servers: peers,
-      figures: [figure.memory, figure.threads],
-      chart: figure.memory,
-    },
-  ],
-  connect: [
-    {
-      name: "connect",
-      title: "Connecting 10,000 subscribers",
-      subscribers: 10_000,
-      load: ["--subscribers", 10_000, "--publishers", 0],
-      servers: peers,
-      figures: [figure.connects, figure.connectCpu],
-      chart: figure.connects,
-    },
-  ],
+  idle: [unpublished("idle", "10,000 idle subscribers", [figure.memory, figure.threads])],
+  connect: [unpublished("connect", "Connecting 10,000 subscribers", [figure.connects, figure.connectCpu])],
   addressed: [
     addressed("post", "one HTTP POST an event", posts, peers),
     addressed("batch", "NDJSON batches of 100 events", [...posts, "--batch", 100], ["millrace"]),

@@ -66,34 +66,21 @@ std::optional<std::int64_t> seconds_since_1970(unsigned year, unsigned month, un
   return std::int64_t{std::chrono::sys_days(date).time_since_epoch().count()} * kSecondsADay + time;
 }
 
-// Sun, 06 Nov 1994 08:49:37 GMT
-std::optional<std::int64_t> parse_fixed_date(DateReader reader) {
+// Sun, 06 Nov 1994 08:49:37 GMT; or, with `-` between and two digits, Sunday, 06-Nov-94 08:49:37 GMT, whose year is of
+// this century or, from 70 on, of the last.
+std::optional<std::int64_t> parse_day_first(DateReader reader, std::string_view between, std::size_t year_digits) {
   reader.skip_day_name();
   reader.skip(", ");
   const unsigned day = reader.number(2);
-  reader.skip(" ");
+  reader.skip(between);
   const unsigned month = reader.month();
-  reader.skip(" ");
-  const unsigned year = reader.number(4);
+  reader.skip(between);
+  unsigned year = reader.number(year_digits);
+  if (year_digits == 2) year += year < 70 ? 2000 : 1900;
   reader.skip(" ");
   const std::int64_t time = reader.time();
   reader.skip(" GMT");
   return reader.at_end() ? seconds_since_1970(year, month, day, time) : std::nullopt;
-}
-
-// Sunday, 06-Nov-94 08:49:37 GMT, whose year is of this century or, from 70 on, of the last.
-std::optional<std::int64_t> parse_rfc_850_date(DateReader reader) {
-  reader.skip_day_name();
-  reader.skip(", ");
-  const unsigned day = reader.number(2);
-  reader.skip("-");
-  const unsigned month = reader.month();
-  reader.skip("-");
-  const unsigned year = reader.number(2);
-  reader.skip(" ");
-  const std::int64_t time = reader.time();
-  reader.skip(" GMT");
-  return reader.at_end() ? seconds_since_1970(year + (year < 70 ? 2000 : 1900), month, day, time) : std::nullopt;
 }
 
 // Sun Nov  6 08:49:37 1994
@@ -118,8 +105,8 @@ bool is_digit(char c) {
 
 std::optional<std::int64_t> parse_http_date(std::string_view text) {
   const DateReader reader(text);
-  if (const auto date = parse_fixed_date(reader)) return date;
-  if (const auto date = parse_rfc_850_date(reader)) return date;
+  if (const auto date = parse_day_first(reader, " ", 4)) return date;
+  if (const auto date = parse_day_first(reader, "-", 2)) return date;
   return parse_asctime_date(reader);
 }
 
