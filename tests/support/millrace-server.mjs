@@ -27,11 +27,20 @@ export async function startMillrace(...extra) {
   const program = millraceProgram();
   const port0 = extra.includes("--port") ? [] : ["--port", "0"];
   const child = spawn(program, ["serve", "--host", "127.0.0.1", ...port0, "--insecure", ...extra], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  // What it logs is of interest if it fails, and not among the results of tests else.
+  let log = "";
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    log = (log + text).slice(-16_384);
   });
   const exited = new Promise((resolve, reject) => {
     child.on("exit", resolve);
     child.on("error", reject);
+  });
+  child.on("close", (code, signal) => {
+    if (code || (signal && signal !== "SIGTERM"))
+      process.stderr.write(`${program}: ${signal ?? `exit ${code}`}\n${log}`);
   });
   const port = await within(
     Promise.race([listeningPort(child.stdout), exited.then((code) => Promise.reject(new Error(`exit ${code}`)))]),
