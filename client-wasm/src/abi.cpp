@@ -7,7 +7,6 @@
 // Times are milliseconds in doubles; a 64-bit integer never crosses.
 
 #include <cstdint>
-#include <cstring>
 #include <new>
 #include <string_view>
 
@@ -75,7 +74,7 @@ Batch batch;
 // in bytes, and a sequence that is cut off at the end of one never joins what the next begins with.
 std::uint32_t add_text(std::string_view value) {
   char* const at = text.room_for(value.size() + 1);
-  std::memcpy(at, value.data(), value.size());
+  value.copy(at, value.size());
   at[value.size()] = '\r';
   text.add_written(value.size() + 1);
   return static_cast<std::uint32_t>(value.size());
