@@ -64,7 +64,7 @@ versions() {
   local name
   for name in $(printf '%s\n' "$@" | sort -u); do
     dpkg-query --show --showformat '${Package} ${Version} ${Provides}\n' |
-      awk -v name="$name" '$1 == name || (" " $0) ~ (" " name "( |,|$)") { print $1, $2; exit }'
+      awk -v name="$name" '$1 == name || (" " $0) ~ (" " name "( |,|$)") { if (!found++) print $1, $2 }'
   done
 }
 # depends PACKAGE: the names of what it depends on.
