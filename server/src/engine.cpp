@@ -253,7 +253,7 @@ EventStream Server::Engine::open_stream(const httplib::Request& request, httplib
       [this](const EventStream::State::Task& task) { run_on_worker(task); }, chunked);
   set_event_stream_headers(response);
   exchange.loop.defer([&connection = exchange.connection, head = HttplibBridge::take_response(request, response),
-                       chunked, state] { connection.stream(head, chunked, state); });
+                       state] { connection.stream(head, state); });
   return EventStream(std::move(state));
 }
 

@@ -17,9 +17,6 @@ namespace millrace {
 
 namespace {
 
-// An output buffer that has grown beyond this is given back when it is empty.
-constexpr std::size_t kKeptOutputBytes = 4096;
-
 // TCP_RTO_MAX_MS of Linux 6.15, which not all systems' headers know.
 constexpr int kTcpRtoMaxMilliseconds = 44;
 
@@ -27,6 +24,30 @@ constexpr int kTcpRtoMaxMilliseconds = 44;
 constexpr std::size_t kBuffersPerWrite = 64;
 
 }  // namespace
+
+class Connection::RequestStream final : public EventStream::State::Output {
+ public:
+  RequestStream(Connection& connection, std::shared_ptr<EventStream::State> state)
+      : connection_(connection), state_(std::move(state)) {}
+
+  EventStream::State& state() const { return *state_; }
+
+  ssize_t write(std::string_view bytes) override {
+    while (true) {
+      const ssize_t count = ::send(connection_.socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (count >= 0) return count;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+      if (errno != EINTR) return -1;
+    }
+  }
+  void defer(EventStream::State::Task task) override { connection_.loop_.defer(std::move(task)); }
+  void on_wake() override { connection_.go_on(state_->flush()); }
+  TimePoint now() const override { return monotonic_now(); }
+
+ private:
+  Connection& connection_;
+  const std::shared_ptr<EventStream::State> state_;
+};
 
 Connection::Connection(ConnectionLoop& loop, int socket, Quota::Share share)
     : loop_(loop), socket_(socket), share_(std::move(share)) {}
@@ -102,7 +123,7 @@ void Connection::on_timer(TimePoint now) {
 
 void Connection::finish(Exchange& exchange) {
   keep_alive_ = exchange.keep_alive;
-  output_ = std::move(exchange.output);
+  set_output(std::move(exchange.output));
   if (keep_alive_ && exchange.consumed < exchange.input.size()) {
     intake_ = std::make_unique<RequestIntake>(exchange.input.substr(exchange.consumed));
   }
@@ -120,16 +141,18 @@ void Connection::write_output() {
   after_response();
 }
 
+void Connection::set_output(std::string bytes) {
+  output_ = bytes.empty() ? nullptr : std::make_unique<Unwritten>(Unwritten{.bytes = std::move(bytes), .begin = 0});
+}
+
 // Whether all of output_ has been written.
 bool Connection::send_output() {
-  if (output_begin_ < output_.size()) {
-    iovec buffer{.iov_base = output_.data() + output_begin_, .iov_len = output_.size() - output_begin_};
-    output_begin_ += send({&buffer, 1});
-    if (output_begin_ < output_.size()) return false;
-  }
-  output_begin_ = 0;
-  output_.clear();
-  if (output_.capacity() > kKeptOutputBytes) output_.shrink_to_fit();
+  if (output_ == nullptr) return true;
+  std::string& bytes = output_->bytes;
+  iovec buffer{.iov_base = bytes.data() + output_->begin, .iov_len = bytes.size() - output_->begin};
+  output_->begin += send({&buffer, 1});
+  if (output_->begin < bytes.size()) return false;
+  output_.reset();
   return true;
 }
 
@@ -180,7 +203,7 @@ void Connection::begin_stream() {
 }
 
 void Connection::leave_stream(StreamEnd reason) {
-  if (state_ != nullptr) state_->detach();
+  if (request_stream_ != nullptr) request_stream_->state().detach();
   if (terms_ != nullptr && terms_->on_close != nullptr) {
     loop_.run_on_worker([on_close = std::move(terms_->on_close), reason] { on_close(reason); });
   }
@@ -202,9 +225,8 @@ void Connection::on_stream_timer(TimePoint now) {
     unheard_since_ = std::min(unheard_since_, now);
     if (subscriber_ != nullptr) {
       subscriber_->heartbeat(loop_.subscribers().served(*subscriber_));
-    } else if (output_.empty()) {
-      output_ = chunked_ ? "3\r\n:\n\n\r\n" : ":\n\n";
-      write_stream();
+    } else {
+      go_on(request_stream_->state().heartbeat());
     }
   }
   if (phase_ == Phase::kStreaming) set_stream_timer();
@@ -260,14 +282,11 @@ SubscriptionInfo Connection::info() const {
           .live = subscriber_->is_live()};
 }
 
-void Connection::stream(std::string head, bool chunked, std::shared_ptr<EventStream::State> state) {
+void Connection::stream(std::string_view head, std::shared_ptr<EventStream::State> state) {
   begin_stream();
-  chunked_ = chunked;
-  state_ = std::move(state);
-  output_ = std::move(head);
-  state_->attach([this](EventStream::State::Task task) { loop_.defer(std::move(task)); },
-                 [this] { take_from_state(); });
-  take_from_state();
+  request_stream_ = std::make_unique<RequestStream>(*this, std::move(state));
+  request_stream_->state().attach(*request_stream_, head);
+  request_stream_->on_wake();
 }
 
 void Connection::on_stream_ready(std::uint32_t events) {
@@ -278,26 +297,21 @@ void Connection::on_stream_ready(std::uint32_t events) {
     subscriber_->catch_up();
     if (phase_ == Phase::kStreaming && (subscriber_->is_live() || subscriber_->awaits_stored())) want_output(false);
   } else {
-    write_stream();
+    request_stream_->on_wake();
   }
 }
 
-void Connection::take_from_state() {
-  EventStream::State::Taken taken = state_->take();
-  if (taken.cut) return close(StreamEnd::kClosed);
-  output_.append(taken.bytes);
-  if (taken.ended && !std::exchange(ended_, true) && chunked_) output_.append(kLastChunk);
-  write_stream();
-}
-
-void Connection::write_stream() {
-  const bool done = send_output();
-  if (phase_ != Phase::kStreaming) return;
-  state_->set_unwritten(output_.size() - output_begin_);
-  want_output(!done);
-  if (done && ended_) {
-    leave_stream(StreamEnd::kClosed);
-    linger();
+void Connection::go_on(EventStream::State::Progress progress) {
+  switch (progress) {
+    case EventStream::State::Progress::kWritten:
+      return want_output(false);
+    case EventStream::State::Progress::kWaiting:
+      return want_output(true);
+    case EventStream::State::Progress::kOver:
+      leave_stream(StreamEnd::kClosed);
+      return linger();
+    case EventStream::State::Progress::kCut:
+      return close(StreamEnd::kClosed);
   }
 }
 
@@ -343,7 +357,7 @@ void Connection::end() {
   leave_stream(end_reason_);
   phase_ = Phase::kResponding;
   keep_alive_ = false;
-  if (subscriber_->chunked()) output_ = kLastChunk;
+  if (subscriber_->chunked()) set_output(std::string(kLastChunk));
   write_output();
 }
 

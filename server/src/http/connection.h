@@ -2,7 +2,7 @@
 // thread.
 //
 // It collects a request, waits while a worker has it, writes what the worker could not, and begins again; or it becomes
-// an event stream and stays one.
+// an event stream and stays one. Very many are one at the same time: what few of them need stands behind a pointer.
 #pragma once
 
 #include <sys/uio.h>
@@ -55,7 +55,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   /// A handler has turned its response into a subscription, or into a request-scoped stream; `head` is its head.
   void subscribe(std::string_view head, Subscriber::Subscription subscription, const Hub::Cursor& cursor,
                  std::string_view last_event_id, const StreamTerms& terms);
-  void stream(std::string head, bool chunked, std::shared_ptr<EventStream::State> state);
+  void stream(std::string_view head, std::shared_ptr<EventStream::State> state);
 
   /// Closes the socket at once; what was not written is lost. An event stream's client will reconnect.
   void close(StreamEnd reason = StreamEnd::kClientLeft);
@@ -99,6 +99,15 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
     kClosed,
   };
 
+  // What is left of a response.
+  struct Unwritten {
+    std::string bytes;
+    std::size_t begin = 0;
+  };
+
+  // The connection, as a request-scoped stream sees it.
+  class RequestStream;
+
   bool watch();
 
   // Requests
@@ -109,6 +118,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   void await_input(Phase phase, Duration deadline);
 
   // Responses
+  void set_output(std::string bytes);
   void write_output();
   bool send_output();
   void after_response();
@@ -121,8 +131,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   void leave_stream(StreamEnd reason);
   Presence::Listener listener() const;
   void on_stream_ready(std::uint32_t events);
-  void take_from_state();
-  void write_stream();
+  void go_on(EventStream::State::Progress progress);
   std::size_t write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) override;
   void yield() override { want_output(true); }
   void end() override;
@@ -142,23 +151,20 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   Phase phase_ = Phase::kHead;
   bool wants_output_ = false;
   bool keep_alive_ = false;  // after the response that is being written
-  bool chunked_ = false;     // the request-scoped stream's framing
-  bool ended_ = false;       // the request-scoped stream is over once output_ is written
   bool turned_away_ = false;
-  bool is_present_ = false;  // presence events tell of the subscription
-  std::uint32_t requests_ = 0;
-  std::size_t index_ = 0;  // among the loop's connections
-  std::unique_ptr<RequestIntake> intake_;
-  std::string output_;  // of a response or a request-scoped stream
-  std::size_t output_begin_ = 0;
-  std::unique_ptr<Subscriber> subscriber_;
-  std::uint64_t stored_ticket_ = 0;              // of what the subscriber has asked the store for
+  bool is_present_ = false;                      // presence events tell of the subscription
   StreamEnd end_reason_ = StreamEnd::kFinished;  // of a subscription that ends in order
+  std::uint32_t requests_ = 0;
+  std::uint32_t index_ = 0;  // among the loop's connections
+  std::unique_ptr<RequestIntake> intake_;
+  std::unique_ptr<Unwritten> output_;  // null if there is none
+  std::unique_ptr<Subscriber> subscriber_;
+  std::uint64_t stored_ticket_ = 0;  // of what the subscriber has asked the store for
   TimePoint opened_at_{};
   TimePoint heartbeat_at_{};                    // of an event stream: unless something is written before
   TimePoint unheard_since_ = TimePoint::max();  // while what an event stream has sent is unanswered
   std::unique_ptr<StreamTerms> terms_;
-  std::shared_ptr<EventStream::State> state_;
+  std::unique_ptr<RequestStream> request_stream_;
 };
 
 }  // namespace millrace

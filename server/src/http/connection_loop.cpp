@@ -66,7 +66,7 @@ void ConnectionLoop::turn_away(int socket, std::string response) {
 
 Connection& ConnectionLoop::add(int socket, Quota::Share share) {
   connections_.push_back(std::make_unique<Connection>(*this, socket, std::move(share)));
-  connections_.back()->index_ = connections_.size() - 1;
+  connections_.back()->index_ = static_cast<std::uint32_t>(connections_.size() - 1);
   return *connections_.back();
 }
 
@@ -198,7 +198,7 @@ bool ConnectionLoop::end_turn() {
   take_posted();
   if (subscribers_.has_more()) subscribers_.serve(kServedAtOnce, *this);
   for (Connection* connection : discarded_) {
-    const std::size_t index = connection->index_;
+    const std::uint32_t index = connection->index_;
     --(connection->turned_away_ ? counts_.turned_away : counts_.open);
     connections_[index].swap(connections_.back());
     connections_[index]->index_ = index;

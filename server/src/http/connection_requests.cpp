@@ -63,7 +63,7 @@ void Connection::dispatch() {
 
 void Connection::reject(const RequestError& error) {
   loop_.settings().refusals->add(error.status, error.reason);
-  output_ = error_response(error);
+  set_output(error_response(error));
   keep_alive_ = false;
   intake_.reset();
   phase_ = Phase::kResponding;
@@ -73,7 +73,7 @@ void Connection::reject(const RequestError& error) {
 void Connection::turn_away(std::string response) {
   turned_away_ = true;
   if (!watch()) return close();
-  output_ = std::move(response);
+  set_output(std::move(response));
   phase_ = Phase::kResponding;
   write_output();
 }

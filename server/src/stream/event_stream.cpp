@@ -9,6 +9,13 @@
 
 namespace millrace {
 
+namespace {
+
+// A buffer that has grown beyond this is given back when it is empty.
+constexpr std::size_t kKeptBytes = 4096;
+
+}  // namespace
+
 // --- The handle -----------------------------------------------------------------------------------------------------
 
 struct EventStream::Handle {
@@ -44,20 +51,26 @@ EventStream::State::State(std::function<void(Task)> run_callback, bool chunked)
     : run_callback_(std::move(run_callback)), chunked_(chunked) {}
 
 bool EventStream::State::send(const Event& event) {
-  std::string payload;
-  payload.reserve(event.data.size() + 64);
-  EventStreamWriter(payload).event(event);
   const std::lock_guard lock(mutex_);
   if (!open_) return false;
-  if (pending_.size() + unwritten_ + payload.size() > kMaxStreamBufferBytes) {
+  const std::size_t waited = waiting_.size();
+  append(event);
+  if (waiting_bytes() > kMaxStreamBufferBytes) {
+    waiting_.resize(waited);
     open_ = false;
     cut_ = true;
-  } else if (chunked_) {
-    append_chunk(payload, pending_);
-  } else {
-    pending_.append(payload);
+    wake_once();
+    return false;
   }
-  wake_once();
+  if (output_ == nullptr || waited > 0) return true;  // attach(), the loop on its way, or the socket will see to it
+  // A producer that is faster than one event a moment is better served by the loop, which writes many at once.
+  const TimePoint now = output_->now();
+  if (std::exchange(written_at_, now) == now) {
+    wake_once();
+    return true;
+  }
+  write_waiting();
+  if (cut_ || !waiting_.empty()) wake_once();
   return open_;
 }
 
@@ -66,6 +79,7 @@ void EventStream::State::end() {
   if (!open_) return;
   open_ = false;
   ended_ = true;
+  if (chunked_) waiting_.append(kLastChunk);
   wake_once();
 }
 
@@ -76,7 +90,7 @@ bool EventStream::State::is_open() const {
 
 std::size_t EventStream::State::buffered_bytes() const {
   const std::lock_guard lock(mutex_);
-  return pending_.size() + unwritten_;
+  return waiting_bytes();
 }
 
 void EventStream::State::on_close(Task callback) {
@@ -90,44 +104,81 @@ void EventStream::State::on_close(Task callback) {
   callback();
 }
 
-void EventStream::State::attach(std::function<void(Task)> defer, Task flush) {
-  flush_ = std::move(flush);
+void EventStream::State::attach(Output& output, std::string_view head) {
   const std::lock_guard lock(mutex_);
-  defer_ = std::move(defer);
+  waiting_.insert(0, head);
+  output_ = &output;
 }
 
-EventStream::State::Taken EventStream::State::take() {
+EventStream::State::Progress EventStream::State::flush() {
   const std::lock_guard lock(mutex_);
-  woken_ = false;
-  unwritten_ += pending_.size();
-  return {.bytes = std::exchange(pending_, {}), .ended = ended_, .cut = cut_};
+  if (!cut_) write_waiting();
+  return progress();
 }
 
-void EventStream::State::set_unwritten(std::size_t bytes) {
+EventStream::State::Progress EventStream::State::heartbeat() {
   const std::lock_guard lock(mutex_);
-  unwritten_ = bytes;
+  if (open_ && waiting_.empty()) {
+    waiting_ = chunked_ ? "3\r\n:\n\n\r\n" : ":\n\n";
+    write_waiting();
+  }
+  return progress();
 }
 
 void EventStream::State::detach() {
-  flush_ = nullptr;
   std::vector<Task> callbacks;
   {
     const std::lock_guard lock(mutex_);
     open_ = false;
     detached_ = true;
-    defer_ = nullptr;
-    pending_.clear();
-    unwritten_ = 0;
+    output_ = nullptr;
+    waiting_ = {};
+    begin_ = 0;
     callbacks.swap(on_close_);
   }
   for (Task& callback : callbacks) run_callback_(std::move(callback));
 }
 
+void EventStream::State::append(const Event& event) {
+  const std::size_t begin = waiting_.size();
+  EventStreamWriter(waiting_).event(event);
+  if (chunked_) wrap_chunk(waiting_, begin);
+}
+
+void EventStream::State::write_waiting() {
+  if (waiting_.empty()) return;
+  const ssize_t count = output_->write(std::string_view(waiting_).substr(begin_));
+  if (count < 0) {
+    open_ = false;
+    cut_ = true;
+    return;
+  }
+  begin_ += static_cast<std::size_t>(count);
+  // Moved down once as much has gone as is left: a client that never quite keeps up must not make it grow for ever.
+  if (begin_ * 2 < waiting_.size()) return;
+  waiting_.erase(0, std::exchange(begin_, 0));
+  if (waiting_.empty() && waiting_.capacity() > kKeptBytes) waiting_.shrink_to_fit();
+}
+
+EventStream::State::Progress EventStream::State::progress() const {
+  if (cut_) return Progress::kCut;
+  if (!waiting_.empty()) return Progress::kWaiting;
+  return ended_ ? Progress::kOver : Progress::kWritten;
+}
+
 void EventStream::State::wake_once() {
-  if (defer_ == nullptr || std::exchange(woken_, true)) return;
-  defer_([self = shared_from_this()] {
-    if (self->flush_ != nullptr) self->flush_();
-  });
+  if (output_ == nullptr || std::exchange(woken_, true)) return;
+  output_->defer([self = shared_from_this()] { self->wake(); });
+}
+
+void EventStream::State::wake() {
+  Output* output = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = false;
+    output = output_;
+  }
+  if (output != nullptr) output->on_wake();  // detach() is this thread's: it cannot come between
 }
 
 }  // namespace millrace

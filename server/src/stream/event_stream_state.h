@@ -1,15 +1,22 @@
 // EventStream::State: what the handles on a request-scoped stream and its connection share.
 //
-// Producers append encoded events; the connection takes them on its loop's thread. Either side may end it.
+// Where nothing waits, a producer writes its event to the socket itself: no loop has to wake for it. What does not fit,
+// and what follows within the same moment, waits here for the loop, which writes it in one piece. Either side may end
+// it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "millrace/core/time.h"
 #include "millrace/server/event_stream.h"
 
 namespace millrace {
@@ -17,6 +24,22 @@ namespace millrace {
 class EventStream::State : public std::enable_shared_from_this<State> {
  public:
   using Task = std::function<void()>;
+
+  /// The connection, as a stream needs it.
+  class Output {
+   public:
+    /// Bytes that the socket has taken without waiting; negative if the connection is broken. Any thread, but never two
+    /// at once, and none behind detach().
+    virtual ssize_t write(std::string_view bytes) = 0;
+    /// Runs `task` on the loop's thread. Any thread.
+    virtual void defer(Task task) = 0;
+    /// There is something to flush(), or an end. Called by way of defer().
+    virtual void on_wake() = 0;
+    virtual TimePoint now() const = 0;
+
+   protected:
+    ~Output() = default;
+  };
 
   /// `run_callback` runs a user's callback on a worker; `chunked` is false for HTTP/1.0.
   State(std::function<void(Task)> run_callback, bool chunked);
@@ -31,41 +54,45 @@ class EventStream::State : public std::enable_shared_from_this<State> {
 
   // The connection's side: its loop's thread -----------------------------------------------------------------------
 
-  /// The connection is ready. When there is something to take, `flush` is called on the loop's thread by way of
-  /// `defer`, which is called under the state's lock.
-  void attach(std::function<void(Task)> defer, Task flush);
+  /// The connection is ready; `head` goes first. flush() is to follow.
+  void attach(Output& output, std::string_view head);
 
-  struct Taken {
-    std::string bytes;
-    bool ended = false;  ///< close the connection behind them
-    bool cut = false;    ///< close it now: the client was too slow
+  enum class Progress : std::uint8_t {
+    kWritten,  ///< all there is
+    kWaiting,  ///< for the socket: flush() when it takes more
+    kOver,     ///< all there will ever be
+    kCut,      ///< close now: the client was too slow, or has gone
   };
-  /// What has been sent since the last time.
-  Taken take();
-  /// How much of it the connection still holds.
-  void set_unwritten(std::size_t bytes);
+  /// Writes what waits.
+  Progress flush();
+  /// Writes a comment if nothing else waits.
+  Progress heartbeat();
 
-  /// The connection is gone: flush is not called any more, and the callbacks run.
+  /// The connection is gone: its output is not called any more, and the callbacks run.
   void detach();
 
  private:
+  void append(const Event& event);
+  std::size_t waiting_bytes() const { return waiting_.size() - begin_; }
+  void write_waiting();
+  Progress progress() const;
   void wake_once();
+  void wake();
 
   const std::function<void(Task)> run_callback_;
   const bool chunked_;
   mutable std::mutex mutex_;
   // All guarded by mutex_.
-  std::string pending_;
-  std::size_t unwritten_ = 0;
-  bool open_ = true;    // events are accepted
-  bool ended_ = false;  // by a handle
-  bool cut_ = false;    // by the bound on what may wait
+  std::string waiting_;    // for the socket
+  std::size_t begin_ = 0;  // what stands before it has been written
+  bool open_ = true;       // events are accepted
+  bool ended_ = false;     // by a handle
+  bool cut_ = false;       // by the bound on what may wait, or by the client
   bool detached_ = false;
-  bool woken_ = false;  // flush_ is on its way
-  std::function<void(Task)> defer_;
+  bool woken_ = false;      // on_wake() is on its way
+  TimePoint written_at_{};  // by a producer
+  Output* output_ = nullptr;
   std::vector<Task> on_close_;
-
-  Task flush_;  // the loop's thread only
 };
 
 }  // namespace millrace

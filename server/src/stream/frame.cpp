@@ -13,6 +13,14 @@ std::size_t append_chunk(std::string_view payload, std::string& out) {
   return begin;
 }
 
+void wrap_chunk(std::string& out, std::size_t begin) {
+  char line[18];
+  char* const end = std::to_chars(line, line + 16, out.size() - begin, 16).ptr;
+  end[0] = '\r';
+  end[1] = '\n';
+  out.insert(begin, std::string_view(line, static_cast<std::size_t>(end + 2 - line))).append("\r\n");
+}
+
 void set_payload(Frame& frame, std::string_view payload) {
   frame.bytes.clear();
   frame.payload_begin = static_cast<std::uint32_t>(append_chunk(payload, frame.bytes));

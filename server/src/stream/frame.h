@@ -34,6 +34,9 @@ using FramePtr = std::shared_ptr<const Frame>;
 /// Puts `payload` into a chunk of its own, appended to `out`; returns where in `out` the payload begins.
 std::size_t append_chunk(std::string_view payload, std::string& out);
 
+/// Makes what stands in `out` from `begin` on a chunk.
+void wrap_chunk(std::string& out, std::size_t begin);
+
 /// The chunk that ends a body. [RFC 9112 7.1]
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 

@@ -17,7 +17,12 @@ constexpr int kPagesPerTurn = 4;
 }  // namespace
 
 Subscriber::Subscriber(const Hub& hub, Output& output, Subscription subscription)
-    : hub_(hub), output_(output), subscription_(std::move(subscription)) {}
+    : hub_(hub),
+      output_(output),
+      filter_(std::move(subscription.filter)),
+      client_(subscription.client.empty() ? nullptr : std::make_unique<std::string>(std::move(subscription.client))),
+      chunked_(subscription.chunked),
+      poll_(subscription.poll) {}
 
 void Subscriber::start(const Hub::Cursor& cursor, std::string_view last_event_id, std::string_view preface,
                        Duration retry) {
@@ -102,7 +107,7 @@ void Subscriber::take_stored(const Hub::Page& page) {
 
 // A poll is over once it has brought something.
 void Subscriber::end_if_over() {
-  if (subscription_.poll && has_written_event_) end();
+  if (poll_ && has_written_event_) end();
 }
 
 void Subscriber::end() {
@@ -118,7 +123,7 @@ void Subscriber::heartbeat(std::uint64_t sequence) {
   EventStreamWriter(payload).cursor(*EventId::parse(id));
   const FramePtr frame = control_frame(payload, cursor_);
   // A poll that brought nothing ends here all the same, so that a proxy which collects responses lets go of it.
-  if (write({&frame, 1}) && subscription_.poll) end();
+  if (write({&frame, 1}) && poll_) end();
 }
 
 bool Subscriber::retire(Duration retry) {
@@ -151,7 +156,7 @@ bool Subscriber::account(std::span<const FramePtr> frames, std::size_t written) 
 
 bool Subscriber::write_in_flight() {
   if (in_flight_ == nullptr) return true;
-  in_flight_bytes_ += output_.write({&in_flight_, 1}, in_flight_bytes_, chunked());
+  in_flight_bytes_ += static_cast<std::uint32_t>(output_.write({&in_flight_, 1}, in_flight_bytes_, chunked()));
   if (in_flight_bytes_ < in_flight_->wire(chunked()).size()) return false;
   cursor_ = in_flight_->sequence;
   has_written_event_ = has_written_event_ || !in_flight_->topic.empty();
@@ -169,7 +174,7 @@ void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
       // A frame that is not begun is read from the log again, unless it carries no event of the log.
       if (written > 0 || frame->topic.empty()) {
         in_flight_ = frame;
-        in_flight_bytes_ = written;
+        in_flight_bytes_ = static_cast<std::uint32_t>(written);
       }
       return;
     }

@@ -82,10 +82,10 @@ class Subscriber {
 
   /// Whether it is up to date and takes events as they come.
   bool is_live() const { return phase_ == Phase::kLive; }
-  const TopicFilter& filter() const { return *subscription_.filter; }
-  const std::shared_ptr<const TopicFilter>& shared_filter() const { return subscription_.filter; }
-  std::string_view client() const { return subscription_.client; }
-  bool chunked() const { return subscription_.chunked; }
+  const TopicFilter& filter() const { return *filter_; }
+  const std::shared_ptr<const TopicFilter>& shared_filter() const { return filter_; }
+  std::string_view client() const { return client_ != nullptr ? std::string_view(*client_) : std::string_view(); }
+  bool chunked() const { return chunked_; }
 
  private:
   friend class SubscriberTable;
@@ -103,15 +103,19 @@ class Subscriber {
                   std::optional<Duration> retry, std::string& payload) const;
   FramePtr control_frame(std::string_view payload, std::uint64_t sequence, std::string_view preface = {}) const;
 
+  // There are very many of these, and most are idle: what few of them need stands behind a pointer.
   const Hub& hub_;
   Output& output_;
-  Subscription subscription_;
-  std::uint64_t cursor_ = 0;  // everything up to here has been written, or does not match
-  FramePtr in_flight_;        // begun, but not written to its end
-  std::size_t in_flight_bytes_ = 0;
+  const std::shared_ptr<const TopicFilter> filter_;
+  const std::unique_ptr<const std::string> client_;  // null if it has no name
+  std::uint64_t cursor_ = 0;                         // everything up to here has been written, or does not match
+  FramePtr in_flight_;                               // begun, but not written to its end
+  std::uint32_t in_flight_bytes_ = 0;                // of a frame, whose size fits, too
+  const bool chunked_;
+  const bool poll_;
   Phase phase_ = Phase::kCatchingUp;
-  bool has_written_event_ = false;
-  bool awaits_stored_ = false;  // take_stored() will be called
+  bool has_written_event_ : 1 = false;
+  bool awaits_stored_ : 1 = false;  // take_stored() will be called
 
   // The table's: where it is filed.
   struct Group* group_ = nullptr;

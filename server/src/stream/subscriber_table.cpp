@@ -46,7 +46,7 @@ Group& SubscriberTable::group_of(const Subscriber& subscriber) {
   if (is_new) {
     place->second = std::make_unique<Group>();
     Group& group = *place->second;
-    group.filter = subscriber.subscription_.filter;
+    group.filter = subscriber.shared_filter();
     if (group.filter->is_literal()) {
       for (const std::string& topic : group.filter->patterns()) by_topic_[topic].push_back(&group);
     } else {
