@@ -212,7 +212,7 @@ TEST_F(EventStreamStateTest, ReachingTheBoundCutsTheStream) {
   EXPECT_EQ(progress_, State::Progress::kCut);
 }
 
-// A client that is always a little behind: the buffer never empties, and must not grow.
+// A client that is always a little behind: the buffer never empties, and is never full.
 TEST_F(EventStreamStateTest, BytesThatAreWrittenMakeRoom) {
   const auto state = make(false);
   room_ = 0;
