@@ -102,7 +102,8 @@ int serve(const ServeOptions& options) {
   };
   server.emplace(server_options);
   server->events("/events").operations();
-  log_requests(*server);
+  // A logger that says nothing would keep events from being served by the loops alone.
+  if (spdlog::should_log(spdlog::level::debug)) log_requests(*server);
   if (!options.web.empty() && !server->set_mount_point("/", options.web, web_headers(options))) {
     throw UsageError("--web \"" + options.web + "\": not a directory");
   }

@@ -105,7 +105,9 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
       .keep_alive = milliseconds(server_.keep_alive_timeout_sec_, 0),
       .max_requests = server_.keep_alive_max_count_,
       .refusals = &refusals_,
-      .presence = presence_.get()};
+      .presence = presence_.get(),
+      .serve_here = [this](Exchange& exchange, std::string_view request) { return serve_here(exchange, request); }};
+  direct_.start(server_, events_paths_, options_);
   bridge_ = std::make_unique<HttplibBridge>(
       [this](httplib::Stream& stream, bool close_connection, bool& connection_closed,
              const std::function<void(httplib::Request&)>& setup_request) {
@@ -200,6 +202,12 @@ void Server::Engine::serve(const std::shared_ptr<Exchange>& exchange) {
   if (!enqueued) exchange->loop.defer([exchange] { exchange->connection.close(); });
 }
 
+bool Server::Engine::serve_here(Exchange& exchange, std::string_view request) {
+  if (!direct_.serve(exchange, request)) return false;
+  refusals_.add(exchange.status, exchange.refusal);
+  return true;
+}
+
 void Server::Engine::run_on_worker(const std::function<void()>& task) {
   if (!enqueue(task)) task();
 }
@@ -239,8 +247,13 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
   StreamTerms terms{
       .user = options.user, .ends_at = {}, .retry = options.retry, .on_close = std::move(options.on_close)};
   if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;
-  exchange.loop.defer([&connection = exchange.connection, head = HttplibBridge::take_response(request, response),
-                       subscription, cursor, last_event_id = std::move(last_event_id), terms = std::move(terms)] {
+  std::string head = HttplibBridge::take_response(request, response);
+  if (exchange.on_loop) {
+    exchange.connection.subscribe(head, subscription, cursor, last_event_id, terms);
+    return true;
+  }
+  exchange.loop.defer([&connection = exchange.connection, head = std::move(head), subscription, cursor,
+                       last_event_id = std::move(last_event_id), terms = std::move(terms)] {
     connection.subscribe(head, subscription, cursor, last_event_id, terms);
   });
   return true;

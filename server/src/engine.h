@@ -11,6 +11,7 @@
 
 #include "http/admission.h"
 #include "http/connection_loop.h"
+#include "http/direct_requests.h"
 #include "http/event_routes.h"
 #include "http/httplib_bridge.h"
 #include "http/quota.h"
@@ -25,6 +26,8 @@ class Server::Engine {
  public:
   Engine(Server& server, const ServerOptions& options);
 
+  /// `path` is an events route.
+  void add_events_path(const std::string& path) { events_paths_.push_back(path); }
   void start(std::unique_ptr<httplib::TaskQueue> workers);
   void stop();
   void accept(int socket);
@@ -45,6 +48,7 @@ class Server::Engine {
   void turn_away(int socket, const RequestError& error);
   void dispatch(const std::shared_ptr<Exchange>& exchange);
   void serve(const std::shared_ptr<Exchange>& exchange);
+  bool serve_here(Exchange& exchange, std::string_view request);
   bool enqueue(std::function<void()> task);
   void run_on_worker(const std::function<void()>& task);
 
@@ -54,6 +58,8 @@ class Server::Engine {
   Hub hub_;
   Admission admission_;
   const EventRoutes routes_;
+  DirectRequests direct_{routes_};
+  std::vector<std::string> events_paths_;
   Quota connections_per_address_;
   UploadGate uploads_;
   std::unique_ptr<Presence> presence_;  // while it listens; null where nobody is told

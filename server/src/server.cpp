@@ -97,12 +97,9 @@ bool Server::listen_after_bind() {
 }
 
 Server& Server::events(const std::string& path) {
-  Get(path, [this](const httplib::Request& request, httplib::Response& response) {
-    engine_->routes().subscribe(request, response);
-  });
-  Post(path, [this](const httplib::Request& request, httplib::Response& response, const httplib::ContentReader& read) {
-    engine_->routes().publish(request, response, read);
-  });
+  Get(path, SubscribeHandler{&engine_->routes()});
+  Post(path, PublishHandler{&engine_->routes()});
+  engine_->add_events_path(path);
   Options(path, [this](const httplib::Request& request, httplib::Response& response) {
     engine_->admission().preflight(request, response);
   });

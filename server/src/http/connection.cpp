@@ -70,7 +70,14 @@ void Connection::start() {
 }
 
 bool Connection::watch() {
-  return loop_.event_loop().add(socket_, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, *this);
+  watched_for_ = kInput;
+  return loop_.event_loop().add(socket_, kInput, *this);
+}
+
+// Most requests need no call at all: what is watched for stays while a worker has the request, until something happens
+// that has to wait.
+void Connection::watch_for(std::uint32_t events) {
+  if (std::exchange(watched_for_, events) != events) loop_.event_loop().modify(socket_, events, *this);
 }
 
 // The subscriber stays in the table until the turn ends: events may be on their way through it right now.
@@ -95,6 +102,7 @@ void Connection::on_ready(std::uint32_t events) {
     case Phase::kLingering:
       return discard_input();
     case Phase::kWorking:
+      return watch_for(kNothing);
     case Phase::kClosed:
       return;
   }
@@ -134,15 +142,26 @@ void Connection::finish(Exchange& exchange) {
 void Connection::write_output() {
   if (!send_output()) {
     if (phase_ == Phase::kClosed) return;
-    set_deadline(loop_.settings().write_timeout);
-    loop_.event_loop().modify(socket_, EPOLLOUT | EPOLLONESHOT, *this);
-    return;
+    return await_room();
   }
   after_response();
 }
 
 void Connection::set_output(std::string bytes) {
   output_ = bytes.empty() ? nullptr : std::make_unique<Unwritten>(Unwritten{.bytes = std::move(bytes), .begin = 0});
+}
+
+// Behind what waits already.
+void Connection::append_output(std::string bytes) {
+  if (output_ == nullptr) return set_output(std::move(bytes));
+  output_->bytes.append(bytes);
+}
+
+// To write on, or to go on: with neither, the connection is closed.
+void Connection::await_room() {
+  phase_ = Phase::kResponding;
+  set_deadline(loop_.settings().write_timeout);
+  watch_for(EPOLLOUT);
 }
 
 // Whether all of output_ has been written.
@@ -160,12 +179,8 @@ void Connection::after_response() {
   if (!keep_alive_) return linger();
   if (intake_ == nullptr) return await_input(Phase::kIdle, loop_.settings().keep_alive);
   // Pipelined: the next request is here already, or has begun.
-  phase_ = Phase::kIdle;
+  await_input(Phase::kIdle, loop_.settings().keep_alive);
   process_input();
-  if (phase_ == Phase::kIdle) return await_input(phase_, loop_.settings().keep_alive);
-  if (phase_ == Phase::kHead || phase_ == Phase::kBody) {
-    loop_.event_loop().modify(socket_, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, *this);
-  }
 }
 
 // Closing with unread input would reset the connection, and with it a response still on its way. [RFC 9112 9.6]
@@ -173,7 +188,7 @@ void Connection::linger() {
   phase_ = Phase::kLingering;
   ::shutdown(socket_, SHUT_WR);
   set_deadline(kLingerTimeout);
-  loop_.event_loop().modify(socket_, EPOLLIN | EPOLLRDHUP, *this);
+  watch_for(kInput);
 }
 
 void Connection::discard_input() {
@@ -199,7 +214,7 @@ void Connection::begin_stream() {
   // option: they ask ever less often, down to every two minutes.
   const auto longest_pause = static_cast<int>(std::clamp<Duration::rep>(heartbeat.count() / 2, 1'000, 120'000));
   setsockopt(socket_, IPPROTO_TCP, kTcpRtoMaxMilliseconds, &longest_pause, sizeof longest_pause);
-  loop_.event_loop().modify(socket_, EPOLLIN | EPOLLRDHUP, *this);
+  watch_for(kInput);
 }
 
 void Connection::leave_stream(StreamEnd reason) {
@@ -399,8 +414,7 @@ std::size_t Connection::send(std::span<iovec> buffers) {
 }
 
 void Connection::want_output(bool wanted) {
-  if (std::exchange(wants_output_, wanted) == wanted) return;
-  loop_.event_loop().modify(socket_, EPOLLIN | EPOLLRDHUP | (wanted ? EPOLLOUT : 0u), *this);
+  watch_for(kInput | (wanted ? EPOLLOUT : 0u));
 }
 
 void Connection::set_deadline(Duration after) {

@@ -87,6 +87,8 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   // Reading from one socket ends after so many pieces in one turn: the others want theirs.
   static constexpr std::size_t kReadBytes = 16 * 1024;
   static constexpr int kReadsPerTurn = 16;
+  // So does answering what came in them.
+  static constexpr int kRequestsPerTurn = 64;
 
   enum class Phase : std::uint8_t {
     kIdle,        // between requests
@@ -108,17 +110,26 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   // The connection, as a request-scoped stream sees it.
   class RequestStream;
 
+  // Bytes, and the end of them.
+  static constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP;
+  static constexpr std::uint32_t kNothing = EPOLLONESHOT;
+
   bool watch();
+  void watch_for(std::uint32_t events);
+  bool awaits_request() const { return phase_ == Phase::kIdle || phase_ == Phase::kHead || phase_ == Phase::kBody; }
 
   // Requests
   void read_request();
   void process_input();
-  void dispatch();
+  bool serve_request();
+  void dispatch(Exchange exchange);
   void reject(const RequestError& error);
   void await_input(Phase phase, Duration deadline);
+  void await_room();
 
   // Responses
   void set_output(std::string bytes);
+  void append_output(std::string bytes);
   void write_output();
   bool send_output();
   void after_response();
@@ -149,13 +160,13 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   const int socket_;
   const Quota::Share share_;
   Phase phase_ = Phase::kHead;
-  bool wants_output_ = false;
   bool keep_alive_ = false;  // after the response that is being written
   bool turned_away_ = false;
   bool is_present_ = false;                      // presence events tell of the subscription
   StreamEnd end_reason_ = StreamEnd::kFinished;  // of a subscription that ends in order
   std::uint32_t requests_ = 0;
-  std::uint32_t index_ = 0;  // among the loop's connections
+  std::uint32_t index_ = 0;        // among the loop's connections
+  std::uint32_t watched_for_ = 0;  // epoll's events
   std::unique_ptr<RequestIntake> intake_;
   std::unique_ptr<Unwritten> output_;  // null if there is none
   std::unique_ptr<Subscriber> subscriber_;

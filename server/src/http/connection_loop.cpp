@@ -17,6 +17,9 @@ namespace {
 // so long for their turn that publishing falls behind; with fewer, io_uring saves less.
 constexpr std::size_t kServedAtOnce = 64;
 
+// The loop whose thread this is.
+thread_local const ConnectionLoop* running_loop = nullptr;
+
 std::unique_ptr<BatchSender> sender(const ServerOptions& options) {
   auto io_uring = options.io_uring ? BatchSender::with_io_uring() : nullptr;
   return io_uring != nullptr ? std::move(io_uring) : BatchSender::with_system_calls();
@@ -44,6 +47,8 @@ ConnectionLoop::~ConnectionLoop() {
 }
 
 void ConnectionLoop::run() {
+  running_loop = this;
+  takes_posted_soon_ = true;
   loop_.run([this] { return end_turn(); });
   while (!connections_.empty()) {
     connections_.back()->close(StreamEnd::kClosed);
@@ -171,6 +176,7 @@ void ConnectionLoop::post(const FramePtr& frame) {
     posted_.push_back(frame);
     posted_bytes_ += frame->bytes.size();
   }
+  if (running_loop == this && takes_posted_soon_) return;
   loop_.wake();
 }
 
@@ -195,6 +201,7 @@ void ConnectionLoop::post_page(std::uint64_t ticket, const Hub::PagePtr& page) {
 // What has piled up goes out together: one write for each subscriber, however many events there are. Between some
 // subscribers and the next, sockets and tasks have their turn.
 bool ConnectionLoop::end_turn() {
+  takes_posted_soon_ = false;
   take_posted();
   if (subscribers_.has_more()) subscribers_.serve(kServedAtOnce, *this);
   for (Connection* connection : discarded_) {
@@ -205,6 +212,7 @@ bool ConnectionLoop::end_turn() {
     connections_.pop_back();
   }
   discarded_.clear();
+  takes_posted_soon_ = true;
   return subscribers_.has_more();
 }
 

@@ -44,6 +44,8 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
     std::size_t max_requests;   ///< on one connection
     RefusalCounters* refusals;  ///< what is refused before a worker sees it
     Presence* presence;         ///< null where nobody is told who listens
+    /// Answers a request on the loop's thread. False: a worker has to, and nothing has been done.
+    std::function<bool(Exchange&, std::string_view request)> serve_here = nullptr;
   };
   /// Takes a whole request to a worker; must not block.
   using Dispatch = std::function<void(std::shared_ptr<Exchange>)>;
@@ -91,6 +93,9 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   SubscriberTable& subscribers() { return subscribers_; }
 
   void dispatch(std::shared_ptr<Exchange> exchange) { dispatch_(std::move(exchange)); }
+  bool serve_here(Exchange& exchange, std::string_view request) {
+    return settings_.serve_here != nullptr && settings_.serve_here(exchange, request);
+  }
   void run_on_worker(const std::function<void()>& task) { run_on_worker_(task); }
   /// A reconnection time from `usual` to that plus `window`, drawn at random.
   Duration random_retry(Duration usual, Duration window);
@@ -147,6 +152,7 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   const std::unique_ptr<BatchSender> sender_;
   std::vector<BatchSender::Send> sends_;                     // of the write() under way
   std::optional<Duration> drain_window_;                     // once drain() has been called
+  bool takes_posted_soon_ = false;                           // of the loop's thread: this turn will take what is posted
   std::unordered_map<std::uint64_t, Connection*> awaiting_;  // a page of the store, by ticket
   std::uint64_t last_ticket_ = 0;
   std::atomic<std::size_t> open_streams_ = 0;

@@ -4,14 +4,28 @@
 
 namespace millrace {
 
-namespace {
-
 std::string_view reason_phrase(int status) {
   switch (status) {
+    case 200:
+      return "OK";
+    case 204:
+      return "No Content";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
     case 408:
       return "Request Timeout";
+    case 413:
+      return "Payload Too Large";
     case 414:
       return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 421:
+      return "Misdirected Request";
     case 429:
       return "Too Many Requests";
     case 431:
@@ -21,11 +35,9 @@ std::string_view reason_phrase(int status) {
     case 503:
       return "Service Unavailable";
     default:
-      return "Bad Request";
+      return "Internal Server Error";
   }
 }
-
-}  // namespace
 
 std::string error_body(std::string_view sentence) {
   // What the client sent may be quoted in it, and need not be UTF-8.

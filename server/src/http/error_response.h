@@ -8,6 +8,9 @@
 
 namespace millrace {
 
+/// What stands behind the status in a response's first line, in cpp-httplib's words.
+std::string_view reason_phrase(int status);
+
 /// The body.
 std::string error_body(std::string_view sentence);
 

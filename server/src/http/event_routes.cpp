@@ -108,11 +108,27 @@ std::string EventRoutes::publish(const std::vector<PublishRequest>& requests) co
   return answer;
 }
 
+// Whatever can be said before the body has been read.
+bool EventRoutes::admits_publishing(const httplib::Request& request, httplib::Response& response) const {
+  if (!admission_.enter(request, response)) return false;
+  // Without an authorizer there is nothing to wait for.
+  return options_.authorizer != nullptr || admission_.allow(request, response, Authorizer::Action::kPublish, {});
+}
+
+void EventRoutes::refuse_as_too_large(const httplib::Request& request, httplib::Response& response) const {
+  refuse(request, response, 413, RefusalReason::kBodyTooLarge,
+         "body: larger than " + std::to_string(options_.max_publish_bytes) + " bytes; publish in several requests");
+}
+
+void EventRoutes::publish(const httplib::Request& request, httplib::Response& response, std::string_view body) const {
+  if (!admits_publishing(request, response)) return;
+  if (body.size() > options_.max_publish_bytes) return refuse_as_too_large(request, response);
+  publish_body(request, response, body);
+}
+
 void EventRoutes::publish(const httplib::Request& request, httplib::Response& response,
                           const httplib::ContentReader& read_content) const {
-  if (!admission_.enter(request, response)) return;
-  // Without an authorizer there is nothing to wait for.
-  if (options_.authorizer == nullptr && !admission_.allow(request, response, Authorizer::Action::kPublish, {})) return;
+  if (!admits_publishing(request, response)) return;
   const std::string encoding = request.get_header_value("Content-Encoding");
   if (!can_decode(encoding)) {
     return refuse(request, response, 415, RefusalReason::kContentEncoding,
@@ -125,11 +141,7 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
     if (!too_large) body.append(data, size);
     return !too_large;
   });
-  if (too_large) {
-    return refuse(
-        request, response, 413, RefusalReason::kBodyTooLarge,
-        "body: larger than " + std::to_string(options_.max_publish_bytes) + " bytes; publish in several requests");
-  }
+  if (too_large) return refuse_as_too_large(request, response);
   if (HttplibBridge::exchange_of(request).too_slow) {
     return refuse(request, response, 408, RefusalReason::kTooSlow, "body: did not come in time");
   }
@@ -137,7 +149,11 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
     return refuse(request, response, 400, RefusalReason::kInvalid,
                   "body: ended early, or is not encoded as its headers say");
   }
+  publish_body(request, response, body);
+}
 
+void EventRoutes::publish_body(const httplib::Request& request, httplib::Response& response,
+                               std::string_view body) const {
   std::string error;
   const auto requests = parse_publish_body(body, hub_, error);
   if (!requests) return refuse(request, response, 400, RefusalReason::kInvalid, error);

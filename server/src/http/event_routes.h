@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,14 +28,34 @@ class EventRoutes {
   void subscribe(const httplib::Request& request, httplib::Response& response) const;
   void publish(const httplib::Request& request, httplib::Response& response,
                const httplib::ContentReader& read_content) const;
+  /// The same where the whole body is here, without a Content-Encoding.
+  void publish(const httplib::Request& request, httplib::Response& response, std::string_view body) const;
 
  private:
+  bool admits_publishing(const httplib::Request& request, httplib::Response& response) const;
+  void refuse_as_too_large(const httplib::Request& request, httplib::Response& response) const;
+  void publish_body(const httplib::Request& request, httplib::Response& response, std::string_view body) const;
   std::string publish(const std::vector<PublishRequest>& requests) const;
 
   Hub& hub_;
   const ServerOptions& options_;
   Admission& admission_;
   const Subscribe subscribe_;
+};
+
+/// The handlers of an events route, by which it can be told from a user's.
+struct SubscribeHandler {
+  const EventRoutes* routes;
+  void operator()(const httplib::Request& request, httplib::Response& response) const {
+    routes->subscribe(request, response);
+  }
+};
+struct PublishHandler {
+  const EventRoutes* routes;
+  void operator()(const httplib::Request& request, httplib::Response& response,
+                  const httplib::ContentReader& read_content) const {
+    routes->publish(request, response, read_content);
+  }
 };
 
 }  // namespace millrace

@@ -22,6 +22,7 @@ struct Exchange {
   std::string input;  ///< the request, and whatever has come behind it
   /// The body's length is not known, or it is not all in `input`: a worker has to wait for it.
   bool is_upload() const { return head.chunked || input.size() - head.bytes < head.content_length; }
+  bool on_loop = false;       ///< the loop serves it itself: everything happens at once, and `input` is empty
   bool last_request = false;  ///< the connection has had its share: close it behind the response
 
   // What comes of it.

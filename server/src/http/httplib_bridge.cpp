@@ -42,6 +42,8 @@ int status_in(std::string_view head) {
   return status;
 }
 
+}  // namespace
+
 // The request comes out of the exchange's memory, then off the socket, and ends where its framing says. The response is
 // collected, so that head and body leave in one packet.
 class ExchangeStream final : public httplib::Stream {
@@ -130,6 +132,11 @@ class ExchangeStream final : public httplib::Stream {
   /// Nothing but the end of the connection tells the client where the response ends. [RFC 9112 6.3]
   bool ends_with_connection() const { return ends_with_connection_; }
   std::uint64_t consumed() const { return consumed_; }
+  bool has_body_ahead() const {
+    const RequestHead& head = exchange_.head;
+    if (head.chunked) return consumed_ <= head.bytes;
+    return std::max<std::uint64_t>(consumed_, exchange_.input.size()) < head.bytes + head.content_length;
+  }
 
  private:
   // What has been read, if it may go on to cpp-httplib.
@@ -186,6 +193,8 @@ class ExchangeStream final : public httplib::Stream {
   bool failed_ = false;
 };
 
+namespace {
+
 // Rides in a member of httplib::Request that only clients use, from setup_request to the handler.
 struct ExchangeReference {
   Exchange* exchange;
@@ -214,15 +223,8 @@ void HttplibBridge::serve(Exchange& exchange) const {
   bool connection_closed = false;
   // Of a body that comes in chunks the end is not known: the client is told that no other request can follow.
   const bool last_request = exchange.last_request || exchange.head.chunked;
-  const bool served = process_request_(stream, last_request, connection_closed, [&](httplib::Request& request) {
-    request.response_handler = ExchangeReference{&exchange, &stream};
-    // cpp-httplib percent-decodes header values; an ID is to be had as it was sent.
-    if (!exchange.head.last_event_id.empty()) {
-      const std::string name(protocol::kLastEventIdHeader);
-      request.headers.erase(name);
-      request.headers.emplace(name, exchange.head.last_event_id);
-    }
-  });
+  const bool served = process_request_(stream, last_request, connection_closed,
+                                       [&](httplib::Request& request) { attach(request, exchange, &stream); });
   if (exchange.taken) return;
   stream.flush(std::numeric_limits<std::size_t>::max());
   // A body that was not asked for is passed over if it is here.
@@ -233,6 +235,15 @@ void HttplibBridge::serve(Exchange& exchange) const {
                         !stream.ends_with_connection() && passed_over;
 }
 
+void HttplibBridge::attach(httplib::Request& request, Exchange& exchange, const ExchangeStream* stream) {
+  request.response_handler = ExchangeReference{&exchange, stream};
+  if (exchange.head.last_event_id.empty()) return;
+  // cpp-httplib percent-decodes header values; an ID is to be had as it was sent.
+  const std::string name(protocol::kLastEventIdHeader);
+  request.headers.erase(name);
+  request.headers.emplace(name, exchange.head.last_event_id);
+}
+
 Exchange& HttplibBridge::exchange_of(const httplib::Request& request) {
   return *reference_in(request).exchange;
 }
@@ -240,11 +251,7 @@ Exchange& HttplibBridge::exchange_of(const httplib::Request& request) {
 std::string HttplibBridge::take_response(const httplib::Request& request, const httplib::Response& response) {
   const auto& [exchange, stream] = reference_in(request);
   if (exchange->taken) throw std::logic_error("millrace: the response is an event stream already");
-  const std::uint64_t request_bytes = exchange->head.bytes + exchange->head.content_length;
-  const bool has_body_ahead = exchange->head.chunked
-                                  ? stream->consumed() <= exchange->head.bytes
-                                  : std::max<std::uint64_t>(stream->consumed(), exchange->input.size()) < request_bytes;
-  if (has_body_ahead) {
+  if (stream != nullptr && stream->has_body_ahead()) {
     throw std::logic_error("millrace: read the request's body before the response becomes an event stream");
   }
   std::string head = "HTTP/1.1 200 OK\r\n";

@@ -14,6 +14,8 @@
 
 namespace millrace {
 
+class ExchangeStream;
+
 class HttplibBridge {
  public:
   /// httplib::Server::process_request, which is protected.
@@ -28,6 +30,10 @@ class HttplibBridge {
 
   /// Runs the exchange through cpp-httplib, handlers and all. On a worker. Fills in what comes of it.
   void serve(Exchange& exchange) const;
+
+  /// Makes `exchange` the one `request` is handled for, and gives the request its last event ID. `stream`: where the
+  /// body comes from; null if it has been read.
+  static void attach(httplib::Request& request, Exchange& exchange, const ExchangeStream* stream);
 
   /// The exchange a handler was called for. Throws std::logic_error if `request` is not one that is being handled.
   static Exchange& exchange_of(const httplib::Request& request);

@@ -1,5 +1,5 @@
-// RequestIntake: a request that is coming in, from its first byte until it can be handed to a worker. Pure: bytes in, a
-// verdict out.
+// RequestIntake: requests that are coming in, one behind the other, each from its first byte until it can be served.
+// Pure: bytes in, a verdict out.
 #pragma once
 
 #include <cstddef>
@@ -18,29 +18,36 @@ class RequestIntake {
     kNothing,  ///< no request has begun
     kHead,     ///< one has
     kBody,     ///< its head is whole
-    kWhole,    ///< a worker can have it
+    kWhole,    ///< it can be served
     kRefused,  ///< it cannot be served: error() says why
   };
 
   /// Begins with what has come behind the request before.
   explicit RequestIntake(std::string input = {}) : input_(std::move(input)) {}
 
-  void append(std::string_view bytes) { input_.append(bytes); }
+  void append(std::string_view bytes);
 
-  /// How far the request has come with what has been appended. Not to be called again behind kWhole and kRefused.
+  /// How far the request has come with what has been appended. Not to be called again behind kRefused.
   Progress advance(std::size_t max_head_bytes);
 
   const RequestError& error() const { return error_; }
 
   // Once the request is whole: they may be moved from.
   RequestHead& head() { return *head_; }
-  std::string& input() { return input_; }
+  /// The request, and whatever has come behind it.
+  std::string& input();
+  std::string_view view() const { return std::string_view(input_).substr(begin_); }
+
+  /// Goes on with what lies behind the request's `bytes` bytes, which are whole.
+  void begin_next(std::size_t bytes);
 
  private:
+  void drop_served();
   Progress advance_head(std::size_t max_head_bytes);
 
   std::string input_;
-  std::size_t searched_ = 0;  // for the end of the head
+  std::size_t begin_ = 0;     // of the request: what lies before it has been served
+  std::size_t searched_ = 0;  // bytes of the request, for the end of its head
   std::optional<RequestHead> head_;
   RequestError error_;
 };

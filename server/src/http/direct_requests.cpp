@@ -1,0 +1,214 @@
+#include "direct_requests.h"
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <regex>
+#include <utility>
+
+#include "error_response.h"
+#include "httplib_bridge.h"
+#include "millrace/server/key_authorizer.h"
+#include "peer_address.h"
+
+namespace millrace {
+
+namespace {
+
+template <typename Handler>
+using Routes = std::vector<std::pair<std::regex, Handler>>;
+
+// What cpp-httplib's server keeps to itself. The handlers are set by members that are not virtual, so that whoever has
+// an httplib::Server& can set them: looking is the only way to know.
+struct Insides {
+  bool runs_user_code;
+  bool has_files;
+  const Routes<httplib::Server::Handler>& get;
+  const Routes<httplib::Server::HandlerWithContentReader>& post;
+  const httplib::Headers& default_headers;
+  std::size_t keep_alive_count;
+  time_t keep_alive_seconds;
+  std::uint64_t max_body_bytes;
+};
+Insides look_into(const httplib::Server& server);
+
+// Names of private members are allowed in an explicit instantiation [temp.explicit]; the friend makes use of them.
+template <auto kPreRouting, auto kPostRouting, auto kError, auto kException, auto kLogger, auto kFiles, auto kGet,
+          auto kPost, auto kDefaultHeaders, auto kKeepAliveCount, auto kKeepAliveSeconds, auto kMaxBodyBytes>
+struct Opened {
+  friend Insides look_into(const httplib::Server& server) {
+    return {.runs_user_code = server.*kPreRouting != nullptr || server.*kPostRouting != nullptr ||
+                              server.*kError != nullptr || server.*kException != nullptr || server.*kLogger != nullptr,
+            .has_files = !(server.*kFiles).empty(),
+            .get = server.*kGet,
+            .post = server.*kPost,
+            .default_headers = server.*kDefaultHeaders,
+            .keep_alive_count = server.*kKeepAliveCount,
+            .keep_alive_seconds = server.*kKeepAliveSeconds,
+            .max_body_bytes = server.*kMaxBodyBytes};
+  }
+};
+template struct Opened<&httplib::Server::pre_routing_handler_, &httplib::Server::post_routing_handler_,
+                       &httplib::Server::error_handler_, &httplib::Server::exception_handler_,
+                       &httplib::Server::logger_, &httplib::Server::base_dirs_, &httplib::Server::get_handlers_,
+                       &httplib::Server::post_handlers_for_content_reader_, &httplib::Server::default_headers_,
+                       &httplib::Server::keep_alive_max_count_, &httplib::Server::keep_alive_timeout_sec_,
+                       &httplib::Server::payload_max_length_>;
+
+// Whether the first route that takes `path` is of the kind `Ours`.
+template <typename Ours, typename Handler>
+bool leads_to(const Routes<Handler>& routes, const std::string& path) {
+  const auto first = std::find_if(routes.begin(), routes.end(),
+                                  [&](const auto& route) { return std::regex_match(path, route.first); });
+  return first != routes.end() && first->second.template target<Ours>() != nullptr;
+}
+
+// Whether the path stands for itself alone: cpp-httplib takes it as a regular expression, and decodes what is asked
+// for.
+bool is_literal(std::string_view path) {
+  constexpr std::string_view kSymbols = "/-_~";
+  return path.starts_with('/') && std::all_of(path.begin(), path.end(), [&](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  kSymbols.find(c) != std::string_view::npos;
+         });
+}
+
+struct RequestLine {
+  std::string_view method;
+  std::string_view path;
+  std::string_view query;
+};
+
+// Nothing if it is of an uncommon form, which cpp-httplib may make sense of.
+std::optional<RequestLine> read_request_line(std::string_view line) {
+  const std::size_t method_end = line.find(' ');
+  const std::size_t target_end = line.rfind(' ');
+  if (method_end == std::string_view::npos || method_end == target_end) return std::nullopt;
+  if (line.substr(target_end + 1) != "HTTP/1.1") return std::nullopt;
+  const std::string_view target = line.substr(method_end + 1, target_end - method_end - 1);
+  const std::size_t path_end = std::min(target.find('?'), target.size());
+  RequestLine read{.method = line.substr(0, method_end), .path = target.substr(0, path_end), .query = {}};
+  if (path_end < target.size()) read.query = target.substr(path_end + 1);
+  if (read.query.find_first_of("?# ") != std::string_view::npos) return std::nullopt;
+  return read;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+// `lines`: of a head that parse_request_head() has let through, without the request line. As cpp-httplib keeps them:
+// decoded, and none that are empty.
+void read_fields(std::string_view lines, httplib::Headers& headers) {
+  for (std::size_t end = lines.find("\r\n"); end != 0 && end != std::string_view::npos; end = lines.find("\r\n")) {
+    const std::string_view line = lines.substr(0, end);
+    lines.remove_prefix(end + 2);
+    const std::size_t colon = line.find(':');
+    std::string value(trimmed(line.substr(colon + 1)));
+    if (value.empty()) continue;
+    if (value.find('%') != std::string::npos) value = httplib::detail::decode_url(value, false);
+    headers.emplace(line.substr(0, colon), std::move(value));
+  }
+}
+
+// A part of the answer, or a body that has to be decoded first: cpp-httplib knows how.
+bool needs_httplib(const httplib::Headers& headers) {
+  return headers.find("Range") != headers.end() || headers.find("Content-Encoding") != headers.end();
+}
+
+}  // namespace
+
+void DirectRequests::start(const httplib::Server& server, const std::vector<std::string>& paths,
+                           const ServerOptions& options) {
+  get_paths_.clear();
+  post_paths_.clear();
+  const Insides insides = look_into(server);
+  default_headers_ = insides.default_headers;
+  keep_alive_ =
+      "timeout=" + std::to_string(insides.keep_alive_seconds) + ", max=" + std::to_string(insides.keep_alive_count);
+  max_body_bytes_ = insides.max_body_bytes;
+  needs_address_ = options.publish_rate > 0;
+  const bool may_block =
+      !options.store.empty() ||
+      (options.authorizer != nullptr && dynamic_cast<const KeyAuthorizer*>(options.authorizer.get()) == nullptr);
+  if (insides.runs_user_code || may_block) return;
+  for (const std::string& path : paths) {
+    if (!is_literal(path)) continue;
+    if (!insides.has_files && leads_to<SubscribeHandler>(insides.get, path)) get_paths_.push_back(path);
+    if (leads_to<PublishHandler>(insides.post, path)) post_paths_.push_back(path);
+  }
+}
+
+bool DirectRequests::takes(const Exchange& exchange, std::string_view method, std::string_view path) const {
+  const RequestHead& head = exchange.head;
+  if (head.chunked || head.expects_continue || head.http_1_0 || head.is_multipart) return false;
+  const auto holds = [path](const std::vector<std::string>& paths) {
+    return std::find(paths.begin(), paths.end(), path) != paths.end();
+  };
+  if (method == "GET") return head.content_length == 0 && holds(get_paths_);
+  return method == "POST" && head.content_length > 0 && head.content_length <= max_body_bytes_ && holds(post_paths_);
+}
+
+bool DirectRequests::serve(Exchange& exchange, std::string_view request_bytes) const {
+  const std::string_view head = request_bytes.substr(0, exchange.head.bytes);
+  const std::size_t line_end = head.find("\r\n");
+  const auto line = read_request_line(head.substr(0, line_end));
+  if (!line || !takes(exchange, line->method, line->path)) return false;
+  const std::string_view body =
+      request_bytes.substr(head.size(), static_cast<std::size_t>(exchange.head.content_length));
+  if (body.size() < exchange.head.content_length) return false;  // too large to be collected
+
+  httplib::Request request;
+  read_fields(head.substr(line_end + 2), request.headers);
+  if (needs_httplib(request.headers)) return false;
+  request.method = line->method;
+  request.path = line->path;
+  request.target =
+      head.substr(line->method.size() + 1, line_end - line->method.size() - std::string_view("  HTTP/1.1").size());
+  request.version = "HTTP/1.1";
+  if (!line->query.empty()) httplib::detail::parse_query_text(std::string(line->query), request.params);
+  if (needs_address_) request.remote_addr = peer_address(exchange.socket);
+  HttplibBridge::attach(request, exchange, nullptr);
+
+  exchange.on_loop = true;
+  httplib::Response response;
+  response.version = request.version;
+  response.headers = default_headers_;
+  try {
+    if (request.method == "GET") {
+      routes_.subscribe(request, response);
+    } else {
+      routes_.publish(request, response, body);
+    }
+  } catch (const std::exception& failure) {  // as cpp-httplib does it
+    response.status = 500;
+    response.set_header("EXCEPTION_WHAT", failure.what());
+  }
+  if (!exchange.taken) answer(request, response, exchange);
+  return true;
+}
+
+// In the words of cpp-httplib, so that nobody can tell which way a request went.
+void DirectRequests::answer(const httplib::Request& request, httplib::Response& response, Exchange& exchange) const {
+  if (response.status < 0) response.status = 200;
+  exchange.status = response.status;
+  exchange.keep_alive = !exchange.last_request && request.get_header_value("Connection") != "close";
+  if (exchange.keep_alive) {
+    response.set_header("Keep-Alive", keep_alive_);
+  } else {
+    response.set_header("Connection", "close");
+  }
+  response.headers.erase("Content-Length");
+  response.set_header("Content-Length", std::to_string(response.body.size()));
+  std::string& output = exchange.output;
+  output.reserve(256 + response.body.size());
+  output.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+  output.append(reason_phrase(response.status)).append("\r\n");
+  for (const auto& [name, value] : response.headers) output.append(name).append(": ").append(value).append("\r\n");
+  output.append("\r\n").append(response.body);
+}
+
+}  // namespace millrace
