@@ -1,5 +1,7 @@
 #include "engine.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +24,9 @@
 namespace millrace {
 
 namespace {
+
+// TCP_RTO_MAX_MS of Linux 6.15, which not all systems' headers know.
+constexpr int kTcpRtoMaxMilliseconds = 44;
 
 std::uint64_t random_seed() {
   std::random_device device;
@@ -146,6 +151,16 @@ void Server::Engine::stop() {
   bridge_.reset();
   uploads_.reset();
   draining_ = false;
+}
+
+void Server::Engine::prepare(int listening_socket) const {
+  const int on = 1;
+  setsockopt(listening_socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // So that a client which has stopped reading is asked for a sign of life that often. Older systems do not know the
+  // option: they ask ever less often, down to every two minutes.
+  const auto longest_pause =
+      static_cast<int>(std::clamp<Duration::rep>(options_.heartbeat.count() / 2, 1'000, 120'000));
+  setsockopt(listening_socket, IPPROTO_TCP, kTcpRtoMaxMilliseconds, &longest_pause, sizeof longest_pause);
 }
 
 void Server::Engine::accept(int socket) {

@@ -30,6 +30,8 @@ class Server::Engine {
   void add_events_path(const std::string& path) { events_paths_.push_back(path); }
   void start(std::unique_ptr<httplib::TaskQueue> workers);
   void stop();
+  /// Gives a listening socket what the accepted ones inherit from it.
+  void prepare(int listening_socket) const;
   void accept(int socket);
   bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options);
   EventStream open_stream(const httplib::Request& request, httplib::Response& response);

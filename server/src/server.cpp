@@ -90,6 +90,7 @@ bool Server::listen_after_bind() {
   };
   // cpp-httplib listens with a backlog of 5, which a burst of connections overflows. Here, since stop() does nothing
   // yet: later it may be closing the socket.
+  engine_->prepare(svr_sock_);
   ::listen(svr_sock_, SOMAXCONN);
   const bool listened = httplib::Server::listen_after_bind();
   new_task_queue = make_workers;

@@ -17,9 +17,6 @@ namespace millrace {
 
 namespace {
 
-// TCP_RTO_MAX_MS of Linux 6.15, which not all systems' headers know.
-constexpr int kTcpRtoMaxMilliseconds = 44;
-
 // Buffers in one sendmsg(); the system's own bound is 1024.
 constexpr std::size_t kBuffersPerWrite = 64;
 
@@ -63,8 +60,6 @@ Connection::~Connection() {
 
 void Connection::start() {
   const ServerOptions& options = loop_.settings().options;
-  const int on = 1;
-  setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   set_deadline(options.request_head_deadline);
   if (!watch()) close();
 }
@@ -210,10 +205,6 @@ void Connection::begin_stream() {
   const Duration heartbeat = loop_.settings().options.heartbeat;
   heartbeat_at_ = opened_at_ + heartbeat;
   set_stream_timer();
-  // So that a client which has stopped reading is asked for a sign of life that often. Older systems do not know the
-  // option: they ask ever less often, down to every two minutes.
-  const auto longest_pause = static_cast<int>(std::clamp<Duration::rep>(heartbeat.count() / 2, 1'000, 120'000));
-  setsockopt(socket_, IPPROTO_TCP, kTcpRtoMaxMilliseconds, &longest_pause, sizeof longest_pause);
   watch_for(kInput);
 }
 

@@ -1,5 +1,7 @@
 #include "publish_request.h"
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -16,15 +18,34 @@ struct FieldError {
   std::string sentence;
 };
 
+// Those of an event, by whose place in the list it is kept which have been given.
+constexpr std::array<std::string_view, 6> kFields = {"topic", "data", "event", "id", "retry", "finish"};
+
+// The names of one object's fields, to tell those that come twice.
+class FieldNames {
+ public:
+  /// False if the name has been there before.
+  bool insert(const std::string& name) {
+    const auto known = std::find(kFields.begin(), kFields.end(), name);
+    if (known == kFields.end()) return others_.insert(name).second;
+    bool& is_given = given_[static_cast<std::size_t>(known - kFields.begin())];
+    return !std::exchange(is_given, true);
+  }
+
+ private:
+  std::array<bool, kFields.size()> given_{};
+  std::set<std::string> others_;
+};
+
 json parse_json(std::string_view text) {
-  std::set<std::string> fields;
+  FieldNames fields;
   // The depth is bounded while parsing: writing a deeply nested value back would exhaust the stack. And of a field that
   // is given twice, the parser would keep the last.
   const auto check = [&fields](int depth, json::parse_event_t event, json& parsed) {
     if (depth > kMaxJsonDepth) {
       throw FieldError{"the JSON is nested more than " + std::to_string(kMaxJsonDepth) + " levels deep"};
     }
-    if (depth == 1 && event == json::parse_event_t::key && !fields.insert(parsed.get<std::string>()).second) {
+    if (depth == 1 && event == json::parse_event_t::key && !fields.insert(parsed.get_ref<const std::string&>())) {
       throw FieldError{parsed.get<std::string>() + ": given twice"};
     }
     return true;
@@ -54,7 +75,7 @@ Duration retry_in(const json& object) {
 
 void check_names(const json& object) {
   for (const auto& [name, value] : object.items()) {
-    if (name != "topic" && name != "data" && name != "event" && name != "id" && name != "retry" && name != "finish") {
+    if (std::find(kFields.begin(), kFields.end(), name) == kFields.end()) {
       throw FieldError{"\"" + name +
                        "\" is not a field of an event: there are topic, data, event, id, retry and finish"};
     }

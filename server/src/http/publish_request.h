@@ -24,6 +24,7 @@ class PublishRequest {
   Topic topic() const { return *Topic::parse(topic_); }
   /// Nothing where the request finishes a topic and has no data.
   std::optional<Event> event() const;
+  bool has_event() const { return data_.has_value(); }
   bool finishes() const { return finish_; }
 
  private:
