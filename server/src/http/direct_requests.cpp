@@ -129,7 +129,7 @@ void DirectRequests::start(const httplib::Server& server, const std::vector<std:
   default_headers_ = insides.default_headers;
   keep_alive_ =
       "timeout=" + std::to_string(insides.keep_alive_seconds) + ", max=" + std::to_string(insides.keep_alive_count);
-  max_body_bytes_ = insides.max_body_bytes;
+  max_body_bytes_ = std::min<std::uint64_t>(insides.max_body_bytes, kMaxDirectBodyBytes);
   needs_address_ = options.publish_rate > 0;
   const bool may_block =
       !options.store.empty() ||
@@ -159,7 +159,6 @@ bool DirectRequests::serve(Exchange& exchange, std::string_view request_bytes) c
   if (!line || !takes(exchange, line->method, line->path)) return false;
   const std::string_view body =
       request_bytes.substr(head.size(), static_cast<std::size_t>(exchange.head.content_length));
-  if (body.size() < exchange.head.content_length) return false;  // too large to be collected
 
   httplib::Request request;
   read_fields(head.substr(line_end + 2), request.headers);
