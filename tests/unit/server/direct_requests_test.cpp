@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <regex>
 #include <string>
@@ -278,6 +279,29 @@ TEST_F(StraightFromTheLoop, EachOfTenThousandTopicsGetsItsOwn) {
   for (int i = 0; i < kTopics; ++i) ASSERT_EQ(client_.read_response().status, 200);
   publisher.join();
   EXPECT_EQ(one.next()->data, "7777");
+}
+
+TEST(DirectRequests, NeedNoWorker) {
+  std::promise<void> go_on;
+  std::promise<void> begun;
+  ServerOptions options = open_to_all();
+  options.workers = 1;
+  RunningServer server(options, [&](Server& made) {
+    made.events("/events");
+    made.Get("/wait", [&](const Request&, Response&) {
+      begun.set_value();
+      go_on.get_future().wait();
+    });
+  });
+  RawClient waiting(server.port());
+  waiting.send(get("/wait"));
+  begun.get_future().wait();
+  StreamClient stream(server.port(), "/events?topic=a");
+  RawClient client(server.port());
+  EXPECT_EQ(client.exchange(post("/events", event("a", "1"))).status, 200);
+  EXPECT_EQ(stream.next()->data, "1");
+  go_on.set_value();
+  EXPECT_EQ(waiting.read_response().status, 200);
 }
 
 // --- What belongs to the user ---------------------------------------------------------------------------------------
