@@ -34,7 +34,8 @@ void SubscriberTable::remove(Subscriber& subscriber) {
     move(--group.next, hole);
     hole = group.next;
   }
-  move(group.members.size() - 1, hole);
+  // Where all that are left have been served, the hole is the end already, and who lay there has moved.
+  if (hole + 1 < group.members.size()) move(group.members.size() - 1, hole);
   group.members.pop_back();
   subscriber.group_ = nullptr;
   --size_;

@@ -138,6 +138,26 @@ TEST_F(SubscriberTableTest, WhoHasGoneGetsNothingAndTheOthersDo) {
   EXPECT_EQ(late->received(), Data{"3"});
 }
 
+TEST_F(SubscriberTableTest, WhoGoesWhenAllThatAreLeftHaveBeenServedTakesNobodyAlong) {
+  const auto first = subscribe({"a"});
+  const auto second = subscribe({"a"});
+  const auto third = subscribe({"a"});
+  publish("a", "1");
+  post();
+  table_.serve(2, *this);
+  table_.remove(third->subscriber);
+  table_.remove(first->subscriber);
+  const auto late = subscribe({"a"});
+  table_.remove(second->subscriber);
+  deliver();
+  publish("a", "2");
+  deliver();
+  EXPECT_EQ(second->received(), Data{"1"});
+  EXPECT_EQ(late->received().back(), "2");
+  table_.remove(late->subscriber);
+  EXPECT_EQ(table_.size(), 0u);
+}
+
 TEST_F(SubscriberTableTest, VisitsEverySubscriber) {
   const auto one = subscribe({"a"});
   const auto two = subscribe({"a"});
