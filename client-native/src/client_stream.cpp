@@ -105,12 +105,14 @@ void ClientStream::finish(CURLcode code) {
 }
 
 void ClientStream::end() {
-  closing_ = true;
+  // What a stream that has ended by itself has brought is still handed out.
+  const bool by_itself = !closing_ && ready_state_ == EventSource::ReadyState::kClosed;
+  if (!by_itself) closing_ = true;
   state_.close();
   publish_state();
   exchange_.stop();
   give_back_slot();
-  queue_.close(true);
+  queue_.close(!by_itself);
 }
 
 // Does what the state machine asks for.

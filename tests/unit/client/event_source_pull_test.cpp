@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -73,6 +75,25 @@ TEST(EventSourcePull, MakesTheServerWaitWhileEventsDo) {
     ++expected;
   }
   EXPECT_EQ(expected, kEvents);
+}
+
+TEST(EventSourcePull, HandsOutWhatWaitsWhenTheStreamIsLongOver) {
+  const auto threads = [] {
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    return std::distance(begin(tasks), end(tasks));
+  };
+  ScriptedServer server([](Peer& peer, int attempt) {
+    peer.read_request();
+    peer.send(attempt == 1 ? std::string(kStreamHead) + "data: a\n\ndata: b\n\ndata: c\n\n" : std::string(kNoContent));
+  });
+  const auto threads_before = threads();
+  EventSource source(server.url(), eager());
+  EXPECT_EQ(source.next()->data, "a");
+  while (threads() > threads_before) std::this_thread::yield();  // until the source's own has ended
+  EXPECT_EQ(source.ready_state(), EventSource::ReadyState::kClosed);
+  EXPECT_EQ(source.next()->data, "b");
+  EXPECT_EQ(source.next()->data, "c");
+  EXPECT_EQ(source.next(), std::nullopt);
 }
 
 TEST(EventSourceRestart, ConnectsAnewFromTheLastIdWithoutAnError) {
