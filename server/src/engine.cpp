@@ -25,8 +25,8 @@ namespace millrace {
 
 namespace {
 
-// TCP_RTO_MAX_MS of Linux 6.15, which not all systems' headers know.
-constexpr int kTcpRtoMaxMilliseconds = 44;
+// The socket option TCP_RTO_MAX_MS of Linux 6.15, which not all systems' headers know.
+constexpr int kTcpRtoMaxMs = 44;
 
 std::uint64_t random_seed() {
   std::random_device device;
@@ -159,8 +159,8 @@ void Server::Engine::prepare(int listening_socket) const {
   // So that a client which has stopped reading is asked for a sign of life that often. Older systems do not know the
   // option: they ask ever less often, down to every two minutes.
   const auto longest_pause =
-      static_cast<int>(std::clamp<Duration::rep>(options_.heartbeat.count() / 2, 1'000, 120'000));
-  setsockopt(listening_socket, IPPROTO_TCP, kTcpRtoMaxMilliseconds, &longest_pause, sizeof longest_pause);
+      static_cast<int>(std::clamp(options_.heartbeat / 2, kMinRetransmissionPause, kMaxRetransmissionPause).count());
+  setsockopt(listening_socket, IPPROTO_TCP, kTcpRtoMaxMs, &longest_pause, sizeof longest_pause);
 }
 
 void Server::Engine::accept(int socket) {

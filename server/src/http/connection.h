@@ -87,8 +87,6 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   // Reading from one socket ends after so many pieces in one turn: the others want theirs.
   static constexpr std::size_t kReadBytes = 16 * 1024;
   static constexpr int kReadsPerTurn = 16;
-  // So does answering what came in them.
-  static constexpr int kRequestsPerTurn = 64;
 
   enum class Phase : std::uint8_t {
     kIdle,        // between requests
@@ -122,6 +120,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   void read_request();
   void process_input();
   bool serve_request();
+  bool send_answers();
   void dispatch(Exchange exchange);
   void reject(const RequestError& error);
   void await_input(Phase phase, Duration deadline);

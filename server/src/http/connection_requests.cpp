@@ -1,5 +1,5 @@
-// Connection's requests, from their first byte until a worker has them. What becomes of a connection then is in
-// connection.cpp.
+// Connection's requests, from their first byte until a worker has them, and the responses. What becomes of a connection
+// else is in connection.cpp.
 #include <sys/socket.h>
 
 #include <array>
@@ -11,6 +11,8 @@
 #include "error_response.h"
 
 namespace millrace {
+
+// --- Requests -------------------------------------------------------------------------------------------------------
 
 void Connection::read_request() {
   std::array<char, kReadBytes> buffer;
@@ -33,7 +35,7 @@ void Connection::read_request() {
 // something is wrong with it. The answers go out together.
 void Connection::process_input() {
   const ServerOptions& options = loop_.settings().options;
-  for (int requests = 0; requests < kRequestsPerTurn; ++requests) {
+  for (int requests = 0; requests < kDirectRequestsPerTurn; ++requests) {
     const RequestIntake::Progress progress = intake_->advance(options.max_request_head_bytes);
     if (progress == RequestIntake::Progress::kWhole) {
       if (!serve_request()) return;
@@ -50,7 +52,7 @@ void Connection::process_input() {
       phase_ = Phase::kBody;
       set_deadline(options.request_body_deadline);
     }
-    if (!send_output() && phase_ != Phase::kClosed) await_room();
+    send_answers();
     return;
   }
   await_room();  // the others want their turn
@@ -58,12 +60,9 @@ void Connection::process_input() {
 
 // False if the connection has come to something else than the next request.
 bool Connection::serve_request() {
-  // What a worker or a stream writes comes behind the answers that wait.
+  // Answers to what is published wait for one another and go out together. What a stream writes comes behind them.
   const bool is_publish = intake_->view().starts_with("POST ");
-  if (!is_publish && !send_output()) {
-    if (phase_ != Phase::kClosed) await_room();
-    return false;
-  }
+  if (!is_publish && !send_answers()) return false;
   const std::size_t request_bytes = intake_->head().bytes + static_cast<std::size_t>(intake_->head().content_length);
   Exchange exchange{.loop = loop_,
                     .connection = *this,
@@ -72,12 +71,11 @@ bool Connection::serve_request() {
                     .input = {},
                     .last_request = requests_ + 1 >= loop_.settings().max_requests};
   if (!loop_.serve_here(exchange, intake_->view())) {
-    if (is_publish && !send_output()) {
+    if (send_answers()) {
+      dispatch(std::move(exchange));
+    } else if (phase_ != Phase::kClosed) {
       intake_->head() = std::move(exchange.head);
-      if (phase_ != Phase::kClosed) await_room();
-      return false;
     }
-    dispatch(std::move(exchange));
     return false;
   }
   ++requests_;
@@ -97,6 +95,13 @@ bool Connection::serve_request() {
   phase_ = Phase::kIdle;
   set_deadline(loop_.settings().keep_alive);
   return true;
+}
+
+// False if they do not all go, and what comes behind them has to wait.
+bool Connection::send_answers() {
+  if (send_output()) return true;
+  if (phase_ != Phase::kClosed) await_room();
+  return false;
 }
 
 void Connection::dispatch(Exchange exchange) {
@@ -129,6 +134,76 @@ void Connection::await_input(Phase phase, Duration deadline) {
   phase_ = phase;
   set_deadline(deadline);
   watch_for(kInput);
+}
+
+// --- Responses ------------------------------------------------------------------------------------------------------
+
+void Connection::finish(Exchange& exchange) {
+  keep_alive_ = exchange.keep_alive;
+  set_output(std::move(exchange.output));
+  if (keep_alive_ && exchange.consumed < exchange.input.size()) {
+    intake_ = std::make_unique<RequestIntake>(exchange.input.substr(exchange.consumed));
+  }
+  phase_ = Phase::kResponding;
+  write_output();
+}
+
+void Connection::write_output() {
+  if (send_answers()) after_response();
+}
+
+void Connection::set_output(std::string bytes) {
+  output_ = bytes.empty() ? nullptr : std::make_unique<Unwritten>(Unwritten{.bytes = std::move(bytes), .begin = 0});
+}
+
+// Behind what waits already.
+void Connection::append_output(std::string bytes) {
+  if (output_ == nullptr) return set_output(std::move(bytes));
+  output_->bytes.append(bytes);
+}
+
+// To write on, or to go on: with neither, the connection is closed.
+void Connection::await_room() {
+  phase_ = Phase::kResponding;
+  set_deadline(loop_.settings().write_timeout);
+  watch_for(EPOLLOUT);
+}
+
+// Whether all of output_ has been written.
+bool Connection::send_output() {
+  if (output_ == nullptr) return true;
+  std::string& bytes = output_->bytes;
+  iovec buffer{.iov_base = bytes.data() + output_->begin, .iov_len = bytes.size() - output_->begin};
+  output_->begin += send({&buffer, 1});
+  if (output_->begin < bytes.size()) return false;
+  output_.reset();
+  return true;
+}
+
+void Connection::after_response() {
+  if (!keep_alive_) return linger();
+  if (intake_ == nullptr) return await_input(Phase::kIdle, loop_.settings().keep_alive);
+  // Pipelined: the next request is here already, or has begun.
+  await_input(Phase::kIdle, loop_.settings().keep_alive);
+  process_input();
+}
+
+// Closing with unread input would reset the connection, and with it a response still on its way. [RFC 9112 9.6]
+void Connection::linger() {
+  phase_ = Phase::kLingering;
+  ::shutdown(socket_, SHUT_WR);
+  set_deadline(kLingerTimeout);
+  watch_for(kInput);
+}
+
+void Connection::discard_input() {
+  std::array<char, kReadBytes> buffer;
+  for (int reads = 0; reads < kReadsPerTurn; ++reads) {
+    const ssize_t count = ::recv(socket_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count > 0 || (count < 0 && errno == EINTR)) continue;
+    if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) close();
+    return;
+  }
 }
 
 }  // namespace millrace

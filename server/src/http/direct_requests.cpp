@@ -9,6 +9,7 @@
 
 #include "error_response.h"
 #include "httplib_bridge.h"
+#include "millrace/core/limits.h"
 #include "millrace/server/key_authorizer.h"
 #include "peer_address.h"
 

@@ -21,10 +21,6 @@
 
 namespace millrace {
 
-/// Largest body of a publish request that a loop reads itself, in bytes: a larger one would hold up its other sockets
-/// for more than some milliseconds, and goes to a worker.
-inline constexpr std::size_t kMaxDirectBodyBytes = 64 * 1024;
-
 class DirectRequests {
  public:
   explicit DirectRequests(const EventRoutes& routes) : routes_(routes) {}

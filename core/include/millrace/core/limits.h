@@ -101,6 +101,13 @@ inline constexpr Duration kRequestBodyDeadline{30'000};
 /// read by the worker, like any cpp-httplib upload.
 inline constexpr std::size_t kMaxBufferedBodyBytes = 1024 * 1024;
 
+/// Largest body of a publish request that an event loop reads itself, in bytes: a larger one would hold up its other
+/// sockets for more than some milliseconds, and goes to a worker.
+inline constexpr std::size_t kMaxDirectBodyBytes = 64 * 1024;
+
+/// Requests of one connection that an event loop answers before the others get their turn.
+inline constexpr int kDirectRequestsPerTurn = 64;
+
 /// Largest body of a publish request, in bytes; beyond it the answer is 413.
 inline constexpr std::size_t kMaxPublishBytes = 1024 * 1024;
 
@@ -128,6 +135,11 @@ inline constexpr Duration kPollRetry{100};
 /// An event stream counts as dead once the client's machine has owed a sign of life (for bytes sent, or to the question
 /// whether there is room again) for this long. Not more than a heartbeat, so that it is noticed within two.
 inline constexpr Duration kUnacknowledgedTimeout{15'000};
+
+/// Shortest and longest pause before a client that has stopped reading is asked again for a sign of life, which is half
+/// a heartbeat: the system's own bounds.
+inline constexpr Duration kMinRetransmissionPause{1'000};
+inline constexpr Duration kMaxRetransmissionPause{120'000};
 
 /// Events, and bytes of them, that may wait for an event loop which is busy. Beyond it, the loop's subscribers read on
 /// from the log: they are catching up.
