@@ -62,14 +62,21 @@ void add_borders(CLI::App& app, ServeOptions& options) {
 }
 
 void add_store(CLI::App& app, ServeOptions& options) {
-  add(app, "--store", options.store, "Where events outlive the program: sqlite:PATH; without it, nowhere")
+  add(app, "--store", options.store,
+      "Where events outlive the program: sqlite:PATH, or nats://HOST[:PORT][,HOST…][/STREAM]; without it, nowhere")
       ->check(CLI::Validator(
           [](const std::string& store) {
-            return store.empty() || store.starts_with("sqlite:") ? "" : "there is no such store: choose sqlite:PATH";
+            for (const char* kind : {"sqlite:", "nats://", "tls://"}) {
+              if (store.starts_with(kind)) return "";
+            }
+            return store.empty() ? "" : "there is no such store: choose sqlite:PATH or nats://HOST[:PORT]";
           },
           ""));
   add(app, "--sync", options.store_sync, "What a power cut costs: full: nothing; normal: the last moments, but faster")
       ->check(CLI::IsMember({"full", "normal"}));
+  add(app, "--store-replicas", options.store_replicas,
+      "Servers of NATS that keep each event; 0: as many as do, of a new stream one");
+  add(app, "--store-credentials", options.store_credentials, "File with the credentials for NATS");
   add(app, "--store-events", options.store_events, "Events the store keeps; 0: no bound");
   add(app, "--store-bytes", options.store_bytes, "Bytes that they may take on the disk; 0: no bound");
   add(app, "--store-age", options.store_age_seconds, "Seconds the store keeps an event; 0: as long as it fits");
@@ -138,8 +145,11 @@ ServerOptions ServeOptions::server_options() const {
           .publish_burst = publish_burst,
           .store = store,
           .store_sync = store_sync == "full" ? StoreSync::kFull : StoreSync::kNormal,
-          .store_bounds = {
-              .events = store_events, .bytes = store_bytes, .age = Duration{Duration::rep{store_age_seconds} * 1000}}};
+          .store_bounds = {.events = store_events,
+                           .bytes = store_bytes,
+                           .age = Duration{Duration::rep{store_age_seconds} * 1000}},
+          .store_replicas = store_replicas,
+          .store_credentials = store_credentials};
 }
 
 std::string serve_options_table(const CLI::App& app) {

@@ -34,6 +34,8 @@ struct ServeOptions {
   std::uint32_t history_age_seconds = 0;
   std::string store;
   std::string store_sync = "full";
+  std::uint32_t store_replicas = 0;
+  std::string store_credentials;
   std::uint64_t store_events = 0;
   std::uint64_t store_bytes = kStoreBytes;
   std::uint32_t store_age_seconds = 0;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <condition_variable>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -76,7 +77,7 @@ class Crash : public ::testing::Test {
  protected:
   void start() {
     server_ = std::make_unique<testing::ServeProgram>(
-        std::vector<std::string>{"--insecure", "--store", "sqlite:" + folder_.path("log"), "--sync", "normal",
+        std::vector<std::string>{"--insecure", "--store", "sqlite:" + folder_.path("log"), "--sync", sync_,
                                  "--store-events", std::to_string(kKept), "--history-events", "50"});
     port_ = std::stoi(server_->url().substr(server_->url().rfind(':') + 1));
   }
@@ -152,6 +153,12 @@ class Crash : public ::testing::Test {
     return compared;
   }
 
+  static std::string sync() {
+    const char* value = std::getenv("MILLRACE_CRASH_SYNC");
+    return value == nullptr ? "normal" : value;
+  }
+
+  const std::string sync_ = sync();
   TemporaryFolder folder_;
   std::unique_ptr<testing::ServeProgram> server_;
   int port_ = 0;
@@ -164,7 +171,8 @@ class Crash : public ::testing::Test {
 TEST_F(Crash, LosesNothingThatWasAcknowledgedAndTakesNothingBackThatWasSeen) {
   const std::uint64_t rounds = from_environment("MILLRACE_CRASH_ROUNDS", 30);
   const std::uint64_t seed = from_environment("MILLRACE_CRASH_SEED", std::random_device{}());
-  std::cout << "MILLRACE_CRASH_SEED=" << seed << " MILLRACE_CRASH_ROUNDS=" << rounds << std::endl;
+  std::cout << "MILLRACE_CRASH_SEED=" << seed << " MILLRACE_CRASH_ROUNDS=" << rounds << " MILLRACE_CRASH_SYNC=" << sync_
+            << std::endl;
   std::mt19937_64 random(seed);
   std::size_t compared = 0;
   std::uint64_t newest = 0;

@@ -16,7 +16,8 @@ namespace millrace {
 
 struct Hub::Shared {
   explicit Shared(Options options)
-      : max_event_bytes(options.history_bytes),
+      : max_event_bytes(
+            std::min(options.history_bytes, options.store != nullptr ? options.store->max_event_bytes() : SIZE_MAX)),
         clock(std::move(options.clock)),
         ring(options.store != nullptr ? options.store->epoch() : options.epoch,
              {.events = options.history_events, .bytes = options.history_bytes, .age = options.history_age},
@@ -142,7 +143,7 @@ std::string Hub::refusal(Topic topic, const Event& event) const {
     return "event: types that begin with \"millrace.\" are reserved";
   }
   if (event.data.size() > shared_->max_event_bytes) {
-    return "data: larger than the whole history may be (" + std::to_string(shared_->max_event_bytes) + " bytes)";
+    return "data: larger than the log takes (" + std::to_string(shared_->max_event_bytes) + " bytes)";
   }
   return {};
 }
@@ -236,7 +237,10 @@ Hub::Cursor Hub::resolve(std::string_view last_event_id, const TopicFilter* filt
   auto sequence = own_sequence(last_event_id, log.epoch());
   if (!sequence) sequence = log.find(last_event_id);
   if (!sequence && filter != nullptr) sequence = log.find(last_event_id, *filter);
-  if (!sequence || *sequence > head) return {.sequence = before_oldest, .gap_reason = "unknown"};
+  // Another server of the store's may have been faster than this one.
+  const bool is_there =
+      sequence && (*sequence <= head || (shared_->store != nullptr && shared_->store->catch_up(*sequence)));
+  if (!is_there) return {.sequence = before_oldest, .gap_reason = "unknown"};
   if (*sequence < before_oldest) return {.sequence = before_oldest, .gap_reason = "expired"};
   return {.sequence = *sequence};
 }

@@ -72,6 +72,13 @@ class EventStore : public EventLog {
   /// To be called once, before append().
   virtual void start(OnAppended on_appended) = 0;
 
+  /// Where other programs append, too: waits, for a bounded time, until the entry with this sequence has been handed
+  /// over. False if there is none.
+  virtual bool catch_up(std::uint64_t sequence) const { return sequence <= head(); }
+
+  /// Data of an event, at most.
+  virtual std::size_t max_event_bytes() const { return SIZE_MAX; }
+
   /// Why it takes no events now, as a sentence; empty if it does.
   virtual std::string trouble() const = 0;
 

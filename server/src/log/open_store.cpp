@@ -1,31 +1,78 @@
 #include "open_store.h"
 
 #include <chrono>
+#include <functional>
 #include <stdexcept>
 #include <string_view>
 
+#include "../loop/event_loop.h"
+#include "jetstream/jetstream_event_log.h"
+#include "millrace/core/limits.h"
 #include "sqlite/sqlite_event_log.h"
 
 namespace millrace {
 
-std::shared_ptr<EventStore> open_store(const ServerOptions& options, const std::string& new_epoch) {
-  constexpr std::string_view kSqlite = "sqlite:";
-  if (options.store.empty()) return nullptr;
-  if (!options.store.starts_with(kSqlite) || options.store.size() == kSqlite.size()) {
-    throw std::invalid_argument("store: \"" + options.store + "\" is none; there is sqlite:PATH");
-  }
+namespace {
+
+constexpr std::string_view kSqlite = "sqlite:";
+
+std::chrono::system_clock::time_point time_now() {
+  return std::chrono::system_clock::now();
+}
+
+// `name` is what the store may be called in a message.
+std::shared_ptr<EventStore> open_named(const std::string& name,
+                                       const std::function<std::shared_ptr<EventStore>()>& open) {
   try {
+    return open();
+  } catch (const std::runtime_error& failure) {
+    throw StoreUnavailable("store \"" + name + "\": " + failure.what());
+  }
+}
+
+std::shared_ptr<EventStore> open_jetstream(const ServerOptions& options, const std::string& new_epoch) {
+  const StoreAddress address = StoreAddress::parse(options.store);
+  if (options.store_replicas > kMaxStoreReplicas) {
+    throw std::invalid_argument("store-replicas: " + std::to_string(options.store_replicas) +
+                                " are too many; at most " + std::to_string(kMaxStoreReplicas));
+  }
+  return open_named(address.shown(), [&] {
+    return std::make_shared<JetStreamEventLog>(JetStreamEventLog::Options{
+        .address = address,
+        .credentials = options.store_credentials,
+        .replicas = options.store_replicas,
+        .bounds = options.store_bounds,
+        .new_epoch = new_epoch,
+        .preload = options.history_events,
+        .clock = monotonic_now,
+        .time = time_now,
+        .on_trouble = options.on_store_trouble,
+    });
+  });
+}
+
+std::shared_ptr<EventStore> open_sqlite(const ServerOptions& options, const std::string& new_epoch) {
+  return open_named(options.store, [&] {
     return std::make_shared<SqliteEventLog>(SqliteEventLog::Options{
         .path = options.store.substr(kSqlite.size()),
         .sync = options.store_sync,
         .bounds = options.store_bounds,
         .new_epoch = new_epoch,
-        .clock = [] { return std::chrono::system_clock::now(); },
+        .clock = time_now,
         .on_trouble = options.on_store_trouble,
     });
-  } catch (const std::runtime_error& failure) {
-    throw StoreUnavailable("store \"" + options.store + "\": " + failure.what());
+  });
+}
+
+}  // namespace
+
+std::shared_ptr<EventStore> open_store(const ServerOptions& options, const std::string& new_epoch) {
+  if (options.store.empty()) return nullptr;
+  if (StoreAddress::is_one(options.store)) return open_jetstream(options, new_epoch);
+  if (options.store.starts_with(kSqlite) && options.store.size() > kSqlite.size()) {
+    return open_sqlite(options, new_epoch);
   }
+  throw std::invalid_argument("store: \"" + options.store + "\" is none; there are sqlite:PATH and nats://HOST:PORT");
 }
 
 }  // namespace millrace

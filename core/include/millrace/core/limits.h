@@ -193,6 +193,30 @@ inline constexpr std::size_t kStoreGroupBytes = 4 * 1024 * 1024;
 /// once.
 inline constexpr std::size_t kStoredPagesInFlight = 32;
 
+/// Time for a connection to one of a store's servers, and between two attempts.
+inline constexpr Duration kStoreConnectTimeout{2'000};
+inline constexpr Duration kStoreReconnectWait{250};
+
+/// Time for a store's server to answer a question, and to say that an event is stored.
+inline constexpr Duration kStoreAnswerTimeout{2'000};
+inline constexpr Duration kStoreAckTimeout{5'000};
+
+/// A store that other programs append to says this often that there is nothing new. Three that fail to come are a
+/// connection that is lost.
+inline constexpr Duration kStoreHeartbeat{500};
+
+/// Time that a program which starts gives a store's servers to agree who leads them.
+inline constexpr Duration kStoreStartTimeout{10'000};
+
+/// Time for which a store of several servers knows by itself that an event with the same publisher's ID has come.
+inline constexpr Duration kStoreDuplicateWindow{120'000};
+
+/// Bytes of events that have come from a store's servers, and wait to be looked at.
+inline constexpr std::size_t kStorePendingBytes = 64 * 1024 * 1024;
+
+/// Most copies that a store of several servers keeps of each event.
+inline constexpr std::size_t kMaxStoreReplicas = 5;
+
 /// Bytes of a request-scoped stream that may wait for a slow reader before `send` refuses.
 inline constexpr std::size_t kMaxStreamBufferBytes = 1024 * 1024;
 

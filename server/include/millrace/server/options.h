@@ -105,11 +105,18 @@ struct ServerOptions {
   /// those larger than kMaxBufferedBodyBytes. Others of the kind wait (503 beyond kMaxWaitingUploads). 0: half of them.
   std::size_t max_uploads = 0;
 
-  /// Where events outlive the program: `sqlite:PATH`, a file that is made if there is none. Empty: nowhere. The history
-  /// above is then what of it is in memory.
+  /// Where events outlive the program: `sqlite:PATH`, a file that is made if there is none; or
+  /// `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST[:PORT]…][/STREAM]` (`tls://` likewise), a stream of NATS
+  /// JetStream (by default `millrace`), which any number of servers may share. Empty: nowhere. The history above is
+  /// then what of it is in memory.
   std::string store = {};
   StoreSync store_sync = StoreSync::kFull;
   StoreBounds store_bounds = {};
+
+  /// Of a stream of JetStream: how many of its servers keep each event. 0: as many as do, which for a new one is one.
+  std::size_t store_replicas = 0;
+  /// Likewise: file with the credentials that JetStream wants. Empty: none, or those in its address.
+  std::string store_credentials = {};
 
   /// Told when the store begins to refuse events, with a sentence that says why, and when it takes them again, with an
   /// empty one. Called on threads of the server's: must not wait, nor publish, nor throw.

@@ -1,0 +1,303 @@
+#include "nats_connection.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "millrace/core/limits.h"
+#include "millrace/server/hub.h"
+
+namespace millrace {
+
+namespace {
+
+using nlohmann::json;
+
+struct OptionsDestroy {
+  void operator()(natsOptions* options) const { natsOptions_Destroy(options); }
+};
+
+void check(natsStatus status, const std::string& doing) {
+  if (status != NATS_OK) throw StoreUnavailable(doing + ": " + natsStatus_GetText(status));
+}
+
+// What became of connecting, for those who have to mend it.
+std::string sentence(natsStatus status) {
+  switch (status) {
+    case NATS_NO_SERVER:
+      return "no NATS server answers there: see whether it runs, and to its host and port";
+    case NATS_CONNECTION_AUTH_FAILED:
+      return "NATS refuses the user, password, token or credentials";
+    case NATS_TIMEOUT:
+      return "NATS does not answer in time";
+    case NATS_SECURE_CONNECTION_REQUIRED:
+      return "NATS wants TLS: write tls:// in place of nats://";
+    case NATS_SECURE_CONNECTION_WANTED:
+      return "NATS has no TLS: write nats:// in place of tls://, or turn it on there";
+    case NATS_SSL_ERROR:
+      return "TLS with NATS fails: its certificate must be signed by an authority this machine trusts";
+    default:
+      return std::string("cannot connect to NATS: ") + natsStatus_GetText(status);
+  }
+}
+
+natsMsg* new_message(const NatsMessage& message, const std::string& reply) {
+  natsMsg* made = nullptr;
+  check(natsMsg_Create(&made, message.subject.c_str(), reply.c_str(), message.data.data(),
+                       static_cast<int>(message.data.size())),
+        "cannot make a message");
+  for (const auto& [name, value] : message.headers) {
+    const natsStatus status = natsMsgHeader_Set(made, name.c_str(), value.c_str());
+    if (status == NATS_OK) continue;
+    natsMsg_Destroy(made);
+    check(status, "cannot make a message");
+  }
+  return made;
+}
+
+std::string error_text(const json& error) {
+  return "NATS: " + error.value("description", std::string("an error without a description"));
+}
+
+}  // namespace
+
+void NatsSubscription::End::operator()(natsSubscription* subscription) const {
+  natsSubscription_Unsubscribe(subscription);
+  natsSubscription_Destroy(subscription);
+}
+
+NatsSubscription::NatsSubscription(natsConnection* connection, const std::string& subject) {
+  natsSubscription* made = nullptr;
+  check(natsConnection_SubscribeSync(&made, connection, subject.c_str()), "cannot subscribe to NATS");
+  handle_.reset(made);
+  // The consumer's flow control bounds it before this does.
+  natsSubscription_SetPendingLimits(made, -1, static_cast<int>(kStorePendingBytes));
+}
+
+NatsSubscription::Message NatsSubscription::next(std::chrono::milliseconds wait) {
+  natsMsg* message = nullptr;
+  const natsStatus status = natsSubscription_NextMsg(&message, handle_.get(), wait.count());
+  if (status == NATS_TIMEOUT) return nullptr;
+  check(status, "cannot follow the stream");
+  return Message(message);
+}
+
+void NatsConnection::Close::operator()(natsConnection* connection) const {
+  natsConnection_Close(connection);
+  natsConnection_Destroy(connection);
+}
+
+void NatsConnection::End::operator()(natsSubscription* subscription) const {
+  natsSubscription_Unsubscribe(subscription);
+  natsSubscription_Destroy(subscription);
+}
+
+NatsConnection::NatsConnection(Options options) : options_(std::move(options)) {
+  natsOptions* made = nullptr;
+  check(natsOptions_Create(&made), "cannot use the NATS library");
+  const std::unique_ptr<natsOptions, OptionsDestroy> nats(made);
+  std::vector<const char*> servers;
+  for (const std::string& server : options_.address.servers) servers.push_back(server.c_str());
+  check(natsOptions_SetServers(made, servers.data(), static_cast<int>(servers.size())),
+        "the servers' addresses cannot be used");
+  check(natsOptions_SetName(made, "millrace"), "NATS");
+  check(natsOptions_SetTimeout(made, kStoreConnectTimeout.count()), "NATS");
+  check(natsOptions_SetReconnectWait(made, kStoreReconnectWait.count()), "NATS");
+  check(natsOptions_SetMaxReconnect(made, -1), "NATS");
+  // A machine that has gone without a word is noticed by this.
+  check(natsOptions_SetPingInterval(made, kStoreRetry.count()), "NATS");
+  check(natsOptions_SetMaxPingsOut(made, 2), "NATS");
+  check(natsOptions_SetWriteDeadline(made, kStoreAckTimeout.count()), "NATS");
+  check(natsOptions_SetFailRequestsOnDisconnect(made, true), "NATS");
+  check(natsOptions_SetSendAsap(made, true), "NATS");
+  if (options_.address.tls) check(natsOptions_SetSecure(made, true), "TLS");
+  if (!options_.credentials.empty()) {
+    check(natsOptions_SetUserCredentialsFromFiles(made, options_.credentials.c_str(), nullptr),
+          "the credentials file \"" + options_.credentials + "\" cannot be used");
+  }
+  const auto changed = [](natsConnection* /*connection*/, void* self) {
+    static_cast<NatsConnection*>(self)->options_.on_change();
+  };
+  check(natsOptions_SetDisconnectedCB(made, changed, this), "NATS");
+  check(natsOptions_SetReconnectedCB(made, changed, this), "NATS");
+  check(natsOptions_SetClosedCB(
+            made,
+            [](natsConnection*, void* closed) {
+              auto& self = *static_cast<NatsConnection*>(closed);
+              const std::lock_guard lock(self.closed_mutex_);
+              self.is_closed_ = true;
+              self.closing_.notify_all();
+            },
+            this),
+        "NATS");
+  // Without one of its own the library prints what it meets.
+  check(natsOptions_SetErrorHandler(
+            made, [](natsConnection*, natsSubscription*, natsStatus, void*) {}, nullptr),
+        "NATS");
+  natsConnection* connection = nullptr;
+  const natsStatus status = natsConnection_Connect(&connection, made);
+  if (status != NATS_OK) throw StoreUnavailable(sentence(status));
+  connection_.reset(connection);
+  inbox_ = new_inbox();
+  natsSubscription* acks = nullptr;
+  check(natsConnection_Subscribe(
+            &acks, connection, (inbox_ + ".*").c_str(),
+            [](natsConnection*, natsSubscription*, natsMsg* message, void* self) {
+              static_cast<NatsConnection*>(self)->take(message);
+            },
+            this),
+        "cannot subscribe to NATS");
+  acks_.reset(acks);
+  natsSubscription_SetPendingLimits(acks, -1, -1);  // one for each message that is sent
+}
+
+NatsConnection::~NatsConnection() {
+  // Callbacks that are under way use what is destroyed after this.
+  natsSubscription* acks = acks_.get();
+  std::mutex mutex;
+  std::condition_variable completed;
+  bool is_over = false;
+  struct Over {
+    std::mutex& mutex;
+    std::condition_variable& completed;
+    bool& is_over;
+  } over{mutex, completed, is_over};
+  const natsStatus status = natsSubscription_SetOnCompleteCB(
+      acks,
+      [](void* closure) {
+        auto& waiting = *static_cast<Over*>(closure);
+        const std::lock_guard lock(waiting.mutex);
+        waiting.is_over = true;
+        waiting.completed.notify_all();
+      },
+      &over);
+  natsSubscription_Unsubscribe(acks);
+  if (status == NATS_OK) {
+    std::unique_lock lock(mutex);
+    completed.wait(lock, [&] { return is_over; });
+  }
+  give_up("the server ends");
+  natsConnection_Close(connection_.get());
+  std::unique_lock lock(closed_mutex_);
+  closing_.wait(lock, [this] { return is_closed_; });
+}
+
+bool NatsConnection::is_connected() const {
+  return natsConnection_Status(connection_.get()) == NATS_CONN_STATUS_CONNECTED;
+}
+
+std::uint64_t NatsConnection::max_payload() const {
+  return static_cast<std::uint64_t>(natsConnection_GetMaxPayload(connection_.get()));
+}
+
+json NatsConnection::ask(const std::string& what, const json& request) const {
+  const std::string subject = "$JS.API." + what;
+  const std::string text = request.is_null() ? std::string() : request.dump();
+  natsMsg* reply = nullptr;
+  const natsStatus status = natsConnection_Request(&reply, connection_.get(), subject.c_str(), text.data(),
+                                                   static_cast<int>(text.size()), kStoreAnswerTimeout.count());
+  if (status == NATS_NO_RESPONDERS) throw StoreUnavailable("NATS is there, but JetStream is not, or has no leader now");
+  if (status == NATS_TIMEOUT) throw StoreUnavailable("JetStream does not answer");
+  if (status != NATS_OK) throw StoreUnavailable(std::string("no connection to NATS: ") + natsStatus_GetText(status));
+  const NatsSubscription::Message message(reply);
+  json answer = json::parse(
+      std::string_view(natsMsg_GetData(reply), static_cast<std::size_t>(natsMsg_GetDataLength(reply))), nullptr, false);
+  if (!answer.is_object()) throw StoreUnavailable("JetStream's answer cannot be understood");
+  return answer;
+}
+
+NatsSubscription NatsConnection::subscribe(const std::string& subject) const {
+  return {connection_.get(), subject};
+}
+
+void NatsConnection::answer(const char* subject) const {
+  natsConnection_Publish(connection_.get(), subject, nullptr, 0);
+}
+
+std::string NatsConnection::new_inbox() const {
+  natsInbox* inbox = nullptr;
+  check(natsInbox_Create(&inbox), "NATS");
+  std::string name(inbox);
+  natsInbox_Destroy(inbox);
+  return name;
+}
+
+void NatsConnection::send(const std::vector<NatsMessage>& messages, const std::shared_ptr<OnAck>& on_ack) {
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    std::uint64_t token = 0;
+    {
+      const std::lock_guard lock(awaited_mutex_);
+      token = next_token_++;
+      awaited_.emplace(token, Awaited{on_ack, i});
+    }
+    std::string trouble;
+    try {
+      const NatsSubscription::Message message(new_message(messages[i], inbox_ + "." + std::to_string(token)));
+      check(natsConnection_PublishMsg(connection_.get(), message.get()), "cannot send to NATS");
+    } catch (const StoreUnavailable& unavailable) {
+      trouble = unavailable.what();
+    }
+    if (trouble.empty()) continue;
+    // Its place in the order is lost: what comes behind it is not sent.
+    {
+      const std::lock_guard lock(awaited_mutex_);
+      awaited_.erase(token);
+    }
+    for (; i < messages.size(); ++i) (*on_ack)(i, {.trouble = trouble});
+  }
+}
+
+void NatsConnection::take(natsMsg* message) {
+  const NatsSubscription::Message owner(message);
+  const std::string_view subject = natsMsg_GetSubject(message);
+  const std::string_view digits = subject.substr(std::min(subject.size(), inbox_.size() + 1));
+  std::uint64_t token = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), token);
+  Awaited awaited;
+  {
+    const std::lock_guard lock(awaited_mutex_);
+    const auto found = awaited_.find(token);
+    if (found == awaited_.end()) return;  // given up
+    awaited = std::move(found->second);
+    awaited_.erase(found);
+  }
+  NatsAck ack;
+  if (natsMsg_IsNoResponders(message)) {
+    ack.trouble = "the stream has no leader now";
+  } else {
+    const std::string_view data(natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message)));
+    const json answer = json::parse(data, nullptr, false);
+    if (!answer.is_object()) {
+      ack.trouble = "JetStream's answer cannot be understood";
+    } else if (answer.contains("error")) {
+      ack.trouble = error_text(answer["error"]);
+    } else {
+      ack.sequence = answer.value("seq", std::uint64_t{0});
+      ack.duplicate = answer.value("duplicate", false);
+    }
+  }
+  (*awaited.on_ack)(awaited.index, std::move(ack));
+}
+
+void NatsConnection::give_up(const std::string& trouble) {
+  give_up_where([](const Awaited&) { return true; }, trouble);
+}
+
+void NatsConnection::give_up(const std::shared_ptr<OnAck>& on_ack, const std::string& trouble) {
+  give_up_where([&](const Awaited& one) { return one.on_ack == on_ack; }, trouble);
+}
+
+void NatsConnection::give_up_where(const std::function<bool(const Awaited&)>& is_one, const std::string& trouble) {
+  std::vector<Awaited> given_up;
+  {
+    const std::lock_guard lock(awaited_mutex_);
+    std::erase_if(awaited_, [&](const auto& entry) {
+      if (!is_one(entry.second)) return false;
+      given_up.push_back(entry.second);
+      return true;
+    });
+  }
+  for (const Awaited& one : given_up) (*one.on_ack)(one.index, {.trouble = trouble});
+}
+
+}  // namespace millrace

@@ -1,0 +1,120 @@
+// NatsConnection: a connection to a NATS cluster that mends itself, requests to JetStream's API on it, and messages
+// that JetStream acknowledges.
+//
+// Everything may be called from any thread. What cannot be done now throws StoreUnavailable, with a sentence. Callbacks
+// come on threads of the client library.
+#pragma once
+
+#include <nats/nats.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "store_address.h"
+
+namespace millrace {
+
+struct NatsMessage {
+  std::string subject;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string_view data;  ///< must stay until it has been sent
+};
+
+/// What JetStream answered a message with.
+struct NatsAck {
+  std::uint64_t sequence = 0;
+  bool duplicate = false;  ///< the stream has a message with its Nats-Msg-Id, at `sequence`
+  std::string trouble;     ///< why it was not stored, or why nobody can tell; empty if it was
+};
+
+class NatsSubscription {
+ public:
+  struct Destroy {
+    void operator()(natsMsg* message) const { natsMsg_Destroy(message); }
+  };
+  using Message = std::unique_ptr<natsMsg, Destroy>;
+
+  NatsSubscription(natsConnection* connection, const std::string& subject);
+  /// Null if none comes in time.
+  Message next(std::chrono::milliseconds wait);
+
+ private:
+  struct End {
+    void operator()(natsSubscription* subscription) const;
+  };
+  std::unique_ptr<natsSubscription, End> handle_;
+};
+
+class NatsConnection {
+ public:
+  struct Options {
+    StoreAddress address;
+    std::string credentials;          ///< file, or empty
+    std::function<void()> on_change;  ///< the connection was lost, or is there again
+  };
+
+  /// Connects. Throws StoreUnavailable.
+  explicit NatsConnection(Options options);
+  ~NatsConnection();
+  NatsConnection(const NatsConnection&) = delete;
+  NatsConnection& operator=(const NatsConnection&) = delete;
+
+  bool is_connected() const;
+  std::uint64_t max_payload() const;
+
+  /// Asks JetStream, `$JS.API.<what>`. An answer that is an error comes as `error`.
+  nlohmann::json ask(const std::string& what, const nlohmann::json& request) const;
+
+  NatsSubscription subscribe(const std::string& subject) const;
+  void answer(const char* subject) const;
+  std::string new_inbox() const;
+
+  /// Sends them in order, without waiting. `on_ack` is called once for each, with its index.
+  using OnAck = std::function<void(std::size_t index, NatsAck ack)>;
+  void send(const std::vector<NatsMessage>& messages, const std::shared_ptr<OnAck>& on_ack);
+
+  /// Gives up what waits for an ack: its on_ack gets `trouble`.
+  void give_up(const std::string& trouble);
+  /// The same for one that has called send().
+  void give_up(const std::shared_ptr<OnAck>& on_ack, const std::string& trouble);
+
+ private:
+  struct Awaited {
+    std::shared_ptr<OnAck> on_ack;
+    std::size_t index;
+  };
+  struct Close {
+    void operator()(natsConnection* connection) const;
+  };
+  struct End {
+    void operator()(natsSubscription* subscription) const;
+  };
+
+  void take(natsMsg* message);
+  void give_up_where(const std::function<bool(const Awaited&)>& is_one, const std::string& trouble);
+
+  const Options options_;
+  std::mutex awaited_mutex_;
+  std::unordered_map<std::uint64_t, Awaited> awaited_;  // guarded by awaited_mutex_
+  std::uint64_t next_token_ = 0;                        // likewise
+  std::string inbox_;
+  std::mutex closed_mutex_;
+  std::condition_variable closing_;
+  bool is_closed_ = false;  // guarded by closed_mutex_
+  std::unique_ptr<natsConnection, Close> connection_;
+  std::unique_ptr<natsSubscription, End> acks_;
+};
+
+}  // namespace millrace

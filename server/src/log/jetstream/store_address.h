@@ -1,0 +1,24 @@
+// StoreAddress: what `--store nats://…` says.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace {
+
+/// `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST[:PORT]…][/STREAM]`, or with `tls://`.
+struct StoreAddress {
+  std::vector<std::string> servers;  ///< URLs
+  std::string stream = "millrace";
+  bool tls = false;
+
+  static bool is_one(std::string_view text);
+  /// Throws std::invalid_argument, with a sentence that does not repeat any password.
+  static StoreAddress parse(std::string_view text);
+
+  /// Without user, password or token, as it may be shown.
+  std::string shown() const;
+};
+
+}  // namespace millrace

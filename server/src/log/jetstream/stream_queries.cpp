@@ -1,0 +1,319 @@
+#include "stream_queries.h"
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "../../stream/topic_filter.h"
+#include "millrace/core/limits.h"
+#include "topic_subject.h"
+
+namespace millrace {
+
+namespace {
+
+using nlohmann::json;
+
+// JetStream's error codes.
+constexpr int kStreamNameInUse = 10058;
+constexpr int kNotFound = 404;
+
+constexpr std::string_view kDescription = "Millrace event log, epoch ";
+constexpr std::string_view kOwnScope = "topic";
+
+std::int64_t nanoseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+}
+
+std::int64_t bound(std::uint64_t value) {
+  return value == 0 ? -1 : static_cast<std::int64_t>(std::min<std::uint64_t>(value, INT64_MAX));
+}
+
+// The answer; null if what was asked for is not there.
+json checked(json answer) {
+  const auto error = answer.find("error");
+  if (error == answer.end()) return answer;
+  if (error->value("code", 0) == kNotFound) return nullptr;
+  throw StoreUnavailable("JetStream: " + error->value("description", std::string("an error without a description")));
+}
+
+std::string from_base64(const std::string& text) {
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  if (size < 0) throw StoreUnavailable("JetStream's answer cannot be understood");
+  const auto padding =
+      static_cast<std::size_t>(std::count(text.end() - std::min<std::ptrdiff_t>(2, std::ssize(text)), text.end(), '='));
+  bytes.resize(static_cast<std::size_t>(size) - padding);
+  return bytes;
+}
+
+// Of `NATS/1.0\r\nName: value\r\n…\r\n\r\n`.
+std::string header(std::string_view block, std::string_view name) {
+  const std::size_t line = block.find("\r\n" + std::string(name) + ":");
+  if (line == std::string_view::npos) return {};
+  std::string_view value = block.substr(line + 3 + name.size());
+  value = value.substr(0, value.find("\r\n"));
+  while (value.starts_with(' ')) value.remove_prefix(1);
+  return std::string(value);
+}
+
+StreamEntry entry_of(const json& answer) {
+  const json& message = answer.at("message");
+  const std::string headers = from_base64(message.value("hdrs", std::string()));
+  return {.sequence = message.at("seq").get<std::uint64_t>(),
+          .subject = message.at("subject").get<std::string>(),
+          .type = header(headers, "Millrace-Type"),
+          .id = header(headers, "Millrace-Id"),
+          .scope = header(headers, "Millrace-Scope"),
+          .retry = header(headers, "Millrace-Retry"),
+          .data = from_base64(message.value("data", std::string()))};
+}
+
+// What is of the stream alone: its description, else when it was made.
+std::string epoch_of(const json& info) {
+  const std::string description = info.at("config").value("description", std::string());
+  if (description.starts_with(kDescription)) return description.substr(kDescription.size());
+  return id_digest(info.value("created", std::string())).substr(0, 8);
+}
+
+}  // namespace
+
+std::string id_digest(std::string_view key) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
+  SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), hash.data());
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : hash) text.append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 0xf]);
+  return text;
+}
+
+StreamQueries::StreamQueries(const NatsConnection& connection, Options options)
+    : connection_(connection), options_(std::move(options)) {
+  const StoreBounds& bounds = options_.bounds;
+  const Duration window =
+      bounds.age > Duration{0} ? std::min(bounds.age, kStoreDuplicateWindow) : kStoreDuplicateWindow;
+  json config = {{"name", options_.name},
+                 {"description", std::string(kDescription) + options_.new_epoch},
+                 {"subjects", {options_.name + ".>"}},
+                 {"retention", "limits"},
+                 {"storage", "file"},
+                 {"discard", "old"},
+                 {"max_msgs", bound(bounds.events)},
+                 {"max_bytes", bound(bounds.bytes)},
+                 {"max_age", nanoseconds(bounds.age)},
+                 {"duplicate_window", nanoseconds(window)},
+                 {"num_replicas", std::max<std::uint64_t>(1, options_.replicas)}};
+  const json info = prepare(options_.name, config);
+  epoch_ = epoch_of(info);
+  config["name"] = options_.name + "-ids";
+  config["description"] = "Where the events of " + options_.name + " are, by their publishers' IDs";
+  config["subjects"] = {options_.name + "-ids.*"};
+  config["max_msgs_per_subject"] = 1;
+  config["num_replicas"] = info.at("config").value("num_replicas", 1);
+  prepare(options_.name + "-ids", config);
+}
+
+// What JetStream says of the stream, which is made, or is given its limits, if need be.
+json StreamQueries::prepare(const std::string& name, const json& config) const {
+  json info = checked(connection_.ask("STREAM.INFO." + name, nullptr));
+  if (info.is_null()) {
+    json created = connection_.ask("STREAM.CREATE." + name, config);
+    // Another node may have been faster.
+    const bool is_there = created.contains("error") && created["error"].value("err_code", 0) == kStreamNameInUse;
+    info = checked(is_there ? connection_.ask("STREAM.INFO." + name, nullptr) : std::move(created));
+    if (info.is_null()) throw StoreUnavailable("JetStream: the stream \"" + name + "\" cannot be made");
+  }
+  json wanted = info.at("config");
+  if (wanted.value("subjects", json::array()) != config.at("subjects")) {
+    throw StoreUnavailable("the stream \"" + name + "\" has other subjects, and is another program's: choose another " +
+                           "name, nats://HOST/NAME");
+  }
+  for (const char* limit : {"max_msgs", "max_bytes", "max_age", "duplicate_window"}) wanted[limit] = config.at(limit);
+  if (options_.replicas != 0) wanted["num_replicas"] = config.at("num_replicas");
+  if (wanted == info.at("config")) return info;
+  return checked(connection_.ask("STREAM.UPDATE." + name, wanted));
+}
+
+StreamQueries::State StreamQueries::state() const {
+  const json info = checked(connection_.ask("STREAM.INFO." + options_.name, nullptr));
+  if (info.is_null()) throw StoreUnavailable("the stream \"" + options_.name + "\" is gone: start the server anew");
+  if (epoch_of(info) != epoch_) {
+    throw StoreUnavailable("the stream \"" + options_.name + "\" is not the one that was there: start the server anew");
+  }
+  const json& state = info.at("state");
+  State now{.head = state.value("last_seq", std::uint64_t{0}),
+            .entries = state.value("messages", std::uint64_t{0}),
+            .bytes = state.value("bytes", std::uint64_t{0})};
+  now.oldest = now.entries == 0 ? now.head + 1 : state.value("first_seq", std::uint64_t{1});
+  return now;
+}
+
+std::optional<StreamEntry> StreamQueries::first(const std::string& subject, std::uint64_t from) const {
+  const json answer =
+      checked(connection_.ask("STREAM.MSG.GET." + options_.name, {{"seq", from}, {"next_by_subj", subject}}));
+  if (answer.is_null()) return std::nullopt;
+  return entry_of(answer);
+}
+
+std::optional<std::uint64_t> StreamQueries::last(const std::string& subject) const {
+  const json answer = checked(connection_.ask("STREAM.MSG.GET." + options_.name, {{"last_by_subj", subject}}));
+  if (answer.is_null()) return std::nullopt;
+  return answer.at("message").at("seq").get<std::uint64_t>();
+}
+
+// --- Publishers' IDs ------------------------------------------------------------------------------------------------
+
+std::optional<std::uint64_t> StreamQueries::find(std::string_view key) const {
+  const std::string stream = options_.name + "-ids";
+  const json answer =
+      checked(connection_.ask("STREAM.MSG.GET." + stream, {{"last_by_subj", stream + "." + id_digest(key)}}));
+  if (answer.is_null()) return std::nullopt;
+  const std::string data = entry_of(answer).data;
+  std::uint64_t sequence = 0;
+  std::from_chars(data.data(), data.data() + data.size(), sequence);
+  // The index may have outlived the stream that it was made for.
+  if (data != std::to_string(sequence) + ' ' + epoch_) return std::nullopt;
+  if (sequence < state().oldest) return std::nullopt;
+  return sequence;
+}
+
+NatsMessage StreamQueries::index_entry(std::string_view key, std::uint64_t sequence, std::string& data) const {
+  data = std::to_string(sequence) + ' ' + epoch_;
+  return {.subject = options_.name + "-ids." + id_digest(key), .headers = {}, .data = data};
+}
+
+// --- Reading --------------------------------------------------------------------------------------------------------
+
+// Asks for one entry after the other, of each pattern.
+EventLog::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) const {
+  struct Run {
+    std::string subject;
+    std::optional<StreamEntry> next;
+  };
+  const bool is_literal = filter.is_literal();
+  // For the others JetStream looks at every entry, as far as is allowed here.
+  const std::uint64_t last = is_literal ? head : std::min(head, sequence + EventLog::kPageScan);
+  std::vector<Run> runs;
+  const auto advance = [&](Run& run, std::uint64_t from) {
+    run.next = from <= last ? first(run.subject, from) : std::nullopt;
+    if (run.next && run.next->sequence > last) run.next.reset();
+    return run.next.has_value();
+  };
+  for (const std::string& pattern : filter.patterns()) {
+    Run run{.subject = options_.name + ".*." + topic_subject(pattern), .next = std::nullopt};
+    if (advance(run, sequence + 1)) runs.push_back(std::move(run));
+  }
+  EventLog::Page page{.frames = {}, .through = last};
+  std::size_t bytes = 0;
+  while (!runs.empty()) {
+    const auto least = std::min_element(runs.begin(), runs.end(),
+                                        [](const Run& a, const Run& b) { return a.next->sequence < b.next->sequence; });
+    const StreamEntry entry = *least->next;
+    // A pattern of everybody's does not match topics of Millrace's own, as its subject does.
+    const FramePtr one = frame(entry, TimePoint{});
+    if (one != nullptr && filter.matches(*Topic::parse(one->topic))) {
+      page.frames.push_back(one);
+      bytes += one->bytes.size();
+    }
+    if (page.frames.size() == EventLog::kPageFrames || bytes >= EventLog::kPageBytes) {
+      page.through = entry.sequence;
+      break;
+    }
+    std::erase_if(runs,
+                  [&](Run& run) { return run.next->sequence == entry.sequence && !advance(run, entry.sequence + 1); });
+  }
+  // Asked for last: what was there when this answers was there when the entries were read.
+  const State now = state();
+  if (now.head < head) throw StoreUnavailable("the server that answers is behind the others");
+  page.oldest = now.oldest;
+  return page;
+}
+
+std::optional<std::uint64_t> StreamQueries::last_finish(std::string_view topic) const {
+  return last(subject('f', topic));
+}
+
+bool StreamQueries::is_finished(std::string_view topic) const {
+  const auto finish = last_finish(topic);
+  return finish && last(subject('e', topic)).value_or(0) < *finish && last(subject('b', topic)).value_or(0) < *finish;
+}
+
+std::optional<std::uint64_t> StreamQueries::finished_at(const TopicFilter& filter, std::uint64_t seen) const {
+  if (!filter.is_literal()) return std::nullopt;
+  std::uint64_t newest = 0;
+  for (const std::string& topic : filter.patterns()) {
+    const auto finish = last_finish(topic);
+    if (!finish) return std::nullopt;
+    if (filter.patterns().size() == 1 && seen <= *finish) {
+      const auto first_from = first(subject('f', topic), std::max<std::uint64_t>(1, seen));
+      return first_from ? first_from->sequence : *finish;
+    }
+    if (!is_finished(topic)) return std::nullopt;
+    newest = std::max(newest, *finish);
+  }
+  return newest;
+}
+
+// --- Entries and messages -------------------------------------------------------------------------------------------
+
+std::string StreamQueries::subject(char kind, std::string_view topic) const {
+  return options_.name + '.' + kind + '.' + topic_subject(topic);
+}
+
+NatsMessage StreamQueries::message(const Publication& publication) const {
+  const std::string_view topic = publication.topic.view();
+  if (publication.kind == Publication::Kind::kFinish)
+    return {.subject = subject('f', topic), .headers = {}, .data = {}};
+  if (publication.kind == Publication::Kind::kBegin) return {.subject = subject('b', topic), .headers = {}, .data = {}};
+  const Event& event = publication.event;
+  NatsMessage message{.subject = subject('e', topic), .headers = {}, .data = event.data};
+  if (!event.type.empty()) message.headers.emplace_back("Millrace-Type", escape(event.type.view()));
+  if (!event.id.empty()) message.headers.emplace_back("Millrace-Id", escape(event.id.view()));
+  if (publication.scope == IdScope::kTopic) message.headers.emplace_back("Millrace-Scope", kOwnScope);
+  if (event.retry) message.headers.emplace_back("Millrace-Retry", std::to_string(event.retry->count()));
+  return message;
+}
+
+FramePtr StreamQueries::frame(const StreamEntry& entry, TimePoint published) const {
+  const std::string_view rest =
+      std::string_view(entry.subject).substr(std::min(entry.subject.size(), options_.name.size() + 1));
+  if (rest.size() < 3 || rest[1] != '.') return nullptr;
+  const auto topic_text = subject_topic(rest.substr(2));
+  if (!topic_text) return nullptr;
+  Publication publication{.topic = *Topic::parse(*topic_text)};
+  const auto type_text = unescape(entry.type);
+  const auto id_text = unescape(entry.id);
+  if (!type_text || !id_text) return nullptr;
+  switch (rest[0]) {
+    case 'f':
+      publication.kind = Publication::Kind::kFinish;
+      break;
+    case 'b':
+      publication.kind = Publication::Kind::kBegin;
+      break;
+    case 'e': {
+      const auto type = EventType::parse(*type_text);
+      const auto id = EventId::parse(*id_text);
+      if (!type || !id) return nullptr;
+      publication.event = {.type = *type, .data = entry.data, .id = *id};
+      Duration::rep retry = 0;
+      const auto end = std::from_chars(entry.retry.data(), entry.retry.data() + entry.retry.size(), retry).ptr;
+      if (!entry.retry.empty() && end == entry.retry.data() + entry.retry.size())
+        publication.event.retry = Duration{retry};
+      if (entry.scope == kOwnScope) publication.scope = IdScope::kTopic;
+      break;
+    }
+    default:
+      return nullptr;
+  }
+  return encode(epoch_, entry.sequence, publication, published);
+}
+
+}  // namespace millrace

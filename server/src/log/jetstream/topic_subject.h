@@ -1,0 +1,25 @@
+// How topics become NATS subjects, and event fields the values of headers: every topic and pattern has a subject of its
+// own, and a pattern's subject matches those of its topics.
+//
+//   topic_subject("stocks/nasdaq 100")  ->  "stocks.nasdaq%20100"
+//   topic_subject("stocks/**")          ->  "stocks.>"
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+/// Of a topic or a topic pattern. Segments are tokens; what a token cannot hold is written `%XX`. At most three times
+/// as long.
+std::string topic_subject(std::string_view pattern);
+
+/// The topic whose subject this is; nothing if it is none's.
+std::optional<std::string> subject_topic(std::string_view subject);
+
+/// Text that goes into a header: the same escapes, with blanks and line ends among them.
+std::string escape(std::string_view text);
+std::optional<std::string> unescape(std::string_view text);
+
+}  // namespace millrace
