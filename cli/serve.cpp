@@ -100,7 +100,11 @@ int serve(const ServeOptions& options) {
     if (trouble.empty()) return spdlog::info("the store takes events again");
     spdlog::error("the store takes no events: {}", trouble);
   };
-  server.emplace(server_options);
+  {
+    // A store has threads, which must not take a signal that the watch is for.
+    const BlockedSignals blocked;
+    server.emplace(server_options);
+  }
   server->events("/events").operations();
   // A logger that says nothing would keep events from being served by the loops alone.
   if (spdlog::should_log(spdlog::level::debug)) log_requests(*server);

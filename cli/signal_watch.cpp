@@ -4,6 +4,17 @@
 
 namespace millrace::cli {
 
+BlockedSignals::BlockedSignals() {
+  sigset_t signals{};
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, &before_);
+}
+
+BlockedSignals::~BlockedSignals() {
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
 SignalWatch::SignalWatch(std::function<void()> on_end, std::function<void()> on_hangup) {
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGINT);

@@ -12,6 +12,18 @@
 
 namespace millrace::cli {
 
+/// Blocks the signals for this thread, and those that it makes, until it goes. What comes meanwhile waits.
+class BlockedSignals {
+ public:
+  BlockedSignals();
+  ~BlockedSignals();
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
 class SignalWatch {
  public:
   /// Calls `on_end` once, at the first SIGINT or SIGTERM, and until then `on_hangup`, if it is not empty,

@@ -79,6 +79,8 @@ JetStreamEventLog::JetStreamEventLog(Options options) : options_(std::move(optio
       entries_ = state.entries;
       bytes_ = state.bytes;
       return;
+    } catch (const ForeignStream&) {
+      throw;
     } catch (const StoreUnavailable&) {
       if (std::chrono::steady_clock::now() >= deadline) throw;
     }

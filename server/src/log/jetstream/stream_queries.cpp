@@ -132,7 +132,7 @@ json StreamQueries::prepare(const std::string& name, const json& config) const {
   }
   json wanted = info.at("config");
   if (wanted.value("subjects", json::array()) != config.at("subjects")) {
-    throw StoreUnavailable("the stream \"" + name + "\" has other subjects, and is another program's: choose another " +
+    throw ForeignStream("the stream \"" + name + "\" has other subjects, and is another program's: choose another " +
                            "name, nats://HOST/NAME");
   }
   for (const char* limit : {"max_msgs", "max_bytes", "max_age", "duplicate_window"}) wanted[limit] = config.at(limit);

@@ -28,6 +28,12 @@ struct StreamEntry {
   std::string data;
 };
 
+/// The stream of this name is none of ours: waiting does not help.
+class ForeignStream : public StoreUnavailable {
+ public:
+  using StoreUnavailable::StoreUnavailable;
+};
+
 /// What a publisher's ID goes by in JetStream, of its id_key().
 std::string id_digest(std::string_view key);
 

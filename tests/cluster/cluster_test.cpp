@@ -1,0 +1,325 @@
+// Three nats-servers, three `millrace serve`, publishers, and subscribers that move between them, while servers of both
+// kinds die, hang, and lose sight of each other. What was acknowledged reaches every subscriber once and in order, and
+// all servers tell the same.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cut_proxy.h"
+#include "eventually.h"
+#include "from_environment.h"
+#include "log/jetstream/nats_connection.h"
+#include "millrace/server/hub.h"
+#include "nats_cluster.h"
+#include "program.h"
+#include "raw_client.h"
+#include "stream_client.h"
+
+namespace millrace::test {
+namespace {
+
+using nlohmann::json;
+using testing::CutProxy;
+
+constexpr std::size_t kNodes = 3;
+constexpr std::size_t kPublishers = 4;
+constexpr std::chrono::milliseconds kPace{20};  // of each publisher: so many deliveries are enough
+
+// A `millrace serve`, and how its clients and its store are reached.
+class Node {
+ public:
+  Node(std::array<std::uint16_t, NatsCluster::kServers> nats, int port) : port_(port), clients_(port_of(port)) {
+    for (std::size_t i = 0; i < nats.size(); ++i) {
+      links_[i] = std::make_unique<CutProxy>(nats[i]);
+      store_ += (i == 0 ? "nats://" : ",") + ("127.0.0.1:" + std::to_string(links_[i]->port()));
+    }
+    store_ += "/cluster";
+    start();
+  }
+
+  void start() {
+    program_ = std::make_unique<testing::Program>(std::vector<std::string>{
+        "serve", "--insecure", "--port", std::to_string(port_), "--store", store_, "--store-replicas", "3",
+        "--heartbeat", "1", "--retry", "50", "--history-events", "200", "--workers", "16"});
+    const std::string line = program_->read_line();
+    if (!line.starts_with("millrace: listening on "))
+      throw std::runtime_error("serve said: " + program_->read_error_line());
+  }
+  void kill() {
+    program_->signal(SIGKILL);
+    program_->wait();
+  }
+  /// No byte passes between it and NATS, and nothing says so.
+  void part(bool on) {
+    for (auto& link : links_) link->stall(on);
+  }
+  testing::Program& program() { return *program_; }
+  CutProxy& clients() { return clients_; }
+  int port() const { return clients_.port(); }
+  int status(const std::string& target) const {
+    try {
+      return RawClient(port_).exchange(get(target)).status;
+    } catch (const std::exception&) {
+      return 0;
+    }
+  }
+
+ private:
+  static std::uint16_t port_of(int port) { return static_cast<std::uint16_t>(port); }
+
+  const int port_;
+  CutProxy clients_;
+  std::array<std::unique_ptr<CutProxy>, NatsCluster::kServers> links_;
+  std::string store_;
+  std::unique_ptr<testing::Program> program_;
+};
+
+class Cluster : public ::testing::Test {
+ protected:
+  Cluster() {
+    for (std::size_t i = 0; i < kNodes; ++i) {
+      std::array<std::uint16_t, NatsCluster::kServers> ports{};
+      for (std::size_t n = 0; n < ports.size(); ++n) ports[n] = static_cast<std::uint16_t>(nats_[n].port());
+      nodes_[i] = std::make_unique<Node>(ports, free_port());
+    }
+  }
+
+  // Publisher 0, 1: under IDs of their own, each again until it is acknowledged. 2, 3: under the log's; what is not
+  // acknowledged may be there or not.
+  void publish(std::size_t publisher) {
+    const bool has_ids = publisher < 2;
+    std::size_t node = publisher % kNodes;
+    for (std::size_t i = 0; !stopped_; ++i) {
+      const std::string name = std::to_string(publisher) + "-" + std::to_string(i);
+      json event = {{"topic", "t/" + std::to_string(publisher)}, {"data", name}};
+      if (has_ids) event["id"] = name;
+      while (!try_to_publish(event, node)) {
+        node = (node + 1) % kNodes;
+        std::this_thread::sleep_for(kPace);
+        if (!has_ids) break;
+      }
+      std::this_thread::sleep_for(kPace);
+    }
+  }
+  bool try_to_publish(const json& event, std::size_t node) {
+    try {
+      RawClient client(nodes_[node]->port());
+      const RawResponse response = client.exchange(post("/events", event.dump(), "Content-Type: application/json\r\n"));
+      if (response.status != 200) {
+        EXPECT_EQ(response.status, 503) << response.body;
+        EXPECT_FALSE(response.field("Retry-After").empty());
+        ++refused_;
+        return false;
+      }
+    } catch (const std::exception&) {
+      return false;  // it has died, or its connections were cut
+    }
+    const std::lock_guard lock(mutex_);
+    acknowledged_.push_back(event.at("data"));
+    return true;
+  }
+  std::size_t acknowledged() const {
+    const std::lock_guard lock(mutex_);
+    return acknowledged_.size();
+  }
+  bool progress() {
+    const std::size_t enough = acknowledged() + 40;
+    return eventually([&] { return acknowledged() >= enough; });
+  }
+
+  // From server to server, each time from where it was, until it has the last event.
+  void subscribe(std::size_t subscriber) {
+    std::vector<std::string>& got = received_[subscriber];
+    const std::string target =
+        "/events?topic=" + std::string(subscriber % 2 == 0 ? "t/**" : "t/0&topic=t/1&topic=t/2&topic=t/3&topic=t/end");
+    std::string id;
+    for (std::size_t node = subscriber % kNodes; !given_up_; node = (node + 1) % kNodes) {
+      try {
+        StreamClient stream(nodes_[node]->port(), target, id.empty() ? "" : "Last-Event-ID: " + id + "\r\n");
+        if (id.empty()) ++begun_;
+        id = stream.decoder().last_event_id();
+        while (const auto event = stream.next()) {
+          if (event->type == "millrace.gap") ADD_FAILURE() << "subscriber " << subscriber << ": a gap " << event->data;
+          id = stream.decoder().last_event_id();
+          got.push_back(event->data);
+          if (event->data == "end") {
+            ++ended_;
+            return;
+          }
+        }
+        id = stream.decoder().last_event_id();
+      } catch (const std::exception&) {
+        std::this_thread::sleep_for(kPace);  // it is down, or refuses
+      }
+    }
+  }
+
+  // All there is, as a server tells it.
+  std::vector<Received> everything(std::size_t node) {
+    StreamClient stream(nodes_[node]->port(), "/events?topic=t/**&lastEventId=earliest");
+    std::vector<Received> events;
+    while (const auto event = stream.next()) {
+      events.push_back(*event);
+      if (event->data == "end") break;
+    }
+    return events;
+  }
+
+  NatsServer& leader() {
+    std::string name;
+    EXPECT_TRUE(eventually([&] {
+      for (std::size_t i = 0; i < NatsCluster::kServers && name.empty(); ++i) {
+        try {
+          const NatsConnection connection(
+              {.address = StoreAddress::parse(nats_[i].url()), .credentials = {}, .on_change = [] {}});
+          const json info = connection.ask("STREAM.INFO.cluster", nullptr);
+          if (info.contains("cluster")) name = info["cluster"].value("leader", "");
+        } catch (const StoreUnavailable&) {
+        }
+      }
+      return !name.empty();
+    }));
+    return nats_.named(name);
+  }
+
+  // --- What happens to them -----------------------------------------------------------------------------------------
+
+  void kill_the_leader() {
+    NatsServer& server = leader();
+    server.kill();
+    EXPECT_TRUE(progress());
+    server.start();
+    EXPECT_TRUE(progress());
+  }
+  void hang_the_leader() {
+    NatsServer& server = leader();
+    server.freeze(true);
+    EXPECT_TRUE(progress());
+    server.freeze(false);
+    EXPECT_TRUE(progress());
+  }
+  void kill_a_node(std::size_t which) {
+    nodes_[which]->kill();
+    EXPECT_TRUE(progress());
+    nodes_[which]->start();
+    EXPECT_TRUE(progress());
+  }
+  void part_a_node(std::size_t which) {
+    Node& node = *nodes_[which];
+    StreamClient stays(node.port(), "/events?topic=quiet");
+    node.part(true);
+    EXPECT_TRUE(eventually([&] { return node.status("/readyz") == 503; }));
+    EXPECT_FALSE(try_to_publish({{"topic", "t/0"}, {"data", "parted"}}, which));
+    EXPECT_TRUE(progress());
+    const std::size_t before = stays.decoder().chunks();
+    EXPECT_TRUE(stays.read_until([&](const StreamDecoder& decoder) { return decoder.chunks() > before; }))
+        << "streams stay open, and get heartbeats";
+    node.part(false);
+    EXPECT_TRUE(eventually([&] { return node.status("/readyz") == 200; }));
+    EXPECT_TRUE(progress());
+  }
+  void move_the_clients(std::size_t which) {
+    nodes_[which]->clients().cut(CutProxy::Cut::kReset);
+    EXPECT_TRUE(progress());
+  }
+
+  NatsCluster nats_;
+  std::array<std::unique_ptr<Node>, kNodes> nodes_;
+  mutable std::mutex mutex_;
+  std::vector<std::string> acknowledged_;  // guarded by mutex_
+  std::vector<std::vector<std::string>> received_;
+  std::atomic<std::size_t> begun_{0};
+  std::atomic<std::size_t> ended_{0};
+  std::atomic<std::size_t> refused_{0};
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> given_up_{false};
+};
+
+TEST_F(Cluster, BringsWhatWasAcknowledgedToEverySubscriberOnceAndInOrder) {
+  const std::uint64_t rounds = from_environment("MILLRACE_CLUSTER_ROUNDS", 1);
+  const std::uint64_t subscribers = from_environment("MILLRACE_CLUSTER_SUBSCRIBERS", 300);
+  const std::uint64_t seed = from_environment("MILLRACE_CLUSTER_SEED", std::random_device{}());
+  std::cout << "MILLRACE_CLUSTER_SEED=" << seed << " MILLRACE_CLUSTER_ROUNDS=" << rounds << std::endl;
+  std::mt19937_64 random(seed);
+  received_.resize(subscribers);
+  std::vector<std::thread> subscribing;
+  for (std::size_t i = 0; i < subscribers; ++i) subscribing.emplace_back([this, i] { subscribe(i); });
+  EXPECT_TRUE(eventually([&] { return begun_ == subscribers; }));
+  std::vector<std::thread> publishing;
+  for (std::size_t i = 0; i < kPublishers; ++i) publishing.emplace_back([this, i] { publish(i); });
+  EXPECT_TRUE(progress());
+
+  const auto any_node = [&] { return std::uniform_int_distribution<std::size_t>(0, kNodes - 1)(random); };
+  std::vector<std::pair<const char*, std::function<void()>>> events = {
+      {"the NATS leader is killed", [&] { kill_the_leader(); }},
+      {"the NATS leader hangs", [&] { hang_the_leader(); }},
+      {"a node is killed", [&] { kill_a_node(any_node()); }},
+      {"a node loses NATS", [&] { part_a_node(any_node()); }},
+      {"clients are cut", [&] { move_the_clients(any_node()); }},
+  };
+  for (std::uint64_t round = 0; round < rounds && !HasFailure(); ++round) {
+    std::shuffle(events.begin(), events.end(), random);
+    for (const auto& [name, happens] : events) {
+      const auto begun = std::chrono::steady_clock::now();
+      happens();
+      std::cout
+          << name << ": " << acknowledged() << " acknowledged, " << refused_ << " refused, "
+          << std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun).count()
+          << " ms" << std::endl;
+    }
+  }
+
+  stopped_ = true;
+  for (std::thread& thread : publishing) thread.join();
+  const json end = {{"topic", "t/end"}, {"data", "end"}, {"id", "end"}};
+  EXPECT_TRUE(eventually([&] { return try_to_publish(end, 0) || try_to_publish(end, 1); }));
+  EXPECT_TRUE(eventually([&] { return ended_ == subscribers; })) << ended_ << " of " << subscribers;
+  given_up_ = true;
+  for (auto& node : nodes_) node->clients().cut(CutProxy::Cut::kReset);
+  for (std::thread& thread : subscribing) thread.join();
+
+  const std::vector<Received> log = everything(0);
+  for (std::size_t i = 1; i < kNodes; ++i) EXPECT_EQ(everything(i), log) << "node " << i;
+  std::vector<std::string> expected;
+  for (const Received& event : log) expected.push_back(event.data);
+  const std::set<std::string> once(expected.begin(), expected.end());
+  EXPECT_EQ(once.size(), expected.size()) << "an event is there twice";
+  std::map<char, std::size_t> newest;
+  for (const std::string& name : acknowledged_) EXPECT_TRUE(once.contains(name)) << name << " was lost";
+  for (const std::string& name : expected) {
+    if (name == "end" || name == "parted") continue;
+    const std::size_t number = std::stoul(name.substr(2)) + 1;
+    EXPECT_GT(number, std::exchange(newest[name[0]], number)) << name << " is behind what came after it";
+  }
+  for (std::size_t i = 0; i < subscribers; ++i) {
+    if (received_[i] == expected) continue;
+    const auto [one, other] = std::mismatch(received_[i].begin(), received_[i].end(), expected.begin(), expected.end());
+    ADD_FAILURE() << "subscriber " << i << " got " << received_[i].size() << " of " << expected.size() << ", at "
+                  << one - received_[i].begin() << " \"" << (one == received_[i].end() ? "nothing" : *one)
+                  << "\" in place of \"" << (other == expected.end() ? "nothing" : *other) << '"';
+    if (i > 5) break;
+  }
+  std::cout << expected.size() << " events to " << subscribers << " subscribers, " << acknowledged()
+            << " acknowledged, " << refused_ << " refused" << std::endl;
+  for (auto& node : nodes_) {
+    node->program().signal(SIGTERM);
+    EXPECT_EQ(node->program().wait(), 0) << node->program().errors();
+  }
+}
+
+}  // namespace
+}  // namespace millrace::test
