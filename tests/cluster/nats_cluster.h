@@ -17,7 +17,8 @@ class NatsCluster {
     std::array<int, kServers> ports{};
     for (int& port : ports) port = free_port();
     std::string routes;
-    for (const int port : ports) routes += " nats://127.0.0.1:" + std::to_string(port);
+    for (const int port : ports)
+      routes += (routes.empty() ? "nats://127.0.0.1:" : ", nats://127.0.0.1:") + std::to_string(port);
     for (std::size_t i = 0; i < kServers; ++i) {
       servers_[i] =
           std::make_unique<NatsServer>("server_name: n" + std::to_string(i) +

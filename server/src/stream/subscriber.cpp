@@ -45,6 +45,9 @@ std::span<const FramePtr> Subscriber::due(std::span<const FramePtr> frames) {
   // Having caught up by way of the log, it may be ahead of what is being handed out.
   const auto first = std::partition_point(frames.begin(), frames.end(),
                                           [this](const FramePtr& frame) { return frame->sequence <= cursor_; });
+  if (first == frames.end()) return {};
+  // Live, it has had what matches before: no log is asked for that, which may have let it go meanwhile.
+  cursor_ = std::max(cursor_, (*first)->sequence - 1);
   // A finish changes what there is to come: the log knows, and is read instead.
   if (std::any_of(first, frames.end(), [](const FramePtr& frame) { return frame->finishes_topic; })) {
     phase_ = Phase::kCatchingUp;

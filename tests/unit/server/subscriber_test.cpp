@@ -266,6 +266,23 @@ TEST(Subscriber, EndsBehindTheLastEventOfAFinishedTopic) {
   EXPECT_EQ(one.output.bytes.size(), size) << "an ended stream gets nothing more";
 }
 
+TEST(Subscriber, OthersTrafficThatTheLogHasLetGoIsNoGapToALiveOne) {
+  Hub hub(keeping(4));
+  Subscription finished(hub, {"a"});
+  Subscription slow(hub, {"b"});
+  for (Subscription* one : {&finished, &slow}) one->start();
+  for (int i = 0; i < 100; ++i) hub.publish("other", {.data = "x"});
+  hub.publish("a", {.data = "last"});
+  hub.finish("a");
+  hub.publish("b", {.data = "y"});
+  slow.output.room = 0;
+  for (Subscription* one : {&finished, &slow}) one->deliver();
+  slow.drain();
+  EXPECT_EQ(data_of(finished.decoded()), (Data{"last"}));
+  EXPECT_TRUE(finished.output.ended);
+  EXPECT_EQ(data_of(slow.decoded()), (Data{"y"}));
+}
+
 TEST(Subscriber, EndsAFinishedTopicOnlyWhenItsOutputHasAllOfIt) {
   Hub hub(keeping(100));
   Subscription one(hub, {"a"});
