@@ -153,7 +153,7 @@ TYPED_TEST(EventLogs, EncodeAnEventOnceAsAWholeChunk) {
 
 TYPED_TEST(EventLogs, KeepEveryByteOfDataAndTopics) {
   EventLog& log = this->keeping(10);
-  const std::string data("\0 \xff\xfe 消息\r", 14);
+  const std::string data("\0 \xff\xfe 消息\r", 12);
   const std::string payload(this->append("消息/ü", data)->payload());
   const auto page = log.read_after(0, *filter_for({"消息/*"}));
   ASSERT_EQ(page.frames.size(), 1u);
