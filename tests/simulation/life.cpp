@@ -26,7 +26,7 @@ bool is_job(const std::string& topic) {
 }  // namespace
 
 SimulatedServer::Options Life::server_options(Random& random) {
-  return {.history_events = random.one_of<std::size_t>({1, 3, 10, 50, 300, 5'000}),
+  return {.history_events = random.one_of<std::size_t>({1, 3, 10, 50, 300, 5'000, 5'000}),
           .history_bytes = random.one_of<std::size_t>({6'000, 100'000, 64 * 1024 * 1024, 64 * 1024 * 1024}),
           .history_age = random.one_of<Duration>({Duration{0}, Duration{0}, Duration{3'000}, Duration{60'000}}),
           .loops = random.between(1, 3),
@@ -42,11 +42,13 @@ Life::Life(std::uint64_t seed, bool tells_story)
     if (random_.chance(60)) topics_.push_back(topic);
   }
   if (topics_.empty()) topics_.push_back("a");
-  const std::vector<Act> all{
-      &Life::publish_burst,  &Life::publish_again, &Life::finish,           &Life::begin,
-      &Life::break_wire,     &Life::stall_wire,    &Life::sleep_listener,   &Life::reload_listener,
-      &Life::close_listener, &Life::online,        &Life::restart_listener, &Life::restart_server,
-      &Life::drain_server,   &Life::cut_network,   &Life::disconnect,       &Life::add_listener};
+  wires_are_wide_ = random_.chance(30);
+  const std::vector<Act> all{&Life::publish_burst,  &Life::outrun_listener, &Life::publish_again,
+                             &Life::finish,         &Life::begin,           &Life::break_wire,
+                             &Life::stall_wire,     &Life::sleep_listener,  &Life::reload_listener,
+                             &Life::close_listener, &Life::online,          &Life::restart_listener,
+                             &Life::restart_server, &Life::drain_server,    &Life::cut_network,
+                             &Life::disconnect,     &Life::add_listener};
   for (const Act act : all) {
     if (random_.chance(50)) acts_.insert(acts_.end(), random_.between(1, 3), act);
   }
@@ -72,6 +74,7 @@ void Life::live() {
 
 Wire::Character Life::wire_character() {
   if (healed_) return {.delay = Duration{1}};
+  if (wires_are_wide_) return {.capacity = 4'000'000, .delay = Duration{5}};
   return {.capacity = random_.one_of<std::size_t>({16, 150, 1'000, 65'536, 4'000'000}),
           .piece = random_.one_of<std::size_t>({1, 40, 1'000, 65'536}),
           .delay = random_.one_of<Duration>({Duration{0}, Duration{5}, Duration{60}, Duration{900}})};
@@ -131,7 +134,10 @@ void Life::sleep_listener() {
 // --- Publishing -----------------------------------------------------------------------------------------------------
 
 void Life::publish() {
-  const std::string& topic = random_.one_of(topics_);
+  publish_to(random_.one_of(topics_));
+}
+
+void Life::publish_to(const std::string& topic) {
   const std::uint64_t number = record_.next_number();
   const std::size_t size = random_.chance(4) ? 5'000 : random_.between(1, 60);
   const std::string data = data_of(number, size);
@@ -153,6 +159,16 @@ void Life::publish() {
 
 void Life::publish_burst() {
   for (std::size_t i = random_.one_of<std::size_t>({5, 30, 400}); i > 0; --i) publish();
+}
+
+// While it is on its way back, more is published than it may read of the log in one turn.
+void Life::outrun_listener() {
+  Listener& listener = some_listener();
+  if (listener.is_closed()) return;
+  const std::string& topic = random_.one_of(topics_);
+  if (!listener.is_subscribed_to(topic)) return;
+  listener.reload(random_.next());
+  for (std::size_t i = random_.between(250, 600); i > 0; --i) publish_to(topic);
 }
 
 // Its publisher has not heard the answer.
@@ -259,7 +275,9 @@ void Life::come_to_rest() {
   network_back_ = {};
   for (const auto& listener : listeners_) listener->heal();
   // Timeouts, waits and heartbeats have their time.
-  schedule_.run_until(schedule_.now() + Duration{600'000});
+  schedule_.run_until(schedule_.now() + Duration{300'000});
+  if (random_.chance(30)) outrun_listener();
+  schedule_.run_until(schedule_.now() + Duration{300'000});
   server_.check_memory();
   for (const auto& listener : listeners_) {
     if (!listener->is_closed()) listener->view().at_rest();

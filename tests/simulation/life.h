@@ -45,7 +45,9 @@ class Life {
 
   // What happens.
   void publish();
+  void publish_to(const std::string& topic);
   void publish_burst();
+  void outrun_listener();
   void publish_again();
   void finish();
   void begin();
@@ -73,6 +75,7 @@ class Life {
   std::vector<Act> acts_;  // those of this life, the likely ones several times
   TimePoint network_back_{};
   bool healed_ = false;
+  bool wires_are_wide_ = false;
   std::uint64_t faults_ = 0;
   std::uint64_t last_publisher_id_ = 0;
   struct Identified {

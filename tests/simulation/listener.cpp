@@ -70,6 +70,7 @@ void Listener::sleep(Duration time) {
 }
 
 void Listener::heal() {
+  healed_ = true;
   asleep_until_ = schedule_.now();
   if (wire_ != nullptr) wire_->heal();
   expect_timeout();
@@ -219,6 +220,7 @@ void Listener::connect() {
   const std::string_view id = state_->last_event_id();
   tell("asks with last event ID \"" + std::string(id) + "\"");
   view_.connect(id);
+  wire_is_sound_ = healed_;
   pending_.clear();
   reading_ = Reading::kHead;
   wire_ = connect_(*this, {.filter = options_.filter,
@@ -242,8 +244,13 @@ void Listener::expect_timeout() {
     if (timeout_expected_ != time) return;
     timeout_expected_ = TimePoint::max();
     if (schedule_.now() >= asleep_until_) {
+      const auto sound = wire_is_sound_ ? wire_ : nullptr;
       state_->handle_timeout(schedule_.now());
       poll();
+      // A watchdog must not hide that the server has forgotten a stream.
+      if (sound != nullptr && sound != wire_) {
+        throw Broken(options_.name + ": silence on a connection that nothing is wrong with");
+      }
     } else {
       expect_timeout();
     }

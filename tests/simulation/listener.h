@@ -12,6 +12,7 @@
 #include "record.h"
 #include "schedule.h"
 #include "simulated_server.h"
+#include "stream/topic_filter.h"
 #include "wire.h"
 
 namespace millrace::simulation {
@@ -45,6 +46,7 @@ class Listener final : private Wire::ClientEnd {
   const std::string& name() const { return options_.name; }
   const std::shared_ptr<Wire>& wire() const { return wire_; }
   bool has_watchdog() const { return options_.policy.idle_timeout > Duration{0}; }
+  bool is_subscribed_to(const std::string& topic) const { return options_.filter->matches(*Topic::parse(topic)); }
   bool is_closed() const { return state_->ready_state() == EventSourceState::ReadyState::kClosed; }
   const View& view() const { return view_; }
 
@@ -76,6 +78,8 @@ class Listener final : private Wire::ClientEnd {
   std::size_t left_ = 0;  // of the chunk
   TimePoint asleep_until_{};
   TimePoint timeout_expected_ = TimePoint::max();
+  bool healed_ = false;
+  bool wire_is_sound_ = false;            // nothing has gone wrong with it
   std::optional<TimePoint> not_before_;   // the next attempt, by the policy
   std::optional<TimePoint> retry_after_;  // the same, by the server's word, which no network's return shortens
 };
