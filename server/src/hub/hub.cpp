@@ -97,10 +97,7 @@ Hub::Page page_of(const EventLog& log, std::uint64_t sequence, const TopicFilter
 }  // namespace
 
 std::optional<Hub::Page> Hub::Shared::page_in_memory(std::uint64_t sequence, const TopicFilter& filter) const {
-  if (store == nullptr) {
-    if (sequence + 1 < ring.oldest()) return Page{.frames = {}, .through = ring.oldest() - 1, .expired = true};
-    return page_of(ring, sequence, filter);
-  }
+  if (store == nullptr) return page_of(ring, sequence, filter);
   // Where the cursor is itself in memory, so is the finish it may have seen.
   if (sequence < ring.oldest() && sequence < ring.head()) return std::nullopt;
   Page page = page_of(ring, sequence, filter);

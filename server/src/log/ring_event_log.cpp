@@ -125,6 +125,7 @@ std::optional<std::uint64_t> RingEventLog::find(std::string_view publisher_id, c
 }
 
 RingEventLog::Page RingEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
+  if (sequence + 1 < first_) return {.frames = {}, .through = sequence, .oldest = first_};
   return filter.is_literal() ? merge(sequence, filter) : scan(sequence, filter);
 }
 

@@ -45,7 +45,6 @@ class RingEventLog final : public EventLog {
   std::optional<std::uint64_t> find(std::string_view publisher_id) const override;
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const override;
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen = kNow) const override;
-  /// `sequence` must be at least oldest() - 1.
   Page read_after(std::uint64_t sequence, const TopicFilter& filter) const override;
 
   std::size_t entries() const { return frames_.size(); }
