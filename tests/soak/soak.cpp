@@ -1,4 +1,5 @@
-// Everything at once, on the program and real sockets: `millrace_soak [--seconds N] [--seed N]`.
+// Everything at once, on the program and real sockets: `millrace_soak [--seconds N] [--seed N]
+// [--attacks N]`, N attacks a second at most.
 //
 // A few subscribers listen to one topic, to which little is published, in order. Beside them others do all that hurts:
 // thousands of connections that are gone again, half requests, garbage, readers that never read, readers of single
@@ -80,16 +81,19 @@ class LowLimit {
 // One who does what hurts, until told to stop. That the server turns it away is no failure.
 class TroubleMaker {
  public:
-  TroubleMaker(int port, std::uint64_t seed) : port_(port), random_(seed) {}
+  /// `pause` is between the beginnings of two attacks, at least.
+  TroubleMaker(int port, std::uint64_t seed, Clock::duration pause) : port_(port), random_(seed), pause_(pause) {}
 
   void run(const std::atomic<bool>& over) {
     while (!over) {
+      const auto next = Clock::now() + pause_;
       try {
         act();
       } catch (const std::exception&) {
         ++refusals;
       }
       ++acts;
+      std::this_thread::sleep_until(next);
     }
   }
 
@@ -199,6 +203,7 @@ class TroubleMaker {
 
   const int port_;
   std::mt19937_64 random_;
+  const Clock::duration pause_;
   std::vector<RawClient> idle_;
 };
 
@@ -231,7 +236,7 @@ std::uint64_t number(int count, char** values, const std::string& name, std::uin
   return otherwise;
 }
 
-int soak(std::uint64_t seconds, std::uint64_t seed) {
+int soak(std::uint64_t seconds, std::uint64_t seed, std::uint64_t attacks) {
   std::printf("soak: %llu s, seed %llu\n", static_cast<unsigned long long>(seconds),
               static_cast<unsigned long long>(seed));
   const auto started = [] {
@@ -260,8 +265,11 @@ int soak(std::uint64_t seconds, std::uint64_t seed) {
   for (std::size_t i = 0; i < streams.size(); ++i) {
     listening.emplace_back([&, i] { complaints[i] = listen(streams[i], published); });
   }
+  const Clock::duration pause = attacks == 0
+                                    ? Clock::duration{}
+                                    : Clock::duration(std::chrono::seconds(kTroubleMakers)) / static_cast<int>(attacks);
   std::vector<TroubleMaker> trouble;
-  for (std::uint64_t i = 0; i < kTroubleMakers; ++i) trouble.emplace_back(port, seed + i);
+  for (std::uint64_t i = 0; i < kTroubleMakers; ++i) trouble.emplace_back(port, seed + i, pause);
   std::vector<std::thread> troubling;
   for (TroubleMaker& one : trouble) troubling.emplace_back([&] { one.run(over); });
 
@@ -321,7 +329,8 @@ int soak(std::uint64_t seconds, std::uint64_t seed) {
 }  // namespace
 
 int main(int count, char** values) try {
-  return soak(number(count, values, "--seconds", 20), number(count, values, "--seed", std::random_device{}()));
+  return soak(number(count, values, "--seconds", 20), number(count, values, "--seed", std::random_device{}()),
+              number(count, values, "--attacks", 0));
 } catch (const std::exception& failure) {
   std::printf("soak: %s\n", failure.what());
   return 1;
