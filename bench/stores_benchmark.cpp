@@ -1,8 +1,10 @@
-// What a store costs: acknowledged publishes a second through the hub, and their latency, beside a bare loop on the
-// same engine that commits groups of the same size. Prints a Markdown table; rounds are interleaved, and medians shown.
+// What a store costs: acknowledged publishes a second through the hub, and their latency, beside its engine by itself:
+// SQLite with groups of the same size, JetStream with as many messages on their way. Prints a Markdown table; rounds
+// are interleaved, and medians shown.
 //
-//   millrace_stores_benchmark [--rounds 3] [--milliseconds 1000] [--folder DIR]
-#include <sqlite3.h>
+//   millrace_stores_benchmark [--rounds 3] [--milliseconds 1000] [--folder DIR] [--publishers N] [--log NAME]
+//
+// NAME is the beginning of one line's, for a profile.
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,39 +19,26 @@
 #include <thread>
 #include <vector>
 
+#include "bare_stores.h"
+#include "log/jetstream/jetstream_event_log.h"
 #include "log/sqlite/sqlite_event_log.h"
 #include "loop/event_loop.h"
 #include "millrace/server/hub.h"
+#include "nats_cluster.h"
 
 namespace {
 
 using namespace millrace;
+using namespace millrace::bench;
 using Clock = std::chrono::steady_clock;
-
-constexpr std::size_t kDataBytes = 100;
 
 struct Settings {
   std::size_t rounds = 3;
   std::chrono::milliseconds length{1'000};
   std::filesystem::path folder = std::filesystem::temp_directory_path();
+  std::vector<std::size_t> publishers = {1, 16, 256};
+  std::string log;
 };
-
-struct Figures {
-  double per_second = 0;
-  double p50 = 0;  // microseconds from the call to its return
-  double p99 = 0;
-  double delivered_p50 = 0;  // to where event loops are handed the event
-  double delivered_p99 = 0;
-};
-
-double quantile(std::vector<double>& sorted, double which) {
-  if (sorted.empty()) return 0;
-  return sorted[std::min(sorted.size() - 1, static_cast<std::size_t>(which * static_cast<double>(sorted.size())))];
-}
-
-double microseconds(Clock::duration time) {
-  return std::chrono::duration<double, std::micro>(time).count();
-}
 
 // Each publisher's event says who it is of: its latency is taken when it comes by.
 class Receiver final : public Hub::Sink {
@@ -112,56 +101,6 @@ Figures through_hub(std::shared_ptr<EventStore> store, std::size_t publishers, c
           .delivered_p99 = quantile(delivered, 0.99)};
 }
 
-// The engine by itself: a table with the two indexes that the log cannot be without, one thread, `group` rows a commit.
-Figures bare(const std::string& path, const char* sync, std::size_t group, const Settings& settings) {
-  sqlite3* database = nullptr;
-  sqlite3_open(path.c_str(), &database);
-  const auto execute = [&](const std::string& sql) { sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr); };
-  execute("PRAGMA journal_mode = WAL");
-  execute(std::string("PRAGMA synchronous = ") + sync);
-  execute(
-      "CREATE TABLE entries (sequence INTEGER PRIMARY KEY, topic TEXT, kind INTEGER, id_key TEXT,"
-      " published INTEGER, payload BLOB)");
-  execute("CREATE INDEX by_topic ON entries (topic)");
-  execute("CREATE INDEX by_id ON entries (id_key) WHERE id_key IS NOT NULL");
-  const auto prepare = [&](const char* sql) {
-    sqlite3_stmt* statement = nullptr;
-    sqlite3_prepare_v2(database, sql, -1, &statement, nullptr);
-    return statement;
-  };
-  sqlite3_stmt* const begin = prepare("BEGIN");
-  sqlite3_stmt* const insert = prepare("INSERT INTO entries (topic, kind, published, payload) VALUES (?1, 0, ?2, ?3)");
-  sqlite3_stmt* const commit = prepare("COMMIT");
-  const auto run = [](sqlite3_stmt* statement) {
-    sqlite3_step(statement);
-    sqlite3_reset(statement);
-  };
-  const std::string payload = "id: epoch678-1234567\ndata: " + std::string(kDataBytes, 'x') + "\n\n";
-  std::vector<double> latencies;
-  std::size_t rows = 0;
-  const auto begun = Clock::now();
-  while (Clock::now() - begun < settings.length) {
-    const auto before = Clock::now();
-    run(begin);
-    for (std::size_t i = 0; i < group; ++i, ++rows) {
-      const std::string topic = "t/" + std::to_string(i);
-      sqlite3_bind_text(insert, 1, topic.data(), static_cast<int>(topic.size()), nullptr);
-      sqlite3_bind_int64(insert, 2, static_cast<sqlite3_int64>(rows));
-      sqlite3_bind_blob(insert, 3, payload.data(), static_cast<int>(payload.size()), nullptr);
-      run(insert);
-    }
-    run(commit);
-    latencies.push_back(microseconds(Clock::now() - before));
-  }
-  const double seconds = std::chrono::duration<double>(Clock::now() - begun).count();
-  for (sqlite3_stmt* statement : {begin, insert, commit}) sqlite3_finalize(statement);
-  sqlite3_close(database);
-  std::sort(latencies.begin(), latencies.end());
-  const double p50 = quantile(latencies, 0.5);
-  const double p99 = quantile(latencies, 0.99);
-  return {static_cast<double>(rows) / seconds, p50, p99, p50, p99};
-}
-
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
@@ -183,8 +122,8 @@ struct Subject {
   std::function<Figures(const std::string& file, std::size_t publishers)> measure;
 };
 
-std::vector<Subject> subjects(const Settings& settings) {
-  const auto stored = [&settings](const std::string& file, StoreSync sync, std::size_t publishers) {
+std::vector<Subject> subjects(const Settings& settings, const std::string& single, const std::string& cluster) {
+  const auto sqlite = [&settings](const std::string& file, StoreSync sync, std::size_t publishers) {
     return through_hub(std::make_shared<SqliteEventLog>(
                            SqliteEventLog::Options{.path = file,
                                                    .sync = sync,
@@ -193,25 +132,37 @@ std::vector<Subject> subjects(const Settings& settings) {
                                                    .clock = [] { return std::chrono::system_clock::now(); }}),
                        publishers, settings);
   };
+  const auto jetstream = [&settings](const std::string& url, std::size_t replicas, std::size_t publishers) {
+    static int streams = 0;
+    return through_hub(std::make_shared<JetStreamEventLog>(JetStreamEventLog::Options{
+                           .address = StoreAddress::parse(url + "/log" + std::to_string(++streams)),
+                           .replicas = replicas,
+                           .bounds = {},
+                           .new_epoch = "bench",
+                           .clock = monotonic_now,
+                           .time = [] { return std::chrono::system_clock::now(); }}),
+                       publishers, settings);
+  };
+  using File = const std::string&;
+  const auto& length = settings.length;
   return {
-      {"memory", nullptr,
-       [&settings](const std::string&, std::size_t publishers) { return through_hub(nullptr, publishers, settings); }},
+      {"memory", nullptr, [&settings](File, std::size_t n) { return through_hub(nullptr, n, settings); }},
       {"bare sqlite3, normal", nullptr,
-       [&settings](const std::string& file, std::size_t publishers) {
-         return bare(file, "NORMAL", publishers, settings);
-       }},
+       [length](File file, std::size_t n) { return bare_sqlite(file, "NORMAL", n, length); }},
       {"SQLite, normal", "bare sqlite3, normal",
-       [stored](const std::string& file, std::size_t publishers) {
-         return stored(file, StoreSync::kNormal, publishers);
-       }},
+       [sqlite](File file, std::size_t n) { return sqlite(file, StoreSync::kNormal, n); }},
       {"bare sqlite3, full", nullptr,
-       [&settings](const std::string& file, std::size_t publishers) {
-         return bare(file, "FULL", publishers, settings);
-       }},
+       [length](File file, std::size_t n) { return bare_sqlite(file, "FULL", n, length); }},
       {"SQLite, full", "bare sqlite3, full",
-       [stored](const std::string& file, std::size_t publishers) {
-         return stored(file, StoreSync::kFull, publishers);
-       }},
+       [sqlite](File file, std::size_t n) { return sqlite(file, StoreSync::kFull, n); }},
+      {"bare NATS client, 1 replica", nullptr,
+       [single, length](File, std::size_t n) { return bare_jetstream(single, 1, n, length); }},
+      {"JetStream, 1 replica", "bare NATS client, 1 replica",
+       [jetstream, single](File, std::size_t n) { return jetstream(single, 1, n); }},
+      {"bare NATS client, 3 replicas", nullptr,
+       [cluster, length](File, std::size_t n) { return bare_jetstream(cluster, 3, n, length); }},
+      {"JetStream, 3 replicas", "bare NATS client, 3 replicas",
+       [jetstream, cluster](File, std::size_t n) { return jetstream(cluster, 3, n); }},
   };
 }
 
@@ -224,12 +175,19 @@ int main(int argc, char** argv) {
     if (name == "--rounds") settings.rounds = std::stoul(argv[i + 1]);
     if (name == "--milliseconds") settings.length = std::chrono::milliseconds(std::stoul(argv[i + 1]));
     if (name == "--folder") settings.folder = argv[i + 1];
+    if (name == "--log") settings.log = argv[i + 1];
+    if (name == "--publishers") settings.publishers = {std::stoul(argv[i + 1])};
   }
   const auto folder = settings.folder / ("millrace-stores-" + std::to_string(::getpid()));
   std::printf("| publishers | log | publishes/s | of the bare loop | p50 µs | p99 µs | delivered p50 µs | p99 µs |\n");
   std::printf("|-:|-|-:|-:|-:|-:|-:|-:|\n");
-  const std::vector<Subject> all = subjects(settings);
-  for (const std::size_t publishers : {1, 16, 256}) {
+  // The NATS servers' files are to be on the same disk.
+  ::setenv("TMPDIR", settings.folder.c_str(), 1);
+  const test::NatsServer single;
+  test::NatsCluster cluster;
+  std::vector<Subject> all = subjects(settings, single.url(), cluster[0].url());
+  std::erase_if(all, [&](const Subject& subject) { return !std::string_view(subject.name).starts_with(settings.log); });
+  for (const std::size_t publishers : settings.publishers) {
     std::map<std::string, std::vector<Figures>> rounds;
     for (std::size_t round = 0; round < settings.rounds; ++round) {
       for (const Subject& subject : all) {
@@ -241,7 +199,7 @@ int main(int argc, char** argv) {
     for (const Subject& subject : all) {
       const Figures figures = medians(rounds[subject.name]);
       std::string ratio;
-      if (subject.beside != nullptr) {
+      if (subject.beside != nullptr && rounds.contains(subject.beside)) {
         char text[32];
         std::snprintf(text, sizeof text, "%.2f", figures.per_second / medians(rounds[subject.beside]).per_second);
         ratio = text;

@@ -1,0 +1,40 @@
+// What the stores are measured beside: their engines by themselves, one thread, as many events on their way as there
+// are publishers.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace millrace::bench {
+
+inline constexpr std::size_t kDataBytes = 100;
+
+struct Figures {
+  double per_second = 0;
+  double p50 = 0;  // microseconds from the call to its return
+  double p99 = 0;
+  double delivered_p50 = 0;  // to where event loops are handed the event
+  double delivered_p99 = 0;
+};
+
+inline double quantile(std::vector<double>& sorted, double which) {
+  if (sorted.empty()) return 0;
+  return sorted[std::min(sorted.size() - 1, static_cast<std::size_t>(which * static_cast<double>(sorted.size())))];
+}
+
+inline double microseconds(std::chrono::steady_clock::duration time) {
+  return std::chrono::duration<double, std::micro>(time).count();
+}
+
+/// A table with the two indexes that the log cannot be without; `group` rows a commit, `sync` as SQLite calls it.
+Figures bare_sqlite(const std::string& path, const char* sync, std::size_t group, std::chrono::milliseconds length);
+
+/// Messages of the same size, of which `window` may be without an acknowledgement, by the C client's own publisher. The
+/// stream is made for this, and deleted.
+Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t window,
+                       std::chrono::milliseconds length);
+
+}  // namespace millrace::bench
