@@ -68,6 +68,9 @@ TEST(StoreTrouble, WhileTheServerIsDeadStreamsStayAndPublishesAreRefused) {
   testing::ServeProgram server({"--insecure", "--store", nats.url(), "--heartbeat", "1"});
   const int port = port_of(server);
   StreamClient stream(port, "/events?topic=a");
+  ASSERT_EQ(publish(port, R"({"topic":"a","data":"0"})").status, 200);
+  EXPECT_EQ(stream.next_data(), "0");
+  const std::string first = stream.decoder().last_event_id();
   ASSERT_EQ(publish(port, R"({"topic":"a","data":"1"})").status, 200);
   EXPECT_EQ(stream.next_data(), "1");
   nats.kill();
@@ -77,10 +80,14 @@ TEST(StoreTrouble, WhileTheServerIsDeadStreamsStayAndPublishesAreRefused) {
   EXPECT_FALSE(refused.field("Retry-After").empty());
   const std::size_t before = stream.decoder().chunks();
   EXPECT_TRUE(stream.read_until([&](const StreamDecoder& decoder) { return decoder.chunks() > before; }));
+  // What is in memory is served without it.
+  StreamClient resumed(port, "/events?topic=a", "Last-Event-ID: " + first + "\r\n");
+  EXPECT_EQ(resumed.next_data(), "1");
+  StreamClient begun(port, "/events?topic=a");
   nats.start();
   EXPECT_TRUE(eventually([&] { return RawClient(port).exchange(get("/readyz")).status == 200; }));
   EXPECT_EQ(publish(port, R"({"topic":"a","data":"2"})").status, 200);
-  EXPECT_EQ(stream.next_data(), "2");
+  for (StreamClient* one : {&stream, &resumed, &begun}) EXPECT_EQ(one->next_data(), "2");
   server.program().signal(SIGTERM);
   EXPECT_EQ(server.program().wait(), 0);
 }

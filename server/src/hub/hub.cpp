@@ -94,6 +94,16 @@ Hub::Page page_of(const EventLog& log, std::uint64_t sequence, const TopicFilter
           .finished = finished_at && page.through >= *finished_at};
 }
 
+// Whether who has seen all up to `sequence` has seen the end of all its topics.
+bool is_over(const EventLog& log, std::uint64_t sequence, const TopicFilter& filter) {
+  if (sequence + 1 < log.oldest()) return false;
+  const auto finished_at = log.finished_at(filter, sequence);
+  if (!finished_at) return false;
+  // Nothing but the finish itself may be left.
+  const auto page = log.read_after(sequence, filter);
+  return page.frames.empty() || page.frames.front()->sequence >= *finished_at;
+}
+
 }  // namespace
 
 std::optional<Hub::Page> Hub::Shared::page_in_memory(std::uint64_t sequence, const TopicFilter& filter) const {
@@ -226,6 +236,10 @@ Hub::Cursor Hub::resolve(std::string_view last_event_id, const TopicFilter* filt
   ring.expire(shared_->clock());
   const std::uint64_t head = ring.head();
   if (last_event_id.empty()) return {.sequence = head};
+  // What is in memory needs no store, which may not be there now.
+  if (const auto own = own_sequence(last_event_id, ring.epoch()); own && *own <= head && *own + 1 >= ring.oldest()) {
+    return {.sequence = *own};
+  }
   // A store is asked without the lock, since it may take its time.
   if (shared_->store != nullptr) lock.unlock();
   const EventLog& log = shared_->log();
@@ -243,15 +257,18 @@ Hub::Cursor Hub::resolve(std::string_view last_event_id, const TopicFilter* filt
 }
 
 bool Hub::is_over(const Cursor& cursor, const TopicFilter& filter) const {
+  if (!cursor.gap_reason.empty() || !filter.is_literal()) return false;
   std::unique_lock lock(shared_->mutex);
-  if (shared_->store != nullptr) lock.unlock();
-  const EventLog& log = shared_->log();
-  if (!cursor.gap_reason.empty() || cursor.sequence + 1 < log.oldest()) return false;
-  const auto finished_at = log.finished_at(filter, cursor.sequence);
-  if (!finished_at) return false;
-  // Nothing but the finish itself may be left.
-  const auto page = log.read_after(cursor.sequence, filter);
-  return page.frames.empty() || page.frames.front()->sequence >= *finished_at;
+  if (shared_->store == nullptr) return millrace::is_over(shared_->ring, cursor.sequence, filter);
+  const bool is_in_memory = cursor.sequence + 1 >= shared_->ring.oldest();
+  lock.unlock();
+  try {
+    return millrace::is_over(*shared_->store, cursor.sequence, filter);
+  } catch (const StoreUnavailable&) {
+    // A stream that stays open is better than none, which many a client takes for the end.
+    if (is_in_memory) return false;
+    throw;
+  }
 }
 
 Hub::Page Hub::read_after(std::uint64_t sequence, const TopicFilter& filter) const {

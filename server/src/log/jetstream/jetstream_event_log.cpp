@@ -190,7 +190,9 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
       if (found && !is_stale(publication, *found)) continue;
       // Of two that are sent at the same time, the stream takes one. Where an event with this ID has been here, but is
       // forgotten, that is part of the name.
-      message.headers.emplace_back("Nats-Msg-Id", id_digest(key) + (found ? "-" + std::to_string(*found) : ""));
+      std::string name = id_digest(key);
+      if (found) name.append(1, '-').append(std::to_string(*found));
+      message.headers.emplace_back("Nats-Msg-Id", std::move(name));
     }
     sent.push_back({.index = i, .key = std::move(key)});
     messages.push_back(std::move(message));
