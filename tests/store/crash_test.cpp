@@ -1,12 +1,14 @@
 // `millrace serve --store sqlite:…`, the process, killed by SIGKILL at random points under load, with publishers,
 // subscribers and retention running. After each death: every event that was acknowledged is there, once and in order;
-// and whatever a subscriber had seen is there, too.
+// and whatever a subscriber had seen is there, too. In a second test the disk is full for a while in each life.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <charconv>
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -21,6 +23,7 @@
 #include "from_environment.h"
 #include "program.h"
 #include "raw_client.h"
+#include "small_disk.h"
 #include "stream_client.h"
 #include "temporary_folder.h"
 
@@ -77,8 +80,8 @@ class Crash : public ::testing::Test {
  protected:
   void start() {
     server_ = std::make_unique<testing::ServeProgram>(
-        std::vector<std::string>{"--insecure", "--store", "sqlite:" + folder_.path("log"), "--sync", sync_,
-                                 "--store-events", std::to_string(kKept), "--history-events", "50"});
+        std::vector<std::string>{"--insecure", "--store", "sqlite:" + path_, "--sync", sync_, "--store-events",
+                                 std::to_string(kKept), "--history-events", "50"});
     port_ = std::stoi(server_->url().substr(server_->url().rfind(':') + 1));
   }
 
@@ -91,7 +94,12 @@ class Crash : public ::testing::Test {
         const nlohmann::json event = {{"topic", "crash/" + std::to_string(publisher)}, {"data", data}};
         if (!client.send(post("/events", event.dump(), "Content-Type: application/json\r\n"))) return;
         const RawResponse response = client.read_response();
-        if (response.status == 200) acknowledged_.add(nlohmann::json::parse(response.body).at("id"), data);
+        if (response.status == 200) {
+          acknowledged_.add(nlohmann::json::parse(response.body).at("id"), data);
+        } else {
+          EXPECT_EQ(response.status, 503) << response.body;
+          ++refused_;
+        }
       }
     } catch (const std::exception&) {
       // That is its death.
@@ -153,6 +161,41 @@ class Crash : public ::testing::Test {
     return compared;
   }
 
+  // A life of the server: publishers and subscribers at it, `happens` under their load, and the kill.
+  void live(const std::function<void()>& happens) {
+    start();
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < kSubscribers; ++i) threads.emplace_back([this, i] { subscribe(i); });
+    for (int i = 0; i < kPublishers; ++i) threads.emplace_back([this, i] { publish(i); });
+    happens();
+    server_->program().signal(SIGKILL);
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(server_->program().wait(), -SIGKILL);
+  }
+  // Somewhere in the next few hundred: while an event is committed, delivered, dropped, or acknowledged.
+  void publish_some(std::mt19937_64& random) {
+    const std::size_t enough = acknowledged_.count() + std::uniform_int_distribution<std::size_t>(1, 400)(random);
+    EXPECT_TRUE(acknowledged_.wait_for(enough)) << "round " << round_;
+  }
+
+  // Whether all is there that was acknowledged or seen.
+  void check() {
+    start();
+    const auto found = everything();
+    ASSERT_FALSE(found.empty());
+    EXPECT_LE(found.size(), kKept + 1);
+    EXPECT_GT(found.rbegin()->first, newest_) << "a sequence that had been given before";
+    newest_ = found.rbegin()->first;
+    compared_ += compare(found, acknowledged_, "acknowledged");
+    compared_ += compare(found, delivered_, "delivered");
+    server_->program().signal(SIGKILL);
+    server_->program().wait();
+  }
+  void tell() const {
+    std::cout << acknowledged_.count() << " acknowledged, " << refused_ << " refused, " << delivered_.count()
+              << " delivered, " << compared_ << " compared" << std::endl;
+  }
+
   static std::string sync() {
     const char* value = std::getenv("MILLRACE_CRASH_SYNC");
     return value == nullptr ? "normal" : value;
@@ -160,11 +203,15 @@ class Crash : public ::testing::Test {
 
   const std::string sync_ = sync();
   TemporaryFolder folder_;
+  std::string path_ = folder_.path("log");
   std::unique_ptr<testing::ServeProgram> server_;
   int port_ = 0;
   std::uint64_t round_ = 0;
   Known acknowledged_;
   Known delivered_;
+  std::atomic<std::size_t> refused_ = 0;
+  std::size_t compared_ = 0;
+  std::uint64_t newest_ = 0;
   std::vector<std::string> resume_from_ = std::vector<std::string>(kSubscribers);
 };
 
@@ -174,37 +221,48 @@ TEST_F(Crash, LosesNothingThatWasAcknowledgedAndTakesNothingBackThatWasSeen) {
   std::cout << "MILLRACE_CRASH_SEED=" << seed << " MILLRACE_CRASH_ROUNDS=" << rounds << " MILLRACE_CRASH_SYNC=" << sync_
             << std::endl;
   std::mt19937_64 random(seed);
-  std::size_t compared = 0;
-  std::uint64_t newest = 0;
-
   for (round_ = 1; round_ <= rounds && !HasFailure(); ++round_) {
-    start();
-    std::vector<std::thread> threads;
-    for (std::size_t i = 0; i < kSubscribers; ++i) threads.emplace_back([this, i] { subscribe(i); });
-    for (int i = 0; i < kPublishers; ++i) threads.emplace_back([this, i] { publish(i); });
-    // Somewhere in the next few hundred: while an event is committed, delivered, dropped, or acknowledged.
-    const std::size_t enough = acknowledged_.count() + std::uniform_int_distribution<std::size_t>(1, 400)(random);
-    EXPECT_TRUE(acknowledged_.wait_for(enough)) << "round " << round_;
-    server_->program().signal(SIGKILL);
-    for (std::thread& thread : threads) thread.join();
-    EXPECT_EQ(server_->program().wait(), -SIGKILL);
-
-    start();
-    const auto found = everything();
-    ASSERT_FALSE(found.empty());
-    EXPECT_LE(found.size(), kKept + 1);
-    EXPECT_GT(found.rbegin()->first, newest) << "a sequence that had been given before";
-    newest = found.rbegin()->first;
-    compared += compare(found, acknowledged_, "acknowledged");
-    compared += compare(found, delivered_, "delivered");
-    server_->program().signal(SIGKILL);
-    server_->program().wait();
+    live([&] { publish_some(random); });
+    check();
   }
-  std::cout << acknowledged_.count() << " acknowledged, " << delivered_.count() << " delivered, " << compared
-            << " compared" << std::endl;
+  tell();
   if (rounds >= 30) {
-    EXPECT_GT(newest, kKept) << "nothing has been dropped meanwhile";
+    EXPECT_GT(newest_, kKept) << "nothing has been dropped meanwhile";
   }
+}
+
+TEST_F(Crash, NorWhereTheDiskWasFullMeanwhile) {
+  const std::uint64_t rounds = from_environment("MILLRACE_CRASH_FULL_ROUNDS", 6);
+  const std::uint64_t seed = from_environment("MILLRACE_CRASH_SEED", std::random_device{}());
+  std::cout << "MILLRACE_CRASH_SEED=" << seed << " MILLRACE_CRASH_FULL_ROUNDS=" << rounds
+            << " MILLRACE_CRASH_SYNC=" << sync_ << std::endl;
+  SmallDisk disk(folder_.path("disk"), 32 * 1'024);
+  if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a file system: " << disk.error();
+  path_ = disk.path("log");
+  std::mt19937_64 random(seed);
+  std::size_t killed_full = 0;
+  std::size_t refusing = 0;
+  for (round_ = 1; round_ <= rounds && !HasFailure(); ++round_) {
+    const bool is_killed_full = std::uniform_int_distribution<int>(0, 1)(random) == 1;
+    killed_full += is_killed_full ? 1 : 0;
+    live([&] {
+      publish_some(random);
+      const std::size_t refused = refused_;
+      const std::size_t acknowledged = acknowledged_.count();
+      disk.fill();
+      // What the log drops makes room in its file, so that it may go on all the same.
+      EXPECT_TRUE(eventually([&] { return refused_ > refused + 20 || acknowledged_.count() > acknowledged + 1'000; }));
+      refusing += refused_ > refused + 20 ? 1 : 0;
+      if (is_killed_full) return;
+      disk.make_room();
+      publish_some(random);
+    });
+    disk.make_room();
+    check();
+  }
+  std::cout << refusing << " refused events, " << killed_full << " killed while it was full; ";
+  tell();
+  EXPECT_GT(refusing, 0u) << "the disk was never too full";
 }
 
 }  // namespace

@@ -1,11 +1,7 @@
 // A server whose events are in a file: what its clients see of it, over real sockets.
 #include <gtest/gtest.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 
 #include <atomic>
-#include <cerrno>
-#include <cstring>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,6 +9,7 @@
 #include <vector>
 
 #include "running_server.h"
+#include "small_disk.h"
 #include "stream_client.h"
 #include "temporary_folder.h"
 
@@ -171,37 +168,6 @@ TEST_F(StoredEvents, ReachWhoResumesWhileOthersPublishOnceAndInOrder) {
   publisher.join();
   for (std::thread& reader : readers) reader.join();
 }
-
-// A disk of its own, of `kilobytes`. False if this machine does not allow it.
-class SmallDisk {
- public:
-  SmallDisk(std::string path, int kilobytes) : path_(std::move(path)) {
-    mounted_ = ::mkdir(path_.c_str(), 0700) == 0 && ::mount("tmpfs", path_.c_str(), "tmpfs", 0, size(kilobytes)) == 0;
-    if (!mounted_) error_ = std::strerror(errno);
-  }
-  ~SmallDisk() {
-    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-
-  bool mounted() const { return mounted_; }
-  const std::string& error() const { return error_; }
-  std::string path(const std::string& name) const { return path_ + "/" + name; }
-  bool resize(int kilobytes) { return ::mount("tmpfs", path_.c_str(), "tmpfs", MS_REMOUNT, size(kilobytes)) == 0; }
-  bool forbid_writing() { return ::mount("tmpfs", path_.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr) == 0; }
-
- private:
-  const char* size(int kilobytes) {
-    size_ = "size=" + std::to_string(kilobytes) + "k";
-    return size_.c_str();
-  }
-
-  const std::string path_;
-  std::string size_;
-  bool mounted_ = false;
-  std::string error_;
-};
 
 TEST_F(StoredEvents, AreRefusedWhileTheDiskIsFullAndStreamsGoOn) {
   SmallDisk disk(folder_.path("disk"), 1'024);
