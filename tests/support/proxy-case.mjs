@@ -10,7 +10,8 @@ import { connect } from "../../client-wasm/dist/index.js";
 import { root, startMillrace } from "./millrace-server.mjs";
 import { until, within } from "./until.mjs";
 
-async function freePort() {
+/** A port of 127.0.0.1 that nobody has now. */
+export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const { port } = server.address();
