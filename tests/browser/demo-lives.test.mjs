@@ -1,26 +1,15 @@
 // The five lives of the demo page, from the real server, in a real Chromium.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { launchChromium } from "../support/chromium.mjs";
-import { buildDemoPage, DemoPage, startDemo, tabOpener } from "./demo-page.mjs";
+import { describe, test } from "node:test";
+import { DemoPage, demoForTests, startDemo } from "./demo-page.mjs";
 
-let browser;
-let server;
-let withPage;
+const demos = demoForTests();
+const { withPage } = demos;
 
-before(async () => {
-  await buildDemoPage();
-  browser = await launchChromium();
-  server = await startDemo();
-  withPage = tabOpener(browser, server.origin);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
+const boardInView = { width: 1400, height: 1200 };
+const scrollTo = (demo, selector) =>
+  demo.page.evaluate((to) => document.querySelector(to).scrollIntoView({ behavior: "instant" }), selector);
 const life = (name) => ({ query: `#${name}` });
 
 describe("Stocks", () => {
@@ -34,6 +23,78 @@ describe("Stocks", () => {
       await demo.shows("chart-price", /^\d+\.\d\d$/);
       await demo.page.waitForSelector("#price-chart canvas");
     });
+  });
+
+  test("a burst of changes is drawn once a frame, and flashes", async () => {
+    await withPage(
+      async (demo) => {
+        await demo.isOpen();
+        await demo.received(100);
+        const stock = (n) => ({
+          topic: "demo/stocks/AAA",
+          event: "tick",
+          data: { n, symbol: "AAA", price: n, time: n },
+        });
+        await demos.server.publish(stock(1));
+        await demo.page.waitForFunction(() => document.querySelector("#prices .symbol").textContent === "AAA");
+        await demo.page.evaluate(() => {
+          const price = document.querySelector("#prices .price");
+          Object.assign(window, { frames: 0, written: 0, flashed: false });
+          new MutationObserver((records) => {
+            window.written += records.length;
+            window.flashed ||= price.getAnimations().length === 1;
+          }).observe(price, { characterData: true, childList: true, subtree: true });
+          const step = () => {
+            window.frames += 1;
+            requestAnimationFrame(step);
+          };
+          requestAnimationFrame(step);
+        });
+        await demos.server.publish(Array.from({ length: 500 }, (_, i) => stock(i + 2)));
+        await demo.page.waitForFunction(() => document.querySelector("#prices .price").textContent === "501.00");
+        const { frames, written, flashed } = await demo.page.evaluate(() => {
+          const { frames, written, flashed } = window;
+          return { frames, written, flashed };
+        });
+        assert.ok(written >= 1 && written <= frames, `${written} times in ${frames} frames`);
+        assert.ok(flashed);
+      },
+      { viewport: boardInView },
+    );
+  });
+
+  test("only what is in view is drawn as often as data comes", async () => {
+    const count = () => {
+      Object.assign(window, { rivers: 0, flashed: new Set() });
+      const { clearRect } = CanvasRenderingContext2D.prototype;
+      CanvasRenderingContext2D.prototype.clearRect = function (...area) {
+        if (this.canvas.id === "river") window.rivers += 1;
+        clearRect.apply(this, area);
+      };
+      const { animate } = Element.prototype;
+      Element.prototype.animate = function (...flash) {
+        window.flashed.add(this.closest("tr").rowIndex);
+        return animate.apply(this, flash);
+      };
+    };
+    await withPage(
+      async (demo) => {
+        await demo.isOpen();
+        await demo.received(300);
+        const inView = () => demo.page.evaluate(() => ({ rivers: window.rivers, rows: [...window.flashed] }));
+        const first = await inView();
+        assert.ok(first.rivers > 0);
+        assert.ok(first.rows.length > 0 && Math.max(...first.rows) < 30, `rows ${first.rows}`);
+        await scrollTo(demo, "#prices tr:last-child");
+        await demo.page.waitForFunction(() => window.flashed.has(48));
+        await scrollTo(demo, ".foot");
+        await demo.received((await demo.number("received")) + 100); // it has been told by then
+        const { rivers } = await inView();
+        await demo.received((await demo.number("received")) + 100);
+        assert.equal((await inView()).rivers, rivers);
+      },
+      { viewport: boardInView, prepare: count },
+    );
   });
 
   test("the same seed makes the same prices", async () => {
@@ -58,7 +119,7 @@ describe("Stocks", () => {
 describe("News", () => {
   test("arrive, have a past, and take what a reader publishes to every page", async () => {
     await withPage(async (writer, context) => {
-      const reader = await DemoPage.open(context, `${server.origin}/#news`);
+      const reader = await DemoPage.open(context, `${demos.server.origin}/#news`);
       await writer.isOpen();
       await reader.isOpen();
       await writer.page.getByLabel("Headline", { exact: true }).fill("<b>The wheel</b> turns & turns");
@@ -66,7 +127,7 @@ describe("News", () => {
       await writer.shows("news-reply", /^Published, with the ID [0-9a-z]+-\d+\.$/);
       for (const demo of [writer, reader]) await demo.shows("headlines", /Readers<b>The wheel<\/b> turns & turns/);
       assert.equal(await writer.page.getByLabel("Headline", { exact: true }).inputValue(), "");
-      const late = await DemoPage.open(context, `${server.origin}/#news`);
+      const late = await DemoPage.open(context, `${demos.server.origin}/#news`);
       await late.shows("headlines", /Readers<b>The wheel<\/b> turns & turns/);
     }, life("news"));
   });
@@ -75,7 +136,7 @@ describe("News", () => {
     await withPage(async (demo) => {
       await demo.isOpen();
       for (const data of ["just text", null, [1, 2], { text: 7 }]) {
-        await server.publish({ topic: "demo/news", event: "news", data });
+        await demos.server.publish({ topic: "demo/news", event: "news", data });
       }
       await demo.shows("headlines", /7.*\[1,2\].*null.*just text/);
       assert.deepEqual(demo.consoleErrors, []);
@@ -113,7 +174,7 @@ describe("Chat", () => {
         await demo.page.getByLabel("Message", { exact: true }).fill(text);
         await demo.page.getByRole("button", { name: "Send" }).click();
       };
-      const bob = await DemoPage.open(context, `${server.origin}/#chat`);
+      const bob = await DemoPage.open(context, `${demos.server.origin}/#chat`);
       for (const [demo, name] of [
         [ada, "Ada"],
         [bob, "Bob"],
@@ -187,7 +248,7 @@ describe("Answer", () => {
 
   test("is the same for the same question, whole, whether the wire was cut or not", async () => {
     const ask = (id, headers = {}) =>
-      fetch(`${server.origin}/demo/answers`, {
+      fetch(`${demos.server.origin}/demo/answers`, {
         method: "POST",
         headers: { "Content-Type": "application/json", ...headers },
         body: JSON.stringify({ id, prompt: "What is a gap?", language: "zh" }),
@@ -210,14 +271,14 @@ describe("Answer", () => {
 
   test("refuses what is no question, with a sentence that names the field", async () => {
     const refusal = async (body) => {
-      const response = await fetch(`${server.origin}/demo/answers`, { method: "POST", body });
+      const response = await fetch(`${demos.server.origin}/demo/answers`, { method: "POST", body });
       return [response.status, (await response.json()).error];
     };
     assert.deepEqual(await refusal("?"), [400, "body: must be a JSON object"]);
     assert.match((await refusal('{"id":"a/b","prompt":"x"}')).join(), /^400,id: must be 1 to 40/);
     assert.match((await refusal('{"id":"a","prompt":""}')).join(), /^400,prompt: must have 1 to 2000 bytes/);
     for (const path of ["silence?client=x&seconds=0", "silence?seconds=1", "cut", "name?client=x"]) {
-      const response = await fetch(`${server.origin}/demo/${path}`, { method: "POST" });
+      const response = await fetch(`${demos.server.origin}/demo/${path}`, { method: "POST" });
       assert.equal(response.status, 400, path);
       assert.match((await response.json()).error, /^(seconds|client|name): /);
     }

@@ -1,15 +1,21 @@
 // The demo page in a real Chromium, served by the real server: what its tests share.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { build } from "vite";
+import { launchChromium } from "../support/chromium.mjs";
 import { root, startMillrace } from "../support/millrace-server.mjs";
 
-const built = join(root, "build/demo-page");
+/** Where the page is that this process is about: others may build it at the same time. */
+export const built = mkdtempSync(join(tmpdir(), "millrace-demo-"));
+process.on("exit", () => rmSync(built, { recursive: true }));
 
 /** Builds the page from its sources, apart from web-demo/dist, so that what is tested is never an old one. */
 export async function buildDemoPage() {
-  await build({ root: join(root, "web-demo"), logLevel: "warn", build: { outDir: built, emptyOutDir: true } });
-  return built;
+  const options = { outDir: built, emptyOutDir: true, rolldownOptions: { checks: { pluginTimings: false } } };
+  await build({ root: join(root, "web-demo"), logLevel: "warn", build: options });
 }
 
 /** The server that serves it, with its made-up lives; `extra` are further options. */
@@ -21,25 +27,40 @@ export function startDemo(...extra) {
 export const lives = ["stocks", "news", "chat", "monitoring", "answer"];
 
 /**
- * A function that runs `body` with the page in a tab of its own; `options` are the browser context's. What matches
- * `refused` is not answered until the page's refuse() is called, and then not at all.
+ * For the tests of a file: builds the page, and while they run there are `browser` and `server`, and `withPage(body,
+ * options)`, which runs `body` with the page in a tab of its own. The options are the browser context's, and: `query`;
+ * `origin`, where another server is meant; `prepare`, run in the page before its own scripts; and `refused`: what matches
+ * it is not answered until the page's refuse() is called, and then not at all.
  */
-export function tabOpener(browser, usualOrigin) {
-  return async (body, { query = "", origin = usualOrigin, refused, ...options } = {}) => {
-    const context = await browser.newContext(options);
-    try {
-      let refuse;
-      const refusal = new Promise((resolve) => {
-        refuse = resolve;
-      });
-      if (refused) await context.route(refused, (route) => refusal.then(() => route.abort()));
-      const demo = await DemoPage.open(context, `${origin}/${query}`);
-      demo.refuse = refuse;
-      await body(demo, context);
-    } finally {
-      await context.close();
-    }
+export function demoForTests() {
+  const demos = {
+    async withPage(body, { query = "", origin = demos.server.origin, refused, prepare = () => {}, ...options } = {}) {
+      const context = await demos.browser.newContext(options);
+      try {
+        await context.addInitScript(prepare);
+        let refuse;
+        const refusal = new Promise((resolve) => {
+          refuse = resolve;
+        });
+        if (refused) await context.route(refused, (route) => refusal.then(() => route.abort()));
+        const demo = await DemoPage.open(context, `${origin}/${query}`);
+        demo.refuse = refuse;
+        await body(demo, context);
+      } finally {
+        await context.close();
+      }
+    },
   };
+  before(async () => {
+    await buildDemoPage();
+    demos.browser = await launchChromium();
+    demos.server = await startDemo();
+  });
+  after(async () => {
+    await demos.browser?.close();
+    await demos.server?.close();
+  });
+  return demos;
 }
 
 /** One tab with the page, and everything that went wrong in it. */
@@ -48,7 +69,7 @@ export class DemoPage {
   violations = [];
   consoleErrors = [];
   requests = [];
-  /** See tabOpener. */
+  /** See demoForTests. */
   refuse = () => {};
 
   static async open(context, url) {

@@ -4,30 +4,15 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { launchChromium } from "../support/chromium.mjs";
 import { until } from "../support/until.mjs";
-import { buildDemoPage, lives, startDemo, tabOpener } from "./demo-page.mjs";
+import { built, demoForTests, lives } from "./demo-page.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-let built;
-let browser;
-let server;
-let withPage;
-
-before(async () => {
-  built = await buildDemoPage();
-  browser = await launchChromium();
-  server = await startDemo();
-  withPage = tabOpener(browser, server.origin);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const demos = demoForTests();
+const { withPage } = demos;
 
 describe("The demo page", () => {
   for (const colorScheme of ["light", "dark"]) {
@@ -50,7 +35,7 @@ describe("The demo page", () => {
           }
           await demo.page.click("#language");
           await look("Chinese");
-          await demo.page.goto(`${server.origin}/push.html`);
+          await demo.page.goto(`${demos.server.origin}/push.html`);
           await demo.page.evaluate(axe);
           await look("push.html");
           assert.deepEqual(found, []);
@@ -89,7 +74,7 @@ describe("The demo page", () => {
   });
 
   test("asks nobody but its server, which has it keep to a strict policy, and leaves the console clean", async () => {
-    const policy = (await fetch(server.origin)).headers.get("Content-Security-Policy");
+    const policy = (await fetch(demos.server.origin)).headers.get("Content-Security-Policy");
     assert.match(policy, /default-src 'none'/);
     assert.doesNotMatch(policy, /unsafe-inline|unsafe-eval'(?<!wasm-unsafe-eval')/);
     await withPage(async (demo) => {
@@ -97,7 +82,7 @@ describe("The demo page", () => {
       for (const name of lives) await demo.page.click(`#tab-${name}`);
       await demo.page.click("#suggestions button");
       await demo.shows("answer-tokens", /^[1-9]/);
-      const elsewhere = demo.requests.filter((url) => !url.startsWith(`${server.origin}/`));
+      const elsewhere = demo.requests.filter((url) => !url.startsWith(`${demos.server.origin}/`));
       assert.deepEqual(elsewhere, []);
       assert.deepEqual(demo.violations, []);
       assert.deepEqual(demo.consoleErrors, []);
@@ -112,8 +97,8 @@ describe("The demo page", () => {
 
   test("stands still while data flows, from a narrow phone to a wide screen", async () => {
     const wholePage = 4800; // only what is in view counts as shifted
-    for (const width of [320, 360, 768, 1280, 1920]) {
-      await withPage(
+    const at = (width) =>
+      withPage(
         async (demo) => {
           await demo.isOpen();
           await demo.received(300);
@@ -130,18 +115,24 @@ describe("The demo page", () => {
             await demo.page.click(`#tab-${name}`);
             const wider = await demo.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
             assert.equal(wider, 0, `${name} at ${width} px`);
+            if (name === "answer") {
+              await demo.page.click("#suggestions button");
+              await demo.shows("answer-tokens", /^[4-9]\d|\d{3}/);
+            } else await demo.received((await demo.number("received")) + 100);
           }
+          const later = await demo.page.evaluate(() => ({ shift: window.layoutShift, shifted: window.shifted }));
+          assert.ok(later.shift < 0.001, `layout shift of ${later.shift} at ${width} px: ${later.shifted.join("; ")}`);
         },
         { viewport: { width, height: wholePage } },
       );
-    }
+    await Promise.all([320, 360, 768, 1280, 1920].map(at));
   });
 
   test("can be used with the keyboard alone", async () => {
     await withPage(async (demo) => {
       const { keyboard } = demo.page;
       await demo.isOpen();
-      await focusByTab(demo.page, "tab-stocks");
+      await focusByTab(demo.page, "#tab-stocks");
       for (const name of [...lives.slice(1), "stocks"]) {
         await keyboard.press("ArrowRight");
         assert.equal(await demo.page.evaluate(() => document.activeElement.id), `tab-${name}`);
@@ -150,22 +141,50 @@ describe("The demo page", () => {
       await keyboard.press("End");
       assert.ok(await demo.page.isVisible("#answer"));
       assert.match(demo.page.url(), /#answer$/);
-      await focusByTab(demo.page, "pause");
+      await focusByTab(demo.page, "#pause");
       await keyboard.press("Space");
       const frames = await demo.text("frames");
       await demo.received((await demo.number("received")) + 200);
       assert.equal(await demo.text("frames"), frames);
 
-      await demo.page.focus("body");
-      await focusByTab(demo.page, "cut");
+      await focusByTab(demo.page, "#cut");
       await keyboard.press("Enter");
       await demo.shows("state-text", /^Reconnecting/);
+      await demo.isOpen();
+
+      for (const [name, key, value] of [
+        ["transport", "ArrowRight", "fetch"],
+        ["core", "ArrowDown", "js"],
+        ["flow", "ArrowRight", "calm"],
+      ]) {
+        await focusByTab(demo.page, `input[name=${name}]`);
+        await keyboard.press(key);
+        assert.equal(await demo.page.evaluate(() => document.activeElement.value), value);
+      }
+      await demo.isOpen();
+
+      await focusByTab(demo.page, "[role=tab]");
+      await keyboard.press("Home");
+      await focusByTab(demo.page, ".symbol[aria-pressed=false]");
+      await keyboard.press("Enter");
+      const symbol = await demo.page.evaluate(() => document.activeElement.textContent);
+      assert.equal(await demo.text("chart-symbol"), symbol);
+
+      await focusByTab(demo.page, "[role=tab]");
+      await keyboard.press("End");
+      await focusByTab(demo.page, "#prompt");
+      await keyboard.type("What does Stop stop?");
+      await keyboard.press("Enter");
+      await demo.shows("answer-tokens", /^[1-9]/);
+      await focusByTab(demo.page, "#answer-stop");
+      await keyboard.press("Enter");
+      await demo.shows("answer-status", /^Stopped/);
     });
   });
 
   test("says so where the browser is too old for modules", async () => {
     await withPage(async (demo) => {
-      await demo.page.addScriptTag({ url: `${server.origin}/unsupported.js` });
+      await demo.page.addScriptTag({ url: `${demos.server.origin}/unsupported.js` });
       assert.match(
         readFileSync(join(built, "index.html"), "utf8"),
         /<script nomodule defer src="\.\/unsupported\.js">/,
@@ -184,10 +203,11 @@ describe("The demo page", () => {
   });
 });
 
-async function focusByTab(page, id) {
+/** Presses Tab until what matches has the focus. */
+async function focusByTab(page, selector) {
   for (let presses = 0; presses < 120; ++presses) {
     await page.keyboard.press("Tab");
-    if ((await page.evaluate(() => document.activeElement?.id)) === id) return;
+    if (await page.evaluate((selector) => document.activeElement?.matches(selector), selector)) return;
   }
-  assert.fail(`120 presses of Tab do not lead to #${id}`);
+  assert.fail(`120 presses of Tab do not lead to ${selector}`);
 }

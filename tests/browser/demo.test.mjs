@@ -1,26 +1,12 @@
 // The demo page's wire, as a person sees it: from the first event to a server that is gone, and every way to disturb it.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { launchChromium } from "../support/chromium.mjs";
+import { describe, test } from "node:test";
 import { until } from "../support/until.mjs";
-import { buildDemoPage, DemoPage, startDemo, tabOpener } from "./demo-page.mjs";
+import { DemoPage, demoForTests, startDemo } from "./demo-page.mjs";
 
-let browser;
-let server;
-let withPage;
-
-before(async () => {
-  await buildDemoPage();
-  browser = await launchChromium();
-  server = await startDemo();
-  withPage = tabOpener(browser, server.origin);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const demos = demoForTests();
+const { withPage } = demos;
 
 const nothingLost = async (demo) => {
   assert.equal(await demo.text("missed"), "0");
@@ -197,6 +183,28 @@ describe("The wire", () => {
     });
   });
 
+  test("comes back with an ID that the server no longer holds: is told, and counts what is gone", async () => {
+    const own = await startDemo("--history-events", "200");
+    try {
+      await withPage(
+        async (demo) => {
+          await demo.isOpen();
+          await demo.received(900);
+          await demo.page.click("#old-id");
+          await demo.shows(
+            "problem",
+            /no longer holds what came right after ID [0-9a-z]+-\d+: .* how many are missing\.$/,
+          );
+          await demo.shows("missed", /^[1-9]\d*$/);
+          assert.equal(await demo.text("doubled"), "0");
+        },
+        { origin: own.origin },
+      );
+    } finally {
+      await own.close();
+    }
+  });
+
   test("counts a hole and a repeat when there is one", async () => {
     const own = await startDemo();
     try {
@@ -270,6 +278,8 @@ describe("The wire", () => {
       async (demo) => {
         assert.equal(await demo.text("state-text"), "Connecting");
         assert.ok(await demo.page.getByRole("heading", { level: 1 }).isVisible());
+        await demo.page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length === 1);
+        assert.ok(!demo.requests.some((url) => url.endsWith(".wasm")));
         demo.refuse();
         await demo.shows("state-text", /^Closed$/);
         await demo.shows("state-detail", /^The event stream cannot be read\. Reload the page to try again\.$/);

@@ -4,56 +4,108 @@ import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { launchChromium } from "../support/chromium.mjs";
 import { root } from "../support/millrace-server.mjs";
-import { buildDemoPage, DemoPage, startDemo } from "./demo-page.mjs";
+import { buildDemoPage, DemoPage, lives, startDemo } from "./demo-page.mjs";
 
 const folder = join(root, "docs/img");
 const maxBytes = 165_000;
-const fullRiver = 7500; // events
-
-/** What each picture shows, and what is done before it is taken. */
-const pictures = [
-  { name: "stocks-light", panel: "stocks", colorScheme: "light", prepare: cutAndCatchUp },
-  { name: "stocks-dark", panel: "stocks", colorScheme: "dark", prepare: cutAndCatchUp },
-  { name: "answer-light", panel: "answer", colorScheme: "light", prepare: askAndCut },
-  { name: "monitoring-dark", panel: "monitoring", colorScheme: "dark", prepare: (demo) => demo.received(fullRiver) },
-];
-
-async function cutAndCatchUp(demo) {
-  await demo.received(fullRiver * 0.7);
-  await demo.page.click("#cut");
-  await demo.shows("verdict", /caught up/);
-  await demo.received(fullRiver);
-}
-
-async function askAndCut(demo) {
-  const tokens = (count) =>
-    demo.page.waitForFunction((count) => Number(document.getElementById("answer-tokens").textContent) > count, count);
-  await demo.received(fullRiver / 2);
-  await demo.page.click("#suggestions button");
-  await tokens(60);
-  await demo.page.click("#answer-cut");
-  await demo.page.waitForSelector("#page .cut-mark");
-  await tokens(150);
-}
+const window = { width: 1240, height: 860 };
+const phone = { width: 390, height: 844 };
+const fullRiver = 25_000; // ms; what is older has flowed out of a window this wide
 
 mkdirSync(folder, { recursive: true });
 await buildDemoPage();
 const browser = await launchChromium();
 const server = await startDemo("--demo-seed", "7");
+const tooLarge = [];
+
+async function take(demo, name) {
+  const path = join(folder, `${name}.png`);
+  await demo.page.screenshot({ path });
+  const { size } = statSync(path);
+  console.log(`${path}: ${size} bytes`);
+  if (size > maxBytes) tooLarge.push(name);
+}
+
+/** A page with a full river, which was cut and has caught up. */
+async function cutAndCaughtUp(options) {
+  const demo = await DemoPage.open(await browser.newContext(options), server.origin);
+  await demo.page.waitForFunction((ms) => performance.now() > ms, fullRiver * 0.75, { timeout: fullRiver });
+  await demo.page.click("#cut");
+  await demo.shows("verdict", /caught up|补上/);
+  await demo.page.waitForFunction((ms) => performance.now() > ms, fullRiver + 4000, { timeout: fullRiver });
+  return demo;
+}
+
+/** What makes a panel worth a picture. */
+const prepare = {
+  stocks: () => {},
+  news: async (demo) => {
+    await demo.page.fill("#news-text", "Visitors are welcome at the mill, says this one");
+    await demo.page.press("#news-text", "Enter");
+    await demo.page.waitForSelector("#news-reply[data-outcome=accepted]");
+  },
+  chat: async (demo) => {
+    const say = async (page, text) => {
+      await page.fill("#chat-text", text);
+      await page.press("#chat-text", "Enter");
+      await page.waitForFunction(
+        (text) => document.getElementById("messages").lastElementChild?.textContent.endsWith(text),
+        text,
+      );
+    };
+    const other = await DemoPage.open(demo.page.context(), `${server.origin}/#chat`);
+    for (const [page, name] of [
+      [demo.page, "Ada"],
+      [other.page, "Bao"],
+    ]) {
+      await page.fill("#chat-name", name);
+      await page.press("#chat-name", "Tab");
+    }
+    await demo.shows("here", /Ada.*Bao|Bao.*Ada/);
+    await say(demo.page, "I cut my wire just now. Did you say anything?");
+    await say(other.page, "I did, and you have read it: look above.");
+    await say(demo.page, "So I have.");
+  },
+  monitoring: () => {},
+  answer: async (demo) => {
+    const tokens = (count) =>
+      demo.page.waitForFunction((count) => Number(document.getElementById("answer-tokens").textContent) > count, count);
+    await demo.page.click("#suggestions button");
+    await tokens(60);
+    await demo.page.click("#answer-cut");
+    await demo.page.waitForSelector("#page .cut-mark");
+    await tokens(150);
+  },
+};
+
+const lookAt = (demo, id) =>
+  demo.page.evaluate((id) => document.getElementById(id).scrollIntoView({ behavior: "instant" }), id);
+
 try {
-  const tooLarge = [];
-  const take = async ({ name, panel, prepare, width = 1240, height = 860, ...options }) => {
-    const context = await browser.newContext({ viewport: { width, height }, ...options });
-    const demo = await DemoPage.open(context, `${server.origin}/#${panel}`);
-    await prepare(demo);
-    const path = join(folder, `${name}.png`);
-    await demo.page.screenshot({ path });
-    const { size } = statSync(path);
-    console.log(`${path}: ${size} bytes`);
-    if (size > maxBytes) tooLarge.push(name);
-    await context.close();
-  };
-  for (const picture of pictures) await take(picture);
+  for (const colorScheme of ["light", "dark"]) {
+    const demo = await cutAndCaughtUp({ viewport: window, colorScheme });
+    await take(demo, `page-${colorScheme}`);
+    for (const life of lives) {
+      await demo.page.click(`#tab-${life}`);
+      await prepare[life](demo);
+      await lookAt(demo, "lives");
+      await take(demo, `${life}-${colorScheme}`);
+    }
+    await demo.page.goto(`${server.origin}/push.html`);
+    await demo.page.fill("#uid", "ada");
+    await demo.page.click("#open");
+    await demo.page.waitForFunction(() => document.querySelectorAll("#messages li").length >= 8);
+    await take(demo, `push-${colorScheme}`);
+    await demo.page.context().close();
+  }
+  const chinese = await cutAndCaughtUp({ viewport: window, locale: "zh-CN" });
+  await take(chinese, "page-chinese");
+  await chinese.page.context().close();
+  const small = await cutAndCaughtUp({ viewport: phone, colorScheme: "dark" });
+  await take(small, "page-phone");
+  await lookAt(small, "lives");
+  await take(small, "stocks-phone");
+  await small.page.context().close();
   if (tooLarge.length > 0) throw new Error(`larger than ${maxBytes} bytes: ${tooLarge}`);
 } finally {
   await browser.close();

@@ -1,34 +1,12 @@
 // A user's messages on the page web-demo/push.html, from the real server.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launchChromium } from "../support/chromium.mjs";
+import { test } from "node:test";
 import { until } from "../support/until.mjs";
-import { buildDemoPage, DemoPage, startDemo } from "./demo-page.mjs";
+import { demoForTests } from "./demo-page.mjs";
 
-let browser;
-let server;
-
-before(async () => {
-  await buildDemoPage();
-  browser = await launchChromium();
-  server = await startDemo();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-async function withPage(body, prepare = () => {}) {
-  const context = await browser.newContext();
-  try {
-    await context.addInitScript(prepare);
-    await body(await DemoPage.open(context, `${server.origin}/push.html`));
-  } finally {
-    await context.close();
-  }
-}
+const demos = demoForTests();
+const withPage = (body, prepare) => demos.withPage(body, { query: "push.html", prepare });
 
 const rows = (demo) =>
   demo.page

@@ -9,7 +9,10 @@ export function byId<T extends Element>(id: string, type: new () => T): T {
 
 /** Writes text only when it differs, so that a frame without news touches nothing. */
 export function setText(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const { firstChild: only } = element;
+  if (only instanceof Text && !only.nextSibling) {
+    if (only.data !== text) only.data = text; // the node stays: cheaper than another
+  } else if (element.textContent !== text) element.textContent = text;
 }
 
 /** A new element with a class and a text. */

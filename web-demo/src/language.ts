@@ -21,9 +21,11 @@ export function language(): Language {
   return words === zh ? "zh" : "en";
 }
 
+const grouping = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
 /** `1,234`. */
 export function grouped(count: number): string {
-  return Math.round(count).toLocaleString("en");
+  return grouping.format(count);
 }
 
 /** `3.0`, from ms. */

@@ -34,6 +34,7 @@ export class RiverView {
   #height = 0;
   readonly #calm = matchMedia("(prefers-reduced-motion: reduce)");
   #drawnAt = Number.NEGATIVE_INFINITY;
+  #seen = true;
 
   constructor(canvas: HTMLCanvasElement) {
     const context = canvas.getContext("2d");
@@ -52,6 +53,9 @@ export class RiverView {
     };
     this.#font = `12px ${style.fontFamily}`;
     new ResizeObserver(() => this.#resize()).observe(canvas);
+    new IntersectionObserver((entries) => {
+      this.#seen = entries.at(-1)?.isIntersecting ?? true;
+    }).observe(canvas);
   }
 
   add({ publishedAt, late, type }: Arrival): void {
@@ -71,6 +75,7 @@ export class RiverView {
   }
 
   draw(now: number): void {
+    if (!this.#seen) return; // scrolled out of view
     // Those who want little motion get a picture that moves on once a second.
     if (this.#width === 0 || (this.#calm.matches && now - this.#drawnAt < 1000)) return;
     this.#drawnAt = now;

@@ -1,4 +1,5 @@
-// StocksView: the board of prices, and the course of one of them. Changes are gathered and drawn once a frame.
+// StocksView: the board of prices, and the course of one of them. Changes are gathered and drawn once a frame, as far as
+// they can be seen.
 
 import type { Arrival } from "../arrival.js";
 import type { Chart } from "../chart.js";
@@ -12,12 +13,18 @@ const maxSymbol = 12;
 const maxCourse = 1000;
 const chartSpan = 60; // seconds
 const chartEvery = 100; // ms
+const figuresEvery = 500; // ms
+const flashFor = 400; // ms
 
 interface Row {
+  readonly element: HTMLElement;
   readonly button: HTMLButtonElement;
   readonly priceText: HTMLElement;
   readonly changeCell: HTMLElement;
   readonly bar: HTMLElement;
+  /** Whether it is in view, and not beyond the edges of the board or the window. */
+  seen: boolean;
+  flash?: Animation;
 }
 
 interface Stock {
@@ -35,6 +42,12 @@ export class StocksView {
   readonly #frames = new Rate();
   readonly #table = byId("prices", HTMLTableSectionElement);
   readonly #rows: Row[] = [];
+  readonly #sight = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const row = this.#rows.find(({ element }) => element === target);
+      if (row) row.seen = isIntersecting;
+    }
+  });
   readonly #stocks = new Map<string, Stock>();
   readonly #changed = new Set<Stock>();
   readonly #calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -78,14 +91,18 @@ export class StocksView {
 
   draw(now: number): void {
     this.#frames.add(1, now);
-    for (const stock of this.#changed) this.#drawStock(stock);
+    const figuresDue = now - this.#figuresAt >= figuresEvery;
     if (this.#chosen && this.#changed.has(this.#chosen) && now - this.#chartAt > chartEvery) {
       this.#chartAt = now;
       this.#drawChosen(this.#chosen);
     }
-    this.#changed.clear();
     this.#chart?.draw();
-    if (now - this.#figuresAt < 500) return;
+    for (const stock of this.#changed) {
+      if (!stock.row.seen && !figuresDue) continue; // for those who have it read to them, that is often enough
+      this.#drawStock(stock);
+      this.#changed.delete(stock);
+    }
+    if (!figuresDue) return;
     this.#figuresAt = now;
     setText(byId("tick-rate", HTMLElement), grouped(this.#rate.perSecond(now)));
     setText(byId("frame-rate", HTMLElement), grouped(this.#frames.perSecond(now)));
@@ -102,10 +119,11 @@ export class StocksView {
     setText(row.changeCell, percent(change));
     row.changeCell.dataset.way = change < 0 ? "down" : "up";
     row.bar.dataset.way = change < 0 ? "down" : "up";
-    row.bar.style.transform = `scaleX(${Math.min(Math.abs(change) / 5, 1)})`;
-    if (this.#calm.matches || isNew) return;
+    row.bar.style.backgroundSize = `${Math.min(Math.abs(change) * 20, 100)}% 100%`;
+    if (this.#calm.matches || isNew || !row.seen) return;
     const colour = `var(--${rose ? "up" : "down"}-wash)`;
-    row.priceText.animate([{ backgroundColor: colour }, { backgroundColor: "transparent" }], 400);
+    row.flash?.cancel(); // one at a time
+    row.flash = row.priceText.animate([{ backgroundColor: colour }, { backgroundColor: "transparent" }], flashFor);
   }
 
   #drawChosen({ price, first, times, prices }: Stock): void {
@@ -164,8 +182,9 @@ export class StocksView {
     barCell.append(bar);
     element.append(head, priceCell, changeCell, barCell);
     this.#table.append(element);
-    const row = { button, priceText, changeCell, bar };
+    const row = { element, button, priceText, changeCell, bar, seen: false };
     this.#rows.push(row);
+    this.#sight.observe(element);
     return row;
   }
 }
