@@ -38,7 +38,7 @@ endif()
 millrace_pkg_config(core "Server-Sent Events: the protocol, both ends" "" "")
 millrace_pkg_config(server "Server-Sent Events: server and hub" "${server_requires}" "-pthread")
 millrace_pkg_config(client "Server-Sent Events: client"
-  "millrace-core = ${PROJECT_VERSION}, libcurl >= 7.87" "-pthread")
+  "millrace-core = ${PROJECT_VERSION}, libcurl >= 7.87, libcares" "-pthread")
 
 # --- Debian packages: `cpack` in the build's folder -------------------------------------------------------------------
 
@@ -58,8 +58,8 @@ set(CPACK_DEBIAN_PROGRAM_DESCRIPTION "Server-Sent Events: server, client and loa
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libmillrace-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
-set(development_depends pkg-config libcpp-httplib-dev libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libcjose-dev
-  libjansson-dev prometheus-cpp-dev libsqlite3-dev libnats-dev)
+set(development_depends pkg-config libcpp-httplib-dev libcurl4-openssl-dev libc-ares-dev libssl-dev nlohmann-json3-dev
+  libcjose-dev libjansson-dev prometheus-cpp-dev libsqlite3-dev libnats-dev)
 if(LIBURING_FOUND)
   list(APPEND development_depends liburing-dev)
 endif()

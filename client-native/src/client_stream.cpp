@@ -82,7 +82,7 @@ std::optional<ReceivedEvent> ClientStream::next(std::optional<Duration> timeout)
 
 void ClientStream::take_turn(TimePoint now) {
   if (!std::exchange(started_, true)) state_.start();
-  exchange_.handle_timeout(now);
+  take_result(exchange_.handle_timeout(now));
   if (paused_ && !queue_.is_full()) {
     paused_ = false;
     exchange_.resume();
@@ -93,15 +93,18 @@ void ClientStream::take_turn(TimePoint now) {
 
 void ClientStream::finish(CURLcode code) {
   paused_ = false;
-  if (const auto result = exchange_.finish(code)) {
-    problem_ = result->problem;
-    if (result->whole) {
-      state_.handle_end(now());
-    } else {
-      state_.handle_network_error(now());
-    }
-  }
+  take_result(exchange_.finish(code));
   go_on();
+}
+
+void ClientStream::take_result(const std::optional<TransportResult>& result) {
+  if (!result) return;
+  problem_ = result->problem;
+  if (result->whole) {
+    state_.handle_end(now());
+  } else {
+    state_.handle_network_error(now());
+  }
 }
 
 void ClientStream::end() {

@@ -58,6 +58,7 @@ class ClientStream final : public LoopMember, private ResponseReceiver {
   bool receive_response(const ResponseHead& head) override;
   Receipt receive_bytes(std::string_view chunk) override;
 
+  void take_result(const std::optional<TransportResult>& result);
   void act();
   void act_on(Output output);
   bool may_poll(TimePoint now);

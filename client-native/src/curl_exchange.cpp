@@ -85,7 +85,7 @@ std::string peer_name(const Url& url) {
 
 CurlExchange::CurlExchange(const EventSourceOptions& options, std::size_t buffer_bytes, ResponseReceiver& receiver,
                            void* owner)
-    : options_(options), buffer_bytes_(buffer_bytes), receiver_(receiver), owner_(owner) {
+    : options_(options), buffer_bytes_(buffer_bytes), receiver_(receiver), owner_(owner), hosts_(options) {
   if (!options.tls.ca_file.empty()) check_ca_file(options.tls.ca_file);
   if (options.proxy && !options.proxy->empty()) check_proxy(*options.proxy);
 }
@@ -107,6 +107,12 @@ void CurlExchange::start(CurlMulti& transfers, const Url& url, TransportRequest 
   reuse_ = reuse;
   may_authenticate_ = true;
   redirects_ = 0;
+  begin();
+}
+
+void CurlExchange::begin() {
+  connect_deadline_ = now() + std::min(options_.connect_timeout, kMaxReconnectionTime);
+  hosts_.begin(url_);
   send();
 }
 
@@ -127,6 +133,7 @@ void CurlExchange::send() {
   set_options();
   set_request();
   set_headers();
+  hosts_.prepare(easy_.get());
   transfers_->add(easy_.get());
 }
 
@@ -135,11 +142,9 @@ void CurlExchange::set_options() {
   curl_easy_setopt(easy, CURLOPT_PRIVATE, owner_);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  // Dropping a connection whose host is being looked up must not wait for the answer.
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, static_cast<long>(buffer_bytes_));
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, clamp_to_long(options_.connect_timeout));
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, clamp_to_long(std::max(connect_deadline_ - now(), Duration{1})));
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, reuse_ ? 0L : 1L);
   curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");  // all that libcurl can undo
@@ -207,7 +212,7 @@ void CurlExchange::set_headers() {
 
 void CurlExchange::stop() {
   if (transfers_ == nullptr) return;
-  transfers_->remove(easy_.get());
+  if (!hosts_.stop()) transfers_->remove(easy_.get());
   transfers_ = nullptr;
   explanation_deadline_.reset();
 }
@@ -216,6 +221,10 @@ std::optional<TransportResult> CurlExchange::finish(CURLcode code) {
   CurlMulti& transfers = *transfers_;
   stop();
   if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+  if (hosts_.is_wanted()) {
+    const auto progress = hosts_.look_up(code, transfers, [this] { receiver_.look_after_at(*deadline()); });
+    return go_on(progress, transfers);
+  }
   if (redirecting_) {
     try {
       follow();
@@ -223,7 +232,7 @@ std::optional<TransportResult> CurlExchange::finish(CURLcode code) {
       return TransportResult{.problem = error.what()};
     }
     transfers_ = &transfers;
-    send();
+    begin();
     return std::nullopt;
   }
   if (stopped_) return std::nullopt;
@@ -255,10 +264,24 @@ void CurlExchange::resume() {
   if (transfers_ != nullptr) curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
 }
 
-void CurlExchange::handle_timeout(TimePoint now) {
-  if (!explanation_deadline_ || now < *explanation_deadline_) return;
+// What follows from a step of the lookups.
+std::optional<TransportResult> CurlExchange::go_on(HostLookups::Progress progress, CurlMulti& transfers) {
+  transfers_ = progress == HostLookups::Progress::kFailed ? nullptr : &transfers;
+  if (transfers_ == nullptr) return TransportResult{.problem = problem(hosts_.failure())};
+  if (progress == HostLookups::Progress::kDone) send();
+  return std::nullopt;
+}
+
+std::optional<TimePoint> CurlExchange::deadline() const {
+  return hosts_.active() ? std::min(hosts_.deadline(), connect_deadline_) : explanation_deadline_;
+}
+
+std::optional<TransportResult> CurlExchange::handle_timeout(TimePoint now) {
+  if (hosts_.active()) return go_on(hosts_.handle_timeout(now >= connect_deadline_), *transfers_);
+  if (!explanation_deadline_ || now < *explanation_deadline_) return std::nullopt;
   stop();
   hand_over_head();
+  return std::nullopt;
 }
 
 // --- The response -------------------------------------------------------------------------------------------------
@@ -352,7 +375,9 @@ std::size_t CurlExchange::on_bytes(char* data, std::size_t, std::size_t size, vo
 }
 
 int CurlExchange::on_request(void* self, char*, char*, int, int) {
-  static_cast<CurlExchange*>(self)->receiver_.connected();
+  auto& exchange = *static_cast<CurlExchange*>(self);
+  exchange.transfers_->connected(exchange.easy_.get());
+  exchange.receiver_.connected();
   return CURL_PREREQFUNC_OK;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "curl_multi.h"
+#include "host_lookups.h"
 #include "millrace/client/url.h"
 #include "transport.h"
 
@@ -38,9 +39,10 @@ class CurlExchange {
   /// The receiver, having said kLater, takes bytes again. Not from within a call of the receiver.
   void resume();
 
-  /// When a refusal's explanation has been waited for long enough, and what then happens.
-  std::optional<TimePoint> deadline() const { return explanation_deadline_; }
-  void handle_timeout(TimePoint now);
+  /// When handle_timeout() is to be called: a name has been looked up or that has taken too long, or a refusal's
+  /// explanation has been waited for long enough. The result is that of finish().
+  std::optional<TimePoint> deadline() const;
+  std::optional<TransportResult> handle_timeout(TimePoint now);
 
  private:
   struct FreeEasy {
@@ -50,11 +52,13 @@ class CurlExchange {
     void operator()(curl_slist* list) const { curl_slist_free_all(list); }
   };
 
+  void begin();
   void send();
   void set_options();
   void set_request();
   void set_headers();
   void follow();
+  std::optional<TransportResult> go_on(HostLookups::Progress progress, CurlMulti& transfers);
   std::string problem(CURLcode code) const;
   bool receive_header(std::string_view line);
   bool end_head();
@@ -78,6 +82,10 @@ class CurlExchange {
   bool reuse_ = true;
   bool may_authenticate_ = true;  // no redirect has led to another origin
   int redirects_ = 0;
+
+  // The connection being made.
+  TimePoint connect_deadline_{};
+  HostLookups hosts_;
 
   // The response under way.
   ResponseHead head_;

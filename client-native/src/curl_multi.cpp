@@ -1,7 +1,9 @@
 #include "curl_multi.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 #include <limits>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "clock.h"
 
@@ -53,11 +56,16 @@ CurlMulti::CurlMulti() {
 
 CurlMulti::~CurlMulti() {
   curl_multi_cleanup(multi_);
+  for (auto& [socket, watch] : watches_) unregister_watch(socket, watch);
   close(epoll_);
   close(wake_fd_);
 }
 
 void CurlMulti::add(CURL* easy) {
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &CurlMulti::open_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &CurlMulti::close_socket);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);
   if (curl_multi_add_handle(multi_, easy) != CURLM_OK) throw std::bad_alloc();
 }
 
@@ -76,6 +84,11 @@ void CurlMulti::turn(std::optional<TimePoint> deadline) {
       continue;
     }
     const std::uint32_t had = events[i].events;
+    const auto watched = watches_.find(events[i].data.fd);
+    if (watched != watches_.end() && watched->second.owner != nullptr) {
+      watched->second.owner->handle_socket(events[i].data.fd, had);
+      continue;
+    }
     act(events[i].data.fd, ((had & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
                                ((had & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
                                ((had & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0));
@@ -107,18 +120,83 @@ void CurlMulti::wake() noexcept {
   errno = saved_errno;
 }
 
-int CurlMulti::watch(CURL*, curl_socket_t socket, int what, void* self, void* watched) {
+// --- Sockets ------------------------------------------------------------------------------------------------------
+
+int CurlMulti::watch(CURL*, curl_socket_t socket, int what, void* self, void*) {
   auto& multi = *static_cast<CurlMulti*>(self);
-  epoll_event event{.events = 0, .data = {.fd = socket}};
   if (what == CURL_POLL_REMOVE) {
-    epoll_ctl(multi.epoll_, EPOLL_CTL_DEL, socket, &event);
+    multi.forget_watch(socket);
     return 0;
   }
-  if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
-  if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
-  if (epoll_ctl(multi.epoll_, watched == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, socket, &event) != 0) return -1;
-  curl_multi_assign(multi.multi_, socket, self);  // anything but null: watched
-  return 0;
+  Watch& watch = multi.watches_[socket];
+  watch.events = ((what & CURL_POLL_IN) != 0 ? std::uint32_t{EPOLLIN} : 0) |
+                 ((what & CURL_POLL_OUT) != 0 ? std::uint32_t{EPOLLOUT} : 0);
+  return multi.register_watch(socket, watch) ? 0 : -1;
+}
+
+curl_socket_t CurlMulti::open_socket(void* self, curlsocktype, curl_sockaddr* address) {
+  auto& multi = *static_cast<CurlMulti*>(self);
+  const int opened = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (opened < 0) return CURL_SOCKET_BAD;
+  Watch& watch = multi.watches_[opened];
+  multi.unregister_watch(opened, watch);
+  watch.connecting = true;
+  // libcurl takes it for the closed one of this number, which it believes to be watched: it will not ask again.
+  if (watch.events != 0) multi.register_watch(opened, watch);
+  return opened;
+}
+
+int CurlMulti::close_socket(void* self, curl_socket_t socket) {
+  auto& multi = *static_cast<CurlMulti*>(self);
+  const auto watched = multi.watches_.find(socket);
+  if (watched != multi.watches_.end()) multi.unregister_watch(socket, watched->second);
+  return close(socket);
+}
+
+void CurlMulti::connected(CURL* easy) {
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket);
+  const auto watched = watches_.find(socket);
+  if (watched == watches_.end() || !std::exchange(watched->second.connecting, false)) return;
+  if (watched->second.registered < 0) return;
+  unregister_watch(socket, watched->second);
+  register_watch(socket, watched->second);
+}
+
+void CurlMulti::watch_for(SocketOwner& owner, int socket, std::uint32_t events) {
+  if (events == 0) return forget_watch(socket);
+  Watch& watch = watches_[socket];
+  if (watch.owner == nullptr) watch = {};
+  watch.owner = &owner;
+  watch.events = events;
+  register_watch(socket, watch);
+}
+
+bool CurlMulti::register_watch(int socket, Watch& watch) {
+  epoll_event event{.events = watch.events, .data = {.fd = socket}};
+  if (watch.registered >= 0) return epoll_ctl(epoll_, EPOLL_CTL_MOD, watch.registered, &event) == 0;
+  // Where no descriptor is left for a duplicate, the socket itself has to do.
+  const int duplicate = watch.connecting ? fcntl(socket, F_DUPFD_CLOEXEC, 0) : -1;
+  watch.registered = duplicate >= 0 ? duplicate : socket;
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, watch.registered, &event) == 0) return true;
+  if (duplicate >= 0) close(duplicate);
+  watch.registered = -1;
+  return false;
+}
+
+void CurlMulti::unregister_watch(int socket, Watch& watch) {
+  if (watch.registered < 0) return;
+  epoll_event ignored{};
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, watch.registered, &ignored);
+  if (watch.registered != socket) close(watch.registered);
+  watch.registered = -1;
+}
+
+void CurlMulti::forget_watch(int socket) {
+  const auto watched = watches_.find(socket);
+  if (watched == watches_.end()) return;
+  unregister_watch(socket, watched->second);
+  watches_.erase(watched);
 }
 
 int CurlMulti::set_timer(CURLM*, long milliseconds, void* self) {

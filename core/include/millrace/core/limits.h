@@ -75,8 +75,7 @@ inline constexpr std::size_t kMaxExplanationBytes = 300;
 /// Events that may wait for next(); while so many do, the source reads no further and the server has to wait.
 inline constexpr std::size_t kMaxWaitingEvents = 1024;
 
-/// Connections one thread of an EventSourcePool makes at once; further ones wait for their turn. Each may cost a thread
-/// for as long as its host's name is looked up.
+/// Connections one thread of an EventSourcePool makes at once; further ones wait for their turn.
 inline constexpr std::size_t kMaxConnectionsBeingMade = 128;
 
 /// Most threads of an EventSourcePool.

@@ -1,0 +1,84 @@
+// As many streams as one process may have files for, in one pool, from the real program.
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "millrace/client/event_source.h"
+#include "millrace/client/event_source_pool.h"
+#include "program.h"
+
+namespace millrace::testing {
+namespace {
+
+constexpr int kStreams = 10'000;
+
+std::size_t entries_of(const char* folder) {
+  const std::filesystem::directory_iterator entries(folder);
+  return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+}
+
+/// Here, and in the program, which inherits it.
+bool allow_open_files(rlim_t wanted) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= wanted) return true;
+  limit.rlim_cur = wanted;
+  limit.rlim_max = std::max(limit.rlim_max, wanted);
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+/// Waits until a count has come so far; the test's own time limit ends it.
+void wait_for(const std::atomic<int>& count, int wanted) {
+  for (int value = count; value < wanted; value = count) count.wait(value);
+}
+
+TEST(TenThousandStreams, EachGetTheEventOnTwoThreadsAndLeaveNothingBehind) {
+  constexpr rlim_t kFiles = kStreams + 500;
+  if (!allow_open_files(kFiles)) GTEST_SKIP() << "needs " << kFiles << " open files (ulimit -n)";
+  ServeProgram server({"--insecure"});
+  const std::size_t files_before = entries_of("/proc/self/fd");
+  const std::size_t threads_before = entries_of("/proc/self/task");
+
+  auto pool = std::make_unique<EventSourcePool>(EventSourcePoolOptions{.threads = 2});
+  std::atomic<int> opened{0};
+  std::atomic<int> received{0};
+  std::atomic<int> lost{0};
+  const auto count = [](std::atomic<int>& counter) {
+    ++counter;
+    counter.notify_all();
+  };
+  std::vector<std::unique_ptr<EventSource>> sources;
+  for (int i = 0; i < kStreams; ++i) {
+    auto source = std::make_unique<EventSource>(*pool, server.url() + "/events?topic=all");
+    source->on_open([&] { count(opened); });
+    source->on_error([&](const EventSourceError&) { ++lost; });
+    source->on_message([&](const MessageEvent& event) {
+      if (event.data == "hello") count(received);
+    });
+    source->start();
+    sources.push_back(std::move(source));
+  }
+  wait_for(opened, kStreams);
+  EXPECT_EQ(entries_of("/proc/self/task"), threads_before + 2);
+
+  Program publish({"publish", server.url(), "--topic", "all", "hello"});
+  ASSERT_EQ(publish.wait(), 0) << publish.errors();
+  wait_for(received, kStreams);
+  EXPECT_EQ(entries_of("/proc/self/task"), threads_before + 2);
+  EXPECT_EQ(received, kStreams) << "each once";
+  EXPECT_EQ(lost, 0);
+
+  sources.clear();
+  pool.reset();
+  EXPECT_EQ(entries_of("/proc/self/fd"), files_before);
+}
+
+}  // namespace
+}  // namespace millrace::testing
