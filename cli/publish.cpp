@@ -10,6 +10,7 @@
 #include <string>
 
 #include "millrace/core/field_value.h"
+#include "millrace/core/limits.h"
 #include "millrace/core/topic.h"
 
 namespace millrace::cli {
@@ -104,6 +105,7 @@ class Publisher {
     client_.set_keep_alive(true);
     client_.set_url_encode(false);
     client_.set_tcp_nodelay(true);
+    client_.set_connection_timeout(kConnectTimeout);  // of TLS, too
   }
 
   /// The event's ID. Throws std::runtime_error with what went wrong.

@@ -19,6 +19,7 @@
 
 #include "event_command.h"
 #include "millrace/client/event_source.h"
+#include "millrace/core/field_value.h"
 #include "millrace/core/topic.h"
 #include "signal_watch.h"
 
@@ -135,18 +136,34 @@ bool hand_on(const ReceivedEvent& event, const TailOptions& options, bool colour
                            printable(event.last_event_id) + "\"");
 }
 
+void check(const TailOptions& options) {
+  if (EventId::parse(options.since)) return;
+  throw UsageError("--since: an event ID has no line ends and at most " + std::to_string(kMaxEventIdBytes) + " bytes");
+}
+
+// What CLI11 says of a number out of range shows it to six places.
+std::string check_seconds(const std::string& text) {
+  char* end = nullptr;
+  const double seconds = std::strtod(text.c_str(), &end);
+  const bool valid = end != text.c_str() && *end == '\0' && seconds >= 0.001 && seconds <= 1e8;
+  return valid ? "" : "\"" + text + "\": expected seconds, from 0.001 to 100000000";
+}
+
 int tail(const TailOptions& options) {
+  check(options);
   using Clock = std::chrono::steady_clock;
   const Clock::time_point deadline =
       Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.max_seconds));
   const std::unique_ptr<EventSource> source = make_source(options);
   const bool colour = wants_colour();
-  bool lost = false;                // the source's thread's
-  std::atomic<bool> failed{false};  // set by it
+  bool lost = false;  // the source's thread's
+  std::atomic<bool> failed{false};
+  std::atomic<bool> opened{false};
 
   source->on_open([&] {
-    if (lost) std::cerr << "millrace: connected again\n";
+    if (lost) std::cerr << (opened ? "millrace: connected again\n" : "millrace: connected\n");
     lost = false;
+    opened = true;
   });
   source->on_error([&](const EventSourceError& error) {
     std::string line = "millrace: " + std::string(error.message);
@@ -168,7 +185,8 @@ int tail(const TailOptions& options) {
     }
     if (!event) {
       if (source->ready_state() == EventSource::ReadyState::kClosed) return failed ? kFailure : kSuccess;
-      return options.count == 0 ? kSuccess : kTimeIsUp;
+      if (options.count > 0) return kTimeIsUp;
+      return opened ? kSuccess : kFailure;
     }
     if (!hand_on(*event, options, colour)) return kFailure;
   }
@@ -196,9 +214,10 @@ void add_tail(CLI::App& app, Command& command) {
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 53))
       ->type_name("N");
   tail_app
-      ->add_option("--max-time", options->max_seconds,
-                   "End after so many seconds; with --count, exit code 3 if fewer events came")
-      ->check(CLI::Range(0.001, 1e8))
+      ->add_option(
+          "--max-time", options->max_seconds,
+          "End after so many seconds; exit code 3 if fewer events came than --count wants, 1 if there was no stream")
+      ->check(CLI::Validator(check_seconds, ""))
       ->type_name("SECONDS");
   tail_app
       ->add_option("--exec", options->command,

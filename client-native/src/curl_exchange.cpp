@@ -411,6 +411,8 @@ std::string CurlExchange::problem(CURLcode code) const {
       return "the server sent no HTTP response";
     case CURLE_PARTIAL_FILE:
       return "the response broke off";
+    case CURLE_BAD_CONTENT_ENCODING:
+      return "the response's content coding is broken";
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
       return "the connection broke: " + why;

@@ -107,7 +107,7 @@ class StreamRequest {
 
   /** Opens the stream. */
   open() {
-    this.response.writeHead(200, { "Content-Type": "text/event-stream" });
+    this.response.writeHead(200, { "Content-Type": "text/event-stream; charset=utf-8" });
     this.response.flushHeaders();
     return this;
   }
@@ -132,6 +132,7 @@ export class ReportedClient {
   #messages = new Arrivals();
   #early = new Map();
   #expected = 1;
+  #refuses;
   #server = createServer((request, response) => {
     const chunks = [];
     request.on("data", (chunk) => chunks.push(chunk));
@@ -142,7 +143,8 @@ export class ReportedClient {
         this.#early.delete(path);
         this.#expected += 1;
       }
-      response.writeHead(202).end();
+      response.writeHead(this.#refuses ? 404 : 202).end();
+      if (this.#refuses) this.#refuses();
     });
   });
 
@@ -152,6 +154,7 @@ export class ReportedClient {
     const callbackUrl = `http://127.0.0.1:${client.#server.address().port}/callback`;
     const created = await service.ask("POST", "/", { callbackUrl, tag: context.name, ...parameters });
     if (created.status !== 201) throw new Error(`the service answered ${created.status}: ${await created.text()}`);
+    client.created = created;
     client.url = new URL(created.headers.get("Location"), service.url);
     client.command = (command) => service.ask("POST", client.url, command);
     client.stop = () => service.ask("DELETE", client.url);
@@ -161,6 +164,11 @@ export class ReportedClient {
       client.#server.close();
     });
     return client;
+  }
+
+  /** From now on a report is answered by 404; `refused` waits for the first. */
+  refuseReports() {
+    this.refused = within(new Promise((resolve) => { this.#refuses = resolve; }), "a report to refuse");
   }
 
   message() {

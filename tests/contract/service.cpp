@@ -24,9 +24,17 @@ using millrace::EventSource;
 using millrace::EventSourceOptions;
 using millrace::contract::Reporter;
 
-constexpr const char* kCapabilities[] = {"bom",           "comments", "headers",
-                                         "last-event-id", "post",     "report",
-                                         "read-timeout",  "restart",  "server-directed-shutdown-request"};
+constexpr const char* kCapabilities[] = {"bom",
+                                         "comments",
+                                         "empty-or-missing-location",
+                                         "headers",
+                                         "last-event-id",
+                                         "payload-size-stress-testable",
+                                         "post",
+                                         "read-timeout",
+                                         "report",
+                                         "restart",
+                                         "server-directed-shutdown-request"};
 
 // --- Parameters: what is wrong with them is a std::invalid_argument
 // ---------------------------------------------------

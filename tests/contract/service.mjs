@@ -8,8 +8,10 @@ import { connect } from "../../client-wasm/dist/index.js";
 const capabilities = [
   "bom",
   "comments",
+  "empty-or-missing-location",
   "headers",
   "last-event-id",
+  "payload-size-stress-testable",
   "post",
   "report",
   "read-timeout",
@@ -130,7 +132,11 @@ const server = createServer((request, response) => {
       status = error instanceof Refusal ? error.status : 400;
       body = JSON.stringify({ error: error.message });
     }
-    response.writeHead(status, { ...headers, "Content-Type": "application/json" });
+    // With its length: a client that does not read the answer can then use the connection again.
+    response.writeHead(status, {
+      ...headers,
+      ...(status === 204 ? {} : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) }),
+    });
     response.end(body, () => {
       if (request.method === "DELETE" && request.url === "/") process.exit(0);
     });

@@ -236,21 +236,37 @@ TEST(EventSourceRequest, GoesThroughAProxy) {
   EXPECT_THROW(EventSource("http://a/", {.proxy = "ftp://user:secret@a/"}), std::invalid_argument);
 }
 
-TEST(EventSourceRequest, UndoesCodingsAsTheyCome) {
-  // "data: zipped\n\n" by gzip, without its end: what has come is handed out.
-  const std::string zipped{
-      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4a\x49\x2c\x49\xb4\x52\xa8\xca\x2c\x28\x48\x4d\xe1\xe2\x02\x00\x00\x00"
-      "\xff\xff",
-      30};
-  ScriptedServer server([&](Peer& peer, int) {
-    peer.read_request();
-    peer.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n\r\n" + zipped);
-    peer.wait_until_closed();
+TEST(EventSourceRequest, GoesThroughASocksProxyWhichFindsTheHost) {
+  std::string asked;
+  std::string request;
+  ScriptedServer proxy([&](Peer& peer, int) {
+    const std::string greeting = peer.read(2);
+    peer.read(static_cast<std::size_t>(greeting[1]));
+    peer.send(std::string_view("\x05\x00", 2));  // no authentication
+    asked = peer.read(5);                        // connect, to a name
+    asked += peer.read(static_cast<std::size_t>(asked[4]) + 2);
+    peer.send(std::string_view("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50", 10));
+    request = peer.read_request();
+    peer.send(kNoContent);
   });
-  EventSource source(server.url());
-  const auto event = source.next();
-  ASSERT_TRUE(event);
-  EXPECT_EQ(event->data, "zipped");
+  EventSourceOptions options;
+  options.proxy = "socks5h://127.0.0.1:" + std::to_string(proxy.port());
+  EventSource("http://nowhere.invalid/events", std::move(options)).run();
+  EXPECT_EQ(asked, std::string("\x05\x01\x00\x03\x0fnowhere.invalid\x00\x50", 22));
+  EXPECT_EQ(request.substr(0, request.find("\r\n")), "GET /events HTTP/1.1");
+  EXPECT_EQ(header_of(request, "Host"), "nowhere.invalid");
+}
+
+TEST(EventSourceRequest, GoesToAnIpv6Address) {
+  std::string request;
+  ScriptedServer server(
+      [&](Peer& peer, int) {
+        request = peer.read_request();
+        peer.send(kNoContent);
+      },
+      ScriptedServer::Network::kIpv6);
+  EventSource(server.url()).run();
+  EXPECT_EQ(header_of(request, "Host"), "[::1]:" + std::to_string(server.port()));
 }
 
 TEST(EventSourceLog, TellsEachStepAndNoSecret) {

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -64,6 +65,8 @@ class TlsServer {
     });
     server_.Get("/moved",
                 [](const httplib::Request&, httplib::Response& response) { response.set_redirect("/events"); });
+    SSL_CTX_set_tlsext_servername_callback(server_.ssl_context(), &TlsServer::note_name);
+    SSL_CTX_set_tlsext_servername_arg(server_.ssl_context(), this);
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     while (!server_.is_running()) std::this_thread::yield();
@@ -78,9 +81,25 @@ class TlsServer {
     return "https://" + host + ":" + std::to_string(port_) + path;
   }
 
+  /// The server's name that the last client gave in its handshake.
+  std::string name_asked_for() const {
+    const std::lock_guard lock(mutex_);
+    return name_;
+  }
+
  private:
+  static int note_name(SSL* ssl, int*, void* self) {
+    auto& server = *static_cast<TlsServer*>(self);
+    const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    const std::lock_guard lock(server.mutex_);
+    server.name_ = name == nullptr ? "" : name;
+    return SSL_TLSEXT_ERR_OK;
+  }
+
   httplib::SSLServer server_;
   std::atomic<bool> ending_{false};
+  mutable std::mutex mutex_;
+  std::string name_;
   int port_ = 0;
   std::thread thread_;
 };
@@ -128,7 +147,9 @@ std::unique_ptr<TlsServer> EventSourceTls::server;
 
 TEST_F(EventSourceTls, StreamsFromAServerItTrusts) {
   EXPECT_EQ(outcome(server->url("localhost"), trusting()), "1 100000 ");
+  EXPECT_EQ(server->name_asked_for(), "localhost");
   EXPECT_EQ(outcome(server->url("127.0.0.1"), trusting()), "1 100000 ");
+  EXPECT_EQ(server->name_asked_for(), "") << "an address is no name";
 }
 
 TEST_F(EventSourceTls, RefusesACertificateItDoesNotTrust) {

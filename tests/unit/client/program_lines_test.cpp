@@ -68,6 +68,19 @@ TEST(ProgramTail, SaysByItsExitCodeWhetherTheTimeWasUpFirst) {
   Program any({"tail", server.url(), "--max-time", "0.3"});
   EXPECT_EQ(any.wait(), 0);
   EXPECT_EQ(any.output(), "message - a\n");
+  Program nothing({"tail", "http://127.0.0.1:1/", "--max-time", "0.3"});
+  EXPECT_EQ(nothing.wait(), 1) << "there was no stream";
+}
+
+TEST(ProgramTail, NamesItsOptionsInWhatItRefuses) {
+  const auto refusal = [](const char* option, const char* value) {
+    Program tail({"tail", "http://127.0.0.1:1/", option, value});
+    EXPECT_EQ(tail.wait(), 2);
+    return tail.errors();
+  };
+  EXPECT_EQ(refusal("--since", "a\nb"), "millrace: --since: an event ID has no line ends and at most 256 bytes\n");
+  EXPECT_EQ(refusal("--max-time", "-1"),
+            "millrace: --max-time: \"-1\": expected seconds, from 0.001 to 100000000; see millrace tail --help\n");
 }
 
 TEST(ProgramPublish, TakesLinesOfJson) {

@@ -26,6 +26,13 @@ std::string Peer::read_request() {
   return request;
 }
 
+std::string Peer::read(std::size_t size) {
+  std::string bytes(size, '\0');
+  const ssize_t got = recv(fd_, bytes.data(), size, MSG_WAITALL);
+  bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return bytes;
+}
+
 void Peer::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -50,18 +57,23 @@ void Peer::wait_until_closed() {
   while (recv(fd_, buffer, sizeof buffer, 0) > 0) continue;
 }
 
-ScriptedServer::ScriptedServer(Script script)
-    : script_(std::move(script)), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (bind(listener_, generic, size) != 0 || listen(listener_, 16) != 0 ||
-      getsockname(listener_, generic, &size) != 0) {
+ScriptedServer::ScriptedServer(Script script, Network network)
+    : script_(std::move(script)),
+      network_(network),
+      listener_(socket(network == Network::kIpv4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in ipv4{};
+  ipv4.sin_family = AF_INET;
+  ipv4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sockaddr_in6 ipv6{};
+  ipv6.sin6_family = AF_INET6;
+  ipv6.sin6_addr = in6addr_loopback;
+  auto* address = network == Network::kIpv4 ? reinterpret_cast<sockaddr*>(&ipv4) : reinterpret_cast<sockaddr*>(&ipv6);
+  socklen_t size = network == Network::kIpv4 ? sizeof ipv4 : sizeof ipv6;
+  if (bind(listener_, address, size) != 0 || listen(listener_, 16) != 0 ||
+      getsockname(listener_, address, &size) != 0) {
     throw std::system_error(errno, std::generic_category(), "cannot listen");
   }
-  port_ = ntohs(address.sin_port);
+  port_ = ntohs(network == Network::kIpv4 ? ipv4.sin_port : ipv6.sin6_port);
   thread_ = std::thread([this] { serve(); });
 }
 
@@ -92,7 +104,7 @@ void ScriptedServer::serve() {
 }
 
 std::string ScriptedServer::url(const std::string& path) const {
-  return "http://127.0.0.1:" + std::to_string(port_) + path;
+  return (network_ == Network::kIpv4 ? "http://127.0.0.1:" : "http://[::1]:") + std::to_string(port_) + path;
 }
 
 std::string header_of(const std::string& request, const std::string& name) {

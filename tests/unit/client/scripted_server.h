@@ -20,6 +20,8 @@ class Peer {
 
   /// The request's head, with its final empty line, and its body; empty if the client hung up first.
   std::string read_request();
+  /// Exactly so many bytes; fewer if the client hung up first.
+  std::string read(std::size_t size);
   void send(std::string_view bytes);
   /// As one HTTP chunk.
   void send_chunk(std::string_view bytes);
@@ -37,7 +39,9 @@ class ScriptedServer {
   /// `attempt` counts from 1.
   using Script = std::function<void(Peer& peer, int attempt)>;
 
-  explicit ScriptedServer(Script script);
+  enum class Network { kIpv4, kIpv6 };
+  /// On a free port of 127.0.0.1, or of ::1.
+  explicit ScriptedServer(Script script, Network network = Network::kIpv4);
   ~ScriptedServer();
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;
@@ -50,6 +54,7 @@ class ScriptedServer {
   void serve();
 
   Script script_;
+  const Network network_;
   int listener_;
   std::uint16_t port_ = 0;
   std::atomic<bool> stopping_{false};
