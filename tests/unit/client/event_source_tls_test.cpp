@@ -65,8 +65,10 @@ class TlsServer {
     });
     server_.Get("/moved",
                 [](const httplib::Request&, httplib::Response& response) { response.set_redirect("/events"); });
-    SSL_CTX_set_tlsext_servername_callback(server_.ssl_context(), &TlsServer::note_name);
-    SSL_CTX_set_tlsext_servername_arg(server_.ssl_context(), this);
+    // As OpenSSL's macros do it, which the compiler warns of.
+    SSL_CTX_callback_ctrl(server_.ssl_context(), SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
+                          reinterpret_cast<void (*)()>(&TlsServer::note_name));
+    SSL_CTX_ctrl(server_.ssl_context(), SSL_CTRL_SET_TLSEXT_SERVERNAME_ARG, 0, this);
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     while (!server_.is_running()) std::this_thread::yield();
