@@ -71,6 +71,7 @@ void CurlMulti::add(CURL* easy) {
 
 void CurlMulti::remove(CURL* easy) {
   curl_multi_remove_handle(multi_, easy);
+  connecting_.erase(easy);
 }
 
 void CurlMulti::turn(std::optional<TimePoint> deadline) {
@@ -122,13 +123,22 @@ void CurlMulti::wake() noexcept {
 
 // --- Sockets ------------------------------------------------------------------------------------------------------
 
-int CurlMulti::watch(CURL*, curl_socket_t socket, int what, void* self, void*) {
+int CurlMulti::watch(CURL* easy, curl_socket_t socket, int what, void* self, void*) {
   auto& multi = *static_cast<CurlMulti*>(self);
   if (what == CURL_POLL_REMOVE) {
     multi.forget_watch(socket);
     return 0;
   }
   Watch& watch = multi.watches_[socket];
+  if (watch.connecting) {
+    int& connecting = multi.connecting_.try_emplace(easy, socket).first->second;
+    if (connecting == kConnected) {
+      multi.unregister_watch(socket, watch);
+      watch.connecting = false;
+    } else {
+      connecting = socket;
+    }
+  }
   watch.events = ((what & CURL_POLL_IN) != 0 ? std::uint32_t{EPOLLIN} : 0) |
                  ((what & CURL_POLL_OUT) != 0 ? std::uint32_t{EPOLLOUT} : 0);
   return multi.register_watch(socket, watch) ? 0 : -1;
@@ -154,8 +164,9 @@ int CurlMulti::close_socket(void* self, curl_socket_t socket) {
 }
 
 void CurlMulti::connected(CURL* easy) {
-  curl_socket_t socket = CURL_SOCKET_BAD;
-  curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket);
+  const auto [connecting, is_new] = connecting_.try_emplace(easy, kConnected);
+  if (is_new) return;
+  const int socket = std::exchange(connecting->second, kConnected);
   const auto watched = watches_.find(socket);
   if (watched == watches_.end() || !std::exchange(watched->second.connecting, false)) return;
   if (watched->second.registered < 0) return;

@@ -71,6 +71,8 @@ class CurlMulti {
     SocketOwner* owner = nullptr;  // none: libcurl's
   };
 
+  static constexpr int kConnected = -1;
+
   static int watch(CURL* easy, curl_socket_t socket, int what, void* self, void*);
   static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static int close_socket(void* self, curl_socket_t socket);
@@ -84,6 +86,7 @@ class CurlMulti {
   int epoll_ = -1;
   int wake_fd_ = -1;
   std::unordered_map<int, Watch> watches_;
+  std::unordered_map<CURL*, int> connecting_;  // by transfer, its socket, until it is connected: then kConnected
   std::optional<TimePoint> curl_deadline_;
 };
 
