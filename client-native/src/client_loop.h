@@ -77,6 +77,7 @@ class ClientLoop {
 
   /// Whether the member may make a connection now; if not, it is posted once it may ask again.
   bool take_connection_slot(LoopMember& member);
+  static bool waits_for_slot(const LoopMember& member) { return member.waits_for_slot_; }
   void return_connection_slot();
   /// It does not want to make one any more.
   void stop_waiting_for_slot(LoopMember& member);

@@ -207,8 +207,7 @@ void ClientStream::go_on() {
   }
   std::optional<TimePoint> timer = exchange_.deadline();
   const auto states = state_.poll_timeout();
-  const bool waits_for_slot = !attempting_ && states && *states <= now();
-  if (states && !paused_ && !waits_for_slot && (!timer || *states < *timer)) timer = states;
+  if (states && !paused_ && !loop_.waits_for_slot(*this) && (!timer || *states < *timer)) timer = states;
   loop_.set_timer(*this, timer);
 }
 

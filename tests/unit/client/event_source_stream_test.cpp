@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "collector.h"
@@ -235,6 +236,19 @@ TEST(EventSourceStream, DropsAConnectionThatHasGoneSilent) {
   source.run();
   EXPECT_EQ(collector.lines(), (Lines{"open", "error nothing came for 50 ms", "error nothing came for 50 ms",
                                       "error the server answered 204: it has nothing more to send"}));
+}
+
+TEST(EventSourceStream, ReconnectsThoughItsTimeHasComeWhileAListenerWasBusy) {
+  ScriptedServer server(
+      [](Peer& peer, int attempt) { answer(peer, attempt < 3 ? std::string(kStreamHead) : std::string(kNoContent)); });
+  EventSource source(server.url(), eager());
+  int errors = 0;
+  source.on_error([&](const EventSourceError& error) {
+    ++errors;
+    std::this_thread::sleep_for(error.reconnect_in + Duration{2});
+  });
+  source.run();
+  EXPECT_EQ(errors, 3);
 }
 
 TEST(EventSourceStream, ReconnectsWhenWhatAnswersSpeaksNoHttp) {
