@@ -59,7 +59,6 @@ set(CPACK_DEBIAN_PROGRAM_DESCRIPTION "Server-Sent Events: server, client and loa
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libmillrace-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(development_depends pkg-config libcpp-httplib-dev libcurl4-openssl-dev libc-ares-dev libssl-dev nlohmann-json3-dev
-set(development_depends pkg-config libcpp-httplib-dev libcurl4-openssl-dev libc-ares-dev libssl-dev nlohmann-json3-dev
   libcjose-dev libjansson-dev prometheus-cpp-dev libsqlite3-dev libnats-dev)
 if(LIBURING_FOUND)
   list(APPEND development_depends liburing-dev)

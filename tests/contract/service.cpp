@@ -4,6 +4,7 @@
 #include <httplib.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -192,12 +193,23 @@ class Service {
   std::uint64_t last_ = 0;
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"Runs the native client for a contract test harness"};
   int port = 8222;
   app.add_option("--port", port, "Port of 127.0.0.1 to listen on; 0 picks a free one")->check(CLI::Range(0, 65535));
   CLI11_PARSE(app, argc, argv);
   return Service().run(port);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+  } catch (...) {
+    std::fputs("failed\n", stderr);
+  }
+  return 1;
 }

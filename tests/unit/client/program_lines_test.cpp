@@ -100,9 +100,9 @@ TEST(ProgramPublish, NamesTheLineThatIsNoEvent) {
   for (const auto& [line, complaint] :
        std::vector<std::pair<std::string, std::string>>{{"[1]", "not a JSON object"},
                                                         {"{", "not a JSON object"},
-                                                        {"{\"data\":\"x\"}", "names no \"topic\""},
-                                                        {"{\"topic\":\"x\"}", "data"},
-                                                        {"{\"topic\":\"*\",\"data\":\"x\"}", "topic"}}) {
+                                                        {R"({"data":"x"})", "names no \"topic\""},
+                                                        {R"({"topic":"x"})", "data"},
+                                                        {R"({"topic":"*","data":"x"})", "topic"}}) {
     Program publish({"publish", server.url(), "-", "--ndjson"}, "{\"topic\":\"x\",\"data\":\"x\"}\n" + line + "\n");
     EXPECT_EQ(publish.wait(), 1);
     EXPECT_EQ(publish.errors().substr(0, 18), "millrace: line 2: ") << line;

@@ -68,8 +68,10 @@ TEST(TenThousandStreams, EachGetTheEventOnTwoThreadsAndLeaveNothingBehind) {
   wait_for(opened, kStreams);
   EXPECT_EQ(entries_of("/proc/self/task"), threads_before + 2);
 
-  Program publish({"publish", server.url(), "--topic", "all", "hello"});
-  ASSERT_EQ(publish.wait(), 0) << publish.errors();
+  {
+    Program publish({"publish", server.url(), "--topic", "all", "hello"});
+    ASSERT_EQ(publish.wait(), 0) << publish.errors();
+  }
   wait_for(received, kStreams);
   EXPECT_EQ(entries_of("/proc/self/task"), threads_before + 2);
   EXPECT_EQ(received, kStreams) << "each once";
