@@ -113,31 +113,46 @@ void JetStreamEventLog::start(OnAppended on_appended) {
 
 // --- Appending ------------------------------------------------------------------------------------------------------
 
+void JetStreamEventLog::Wait::end() {
+  {
+    const std::lock_guard lock(mutex);
+    is_over = true;
+  }
+  over.notify_all();
+}
+
 // Messages that were sent together, and who waits for their acks.
-struct JetStreamEventLog::Batch {
+struct JetStreamEventLog::Batch : Wait {
   explicit Batch(std::size_t size) : acks(size), left(size) {}
-  std::mutex mutex;
-  std::condition_variable answered;
-  std::vector<NatsAck> acks;  // guarded by mutex, as `left`
+  std::vector<NatsAck> acks;  // guarded by mutex, as what follows
   std::size_t left;
+  bool is_given_up = false;  // then it is over with the last ack
 };
 
-std::vector<NatsAck> JetStreamEventLog::send(const std::vector<NatsMessage>& messages) {
+// Who publishes is woken once, when all that it waits for has come about.
+std::vector<NatsAck> JetStreamEventLog::send(const std::vector<NatsMessage>& messages, Until until) {
   const auto batch = std::make_shared<Batch>(messages.size());
-  const auto on_ack = std::make_shared<NatsConnection::OnAck>([batch](std::size_t index, NatsAck ack) {
-    const std::lock_guard lock(batch->mutex);
-    batch->acks[index] = std::move(ack);
-    if (--batch->left == 0) batch->answered.notify_all();
+  const auto on_ack = std::make_shared<NatsConnection::OnAck>([this, batch, until](std::size_t index, NatsAck ack) {
+    std::uint64_t last = 0;
+    {
+      const std::lock_guard lock(batch->mutex);
+      batch->acks[index] = std::move(ack);
+      if (--batch->left > 0) return;
+      const bool is_stored =
+          std::all_of(batch->acks.begin(), batch->acks.end(), [](const NatsAck& one) { return one.trouble.empty(); });
+      if (until == Until::kHandedOver && is_stored && !batch->is_given_up) last = batch->acks.back().sequence;
+    }
+    end_at(last, batch);
   });
   connection_->send(messages, on_ack);
-  const auto is_answered = [&] { return batch->left == 0; };
   std::unique_lock lock(batch->mutex);
-  if (!batch->answered.wait_for(lock, milliseconds(kStoreAckTimeout), is_answered)) {
+  if (!batch->over.wait_for(lock, milliseconds(kStoreAckTimeout), [&] { return batch->is_over; }) && batch->left > 0) {
+    batch->is_given_up = true;
     lock.unlock();
     connection_->give_up(on_ack, "it was not acknowledged in time");
     lock.lock();
     // One whose ack has just come is being told.
-    batch->answered.wait(lock, is_answered);
+    batch->over.wait(lock, [&] { return batch->is_over; });
   }
   for (const NatsAck& ack : batch->acks) {
     if (!ack.trouble.empty()) throw StoreUnavailable(refusal(ack.trouble));
@@ -198,7 +213,8 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
     messages.push_back(std::move(message));
   }
   if (messages.empty()) return;
-  std::vector<NatsAck> acks = send(messages);
+  const bool has_ids = !keys.empty();  // there is more to be done, for which nobody need be waited for
+  std::vector<NatsAck> acks = send(messages, has_ids ? Until::kStored : Until::kHandedOver);
 
   std::vector<NatsMessage> entries;
   std::vector<std::string> texts(sent.size());
@@ -208,12 +224,12 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
     while (acks[i].duplicate && is_stale(publication, acks[i].sequence)) {
       NatsMessage& again = messages[i];
       again.headers.back().second = id_digest(sent[i].key) + "-" + std::to_string(acks[i].sequence);
-      acks[i] = send({again}).front();
+      acks[i] = send({again}, Until::kStored).front();
     }
     if (!acks[i].duplicate) sequences[sent[i].index] = acks[i].sequence;
     if (!sent[i].key.empty()) entries.push_back(queries_->index_entry(sent[i].key, acks[i].sequence, texts[i]));
   }
-  if (!entries.empty()) send(entries);
+  if (!entries.empty()) send(entries, Until::kStored);
 }
 
 // Whether the event with its publisher's ID at this sequence is none that the new one would be confused with.
@@ -315,26 +331,36 @@ void JetStreamEventLog::hand_over(std::vector<FramePtr>& frames, std::uint64_t h
   if (head == head_) return;
   if (!frames.empty()) on_appended_(frames);
   frames.clear();
-  const std::lock_guard lock(head_mutex_);
-  head_ = head;
-  const auto end = waiters_.upper_bound(head);
-  for (auto waiter = waiters_.begin(); waiter != end; ++waiter) {
-    waiter->second->is_done = true;
-    waiter->second->reached.notify_all();
+  std::vector<std::shared_ptr<Wait>> over;
+  {
+    const std::lock_guard lock(head_mutex_);
+    head_ = head;
+    const auto end = waits_.upper_bound(head);
+    for (auto wait = waits_.begin(); wait != end; ++wait) over.push_back(std::move(wait->second));
+    waits_.erase(waits_.begin(), end);
   }
-  waiters_.erase(waiters_.begin(), end);
+  for (const auto& wait : over) wait->end();
+}
+
+// Ends the wait once head_ has come to the sequence.
+void JetStreamEventLog::end_at(std::uint64_t sequence, const std::shared_ptr<Wait>& wait) const {
+  {
+    const std::lock_guard lock(head_mutex_);
+    if (head_ < sequence) {
+      waits_.emplace(sequence, wait);
+      return;
+    }
+  }
+  wait->end();
 }
 
 // False if it takes too long.
 bool JetStreamEventLog::wait_for_head(std::uint64_t sequence) const {
   if (head_ >= sequence) return true;
-  Waiter waiter;
-  std::unique_lock lock(head_mutex_);
-  if (head_ >= sequence) return true;
-  const auto place = waiters_.emplace(sequence, &waiter);
-  if (waiter.reached.wait_for(lock, milliseconds(kStoreAckTimeout), [&] { return waiter.is_done; })) return true;
-  waiters_.erase(place);
-  return false;
+  const auto wait = std::make_shared<Wait>();
+  end_at(sequence, wait);
+  std::unique_lock lock(wait->mutex);
+  return wait->over.wait_for(lock, milliseconds(kStoreAckTimeout), [&] { return wait->is_over; });
 }
 
 bool JetStreamEventLog::catch_up(std::uint64_t sequence) const {

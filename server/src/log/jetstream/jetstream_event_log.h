@@ -63,9 +63,18 @@ class JetStreamEventLog final : public EventStore {
   StoreStatistics statistics() const override;
 
  private:
+  // For an answer, or for head_ to come to a sequence.
+  struct Wait {
+    std::mutex mutex;
+    std::condition_variable over;
+    bool is_over = false;  // guarded by mutex
+    void end();
+  };
   struct Batch;
+  enum class Until : std::uint8_t { kStored, kHandedOver };
 
-  std::vector<NatsAck> send(const std::vector<NatsMessage>& messages);
+  std::vector<NatsAck> send(const std::vector<NatsMessage>& messages, Until until);
+  void end_at(std::uint64_t sequence, const std::shared_ptr<Wait>& wait) const;
   void append_some(std::span<const Publication> publications, std::span<std::uint64_t> sequences);
   bool is_stale(const Publication& publication, std::uint64_t sequence) const;
   bool wait_for_head(std::uint64_t sequence) const;
@@ -86,12 +95,8 @@ class JetStreamEventLog final : public EventStore {
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<std::uint64_t> failures_ = 0;
 
-  struct Waiter {
-    std::condition_variable reached;
-    bool is_done = false;
-  };
   mutable std::mutex head_mutex_;
-  mutable std::multimap<std::uint64_t, Waiter*> waiters_;  // for head_; guarded by head_mutex_
+  mutable std::multimap<std::uint64_t, std::shared_ptr<Wait>> waits_;  // for head_; guarded by head_mutex_
 
   mutable std::mutex trouble_mutex_;
   std::string following_trouble_;  // guarded by trouble_mutex_, as the two that follow

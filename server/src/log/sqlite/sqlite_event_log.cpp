@@ -62,43 +62,60 @@ void SqliteEventLog::start(OnAppended on_appended) {
 
 void SqliteEventLog::append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) {
   if (publications.empty()) return;
-  Turn turn{.publications = publications, .appended = appended, .now = now, .trouble = {}, .ready = {}};
-  if (const std::vector<Turn*> group = wait_for_turn(turn); !group.empty()) {
-    write(group);
-    end_turn(group);
+  Turn turn{.publications = publications, .appended = appended, .now = now, .trouble = {}};
+  const auto [group, writes] = join(turn);
+  if (writes) {
+    close(*group);
+    write(group->turns);
+    end(*group);
+  } else {
+    group->is_done.wait(0);
   }
   if (!turn.trouble.empty()) throw StoreUnavailable(turn.trouble);
 }
 
-// Returns those whose turn it is, with this one before the others; or nobody, if another has seen to it.
-std::vector<SqliteEventLog::Turn*> SqliteEventLog::wait_for_turn(Turn& turn) {
-  std::unique_lock lock(queue_mutex_);
-  queue_.push_back(&turn);
-  turn.ready.wait(lock, [&] { return turn.done || queue_.front() == &turn; });
-  std::vector<Turn*> group;
-  if (turn.done) return group;
-  std::size_t entries = 0;
-  std::size_t bytes = 0;
-  for (Turn* next : queue_) {
-    entries += next->publications.size();
-    bytes += bytes_of(next->publications);
-    const bool fits = !next->alone && entries <= kStoreGroupEntries && bytes <= kStoreGroupBytes;
-    if (!group.empty() && !fits) break;
-    group.push_back(next);
-    if (next->alone) break;
+// The group that the turn has become part of, and whether it falls to this one to write it.
+std::pair<std::shared_ptr<SqliteEventLog::Group>, bool> SqliteEventLog::join(Turn& turn) {
+  const std::size_t entries = turn.publications.size();
+  const std::size_t bytes = bytes_of(turn.publications);
+  const std::lock_guard lock(queue_mutex_);
+  if (!queue_.empty()) {
+    const std::shared_ptr<Group>& last = queue_.back();
+    if (last->is_open && last->entries + entries <= kStoreGroupEntries && last->bytes + bytes <= kStoreGroupBytes) {
+      last->turns.push_back(&turn);
+      last->entries += entries;
+      last->bytes += bytes;
+      return {last, false};
+    }
+    last->is_open = false;
   }
-  return group;
+  const auto group = std::make_shared<Group>();
+  group->turns.push_back(&turn);
+  group->entries = entries;
+  group->bytes = bytes;
+  if (queue_.empty()) group->may_write = 1;
+  queue_.push_back(group);
+  return {group, true};
 }
 
-// They are at the front of the queue still.
-void SqliteEventLog::end_turn(const std::vector<Turn*>& group) {
+// Waits until those before it are written; then nobody joins it any more.
+void SqliteEventLog::close(Group& group) {
+  group.may_write.wait(0);
   const std::lock_guard lock(queue_mutex_);
-  for (Turn* turn : group) {
+  group.is_open = false;
+}
+
+void SqliteEventLog::end(Group& group) {
+  {
+    const std::lock_guard lock(queue_mutex_);
     queue_.pop_front();
-    turn->done = true;
-    if (turn != group.front()) turn->ready.notify_one();
+    if (!queue_.empty()) {
+      queue_.front()->may_write = 1;
+      queue_.front()->may_write.notify_one();
+    }
   }
-  if (!queue_.empty()) queue_.front()->ready.notify_one();
+  group.is_done = 1;
+  group.is_done.notify_all();
 }
 
 void SqliteEventLog::write(const std::vector<Turn*>& group) {
@@ -156,10 +173,16 @@ void SqliteEventLog::tend() {
   bool more = true;
   while (more) {
     // Publishers go in between.
-    Turn turn{.publications = {}, .appended = {}, .now = {}, .alone = true, .trouble = {}, .ready = {}};
-    const std::vector<Turn*> group = wait_for_turn(turn);
+    const auto group = std::make_shared<Group>();
+    group->is_open = false;
+    {
+      const std::lock_guard queue_lock(queue_mutex_);
+      if (queue_.empty()) group->may_write = 1;
+      queue_.push_back(group);
+    }
+    close(*group);
     more = tend_a_while();
-    end_turn(group);
+    end(*group);
     const std::lock_guard lock(run_mutex_);
     more = more && !stopped_;
   }

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "../event_log.h"
@@ -60,15 +61,22 @@ class SqliteEventLog final : public EventStore {
   void tend();
 
  private:
-  // A place in the queue for the writer.
+  // What one publisher brings, and what becomes of it.
   struct Turn {
     std::span<const Publication> publications;
     std::span<FramePtr> appended;
     TimePoint now;
-    bool alone = false;  // for tending
-    bool done = false;
     std::string trouble;
-    std::condition_variable ready;
+  };
+  // Who is committed together. The first has it written, the others wait for that: all of them are woken by one call,
+  // and need no lock to find out.
+  struct Group {
+    std::vector<Turn*> turns;  // guarded by queue_mutex_ while it is open, as what follows
+    std::size_t entries = 0;
+    std::size_t bytes = 0;
+    bool is_open = true;             // guarded by queue_mutex_
+    std::atomic<int> may_write = 0;  // it is the first in the queue; int, since that is what a futex is
+    std::atomic<int> is_done = 0;
   };
   // Reads on a connection of its own, of which there are two: pages take longer than other questions.
   struct Reader {
@@ -77,8 +85,9 @@ class SqliteEventLog final : public EventStore {
     std::unique_ptr<SqliteQueries> queries;
   };
 
-  std::vector<Turn*> wait_for_turn(Turn& turn);
-  void end_turn(const std::vector<Turn*>& group);
+  std::pair<std::shared_ptr<Group>, bool> join(Turn& turn);
+  void close(Group& group);
+  void end(Group& group);
   void write(const std::vector<Turn*>& group);
   void hand_over(const std::vector<FramePtr>& frames);
   bool tend_a_while();
@@ -103,8 +112,8 @@ class SqliteEventLog final : public EventStore {
   mutable std::atomic<std::uint64_t> failures_ = 0;
 
   std::mutex queue_mutex_;
-  std::deque<Turn*> queue_;               // guarded by queue_mutex_
-  std::unique_ptr<SqliteWriter> writer_;  // whose turn it is; null while the file cannot be used
+  std::deque<std::shared_ptr<Group>> queue_;  // guarded by queue_mutex_
+  std::unique_ptr<SqliteWriter> writer_;      // of the first in the queue; null while the file cannot be used
 
   mutable Reader lookups_;
   mutable Reader pages_;
