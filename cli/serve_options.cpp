@@ -95,6 +95,8 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--loops", options.loops, "Event loops, each a thread; 0: one a core")->check(CLI::Range(0, 256));
   add_flag(app, "--no-io-uring", options.no_io_uring,
            "Write to each socket by a call of its own, not to many at once through io_uring");
+  add_flag(app, "--gzip", options.gzip,
+           "Compress streams for clients that take gzip; events below 256 bytes never are");
   add(app, "--history-events", options.history_events, "Events kept in memory")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--history-bytes", options.history_bytes, "Bytes of events kept in memory")
@@ -127,6 +129,7 @@ ServerOptions ServeOptions::server_options() const {
   return {.workers = workers,
           .loops = loops,
           .io_uring = !no_io_uring,
+          .gzip = gzip,
           .anonymous_publish = insecure,
           .cors_origins = cors_origins,
           .allowed_hosts = allowed_hosts,

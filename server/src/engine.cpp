@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "http/connection.h"
+#include "http/content_coding.h"
 #include "http/error_response.h"
 #include "http/peer_address.h"
 #include "http/refusal.h"
@@ -77,6 +78,13 @@ void set_event_stream_headers(httplib::Response& response) {
   set("Cache-Control", "no-store");
   set("X-Accel-Buffering", "no");
   response.headers.erase("Content-Length");
+}
+
+bool takes_gzip(const httplib::Request& request) {
+  std::string all;
+  const auto [begin, end] = request.headers.equal_range("Accept-Encoding");
+  for (auto field = begin; field != end; ++field) all.append(field->second).append(1, ',');
+  return prefers_gzip(all);
 }
 
 }  // namespace
@@ -256,9 +264,17 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
     return false;
   }
   set_event_stream_headers(response);
+  WireForm form = exchange.head.http_1_0 ? WireForm::kPayload : WireForm::kChunk;
+  if (options_.gzip) {
+    response.set_header("Vary", "Accept-Encoding");
+    if (form == WireForm::kChunk && takes_gzip(request)) {
+      response.set_header("Content-Encoding", "gzip");
+      form = WireForm::kGzipChunk;
+    }
+  }
   if (request.method == "HEAD") return false;
   const Subscriber::Subscription subscription{
-      .filter = filter, .client = options.client, .chunked = !exchange.head.http_1_0, .poll = options.poll};
+      .filter = filter, .client = options.client, .form = form, .poll = options.poll};
   StreamTerms terms{
       .user = options.user, .ends_at = {}, .retry = options.retry, .on_close = std::move(options.on_close)};
   if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;

@@ -15,7 +15,7 @@ namespace {
 
 class Bytes final : public Subscriber::Output {
  public:
-  std::size_t write(std::span<const FramePtr> frames, std::size_t, bool) override {
+  std::size_t write(std::span<const FramePtr> frames, std::size_t, WireForm) override {
     const std::size_t before = text.size();
     for (const FramePtr& frame : frames) text.append(frame->bytes);
     return text.size() - before;
@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   if (cursor.sequence < 1 || cursor.sequence > 4) stop("a place outside the log for " + quoted(id));
   if (!cursor.gap_reason.empty() && cursor.sequence != 1) stop("a gap that does not go on from the oldest");
   Bytes output;
-  Subscriber subscriber(hub, output, {.filter = filter, .client = {}, .chunked = false});
+  Subscriber subscriber(hub, output, {.filter = filter, .client = {}, .form = WireForm::kPayload});
   subscriber.start(cursor, id, "", Duration{1});
 
   std::size_t events = 0;

@@ -82,12 +82,12 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
     const Options& options = loop_.server().options_;
     if (options.lifetime > Duration{0}) ends_at_ = loop_.server().schedule_.now() + options.lifetime;
     set_deadline();
-    subscriber_ =
-        std::make_unique<Subscriber>(loop_.hub(), *this,
-                                     Subscriber::Subscription{.filter = loop_.subscribers().shared(request.filter),
-                                                              .client = {},
-                                                              .chunked = !request.http_1_0,
-                                                              .poll = request.poll});
+    subscriber_ = std::make_unique<Subscriber>(
+        loop_.hub(), *this,
+        Subscriber::Subscription{.filter = loop_.subscribers().shared(request.filter),
+                                 .client = {},
+                                 .form = request.http_1_0 ? WireForm::kPayload : WireForm::kChunk,
+                                 .poll = request.poll});
     loop_.subscribers().add(*subscriber_);
     subscriber_->start(cursor, request.last_event_id, request.http_1_0 ? kHead10 : kHead11,
                        request.poll ? kPollRetry : options.retry);
@@ -142,7 +142,7 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
  private:
   enum class Phase : std::uint8_t { kStreaming, kResponding, kClosed };
 
-  std::size_t write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) override {
+  std::size_t write(std::span<const FramePtr> frames, std::size_t skip, WireForm form) override {
     std::size_t written = 0;
     for (const FramePtr& frame : frames) {
       if (phase_ != Phase::kStreaming) return written;
@@ -150,7 +150,7 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
         close();
         return written;
       }
-      std::string_view bytes = frame->wire(chunked);
+      std::string_view bytes = frame->wire(form);
       bytes.remove_prefix(std::exchange(skip, 0));
       const std::size_t taken = wire_->write(bytes);
       written += taken;
@@ -167,7 +167,7 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
 
   void end() override {
     phase_ = Phase::kResponding;
-    if (subscriber_->chunked()) rest_ = kLastChunk;
+    rest_ = subscriber_->ending();
     loop_.set_timer(*this, Duration{30'000});
     write_rest();
   }
@@ -233,7 +233,7 @@ void SimulatedServer::Loop::write(std::span<Delivery> deliveries) {
     if (!delivery.chunks.empty() && stream.is_streaming()) {
       delivery.written = stream.write_chunks(delivery.chunks);
     } else {
-      delivery.written = delivery.subscriber->output().write(delivery.frames, 0, delivery.subscriber->chunked());
+      delivery.written = delivery.subscriber->output().write(delivery.frames, 0, delivery.subscriber->form());
     }
   }
 }

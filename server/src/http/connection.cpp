@@ -247,14 +247,14 @@ void Connection::go_on(EventStream::State::Progress progress) {
   }
 }
 
-std::size_t Connection::write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) {
+std::size_t Connection::write(std::span<const FramePtr> frames, std::size_t skip, WireForm form) {
   std::size_t written = 0;
   while (!frames.empty() && phase_ == Phase::kStreaming) {
     std::array<iovec, kBuffersPerWrite> buffers;
     const std::size_t count = std::min(frames.size(), buffers.size());
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      std::string_view wire = frames[i]->wire(chunked);
+      std::string_view wire = frames[i]->wire(form);
       wire.remove_prefix(std::exchange(skip, 0));
       buffers[i] = {.iov_base = const_cast<char*>(wire.data()), .iov_len = wire.size()};  // iovec knows no const
       bytes += wire.size();
@@ -289,7 +289,7 @@ void Connection::end() {
   leave_stream(end_reason_);
   phase_ = Phase::kResponding;
   keep_alive_ = false;
-  if (subscriber_->chunked()) set_output(std::string(kLastChunk));
+  set_output(subscriber_->ending());
   write_output();
 }
 
@@ -310,7 +310,7 @@ void Connection::count_delivery(std::span<const FramePtr> frames, std::size_t se
   // Frames without an event come alone. Of those that did not all fit, the rest is counted when it is sent.
   if (frames.front()->topic.empty()) return;
   std::size_t whole = frames.size();
-  while (whole > 0 && bytes > sent) bytes -= frames[--whole]->wire(subscriber_->chunked()).size();
+  while (whole > 0 && bytes > sent) bytes -= frames[--whole]->wire(subscriber_->form()).size();
   loop_.counters().deliveries.add(whole);
 }
 

@@ -142,7 +142,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   Presence::Listener listener() const;
   void on_stream_ready(std::uint32_t events);
   void go_on(EventStream::State::Progress progress);
-  std::size_t write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) override;
+  std::size_t write(std::span<const FramePtr> frames, std::size_t skip, WireForm form) override;
   void yield() override { want_output(true); }
   void end() override;
   void read_stored(std::uint64_t sequence) override;

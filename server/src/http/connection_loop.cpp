@@ -238,7 +238,7 @@ void ConnectionLoop::write(std::span<Delivery> deliveries) {
       sends_.push_back({.socket = connection.socket(), .bytes = delivery.chunks});
     } else {
       Subscriber& subscriber = *delivery.subscriber;
-      delivery.written = subscriber.output().write(delivery.frames, 0, subscriber.chunked());
+      delivery.written = subscriber.output().write(delivery.frames, 0, subscriber.form());
     }
   }
   sender_->send(sends_);

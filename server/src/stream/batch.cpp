@@ -17,25 +17,29 @@ void Batch::add(FramePtr frame) {
 
 void Batch::drop(std::size_t count) {
   frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(count));
-  joined_.clear();
-  ends_.clear();
+  plain_.bytes.clear();
+  plain_.ends.clear();
+  gzip_.reset();
   if (!frames_.empty()) return;
   frames_.shrink_to_fit();
-  joined_.shrink_to_fit();
-  ends_.shrink_to_fit();
+  plain_.bytes.shrink_to_fit();
+  plain_.ends.shrink_to_fit();
 }
 
-std::string_view Batch::chunks(std::span<const FramePtr> part) {
-  if (part.size() == 1) return part.front()->chunk();
+std::string_view Batch::chunks(std::span<const FramePtr> part, WireForm form) {
+  if (form == WireForm::kPayload) return {};
+  if (part.size() == 1) return part.front()->wire(form);
+  if (form == WireForm::kGzipChunk && gzip_ == nullptr) gzip_ = std::make_unique<Joined>();
+  auto& [bytes, ends] = form == WireForm::kGzipChunk ? *gzip_ : plain_;
   const auto first = static_cast<std::size_t>(part.data() - frames_.data());
   const std::size_t last = first + part.size();
-  while (ends_.size() < last && joined_.size() <= kMaxJoinedBytes) {
-    joined_.append(frames_[ends_.size()]->chunk());
-    ends_.push_back(joined_.size());
+  while (ends.size() < last && bytes.size() <= kMaxJoinedBytes) {
+    bytes.append(frames_[ends.size()]->wire(form));
+    ends.push_back(bytes.size());
   }
-  if (ends_.size() < last) return {};
-  const std::size_t begin = first == 0 ? 0 : ends_[first - 1];
-  return std::string_view(joined_).substr(begin, ends_[last - 1] - begin);
+  if (ends.size() < last) return {};
+  const std::size_t begin = first == 0 ? 0 : ends[first - 1];
+  return std::string_view(bytes).substr(begin, ends[last - 1] - begin);
 }
 
 }  // namespace millrace

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,13 +26,19 @@ class Batch {
   bool empty() const { return frames_.empty(); }
 
   /// The chunks of `part`, which is a part of frames() and not empty, in one piece; nothing if they are too large to be
-  /// copied. Lives until add() or drop().
-  std::string_view chunks(std::span<const FramePtr> part);
+  /// copied, or the form has none. Lives until add() or drop().
+  std::string_view chunks(std::span<const FramePtr> part, WireForm form);
 
  private:
+  // The chunks of the first frames.
+  struct Joined {
+    std::string bytes;
+    std::vector<std::size_t> ends;  // where in `bytes` each ends
+  };
+
   std::vector<FramePtr> frames_;
-  std::string joined_;             // the chunks of the first ends_.size() frames
-  std::vector<std::size_t> ends_;  // where in joined_ each ends
+  Joined plain_;
+  std::unique_ptr<Joined> gzip_;  // null while nobody asks for it
 };
 
 }  // namespace millrace

@@ -4,6 +4,25 @@
 
 namespace millrace {
 
+const GzipBlock& Frame::gzip() const {
+  std::call_once(gzip_once_, [this] {
+    if (gzip_ == nullptr) gzip_ = std::make_unique<const GzipBlock>(compressed_block(payload()));
+  });
+  return *gzip_;
+}
+
+std::string_view Frame::wire(WireForm form) const {
+  switch (form) {
+    case WireForm::kPayload:
+      return payload();
+    case WireForm::kChunk:
+      return chunk();
+    case WireForm::kGzipChunk:
+      break;
+  }
+  return gzip().chunk;
+}
+
 std::size_t append_chunk(std::string_view payload, std::string& out) {
   char digits[16];
   const auto end = std::to_chars(digits, digits + sizeof digits, payload.size(), 16).ptr;

@@ -1,17 +1,27 @@
 // Frame: an event as it goes over the wire, encoded once and shared by everyone it is sent to.
 //
-// Its bytes are a whole HTTP/1.1 chunk. A client of HTTP/1.0 gets the payload inside it.
+// Its bytes are a whole HTTP/1.1 chunk. A client of HTTP/1.0 gets the payload inside it; one that takes gzip gets a
+// chunk with the payload compressed.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
+#include "gzip_block.h"
 #include "millrace/core/event.h"
 #include "millrace/core/time.h"
 
 namespace millrace {
+
+/// What of a frame a client gets.
+enum class WireForm : std::uint8_t {
+  kPayload,    ///< HTTP/1.0
+  kChunk,      ///< HTTP/1.1
+  kGzipChunk,  ///< HTTP/1.1 with Content-Encoding: gzip
+};
 
 struct Frame {
   std::uint64_t sequence = 0;     ///< of its event; of a frame without one: what the client has seen once it has it
@@ -26,7 +36,16 @@ struct Frame {
 
   std::string_view chunk() const { return bytes; }
   std::string_view payload() const { return std::string_view(bytes).substr(payload_begin, payload_bytes); }
-  std::string_view wire(bool chunked) const { return chunked ? chunk() : payload(); }
+  /// The payload in a gzip stream: compressed when it is first asked for, once, by whichever thread that is.
+  const GzipBlock& gzip() const;
+  std::string_view wire(WireForm form) const;
+
+  /// Sets it instead, before any other thread has the frame.
+  void set_gzip(GzipBlock block) { gzip_ = std::make_unique<const GzipBlock>(std::move(block)); }
+
+ private:
+  mutable std::once_flag gzip_once_;
+  mutable std::unique_ptr<const GzipBlock> gzip_;
 };
 
 using FramePtr = std::shared_ptr<const Frame>;

@@ -21,7 +21,7 @@ Subscriber::Subscriber(const Hub& hub, Output& output, Subscription subscription
       output_(output),
       filter_(std::move(subscription.filter)),
       client_(subscription.client.empty() ? nullptr : std::make_unique<std::string>(std::move(subscription.client))),
-      chunked_(subscription.chunked),
+      form_(subscription.form),
       poll_(subscription.poll) {}
 
 void Subscriber::start(const Hub::Cursor& cursor, std::string_view last_event_id, std::string_view preface,
@@ -140,29 +140,41 @@ bool Subscriber::retire(Duration retry) {
   return true;
 }
 
+std::string Subscriber::ending() const {
+  std::string ending;
+  if (form_ == WireForm::kGzipChunk) append_chunk(gzip_end(gzip_sum_), ending);
+  if (form_ != WireForm::kPayload) ending.append(kLastChunk);
+  return ending;
+}
+
 bool Subscriber::write(std::span<const FramePtr> frames) {
-  return account(frames, output_.write(frames, 0, chunked()));
+  return account(frames, output_.write(frames, 0, form_));
 }
 
 // False if not everything fitted: then the subscriber is catching up.
 bool Subscriber::account(std::span<const FramePtr> frames, std::size_t written) {
   std::size_t bytes = 0;
-  for (const FramePtr& frame : frames) bytes += frame->wire(chunked()).size();
+  for (const FramePtr& frame : frames) bytes += frame->wire(form_).size();
   if (written < bytes) {
     stall(frames, written);
     return false;
   }
-  cursor_ = frames.back()->sequence;
-  has_written_event_ = has_written_event_ || !frames.back()->topic.empty();
+  for (const FramePtr& frame : frames) pass(*frame);
   return true;
+}
+
+// It has been written to its end.
+void Subscriber::pass(const Frame& frame) {
+  cursor_ = frame.sequence;
+  has_written_event_ = has_written_event_ || !frame.topic.empty();
+  if (form_ == WireForm::kGzipChunk) frame.gzip().add_to(gzip_sum_);
 }
 
 bool Subscriber::write_in_flight() {
   if (in_flight_ == nullptr) return true;
-  in_flight_bytes_ += static_cast<std::uint32_t>(output_.write({&in_flight_, 1}, in_flight_bytes_, chunked()));
-  if (in_flight_bytes_ < in_flight_->wire(chunked()).size()) return false;
-  cursor_ = in_flight_->sequence;
-  has_written_event_ = has_written_event_ || !in_flight_->topic.empty();
+  in_flight_bytes_ += static_cast<std::uint32_t>(output_.write({&in_flight_, 1}, in_flight_bytes_, form_));
+  if (in_flight_bytes_ < in_flight_->wire(form_).size()) return false;
+  pass(*in_flight_);
   in_flight_.reset();
   in_flight_bytes_ = 0;
   return true;
@@ -172,7 +184,7 @@ bool Subscriber::write_in_flight() {
 void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
   phase_ = Phase::kCatchingUp;
   for (const FramePtr& frame : frames) {
-    const std::size_t bytes = frame->wire(chunked()).size();
+    const std::size_t bytes = frame->wire(form_).size();
     if (written < bytes) {
       // A frame that is not begun is read from the log again, unless it carries no event of the log.
       if (written > 0 || frame->topic.empty()) {
@@ -182,7 +194,7 @@ void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
       return;
     }
     written -= bytes;
-    cursor_ = frame->sequence;
+    pass(*frame);
   }
 }
 
@@ -197,11 +209,17 @@ void Subscriber::append_gap(std::string_view last_event_id, std::string_view rea
       {.type = *EventType::parse(protocol::kGapEventType), .data = data, .id = *EventId::parse(id), .retry = retry});
 }
 
-FramePtr Subscriber::control_frame(std::string_view payload, std::uint64_t sequence, std::string_view preface) const {
+// `preface`: what goes before the stream's first frame.
+FramePtr Subscriber::control_frame(std::string_view payload, std::uint64_t sequence,
+                                   std::optional<std::string_view> preface) const {
   auto frame = std::make_shared<Frame>();
   frame->sequence = sequence;
-  frame->bytes = preface;
-  if (chunked()) {
+  if (form_ == WireForm::kGzipChunk) {
+    frame->set_gzip(preface ? first_block(*preface, payload) : stored_block(payload));
+    return frame;
+  }
+  frame->bytes = preface.value_or("");
+  if (form_ == WireForm::kChunk) {
     append_chunk(payload, frame->bytes);
   } else {
     frame->bytes.append(payload);

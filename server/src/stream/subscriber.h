@@ -26,10 +26,10 @@ class Subscriber {
    public:
     /// Takes as many bytes of the frames, in order and leaving out the first `skip` bytes, as fit without waiting;
     /// returns how many. If not all fit, it calls the subscriber's catch_up() once more will.
-    virtual std::size_t write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) = 0;
+    virtual std::size_t write(std::span<const FramePtr> frames, std::size_t skip, WireForm form) = 0;
     /// Asks for catch_up() to be called soon, though everything fitted.
     virtual void yield() = 0;
-    /// Ends the stream; nothing is written after it.
+    /// Ends the stream; nothing is written after it but what ending() gives.
     virtual void end() = 0;
     /// Asks for the events after `sequence` to be read from the store, and given to take_stored(), once.
     virtual void read_stored(std::uint64_t sequence) = 0;
@@ -42,9 +42,9 @@ class Subscriber {
 
   struct Subscription {
     std::shared_ptr<const TopicFilter> filter;
-    std::string client;   ///< the name the subscriber gave itself; may be empty
-    bool chunked = true;  ///< false for HTTP/1.0
-    bool poll = false;    ///< end the stream once it has carried something
+    std::string client;  ///< the name the subscriber gave itself; may be empty
+    WireForm form = WireForm::kChunk;
+    bool poll = false;  ///< end the stream once it has carried something
   };
 
   Subscriber(const Hub& hub, Output& output, Subscription subscription);
@@ -85,7 +85,10 @@ class Subscriber {
   const TopicFilter& filter() const { return *filter_; }
   const std::shared_ptr<const TopicFilter>& shared_filter() const { return filter_; }
   std::string_view client() const { return client_ != nullptr ? std::string_view(*client_) : std::string_view(); }
-  bool chunked() const { return chunked_; }
+  WireForm form() const { return form_; }
+
+  /// What ends the body of a stream that has ended in order.
+  std::string ending() const;
 
  private:
   friend class SubscriberTable;
@@ -98,10 +101,12 @@ class Subscriber {
   bool write(std::span<const FramePtr> frames);
   bool write_in_flight();
   bool account(std::span<const FramePtr> frames, std::size_t written);
+  void pass(const Frame& frame);
   void stall(std::span<const FramePtr> frames, std::size_t written);
   void append_gap(std::string_view last_event_id, std::string_view reason, std::uint64_t sequence,
                   std::optional<Duration> retry, std::string& payload) const;
-  FramePtr control_frame(std::string_view payload, std::uint64_t sequence, std::string_view preface = {}) const;
+  FramePtr control_frame(std::string_view payload, std::uint64_t sequence,
+                         std::optional<std::string_view> preface = std::nullopt) const;
 
   // There are very many of these, and most are idle: what few of them need stands behind a pointer.
   const Hub& hub_;
@@ -111,7 +116,8 @@ class Subscriber {
   std::uint64_t cursor_ = 0;                         // everything up to here has been written, or does not match
   FramePtr in_flight_;                               // begun, but not written to its end
   std::uint32_t in_flight_bytes_ = 0;                // of a frame, whose size fits, too
-  const bool chunked_;
+  GzipSum gzip_sum_;                                 // of all that has been written, where that is compressed
+  const WireForm form_;
   const bool poll_;
   Phase phase_ = Phase::kCatchingUp;
   bool has_written_event_ : 1 = false;

@@ -110,8 +110,8 @@ void SubscriberTable::collect(std::size_t at_once) {
       Subscriber& subscriber = *group.members[group.next++];
       const auto frames = subscriber.due(group.batch.frames());
       if (frames.empty()) continue;
-      const auto chunks = subscriber.chunked() ? group.batch.chunks(frames) : std::string_view();
-      deliveries_.push_back({.subscriber = &subscriber, .frames = frames, .chunks = chunks});
+      deliveries_.push_back(
+          {.subscriber = &subscriber, .frames = frames, .chunks = group.batch.chunks(frames, subscriber.form())});
     }
     waiting_.pop_front();
     ended_.push_back(&group);

@@ -95,7 +95,8 @@ class Published {
 void publish(Hub& hub, int publisher, Published& published) {
   for (int i = 0; i < kEventsPerPublisher; ++i) {
     const std::size_t topic = static_cast<std::size_t>(publisher + i) % kTopics.size();
-    const std::string data = std::to_string(publisher) + ':' + std::to_string(i) + std::string(40, 'x');
+    const std::string data =
+        std::to_string(publisher) + ':' + std::to_string(i) + std::string(i % 2 == 0 ? 40 : 300, 'x');
     const std::string id = hub.publish(*Topic::parse(kTopics[topic]), {.data = data}).id;
     published.add(id, kTopics[topic][2], data);
     published.keep_pace();
@@ -111,7 +112,9 @@ std::vector<std::string> listen(int port, const Filter& filter, std::uint64_t se
   std::string last_event_id = "earliest";
   while (true) {
     // A small receive buffer, so that a subscriber that does not read is soon one that cannot be written to.
-    StreamClient client(port, std::string("/events?") + filter.query, "Last-Event-ID: " + last_event_id + "\r\n", 4096);
+    const std::string fields =
+        "Last-Event-ID: " + last_event_id + (random() % 2 == 0 ? "\r\n" : "\r\nAccept-Encoding: gzip\r\n");
+    StreamClient client(port, std::string("/events?") + filter.query, fields, 4096);
     std::size_t seen = 0;
     bool dropped = false;
     while (!dropped) {
@@ -140,6 +143,7 @@ TEST_P(Delivery, IsCompleteOrderedAndOnceForSubscribersThatStallDropAndResume) {
   options.history_events = kEvents + 1;
   options.workers = 16;
   options.io_uring = GetParam();
+  options.gzip = true;
   RunningServer server(options, [](Server& made) { made.events("/events"); });
 
   Published published;

@@ -19,10 +19,10 @@ class ScriptedOutput final : public Subscriber::Output {
  public:
   static constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
 
-  std::size_t write(std::span<const FramePtr> frames, std::size_t skip, bool chunked) override {
+  std::size_t write(std::span<const FramePtr> frames, std::size_t skip, WireForm form) override {
     std::size_t written = 0;
     for (const FramePtr& frame : frames) {
-      std::string_view wire = frame->wire(chunked);
+      std::string_view wire = frame->wire(form);
       wire.remove_prefix(std::min(skip, wire.size()));
       skip = 0;
       const std::size_t taken = std::min(wire.size(), room);

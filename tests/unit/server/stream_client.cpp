@@ -10,7 +10,7 @@ StreamClient::StreamClient(RawClient client, std::string_view request) : client_
   head_.head = client_.read_until("\r\n\r\n");
   if (!head_.head.starts_with("HTTP/1.1 200 ")) throw std::runtime_error("no event stream: " + head_.head);
   head_.status = 200;
-  decoder_ = StreamDecoder(head_.field("Transfer-Encoding") == "chunked");
+  decoder_ = StreamDecoder(head_.field("Transfer-Encoding") == "chunked", head_.field("Content-Encoding") == "gzip");
   read_until([](const StreamDecoder& decoder) { return decoder.chunks() > 0; });
 }
 

@@ -4,7 +4,15 @@
 #include <stdexcept>
 #include <utility>
 
+#include "gunzip.h"
+
 namespace millrace::test {
+
+StreamDecoder::StreamDecoder(bool chunked, bool gzip)
+    : chunked_(chunked), gunzip_(gzip ? std::make_unique<Gunzip>() : nullptr) {}
+StreamDecoder::~StreamDecoder() = default;
+StreamDecoder::StreamDecoder(StreamDecoder&&) noexcept = default;
+StreamDecoder& StreamDecoder::operator=(StreamDecoder&&) noexcept = default;
 
 void StreamDecoder::feed(std::string_view bytes) {
   if (!chunked_) return take(bytes);
@@ -23,6 +31,7 @@ void StreamDecoder::feed(std::string_view bytes) {
     if (rest.substr(line + 2 + size, 2) != "\r\n") throw std::runtime_error("no CRLF behind a chunk");
     ended_ = size == 0;
     if (!ended_) take(rest.substr(line + 2, size));
+    if (ended_ && gunzip_ != nullptr && !gunzip_->ended()) throw std::runtime_error("a gzip stream without its end");
     begin += line + 2 + size + 2;
   }
   pending_.erase(0, begin);
@@ -34,8 +43,9 @@ void StreamDecoder::forget() {
   events_.clear();
 }
 
-void StreamDecoder::take(std::string_view text) {
+void StreamDecoder::take(std::string_view body) {
   using Item = EventStreamParser::Item;
+  const std::string text = gunzip_ != nullptr ? gunzip_->take(body) : std::string(body);
   ++chunks_;
   text_.append(text);
   parser_.feed(text);

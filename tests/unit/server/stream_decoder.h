@@ -1,7 +1,8 @@
-// StreamDecoder: what a client makes of the bytes of an event stream's body, chunked or not.
+// StreamDecoder: what a client makes of the bytes of an event stream's body, chunked or not, compressed or not.
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -23,11 +24,17 @@ struct Received {
   }
 };
 
+class Gunzip;
+
 class StreamDecoder {
  public:
-  explicit StreamDecoder(bool chunked = true) : chunked_(chunked) {}
+  explicit StreamDecoder(bool chunked = true, bool gzip = false);
+  ~StreamDecoder();
+  StreamDecoder(StreamDecoder&&) noexcept;
+  StreamDecoder& operator=(StreamDecoder&&) noexcept;
 
-  /// Takes the body's next bytes, cut anywhere. Throws std::runtime_error if they are not well framed.
+  /// Takes the body's next bytes, cut anywhere. Throws std::runtime_error if they are not well framed, or not well
+  /// compressed, a trailer that is wrong or missing included.
   void feed(std::string_view bytes);
 
   /// Every event so far.
@@ -47,9 +54,10 @@ class StreamDecoder {
   void forget();
 
  private:
-  void take(std::string_view text);
+  void take(std::string_view body);
 
   bool chunked_;
+  std::unique_ptr<Gunzip> gunzip_;  // null where nothing is compressed
   bool ended_ = false;
   std::size_t chunks_ = 0;
   std::size_t comments_ = 0;

@@ -72,7 +72,7 @@ class SubscriberTableTest : public ::testing::Test, private Hub::Sink, protected
       std::string chunks;
       for (const FramePtr& frame : delivery.frames) chunks += frame->chunk();
       EXPECT_TRUE(delivery.chunks.empty() || delivery.chunks == chunks);
-      delivery.written = subscriber.output().write(delivery.frames, 0, subscriber.chunked());
+      delivery.written = subscriber.output().write(delivery.frames, 0, subscriber.form());
       ++writes_;
     }
   }

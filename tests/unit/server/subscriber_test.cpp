@@ -24,10 +24,10 @@ Hub::Options keeping(std::size_t events) {
 // One subscriber of a hub, fed by it as by an event loop.
 class Subscription final : public Hub::Sink {
  public:
-  Subscription(Hub& hub, const std::vector<std::string>& patterns, bool chunked = true, bool poll = false)
-      : subscriber(hub, output, {.filter = filter_for(patterns), .client = "", .chunked = chunked, .poll = poll}),
+  Subscription(Hub& hub, const std::vector<std::string>& patterns, WireForm form = WireForm::kChunk, bool poll = false)
+      : subscriber(hub, output, {.filter = filter_for(patterns), .client = "", .form = form, .poll = poll}),
         hub_(hub),
-        chunked_(chunked) {
+        form_(form) {
     hub_.attach(*this);
   }
   ~Subscription() { hub_.detach(*this); }
@@ -44,7 +44,7 @@ class Subscription final : public Hub::Sink {
   // What a turn of a loop does.
   void deliver() {
     const auto due = subscriber.due(posted_);
-    if (!due.empty()) subscriber.wrote(due, output.write(due, 0, chunked_));
+    if (!due.empty()) subscriber.wrote(due, output.write(due, 0, form_));
     posted_.clear();
     delivered_ = head_;
   }
@@ -61,7 +61,7 @@ class Subscription final : public Hub::Sink {
   }
 
   StreamDecoder decoded() const {
-    StreamDecoder decoder(chunked_);
+    StreamDecoder decoder(form_ != WireForm::kPayload, form_ == WireForm::kGzipChunk);
     decoder.feed(output.bytes);
     return decoder;
   }
@@ -71,7 +71,7 @@ class Subscription final : public Hub::Sink {
 
  private:
   Hub& hub_;
-  const bool chunked_;
+  const WireForm form_;
   std::vector<Hub::FramePtr> posted_;
   std::uint64_t head_ = 0;
   std::uint64_t delivered_ = 0;
@@ -96,7 +96,7 @@ TEST(Subscriber, BeginsWithTheHeadTheReconnectionTimeAndTheCursor) {
 
 TEST(Subscriber, GetsBareBlocksOverHttp10) {
   Hub hub(keeping(10));
-  Subscription one(hub, {"a"}, false);
+  Subscription one(hub, {"a"}, WireForm::kPayload);
   one.start({}, "HEAD\r\n\r\n");
   hub.publish("a", {.data = "x"});
   one.deliver();
@@ -299,7 +299,7 @@ TEST(Subscriber, EndsAFinishedTopicOnlyWhenItsOutputHasAllOfIt) {
 
 TEST(Subscriber, APollEndsOnceItHasCarriedSomething) {
   Hub hub(keeping(100));
-  Subscription waiting(hub, {"a"}, true, true);
+  Subscription waiting(hub, {"a"}, WireForm::kChunk, true);
   waiting.start();
   EXPECT_FALSE(waiting.output.ended);
   hub.publish("a", {.data = "1"});
@@ -308,12 +308,12 @@ TEST(Subscriber, APollEndsOnceItHasCarriedSomething) {
   EXPECT_TRUE(waiting.output.ended);
   EXPECT_EQ(data_of(waiting.decoded()), (Data{"1", "2"}));
 
-  Subscription resuming(hub, {"a"}, true, true);
+  Subscription resuming(hub, {"a"}, WireForm::kChunk, true);
   resuming.start("ep-1");
   EXPECT_TRUE(resuming.output.ended);
   EXPECT_EQ(data_of(resuming.decoded()), (Data{"2"}));
 
-  Subscription quiet(hub, {"a"}, true, true);
+  Subscription quiet(hub, {"a"}, WireForm::kChunk, true);
   quiet.start();
   quiet.heartbeat();
   EXPECT_TRUE(quiet.output.ended);
@@ -325,15 +325,15 @@ TEST(Subscriber, APollEndsOnceItHasCarriedSomething) {
 void run_partial_writes(std::uint32_t seed) {
   std::mt19937 random(seed);
   const auto up_to = [&](std::size_t most) { return std::uniform_int_distribution<std::size_t>(0, most)(random); };
-  const bool chunked = up_to(3) != 0;
+  const auto form = static_cast<WireForm>(up_to(2));
   const bool wild = up_to(1) == 0;
   Hub hub(keeping(100'000));
-  Subscription one(hub, wild ? std::vector<std::string>{"a/*"} : std::vector<std::string>{"a/1", "a/2"}, chunked);
+  Subscription one(hub, wild ? std::vector<std::string>{"a/*"} : std::vector<std::string>{"a/1", "a/2"}, form);
   std::vector<std::string> expected;
   const auto publish = [&] {
     static constexpr Topic kTopics[] = {"a/1", "a/2", "b/1"};
     const Topic topic = kTopics[up_to(2)];
-    const std::string data = std::to_string(expected.size()) + std::string(up_to(60), 'x');
+    const std::string data = std::to_string(expected.size()) + std::string(up_to(1) == 0 ? up_to(60) : up_to(600), 'x');
     hub.publish(topic, {.data = data});
     if (topic.view() != "b/1") expected.push_back(data);
   };
@@ -374,6 +374,9 @@ void run_partial_writes(std::uint32_t seed) {
   }
   one.drain();
   ASSERT_EQ(data_of(one.decoded()), expected) << "seed " << seed;
+  one.output.bytes += one.subscriber.ending();
+  ASSERT_EQ(data_of(one.decoded()), expected) << "seed " << seed << ", ended";
+  ASSERT_EQ(one.decoded().ended(), form != WireForm::kPayload) << "seed " << seed;
 }
 
 TEST(Subscriber, GetsEveryEventOnceAndInOrderHoweverItsOutputTakesThem) {

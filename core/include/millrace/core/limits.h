@@ -216,6 +216,10 @@ inline constexpr std::size_t kStorePendingBytes = 64 * 1024 * 1024;
 /// Most copies that a store of several servers keeps of each event.
 inline constexpr std::size_t kMaxStoreReplicas = 5;
 
+/// Smallest event that is compressed for streams of gzip, in bytes as it goes over the wire: of smaller ones, of which
+/// nothing can be said in terms of others, little or nothing is saved.
+inline constexpr std::size_t kMinGzipBytes = 256;
+
 /// Bytes of a request-scoped stream that may wait for a slow reader before `send` refuses.
 inline constexpr std::size_t kMaxStreamBufferBytes = 1024 * 1024;
 

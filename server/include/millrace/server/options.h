@@ -38,6 +38,11 @@ struct ServerOptions {
   /// Hands events to the system through io_uring where it has it, many sockets in one call. Without: a call a socket.
   bool io_uring = true;
 
+  /// Compresses subscriptions for clients that take gzip, each event once for all of them. Leave it off where an event
+  /// holds a secret beside text of other people's making, who could see its size: that tells what the two have in
+  /// common. An event that has been compressed takes up to twice its share of the history's memory.
+  bool gzip = false;
+
   /// Decides who may subscribe, publish and administer. Without one anybody subscribes, and anonymous_publish
   /// says whether anybody publishes and administers.
   std::shared_ptr<const Authorizer> authorizer = nullptr;

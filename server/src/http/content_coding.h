@@ -1,0 +1,12 @@
+// What a client says it can decode. Pure.
+#pragma once
+
+#include <string_view>
+
+namespace millrace {
+
+/// Whether a client would rather have gzip than a body as it is. `accept_encoding`: the values of its Accept-Encoding
+/// fields, between commas. [RFC 9110 12.5.3]
+bool prefers_gzip(std::string_view accept_encoding);
+
+}  // namespace millrace

@@ -1,0 +1,123 @@
+#include "gzip_block.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <new>
+
+#include "frame.h"
+#include "millrace/core/limits.h"
+
+namespace millrace {
+
+namespace {
+
+// zlib's of 1 to 9. Of events of some KiB, 6 makes a tenth less in one and a half times the time; of large ones, in
+// three times.
+constexpr int kLevel = 3;
+
+// Raw deflate, with the largest window. [zlib.h, deflateInit2]
+constexpr int kWindowBits = -15;
+constexpr int kMemoryLevel = 8;
+
+// A stored block's length is a number of 16 bits. [RFC 1951 3.2.4]
+constexpr std::size_t kMaxStoredBytes = 0xffff;
+constexpr std::size_t kStoredHeadBytes = 5;
+
+// What a gzip stream begins with: deflated, and nothing more is said. [RFC 1952 2.3]
+constexpr std::string_view kGzipHead{"\x1f\x8b\x08\0\0\0\0\0\0\xff", 10};
+
+// What compressing needs besides the bytes: some 260 KiB, which is kept.
+class Deflater {
+ public:
+  Deflater() {
+    if (deflateInit2(&stream_, kLevel, Z_DEFLATED, kWindowBits, kMemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK) {
+      throw std::bad_alloc();
+    }
+  }
+  ~Deflater() { deflateEnd(&stream_); }
+  Deflater(const Deflater&) = delete;
+  Deflater& operator=(const Deflater&) = delete;
+
+  /// False if the compressed bytes, whole and with a byte's end, do not fit into `out`; else it is cut to them.
+  bool deflate(std::string_view bytes, std::string& out) {
+    deflateReset(&stream_);
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));  // zlib does not write to it
+    stream_.avail_in = static_cast<uInt>(bytes.size());
+    stream_.next_out = reinterpret_cast<Bytef*>(out.data());
+    stream_.avail_out = static_cast<uInt>(out.size());
+    // Room that is left tells that the flush is whole.
+    if (::deflate(&stream_, Z_SYNC_FLUSH) != Z_OK || stream_.avail_out == 0) return false;
+    out.resize(out.size() - stream_.avail_out);
+    return true;
+  }
+
+ private:
+  z_stream stream_{};
+};
+
+std::size_t stored_bytes(std::size_t payload_bytes) {
+  return payload_bytes + kStoredHeadBytes * ((payload_bytes + kMaxStoredBytes - 1) / kMaxStoredBytes);
+}
+
+void append_little_endian(std::uint32_t value, int bytes, std::string& out) {
+  for (int i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i) & 0xff));
+}
+
+void append_stored(std::string_view payload, std::string& out) {
+  out.reserve(out.size() + stored_bytes(payload.size()));
+  while (!payload.empty()) {
+    const std::string_view part = payload.substr(0, kMaxStoredBytes);
+    payload.remove_prefix(part.size());
+    out.push_back('\0');  // not the last block, and stored
+    append_little_endian(static_cast<std::uint32_t>(part.size()), 2, out);
+    append_little_endian(~static_cast<std::uint32_t>(part.size()), 2, out);
+    out.append(part);
+  }
+}
+
+GzipBlock block(std::string_view preface, std::string_view encoded, std::string_view payload) {
+  GzipBlock made{.chunk = std::string(preface),
+                 .sum = {.crc = static_cast<std::uint32_t>(
+                             crc32_z(0, reinterpret_cast<const Bytef*>(payload.data()), payload.size())),
+                         .bytes = static_cast<std::uint32_t>(payload.size())},
+                 .behind_crc = crc32_combine_gen(static_cast<z_off_t>(payload.size()))};
+  append_chunk(encoded, made.chunk);
+  return made;
+}
+
+}  // namespace
+
+void GzipBlock::add_to(GzipSum& total) const {
+  total.crc = static_cast<std::uint32_t>(crc32_combine_op(total.crc, sum.crc, behind_crc));
+  total.bytes += sum.bytes;
+}
+
+GzipBlock compressed_block(std::string_view payload) {
+  if (payload.size() < kMinGzipBytes) return stored_block(payload);
+  // One a thread that compresses, as scratch: it holds nothing from one call to the next.
+  thread_local Deflater deflater;
+  std::string out(stored_bytes(payload.size()), '\0');
+  return deflater.deflate(payload, out) ? block({}, out, payload) : stored_block(payload);
+}
+
+GzipBlock stored_block(std::string_view payload) {
+  std::string out;
+  append_stored(payload, out);
+  return block({}, out, payload);
+}
+
+GzipBlock first_block(std::string_view preface, std::string_view payload) {
+  std::string out(kGzipHead);
+  append_stored(payload, out);
+  return block(preface, out, payload);
+}
+
+std::string gzip_end(const GzipSum& sum) {
+  std::string end("\x03\0", 2);  // the last block, of fixed codes, with nothing but its end
+  append_little_endian(sum.crc, 4, end);
+  append_little_endian(sum.bytes, 4, end);
+  return end;
+}
+
+}  // namespace millrace

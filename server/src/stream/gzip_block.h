@@ -1,0 +1,41 @@
+// GzipBlock: bytes of a body as a piece of a gzip stream, compressed once for everyone who gets it so.
+//
+// It refers to nothing that came before it and ends with a whole byte [RFC 1951 3.2]: so it may stand in anybody's gzip
+// stream, wherever that began. What differs from stream to stream is the sum in the trailer; it is combined from those
+// of the blocks, without looking at their bytes again.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+/// Of uncompressed bytes, what a gzip stream's trailer says. [RFC 1952 2.3.1]
+struct GzipSum {
+  std::uint32_t crc = 0;
+  std::uint32_t bytes = 0;  ///< modulo 2^32
+};
+
+struct GzipBlock {
+  std::string chunk;             ///< a whole HTTP/1.1 chunk; of a stream's first block, with what stands before it
+  GzipSum sum;                   ///< of what is in it
+  unsigned long behind_crc = 0;  ///< zlib's operator that puts this many bytes behind others
+
+  /// The sum of what `sum` is of, and this block behind it.
+  void add_to(GzipSum& sum) const;
+};
+
+/// `payload`, compressed where that makes it smaller. Throws std::bad_alloc.
+GzipBlock compressed_block(std::string_view payload);
+
+/// `payload` as it is.
+GzipBlock stored_block(std::string_view payload);
+
+/// `payload` as it is, as the first of a stream, behind `preface`, which is no part of that.
+GzipBlock first_block(std::string_view preface, std::string_view payload);
+
+/// What ends a gzip stream of blocks with this sum: an empty last block, and the trailer.
+std::string gzip_end(const GzipSum& sum);
+
+}  // namespace millrace
