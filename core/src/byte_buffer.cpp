@@ -13,7 +13,12 @@ constexpr std::size_t kLeastBytes = 56;
 
 void ByteBuffer::append(std::string_view bytes) {
   if (bytes.empty()) return;  // it may have no address
-  std::memcpy(room_for(bytes.size()), bytes.data(), bytes.size());
+  char* const room = room_for(bytes.size());
+  if (bytes.size() == 1) {  // of what comes byte by byte: no call
+    *room = bytes.front();
+  } else {
+    std::memcpy(room, bytes.data(), bytes.size());
+  }
   size_ += bytes.size();
 }
 

@@ -48,7 +48,7 @@ class Deflater {
     stream_.avail_out = static_cast<uInt>(out.size());
     // Room that is left tells that the flush is whole.
     if (::deflate(&stream_, Z_SYNC_FLUSH) != Z_OK || stream_.avail_out == 0) return false;
-    out.resize(out.size() - stream_.avail_out);
+    out.erase(out.size() - stream_.avail_out);
     return true;
   }
 
