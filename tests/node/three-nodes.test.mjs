@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { connect } from "../../client-wasm/dist/index.js";
+import { freePort } from "../support/free-port.mjs";
 import { millraceProgram, root } from "../support/millrace-server.mjs";
-import { freePort } from "../support/proxy-case.mjs";
 import { until, within } from "../support/until.mjs";
 
 const read = (name) => readFileSync(join(root, "docs", name), "utf8");

@@ -72,10 +72,15 @@ export function servePage(request, response) {
   return true;
 }
 
-/** In a browser's page; `client` is an expression in which `millrace` is the package. */
-export function runInPage(cases, newPage, client, prefix) {
+/**
+ * In a browser's page; `client` is an expression in which `millrace` is the package. `differences` are what the browser does
+ * its own way and no script can change: `{ tests, reason }`, a pattern for the names of the tests that are left out for it.
+ */
+export function runInPage(cases, newPage, client, prefix, differences = []) {
   for (const { name, respond, run, expect, requests } of cases) {
-    test(`${prefix}: ${name}`, async (context) => {
+    const whole = `${prefix}: ${name}`;
+    const skip = differences.find(({ tests }) => tests.test(whole))?.reason ?? false;
+    test(whole, { skip }, async (context) => {
       let count = 0;
       const server = await serve((request, response) => {
         if (!servePage(request, response)) respond(request, response, ++count);

@@ -3,21 +3,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "../../client-wasm/dist/index.js";
+import { freePort } from "./free-port.mjs";
 import { root, startMillrace } from "./millrace-server.mjs";
 import { until, within } from "./until.mjs";
-
-/** A port of 127.0.0.1 that nobody has now. */
-export async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /**
  * `documented`: the configuration's file name in docs/deploy. `adapt(text, { directory, port, upstreamPort })` is that

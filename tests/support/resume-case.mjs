@@ -33,7 +33,7 @@ export async function consume(connect, url, options, progress) {
 
 /** The server behind a proxy; both are gone when the test has ended. `extra` are options of `millrace serve`. */
 export async function serverBehindProxy(context, ...extra) {
-  const server = await startMillrace(...extra);
+  const server = await startMillrace("--retry", "100", ...extra);
   context.after(() => server.close());
   const proxy = await CutProxy.to(server.port);
   context.after(() => proxy.close());

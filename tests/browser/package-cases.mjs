@@ -1,0 +1,273 @@
+// The package in a browser: the same lists as in Node.js, over every transport, and what only a page has.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { runInPage } from "../support/cases.mjs";
+import { connectCases, lastEventIdOf } from "../support/connect-cases.mjs";
+import { eventSourceCases } from "../support/event-source-cases.mjs";
+import { eventStream, streams, tellWhenClosed } from "../support/http-server.mjs";
+import { root } from "../support/millrace-server.mjs";
+import { consume, publishThroughCuts, serverBehindProxy } from "../support/resume-case.mjs";
+
+const throwingListener = {
+  name: "a listener that throws is reported to the page, and the stream goes on",
+  respond: streams({ body: "data: a\n\ndata: b\n\n", open: true }),
+  async run(EventSource, base, { record, until }) {
+    const reported = [];
+    addEventListener("error", (event) => {
+      event.preventDefault();
+      reported.push(event.error.message);
+    });
+    const source = new EventSource(`${base}/stream`);
+    source.onmessage = ({ data }) => {
+      throw new Error(`in the listener: ${data}`);
+    };
+    const lines = record(source);
+    await until(() => lines.length === 3);
+    source.close();
+    return [lines, reported];
+  },
+  expect: [
+    ["open 1", "message 1 a", "message 1 b"],
+    ["in the listener: a", "in the listener: b"],
+  ],
+};
+
+/** Another origin than the page's, which allows only what `allow` says. */
+const elsewhere = (allow) => (request, response) => {
+  if (request.headers.host.startsWith("127.")) response.writeHead(404).end();
+  else response.writeHead(200, { ...eventStream, ...allow }).write("data: a\n\n");
+};
+const toElsewhere = async (EventSource, base, { record, until }) => {
+  const source = new EventSource(`${base.replace("127.0.0.1", "localhost")}/stream`);
+  const lines = record(source);
+  await until(() => lines.length === 2 || source.readyState === 2);
+  source.close();
+  return lines;
+};
+const crossOriginCases = [
+  {
+    name: "another origin that allows it is read",
+    respond: elsewhere({ "Access-Control-Allow-Origin": "*" }),
+    run: toElsewhere,
+    expect: ["open 1", "message 1 a"],
+  },
+  {
+    name: "another origin that does not allow it fails it for good",
+    respond: elsewhere({}),
+    run: toElsewhere,
+    expect: ["error 2"],
+  },
+  {
+    name: "another origin that allows someone else fails it for good",
+    respond: elsewhere({ "Access-Control-Allow-Origin": "http://example.test" }),
+    run: toElsewhere,
+    expect: ["error 2"],
+  },
+];
+
+/** Events numbered up to `total`, from the one after the ID that the client names on. `/closed` waits for the first to go. */
+function numbered(total, withIds) {
+  let closed;
+  return (request, response, count) => {
+    if (request.url === "/closed") {
+      closed.then(() => response.end());
+      return;
+    }
+    if (count === 1) closed = once(response, "close");
+    response.writeHead(200, eventStream);
+    for (let i = Number(lastEventIdOf(request) ?? -1) + 1; i < total; i++) {
+      response.write(`${withIds ? `id: ${i}\n` : ""}data: ${i}\n\n`);
+    }
+    response.write("event: end\ndata:\n\n");
+  };
+}
+
+const nativeCases = [
+  {
+    name: "a slow consumer has the connection closed and made again, and misses nothing",
+    respond: numbered(3000, true),
+    async run(connect, base, { until }) {
+      const connection = connect(`${base}/stream`, { types: ["message", "end"] });
+      let losses = 0;
+      connection.addEventListener("error", () => {
+        losses += 1;
+      });
+      const iterator = connection[Symbol.asyncIterator]();
+      await iterator.next();
+      await fetch(`${base}/closed`); // nothing more is taken until it has been given up
+      let next = 1;
+      for await (const { type, data } of connection) {
+        if (type === "end") break;
+        if (Number(data) !== next) return `${data} came instead of ${next}`;
+        next += 1;
+      }
+      await until(() => connection.readyState === 2);
+      return [next, losses >= 1];
+    },
+    expect: [3000, true],
+  },
+  {
+    name: "a slow consumer of events without IDs is told that they cannot be held back",
+    respond: numbered(3000, false),
+    async run(connect, base, { until }) {
+      const connection = connect(`${base}/stream`, { types: ["message", "end"] });
+      await until(() => connection.readyState === 2);
+      let count = 0;
+      try {
+        for await (const _ of connection) count += 1;
+      } catch ({ name, reason }) {
+        return [count, name, reason];
+      }
+    },
+    expect: [1024, "ConnectionError", "overrun"],
+  },
+  {
+    name: "where the browser gives up over what has passed, a new one is made from the last ID",
+    respond: streams(
+      "retry: 20\nid: 1\ndata: a\n\n",
+      { status: 503 },
+      { body: "", open: true }, // to our own request, which asks why
+      { body: "id: 2\ndata: b\n\n", open: true },
+    ),
+    run: (connect, base, { take }) => take(connect(`${base}/stream`), 2),
+    expect: ["message a 1", "message b 2"],
+    requests(requests) {
+      assert.deepEqual(requests.map(lastEventIdOf), [undefined, "1", "1", "1"]);
+      assert.equal(requests[3].url, "/stream?lastEventId=1");
+    },
+  },
+  {
+    name: "one that goes silent is made again from the last ID",
+    respond: streams({ body: "retry: 20\nid: 1\ndata: a\n\n", open: true }, { body: "id: 2\ndata: b\n\n", open: true }),
+    run: (connect, base, { take }) => take(connect(`${base}/stream`, { idleTimeout: 2000, retry: { base: 20 } }), 2),
+    expect: ["message a 1", "message b 2"],
+    requests(requests) {
+      assert.equal(requests[1].url, "/stream?lastEventId=1");
+    },
+  },
+  {
+    name: "an event named open or error, asked for by its type, is an event and no change of state",
+    respond: streams({ body: "event: error\ndata: a\n\nevent: open\ndata: b\n\n", open: true }),
+    async run(connect, base, { take }) {
+      const connection = connect(`${base}/stream`, { types: ["open", "error"] });
+      const states = [];
+      for (const type of ["open", "error"]) connection.addEventListener(type, ({ type }) => states.push(type));
+      return [await take(connection, 2), states];
+    },
+    expect: [["error a", "open b"], ["open"]],
+  },
+];
+
+const pageCases = [
+  {
+    name: "no connection while the page is hidden, and on from the last ID when it is seen",
+    respond: tellWhenClosed("id: 1\ndata: a\n\n"),
+    async run(connect, base) {
+      let state = "visible";
+      Object.defineProperty(document, "visibilityState", { get: () => state });
+      const turn = (to) => {
+        state = to;
+        document.dispatchEvent(new Event("visibilitychange"));
+      };
+      const connection = connect(`${base}/stream`, { whenHidden: "close" });
+      const events = connection[Symbol.asyncIterator]();
+      await events.next();
+      turn("hidden");
+      await fetch(`${base}/closed`);
+      const hidden = connection.readyState;
+      turn("visible");
+      await events.next();
+      connection.close();
+      return hidden;
+    },
+    expect: 0,
+    requests(requests) {
+      assert.deepEqual(requests.map(lastEventIdOf), [undefined, "1"]);
+    },
+  },
+  {
+    name: "a wait for the network ends when the browser is online again",
+    respond: streams("retry: 3600000\nid: 1\ndata: a\n\n", { body: "id: 2\ndata: b\n\n", open: true }),
+    async run(connect, base, { take }) {
+      const connection = connect(`${base}/stream`);
+      connection.addEventListener("error", () => dispatchEvent(new Event("online")));
+      return take(connection, 2);
+    },
+    expect: ["message a 1", "message b 2"],
+  },
+];
+
+/** The lists of what an EventSource does, with the browser's own class: they are only as good as they fit it. */
+export function testBrowsersOwn(newPage, name, cases = eventSourceCases) {
+  const all = [...cases, throwingListener, ...crossOriginCases];
+  runInPage(all, newPage, "globalThis.EventSource", `${name}'s EventSource`);
+}
+
+/** The package, in pages that `newPage` opens: see runInPage(). */
+export function testPackage(newPage, differences) {
+  const run = (cases, client, prefix) => runInPage(cases, newPage, client, prefix, differences);
+  run([...eventSourceCases, throwingListener, ...crossOriginCases], "millrace.EventSource", "our EventSource");
+  const connectBy = (options) => `(url, options) => millrace.connect(url, { ...options, ${options} })`;
+  for (const transport of ["fetch", "native", "xhr", "poll"]) {
+    run(connectCases, connectBy(`transport: "${transport}"`), `connect() over ${transport}`);
+  }
+  run(nativeCases, connectBy('transport: "native"'), "connect() over native");
+  run(pageCases, connectBy("dropReplays: false"), "connect() in a page");
+
+  test("with persist, a reloaded page goes on from the event it had been handed", async (context) => {
+    const { server } = await serverBehindProxy(context, "--web", pageFolder());
+    const page = await newPage();
+    context.after(() => page.close());
+    await page.goto(`${server.origin}/`);
+    await server.publish(["a", "b", "c"].map((data) => ({ topic: "letters", data })));
+    const next = `import("/millrace.js").then(async ({ connect }) => {
+      const options = { topics: "letters", lastEventId: "earliest", persist: "session" };
+      return (await connect("/events", options)[Symbol.asyncIterator]().next()).value.data;
+    })`;
+    assert.equal(await page.evaluate(next), "a");
+    await page.reload();
+    assert.equal(await page.evaluate(next), "b");
+  });
+
+  for (const transport of ["fetch", "native"]) {
+    test(`through four cuts every event arrives exactly once and in order, over ${transport}`, async (context) => {
+      const behind = await serverBehindProxy(context, "--web", pageFolder());
+      const page = await newPage();
+      context.after(() => page.close());
+      const options = JSON.stringify({ topics: "numbers", transport });
+      await page.goto(`${behind.proxy.origin}/`);
+      const result = page.evaluate(`
+        globalThis.progress = { open: false, arrived: 0 };
+        import("/millrace.js").then(({ connect }) => (${consume})(connect, "/events", ${options}, progress));
+      `);
+      await publishThroughCuts(behind, result, () => page.evaluate("globalThis.progress ?? {}"));
+    });
+  }
+
+  test("auto is native where the event types are known, and fetch where they are not or headers are wanted", async (context) => {
+    const { server } = await serverBehindProxy(context, "--web", pageFolder());
+    const page = await newPage();
+    context.after(() => page.close());
+    await page.goto(`${server.origin}/`);
+    const chosen = await page.evaluate(`import("/millrace.js").then(({ connect }) =>
+      [{ types: ["message"] }, {}, { types: ["message"], headers: {} }, { types: ["message"], body: "x" }].map((options) => {
+        const connection = connect("/events", { topics: "x", ...options });
+        connection.close();
+        return connection.transport;
+      }))`);
+    assert.deepEqual(chosen, ["native", "fetch", "fetch", "fetch"]);
+  });
+}
+
+/** A folder for `millrace serve --web`: a page, and the package. */
+export function pageFolder() {
+  const folder = join(root, "build/package-page");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "index.html"), "<!doctype html><title>Millrace</title>");
+  copyFileSync(join(root, "client-wasm/dist/index.js"), join(folder, "millrace.js"));
+  return folder;
+}

@@ -1,0 +1,12 @@
+// Debian's Firefox ESR, headless, driven over WebDriver BiDi by puppeteer-core. Its pages have what runInPage() uses.
+
+import puppeteer from "puppeteer-core";
+
+export function launchFirefox() {
+  return puppeteer.launch({
+    browser: "firefox",
+    executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
+    headless: true,
+    timeout: 60_000,
+  });
+}
