@@ -7,7 +7,9 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
+#include "millrace/client/options.h"
 #include "millrace/client/url.h"
 
 namespace millrace::cli {
@@ -29,5 +31,8 @@ class UsageError : public std::runtime_error {
 /// The URL of a server's events route; `text` may also be the server's base, such as http://localhost:8080. Throws
 /// UsageError if it is no URL.
 Url events_url(const std::string& text);
+
+/// What --header has been given, each "Name: value". Throws UsageError if one cannot be sent.
+HttpHeaders parse_headers(const std::vector<std::string>& lines);
 
 }  // namespace millrace::cli

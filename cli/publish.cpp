@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "millrace/core/field_value.h"
 #include "millrace/core/limits.h"
@@ -23,6 +24,7 @@ struct PublishOptions {
   std::string event;
   std::string id;
   std::string data;
+  std::vector<std::string> headers;
   bool ndjson = false;
 };
 
@@ -102,6 +104,7 @@ std::string refusal(const httplib::Response& response) {
 class Publisher {
  public:
   explicit Publisher(const PublishOptions& options) : url_(events_url(options.url)), client_(url_.origin()) {
+    for (const auto& [name, value] : parse_headers(options.headers)) headers_.emplace(name, value);
     client_.set_keep_alive(true);
     client_.set_url_encode(false);
     client_.set_tcp_nodelay(true);
@@ -110,7 +113,7 @@ class Publisher {
 
   /// The event's ID. Throws std::runtime_error with what went wrong.
   std::string publish(const std::string& body) {
-    const auto result = client_.Post(url_.target, body, "application/json");
+    const auto result = client_.Post(url_.target, headers_, body, "application/json");
     if (!result) throw std::runtime_error("cannot reach " + url_.origin() + ": " + describe(result.error()));
     if (result->status != 200) throw std::runtime_error(refusal(*result));
     const auto answer = nlohmann::json::parse(result->body, nullptr, false);
@@ -122,6 +125,7 @@ class Publisher {
 
  private:
   Url url_;
+  httplib::Headers headers_;
   httplib::Client client_;
 };
 
@@ -188,6 +192,9 @@ void add_publish(CLI::App& app, Command& command) {
       "and retry, as POST /events takes them");
   publish_app->add_option("--event,-e", options->event, "The event's type; without it, `message`")->type_name("TYPE");
   publish_app->add_option("--id", options->id, "The event's ID; without it, the server gives one")->type_name("ID");
+  publish_app->add_option("--header,-H", options->headers, "Send this header; may be repeated")
+      ->type_name("\"NAME: VALUE\"")
+      ->allow_extra_args(false);
   publish_app->callback([options, &command] { command = [options] { return publish(*options); }; });
 }
 

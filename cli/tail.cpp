@@ -53,17 +53,6 @@ std::string stream_url(const TailOptions& options) {
   return url.text();
 }
 
-HttpHeaders parse_headers(const std::vector<std::string>& lines) {
-  HttpHeaders headers;
-  for (const std::string& line : lines) {
-    const std::size_t colon = line.find(':');
-    if (colon == std::string::npos) throw UsageError("--header \"" + line + R"(": expected "Name: value")");
-    const std::size_t value = line.find_first_not_of(' ', colon + 1);
-    headers.emplace_back(line.substr(0, colon), value == std::string::npos ? "" : line.substr(value));
-  }
-  return headers;
-}
-
 // On one line, and harmless to a terminal: control characters, of ASCII and of Unicode's second block of them, come as
 // escapes.
 std::string printable(std::string_view text) {

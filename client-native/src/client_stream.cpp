@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "clock.h"
+#include "explanation.h"
 #include "millrace/core/protocol.h"
 #include "millrace/core/retry_after.h"
 #include "request_headers.h"
@@ -99,7 +100,7 @@ void ClientStream::finish(CURLcode code) {
 
 void ClientStream::take_result(const std::optional<TransportResult>& result) {
   if (!result) return;
-  problem_ = result->problem;
+  problem_ = one_line(result->problem);
   if (result->whole) {
     state_.handle_end(now());
   } else {
@@ -247,7 +248,7 @@ void ClientStream::look_after_at(TimePoint when) {
 }
 
 bool ClientStream::receive_response(const ResponseHead& head) {
-  content_type_ = head.content_type;
+  content_type_ = one_line(head.content_type);
   explanation_ = head.explanation;
   EventSourceState::Response response{.status = head.status, .content_type = head.content_type};
   const auto date = parse_http_date(head.date);

@@ -34,14 +34,24 @@ std::string sentence_in(const nlohmann::json& body) {
   return {};
 }
 
-// One line that a terminal and a log can bear, cut at a character's end.
-std::string tidy(std::string_view text) {
+}  // namespace
+
+std::string one_line(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
   if (begin == std::string_view::npos) return {};
   text.remove_prefix(begin);
-  std::string line(text.substr(0, text.find_first_of("\r\n")));
-  std::erase_if(line, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-  if (line.size() > kMaxExplanationBytes) {
+  text = text.substr(0, text.find_first_of("\r\n"));
+  std::string line;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {  // Unicode's second block of them, two bytes each in UTF-8
+      ++i;
+    } else if (byte >= 0x20 && byte != 0x7f) {
+      line += text[i];
+    }
+  }
+  if (line.size() > kMaxExplanationBytes) {  // at a character's end
     line.resize(kMaxExplanationBytes);
     while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xc0) == 0x80) line.pop_back();
     if (!line.empty() && static_cast<unsigned char>(line.back()) >= 0xc0) line.pop_back();
@@ -51,16 +61,14 @@ std::string tidy(std::string_view text) {
   return line;
 }
 
-}  // namespace
-
 bool may_explain(std::string_view content_type) {
   const std::string essence = essence_of(content_type);
   return essence == "text/plain" || is_json(essence);
 }
 
 std::string explanation_in(std::string_view content_type, std::string_view body) {
-  if (!is_json(essence_of(content_type))) return tidy(body);
-  return tidy(sentence_in(nlohmann::json::parse(body, nullptr, false)));
+  if (!is_json(essence_of(content_type))) return one_line(body);
+  return one_line(sentence_in(nlohmann::json::parse(body, nullptr, false)));
 }
 
 }  // namespace millrace

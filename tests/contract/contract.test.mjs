@@ -135,6 +135,41 @@ for (const [name, command] of Object.entries(services)) {
       assert.equal((await next.client.event()).data, "Hello");
     });
 
+    test("minds no query", async (context) => {
+      assert.equal((await service.ask("GET", "/?verbose=1")).status, 200);
+      const { client, stream } = await connected(context);
+      client.url.search = "?reason=test";
+      assert.equal((await client.command({ command: "restart" })).status, 202);
+      await stream.closed;
+      assert.equal((await client.stop()).status, 204);
+    });
+
+    test("takes an empty string for what is not said", async (context) => {
+      const server = await StreamServer.start(context);
+      const client = await start(context, { streamUrl: server.url, lastEventId: "", method: "", body: "" });
+      const request = await server.request();
+      assert.equal(request.method, "GET");
+      assert.equal(request.headers["last-event-id"], undefined);
+      await request.open().send("data: Hello\n\n");
+      assert.equal((await client.event()).data, "Hello");
+    });
+
+    test("closes a client that nobody answers, be it its server or who takes its reports", async (context) => {
+      const server = await StreamServer.start(context);
+      const connecting = await start(context, { streamUrl: server.url });
+      await server.request();
+      assert.equal((await connecting.stop()).status, 204);
+
+      const { client, stream } = await connected(context);
+      client.holdReports();
+      await stream.send("data: unanswered\n\n");
+      await client.held;
+      const began = performance.now();
+      assert.equal((await client.stop()).status, 204);
+      await stream.closed;
+      assert.ok(performance.now() - began < 4_000); // what a client waits for its report's answer is 5 s
+    });
+
     test("closes the client that is deleted", async (context) => {
       const { client, stream } = await connected(context);
       assert.equal((await client.stop()).status, 204);

@@ -133,6 +133,7 @@ export class ReportedClient {
   #early = new Map();
   #expected = 1;
   #refuses;
+  #holds;
   #server = createServer((request, response) => {
     const chunks = [];
     request.on("data", (chunk) => chunks.push(chunk));
@@ -143,6 +144,7 @@ export class ReportedClient {
         this.#early.delete(path);
         this.#expected += 1;
       }
+      if (this.#holds) return this.#holds();
       response.writeHead(this.#refuses ? 404 : 202).end();
       if (this.#refuses) this.#refuses();
     });
@@ -169,6 +171,11 @@ export class ReportedClient {
   /** From now on a report is answered by 404; `refused` waits for the first. */
   refuseReports() {
     this.refused = within(new Promise((resolve) => { this.#refuses = resolve; }), "a report to refuse");
+  }
+
+  /** From now on no report is answered; `held` waits for the first. */
+  holdReports() {
+    this.held = within(new Promise((resolve) => { this.#holds = resolve; }), "a report to hold");
   }
 
   message() {

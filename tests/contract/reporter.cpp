@@ -1,7 +1,5 @@
 #include "reporter.h"
 
-#include <httplib.h>
-
 #include <iostream>
 #include <utility>
 
@@ -11,9 +9,12 @@ namespace millrace::contract {
 
 Reporter::Reporter(const std::string& callback_url) {
   const Url url = Url::parse(callback_url);
-  origin_ = url.origin();
   path_ = url.target;
   while (path_.ends_with('/')) path_.pop_back();
+  url_ = url.origin() + path_;
+  client_ = std::make_unique<httplib::Client>(url.origin());
+  client_->set_keep_alive(true);
+  client_->set_tcp_nodelay(true);
   thread_ = std::thread([this] { post(); });
 }
 
@@ -23,6 +24,7 @@ Reporter::~Reporter() {
     ending_ = true;
     changed_.notify_one();
   }
+  client_->stop();
   thread_.join();
 }
 
@@ -33,9 +35,6 @@ void Reporter::report(nlohmann::ordered_json message) {
 }
 
 void Reporter::post() {
-  httplib::Client client(origin_);
-  client.set_keep_alive(true);
-  client.set_tcp_nodelay(true);
   for (int number = 1;; ++number) {
     nlohmann::ordered_json message;
     {
@@ -45,9 +44,10 @@ void Reporter::post() {
       message = std::move(messages_.front());
       messages_.pop_front();
     }
-    const std::string path = path_ + "/" + std::to_string(number);
-    if (!client.Post(path, message.dump(), "application/json")) {
-      std::cerr << "contract service: cannot post to " << origin_ << path << std::endl;
+    // What a server's head says need not be UTF-8.
+    const std::string body = message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    if (!client_->Post(path_ + "/" + std::to_string(number), body, "application/json")) {
+      std::cerr << "contract service: cannot post to " << url_ << "/" << number << std::endl;
     }
   }
 }

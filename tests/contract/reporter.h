@@ -1,8 +1,11 @@
 // Reporter: posts what a client has seen to the harness, one message after the other, from a thread of its own.
 #pragma once
 
+#include <httplib.h>
+
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -14,7 +17,7 @@ class Reporter {
  public:
   /// Message n goes to `callback_url`/n, from 1 up. Throws std::invalid_argument if it is no URL.
   explicit Reporter(const std::string& callback_url);
-  /// What has not been posted by then is dropped.
+  /// What has not been posted by then is dropped, also what waits for an answer.
   ~Reporter();
   Reporter(const Reporter&) = delete;
   Reporter& operator=(const Reporter&) = delete;
@@ -24,8 +27,9 @@ class Reporter {
  private:
   void post();
 
-  std::string origin_;
+  std::string url_;
   std::string path_;
+  std::unique_ptr<httplib::Client> client_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<nlohmann::ordered_json> messages_;

@@ -37,8 +37,7 @@ constexpr const char* kCapabilities[] = {"bom",
                                          "restart",
                                          "server-directed-shutdown-request"};
 
-// --- Parameters: what is wrong with them is a std::invalid_argument
-// ---------------------------------------------------
+// --- Parameters: what is wrong with them is a std::invalid_argument -----------------------------------------------
 
 std::string text(const Json& object, const char* name, bool required = false) {
   const auto member = object.find(name);
@@ -81,8 +80,7 @@ EventSourceOptions options(const Json& parameters) {
   return options;
 }
 
-// --- A client, and the service of many
-// --------------------------------------------------------------------------------
+// --- A client, and the service of many ----------------------------------------------------------------------------
 
 class ReportedClient {
  public:
@@ -118,6 +116,8 @@ class ReportedClient {
 class Service {
  public:
   Service() {
+    // cpp-httplib's server has a thread for each connection, of which harnesses keep several open.
+    server_.new_task_queue = [] { return new httplib::ThreadPool(64); };
     server_.Get("/", [](const httplib::Request&, httplib::Response& response) {
       response.set_content(Json{{"name", "millrace-native"}, {"capabilities", kCapabilities}}.dump(),
                            "application/json");

@@ -124,9 +124,10 @@ const server = createServer((request, response) => {
   const chunks = [];
   request.on("data", (chunk) => chunks.push(chunk));
   request.on("end", () => {
+    const path = request.url.replace(/\?.*$/, "");
     let [status, headers = {}, body = ""] = [];
     try {
-      [status, headers = {}, body = ""] = answer(request.method, request.url, Buffer.concat(chunks).toString());
+      [status, headers = {}, body = ""] = answer(request.method, path, Buffer.concat(chunks).toString());
     } catch (error) {
       // What the parameters' own constructors throw is about the parameters.
       status = error instanceof Refusal ? error.status : 400;
@@ -138,7 +139,7 @@ const server = createServer((request, response) => {
       ...(status === 204 ? {} : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) }),
     });
     response.end(body, () => {
-      if (request.method === "DELETE" && request.url === "/") process.exit(0);
+      if (request.method === "DELETE" && path === "/") process.exit(0);
     });
   });
 });

@@ -149,7 +149,7 @@ TEST(EventSourceReports, WhatAServerSaysOfItsRefusal) {
            Refusal{"application/json; charset=utf-8", R"({"error":"no\u001b[31m topic"})",
                    "the server answered 404: no[31m topic"},
            Refusal{"application/problem+json", R"({"title":"gone"})", "the server answered 404: gone"},
-           Refusal{"application/json", R"({"error":{"message":"deep"}})", "the server answered 404: deep"},
+           Refusal{"application/json", R"({"error":{"message":"deep\u009b"}})", "the server answered 404: deep"},
            Refusal{"application/json", R"({"error":)", "the server answered 404"},
            Refusal{"text/html", "<h1>no</h1>", "the server answered 404"},
            Refusal{"text/plain", long_body, "the server answered 404: " + std::string(kMaxExplanationBytes, 'x') + "…"},

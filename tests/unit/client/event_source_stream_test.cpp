@@ -190,6 +190,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", Reason::kStatus, 500, "the server answered 500"},
         Refusal{"HTTP/1.1 200 OK\r\nContent-Type: text/event-streams\r\n\r\ndata: x\n\n", Reason::kContentType, 200,
                 "the server answered with content type \"text/event-streams\" instead of text/event-stream"},
+        Refusal{"HTTP/1.1 200 OK\r\nContent-Type: te\x1b[31mxt\r\n\r\n", Reason::kContentType, 200,
+                "the server answered with content type \"te[31mxt\" instead of text/event-stream"},
         Refusal{"HTTP/1.1 200 OK\r\n\r\ndata: x\n\n", Reason::kContentType, 200,
                 "the server answered with content type \"\" instead of text/event-stream"}));
 

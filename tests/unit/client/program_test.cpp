@@ -44,6 +44,8 @@ INSTANTIATE_TEST_SUITE_P(
                       UsageMistake{{"tail", "http://a/", "--topic", "a//b"}, "--topic \"a//b\""},
                       UsageMistake{{"tail", "http://a/", "--header", "nonsense"}, "expected \"Name: value\""},
                       UsageMistake{{"tail", "http://a/", "--header", "Bad Name: x"}, "\"Bad Name\""},
+                      UsageMistake{{"tail", "http://a/", "--header", "connection: close"}, "is set by millrace itself"},
+                      UsageMistake{{"publish", "http://a/", "-t", "x", "x", "--header", "A: x\nB: y"}, "a line end"},
                       UsageMistake{{"tail", "http://a/", "--count", "0"}, "--count"},
                       UsageMistake{{"tail", "http://a/", "--max-time", "0"}, "--max-time"},
                       UsageMistake{{"publish", "http://a/", "data", "--ndjson"}, "--ndjson goes with -"},
@@ -120,6 +122,14 @@ TEST(Program, PassesOnWhatTheServerRefuses) {
   Program lines({"publish", server.url(), "--topic", "x", "-"}, "data\n");
   EXPECT_EQ(lines.wait(), 1);
   EXPECT_EQ(lines.errors().substr(0, 18), "millrace: line 1: ");
+}
+
+TEST(ProgramPublish, SendsTheHeadersItIsGiven) {
+  ServeProgram server({"--publish-key", "a-key-long-enough"});
+  Program publish({"publish", server.url(), "-t", "x", "data", "-H", "Authorization: Bearer a-key-long-enough"});
+  EXPECT_EQ(publish.wait(), 0) << publish.errors();
+  Program without({"publish", server.url(), "-t", "x", "data"});
+  EXPECT_EQ(without.wait(), 1);
 }
 
 TEST(Program, SaysThatThereIsNoServer) {
