@@ -13,6 +13,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "demo/demo.h"
@@ -81,7 +82,9 @@ httplib::Headers web_headers(const ServeOptions& options) {
 
 void log_requests(Server& server) {
   server.set_logger([](const httplib::Request& request, const httplib::Response& response) {
-    spdlog::debug("{} {} {} {}", request.remote_addr, request.method, request.target, response.status);
+    // Without its query, in which something secret may be.
+    const auto target = std::string_view(request.target).substr(0, request.target.find('?'));
+    spdlog::debug("{} {} {} {}", request.remote_addr, request.method, target, response.status);
   });
 }
 
@@ -100,6 +103,7 @@ int serve(const ServeOptions& options) {
     if (trouble.empty()) return spdlog::info("the store takes events again");
     spdlog::error("the store takes no events: {}", trouble);
   };
+  server_options.on_failure = [](const std::string& failure) { spdlog::error("a request has failed: {}", failure); };
   {
     // A store has threads, which must not take a signal that the watch is for.
     const BlockedSignals blocked;

@@ -42,6 +42,7 @@ class Server::Engine {
   bool is_draining() const { return draining_; }
   std::string metrics() const;
 
+  const ServerOptions& options() const { return options_; }
   Hub& hub() { return hub_; }
   const EventRoutes& routes() const { return routes_; }
   const Admission& admission() const { return admission_; }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "engine.h"
+#include "http/failure.h"
 #include "http/refusal.h"
 #include "loop/acceptor.h"
 
@@ -60,6 +61,7 @@ Server::Server(const ServerOptions& options) {
   check(options);
   engine_ = std::make_unique<Engine>(*this, options);
   new_task_queue = [workers = options.workers] { return new httplib::ThreadPool(workers); };
+  set_exception_handler(FailureHandler{&engine_->options()});
   set_socket_options(refuse_shared_port);
   set_keep_alive_max_count(kKeepAliveRequests);
   set_keep_alive_timeout(static_cast<time_t>(kKeepAliveTimeout.count() / 1000));

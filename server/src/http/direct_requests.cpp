@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "error_response.h"
+#include "failure.h"
 #include "httplib_bridge.h"
 #include "millrace/core/limits.h"
 #include "millrace/server/key_authorizer.h"
@@ -40,7 +41,8 @@ template <auto kPreRouting, auto kPostRouting, auto kError, auto kException, aut
 struct Opened {
   friend Insides look_into(const httplib::Server& server) {
     return {.runs_user_code = server.*kPreRouting != nullptr || server.*kPostRouting != nullptr ||
-                              server.*kError != nullptr || server.*kException != nullptr || server.*kLogger != nullptr,
+                              server.*kError != nullptr || server.*kLogger != nullptr ||
+                              (server.*kException).template target<FailureHandler>() == nullptr,
             .has_files = !(server.*kFiles).empty(),
             .get = server.*kGet,
             .post = server.*kPost,
@@ -183,9 +185,8 @@ bool DirectRequests::serve(Exchange& exchange, std::string_view request_bytes) c
     } else {
       routes_.publish(request, response, body);
     }
-  } catch (const std::exception& failure) {  // as cpp-httplib does it
-    response.status = 500;
-    response.set_header("EXCEPTION_WHAT", failure.what());
+  } catch (...) {
+    FailureHandler{&routes_.options()}(request, response, std::current_exception());
   }
   if (!exchange.taken) answer(request, response, exchange);
   return true;

@@ -25,6 +25,8 @@ class EventRoutes {
   EventRoutes(Hub& hub, const ServerOptions& options, Admission& admission, Subscribe subscribe)
       : hub_(hub), options_(options), admission_(admission), subscribe_(std::move(subscribe)) {}
 
+  const ServerOptions& options() const { return options_; }
+
   void subscribe(const httplib::Request& request, httplib::Response& response) const;
   void publish(const httplib::Request& request, httplib::Response& response,
                const httplib::ContentReader& read_content) const;

@@ -52,6 +52,12 @@ struct Framing {
   bool transfer_encoding = false;
 };
 
+// Whether a NUL is written into the request line's path. cpp-httplib decodes it and gives it to the file system, which
+// takes it for the end of a name that has been judged by what comes behind.
+bool names_nul(std::string_view request_line) {
+  return request_line.substr(0, request_line.find('?')).find("%00") != std::string_view::npos;
+}
+
 RequestError read_content_length(std::string_view value, Framing& framing) {
   std::uint64_t length = 0;
   const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), length);
@@ -122,6 +128,8 @@ std::optional<RequestHead> parse_request_head(std::string_view text, RequestErro
                   : RequestError{431, "a header line is longer than 8190 bytes", RefusalReason::kHeadTooLarge};
     } else if (!is_request_line) {
       error = read_field(line, head, framing);
+    } else if (names_nul(line)) {
+      error = {400, "the path has a NUL (%00) in it"};
     }
     if (error.status != 0) return std::nullopt;
   }

@@ -163,6 +163,30 @@ TEST(HttplibFeature, HandlersAroundTheRoutes) {
   EXPECT_EQ(log, (std::vector<std::string>{"/good 200", "/bad 500", "/nowhere 404", "/closed 401"}));
 }
 
+TEST(HttplibFeature, WhatAnExceptionSaysIsForTheProgramAlone) {
+  std::mutex mutex;
+  std::vector<std::string> failures;
+  ServerOptions options;
+  options.on_failure = [&](const std::string& failure) {
+    const std::lock_guard lock(mutex);
+    failures.push_back(failure);
+  };
+  RunningServer server(options, [](Server& one) {
+    one.Get("/bad", [](const Request&, Response&) { throw std::runtime_error("the password is 1234"); });
+    one.Get("/worse", [](const Request&, Response&) { throw 1234; });
+  });
+  RawClient client(server.port());
+  for (const char* path : {"/bad?key=5678", "/worse"}) {
+    const RawResponse response = client.exchange(get(path));
+    EXPECT_EQ(response.status, 500);
+    EXPECT_EQ((response.head + response.body).find("1234"), std::string::npos) << response.head;
+    EXPECT_NE(response.body.find("\"error\""), std::string::npos) << response.body;
+  }
+  server.stop();
+  EXPECT_EQ(failures, (std::vector<std::string>{"GET /bad: the password is 1234",
+                                                "GET /worse: something that is no std::exception"}));
+}
+
 TEST(HttplibFeature, AnEventsRouteIsARouteLikeOthers) {
   RunningServer server({}, [](Server& one) {
     one.events("/events");

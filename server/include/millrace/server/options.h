@@ -126,6 +126,11 @@ struct ServerOptions {
   /// Told when the store begins to refuse events, with a sentence that says why, and when it takes them again, with an
   /// empty one. Called on threads of the server's: must not wait, nor publish, nor throw.
   std::function<void(const std::string& trouble)> on_store_trouble = nullptr;
+
+  /// Told what an exception says that a handler has thrown, with the request's method and path before it. The client is
+  /// told no more than that there was one (500). Called on threads of the server's: must neither wait nor throw. An
+  /// exception handler of your own (httplib::Server::set_exception_handler) takes the place of both.
+  std::function<void(const std::string& failure)> on_failure = nullptr;
 };
 
 }  // namespace millrace

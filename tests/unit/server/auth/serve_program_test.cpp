@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -143,6 +145,59 @@ TEST(ServeProgram, SaysWhichOptionCannotBeHonoured) {
   EXPECT_NE(complaint({"--allowed-host", "events.example:80"}).find("events.example:80"), std::string::npos);
 }
 
+TEST(ServeProgram, SaysNoSecretInLogsMetricsAndAnswers) {
+  const TokenSigner signer = TokenSigner::hs256(kSecret);
+  const std::string good = signer.sign({{"millrace", {{"subscribe", {"a"}}}}});
+  const std::string expired = signer.sign({{"exp", 1}});
+  const std::string wrong_key = "wrong-key-0123456789";
+  const TemporaryFile secret(kSecret);
+  Serving server({"--log-level", "debug", "--publish-key", kPublishKey, "--admin-key", kAdminKey, "--jwt-secret-file",
+                  secret.path(), "--jwt-cookie", "login"});
+  std::string said;
+  for (const std::string& text : {std::string(kPublishKey), wrong_key, good, expired, good + "x"}) {
+    for (const std::string& headers :
+         {bearer(text), "Cookie: login=" + text + "\r\n", "Authorization: " + text + "\r\n",
+          bearer(text) + "Host: evil.example\r\n", bearer(text) + "No colon\r\n"}) {
+      for (const char* topic : {"a", "b", "a//b", "millrace.presence"}) said += server.subscribe(topic, headers);
+      said += server.publish("b", headers) + server.publish("", headers);
+      said += server.get("/subscriptions", headers) + server.get("/nowhere", headers) + server.get("/metrics", headers);
+      said += server.get("/events?topic=a//b&key=" + text + "&mode=none", headers);
+    }
+  }
+  const StreamClient stream(server.port(), "/events?topic=a&client=me", bearer(good));
+  said += server.get("/subscriptions", bearer(kAdminKey)) + server.get("/metrics");
+  ASSERT_NE(said.find("\"me\""), std::string::npos);
+  server.program().signal(SIGTERM);
+  EXPECT_EQ(server.program().wait(), 0);
+  said += server.program().errors();
+  ASSERT_NE(said.find("GET /nowhere"), std::string::npos) << "requests are logged";
+  for (const std::string& text :
+       {std::string(kPublishKey), std::string(kAdminKey), std::string(kSecret), wrong_key, good, expired}) {
+    const std::size_t at = said.find(text);
+    EXPECT_EQ(at, std::string::npos) << said.substr(at < 200 ? 0 : at - 200, 400);
+  }
+}
+
+TEST(ServeProgram, ServesNothingOutsideItsWebFolder) {
+  const std::filesystem::path folder(TemporaryFile("").path() + ".folder");
+  std::filesystem::create_directories(folder / "web");
+  std::ofstream(folder / "secret.txt") << "not for you";
+  std::ofstream(folder / "web" / "page.txt") << "for you";
+  const Serving server({"--web", (folder / "web").string()});
+  EXPECT_NE(server.get("/page.txt").find("for you"), std::string::npos);
+  for (const char* path : {"/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/%2e%2e%2fsecret.txt",
+                           "/..%5csecret.txt", "/x/../../secret.txt", "/./../secret.txt", "//../secret.txt",
+                           "/..%00/secret.txt", "/....//secret.txt", "/%252e%252e/secret.txt", "/..;/secret.txt",
+                           "/page.txt/../../secret.txt", "/%c0%ae%c0%ae/secret.txt", "/page.txt%00.html"}) {
+    const std::string answer = server.get(path);
+    EXPECT_EQ(status_of(answer) / 100, 4) << path << ": " << answer;
+    EXPECT_EQ(answer.find("not for you"), std::string::npos) << path;
+  }
+  const std::string absolute = server.get((folder / "secret.txt").string());
+  EXPECT_EQ(status_of(absolute), 404);
+  std::filesystem::remove_all(folder);
+}
+
 // What it has logged by the time it has ended, after two requests and a stream on three connections.
 std::string log_of(const std::string& level) {
   Serving server({"--log-level", level});
@@ -166,6 +221,15 @@ TEST(ServeProgram, LogsALinePerConnectionOnlyWhenDebugging) {
     ++lines;
   }
   EXPECT_EQ(lines, 3u) << all;
+}
+
+TEST(ServeProgram, LogsNothingThatATerminalWouldObey) {
+  Serving server({"--log-level", "debug"});
+  server.get("/\x1b[2Jgone\x7f?token=1234");
+  server.program().signal(SIGTERM);
+  EXPECT_EQ(server.program().wait(), 0);
+  EXPECT_NE(server.program().errors().find(R"(GET /\x1b[2Jgone\x7f 404)"), std::string::npos)
+      << server.program().errors();
 }
 
 }  // namespace
