@@ -104,7 +104,8 @@ Server::Engine::Engine(Server& server, const ServerOptions& options)
                 subscribe(request, response, std::move(subscribe_options));
               }),
       connections_per_address_(options.max_connections_per_address),
-      uploads_(options.max_uploads > 0 ? options.max_uploads : std::max<std::size_t>(1, options.workers / 2)) {}
+      uploads_(options.max_uploads > 0 ? options.max_uploads : std::max<std::size_t>(1, options.workers / 2)),
+      downloads_(options.max_downloads > 0 ? options.max_downloads : std::max<std::size_t>(1, options.workers / 4)) {}
 
 void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
   const auto milliseconds = [](time_t seconds, time_t microseconds) {
@@ -126,7 +127,8 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
              const std::function<void(httplib::Request&)>& setup_request) {
         return server_.process_request(stream, close_connection, connection_closed, setup_request);
       },
-      settings.read_timeout, options_.request_body_deadline, settings.write_timeout, server_.payload_max_length_);
+      settings.read_timeout, options_.request_body_deadline, settings.write_timeout, server_.payload_max_length_,
+      downloads_);
   admission_.set_on_loopback(is_on_loopback(server_.svr_sock_));
   {
     const std::lock_guard lock(workers_mutex_);
@@ -332,8 +334,11 @@ void Server::Engine::drain(Duration window) {
 }
 
 std::string Server::Engine::metrics() const {
-  MetricsSnapshot snapshot{
-      .hub = hub_.statistics(), .loops = {}, .refusals = &refusals_, .connections = connections_.open};
+  MetricsSnapshot snapshot{.hub = hub_.statistics(),
+                           .loops = {},
+                           .refusals = &refusals_,
+                           .cut_downloads = downloads_.cuts(),
+                           .connections = connections_.open};
   const std::lock_guard lock(loops_mutex_);
   for (const auto& loop : loops_) {
     snapshot.loops.push_back(&loop->counters());

@@ -12,6 +12,7 @@
 #include "http/admission.h"
 #include "http/connection_loop.h"
 #include "http/direct_requests.h"
+#include "http/download_gate.h"
 #include "http/event_routes.h"
 #include "http/httplib_bridge.h"
 #include "http/quota.h"
@@ -65,6 +66,7 @@ class Server::Engine {
   std::vector<std::string> events_paths_;
   Quota connections_per_address_;
   UploadGate uploads_;
+  DownloadGate downloads_;
   std::unique_ptr<Presence> presence_;  // while it listens; null where nobody is told
 
   mutable std::mutex loops_mutex_;

@@ -72,10 +72,11 @@ struct World {
   }();
   Connection connection{loop, sockets[0], Quota::Share()};
   Served server;
+  DownloadGate downloads{1};
   HttplibBridge bridge{[this](httplib::Stream& stream, bool close, bool& closed, const auto& setup) {
                          return server.process_request(stream, close, closed, setup);
                        },
-                       Duration{10}, Duration{10}, Duration{10}, 1 << 20};
+                       Duration{10}, Duration{10}, Duration{10}, 1 << 20, downloads};
 };
 
 std::string drained(int socket) {

@@ -49,8 +49,9 @@ int status_in(std::string_view head) {
 class ExchangeStream final : public httplib::Stream {
  public:
   ExchangeStream(Exchange& exchange, Duration read_timeout, Duration body_deadline, Duration write_timeout,
-                 std::uint64_t max_chunked_bytes)
+                 std::uint64_t max_chunked_bytes, DownloadGate& downloads)
       : exchange_(exchange),
+        downloads_(downloads),
         read_timeout_(read_timeout),
         body_deadline_(body_deadline),
         write_timeout_(write_timeout),
@@ -164,8 +165,13 @@ class ExchangeStream final : public httplib::Stream {
     const auto earned = static_cast<Duration::rep>(sent_ * 1000 / kMinDownloadBytesPerSecond);
     const Duration left = body_deadline_ + Duration{earned} - waited_for_room_;
     const TimePoint before = monotonic_now();
-    const bool ready = left > Duration{0} && wait_for(exchange_.socket, POLLOUT, std::min(write_timeout_, left));
+    bool ready = false;
+    if (left > Duration{0}) {
+      const DownloadGate::Waiting waiting(downloads_, exchange_.socket, sent_, waited_for_room_, before);
+      ready = wait_for(exchange_.socket, POLLOUT, std::min(write_timeout_, left));
+    }
     waited_for_room_ += monotonic_now() - before;
+    if (!ready) downloads_.count_cut();
     return ready;
   }
 
@@ -178,6 +184,7 @@ class ExchangeStream final : public httplib::Stream {
   }
 
   Exchange& exchange_;
+  DownloadGate& downloads_;
   Duration read_timeout_;
   Duration body_deadline_;
   Duration write_timeout_;
@@ -211,15 +218,16 @@ const ExchangeReference& reference_in(const httplib::Request& request) {
 }  // namespace
 
 HttplibBridge::HttplibBridge(ProcessRequest process_request, Duration read_timeout, Duration body_deadline,
-                             Duration write_timeout, std::uint64_t max_chunked_bytes)
+                             Duration write_timeout, std::uint64_t max_chunked_bytes, DownloadGate& downloads)
     : process_request_(std::move(process_request)),
       read_timeout_(read_timeout),
       body_deadline_(body_deadline),
       write_timeout_(write_timeout),
-      max_chunked_bytes_(max_chunked_bytes) {}
+      max_chunked_bytes_(max_chunked_bytes),
+      downloads_(downloads) {}
 
 void HttplibBridge::serve(Exchange& exchange) const {
-  ExchangeStream stream(exchange, read_timeout_, body_deadline_, write_timeout_, max_chunked_bytes_);
+  ExchangeStream stream(exchange, read_timeout_, body_deadline_, write_timeout_, max_chunked_bytes_, downloads_);
   bool connection_closed = false;
   // Of a body that comes in chunks the end is not known: the client is told that no other request can follow.
   const bool last_request = exchange.last_request || exchange.head.chunked;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "download_gate.h"
 #include "exchange.h"
 #include "millrace/core/time.h"
 
@@ -23,10 +24,10 @@ class HttplibBridge {
                                             const std::function<void(httplib::Request&)>& setup_request)>;
 
   /// Waiting for a body may take `body_deadline` and then a second more for every kMinUploadBytesPerSecond; waiting for
-  /// the client to take a response likewise, for every kMinDownloadBytesPerSecond. A chunked body may have
-  /// `max_chunked_bytes`.
+  /// the client to take a response likewise, for every kMinDownloadBytesPerSecond, as far as `downloads` lets it, which
+  /// has to outlive the bridge. A chunked body may have `max_chunked_bytes`.
   HttplibBridge(ProcessRequest process_request, Duration read_timeout, Duration body_deadline, Duration write_timeout,
-                std::uint64_t max_chunked_bytes);
+                std::uint64_t max_chunked_bytes, DownloadGate& downloads);
 
   /// Runs the exchange through cpp-httplib, handlers and all. On a worker. Fills in what comes of it.
   void serve(Exchange& exchange) const;
@@ -49,6 +50,7 @@ class HttplibBridge {
   Duration body_deadline_;
   Duration write_timeout_;
   std::uint64_t max_chunked_bytes_;
+  DownloadGate& downloads_;
 };
 
 }  // namespace millrace

@@ -110,6 +110,11 @@ struct ServerOptions {
   /// those larger than kMaxBufferedBodyBytes. Others of the kind wait (503 beyond kMaxWaitingUploads). 0: half of them.
   std::size_t max_uploads = 0;
 
+  /// Most workers that may be waiting for clients to take their responses, as far as these are larger than
+  /// kMaxBufferedResponseBytes. Where one more has to wait, the client that has taken least for the time is cut. 0: a
+  /// quarter of them, so that both kinds together leave some for others.
+  std::size_t max_downloads = 0;
+
   /// Where events outlive the program: `sqlite:PATH`, a file that is made if there is none; or
   /// `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST[:PORT]…][/STREAM]` (`tls://` likewise), a stream of NATS
   /// JetStream (by default `millrace`), which any number of servers may share. Empty: nowhere. The history above is

@@ -1,0 +1,53 @@
+// DownloadGate: how many workers at a time may wait for clients to take their responses. Where one more has to, the
+// slowest client is cut.
+//
+// Without it a few clients that read just fast enough would have all the workers. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "millrace/core/time.h"
+
+namespace millrace {
+
+class DownloadGate {
+ public:
+  explicit DownloadGate(std::size_t max) : max_(max) {}
+
+  /// One worker's waiting, while it lives. Its socket is shut down if it is cut, which ends the waiting.
+  class Waiting {
+   public:
+    /// `sent`: bytes of the response so far; `waited`: what it took to wait for them, before `now`.
+    Waiting(DownloadGate& gate, int socket, std::uint64_t sent, Duration waited, TimePoint now);
+    ~Waiting();
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+   private:
+    friend class DownloadGate;
+    // In bytes a millisecond.
+    double pace(TimePoint now) const;
+
+    DownloadGate& gate_;
+    const int socket_;
+    const std::uint64_t sent_;
+    const TimePoint began_;  // as if all the waiting had been in one piece
+  };
+
+  /// A response has been cut because its client was slow, for whichever reason.
+  void count_cut();
+  std::uint64_t cuts() const;
+
+ private:
+  void cut_slowest(TimePoint now);
+
+  const std::size_t max_;
+  mutable std::mutex mutex_;
+  std::vector<Waiting*> waiting_;  // guarded by mutex_; those that are cut are not in it
+  std::uint64_t cuts_ = 0;         // guarded by mutex_
+};
+
+}  // namespace millrace
