@@ -207,6 +207,23 @@ export function testBrowsersOwn(newPage, name, cases = eventSourceCases) {
   runInPage(all, newPage, "globalThis.EventSource", `${name}'s EventSource`);
 }
 
+/** What is published arrives through cuts; `extra` are options of `millrace serve`. */
+export function testCuts(newPage, transport, ...extra) {
+  const over = [transport, ...extra].join(" ");
+  test(`through four cuts every event arrives exactly once and in order, over ${over}`, async (context) => {
+    const behind = await serverBehindProxy(context, "--web", pageFolder(), ...extra);
+    const page = await newPage();
+    context.after(() => page.close());
+    const options = JSON.stringify({ topics: "numbers", transport });
+    await page.goto(`${behind.proxy.origin}/`);
+    const result = page.evaluate(`
+      globalThis.progress = { open: false, arrived: 0 };
+      import("/millrace.js").then(({ connect }) => (${consume})(connect, "/events", ${options}, progress));
+    `);
+    await publishThroughCuts(behind, result, () => page.evaluate("globalThis.progress ?? {}"));
+  });
+}
+
 /** The package, in pages that `newPage` opens: see runInPage(). */
 export function testPackage(newPage, differences) {
   const run = (cases, client, prefix) => runInPage(cases, newPage, client, prefix, differences);
@@ -233,20 +250,7 @@ export function testPackage(newPage, differences) {
     assert.equal(await page.evaluate(next), "b");
   });
 
-  for (const transport of ["fetch", "native"]) {
-    test(`through four cuts every event arrives exactly once and in order, over ${transport}`, async (context) => {
-      const behind = await serverBehindProxy(context, "--web", pageFolder());
-      const page = await newPage();
-      context.after(() => page.close());
-      const options = JSON.stringify({ topics: "numbers", transport });
-      await page.goto(`${behind.proxy.origin}/`);
-      const result = page.evaluate(`
-        globalThis.progress = { open: false, arrived: 0 };
-        import("/millrace.js").then(({ connect }) => (${consume})(connect, "/events", ${options}, progress));
-      `);
-      await publishThroughCuts(behind, result, () => page.evaluate("globalThis.progress ?? {}"));
-    });
-  }
+  for (const transport of ["fetch", "native"]) testCuts(newPage, transport);
 
   test("auto is native where the event types are known, and fetch where they are not or headers are wanted", async (context) => {
     const { server } = await serverBehindProxy(context, "--web", pageFolder());

@@ -6,7 +6,7 @@ import { launchChromium } from "../support/chromium.mjs";
 import { eventSourceCases } from "../support/event-source-cases.mjs";
 import { serverBehindProxy } from "../support/resume-case.mjs";
 import { until } from "../support/until.mjs";
-import { pageFolder, testBrowsersOwn, testPackage } from "./package-cases.mjs";
+import { pageFolder, testBrowsersOwn, testCuts, testPackage } from "./package-cases.mjs";
 
 let browser;
 let tabs;
@@ -20,6 +20,7 @@ const newPage = () => tabs.newPage();
 const chromiumsCases = eventSourceCases.filter(({ notInChromium }) => !notInChromium);
 testBrowsersOwn(newPage, "Chromium", chromiumsCases);
 testPackage(newPage);
+for (const transport of ["fetch", "native"]) testCuts(newPage, transport, "--gzip", "--retry", "200");
 
 for (const transport of ["fetch", "native", "xhr"]) {
   test(`a compressed stream is read as it comes, over ${transport}`, async (context) => {

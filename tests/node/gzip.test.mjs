@@ -1,12 +1,14 @@
 // Streams that `millrace serve --gzip` compresses, each event once for everyone: read by who reads streams.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { get } from "node:http";
+import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { createGunzip } from "node:zlib";
 import { connect } from "../../client-wasm/dist/index.js";
+import { CutProxy } from "../support/cut-proxy.mjs";
 import { millraceProgram, startMillrace } from "../support/millrace-server.mjs";
 import { until } from "../support/until.mjs";
 
@@ -99,6 +101,25 @@ test("the native client reads them", async (context) => {
   const data = stdout.trim().split("\n");
   assert.deepEqual(
     data.map((line) => JSON.parse(line).data),
+    numbers(0, 100).map((event) => event.data),
+  );
+});
+
+test("the native client goes on behind a cut, which leaves a gzip stream without its end", async (context) => {
+  const server = await serverWith(context, numbers(0, 50));
+  const proxy = await CutProxy.to(server.port);
+  context.after(() => proxy.close());
+  const args = ["tail", `${proxy.origin}/events`, "--topic", "n", "--since", "earliest", "--count", "100", "--json"];
+  const tail = spawn(millraceProgram(), args, { stdio: ["ignore", "pipe", "inherit"] });
+  context.after(() => tail.kill());
+  const data = [];
+  createInterface({ input: tail.stdout }).on("line", (line) => data.push(JSON.parse(line).data));
+  await until(() => data.length === 50, "the first half");
+  proxy.cut();
+  await server.publish(numbers(50, 100));
+  await until(() => data.length === 100, "the second half", 20_000);
+  assert.deepEqual(
+    data,
     numbers(0, 100).map((event) => event.data),
   );
 });

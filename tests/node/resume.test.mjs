@@ -69,9 +69,12 @@ test("an unknown ID is answered with a gap, then with what there is", async (con
   assert.deepEqual(events, [["millrace.gap", { lastEventId: "nobody-1", reason: "unknown" }]]);
 });
 
-test("through four cuts every event arrives exactly once and in order", { timeout: 60_000 }, async (context) => {
-  const behind = await serverBehindProxy(context);
-  const progress = { open: false, arrived: 0 };
-  const result = consume(connect, `${behind.proxy.origin}/events`, { topics: "numbers" }, progress);
-  await publishThroughCuts(behind, result, () => progress);
-});
+for (const options of [[], ["--gzip", "--retry", "200"]]) {
+  const name = ["through four cuts every event arrives exactly once and in order", ...options].join(" ");
+  test(name, { timeout: 60_000 }, async (context) => {
+    const behind = await serverBehindProxy(context, ...options);
+    const progress = { open: false, arrived: 0 };
+    const result = consume(connect, `${behind.proxy.origin}/events`, { topics: "numbers" }, progress);
+    await publishThroughCuts(behind, result, () => progress);
+  });
+}

@@ -40,6 +40,9 @@ export async function serverBehindProxy(context, ...extra) {
   return { server, proxy };
 }
 
+// A server that compresses does so with the long ones only.
+const numbered = (number) => ({ topic: "numbers", data: `${number}`.padEnd(number % 2 === 0 ? 0 : 400) });
+
 /**
  * Publishes numbers and cuts the connection as they go, then checks what has come out. `result` is the promise of what
  * consume() returns, `progress` a function that resolves with its progress.
@@ -50,7 +53,7 @@ export async function publishThroughCuts({ server, proxy }, result, progress) {
   let published = 0;
   for (let cut = 1; published < total; cut++) {
     const { arrived } = await progress();
-    const events = Array.from({ length: total / (cuts + 1) }, () => ({ topic: "numbers", data: `${published++}` }));
+    const events = Array.from({ length: total / (cuts + 1) }, () => numbered(published++));
     const publishing = server.publish(events);
     if (cut <= cuts) {
       await until(async () => (await progress()).arrived > arrived, "the first of what is being published");
