@@ -20,7 +20,7 @@ const newPage = () => tabs.newPage();
 const chromiumsCases = eventSourceCases.filter(({ notInChromium }) => !notInChromium);
 testBrowsersOwn(newPage, "Chromium", chromiumsCases);
 testPackage(newPage);
-for (const transport of ["fetch", "native"]) testCuts(newPage, transport, "--gzip", "--retry", "200");
+for (const transport of ["fetch", "native"]) testCuts(newPage, transport, "--gzip");
 
 for (const transport of ["fetch", "native", "xhr"]) {
   test(`a compressed stream is read as it comes, over ${transport}`, async (context) => {

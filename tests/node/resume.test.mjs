@@ -69,7 +69,7 @@ test("an unknown ID is answered with a gap, then with what there is", async (con
   assert.deepEqual(events, [["millrace.gap", { lastEventId: "nobody-1", reason: "unknown" }]]);
 });
 
-for (const options of [[], ["--gzip", "--retry", "200"]]) {
+for (const options of [[], ["--gzip"]]) {
   const name = ["through four cuts every event arrives exactly once and in order", ...options].join(" ");
   test(name, { timeout: 60_000 }, async (context) => {
     const behind = await serverBehindProxy(context, ...options);
