@@ -9,7 +9,7 @@ export interface Arrival {
   readonly fields: Readonly<Record<string, unknown>>;
   /** When it was published, in ms on the page's own clock (`performance.now`). */
   readonly publishedAt: number;
-  /** Whether it was published while this page had no connection, and was caught up later. */
+  /** Whether it was published while this page had no connection, or was not yet open, and was caught up later. */
   readonly late: boolean;
 }
 

@@ -37,13 +37,13 @@ export class Chart {
     }).observe(place);
   }
 
-  /** `time` in ms since 1970. */
+  /** `time` in ms since 1970. What is older than what there is takes its place before it, once. */
   add(time: number, value: number): void {
     const at = time / 1000;
-    const last = this.#times.length - 1;
-    if (last >= 0 && at < (this.#times[last] ?? 0)) return; // come again after going back to an old ID
-    this.#times.push(at);
-    this.#values.push(value);
+    const before = this.#times.findLastIndex((other) => other <= at);
+    if (this.#times[before] === at) return; // come again after going back to an old ID
+    this.#times.splice(before + 1, 0, at);
+    this.#values.splice(before + 1, 0, value);
     if (this.#times.length > maxPoints) {
       this.#times.shift();
       this.#values.shift();

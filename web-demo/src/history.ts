@@ -1,11 +1,12 @@
-// History: what was said before this page was opened, as far as the log holds it: one poll with the ID `earliest`.
+// History: what was said and measured before this page was opened, as far as the log holds it: one poll with the ID
+// `earliest`.
 
 import { connect } from "millrace";
 import { type Arrival, fieldsOf } from "./arrival.js";
 
 export async function* readHistory(): AsyncGenerator<Arrival> {
   const connection = connect("/events?mode=poll", {
-    topics: ["demo/news", "demo/chat/*"],
+    topics: ["demo/news", "demo/chat/*", "demo/gauges"],
     lastEventId: "earliest",
     transport: "fetch",
   });
@@ -14,7 +15,7 @@ export async function* readHistory(): AsyncGenerator<Arrival> {
   try {
     for await (const { type, data, lastEventId } of connection) {
       const fields = fieldsOf(data);
-      yield { id: lastEventId, type, text: data, fields, publishedAt: performance.now(), late: false };
+      yield { id: lastEventId, type, text: data, fields, publishedAt: performance.now(), late: true };
     }
   } catch {
     // See above.

@@ -159,7 +159,7 @@ class Page implements Listener {
     else if (arrival.type === "presence") this.#chat.present(arrival);
     else if (arrival.type === "gauges") {
       this.#gauges.add(arrival);
-      this.#wireView.streams(arrival.fields.streams);
+      if (!arrival.late) this.#wireView.streams(arrival.fields.streams);
     }
   }
 

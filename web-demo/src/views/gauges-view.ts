@@ -40,7 +40,11 @@ export class GaugesView {
     this.#judge();
   }
 
+  /** Takes up the figures of now, or of before: those only the charts show. */
   add(arrival: Arrival): void {
+    if (this.#charts.size > 0) this.#chart(arrival);
+    else this.#waiting.push(arrival);
+    if (arrival.late) return;
     const { fields } = arrival;
     for (const name of names) {
       const value = fields[name];
@@ -48,8 +52,6 @@ export class GaugesView {
     }
     if (typeof fields.deliveries === "number") this.#deliveries = fields.deliveries;
     this.#judge();
-    if (this.#charts.size > 0) this.#chart(arrival);
-    else this.#waiting.push(arrival);
   }
 
   draw(): void {
