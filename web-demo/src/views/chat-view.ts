@@ -106,8 +106,8 @@ export class ChatView {
 function face(name: string): HTMLElement {
   const element = make("span", "face", [...name][0]?.toUpperCase() ?? "?");
   let sum = 0;
-  for (const letter of name) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 6;
-  element.dataset.hue = String(sum);
+  for (const letter of name) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 997;
+  element.dataset.hue = String(sum % 6);
   element.ariaHidden = "true";
   return element;
 }
