@@ -25,6 +25,13 @@ const figure = {
   seconds: { title: "seconds until all have all", of: (report) => report.seconds, show: ms, ratio: true },
 };
 
+// Over the wire, with what frames it.
+const bytesEach = {
+  title: "bytes a delivery",
+  of: (report) => (report.megabytesReceived * 1e6) / report.deliveries,
+  show: bytes,
+};
+
 const peers = ["ceiling", "millrace", "nchan", "better_sse"];
 
 function fanout(subscribers, rate_, seconds) {
@@ -36,6 +43,19 @@ function fanout(subscribers, rate_, seconds) {
     servers: subscribers <= 1000 ? [...peers, "thread_per_stream"] : peers,
     figures: [figure.last, figure.lastP99, figure.p50, figure.p99, figure.cpu],
     chart: figure.last,
+  };
+}
+
+function compressed(dataBytes) {
+  return {
+    name: `gzip-${dataBytes}`,
+    title: `Fan-out to 1,000 subscribers, 20 events/s of ${dataBytes.toLocaleString("en")} bytes`,
+    subscribers: 1000,
+    load: ["--subscribers", 1000, "--rate", 20, "--seconds", 3, "--data-bytes", dataBytes],
+    servers: ["ceiling", "millrace", "millrace_gzip"],
+    // Not when all have it: the one process that reads for all would be decompressing.
+    figures: [bytesEach, figure.cpu],
+    chart: bytesEach,
   };
 }
 
@@ -81,6 +101,7 @@ const unpublished = (name, title, figures) => ({
 /** By the name that `./run bench` takes. */
 export const scenarios = {
   fanout: [fanout(1000, 10, 3), fanout(10_000, 3, 4), fanout(18_000, 2, 4)],
+  gzip: [compressed(120), compressed(1000), compressed(8000)],
   throughput: [
     throughput("100", "100 events/s", ["--rate", 100]),
     throughput("500", "500 events/s", ["--rate", 500]),

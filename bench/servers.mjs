@@ -51,6 +51,11 @@ export const servers = {
     load: plainPaths,
   },
   millrace: { title: "**Millrace**", command: () => [`${bin}/millrace_bench_millrace`], load: [] },
+  millrace_gzip: {
+    title: "**Millrace**, gzip",
+    command: () => [`${bin}/millrace_bench_millrace`],
+    load: ["--gzip"],
+  },
   nchan: { title: "nginx + nchan", command: null, load: plainPaths },
   better_sse: {
     title: "better-sse on Node.js",

@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
 
   millrace::ServerOptions options{.anonymous_publish = true};
   if (argc > 1) options.loops = std::stoul(argv[1]);
+  options.gzip = true;  // for those who ask
   options.history_events = 1'000'000;
   options.history_bytes = 512 * 1024 * 1024;
   millrace::Server server(options);
