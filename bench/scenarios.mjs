@@ -51,7 +51,7 @@ function compressed(dataBytes) {
     name: `gzip-${dataBytes}`,
     title: `Fan-out to 1,000 subscribers, 20 events/s of ${dataBytes.toLocaleString("en")} bytes`,
     subscribers: 1000,
-    load: ["--subscribers", 1000, "--rate", 20, "--seconds", 3, "--data-bytes", dataBytes],
+    load: ["--subscribers", 1000, "--rate", 20, "--seconds", 2, "--data-bytes", dataBytes],
     servers: ["ceiling", "millrace", "millrace_gzip"],
     // Not when all have it: the one process that reads for all would be decompressing.
     figures: [bytesEach, figure.cpu],
