@@ -53,6 +53,8 @@ export class CoreConnection implements TransportListener {
   #polling = false;
   #source: Source | undefined;
   #answer: Answer | undefined;
+  /** What the platform has said of the lost connection. */
+  #cause: unknown;
   #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timeout = -1;
@@ -144,7 +146,8 @@ export class CoreConnection implements TransportListener {
     this.#tell(Input.end);
   }
 
-  networkError(isFutile = false): void {
+  networkError(isFutile = false, cause?: unknown): void {
+    this.#cause = cause;
     this.#tell(isFutile ? Input.futileError : Input.networkError);
   }
 
@@ -195,12 +198,13 @@ export class CoreConnection implements TransportListener {
     }
     this.#attempt += 1;
     this.#answer = undefined;
+    this.#cause = undefined;
     this.transport.connect(this.lastEventId).catch((error) => this.#break(error));
   }
 
   #lose(mayPass: boolean, reason: LossReason, status: number, wait: number): void {
     const again = mayPass && (this.#owner.mayReconnect?.() ?? true);
-    const message = sentenceFor(reason, this.#answer);
+    const message = sentenceFor(reason, this.#answer, this.#cause);
     if (again) {
       this.readyState = 0;
       this.transport.drop();
@@ -230,8 +234,12 @@ export class CoreConnection implements TransportListener {
   }
 }
 
-function sentenceFor(reason: LossReason, answer: Answer | undefined): string {
-  if (!answer || (reason !== "status" && reason !== "content-type")) return `the stream was lost: ${reason}`;
+function sentenceFor(reason: LossReason, answer: Answer | undefined, cause: unknown): string {
+  if (!answer || (reason !== "status" && reason !== "content-type")) {
+    // Node.js's says no more than that fetch has failed; why stands in its cause.
+    const said = cause as { message?: string; cause?: Partial<Error> } | undefined;
+    return ["the stream was lost", reason, said?.message, said?.cause?.message].filter(Boolean).join(": ");
+  }
   const { status, contentType, excerpt } = answer;
   return `the server answered with status ${status}, ${contentType || "no Content-Type"}${excerpt && `: ${excerpt}`}`;
 }

@@ -3,6 +3,7 @@
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
 import { Kind } from "./core.js";
 import { nextTask } from "./next-task.js";
+import { followPage } from "./page.js";
 import { crossOriginFetch } from "./transports/cross-origin-fetch.js";
 import { FetchTransport } from "./transports/fetch.js";
 import type { EventSourceErrorEvent, EventSourceInit } from "./types.js";
@@ -88,6 +89,7 @@ class EventSourceClass extends EventTarget {
   readonly #url: string;
   readonly #withCredentials: boolean;
   readonly #connection: CoreConnection;
+  readonly #stopListening = new AbortController();
   readonly #handlers = new Map<string, HandlerEntry>();
 
   constructor(url: string | URL, init?: EventSourceInit | null) {
@@ -118,10 +120,12 @@ class EventSourceClass extends EventTarget {
     const request = { url: this.#url, withCredentials: this.#withCredentials, fetch };
     this.#connection = new CoreConnection(owner, (listener) => new FetchTransport(request, listener), [jitterPercent]);
     this.#connection.start();
+    followPage(this.#connection, false, this.#stopListening.signal);
   }
 
   #fail({ message, status }: Pick<Loss, "message" | "status">): void {
-    this.dispatchEvent(Object.assign(new Event("error"), { message, status }));
+    if (this.readyState === 2) this.#stopListening.abort();
+    this.dispatchEvent(Object.assign(new Event("error"), { message, status, code: status || undefined }));
   }
 
   get url(): string {
@@ -137,6 +141,7 @@ class EventSourceClass extends EventTarget {
   }
 
   close(): void {
+    this.#stopListening.abort();
     this.#connection.close();
   }
 

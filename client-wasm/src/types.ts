@@ -14,6 +14,8 @@ export interface EventSourceErrorEvent extends Event {
   readonly message?: string;
   /** The last response's status; 0 if there was none. */
   readonly status?: number;
+  /** The same as the `eventsource` package has it: not there if there was no response. */
+  readonly code?: number | undefined;
 }
 
 /** Why a connection was lost, or could not be made. */

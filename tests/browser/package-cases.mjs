@@ -162,6 +162,30 @@ const nativeCases = [
   },
 ];
 
+const cachedPage = {
+  name: "no connection while the page is in the back/forward cache, and on from the last ID when it is taken out",
+  respond: tellWhenClosed("id: 1\ndata: a\n\n"),
+  async run(EventSource, base, { record, until }) {
+    const turn = (type) => dispatchEvent(new PageTransitionEvent(type, { persisted: true }));
+    const source = new EventSource(`${base}/stream`);
+    const lines = record(source);
+    await until(() => lines.length === 2);
+    turn("pagehide");
+    await fetch(`${base}/closed`);
+    const aside = source.readyState;
+    turn("pageshow");
+    await until(() => lines.length === 4);
+    source.close();
+    turn("pagehide");
+    turn("pageshow");
+    return [aside, lines, source.readyState];
+  },
+  expect: [0, ["open 1", "message 1 a 1", "open 1", "message 1 a 1"], 2],
+  requests(requests) {
+    assert.deepEqual(requests.map(lastEventIdOf), [undefined, "1"]);
+  },
+};
+
 const pageCases = [
   {
     name: "no connection while the page is hidden, and on from the last ID when it is seen",
@@ -227,7 +251,11 @@ export function testCuts(newPage, transport, ...extra) {
 /** The package, in pages that `newPage` opens: see runInPage(). */
 export function testPackage(newPage, differences) {
   const run = (cases, client, prefix) => runInPage(cases, newPage, client, prefix, differences);
-  run([...eventSourceCases, throwingListener, ...crossOriginCases], "millrace.EventSource", "our EventSource");
+  run(
+    [...eventSourceCases, throwingListener, cachedPage, ...crossOriginCases],
+    "millrace.EventSource",
+    "our EventSource",
+  );
   const connectBy = (options) => `(url, options) => millrace.connect(url, { ...options, ${options} })`;
   for (const transport of ["fetch", "native", "xhr", "poll"]) {
     run(connectCases, connectBy(`transport: "${transport}"`), `connect() over ${transport}`);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { runInPage, workerOf } from "../support/cases.mjs";
 import { launchChromium } from "../support/chromium.mjs";
 import { eventSourceCases } from "../support/event-source-cases.mjs";
 import { serverBehindProxy } from "../support/resume-case.mjs";
@@ -21,6 +22,8 @@ const chromiumsCases = eventSourceCases.filter(({ notInChromium }) => !notInChro
 testBrowsersOwn(newPage, "Chromium", chromiumsCases);
 testPackage(newPage);
 for (const transport of ["fetch", "native"]) testCuts(newPage, transport, "--gzip");
+const newWorker = async () => workerOf(await newPage());
+runInPage(eventSourceCases, newWorker, "millrace.EventSource", "our EventSource in a worker");
 
 for (const transport of ["fetch", "native", "xhr"]) {
   test(`a compressed stream is read as it comes, over ${transport}`, async (context) => {

@@ -49,3 +49,38 @@ test("an open source keeps the program alive, a closed one lets it end", async (
 test("without a page around, the URL has to be absolute", () => {
   assert.throws(() => new EventSource("/relative"), { name: "SyntaxError" });
 });
+
+test("a fetch of the user's gets headers that it can add to by spreading them", async (context) => {
+  const server = await serve(streams("retry: 20\nid: 1\ndata: a\n\n"));
+  context.after(() => server.close());
+  const source = new EventSource(server.origin, {
+    fetch: (url, init) => fetch(url, { ...init, headers: { ...init.headers, Authorization: "Bearer token" } }),
+  });
+  await new Promise((resolve) => {
+    source.onerror = () => source.readyState === EventSource.CLOSED && resolve();
+  });
+  const seen = server.requests.map(({ headers }) => [headers.authorization, headers.accept, headers["last-event-id"]]);
+  assert.deepEqual(seen, [
+    ["Bearer token", "text/event-stream", undefined],
+    ["Bearer token", "text/event-stream", "1"],
+  ]);
+});
+
+test("an error event says with which status, or why there was none", async (context) => {
+  const server = await serve(streams({ status: 404, body: "no such stream" }));
+  context.after(() => server.close());
+  const failureOf = (url) =>
+    new Promise((resolve) => {
+      const source = new EventSource(url);
+      source.onerror = ({ code, status, message }) => {
+        source.close();
+        resolve([code, status, message]);
+      };
+    });
+  const [code, status, message] = await failureOf(server.origin);
+  assert.deepEqual([code, status], [404, 404]);
+  assert.match(message, /404.*no such stream/);
+  const unreachable = await failureOf("http://127.0.0.1:1/");
+  assert.deepEqual(unreachable.slice(0, 2), [undefined, 0]);
+  assert.match(unreachable[2], /^the stream was lost: network-error: fetch failed: .*(ECONNREFUSED|bad port)/);
+});

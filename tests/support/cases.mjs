@@ -66,10 +66,40 @@ export function servePage(request, response) {
     response.writeHead(200, { "Content-Type": "text/html" }).end("<!doctype html><title>Millrace</title>");
   } else if (request.url === "/millrace.js") {
     response.writeHead(200, { "Content-Type": "text/javascript" }).end(readFileSync(packageFile));
+  } else if (request.url === "/worker.js") {
+    response.writeHead(200, { "Content-Type": "text/javascript" }).end(`(${answerScripts})()`);
   } else if (request.url === "/favicon.ico") {
     response.writeHead(404).end();
   } else return false;
   return true;
+}
+
+// In a worker: tells what the scripts come to that it is sent.
+function answerScripts() {
+  addEventListener("message", ({ data }) => {
+    // biome-ignore lint/security/noGlobalEval: they come as text, as to a page
+    const settled = new Promise((resolve) => resolve(globalThis.eval(data)));
+    settled.then(
+      (value) => postMessage({ value }),
+      (error) => postMessage({ error: String(error) }),
+    );
+  });
+}
+
+/** What runInPage() uses of a page, for a worker of that page's. */
+export function workerOf(page) {
+  const ask = (script) =>
+    new Promise((resolve, reject) => {
+      const worker = new Worker("/worker.js", { type: "module" });
+      worker.onmessage = ({ data: { value, error } }) => (error ? reject(new Error(error)) : resolve(value));
+      worker.onerror = ({ message }) => reject(new Error(message));
+      worker.postMessage(script);
+    });
+  return {
+    goto: (url) => page.goto(url),
+    evaluate: (script) => page.evaluate(`(${ask})(${JSON.stringify(script)})`),
+    close: () => page.close(),
+  };
 }
 
 /**

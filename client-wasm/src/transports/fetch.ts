@@ -4,7 +4,7 @@ import type { TransportName } from "../types.js";
 import type { Answer, Request, Transport, TransportListener } from "./transport.js";
 
 /** What a `fetch` rejects with where no other attempt would end otherwise. */
-export const futile = /* @__PURE__ */ new Error("futile");
+export const futile = /* @__PURE__ */ new Error("CORS or the scheme forbids it");
 
 /** How much of a response that is no event stream goes into the error, in bytes, and how long it is waited for, in ms. */
 const maxExcerptBytes = 200;
@@ -14,6 +14,10 @@ const maxExcerptWait = 500;
 export function requestInit(request: Request, lastEventId: string, headers: Headers, signal: AbortSignal): RequestInit {
   if (!headers.has("Accept")) headers.set("Accept", "text/event-stream");
   if (lastEventId) headers.set("Last-Event-ID", utf8AsLatin1(lastEventId));
+  // As properties, too: a `fetch` of the user's may add to them by `{ ...init.headers, … }`.
+  headers.forEach((value, name) => {
+    Object.assign(headers, { [name]: value });
+  });
   return {
     method: request.method ?? "GET",
     headers,
@@ -89,7 +93,7 @@ export class FetchTransport implements Transport {
 
     // Only what concerns the network is caught: a fault in here or in a listener must not look like a lost connection.
     const lost = (error: unknown) => {
-      if (!signal.aborted) this.#listener.networkError(error === futile);
+      if (!signal.aborted) this.#listener.networkError(error === futile, error);
     };
     const response = await fetch(url, init).catch(lost);
     if (!response || signal.aborted) return;
