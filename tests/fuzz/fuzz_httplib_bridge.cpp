@@ -76,7 +76,11 @@ struct World {
   HttplibBridge bridge{[this](httplib::Stream& stream, bool close, bool& closed, const auto& setup) {
                          return server.process_request(stream, close, closed, setup);
                        },
-                       Duration{10}, Duration{10}, Duration{10}, 1 << 20, downloads};
+                       Duration{10},
+                       Duration{10},
+                       Duration{10},
+                       1 << 20,
+                       downloads};
 };
 
 std::string drained(int socket) {
