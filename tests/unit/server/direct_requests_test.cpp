@@ -74,6 +74,7 @@ std::vector<std::string> all_kinds_of_requests() {
       post("/events", event("a", "1"), "Authorization: Bearer wrong-wrong-wrong-wrong-wrong-wrong\r\n"),
       post("/events", event("a", "1"), "Origin: https://good.example\r\n"),
       post("/events", event("a", "1"), "Origin: https://evil.example\r\n"),
+      post("/events", event("a", "1"), "Origin:\r\n"),
       post("/events", event("a", "1"), "Expect: 100-continue-not\r\n"),
       "POST /events HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 2\r\n\r\n{}",
       "POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
@@ -143,6 +144,18 @@ TEST(DirectRequests, AreRefusedAlikeWithKeysAndBoundsOnRates) {
   expect_same_answers(options);
 }
 
+TEST(DirectRequests, CountByAddressWhoPublishes) {
+  ServerOptions options = open_to_all();
+  options.publish_rate = 0.001;
+  options.publish_burst = 1;
+  RunningServer server(options, straight);
+  for (const char* address : {"127.0.0.2", "127.0.0.3"}) {
+    RawClient client(server.port(), 0, address);
+    EXPECT_EQ(client.exchange(post("/events", event("a", "1"))).status, 200) << address;
+    EXPECT_EQ(client.exchange(post("/events", event("a", "1"))).status, 429) << address;
+  }
+}
+
 TEST(DirectRequests, CarryTheServersDefaultHeaders) {
   const auto configure = [](Server& server) {
     server.set_default_headers({{"X-Served-By", "me"}});
@@ -209,9 +222,11 @@ TEST_F(StraightFromTheLoop, PipelinedRequestsOfBothWaysAreAnsweredInOrder) {
 TEST_F(StraightFromTheLoop, AClientThatReadsNothingForAWhileGetsAllItsAnswers) {
   RawClient client(server_.port(), 4096);
   const std::string request = post("/events", "no JSON, and a long sentence about it");
+  const std::string of_a_worker = post("/events", "no JSON", "Content-Encoding: snappy\r\n");
+  const auto is_a_workers = [](int i) { return i % 10 == 9; };
   constexpr int kRequests = 60'000;
   std::string requests;
-  for (int i = 0; i < kRequests; ++i) requests += request;
+  for (int i = 0; i < kRequests; ++i) requests += is_a_workers(i) ? of_a_worker : request;
   std::size_t sent = 0;
   int without_progress = 0;
   while (sent < requests.size() && without_progress < 3) {  // until the server reads no more either
@@ -224,7 +239,7 @@ TEST_F(StraightFromTheLoop, AClientThatReadsNothingForAWhileGetsAllItsAnswers) {
     }
   }
   std::thread sender([&] { client.send(std::string_view(requests).substr(sent)); });
-  for (int i = 0; i < kRequests; ++i) ASSERT_EQ(client.read_response().status, 400) << i;
+  for (int i = 0; i < kRequests; ++i) ASSERT_EQ(client.read_response().status, is_a_workers(i) ? 415 : 400) << i;
   sender.join();
 }
 
