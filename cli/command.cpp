@@ -25,7 +25,9 @@ HttpHeaders parse_headers(const std::vector<std::string>& lines) {
     if (line.find_first_of("\r\n") != std::string::npos) {
       throw UsageError("--header: holds a line end, which cannot be sent");
     }
-    const auto refuse = [&line](const std::string& why) { throw UsageError("--header \"" + line + "\": " + why); };
+    const auto refuse = [&line](const std::string& why) {
+      throw UsageError(std::string("--header \"").append(line).append("\": ").append(why));
+    };
     const std::size_t colon = line.find(':');
     if (colon == std::string::npos) refuse("expected \"Name: value\"");
     const std::string name = line.substr(0, colon);

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
+#include <future>
 #include <iterator>
 #include <stdexcept>
 #include <string>
@@ -69,12 +71,39 @@ TEST(EventSourcePull, MakesTheServerWaitWhileEventsDo) {
   EventSourceOptions options = eager();
   options.policy.idle_timeout = Duration{3'600'000};
   EventSource source(server.url(), std::move(options));
+  std::atomic<std::size_t> read{0};
+  source.on_any([&](const MessageEvent&) { ++read; });
+  constexpr std::size_t kMostAhead = kMaxWaitingEvents + 200;  // those of the same read, of 16 KiB
   std::size_t expected = 0;
   for (const ReceivedEvent& event : source) {
+    if (expected == 0) {  // time enough to run ahead, for who would
+      for (int i = 0; i < 100'000 && read <= kMostAhead; ++i) std::this_thread::yield();
+    }
+    ASSERT_LE(read - expected, kMostAhead);
     ASSERT_EQ(event.data.substr(0, event.data.find(' ')), std::to_string(expected));
     ++expected;
   }
   EXPECT_EQ(expected, kEvents);
+}
+
+TEST(EventSourcePull, HandsOutNothingThatWaitsOnceItIsClosed) {
+  ScriptedServer server([](Peer& peer, int) {
+    peer.read_request();
+    peer.send(std::string(kStreamHead) + "data: a\n\ndata: b\n\ndata: c\n\n");
+    peer.wait_until_closed();
+  });
+  EventSource source(server.url());
+  Collector heard;
+  std::promise<void> closed;
+  source.on_any([&](const MessageEvent& event) {
+    heard.add(std::string(event.data));
+    if (event.data == "c") closed.get_future().wait();  // so that the source's thread can drop nothing itself
+  });
+  EXPECT_EQ(source.next()->data, "a");
+  ASSERT_TRUE(heard.wait_for(3));
+  source.close();
+  EXPECT_EQ(source.next(), std::nullopt) << "b waits";
+  closed.set_value();
 }
 
 TEST(EventSourcePull, HandsOutWhatWaitsWhenTheStreamIsLongOver) {
