@@ -122,6 +122,11 @@ class Page {
     }
   }
 
+  /** The value of an expression, also where the page's policy forbids what evaluate() does. */
+  read(expression) {
+    return this.#session.executeScript(`return (${expression})`);
+  }
+
   /** Leaves it, which closes its connections. */
   close() {
     return this.#session.get("about:blank");

@@ -10,4 +10,10 @@
     document.documentElement.lang = "zh";
     document.documentElement.classList.add("untold");
   }
+  // WebKitGTK says "C" where the system has no language, which nothing takes that writes numbers: the charts do at once.
+  try {
+    new Intl.NumberFormat(navigator.language);
+  } catch {
+    Object.defineProperty(navigator, "language", { value: "en" });
+  }
 })();
