@@ -270,8 +270,8 @@ TEST_F(Cluster, BringsWhatWasAcknowledgedToEverySubscriberOnceAndInOrder) {
       {"a node loses NATS", [&] { part_a_node(any_node()); }},
       {"clients are cut", [&] { move_the_clients(any_node()); }},
   };
-  // A leader that hangs and wakes up again is not among them: once, with nats-server 2.9.10, other events were then in the
-  // places of two that had been acknowledged, and why has not been found out (docs/reliability.md).
+  // A leader that hangs and wakes up again is not among them: once, with nats-server 2.9.10, other events were then in
+  // the places of two that had been acknowledged, and why has not been found out (docs/reliability.md).
   if (from_environment("MILLRACE_CLUSTER_HANGS", 0) != 0) {
     events.emplace_back("the NATS leader hangs", [&] { hang_the_leader(); });
   }
