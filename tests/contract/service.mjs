@@ -61,9 +61,9 @@ function start(parameters) {
   const base = parameter(parameters, "initialDelayMs", "number");
   const connection = connect(parameter(parameters, "streamUrl", "string", true), {
     transport: "fetch",
-    method: parameter(parameters, "method", "string"),
+    method: parameter(parameters, "method", "string") || undefined,
     headers: new Headers(parameter(parameters, "headers", "object")),
-    body: parameter(parameters, "body", "string"),
+    body: parameter(parameters, "body", "string") || undefined,
     lastEventId: parameter(parameters, "lastEventId", "string"),
     idleTimeout: parameter(parameters, "readTimeoutMs", "number"),
     reconnect: true,
