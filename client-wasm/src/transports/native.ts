@@ -4,6 +4,12 @@
 import { answerOf, requestInit } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
 
+/**
+ * Whether the EventSource is WebKit's, which keeps what a broken connection has left of a line, and takes what comes over
+ * the next for the rest of it.
+ */
+const keepsRests = () => /^Apple/.test(globalThis.navigator?.vendor ?? "");
+
 export class NativeTransport implements Transport {
   readonly name = "native";
   readonly #request: Request;
@@ -68,9 +74,9 @@ export class NativeTransport implements Transport {
     full.then(() => this.#listener.networkError());
   }
 
-  // The core is told, and what it then wants dropped is left to reconnect by itself.
+  // The core is told, and what it then wants dropped is left to reconnect by itself where that can be trusted.
   #lost(): void {
-    this.#reconnectsItself = true;
+    this.#reconnectsItself = !keepsRests();
     this.#listener.networkError();
     this.#reconnectsItself = false;
   }
