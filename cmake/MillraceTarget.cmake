@@ -17,6 +17,8 @@ function(millrace_target target)
   if(MILLRACE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${MILLRACE_SANITIZE} -fno-sanitize-recover=all
                                              -fno-omit-frame-pointer)
+    # GCC warns of what is not so once it instruments.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     target_link_options(${target} PUBLIC -fsanitize=${MILLRACE_SANITIZE})
   endif()
 endfunction()

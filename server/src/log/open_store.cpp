@@ -72,7 +72,9 @@ std::shared_ptr<EventStore> open_store(const ServerOptions& options, const std::
   if (options.store.starts_with(kSqlite) && options.store.size() > kSqlite.size()) {
     return open_sqlite(options, new_epoch);
   }
-  throw std::invalid_argument("store: \"" + options.store + "\" is none; there are sqlite:PATH and nats://HOST:PORT");
+  // Not the rest of it, in which a password may be.
+  throw std::invalid_argument("store: \"" + options.store.substr(0, options.store.find(':')) +
+                              "\" is none; there are sqlite:PATH and nats://HOST:PORT");
 }
 
 }  // namespace millrace

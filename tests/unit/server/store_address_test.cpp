@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "log/open_store.h"
+
 namespace millrace::test {
 namespace {
 
@@ -27,6 +29,18 @@ TEST(StoreAddress, IsTheSameUserForAllAndShowsNoPassword) {
   EXPECT_EQ(address.servers, (Servers{"nats://u:s/cret@a:1", "nats://u:s/cret@b:2"}));
   EXPECT_EQ(address.shown(), "nats://a:1,b:2/x");
   EXPECT_EQ(StoreAddress::parse("nats://token@a").servers, (Servers{"nats://token@a"}));
+}
+
+// A mistyped kind of store is said without what follows, in which a password may be.
+TEST(StoreAddress, IsNotRepeatedWhereItIsNone) {
+  try {
+    open_store({.store = "nat://u:secret@a"}, "epoch");
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const std::invalid_argument& failure) {
+    const std::string sentence = failure.what();
+    EXPECT_NE(sentence.find("\"nat\""), std::string::npos) << sentence;
+    EXPECT_EQ(sentence.find("secret"), std::string::npos) << sentence;
+  }
 }
 
 TEST(StoreAddress, SaysWhatIsWrong) {

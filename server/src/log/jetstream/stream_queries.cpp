@@ -133,7 +133,7 @@ json StreamQueries::prepare(const std::string& name, const json& config) const {
   json wanted = info.at("config");
   if (wanted.value("subjects", json::array()) != config.at("subjects")) {
     throw ForeignStream("the stream \"" + name + "\" has other subjects, and is another program's: choose another " +
-                           "name, nats://HOST/NAME");
+                        "name, nats://HOST/NAME");
   }
   for (const char* limit : {"max_msgs", "max_bytes", "max_age", "duplicate_window"}) wanted[limit] = config.at(limit);
   if (options_.replicas != 0) wanted["num_replicas"] = config.at("num_replicas");
