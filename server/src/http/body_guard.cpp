@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "field_text.h"
+
 namespace millrace {
 
 namespace {
@@ -11,10 +13,6 @@ constexpr std::string_view kField = "content-disposition:";
 
 // More than 15 digits are more than any body has, and could overflow.
 constexpr std::size_t kMaxSizeDigits = 15;
-
-char to_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';

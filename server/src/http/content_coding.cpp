@@ -3,25 +3,11 @@
 #include <algorithm>
 #include <optional>
 
+#include "field_text.h"
+
 namespace millrace {
 
 namespace {
-
-char to_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-// `name`: in lower case.
-bool is(std::string_view text, std::string_view name) {
-  return std::equal(text.begin(), text.end(), name.begin(), name.end(),
-                    [](char a, char b) { return to_lower(a) == b; });
-}
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
 
 // What stands before the next `separator`, which is taken off with it.
 std::string_view next_part(std::string_view& text, char separator) {
@@ -35,7 +21,7 @@ std::string_view next_part(std::string_view& text, char separator) {
 int weight(std::string_view parameters) {
   while (!parameters.empty()) {
     std::string_view value = next_part(parameters, ';');
-    if (!is(next_part(value, '='), "q")) continue;
+    if (!equals_ignoring_case(next_part(value, '='), "q")) continue;
     if (value.empty() || value.size() > 5 || (value[0] != '0' && value[0] != '1')) return 0;
     if (value.size() > 1 && value[1] != '.') return 0;
     int thousandths = (value[0] - '0') * 1000;
@@ -59,8 +45,8 @@ bool prefers_gzip(std::string_view accept_encoding) {
   while (!accept_encoding.empty()) {
     std::string_view element = next_part(accept_encoding, ',');
     const std::string_view coding = next_part(element, ';');
-    if (is(coding, "gzip") || is(coding, "x-gzip")) gzip = weight(element);
-    if (is(coding, "identity")) identity = weight(element);
+    if (equals_ignoring_case(coding, "gzip") || equals_ignoring_case(coding, "x-gzip")) gzip = weight(element);
+    if (equals_ignoring_case(coding, "identity")) identity = weight(element);
     if (coding == "*") others = weight(element);
   }
   const int weight_of_gzip = gzip.value_or(others.value_or(0));

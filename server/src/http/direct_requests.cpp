@@ -9,6 +9,7 @@
 
 #include "error_response.h"
 #include "failure.h"
+#include "field_text.h"
 #include "httplib_bridge.h"
 #include "millrace/core/limits.h"
 #include "millrace/server/key_authorizer.h"
@@ -95,12 +96,6 @@ std::optional<RequestLine> read_request_line(std::string_view line) {
   if (path_end < target.size()) read.query = target.substr(path_end + 1);
   if (read.query.find_first_of("?# ") != std::string_view::npos) return std::nullopt;
   return read;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
 // `lines`: of a head that parse_request_head() has let through, without the request line. As cpp-httplib keeps them:

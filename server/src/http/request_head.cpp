@@ -5,6 +5,7 @@
 #include <iterator>
 #include <limits>
 
+#include "field_text.h"
 #include "millrace/core/protocol.h"
 
 namespace millrace {
@@ -15,20 +16,6 @@ constexpr std::string_view kEmptyLine = "\r\n\r\n";
 
 // Far beyond any body, and as far from what head and body together would overflow.
 constexpr std::uint64_t kMaxContentLength = std::numeric_limits<std::int64_t>::max();
-
-char to_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return to_lower(x) == to_lower(y); });
-}
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
 
 // [RFC 9110 5.6.2] The characters of a field name.
 bool is_token(std::string_view text) {
