@@ -153,6 +153,15 @@ export class ReportedClient {
   static async start(context, service, parameters) {
     const client = new ReportedClient();
     await listening(client.#server);
+    // Before anything can fail: a server that stays open would keep the whole file from ending.
+    context.after(async () => {
+      try {
+        await client.stop?.();
+      } finally {
+        client.#server.closeAllConnections();
+        client.#server.close();
+      }
+    });
     const callbackUrl = `http://127.0.0.1:${client.#server.address().port}/callback`;
     const created = await service.ask("POST", "/", { callbackUrl, tag: context.name, ...parameters });
     if (created.status !== 201) throw new Error(`the service answered ${created.status}: ${await created.text()}`);
@@ -160,11 +169,6 @@ export class ReportedClient {
     client.url = new URL(created.headers.get("Location"), service.url);
     client.command = (command) => service.ask("POST", client.url, command);
     client.stop = () => service.ask("DELETE", client.url);
-    context.after(async () => {
-      await client.stop();
-      client.#server.closeAllConnections();
-      client.#server.close();
-    });
     return client;
   }
 
