@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { runInPage } from "../support/cases.mjs";
+import { runInPage, workerOf } from "../support/cases.mjs";
 import { connectCases, lastEventIdOf } from "../support/connect-cases.mjs";
 import { eventSourceCases } from "../support/event-source-cases.mjs";
 import { eventStream, streams, tellWhenClosed } from "../support/http-server.mjs";
@@ -186,6 +186,20 @@ const cachedPage = {
   },
 };
 
+const onlineAgain = {
+  name: "a wait for the network ends when the browser is online again",
+  respond: streams("retry: 3600000\nid: 1\ndata: a\n\n", { body: "id: 2\ndata: b\n\n", open: true }),
+  async run(EventSource, base, { record, until }) {
+    const source = new EventSource(`${base}/stream`);
+    const lines = record(source);
+    source.onerror = () => dispatchEvent(new Event("online"));
+    await until(() => lines.length === 5);
+    source.close();
+    return lines;
+  },
+  expect: ["open 1", "message 1 a 1", "error 0", "open 1", "message 1 b 2"],
+};
+
 const pageCases = [
   {
     name: "no connection while the page is hidden, and on from the last ID when it is seen",
@@ -226,9 +240,9 @@ const pageCases = [
 ];
 
 /** The lists of what an EventSource does, with the browser's own class: they are only as good as they fit it. */
-export function testBrowsersOwn(newPage, name, cases = eventSourceCases) {
-  const all = [...cases, throwingListener, ...crossOriginCases];
-  runInPage(all, newPage, "globalThis.EventSource", `${name}'s EventSource`);
+export function testBrowsersOwn(newPage, name, differences) {
+  const cases = [...eventSourceCases, throwingListener, ...crossOriginCases];
+  runInPage(cases, newPage, "globalThis.EventSource", `${name}'s EventSource`, differences);
 }
 
 /** What is published arrives through cuts; `extra` are options of `millrace serve`. */
@@ -252,10 +266,15 @@ export function testCuts(newPage, transport, ...extra) {
 export function testPackage(newPage, differences) {
   const run = (cases, client, prefix) => runInPage(cases, newPage, client, prefix, differences);
   run(
-    [...eventSourceCases, throwingListener, cachedPage, ...crossOriginCases],
+    [...eventSourceCases, throwingListener, cachedPage, onlineAgain, ...crossOriginCases],
     "millrace.EventSource",
     "our EventSource",
   );
+  for (const kind of ["Worker", "SharedWorker"]) {
+    const newWorker = async () => workerOf(await newPage(), kind);
+    const prefix = `our EventSource in a ${kind}`;
+    runInPage([...eventSourceCases, onlineAgain], newWorker, "millrace.EventSource", prefix, differences);
+  }
   const connectBy = (options) => `(url, options) => millrace.connect(url, { ...options, ${options} })`;
   for (const transport of ["fetch", "native", "xhr", "poll"]) {
     run(connectCases, connectBy(`transport: "${transport}"`), `connect() over ${transport}`);

@@ -2,9 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { runInPage, workerOf } from "../support/cases.mjs";
-import { launchChromium } from "../support/chromium.mjs";
-import { eventSourceCases } from "../support/event-source-cases.mjs";
+import { differences, launchChromium } from "../support/chromium.mjs";
 import { serverBehindProxy } from "../support/resume-case.mjs";
 import { until } from "../support/until.mjs";
 import { pageFolder, testBrowsersOwn, testCuts, testPackage } from "./package-cases.mjs";
@@ -18,12 +16,9 @@ before(async () => {
 after(() => browser.close());
 
 const newPage = () => tabs.newPage();
-const chromiumsCases = eventSourceCases.filter(({ notInChromium }) => !notInChromium);
-testBrowsersOwn(newPage, "Chromium", chromiumsCases);
-testPackage(newPage);
+testBrowsersOwn(newPage, "Chromium", differences);
+testPackage(newPage, differences);
 for (const transport of ["fetch", "native"]) testCuts(newPage, transport, "--gzip");
-const newWorker = async () => workerOf(await newPage());
-runInPage(eventSourceCases, newWorker, "millrace.EventSource", "our EventSource in a worker");
 
 for (const transport of ["fetch", "native", "xhr"]) {
   test(`a compressed stream is read as it comes, over ${transport}`, async (context) => {

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -52,7 +53,10 @@ std::string text(const Json& object, const char* name, bool required = false) {
 std::optional<Duration> milliseconds(const Json& object, const char* name) {
   const auto member = object.find(name);
   if (member == object.end() || member->is_null()) return std::nullopt;
-  if (!member->is_number_unsigned()) throw std::invalid_argument(std::string(name) + ": must be milliseconds");
+  constexpr std::uint32_t kMost = std::numeric_limits<std::uint32_t>::max();
+  if (!member->is_number_unsigned() || member->get<std::uint64_t>() > kMost) {
+    throw std::invalid_argument(std::string(name) + ": must be milliseconds, at most " + std::to_string(kMost));
+  }
   return Duration{member->get<std::uint32_t>()};
 }
 

@@ -74,30 +74,35 @@ export function servePage(request, response) {
   return true;
 }
 
-// In a worker: tells what the scripts come to that it is sent.
+// In a worker, of one page or shared: tells what the scripts come to that it is sent.
 function answerScripts() {
-  addEventListener("message", ({ data }) => {
-    // biome-ignore lint/security/noGlobalEval: they come as text, as to a page
-    const settled = new Promise((resolve) => resolve(globalThis.eval(data)));
-    settled.then(
-      (value) => postMessage({ value }),
-      (error) => postMessage({ error: String(error) }),
-    );
-  });
+  const answerTo = (port) => {
+    port.onmessage = ({ data }) => {
+      // biome-ignore lint/security/noGlobalEval: they come as text, as to a page
+      const settled = new Promise((resolve) => resolve(globalThis.eval(data)));
+      settled.then(
+        (value) => port.postMessage({ value }),
+        (error) => port.postMessage({ error: String(error) }),
+      );
+    };
+  };
+  if ("onconnect" in globalThis) globalThis.onconnect = ({ ports }) => answerTo(ports[0]);
+  else answerTo(globalThis);
 }
 
-/** What runInPage() uses of a page, for a worker of that page's. */
-export function workerOf(page) {
-  const ask = (script) =>
+/** What runInPage() uses of a page, for a worker of that page's. `kind`: the browser's class of worker. */
+export function workerOf(page, kind) {
+  const ask = (script, kind) =>
     new Promise((resolve, reject) => {
-      const worker = new Worker("/worker.js", { type: "module" });
-      worker.onmessage = ({ data: { value, error } }) => (error ? reject(new Error(error)) : resolve(value));
+      const worker = new globalThis[kind]("/worker.js", { type: "module" });
+      const port = worker.port ?? worker;
+      port.onmessage = ({ data: { value, error } }) => (error ? reject(new Error(error)) : resolve(value));
       worker.onerror = ({ message }) => reject(new Error(message));
-      worker.postMessage(script);
+      port.postMessage(script);
     });
   return {
     goto: (url) => page.goto(url),
-    evaluate: (script) => page.evaluate(`(${ask})(${JSON.stringify(script)})`),
+    evaluate: (script) => page.evaluate(`(${ask})(${JSON.stringify(script)}, "${kind}")`),
     close: () => page.close(),
   };
 }

@@ -189,7 +189,6 @@ export const eventSourceCases = [
   },
   {
     name: "follows redirects each time anew, and the origin is that of the last one",
-    notInChromium: "it comes back to where the redirect has led, not to where it was asked to go",
     respond(request, response, count) {
       if (request.url === "/stream") {
         const elsewhere = `http://localhost:${request.socket.localPort}/stream/target`;

@@ -4,9 +4,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <stdexcept>
@@ -125,6 +127,15 @@ ServeProgram::ServeProgram(std::vector<std::string> options) : program_(with_por
   const std::string expected = "millrace: listening on ";
   if (line.substr(0, expected.size()) != expected) throw std::runtime_error("serve said: " + line);
   url_ = line.substr(expected.size());
+}
+
+bool allow_open_files(std::size_t wanted) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= wanted) return true;
+  limit.rlim_cur = wanted;
+  limit.rlim_max = std::max<rlim_t>(limit.rlim_max, wanted);
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
 }  // namespace millrace::testing

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -61,5 +62,8 @@ class ServeProgram {
   Program program_;
   std::string url_;
 };
+
+/// Whether this process, and the programs it starts from now on, may each have so many files open; raises the limit.
+bool allow_open_files(std::size_t wanted);
 
 }  // namespace millrace::testing

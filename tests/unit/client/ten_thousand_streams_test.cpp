@@ -1,9 +1,7 @@
 // As many streams as one process may have files for, in one pool, from the real program.
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
-#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <memory>
@@ -24,23 +22,13 @@ std::size_t entries_of(const char* folder) {
   return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
 }
 
-/// Here, and in the program, which inherits it.
-bool allow_open_files(rlim_t wanted) {
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur >= wanted) return true;
-  limit.rlim_cur = wanted;
-  limit.rlim_max = std::max(limit.rlim_max, wanted);
-  return setrlimit(RLIMIT_NOFILE, &limit) == 0;
-}
-
 /// Waits until a count has come so far; the test's own time limit ends it.
 void wait_for(const std::atomic<int>& count, int wanted) {
   for (int value = count; value < wanted; value = count) count.wait(value);
 }
 
 TEST(TenThousandStreams, EachGetTheEventOnTwoThreadsAndLeaveNothingBehind) {
-  constexpr rlim_t kFiles = kStreams + 500;
+  constexpr std::size_t kFiles = kStreams + 500;
   if (!allow_open_files(kFiles)) GTEST_SKIP() << "needs " << kFiles << " open files (ulimit -n)";
   ServeProgram server({"--insecure"});
   const std::size_t files_before = entries_of("/proc/self/fd");

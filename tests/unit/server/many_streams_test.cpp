@@ -1,6 +1,5 @@
 // `millrace serve`, the process, with more event streams open than any thread per stream could bear.
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <filesystem>
 #include <string>
@@ -22,18 +21,8 @@ std::size_t threads_of(pid_t process) {
   return threads;
 }
 
-// The streams' sockets here, and as many in the process that inherits the limit.
-bool allow_open_files(rlim_t wanted) {
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur >= wanted) return true;
-  limit.rlim_cur = wanted;
-  limit.rlim_max = std::max(limit.rlim_max, wanted);
-  return setrlimit(RLIMIT_NOFILE, &limit) == 0;
-}
-
 TEST(ManyStreams, CostTheProgramNoThreadAndKeepNobodyWaiting) {
-  if (!allow_open_files(kStreams + 500)) GTEST_SKIP() << "needs " << kStreams + 500 << " open files (ulimit -n)";
+  if (!testing::allow_open_files(kStreams + 500)) GTEST_SKIP() << "needs " << kStreams + 500 << " open files (ulimit -n)";
   testing::ServeProgram server({"--insecure", "--workers", "8"});
   const int port = std::stoi(server.url().substr(server.url().rfind(':') + 1));
   const std::string publish = post("/events", R"({"topic":"a","data":"to all"})", "Content-Type: application/json\r\n");
