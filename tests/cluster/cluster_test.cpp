@@ -270,9 +270,9 @@ TEST_F(Cluster, BringsWhatWasAcknowledgedToEverySubscriberOnceAndInOrder) {
       {"a node loses NATS", [&] { part_a_node(any_node()); }},
       {"clients are cut", [&] { move_the_clients(any_node()); }},
   };
-  // A leader that hangs and wakes up again is not among them: once, with nats-server 2.9.10, other events were then in
-  // the places of two that had been acknowledged, and why has not been found out (docs/reliability.md).
-  if (from_environment("MILLRACE_CLUSTER_HANGS", 0) != 0) {
+  // nats-server 2.9 loses messages by it, also without us (nats_alone.cpp).
+  const bool survives_hanging = nats_version() >= std::pair(2, 10);
+  if (from_environment("MILLRACE_CLUSTER_HANGS", survives_hanging ? 1 : 0) != 0) {
     events.emplace_back("the NATS leader hangs", [&] { hang_the_leader(); });
   }
   for (std::uint64_t round = 0; round < rounds && !HasFailure(); ++round) {
@@ -303,9 +303,11 @@ TEST_F(Cluster, BringsWhatWasAcknowledgedToEverySubscriberOnceAndInOrder) {
   const std::set<std::string> once(expected.begin(), expected.end());
   EXPECT_EQ(once.size(), expected.size()) << "an event is there twice";
   std::map<char, std::size_t> newest;
+  const std::set<std::string> counted(acknowledged_.begin(), acknowledged_.end());
   for (const std::string& name : acknowledged_) EXPECT_TRUE(once.contains(name)) << name << " was lost";
   for (const std::string& name : expected) {
-    if (name == "end" || name == "parted") continue;
+    // What has been refused may still lie in front of a server that hangs, and come when it wakes up.
+    if (name == "end" || !counted.contains(name)) continue;
     const std::size_t number = std::stoul(name.substr(2)) + 1;
     EXPECT_GT(number, std::exchange(newest[name[0]], number)) << name << " is behind what came after it";
   }

@@ -2,12 +2,24 @@
 #pragma once
 
 #include <array>
+#include <cstdio>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "nats_server.h"
 
 namespace millrace::test {
+
+/// Major and minor version of the nats-server there is.
+inline std::pair<int, int> nats_version() {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> said(::popen("nats-server --version", "r"), ::pclose);
+  std::pair<int, int> version{0, 0};
+  if (said == nullptr || std::fscanf(said.get(), "nats-server: v%d.%d", &version.first, &version.second) != 2)
+    throw std::runtime_error("nats-server does not tell its version");
+  return version;
+}
 
 class NatsCluster {
  public:

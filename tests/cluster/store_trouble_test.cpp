@@ -73,8 +73,13 @@ TEST(StoreTrouble, WhileTheServerIsDeadStreamsStayAndPublishesAreRefused) {
   const std::string first = stream.decoder().last_event_id();
   ASSERT_EQ(publish(port, R"({"topic":"a","data":"1"})").status, 200);
   EXPECT_EQ(stream.next_data(), "1");
+  ASSERT_EQ(publish(port, R"({"topic":"over","data":"x","finish":true})").status, 200);
+  StreamClient over(port, "/events?topic=over&lastEventId=earliest");
+  ASSERT_TRUE(over.read_to_end());
   nats.kill();
   EXPECT_TRUE(eventually([&] { return RawClient(port).exchange(get("/readyz")).status == 503; }));
+  const std::string end = "Last-Event-ID: " + over.decoder().last_event_id() + "\r\n";
+  EXPECT_EQ(RawClient(port).exchange(get("/events?topic=over", end)).status, 204) << "what is over stays over";
   const RawResponse refused = publish(port, R"({"topic":"a","data":"lost"})");
   EXPECT_EQ(refused.status, 503);
   EXPECT_FALSE(refused.field("Retry-After").empty());

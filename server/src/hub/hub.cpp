@@ -1,6 +1,7 @@
 #include "millrace/server/hub.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <mutex>
 #include <optional>
@@ -56,10 +57,10 @@ struct Hub::Shared {
   const std::size_t max_event_bytes;
   const std::function<TimePoint()> clock;
   mutable std::mutex mutex;
-  RingEventLog ring;            // guarded by mutex, but for its epoch
-  std::vector<Sink*> sinks;     // guarded by mutex
-  std::uint64_t publishes = 0;  // guarded by mutex
-  std::uint64_t repeated = 0;   // guarded by mutex
+  RingEventLog ring;         // guarded by mutex, but for its epoch
+  std::vector<Sink*> sinks;  // guarded by mutex
+  std::atomic<std::uint64_t> publishes = 0;
+  std::atomic<std::uint64_t> repeated = 0;
   // These have threads, which use what is above.
   const std::shared_ptr<EventStore> store;  // may be null
   std::unique_ptr<PageReader> reader;       // where there is a store
@@ -168,7 +169,6 @@ std::vector<Published> Hub::publish(std::span<const Publication> publications) {
   }
   std::vector<FramePtr> appended(publications.size());
   shared_->append(publications, appended);
-  const std::lock_guard lock(shared_->mutex);
   std::vector<Published> result(publications.size());
   for (std::size_t i = 0; i < publications.size(); ++i) {
     if (publications[i].kind != Publication::Kind::kEvent) continue;
@@ -259,13 +259,16 @@ Hub::Cursor Hub::resolve(std::string_view last_event_id, const TopicFilter* filt
 bool Hub::is_over(const Cursor& cursor, const TopicFilter& filter) const {
   if (!cursor.gap_reason.empty() || !filter.is_literal()) return false;
   std::unique_lock lock(shared_->mutex);
-  if (shared_->store == nullptr) return millrace::is_over(shared_->ring, cursor.sequence, filter);
+  // What the memory knows of the end is true, also while the store cannot be asked.
+  if (millrace::is_over(shared_->ring, cursor.sequence, filter)) return true;
+  if (shared_->store == nullptr) return false;
   const bool is_in_memory = cursor.sequence + 1 >= shared_->ring.oldest();
   lock.unlock();
   try {
     return millrace::is_over(*shared_->store, cursor.sequence, filter);
   } catch (const StoreUnavailable&) {
-    // A stream that stays open is better than none, which many a client takes for the end.
+    // The memory may have forgotten the end. A stream that stays open is better than none, which many a client takes
+    // for the end.
     if (is_in_memory) return false;
     throw;
   }

@@ -1,9 +1,7 @@
 #include "jetstream_event_log.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <nlohmann/json.hpp>
+#include <chrono>
 #include <set>
 #include <utility>
 
@@ -12,12 +10,6 @@
 namespace millrace {
 
 namespace {
-
-// Entries that are handed over together, at most.
-constexpr std::size_t kHandedOverTogether = 256;
-
-// Heartbeats that may fail to come.
-constexpr int kMissedHeartbeats = 3;
 
 constexpr const char* kLostConnection = "the connection to NATS was lost before it was acknowledged";
 
@@ -29,137 +21,63 @@ std::string refusal(const std::string& reason) {
   return "the store takes no events: " + reason;
 }
 
-// What the reply subject of a message says of it: `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<in this
-// consumer>.<nanoseconds since 1970>.<pending>`; with a domain there are two more tokens before the stream, and one at
-// the end.
-struct Place {
-  std::uint64_t sequence;
-  std::uint64_t in_consumer;
-  std::int64_t published;
-};
-std::optional<Place> place_of(std::string_view reply) {
-  std::vector<std::string_view> tokens;
-  while (true) {
-    const std::size_t dot = reply.find('.');
-    tokens.push_back(reply.substr(0, dot));
-    if (dot == std::string_view::npos) break;
-    reply.remove_prefix(dot + 1);
-  }
-  if (tokens.size() != 9 && tokens.size() < 11) return std::nullopt;
-  const std::size_t first = tokens.size() == 9 ? 5 : 7;
-  std::array<std::uint64_t, 3> numbers{};
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const std::string_view token = tokens[first + i];
-    if (std::from_chars(token.data(), token.data() + token.size(), numbers[i]).ec != std::errc{}) return std::nullopt;
-  }
-  return Place{numbers[0], numbers[1], static_cast<std::int64_t>(numbers[2])};
-}
-
-std::string_view header(natsMsg* message, const char* name) {
-  const char* value = nullptr;
-  return natsMsgHeader_Get(message, name, &value) == NATS_OK && value != nullptr ? value : "";
-}
-
 }  // namespace
 
 JetStreamEventLog::JetStreamEventLog(Options options) : options_(std::move(options)) {
   connection_ = std::make_unique<NatsConnection>(NatsConnection::Options{
-      .address = options_.address, .credentials = options_.credentials, .on_change = [this] { reconnected(); }});
+      .address = options_.address, .credentials = options_.credentials, .on_change = [this] { connection_changed(); }});
   connected_ = connection_.get();
   // Servers that have just been started may have to agree on a leader first.
-  const auto deadline = std::chrono::steady_clock::now() + milliseconds(kStoreStartTimeout);
+  const auto begun = std::chrono::steady_clock::now();
   while (true) {
     try {
-      queries_ = std::make_unique<StreamQueries>(*connection_, StreamQueries::Options{.name = options_.address.stream,
-                                                                                      .replicas = options_.replicas,
-                                                                                      .bounds = options_.bounds,
-                                                                                      .new_epoch = options_.new_epoch});
-      const StreamQueries::State state = queries_->state();
-      head_ = std::max(state.oldest - 1, state.head - std::min(state.head, options_.preload));
-      entries_ = state.entries;
-      bytes_ = state.bytes;
+      open();
       return;
     } catch (const ForeignStream&) {
       throw;
+    } catch (const NoJetStream&) {
+      // Nor may they have found each other.
+      if (std::chrono::steady_clock::now() - begun >= milliseconds(kStoreConnectTimeout)) throw;
     } catch (const StoreUnavailable&) {
-      if (std::chrono::steady_clock::now() >= deadline) throw;
+      if (std::chrono::steady_clock::now() - begun >= milliseconds(kStoreStartTimeout)) throw;
     }
     std::this_thread::sleep_for(milliseconds(kStoreReconnectWait));
   }
 }
 
-JetStreamEventLog::~JetStreamEventLog() {
-  {
-    const std::lock_guard lock(run_mutex_);
-    stopped_ = true;
-  }
-  stopping_.notify_all();
-  if (follower_.joinable()) follower_.join();
-  if (prober_.joinable()) prober_.join();
+void JetStreamEventLog::open() {
+  auto queries = std::make_unique<StreamQueries>(*connection_, StreamQueries::Options{.name = options_.address.stream,
+                                                                                      .replicas = options_.replicas,
+                                                                                      .bounds = options_.bounds,
+                                                                                      .new_epoch = options_.new_epoch});
+  const StreamQueries::State state = queries->state();
+  entries_ = state.entries;
+  bytes_ = state.bytes;
+  queries_ = std::move(queries);
+  follower_ = std::make_unique<StreamFollower>(
+      *connection_, *queries_,
+      StreamFollower::Options{
+          .stream = options_.address.stream,
+          .head = std::max(state.oldest - 1, state.head - std::min(state.head, options_.preload)),
+          .clock = options_.clock,
+          .time = options_.time,
+          .on_trouble = [this](const std::string& trouble) { set_trouble(following_trouble_, trouble); }});
+  sender_ = std::make_unique<MessageSender>(*connection_, *follower_);
 }
 
 void JetStreamEventLog::start(OnAppended on_appended) {
-  on_appended_ = std::move(on_appended);
   std::uint64_t there = 0;
   try {
     there = queries_->state().head;
   } catch (const StoreUnavailable&) {
     // Then it comes when it comes.
   }
-  follower_ = std::thread([this] { run([this] { follow(); }, kStoreReconnectWait); });
-  prober_ = std::thread([this] { run([this] { probe(); }, kStoreRetry); });
-  wait_for_head(there);
+  follower_->start(std::move(on_appended));
+  prober_ = repeat([this](const std::stop_token&) { probe(); }, kStoreRetry);
+  follower_->wait_for(there);
 }
 
 // --- Appending ------------------------------------------------------------------------------------------------------
-
-void JetStreamEventLog::Wait::end() {
-  {
-    const std::lock_guard lock(mutex);
-    is_over = true;
-  }
-  over.notify_all();
-}
-
-// Messages that were sent together, and who waits for their acks.
-struct JetStreamEventLog::Batch : Wait {
-  explicit Batch(std::size_t size) : acks(size), left(size) {}
-  std::vector<NatsAck> acks;  // guarded by mutex, as what follows
-  std::size_t left;
-  bool is_given_up = false;  // then it is over with the last ack
-};
-
-// Who publishes is woken once, when all that it waits for has come about.
-std::vector<NatsAck> JetStreamEventLog::send(const std::vector<NatsMessage>& messages, Until until) {
-  const auto batch = std::make_shared<Batch>(messages.size());
-  const auto on_ack = std::make_shared<NatsConnection::OnAck>([this, batch, until](std::size_t index, NatsAck ack) {
-    std::uint64_t last = 0;
-    {
-      const std::lock_guard lock(batch->mutex);
-      batch->acks[index] = std::move(ack);
-      if (--batch->left > 0) return;
-      const bool is_stored =
-          std::all_of(batch->acks.begin(), batch->acks.end(), [](const NatsAck& one) { return one.trouble.empty(); });
-      if (until == Until::kHandedOver && is_stored && !batch->is_given_up) last = batch->acks.back().sequence;
-    }
-    end_at(last, batch);
-  });
-  connection_->send(messages, on_ack);
-  std::unique_lock lock(batch->mutex);
-  if (!batch->over.wait_for(lock, milliseconds(kStoreAckTimeout), [&] { return batch->is_over; }) && batch->left > 0) {
-    batch->is_given_up = true;
-    lock.unlock();
-    connection_->give_up(on_ack, "it was not acknowledged in time");
-    lock.lock();
-    // One whose ack has just come is being told.
-    batch->over.wait(lock, [&] { return batch->is_over; });
-  }
-  for (const NatsAck& ack : batch->acks) {
-    if (!ack.trouble.empty()) throw StoreUnavailable(refusal(ack.trouble));
-  }
-  ++commits_;
-  return batch->acks;
-}
 
 void JetStreamEventLog::append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) {
   if (publications.empty()) return;
@@ -180,7 +98,7 @@ void JetStreamEventLog::append(std::span<const Publication> publications, TimePo
     appended[i] = sequences[i] == 0 ? nullptr : encode(epoch(), sequences[i], publications[i], now);
   }
   // Stored it is, also where the follower takes longer.
-  wait_for_head(*std::max_element(sequences.begin(), sequences.end()));
+  follower_->wait_for(*std::max_element(sequences.begin(), sequences.end()));
 }
 
 // Puts each one's sequence into `sequences`, or 0 where there was nothing to append.
@@ -214,7 +132,8 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
   }
   if (messages.empty()) return;
   const bool has_ids = !keys.empty();  // there is more to be done, for which nobody need be waited for
-  std::vector<NatsAck> acks = send(messages, has_ids ? Until::kStored : Until::kHandedOver);
+  std::vector<NatsAck> acks =
+      sender_->send(messages, has_ids ? MessageSender::Until::kStored : MessageSender::Until::kHandedOver);
 
   std::vector<NatsMessage> entries;
   std::vector<std::string> texts(sent.size());
@@ -224,12 +143,13 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
     while (acks[i].duplicate && is_stale(publication, acks[i].sequence)) {
       NatsMessage& again = messages[i];
       again.headers.back().second = id_digest(sent[i].key) + "-" + std::to_string(acks[i].sequence);
-      acks[i] = send({again}, Until::kStored).front();
+      acks[i] = sender_->send({again}, MessageSender::Until::kStored).front();
     }
     if (!acks[i].duplicate) sequences[sent[i].index] = acks[i].sequence;
     if (!sent[i].key.empty()) entries.push_back(queries_->index_entry(sent[i].key, acks[i].sequence, texts[i]));
   }
-  if (!entries.empty()) send(entries, Until::kStored);
+  if (!entries.empty()) sender_->send(entries, MessageSender::Until::kStored);
+  ++commits_;
 }
 
 // Whether the event with its publisher's ID at this sequence is none that the new one would be confused with.
@@ -239,134 +159,10 @@ bool JetStreamEventLog::is_stale(const Publication& publication, std::uint64_t s
   return queries_->last_finish(publication.topic.view()).value_or(0) > sequence;
 }
 
-// --- Following ------------------------------------------------------------------------------------------------------
-
-void JetStreamEventLog::run(const std::function<void()>& work, Duration pause) {
-  while (!stopped_) {
-    work();
-    std::unique_lock lock(run_mutex_);
-    stopping_.wait_for(lock, milliseconds(pause), [this] { return stopped_.load(); });
-  }
-}
-
-void JetStreamEventLog::follow() {
-  using nlohmann::json;
-  const std::string& stream = options_.address.stream;
-  std::vector<FramePtr> frames;
-  try {
-    const std::string inbox = connection_->new_inbox();
-    NatsSubscription subscription = connection_->subscribe(inbox);
-    std::uint64_t head = head_;
-    const json made =
-        connection_->ask("CONSUMER.CREATE." + stream,
-                         {{"stream_name", stream},
-                          {"config",
-                           {{"deliver_subject", inbox},
-                            {"deliver_policy", "by_start_sequence"},
-                            {"opt_start_seq", head + 1},
-                            {"ack_policy", "none"},
-                            {"replay_policy", "instant"},
-                            {"max_deliver", 1},
-                            {"flow_control", true},
-                            {"idle_heartbeat", std::chrono::nanoseconds(milliseconds(kStoreHeartbeat)).count()},
-                            {"mem_storage", true},
-                            {"num_replicas", 1}}}});
-    if (made.contains("error")) {
-      throw StoreUnavailable("JetStream: " + made["error"].value("description", std::string("it lets nobody follow")));
-    }
-    std::uint64_t in_consumer = 0;  // of the newest message
-    int missed = 0;
-    while (!stopped_) {
-      const auto wait = frames.empty() ? milliseconds(kStoreHeartbeat) : std::chrono::milliseconds{0};
-      const NatsSubscription::Message message = frames.size() < kHandedOverTogether ? subscription.next(wait) : nullptr;
-      if (message == nullptr) {
-        if (frames.empty() && ++missed > kMissedHeartbeats) throw StoreUnavailable("the stream is silent");
-        hand_over(frames, head);
-        continue;
-      }
-      missed = 0;
-      set_trouble(following_trouble_, {});
-      const char* reply = natsMsg_GetReply(message.get());
-      if (header(message.get(), "Status") == "100") {
-        if (reply != nullptr) connection_->answer(reply);
-        const std::string_view stalled = header(message.get(), "Nats-Consumer-Stalled");
-        if (!stalled.empty()) connection_->answer(std::string(stalled).c_str());
-        const std::string_view last = header(message.get(), "Nats-Last-Consumer");
-        if (!last.empty() && last != std::to_string(in_consumer)) throw StoreUnavailable("an event has been missed");
-        continue;
-      }
-      const auto place = reply != nullptr ? place_of(reply) : std::nullopt;
-      if (!place || place->in_consumer != in_consumer + 1) throw StoreUnavailable("an event has been missed");
-      ++in_consumer;
-      if (place->sequence <= head) continue;
-      head = place->sequence;
-      const StreamEntry entry{
-          .sequence = head,
-          .subject = natsMsg_GetSubject(message.get()),
-          .type = std::string(header(message.get(), "Millrace-Type")),
-          .id = std::string(header(message.get(), "Millrace-Id")),
-          .scope = std::string(header(message.get(), "Millrace-Scope")),
-          .retry = std::string(header(message.get(), "Millrace-Retry")),
-          .data = {natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))}};
-      const auto age = options_.time().time_since_epoch() - std::chrono::nanoseconds(place->published);
-      const auto whole = std::max(Duration{0}, std::chrono::duration_cast<Duration>(age));
-      if (FramePtr frame = queries_->frame(entry, options_.clock() - whole)) {
-        frames.push_back(std::move(frame));
-      } else {
-        hand_over(frames, head);
-      }
-    }
-    hand_over(frames, head);
-  } catch (const StoreUnavailable& unavailable) {
-    // What has come in order counts: it goes on from there.
-    if (!frames.empty()) {
-      const std::uint64_t head = frames.back()->sequence;
-      hand_over(frames, head);
-    }
-    set_trouble(following_trouble_, unavailable.what());
-  }
-}
-
-void JetStreamEventLog::hand_over(std::vector<FramePtr>& frames, std::uint64_t head) {
-  if (head == head_) return;
-  if (!frames.empty()) on_appended_(frames);
-  frames.clear();
-  std::vector<std::shared_ptr<Wait>> over;
-  {
-    const std::lock_guard lock(head_mutex_);
-    head_ = head;
-    const auto end = waits_.upper_bound(head);
-    for (auto wait = waits_.begin(); wait != end; ++wait) over.push_back(std::move(wait->second));
-    waits_.erase(waits_.begin(), end);
-  }
-  for (const auto& wait : over) wait->end();
-}
-
-// Ends the wait once head_ has come to the sequence.
-void JetStreamEventLog::end_at(std::uint64_t sequence, const std::shared_ptr<Wait>& wait) const {
-  {
-    const std::lock_guard lock(head_mutex_);
-    if (head_ < sequence) {
-      waits_.emplace(sequence, wait);
-      return;
-    }
-  }
-  wait->end();
-}
-
-// False if it takes too long.
-bool JetStreamEventLog::wait_for_head(std::uint64_t sequence) const {
-  if (head_ >= sequence) return true;
-  const auto wait = std::make_shared<Wait>();
-  end_at(sequence, wait);
-  std::unique_lock lock(wait->mutex);
-  return wait->over.wait_for(lock, milliseconds(kStoreAckTimeout), [&] { return wait->is_over; });
-}
-
 bool JetStreamEventLog::catch_up(std::uint64_t sequence) const {
-  if (head_ >= sequence) return true;
+  if (head() >= sequence) return true;
   if (queries_->state().head < sequence) return false;
-  if (wait_for_head(sequence)) return true;
+  if (follower_->wait_for(sequence)) return true;
   throw StoreUnavailable("this server is behind the others: it has not come to the event yet");
 }
 
@@ -384,10 +180,9 @@ void JetStreamEventLog::probe() {
 }
 
 // Those who wait for an ack would wait in vain: it goes to the connection that is gone.
-void JetStreamEventLog::reconnected() {
+void JetStreamEventLog::connection_changed() {
   NatsConnection* connection = connected_;
   if (connection != nullptr) connection->give_up(kLostConnection);
-  stopping_.notify_all();
 }
 
 void JetStreamEventLog::set_trouble(std::string& own, const std::string& trouble) {
@@ -445,7 +240,7 @@ std::optional<std::uint64_t> JetStreamEventLog::finished_at(const TopicFilter& f
 
 EventLog::Page JetStreamEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
   // A reader may have been given events which the log is still handing over to others.
-  return queries_->read_after(sequence, std::max<std::uint64_t>(head_, sequence), filter);
+  return queries_->read_after(sequence, std::max(head(), sequence), filter);
 }
 
 }  // namespace millrace

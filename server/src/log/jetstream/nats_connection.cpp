@@ -55,6 +55,24 @@ natsMsg* new_message(const NatsMessage& message, const std::string& reply) {
   return made;
 }
 
+constexpr const char* kNoJetStream = "NATS is there, but JetStream is not: see that it is on there";
+
+// The number that a subject ends with, from there on.
+std::uint64_t number_behind(std::string_view subject, std::size_t begin) {
+  const std::string_view digits = subject.substr(std::min(subject.size(), begin));
+  std::uint64_t number = UINT64_MAX;
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return number;
+}
+
+json answer_in(const NatsSubscription::Message& message) {
+  const std::string_view data(natsMsg_GetData(message.get()),
+                              static_cast<std::size_t>(natsMsg_GetDataLength(message.get())));
+  json answer = json::parse(data, nullptr, false);
+  if (!answer.is_object()) throw StoreUnavailable("JetStream's answer cannot be understood");
+  return answer;
+}
+
 std::string error_text(const json& error) {
   return "NATS: " + error.value("description", std::string("an error without a description"));
 }
@@ -109,7 +127,6 @@ NatsConnection::NatsConnection(Options options) : options_(std::move(options)) {
   check(natsOptions_SetMaxPingsOut(made, 2), "NATS");
   check(natsOptions_SetWriteDeadline(made, kStoreAckTimeout.count()), "NATS");
   check(natsOptions_SetFailRequestsOnDisconnect(made, true), "NATS");
-  check(natsOptions_SetSendAsap(made, true), "NATS");
   if (options_.address.tls) check(natsOptions_SetSecure(made, true), "TLS");
   if (!options_.credentials.empty()) {
     check(natsOptions_SetUserCredentialsFromFiles(made, options_.credentials.c_str(), nullptr),
@@ -196,21 +213,42 @@ json NatsConnection::ask(const std::string& what, const json& request) const {
   natsMsg* reply = nullptr;
   const natsStatus status = natsConnection_Request(&reply, connection_.get(), subject.c_str(), text.data(),
                                                    static_cast<int>(text.size()), kStoreAnswerTimeout.count());
-  if (status == NATS_NO_RESPONDERS) throw StoreUnavailable("NATS is there, but JetStream is not, or has no leader now");
+  if (status == NATS_NO_RESPONDERS) throw NoJetStream(kNoJetStream);
   if (status == NATS_TIMEOUT) throw StoreUnavailable("JetStream does not answer");
   if (status != NATS_OK) throw StoreUnavailable(std::string("no connection to NATS: ") + natsStatus_GetText(status));
-  const NatsSubscription::Message message(reply);
-  json answer = json::parse(
-      std::string_view(natsMsg_GetData(reply), static_cast<std::size_t>(natsMsg_GetDataLength(reply))), nullptr, false);
-  if (!answer.is_object()) throw StoreUnavailable("JetStream's answer cannot be understood");
-  return answer;
+  return answer_in(NatsSubscription::Message(reply));
+}
+
+std::vector<json> NatsConnection::ask_all(const std::string& what, const std::vector<json>& requests) const {
+  const std::string subject = "$JS.API." + what;
+  const std::string inbox = new_inbox() + ".";
+  NatsSubscription subscription = subscribe(inbox + "*");
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const std::string text = requests[i].dump();
+    check(natsConnection_PublishRequestString(connection_.get(), subject.c_str(), (inbox + std::to_string(i)).c_str(),
+                                              text.c_str()),
+          "cannot ask JetStream");
+  }
+  flush();
+  std::vector<json> answers(requests.size());
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kStoreAnswerTimeout.count());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    NatsSubscription::Message message = subscription.next(std::max(left, std::chrono::milliseconds{1}));
+    if (message == nullptr) throw StoreUnavailable("JetStream does not answer");
+    if (natsMsg_IsNoResponders(message.get())) throw NoJetStream(kNoJetStream);
+    const std::size_t index = number_behind(natsMsg_GetSubject(message.get()), inbox.size());
+    if (index < answers.size()) answers[index] = answer_in(message);
+  }
+  return answers;
 }
 
 NatsSubscription NatsConnection::subscribe(const std::string& subject) const {
   return {connection_.get(), subject};
 }
 
-void NatsConnection::answer(const char* subject) const {
+void NatsConnection::reply(const char* subject) const {
   natsConnection_Publish(connection_.get(), subject, nullptr, 0);
 }
 
@@ -222,45 +260,50 @@ std::string NatsConnection::new_inbox() const {
   return name;
 }
 
-void NatsConnection::send(const std::vector<NatsMessage>& messages, const std::shared_ptr<OnAck>& on_ack) {
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    std::uint64_t token = 0;
-    {
-      const std::lock_guard lock(awaited_mutex_);
-      token = next_token_++;
-      awaited_.emplace(token, Awaited{on_ack, i});
+void NatsConnection::send(const std::vector<NatsMessage>& messages, const std::shared_ptr<OnAck>& on_ack,
+                          std::size_t first) {
+  std::uint64_t token = 0;
+  {
+    const std::lock_guard lock(awaited_mutex_);
+    token = next_token_;
+    for (std::size_t i = 0; i < messages.size(); ++i) awaited_.emplace(next_token_++, Awaited{on_ack, first + i});
+  }
+  std::string trouble;
+  for (const NatsMessage& message : messages) {
+    if (trouble.empty()) {
+      try {
+        const NatsSubscription::Message made(new_message(message, inbox_ + "." + std::to_string(token)));
+        check(natsConnection_PublishMsg(connection_.get(), made.get()), "cannot send to NATS");
+      } catch (const StoreUnavailable& unavailable) {
+        trouble = unavailable.what();
+      }
     }
-    std::string trouble;
-    try {
-      const NatsSubscription::Message message(new_message(messages[i], inbox_ + "." + std::to_string(token)));
-      check(natsConnection_PublishMsg(connection_.get(), message.get()), "cannot send to NATS");
-    } catch (const StoreUnavailable& unavailable) {
-      trouble = unavailable.what();
-    }
-    if (trouble.empty()) continue;
-    // Its place in the order is lost: what comes behind it is not sent.
-    {
-      const std::lock_guard lock(awaited_mutex_);
-      awaited_.erase(token);
-    }
-    for (; i < messages.size(); ++i) (*on_ack)(i, {.trouble = trouble});
+    // Where a place in the order is lost, what comes behind it is not sent.
+    if (!trouble.empty()) answer(token, {.trouble = trouble});
+    ++token;
   }
 }
 
-void NatsConnection::take(natsMsg* message) {
-  const NatsSubscription::Message owner(message);
-  const std::string_view subject = natsMsg_GetSubject(message);
-  const std::string_view digits = subject.substr(std::min(subject.size(), inbox_.size() + 1));
-  std::uint64_t token = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), token);
+void NatsConnection::flush() const {
+  natsConnection_FlushTimeout(connection_.get(), kStoreAnswerTimeout.count());
+}
+
+// Unless it has been given up.
+void NatsConnection::answer(std::uint64_t token, NatsAck ack) {
   Awaited awaited;
   {
     const std::lock_guard lock(awaited_mutex_);
     const auto found = awaited_.find(token);
-    if (found == awaited_.end()) return;  // given up
+    if (found == awaited_.end()) return;
     awaited = std::move(found->second);
     awaited_.erase(found);
   }
+  (*awaited.on_ack)(awaited.index, std::move(ack));
+}
+
+void NatsConnection::take(natsMsg* message) {
+  const NatsSubscription::Message owner(message);
+  const std::uint64_t token = number_behind(natsMsg_GetSubject(message), inbox_.size() + 1);
   NatsAck ack;
   if (natsMsg_IsNoResponders(message)) {
     ack.trouble = "the stream has no leader now";
@@ -276,7 +319,7 @@ void NatsConnection::take(natsMsg* message) {
       ack.duplicate = answer.value("duplicate", false);
     }
   }
-  (*awaited.on_ack)(awaited.index, std::move(ack));
+  answer(token, std::move(ack));
 }
 
 void NatsConnection::give_up(const std::string& trouble) {

@@ -22,9 +22,16 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/server/hub.h"
 #include "store_address.h"
 
 namespace millrace {
+
+/// None of NATS's servers that can be reached has JetStream.
+class NoJetStream : public StoreUnavailable {
+ public:
+  using StoreUnavailable::StoreUnavailable;
+};
 
 struct NatsMessage {
   std::string subject;
@@ -76,14 +83,20 @@ class NatsConnection {
 
   /// Asks JetStream, `$JS.API.<what>`. An answer that is an error comes as `error`.
   nlohmann::json ask(const std::string& what, const nlohmann::json& request) const;
+  /// The same with several at once: their answers, in the order of the requests.
+  std::vector<nlohmann::json> ask_all(const std::string& what, const std::vector<nlohmann::json>& requests) const;
 
   NatsSubscription subscribe(const std::string& subject) const;
-  void answer(const char* subject) const;
+  void reply(const char* subject) const;
   std::string new_inbox() const;
 
-  /// Sends them in order, without waiting. `on_ack` is called once for each, with its index.
+  /// Puts them on their way, in order. `on_ack` is called once for each, with its index, of which `first` is the
+  /// first's.
   using OnAck = std::function<void(std::size_t index, NatsAck ack)>;
-  void send(const std::vector<NatsMessage>& messages, const std::shared_ptr<OnAck>& on_ack);
+  void send(const std::vector<NatsMessage>& messages, const std::shared_ptr<OnAck>& on_ack, std::size_t first);
+
+  /// Sends what is on its way, at once, and waits until NATS has read it, or kStoreAnswerTimeout.
+  void flush() const;
 
   /// Gives up what waits for an ack: its on_ack gets `trouble`.
   void give_up(const std::string& trouble);
@@ -103,6 +116,7 @@ class NatsConnection {
   };
 
   void take(natsMsg* message);
+  void answer(std::uint64_t token, NatsAck ack);
   void give_up_where(const std::function<bool(const Awaited&)>& is_one, const std::string& trouble);
 
   const Options options_;

@@ -191,31 +191,52 @@ NatsMessage StreamQueries::index_entry(std::string_view key, std::uint64_t seque
 
 // --- Reading --------------------------------------------------------------------------------------------------------
 
-// Asks for one entry after the other, of each pattern.
+// The first entries from this sequence on whose subject matches: as many as `ahead`, if they lie close together. Asks
+// for what begins at each sequence, all at once, so that none can be missed; and for twice as many the next time, where
+// these were all of them.
+std::deque<StreamEntry> StreamQueries::next(const std::string& subject, std::uint64_t from, std::size_t& ahead) const {
+  std::vector<json> requests;
+  for (std::size_t i = 0; i < ahead; ++i) requests.push_back({{"seq", from + i}, {"next_by_subj", subject}});
+  std::deque<StreamEntry> entries;
+  std::size_t bytes = 0;
+  for (json& one : connection_.ask_all("STREAM.MSG.GET." + options_.name, requests)) {
+    const json answer = checked(std::move(one));
+    if (answer.is_null()) break;
+    StreamEntry entry = entry_of(answer);
+    if (!entries.empty() && entry.sequence == entries.back().sequence) continue;
+    bytes += entry.data.size();
+    entries.push_back(std::move(entry));
+  }
+  const bool is_dense = entries.size() == ahead && 2 * bytes <= EventLog::kPageBytes;
+  ahead = is_dense ? std::min(2 * ahead, EventLog::kPageFrames) : std::max<std::size_t>(1, entries.size() / 2);
+  return entries;
+}
+
 EventLog::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) const {
   struct Run {
     std::string subject;
-    std::optional<StreamEntry> next;
+    std::deque<StreamEntry> next = {};
+    std::size_t ahead = 1;  // asked for at once
   };
   const bool is_literal = filter.is_literal();
   // For the others JetStream looks at every entry, as far as is allowed here.
   const std::uint64_t last = is_literal ? head : std::min(head, sequence + EventLog::kPageScan);
   std::vector<Run> runs;
   const auto advance = [&](Run& run, std::uint64_t from) {
-    run.next = from <= last ? first(run.subject, from) : std::nullopt;
-    if (run.next && run.next->sequence > last) run.next.reset();
-    return run.next.has_value();
+    if (run.next.empty() && from <= last) run.next = next(run.subject, from, run.ahead);
+    return !run.next.empty() && run.next.front().sequence <= last;
   };
   for (const std::string& pattern : filter.patterns()) {
-    Run run{.subject = options_.name + ".*." + topic_subject(pattern), .next = std::nullopt};
+    Run run{.subject = options_.name + ".*." + topic_subject(pattern)};
     if (advance(run, sequence + 1)) runs.push_back(std::move(run));
   }
   EventLog::Page page{.frames = {}, .through = last};
   std::size_t bytes = 0;
   while (!runs.empty()) {
-    const auto least = std::min_element(runs.begin(), runs.end(),
-                                        [](const Run& a, const Run& b) { return a.next->sequence < b.next->sequence; });
-    const StreamEntry entry = *least->next;
+    const auto least = std::min_element(runs.begin(), runs.end(), [](const Run& a, const Run& b) {
+      return a.next.front().sequence < b.next.front().sequence;
+    });
+    const StreamEntry entry = least->next.front();
     // A pattern of everybody's does not match topics of Millrace's own, as its subject does.
     const FramePtr one = frame(entry, TimePoint{});
     if (one != nullptr && filter.matches(*Topic::parse(one->topic))) {
@@ -226,8 +247,11 @@ EventLog::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t h
       page.through = entry.sequence;
       break;
     }
-    std::erase_if(runs,
-                  [&](Run& run) { return run.next->sequence == entry.sequence && !advance(run, entry.sequence + 1); });
+    std::erase_if(runs, [&](Run& run) {
+      if (run.next.front().sequence != entry.sequence) return false;
+      run.next.pop_front();
+      return !advance(run, entry.sequence + 1);
+    });
   }
   // Asked for last: what was there when this answers was there when the entries were read.
   const State now = state();

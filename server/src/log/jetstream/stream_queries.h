@@ -5,7 +5,9 @@
 // beginnings. The stream NAME-ids says where the newest event with a publisher's ID is: `NAME-ids.<SHA-256 of id_key>`.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -84,6 +86,7 @@ class StreamQueries {
 
  private:
   std::string subject(char kind, std::string_view topic) const;
+  std::deque<StreamEntry> next(const std::string& subject, std::uint64_t from, std::size_t& ahead) const;
   nlohmann::json prepare(const std::string& name, const nlohmann::json& config) const;
 
   const NatsConnection& connection_;

@@ -63,59 +63,16 @@ void SqliteEventLog::start(OnAppended on_appended) {
 void SqliteEventLog::append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) {
   if (publications.empty()) return;
   Turn turn{.publications = publications, .appended = appended, .now = now, .trouble = {}};
-  const auto [group, writes] = join(turn);
+  const auto [group, writes] = turns_.join(turn, publications.size(), bytes_of(publications));
   if (writes) {
-    close(*group);
-    write(group->turns);
-    end(*group);
+    turns_.wait_for_turn(*group);
+    write(group->members());
+    turns_.pass_on();
+    group->end();
   } else {
-    group->is_done.wait(0);
+    group->wait_until_done();
   }
   if (!turn.trouble.empty()) throw StoreUnavailable(turn.trouble);
-}
-
-// The group that the turn has become part of, and whether it falls to this one to write it.
-std::pair<std::shared_ptr<SqliteEventLog::Group>, bool> SqliteEventLog::join(Turn& turn) {
-  const std::size_t entries = turn.publications.size();
-  const std::size_t bytes = bytes_of(turn.publications);
-  const std::lock_guard lock(queue_mutex_);
-  if (!queue_.empty()) {
-    const std::shared_ptr<Group>& last = queue_.back();
-    if (last->is_open && last->entries + entries <= kStoreGroupEntries && last->bytes + bytes <= kStoreGroupBytes) {
-      last->turns.push_back(&turn);
-      last->entries += entries;
-      last->bytes += bytes;
-      return {last, false};
-    }
-    last->is_open = false;
-  }
-  const auto group = std::make_shared<Group>();
-  group->turns.push_back(&turn);
-  group->entries = entries;
-  group->bytes = bytes;
-  if (queue_.empty()) group->may_write = 1;
-  queue_.push_back(group);
-  return {group, true};
-}
-
-// Waits until those before it are written; then nobody joins it any more.
-void SqliteEventLog::close(Group& group) {
-  group.may_write.wait(0);
-  const std::lock_guard lock(queue_mutex_);
-  group.is_open = false;
-}
-
-void SqliteEventLog::end(Group& group) {
-  {
-    const std::lock_guard lock(queue_mutex_);
-    queue_.pop_front();
-    if (!queue_.empty()) {
-      queue_.front()->may_write = 1;
-      queue_.front()->may_write.notify_one();
-    }
-  }
-  group.is_done = 1;
-  group.is_done.notify_all();
 }
 
 void SqliteEventLog::write(const std::vector<Turn*>& group) {
@@ -173,16 +130,10 @@ void SqliteEventLog::tend() {
   bool more = true;
   while (more) {
     // Publishers go in between.
-    const auto group = std::make_shared<Group>();
-    group->is_open = false;
-    {
-      const std::lock_guard queue_lock(queue_mutex_);
-      if (queue_.empty()) group->may_write = 1;
-      queue_.push_back(group);
-    }
-    close(*group);
+    const auto group = turns_.alone();
+    turns_.wait_for_turn(*group);
     more = tend_a_while();
-    end(*group);
+    turns_.pass_on();
     const std::lock_guard lock(run_mutex_);
     more = more && !stopped_;
   }

@@ -10,16 +10,15 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "../event_log.h"
+#include "../turns.h"
 #include "lock_file.h"
 #include "millrace/server/options.h"
 #include "sqlite_queries.h"
@@ -68,16 +67,6 @@ class SqliteEventLog final : public EventStore {
     TimePoint now;
     std::string trouble;
   };
-  // Who is committed together. The first has it written, the others wait for that: all of them are woken by one call,
-  // and need no lock to find out.
-  struct Group {
-    std::vector<Turn*> turns;  // guarded by queue_mutex_ while it is open, as what follows
-    std::size_t entries = 0;
-    std::size_t bytes = 0;
-    bool is_open = true;             // guarded by queue_mutex_
-    std::atomic<int> may_write = 0;  // it is the first in the queue; int, since that is what a futex is
-    std::atomic<int> is_done = 0;
-  };
   // Reads on a connection of its own, of which there are two: pages take longer than other questions.
   struct Reader {
     std::mutex mutex;
@@ -85,9 +74,6 @@ class SqliteEventLog final : public EventStore {
     std::unique_ptr<SqliteQueries> queries;
   };
 
-  std::pair<std::shared_ptr<Group>, bool> join(Turn& turn);
-  void close(Group& group);
-  void end(Group& group);
   void write(const std::vector<Turn*>& group);
   void hand_over(const std::vector<FramePtr>& frames);
   bool tend_a_while();
@@ -111,9 +97,8 @@ class SqliteEventLog final : public EventStore {
   std::atomic<bool> has_finishes_ = false;  // there is one, or was
   mutable std::atomic<std::uint64_t> failures_ = 0;
 
-  std::mutex queue_mutex_;
-  std::deque<std::shared_ptr<Group>> queue_;  // guarded by queue_mutex_
-  std::unique_ptr<SqliteWriter> writer_;      // of the first in the queue; null while the file cannot be used
+  Turns<Turn> turns_;
+  std::unique_ptr<SqliteWriter> writer_;  // of whose turn it is; null while the file cannot be used
 
   mutable Reader lookups_;
   mutable Reader pages_;

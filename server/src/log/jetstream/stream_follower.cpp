@@ -1,0 +1,211 @@
+#include "stream_follower.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+#include "millrace/core/limits.h"
+
+namespace millrace {
+
+namespace {
+
+// Entries that are handed over together, at most.
+constexpr std::size_t kHandedOverTogether = 256;
+
+// Heartbeats that may fail to come.
+constexpr int kMissedHeartbeats = 3;
+
+std::chrono::milliseconds milliseconds(Duration duration) {
+  return std::chrono::milliseconds(duration.count());
+}
+
+// What the reply subject of a message says of it: `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<in this
+// consumer>.<nanoseconds since 1970>.<pending>`; with a domain there are two more tokens before the stream, and one at
+// the end.
+struct Place {
+  std::uint64_t sequence;
+  std::uint64_t in_consumer;
+  std::int64_t published;
+};
+std::optional<Place> place_of(std::string_view reply) {
+  std::vector<std::string_view> tokens;
+  while (true) {
+    const std::size_t dot = reply.find('.');
+    tokens.push_back(reply.substr(0, dot));
+    if (dot == std::string_view::npos) break;
+    reply.remove_prefix(dot + 1);
+  }
+  if (tokens.size() != 9 && tokens.size() < 11) return std::nullopt;
+  const std::size_t first = tokens.size() == 9 ? 5 : 7;
+  std::array<std::uint64_t, 3> numbers{};
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const std::string_view token = tokens[first + i];
+    if (std::from_chars(token.data(), token.data() + token.size(), numbers[i]).ec != std::errc{}) return std::nullopt;
+  }
+  return Place{numbers[0], numbers[1], static_cast<std::int64_t>(numbers[2])};
+}
+
+std::string_view header(const NatsSubscription::Message& message, const char* name) {
+  const char* value = nullptr;
+  return natsMsgHeader_Get(message.get(), name, &value) == NATS_OK && value != nullptr ? value : "";
+}
+
+}  // namespace
+
+std::jthread repeat(std::function<void(const std::stop_token&)> work, Duration pause) {
+  return std::jthread([work = std::move(work), pause](const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any stopping;
+    while (!stop.stop_requested()) {
+      work(stop);
+      std::unique_lock lock(mutex);
+      stopping.wait_for(lock, stop, milliseconds(pause), [] { return false; });
+    }
+  });
+}
+
+StreamFollower::StreamFollower(const NatsConnection& connection, const StreamQueries& queries, Options options)
+    : connection_(connection), queries_(queries), options_(std::move(options)), head_(options_.head) {}
+
+void StreamFollower::start(EventStore::OnAppended on_appended) {
+  on_appended_ = std::move(on_appended);
+  thread_ = repeat([this](const std::stop_token& stop) { follow(stop); }, kStoreReconnectWait);
+}
+
+// --- Following ------------------------------------------------------------------------------------------------------
+
+void StreamFollower::follow(const std::stop_token& stop) {
+  seen_ = head_;
+  in_consumer_ = 0;
+  try {
+    NatsSubscription subscription = consume(seen_);
+    int missed = 0;
+    while (!stop.stop_requested()) {
+      const auto wait = frames_.empty() ? milliseconds(kStoreHeartbeat) : std::chrono::milliseconds{0};
+      const NatsSubscription::Message message =
+          frames_.size() < kHandedOverTogether ? subscription.next(wait) : nullptr;
+      if (message == nullptr) {
+        if (frames_.empty() && ++missed > kMissedHeartbeats) throw StoreUnavailable("the stream is silent");
+        hand_over();
+        continue;
+      }
+      missed = 0;
+      options_.on_trouble({});
+      header(message, "Status") == "100" ? answer(message) : take(message);
+    }
+    hand_over();
+  } catch (const StoreUnavailable& unavailable) {
+    // What has come in order counts: it goes on from there.
+    hand_over();
+    options_.on_trouble(unavailable.what());
+  }
+}
+
+NatsSubscription StreamFollower::consume(std::uint64_t after) const {
+  const std::string inbox = connection_.new_inbox();
+  NatsSubscription subscription = connection_.subscribe(inbox);
+  const nlohmann::json made =
+      connection_.ask("CONSUMER.CREATE." + options_.stream,
+                      {{"stream_name", options_.stream},
+                       {"config",
+                        {{"deliver_subject", inbox},
+                         {"deliver_policy", "by_start_sequence"},
+                         {"opt_start_seq", after + 1},
+                         {"ack_policy", "none"},
+                         {"replay_policy", "instant"},
+                         {"max_deliver", 1},
+                         {"flow_control", true},
+                         {"idle_heartbeat", std::chrono::nanoseconds(milliseconds(kStoreHeartbeat)).count()},
+                         {"mem_storage", true},
+                         {"num_replicas", 1}}}});
+  if (made.contains("error")) {
+    throw StoreUnavailable("JetStream: " + made["error"].value("description", std::string("it lets nobody follow")));
+  }
+  return subscription;
+}
+
+// A heartbeat, or a question whether this one keeps up.
+void StreamFollower::answer(const NatsSubscription::Message& message) const {
+  if (const char* reply = natsMsg_GetReply(message.get()); reply != nullptr) connection_.reply(reply);
+  const std::string_view stalled = header(message, "Nats-Consumer-Stalled");
+  if (!stalled.empty()) connection_.reply(std::string(stalled).c_str());
+  const std::string_view last = header(message, "Nats-Last-Consumer");
+  if (!last.empty() && last != std::to_string(in_consumer_)) throw StoreUnavailable("an event has been missed");
+}
+
+void StreamFollower::take(const NatsSubscription::Message& message) {
+  const char* reply = natsMsg_GetReply(message.get());
+  const auto place = reply != nullptr ? place_of(reply) : std::nullopt;
+  if (!place || place->in_consumer != in_consumer_ + 1) throw StoreUnavailable("an event has been missed");
+  ++in_consumer_;
+  if (place->sequence <= seen_) return;
+  seen_ = place->sequence;
+  const StreamEntry entry{
+      .sequence = seen_,
+      .subject = natsMsg_GetSubject(message.get()),
+      .type = std::string(header(message, "Millrace-Type")),
+      .id = std::string(header(message, "Millrace-Id")),
+      .scope = std::string(header(message, "Millrace-Scope")),
+      .retry = std::string(header(message, "Millrace-Retry")),
+      .data = {natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))}};
+  const auto age = options_.time().time_since_epoch() - std::chrono::nanoseconds(place->published);
+  const auto whole = std::max(Duration{0}, std::chrono::duration_cast<Duration>(age));
+  if (FramePtr frame = queries_.frame(entry, options_.clock() - whole)) {
+    frames_.push_back(std::move(frame));
+  } else {
+    hand_over();
+  }
+}
+
+void StreamFollower::hand_over() {
+  if (seen_ == head_) return;
+  if (!frames_.empty()) on_appended_(frames_);
+  frames_.clear();
+  std::vector<std::function<void()>> reached;
+  {
+    const std::lock_guard lock(waiting_mutex_);
+    head_ = seen_;
+    const auto end = waiting_.upper_bound(seen_);
+    for (auto one = waiting_.begin(); one != end; ++one) reached.push_back(std::move(one->second));
+    waiting_.erase(waiting_.begin(), end);
+  }
+  for (const auto& one : reached) one();
+}
+
+// --- Waiting --------------------------------------------------------------------------------------------------------
+
+void StreamFollower::when_at(std::uint64_t sequence, std::function<void()> reached) const {
+  {
+    const std::lock_guard lock(waiting_mutex_);
+    if (head_ < sequence) {
+      waiting_.emplace(sequence, std::move(reached));
+      return;
+    }
+  }
+  reached();
+}
+
+bool StreamFollower::wait_for(std::uint64_t sequence) const {
+  if (head_ >= sequence) return true;
+  struct Wait {
+    std::mutex mutex;
+    std::condition_variable over;
+    bool is_over = false;  // guarded by mutex
+  };
+  const auto wait = std::make_shared<Wait>();
+  when_at(sequence, [wait] {
+    {
+      const std::lock_guard lock(wait->mutex);
+      wait->is_over = true;
+    }
+    wait->over.notify_all();
+  });
+  std::unique_lock lock(wait->mutex);
+  return wait->over.wait_for(lock, milliseconds(kStoreAckTimeout), [&] { return wait->is_over; });
+}
+
+}  // namespace millrace

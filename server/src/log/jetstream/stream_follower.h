@@ -1,0 +1,74 @@
+// StreamFollower: hands over what anybody has appended to a log's stream, once and in the stream's order, from a thread
+// of its own; and tells who waits for an entry that it has come by. Any thread.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../event_log.h"
+#include "nats_connection.h"
+#include "stream_queries.h"
+
+namespace millrace {
+
+/// Calls `work` again and again, with a pause in between, until `stop` is requested of the thread.
+std::jthread repeat(std::function<void(const std::stop_token&)> work, Duration pause);
+
+class StreamFollower {
+ public:
+  struct Options {
+    std::string stream;
+    std::uint64_t head = 0;  ///< it goes on from there
+    std::function<TimePoint()> clock;
+    std::function<std::chrono::system_clock::time_point()> time;
+    /// Why nothing comes now, or that it does: an empty text.
+    std::function<void(const std::string&)> on_trouble;
+  };
+
+  /// Both must stay.
+  StreamFollower(const NatsConnection& connection, const StreamQueries& queries, Options options);
+
+  void start(EventStore::OnAppended on_appended);
+
+  /// Handed over.
+  std::uint64_t head() const { return head_; }
+
+  /// Calls `reached`, from whichever thread, once the head has come to the sequence.
+  void when_at(std::uint64_t sequence, std::function<void()> reached) const;
+
+  /// False if it takes longer than kStoreAckTimeout.
+  bool wait_for(std::uint64_t sequence) const;
+
+ private:
+  void follow(const std::stop_token& stop);
+  NatsSubscription consume(std::uint64_t after) const;
+  void take(const NatsSubscription::Message& message);
+  void answer(const NatsSubscription::Message& message) const;
+  void hand_over();
+
+  const NatsConnection& connection_;
+  const StreamQueries& queries_;
+  const Options options_;
+  EventStore::OnAppended on_appended_;
+  std::atomic<std::uint64_t> head_;
+  mutable std::mutex waiting_mutex_;
+  mutable std::multimap<std::uint64_t, std::function<void()>> waiting_;  // for head_; guarded by waiting_mutex_
+
+  // Of the thread.
+  std::vector<FramePtr> frames_;   // to be handed over
+  std::uint64_t seen_ = 0;         // the newest entry's
+  std::uint64_t in_consumer_ = 0;  // the newest message's
+  std::jthread thread_;
+};
+
+}  // namespace millrace

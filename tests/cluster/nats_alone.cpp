@@ -1,0 +1,204 @@
+// Does NATS keep what it has acknowledged when the leader of a stream hangs and wakes up again, or is killed and
+// started again? Three nats-servers, and publishers through the C client; nothing of Millrace. A program to be run by
+// hand: it exits with 1, and says what is wrong, if a message that was acknowledged is not at the sequence it was
+// given.
+//
+//   millrace_nats_alone [hang|kill [ROUNDS [PUBLISHERS]]]
+#include <nats/nats.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "eventually.h"
+#include "nats_cluster.h"
+
+namespace {
+
+using millrace::test::eventually;
+using millrace::test::NatsCluster;
+using millrace::test::NatsServer;
+
+constexpr const char* kStream = "hangs";
+constexpr std::chrono::milliseconds kPace{5};
+
+void check(natsStatus status, const char* doing) {
+  if (status == NATS_OK) return;
+  std::fprintf(stderr, "%s: %s\n", doing, natsStatus_GetText(status));
+  std::exit(2);
+}
+
+// A connection to JetStream, by any of the servers.
+class Client {
+ public:
+  Client(NatsCluster& nats, std::size_t first) {
+    std::vector<std::string> urls;
+    for (std::size_t i = 0; i < NatsCluster::kServers; ++i)
+      urls.push_back(nats[(first + i) % NatsCluster::kServers].url());
+    std::vector<const char*> pointers;
+    for (const std::string& url : urls) pointers.push_back(url.c_str());
+    natsOptions* options = nullptr;
+    check(natsOptions_Create(&options), "options");
+    natsOptions_SetServers(options, pointers.data(), static_cast<int>(pointers.size()));
+    natsOptions_SetNoRandomize(options, true);
+    natsOptions_SetMaxReconnect(options, -1);
+    natsOptions_SetReconnectWait(options, 250);
+    natsOptions_SetPingInterval(options, 1'000);
+    natsOptions_SetMaxPingsOut(options, 2);
+    check(natsConnection_Connect(&connection_, options), "cannot connect");
+    natsOptions_Destroy(options);
+    check(natsConnection_JetStream(&jetstream_, connection_, nullptr), "JetStream");
+  }
+  ~Client() {
+    jsCtx_Destroy(jetstream_);
+    natsConnection_Destroy(connection_);
+  }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  jsCtx* operator*() const { return jetstream_; }
+
+ private:
+  natsConnection* connection_ = nullptr;
+  jsCtx* jetstream_ = nullptr;
+};
+
+bool make_stream(const Client& client) {
+  jsStreamConfig config;
+  jsStreamConfig_Init(&config);
+  const char* subjects[] = {"hangs.>"};
+  config.Name = kStream;
+  config.Subjects = subjects;
+  config.SubjectsLen = 1;
+  config.Storage = js_FileStorage;
+  config.Replicas = 3;
+  return js_AddStream(nullptr, *client, &config, nullptr, nullptr) == NATS_OK;
+}
+
+std::string leader_of(const Client& client) {
+  jsStreamInfo* info = nullptr;
+  if (js_GetStreamInfo(&info, *client, kStream, nullptr, nullptr) != NATS_OK) return {};
+  std::string name = info->Cluster != nullptr && info->Cluster->Leader != nullptr ? info->Cluster->Leader : "";
+  jsStreamInfo_Destroy(info);
+  return name;
+}
+
+struct Acknowledged {
+  std::string text;
+  int round;
+  std::chrono::milliseconds took;
+};
+
+class Publishing {
+ public:
+  explicit Publishing(NatsCluster& nats, std::size_t publishers) {
+    for (std::size_t i = 0; i < publishers; ++i) threads_.emplace_back([this, &nats, i] { publish(nats, i); });
+  }
+  ~Publishing() { stop(); }
+  void stop() {
+    is_over_ = true;
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+  void set_round(int round) { round_ = round; }
+  std::size_t count() const { return count_; }
+  bool progress() const {
+    const std::size_t enough = count_ + 100;
+    return eventually([&] { return count_ >= enough; });
+  }
+  const std::multimap<std::uint64_t, Acknowledged>& acknowledged() const { return acknowledged_; }
+
+ private:
+  void publish(NatsCluster& nats, std::size_t publisher) {
+    const Client client(nats, publisher);
+    jsPubOptions options;
+    jsPubOptions_Init(&options);
+    options.MaxWait = 5'000;
+    for (std::size_t i = 0; !is_over_; ++i) {
+      const std::string text = std::to_string(publisher) + "-" + std::to_string(i);
+      const std::string subject = "hangs." + std::to_string(publisher);
+      jsPubAck* ack = nullptr;
+      const auto begun = std::chrono::steady_clock::now();
+      const natsStatus status =
+          js_Publish(&ack, *client, subject.c_str(), text.data(), static_cast<int>(text.size()), &options, nullptr);
+      if (status == NATS_OK) {
+        const std::lock_guard lock(mutex_);
+        acknowledged_.emplace(ack->Sequence, Acknowledged{text, round_,
+                                                          std::chrono::duration_cast<std::chrono::milliseconds>(
+                                                              std::chrono::steady_clock::now() - begun)});
+        ++count_;
+        jsPubAck_Destroy(ack);
+      }
+      std::this_thread::sleep_for(kPace);
+    }
+  }
+
+  std::atomic<bool> is_over_ = false;
+  std::atomic<int> round_ = 0;
+  std::atomic<std::size_t> count_ = 0;
+  std::mutex mutex_;
+  std::multimap<std::uint64_t, Acknowledged> acknowledged_;  // by sequence; guarded by mutex_
+  std::vector<std::thread> threads_;
+};
+
+std::string at(const Client& client, std::uint64_t sequence) {
+  natsMsg* message = nullptr;
+  natsStatus status = NATS_OK;
+  const bool is_answered = eventually([&] {
+    status = js_GetMsg(&message, *client, kStream, sequence, nullptr, nullptr);
+    return status == NATS_OK || status == NATS_NOT_FOUND;
+  });
+  if (!is_answered || status != NATS_OK) return "nothing";
+  std::string text(natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message)));
+  natsMsg_Destroy(message);
+  return text;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const bool kills = count > 1 && std::string_view(arguments[1]) == "kill";
+  const int rounds = count > 2 ? std::atoi(arguments[2]) : 20;
+  const std::size_t publishers = count > 3 ? std::strtoull(arguments[3], nullptr, 10) : 12;
+  NatsCluster nats;
+  auto client = std::make_unique<Client>(nats, 0);
+  if (!eventually([&] { return make_stream(*client); })) check(NATS_TIMEOUT, "the stream cannot be made");
+  Publishing publishing(nats, publishers);
+  for (int round = 1; round <= rounds; ++round) {
+    publishing.set_round(round);
+    std::string leader;
+    eventually([&] { return !(leader = leader_of(*client)).empty(); });
+    NatsServer& server = nats.named(leader);
+    kills ? server.kill() : server.freeze(true);
+    const bool survives = publishing.progress();
+    kills ? server.start() : server.freeze(false);
+    const bool goes_on = publishing.progress();
+    std::printf("round %d: %s %s%s%s, %zu acknowledged\n", round, leader.c_str(), kills ? "was killed" : "hung",
+                survives ? "" : ", nothing was acknowledged without it",
+                goes_on ? "" : ", nothing was acknowledged with it", publishing.count());
+    std::fflush(stdout);
+  }
+  publishing.stop();
+  client = std::make_unique<Client>(nats, 0);
+  std::size_t wrong = 0;
+  std::uint64_t last = 0;
+  for (const auto& [sequence, message] : publishing.acknowledged()) {
+    const std::string is = at(*client, sequence);
+    const bool twice = sequence == last;
+    last = sequence;
+    if (is == message.text && !twice) continue;
+    ++wrong;
+    std::printf("sequence %llu was acknowledged to be \"%s\" in round %d after %lld ms, and is \"%s\"%s\n",
+                static_cast<unsigned long long>(sequence), message.text.c_str(), message.round,
+                static_cast<long long>(message.took.count()), is.c_str(), twice ? " (acknowledged twice)" : "");
+  }
+  std::printf("%zu of %zu acknowledged messages are not where they were said to be\n", wrong, publishing.count());
+  return wrong == 0 ? 0 : 1;
+}
