@@ -97,7 +97,7 @@ Figures bare_sqlite(const std::string& path, const char* sync, std::size_t group
 }
 
 Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t window,
-                       std::chrono::milliseconds length) {
+                       std::chrono::milliseconds length, bool follows) {
   static int streams = 0;
   const std::string stream = "bare" + std::to_string(++streams);
   const std::string subjects = stream + ".>";
@@ -122,6 +122,16 @@ Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t
   config.Replicas = static_cast<std::int64_t>(replicas);
   check(js_AddStream(nullptr, jetstream, &config, nullptr, nullptr), "the stream cannot be made");
 
+  natsSubscription* following = nullptr;
+  if (follows) {
+    jsSubOptions ordered;
+    check(jsSubOptions_Init(&ordered), "JetStream");
+    ordered.Ordered = true;
+    const auto count = [](natsConnection*, natsSubscription*, natsMsg* message, void*) { natsMsg_Destroy(message); };
+    check(js_Subscribe(&following, jetstream, subjects.c_str(), count, nullptr, nullptr, &ordered, nullptr),
+          "the stream cannot be followed");
+  }
+
   const std::string data(kDataBytes, 'x');
   std::size_t sent = 0;
   const auto begun = Clock::now();
@@ -138,6 +148,7 @@ Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t
   check(js_PublishAsyncComplete(jetstream, nullptr), "acknowledgements are missing");
   const auto took = Clock::now() - begun;
   if (acks.failed > 0) check(NATS_ERR, "some were not taken");
+  natsSubscription_Destroy(following);
   check(js_DeleteStream(jetstream, stream.c_str(), nullptr, nullptr), "the stream cannot be deleted");
   jsCtx_Destroy(jetstream);
   natsConnection_Destroy(connection);

@@ -32,9 +32,9 @@ inline double microseconds(std::chrono::steady_clock::duration time) {
 /// A table with the two indexes that the log cannot be without; `group` rows a commit, `sync` as SQLite calls it.
 Figures bare_sqlite(const std::string& path, const char* sync, std::size_t group, std::chrono::milliseconds length);
 
-/// Messages of the same size, of which `window` may be without an acknowledgement, by the C client's own publisher. The
-/// stream is made for this, and deleted.
+/// Messages of the same size, of which `window` may be without an acknowledgement, by the C client's own publisher,
+/// which also follows the stream, if that is wanted. The stream is made for this, and deleted.
 Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t window,
-                       std::chrono::milliseconds length);
+                       std::chrono::milliseconds length, bool follows);
 
 }  // namespace millrace::bench
