@@ -22,8 +22,8 @@
 
 namespace millrace {
 
-/// Is set once, and waited for. In place of std::atomic's wait(), which yields its processor four times before it
-/// sleeps: with hundreds of publishers on a few processors that costs more than the rest.
+/// Is set once, and waited for. In place of std::atomic's wait(), which yields its processor several times
+/// before it sleeps: each of hundreds of publishers would switch threads as often, for nothing.
 class Flag {
  public:
   void set() {
