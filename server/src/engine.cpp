@@ -1,14 +1,17 @@
 #include "engine.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <random>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -28,6 +31,9 @@ namespace {
 
 // The socket option TCP_RTO_MAX_MS of Linux 6.15, which not all systems' headers know.
 constexpr int kTcpRtoMaxMs = 44;
+
+// A loop may have one part in so many more connections than another before that one is given what it accepts.
+constexpr std::size_t kUnevenness = 16;
 
 std::uint64_t random_seed() {
   std::random_device device;
@@ -85,6 +91,11 @@ bool takes_gzip(const httplib::Request& request) {
   const auto [begin, end] = request.headers.equal_range("Accept-Encoding");
   for (auto field = begin; field != end; ++field) all.append(field->second).append(1, ',');
   return prefers_gzip(all);
+}
+
+void say_and_close(int socket, const std::string& response) {
+  [[maybe_unused]] const auto sent = ::send(socket, response.data(), response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::close(socket);
 }
 
 }  // namespace
@@ -171,31 +182,58 @@ void Server::Engine::prepare(int listening_socket) const {
   const auto longest_pause =
       static_cast<int>(std::clamp(options_.heartbeat / 2, kMinRetransmissionPause, kMaxRetransmissionPause).count());
   setsockopt(listening_socket, IPPROTO_TCP, kTcpRtoMaxMs, &longest_pause, sizeof longest_pause);
+  ::fcntl(listening_socket, F_SETFL, ::fcntl(listening_socket, F_GETFL) | O_NONBLOCK);
 }
 
-void Server::Engine::accept(int socket) {
-  if (loops_.empty()) {
-    return turn_away(socket, {503, "the server was started by httplib::Server::listen(); call millrace::Server's own",
-                              RefusalReason::kConnections});
+void Server::Engine::accept_from(int listening_socket) {
+  // A descriptor of its own, so that whoever shuts the socket down may close theirs at any time.
+  const int socket = ::fcntl(listening_socket, F_DUPFD_CLOEXEC, 0);
+  if (socket < 0 && errno != EBADF) throw std::system_error(errno, std::generic_category(), "cannot listen");
+  if (socket < 0) return;  // shut down already
+  for (const auto& loop : loops_) {
+    loop->accept_from(socket,
+                      [this, &to = *loop](int accepted, const sockaddr_storage& peer) { accept(to, accepted, peer); });
   }
-  if (connections_.open >= options_.max_connections) {
-    return turn_away(socket, {503, "the server has as many connections as it may hold", RefusalReason::kConnections});
-  }
-  auto share = connections_per_address_.take(peer_network(socket));
-  if (!share)
-    return turn_away(socket,
+  wait_until_shut_down(socket);
+  for (const auto& loop : loops_) loop->stop_accepting();
+  ::close(socket);
+}
+
+void Server::Engine::accept(ConnectionLoop& loop, int socket, const sockaddr_storage& peer) {
+  auto share = connections_per_address_.take(network_of(peer));
+  if (!share) {
+    return turn_away(loop, socket,
                      {429, "your address has as many connections as one may have", RefusalReason::kAddressConnections});
-  loops_[next_loop_++ % loops_.size()]->adopt(socket, std::move(*share));
+  }
+  if (!ConnectionCounts::add_to(connections_.open, options_.max_connections)) {
+    return turn_away(loop, socket,
+                     {503, "the server has as many connections as it may hold", RefusalReason::kConnections});
+  }
+  loop_for_another(loop).adopt(socket, std::move(*share));
 }
 
-void Server::Engine::turn_away(int socket, const RequestError& error) {
+void Server::Engine::turn_away(ConnectionLoop& loop, int socket, const RequestError& error) {
   refusals_.add(error.status, error.reason);
   std::string response = error_response(error, admission_.retry_after().draw());
-  if (!loops_.empty() && connections_.turned_away < kMaxTurnedAway) {
-    return loops_[next_loop_++ % loops_.size()]->turn_away(socket, std::move(response));
+  if (ConnectionCounts::add_to(connections_.turned_away, kMaxTurnedAway)) {
+    return loop.turn_away(socket, std::move(response));
   }
-  [[maybe_unused]] const auto sent = ::send(socket, response.data(), response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  ::close(socket);
+  say_and_close(socket, response);
+}
+
+void Server::Engine::turn_away(int socket) {
+  const RequestError error{503, "the server was started by httplib::Server::listen(); call millrace::Server's own",
+                           RefusalReason::kConnections};
+  refusals_.add(error.status, error.reason);
+  say_and_close(socket, error_response(error, admission_.retry_after().draw()));
+}
+
+// The loop that has accepted it, which costs least, unless another has clearly fewer.
+ConnectionLoop& Server::Engine::loop_for_another(ConnectionLoop& loop) const {
+  ConnectionLoop& idlest = **std::min_element(
+      loops_.begin(), loops_.end(), [](const auto& one, const auto& other) { return one->load() < other->load(); });
+  const std::size_t least = idlest.load();
+  return loop.load() <= least + least / kUnevenness ? loop : idlest;
 }
 
 // Bodies that a worker has to wait for must not take all of the workers.

@@ -31,9 +31,12 @@ class Server::Engine {
   void add_events_path(const std::string& path) { events_paths_.push_back(path); }
   void start(std::unique_ptr<httplib::TaskQueue> workers);
   void stop();
-  /// Gives a listening socket what the accepted ones inherit from it.
+  /// Gives a listening socket what the accepted ones inherit from it, and makes it one that does not block.
   void prepare(int listening_socket) const;
-  void accept(int socket);
+  /// Accepts connections, on the loops, until the socket is shut down. Between start() and stop().
+  void accept_from(int listening_socket);
+  /// Says no to a client of a server that was not started.
+  void turn_away(int socket);
   bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options);
   EventStream open_stream(const httplib::Request& request, httplib::Response& response);
   std::size_t disconnect(std::string_view client);
@@ -49,7 +52,9 @@ class Server::Engine {
   const Admission& admission() const { return admission_; }
 
  private:
-  void turn_away(int socket, const RequestError& error);
+  void accept(ConnectionLoop& loop, int socket, const sockaddr_storage& peer);
+  void turn_away(ConnectionLoop& loop, int socket, const RequestError& error);
+  ConnectionLoop& loop_for_another(ConnectionLoop& loop) const;
   void dispatch(const std::shared_ptr<Exchange>& exchange);
   void serve(const std::shared_ptr<Exchange>& exchange);
   bool serve_here(Exchange& exchange, std::string_view request);
@@ -70,13 +75,12 @@ class Server::Engine {
   std::unique_ptr<Presence> presence_;  // while it listens; null where nobody is told
 
   mutable std::mutex loops_mutex_;
-  std::vector<std::unique_ptr<ConnectionLoop>> loops_;  // changed under loops_mutex_, by the thread that listens
+  std::vector<std::unique_ptr<ConnectionLoop>> loops_;  // changed under loops_mutex_, while none of them accepts
   std::unique_ptr<HttplibBridge> bridge_;
   std::mutex workers_mutex_;
   bool workers_running_ = false;  // guarded by workers_mutex_: they take tasks
   std::unique_ptr<httplib::TaskQueue> workers_;
   ConnectionCounts connections_;
-  std::atomic<std::size_t> next_loop_ = 0;
   std::atomic<bool> draining_ = false;
 };
 

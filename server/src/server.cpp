@@ -11,7 +11,6 @@
 #include "engine.h"
 #include "http/failure.h"
 #include "http/refusal.h"
-#include "loop/acceptor.h"
 
 namespace millrace {
 
@@ -85,9 +84,8 @@ bool Server::listen_after_bind() {
   // cpp-httplib asks for its queue when it has begun to run and before it accepts. Its own loop would end for good with
   // the first error but one; here all connections are accepted before it comes to that.
   new_task_queue = [this, make_workers] {
-    const Acceptor acceptor(svr_sock_);
     engine_->start(std::unique_ptr<httplib::TaskQueue>(make_workers()));
-    acceptor.run([this](int socket) { engine_->accept(socket); });
+    engine_->accept_from(svr_sock_);
     return new InlineQueue([this] { engine_->stop(); });
   };
   // cpp-httplib listens with a backlog of 5, which a burst of connections overflows. Here, since stop() does nothing
@@ -166,9 +164,9 @@ std::size_t Server::open_streams() const {
   return engine_->open_streams();
 }
 
-// Called by listen() for each accepted socket.
+// Called by httplib::Server::listen(), for each accepted socket.
 bool Server::process_and_close_socket(socket_t socket) {
-  engine_->accept(socket);
+  engine_->turn_away(socket);
   return true;
 }
 

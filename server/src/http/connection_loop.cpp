@@ -56,8 +56,22 @@ void ConnectionLoop::run() {
   }
 }
 
+void ConnectionLoop::accept_from(int listening_socket, Acceptor::Take take) {
+  loop_.defer([this, listening_socket, take = std::move(take)] { acceptor_.emplace(loop_, listening_socket, take); });
+}
+
+void ConnectionLoop::stop_accepting() {
+  std::promise<void> stopped;
+  loop_.defer([&] {
+    acceptor_.reset();
+    stopped.set_value();
+  });
+  stopped.get_future().get();
+}
+
 void ConnectionLoop::adopt(int socket, Quota::Share share) {
-  ++counts_.open;
+  load_.fetch_add(1, std::memory_order_relaxed);
+  if (running_loop == this) return add(socket, std::move(share)).start();
   // A task can be copied, and a share cannot.
   loop_.defer([this, socket, share = std::make_shared<Quota::Share>(std::move(share))] {
     add(socket, std::move(*share)).start();
@@ -65,7 +79,8 @@ void ConnectionLoop::adopt(int socket, Quota::Share share) {
 }
 
 void ConnectionLoop::turn_away(int socket, std::string response) {
-  ++counts_.turned_away;
+  load_.fetch_add(1, std::memory_order_relaxed);
+  if (running_loop == this) return add(socket, {}).turn_away(std::move(response));
   loop_.defer([this, socket, response = std::move(response)] { add(socket, {}).turn_away(response); });
 }
 
@@ -207,6 +222,7 @@ bool ConnectionLoop::end_turn() {
   for (Connection* connection : discarded_) {
     const std::uint32_t index = connection->index_;
     --(connection->turned_away_ ? counts_.turned_away : counts_.open);
+    load_.fetch_sub(1, std::memory_order_relaxed);
     connections_[index].swap(connections_.back());
     connections_[index]->index_ = index;
     connections_.pop_back();

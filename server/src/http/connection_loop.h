@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "../hub/presence.h"
+#include "../loop/acceptor.h"
 #include "../loop/batch_sender.h"
 #include "../loop/event_loop.h"
 #include "../ops/counters.h"
@@ -28,10 +29,19 @@ namespace millrace {
 
 class Connection;
 
-/// Of a server, on all its loops.
+/// Connections of a server, on all its loops. Whoever gives one to a loop has counted it; the loop discounts it.
 struct ConnectionCounts {
   std::atomic<std::size_t> open = 0;
   std::atomic<std::size_t> turned_away = 0;  ///< those that are only told why they cannot be open
+
+  /// Counts one more, unless there are `max`. Any thread.
+  static bool add_to(std::atomic<std::size_t>& count, std::size_t max) {
+    std::size_t seen = count;
+    while (seen < max) {
+      if (count.compare_exchange_weak(seen, seen + 1)) return true;
+    }
+    return false;
+  }
 };
 
 class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
@@ -59,15 +69,23 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
 
   // Any thread -----------------------------------------------------------------------------------------------------
 
-  /// Takes over an accepted socket.
+  /// Accepts connections of a listening socket that does not block and stays the caller's, until stop_accepting().
+  void accept_from(int listening_socket, Acceptor::Take take);
+
+  /// When it returns, the loop accepts nothing any more. Any thread but the loop's own: it waits for it.
+  void stop_accepting();
+
+  /// Takes over an accepted socket: at once on the loop's own thread.
   void adopt(int socket, Quota::Share share);
 
-  /// Takes over an accepted socket, to write `response` to it and to close it when the client has had it.
+  /// Takes over an accepted socket, to write `response` to it and to close it when the client has had it. Likewise.
   void turn_away(int socket, std::string response);
 
   /// Runs `task` on the loop's thread.
   void defer(std::function<void()> task) { loop_.defer(std::move(task)); }
 
+  /// Connections that it has, or has been given.
+  std::size_t load() const { return load_.load(std::memory_order_relaxed); }
   std::size_t open_streams() const { return open_streams_; }
   const LoopCounters& counters() const { return counters_; }
 
@@ -145,6 +163,7 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   std::mt19937_64 random_;
   EventLoop loop_;
   PresenceTimer presence_timer_{*this};
+  std::optional<Acceptor> acceptor_;
   SubscriberTable subscribers_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> discarded_;
@@ -155,6 +174,7 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   bool takes_posted_soon_ = false;                           // of the loop's thread: this turn will take what is posted
   std::unordered_map<std::uint64_t, Connection*> awaiting_;  // a page of the store, by ticket
   std::uint64_t last_ticket_ = 0;
+  std::atomic<std::size_t> load_ = 0;
   std::atomic<std::size_t> open_streams_ = 0;
   LoopCounters counters_;
 

@@ -19,13 +19,6 @@ void numeric_address(const sockaddr_storage& address, socklen_t length, std::str
   port = std::atoi(port_text.data());
 }
 
-std::string peer_network(int socket) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
-  return network_of(address);
-}
-
 std::string network_of(const sockaddr_storage& address) {
   if (address.ss_family == AF_INET) {
     const auto& ipv4 = reinterpret_cast<const sockaddr_in&>(address).sin_addr;

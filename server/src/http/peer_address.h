@@ -17,9 +17,6 @@ std::string peer_address(int socket);
 /// client may well have. Empty if it is no internet address.
 std::string network_of(const sockaddr_storage& address);
 
-/// The same of the other end; empty if it is gone.
-std::string peer_network(int socket);
-
 /// Whether the socket's own address is one of this machine's loopback addresses.
 bool is_on_loopback(int socket);
 

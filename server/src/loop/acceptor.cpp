@@ -1,45 +1,78 @@
 #include "acceptor.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <poll.h>
 
 #include <cerrno>
-#include <thread>
+#include <utility>
 
 #include "millrace/core/limits.h"
 
 namespace millrace {
 
-Acceptor::Acceptor(int listening_socket) : socket_(::fcntl(listening_socket, F_DUPFD_CLOEXEC, 0)) {}
+namespace {
 
-Acceptor::~Acceptor() {
-  if (socket_ >= 0) ::close(socket_);
+// Then what else is ready has its turn.
+constexpr int kAcceptsPerTurn = 64;
+
+}  // namespace
+
+Acceptor::Acceptor(EventLoop& loop, int listening_socket, Take take)
+    : loop_(loop), socket_(listening_socket), take_(std::move(take)) {
+  watch();
 }
 
-void Acceptor::run(const std::function<void(int)>& take) const {
-  while (true) {
-    const int accepted = ::accept4(socket_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+Acceptor::~Acceptor() {
+  loop_.timers().cancel(*this);
+  loop_.remove(socket_);
+}
+
+void Acceptor::watch() {
+  if (!loop_.add(socket_, EPOLLIN | EPOLLEXCLUSIVE, *this)) loop_.timers().set(*this, loop_.now() + kAcceptPause);
+}
+
+// Until someone leaves. Who waits to be accepted waits in the system's queue.
+void Acceptor::pause() {
+  loop_.remove(socket_);
+  loop_.timers().set(*this, loop_.now() + kAcceptPause);
+}
+
+void Acceptor::on_timer(TimePoint) {
+  watch();
+}
+
+void Acceptor::on_ready(std::uint32_t) {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    const int accepted = ::accept4(socket_, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (accepted >= 0) {
-      take(accepted);
+      take_(accepted, peer);
       continue;
     }
     switch (errno) {
-      case EINVAL:  // shut down
-      case EBADF:
-      case ENOTSOCK:
-      case EOPNOTSUPP:
+      case EAGAIN:
         return;
+      case EINVAL:  // shut down
+        return loop_.remove(socket_);
       case EMFILE:
       case ENFILE:
       case ENOBUFS:
       case ENOMEM:
-        // Until someone leaves. Who waits to be accepted waits in the system's queue.
-        std::this_thread::sleep_for(kAcceptPause);
-        continue;
+        return pause();
       default:
         continue;  // what has become of one connection [accept(2): treat these like EAGAIN]
     }
+  }
+}
+
+void wait_until_shut_down(int listening_socket) {
+  pollfd waiting{.fd = listening_socket, .events = 0, .revents = 0};
+  while (listening_socket >= 0 && (waiting.revents & (POLLHUP | POLLNVAL)) == 0) {
+    waiting.revents = 0;
+    if (::poll(&waiting, 1, -1) <= 0) continue;
+    int error = 0;  // asked for, it is forgotten: accept() would have, too
+    socklen_t size = sizeof error;
+    getsockopt(listening_socket, SOL_SOCKET, SO_ERROR, &error, &size);
   }
 }
 

@@ -1,26 +1,40 @@
-// Acceptor: takes new connections off a listening socket until that is shut down.
+// Acceptor: takes new connections off a listening socket, for the event loop that it is watched by.
 //
-// What goes wrong with one connection, or for lack of a descriptor, does not end it.
+// Each of a server's loops has one, for the same socket: the system wakes one loop that sleeps, not all. What goes
+// wrong with one connection, or for lack of a descriptor, does not end it. It belongs to the loop's thread.
 #pragma once
+
+#include <sys/socket.h>
 
 #include <functional>
 
+#include "event_loop.h"
+
 namespace millrace {
 
-class Acceptor {
+class Acceptor final : private EventLoop::Watcher {
  public:
-  /// Keeps a descriptor of its own for the socket, so that whoever shuts it down may close theirs at any time.
-  explicit Acceptor(int listening_socket);
+  /// Is given a socket that does not block, and the address of its other end.
+  using Take = std::function<void(int socket, const sockaddr_storage& peer)>;
+
+  /// The socket does not block, and stays the caller's; it must be open until this goes.
+  Acceptor(EventLoop& loop, int listening_socket, Take take);
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
-  /// Hands each connection to `take`, as a socket that does not block, until the listening socket is shut down or there
-  /// is none.
-  void run(const std::function<void(int)>& take) const;
-
  private:
+  void on_ready(std::uint32_t events) override;
+  void on_timer(TimePoint now) override;
+  void watch();
+  void pause();
+
+  EventLoop& loop_;
   const int socket_;
+  const Take take_;
 };
+
+/// Waits until a listening socket is shut down, or there is none.
+void wait_until_shut_down(int listening_socket);
 
 }  // namespace millrace

@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <future>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "http/connection.h"
 #include "millrace/core/limits.h"
@@ -24,6 +27,7 @@ class LoopWithAClient : public ::testing::Test {
     std::array<int, 2> ends{};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
     client_ = ends[0];
+    EXPECT_TRUE(ConnectionCounts::add_to(counts_.open, 1));
     loop_.adopt(ends[1], {});
     EXPECT_EQ(::send(client_, "GET / HTTP/1.1\r\n\r\n", 18, 0), 18);
     request_ = asked_.get_future().get();
@@ -108,6 +112,25 @@ TEST_F(LoopWithAClient, KeepsNoMoreThanTheBoundForItself) {
   const Hub::FramePtr beyond = hub_.read_after(kMaxPostedBytes / large.size(), *filter_for({"a"})).frames.at(0);
   EXPECT_EQ(beyond.use_count(), 2) << "the log's and this one";
   go_on.set_value();
+}
+
+TEST(ConnectionCounts, PassNoBoundWhoeverCountsAtTheSameMoment) {
+  constexpr std::size_t kThreads = 4;
+  std::vector<std::atomic<std::size_t>> counts(200'000);
+  std::atomic<std::size_t> ready = 0;
+  std::atomic<std::size_t> counted = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&] {
+        ++ready;
+        while (ready < kThreads) std::this_thread::yield();
+        for (auto& count : counts) counted += ConnectionCounts::add_to(count, 2) ? 1 : 0;
+      });
+    }
+  }
+  EXPECT_EQ(counted, 2 * counts.size());
+  for (const auto& count : counts) ASSERT_EQ(count, 2u);
 }
 
 // The check for draining was passed on a worker; then came the drain, and then the stream.

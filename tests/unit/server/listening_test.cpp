@@ -4,9 +4,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <deque>
+#include <map>
+#include <mutex>
 #include <string>
+#include <thread>
 
 #include "eventually.h"
 #include "running_server.h"
@@ -17,10 +22,21 @@ namespace {
 // What the system is to answer to the next call; 0: what it does.
 std::atomic<int> g_next_error = 0;
 
+// Whether it is to have no descriptors left, and how often it has said so to each thread that asked.
+std::atomic<bool> g_is_full = false;
+std::mutex g_mutex;
+std::map<std::thread::id, int> g_refused;
+
 }  // namespace
 
 // In place of the C library's.
 extern "C" int accept4(int socket, sockaddr* address, socklen_t* length, int flags) {
+  if (g_is_full) {
+    const std::lock_guard lock(g_mutex);
+    ++g_refused[std::this_thread::get_id()];
+    errno = EMFILE;
+    return -1;
+  }
   // A connection is taken first, so that the call has not been waiting since before the error was asked for.
   const auto accepted = static_cast<int>(::syscall(SYS_accept4, socket, address, length, flags));
   const int error = g_next_error.exchange(0);
@@ -48,6 +64,31 @@ TEST(Listening, GoesOnAfterAConnectionThatCouldNotBeAccepted) {
     EXPECT_EQ(response.status, 200) << error;
     EXPECT_EQ(stream.next_data(), "x");
   }
+}
+
+TEST(Listening, GoesOnWithItsStreamsOnEveryLoopWhileThereAreNoDescriptors) {
+  ServerOptions options = open_to_all();
+  options.loops = 3;
+  RunningServer server(options, with_events);
+  std::deque<StreamClient> streams;
+  for (int i = 0; i < 6; ++i) streams.emplace_back(server.port(), "/events?topic=a");
+  RawClient publisher(server.port());
+  ASSERT_EQ(publisher.exchange(post("/events", R"({"topic":"a","data":"before"})")).status, 200);
+  g_is_full = true;
+  std::deque<RawClient> waiting;
+  for (int i = 0; i < 20; ++i) waiting.emplace_back(server.port()).send(get("/events?topic=a"));
+  // Each loop tries, and tries again, and writes to its streams in between.
+  EXPECT_TRUE(eventually([] {
+    const std::lock_guard lock(g_mutex);
+    return g_refused.size() == 3 && std::ranges::all_of(g_refused, [](const auto& loop) { return loop.second > 1; });
+  }));
+  EXPECT_EQ(publisher.exchange(post("/events", R"({"topic":"a","data":"meanwhile"})")).status, 200);
+  for (StreamClient& stream : streams) {
+    EXPECT_EQ(stream.next_data(), "before");
+    EXPECT_EQ(stream.next_data(), "meanwhile");
+  }
+  g_is_full = false;
+  for (RawClient& client : waiting) EXPECT_EQ(client.read_response(false).status, 200);
 }
 
 TEST(Listening, TakesNoPortThatAnotherServerHas) {

@@ -396,10 +396,11 @@ TEST(Limits, ServesOthersWhileAThousandSocketsDrip) {
 // --- No descriptors left -------------------------------------------------------------------------------------------
 
 // The server in a process of its own that may have few descriptors. It prints its port.
-[[noreturn]] void serve_with_few_descriptors(int out) {
-  const rlimit few{.rlim_cur = 40, .rlim_max = 40};
+[[noreturn]] void serve_with_few_descriptors(int out, std::size_t loops) {
+  const rlim_t files = 37 + 3 * loops;  // a loop itself has three
+  const rlimit few{.rlim_cur = files, .rlim_max = files};
   ::setrlimit(RLIMIT_NOFILE, &few);
-  Server server({.workers = 2, .loops = 1, .anonymous_publish = true});
+  Server server({.workers = 2, .loops = loops, .anonymous_publish = true});
   server.events("/events");
   const std::string port = std::to_string(server.bind_to_any_port("127.0.0.1")) + "\n";
   if (::write(out, port.data(), port.size()) < 0) ::_exit(1);
@@ -407,11 +408,13 @@ TEST(Limits, ServesOthersWhileAThousandSocketsDrip) {
   ::_exit(2);
 }
 
-TEST(Limits, ServesOnWhenDescriptorsRunOut) {
+class NoDescriptors : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(NoDescriptors, ServesOnWhenTheyRunOut) {
   int pipe_ends[2];
   ASSERT_EQ(::pipe2(pipe_ends, O_CLOEXEC), 0);
   const pid_t child = ::fork();
-  if (child == 0) serve_with_few_descriptors(pipe_ends[1]);
+  if (child == 0) serve_with_few_descriptors(pipe_ends[1], GetParam());
   char text[16] = {};
   ASSERT_GT(::read(pipe_ends[0], text, sizeof text - 1), 0);
   const int port = std::atoi(text);
@@ -441,6 +444,8 @@ TEST(Limits, ServesOnWhenDescriptorsRunOut) {
   ::close(pipe_ends[0]);
   ::close(pipe_ends[1]);
 }
+
+INSTANTIATE_TEST_SUITE_P(OnLoops, NoDescriptors, testing::Values(1, 3));
 
 }  // namespace
 }  // namespace millrace::test
