@@ -50,7 +50,7 @@ const std::vector<Shape> kShapes{
     {"ManyEvents", [](std::size_t n) { return repeated("id: 1\nevent: x\ndata: abcd\n\n", n); }},
     {"ManyEmptyLines", [](std::size_t n) { return std::string(n, '\n'); }},
     {"ManyCarriageReturns", [](std::size_t n) { return std::string(n, '\r'); }},
-    {"OneLongComment", [](std::size_t n) { return ":" + std::string(n, 'x') + "\n"; }},
+    {"OneLongComment", [](std::size_t n) { return std::string(":").append(n, 'x') + "\n"; }},
     {"OneLongId", [](std::size_t n) { return "id: " + std::string(n, 'x') + "\n\n"; }},
     {"AnIdThatStays", [](std::size_t n) { return "id: 1\n\n" + repeated("data\n\n", n); }},
     {"ManyEventsBehindOneLongId",
