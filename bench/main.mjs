@@ -6,6 +6,7 @@ import { scenarios } from "./scenarios.mjs";
 import { servers, start } from "./servers.mjs";
 
 const program = "build/release/bin/millrace";
+const longestLoadMs = 90_000;
 const storesProgram = "build/release/bin/millrace_stores_benchmark";
 const parserProgram = "build/release/bin/millrace_parser_benchmark";
 
@@ -23,8 +24,10 @@ function progress(text) {
 // The generator's report; what it found wrong stands in it.
 function load(args) {
   return new Promise((resolve, reject) => {
-    execFile(program, ["bench", ...args.map(String)], { maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
+    const options = { maxBuffer: 1 << 20, timeout: longestLoadMs };
+    execFile(program, ["bench", ...args.map(String)], options, (error, stdout, stderr) => {
       if (stdout) resolve(JSON.parse(stdout));
+      else if (error.killed) reject(new Error(`the load was not over after ${longestLoadMs / 1000} s`));
       else reject(new Error(stderr || String(error)));
     });
   });
@@ -41,20 +44,33 @@ async function once(scenario, name) {
   }
 }
 
+// What has gone wrong, to be told at the end; the rest of the run goes on without it.
+const troubles = [];
+function trouble(what, message) {
+  troubles.push(`${what}: ${message}`);
+  console.error(`bench: ${troubles.at(-1)}`);
+}
+
 async function measure(scenario, rounds) {
-  const runs = Object.fromEntries(scenario.servers.map((name) => [name, []]));
-  const command = {};
+  const of = (value) => Object.fromEntries(scenario.servers.map((name) => [name, value()]));
+  const results = { scenario, rounds, runs: of(() => []), errors: of(() => []), command: {} };
   for (let round = 1; round <= rounds; ++round) {
     for (const name of scenario.servers) {
       progress(`bench: ${scenario.name}, round ${round} of ${rounds}: ${name}`);
-      const result = await once(scenario, name);
-      runs[name].push(result.report);
-      command[name] = result.command;
+      try {
+        const { report, command } = await once(scenario, name);
+        results.runs[name].push(report);
+        results.command[name] = command;
+      } catch (error) {
+        results.errors[name].push(error.message.trim());
+        progress("");
+        trouble(`${scenario.name}, round ${round}, ${name}`, error.message.trim());
+      }
     }
   }
   progress("");
-  console.log(`\n${scenario.title}\n\n${table(scenario, runs)}`);
-  return { scenario, runs, command };
+  console.log(`\n${scenario.title}\n\n${table(results)}`);
+  return results;
 }
 
 // Options go to Google Benchmark.
@@ -63,7 +79,12 @@ function benchmarkParser(options) {
   const { status } = spawnSync(parserProgram, [...usual, "--benchmark_report_aggregates_only=true", ...options], {
     stdio: "inherit",
   });
-  if (status !== 0) fail(`${parserProgram} has failed`);
+  if (status !== 0) trouble("parser", `${parserProgram} has failed`);
+}
+
+function benchmarkStores() {
+  const { status } = spawnSync(storesProgram, ["--rounds", String(rounds)], { stdio: "inherit" });
+  if (status !== 0) trouble("stores", `${storesProgram} has failed`);
 }
 
 function simulateStorms() {
@@ -85,21 +106,18 @@ const chosen = positionals.length === 0 || positionals.includes("all") ? all : p
 for (const name of chosen) {
   if (!all.includes(name)) fail(`there is no scenario '${name}': choose from ${all.join(", ")}, all`);
 }
-for (const name of chosen) {
-  if (name === "parser") {
-    benchmarkParser(args.filter(isForGoogle));
-    continue;
-  }
-  if (name === "stores") {
-    const { status } = spawnSync(storesProgram, ["--rounds", String(rounds)], { stdio: "inherit" });
-    if (status !== 0) fail(`${storesProgram} has failed`);
-    continue;
-  }
-  if (name === "storm") {
-    simulateStorms();
-    continue;
-  }
+async function run(name) {
+  if (name === "parser") return benchmarkParser(args.filter(isForGoogle));
+  if (name === "stores") return benchmarkStores();
+  if (name === "storm") return simulateStorms();
   const results = [];
   for (const scenario of scenarios[name]) results.push(await measure(scenario, rounds));
   publish(name, results);
 }
+
+for (const name of chosen) {
+  const begin = performance.now();
+  await run(name).catch((error) => trouble(name, error.message));
+  console.error(`bench: ${name} took ${((performance.now() - begin) / 1000).toFixed(0)} s`);
+}
+if (troubles.length > 0) fail(`not all of it could be measured:\n  ${troubles.join("\n  ")}`);

@@ -39,18 +39,21 @@ export function machine() {
   };
 }
 
-/** The scenario's table of medians, as Markdown; `runs` holds the reports of each server. */
-export function table(scenario, runs) {
+/** The scenario's table of medians, as Markdown; `runs` holds the reports of each server, `errors` why others lack. */
+export function table({ scenario, rounds, runs, errors }) {
   const of = (name, figure) => median(runs[name].map(figure.of));
-  const base = scenario.servers.includes("ceiling") ? "ceiling" : null;
+  const base = runs.ceiling?.length > 0 ? "ceiling" : null;
   const rows = scenario.servers.map((name) => {
     const cells = scenario.figures.map((figure) => {
+      if (runs[name].length === 0) return "";
       const value = of(name, figure);
       const ratio = base && base !== name && figure.ratio ? ` (${(value / of(base, figure)).toFixed(2)}×)` : "";
       return figure.show(value) + ratio;
     });
     const failures = runs[name].flatMap((report) => Object.entries(report.failures).filter(([, count]) => count > 0));
-    cells.push(failures.length === 0 ? "none" : [...new Set(failures.map(([kind]) => kind))].join(", "));
+    const kinds = [...new Set(failures.map(([kind]) => kind))];
+    if (errors[name].length > 0) kinds.push(`${errors[name].length} of ${rounds} rounds failed`);
+    cells.push(kinds.join(", ") || "none");
     return [servers[name].title, ...cells];
   });
   const head = ["", ...scenario.figures.map((figure) => figure.title), "failures"];
@@ -58,9 +61,11 @@ export function table(scenario, runs) {
 }
 
 // One bar a server, drawn by gnuplot.
-function draw(scenario, runs) {
+function draw({ scenario, runs }) {
   const plain = (name) => servers[name].title.replaceAll(/[*`]/g, "").replace("ceiling: a bare ", "bare ");
-  const rows = scenario.servers.map((name, i) => `${i} ${median(runs[name].map(scenario.chart.of))} "${plain(name)}"`);
+  const rows = scenario.servers
+    .filter((name) => runs[name].length > 0)
+    .map((name, i) => `${i} ${median(runs[name].map(scenario.chart.of))} "${plain(name)}"`);
   const file = `${folder}/${scenario.name}.svg`;
   const script = `
 set terminal svg size 720,${70 + 34 * rows.length} font "sans-serif,13" background "#ffffff"
@@ -135,15 +140,17 @@ plot ${plots.join(", ")}
 export function publish(group, results) {
   mkdirSync(folder, { recursive: true });
   const about = machine();
-  const sections = results.map(({ scenario, runs, command }) => {
+  const measured = results.filter(({ runs }) => Object.values(runs).some((reports) => reports.length > 0));
+  if (measured.length === 0) throw new Error("no server could be measured; the page keeps what it has");
+  const sections = measured.map((result) => {
+    const { scenario, runs, errors, command } = result;
     writeFileSync(
       `${folder}/${scenario.name}.json`,
-      `${JSON.stringify({ ...about, title: scenario.title, command, runs }, null, 1)}\n`,
+      `${JSON.stringify({ ...about, title: scenario.title, command, errors, runs }, null, 1)}\n`,
     );
-    const chart = draw(scenario, runs).replace("docs/", "");
-    return `#### ${scenario.title}\n\n${table(scenario, runs)}\n\n![${scenario.title}](${chart})\n`;
+    const chart = draw(result).replace("docs/", "");
+    return `#### ${scenario.title}\n\n${table(result)}\n\n![${scenario.title}](${chart})\n`;
   });
-  const rounds = Object.values(results[0].runs)[0].length;
-  const note = `Medians of ${rounds} interleaved rounds, ${about.date}, commit ${about.commit}.`;
+  const note = `Medians of ${results[0].rounds} interleaved rounds, ${about.date}, commit ${about.commit}.`;
   fill(page, group, `${note}\n\n${sections.join("\n")}`);
 }

@@ -86,14 +86,24 @@ async function startNginx() {
   const child = spawn("nginx", ["-c", join(folder, "nginx.conf"), "-p", folder], {
     stdio: ["ignore", "ignore", "pipe"],
   });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const ended = endOf(child);
   // nginx says nothing when it is ready: it is once it has written its process ID.
   const deadline = Date.now() + 10_000;
   while (Date.now() < deadline && child.exitCode === null) {
     const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => null);
     if (answer) return { port, pid: child.pid, stop: () => stop(child, ended, folder) };
   }
-  throw new Error(`nginx does not start: ${child.stderr.read() ?? ""}`);
+  const said = child.stderr.read() ?? "";
+  await stop(child, ended, folder);
+  throw new Error(`nginx does not start: ${said || (await ended)}`);
+}
+
+// Why the process has ended, or could not begin.
+function endOf(child) {
+  return new Promise((resolve) => {
+    child.once("exit", (code, signal) => resolve(`exit ${code ?? signal}`));
+    child.once("error", (error) => resolve(error.message));
+  });
 }
 
 async function stop(child, ended, folder) {
@@ -109,12 +119,12 @@ export async function start(name, subscribers) {
   if (name === "nchan") return startNginx();
   const [command, ...args] = servers[name].command(subscribers);
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const ended = endOf(child);
   const lines = createInterface({ input: child.stdout });
   const port = await Promise.race([
     new Promise((resolve) => lines.once("line", (line) => resolve(Number(line.split(" ").at(-1))))),
-    ended.then(() => {
-      throw new Error(`${command} does not start`);
+    ended.then((reason) => {
+      throw new Error(`${command} does not start: ${reason}`);
     }),
   ]);
   return { port, pid: child.pid, stop: () => stop(child, ended) };
