@@ -85,6 +85,12 @@ TEST(GzipBlock, IsNeverMuchLargerThanWhatIsInIt) {
   EXPECT_LT(payload_of(compressed_block(repetitive(2'000)).chunk).size(), 1'000u);
 }
 
+TEST(GzipBlock, LeavesWhatIsShortAsItIs) {
+  const std::string shorter = repetitive(kMinGzipBytes - 1);
+  EXPECT_TRUE(payload_of(compressed_block(shorter).chunk).ends_with(shorter));
+  EXPECT_LT(payload_of(compressed_block(repetitive(kMinGzipBytes)).chunk).size(), kMinGzipBytes);
+}
+
 TEST(GzipBlock, PutsTheResponsesHeadBeforeTheFirst) {
   const GzipBlock block = first_block("HTTP/1.1 200 OK\r\n\r\n", "a");
   EXPECT_TRUE(block.chunk.starts_with("HTTP/1.1 200 OK\r\n\r\n10\r\n\x1f\x8b"));
