@@ -10,7 +10,8 @@ import { connectCases, lastEventIdOf } from "../support/connect-cases.mjs";
 import { eventSourceCases } from "../support/event-source-cases.mjs";
 import { eventStream, streams, tellWhenClosed } from "../support/http-server.mjs";
 import { root } from "../support/millrace-server.mjs";
-import { consume, publishThroughCuts, serverBehindProxy } from "../support/resume-case.mjs";
+import { consume, cuts, publishThroughCuts, serverBehindProxy } from "../support/resume-case.mjs";
+import { until } from "../support/until.mjs";
 
 const throwingListener = {
   name: "a listener that throws is reported to the page, and the stream goes on",
@@ -246,7 +247,7 @@ export function testBrowsersOwn(newPage, name, differences) {
 }
 
 /** What is published arrives through cuts; `extra` are options of `millrace serve`. */
-export function testCuts(newPage, transport, ...extra) {
+function testCuts(newPage, transport, ...extra) {
   const over = [transport, ...extra].join(" ");
   test(`through four cuts every event arrives exactly once and in order, over ${over}`, async (context) => {
     const behind = await serverBehindProxy(context, "--web", pageFolder(), ...extra);
@@ -259,6 +260,38 @@ export function testCuts(newPage, transport, ...extra) {
       import("/millrace.js").then(({ connect }) => (${consume})(connect, "/events", ${options}, progress));
     `);
     await publishThroughCuts(behind, result, () => page.evaluate("globalThis.progress ?? {}"));
+    // Each stream that was resumed, and the one before them.
+    if (extra.includes("--gzip")) assert.ok(behind.proxy.compressedStreams > cuts);
+  });
+}
+
+function testCompressed(newPage, transport) {
+  test(`a compressed stream is read as it comes, over ${transport}`, async (context) => {
+    const { server, proxy } = await serverBehindProxy(context, "--gzip", "--web", pageFolder());
+    const page = await newPage();
+    context.after(() => page.close());
+    await page.goto(`${proxy.origin}/`);
+    const dataOf = (number) => `${number} ${"again ".repeat(number % 2 === 0 ? 1 : 200)}`;
+    const events = Array.from({ length: 100 }, (_, number) => ({ topic: "letters", data: dataOf(number) }));
+    await server.publish(events.slice(0, 50));
+    const result = page.evaluate(`import("/millrace.js").then(async ({ connect }) => {
+      const options = { topics: "letters", lastEventId: "earliest", transport: "${transport}" };
+      const data = [];
+      for await (const event of connect("/events", options)) {
+        globalThis.arrived = data.push(event.data);
+        if (arrived === 100) return data;
+      }
+    })`);
+    // Each is there when it is published, not when there is enough of it.
+    for (let published = 50; published < 100; published += 10) {
+      await until(async () => (await page.evaluate("globalThis.arrived")) === published, `${published} to arrive`);
+      await server.publish(events.slice(published, published + 10));
+    }
+    assert.deepEqual(
+      await result,
+      events.map(({ data }) => data),
+    );
+    assert.equal(proxy.compressedStreams, 1);
   });
 }
 
@@ -298,6 +331,8 @@ export function testPackage(newPage, differences) {
   });
 
   for (const transport of ["fetch", "native"]) testCuts(newPage, transport);
+  for (const transport of ["fetch", "native"]) testCuts(newPage, transport, "--gzip");
+  for (const transport of ["fetch", "native", "xhr"]) testCompressed(newPage, transport);
 
   test("auto is native where the event types are known, and fetch where they are not or headers are wanted", async (context) => {
     const { server } = await serverBehindProxy(context, "--web", pageFolder());

@@ -5,6 +5,8 @@ import { connect, createServer } from "node:net";
 export class CutProxy {
   /** Connections made so far. */
   accepted = 0;
+  /** Event streams that came compressed by gzip, of those whose head came in one piece. */
+  compressedStreams = 0;
   #server;
   #pairs = new Set();
 
@@ -38,6 +40,11 @@ export class CutProxy {
     this.accepted += 1;
     const pair = { near, far };
     this.#pairs.add(pair);
+    far.on("data", (bytes) => {
+      const text = bytes.toString("latin1");
+      const fields = [/\r\ncontent-encoding: gzip\r\n/i, /\r\ncontent-type: text\/event-stream\r\n/i];
+      if (fields.every((field) => field.test(text))) this.compressedStreams += 1;
+    });
     for (const [from, to] of [
       [near, far],
       [far, near],

@@ -7,7 +7,7 @@ import { startMillrace } from "./millrace-server.mjs";
 import { until, within } from "./until.mjs";
 
 const total = 3000;
-const cuts = 4;
+export const cuts = 4;
 
 /**
  * Reads numbers until the event that ends them. Carried into browsers as text: it uses nothing but its parameters, and
