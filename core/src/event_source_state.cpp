@@ -25,11 +25,6 @@ bool is_event_stream(std::string_view content_type) {
                     [](char a, char b) { return to_lower(a) == b; });
 }
 
-// What no `id` field can carry, and no header. [WHATWG 9.2.6]
-bool is_event_id(std::string_view text) {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
-}
-
 bool is_server_error(int status) {
   return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
@@ -39,7 +34,7 @@ bool is_server_error(int status) {
 EventSourceState::EventSourceState(const Policy& policy, std::string_view last_event_id, std::uint64_t seed)
     : policy_(policy),
       backoff_(policy.backoff, seed),
-      parser_(is_event_id(last_event_id) ? last_event_id : std::string_view(), policy.max_event_bytes) {}
+      parser_(last_event_id, policy.max_event_bytes) {}
 
 // --- Inputs -------------------------------------------------------------------------------------------------------
 
@@ -132,7 +127,7 @@ void EventSourceState::handle_message(std::string_view last_event_id, TimePoint 
   if (phase_ != Phase::kStreaming) return;
   last_heard_ = now;
   has_heard_ = true;
-  if (is_event_id(last_event_id)) parser_.set_last_event_id(last_event_id);
+  parser_.set_last_event_id(last_event_id);
   brought_event_ = true;
 }
 

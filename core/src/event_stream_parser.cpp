@@ -54,6 +54,11 @@ std::string_view without_leading_space(std::string_view value) {
   return value;
 }
 
+// What an `id` field can carry, and a header. [WHATWG 9.2.6]
+bool is_event_id(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+}
+
 }  // namespace
 
 EventStreamParser::EventStreamParser(std::string_view last_event_id, std::size_t max_event_bytes)
@@ -73,6 +78,7 @@ void EventStreamParser::reset() {
 }
 
 void EventStreamParser::set_last_event_id(std::string_view id) {
+  if (!is_event_id(id)) return;
   last_event_id_.assign(id);
   last_event_id_changed_ = false;
   ++last_event_id_changes_;

@@ -48,6 +48,16 @@ TEST(EventStreamParser, GoesOnFromALastEventIdSetFromOutside) {
   EXPECT_EQ(read_chunks(parser, {"data: a\n\n"}), Transcript{event_entry("message", "a", "5")});
 }
 
+TEST(EventStreamParser, IgnoresALastEventIdThatNoStreamCanHaveSet) {
+  for (const std::string_view id : {std::string_view("a\rb"), std::string_view("a\n"), std::string_view("a\0b", 3)}) {
+    EventStreamParser parser(id);
+    EXPECT_EQ(parser.last_event_id(), "");
+    parser.set_last_event_id("5");
+    parser.set_last_event_id(id);
+    EXPECT_EQ(parser.last_event_id(), "5");
+  }
+}
+
 TEST(EventStreamParser, MayBeGivenItsOwnLastEventId) {
   const std::string id(100, 'i');
   EventStreamParser parser(id);

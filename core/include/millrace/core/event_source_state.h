@@ -90,7 +90,7 @@ class EventSourceState {
     bool mended = false;
   };
 
-  /// A `last_event_id` with CR, LF or NUL in it is none: no server can have sent it.
+  /// A `last_event_id` with CR, LF or NUL in it is none.
   explicit EventSourceState(const Policy& policy, std::string_view last_event_id = {}, std::uint64_t seed = 0);
 
   // Inputs ---------------------------------------------------------------------------------------------------------

@@ -30,8 +30,8 @@ class EventStreamParser {
     kTooLarge,  ///< a line or an event exceeds the limit; says so again until reset()
   };
 
-  /// Starts with `last_event_id` as if an earlier stream had set it. `max_event_bytes` bounds a line as well as the
-  /// data of one event, and with them the memory held.
+  /// Starts with `last_event_id` as if an earlier stream had set it; see set_last_event_id(). `max_event_bytes` bounds a
+  /// line as well as the data of one event, and with them the memory held.
   explicit EventStreamParser(std::string_view last_event_id = {}, std::size_t max_event_bytes = kMaxEventBytes);
 
   /// A new stream begins: what was incomplete is dropped, a BOM may come. The last event ID string stays.
@@ -56,7 +56,8 @@ class EventStreamParser {
   /// Counts how often it has been set, from the constructor on: a cheap way to see that it is as before.
   std::uint32_t last_event_id_changes() const { return last_event_id_changes_; }
 
-  /// Sets the last event ID string from outside, as when a browser's own EventSource has parsed the stream.
+  /// Sets the last event ID string from outside, as when a browser's own EventSource has parsed the stream. One with
+  /// CR, LF or NUL in it is none, and ignored: no server can have sent it.
   void set_last_event_id(std::string_view id);
 
  private:
@@ -96,7 +97,7 @@ class EventStreamParser {
   bool last_event_id_changed_ = false;
 
   ByteBuffer last_event_id_;
-  std::uint32_t last_event_id_changes_ = 0;
+  std::uint32_t last_event_id_changes_ = 1;
   ByteBuffer decoded_;  // text that was not valid UTF-8, after replacement
 
   MessageEvent event_;

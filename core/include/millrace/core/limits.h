@@ -155,8 +155,8 @@ inline constexpr Duration kAcceptPause{10};
 /// worker waits.
 inline constexpr std::size_t kMaxBufferedResponseBytes = 1024 * 1024;
 
-/// What a client must take of such a response on average, in bytes a second, once the time for a request's body has
-/// passed in waiting; else its connection is cut.
+/// What a client must take of a response on average, in bytes a second, once the time for a request's body has passed
+/// in waiting, be it a worker's or the event loop's; else its connection is cut.
 inline constexpr std::size_t kMinDownloadBytesPerSecond = 4 * 1024;
 
 /// Time for which changes of who listens are collected before they are told.
