@@ -1,10 +1,8 @@
 // Requests that the intake lets through, into cpp-httplib and out again, with handlers and files as a server has them.
 // What cpp-httplib takes for the body must be what the intake framed, or the next request would begin elsewhere for one
 // than for the other; and no file outside the mounted folder may come out.
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -12,10 +10,9 @@
 #include <optional>
 
 #include "failure.h"
-#include "http/connection.h"
-#include "http/connection_loop.h"
 #include "http/httplib_bridge.h"
 #include "http/request_intake.h"
+#include "lone_connection.h"
 
 using namespace millrace;
 using namespace millrace::test;
@@ -51,26 +48,7 @@ class Served final : public httplib::Server {
 
 // Never destroyed: a fuzzer ends without warning.
 struct World {
-  Hub hub{{.history_events = 10, .history_bytes = 10'000, .epoch = "epoch", .clock = monotonic_now}};
-  ConnectionCounts counts;
-  RefusalCounters refusals;
-  ConnectionLoop loop{hub,
-                      {.options = {},
-                       .read_timeout = Duration{10},
-                       .write_timeout = Duration{10},
-                       .keep_alive = Duration{10},
-                       .max_requests = 10,
-                       .refusals = &refusals},
-                      counts,
-                      [](const std::shared_ptr<Exchange>&) {},
-                      [](const std::function<void()>&) {}};
-  std::array<int, 2> sockets = [] {
-    std::array<int, 2> pair{};
-    if (::socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()) != 0) stop("no sockets");
-    ::shutdown(pair[1], SHUT_WR);  // a body that is not whole ends there
-    return pair;
-  }();
-  Connection connection{loop, sockets[0], Quota::Share()};
+  LoneConnection connection;
   Served server;
   DownloadGate downloads{1};
   HttplibBridge bridge{[this](httplib::Stream& stream, bool close, bool& closed, const auto& setup) {
@@ -83,16 +61,6 @@ struct World {
                        downloads};
 };
 
-std::string drained(int socket) {
-  std::string all;
-  std::array<char, 65'536> buffer;
-  while (true) {
-    const ssize_t count = ::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (count <= 0) return all;
-    all.append(buffer.data(), static_cast<std::size_t>(count));
-  }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
@@ -100,14 +68,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   RequestIntake intake(std::string(reinterpret_cast<const char*>(bytes), size));
   if (intake.advance(kMaxRequestHeadBytes) != RequestIntake::Progress::kWhole) return 0;
   const std::string head = intake.input().substr(0, intake.head().bytes);
-  Exchange exchange{.loop = world.loop,
-                    .connection = world.connection,
-                    .socket = world.sockets[0],
-                    .head = intake.head(),
-                    .input = std::move(intake.input())};
+  Exchange exchange = world.connection.exchange(intake);
   world.server.body_bytes.reset();
   world.bridge.serve(exchange);
-  const std::string response = drained(world.sockets[1]) + exchange.output;
+  const std::string response = world.connection.written() + exchange.output;
 
   if (!response.empty() && !response.starts_with("HTTP/1.")) stop("not a response: " + test::quoted(response));
   if (response.find(kSecret) != std::string::npos) stop("a file outside the folder came out for " + test::quoted(head));

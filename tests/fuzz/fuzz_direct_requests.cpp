@@ -1,0 +1,92 @@
+// Requests that a loop answers itself, and the same through cpp-httplib: the answers must be the same bytes, and so
+// must what has been published.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "failure.h"
+#include "http/admission.h"
+#include "http/direct_requests.h"
+#include "http/event_routes.h"
+#include "http/failure.h"
+#include "http/httplib_bridge.h"
+#include "http/request_intake.h"
+#include "lone_connection.h"
+
+using namespace millrace;
+using namespace millrace::test;
+
+namespace {
+
+// A server with an events route. In place of a stream, a subscription is answered with what has been asked for.
+class Served final : public httplib::Server {
+ public:
+  Served() {
+    options_.anonymous_publish = true;
+    set_exception_handler(FailureHandler{&options_});
+    Get("/events", SubscribeHandler{&routes_});
+    Post("/events", PublishHandler{&routes_});
+    direct_.start(*this, {"/events"}, options_);
+  }
+  using httplib::Server::process_request;
+
+  bool serve_direct(Exchange& exchange, std::string_view request) const { return direct_.serve(exchange, request); }
+  void serve_through_httplib(Exchange& exchange) const { bridge_.serve(exchange); }
+  std::uint64_t publishes() const { return hub_.statistics().publishes; }
+
+ private:
+  static void tell(const httplib::Request& request, httplib::Response& response, const SubscribeOptions& options) {
+    std::string all =
+        options.client + (options.poll ? " polls " : " reads ") + request.get_header_value("Last-Event-ID");
+    for (const std::string& topic : options.topics) all += '\n' + topic;
+    for (const auto& [name, value] : request.headers) {
+      if (!name.ends_with("_ADDR") && !name.ends_with("_PORT")) all += '\n' + name + ": " + value;  // cpp-httplib's own
+    }
+    response.set_content(all, "text/plain");
+  }
+
+  ServerOptions options_;
+  Hub hub_{{.history_events = 10, .history_bytes = 100'000, .epoch = "epoch", .clock = [] { return TimePoint{}; }}};
+  Admission admission_{options_, 1};
+  EventRoutes routes_{hub_, options_, admission_, &tell};
+  DirectRequests direct_{routes_};
+  DownloadGate downloads_{1};
+  HttplibBridge bridge_{[this](httplib::Stream& stream, bool close, bool& closed, const auto& setup) {
+                          return process_request(stream, close, closed, setup);
+                        },
+                        Duration{10},
+                        Duration{10},
+                        Duration{10},
+                        1 << 20,
+                        downloads_};
+};
+
+// Never destroyed: a fuzzer ends without warning.
+struct World {
+  LoneConnection connection;
+  Served straight;
+  Served through_httplib;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  static World& world = *new World;
+  RequestIntake intake(std::string(reinterpret_cast<const char*>(bytes), size));
+  if (intake.advance(kMaxRequestHeadBytes) != RequestIntake::Progress::kWhole) return 0;
+  Exchange straight = world.connection.exchange(intake);
+  const std::string request = std::move(straight.input);
+  if (!world.straight.serve_direct(straight, request)) return 0;
+  Exchange other = world.connection.exchange(intake);
+  world.through_httplib.serve_through_httplib(other);
+  const std::string answer = world.connection.written() + other.output;
+  if (answer != straight.output) {
+    stop("answered " + test::quoted(straight.output) + ", and through cpp-httplib " + test::quoted(answer) + ": " +
+         test::quoted(request));
+  }
+  if (other.keep_alive != straight.keep_alive) stop("kept alive one way only: " + test::quoted(request));
+  if (other.refusal != straight.refusal) stop("counted otherwise: " + test::quoted(request));
+  if (world.straight.publishes() != world.through_httplib.publishes())
+    stop("published one way only: " + test::quoted(request));
+  return 0;
+}
