@@ -1,8 +1,12 @@
 // Lives through one simulated life after another: `millrace_simulation --seeds 1000`, from --from (1), or for
-// --seconds. The first that breaks a promise is lived again, and told: `--seed N` does that for one.
+// --seconds, saying now and then how far it is. SIGINT and SIGTERM end it early; it says what has been lived all the
+// same. The first life that breaks a promise is lived again, and told: `--seed N` does that for one.
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <chrono>
+#include <condition_variable>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -18,6 +22,8 @@
 using namespace millrace::simulation;
 
 namespace {
+
+constexpr std::chrono::seconds kProgressInterval{10};
 
 struct Arguments {
   std::uint64_t from = 1;
@@ -88,36 +94,55 @@ int tell(std::uint64_t seed) {
   return 1;
 }
 
+std::atomic<bool> g_stopped = false;  // by a signal
+
 int live_all(const Arguments& arguments) {
   const auto begin = std::chrono::steady_clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
+  const std::uint64_t end = arguments.from + arguments.seeds;
+  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { g_stopped = true; });
   std::atomic<std::uint64_t> next = arguments.from;
   std::mutex mutex;
-  std::optional<std::uint64_t> failed;  // the least of those that failed; guarded by mutex
-  Totals totals;                        // guarded by mutex
+  std::condition_variable ended;
+  std::uint64_t at_work = arguments.jobs;  // guarded by mutex
+  std::optional<std::uint64_t> failed;     // the least of those that failed; guarded by mutex
+  Totals totals;                           // guarded by mutex
+  std::atomic<bool> over = false;
   const auto work = [&] {
     Totals mine;
-    while (true) {
-      const std::uint64_t seed = next++;
-      if (seed >= arguments.from + arguments.seeds) break;
+    while (!over && !g_stopped) {
       if (arguments.seconds > 0 && elapsed() >= static_cast<double>(arguments.seconds)) break;
+      const std::uint64_t seed = next++;
+      if (seed >= end) break;
       const std::string reason = live(seed, mine);
       if (reason.empty()) continue;
       const std::lock_guard lock(mutex);
       if (!failed || seed < *failed) failed = seed;
-      next = arguments.from + arguments.seeds;
+      over = true;
     }
     const std::lock_guard lock(mutex);
     totals.steps += mine.steps;
     totals.published += mine.published;
     totals.faults += mine.faults;
     totals.lives += mine.lives;
+    --at_work;
+    ended.notify_one();
   };
   std::vector<std::thread> threads;
   for (std::uint64_t i = 0; i < arguments.jobs; ++i) threads.emplace_back(work);
+  {
+    std::unique_lock lock(mutex);
+    while (!ended.wait_for(lock, kProgressInterval, [&] { return at_work == 0; })) {
+      std::printf("seed %llu, %.0f s\n", static_cast<unsigned long long>(std::min(next.load(), end)), elapsed());
+      std::fflush(stdout);
+    }
+  }
   for (std::thread& thread : threads) thread.join();
-  std::printf("%llu lives from seed %llu in %.1f s: %llu entries published, %llu faults, %llu steps\n",
-              static_cast<unsigned long long>(totals.lives), static_cast<unsigned long long>(arguments.from), elapsed(),
+  // Each that was begun has been lived to its end.
+  std::printf("%s%llu lives, seeds %llu to %llu, in %.1f s: %llu entries published, %llu faults, %llu steps\n",
+              g_stopped ? "stopped: " : "", static_cast<unsigned long long>(totals.lives),
+              static_cast<unsigned long long>(arguments.from),
+              static_cast<unsigned long long>(std::min(next.load(), end) - 1), elapsed(),
               static_cast<unsigned long long>(totals.published), static_cast<unsigned long long>(totals.faults),
               static_cast<unsigned long long>(totals.steps));
   if (!failed) return 0;

@@ -38,7 +38,11 @@ namespace {
 constexpr int kSteadySubscribers = 6;
 constexpr int kTroubleMakers = 2;
 constexpr rlim_t kMaxFiles = 700;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr rlim_t kMaxMemory = RLIM_INFINITY;  // a sanitizer wants all of it
+#else
 constexpr rlim_t kMaxMemory = rlim_t{2} << 30;  // of address space
+#endif
 constexpr std::size_t kMaxGrowthKilobytes = 48 * 1024;
 
 const std::string kJson = "Content-Type: application/json\r\n";
