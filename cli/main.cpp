@@ -1,10 +1,15 @@
 // The program `millrace`. Exit codes: 0 done, 1 what was asked for failed, 2 the command line cannot be honoured.
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <string>
+#include <string_view>
 
 #include "bench.h"
 #include "command.h"
@@ -50,9 +55,27 @@ int run(int argc, char** argv) {
   }
 }
 
+const std::terminate_handler fail_otherwise = std::get_terminate();
+
+// Memory may run out anywhere; this takes none.
+[[noreturn]] void fail_at_once() noexcept {
+  constexpr std::string_view kSentence =
+      "millrace: out of memory; a server needs less with lower --history-bytes and --max-connections\n";
+  try {
+    if (const std::exception_ptr failure = std::current_exception()) std::rethrow_exception(failure);
+  } catch (const std::bad_alloc&) {
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kSentence.data(), kSentence.size());
+    std::_Exit(kFailure);
+  } catch (...) {
+  }
+  fail_otherwise();
+  std::abort();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::set_terminate(fail_at_once);
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -131,6 +131,7 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
       .max_requests = server_.keep_alive_max_count_,
       .refusals = &refusals_,
       .presence = presence_.get(),
+      .downloads = &downloads_,
       .serve_here = [this](Exchange& exchange, std::string_view request) { return serve_here(exchange, request); }};
   direct_.start(server_, events_paths_, options_);
   bridge_ = std::make_unique<HttplibBridge>(

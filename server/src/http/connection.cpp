@@ -112,8 +112,12 @@ void Connection::on_timer(TimePoint now) {
       return reject({408, "the request body was not whole in time", RefusalReason::kTooSlow});
     case Phase::kStreaming:
       return on_stream_timer(now);
-    case Phase::kIdle:
     case Phase::kResponding:
+      if (output_ != nullptr && !turned_away_ && loop_.settings().downloads != nullptr) {
+        loop_.settings().downloads->count_cut();
+      }
+      return close();
+    case Phase::kIdle:
     case Phase::kLingering:
       return close();
     case Phase::kWorking:

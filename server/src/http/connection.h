@@ -103,6 +103,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   struct Unwritten {
     std::string bytes;
     std::size_t begin = 0;
+    std::optional<TimePoint> waiting_since = {};  // for the client to take it
   };
 
   // The connection, as a request-scoped stream sees it.
@@ -118,6 +119,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
 
   // Requests
   void read_request();
+  bool take_in(std::string_view bytes);
   void process_input();
   bool serve_request();
   bool send_answers();

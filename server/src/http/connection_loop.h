@@ -19,6 +19,7 @@
 #include "../loop/event_loop.h"
 #include "../ops/counters.h"
 #include "../stream/subscriber_table.h"
+#include "download_gate.h"
 #include "exchange.h"
 #include "millrace/server/hub.h"
 #include "millrace/server/options.h"
@@ -48,12 +49,13 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
  public:
   struct Settings {
     ServerOptions options;
-    Duration read_timeout;      ///< of a worker that waits for a request's body
-    Duration write_timeout;     ///< of a response that makes no progress
-    Duration keep_alive;        ///< of an idle connection
-    std::size_t max_requests;   ///< on one connection
-    RefusalCounters* refusals;  ///< what is refused before a worker sees it
-    Presence* presence;         ///< null where nobody is told who listens
+    Duration read_timeout;              ///< of a worker that waits for a request's body
+    Duration write_timeout;             ///< of a response that makes no progress
+    Duration keep_alive;                ///< of an idle connection
+    std::size_t max_requests;           ///< on one connection
+    RefusalCounters* refusals;          ///< what is refused before a worker sees it
+    Presence* presence;                 ///< null where nobody is told who listens
+    DownloadGate* downloads = nullptr;  ///< counts responses that are cut since they are taken too slowly
     /// Answers a request on the loop's thread. False: a worker has to, and nothing has been done.
     std::function<bool(Exchange&, std::string_view request)> serve_here = nullptr;
   };

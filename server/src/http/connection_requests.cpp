@@ -2,13 +2,16 @@
 // else is in connection.cpp.
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "connection.h"
 #include "connection_loop.h"
 #include "error_response.h"
+#include "millrace/core/limits.h"
 
 namespace millrace {
 
@@ -24,11 +27,24 @@ void Connection::read_request() {
       if (errno != EAGAIN && errno != EWOULDBLOCK) return close();
       return;
     }
-    if (intake_ == nullptr) intake_ = std::make_unique<RequestIntake>();
-    intake_->append({buffer.data(), static_cast<std::size_t>(count)});
+    if (!take_in({buffer.data(), static_cast<std::size_t>(count)})) return;
     process_input();
     if (!awaits_request() || static_cast<std::size_t>(count) < buffer.size()) return;
   }
+}
+
+// Bodies are what takes most memory of all that strangers can ask for: who comes where there is none is turned away,
+// and gives back what it had.
+bool Connection::take_in(std::string_view bytes) {
+  try {
+    if (intake_ == nullptr) intake_ = std::make_unique<RequestIntake>();
+    intake_->append(bytes);
+    return true;
+  } catch (const std::bad_alloc&) {
+    intake_.reset();
+  }
+  reject({503, "the server has no memory for this request", RefusalReason::kMemory});
+  return false;
 }
 
 // Goes on with what has come in: answers what needs no worker, until a request is not whole, is a worker's, or
@@ -115,7 +131,8 @@ void Connection::dispatch(Exchange exchange) {
 
 void Connection::reject(const RequestError& error) {
   loop_.settings().refusals->add(error.status, error.reason);
-  append_output(error_response(error));
+  const Duration wait = loop_.random_retry(kRetryAfter, 2 * kRetryAfter);
+  append_output(error_response(error, error.status == 503 ? std::to_string(wait.count() / 1000) : std::string()));
   keep_alive_ = false;
   intake_.reset();
   phase_ = Phase::kResponding;
@@ -162,10 +179,20 @@ void Connection::append_output(std::string bytes) {
   output_->bytes.append(bytes);
 }
 
-// To write on, or to go on: with neither, the connection is closed.
+// To write on, or to go on: with neither, the connection is closed. Who takes a byte now and then shall not keep the
+// rest in memory for ever.
 void Connection::await_room() {
   phase_ = Phase::kResponding;
-  set_deadline(loop_.settings().write_timeout);
+  const ConnectionLoop::Settings& settings = loop_.settings();
+  Duration patience = settings.write_timeout;
+  if (output_ != nullptr) {
+    const TimePoint now = loop_.event_loop().now();
+    if (!output_->waiting_since) output_->waiting_since = now;
+    const Duration earned{static_cast<Duration::rep>(output_->begin * 1000 / kMinDownloadBytesPerSecond)};
+    const TimePoint end = *output_->waiting_since + settings.options.request_body_deadline + earned;
+    patience = std::clamp(end - now, Duration{0}, patience);
+  }
+  set_deadline(patience);
   watch_for(EPOLLOUT);
 }
 

@@ -31,7 +31,9 @@ struct Hub::Shared {
   // The ring's next page, if that is in it. Under the mutex.
   std::optional<Page> page_in_memory(std::uint64_t sequence, const TopicFilter& filter) const;
 
-  void post(const FramePtr& frame) {
+  // Where memory runs out in here, the program ends: a log that has half of an event, or a loop that has missed one,
+  // would be loss in silence.
+  void post(const FramePtr& frame) noexcept {
     if (frame == nullptr) return;
     for (Sink* sink : sinks) sink->post(frame);
   }
@@ -40,13 +42,17 @@ struct Hub::Shared {
   void append(std::span<const Publication> publications, std::span<FramePtr> appended) {
     const TimePoint now = clock();
     if (store != nullptr) return store->append(publications, now, appended);
+    append_to_ring(publications, now, appended);
+  }
+
+  void append_to_ring(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) noexcept {
     const std::lock_guard lock(mutex);
     ring.append(publications, now, appended);
     for (const FramePtr& frame : appended) post(frame);
   }
 
   // What the store has made sure of.
-  void follow(std::span<const FramePtr> frames) {
+  void follow(std::span<const FramePtr> frames) noexcept {
     const std::lock_guard lock(mutex);
     for (const FramePtr& frame : frames) {
       ring.follow(frame);

@@ -16,6 +16,7 @@ enum class RefusalReason : std::uint8_t {
   kConnections,
   kAddressConnections,
   kUploads,
+  kMemory,
   kHost,
   kOrigin,
   kDraining,
@@ -49,6 +50,8 @@ constexpr std::string_view name_of(RefusalReason reason) {
       return "address_connections";
     case RefusalReason::kUploads:
       return "uploads";
+    case RefusalReason::kMemory:
+      return "memory";
     case RefusalReason::kHost:
       return "host";
     case RefusalReason::kOrigin:

@@ -1,6 +1,5 @@
 // What a reader that does not keep up costs the server in memory, counted where memory is allocated.
 #include <gtest/gtest.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -8,55 +7,12 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <cstdlib>
-#include <new>
+#include <cstdint>
 #include <string>
 
+#include "counted_memory.h"
 #include "eventually.h"
 #include "running_server.h"
-
-namespace {
-
-// Bytes that operator new has given out and not got back, in this whole process.
-std::atomic<std::int64_t> g_live = 0;
-std::atomic<std::int64_t> g_peak = 0;
-
-void* counted(void* memory) {
-  if (memory == nullptr) throw std::bad_alloc();
-  const std::int64_t live = g_live += static_cast<std::int64_t>(malloc_usable_size(memory));
-  std::int64_t peak = g_peak;
-  while (live > peak && !g_peak.compare_exchange_weak(peak, live)) {
-  }
-  return memory;
-}
-
-void give_back(void* memory) {
-  if (memory != nullptr) g_live -= static_cast<std::int64_t>(malloc_usable_size(memory));
-  std::free(memory);
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return counted(std::malloc(size));
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  const auto align = static_cast<std::size_t>(alignment);
-  return counted(std::aligned_alloc(align, (size + align - 1) / align * align));
-}
-void operator delete(void* memory) noexcept {
-  give_back(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  give_back(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-  give_back(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  give_back(memory);
-}
 
 namespace millrace::test {
 namespace {
@@ -117,14 +73,14 @@ TEST(SlowReaderMemory, IsUnder64KilobytesBeyondTheLogForABacklogOf200Megabytes) 
   // Loop and worker are idle when nothing has changed between two looks at the loop's own state.
   ASSERT_TRUE(eventually([&] { return server->subscriptions().empty(); }));
 
-  const std::int64_t before = g_live;
-  g_peak = before;
+  const std::int64_t before = live_bytes();
+  forget_peak();
   Reader reader(server.port());
   for (int part = 1; part <= 20; ++part) {
     ASSERT_TRUE(reader.read_up_to(kBacklog * static_cast<std::size_t>(part) / 20));
-    EXPECT_LT(g_live - before, kAllowed) << "while it does not read, " << part << " twentieths in";
+    EXPECT_LT(live_bytes() - before, kAllowed) << "while it does not read, " << part << " twentieths in";
   }
-  EXPECT_LT(g_peak - before, kAllowed) << "at any moment";
+  EXPECT_LT(peak_bytes() - before, kAllowed) << "at any moment";
   EXPECT_EQ(server->open_streams(), 1u);
 }
 

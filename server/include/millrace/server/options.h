@@ -112,7 +112,7 @@ struct ServerOptions {
 
   /// Most workers that may be waiting for clients to take their responses, as far as these are larger than
   /// kMaxBufferedResponseBytes. Where one more has to wait, the client that has taken least for the time is cut. 0: a
-  /// quarter of them, so that both kinds together leave some for others.
+  /// quarter of them, so that both kinds together leave some for others, from three workers on.
   std::size_t max_downloads = 0;
 
   /// Where events outlive the program: `sqlite:PATH`, a file that is made if there is none; or

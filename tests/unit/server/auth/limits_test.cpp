@@ -32,7 +32,6 @@
 #include "../raw_client.h"
 #include "../running_server.h"
 #include "ask.h"
-#include "http/download_gate.h"
 #include "http/peer_address.h"
 #include "http/quota.h"
 #include "http/rate_limit.h"
@@ -304,49 +303,6 @@ TEST(Limits, GivesUpABodyThatComesTooSlowly) {
   drip.join();
   const std::string response = slow.read_until("\r\n\r\n");
   EXPECT_EQ(status_of(response), 408) << response;
-}
-
-TEST(Limits, KeepsWorkersFreeOfClientsThatReadTooSlowly) {
-  const Duration hours{10'000'000};
-  RunningServer running({.workers = 2, .loops = 1, .request_body_deadline = hours, .max_downloads = 1},
-                        [](Server& one) {
-                          one.set_write_timeout(10'000);
-                          one.operations();
-                          one.Get("/large", [](const httplib::Request&, httplib::Response& response) {
-                            response.set_content(std::string(32 * 1024 * 1024, 'x'), "text/plain");
-                          });
-                        });
-  std::deque<RawClient> slow;
-  for (int i = 0; i < 4; ++i) {
-    slow.emplace_back(running.port(), 4096).send(request("GET", "/large"));
-    EXPECT_FALSE(slow.back().read_some().empty());
-  }
-  const std::string metrics = ask(running.port(), request("GET", "/metrics"));
-  EXPECT_NE(metrics.find("millrace_cut_downloads_total 3"), std::string::npos) << metrics;
-}
-
-TEST(Limits, CutsTheSlowestWhoReads) {
-  std::array<std::array<int, 2>, 3> pairs{};
-  for (auto& pair : pairs) ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()), 0);
-  const auto is_cut = [&](std::size_t i) { return ::send(pairs[i][0], "x", 1, MSG_NOSIGNAL) < 0; };
-  DownloadGate gate(2);
-  const TimePoint now{Duration{1'000'000}};
-  const DownloadGate::Waiting fast(gate, pairs[0][0], 9000, Duration{1000}, now);
-  const DownloadGate::Waiting slow(gate, pairs[1][0], 5000, Duration{1000}, now);
-  EXPECT_EQ(gate.cuts(), 0u);
-  {
-    const DownloadGate::Waiting newcomer(gate, pairs[2][0], 7000, Duration{1000}, now);
-    EXPECT_FALSE(is_cut(0));
-    EXPECT_TRUE(is_cut(1));
-    EXPECT_FALSE(is_cut(2));
-  }
-  // It has left, and who is cut counts no more: there is room for one.
-  const DownloadGate::Waiting next(gate, pairs[2][0], 1, Duration{1000}, now);
-  EXPECT_FALSE(is_cut(2));
-  EXPECT_EQ(gate.cuts(), 1u);
-  for (const auto& pair : pairs) {
-    for (const int socket : pair) ::close(socket);
-  }
 }
 
 TEST(Limits, RefusesUploadsWhenTooManyWait) {

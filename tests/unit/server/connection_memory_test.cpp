@@ -1,0 +1,87 @@
+// What is left in memory of connections that are gone, counted where memory is allocated.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "counted_memory.h"
+#include "eventually.h"
+#include "raw_client.h"
+#include "running_server.h"
+
+namespace millrace::test {
+namespace {
+
+constexpr int kConnections = 100'000;
+constexpr int kAtOnce = 500;
+
+const std::string kJson = "Content-Type: application/json\r\n";
+
+std::ptrdiff_t open_files() {
+  const std::filesystem::directory_iterator files("/proc/self/fd");
+  return std::distance(begin(files), end(files));
+}
+
+// A connection of each kind there is, and gone again. The client resets it, so that its port is free at once.
+void come(RawClient& client, int kind) {
+  switch (kind) {
+    case 0:
+      return;  // without a word
+    case 1:
+      client.send("GET /events?topic=a HTTP/1.1\r\nX: ");
+      return;
+    case 2:
+      client.send(get("/events?topic=a&topic=b/**&client=me"));
+      client.read_until("\n\n");
+      return;
+    case 3:
+      EXPECT_EQ(client.exchange(get("/healthz")).status, 200);
+      return;
+    case 4:
+      EXPECT_EQ(client.exchange(post("/events", R"({"topic":"a","data":"1","id":"own"})", kJson)).status, 200);
+      return;
+    case 5:
+      EXPECT_EQ(client.exchange("GET /events\r\n\r\n").status, 400);
+      return;
+    default:
+      client.send("POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n" +
+                  std::string(80'000, 'x'));
+      return;
+  }
+}
+
+// All of them have come before the first goes, and the server has let go of the last before it returns: so what is held
+// at most is the same each time.
+void come_and_go(int port, std::ptrdiff_t files) {
+  {
+    std::vector<RawClient> clients;
+    clients.reserve(kAtOnce);
+    for (int i = 0; i < kAtOnce; ++i) come(clients.emplace_back(port), i % 7);
+    for (RawClient& client : clients) client.reset();
+  }
+  ASSERT_TRUE(eventually([&] { return open_files() == files; }));
+}
+
+TEST(ConnectionMemory, IsGivenBackOverAHundredThousandConnections) {
+  ServerOptions options = open_to_all();
+  options.loops = 1;
+  options.workers = 2;
+  options.history_events = 100;
+  RunningServer server(options, [](Server& one) { one.events("/events").operations(); });
+  const std::ptrdiff_t files = open_files();
+  // What is made once: for a thread's first request of a kind, and for as many connections as come at once.
+  for (int i = 0; i < 10; ++i) come_and_go(server.port(), files);
+  const std::int64_t before = live_bytes();
+  for (int done = 0; done < kConnections && !HasFatalFailure(); done += kAtOnce) come_and_go(server.port(), files);
+  EXPECT_TRUE(eventually([&] { return live_bytes() <= before; }))
+      << before << " bytes before, " << live_bytes() << " after";
+  EXPECT_EQ(server->open_streams(), 0u);
+  std::cout << before << " bytes before, " << live_bytes() << " after\n";
+}
+
+}  // namespace
+}  // namespace millrace::test
