@@ -114,8 +114,8 @@ Server& Server::operations() {
     if (engine_->is_draining()) {
       return refuse(request, response, 503, RefusalReason::kDraining, "the server is draining");
     }
-    if (const std::string trouble = engine_->hub().trouble(); !trouble.empty()) {
-      return refuse(request, response, 503, RefusalReason::kStore, "the store takes no events: " + trouble);
+    if (!engine_->hub().trouble().empty()) {
+      return refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
     }
     response.set_content("ready\n", "text/plain");
   });

@@ -97,7 +97,9 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
   } catch (const std::invalid_argument& failure) {
     refuse(request, response, 400, RefusalReason::kInvalid, failure.what());
   } catch (const StoreUnavailable& failure) {
-    refuse(request, response, 503, RefusalReason::kStore, failure.what());
+    refuse(request, response, 503, RefusalReason::kStore, kStoreReadsNothing);
+    // Of a store that takes no events the log knows already.
+    if (options_.on_failure != nullptr && hub_.trouble().empty()) options_.on_failure(failure.what());
     response.set_header("Retry-After", admission_.retry_after().draw());
   }
 }
@@ -174,8 +176,8 @@ void EventRoutes::publish_body(const httplib::Request& request, httplib::Respons
   std::string answer;
   try {
     answer = publish(*requests);
-  } catch (const StoreUnavailable& failure) {
-    refuse(request, response, 503, RefusalReason::kStore, failure.what());
+  } catch (const StoreUnavailable&) {
+    refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
     return response.set_header("Retry-After", admission_.retry_after().draw());
   }
   response.set_content(answer, requests->size() == 1 ? "application/json" : "application/x-ndjson");

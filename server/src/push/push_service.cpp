@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "../http/refusal.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 
@@ -205,8 +206,8 @@ PushService::Sent PushService::State::send(std::string_view uid, const Event& ev
   try {
     Published published = server_.hub().publish(*Topic::parse(topic), event, IdScope::kTopic);
     return {.id = std::move(published.id), .repeated = published.repeated};
-  } catch (const StoreUnavailable& failure) {
-    return {.reason = failure.what()};
+  } catch (const StoreUnavailable&) {
+    return {.reason = std::string(kStoreTakesNothing)};
   }
 }
 
