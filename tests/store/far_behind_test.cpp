@@ -75,7 +75,9 @@ TEST(FarBehind, ManyCatchUpWithoutStallingLiveOnesOrFillingTheMemory) {
   std::cout << streams << " streams, " << events << " events behind: " << grown
             << " KiB more memory at most; live ones within " << milliseconds[25] << " ms at p50, "
             << milliseconds.back() << " ms at most\n";
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which keep what has been freed
   EXPECT_LT(grown, 32u * 1024) << "KiB, of which the pages on their way are 8 MiB at most";
+#endif
 }
 
 }  // namespace
