@@ -32,9 +32,7 @@ bool is_server_error(int status) {
 }  // namespace
 
 EventSourceState::EventSourceState(const Policy& policy, std::string_view last_event_id, std::uint64_t seed)
-    : policy_(policy),
-      backoff_(policy.backoff, seed),
-      parser_(last_event_id, policy.max_event_bytes) {}
+    : policy_(policy), backoff_(policy.backoff, seed), parser_(last_event_id, policy.max_event_bytes) {}
 
 // --- Inputs -------------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,8 @@ std::size_t threads_of(pid_t process) {
 }
 
 TEST(ManyStreams, CostTheProgramNoThreadAndKeepNobodyWaiting) {
-  if (!testing::allow_open_files(kStreams + 500)) GTEST_SKIP() << "needs " << kStreams + 500 << " open files (ulimit -n)";
+  constexpr std::size_t kFiles = kStreams + 500;
+  if (!testing::allow_open_files(kFiles)) GTEST_SKIP() << "needs " << kFiles << " open files (ulimit -n)";
   testing::ServeProgram server({"--insecure", "--workers", "8"});
   const int port = std::stoi(server.url().substr(server.url().rfind(':') + 1));
   const std::string publish = post("/events", R"({"topic":"a","data":"to all"})", "Content-Type: application/json\r\n");

@@ -30,8 +30,8 @@ class EventStreamParser {
     kTooLarge,  ///< a line or an event exceeds the limit; says so again until reset()
   };
 
-  /// Starts with `last_event_id` as if an earlier stream had set it; see set_last_event_id(). `max_event_bytes` bounds a
-  /// line as well as the data of one event, and with them the memory held.
+  /// Starts with `last_event_id` as if an earlier stream had set it; see set_last_event_id(). `max_event_bytes` bounds
+  /// a line as well as the data of one event, and with them the memory held.
   explicit EventStreamParser(std::string_view last_event_id = {}, std::size_t max_event_bytes = kMaxEventBytes);
 
   /// A new stream begins: what was incomplete is dropped, a BOM may come. The last event ID string stays.
