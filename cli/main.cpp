@@ -55,7 +55,7 @@ int run(int argc, char** argv) {
   }
 }
 
-const std::terminate_handler fail_otherwise = std::get_terminate();
+const std::terminate_handler kFailOtherwise = std::get_terminate();
 
 // Memory may run out anywhere; this takes none.
 [[noreturn]] void fail_at_once() noexcept {
@@ -68,7 +68,7 @@ const std::terminate_handler fail_otherwise = std::get_terminate();
     std::_Exit(kFailure);
   } catch (...) {
   }
-  fail_otherwise();
+  kFailOtherwise();
   std::abort();
 }
 

@@ -36,7 +36,9 @@ describe("Stocks", () => {
           data: { n, symbol: "AAA", price: n, time: n },
         });
         await demos.server.publish(stock(1));
+        // Its name stands there before its price is drawn, and a first price does not flash.
         await demo.page.waitForFunction(() => document.querySelector("#prices .symbol").textContent === "AAA");
+        await demo.page.waitForFunction(() => document.querySelector("#prices .price").textContent === "1.00");
         await demo.page.evaluate(() => {
           const price = document.querySelector("#prices .price");
           Object.assign(window, { frames: 0, written: 0, flashed: false });
