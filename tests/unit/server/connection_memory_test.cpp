@@ -77,7 +77,10 @@ TEST(ConnectionMemory, IsGivenBackOverAHundredThousandConnections) {
   for (int i = 0; i < 10; ++i) come_and_go(server.port(), files);
   const std::int64_t before = live_bytes();
   for (int done = 0; done < kConnections && !HasFatalFailure(); done += kAtOnce) come_and_go(server.port(), files);
-  EXPECT_TRUE(eventually([&] { return live_bytes() <= before; }))
+  // What lists of one turn's work have grown to depends on how many came in it; an object lost with each connection
+  // would be megabytes.
+  constexpr std::int64_t kListsOfATurn = 8 * 1024;
+  EXPECT_TRUE(eventually([&] { return live_bytes() <= before + kListsOfATurn; }))
       << before << " bytes before, " << live_bytes() << " after";
   EXPECT_EQ(server->open_streams(), 0u);
   std::cout << before << " bytes before, " << live_bytes() << " after\n";
