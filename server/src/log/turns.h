@@ -88,7 +88,7 @@ class Turns {
   std::shared_ptr<Group> alone() {
     const std::lock_guard lock(mutex_);
     if (!queue_.empty()) queue_.back()->is_open_ = false;
-    const std::shared_ptr<Group> group = add();
+    std::shared_ptr<Group> group = add();
     group->is_open_ = false;
     return group;
   }
