@@ -58,7 +58,7 @@ int run(int argc, char** argv) {
 const std::terminate_handler kFailOtherwise = std::get_terminate();
 
 // Memory may run out anywhere; this takes none.
-[[noreturn]] void fail_at_once() noexcept {
+[[noreturn]] void end_without_memory() noexcept {
   constexpr std::string_view kSentence =
       "millrace: out of memory; a server needs less with lower --history-bytes and --max-connections\n";
   try {
@@ -75,7 +75,7 @@ const std::terminate_handler kFailOtherwise = std::get_terminate();
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::set_terminate(fail_at_once);
+  std::set_terminate(end_without_memory);
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -87,7 +87,8 @@ class Hub {
 
   /// Appends the event to the log and hands it to every subscriber of the topic. Returns once it is in the log, which
   /// with a store is: once it will survive. Throws std::invalid_argument if refusal() has something to say of it,
-  /// StoreUnavailable if there is a store that cannot take it now.
+  /// StoreUnavailable if there is a store that cannot take it now. Where there is no memory left for the log itself,
+  /// the program ends, by std::terminate(): with half of an event in it, it would lose others in silence.
   Published publish(Topic topic, const Event& event, IdScope scope = IdScope::kLog);
 
   /// The same for several, in order and at once: with a store all of them survive, or none. Returns as many.
