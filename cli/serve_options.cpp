@@ -110,6 +110,9 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add_flag(app, "--presence", options.presence, "Publish who begins and ceases to listen, to millrace.presence/TOPIC");
   add(app, "--max-connections", options.max_connections, "Connections at once; beyond it the answer is 503")
       ->check(CLI::Range(std::size_t{1}, kAny));
+  add(app, "--max-buffered-bytes", options.max_buffered_bytes,
+      "Bytes of requests and responses under way on all connections; beyond it 503")
+      ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-publish-bytes", options.max_publish_bytes, "Largest body of a publish request; beyond it 413")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add_rights(app, options.authorization);
@@ -141,6 +144,7 @@ ServerOptions ServeOptions::server_options() const {
           .heartbeat = Duration{Duration::rep{heartbeat_seconds} * 1000},
           .unacknowledged_timeout = Duration{Duration::rep{heartbeat_seconds} * 1000},
           .max_publish_bytes = max_publish_bytes,
+          .max_buffered_bytes = max_buffered_bytes,
           .max_connections = max_connections,
           .max_connections_per_address = max_connections_per_address,
           .max_streams_per_user = max_streams_per_user,

@@ -115,6 +115,7 @@ Server::Engine::Engine(Server& server, const ServerOptions& options)
                 subscribe(request, response, std::move(subscribe_options));
               }),
       connections_per_address_(options.max_connections_per_address),
+      buffers_(options.max_buffered_bytes),
       uploads_(options.max_uploads > 0 ? options.max_uploads : std::max<std::size_t>(1, options.workers / 2)),
       downloads_(options.max_downloads > 0 ? options.max_downloads : std::max<std::size_t>(1, options.workers / 4)) {}
 
@@ -131,6 +132,7 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
       .max_requests = server_.keep_alive_max_count_,
       .refusals = &refusals_,
       .presence = presence_.get(),
+      .buffers = &buffers_,
       .downloads = &downloads_,
       .serve_here = [this](Exchange& exchange, std::string_view request) { return serve_here(exchange, request); }};
   direct_.start(server_, events_paths_, options_);
@@ -377,6 +379,7 @@ std::string Server::Engine::metrics() const {
                            .loops = {},
                            .refusals = &refusals_,
                            .cut_downloads = downloads_.cuts(),
+                           .buffered_bytes = buffers_.held(),
                            .connections = connections_.open};
   const std::lock_guard lock(loops_mutex_);
   for (const auto& loop : loops_) {

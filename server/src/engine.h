@@ -70,6 +70,7 @@ class Server::Engine {
   DirectRequests direct_{routes_};
   std::vector<std::string> events_paths_;
   Quota connections_per_address_;
+  BufferBudget buffers_;
   UploadGate uploads_;
   DownloadGate downloads_;
   std::unique_ptr<Presence> presence_;  // while it listens; null where nobody is told

@@ -24,6 +24,7 @@ void check(const ServerOptions& options) {
   require(options.history_events > 0, "ServerOptions::history_events must be at least 1");
   require(options.history_bytes > 0, "ServerOptions::history_bytes must be at least 1");
   require(options.max_connections > 0, "ServerOptions::max_connections must be at least 1");
+  require(options.max_buffered_bytes > 0, "ServerOptions::max_buffered_bytes must be at least 1");
   require(std::isfinite(options.publish_rate) && options.publish_rate >= 0,
           "ServerOptions::publish_rate must be 0 or more events a second");
   require(options.history_age >= Duration{0}, "ServerOptions::history_age must not be negative");

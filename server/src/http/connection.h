@@ -103,6 +103,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   struct Unwritten {
     std::string bytes;
     std::size_t begin = 0;
+    BufferBudget::Share share = {};
     std::optional<TimePoint> waiting_since = {};  // for the client to take it
   };
 
@@ -129,7 +130,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   void await_room();
 
   // Responses
-  void set_output(std::string bytes);
+  void set_output(std::string bytes, BufferBudget::Share share = {});
   void append_output(std::string bytes);
   void write_output();
   bool send_output();

@@ -19,6 +19,7 @@
 #include "../loop/event_loop.h"
 #include "../ops/counters.h"
 #include "../stream/subscriber_table.h"
+#include "buffer_budget.h"
 #include "download_gate.h"
 #include "exchange.h"
 #include "millrace/server/hub.h"
@@ -55,6 +56,7 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
     std::size_t max_requests;           ///< on one connection
     RefusalCounters* refusals;          ///< what is refused before a worker sees it
     Presence* presence;                 ///< null where nobody is told who listens
+    BufferBudget* buffers = nullptr;    ///< what all requests and responses may take; null: anything
     DownloadGate* downloads = nullptr;  ///< counts responses that are cut since they are taken too slowly
     /// Answers a request on the loop's thread. False: a worker has to, and nothing has been done.
     std::function<bool(Exchange&, std::string_view request)> serve_here = nullptr;

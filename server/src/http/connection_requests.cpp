@@ -37,12 +37,14 @@ void Connection::read_request() {
 // and gives back what it had.
 bool Connection::take_in(std::string_view bytes) {
   try {
-    if (intake_ == nullptr) intake_ = std::make_unique<RequestIntake>();
-    intake_->append(bytes);
-    return true;
+    if (intake_ == nullptr) {
+      intake_ = std::make_unique<RequestIntake>(std::string(), BufferBudget::Share(loop_.settings().buffers));
+    }
+    if (intake_->append(bytes)) return true;
   } catch (const std::bad_alloc&) {
-    intake_.reset();
+    // the same
   }
+  intake_.reset();
   reject({503, "the server has no memory for this request", RefusalReason::kMemory});
   return false;
 }
@@ -125,6 +127,7 @@ void Connection::dispatch(Exchange exchange) {
   loop_.event_loop().timers().cancel(*this);
   ++requests_;
   exchange.input = std::move(intake_->input());
+  exchange.share = std::move(intake_->share());
   intake_.reset();
   loop_.dispatch(std::make_shared<Exchange>(std::move(exchange)));
 }
@@ -157,9 +160,10 @@ void Connection::await_input(Phase phase, Duration deadline) {
 
 void Connection::finish(Exchange& exchange) {
   keep_alive_ = exchange.keep_alive;
-  set_output(std::move(exchange.output));
+  set_output(std::move(exchange.output), std::move(exchange.share));
   if (keep_alive_ && exchange.consumed < exchange.input.size()) {
-    intake_ = std::make_unique<RequestIntake>(exchange.input.substr(exchange.consumed));
+    intake_ = std::make_unique<RequestIntake>(exchange.input.substr(exchange.consumed),
+                                              BufferBudget::Share(loop_.settings().buffers));
   }
   phase_ = Phase::kResponding;
   write_output();
@@ -169,8 +173,11 @@ void Connection::write_output() {
   if (send_answers()) after_response();
 }
 
-void Connection::set_output(std::string bytes) {
-  output_ = bytes.empty() ? nullptr : std::make_unique<Unwritten>(Unwritten{.bytes = std::move(bytes), .begin = 0});
+void Connection::set_output(std::string bytes, BufferBudget::Share share) {
+  output_ =
+      bytes.empty()
+          ? nullptr
+          : std::make_unique<Unwritten>(Unwritten{.bytes = std::move(bytes), .begin = 0, .share = std::move(share)});
 }
 
 // Behind what waits already.

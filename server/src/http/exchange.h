@@ -7,6 +7,7 @@
 #include <string>
 
 #include "../ops/refusal_reason.h"
+#include "buffer_budget.h"
 #include "request_head.h"
 
 namespace millrace {
@@ -19,7 +20,8 @@ struct Exchange {
   Connection& connection;
   int socket;
   RequestHead head;
-  std::string input;  ///< the request, and whatever has come behind it
+  std::string input;            ///< the request, and whatever has come behind it
+  BufferBudget::Share share{};  ///< of what may be held in memory: for `input`, and in the end for `output`
   /// The body's length is not known, or it is not all in `input`: a worker has to wait for it.
   bool is_upload() const { return head.chunked || input.size() - head.bytes < head.content_length; }
   bool on_loop = false;       ///< the loop serves it itself: everything happens at once, and `input` is empty

@@ -234,7 +234,9 @@ void HttplibBridge::serve(Exchange& exchange) const {
   const bool served = process_request_(stream, last_request, connection_closed,
                                        [&](httplib::Request& request) { attach(request, exchange, &stream); });
   if (exchange.taken) return;
+  // What the client does not take at once the loop goes on with, where there is room for it; else the worker waits.
   stream.flush(std::numeric_limits<std::size_t>::max());
+  if (!exchange.share.resize(exchange.output.size())) stream.flush(0);
   // A body that was not asked for is passed over if it is here.
   const std::uint64_t request_bytes = exchange.head.bytes + exchange.head.content_length;
   const bool passed_over = stream.consumed() == request_bytes || request_bytes <= exchange.input.size();

@@ -6,9 +6,10 @@
 
 namespace millrace {
 
-void RequestIntake::append(std::string_view bytes) {
+bool RequestIntake::append(std::string_view bytes) {
   drop_served();
   input_.append(bytes);
+  return share_.resize(input_.capacity());
 }
 
 std::string& RequestIntake::input() {

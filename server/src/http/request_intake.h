@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "buffer_budget.h"
 #include "request_head.h"
 
 namespace millrace {
@@ -22,10 +23,12 @@ class RequestIntake {
     kRefused,  ///< it cannot be served: error() says why
   };
 
-  /// Begins with what has come behind the request before.
-  explicit RequestIntake(std::string input = {}) : input_(std::move(input)) {}
+  /// Begins with what has come behind the request before. `share`: of what may be held in memory.
+  explicit RequestIntake(std::string input = {}, BufferBudget::Share share = {})
+      : input_(std::move(input)), share_(std::move(share)) {}
 
-  void append(std::string_view bytes);
+  /// False if the share does not allow for as much: the request is to be given up.
+  bool append(std::string_view bytes);
 
   /// How far the request has come with what has been appended. Not to be called again behind kRefused.
   Progress advance(std::size_t max_head_bytes);
@@ -36,6 +39,7 @@ class RequestIntake {
   RequestHead& head() { return *head_; }
   /// The request, and whatever has come behind it.
   std::string& input();
+  BufferBudget::Share& share() { return share_; }
   std::string_view view() const { return std::string_view(input_).substr(begin_); }
 
   /// Goes on with what lies behind the request's `bytes` bytes, which are whole.
@@ -46,6 +50,7 @@ class RequestIntake {
   Progress advance_head(std::size_t max_head_bytes);
 
   std::string input_;
+  BufferBudget::Share share_;
   std::size_t begin_ = 0;     // of the request: what lies before it has been served
   std::size_t searched_ = 0;  // bytes of the request, for the end of its head
   std::optional<RequestHead> head_;

@@ -87,6 +87,7 @@ std::string metrics_text(const MetricsSnapshot& snapshot) {
       counter("millrace_deliveries_total", "Events written to subscribers", sum(snapshot, &LoopCounters::deliveries)),
       counter("millrace_delivered_bytes_total", "Bytes written to subscribers", sum(snapshot, &LoopCounters::bytes)),
       counter("millrace_gaps_total", "Subscribers told that events were missed", sum(snapshot, &LoopCounters::gaps)),
+      gauge("millrace_buffered_bytes", "Bytes of large requests and responses under way", snapshot.buffered_bytes),
       counter("millrace_cut_downloads_total", "Responses cut since their clients took them too slowly",
               snapshot.cut_downloads),
       refusals(*snapshot.refusals),

@@ -155,6 +155,11 @@ inline constexpr Duration kAcceptPause{10};
 /// worker waits.
 inline constexpr std::size_t kMaxBufferedResponseBytes = 1024 * 1024;
 
+/// Bytes of requests and responses that all connections together hold while they come in and go out; and how many of
+/// each connection's do not count, since what is small is bounded by the number of connections.
+inline constexpr std::size_t kMaxBufferedBytes = 256 * 1024 * 1024;
+inline constexpr std::size_t kUncountedBufferBytes = 16 * 1024;
+
 /// What a client must take of a response on average, in bytes a second, once the time for a request's body has passed
 /// in waiting, be it a worker's or the event loop's; else its connection is cut.
 inline constexpr std::size_t kMinDownloadBytesPerSecond = 4 * 1024;

@@ -92,6 +92,11 @@ struct ServerOptions {
   /// Largest body of a publish request, in bytes (413).
   std::size_t max_publish_bytes = kMaxPublishBytes;
 
+  /// Most bytes of requests that are coming in and of responses that clients have not taken yet, on all connections
+  /// together; kUncountedBufferBytes of each do not count. Beyond it requests are refused (503), and workers wait until
+  /// their responses have been taken.
+  std::size_t max_buffered_bytes = kMaxBufferedBytes;
+
   /// Most connections at once (503), and from one client address, an IPv6 /64 counting as one (429; 0: no bound).
   /// Behind a proxy all come from its address.
   std::size_t max_connections = kMaxConnections;

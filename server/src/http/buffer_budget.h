@@ -1,0 +1,41 @@
+// BufferBudget: the bytes that all connections of a server together hold of requests and responses which are not
+// through yet, and how many they may be. Any thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <utility>
+
+namespace millrace {
+
+class BufferBudget {
+ public:
+  explicit BufferBudget(std::size_t max) : max_(max) {}
+
+  /// What one connection holds; it is given back when this goes, which must be before the budget does.
+  class Share {
+   public:
+    /// Of no budget: anything goes.
+    Share() = default;
+    explicit Share(BufferBudget* budget) : budget_(budget) {}
+    Share(Share&& other) noexcept : budget_(other.budget_), held_(std::exchange(other.held_, 0)) {}
+    Share& operator=(Share&& other) noexcept;
+    ~Share() { resize(0); }
+
+    /// Holds `bytes` from now on, of which kUncountedBufferBytes do not count. False if there is no room for as many:
+    /// then it holds what it held.
+    bool resize(std::size_t bytes);
+
+   private:
+    BufferBudget* budget_ = nullptr;
+    std::size_t held_ = 0;  // what counts of it
+  };
+
+  std::size_t held() const { return held_; }
+
+ private:
+  const std::size_t max_;
+  std::atomic<std::size_t> held_ = 0;
+};
+
+}  // namespace millrace
