@@ -92,6 +92,20 @@ void EventStreamParser::feed(std::string_view chunk) {
 
 EventStreamParser::Item EventStreamParser::next() {
   if (too_large_) return Item::kTooLarge;
+  if (line_is_data_ && chunk_end_ - position_ == 1 && !is_line_end(*position_)) return take_byte_of_data();
+  return read_lines();
+}
+
+// Of what comes byte by byte most is the middle of a value: the shortest way there is.
+EventStreamParser::Item EventStreamParser::take_byte_of_data() {
+  *data_buffer_.room_for(1) = *position_++;
+  data_buffer_.add_written(1);
+  ++data_line_bytes_;
+  too_large_ = data_line_bytes_ > max_event_bytes_ || data_buffer_.size() > max_event_bytes_;
+  return too_large_ ? Item::kTooLarge : Item::kNeedMore;
+}
+
+EventStreamParser::Item EventStreamParser::read_lines() {
   if (dispatched_) forget_block();
   if (byte_order_mark_ != kByteOrderMarkDone) skip_byte_order_mark();
 

@@ -13,6 +13,8 @@
 
 namespace millrace {
 
+inline bool is_line_end(char c) { return c == '\n' || c == '\r'; }
+
 /// The first CR or LF in [begin, end), or `end`.
 inline const char* find_line_end(const char* begin, const char* end) {
 #if defined(__SSE2__)
@@ -43,7 +45,7 @@ inline const char* find_line_end(const char* begin, const char* end) {
     if ((zero_byte(word ^ (kOnes * '\n')) | zero_byte(word ^ (kOnes * '\r'))) != 0) break;
   }
 #endif
-  while (begin != end && *begin != '\n' && *begin != '\r') ++begin;
+  while (begin != end && !is_line_end(*begin)) ++begin;
   return begin;
 }
 

@@ -61,6 +61,8 @@ class EventStreamParser {
   void set_last_event_id(std::string_view id);
 
  private:
+  Item take_byte_of_data();
+  Item read_lines();
   void skip_byte_order_mark();
   Item end_line(std::string_view rest);
   void keep_partial_line();
