@@ -357,17 +357,17 @@ TEST(TheUsersCode, KeepsTheRoutesThatStoodBeforeTheEventsRoute) {
 TEST(TheUsersCode, AuthorizesWhereItMayWait) {
   class Slow final : public Authorizer {
    public:
-    explicit Slow(std::thread::id& asked_on) : asked_on_(asked_on) {}
+    explicit Slow(std::atomic<std::thread::id>& asked_on) : asked_on_(asked_on) {}
     Decision decide(const Request&, Action, const std::vector<std::string>&) const override {
       asked_on_ = std::this_thread::get_id();
       return {};
     }
 
    private:
-    std::thread::id& asked_on_;
+    std::atomic<std::thread::id>& asked_on_;
   };
-  std::thread::id asked_on;
-  std::thread::id answered_on;
+  std::atomic<std::thread::id> asked_on;
+  std::atomic<std::thread::id> answered_on;
   ServerOptions options;
   options.loops = 1;
   options.workers = 1;
@@ -379,7 +379,7 @@ TEST(TheUsersCode, AuthorizesWhereItMayWait) {
   RawClient client(server.port());
   EXPECT_EQ(client.exchange(post("/events", event("a", "1"))).status, 200);
   client.exchange(get("/who"));
-  EXPECT_EQ(asked_on, answered_on);  // the one worker there is
+  EXPECT_EQ(asked_on.load(), answered_on.load());  // the one worker there is
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ TEST(SlowReader, ManyOfThemCostNoMemory) {
   RunningServer server({}, with_events);
   std::vector<StreamClient> stalled;
   for (int i = 0; i < 100; ++i) stalled.emplace_back(server.port(), "/events?topic=a", "", kSmallBuffer);
-  const std::size_t before = resident_bytes();
+  [[maybe_unused]] const std::size_t before = resident_bytes();
   publish_many(*server);
   // All loops have dealt with all of it once a subscriber on each has the last event.
   StreamClient one(server.port(), "/events?topic=a&topic=end");
@@ -102,8 +102,10 @@ TEST(SlowReader, ManyOfThemCostNoMemory) {
   server->hub().publish("end", {.data = "end"});
   EXPECT_EQ(one.next_data(), "end");
   EXPECT_EQ(two.next_data(), "end");
+#if !defined(__SANITIZE_THREAD__)  // which keeps notes of all that is written
   // The log holds 20 MB of it. A copy for each of them would be 2 GB.
   EXPECT_LT(resident_bytes() - std::min(before, resident_bytes()), 200u * 1024 * 1024);
+#endif
 }
 
 TEST(SlowReader, WhoLeavesInTheMiddleResumesWithoutLossOrRepetition) {
