@@ -13,7 +13,9 @@
 
 namespace millrace {
 
-inline bool is_line_end(char c) { return c == '\n' || c == '\r'; }
+inline bool is_line_end(char c) {
+  return c == '\n' || c == '\r';
+}
 
 /// The first CR or LF in [begin, end), or `end`.
 inline const char* find_line_end(const char* begin, const char* end) {
