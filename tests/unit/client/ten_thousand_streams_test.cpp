@@ -17,6 +17,12 @@ namespace {
 
 constexpr int kStreams = 10'000;
 
+#if defined(__SANITIZE_THREAD__)
+constexpr std::size_t kThreads = 3;  // the sanitizer begins one of its own beside the first
+#else
+constexpr std::size_t kThreads = 2;
+#endif
+
 std::size_t entries_of(const char* folder) {
   const std::filesystem::directory_iterator entries(folder);
   return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
@@ -54,14 +60,14 @@ TEST(TenThousandStreams, EachGetTheEventOnTwoThreadsAndLeaveNothingBehind) {
     sources.push_back(std::move(source));
   }
   wait_for(opened, kStreams);
-  EXPECT_EQ(entries_of("/proc/self/task"), threads_before + 2);
+  EXPECT_EQ(entries_of("/proc/self/task"), threads_before + kThreads);
 
   {
     Program publish({"publish", server.url(), "--topic", "all", "hello"});
     ASSERT_EQ(publish.wait(), 0) << publish.errors();
   }
   wait_for(received, kStreams);
-  EXPECT_EQ(entries_of("/proc/self/task"), threads_before + 2);
+  EXPECT_EQ(entries_of("/proc/self/task"), threads_before + kThreads);
   EXPECT_EQ(received, kStreams) << "each once";
   EXPECT_EQ(lost, 0);
 

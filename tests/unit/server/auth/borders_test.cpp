@@ -81,6 +81,13 @@ TEST(Borders, RefuseNamesThatAPageCouldHavePointedHere) {
   }
 }
 
+TEST(Borders, KnowOnlyThisMachinesNamesWhereTheServerListensOnLoopbackAndNoneIsListed) {
+  RunningServer running(open_to({}));
+  EXPECT_EQ(status_of(get(running.port(), "Host: localhost\r\n")), 200);
+  EXPECT_EQ(status_of(get(running.port(), "Host: evil.example\r\n")), 421);
+  EXPECT_EQ(status_of(post(running.port(), "Host: evil.example\r\n")), 421);
+}
+
 TEST(Borders, HoldTheNamesThatAreListedOnEveryAddressAndAnyNameWhereNoneIs) {
   ServerOptions options = open_to({});
   RunningServer open(options);

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
 #include "../running_server.h"
+#include "../stream_client.h"
 #include "ask.h"
 #include "millrace/server/any_authorizer.h"
 #include "millrace/server/function_authorizer.h"
@@ -146,6 +148,35 @@ TEST(FunctionAuthorizer, AsksTheFunction) {
   EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=b", "X-User: ada\r\n"))), 403);
   EXPECT_NE(ask(running.port(), request("GET", "/events?topic=a")).find("not you"), std::string::npos);
   EXPECT_FALSE(complaint_of([] { FunctionAuthorizer null(nullptr); }).empty());
+}
+
+TEST(FunctionAuthorizer, IsAskedForAllTopicsOfARequestAndNoneIsPublishedWithoutARight) {
+  RunningServer running(with(std::make_shared<FunctionAuthorizer>(
+      [](const httplib::Request&, Authorizer::Action action, const std::vector<std::string>& topics) {
+        const bool allowed = action == Authorizer::Action::kSubscribe || topics == std::vector<std::string>{"a"};
+        return allowed ? Authorizer::Decision{} : Authorizer::Decision{.status = 403, .reason = "not there"};
+      })));
+  const auto publish_both = [&](const std::string& one, const std::string& other) {
+    const std::string body =
+        R"({"topic":")" + one + R"(","data":"1"})" + "\n" + R"({"topic":")" + other + R"(","data":"2"})";
+    return status_of(ask(running.port(), request("POST", "/events", {}, body)));
+  };
+  EXPECT_EQ(publish_both("a", "b"), 403);
+  EXPECT_EQ(publish_both("b", "a"), 403);
+  EXPECT_EQ(publish_both("a", "a"), 200);
+  StreamClient stream(running.port(), "/events?topic=**", "Last-Event-ID: earliest\r\n");
+  EXPECT_EQ(stream.next_data(), "1");
+  EXPECT_EQ(stream.next_data(), "2");
+}
+
+// The right may end between the decision and the stream's beginning.
+TEST(FunctionAuthorizer, MayGiveARightThatIsOver) {
+  RunningServer running(
+      with(std::make_shared<FunctionAuthorizer>([](const httplib::Request&, auto, const std::vector<std::string>&) {
+        return Authorizer::Decision{.expires = std::chrono::system_clock::now() - std::chrono::hours(1)};
+      })));
+  StreamClient stream(running.port(), "/events?topic=a");
+  EXPECT_TRUE(stream.read_to_end());
 }
 
 }  // namespace
