@@ -194,7 +194,11 @@ constexpr int kNoNetworks = 77;
     const int client = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const sockaddr_storage from = ipv6_address(text);
     const sockaddr_storage to = ipv6_address(addresses.front(), running.port());
-    if (::bind(client, reinterpret_cast<const sockaddr*>(&from), sizeof(sockaddr_in6)) != 0) ::_exit(1);
+    // The system looks an address over for a moment before it can be used.
+    const auto has_address = [&] {
+      return ::bind(client, reinterpret_cast<const sockaddr*>(&from), sizeof(sockaddr_in6)) == 0;
+    };
+    if (!eventually(has_address)) ::_exit(1);
     if (::connect(client, reinterpret_cast<const sockaddr*>(&to), sizeof(sockaddr_in6)) != 0) ::_exit(2);
     clients.push_back(client);
   }
