@@ -39,11 +39,13 @@ constexpr int kSteadySubscribers = 6;
 constexpr int kTroubleMakers = 2;
 constexpr rlim_t kMaxFiles = 700;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr rlim_t kMaxMemory = RLIM_INFINITY;  // a sanitizer wants all of it
+// A sanitizer wants all of the address space, and keeps what has been freed.
+constexpr rlim_t kMaxMemory = RLIM_INFINITY;
+constexpr std::size_t kMaxGrowthKilobytes = 2'048 * 1024;
 #else
 constexpr rlim_t kMaxMemory = rlim_t{2} << 30;  // of address space
-#endif
 constexpr std::size_t kMaxGrowthKilobytes = 48 * 1024;
+#endif
 
 const std::string kJson = "Content-Type: application/json\r\n";
 
