@@ -16,7 +16,7 @@
 namespace millrace::test {
 namespace {
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int kConnections = 10'000;  // each takes many times as long
 #else
 constexpr int kConnections = 100'000;
