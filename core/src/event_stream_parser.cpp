@@ -92,7 +92,9 @@ void EventStreamParser::feed(std::string_view chunk) {
 
 EventStreamParser::Item EventStreamParser::next() {
   if (too_large_) return Item::kTooLarge;
+#if !defined(__wasm__)  // where the call from JavaScript costs far more, and each byte of code is to be loaded
   if (line_is_data_ && chunk_end_ - position_ == 1 && !is_line_end(*position_)) return take_byte_of_data();
+#endif
   return read_lines();
 }
 
