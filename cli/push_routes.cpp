@@ -32,6 +32,12 @@ void refuse(Response& response, int status, std::string_view sentence) {
   answer(response, status, {{"error", sentence}});
 }
 
+// The store is in trouble. What is wrong with it is for the log; those who come back do not come together.
+void refuse_for_now(Response& response) {
+  refuse(response, 503, "the store cannot be used now; the server's log says why");
+  response.set_header("Retry-After", std::to_string(1 + std::random_device{}() % 3));
+}
+
 // The uid in the query; nothing, and an answer, if it is none.
 std::optional<std::string> uid_of(const Request& request, Response& response) {
   std::string uid = request.get_param_value("uid");
@@ -46,6 +52,7 @@ void send(PushService& push, const std::string& uid, const std::string& id, cons
           Response& response) {
   const PushService::Sent sent = push.send(uid, id, message);
   if (!sent.connected) return refuse(response, 404, sent.reason);
+  if (!sent.stored) return refuse_for_now(response);
   if (!sent) return refuse(response, 400, sent.reason);
   answer(response, 200, {{"id", sent.id}, {"repeated", sent.repeated}});
 }
@@ -83,12 +90,28 @@ PushRoutes::PushRoutes(Server& server) : push_(server, {.retry = kRetry}), feed_
   add_ends(server);
 }
 
+bool PushRoutes::connect(const Request& request, Response& response, const std::string& uid) {
+  allow_every_origin(response);
+  try {
+    return push_.connect(request, response, uid);
+  } catch (const StoreUnavailable&) {
+    refuse_for_now(response);
+    return false;
+  }
+}
+
+void PushRoutes::close(const std::string& uid, Response& response) {
+  feed_.forget(uid);
+  try {
+    answer(response, 200, {{"closed", push_.close(uid)}});
+  } catch (const StoreUnavailable&) {
+    refuse_for_now(response);
+  }
+}
+
 void PushRoutes::add_streams(Server& server) {
   server.Get("/push/createSse", [this](const Request& request, Response& response) {
-    const auto uid = uid_of(request, response);
-    if (!uid) return;
-    allow_every_origin(response);
-    push_.connect(request, response, *uid);
+    if (const auto uid = uid_of(request, response)) connect(request, response, *uid);
   });
 }
 
@@ -99,8 +122,7 @@ void PushRoutes::add_messages(Server& server) {
     if (request.has_param("id") || request.has_param("message")) {
       return send(push_, *uid, request.get_param_value("id"), request.get_param_value("message"), response);
     }
-    allow_every_origin(response);
-    if (push_.connect(request, response, *uid)) feed_.start(*uid);
+    if (connect(request, response, *uid)) feed_.start(*uid);
   });
   server.Put("/push/users/(.*)/messages/(.*)",
              [this](const Request& request, Response& response, const httplib::ContentReader& read_content) {
@@ -110,14 +132,10 @@ void PushRoutes::add_messages(Server& server) {
 }
 
 void PushRoutes::add_ends(Server& server) {
-  const auto close = [this](const std::string& uid, Response& response) {
-    feed_.forget(uid);
-    answer(response, 200, {{"closed", push_.close(uid)}});
-  };
-  server.Get("/push/closeSse", [close](const Request& request, Response& response) {
+  server.Get("/push/closeSse", [this](const Request& request, Response& response) {
     if (const auto uid = uid_of(request, response)) close(*uid, response);
   });
-  server.Delete("/push/users/(.*)/connections", [close](const Request& request, Response& response) {
+  server.Delete("/push/users/(.*)/connections", [this](const Request& request, Response& response) {
     const std::string uid = request.matches[1];
     if (const std::string error = PushService::uid_error(uid); !error.empty()) return refuse(response, 400, error);
     close(uid, response);

@@ -7,9 +7,12 @@
 //   PUT /push/users/U/messages/I              the body is the message; as above
 //   DELETE /push/users/U/connections          as closeSse
 //
-// Errors are 400 (404 for a user who is not connected, 413 for a message too large) with {"error":"<sentence>"}.
+// Errors are 400 (404 for a user who is not connected, 413 for a message too large, 503 with Retry-After while the
+// store is in trouble) with {"error":"<sentence>"}.
 // Whoever reaches the port may do all of it: it is for demonstration.
 #pragma once
+
+#include <string>
 
 #include "millrace/server/push_service.h"
 #include "push_feed.h"
@@ -22,6 +25,8 @@ class PushRoutes {
   explicit PushRoutes(Server& server);
 
  private:
+  bool connect(const httplib::Request& request, httplib::Response& response, const std::string& uid);
+  void close(const std::string& uid, httplib::Response& response);
   void add_streams(Server& server);
   void add_messages(Server& server);
   void add_ends(Server& server);

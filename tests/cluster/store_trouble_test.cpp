@@ -97,6 +97,31 @@ TEST(StoreTrouble, WhileTheServerIsDeadStreamsStayAndPublishesAreRefused) {
   EXPECT_EQ(server.program().wait(), 0);
 }
 
+TEST(StoreTrouble, WhoSendsToUsersMeanwhileIsToldToComeBack) {
+  NatsServer nats;
+  testing::ServeProgram server({"--insecure", "--demo", "--store", nats.url()});
+  const int port = port_of(server);
+  const auto send = [port](const std::string& id) {
+    return RawClient(port).exchange("PUT /push/users/ada/messages/" + id +
+                                    " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello");
+  };
+  StreamClient ada(port, "/push/createSse?uid=ada");
+  ASSERT_EQ(send("1").status, 200);
+  EXPECT_EQ(ada.next_data(), "hello");
+  nats.kill();
+  EXPECT_TRUE(eventually([&] { return RawClient(port).exchange(get("/readyz")).status == 503; }));
+  const std::vector<RawResponse> refusals = {send("2"),
+                                             RawClient(port).exchange(get("/push/createSse?uid=grace")),
+                                             RawClient(port).exchange(get("/push/closeSse?uid=ada"))};
+  for (const RawResponse& refused : refusals) {
+    EXPECT_EQ(refused.status, 503) << refused.body;
+    EXPECT_FALSE(refused.field("Retry-After").empty()) << refused.body;
+  }
+  nats.start();
+  ASSERT_TRUE(eventually([&] { return send("2").status == 200; })) << "her stream has not been closed";
+  EXPECT_EQ(ada.next_data(), "hello");
+}
+
 TEST(StoreTrouble, ARestartGoesUnnoticedAlsoBehindWhatIsInMemory) {
   const NatsServer nats;
   const std::vector<std::string> options = {"--insecure", "--store", nats.url(), "--history-events", "2"};

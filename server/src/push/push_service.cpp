@@ -207,20 +207,19 @@ PushService::Sent PushService::State::send(std::string_view uid, const Event& ev
     Published published = server_.hub().publish(*Topic::parse(topic), event, IdScope::kTopic);
     return {.id = std::move(published.id), .repeated = published.repeated};
   } catch (const StoreUnavailable&) {
-    return {.reason = std::string(kStoreTakesNothing)};
+    return {.stored = false, .reason = std::string(kStoreTakesNothing)};
   }
 }
 
 std::size_t PushService::State::close(std::string_view uid) {
   std::unique_lock lock(mutex_);
   await_opening(uid, lock);
-  std::size_t devices = 0;
-  if (const auto visit = visits_.find(uid); visit != visits_.end()) {
-    devices = visit->second.devices;
-    visits_.erase(visit);
-  }
   const std::string topic = topic_name(uid);
-  server_.hub().finish(*Topic::parse(topic));
+  server_.hub().finish(*Topic::parse(topic));  // where it throws, the streams go on
+  const auto visit = visits_.find(uid);
+  if (visit == visits_.end()) return 0;
+  const std::size_t devices = visit->second.devices;
+  visits_.erase(visit);
   return devices;
 }
 

@@ -57,6 +57,7 @@ class PushService {
     std::string id = {};      ///< the event's ID, if it was sent
     bool repeated = false;    ///< the user has been sent a message with this ID: nothing was sent a second time
     bool connected = true;    ///< false: it was refused because the user is not connected
+    bool stored = true;       ///< false: it was refused because the log's store takes no events now; try again later
     std::string reason = {};  ///< why it was not sent, as a sentence that begins with the parameter's name
     explicit operator bool() const { return reason.empty(); }
   };
@@ -79,7 +80,7 @@ class PushService {
   /// Opens a stream for the user, in the handler of `request`: one more device, from its last event ID on. Answers 204
   /// to a device whose stream close() has ended, so that it stops; and returns false then, or if another answer was
   /// given instead of a stream (to HEAD; 503 while the server drains). Throws std::invalid_argument if the uid is not
-  /// valid, see uid_error().
+  /// valid, see uid_error(), and StoreUnavailable if the log's store is in trouble.
   bool connect(const httplib::Request& request, httplib::Response& response, std::string_view uid);
 
   /// Sends the message to all devices of the user. The ID is the sender's own and must be new among the user's messages
@@ -88,7 +89,7 @@ class PushService {
 
   /// Ends the user's streams behind what has been sent, for good: a device that comes back to an ended stream is told
   /// to stop. One that comes for the first time opens the user's stream anew. Returns how many streams there were.
-  /// Throws std::invalid_argument if the uid is not valid.
+  /// Throws as connect() does.
   std::size_t close(std::string_view uid);
 
   /// The users who are connected now, by uid.
