@@ -57,7 +57,7 @@ void PageReader::run() {
     lock.lock();
     if (stopped_) return;
     if (page == nullptr) {
-      requested_.wait_for(lock, std::chrono::milliseconds(kStoreRetry.count()), [this] { return stopped_; });
+      requested_.wait_for(lock, kStoreRetry, [this] { return stopped_; });
       continue;
     }
     // Meanwhile others may have come to the same place, or all have gone.

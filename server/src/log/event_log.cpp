@@ -4,6 +4,10 @@
 
 namespace millrace {
 
+std::string append_refusal(const std::string& reason) {
+  return "the store takes no events: " + reason;
+}
+
 std::string id_of(std::string_view epoch, std::uint64_t sequence) {
   return std::string(epoch).append(1, '-').append(std::to_string(sequence));
 }

@@ -85,6 +85,9 @@ class EventStore : public EventLog {
   virtual StoreStatistics statistics() const = 0;
 };
 
+/// What the StoreUnavailable that append() throws says, with the reason.
+std::string append_refusal(const std::string& reason);
+
 /// The ID of the entry with this sequence, where its publisher gave none.
 std::string id_of(std::string_view epoch, std::uint64_t sequence);
 

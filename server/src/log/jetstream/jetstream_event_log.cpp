@@ -6,20 +6,13 @@
 #include <utility>
 
 #include "millrace/core/limits.h"
+#include "repeat.h"
 
 namespace millrace {
 
 namespace {
 
 constexpr const char* kLostConnection = "the connection to NATS was lost before it was acknowledged";
-
-std::chrono::milliseconds milliseconds(Duration duration) {
-  return std::chrono::milliseconds(duration.count());
-}
-
-std::string refusal(const std::string& reason) {
-  return "the store takes no events: " + reason;
-}
 
 }  // namespace
 
@@ -37,11 +30,11 @@ JetStreamEventLog::JetStreamEventLog(Options options) : options_(std::move(optio
       throw;
     } catch (const NoJetStream&) {
       // Nor may they have found each other.
-      if (std::chrono::steady_clock::now() - begun >= milliseconds(kStoreConnectTimeout)) throw;
+      if (std::chrono::steady_clock::now() - begun >= kStoreConnectTimeout) throw;
     } catch (const StoreUnavailable&) {
-      if (std::chrono::steady_clock::now() - begun >= milliseconds(kStoreStartTimeout)) throw;
+      if (std::chrono::steady_clock::now() - begun >= kStoreStartTimeout) throw;
     }
-    std::this_thread::sleep_for(milliseconds(kStoreReconnectWait));
+    std::this_thread::sleep_for(kStoreReconnectWait);
   }
 }
 
@@ -81,8 +74,8 @@ void JetStreamEventLog::start(OnAppended on_appended) {
 
 void JetStreamEventLog::append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) {
   if (publications.empty()) return;
-  if (const std::string reason = trouble(); !reason.empty()) throw StoreUnavailable(refusal(reason));
-  if (!connection_->is_connected()) throw StoreUnavailable(refusal("there is no connection to NATS"));
+  if (const std::string reason = trouble(); !reason.empty()) throw StoreUnavailable(append_refusal(reason));
+  if (!connection_->is_connected()) throw StoreUnavailable(append_refusal("there is no connection to NATS"));
   std::vector<std::uint64_t> sequences(publications.size());
   std::size_t begun = 0;
   // Marks change what comes behind them: that is sent once they are there.

@@ -71,14 +71,14 @@ std::vector<NatsAck> MessageSender::send(const std::vector<NatsMessage>& message
     group->wait_until_done();
   }
   for (const NatsAck& ack : turn.acks) {
-    if (!ack.trouble.empty()) throw StoreUnavailable("the store takes no events: " + ack.trouble);
+    if (!ack.trouble.empty()) throw StoreUnavailable(append_refusal(ack.trouble));
   }
   return std::move(turn.acks);
 }
 
 void MessageSender::send(const std::shared_ptr<Group>& group) {
   turns_.wait_for_turn(*group);
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kStoreAckTimeout.count());
+  const auto deadline = std::chrono::steady_clock::now() + kStoreAckTimeout;
   const auto batch = std::make_shared<Batch>();
   batch->group = group;
   for (const Turn* turn : group->members()) {

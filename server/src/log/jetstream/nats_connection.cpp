@@ -231,11 +231,10 @@ std::vector<json> NatsConnection::ask_all(const std::string& what, const std::ve
   }
   flush();
   std::vector<json> answers(requests.size());
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kStoreAnswerTimeout.count());
+  const auto deadline = std::chrono::steady_clock::now() + kStoreAnswerTimeout;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    NatsSubscription::Message message = subscription.next(std::max(left, std::chrono::milliseconds{1}));
+    const auto left = std::chrono::duration_cast<Duration>(deadline - std::chrono::steady_clock::now());
+    NatsSubscription::Message message = subscription.next(std::max(left, Duration{1}));
     if (message == nullptr) throw StoreUnavailable("JetStream does not answer");
     if (natsMsg_IsNoResponders(message.get())) throw NoJetStream(kNoJetStream);
     const std::size_t index = number_behind(natsMsg_GetSubject(message.get()), inbox.size());

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "millrace/core/limits.h"
+#include "repeat.h"
 
 namespace millrace {
 
@@ -18,10 +19,6 @@ constexpr std::size_t kHandedOverTogether = 256;
 
 // Heartbeats that may fail to come.
 constexpr int kMissedHeartbeats = 3;
-
-std::chrono::milliseconds milliseconds(Duration duration) {
-  return std::chrono::milliseconds(duration.count());
-}
 
 // What the reply subject of a message says of it: `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<in this
 // consumer>.<nanoseconds since 1970>.<pending>`; with a domain there are two more tokens before the stream, and one at
@@ -56,18 +53,6 @@ std::string_view header(const NatsSubscription::Message& message, const char* na
 
 }  // namespace
 
-std::jthread repeat(std::function<void(const std::stop_token&)> work, Duration pause) {
-  return std::jthread([work = std::move(work), pause](const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any stopping;
-    while (!stop.stop_requested()) {
-      work(stop);
-      std::unique_lock lock(mutex);
-      stopping.wait_for(lock, stop, milliseconds(pause), [] { return false; });
-    }
-  });
-}
-
 StreamFollower::StreamFollower(const NatsConnection& connection, const StreamQueries& queries, Options options)
     : connection_(connection), queries_(queries), options_(std::move(options)), head_(options_.head) {}
 
@@ -85,7 +70,7 @@ void StreamFollower::follow(const std::stop_token& stop) {
     NatsSubscription subscription = consume(seen_);
     int missed = 0;
     while (!stop.stop_requested()) {
-      const auto wait = frames_.empty() ? milliseconds(kStoreHeartbeat) : std::chrono::milliseconds{0};
+      const auto wait = frames_.empty() ? kStoreHeartbeat : Duration{0};
       const NatsSubscription::Message message =
           frames_.size() < kHandedOverTogether ? subscription.next(wait) : nullptr;
       if (message == nullptr) {
@@ -108,20 +93,19 @@ void StreamFollower::follow(const std::stop_token& stop) {
 NatsSubscription StreamFollower::consume(std::uint64_t after) const {
   const std::string inbox = connection_.new_inbox();
   NatsSubscription subscription = connection_.subscribe(inbox);
-  const nlohmann::json made =
-      connection_.ask("CONSUMER.CREATE." + options_.stream,
-                      {{"stream_name", options_.stream},
-                       {"config",
-                        {{"deliver_subject", inbox},
-                         {"deliver_policy", "by_start_sequence"},
-                         {"opt_start_seq", after + 1},
-                         {"ack_policy", "none"},
-                         {"replay_policy", "instant"},
-                         {"max_deliver", 1},
-                         {"flow_control", true},
-                         {"idle_heartbeat", std::chrono::nanoseconds(milliseconds(kStoreHeartbeat)).count()},
-                         {"mem_storage", true},
-                         {"num_replicas", 1}}}});
+  const nlohmann::json made = connection_.ask("CONSUMER.CREATE." + options_.stream,
+                                              {{"stream_name", options_.stream},
+                                               {"config",
+                                                {{"deliver_subject", inbox},
+                                                 {"deliver_policy", "by_start_sequence"},
+                                                 {"opt_start_seq", after + 1},
+                                                 {"ack_policy", "none"},
+                                                 {"replay_policy", "instant"},
+                                                 {"max_deliver", 1},
+                                                 {"flow_control", true},
+                                                 {"idle_heartbeat", std::chrono::nanoseconds(kStoreHeartbeat).count()},
+                                                 {"mem_storage", true},
+                                                 {"num_replicas", 1}}}});
   if (made.contains("error")) {
     throw StoreUnavailable("JetStream: " + made["error"].value("description", std::string("it lets nobody follow")));
   }
@@ -205,7 +189,7 @@ bool StreamFollower::wait_for(std::uint64_t sequence) const {
     wait->over.notify_all();
   });
   std::unique_lock lock(wait->mutex);
-  return wait->over.wait_for(lock, milliseconds(kStoreAckTimeout), [&] { return wait->is_over; });
+  return wait->over.wait_for(lock, kStoreAckTimeout, [&] { return wait->is_over; });
 }
 
 }  // namespace millrace

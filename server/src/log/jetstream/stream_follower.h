@@ -21,9 +21,6 @@
 
 namespace millrace {
 
-/// Calls `work` again and again, with a pause in between, until `stop` is requested of the thread.
-std::jthread repeat(std::function<void(const std::stop_token&)> work, Duration pause);
-
 class StreamFollower {
  public:
   struct Options {

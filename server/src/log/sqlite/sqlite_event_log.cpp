@@ -19,10 +19,6 @@ std::size_t bytes_of(std::span<const Publication> publications) {
   return bytes;
 }
 
-std::string refusal(const std::string& reason) {
-  return "the store takes no events: " + reason;
-}
-
 }  // namespace
 
 SqliteEventLog::SqliteEventLog(Options options) : options_(std::move(options)), lock_file_(options_.path + "-lock") {
@@ -96,9 +92,9 @@ void SqliteEventLog::write(const std::vector<Turn*>& group) {
     writer_.reset();  // which takes back what it has begun
     fail(error);
     frames.clear();
-    for (Turn* turn : group) turn->trouble = refusal(error.what());
+    for (Turn* turn : group) turn->trouble = append_refusal(error.what());
   } catch (const StoreUnavailable& unavailable) {
-    for (Turn* turn : group) turn->trouble = refusal(unavailable.what());
+    for (Turn* turn : group) turn->trouble = append_refusal(unavailable.what());
   }
   hand_over(frames);
 }
@@ -119,7 +115,7 @@ void SqliteEventLog::hand_over(const std::vector<FramePtr>& frames) {
 
 void SqliteEventLog::run() {
   std::unique_lock lock(run_mutex_);
-  while (!stopping_.wait_for(lock, std::chrono::milliseconds(kStoreRetry.count()), [this] { return stopped_; })) {
+  while (!stopping_.wait_for(lock, kStoreRetry, [this] { return stopped_; })) {
     lock.unlock();
     tend();
     lock.lock();

@@ -1,0 +1,15 @@
+// repeat: a thread that tries something again and again.
+#pragma once
+
+#include <functional>
+#include <stop_token>
+#include <thread>
+
+#include "millrace/core/time.h"
+
+namespace millrace {
+
+/// Calls `work` again and again, with a pause in between, until `stop` is requested of the thread.
+std::jthread repeat(std::function<void(const std::stop_token&)> work, Duration pause);
+
+}  // namespace millrace
