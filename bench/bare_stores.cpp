@@ -3,11 +3,15 @@
 #include <nats/nats.h>
 #include <sqlite3.h>
 
+#include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <functional>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 namespace millrace::bench {
@@ -48,61 +52,194 @@ Figures figures(std::vector<double> latencies, std::size_t rows, Clock::duration
   return {static_cast<double>(rows) / std::chrono::duration<double>(took).count(), p50, p99, p50, p99};
 }
 
+// What threads do until time is up, each with its number, again and again.
+Figures with_threads(std::size_t threads, std::chrono::milliseconds length,
+                     const std::function<void(std::size_t thread)>& publish) {
+  std::atomic<bool> stop = false;
+  std::vector<std::vector<double>> latencies(threads);
+  std::vector<std::thread> running;
+  const auto begun = Clock::now();
+  for (std::size_t i = 0; i < threads; ++i) {
+    running.emplace_back([&, i] {
+      while (!stop) {
+        const auto before = Clock::now();
+        publish(i);
+        latencies[i].push_back(microseconds(Clock::now() - before));
+      }
+    });
+  }
+  std::this_thread::sleep_for(length);
+  stop = true;
+  for (std::thread& thread : running) thread.join();
+  const auto took = Clock::now() - begun;
+  std::vector<double> all;
+  for (const auto& some : latencies) all.insert(all.end(), some.begin(), some.end());
+  const std::size_t published = all.size();
+  return figures(std::move(all), published, took);
+}
+
+class BareTable {
+ public:
+  BareTable(const std::string& path, const std::string& sync) {
+    sqlite3_open(path.c_str(), &database_);
+    execute("PRAGMA journal_mode = WAL");
+    execute("PRAGMA synchronous = " + sync);
+    execute(
+        "CREATE TABLE entries (sequence INTEGER PRIMARY KEY, topic TEXT, kind INTEGER, id_key TEXT,"
+        " published INTEGER, payload BLOB)");
+    execute("CREATE INDEX by_topic ON entries (topic)");
+    execute("CREATE INDEX by_id ON entries (id_key) WHERE id_key IS NOT NULL");
+    begin_ = prepare("BEGIN");
+    insert_ = prepare("INSERT INTO entries (topic, kind, published, payload) VALUES (?1, 0, ?2, ?3)");
+    commit_ = prepare("COMMIT");
+  }
+  ~BareTable() {
+    for (sqlite3_stmt* statement : {begin_, insert_, commit_}) sqlite3_finalize(statement);
+    sqlite3_close(database_);
+  }
+  BareTable(const BareTable&) = delete;
+  BareTable& operator=(const BareTable&) = delete;
+
+  void begin() { run(begin_); }
+  void commit() { run(commit_); }
+  void insert(std::size_t topic_number) {
+    const std::string topic = "t/" + std::to_string(topic_number);
+    sqlite3_bind_text(insert_, 1, topic.data(), static_cast<int>(topic.size()), nullptr);
+    sqlite3_bind_int64(insert_, 2, static_cast<sqlite3_int64>(++rows_));
+    sqlite3_bind_blob(insert_, 3, payload_.data(), static_cast<int>(payload_.size()), nullptr);
+    run(insert_);
+  }
+  std::size_t rows() const { return rows_; }
+
+ private:
+  void execute(const std::string& sql) { sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr); }
+  sqlite3_stmt* prepare(const char* sql) {
+    sqlite3_stmt* statement = nullptr;
+    sqlite3_prepare_v2(database_, sql, -1, &statement, nullptr);
+    return statement;
+  }
+  static void run(sqlite3_stmt* statement) {
+    sqlite3_step(statement);
+    sqlite3_reset(statement);
+  }
+
+  const std::string payload_ = "id: epoch678-1234567\ndata: " + std::string(kDataBytes, 'x') + "\n\n";
+  sqlite3* database_ = nullptr;
+  sqlite3_stmt* begin_ = nullptr;
+  sqlite3_stmt* insert_ = nullptr;
+  sqlite3_stmt* commit_ = nullptr;
+  std::size_t rows_ = 0;
+};
+
+// Rows of many threads, committed together.
+class GroupCommit {
+ public:
+  explicit GroupCommit(BareTable& table) : table_(table) {}
+
+  void insert(std::size_t topic) {
+    std::unique_lock lock(mutex_);
+    waiting_.push_back(topic);
+    const std::size_t mine = group_;
+    while (committed_ <= mine) {
+      if (is_committing_) {
+        over_.wait(lock);
+        continue;
+      }
+      is_committing_ = true;
+      const std::vector<std::size_t> topics = std::exchange(waiting_, {});
+      ++group_;
+      lock.unlock();
+      table_.begin();
+      for (const std::size_t one : topics) table_.insert(one);
+      table_.commit();
+      lock.lock();
+      is_committing_ = false;
+      committed_ = group_;
+      over_.notify_all();
+    }
+  }
+
+ private:
+  BareTable& table_;
+  std::mutex mutex_;
+  std::condition_variable over_;
+  std::vector<std::size_t> waiting_;  // topics of the rows; guarded by mutex_, as what follows
+  std::size_t group_ = 0;             // that they belong to
+  std::size_t committed_ = 0;         // groups
+  bool is_committing_ = false;
+};
+
+// A connection, and a stream that is made for it and deleted with it.
+class BareStream {
+ public:
+  BareStream(const std::string& url, std::size_t replicas, jsOptions* options) {
+    static int streams = 0;
+    name_ = "bare" + std::to_string(++streams);
+    check(natsConnection_ConnectTo(&connection_, url.c_str()), "cannot connect to NATS");
+    check(natsConnection_JetStream(&jetstream_, connection_, options), "JetStream");
+    jsStreamConfig config;
+    check(jsStreamConfig_Init(&config), "JetStream");
+    const std::string subjects = name_ + ".>";
+    const char* const subject_list[] = {subjects.c_str()};
+    config.Name = name_.c_str();
+    config.Subjects = const_cast<const char**>(subject_list);
+    config.SubjectsLen = 1;
+    config.Storage = js_FileStorage;
+    config.Replicas = static_cast<std::int64_t>(replicas);
+    check(js_AddStream(nullptr, jetstream_, &config, nullptr, nullptr), "the stream cannot be made");
+  }
+  ~BareStream() {
+    natsSubscription_Destroy(following_);
+    check(js_DeleteStream(jetstream_, name_.c_str(), nullptr, nullptr), "the stream cannot be deleted");
+    jsCtx_Destroy(jetstream_);
+    natsConnection_Destroy(connection_);
+  }
+  BareStream(const BareStream&) = delete;
+  BareStream& operator=(const BareStream&) = delete;
+
+  void follow() {
+    jsSubOptions ordered;
+    check(jsSubOptions_Init(&ordered), "JetStream");
+    ordered.Ordered = true;
+    const auto drop = [](natsConnection*, natsSubscription*, natsMsg* message, void*) { natsMsg_Destroy(message); };
+    check(js_Subscribe(&following_, jetstream_, (name_ + ".>").c_str(), drop, nullptr, nullptr, &ordered, nullptr),
+          "the stream cannot be followed");
+  }
+  jsCtx* jetstream() const { return jetstream_; }
+  std::string subject(std::size_t topic) const { return name_ + ".e.t." + std::to_string(topic); }
+
+ private:
+  std::string name_;
+  natsConnection* connection_ = nullptr;
+  jsCtx* jetstream_ = nullptr;
+  natsSubscription* following_ = nullptr;
+};
+
 }  // namespace
 
 Figures bare_sqlite(const std::string& path, const char* sync, std::size_t group, std::chrono::milliseconds length) {
-  sqlite3* database = nullptr;
-  sqlite3_open(path.c_str(), &database);
-  const auto execute = [&](const std::string& sql) { sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr); };
-  execute("PRAGMA journal_mode = WAL");
-  execute(std::string("PRAGMA synchronous = ") + sync);
-  execute(
-      "CREATE TABLE entries (sequence INTEGER PRIMARY KEY, topic TEXT, kind INTEGER, id_key TEXT,"
-      " published INTEGER, payload BLOB)");
-  execute("CREATE INDEX by_topic ON entries (topic)");
-  execute("CREATE INDEX by_id ON entries (id_key) WHERE id_key IS NOT NULL");
-  const auto prepare = [&](const char* sql) {
-    sqlite3_stmt* statement = nullptr;
-    sqlite3_prepare_v2(database, sql, -1, &statement, nullptr);
-    return statement;
-  };
-  sqlite3_stmt* const begin = prepare("BEGIN");
-  sqlite3_stmt* const insert = prepare("INSERT INTO entries (topic, kind, published, payload) VALUES (?1, 0, ?2, ?3)");
-  sqlite3_stmt* const commit = prepare("COMMIT");
-  const auto run = [](sqlite3_stmt* statement) {
-    sqlite3_step(statement);
-    sqlite3_reset(statement);
-  };
-  const std::string payload = "id: epoch678-1234567\ndata: " + std::string(kDataBytes, 'x') + "\n\n";
+  BareTable table(path, sync);
   std::vector<double> latencies;
-  std::size_t rows = 0;
   const auto begun = Clock::now();
   while (Clock::now() - begun < length) {
     const auto before = Clock::now();
-    run(begin);
-    for (std::size_t i = 0; i < group; ++i, ++rows) {
-      const std::string topic = "t/" + std::to_string(i);
-      sqlite3_bind_text(insert, 1, topic.data(), static_cast<int>(topic.size()), nullptr);
-      sqlite3_bind_int64(insert, 2, static_cast<sqlite3_int64>(rows));
-      sqlite3_bind_blob(insert, 3, payload.data(), static_cast<int>(payload.size()), nullptr);
-      run(insert);
-    }
-    run(commit);
+    table.begin();
+    for (std::size_t i = 0; i < group; ++i) table.insert(i);
+    table.commit();
     latencies.push_back(microseconds(Clock::now() - before));
   }
-  const auto took = Clock::now() - begun;
-  for (sqlite3_stmt* statement : {begin, insert, commit}) sqlite3_finalize(statement);
-  sqlite3_close(database);
-  return figures(std::move(latencies), rows, took);
+  return figures(std::move(latencies), table.rows(), Clock::now() - begun);
+}
+
+Figures bare_sqlite_threads(const std::string& path, const char* sync, std::size_t threads,
+                            std::chrono::milliseconds length) {
+  BareTable table(path, sync);
+  GroupCommit commit(table);
+  return with_threads(threads, length, [&](std::size_t thread) { commit.insert(thread); });
 }
 
 Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t window,
                        std::chrono::milliseconds length, bool follows) {
-  static int streams = 0;
-  const std::string stream = "bare" + std::to_string(++streams);
-  const std::string subjects = stream + ".>";
-  natsConnection* connection = nullptr;
-  check(natsConnection_ConnectTo(&connection, url.c_str()), "cannot connect to NATS");
   Acks acks;
   jsOptions options;
   check(jsOptions_Init(&options), "JetStream");
@@ -110,49 +247,38 @@ Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t
   options.PublishAsync.StallWait = 10'000;
   options.PublishAsync.AckHandler = take_ack;
   options.PublishAsync.AckHandlerClosure = &acks;
-  jsCtx* jetstream = nullptr;
-  check(natsConnection_JetStream(&jetstream, connection, &options), "JetStream");
-  jsStreamConfig config;
-  check(jsStreamConfig_Init(&config), "JetStream");
-  const char* const subject_list[] = {subjects.c_str()};
-  config.Name = stream.c_str();
-  config.Subjects = const_cast<const char**>(subject_list);
-  config.SubjectsLen = 1;
-  config.Storage = js_FileStorage;
-  config.Replicas = static_cast<std::int64_t>(replicas);
-  check(js_AddStream(nullptr, jetstream, &config, nullptr, nullptr), "the stream cannot be made");
-
-  natsSubscription* following = nullptr;
-  if (follows) {
-    jsSubOptions ordered;
-    check(jsSubOptions_Init(&ordered), "JetStream");
-    ordered.Ordered = true;
-    const auto count = [](natsConnection*, natsSubscription*, natsMsg* message, void*) { natsMsg_Destroy(message); };
-    check(js_Subscribe(&following, jetstream, subjects.c_str(), count, nullptr, nullptr, &ordered, nullptr),
-          "the stream cannot be followed");
-  }
-
+  BareStream stream(url, replicas, &options);
+  if (follows) stream.follow();
   const std::string data(kDataBytes, 'x');
   std::size_t sent = 0;
   const auto begun = Clock::now();
   for (; Clock::now() - begun < length; ++sent) {
-    const std::string subject = stream + ".e.t." + std::to_string(sent % window);
     natsMsg* message = nullptr;
-    check(natsMsg_Create(&message, subject.c_str(), nullptr, data.data(), static_cast<int>(data.size())), "a message");
+    check(natsMsg_Create(&message, stream.subject(sent % window).c_str(), nullptr, data.data(),
+                         static_cast<int>(data.size())),
+          "a message");
     {
       const std::lock_guard lock(acks.mutex);
       acks.begun.push_back(Clock::now());
     }
-    check(js_PublishMsgAsync(jetstream, &message, nullptr), "cannot publish");
+    check(js_PublishMsgAsync(stream.jetstream(), &message, nullptr), "cannot publish");
   }
-  check(js_PublishAsyncComplete(jetstream, nullptr), "acknowledgements are missing");
+  check(js_PublishAsyncComplete(stream.jetstream(), nullptr), "acknowledgements are missing");
   const auto took = Clock::now() - begun;
   if (acks.failed > 0) check(NATS_ERR, "some were not taken");
-  natsSubscription_Destroy(following);
-  check(js_DeleteStream(jetstream, stream.c_str(), nullptr, nullptr), "the stream cannot be deleted");
-  jsCtx_Destroy(jetstream);
-  natsConnection_Destroy(connection);
   return figures(std::move(acks.latencies), sent, took);
+}
+
+Figures bare_jetstream_threads(const std::string& url, std::size_t replicas, std::size_t threads,
+                               std::chrono::milliseconds length) {
+  BareStream stream(url, replicas, nullptr);
+  stream.follow();
+  const std::string data(kDataBytes, 'x');
+  return with_threads(threads, length, [&](std::size_t thread) {
+    check(js_Publish(nullptr, stream.jetstream(), stream.subject(thread).c_str(), data.data(),
+                     static_cast<int>(data.size()), nullptr, nullptr),
+          "cannot publish");
+  });
 }
 
 }  // namespace millrace::bench

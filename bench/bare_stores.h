@@ -1,5 +1,5 @@
-// What the stores are measured beside: their engines by themselves, one thread, as many events on their way as there
-// are publishers.
+// What the stores are measured beside: their engines by themselves. With one thread, and as many events on their way as
+// there are publishers; and with a thread for each publisher, which waits for its own acknowledgement, as with a store.
 #pragma once
 
 #include <algorithm>
@@ -32,9 +32,19 @@ inline double microseconds(std::chrono::steady_clock::duration time) {
 /// A table with the two indexes that the log cannot be without; `group` rows a commit, `sync` as SQLite calls it.
 Figures bare_sqlite(const std::string& path, const char* sync, std::size_t group, std::chrono::milliseconds length);
 
+/// The same table, into which each of the threads puts a row at a time: the first that comes commits what all of them
+/// have brought.
+Figures bare_sqlite_threads(const std::string& path, const char* sync, std::size_t threads,
+                            std::chrono::milliseconds length);
+
 /// Messages of the same size, of which `window` may be without an acknowledgement, by the C client's own publisher,
 /// which also follows the stream, if that is wanted. The stream is made for this, and deleted.
 Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t window,
                        std::chrono::milliseconds length, bool follows);
+
+/// The same with threads that share the connection, each of which waits for the acknowledgement of one message after
+/// the other; the client follows the stream.
+Figures bare_jetstream_threads(const std::string& url, std::size_t replicas, std::size_t threads,
+                               std::chrono::milliseconds length);
 
 }  // namespace millrace::bench

@@ -1,6 +1,7 @@
 // What a store costs: acknowledged publishes a second through the hub, and their latency, beside its engine by itself:
-// SQLite with groups of the same size, JetStream with as many messages on their way. Prints a Markdown table; rounds
-// are interleaved, and medians shown.
+// one thread, with groups of the same size (SQLite) or as many messages on their way (JetStream); and as many threads
+// as there are publishers, each of which waits for its own, as those of the hub do. Prints a Markdown table; rounds are
+// interleaved, and medians shown.
 //
 //   millrace_stores_benchmark [--rounds 3] [--milliseconds 1000] [--folder DIR] [--publishers N] [--log NAME]
 //
@@ -118,7 +119,7 @@ Figures medians(const std::vector<Figures>& rounds) {
 
 struct Subject {
   const char* name;
-  const char* beside;  // what it is compared with
+  std::string beside;  // what it is compared with: this, and this with threads
   std::function<Figures(const std::string& file, std::size_t publishers)> measure;
 };
 
@@ -146,25 +147,41 @@ std::vector<Subject> subjects(const Settings& settings, const std::string& singl
   using File = const std::string&;
   const auto& length = settings.length;
   return {
-      {"memory", nullptr, [&settings](File, std::size_t n) { return through_hub(nullptr, n, settings); }},
-      {"bare sqlite3, normal", nullptr,
+      {"memory", {}, [&settings](File, std::size_t n) { return through_hub(nullptr, n, settings); }},
+      {"bare sqlite3, normal",
+       {},
        [length](File file, std::size_t n) { return bare_sqlite(file, "NORMAL", n, length); }},
+      {"bare sqlite3, normal, threads",
+       {},
+       [length](File file, std::size_t n) { return bare_sqlite_threads(file, "NORMAL", n, length); }},
       {"SQLite, normal", "bare sqlite3, normal",
        [sqlite](File file, std::size_t n) { return sqlite(file, StoreSync::kNormal, n); }},
-      {"bare sqlite3, full", nullptr,
-       [length](File file, std::size_t n) { return bare_sqlite(file, "FULL", n, length); }},
+      {"bare sqlite3, full", {}, [length](File file, std::size_t n) { return bare_sqlite(file, "FULL", n, length); }},
+      {"bare sqlite3, full, threads",
+       {},
+       [length](File file, std::size_t n) { return bare_sqlite_threads(file, "FULL", n, length); }},
       {"SQLite, full", "bare sqlite3, full",
        [sqlite](File file, std::size_t n) { return sqlite(file, StoreSync::kFull, n); }},
-      {"bare NATS client, 1 replica", nullptr,
+      {"bare NATS client, 1 replica",
+       {},
        [single, length](File, std::size_t n) { return bare_jetstream(single, 1, n, length, false); }},
-      {"bare NATS client that follows, 1 replica", nullptr,
+      {"bare NATS client that follows, 1 replica",
+       {},
        [single, length](File, std::size_t n) { return bare_jetstream(single, 1, n, length, true); }},
+      {"bare NATS client, 1 replica, threads",
+       {},
+       [single, length](File, std::size_t n) { return bare_jetstream_threads(single, 1, n, length); }},
       {"JetStream, 1 replica", "bare NATS client, 1 replica",
        [jetstream, single](File, std::size_t n) { return jetstream(single, 1, n); }},
-      {"bare NATS client, 3 replicas", nullptr,
+      {"bare NATS client, 3 replicas",
+       {},
        [cluster, length](File, std::size_t n) { return bare_jetstream(cluster, 3, n, length, false); }},
-      {"bare NATS client that follows, 3 replicas", nullptr,
+      {"bare NATS client that follows, 3 replicas",
+       {},
        [cluster, length](File, std::size_t n) { return bare_jetstream(cluster, 3, n, length, true); }},
+      {"bare NATS client, 3 replicas, threads",
+       {},
+       [cluster, length](File, std::size_t n) { return bare_jetstream_threads(cluster, 3, n, length); }},
       {"JetStream, 3 replicas", "bare NATS client, 3 replicas",
        [jetstream, cluster](File, std::size_t n) { return jetstream(cluster, 3, n); }},
   };
@@ -183,8 +200,10 @@ int main(int argc, char** argv) {
     if (name == "--publishers") settings.publishers = {std::stoul(argv[i + 1])};
   }
   const auto folder = settings.folder / ("millrace-stores-" + std::to_string(::getpid()));
-  std::printf("| publishers | log | publishes/s | of the bare loop | p50 µs | p99 µs | delivered p50 µs | p99 µs |\n");
-  std::printf("|-:|-|-:|-:|-:|-:|-:|-:|\n");
+  std::printf(
+      "| publishers | log | publishes/s | of the bare loop | of one with threads | p50 µs | p99 µs | delivered p50 µs"
+      " | p99 µs |\n");
+  std::printf("|-:|-|-:|-:|-:|-:|-:|-:|-:|\n");
   // The NATS servers' files are to be on the same disk.
   ::setenv("TMPDIR", settings.folder.c_str(), 1);
   const test::NatsServer single;
@@ -202,15 +221,15 @@ int main(int argc, char** argv) {
     }
     for (const Subject& subject : all) {
       const Figures figures = medians(rounds[subject.name]);
-      std::string ratio;
-      if (subject.beside != nullptr && rounds.contains(subject.beside)) {
+      const auto ratio_to = [&](const std::string& bare) -> std::string {
+        if (subject.beside.empty() || !rounds.contains(bare)) return {};
         char text[32];
-        std::snprintf(text, sizeof text, "%.2f", figures.per_second / medians(rounds[subject.beside]).per_second);
-        ratio = text;
-      }
-      std::printf("| %zu | %s | %.0f | %s | %.0f | %.0f | %.0f | %.0f |\n", publishers, subject.name,
-                  figures.per_second, ratio.c_str(), figures.p50, figures.p99, figures.delivered_p50,
-                  figures.delivered_p99);
+        std::snprintf(text, sizeof text, "%.2f", figures.per_second / medians(rounds[bare]).per_second);
+        return text;
+      };
+      std::printf("| %zu | %s | %.0f | %s | %s | %.0f | %.0f | %.0f | %.0f |\n", publishers, subject.name,
+                  figures.per_second, ratio_to(subject.beside).c_str(), ratio_to(subject.beside + ", threads").c_str(),
+                  figures.p50, figures.p99, figures.delivered_p50, figures.delivered_p99);
       std::fflush(stdout);
     }
   }
