@@ -2,15 +2,20 @@
 // go. Any thread.
 //
 // The first of a group does its work, when the groups before have passed on; the others wait until it is done: one call
-// wakes them all, and they need no lock to find out.
+// wakes them all, and they need no lock to find out. Whoever has just been served is likely to come back with more: a
+// group whose turn it is waits a moment for as many as there are. Else half of them would always wait for the other
+// half.
 #pragma once
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <climits>
+#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -73,9 +78,10 @@ class Turns {
         last->members_.push_back(&member);
         last->entries_ += entries;
         last->bytes_ += bytes;
+        if (last->members_.size() >= expected_) gathered_.notify_one();
         return {last, false};
       }
-      last->is_open_ = false;
+      close(*last);
     }
     const std::shared_ptr<Group> group = add();
     group->members_.push_back(&member);
@@ -87,7 +93,7 @@ class Turns {
   /// One that nobody joins.
   std::shared_ptr<Group> alone() {
     const std::lock_guard lock(mutex_);
-    if (!queue_.empty()) queue_.back()->is_open_ = false;
+    if (!queue_.empty()) close(*queue_.back());
     std::shared_ptr<Group> group = add();
     group->is_open_ = false;
     return group;
@@ -95,19 +101,33 @@ class Turns {
 
   void wait_for_turn(Group& group) {
     group.is_next_.wait();
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    gathered_.wait_for(lock, patience_, [&] { return !group.is_open_ || group.members_.size() >= expected_; });
     group.is_open_ = false;
+    begun_ = Clock::now();
   }
 
   /// To the next group, by the one whose turn it is.
   void pass_on() {
     const std::lock_guard lock(mutex_);
+    patience_ = std::min<Clock::duration>((Clock::now() - begun_) / kGatheringShare, kMostGathering);
+    expected_ = queue_.front()->members_.size();
     queue_.pop_front();
     if (queue_.empty()) return;
+    expected_ += queue_.front()->members_.size();
     queue_.front()->is_next_.set();
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  // How long a group waits for others: this part of what the work before took, and no longer than that.
+  static constexpr int kGatheringShare = 4;
+  static constexpr std::chrono::milliseconds kMostGathering{1};
+
+  void close(Group& group) {
+    group.is_open_ = false;
+    gathered_.notify_one();
+  }
   std::shared_ptr<Group> add() {
     auto group = std::make_shared<Group>();
     if (queue_.empty()) group->is_next_.set();
@@ -116,7 +136,11 @@ class Turns {
   }
 
   std::mutex mutex_;
-  std::deque<std::shared_ptr<Group>> queue_;  // guarded by mutex_; the first's turn it is
+  std::deque<std::shared_ptr<Group>> queue_;  // guarded by mutex_, as what follows; the first's turn it is
+  std::condition_variable gathered_;
+  std::size_t expected_ = 0;  // members of the last group, and who was waiting when it passed on
+  Clock::time_point begun_;   // the work of whose turn it is
+  Clock::duration patience_{0};
 };
 
 }  // namespace millrace
