@@ -66,9 +66,10 @@ TEST(FarBehind, ManyCatchUpWithoutStallingLiveOnesOrFillingTheMemory) {
     milliseconds.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count());
   }
   std::sort(milliseconds.begin(), milliseconds.end());
-  for (StreamClient& stream : behind) {
+  // Each keeps what it has got: it goes when it has got all.
+  for (; !behind.empty(); behind.pop_back()) {
     for (std::uint64_t i = 1; i <= events; ++i) {
-      ASSERT_EQ(stream.next_data(), std::to_string(i) + std::string(100, '.'));
+      ASSERT_EQ(behind.back().next_data(), std::to_string(i) + std::string(100, '.'));
     }
   }
   const std::size_t grown = peak_memory(server.program().pid()) - before;
