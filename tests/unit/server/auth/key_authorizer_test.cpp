@@ -56,6 +56,14 @@ TEST(KeyAuthorizer, LetsAnyoneSubscribeAndOnlyThePublishKeyPublish) {
   EXPECT_EQ(publish(running.port(), "publish-0123456789abcdef0"), 401);
 }
 
+TEST(KeyAuthorizer, TakesEachOfSeveralKeys) {
+  constexpr char kOtherKey[] = "another-0123456789abcdef";
+  RunningServer running(with(keys({.publish_keys = {kPublishKey, kOtherKey}})));
+  EXPECT_EQ(publish(running.port(), kPublishKey), 200);
+  EXPECT_EQ(publish(running.port(), kOtherKey), 200);
+  EXPECT_EQ(publish(running.port(), kSubscribeKey), 401);
+}
+
 TEST(KeyAuthorizer, AsksForTheSubscribeKeyWhereThereIsOne) {
   RunningServer running(with(keys({.publish_keys = {kPublishKey}, .subscribe_keys = {kSubscribeKey}})));
   EXPECT_EQ(subscribe(running.port(), kSubscribeKey), 200);
