@@ -110,8 +110,7 @@ TEST(StoreTrouble, WhoSendsToUsersMeanwhileIsToldToComeBack) {
   EXPECT_EQ(ada.next_data(), "hello");
   nats.kill();
   EXPECT_TRUE(eventually([&] { return RawClient(port).exchange(get("/readyz")).status == 503; }));
-  const std::vector<RawResponse> refusals = {send("2"),
-                                             RawClient(port).exchange(get("/push/createSse?uid=grace")),
+  const std::vector<RawResponse> refusals = {send("2"), RawClient(port).exchange(get("/push/createSse?uid=grace")),
                                              RawClient(port).exchange(get("/push/closeSse?uid=ada"))};
   for (const RawResponse& refused : refusals) {
     EXPECT_EQ(refused.status, 503) << refused.body;
