@@ -211,7 +211,8 @@ void SimulatedServer::Loop::expect_turn() {
 
 void SimulatedServer::Loop::turn() {
   turn_expected_ = false;
-  if (subscribers_.batched() < server_.options_.max_posted) {
+  const bool takes_posted = subscribers_.batched() < server_.options_.max_posted;
+  if (takes_posted) {
     std::vector<FramePtr> taken;
     taken.swap(posted_);
     subscribers_.post(taken);
@@ -224,7 +225,7 @@ void SimulatedServer::Loop::turn() {
     std::erase_if(streams_, [&](const auto& each) { return each.get() == stream; });
   }
   discarded_.clear();
-  if (subscribers_.has_more()) expect_turn();
+  if (subscribers_.has_more() || !takes_posted) expect_turn();
 }
 
 void SimulatedServer::Loop::write(std::span<Delivery> deliveries) {

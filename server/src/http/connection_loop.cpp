@@ -217,7 +217,7 @@ void ConnectionLoop::post_page(std::uint64_t ticket, const Hub::PagePtr& page) {
 // subscribers and the next, sockets and tasks have their turn.
 bool ConnectionLoop::end_turn() {
   takes_posted_soon_ = false;
-  take_posted();
+  const bool took_posted = take_posted();
   if (subscribers_.has_more()) subscribers_.serve(kServedAtOnce, *this);
   for (Connection* connection : discarded_) {
     const std::uint32_t index = connection->index_;
@@ -229,11 +229,13 @@ bool ConnectionLoop::end_turn() {
   }
   discarded_.clear();
   takes_posted_soon_ = true;
-  return subscribers_.has_more();
+  return subscribers_.has_more() || !took_posted;
 }
 
-void ConnectionLoop::take_posted() {
-  if (subscribers_.batched() >= kMaxPostedFrames) return;
+// False if they have to wait until more of what was taken has been handed out. There may be no other event to wake the
+// loop for them.
+bool ConnectionLoop::take_posted() {
+  if (subscribers_.batched() >= kMaxPostedFrames) return false;
   bool has_missed_frames = false;
   {
     const std::lock_guard lock(mutex_);
@@ -244,6 +246,7 @@ void ConnectionLoop::take_posted() {
   subscribers_.post(taken_);
   taken_.clear();
   if (has_missed_frames) subscribers_.for_each([](Subscriber& subscriber) { subscriber.fall_behind(); });
+  return true;
 }
 
 void ConnectionLoop::write(std::span<Delivery> deliveries) {

@@ -155,7 +155,7 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   std::vector<Connection*> subscribed_connections() const;
   void run();
   bool end_turn();
-  void take_posted();
+  bool take_posted();
   void write(std::span<Delivery> deliveries) override;
   void on_served(TimePoint published) override;
 
