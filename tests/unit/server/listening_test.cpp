@@ -27,6 +27,10 @@ std::atomic<bool> g_is_full = false;
 std::mutex g_mutex;
 std::map<std::thread::id, int> g_refused;
 
+// Whether the next call that takes a connection is to stay where it is, and does.
+std::atomic<bool> g_holds = false;
+std::atomic<bool> g_is_held = false;
+
 }  // namespace
 
 // In place of the C library's.
@@ -39,6 +43,10 @@ extern "C" int accept4(int socket, sockaddr* address, socklen_t* length, int fla
   }
   // A connection is taken first, so that the call has not been waiting since before the error was asked for.
   const auto accepted = static_cast<int>(::syscall(SYS_accept4, socket, address, length, flags));
+  if (accepted >= 0 && g_holds) {
+    g_is_held = true;
+    g_holds.wait(true);
+  }
   const int error = g_next_error.exchange(0);
   if (accepted < 0 || error == 0) return accepted;
   ::close(accepted);
@@ -89,6 +97,35 @@ TEST(Listening, GoesOnWithItsStreamsOnEveryLoopWhileThereAreNoDescriptors) {
   }
   g_is_full = false;
   for (RawClient& client : waiting) EXPECT_EQ(client.read_response(false).status, 200);
+}
+
+// Which loop a connection goes to is asked of all loops: they are there until none accepts.
+TEST(Listening, KeepsItsLoopsWhenStoppedUntilNoneOfThemAccepts) {
+  RunningServer server(open_to_all(), with_events);
+  const StreamClient stream(server.port(), "/events?topic=a");
+  g_holds = true;
+  RawClient held(server.port());
+  ASSERT_TRUE(eventually([] { return g_is_held.load(); }));
+  std::jthread stopper([&] { server.stop(); });
+  EXPECT_TRUE(eventually([&] {
+    try {
+      RawClient{server.port()};
+      return false;
+    } catch (const std::exception&) {
+      return true;  // nobody listens any more
+    }
+  }));
+  // Time enough for what must not happen.
+  std::size_t least = 1;
+  for (int look = 0; look < 1000; ++look) {
+    least = std::min(least, server->open_streams());
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(least, 1u);
+  g_holds = false;
+  g_holds.notify_all();
+  stopper.join();
+  EXPECT_TRUE(held.is_at_end());
 }
 
 TEST(Listening, TakesNoPortThatAnotherServerHas) {
