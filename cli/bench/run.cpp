@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kLook{2};
 // After connecting, until memory is measured and publishing begins.
-constexpr std::chrono::milliseconds kSettle{500};
+constexpr std::chrono::milliseconds kSettle{250};
 
 double seconds_between(std::int64_t from_ns, std::int64_t to_ns) {
   return static_cast<double>(to_ns - from_ns) / 1e9;
