@@ -5,7 +5,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -15,6 +17,7 @@
 
 #include "log/jetstream/jetstream_event_log.h"
 #include "loop/event_loop.h"
+#include "millrace/server/hub.h"
 #include "nats_server.h"
 
 namespace millrace::test {
@@ -25,14 +28,14 @@ class SharedLog : public ::testing::Test {
   // A server's, as others have it, too.
   class Log {
    public:
-    explicit Log(const NatsServer& nats)
-        : log_({.address = StoreAddress::parse(nats.url() + "/log"),
-                .bounds = {},
-                .new_epoch = "e",
-                .clock = monotonic_now,
-                .time = [] { return std::chrono::system_clock::now(); }}) {
-      log_.start([this](std::span<const FramePtr> frames) {
-        for (const FramePtr& frame : frames) handed_over_[frame->sequence] = frame->payload();
+    explicit Log(
+        const SharedLog& test, const std::function<void(const Frame&)>& heard = [](const Frame&) {})
+        : log_(test.options()) {
+      log_.start([this, heard](std::span<const FramePtr> frames) {
+        for (const FramePtr& frame : frames) {
+          handed_over_[frame->sequence] = frame->payload();
+          heard(*frame);
+        }
       });
     }
     FramePtr append(std::string_view data, std::string_view id = "") {
@@ -50,13 +53,21 @@ class SharedLog : public ::testing::Test {
     JetStreamEventLog log_;
   };
 
+  JetStreamEventLog::Options options() const {
+    return {.address = StoreAddress::parse(nats_.url() + "/log"),
+            .bounds = {},
+            .new_epoch = "e",
+            .clock = monotonic_now,
+            .time = [] { return std::chrono::system_clock::now(); }};
+  }
+
   NatsServer nats_;
 };
 
 // As one leaves it that dies when its event is in the stream, and what is found by its ID is not.
 TEST_F(SharedLog, TakesAnEventOnceThoughItsPublisherSendsItAgainToAnotherServerThatCannotFindItsId) {
-  Log one(nats_);
-  Log other(nats_);
+  Log one(*this);
+  Log other(*this);
   ASSERT_NE(one.append("x", "mine"), nullptr);
   const NatsConnection connection({.address = StoreAddress::parse(nats_.url()), .credentials = {}, .on_change = [] {}});
   ASSERT_TRUE(connection.ask("STREAM.PURGE.log-ids", nullptr).value("success", false));
@@ -67,11 +78,30 @@ TEST_F(SharedLog, TakesAnEventOnceThoughItsPublisherSendsItAgainToAnotherServerT
   EXPECT_EQ(other->head(), 2U);
 }
 
+// An event is handed over before what it is found by is written: who got it from one server, and is cut off, comes to
+// another at once.
+TEST_F(SharedLog, IsResumedByAPublishersIdThatCannotBeFoundInItYet) {
+  constexpr std::uint64_t kEvents = 1'000;
+  const Hub hub({.history_events = 10'000,
+                 .history_bytes = 1'000'000,
+                 .epoch = {},
+                 .clock = monotonic_now,
+                 .store = std::make_shared<JetStreamEventLog>(options())});
+  Log one(*this, [&](const Frame& frame) {
+    const Hub::Cursor cursor = hub.resolve(frame.publisher_id);
+    EXPECT_EQ(cursor.gap_reason, "");
+    EXPECT_EQ(cursor.sequence, frame.sequence);
+  });
+  for (std::uint64_t i = 1; i <= kEvents; ++i) ASSERT_NE(one.append("x", "mine" + std::to_string(i)), nullptr);
+  EXPECT_EQ(one.handed_over().size(), kEvents);
+  EXPECT_EQ(hub.resolve("nobody's").gap_reason, "unknown");
+}
+
 // They go out together, and come back together.
 TEST_F(SharedLog, TellsEachOfManyPublishersOfItsOwnEventAndOfNoOthersTrouble) {
   constexpr std::size_t kPublishers = 16;
   constexpr std::size_t kEvents = 50;
-  Log log(nats_);
+  Log log(*this);
   const std::string too_large(2 * log->max_event_bytes(), 'x');
   std::array<std::map<std::uint64_t, std::string>, kPublishers> appended;
   std::atomic<std::size_t> refused = 0;

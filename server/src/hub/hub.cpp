@@ -242,10 +242,11 @@ Hub::Cursor Hub::resolve(std::string_view last_event_id, const TopicFilter* filt
   ring.expire(shared_->clock());
   const std::uint64_t head = ring.head();
   if (last_event_id.empty()) return {.sequence = head};
-  // What is in memory needs no store, which may not be there now.
+  // What is in memory needs no store, which may not be there now, or not find yet by its ID what it has handed over.
   if (const auto own = own_sequence(last_event_id, ring.epoch()); own && *own <= head && *own + 1 >= ring.oldest()) {
     return {.sequence = *own};
   }
+  if (const auto known = ring.find(last_event_id)) return {.sequence = *known};
   // A store is asked without the lock, since it may take its time.
   if (shared_->store != nullptr) lock.unlock();
   const EventLog& log = shared_->log();
@@ -254,6 +255,14 @@ Hub::Cursor Hub::resolve(std::string_view last_event_id, const TopicFilter* filt
   auto sequence = own_sequence(last_event_id, log.epoch());
   if (!sequence) sequence = log.find(last_event_id);
   if (!sequence && filter != nullptr) sequence = log.find(last_event_id, *filter);
+  if (!sequence && shared_->store != nullptr) {
+    shared_->store->catch_up_with_others();
+    lock.lock();
+    sequence = ring.find(last_event_id);
+    if (!sequence && filter != nullptr) sequence = ring.find(last_event_id, *filter);
+    if (sequence) return {.sequence = *sequence};
+    lock.unlock();
+  }
   // Another server of the store's may have been faster than this one.
   const bool is_there =
       sequence && (*sequence <= head || (shared_->store != nullptr && shared_->store->catch_up(*sequence)));

@@ -75,6 +75,8 @@ class EventStore : public EventLog {
   /// Where other programs append, too: waits, for a bounded time, until the entry with this sequence has been handed
   /// over. False if there is none.
   virtual bool catch_up(std::uint64_t sequence) const { return sequence <= head(); }
+  /// Likewise, for all that is there by now.
+  virtual void catch_up_with_others() const {}
 
   /// Data of an event, at most.
   virtual std::size_t max_event_bytes() const { return SIZE_MAX; }
