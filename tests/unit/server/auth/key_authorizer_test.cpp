@@ -84,6 +84,21 @@ TEST(KeyAuthorizer, GivesTheAdminKeyEverythingAndAdministrationToNoOther) {
   EXPECT_EQ(administer(*authorizer, ""), 401);
 }
 
+TEST(KeyAuthorizer, KeepsTopicsOfMillracesOwnForTheAdminKey) {
+  RunningServer running(
+      with(keys({.publish_keys = {kPublishKey}, .subscribe_keys = {kSubscribeKey}, .admin_keys = {kAdminKey}})));
+  const auto listen = [&](const std::string& key) {
+    const std::string target = "/events?topic=a&topic=millrace.presence/a";
+    return status_of(ask(running.port(), request("GET", target, bearing(key))));
+  };
+  EXPECT_EQ(listen(kAdminKey), 200);
+  EXPECT_EQ(listen(kSubscribeKey), 403);
+  EXPECT_EQ(listen(kPublishKey), 403);
+  EXPECT_EQ(listen(""), 401);
+  RunningServer open(with(keys({.publish_keys = {kPublishKey}})));
+  EXPECT_EQ(status_of(ask(open.port(), request("GET", "/events?topic=millrace.presence/a"))), 401);
+}
+
 TEST(KeyAuthorizer, SaysHowToSendAKey) {
   RunningServer running(with(keys({.publish_keys = {kPublishKey}})));
   const std::string response = ask(running.port(), request("POST", "/events", "", R"({"topic":"a","data":"x"})"));
