@@ -40,10 +40,11 @@ Market::Market(std::uint64_t seed) : random_(seed) {
 }
 
 Publication Market::next(std::int64_t time) {
-  // The nearer to the front of a shuffled list, the busier: some stocks trade all the time, others now and then.
+  // The nearer to the front of a shuffled list, the busier: some stocks trade all the time, others now and then, but
+  // none so rarely that its place on the board stays empty.
   std::uniform_real_distribution<double> unit(0, 1);
   std::normal_distribution<double> change(0, kVolatility);
-  const double place = unit(random_) * (0.35 + 0.65 * unit(random_));
+  const double place = std::pow(unit(random_), 2);
   const auto index = static_cast<std::size_t>(place * static_cast<double>(stocks_.size())) * 29 % stocks_.size();
   Stock& stock = stocks_[index];
   const double drawn = stock.price + (stock.base - stock.price) * kReversion;
