@@ -19,14 +19,13 @@ namespace millrace::test {
 
 class LoneConnection {
  public:
-  /// The exchange for a request that is whole.
-  Exchange exchange(const RequestIntake& intake) {
-    RequestIntake copy = intake;
+  /// An exchange for a request that is whole, which stays where it is.
+  Exchange exchange(RequestIntake& intake) {
     return {.loop = loop_,
             .connection = connection_,
             .socket = sockets_[0],
-            .head = std::move(copy.head()),
-            .input = std::move(copy.input())};
+            .head = intake.head(),
+            .input = intake.input()};
   }
 
   /// What has been written to the socket since the last time.
