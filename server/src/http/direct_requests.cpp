@@ -187,7 +187,7 @@ bool DirectRequests::serve(Exchange& exchange, std::string_view request_bytes) c
   return true;
 }
 
-// In the words of cpp-httplib, so that nobody can tell which way a request went.
+// In the words of cpp-httplib, so that nobody can tell which way a request went; but not compressed.
 void DirectRequests::answer(const httplib::Request& request, httplib::Response& response, Exchange& exchange) const {
   if (response.status < 0) response.status = 200;
   exchange.status = response.status;
