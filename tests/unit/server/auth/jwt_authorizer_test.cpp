@@ -155,6 +155,13 @@ TEST(JwtAuthorizer, RefusesWhatIsNoTokenOrWasChanged) {
     EXPECT_EQ(status(authorizer, nonsense), 401) << nonsense;
   }
   EXPECT_EQ(status(authorizer, token + ".x"), 401);
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    for (const char* padding : {"=", "==", "=1", "+/", " "}) {
+      std::string padded = token;
+      padded.replace(i, 1, padding);
+      EXPECT_EQ(status(authorizer, padded), 401) << padded;
+    }
+  }
   EXPECT_EQ(status(authorizer, TokenSigner::hs256(kSecret).sign("not an object")), 401);
   EXPECT_EQ(
       status(authorizer, TokenSigner::hs256(kSecret).sign(granting({"news"}), {{"crit", {"b64"}}, {"b64", false}})),
@@ -294,6 +301,8 @@ TEST(JwtAuthorizer, RefusesKeysThatAreWeakOrOfAnotherKind) {
   EXPECT_NE(complaint_about_set(R"({"keys":[{"kty":"EC","crv":"P-256","kid":"k"}]})").find("\"k\" is malformed"),
             std::string::npos);
   EXPECT_NE(complaint_about_set(R"({"keys":[7]})").find("holds no key"), std::string::npos);
+  EXPECT_NE(complaint_about_set(R"({"keys":[{"kty":"oct","kid":"k","k":"e=19"}]})").find("\"k\" is malformed"),
+            std::string::npos);
   json many{{"keys", json::array()}};
   for (std::size_t i = 0; i <= kMaxTokenKeys; ++i) many["keys"].push_back(ec_signer().jwk());
   EXPECT_NE(complaint_about_set(many.dump()).find("more than 32 keys"), std::string::npos);
