@@ -1,5 +1,6 @@
 #include "millrace/core/event_stream_parser.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "line_end.h"
@@ -100,10 +101,10 @@ EventStreamParser::Item EventStreamParser::next() {
 
 // Of what comes byte by byte most is the middle of a value: the shortest way there is.
 EventStreamParser::Item EventStreamParser::take_byte_of_data() {
+  data_is_ascii_ = false;
   *data_buffer_.room_for(1) = *position_++;
   data_buffer_.add_written(1);
-  ++data_line_bytes_;
-  too_large_ = data_line_bytes_ > max_event_bytes_ || data_buffer_.size() > max_event_bytes_;
+  too_large_ = data_buffer_.size() > data_limit_;
   return too_large_ ? Item::kTooLarge : Item::kNeedMore;
 }
 
@@ -155,10 +156,7 @@ void EventStreamParser::skip_byte_order_mark() {
 EventStreamParser::Item EventStreamParser::end_line(std::string_view rest) {
   if (line_is_data_) {
     line_is_data_ = false;
-    data_line_bytes_ += rest.size();
-    data_buffer_.append(rest);
-    const bool fits = data_line_bytes_ <= max_event_bytes_ && data_buffer_.size() <= max_event_bytes_;
-    return fits ? Item::kNeedMore : Item::kTooLarge;
+    return append_to_line(rest);
   }
   if (partial_line_.empty()) return process_line(rest, true);
   partial_line_.append(rest);
@@ -171,9 +169,7 @@ void EventStreamParser::keep_partial_line() {
   const std::string_view text(position_, static_cast<std::size_t>(chunk_end_ - position_));
   position_ = chunk_end_;
   if (line_is_data_) {
-    data_line_bytes_ += text.size();
-    data_buffer_.append(text);
-    too_large_ = data_line_bytes_ > max_event_bytes_ || data_buffer_.size() > max_event_bytes_;
+    too_large_ = append_to_line(text) == Item::kTooLarge;
     return;
   }
   const bool begins_here = partial_line_.empty();
@@ -183,12 +179,20 @@ void EventStreamParser::keep_partial_line() {
   // One byte behind the colon tells whether there is a space to leave out.
   if (!too_large_ && line.size() > kDataField.size() && line.starts_with(kDataField)) {
     line_is_data_ = true;
-    data_line_bytes_ = line.size();
-    too_large_ = append_data(without_leading_space(line.substr(kDataField.size())), false) == Item::kTooLarge;
+    const std::string_view value = without_leading_space(line.substr(kDataField.size()));
+    too_large_ = append_data(value, begins_here) == Item::kTooLarge;
+    if (data_in_chunk_.data() != nullptr) own_data();
+    data_limit_ = std::min(max_event_bytes_, data_buffer_.size() + max_event_bytes_ - line.size());
     partial_line_.clear();
   } else if (begins_here) {
     partial_line_.assign(text);
   }
+}
+
+EventStreamParser::Item EventStreamParser::append_to_line(std::string_view text) {
+  data_is_ascii_ = data_is_ascii_ && chunk_is_ascii_;
+  data_buffer_.append(text);
+  return data_buffer_.size() > data_limit_ ? Item::kTooLarge : Item::kNeedMore;
 }
 
 // [WHATWG 9.2.6] "Process the lines". `in_chunk`: the line lies in the chunk and need not be copied.
@@ -226,15 +230,21 @@ EventStreamParser::Item EventStreamParser::process_field(std::string_view name, 
   return Item::kNeedMore;
 }
 
-// The standard appends an LF behind each line and drops the last one; here it goes between.
+// Most events have one line, and nothing of it is copied: that is what has to be short.
 EventStreamParser::Item EventStreamParser::append_data(std::string_view value, bool in_chunk) {
-  if (data_lines_ == 0 && in_chunk) {
-    data_in_chunk_ = value;
-  } else {
-    if (data_in_chunk_.data() != nullptr) own_data();
-    if (data_lines_ > 0) data_buffer_.append("\n");
-    data_buffer_.append(value);
-  }
+  if (data_lines_ > 0 || !in_chunk) return append_line_of_data(value, in_chunk);
+  data_in_chunk_ = value;
+  data_lines_ = 1;
+  return Item::kNeedMore;
+}
+
+// The standard appends an LF behind each line and drops the last one; here it goes between.
+EventStreamParser::Item EventStreamParser::append_line_of_data(std::string_view value, bool in_chunk) {
+  if (data_in_chunk_.data() != nullptr) own_data();
+  if (data_lines_ > 0) data_buffer_.append("\n");
+  data_buffer_.append(value);
+  // Of what came before this chunk nobody knows.
+  data_is_ascii_ = (data_is_ascii_ || data_lines_ == 0) && in_chunk && chunk_is_ascii_;
   ++data_lines_;
   return data_buffer_.size() > max_event_bytes_ ? Item::kTooLarge : Item::kNeedMore;
 }
@@ -255,7 +265,7 @@ EventStreamParser::Item EventStreamParser::dispatch() {
   const bool in_chunk = data_in_chunk_.data() != nullptr;
   const std::string_view data = in_chunk ? data_in_chunk_ : data_buffer_.view();
   event_ = {.type = event_type_buffer_.empty() ? protocol::kDefaultEventType : event_type_buffer_.view(),
-            .data = in_chunk && chunk_is_ascii_ ? data : decoded(data, decoded_),
+            .data = (in_chunk ? chunk_is_ascii_ : data_is_ascii_) ? data : decoded(data, decoded_),
             .last_event_id = last_event_id_.view()};
   dispatched_ = true;
   return Item::kEvent;
@@ -272,6 +282,7 @@ void EventStreamParser::forget_block() {
 // The chunk is about to go, or more lines come: the data moves into the buffer.
 void EventStreamParser::own_data() {
   data_buffer_.assign(data_in_chunk_);
+  data_is_ascii_ = chunk_is_ascii_;
   data_in_chunk_ = {};
 }
 

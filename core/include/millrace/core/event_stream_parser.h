@@ -66,9 +66,11 @@ class EventStreamParser {
   void skip_byte_order_mark();
   Item end_line(std::string_view rest);
   void keep_partial_line();
+  Item append_to_line(std::string_view text);
   Item process_line(std::string_view line, bool in_chunk);
   Item process_field(std::string_view name, std::string_view value, bool in_chunk);
   Item append_data(std::string_view value, bool in_chunk);
+  Item append_line_of_data(std::string_view value, bool in_chunk);
   Item dispatch();
   void forget_block();
   void own_data();
@@ -83,8 +85,8 @@ class EventStreamParser {
   // A line that comes in pieces. The value of a `data` line goes straight into the data buffer instead.
   ByteBuffer partial_line_;
   bool line_is_data_ = false;
-  std::size_t data_line_bytes_ = 0;  // length so far of such a line
-  ByteBuffer line_;                  // the same once it is whole
+  std::size_t data_limit_ = 0;  // of the data buffer, while such a line comes in: it bounds the line, too
+  ByteBuffer line_;             // a partial line once it is whole
 
   bool skip_line_feed_ = false;       // the last byte was a CR: an LF right after it belongs to it
   std::uint8_t byte_order_mark_ = 0;  // bytes of it seen so far, or kByteOrderMarkDone
@@ -93,6 +95,7 @@ class EventStreamParser {
   ByteBuffer data_buffer_;
   std::string_view data_in_chunk_;
   std::size_t data_lines_ = 0;
+  bool data_is_ascii_ = false;  // of the data buffer: known, so that nobody has to look again
   ByteBuffer event_type_buffer_;
   // The last event ID buffer is the same as the string until this block has an `id`.
   ByteBuffer last_event_id_buffer_;
