@@ -7,11 +7,14 @@ namespace millrace::cli {
 
 namespace {
 
-// False if the user is not connected.
-bool send(PushService& push, const std::string& uid, std::uint64_t number, std::uint64_t random) {
-  const std::string digits = std::to_string(number);
-  return push.send(uid, "消息" + digits, "uid:" + uid + " number:" + digits + " message:" + std::to_string(random))
-      .connected;
+// The message behind the last one, whose number this is; again the next time, if the store does not take it. False if
+// the user is not connected.
+bool send_next(PushService& push, const std::string& uid, std::uint64_t& number, std::uint64_t random) {
+  const std::string digits = std::to_string(number + 1);
+  const auto sent =
+      push.send(uid, "消息" + digits, "uid:" + uid + " number:" + digits + " message:" + std::to_string(random));
+  if (sent) ++number;
+  return sent.connected;
 }
 
 }  // namespace
@@ -30,10 +33,9 @@ PushFeed::~PushFeed() {
 void PushFeed::start(const std::string& uid) {
   const std::lock_guard lock(mutex_);
   if (running_.contains(uid)) return;
-  std::uint64_t number = 1;
-  if (const auto known = finished_.extract(uid)) number = known.mapped() + 1;
-  running_[uid] = number;
-  send(push_, uid, number, random_());
+  std::uint64_t& number = running_[uid];
+  if (const auto known = finished_.extract(uid)) number = known.mapped();
+  send_next(push_, uid, number, random_());
 }
 
 void PushFeed::forget(const std::string& uid) {
@@ -49,8 +51,7 @@ void PushFeed::run() {
 
 void PushFeed::send_all() {
   for (auto user = running_.begin(); user != running_.end();) {
-    if (send(push_, user->first, user->second + 1, random_())) {
-      ++user->second;
+    if (send_next(push_, user->first, user->second, random_())) {
       ++user;
       continue;
     }
