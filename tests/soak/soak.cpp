@@ -37,12 +37,14 @@ namespace {
 
 constexpr int kSteadySubscribers = 6;
 constexpr int kTroubleMakers = 2;
-constexpr rlim_t kMaxFiles = 700;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-// A sanitizer wants all of the address space, and keeps what has been freed.
+// A sanitizer opens a pipe to see whether an object can be read, wants all of the address space, and keeps what has
+// been freed.
+constexpr rlim_t kMaxFiles = RLIM_INFINITY;
 constexpr rlim_t kMaxMemory = RLIM_INFINITY;
 constexpr std::size_t kMaxGrowthKilobytes = 2'048 * 1024;
 #else
+constexpr rlim_t kMaxFiles = 700;
 constexpr rlim_t kMaxMemory = rlim_t{2} << 30;  // of address space
 constexpr std::size_t kMaxGrowthKilobytes = 48 * 1024;
 #endif
