@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -46,6 +47,7 @@ class Client {
     for (std::size_t i = 0; i < NatsCluster::kServers; ++i)
       urls.push_back(nats[(first + i) % NatsCluster::kServers].url());
     std::vector<const char*> pointers;
+    pointers.reserve(urls.size());
     for (const std::string& url : urls) pointers.push_back(url.c_str());
     natsOptions* options = nullptr;
     check(natsOptions_Create(&options), "options");
@@ -177,7 +179,7 @@ std::set<std::string> everywhere_at(const Client& client, std::uint64_t sequence
 
 }  // namespace
 
-int main(int count, char** arguments) {
+int main(int count, char** arguments) try {
   const bool kills = count > 1 && std::string_view(arguments[1]) == "kill";
   const int rounds = count > 2 ? std::atoi(arguments[2]) : 20;
   const std::size_t publishers = count > 3 ? std::strtoull(arguments[3], nullptr, 10) : 12;
@@ -221,4 +223,7 @@ int main(int count, char** arguments) {
   }
   std::printf("%zu of %zu acknowledged messages are not where they were said to be\n", wrong, publishing.count());
   return wrong == 0 ? 0 : 1;
+} catch (const std::exception& failure) {
+  std::fprintf(stderr, "%s\n", failure.what());
+  return 2;
 }
