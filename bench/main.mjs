@@ -1,7 +1,8 @@
 // Runs the benchmarks of build/release: ./run bench [SCENARIO…] [--rounds N]. bench/README.md has the reading.
 import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { publish, publishStorms, table } from "./report.mjs";
+import { publish, publishParser, publishStorms, table } from "./report.mjs";
 import { scenarios } from "./scenarios.mjs";
 import { servers, start } from "./servers.mjs";
 
@@ -73,13 +74,15 @@ async function measure(scenario, rounds) {
   return results;
 }
 
-// Options go to Google Benchmark.
+// Options go to Google Benchmark. The page is of all streams, without any.
 function benchmarkParser(options) {
+  const file = "build/parser_benchmark.json";
   const usual = ["--benchmark_repetitions=5", "--benchmark_enable_random_interleaving=true"];
-  const { status } = spawnSync(parserProgram, [...usual, "--benchmark_report_aggregates_only=true", ...options], {
-    stdio: "inherit",
-  });
-  if (status !== 0) trouble("parser", `${parserProgram} has failed`);
+  const toFile = [`--benchmark_out=${file}`, "--benchmark_out_format=json"];
+  const args = [...usual, "--benchmark_report_aggregates_only=true", ...toFile, ...options];
+  const { status } = spawnSync(parserProgram, args, { stdio: "inherit" });
+  if (status !== 0) return trouble("parser", `${parserProgram} has failed`);
+  if (options.length === 0) console.log(publishParser(JSON.parse(readFileSync(file, "utf8"))));
 }
 
 function benchmarkStores() {

@@ -136,6 +136,29 @@ plot ${plots.join(", ")}
   return `${head}\n${rows.join("\n")}`;
 }
 
+/** Puts the parser's medians into the page, beside those of the loop that only looks for line ends. */
+export function publishParser({ benchmarks }) {
+  const medians = {};
+  for (const { run_name: name, aggregate_name: kind, bytes_per_second: bytes } of benchmarks) {
+    if (kind === "median") medians[name] = bytes;
+  }
+  const number = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toPrecision(3)} GB/s` : `${Math.round(bytes / 1e6)} MB/s`);
+  const rows = Object.keys(medians)
+    .filter((name) => name.startsWith("parse/"))
+    .map((name) => {
+      const floor = medians[name.replace("parse/", "find_lines/")];
+      const beside = floor === undefined ? ["", ""] : [number(floor), `${(medians[name] / floor).toFixed(2)}×`];
+      return [name.slice("parse/".length).replaceAll("_", " "), number(medians[name]), ...beside];
+    });
+  const head = ["bytes", "parser", "`memchr` from line end to line end", "ratio"];
+  const text = [head, head.map(() => "-"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  const about = machine();
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(`${folder}/parser.json`, `${JSON.stringify({ ...about, bytesPerSecond: medians }, null, 1)}\n`);
+  fill(page, "parser", `Medians of five repetitions, ${about.date}, commit ${about.commit}.\n\n${text}\n`);
+  return text;
+}
+
 /** Puts a scenario's results into the page, in place of the last ones, and into a JSON file beside it. */
 export function publish(group, results) {
   mkdirSync(folder, { recursive: true });

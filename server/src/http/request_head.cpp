@@ -70,7 +70,7 @@ RequestError read_field(std::string_view line, RequestHead& head, Framing& frami
     }
     framing.transfer_encoding = true;
   } else if (equals_ignoring_case(name, "Expect")) {
-    head.expects_continue = equals_ignoring_case(value, "100-continue");
+    head.expects_continue = head.expects_continue || equals_ignoring_case(value, "100-continue");
   } else if (equals_ignoring_case(name, "Content-Type")) {
     constexpr std::string_view kMultipart = "multipart/";
     head.is_multipart = head.is_multipart || equals_ignoring_case(value.substr(0, kMultipart.size()), kMultipart);
