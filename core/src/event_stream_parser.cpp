@@ -15,6 +15,14 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::uint8_t kByteOrderMarkDone = 0xFF;
 constexpr std::string_view kDataField = "data:";
 
+// What is there for speed alone is left out of the module for browsers, where each byte of code is to be loaded, and a
+// call from JavaScript costs far more.
+#if defined(__wasm__)
+constexpr bool kIsForSpeed = false;
+#else
+constexpr bool kIsForSpeed = true;
+#endif
+
 // Chunks from this size on are asked as a whole whether they are ASCII, smaller ones value by value.
 constexpr std::size_t kWorthAskingBytes = 64;
 
@@ -93,9 +101,9 @@ void EventStreamParser::feed(std::string_view chunk) {
 
 EventStreamParser::Item EventStreamParser::next() {
   if (too_large_) return Item::kTooLarge;
-#if !defined(__wasm__)  // where the call from JavaScript costs far more, and each byte of code is to be loaded
-  if (line_is_data_ && chunk_end_ - position_ == 1 && !is_line_end(*position_)) return take_byte_of_data();
-#endif
+  if constexpr (kIsForSpeed) {
+    if (line_is_data_ && chunk_end_ - position_ == 1 && !is_line_end(*position_)) return take_byte_of_data();
+  }
   return read_lines();
 }
 
@@ -180,8 +188,8 @@ void EventStreamParser::keep_partial_line() {
   if (!too_large_ && line.size() > kDataField.size() && line.starts_with(kDataField)) {
     line_is_data_ = true;
     const std::string_view value = without_leading_space(line.substr(kDataField.size()));
-    too_large_ = append_data(value, begins_here) == Item::kTooLarge;
-    if (data_in_chunk_.data() != nullptr) own_data();
+    too_large_ = append_data(value, kIsForSpeed && begins_here) == Item::kTooLarge;
+    if (kIsForSpeed && data_in_chunk_.data() != nullptr) own_data();
     data_limit_ = std::min(max_event_bytes_, data_buffer_.size() + max_event_bytes_ - line.size());
     partial_line_.clear();
   } else if (begins_here) {
@@ -190,7 +198,7 @@ void EventStreamParser::keep_partial_line() {
 }
 
 EventStreamParser::Item EventStreamParser::append_to_line(std::string_view text) {
-  data_is_ascii_ = data_is_ascii_ && chunk_is_ascii_;
+  if constexpr (kIsForSpeed) data_is_ascii_ = data_is_ascii_ && chunk_is_ascii_;
   data_buffer_.append(text);
   return data_buffer_.size() > data_limit_ ? Item::kTooLarge : Item::kNeedMore;
 }
@@ -244,7 +252,7 @@ EventStreamParser::Item EventStreamParser::append_line_of_data(std::string_view 
   if (data_lines_ > 0) data_buffer_.append("\n");
   data_buffer_.append(value);
   // Of what came before this chunk nobody knows.
-  data_is_ascii_ = (data_is_ascii_ || data_lines_ == 0) && in_chunk && chunk_is_ascii_;
+  if constexpr (kIsForSpeed) data_is_ascii_ = (data_is_ascii_ || data_lines_ == 0) && in_chunk && chunk_is_ascii_;
   ++data_lines_;
   return data_buffer_.size() > max_event_bytes_ ? Item::kTooLarge : Item::kNeedMore;
 }
@@ -265,7 +273,7 @@ EventStreamParser::Item EventStreamParser::dispatch() {
   const bool in_chunk = data_in_chunk_.data() != nullptr;
   const std::string_view data = in_chunk ? data_in_chunk_ : data_buffer_.view();
   event_ = {.type = event_type_buffer_.empty() ? protocol::kDefaultEventType : event_type_buffer_.view(),
-            .data = (in_chunk ? chunk_is_ascii_ : data_is_ascii_) ? data : decoded(data, decoded_),
+            .data = (in_chunk ? chunk_is_ascii_ : kIsForSpeed && data_is_ascii_) ? data : decoded(data, decoded_),
             .last_event_id = last_event_id_.view()};
   dispatched_ = true;
   return Item::kEvent;
@@ -282,7 +290,7 @@ void EventStreamParser::forget_block() {
 // The chunk is about to go, or more lines come: the data moves into the buffer.
 void EventStreamParser::own_data() {
   data_buffer_.assign(data_in_chunk_);
-  data_is_ascii_ = chunk_is_ascii_;
+  if constexpr (kIsForSpeed) data_is_ascii_ = chunk_is_ascii_;
   data_in_chunk_ = {};
 }
 
