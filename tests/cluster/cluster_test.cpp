@@ -355,6 +355,7 @@ TEST_F(Cluster, BringsWhatWasAcknowledgedToEverySubscriberOnceAndInOrder) {
   const std::vector<Received>& log = logs.front();
   for (std::size_t i = 1; i < kNodes; ++i) EXPECT_EQ(logs[i], log) << "node " << i;
   std::vector<std::string> expected;
+  expected.reserve(log.size());
   for (const Received& event : log) expected.push_back(event.data);
   const std::set<std::string> once(expected.begin(), expected.end());
   EXPECT_EQ(once.size(), expected.size()) << "an event is there twice";
