@@ -346,11 +346,11 @@ TEST_F(Cluster, BringsWhatWasAcknowledgedToEverySubscriberOnceAndInOrder) {
 
   std::vector<std::vector<Received>> logs;
   for (std::size_t i = 0; i < kNodes; ++i) logs.push_back(everything(i));
-  // No client can make up for that, and none could tell what is right then.
+  // No client can make up for that, and none could tell what is right then. Of 2.9 it is known: nats_alone.cpp shows it
+  // without Millrace.
   if (const std::string difference = difference_of_copies(); !difference.empty()) {
-    const auto [major, minor] = nats_version();
-    GTEST_SKIP() << "nats-server " << major << '.' << minor << " has lost what it had acknowledged: " << difference
-                 << "; nats_alone.cpp shows it without Millrace, and 2.10 does not do it";
+    ASSERT_LT(nats_version(), std::pair(2, 10)) << "nats-server has lost what it had acknowledged: " << difference;
+    GTEST_SKIP() << "nats-server 2.9 has lost what it had acknowledged, use 2.10 or newer: " << difference;
   }
   const std::vector<Received>& log = logs.front();
   for (std::size_t i = 1; i < kNodes; ++i) EXPECT_EQ(logs[i], log) << "node " << i;
