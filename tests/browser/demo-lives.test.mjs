@@ -39,6 +39,15 @@ describe("Stocks", () => {
         // Its name stands there before its price is drawn, and a first price does not flash.
         await demo.page.waitForFunction(() => document.querySelector("#prices .symbol").textContent === "AAA");
         await demo.page.waitForFunction(() => document.querySelector("#prices .price").textContent === "1.00");
+        // Nor does one that the page does not know to be in view yet: who asks last is told last.
+        await demo.page.evaluate(
+          () =>
+            new Promise((seen) => {
+              new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && seen()).observe(
+                document.querySelector("#prices .price"),
+              );
+            }),
+        );
         await demo.page.evaluate(() => {
           const price = document.querySelector("#prices .price");
           Object.assign(window, { frames: 0, written: 0, flashed: false });
