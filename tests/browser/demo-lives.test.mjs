@@ -39,15 +39,20 @@ describe("Stocks", () => {
         // Its name stands there before its price is drawn, and a first price does not flash.
         await demo.page.waitForFunction(() => document.querySelector("#prices .symbol").textContent === "AAA");
         await demo.page.waitForFunction(() => document.querySelector("#prices .price").textContent === "1.00");
-        // Nor does one that the page does not know to be in view yet: who asks last is told last.
-        await demo.page.evaluate(
-          () =>
-            new Promise((seen) => {
-              new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && seen()).observe(
-                document.querySelector("#prices .price"),
-              );
-            }),
-        );
+        // Nor does one that the page does not know to be in view yet: that it does shows by a change that flashes.
+        let last = 1;
+        for (let flashes = false; !flashes; ) {
+          last += 1;
+          await demos.server.publish(stock(last));
+          const shown = `${last}.00`;
+          await demo.page.waitForFunction(
+            (text) => document.querySelector("#prices .price").textContent === text,
+            shown,
+          );
+          flashes = await demo.page.evaluate(
+            () => document.querySelector("#prices .price").getAnimations().length === 1,
+          );
+        }
         await demo.page.evaluate(() => {
           const price = document.querySelector("#prices .price");
           Object.assign(window, { frames: 0, written: 0, flashed: false });
@@ -61,8 +66,9 @@ describe("Stocks", () => {
           };
           requestAnimationFrame(step);
         });
-        await demos.server.publish(Array.from({ length: 500 }, (_, i) => stock(i + 2)));
-        await demo.page.waitForFunction(() => document.querySelector("#prices .price").textContent === "501.00");
+        await demos.server.publish(Array.from({ length: 500 }, (_, i) => stock(last + 1 + i)));
+        const end = `${last + 500}.00`;
+        await demo.page.waitForFunction((text) => document.querySelector("#prices .price").textContent === text, end);
         const { frames, written, flashed } = await demo.page.evaluate(() => {
           const { frames, written, flashed } = window;
           return { frames, written, flashed };
