@@ -20,6 +20,7 @@
 #include "http/error_response.h"
 #include "http/peer_address.h"
 #include "http/refusal.h"
+#include "log/event_log.h"
 #include "log/open_store.h"
 #include "millrace/core/protocol.h"
 #include "ops/metrics.h"
@@ -41,13 +42,13 @@ std::uint64_t random_seed() {
 }
 
 // Tells the IDs of this log's life from those of another.
-std::string random_epoch() {
+std::string random_tag() {
   constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
   std::random_device device;
   std::uniform_int_distribution<std::size_t> index(0, kAlphabet.size() - 1);
-  std::string epoch(8, ' ');
-  for (char& c : epoch) c = kAlphabet[index(device)];
-  return epoch;
+  std::string tag(8, ' ');
+  for (char& c : tag) c = kAlphabet[index(device)];
+  return tag;
 }
 
 // Views into `topics`. Throws std::invalid_argument if they make no subscription.
@@ -106,9 +107,9 @@ Server::Engine::Engine(Server& server, const ServerOptions& options)
       hub_({.history_events = options.history_events,
             .history_bytes = options.history_bytes,
             .history_age = options.history_age,
-            .epoch = random_epoch(),
+            .epoch = memory_epoch(random_tag()),
             .clock = monotonic_now,
-            .store = open_store(options, random_epoch())}),
+            .store = open_store(options, store_epoch(random_tag()))}),
       admission_(options_, random_seed()),
       routes_(hub_, options_, admission_,
               [this](const httplib::Request& request, httplib::Response& response, SubscribeOptions subscribe_options) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -15,10 +16,12 @@
 #include <thread>
 #include <vector>
 
+#include "log/digest.h"
 #include "log/jetstream/jetstream_event_log.h"
 #include "loop/event_loop.h"
 #include "millrace/server/hub.h"
 #include "nats_server.h"
+#include "scripted_output.h"
 
 namespace millrace::test {
 namespace {
@@ -71,11 +74,54 @@ TEST_F(SharedLog, TakesAnEventOnceThoughItsPublisherSendsItAgainToAnotherServerT
   ASSERT_NE(one.append("x", "mine"), nullptr);
   const NatsConnection connection({.address = StoreAddress::parse(nats_.url()), .credentials = {}, .on_change = [] {}});
   ASSERT_TRUE(connection.ask("STREAM.PURGE.log-ids", nullptr).value("success", false));
-  ASSERT_FALSE(other->find("mine").has_value());
+  ASSERT_FALSE(other->find("mine", *filter_for({"a"})).has_value());
   EXPECT_EQ(other.append("x", "mine"), nullptr);
-  EXPECT_EQ(other->find("mine"), 1) << "and then it can be found";
+  EXPECT_EQ(other->find("mine", *filter_for({"*"})), 1) << "and then it can be found";
   ASSERT_NE(other.append("y", "yours"), nullptr);
   EXPECT_EQ(other->head(), 2U);
+}
+
+// A stream as versions before have left it, in which IDs were the log's, or, in the scope of their topic, that topic's.
+TEST_F(SharedLog, FindsTheIdsOfAnOlderStream) {
+  NatsConnection connection({.address = StoreAddress::parse(nats_.url()), .credentials = {}, .on_change = [] {}});
+  const auto make = [&](const char* name, const char* subject) {
+    return connection.ask("STREAM.CREATE." + std::string(name), {{"name", name},
+                                                                 {"description", "Millrace event log, epoch old"},
+                                                                 {"subjects", {subject}},
+                                                                 {"retention", "limits"},
+                                                                 {"storage", "file"},
+                                                                 {"num_replicas", 1}});
+  };
+  ASSERT_FALSE(make("log", "log.>").contains("error"));
+  ASSERT_FALSE(make("log-ids", "log-ids.*").contains("error"));
+  const auto send = [&](const NatsMessage& message) {
+    std::promise<NatsAck> acked;
+    connection.send(
+        {message},
+        std::make_shared<NatsConnection::OnAck>([&](std::size_t, NatsAck ack) { acked.set_value(std::move(ack)); }), 0);
+    const NatsAck ack = acked.get_future().get();
+    EXPECT_EQ(ack.trouble, "");
+    return ack.sequence;
+  };
+  send({.subject = "log.e.a", .headers = {{"Millrace-Id", "one"}}, .data = "x"});
+  send({.subject = "log-ids." + sha256("one"), .headers = {}, .data = "1 old"});
+  send({.subject = "log.e.users.ada", .headers = {{"Millrace-Id", "one"}, {"Millrace-Scope", "topic"}}, .data = "y"});
+  send({.subject = "log-ids." + sha256("users/ada\none"), .headers = {}, .data = "2 old"});
+
+  Log log(*this);
+  const auto find = [&](const char* pattern) { return log->find("one", *filter_for({pattern})); };
+  EXPECT_EQ(log->epoch(), "old");
+  EXPECT_EQ(find("a"), 1u);
+  EXPECT_EQ(find("*"), 1u);
+  EXPECT_EQ(find("users/ada"), 2u);
+  EXPECT_FALSE(find("b").has_value());
+  EXPECT_EQ(log.append("again", "one"), nullptr) << "sent again, after the program has changed";
+  const auto page = log->read_after(0, *filter_for({"**"}));
+  ASSERT_EQ(page.frames.size(), 2u);
+  EXPECT_EQ(page.frames[1]->payload(), "id: one\ndata: y\n\n");
+  ASSERT_NE(log.append("y", "two"), nullptr);
+  EXPECT_EQ(log->find("two", *filter_for({"a"})), 3u);
+  EXPECT_FALSE(log->find("two", *filter_for({"b"})).has_value());
 }
 
 // An event is handed over before what it is found by is written: who got it from one server, and is cut off, comes to
@@ -88,7 +134,8 @@ TEST_F(SharedLog, IsResumedByAPublishersIdThatCannotBeFoundInItYet) {
                  .clock = monotonic_now,
                  .store = std::make_shared<JetStreamEventLog>(options())});
   Log one(*this, [&](const Frame& frame) {
-    const Hub::Cursor cursor = hub.resolve(frame.publisher_id);
+    const auto filter = filter_for({"*"});
+    const Hub::Cursor cursor = hub.resolve(frame.publisher_id, filter.get());
     EXPECT_EQ(cursor.gap_reason, "");
     EXPECT_EQ(cursor.sequence, frame.sequence);
   });

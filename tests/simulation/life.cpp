@@ -11,7 +11,7 @@ namespace millrace::simulation {
 
 namespace {
 
-// Jobs are finished; the events of `own` have IDs that are their topic's own, and are listened to by name only.
+// Jobs are finished.
 const std::vector<std::string> kTopics{"a", "t/1", "t/2", "t/2/x", "job/1", "job/2", "own"};
 
 const std::vector<std::vector<std::string>> kFilters{{"a"},          {"t/1"},      {"t/*"},
@@ -142,17 +142,15 @@ void Life::publish_to(const std::string& topic) {
   const std::size_t size = random_.chance(4) ? 5'000 : random_.between(1, 60);
   const std::string data = data_of(number, size);
   const std::string type = random_.chance(30) ? "priced" : "message";
-  const IdScope scope = topic == "own" ? IdScope::kTopic : IdScope::kLog;
   std::string id;
   if (random_.chance(25)) id = "publishers-" + std::to_string(++last_publisher_id_) + "#";
   record_.expect(type, id, size);
   const Published published = server_.hub().publish(
       *Topic::parse(topic),
-      {.type = type == "message" ? EventType() : *EventType::parse(type), .data = data, .id = *EventId::parse(id)},
-      scope);
+      {.type = type == "message" ? EventType() : *EventType::parse(type), .data = data, .id = *EventId::parse(id)});
   if (record_.next_number() != number + 1 || published.repeated) throw Broken("a publish that is not in the log");
   if (published.id != record_.entries().back().id) throw Broken("a publish was answered with another ID");
-  if (!id.empty()) identified_.push_back({.topic = topic, .id = id, .number = number, .scope = scope});
+  if (!id.empty()) identified_.push_back({.topic = topic, .id = id, .number = number});
   if (schedule_.tells_story())
     tell("event " + std::to_string(number) + " is published to " + topic + " as " + published.id);
 }
@@ -176,14 +174,17 @@ void Life::publish_again() {
   if (identified_.empty()) return;
   const Identified& event = random_.one_of(identified_);
   if (event.number < record_.oldest()) return;
-  const auto& entries = record_.entries();
-  const bool is_over =
-      std::any_of(entries.begin() + static_cast<std::ptrdiff_t>(event.number), entries.end(),
-                  [&](const Entry& entry) { return entry.topic == event.topic && entry.kind == Entry::Kind::kFinish; });
-  if (event.scope == IdScope::kTopic && is_over) return;
+  // Where the topic has begun anew since, it would be another event.
+  bool is_over = false;
+  for (std::size_t i = event.number; i < record_.entries().size(); ++i) {
+    const Entry& entry = record_.entries()[i];
+    if (entry.topic != event.topic) continue;
+    if (entry.kind == Entry::Kind::kFinish) is_over = true;
+    if (entry.kind != Entry::Kind::kFinish && is_over) return;
+  }
   const std::uint64_t number = record_.next_number();
-  const Published published = server_.hub().publish(*Topic::parse(event.topic),
-                                                    {.data = "again", .id = *EventId::parse(event.id)}, event.scope);
+  const Published published =
+      server_.hub().publish(*Topic::parse(event.topic), {.data = "again", .id = *EventId::parse(event.id)});
   if (!published.repeated || published.id != event.id || record_.next_number() != number) {
     throw Broken("an event that was published again was taken for another");
   }

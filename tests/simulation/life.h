@@ -82,7 +82,6 @@ class Life {
     std::string topic;
     std::string id;
     std::uint64_t number;
-    IdScope scope;
   };
   std::vector<Identified> identified_;  // events with a publisher's ID
 };

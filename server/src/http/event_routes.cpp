@@ -46,10 +46,12 @@ bool can_decode(std::string_view encoding) {
 }
 
 // All of them at once: with a store, they are one commit.
-std::vector<Publication> publications_of(const std::vector<PublishRequest>& requests) {
+std::vector<Publication> publications_of(const std::vector<PublishRequest>& requests, std::string_view publisher) {
   std::vector<Publication> publications;
   for (const PublishRequest& request : requests) {
-    if (const auto event = request.event()) publications.push_back({.topic = request.topic(), .event = *event});
+    if (const auto event = request.event()) {
+      publications.push_back({.topic = request.topic(), .event = *event, .publisher = publisher});
+    }
     if (request.finishes()) {
       publications.push_back({.topic = request.topic(), .kind = Publication::Kind::kFinish});
     }
@@ -105,13 +107,16 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
 }
 
 // One line for each request.
-std::string EventRoutes::publish(const std::vector<PublishRequest>& requests) const {
-  const std::vector<Published> published = hub_.publish(publications_of(requests));
+std::string EventRoutes::publish(const std::vector<PublishRequest>& requests, const std::string& user) const {
+  // No user can take such a name that its IDs are another's.
+  const std::string publisher = user.empty() ? "anonymous" : "user " + user;
+  const std::vector<Published> published = hub_.publish(publications_of(requests, publisher));
   std::string answer;
   auto next = published.begin();
   for (const PublishRequest& request : requests) {
     if (request.has_event()) {
-      answer.append("{\"id\":").append(quoted((next++)->id)).append("}\n");
+      answer.append("{\"id\":").append(quoted(next->id)).append(next->repeated ? ",\"repeated\":true}\n" : "}\n");
+      ++next;
     } else {
       answer.append("{}\n");
     }
@@ -175,7 +180,7 @@ void EventRoutes::publish_body(const httplib::Request& request, httplib::Respons
   if (!decision || !admission_.take_events(request, decision->user, requests->size(), response)) return;
   std::string answer;
   try {
-    answer = publish(*requests);
+    answer = publish(*requests, decision->user);
   } catch (const StoreUnavailable&) {
     refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
     return response.set_header("Retry-After", admission_.retry_after().draw());

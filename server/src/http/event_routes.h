@@ -37,7 +37,7 @@ class EventRoutes {
   bool admits_publishing(const httplib::Request& request, httplib::Response& response) const;
   void refuse_as_too_large(const httplib::Request& request, httplib::Response& response) const;
   void publish_body(const httplib::Request& request, httplib::Response& response, std::string_view body) const;
-  std::string publish(const std::vector<PublishRequest>& requests) const;
+  std::string publish(const std::vector<PublishRequest>& requests, const std::string& user) const;
 
   Hub& hub_;
   const ServerOptions& options_;

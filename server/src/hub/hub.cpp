@@ -31,6 +31,9 @@ struct Hub::Shared {
   // The ring's next page, if that is in it. Under the mutex.
   std::optional<Page> page_in_memory(std::uint64_t sequence, const TopicFilter& filter) const;
 
+  // Where an ID leads that the ring does not know.
+  Cursor look_up(std::string_view last_event_id, const TopicFilter* filter, std::uint64_t head) const;
+
   // Where memory runs out in here, the program ends: a log that has half of an event, or a loop that has missed one,
   // would be loss in silence.
   void post(const FramePtr& frame) noexcept {
@@ -153,6 +156,11 @@ std::string Hub::refusal(Topic topic, const Event& event) const {
   if (id == protocol::kEarliest) return "id: \"earliest\" is reserved";
   if (id.starts_with(protocol::kReservedPrefix)) return "id: IDs that begin with \"millrace.\" are reserved";
   if (id.starts_with(shared_->ring.epoch() + '-')) return "id: IDs of the form <epoch>-<number> are the log's own";
+  if (is_from_memory(id)) {
+    return "id: a client could have it from this server before it was started anew, since logs in memory give IDs of "
+           "this form; leave it out, or put a name before it, as in upstream:" +
+           std::string(id);
+  }
   if (event.type.view().starts_with(protocol::kReservedPrefix)) {
     return "event: types that begin with \"millrace.\" are reserved";
   }
@@ -162,8 +170,8 @@ std::string Hub::refusal(Topic topic, const Event& event) const {
   return {};
 }
 
-Published Hub::publish(Topic topic, const Event& event, IdScope scope) {
-  const Publication publication{.topic = topic, .event = event, .scope = scope};
+Published Hub::publish(Topic topic, const Event& event, std::string_view publisher) {
+  const Publication publication{.topic = topic, .event = event, .publisher = publisher};
   return std::move(publish({&publication, 1}).front());
 }
 
@@ -246,26 +254,36 @@ Hub::Cursor Hub::resolve(std::string_view last_event_id, const TopicFilter* filt
   if (const auto own = own_sequence(last_event_id, ring.epoch()); own && *own <= head && *own + 1 >= ring.oldest()) {
     return {.sequence = *own};
   }
-  if (const auto known = ring.find(last_event_id)) return {.sequence = *known};
+  const auto known = filter != nullptr ? ring.find(last_event_id, *filter) : std::nullopt;
+  if (shared_->store == nullptr)
+    return known ? Cursor{.sequence = *known} : shared_->look_up(last_event_id, filter, head);
   // A store is asked without the lock, since it may take its time.
-  if (shared_->store != nullptr) lock.unlock();
-  const EventLog& log = shared_->log();
-  const std::uint64_t before_oldest = log.oldest() - 1;
+  lock.unlock();
+  try {
+    if (!known) return shared_->look_up(last_event_id, filter, head);
+    // Another event with this ID may be older than what is in memory.
+    return {.sequence = std::min(*known, shared_->store->find(last_event_id, *filter).value_or(*known))};
+  } catch (const StoreUnavailable&) {
+    // Of one topic, it would have to be another publisher's.
+    if (known && filter->is_literal() && filter->patterns().size() == 1) return {.sequence = *known};
+    throw;
+  }
+}
+
+// Without a store, under the mutex; with one, without.
+Hub::Cursor Hub::Shared::look_up(std::string_view last_event_id, const TopicFilter* filter, std::uint64_t head) const {
+  const std::uint64_t before_oldest = log().oldest() - 1;
   if (last_event_id == protocol::kEarliest) return {.sequence = before_oldest};
-  auto sequence = own_sequence(last_event_id, log.epoch());
-  if (!sequence) sequence = log.find(last_event_id);
-  if (!sequence && filter != nullptr) sequence = log.find(last_event_id, *filter);
-  if (!sequence && shared_->store != nullptr) {
-    shared_->store->catch_up_with_others();
-    lock.lock();
-    sequence = ring.find(last_event_id);
-    if (!sequence && filter != nullptr) sequence = ring.find(last_event_id, *filter);
+  auto sequence = own_sequence(last_event_id, log().epoch());
+  if (!sequence && filter != nullptr) sequence = log().find(last_event_id, *filter);
+  if (!sequence && store != nullptr) {
+    store->catch_up_with_others();
+    const std::lock_guard lock(mutex);
+    if (filter != nullptr) sequence = ring.find(last_event_id, *filter);
     if (sequence) return {.sequence = *sequence};
-    lock.unlock();
   }
   // Another server of the store's may have been faster than this one.
-  const bool is_there =
-      sequence && (*sequence <= head || (shared_->store != nullptr && shared_->store->catch_up(*sequence)));
+  const bool is_there = sequence && (*sequence <= head || (store != nullptr && store->catch_up(*sequence)));
   if (!is_there) return {.sequence = before_oldest, .gap_reason = "unknown"};
   if (*sequence < before_oldest) return {.sequence = before_oldest, .gap_reason = "expired"};
   return {.sequence = *sequence};

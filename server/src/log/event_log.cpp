@@ -1,5 +1,8 @@
 #include "event_log.h"
 
+#include <algorithm>
+
+#include "digest.h"
 #include "millrace/core/event_stream_writer.h"
 
 namespace millrace {
@@ -12,14 +15,45 @@ std::string id_of(std::string_view epoch, std::uint64_t sequence) {
   return std::string(epoch).append(1, '-').append(std::to_string(sequence));
 }
 
-// No ID and no topic holds a line end.
-std::string id_key(std::string_view topic, std::string_view publisher_id, IdScope scope) {
-  if (scope == IdScope::kLog) return std::string(publisher_id);
-  return std::string(topic).append(1, '\n').append(publisher_id);
+namespace {
+
+constexpr std::size_t kEpochBytes = 8;
+constexpr char kMemoryMark = 'm';
+constexpr char kStoreMark = 's';
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
 }
 
-std::string id_key(const Frame& frame) {
-  return id_key(frame.topic, frame.publisher_id, frame.id_is_topics_own ? IdScope::kTopic : IdScope::kLog);
+bool is_letter_or_digit(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z');
+}
+
+}  // namespace
+
+bool is_from_memory(std::string_view id) {
+  if (id.size() < kEpochBytes + 2 || id[0] != kMemoryMark || id[kEpochBytes] != '-') return false;
+  const std::string_view epoch = id.substr(0, kEpochBytes);
+  const std::string_view number = id.substr(kEpochBytes + 1);
+  return std::all_of(epoch.begin(), epoch.end(), is_letter_or_digit) &&
+         std::all_of(number.begin(), number.end(), is_digit);
+}
+
+std::string memory_epoch(std::string random) {
+  random.resize(kEpochBytes, '0');
+  random[0] = kMemoryMark;
+  return random;
+}
+
+std::string store_epoch(std::string random) {
+  random.resize(kEpochBytes, '0');
+  random[0] = kStoreMark;
+  return random;
+}
+
+std::string publisher_key(std::string_view publisher) {
+  constexpr std::size_t kHalf = 32;  // 128 bits, in hexadecimal digits
+  return publisher.empty() ? std::string() : sha256(publisher).substr(0, kHalf);
 }
 
 std::shared_ptr<Frame> encode(std::string_view epoch, std::uint64_t sequence, const Publication& publication,
@@ -33,7 +67,7 @@ std::shared_ptr<Frame> encode(std::string_view epoch, std::uint64_t sequence, co
   if (publication.kind == Publication::Kind::kEvent) {
     Event event = publication.event;
     frame->publisher_id = event.id.view();
-    frame->id_is_topics_own = publication.scope == IdScope::kTopic;
+    if (!event.id.empty()) frame->publisher = publisher_key(publication.publisher);
     if (event.id.empty()) event.id = *EventId::parse(own_id);
     payload.reserve(event.data.size() + 64);
     EventStreamWriter(payload).event(event);

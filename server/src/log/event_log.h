@@ -33,13 +33,14 @@ class EventLog {
   virtual std::uint64_t oldest() const = 0;
 
   /// Appends them, in order, all or none, and puts each one's frame into `appended`, which has their size. The frame is
-  /// null where nothing was to be appended: an event whose publisher's ID the log has already, or the beginning of a
-  /// topic that is not finished. Throws StoreUnavailable if the log cannot take them now.
+  /// null where nothing was to be appended: an event that its publisher has published to the topic already, the
+  /// beginning of a topic that is not finished, or the finish of one that is. Throws StoreUnavailable if the log cannot
+  /// take them now.
   virtual void append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) = 0;
 
-  /// The sequence of the newest event with this publisher's ID, while it is here.
-  virtual std::optional<std::uint64_t> find(std::string_view publisher_id) const = 0;
-  /// The same for an ID that is a topic's own. Where several topics have it the oldest counts, so that nothing is lost.
+  /// The sequence of the event with this publisher's ID among the topics that match. Of one topic and publisher the
+  /// newest counts; of several, the oldest, so that nothing is lost. Nothing also where there are more than
+  /// kMaxIdHolders to look at.
   virtual std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const = 0;
 
   /// The sequence with which the last of the filter's topics was finished; nothing if one of them goes on, or if the
@@ -93,9 +94,19 @@ std::string append_refusal(const std::string& reason);
 /// The ID of the entry with this sequence, where its publisher gave none.
 std::string id_of(std::string_view epoch, std::uint64_t sequence);
 
-/// What a log finds a publisher's ID by. An ID that is a topic's own is never taken for another's.
-std::string id_key(std::string_view topic, std::string_view publisher_id, IdScope scope);
-std::string id_key(const Frame& frame);
+/// Whether a log in memory may have given this ID: `<epoch>-<digits>`, of an epoch as memory_epoch() makes them. Such a
+/// log's epochs end with its program, and nobody knows afterwards which were whose.
+bool is_from_memory(std::string_view id);
+
+/// The epoch of a log in memory, and of one in a store, made of at least 7 random letters and digits.
+std::string memory_epoch(std::string random);
+std::string store_epoch(std::string random);
+
+/// What stands for a publisher in a log, of a bounded length: empty for the program itself.
+std::string publisher_key(std::string_view publisher);
+
+/// In the place of a publisher_key(): of events from before publishers were told apart. They count as everyone's.
+inline constexpr std::string_view kAnyPublisher = "*";
 
 /// The entry's frame, encoded.
 std::shared_ptr<Frame> encode(std::string_view epoch, std::uint64_t sequence, const Publication& publication,

@@ -8,7 +8,7 @@ namespace millrace {
 namespace {
 
 std::size_t cost(const Frame& frame) {
-  return frame.bytes.size() + frame.topic.size() + frame.publisher_id.size();
+  return frame.bytes.size() + frame.topic.size() + frame.publisher_id.size() + frame.publisher.size();
 }
 
 }  // namespace
@@ -27,19 +27,20 @@ void RingEventLog::append(std::span<const Publication> publications, TimePoint n
 
 // Whether there is something to append.
 bool RingEventLog::is_new(const Publication& publication) const {
-  switch (publication.kind) {
-    case Publication::Kind::kEvent: {
-      const std::string_view id = publication.event.id.view();
-      return id.empty() || !has_published(publication.topic, id, publication.scope);
-    }
-    case Publication::Kind::kBegin: {
-      const auto topic = topics_.find(publication.topic.view());
-      return topic != topics_.end() && topic->second.is_finished;
-    }
-    case Publication::Kind::kFinish:
-      break;
-  }
-  return true;
+  if (publication.kind == Publication::Kind::kEvent) return !has_published(publication);
+  const auto topic = topics_.find(publication.topic.view());
+  const bool is_finished = topic != topics_.end() && topic->second.is_finished;
+  return is_finished == (publication.kind == Publication::Kind::kBegin);
+}
+
+// Whether the publisher's event with this ID is here, in its topic's present life.
+bool RingEventLog::has_published(const Publication& publication) const {
+  const std::string_view id = publication.event.id.view();
+  if (id.empty()) return false;
+  const std::string_view topic = publication.topic.view();
+  const auto found = std::max(ids_.find(id, topic, publisher_key(publication.publisher)),
+                              ids_.find(id, topic, kAnyPublisher));  // nothing is less than something
+  return found && *found >= topics_.find(topic)->second.begun;
 }
 
 void RingEventLog::follow(FramePtr frame) {
@@ -49,8 +50,9 @@ void RingEventLog::follow(FramePtr frame) {
   }
   const TimePoint now = frame->published;
   bytes_ += cost(*frame);
-  if (!frame->publisher_id.empty()) publisher_ids_.insert_or_assign(id_key(*frame), frame->sequence);
+  if (!frame->publisher_id.empty()) ids_.insert(*frame);
   TopicEntry& topic = topics_[frame->topic];
+  if (topic.is_finished && !frame->finishes_topic) topic.begun = frame->sequence;
   topic.is_finished = frame->finishes_topic;
   topic.sequences.push_back(frame->sequence);
   if (frame->finishes_topic) topic.finishes.push_back(frame->sequence);
@@ -71,11 +73,7 @@ void RingEventLog::evict_oldest() {
   topic->second.sequences.pop_front();
   if (frame.finishes_topic) topic->second.finishes.erase(topic->second.finishes.begin());
   if (topic->second.sequences.empty()) topics_.erase(topic);
-  if (!frame.publisher_id.empty()) {
-    // The ID may stand for a newer event of its topic by now.
-    const auto id = publisher_ids_.find(id_key(frame));
-    if (id->second == first_) publisher_ids_.erase(id);
-  }
+  if (!frame.publisher_id.empty()) ids_.erase(frame);
   frames_.pop_front();
   ++first_;
 }
@@ -97,31 +95,8 @@ std::optional<std::uint64_t> RingEventLog::finished_at(const TopicFilter& filter
   return last;
 }
 
-// Whether an event with this publisher's ID is here that the ID would be confused with.
-bool RingEventLog::has_published(Topic topic, std::string_view publisher_id, IdScope scope) const {
-  const auto found = find_key(id_key(topic.view(), publisher_id, scope));
-  if (!found || scope == IdScope::kLog) return found.has_value();
-  const auto& finishes = topics_.find(topic.view())->second.finishes;
-  return finishes.empty() || *found > finishes.back();
-}
-
-std::optional<std::uint64_t> RingEventLog::find_key(std::string_view key) const {
-  const auto found = publisher_ids_.find(key);
-  if (found == publisher_ids_.end()) return std::nullopt;
-  return found->second;
-}
-
-std::optional<std::uint64_t> RingEventLog::find(std::string_view publisher_id) const {
-  return find_key(publisher_id);
-}
-
 std::optional<std::uint64_t> RingEventLog::find(std::string_view publisher_id, const TopicFilter& filter) const {
-  std::optional<std::uint64_t> oldest;
-  for (const std::string& topic : filter.patterns()) {
-    const auto found = find_key(id_key(topic, publisher_id, IdScope::kTopic));
-    if (found && (!oldest || *found < *oldest)) oldest = found;
-  }
-  return oldest;
+  return ids_.find(publisher_id, filter);
 }
 
 RingEventLog::Page RingEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {

@@ -15,6 +15,7 @@
 
 #include "../string_map.h"
 #include "event_log.h"
+#include "id_index.h"
 
 namespace millrace {
 
@@ -42,7 +43,6 @@ class RingEventLog final : public EventLog {
   const std::string& epoch() const override { return epoch_; }
   std::uint64_t head() const override { return first_ + frames_.size() - 1; }
   std::uint64_t oldest() const override { return first_; }
-  std::optional<std::uint64_t> find(std::string_view publisher_id) const override;
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const override;
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen = kNow) const override;
   Page read_after(std::uint64_t sequence, const TopicFilter& filter) const override;
@@ -57,11 +57,11 @@ class RingEventLog final : public EventLog {
     std::deque<std::uint64_t> sequences;  // of its events, its finish included
     std::vector<std::uint64_t> finishes;  // those that are still here
     bool is_finished = false;
+    std::uint64_t begun = 0;  // the entry with which it began anew
   };
 
   bool is_new(const Publication& publication) const;
-  bool has_published(Topic topic, std::string_view publisher_id, IdScope scope) const;
-  std::optional<std::uint64_t> find_key(std::string_view key) const;
+  bool has_published(const Publication& publication) const;
   void evict_oldest();
   Page scan(std::uint64_t sequence, const TopicFilter& filter) const;
   Page merge(std::uint64_t sequence, const TopicFilter& filter) const;
@@ -71,8 +71,8 @@ class RingEventLog final : public EventLog {
   std::size_t bytes_ = 0;
   std::uint64_t first_;
   std::deque<FramePtr> frames_;
-  StringMap<TopicEntry> topics_;            // those with events here
-  StringMap<std::uint64_t> publisher_ids_;  // by id_key()
+  StringMap<TopicEntry> topics_;  // those with events here
+  IdIndex ids_;
 };
 
 }  // namespace millrace

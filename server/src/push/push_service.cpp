@@ -204,7 +204,7 @@ PushService::Sent PushService::State::send(std::string_view uid, const Event& ev
   }
   const std::string topic = topic_name(uid);
   try {
-    Published published = server_.hub().publish(*Topic::parse(topic), event, IdScope::kTopic);
+    Published published = server_.hub().publish(*Topic::parse(topic), event);
     return {.id = std::move(published.id), .repeated = published.repeated};
   } catch (const StoreUnavailable&) {
     return {.stored = false, .reason = std::string(kStoreTakesNothing)};

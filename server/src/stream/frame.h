@@ -27,7 +27,7 @@ struct Frame {
   std::uint64_t sequence = 0;     ///< of its event; of a frame without one: what the client has seen once it has it
   std::string topic;              ///< empty where the frame carries no event of the log
   std::string publisher_id;       ///< empty if the log gave the event its ID
-  bool id_is_topics_own = false;  ///< publisher_id says which event it is among the topic's only
+  std::string publisher;          ///< publisher_key() of the one that gave it; empty without such an ID
   bool finishes_topic = false;    ///< its topic ends with it; it carries no event
   TimePoint published{};          ///< when it went into the log
   std::string bytes;              ///< size line, payload, CRLF [RFC 9112 7.1]

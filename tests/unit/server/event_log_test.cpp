@@ -86,8 +86,11 @@ class EventLogs : public ::testing::Test {
     log_->append({&publication, 1}, kNow, {&frame, 1});
     return frame;
   }
-  FramePtr append(Topic topic, std::string_view data = "x", EventId id = {}, IdScope scope = IdScope::kLog) {
-    return append({.topic = topic, .event = {.data = data, .id = id}, .scope = scope});
+  FramePtr append(Topic topic, std::string_view data = "x", EventId id = {}, std::string_view publisher = {}) {
+    return append({.topic = topic, .event = {.data = data, .id = id}, .publisher = publisher});
+  }
+  std::optional<std::uint64_t> find(std::string_view id, const std::vector<std::string>& patterns = {"**"}) {
+    return log_->find(id, *filter_for(patterns));
   }
   FramePtr finish(Topic topic) { return append({.topic = topic, .kind = Publication::Kind::kFinish}); }
   FramePtr begin(Topic topic) { return append({.topic = topic, .kind = Publication::Kind::kBegin}); }
@@ -139,13 +142,13 @@ TYPED_TEST(EventLogs, EncodeAnEventOnceAsAWholeChunk) {
   const FramePtr given = this->append({.topic = "a", .event = {.type = "t", .data = "x\ny"}});
   EXPECT_EQ(given->payload(), "event: t\nid: e-1\ndata: x\ndata: y\n\n");
   EXPECT_EQ(given->chunk(), "22\r\n" + std::string(given->payload()) + "\r\n");
-  EXPECT_EQ(this->append("a", "x", "mine")->payload(), "id: mine\ndata: x\n\n");
+  EXPECT_EQ(this->append("a", "x", "mine", "user ada")->payload(), "id: mine\ndata: x\n\n");
   this->finish("a");
   const auto page = log.read_after(0, *filter_for({"a"}));
   ASSERT_EQ(page.frames.size(), 3u);
   EXPECT_EQ(page.frames[0]->chunk(), given->chunk()) << "read, it is what was written";
   EXPECT_EQ(page.frames[1]->publisher_id, "mine");
-  EXPECT_FALSE(page.frames[1]->id_is_topics_own);
+  EXPECT_EQ(page.frames[1]->publisher, publisher_key("user ada"));
   EXPECT_EQ(page.frames[2]->payload(), "id: e-3\n\n");
   EXPECT_TRUE(page.frames[2]->finishes_topic);
   EXPECT_EQ(page.frames[2]->topic, "a");
@@ -164,7 +167,7 @@ TYPED_TEST(EventLogs, KeepEveryByteOfDataAndTopics) {
 TYPED_TEST(EventLogs, AppendSeveralInOrder) {
   EventLog& log = this->keeping(10);
   const std::vector<Publication> publications = {{.topic = "a", .event = {.data = "1", .id = "one"}},
-                                                 {.topic = "b", .event = {.data = "again", .id = "one"}},
+                                                 {.topic = "a", .event = {.data = "again", .id = "one"}},
                                                  {.topic = "a", .event = {.data = "2"}},
                                                  {.topic = "a", .kind = Publication::Kind::kFinish}};
   std::vector<FramePtr> appended(publications.size());
@@ -187,37 +190,73 @@ TYPED_TEST(EventLogs, DropTheOldestBeyondTheirBoundOnEvents) {
 }
 
 TYPED_TEST(EventLogs, FindAPublishersIdWhileItsEventIsHere) {
-  EventLog& log = this->keeping(2);
+  this->keeping(2);
   this->append("a", "x", "one");
   this->append("a", "x", "two");
-  EXPECT_EQ(this->append("b", "x", "two"), nullptr) << "and take it once";
-  EXPECT_EQ(log.find("one"), 1u);
+  EXPECT_EQ(this->append("a", "x", "two"), nullptr) << "and take it once";
+  EXPECT_EQ(this->find("one"), 1u);
   this->append("b");
-  EXPECT_FALSE(log.find("one"));
-  EXPECT_EQ(log.find("two"), 2u);
-  EXPECT_FALSE(log.find(""));
-  EXPECT_FALSE(log.find("e-2"));
-  EXPECT_NE(this->append("b", "x", "one"), nullptr) << "forgotten, it is new";
+  EXPECT_FALSE(this->find("one"));
+  EXPECT_EQ(this->find("two"), 2u);
+  EXPECT_FALSE(this->find(""));
+  EXPECT_FALSE(this->find("e-2"));
+  EXPECT_NE(this->append("a", "x", "one"), nullptr) << "forgotten, it is new";
 }
 
-TYPED_TEST(EventLogs, TellATopicsOwnIdsFromOthers) {
-  EventLog& log = this->keeping(10);
-  EXPECT_NE(this->append("a", "x", "1", IdScope::kTopic), nullptr);
-  EXPECT_NE(this->append("b", "x", "1", IdScope::kTopic), nullptr);
+TYPED_TEST(EventLogs, TellTheIdsOfTopicsAndPublishersApart) {
+  EventLog& log = this->keeping(20);
+  EXPECT_NE(this->append("a", "x", "1"), nullptr);
   EXPECT_NE(this->append("b", "x", "1"), nullptr);
-  EXPECT_EQ(this->append("a", "x", "1", IdScope::kTopic), nullptr);
-  EXPECT_EQ(log.find("1"), 3u);
-  EXPECT_EQ(log.find("1", *filter_for({"a"})), 1u);
-  EXPECT_EQ(log.find("1", *filter_for({"b"})), 2u);
-  EXPECT_EQ(log.find("1", *filter_for({"a", "b"})), 1u);
-  EXPECT_FALSE(log.find("1", *filter_for({"c"})));
-  this->finish("a");
-  EXPECT_NE(this->append("a", "x", "1", IdScope::kTopic), nullptr) << "begun anew, the topic has none of them";
-  EXPECT_EQ(log.find("1", *filter_for({"a"})), 5u);
-  const auto page = log.read_after(4, *filter_for({"a"}));
+  EXPECT_NE(this->append("b", "x", "1", "user ada"), nullptr);
+  EXPECT_NE(this->append("a/b", "x", "1", "user " + std::string(2'000, '\n')), nullptr) << "any name will do";
+  EXPECT_EQ(this->append("a", "x", "1"), nullptr);
+  EXPECT_EQ(this->append("b", "x", "1", "user ada"), nullptr);
+  EXPECT_EQ(this->find("1"), 1u) << "the oldest, so that nothing is lost";
+  EXPECT_EQ(this->find("1", {"a"}), 1u);
+  EXPECT_EQ(this->find("1", {"b"}), 2u);
+  EXPECT_EQ(this->find("1", {"a/*"}), 4u);
+  EXPECT_EQ(this->find("1", {"a/**", "b"}), 2u);
+  EXPECT_FALSE(this->find("1", {"c"}));
+  EXPECT_FALSE(this->find("1", {"c/*"}));
+  EXPECT_FALSE(this->find("1", {"*/c"}));
+  EXPECT_FALSE(this->find("11"));
+  const auto page = log.read_after(2, *filter_for({"b"}));
   ASSERT_EQ(page.frames.size(), 1u);
-  EXPECT_TRUE(page.frames[0]->id_is_topics_own);
   EXPECT_EQ(page.frames[0]->publisher_id, "1");
+  EXPECT_EQ(page.frames[0]->publisher, publisher_key("user ada"));
+}
+
+TYPED_TEST(EventLogs, ForgetATopicsIdsWhenItBeginsAnew) {
+  this->keeping(20);
+  EXPECT_NE(this->append("a", "x", "1"), nullptr);
+  this->finish("a");
+  EXPECT_EQ(this->append("a", "x", "1"), nullptr) << "what was not answered, its end included, is sent again";
+  EXPECT_EQ(this->finish("a"), nullptr);
+  ASSERT_NE(this->begin("a"), nullptr);
+  EXPECT_NE(this->append("a", "x", "1"), nullptr);
+  EXPECT_EQ(this->append("a", "x", "1"), nullptr);
+  EXPECT_EQ(this->find("1", {"a"}), 4u);
+  this->finish("a");
+  EXPECT_EQ(this->append("a", "x", "1"), nullptr);
+  EXPECT_NE(this->append("a", "x", "2"), nullptr);
+  EXPECT_NE(this->append("a", "x", "1"), nullptr) << "an event has begun it";
+}
+
+TYPED_TEST(EventLogs, FindAnIdThatManyTopicsHaveAsFastAsOneThatOneHas) {
+  this->keeping(100'000);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < 3 * kMaxIdHolders; ++i) names.push_back("many/" + std::to_string(i) + "/x");
+  std::vector<Publication> publications;
+  for (const std::string& name : names) publications.push_back({.topic = *Topic::parse(name), .event = {.id = "1"}});
+  std::vector<FramePtr> appended(publications.size());
+  this->log_->append(publications, kNow, appended);
+  const std::uint64_t own = this->append("mine/7/x", "x", "1")->sequence;
+  EXPECT_EQ(this->find("1", {"mine/7/x"}), own);
+  EXPECT_EQ(this->find("1", {"mine/*/x"}), own);
+  EXPECT_EQ(this->find("1", {"mine/**"}), own);
+  EXPECT_EQ(this->find("1", {names[2'000]}), 2'001u);
+  EXPECT_FALSE(this->find("1", {"nobody/**"}));
+  EXPECT_FALSE(this->find("1", {"*/7"}));
 }
 
 TYPED_TEST(EventLogs, ForgetATopicWithItsLastEvent) {
@@ -315,7 +354,7 @@ void EventLogs<Kind>::run_against_model(std::uint32_t seed) {
     Entry entry{.sequence = model.size() + 1, .topic = topics[up_to(topics.size() - 1)], .id = {}};
     if (up_to(3) == 0) {
       entry.id = "id" + std::to_string(up_to(400));
-      if (log.find(entry.id)) entry.id.clear();
+      if (find(entry.id)) entry.id.clear();
     }
     append(*Topic::parse(entry.topic), "x", *EventId::parse(entry.id));
     model.push_back(entry);
@@ -328,7 +367,7 @@ void EventLogs<Kind>::run_against_model(std::uint32_t seed) {
       if (one.sequence >= oldest && !one.id.empty()) kept[one.id] = one.sequence;
     }
     const std::string asked = "id" + std::to_string(up_to(400));
-    ASSERT_EQ(log.find(asked).value_or(0), kept.contains(asked) ? kept[asked] : 0) << "seed " << seed;
+    ASSERT_EQ(find(asked).value_or(0), kept.contains(asked) ? kept[asked] : 0) << "seed " << seed;
 
     const auto& patterns = filters[up_to(filters.size() - 1)];
     const std::uint64_t after = oldest - 1 + up_to(model.size() - (oldest - 1));

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "log/event_log.h"
 #include "scripted_output.h"
 #include "stream/frame.h"
 
@@ -59,7 +60,7 @@ TEST(Hub, PublishingAnIdAgainChangesNothing) {
   FrameQueue sink;
   hub.attach(sink);
   EXPECT_FALSE(hub.publish("a", {.data = "first", .id = "7"}).repeated);
-  const Published again = hub.publish("b", {.data = "second", .id = "7"});
+  const Published again = hub.publish("a", {.data = "second", .id = "7"});
   EXPECT_TRUE(again.repeated);
   EXPECT_EQ(again.id, "7");
   EXPECT_EQ(sink.frames.size(), 1u);
@@ -114,6 +115,26 @@ TEST(Hub, RefusesWhatMillraceKeepsForItself) {
   EXPECT_EQ(hub.publish("a", {.data = "x"}).id, "ep-1") << "nothing of it was published";
 }
 
+// Clients may still have them from a log in memory that ended with its program; where the event with such an ID stood
+// for their place, they would miss what is before it and not be told. Those of a store's log are that log's for good.
+TEST(Hub, RefusesIdsOfTheFormThatLogsInMemoryGive) {
+  const std::string former = memory_epoch("abcdefgh");
+  Hub hub({.history_events = 10, .history_bytes = 1024 * 1024, .epoch = memory_epoch("12345678"), .clock = time_zero});
+  for (const std::string& id : {former + "-1", former + "-18446744073709551616", memory_epoch("12345678") + "-3"}) {
+    const std::string refusal = hub.refusal("a", {.data = "x", .id = *EventId::parse(id)});
+    EXPECT_EQ(refusal.substr(0, 3), "id:") << id;
+  }
+  const std::string mirrored = store_epoch("abcdefgh") + "-17";
+  for (const std::string& id : {mirrored, std::string("upstream:") + former + "-1", former, former + "-", former + "-x",
+                                former + "-1x", "x" + former + "-1", "M" + former.substr(1) + "-1"}) {
+    EXPECT_EQ(hub.refusal("a", {.data = "x", .id = *EventId::parse(id)}), "") << id;
+  }
+  hub.publish("a", {.data = "x", .id = *EventId::parse(mirrored)});
+  const auto filter = filter_for({"a"});
+  EXPECT_EQ(hub.resolve(mirrored, filter.get()).sequence, 1u) << "it is resumed from";
+  EXPECT_EQ(hub.resolve(former + "-1", filter.get()).gap_reason, "unknown");
+}
+
 TEST(Hub, RefusesIdsThatNoHeaderBringsBack) {
   Hub hub(keeping(10));
   for (const std::string_view id : {" a", "a ", "\ta", "a\t", "a\x01z", "a\x7fz", "\xff", "\xc3", "a\xed\xa0\x80"}) {
@@ -140,7 +161,8 @@ class Resolving : public ::testing::Test {
   }
 
   void expect(std::string_view last_event_id, std::uint64_t sequence, std::string_view gap_reason) const {
-    const Hub::Cursor cursor = hub_.resolve(last_event_id);
+    const auto filter = filter_for({"*"});
+    const Hub::Cursor cursor = hub_.resolve(last_event_id, filter.get());
     EXPECT_EQ(cursor.sequence, sequence) << last_event_id;
     EXPECT_EQ(cursor.gap_reason, gap_reason) << last_event_id;
   }

@@ -61,9 +61,35 @@ TEST_F(Publishing, ARepeatedIdIsAnsweredButNotPublishedAgain) {
   for (int i = 0; i < 3; ++i) {
     const RawResponse response = publish(R"({"topic":"a","data":")" + std::to_string(i) + R"(","id":"7"})");
     EXPECT_EQ(response.status, 200);
-    EXPECT_EQ(Json::parse(response.body).at("id"), "7");
+    EXPECT_EQ(response.body, i == 0 ? "{\"id\":\"7\"}\n" : "{\"id\":\"7\",\"repeated\":true}\n");
   }
   EXPECT_EQ(published(), Data{"0"});
+  EXPECT_EQ(
+      publish("{\"topic\":\"a\",\"data\":\"x\",\"id\":\"7\"}\n{\"topic\":\"a\",\"data\":\"y\",\"id\":\"8\"}").body,
+      "{\"id\":\"7\",\"repeated\":true}\n{\"id\":\"8\"}\n")
+      << "said of the line that it is true of";
+}
+
+// Or whoever may publish to one topic could take other topics' IDs, and with them their events.
+TEST_F(Publishing, AnIdIsItsTopicsOwn) {
+  publish(R"({"topic":"mine","data":"first","id":"order-1001"})");
+  EXPECT_EQ(publish(R"({"topic":"yours","data":"second","id":"order-1001"})").body, "{\"id\":\"order-1001\"}\n");
+  EXPECT_EQ(published(), (Data{"first", "second"}));
+  publish(R"({"topic":"yours","data":"third"})");
+  StreamClient yours(server_.port(), "/events?topic=yours", "Last-Event-ID: order-1001\r\n");
+  EXPECT_EQ(yours.next_data(), "third");
+  StreamClient wild(server_.port(), "/events?topic=*", "Last-Event-ID: order-1001\r\n");
+  EXPECT_EQ(wild.next_data(), "second") << "where several match, the oldest counts";
+  // Nor can anybody find out by it what is in topics that are not theirs.
+  std::vector<std::string> answers;
+  for (const char* id : {"order-1001", "order-9999"}) {
+    StreamClient other(server_.port(), "/events?topic=others/**", "Last-Event-ID: " + std::string(id) + "\r\n");
+    const auto gap = other.next();
+    ASSERT_TRUE(gap);
+    EXPECT_EQ(gap->type, "millrace.gap");
+    answers.push_back(gap->data.substr(gap->data.find("reason")));
+  }
+  EXPECT_EQ(answers[0], answers[1]);
 }
 
 TEST_F(Publishing, AnswersEachLineWithALine) {

@@ -69,12 +69,12 @@ TEST(RingEventLog, FollowsAnotherLogFromWhereItIs) {
   EXPECT_EQ(log.head(), 6u);
   EXPECT_EQ(log.oldest(), 7u);
   log.follow(frames[0]);
-  EXPECT_EQ(log.find("7"), 7u);
+  EXPECT_EQ(log.find("7", *filter_for({"**"})), 7u);
   log.follow(frames[2]);
   EXPECT_EQ(log.oldest(), 9u) << "what is not here cannot be passed over in silence";
   EXPECT_EQ(log.head(), 9u);
-  EXPECT_FALSE(log.find("7"));
-  EXPECT_EQ(log.find("9"), 9u);
+  EXPECT_FALSE(log.find("7", *filter_for({"**"})));
+  EXPECT_EQ(log.find("9", *filter_for({"**"})), 9u);
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ TEST_F(SqliteEventLogTest, GoesOnWhereItWasWhenItIsOpenedAgain) {
   EXPECT_EQ(log.epoch(), "epoch1");
   EXPECT_EQ(log.head(), 3u);
   EXPECT_EQ(log.oldest(), 1u);
-  EXPECT_EQ(log.find("one"), 1u);
+  EXPECT_EQ(log.find("one", *filter_for({"**"})), 1u);
   EXPECT_EQ(log.finished_at(*filter_for({"b"}), EventLog::kNow), 3u);
   EXPECT_EQ(append("again", "one"), nullptr);
   EXPECT_EQ(append()->sequence, 4u);
@@ -177,13 +177,40 @@ TEST_F(SqliteEventLogTest, BringsAnOlderFileUpToDate) {
   EXPECT_EQ(log.epoch(), "old");
   EXPECT_EQ(log.head(), 8u);
   EXPECT_EQ(log.oldest(), 7u);
-  EXPECT_EQ(log.find("seven"), 7u);
+  EXPECT_EQ(log.find("seven", *filter_for({"*"})), 7u);
   EXPECT_EQ(log.finished_at(*filter_for({"a"}), EventLog::kNow), 8u);
   EXPECT_EQ(append()->sequence, 9u);
   log_.reset();
   SqliteDatabase file(file_, SqliteDatabase::Mode::kRead);
   EXPECT_EQ(file.number("PRAGMA user_version"), kSqliteSchemaVersion);
   EXPECT_EQ(file.number("SELECT count(*) FROM sqlite_schema WHERE name = 'finishes'"), 1);
+}
+
+// As the second version left it: IDs were the log's, or with their topic before them that topic's own.
+TEST_F(SqliteEventLogTest, FindsTheIdsOfAnOlderFile) {
+  {
+    SqliteDatabase old(file_, SqliteDatabase::Mode::kWrite);
+    create_schema(old, 2);
+    old.execute("INSERT INTO meta VALUES ('epoch', 'old')");
+    old.execute("INSERT INTO entries VALUES (1, 'a', 0, 'one', 1000, CAST('id: one' || char(10, 10) AS BLOB))");
+    old.execute(
+        "INSERT INTO entries VALUES (2, 'users/ada', 0, 'users/ada' || char(10) || 'one', 1000,"
+        " CAST('id: one' || char(10, 10) AS BLOB))");
+    old.execute("INSERT INTO entries VALUES (3, 'a', 0, NULL, 1000, CAST('id: old-3' || char(10, 10) AS BLOB))");
+  }
+  SqliteEventLog& log = open();
+  EXPECT_EQ(log.find("one", *filter_for({"a"})), 1u);
+  EXPECT_EQ(log.find("one", *filter_for({"users/ada"})), 2u);
+  EXPECT_EQ(log.find("one", *filter_for({"users/*"})), 2u);
+  EXPECT_FALSE(log.find("one", *filter_for({"b"})));
+  EXPECT_EQ(append("again", "one"), nullptr) << "sent again, after the program has changed";
+  EXPECT_EQ(append("again", "one", "users/ada"), nullptr);
+  EXPECT_EQ(append("x", "one", "b")->sequence, 4u);
+  const auto page = log.read_after(0, *filter_for({"**"}));
+  ASSERT_EQ(page.frames.size(), 4u);
+  EXPECT_EQ(page.frames[1]->publisher_id, "one");
+  EXPECT_EQ(page.frames[1]->payload(), "id: one\n\n");
+  EXPECT_EQ(page.frames[2]->publisher_id, "");
 }
 
 TEST_F(SqliteEventLogTest, NeverGivesASequenceTwiceThoughAPowerCutTookItBack) {

@@ -95,7 +95,7 @@ TEST_F(StoredEvents, WithAPublishersIdAreTakenOnceAcrossARestart) {
   publish("a", "y");
   restart();
   RawClient again(server_->port());
-  EXPECT_EQ(again.exchange(request).body, "{\"id\":\"order 17\"}\n");
+  EXPECT_EQ(again.exchange(request).body, "{\"id\":\"order 17\",\"repeated\":true}\n");
   StreamClient stream(server_->port(), "/events?topic=a", resuming("order 17"));
   EXPECT_EQ(stream.next_data(), "y");
   publish("a", "z");

@@ -177,6 +177,10 @@ inline constexpr std::size_t kMaxPendingPresence = 10'000;
 /// Names in one presence event; beyond it only the count tells.
 inline constexpr std::size_t kMaxPresenceNames = 64;
 
+/// Topics and publishers with the same publisher's ID that are looked at for one client that resumes by it; where there
+/// are more, the ID counts as unknown to it.
+inline constexpr std::size_t kMaxIdHolders = 1'024;
+
 /// Events the in-memory log keeps.
 inline constexpr std::size_t kHistoryEvents = 100'000;
 

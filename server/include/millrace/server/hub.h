@@ -30,16 +30,14 @@ class TopicFilter;
 /// What became of a publish.
 struct Published {
   std::string id;         ///< the event's ID: the publisher's own, else `<epoch>-<sequence>`
-  bool repeated = false;  ///< an event with this publisher's ID is in the log already: nothing was published
-};
-
-/// Among which events a publisher's ID stands for one.
-enum class IdScope : std::uint8_t {
-  kLog,    ///< all that the log holds
-  kTopic,  ///< those of its topic, since it was begun. Who subscribes by wildcard cannot resume from such an ID
+  bool repeated = false;  ///< the publisher has published an event with this ID to the topic: nothing was published
 };
 
 /// One thing to be published: an event, or a mark in the life of a topic. A view, like Event.
+///
+/// An ID that a publisher gives stands for one event of this publisher in this topic, for as long as the log holds the
+/// event and until the topic begins anew (finish() and begin(), or another event). Other topics' and publishers' events
+/// with the same ID are others.
 struct Publication {
   enum class Kind : std::uint8_t {
     kEvent,
@@ -48,7 +46,9 @@ struct Publication {
   };
   Topic topic;
   Event event = {};  ///< of kEvent
-  IdScope scope = IdScope::kLog;
+  /// Whose ID it is, of any length. Empty: the program's own. Events routes use `user NAME` for a user whom the
+  /// authorizer names, and `anonymous` for all others.
+  std::string_view publisher = {};
   Kind kind = Kind::kEvent;
 };
 
@@ -89,7 +89,8 @@ class Hub {
   /// with a store is: once it will survive. Throws std::invalid_argument if refusal() has something to say of it,
   /// StoreUnavailable if there is a store that cannot take it now. Where there is no memory left for the log itself,
   /// the program ends, by std::terminate(): with half of an event in it, it would lose others in silence.
-  Published publish(Topic topic, const Event& event, IdScope scope = IdScope::kLog);
+  /// `publisher` is as in Publication.
+  Published publish(Topic topic, const Event& event, std::string_view publisher = {});
 
   /// The same for several, in order and at once: with a store all of them survive, or none. Returns as many.
   std::vector<Published> publish(std::span<const Publication> publications);
@@ -108,8 +109,9 @@ class Hub {
   void begin(Topic topic);
 
   /// Why the event cannot be published to the topic, as a sentence that begins with the field's name; empty if it can:
-  /// topics, IDs and types that Millrace keeps for itself, IDs that no header could bring back, or data larger than the
-  /// log.
+  /// topics and types that Millrace keeps for itself; IDs that no header could bring back, or that a client could have
+  /// from this log, or from a log in memory, which may be this server's before it was started anew; data larger than
+  /// the log.
   std::string refusal(Topic topic, const Event& event) const;
 
   /// Why nobody but Millrace may publish to the topic, or finish it; empty if they may.
@@ -163,8 +165,9 @@ class Hub {
   };
 
   /// Where a client begins that comes with this last event ID; the head of the log if it has none. `filter` says what
-  /// the client listens to: IDs that are a topic's own are looked for there. May ask the store, as is_over() may: not
-  /// for an event loop; and throws StoreUnavailable if that cannot be read.
+  /// the client listens to: publishers' IDs are looked for there, and nowhere without it. Where several events have the
+  /// ID the oldest counts, so that nothing is lost. May ask the store, as is_over() may: not for an event loop; and
+  /// throws StoreUnavailable if that cannot be read.
   Cursor resolve(std::string_view last_event_id, const TopicFilter* filter = nullptr) const;
 
   /// Whether all topics of the filter are finished and a client at this place has nothing more to get.

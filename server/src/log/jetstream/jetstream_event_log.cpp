@@ -98,7 +98,7 @@ void JetStreamEventLog::append(std::span<const Publication> publications, TimePo
 void JetStreamEventLog::append_some(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
   struct Sent {
     std::size_t index;
-    std::string key;  // id_key(), or empty
+    std::optional<IdKey> key;
   };
   std::vector<Sent> sent;
   std::vector<NatsMessage> messages;
@@ -106,17 +106,20 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
   for (std::size_t i = 0; i < publications.size(); ++i) {
     const Publication& publication = publications[i];
     sequences[i] = 0;
-    if (publication.kind == Publication::Kind::kBegin && !queries_->is_finished(publication.topic.view())) continue;
+    if (publication.kind != Publication::Kind::kEvent &&
+        queries_->is_finished(publication.topic.view()) == (publication.kind == Publication::Kind::kFinish)) {
+      continue;
+    }
     NatsMessage message = queries_->message(publication);
-    std::string key;
+    std::optional<IdKey> key;
     if (publication.kind == Publication::Kind::kEvent && !publication.event.id.empty()) {
-      key = id_key(publication.topic.view(), publication.event.id.view(), publication.scope);
-      if (!keys.insert(key).second) continue;
-      const auto found = queries_->find(key);
+      key = IdKey::of(publication);
+      std::string name = key->digest();
+      if (!keys.insert(name).second) continue;
+      const auto found = queries_->find(*key);
       if (found && !is_stale(publication, *found)) continue;
       // Of two that are sent at the same time, the stream takes one. Where an event with this ID has been here, but is
       // forgotten, that is part of the name.
-      std::string name = id_digest(key);
       if (found) name.append(1, '-').append(std::to_string(*found));
       message.headers.emplace_back("Nats-Msg-Id", std::move(name));
     }
@@ -135,21 +138,19 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
     // The stream remembers IDs for a while, also those of events that are not here any more.
     while (acks[i].duplicate && is_stale(publication, acks[i].sequence)) {
       NatsMessage& again = messages[i];
-      again.headers.back().second = id_digest(sent[i].key) + "-" + std::to_string(acks[i].sequence);
+      again.headers.back().second = sent[i].key->digest() + "-" + std::to_string(acks[i].sequence);
       acks[i] = sender_->send({again}, MessageSender::Until::kStored).front();
     }
     if (!acks[i].duplicate) sequences[sent[i].index] = acks[i].sequence;
-    if (!sent[i].key.empty()) entries.push_back(queries_->index_entry(sent[i].key, acks[i].sequence, texts[i]));
+    if (sent[i].key) entries.push_back(queries_->index_entry(*sent[i].key, acks[i].sequence, texts[i]));
   }
   if (!entries.empty()) sender_->send(entries, MessageSender::Until::kStored);
   ++commits_;
 }
 
-// Whether the event with its publisher's ID at this sequence is none that the new one would be confused with.
+// Whether the publisher's event with its ID at this sequence is gone, or of a life of the topic that is over.
 bool JetStreamEventLog::is_stale(const Publication& publication, std::uint64_t sequence) const {
-  if (sequence < queries_->state().oldest) return true;
-  if (publication.scope == IdScope::kLog) return false;
-  return queries_->last_finish(publication.topic.view()).value_or(0) > sequence;
+  return sequence < queries_->state().oldest || queries_->has_begun_anew(publication.topic.view(), sequence);
 }
 
 bool JetStreamEventLog::catch_up(std::uint64_t sequence) const {
@@ -214,17 +215,8 @@ std::size_t JetStreamEventLog::max_event_bytes() const {
   return most > kHeaders ? most - kHeaders : 1;
 }
 
-std::optional<std::uint64_t> JetStreamEventLog::find(std::string_view publisher_id) const {
-  return queries_->find(publisher_id);
-}
-
 std::optional<std::uint64_t> JetStreamEventLog::find(std::string_view publisher_id, const TopicFilter& filter) const {
-  std::optional<std::uint64_t> oldest;
-  for (const std::string& topic : filter.patterns()) {
-    const auto found = queries_->find(id_key(topic, publisher_id, IdScope::kTopic));
-    if (found && (!oldest || *found < *oldest)) oldest = found;
-  }
-  return oldest;
+  return queries_->find(publisher_id, filter);
 }
 
 std::optional<std::uint64_t> JetStreamEventLog::finished_at(const TopicFilter& filter, std::uint64_t seen) const {

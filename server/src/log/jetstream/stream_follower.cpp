@@ -133,7 +133,7 @@ void StreamFollower::take(const NatsSubscription::Message& message) {
       .subject = natsMsg_GetSubject(message.get()),
       .type = std::string(header(message, "Millrace-Type")),
       .id = std::string(header(message, "Millrace-Id")),
-      .scope = std::string(header(message, "Millrace-Scope")),
+      .publisher = std::string(header(message, "Millrace-Publisher")),
       .retry = std::string(header(message, "Millrace-Retry")),
       .data = {natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))}};
   const auto age = options_.time().time_since_epoch() - std::chrono::nanoseconds(place->published);

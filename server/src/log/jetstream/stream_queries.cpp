@@ -1,7 +1,6 @@
 #include "stream_queries.h"
 
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "../../stream/topic_filter.h"
+#include "../digest.h"
 #include "millrace/core/limits.h"
 #include "topic_subject.h"
 
@@ -25,7 +25,8 @@ constexpr int kStreamNameInUse = 10058;
 constexpr int kNotFound = 404;
 
 constexpr std::string_view kDescription = "Millrace event log, epoch ";
-constexpr std::string_view kOwnScope = "topic";
+// In the place of an empty publisher_key(). The header's absence says that the event is from before there were any.
+constexpr std::string_view kProgram = "-";
 
 std::int64_t nanoseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
@@ -71,7 +72,7 @@ StreamEntry entry_of(const json& answer) {
           .subject = message.at("subject").get<std::string>(),
           .type = header(headers, "Millrace-Type"),
           .id = header(headers, "Millrace-Id"),
-          .scope = header(headers, "Millrace-Scope"),
+          .publisher = header(headers, "Millrace-Publisher"),
           .retry = header(headers, "Millrace-Retry"),
           .data = from_base64(message.value("data", std::string()))};
 }
@@ -80,18 +81,35 @@ StreamEntry entry_of(const json& answer) {
 std::string epoch_of(const json& info) {
   const std::string description = info.at("config").value("description", std::string());
   if (description.starts_with(kDescription)) return description.substr(kDescription.size());
-  return id_digest(info.value("created", std::string())).substr(0, 8);
+  return sha256(info.value("created", std::string())).substr(0, 8);
+}
+
+// What an ID goes by in the index.
+std::string id_token(std::string_view publisher_id) {
+  return sha256(publisher_id).substr(0, 32);
+}
+
+std::string publisher_token(const std::string& publisher) {
+  return publisher.empty() ? std::string(kProgram) : publisher;
+}
+
+// And back.
+std::string publisher_of(const std::string& token) {
+  if (token.empty()) return std::string(kAnyPublisher);
+  return token == kProgram ? std::string() : token;
 }
 
 }  // namespace
 
-std::string id_digest(std::string_view key) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
-  SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), hash.data());
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : hash) text.append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 0xf]);
-  return text;
+IdKey IdKey::of(const Publication& publication) {
+  return {.topic = publication.topic.view(),
+          .id = publication.event.id.view(),
+          .publisher = publisher_key(publication.publisher)};
+}
+
+// No topic and no ID holds a line end.
+std::string IdKey::digest() const {
+  return sha256(std::string(topic).append(1, '\n').append(id).append(1, '\n').append(publisher));
 }
 
 StreamQueries::StreamQueries(const NatsConnection& connection, Options options)
@@ -110,18 +128,21 @@ StreamQueries::StreamQueries(const NatsConnection& connection, Options options)
                  {"max_age", nanoseconds(bounds.age)},
                  {"duplicate_window", nanoseconds(window)},
                  {"num_replicas", std::max<std::uint64_t>(1, options_.replicas)}};
-  const json info = prepare(options_.name, config);
+  const json info = prepare(options_.name, config, config["subjects"]);
   epoch_ = epoch_of(info);
-  config["name"] = options_.name + "-ids";
+  config["name"] = ids();
   config["description"] = "Where the events of " + options_.name + " are, by their publishers' IDs";
-  config["subjects"] = {options_.name + "-ids.*"};
+  // The first as long as servers of versions before write there.
+  config["subjects"] = {ids() + ".*", ids() + ".*.*.>"};
   config["max_msgs_per_subject"] = 1;
   config["num_replicas"] = info.at("config").value("num_replicas", 1);
-  prepare(options_.name + "-ids", config);
+  prepare(ids(), config, json::array({ids() + ".*"}));
+  const json a_former = connection_.ask("STREAM.MSG.GET." + ids(), {{"seq", 1}, {"next_by_subj", ids() + ".*"}});
+  has_former_ids_ = !checked(a_former).is_null();
 }
 
 // What JetStream says of the stream, which is made, or is given its limits, if need be.
-json StreamQueries::prepare(const std::string& name, const json& config) const {
+json StreamQueries::prepare(const std::string& name, const json& config, const json& former_subjects) const {
   json info = checked(connection_.ask("STREAM.INFO." + name, nullptr));
   if (info.is_null()) {
     json created = connection_.ask("STREAM.CREATE." + name, config);
@@ -131,11 +152,14 @@ json StreamQueries::prepare(const std::string& name, const json& config) const {
     if (info.is_null()) throw StoreUnavailable("JetStream: the stream \"" + name + "\" cannot be made");
   }
   json wanted = info.at("config");
-  if (wanted.value("subjects", json::array()) != config.at("subjects")) {
+  const json subjects = wanted.value("subjects", json::array());
+  if (subjects != config.at("subjects") && subjects != former_subjects) {
     throw ForeignStream("the stream \"" + name + "\" has other subjects, and is another program's: choose another " +
                         "name, nats://HOST/NAME");
   }
-  for (const char* limit : {"max_msgs", "max_bytes", "max_age", "duplicate_window"}) wanted[limit] = config.at(limit);
+  for (const char* limit : {"subjects", "max_msgs", "max_bytes", "max_age", "duplicate_window"}) {
+    wanted[limit] = config.at(limit);
+  }
   if (options_.replicas != 0) wanted["num_replicas"] = config.at("num_replicas");
   if (wanted == info.at("config")) return info;
   return checked(connection_.ask("STREAM.UPDATE." + name, wanted));
@@ -170,23 +194,87 @@ std::optional<std::uint64_t> StreamQueries::last(const std::string& subject) con
 
 // --- Publishers' IDs ------------------------------------------------------------------------------------------------
 
-std::optional<std::uint64_t> StreamQueries::find(std::string_view key) const {
-  const std::string stream = options_.name + "-ids";
-  const json answer =
-      checked(connection_.ask("STREAM.MSG.GET." + stream, {{"last_by_subj", stream + "." + id_digest(key)}}));
-  if (answer.is_null()) return std::nullopt;
-  const std::string data = entry_of(answer).data;
+// What an entry of the index says, while it is true.
+std::optional<std::uint64_t> StreamQueries::indexed(const StreamEntry& entry, std::uint64_t oldest) const {
   std::uint64_t sequence = 0;
-  std::from_chars(data.data(), data.data() + data.size(), sequence);
+  std::from_chars(entry.data.data(), entry.data.data() + entry.data.size(), sequence);
   // The index may have outlived the stream that it was made for.
-  if (data != std::to_string(sequence) + ' ' + epoch_) return std::nullopt;
-  if (sequence < state().oldest) return std::nullopt;
+  if (entry.data != std::to_string(sequence) + ' ' + epoch_) return std::nullopt;
+  if (sequence < oldest) return std::nullopt;
   return sequence;
 }
 
-NatsMessage StreamQueries::index_entry(std::string_view key, std::uint64_t sequence, std::string& data) const {
+std::optional<std::uint64_t> StreamQueries::indexed_at(const std::string& subject) const {
+  const json answer = checked(connection_.ask("STREAM.MSG.GET." + ids(), {{"last_by_subj", subject}}));
+  if (answer.is_null()) return std::nullopt;
+  return indexed(entry_of(answer), state().oldest);
+}
+
+std::optional<std::string> StreamQueries::topic_at(std::uint64_t sequence) const {
+  const json answer = checked(connection_.ask("STREAM.MSG.GET." + options_.name, {{"seq", sequence}}));
+  if (answer.is_null()) return std::nullopt;
+  const std::string subject = entry_of(answer).subject;
+  const std::size_t begin = options_.name.size() + 3;  // `NAME.e.`
+  if (subject.size() <= begin) return std::nullopt;
+  return subject_topic(std::string_view(subject).substr(begin));
+}
+
+std::optional<std::uint64_t> StreamQueries::find(const IdKey& key) const {
+  const auto found = indexed_at(index_subject(key));
+  if (found || !has_former_ids_) return found;
+  // One from before has no publisher: it counts as everyone's.
+  const auto pattern = TopicPattern::parse(key.topic);
+  return pattern ? former(key.id, TopicFilter({*pattern})) : std::nullopt;
+}
+
+std::optional<std::uint64_t> StreamQueries::former(std::string_view publisher_id, const TopicFilter& filter) const {
+  std::optional<std::uint64_t> oldest = indexed_at(ids() + "." + sha256(publisher_id));
+  if (oldest) {
+    const auto topic = topic_at(*oldest);
+    if (!topic || !filter.matches(*Topic::parse(*topic))) oldest.reset();
+  }
+  if (!filter.is_literal()) return oldest;
+  for (const std::string& topic : filter.patterns()) {
+    const auto own = indexed_at(ids() + "." + sha256(std::string(topic).append(1, '\n').append(publisher_id)));
+    if (own) oldest = std::min(oldest.value_or(*own), *own);
+  }
+  return oldest;
+}
+
+// The index is in nearly the same order as the events: where two servers publish at the same time, by no more than what
+// both have on their way. So only what is close behind the first can be older than that.
+std::optional<std::uint64_t> StreamQueries::find(std::string_view publisher_id, const TopicFilter& filter) const {
+  constexpr std::uint64_t kOutOfOrder = 2 * kStoreGroupEntries;
+  std::optional<std::uint64_t> oldest = has_former_ids_ ? former(publisher_id, filter) : std::nullopt;
+  const std::uint64_t oldest_here = state().oldest;
+  std::size_t looks = 0;
+  for (const std::string& pattern : filter.patterns()) {
+    const std::string subject = ids() + "." + id_token(publisher_id) + ".*." + topic_subject(pattern);
+    std::uint64_t last = UINT64_MAX;
+    std::size_t ahead = 1;
+    for (std::uint64_t from = 1; from <= last;) {
+      if (++looks > kMaxIdHolders) return std::nullopt;
+      const std::deque<StreamEntry> entries = next(ids(), subject, from, ahead);
+      if (entries.empty()) break;
+      for (const StreamEntry& entry : entries) {
+        const auto found = indexed(entry, oldest_here);
+        if (!found) continue;
+        oldest = std::min(oldest.value_or(*found), *found);
+        last = std::min(last, entry.sequence + kOutOfOrder);
+      }
+      from = entries.back().sequence + 1;
+    }
+  }
+  return oldest;
+}
+
+std::string StreamQueries::index_subject(const IdKey& key) const {
+  return ids() + "." + id_token(key.id) + "." + publisher_token(key.publisher) + "." + topic_subject(key.topic);
+}
+
+NatsMessage StreamQueries::index_entry(const IdKey& key, std::uint64_t sequence, std::string& data) const {
   data = std::to_string(sequence) + ' ' + epoch_;
-  return {.subject = options_.name + "-ids." + id_digest(key), .headers = {}, .data = data};
+  return {.subject = index_subject(key), .headers = {}, .data = data};
 }
 
 // --- Reading --------------------------------------------------------------------------------------------------------
@@ -194,12 +282,13 @@ NatsMessage StreamQueries::index_entry(std::string_view key, std::uint64_t seque
 // The first entries from this sequence on whose subject matches: as many as `ahead`, if they lie close together. Asks
 // for what begins at each sequence, all at once, so that none can be missed; and for twice as many the next time, where
 // these were all of them.
-std::deque<StreamEntry> StreamQueries::next(const std::string& subject, std::uint64_t from, std::size_t& ahead) const {
+std::deque<StreamEntry> StreamQueries::next(const std::string& stream, const std::string& subject, std::uint64_t from,
+                                            std::size_t& ahead) const {
   std::vector<json> requests;
   for (std::size_t i = 0; i < ahead; ++i) requests.push_back({{"seq", from + i}, {"next_by_subj", subject}});
   std::deque<StreamEntry> entries;
   std::size_t bytes = 0;
-  for (json& one : connection_.ask_all("STREAM.MSG.GET." + options_.name, requests)) {
+  for (json& one : connection_.ask_all("STREAM.MSG.GET." + stream, requests)) {
     const json answer = checked(std::move(one));
     if (answer.is_null()) break;
     StreamEntry entry = entry_of(answer);
@@ -223,7 +312,7 @@ EventLog::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t h
   const std::uint64_t last = is_literal ? head : std::min(head, sequence + EventLog::kPageScan);
   std::vector<Run> runs;
   const auto advance = [&](Run& run, std::uint64_t from) {
-    if (run.next.empty() && from <= last) run.next = next(run.subject, from, run.ahead);
+    if (run.next.empty() && from <= last) run.next = next(options_.name, run.subject, from, run.ahead);
     return !run.next.empty() && run.next.front().sequence <= last;
   };
   for (const std::string& pattern : filter.patterns()) {
@@ -260,12 +349,14 @@ EventLog::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t h
   return page;
 }
 
-std::optional<std::uint64_t> StreamQueries::last_finish(std::string_view topic) const {
-  return last(subject('f', topic));
+bool StreamQueries::has_begun_anew(std::string_view topic, std::uint64_t sequence) const {
+  if (last(subject('f', topic)).value_or(0) < sequence) return false;
+  const auto finish = first(subject('f', topic), sequence);
+  return finish && std::max(last(subject('e', topic)), last(subject('b', topic))).value_or(0) > finish->sequence;
 }
 
 bool StreamQueries::is_finished(std::string_view topic) const {
-  const auto finish = last_finish(topic);
+  const auto finish = last(subject('f', topic));
   return finish && last(subject('e', topic)).value_or(0) < *finish && last(subject('b', topic)).value_or(0) < *finish;
 }
 
@@ -273,7 +364,7 @@ std::optional<std::uint64_t> StreamQueries::finished_at(const TopicFilter& filte
   if (!filter.is_literal()) return std::nullopt;
   std::uint64_t newest = 0;
   for (const std::string& topic : filter.patterns()) {
-    const auto finish = last_finish(topic);
+    const auto finish = last(subject('f', topic));
     if (!finish) return std::nullopt;
     if (filter.patterns().size() == 1 && seen <= *finish) {
       const auto first_from = first(subject('f', topic), std::max<std::uint64_t>(1, seen));
@@ -300,7 +391,9 @@ NatsMessage StreamQueries::message(const Publication& publication) const {
   NatsMessage message{.subject = subject('e', topic), .headers = {}, .data = event.data};
   if (!event.type.empty()) message.headers.emplace_back("Millrace-Type", escape(event.type.view()));
   if (!event.id.empty()) message.headers.emplace_back("Millrace-Id", escape(event.id.view()));
-  if (publication.scope == IdScope::kTopic) message.headers.emplace_back("Millrace-Scope", kOwnScope);
+  if (!event.id.empty()) {
+    message.headers.emplace_back("Millrace-Publisher", publisher_token(publisher_key(publication.publisher)));
+  }
   if (event.retry) message.headers.emplace_back("Millrace-Retry", std::to_string(event.retry->count()));
   return message;
 }
@@ -331,13 +424,14 @@ FramePtr StreamQueries::frame(const StreamEntry& entry, TimePoint published) con
       const auto end = std::from_chars(entry.retry.data(), entry.retry.data() + entry.retry.size(), retry).ptr;
       if (!entry.retry.empty() && end == entry.retry.data() + entry.retry.size())
         publication.event.retry = Duration{retry};
-      if (entry.scope == kOwnScope) publication.scope = IdScope::kTopic;
       break;
     }
     default:
       return nullptr;
   }
-  return encode(epoch_, entry.sequence, publication, published);
+  std::shared_ptr<Frame> frame = encode(epoch_, entry.sequence, publication, published);
+  if (!frame->publisher_id.empty()) frame->publisher = publisher_of(entry.publisher);
+  return frame;
 }
 
 }  // namespace millrace

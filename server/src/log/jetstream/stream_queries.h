@@ -2,7 +2,10 @@
 // thread. Throws StoreUnavailable where there is no answer.
 //
 // The stream NAME has the entries, by their topics: `NAME.e.<topic_subject>` events, `NAME.f.…` finishes, `NAME.b.…`
-// beginnings. The stream NAME-ids says where the newest event with a publisher's ID is: `NAME-ids.<SHA-256 of id_key>`.
+// beginnings. The stream NAME-ids says where the newest event with a publisher's ID is, by topics, too, so that
+// JetStream itself matches a subscription's patterns: `NAME-ids.<digest of the ID>.<publisher_key>.<topic_subject>`.
+// Versions before told topics and publishers apart no further than by `NAME-ids.<digest>`, of the ID, or of
+// `<topic>\n<ID>` where the ID was its topic's own: what they have left there is still found.
 #pragma once
 
 #include <cstddef>
@@ -23,10 +26,10 @@ namespace millrace {
 struct StreamEntry {
   std::uint64_t sequence = 0;
   std::string subject;
-  std::string type;   // as these headers are written
-  std::string id;     //
-  std::string scope;  //
-  std::string retry;  //
+  std::string type;       // as these headers are written
+  std::string id;         //
+  std::string publisher;  //
+  std::string retry;      //
   std::string data;
 };
 
@@ -36,8 +39,16 @@ class ForeignStream : public StoreUnavailable {
   using StoreUnavailable::StoreUnavailable;
 };
 
-/// What a publisher's ID goes by in JetStream, of its id_key().
-std::string id_digest(std::string_view key);
+/// What an event is told from others by: a publisher's ID, with its topic and its publisher.
+struct IdKey {
+  std::string_view topic;
+  std::string_view id;
+  std::string publisher;  ///< publisher_key()
+
+  static IdKey of(const Publication& publication);
+  /// For JetStream's own look at what has come already (Nats-Msg-Id).
+  std::string digest() const;
+};
 
 class StreamQueries {
  public:
@@ -66,17 +77,19 @@ class StreamQueries {
   /// The sequence of the last.
   std::optional<std::uint64_t> last(const std::string& subject) const;
 
-  /// As EventLog::find(), by id_key(): while its event is here.
-  std::optional<std::uint64_t> find(std::string_view key) const;
+  /// The sequence of the event with this key, while it is here.
+  std::optional<std::uint64_t> find(const IdKey& key) const;
+  /// As EventLog::find().
+  std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const;
   /// Says where it is.
-  NatsMessage index_entry(std::string_view key, std::uint64_t sequence, std::string& data) const;
+  NatsMessage index_entry(const IdKey& key, std::uint64_t sequence, std::string& data) const;
 
   /// As EventLog::read_after(), of entries up to `head`.
   EventLog::Page read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) const;
   /// As EventLog::finished_at().
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const;
-  /// The sequence of the topic's last finish.
-  std::optional<std::uint64_t> last_finish(std::string_view topic) const;
+  /// Whether the topic has been finished and has begun anew since the entry with this sequence.
+  bool has_begun_anew(std::string_view topic, std::uint64_t sequence) const;
   bool is_finished(std::string_view topic) const;
 
   /// What is sent for the publication.
@@ -86,12 +99,21 @@ class StreamQueries {
 
  private:
   std::string subject(char kind, std::string_view topic) const;
-  std::deque<StreamEntry> next(const std::string& subject, std::uint64_t from, std::size_t& ahead) const;
-  nlohmann::json prepare(const std::string& name, const nlohmann::json& config) const;
+  std::string ids() const { return options_.name + "-ids"; }
+  std::string index_subject(const IdKey& key) const;
+  std::optional<std::uint64_t> indexed(const StreamEntry& entry, std::uint64_t oldest) const;
+  std::optional<std::uint64_t> indexed_at(const std::string& subject) const;
+  std::optional<std::uint64_t> former(std::string_view publisher_id, const TopicFilter& filter) const;
+  std::optional<std::string> topic_at(std::uint64_t sequence) const;
+  std::deque<StreamEntry> next(const std::string& stream, const std::string& subject, std::uint64_t from,
+                               std::size_t& ahead) const;
+  nlohmann::json prepare(const std::string& name, const nlohmann::json& config,
+                         const nlohmann::json& former_subjects) const;
 
   const NatsConnection& connection_;
   const Options options_;
   std::string epoch_;
+  bool has_former_ids_ = false;  // there were some when it was opened
 };
 
 }  // namespace millrace

@@ -80,7 +80,9 @@ void SqliteStatement::bind(int index, std::int64_t value) {
 }
 
 void SqliteStatement::bind(int index, std::string_view value) {
-  check(sqlite3_bind_text64(handle_.get(), index, value.data(), value.size(), SQLITE_STATIC, SQLITE_UTF8));
+  // A null pointer would be no value.
+  const char* const text = value.empty() ? "" : value.data();
+  check(sqlite3_bind_text64(handle_.get(), index, text, value.size(), SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void SqliteStatement::bind(int index, SqliteBlob value) {

@@ -13,8 +13,9 @@ namespace {
 //
 // meta     `epoch`; `head`, the newest sequence there has been, where it may be beyond those of the entries; `running`,
 //          the machine's boot ID while a program has the file open whose commits a power cut may take back.
-// entries  id_key is the publisher's ID, with `<topic>\n` before it if it is the topic's own; published is in
-//          milliseconds since 1970; payload is the event in the format of event streams. Marks have none.
+// entries  publisher_id is the publisher's ID (to version 2 id_key, with `<topic>\n` before it if it was its topic's
+//          own), publisher the publisher_key(), where there is an ID: of versions before, kAnyPublisher; published is
+//          in milliseconds since 1970; payload is the event in the format of event streams. Marks have none.
 constexpr std::array<const char*, kSqliteSchemaVersion> kSteps = {
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE entries (sequence INTEGER PRIMARY KEY, topic TEXT NOT NULL, kind INTEGER NOT NULL,"
@@ -23,6 +24,15 @@ constexpr std::array<const char*, kSqliteSchemaVersion> kSteps = {
     "CREATE INDEX entries_by_id ON entries (id_key) WHERE id_key IS NOT NULL;",
 
     "CREATE INDEX finishes ON entries (topic) WHERE kind = 1;",
+
+    // A column that is added costs nothing, however large the file is. Rows are written anew only where IDs were their
+    // topics' own.
+    "DROP INDEX entries_by_id;"
+    "ALTER TABLE entries RENAME COLUMN id_key TO publisher_id;"
+    "ALTER TABLE entries ADD COLUMN publisher TEXT NOT NULL DEFAULT '*';"
+    "UPDATE entries SET publisher_id = substr(publisher_id, instr(publisher_id, char(10)) + 1)"
+    "  WHERE instr(publisher_id, char(10)) > 0;"
+    "CREATE INDEX entries_by_id ON entries (publisher_id, topic, publisher) WHERE publisher_id IS NOT NULL;",
 };
 
 void migrate(SqliteDatabase& database, int from, int to) {

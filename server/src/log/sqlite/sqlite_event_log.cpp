@@ -232,19 +232,8 @@ auto SqliteEventLog::ask(Reader& reader, const Ask& question) const {
   }
 }
 
-std::optional<std::uint64_t> SqliteEventLog::find(std::string_view publisher_id) const {
-  return ask(lookups_, [&](SqliteQueries& queries) { return queries.find(publisher_id); });
-}
-
 std::optional<std::uint64_t> SqliteEventLog::find(std::string_view publisher_id, const TopicFilter& filter) const {
-  return ask(lookups_, [&](SqliteQueries& queries) {
-    std::optional<std::uint64_t> oldest;
-    for (const std::string& topic : filter.patterns()) {
-      const auto found = queries.find(id_key(topic, publisher_id, IdScope::kTopic));
-      if (found && (!oldest || *found < *oldest)) oldest = found;
-    }
-    return oldest;
-  });
+  return ask(lookups_, [&](SqliteQueries& queries) { return queries.find(publisher_id, filter); });
 }
 
 std::optional<std::uint64_t> SqliteEventLog::finished_at(const TopicFilter& filter, std::uint64_t seen) const {

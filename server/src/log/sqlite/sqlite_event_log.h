@@ -49,7 +49,6 @@ class SqliteEventLog final : public EventStore {
   std::uint64_t head() const override { return head_; }
   std::uint64_t oldest() const override { return oldest_; }
   void append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) override;
-  std::optional<std::uint64_t> find(std::string_view publisher_id) const override;
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const override;
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const override;
   Page read_after(std::uint64_t sequence, const TopicFilter& filter) const override;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "../id_holders.h"
 #include "schema.h"
 
 namespace millrace {
@@ -35,26 +36,51 @@ class Snapshot {
 SqliteQueries::SqliteQueries(SqliteDatabase& database, std::string epoch)
     : database_(database),
       epoch_(std::move(epoch)),
-      find_(database, "SELECT max(sequence) FROM entries WHERE id_key = ?1"),
+      find_(database, "SELECT max(sequence) FROM entries WHERE publisher_id = ?1 AND topic = ?2 AND publisher = ?3"),
+      next_holder_(database,
+                   "SELECT topic, publisher FROM entries WHERE publisher_id = ?1 AND (topic, publisher) >= (?2, ?3)"
+                   " ORDER BY topic, publisher LIMIT 1"),
       first_finish_(database, "SELECT min(sequence) FROM entries WHERE kind = 1 AND topic = ?1 AND sequence >= ?2"),
-      last_finish_(database, "SELECT max(sequence) FROM entries WHERE kind = 1 AND topic = ?1"),
+      last_finish_(database, "SELECT max(sequence) FROM entries WHERE kind = 1 AND topic = ?1 AND sequence < ?2"),
       last_entry_(database, "SELECT sequence, kind FROM entries WHERE topic = ?1 ORDER BY sequence DESC LIMIT 1"),
+      last_of_life_(database,
+                    "SELECT sequence FROM entries WHERE topic = ?1 AND kind <> 1 ORDER BY sequence DESC LIMIT 1"),
       sequences_(database,
                  "SELECT sequence FROM entries WHERE topic = ?1 AND sequence > ?2 AND sequence <= ?3"
                  " ORDER BY sequence LIMIT ?4"),
-      entry_(database, "SELECT sequence, topic, kind, id_key, payload FROM entries WHERE sequence = ?1"),
+      entry_(database,
+             "SELECT sequence, topic, kind, publisher_id, payload, publisher FROM entries WHERE sequence = ?1"),
       entries_(database,
-               "SELECT sequence, topic, kind, id_key, payload FROM entries WHERE sequence > ?1 AND sequence <= ?2"
+               "SELECT sequence, topic, kind, publisher_id, payload, publisher FROM entries WHERE sequence > ?1 AND "
+               "sequence <= ?2"
                " ORDER BY sequence LIMIT ?3"),
       newest_(database, "SELECT max(sequence) FROM entries"),
       oldest_(database, "SELECT min(sequence) FROM entries") {}
 
-std::optional<std::uint64_t> SqliteQueries::find(std::string_view key) {
-  return only_number(find_(key));
+std::optional<std::uint64_t> SqliteQueries::find(std::string_view publisher_id, std::string_view topic,
+                                                 std::string_view publisher) {
+  return only_number(find_(publisher_id, topic, publisher));
 }
 
-std::optional<std::uint64_t> SqliteQueries::last_finish(std::string_view topic) {
-  return only_number(last_finish_(topic));
+std::optional<std::uint64_t> SqliteQueries::find(std::string_view publisher_id, const TopicFilter& filter) {
+  return oldest_holder(filter, [&](std::string_view topic, std::string_view publisher) -> std::optional<IdHolder> {
+    IdHolder holder;
+    {
+      SqliteRows rows = next_holder_(publisher_id, topic, publisher);
+      if (!rows.next()) return std::nullopt;
+      holder.topic = rows.text(0);
+      holder.publisher = rows.text(1);
+    }
+    holder.sequence = find(publisher_id, holder.topic, holder.publisher).value_or(0);
+    return holder;
+  });
+}
+
+std::uint64_t SqliteQueries::life_before(std::string_view topic) {
+  if (!is_finished(topic)) return only_number(last_finish_(topic, kMaxSequence)).value_or(0);
+  // Its last finish has ended the life that counts.
+  const auto last = only_number(last_of_life_(topic));
+  return last ? only_number(last_finish_(topic, *last)).value_or(0) : 0;
 }
 
 std::optional<std::uint64_t> SqliteQueries::newest() {
@@ -155,10 +181,8 @@ FramePtr SqliteQueries::frame(const SqliteRows& row) const {
   auto frame = std::make_shared<Frame>();
   frame->sequence = sequence;
   frame->topic = topic.view();
-  const std::string_view key = row.text(3);
-  const std::size_t line_end = key.find('\n');
-  frame->id_is_topics_own = line_end != std::string_view::npos;
-  frame->publisher_id = frame->id_is_topics_own ? key.substr(line_end + 1) : key;
+  frame->publisher_id = row.text(3);
+  if (!frame->publisher_id.empty()) frame->publisher = row.text(5);
   set_payload(*frame, row.text(4));
   return frame;
 }

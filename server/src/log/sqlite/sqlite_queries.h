@@ -17,14 +17,16 @@ class SqliteQueries {
   /// The database must stay.
   SqliteQueries(SqliteDatabase& database, std::string epoch);
 
-  /// The newest entry that has this id_key().
-  std::optional<std::uint64_t> find(std::string_view key);
+  /// The event of the topic and the publisher_key() with this ID.
+  std::optional<std::uint64_t> find(std::string_view publisher_id, std::string_view topic, std::string_view publisher);
+  /// As EventLog::find().
+  std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter);
   /// As EventLog::finished_at().
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen);
   /// The topic's last entry, if that is a finish.
   std::optional<std::uint64_t> is_finished(std::string_view topic);
-  /// The topic's newest finish, if there is one.
-  std::optional<std::uint64_t> last_finish(std::string_view topic);
+  /// The newest finish after which the topic has begun anew; 0 if it has not.
+  std::uint64_t life_before(std::string_view topic);
   /// As EventLog::read_after(), of entries up to `head`, from one state of the file.
   EventLog::Page read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
   /// The newest entry, and the oldest.
@@ -40,9 +42,11 @@ class SqliteQueries {
   SqliteDatabase& database_;
   const std::string epoch_;
   SqliteStatement find_;
+  SqliteStatement next_holder_;
   SqliteStatement first_finish_;
   SqliteStatement last_finish_;
   SqliteStatement last_entry_;
+  SqliteStatement last_of_life_;
   SqliteStatement sequences_;
   SqliteStatement entry_;
   SqliteStatement entries_;

@@ -52,9 +52,10 @@ struct SqliteWriter::Statements {
       : begin(database, "BEGIN IMMEDIATE"),
         commit(database, "COMMIT"),
         insert_event(database,
-                     "INSERT INTO entries (sequence, topic, kind, id_key, published, payload)"
-                     " VALUES (?1, ?2, 0, ?3, ?4, ?5)"),
-        insert_mark(database, "INSERT INTO entries (sequence, topic, kind, published) VALUES (?1, ?2, ?3, ?4)"),
+                     "INSERT INTO entries (sequence, topic, kind, publisher_id, published, payload, publisher)"
+                     " VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6)"),
+        insert_mark(database,
+                    "INSERT INTO entries (sequence, topic, kind, published, publisher) VALUES (?1, ?2, ?3, ?4, '')"),
         remove(database, "DELETE FROM entries WHERE sequence <= ?1"),
         old(database,
             "SELECT max(sequence) FROM (SELECT sequence, published FROM entries ORDER BY sequence LIMIT ?1)"
@@ -129,20 +130,14 @@ void SqliteWriter::commit() {
 
 bool SqliteWriter::is_new(const Publication& publication) {
   const std::string_view topic = publication.topic.view();
-  switch (publication.kind) {
-    case Publication::Kind::kEvent: {
-      const std::string_view id = publication.event.id.view();
-      if (id.empty()) return true;
-      const auto found = queries_->find(id_key(topic, id, publication.scope));
-      if (!found || publication.scope == IdScope::kLog) return !found;
-      return queries_->last_finish(topic).value_or(0) > *found;
-    }
-    case Publication::Kind::kBegin:
-      return queries_->is_finished(topic).has_value();
-    case Publication::Kind::kFinish:
-      break;
+  if (publication.kind != Publication::Kind::kEvent) {
+    return queries_->is_finished(topic).has_value() == (publication.kind == Publication::Kind::kBegin);
   }
-  return true;
+  const std::string_view id = publication.event.id.view();
+  if (id.empty()) return true;
+  const auto found = std::max(queries_->find(id, topic, publisher_key(publication.publisher)),
+                              queries_->find(id, topic, kAnyPublisher));  // nothing is less than something
+  return !found || *found < queries_->life_before(topic);
 }
 
 FramePtr SqliteWriter::append(const Publication& publication, TimePoint now, std::int64_t published) {
@@ -152,10 +147,11 @@ FramePtr SqliteWriter::append(const Publication& publication, TimePoint now, std
     statements_->insert_mark.run(frame->sequence, frame->topic, static_cast<std::int64_t>(kind_of(publication)),
                                  published);
   } else if (frame->publisher_id.empty()) {
-    statements_->insert_event.run(frame->sequence, frame->topic, SqliteNull{}, published, SqliteBlob{frame->payload()});
+    statements_->insert_event.run(frame->sequence, frame->topic, SqliteNull{}, published, SqliteBlob{frame->payload()},
+                                  std::string_view());
   } else {
-    const std::string key = id_key(*frame);
-    statements_->insert_event.run(frame->sequence, frame->topic, key, published, SqliteBlob{frame->payload()});
+    statements_->insert_event.run(frame->sequence, frame->topic, frame->publisher_id, published,
+                                  SqliteBlob{frame->payload()}, frame->publisher);
   }
   ++head_;
   ++entries_;

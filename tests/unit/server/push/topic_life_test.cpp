@@ -1,4 +1,4 @@
-// Topics that end and begin anew, and IDs that are a topic's own: what users' streams stand on.
+// Topics that end and begin anew, and publishers' IDs in them: what users' streams stand on.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -77,38 +77,59 @@ TEST(TopicLife, AnEndIsForgottenWithItsEntry) {
   EXPECT_FALSE(hub.is_over(hub.resolve("ep-1"), a));
 }
 
-TEST(TopicOwnIds, StandForOneEventOfEachTopicAndEachLife) {
-  Hub hub(keeping(10));
-  const auto repeated = [&](Topic topic) {
-    return hub.publish(topic, {.data = "x", .id = "1"}, IdScope::kTopic).repeated;
-  };
+TEST(PublishersIds, StandForOneEventOfEachTopicAndEachLife) {
+  Hub hub(keeping(20));
+  const auto repeated = [&](Topic topic) { return hub.publish(topic, {.data = "x", .id = "1"}).repeated; };
   EXPECT_FALSE(repeated("a"));
   EXPECT_FALSE(repeated("b"));
   EXPECT_TRUE(repeated("a"));
   hub.finish("a");
+  EXPECT_TRUE(repeated("a")) << "the answer to an event and a finish was lost, and both are sent again";
+  hub.finish("a");
+  EXPECT_EQ(hub.resolve("").sequence, 3u) << "nor does that finish it a second time";
+  hub.begin("a");
   EXPECT_FALSE(repeated("a"));
   EXPECT_TRUE(repeated("a"));
   EXPECT_TRUE(repeated("b"));
+  hub.finish("a");
+  hub.publish("a", {.data = "anew"});
+  EXPECT_FALSE(repeated("a")) << "an event begins it anew, too";
 }
 
-TEST(TopicOwnIds, AreWhereTheirSubscribersResume) {
-  Hub hub(keeping(4));
+TEST(PublishersIds, StandForOneEventOfEachPublisher) {
+  Hub hub(keeping(10));
+  const auto repeated = [&](std::string_view publisher) {
+    return hub.publish("a", {.data = "x", .id = "1"}, publisher).repeated;
+  };
+  EXPECT_FALSE(repeated("user ada"));
+  EXPECT_FALSE(repeated("user bob"));
+  EXPECT_FALSE(repeated("anonymous"));
+  EXPECT_FALSE(repeated(""));
+  for (const char* publisher : {"user ada", "user bob", "anonymous", ""}) EXPECT_TRUE(repeated(publisher)) << publisher;
+}
+
+TEST(PublishersIds, AreWhereTheirSubscribersResume) {
+  Hub hub(keeping(5));
   const TopicFilter a = filter_of({"a"});
   const TopicFilter b = filter_of({"b"});
-  hub.publish("a", {.data = "x", .id = "1"}, IdScope::kTopic);
-  hub.publish("b", {.data = "x", .id = "1"}, IdScope::kTopic);
+  hub.publish("a", {.data = "x", .id = "1"});
+  hub.publish("b", {.data = "x", .id = "1"});
   EXPECT_EQ(hub.resolve("1", &a).sequence, 1u);
   EXPECT_EQ(hub.resolve("1", &b).sequence, 2u);
   const TopicFilter both = filter_of({"a", "b"});
+  const TopicFilter all = filter_of({"*"});
   EXPECT_EQ(hub.resolve("1", &both).sequence, 1u) << "rather twice than never";
+  EXPECT_EQ(hub.resolve("1", &all).sequence, 1u);
   const TopicFilter other = filter_of({"c"});
   EXPECT_EQ(hub.resolve("1", &other).gap_reason, "unknown");
 
   hub.finish("a");
-  hub.publish("a", {.data = "anew", .id = "1"}, IdScope::kTopic);
-  EXPECT_EQ(hub.resolve("1", &a).sequence, 4u) << "of the life that is";
+  hub.begin("a");
+  hub.publish("a", {.data = "anew", .id = "1"});
+  EXPECT_EQ(hub.resolve("1", &a).sequence, 5u) << "of the life that is";
   hub.publish("c", {.data = "x"});  // the first of all leaves the log
-  EXPECT_EQ(hub.resolve("1", &a).sequence, 4u);
+  EXPECT_EQ(hub.resolve("1", &a).sequence, 5u);
+  EXPECT_EQ(hub.resolve("1", &all).sequence, 2u);
 }
 
 }  // namespace

@@ -1,0 +1,58 @@
+// IdIndex: the events in memory that have publishers' IDs, by ID, topic and publisher: of each such key the newest.
+//
+// It holds no text of its own: frames must stay until they are erased. Not thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string_view>
+
+#include "../stream/frame.h"
+#include "../stream/topic_filter.h"
+
+namespace millrace {
+
+class IdIndex {
+ public:
+  /// In the place of an older event with its key, if there is one. Changes nothing where it throws.
+  void insert(const Frame& frame);
+  /// Unless a newer event has taken its place.
+  void erase(const Frame& frame);
+
+  /// The sequence of the publisher's event.
+  std::optional<std::uint64_t> find(std::string_view id, std::string_view topic, std::string_view publisher) const;
+  /// As EventLog::find().
+  std::optional<std::uint64_t> find(std::string_view id, const TopicFilter& filter) const;
+
+ private:
+  struct Key {
+    std::size_t hash;  // of the ID: compared first, and mostly alone
+    std::string_view id;
+    std::string_view topic;
+    std::string_view publisher;
+  };
+  struct Entry {
+    std::size_t hash;
+    mutable const Frame* frame;
+  };
+  struct Less {
+    using is_transparent = void;
+    static Key key(const Entry& entry);
+    static const Key& key(const Key& key) { return key; }
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      if (a.hash != b.hash) return a.hash < b.hash;
+      return is_less(key(a), key(b));
+    }
+    static bool is_less(const Key& a, const Key& b);
+  };
+
+  static std::size_t hash(std::string_view id);
+  static Key key(const Frame& frame);
+
+  std::set<Entry, Less> entries_;
+};
+
+}  // namespace millrace
