@@ -4,7 +4,9 @@
 #include <condition_variable>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -64,46 +66,124 @@ class PushService::State : public std::enable_shared_from_this<State> {
     std::size_t devices = 0;
   };
 
-  // A user whose stream is being opened.
+  // A user who is connected, or whose turn somebody has or waits for.
+  struct Recipient {
+    std::optional<Visit> visit;
+    std::size_t senders = 0;      // at work
+    bool is_alone = false;        // one that opens or closes is at work
+    std::size_t to_be_alone = 0;  // those that wait to be
+    std::size_t uses = 0;         // turns, and those who wait for one
+    std::condition_variable passed_on;
+  };
+  using Recipients = std::map<std::string, Recipient, std::less<>>;
+
+  // The right to do something with a user's stream. Any number send at the same time, so that they share the commits of
+  // a store; one that opens or closes is alone, and those who come after it wait. Other users are not kept waiting.
+  class Turn {
+   public:
+    enum class Kind : std::uint8_t { kShared, kAlone };
+    Turn(State& state, std::string_view uid, Kind kind);
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    /// Under the mutex.
+    Recipient& user() { return user_->second; }
+
+   private:
+    State& state_;
+    const Kind kind_;
+    Recipients::iterator user_;
+  };
+
+  // A stream that is being opened, of a user whose turn it is.
   class Opening {
    public:
-    Opening(State& state, const std::string& uid);
+    explicit Opening(State& state);
     ~Opening();
     Opening(const Opening&) = delete;
     Opening& operator=(const Opening&) = delete;
 
    private:
     State& state_;
-    const std::string& uid_;
+    std::set<std::uint64_t>::iterator number_;
   };
 
-  void enter(Device& device);
-  void await_opening(std::string_view uid, std::unique_lock<std::mutex>& lock);
+  void enter(Device& device, Turn& turn);
+  void forget_if_idle(Recipients::iterator user);
   void report_end(const Device& device, StreamEnd end);
   void call(const std::function<void(const std::string&)>& callback, const std::string& uid);
 
   Server& server_;
   const PushOptions options_;
 
-  // Held while the hub is asked to publish or finish, so that sending and closing come one after the other.
+  // Never held while the hub is asked for anything, which may wait for a store.
   mutable std::mutex mutex_;
   // Guarded by mutex_, the devices included.
-  std::map<std::string, Visit, std::less<>> visits_;
+  Recipients recipients_;
   std::uint64_t last_visit_ = 0;
   std::size_t running_callbacks_ = 0;
   bool retired_ = false;
   std::condition_variable callback_returned_;
-  std::map<std::string, std::uint64_t, std::less<>> opening_;  // users, and the how-manyeth opening it is
+  std::set<std::uint64_t> openings_;  // sequence numbers of those at work
   std::uint64_t last_opening_ = 0;
   mutable std::condition_variable opened_;
 };
 
+// --- Turns ----------------------------------------------------------------------------------------------------------
+
+PushService::State::Turn::Turn(State& state, std::string_view uid, Kind kind) : state_(state), kind_(kind) {
+  std::unique_lock lock(state_.mutex_);
+  user_ = state_.recipients_.find(uid);
+  if (user_ == state_.recipients_.end()) user_ = state_.recipients_.try_emplace(std::string(uid)).first;
+  Recipient& user = user_->second;
+  ++user.uses;
+  if (kind_ == Kind::kShared) {
+    user.passed_on.wait(lock, [&] { return !user.is_alone && user.to_be_alone == 0; });
+    ++user.senders;
+  } else {
+    ++user.to_be_alone;
+    user.passed_on.wait(lock, [&] { return !user.is_alone && user.senders == 0; });
+    --user.to_be_alone;
+    user.is_alone = true;
+  }
+}
+
+PushService::State::Turn::~Turn() {
+  const std::lock_guard lock(state_.mutex_);
+  Recipient& user = user_->second;
+  if (kind_ == Kind::kAlone) {
+    user.is_alone = false;
+  } else {
+    --user.senders;
+  }
+  if (--user.uses > 0 && user.senders == 0) user.passed_on.notify_all();
+  state_.forget_if_idle(user_);
+}
+
+void PushService::State::forget_if_idle(Recipients::iterator user) {
+  if (user->second.uses == 0 && !user->second.visit) recipients_.erase(user);
+}
+
+PushService::State::Opening::Opening(State& state) : state_(state) {
+  const std::lock_guard lock(state_.mutex_);
+  number_ = state_.openings_.insert(state_.openings_.end(), ++state_.last_opening_);
+}
+
+PushService::State::Opening::~Opening() {
+  const std::lock_guard lock(state_.mutex_);
+  state_.openings_.erase(number_);
+  state_.opened_.notify_all();
+}
+
+// --- Streams --------------------------------------------------------------------------------------------------------
+
 // Who sends to the user meanwhile waits: once its client can know of the stream, the user is connected; and what is
-// sent from then on is behind the place where the stream begins. Others are not kept waiting.
+// sent from then on is behind the place where the stream begins.
 bool PushService::State::open(const httplib::Request& request, httplib::Response& response, std::string_view uid,
                               const std::shared_ptr<Device>& device) {
   device->uid = uid;
-  const Opening opening(*this, device->uid);
+  Turn turn(*this, uid, Turn::Kind::kAlone);
+  const Opening opening(*this);
   const std::string topic = topic_name(uid);
   // A device that comes for the first time begins a user's stream that was closed; one that comes back is told so.
   if (!resumes(request)) server_.hub().begin(*Topic::parse(topic));
@@ -114,37 +194,18 @@ bool PushService::State::open(const httplib::Request& request, httplib::Response
        .retry = options_.retry,
        .lifetime = options_.lifetime,
        .on_close = [state = shared_from_this(), device](StreamEnd end) { state->ended(*device, end); }});
-  if (open) enter(*device);
+  if (open) enter(*device, turn);
   return open;
 }
 
 // One more device, unless its stream is over already.
-void PushService::State::enter(Device& device) {
+void PushService::State::enter(Device& device, Turn& turn) {
   const std::lock_guard lock(mutex_);
   if (device.over) return;
-  Visit& visit = visits_[device.uid];
-  if (visit.devices++ == 0) {
-    visit.number = ++last_visit_;
-    visit.since = std::chrono::system_clock::now();
-  }
-  device.visit = visit.number;
-}
-
-// While it lives nobody else opens, sends to or closes the user's streams.
-PushService::State::Opening::Opening(State& state, const std::string& uid) : state_(state), uid_(uid) {
-  std::unique_lock lock(state_.mutex_);
-  state_.await_opening(uid_, lock);
-  state_.opening_.emplace(uid_, ++state_.last_opening_);
-}
-
-PushService::State::Opening::~Opening() {
-  const std::lock_guard lock(state_.mutex_);
-  state_.opening_.erase(uid_);
-  state_.opened_.notify_all();
-}
-
-void PushService::State::await_opening(std::string_view uid, std::unique_lock<std::mutex>& lock) {
-  opened_.wait(lock, [&] { return opening_.find(uid) == opening_.end(); });
+  std::optional<Visit>& visit = turn.user().visit;
+  if (!visit) visit = {.number = ++last_visit_, .since = std::chrono::system_clock::now()};
+  ++visit->devices;
+  device.visit = visit->number;
 }
 
 void PushService::State::announce(Device& device) {
@@ -162,9 +223,11 @@ void PushService::State::ended(Device& device, StreamEnd end) {
   {
     const std::lock_guard lock(mutex_);
     device.over = end;
-    const auto visit = visits_.find(device.uid);
-    if (visit != visits_.end() && visit->second.number == device.visit && --visit->second.devices == 0) {
-      visits_.erase(visit);
+    const auto user = recipients_.find(device.uid);
+    if (user != recipients_.end() && user->second.visit && user->second.visit->number == device.visit &&
+        --user->second.visit->devices == 0) {
+      user->second.visit.reset();
+      forget_if_idle(user);
     }
     if (!device.announced) return;
   }
@@ -184,10 +247,13 @@ void PushService::State::call(const std::function<void(const std::string&)>& cal
     if (retired_) return;
     ++running_callbacks_;
   }
+  const auto returned = [this](const void*) {
+    const std::lock_guard lock(mutex_);
+    --running_callbacks_;
+    callback_returned_.notify_all();
+  };
+  const std::unique_ptr<const void, decltype(returned)> running(this, returned);
   callback(uid);
-  const std::lock_guard lock(mutex_);
-  --running_callbacks_;
-  callback_returned_.notify_all();
 }
 
 void PushService::State::retire() {
@@ -196,15 +262,26 @@ void PushService::State::retire() {
   callback_returned_.wait(lock, [this] { return running_callbacks_ == 0; });
 }
 
+// --- Messages -------------------------------------------------------------------------------------------------------
+
 PushService::Sent PushService::State::send(std::string_view uid, const Event& event) {
-  std::unique_lock lock(mutex_);
-  await_opening(uid, lock);
-  if (!options_.keep_for_later && visits_.find(uid) == visits_.end()) {
+  Turn turn(*this, uid, Turn::Kind::kShared);
+  bool is_connected = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_connected = turn.user().visit.has_value();
+  }
+  if (!options_.keep_for_later && !is_connected) {
     return {.connected = false, .reason = "uid: \"" + std::string(uid) + "\" is not connected"};
   }
-  const std::string topic = topic_name(uid);
+  const std::string name = topic_name(uid);
+  const Topic topic = *Topic::parse(name);
   try {
-    Published published = server_.hub().publish(*Topic::parse(topic), event);
+    // Where nobody has opened the user's stream since it was closed, the message does: IDs from before count no more.
+    std::vector<Publication> publications;
+    if (!is_connected) publications.push_back({.topic = topic, .kind = Publication::Kind::kBegin});
+    publications.push_back({.topic = topic, .event = event});
+    Published published = std::move(server_.hub().publish(publications).back());
     return {.id = std::move(published.id), .repeated = published.repeated};
   } catch (const StoreUnavailable&) {
     return {.stored = false, .reason = std::string(kStoreTakesNothing)};
@@ -212,26 +289,32 @@ PushService::Sent PushService::State::send(std::string_view uid, const Event& ev
 }
 
 std::size_t PushService::State::close(std::string_view uid) {
-  std::unique_lock lock(mutex_);
-  await_opening(uid, lock);
+  Turn turn(*this, uid, Turn::Kind::kAlone);
+  std::size_t devices = 0;
+  std::uint64_t number = 0;
+  {
+    // The streams may be over before the hub has returned.
+    const std::lock_guard lock(mutex_);
+    if (const auto& visit = turn.user().visit) {
+      devices = visit->devices;
+      number = visit->number;
+    }
+  }
   const std::string topic = topic_name(uid);
   server_.hub().finish(*Topic::parse(topic));  // where it throws, the streams go on
-  const auto visit = visits_.find(uid);
-  if (visit == visits_.end()) return 0;
-  const std::size_t devices = visit->second.devices;
-  visits_.erase(visit);
+  const std::lock_guard lock(mutex_);
+  std::optional<Visit>& visit = turn.user().visit;
+  if (visit && visit->number == number) visit.reset();
   return devices;
 }
 
 std::vector<PushService::User> PushService::State::connected() const {
   std::unique_lock lock(mutex_);
   // Clients may know of streams that are being opened now.
-  opened_.wait(lock, [this, last = last_opening_] {
-    return std::none_of(opening_.begin(), opening_.end(), [&](const auto& entry) { return entry.second <= last; });
-  });
-  std::vector<User> users;
-  for (const auto& [uid, visit] : visits_) {
-    users.push_back({.uid = uid, .since = visit.since, .devices = visit.devices});
+  opened_.wait(lock, [this, last = last_opening_] { return openings_.empty() || *openings_.begin() > last; });
+  std::vector<PushService::User> users;
+  for (const auto& [uid, user] : recipients_) {
+    if (user.visit) users.push_back({.uid = uid, .since = user.visit->since, .devices = user.visit->devices});
   }
   return users;
 }

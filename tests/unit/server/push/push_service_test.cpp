@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <barrier>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -12,6 +14,7 @@
 #include "../../../support/cut_proxy.h"
 #include "../running_server.h"
 #include "../stream_client.h"
+#include "../temporary_folder.h"
 #include "millrace/client/event_source.h"
 
 namespace millrace::test {
@@ -155,6 +158,44 @@ TEST(PushService, WhatIsKeptForLaterIsThereForADeviceThatComesBack) {
   EXPECT_TRUE(push->send("ada", "later", "kept"));
   StreamClient back = push.stream("ada", id);
   EXPECT_EQ(back.next(), (Received{"message", "kept", "later"}));
+}
+
+TEST(PushService, AnIdIsNewOnceTheUsersStreamWasClosedThoughNobodyHasOpenedIt) {
+  PushServer push({.keep_for_later = true});
+  EXPECT_FALSE(push->send("ada", "1", "x").repeated);
+  EXPECT_TRUE(push->send("ada", "1", "x").repeated);
+  push->close("ada");
+  EXPECT_FALSE(push->send("ada", "1", "anew").repeated);
+  EXPECT_TRUE(push->send("ada", "1", "anew").repeated);
+}
+
+// A store's commit takes a disk's time: if each message had one of its own, everybody would wait for everybody else.
+void expect_shared_commits(const std::function<std::string(int)>& user_of) {
+  constexpr int kThreads = 16;
+  constexpr int kEach = 20;
+  const TemporaryFolder folder;
+  Server server({.store = "sqlite:" + folder.path("log")});
+  PushService push(server, {.keep_for_later = true});
+  std::barrier begin(kThreads);
+  std::vector<std::thread> senders;
+  for (int t = 0; t < kThreads; ++t) {
+    senders.emplace_back([&, t] {
+      begin.arrive_and_wait();
+      for (int i = 0; i < kEach; ++i) EXPECT_TRUE(push.send(user_of(t), "", "x"));
+    });
+  }
+  for (std::thread& sender : senders) sender.join();
+  const StoreStatistics store = *server.hub().statistics().store;
+  EXPECT_EQ(store.entries, std::uint64_t{kThreads} * kEach);
+  EXPECT_LT(store.commits, store.entries / 2);
+}
+
+TEST(PushService, SendersOfDifferentUsersShareCommits) {
+  expect_shared_commits([](int sender) { return "user" + std::to_string(sender); });
+}
+
+TEST(PushService, SendersOfOneUserShareCommits) {
+  expect_shared_commits([](int) { return std::string("ada"); });
 }
 
 TEST(PushService, ClosingEndsAUsersStreamsForGood) {
