@@ -53,8 +53,9 @@ bool TopicPattern::covers(TopicPattern other) const {
   return rest.empty() && other_rest.empty();
 }
 
-bool TopicPattern::is_literal() const {
-  return text_.find('*') == std::string_view::npos;
+std::optional<Topic> TopicPattern::literal() const {
+  if (text_.find('*') != std::string_view::npos) return std::nullopt;
+  return Topic(Topic::Checked{text_});
 }
 
 }  // namespace millrace

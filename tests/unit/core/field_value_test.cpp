@@ -44,8 +44,10 @@ TYPED_TEST(FieldValue, KeepsAnythingElseAsItIs) {
 
 TYPED_TEST(FieldValue, IsBounded) {
   using Type = typename TypeParam::Type;
-  EXPECT_TRUE(Type::parse(std::string(TypeParam::kMaxBytes, 'x')).has_value());
-  EXPECT_FALSE(Type::parse(std::string(TypeParam::kMaxBytes + 1, 'x')).has_value());
+  const std::string longest(TypeParam::kMaxBytes, 'x');
+  const std::string too_long(TypeParam::kMaxBytes + 1, 'x');
+  EXPECT_TRUE(Type::parse(longest).has_value());
+  EXPECT_FALSE(Type::parse(too_long).has_value());
 }
 
 TYPED_TEST(FieldValue, IsEmptyByDefault) {

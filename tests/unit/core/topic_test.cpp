@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "millrace/core/owned.h"
 #include "stream_generator.h"
 
 namespace millrace::test {
@@ -37,10 +39,12 @@ TEST(Topic, HasNoWildcards) {
 }
 
 TEST(Topic, IsBounded) {
-  EXPECT_TRUE(Topic::parse(std::string(kMaxTopicBytes, 'x')).has_value());
-  EXPECT_FALSE(Topic::parse(std::string(kMaxTopicBytes + 1, 'x')).has_value());
-  EXPECT_TRUE(TopicPattern::parse(std::string(kMaxTopicBytes, 'x')).has_value());
-  EXPECT_FALSE(TopicPattern::parse(std::string(kMaxTopicBytes + 1, 'x')).has_value());
+  const std::string longest(kMaxTopicBytes, 'x');
+  const std::string too_long(kMaxTopicBytes + 1, 'x');
+  EXPECT_TRUE(Topic::parse(longest).has_value());
+  EXPECT_FALSE(Topic::parse(too_long).has_value());
+  EXPECT_TRUE(TopicPattern::parse(longest).has_value());
+  EXPECT_FALSE(TopicPattern::parse(too_long).has_value());
 }
 
 TEST(TopicPattern, TakesAWildcardAsAWholeSegmentOnly) {
@@ -54,6 +58,48 @@ TEST(TopicPattern, TakesAWildcardAsAWholeSegmentOnly) {
        {"a*"sv, "*a"sv, "a*b"sv, "***"sv, "a**"sv, "**/a"sv, "a/**/b"sv, "**/**"sv, "a/***"sv}) {
     EXPECT_FALSE(TopicPattern::parse(text).has_value()) << text;
   }
+}
+
+TEST(TopicPattern, HasWildcardsInItsFirstSegmentsOnly) {
+  std::string pattern;
+  for (std::size_t depth = 1; depth <= kMaxWildcardDepth; ++depth) pattern += depth == 1 ? "*" : "/*";
+  EXPECT_TRUE(TopicPattern::parse(pattern).has_value());
+  const std::string rest = pattern + "/a/b/**";
+  EXPECT_TRUE(TopicPattern::parse(rest).has_value()) << "a final ** may stand anywhere";
+  pattern += "/*";
+  EXPECT_FALSE(TopicPattern::parse(pattern).has_value());
+  const std::string deep = "a/b/c/d/e/f/g/h/*";
+  EXPECT_FALSE(TopicPattern::parse(deep).has_value());
+}
+
+TEST(OwnedTopic, KeepsItsText) {
+  const auto made = [](int room) {
+    return OwnedTopic::parse("a room with a name that is long/" + std::to_string(room));
+  };
+  std::vector<OwnedTopic> topics;
+  for (int room = 0; room < 100; ++room) topics.push_back(made(room).value());
+  for (int room = 0; room < 100; ++room) {
+    const Topic topic = topics[static_cast<std::size_t>(room)];
+    EXPECT_EQ(topic.view(), "a room with a name that is long/" + std::to_string(room));
+  }
+  EXPECT_FALSE(OwnedTopic::parse("a/*"));
+  EXPECT_TRUE(OwnedTopicPattern::parse("a/*"));
+  EXPECT_FALSE(OwnedEventId::parse("1\n"));
+  EXPECT_EQ(OwnedEventType::parse("created").value().text(), "created");
+}
+
+TEST(OwnedList, KeepsTheTextOfAll) {
+  std::unique_ptr<OwnedList<TopicPattern>> patterns;
+  {
+    const std::string one = "a pattern that is long enough/*";
+    const std::string other = "b";
+    patterns = std::make_unique<OwnedList<TopicPattern>>(
+        std::vector<TopicPattern>{TopicPattern::parse(one).value(), TopicPattern::parse(other).value()});
+  }
+  ASSERT_EQ(patterns->views().size(), 2u);
+  EXPECT_EQ(patterns->views()[0].view(), "a pattern that is long enough/*");
+  EXPECT_EQ(patterns->views()[1].view(), "b");
+  EXPECT_EQ(patterns->text(), "a pattern that is long enough/*\nb\n");
 }
 
 TEST(TopicPattern, Matches) {
@@ -142,9 +188,10 @@ TEST(TopicPattern, MatchesByDefinitionOnRandomTopics) {
     Segments pattern = segments({"a", "b", "*"});
     if (random.below(3) == 0) pattern.back() = "**";
     const Segments topic = segments({"a", "b"});
-    ASSERT_EQ(TopicPattern::parse(joined(pattern)).value().matches(Topic::parse(joined(topic)).value()),
-              matches_by_definition(pattern, topic))
-        << joined(pattern) << " and " << joined(topic);
+    const OwnedTopicPattern joined_pattern = OwnedTopicPattern::parse(joined(pattern)).value();
+    const OwnedTopic joined_topic = OwnedTopic::parse(joined(topic)).value();
+    ASSERT_EQ(joined_pattern.get().matches(joined_topic), matches_by_definition(pattern, topic))
+        << joined_pattern.view() << " and " << joined_topic.view();
   }
 }
 

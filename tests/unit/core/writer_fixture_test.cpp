@@ -10,6 +10,7 @@
 
 #include "millrace/core/event_stream_writer.h"
 #include "millrace/core/limits.h"
+#include "millrace/core/owned.h"
 #include "transcript.h"
 
 namespace millrace::test {
@@ -35,8 +36,8 @@ std::string field_of(const json& event, const char* name) {
 // The name of the field that cannot be written; empty if all can. A Duration is checked by whoever makes it of a
 // number.
 std::string refused_field(const json& event) {
-  if (!EventType::parse(field_of(event, "type"))) return "type";
-  if (!EventId::parse(field_of(event, "id"))) return "id";
+  if (!OwnedEventType::parse(field_of(event, "type"))) return "type";
+  if (!OwnedEventId::parse(field_of(event, "id"))) return "id";
   const auto retry = event.value<std::int64_t>("retry", 0);
   return retry < 0 || retry > kMaxReconnectionTime.count() ? "retry" : "";
 }

@@ -2,7 +2,7 @@
 //
 // A CR, LF or NUL in `id` or `event` would let a value inject fields into the stream (CWE-93). Both types refuse them
 // once, when they are made; whoever holds one may write it without looking again. Both are views: the text must
-// outlive them.
+// outlive them, so parse() refuses a temporary string. What is kept is an OwnedEventId or OwnedEventType. [owned.h]
 //
 //   EventType type = "created";                               // a literal is checked by the compiler
 //   if (auto id = EventId::parse(from_outside)) use(*id);     // anything else is checked here
@@ -10,13 +10,24 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "millrace/core/limits.h"
 
 namespace millrace {
 
+template <typename View>
+class Owned;
+template <typename View>
+class OwnedList;
+
 namespace detail {
+
+/// A string that is gone at the end of the statement: a view of it would be left with freed memory.
+template <typename Text>
+concept TemporaryString = !std::is_reference_v<Text> && std::is_same_v<std::remove_cv_t<Text>, std::string>;
 
 /// True if `text` can stand in one field of an event stream: no CR, LF or NUL, and at most `max_bytes` long.
 constexpr bool is_field_value(std::string_view text, std::size_t max_bytes) {
@@ -49,6 +60,8 @@ class EventId {
     if (!detail::is_field_value(text, kMaxEventIdBytes)) return std::nullopt;
     return EventId(Checked{text});
   }
+  template <detail::TemporaryString Text>
+  static constexpr std::optional<EventId> parse(Text&& write_OwnedEventId_parse_instead) = delete;
 
   constexpr std::string_view view() const { return text_; }
   constexpr bool empty() const { return text_.empty(); }
@@ -59,6 +72,8 @@ class EventId {
   bool returns_in_a_header() const;
 
  private:
+  friend class Owned<EventId>;
+  friend class OwnedList<EventId>;
   struct Checked {
     std::string_view text;
   };
@@ -84,11 +99,15 @@ class EventType {
     if (!detail::is_field_value(text, kMaxEventTypeBytes)) return std::nullopt;
     return EventType(Checked{text});
   }
+  template <detail::TemporaryString Text>
+  static constexpr std::optional<EventType> parse(Text&& write_OwnedEventType_parse_instead) = delete;
 
   constexpr std::string_view view() const { return text_; }
   constexpr bool empty() const { return text_.empty(); }
 
  private:
+  friend class Owned<EventType>;
+  friend class OwnedList<EventType>;
   struct Checked {
     std::string_view text;
   };

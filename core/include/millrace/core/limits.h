@@ -30,6 +30,10 @@ inline constexpr std::size_t kMaxTopicBytes = 256;
 /// Most patterns one subscription may name.
 inline constexpr std::size_t kMaxTopicsPerSubscription = 64;
 
+/// Segments of a pattern, from its first on, that may be `*`. Matching a topic against all patterns of a server takes
+/// at most two to the power of this many ways through their tree, whoever has chosen the patterns.
+inline constexpr std::size_t kMaxWildcardDepth = 8;
+
 // --- Reconnection -----------------------------------------------------------------------------------------------
 
 /// Reconnection time until the server sends a `retry` field.
@@ -144,6 +148,16 @@ inline constexpr Duration kMaxRetransmissionPause{120'000};
 /// from the log: they are catching up.
 inline constexpr std::size_t kMaxPostedFrames = 16'384;
 inline constexpr std::size_t kMaxPostedBytes = 32 * 1024 * 1024;
+
+/// Work that an event loop spends on reading the log for those who catch up, between two looks at its sockets and live
+/// subscribers: steps of matching, and kWorkPerFrame for each event that is handed on. A page of the log ends after
+/// half of it.
+inline constexpr std::size_t kReadWorkPerTurn = 8'192;
+inline constexpr std::size_t kWorkPerFrame = 16;
+
+/// Bytes of events that have left the log, but that slow readers have half read, for all of them together. Beyond it
+/// those who are furthest behind are cut; they come back and resume.
+inline constexpr std::size_t kMaxPinnedBytes = 64 * 1024 * 1024;
 
 /// Connections beyond the bounds that are being told so (503, 429) at once; beyond it they are closed without a word.
 inline constexpr std::size_t kMaxTurnedAway = 1'000;

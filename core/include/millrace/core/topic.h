@@ -2,7 +2,11 @@
 //
 // A topic is one or more segments separated by `/`: `stocks/nasdaq/ACME`. In a pattern `*` stands for exactly one
 // segment, and a final `**` for one or more: `stocks/*/ACME`, `stocks/**`, `**`. Both are checked views, like EventId:
-// a literal is checked by the compiler, anything else by parse(). The text must outlive them.
+// a literal is checked by the compiler, anything else by parse(). The text must outlive them, so parse() refuses a
+// temporary string: what is put together at run time, or kept, is an OwnedTopic or OwnedTopicPattern. [owned.h]
+//
+// A `*` may stand in the first kMaxWildcardDepth segments of a pattern. So it is bounded what matching a topic against
+// any number of patterns costs: see TopicTrie.
 //
 // Topics whose first segment begins with `millrace.` are Millrace's own. A wildcard in the first place does not stand
 // for such a segment: who asks for everything is not told what the server says about its users.
@@ -12,6 +16,7 @@
 #include <optional>
 #include <string_view>
 
+#include "millrace/core/field_value.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 
@@ -32,12 +37,17 @@ class Topic {
   }
   /// Nothing if `text` is not a topic.
   static std::optional<Topic> parse(std::string_view text);
+  template <detail::TemporaryString Text>
+  static std::optional<Topic> parse(Text&& write_OwnedTopic_parse_instead) = delete;
   constexpr std::string_view view() const { return text_; }
 
   /// Whether it is one of Millrace's own: nobody else publishes to it.
   constexpr bool is_reserved() const { return text_.starts_with(protocol::kReservedPrefix); }
 
  private:
+  friend class Owned<Topic>;
+  friend class OwnedList<Topic>;
+  friend class TopicPattern;
   struct Checked {
     std::string_view text;
   };
@@ -45,7 +55,7 @@ class Topic {
   std::string_view text_;
 };
 
-/// A topic in which a segment may be `*` and the last one `**`.
+/// A topic in which any of the first kMaxWildcardDepth segments may be `*`, and the last one `**`.
 class TopicPattern {
  public:
   template <std::size_t kSize>
@@ -55,6 +65,11 @@ class TopicPattern {
   }
   /// Nothing if `text` is not a pattern. Every topic is one.
   static std::optional<TopicPattern> parse(std::string_view text);
+  template <detail::TemporaryString Text>
+  static std::optional<TopicPattern> parse(Text&& write_OwnedTopicPattern_parse_instead) = delete;
+  /// Matches that topic alone.
+  // NOLINTNEXTLINE(google-explicit-constructor): every topic is a pattern.
+  constexpr TopicPattern(Topic topic) : text_(topic.view()) {}
   constexpr std::string_view view() const { return text_; }
 
   /// Whether the topic falls under the pattern. Linear in the length of the two.
@@ -63,13 +78,16 @@ class TopicPattern {
   /// Whether every topic that falls under `other` falls under this pattern, too. Linear in the length of the two.
   bool covers(TopicPattern other) const;
 
-  /// Whether the pattern is a plain topic, without `*` or `**`.
-  bool is_literal() const;
+  /// The plain topic that the pattern is; nothing if it has `*` or `**`.
+  std::optional<Topic> literal() const;
+  bool is_literal() const { return literal().has_value(); }
 
   /// Whether it matches reserved topics; if so, it matches no others.
   constexpr bool is_reserved() const { return text_.starts_with(protocol::kReservedPrefix); }
 
  private:
+  friend class Owned<TopicPattern>;
+  friend class OwnedList<TopicPattern>;
   struct Checked {
     std::string_view text;
   };
@@ -83,12 +101,12 @@ namespace detail {
 constexpr bool is_topic(std::string_view text, bool pattern) {
   if (text.empty() || text.size() > kMaxTopicBytes) return false;
   std::size_t begin = 0;
-  while (true) {
+  for (std::size_t depth = 1;; ++depth) {
     const std::size_t slash = text.find('/', begin);
     const bool last = slash == std::string_view::npos;
     const std::string_view segment = text.substr(begin, last ? std::string_view::npos : slash - begin);
     if (segment.empty()) return false;
-    const bool wildcard = pattern && (segment == "*" || (last && segment == "**"));
+    const bool wildcard = pattern && ((segment == "*" && depth <= kMaxWildcardDepth) || (last && segment == "**"));
     for (const char c : segment) {
       const auto byte = static_cast<unsigned char>(c);
       if (byte < 0x20 || byte == 0x7f || (c == '*' && !wildcard)) return false;

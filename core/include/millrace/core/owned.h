@@ -1,0 +1,87 @@
+// Owned: a checked value together with its text. OwnedTopic is to Topic what std::string is to std::string_view.
+//
+// Topic, TopicPattern, EventId and EventType are views of a text that somebody else keeps; their parse() refuses a
+// temporary string, since a view of it would read freed memory. What you keep, or put together at run time, is owned:
+//
+//   const auto topic = OwnedTopic::parse("rooms/" + room);     // std::nullopt if that is not a topic
+//   if (topic) hub.publish(*topic, {.data = text});            // converts to Topic, unless it is a temporary itself
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "millrace/core/field_value.h"
+#include "millrace/core/topic.h"
+
+namespace millrace {
+
+template <typename View>
+class Owned {
+ public:
+  /// Checks `text` and keeps it; nothing if View::parse() refuses it.
+  static std::optional<Owned> parse(std::string text) {
+    if (!View::parse(std::string_view(text))) return std::nullopt;
+    return Owned(std::move(text));
+  }
+
+  // NOLINTNEXTLINE(google-explicit-constructor): it keeps what the view shows.
+  Owned(View view) : text_(view.view()) {}
+
+  /// The view, valid as long as this object is neither changed nor destroyed. Not checked again.
+  // NOLINTNEXTLINE(google-explicit-constructor): wherever a view is asked for, its owner will do.
+  operator View() const& { return get(); }
+  operator View() const&& = delete;  // the text would go with it: keep the Owned in a variable
+  View get() const& { return View(typename View::Checked{text_}); }
+  View get() const&& = delete;  // likewise
+
+  std::string_view view() const& { return text_; }
+  std::string_view view() const&& = delete;  // likewise
+  const std::string& text() const& { return text_; }
+  std::string text() && { return std::move(text_); }
+
+  friend bool operator==(const Owned& one, const Owned& other) { return one.text_ == other.text_; }
+  friend bool operator<(const Owned& one, const Owned& other) { return one.text_ < other.text_; }
+
+ private:
+  explicit Owned(std::string checked) : text_(std::move(checked)) {}
+  std::string text_;
+};
+
+/// Several checked values, their text in one piece. Views of it stay where they are: it is neither copied nor moved.
+template <typename View>
+class OwnedList {
+ public:
+  explicit OwnedList(std::vector<View> views) : views_(std::move(views)) {
+    std::size_t bytes = 0;
+    for (const View& view : views_) bytes += view.view().size() + 1;
+    text_.reserve(bytes);
+    for (View& view : views_) {
+      const std::size_t begin = text_.size();
+      text_.append(view.view());
+      view = View(typename View::Checked{std::string_view(text_).substr(begin)});
+      text_ += '\n';
+    }
+    views_.shrink_to_fit();
+  }
+  OwnedList(const OwnedList&) = delete;
+  OwnedList& operator=(const OwnedList&) = delete;
+
+  const std::vector<View>& views() const { return views_; }
+  /// All of them, each with a line end, which none of them holds.
+  std::string_view text() const { return text_; }
+
+ private:
+  std::string text_;
+  std::vector<View> views_;  // of text_
+};
+
+using OwnedTopic = Owned<Topic>;
+using OwnedTopicPattern = Owned<TopicPattern>;
+using OwnedEventId = Owned<EventId>;
+using OwnedEventType = Owned<EventType>;
+
+}  // namespace millrace
