@@ -42,7 +42,8 @@ export function machine() {
 /** The scenario's table of medians, as Markdown; `runs` holds the reports of each server, `errors` why others lack. */
 export function table({ scenario, rounds, runs, errors }) {
   const of = (name, figure) => median(runs[name].map(figure.of));
-  const base = runs.ceiling?.length > 0 ? "ceiling" : null;
+  const first = scenario.base ?? "ceiling";
+  const base = runs[first]?.length > 0 ? first : null;
   const rows = scenario.servers.map((name) => {
     const cells = scenario.figures.map((figure) => {
       if (runs[name].length === 0) return "";

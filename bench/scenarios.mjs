@@ -21,7 +21,10 @@ const figure = {
   connects: { title: "connections/s", of: (report) => report.connectsPerSecond, show: rate, ratio: true },
   connectCpu: { title: "CPU a connection, µs", of: (report) => report.cpuMicrosecondsPerConnect, show: micro },
   memory: { title: "memory a subscriber", of: (report) => report.memoryBytesPerSubscriber, show: bytes },
+  memoryMB: { title: "memory MB", of: (report) => report.memoryBytes / 1e6, show: (value) => value.toFixed(0) },
   threads: { title: "threads", of: (report) => report.threads, show: String },
+  publishP50: { title: "publish p50 ms", of: (report) => report.publishMs.p50, show: ms },
+  publishP99: { title: "publish p99 ms", of: (report) => report.publishMs.p99, show: ms, ratio: true },
   seconds: { title: "seconds until all have all", of: (report) => report.seconds, show: ms, ratio: true },
 };
 
@@ -85,6 +88,21 @@ function addressed(name, title, load, servers) {
   };
 }
 
+// Strangers with patterns that take in all of a topic's segments but the last, in every combination of wildcards; and
+// those that have the whole log, of as many events as it holds, looked through for such patterns, anew every second.
+function wildcards(seconds) {
+  return {
+    name: "wildcards",
+    title: "100 subscribers, 200 events/s, and strangers with 64 patterns each",
+    subscribers: 5000,
+    load: ["--subscribers", 100, "--rate", 200, "--seconds", seconds, "--topic-prefix", "a/b/c/", "--fill", 100_000],
+    servers: ["millrace", "millrace_strangers", "millrace_replays"],
+    base: "millrace",
+    figures: [figure.publishP50, figure.publishP99, figure.p50, figure.p99, figure.memoryMB],
+    chart: figure.p99,
+  };
+}
+
 const fast = ["--rate", 0, "--window", 256, "--pipeline", 32];
 const posts = ["--window", 10_000_000, "--publishers", 8, "--pipeline", 8];
 const inside = ["--publishers", 0, "--trigger", "/inside?topics=10000&events=100000", "--expect", 100_000];
@@ -127,6 +145,7 @@ export const scenarios = {
     addressed("batch", "NDJSON batches of 100 events", [...posts, "--batch", 100], ["millrace"]),
     addressed("inside", "published from inside the program", inside, ["ceiling", "millrace"]),
   ],
+  wildcards: [wildcards(4)],
   streams: [
     {
       name: "streams",

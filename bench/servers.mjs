@@ -56,6 +56,16 @@ export const servers = {
     command: () => [`${bin}/millrace_bench_millrace`],
     load: ["--gzip"],
   },
+  millrace_strangers: {
+    title: "**Millrace**, 256,000 patterns",
+    command: () => [`${bin}/millrace_bench_millrace`],
+    load: ["--strangers", 4000],
+  },
+  millrace_replays: {
+    title: "**Millrace**, 20 replays",
+    command: () => [`${bin}/millrace_bench_millrace`],
+    load: ["--replays", 20],
+  },
   nchan: { title: "nginx + nchan", command: null, load: plainPaths },
   better_sse: {
     title: "better-sse on Node.js",

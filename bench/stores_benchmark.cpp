@@ -47,7 +47,7 @@ class Receiver final : public Hub::Sink {
   explicit Receiver(std::size_t publishers) : begun_(publishers), latencies_(publishers) {}
   void begin(std::size_t publisher) { begun_[publisher] = Clock::now(); }
   void post(const Hub::FramePtr& frame) override {
-    const auto publisher = static_cast<std::size_t>(std::stoul(frame->topic.substr(2)));
+    const auto publisher = static_cast<std::size_t>(std::stoul(frame->topic->text().substr(2)));
     latencies_[publisher].push_back(microseconds(Clock::now() - begun_[publisher]));
   }
   std::vector<double> sorted() const {
@@ -81,7 +81,7 @@ Figures through_hub(std::shared_ptr<EventStore> store, std::size_t publishers, c
       while (!stop) {
         receiver.begin(p);
         const auto before = Clock::now();
-        hub.publish(*Topic::parse(topic), {.data = data});
+        hub.publish(topic, {.data = data});
         latencies[p].push_back(microseconds(Clock::now() - before));
       }
     });

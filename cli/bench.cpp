@@ -36,6 +36,12 @@ void set_server(const std::string& text, Load& load) {
 void check(const Load& load) {
   if (load.subscribers % load.topics != 0) throw UsageError("--subscribers must be a multiple of --topics");
   if (load.processes > load.subscribers) throw UsageError("--processes: there are fewer subscribers");
+  if (load.strangers + load.replays > 0 && load.topic_prefix.empty()) {
+    throw UsageError("--strangers and --replays need --topic-prefix, for their patterns to take in");
+  }
+  if (!load.topic_prefix.empty() && !load.topic_prefix.ends_with('/')) {
+    throw UsageError("--topic-prefix must end with /");
+  }
   if (load.raw_body && load.batch > 1) throw UsageError("--batch: only JSON bodies can hold several events");
   if (load.behind > 0 && (load.topics > 1 || load.batch > 1 || load.publishers == 0)) {
     throw UsageError("--behind takes one topic, published one by one");
@@ -90,6 +96,14 @@ void add_bench(CLI::App& app, Command& command) {
       ->check(CLI::Range(std::size_t{0}, std::size_t{10'000'000}));
   add("--subscribe-path", load.subscribe_path, "What subscribers GET; {topic} stands for the topic");
   add("--publish-path", load.publish_path, "Where events are POSTed");
+  bench_app->add_option("--topic-prefix", load.topic_prefix, "What all topics begin with: segments, each with its /");
+  add("--strangers", load.strangers, "Connections beside those, of patterns that match nothing")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{100'000}));
+  add("--patterns", load.patterns, "Patterns of each of them")->check(CLI::Range(std::size_t{1}, std::size_t{64}));
+  add("--replays", load.replays, "Such connections that ask for the whole log anew every second")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{1'000}));
+  add("--fill", load.fill, "Events published before anybody subscribes")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{10'000'000}));
   bench_app->add_flag("--raw-body", load.raw_body, "Publish the data alone, not as a JSON object");
   add("--trigger", load.trigger_path, "Publish nothing, but make the server do it by a POST to this path");
   add("--expect", load.expected, "Events that come of the trigger, for all subscribers together");

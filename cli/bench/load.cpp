@@ -26,11 +26,15 @@ void fill(std::uint64_t sequence, std::size_t bytes, std::string& data) {
 
 }  // namespace
 
-std::string with_topic(std::string_view path, std::size_t topic) {
+std::string topic_name(const Load& load, std::size_t topic) {
+  return load.topic_prefix + "t" + std::to_string(topic);
+}
+
+std::string with_topic(const Load& load, std::string_view path, std::size_t topic) {
   constexpr std::string_view kPlace = "{topic}";
   std::string result(path);
   if (const std::size_t at = result.find(kPlace); at != std::string::npos) {
-    result.replace(at, kPlace.size(), std::to_string(topic).insert(0, 1, 't'));
+    result.replace(at, kPlace.size(), topic_name(load, topic));
   }
   return result;
 }

@@ -31,6 +31,11 @@ struct Load {
   std::size_t batch = 1;                      ///< events in one request, as NDJSON
   std::size_t data_bytes = 120;
   std::size_t behind = 0;        ///< subscribers resume this many events behind
+  std::string topic_prefix;      ///< of all topics: segments, each with its `/`
+  std::size_t strangers = 0;     ///< connections that hold patterns which match nothing
+  std::size_t patterns = 64;     ///< of each of them
+  std::size_t replays = 0;       ///< connections with such patterns that ask for the whole log, again and again
+  std::size_t fill = 0;          ///< events that are published before anybody subscribes
   std::string trigger_path;      ///< POST that makes the server itself publish, instead
   std::uint64_t expected = 0;    ///< deliveries that come of the trigger
   bool gzip = false;             ///< ask for compressed streams
@@ -40,8 +45,11 @@ struct Load {
 /// No event takes as long as this to arrive.
 inline constexpr std::chrono::seconds kPatience{10};
 
+/// The topic of this number.
+std::string topic_name(const Load& load, std::size_t topic);
+
 /// `path` with its {topic}.
-std::string with_topic(std::string_view path, std::size_t topic);
+std::string with_topic(const Load& load, std::string_view path, std::size_t topic);
 
 /// The data of an event: sequence, time of publishing, and padding.
 std::string payload(std::uint64_t sequence, std::int64_t published_ns, std::size_t bytes);

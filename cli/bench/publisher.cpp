@@ -10,6 +10,7 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
+#include <deque>
 #include <stdexcept>
 #include <system_error>
 
@@ -46,6 +47,7 @@ struct Publisher::Connection {
 
   const int fd;
   std::size_t unanswered = 0;
+  std::deque<std::int64_t> due;  // of the unanswered
   std::string output;
   std::string input;
 };
@@ -126,14 +128,15 @@ void Publisher::add_request(Connection& connection, std::size_t topic, std::int6
     if (load_.raw_body) {
       body += data;
     } else {
-      body += R"({"topic":"t)" + std::to_string(topic) + R"(","data":")" + data + "\"}";
+      body += R"({"topic":")" + topic_name(load_, topic) + R"(","data":")" + data + "\"}";
       if (load_.batch > 1) body += '\n';
     }
   }
-  connection.output += "POST " + with_topic(load_.publish_path, topic) + " HTTP/1.1\r\nHost: " + load_.host +
+  connection.output += "POST " + with_topic(load_, load_.publish_path, topic) + " HTTP/1.1\r\nHost: " + load_.host +
                        "\r\nContent-Type: " + (load_.raw_body ? "text/plain" : "application/json") +
                        "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   ++connection.unanswered;
+  connection.due.push_back(published_ns);
   write(connection);
 }
 
@@ -177,6 +180,8 @@ void Publisher::read(Connection& connection) {
   while (const std::size_t bytes = response_bytes(std::string_view(connection.input).substr(used))) {
     used += bytes;
     --connection.unanswered;
+    latency_.add(clock_ns() - connection.due.front());
+    connection.due.pop_front();
   }
   connection.input.erase(0, used);
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "latency_distribution.h"
 #include "load.h"
 
 namespace millrace::cli {
@@ -34,6 +35,8 @@ class Publisher {
   void publish(std::uint64_t events);
 
   std::uint64_t published() const { return published_; }
+  /// From when a request was due until its answer.
+  const LatencyDistribution& latency() const { return latency_; }
   /// Events that each topic has had, and with them the sequence of its last.
   const std::vector<std::uint64_t>& sequences() const { return sequences_; }
 
@@ -47,7 +50,7 @@ class Publisher {
   void exchange(std::chrono::nanoseconds wait);
   void finish();
   static void write(Connection& connection);
-  static void read(Connection& connection);
+  void read(Connection& connection);
 
   const Load& load_;
   const std::function<std::uint64_t()> deliveries_;
@@ -55,6 +58,7 @@ class Publisher {
   std::vector<std::uint64_t> sequences_;
   std::mt19937_64 random_{1};  // every run publishes the same
   std::uint64_t published_ = 0;
+  LatencyDistribution latency_;
 };
 
 }  // namespace millrace::cli

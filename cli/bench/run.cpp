@@ -15,6 +15,7 @@
 #include "millrace/core/event_stream_parser.h"
 #include "publisher.h"
 #include "server_usage.h"
+#include "strangers.h"
 #include "stream_body.h"
 #include "subscribers.h"
 #include "tally.h"
@@ -57,7 +58,7 @@ std::string id_of_first_event(const Load& load, const std::function<void()>& pub
   const std::unique_ptr<const int, void (*)(const int*)> closer(&fd, [](const int* open) { ::close(*open); });
   const timeval patience{.tv_sec = kPatience.count(), .tv_usec = 0};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  send_all(fd, "GET " + with_topic(load.subscribe_path, 0) + " HTTP/1.1\r\nHost: " + load.host +
+  send_all(fd, "GET " + with_topic(load, load.subscribe_path, 0) + " HTTP/1.1\r\nHost: " + load.host +
                    "\r\nAccept: text/event-stream\r\n\r\n");
   StreamBody body;
   EventStreamParser parser;
@@ -87,6 +88,16 @@ void trigger(const Load& load) {
   const std::string_view answer(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
   ::close(fd);
   if (!answer.starts_with("HTTP/1.1 2")) throw std::runtime_error("the server refuses " + load.trigger_path);
+}
+
+// Events of nobody's, many in a request.
+void fill_log(Load load) {
+  if (load.fill == 0) return;
+  load.publishers = 1;
+  load.batch = 100;
+  load.pipeline = 8;
+  Publisher publisher(load, [] { return std::uint64_t{0}; });
+  publisher.publish((load.fill + load.batch - 1) / load.batch);
 }
 
 // Processes with the subscribers, which end with this.
@@ -133,6 +144,7 @@ struct Timeline {
   std::int64_t publishing_ns = 0;
   std::uint64_t published = 0;
   std::uint64_t expected = 0;
+  LatencyDistribution publishing;
   ServerUsage before;     // nobody is connected
   ServerUsage connected;  // all are
   ServerUsage after;      // everything has been published and received
@@ -197,6 +209,7 @@ nlohmann::ordered_json report_of(const Load& load, const TallyBoard& board, cons
                                 {"deliveriesPerSecond", rate(deliveries, seconds)},
                                 {"megabytesReceived", static_cast<double>(sum.bytes) / 1e6},
                                 {"latencyMs", quantiles(sum.latency)},
+                                {"publishMs", quantiles(time.publishing)},
                                 {"cpuSeconds", cpu},
                                 {"cpuMicrosecondsPerDelivery", per(cpu * 1e6, deliveries)},
                                 {"cpuMicrosecondsPerConnect", per(connect_cpu * 1e6, board.connected())},
@@ -229,6 +242,8 @@ nlohmann::ordered_json run_load(const Load& load) {
     publisher.publish(load.behind);
   }
 
+  fill_log(load);
+  const Strangers strangers(load);
   time.before = ServerUsage::of(load.server_pids);
   time.connecting_ns = clock_ns();
   SubscriberProcesses processes(load, board, last_event_id, last_event_id.empty() ? 1 : 2);
@@ -247,6 +262,7 @@ nlohmann::ordered_json run_load(const Load& load) {
       Publisher publisher(load, deliveries);
       publisher.run();
       time.published = publisher.published();
+      time.publishing.add(publisher.latency());
       time.expected = time.published * (load.subscribers / load.topics);
     }
   }

@@ -105,7 +105,7 @@ void Subscribers::fail(Stream& stream) {
 }
 
 void Subscribers::send_request(Stream& stream) {
-  std::string request = "GET " + with_topic(load_.subscribe_path, stream.number % load_.topics) +
+  std::string request = "GET " + with_topic(load_, load_.subscribe_path, stream.number % load_.topics) +
                         " HTTP/1.1\r\nHost: " + load_.host + "\r\nAccept: text/event-stream\r\n";
   if (!last_event_id_.empty()) request += "Last-Event-ID: " + last_event_id_ + "\r\n";
   if (load_.gzip) request += "Accept-Encoding: gzip\r\n";
