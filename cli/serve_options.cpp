@@ -113,6 +113,9 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--max-buffered-bytes", options.max_buffered_bytes,
       "Bytes of requests and responses under way on all connections; beyond it 503")
       ->check(CLI::Range(std::size_t{1}, kAny));
+  add(app, "--max-pinned-bytes", options.max_pinned_bytes,
+      "Bytes of events gone from memory that slow readers have half read; beyond it the slowest are cut")
+      ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-publish-bytes", options.max_publish_bytes, "Largest body of a publish request; beyond it 413")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add_rights(app, options.authorization);
@@ -145,6 +148,7 @@ ServerOptions ServeOptions::server_options() const {
           .unacknowledged_timeout = Duration{Duration::rep{heartbeat_seconds} * 1000},
           .max_publish_bytes = max_publish_bytes,
           .max_buffered_bytes = max_buffered_bytes,
+          .max_pinned_bytes = max_pinned_bytes,
           .max_connections = max_connections,
           .max_connections_per_address = max_connections_per_address,
           .max_streams_per_user = max_streams_per_user,

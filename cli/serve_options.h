@@ -44,6 +44,7 @@ struct ServeOptions {
   std::uint32_t heartbeat_seconds = static_cast<std::uint32_t>(kHeartbeatInterval.count() / 1000);
   std::size_t max_connections = kMaxConnections;
   std::size_t max_buffered_bytes = kMaxBufferedBytes;
+  std::size_t max_pinned_bytes = kMaxPinnedBytes;
   std::size_t max_publish_bytes = kMaxPublishBytes;
   std::uint32_t drain_seconds = 5;
 

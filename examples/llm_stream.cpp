@@ -233,10 +233,10 @@ void stream_detached(millrace::Server& server, Generator& generator, const Answe
   generator.start(steps(
       answer,
       [&hub, topic = answer->topic()](const std::string& data) {
-        hub.publish(*millrace::Topic::parse(topic), {.data = data});
+        hub.publish(topic, {.data = data});
         return true;
       },
-      [&hub, topic = answer->topic()] { hub.finish(*millrace::Topic::parse(topic)); }));
+      [&hub, topic = answer->topic()] { hub.finish(topic); }));
 }
 
 }  // namespace

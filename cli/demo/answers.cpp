@@ -122,7 +122,7 @@ bool Answers::write(const std::string& id, Answer& answer) {
 void Answers::finish(const std::string& id, std::size_t tokens, const char* reason) {
   const std::string topic = topic_of(id);
   publish(server_.hub(), {.topic = topic, .type = "done", .data = Json{{"n", tokens}, {"reason", reason}}.dump()});
-  server_.hub().finish(*Topic::parse(topic));
+  server_.hub().finish(topic);
 }
 
 }  // namespace millrace::cli

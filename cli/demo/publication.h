@@ -19,7 +19,7 @@ struct Publication {
 /// What a store cannot take is no loss: there is more where it came from.
 inline void publish(Hub& hub, const Publication& publication) {
   try {
-    hub.publish(*Topic::parse(publication.topic), {.type = publication.type, .data = publication.data});
+    hub.publish(publication.topic, {.type = publication.type, .data = publication.data});
   } catch (const StoreUnavailable&) {
   }
 }

@@ -25,6 +25,7 @@
 #include "millrace/core/protocol.h"
 #include "ops/metrics.h"
 #include "stream/event_stream_state.h"
+#include "stream/pinned_bytes.h"
 
 namespace millrace {
 
@@ -66,8 +67,8 @@ std::vector<TopicPattern> patterns_of(const std::vector<std::string>& topics) {
     if (!pattern) {
       throw std::invalid_argument("topic: \"" + topic + "\" is not a topic pattern: 1 to " +
                                   std::to_string(kMaxTopicBytes) +
-                                  " bytes of segments separated by /, none of them empty; * is one segment, a final ** "
-                                  "all that follow");
+                                  " bytes of segments separated by /, none of them empty; * is one of the first " +
+                                  std::to_string(kMaxWildcardDepth) + " segments, a final ** all that follow");
     }
     patterns.push_back(*pattern);
   }
@@ -107,6 +108,7 @@ Server::Engine::Engine(Server& server, const ServerOptions& options)
       hub_({.history_events = options.history_events,
             .history_bytes = options.history_bytes,
             .history_age = options.history_age,
+            .max_pinned_bytes = options.max_pinned_bytes,
             .epoch = memory_epoch(random_tag()),
             .clock = monotonic_now,
             .store = open_store(options, store_epoch(random_tag()))}),
@@ -381,6 +383,7 @@ std::string Server::Engine::metrics() const {
                            .refusals = &refusals_,
                            .cut_downloads = downloads_.cuts(),
                            .buffered_bytes = buffers_.held(),
+                           .pinned_bytes = hub_.pinned().bytes(),
                            .connections = connections_.open};
   const std::lock_guard lock(loops_mutex_);
   for (const auto& loop : loops_) {

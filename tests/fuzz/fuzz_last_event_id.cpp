@@ -21,11 +21,13 @@ class Bytes final : public Subscriber::Output {
     return text.size() - before;
   }
   void yield() override {}
+  WorkBudget& reading() override { return work; }
   void end() override {}
   void read_stored(std::uint64_t) override {}  // there is no store
   void on_gap() override { ++gaps; }
 
   std::string text;
+  WorkBudget work{kReadWorkPerTurn};
   int gaps = 0;
 };
 

@@ -31,6 +31,7 @@ SimulatedServer::Options Life::server_options(Random& random) {
           .history_age = random.one_of<Duration>({Duration{0}, Duration{0}, Duration{3'000}, Duration{60'000}}),
           .loops = random.between(1, 3),
           .max_posted = random.one_of<std::size_t>({1, 20, 16'384}),
+          .read_work = random.one_of<std::size_t>({1, 2'000, kReadWorkPerTurn}),
           .served_at_once = random.one_of<std::size_t>({1, 3, 64}),
           .retry = random.one_of<Duration>({Duration{0}, Duration{100}, Duration{3'000}, Duration{10'000}}),
           .lifetime = random.one_of<Duration>({Duration{0}, Duration{0}, Duration{0}, Duration{20'000}})};
@@ -104,7 +105,7 @@ void Life::add_listener() {
     return wire;
   };
   std::string story = options.name + " wants";
-  for (const std::string& pattern : options.filter->patterns()) story += " " + pattern;
+  for (const TopicPattern& pattern : options.filter->patterns()) story.append(" ").append(pattern.view());
   tell(story + (options.poll ? ", by polls" : "") + (options.http_1_0 ? ", over HTTP/1.0" : ""));
   listeners_.push_back(std::make_unique<Listener>(schedule_, record_, options, connect));
   listeners_.back()->start(random_.chance(25) ? protocol::kEarliest : std::string_view(), random_.next());

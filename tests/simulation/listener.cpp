@@ -18,13 +18,19 @@ std::uint64_t number_in(std::string_view head, std::string_view field) {
   return number;
 }
 
+std::vector<std::string> texts_of(const std::vector<TopicPattern>& patterns) {
+  std::vector<std::string> texts;
+  for (const TopicPattern& pattern : patterns) texts.emplace_back(pattern.view());
+  return texts;
+}
+
 }  // namespace
 
 Listener::Listener(Schedule& schedule, Record& record, const Options& options, Connect connect)
     : schedule_(schedule),
       options_(options),
       connect_(std::move(connect)),
-      view_(record, options.name, options.filter->patterns()) {}
+      view_(record, options.name, texts_of(options.filter->patterns())) {}
 
 void Listener::start(std::string_view last_event_id, std::uint64_t seed) {
   const std::string id(last_event_id);  // which may be the old state's

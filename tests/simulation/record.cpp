@@ -39,7 +39,7 @@ void Record::post(const FramePtr& frame) {
   Entry entry = expected_;
   entry.life = life_begin_.size() - 1;
   entry.sequence = frame->sequence;
-  entry.topic = frame->topic;
+  entry.topic = frame->topic->view();
   if (frame->sequence != entries_.size() - life_begin_.back() + 1) throw Broken("the log's sequence has a hole");
   if (frame->finishes_topic != (entry.kind == Entry::Kind::kFinish)) throw Broken("an entry of another kind");
   if (entry.kind == Entry::Kind::kEvent) {

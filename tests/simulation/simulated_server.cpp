@@ -45,6 +45,7 @@ class SimulatedServer::Loop final : public Hub::Sink, private DeliveryWriter {
   Hub& hub() { return *server_.hub_; }
   SubscriberTable& subscribers() { return subscribers_; }
   TimerWheel& timers() { return timers_; }
+  WorkBudget& reading() { return reading_; }
   /// Events that wait to be delivered.
   std::size_t waiting() const { return posted_.size() + subscribers_.batched(); }
   std::vector<std::unique_ptr<Stream>>& streams() { return streams_; }
@@ -60,6 +61,7 @@ class SimulatedServer::Loop final : public Hub::Sink, private DeliveryWriter {
   SimulatedServer& server_;
   TimerWheel timers_;
   SubscriberTable subscribers_;
+  WorkBudget reading_;  // what is left of it is whose turn comes next
   std::vector<std::unique_ptr<Stream>> streams_;
   std::vector<Stream*> discarded_;
   std::vector<FramePtr> posted_;
@@ -121,6 +123,7 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
   void on_writable() override {
     if (phase_ == Phase::kResponding) return write_rest();
     if (phase_ != Phase::kStreaming) return;
+    loop_.reading().refill(loop_.server().options_.read_work);
     subscriber_->catch_up();
     if (phase_ == Phase::kStreaming && subscriber_->is_live()) wire_->want_writable(false);
   }
@@ -164,6 +167,7 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
   }
 
   void yield() override { wire_->want_writable(true); }
+  WorkBudget& reading() override { return loop_.reading(); }
 
   void end() override {
     phase_ = Phase::kResponding;

@@ -36,8 +36,9 @@ class SimulatedServer {
     std::size_t history_bytes = 64 * 1024 * 1024;
     Duration history_age{0};
     std::size_t loops = 1;
-    std::size_t max_posted = 16'384;  ///< events that may wait for a loop
-    std::size_t served_at_once = 64;  ///< subscribers in one turn
+    std::size_t max_posted = 16'384;           ///< events that may wait for a loop
+    std::size_t read_work = kReadWorkPerTurn;  ///< that one who catches up may do in one turn
+    std::size_t served_at_once = 64;           ///< subscribers in one turn
     Duration retry{3'000};
     Duration lifetime{0};  ///< of each stream; zero: unlimited
   };

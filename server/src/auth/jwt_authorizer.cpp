@@ -10,7 +10,7 @@
 #include "credentials.h"
 #include "jwt_key_set.h"
 #include "millrace/core/limits.h"
-#include "millrace/core/topic.h"
+#include "millrace/core/owned.h"
 
 namespace millrace {
 
@@ -44,26 +44,27 @@ bool names(const json& claims, const char* name, const std::string& wanted) {
   return std::find(claim->begin(), claim->end(), wanted) != claim->end();
 }
 
-std::vector<std::string> patterns_in(const json& rights, const char* name) {
+std::vector<OwnedTopicPattern> patterns_in(const json& rights, const char* name) {
   const auto claim = rights.find(name);
   if (claim == rights.end()) return {};
   if (!claim->is_array()) throw BadClaim{std::string("the token's millrace.") + name + " is not a list of patterns"};
-  std::vector<std::string> patterns;
-  for (const json& pattern : *claim) {
-    if (!pattern.is_string() || !TopicPattern::parse(pattern.get_ref<const std::string&>())) {
+  std::vector<OwnedTopicPattern> patterns;
+  for (const json& one : *claim) {
+    auto pattern = one.is_string() ? OwnedTopicPattern::parse(one.get<std::string>()) : std::nullopt;
+    if (!pattern) {
       throw BadClaim{std::string("the token's millrace.") + name + " holds something that is not a topic pattern"};
     }
-    patterns.push_back(pattern.get<std::string>());
+    patterns.push_back(std::move(*pattern));
   }
   return patterns;
 }
 
 // The first topic that no granted pattern covers; null if there is none.
-const std::string* uncovered(const std::vector<std::string>& topics, const std::vector<std::string>& granted) {
+const std::string* uncovered(const std::vector<std::string>& topics, const std::vector<OwnedTopicPattern>& granted) {
   const auto is_covered = [&](const std::string& topic) {
     const auto wanted = TopicPattern::parse(topic);
     return wanted && std::any_of(granted.begin(), granted.end(),
-                                 [&](const std::string& one) { return TopicPattern::parse(one)->covers(*wanted); });
+                                 [&](const OwnedTopicPattern& one) { return one.get().covers(*wanted); });
   };
   const auto found = std::find_if_not(topics.begin(), topics.end(), is_covered);
   return found == topics.end() ? nullptr : &*found;
@@ -107,10 +108,10 @@ void check_rights(const json& claims, Action action, const std::vector<std::stri
     return;
   }
   const char* const name = action == Action::kPublish ? "publish" : "subscribe";
-  std::vector<std::string> granted = patterns_in(rights, name);
+  std::vector<OwnedTopicPattern> granted = patterns_in(rights, name);
   if (administers && action == Action::kSubscribe) {
-    const std::string presence(protocol::kPresenceEventType);
-    granted.insert(granted.end(), {presence, presence + "/**"});
+    granted.emplace_back(TopicPattern("millrace.presence"));
+    granted.emplace_back(TopicPattern("millrace.presence/**"));
   }
   if (const std::string* topic = uncovered(topics, granted)) {
     decision.status = 403;
@@ -127,10 +128,10 @@ std::string without_line_end(std::string text) {
 }  // namespace
 
 JwtAuthorizer::JwtAuthorizer(Options options) : options_(std::move(options)) {
-  for (const std::string& pattern : options_.public_topics) {
-    if (!TopicPattern::parse(pattern)) {
-      throw std::invalid_argument("public_topics: \"" + pattern + "\" is not a topic pattern");
-    }
+  for (const std::string& text : options_.public_topics) {
+    auto pattern = OwnedTopicPattern::parse(text);
+    if (!pattern) throw std::invalid_argument("public_topics: \"" + text + "\" is not a topic pattern");
+    public_topics_.push_back(std::move(*pattern));
   }
   reload();
 }
@@ -160,7 +161,7 @@ Authorizer::Decision JwtAuthorizer::decide(const httplib::Request& request, Acti
                                            const std::vector<std::string>& topics) const {
   std::string token = bearer_token(request);
   if (token.empty() && !options_.cookie.empty()) token = cookie(request, options_.cookie);
-  if (action == Action::kSubscribe && uncovered(topics, options_.public_topics) == nullptr && token.empty()) return {};
+  if (action == Action::kSubscribe && uncovered(topics, public_topics_) == nullptr && token.empty()) return {};
   if (token.empty()) {
     return {.status = 401, .reason = "a token is needed: send it as Authorization: Bearer <token>"};
   }
@@ -178,7 +179,7 @@ Authorizer::Decision JwtAuthorizer::decide(const httplib::Request& request, Acti
     check_validity(claims, options_);
     Decision decision = identity_in(claims);
     // What is open to all is open to those who say who they are.
-    if (action == Action::kSubscribe && uncovered(topics, options_.public_topics) == nullptr) return decision;
+    if (action == Action::kSubscribe && uncovered(topics, public_topics_) == nullptr) return decision;
     check_rights(claims, action, topics, decision);
     return decision;
   } catch (const BadClaim& failure) {

@@ -210,7 +210,9 @@ Duration Connection::reconnection_time() const {
 }
 
 SubscriptionInfo Connection::info() const {
-  return {.topics = subscriber_->filter().patterns(),
+  std::vector<std::string> topics;
+  for (const TopicPattern& pattern : subscriber_->filter().patterns()) topics.emplace_back(pattern.view());
+  return {.topics = std::move(topics),
           .client = std::string(subscriber_->client()),
           .user = terms_ != nullptr ? terms_->user : std::string(),
           .address = peer_address(socket_),
@@ -230,11 +232,25 @@ void Connection::on_stream_ready(std::uint32_t events) {
   if ((events & EPOLLIN) != 0) discard_input();  // a client has nothing to say any more
   if (phase_ != Phase::kStreaming || (events & EPOLLOUT) == 0) return;
   if (subscriber_ != nullptr) {
-    subscriber_->catch_up();
-    if (phase_ == Phase::kStreaming && (subscriber_->is_live() || subscriber_->awaits_stored())) want_output(false);
+    read_on();
   } else {
     request_stream_->on_wake();
   }
+}
+
+void Connection::read_on() {
+  subscriber_->catch_up();
+  // Whoever waits for its turn, or for the store, does not wait for the socket.
+  if (phase_ != Phase::kStreaming) return;
+  if (subscriber_->is_live() || subscriber_->awaits_stored() || reads_later_) want_output(false);
+}
+
+void Connection::yield() {
+  loop_.read_later(*this);
+}
+
+WorkBudget& Connection::reading() {
+  return loop_.reading();
 }
 
 void Connection::go_on(EventStream::State::Progress progress) {
@@ -312,7 +328,7 @@ void Connection::on_gap() {
 void Connection::count_delivery(std::span<const FramePtr> frames, std::size_t sent, std::size_t bytes) {
   loop_.counters().bytes.add(sent);
   // Frames without an event come alone. Of those that did not all fit, the rest is counted when it is sent.
-  if (frames.front()->topic.empty()) return;
+  if (!frames.front()->topic) return;
   std::size_t whole = frames.size();
   while (whole > 0 && bytes > sent) bytes -= frames[--whole]->wire(subscriber_->form()).size();
   loop_.counters().deliveries.add(whole);

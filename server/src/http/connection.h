@@ -63,6 +63,9 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   /// Ends a subscription; the client is to come back after `retry`.
   void retire(Duration retry, StreamEnd reason);
 
+  /// Its subscriber has its turn to read on from the log.
+  void read_on();
+
   /// What read_stored() has brought for its subscriber.
   void take_stored(const Hub::Page& page);
 
@@ -146,7 +149,8 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   void on_stream_ready(std::uint32_t events);
   void go_on(EventStream::State::Progress progress);
   std::size_t write(std::span<const FramePtr> frames, std::size_t skip, WireForm form) override;
-  void yield() override { want_output(true); }
+  void yield() override;
+  WorkBudget& reading() override;
   void end() override;
   void read_stored(std::uint64_t sequence) override;
   void on_gap() override;
@@ -164,6 +168,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   Phase phase_ = Phase::kHead;
   bool keep_alive_ = false;  // after the response that is being written
   bool turned_away_ = false;
+  bool reads_later_ = false;                     // the loop has it among its readers
   bool is_present_ = false;                      // presence events tell of the subscription
   StreamEnd end_reason_ = StreamEnd::kFinished;  // of a subscription that ends in order
   std::uint32_t requests_ = 0;

@@ -6,6 +6,7 @@
 #include <future>
 #include <utility>
 
+#include "../stream/pinned_bytes.h"
 #include "connection.h"
 #include "millrace/core/protocol.h"
 
@@ -171,7 +172,7 @@ void ConnectionLoop::publish_presence() {
   run_on_worker_([this] {
     bool is_all = false;
     for (const Presence::Change& change : settings_.presence->take(is_all)) {
-      hub_.announce(*Topic::parse(change.topic), *EventType::parse(protocol::kPresenceEventType), change.data);
+      hub_.announce(change.topic, *EventType::parse(protocol::kPresenceEventType), change.data);
     }
     if (!is_all) loop_.defer([this] { tell_presence(); });
   });
@@ -219,6 +220,11 @@ bool ConnectionLoop::end_turn() {
   takes_posted_soon_ = false;
   const bool took_posted = take_posted();
   if (subscribers_.has_more()) subscribers_.serve(kServedAtOnce, *this);
+  read_on();
+  if (hub_.pinned().bytes() > hub_.pinned().max()) cut_slowest();
+  if (std::any_of(discarded_.begin(), discarded_.end(), [](const Connection* one) { return one->reads_later_; })) {
+    std::erase_if(readers_, [](const Connection* one) { return !one->is_streaming(); });
+  }
   for (Connection* connection : discarded_) {
     const std::uint32_t index = connection->index_;
     --(connection->turned_away_ ? counts_.turned_away : counts_.open);
@@ -229,13 +235,49 @@ bool ConnectionLoop::end_turn() {
   }
   discarded_.clear();
   takes_posted_soon_ = true;
-  return subscribers_.has_more() || !took_posted;
+  return subscribers_.has_more() || !took_posted || !readers_.empty();
+}
+
+void ConnectionLoop::read_later(Connection& connection) {
+  if (!std::exchange(connection.reads_later_, true)) readers_.push_back(&connection);
+}
+
+// What those who wait for it leave of a turn's work goes to those who come: where few catch up, they need not wait.
+void ConnectionLoop::read_on() {
+  reading_.refill(kReadWorkPerTurn);
+  for (std::size_t count = readers_.size(); count > 0 && !reading_.is_spent(); --count) {
+    Connection& connection = *readers_.front();
+    readers_.pop_front();
+    connection.reads_later_ = false;
+    connection.read_on();
+  }
+}
+
+// Those furthest behind first, until there is an eighth of room: so that looking through them all is not for a single
+// one. They are cut without a last chunk, by which a client knows that there is more to come.
+void ConnectionLoop::cut_slowest() {
+  constexpr Duration kPause{20};
+  if (loop_.now() - looked_for_pinned_at_ < kPause) return;
+  std::vector<Subscriber*> slowest;
+  subscribers_.for_each([&](Subscriber& subscriber) {
+    if (subscriber.pins()) slowest.push_back(&subscriber);
+  });
+  std::sort(slowest.begin(), slowest.end(),
+            [](const Subscriber* one, const Subscriber* other) { return one->cursor() < other->cursor(); });
+  const PinnedBytes& pinned = hub_.pinned();
+  const std::size_t enough = pinned.max() - pinned.max() / 8;
+  for (auto one = slowest.begin(); one != slowest.end() && pinned.bytes() > enough; ++one) {
+    static_cast<Connection&>((*one)->output()).close(StreamEnd::kClosed);
+    (*one)->let_go();
+    counters_.pinned_cuts.add(1);
+  }
+  if (pinned.bytes() > pinned.max()) looked_for_pinned_at_ = loop_.now();  // the rest is another loop's
 }
 
 // False if they have to wait until more of what was taken has been handed out. There may be no other event to wake the
 // loop for them.
 bool ConnectionLoop::take_posted() {
-  if (subscribers_.batched() >= kMaxPostedFrames) return false;
+  if (subscribers_.batched() >= kMaxPostedFrames || subscribers_.batched_bytes() >= kMaxPostedBytes) return false;
   bool has_missed_frames = false;
   {
     const std::lock_guard lock(mutex_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,7 @@
 #include "../loop/event_loop.h"
 #include "../ops/counters.h"
 #include "../stream/subscriber_table.h"
+#include "../stream/work_budget.h"
 #include "buffer_budget.h"
 #include "download_gate.h"
 #include "exchange.h"
@@ -113,6 +115,9 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   const Settings& settings() const { return settings_; }
   Hub& hub() { return hub_; }
   SubscriberTable& subscribers() { return subscribers_; }
+  WorkBudget& reading() { return reading_; }
+  /// Has the connection's subscriber read on from the log when those before it have.
+  void read_later(Connection& connection);
 
   void dispatch(std::shared_ptr<Exchange> exchange) { dispatch_(std::move(exchange)); }
   bool serve_here(Exchange& exchange, std::string_view request) {
@@ -149,6 +154,8 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   void post(const FramePtr& frame) override;
   Connection& add(int socket, Quota::Share share);
   void retire(Connection& connection, Duration window);
+  void read_on();
+  void cut_slowest();
   void tell_presence();
   void publish_presence();
   void post_page(std::uint64_t ticket, const Hub::PagePtr& page) override;
@@ -171,7 +178,10 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   SubscriberTable subscribers_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> discarded_;
-  std::vector<FramePtr> taken_;  // from posted_
+  std::vector<FramePtr> taken_;       // from posted_
+  std::deque<Connection*> readers_;   // of the log, in turn
+  WorkBudget reading_;                // of this turn
+  TimePoint looked_for_pinned_at_{};  // without finding enough
   const std::unique_ptr<BatchSender> sender_;
   std::vector<BatchSender::Send> sends_;                     // of the write() under way
   std::optional<Duration> drain_window_;                     // once drain() has been called

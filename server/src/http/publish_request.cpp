@@ -102,8 +102,8 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
     check_names(object);
     PublishRequest request;
     if (!object.contains("topic")) throw FieldError{"topic: missing"};
-    request.topic_ = string_in(object, "topic");
-    if (!Topic::parse(request.topic_)) {
+    request.topic_ = OwnedTopic::parse(string_in(object, "topic"));
+    if (!request.topic_) {
       throw FieldError{"topic: must be 1 to " + std::to_string(kMaxTopicBytes) +
                        " bytes of segments separated by /, none of them empty, without * and control characters"};
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "millrace/core/event.h"
+#include "millrace/core/owned.h"
 #include "millrace/core/topic.h"
 #include "millrace/server/hub.h"
 
@@ -21,14 +22,14 @@ class PublishRequest {
   /// Reads one JSON object. On failure nothing is returned and `error` is a sentence that names the field.
   static std::optional<PublishRequest> parse(std::string_view json, const Hub& hub, std::string& error);
 
-  Topic topic() const { return *Topic::parse(topic_); }
+  Topic topic() const { return *topic_; }
   /// Nothing where the request finishes a topic and has no data.
   std::optional<Event> event() const;
   bool has_event() const { return data_.has_value(); }
   bool finishes() const { return finish_; }
 
  private:
-  std::string topic_;
+  std::optional<OwnedTopic> topic_;
   std::optional<std::string> data_;
   std::string type_;
   std::string id_;

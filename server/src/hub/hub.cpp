@@ -10,23 +10,42 @@
 
 #include "../log/event_log.h"
 #include "../log/ring_event_log.h"
+#include "../stream/pinned_bytes.h"
 #include "millrace/core/protocol.h"
 #include "page_reader.h"
 
 namespace millrace {
+
+namespace {
+
+// Entries that are copied out of the log while its lock is held: some microseconds.
+constexpr std::size_t kCopiedAtOnce = 64;
+
+}  // namespace
 
 struct Hub::Shared {
   explicit Shared(Options options)
       : max_event_bytes(
             std::min(options.history_bytes, options.store != nullptr ? options.store->max_event_bytes() : SIZE_MAX)),
         clock(std::move(options.clock)),
+        pinned(options.max_pinned_bytes),
         ring(options.store != nullptr ? options.store->epoch() : options.epoch,
              {.events = options.history_events, .bytes = options.history_bytes, .age = options.history_age},
-             options.store != nullptr ? options.store->head() : 0),
+             options.store != nullptr ? options.store->head() : 0, &pinned),
         store(std::move(options.store)) {}
 
   // The log that has everything. What is not of the ring may wait.
   const EventLog& log() const { return store != nullptr ? static_cast<const EventLog&>(*store) : ring; }
+
+  // Whether the ring holds what comes behind `sequence`, as far as the log does. Under the mutex.
+  bool is_in_memory(std::uint64_t sequence) const {
+    // Where the cursor is itself in memory, so is the finish it may have seen.
+    return store == nullptr || sequence >= ring.oldest() || sequence >= ring.head();
+  }
+
+  // The next page for a filter with wildcards. What is looked at is copied first, some at a time: so whoever publishes
+  // waits for the copying of a few pointers at most, not for the matching.
+  Page scan(std::uint64_t sequence, const TopicFilter& filter) const;
 
   // The ring's next page, if that is in it. Under the mutex.
   std::optional<Page> page_in_memory(std::uint64_t sequence, const TopicFilter& filter) const;
@@ -65,6 +84,7 @@ struct Hub::Shared {
 
   const std::size_t max_event_bytes;
   const std::function<TimePoint()> clock;
+  PinnedBytes pinned;
   mutable std::mutex mutex;
   RingEventLog ring;         // guarded by mutex, but for its epoch
   std::vector<Sink*> sinks;  // guarded by mutex
@@ -101,7 +121,8 @@ Hub::Page page_of(const EventLog& log, std::uint64_t sequence, const TopicFilter
   return {.frames = std::move(page.frames),
           .through = page.through,
           .at_head = page.through >= log.head(),
-          .finished = finished_at && page.through >= *finished_at};
+          .finished = finished_at && page.through >= *finished_at,
+          .work = page.work};
 }
 
 // Whether who has seen all up to `sequence` has seen the end of all its topics.
@@ -118,8 +139,7 @@ bool is_over(const EventLog& log, std::uint64_t sequence, const TopicFilter& fil
 
 std::optional<Hub::Page> Hub::Shared::page_in_memory(std::uint64_t sequence, const TopicFilter& filter) const {
   if (store == nullptr) return page_of(ring, sequence, filter);
-  // Where the cursor is itself in memory, so is the finish it may have seen.
-  if (sequence < ring.oldest() && sequence < ring.head()) return std::nullopt;
+  if (!is_in_memory(sequence)) return std::nullopt;
   Page page = page_of(ring, sequence, filter);
   // That another of its topics is finished, the ring may have forgotten.
   const bool may_be_over =
@@ -129,12 +149,43 @@ std::optional<Hub::Page> Hub::Shared::page_in_memory(std::uint64_t sequence, con
   return page;
 }
 
+Hub::Page Hub::Shared::scan(std::uint64_t sequence, const TopicFilter& filter) const {
+  PageScan scan(filter, sequence);
+  std::vector<FramePtr> some;
+  bool at_head = false;
+  std::uint64_t oldest = 0;
+  while (!at_head && !scan.is_full()) {
+    {
+      const std::lock_guard lock(mutex);
+      if (scan.through() == sequence && !is_in_memory(sequence)) return {.frames = {}, .stored = true};
+      oldest = ring.oldest();
+      if (scan.through() + 1 < oldest) break;
+      ring.copy_after(scan.through(), kCopiedAtOnce, some);
+      at_head = scan.through() + some.size() >= ring.head();
+    }
+    for (FramePtr& frame : some) {
+      if (scan.is_full()) {
+        at_head = false;
+        break;
+      }
+      if (scan.wants(frame->sequence, *frame->topic)) scan.add(std::move(frame));
+    }
+  }
+  // What was looked at before the log moved on past it is a page all the same.
+  if (scan.through() == sequence && sequence + 1 < oldest) {
+    return {.frames = {}, .through = oldest - 1, .expired = true};
+  }
+  EventLog::Page page = scan.take(oldest);
+  return {.frames = std::move(page.frames), .through = page.through, .at_head = at_head, .work = page.work};
+}
+
 Hub::Hub(Options options) : shared_(std::make_unique<Shared>(std::move(options))) {
   Shared& shared = *shared_;
   if (shared.store == nullptr) return;
   shared.reader = std::make_unique<PageReader>([&shared](std::uint64_t sequence, const TopicFilter& filter) {
     Page page = page_of(*shared.store, sequence, filter);
     page.at_head = false;  // more may be published before it arrives: the memory tells
+    for (const FramePtr& frame : page.frames) shared.pinned.evict(*frame);  // the page's alone
     return page;
   });
   shared.store->start([&shared](std::span<const FramePtr> frames) { shared.follow(frames); });
@@ -168,6 +219,13 @@ std::string Hub::refusal(Topic topic, const Event& event) const {
     return "data: larger than the log takes (" + std::to_string(shared_->max_event_bytes) + " bytes)";
   }
   return {};
+}
+
+Topic Hub::topic_of(std::string_view text) {
+  if (const auto topic = Topic::parse(text)) return *topic;
+  throw std::invalid_argument(
+      "topic: \"" + std::string(text) + "\" is not a topic: 1 to " + std::to_string(kMaxTopicBytes) +
+      " bytes of segments separated by /, none of them empty, without * and control characters");
 }
 
 Published Hub::publish(Topic topic, const Event& event, std::string_view publisher) {
@@ -308,6 +366,7 @@ bool Hub::is_over(const Cursor& cursor, const TopicFilter& filter) const {
 }
 
 Hub::Page Hub::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
+  if (!filter.is_literal()) return shared_->scan(sequence, filter);
   const std::lock_guard lock(shared_->mutex);
   if (auto page = shared_->page_in_memory(sequence, filter)) return std::move(*page);
   return {.frames = {}, .stored = true};
@@ -316,6 +375,10 @@ Hub::Page Hub::read_after(std::uint64_t sequence, const TopicFilter& filter) con
 void Hub::read_stored(Sink& sink, std::uint64_t ticket, std::uint64_t sequence,
                       std::shared_ptr<const TopicFilter> filter) const {
   shared_->reader->request(sink, ticket, sequence, std::move(filter));
+}
+
+PinnedBytes& Hub::pinned() const {
+  return shared_->pinned;
 }
 
 std::string Hub::id_of(std::uint64_t sequence) const {

@@ -25,18 +25,18 @@ bool has_name(const Presence::Listener& listener) {
 }
 
 // Where presence on a pattern is told: with the topic, or for a pattern that is none (or too long), for all of those.
-std::string topic_for(const std::string& pattern) {
-  std::string topic(protocol::kPresenceEventType);
-  if (Topic::parse(pattern) && topic.size() + 1 + pattern.size() <= kMaxTopicBytes) topic.append("/").append(pattern);
-  return topic;
+OwnedTopic topic_for(const std::string& pattern) {
+  return OwnedTopic::parse(std::string(protocol::kPresenceEventType) + "/" + pattern)
+      .value_or(OwnedTopic(Topic("millrace.presence")));
 }
 
 }  // namespace
 
 bool Presence::change(const TopicFilter& filter, const Listener& listener, int by) {
   const std::lock_guard lock(mutex_);
-  for (const std::string& pattern : filter.patterns()) {
-    if (TopicPattern::parse(pattern)->is_reserved()) continue;
+  for (const TopicPattern& each : filter.patterns()) {
+    if (each.is_reserved()) continue;
+    const std::string pattern(each.view());
     const auto [place, is_new] = entries_.try_emplace(pattern);
     Entry& entry = place->second;
     entry.subscribers += static_cast<std::size_t>(by);  // of -1: one less

@@ -14,6 +14,7 @@
 
 #include "../stream/topic_filter.h"
 #include "../string_map.h"
+#include "millrace/core/owned.h"
 
 namespace millrace {
 
@@ -34,7 +35,7 @@ class Presence {
 
   /// An event to publish.
   struct Change {
-    std::string topic;
+    OwnedTopic topic;
     std::string data;
   };
   /// What has changed: at most kMaxPresenceEvents topics. Nothing left: the next join() or leave() asks again. Else

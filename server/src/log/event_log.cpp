@@ -1,6 +1,7 @@
 #include "event_log.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "digest.h"
 #include "millrace/core/event_stream_writer.h"
@@ -60,7 +61,7 @@ std::shared_ptr<Frame> encode(std::string_view epoch, std::uint64_t sequence, co
                               TimePoint now) {
   auto frame = std::make_shared<Frame>();
   frame->sequence = sequence;
-  frame->topic = publication.topic.view();
+  frame->topic = publication.topic;
   frame->published = now;
   std::string payload;
   const std::string own_id = id_of(epoch, sequence);
@@ -78,6 +79,33 @@ std::shared_ptr<Frame> encode(std::string_view epoch, std::uint64_t sequence, co
   }
   set_payload(*frame, payload);
   return frame;
+}
+
+PageScan::PageScan(const TopicFilter& filter, std::uint64_t sequence) : matcher_(filter) {
+  page_.through = sequence;
+}
+
+bool PageScan::wants(std::uint64_t sequence, Topic topic) {
+  page_.through = sequence;
+  ++looked_at_;
+  return matcher_.matches(topic);
+}
+
+void PageScan::add(FramePtr frame) {
+  bytes_ += frame->bytes.size();
+  page_.frames.push_back(std::move(frame));
+}
+
+bool PageScan::is_full() const {
+  return page_.frames.size() == EventLog::kPageFrames || bytes_ >= EventLog::kPageBytes ||
+         looked_at_ >= EventLog::kPageScan ||
+         matcher_.steps() + kWorkPerFrame * page_.frames.size() >= EventLog::kPageWork;
+}
+
+EventLog::Page PageScan::take(std::uint64_t oldest) {
+  page_.oldest = oldest;
+  page_.work = matcher_.steps() + kWorkPerFrame * page_.frames.size();
+  return std::move(page_);
 }
 
 }  // namespace millrace

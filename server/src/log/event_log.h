@@ -16,6 +16,7 @@
 
 #include "../stream/frame.h"
 #include "../stream/topic_filter.h"
+#include "millrace/core/limits.h"
 #include "millrace/core/time.h"
 #include "millrace/server/hub.h"
 
@@ -52,16 +53,39 @@ class EventLog {
     std::vector<FramePtr> frames;
     std::uint64_t through = 0;  ///< how far the log has been looked at
     std::uint64_t oldest =
-        0;  ///< of the log that was looked at: were there entries before it, they are not in `frames`
+        0;                 ///< of the log that was looked at: were there entries before it, they are not in `frames`
+    std::size_t work = 0;  ///< steps that it took
   };
-  /// Entries after `sequence` that match. Bounded by kPageFrames, kPageBytes and kPageScan.
+  /// Entries after `sequence` that match. Bounded by kPageFrames, kPageBytes, kPageScan and kPageWork.
   virtual Page read_after(std::uint64_t sequence, const TopicFilter& filter) const = 0;
 
   static constexpr std::size_t kPageFrames = 64;
   static constexpr std::size_t kPageBytes = 256 * 1024;
   static constexpr std::size_t kPageScan = 4096;  ///< entries looked at for a filter with wildcards
+  static constexpr std::size_t kPageWork = kReadWorkPerTurn / 2;
 
   static constexpr std::uint64_t kNow = UINT64_MAX;  ///< of who looks at the end of the log
+};
+
+/// A page in the making, for a filter with wildcards: looks at one entry after the other.
+class PageScan {
+ public:
+  /// Begins behind `sequence`.
+  PageScan(const TopicFilter& filter, std::uint64_t sequence);
+
+  /// The next entry's topic. True: add() it.
+  bool wants(std::uint64_t sequence, Topic topic);
+  void add(FramePtr frame);
+
+  std::uint64_t through() const { return page_.through; }
+  bool is_full() const;
+  EventLog::Page take(std::uint64_t oldest);
+
+ private:
+  TopicMatcher matcher_;
+  EventLog::Page page_;
+  std::size_t looked_at_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 /// A log that outlives the program. Its members may be called from any thread, and may wait for a disk or a network.

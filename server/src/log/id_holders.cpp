@@ -45,20 +45,19 @@ std::optional<std::string> next_candidate(std::string_view pattern, std::string_
 std::optional<std::uint64_t> oldest_holder(const TopicFilter& filter, const NextHolder& next) {
   std::optional<std::uint64_t> oldest;
   std::size_t looks = 0;
-  for (const std::string& pattern : filter.patterns()) {
-    const TopicFilter one({*TopicPattern::parse(pattern)});
-    std::optional<std::string> topic = next_candidate(pattern, "");
+  for (const TopicPattern& pattern : filter.patterns()) {
+    std::optional<std::string> topic = next_candidate(pattern.view(), "");
     std::string publisher;
     while (topic) {
       if (++looks > kMaxIdHolders) return std::nullopt;
       const auto holder = next(*topic, publisher);
       if (!holder) break;
-      if (one.matches(*Topic::parse(holder->topic))) {
+      if (pattern.matches(holder->topic)) {
         oldest = std::min(oldest.value_or(holder->sequence), holder->sequence);
-        topic = holder->topic;
+        topic = holder->topic.text();
         publisher = behind(holder->publisher);
       } else {
-        topic = next_candidate(pattern, holder->topic);
+        topic = next_candidate(pattern.view(), holder->topic.view());
         publisher.clear();
       }
     }

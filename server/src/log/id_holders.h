@@ -9,11 +9,12 @@
 #include <string_view>
 
 #include "../stream/topic_filter.h"
+#include "millrace/core/owned.h"
 
 namespace millrace {
 
 struct IdHolder {
-  std::string topic;
+  OwnedTopic topic;
   std::string publisher;
   std::uint64_t sequence = 0;  ///< of its newest event
 };

@@ -13,13 +13,13 @@ std::size_t IdIndex::hash(std::string_view id) {
 
 IdIndex::Key IdIndex::key(const Frame& frame) {
   return {
-      .hash = hash(frame.publisher_id), .id = frame.publisher_id, .topic = frame.topic, .publisher = frame.publisher};
+      .hash = hash(frame.publisher_id), .id = frame.publisher_id, .topic = frame.topic_text(), .publisher = frame.publisher};
 }
 
 IdIndex::Key IdIndex::Less::key(const Entry& entry) {
   return {.hash = entry.hash,
           .id = entry.frame->publisher_id,
-          .topic = entry.frame->topic,
+          .topic = entry.frame->topic_text(),
           .publisher = entry.frame->publisher};
 }
 
@@ -50,7 +50,7 @@ std::optional<std::uint64_t> IdIndex::find(std::string_view id, const TopicFilte
     const auto entry = entries_.lower_bound(Key{.hash = id_hash, .id = id, .topic = topic, .publisher = publisher});
     if (entry == entries_.end() || entry->frame->publisher_id != id) return std::nullopt;
     const Frame& frame = *entry->frame;
-    return IdHolder{.topic = frame.topic, .publisher = frame.publisher, .sequence = frame.sequence};
+    return IdHolder{.topic = *frame.topic, .publisher = frame.publisher, .sequence = frame.sequence};
   });
 }
 

@@ -8,13 +8,13 @@ namespace millrace {
 namespace {
 
 std::size_t cost(const Frame& frame) {
-  return frame.bytes.size() + frame.topic.size() + frame.publisher_id.size() + frame.publisher.size();
+  return frame.bytes.size() + frame.topic_text().size() + frame.publisher_id.size() + frame.publisher.size();
 }
 
 }  // namespace
 
-RingEventLog::RingEventLog(std::string epoch, const Bounds& bounds, std::uint64_t head)
-    : epoch_(std::move(epoch)), bounds_(bounds), first_(head + 1) {}
+RingEventLog::RingEventLog(std::string epoch, const Bounds& bounds, std::uint64_t head, PinnedBytes* pinned)
+    : epoch_(std::move(epoch)), bounds_(bounds), pinned_(pinned), first_(head + 1) {}
 
 void RingEventLog::append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) {
   for (std::size_t i = 0; i < publications.size(); ++i) {
@@ -51,7 +51,7 @@ void RingEventLog::follow(FramePtr frame) {
   const TimePoint now = frame->published;
   bytes_ += cost(*frame);
   if (!frame->publisher_id.empty()) ids_.insert(*frame);
-  TopicEntry& topic = topics_[frame->topic];
+  TopicEntry& topic = topics_[frame->topic->text()];
   if (topic.is_finished && !frame->finishes_topic) topic.begun = frame->sequence;
   topic.is_finished = frame->finishes_topic;
   topic.sequences.push_back(frame->sequence);
@@ -69,11 +69,12 @@ void RingEventLog::expire(TimePoint now) {
 void RingEventLog::evict_oldest() {
   const Frame& frame = *frames_.front();
   bytes_ -= cost(frame);
-  const auto topic = topics_.find(frame.topic);
+  const auto topic = topics_.find(frame.topic_text());
   topic->second.sequences.pop_front();
   if (frame.finishes_topic) topic->second.finishes.erase(topic->second.finishes.begin());
   if (topic->second.sequences.empty()) topics_.erase(topic);
   if (!frame.publisher_id.empty()) ids_.erase(frame);
+  if (pinned_ != nullptr) pinned_->evict(frame);
   frames_.pop_front();
   ++first_;
 }
@@ -81,8 +82,8 @@ void RingEventLog::evict_oldest() {
 std::optional<std::uint64_t> RingEventLog::finished_at(const TopicFilter& filter, std::uint64_t seen) const {
   if (!filter.is_literal()) return std::nullopt;
   std::uint64_t last = 0;
-  for (const std::string& pattern : filter.patterns()) {
-    const auto topic = topics_.find(pattern);
+  for (const TopicPattern& pattern : filter.patterns()) {
+    const auto topic = topics_.find(pattern.view());
     if (topic == topics_.end()) return std::nullopt;
     const auto& finishes = topic->second.finishes;
     if (filter.patterns().size() == 1) {
@@ -106,16 +107,18 @@ RingEventLog::Page RingEventLog::read_after(std::uint64_t sequence, const TopicF
 
 // Looks at one event after the other.
 RingEventLog::Page RingEventLog::scan(std::uint64_t sequence, const TopicFilter& filter) const {
-  Page page{.frames = {}, .through = sequence, .oldest = first_};
-  std::size_t bytes = 0;
-  const std::uint64_t last = std::min(head(), sequence + kPageScan);
-  while (page.through < last && page.frames.size() < kPageFrames && bytes < kPageBytes) {
-    const FramePtr& frame = at(++page.through);
-    if (!filter.matches(*Topic::parse(frame->topic))) continue;
-    page.frames.push_back(frame);
-    bytes += frame->bytes.size();
+  PageScan scan(filter, sequence);
+  while (scan.through() < head() && !scan.is_full()) {
+    const FramePtr& frame = at(scan.through() + 1);
+    if (scan.wants(frame->sequence, *frame->topic)) scan.add(frame);
   }
-  return page;
+  return scan.take(first_);
+}
+
+void RingEventLog::copy_after(std::uint64_t sequence, std::size_t count, std::vector<FramePtr>& entries) const {
+  const auto begin = frames_.begin() + static_cast<std::ptrdiff_t>(sequence + 1 - first_);
+  const auto left = static_cast<std::size_t>(head() - sequence);
+  entries.assign(begin, begin + static_cast<std::ptrdiff_t>(std::min(left, count)));
 }
 
 // Merges the topics' own lists, so that the others' events cost nothing.
@@ -125,8 +128,8 @@ RingEventLog::Page RingEventLog::merge(std::uint64_t sequence, const TopicFilter
     std::deque<std::uint64_t>::const_iterator end;
   };
   std::vector<Run> runs;
-  for (const std::string& topic : filter.patterns()) {
-    const auto found = topics_.find(topic);
+  for (const TopicPattern& topic : filter.patterns()) {
+    const auto found = topics_.find(topic.view());
     if (found == topics_.end()) continue;
     const auto& sequences = found->second.sequences;
     const auto next = std::upper_bound(sequences.begin(), sequences.end(), sequence);
@@ -146,6 +149,7 @@ RingEventLog::Page RingEventLog::merge(std::uint64_t sequence, const TopicFilter
     bytes += page.frames.back()->bytes.size();
     if (++least->next == least->end) runs.erase(least);
   }
+  page.work = filter.patterns().size() + kWorkPerFrame * page.frames.size();
   return page;
 }
 

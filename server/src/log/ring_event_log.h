@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../stream/pinned_bytes.h"
 #include "../string_map.h"
 #include "event_log.h"
 #include "id_index.h"
@@ -28,7 +29,8 @@ class RingEventLog final : public EventLog {
   };
 
   /// `epoch` tags the IDs this log gives; `head` is the sequence before its first entry's.
-  RingEventLog(std::string epoch, const Bounds& bounds, std::uint64_t head = 0);
+  /// `pinned` is told which entries have gone; null: nobody.
+  RingEventLog(std::string epoch, const Bounds& bounds, std::uint64_t head = 0, PinnedBytes* pinned = nullptr);
 
   /// What no longer fits goes, oldest first. A finished topic that is published to begins anew.
   void append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) override;
@@ -46,6 +48,9 @@ class RingEventLog final : public EventLog {
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const override;
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen = kNow) const override;
   Page read_after(std::uint64_t sequence, const TopicFilter& filter) const override;
+
+  /// The entries after `sequence`, which is not before the oldest's: at most `count`, in place of what is in `entries`.
+  void copy_after(std::uint64_t sequence, std::size_t count, std::vector<FramePtr>& entries) const;
 
   std::size_t entries() const { return frames_.size(); }
   /// Of the entries, with their topics and publishers' IDs.
@@ -68,6 +73,7 @@ class RingEventLog final : public EventLog {
 
   std::string epoch_;
   const Bounds bounds_;
+  PinnedBytes* const pinned_;
   std::size_t bytes_ = 0;
   std::uint64_t first_;
   std::deque<FramePtr> frames_;

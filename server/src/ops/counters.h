@@ -51,6 +51,7 @@ struct LoopCounters {
   Counter deliveries;                 ///< events written whole to a subscriber
   Counter bytes;                      ///< written to subscribers
   Counter gaps;                       ///< subscribers that were told of events they missed
+  Counter pinned_cuts;                ///< streams cut since slow readers held too much that the log does not
   LatencyHistogram publish_to_write;  ///< from publishing until the last of a loop's live subscribers had it
 };
 

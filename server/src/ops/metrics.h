@@ -19,6 +19,7 @@ struct MetricsSnapshot {
   const RefusalCounters* refusals = nullptr;
   std::uint64_t cut_downloads = 0;
   std::size_t buffered_bytes = 0;
+  std::size_t pinned_bytes = 0;
   std::size_t connections = 0;
   std::size_t streams = 0;
   std::size_t catching_up = 0;

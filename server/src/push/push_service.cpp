@@ -51,7 +51,7 @@ class PushService::State : public std::enable_shared_from_this<State> {
             const std::shared_ptr<Device>& device);
   void announce(Device& device);
   void ended(Device& device, StreamEnd end);
-  Sent send(std::string_view uid, const Event& event);
+  Sent send(std::string_view uid, Topic topic, const Event& event);
   std::size_t close(std::string_view uid);
   std::vector<User> connected() const;
   void retire();
@@ -186,7 +186,7 @@ bool PushService::State::open(const httplib::Request& request, httplib::Response
   const Opening opening(*this);
   const std::string topic = topic_name(uid);
   // A device that comes for the first time begins a user's stream that was closed; one that comes back is told so.
-  if (!resumes(request)) server_.hub().begin(*Topic::parse(topic));
+  if (!resumes(request)) server_.hub().begin(topic);
   const bool open = server_.subscribe(
       request, response,
       {.topics = {topic},
@@ -264,7 +264,7 @@ void PushService::State::retire() {
 
 // --- Messages -------------------------------------------------------------------------------------------------------
 
-PushService::Sent PushService::State::send(std::string_view uid, const Event& event) {
+PushService::Sent PushService::State::send(std::string_view uid, Topic topic, const Event& event) {
   Turn turn(*this, uid, Turn::Kind::kShared);
   bool is_connected = false;
   {
@@ -274,8 +274,6 @@ PushService::Sent PushService::State::send(std::string_view uid, const Event& ev
   if (!options_.keep_for_later && !is_connected) {
     return {.connected = false, .reason = "uid: \"" + std::string(uid) + "\" is not connected"};
   }
-  const std::string name = topic_name(uid);
-  const Topic topic = *Topic::parse(name);
   try {
     // Where nobody has opened the user's stream since it was closed, the message does: IDs from before count no more.
     std::vector<Publication> publications;
@@ -301,7 +299,7 @@ std::size_t PushService::State::close(std::string_view uid) {
     }
   }
   const std::string topic = topic_name(uid);
-  server_.hub().finish(*Topic::parse(topic));  // where it throws, the streams go on
+  server_.hub().finish(topic);  // where it throws, the streams go on
   const std::lock_guard lock(mutex_);
   std::optional<Visit>& visit = turn.user().visit;
   if (visit && visit->number == number) visit.reset();
@@ -349,9 +347,10 @@ PushService::Sent PushService::send(std::string_view uid, std::string_view id, s
                 "id: longer than " + std::to_string(kMaxEventIdBytes) + " bytes, or with a line end or NUL in it"};
   }
   const Event event{.data = message, .id = *event_id};
-  if (std::string reason = state_->hub().refusal(*Topic::parse(topic_name(uid)), event); !reason.empty())
-    return {.reason = std::move(reason)};
-  return state_->send(uid, event);
+  const auto topic = OwnedTopic::parse(topic_name(uid));
+  if (!topic) return {.reason = "uid: not one that a topic can be named after"};
+  if (std::string reason = state_->hub().refusal(*topic, event); !reason.empty()) return {.reason = std::move(reason)};
+  return state_->send(uid, *topic, event);
 }
 
 std::size_t PushService::close(std::string_view uid) {

@@ -41,7 +41,10 @@ void wrap_chunk(std::string& out, std::size_t begin) {
 }
 
 void set_payload(Frame& frame, std::string_view payload) {
+  // All there will be: a string that grows at its end takes twice as much, for as long as the log keeps it.
+  constexpr std::size_t kFraming = 20;
   frame.bytes.clear();
+  frame.bytes.reserve(payload.size() + kFraming);
   frame.payload_begin = static_cast<std::uint32_t>(append_chunk(payload, frame.bytes));
   frame.payload_bytes = static_cast<std::uint32_t>(payload.size());
 }

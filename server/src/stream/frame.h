@@ -4,14 +4,17 @@
 // chunk with the payload compressed.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "gzip_block.h"
 #include "millrace/core/event.h"
+#include "millrace/core/owned.h"
 #include "millrace/core/time.h"
 
 namespace millrace {
@@ -25,7 +28,7 @@ enum class WireForm : std::uint8_t {
 
 struct Frame {
   std::uint64_t sequence = 0;     ///< of its event; of a frame without one: what the client has seen once it has it
-  std::string topic;              ///< empty where the frame carries no event of the log
+  std::optional<OwnedTopic> topic;  ///< nothing where the frame carries no event of the log
   std::string publisher_id;       ///< empty if the log gave the event its ID
   std::string publisher;          ///< publisher_key() of the one that gave it; empty without such an ID
   bool finishes_topic = false;    ///< its topic ends with it; it carries no event
@@ -40,10 +43,14 @@ struct Frame {
   const GzipBlock& gzip() const;
   std::string_view wire(WireForm form) const;
 
+  std::string_view topic_text() const { return topic ? topic->view() : std::string_view(); }
+
   /// Sets it instead, before any other thread has the frame.
   void set_gzip(GzipBlock block) { gzip_ = std::make_unique<const GzipBlock>(std::move(block)); }
 
  private:
+  friend class PinnedBytes;
+  mutable std::atomic<std::uint32_t> pins_ = 0;  // PinnedBytes' own
   mutable std::once_flag gzip_once_;
   mutable std::unique_ptr<const GzipBlock> gzip_;
 };

@@ -6,15 +6,9 @@
 
 #include "millrace/core/event_stream_writer.h"
 #include "millrace/core/protocol.h"
+#include "pinned_bytes.h"
 
 namespace millrace {
-
-namespace {
-
-// Pages of the log a subscriber may read before others on its loop get their turn.
-constexpr int kPagesPerTurn = 4;
-
-}  // namespace
 
 Subscriber::Subscriber(const Hub& hub, Output& output, Subscription subscription)
     : hub_(hub),
@@ -36,7 +30,7 @@ void Subscriber::start(const Hub::Cursor& cursor, std::string_view last_event_id
   }
   cursor_ = cursor.sequence;
   has_written_event_ = !cursor.gap_reason.empty();
-  in_flight_ = control_frame(payload, cursor.sequence, preface);
+  hold(control_frame(payload, cursor.sequence, preface), 0);
   catch_up();
 }
 
@@ -63,8 +57,9 @@ void Subscriber::wrote(std::span<const FramePtr> due, std::size_t written) {
 
 void Subscriber::catch_up() {
   if (phase_ != Phase::kCatchingUp || !write_in_flight() || awaits_stored_) return;
-  for (int pages = 0; pages < kPagesPerTurn; ++pages) {
+  while (!output_.reading().is_spent()) {
     const Hub::Page page = hub_.read_after(cursor_, filter());
+    output_.reading().spend(page.work + 1);
     if (page.stored) {
       awaits_stored_ = true;
       return output_.read_stored(cursor_);
@@ -103,6 +98,7 @@ bool Subscriber::take(const Hub::Page& page) {
 
 void Subscriber::take_stored(const Hub::Page& page) {
   awaits_stored_ = false;
+  output_.reading().spend(page.work + 1);
   // Where a heartbeat is stuck half written, the page is read again when it has gone.
   if (phase_ != Phase::kCatchingUp || !write_in_flight()) return;
   if (take(page)) catch_up();
@@ -166,7 +162,7 @@ bool Subscriber::account(std::span<const FramePtr> frames, std::size_t written) 
 // It has been written to its end.
 void Subscriber::pass(const Frame& frame) {
   cursor_ = frame.sequence;
-  has_written_event_ = has_written_event_ || !frame.topic.empty();
+  has_written_event_ = has_written_event_ || frame.topic.has_value();
   if (form_ == WireForm::kGzipChunk) frame.gzip().add_to(gzip_sum_);
 }
 
@@ -175,9 +171,24 @@ bool Subscriber::write_in_flight() {
   in_flight_bytes_ += static_cast<std::uint32_t>(output_.write({&in_flight_, 1}, in_flight_bytes_, form_));
   if (in_flight_bytes_ < in_flight_->wire(form_).size()) return false;
   pass(*in_flight_);
+  let_go();
+  return true;
+}
+
+void Subscriber::hold(FramePtr frame, std::size_t written) {
+  hub_.pinned().hold(*frame);
+  in_flight_ = std::move(frame);
+  in_flight_bytes_ = static_cast<std::uint32_t>(written);
+}
+
+void Subscriber::let_go() {
+  if (in_flight_ != nullptr) hub_.pinned().release(*in_flight_);
   in_flight_.reset();
   in_flight_bytes_ = 0;
-  return true;
+}
+
+bool Subscriber::pins() const {
+  return in_flight_ != nullptr && PinnedBytes::is_gone(*in_flight_);
 }
 
 // Keeps the frame that was cut, and where; those behind it are read from the log again.
@@ -187,9 +198,8 @@ void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
     const std::size_t bytes = frame->wire(form_).size();
     if (written < bytes) {
       // A frame that is not begun is read from the log again, unless it carries no event of the log.
-      if (written > 0 || frame->topic.empty()) {
-        in_flight_ = frame;
-        in_flight_bytes_ = static_cast<std::uint32_t>(written);
+      if (written > 0 || !frame->topic) {
+        hold(frame, written);
       }
       return;
     }

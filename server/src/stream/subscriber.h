@@ -16,6 +16,7 @@
 #include "frame.h"
 #include "millrace/server/hub.h"
 #include "topic_filter.h"
+#include "work_budget.h"
 
 namespace millrace {
 
@@ -27,8 +28,10 @@ class Subscriber {
     /// Takes as many bytes of the frames, in order and leaving out the first `skip` bytes, as fit without waiting;
     /// returns how many. If not all fit, it calls the subscriber's catch_up() once more will.
     virtual std::size_t write(std::span<const FramePtr> frames, std::size_t skip, WireForm form) = 0;
-    /// Asks for catch_up() to be called soon, though everything fitted.
+    /// Asks for catch_up() to be called when others have had their turn, though everything fitted.
     virtual void yield() = 0;
+    /// The work that may still go into reading the log in this turn.
+    virtual WorkBudget& reading() = 0;
     /// Ends the stream; nothing is written after it but what ending() gives.
     virtual void end() = 0;
     /// Asks for the events after `sequence` to be read from the store, and given to take_stored(), once.
@@ -48,6 +51,9 @@ class Subscriber {
   };
 
   Subscriber(const Hub& hub, Output& output, Subscription subscription);
+  ~Subscriber() { let_go(); }
+  Subscriber(const Subscriber&) = delete;
+  Subscriber& operator=(const Subscriber&) = delete;
 
   /// Begins behind `cursor`: `preface` (the response's head) and the priming block with `retry` are the first bytes.
   void start(const Hub::Cursor& cursor, std::string_view last_event_id, std::string_view preface, Duration retry);
@@ -60,7 +66,7 @@ class Subscriber {
   /// takes more.
   void wrote(std::span<const FramePtr> due, std::size_t written);
 
-  /// Reads on from the log. A bounded amount: output.yield() asks for more time.
+  /// Reads on from the log. As much as output.reading() has room for: output.yield() asks for more time.
   void catch_up();
 
   /// Events have passed it by that it was to be handed: it reads them from the log.
@@ -75,6 +81,13 @@ class Subscriber {
   /// Tells a live client its cursor, and one that waits for the store that the connection is well; all events up to
   /// `sequence` have been through due().
   void heartbeat(std::uint64_t sequence);
+
+  /// Whether it keeps an event in memory that the log does not hold any more, since it has been sent a part of it.
+  bool pins() const;
+  /// Everything up to here has been written.
+  std::uint64_t cursor() const { return cursor_; }
+  /// Forgets what is half written: the stream has been cut.
+  void let_go();
 
   Output& output() const { return output_; }
   /// Ends the stream; the client is to come back after `retry`. False if that cannot be said, since the output is full.
@@ -99,6 +112,7 @@ class Subscriber {
   void end();
   bool take(const Hub::Page& page);
   bool write(std::span<const FramePtr> frames);
+  void hold(FramePtr frame, std::size_t written);
   bool write_in_flight();
   bool account(std::span<const FramePtr> frames, std::size_t written);
   void pass(const Frame& frame);

@@ -1,5 +1,7 @@
 #include "subscriber_table.h"
 
+#include <utility>
+
 namespace millrace {
 
 namespace {
@@ -44,43 +46,46 @@ void SubscriberTable::remove(Subscriber& subscriber) {
 
 Group& SubscriberTable::group_of(const Subscriber& subscriber) {
   const auto [place, is_new] = groups_.try_emplace(subscriber.filter().key());
-  if (is_new) {
-    place->second = std::make_unique<Group>();
-    Group& group = *place->second;
-    group.filter = subscriber.shared_filter();
-    if (group.filter->is_literal()) {
-      for (const std::string& topic : group.filter->patterns()) by_topic_[topic].push_back(&group);
-    } else {
-      with_wildcards_.push_back(&group);
-    }
+  if (!is_new) return *place->second;
+  place->second = std::make_unique<Group>();
+  Group& group = *place->second;
+  group.filter = subscriber.shared_filter();
+  const auto& patterns = group.filter->patterns();
+  if (group.filter->is_literal()) {
+    for (const TopicPattern& topic : patterns) by_topic_[std::string(topic.view())].push_back(&group);
+  } else {
+    group.entries = std::vector<TopicTrie<Group>::Entry>(patterns.size());
+    for (std::size_t i = 0; i < patterns.size(); ++i) by_pattern_.add(patterns[i], group, group.entries[i]);
   }
-  return *place->second;
+  return group;
 }
 
 void SubscriberTable::forget(Group& group) {
-  batched_ -= group.batch.frames().size();
   if (!group.batch.empty()) std::erase(waiting_, &group);
+  drop(group, group.batch.frames().size());
   const auto filter = group.filter;
   if (filter->is_literal()) {
-    for (const std::string& topic : filter->patterns()) {
-      const auto place = by_topic_.find(topic);
+    for (const TopicPattern& topic : filter->patterns()) {
+      const auto place = by_topic_.find(topic.view());
       std::erase(place->second, &group);
       if (place->second.empty()) by_topic_.erase(place);
     }
   } else {
-    std::erase(with_wildcards_, &group);
+    for (auto& entry : group.entries) by_pattern_.remove(entry);
   }
   groups_.erase(filter->key());
 }
 
 void SubscriberTable::post(std::span<const FramePtr> frames) {
   for (const FramePtr& frame : frames) {
-    if (const auto found = by_topic_.find(frame->topic); found != by_topic_.end()) {
+    if (const auto found = by_topic_.find(frame->topic->view()); found != by_topic_.end()) {
       for (Group* group : found->second) add_to_batch(frame, *group);
     }
-    for (Group* group : with_wildcards_) {
-      if (group->filter->matches(*Topic::parse(frame->topic))) add_to_batch(frame, *group);
-    }
+    by_pattern_.match(*frame->topic, [&](Group& group) {
+      // Several of its patterns may match.
+      if (std::exchange(group.matched, frame->sequence) != frame->sequence) add_to_batch(frame, group);
+      return true;
+    });
     posted_ = frame->sequence;
   }
 }
@@ -91,6 +96,14 @@ void SubscriberTable::add_to_batch(const FramePtr& frame, Group& group) {
   if (group.next == 0) ++group.of_round;
   group.batch.add(frame);
   ++batched_;
+  batched_bytes_ += frame->bytes.size();
+}
+
+// Its first `count` frames.
+void SubscriberTable::drop(Group& group, std::size_t count) {
+  for (const FramePtr& frame : group.batch.frames().first(count)) batched_bytes_ -= frame->bytes.size();
+  batched_ -= count;
+  group.batch.drop(count);
 }
 
 void SubscriberTable::serve(std::size_t at_once, DeliveryWriter& writer) {
@@ -121,8 +134,7 @@ void SubscriberTable::collect(std::size_t at_once) {
 void SubscriberTable::end_rounds(DeliveryWriter& writer) {
   for (Group* group : ended_) {
     writer.on_served(group->batch.frames().front()->published);
-    group->batch.drop(group->of_round);
-    batched_ -= group->of_round;
+    drop(*group, group->of_round);
     group->next = 0;
     group->of_round = group->batch.frames().size();
     if (!group->batch.empty()) waiting_.push_back(group);

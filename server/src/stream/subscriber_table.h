@@ -1,8 +1,9 @@
 // SubscriberTable: the subscribers of one event loop, by what they listen to.
 //
-// Subscribers with equal filters form a group. New events are sorted into groups once. Then the table goes round the
-// groups' subscribers, some at a time: each gets all there is for it by the time its turn comes, in one write. The
-// more there is to do, the more goes into a write. One thread.
+// Subscribers with equal filters form a group. New events are sorted into groups once, by a hash of the topic for
+// filters without wildcards and by a tree of patterns for the others. Then the table goes round the groups'
+// subscribers, some at a time: each gets all there is for it by the time its turn comes, in one write. The more there
+// is to do, the more goes into a write. One thread.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "../string_map.h"
@@ -20,6 +22,7 @@
 #include "frame.h"
 #include "subscriber.h"
 #include "topic_filter.h"
+#include "topic_trie.h"
 
 namespace millrace {
 
@@ -27,9 +30,11 @@ namespace millrace {
 struct Group {
   std::shared_ptr<const TopicFilter> filter;
   std::vector<Subscriber*> members;
-  Batch batch;               // what not all of them have had
-  std::size_t next = 0;      // among the members: those before have been served in this round
-  std::size_t of_round = 0;  // frames that were in the batch when the round began: all have had them when it ends
+  Batch batch;                // what not all of them have had
+  std::size_t next = 0;       // among the members: those before have been served in this round
+  std::size_t of_round = 0;   // frames that were in the batch when the round began: all have had them when it ends
+  std::uint64_t matched = 0;  // sequence of the last event that was put into the batch
+  std::vector<TopicTrie<Group>::Entry> entries;  // of the filter's patterns, where it has wildcards
 };
 
 /// Events for one subscriber.
@@ -71,8 +76,9 @@ class SubscriberTable {
   /// Whether there is more to serve().
   bool has_more() const { return !waiting_.empty(); }
 
-  /// Frames that wait for that, each once for every group.
+  /// Frames that wait for that, and their bytes, each once for every group.
   std::size_t batched() const { return batched_; }
+  std::size_t batched_bytes() const { return batched_bytes_; }
 
   /// A sequence up to which the subscriber has been through serve().
   std::uint64_t served(const Subscriber& subscriber) const;
@@ -84,15 +90,18 @@ class SubscriberTable {
   Group& group_of(const Subscriber& subscriber);
   void forget(Group& group);
   void add_to_batch(const FramePtr& frame, Group& group);
+  void drop(Group& group, std::size_t count);
   void collect(std::size_t at_once);
   void end_rounds(DeliveryWriter& writer);
 
-  StringMap<std::unique_ptr<Group>> groups_;  // by the filter's key
-  StringMap<std::vector<Group*>> by_topic_;   // those without wildcards
-  std::vector<Group*> with_wildcards_;
-  std::deque<Group*> waiting_;  // groups with a batch, in turn
-  std::uint64_t posted_ = 0;    // sequence of the last event that was posted
+  // By the filter's key, whose text is the group's.
+  std::unordered_map<std::string_view, std::unique_ptr<Group>, StringHash, std::equal_to<>> groups_;
+  StringMap<std::vector<Group*>> by_topic_;  // those without wildcards
+  TopicTrie<Group> by_pattern_;              // the others
+  std::deque<Group*> waiting_;               // groups with a batch, in turn
+  std::uint64_t posted_ = 0;                 // sequence of the last event that was posted
   std::size_t batched_ = 0;
+  std::size_t batched_bytes_ = 0;
   std::size_t size_ = 0;
   // Of the serve() under way
   std::vector<Delivery> deliveries_;

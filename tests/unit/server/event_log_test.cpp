@@ -151,7 +151,7 @@ TYPED_TEST(EventLogs, EncodeAnEventOnceAsAWholeChunk) {
   EXPECT_EQ(page.frames[1]->publisher, publisher_key("user ada"));
   EXPECT_EQ(page.frames[2]->payload(), "id: e-3\n\n");
   EXPECT_TRUE(page.frames[2]->finishes_topic);
-  EXPECT_EQ(page.frames[2]->topic, "a");
+  EXPECT_EQ(page.frames[2]->topic_text(), "a");
 }
 
 TYPED_TEST(EventLogs, KeepEveryByteOfDataAndTopics) {
@@ -161,7 +161,7 @@ TYPED_TEST(EventLogs, KeepEveryByteOfDataAndTopics) {
   const auto page = log.read_after(0, *filter_for({"消息/*"}));
   ASSERT_EQ(page.frames.size(), 1u);
   EXPECT_EQ(page.frames[0]->payload(), payload);
-  EXPECT_EQ(page.frames[0]->topic, "消息/ü");
+  EXPECT_EQ(page.frames[0]->topic_text(), "消息/ü");
 }
 
 TYPED_TEST(EventLogs, AppendSeveralInOrder) {

@@ -92,6 +92,47 @@ TEST(Hub, PublishesFromManyThreadsInOneOrder) {
   hub.detach(sink);
 }
 
+// The log is not locked while a page is matched, and moves on meanwhile.
+TEST(Hub, ReadsForPatternsMissNothingWhileOthersPublishAndTheLogLetsGo) {
+  constexpr std::uint64_t kEvents = 30'000;
+  Hub hub(
+      {.history_events = 300, .history_bytes = 64 * 1024 * 1024, .epoch = "ep", .clock = [] { return TimePoint{}; }});
+  std::thread publisher([&] {
+    for (std::uint64_t i = 1; i <= kEvents; ++i) hub.publish("a/" + std::to_string(i % 7), {.data = std::to_string(i)});
+  });
+  const auto filter = filter_for({"*/1", "*/2", "*/3", "*/4", "*/5", "*/6", "*/0"});
+  std::uint64_t cursor = 0;
+  std::uint64_t told = 0;  // of those that had gone
+  while (cursor < kEvents) {
+    const Hub::Page page = hub.read_after(cursor, *filter);
+    if (page.expired) {
+      ASSERT_GT(page.through, cursor);
+      told += page.through - cursor;
+      cursor = page.through;
+      continue;
+    }
+    for (const Hub::FramePtr& frame : page.frames) ASSERT_EQ(frame->sequence, ++cursor);
+    ASSERT_EQ(page.through, cursor);
+  }
+  publisher.join();
+  EXPECT_EQ(cursor, kEvents);
+  EXPECT_LT(told, kEvents);
+  EXPECT_TRUE(hub.read_after(cursor, *filter).at_head);
+}
+
+TEST(Hub, TakesTopicsThatAreMadeAtRunTime) {
+  Hub hub(
+      {.history_events = 300, .history_bytes = 64 * 1024 * 1024, .epoch = "ep", .clock = [] { return TimePoint{}; }});
+  const std::string id = "seventeen, which does not fit into a short string";
+  EXPECT_EQ(hub.publish("orders/" + id, {.data = "x"}).id, "ep-1");
+  const auto page = hub.read_after(0, *filter_for({"orders/**"}));
+  ASSERT_EQ(page.frames.size(), 1u);
+  EXPECT_EQ(page.frames[0]->topic_text(), "orders/" + id);
+  EXPECT_THROW(hub.publish("orders/" + id + "/*", {.data = "x"}), std::invalid_argument);
+  EXPECT_THROW(hub.finish(id + "\n"), std::invalid_argument);
+  EXPECT_THROW(hub.begin(std::string()), std::invalid_argument);
+}
+
 TEST(Hub, RefusesWhatMillraceKeepsForItself) {
   Hub hub(keeping(10));
   const auto refused = [&](const Event& event, const char* field) {

@@ -19,7 +19,8 @@ class Presences : public ::testing::Test {
   // Topic and data of what there is to tell now.
   std::vector<std::string> told() {
     std::vector<std::string> lines;
-    for (const Presence::Change& change : presence_.take(is_all_)) lines.push_back(change.topic + " " + change.data);
+    for (const Presence::Change& change : presence_.take(is_all_))
+      lines.push_back(change.topic.text() + " " + change.data);
     return lines;
   }
   static std::string line(const std::string& topic, const json& data) { return topic + " " + data.dump(); }

@@ -34,7 +34,12 @@ class ScriptedOutput final : public Subscriber::Output {
     }
     return written;
   }
-  void yield() override { yielded = true; }
+  // The next turn begins.
+  void yield() override {
+    yielded = true;
+    work_.refill(kReadWorkPerTurn);
+  }
+  WorkBudget& reading() override { return work_; }
   void end() override { ended = true; }
   void read_stored(std::uint64_t sequence) override { asked_store_after = sequence; }
   void on_gap() override { ++gaps; }
@@ -46,11 +51,14 @@ class ScriptedOutput final : public Subscriber::Output {
   bool ended = false;
   std::optional<std::uint64_t> asked_store_after;
   int gaps = 0;  ///< that the client was told of
+
+ private:
+  WorkBudget work_{kReadWorkPerTurn};
 };
 
 inline std::shared_ptr<const TopicFilter> filter_for(const std::vector<std::string>& patterns) {
   std::vector<TopicPattern> parsed;
-  for (const std::string& pattern : patterns) parsed.push_back(*TopicPattern::parse(pattern));
+  for (const std::string& pattern : patterns) parsed.push_back(TopicPattern::parse(pattern).value());
   return std::make_shared<const TopicFilter>(parsed);
 }
 

@@ -9,9 +9,11 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "counted_memory.h"
 #include "eventually.h"
+#include "raw_client.h"
 #include "running_server.h"
 
 namespace millrace::test {
@@ -82,6 +84,44 @@ TEST(SlowReaderMemory, IsUnder64KilobytesBeyondTheLogForABacklogOf200Megabytes) 
   }
   EXPECT_LT(peak_bytes() - before, kAllowed) << "at any moment";
   EXPECT_EQ(server->open_streams(), 1u);
+}
+
+// Each has been sent a part of another event, and none of them reads: so all of these events stay, long after the log
+// has let them go.
+TEST(SlowReaderMemory, OfManyWhoNeverReadIsBoundedForAllTogether) {
+  constexpr std::size_t kBytes = 1'000'000;
+  constexpr int kReaders = 250;
+  ServerOptions options = open_to_all();
+  options.loops = 2;
+  options.workers = 2;
+  RunningServer server(options, [](Server& one) { one.events("/events").operations(); });
+  RawClient keeps_up(server.port());
+  keeps_up.send(get("/events?topic=a"));
+  keeps_up.read_until("\n\n\r\n");
+  const std::string data(kBytes, 'x');
+  const std::int64_t before = live_bytes();
+  std::vector<RawClient> readers;
+  for (int i = 0; i < kReaders; ++i) {
+    readers.emplace_back(server.port()).send(get("/events?topic=a"));
+    ASSERT_TRUE(eventually([&] { return readers.back().has_input(); }));
+    server->hub().publish("a", {.data = data});
+    ASSERT_GT(keeps_up.read_until("\n\n\r\n").size(), kBytes) << "those who read are not cut";
+  }
+  constexpr std::size_t kOnTheWay = 16 * kBytes;  // in queues of the loops, and what this test holds
+  constexpr auto kMost = static_cast<std::int64_t>(kHistoryBytes + kMaxPinnedBytes + kOnTheWay);
+  EXPECT_TRUE(eventually([&] { return live_bytes() - before < kMost; })) << live_bytes() - before;
+
+  const std::string metrics = RawClient(server.port()).exchange(get("/metrics")).body;
+  const auto value = [&](const std::string& name) {
+    const std::size_t at = metrics.find("\n" + name + " ");
+    return at == std::string::npos ? -1 : std::stod(metrics.substr(at + 2 + name.size()));
+  };
+  EXPECT_LE(value("millrace_pinned_bytes"), static_cast<double>(kMaxPinnedBytes));
+  EXPECT_GT(value("millrace_pinned_bytes"), static_cast<double>(kMaxPinnedBytes / 2));
+  EXPECT_GT(value("millrace_cut_subscribers_total"), kReaders / 4);
+
+  // The one that was furthest behind is among them; its stream has no end, so that it comes back.
+  EXPECT_FALSE(readers.front().read_to_end().ends_with("0\r\n\r\n"));
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 // All publishing goes through one log in one order; subscribers are cursors on it. A hub belongs to its Server and may
 // be used from any thread.
 //
-//   server.hub().publish("orders/created", {.type = "created", .data = json});
-//   if (auto topic = millrace::Topic::parse(name)) server.hub().publish(*topic, {.data = text});
+//   server.hub().publish("orders/created", {.type = "created", .data = json});     // checked by the compiler
+//   server.hub().publish("rooms/" + room, {.data = text});                         // checked here: may throw
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,12 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "millrace/core/event.h"
+#include "millrace/core/limits.h"
+#include "millrace/core/owned.h"
 #include "millrace/core/time.h"
 #include "millrace/core/topic.h"
 
@@ -25,7 +28,14 @@ namespace millrace {
 
 struct Frame;
 class EventStore;
+class PinnedBytes;
 class TopicFilter;
+
+namespace detail {
+/// Text that is no literal, which the compiler checks.
+template <typename Text>
+concept TextAtRunTime = std::is_convertible_v<const Text&, std::string_view> && !std::is_array_v<Text>;
+}  // namespace detail
 
 /// What became of a publish.
 struct Published {
@@ -33,7 +43,8 @@ struct Published {
   bool repeated = false;  ///< the publisher has published an event with this ID to the topic: nothing was published
 };
 
-/// One thing to be published: an event, or a mark in the life of a topic. A view, like Event.
+/// One thing to be published: an event, or a mark in the life of a topic. A view, like Event: topics that are put
+/// together at run time have to be kept, as OwnedTopic, until the publications have been published.
 ///
 /// An ID that a publisher gives stands for one event of this publisher in this topic, for as long as the log holds the
 /// event and until the topic begins anew (finish() and begin(), or another event). Other topics' and publishers' events
@@ -73,7 +84,8 @@ class Hub {
   struct Options {
     std::size_t history_events;
     std::size_t history_bytes;
-    Duration history_age{0};           ///< zero: no bound
+    Duration history_age{0};  ///< zero: no bound
+    std::size_t max_pinned_bytes = kMaxPinnedBytes;
     std::string epoch;                 ///< short random tag of this log's life
     std::function<TimePoint()> clock;  ///< monotonic; called from any thread
     std::shared_ptr<EventStore> store =
@@ -91,6 +103,11 @@ class Hub {
   /// the program ends, by std::terminate(): with half of an event in it, it would lose others in silence.
   /// `publisher` is as in Publication.
   Published publish(Topic topic, const Event& event, std::string_view publisher = {});
+  /// The same for text that is put together at run time. Throws std::invalid_argument, too, if it is not a topic.
+  template <detail::TextAtRunTime Text>
+  Published publish(const Text& topic, const Event& event, std::string_view publisher = {}) {
+    return publish(topic_of(topic), event, publisher);
+  }
 
   /// The same for several, in order and at once: with a store all of them survive, or none. Returns as many.
   std::vector<Published> publish(std::span<const Publication> publications);
@@ -104,9 +121,17 @@ class Hub {
   /// to the topic begins it anew, for those who come then: who was there before is still told of the end. Throws
   /// std::invalid_argument if the topic is one of Millrace's own.
   void finish(Topic topic);
+  template <detail::TextAtRunTime Text>
+  void finish(const Text& topic) {
+    finish(topic_of(topic));
+  }
 
   /// Begins a finished topic anew without an event, so that it can be subscribed to again. Does nothing to others.
   void begin(Topic topic);
+  template <detail::TextAtRunTime Text>
+  void begin(const Text& topic) {
+    begin(topic_of(topic));
+  }
 
   /// Why the event cannot be published to the topic, as a sentence that begins with the field's name; empty if it can:
   /// topics and types that Millrace keeps for itself; IDs that no header could bring back, or that a client could have
@@ -141,6 +166,7 @@ class Hub {
     bool finished = false;      ///< the topics are finished and there will be nothing beyond `through`
     bool expired = false;       ///< events after the cursor are gone: `frames` is empty, `through` is before the oldest
     bool stored = false;        ///< the events are not in memory: read_stored() brings them. Nothing else is set
+    std::size_t work = 0;       ///< steps that reading took
   };
   using PagePtr = std::shared_ptr<const Page>;
 
@@ -181,10 +207,15 @@ class Hub {
   void read_stored(Sink& sink, std::uint64_t ticket, std::uint64_t sequence,
                    std::shared_ptr<const TopicFilter> filter) const;
 
+  /// What slow readers keep in memory of events that the log does not hold any more.
+  PinnedBytes& pinned() const;
+
   /// The ID a client has to send to resume after `sequence`.
   std::string id_of(std::uint64_t sequence) const;
 
  private:
+  static Topic topic_of(std::string_view text);
+
   struct Shared;
   std::unique_ptr<Shared> shared_;
 };

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "millrace/core/owned.h"
 #include "millrace/server/authorizer.h"
 
 namespace millrace {
@@ -53,6 +54,7 @@ class JwtAuthorizer final : public Authorizer {
 
  private:
   const Options options_;
+  std::vector<OwnedTopicPattern> public_topics_;  // of options_, checked
   mutable std::mutex mutex_;
   std::shared_ptr<const JwtKeySet> keys_;  // guarded by mutex_; what it points to never changes
 };

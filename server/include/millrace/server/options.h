@@ -97,6 +97,10 @@ struct ServerOptions {
   /// their responses have been taken.
   std::size_t max_buffered_bytes = kMaxBufferedBytes;
 
+  /// Most bytes of events that have left the log, but that clients which read slowly have been sent a part of. Beyond
+  /// it the streams of those furthest behind are cut: they reconnect, and resume by their last event IDs.
+  std::size_t max_pinned_bytes = kMaxPinnedBytes;
+
   /// Most connections at once (503), and from one client address, an IPv6 /64 counting as one (429; 0: no bound).
   /// Behind a proxy all come from its address.
   std::size_t max_connections = kMaxConnections;

@@ -210,7 +210,7 @@ std::optional<std::uint64_t> StreamQueries::indexed_at(const std::string& subjec
   return indexed(entry_of(answer), state().oldest);
 }
 
-std::optional<std::string> StreamQueries::topic_at(std::uint64_t sequence) const {
+std::optional<OwnedTopic> StreamQueries::topic_at(std::uint64_t sequence) const {
   const json answer = checked(connection_.ask("STREAM.MSG.GET." + options_.name, {{"seq", sequence}}));
   if (answer.is_null()) return std::nullopt;
   const std::string subject = entry_of(answer).subject;
@@ -231,11 +231,11 @@ std::optional<std::uint64_t> StreamQueries::former(std::string_view publisher_id
   std::optional<std::uint64_t> oldest = indexed_at(ids() + "." + sha256(publisher_id));
   if (oldest) {
     const auto topic = topic_at(*oldest);
-    if (!topic || !filter.matches(*Topic::parse(*topic))) oldest.reset();
+    if (!topic || !filter.matches(*topic)) oldest.reset();
   }
   if (!filter.is_literal()) return oldest;
-  for (const std::string& topic : filter.patterns()) {
-    const auto own = indexed_at(ids() + "." + sha256(std::string(topic).append(1, '\n').append(publisher_id)));
+  for (const TopicPattern& topic : filter.patterns()) {
+    const auto own = indexed_at(ids() + "." + sha256(std::string(topic.view()).append(1, '\n').append(publisher_id)));
     if (own) oldest = std::min(oldest.value_or(*own), *own);
   }
   return oldest;
@@ -248,8 +248,8 @@ std::optional<std::uint64_t> StreamQueries::find(std::string_view publisher_id, 
   std::optional<std::uint64_t> oldest = has_former_ids_ ? former(publisher_id, filter) : std::nullopt;
   const std::uint64_t oldest_here = state().oldest;
   std::size_t looks = 0;
-  for (const std::string& pattern : filter.patterns()) {
-    const std::string subject = ids() + "." + id_token(publisher_id) + ".*." + topic_subject(pattern);
+  for (const TopicPattern& pattern : filter.patterns()) {
+    const std::string subject = ids() + "." + id_token(publisher_id) + ".*." + topic_subject(pattern.view());
     std::uint64_t last = UINT64_MAX;
     std::size_t ahead = 1;
     for (std::uint64_t from = 1; from <= last;) {
@@ -315,8 +315,8 @@ EventLog::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t h
     if (run.next.empty() && from <= last) run.next = next(options_.name, run.subject, from, run.ahead);
     return !run.next.empty() && run.next.front().sequence <= last;
   };
-  for (const std::string& pattern : filter.patterns()) {
-    Run run{.subject = options_.name + ".*." + topic_subject(pattern)};
+  for (const TopicPattern& pattern : filter.patterns()) {
+    Run run{.subject = options_.name + ".*." + topic_subject(pattern.view())};
     if (advance(run, sequence + 1)) runs.push_back(std::move(run));
   }
   EventLog::Page page{.frames = {}, .through = last};
@@ -328,7 +328,7 @@ EventLog::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t h
     const StreamEntry entry = least->next.front();
     // A pattern of everybody's does not match topics of Millrace's own, as its subject does.
     const FramePtr one = frame(entry, TimePoint{});
-    if (one != nullptr && filter.matches(*Topic::parse(one->topic))) {
+    if (one != nullptr && filter.matches(*one->topic)) {
       page.frames.push_back(one);
       bytes += one->bytes.size();
     }
@@ -363,7 +363,8 @@ bool StreamQueries::is_finished(std::string_view topic) const {
 std::optional<std::uint64_t> StreamQueries::finished_at(const TopicFilter& filter, std::uint64_t seen) const {
   if (!filter.is_literal()) return std::nullopt;
   std::uint64_t newest = 0;
-  for (const std::string& topic : filter.patterns()) {
+  for (const TopicPattern& pattern : filter.patterns()) {
+    const std::string_view topic = pattern.view();
     const auto finish = last(subject('f', topic));
     if (!finish) return std::nullopt;
     if (filter.patterns().size() == 1 && seen <= *finish) {
@@ -402,9 +403,9 @@ FramePtr StreamQueries::frame(const StreamEntry& entry, TimePoint published) con
   const std::string_view rest =
       std::string_view(entry.subject).substr(std::min(entry.subject.size(), options_.name.size() + 1));
   if (rest.size() < 3 || rest[1] != '.') return nullptr;
-  const auto topic_text = subject_topic(rest.substr(2));
-  if (!topic_text) return nullptr;
-  Publication publication{.topic = *Topic::parse(*topic_text)};
+  const auto topic = subject_topic(rest.substr(2));
+  if (!topic) return nullptr;
+  Publication publication{.topic = *topic};
   const auto type_text = unescape(entry.type);
   const auto id_text = unescape(entry.id);
   if (!type_text || !id_text) return nullptr;

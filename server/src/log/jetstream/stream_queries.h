@@ -104,7 +104,7 @@ class StreamQueries {
   std::optional<std::uint64_t> indexed(const StreamEntry& entry, std::uint64_t oldest) const;
   std::optional<std::uint64_t> indexed_at(const std::string& subject) const;
   std::optional<std::uint64_t> former(std::string_view publisher_id, const TopicFilter& filter) const;
-  std::optional<std::string> topic_at(std::uint64_t sequence) const;
+  std::optional<OwnedTopic> topic_at(std::uint64_t sequence) const;
   std::deque<StreamEntry> next(const std::string& stream, const std::string& subject, std::uint64_t from,
                                std::size_t& ahead) const;
   nlohmann::json prepare(const std::string& name, const nlohmann::json& config,

@@ -1,6 +1,7 @@
 #include "topic_subject.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "millrace/core/topic.h"
 
@@ -76,7 +77,7 @@ std::string topic_subject(std::string_view pattern) {
   }
 }
 
-std::optional<std::string> subject_topic(std::string_view subject) {
+std::optional<OwnedTopic> subject_topic(std::string_view subject) {
   std::string topic;
   while (true) {
     const std::size_t dot = subject.find('.');
@@ -87,8 +88,7 @@ std::optional<std::string> subject_topic(std::string_view subject) {
     topic += '/';
     subject.remove_prefix(dot + 1);
   }
-  if (!Topic::parse(topic)) return std::nullopt;
-  return topic;
+  return OwnedTopic::parse(std::move(topic));
 }
 
 }  // namespace millrace

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "millrace/core/owned.h"
+
 namespace millrace {
 
 /// Of a topic or a topic pattern. Segments are tokens; what a token cannot hold is written `%XX`. At most three times
@@ -16,7 +18,7 @@ namespace millrace {
 std::string topic_subject(std::string_view pattern);
 
 /// The topic whose subject this is; nothing if it is none's.
-std::optional<std::string> subject_topic(std::string_view subject);
+std::optional<OwnedTopic> subject_topic(std::string_view subject);
 
 /// Text that goes into a header: the same escapes, with blanks and line ends among them.
 std::string escape(std::string_view text);

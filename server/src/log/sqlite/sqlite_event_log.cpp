@@ -170,7 +170,7 @@ void SqliteEventLog::open_again() {
   writer->skip_to(head_);
   writer->commit();
   writer_ = std::move(writer);
-  const TopicFilter everything({*TopicPattern::parse("**")});
+  const TopicFilter everything({TopicPattern("**")});
   for (std::uint64_t seen = head_; seen < writer_->head();) {
     const Page page = writer_->queries().read_after(seen, writer_->head(), everything);
     hand_over(page.frames);

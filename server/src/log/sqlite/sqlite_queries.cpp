@@ -64,14 +64,13 @@ std::optional<std::uint64_t> SqliteQueries::find(std::string_view publisher_id, 
 
 std::optional<std::uint64_t> SqliteQueries::find(std::string_view publisher_id, const TopicFilter& filter) {
   return oldest_holder(filter, [&](std::string_view topic, std::string_view publisher) -> std::optional<IdHolder> {
-    IdHolder holder;
+    std::optional<IdHolder> holder;
     {
       SqliteRows rows = next_holder_(publisher_id, topic, publisher);
       if (!rows.next()) return std::nullopt;
-      holder.topic = rows.text(0);
-      holder.publisher = rows.text(1);
+      holder = IdHolder{.topic = topic_of(rows, 0), .publisher = std::string(rows.text(1))};
     }
-    holder.sequence = find(publisher_id, holder.topic, holder.publisher).value_or(0);
+    holder->sequence = find(publisher_id, holder->topic.view(), holder->publisher).value_or(0);
     return holder;
   });
 }
@@ -100,11 +99,11 @@ std::optional<std::uint64_t> SqliteQueries::is_finished(std::string_view topic) 
 std::optional<std::uint64_t> SqliteQueries::finished_at(const TopicFilter& filter, std::uint64_t seen) {
   if (!filter.is_literal()) return std::nullopt;
   std::uint64_t last = 0;
-  for (const std::string& topic : filter.patterns()) {
+  for (const TopicPattern& topic : filter.patterns()) {
     if (filter.patterns().size() == 1) {
-      if (const auto first = only_number(first_finish_(topic, std::min(seen, kMaxSequence)))) return first;
+      if (const auto first = only_number(first_finish_(topic.view(), std::min(seen, kMaxSequence)))) return first;
     }
-    const auto finish = is_finished(topic);
+    const auto finish = is_finished(topic.view());
     if (!finish) return std::nullopt;
     last = std::max(last, *finish);
   }
@@ -120,21 +119,13 @@ EventLog::Page SqliteQueries::read_after(std::uint64_t sequence, std::uint64_t h
 
 // Looks at one entry after the other.
 EventLog::Page SqliteQueries::scan(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
-  EventLog::Page page{.frames = {}, .through = head};
-  std::size_t looked_at = 0;
-  std::size_t bytes = 0;
+  PageScan scan(filter, sequence);
   for (SqliteRows rows = entries_(sequence, head, std::uint64_t{EventLog::kPageScan}); rows.next();) {
-    ++looked_at;
-    const auto here = static_cast<std::uint64_t>(rows.number(0));
-    if (filter.matches(topic_of(rows))) {
-      page.frames.push_back(frame(rows));
-      bytes += page.frames.back()->bytes.size();
-    }
-    const bool full = page.frames.size() == EventLog::kPageFrames || bytes >= EventLog::kPageBytes;
-    if (!full && looked_at < EventLog::kPageScan) continue;
-    page.through = here;
-    break;
+    if (scan.wants(static_cast<std::uint64_t>(rows.number(0)), topic_of(rows, 1))) scan.add(frame(rows));
+    if (scan.is_full()) return scan.take(0);
   }
+  EventLog::Page page = scan.take(0);
+  page.through = head;
   return page;
 }
 
@@ -142,8 +133,8 @@ EventLog::Page SqliteQueries::scan(std::uint64_t sequence, std::uint64_t head, c
 EventLog::Page SqliteQueries::merge(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
   constexpr std::size_t kMost = EventLog::kPageFrames;
   std::vector<std::uint64_t> found;
-  for (const std::string& topic : filter.patterns()) {
-    for (SqliteRows rows = sequences_(topic, sequence, head, std::uint64_t{kMost + 1}); rows.next();) {
+  for (const TopicPattern& topic : filter.patterns()) {
+    for (SqliteRows rows = sequences_(topic.view(), sequence, head, std::uint64_t{kMost + 1}); rows.next();) {
       found.push_back(static_cast<std::uint64_t>(rows.number(0)));
     }
   }
@@ -165,14 +156,14 @@ EventLog::Page SqliteQueries::merge(std::uint64_t sequence, std::uint64_t head, 
   return page;
 }
 
-Topic SqliteQueries::topic_of(const SqliteRows& row) const {
-  if (const auto topic = Topic::parse(row.text(1))) return *topic;
+Topic SqliteQueries::topic_of(const SqliteRows& row, int column) const {
+  if (const auto topic = Topic::parse(row.text(column))) return *topic;
   throw SqliteError(database_.handle(), "an entry's topic is none", SQLITE_CORRUPT);
 }
 
 FramePtr SqliteQueries::frame(const SqliteRows& row) const {
   const auto sequence = static_cast<std::uint64_t>(row.number(0));
-  const Topic topic = topic_of(row);
+  const Topic topic = topic_of(row, 1);
   const SqliteKind kind{row.number(2)};
   if (kind != SqliteKind::kEvent) {
     const auto mark = kind == SqliteKind::kFinish ? Publication::Kind::kFinish : Publication::Kind::kBegin;
@@ -180,7 +171,7 @@ FramePtr SqliteQueries::frame(const SqliteRows& row) const {
   }
   auto frame = std::make_shared<Frame>();
   frame->sequence = sequence;
-  frame->topic = topic.view();
+  frame->topic = topic;
   frame->publisher_id = row.text(3);
   if (!frame->publisher_id.empty()) frame->publisher = row.text(5);
   set_payload(*frame, row.text(4));

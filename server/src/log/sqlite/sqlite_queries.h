@@ -36,7 +36,7 @@ class SqliteQueries {
  private:
   EventLog::Page scan(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
   EventLog::Page merge(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
-  Topic topic_of(const SqliteRows& row) const;
+  Topic topic_of(const SqliteRows& row, int column) const;
   FramePtr frame(const SqliteRows& row) const;
 
   SqliteDatabase& database_;

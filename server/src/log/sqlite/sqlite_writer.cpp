@@ -144,13 +144,13 @@ FramePtr SqliteWriter::append(const Publication& publication, TimePoint now, std
   if (!is_new(publication)) return nullptr;
   const std::shared_ptr<Frame> frame = encode(epoch_, head_ + 1, publication, now);
   if (publication.kind != Publication::Kind::kEvent) {
-    statements_->insert_mark.run(frame->sequence, frame->topic, static_cast<std::int64_t>(kind_of(publication)),
+    statements_->insert_mark.run(frame->sequence, frame->topic->view(), static_cast<std::int64_t>(kind_of(publication)),
                                  published);
   } else if (frame->publisher_id.empty()) {
-    statements_->insert_event.run(frame->sequence, frame->topic, SqliteNull{}, published, SqliteBlob{frame->payload()},
+    statements_->insert_event.run(frame->sequence, frame->topic->view(), SqliteNull{}, published, SqliteBlob{frame->payload()},
                                   std::string_view());
   } else {
-    statements_->insert_event.run(frame->sequence, frame->topic, frame->publisher_id, published,
+    statements_->insert_event.run(frame->sequence, frame->topic->view(), frame->publisher_id, published,
                                   SqliteBlob{frame->payload()}, frame->publisher);
   }
   ++head_;

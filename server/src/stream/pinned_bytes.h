@@ -1,0 +1,46 @@
+// PinnedBytes: the bytes of events that have left the log, but that readers have been sent a part of: they cannot go
+// before the rest of them has. An event that many have half read counts once. Any thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "frame.h"
+
+namespace millrace {
+
+class PinnedBytes {
+ public:
+  explicit PinnedBytes(std::size_t max) : max_(max) {}
+
+  /// A reader has been sent a part of the frame, and later all of it, or is cut.
+  void hold(const Frame& frame) {
+    if (frame.pins_.fetch_add(1) == kGone) bytes_ += size(frame);
+  }
+  void release(const Frame& frame) {
+    if (frame.pins_.fetch_sub(1) == kGone + 1) bytes_ -= size(frame);
+  }
+
+  /// The log does not hold the frame any more, or never did. To be called once.
+  void evict(const Frame& frame) {
+    if (frame.pins_.fetch_or(kGone) > 0) bytes_ += size(frame);
+  }
+
+  /// Whether a frame that a reader holds is pinned by it.
+  static bool is_gone(const Frame& frame) { return (frame.pins_.load() & kGone) != 0; }
+
+  std::size_t bytes() const { return bytes_; }
+  std::size_t max() const { return max_; }
+
+ private:
+  // In a frame: whether it has left the log, and how many readers hold it.
+  static constexpr std::uint32_t kGone = 0x8000'0000;
+
+  static std::size_t size(const Frame& frame) { return frame.bytes.size(); }
+
+  const std::size_t max_;
+  std::atomic<std::size_t> bytes_ = 0;
+};
+
+}  // namespace millrace
