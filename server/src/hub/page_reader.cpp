@@ -27,13 +27,12 @@ void PageReader::request(Hub::Sink& sink, std::uint64_t ticket, std::uint64_t se
                          std::shared_ptr<const TopicFilter> filter) {
   const Key key{sequence, filter.get()};
   const std::lock_guard lock(mutex_);
-  Request& request = requests_[key];
-  if (request.waiters.empty()) {
-    request.filter = std::move(filter);
-    order_.push_back(key);
-    requested_.notify_all();
-  }
-  request.waiters.push_back({&sink, ticket});
+  const auto [request, is_new] = requests_.try_emplace(key);
+  request->second.waiters.push_back({&sink, ticket});
+  if (!is_new) return;
+  request->second.filter = std::move(filter);
+  order_.push_back(key);
+  requested_.notify_all();
 }
 
 void PageReader::forget(const Hub::Sink& sink) {
@@ -63,7 +62,10 @@ void PageReader::run() {
     // Meanwhile others may have come to the same place, or all have gone.
     const auto request = requests_.find(key);
     if (request == requests_.end()) continue;
-    for (const Waiter& waiter : request->second.waiters) waiter.sink->post_page(waiter.ticket, page);
+    // Where memory runs out in here, the program ends: a subscriber would wait for its page for ever.
+    [&]() noexcept {
+      for (const Waiter& waiter : request->second.waiters) waiter.sink->post_page(waiter.ticket, page);
+    }();
     std::erase(order_, key);
     requests_.erase(request);
   }
@@ -78,22 +80,32 @@ bool PageReader::take_off() {
 
 // Null if it cannot be read now.
 Hub::PagePtr PageReader::read(const Key& key, const std::shared_ptr<const TopicFilter>& filter) {
-  auto page = std::make_unique<Hub::Page>();
   try {
-    *page = read_(key.first, *filter);
-  } catch (const StoreUnavailable&) {
-    return nullptr;  // the store itself says why, to those who run the server
+    // Counts from its making to its end, wherever that is.
+    struct Flying {
+      explicit Flying(std::shared_ptr<Flight> in) : flight(std::move(in)) {
+        const std::lock_guard lock(flight->mutex);
+        ++flight->pages;
+      }
+      ~Flying() {
+        {
+          const std::lock_guard lock(flight->mutex);
+          --flight->pages;
+        }
+        flight->landed.notify_all();
+      }
+      Flying(const Flying&) = delete;
+      Flying& operator=(const Flying&) = delete;
+      const std::shared_ptr<Flight> flight;
+      Hub::Page page = {};
+    };
+    const auto flying = std::make_shared<Flying>(flight_);
+    flying->page = read_(key.first, *filter);
+    return {flying, &flying->page};
+  } catch (const std::exception&) {
+    // The store itself says why, to those who run the server; and memory that has run out may be there again.
+    return nullptr;
   }
-  const std::lock_guard lock(flight_->mutex);
-  ++flight_->pages;
-  return {page.release(), [flight = flight_](const Hub::Page* landed) {
-            delete landed;
-            {
-              const std::lock_guard flight_lock(flight->mutex);
-              --flight->pages;
-            }
-            flight->landed.notify_all();
-          }};
 }
 
 }  // namespace millrace

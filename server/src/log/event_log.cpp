@@ -8,8 +8,8 @@
 
 namespace millrace {
 
-std::string append_refusal(const std::string& reason) {
-  return "the store takes no events: " + reason;
+std::string append_refusal(std::string_view reason) {
+  return std::string("the store takes no events: ").append(reason);
 }
 
 std::string id_of(std::string_view epoch, std::uint64_t sequence) {

@@ -92,7 +92,8 @@ class PageScan {
 /// All of them but start() throw StoreUnavailable where they cannot do what they are asked for now.
 class EventStore : public EventLog {
  public:
-  /// Is given every entry once, in order, when it is sure to survive, and before append() returns.
+  /// Is given every entry once, in order, when it is sure to survive, and before append() returns. It must not throw:
+  /// what has been stored would be lost to those who listen.
   using OnAppended = std::function<void(std::span<const FramePtr>)>;
   /// To be called once, before append().
   virtual void start(OnAppended on_appended) = 0;
@@ -113,7 +114,10 @@ class EventStore : public EventLog {
 };
 
 /// What the StoreUnavailable that append() throws says, with the reason.
-std::string append_refusal(const std::string& reason);
+std::string append_refusal(std::string_view reason);
+
+/// A reason that needs no memory to be passed on, not even as a std::string.
+inline constexpr std::string_view kOutOfMemory = "out of memory";
 
 /// The ID of the entry with this sequence, where its publisher gave none.
 std::string id_of(std::string_view epoch, std::uint64_t sequence);

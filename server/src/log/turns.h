@@ -48,28 +48,64 @@ class Flag {
 
 template <typename Member>
 class Turns {
+  struct Group;
+
  public:
-  class Group {
+  /// A place in a group. It is given up when it goes, whatever has happened by then: whoever has the work to do waits
+  /// for its turn, if it has not come yet, passes it on, and lets the others of the group go on. They find what they
+  /// have brought as the work has left it. So no exception can leave anybody waiting.
+  class Place {
    public:
-    /// Once its turn has come nobody joins it any more.
-    const std::vector<Member*>& members() const { return members_; }
-    void wait_until_done() const { is_done_.wait(); }
-    /// No member may be used after this.
-    void end() { is_done_.set(); }
+    Place(Place&& other) noexcept : turns_(std::exchange(other.turns_, nullptr)), group_(std::move(other.group_)) {}
+    Place& operator=(Place&&) = delete;
+    ~Place() {
+      if (turns_ == nullptr) return;
+      pass_on();
+      if (ends_) group_->is_done_.set();
+    }
+
+    /// Whether it falls to this one to do the work of all.
+    bool works() const { return turns_ != nullptr; }
+
+    // Of the one that works:
+
+    /// The members. Once its turn has come nobody joins the group any more.
+    const std::vector<Member*>& wait_for_turn() noexcept {
+      turns_->wait_for_turn(*group_);
+      has_turn_ = true;
+      return group_->members_;
+    }
+    /// Before the others of the group go on. Once is enough.
+    void pass_on() noexcept {
+      if (has_passed_on_) return;
+      if (!has_turn_) wait_for_turn();
+      turns_->pass_on();
+      has_passed_on_ = true;
+    }
+    /// What lets the others go on when it is set, in place of this one. No member may be used after that.
+    std::shared_ptr<Flag> take_end() noexcept {
+      ends_ = false;
+      return {group_, &group_->is_done_};
+    }
+
+    // Of the others:
+
+    void wait_until_done() const { group_->is_done_.wait(); }
 
    private:
     friend class Turns;
-    std::vector<Member*> members_;  // guarded by the mutex while it is open, as what follows
-    std::size_t entries_ = 0;
-    std::size_t bytes_ = 0;
-    bool is_open_ = true;  // guarded by the mutex
-    Flag is_next_;
-    Flag is_done_;
+    Place(Turns* turns, std::shared_ptr<Group> group) : turns_(turns), group_(std::move(group)) {}
+
+    Turns* turns_;  // null: another one works
+    std::shared_ptr<Group> group_;
+    bool has_turn_ = false;
+    bool has_passed_on_ = false;
+    bool ends_ = true;
   };
 
-  /// The group that it has become part of, of at most kStoreGroupEntries and kStoreGroupBytes, and whether it falls to
-  /// this one to do the work: wait_for_turn(), pass_on(), Group::end(). It must stay until that is done.
-  std::pair<std::shared_ptr<Group>, bool> join(Member& member, std::size_t entries, std::size_t bytes) {
+  /// A place in a group of at most kStoreGroupEntries and kStoreGroupBytes. The member must stay until the place has
+  /// been given up, or been waited for. Where it throws, nobody has joined.
+  Place join(Member& member, std::size_t entries, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     if (!queue_.empty()) {
       const std::shared_ptr<Group>& last = queue_.back();
@@ -79,43 +115,22 @@ class Turns {
         last->entries_ += entries;
         last->bytes_ += bytes;
         if (last->members_.size() >= expected_) gathered_.notify_one();
-        return {last, false};
+        return Place(nullptr, last);
       }
-      close(*last);
     }
-    const std::shared_ptr<Group> group = add();
+    auto group = std::make_shared<Group>();
     group->members_.push_back(&member);
     group->entries_ = entries;
     group->bytes_ = bytes;
-    return {group, true};
+    return add(std::move(group));
   }
 
-  /// One that nobody joins.
-  std::shared_ptr<Group> alone() {
+  /// In a group that nobody joins.
+  Place alone() {
     const std::lock_guard lock(mutex_);
-    if (!queue_.empty()) close(*queue_.back());
-    std::shared_ptr<Group> group = add();
+    auto group = std::make_shared<Group>();
     group->is_open_ = false;
-    return group;
-  }
-
-  void wait_for_turn(Group& group) {
-    group.is_next_.wait();
-    std::unique_lock lock(mutex_);
-    gathered_.wait_for(lock, patience_, [&] { return !group.is_open_ || group.members_.size() >= expected_; });
-    group.is_open_ = false;
-    begun_ = Clock::now();
-  }
-
-  /// To the next group, by the one whose turn it is.
-  void pass_on() {
-    const std::lock_guard lock(mutex_);
-    patience_ = std::min<Clock::duration>((Clock::now() - begun_) / kGatheringShare, kMostGathering);
-    expected_ = queue_.front()->members_.size();
-    queue_.pop_front();
-    if (queue_.empty()) return;
-    expected_ += queue_.front()->members_.size();
-    queue_.front()->is_next_.set();
+    return add(std::move(group));
   }
 
  private:
@@ -124,15 +139,44 @@ class Turns {
   static constexpr int kGatheringShare = 4;
   static constexpr std::chrono::milliseconds kMostGathering{1};
 
-  void close(Group& group) {
-    group.is_open_ = false;
-    gathered_.notify_one();
-  }
-  std::shared_ptr<Group> add() {
-    auto group = std::make_shared<Group>();
-    if (queue_.empty()) group->is_next_.set();
+  struct Group {
+    std::vector<Member*> members_;  // guarded by the mutex while it is open, as what follows
+    std::size_t entries_ = 0;
+    std::size_t bytes_ = 0;
+    bool is_open_ = true;  // guarded by the mutex
+    Flag is_next_;
+    Flag is_done_;
+  };
+
+  // Behind the others, of which nobody joins the last any more.
+  Place add(std::shared_ptr<Group> group) {
     queue_.push_back(group);
-    return group;
+    if (queue_.size() == 1) {
+      group->is_next_.set();
+    } else if (Group& last = *queue_[queue_.size() - 2]; last.is_open_) {
+      last.is_open_ = false;
+      gathered_.notify_one();
+    }
+    return Place(this, std::move(group));
+  }
+
+  void wait_for_turn(Group& group) noexcept {
+    group.is_next_.wait();
+    std::unique_lock lock(mutex_);
+    gathered_.wait_for(lock, patience_, [&] { return !group.is_open_ || group.members_.size() >= expected_; });
+    group.is_open_ = false;
+    begun_ = Clock::now();
+  }
+
+  // To the next group, by the one whose turn it is.
+  void pass_on() noexcept {
+    const std::lock_guard lock(mutex_);
+    patience_ = std::min<Clock::duration>((Clock::now() - begun_) / kGatheringShare, kMostGathering);
+    expected_ = queue_.front()->members_.size();
+    queue_.pop_front();
+    if (queue_.empty()) return;
+    expected_ += queue_.front()->members_.size();
+    queue_.front()->is_next_.set();
   }
 
   std::mutex mutex_;

@@ -168,8 +168,8 @@ void JetStreamEventLog::probe() {
     entries_ = state.entries;
     bytes_ = state.bytes;
     set_trouble(probing_trouble_, {});
-  } catch (const StoreUnavailable& unavailable) {
-    set_trouble(probing_trouble_, unavailable.what());
+  } catch (const std::exception& failure) {
+    set_trouble(probing_trouble_, failure.what());
   }
 }
 

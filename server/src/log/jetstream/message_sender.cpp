@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <iterator>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "millrace/core/limits.h"
@@ -24,7 +25,16 @@ std::size_t bytes_of(const std::vector<NatsMessage>& messages) {
 
 // A group's messages on their way.
 struct MessageSender::Batch {
-  std::shared_ptr<Group> group;
+  explicit Batch(std::vector<Turn*> members) : turns(std::move(members)) {
+    for (const Turn* turn : turns) {
+      left += turn->messages.size();
+      followed.resize(left, turn->until == Until::kHandedOver);
+    }
+    acks.resize(left);
+  }
+
+  const std::vector<Turn*> turns;
+  std::shared_ptr<Flag> done;  // what the turns' publishers wait for
   std::mutex mutex;
   std::condition_variable over;
   std::vector<NatsAck> acks;   // guarded by mutex, as what follows
@@ -34,7 +44,7 @@ struct MessageSender::Batch {
   bool is_over = false;
 
   // True if it was the last. Then `last` is the sequence that the follower is to come to.
-  bool take(std::size_t index, NatsAck ack, std::uint64_t& last) {
+  bool take(std::size_t index, NatsAck ack, std::uint64_t& last) noexcept {
     const std::lock_guard lock(mutex);
     acks[index] = std::move(ack);
     if (--left > 0) return false;
@@ -45,61 +55,58 @@ struct MessageSender::Batch {
   }
 
   // Everybody has theirs before they are woken.
-  void end() {
+  void end() noexcept {
     {
       const std::lock_guard lock(mutex);
       if (is_over) return;
       is_over = true;
       auto next = acks.begin();
-      for (Turn* turn : group->members()) {
+      for (Turn* turn : turns) {
         const auto begin = next;
         next += std::ssize(turn->messages);
-        turn->acks.assign(begin, next);
+        std::move(begin, next, turn->acks.begin());
+        turn->is_done = true;
       }
     }
     over.notify_one();
-    group->end();
+    done->set();
   }
 };
 
 std::vector<NatsAck> MessageSender::send(const std::vector<NatsMessage>& messages, Until until) {
-  Turn turn{.messages = messages, .until = until, .acks = {}};
-  const auto [group, sends] = turns_.join(turn, messages.size(), bytes_of(messages));
-  if (sends) {
-    send(group);
-  } else {
-    group->wait_until_done();
+  Turn turn{.messages = messages, .until = until, .acks = std::vector<NatsAck>(messages.size())};
+  {
+    Place place = turns_.join(turn, messages.size(), bytes_of(messages));
+    if (place.works()) {
+      send(place);
+    } else {
+      place.wait_until_done();
+    }
   }
+  if (!turn.is_done) throw StoreUnavailable(append_refusal(kOutOfMemory));
   for (const NatsAck& ack : turn.acks) {
     if (!ack.trouble.empty()) throw StoreUnavailable(append_refusal(ack.trouble));
   }
   return std::move(turn.acks);
 }
 
-void MessageSender::send(const std::shared_ptr<Group>& group) {
-  turns_.wait_for_turn(*group);
+// Where it throws, nothing has been sent, and the place lets the others go on.
+void MessageSender::send(Place& place) {
+  const std::vector<Turn*>& turns = place.wait_for_turn();
   const auto deadline = std::chrono::steady_clock::now() + kStoreAckTimeout;
-  const auto batch = std::make_shared<Batch>();
-  batch->group = group;
-  for (const Turn* turn : group->members()) {
-    batch->left += turn->messages.size();
-    batch->followed.resize(batch->left, turn->until == Until::kHandedOver);
-  }
-  batch->acks.resize(batch->left);
-  const auto on_ack = std::make_shared<NatsConnection::OnAck>([this, batch](std::size_t index, NatsAck ack) {
+  const auto batch = std::make_shared<Batch>(turns);
+  const auto on_ack = std::make_shared<NatsConnection::OnAck>([this, batch](std::size_t index, NatsAck ack) noexcept {
     std::uint64_t last = 0;
-    if (batch->take(index, std::move(ack), last)) follower_.when_at(last, [batch] { batch->end(); });
+    if (!batch->take(index, std::move(ack), last)) return;
+    try {
+      follower_.when_at(last, [batch] { batch->end(); });
+    } catch (const std::bad_alloc&) {
+      batch->end();  // stored they are, also where nobody can tell that they have come back
+    }
   });
-  std::size_t first = 0;
-  // Once all are sent it may be over, and who has brought them gone.
-  const std::vector<Turn*> turns = group->members();
-  for (std::size_t i = 0; i < turns.size(); ++i) {
-    const std::size_t count = turns[i]->messages.size();
-    connection_.send(turns[i]->messages, on_ack, first);
-    first += count;
-  }
-  connection_.flush();
-  turns_.pass_on();
+  batch->done = place.take_end();
+  send(batch, on_ack);
+  place.pass_on();
 
   const auto is_over = [&] { return batch->is_over; };
   std::unique_lock lock(batch->mutex);
@@ -112,6 +119,20 @@ void MessageSender::send(const std::shared_ptr<Group>& group) {
   // One whose ack has just come is being told.
   lock.lock();
   batch->over.wait(lock, is_over);
+}
+
+// Each message is sent, or has its ack by the end. Once all are sent it may be over, and those who have brought them
+// gone.
+void MessageSender::send(const std::shared_ptr<Batch>& batch,
+                         const std::shared_ptr<NatsConnection::OnAck>& on_ack) noexcept {
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < batch->turns.size(); ++i) {
+    const std::vector<NatsMessage>& messages = batch->turns[i]->messages;
+    const std::size_t count = messages.size();
+    connection_.send(messages, on_ack, first);
+    first += count;
+  }
+  connection_.flush();
 }
 
 }  // namespace millrace

@@ -3,7 +3,7 @@
 //
 // They go out in groups, each as soon as NATS has read the one before, so that a lone publisher waits for nothing, and
 // many cost the network and NATS few writes and reads. A group's publishers are woken together, when all that they wait
-// for has come about.
+// for has come about. Where memory runs out, those whose messages it was for are told so, and nobody is left waiting.
 #pragma once
 
 #include <cstdint>
@@ -36,12 +36,14 @@ class MessageSender {
   struct Turn {
     const std::vector<NatsMessage>& messages;
     Until until;
-    std::vector<NatsAck> acks;
+    std::vector<NatsAck> acks;  // as many, from the beginning
+    bool is_done = false;       // they are JetStream's
   };
-  using Group = Turns<Turn>::Group;
+  using Place = Turns<Turn>::Place;
   struct Batch;
 
-  void send(const std::shared_ptr<Group>& group);
+  void send(Place& place);
+  void send(const std::shared_ptr<Batch>& batch, const std::shared_ptr<NatsConnection::OnAck>& on_ack) noexcept;
 
   NatsConnection& connection_;
   const StreamFollower& follower_;

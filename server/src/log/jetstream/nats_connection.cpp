@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <new>
 #include <nlohmann/json.hpp>
 
+#include "../event_log.h"
 #include "millrace/core/limits.h"
 #include "millrace/server/hub.h"
 
@@ -57,6 +59,18 @@ natsMsg* new_message(const NatsMessage& message, const std::string& reply) {
 
 constexpr const char* kNoJetStream = "NATS is there, but JetStream is not: see that it is on there";
 
+constexpr const char* kNotUnderstood = "JetStream's answer cannot be understood";
+
+NatsAck refused(std::string_view trouble) noexcept {
+  NatsAck ack;
+  try {
+    ack.trouble = trouble;
+  } catch (const std::bad_alloc&) {
+    ack.trouble = kOutOfMemory;
+  }
+  return ack;
+}
+
 // The number that a subject ends with, from there on.
 std::uint64_t number_behind(std::string_view subject, std::size_t begin) {
   const std::string_view digits = subject.substr(std::min(subject.size(), begin));
@@ -69,12 +83,23 @@ json answer_in(const NatsSubscription::Message& message) {
   const std::string_view data(natsMsg_GetData(message.get()),
                               static_cast<std::size_t>(natsMsg_GetDataLength(message.get())));
   json answer = json::parse(data, nullptr, false);
-  if (!answer.is_object()) throw StoreUnavailable("JetStream's answer cannot be understood");
+  if (!answer.is_object()) throw StoreUnavailable(kNotUnderstood);
   return answer;
 }
 
 std::string error_text(const json& error) {
   return "NATS: " + error.value("description", std::string("an error without a description"));
+}
+
+NatsAck ack_in(const NatsSubscription::Message& message) {
+  if (natsMsg_IsNoResponders(message.get())) return refused("the stream has no leader now");
+  const std::string_view data(natsMsg_GetData(message.get()),
+                              static_cast<std::size_t>(natsMsg_GetDataLength(message.get())));
+  const json answer = json::parse(data, nullptr, false);
+  if (!answer.is_object()) return refused(kNotUnderstood);
+  if (answer.contains("error")) return refused(error_text(answer["error"]));
+  return {
+      .sequence = answer.value("seq", std::uint64_t{0}), .duplicate = answer.value("duplicate", false), .trouble = {}};
 }
 
 }  // namespace
@@ -259,27 +284,45 @@ std::string NatsConnection::new_inbox() const {
   return name;
 }
 
-void NatsConnection::send(const std::vector<NatsMessage>& messages, const std::shared_ptr<OnAck>& on_ack,
-                          std::size_t first) {
-  std::uint64_t token = 0;
-  {
-    const std::lock_guard lock(awaited_mutex_);
-    token = next_token_;
-    for (std::size_t i = 0; i < messages.size(); ++i) awaited_.emplace(next_token_++, Awaited{on_ack, first + i});
+// The first's token; nothing where there is no memory to wait for them.
+std::optional<std::uint64_t> NatsConnection::expect(std::size_t count, const std::shared_ptr<OnAck>& on_ack,
+                                                    std::size_t first) {
+  const std::lock_guard lock(awaited_mutex_);
+  const std::uint64_t token = next_token_;
+  try {
+    for (std::size_t i = 0; i < count; ++i) {
+      awaited_.emplace_hint(awaited_.end(), next_token_, Awaited{on_ack, first + i});
+      ++next_token_;
+    }
+  } catch (const std::bad_alloc&) {
+    awaited_.erase(awaited_.lower_bound(token), awaited_.end());
+    return std::nullopt;
   }
-  std::string trouble;
-  for (const NatsMessage& message : messages) {
-    if (trouble.empty()) {
+  return token;
+}
+
+void NatsConnection::send(const std::vector<NatsMessage>& messages, const std::shared_ptr<OnAck>& on_ack,
+                          std::size_t first) noexcept {
+  const std::size_t count = messages.size();
+  const auto token = expect(count, on_ack, first);
+  if (!token) {
+    for (std::size_t i = 0; i < count; ++i) (*on_ack)(first + i, refused(kOutOfMemory));
+    return;
+  }
+  NatsAck failure;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (failure.trouble.empty()) {
       try {
-        const NatsSubscription::Message made(new_message(message, inbox_ + "." + std::to_string(token)));
+        const NatsSubscription::Message made(new_message(messages[i], inbox_ + "." + std::to_string(*token + i)));
         check(natsConnection_PublishMsg(connection_.get(), made.get()), "cannot send to NATS");
       } catch (const StoreUnavailable& unavailable) {
-        trouble = unavailable.what();
+        failure = refused(unavailable.what());
+      } catch (const std::bad_alloc&) {
+        failure = refused(kOutOfMemory);
       }
     }
     // Where a place in the order is lost, what comes behind it is not sent.
-    if (!trouble.empty()) answer(token, {.trouble = trouble});
-    ++token;
+    if (!failure.trouble.empty()) answer(*token + i, refused(failure.trouble));
   }
 }
 
@@ -288,58 +331,49 @@ void NatsConnection::flush() const {
 }
 
 // Unless it has been given up.
-void NatsConnection::answer(std::uint64_t token, NatsAck ack) {
-  Awaited awaited;
+void NatsConnection::answer(std::uint64_t token, NatsAck ack) noexcept {
+  AwaitedAcks::node_type awaited;
   {
     const std::lock_guard lock(awaited_mutex_);
-    const auto found = awaited_.find(token);
-    if (found == awaited_.end()) return;
-    awaited = std::move(found->second);
-    awaited_.erase(found);
+    awaited = awaited_.extract(token);
   }
-  (*awaited.on_ack)(awaited.index, std::move(ack));
+  if (awaited) (*awaited.mapped().on_ack)(awaited.mapped().index, std::move(ack));
 }
 
-void NatsConnection::take(natsMsg* message) {
+// On a thread of the library's: whatever goes wrong here, somebody waits for the answer.
+void NatsConnection::take(natsMsg* message) noexcept {
   const NatsSubscription::Message owner(message);
   const std::uint64_t token = number_behind(natsMsg_GetSubject(message), inbox_.size() + 1);
   NatsAck ack;
-  if (natsMsg_IsNoResponders(message)) {
-    ack.trouble = "the stream has no leader now";
-  } else {
-    const std::string_view data(natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message)));
-    const json answer = json::parse(data, nullptr, false);
-    if (!answer.is_object()) {
-      ack.trouble = "JetStream's answer cannot be understood";
-    } else if (answer.contains("error")) {
-      ack.trouble = error_text(answer["error"]);
-    } else {
-      ack.sequence = answer.value("seq", std::uint64_t{0});
-      ack.duplicate = answer.value("duplicate", false);
-    }
+  try {
+    ack = ack_in(owner);
+  } catch (const std::bad_alloc&) {
+    ack = refused(kOutOfMemory);
+  } catch (const json::exception&) {
+    ack = refused(kNotUnderstood);
   }
   answer(token, std::move(ack));
 }
 
-void NatsConnection::give_up(const std::string& trouble) {
+void NatsConnection::give_up(std::string_view trouble) noexcept {
   give_up_where([](const Awaited&) { return true; }, trouble);
 }
 
-void NatsConnection::give_up(const std::shared_ptr<OnAck>& on_ack, const std::string& trouble) {
+void NatsConnection::give_up(const std::shared_ptr<OnAck>& on_ack, std::string_view trouble) noexcept {
   give_up_where([&](const Awaited& one) { return one.on_ack == on_ack; }, trouble);
 }
 
-void NatsConnection::give_up_where(const std::function<bool(const Awaited&)>& is_one, const std::string& trouble) {
-  std::vector<Awaited> given_up;
+template <typename IsOne>
+void NatsConnection::give_up_where(const IsOne& is_one, std::string_view trouble) noexcept {
+  AwaitedAcks given_up;
   {
     const std::lock_guard lock(awaited_mutex_);
-    std::erase_if(awaited_, [&](const auto& entry) {
-      if (!is_one(entry.second)) return false;
-      given_up.push_back(entry.second);
-      return true;
-    });
+    for (auto next = awaited_.begin(); next != awaited_.end();) {
+      const auto one = next++;
+      if (is_one(one->second)) given_up.insert(given_up.end(), awaited_.extract(one));
+    }
   }
-  for (const Awaited& one : given_up) (*one.on_ack)(one.index, {.trouble = trouble});
+  for (const auto& [token, one] : given_up) (*one.on_ack)(one.index, refused(trouble));
 }
 
 }  // namespace millrace

@@ -12,13 +12,13 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -91,17 +91,17 @@ class NatsConnection {
   std::string new_inbox() const;
 
   /// Puts them on their way, in order. `on_ack` is called once for each, with its index, of which `first` is the
-  /// first's.
+  /// first's, whatever happens; and must not throw.
   using OnAck = std::function<void(std::size_t index, NatsAck ack)>;
-  void send(const std::vector<NatsMessage>& messages, const std::shared_ptr<OnAck>& on_ack, std::size_t first);
+  void send(const std::vector<NatsMessage>& messages, const std::shared_ptr<OnAck>& on_ack, std::size_t first) noexcept;
 
   /// Sends what is on its way, at once, and waits until NATS has read it, or kStoreAnswerTimeout.
   void flush() const;
 
   /// Gives up what waits for an ack: its on_ack gets `trouble`.
-  void give_up(const std::string& trouble);
+  void give_up(std::string_view trouble) noexcept;
   /// The same for one that has called send().
-  void give_up(const std::shared_ptr<OnAck>& on_ack, const std::string& trouble);
+  void give_up(const std::shared_ptr<OnAck>& on_ack, std::string_view trouble) noexcept;
 
  private:
   struct Awaited {
@@ -115,14 +115,18 @@ class NatsConnection {
     void operator()(natsSubscription* subscription) const;
   };
 
-  void take(natsMsg* message);
-  void answer(std::uint64_t token, NatsAck ack);
-  void give_up_where(const std::function<bool(const Awaited&)>& is_one, const std::string& trouble);
+  using AwaitedAcks = std::map<std::uint64_t, Awaited>;  // whose entries can be taken out without memory for it
+
+  std::optional<std::uint64_t> expect(std::size_t count, const std::shared_ptr<OnAck>& on_ack, std::size_t first);
+  void take(natsMsg* message) noexcept;
+  void answer(std::uint64_t token, NatsAck ack) noexcept;
+  template <typename IsOne>
+  void give_up_where(const IsOne& is_one, std::string_view trouble) noexcept;
 
   const Options options_;
   std::mutex awaited_mutex_;
-  std::unordered_map<std::uint64_t, Awaited> awaited_;  // guarded by awaited_mutex_
-  std::uint64_t next_token_ = 0;                        // likewise
+  AwaitedAcks awaited_;           // guarded by awaited_mutex_
+  std::uint64_t next_token_ = 0;  // likewise
   std::string inbox_;
   std::mutex closed_mutex_;
   std::condition_variable closing_;

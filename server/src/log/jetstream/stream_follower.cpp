@@ -83,10 +83,10 @@ void StreamFollower::follow(const std::stop_token& stop) {
       header(message, "Status") == "100" ? answer(message) : take(message);
     }
     hand_over();
-  } catch (const StoreUnavailable& unavailable) {
-    // What has come in order counts: it goes on from there.
+  } catch (const std::exception& failure) {
+    // What has come in order counts: it goes on from there. Memory that has run out may be there again by then.
     hand_over();
-    options_.on_trouble(unavailable.what());
+    options_.on_trouble(failure.what());
   }
 }
 
@@ -127,9 +127,8 @@ void StreamFollower::take(const NatsSubscription::Message& message) {
   if (!place || place->in_consumer != in_consumer_ + 1) throw StoreUnavailable("an event has been missed");
   ++in_consumer_;
   if (place->sequence <= seen_) return;
-  seen_ = place->sequence;
   const StreamEntry entry{
-      .sequence = seen_,
+      .sequence = place->sequence,
       .subject = natsMsg_GetSubject(message.get()),
       .type = std::string(header(message, "Millrace-Type")),
       .id = std::string(header(message, "Millrace-Id")),
@@ -138,26 +137,26 @@ void StreamFollower::take(const NatsSubscription::Message& message) {
       .data = {natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))}};
   const auto age = options_.time().time_since_epoch() - std::chrono::nanoseconds(place->published);
   const auto whole = std::max(Duration{0}, std::chrono::duration_cast<Duration>(age));
-  if (FramePtr frame = queries_.frame(entry, options_.clock() - whole)) {
-    frames_.push_back(std::move(frame));
-  } else {
-    hand_over();
-  }
+  FramePtr frame = queries_.frame(entry, options_.clock() - whole);
+  const bool is_ours = frame != nullptr;
+  if (is_ours) frames_.push_back(std::move(frame));
+  seen_ = place->sequence;  // only now: an entry that could not be taken is asked for again
+  if (!is_ours) hand_over();
 }
 
-void StreamFollower::hand_over() {
+void StreamFollower::hand_over() noexcept {
   if (seen_ == head_) return;
   if (!frames_.empty()) on_appended_(frames_);
   frames_.clear();
-  std::vector<std::function<void()>> reached;
+  Waiting reached;
   {
     const std::lock_guard lock(waiting_mutex_);
     head_ = seen_;
-    const auto end = waiting_.upper_bound(seen_);
-    for (auto one = waiting_.begin(); one != end; ++one) reached.push_back(std::move(one->second));
-    waiting_.erase(waiting_.begin(), end);
+    while (!waiting_.empty() && waiting_.begin()->first <= seen_) {
+      reached.insert(reached.end(), waiting_.extract(waiting_.begin()));
+    }
   }
-  for (const auto& one : reached) one();
+  for (const auto& [sequence, one] : reached) one();
 }
 
 // --- Waiting --------------------------------------------------------------------------------------------------------

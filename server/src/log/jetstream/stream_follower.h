@@ -40,18 +40,20 @@ class StreamFollower {
   /// Handed over.
   std::uint64_t head() const { return head_; }
 
-  /// Calls `reached`, from whichever thread, once the head has come to the sequence.
+  /// Calls `reached`, which must not throw, from whichever thread, once the head has come to the sequence.
   void when_at(std::uint64_t sequence, std::function<void()> reached) const;
 
   /// False if it takes longer than kStoreAckTimeout.
   bool wait_for(std::uint64_t sequence) const;
 
  private:
+  using Waiting = std::multimap<std::uint64_t, std::function<void()>>;  // for head_
+
   void follow(const std::stop_token& stop);
   NatsSubscription consume(std::uint64_t after) const;
   void take(const NatsSubscription::Message& message);
   void answer(const NatsSubscription::Message& message) const;
-  void hand_over();
+  void hand_over() noexcept;
 
   const NatsConnection& connection_;
   const StreamQueries& queries_;
@@ -59,7 +61,7 @@ class StreamFollower {
   EventStore::OnAppended on_appended_;
   std::atomic<std::uint64_t> head_;
   mutable std::mutex waiting_mutex_;
-  mutable std::multimap<std::uint64_t, std::function<void()>> waiting_;  // for head_; guarded by waiting_mutex_
+  mutable Waiting waiting_;  // guarded by waiting_mutex_
 
   // Of the thread.
   std::vector<FramePtr> frames_;   // to be handed over

@@ -58,50 +58,81 @@ void SqliteEventLog::start(OnAppended on_appended) {
 
 void SqliteEventLog::append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) {
   if (publications.empty()) return;
-  Turn turn{.publications = publications, .appended = appended, .now = now, .trouble = {}};
-  const auto [group, writes] = turns_.join(turn, publications.size(), bytes_of(publications));
-  if (writes) {
-    turns_.wait_for_turn(*group);
-    write(group->members());
-    turns_.pass_on();
-    group->end();
-  } else {
-    group->wait_until_done();
+  Turn turn{.publications = publications, .appended = appended, .now = now};
+  {
+    auto place = turns_.join(turn, publications.size(), bytes_of(publications));
+    if (place.works()) {
+      write(place.wait_for_turn());
+    } else {
+      place.wait_until_done();
+    }
   }
-  if (!turn.trouble.empty()) throw StoreUnavailable(turn.trouble);
+  if (turn.is_done) return;
+  tell_trouble();
+  throw StoreUnavailable(turn.trouble != nullptr ? *turn.trouble : append_refusal(kOutOfMemory));
 }
 
-void SqliteEventLog::write(const std::vector<Turn*>& group) {
-  std::vector<FramePtr> frames;
+// Whatever happens, each of the group is told, and the file is as it was or can be opened again.
+void SqliteEventLog::write(const std::vector<Turn*>& group) noexcept {
   try {
-    if (is_damaged_) writer_.reset();
-    if (writer_ == nullptr) throw StoreUnavailable(trouble());
-    const std::int64_t now = published_now();
-    writer_->begin();
-    for (const Turn* turn : group) {
-      for (std::size_t i = 0; i < turn->publications.size(); ++i) {
-        turn->appended[i] = writer_->append(turn->publications[i], turn->now, now);
-        if (turn->appended[i] == nullptr) continue;
-        if (turn->appended[i]->finishes_topic) has_finishes_ = true;
-        frames.push_back(turn->appended[i]);
-      }
-    }
-    writer_->retire(options_.bounds, now, kRetiredPerAppended * frames.size() + 1);
-    writer_->commit();
+    hand_over(commit(group));
+    for (Turn* turn : group) turn->is_done = true;
   } catch (const SqliteError& error) {
-    writer_.reset();  // which takes back what it has begun
-    fail(error);
-    frames.clear();
-    for (Turn* turn : group) turn->trouble = append_refusal(error.what());
+    if (error.is_damage()) is_damaged_ = true;
+    give_up_writer(error.what());
+    refuse(group, error.what());
   } catch (const StoreUnavailable& unavailable) {
-    for (Turn* turn : group) turn->trouble = append_refusal(unavailable.what());
+    refuse(group, unavailable.what());
+  } catch (const std::exception&) {
+    if (writer_ != nullptr && !writer_->is_usable()) give_up_writer(kOutOfMemory.data());
+    refuse(group, kOutOfMemory);
   }
-  hand_over(frames);
+}
+
+// What is in the file by then, in order.
+std::vector<FramePtr> SqliteEventLog::commit(const std::vector<Turn*>& group) {
+  if (is_damaged_) writer_.reset();
+  if (writer_ == nullptr) {
+    const std::string reason = trouble();
+    throw StoreUnavailable(reason.empty() ? "the file is being opened again" : reason);
+  }
+  const std::int64_t now = published_now();
+  std::vector<FramePtr> frames;
+  SqliteWriter::Transaction transaction(*writer_);
+  for (const Turn* turn : group) {
+    for (std::size_t i = 0; i < turn->publications.size(); ++i) {
+      turn->appended[i] = writer_->append(turn->publications[i], turn->now, now);
+      if (turn->appended[i] == nullptr) continue;
+      if (turn->appended[i]->finishes_topic) has_finishes_ = true;
+      frames.push_back(turn->appended[i]);
+    }
+  }
+  writer_->retire(options_.bounds, now, kRetiredPerAppended * frames.size() + 1);
+  transaction.commit();
+  return frames;
+}
+
+void SqliteEventLog::refuse(const std::vector<Turn*>& group, std::string_view why) noexcept {
+  try {
+    const auto trouble = std::make_shared<const std::string>(append_refusal(why));
+    for (Turn* turn : group) turn->trouble = trouble;
+  } catch (const std::bad_alloc&) {
+    // They know by themselves what it means that nothing is said.
+  }
+}
+
+// Which takes back what it has begun. The log's own thread opens another.
+void SqliteEventLog::give_up_writer(const char* why) noexcept {
+  writer_.reset();
+  try {
+    set_trouble(why);
+  } catch (const std::bad_alloc&) {
+    // That there is no writer says enough.
+  }
 }
 
 // What is committed is delivered before its publishers hear of it. To be called by whose turn it is.
-void SqliteEventLog::hand_over(const std::vector<FramePtr>& frames) {
-  if (writer_ == nullptr) return;
+void SqliteEventLog::hand_over(const std::vector<FramePtr>& frames) noexcept {
   oldest_ = writer_->oldest();
   entries_ = writer_->entries();
   bytes_ = writer_->bytes();
@@ -117,7 +148,11 @@ void SqliteEventLog::run() {
   std::unique_lock lock(run_mutex_);
   while (!stopping_.wait_for(lock, kStoreRetry, [this] { return stopped_; })) {
     lock.unlock();
-    tend();
+    try {
+      tend();
+    } catch (const std::exception&) {
+      // What there was no memory for now is due the next time, too.
+    }
     lock.lock();
   }
 }
@@ -125,36 +160,41 @@ void SqliteEventLog::run() {
 void SqliteEventLog::tend() {
   bool more = true;
   while (more) {
-    // Publishers go in between.
-    const auto group = turns_.alone();
-    turns_.wait_for_turn(*group);
-    more = tend_a_while();
-    turns_.pass_on();
+    {
+      // Publishers go in between.
+      auto place = turns_.alone();
+      place.wait_for_turn();
+      more = tend_a_while();
+    }
+    tell_trouble();
     const std::lock_guard lock(run_mutex_);
     more = more && !stopped_;
   }
 }
 
 // True if there is more to do.
-bool SqliteEventLog::tend_a_while() {
+bool SqliteEventLog::tend_a_while() noexcept {
   try {
-    if (is_damaged_) writer_.reset();
-    if (writer_ == nullptr) open_again();
-    if (writer_ == nullptr) return false;
-    writer_->begin();
-    bool more = writer_->retire(options_.bounds, published_now(), kRetiredAtOnce);
-    writer_->commit();
-    more = writer_->shrink() || more;
-    hand_over({});
-    return more;
+    return tend_to_file();
   } catch (const SqliteError& error) {
-    writer_.reset();
-    fail(error);
-  } catch (const StoreUnavailable& unavailable) {
-    writer_.reset();
-    set_trouble(unavailable.what());
+    if (error.is_damage()) is_damaged_ = true;
+    give_up_writer(error.what());
+  } catch (const std::exception& failure) {
+    give_up_writer(failure.what());
   }
   return false;
+}
+
+bool SqliteEventLog::tend_to_file() {
+  if (is_damaged_) writer_.reset();
+  if (writer_ == nullptr) open_again();
+  if (writer_ == nullptr) return false;
+  SqliteWriter::Transaction transaction(*writer_);
+  bool more = writer_->retire(options_.bounds, published_now(), kRetiredAtOnce);
+  transaction.commit();
+  more = writer_->shrink() || more;
+  hand_over({});
+  return more;
 }
 
 // Where the file can be used again, whatever could not be told to be in it or not is settled: it is there, and
@@ -165,10 +205,12 @@ void SqliteEventLog::open_again() {
   if (writer->epoch() != epoch_) {
     throw StoreUnavailable("the file is not the one that was opened: start the server anew to use it");
   }
-  // A commit tells whether there is room.
-  writer->begin();
-  writer->skip_to(head_);
-  writer->commit();
+  {
+    // A commit tells whether there is room.
+    SqliteWriter::Transaction transaction(*writer);
+    writer->skip_to(head_);
+    transaction.commit();
+  }
   writer_ = std::move(writer);
   const TopicFilter everything({TopicPattern("**")});
   for (std::uint64_t seen = head_; seen < writer_->head();) {
@@ -184,14 +226,32 @@ void SqliteEventLog::fail(const SqliteError& error) const {
   set_trouble(error.what());
 }
 
+// tell_trouble() is to follow, where no turn and no lock is held.
 void SqliteEventLog::set_trouble(const std::string& trouble) const {
-  {
-    const std::lock_guard lock(trouble_mutex_);
-    if (trouble_ == trouble) return;
-    if (trouble_.empty()) ++failures_;
-    trouble_ = trouble;
+  const std::lock_guard lock(trouble_mutex_);
+  if (trouble_ == trouble) return;
+  if (options_.on_trouble != nullptr) untold_.push_back(trouble);
+  if (trouble_.empty()) ++failures_;
+  trouble_ = trouble;
+}
+
+// In their order, and one after the other, by one thread of those that come.
+void SqliteEventLog::tell_trouble() const {
+  std::unique_lock lock(trouble_mutex_);
+  if (is_telling_) return;
+  is_telling_ = true;
+  while (!untold_.empty()) {
+    const std::string trouble = std::move(untold_.front());
+    untold_.pop_front();
+    lock.unlock();
+    try {
+      options_.on_trouble(trouble);
+    } catch (...) {
+      // It is the program's to say, and no publisher's fault.
+    }
+    lock.lock();
   }
-  if (options_.on_trouble != nullptr) options_.on_trouble(trouble);
+  is_telling_ = false;
 }
 
 std::string SqliteEventLog::trouble() const {
@@ -217,17 +277,24 @@ std::int64_t SqliteEventLog::published_now() const {
 // A reader that has failed opens the file anew the next time.
 template <typename Ask>
 auto SqliteEventLog::ask(Reader& reader, const Ask& question) const {
-  const std::lock_guard lock(reader.mutex);
   try {
-    if (reader.queries == nullptr) {
-      reader.database = std::make_unique<SqliteDatabase>(options_.path, SqliteDatabase::Mode::kRead);
-      reader.queries = std::make_unique<SqliteQueries>(*reader.database, epoch_);
+    const std::lock_guard lock(reader.mutex);
+    try {
+      if (reader.queries == nullptr) {
+        reader.database = std::make_unique<SqliteDatabase>(options_.path, SqliteDatabase::Mode::kRead);
+        reader.queries = std::make_unique<SqliteQueries>(*reader.database, epoch_);
+      }
+      return question(*reader.queries);
+    } catch (const SqliteError&) {
+      reader.queries.reset();
+      reader.database.reset();
+      throw;
     }
-    return question(*reader.queries);
   } catch (const SqliteError& error) {
-    reader.queries.reset();
-    reader.database.reset();
-    if (error.is_damage()) fail(error);
+    if (error.is_damage()) {
+      fail(error);
+      tell_trouble();
+    }
     throw StoreUnavailable(std::string("the store cannot be read: ") + error.what());
   }
 }

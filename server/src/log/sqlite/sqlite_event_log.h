@@ -10,10 +10,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -64,7 +66,8 @@ class SqliteEventLog final : public EventStore {
     std::span<const Publication> publications;
     std::span<FramePtr> appended;
     TimePoint now;
-    std::string trouble;
+    bool is_done = false;
+    std::shared_ptr<const std::string> trouble = nullptr;  // why not, if that could be said
   };
   // Reads on a connection of its own, of which there are two: pages take longer than other questions.
   struct Reader {
@@ -73,12 +76,17 @@ class SqliteEventLog final : public EventStore {
     std::unique_ptr<SqliteQueries> queries;
   };
 
-  void write(const std::vector<Turn*>& group);
-  void hand_over(const std::vector<FramePtr>& frames);
-  bool tend_a_while();
+  void write(const std::vector<Turn*>& group) noexcept;
+  std::vector<FramePtr> commit(const std::vector<Turn*>& group);
+  void hand_over(const std::vector<FramePtr>& frames) noexcept;
+  bool tend_a_while() noexcept;
+  bool tend_to_file();
+  void give_up_writer(const char* why) noexcept;
+  static void refuse(const std::vector<Turn*>& group, std::string_view why) noexcept;
   void open_again();
   void fail(const SqliteError& error) const;
   void set_trouble(const std::string& trouble) const;
+  void tell_trouble() const;
   std::int64_t published_now() const;
   template <typename Ask>
   auto ask(Reader& reader, const Ask& question) const;
@@ -103,7 +111,9 @@ class SqliteEventLog final : public EventStore {
   mutable Reader pages_;
 
   mutable std::mutex trouble_mutex_;
-  mutable std::string trouble_;  // guarded by trouble_mutex_
+  mutable std::string trouble_;             // guarded by trouble_mutex_, as what follows
+  mutable std::deque<std::string> untold_;  // troubles that on_trouble has not been given yet
+  mutable bool is_telling_ = false;
   mutable std::atomic<bool> is_damaged_ = false;
 
   std::mutex run_mutex_;

@@ -93,7 +93,7 @@ SqliteWriter::~SqliteWriter() = default;
 
 void SqliteWriter::load(StoreSync sync, const std::string& new_epoch) {
   statements_ = std::make_unique<Statements>(database_);
-  begin();
+  Transaction transaction(*this);
   epoch_ = meta_text(database_, "epoch");
   if (epoch_.empty()) {
     epoch_ = new_epoch;
@@ -110,7 +110,7 @@ void SqliteWriter::load(StoreSync sync, const std::string& new_epoch) {
   const std::string running = meta_text(database_, "running");
   if (!running.empty() && running != booted) skip_to(head_ + kSkippedSequences);
   statements_->set_meta.run(std::string_view("running"), sync == StoreSync::kNormal ? booted : std::string());
-  commit();
+  transaction.commit();
   look_at_size();
 }
 
@@ -120,12 +120,34 @@ void SqliteWriter::skip_to(std::uint64_t head) {
   statements_->set_meta.run(std::string_view("head"), head_);
 }
 
-void SqliteWriter::begin() {
-  statements_->begin.run();
+SqliteWriter::Transaction::Transaction(SqliteWriter& writer)
+    : writer_(writer),
+      before_{.head = writer.head_,
+              .oldest = writer.oldest_,
+              .entries = writer.entries_,
+              .bytes = writer.bytes_,
+              .unmeasured_bytes = writer.unmeasured_bytes_} {
+  writer_.statements_->begin.run();
 }
 
-void SqliteWriter::commit() {
-  statements_->commit.run();
+void SqliteWriter::Transaction::commit() {
+  is_over_ = true;
+  writer_.is_usable_ = false;  // as long as nobody can tell
+  writer_.statements_->commit.run();
+  writer_.is_usable_ = true;
+}
+
+// Without memory of ours: it may be that there is none.
+SqliteWriter::Transaction::~Transaction() {
+  if (is_over_) return;
+  sqlite3* const database = writer_.database_.handle();
+  const bool is_back = sqlite3_exec(database, "ROLLBACK", nullptr, nullptr, nullptr) == SQLITE_OK;
+  writer_.head_ = before_.head;
+  writer_.oldest_ = before_.oldest;
+  writer_.entries_ = before_.entries;
+  writer_.bytes_ = before_.bytes;
+  writer_.unmeasured_bytes_ = before_.unmeasured_bytes;
+  if (!is_back) writer_.is_usable_ = false;
 }
 
 bool SqliteWriter::is_new(const Publication& publication) {

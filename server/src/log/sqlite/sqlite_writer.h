@@ -1,7 +1,8 @@
 // SqliteWriter: the one connection that writes an event log's file. One thread at a time.
 //
-// begin(), any number of append() and retire(), commit(): what is between survives as a whole, or not at all. Whatever
-// throws leaves the writer of no use: its owner opens another.
+// A Transaction, in which any number of append() and retire(), and its commit(): what is between survives as a whole,
+// or not at all. A transaction that goes without having been committed is taken back. Where that cannot be, or nobody
+// can tell what became of a commit, the writer is of no use any more: its owner opens another.
 #pragma once
 
 #include <cstdint>
@@ -34,16 +35,41 @@ class SqliteWriter {
   /// Whether there were finishes when it was opened.
   bool has_finishes() const { return has_finishes_; }
 
-  /// Notes in the file that sequences up to this one have been given away, whether their entries are here or not.
-  void skip_to(std::uint64_t head);
+  class Transaction {
+   public:
+    explicit Transaction(SqliteWriter& writer);
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+    void commit();
 
-  void begin();
+   private:
+    // What of the writer changes in it.
+    struct State {
+      std::uint64_t head;
+      std::uint64_t oldest;
+      std::uint64_t entries;
+      std::uint64_t bytes;
+      std::uint64_t unmeasured_bytes;
+    };
+    SqliteWriter& writer_;
+    const State before_;
+    bool is_over_ = false;  // what became of it is settled, or it is the writer's end
+  };
+
+  /// Whether it can go on. Not after a SqliteError, and not where a transaction has gone wrong beyond being taken back.
+  bool is_usable() const { return is_usable_; }
+
+  // In a transaction:
+
   /// `published` in milliseconds since 1970. Null where there is nothing to append, as EventLog::append() says.
   FramePtr append(const Publication& publication, TimePoint now, std::int64_t published);
   /// Drops what is beyond the bounds, oldest first, at most `most` entries. `published_now` as above. True if there is
   /// more.
   bool retire(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most);
-  void commit();
+
+  /// Notes in the file that sequences up to this one have been given away, whether their entries are here or not.
+  void skip_to(std::uint64_t head);
 
   /// Gives a bounded number of free pages back to the file system, if there are many. True if there are more.
   bool shrink();
@@ -65,6 +91,7 @@ class SqliteWriter {
   std::uint64_t bytes_ = 0;
   std::int64_t page_bytes_ = 0;
   bool has_finishes_ = false;
+  bool is_usable_ = true;
   std::uint64_t unmeasured_bytes_ = 0;  // appended since the last look
   std::unique_ptr<SqliteQueries> queries_;
   struct Statements;
