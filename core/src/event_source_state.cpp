@@ -2,28 +2,19 @@
 
 #include <algorithm>
 
+#include "millrace/core/mime_type.h"
 #include "millrace/core/protocol.h"
 
 namespace millrace {
 
 namespace {
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-char to_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-// Whether the MIME type's essence is text/event-stream, whatever its parameters. [MIME sniffing 4.4]
-bool is_event_stream(std::string_view content_type) {
-  std::string_view essence = content_type.substr(0, content_type.find(';'));
-  while (!essence.empty() && is_space(essence.front())) essence.remove_prefix(1);
-  while (!essence.empty() && is_space(essence.back())) essence.remove_suffix(1);
-  return std::equal(essence.begin(), essence.end(), protocol::kContentType.begin(), protocol::kContentType.end(),
-                    [](char a, char b) { return to_lower(a) == b; });
-}
+// JavaScript's transports see no more of a response's head than they must.
+#if defined(__wasm__)
+constexpr bool kReadsHeartbeat = false;
+#else
+constexpr bool kReadsHeartbeat = true;
+#endif
 
 bool is_server_error(int status) {
   return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
@@ -32,7 +23,10 @@ bool is_server_error(int status) {
 }  // namespace
 
 EventSourceState::EventSourceState(const Policy& policy, std::string_view last_event_id, std::uint64_t seed)
-    : policy_(policy), backoff_(policy.backoff, seed), parser_(last_event_id, policy.max_event_bytes) {}
+    : policy_(policy),
+      backoff_(policy.backoff, seed),
+      parser_(last_event_id, policy.max_event_bytes),
+      idle_timeout_(policy.idle_timeout.value_or(Duration{0})) {}
 
 // --- Inputs -------------------------------------------------------------------------------------------------------
 
@@ -54,11 +48,15 @@ void EventSourceState::handle_response(const Response& response, TimePoint now) 
     if (response.status == 204 || !response.retry.value_or(policys)) return fail(Reason::kStatus);
     return reconnect(Reason::kStatus, now, response.retry_after.value_or(Duration{0}));
   }
-  if (!is_event_stream(response.content_type)) return fail(Reason::kContentType);
+  if (!is_essence(extract_essence(response.content_type), protocol::kContentType)) return fail(Reason::kContentType);
   if (ready_state_ != ReadyState::kOpen) pending_ = Output::kOpen;
   phase_ = Phase::kStreaming;
   ready_state_ = ReadyState::kOpen;
   opened_at_ = now;
+  if (kReadsHeartbeat && !policy_.idle_timeout) {
+    const Duration heartbeat = std::min(response.heartbeat.value_or(Duration{0}), kMaxReconnectionTime);
+    idle_timeout_ = heartbeat * kIdlePercentOfHeartbeat / 100;
+  }
   failed_attempts_ = 0;
   was_mended_ = false;
   brought_event_ = false;
@@ -74,7 +72,9 @@ void EventSourceState::handle_bytes(std::string_view chunk, TimePoint now) {
 }
 
 void EventSourceState::handle_end(TimePoint now) {
-  if (phase_ == Phase::kStreaming && is_polling()) return poll_again(now);
+  if (phase_ == Phase::kStreaming && is_polling() && may_repeat(Reason::kEndOfStream)) {
+    return poll_again(now);
+  }
   if (is_connected()) reconnect(Reason::kEndOfStream, now);
 }
 
@@ -92,7 +92,7 @@ void EventSourceState::handle_timeout(TimePoint now) {
     is_buffered_ = true;
     return wait_until(now, Reason::kBuffered);
   }
-  if (is_connected() && policy_.idle_timeout > Duration{0} && now - last_heard_ >= policy_.idle_timeout) {
+  if (is_connected() && idle_timeout() > Duration{0} && now - last_heard_ >= idle_timeout()) {
     reconnect(Reason::kTimeout, now);
   }
 }
@@ -111,6 +111,7 @@ void EventSourceState::handle_restart(TimePoint now) {
 
 void EventSourceState::handle_suspend(TimePoint now) {
   if (phase_ == Phase::kIdle || phase_ == Phase::kClosed || phase_ == Phase::kSuspended) return;
+  if (is_connected() && !may_repeat(Reason::kNetworkError)) return give_up(Reason::kNetworkError);
   if (phase_ != Phase::kWaiting) reconnect_at_ = not_before_ = now;
   phase_ = Phase::kSuspended;
   ready_state_ = ReadyState::kConnecting;
@@ -157,14 +158,15 @@ std::optional<TimePoint> EventSourceState::poll_timeout() const {
   if (phase_ == Phase::kWaiting) return reconnect_at_;
   if (!is_connected()) return std::nullopt;
   std::optional<TimePoint> timeout;
-  if (policy_.idle_timeout > Duration{0}) timeout = last_heard_ + policy_.idle_timeout;
+  if (idle_timeout() > Duration{0}) timeout = last_heard_ + idle_timeout();
   if (!awaits_first_byte()) return timeout;
   const TimePoint first_byte = connecting_since_ + policy_.first_byte_timeout;
   return timeout ? std::min(*timeout, first_byte) : first_byte;
 }
 
 bool EventSourceState::awaits_first_byte() const {
-  return is_connected() && !has_heard_ && !is_polling() && policy_.first_byte_timeout > Duration{0};
+  return is_connected() && !has_heard_ && !is_polling() && policy_.first_byte_timeout > Duration{0} &&
+         may_repeat(Reason::kBuffered);
 }
 
 EventSourceState::Output EventSourceState::poll_stream(TimePoint now) {
@@ -174,7 +176,7 @@ EventSourceState::Output EventSourceState::poll_stream(TimePoint now) {
         return Output::kNothing;
       case EventStreamParser::Item::kEvent:
         brought_event_ = true;
-        if (policy_.drop_replays && replays_.is_replay(parser_.event(), parser_.event_has_id())) break;
+        if (policy_.drop_replays && replays_.is_replay(parser_.event())) break;
         return Output::kEvent;
       case EventStreamParser::Item::kComment:
         return Output::kComment;
@@ -190,6 +192,7 @@ EventSourceState::Output EventSourceState::poll_stream(TimePoint now) {
 
 // [WHATWG 9.2.2] "Reestablish the connection".
 void EventSourceState::reconnect(Reason reason, TimePoint now, Duration at_least) {
+  if (!may_repeat(reason)) return give_up(reason);
   if (phase_ == Phase::kConnecting && ++failed_attempts_ == policy_.max_attempts) return fail(reason);
   if (phase_ == Phase::kStreaming) {
     if (now - opened_at_ >= kStablePeriod) {
@@ -218,6 +221,19 @@ void EventSourceState::poll_again(TimePoint now) {
   phase_ = Phase::kWaiting;
   not_before_ = TimePoint::min();
   reconnect_at_ = now + backoff_.next();
+}
+
+// [RFC 9110 9.2.2] What a request with effects of its own has had of them by the time its connection is lost, nobody
+// knows.
+bool EventSourceState::may_repeat(Reason reason) const {
+  if (policy_.reconnect == Reconnect::kNever) return false;
+  if (policy_.is_idempotent) return true;
+  return policy_.reconnect == Reconnect::kAlways && (reason != Reason::kEndOfStream || !last_event_id().empty());
+}
+
+void EventSourceState::give_up(Reason reason) {
+  was_not_repeated_ = true;
+  fail(reason);
 }
 
 // [WHATWG 9.2.2] "Fail the connection".

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "line_end.h"
 #include "millrace/core/protocol.h"
@@ -264,8 +265,7 @@ EventStreamParser::Item EventStreamParser::dispatch() {
     last_event_id_.swap(last_event_id_buffer_);
     ++last_event_id_changes_;
   }
-  event_has_id_ = last_event_id_changed_;
-  last_event_id_changed_ = false;
+  const bool has_id = std::exchange(last_event_id_changed_, false);
   if (data_lines_ == 0) {
     event_type_buffer_.clear();
     return Item::kNeedMore;
@@ -274,7 +274,8 @@ EventStreamParser::Item EventStreamParser::dispatch() {
   const std::string_view data = in_chunk ? data_in_chunk_ : data_buffer_.view();
   event_ = {.type = event_type_buffer_.empty() ? protocol::kDefaultEventType : event_type_buffer_.view(),
             .data = (in_chunk ? chunk_is_ascii_ : kIsForSpeed && data_is_ascii_) ? data : decoded(data, decoded_),
-            .last_event_id = last_event_id_.view()};
+            .last_event_id = last_event_id_.view(),
+            .has_id = has_id};
   dispatched_ = true;
   return Item::kEvent;
 }

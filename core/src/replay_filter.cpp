@@ -16,8 +16,8 @@ void add(std::uint64_t& hash, std::string_view text) {
 
 }  // namespace
 
-bool ReplayFilter::is_replay(const MessageEvent& event, bool has_id) {
-  if (!has_id || event.last_event_id.empty()) return false;
+bool ReplayFilter::is_replay(const MessageEvent& event) {
+  if (!event.has_id || event.last_event_id.empty()) return false;
   std::uint64_t hash = 0xcbf2'9ce4'8422'2325 ^ event.data.size();
   add(hash, event.last_event_id);
   add(hash, event.type);

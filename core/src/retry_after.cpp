@@ -101,6 +101,11 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+Duration cut(std::int64_t seconds) {
+  constexpr std::int64_t kMost = kMaxReconnectionTime.count() / 1000 + 1;
+  return std::min<Duration>(std::chrono::seconds(std::min(seconds, kMost)), kMaxReconnectionTime);
+}
+
 }  // namespace
 
 std::optional<std::int64_t> parse_http_date(std::string_view text) {
@@ -110,18 +115,19 @@ std::optional<std::int64_t> parse_http_date(std::string_view text) {
   return parse_asctime_date(reader);
 }
 
-std::optional<Duration> parse_retry_after(std::string_view value, std::optional<std::int64_t> present) {
+std::optional<Duration> parse_seconds(std::string_view value) {
+  if (value.empty() || !std::all_of(value.begin(), value.end(), is_digit)) return std::nullopt;
   std::int64_t seconds = 0;
-  if (!value.empty() && std::all_of(value.begin(), value.end(), is_digit)) {
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
-    if (error == std::errc::result_out_of_range) return kMaxReconnectionTime;
-  } else {
-    const std::optional<std::int64_t> date = parse_http_date(value);
-    if (!date || !present) return std::nullopt;
-    seconds = *date > *present ? *date - *present : 0;
-  }
-  constexpr std::int64_t kMost = kMaxReconnectionTime.count() / 1000 + 1;
-  return std::min<Duration>(std::chrono::seconds(std::min(seconds, kMost)), kMaxReconnectionTime);
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+  if (error == std::errc::result_out_of_range) return kMaxReconnectionTime;
+  return cut(seconds);
+}
+
+std::optional<Duration> parse_retry_after(std::string_view value, std::optional<std::int64_t> present) {
+  if (const auto wait = parse_seconds(value)) return wait;
+  const std::optional<std::int64_t> date = parse_http_date(value);
+  if (!date || !present) return std::nullopt;
+  return cut(*date > *present ? *date - *present : 0);
 }
 
 }  // namespace millrace

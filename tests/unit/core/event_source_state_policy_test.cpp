@@ -230,6 +230,34 @@ TEST(EventSourceState, DropsAConnectionThatIsNeverAnswered) {
   EXPECT_EQ(client.sleep_until_timeout(), Outputs{"reconnect: timeout"});
 }
 
+TEST(EventSourceState, TakesTheServersHeartbeatForItsIdleTimeoutUnlessToldOtherwise) {
+  const auto connected = [](const State::Policy& policy, std::optional<Duration> heartbeat) {
+    SimulatedClient client(policy);
+    client.start();
+    client.state.handle_response({.status = 200, .content_type = "text/event-stream", .heartbeat = heartbeat},
+                                 client.now);
+    EXPECT_EQ(client.poll_all(), Outputs{"open"});
+    return client;
+  };
+  SimulatedClient client = connected(kPlain, Duration{15'000});
+  EXPECT_EQ(client.state.poll_timeout(), client.now + Duration{37'500});
+  client.pass(Duration{30'000});
+  client.receive("id: 1\n\n");
+  EXPECT_EQ(client.sleep_until_timeout(), Outputs{"reconnect: timeout"});
+  EXPECT_EQ(client.sleep_until_timeout(), Outputs{"connect 1"});
+  EXPECT_EQ(client.state.poll_timeout(), client.now + Duration{37'500}) << "it is the same server, as far as is known";
+  EXPECT_EQ(client.respond(200), Outputs{"open"});
+  EXPECT_EQ(client.state.poll_timeout(), std::nullopt) << "another one, which has said nothing";
+
+  EXPECT_EQ(connected(kPlain, std::nullopt).state.poll_timeout(), std::nullopt);
+  EXPECT_EQ(connected(kPlain, Duration{0}).state.poll_timeout(), std::nullopt);
+  EXPECT_EQ(connected(with_idle_timeout(Duration{0}), Duration{15'000}).state.poll_timeout(), std::nullopt);
+  const SimulatedClient own = connected(with_idle_timeout(Duration{7'000}), Duration{15'000});
+  EXPECT_EQ(own.state.poll_timeout(), own.now + Duration{7'000});
+  const SimulatedClient huge = connected(kPlain, Duration::max());
+  EXPECT_EQ(huge.state.poll_timeout(), huge.now + kMaxReconnectionTime * kIdlePercentOfHeartbeat / 100);
+}
+
 TEST(EventSourceState, CountsTheSilenceFromTheResponse) {
   SimulatedClient client(with_idle_timeout(Duration{20'000}));
   client.start();

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "transcript.h"
 
 namespace millrace::test {
@@ -173,6 +175,17 @@ TEST(EventStreamParser, AcceptsAnEventAsLargeAsTheDefaultLimit) {
     }
   }
   EXPECT_EQ(events, 1U);
+}
+
+TEST(EventStreamParser, TellsAnEventThatHasAnIdFromOneThatInheritsIt) {
+  EventStreamParser parser("0");
+  std::vector<bool> has_id;
+  using std::string_view_literals::operator""sv;
+  parser.feed("data: a\n\nid: 1\ndata: b\n\ndata: c\n\nid: 2\n\ndata: d\n\nid\ndata: e\n\nid: x\0y\ndata: f\n\n"sv);
+  for (auto item = parser.next(); item != EventStreamParser::Item::kNeedMore; item = parser.next()) {
+    has_id.push_back(parser.event().has_id);
+  }
+  EXPECT_EQ(has_id, (std::vector<bool>{false, true, false, false, true, false}));
 }
 
 }  // namespace

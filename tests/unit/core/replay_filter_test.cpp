@@ -64,11 +64,11 @@ TEST(ReplayFilter, RemembersSoManyEventsAndNoMore) {
   EventStreamParser parser;
   parser.feed(stream);
   while (parser.next() == EventStreamParser::Item::kEvent) {
-    ASSERT_FALSE(filter.is_replay(parser.event(), parser.event_has_id()));
+    ASSERT_FALSE(filter.is_replay(parser.event()));
   }
   filter.expect();
-  EXPECT_TRUE(filter.is_replay({.type = "message", .data = "a", .last_event_id = "1"}, true));
-  EXPECT_FALSE(filter.is_replay({.type = "message", .data = "a", .last_event_id = "0"}, true)) << "forgotten";
+  EXPECT_TRUE(filter.is_replay({.type = "message", .data = "a", .last_event_id = "1", .has_id = true}));
+  EXPECT_FALSE(filter.is_replay({.type = "message", .data = "a", .last_event_id = "0", .has_id = true})) << "forgotten";
 }
 
 TEST(ReplayFilter, IsOffUnlessAskedFor) {

@@ -40,6 +40,13 @@ TEST(RetryAfter, IsCutToWhatATimerHolds) {
   EXPECT_EQ(parse_retry_after("Fri, 31 Dec 9999 23:59:59 GMT", kExample), kMaxReconnectionTime);
 }
 
+TEST(RetryAfter, HasItsSecondsInCommonWithOtherHeaders) {
+  EXPECT_EQ(parse_seconds("15"), Duration{15'000});
+  EXPECT_EQ(parse_seconds("0"), Duration{0});
+  EXPECT_EQ(parse_seconds("99999999999999999999999"), kMaxReconnectionTime);
+  for (const char* value : {"", "-1", "1.5", "+1", " 1", "15s"}) EXPECT_EQ(parse_seconds(value), std::nullopt) << value;
+}
+
 TEST(RetryAfter, IsIgnoredWhereItSaysNothing) {
   for (const char* value : {"", "-1", "1.5", "+1", " 1", "soon"}) {
     EXPECT_EQ(parse_retry_after(value, kExample), std::nullopt) << value;

@@ -31,6 +31,7 @@ struct MessageEvent {
   std::string_view type;           ///< never empty: `message` where the stream names none
   std::string_view data;           ///< lines joined by LF
   std::string_view last_event_id;  ///< the last event ID string: it lives on until an `id` field changes it
+  bool has_id = false;             ///< the event's own block had an `id`; else last_event_id is that of an earlier one
 };
 
 }  // namespace millrace

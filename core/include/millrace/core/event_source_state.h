@@ -38,6 +38,16 @@ class EventSourceState {
     kFail,       ///< drop the connection; fire `error` (closed for good); reason() says why
   };
 
+  /// Whether a request is sent again by itself once its connection is lost. restart() always sends it, and so does
+  /// Response::mended.
+  enum class Reconnect : std::uint8_t {
+    kNever,       ///< no request is sent again: the first loss is for good
+    kIdempotent,  ///< requests of idempotent methods are, as the standard has it; others never
+    /// Requests of all methods are. But one that is not idempotent is not sent again once its response has ended in
+    /// order without an ID to go on from: it has been answered.
+    kAlways,
+  };
+
   /// Why a connection was lost or failed.
   enum class Reason : std::uint8_t {
     kNone,
@@ -53,8 +63,13 @@ class EventSourceState {
   struct Policy {
     Backoff::Policy backoff = {};
 
-    /// Silence after which a connection counts as dead, also while it is being made. Zero: never.
-    Duration idle_timeout{0};
+    Reconnect reconnect = Reconnect::kIdempotent;
+    /// The owner says so of the request's method. [method.h]
+    bool is_idempotent = true;
+
+    /// Silence after which a connection counts as dead, also while it is being made. Zero: never. Nothing: once the
+    /// server has said its heartbeat, kIdlePercentOfHeartbeat of that; until then never.
+    std::optional<Duration> idle_timeout = {};
 
     /// Beyond the standard: 429, 500, 502, 503 and 504 reconnect instead of failing for good, not before Retry-After.
     bool retry_on_server_error = false;
@@ -71,7 +86,7 @@ class EventSourceState {
 
     /// For servers whose streams begin at once: a connection without a byte after this long goes through something
     /// that holds responses back until they end, so it is given up and polling begins, until an attempt at that fails.
-    /// Zero: never.
+    /// Zero: never. It does not count for a request that must not be sent again.
     Duration first_byte_timeout{0};
 
     /// Events that come once more after a reconnection are left out. [replay_filter.h]
@@ -81,8 +96,10 @@ class EventSourceState {
   /// What the standard looks at in a response. The connection's redirects have been followed already.
   struct Response {
     int status = 0;
-    std::string_view content_type = {};        ///< the header's value, parameters and all
+    /// The header's value, parameters and all. Of several such fields, their values, with commas between them.
+    std::string_view content_type = {};
     std::optional<Duration> retry_after = {};  ///< the Retry-After header, if it had one
+    std::optional<Duration> heartbeat = {};    ///< the Millrace-Heartbeat header, if it had one
     /// The owner's own say on whether a status other than 200 and 204 is worth another attempt; nothing: the policy's.
     std::optional<bool> retry = {};
     /// The owner has mended what the status complains of (a token was renewed): the next attempt is made at once,
@@ -136,6 +153,10 @@ class EventSourceState {
   const MessageEvent& event() const { return parser_.event(); }
   std::string_view comment() const { return parser_.comment(); }
   Reason reason() const { return reason_; }
+  /// Whether kFail came only since Policy::reconnect does not let the request be sent again.
+  bool was_not_repeated() const { return was_not_repeated_; }
+  /// Silence after which the present connection counts as dead; zero: none does.
+  Duration idle_timeout() const { return idle_timeout_; }
   /// The last response's status; 0 before the first.
   int status() const { return status_; }
   /// The server's reconnection time in force.
@@ -147,7 +168,9 @@ class EventSourceState {
   void reconnect(Reason reason, TimePoint now, Duration at_least = Duration{0});
   void wait_until(TimePoint time, Reason reason);
   void poll_again(TimePoint now);
+  void give_up(Reason reason);
   void fail(Reason reason);
+  bool may_repeat(Reason reason) const;
   bool is_connected() const { return phase_ == Phase::kConnecting || phase_ == Phase::kStreaming; }
   bool awaits_first_byte() const;
   Output poll_stream(TimePoint now);
@@ -162,6 +185,8 @@ class EventSourceState {
   int status_ = 0;
   std::uint32_t failed_attempts_ = 0;  // in a row
   ReplayFilter replays_;
+  bool was_not_repeated_ = false;
+  Duration idle_timeout_;
   bool is_buffered_ = false;
   bool was_mended_ = false;
   bool has_heard_ = false;  // of the connection: a byte or a message

@@ -45,8 +45,6 @@ class EventStreamParser {
   Item next();
 
   const MessageEvent& event() const { return event_; }
-  /// Whether the event's own block had an `id`; else its last event ID is that of an earlier one.
-  bool event_has_id() const { return event_has_id_; }
   std::string_view comment() const { return comment_; }
   Duration reconnection_time() const { return reconnection_time_; }
 
@@ -106,7 +104,6 @@ class EventStreamParser {
   ByteBuffer decoded_;  // text that was not valid UTF-8, after replacement
 
   MessageEvent event_;
-  bool event_has_id_ = false;
   std::string_view comment_;
   Duration reconnection_time_{kDefaultReconnectionTime};
   bool dispatched_ = false;  // event_ was handed out: its buffers can go

@@ -22,6 +22,15 @@ inline constexpr std::size_t kMaxEventIdBytes = 256;
 /// Longest event type a publisher may give, in bytes.
 inline constexpr std::size_t kMaxEventTypeBytes = 128;
 
+// --- JSON -------------------------------------------------------------------------------------------------------
+
+/// Deepest nesting of JSON that is read, wherever it comes from.
+inline constexpr int kMaxJsonDepth = 64;
+
+/// Largest JSON text that the other side's program says something in (a gap, a refusal, an answer), in bytes. A larger
+/// one is treated like a text that is not JSON.
+inline constexpr std::size_t kMaxJsonBytes = 64 * 1024;
+
 // --- Topics -----------------------------------------------------------------------------------------------------
 
 /// Longest topic or topic pattern, in bytes.
@@ -56,6 +65,10 @@ inline constexpr Duration kMinPause{20};
 /// A connection open this long counts as stable: the next reconnection starts from the reconnection time again.
 inline constexpr Duration kStablePeriod{5'000};
 
+/// Silence after which a client counts a connection as dead where the server has said its heartbeat and the user
+/// nothing else: this many percent of the heartbeat, so that one which is late does no harm.
+inline constexpr int kIdlePercentOfHeartbeat = 250;
+
 /// Events that a client remembers, so as to leave out those that come again after a reconnection.
 inline constexpr std::size_t kReplayWindowEvents = 1024;
 
@@ -67,7 +80,8 @@ inline constexpr Duration kConnectTimeout{10'000};
 /// Redirects followed for one attempt; one more is a network error. [Fetch 4.4]
 inline constexpr int kMaxRedirects = 20;
 
-/// Largest response head a client accepts, in bytes.
+/// Largest response head a client accepts, in bytes, with the trailers behind the body and the heads of interim
+/// responses.
 inline constexpr std::size_t kMaxResponseHeadBytes = 64 * 1024;
 
 /// Of a refusal's body, what a client reads to tell what the server says, in bytes; how long it waits for it; and the
@@ -76,8 +90,16 @@ inline constexpr std::size_t kMaxRefusalBytes = 4 * 1024;
 inline constexpr Duration kRefusalTimeout{1'000};
 inline constexpr std::size_t kMaxExplanationBytes = 300;
 
-/// Events that may wait for next(); while so many do, the source reads no further and the server has to wait.
+/// Events that may wait for next(), and bytes of memory they may take, by default. Once either is reached the source
+/// reads no further, and the server has to wait. What came in the same piece (see kDecodedPieceBytes) is still taken.
 inline constexpr std::size_t kMaxWaitingEvents = 1024;
+inline constexpr std::size_t kMaxWaitingBytes = 16 * 1024 * 1024;
+
+/// Bytes of a stream that a source deals with before the others of its thread have their turn.
+inline constexpr std::size_t kStreamBytesPerTurn = 1024 * 1024;
+
+/// Most bytes that a compressed body is decoded to at once. The next piece is decoded when this one has been taken.
+inline constexpr std::size_t kDecodedPieceBytes = 16 * 1024;
 
 /// Connections one thread of an EventSourcePool makes at once; further ones wait for their turn.
 inline constexpr std::size_t kMaxConnectionsBeingMade = 128;
@@ -113,9 +135,6 @@ inline constexpr int kDirectRequestsPerTurn = 64;
 
 /// Largest body of a publish request, in bytes; beyond it the answer is 413.
 inline constexpr std::size_t kMaxPublishBytes = 1024 * 1024;
-
-/// Deepest nesting of JSON in a publish request.
-inline constexpr int kMaxJsonDepth = 64;
 
 /// Longest name a subscriber may give itself, in bytes.
 inline constexpr std::size_t kMaxClientNameBytes = 128;
@@ -232,6 +251,9 @@ inline constexpr Duration kStoreStartTimeout{10'000};
 
 /// Time for which a store of several servers knows by itself that an event with the same publisher's ID has come.
 inline constexpr Duration kStoreDuplicateWindow{120'000};
+
+/// Largest answer of a store's server to a question, in bytes.
+inline constexpr std::size_t kMaxStoreAnswerBytes = 1024 * 1024;
 
 /// Bytes of events that have come from a store's servers, and wait to be looked at.
 inline constexpr std::size_t kStorePendingBytes = 64 * 1024 * 1024;

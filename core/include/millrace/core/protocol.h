@@ -14,6 +14,10 @@ inline constexpr std::string_view kLastEventIdHeader = "Last-Event-ID";
 /// The same as a query parameter, for clients that cannot set headers. The header wins.
 inline constexpr std::string_view kLastEventIdParameter = "lastEventId";
 
+/// Response header of an event stream: the server's heartbeat, in whole seconds, rounded up. So a client knows what
+/// silence means that the connection is dead.
+inline constexpr std::string_view kHeartbeatHeader = "Millrace-Heartbeat";
+
 /// Query parameter that names a topic pattern; may be repeated.
 inline constexpr std::string_view kTopicParameter = "topic";
 

@@ -5,7 +5,7 @@
 // kReplayWindowEvents; events without an `id` are never left out. One filter belongs to one event source; no locking.
 //
 //   filter.expect();                                                     // a new connection
-//   if (!filter.is_replay(parser.event(), parser.event_has_id())) dispatch(parser.event());
+//   if (!filter.is_replay(parser.event())) dispatch(parser.event());
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ class ReplayFilter {
   void expect() { is_expecting_ = true; }
 
   /// Whether the event has come before. Remembers it if not.
-  bool is_replay(const MessageEvent& event, bool has_id);
+  bool is_replay(const MessageEvent& event);
 
  private:
   std::vector<std::uint64_t> seen_;  // hashes; a ring once it is full

@@ -19,4 +19,8 @@ std::optional<std::int64_t> parse_http_date(std::string_view text);
 /// malformed, or a date without `present` (seconds since 1970 UTC).
 std::optional<Duration> parse_retry_after(std::string_view value, std::optional<std::int64_t> present);
 
+/// The time that a number of seconds in a header stands for (Retry-After's first form, Millrace-Heartbeat), cut to
+/// kMaxReconnectionTime; nothing if it is not one.
+std::optional<Duration> parse_seconds(std::string_view value);
+
 }  // namespace millrace
