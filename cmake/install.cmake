@@ -35,10 +35,13 @@ set(server_requires "millrace-core = ${PROJECT_VERSION}, cpp-httplib, libcrypto,
 if(LIBURING_FOUND)
   string(APPEND server_requires ", liburing")
 endif()
+set(client_requires "millrace-core = ${PROJECT_VERSION}, libcurl >= 7.87, libcares, zlib")
+if(BROTLI_FOUND)
+  string(APPEND client_requires ", libbrotlidec")
+endif()
 millrace_pkg_config(core "Server-Sent Events: the protocol, both ends" "" "")
 millrace_pkg_config(server "Server-Sent Events: server and hub" "${server_requires}" "-pthread")
-millrace_pkg_config(client "Server-Sent Events: client"
-  "millrace-core = ${PROJECT_VERSION}, libcurl >= 7.87, libcares" "-pthread")
+millrace_pkg_config(client "Server-Sent Events: client" "${client_requires}" "-pthread")
 
 # --- Debian packages: `cpack` in the build's folder -------------------------------------------------------------------
 
@@ -62,6 +65,9 @@ set(development_depends pkg-config libcpp-httplib-dev libcurl4-openssl-dev libc-
   libcjose-dev libjansson-dev prometheus-cpp-dev libsqlite3-dev libnats-dev zlib1g-dev)
 if(LIBURING_FOUND)
   list(APPEND development_depends liburing-dev)
+endif()
+if(BROTLI_FOUND)
+  list(APPEND development_depends libbrotli-dev)
 endif()
 list(JOIN development_depends ", " CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS)
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "Server-Sent Events: libraries for servers and clients in C++

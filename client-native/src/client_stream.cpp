@@ -1,15 +1,16 @@
 #include "client_stream.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <stdexcept>
 #include <utility>
 
 #include "clock.h"
 #include "explanation.h"
+#include "millrace/core/method.h"
 #include "millrace/core/protocol.h"
 #include "millrace/core/retry_after.h"
+#include "parse_json.h"
 #include "request_headers.h"
 
 namespace millrace {
@@ -43,6 +44,8 @@ EventSourceOptions checked(EventSourceOptions options) {
     throw std::invalid_argument("last_event_id: holds CR, LF or NUL, which no event ID can");
   }
   if (options.connect_timeout <= Duration{0}) throw std::invalid_argument("connect_timeout: must be longer than 0 ms");
+  if (options.max_waiting_bytes == 0) throw std::invalid_argument("max_waiting_bytes: must be greater than 0");
+  options.policy.is_idempotent = is_idempotent(options.method);
   return options;
 }
 
@@ -54,6 +57,7 @@ ClientStream::ClientStream(ClientLoop& loop, std::string_view url, EventSourceOp
       url_(Url::parse(url)),
       state_(options_.policy, options_.last_event_id, random_seed()),
       exchange_(options_, buffer_bytes, *this, static_cast<LoopMember*>(this)),
+      queue_(options_.max_waiting_bytes),
       last_event_id_(options_.last_event_id) {}
 
 // --- From any thread ----------------------------------------------------------------------------------------------
@@ -84,6 +88,7 @@ std::optional<ReceivedEvent> ClientStream::next(std::optional<Duration> timeout)
 void ClientStream::take_turn(TimePoint now) {
   if (!std::exchange(started_, true)) state_.start();
   take_result(exchange_.handle_timeout(now));
+  bytes_this_turn_ = 0;
   if (paused_ && !queue_.is_full()) {
     paused_ = false;
     exchange_.resume();
@@ -216,7 +221,9 @@ void ClientStream::connect() {
   std::optional<TransportRequest> request = make_request();
   if (!request) return state_.handle_network_error(now());
   log(LogLevel::kDebug, "connecting to " + url_.origin());
-  exchange_.start(loop_.transfers(), state_.is_polling() ? polled(url_) : url_, std::move(*request), reuse_connection_);
+  // Over a connection that has served before, and turns out to be dead, libcurl sends a request once more by itself.
+  const bool reuse = reuse_connection_ && options_.policy.is_idempotent;
+  exchange_.start(loop_.transfers(), state_.is_polling() ? polled(url_) : url_, std::move(*request), reuse);
 }
 
 // The request of the next attempt; nothing if the user's function for its headers has failed.
@@ -253,12 +260,14 @@ bool ClientStream::receive_response(const ResponseHead& head) {
   EventSourceState::Response response{.status = head.status, .content_type = head.content_type};
   const auto date = parse_http_date(head.date);
   response.retry_after = parse_retry_after(head.retry_after, date ? *date : seconds_since_1970());
+  response.heartbeat = parse_seconds(head.heartbeat);
   if (head.status != 200 && head.status != 204 && options_.retry_on_status) {
     response.retry = options_.retry_on_status(head.status);
   }
   log(LogLevel::kDebug, "the server answered " + std::to_string(head.status));
   state_.handle_response(response, now());
   act();
+  if (const auto due = state_.poll_timeout()) loop_.set_timer(*this, *due);  // the server's heartbeat may have set one
   return !drop_wanted_ && state_.ready_state() == ReadyState::kOpen;
 }
 
@@ -267,6 +276,12 @@ ResponseReceiver::Receipt ClientStream::receive_bytes(std::string_view chunk) {
     paused_ = true;
     return Receipt::kLater;
   }
+  if (bytes_this_turn_ >= kStreamBytesPerTurn) {  // the others' turn
+    paused_ = true;
+    loop_.post(*this);
+    return Receipt::kLater;
+  }
+  bytes_this_turn_ += chunk.size();
   state_.handle_bytes(chunk, now());
   act();
   return !drop_wanted_ && state_.ready_state() == ReadyState::kOpen ? Receipt::kTaken : Receipt::kNoMore;
@@ -276,7 +291,8 @@ ResponseReceiver::Receipt ClientStream::receive_bytes(std::string_view chunk) {
 
 void ClientStream::publish_state() {
   ready_state_ = state_.ready_state();
-  if (state_.last_event_id() == last_event_id_) return;  // only this thread writes it
+  const std::uint32_t changes = state_.last_event_id_changes();  // a long ID is not to be looked at for each event
+  if (std::exchange(id_changes_, changes) == changes) return;
   const std::lock_guard lock(last_event_id_mutex_);
   last_event_id_ = state_.last_event_id();
 }
@@ -292,25 +308,26 @@ void ClientStream::dispatch(const MessageEvent& event) {
       if (!closing_) listener(event);
     }
   }
-  if (queues_events_ && !closing_) queue_.push(event);
+  if (queues_events_ && !closing_) queue_.push(event, state_.last_event_id_changes());
 }
 
 void ClientStream::report_gap(const MessageEvent& event) {
-  const auto said = nlohmann::json::parse(event.data, nullptr, false);
+  const auto said = parse_json(event.data);
   const auto text = [&said](const char* name) {
     return said.is_object() && said.contains(name) && said[name].is_string() ? said[name].get<std::string>()
                                                                              : std::string();
   };
   const std::string last_event_id = text("lastEventId");
   const std::string reason = text("reason");
-  log(LogLevel::kWarning, "events are missing after \"" + last_event_id + "\": " + reason);
+  log(LogLevel::kWarning, "events are missing after \"" + one_line(last_event_id) + "\": " + one_line(reason));
   for (const auto& listener : gap_listeners) {
     if (!closing_) listener({.last_event_id = last_event_id, .reason = reason});
   }
 }
 
 void ClientStream::report_error(bool will_reconnect) {
-  const std::string message = describe_error();
+  std::string message = describe_error();
+  if (state_.was_not_repeated()) message += ", and the " + options_.method + " is not sent again (policy.reconnect)";
   EventSourceError error;
   error.reason = state_.reason();
   error.status = state_.status();
@@ -335,7 +352,7 @@ std::string ClientStream::describe_error() const {
     case Reason::kEndOfStream:
       return "the server ended the stream";
     case Reason::kTimeout:
-      return "nothing came for " + std::to_string(options_.policy.idle_timeout.count()) + " ms";
+      return "nothing came for " + std::to_string(state_.idle_timeout().count()) + " ms";
     case Reason::kStatus:
       if (state_.status() == 204) return "the server answered 204: it has nothing more to send";
       return "the server answered " + std::to_string(state_.status()) +

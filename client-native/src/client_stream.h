@@ -88,6 +88,8 @@ class ClientStream final : public LoopMember, private ResponseReceiver {
   bool drop_wanted_ = false;     // the transfer under way is of no use any more
   bool has_slot_ = false;
   bool paused_ = false;
+  std::size_t bytes_this_turn_ = 0;
+  std::uint32_t id_changes_ = 0;  // that other threads have been told of
   bool reuse_connection_ = true;
   std::string problem_;  // the transport's words for the last network error
   std::string content_type_;

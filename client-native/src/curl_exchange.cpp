@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "explanation.h"
+#include "millrace/core/protocol.h"
 #include "request_headers.h"
 
 namespace millrace {
@@ -124,6 +125,8 @@ void CurlExchange::send() {
   redirecting_ = handed_over_ = stopped_ = false;
   explanation_deadline_.reset();
   body_.clear();
+  taken_ = 0;
+  waiting_ = {};
   violation_.clear();
   error_text_[0] = '\0';
 
@@ -147,7 +150,7 @@ void CurlExchange::set_options() {
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, clamp_to_long(std::max(connect_deadline_ - now(), Duration{1})));
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, reuse_ ? 0L : 1L);
-  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");  // all that libcurl can undo
+  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);  // ContentDecoder's
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (options_.proxy) curl_easy_setopt(easy, CURLOPT_PROXY, options_.proxy->c_str());
   if (!options_.tls.ca_file.empty()) {
@@ -236,7 +239,7 @@ std::optional<TransportResult> CurlExchange::finish(CURLcode code) {
     return std::nullopt;
   }
   if (stopped_) return std::nullopt;
-  if (!in_head_ && !handed_over_) {  // a refusal has ended, and its explanation with it
+  if (!in_head_ && !handed_over_ && violation_.empty()) {  // a refusal has ended, and its explanation with it
     hand_over_head();
     return std::nullopt;
   }
@@ -287,19 +290,22 @@ std::optional<TransportResult> CurlExchange::handle_timeout(TimePoint now) {
 // --- The response -------------------------------------------------------------------------------------------------
 
 bool CurlExchange::receive_header(std::string_view line) {
-  if (!in_head_) return true;  // a trailer
-  head_bytes_ += line.size();
+  head_bytes_ += line.size();  // trailers, too: libcurl keeps them
   if (head_bytes_ > kMaxResponseHeadBytes) {
     violation_ = too_large_a_head();
     return false;
   }
+  if (!in_head_) return true;
   if (line == "\r\n" || line == "\n") return end_head();
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return true;
   const std::string name(line.substr(0, colon));
   const std::string_view value = trimmed(line.substr(colon + 1));
   const auto is = [&name](const char* other) { return strcasecmp(name.c_str(), other) == 0; };
-  if (is("Content-Type")) head_.content_type = value;
+  const auto add_to = [&value](std::string& values) { (values.empty() ? values : values += ", ") += value; };
+  if (is("Content-Type")) add_to(head_.content_type);
+  if (is("Content-Encoding")) add_to(head_.content_encoding);
+  if (is(protocol::kHeartbeatHeader.data())) head_.heartbeat = value;
   if (is("Location")) location_ = value;
   if (is("Retry-After")) head_.retry_after = value;
   if (is("Date")) head_.date = value;
@@ -320,7 +326,13 @@ bool CurlExchange::end_head() {
     redirecting_ = true;
     return false;
   }
-  if (status >= 400 && may_explain(head_.content_type)) {
+  const bool readable = decoder_.begin(head_.content_encoding);
+  if (status == 200 && !readable) {
+    violation_ =
+        "the response's content coding \"" + one_line(head_.content_encoding) + "\" is not one that was asked for";
+    return false;
+  }
+  if (status >= 400 && readable && may_explain(head_.content_type)) {
     explanation_deadline_ = now() + kRefusalTimeout;
     receiver_.look_after_at(*explanation_deadline_);
     return true;
@@ -336,22 +348,42 @@ bool CurlExchange::hand_over_head() {
   return !stopped_;
 }
 
-// The bytes taken, in libcurl's sense.
+// The bytes taken, in libcurl's sense: all, or none. A chunk of which some had to wait it hands in once more, from its
+// beginning, and perhaps with more behind it.
 std::size_t CurlExchange::take(std::string_view chunk) {
-  if (!handed_over_) {
-    body_.append(chunk.substr(0, kMaxRefusalBytes - body_.size()));
-    return body_.size() < kMaxRefusalBytes || hand_over_head() ? chunk.size() : CURL_WRITEFUNC_ERROR;
-  }
-  switch (receiver_.receive_bytes(chunk)) {
-    case ResponseReceiver::Receipt::kTaken:
-      return chunk.size();
-    case ResponseReceiver::Receipt::kLater:
+  std::string_view rest = chunk.substr(taken_);
+  while (true) {
+    if (waiting_.empty()) {
+      const auto piece = decoder_.next(rest);
+      if (!piece) {
+        violation_ = "the response's content coding is broken";
+        return CURL_WRITEFUNC_ERROR;
+      }
+      if (piece->empty()) break;
+      waiting_ = *piece;
+    }
+    const auto receipt = hand_over(waiting_);
+    if (receipt == ResponseReceiver::Receipt::kLater) {
+      if (decoder_.is_identity()) waiting_ = {};  // the chunk itself
+      taken_ = decoder_.is_identity() ? 0 : chunk.size() - rest.size();
       return CURL_WRITEFUNC_PAUSE;
-    case ResponseReceiver::Receipt::kNoMore:
-      break;
+    }
+    waiting_ = {};
+    if (receipt == ResponseReceiver::Receipt::kNoMore) return CURL_WRITEFUNC_ERROR;
   }
-  stopped_ = true;
-  return CURL_WRITEFUNC_ERROR;
+  taken_ = 0;
+  return chunk.size();
+}
+
+ResponseReceiver::Receipt CurlExchange::hand_over(std::string_view piece) {
+  using Receipt = ResponseReceiver::Receipt;
+  if (!handed_over_) {
+    body_.append(piece.substr(0, kMaxRefusalBytes - body_.size()));
+    return body_.size() < kMaxRefusalBytes || hand_over_head() ? Receipt::kTaken : Receipt::kNoMore;
+  }
+  const Receipt receipt = receiver_.receive_bytes(piece);
+  stopped_ = stopped_ || receipt == Receipt::kNoMore;
+  return receipt;
 }
 
 std::size_t CurlExchange::on_header(char* data, std::size_t, std::size_t size, void* self) {

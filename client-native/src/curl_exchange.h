@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "content_decoder.h"
 #include "curl_multi.h"
 #include "host_lookups.h"
 #include "millrace/client/url.h"
@@ -64,6 +65,7 @@ class CurlExchange {
   bool end_head();
   bool hand_over_head();
   std::size_t take(std::string_view chunk);
+  ResponseReceiver::Receipt hand_over(std::string_view piece);
 
   static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self);
   static std::size_t on_bytes(char* data, std::size_t, std::size_t size, void* self);
@@ -96,7 +98,10 @@ class CurlExchange {
   bool handed_over_ = false;
   bool stopped_ = false;
   std::optional<TimePoint> explanation_deadline_;
-  std::string body_;  // of a refusal, as much of it as is looked at
+  ContentDecoder decoder_;
+  std::size_t taken_ = 0;     // of the chunk that libcurl will hand in once more
+  std::string_view waiting_;  // decoded, and not taken by the receiver yet
+  std::string body_;          // of a refusal, as much of it as is looked at
   std::string violation_;
   std::exception_ptr thrown_;
   char error_text_[CURL_ERROR_SIZE] = "";

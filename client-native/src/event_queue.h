@@ -1,11 +1,18 @@
 // EventQueue: the events that wait for EventSource::next(), filled by one thread and emptied by any.
+//
+// It is bounded by their number and by the memory they take. Who fills it asks is_full() before, so that it exceeds its
+// bounds by what one piece of the stream brings at most.
 #pragma once
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "millrace/client/event_source.h"
 #include "millrace/core/limits.h"
@@ -14,9 +21,21 @@ namespace millrace {
 
 class EventQueue {
  public:
-  void push(const MessageEvent& event) {
+  explicit EventQueue(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+
+  /// `id_changes` counts how often the last event ID has been set.
+  void push(const MessageEvent& event, std::uint32_t id_changes) {
     const std::lock_guard lock(mutex_);
-    events_.push_back({std::string(event.type), std::string(event.data), std::string(event.last_event_id)});
+    Entry entry{.type = std::string(event.type), .data = std::string(event.data), .has_id = event.has_id};
+    entry.bytes = sizeof(Entry) + entry.type.size() + entry.data.size();
+    // Events that only inherit an ID share it: else a long one would take its length, and time, with each of them.
+    if (last_id_ == nullptr || std::exchange(id_changes_, id_changes) != id_changes) {
+      last_id_ = std::make_shared<const std::string>(event.last_event_id);
+      entry.bytes += last_id_->size();
+    }
+    entry.id = last_id_;
+    bytes_ += entry.bytes;
+    events_.push_back(std::move(entry));
     changed_.notify_one();
   }
 
@@ -24,13 +43,18 @@ class EventQueue {
   void close(bool drop) {
     const std::lock_guard lock(mutex_);
     closed_ = true;
-    if (drop) events_.clear();
+    if (drop) {
+      events_.clear();
+      bytes_ = 0;
+    }
     changed_.notify_all();
   }
 
-  bool is_full() const {
+  bool is_full() {
     const std::lock_guard lock(mutex_);
-    return events_.size() >= kMaxWaitingEvents;
+    const bool full = events_.size() >= kMaxWaitingEvents || bytes_ >= max_bytes_;
+    was_full_ = was_full_ || full;
+    return full;
   }
 
   struct Popped {
@@ -47,15 +71,34 @@ class EventQueue {
       changed_.wait_for(lock, std::min(*timeout, kMaxReconnectionTime), ready);  // longer ones overflow the clock
     }
     if (events_.empty()) return {};
-    Popped popped{.event = std::move(events_.front()), .made_room = events_.size() == kMaxWaitingEvents / 2 + 1};
+    Entry entry = std::move(events_.front());
     events_.pop_front();
-    return popped;
+    bytes_ -= entry.bytes;
+    const bool has_room = events_.size() <= kMaxWaitingEvents / 2 && bytes_ <= max_bytes_ / 2;
+    return {.event = ReceivedEvent{.type = std::move(entry.type),
+                                   .data = std::move(entry.data),
+                                   .last_event_id = *entry.id,
+                                   .has_id = entry.has_id},
+            .made_room = has_room && std::exchange(was_full_, false)};
   }
 
  private:
+  struct Entry {
+    std::string type;
+    std::string data;
+    std::shared_ptr<const std::string> id = nullptr;
+    bool has_id = false;
+    std::size_t bytes = 0;
+  };
+
+  const std::size_t max_bytes_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<ReceivedEvent> events_;
+  std::deque<Entry> events_;
+  std::size_t bytes_ = 0;
+  std::shared_ptr<const std::string> last_id_;
+  std::uint32_t id_changes_ = 0;
+  bool was_full_ = false;  // the source has been told so, and waits
   bool closed_ = false;
 };
 

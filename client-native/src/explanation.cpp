@@ -5,13 +5,15 @@
 #include <nlohmann/json.hpp>
 
 #include "millrace/core/limits.h"
+#include "millrace/core/mime_type.h"
+#include "parse_json.h"
 
 namespace millrace {
 
 namespace {
 
 std::string essence_of(std::string_view content_type) {
-  std::string essence(content_type.substr(0, content_type.find_first_of("; \t")));
+  std::string essence(extract_essence(content_type));
   std::transform(essence.begin(), essence.end(), essence.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return essence;
@@ -34,6 +36,24 @@ std::string sentence_in(const nlohmann::json& body) {
   return {};
 }
 
+// Of the UTF-8 character at the front; 0 where none begins: some terminals take such bytes for control characters.
+std::size_t character_bytes(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  if (lead < 0x80) return 1;
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+  const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (text.size() < bytes) return 0;
+  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; };
+  return std::all_of(text.begin() + 1, text.begin() + static_cast<std::ptrdiff_t>(bytes), continues) ? bytes : 0;
+}
+
+// Those of ASCII, Unicode's second block of them, and its line ends.
+bool is_control(std::string_view character) {
+  if (character.size() == 1) return static_cast<unsigned char>(character[0]) < 0x20 || character[0] == 0x7f;
+  return (character[0] == '\xc2' && static_cast<unsigned char>(character[1]) < 0xa0) || character == "\u2028" ||
+         character == "\u2029";
+}
+
 }  // namespace
 
 std::string one_line(std::string_view text) {
@@ -42,14 +62,11 @@ std::string one_line(std::string_view text) {
   text.remove_prefix(begin);
   text = text.substr(0, text.find_first_of("\r\n"));
   std::string line;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
-    if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {  // Unicode's second block of them, two bytes each in UTF-8
-      ++i;
-    } else if (byte >= 0x20 && byte != 0x7f) {
-      line += text[i];
-    }
+  while (!text.empty()) {
+    const std::size_t bytes = character_bytes(text);
+    const std::string_view character = text.substr(0, std::max<std::size_t>(bytes, 1));
+    if (bytes > 0 && !is_control(character)) line += character;
+    text.remove_prefix(character.size());
   }
   if (line.size() > kMaxExplanationBytes) {  // at a character's end
     line.resize(kMaxExplanationBytes);
@@ -68,7 +85,7 @@ bool may_explain(std::string_view content_type) {
 
 std::string explanation_in(std::string_view content_type, std::string_view body) {
   if (!is_json(essence_of(content_type))) return one_line(body);
-  return one_line(sentence_in(nlohmann::json::parse(body, nullptr, false)));
+  return one_line(sentence_in(parse_json(body)));
 }
 
 }  // namespace millrace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "content_decoder.h"
 #include "millrace/core/protocol.h"
 
 namespace millrace {
@@ -70,7 +71,9 @@ void check_credentials(const EventSourceOptions& options) {
 // [WHATWG 9.2.2: Accept and no caching] [WHATWG 9.2.4: Last-Event-ID, as UTF-8]
 HttpHeaders request_headers(const EventSourceOptions& options, const HttpHeaders& for_attempt,
                             std::string_view last_event_id) {
-  HttpHeaders headers = {{"Accept", std::string(protocol::kContentType)}, {"Cache-Control", "no-cache"}};
+  HttpHeaders headers = {{"Accept", std::string(protocol::kContentType)},
+                         {"Cache-Control", "no-cache"},
+                         {"Accept-Encoding", std::string(ContentDecoder::accepted())}};
   if (!options.bearer_token.empty()) headers.emplace_back("Authorization", "Bearer " + options.bearer_token);
   replace(headers, options.headers);
   replace(headers, for_attempt);

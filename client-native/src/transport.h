@@ -18,9 +18,11 @@ struct TransportRequest {
 /// The head of the final response; its redirects have been followed.
 struct ResponseHead {
   int status = 0;
-  std::string content_type = {};
-  std::string retry_after = {};  ///< the header's value
-  std::string date = {};         ///< likewise
+  std::string content_type = {};      ///< of several such headers, their values, with commas between them
+  std::string content_encoding = {};  ///< likewise
+  std::string retry_after = {};       ///< the header's value
+  std::string date = {};              ///< the header's value
+  std::string heartbeat = {};         ///< the value of Millrace-Heartbeat
   std::string explanation = {};  ///< of a status other than 200: what the body's first line says, if it is for people
 };
 

@@ -28,22 +28,29 @@ class Compressor {
   virtual std::string flush(const std::string& text) = 0;
 };
 
-class Gzip final : public Compressor {
+constexpr int kGzipWindow = 15 + 16;
+constexpr int kDeflateWindow = 15;
+constexpr int kBareWindow = -15;
+
+class Deflater final : public Compressor {
  public:
-  Gzip() { deflateInit2(&stream_, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY); }
-  ~Gzip() override { deflateEnd(&stream_); }
-  std::string flush(const std::string& text) override {
+  explicit Deflater(int window) { deflateInit2(&stream_, Z_BEST_SPEED, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY); }
+  ~Deflater() override { deflateEnd(&stream_); }
+  std::string flush(const std::string& text) override { return pack(text, Z_SYNC_FLUSH); }
+  std::string finish(const std::string& text) { return pack(text, Z_FINISH); }
+
+ private:
+  std::string pack(const std::string& text, int how) {
     std::string packed(deflateBound(&stream_, text.size()) + 64, '\0');
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));  // zlib only reads it
     stream_.avail_in = static_cast<uInt>(text.size());
     stream_.next_out = reinterpret_cast<Bytef*>(packed.data());
     stream_.avail_out = static_cast<uInt>(packed.size());
-    deflate(&stream_, Z_SYNC_FLUSH);
+    deflate(&stream_, how);
     packed.resize(packed.size() - stream_.avail_out);
     return packed;
   }
 
- private:
   z_stream stream_{};
 };
 
@@ -72,7 +79,7 @@ class EventSourceCodings : public ::testing::TestWithParam<std::string> {
  protected:
   static std::unique_ptr<Compressor> compressor() {
     if (GetParam() == "br") return std::make_unique<Brotli>();
-    return std::make_unique<Gzip>();
+    return std::make_unique<Deflater>(GetParam() == "deflate" ? kDeflateWindow : kGzipWindow);
   }
   static std::string head() {
     return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: " + GetParam() +
@@ -174,7 +181,56 @@ TEST_P(EventSourceCodings, ThatAreBrokenCostTheConnectionOnly) {
   EXPECT_EQ(lines[3], "message|whole|");
 }
 
-INSTANTIATE_TEST_SUITE_P(All, EventSourceCodings, ::testing::Values("gzip", "br"));
+INSTANTIATE_TEST_SUITE_P(All, EventSourceCodings, ::testing::Values("gzip", "deflate", "br"));
+
+Lines read_all(const std::string& coding, const std::string& body) {
+  ScriptedServer server([&](Peer& peer, int attempt) {
+    peer.read_request();
+    if (attempt > 1) return peer.send("HTTP/1.1 204 No Content\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + coding +
+              "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  });
+  EventSource source(server.url(), {.policy = {.backoff = {.reconnection_time = Duration{0}}}});
+  Lines lines;
+  source.on_error([&](const EventSourceError& error) { lines.emplace_back(error.message); });
+  source.on_message([&](const MessageEvent& event) { lines.emplace_back(event.data); });
+  source.run();
+  if (!lines.empty()) lines.pop_back();  // the 204
+  return lines;
+}
+
+TEST(EventSourceCoding, OfSeveralGzipMembersIsOneStream) {
+  const std::string body = Deflater(kGzipWindow).finish("data: a\n\ndata: ") + Deflater(kGzipWindow).finish("b\n\n");
+  EXPECT_EQ(read_all("Content-Encoding: x-GZIP\r\n", body), (Lines{"a", "b", "the server ended the stream"}));
+}
+
+TEST(EventSourceCoding, DeflateMayLackItsFrame) {
+  EXPECT_EQ(read_all("Content-Encoding: deflate\r\n", Deflater(kBareWindow).finish("data: a\n\n")),
+            (Lines{"a", "the server ended the stream"}));
+  EXPECT_EQ(read_all("Content-Encoding: deflate\r\n", Deflater(kDeflateWindow).finish("data: a\n\n") + "more"),
+            (Lines{"a", "the response's content coding is broken"}));
+}
+
+TEST(EventSourceCoding, ThatWasNotAskedForIsNamed) {
+  EXPECT_EQ(read_all("Content-Encoding: zstd\r\n", "x"),
+            Lines{"the response's content coding \"zstd\" is not one that was asked for"});
+  EXPECT_EQ(read_all("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", "x"),
+            Lines{"the response's content coding \"gzip, gzip\" is not one that was asked for"});
+  EXPECT_EQ(read_all("Content-Encoding: identity\r\n", "data: a\n\n"), (Lines{"a", "the server ended the stream"}));
+}
+
+TEST(EventSourceCoding, OfARefusalIsUndone) {
+  const std::string body = Deflater(kGzipWindow).finish("no such topic\n" + std::string(1'000'000, 'x'));
+  ScriptedServer server([&](Peer& peer, int) {
+    peer.read_request();
+    peer.send("HTTP/1.1 404 No\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n\r\n" + body);
+  });
+  EventSource source(server.url());
+  Lines errors;
+  source.on_error([&](const EventSourceError& error) { errors.emplace_back(error.message); });
+  source.run();
+  EXPECT_EQ(errors, Lines{"the server answered 404: no such topic"});
+}
 
 }  // namespace
 }  // namespace millrace::testing

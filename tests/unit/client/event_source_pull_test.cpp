@@ -36,8 +36,10 @@ TEST(EventSourcePull, HandsOutEventsOneByOneToALoop) {
   });
   EventSource source(server.url(), eager());
   Lines lines;
-  for (const ReceivedEvent& event : source) lines.push_back(event.type + "|" + event.data + "|" + event.last_event_id);
-  EXPECT_EQ(lines, (Lines{"message|a|1", "x|b|1"}));
+  for (const ReceivedEvent& event : source) {
+    lines.push_back(event.type + "|" + event.data + "|" + event.last_event_id + (event.has_id ? "" : " inherited"));
+  }
+  EXPECT_EQ(lines, (Lines{"message|a|1", "x|b|1 inherited"}));
   EXPECT_EQ(source.ready_state(), EventSource::ReadyState::kClosed);
   EXPECT_EQ(source.next(), std::nullopt);
 }
@@ -180,6 +182,7 @@ TEST(EventSourceReports, WhatAServerSaysOfItsRefusal) {
            Refusal{"application/problem+json", R"({"title":"gone"})", "the server answered 404: gone"},
            Refusal{"application/json", R"({"error":{"message":"deep\u009b"}})", "the server answered 404: deep"},
            Refusal{"application/json", R"({"error":)", "the server answered 404"},
+           Refusal{"text/plain", "a\x9b\xc2\x9b\x7f\xe2\x80\xa8\xff\xc3é\xe2\x82", "the server answered 404: aé"},
            Refusal{"text/html", "<h1>no</h1>", "the server answered 404"},
            Refusal{"text/plain", long_body, "the server answered 404: " + std::string(kMaxExplanationBytes, 'x') + "…"},
        }) {

@@ -73,8 +73,13 @@ Program::~Program() {
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
   }
-  close(output_.fd);
+  if (output_.fd >= 0) close(output_.fd);
   close(errors_.fd);
+}
+
+void Program::close_output() {
+  close(output_.fd);
+  output_.fd = -1;
 }
 
 void Program::signal(int number) const {
@@ -87,7 +92,8 @@ int Program::wait() {
   while (read_more(errors_)) continue;
   pollfd still_open[] = {{output_.fd, POLLIN, 0}, {errors_.fd, POLLIN, 0}};
   poll(still_open, 2, 0);
-  if ((still_open[0].revents & POLLHUP) == 0 || (still_open[1].revents & POLLHUP) == 0) kill(pid_, SIGKILL);
+  const bool output_is_over = output_.fd < 0 || (still_open[0].revents & POLLHUP) != 0;
+  if (!output_is_over || (still_open[1].revents & POLLHUP) == 0) kill(pid_, SIGKILL);
   int status = 0;
   waitpid(pid_, &status, 0);
   pid_ = -1;
@@ -114,6 +120,7 @@ std::string Program::read_line(Pipe& pipe) {
 
 // False at the end of the output, and when nothing comes in time.
 bool Program::read_more(Pipe& pipe) {
+  if (pipe.fd < 0) return false;
   pollfd readable{pipe.fd, POLLIN, 0};
   if (poll(&readable, 1, kDeadlineMilliseconds) <= 0) return false;
   char buffer[4096];

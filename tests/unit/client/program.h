@@ -25,6 +25,9 @@ class Program {
   void signal(int number) const;
   pid_t pid() const { return pid_; }
 
+  /// Nobody reads its standard output any more.
+  void close_output();
+
   /// The exit code, once it has ended and closed its outputs; minus the signal's number if one killed it, so -9 where
   /// it did not end in time.
   int wait();

@@ -59,6 +59,95 @@ TEST(ProgramTail, EndsWhenItsCommandFails) {
   EXPECT_EQ(tail.errors(), "millrace: the command ended with exit code 9 at the event with the ID \"1\"\n");
 }
 
+TEST(ProgramTail, EndsWhenNobodyReadsItsOutputAnyMore) {
+  ScriptedServer server(saying("data: a\n\n"));  // and then nothing: there is no next event to fail with
+  for (const char* option : {"--json", "--max-time=60"}) {
+    Program tail({"tail", server.url(), option});
+    EXPECT_NE(tail.read_line(), "");
+    tail.close_output();
+    EXPECT_EQ(tail.wait(), 1);
+    EXPECT_EQ(tail.errors(), "") << "quietly";
+  }
+}
+
+TEST(ProgramTail, LetsNothingThroughThatATerminalObeys) {
+  const std::string data = "a\x1b[31m\x7f\xc2\x80\xc2\x9f\xc2\xa0\xe2\x80\xa8\xe2\x80\xa9\xc2\x85z";
+  ScriptedServer server(saying("event: e\xc2\x9b\nid: i\xc2\x9b\ndata: " + data + "\n\n"));
+  Program json({"tail", server.url(), "-n", "1", "--json"});
+  EXPECT_EQ(json.wait(), 0) << json.errors();
+  EXPECT_EQ(json.output(), R"({"type":"e\u009b","id":"i\u009b","data":"a\u001b[31m\u007f\u0080\u009f)"
+                           "\xc2\xa0"
+                           R"(\u2028\u2029\u0085z"})"
+                           "\n");
+  EXPECT_EQ(nlohmann::json::parse(json.output())["data"], data) << "and it means the same";
+  Program plain({"tail", server.url(), "-n", "1"});
+  EXPECT_EQ(plain.wait(), 0);
+  EXPECT_EQ(plain.output(), "e\\u009b i\\u009b a\\x1b[31m\\x7f\\u0080\\u009f\xc2\xa0\\u2028\\u2029\\u0085z\n");
+}
+
+TEST(ProgramTail, LetsNothingThroughInWhatAServerSaysEither) {
+  ScriptedServer server([](Peer& peer, int) {
+    peer.read_request();
+    peer.send("HTTP/1.1 200 OK\r\nContent-Type: text/\x9b\x1b]0;x\xc2\x9bhtml\r\nContent-Length: 0\r\n\r\n");
+  });
+  Program tail({"tail", server.url()});
+  EXPECT_EQ(tail.wait(), 1);
+  EXPECT_EQ(tail.errors(),
+            "millrace: the server answered with content type \"text/]0;xhtml\" instead of text/event-stream\n");
+}
+
+TEST(ProgramTail, GivesUpASilentConnectionAfterAsLongAsItIsTold) {
+  ScriptedServer server([](Peer& peer, int attempt) {
+    peer.read_request();
+    if (attempt == 1) {
+      peer.send(std::string(kStreamHead) + "retry: 0\n\n");
+      return peer.wait_until_closed();
+    }
+    peer.send(std::string(kStreamHead) + "data: a\n\n");
+    peer.wait_until_closed();
+  });
+  Program tail({"tail", server.url(), "-n", "1", "--idle-timeout", "0.2"});
+  EXPECT_EQ(tail.wait(), 0);
+  EXPECT_EQ(tail.output(), "message - a\n");
+  EXPECT_NE(tail.errors().find("nothing came for 200 ms"), std::string::npos) << tail.errors();
+}
+
+TEST(ProgramTail, EndsWithItsFirstConnectionWhereItShouldNotConnectAgain) {
+  const std::string event = std::string(kStreamHead) + "id: 1\ndata: a\n\n";
+  ScriptedServer whole([&](Peer& peer, int) {
+    peer.read_request();
+    peer.send(event);
+  });
+  Program tail({"tail", whole.url(), "--reconnect", "never"});
+  EXPECT_EQ(tail.wait(), 0) << "the server had no more to send";
+  EXPECT_EQ(tail.output(), "message 1 a\n");
+  EXPECT_EQ(whole.attempts(), 1);
+
+  ScriptedServer broken([&](Peer& peer, int) {
+    peer.read_request();
+    peer.send(event.substr(0, 17) + "Content-Length: 1000\r\n" + event.substr(17));
+  });
+  Program cut({"tail", broken.url(), "--reconnect", "never"});
+  EXPECT_EQ(cut.wait(), 1);
+  EXPECT_EQ(broken.attempts(), 1);
+}
+
+TEST(ProgramPublish, LetsNothingThroughThatATerminalObeys) {
+  const auto publishing = [](const std::string& head, const std::string& body) {
+    ScriptedServer server([&](Peer& peer, int) {
+      peer.read_request();
+      peer.send(head + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    });
+    Program publish({"publish", server.url(), "-t", "x", "data"});
+    publish.wait();
+    return publish.output() + publish.errors();
+  };
+  EXPECT_EQ(publishing("HTTP/1.1 200 OK\r\n", R"({"id":"a\u001b[31m\u009b"})"), "a\\x1b[31m\\u009b\n");
+  EXPECT_EQ(publishing("HTTP/1.1 400 No\r\n", R"({"error":"no\u001b[31m\u009b"})"), "millrace: no\\x1b[31m\\u009b\n");
+  const std::string deep = R"({"error":"x","y":)" + std::string(10'000, '[') + std::string(10'000, ']') + "}";
+  EXPECT_NE(publishing("HTTP/1.1 400 No\r\n", deep).find("not a Millrace server's"), std::string::npos);
+}
+
 TEST(ProgramTail, SaysByItsExitCodeWhetherTheTimeWasUpFirst) {
   ScriptedServer server(saying("data: a\n\n"));
   Program enough({"tail", server.url(), "--max-time", "20", "--count", "1"});

@@ -52,6 +52,7 @@ struct ReceivedEvent {
   std::string type;           ///< never empty: `message` where the stream names none
   std::string data;           ///< lines joined by LF
   std::string last_event_id;  ///< what to go on from once this event has been dealt with
+  bool has_id = false;        ///< the event's own block had an `id`; else last_event_id is that of an earlier one
 };
 
 class EventSource {
@@ -101,7 +102,8 @@ class EventSource {
 
   /// The next event, once there is one; nothing if the source is closed for good or, in the second form, if none came
   /// for so long: ready_state() tells which. The first call starts the source and throws std::logic_error if it has
-  /// been run or started. While kMaxWaitingEvents wait to be fetched, the source reads no further.
+  /// been run or started. While kMaxWaitingEvents or EventSourceOptions::max_waiting_bytes wait to be fetched, the
+  /// source reads no further and the server has to wait.
   std::optional<ReceivedEvent> next();
   std::optional<ReceivedEvent> next(Duration timeout);
 

@@ -3,6 +3,7 @@
 //   millrace::EventSource source(url, {.headers = {{"X-Trace", id}}, .policy = {.idle_timeout = 45s}});
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -58,12 +59,19 @@ struct EventSourceOptions {
   std::string method = "GET";
   std::string body = {};
 
-  /// Reconnection (base, cap, jitter, attempts, server errors), idle timeout and the largest event.
+  /// Reconnection (of which methods, base, cap, jitter, attempts, server errors), idle timeout and the largest event.
+  /// A POST is sent again only where `policy.reconnect` says so. `policy.is_idempotent` follows from the method and
+  /// need not be set.
   EventSourceState::Policy policy = {};
 
   /// Asked about each status other than 200 and 204, if there is one: whether to try again. It overrules
   /// `policy.retry_on_server_error`. A wait that the response asks for by Retry-After is kept.
   std::function<bool(int status)> retry_on_status = nullptr;
+
+  /// Bytes that events which wait for next() may take in memory: once they do, the source reads no further, and the
+  /// server has to wait. An event that is larger still comes, alone. Greater than zero. To be lowered where many
+  /// sources are read slowly.
+  std::size_t max_waiting_bytes = kMaxWaitingBytes;
 
   /// How long making a connection (name lookup, TCP and TLS) may take; longer than zero.
   Duration connect_timeout = kConnectTimeout;
