@@ -8,6 +8,7 @@
 
 #include "answer_words.h"
 #include "json_response.h"
+#include "parse_json.h"
 #include "publication.h"
 
 namespace millrace::cli {
@@ -43,7 +44,7 @@ std::optional<std::string> text_of(const Json& json, const char* field) {
 
 // Nothing, and an answer, if the body is no question.
 std::optional<Question> question_of(const std::string& body, httplib::Response& response) {
-  const Json json = Json::parse(body, nullptr, false);
+  const Json json = parse_json<Json>(body);
   if (!json.is_object()) return refuse(response, 400, "body: must be a JSON object"), std::nullopt;
   const auto id = text_of(json, "id");
   if (!id || !is_id(*id)) {

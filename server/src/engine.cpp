@@ -77,7 +77,7 @@ std::vector<TopicPattern> patterns_of(const std::vector<std::string>& topics) {
 
 // [docs/protocol.md, "The response"] In place of what a handler or the default headers have set: cpp-httplib would send
 // both.
-void set_event_stream_headers(httplib::Response& response) {
+void set_event_stream_headers(httplib::Response& response, Duration heartbeat) {
   const auto set = [&response](const char* name, const std::string& value) {
     response.headers.erase(name);
     response.set_header(name, value);
@@ -85,6 +85,8 @@ void set_event_stream_headers(httplib::Response& response) {
   set("Content-Type", std::string(protocol::kContentType));
   set("Cache-Control", "no-store");
   set("X-Accel-Buffering", "no");
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(heartbeat);
+  set(protocol::kHeartbeatHeader.data(), std::to_string(seconds.count()));
   response.headers.erase("Content-Length");
 }
 
@@ -309,7 +311,7 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
     response.status = 204;  // [WHATWG 9.2.4] by which a client knows not to come back
     return false;
   }
-  set_event_stream_headers(response);
+  set_event_stream_headers(response, options_.heartbeat);
   WireForm form = exchange.head.http_1_0 ? WireForm::kPayload : WireForm::kChunk;
   if (options_.gzip) {
     response.set_header("Vary", "Accept-Encoding");
@@ -341,7 +343,7 @@ EventStream Server::Engine::open_stream(const httplib::Request& request, httplib
   const bool chunked = !exchange.head.http_1_0;
   auto state = std::make_shared<EventStream::State>(
       [this](const EventStream::State::Task& task) { run_on_worker(task); }, chunked);
-  set_event_stream_headers(response);
+  set_event_stream_headers(response, options_.heartbeat);
   exchange.loop.defer([&connection = exchange.connection, head = HttplibBridge::take_response(request, response),
                        state] { connection.stream(head, state); });
   return EventStream(std::move(state));

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "millrace/client/event_source.h"
+#include "parse_json.h"
 #include "reporter.h"
 
 namespace {
@@ -24,6 +25,7 @@ using Json = nlohmann::json;
 using millrace::Duration;
 using millrace::EventSource;
 using millrace::EventSourceOptions;
+using millrace::EventSourceState;
 using millrace::contract::Reporter;
 
 constexpr const char* kCapabilities[] = {"bom",
@@ -72,6 +74,15 @@ millrace::HttpHeaders headers(const Json& object) {
   return headers;
 }
 
+EventSourceState::Reconnect reconnect(const Json& parameters) {
+  using Reconnect = EventSourceState::Reconnect;
+  const std::string rule = text(parameters, "reconnect");
+  if (rule.empty() || rule == "always") return Reconnect::kAlways;
+  if (rule == "idempotent") return Reconnect::kIdempotent;
+  if (rule == "never") return Reconnect::kNever;
+  throw std::invalid_argument("reconnect: expected never, idempotent or always");
+}
+
 EventSourceOptions options(const Json& parameters) {
   EventSourceOptions options;
   options.headers = headers(parameters);
@@ -79,6 +90,7 @@ EventSourceOptions options(const Json& parameters) {
   options.body = text(parameters, "body");
   if (const std::string method = text(parameters, "method"); !method.empty()) options.method = method;
   options.policy.retry_on_server_error = true;
+  options.policy.reconnect = reconnect(parameters);
   if (const auto delay = milliseconds(parameters, "initialDelayMs")) options.policy.backoff.reconnection_time = *delay;
   if (const auto timeout = milliseconds(parameters, "readTimeoutMs")) options.policy.idle_timeout = *timeout;
   return options;
@@ -167,7 +179,7 @@ class Service {
 
  private:
   static Json object(const std::string& body) {
-    Json json = Json::parse(body, nullptr, false);
+    Json json = millrace::parse_json<Json>(body, 16 * 1024 * 1024);
     if (!json.is_object()) throw std::invalid_argument("body: must be a JSON object");
     return json;
   }

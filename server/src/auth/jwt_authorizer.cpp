@@ -11,6 +11,7 @@
 #include "jwt_key_set.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/owned.h"
+#include "parse_json.h"
 
 namespace millrace {
 
@@ -171,7 +172,7 @@ Authorizer::Decision JwtAuthorizer::decide(const httplib::Request& request, Acti
     keys = keys_;
   }
   const auto payload = keys->verify(token);
-  const json claims = payload ? json::parse(*payload, nullptr, false) : json();
+  const json claims = payload ? parse_json(*payload, kMaxRequestHeadBytes) : json();
   if (!claims.is_object()) {
     return {.status = 401, .reason = "the token is malformed, or its signature is not by a key that is known here"};
   }

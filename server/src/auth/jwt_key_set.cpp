@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "millrace/core/limits.h"
+#include "parse_json.h"
 
 namespace millrace {
 
@@ -177,7 +178,7 @@ void JwtKeySet::add_pem(const std::string& pem, std::string_view option) {
 }
 
 void JwtKeySet::add_jwks(const std::string& text, std::string_view option) {
-  const json set = json::parse(text, nullptr, false);
+  const json set = parse_json(text, kMaxKeyFileBytes);
   const auto members = set.is_object() ? set.find("keys") : set.end();
   if (!set.is_object() || members == set.end() || !members->is_array()) {
     fail(option, "is not a JSON Web Key Set: expected {\"keys\": [...]}");

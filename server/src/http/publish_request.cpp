@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "millrace/core/limits.h"
+#include "parse_json.h"
 
 namespace millrace {
 
@@ -37,21 +38,19 @@ class FieldNames {
   std::set<std::string> others_;
 };
 
-json parse_json(std::string_view text) {
+json parse_fields(std::string_view text) {
   FieldNames fields;
-  // The depth is bounded while parsing: writing a deeply nested value back would exhaust the stack. And of a field that
-  // is given twice, the parser would keep the last.
+  // Of a field that is given twice, the parser would keep the last.
   const auto check = [&fields](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > kMaxJsonDepth) {
-      throw FieldError{"the JSON is nested more than " + std::to_string(kMaxJsonDepth) + " levels deep"};
-    }
     if (depth == 1 && event == json::parse_event_t::key && !fields.insert(parsed.get_ref<const std::string&>())) {
       throw FieldError{parsed.get<std::string>() + ": given twice"};
     }
     return true;
   };
   try {
-    return json::parse(text, check);
+    return parse_json_with(text, check);
+  } catch (const std::length_error& failure) {
+    throw FieldError{failure.what()};
   } catch (const json::exception& failure) {
     throw FieldError{std::string("the body is not JSON: ") + failure.what()};
   }
@@ -97,7 +96,7 @@ bool is_blank(std::string_view line) {
 
 std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const Hub& hub, std::string& error) {
   try {
-    const json object = parse_json(text);
+    const json object = parse_fields(text);
     if (!object.is_object()) throw FieldError{std::string("expected a JSON object, not ") + object.type_name()};
     check_names(object);
     PublishRequest request;
@@ -163,7 +162,7 @@ std::optional<std::vector<PublishRequest>> parse_publish_body(std::string_view b
     auto request = PublishRequest::parse(line, hub, line_error);
     if (!request) {
       // The first line is not JSON by itself: it never was NDJSON, and the first error says more.
-      if (requests.empty() && (!json::accept(line) || is_blank(rest))) return std::nullopt;
+      if (requests.empty() && (!is_json(line) || is_blank(rest))) return std::nullopt;
       error = "line " + std::to_string(number) + ": " + line_error;
       return std::nullopt;
     }

@@ -29,6 +29,7 @@ TEST(Subscribing, IsAnsweredAtOnceWithAHeadAndTheCursor) {
   EXPECT_EQ(stream.head().field("Content-Type"), "text/event-stream");
   EXPECT_EQ(stream.head().field("Cache-Control"), "no-store");
   EXPECT_EQ(stream.head().field("X-Accel-Buffering"), "no");
+  EXPECT_EQ(stream.head().field("Millrace-Heartbeat"), "15") << "whole seconds";
   EXPECT_EQ(stream.head().field("Transfer-Encoding"), "chunked");
   EXPECT_EQ(stream.head().count("Content-Length"), 0u);
   const std::string cursor = server->hub().id_of(1);

@@ -8,6 +8,7 @@
 #include "../event_log.h"
 #include "millrace/core/limits.h"
 #include "millrace/server/hub.h"
+#include "parse_json.h"
 
 namespace millrace {
 
@@ -82,7 +83,7 @@ std::uint64_t number_behind(std::string_view subject, std::size_t begin) {
 json answer_in(const NatsSubscription::Message& message) {
   const std::string_view data(natsMsg_GetData(message.get()),
                               static_cast<std::size_t>(natsMsg_GetDataLength(message.get())));
-  json answer = json::parse(data, nullptr, false);
+  json answer = parse_json(data, kMaxStoreAnswerBytes);
   if (!answer.is_object()) throw StoreUnavailable(kNotUnderstood);
   return answer;
 }
@@ -95,7 +96,7 @@ NatsAck ack_in(const NatsSubscription::Message& message) {
   if (natsMsg_IsNoResponders(message.get())) return refused("the stream has no leader now");
   const std::string_view data(natsMsg_GetData(message.get()),
                               static_cast<std::size_t>(natsMsg_GetDataLength(message.get())));
-  const json answer = json::parse(data, nullptr, false);
+  const json answer = parse_json(data, kMaxStoreAnswerBytes);
   if (!answer.is_object()) return refused(kNotUnderstood);
   if (answer.contains("error")) return refused(error_text(answer["error"]));
   return {
