@@ -43,7 +43,8 @@ enum class Input : std::uint32_t {
   kTimeout,
   kOnline,
   kSuspend,
-  kResume
+  kResume,
+  kRestart
 };
 
 // The texts of a record follow one another in the batch's text, in this order; where there is one, its length stands
@@ -210,8 +211,8 @@ char* input(std::uint32_t bytes) {
 
 // --- Sources: text and bytes are put into input() where their length is taken --------------------------------------
 
-/// Where a number of the policy is 0, the default holds; of the flags, 1 is retry_on_server_error, 2 polling and
-/// 4 drop_replays. Times are in milliseconds.
+/// Where a number of the policy is 0, the default holds; of the flags, 1 is retry_on_server_error, 2 polling,
+/// 4 drop_replays, 8 that the method is not idempotent, 16 Reconnect::kNever and 32 kAlways. Times are in milliseconds.
 Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t jitter_percent, int base, int max,
                    std::uint32_t attempts, int idle_timeout, int first_byte_timeout, std::uint32_t max_event_bytes,
                    std::uint32_t flags) {
@@ -226,6 +227,9 @@ Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t
   policy.retry_on_server_error = (flags & 1) != 0;
   policy.polling = (flags & 2) != 0;
   policy.drop_replays = (flags & 4) != 0;
+  policy.is_idempotent = (flags & 8) == 0;
+  using Reconnect = millrace::EventSourceState::Reconnect;
+  if ((flags & 48) != 0) policy.reconnect = (flags & 16) != 0 ? Reconnect::kNever : Reconnect::kAlways;
   return new Source(policy, input_text(last_event_id_bytes), static_cast<std::uint64_t>(seed));
 }
 
@@ -279,6 +283,9 @@ const Batch* source_tell(Source* source, Input input, double milliseconds, int a
       break;
     case Input::kResume:
       state.handle_resume();
+      break;
+    case Input::kRestart:
+      state.handle_restart(now);
       break;
   }
   return source->poll(now);

@@ -14,8 +14,6 @@ export interface Plan {
   /** undefined: all. */
   readonly types: readonly string[] | undefined;
   readonly policy: Policy;
-  /** undefined: once there is an ID to go on from. */
-  readonly reconnect: boolean | undefined;
   readonly options: AnyOptions;
 }
 
@@ -24,6 +22,9 @@ export const gapType = "millrace.gap";
 
 /** Bound on what a server that sends its first bytes at once takes for that, in milliseconds. */
 const firstByteTimeout = 5000;
+
+/** Several requests of these methods have the effect of one. [RFC 9110 9.2.2] The core's method.h has the same. */
+const idempotent = /^(GET|HEAD|OPTIONS|TRACE|PUT|DELETE)$/;
 
 type Rule = [what: string, holds: (value: unknown) => boolean];
 
@@ -59,7 +60,7 @@ const rules = (): Record<keyof AnyOptions, Rule> => ({
   schema: ["a Standard Schema", (value) => isFunction((value as StandardSchema | null)?.["~standard"]?.validate)],
   transport: oneOf("auto", "native", "fetch", "xhr", "poll"),
   withCredentials: aBoolean,
-  reconnect: aBoolean,
+  reconnect: oneOf("never", "idempotent", "always"),
   retry: ["an object", (value) => typeof value === "object" && value !== null],
   onUnauthorized: aFunction,
   idleTimeout: milliseconds(),
@@ -108,18 +109,19 @@ export function planOf(url: string | URL, options: AnyOptions): Plan {
     request: { url: target.href, method, headers, body, fetch, withCredentials },
     transport: transportFor(options, method),
     types: types && [...types, gapType],
-    policy: policyOf(options),
-    reconnect: options.reconnect ?? (method === "GET" || undefined),
+    policy: policyOf(options, method),
     options,
   };
 }
 
 /** In the order that core.ts wants. */
-function policyOf(options: AnyOptions): Policy {
+function policyOf(options: AnyOptions, method: string): Policy {
   const { base = 0, max = 0, jitter = 0.25, attempts = 0 } = options.retry ?? {};
   const { idleTimeout = 0, maxEventBytes = 0, transport } = options;
   const firstByte = options.firstByteTimeout ?? (options.topics?.length ? firstByteTimeout : 0);
   const flag =
+    (idempotent.test(method) ? 0 : flags.notIdempotent) +
+    (options.reconnect === "never" ? flags.never : options.reconnect === "always" ? flags.always : 0) +
     flags.retryOnServerError +
     (transport === "poll" ? flags.polling : 0) +
     (options.dropReplays === false ? 0 : flags.dropReplays);

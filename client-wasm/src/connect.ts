@@ -5,6 +5,7 @@ import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js
 import { ConnectionError, LossEvent } from "./connection-error.js";
 import { type CoreEvent, Verdict } from "./core.js";
 import { type Decoder, decoderOf } from "./decode.js";
+import { maxSaidCharacters, parseJson } from "./json.js";
 import { followPage } from "./page.js";
 import { SharedConnection } from "./share.js";
 import { StoredId } from "./stored-id.js";
@@ -12,7 +13,7 @@ import { FetchTransport } from "./transports/fetch.js";
 import { NativeTransport } from "./transports/native.js";
 import type { Transport, TransportListener } from "./transports/transport.js";
 import { XhrTransport } from "./transports/xhr.js";
-import type { Connection, ConnectOptions, Decoding, ServerEvent, StandardSchema, TransportName } from "./types.js";
+import type { Connection, ConnectOptions, Decoding, Gap, ServerEvent, StandardSchema, TransportName } from "./types.js";
 
 /**
  * Events that may wait to be iterated over before a transport that cannot be slowed down is ended and, once there is room,
@@ -78,7 +79,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   }
 
   #owner(): ConnectionOwner {
-    const { types, reconnect, transport, options } = this.#plan;
+    const { types, transport, options } = this.#plan;
     const canWait = !options.share && (transport === "fetch" || transport === "poll");
     return {
       opened: () => {
@@ -93,7 +94,6 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
       lost: (loss) => this.#lost(loss),
       broken: (error) => this.#finish({ error }),
       full: () => this.#full(canWait ? 1 : maxWaitingEvents),
-      mayReconnect: () => reconnect ?? this.#connection.lastEventId !== "",
       verdict: async (status) => {
         if (status === 401 && options.onUnauthorized && !this.#hasRenewed) {
           this.#hasRenewed = true;
@@ -182,7 +182,8 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
 
   // A fault of the callback's is the program's, not the stream's: reported as one in a listener is.
   #tellGap({ data }: CoreEvent): void {
-    queueMicrotask(() => this.#plan.options.onGap?.(JSON.parse(data)));
+    const gap = gapIn(data);
+    queueMicrotask(() => this.#plan.options.onGap?.(gap));
   }
 
   #full(limit: number): Promise<void> | undefined {
@@ -229,6 +230,16 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const { resolve, reject } of waiters) this.next().then(resolve, reject);
+  }
+}
+
+/** What a server says must not be able to end the program: nonsense is a gap of which nothing is known. */
+function gapIn(data: string): Gap {
+  try {
+    const { lastEventId, reason } = parseJson(data, maxSaidCharacters) as Partial<Gap>;
+    return { lastEventId: `${lastEventId ?? ""}`, reason: reason === "expired" ? reason : "unknown" };
+  } catch {
+    return { lastEventId: "", reason: "unknown" };
   }
 }
 

@@ -34,8 +34,6 @@ export interface ConnectionOwner {
   full?(): Promise<void> | undefined;
   /** Asked after each signal of a batch of so many: a promise holds back what follows until it is kept. */
   pause?(signal: Signal, batch: number): Promise<void> | undefined;
-  /** Asked when the connection is lost; absent: it is always made again. */
-  mayReconnect?(): boolean;
   /** Asked about a status other than 200: a Verdict. What it throws breaks the connection. */
   verdict?(status: number): Verdict | Promise<Verdict>;
 }
@@ -113,9 +111,11 @@ export class CoreConnection implements TransportListener {
 
   /** Connects anew, at once, from the last ID. */
   restart(): void {
-    if (this.#isSuspended) return;
-    this.suspend();
-    this.resume();
+    if (this.#isSuspended || !this.#source) return;
+    this.readyState = 0;
+    this.#attempt += 1;
+    this.transport.drop();
+    this.#tell(Input.restart);
   }
 
   /** What waits to be connected again has reason not to wait any longer. */
@@ -203,13 +203,12 @@ export class CoreConnection implements TransportListener {
   }
 
   #lose(mayPass: boolean, reason: LossReason, status: number, wait: number): void {
-    const again = mayPass && (this.#owner.mayReconnect?.() ?? true);
     const message = sentenceFor(reason, this.#answer, this.#cause);
-    if (again) {
+    if (mayPass) {
       this.readyState = 0;
       this.transport.drop();
     } else this.close();
-    this.#owner.lost({ reason, status, reconnectIn: again ? wait : null, message });
+    this.#owner.lost({ reason, status, reconnectIn: mayPass ? wait : null, message });
   }
 
   #break(error: unknown): void {

@@ -77,6 +77,8 @@ export enum Input {
   /** the connection has been dropped, and none is wanted until `resume` */
   suspend,
   resume,
+  /** the connection has been dropped, and is wanted anew at once */
+  restart,
 }
 
 /** What the owner of a source says of a status. */
@@ -110,7 +112,14 @@ export const reasons: readonly LossReason[] = [
  * timeout, event bytes, flags. What is left out or 0 is the standard's, or the core's own default.
  */
 export type Policy = readonly number[];
-export const flags = { retryOnServerError: 1, polling: 2, dropReplays: 4 } as const;
+export const flags = {
+  retryOnServerError: 1,
+  polling: 2,
+  dropReplays: 4,
+  notIdempotent: 8,
+  never: 16,
+  always: 32,
+} as const;
 
 let loading: Promise<Core> | undefined;
 let loaded: Core | undefined;

@@ -1,13 +1,14 @@
 // What connect() makes of an event's data.
 
 import type { AnyOptions } from "./connect-options.js";
+import { parseJson } from "./json.js";
 import type { ServerEvent } from "./types.js";
 
 /** The event with its data decoded; throws, or rejects, saying which event was wrong. */
 export type Decoder = (event: ServerEvent) => ServerEvent<unknown> | Promise<ServerEvent<unknown>>;
 
 const decodings = {
-  json: (data: string): unknown => JSON.parse(data),
+  json: (data: string): unknown => parseJson(data),
   base64: (data: string): unknown => Uint8Array.from(atob(data), (character) => character.charCodeAt(0)),
 };
 

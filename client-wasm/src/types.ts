@@ -119,10 +119,11 @@ export interface ConnectOptions<Decode extends Decoding = "text"> {
   /** Sends cookies to other origins, too. */
   withCredentials?: boolean;
   /**
-   * Whether a lost connection is made again. Default: yes for GET. A request with another method may have effects of its
-   * own, so it is sent again only once the stream has given an ID to go on from.
+   * Whether the request is sent again once its connection is lost. Default `idempotent`: if its method is GET, HEAD,
+   * OPTIONS, TRACE, PUT or DELETE; another may have effects of its own, so it is sent once, however it ends. `always`: it
+   * is, too; but not once the response has ended in order without an ID to go on from. `never`: none is.
    */
-  reconnect?: boolean;
+  reconnect?: "never" | "idempotent" | "always";
   retry?: RetryOptions;
   /** Called where the server answers 401, to renew what `headers` gives; then the request is made once more, at once. */
   onUnauthorized?(): void | Promise<void>;

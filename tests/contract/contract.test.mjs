@@ -1,7 +1,7 @@
 // The contract, held against both clients: the native one and the npm package, each as a service of its own.
 
 import assert from "node:assert/strict";
-import { realpathSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -390,6 +390,55 @@ for (const [name, command] of Object.entries(services)) {
       assert.equal((await client.message()).kind, "error");
       assert.equal(server.unanswered, 0);
     });
+
+    const contentTypes = new URL("../fixtures/responses/content-types.json", import.meta.url);
+    for (const { name, fields, stream } of JSON.parse(readFileSync(contentTypes, "utf8")).cases) {
+      test(`${stream ? "reads" : "refuses"} a response by its Content-Type: ${name}`, async (context) => {
+        const server = await StreamServer.start(context);
+        const client = await start(context, { streamUrl: server.url, initialDelayMs: 0 });
+        const { response } = await server.request();
+        response.writeHead(200, fields.flatMap((field) => ["Content-Type", field])).write("data: Hello\n\n");
+        assert.equal((await client.message()).kind, stream ? "event" : "error");
+      });
+    }
+
+    // --- What is sent again ---
+
+    const losses = {
+      "is broken before its head": (request) => request.break(),
+      "is answered 503": (request) => request.answer(503),
+      "is broken before an ID": async (request) => {
+        await request.open().send("data: Hello\n\n");
+        request.break();
+      },
+      "is broken behind an ID": async (request) => {
+        await request.open().send("id: 7\ndata: Hello\n\n");
+        request.break();
+      },
+      "ends without an ID": async (request) => {
+        await request.open().send("data: Hello\n\n");
+        request.end();
+      },
+      "ends behind an ID": async (request) => {
+        await request.open().send("id: 7\ndata: Hello\n\n");
+        request.end();
+      },
+    };
+    for (const [what, lose] of Object.entries(losses)) {
+      for (const [reconnect, method] of [["never", "GET"], ["idempotent", "PUT"], ["idempotent", "POST"], ["always", "POST"]]) {
+        const again = method === "PUT" || (reconnect === "always" && what !== "ends without an ID");
+        test(`sends a ${method} ${again ? "again" : "no more"} that ${what}: ${reconnect}`, async (context) => {
+          const server = await StreamServer.start(context);
+          const client = await start(context, { streamUrl: server.url, initialDelayMs: 0, reconnect, method });
+          await lose(await server.request());
+          await client.nextOf("error");
+          if (again) return server.request();
+          // Nothing is on its way any more: what else is asked for comes first.
+          await start(context, { streamUrl: `${server.url}/other` });
+          assert.equal((await server.request()).path, "/stream/other");
+        });
+      }
+    }
 
     test("goes on giving up connections that have gone silent", async (context) => {
       let { server, client, stream } = await connected(context, { readTimeoutMs: 300 });

@@ -66,7 +66,7 @@ function start(parameters) {
     body: parameter(parameters, "body", "string") || undefined,
     lastEventId: parameter(parameters, "lastEventId", "string"),
     idleTimeout: parameter(parameters, "readTimeoutMs", "number"),
-    reconnect: true,
+    reconnect: parameter(parameters, "reconnect", "string") || "always",
     dropReplays: false,
     retry: base === undefined ? {} : { base },
     onComment: (comment) => reporter.report({ kind: "comment", comment }),

@@ -47,10 +47,10 @@ test("posts a body with headers, and ends with the stream", async (context) => {
   assert.equal(body, '{"prompt":"Hi"}');
 });
 
-test("posts again once there is an ID to go on from", async (context) => {
+test("posts again where asked to, but not once it is answered without an ID", async (context) => {
   const server = await serveFor(context, streams("retry: 20\nid: 1\ndata: a\n\n", "id: 2\ndata: b\n\n"));
   const data = [];
-  for await (const event of connect(server.origin, { body: "prompt" })) data.push(event.data);
+  for await (const event of connect(server.origin, { body: "prompt", reconnect: "always" })) data.push(event.data);
   assert.deepEqual(data, ["a", "b"]);
   assert.deepEqual(
     server.requests.map(({ method, body, headers }) => [method, body, headers["last-event-id"]]),
@@ -62,16 +62,69 @@ test("posts again once there is an ID to go on from", async (context) => {
   );
 });
 
-test("reconnect: false ends a GET with its stream, and a broken one with an error", async (context) => {
+test("posts once, ID or no ID, unless asked otherwise", async (context) => {
+  const server = await serveFor(context, (_request, response) => {
+    response.writeHead(200, eventStream).write("retry: 1\nid: 1\ndata: a\n\n", () => response.destroy());
+  });
+  const connection = connect(server.origin, { body: "prompt" });
+  const data = [];
+  await assert.rejects(
+    async () => {
+      for await (const event of connection) data.push(event.data);
+    },
+    { reason: "network-error" },
+  );
+  assert.deepEqual(data, ["a"]);
+  assert.equal(server.requests.length, 1);
+  const answered = await serveFor(context, streams("retry: 1\ndata: a\n\n", "data: once more?\n\n"));
+  for await (const _ of connect(answered.origin, { body: "prompt", reconnect: "always" }));
+  assert.equal(answered.requests.length, 1);
+});
+
+test("starts a POST over when told to, though it is not sent again by itself", async (context) => {
+  const server = await serveFor(context, (_request, response, count) => {
+    response.writeHead(200, eventStream).write(`id: ${count}\ndata: ${count}\n\n`);
+  });
+  const connection = connect(server.origin, { body: "prompt" });
+  const events = connection[Symbol.asyncIterator]();
+  assert.equal((await events.next()).value.data, "1");
+  connection.restart();
+  assert.equal((await events.next()).value.data, "2");
+  connection.close();
+});
+
+test("a gap that is nonsense, or too deep, does no harm", async (context) => {
+  const gap = (data) => `event: millrace.gap\ndata: ${data}\n\n`;
+  const text = gap("nonsense") + gap("7") + gap("[".repeat(1_000_000)) + gap('{"lastEventId":"7","reason":"expired"}');
+  const server = await serveFor(context, streams(text));
+  const gaps = [];
+  const connection = connect(server.origin, { reconnect: "never", onGap: (gap) => gaps.push(gap) });
+  for await (const _ of connection);
+  await until(() => gaps.length === 4, "the gaps");
+  const unknown = { lastEventId: "", reason: "unknown" };
+  assert.deepEqual(gaps, [unknown, unknown, unknown, { lastEventId: "7", reason: "expired" }]);
+});
+
+test("decoding refuses JSON that is nested too deep, and minds no brackets in strings", async (context) => {
+  const deep = (levels) => "[".repeat(levels) + "]".repeat(levels);
+  const string = JSON.stringify({ text: `${"[".repeat(2000)}"\\` });
+  const server = await serveFor(context, streams(`data: ${deep(512)}\n\ndata: ${string}\n\ndata: ${deep(513)}\n\n`));
+  const events = connect(server.origin, { decode: "json" })[Symbol.asyncIterator]();
+  assert.equal(JSON.stringify((await events.next()).value.data), deep(512));
+  assert.equal(JSON.stringify((await events.next()).value.data), string);
+  await assert.rejects(events.next(), ({ name, cause }) => name === "SyntaxError" && /512 levels/.test(cause.message));
+});
+
+test('reconnect: "never" ends a GET with its stream, and a broken one with an error', async (context) => {
   const server = await serveFor(context, (_request, response, count) => {
     response.writeHead(200, eventStream);
     if (count === 1) response.end("id: 1\ndata: a\n\n");
     else response.write("id: 1\ndata: a\n\n", () => response.destroy());
   });
-  for await (const event of connect(server.origin, { reconnect: false })) assert.equal(event.data, "a");
+  for await (const event of connect(server.origin, { reconnect: "never" })) assert.equal(event.data, "a");
   await assert.rejects(
     async () => {
-      for await (const _ of connect(server.origin, { reconnect: false }));
+      for await (const _ of connect(server.origin, { reconnect: "never" }));
     },
     (error) => error instanceof ConnectionError && error.reason === "network-error",
   );
@@ -122,10 +175,10 @@ test("a slow consumer slows the stream: what waits is bounded", async (context) 
     }
     response.end();
   });
-  const slow = connect(`${server.origin}/slow`, { reconnect: false });
+  const slow = connect(`${server.origin}/slow`, { reconnect: "never" });
   await slow[Symbol.asyncIterator]().next();
   // While another one reads all of it, this one would be sent all of it, too.
-  for await (const _ of connect(`${server.origin}/fast`, { reconnect: false }));
+  for await (const _ of connect(`${server.origin}/fast`, { reconnect: "never" }));
   assert.equal(written["/fast"], total);
   assert.ok(written["/slow"] < total, "all was sent to a consumer that took one event");
   let taken = 1;
@@ -162,7 +215,7 @@ for (const [options, message] of [
   [{ signal: {} }, /"signal" must be an AbortSignal/],
   [{ fetch: "fetch" }, /"fetch" must be a function/],
   [{ headers: "X: y" }, /"headers" must be/],
-  [{ reconnect: 1 }, /"reconnect" must be a boolean/],
+  [{ reconnect: true }, /"reconnect" must be "never", "idempotent" or "always", not true/],
   [{ withCredentials: "include" }, /"withCredentials" must be a boolean/],
   [{ method: 1 }, /"method" must be a string/],
   [{ body: new ReadableStream(), method: "POST" }, /"body" must be something that can be sent more than once/],

@@ -1,5 +1,7 @@
 // Arrival: an event of the stream as the page's views see it. Outage: a time without a connection.
 
+import { parseJson } from "./parse-json.js";
+
 export interface Arrival {
   readonly id: string;
   readonly type: string;
@@ -37,7 +39,7 @@ export interface Gap {
 /** The fields of an event's data. */
 export function fieldsOf(text: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseJson(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
     return { text: typeof value === "string" ? value : text };
   } catch {

@@ -1,12 +1,13 @@
 // Requests of the page's own, and what the server has against them, in a sentence.
 
 import { words } from "./language.js";
+import { parseJson } from "./parse-json.js";
 
 /** Why the server refused, in its own words where it gave some. */
 export async function refusal(response: Response): Promise<string> {
   const body = await response.text();
   try {
-    const { error } = JSON.parse(body) as { error?: unknown };
+    const { error } = parseJson(body) as { error?: unknown };
     if (typeof error === "string" && error !== "") return error;
   } catch {
     // Not the server's JSON: a proxy may have answered.

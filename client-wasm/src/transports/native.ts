@@ -95,5 +95,7 @@ export class NativeTransport implements Transport {
       return this.#listener.networkError(); // all would be well now: the core has a new EventSource made
     }
     await this.#listener.response(answer);
+    // It is one after all, by fields that only the core can read: there is nobody to read that answer.
+    if (this.#listener.readyState === 1) this.#listener.networkError();
   }
 }

@@ -71,6 +71,8 @@ export class AnswerView {
     this.#become("writing");
     const connection = connect("/demo/answers", {
       method: "POST",
+      // The server knows the answer by its name: asked again, it goes on with it.
+      reconnect: "always",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ id: this.#id, prompt, language: language() }),
       signal: abort.signal,
