@@ -16,13 +16,14 @@
 #include "publish.h"
 #include "serve.h"
 #include "tail.h"
+#include "terminal_text.h"
 
 namespace {
 
 using namespace millrace::cli;
 
 int complain(const std::string& problem, int exit_code) {
-  std::cerr << "millrace: " << problem << '\n';
+  std::cerr << "millrace: " << printable(problem) << '\n';
   return exit_code;
 }
 
@@ -79,7 +80,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "millrace: %s\n", error.what());
+    return complain(error.what(), kFailure);  // parts of it may come from outside
   } catch (...) {
     std::fputs("millrace: failed\n", stderr);
   }

@@ -13,6 +13,8 @@
 #include "millrace/core/field_value.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/topic.h"
+#include "parse_json.h"
+#include "terminal_text.h"
 
 namespace millrace::cli {
 
@@ -68,7 +70,7 @@ std::string request_body(const PublishOptions& options, const std::string& data)
 
 // Of a line that is a JSON object. What is in it the server checks.
 std::string request_body_of_object(const PublishOptions& options, const std::string& line) {
-  auto body = nlohmann::ordered_json::parse(line, nullptr, false);
+  auto body = parse_json<nlohmann::ordered_json>(line, kMaxPublishBytes);
   if (!body.is_object()) throw std::runtime_error("not a JSON object");
   if (!body.contains("topic")) {
     if (options.topic.empty()) throw std::runtime_error("names no \"topic\", and there is no --topic");
@@ -94,8 +96,10 @@ std::string describe(httplib::Error error) {
 
 // What the server's answer says went wrong.
 std::string refusal(const httplib::Response& response) {
-  const auto body = nlohmann::json::parse(response.body, nullptr, false);
-  if (body.is_object() && body.contains("error") && body["error"].is_string()) return body["error"];
+  const auto body = parse_json(response.body);
+  if (body.is_object() && body.contains("error") && body["error"].is_string()) {
+    return printable(body["error"].get<std::string>());
+  }
   return "the server answered " + std::to_string(response.status) +
          ", which is not a Millrace server's refusal: is the "
          "URL right?";
@@ -116,11 +120,11 @@ class Publisher {
     const auto result = client_.Post(url_.target, headers_, body, "application/json");
     if (!result) throw std::runtime_error("cannot reach " + url_.origin() + ": " + describe(result.error()));
     if (result->status != 200) throw std::runtime_error(refusal(*result));
-    const auto answer = nlohmann::json::parse(result->body, nullptr, false);
+    const auto answer = parse_json(result->body);
     if (!answer.is_object() || !answer.contains("id") || !answer["id"].is_string()) {
       throw std::runtime_error("the answer of " + url_.text() + " holds no event ID: is this a Millrace server?");
     }
-    return answer["id"];
+    return printable(answer["id"].get<std::string>());
   }
 
  private:

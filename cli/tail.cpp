@@ -21,7 +21,9 @@
 #include "millrace/client/event_source.h"
 #include "millrace/core/field_value.h"
 #include "millrace/core/topic.h"
+#include "output_watch.h"
 #include "signal_watch.h"
+#include "terminal_text.h"
 
 namespace millrace::cli {
 
@@ -32,9 +34,11 @@ struct TailOptions {
   std::vector<std::string> topics;
   std::vector<std::string> headers;
   std::string since;
-  std::uint64_t count = 0;  // 0: no end
-  double max_seconds = 0;   // 0: no end
-  std::string command;      // empty: print
+  std::uint64_t count = 0;             // 0: no end
+  double max_seconds = 0;              // 0: no end
+  std::optional<double> idle_seconds;  // nothing: as the server's heartbeat has it
+  std::string reconnect = "idempotent";
+  std::string command;  // empty: print
   bool json = false;
 };
 
@@ -53,30 +57,6 @@ std::string stream_url(const TailOptions& options) {
   return url.text();
 }
 
-// On one line, and harmless to a terminal: control characters, of ASCII and of Unicode's second block of them, come as
-// escapes.
-std::string printable(std::string_view text) {
-  std::string result;
-  char escape[8];
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
-    if (byte == '\n') {
-      result += "\\n";
-    } else if ((byte < 0x20 && byte != '\t') || byte == 0x7f) {
-      std::snprintf(escape, sizeof escape, "\\x%02x", byte);
-      result += escape;
-    } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {  // in UTF-8, two bytes each
-      std::snprintf(escape, sizeof escape, "\\u%04x", next);
-      result += escape;
-      ++i;
-    } else {
-      result += text[i];
-    }
-  }
-  return result;
-}
-
 // https://no-color.org
 bool wants_colour() {
   const char* const no_colour = std::getenv("NO_COLOR");
@@ -87,7 +67,8 @@ bool wants_colour() {
 
 // As JSON: what is not UTF-8 does not come out of the parser.
 std::string json_line(const ReceivedEvent& event) {
-  return nlohmann::ordered_json{{"type", event.type}, {"id", event.last_event_id}, {"data", event.data}}.dump();
+  return printable_json(
+      nlohmann::ordered_json{{"type", event.type}, {"id", event.last_event_id}, {"data", event.data}}.dump());
 }
 
 std::string text_line(const ReceivedEvent& event, bool colour) {
@@ -98,11 +79,17 @@ std::string text_line(const ReceivedEvent& event, bool colour) {
   return "\x1b[36m" + type + "\x1b[0m \x1b[2m" + id + "\x1b[0m " + data;
 }
 
+Duration milliseconds(double seconds) {
+  return std::chrono::ceil<Duration>(std::chrono::duration<double>(seconds));
+}
+
 std::unique_ptr<EventSource> make_source(const TailOptions& options) {
   EventSourceOptions source_options;
   source_options.headers = parse_headers(options.headers);
   source_options.last_event_id = options.since;
   source_options.policy.retry_on_server_error = true;
+  if (options.reconnect == "never") source_options.policy.reconnect = EventSourceState::Reconnect::kNever;
+  if (options.idle_seconds) source_options.policy.idle_timeout = milliseconds(*options.idle_seconds);
   try {
     return std::make_unique<EventSource>(stream_url(options), std::move(source_options));
   } catch (const std::invalid_argument& error) {
@@ -138,6 +125,10 @@ std::string check_seconds(const std::string& text) {
   return valid ? "" : "\"" + text + "\": expected seconds, from 0.001 to 100000000";
 }
 
+std::string check_idle_seconds(const std::string& text) {
+  return text == "0" ? "" : check_seconds(text);
+}
+
 int tail(const TailOptions& options) {
   check(options);
   using Clock = std::chrono::steady_clock;
@@ -148,6 +139,7 @@ int tail(const TailOptions& options) {
   bool lost = false;  // the source's thread's
   std::atomic<bool> failed{false};
   std::atomic<bool> opened{false};
+  std::atomic<bool> unread{false};
 
   source->on_open([&] {
     if (lost) std::cerr << (opened ? "millrace: connected again\n" : "millrace: connected\n");
@@ -155,15 +147,23 @@ int tail(const TailOptions& options) {
     opened = true;
   });
   source->on_error([&](const EventSourceError& error) {
-    std::string line = "millrace: " + std::string(error.message);
+    std::string line = "millrace: " + printable(error.message);
     if (error.will_reconnect) line += "; connecting again in " + std::to_string(error.reconnect_in.count()) + " ms";
     std::cerr << line + "\n";
     lost = error.will_reconnect;
-    failed = !error.will_reconnect && error.status != 204;
+    const bool is_over = error.status == 204 || error.reason == EventSourceState::Reason::kEndOfStream;
+    failed = !error.will_reconnect && !is_over;
   });
 
   std::signal(SIGPIPE, SIG_IGN);  // a reader or a command that has gone is told by what we write
   const SignalWatch watch([&] { source->close(); });
+  std::optional<OutputWatch> output;
+  if (options.command.empty()) {
+    output.emplace([&] {
+      unread = true;
+      source->close();
+    });
+  }
   for (std::uint64_t handed_on = 0; options.count == 0 || handed_on < options.count; ++handed_on) {
     std::optional<ReceivedEvent> event;
     if (options.max_seconds > 0) {
@@ -172,6 +172,7 @@ int tail(const TailOptions& options) {
     } else {
       event = source->next();
     }
+    if (unread) return kFailure;
     if (!event) {
       if (source->ready_state() == EventSource::ReadyState::kClosed) return failed ? kFailure : kSuccess;
       if (options.count > 0) return kTimeIsUp;
@@ -213,6 +214,17 @@ void add_tail(CLI::App& app, Command& command) {
                    "Print nothing, but run this by sh for each event, with its data as input and MILLRACE_TYPE and "
                    "MILLRACE_ID in the environment; ends if it fails")
       ->type_name("COMMAND");
+  tail_app
+      ->add_option("--idle-timeout", options->idle_seconds,
+                   "Connect anew after so many seconds without a byte; 0: never. By default two and a half times the "
+                   "heartbeat of a Millrace server, else never")
+      ->check(CLI::Validator(check_idle_seconds, ""))
+      ->type_name("SECONDS");
+  tail_app
+      ->add_option("--reconnect", options->reconnect,
+                   "never: end with the first connection; idempotent, always: connect again when it is lost")
+      ->check(CLI::IsMember({"never", "idempotent", "always"}))
+      ->type_name("WHEN");
   tail_app->add_option("--header,-H", options->headers, "Send this header; may be repeated")
       ->type_name("\"NAME: VALUE\"")
       ->allow_extra_args(false);
