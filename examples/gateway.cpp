@@ -9,6 +9,23 @@
 #include <cstdlib>
 #include <iostream>
 #include <stdexcept>
+#include <string>
+#include <string_view>
+
+// With the upstream's own ID, where the event has one: what comes from there a second time is known here then, and so
+// it is to whoever mirrors this server in turn. An ID that a publisher cannot give here gets a name of its own.
+static void pass_on(millrace::Hub& hub, millrace::EventType type, const millrace::MessageEvent& event) {
+  const auto publish = [&](std::string_view id) {
+    const auto parsed = millrace::EventId::parse(id);
+    hub.publish("upstream", {.type = type, .data = event.data, .id = parsed ? *parsed : millrace::EventId()});
+  };
+  if (!event.has_id) return publish("");
+  try {
+    publish(event.last_event_id);
+  } catch (const std::invalid_argument&) {
+    publish("upstream:" + std::string(event.last_event_id));
+  }
+}
 
 int main(int argc, char** argv) {
   if (argc < 2) return std::cerr << "usage: gateway UPSTREAM-URL [PORT]\n", 2;
@@ -22,7 +39,7 @@ int main(int argc, char** argv) {
     const auto type = millrace::EventType::parse(event.type == "message" ? "" : event.type);
     try {
       if (!type) throw std::invalid_argument("type: not one that can be published");
-      server.hub().publish("upstream", {.type = *type, .data = event.data});
+      pass_on(server.hub(), *type, event);
     } catch (const std::invalid_argument& refusal) {
       std::cerr << "not passed on: " << refusal.what() << std::endl;
     }

@@ -1,11 +1,17 @@
 // Asks a model that speaks like OpenAI's API, and prints the answer as it comes. If the connection drops, the question
-// is not asked again: the rest of the answer is fetched from where it stopped (llm_stream --policy detached keeps it).
+// is not asked again, since a POST is sent once: the rest of the answer is fetched from where it stopped (llm_stream
+// --policy detached keeps it).
 
 #include <millrace/client/event_source.h>
 
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
+
+// What is nested deeper is left out: no answer is, and who walks it would run out of stack.
+static bool not_too_deep(int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+  return depth <= 64;
+}
 
 int main(int argc, char** argv) {
   const std::string server = argc > 1 ? argv[1] : "http://localhost:8080";
@@ -22,13 +28,11 @@ int main(int argc, char** argv) {
 
   for (std::string url = server + "/v1/chat/completions";; url = server + "/v1/answers/" + answer) {
     millrace::EventSource source(url, options);
-    source.on_error([&](const millrace::EventSourceError& error) {
-      std::cerr << "[" << error.message << "]" << std::endl;
-      if (options.method == "POST") source.close();
-    });
+    source.on_error(
+        [](const millrace::EventSourceError& error) { std::cerr << "[" << error.message << "]" << std::endl; });
     for (const millrace::ReceivedEvent& event : source) {
       if (event.data == "[DONE]") return std::cout << std::endl, 0;
-      const auto chunk = nlohmann::json::parse(event.data);
+      const auto chunk = nlohmann::json::parse(event.data, not_too_deep);
       answer = chunk["id"];
       last_event_id = event.last_event_id;
       std::cout << chunk["choices"][0]["delta"].value("content", "") << std::flush;

@@ -165,7 +165,9 @@ struct Question {
 /// Throws std::invalid_argument if the body is no question; the message names the field.
 Question parse_question(const std::string& body) {
   constexpr std::size_t kMostTokens = 10'000;
-  const Json json = Json::parse(body, nullptr, false);
+  // What is nested deeper is left out: who walks it would run out of stack.
+  const auto not_too_deep = [](int depth, Json::parse_event_t, Json&) { return depth <= 64; };
+  const Json json = Json::parse(body, not_too_deep, false);
   if (!json.is_object()) throw std::invalid_argument("body: must be a JSON object");
   if (!json.contains("model") || !json["model"].is_string()) throw std::invalid_argument("model: must be a string");
   if (!json.contains("messages") || !json["messages"].is_array() || json["messages"].empty()) {

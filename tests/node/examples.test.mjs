@@ -6,7 +6,9 @@ import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
+import { connect } from "../../client-wasm/dist/index.js";
 import { CutProxy } from "../support/cut-proxy.mjs";
+import { eventStream, serve } from "../support/http-server.mjs";
 import { millraceProgram, startMillrace } from "../support/millrace-server.mjs";
 import { until, within } from "../support/until.mjs";
 
@@ -50,6 +52,27 @@ test("gateway passes one stream on to many", async (context) => {
     { topic: "orders", event: "created", data: "17" },
   ]);
   for (const client of clients) await until(() => client.output === "plain\ncreated: 17\n", "both lines");
+});
+
+test("gateway keeps the upstream's IDs, so that what it gets twice it passes on once", async (context) => {
+  const upstream = await serve((_request, response, count) => {
+    response
+      .writeHead(200, eventStream)
+      .write("retry: 1\nid: a-1\ndata: one\n\ndata: inherits\n\nid: a-2\ndata: two\n\n");
+    if (count < 3) response.end();
+  });
+  context.after(() => upstream.close());
+  const gateway = run(context, "example_gateway", upstream.origin, "0");
+  await until(() => gateway.output.includes("\n"), "the gateway to say where it listens");
+  const url = /http:\S+/.exec(gateway.output)[0];
+  await until(() => upstream.requests.length === 3, "the gateway to come for the third time");
+  const seen = [];
+  for await (const { data, lastEventId } of connect(`${url}&lastEventId=earliest`)) {
+    seen.push([data, /^a-/.test(lastEventId) ? lastEventId : "its own"]);
+    if (seen.length === 5) break;
+  }
+  const inherits = ["inherits", "its own"];
+  assert.deepEqual(seen, [["one", "a-1"], inherits, ["two", "a-2"], inherits, inherits]);
 });
 
 test("llm_client prints the answer whole, over a connection that is cut", async (context) => {
