@@ -3,7 +3,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 set(allowed_headers
-  algorithm charconv chrono compare cstddef cstdint cstring functional limits memory optional string string_view utility vector
+  algorithm charconv chrono compare cstddef cstdint cstring functional limits memory optional string string_view type_traits utility vector
   emmintrin.h wasm_simd128.h)
 
 file(GLOB_RECURSE files ${core}/*.h ${core}/*.cpp)
