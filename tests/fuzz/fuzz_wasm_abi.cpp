@@ -103,7 +103,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       }
       if (sources.size() > 4) sources.erase(sources.begin());
       Source* const source = sources[call / 16 % sources.size()].get();
-      drive(source, static_cast<Input>(in.byte() % 11), now, in);
+      drive(source, static_cast<Input>(in.byte() % 12), now, in);
       if (const double next = source_next_timeout(source); std::isnan(next)) test::stop("a timeout that is no number");
       continue;
     }
