@@ -91,6 +91,7 @@ void ClientStream::take_turn(TimePoint now) {
   bytes_this_turn_ = 0;
   if (paused_ && !queue_.is_full()) {
     paused_ = false;
+    state_.handle_bytes({}, now);  // the silence so far was ours
     exchange_.resume();
   }
   if (!paused_) state_.handle_timeout(now);  // silence is the server's only as long as we listen
