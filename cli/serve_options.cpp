@@ -105,6 +105,10 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add_store(app, options);
   add(app, "--retry", options.retry_milliseconds, "Milliseconds after which clients reconnect")
       ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{0x7fff'ffff}));
+  add(app, "--cursor", options.cursor,
+      "How the cursor comes to clients that do not ask for another way: id: an ID without data; event: a "
+      "millrace.cursor event; none: not at all")
+      ->check(CLI::IsMember({"id", "event", "none"}));
   add(app, "--heartbeat", options.heartbeat_seconds, "Seconds of silence after which a stream gets a heartbeat")
       ->check(CLI::Range(1, 3600));
   add_flag(app, "--presence", options.presence, "Publish who begins and ceases to listen, to millrace.presence/TOPIC");
@@ -131,6 +135,15 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   app.add_flag("--check-config", options.check_config, "Check all options, say what is wrong with them, and end");
 }
 
+namespace {
+
+CursorForm cursor_form(const std::string& name) {
+  if (name == "id") return CursorForm::kId;
+  return name == "none" ? CursorForm::kNone : CursorForm::kEvent;
+}
+
+}  // namespace
+
 ServerOptions ServeOptions::server_options() const {
   return {.workers = workers,
           .loops = loops,
@@ -144,6 +157,7 @@ ServerOptions ServeOptions::server_options() const {
           .history_age = Duration{Duration::rep{history_age_seconds} * 1000},
           .presence = presence,
           .retry = Duration{retry_milliseconds},
+          .cursor = cursor_form(cursor),
           .heartbeat = Duration{Duration::rep{heartbeat_seconds} * 1000},
           .unacknowledged_timeout = Duration{Duration::rep{heartbeat_seconds} * 1000},
           .max_publish_bytes = max_publish_bytes,

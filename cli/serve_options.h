@@ -41,6 +41,7 @@ struct ServeOptions {
   std::uint64_t store_bytes = kStoreBytes;
   std::uint32_t store_age_seconds = 0;
   std::uint32_t retry_milliseconds = static_cast<std::uint32_t>(kDefaultReconnectionTime.count());
+  std::string cursor = "event";
   std::uint32_t heartbeat_seconds = static_cast<std::uint32_t>(kHeartbeatInterval.count() / 1000);
   std::size_t max_connections = kMaxConnections;
   std::size_t max_buffered_bytes = kMaxBufferedBytes;

@@ -15,7 +15,7 @@ const root = dirname(here);
 const wasmBuild = join(root, "build/wasm");
 
 /** Bytes, minified and gzipped: of what a bundler leaves of the package where only this much of it is used. */
-const limits = { eventSource: 9_216, all: 15_616, hook: 384 };
+const limits = { eventSource: 9_344, all: 15_744, hook: 384 };
 
 function run(command, ...parameters) {
   // Debian's Emscripten finds its JavaScript passes' libraries there. Its system libraries come ready-made in a cache

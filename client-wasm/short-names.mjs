@@ -2,7 +2,17 @@
 // that only the package's own classes use. Names of the platform's or of the package's types must not be among the latter.
 
 const internal = [
-  ["broken", "commented", "contentType", "excerpt", "full", "identified", "instantiateNow", "mayReconnect"],
+  [
+    "broken",
+    "commented",
+    "contentType",
+    "cursorEvents",
+    "excerpt",
+    "full",
+    "identified",
+    "instantiateNow",
+    "mayReconnect",
+  ],
   ["nextTimeout", "opened", "pause", "polling", "received", "retryAfter", "retryOnServerError", "tell"],
   ["verdict", "exported", "wait"],
 ].flat();

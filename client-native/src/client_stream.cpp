@@ -259,6 +259,7 @@ bool ClientStream::receive_response(const ResponseHead& head) {
   content_type_ = one_line(head.content_type);
   explanation_ = head.explanation;
   EventSourceState::Response response{.status = head.status, .content_type = head.content_type};
+  response.last_event_id = head.last_event_id;
   const auto date = parse_http_date(head.date);
   response.retry_after = parse_retry_after(head.retry_after, date ? *date : seconds_since_1970());
   response.heartbeat = parse_seconds(head.heartbeat);

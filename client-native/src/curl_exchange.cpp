@@ -309,6 +309,7 @@ bool CurlExchange::receive_header(std::string_view line) {
   if (is("Location")) location_ = value;
   if (is("Retry-After")) head_.retry_after = value;
   if (is("Date")) head_.date = value;
+  if (is("Last-Event-ID")) head_.last_event_id = value;
   return true;
 }
 

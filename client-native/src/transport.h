@@ -22,6 +22,7 @@ struct ResponseHead {
   std::string content_encoding = {};  ///< likewise
   std::string retry_after = {};       ///< the header's value
   std::string date = {};              ///< the header's value
+  std::string last_event_id = {};     ///< the header's value
   std::string heartbeat = {};         ///< the value of Millrace-Heartbeat
   std::string explanation = {};  ///< of a status other than 200: what the body's first line says, if it is for people
 };

@@ -212,7 +212,8 @@ char* input(std::uint32_t bytes) {
 // --- Sources: text and bytes are put into input() where their length is taken --------------------------------------
 
 /// Where a number of the policy is 0, the default holds; of the flags, 1 is retry_on_server_error, 2 polling,
-/// 4 drop_replays, 8 that the method is not idempotent, 16 Reconnect::kNever and 32 kAlways. Times are in milliseconds.
+/// 4 drop_replays, 8 that the method is not idempotent, 16 Reconnect::kNever 32 kAlways and 64
+/// cursor_events. Times are in milliseconds.
 Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t jitter_percent, int base, int max,
                    std::uint32_t attempts, int idle_timeout, int first_byte_timeout, std::uint32_t max_event_bytes,
                    std::uint32_t flags) {
@@ -230,6 +231,7 @@ Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t
   policy.is_idempotent = (flags & 8) == 0;
   using Reconnect = millrace::EventSourceState::Reconnect;
   if ((flags & 48) != 0) policy.reconnect = (flags & 16) != 0 ? Reconnect::kNever : Reconnect::kAlways;
+  policy.cursor_events = (flags & 64) != 0;
   return new Source(policy, input_text(last_event_id_bytes), static_cast<std::uint64_t>(seed));
 }
 
@@ -238,8 +240,9 @@ void source_delete(Source* source) {
 }
 
 /// `a` is the length of the text or the bytes, or of a response the status; `b` to `d` are the rest of a response: the
-/// length of its Content-Type, Retry-After in milliseconds, and what the owner says of the status: 0 nothing, 1 worth
-/// another attempt, 2 not worth one, 3 mended.
+/// length of its Content-Type and Last-Event-ID with an LF between, Retry-After in milliseconds, and what the owner
+/// says of the status: 0 nothing, 1 worth another attempt, 2 not worth one, 3 mended. Of a message, `b` says that it is
+/// a cursor.
 const Batch* source_tell(Source* source, Input input, double milliseconds, int a, std::uint32_t b, int c,
                          std::uint32_t d) {
   auto& state = source->state;
@@ -250,13 +253,16 @@ const Batch* source_tell(Source* source, Input input, double milliseconds, int a
       state.handle_bytes(given, now);
       break;
     case Input::kMessage:
-      state.handle_message(given, now);
+      state.handle_message(given, now, b == 0);
       break;
     case Input::kStart:
       state.start();
       break;
     case Input::kResponse: {
-      millrace::EventSourceState::Response response{.status = a, .content_type = input_text(b)};
+      const std::string_view fields = input_text(b);
+      const std::size_t end = fields.find('\n');
+      millrace::EventSourceState::Response response{.status = a, .content_type = fields.substr(0, end)};
+      response.last_event_id = fields.substr(end + 1);
       response.retry_after = millrace::Duration(c);
       if (d == 1 || d == 2) response.retry = d == 1;
       response.mended = d == 3;

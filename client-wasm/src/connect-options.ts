@@ -20,6 +20,9 @@ export interface Plan {
 /** What a subscriber is told when events it has missed are gone: delivered whatever `types` says. */
 export const gapType = "millrace.gap";
 
+/** By what a server says how far it has got, where no event does: handed out only where `types` lists it. */
+export const cursorType = "millrace.cursor";
+
 /** Bound on what a server that sends its first bytes at once takes for that, in milliseconds. */
 const firstByteTimeout = 5000;
 
@@ -124,7 +127,8 @@ function policyOf(options: AnyOptions, method: string): Policy {
     (options.reconnect === "never" ? flags.never : options.reconnect === "always" ? flags.always : 0) +
     flags.retryOnServerError +
     (transport === "poll" ? flags.polling : 0) +
-    (options.dropReplays === false ? 0 : flags.dropReplays);
+    (options.dropReplays === false ? 0 : flags.dropReplays) +
+    (options.types?.includes(cursorType) ? flags.cursorEvents : 0);
   // A base of 0 would be the core's default.
   const least = options.retry?.base === undefined ? base : Math.max(base, 1);
   return [jitter * 100, least, max, attempts, idleTimeout, firstByte, maxEventBytes, flag];

@@ -127,11 +127,11 @@ export class CoreConnection implements TransportListener {
 
   async response(answer: Answer): Promise<void> {
     this.#answer = answer;
-    const { status, contentType, retryAfter = 0 } = answer;
+    const { status, contentType, lastEventId = "", retryAfter = 0 } = answer;
     const attempt = this.#attempt;
     const verdict = status === 200 ? Verdict.none : await this.#owner.verdict?.(status);
     if (attempt === this.#attempt)
-      await this.#tell(Input.response, status, contentType, retryAfter, verdict ?? Verdict.none);
+      await this.#tell(Input.response, status, `${contentType}\n${lastEventId}`, retryAfter, verdict ?? Verdict.none);
   }
 
   async bytes(chunk: Uint8Array): Promise<void> {
@@ -152,8 +152,8 @@ export class CoreConnection implements TransportListener {
   }
 
   message(type: string, data: string, lastEventId: string): Promise<void> | undefined {
-    const signals = this.#source?.tell(Input.message, lastEventId) ?? [];
-    this.#act([{ type, data, lastEventId }, ...signals]);
+    const signals = this.#source?.tell(Input.message, lastEventId, type ? 0 : 1) ?? [];
+    this.#act(type ? [{ type, data, lastEventId }, ...signals] : signals);
     return this.#owner.full?.();
   }
 

@@ -61,10 +61,10 @@ export enum Kind {
 export enum Input {
   /** at most maxInputBytes of the body */
   bytes,
-  /** the transport has parsed an event by itself: its last event ID */
+  /** the transport has parsed an event by itself: its last event ID, and 1 if it is a cursor */
   message,
   start,
-  /** status, Content-Type, Retry-After in milliseconds, a Verdict */
+  /** status, Content-Type and Last-Event-ID with an LF between, Retry-After in milliseconds, a Verdict */
   response,
   end,
   networkError,
@@ -119,6 +119,7 @@ export const flags = {
   notIdempotent: 8,
   never: 16,
   always: 32,
+  cursorEvents: 64,
 } as const;
 
 let loading: Promise<Core> | undefined;

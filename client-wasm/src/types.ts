@@ -94,8 +94,9 @@ export interface ConnectOptions<Decode extends Decoding = "text"> {
   /** Added to the URL as `topic` parameters, as a Millrace server wants them. */
   topics?: string | readonly string[];
   /**
-   * The event types wanted; others are left out, but for `millrace.gap`. Without it the `fetch` transport delivers all,
-   * and the `native` one only `message`: the browser's EventSource hands out only what it is asked for by name.
+   * The event types wanted; others are left out, but for `millrace.gap`. Without it the `fetch` transport delivers all
+   * but `millrace.cursor`, by which a server says how far it has got, and the `native` one only `message`: the browser's
+   * EventSource hands out only what it is asked for by name.
    */
   types?: readonly string[];
   /** The request's method; default `GET`, or `POST` if there is a body. */

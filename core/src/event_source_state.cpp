@@ -16,6 +16,11 @@ constexpr bool kReadsHeartbeat = false;
 constexpr bool kReadsHeartbeat = true;
 #endif
 
+// It says where the stream is, and nothing else. Most events have data: one look.
+bool is_cursor(const MessageEvent& event) {
+  return event.data.empty() && event.type == protocol::kCursorEventType;
+}
+
 bool is_server_error(int status) {
   return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
@@ -61,6 +66,8 @@ void EventSourceState::handle_response(const Response& response, TimePoint now) 
   was_mended_ = false;
   brought_event_ = false;
   parser_.reset();
+  // What it has, it has from what has come: no header may move it.
+  if (parser_.last_event_id().empty()) parser_.set_last_event_id(response.last_event_id);
   replays_.expect();
 }
 
@@ -122,12 +129,12 @@ void EventSourceState::handle_resume() {
   if (phase_ == Phase::kSuspended) phase_ = Phase::kWaiting;
 }
 
-void EventSourceState::handle_message(std::string_view last_event_id, TimePoint now) {
+void EventSourceState::handle_message(std::string_view last_event_id, TimePoint now, bool is_event) {
   if (phase_ != Phase::kStreaming) return;
   last_heard_ = now;
   has_heard_ = true;
   parser_.set_last_event_id(last_event_id);
-  brought_event_ = true;
+  brought_event_ |= is_event;
 }
 
 void EventSourceState::close() {
@@ -175,6 +182,10 @@ EventSourceState::Output EventSourceState::poll_stream(TimePoint now) {
       case EventStreamParser::Item::kNeedMore:
         return Output::kNothing;
       case EventStreamParser::Item::kEvent:
+        if (is_cursor(parser_.event())) {
+          if (policy_.cursor_events) return Output::kEvent;
+          break;
+        }
         brought_event_ = true;
         if (policy_.drop_replays && replays_.is_replay(parser_.event())) break;
         return Output::kEvent;

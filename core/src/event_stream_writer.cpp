@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "millrace/core/protocol.h"
+
 namespace millrace {
 
 namespace {
@@ -36,6 +38,18 @@ void EventStreamWriter::cursor(EventId id, std::optional<Duration> retry) {
   if (retry) retry_field(*retry);
   field("id: ", id.view());
   out_ += '\n';
+}
+
+void EventStreamWriter::cursor_event(EventId id, std::optional<Duration> retry) {
+  field("event: ", protocol::kCursorEventType);
+  field("id: ", id.view());
+  if (retry) retry_field(*retry);
+  field("data:", {});
+  out_ += '\n';
+}
+
+void EventStreamWriter::retry(Duration retry) {
+  retry_field(retry);
 }
 
 void EventStreamWriter::comment(std::string_view text) {

@@ -90,6 +90,16 @@ void set_event_stream_headers(httplib::Response& response, Duration heartbeat) {
   response.headers.erase("Content-Length");
 }
 
+// As the request asks for. Nothing if it asks for something else.
+std::optional<CursorForm> cursor_form_of(const httplib::Request& request, CursorForm otherwise) {
+  const std::string form = request.get_param_value(std::string(protocol::kCursorParameter));
+  if (form.empty()) return otherwise;
+  if (form == protocol::kCursorById) return CursorForm::kId;
+  if (form == protocol::kCursorByEvent) return CursorForm::kEvent;
+  if (form == protocol::kNoCursor) return CursorForm::kNone;
+  return std::nullopt;
+}
+
 bool takes_gzip(const httplib::Request& request) {
   std::string all;
   const auto [begin, end] = request.headers.equal_range("Accept-Encoding");
@@ -303,6 +313,11 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
     response.set_header("Retry-After", admission_.retry_after().draw());
     return false;
   }
+  const auto cursor_form = options.cursor ? options.cursor : cursor_form_of(request, options_.cursor);
+  if (!cursor_form) {
+    refuse(request, response, 400, RefusalReason::kInvalid, "cursor: expected id, event or none");
+    return false;
+  }
   Exchange& exchange = HttplibBridge::exchange_of(request);
   std::string last_event_id = exchange.head.last_event_id;
   if (last_event_id.empty()) last_event_id = request.get_param_value(std::string(protocol::kLastEventIdParameter));
@@ -312,6 +327,11 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
     return false;
   }
   set_event_stream_headers(response, options_.heartbeat);
+  // Where something on the way holds the body back, the head may get through. Behind a gap there is no such place: the
+  // client must be told of it first.
+  if (cursor.gap_reason.empty()) {
+    response.set_header(std::string(protocol::kLastEventIdHeader).c_str(), hub_.id_of(cursor.sequence));
+  }
   WireForm form = exchange.head.http_1_0 ? WireForm::kPayload : WireForm::kChunk;
   if (options_.gzip) {
     response.set_header("Vary", "Accept-Encoding");
@@ -322,7 +342,7 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
   }
   if (request.method == "HEAD") return false;
   const Subscriber::Subscription subscription{
-      .filter = filter, .client = options.client, .form = form, .poll = options.poll};
+      .filter = filter, .client = options.client, .form = form, .cursor = *cursor_form, .poll = options.poll};
   StreamTerms terms{
       .user = options.user, .ends_at = {}, .retry = options.retry, .on_close = std::move(options.on_close)};
   if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;

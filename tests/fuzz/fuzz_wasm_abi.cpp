@@ -73,7 +73,7 @@ void check(const Batch* given) {
 
 void drive(Source* source, Input input, double now, Bytes& in) {
   if (input == Input::kResponse) {
-    const std::string type = in.byte() % 8 == 0 ? "text/plain" : "text/event-stream; charset=utf-8";
+    const std::string type = in.byte() % 8 == 0 ? "text/plain\n" : "text/event-stream; charset=utf-8\ne-7";
     type.copy(::input(static_cast<std::uint32_t>(type.size())), type.size());
     const int status = in.byte() % 4 == 0 ? 200 + in.byte() * 2 : 200;
     const int retry_after = in.byte() * 1000;
@@ -81,7 +81,8 @@ void drive(Source* source, Input input, double now, Bytes& in) {
         source_tell(source, input, now, status, static_cast<std::uint32_t>(type.size()), retry_after, in.byte() % 4));
   }
   const bool has_text = input == Input::kBytes || input == Input::kMessage;
-  check(source_tell(source, input, now, has_text ? static_cast<int>(in.give()) : 0, 0, 0, 0));
+  const bool is_cursor = input == Input::kMessage && in.byte() % 2 == 0;
+  check(source_tell(source, input, now, has_text ? static_cast<int>(in.give()) : 0, is_cursor ? 1 : 0, 0, 0));
 }
 
 }  // namespace

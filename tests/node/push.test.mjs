@@ -36,7 +36,7 @@ test("a stream begins with its own reconnection time", async () => {
   const response = await fetch(`${server.origin}/push/createSse?uid=u`, { signal: abort.signal });
   assert.equal(response.headers.get("access-control-allow-origin"), "*");
   const { value } = await response.body.getReader().read();
-  assert.match(new TextDecoder().decode(value), /^retry: 5000\nid: .+\n\n$/);
+  assert.match(new TextDecoder().decode(value), /^event: millrace\.cursor\nid: .+\nretry: 5000\ndata:\n\n$/);
   abort.abort();
 });
 

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect, EventSource } from "../../client-wasm/dist/index.js";
+import { BufferingProxy } from "../support/buffering-proxy.mjs";
 import { startMillrace } from "../support/millrace-server.mjs";
 import { consume, publishThroughCuts, serverBehindProxy } from "../support/resume-case.mjs";
 import { until, within } from "../support/until.mjs";
@@ -56,6 +57,67 @@ test("a client that is cut off before its first event misses nothing", async (co
   const { value } = await within(connection[Symbol.asyncIterator]().next(), "the event");
   assert.equal(value.data, "while away");
 });
+
+test("a client that falls back to polling behind a proxy that holds bodies back misses nothing", async (context) => {
+  const server = await startMillrace();
+  context.after(() => server.close());
+  const proxy = await BufferingProxy.to(server.port);
+  context.after(() => proxy.close());
+  const connection = connect(`${proxy.origin}/events`, { topics: "numbers", firstByteTimeout: 1000 });
+  context.after(() => connection.close());
+  await until(() => connection.readyState === 1, "the head of the stream");
+  // Between the stream that is held back and the first poll.
+  await server.publish({ topic: "numbers", data: "held back" });
+  const events = connection[Symbol.asyncIterator]();
+  const { value } = await within(events.next(), "the event that was held back");
+  assert.equal(value.data, "held back");
+  assert.equal(connection.transport, "poll");
+  await server.publish({ topic: "numbers", data: "polled" });
+  const { value: next } = await within(events.next(), "the event after it");
+  assert.equal(next.data, "polled");
+  const [stream, poll] = proxy.requests;
+  assert.equal(stream.lastEventId, undefined);
+  assert.match(poll.url, /[?&]mode=poll/);
+  assert.match(poll.lastEventId, /-0$/);
+});
+
+test("a gap is told behind such a proxy, too", async (context) => {
+  const server = await startMillrace();
+  context.after(() => server.close());
+  const proxy = await BufferingProxy.to(server.port);
+  context.after(() => proxy.close());
+  const options = { topics: "numbers", lastEventId: "nobody-1", firstByteTimeout: 500 };
+  const connection = connect(`${proxy.origin}/events`, options);
+  context.after(() => connection.close());
+  const { value } = await within(connection[Symbol.asyncIterator]().next(), "the gap");
+  assert.equal(value.type, "millrace.gap");
+});
+
+for (const cursor of ["id", "event", "none"]) {
+  test(`cursor=${cursor}: cursors are no events, unless they are asked for`, async (context) => {
+    const server = await startMillrace("--heartbeat", "1");
+    context.after(() => server.close());
+    const url = `${server.events}?cursor=${cursor}`;
+    const plain = connect(url, { topics: "a" });
+    const types = ["message", "millrace.cursor"];
+    const asking = connect(url, { topics: "a", types });
+    const source = new EventSource(`${url}&topic=a`);
+    for (const stream of [plain, asking, source]) context.after(() => stream.close());
+    const seen = [];
+    for (const type of types) source.addEventListener(type, ({ data }) => seen.push(type + data));
+    const streams = [plain, asking, source];
+    await until(() => streams.every(({ readyState }) => readyState === 1), "the streams to be open");
+    const [{ id }] = await server.publish({ topic: "other", data: "x" });
+    if (cursor !== "none") await until(() => plain.lastEventId === id, "a heartbeat");
+    await server.publish({ topic: "a", data: "1" });
+    const first = await within(plain[Symbol.asyncIterator]().next(), "the event");
+    assert.equal(first.value.data, "1");
+    const asked = await within(asking[Symbol.asyncIterator]().next(), "what was asked for");
+    assert.equal(asked.value.type, cursor === "event" ? "millrace.cursor" : "message");
+    await until(() => seen.length > 0, "the event");
+    assert.deepEqual(seen, ["message1"]);
+  });
+}
 
 test("an unknown ID is answered with a gap, then with what there is", async (context) => {
   const server = await startMillrace();

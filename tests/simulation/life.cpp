@@ -93,7 +93,8 @@ void Life::add_listener() {
                             .filter = std::make_shared<TopicFilter>(patterns),
                             .policy = policy,
                             .http_1_0 = random_.chance(15),
-                            .poll = random_.chance(15)};
+                            .poll = random_.chance(15),
+                            .cursor = random_.chance(50) ? CursorForm::kEvent : CursorForm::kId};
   const auto connect = [this](Wire::ClientEnd& client, const Request& request) {
     auto wire = std::make_shared<Wire>(schedule_, random_, wire_character(), client);
     if (schedule_.now() < network_back_) {

@@ -232,7 +232,8 @@ void Listener::connect() {
   wire_ = connect_(*this, {.filter = options_.filter,
                            .last_event_id = std::string(id),
                            .http_1_0 = options_.http_1_0,
-                           .poll = options_.poll});
+                           .poll = options_.poll,
+                           .cursor = options_.cursor});
   if (schedule_.now() < asleep_until_) wire_->stall(asleep_until_ - schedule_.now());
 }
 

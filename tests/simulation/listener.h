@@ -25,6 +25,7 @@ class Listener final : private Wire::ClientEnd {
     EventSourceState::Policy policy;
     bool http_1_0 = false;
     bool poll = false;
+    CursorForm cursor = CursorForm::kEvent;
   };
   /// Sends a request over a wire of its own.
   using Connect = std::function<std::shared_ptr<Wire>(Wire::ClientEnd& client, const Request& request)>;

@@ -89,6 +89,7 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
         Subscriber::Subscription{.filter = loop_.subscribers().shared(request.filter),
                                  .client = {},
                                  .form = request.http_1_0 ? WireForm::kPayload : WireForm::kChunk,
+                                 .cursor = request.cursor,
                                  .poll = request.poll});
     loop_.subscribers().add(*subscriber_);
     subscriber_->start(cursor, request.last_event_id, request.http_1_0 ? kHead10 : kHead11,

@@ -27,6 +27,7 @@ struct Request {
   std::string last_event_id;
   bool http_1_0 = false;
   bool poll = false;
+  CursorForm cursor = CursorForm::kEvent;
 };
 
 class SimulatedServer {

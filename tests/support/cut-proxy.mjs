@@ -7,6 +7,10 @@ export class CutProxy {
   accepted = 0;
   /** Event streams that came compressed by gzip, of those whose head came in one piece. */
   compressedStreams = 0;
+  /** The last event IDs that requests had in their heads or queries, one a request; undefined: none. */
+  requestedFrom = [];
+  /** What came over each connection so far: `text`, and whether there is a block of an event stream in it. */
+  streams = [];
   #server;
   #pairs = new Set();
 
@@ -40,8 +44,21 @@ export class CutProxy {
     this.accepted += 1;
     const pair = { near, far };
     this.#pairs.add(pair);
+    near.on("data", (bytes) => {
+      const head = bytes.toString("latin1");
+      const id = /\r\nlast-event-id: (.*)\r\n/i.exec(head) ?? /[?&]lastEventId=([^& ]*)/.exec(head);
+      if (/^[A-Z]+ .* HTTP/.test(head)) this.requestedFrom.push(id?.[1]);
+    });
+    const stream = {
+      text: "",
+      get hasBlock() {
+        return this.text.indexOf("\n\n") > 0;
+      },
+    };
+    this.streams.push(stream);
     far.on("data", (bytes) => {
       const text = bytes.toString("latin1");
+      if (stream.text.length < 65_536) stream.text += text;
       const fields = [/\r\ncontent-encoding: gzip\r\n/i, /\r\ncontent-type: text\/event-stream\r\n/i];
       if (fields.every((field) => field.test(text))) this.compressedStreams += 1;
     });

@@ -45,7 +45,9 @@ export async function answerOf(response: Response, reader: Reader | undefined, u
   const { status, headers } = response;
   const contentType = headers.get("Content-Type") ?? "";
   const { origin } = new URL(response.url || url);
-  if (status === 200 && /event-stream/i.test(contentType)) return { status, contentType, origin, excerpt: "" };
+  if (status === 200 && /event-stream/i.test(contentType)) {
+    return { status, contentType, origin, lastEventId: utf8Text(headers.get("Last-Event-ID") ?? ""), excerpt: "" };
+  }
   return {
     status,
     contentType,

@@ -1,6 +1,7 @@
 // The browser's own EventSource: what developer tools show as an event stream, and what crosses origins without asking
 // first. It parses and reconnects by itself; the core is told what it does, and takes over when it gives up.
 
+import { cursorType } from "../connect-options.js";
 import { answerOf, requestInit } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
 
@@ -37,7 +38,7 @@ export class NativeTransport implements Transport {
       const { origin } = new URL(eventSource.url);
       this.#listener.response({ status: 200, contentType: "text/event-stream", origin, excerpt: "" });
     };
-    for (const type of this.#types) {
+    for (const type of new Set([...this.#types, cursorType])) {
       eventSource.addEventListener(type, (event: Event) => {
         if (event instanceof MessageEvent && eventSource === this.#eventSource) this.#received(event);
       });
@@ -67,7 +68,8 @@ export class NativeTransport implements Transport {
   }
 
   #received(event: MessageEvent): void {
-    const full = this.#listener.message(event.type, event.data, event.lastEventId);
+    const isHidden = event.type === cursorType && !this.#types.includes(cursorType);
+    const full = this.#listener.message(isHidden ? "" : event.type, event.data, event.lastEventId);
     if (!full) return;
     // It cannot be slowed down, so it is ended; once there is room, the core goes on from the last ID.
     this.drop();

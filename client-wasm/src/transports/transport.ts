@@ -22,6 +22,8 @@ export interface Answer {
   readonly contentType: string;
   /** Of where redirects have led. */
   readonly origin: string;
+  /** Where an event stream begins, if the server says. */
+  readonly lastEventId?: string;
   /** What Retry-After asks for, in milliseconds; 0 if it asks for nothing. */
   readonly retryAfter?: number;
   /** How the body begins, where that is no event stream. */
@@ -41,6 +43,7 @@ export interface TransportListener {
   // From a transport that parses, and reconnects, by itself:
   /** It connects now, without having been told to. */
   online(): void;
+  /** Without a type it is a cursor, which nobody has asked for. */
   message(type: string, data: string, lastEventId: string): Promise<void> | undefined;
 }
 

@@ -1,6 +1,6 @@
 // XMLHttpRequest, whose text grows while the response comes: for runtimes that have no streams, old ones and React Native.
 
-import { requestInit, waitOf } from "./fetch.js";
+import { requestInit, utf8Text, waitOf } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
 
 /** Characters of a response, all of which stay in memory until its end, after which the connection is made anew. */
@@ -94,6 +94,7 @@ function answerOf(xhr: XMLHttpRequest, url: string) {
     status: xhr.status,
     contentType: xhr.getResponseHeader("Content-Type") ?? "",
     origin: new URL(xhr.responseURL || url).origin,
+    lastEventId: utf8Text(xhr.getResponseHeader("Last-Event-ID") ?? ""),
     retryAfter: waitOf(xhr.getResponseHeader("Retry-After") ?? ""),
     excerpt: xhr.responseText.slice(0, 200),
   };

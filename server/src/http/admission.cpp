@@ -82,7 +82,7 @@ bool Admission::add_cross_origin_headers(const httplib::Request& request, httpli
   } else {
     return false;
   }
-  response.set_header("Access-Control-Expose-Headers", "Retry-After");
+  response.set_header("Access-Control-Expose-Headers", "Last-Event-ID, Retry-After");
   return true;
 }
 

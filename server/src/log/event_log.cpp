@@ -73,7 +73,7 @@ std::shared_ptr<Frame> encode(std::string_view epoch, std::uint64_t sequence, co
     payload.reserve(event.data.size() + 64);
     EventStreamWriter(payload).event(event);
   } else {
-    // A client that has a topic's finish has seen the end, and says so when it comes back.
+    frame->is_mark = true;
     frame->finishes_topic = publication.kind == Publication::Kind::kFinish;
     EventStreamWriter(payload).cursor(*EventId::parse(own_id));
   }

@@ -1,8 +1,10 @@
 #include "subscriber.h"
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
 
 #include "millrace/core/event_stream_writer.h"
 #include "millrace/core/protocol.h"
@@ -10,20 +12,32 @@
 
 namespace millrace {
 
+namespace {
+
+// A sign of life that says nothing: a comment. No empty line follows, of which some clients make an event without data
+// once they have had an ID.
+constexpr std::string_view kSilentHeartbeat = ":\n";
+
+bool is_mark(const FramePtr& frame) {
+  return frame->is_mark;
+}
+
+}  // namespace
+
 Subscriber::Subscriber(const Hub& hub, Output& output, Subscription subscription)
     : hub_(hub),
       output_(output),
       filter_(std::move(subscription.filter)),
       client_(subscription.client.empty() ? nullptr : std::make_unique<std::string>(std::move(subscription.client))),
       form_(subscription.form),
+      cursor_form_(subscription.cursor),
       poll_(subscription.poll) {}
 
 void Subscriber::start(const Hub::Cursor& cursor, std::string_view last_event_id, std::string_view preface,
                        Duration retry) {
   std::string payload;
-  const std::string id = hub_.id_of(cursor.sequence);
   if (cursor.gap_reason.empty()) {
-    EventStreamWriter(payload).cursor(*EventId::parse(id), retry);
+    append_cursor(cursor.sequence, retry, payload);
   } else {
     append_gap(last_event_id, cursor.gap_reason, cursor.sequence, retry, payload);
     output_.on_gap();
@@ -42,8 +56,8 @@ std::span<const FramePtr> Subscriber::due(std::span<const FramePtr> frames) {
   if (first == frames.end()) return {};
   // Live, it has had what matches before: no log is asked for that, which may have let it go meanwhile.
   cursor_ = std::max(cursor_, (*first)->sequence - 1);
-  // A finish changes what there is to come: the log knows, and is read instead.
-  if (std::any_of(first, frames.end(), [](const FramePtr& frame) { return frame->finishes_topic; })) {
+  // A mark is for nobody to see, and a finish changes what there is to come: the log is read instead.
+  if (std::any_of(first, frames.end(), is_mark)) {
     phase_ = Phase::kCatchingUp;
     catch_up();
     return {};
@@ -84,7 +98,9 @@ bool Subscriber::take(const Hub::Page& page) {
     const FramePtr gap = control_frame(payload, page.through);
     return write({&gap, 1});
   }
-  if (!page.frames.empty() && !write(page.frames)) return false;
+  if (!write_events(page.frames)) return false;
+  // A client that has seen the end says so when it comes back.
+  if (page.finished && cursor_ < page.through && !write_cursor(page.through)) return false;
   cursor_ = page.through;
   if (page.finished) {
     end();
@@ -117,21 +133,13 @@ void Subscriber::end() {
 void Subscriber::heartbeat(std::uint64_t sequence) {
   if (!is_live() && !awaits_stored()) return;
   if (is_live()) cursor_ = std::max(cursor_, sequence);
-  std::string payload;
-  const std::string id = hub_.id_of(cursor_);
-  EventStreamWriter(payload).cursor(*EventId::parse(id));
-  const FramePtr frame = control_frame(payload, cursor_);
   // A poll that brought nothing ends here all the same, so that a proxy which collects responses lets go of it.
-  if (write({&frame, 1}) && poll_) end();
+  if (write_cursor(cursor_) && poll_) end();
 }
 
 bool Subscriber::retire(Duration retry) {
   if (!is_live()) return false;
-  std::string payload;
-  const std::string id = hub_.id_of(cursor_);
-  EventStreamWriter(payload).cursor(*EventId::parse(id), retry);
-  const FramePtr frame = control_frame(payload, cursor_);
-  if (!write({&frame, 1})) return false;
+  if (!write_cursor(cursor_, retry)) return false;
   end();
   return true;
 }
@@ -141,6 +149,21 @@ std::string Subscriber::ending() const {
   if (form_ == WireForm::kGzipChunk) append_chunk(gzip_end(gzip_sum_), ending);
   if (form_ != WireForm::kPayload) ending.append(kLastChunk);
   return ending;
+}
+
+// What of a page's frames carries events.
+bool Subscriber::write_events(std::span<const FramePtr> frames) {
+  if (std::none_of(frames.begin(), frames.end(), is_mark)) return frames.empty() || write(frames);
+  std::vector<FramePtr> events;
+  std::remove_copy_if(frames.begin(), frames.end(), std::back_inserter(events), is_mark);
+  return events.empty() || write(events);
+}
+
+bool Subscriber::write_cursor(std::uint64_t sequence, std::optional<Duration> retry) {
+  std::string payload;
+  append_cursor(sequence, retry, payload);
+  const FramePtr frame = control_frame(payload, sequence);
+  return write({&frame, 1});
 }
 
 bool Subscriber::write(std::span<const FramePtr> frames) {
@@ -205,6 +228,21 @@ void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
     }
     written -= bytes;
     pass(*frame);
+  }
+}
+
+// Never nothing: a heartbeat is a sign of life, too.
+void Subscriber::append_cursor(std::uint64_t sequence, std::optional<Duration> retry, std::string& payload) const {
+  EventStreamWriter writer(payload);
+  const std::string id = hub_.id_of(sequence);
+  switch (cursor_form_) {
+    case CursorForm::kId:
+      return writer.cursor(*EventId::parse(id), retry);
+    case CursorForm::kEvent:
+      return writer.cursor_event(*EventId::parse(id), retry);
+    case CursorForm::kNone:
+      if (retry) return writer.retry(*retry);
+      payload.append(kSilentHeartbeat);
   }
 }
 

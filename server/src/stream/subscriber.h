@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "frame.h"
+#include "millrace/server/cursor_form.h"
 #include "millrace/server/hub.h"
 #include "topic_filter.h"
 #include "work_budget.h"
@@ -47,6 +48,7 @@ class Subscriber {
     std::shared_ptr<const TopicFilter> filter;
     std::string client;  ///< the name the subscriber gave itself; may be empty
     WireForm form = WireForm::kChunk;
+    CursorForm cursor = CursorForm::kEvent;
     bool poll = false;  ///< end the stream once it has carried something
   };
 
@@ -59,7 +61,7 @@ class Subscriber {
   void start(const Hub::Cursor& cursor, std::string_view last_event_id, std::string_view preface, Duration retry);
 
   /// What of these new events, which match and are in order, is to be written: not those the subscriber has had, and
-  /// nothing while it is catching up. Where a topic is finished among them, it reads them from the log, at once.
+  /// nothing while it is catching up. Where a topic's life has a mark among them, it reads them from the log, at once.
   std::span<const FramePtr> due(std::span<const FramePtr> frames);
 
   /// `written` bytes of what was due have been written to its output; if not all, the output calls catch_up() once it
@@ -113,10 +115,13 @@ class Subscriber {
   bool take(const Hub::Page& page);
   bool write(std::span<const FramePtr> frames);
   void hold(FramePtr frame, std::size_t written);
+  bool write_events(std::span<const FramePtr> frames);
   bool write_in_flight();
   bool account(std::span<const FramePtr> frames, std::size_t written);
   void pass(const Frame& frame);
   void stall(std::span<const FramePtr> frames, std::size_t written);
+  bool write_cursor(std::uint64_t sequence, std::optional<Duration> retry = {});
+  void append_cursor(std::uint64_t sequence, std::optional<Duration> retry, std::string& payload) const;
   void append_gap(std::string_view last_event_id, std::string_view reason, std::uint64_t sequence,
                   std::optional<Duration> retry, std::string& payload) const;
   FramePtr control_frame(std::string_view payload, std::uint64_t sequence,
@@ -132,6 +137,7 @@ class Subscriber {
   std::uint32_t in_flight_bytes_ = 0;                // of a frame, whose size fits, too
   GzipSum gzip_sum_;                                 // of all that has been written, where that is compressed
   const WireForm form_;
+  const CursorForm cursor_form_;
   const bool poll_;
   Phase phase_ = Phase::kCatchingUp;
   bool has_written_event_ : 1 = false;

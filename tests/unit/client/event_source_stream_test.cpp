@@ -87,6 +87,59 @@ TEST(EventSourceStream, ResumesFromTheLastEventId) {
   EXPECT_EQ(source.last_event_id(), "");
 }
 
+TEST(EventSourceStream, TakesCursorsAndHandsOutNone) {
+  Lines ids;
+  ScriptedServer server([&](Peer& peer, int attempt) {
+    ids.push_back(header_of(peer.read_request(), "Last-Event-ID"));
+    const std::string cursor = "event: millrace.cursor\nid: e-" + std::to_string(attempt) + "\ndata:\n\n";
+    if (attempt == 1) peer.send(std::string(kStreamHead) + cursor);
+    if (attempt == 2) peer.send(std::string(kStreamHead) + cursor + "data: a\n\n");
+    if (attempt == 3) peer.send(kNoContent);
+  });
+  EventSource source(server.url(), eager());
+  Lines events;
+  source.on_any([&](const MessageEvent& event) { events.emplace_back(event.type); });
+  source.run();
+  EXPECT_EQ(ids, (Lines{"", "e-1", "e-2"}));
+  EXPECT_EQ(events, Lines{"message"});
+}
+
+TEST(EventSourceStream, TellsOfCursorsWhereThatIsAskedFor) {
+  ScriptedServer server([&](Peer& peer, int attempt) {
+    peer.read_request();
+    peer.send(attempt == 1 ? std::string(kStreamHead) + "event: millrace.cursor\nid: e-1\ndata:\n\n"
+                           : std::string(kNoContent));
+  });
+  EventSourceOptions options = eager();
+  options.policy.cursor_events = true;
+  EventSource source(server.url(), options);
+  Lines cursors;
+  source.on("millrace.cursor", [&](const MessageEvent& event) { cursors.emplace_back(event.last_event_id); });
+  source.run();
+  EXPECT_EQ(cursors, Lines{"e-1"});
+}
+
+TEST(EventSourceStream, BeginsAPollWhereTheHeadOfTheStreamThatWasHeldBackSaid) {
+  Lines ids;
+  ScriptedServer server([&](Peer& peer, int attempt) {
+    const std::string request = peer.read_request();
+    ids.push_back(header_of(request, "Last-Event-ID"));
+    std::string head(kStreamHead);
+    head.insert(head.size() - 2, "Last-Event-ID: e-7\r\n");
+    if (attempt == 1) {
+      peer.send(head);
+      return peer.wait_until_closed();
+    }
+    EXPECT_NE(request.find("mode=poll"), std::string::npos);
+    peer.send(kNoContent);
+  });
+  EventSourceOptions options = eager();
+  options.policy.first_byte_timeout = Duration{200};
+  EventSource source(server.url(), options);
+  source.run();
+  EXPECT_EQ(ids, (Lines{"", "e-7"}));
+}
+
 TEST(EventSourceStream, SendsIdsBackVerbatim) {
   const std::string id = "50%25+%zz \xc3\xa9\xe2\x82\xac \xf0\x9f\x8c\x8a";
   Lines ids;

@@ -86,6 +86,21 @@ TEST(EventSourceState, PollsWhereOnlyTheHeadCameInTime) {
   EXPECT_EQ(client.sleep_until_timeout(), (Outputs{"reconnect: buffered", "connect "}));
 }
 
+TEST(EventSourceState, PollsFromWhereTheHeadSaidTheStreamBegins) {
+  SimulatedClient client(watching_for_the_first_byte());
+  client.start();
+  client.respond_from("e-7");
+  EXPECT_EQ(client.sleep_until_timeout(), (Outputs{"reconnect: buffered", "connect e-7"}));
+}
+
+TEST(EventSourceState, TakesACursorThatTheTransportHasParsedForAByteAndNoEvent) {
+  SimulatedClient client(watching_for_the_first_byte());
+  client.connect();
+  client.state.handle_message("e-7", client.now, false);
+  EXPECT_FALSE(client.state.poll_timeout().has_value());
+  EXPECT_EQ(client.state.last_event_id(), "e-7");
+}
+
 TEST(EventSourceState, StreamsWhereAByteCameInTime) {
   SimulatedClient client(watching_for_the_first_byte());
   client.connect();

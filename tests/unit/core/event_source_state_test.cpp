@@ -214,6 +214,76 @@ TEST(EventSourceState, ReconnectsWithAPrimedIdBeforeAnyEvent) {
   EXPECT_EQ(client.sleep_until_timeout(), Outputs{"connect e-41"});
 }
 
+TEST(EventSourceState, KeepsCursorsToItself) {
+  SimulatedClient client(kPlain);
+  client.connect();
+  EXPECT_EQ(client.receive("event: millrace.cursor\nid: e-41\nretry: 500\ndata:\n\n"), Outputs{});
+  client.break_connection();
+  EXPECT_EQ(client.state.poll_timeout(), client.now + Duration{500});
+  EXPECT_EQ(client.sleep_until_timeout(), Outputs{"connect e-41"});
+  client.respond(200);
+  EXPECT_EQ(client.receive("event: millrace.cursor\nid: e-42\ndata: \n\ndata: a\n\n"), Outputs{"message a e-42"});
+  EXPECT_EQ(client.receive("event: millrace.cursor\ndata: b\n\n"), Outputs{"millrace.cursor b e-42"})
+      << "with data it is somebody's event";
+}
+
+TEST(EventSourceState, HandsCursorsOutWhereTheyAreAskedFor) {
+  State::Policy policy = kPlain;
+  policy.cursor_events = true;
+  policy.drop_replays = true;
+  SimulatedClient client(policy);
+  client.connect();
+  client.receive("id: 1\ndata: a\n\n");
+  EXPECT_EQ(client.receive("event: millrace.cursor\nid: 1\ndata:\n\n"), Outputs{"millrace.cursor  1"});
+  client.break_connection();
+  client.sleep_until_timeout();
+  client.respond(200);
+  EXPECT_EQ(client.receive("event: millrace.cursor\nid: 1\ndata:\n\nid: 1\ndata: a\n\n"), Outputs{"millrace.cursor  1"})
+      << "no event: neither come once more, nor the end of what has";
+}
+
+TEST(EventSourceState, AStreamThatBringsACursorAloneIsBackedOffFromAsOneWithoutAnEvent) {
+  const auto waits_of = [](std::string_view block) {
+    SimulatedClient client(kPlain);
+    client.connect();
+    std::vector<Duration> waits;
+    for (int i = 0; i < 4; ++i) {
+      client.receive(block);
+      waits.push_back(client.reconnect_after_break());
+      client.respond(200);
+    }
+    return waits;
+  };
+  EXPECT_EQ(waits_of("event: millrace.cursor\nid: 1\ndata:\n\n"), waits_of("id: 1\n\n"));
+  EXPECT_NE(waits_of("event: millrace.cursor\nid: 1\ndata:\n\n"), waits_of("id: 1\ndata: a\n\n"));
+}
+
+TEST(EventSourceState, TakesTheHeadsIdWhereItHasNone) {
+  SimulatedClient client(kPlain);
+  client.start();
+  EXPECT_EQ(client.respond_from("e-7"), Outputs{"open"});
+  EXPECT_EQ(client.state.last_event_id(), "e-7");
+  client.break_connection();
+  EXPECT_EQ(client.sleep_until_timeout(), Outputs{"connect e-7"});
+  client.respond_from("e-9");
+  EXPECT_EQ(client.state.last_event_id(), "e-7") << "what it has, it has from what has come";
+  client.receive("id: e-8\n\n");
+  EXPECT_EQ(client.state.last_event_id(), "e-8");
+}
+
+TEST(EventSourceState, TakesNoIdFromAHeadThatOpensNothingOrThatNoHeaderCanHold) {
+  State::Policy policy = kPlain;
+  policy.retry_on_server_error = true;
+  SimulatedClient client(policy);
+  client.start();
+  client.state.handle_response({.status = 503, .last_event_id = "e-7"}, client.now);
+  client.poll_all();
+  EXPECT_EQ(client.state.last_event_id(), "");
+  client.sleep_until_timeout();
+  client.respond_from("e\n7");
+  EXPECT_EQ(client.state.last_event_id(), "");
+}
+
 TEST(EventSourceState, ForgetsTheIdAndDataOfAnIncompleteBlock) {
   SimulatedClient client(kPlain);
   client.connect();

@@ -98,6 +98,20 @@ TEST(EventStreamWriter, CursorNeedsNoRetry) {
   EXPECT_EQ(bytes, "id: e-7\n\n");
 }
 
+TEST(EventStreamWriter, ACursorMayBeAnEventThatOnlyItsTypeTells) {
+  std::string bytes;
+  EventStreamWriter(bytes).cursor_event("e-7", Duration{2000});
+  EXPECT_EQ(bytes, "event: millrace.cursor\nid: e-7\nretry: 2000\ndata:\n\n");
+  EventStreamParser parser;
+  EXPECT_EQ(read_chunks(parser, {bytes}), (Transcript{retry_entry(2000), event_entry("millrace.cursor", "", "e-7")}));
+}
+
+TEST(EventStreamWriter, ARetryAloneEndsNoBlock) {
+  std::string bytes;
+  EventStreamWriter(bytes).retry(Duration{2000});
+  EXPECT_EQ(bytes, "retry: 2000\n");
+}
+
 TEST(EventStreamWriter, EmptyCursorClearsTheLastEventId) {
   std::string bytes;
   EventStreamWriter(bytes).cursor({});

@@ -78,6 +78,11 @@ Outputs SimulatedClient::respond(int status, std::string_view content_type) {
   return poll_all();
 }
 
+Outputs SimulatedClient::respond_from(std::string_view last_event_id) {
+  state.handle_response({.status = 200, .content_type = "text/event-stream", .last_event_id = last_event_id}, now);
+  return poll_all();
+}
+
 Outputs SimulatedClient::respond_retry_after(int status, Duration retry_after) {
   state.handle_response({.status = status, .retry_after = retry_after}, now);
   return poll_all();

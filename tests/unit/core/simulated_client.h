@@ -23,6 +23,7 @@ class SimulatedClient {
   // Inputs; each returns the outputs that came of it.
   Outputs start();
   Outputs respond(int status, std::string_view content_type = "text/event-stream");
+  Outputs respond_from(std::string_view last_event_id);
   Outputs respond_retry_after(int status, Duration retry_after);
   Outputs receive(std::string_view bytes);
   Outputs end();

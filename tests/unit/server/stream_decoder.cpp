@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gunzip.h"
+#include "millrace/core/protocol.h"
 
 namespace millrace::test {
 
@@ -54,6 +55,10 @@ void StreamDecoder::take(std::string_view body) {
     if (item == Item::kComment) ++comments_;
     if (item != Item::kEvent) continue;
     const MessageEvent& event = parser_.event();
+    if (event.type == protocol::kCursorEventType && event.data.empty()) {
+      ++cursors_;
+      continue;
+    }
     events_.push_back(
         {.type = std::string(event.type), .data = std::string(event.data), .id = std::string(event.last_event_id)});
   }

@@ -37,7 +37,7 @@ class StreamDecoder {
   /// compressed, a trailer that is wrong or missing included.
   void feed(std::string_view bytes);
 
-  /// Every event so far.
+  /// Every event so far but those that are cursors.
   const std::vector<Received>& events() const { return events_; }
   /// Whole chunks so far, or pieces of a body without them.
   std::size_t chunks() const { return chunks_; }
@@ -46,6 +46,8 @@ class StreamDecoder {
   std::string last_event_id() const { return std::string(parser_.last_event_id()); }
   Duration retry() const { return parser_.reconnection_time(); }
   std::size_t comments() const { return comments_; }
+  /// Events so far that were cursors.
+  std::size_t cursors() const { return cursors_; }
   /// The body so far, without its chunks.
   const std::string& text() const { return text_; }
   /// Bytes of a chunk that is not whole yet.
@@ -61,6 +63,7 @@ class StreamDecoder {
   bool ended_ = false;
   std::size_t chunks_ = 0;
   std::size_t comments_ = 0;
+  std::size_t cursors_ = 0;
   std::string pending_;
   std::string text_;
   EventStreamParser parser_;

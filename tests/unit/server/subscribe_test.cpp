@@ -34,7 +34,111 @@ TEST(Subscribing, IsAnsweredAtOnceWithAHeadAndTheCursor) {
   EXPECT_EQ(stream.head().count("Content-Length"), 0u);
   const std::string cursor = server->hub().id_of(1);
   EXPECT_EQ(cursor.size(), std::string("epoch678-1").size());
-  EXPECT_EQ(stream.decoder().text(), "retry: 3000\nid: " + cursor + "\n\n");
+  EXPECT_EQ(stream.decoder().text(), "event: millrace.cursor\nid: " + cursor + "\nretry: 3000\ndata:\n\n");
+  EXPECT_EQ(stream.head().field("Last-Event-ID"), cursor) << "for clients that get the head and no more";
+}
+
+// Everything but events that a stream says by itself: beginning, heartbeat, end.
+std::string said_to(int port, Hub& hub, const std::string& parameter, const std::string& fields = {}) {
+  StreamClient stream(port, "/events?topic=job" + parameter, fields);
+  EXPECT_TRUE(stream.read_until([](const StreamDecoder& decoder) { return decoder.chunks() >= 2; }));
+  hub.finish("job");
+  EXPECT_TRUE(stream.read_to_end());
+  hub.begin("job");
+  EXPECT_TRUE(stream.decoder().events().empty());
+  return stream.decoder().text();
+}
+
+std::string beginning_of(const std::string& text) {
+  return text.substr(0, text.find(' '));
+}
+
+TEST(CursorForm, IsTheClientsToChooseAndElseTheServers) {
+  for (const CursorForm servers : {CursorForm::kId, CursorForm::kEvent, CursorForm::kNone}) {
+    ServerOptions options;
+    options.cursor = servers;
+    options.heartbeat = Duration{50};
+    options.gzip = true;
+    RunningServer server(options, with_events);
+    const auto said = [&](const std::string& parameter, const std::string& fields = {}) {
+      return said_to(server.port(), server->hub(), parameter, fields);
+    };
+    for (const char* const fields : {"", "Accept-Encoding: gzip\r\n"}) {
+      const std::string ids = said("&cursor=id", fields);
+      EXPECT_TRUE(ids.starts_with("retry: 3000\nid: ")) << ids;
+      EXPECT_EQ(ids.find("millrace.cursor"), std::string::npos) << ids;
+      EXPECT_EQ(ids.find("data"), std::string::npos) << ids;
+      const std::string events = said("&cursor=event", fields);
+      EXPECT_TRUE(events.starts_with("event: millrace.cursor\nid: ")) << events;
+      EXPECT_TRUE(events.ends_with("\ndata:\n\n")) << events;
+      const std::string nothing = said("&cursor=none", fields);
+      EXPECT_TRUE(nothing.starts_with("retry: 3000\n:\n")) << nothing;
+      EXPECT_EQ(nothing.find("\n\n"), std::string::npos) << nothing;
+      EXPECT_EQ(nothing.find("id"), std::string::npos) << nothing;
+    }
+    const char* const begins[] = {"retry:", "event:", "retry:"};
+    EXPECT_EQ(beginning_of(said("")), begins[static_cast<std::size_t>(servers)]);
+    EXPECT_EQ(said("").find("id:") == std::string::npos, servers == CursorForm::kNone);
+  }
+}
+
+TEST(CursorForm, IsTheHandlersToChooseBeforeAll) {
+  RunningServer server({}, [](Server& it) {
+    it.Get("/mine", [&it](const httplib::Request& request, httplib::Response& response) {
+      it.subscribe(request, response, {.topics = {"a"}, .cursor = CursorForm::kId});
+    });
+    it.Get("/theirs", [&it](const httplib::Request& request, httplib::Response& response) {
+      it.subscribe(request, response, {.topics = {"a"}});
+    });
+  });
+  EXPECT_TRUE(StreamClient(server.port(), "/mine?cursor=event").decoder().text().starts_with("retry: 3000\nid: "));
+  EXPECT_TRUE(StreamClient(server.port(), "/theirs?cursor=id").decoder().text().starts_with("retry: 3000\nid: "));
+  EXPECT_EQ(StreamClient(server.port(), "/theirs").decoder().cursors(), 1u);
+  RawClient client(server.port());
+  EXPECT_EQ(client.exchange(get("/theirs?cursor=ID")).status, 400);
+}
+
+TEST(CursorForm, APollHasItToo) {
+  RunningServer server({}, with_events);
+  for (const char* const form : {"id", "event", "none"}) {
+    StreamClient waiting(server.port(), std::string("/events?topic=a&mode=poll&cursor=") + form);
+    const std::string cursor = waiting.head().field("Last-Event-ID");
+    EXPECT_EQ(waiting.decoder().last_event_id(), form == std::string("none") ? "" : cursor);
+    const std::string id = server->hub().publish("a", {.data = "1"}).id;
+    EXPECT_EQ(waiting.next(), (Received{.data = "1", .id = id})) << form;
+    EXPECT_TRUE(waiting.read_to_end()) << form;
+    StreamClient back(server.port(), "/events?topic=a&mode=poll", last_event_id(cursor));
+    EXPECT_EQ(back.next_data(), "1") << "from the header's cursor, " << form;
+  }
+}
+
+TEST(LastEventIdHeader, IsTheCursorOfTheFirstBlockAndNeverBehindAGap) {
+  ServerOptions options;
+  options.history_events = 3;
+  RunningServer server(options, with_events);
+  std::vector<std::string> ids;
+  for (int i = 0; i < 6; ++i) ids.push_back(server->hub().publish("a", {.data = std::to_string(i)}).id);
+  const auto header = [&](const std::string& fields) {
+    const StreamClient stream(server.port(), "/events?topic=a", fields);
+    EXPECT_EQ(stream.head().count("Last-Event-ID"), stream.head().field("Last-Event-ID").empty() ? 0u : 1u);
+    return stream.head().field("Last-Event-ID");
+  };
+  EXPECT_EQ(header(""), ids[5]);
+  EXPECT_EQ(header(last_event_id(ids[4])), ids[4]);
+  EXPECT_EQ(header(last_event_id("earliest")), ids[2]) << "where the oldest event is the next one";
+  EXPECT_EQ(header(last_event_id(ids[0])), "") << "expired";
+  EXPECT_EQ(header(last_event_id("nobody-1")), "") << "unknown";
+  RawClient client(server.port());
+  client.send("HEAD /events?topic=a HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_EQ(client.read_response(false).field("Last-Event-ID"), ids[5]);
+}
+
+TEST(LastEventIdHeader, CanBeReadByPagesOfOtherOrigins) {
+  ServerOptions options;
+  options.cors_origins = {"https://app.example"};
+  RunningServer server(options, with_events);
+  const StreamClient stream(server.port(), "/events?topic=a", "Origin: https://app.example\r\n");
+  EXPECT_NE(stream.head().field("Access-Control-Expose-Headers").find("Last-Event-ID"), std::string::npos);
 }
 
 TEST(Subscribing, EveryOpenStreamGetsWhatIsPublished) {
@@ -77,6 +181,8 @@ TEST(Subscribing, WhatMakesNoSubscriptionIsRefusedByName) {
       {"/events?topic", "topic:"},
       {"/events?topic=", "topic:"},
       {"/events?topic=a&topic=", "topic:"},
+      {"/events?topic=a&cursor=header", "cursor:"},
+      {"/events?topic=a&cursor=event,id", "cursor:"},
       {"/events?topic=a//b", "topic:"},
       {"/events?topic=**/a", "topic:"},
       {"/events?topic=a%0Ab", "topic:"},
@@ -177,7 +283,8 @@ class Resuming : public ::testing::Test {
   // What a subscriber gets until a heartbeat says that it has everything.
   std::vector<std::string> data_of(const std::string& target, const std::string& fields) {
     StreamClient stream(server_.port(), target, fields);
-    const std::string heartbeat = "\n\nid: " + server_->hub().id_of(server_->hub().resolve("").sequence) + "\n\n";
+    const std::string heartbeat =
+        "\n\nevent: millrace.cursor\nid: " + server_->hub().id_of(server_->hub().resolve("").sequence) + "\ndata:\n\n";
     EXPECT_TRUE(stream.read_until([&](const StreamDecoder& decoder) { return decoder.text().ends_with(heartbeat); }));
     std::vector<std::string> result;
     for (const Received& event : stream.decoder().events()) {

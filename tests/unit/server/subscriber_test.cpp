@@ -24,8 +24,10 @@ Hub::Options keeping(std::size_t events) {
 // One subscriber of a hub, fed by it as by an event loop.
 class Subscription final : public Hub::Sink {
  public:
-  Subscription(Hub& hub, const std::vector<std::string>& patterns, WireForm form = WireForm::kChunk, bool poll = false)
-      : subscriber(hub, output, {.filter = filter_for(patterns), .client = "", .form = form, .poll = poll}),
+  Subscription(Hub& hub, const std::vector<std::string>& patterns, WireForm form = WireForm::kChunk, bool poll = false,
+               CursorForm cursor = CursorForm::kEvent)
+      : subscriber(hub, output,
+                   {.filter = filter_for(patterns), .client = "", .form = form, .cursor = cursor, .poll = poll}),
         hub_(hub),
         form_(form) {
     hub_.attach(*this);
@@ -90,18 +92,79 @@ TEST(Subscriber, BeginsWithTheHeadTheReconnectionTimeAndTheCursor) {
   hub.publish("a", {.data = "before"});
   Subscription one(hub, {"a"});
   one.start({}, "HEAD\r\n\r\n");
-  EXPECT_EQ(one.output.bytes, "HEAD\r\n\r\n16\r\nretry: 1500\nid: ep-1\n\n\r\n");
+  EXPECT_EQ(one.output.bytes, "HEAD\r\n\r\n33\r\nevent: millrace.cursor\nid: ep-1\nretry: 1500\ndata:\n\n\r\n");
   EXPECT_TRUE(one.subscriber.is_live());
 }
 
-TEST(Subscriber, GetsBareBlocksOverHttp10) {
+// The whole stream of one that gets the event "x", a heartbeat and its topic's end.
+std::string stream_with(CursorForm form) {
   Hub hub(keeping(10));
-  Subscription one(hub, {"a"}, WireForm::kPayload);
+  Subscription one(hub, {"a"}, WireForm::kPayload, false, form);
   one.start({}, "HEAD\r\n\r\n");
   hub.publish("a", {.data = "x"});
   one.deliver();
   one.heartbeat();
-  EXPECT_EQ(one.output.bytes, "HEAD\r\n\r\nretry: 1500\nid: ep-0\n\nid: ep-1\ndata: x\n\nid: ep-1\n\n");
+  hub.finish("a");
+  one.deliver();
+  EXPECT_TRUE(one.output.ended);
+  return one.output.bytes;
+}
+
+TEST(Subscriber, HasItsCursorInBlocksWithoutData) {
+  EXPECT_EQ(stream_with(CursorForm::kId),
+            "HEAD\r\n\r\nretry: 1500\nid: ep-0\n\nid: ep-1\ndata: x\n\nid: ep-1\n\nid: ep-2\n\n");
+}
+
+TEST(Subscriber, HasItsCursorInEventsWithEmptyData) {
+  EXPECT_EQ(stream_with(CursorForm::kEvent),
+            "HEAD\r\n\r\nevent: millrace.cursor\nid: ep-0\nretry: 1500\ndata:\n\nid: ep-1\ndata: x\n\n"
+            "event: millrace.cursor\nid: ep-1\ndata:\n\nevent: millrace.cursor\nid: ep-2\ndata:\n\n");
+}
+
+// No empty line but behind an event: some clients make an event of each, once there has been an ID or a retry.
+TEST(Subscriber, WantsNoCursorAndGetsNoBlockThatIsNoEvent) {
+  EXPECT_EQ(stream_with(CursorForm::kNone), "HEAD\r\n\r\nretry: 1500\nid: ep-1\ndata: x\n\n:\n:\n");
+}
+
+TEST(Subscriber, IsSentNoMarksAndNoEndThatIsNotItsOwn) {
+  Hub hub(keeping(100));
+  Subscription one(hub, {"a", "b"});
+  one.start();
+  hub.publish("a", {.data = "1"});
+  hub.finish("a");
+  hub.begin("a");
+  hub.publish("b", {.data = "2"});
+  one.deliver();
+  EXPECT_EQ(one.decoded().events(), (std::vector<Received>{{.data = "1", .id = "ep-1"}, {.data = "2", .id = "ep-4"}}));
+  EXPECT_EQ(one.decoded().cursors(), 1u) << "the first block's";
+  EXPECT_FALSE(one.output.ended);
+}
+
+TEST(Subscriber, SaysWhereTheEndIsOnceThoughTheOutputIsFull) {
+  for (std::size_t room = 0; room < 60; ++room) {
+    Hub hub(keeping(100));
+    Subscription one(hub, {"a"});
+    one.start();
+    one.output.room = room;
+    hub.finish("a");
+    one.deliver();
+    one.drain();
+    ASSERT_TRUE(one.output.ended) << room;
+    ASSERT_EQ(one.decoded().cursors(), 2u) << room;
+    ASSERT_EQ(one.decoded().last_event_id(), "ep-1") << room;
+  }
+}
+
+TEST(Subscriber, APollIsNotOverForACursorOrAMark) {
+  Hub hub(keeping(100));
+  Subscription one(hub, {"a", "b"}, WireForm::kChunk, true);
+  one.start();
+  hub.finish("a");
+  one.deliver();
+  EXPECT_FALSE(one.output.ended);
+  hub.publish("b", {.data = "1"});
+  one.deliver();
+  EXPECT_TRUE(one.output.ended);
 }
 
 TEST(Subscriber, GetsWhatItMissedAndThenWhatComes) {

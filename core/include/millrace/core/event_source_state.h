@@ -91,6 +91,10 @@ class EventSourceState {
 
     /// Events that come once more after a reconnection are left out. [replay_filter.h]
     bool drop_replays = false;
+
+    /// Hands out a server's cursors (events of type kCursorEventType without data) as events. Otherwise they only set
+    /// the last event ID.
+    bool cursor_events = false;
   };
 
   /// What the standard looks at in a response. The connection's redirects have been followed already.
@@ -105,6 +109,9 @@ class EventSourceState {
     /// The owner has mended what the status complains of (a token was renewed): the next attempt is made at once,
     /// unless this one was made for the same reason.
     bool mended = false;
+    /// The Last-Event-ID header, if it had one: where the stream begins. Taken by a source that has no last event ID
+    /// yet, so that one which is given up before its first byte goes on from there.
+    std::string_view last_event_id = {};
   };
 
   /// A `last_event_id` with CR, LF or NUL in it is none.
@@ -134,8 +141,8 @@ class EventSourceState {
   /// Connects at once after handle_suspend(), but not before a wait that had begun by then is over.
   void handle_resume();
   /// A transport that parses by itself (the browser's EventSource) has dispatched an event with this last event ID. One
-  /// with CR, LF or NUL in it changes nothing, as in the format. [WHATWG 9.2.6]
-  void handle_message(std::string_view last_event_id, TimePoint now);
+  /// with CR, LF or NUL in it changes nothing, as in the format. [WHATWG 9.2.6] `is_event`: false for a cursor.
+  void handle_message(std::string_view last_event_id, TimePoint now, bool is_event = true);
   /// [WHATWG 9.2.2, close()] Nothing is reported after it.
   void close();
 

@@ -27,6 +27,13 @@ class EventStreamWriter {
   /// time. This is how a stream is primed and how a heartbeat carries the cursor. An empty `id` clears the client's.
   void cursor(EventId id, std::optional<Duration> retry = {});
 
+  /// The same as an event of type kCursorEventType with empty data, for clients that take no ID from a block without.
+  void cursor_event(EventId id, std::optional<Duration> retry = {});
+
+  /// A reconnection time alone. It counts at once and ends no block: a client that makes an event of every empty line
+  /// makes none of this.
+  void retry(Duration retry);
+
   /// A comment, which clients ignore; every line of `text` becomes one. [WHATWG 9.2.7: against proxies that time out]
   void comment(std::string_view text);
 

@@ -8,7 +8,8 @@ namespace millrace::protocol {
 /// The MIME type of an event stream. [WHATWG 9.2.5]
 inline constexpr std::string_view kContentType = "text/event-stream";
 
-/// Request header in which a reconnecting client says what it has seen. [WHATWG 9.2.4]
+/// Request header in which a reconnecting client says what it has seen. [WHATWG 9.2.4] In a response: the cursor that
+/// its first block will carry.
 inline constexpr std::string_view kLastEventIdHeader = "Last-Event-ID";
 
 /// The same as a query parameter, for clients that cannot set headers. The header wins.
@@ -28,6 +29,13 @@ inline constexpr std::string_view kClientParameter = "client";
 inline constexpr std::string_view kModeParameter = "mode";
 inline constexpr std::string_view kPollMode = "poll";
 
+/// Query parameter that says how a subscriber's cursor comes to it where no event carries it: in a block without data,
+/// in an event of type kCursorEventType, or not at all.
+inline constexpr std::string_view kCursorParameter = "cursor";
+inline constexpr std::string_view kCursorById = "id";
+inline constexpr std::string_view kCursorByEvent = "event";
+inline constexpr std::string_view kNoCursor = "none";
+
 /// Last event ID that asks for everything the log still holds.
 inline constexpr std::string_view kEarliest = "earliest";
 
@@ -36,6 +44,10 @@ inline constexpr std::string_view kReservedPrefix = "millrace.";
 
 /// Type of the event that says: the log no longer holds what you missed.
 inline constexpr std::string_view kGapEventType = "millrace.gap";
+
+/// Type of the event without data that says how far a subscriber has been sent all it wants. It stands for no event of
+/// the log: clients take its ID and keep it to themselves.
+inline constexpr std::string_view kCursorEventType = "millrace.cursor";
 
 /// Type of the event that says who has begun or ceased to listen, and the topic of such events. Those about a topic are
 /// published to `<this>/<topic>`, those about a pattern to the topic itself.

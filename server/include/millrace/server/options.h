@@ -10,6 +10,7 @@
 
 #include "millrace/core/limits.h"
 #include "millrace/core/time.h"
+#include "millrace/server/cursor_form.h"
 
 namespace millrace {
 
@@ -74,6 +75,9 @@ struct ServerOptions {
 
   /// The reconnection time each event stream begins with.
   Duration retry = kDefaultReconnectionTime;
+
+  /// How the cursor comes to subscribers that do not say by `cursor=id`, `cursor=event` or `cursor=none` in the query.
+  CursorForm cursor = CursorForm::kEvent;
 
   /// An event stream that has been quiet this long gets a heartbeat.
   Duration heartbeat = kHeartbeatInterval;

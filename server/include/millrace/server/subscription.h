@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "millrace/core/time.h"
+#include "millrace/server/cursor_form.h"
 
 namespace millrace {
 
@@ -30,6 +31,10 @@ struct SubscribeOptions {
 
   /// Ends the response once it has carried something. [docs/protocol.md, "Polling"]
   bool poll = false;
+
+  /// How the cursor comes to the client. None: as the request asks by its `cursor` parameter, else
+  /// ServerOptions::cursor.
+  std::optional<CursorForm> cursor = {};
 
   /// The reconnection time the stream begins with. None: ServerOptions::retry.
   std::optional<Duration> retry = {};
