@@ -80,6 +80,14 @@ httplib::Headers web_headers(const ServeOptions& options) {
       {"Cache-Control", "no-cache"}};
 }
 
+void log_sending(const SendingWays& ways) {
+  if (ways.send == 0) return spdlog::info("writing to subscribers by io_uring, on {} event loops", ways.io_uring);
+  if (ways.why_not.empty()) return spdlog::info("writing to subscribers by send(), on {} event loops", ways.send);
+  spdlog::warn(
+      "writing to subscribers by send() on {} of {} event loops, which costs more: io_uring cannot be used: {}",
+      ways.send, ways.send + ways.io_uring, ways.why_not);
+}
+
 void log_requests(Server& server) {
   server.set_logger([](const httplib::Request& request, const httplib::Response& response) {
     // Without its query, in which something secret may be.
@@ -103,7 +111,10 @@ int serve(const ServeOptions& options) {
     if (trouble.empty()) return spdlog::info("the store takes events again");
     spdlog::error("the store takes no events: {}", trouble);
   };
-  server_options.on_failure = [](const std::string& failure) { spdlog::error("a request has failed: {}", failure); };
+  server_options.on_listening = [&server] { log_sending(server->sending()); };
+  server_options.on_failure = [](const std::string& failure) {
+    spdlog::error("a handler or callback has failed: {}", failure);
+  };
   {
     // A store has threads, which must not take a signal that the watch is for.
     const BlockedSignals blocked;

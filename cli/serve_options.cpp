@@ -111,7 +111,8 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       ->check(CLI::IsMember({"id", "event", "none"}));
   add(app, "--heartbeat", options.heartbeat_seconds, "Seconds of silence after which a stream gets a heartbeat")
       ->check(CLI::Range(1, 3600));
-  add_flag(app, "--presence", options.presence, "Publish who begins and ceases to listen, to millrace.presence/TOPIC");
+  add_flag(app, "--presence", options.presence,
+           "Report who listens, and who comes and goes, to millrace.presence/TOPIC");
   add(app, "--max-connections", options.max_connections, "Connections at once; beyond it the answer is 503")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-buffered-bytes", options.max_buffered_bytes,

@@ -18,6 +18,7 @@
 #include "http/connection.h"
 #include "http/content_coding.h"
 #include "http/error_response.h"
+#include "http/failure.h"
 #include "http/peer_address.h"
 #include "http/refusal.h"
 #include "log/event_log.h"
@@ -107,6 +108,25 @@ bool takes_gzip(const httplib::Request& request) {
   return prefers_gzip(all);
 }
 
+// Whose handler or callback this thread is in.
+thread_local const void* user_code_of = nullptr;
+
+// What the store is opened with: its trouble is reported from another thread than it comes up on.
+ServerOptions reporting_to(TroubleReport& report, ServerOptions options) {
+  if (options.on_store_trouble != nullptr) {
+    options.on_store_trouble = [&report](const std::string& trouble) { report.tell(trouble); };
+  }
+  return options;
+}
+
+// As reports of failures name it.
+std::string request_line_of(const Exchange& exchange) {
+  const std::string_view line = std::string_view(exchange.input).substr(0, exchange.input.find_first_of("\r\n"));
+  const std::size_t method_end = std::min(line.find(' '), line.size());
+  const std::string_view target = line.substr(std::min(method_end + 1, line.size()));
+  return name_of(line.substr(0, method_end), target.substr(0, target.find(' ')));
+}
+
 void say_and_close(int socket, const std::string& response) {
   [[maybe_unused]] const auto sent = ::send(socket, response.data(), response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::close(socket);
@@ -117,13 +137,17 @@ void say_and_close(int socket, const std::string& response) {
 Server::Engine::Engine(Server& server, const ServerOptions& options)
     : server_(server),
       options_(options),
+      trouble_report_(options.on_store_trouble == nullptr ? nullptr : OnFailure([this](const std::string& trouble) {
+        call_guarded(options_.on_failure, "on_store_trouble",
+                     [&] { as_user_code([&] { options_.on_store_trouble(trouble); }); });
+      })),
       hub_({.history_events = options.history_events,
             .history_bytes = options.history_bytes,
             .history_age = options.history_age,
             .max_pinned_bytes = options.max_pinned_bytes,
             .epoch = memory_epoch(random_tag()),
             .clock = monotonic_now,
-            .store = open_store(options, store_epoch(random_tag()))}),
+            .store = open_store(reporting_to(trouble_report_, options), store_epoch(random_tag()))}),
       admission_(options_, random_seed()),
       routes_(hub_, options_, admission_,
               [this](const httplib::Request& request, httplib::Response& response, SubscribeOptions subscribe_options) {
@@ -132,13 +156,18 @@ Server::Engine::Engine(Server& server, const ServerOptions& options)
       connections_per_address_(options.max_connections_per_address),
       buffers_(options.max_buffered_bytes),
       uploads_(options.max_uploads > 0 ? options.max_uploads : std::max<std::size_t>(1, options.workers / 2)),
-      downloads_(options.max_downloads > 0 ? options.max_downloads : std::max<std::size_t>(1, options.workers / 4)) {}
+      downloads_(options.max_downloads > 0 ? options.max_downloads : std::max<std::size_t>(1, options.workers / 4)),
+      presence_(options.presence ? std::make_unique<Presence>() : nullptr) {}
+
+// A callback that is under way may still ask the hub for something.
+Server::Engine::~Engine() {
+  trouble_report_.stop();
+}
 
 void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
   const auto milliseconds = [](time_t seconds, time_t microseconds) {
     return Duration{static_cast<Duration::rep>(seconds) * 1000 + static_cast<Duration::rep>(microseconds) / 1000};
   };
-  presence_ = options_.presence ? std::make_unique<Presence>() : nullptr;
   const ConnectionLoop::Settings settings{
       .options = options_,
       .read_timeout = milliseconds(server_.read_timeout_sec_, server_.read_timeout_usec_),
@@ -169,11 +198,12 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
   for (std::size_t i = 0; i < count; ++i) {
     loops_.push_back(std::make_unique<ConnectionLoop>(
         hub_, settings, connections_, [this](const std::shared_ptr<Exchange>& exchange) { dispatch(exchange); },
-        [this](const std::function<void()>& task) { run_on_worker(task); }));
+        [this](std::function<void()> callback) { run_on_worker(std::move(callback)); }));
   }
 }
 
-// No lock is held while handlers end: they may well be asking the engine for something.
+// No lock is held while handlers end: they may well be asking the engine for something. Nor is there a loop any more
+// when the last callbacks run, here: a callback may do what it likes, which a loop's thread may not.
 void Server::Engine::stop() {
   {
     const std::lock_guard lock(workers_mutex_);
@@ -186,6 +216,8 @@ void Server::Engine::stop() {
     loops.swap(loops_);
   }
   loops.clear();
+  run_left_over();
+  if (presence_ != nullptr) presence_->reset();
   workers_.reset();
   bridge_.reset();
   uploads_.reset();
@@ -273,12 +305,18 @@ void Server::Engine::dispatch(const std::shared_ptr<Exchange>& exchange) {
 
 void Server::Engine::serve(const std::shared_ptr<Exchange>& exchange) {
   const bool enqueued = enqueue([this, exchange] {
-    bridge_->serve(*exchange);
+    // cpp-httplib sees to what handlers throw, but not to what loggers, content providers and the like do.
+    const std::string name = request_line_of(*exchange);
+    const bool served = call_guarded(options_.on_failure, name, [&] { bridge_->serve(*exchange); });
     refusals_.add(exchange->status, exchange->refusal);
     if (exchange->is_upload()) {
       if (const auto next = uploads_.leave()) serve(next);
     }
-    if (!exchange->taken) exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
+    if (exchange->taken) return;
+    exchange->loop.defer([exchange, served] {
+      if (served) return exchange->connection.finish(*exchange);
+      exchange->connection.close();  // nobody knows how much of the response is there
+    });
   });
   if (!enqueued) exchange->loop.defer([exchange] { exchange->connection.close(); });
 }
@@ -289,15 +327,57 @@ bool Server::Engine::serve_here(Exchange& exchange, std::string_view request) {
   return true;
 }
 
-void Server::Engine::run_on_worker(const std::function<void()>& task) {
-  if (!enqueue(task)) task();
+// Never here and now: this is a loop's thread. Those for which there is no worker any more stop() runs.
+void Server::Engine::run_on_worker(std::function<void()> callback) {
+  auto guarded = [this, callback = std::move(callback)] { call_guarded(options_.on_failure, "on_close", callback); };
+  const std::lock_guard lock(workers_mutex_);
+  if (!workers_running_) return left_over_.push_back(std::move(guarded));
+  workers_->enqueue([this, guarded = std::move(guarded)] { as_user_code(guarded); });
+}
+
+// Where one of them sees to it that there is another, that one comes too.
+void Server::Engine::run_left_over() {
+  while (true) {
+    std::vector<std::function<void()>> callbacks;
+    {
+      const std::lock_guard lock(workers_mutex_);
+      callbacks.swap(left_over_);
+    }
+    if (callbacks.empty()) return;
+    for (const auto& callback : callbacks) as_user_code(callback);
+  }
+}
+
+void Server::Engine::as_user_code(const std::function<void()>& code) const {
+  const void* const outer = std::exchange(user_code_of, this);
+  code();
+  user_code_of = outer;
+}
+
+bool Server::Engine::is_in_user_code() const {
+  return user_code_of == this;
 }
 
 // False if the workers take no more.
 bool Server::Engine::enqueue(std::function<void()> task) {
   const std::lock_guard lock(workers_mutex_);
-  if (workers_running_) workers_->enqueue(std::move(task));
+  if (workers_running_) workers_->enqueue([this, task = std::move(task)] { as_user_code(task); });
   return workers_running_;
+}
+
+void Server::Engine::announce_listening() {
+  if (options_.on_listening == nullptr) return;
+  call_guarded(options_.on_failure, "on_listening", [this] { as_user_code(options_.on_listening); });
+}
+
+SendingWays Server::Engine::sending() const {
+  const std::lock_guard lock(loops_mutex_);
+  SendingWays ways;
+  for (const auto& loop : loops_) {
+    ++(loop->uses_io_uring() ? ways.io_uring : ways.send);
+    if (!loop->why_no_io_uring().empty()) ways.why_not = loop->why_no_io_uring();
+  }
+  return ways;
 }
 
 bool Server::Engine::subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options) {
@@ -348,12 +428,13 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
   if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;
   std::string head = HttplibBridge::take_response(request, response);
   if (exchange.on_loop) {
-    exchange.connection.subscribe(head, subscription, cursor, last_event_id, terms);
+    exchange.connection.subscribe(head, subscription, cursor, last_event_id, std::move(terms));
     return true;
   }
+  // The terms go with it: what a callback has captured must not be destroyed on the loop's thread.
   exchange.loop.defer([&connection = exchange.connection, head = std::move(head), subscription, cursor,
-                       last_event_id = std::move(last_event_id), terms = std::move(terms)] {
-    connection.subscribe(head, subscription, cursor, last_event_id, terms);
+                       last_event_id = std::move(last_event_id), terms = std::move(terms)]() mutable {
+    connection.subscribe(head, subscription, cursor, last_event_id, std::move(terms));
   });
   return true;
 }
@@ -362,7 +443,7 @@ EventStream Server::Engine::open_stream(const httplib::Request& request, httplib
   Exchange& exchange = HttplibBridge::exchange_of(request);
   const bool chunked = !exchange.head.http_1_0;
   auto state = std::make_shared<EventStream::State>(
-      [this](const EventStream::State::Task& task) { run_on_worker(task); }, chunked);
+      [this](EventStream::State::Task callback) { run_on_worker(std::move(callback)); }, chunked, options_.on_failure);
   set_event_stream_headers(response, options_.heartbeat);
   exchange.loop.defer([&connection = exchange.connection, head = HttplibBridge::take_response(request, response),
                        state] { connection.stream(head, state); });
@@ -406,7 +487,10 @@ std::string Server::Engine::metrics() const {
                            .cut_downloads = downloads_.cuts(),
                            .buffered_bytes = buffers_.held(),
                            .pinned_bytes = hub_.pinned().bytes(),
-                           .connections = connections_.open};
+                           .connections = connections_.open,
+                           .sending = sending(),
+                           .presence = {}};
+  if (presence_ != nullptr) snapshot.presence = presence_->statistics();
   const std::lock_guard lock(loops_mutex_);
   for (const auto& loop : loops_) {
     snapshot.loops.push_back(&loop->counters());

@@ -18,6 +18,8 @@
 #include "http/quota.h"
 #include "http/upload_gate.h"
 #include "hub/presence.h"
+#include "listening.h"
+#include "log/trouble_report.h"
 #include "millrace/server/server.h"
 #include "ops/counters.h"
 
@@ -26,6 +28,9 @@ namespace millrace {
 class Server::Engine {
  public:
   Engine(Server& server, const ServerOptions& options);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
 
   /// `path` is an events route.
   void add_events_path(const std::string& path) { events_paths_.push_back(path); }
@@ -45,6 +50,12 @@ class Server::Engine {
   void drain(Duration window);
   bool is_draining() const { return draining_; }
   std::string metrics() const;
+  SendingWays sending() const;
+  /// Tells the user's program that the server listens.
+  void announce_listening();
+  Listening& listening() { return listening_; }
+  /// Whether this thread is in one of the server's handlers or callbacks.
+  bool is_in_user_code() const;
 
   const ServerOptions& options() const { return options_; }
   Hub& hub() { return hub_; }
@@ -59,11 +70,15 @@ class Server::Engine {
   void serve(const std::shared_ptr<Exchange>& exchange);
   bool serve_here(Exchange& exchange, std::string_view request);
   bool enqueue(std::function<void()> task);
-  void run_on_worker(const std::function<void()>& task);
+  void run_on_worker(std::function<void()> callback);
+  void run_left_over();
+  void as_user_code(const std::function<void()>& code) const;
 
   Server& server_;
+  Listening listening_;
   RefusalCounters refusals_;
   const ServerOptions options_;
+  TroubleReport trouble_report_;
   Hub hub_;
   Admission admission_;
   const EventRoutes routes_;
@@ -73,13 +88,14 @@ class Server::Engine {
   BufferBudget buffers_;
   UploadGate uploads_;
   DownloadGate downloads_;
-  std::unique_ptr<Presence> presence_;  // while it listens; null where nobody is told
+  const std::unique_ptr<Presence> presence_;  // null where nobody is told
 
   mutable std::mutex loops_mutex_;
   std::vector<std::unique_ptr<ConnectionLoop>> loops_;  // changed under loops_mutex_, while none of them accepts
   std::unique_ptr<HttplibBridge> bridge_;
   std::mutex workers_mutex_;
-  bool workers_running_ = false;  // guarded by workers_mutex_: they take tasks
+  bool workers_running_ = false;                  // guarded by workers_mutex_: they take tasks
+  std::vector<std::function<void()>> left_over_;  // guarded by workers_mutex_: callbacks since they take no more
   std::unique_ptr<httplib::TaskQueue> workers_;
   ConnectionCounts connections_;
   std::atomic<bool> draining_ = false;

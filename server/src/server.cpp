@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 
 #include <cmath>
+#include <cstdio>
+#include <exception>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -68,8 +70,12 @@ Server::Server(const ServerOptions& options) {
 }
 
 Server::~Server() {
-  stop();
-  engine_->stop();
+  if (engine_->is_in_user_code()) {
+    std::fputs("millrace: a Server cannot be destroyed in a handler or callback of its own, which it would wait for\n",
+               stderr);
+    std::terminate();
+  }
+  engine_->listening().end_for_good();
 }
 
 Hub& Server::hub() {
@@ -77,25 +83,51 @@ Hub& Server::hub() {
 }
 
 bool Server::listen(const std::string& host, int port, int socket_flags) {
-  return bind_to_port(host, port, socket_flags) && listen_after_bind();
+  const Listening::Guard guard = engine_->listening().enter();
+  return guard && bind_to_port(host, port, socket_flags) && serve();
 }
 
 bool Server::listen_after_bind() {
-  const auto make_workers = new_task_queue;
+  const Listening::Guard guard = engine_->listening().enter();
+  return guard && serve();
+}
+
+void Server::stop() {
+  engine_->listening().stop();
+}
+
+bool Server::serve() {
+  // Whichever way it ends: also where a loop cannot be made.
+  struct End {
+    ~End() {
+      server.engine_->stop();
+      server.new_task_queue = make_workers;
+    }
+    Server& server;
+    const std::function<httplib::TaskQueue*()> make_workers;
+  } const end{*this, new_task_queue};
   // cpp-httplib asks for its queue when it has begun to run and before it accepts. Its own loop would end for good with
   // the first error but one; here all connections are accepted before it comes to that.
-  new_task_queue = [this, make_workers] {
+  new_task_queue = [this, make_workers = end.make_workers] {
     engine_->start(std::unique_ptr<httplib::TaskQueue>(make_workers()));
+    engine_->listening().can_stop_by([this] { httplib::Server::stop(); });
+    engine_->announce_listening();
     engine_->accept_from(svr_sock_);
     return new InlineQueue([this] { engine_->stop(); });
   };
-  // cpp-httplib listens with a backlog of 5, which a burst of connections overflows. Here, since stop() does nothing
-  // yet: later it may be closing the socket.
+  // cpp-httplib listens with a backlog of 5, which a burst of connections overflows. Here, where stop() does not close
+  // the socket yet.
   engine_->prepare(svr_sock_);
   ::listen(svr_sock_, SOMAXCONN);
-  const bool listened = httplib::Server::listen_after_bind();
-  new_task_queue = make_workers;
-  return listened;
+  return httplib::Server::listen_after_bind();
+}
+
+const ServerOptions& Server::options() const {
+  return engine_->options();
+}
+
+SendingWays Server::sending() const {
+  return engine_->sending();
 }
 
 Server& Server::events(const std::string& path) {

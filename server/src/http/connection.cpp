@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "connection_loop.h"
+#include "millrace/core/protocol.h"
 #include "peer_address.h"
 
 namespace millrace {
@@ -19,6 +20,9 @@ namespace {
 
 // Buffers in one sendmsg(); the system's own bound is 1024.
 constexpr std::size_t kBuffersPerWrite = 64;
+
+// Of presence, before others on the loop get their turn.
+constexpr int kPresencePagesPerTurn = 4;
 
 }  // namespace
 
@@ -144,6 +148,7 @@ void Connection::leave_stream(StreamEnd reason) {
     loop_.run_on_worker([on_close = std::move(terms_->on_close), reason] { on_close(reason); });
   }
   if (is_present_) loop_.left(subscriber_->filter(), listener());
+  if (terms_ != nullptr && terms_->watch != nullptr) loop_.unwatch_presence(*this);
   loop_.stream_closed();
 }
 
@@ -191,18 +196,47 @@ void Connection::retire(Duration retry, StreamEnd reason) {
 }
 
 void Connection::subscribe(std::string_view head, Subscriber::Subscription subscription, const Hub::Cursor& cursor,
-                           std::string_view last_event_id, const StreamTerms& terms) {
+                           std::string_view last_event_id, StreamTerms terms) {
   if (terms.ends_at || terms.retry || terms.on_close != nullptr || !terms.user.empty())
-    terms_ = std::make_unique<StreamTerms>(terms);
+    terms_ = std::make_unique<StreamTerms>(std::move(terms));
   begin_stream();
   subscription.filter = loop_.subscribers().shared(subscription.filter);
   const Duration retry = subscription.poll ? kPollRetry : reconnection_time();
-  is_present_ = loop_.settings().presence != nullptr && !subscription.poll;  // a poll comes and goes all the time
+  const bool is_poll = subscription.poll;
   subscriber_ = std::make_unique<Subscriber>(loop_.hub(), *this, std::move(subscription));
   loop_.subscribers().add(*subscriber_);
-  if (is_present_) loop_.joined(subscriber_->filter(), listener());
+  if (loop_.settings().presence != nullptr) {
+    if (!is_poll) is_present_ = loop_.joined(subscriber_->filter(), listener());  // a poll comes and goes all the time
+    watch_presence();
+  }
   subscriber_->start(cursor, last_event_id, head, retry);
   if (phase_ == Phase::kStreaming) loop_.stream_started(*this);
+  // A poll that comes back has had the state: it waits for what changes.
+  tell_presence(!is_poll || last_event_id.empty());
+}
+
+void Connection::watch_presence() {
+  if (!Presence::concerns(subscriber_->filter())) return;
+  if (terms_ == nullptr) terms_ = std::make_unique<StreamTerms>();
+  terms_->watch = std::make_shared<Presence::Watch>(subscriber_->shared_filter());
+  loop_.watch_presence(*this);
+}
+
+// While the subscriber is catching up, or its socket is full, it keeps nothing: what is so by then it gets afterwards.
+void Connection::tell_presence(bool is_news) {
+  if (terms_ == nullptr || terms_->watch == nullptr) return;
+  // These events have no ID: a client that gets many of them needs its heartbeats all the same.
+  const TimePoint heartbeat_at = heartbeat_at_;
+  for (int pages = 0; phase_ == Phase::kStreaming && subscriber_->is_live(); ++pages) {
+    if (pages == kPresencePagesPerTurn) {
+      want_output(true);
+      break;
+    }
+    const Presence::Page page = loop_.settings().presence->read(*terms_->watch);
+    if (!page.events.empty()) subscriber_->tell(*EventType::parse(protocol::kPresenceEventType), page.events, is_news);
+    if (!page.has_more) break;
+  }
+  heartbeat_at_ = heartbeat_at;
 }
 
 Duration Connection::reconnection_time() const {
@@ -243,6 +277,7 @@ void Connection::read_on() {
   // Whoever waits for its turn, or for the store, does not wait for the socket.
   if (phase_ != Phase::kStreaming) return;
   if (subscriber_->is_live() || subscriber_->awaits_stored() || reads_later_) want_output(false);
+  tell_presence();
 }
 
 void Connection::yield() {
@@ -319,6 +354,7 @@ void Connection::read_stored(std::uint64_t sequence) {
 
 void Connection::take_stored(const Hub::Page& page) {
   if (phase_ == Phase::kStreaming) subscriber_->take_stored(page);
+  tell_presence();
 }
 
 void Connection::on_gap() {

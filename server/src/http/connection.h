@@ -35,6 +35,7 @@ struct StreamTerms {
   std::optional<TimePoint> ends_at;
   std::optional<Duration> retry;
   std::function<void(StreamEnd)> on_close;
+  std::shared_ptr<Presence::Watch> watch = nullptr;  ///< where presence events are asked for, and there are any
 };
 
 class Connection final : public EventLoop::Watcher, public Subscriber::Output {
@@ -54,7 +55,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
 
   /// A handler has turned its response into a subscription, or into a request-scoped stream; `head` is its head.
   void subscribe(std::string_view head, Subscriber::Subscription subscription, const Hub::Cursor& cursor,
-                 std::string_view last_event_id, const StreamTerms& terms);
+                 std::string_view last_event_id, StreamTerms terms);
   void stream(std::string_view head, std::shared_ptr<EventStream::State> state);
 
   /// Closes the socket at once; what was not written is lost. An event stream's client will reconnect.
@@ -68,6 +69,9 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
 
   /// What read_stored() has brought for its subscriber.
   void take_stored(const Hub::Page& page);
+
+  /// There is something new of presence for its subscriber. `is_news`: a poll is over with it.
+  void tell_presence(bool is_news = true);
 
   bool is_streaming() const { return phase_ == Phase::kStreaming; }
 
@@ -144,6 +148,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   // Event streams
   void begin_stream();
   bool is_lost(TimePoint now);
+  void watch_presence();
   void leave_stream(StreamEnd reason);
   Presence::Listener listener() const;
   void on_stream_ready(std::uint32_t events);
@@ -169,7 +174,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   bool keep_alive_ = false;  // after the response that is being written
   bool turned_away_ = false;
   bool reads_later_ = false;                     // the loop has it among its readers
-  bool is_present_ = false;                      // presence events tell of the subscription
+  bool is_present_ = false;                      // presence counts the subscription
   StreamEnd end_reason_ = StreamEnd::kFinished;  // of a subscription that ends in order
   std::uint32_t requests_ = 0;
   std::uint32_t index_ = 0;        // among the loop's connections

@@ -8,7 +8,6 @@
 
 #include "../stream/pinned_bytes.h"
 #include "connection.h"
-#include "millrace/core/protocol.h"
 
 namespace millrace {
 
@@ -21,8 +20,8 @@ constexpr std::size_t kServedAtOnce = 64;
 // The loop whose thread this is.
 thread_local const ConnectionLoop* running_loop = nullptr;
 
-std::unique_ptr<BatchSender> sender(const ServerOptions& options) {
-  auto io_uring = options.io_uring ? BatchSender::with_io_uring() : nullptr;
+std::unique_ptr<BatchSender> sender(const ServerOptions& options, std::string& why_no_io_uring) {
+  auto io_uring = options.io_uring ? BatchSender::with_io_uring(why_no_io_uring) : nullptr;
   return io_uring != nullptr ? std::move(io_uring) : BatchSender::with_system_calls();
 }
 
@@ -36,13 +35,16 @@ ConnectionLoop::ConnectionLoop(Hub& hub, Settings settings, ConnectionCounts& co
       dispatch_(std::move(dispatch)),
       run_on_worker_(std::move(run_on_worker)),
       random_(std::random_device{}()),
-      sender_(sender(settings_.options)) {
+      sender_(sender(settings_.options, why_no_io_uring_)),
+      uses_io_uring_(sender_->uses_io_uring()) {
   hub_.attach(*this);
+  if (settings_.presence != nullptr) settings_.presence->attach(*this);
   thread_ = std::thread([this] { run(); });
 }
 
 ConnectionLoop::~ConnectionLoop() {
   hub_.detach(*this);
+  if (settings_.presence != nullptr) settings_.presence->detach(*this);
   loop_.stop();
   thread_.join();
 }
@@ -155,26 +157,29 @@ void ConnectionLoop::retire(Connection& connection, Duration window) {
   connection.retire(random_retry(connection.reconnection_time(), window), StreamEnd::kClosed);
 }
 
-void ConnectionLoop::joined(const TopicFilter& filter, const Presence::Listener& listener) {
-  if (settings_.presence->join(filter, listener)) tell_presence();
+bool ConnectionLoop::joined(const TopicFilter& filter, const Presence::Listener& listener) {
+  const auto [is_counted, asks] = settings_.presence->join(filter, listener);
+  if (asks) report_presence_soon();
+  return is_counted;
 }
 
 void ConnectionLoop::left(const TopicFilter& filter, const Presence::Listener& listener) {
-  if (settings_.presence->leave(filter, listener)) tell_presence();
+  if (settings_.presence->leave(filter, listener)) report_presence_soon();
 }
 
-void ConnectionLoop::tell_presence() {
+void ConnectionLoop::report_presence_soon() {
   loop_.timers().set(presence_timer_, loop_.now() + kPresenceInterval);
 }
 
-// On a worker, since publishing may have to wait.
-void ConnectionLoop::publish_presence() {
-  run_on_worker_([this] {
-    bool is_all = false;
-    for (const Presence::Change& change : settings_.presence->take(is_all)) {
-      hub_.announce(change.topic, *EventType::parse(protocol::kPresenceEventType), change.data);
-    }
-    if (!is_all) loop_.defer([this] { tell_presence(); });
+void ConnectionLoop::report_presence() {
+  if (!settings_.presence->report()) report_presence_soon();
+}
+
+void ConnectionLoop::on_presence() {
+  loop_.defer([this] {
+    // A list of their own, since one that is told may be closed by it.
+    const std::vector<Connection*> watchers(presence_watchers_.begin(), presence_watchers_.end());
+    for (Connection* connection : watchers) connection->tell_presence();
   });
 }
 
@@ -303,6 +308,7 @@ void ConnectionLoop::write(std::span<Delivery> deliveries) {
     }
   }
   sender_->send(sends_);
+  uses_io_uring_.store(sender_->uses_io_uring(), std::memory_order_relaxed);
   auto sent = sends_.begin();
   for (Delivery& delivery : deliveries) {
     auto& connection = static_cast<Connection&>(delivery.subscriber->output());

@@ -9,9 +9,12 @@
 #include <optional>
 #include <random>
 #include <span>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "../hub/presence.h"
@@ -48,7 +51,7 @@ struct ConnectionCounts {
   }
 };
 
-class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
+class ConnectionLoop final : private Hub::Sink, private Presence::Sink, private DeliveryWriter {
  public:
   struct Settings {
     ServerOptions options;
@@ -65,8 +68,8 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   };
   /// Takes a whole request to a worker; must not block.
   using Dispatch = std::function<void(std::shared_ptr<Exchange>)>;
-  /// Runs a user's callback on a worker; must not block.
-  using RunOnWorker = std::function<void(const std::function<void()>&)>;
+  /// Runs a user's callback on a worker, never here; must not block.
+  using RunOnWorker = std::function<void(std::function<void()>)>;
 
   /// Starts the thread. Throws std::system_error if the system refuses a loop or a thread.
   ConnectionLoop(Hub& hub, Settings settings, ConnectionCounts& counts, Dispatch dispatch, RunOnWorker run_on_worker);
@@ -94,6 +97,9 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   std::size_t load() const { return load_.load(std::memory_order_relaxed); }
   std::size_t open_streams() const { return open_streams_; }
   const LoopCounters& counters() const { return counters_; }
+  bool uses_io_uring() const { return uses_io_uring_.load(std::memory_order_relaxed); }
+  /// Why it does not, where it was to; empty if it does.
+  const std::string& why_no_io_uring() const { return why_no_io_uring_; }
 
   /// Cuts the subscribers with this name; returns how many. Any thread but the loop's own: it waits for it.
   std::size_t disconnect(std::string_view client);
@@ -123,7 +129,7 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   bool serve_here(Exchange& exchange, std::string_view request) {
     return settings_.serve_here != nullptr && settings_.serve_here(exchange, request);
   }
-  void run_on_worker(const std::function<void()>& task) { run_on_worker_(task); }
+  void run_on_worker(std::function<void()> callback) { run_on_worker_(std::move(callback)); }
   /// A reconnection time from `usual` to that plus `window`, drawn at random.
   Duration random_retry(Duration usual, Duration window);
   void stream_opened() { ++open_streams_; }
@@ -131,9 +137,12 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   void stream_started(Connection& connection);
   void stream_closed() { --open_streams_; }
 
-  /// A subscription that presence events tell of.
-  void joined(const TopicFilter& filter, const Presence::Listener& listener);
+  /// A subscription has begun, where there is presence. True: it is counted, and left() has to follow.
+  bool joined(const TopicFilter& filter, const Presence::Listener& listener);
   void left(const TopicFilter& filter, const Presence::Listener& listener);
+  /// The connection's subscriber gets presence events, until unwatch_presence().
+  void watch_presence(Connection& connection) { presence_watchers_.insert(&connection); }
+  void unwatch_presence(Connection& connection) { presence_watchers_.erase(&connection); }
 
   /// Has the hub read on from its store for this connection's subscriber, who gets it by take_stored().
   /// Returns a ticket by which it can be forgotten.
@@ -144,10 +153,10 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   void discard(Connection& connection);
 
  private:
-  // Has presence told once it has been collected for a while.
+  // Has presence reported once it has been collected for a while.
   struct PresenceTimer final : TimerWheel::Timer {
     explicit PresenceTimer(ConnectionLoop& of) : loop(of) {}
-    void on_timer(TimePoint) override { loop.publish_presence(); }
+    void on_timer(TimePoint) override { loop.report_presence(); }
     ConnectionLoop& loop;
   };
 
@@ -156,8 +165,9 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   void retire(Connection& connection, Duration window);
   void read_on();
   void cut_slowest();
-  void tell_presence();
-  void publish_presence();
+  void report_presence_soon();
+  void report_presence();
+  void on_presence() override;
   void post_page(std::uint64_t ticket, const Hub::PagePtr& page) override;
   std::vector<Connection*> subscribed_connections() const;
   void run();
@@ -182,7 +192,10 @@ class ConnectionLoop final : private Hub::Sink, private DeliveryWriter {
   std::deque<Connection*> readers_;   // of the log, in turn
   WorkBudget reading_;                // of this turn
   TimePoint looked_for_pinned_at_{};  // without finding enough
+  std::unordered_set<Connection*> presence_watchers_;
+  std::string why_no_io_uring_;
   const std::unique_ptr<BatchSender> sender_;
+  std::atomic<bool> uses_io_uring_;
   std::vector<BatchSender::Send> sends_;                     // of the write() under way
   std::optional<Duration> drain_window_;                     // once drain() has been called
   bool takes_posted_soon_ = false;                           // of the loop's thread: this turn will take what is posted

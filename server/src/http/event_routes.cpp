@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "failure.h"
 #include "httplib_bridge.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
@@ -101,7 +102,9 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
   } catch (const StoreUnavailable& failure) {
     refuse(request, response, 503, RefusalReason::kStore, kStoreReadsNothing);
     // Of a store that takes no events the log knows already.
-    if (options_.on_failure != nullptr && hub_.trouble().empty()) options_.on_failure(failure.what());
+    if (options_.on_failure != nullptr && hub_.trouble().empty()) {
+      call_guarded(nullptr, {}, [&] { options_.on_failure(failure.what()); });
+    }
     response.set_header("Retry-After", admission_.retry_after().draw());
   }
 }

@@ -20,13 +20,22 @@ std::string sentence_of(const std::exception_ptr& exception) {
 
 }  // namespace
 
+void report_failure(const OnFailure& on_failure, std::string_view where, const std::exception_ptr& exception) noexcept {
+  if (on_failure == nullptr) return;
+  try {
+    on_failure(std::string(where) + ": " + sentence_of(exception));
+  } catch (...) {
+  }
+}
+
+std::string name_of(std::string_view method, std::string_view target) {
+  return std::string(method).append(" ").append(target.substr(0, target.find('?')));
+}
+
 void FailureHandler::operator()(const httplib::Request& request, httplib::Response& response,
                                 const std::exception_ptr& exception) const {
   refuse(request, response, 500, RefusalReason::kHandler, "the server has failed to answer; its log may say why");
-  if (options->on_failure == nullptr) return;
-  // Without its query, in which something secret may be.
-  const std::string path = request.target.substr(0, request.target.find('?'));
-  options->on_failure(request.method + " " + path + ": " + sentence_of(exception));
+  report_failure(options->on_failure, name_of(request.method, request.target), exception);
 }
 
 }  // namespace millrace

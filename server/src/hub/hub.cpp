@@ -252,16 +252,6 @@ std::vector<Published> Hub::publish(std::span<const Publication> publications) {
   return result;
 }
 
-void Hub::announce(Topic topic, EventType type, std::string_view data) {
-  const Publication publication{.topic = topic, .event = {.type = type, .data = data}};
-  FramePtr frame;
-  try {
-    shared_->append({&publication, 1}, {&frame, 1});
-  } catch (const StoreUnavailable&) {
-    // There is nobody who could send it again.
-  }
-}
-
 void Hub::finish(Topic topic) {
   const Publication publication{.topic = topic, .kind = Publication::Kind::kFinish};
   publish({&publication, 1});

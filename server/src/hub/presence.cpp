@@ -1,9 +1,9 @@
 #include "presence.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 
 namespace millrace {
@@ -12,78 +12,370 @@ namespace {
 
 using nlohmann::json;
 
-json json_of(const Presence::Listener& listener) {
-  json object = json::object();
-  if (!listener.user.empty()) object["user"] = listener.user;
-  if (!listener.client.empty()) object["client"] = listener.client;
-  return object;
+// What an entry and a listener take beside their text.
+constexpr std::size_t kEntryBytes = 384;
+constexpr std::size_t kListenerBytes = 192;
+
+// Of one read(): bytes after which it ends, and entries that it looks at.
+constexpr std::size_t kPageBytes = 64 * 1024;
+constexpr std::size_t kLookedAt = 1'024;
+
+constexpr std::string_view kReset = R"({"reset":true})";
+
+std::string dump(const json& value) {
+  // Names come from outside and need not be UTF-8.
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-bool has_name(const Presence::Listener& listener) {
-  const auto fits = [](const std::string& name) { return name.size() <= kMaxClientNameBytes; };
-  return (!listener.user.empty() || !listener.client.empty()) && fits(listener.user) && fits(listener.client);
+// As it is counted: a user by name, else a client by name, else nobody in particular.
+Presence::Listener counted_as(const Presence::Listener& listener) {
+  const auto named = [](const std::string& name) { return !name.empty() && name.size() <= kMaxClientNameBytes; };
+  if (named(listener.user)) return {.user = listener.user, .client = {}};
+  if (listener.user.empty() && named(listener.client)) return {.user = {}, .client = listener.client};
+  return {};
 }
 
-// Where presence on a pattern is told: with the topic, or for a pattern that is none (or too long), for all of those.
-OwnedTopic topic_for(const std::string& pattern) {
-  return OwnedTopic::parse(std::string(protocol::kPresenceEventType) + "/" + pattern)
+bool is_named(const Presence::Listener& listener) {
+  return !listener.user.empty() || !listener.client.empty();
+}
+
+std::size_t bytes_of(const Presence::Listener& listener) {
+  return kListenerBytes + listener.user.size() + listener.client.size();
+}
+
+std::size_t bytes_of(std::string_view pattern) {
+  return kEntryBytes + 2 * pattern.size();
+}
+
+// Where a pattern is reported: with the topic; one with wildcards (or too long), where all of those are.
+OwnedTopic topic_for(std::string_view pattern) {
+  return OwnedTopic::parse(std::string(protocol::kPresenceEventType).append("/").append(pattern))
       .value_or(OwnedTopic(Topic("millrace.presence")));
+}
+
+// The topic that a pattern asks for the presence of; empty if it is no such pattern, or one for several topics.
+std::string_view subject_of(const TopicPattern& wanted) {
+  const std::string_view pattern = wanted.view();
+  const std::string_view prefix = protocol::kPresenceEventType;
+  if (!pattern.starts_with(prefix) || pattern.size() <= prefix.size() + 1 || pattern[prefix.size()] != '/') return {};
+  return pattern.find('*') == std::string_view::npos ? pattern.substr(prefix.size() + 1) : std::string_view();
+}
+
+bool is_about_presence(const TopicPattern& wanted) {
+  const std::string_view pattern = wanted.view();
+  const std::string_view prefix = protocol::kPresenceEventType;
+  return pattern.starts_with(prefix) && (pattern.size() == prefix.size() || pattern[prefix.size()] == '/');
+}
+
+// Names in one event, as JSON.
+class Names {
+ public:
+  // `budget`: bytes that are left for all names of the event.
+  void add(const Presence::Listener& listener, std::size_t& budget) {
+    if (budget == 0) {
+      ++unnamed_;
+      return;
+    }
+    json object = json::object();
+    if (!listener.user.empty()) object["user"] = listener.user;
+    if (!listener.client.empty()) object["client"] = listener.client;
+    const std::string text = dump(object);
+    if (text.size() + 1 > budget) {
+      budget = 0;
+      ++unnamed_;
+      return;
+    }
+    budget -= text.size() + 1;
+    if (!text_.empty()) text_.append(",");
+    text_.append(text);
+  }
+  std::string array() const { return "[" + text_ + "]"; }
+  std::size_t unnamed() const { return unnamed_; }
+
+ private:
+  std::string text_;
+  std::size_t unnamed_ = 0;
+};
+
+std::string data_of(std::string_view pattern, std::size_t subscribers, const Names& joined, const Names& left,
+                    bool is_state) {
+  std::string data = R"({"joined":)" + joined.array() + R"(,"left":)" + left.array();
+  if (is_state) data.append(R"(,"state":true)");
+  data.append(R"(,"subscribers":)" + std::to_string(subscribers));
+  data.append(R"(,"topic":)" + dump(json(pattern)));
+  if (const std::size_t unnamed = joined.unnamed() + left.unnamed(); unnamed > 0) {
+    data.append(R"(,"unnamed":)" + std::to_string(unnamed));
+  }
+  return data.append("}");
 }
 
 }  // namespace
 
-bool Presence::change(const TopicFilter& filter, const Listener& listener, int by) {
+// --- What happens ---------------------------------------------------------------------------------------------------
+
+Presence::Joined Presence::join(const TopicFilter& filter, const Listener& listener) {
+  const Listener counted = counted_as(listener);
   const std::lock_guard lock(mutex_);
-  for (const TopicPattern& each : filter.patterns()) {
-    if (each.is_reserved()) continue;
-    const std::string pattern(each.view());
-    const auto [place, is_new] = entries_.try_emplace(pattern);
-    Entry& entry = place->second;
-    entry.subscribers += static_cast<std::size_t>(by);  // of -1: one less
-    if (has_name(listener) && (entry.listeners.size() < kMaxPresenceNames || entry.listeners.contains(listener))) {
-      if ((entry.listeners[listener] += by) == 0) entry.listeners.erase(listener);
-    }
-    if (entry.is_pending) continue;
-    if (pending_.size() < kMaxPendingPresence) {
-      pending_.push_back(pattern);
-      entry.is_pending = true;
-    } else {
-      // Not told now; the next change tells how many there are.
-      entry.listeners.clear();
-      if (entry.subscribers == 0) entries_.erase(place);
-    }
+  std::size_t needed = 0;
+  for (const TopicPattern& pattern : filter.patterns()) needed += cost(pattern.view(), counted);
+  // All of it or nothing: what is not counted must not be discounted.
+  if (bytes_ + needed > bounds_.bytes) {
+    ++not_reported_;
+    return {};
   }
+  for (const TopicPattern& pattern : filter.patterns()) {
+    if (!pattern.is_reserved()) count(entry_of(pattern.view()), counted, true);
+  }
+  return {.is_counted = true, .asks = ask()};
+}
+
+bool Presence::leave(const TopicFilter& filter, const Listener& listener) {
+  const Listener counted = counted_as(listener);
+  const std::lock_guard lock(mutex_);
+  for (const TopicPattern& pattern : filter.patterns()) {
+    if (const auto place = entries_.find(pattern.view()); place != entries_.end()) count(place->second, counted, false);
+  }
+  return ask();
+}
+
+// Bytes by which a subscription makes it larger.
+std::size_t Presence::cost(std::string_view pattern, const Listener& listener) const {
+  const auto place = entries_.find(pattern);
+  const bool is_new = place == entries_.end() || !place->second.listeners.contains(listener);
+  return (place == entries_.end() ? bytes_of(pattern) : 0) + (is_named(listener) && is_new ? bytes_of(listener) : 0);
+}
+
+Presence::Entry& Presence::entry_of(std::string_view pattern) {
+  const auto [place, is_new] = entries_.try_emplace(std::string(pattern), topic_for(pattern));
+  Entry& entry = place->second;
+  if (is_new) {
+    entry.pattern = place->first;
+    bytes_ += bytes_of(pattern);
+  }
+  return entry;
+}
+
+void Presence::count(Entry& entry, const Listener& listener, bool joins) {
+  joins ? ++entry.subscribers : --entry.subscribers;
+  mark(entry);
+  if (!is_named(listener)) return;
+  const auto [place, is_new] = entry.listeners.try_emplace(listener);
+  if (is_new) {
+    bytes_ += bytes_of(listener);
+    ++listeners_;
+  }
+  Count& names = place->second;
+  joins ? ++names.subscriptions : --names.subscriptions;
+  if (!std::exchange(names.is_changed, true)) entry.changed.push_back(place);
+}
+
+void Presence::mark(Entry& entry) {
+  if (!std::exchange(entry.is_pending, true)) pending_.push_back(&entry);
+}
+
+bool Presence::ask() {
   return !pending_.empty() && !std::exchange(is_asked_, true);
 }
 
-std::vector<Presence::Change> Presence::take(bool& is_all) {
+bool Presence::report() {
   const std::lock_guard lock(mutex_);
-  std::vector<Change> changes;
-  while (!pending_.empty() && changes.size() < kMaxPresenceEvents) {
-    const auto place = entries_.find(pending_.front());
+  std::size_t bytes = 0;
+  for (std::size_t looked_at = 0; !pending_.empty() && bytes < kPresenceIntervalBytes && looked_at < kLookedAt;
+       ++looked_at) {
+    Entry& entry = *pending_.front();
     pending_.pop_front();
-    Entry& entry = place->second;
-    if (entry.subscribers != entry.told || !entry.listeners.empty()) {
-      changes.push_back({.topic = topic_for(place->first), .data = data_of(place->first, entry)});
-    }
-    entry.told = entry.subscribers;
-    entry.listeners.clear();
     entry.is_pending = false;
-    if (entry.subscribers == 0) entries_.erase(place);
+    bytes += report(entry);
   }
-  is_all = pending_.empty();
-  if (is_all) is_asked_ = false;
-  return changes;
+  bound_changes();
+  if (bytes > 0) {
+    for (Sink* sink : sinks_) sink->on_presence();
+  }
+  if (pending_.empty()) is_asked_ = false;
+  return pending_.empty();
 }
 
-std::string Presence::data_of(const std::string& pattern, const Entry& entry) {
-  json joined = json::array();
-  json left = json::array();
-  for (const auto& [listener, count] : entry.listeners) (count > 0 ? joined : left).push_back(json_of(listener));
-  const json data = {
-      {"topic", pattern}, {"subscribers", entry.subscribers}, {"joined", std::move(joined)}, {"left", std::move(left)}};
-  // Names come from outside and need not be UTF-8.
-  return data.dump(-1, ' ', false, json::error_handler_t::replace);
+// Bytes of the report; 0 if it has come to nothing.
+std::size_t Presence::report(Entry& entry) {
+  Names joined;
+  Names left;
+  std::size_t budget = kPresenceEventBytes;
+  bool has_changed = entry.subscribers != entry.reported;
+  for (const auto& place : entry.changed) {
+    Count& names = place->second;
+    const bool is_present = names.subscriptions > 0;
+    if (is_present != names.is_reported) {
+      (is_present ? joined : left).add(place->first, budget);
+      has_changed = true;
+    }
+    names.is_reported = is_present;
+    names.is_changed = false;
+    if (is_present) continue;
+    bytes_ -= bytes_of(place->first);
+    --listeners_;
+    entry.listeners.erase(place);
+  }
+  entry.changed = {};
+  entry.reported = entry.subscribers;
+  if (!has_changed) {
+    if (entry.subscribers == 0 && entry.version == 0) erase(entry);
+    return 0;
+  }
+  std::string data = data_of(entry.pattern, entry.subscribers, joined, left, false);
+  const std::size_t bytes = data.size();
+  file(entry, std::move(data));
+  return bytes;
+}
+
+// Gives it the next version.
+void Presence::file(Entry& entry, std::string change) {
+  if (entry.change != nullptr) changes_bytes_ -= entry.change->size();
+  if (entry.version != 0) by_version_.erase(entry.version);
+  entry.previous = std::exchange(entry.version, ++version_);
+  by_version_.emplace(entry.version, &entry);
+  ++events_;
+  changes_bytes_ += change.size();
+  entry.change = std::make_shared<const std::string>(std::move(change));
+  if (entry.subscribers > 0) return;
+  gone_.emplace_back(entry.version, bytes_of(entry.pattern));
+  gone_bytes_ += gone_.back().second;
+}
+
+// What is kept for those who are slow goes, oldest first: they get the state instead.
+void Presence::bound_changes() {
+  for (auto place = by_version_.lower_bound(changes_from_);
+       changes_bytes_ > bounds_.changes_bytes && place != by_version_.end(); ++place) {
+    Entry& entry = *place->second;
+    changes_from_ = place->first + 1;
+    if (entry.change == nullptr) continue;
+    changes_bytes_ -= entry.change->size();
+    entry.change = nullptr;
+  }
+  while (gone_bytes_ > bounds_.changes_bytes && !gone_.empty()) {
+    const auto [version, bytes] = gone_.front();
+    const auto place = by_version_.find(version);
+    const bool is_there = place != by_version_.end();  // else it has been listened to since
+    if (is_there && place->second->is_pending) break;  // the next report says what becomes of it
+    gone_.pop_front();
+    gone_bytes_ -= bytes;
+    if (!is_there) continue;
+    forgotten_ = version;
+    erase(*place->second);
+  }
+}
+
+void Presence::erase(Entry& entry) {
+  if (entry.change != nullptr) changes_bytes_ -= entry.change->size();
+  if (entry.version != 0) by_version_.erase(entry.version);
+  bytes_ -= bytes_of(entry.pattern);
+  entries_.erase(entries_.find(entry.pattern));
+}
+
+void Presence::reset() {
+  const std::lock_guard lock(mutex_);
+  pending_.clear();
+  by_version_.clear();
+  gone_.clear();
+  entries_.clear();
+  forgotten_ = ++version_;
+  changes_bytes_ = gone_bytes_ = bytes_ = listeners_ = 0;
+  is_asked_ = false;
+}
+
+// --- Who follows it -------------------------------------------------------------------------------------------------
+
+void Presence::attach(Sink& sink) {
+  const std::lock_guard lock(mutex_);
+  sinks_.push_back(&sink);
+}
+
+void Presence::detach(Sink& sink) {
+  const std::lock_guard lock(mutex_);
+  std::erase(sinks_, &sink);
+}
+
+bool Presence::concerns(const TopicFilter& filter) {
+  return std::any_of(filter.patterns().begin(), filter.patterns().end(), is_about_presence);
+}
+
+Presence::Page Presence::read(Watch& watch) const {
+  const std::lock_guard lock(mutex_);
+  Page page;
+  if (!watch.has_begun || watch.complete_at < forgotten_) begin(watch, page);
+  std::size_t bytes = 0;
+  read_topics(watch, page, bytes);
+  std::size_t looked_at = 0;
+  for (auto place = by_version_.upper_bound(watch.seen); !page.has_more && place != by_version_.end(); ++place) {
+    if (bytes >= kPageBytes || ++looked_at > kLookedAt) {
+      page.has_more = true;
+      return page;
+    }
+    watch.seen = place->first;
+    const Entry& entry = *place->second;
+    // Nobody was there when it began.
+    if (watch.is_first && entry.reported == 0 && entry.version <= watch.complete_at) continue;
+    if (!watch.filter->matches(entry.topic)) continue;
+    // What has changed says something to those who have had all there was before.
+    const bool follows = !watch.is_first && entry.change != nullptr && entry.previous <= watch.complete_at;
+    page.events.push_back(follows ? *entry.change : state_of(entry));
+    bytes += page.events.back().size();
+  }
+  if (page.has_more) return page;
+  watch.is_first = false;
+  watch.seen = watch.complete_at = version_;
+  return page;
+}
+
+// From the beginning, be it that it missed that nobody listens to a topic any more.
+void Presence::begin(Watch& watch, Page& page) const {
+  watch.has_begun = true;
+  watch.is_first = true;
+  watch.next_topic = 0;
+  watch.complete_at = version_;
+  const std::vector<TopicPattern>& patterns = watch.filter->patterns();
+  const bool names_topics = std::all_of(patterns.begin(), patterns.end(), [](const TopicPattern& pattern) {
+    return !is_about_presence(pattern) || !subject_of(pattern).empty();
+  });
+  // One that names its topics is told of each, of those without listeners, too. Else all there is comes by and by.
+  watch.seen = names_topics ? version_ : 0;
+  if (names_topics) return;
+  watch.next_topic = patterns.size();
+  page.events.emplace_back(kReset);
+}
+
+// The state of topics that the watch names.
+void Presence::read_topics(Watch& watch, Page& page, std::size_t& bytes) const {
+  const std::vector<TopicPattern>& patterns = watch.filter->patterns();
+  while (watch.next_topic < patterns.size()) {
+    if (bytes >= kPageBytes) {
+      page.has_more = true;
+      return;
+    }
+    const std::string_view subject = subject_of(patterns[watch.next_topic++]);
+    if (subject.empty()) continue;
+    const auto place = entries_.find(subject);
+    page.events.push_back(place != entries_.end() ? state_of(place->second) : data_of(subject, 0, {}, {}, true));
+    bytes += page.events.back().size();
+  }
+}
+
+// As it was when it was last reported.
+std::string Presence::state_of(const Entry& entry) {
+  Names present;
+  std::size_t budget = kPresenceEventBytes;
+  for (const auto& [listener, names] : entry.listeners) {
+    if (names.is_reported) present.add(listener, budget);
+  }
+  return data_of(entry.pattern, entry.reported, present, {}, true);
+}
+
+Presence::Statistics Presence::statistics() const {
+  const std::lock_guard lock(mutex_);
+  return {.topics = entries_.size(),
+          .listeners = listeners_,
+          .bytes = bytes_ + changes_bytes_,
+          .events = events_,
+          .not_reported = not_reported_};
 }
 
 }  // namespace millrace

@@ -1,26 +1,36 @@
-// Presence: who listens to what, and what of it has changed since it was last told.
+// Presence: which topics have how many listeners, and their names. A state, which subscribers of `millrace.presence/**`
+// follow; not a part of the log.
 //
-// What changes is collected and told a little later, topic by topic, so that who reconnects neither leaves nor joins,
-// and a crowd that comes together makes one event a topic. Any thread; no clock, no I/O.
+// What changes is collected for a moment and reported topic by topic, so that a client that reconnects neither leaves
+// nor joins, and a crowd that comes together makes one event a topic. Each report gives its topic the next version. A
+// subscriber (a Watch) is a cursor on the versions: it gets the whole state first, then what is newer than its place.
+// So a slow one costs no queue: it gets the newest state of each topic once it reads on. Everything is bounded in
+// bytes. Any thread; no clock, no I/O.
 #pragma once
 
+#include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "../stream/topic_filter.h"
 #include "../string_map.h"
+#include "millrace/core/limits.h"
 #include "millrace/core/owned.h"
 
 namespace millrace {
 
 class Presence {
  public:
-  /// Who listens, as far as is known: the user whom the authorizer knows, and the name the client gave itself.
+  /// Names of one subscription, each if there is one: of its user, whom the authorizer knows, and the one that the
+  /// client has given itself. A user is one listener, whatever their clients are called.
   struct Listener {
     std::string user;
     std::string client;
@@ -28,36 +38,133 @@ class Presence {
     auto operator<=>(const Listener&) const = default;
   };
 
-  /// A subscription has begun, or is over. Topics of Millrace's own are left out. True if there is something to tell
-  /// and nobody has been asked to: then the caller is to have take() called in a moment.
-  bool join(const TopicFilter& filter, const Listener& listener) { return change(filter, listener, 1); }
-  bool leave(const TopicFilter& filter, const Listener& listener) { return change(filter, listener, -1); }
-
-  /// An event to publish.
-  struct Change {
-    OwnedTopic topic;
-    std::string data;
+  /// What there is of it in memory, in bytes.
+  struct Bounds {
+    std::size_t bytes = kPresenceBytes;
+    std::size_t changes_bytes = kPresenceChangesBytes;
   };
-  /// What has changed: at most kMaxPresenceEvents topics. Nothing left: the next join() or leave() asks again. Else
-  /// take() is to be called once more, in a moment.
-  std::vector<Change> take(bool& is_all);
+
+  Presence() : Presence(Bounds{}) {}
+  explicit Presence(const Bounds& bounds) : bounds_(bounds) {}
+
+  // What happens -----------------------------------------------------------------------------------------------------
+
+  struct Joined {
+    bool is_counted = false;  ///< leave() has to follow. False: there was no room
+    bool asks = false;        ///< the caller has to have report() called in a moment
+  };
+  /// A subscription has begun. Patterns of Millrace's own topics are left out.
+  Joined join(const TopicFilter& filter, const Listener& listener);
+  /// A subscription that was counted is over. True: as Joined::asks.
+  bool leave(const TopicFilter& filter, const Listener& listener);
+
+  /// Reports what has changed, as far as kPresenceIntervalBytes go. True: all of it, and the next join() or leave()
+  /// asks again. False: it has to be called once more, in a moment.
+  bool report();
+
+  /// Forgets everybody: there is no subscription any more.
+  void reset();
+
+  // Who follows it ---------------------------------------------------------------------------------------------------
+
+  class Sink {
+   public:
+    /// There is something new to read(). Under a lock: it must only leave word.
+    virtual void on_presence() = 0;
+
+   protected:
+    ~Sink() = default;
+  };
+  void attach(Sink& sink);
+  /// Nothing reaches the sink once it has returned.
+  void detach(Sink& sink);
+
+  /// A place in what is reported. The caller's, of one thread.
+  struct Watch {
+    explicit Watch(std::shared_ptr<const TopicFilter> of) : filter(std::move(of)) {}
+    const std::shared_ptr<const TopicFilter> filter;
+
+   private:
+    friend class Presence;
+    bool has_begun = false;
+    bool is_first = true;           // it reads the state it begins with
+    std::size_t next_topic = 0;     // of the filter's: those before have been told of as they were at the beginning
+    std::uint64_t seen = 0;         // versions up to here have been read
+    std::uint64_t complete_at = 0;  // when it last had all there was; first: when it began
+  };
+  /// Whether a filter asks for presence events.
+  static bool concerns(const TopicFilter& filter);
+
+  struct Page {
+    std::vector<std::string> events;  ///< data of presence events
+    bool has_more = false;
+  };
+  /// What is next for the watch: a bounded number of bytes, for a bounded amount of work.
+  Page read(Watch& watch) const;
+
+  struct Statistics {
+    std::size_t topics = 0;          ///< topics and patterns with a listener, or without since a moment
+    std::size_t listeners = 0;       ///< names, counted for each topic
+    std::size_t bytes = 0;           ///< that these take
+    std::uint64_t events = 0;        ///< reports made
+    std::uint64_t not_reported = 0;  ///< subscriptions for which there was no room
+  };
+  Statistics statistics() const;
 
  private:
-  // Of a pattern that is subscribed to, or was a moment ago.
+  struct Count {
+    std::size_t subscriptions = 0;
+    bool is_reported = false;  // as present
+    bool is_changed = false;   // it is in Entry::changed
+  };
+  using Listeners = std::map<Listener, Count>;
+
+  // Of a pattern that is subscribed to, or was until a moment ago.
   struct Entry {
+    explicit Entry(OwnedTopic reported_at) : topic(std::move(reported_at)) {}
+    std::string_view pattern;  // its key in entries_
+    const OwnedTopic topic;    // where it is reported
     std::size_t subscribers = 0;
-    std::size_t told = 0;               // of them
-    std::map<Listener, int> listeners;  // who has come (> 0) and gone (< 0) since; at most kMaxPresenceNames
-    bool is_pending = false;            // its key is in pending_
+    std::size_t reported = 0;  // of them
+    Listeners listeners;
+    std::vector<Listeners::iterator> changed;   // since the last report
+    bool is_pending = false;                    // it is in pending_
+    std::uint64_t version = 0;                  // of the last report; 0: there was none
+    std::uint64_t previous = 0;                 // of the one before
+    std::shared_ptr<const std::string> change;  // what the last report says has changed; null: read the state
   };
 
-  bool change(const TopicFilter& filter, const Listener& listener, int by);
-  static std::string data_of(const std::string& pattern, const Entry& entry);
+  std::size_t cost(std::string_view pattern, const Listener& listener) const;
+  Entry& entry_of(std::string_view pattern);
+  void count(Entry& entry, const Listener& listener, bool joins);
+  void mark(Entry& entry);
+  bool ask();
+  std::size_t report(Entry& entry);
+  void file(Entry& entry, std::string change);
+  void bound_changes();
+  void erase(Entry& entry);
+  void begin(Watch& watch, Page& page) const;
+  void read_topics(Watch& watch, Page& page, std::size_t& bytes) const;
+  static std::string state_of(const Entry& entry);
 
-  std::mutex mutex_;
+  const Bounds bounds_;
+  mutable std::mutex mutex_;
   // All guarded by mutex_.
-  StringMap<Entry> entries_;         // by pattern
-  std::deque<std::string> pending_;  // patterns; at most kMaxPendingPresence
+  StringMap<Entry> entries_;                    // by pattern
+  std::map<std::uint64_t, Entry*> by_version_;  // those that have been reported
+  std::deque<Entry*> pending_;                  // those that have changed since
+  // Versions of reports that nobody listens any more, in order, and the bytes of their entries.
+  std::deque<std::pair<std::uint64_t, std::size_t>> gone_;
+  std::vector<Sink*> sinks_;
+  std::uint64_t version_ = 1;
+  std::uint64_t forgotten_ = 0;     // the newest version of an entry that was erased
+  std::uint64_t changes_from_ = 0;  // entries of lower versions have no `change`
+  std::size_t changes_bytes_ = 0;
+  std::size_t gone_bytes_ = 0;
+  std::size_t bytes_ = 0;
+  std::size_t listeners_ = 0;
+  std::uint64_t events_ = 0;
+  std::uint64_t not_reported_ = 0;
   bool is_asked_ = false;
 };
 

@@ -1,9 +1,13 @@
 #include "batch_sender.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstring>
+#include <utility>
 
 #if defined(MILLRACE_HAS_LIBURING)
 #include <liburing.h>
@@ -34,25 +38,51 @@ class IoUring final : public BatchSender {
  public:
   static constexpr unsigned kEntries = 256;
 
-  /// Zero, or an errno, negated.
-  int set_up() {
+  /// Empty, or why it cannot be used.
+  std::string set_up() {
     const int error = io_uring_queue_init(kEntries, &ring_, 0);
-    is_set_up_ = error == 0;
-    return error;
+    if (error < 0) return std::string("a ring cannot be made: ") + std::strerror(-error);
+    is_set_up_ = true;
+    if (std::string unknown = unknown_operation(); !unknown.empty()) return unknown;
+    return failure_of_a_trial();
   }
-  ~IoUring() override {
-    if (is_set_up_) io_uring_queue_exit(&ring_);
-  }
+  ~IoUring() override { tear_down(); }
+
+  bool uses_io_uring() const override { return is_set_up_; }
 
   void send(std::span<Send> sends) override {
     while (!sends.empty()) {
       const auto some = sends.first(std::min<std::size_t>(sends.size(), kEntries));
-      send_some(some);
+      if (is_set_up_) {
+        send_some(some);
+      } else {
+        by_system_calls_.send(some);
+      }
       sends = sends.subspan(some.size());
     }
   }
 
  private:
+  // What it does by the ring is SEND alone. A system that cannot be asked (before Linux 5.6) does not know it either.
+  std::string unknown_operation() {
+    io_uring_probe* const probe = io_uring_get_probe_ring(&ring_);
+    if (probe == nullptr) return "the system does not say what its rings can do";
+    const bool knows_send = io_uring_opcode_supported(probe, IORING_OP_SEND) != 0;
+    io_uring_free_probe(probe);
+    return knows_send ? "" : "the system's rings cannot send";
+  }
+
+  // That the ring knows the operation does not mean that this program may use it (seccomp).
+  std::string failure_of_a_trial() {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return std::strerror(errno);
+    Send trial{.socket = ends[0], .bytes = "x"};
+    send_some({&trial, 1});
+    for (const int end : ends) ::close(end);
+    if (trial.result == 1) return {};
+    return std::string("a trial failed: ") + std::strerror(static_cast<int>(trial.result < 0 ? -trial.result : EIO));
+  }
+
   void send_some(std::span<Send> sends) {
     for (Send& send : sends) {
       io_uring_sqe* const entry = io_uring_get_sqe(&ring_);
@@ -65,7 +95,7 @@ class IoUring final : public BatchSender {
     while (done < sends.size()) {
       const int error = io_uring_submit_and_wait(&ring_, static_cast<unsigned>(sends.size() - done));
       done += take_results();
-      if (error < 0 && error != -EINTR && error != -EAGAIN && error != -EBUSY) break;
+      if (error < 0 && error != -EINTR && error != -EAGAIN && error != -EBUSY) return give_up(sends, error);
     }
   }
 
@@ -81,8 +111,22 @@ class IoUring final : public BatchSender {
     return count;
   }
 
+  // Nobody can tell what has become of those without a result: their clients are cut, and resume. The ring has to go,
+  // since it still holds where their bytes were.
+  void give_up(std::span<Send> sends, int error) {
+    for (Send& send : sends) {
+      if (send.result == -ECANCELED) send.result = error;
+    }
+    tear_down();
+  }
+
+  void tear_down() {
+    if (std::exchange(is_set_up_, false)) io_uring_queue_exit(&ring_);
+  }
+
   io_uring ring_{};
   bool is_set_up_ = false;
+  SystemCalls by_system_calls_;
 };
 #endif
 
@@ -92,10 +136,13 @@ std::unique_ptr<BatchSender> BatchSender::with_system_calls() {
   return std::make_unique<SystemCalls>();
 }
 
-std::unique_ptr<BatchSender> BatchSender::with_io_uring() {
+std::unique_ptr<BatchSender> BatchSender::with_io_uring(std::string& why_not) {
 #if defined(MILLRACE_HAS_LIBURING)
   auto sender = std::make_unique<IoUring>();
-  if (sender->set_up() == 0) return sender;
+  why_not = sender->set_up();
+  if (why_not.empty()) return sender;
+#else
+  why_not = "this program was built without it";
 #endif
   return nullptr;
 }

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace millrace {
@@ -20,15 +21,22 @@ class BatchSender {
     ssize_t result = 0;  ///< bytes that the socket has taken, or an errno, negated
   };
 
+  static constexpr std::string_view kIoUring = "io_uring";
+  static constexpr std::string_view kSystemCalls = "send";
+
   virtual ~BatchSender() = default;
 
   /// Sends what fits, and sets each result. No socket may come twice.
   virtual void send(std::span<Send> sends) = 0;
 
+  /// Whether it sends by io_uring. One that does goes over to send() for good where the system begins to refuse it.
+  virtual bool uses_io_uring() const { return false; }
+
   /// One that calls send().
   static std::unique_ptr<BatchSender> with_system_calls();
-  /// One on io_uring; nothing if the system has none, or refuses it.
-  static std::unique_ptr<BatchSender> with_io_uring();
+  /// One on io_uring; nothing if the system has none, refuses it, or cannot send by it (Linux 5.1 to 5.5 has rings that
+  /// know no SEND). `why_not` then gets a sentence that says so.
+  static std::unique_ptr<BatchSender> with_io_uring(std::string& why_not);
 };
 
 }  // namespace millrace

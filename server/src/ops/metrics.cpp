@@ -50,6 +50,19 @@ MetricFamily refusals(const RefusalCounters& counters) {
                 std::move(metrics));
 }
 
+MetricFamily sending(const SendingWays& ways) {
+  std::vector<ClientMetric> metrics;
+  for (const auto& [name, loops] :
+       {std::pair{BatchSender::kIoUring, ways.io_uring}, std::pair{BatchSender::kSystemCalls, ways.send}}) {
+    ClientMetric metric;
+    metric.label = {{.name = "by", .value = std::string(name)}};
+    metric.gauge.value = static_cast<double>(loops);
+    metrics.push_back(std::move(metric));
+  }
+  return family("millrace_sending_loops", "Event loops, by the way they write to subscribers", MetricType::Gauge,
+                std::move(metrics));
+}
+
 // In seconds, as Prometheus wants times.
 MetricFamily latency(const MetricsSnapshot& snapshot) {
   constexpr auto& kBounds = LatencyHistogram::kBounds;
@@ -95,8 +108,19 @@ std::string metrics_text(const MetricsSnapshot& snapshot) {
       counter("millrace_cut_downloads_total", "Responses cut since their clients took them too slowly",
               snapshot.cut_downloads),
       refusals(*snapshot.refusals),
+      sending(snapshot.sending),
       latency(snapshot),
   };
+  if (snapshot.presence) {
+    const Presence::Statistics& presence = *snapshot.presence;
+    families.push_back(gauge("millrace_presence_topics", "Topics that presence knows listeners of", presence.topics));
+    families.push_back(
+        gauge("millrace_presence_listeners", "Names of listeners, counted for each topic", presence.listeners));
+    families.push_back(gauge("millrace_presence_bytes", "Bytes that presence takes", presence.bytes));
+    families.push_back(counter("millrace_presence_events_total", "Changes reported", presence.events));
+    families.push_back(counter("millrace_presence_not_reported_total", "Subscriptions that presence has no room for",
+                               presence.not_reported));
+  }
   if (hub.store) {
     families.push_back(gauge("millrace_store_up", "Whether the store takes events", hub.store->takes_events ? 1 : 0));
     families.push_back(gauge("millrace_store_entries", "Entries in the store", hub.store->entries));

@@ -3,12 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "../http/connection_loop.h"
 #include "counters.h"
 #include "millrace/server/hub.h"
+#include "millrace/server/server.h"
 
 namespace millrace {
 
@@ -23,6 +25,8 @@ struct MetricsSnapshot {
   std::size_t connections = 0;
   std::size_t streams = 0;
   std::size_t catching_up = 0;
+  SendingWays sending = {};
+  std::optional<Presence::Statistics> presence = {};
 };
 
 /// Prometheus' text format, 0.0.4.

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "../http/failure.h"
 #include "../http/refusal.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
@@ -111,7 +112,7 @@ class PushService::State : public std::enable_shared_from_this<State> {
   void enter(Device& device, Turn& turn);
   void forget_if_idle(Recipients::iterator user);
   void report_end(const Device& device, StreamEnd end);
-  void call(const std::function<void(const std::string&)>& callback, const std::string& uid);
+  void call(std::string_view name, const std::function<void(const std::string&)>& callback, const std::string& uid);
 
   Server& server_;
   const PushOptions options_;
@@ -209,7 +210,7 @@ void PushService::State::enter(Device& device, Turn& turn) {
 }
 
 void PushService::State::announce(Device& device) {
-  call(options_.on_open, device.uid);
+  call("on_open", options_.on_open, device.uid);
   std::optional<StreamEnd> over;
   {
     const std::lock_guard lock(mutex_);
@@ -235,25 +236,24 @@ void PushService::State::ended(Device& device, StreamEnd end) {
 }
 
 void PushService::State::report_end(const Device& device, StreamEnd end) {
-  if (end == StreamEnd::kLifetime) call(options_.on_timeout, device.uid);
-  if (end == StreamEnd::kClientLeft || end == StreamEnd::kClosed) call(options_.on_error, device.uid);
-  call(options_.on_close, device.uid);
+  if (end == StreamEnd::kLifetime) call("on_timeout", options_.on_timeout, device.uid);
+  if (end == StreamEnd::kClientLeft || end == StreamEnd::kClosed) call("on_error", options_.on_error, device.uid);
+  call("on_close", options_.on_close, device.uid);
 }
 
-void PushService::State::call(const std::function<void(const std::string&)>& callback, const std::string& uid) {
+void PushService::State::call(std::string_view name, const std::function<void(const std::string&)>& callback,
+                              const std::string& uid) {
   if (callback == nullptr) return;
   {
     const std::lock_guard lock(mutex_);
     if (retired_) return;
     ++running_callbacks_;
   }
-  const auto returned = [this](const void*) {
-    const std::lock_guard lock(mutex_);
-    --running_callbacks_;
-    callback_returned_.notify_all();
-  };
-  const std::unique_ptr<const void, decltype(returned)> running(this, returned);
-  callback(uid);
+  // What it throws must neither skip what follows nor leave retire() waiting.
+  call_guarded(server_.options().on_failure, name, [&] { callback(uid); });
+  const std::lock_guard lock(mutex_);
+  --running_callbacks_;
+  callback_returned_.notify_all();
 }
 
 void PushService::State::retire() {

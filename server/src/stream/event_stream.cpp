@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "../http/failure.h"
 #include "event_stream_state.h"
 #include "frame.h"
 #include "millrace/core/event_stream_writer.h"
@@ -47,8 +48,9 @@ void EventStream::on_close(std::function<void()> callback) const {
 
 // --- The state ------------------------------------------------------------------------------------------------------
 
-EventStream::State::State(std::function<void(Task)> run_callback, bool chunked)
-    : run_callback_(std::move(run_callback)), chunked_(chunked) {}
+EventStream::State::State(std::function<void(Task)> run_callback, bool chunked,
+                          std::function<void(const std::string&)> on_failure)
+    : run_callback_(std::move(run_callback)), chunked_(chunked), on_failure_(std::move(on_failure)) {}
 
 bool EventStream::State::send(const Event& event) {
   const std::lock_guard lock(mutex_);
@@ -101,7 +103,7 @@ void EventStream::State::on_close(Task callback) {
       return;
     }
   }
-  callback();
+  call_guarded(on_failure_, "on_close", callback);
 }
 
 void EventStream::State::attach(Output& output, std::string_view head) {

@@ -41,8 +41,10 @@ class EventStream::State : public std::enable_shared_from_this<State> {
     ~Output() = default;
   };
 
-  /// `run_callback` runs a user's callback on a worker; `chunked` is false for HTTP/1.0.
-  State(std::function<void(Task)> run_callback, bool chunked);
+  /// `run_callback` runs a user's callback on a worker; `chunked` is false for HTTP/1.0. What a callback throws goes to
+  /// `on_failure`.
+  State(std::function<void(Task)> run_callback, bool chunked,
+        std::function<void(const std::string&)> on_failure = nullptr);
 
   // The handles' side: any thread ---------------------------------------------------------------------------------
 
@@ -81,6 +83,7 @@ class EventStream::State : public std::enable_shared_from_this<State> {
 
   const std::function<void(Task)> run_callback_;
   const bool chunked_;
+  const std::function<void(const std::string&)> on_failure_;
   mutable std::mutex mutex_;
   // All guarded by mutex_.
   std::string waiting_;    // for the socket

@@ -137,6 +137,15 @@ void Subscriber::heartbeat(std::uint64_t sequence) {
   if (write_cursor(cursor_) && poll_) end();
 }
 
+void Subscriber::tell(EventType type, std::span<const std::string> data, bool is_news) {
+  if (!is_live()) return;
+  std::string payload;
+  for (const std::string& one : data) EventStreamWriter(payload).event({.type = type, .data = one});
+  const FramePtr frame = control_frame(payload, cursor_);
+  has_written_event_ = has_written_event_ || is_news;
+  if (write({&frame, 1})) end_if_over();
+}
+
 bool Subscriber::retire(Duration retry) {
   if (!is_live()) return false;
   if (!write_cursor(cursor_, retry)) return false;

@@ -91,6 +91,10 @@ class Subscriber {
   /// Forgets what is half written: the stream has been cut.
   void let_go();
 
+  /// Hands a live client events that are not of the log, each with this type. They have no ID: where the client resumes
+  /// stays as it is. `is_news`: a poll is over with them. Does nothing to one that is catching up.
+  void tell(EventType type, std::span<const std::string> data, bool is_news);
+
   Output& output() const { return output_; }
   /// Ends the stream; the client is to come back after `retry`. False if that cannot be said, since the output is full.
   bool retire(Duration retry);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +11,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "refused_system_call.h"
 
 namespace millrace::test {
 namespace {
@@ -85,9 +88,32 @@ TEST_P(BatchSenderTest, NothingToSendIsDoneAtOnce) {
   sender_->send({});
 }
 
+// A ring that the system ceases to serve: the sends under way are lost, and no later ones.
+TEST(BatchSenderWithIoUring, GoesOverToCallsWhereTheSystemBeginsToRefuse) {
+  std::string why_not;
+  auto sender = BatchSender::with_io_uring(why_not);
+  if (sender == nullptr) GTEST_SKIP() << why_not;
+  where_system_call_fails(SYS_io_uring_enter, EPERM, [&] {
+    const Pair pair;
+    BatchSender::Send send{.socket = pair.ends[0], .bytes = "lost"};
+    sender->send({&send, 1});
+    EXPECT_EQ(send.result, -EPERM);
+    EXPECT_FALSE(sender->uses_io_uring());
+    send = {.socket = pair.ends[0], .bytes = "said"};
+    sender->send({&send, 1});
+    EXPECT_EQ(send.result, 4);
+    EXPECT_EQ(pair.received(), "said");
+  });
+}
+
+std::unique_ptr<BatchSender> with_io_uring() {
+  std::string why_not;
+  return BatchSender::with_io_uring(why_not);
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, BatchSenderTest,
                          ::testing::Values(Kind{"SystemCalls", &BatchSender::with_system_calls},
-                                           Kind{"IoUring", &BatchSender::with_io_uring}),
+                                           Kind{"IoUring", &with_io_uring}),
                          [](const auto& kind) { return std::string(kind.param.name); });
 
 }  // namespace

@@ -17,6 +17,7 @@
 
 #include "running_server.h"
 #include "stream_client.h"
+#include "test_seed.h"
 
 namespace millrace::test {
 
@@ -37,11 +38,6 @@ constexpr std::array<Filter, 4> kFilters{{{"topic=t/**", "abcd"},
                                           {"topic=*/*", "abcd"},
                                           {"topic=t/a&topic=t/b&topic=t/c&topic=t/d&topic=t/end", "abcd"},
                                           {"topic=t/b&topic=t/d&topic=t/end", "bd"}}};
-
-std::uint64_t test_seed() {
-  const char* const given = std::getenv("MILLRACE_TEST_SEED");
-  return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-}
 
 // What has been published, by sequence; and how much, for those who wait for it.
 class Published {

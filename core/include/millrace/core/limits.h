@@ -197,18 +197,21 @@ inline constexpr std::size_t kUncountedBufferBytes = 16 * 1024;
 /// in waiting, be it a worker's or the event loop's; else its connection is cut.
 inline constexpr std::size_t kMinDownloadBytesPerSecond = 4 * 1024;
 
-/// Time for which changes of who listens are collected before they are told.
+/// Time for which changes of presence are collected before they are reported; and bytes of events that one such
+/// interval makes, or one event more: the rest waits for the next, in which a topic's changes are one event still.
 inline constexpr Duration kPresenceInterval{250};
+inline constexpr std::size_t kPresenceIntervalBytes = 256 * 1024;
 
-/// Presence events in one such interval, at most; the rest waits for the next. So a crowd cannot fill the log with
-/// them.
-inline constexpr std::size_t kMaxPresenceEvents = 64;
+/// Bytes that presence takes in memory: topics that are listened to, and names of listeners. Beyond it, a subscription
+/// is served as ever, but presence does not report it.
+inline constexpr std::size_t kPresenceBytes = 64 * 1024 * 1024;
 
-/// Topics whose changes may wait; beyond it a change is not told, but the topic's next one has the right count.
-inline constexpr std::size_t kMaxPendingPresence = 10'000;
+/// Of these, bytes of changes, and of topics without a listener, that are kept for subscribers of presence that are
+/// slow. Beyond it they get the state anew.
+inline constexpr std::size_t kPresenceChangesBytes = 1024 * 1024;
 
-/// Names in one presence event; beyond it only the count tells.
-inline constexpr std::size_t kMaxPresenceNames = 64;
+/// Bytes of names in one presence event, as JSON; further ones are only counted.
+inline constexpr std::size_t kPresenceEventBytes = 64 * 1024;
 
 /// Topics and publishers with the same publisher's ID that are looked at for one client that resumes by it; where there
 /// are more, the ID counts as unknown to it.

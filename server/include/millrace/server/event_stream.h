@@ -1,8 +1,8 @@
 // EventStream: a handle on one open response, for streams that belong to one request: an LLM's answer, a job's
 // progress.
 //
-// Copies share the stream. Any thread may use any copy; no call blocks, and none throws. When the last copy goes, the
-// stream ends as by close().
+// Copies share the stream. Any thread may use any copy, callbacks included; no call blocks, and none throws. When the
+// last copy goes, the stream ends as by close(). Copies may outlive the server, which closes the stream.
 //
 //   auto stream = server.open_stream(req, res);
 //   std::thread([stream] { while (auto token = next_token()) if (!stream.send({.data = *token})) break; }).detach();
@@ -35,8 +35,9 @@ class EventStream {
   /// Bytes sent to the stream that the client's connection has not taken yet.
   std::size_t buffered_bytes() const;
 
-  /// Calls `callback` once when the stream is over, whoever ended it: on a worker thread of the server, or here and now
-  /// if it is over already.
+  /// Calls `callback` once when the stream is over, whoever ended it: on a worker thread of the server; while that
+  /// stops, on the thread of listen(), which does not return before; or here and now if it is over already. The
+  /// callback may use the stream and the server, stop() included. What it throws goes to ServerOptions::on_failure.
   void on_close(std::function<void()> callback) const;
 
  private:

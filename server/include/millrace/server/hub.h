@@ -112,10 +112,6 @@ class Hub {
   /// The same for several, in order and at once: with a store all of them survive, or none. Returns as many.
   std::vector<Published> publish(std::span<const Publication> publications);
 
-  /// Publishes an event of Millrace's own, whose type and topic are kept for it. It is lost where the store cannot take
-  /// it.
-  void announce(Topic topic, EventType type, std::string_view data);
-
   /// Ends the topic: each event stream that listens to nothing else ends behind the topic's last event, and a client
   /// that comes back with that event's ID is told that there is no more (204), as long as the log remembers. Publishing
   /// to the topic begins it anew, for those who come then: who was there before is still told of the end. Throws

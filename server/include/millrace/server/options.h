@@ -69,8 +69,9 @@ struct ServerOptions {
   /// How long the log keeps an event. Zero: as long as it fits.
   Duration history_age{0};
 
-  /// Publishes who begins and ceases to listen to a topic, as events of type `millrace.presence` on the topic
-  /// `millrace.presence/<topic>`, for those the authorizer lets subscribe to it. [docs/protocol.md, "Presence"]
+  /// Reports the listeners of a topic, and those that come and go, as events of type `millrace.presence` on the topic
+  /// `millrace.presence/<topic>`, to those the authorizer lets subscribe to it. They are a state of this server's,
+  /// which takes at most kPresenceBytes: neither the history nor the store keeps them. [docs/protocol.md, "Presence"]
   bool presence = false;
 
   /// The reconnection time each event stream begins with.
@@ -141,13 +142,20 @@ struct ServerOptions {
   /// Likewise: file with the credentials that JetStream wants. Empty: none, or those in its address.
   std::string store_credentials = {};
 
-  /// Told when the store begins to refuse events, with a sentence that says why, and when it takes them again, with an
-  /// empty one. Called on threads of the server's: must not wait, nor publish, nor throw.
+  // Callbacks. They run on threads of the server's, never under a lock, and may call the server, stop() included. What
+  // they throw goes to on_failure.
+
+  /// Called once a server that has begun to listen accepts connections, on the thread of listen().
+  std::function<void()> on_listening = nullptr;
+
+  /// Called when the store begins to refuse events, with a sentence that says why, and when it takes them again, with
+  /// an empty one; one call at a time, on a thread of its own. Where it is slow, it is called with what is so by then.
   std::function<void(const std::string& trouble)> on_store_trouble = nullptr;
 
-  /// Told what an exception says that a handler has thrown, with the request's method and path before it. The client is
-  /// told no more than that there was one (500). Called on threads of the server's: must neither wait nor throw. An
-  /// exception handler of your own (httplib::Server::set_exception_handler) takes the place of both.
+  /// Called with what an exception says that the program's own code has thrown: a handler (the request's method and
+  /// path come before it), which is answered with 500 and no more, or a callback (its name comes before it). Called on
+  /// the thread where it was thrown, several at once; must not wait. What it throws itself is dropped. An exception
+  /// handler of your own (httplib::Server::set_exception_handler) takes its place for handlers.
   std::function<void(const std::string& failure)> on_failure = nullptr;
 };
 

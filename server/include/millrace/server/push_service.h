@@ -38,8 +38,9 @@ struct PushOptions {
   /// that come back with a last event ID. Otherwise such a message is refused.
   bool keep_for_later = false;
 
-  // Called for each stream, by its user's uid, on worker threads and several at once; of one stream in this order.
-  // They may throw nothing.
+  // Called for each stream, by its user's uid, several at once; of one stream in this order: on worker threads, or,
+  // while the server stops, on the thread of listen(), which does not return before. They may call the service and the
+  // server, stop() included. What they throw goes to ServerOptions::on_failure.
 
   std::function<void(const std::string& uid)> on_open = {};     ///< it is open
   std::function<void(const std::string& uid)> on_timeout = {};  ///< its lifetime is over

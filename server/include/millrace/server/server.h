@@ -2,7 +2,14 @@
 //
 // Everything of cpp-httplib's server works as documented there: routes, mounts, handlers, loggers, listen() and stop().
 // Underneath, connections wait on epoll event loops; a worker thread is taken only while a handler runs. Configure it
-// before listen(), which blocks; hub(), disconnect() and stop() may be called from any thread.
+// before listen(), which blocks; what is not configuration may be called from any thread.
+//
+// Handlers run on worker threads. So do the callbacks of streams; while the server stops and the workers are gone, they
+// run on the thread of listen(). None runs under a lock, so that all may call the server, stop() included; only the
+// destructor may not be called in one. What they throw goes to ServerOptions::on_failure (but a content provider's
+// resource releaser must not throw: cpp-httplib calls it in a destructor). stop() waits for nobody:
+// listen() returns once the handlers and callbacks that are under way have returned, all streams are closed, and the
+// callbacks of these have run.
 //
 //   millrace::Server server;
 //   server.events("/events");                                    // GET subscribes, POST publishes
@@ -25,12 +32,20 @@
 
 namespace millrace {
 
+/// How the event loops hand events to the system.
+struct SendingWays {
+  std::size_t io_uring = 0;  ///< loops that send to many sockets in one call, by io_uring
+  std::size_t send = 0;      ///< loops that call send() for each
+  std::string why_not = {};  ///< why not by io_uring, where that was wanted
+};
+
 class Server : public httplib::Server {
  public:
   /// Throws std::invalid_argument if an option is out of range, StoreUnavailable if the store cannot be opened; the
   /// message names it.
   explicit Server(const ServerOptions& options = {});
-  /// Stops the server if it runs. listen() must have returned, or return soon, on its own thread.
+  /// Stops the server if it runs, and waits for a listen() that is under way on another thread. In a handler or a
+  /// callback of its own, which it would wait for, it ends the program with a sentence that says so.
   ~Server() override;
 
   Hub& hub();
@@ -56,7 +71,7 @@ class Server : public httplib::Server {
   EventStream open_stream(const httplib::Request& request, httplib::Response& response);
 
   /// Cuts the event streams that subscribed with this `client` name, without ending them: the clients will resume.
-  /// Returns how many there were. Not to be called from a callback of an EventStream.
+  /// Returns how many there were.
   std::size_t disconnect(std::string_view client);
 
   /// Ends all event streams on the hub, each with a reconnection time drawn from the usual one to that plus `window`,
@@ -64,12 +79,23 @@ class Server : public httplib::Server {
   /// served until stop().
   void drain(Duration window);
 
-  /// The event streams on the hub, in no order. Not to be called from a callback of an EventStream.
+  /// The event streams on the hub, in no order.
   std::vector<SubscriptionInfo> subscriptions() const;
 
-  /// As httplib::Server's, which they hide: they run what lies underneath, too. Workers are made by `new_task_queue`.
+  /// As httplib::Server's, which they hide: they run what lies underneath, too. Workers are made by `new_task_queue`,
+  /// whose enqueue() must neither block, throw, nor run the task. False also while another listen() is under way.
   bool listen(const std::string& host, int port, int socket_flags = 0);
   bool listen_after_bind();
+
+  /// Ends a listen() that is under way, wherever it is; returns at once. Does nothing else. Any thread, any number of
+  /// times, handlers and callbacks included.
+  void stop();
+
+  /// What it was made with.
+  const ServerOptions& options() const;
+
+  /// How its event loops write to sockets; none of them while it does not listen.
+  SendingWays sending() const;
 
   /// Event streams open now, the request-scoped ones included.
   std::size_t open_streams() const;
@@ -78,6 +104,7 @@ class Server : public httplib::Server {
   class Engine;
 
   bool process_and_close_socket(socket_t socket) override;
+  bool serve();
 
   std::unique_ptr<Engine> engine_;
 };

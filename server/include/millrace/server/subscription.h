@@ -43,7 +43,9 @@ struct SubscribeOptions {
   /// that clients do not come back together. Zero: never.
   Duration lifetime{0};
 
-  /// Called once when the stream is over, on a worker thread. Not called if it did not come to a stream.
+  /// Called once when the stream is over: on a worker thread, or, while the server stops, on the thread of listen(),
+  /// which does not return before. It may call the server, stop() included; what it throws goes to
+  /// ServerOptions::on_failure. Not called if it did not come to a stream.
   std::function<void(StreamEnd)> on_close = nullptr;
 };
 

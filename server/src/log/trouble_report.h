@@ -1,0 +1,68 @@
+// TroubleReport: tells the user's program of a store's trouble, on a thread of its own.
+//
+// A store finds out about its trouble where it must not be kept: with its writer's turn taken, or on a thread that the
+// NATS library needs. Here the callback may do what it likes. There is no queue: where the callback is slow, it is told
+// what is so by then.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace millrace {
+
+class TroubleReport {
+ public:
+  /// `callback` throws nothing. Without one there is nobody to tell, and no thread.
+  explicit TroubleReport(std::function<void(const std::string&)> callback) : callback_(std::move(callback)) {
+    if (callback_ != nullptr) thread_ = std::thread([this] { run(); });
+  }
+  ~TroubleReport() { stop(); }
+  TroubleReport(const TroubleReport&) = delete;
+  TroubleReport& operator=(const TroubleReport&) = delete;
+
+  /// Has the callback called with it. Any thread; never waits.
+  void tell(const std::string& trouble) {
+    const std::lock_guard lock(mutex_);
+    if (callback_ == nullptr || is_stopped_) return;
+    pending_ = trouble;
+    changed_.notify_one();
+  }
+
+  /// Waits for a call that is under way; there is none after it. Not in the callback.
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      is_stopped_ = true;
+      changed_.notify_one();
+    }
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return is_stopped_ || pending_; });
+      if (is_stopped_) return;
+      const std::string trouble = *std::exchange(pending_, std::nullopt);
+      lock.unlock();
+      callback_(trouble);
+      lock.lock();
+    }
+  }
+
+  const std::function<void(const std::string&)> callback_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Both guarded by mutex_.
+  std::optional<std::string> pending_;
+  bool is_stopped_ = false;
+  std::thread thread_;
+};
+
+}  // namespace millrace
