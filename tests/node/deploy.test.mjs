@@ -39,6 +39,18 @@ test("behind Caddy each event arrives at once, and a killed Caddy is survived", 
     command: (file) => ["/usr/bin/caddy", "run", "--config", file, "--adapter", "caddyfile"],
   }));
 
+test("behind HAProxy each event arrives at once, and a killed HAProxy is survived", (context) =>
+  passesEventsUnbuffered(context, {
+    documented: "haproxy.cfg",
+    // As documented, but for the ports, and for more descriptors than a user may have.
+    adapt: (text, { port, upstreamPort }) =>
+      text
+        .replace("maxconn 20000", "maxconn 1000")
+        .replace("bind :8081", `bind 127.0.0.1:${port}`)
+        .replace("127.0.0.1:8080", `127.0.0.1:${upstreamPort}`),
+    command: (file) => ["/usr/sbin/haproxy", "-db", "-q", "-f", file],
+  }));
+
 test("systemd finds nothing wrong with the unit", (context) => {
   const directory = mkdtempSync(join(tmpdir(), "millrace-unit-"));
   context.after(() => rmSync(directory, { recursive: true }));

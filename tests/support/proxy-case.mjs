@@ -1,4 +1,5 @@
-// What must hold behind every proxy we document: events pass unbuffered, and come back after it has been killed.
+// What must hold behind every proxy we document: events pass unbuffered, pages of the proxy's own origin may publish, and
+// streams come back after it has been killed.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -47,6 +48,21 @@ export async function passesEventsUnbuffered(context, { documented, adapt, comma
     await server.publish({ topic: "orders", data: `${n}` });
     const { value } = await within(events.next(), `event ${n} to arrive`);
     assert.equal(value.data, `${n}`);
+  }
+
+  // A page is of the server's own origin only if the proxy passes the Host header on whole.
+  const body = JSON.stringify({ topic: "elsewhere", data: "" });
+  for (const [origin, status] of [
+    [`http://127.0.0.1:${port}`, 200],
+    ["http://127.0.0.1", 403],
+    ["https://evil.example", 403],
+  ]) {
+    const response = await fetch(`http://127.0.0.1:${port}/events`, {
+      method: "POST",
+      headers: { Origin: origin, "Content-Type": "application/json" },
+      body,
+    });
+    assert.equal(response.status, status, origin);
   }
 
   proxy.kill("SIGKILL");
