@@ -10,11 +10,11 @@ import { until } from "../support/until.mjs";
 let server;
 
 before(async () => {
-  server = await startMillrace("--demo");
+  server = await startMillrace("--demo", "--cors-origin", "*");
 });
 after(() => server?.close());
 
-/** Asks the controller; its status, what it says, and that pages of every origin may hear it. */
+/** Asks the controller; its status, what it says, and that pages of the origins that are listed may hear it. */
 async function ask(path, options) {
   const response = await fetch(`${server.origin}/push/${path}`, options);
   assert.equal(response.headers.get("access-control-allow-origin"), "*");
