@@ -2,9 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
-#include <stdexcept>
-
 #include "millrace/server/any_authorizer.h"
+#include "option_names.h"
 
 namespace millrace::cli {
 
@@ -16,8 +15,8 @@ void reload_one(const std::shared_ptr<ReloadableAuthorizer>& authorizer, const c
   try {
     authorizer->reload();
     spdlog::info("the {} have been read again", what);
-  } catch (const std::invalid_argument& failure) {
-    spdlog::error("the {} stay as they were: {}", what, failure.what());
+  } catch (const InvalidOption& failure) {
+    spdlog::error("the {} stay as they were: {}", what, sentence_of(failure));
   }
 }
 

@@ -23,7 +23,7 @@ struct AuthorizationOptions {
 
 class Authorization {
  public:
-  /// Throws std::invalid_argument, naming the option, if a key or a file cannot be used.
+  /// Throws InvalidOption if a key or a file cannot be used.
   explicit Authorization(const AuthorizationOptions& options);
 
   /// Null if the options name no key of any kind.

@@ -17,13 +17,20 @@ using Response = httplib::Response;
 
 constexpr Duration kRetry{5'000};
 
-void allow_every_origin(Response& response) {
-  response.set_header("Access-Control-Allow-Origin", "*");
+std::string topic_in_query(const Request& request) {
+  return "users/" + request.get_param_value("uid");
+}
+
+std::string topic_in_path(const Request& request) {
+  return "users/" + std::string(request.matches[1]);
+}
+
+bool holds_message(const Request& request) {
+  return request.has_param("id") || request.has_param("message");
 }
 
 // What is quoted from a request need not be UTF-8.
 void answer(Response& response, int status, const nlohmann::json& body) {
-  allow_every_origin(response);
   response.status = status;
   response.set_content(body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n', "application/json");
 }
@@ -77,21 +84,14 @@ std::optional<std::string> body_of(const httplib::ContentReader& read_content, R
 
 }  // namespace
 
-PushRoutes::PushRoutes(Server& server) : push_(server, {.retry = kRetry}), feed_(push_, std::random_device{}()) {
-  // Asked by browsers before PUT, DELETE and requests that resume.
-  server.Options("/push/.*", [](const Request&, Response& response) {
-    allow_every_origin(response);
-    response.set_header("Access-Control-Allow-Methods", "GET, PUT, DELETE");
-    response.set_header("Access-Control-Allow-Headers", "Last-Event-ID, Content-Type, Cache-Control");
-    response.status = 204;
-  });
-  add_streams(server);
-  add_messages(server);
-  add_ends(server);
+PushRoutes::PushRoutes(Server& server, DemoAccess access)
+    : push_(server, {.retry = kRetry}), feed_(push_, std::random_device{}()) {
+  add_streams(server, access);
+  add_messages(server, access);
+  add_ends(server, access);
 }
 
 bool PushRoutes::connect(const Request& request, Response& response, const std::string& uid) {
-  allow_every_origin(response);
   try {
     return push_.connect(request, response, uid);
   } catch (const StoreUnavailable&) {
@@ -109,37 +109,65 @@ void PushRoutes::close(const std::string& uid, Response& response) {
   }
 }
 
-void PushRoutes::add_streams(Server& server) {
-  server.Get("/push/createSse", [this](const Request& request, Response& response) {
-    if (const auto uid = uid_of(request, response)) connect(request, response, *uid);
-  });
+void PushRoutes::add_streams(Server& server, DemoAccess access) {
+  server.guarded({.method = "GET",
+                  .path = "/push/createSse",
+                  .changes_things = true,
+                  .right = right_to(access, Authorizer::Action::kSubscribe, topic_in_query),
+                  .handler = [this](const Request& request, Response& response) {
+                    if (const auto uid = uid_of(request, response)) connect(request, response, *uid);
+                  }});
 }
 
-void PushRoutes::add_messages(Server& server) {
-  server.Get("/push/sendMsg", [this](const Request& request, Response& response) {
-    const auto uid = uid_of(request, response);
-    if (!uid) return;
-    if (request.has_param("id") || request.has_param("message")) {
-      return send(push_, *uid, request.get_param_value("id"), request.get_param_value("message"), response);
-    }
-    if (connect(request, response, *uid)) feed_.start(*uid);
-  });
-  server.Put("/push/users/(.*)/messages/(.*)",
-             [this](const Request& request, Response& response, const httplib::ContentReader& read_content) {
-               const auto message = body_of(read_content, response);
-               if (message) send(push_, request.matches[1], request.matches[2], *message, response);
-             });
+void PushRoutes::add_messages(Server& server, DemoAccess access) {
+  auto to_listen = right_to(access, Authorizer::Action::kSubscribe, topic_in_query);
+  auto to_send = right_to(access, Authorizer::Action::kPublish, topic_in_query);
+  GuardedRoute::RightOf to_do_either;
+  if (to_listen != nullptr) {
+    to_do_either = [to_listen, to_send](const Request& request) {
+      return holds_message(request) ? to_send(request) : to_listen(request);
+    };
+  }
+  server.guarded({.method = "GET",
+                  .path = "/push/sendMsg",
+                  .changes_things = true,
+                  .right = std::move(to_do_either),
+                  .handler = [this](const Request& request, Response& response) {
+                    const auto uid = uid_of(request, response);
+                    if (!uid) return;
+                    if (holds_message(request)) {
+                      return send(push_, *uid, request.get_param_value("id"), request.get_param_value("message"),
+                                  response);
+                    }
+                    if (connect(request, response, *uid)) feed_.start(*uid);
+                  }});
+  server.guarded(
+      {.method = "PUT",
+       .path = "/push/users/(.*)/messages/(.*)",
+       .right = right_to(access, Authorizer::Action::kPublish, topic_in_path),
+       .body_handler = [this](const Request& request, Response& response, const httplib::ContentReader& read_content) {
+         const auto message = body_of(read_content, response);
+         if (message) send(push_, request.matches[1], request.matches[2], *message, response);
+       }});
 }
 
-void PushRoutes::add_ends(Server& server) {
-  server.Get("/push/closeSse", [this](const Request& request, Response& response) {
-    if (const auto uid = uid_of(request, response)) close(*uid, response);
-  });
-  server.Delete("/push/users/(.*)/connections", [this](const Request& request, Response& response) {
-    const std::string uid = request.matches[1];
-    if (const std::string error = PushService::uid_error(uid); !error.empty()) return refuse(response, 400, error);
-    close(uid, response);
-  });
+void PushRoutes::add_ends(Server& server, DemoAccess access) {
+  server.guarded({.method = "GET",
+                  .path = "/push/closeSse",
+                  .changes_things = true,
+                  .right = right_to_administer(access),
+                  .handler = [this](const Request& request, Response& response) {
+                    if (const auto uid = uid_of(request, response)) close(*uid, response);
+                  }});
+  server.guarded({.method = "DELETE",
+                  .path = "/push/users/(.*)/connections",
+                  .right = right_to_administer(access),
+                  .handler = [this](const Request& request, Response& response) {
+                    const std::string uid = request.matches[1];
+                    const std::string error = PushService::uid_error(uid);
+                    if (!error.empty()) return refuse(response, 400, error);
+                    close(uid, response);
+                  }});
 }
 
 }  // namespace millrace::cli

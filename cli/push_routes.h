@@ -1,4 +1,4 @@
-// PushRoutes: the demo's controller for messages to users, under `/push`, open to pages of every origin.
+// PushRoutes: the demo's controller for messages to users, under `/push`.
 //
 //   GET /push/createSse?uid=U                 opens U's stream
 //   GET /push/sendMsg?uid=U                   opens it, and sends U a numbered message a second while it is open
@@ -9,11 +9,13 @@
 //
 // Errors are 400 (404 for a user who is not connected, 413 for a message too large, 503 with Retry-After while the
 // store is in trouble) with {"error":"<sentence>"}.
-// Whoever reaches the port may do all of it: it is for demonstration.
+// It is for demonstration, but behind the same checks as every route of Millrace's own: the Host header, the page's
+// origin (those that GET changes something by included), and a right as DemoAccess has it.
 #pragma once
 
 #include <string>
 
+#include "demo/access.h"
 #include "millrace/server/push_service.h"
 #include "push_feed.h"
 
@@ -22,14 +24,14 @@ namespace millrace::cli {
 class PushRoutes {
  public:
   /// Adds the routes to `server`, which outlives it; it outlives listen().
-  explicit PushRoutes(Server& server);
+  PushRoutes(Server& server, DemoAccess access);
 
  private:
   bool connect(const httplib::Request& request, httplib::Response& response, const std::string& uid);
   void close(const std::string& uid, httplib::Response& response);
-  void add_streams(Server& server);
-  void add_messages(Server& server);
-  void add_ends(Server& server);
+  void add_streams(Server& server, DemoAccess access);
+  void add_messages(Server& server, DemoAccess access);
+  void add_ends(Server& server, DemoAccess access);
 
   PushService push_;
   PushFeed feed_;

@@ -18,7 +18,9 @@
 
 #include "demo/demo.h"
 #include "log.h"
+#include "loopback.h"
 #include "millrace/server/server.h"
+#include "option_names.h"
 #include "push_routes.h"
 #include "serve_options.h"
 #include "signal_watch.h"
@@ -31,7 +33,7 @@ namespace {
 std::string describe(const ServeOptions& options, int error) {
   addrinfo* found = nullptr;
   const int lookup = getaddrinfo(options.host.c_str(), nullptr, nullptr, &found);
-  if (lookup != 0) return "the host cannot be found (" + std::string(gai_strerror(lookup)) + ")";
+  if (lookup != 0) return "the host cannot be found (" + std::string(gai_strerror(lookup)) + "); see --host";
   freeaddrinfo(found);
   if (error == EADDRINUSE) return "the port is taken; choose another with --port, 0 picks a free one";
   return std::strerror(error);
@@ -96,6 +98,23 @@ void log_requests(Server& server) {
   });
 }
 
+DemoAccess access_to_demo(const ServeOptions& options, bool on_loopback, bool has_authorizer) {
+  if (!has_authorizer && (on_loopback || options.insecure)) return DemoAccess::kOpen;
+  return has_authorizer && on_loopback ? DemoAccess::kByRights : DemoAccess::kAdministrators;
+}
+
+void warn_of_what_is_open(const ServeOptions& options, DemoAccess demo_access) {
+  if (options.insecure) {
+    spdlog::warn(
+        "--insecure on {}: everyone who reaches this address can publish, read every topic, and end streams; use "
+        "--publish-key and --admin-key, or --host 127.0.0.1",
+        options.host);
+  }
+  if (options.demo && demo_access == DemoAccess::kAdministrators) {
+    spdlog::warn("--demo on {}: its routes, /demo and /push, answer administrators only", options.host);
+  }
+}
+
 int serve(const ServeOptions& options) {
   set_up_log(options.log_level, options.log_format);
   std::atomic<bool> listening_is_over{false};
@@ -106,6 +125,9 @@ int serve(const ServeOptions& options) {
   if (options.insecure && server_options.authorizer != nullptr) {
     throw UsageError("--insecure lets anyone publish: leave it out where keys say who may");
   }
+  const bool on_loopback = is_loopback(options.host);
+  const DemoAccess demo_access = access_to_demo(options, on_loopback, server_options.authorizer != nullptr);
+  if (!on_loopback) warn_of_what_is_open(options, demo_access);
   if (options.check_config) server_options.store.clear();  // which a server that runs has open
   server_options.on_store_trouble = [](const std::string& trouble) {
     if (trouble.empty()) return spdlog::info("the store takes events again");
@@ -141,8 +163,9 @@ int serve(const ServeOptions& options) {
   std::optional<PushRoutes> push;
   std::optional<Demo> demo;
   if (options.demo) {
-    push.emplace(*server);
-    demo.emplace(*server, options.host, port, options.demo_seed != 0 ? options.demo_seed : std::random_device{}());
+    push.emplace(*server, demo_access);
+    demo.emplace(*server, demo_access, options.host, port,
+                 options.demo_seed != 0 ? options.demo_seed : std::random_device{}());
   }
   std::cout << "millrace: listening on " << url_of(options.host, port) << std::endl;
   const bool stopped = server->listen_after_bind();
@@ -167,6 +190,8 @@ void add_serve(CLI::App& app, Command& command) {
       }
       try {
         return serve(*options);
+      } catch (const InvalidOption& failure) {
+        throw UsageError(sentence_of(failure));
       } catch (const std::invalid_argument& failure) {
         throw UsageError(failure.what());
       }

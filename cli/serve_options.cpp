@@ -4,6 +4,8 @@
 #include <cctype>
 #include <limits>
 
+#include "option_names.h"
+
 namespace millrace::cli {
 
 namespace {
@@ -52,12 +54,12 @@ void add_rights(CLI::App& app, AuthorizationOptions& options) {
 
 void add_borders(CLI::App& app, ServeOptions& options) {
   add_list(app, "--cors-origin", options.cors_origins, "An origin whose pages may subscribe and publish");
+  add_list(app, "--cors-header", options.cors_headers, "A further request header that such pages may send");
   add_list(app, "--allowed-host", options.allowed_hosts, "A host name the server goes by");
   add(app, "--max-connections-per-address", options.max_connections_per_address,
       "Connections of one address; beyond it 429; 0: no bound");
   add(app, "--max-streams-per-user", options.max_streams_per_user, "Streams of one user; beyond it 429; 0: no bound");
-  add(app, "--publish-rate", options.publish_rate, "Events a second of one publisher; beyond it 429; 0: no bound")
-      ->check(CLI::NonNegativeNumber);
+  add(app, "--publish-rate", options.publish_rate, "Events a second of one publisher; beyond it 429; 0: no bound");
   add(app, "--publish-burst", options.publish_burst, "Events of one publisher at once; 0: a second's worth");
 }
 
@@ -152,6 +154,7 @@ ServerOptions ServeOptions::server_options() const {
           .gzip = gzip,
           .anonymous_publish = insecure,
           .cors_origins = cors_origins,
+          .cors_headers = cors_headers,
           .allowed_hosts = allowed_hosts,
           .history_events = history_events,
           .history_bytes = history_bytes,
@@ -175,7 +178,8 @@ ServerOptions ServeOptions::server_options() const {
                            .bytes = store_bytes,
                            .age = Duration{Duration::rep{store_age_seconds} * 1000}},
           .store_replicas = store_replicas,
-          .store_credentials = store_credentials};
+          .store_credentials = store_credentials,
+          .option_name = typed_name};
 }
 
 std::string serve_options_table(const CLI::App& app) {

@@ -51,6 +51,7 @@ struct ServeOptions {
 
   AuthorizationOptions authorization;
   std::vector<std::string> cors_origins;
+  std::vector<std::string> cors_headers;
   std::vector<std::string> allowed_hosts;
   std::size_t max_connections_per_address = kMaxConnectionsPerAddress;
   std::size_t max_streams_per_user = kMaxStreamsPerUser;

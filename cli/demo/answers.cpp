@@ -61,12 +61,18 @@ std::optional<Question> question_of(const std::string& body, httplib::Response& 
 
 }  // namespace
 
-Answers::Answers(Server& server) : server_(server), beat_(kBeat, [this] { generate(); }) {
-  server.Post("/demo/answers",
-              [this](const httplib::Request& request, httplib::Response& response) { ask(request, response); });
-  server.Delete("/demo/answers/(.*)", [this](const httplib::Request& request, httplib::Response& response) {
-    stop(request.matches[1], response);
-  });
+Answers::Answers(Server& server, DemoAccess access) : server_(server), beat_(kBeat, [this] { generate(); }) {
+  server.guarded(
+      {.method = "POST",
+       .path = "/demo/answers",
+       .right = right_to_administer(access),
+       .handler = [this](const httplib::Request& request, httplib::Response& response) { ask(request, response); }});
+  server.guarded({.method = "DELETE",
+                  .path = "/demo/answers/(.*)",
+                  .right = right_to_administer(access),
+                  .handler = [this](const httplib::Request& request, httplib::Response& response) {
+                    stop(request.matches[1], response);
+                  }});
 }
 
 void Answers::ask(const httplib::Request& request, httplib::Response& response) {

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "access.h"
 #include "beat.h"
 #include "millrace/server/server.h"
 
@@ -29,7 +30,7 @@ class Answers {
   static constexpr std::size_t kMaxIdBytes = 40;
 
   /// Adds the routes to `server`, which outlives it.
-  explicit Answers(Server& server);
+  Answers(Server& server, DemoAccess access);
 
  private:
   struct Answer {

@@ -19,31 +19,35 @@ constexpr int kLongestSilence = 60;  // seconds
 
 }  // namespace
 
-Demo::Demo(Server& server, const std::string& host, int port, std::uint64_t seed)
+Demo::Demo(Server& server, DemoAccess access, const std::string& host, int port, std::uint64_t seed)
     : server_(server),
       market_(seed),
       newsroom_(seed),
-      answers_(server),
+      answers_(server, access),
       gauges_(host, port),
       feed_(kFeedBeat, [this] { publish_due(); }),
       gauging_(kGaugesBeat, [this] {
         if (server_.is_running()) publish(server_.hub(), gauges_.read(wall_clock()));
       }) {
-  add_routes();
+  add_routes(access);
 }
 
-void Demo::add_routes() {
-  server_.Post("/demo/cut", [this](const httplib::Request& request, httplib::Response& response) {
+void Demo::add_routes(DemoAccess access) {
+  const auto add = [&](const char* path, httplib::Server::Handler handler) {
+    server_.guarded(
+        {.method = "POST", .path = path, .right = right_to_administer(access), .handler = std::move(handler)});
+  };
+  add("/demo/cut", [this](const httplib::Request& request, httplib::Response& response) {
     if (!request.has_param("client")) {
       return refuse(response, 400,
                     "client: missing; name the client whose event streams are to be cut, as in ?client=NAME");
     }
     respond(response, 200, {{"cut", cut(request.get_param_value("client"))}});
   });
-  server_.Post("/demo/silence", [this](const httplib::Request& request, httplib::Response& response) {
+  add("/demo/silence", [this](const httplib::Request& request, httplib::Response& response) {
     silence(request.get_param_value("client"), request.get_param_value("seconds"), response);
   });
-  server_.Post("/demo/name", [this](const httplib::Request& request, httplib::Response& response) {
+  add("/demo/name", [this](const httplib::Request& request, httplib::Response& response) {
     const std::string error = guests_.rename(request.get_param_value("client"), request.get_param_value("name"));
     if (!error.empty()) return refuse(response, 400, error);
     response.status = 204;
@@ -85,6 +89,7 @@ bool Demo::answer_silently(const httplib::Request& request, httplib::Response& r
   const std::lock_guard lock(mutex_);
   const auto silence = silenced_.find(request.get_param_value("client"));
   if (silence == silenced_.end()) return false;
+  if (!server_.admits(request, response)) return true;
   silence->second.streams.push_back(server_.open_stream(request, response));
   return true;
 }

@@ -8,7 +8,7 @@
 //   POST /demo/name?client=NAME&name=PERSON     who that is, for the chat
 //
 // and those of answers.h. Events go to topics below `demo/`; market.h, newsroom.h, gauges.h and guests.h say what is in
-// them. All are open to whoever reaches the port: this is a demo.
+// them. All are behind the checks of Millrace's own routes, and for administrators where DemoAccess is not kOpen.
 #pragma once
 
 #include <chrono>
@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "access.h"
 #include "answers.h"
 #include "beat.h"
 #include "gauges.h"
@@ -34,12 +35,12 @@ class Demo {
 
   /// Adds its routes to `server`, which outlives it and will listen at `host` and `port`. The same seed makes the same
   /// prices, news and talk.
-  Demo(Server& server, const std::string& host, int port, std::uint64_t seed);
+  Demo(Server& server, DemoAccess access, const std::string& host, int port, std::uint64_t seed);
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  void add_routes();
+  void add_routes(DemoAccess access);
   std::size_t cut(const std::string& client);
   void silence(const std::string& client, const std::string& seconds, httplib::Response& response);
   bool answer_silently(const httplib::Request& request, httplib::Response& response);

@@ -19,6 +19,7 @@
 #include "http/content_coding.h"
 #include "http/error_response.h"
 #include "http/failure.h"
+#include "http/operation_routes.h"
 #include "http/peer_address.h"
 #include "http/refusal.h"
 #include "log/event_log.h"
@@ -84,7 +85,8 @@ void set_event_stream_headers(httplib::Response& response, Duration heartbeat) {
     response.set_header(name, value);
   };
   set("Content-Type", std::string(protocol::kContentType));
-  set("Cache-Control", "no-store");
+  // Proxies that compress would hold the stream back until they have enough, or for ever. [RFC 9110 7.7]
+  set("Cache-Control", "no-store, no-transform");
   set("X-Accel-Buffering", "no");
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(heartbeat);
   set(protocol::kHeartbeatHeader.data(), std::to_string(seconds.count()));
@@ -149,10 +151,20 @@ Server::Engine::Engine(Server& server, const ServerOptions& options)
             .clock = monotonic_now,
             .store = open_store(reporting_to(trouble_report_, options), store_epoch(random_tag()))}),
       admission_(options_, random_seed()),
-      routes_(hub_, options_, admission_,
-              [this](const httplib::Request& request, httplib::Response& response, SubscribeOptions subscribe_options) {
-                subscribe(request, response, std::move(subscribe_options));
+      rights_(std::make_shared<RightsReview>(
+          options.authorizer,
+          RightsReview::Ports{.open_rights = [this] { return open_rights(); },
+                              .run_on_worker = [this](std::function<void()> task) { return enqueue(std::move(task)); },
+                              .on_failure =
+                                  [this](const std::string& failure) {
+                                    if (options_.on_failure != nullptr) options_.on_failure("authorizer: " + failure);
+                                  }})),
+      routes_(hub_, options_, admission_, *rights_,
+              [this](const httplib::Request& request, httplib::Response& response, SubscribeOptions subscribe_options,
+                     StreamRightPtr right) {
+                subscribe(request, response, std::move(subscribe_options), std::move(right));
               }),
+      guarded_(server, admission_),
       connections_per_address_(options.max_connections_per_address),
       buffers_(options.max_buffered_bytes),
       uploads_(options.max_uploads > 0 ? options.max_uploads : std::max<std::size_t>(1, options.workers / 2)),
@@ -162,6 +174,15 @@ Server::Engine::Engine(Server& server, const ServerOptions& options)
 // A callback that is under way may still ask the hub for something.
 Server::Engine::~Engine() {
   trouble_report_.stop();
+}
+
+void Server::Engine::add_operations() {
+  OperationRoutes::add_to(guarded_,
+                          {.hub = hub_,
+                           .is_draining = [this] { return is_draining(); },
+                           .metrics = [this] { return metrics(); },
+                           .subscriptions = [this] { return subscriptions(); },
+                           .disconnect = [this](const StreamSelection& selection) { return disconnect(selection); }});
 }
 
 void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
@@ -177,8 +198,11 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
       .refusals = &refusals_,
       .presence = presence_.get(),
       .buffers = &buffers_,
+      .cross_origin = &admission_.cross_origin(),
+      .rights = rights_.get(),
       .downloads = &downloads_,
       .serve_here = [this](Exchange& exchange, std::string_view request) { return serve_here(exchange, request); }};
+  guarded_.add_preflights();
   direct_.start(server_, events_paths_, options_);
   bridge_ = std::make_unique<HttplibBridge>(
       [this](httplib::Stream& stream, bool close_connection, bool& connection_closed,
@@ -200,6 +224,7 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
         hub_, settings, connections_, [this](const std::shared_ptr<Exchange>& exchange) { dispatch(exchange); },
         [this](std::function<void()> callback) { run_on_worker(std::move(callback)); }));
   }
+  rights_->start();
 }
 
 // No lock is held while handlers end: they may well be asking the engine for something. Nor is there a loop any more
@@ -209,6 +234,7 @@ void Server::Engine::stop() {
     const std::lock_guard lock(workers_mutex_);
     if (!std::exchange(workers_running_, false)) return;
   }
+  rights_->stop();
   workers_->shutdown();  // what has been asked is still answered
   std::vector<std::unique_ptr<ConnectionLoop>> loops;
   {
@@ -250,7 +276,7 @@ void Server::Engine::accept_from(int listening_socket) {
 }
 
 void Server::Engine::accept(ConnectionLoop& loop, int socket, const sockaddr_storage& peer) {
-  auto share = connections_per_address_.take(network_of(peer));
+  auto share = connections_per_address_.take(Who::network(peer));
   if (!share) {
     return turn_away(loop, socket,
                      {429, "your address has as many connections as one may have", RefusalReason::kAddressConnections});
@@ -264,7 +290,9 @@ void Server::Engine::accept(ConnectionLoop& loop, int socket, const sockaddr_sto
 
 void Server::Engine::turn_away(ConnectionLoop& loop, int socket, const RequestError& error) {
   refusals_.add(error.status, error.reason);
-  std::string response = error_response(error, admission_.retry_after().draw());
+  // Before a request has been read, of which page it is is not known.
+  std::string response =
+      error_response(error, admission_.retry_after().draw(), admission_.cross_origin().lines_for({}));
   if (ConnectionCounts::add_to(connections_.turned_away, kMaxTurnedAway)) {
     return loop.turn_away(socket, std::move(response));
   }
@@ -275,7 +303,8 @@ void Server::Engine::turn_away(int socket) {
   const RequestError error{503, "the server was started by httplib::Server::listen(); call millrace::Server's own",
                            RefusalReason::kConnections};
   refusals_.add(error.status, error.reason);
-  say_and_close(socket, error_response(error, admission_.retry_after().draw()));
+  say_and_close(socket,
+                error_response(error, admission_.retry_after().draw(), admission_.cross_origin().lines_for({})));
 }
 
 // The loop that has accepted it, which costs least, unless another has clearly fewer.
@@ -296,9 +325,9 @@ void Server::Engine::dispatch(const std::shared_ptr<Exchange>& exchange) {
       return;
     case UploadGate::Answer::kRefuse:
       refusals_.add(503, RefusalReason::kUploads);
-      exchange->output =
-          error_response({503, "the server is receiving as many uploads as it may, and more are waiting"},
-                         admission_.retry_after().draw());
+      exchange->output = error_response(
+          {503, "the server is receiving as many uploads as it may, and more are waiting"},
+          admission_.retry_after().draw(), admission_.cross_origin().lines_for(origin_in(exchange->input)));
       exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
   }
 }
@@ -380,7 +409,8 @@ SendingWays Server::Engine::sending() const {
   return ways;
 }
 
-bool Server::Engine::subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options) {
+bool Server::Engine::subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
+                               StreamRightPtr right) {
   const auto filter = std::make_shared<const TopicFilter>(patterns_of(options.topics));
   if (options.client.size() > kMaxClientNameBytes) {
     throw std::invalid_argument("client: longer than " + std::to_string(kMaxClientNameBytes) + " bytes");
@@ -423,8 +453,11 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
   if (request.method == "HEAD") return false;
   const Subscriber::Subscription subscription{
       .filter = filter, .client = options.client, .form = form, .cursor = *cursor_form, .poll = options.poll};
-  StreamTerms terms{
-      .user = options.user, .ends_at = {}, .retry = options.retry, .on_close = std::move(options.on_close)};
+  StreamTerms terms{.user = options.user,
+                    .ends_at = {},
+                    .retry = options.retry,
+                    .on_close = std::move(options.on_close),
+                    .right = std::move(right)};
   if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;
   std::string head = HttplibBridge::take_response(request, response);
   if (exchange.on_loop) {
@@ -455,6 +488,27 @@ std::size_t Server::Engine::disconnect(std::string_view client) {
   std::size_t cut = 0;
   for (const auto& loop : loops_) cut += loop->disconnect(client);
   return cut;
+}
+
+std::size_t Server::Engine::disconnect(const StreamSelection& selection) {
+  if (!selection.user && !selection.client && !selection.topic) return 0;
+  if (selection.topic && !Topic::parse(*selection.topic)) {
+    throw std::invalid_argument("topic: \"" + *selection.topic + "\" is not a topic");
+  }
+  const std::lock_guard lock(loops_mutex_);
+  std::size_t ended = 0;
+  for (const auto& loop : loops_) ended += loop->disconnect(selection);
+  return ended;
+}
+
+std::vector<StreamRightPtr> Server::Engine::open_rights() {
+  const std::lock_guard lock(loops_mutex_);
+  std::vector<StreamRightPtr> all;
+  for (const auto& loop : loops_) {
+    std::vector<StreamRightPtr> some = loop->open_rights();
+    std::move(some.begin(), some.end(), std::back_inserter(all));
+  }
+  return all;
 }
 
 std::size_t Server::Engine::open_streams() const {

@@ -14,8 +14,10 @@
 #include "http/direct_requests.h"
 #include "http/download_gate.h"
 #include "http/event_routes.h"
+#include "http/guarded_routes.h"
 #include "http/httplib_bridge.h"
 #include "http/quota.h"
+#include "http/rights_review.h"
 #include "http/upload_gate.h"
 #include "hub/presence.h"
 #include "listening.h"
@@ -33,7 +35,10 @@ class Server::Engine {
   Engine& operator=(const Engine&) = delete;
 
   /// `path` is an events route.
-  void add_events_path(const std::string& path) { events_paths_.push_back(path); }
+  void add_events(const std::string& path) {
+    guarded_.add_events(path, routes_);
+    events_paths_.push_back(path);
+  }
   void start(std::unique_ptr<httplib::TaskQueue> workers);
   void stop();
   /// Gives a listening socket what the accepted ones inherit from it, and makes it one that does not block.
@@ -42,9 +47,11 @@ class Server::Engine {
   void accept_from(int listening_socket);
   /// Says no to a client of a server that was not started.
   void turn_away(int socket);
-  bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options);
+  bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
+                 StreamRightPtr right = nullptr);
   EventStream open_stream(const httplib::Request& request, httplib::Response& response);
   std::size_t disconnect(std::string_view client);
+  std::size_t disconnect(const StreamSelection& selection);
   std::size_t open_streams() const;
   std::vector<SubscriptionInfo> subscriptions() const;
   void drain(Duration window);
@@ -59,7 +66,8 @@ class Server::Engine {
 
   const ServerOptions& options() const { return options_; }
   Hub& hub() { return hub_; }
-  const EventRoutes& routes() const { return routes_; }
+  void add_operations();
+  GuardedRoutes& guarded() { return guarded_; }
   const Admission& admission() const { return admission_; }
 
  private:
@@ -73,6 +81,7 @@ class Server::Engine {
   void run_on_worker(std::function<void()> callback);
   void run_left_over();
   void as_user_code(const std::function<void()>& code) const;
+  std::vector<StreamRightPtr> open_rights();
 
   Server& server_;
   Listening listening_;
@@ -81,7 +90,9 @@ class Server::Engine {
   TroubleReport trouble_report_;
   Hub hub_;
   Admission admission_;
+  const std::shared_ptr<RightsReview> rights_;
   const EventRoutes routes_;
+  GuardedRoutes guarded_;
   DirectRequests direct_{routes_};
   std::vector<std::string> events_paths_;
   Quota connections_per_address_;

@@ -6,36 +6,35 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
-#include <nlohmann/json.hpp>
-#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "engine.h"
 #include "http/failure.h"
-#include "http/refusal.h"
+#include "millrace/server/invalid_option.h"
 
 namespace millrace {
 
 namespace {
 
 void check(const ServerOptions& options) {
-  const auto require = [](bool good, const char* sentence) {
-    if (!good) throw std::invalid_argument(sentence);
+  const auto require = [](bool good, const char* field, const char* problem) {
+    if (!good) throw InvalidOption(std::string("ServerOptions::") + field, problem);
   };
-  require(options.workers > 0, "ServerOptions::workers must be at least 1");
-  require(options.history_events > 0, "ServerOptions::history_events must be at least 1");
-  require(options.history_bytes > 0, "ServerOptions::history_bytes must be at least 1");
-  require(options.max_connections > 0, "ServerOptions::max_connections must be at least 1");
-  require(options.max_buffered_bytes > 0, "ServerOptions::max_buffered_bytes must be at least 1");
-  require(std::isfinite(options.publish_rate) && options.publish_rate >= 0,
-          "ServerOptions::publish_rate must be 0 or more events a second");
-  require(options.history_age >= Duration{0}, "ServerOptions::history_age must not be negative");
-  require(options.store_bounds.age >= Duration{0}, "ServerOptions::store_bounds.age must not be negative");
-  require(options.retry >= Duration{0}, "ServerOptions::retry must not be negative");
-  require(options.heartbeat > Duration{0}, "ServerOptions::heartbeat must be longer than 0");
-  require(options.unacknowledged_timeout > Duration{0}, "ServerOptions::unacknowledged_timeout must be longer than 0");
-  require(options.request_head_deadline > Duration{0}, "ServerOptions::request_head_deadline must be longer than 0");
-  require(options.request_body_deadline > Duration{0}, "ServerOptions::request_body_deadline must be longer than 0");
+  require(options.workers > 0, "workers", "must be at least 1");
+  require(options.history_events > 0, "history_events", "must be at least 1");
+  require(options.history_bytes > 0, "history_bytes", "must be at least 1");
+  require(options.max_connections > 0, "max_connections", "must be at least 1");
+  require(options.max_buffered_bytes > 0, "max_buffered_bytes", "must be at least 1");
+  require(std::isfinite(options.publish_rate) && options.publish_rate >= 0, "publish_rate",
+          "must be 0 or more events a second");
+  require(options.history_age >= Duration{0}, "history_age", "must not be negative");
+  require(options.store_bounds.age >= Duration{0}, "store_bounds.age", "must not be negative");
+  require(options.retry >= Duration{0}, "retry", "must not be negative");
+  require(options.heartbeat > Duration{0}, "heartbeat", "must be longer than 0");
+  require(options.unacknowledged_timeout > Duration{0}, "unacknowledged_timeout", "must be longer than 0");
+  require(options.request_head_deadline > Duration{0}, "request_head_deadline", "must be longer than 0");
+  require(options.request_body_deadline > Duration{0}, "request_body_deadline", "must be longer than 0");
 }
 
 // What cpp-httplib gives accepted sockets to. All are accepted before it would accept any; its end is where listen()
@@ -131,46 +130,26 @@ SendingWays Server::sending() const {
 }
 
 Server& Server::events(const std::string& path) {
-  Get(path, SubscribeHandler{&engine_->routes()});
-  Post(path, PublishHandler{&engine_->routes()});
-  engine_->add_events_path(path);
-  Options(path, [this](const httplib::Request& request, httplib::Response& response) {
-    engine_->admission().preflight(request, response);
-  });
+  engine_->add_events(path);
   return *this;
 }
 
 Server& Server::operations() {
-  Get("/healthz",
-      [](const httplib::Request&, httplib::Response& response) { response.set_content("ok\n", "text/plain"); });
-  Get("/readyz", [this](const httplib::Request& request, httplib::Response& response) {
-    if (engine_->is_draining()) {
-      return refuse(request, response, 503, RefusalReason::kDraining, "the server is draining");
-    }
-    if (!engine_->hub().trouble().empty()) {
-      return refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
-    }
-    response.set_content("ready\n", "text/plain");
-  });
-  Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
-    response.set_content(engine_->metrics(), "text/plain; version=0.0.4");
-  });
-  Get("/subscriptions", [this](const httplib::Request& request, httplib::Response& response) {
-    if (!engine_->admission().enter(request, response)) return;
-    if (!engine_->admission().allow(request, response, Authorizer::Action::kAdminister, {})) return;
-    nlohmann::json list = nlohmann::json::array();
-    for (const SubscriptionInfo& info : engine_->subscriptions()) {
-      list.push_back({{"topics", info.topics},
-                      {"client", info.client},
-                      {"user", info.user},
-                      {"address", info.address},
-                      {"ageMs", info.age.count()},
-                      {"live", info.live}});
-    }
-    // Names come from outside and need not be UTF-8.
-    response.set_content(list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), "application/json");
-  });
+  engine_->add_operations();
   return *this;
+}
+
+Server& Server::guarded(GuardedRoute route) {
+  engine_->guarded().add(std::move(route));
+  return *this;
+}
+
+bool Server::admits(const httplib::Request& request, httplib::Response& response) const {
+  return engine_->admission().enter(request, response);
+}
+
+std::vector<std::pair<std::string, std::string>> Server::guarded_routes() const {
+  return engine_->guarded().all();
 }
 
 bool Server::subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options) {
@@ -191,6 +170,10 @@ std::vector<SubscriptionInfo> Server::subscriptions() const {
 
 std::size_t Server::disconnect(std::string_view client) {
   return engine_->disconnect(client);
+}
+
+std::size_t Server::disconnect(const StreamSelection& selection) {
+  return engine_->disconnect(selection);
 }
 
 std::size_t Server::open_streams() const {

@@ -35,7 +35,8 @@ class Served final : public httplib::Server {
   std::uint64_t publishes() const { return hub_.statistics().publishes; }
 
  private:
-  static void tell(const httplib::Request& request, httplib::Response& response, const SubscribeOptions& options) {
+  static void tell(const httplib::Request& request, httplib::Response& response, const SubscribeOptions& options,
+                   const StreamRightPtr& /*right*/) {
     std::string all =
         options.client + (options.poll ? " polls " : " reads ") + request.get_header_value("Last-Event-ID");
     for (const std::string& topic : options.topics) all += '\n' + topic;
@@ -48,7 +49,8 @@ class Served final : public httplib::Server {
   ServerOptions options_;
   Hub hub_{{.history_events = 10, .history_bytes = 100'000, .epoch = "epoch", .clock = [] { return TimePoint{}; }}};
   Admission admission_{options_, 1};
-  EventRoutes routes_{hub_, options_, admission_, &tell};
+  RightsReview rights_{nullptr, {}};
+  EventRoutes routes_{hub_, options_, admission_, rights_, &tell};
   DirectRequests direct_{routes_};
   DownloadGate downloads_{1};
   HttplibBridge bridge_{[this](httplib::Stream& stream, bool close, bool& closed, const auto& setup) {

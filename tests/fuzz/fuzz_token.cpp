@@ -27,10 +27,10 @@ int status_of(const JwtAuthorizer& authorizer, const std::string& token, Authori
   const std::vector<std::string> topics =
       action == Authorizer::Action::kAdminister ? std::vector<std::string>{} : std::vector<std::string>{"a/b"};
   const Authorizer::Decision decision = authorizer.decide(request, action, topics);
-  if (decision.reason.find(kSecret) != std::string::npos) stop("a reason that tells the secret");
-  if (decision.status != 200 && decision.status != 401 && decision.status != 403) stop("an odd status");
-  if ((decision.status == 200) != decision.reason.empty()) stop("a refusal without a reason");
-  return decision.status;
+  if (decision.reason().find(kSecret) != std::string::npos) stop("a reason that tells the secret");
+  if (decision.status() != 200 && decision.status() != 401 && decision.status() != 403) stop("an odd status");
+  if ((decision.status() == 200) != decision.reason().empty()) stop("a refusal without a reason");
+  return decision.status();
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "millrace/server/any_authorizer.h"
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -13,17 +14,18 @@ AnyAuthorizer::AnyAuthorizer(std::vector<std::shared_ptr<const Authorizer>> auth
   if (authorizers_.empty() || !whole) {
     throw std::invalid_argument("AnyAuthorizer: needs at least one authorizer, and none of them null");
   }
+  for (const auto& authorizer : authorizers_) watches_.push_back(pass_on_changes_of(*authorizer));
 }
 
 Authorizer::Decision AnyAuthorizer::decide(const httplib::Request& request, Action action,
                                            const std::vector<std::string>& topics) const {
-  Decision refusal{.status = 0};
+  std::optional<Decision> refusal;
   for (const auto& authorizer : authorizers_) {
     Decision decision = authorizer->decide(request, action, topics);
-    if (decision.status == 200) return decision;
-    if (decision.status > refusal.status) refusal = std::move(decision);
+    if (decision.is_allowed()) return decision;
+    if (!refusal || decision.status() > refusal->status()) refusal = std::move(decision);
   }
-  return refusal;
+  return *refusal;
 }
 
 }  // namespace millrace

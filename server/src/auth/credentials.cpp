@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "millrace/core/limits.h"
+#include "millrace/server/invalid_option.h"
 
 namespace millrace {
 
@@ -58,12 +59,12 @@ std::string read_key_file(const std::string& path, std::string_view option) {
   std::string text(kMaxKeyFileBytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!file.is_open() || file.bad() || (file.fail() && !file.eof())) {
-    throw std::invalid_argument(std::string(option) + ": cannot read \"" + path + '"');
+    throw InvalidOption(std::string(option), "cannot read \"" + path + '"');
   }
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > kMaxKeyFileBytes) {
-    throw std::invalid_argument(std::string(option) + ": \"" + path + "\" is larger than " +
-                                std::to_string(kMaxKeyFileBytes) + " bytes");
+    throw InvalidOption(std::string(option),
+                        "\"" + path + "\" is larger than " + std::to_string(kMaxKeyFileBytes) + " bytes");
   }
   return text;
 }

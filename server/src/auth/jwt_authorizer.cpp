@@ -11,6 +11,7 @@
 #include "jwt_key_set.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/owned.h"
+#include "millrace/server/invalid_option.h"
 #include "parse_json.h"
 
 namespace millrace {
@@ -71,15 +72,12 @@ const std::string* uncovered(const std::vector<std::string>& topics, const std::
   return found == topics.end() ? nullptr : &*found;
 }
 
-// Who the token says it is, and until when it holds. Throws BadClaim if it cannot be gone by.
-Decision identity_in(const json& claims) {
-  Decision decision;
-  decision.expires = time_in(claims, "exp");
-  if (const auto user = claims.find("sub"); user != claims.end()) {
-    if (!user->is_string()) throw BadClaim{"the token's sub is not a string"};
-    decision.user = user->get<std::string>();
-  }
-  return decision;
+// The right of the token's user, for as long as the token holds. Throws BadClaim if it cannot be gone by.
+Decision right_of_user_in(const json& claims) {
+  const auto user = claims.find("sub");
+  if (user == claims.end()) return Decision::allow({}, time_in(claims, "exp"));
+  if (!user->is_string()) throw BadClaim{"the token's sub is not a string"};
+  return Decision::allow(user->get<std::string>(), time_in(claims, "exp"));
 }
 
 // Throws BadClaim if the token is not to be taken here and now.
@@ -95,18 +93,16 @@ void check_validity(const json& claims, const JwtAuthorizer::Options& options) {
   }
 }
 
-// Sets the decision's status to 403 if the token does not give the right.
-void check_rights(const json& claims, Action action, const std::vector<std::string>& topics, Decision& decision) {
+// `allowed` if the token gives the right.
+Decision decide_by_rights(const json& claims, Action action, const std::vector<std::string>& topics,
+                          const Decision& allowed) {
   const auto claim = claims.find("millrace");
   const json rights = claim == claims.end() ? json::object() : *claim;
   if (!rights.is_object()) throw BadClaim{"the token's millrace is not an object"};
   const auto admin = rights.find("admin");
   const bool administers = admin != rights.end() && *admin == true;
   if (action == Action::kAdminister) {
-    if (administers) return;
-    decision.status = 403;
-    decision.reason = "the token does not say millrace.admin";
-    return;
+    return administers ? allowed : Decision::forbidden("the token does not say millrace.admin");
   }
   const char* const name = action == Action::kPublish ? "publish" : "subscribe";
   std::vector<OwnedTopicPattern> granted = patterns_in(rights, name);
@@ -115,9 +111,9 @@ void check_rights(const json& claims, Action action, const std::vector<std::stri
     granted.emplace_back(TopicPattern("millrace.presence/**"));
   }
   if (const std::string* topic = uncovered(topics, granted)) {
-    decision.status = 403;
-    decision.reason = "topic: \"" + *topic + "\" is not covered by the token's millrace." + name;
+    return Decision::forbidden("topic: \"" + *topic + "\" is not covered by the token's millrace." + name);
   }
+  return allowed;
 }
 
 std::string without_line_end(std::string text) {
@@ -131,7 +127,7 @@ std::string without_line_end(std::string text) {
 JwtAuthorizer::JwtAuthorizer(Options options) : options_(std::move(options)) {
   for (const std::string& text : options_.public_topics) {
     auto pattern = OwnedTopicPattern::parse(text);
-    if (!pattern) throw std::invalid_argument("public_topics: \"" + text + "\" is not a topic pattern");
+    if (!pattern) throw InvalidOption("public_topics", "\"" + text + "\" is not a topic pattern");
     public_topics_.push_back(std::move(*pattern));
   }
   reload();
@@ -140,31 +136,39 @@ JwtAuthorizer::JwtAuthorizer(Options options) : options_(std::move(options)) {
 JwtAuthorizer::~JwtAuthorizer() = default;
 
 void JwtAuthorizer::reload() {
+  constexpr const char* kSecret = "secret";
+  constexpr const char* kSecretFile = "secret_file";
+  constexpr const char* kPublicKeyFile = "public_key_file";
+  constexpr const char* kKeySetFile = "jwks_file";
   auto keys = std::make_shared<JwtKeySet>();
-  const auto read = [](const std::string& path, const char* option) { return read_key_file(path, option); };
-  if (!options_.secret.empty()) keys->add_secret(options_.secret, "secret");
+  if (!options_.secret.empty()) keys->add_secret(options_.secret, kSecret);
   if (!options_.secret_file.empty()) {
-    keys->add_secret(without_line_end(read(options_.secret_file, "secret_file")), "secret_file");
+    keys->add_secret(without_line_end(read_key_file(options_.secret_file, kSecretFile)), kSecretFile);
   }
   if (!options_.public_key_file.empty()) {
-    keys->add_pem(read(options_.public_key_file, "public_key_file"), "public_key_file");
+    keys->add_pem(read_key_file(options_.public_key_file, kPublicKeyFile), kPublicKeyFile);
   }
-  if (!options_.jwks_file.empty()) keys->add_jwks(read(options_.jwks_file, "jwks_file"), "jwks_file");
+  if (!options_.jwks_file.empty()) keys->add_jwks(read_key_file(options_.jwks_file, kKeySetFile), kKeySetFile);
   if (keys->empty()) {
-    throw std::invalid_argument(
-        "JwtAuthorizer: there is no key; give it a secret, a secret_file, a public_key_file or a jwks_file");
+    throw InvalidOption("JwtAuthorizer",
+                        "there is no key; give a secret, a secret_file, a public_key_file or a jwks_file");
   }
-  const std::lock_guard lock(mutex_);
-  keys_ = std::move(keys);
+  {
+    const std::lock_guard lock(mutex_);
+    keys_ = std::move(keys);
+  }
+  changed();
 }
 
 Authorizer::Decision JwtAuthorizer::decide(const httplib::Request& request, Action action,
                                            const std::vector<std::string>& topics) const {
   std::string token = bearer_token(request);
   if (token.empty() && !options_.cookie.empty()) token = cookie(request, options_.cookie);
-  if (action == Action::kSubscribe && uncovered(topics, public_topics_) == nullptr && token.empty()) return {};
+  if (action == Action::kSubscribe && uncovered(topics, public_topics_) == nullptr && token.empty()) {
+    return Decision::allow();
+  }
   if (token.empty()) {
-    return {.status = 401, .reason = "a token is needed: send it as Authorization: Bearer <token>"};
+    return Decision::unauthenticated("a token is needed: send it as Authorization: Bearer <token>");
   }
   std::shared_ptr<const JwtKeySet> keys;
   {
@@ -174,17 +178,16 @@ Authorizer::Decision JwtAuthorizer::decide(const httplib::Request& request, Acti
   const auto payload = keys->verify(token);
   const json claims = payload ? parse_json(*payload, kMaxRequestHeadBytes) : json();
   if (!claims.is_object()) {
-    return {.status = 401, .reason = "the token is malformed, or its signature is not by a key that is known here"};
+    return Decision::unauthenticated("the token is malformed, or its signature is not by a key that is known here");
   }
   try {
     check_validity(claims, options_);
-    Decision decision = identity_in(claims);
+    const Decision allowed = right_of_user_in(claims);
     // What is open to all is open to those who say who they are.
-    if (action == Action::kSubscribe && uncovered(topics, public_topics_) == nullptr) return decision;
-    check_rights(claims, action, topics, decision);
-    return decision;
+    const bool is_public = action == Action::kSubscribe && uncovered(topics, public_topics_) == nullptr;
+    return is_public ? allowed : decide_by_rights(claims, action, topics, allowed);
   } catch (const BadClaim& failure) {
-    return {.status = 401, .reason = failure.sentence};
+    return Decision::unauthenticated(failure.sentence);
   }
 }
 

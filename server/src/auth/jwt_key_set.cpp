@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "millrace/core/limits.h"
+#include "millrace/server/invalid_option.h"
 #include "parse_json.h"
 
 namespace millrace {
@@ -22,7 +23,7 @@ namespace {
 using nlohmann::json;
 
 [[noreturn]] void fail(std::string_view option, const std::string& sentence) {
-  throw std::invalid_argument(std::string(option) + ": " + sentence);
+  throw InvalidOption(std::string(option), sentence);
 }
 
 template <auto kFree>

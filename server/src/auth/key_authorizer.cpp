@@ -10,6 +10,7 @@
 
 #include "credentials.h"
 #include "millrace/core/limits.h"
+#include "millrace/server/invalid_option.h"
 #include "reserved_topics.h"
 
 namespace millrace {
@@ -45,9 +46,9 @@ bool contains(const std::vector<Digest>& digests, const Digest& digest) {
 void add_key(std::string_view key, std::string_view option, std::vector<Digest>& digests) {
   // What is wrong is told without the key: the message may end in a log.
   if (key.size() < kMinKeyBytes || key.size() > kMaxKeyBytes || !is_bearer_token(key)) {
-    throw std::invalid_argument(std::string(option) + ": a key must be " + std::to_string(kMinKeyBytes) + " to " +
-                                std::to_string(kMaxKeyBytes) +
-                                " bytes of letters, digits, -._~+/ and a final =; openssl rand -hex 32 makes one");
+    throw InvalidOption(std::string(option),
+                        "a key must be " + std::to_string(kMinKeyBytes) + " to " + std::to_string(kMaxKeyBytes) +
+                            " bytes of letters, digits, -._~+/ and a final =; openssl rand -hex 32 makes one");
   }
   digests.push_back(digest_of(key));
 }
@@ -67,7 +68,7 @@ std::vector<Digest> read_keys(const std::vector<std::string>& keys, const std::s
     if (!line.empty() && line.front() != '#') add_key(line, option, digests);
   }
   // An empty file must not quietly become "anyone".
-  if (digests.size() == before) throw std::invalid_argument(option + ": \"" + file + "\" holds no key");
+  if (digests.size() == before) throw InvalidOption(option, "\"" + file + "\" holds no key");
   return digests;
 }
 
@@ -91,11 +92,13 @@ void KeyAuthorizer::reload() {
            .subscribe = read_keys(options_.subscribe_keys, options_.subscribe_key_file, "subscribe"),
            .admin = read_keys(options_.admin_keys, options_.admin_key_file, "admin")});
   if (keys->publish.empty() && keys->subscribe.empty() && keys->admin.empty()) {
-    throw std::invalid_argument(
-        "KeyAuthorizer: there is no key; give one for publishing, subscribing or administering");
+    throw InvalidOption("KeyAuthorizer", "there is no key; give one for publishing, subscribing or administering");
   }
-  const std::lock_guard lock(mutex_);
-  keys_ = std::move(keys);
+  {
+    const std::lock_guard lock(mutex_);
+    keys_ = std::move(keys);
+  }
+  changed();
 }
 
 Authorizer::Decision KeyAuthorizer::decide(const httplib::Request& request, Action action,
@@ -110,19 +113,19 @@ Authorizer::Decision KeyAuthorizer::decide(const httplib::Request& request, Acti
   const bool anonymous = action == Action::kSubscribe && options_.anonymous_subscribe && keys->subscribe.empty();
   const std::string token = bearer_token(request);
   if (token.empty()) {
-    if (anonymous) return {};
-    return {.status = 401, .reason = "a key is needed: send it as Authorization: Bearer <key>"};
+    if (anonymous) return Decision::allow();
+    return Decision::unauthenticated("a key is needed: send it as Authorization: Bearer <key>");
   }
   const Digest digest = digest_of(token);
   const bool publishes = contains(keys->publish, digest);
   const bool subscribes = contains(keys->subscribe, digest);
   const bool administers = contains(keys->admin, digest);
   if (administers || (publishes && action == Action::kPublish) || (subscribes && action == Action::kSubscribe)) {
-    return {.user = user_of(digest)};
+    return Decision::allow(user_of(digest));
   }
-  if (anonymous) return {};
-  if (!publishes && !subscribes) return {.status = 401, .reason = "the key is not known here"};
-  return {.status = 403, .reason = "the key is not one for this"};
+  if (anonymous) return Decision::allow();
+  if (!publishes && !subscribes) return Decision::unauthenticated("the key is not known here");
+  return Decision::forbidden("the key is not one for this");
 }
 
 }  // namespace millrace

@@ -13,6 +13,7 @@
 #include "connection_loop.h"
 #include "millrace/core/protocol.h"
 #include "peer_address.h"
+#include "time_until.h"
 
 namespace millrace {
 
@@ -23,6 +24,11 @@ constexpr std::size_t kBuffersPerWrite = 64;
 
 // Of presence, before others on the loop get their turn.
 constexpr int kPresencePagesPerTurn = 4;
+
+bool listens_to(const TopicFilter& filter, const std::string& name) {
+  const auto topic = Topic::parse(name);
+  return topic && filter.matches(*topic);
+}
 
 }  // namespace
 
@@ -147,6 +153,7 @@ void Connection::leave_stream(StreamEnd reason) {
   if (terms_ != nullptr && terms_->on_close != nullptr) {
     loop_.run_on_worker([on_close = std::move(terms_->on_close), reason] { on_close(reason); });
   }
+  if (terms_ != nullptr && terms_->right != nullptr) terms_->right->connection = nullptr;
   if (is_present_) loop_.left(subscriber_->filter(), listener());
   if (terms_ != nullptr && terms_->watch != nullptr) loop_.unwatch_presence(*this);
   loop_.stream_closed();
@@ -197,8 +204,10 @@ void Connection::retire(Duration retry, StreamEnd reason) {
 
 void Connection::subscribe(std::string_view head, Subscriber::Subscription subscription, const Hub::Cursor& cursor,
                            std::string_view last_event_id, StreamTerms terms) {
-  if (terms.ends_at || terms.retry || terms.on_close != nullptr || !terms.user.empty())
+  if (terms.right != nullptr) terms.right->connection = this;
+  if (terms.ends_at || terms.retry || terms.on_close != nullptr || !terms.user.empty() || terms.right != nullptr) {
     terms_ = std::make_unique<StreamTerms>(std::move(terms));
+  }
   begin_stream();
   subscription.filter = loop_.subscribers().shared(subscription.filter);
   const Duration retry = subscription.poll ? kPollRetry : reconnection_time();
@@ -237,6 +246,22 @@ void Connection::tell_presence(bool is_news) {
     if (!page.has_more) break;
   }
   heartbeat_at_ = heartbeat_at;
+}
+
+bool Connection::is_selected(const StreamSelection& selection) const {
+  if (selection.user && (terms_ == nullptr || terms_->user != *selection.user)) return false;
+  if (selection.client && !is_client(*selection.client)) return false;
+  return !selection.topic || listens_to(subscriber_->filter(), *selection.topic);
+}
+
+void Connection::settle_right(const Authorizer::Decision& decision) {
+  if (phase_ != Phase::kStreaming) return;
+  if (!decision.is_allowed()) {
+    return retire(loop_.random_retry(reconnection_time(), reconnection_time()), StreamEnd::kLifetime);
+  }
+  terms_->ends_at.reset();
+  if (decision.until()) terms_->ends_at = loop_.event_loop().now() + time_until(*decision.until());
+  set_stream_timer();
 }
 
 Duration Connection::reconnection_time() const {

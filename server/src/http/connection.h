@@ -24,6 +24,7 @@
 #include "millrace/server/subscription.h"
 #include "quota.h"
 #include "request_intake.h"
+#include "rights_review.h"
 
 namespace millrace {
 
@@ -36,6 +37,7 @@ struct StreamTerms {
   std::optional<Duration> retry;
   std::function<void(StreamEnd)> on_close;
   std::shared_ptr<Presence::Watch> watch = nullptr;  ///< where presence events are asked for, and there are any
+  StreamRightPtr right = nullptr;  ///< where an authorizer can be asked about it again
 };
 
 class Connection final : public EventLoop::Watcher, public Subscriber::Output {
@@ -82,6 +84,11 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
 
   // Of a subscription
   bool is_client(std::string_view client) const { return subscriber_->client() == client; }
+  bool is_selected(const StreamSelection& selection) const;
+  /// The right it was opened by; null where nobody is to be asked about it.
+  StreamRightPtr right() const { return terms_ != nullptr ? terms_->right : nullptr; }
+  /// What the authorizer says of it now.
+  void settle_right(const Authorizer::Decision& decision);
   SubscriptionInfo info() const;
   Duration reconnection_time() const;
 
@@ -132,7 +139,7 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   bool serve_request();
   bool send_answers();
   void dispatch(Exchange exchange);
-  void reject(const RequestError& error);
+  void reject(const RequestError& error, const std::string& origin = {});
   void await_input(Phase phase, Duration deadline);
   void await_room();
 

@@ -121,6 +121,32 @@ std::size_t ConnectionLoop::disconnect(std::string_view client) {
   return result.get_future().get();
 }
 
+std::size_t ConnectionLoop::disconnect(const StreamSelection& selection) {
+  std::promise<std::size_t> result;
+  loop_.defer([&] {
+    std::size_t ended = 0;
+    for (Connection* connection : subscribed_connections()) {
+      if (!connection->is_selected(selection)) continue;
+      retire(*connection, connection->reconnection_time());
+      ++ended;
+    }
+    result.set_value(ended);
+  });
+  return result.get_future().get();
+}
+
+std::vector<StreamRightPtr> ConnectionLoop::open_rights() {
+  std::promise<std::vector<StreamRightPtr>> result;
+  loop_.defer([&] {
+    std::vector<StreamRightPtr> rights;
+    for (const Connection* connection : subscribed_connections()) {
+      if (StreamRightPtr right = connection->right()) rights.push_back(std::move(right));
+    }
+    result.set_value(std::move(rights));
+  });
+  return result.get_future().get();
+}
+
 std::vector<SubscriptionInfo> ConnectionLoop::subscriptions() {
   std::promise<std::vector<SubscriptionInfo>> result;
   loop_.defer([&] {
@@ -150,7 +176,8 @@ void ConnectionLoop::drain(Duration window) {
 
 // It may have been on its way from a worker while drain() went by.
 void ConnectionLoop::stream_started(Connection& connection) {
-  if (drain_window_) retire(connection, *drain_window_);
+  if (drain_window_) return retire(connection, *drain_window_);
+  if (const StreamRightPtr right = connection.right()) settings_.rights->begun(right);
 }
 
 void ConnectionLoop::retire(Connection& connection, Duration window) {

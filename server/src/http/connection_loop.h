@@ -25,12 +25,14 @@
 #include "../stream/subscriber_table.h"
 #include "../stream/work_budget.h"
 #include "buffer_budget.h"
+#include "cross_origin.h"
 #include "download_gate.h"
 #include "exchange.h"
 #include "millrace/server/hub.h"
 #include "millrace/server/options.h"
 #include "millrace/server/subscription.h"
 #include "quota.h"
+#include "rights_review.h"
 
 namespace millrace {
 
@@ -55,14 +57,16 @@ class ConnectionLoop final : private Hub::Sink, private Presence::Sink, private 
  public:
   struct Settings {
     ServerOptions options;
-    Duration read_timeout;              ///< of a worker that waits for a request's body
-    Duration write_timeout;             ///< of a response that makes no progress
-    Duration keep_alive;                ///< of an idle connection
-    std::size_t max_requests;           ///< on one connection
-    RefusalCounters* refusals;          ///< what is refused before a worker sees it
-    Presence* presence;                 ///< null where nobody is told who listens
-    BufferBudget* buffers = nullptr;    ///< what all requests and responses may take; null: anything
-    DownloadGate* downloads = nullptr;  ///< counts responses that are cut since they are taken too slowly
+    Duration read_timeout;                      ///< of a worker that waits for a request's body
+    Duration write_timeout;                     ///< of a response that makes no progress
+    Duration keep_alive;                        ///< of an idle connection
+    std::size_t max_requests;                   ///< on one connection
+    RefusalCounters* refusals;                  ///< what is refused before a worker sees it
+    Presence* presence;                         ///< null where nobody is told who listens
+    BufferBudget* buffers = nullptr;            ///< what all requests and responses may take; null: anything
+    const CrossOrigin* cross_origin = nullptr;  ///< what refusals say to web pages; null: nothing
+    RightsReview* rights = nullptr;             ///< is told of streams that have begun; null: nobody is
+    DownloadGate* downloads = nullptr;          ///< counts responses that are cut since they are taken too slowly
     /// Answers a request on the loop's thread. False: a worker has to, and nothing has been done.
     std::function<bool(Exchange&, std::string_view request)> serve_here = nullptr;
   };
@@ -103,6 +107,12 @@ class ConnectionLoop final : private Hub::Sink, private Presence::Sink, private 
 
   /// Cuts the subscribers with this name; returns how many. Any thread but the loop's own: it waits for it.
   std::size_t disconnect(std::string_view client);
+
+  /// Ends the subscribers that are selected; returns how many. Likewise.
+  std::size_t disconnect(const StreamSelection& selection);
+
+  /// The rights by which its streams were opened, of those that have one. Likewise.
+  std::vector<StreamRightPtr> open_rights();
 
   /// The subscriptions on this loop. Any thread but the loop's own: it waits for it.
   std::vector<SubscriptionInfo> subscriptions();

@@ -44,8 +44,14 @@ bool Connection::take_in(std::string_view bytes) {
   } catch (const std::bad_alloc&) {
     // the same
   }
+  std::string origin;
+  try {
+    if (intake_ != nullptr) origin = origin_in(intake_->view());
+  } catch (const std::bad_alloc&) {
+    // the page is not told why
+  }
   intake_.reset();
-  reject({503, "the server has no memory for this request", RefusalReason::kMemory});
+  reject({503, "the server has no memory for this request", RefusalReason::kMemory}, origin);
   return false;
 }
 
@@ -132,10 +138,15 @@ void Connection::dispatch(Exchange exchange) {
   loop_.dispatch(std::make_shared<Exchange>(std::move(exchange)));
 }
 
-void Connection::reject(const RequestError& error) {
+void Connection::reject(const RequestError& error, const std::string& origin) {
   loop_.settings().refusals->add(error.status, error.reason);
   const Duration wait = loop_.random_retry(kRetryAfter, 2 * kRetryAfter);
-  append_output(error_response(error, error.status == 503 ? std::to_string(wait.count() / 1000) : std::string()));
+  std::string lines;
+  if (const CrossOrigin* cross_origin = loop_.settings().cross_origin) {
+    lines = cross_origin->lines_for(intake_ != nullptr ? origin_in(intake_->view()) : origin);
+  }
+  append_output(
+      error_response(error, error.status == 503 ? std::to_string(wait.count() / 1000) : std::string(), lines));
   keep_alive_ = false;
   intake_.reset();
   phase_ = Phase::kResponding;

@@ -44,11 +44,12 @@ std::string error_body(std::string_view sentence) {
   return nlohmann::json{{"error", sentence}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 
-std::string error_response(const RequestError& error, std::string_view retry_after) {
+std::string error_response(const RequestError& error, std::string_view retry_after, std::string_view lines) {
   const std::string body = error_body(error.sentence);
   std::string response = "HTTP/1.1 " + std::to_string(error.status) + ' ';
   response.append(reason_phrase(error.status)).append("\r\nContent-Type: application/json\r\nConnection: close\r\n");
   if (!retry_after.empty()) response.append("Retry-After: ").append(retry_after).append("\r\n");
+  response.append(lines);
   return response.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n").append(body);
 }
 

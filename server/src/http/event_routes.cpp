@@ -1,7 +1,6 @@
 #include "event_routes.h"
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -13,18 +12,13 @@
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "millrace/server/authorizer.h"
+#include "parameters.h"
 #include "refusal.h"
+#include "time_until.h"
 
 namespace millrace {
 
 namespace {
-
-std::vector<std::string> parameters(const httplib::Request& request, std::string_view name) {
-  std::vector<std::string> values;
-  const auto [begin, end] = request.params.equal_range(std::string(name));
-  for (auto value = begin; value != end; ++value) values.push_back(value->second);
-  return values;
-}
 
 std::vector<std::string> topics_of(const std::vector<PublishRequest>& requests) {
   std::vector<std::string> topics;
@@ -68,35 +62,40 @@ std::string quoted(const std::string& id) {
   return is_plain ? '"' + id + '"' : nlohmann::json(id).dump();
 }
 
-// At least a moment, since zero would be for ever.
-Duration time_left(std::chrono::system_clock::time_point expires) {
-  const auto left = std::chrono::duration_cast<Duration>(expires - std::chrono::system_clock::now());
-  return std::max(left, Duration{1});
-}
-
 }  // namespace
 
 void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& response) const {
-  SubscribeOptions options{.topics = parameters(request, protocol::kTopicParameter),
+  SubscribeOptions options{.topics = parameters_of(request, protocol::kTopicParameter),
                            .client = request.get_param_value(std::string(protocol::kClientParameter))};
   if (!admission_.enter(request, response)) return;
+  for (const auto& [name, value] : request.params) {
+    if (const auto right = right_spelling_of(name)) {
+      return refuse(request, response, 400, RefusalReason::kInvalid,
+                    name + ": not a parameter; it is spelt " + std::string(*right));
+    }
+  }
   const std::string mode = request.get_param_value(std::string(protocol::kModeParameter));
   if (!mode.empty() && mode != protocol::kPollMode) {
     return refuse(request, response, 400, RefusalReason::kInvalid,
                   "mode: \"" + mode + "\" is not known; there is mode=poll");
   }
   options.poll = mode == protocol::kPollMode;
+  const std::uint64_t round = rights_.round();
   const auto decision = admission_.allow(request, response, Authorizer::Action::kSubscribe, options.topics);
   if (!decision) return;
-  if (decision->expires) options.lifetime = time_left(*decision->expires);
-  options.user = decision->user;
-  if (!decision->user.empty()) {
-    auto share = admission_.take_stream(request, decision->user, response);
+  StreamRightPtr right;
+  if (options_.authorizer != nullptr) {
+    right = std::make_shared<StreamRight>(request, round, HttplibBridge::exchange_of(request).loop);
+  }
+  if (decision->until()) options.lifetime = time_until(*decision->until());
+  options.user = decision->user();
+  if (!options.user.empty()) {
+    auto share = admission_.take_stream(request, options.user, response);
     if (share == nullptr) return;
     options.on_close = [share](StreamEnd) {};  // goes with the stream, or with the options if there is none
   }
   try {
-    subscribe_(request, response, std::move(options));
+    subscribe_(request, response, std::move(options), std::move(right));
   } catch (const std::invalid_argument& failure) {
     refuse(request, response, 400, RefusalReason::kInvalid, failure.what());
   } catch (const StoreUnavailable& failure) {
@@ -180,7 +179,7 @@ void EventRoutes::publish_body(const httplib::Request& request, httplib::Respons
   const auto decision =
       admission_.allow(request, response, Authorizer::Action::kPublish,
                        options_.authorizer != nullptr ? topics_of(*requests) : std::vector<std::string>());
-  if (!decision || !admission_.take_events(request, decision->user, requests->size(), response)) return;
+  if (!decision || !admission_.take_events(request, decision->user(), requests->size(), response)) return;
   std::string answer;
   try {
     answer = publish(*requests, decision->user);

@@ -14,16 +14,19 @@
 #include "millrace/server/options.h"
 #include "millrace/server/subscription.h"
 #include "publish_request.h"
+#include "rights_review.h"
 
 namespace millrace {
 
 class EventRoutes {
  public:
-  /// Server::subscribe.
-  using Subscribe = std::function<void(const httplib::Request&, httplib::Response&, SubscribeOptions)>;
+  /// Server::subscribe, by this right.
+  using Subscribe =
+      std::function<void(const httplib::Request&, httplib::Response&, SubscribeOptions, StreamRightPtr right)>;
 
-  EventRoutes(Hub& hub, const ServerOptions& options, Admission& admission, Subscribe subscribe)
-      : hub_(hub), options_(options), admission_(admission), subscribe_(std::move(subscribe)) {}
+  EventRoutes(Hub& hub, const ServerOptions& options, Admission& admission, const RightsReview& rights,
+              Subscribe subscribe)
+      : hub_(hub), options_(options), admission_(admission), rights_(rights), subscribe_(std::move(subscribe)) {}
 
   const ServerOptions& options() const { return options_; }
 
@@ -42,6 +45,7 @@ class EventRoutes {
   Hub& hub_;
   const ServerOptions& options_;
   Admission& admission_;
+  const RightsReview& rights_;
   const Subscribe subscribe_;
 };
 

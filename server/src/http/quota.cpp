@@ -4,11 +4,11 @@
 
 namespace millrace {
 
-std::optional<Quota::Share> Quota::take(std::string_view holder) {
+std::optional<Quota::Share> Quota::take(const Who& holder) {
   if (max_ == 0) return Share();
   const std::lock_guard lock(mutex_);
-  auto entry = held_.find(holder);
-  if (entry == held_.end()) entry = held_.emplace(std::string(holder), 0).first;
+  auto entry = held_.find(holder.key());
+  if (entry == held_.end()) entry = held_.emplace(std::string(holder.key()), 0).first;
   if (entry->second == max_) return std::nullopt;
   ++entry->second;
   return Share(this, &*entry);

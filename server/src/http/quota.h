@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <mutex>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 #include "../string_map.h"
+#include "who.h"
 
 namespace millrace {
 
@@ -37,7 +37,7 @@ class Quota {
   };
 
   /// Nothing if the holder has its share already.
-  std::optional<Share> take(std::string_view holder);
+  std::optional<Share> take(const Who& holder);
 
  private:
   void give_back(Share::Entry& entry);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <string>
 
 #include "millrace/core/limits.h"
@@ -13,35 +12,38 @@ RateLimit::RateLimit(double per_second, std::size_t burst)
     : per_millisecond_(per_second / 1000),
       burst_(burst > 0 ? static_cast<double>(burst) : std::max(1.0, std::ceil(per_second))) {}
 
-Duration RateLimit::take(std::string_view publisher, std::size_t count, TimePoint now) {
+Duration RateLimit::take(const Who& publisher, std::size_t count, TimePoint time) {
   if (per_millisecond_ <= 0) return Duration{0};
+  const auto now = static_cast<double>(time.time_since_epoch().count());
   const std::lock_guard lock(mutex_);
-  auto bucket = buckets_.find(publisher);
-  if (bucket == buckets_.end()) {
-    if (buckets_.size() >= kMaxWatchedPublishers) forget_the_idle(now);
-    if (buckets_.size() >= kMaxWatchedPublishers) return kRetryAfter;
-    bucket = buckets_.emplace(std::string(publisher), Bucket{.tokens = burst_, .filled_at = now}).first;
-  }
-  refill(bucket->second, now);
-  double& tokens = bucket->second.tokens;
+  const auto bucket = bucket_of(publisher, now);
+  const double missing = std::max(0.0, bucket->first - now) * per_millisecond_;
   const double needed = std::min(static_cast<double>(count), burst_);
-  if (tokens < needed) return Duration{static_cast<Duration::rep>(std::ceil((needed - tokens) / per_millisecond_))};
-  tokens -= static_cast<double>(count);
+  const double lacking = missing + needed - burst_;
+  // What is less than a millionth of an event is the arithmetic's.
+  if (lacking > 1e-6)
+    return Duration{std::max<Duration::rep>(1, std::llround(std::ceil(lacking / per_millisecond_ - 1e-6)))};
+  auto moved = buckets_.extract(bucket);
+  moved.key() = std::max(now, moved.key()) + static_cast<double>(count) / per_millisecond_;
+  by_publisher_.find(publisher.key())->second = buckets_.insert(std::move(moved));
   return Duration{0};
 }
 
-void RateLimit::refill(Bucket& bucket, TimePoint now) const {
-  const auto passed = static_cast<double>((now - bucket.filled_at).count());
-  bucket.tokens = std::min(burst_, bucket.tokens + passed * per_millisecond_);
-  bucket.filled_at = now;
+std::size_t RateLimit::watched() const {
+  const std::lock_guard lock(mutex_);
+  return buckets_.size();
 }
 
-// A full bucket says no more than none.
-void RateLimit::forget_the_idle(TimePoint now) {
-  for (auto entry = buckets_.begin(); entry != buckets_.end();) {
-    refill(entry->second, now);
-    entry = entry->second.tokens >= burst_ ? buckets_.erase(entry) : std::next(entry);
+RateLimit::Buckets::iterator RateLimit::bucket_of(const Who& publisher, double now) {
+  const auto known = by_publisher_.find(publisher.key());
+  if (known != by_publisher_.end()) return known->second;
+  if (buckets_.size() >= kMaxWatchedPublishers) {
+    by_publisher_.erase(by_publisher_.find(buckets_.begin()->second));
+    buckets_.erase(buckets_.begin());
   }
+  const auto added = buckets_.emplace(now, std::string(publisher.key()));
+  by_publisher_.emplace(added->second, added);
+  return added;
 }
 
 }  // namespace millrace

@@ -6,8 +6,10 @@
 #include <string_view>
 
 #include "../loop/event_loop.h"
+#include "../option_name.h"
 #include "jetstream/jetstream_event_log.h"
 #include "millrace/core/limits.h"
+#include "millrace/server/invalid_option.h"
 #include "sqlite/sqlite_event_log.h"
 
 namespace millrace {
@@ -21,22 +23,23 @@ std::chrono::system_clock::time_point time_now() {
 }
 
 // `name` is what the store may be called in a message.
-std::shared_ptr<EventStore> open_named(const std::string& name,
+std::shared_ptr<EventStore> open_named(const ServerOptions& options, const std::string& name,
                                        const std::function<std::shared_ptr<EventStore>()>& open) {
   try {
     return open();
   } catch (const std::runtime_error& failure) {
-    throw StoreUnavailable("store \"" + name + "\": " + failure.what());
+    throw StoreUnavailable(name_of_option(options, "store") + " \"" + name + "\": " + failure.what());
   }
 }
 
 std::shared_ptr<EventStore> open_jetstream(const ServerOptions& options, const std::string& new_epoch) {
   const StoreAddress address = StoreAddress::parse(options.store);
   if (options.store_replicas > kMaxStoreReplicas) {
-    throw std::invalid_argument("store-replicas: " + std::to_string(options.store_replicas) +
-                                " are too many; at most " + std::to_string(kMaxStoreReplicas));
+    throw InvalidOption(
+        "ServerOptions::store_replicas",
+        std::to_string(options.store_replicas) + " are too many; at most " + std::to_string(kMaxStoreReplicas));
   }
-  return open_named(address.shown(), [&] {
+  return open_named(options, address.shown(), [&] {
     return std::make_shared<JetStreamEventLog>(JetStreamEventLog::Options{
         .address = address,
         .credentials = options.store_credentials,
@@ -52,7 +55,7 @@ std::shared_ptr<EventStore> open_jetstream(const ServerOptions& options, const s
 }
 
 std::shared_ptr<EventStore> open_sqlite(const ServerOptions& options, const std::string& new_epoch) {
-  return open_named(options.store, [&] {
+  return open_named(options, options.store, [&] {
     return std::make_shared<SqliteEventLog>(SqliteEventLog::Options{
         .path = options.store.substr(kSqlite.size()),
         .sync = options.store_sync,
@@ -73,8 +76,8 @@ std::shared_ptr<EventStore> open_store(const ServerOptions& options, const std::
     return open_sqlite(options, new_epoch);
   }
   // Not the rest of it, in which a password may be.
-  throw std::invalid_argument("store: \"" + options.store.substr(0, options.store.find(':')) +
-                              "\" is none; there are sqlite:PATH and nats://HOST:PORT");
+  throw InvalidOption("ServerOptions::store", "unknown store \"" + options.store.substr(0, options.store.find(':')) +
+                                                  "\"; expected sqlite:PATH or nats://HOST:PORT");
 }
 
 }  // namespace millrace

@@ -360,7 +360,7 @@ TEST(TheUsersCode, AuthorizesWhereItMayWait) {
     explicit Slow(std::atomic<std::thread::id>& asked_on) : asked_on_(asked_on) {}
     Decision decide(const Request&, Action, const std::vector<std::string>&) const override {
       asked_on_ = std::this_thread::get_id();
-      return {};
+      return Decision::allow();
     }
 
    private:

@@ -76,7 +76,7 @@ TEST_F(OpenStream, SendsItsHeadAtOnceAndHoldsNoWorker) {
   const RawResponse head = open(client, get("/stream"));
   EXPECT_TRUE(head.head.starts_with("HTTP/1.1 200 OK\r\n"));
   EXPECT_EQ(head.field("Content-Type"), "text/event-stream");
-  EXPECT_EQ(head.field("Cache-Control"), "no-store");
+  EXPECT_EQ(head.field("Cache-Control"), "no-store, no-transform");
   EXPECT_EQ(head.field("Transfer-Encoding"), "chunked");
   const EventStream stream = opened.take();
   EXPECT_TRUE(stream.is_open());

@@ -27,7 +27,7 @@ TEST(Subscribing, IsAnsweredAtOnceWithAHeadAndTheCursor) {
   const StreamClient stream(server.port(), "/events?topic=orders");
   EXPECT_TRUE(stream.head().head.starts_with("HTTP/1.1 200 OK\r\n"));
   EXPECT_EQ(stream.head().field("Content-Type"), "text/event-stream");
-  EXPECT_EQ(stream.head().field("Cache-Control"), "no-store");
+  EXPECT_EQ(stream.head().field("Cache-Control"), "no-store, no-transform");
   EXPECT_EQ(stream.head().field("X-Accel-Buffering"), "no");
   EXPECT_EQ(stream.head().field("Millrace-Heartbeat"), "15") << "whole seconds";
   EXPECT_EQ(stream.head().field("Transfer-Encoding"), "chunked");

@@ -303,7 +303,7 @@ inline constexpr std::size_t kMaxConnectionsPerAddress = 25'000;
 /// Event streams on the hub one user may have open; beyond it the answer is 429.
 inline constexpr std::size_t kMaxStreamsPerUser = 1'000;
 
-/// Publishers whose rate is watched at once; beyond it new ones are answered 429.
+/// Publishers whose rate is watched at once; beyond it the one that could publish a whole burst soonest is forgotten.
 inline constexpr std::size_t kMaxWatchedPublishers = 10'000;
 
 /// Requests whose body a worker has to read that wait for their turn; beyond it the answer is 503.
@@ -314,6 +314,14 @@ inline constexpr std::size_t kMinUploadBytesPerSecond = 4 * 1024;
 
 /// Shortest wait that a Retry-After asks for where nothing else is known; up to twice that is added at random.
 inline constexpr Duration kRetryAfter{2'000};
+
+/// Open event streams about which an authorizer whose rights have changed is asked again before other requests get
+/// their turn.
+inline constexpr std::size_t kRightsAskedAtOnce = 64;
+
+/// Largest body of a request that ends the streams of a user, a client or a topic, in bytes; beyond it the answer is
+/// 413.
+inline constexpr std::size_t kMaxDisconnectBytes = 4 * 1024;
 
 /// How long a browser may keep the answer to a preflight request.
 inline constexpr Duration kPreflightMaxAge{7'200'000};

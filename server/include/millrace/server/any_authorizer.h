@@ -24,6 +24,7 @@ class AnyAuthorizer final : public Authorizer {
 
  private:
   const std::vector<std::shared_ptr<const Authorizer>> authorizers_;
+  std::vector<std::shared_ptr<void>> watches_;  // of them
 };
 
 }  // namespace millrace

@@ -1,18 +1,28 @@
-// Authorizer: who may subscribe to what, publish to what, and ask who is connected.
+// Authorizer: who may subscribe to what, publish to what, and administer the server.
 //
 // Give one to ServerOptions. It is asked before every subscription, also one that resumes, so that what is replayed is
-// what the client may see now; and before every publish. Called from worker threads, several at once.
+// what the client may see now; before every publish; and again about the open event streams of events routes whenever
+// it says that rights have changed. Called from worker threads, several at once.
 //
 //   struct OnlyOwnTopics : millrace::Authorizer {
-//     Decision decide(const httplib::Request& request, Action, const std::vector<std::string>& topics) const override;
+//     Decision decide(const httplib::Request& request, Action, const std::vector<std::string>& topics) const override {
+//       const auto user = sessions.user_of(request.get_header_value("Cookie"));
+//       if (!user) return Decision::unauthenticated("sign in first");
+//       if (topics != std::vector{"users/" + *user}) return Decision::forbidden("only your own topic");
+//       return Decision::allow(*user);
+//     }
 //   };
 #pragma once
 
 #include <httplib.h>
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace millrace {
@@ -22,23 +32,74 @@ class Authorizer {
   enum class Action {
     kSubscribe,   ///< to `topics`, which are patterns: all that falls under them
     kPublish,     ///< to `topics`
-    kAdminister,  ///< see who is connected; `topics` is empty
+    kAdminister,  ///< see who is connected, and end their streams; `topics` is empty
   };
 
-  struct Decision {
-    /// 200: allowed. 401: it is not known who asks. 403: it is known, and not allowed.
-    int status = 200;
-    /// Where it is not allowed: why, as a sentence for the client. Must not tell secrets.
-    std::string reason = {};
-    /// Who asks, where that is known.
-    std::string user = {};
-    /// When the right ends, and with it the event stream.
-    std::optional<std::chrono::system_clock::time_point> expires = {};
+  /// What an authorizer answers. Only allow() makes one that allows; a default-made one forbids.
+  class Decision {
+   public:
+    using Time = std::chrono::system_clock::time_point;
+
+    /// Forbids, without a reason.
+    Decision() = default;
+
+    /// Allows it. `user` is the one that asks, empty where that is not known: streams and rates are counted by it.
+    /// `until` is when the right ends, and with it the event stream.
+    static Decision allow(std::string user = {}, std::optional<Time> until = std::nullopt) {
+      return {Verdict::kAllowed, std::move(user), {}, until};
+    }
+    /// Refuses since it is not known who asks (401). `reason` is a sentence for the client; it must not tell secrets.
+    static Decision unauthenticated(std::string reason) {
+      return {Verdict::kUnauthenticated, {}, std::move(reason), std::nullopt};
+    }
+    /// Refuses though it is known who asks (403). `reason` as above.
+    static Decision forbidden(std::string reason) { return {Verdict::kForbidden, {}, std::move(reason), std::nullopt}; }
+
+    bool is_allowed() const { return verdict_ == Verdict::kAllowed; }
+    /// As HTTP has it: 200, 401 or 403.
+    int status() const { return static_cast<int>(verdict_); }
+    const std::string& reason() const { return reason_; }
+    const std::string& user() const { return user_; }
+    const std::optional<Time>& until() const { return until_; }
+
+   private:
+    enum class Verdict : std::uint16_t { kAllowed = 200, kUnauthenticated = 401, kForbidden = 403 };
+
+    Decision(Verdict verdict, std::string user, std::string reason, std::optional<Time> until)
+        : verdict_(verdict), user_(std::move(user)), reason_(std::move(reason)), until_(until) {}
+
+    Verdict verdict_ = Verdict::kForbidden;
+    std::string user_;
+    std::string reason_;
+    std::optional<Time> until_;
   };
 
-  virtual ~Authorizer() = default;
+  Authorizer();
+  /// A copy is watched by nobody yet; assigning leaves those who watch.
+  Authorizer(const Authorizer& other);
+  Authorizer& operator=(const Authorizer& other);
+  virtual ~Authorizer();
+
+  /// `request` is the one that asks. Where an open event stream is asked about again, it is a copy of the request that
+  /// opened it: method, path, target, headers, parameters and addresses, but no body and no `matches`.
   virtual Decision decide(const httplib::Request& request, Action action,
                           const std::vector<std::string>& topics) const = 0;
+
+  /// Call it when rights have changed: each server that uses this authorizer then asks it again about the event streams
+  /// that are open through its events routes. It ends those whose right is gone, or about which decide() throws, and
+  /// keeps the others, until the time that decide() gives now. Returns at once; any thread.
+  void changed() const;
+
+  /// Has `on_change` called by changed(), on its thread, until what this returns goes: for authorizers made of others.
+  [[nodiscard]] std::shared_ptr<void> watch(std::function<void()> on_change) const;
+
+ protected:
+  /// As long as what this returns is kept, a change of `other` is a change of this authorizer.
+  [[nodiscard]] std::shared_ptr<void> pass_on_changes_of(const Authorizer& other) const;
+
+ private:
+  struct Watchers;
+  std::shared_ptr<Watchers> watchers_;
 };
 
 }  // namespace millrace

@@ -41,7 +41,7 @@ class JwtAuthorizer final : public Authorizer {
     std::vector<std::string> public_topics = {};
   };
 
-  /// Throws std::invalid_argument, naming the option, if one is malformed or a file cannot be used.
+  /// Throws InvalidOption if one is malformed or a file cannot be used.
   explicit JwtAuthorizer(Options options);
   ~JwtAuthorizer() override;
 

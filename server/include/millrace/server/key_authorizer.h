@@ -33,7 +33,7 @@ class KeyAuthorizer final : public Authorizer {
     bool anonymous_subscribe = true;
   };
 
-  /// Throws std::invalid_argument, naming the option, if a key is malformed, a file cannot be read, or there is no key.
+  /// Throws InvalidOption if a key is malformed, a file cannot be read, or there is no key.
   explicit KeyAuthorizer(Options options);
   ~KeyAuthorizer() override;
 

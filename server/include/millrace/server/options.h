@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "millrace/core/limits.h"
@@ -56,6 +57,10 @@ struct ServerOptions {
   /// or without; `*` lets every page in, but without cookies. A page of an origin that is not listed, nor the server's
   /// own, can neither read a stream nor publish.
   std::vector<std::string> cors_origins = {};
+
+  /// Request headers that pages of these origins may send beyond `Authorization`, `Cache-Control`, `Content-Type` and
+  /// `Last-Event-ID`: for an authorizer of your own that reads others.
+  std::vector<std::string> cors_headers = {};
 
   /// Host names (lower case, no port) under which Millrace's own routes may be reached; others are answered 421. Where
   /// there are none, any name will do, except on a server that listens on a loopback address: that one goes by
@@ -115,8 +120,9 @@ struct ServerOptions {
   /// bound).
   std::size_t max_streams_per_user = kMaxStreamsPerUser;
 
-  /// Events a second that one publisher (a user or key the authorizer knows, else an address) may publish by `POST` on
-  /// average, and how many at once (429). A rate of 0: no bound; a burst of 0: a second's worth.
+  /// Events a second that one publisher (a user or key the authorizer knows, else a network: an IPv4 address or an IPv6
+  /// /64) may publish by `POST` on average, and how many at once (429). A rate of 0: no bound; a burst of 0: a second's
+  /// worth.
   double publish_rate = 0;
   std::size_t publish_burst = 0;
 
@@ -157,6 +163,10 @@ struct ServerOptions {
   /// the thread where it was thrown, several at once; must not wait. What it throws itself is dropped. An exception
   /// handler of your own (httplib::Server::set_exception_handler) takes its place for handlers.
   std::function<void(const std::string& failure)> on_failure = nullptr;
+
+  /// What those who run the server call an option, given its name in C++ (such as `ServerOptions::cors_origins`); empty
+  /// for one that they do not have. Refusals that name an option then say that. Without: the name in C++. Any thread.
+  std::function<std::string(std::string_view option)> option_name = nullptr;
 };
 
 }  // namespace millrace

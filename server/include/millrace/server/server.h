@@ -23,9 +23,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "millrace/server/event_stream.h"
+#include "millrace/server/guarded_route.h"
 #include "millrace/server/hub.h"
 #include "millrace/server/options.h"
 #include "millrace/server/subscription.h"
@@ -41,8 +43,8 @@ struct SendingWays {
 
 class Server : public httplib::Server {
  public:
-  /// Throws std::invalid_argument if an option is out of range, StoreUnavailable if the store cannot be opened; the
-  /// message names it.
+  /// Throws InvalidOption if an option is out of range, StoreUnavailable if the store cannot be opened; the message
+  /// names it.
   explicit Server(const ServerOptions& options = {});
   /// Stops the server if it runs, and waits for a listen() that is under way on another thread. In a handler or a
   /// callback of its own, which it would wait for, it ends the program with a sentence that says so.
@@ -55,9 +57,21 @@ class Server : public httplib::Server {
   Server& events(const std::string& path);
 
   /// Routes for those who run the server: `/healthz`, `/readyz` (503 while draining, and while the store takes no
-  /// events), `/metrics` for Prometheus, and `/subscriptions`, for which the authorizer must allow Action::kAdminister.
-  /// docs/operations.md has them.
+  /// events), `/metrics` for Prometheus, and, where the authorizer allows Action::kAdminister, `/subscriptions` and
+  /// `/subscriptions/disconnect`. docs/operations.md has them.
   Server& operations();
+
+  /// Adds a route of yours behind the access checks of Millrace's own. Throws std::invalid_argument if its method is
+  /// not one of those it may have, or its handlers are not exactly one.
+  Server& guarded(GuardedRoute route);
+
+  /// Checks a request as guarded() does, but for rights: for handlers that come before routing. False: it has been
+  /// answered.
+  bool admits(const httplib::Request& request, httplib::Response& response) const;
+
+  /// Method and path of each guarded route, those of events() and operations() included, in the order in which they
+  /// were added; OPTIONS, by which browsers ask, is not listed.
+  std::vector<std::pair<std::string, std::string>> guarded_routes() const;
 
   /// Turns the response to the request being handled into an event stream on the hub, as `GET` on an events route does,
   /// from the request's last event ID on. Or answers 204, if the topics are finished and there is nothing more; then,
@@ -73,6 +87,11 @@ class Server : public httplib::Server {
   /// Cuts the event streams that subscribed with this `client` name, without ending them: the clients will resume.
   /// Returns how many there were.
   std::size_t disconnect(std::string_view client);
+
+  /// Ends the event streams that are selected, in order, each with a reconnection time drawn from the usual one to
+  /// twice that. The clients come back, and are then asked for their rights. Returns how many there were; throws
+  /// std::invalid_argument if the topic is not one. Not to be called from a callback of an EventStream.
+  std::size_t disconnect(const StreamSelection& selection);
 
   /// Ends all event streams on the hub, each with a reconnection time drawn from the usual one to that plus `window`,
   /// and answers new ones with 503, so that the clients come back later, spread out, or elsewhere. Other requests are

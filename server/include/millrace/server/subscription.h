@@ -49,6 +49,13 @@ struct SubscribeOptions {
   std::function<void(StreamEnd)> on_close = nullptr;
 };
 
+/// Which event streams on the hub disconnect() ends: those for which all that is given holds; none if nothing is.
+struct StreamSelection {
+  std::optional<std::string> user = {};
+  std::optional<std::string> client = {};
+  std::optional<std::string> topic = {};  ///< a topic that they listen to, by its name or by a wildcard
+};
+
 /// One open event stream on the hub.
 struct SubscriptionInfo {
   std::vector<std::string> topics;

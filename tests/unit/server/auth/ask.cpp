@@ -10,7 +10,8 @@ std::string request(std::string_view method, std::string_view target, std::strin
   std::string text;
   text.append(method).append(" ").append(target).append(" HTTP/1.1\r\n").append(headers);
   if (headers.find("Host: ") == std::string_view::npos) text.append("Host: localhost\r\n");
-  if (method == "POST") text.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
+  if (method == "POST" || !body.empty())
+    text.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
   return text.append("\r\n").append(body);
 }
 

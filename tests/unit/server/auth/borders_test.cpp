@@ -138,12 +138,12 @@ TEST(Borders, LetEveryPageReadByAStarButNeverWithCookies) {
 TEST(Borders, TellAPageWhyItWasRefused) {
   ServerOptions options = open_to({"https://app.example"});
   options.authorizer = std::make_shared<FunctionAuthorizer>(
-      [](const auto&, auto, const auto&) { return Authorizer::Decision{.status = 403, .reason = "not you"}; });
+      [](const auto&, auto, const auto&) { return Authorizer::Decision::forbidden("not you"); });
   RunningServer running(options);
   const std::string refused = get(running.port(), "Origin: https://app.example\r\n");
   EXPECT_EQ(status_of(refused), 403);
   EXPECT_EQ(header_of(refused, "Access-Control-Allow-Origin"), "https://app.example");
-  EXPECT_EQ(header_of(refused, "Access-Control-Expose-Headers"), "Retry-After");
+  EXPECT_EQ(header_of(refused, "Access-Control-Expose-Headers"), "Retry-After, Last-Event-ID");
 }
 
 TEST(Borders, LetNoPageOfAnotherOriginPublish) {

@@ -32,7 +32,7 @@ int decide(const std::string& token, Authorizer::Action action, const std::strin
   const JwtAuthorizer authorizer({.secret = kSecret});
   httplib::Request request;
   request.headers.emplace("Authorization", "Bearer " + token);
-  return authorizer.decide(request, action, {topic}).status;
+  return authorizer.decide(request, action, {topic}).status();
 }
 
 void expect_what_the_document_says(const std::string& token) {

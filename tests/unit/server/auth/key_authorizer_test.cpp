@@ -42,7 +42,7 @@ std::shared_ptr<KeyAuthorizer> keys(KeyAuthorizer::Options options) {
 int administer(const Authorizer& authorizer, const std::string& key) {
   httplib::Request request;
   if (!key.empty()) request.headers.emplace("Authorization", "Bearer " + key);
-  return authorizer.decide(request, Authorizer::Action::kAdminister, {}).status;
+  return authorizer.decide(request, Authorizer::Action::kAdminister, {}).status();
 }
 
 TEST(KeyAuthorizer, LetsAnyoneSubscribeAndOnlyThePublishKeyPublish) {
@@ -165,7 +165,7 @@ TEST(FunctionAuthorizer, AsksTheFunction) {
       [](const httplib::Request& asked, Authorizer::Action action, const std::vector<std::string>& topics) {
         const bool allowed = action == Authorizer::Action::kSubscribe && topics == std::vector<std::string>{"a"} &&
                              asked.get_header_value("X-User") == "ada";
-        return allowed ? Authorizer::Decision{} : Authorizer::Decision{.status = 403, .reason = "not you"};
+        return allowed ? Authorizer::Decision::allow() : Authorizer::Decision::forbidden("not you");
       })));
   EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a", "X-User: ada\r\n"))), 200);
   EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=b", "X-User: ada\r\n"))), 403);
@@ -177,7 +177,7 @@ TEST(FunctionAuthorizer, IsAskedForAllTopicsOfARequestAndNoneIsPublishedWithoutA
   RunningServer running(with(std::make_shared<FunctionAuthorizer>(
       [](const httplib::Request&, Authorizer::Action action, const std::vector<std::string>& topics) {
         const bool allowed = action == Authorizer::Action::kSubscribe || topics == std::vector<std::string>{"a"};
-        return allowed ? Authorizer::Decision{} : Authorizer::Decision{.status = 403, .reason = "not there"};
+        return allowed ? Authorizer::Decision::allow() : Authorizer::Decision::forbidden("not there");
       })));
   const auto publish_both = [&](const std::string& one, const std::string& other) {
     const std::string body =
@@ -196,7 +196,7 @@ TEST(FunctionAuthorizer, IsAskedForAllTopicsOfARequestAndNoneIsPublishedWithoutA
 TEST(FunctionAuthorizer, MayGiveARightThatIsOver) {
   RunningServer running(
       with(std::make_shared<FunctionAuthorizer>([](const httplib::Request&, auto, const std::vector<std::string>&) {
-        return Authorizer::Decision{.expires = std::chrono::system_clock::now() - std::chrono::hours(1)};
+        return Authorizer::Decision::allow({}, std::chrono::system_clock::now() - std::chrono::hours(1));
       })));
   StreamClient stream(running.port(), "/events?topic=a");
   EXPECT_TRUE(stream.read_to_end());

@@ -44,7 +44,7 @@ namespace {
 // The header X-User says who it is.
 std::shared_ptr<const Authorizer> by_header() {
   return std::make_shared<FunctionAuthorizer>([](const httplib::Request& asked, auto, const auto&) {
-    return Authorizer::Decision{.user = asked.get_header_value("X-User")};
+    return Authorizer::Decision::allow(asked.get_header_value("X-User"));
   });
 }
 
@@ -68,50 +68,54 @@ std::string publish(int port, const std::string& headers = {},
 
 TEST(Quota, GivesEachHolderItsShareAndTakesItBack) {
   Quota quota(2);
-  auto first = quota.take("a");
-  auto second = quota.take("a");
+  auto first = quota.take(Who::user("a"));
+  auto second = quota.take(Who::user("a"));
   EXPECT_TRUE(first && second);
-  EXPECT_FALSE(quota.take("a"));
-  EXPECT_TRUE(quota.take("b"));
+  EXPECT_FALSE(quota.take(Who::user("a")));
+  EXPECT_TRUE(quota.take(Who::user("b")));
   first.reset();
-  auto third = quota.take("a");
+  auto third = quota.take(Who::user("a"));
   EXPECT_TRUE(third);
-  EXPECT_FALSE(quota.take("a"));
+  EXPECT_FALSE(quota.take(Who::user("a")));
 }
 
 TEST(RateLimit, AllowsABurstAndThenTheRate) {
   RateLimit limit(10, 5);
   TimePoint now{Duration{1'000}};
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(limit.take("a", 1, now), Duration{0}) << i;
-  EXPECT_EQ(limit.take("a", 1, now), Duration{100});
-  EXPECT_EQ(limit.take("b", 5, now), Duration{0});
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(limit.take(Who::user("a"), 1, now), Duration{0}) << i;
+  EXPECT_EQ(limit.take(Who::user("a"), 1, now), Duration{100});
+  EXPECT_EQ(limit.take(Who::user("b"), 5, now), Duration{0});
   now += Duration{100};
-  EXPECT_EQ(limit.take("a", 1, now), Duration{0});
-  EXPECT_EQ(limit.take("a", 1, now), Duration{100});
+  EXPECT_EQ(limit.take(Who::user("a"), 1, now), Duration{0});
+  EXPECT_EQ(limit.take(Who::user("a"), 1, now), Duration{100});
   now += Duration{60'000};
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(limit.take("a", 1, now), Duration{0}) << i;
-  EXPECT_NE(limit.take("a", 1, now), Duration{0});
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(limit.take(Who::user("a"), 1, now), Duration{0}) << i;
+  EXPECT_NE(limit.take(Who::user("a"), 1, now), Duration{0});
 }
 
 TEST(RateLimit, LendsToWhoComesWithMoreThanABurst) {
   RateLimit limit(10, 5);
   TimePoint now{Duration{1'000}};
-  EXPECT_EQ(limit.take("a", 1, now), Duration{0});
-  EXPECT_EQ(limit.take("a", 25, now), Duration{100});
+  EXPECT_EQ(limit.take(Who::user("a"), 1, now), Duration{0});
+  EXPECT_EQ(limit.take(Who::user("a"), 25, now), Duration{100});
   now += Duration{100};
-  EXPECT_EQ(limit.take("a", 25, now), Duration{0});
-  EXPECT_EQ(limit.take("a", 1, now), Duration{2'100});
+  EXPECT_EQ(limit.take(Who::user("a"), 25, now), Duration{0});
+  EXPECT_EQ(limit.take(Who::user("a"), 1, now), Duration{2'100});
 }
 
-TEST(RateLimit, WatchesABoundedNumberOfPublishers) {
-  RateLimit limit(1, 1);
-  TimePoint now{Duration{1'000}};
-  for (std::size_t i = 0; i < kMaxWatchedPublishers; ++i) {
-    ASSERT_EQ(limit.take(std::to_string(i), 1, now), Duration{0});
+TEST(RateLimit, ForgetsTheFullestBucketRatherThanRefuseAStranger) {
+  RateLimit limit(1, 2);
+  const TimePoint now{Duration{1'000}};
+  // The first has taken all it may have at once, the others half of it.
+  ASSERT_EQ(limit.take(Who::user("greedy"), 2, now), Duration{0});
+  for (std::size_t i = 1; i < kMaxWatchedPublishers; ++i) {
+    ASSERT_EQ(limit.take(Who::user(std::to_string(i)), 1, now), Duration{0});
   }
-  EXPECT_EQ(limit.take("one more", 1, now), kRetryAfter);
-  now += Duration{1'000};
-  EXPECT_EQ(limit.take("one more", 1, now), Duration{0});
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(limit.take(Who::user("stranger " + std::to_string(i)), 1, now), Duration{0}) << i;
+  }
+  EXPECT_EQ(limit.watched(), kMaxWatchedPublishers);
+  EXPECT_EQ(limit.take(Who::user("greedy"), 1, now), Duration{1'000}) << "the emptiest bucket is kept";
 }
 
 TEST(RetryAfter, SpreadsThoseWhoWereTurnedAwayTogether) {

@@ -4,7 +4,11 @@
 
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -131,18 +135,170 @@ TEST(ServeProgram, KeepsItsBordersAndFairShares) {
   EXPECT_EQ(third.read_response().status, 429) << "the address's third connection";
 }
 
-TEST(ServeProgram, SaysWhichOptionCannotBeHonoured) {
-  const auto complaint = [](std::vector<std::string> options) {
-    options.insert(options.begin(), {"serve", "--port", "0", "--check-config"});
-    Program program(options);
-    EXPECT_EQ(program.wait(), 2);
-    return program.errors();
+std::string bad_option(std::vector<std::string> options) {
+  options.insert(options.begin(), {"serve", "--port", "0"});
+  Program program(options);
+  EXPECT_EQ(program.wait(), 2) << options.back();
+  return program.errors();
+}
+
+// Each option, and a value that cannot be honoured; those that take any text have none.
+TEST(ServeProgram, NamesTheOptionThatWasTypedInEveryComplaint) {
+  const std::map<std::string, std::string> bad_values = {{"--host", "nowhere.invalid"},
+                                                         {"--web", "/no/such/folder"},
+                                                         {"--store", "nats://"},
+                                                         {"--publish-key", "short"},
+                                                         {"--publish-key-file", "/no/such/file"},
+                                                         {"--subscribe-key", "short"},
+                                                         {"--subscribe-key-file", "/no/such/file"},
+                                                         {"--admin-key", "short"},
+                                                         {"--admin-key-file", "/no/such/file"},
+                                                         {"--jwt-secret-file", "/no/such/file"},
+                                                         {"--jwt-public-key", "/no/such/file"},
+                                                         {"--jwks", "/no/such/file"},
+                                                         {"--cors-origin", "app.example"},
+                                                         {"--cors-header", "X-Token:"},
+                                                         {"--allowed-host", "events.example:80"},
+                                                         {"--publish-rate", "nan"},
+                                                         {"--workers", "0"},
+                                                         {"--history-events", "0"},
+                                                         {"--history-bytes", "0"},
+                                                         {"--max-connections", "0"},
+                                                         {"--max-buffered-bytes", "0"},
+                                                         {"--heartbeat", "0"}};
+  const std::set<std::string> any_text = {"--jwt-cookie", "--jwt-issuer", "--jwt-audience", "--store-credentials",
+                                          "--public-topic"};
+  Program table({"serve", "--print-options"});
+  ASSERT_EQ(table.wait(), 0);
+  std::size_t options = 0;
+  std::istringstream rows(table.output());
+  for (std::string row; std::getline(rows, row);) {
+    if (!row.starts_with("| `--")) continue;
+    const std::string option = row.substr(3, row.find('`', 3) - 3);
+    ++options;
+    if (any_text.contains(option)) continue;
+    const auto known = bad_values.find(option);
+    const std::string complaint = bad_option({option + "=" + (known != bad_values.end() ? known->second : "%")});
+    EXPECT_NE(complaint.find(option), std::string::npos) << complaint;
+    for (const char* field : {"ServerOptions", "Options::", "_file", "_keys", "_origins", "_hosts"}) {
+      EXPECT_EQ(complaint.find(field), std::string::npos) << complaint;
+    }
+  }
+  EXPECT_GE(options, 45u);
+  const TemporaryFile secret(kSecret);
+  EXPECT_NE(bad_option({"--jwt-secret-file", secret.path(), "--public-topic", "a//b"}).find("--public-topic"),
+            std::string::npos);
+  EXPECT_NE(bad_option({"--publish-key", kPublishKey, "--insecure"}).find("--insecure"), std::string::npos);
+  Program unopened({"serve", "--port", "0", "--store", "sqlite:/no/such/folder/x.db"});
+  EXPECT_EQ(unopened.wait(), 1);
+  EXPECT_NE(unopened.errors().find("--store \"sqlite:"), std::string::npos) << unopened.errors();
+}
+
+TEST(ServeProgram, NamesTheOptionThatWouldHelpInItsRefusals) {
+  const Serving server({"--log-level", "info"});
+  const auto expect = [](const std::string& response, int status, std::initializer_list<const char*> options) {
+    EXPECT_EQ(status_of(response), status) << response;
+    EXPECT_EQ(response.find("ServerOptions"), std::string::npos) << response;
+    for (const char* option : options) EXPECT_NE(response.find(option), std::string::npos) << response;
   };
-  EXPECT_NE(complaint({"--publish-key", "short"}).find("publish_key"), std::string::npos);
-  EXPECT_NE(complaint({"--jwks", "/no/such/file"}).find("jwks_file"), std::string::npos);
-  EXPECT_NE(complaint({"--publish-key", kPublishKey, "--insecure"}).find("--insecure"), std::string::npos);
-  EXPECT_NE(complaint({"--cors-origin", "app.example"}).find("app.example"), std::string::npos);
-  EXPECT_NE(complaint({"--allowed-host", "events.example:80"}).find("events.example:80"), std::string::npos);
+  expect(server.subscribe("a", "Host: evil.example\r\n") + server.get("/events", "Host: evil.example\r\n"), 421,
+         {"--allowed-host"});
+  expect(server.publish("a", "Origin: https://evil.example\r\n"), 403, {"--cors-origin"});
+  expect(server.publish("a"), 403, {"--publish-key", "--insecure"});
+  expect(server.get("/subscriptions"), 403, {"--admin-key", "--insecure"});
+}
+
+TEST(ServeProgram, EndsTheStreamsOfKeysThatAreTakenOut) {
+  const TemporaryFile keys("first-key-0123456789\nsecond-key-0123456789\n");
+  Serving server({"--subscribe-key-file", keys.path(), "--publish-key", kPublishKey});
+  StreamClient first(server.port(), "/events?topic=a", bearer("first-key-0123456789"));
+  StreamClient second(server.port(), "/events?topic=a", bearer("second-key-0123456789"));
+  keys.write("second-key-0123456789\n");
+  server.program().signal(SIGHUP);
+  EXPECT_TRUE(first.read_to_end());
+  server.publish("a", bearer(kPublishKey));
+  EXPECT_EQ(second.next_data(), "x");
+  EXPECT_EQ(status_of(server.subscribe("a", bearer("first-key-0123456789"))), 401);
+}
+
+TEST(ServeProgram, EndsTheStreamsOfTokensWhoseKeyIsRotatedOut) {
+  const TokenSigner old_signer = TokenSigner::es256();
+  const TokenSigner new_signer = TokenSigner::es256();
+  const json claims = {{"millrace", {{"subscribe", {"a"}}, {"publish", {"a"}}}}};
+  const TemporaryFile key_set(json{{"keys", {old_signer.jwk(), new_signer.jwk()}}}.dump());
+  Serving server({"--jwks", key_set.path(), "--jwt-cookie", "login"});
+  StreamClient by_header(server.port(), "/events?topic=a", bearer(old_signer.sign(claims)));
+  StreamClient by_cookie(server.port(), "/events?topic=a", "Cookie: login=" + old_signer.sign(claims) + "\r\n");
+  StreamClient by_new(server.port(), "/events?topic=a", bearer(new_signer.sign(claims)));
+  key_set.write(json{{"keys", {new_signer.jwk()}}}.dump());
+  server.program().signal(SIGHUP);
+  EXPECT_TRUE(by_header.read_to_end());
+  EXPECT_TRUE(by_cookie.read_to_end());
+  server.publish("a", bearer(new_signer.sign(claims)));
+  EXPECT_EQ(by_new.next_data(), "x");
+}
+
+TEST(ServeProgram, LetsAnAdministratorEndTheStreamsOfAUser) {
+  const TokenSigner signer = TokenSigner::hs256(kSecret);
+  const TemporaryFile secret(kSecret);
+  const Serving server({"--jwt-secret-file", secret.path(), "--admin-key", kAdminKey});
+  const auto token = [&](const std::string& user) {
+    return bearer(signer.sign({{"sub", user}, {"millrace", {{"subscribe", {"a"}}}}}));
+  };
+  StreamClient ada(server.port(), "/events?topic=a", token("ada"));
+  StreamClient bob(server.port(), "/events?topic=a", token("bob"));
+  const auto disconnect = [&](const std::string& headers) {
+    return ask(server.port(), request("POST", "/subscriptions/disconnect", headers, R"({"user":"ada"})"));
+  };
+  EXPECT_EQ(status_of(disconnect("")), 401);
+  EXPECT_EQ(status_of(disconnect(token("bob"))), 403);
+  EXPECT_NE(disconnect(bearer(kAdminKey)).find(R"({"disconnected":1})"), std::string::npos);
+  EXPECT_TRUE(ada.read_to_end());
+  server.publish("a", bearer(kAdminKey));
+  EXPECT_EQ(bob.next_data(), "x");
+}
+
+// What it logs before it listens.
+std::string warnings_of(std::vector<std::string> options) {
+  Serving server(std::move(options));
+  server.program().signal(SIGTERM);
+  EXPECT_EQ(server.program().wait(), 0);
+  return server.program().errors();
+}
+
+TEST(ServeProgram, WarnsOfWhatIsOpenToOthers) {
+  EXPECT_NE(warnings_of({"--host", "0.0.0.0", "--insecure"}).find("warning: --insecure on 0.0.0.0"), std::string::npos);
+  EXPECT_EQ(warnings_of({"--insecure"}).find("warning"), std::string::npos);
+  EXPECT_EQ(warnings_of({"--host", "localhost", "--insecure", "--demo"}).find("warning"), std::string::npos);
+  EXPECT_EQ(warnings_of({"--host", "0.0.0.0"}).find("warning"), std::string::npos);
+  EXPECT_NE(warnings_of({"--host", "0.0.0.0", "--demo"}).find("warning: --demo on 0.0.0.0"), std::string::npos);
+}
+
+TEST(ServeProgram, KeepsTheDemosRoutesFromStrangers) {
+  const std::vector<std::string> paths = {"/push/createSse?uid=ada", "/push/sendMsg?uid=ada",
+                                          "/push/sendMsg?uid=ada&id=1&message=x", "/push/closeSse?uid=ada"};
+  const Serving on_loopback({"--demo"});
+  const Serving keys({"--demo", "--host", "0.0.0.0", "--publish-key", kPublishKey, "--admin-key", kAdminKey});
+  const Serving public_address({"--demo", "--host", "0.0.0.0"});
+  const Serving insecure({"--demo", "--host", "0.0.0.0", "--insecure", "--cors-origin", "https://app.example"});
+  for (const std::string& path : paths) {
+    const std::string listed = "Origin: https://app.example\r\n";
+    EXPECT_NE(status_of(on_loopback.get(path)), 403) << path;
+    EXPECT_EQ(status_of(on_loopback.get(path, "Host: evil.example\r\n")), 421) << path;
+    EXPECT_EQ(status_of(on_loopback.get(path, listed)), 403) << path;
+    EXPECT_EQ(status_of(on_loopback.get(path, "Sec-Fetch-Site: cross-site\r\n")), 403) << path;
+    EXPECT_EQ(status_of(keys.get(path)), 401) << path;
+    EXPECT_EQ(status_of(keys.get(path, bearer(kPublishKey))), 403) << path;
+    EXPECT_NE(status_of(keys.get(path, bearer(kAdminKey))), 403) << path;
+    EXPECT_EQ(status_of(public_address.get(path)), 403) << path;
+    EXPECT_EQ(header_of(insecure.get(path, listed), "Access-Control-Allow-Origin"), "https://app.example") << path;
+    EXPECT_NE(status_of(insecure.get(path, listed)), 403) << path;
+  }
+  for (const char* path : {"/demo/cut?client=tab", "/demo/silence?client=tab&seconds=1"}) {
+    EXPECT_EQ(status_of(ask(keys.port(), request("POST", path))), 401) << path;
+    EXPECT_EQ(status_of(ask(public_address.port(), request("POST", path))), 403) << path;
+    EXPECT_EQ(status_of(ask(on_loopback.port(), request("POST", path))), 200) << path;
+  }
 }
 
 TEST(ServeProgram, SaysNoSecretInLogsMetricsAndAnswers) {

@@ -1,0 +1,34 @@
+// DemoAccess: who may use the demo's routes, which do everything to everybody.
+//
+//   kOpen            anyone whose Host and Origin the server admits: with --insecure, or where only this machine can
+//   ask kByRights        who shows a key or token for the topic, on a loopback address kAdministrators  nobody else,
+//   where others can reach the address
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "millrace/server/guarded_route.h"
+
+namespace millrace::cli {
+
+enum class DemoAccess { kOpen, kByRights, kAdministrators };
+
+/// For GuardedRoute::right: this action on the topic that a request is about.
+inline GuardedRoute::RightOf right_to(DemoAccess access, Authorizer::Action action,
+                                      std::function<std::string(const httplib::Request&)> topic_of) {
+  if (access == DemoAccess::kOpen) return GuardedRoute::no_right;
+  if (access == DemoAccess::kAdministrators) return nullptr;
+  return [action, topic_of = std::move(topic_of)](const httplib::Request& request) {
+    return std::optional(DemandedRight{.action = action, .topics = {topic_of(request)}});
+  };
+}
+
+inline GuardedRoute::RightOf right_to_administer(DemoAccess access) {
+  return access == DemoAccess::kOpen ? GuardedRoute::RightOf(GuardedRoute::no_right) : nullptr;
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,50 @@
+#include "option_names.h"
+
+#include <algorithm>
+
+namespace millrace::cli {
+
+namespace {
+
+struct Names {
+  std::string_view in_library;
+  std::string_view typed;
+};
+
+// Those that do not follow the rule: a member `max_connections` is typed `--max-connections`.
+constexpr Names kExceptions[] = {
+    {"ServerOptions::anonymous_publish", "--insecure"},
+    {"ServerOptions::authorizer", "a key (--publish-key, --admin-key)"},
+    {"ServerOptions::allowed_hosts", "--allowed-host"},
+    {"ServerOptions::cors_headers", "--cors-header"},
+    {"ServerOptions::cors_origins", "--cors-origin"},
+    {"ServerOptions::io_uring", "--no-io-uring"},
+    {"ServerOptions::store_bounds.age", "--store-age"},
+    {"ServerOptions::store_sync", "--sync"},
+    {"ServerOptions::unacknowledged_timeout", "--heartbeat"},
+    {"publish_keys", "--publish-key"},
+    {"subscribe_keys", "--subscribe-key"},
+    {"admin_keys", "--admin-key"},
+    {"secret_file", "--jwt-secret-file"},
+    {"public_key_file", "--jwt-public-key"},
+    {"jwks_file", "--jwks"},
+    {"public_topics", "--public-topic"},
+};
+
+}  // namespace
+
+std::string typed_name(std::string_view option) {
+  for (const Names& names : kExceptions) {
+    if (names.in_library == option) return std::string(names.typed);
+  }
+  const std::size_t behind_class = option.rfind(':') == std::string_view::npos ? 0 : option.rfind(':') + 1;
+  std::string name = "--" + std::string(option.substr(behind_class));
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+std::string sentence_of(const InvalidOption& failure) {
+  return typed_name(failure.option()) + ": " + failure.problem();
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,56 @@
+#include "millrace/server/authorizer.h"
+
+#include <mutex>
+
+namespace millrace {
+
+// Apart from the authorizer, so that it may go while its watchers are called.
+struct Authorizer::Watchers {
+  using OnChange = std::function<void()>;
+
+  std::mutex mutex;
+  std::vector<std::weak_ptr<const OnChange>> all;  // guarded by mutex
+
+  std::shared_ptr<void> add(OnChange on_change) {
+    auto added = std::make_shared<OnChange>(std::move(on_change));
+    const std::lock_guard lock(mutex);
+    std::erase_if(all, [](const auto& watcher) { return watcher.expired(); });
+    all.push_back(added);
+    return added;
+  }
+
+  // Not under the lock: what is called may watch, or change something itself.
+  void call() {
+    std::vector<std::weak_ptr<const OnChange>> now;
+    {
+      const std::lock_guard lock(mutex);
+      now = all;
+    }
+    for (const auto& watcher : now) {
+      if (const auto on_change = watcher.lock()) (*on_change)();
+    }
+  }
+};
+
+Authorizer::Authorizer() : watchers_(std::make_shared<Watchers>()) {}
+Authorizer::Authorizer(const Authorizer& /*other*/) : Authorizer() {}
+Authorizer& Authorizer::operator=(const Authorizer& /*other*/) {
+  return *this;
+}
+Authorizer::~Authorizer() = default;
+
+void Authorizer::changed() const {
+  watchers_->call();
+}
+
+std::shared_ptr<void> Authorizer::watch(std::function<void()> on_change) const {
+  return watchers_->add(std::move(on_change));
+}
+
+std::shared_ptr<void> Authorizer::pass_on_changes_of(const Authorizer& other) const {
+  return other.watch([watchers = std::weak_ptr(watchers_)] {
+    if (const auto watched = watchers.lock()) watched->call();
+  });
+}
+
+}  // namespace millrace

@@ -1,0 +1,127 @@
+#include "cross_origin.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "field_text.h"
+#include "millrace/server/invalid_option.h"
+#include "origin.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::string_view kAnyOrigin = "*";
+constexpr const char* kVary = "Vary";
+constexpr std::string_view kExposed = "Retry-After, Last-Event-ID";
+
+bool contains(const std::vector<std::string>& texts, std::string_view text) {
+  return std::find(texts.begin(), texts.end(), text) != texts.end();
+}
+
+bool is_token(std::string_view text) {
+  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](unsigned char c) {
+    return std::isalnum(c) != 0 || kMarks.find(static_cast<char>(c)) != std::string_view::npos;
+  });
+}
+
+// Caches must know that the answer depends on it, beside what else it depends on.
+void add_vary(httplib::Response& response, const std::string& value) {
+  const auto [begin, end] = response.headers.equal_range("Vary");
+  const bool is_there = std::any_of(begin, end, [&](const auto& field) { return field.second == value; });
+  if (!is_there) response.set_header("Vary", value);
+}
+
+}  // namespace
+
+CrossOrigin::CrossOrigin(const ServerOptions& options)
+    : origins_(options.cors_origins),
+      any_origin_(contains(options.cors_origins, kAnyOrigin)),
+      allowed_headers_("Authorization, Cache-Control, Content-Type, Last-Event-ID") {
+  for (const std::string& origin : origins_) {
+    if (origin != kAnyOrigin && !is_origin(origin)) {
+      throw InvalidOption("ServerOptions::cors_origins",
+                          "\"" + origin +
+                              "\" is not an origin: expected scheme://host or scheme://host:port and nothing behind "
+                              "it, as in https://app.example, or *");
+    }
+  }
+  for (const std::string& header : options.cors_headers) {
+    if (!is_token(header) || header == kAnyOrigin) {
+      throw InvalidOption("ServerOptions::cors_headers", "\"" + header + "\" is not the name of a header");
+    }
+    allowed_headers_.append(", ").append(header);
+  }
+}
+
+bool CrossOrigin::is_listed(std::string_view origin) const {
+  return origin != kAnyOrigin && contains(origins_, origin);
+}
+
+// A page can also make a browser fetch something (an image, a frame) without saying where the page is from, but then
+// the browser says whether it is from here. [Fetch Metadata 2.1]
+bool CrossOrigin::may_change_things(const httplib::Request& request) const {
+  const bool any = any_origin_ && !request.has_header("Cookie");
+  if (!request.has_header("Origin")) {
+    const std::string site = request.get_header_value("Sec-Fetch-Site");
+    return any || (site != "cross-site" && site != "same-site");
+  }
+  const std::string origin = request.get_header_value("Origin");
+  return any || is_listed(origin) || is_same_origin(origin, request.get_header_value("Host"));
+}
+
+bool CrossOrigin::may_ask(const httplib::Request& request) const {
+  const std::string origin = request.get_header_value("Origin");
+  if (!request.has_header("Origin") || is_listed(origin) || any_origin_) return true;
+  return is_same_origin(origin, request.get_header_value("Host"));
+}
+
+CrossOrigin::Fields CrossOrigin::fields_for(std::string_view origin) const {
+  if (origins_.empty()) return {};
+  Fields fields{{kVary, "Origin"}};
+  if (!origin.empty() && is_listed(origin)) {
+    fields.emplace_back("Access-Control-Allow-Origin", origin);
+    fields.emplace_back("Access-Control-Allow-Credentials", "true");
+  } else if (any_origin_) {
+    fields.emplace_back("Access-Control-Allow-Origin", kAnyOrigin);
+  } else {
+    return fields;
+  }
+  fields.emplace_back("Access-Control-Expose-Headers", kExposed);
+  return fields;
+}
+
+void CrossOrigin::add_to(const httplib::Request& request, httplib::Response& response) const {
+  for (const auto& [name, value] : fields_for(request.get_header_value("Origin"))) {
+    if (std::string_view(name) == kVary) {
+      add_vary(response, value);
+      continue;
+    }
+    response.headers.erase(name);
+    response.set_header(name, value);
+  }
+}
+
+std::string CrossOrigin::lines_for(std::string_view origin) const {
+  std::string lines;
+  for (const auto& [name, value] : fields_for(origin)) lines.append(name).append(": ").append(value).append("\r\n");
+  return lines;
+}
+
+std::string origin_in(std::string_view head) {
+  std::string_view origin;
+  for (std::size_t end = head.find("\r\n"); end != std::string_view::npos; end = head.find("\r\n")) {
+    head.remove_prefix(end + 2);
+    const std::string_view line = head.substr(0, head.find("\r\n"));
+    if (line.empty()) break;
+    const bool is_whole = line.size() < head.size();
+    const std::size_t colon = line.find(':');
+    if (!is_whole || !equals_ignoring_case(line.substr(0, colon), "Origin")) continue;
+    if (!origin.empty()) return {};
+    origin = colon == std::string_view::npos ? std::string_view() : trimmed(line.substr(colon + 1));
+  }
+  return std::string(origin);
+}
+
+}  // namespace millrace

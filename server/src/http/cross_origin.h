@@ -1,0 +1,52 @@
+// CrossOrigin: which web pages of other origins may read what the server answers, and ask it to do things; and the
+// response headers that say so. (CORS, [Fetch 3.2].) Any thread.
+#pragma once
+
+#include <httplib.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "millrace/server/options.h"
+
+namespace millrace {
+
+class CrossOrigin {
+ public:
+  /// Throws InvalidOption if an origin or a header's name is malformed.
+  explicit CrossOrigin(const ServerOptions& options);
+
+  /// Whether a page may have the server change something. A browser sends cookies along whichever page makes it do so
+  /// (CSRF), but says which page that is.
+  bool may_change_things(const httplib::Request& request) const;
+
+  /// Whether a page may ask what it may send.
+  bool may_ask(const httplib::Request& request) const;
+
+  /// Sets the headers by which a browser lets a page read the answer, in place of those that are there.
+  void add_to(const httplib::Request& request, httplib::Response& response) const;
+
+  /// The same as lines of a response's head, each with its CRLF. `origin`: of the request, empty where there is none or
+  /// it has not been read; then `*` is all that can be said, if it is configured.
+  std::string lines_for(std::string_view origin) const;
+
+  /// The headers a page may send, as a preflight request is answered.
+  const std::string& allowed_headers() const { return allowed_headers_; }
+
+ private:
+  using Fields = std::vector<std::pair<const char*, std::string>>;
+
+  bool is_listed(std::string_view origin) const;
+  Fields fields_for(std::string_view origin) const;
+
+  const std::vector<std::string> origins_;
+  const bool any_origin_;
+  std::string allowed_headers_;
+};
+
+/// The value of the Origin field in what there is of a request's head; empty if there is none, or more than one.
+std::string origin_in(std::string_view head);
+
+}  // namespace millrace

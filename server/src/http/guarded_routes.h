@@ -1,0 +1,74 @@
+// GuardedRoutes: the one way by which routes of Millrace's own, and of programs that want the same, come into a server.
+// No handler is called before Admission has let its request through.
+#pragma once
+
+#include <httplib.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "admission.h"
+#include "event_routes.h"
+#include "millrace/server/guarded_route.h"
+
+namespace millrace {
+
+/// What stands in front of a route's handler.
+struct Guard {
+  const Admission* admission;
+  bool changes_things;
+  GuardedRoute::RightOf right;  ///< never null
+
+  bool admits(const httplib::Request& request, httplib::Response& response) const;
+};
+
+// The handlers, by which they can be told from those that nothing stands in front of.
+struct GuardedHandler {
+  Guard guard;
+  httplib::Server::Handler handler;
+  void operator()(const httplib::Request& request, httplib::Response& response) const {
+    if (guard.admits(request, response)) handler(request, response);
+  }
+};
+struct GuardedBodyHandler {
+  Guard guard;
+  httplib::Server::HandlerWithContentReader handler;
+  void operator()(const httplib::Request& request, httplib::Response& response,
+                  const httplib::ContentReader& read_content) const {
+    if (guard.admits(request, response)) handler(request, response, read_content);
+  }
+};
+struct PreflightHandler {
+  const Admission* admission;
+  std::string methods;
+  void operator()(const httplib::Request& request, httplib::Response& response) const {
+    admission->preflight(request, response, methods);
+  }
+};
+
+class GuardedRoutes {
+ public:
+  /// Both must stay.
+  GuardedRoutes(httplib::Server& server, const Admission& admission) : server_(server), admission_(admission) {}
+
+  /// Throws std::invalid_argument if the route is not a whole one.
+  void add(GuardedRoute route);
+
+  /// An events route. Its handlers ask Admission themselves, since a loop calls them without cpp-httplib, too.
+  void add_events(const std::string& path, const EventRoutes& routes);
+
+  /// To be called before the server listens: preflight requests, for the methods that each path has by then.
+  void add_preflights();
+
+  /// Method and path of each.
+  const std::vector<std::pair<std::string, std::string>>& all() const { return all_; }
+
+ private:
+  httplib::Server& server_;
+  const Admission& admission_;
+  std::vector<std::pair<std::string, std::string>> all_;
+  std::size_t with_preflights_ = 0;  // so many of them have theirs
+};
+
+}  // namespace millrace

@@ -1,0 +1,28 @@
+// OperationRoutes: the routes for those who run the server. docs/operations.md has them.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "guarded_routes.h"
+#include "millrace/server/hub.h"
+#include "millrace/server/subscription.h"
+
+namespace millrace {
+
+class OperationRoutes {
+ public:
+  /// What they tell of, and do.
+  struct Ports {
+    const Hub& hub;
+    std::function<bool()> is_draining;
+    std::function<std::string()> metrics;
+    std::function<std::vector<SubscriptionInfo>()> subscriptions;
+    std::function<std::size_t(const StreamSelection&)> disconnect;
+  };
+
+  static void add_to(GuardedRoutes& routes, const Ports& ports);
+};
+
+}  // namespace millrace

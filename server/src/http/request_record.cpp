@@ -1,0 +1,70 @@
+#include "request_record.h"
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace millrace {
+
+namespace {
+
+void append(std::string& text, std::string_view part) {
+  const auto size = static_cast<std::uint32_t>(part.size());
+  char bytes[sizeof size];
+  std::memcpy(bytes, &size, sizeof size);
+  text.append(bytes, sizeof size).append(part);
+}
+
+std::string take(std::string_view& text) {
+  std::uint32_t size = 0;
+  std::memcpy(&size, text.data(), sizeof size);
+  const std::string part(text.substr(sizeof size, size));
+  text.remove_prefix(sizeof size + size);
+  return part;
+}
+
+template <typename Map>
+void append_all(std::string& text, const Map& fields) {
+  append(text, std::to_string(fields.size()));
+  for (const auto& [name, value] : fields) {
+    append(text, name);
+    append(text, value);
+  }
+}
+
+template <typename Map>
+void take_all(std::string_view& text, Map& fields) {
+  for (std::size_t left = std::stoul(take(text)); left > 0; --left) {
+    std::string name = take(text);
+    fields.emplace(std::move(name), take(text));
+  }
+}
+
+}  // namespace
+
+RequestRecord::RequestRecord(const httplib::Request& request)
+    : remote_port_(request.remote_port), local_port_(request.local_port) {
+  for (const std::string* part :
+       {&request.method, &request.path, &request.target, &request.version, &request.remote_addr, &request.local_addr}) {
+    append(text_, *part);
+  }
+  append_all(text_, request.headers);
+  append_all(text_, request.params);
+  text_.shrink_to_fit();
+}
+
+httplib::Request RequestRecord::request() const {
+  httplib::Request request;
+  std::string_view text = text_;
+  for (std::string* part :
+       {&request.method, &request.path, &request.target, &request.version, &request.remote_addr, &request.local_addr}) {
+    *part = take(text);
+  }
+  take_all(text, request.headers);
+  take_all(text, request.params);
+  request.remote_port = remote_port_;
+  request.local_port = local_port_;
+  return request;
+}
+
+}  // namespace millrace

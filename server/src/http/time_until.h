@@ -1,0 +1,17 @@
+// Time on the clock of the wall, as the loops' own clock counts it.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+
+#include "millrace/core/time.h"
+
+namespace millrace {
+
+/// At least a moment, since zero would be for ever.
+inline Duration time_until(std::chrono::system_clock::time_point time) {
+  const auto left = std::chrono::duration_cast<Duration>(time - std::chrono::system_clock::now());
+  return std::max(left, Duration{1});
+}
+
+}  // namespace millrace

@@ -1,0 +1,32 @@
+// Who: whom a share of the server is counted for. The user, where the authorizer knows one; else the network: an IPv4
+// address, or the /64 of an IPv6 one, all of which one client may well have.
+//
+// Connections, streams and rates count by it alike.
+#pragma once
+
+#include <httplib.h>
+#include <sys/socket.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace millrace {
+
+class Who {
+ public:
+  static Who user(std::string_view name) { return Who("u" + std::string(name)); }
+  static Who network(const sockaddr_storage& address);
+  /// `user` may be empty; `request` is one that is being handled.
+  static Who of(const httplib::Request& request, std::string_view user);
+
+  /// Differs for all that differ.
+  std::string_view key() const { return key_; }
+
+ private:
+  explicit Who(std::string key) : key_(std::move(key)) {}
+
+  std::string key_;
+};
+
+}  // namespace millrace
