@@ -182,7 +182,7 @@ void EventRoutes::publish_body(const httplib::Request& request, httplib::Respons
   if (!decision || !admission_.take_events(request, decision->user(), requests->size(), response)) return;
   std::string answer;
   try {
-    answer = publish(*requests, decision->user);
+    answer = publish(*requests, decision->user());
   } catch (const StoreUnavailable&) {
     refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
     return response.set_header("Retry-After", admission_.retry_after().draw());
