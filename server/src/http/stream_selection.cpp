@@ -3,11 +3,12 @@
 #include <nlohmann/json.hpp>
 
 #include "millrace/core/topic.h"
+#include "parse_json.h"
 
 namespace millrace {
 
 std::optional<StreamSelection> parse_stream_selection(std::string_view body, std::string& error) {
-  const auto json = nlohmann::json::parse(body, nullptr, false);
+  const auto json = parse_json(body);
   if (!json.is_object() || json.empty()) {
     error = "body: must be a JSON object that names a user, a client or a topic, as in {\"user\":\"ada\"}";
     return std::nullopt;
