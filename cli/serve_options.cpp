@@ -123,6 +123,8 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--max-pinned-bytes", options.max_pinned_bytes,
       "Bytes of events gone from memory that slow readers have half read; beyond it the slowest are cut")
       ->check(CLI::Range(std::size_t{1}, kAny));
+  add(app, "--max-body-bytes", options.max_body_bytes, "Largest body of any request, sent or decoded; beyond it 413")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{kAny}));
   add(app, "--max-publish-bytes", options.max_publish_bytes, "Largest body of a publish request; beyond it 413")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add_rights(app, options.authorization);
@@ -164,6 +166,7 @@ ServerOptions ServeOptions::server_options() const {
           .cursor = cursor_form(cursor),
           .heartbeat = Duration{Duration::rep{heartbeat_seconds} * 1000},
           .unacknowledged_timeout = Duration{Duration::rep{heartbeat_seconds} * 1000},
+          .max_body_bytes = max_body_bytes,
           .max_publish_bytes = max_publish_bytes,
           .max_buffered_bytes = max_buffered_bytes,
           .max_pinned_bytes = max_pinned_bytes,

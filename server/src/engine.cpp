@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <system_error>
@@ -201,16 +202,25 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
       .cross_origin = &admission_.cross_origin(),
       .rights = rights_.get(),
       .downloads = &downloads_,
+      .on_foreign_protocol = [this](RefusalReason reason, int socket) { report_foreign_protocol(reason, socket); },
       .serve_here = [this](Exchange& exchange, std::string_view request) { return serve_here(exchange, request); }};
   guarded_.add_preflights();
   direct_.start(server_, events_paths_, options_);
   bridge_ = std::make_unique<HttplibBridge>(
+      server_,
       [this](httplib::Stream& stream, bool close_connection, bool& connection_closed,
              const std::function<void(httplib::Request&)>& setup_request) {
         return server_.process_request(stream, close_connection, connection_closed, setup_request);
       },
-      settings.read_timeout, options_.request_body_deadline, settings.write_timeout, server_.payload_max_length_,
-      downloads_);
+      ExchangeTerms{.read_timeout = settings.read_timeout,
+                    .body_deadline = options_.request_body_deadline,
+                    .write_timeout = settings.write_timeout,
+                    .downloads = downloads_,
+                    .is_stopping = [this] { return server_.svr_sock_ == INVALID_SOCKET; },
+                    .on_exception =
+                        [this](const std::exception_ptr& exception) {
+                          report_failure(options_.on_failure, "a logger, or an error or post-routing handler", exception);
+                        }});
   admission_.set_on_loopback(is_on_loopback(server_.svr_sock_));
   {
     const std::lock_guard lock(workers_mutex_);
@@ -325,9 +335,9 @@ void Server::Engine::dispatch(const std::shared_ptr<Exchange>& exchange) {
       return;
     case UploadGate::Answer::kRefuse:
       refusals_.add(503, RefusalReason::kUploads);
-      exchange->output = error_response(
+      exchange->output.append(error_response(
           {503, "the server is receiving as many uploads as it may, and more are waiting"},
-          admission_.retry_after().draw(), admission_.cross_origin().lines_for(origin_in(exchange->input)));
+          admission_.retry_after().draw(), admission_.cross_origin().lines_for(origin_in(exchange->input))));
       exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
   }
 }
@@ -450,7 +460,6 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
       form = WireForm::kGzipChunk;
     }
   }
-  if (request.method == "HEAD") return false;
   const Subscriber::Subscription subscription{
       .filter = filter, .client = options.client, .form = form, .cursor = *cursor_form, .poll = options.poll};
   StreamTerms terms{.user = options.user,
@@ -459,13 +468,14 @@ bool Server::Engine::subscribe(const httplib::Request& request, httplib::Respons
                     .on_close = std::move(options.on_close),
                     .right = std::move(right)};
   if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;
-  std::string head = HttplibBridge::take_response(request, response);
+  std::optional<std::string> head = HttplibBridge::take_response(request, response);
+  if (!head) return false;
   if (exchange.on_loop) {
-    exchange.connection.subscribe(head, subscription, cursor, last_event_id, std::move(terms));
+    exchange.connection.subscribe(*head, subscription, cursor, last_event_id, std::move(terms));
     return true;
   }
   // The terms go with it: what a callback has captured must not be destroyed on the loop's thread.
-  exchange.loop.defer([&connection = exchange.connection, head = std::move(head), subscription, cursor,
+  exchange.loop.defer([&connection = exchange.connection, head = std::move(*head), subscription, cursor,
                        last_event_id = std::move(last_event_id), terms = std::move(terms)]() mutable {
     connection.subscribe(head, subscription, cursor, last_event_id, std::move(terms));
   });
@@ -478,9 +488,20 @@ EventStream Server::Engine::open_stream(const httplib::Request& request, httplib
   auto state = std::make_shared<EventStream::State>(
       [this](EventStream::State::Task callback) { run_on_worker(std::move(callback)); }, chunked, options_.on_failure);
   set_event_stream_headers(response, options_.heartbeat);
-  exchange.loop.defer([&connection = exchange.connection, head = HttplibBridge::take_response(request, response),
-                       state] { connection.stream(head, state); });
+  if (auto head = HttplibBridge::take_response(request, response)) {
+    exchange.loop.defer(
+        [&connection = exchange.connection, head = std::move(*head), state] { connection.stream(head, state); });
+  } else {
+    state->detach();
+  }
   return EventStream(std::move(state));
+}
+
+void Server::Engine::report_foreign_protocol(RefusalReason reason, int socket) {
+  if (options_.on_failure == nullptr) return;
+  if (const auto sentence = foreign_.add(reason, peer_address(socket), monotonic_now())) {
+    as_user_code([&] { options_.on_failure(*sentence); });
+  }
 }
 
 std::size_t Server::Engine::disconnect(std::string_view client) {

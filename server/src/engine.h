@@ -14,6 +14,7 @@
 #include "http/direct_requests.h"
 #include "http/download_gate.h"
 #include "http/event_routes.h"
+#include "http/foreign_protocol.h"
 #include "http/guarded_routes.h"
 #include "http/httplib_bridge.h"
 #include "http/quota.h"
@@ -77,6 +78,7 @@ class Server::Engine {
   void dispatch(const std::shared_ptr<Exchange>& exchange);
   void serve(const std::shared_ptr<Exchange>& exchange);
   bool serve_here(Exchange& exchange, std::string_view request);
+  void report_foreign_protocol(RefusalReason reason, int socket);
   bool enqueue(std::function<void()> task);
   void run_on_worker(std::function<void()> callback);
   void run_left_over();
@@ -99,6 +101,7 @@ class Server::Engine {
   BufferBudget buffers_;
   UploadGate uploads_;
   DownloadGate downloads_;
+  ForeignProtocols foreign_;
   const std::unique_ptr<Presence> presence_;  // null where nobody is told
 
   mutable std::mutex loops_mutex_;

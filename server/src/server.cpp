@@ -11,6 +11,7 @@
 
 #include "engine.h"
 #include "http/failure.h"
+#include "http/httplib_bridge.h"
 #include "millrace/server/invalid_option.h"
 
 namespace millrace {
@@ -25,6 +26,7 @@ void check(const ServerOptions& options) {
   require(options.history_events > 0, "history_events", "must be at least 1");
   require(options.history_bytes > 0, "history_bytes", "must be at least 1");
   require(options.max_connections > 0, "max_connections", "must be at least 1");
+  require(options.max_body_bytes > 0, "max_body_bytes", "must be at least 1");
   require(options.max_buffered_bytes > 0, "max_buffered_bytes", "must be at least 1");
   require(std::isfinite(options.publish_rate) && options.publish_rate >= 0, "publish_rate",
           "must be 0 or more events a second");
@@ -64,6 +66,7 @@ Server::Server(const ServerOptions& options) {
   new_task_queue = [workers = options.workers] { return new httplib::ThreadPool(workers); };
   set_exception_handler(FailureHandler{&engine_->options()});
   set_socket_options(refuse_shared_port);
+  set_payload_max_length(static_cast<std::size_t>(options.max_body_bytes));
   set_keep_alive_max_count(kKeepAliveRequests);
   set_keep_alive_timeout(static_cast<time_t>(kKeepAliveTimeout.count() / 1000));
 }
@@ -158,6 +161,10 @@ bool Server::subscribe(const httplib::Request& request, httplib::Response& respo
 
 EventStream Server::open_stream(const httplib::Request& request, httplib::Response& response) {
   return engine_->open_stream(request, response);
+}
+
+void Server::allow_body(const httplib::Request& request, std::uint64_t max_bytes) {
+  HttplibBridge::allow_body(request, max_bytes);
 }
 
 void Server::drain(Duration window) {

@@ -22,53 +22,73 @@ int hex_digit(char c) {
 
 }  // namespace
 
-bool BodyGuard::admits(std::string_view bytes) {
-  while (!bytes.empty() && state_ != State::kRefused) {
+bool ChunkReader::read(std::string_view bytes, std::string& data) {
+  while (!bytes.empty() && state_ != State::kBroken && state_ != State::kDone) {
     std::size_t count = 1;
-    bool is_admitted = true;
-    if (state_ == State::kPlain || state_ == State::kData) {
-      count = state_ == State::kPlain ? bytes.size()
-                                      : static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), left_));
-      is_admitted = !is_multipart_ || admits_data(bytes.substr(0, count));
-      if (state_ == State::kData && (left_ -= count) == 0) state_ = State::kDataEnd;
+    if (state_ == State::kData) {
+      count = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), left_));
+      data.append(bytes.substr(0, count));
+      if ((left_ -= count) == 0) state_ = State::kDataCr;
     } else {
-      is_admitted = admits_framing(bytes.front());
+      state_ = ++line_bytes_ > kMaxRequestLineBytes ? State::kBroken : after(bytes.front());
     }
-    if (!is_admitted) state_ = State::kRefused;
     bytes.remove_prefix(count);
   }
-  return state_ != State::kRefused;
+  return state_ != State::kBroken;
 }
 
-bool BodyGuard::admits_framing(char byte) {
-  if (++line_bytes_ > kMaxRequestLineBytes) return false;
+ChunkReader::State ChunkReader::after(char byte) {
   switch (state_) {
     case State::kSize:
-      if (const int digit = hex_digit(byte); digit >= 0) {
-        size_ = size_ * 16 + static_cast<std::uint64_t>(digit);
-        return ++digits_ <= kMaxSizeDigits;
-      }
-      state_ = State::kExtension;
-      return digits_ > 0 && (byte == ';' || byte == '\r');
+      return after_size(byte);
     case State::kExtension:
-      if (byte != '\n') return true;
+      if (byte == '\r') return State::kSizeLf;
+      return is_text(byte) ? State::kExtension : State::kBroken;
+    case State::kSizeLf:
+      if (byte != '\n') return State::kBroken;
       total_ += size_;
       left_ = size_;
-      state_ = size_ > 0 ? State::kData : State::kTrailer;
       size_ = digits_ = line_bytes_ = 0;
-      return total_ <= max_bytes_;
-    case State::kDataEnd:
-      if (byte == '\r' && line_bytes_ == 1) return true;
+      return left_ > 0 ? State::kData : State::kTrailerName;
+    case State::kDataCr:
+      return byte == '\r' ? State::kDataLf : State::kBroken;
+    case State::kDataLf:
       line_bytes_ = 0;
-      state_ = State::kSize;
-      return byte == '\n';
+      return byte == '\n' ? State::kSize : State::kBroken;
+    case State::kTrailerName:
+      return after_trailer_name(byte);
+    case State::kTrailerValue:
+      if (byte == '\r') return State::kTrailerLf;
+      return is_text(byte) ? State::kTrailerValue : State::kBroken;
+    case State::kTrailerLf:
+      name_bytes_ = 0;
+      return byte == '\n' ? State::kTrailerName : State::kBroken;
+    case State::kLastLf:
+      return byte == '\n' ? State::kDone : State::kBroken;
     default:
-      return true;
+      return State::kBroken;
   }
+}
+
+ChunkReader::State ChunkReader::after_size(char byte) {
+  if (const int digit = hex_digit(byte); digit >= 0) {
+    size_ = size_ * 16 + static_cast<std::uint64_t>(digit);
+    return ++digits_ <= kMaxSizeDigits ? State::kSize : State::kBroken;
+  }
+  if (digits_ == 0) return State::kBroken;
+  if (byte == '\r') return State::kSizeLf;
+  return byte == ';' ? State::kExtension : State::kBroken;
+}
+
+ChunkReader::State ChunkReader::after_trailer_name(char byte) {
+  if (byte == '\r' && name_bytes_ == 0) return State::kLastLf;
+  if (byte == ':' && name_bytes_ > 0) return State::kTrailerValue;
+  ++name_bytes_;
+  return is_token_character(byte) ? State::kTrailerName : State::kBroken;
 }
 
 // A line that begins like the field may not go on for ever.
-bool BodyGuard::admits_data(std::string_view data) {
+bool MultipartGuard::admits(std::string_view data) {
   for (const char byte : data) {
     if (byte == '\n') {
       field_bytes_ = 0;

@@ -1,48 +1,66 @@
-// BodyGuard: looks at the bytes of a request's body before cpp-httplib does, and stops what its old versions cannot
-// take: sizes of chunks that are none, chunked bodies without end, and lines of a multipart body on which its regular
-// expression would overflow the stack. SECURITY.md names the advisories. Pure.
+// What looks at a request's body before cpp-httplib does, and stops what its old versions cannot take: sizes of chunks
+// that are none, chunked bodies without end, and lines of a multipart body on which its regular expression would
+// overflow the stack. SECURITY.md names the advisories. Pure.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "request_head.h"
 
 namespace millrace {
 
-class BodyGuard {
+/// Takes a chunked body apart, to the letter. [RFC 9112 7.1]
+class ChunkReader {
  public:
-  /// `max_bytes`: of a chunked body, without its framing. A body with a length has been measured already.
-  BodyGuard(const RequestHead& head, std::uint64_t max_bytes)
-      : max_bytes_(max_bytes), is_multipart_(head.is_multipart), state_(head.chunked ? State::kSize : State::kPlain) {}
+  /// The next bytes off the wire; what they carry of the body is appended to `data`. False, then and ever after, if
+  /// they are no chunks. What lies behind the body is passed over.
+  bool read(std::string_view bytes, std::string& data);
 
-  /// The next bytes of the body, as they come off the wire. False, then and ever after, if they must not be passed on.
-  bool admits(std::string_view bytes);
+  /// All of it has been read, its trailer fields, which nobody is given, included.
+  bool is_done() const { return state_ == State::kDone; }
+  /// Bytes of the body that have been announced so far.
+  std::uint64_t announced() const { return total_; }
 
  private:
   enum class State : std::uint8_t {
-    kPlain,      // no chunks
-    kSize,       // digits of a chunk's size [RFC 9112 7.1]
-    kExtension,  // behind them, to the end of the line
-    kData,
-    kDataEnd,  // the line end behind the data
-    kTrailer,  // behind the last chunk: fields, which nobody reads
-    kRefused,
+    kSize,          // digits of a chunk's size
+    kExtension,     // behind them, to the end of the line
+    kSizeLf,        // the LF of that line's end
+    kData,          //
+    kDataCr,        // the line end behind the data
+    kDataLf,        //
+    kTrailerName,   // behind the last chunk: fields
+    kTrailerValue,  //
+    kTrailerLf,     //
+    kLastLf,        // of the empty line behind them
+    kDone,
+    kBroken,
   };
 
-  bool admits_framing(char byte);
-  bool admits_data(std::string_view data);
+  State after(char byte);
+  State after_size(char byte);
+  State after_trailer_name(char byte);
 
-  const std::uint64_t max_bytes_;
-  const bool is_multipart_;
-  State state_;
+  State state_ = State::kSize;
   std::uint64_t size_ = 0;      // of the chunk
   std::uint64_t left_ = 0;      // of it
   std::uint64_t total_ = 0;     // of the chunks so far
   std::size_t line_bytes_ = 0;  // so far: of a size's line or the trailer
   std::size_t digits_ = 0;      // of the size
-  // Of the line of a multipart body that is being read.
+  std::size_t name_bytes_ = 0;  // of the trailer field's name
+};
+
+/// Bounds the lines of a multipart body.
+class MultipartGuard {
+ public:
+  /// False if a line that cpp-httplib matches with its expression has grown too long.
+  bool admits(std::string_view data);
+
+ private:
+  // Of the line that is being read.
   std::size_t field_bytes_ = 0;
   bool may_be_field_ = true;
 };

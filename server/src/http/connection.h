@@ -139,7 +139,9 @@ class Connection final : public EventLoop::Watcher, public Subscriber::Output {
   bool serve_request();
   bool send_answers();
   void dispatch(Exchange exchange);
-  void reject(const RequestError& error, const std::string& origin = {});
+  void reject(const RequestError& error);
+  /// Likewise, of a request that is not held any more.
+  void reject(const RequestError& error, bool is_to_head, const std::string& origin);
   void await_input(Phase phase, Duration deadline);
   void await_room();
 

@@ -67,6 +67,8 @@ class ConnectionLoop final : private Hub::Sink, private Presence::Sink, private 
     const CrossOrigin* cross_origin = nullptr;  ///< what refusals say to web pages; null: nothing
     RightsReview* rights = nullptr;             ///< is told of streams that have begun; null: nobody is
     DownloadGate* downloads = nullptr;          ///< counts responses that are cut since they are taken too slowly
+    /// Told of a connection that has begun with another protocol than HTTP/1.1, and which.
+    std::function<void(RefusalReason, int socket)> on_foreign_protocol = nullptr;
     /// Answers a request on the loop's thread. False: a worker has to, and nothing has been done.
     std::function<bool(Exchange&, std::string_view request)> serve_here = nullptr;
   };

@@ -50,8 +50,9 @@ bool Connection::take_in(std::string_view bytes) {
   } catch (const std::bad_alloc&) {
     // the page is not told why
   }
+  const bool is_to_head = intake_ != nullptr && intake_->is_to_head();
   intake_.reset();
-  reject({503, "the server has no memory for this request", RefusalReason::kMemory}, origin);
+  reject({503, "the server has no memory for this request", RefusalReason::kMemory}, is_to_head, origin);
   return false;
 }
 
@@ -107,7 +108,7 @@ bool Connection::serve_request() {
     intake_.reset();
     return false;
   }
-  append_output(std::move(exchange.output));
+  append_output(std::move(exchange.output.bytes()));
   keep_alive_ = exchange.keep_alive;
   if (!keep_alive_) {
     intake_.reset();
@@ -138,15 +139,22 @@ void Connection::dispatch(Exchange exchange) {
   loop_.dispatch(std::make_shared<Exchange>(std::move(exchange)));
 }
 
-void Connection::reject(const RequestError& error, const std::string& origin) {
-  loop_.settings().refusals->add(error.status, error.reason);
+void Connection::reject(const RequestError& error) {
+  if (intake_ == nullptr) return reject(error, false, {});
+  const std::string origin = loop_.settings().cross_origin != nullptr ? origin_in(intake_->view()) : std::string();
+  reject(error, intake_->is_to_head(), origin);
+}
+
+void Connection::reject(const RequestError& error, bool is_to_head, const std::string& origin) {
+  const ConnectionLoop::Settings& settings = loop_.settings();
+  settings.refusals->add(error.status, error.reason);
+  const bool is_foreign = error.reason == RefusalReason::kTls || error.reason == RefusalReason::kHttp2;
+  if (is_foreign && settings.on_foreign_protocol != nullptr) settings.on_foreign_protocol(error.reason, socket_);
   const Duration wait = loop_.random_retry(kRetryAfter, 2 * kRetryAfter);
-  std::string lines;
-  if (const CrossOrigin* cross_origin = loop_.settings().cross_origin) {
-    lines = cross_origin->lines_for(intake_ != nullptr ? origin_in(intake_->view()) : origin);
-  }
-  append_output(
-      error_response(error, error.status == 503 ? std::to_string(wait.count() / 1000) : std::string(), lines));
+  ResponseOutput output(is_to_head, false);
+  output.append(error_response(error, error.status == 503 ? std::to_string(wait.count() / 1000) : std::string(),
+                               settings.cross_origin != nullptr ? settings.cross_origin->lines_for(origin) : std::string()));
+  append_output(std::move(output.bytes()));
   keep_alive_ = false;
   intake_.reset();
   phase_ = Phase::kResponding;
@@ -171,7 +179,7 @@ void Connection::await_input(Phase phase, Duration deadline) {
 
 void Connection::finish(Exchange& exchange) {
   keep_alive_ = exchange.keep_alive;
-  set_output(std::move(exchange.output), std::move(exchange.share));
+  set_output(std::move(exchange.output.bytes()), std::move(exchange.share));
   if (keep_alive_ && exchange.consumed < exchange.input.size()) {
     intake_ = std::make_unique<RequestIntake>(exchange.input.substr(exchange.consumed),
                                               BufferBudget::Share(loop_.settings().buffers));

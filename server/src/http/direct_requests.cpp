@@ -11,6 +11,7 @@
 #include "failure.h"
 #include "field_text.h"
 #include "httplib_bridge.h"
+#include "httplib_insides.h"
 #include "millrace/core/limits.h"
 #include "millrace/server/key_authorizer.h"
 #include "peer_address.h"
@@ -19,50 +20,9 @@ namespace millrace {
 
 namespace {
 
-template <typename Handler>
-using Routes = std::vector<std::pair<std::regex, Handler>>;
-
-// What cpp-httplib's server keeps to itself. The handlers are set by members that are not virtual, so that whoever has
-// an httplib::Server& can set them: looking is the only way to know.
-struct Insides {
-  bool runs_user_code;
-  bool has_files;
-  const Routes<httplib::Server::Handler>& get;
-  const Routes<httplib::Server::HandlerWithContentReader>& post;
-  const httplib::Headers& default_headers;
-  std::size_t keep_alive_count;
-  time_t keep_alive_seconds;
-  std::uint64_t max_body_bytes;
-};
-Insides look_into(const httplib::Server& server);
-
-// Names of private members are allowed in an explicit instantiation [temp.explicit]; the friend makes use of them.
-template <auto kPreRouting, auto kPostRouting, auto kError, auto kException, auto kLogger, auto kFiles, auto kGet,
-          auto kPost, auto kDefaultHeaders, auto kKeepAliveCount, auto kKeepAliveSeconds, auto kMaxBodyBytes>
-struct Opened {
-  friend Insides look_into(const httplib::Server& server) {
-    return {.runs_user_code = server.*kPreRouting != nullptr || server.*kPostRouting != nullptr ||
-                              server.*kError != nullptr || server.*kLogger != nullptr ||
-                              (server.*kException).template target<FailureHandler>() == nullptr,
-            .has_files = !(server.*kFiles).empty(),
-            .get = server.*kGet,
-            .post = server.*kPost,
-            .default_headers = server.*kDefaultHeaders,
-            .keep_alive_count = server.*kKeepAliveCount,
-            .keep_alive_seconds = server.*kKeepAliveSeconds,
-            .max_body_bytes = server.*kMaxBodyBytes};
-  }
-};
-template struct Opened<&httplib::Server::pre_routing_handler_, &httplib::Server::post_routing_handler_,
-                       &httplib::Server::error_handler_, &httplib::Server::exception_handler_,
-                       &httplib::Server::logger_, &httplib::Server::base_dirs_, &httplib::Server::get_handlers_,
-                       &httplib::Server::post_handlers_for_content_reader_, &httplib::Server::default_headers_,
-                       &httplib::Server::keep_alive_max_count_, &httplib::Server::keep_alive_timeout_sec_,
-                       &httplib::Server::payload_max_length_>;
-
 // Whether the first route that takes `path` is of the kind `Ours`.
 template <typename Ours, typename Handler>
-bool leads_to(const Routes<Handler>& routes, const std::string& path) {
+bool leads_to(const HttplibRoutes<Handler>& routes, const std::string& path) {
   const auto first = std::find_if(routes.begin(), routes.end(),
                                   [&](const auto& route) { return std::regex_match(path, route.first); });
   return first != routes.end() && first->second.template target<Ours>() != nullptr;
@@ -119,11 +79,11 @@ bool needs_httplib(const httplib::Headers& headers) {
 
 }  // namespace
 
-void DirectRequests::start(const httplib::Server& server, const std::vector<std::string>& paths,
+void DirectRequests::start(httplib::Server& server, const std::vector<std::string>& paths,
                            const ServerOptions& options) {
   get_paths_.clear();
   post_paths_.clear();
-  const Insides insides = look_into(server);
+  const HttplibInsides insides = look_into(server);
   default_headers_ = insides.default_headers;
   keep_alive_ =
       "timeout=" + std::to_string(insides.keep_alive_seconds) + ", max=" + std::to_string(insides.keep_alive_count);
@@ -132,11 +92,13 @@ void DirectRequests::start(const httplib::Server& server, const std::vector<std:
   const bool may_block =
       !options.store.empty() ||
       (options.authorizer != nullptr && dynamic_cast<const KeyAuthorizer*>(options.authorizer.get()) == nullptr);
-  if (insides.runs_user_code || may_block) return;
+  const bool runs_user_code = insides.has_pre_routing || insides.has_post_routing || insides.has_logger ||
+                              insides.error != nullptr || insides.exception.target<FailureHandler>() == nullptr;
+  if (runs_user_code || may_block) return;
   for (const std::string& path : paths) {
     if (!is_literal(path)) continue;
     if (!insides.has_files && leads_to<SubscribeHandler>(insides.get, path)) get_paths_.push_back(path);
-    if (leads_to<PublishHandler>(insides.post, path)) post_paths_.push_back(path);
+    if (leads_to<PublishHandler>(insides.post_pieces, path)) post_paths_.push_back(path);
   }
 }
 
@@ -183,15 +145,15 @@ bool DirectRequests::serve(Exchange& exchange, std::string_view request_bytes) c
   } catch (...) {
     FailureHandler{&routes_.options()}(request, response, std::current_exception());
   }
-  if (!exchange.taken) answer(request, response, exchange);
+  if (!exchange.taken) answer(response, exchange);
   return true;
 }
 
 // In the words of cpp-httplib, so that nobody can tell which way a request went; but not compressed.
-void DirectRequests::answer(const httplib::Request& request, httplib::Response& response, Exchange& exchange) const {
+void DirectRequests::answer(httplib::Response& response, Exchange& exchange) const {
   if (response.status < 0) response.status = 200;
   exchange.status = response.status;
-  exchange.keep_alive = !exchange.last_request && request.get_header_value("Connection") != "close";
+  exchange.keep_alive = !exchange.is_last();
   if (exchange.keep_alive) {
     response.set_header("Keep-Alive", keep_alive_);
   } else {
@@ -199,12 +161,13 @@ void DirectRequests::answer(const httplib::Request& request, httplib::Response& 
   }
   response.headers.erase("Content-Length");
   response.set_header("Content-Length", std::to_string(response.body.size()));
-  std::string& output = exchange.output;
+  std::string output;
   output.reserve(256 + response.body.size());
   output.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
   output.append(reason_phrase(response.status)).append("\r\n");
   for (const auto& [name, value] : response.headers) output.append(name).append(": ").append(value).append("\r\n");
   output.append("\r\n").append(response.body);
+  exchange.output.append(output, !exchange.keep_alive);
 }
 
 }  // namespace millrace

@@ -26,7 +26,7 @@ class DirectRequests {
   explicit DirectRequests(const EventRoutes& routes) : routes_(routes) {}
 
   /// Finds out for which of the `paths` of events routes this server, as it is set up by now, lets a loop answer.
-  void start(const httplib::Server& server, const std::vector<std::string>& paths, const ServerOptions& options);
+  void start(httplib::Server& server, const std::vector<std::string>& paths, const ServerOptions& options);
 
   /// Answers on the loop's thread. `request` is the whole request and may go on with what has come behind it. False:
   /// a worker has to; nothing has been done.
@@ -34,7 +34,7 @@ class DirectRequests {
 
  private:
   bool takes(const Exchange& exchange, std::string_view method, std::string_view path) const;
-  void answer(const httplib::Request& request, httplib::Response& response, Exchange& exchange) const;
+  void answer(httplib::Response& response, Exchange& exchange) const;
 
   const EventRoutes& routes_;
   std::vector<std::string> get_paths_;

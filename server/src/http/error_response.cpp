@@ -16,6 +16,10 @@ std::string_view reason_phrase(int status) {
       return "Unauthorized";
     case 403:
       return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
     case 408:
       return "Request Timeout";
     case 413:
@@ -24,6 +28,8 @@ std::string_view reason_phrase(int status) {
       return "URI Too Long";
     case 415:
       return "Unsupported Media Type";
+    case 417:
+      return "Expectation Failed";
     case 421:
       return "Misdirected Request";
     case 429:
@@ -34,6 +40,8 @@ std::string_view reason_phrase(int status) {
       return "Not Implemented";
     case 503:
       return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
     default:
       return "Internal Server Error";
   }
@@ -48,6 +56,7 @@ std::string error_response(const RequestError& error, std::string_view retry_aft
   const std::string body = error_body(error.sentence);
   std::string response = "HTTP/1.1 " + std::to_string(error.status) + ' ';
   response.append(reason_phrase(error.status)).append("\r\nContent-Type: application/json\r\nConnection: close\r\n");
+  if (error.status == 405) response.append("Allow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT\r\n");
   if (!retry_after.empty()) response.append("Retry-After: ").append(retry_after).append("\r\n");
   response.append(lines);
   return response.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n").append(body);

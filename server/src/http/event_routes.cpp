@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "error_answers.h"
 #include "failure.h"
 #include "httplib_bridge.h"
 #include "millrace/core/limits.h"
@@ -153,21 +154,20 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
     return refuse(request, response, 415, RefusalReason::kContentEncoding,
                   "Content-Encoding: \"" + encoding + "\" is not read here; send the body as it is");
   }
+  // Unless the program has set a bound of its own.
+  if (HttplibBridge::exchange_of(request).max_body_bytes == options_.max_body_bytes) {
+    HttplibBridge::allow_body(request, std::max<std::uint64_t>(options_.max_body_bytes, options_.max_publish_bytes));
+  }
   std::string body;
   bool too_large = false;
   const bool complete = read_content([&](const char* data, std::size_t size) {
     too_large = too_large || body.size() + size > options_.max_publish_bytes;
-    if (!too_large) body.append(data, size);
-    return !too_large;
+    if (too_large || !HttplibBridge::hold_body(request, body.size() + size)) return false;
+    body.append(data, size);
+    return true;
   });
   if (too_large) return refuse_as_too_large(request, response);
-  if (HttplibBridge::exchange_of(request).too_slow) {
-    return refuse(request, response, 408, RefusalReason::kTooSlow, "body: did not come in time");
-  }
-  if (!complete) {
-    return refuse(request, response, 400, RefusalReason::kInvalid,
-                  "body: ended early, or is not encoded as its headers say");
-  }
+  if (!complete) return refuse_body(request, response);
   publish_body(request, response, body);
 }
 

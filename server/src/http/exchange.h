@@ -4,11 +4,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "../ops/refusal_reason.h"
 #include "buffer_budget.h"
+#include "request_body.h"
 #include "request_head.h"
+#include "response_output.h"
 
 namespace millrace {
 
@@ -26,14 +29,16 @@ struct Exchange {
   bool is_upload() const { return head.chunked || input.size() - head.bytes < head.content_length; }
   bool on_loop = false;       ///< the loop serves it itself: everything happens at once, and `input` is empty
   bool last_request = false;  ///< the connection has had its share: close it behind the response
+  bool is_last() const { return last_request || head.closes; }
+  std::uint64_t max_body_bytes = 0;  ///< sent and decoded
 
   // What comes of it.
   std::size_t consumed = 0;                         ///< bytes of `input` that belong to this request
-  std::string output = {};                          ///< response bytes that the socket has not taken yet
+  ResponseOutput output{head};                      ///< what the socket has not taken yet
   int status = 0;                                   ///< of cpp-httplib's response; 0 if it made none
   RefusalReason refusal = RefusalReason::kHandler;  ///< why, if that is an error
   bool keep_alive = false;                          ///< another request may follow
-  bool too_slow = false;                            ///< the body came more slowly than is allowed, and was given up
+  BodyFailure body_failure = BodyFailure::kNone;    ///< why the body was given up
   bool taken = false;  ///< the response is an event stream now: the connection is the loop's again
 };
 

@@ -1,12 +1,8 @@
 #include "failure.h"
 
-#include <string>
-
 #include "refusal.h"
 
 namespace millrace {
-
-namespace {
 
 std::string sentence_of(const std::exception_ptr& exception) {
   try {
@@ -17,8 +13,6 @@ std::string sentence_of(const std::exception_ptr& exception) {
     return "something that is no std::exception";
   }
 }
-
-}  // namespace
 
 void report_failure(const OnFailure& on_failure, std::string_view where, const std::exception_ptr& exception) noexcept {
   if (on_failure == nullptr) return;
@@ -34,7 +28,7 @@ std::string name_of(std::string_view method, std::string_view target) {
 
 void FailureHandler::operator()(const httplib::Request& request, httplib::Response& response,
                                 const std::exception_ptr& exception) const {
-  refuse(request, response, 500, RefusalReason::kHandler, "the server has failed to answer; its log may say why");
+  refuse(request, response, 500, RefusalReason::kHandler, kHandlerHasFailed);
   report_failure(options->on_failure, name_of(request.method, request.target), exception);
 }
 

@@ -13,6 +13,9 @@
 
 namespace millrace {
 
+/// What it says.
+std::string sentence_of(const std::exception_ptr& exception);
+
 /// Where what the user's code has thrown is reported: ServerOptions::on_failure.
 using OnFailure = std::function<void(const std::string&)>;
 

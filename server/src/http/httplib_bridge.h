@@ -4,18 +4,17 @@
 
 #include <httplib.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <optional>
 #include <string>
 
-#include "download_gate.h"
 #include "exchange.h"
-#include "millrace/core/time.h"
+#include "exchange_stream.h"
+#include "route_table.h"
 
 namespace millrace {
-
-class ExchangeStream;
 
 class HttplibBridge {
  public:
@@ -23,34 +22,45 @@ class HttplibBridge {
   using ProcessRequest = std::function<bool(httplib::Stream& stream, bool close_connection, bool& connection_closed,
                                             const std::function<void(httplib::Request&)>& setup_request)>;
 
-  /// Waiting for a body may take `body_deadline` and then a second more for every kMinUploadBytesPerSecond; waiting for
-  /// the client to take a response likewise, for every kMinDownloadBytesPerSecond, as far as `downloads` lets it, which
-  /// has to outlive the bridge. A chunked body may have `max_chunked_bytes`.
-  HttplibBridge(ProcessRequest process_request, Duration read_timeout, Duration body_deadline, Duration write_timeout,
-                std::uint64_t max_chunked_bytes, DownloadGate& downloads);
+  /// While it lives, it stands in for the server's error handler, and for its bound on bodies, both of which it
+  /// applies itself. What is in `terms` has to outlive it.
+  HttplibBridge(httplib::Server& server, ProcessRequest process_request, const ExchangeTerms& terms);
+  ~HttplibBridge();
+  HttplibBridge(const HttplibBridge&) = delete;
+  HttplibBridge& operator=(const HttplibBridge&) = delete;
 
   /// Runs the exchange through cpp-httplib, handlers and all. On a worker. Fills in what comes of it.
   void serve(Exchange& exchange) const;
 
   /// Makes `exchange` the one `request` is handled for, and gives the request its last event ID. `stream`: where the
   /// body comes from; null if it has been read.
-  static void attach(httplib::Request& request, Exchange& exchange, const ExchangeStream* stream);
+  static void attach(httplib::Request& request, Exchange& exchange, ExchangeStream* stream);
 
   /// The exchange a handler was called for. Throws std::logic_error if `request` is not one that is being handled.
   static Exchange& exchange_of(const httplib::Request& request);
+  /// Likewise; null if it is not.
+  static Exchange* find_exchange(const httplib::Request& request);
+
+  /// Lets the request's body, which must not have been read, have `max_bytes`.
+  static void allow_body(const httplib::Request& request, std::uint64_t max_bytes);
+
+  /// Counts `bytes` of its body, as a handler that reads it in pieces holds them, among what is under way, until the
+  /// exchange is over. False if there is no room for them.
+  static bool hold_body(const httplib::Request& request, std::size_t bytes);
 
   /// Takes the response from cpp-httplib, whatever the handler returns: the exchange counts as answered. Gives the
-  /// response's head: status 200, the headers set so far, and those of a stream without an end.
+  /// response's head: status 200, the headers set so far, and those of a stream without an end. Nothing, and nothing is
+  /// taken, to HEAD, whose response has no body.
   /// Throws std::logic_error if it was taken already or if the request's body has not been read to its end.
-  static std::string take_response(const httplib::Request& request, const httplib::Response& response);
+  static std::optional<std::string> take_response(const httplib::Request& request, const httplib::Response& response);
 
  private:
-  ProcessRequest process_request_;
-  Duration read_timeout_;
-  Duration body_deadline_;
-  Duration write_timeout_;
-  std::uint64_t max_chunked_bytes_;
-  DownloadGate& downloads_;
+  httplib::Server& server_;
+  const ProcessRequest process_request_;
+  const ExchangeTerms terms_;
+  const RouteTable routes_;
+  httplib::Server::HandlerWithResponse error_handler_;  // the server's own
+  const std::size_t max_body_bytes_;
 };
 
 }  // namespace millrace

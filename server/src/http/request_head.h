@@ -1,7 +1,7 @@
 // RequestHead: as much of an HTTP/1 request's head as decides where the request ends and who may see it.
 //
 // It stands in front of cpp-httplib, which does the real parsing, and lets nothing through that two parsers could read
-// in two ways: no bare CR or LF, no folded lines, no two lengths. Pure.
+// in two ways: no bare CR or LF, no folded lines, no two lengths, no two hosts. Pure.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +20,11 @@ struct RequestHead {
   bool chunked = false;           ///< Transfer-Encoding: chunked
   bool expects_continue = false;  ///< Expect: 100-continue
   bool http_1_0 = false;
+  bool to_head = false;  ///< the method is HEAD: its response has no body
+  bool closes = false;   ///< the client takes no further response on the connection [RFC 9112 9.3]
+  /// The target in absolute form: where it, and where its path begins in the head; 0: it is in origin form.
+  std::size_t authority_begin = 0;
+  std::size_t path_begin = 0;
   bool is_multipart = false;  ///< Content-Type: multipart/…
   std::string last_event_id;  ///< the header's value, byte for byte; empty if there is none
 };
@@ -39,6 +44,14 @@ inline constexpr std::size_t kMaxRanges = 16;
 
 /// The position behind the head's empty line; npos if it has not come yet. `from`: where an earlier search ended.
 std::size_t find_head_end(std::string_view input, std::size_t from);
+
+/// Whether what has come of a head, which is not whole, can still become one: there is no bare CR or LF in it, and it
+/// begins like one. Else sets `error`. `from`: where an earlier look ended.
+bool may_become_head(std::string_view input, std::size_t from, RequestError& error);
+
+/// The head in origin form, and with the target's authority for a `Host`, of one that has an absolute form.
+/// [RFC 9112 3.2.2]
+std::string with_origin_form(std::string_view text, const RequestHead& head);
 
 /// Reads a whole head. Sets `error` and returns nothing if it cannot be served. [RFC 9112 3, 5 and 6]
 std::optional<RequestHead> parse_request_head(std::string_view head, RequestError& error);

@@ -1,6 +1,7 @@
 #include "request_intake.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "millrace/core/limits.h"
 
@@ -41,19 +42,44 @@ RequestIntake::Progress RequestIntake::advance(std::size_t max_head_bytes) {
 
 RequestIntake::Progress RequestIntake::advance_head(std::size_t max_head_bytes) {
   if (searched_ == 0) {
-    begin_ = std::min(input_.find_first_not_of("\r\n", begin_), input_.size());  // [RFC 9112 2.2]
+    skip_empty_lines();
+    if (error_.status != 0) return Progress::kRefused;
     if (begin_ == input_.size()) return Progress::kNothing;
+    if (view() == "\r") return Progress::kHead;
   }
   const std::string_view input = view();
   const std::size_t end = find_head_end(input, searched_);
-  searched_ = input.size();
-  if (std::min(end, input.size()) > max_head_bytes) {
+  const std::size_t looked_at = std::exchange(searched_, input.size());
+  const bool fits = std::min(end, input.size()) <= max_head_bytes;
+  // At once: what can become no head would be waited for in vain.
+  if ((end == std::string::npos || !fits) && !may_become_head(input.substr(0, end), looked_at, error_)) {
+    return Progress::kRefused;
+  }
+  if (!fits) {
     error_ = {431, "the request head is larger than the server's limit", RefusalReason::kHeadTooLarge};
     return Progress::kRefused;
   }
   if (end == std::string::npos) return Progress::kHead;
   head_ = parse_request_head(input.substr(0, end), error_);
-  return head_ ? Progress::kBody : Progress::kRefused;
+  if (!head_) return Progress::kRefused;
+  if (head_->path_begin > 0) use_origin_form();
+  return Progress::kBody;
+}
+
+// In front of a request. [RFC 9112 2.2]
+void RequestIntake::skip_empty_lines() {
+  while (view().starts_with("\r\n")) begin_ += 2;
+  const std::string_view next = view();
+  if (next.starts_with('\n') || (next.starts_with('\r') && next.size() > 1)) {
+    error_ = {400, "a bare CR or LF in front of a request"};
+  }
+}
+
+void RequestIntake::use_origin_form() {
+  std::string rewritten = with_origin_form(view().substr(0, head_->bytes), *head_);
+  input_.replace(begin_, head_->bytes, rewritten);
+  head_->bytes = rewritten.size();
+  head_->authority_begin = head_->path_begin = 0;
 }
 
 }  // namespace millrace

@@ -34,6 +34,8 @@ class RequestIntake {
   Progress advance(std::size_t max_head_bytes);
 
   const RequestError& error() const { return error_; }
+  /// What has begun is a request for a head alone.
+  bool is_to_head() const { return view().starts_with("HEAD "); }
 
   // Once the request is whole: they may be moved from.
   RequestHead& head() { return *head_; }
@@ -48,6 +50,8 @@ class RequestIntake {
  private:
   void drop_served();
   Progress advance_head(std::size_t max_head_bytes);
+  void skip_empty_lines();
+  void use_origin_form();
 
   std::string input_;
   BufferBudget::Share share_;

@@ -12,6 +12,10 @@ enum class RefusalReason : std::uint8_t {
   kMalformed,
   kHeadTooLarge,
   kTransferCoding,
+  kMethod,
+  kVersion,
+  kTls,
+  kHttp2,
   kTooSlow,
   kConnections,
   kAddressConnections,
@@ -42,6 +46,14 @@ constexpr std::string_view name_of(RefusalReason reason) {
       return "head_too_large";
     case RefusalReason::kTransferCoding:
       return "transfer_coding";
+    case RefusalReason::kMethod:
+      return "method";
+    case RefusalReason::kVersion:
+      return "version";
+    case RefusalReason::kTls:
+      return "tls";
+    case RefusalReason::kHttp2:
+      return "http2";
     case RefusalReason::kTooSlow:
       return "too_slow";
     case RefusalReason::kConnections:

@@ -12,7 +12,6 @@ namespace {
 
 void with_routes(Server& server) {
   server.events("/events");
-  server.set_payload_max_length(1'000'000);
   server.Get("/plain",
              [](const httplib::Request&, httplib::Response& response) { response.set_content("x", "text/plain"); });
   server.Get("/address", [](const httplib::Request& request, httplib::Response& response) {
@@ -43,12 +42,13 @@ TEST(Advisory, AChunksSizeIsHexadecimalDigitsAndNothingElse) {  // CVE-2026-4535
   RunningServer server({}, with_routes);
   for (const char* const size : {"-2", "+5", "0x5", " 5", "ffffffffffffffff", "fffffffffffffffff", "5 5", ""}) {
     RawClient client(server.port());
-    client.send("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(size) +
+    client.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(size) +
                 "\r\nhello\r\n0\r\n\r\n");
     EXPECT_EQ(client.read_response().status, 400) << size;
   }
   RawClient client(server.port());
-  client.send("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\n\r\n");
+  client.send(
+      "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\n\r\n");
   EXPECT_EQ(client.read_response().body, "5");
   expect_served(server.port());
 }
@@ -56,20 +56,20 @@ TEST(Advisory, AChunksSizeIsHexadecimalDigitsAndNothingElse) {  // CVE-2026-4535
 TEST(Advisory, AChunkedBodyHasALimitToo) {  // CVE-2025-46728
   RunningServer server({}, with_routes);
   RawClient client(server.port());
-  client.send("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+  client.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
   const std::string chunk = "fff0\r\n" + std::string(0xfff0, 'x') + "\r\n";
-  for (int i = 0; i < 20 && client.send(chunk); ++i) {
+  for (int i = 0; i < 600 && client.send(chunk); ++i) {
   }
   client.send("0\r\n\r\n");
-  EXPECT_EQ(client.read_response().status / 100, 4);
+  EXPECT_EQ(client.read_response().status, 413);
   expect_served(server.port());
 }
 
 TEST(Advisory, AChunksSizeLineHasALimitToo) {  // CVE-2025-53628
   RunningServer server({}, with_routes);
   RawClient client(server.port());
-  client.send("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;" + std::string(100'000, 'x') +
-              "\r\nhello\r\n0\r\n\r\n");
+  client.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5;" +
+              std::string(100'000, 'x') + "\r\nhello\r\n0\r\n\r\n");
   EXPECT_EQ(client.read_response().status, 400);
 }
 
@@ -78,7 +78,7 @@ TEST(Advisory, ALongFieldOfAMultipartBodyIsNotMatched) {
   for (const bool chunked : {false, true}) {
     const std::string body =
         "--b\r\nContent-Disposition: form-data; name=\"" + std::string(500'000, 'x') + "\"\r\n\r\nvalue\r\n--b--\r\n";
-    std::string request = "POST /nowhere HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\n";
+    std::string request = "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n";
     if (chunked) {
       char size[32];
       std::snprintf(size, sizeof size, "%zx\r\n", body.size());

@@ -29,7 +29,7 @@ class LoopWithAClient : public ::testing::Test {
     client_ = ends[0];
     EXPECT_TRUE(ConnectionCounts::add_to(counts_.open, 1));
     loop_.adopt(ends[1], {});
-    EXPECT_EQ(::send(client_, "GET / HTTP/1.1\r\n\r\n", 18, 0), 18);
+    EXPECT_EQ(::send(client_, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 35, 0), 35);
     request_ = asked_.get_future().get();
   }
   ~LoopWithAClient() override { ::close(client_); }

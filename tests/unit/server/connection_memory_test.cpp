@@ -45,7 +45,7 @@ void come(RawClient& client, int number) {
     case 0:
       return;  // without a word
     case 1:
-      client.send("GET /events?topic=a HTTP/1.1\r\nX: ");
+      client.send("GET /events?topic=a HTTP/1.1\r\nHost: localhost\r\nX: ");
       return;
     case 2:
       client.send(get("/events?topic=a&client=me&topic=b/" + std::to_string(number) + "/**"));

@@ -118,25 +118,29 @@ const Fault kFaults[] = {
      }},
     {"OversizeEverything",
      [](int port) {
-       send_and_leave(port, {"GET /" + std::string(9'000, 'x') + " HTTP/1.1\r\n\r\n",
-                             "GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n",
-                             get("/events?topic=" + std::string(5'000, 'x')),
-                             get("/events?topic=a", "Last-Event-ID: " + std::string(7'000, 'x') + "\r\n"),
-                             post("/events", R"({"topic":"a","data":")" + std::string(2'000'000, 'x') + "\"}"),
-                             "POST /events HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n" + std::string(100'000, 'x'),
-                             "POST /events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n" +
-                                 std::string(2'000'000, 'x')});
+       send_and_leave(port,
+                      {"GET /" + std::string(9'000, 'x') + " HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                       "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n",
+                       get("/events?topic=" + std::string(5'000, 'x')),
+                       get("/events?topic=a", "Last-Event-ID: " + std::string(7'000, 'x') + "\r\n"),
+                       post("/events", R"({"topic":"a","data":")" + std::string(2'000'000, 'x') + "\"}"),
+                       "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n" +
+                           std::string(100'000, 'x'),
+                       "POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n" +
+                           std::string(2'000'000, 'x')});
      }},
     {"RequestsThatSmuggleOthers",
      [](int port) {
        const std::string smuggled = get("/events?topic=a");
        send_and_leave(
-           port,
-           {"POST /events HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello" + smuggled,
-            "POST /events HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled,
-            "POST /events HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + smuggled,
-            "GET /plain HTTP/1.1\r\nX: y\rContent-Length: 5\r\n\r\n" + smuggled,
-            "GET /plain HTTP/1.1\r\nContent-Length: 40\r\n\r\n" + smuggled});
+           port, {"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello" +
+                      smuggled,
+                  "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: "
+                  "chunked\r\n\r\n0\r\n\r\n" +
+                      smuggled,
+                  "POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + smuggled,
+                  "GET /plain HTTP/1.1\r\nHost: localhost\r\nX: y\rContent-Length: 5\r\n\r\n" + smuggled,
+                  "GET /plain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40\r\n\r\n" + smuggled});
      }},
     {"PipelinesThatNobodyReads",
      [](int port) {
@@ -146,21 +150,24 @@ const Fault kFaults[] = {
      }},
     {"OldAndOtherMethodsOnEventPaths",
      [](int port) {
-       send_and_leave(port, {"GET /events?topic=a HTTP/1.0\r\n\r\n", "HEAD /events?topic=a HTTP/1.0\r\n\r\n",
-                             "HEAD /events?topic=a HTTP/1.1\r\n\r\n", "OPTIONS /events HTTP/1.1\r\n\r\n",
-                             "OPTIONS * HTTP/1.1\r\n\r\n", "DELETE /events HTTP/1.1\r\n\r\n",
-                             "POST /events HTTP/1.0\r\n\r\n", "CONNECT /events HTTP/1.1\r\n\r\n"});
+       send_and_leave(
+           port, {"GET /events?topic=a HTTP/1.0\r\n\r\n", "HEAD /events?topic=a HTTP/1.0\r\n\r\n",
+                  "HEAD /events?topic=a HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                  "OPTIONS /events HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                  "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", "DELETE /events HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                  "POST /events HTTP/1.0\r\n\r\n", "CONNECT /events HTTP/1.1\r\nHost: localhost\r\n\r\n"});
      }},
     {"BytesThatAreNoText",
      [](int port) {
        const std::string bad = "\xff\xfe\xc0\x80\xed\xa0\x80"s;
        send_and_leave(
-           port, {"GET /events?topic=" + bad + " HTTP/1.1\r\n\r\n", "GET /events?topic=a\0b HTTP/1.1\r\n\r\n"s,
-                  get("/events?topic=%00%ff"), get("/events?topic=a", "Last-Event-ID: " + bad + "\r\n"),
-                  get("/events?topic=a&lastEventId=%ff%00%0d%0a"), get("/events?topic=a", "X-\0: y\r\n"s),
-                  post("/events", R"({"topic":"a","data":")" + bad + "\"}"), post("/events", "{\"topic\":\"a\0\"}"s),
-                  post("/events", R"({"topic":"a","id":"\u0000","data":"x"})"),
-                  post("/events", R"({"topic":"a","data":"\ud800"})"), "\0\0\0\0\r\n\r\n"s});
+           port,
+           {"GET /events?topic=" + bad + " HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            "GET /events?topic=a\0b HTTP/1.1\r\nHost: localhost\r\n\r\n"s, get("/events?topic=%00%ff"),
+            get("/events?topic=a", "Last-Event-ID: " + bad + "\r\n"), get("/events?topic=a&lastEventId=%ff%00%0d%0a"),
+            get("/events?topic=a", "X-\0: y\r\n"s), post("/events", R"({"topic":"a","data":")" + bad + "\"}"),
+            post("/events", "{\"topic\":\"a\0\"}"s), post("/events", R"({"topic":"a","id":"\u0000","data":"x"})"),
+            post("/events", R"({"topic":"a","data":"\ud800"})"), "\0\0\0\0\r\n\r\n"s});
      }},
 };
 

@@ -120,7 +120,7 @@ TEST_F(HttpConnection, APostWithoutALengthHasNoBody) {
 }
 
 TEST_F(HttpConnection, AsksForABodyThatWaitsToBeAskedFor) {
-  client_.send("POST /echo HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+  client_.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_EQ(client_.read_response(false).status, 100);
   client_.send("hello");
   EXPECT_EQ(client_.read_response().body, "hello");
@@ -133,12 +133,12 @@ TEST_F(HttpConnection, MayRefuseABodyBeforeItIsSent) {
     one.set_expect_100_continue_handler([](const Request&, Response&) { return 417; });
   });
   RawClient client(server.port());
-  client.send("POST /echo HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+  client.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_EQ(client.read_response().status, 417);
 }
 
 TEST_F(HttpConnection, TakesChunkedBodies) {
-  client_.send("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+  client_.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
   client_.send("6\r\n world\r\n0\r\n\r\n");
   const RawResponse response = client_.read_response();
   EXPECT_EQ(response.body, "hello world");

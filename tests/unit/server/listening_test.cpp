@@ -209,7 +209,7 @@ TEST(Listening, CountsWhatItRefusesByReason) {
   RawClient(server.port()).exchange(get("/events?topic=a//b"));
   RawClient(server.port()).exchange(get("/events?topic=a//b"));
   RawClient(server.port()).exchange("GET /events?topic=a HTTP/1.1\r\nHost: evil.example\r\n\r\n");
-  RawClient(server.port()).exchange("GET / HTTP/1.1\r\nNo colon\r\n\r\n");
+  RawClient(server.port()).exchange("GET / HTTP/1.1\r\nHost: localhost\r\nNo colon\r\n\r\n");
   RawClient(server.port()).exchange(get("/nowhere"));
   server->drain(Duration{0});
   RawClient(server.port()).exchange(get("/events?topic=a"));

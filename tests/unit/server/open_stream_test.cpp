@@ -269,8 +269,9 @@ TEST_F(OpenStream, IsRefusedWhileTheRequestsBodyHasNotBeenRead) {
   StreamClient with_length(RawClient(server.port()), post("/unread", large));
   EXPECT_EQ(with_length.next_data(), "1");
   EXPECT_EQ(refused, 1);
-  StreamClient chunked(RawClient(server.port()),
-                       "POST /unread HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  StreamClient chunked(
+      RawClient(server.port()),
+      "POST /unread HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
   EXPECT_EQ(chunked.next_data(), "1");
   EXPECT_EQ(refused, 2);
 }

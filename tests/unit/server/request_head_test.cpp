@@ -8,7 +8,7 @@ namespace millrace::test {
 namespace {
 
 std::string head_with(const std::string& fields, const std::string& request_line = "POST /events HTTP/1.1") {
-  return request_line + "\r\n" + fields + "\r\n";
+  return request_line + "\r\nHost: x\r\n" + fields + "\r\n";
 }
 
 RequestHead accepted(const std::string& text) {
@@ -27,7 +27,7 @@ int refused(const std::string& text) {
 }
 
 TEST(RequestHead, KnowsWhereARequestEnds) {
-  const std::string text = head_with("Host: x\r\nContent-Length: 17\r\n");
+  const std::string text = head_with("Content-Length: 17\r\n");
   const RequestHead head = accepted(text);
   EXPECT_EQ(head.bytes, text.size());
   EXPECT_EQ(head.content_length, 17u);
@@ -37,7 +37,7 @@ TEST(RequestHead, KnowsWhereARequestEnds) {
 }
 
 TEST(RequestHead, ARequestWithoutFieldsHasNoBody) {
-  const RequestHead head = accepted("GET / HTTP/1.1\r\n\r\n");
+  const RequestHead head = accepted("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_EQ(head.content_length, 0u);
   EXPECT_FALSE(head.chunked);
 }
@@ -87,8 +87,8 @@ TEST(RequestHead, RefusesBareLineEndsAndNul) {
        {"A: b\nContent-Length: 5\r\n"s, "A: b\rContent-Length: 5\r\n"s, "A: b\0c\r\n"s, "A: b\r\r\n"s, "A\n: b\r\n"s}) {
     EXPECT_EQ(refused(head_with(evil)), 400) << ::testing::PrintToString(evil);
   }
-  EXPECT_EQ(refused("GET /\n HTTP/1.1\r\n\r\n"), 400);
-  EXPECT_EQ(refused("GET /\0 HTTP/1.1\r\n\r\n"s), 400);
+  EXPECT_EQ(refused("GET /\n HTTP/1.1\r\nHost: localhost\r\n\r\n"), 400);
+  EXPECT_EQ(refused("GET /\0 HTTP/1.1\r\nHost: localhost\r\n\r\n"s), 400);
 }
 
 TEST(RequestHead, RefusesFoldedLinesAndNamesThatAreNone) {
@@ -103,13 +103,13 @@ TEST(RequestHead, RefusesLinesThatAreTooLong) {
   accepted(head_with("A: " + longest + "\r\n"));
   EXPECT_EQ(refused(head_with("A: " + longest + "x\r\n")), 431);
   const std::string path(kMaxRequestLineBytes - 2 - std::string("GET  HTTP/1.1").size(), '/');
-  accepted("GET " + path + " HTTP/1.1\r\n\r\n");
-  EXPECT_EQ(refused("GET " + path + "/ HTTP/1.1\r\n\r\n"), 414);
+  accepted("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_EQ(refused("GET " + path + "/ HTTP/1.1\r\nHost: localhost\r\n\r\n"), 414);
 }
 
 TEST(RequestHead, KnowsHttp10) {
   EXPECT_TRUE(accepted("GET / HTTP/1.0\r\n\r\n").http_1_0);
-  EXPECT_FALSE(accepted("GET /?HTTP/1.0 HTTP/1.1\r\n\r\n").http_1_0);
+  EXPECT_FALSE(accepted("GET /?HTTP/1.0 HTTP/1.1\r\nHost: localhost\r\n\r\n").http_1_0);
 }
 
 TEST(RequestHead, TakesLastEventIdByteForByte) {
@@ -121,7 +121,7 @@ TEST(RequestHead, TakesLastEventIdByteForByte) {
 }
 
 TEST(RequestHead, FindsItsEndWhereverTheInputIsCut) {
-  const std::string whole = "GET / HTTP/1.1\r\nA: b\r\n\r\nGET /next";
+  const std::string whole = "GET / HTTP/1.1\r\nHost: localhost\r\nA: b\r\n\r\nGET /next";
   const std::size_t end = whole.find("\r\n\r\n") + 4;
   for (std::size_t cut = 0; cut < end; ++cut) {
     EXPECT_EQ(find_head_end(whole.substr(0, cut), 0), std::string::npos) << cut;

@@ -51,7 +51,7 @@ TEST(ServerLife, StoppingEndsOpenStreams) {
   for (int i = 0; i < 5'000; ++i) server->hub().publish("a", {.data = std::string(1'000, 'x')});
   RawClient idle(server.port());
   RawClient half(server.port());
-  half.send("GET /plain HTTP/1.1\r\n");
+  half.send("GET /plain HTTP/1.1\r\nHost: localhost\r\n");
   server.stop();
   for (StreamClient& stream : streams) stream.read_to_end();
   EXPECT_TRUE(idle.is_at_end());

@@ -126,6 +126,15 @@ inline constexpr Duration kRequestBodyDeadline{30'000};
 /// read by the worker, like any cpp-httplib upload.
 inline constexpr std::size_t kMaxBufferedBodyBytes = 1024 * 1024;
 
+/// Largest body of any request, in bytes: as it is sent, and as it is once decoded; beyond it the answer is 413.
+inline constexpr std::uint64_t kMaxBodyBytes = 32 * 1024 * 1024;
+
+/// Bytes of a body that are read, or decoded, at once.
+inline constexpr std::size_t kBodyPieceBytes = 4 * 1024;
+
+/// Connections that begin with another protocol (TLS, HTTP/2) are reported to the program this often at most.
+inline constexpr Duration kForeignProtocolNoticeInterval{60'000};
+
 /// Largest body of a publish request that an event loop reads itself, in bytes: a larger one would hold up its other
 /// sockets for more than some milliseconds, and goes to a worker.
 inline constexpr std::size_t kMaxDirectBodyBytes = 64 * 1024;

@@ -99,7 +99,12 @@ struct ServerOptions {
   /// Largest request head, in bytes (431).
   std::size_t max_request_head_bytes = kMaxRequestHeadBytes;
 
-  /// Largest body of a publish request, in bytes (413).
+  /// Largest body of any request, in bytes, as it is sent and as it is once decoded (413). For single requests it is
+  /// raised by Server::allow_body(); httplib::Server::set_payload_max_length() takes its place.
+  std::uint64_t max_body_bytes = kMaxBodyBytes;
+
+  /// Largest body of a publish request, in bytes (413). Where it is larger than max_body_bytes, publish requests have
+  /// it.
   std::size_t max_publish_bytes = kMaxPublishBytes;
 
   /// Most bytes of requests that are coming in and of responses that clients have not taken yet, on all connections
@@ -162,6 +167,8 @@ struct ServerOptions {
   /// path come before it), which is answered with 500 and no more, or a callback (its name comes before it). Called on
   /// the thread where it was thrown, several at once; must not wait. What it throws itself is dropped. An exception
   /// handler of your own (httplib::Server::set_exception_handler) takes its place for handlers.
+  /// Called, too, for connections that begin with another protocol, TLS or HTTP/2, with what to do about them: at most
+  /// once in kForeignProtocolNoticeInterval for each protocol.
   std::function<void(const std::string& failure)> on_failure = nullptr;
 
   /// What those who run the server call an option, given its name in C++ (such as `ServerOptions::cors_origins`); empty

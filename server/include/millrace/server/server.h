@@ -20,6 +20,7 @@
 #include <httplib.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -81,8 +82,20 @@ class Server : public httplib::Server {
 
   /// Turns the response to the request being handled into an event stream and sends its head: status 200, with the
   /// headers `response` has by now. To be called in a handler, once; what the handler does with `response` afterwards
-  /// has no effect. Throws std::logic_error if called elsewhere or while the request's body has not been read.
+  /// has no effect. To HEAD only the head is sent, and the stream is closed from the beginning. Throws std::logic_error
+  /// if called elsewhere or while the request's body has not been read.
   EventStream open_stream(const httplib::Request& request, httplib::Response& response);
+
+  /// Lets the body of this request have `max_bytes`, as it is sent and as it is once decoded, in place of
+  /// ServerOptions::max_body_bytes. To be called in a handler that reads its body in pieces (httplib::ContentReader),
+  /// before it reads: such a handler holds no more of the body than it wants to. Throws std::logic_error if called
+  /// elsewhere.
+  ///
+  ///   server.Put("/videos", [&](const auto& request, auto& response, const httplib::ContentReader& read) {
+  ///     server.allow_body(request, 4'000'000'000);
+  ///     read([&](const char* data, std::size_t size) { return file.write(data, size).good(); });
+  ///   });
+  void allow_body(const httplib::Request& request, std::uint64_t max_bytes);
 
   /// Cuts the event streams that subscribed with this `client` name, without ending them: the clients will resume.
   /// Returns how many there were.

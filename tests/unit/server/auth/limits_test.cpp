@@ -337,7 +337,7 @@ TEST(Limits, ServesOthersWhileAThousandSocketsDrip) {
   std::vector<RawClient> heads;
   std::vector<RawClient> bodies;
   for (int i = 0; i < 500; ++i) {
-    heads.emplace_back(running.port()).send("GET /events?topic=a HTTP/1.1\r\nX: ");
+    heads.emplace_back(running.port()).send("GET /events?topic=a HTTP/1.1\r\nHost: localhost\r\nX: ");
     bodies.emplace_back(running.port()).send(upload_head());
   }
   std::atomic<bool> done = false;

@@ -1,0 +1,28 @@
+// What becomes of responses that are errors, before they leave a worker: those that nobody has put a body to get
+// Millrace's, a status and a JSON object `{"error": "<sentence>"}`; the program's error handler shapes its own, and
+// keeps its hands off Millrace's refusals.
+#pragma once
+
+#include <httplib.h>
+
+#include "route_table.h"
+
+namespace millrace {
+
+/// Refuses a request whose body is not to be had, for the reason that its exchange has.
+void refuse_body(const httplib::Request& request, httplib::Response& response);
+
+/// Stands in for the program's error handler while its server listens.
+struct ErrorAnswers {
+  const RouteTable* routes;
+  httplib::Server::HandlerWithResponse of_program;
+
+  httplib::Server::HandlerResponse operator()(const httplib::Request& request, httplib::Response& response) const;
+
+ private:
+  void answer_unrouted(const httplib::Request& request, httplib::Response& response) const;
+  void ask_program(const httplib::Request& request, httplib::Response& response) const;
+  void keep_refusal(const httplib::Request& request, httplib::Response& response) const;
+};
+
+}  // namespace millrace

@@ -1,0 +1,31 @@
+#include "foreign_protocol.h"
+
+#include <utility>
+
+#include "millrace/core/limits.h"
+
+namespace millrace {
+
+std::optional<std::string> ForeignProtocols::add(RefusalReason reason, const std::string& address, TimePoint now) {
+  const bool is_tls = reason == RefusalReason::kTls;
+  std::uint64_t others = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    Seen& seen = seen_[is_tls ? 0 : 1];
+    if (seen.told_at && now - *seen.told_at < kForeignProtocolNoticeInterval) {
+      ++seen.untold;
+      return std::nullopt;
+    }
+    seen.told_at = now;
+    others = std::exchange(seen.untold, 0);
+  }
+  std::string sentence = "a client at " + address + " began with ";
+  sentence += is_tls ? "a TLS handshake, but this port speaks clear HTTP/1.1: use http:// there, or let clients go "
+                       "through a proxy that ends TLS"
+                     : "HTTP/2, but this port speaks clear HTTP/1.1: let clients begin with HTTP/1.1, or go through a "
+                       "proxy that speaks HTTP/2";
+  if (others > 0) sentence += " (" + std::to_string(others) + " more connections did so since the last such line)";
+  return sentence;
+}
+
+}  // namespace millrace

@@ -1,0 +1,32 @@
+// ForeignProtocols: connections that begin with another protocol than clear HTTP/1.1, which a program's operator is to
+// hear of, but not each one. Any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "../ops/refusal_reason.h"
+#include "millrace/core/time.h"
+
+namespace millrace {
+
+class ForeignProtocols {
+ public:
+  /// Counts one more connection, from `address`, that began with what `reason` names (kTls or kHttp2). Returns a
+  /// sentence for the log, unless there was one less than kForeignProtocolNoticeInterval ago.
+  std::optional<std::string> add(RefusalReason reason, const std::string& address, TimePoint now);
+
+ private:
+  struct Seen {
+    std::optional<TimePoint> told_at;
+    std::uint64_t untold = 0;
+  };
+
+  std::mutex mutex_;
+  std::array<Seen, 2> seen_;  // guarded by mutex_: of TLS, of HTTP/2
+};
+
+}  // namespace millrace

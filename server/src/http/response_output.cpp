@@ -1,0 +1,106 @@
+#include "response_output.h"
+
+#include <charconv>
+
+#include "field_text.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::string_view kCloses = "Connection: close\r\n";
+constexpr std::string_view kKeepsAlive = "Connection: keep-alive\r\n";
+
+// Of the line a response begins with, such as `HTTP/1.1 200 OK`.
+int status_in(std::string_view head) {
+  constexpr std::size_t kBegin = std::string_view("HTTP/1.1 ").size();
+  int status = 0;
+  if (head.size() > kBegin) std::from_chars(head.data() + kBegin, head.data() + head.size(), status);
+  return status;
+}
+
+// Calls `visit` with each line, its end included, its name and its value.
+template <typename Visit>
+void for_each_field(std::string_view head, Visit visit) {
+  head.remove_prefix(head.find("\r\n") + 2);
+  while (head.size() > 2) {
+    const std::string_view line = head.substr(0, head.find("\r\n") + 2);
+    head.remove_prefix(line.size());
+    const std::size_t colon = std::min(line.find(':'), line.size() - 2);
+    visit(line, line.substr(0, colon), trimmed(line.substr(colon + 1, line.size() - colon - 3)));
+  }
+}
+
+}  // namespace
+
+bool ResponseOutput::append(std::string_view bytes, bool closes) {
+  while (!has_head()) {
+    const std::size_t end = bytes.find("\r\n\r\n");
+    if (end == std::string_view::npos) {
+      bytes_.append(bytes);  // no response: nobody makes such
+      return true;
+    }
+    take_head(bytes.substr(0, end + 4), closes);
+    bytes.remove_prefix(end + 4);
+    if (bytes.empty()) return true;
+  }
+  if (forbids_body_) return bytes.empty();
+  if (chunks_) {
+    chunks_->read(bytes, bytes_);
+  } else {
+    bytes_.append(bytes);
+  }
+  return true;
+}
+
+void ResponseOutput::take_head(std::string_view head, bool closes) {
+  const int status = status_in(head);
+  if (status >= 100 && status < 200) {  // another follows
+    bytes_.append(head);
+    return;
+  }
+  status_ = status > 0 ? status : 500;
+  forbids_body_ = to_head_ || status == 204 || status == 304;
+  look_at(head);
+  if (is_chunked_ && to_http_1_0_ && !forbids_body_) chunks_.emplace();
+  closes = closes || ends_with_connection();
+  const bool is_right = !forbids_body_ && !to_http_1_0_ && !(closes && says_keep_alive_);
+  if (is_right) {
+    bytes_.append(head);
+  } else {
+    rewrite(head, closes);
+  }
+}
+
+void ResponseOutput::look_at(std::string_view head) {
+  for_each_field(head, [this](std::string_view, std::string_view name, std::string_view) {
+    has_length_ = has_length_ || equals_ignoring_case(name, "Content-Length");
+    is_chunked_ = is_chunked_ || equals_ignoring_case(name, "Transfer-Encoding");
+    says_keep_alive_ = says_keep_alive_ || equals_ignoring_case(name, "Keep-Alive");
+    has_connection_ = has_connection_ || equals_ignoring_case(name, "Connection");
+  });
+}
+
+void ResponseOutput::rewrite(std::string_view head, bool closes) {
+  bytes_.append(head.substr(0, head.find("\r\n") + 2));
+  bool says_connection = has_connection_;
+  for_each_field(head, [&](std::string_view line, std::string_view name, std::string_view value) {
+    if (closes && equals_ignoring_case(name, "Keep-Alive")) {
+      if (!says_connection) bytes_.append(kCloses);
+      says_connection = true;
+    } else if (!drops(name, value)) {
+      bytes_.append(line);
+    }
+  });
+  if (!says_connection && to_http_1_0_) bytes_.append(closes ? kCloses : kKeepsAlive);
+  bytes_.append("\r\n");
+}
+
+// To HEAD cpp-httplib says 0 where there is no body yet, as of a stream.
+bool ResponseOutput::drops(std::string_view name, std::string_view value) const {
+  const bool has_none = status_ == 204 || status_ == 304;
+  if (equals_ignoring_case(name, "Content-Length")) return has_none || (to_head_ && value == "0");
+  return equals_ignoring_case(name, "Transfer-Encoding") && (has_none || to_http_1_0_);
+}
+
+}  // namespace millrace

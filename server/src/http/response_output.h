@@ -1,0 +1,59 @@
+// ResponseOutput: one response on its way out, and the one place that every response to a request passes, whatever
+// made it: cpp-httplib, an event loop, or a refusal. Pure.
+//
+// What may have no body gets none [RFC 9112 6.3]: responses to HEAD, 204 and 304. And the fields that say where a
+// response ends, and whether another may follow, are set right.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "body_guard.h"
+#include "request_head.h"
+
+namespace millrace {
+
+class ResponseOutput {
+ public:
+  /// `to_head`, `to_http_1_0`: what the request was.
+  ResponseOutput(bool to_head, bool to_http_1_0) : to_head_(to_head), to_http_1_0_(to_http_1_0) {}
+  explicit ResponseOutput(const RequestHead& head) : ResponseOutput(head.to_head, head.http_1_0) {}
+
+  /// Takes more of the response: first its head, perhaps behind an interim one. `closes`: no other response follows on
+  /// the connection. False if the bytes were dropped, since the response has no body.
+  bool append(std::string_view bytes, bool closes = false);
+
+  /// Of the head; 0 until it has come.
+  int status() const { return status_; }
+  bool has_head() const { return status_ > 0; }
+  bool forbids_body() const { return forbids_body_; }
+  /// The body is made as it goes, without a length: each piece is wanted at once.
+  bool is_made_as_it_goes() const { return has_head() && !forbids_body_ && !has_length_; }
+  /// Nothing but the end of the connection tells the client where the response ends.
+  bool ends_with_connection() const { return is_made_as_it_goes() && (!is_chunked_ || to_http_1_0_); }
+
+  /// What is to be sent, and has not been dropped by whoever has sent it.
+  std::string& bytes() { return bytes_; }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  void take_head(std::string_view head, bool closes);
+  void look_at(std::string_view head);
+  void rewrite(std::string_view head, bool closes);
+  bool drops(std::string_view name, std::string_view value) const;
+
+  bool to_head_;
+  bool to_http_1_0_;
+  int status_ = 0;
+  bool forbids_body_ = false;
+  bool has_length_ = false;
+  bool is_chunked_ = false;
+  bool says_keep_alive_ = false;
+  bool has_connection_ = false;
+  std::optional<ChunkReader> chunks_;  // which a client of HTTP/1.0 does not know
+  std::string bytes_;
+};
+
+}  // namespace millrace
