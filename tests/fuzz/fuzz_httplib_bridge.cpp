@@ -29,6 +29,7 @@ class Served final : public httplib::Server {
     std::filesystem::create_directories(folder / "open");
     std::ofstream(folder / "secret.txt") << kSecret;
     std::ofstream(folder / "open" / "index.html") << "<p>hello";
+    set_payload_max_length(1 << 20);
     set_mount_point("/", (folder / "open").string());
     const auto remember = [this](const httplib::Request& request, httplib::Response& response) {
       body_bytes = request.body.size();
@@ -51,14 +52,14 @@ struct World {
   LoneConnection connection;
   Served server;
   DownloadGate downloads{1};
-  HttplibBridge bridge{[this](httplib::Stream& stream, bool close, bool& closed, const auto& setup) {
+  HttplibBridge bridge{server,
+                       [this](httplib::Stream& stream, bool close, bool& closed, const auto& setup) {
                          return server.process_request(stream, close, closed, setup);
                        },
-                       Duration{10},
-                       Duration{10},
-                       Duration{10},
-                       1 << 20,
-                       downloads};
+                       ExchangeTerms{.read_timeout = Duration{10},
+                                     .body_deadline = Duration{10},
+                                     .write_timeout = Duration{10},
+                                     .downloads = downloads}};
 };
 
 }  // namespace
@@ -71,10 +72,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   Exchange exchange = world.connection.exchange(intake);
   world.server.body_bytes.reset();
   world.bridge.serve(exchange);
-  const std::string response = world.connection.written() + exchange.output;
+  const std::string response = world.connection.written() + exchange.output.bytes();
 
   if (!response.empty() && !response.starts_with("HTTP/1.")) stop("not a response: " + test::quoted(response));
   if (response.find(kSecret) != std::string::npos) stop("a file outside the folder came out for " + test::quoted(head));
+  if (exchange.head.to_head && exchange.output.has_head() && !response.ends_with("\r\n\r\n")) {
+    stop("a body to HEAD: " + test::quoted(response));
+  }
   if (exchange.consumed > exchange.input.size()) stop("more was consumed than there is");
   // A form's fields are not a body, and an encoded body is longer unpacked.
   std::string lower = head;

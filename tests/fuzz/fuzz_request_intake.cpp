@@ -2,6 +2,7 @@
 // through is one that nobody can read in another way.
 //
 // The input's first byte is the seed of the cuts.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -49,6 +50,7 @@ void expect_unambiguous(const Verdict& verdict) {
   const std::string head = verdict.input.substr(0, verdict.head.bytes);
   if (!head.ends_with("\r\n\r\n") || head.find("\r\n\r\n") + 4 != head.size()) stop("does not end where it ends");
   std::size_t lengths = 0;
+  std::size_t hosts = 0;
   std::size_t encodings = 0;
   for (std::size_t begin = 0, number = 0; begin + 2 < head.size(); ++number) {
     const std::size_t end = head.find("\r\n", begin);
@@ -56,13 +58,17 @@ void expect_unambiguous(const Verdict& verdict) {
     begin = end + 2;
     if (line.find_first_of(std::string("\r\n\0", 3)) != std::string::npos)
       stop("a bare line end or NUL in " + quoted(line));
-    if (number == 0) continue;
+    if (number == 0) {
+      if (std::count(line.begin(), line.end(), ' ') != 2) stop("an ambiguous request line: " + quoted(line));
+      continue;
+    }
     std::string name = line.substr(0, line.find(':'));
     if (name.empty() || name.size() == line.size() || name.find_first_of(" \t") != std::string::npos) {
       stop("an ambiguous field: " + quoted(line));
     }
     for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
     if (name == "transfer-encoding") ++encodings;
+    if (name == "host") ++hosts;
     if (name != "content-length") continue;
     std::string value = line.substr(name.size() + 1);
     value.erase(0, value.find_first_not_of(" \t"));
@@ -70,6 +76,7 @@ void expect_unambiguous(const Verdict& verdict) {
     if (!is_digits(value) || std::stoull(value) != verdict.head.content_length) stop("another length: " + quoted(line));
     ++lengths;
   }
+  if (hosts > 1 || (hosts == 0 && !verdict.head.http_1_0)) stop("no host, or two");
   if (encodings > 1 || (encodings == 1) != verdict.head.chunked) stop("another coding than the head's");
   if (encodings > 0 && lengths > 0) stop("two framings");
   if (lengths == 0 && verdict.head.content_length != 0) stop("a length from nowhere");

@@ -174,11 +174,13 @@ class TroubleMaker {
   }
 
   void oversize() {
-    leave("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n");
-    leave("POST /events HTTP/1.1\r\nContent-Length: 9999999999\r\n\r\n" + std::string(10'000, 'x'));
-    leave("POST /events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n" + std::string(10'000, 'x'));
+    leave("GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n");
+    leave("POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999999\r\n\r\n" + std::string(10'000, 'x'));
+    leave("POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n" +
+          std::string(10'000, 'x'));
     leave(
-        "POST /x HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 300000\r\n\r\n--b\r\n"
+        "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: "
+        "300000\r\n\r\n--b\r\n"
         "Content-Disposition: form-data; name=\"" +
         std::string(290'000, 'x'));
   }
@@ -198,14 +200,14 @@ class TroubleMaker {
 
   void odd_requests() {
     const std::array<std::string, 8> requests{
-        "HEAD /events?topic=a HTTP/1.1\r\n\r\n"s,
-        "OPTIONS /events HTTP/1.1\r\nOrigin: http://elsewhere\r\n\r\n"s,
+        "HEAD /events?topic=a HTTP/1.1\r\nHost: localhost\r\n\r\n"s,
+        "OPTIONS /events HTTP/1.1\r\nHost: localhost\r\nOrigin: http://elsewhere\r\n\r\n"s,
         "GET /events?topic=a HTTP/1.0\r\n\r\n"s,
-        "GET /events?topic=%00 HTTP/1.1\r\n\r\n"s,
-        "GET /events?topic=\xff\xfe HTTP/1.1\r\n\r\n"s,
-        "GET /events?topic=a\0b HTTP/1.1\r\n\r\n"s,
-        "POST /events HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello"s,
-        "POST /events HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{\"topic\":\"a\",\"data\":\"\xff\xff\xff\"}}"s};
+        "GET /events?topic=%00 HTTP/1.1\r\nHost: localhost\r\n\r\n"s,
+        "GET /events?topic=\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n"s,
+        "GET /events?topic=a\0b HTTP/1.1\r\nHost: localhost\r\n\r\n"s,
+        "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello"s,
+        "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{\"topic\":\"a\",\"data\":\"\xff\xff\xff\"}}"s};
     leave(requests[below(requests.size())]);
   }
 
