@@ -60,7 +60,7 @@ void ExchangeStream::begin_body(httplib::Request& request) {
   const std::string coding = request.get_header_value("Content-Encoding");
   if (request.get_header_value_count("Content-Encoding") > 1 || coding.find(',') != std::string::npos) {
     exchange_.body_failure = BodyFailure::kUnknownCoding;
-  } else if (auto decoder = ContentDecoder::of(coding)) {
+  } else if (auto decoder = BodyDecoder::of(coding)) {
     body_.decode_with(std::move(decoder));
     request.headers.erase("Content-Encoding");
   } else if (is_undone_by_httplib(coding)) {

@@ -13,7 +13,7 @@
 #include <string_view>
 
 #include "body_guard.h"
-#include "content_decoder.h"
+#include "body_decoder.h"
 #include "request_head.h"
 
 namespace millrace {
@@ -39,7 +39,7 @@ class RequestBody {
   explicit RequestBody(const RequestHead& head)
       : left_(head.content_length), chunks_(head.chunked ? std::optional<ChunkReader>(std::in_place) : std::nullopt) {}
 
-  void decode_with(std::unique_ptr<ContentDecoder> decoder) { decoder_ = std::move(decoder); }
+  void decode_with(std::unique_ptr<BodyDecoder> decoder) { decoder_ = std::move(decoder); }
   void guard_multipart() { multipart_.emplace(); }
   /// Handed on in chunks.
   bool is_rechunked() const { return chunks_ || decoder_ != nullptr; }
@@ -70,7 +70,7 @@ class RequestBody {
   std::uint64_t left_;  // of a body with a length, on the wire
   std::optional<ChunkReader> chunks_;
   std::optional<MultipartGuard> multipart_;
-  std::unique_ptr<ContentDecoder> decoder_;
+  std::unique_ptr<BodyDecoder> decoder_;
   std::string encoded_;  // off the wire and out of its chunks
   std::size_t encoded_begin_ = 0;
   std::string chunk_;  // to be handed on

@@ -1,4 +1,4 @@
-#include "content_decoder.h"
+#include "body_decoder.h"
 
 #include <httplib.h>  // says by its macros which codings it was built with
 #include <zlib.h>
@@ -17,7 +17,7 @@ namespace millrace {
 namespace {
 
 // [RFC 1950, 1952] It tells the two by their first bytes.
-class ZlibDecoder final : public ContentDecoder {
+class ZlibDecoder final : public BodyDecoder {
  public:
   ZlibDecoder() {
     constexpr int kDetect = 32;
@@ -60,7 +60,7 @@ class ZlibDecoder final : public ContentDecoder {
 
 #ifdef MILLRACE_HAS_BROTLI
 // [RFC 7932] Its window may take 16 MiB, so what it allocates is counted.
-class BrotliDecoder final : public ContentDecoder {
+class BrotliDecoder final : public BodyDecoder {
  public:
   BrotliDecoder() : state_(BrotliDecoderCreateInstance(&allocate, &release, &memory_)) {
     if (state_ == nullptr) throw std::bad_alloc();
@@ -116,7 +116,7 @@ class BrotliDecoder final : public ContentDecoder {
 
 }  // namespace
 
-std::unique_ptr<ContentDecoder> ContentDecoder::of(std::string_view coding) {
+std::unique_ptr<BodyDecoder> BodyDecoder::of(std::string_view coding) {
   const auto is = [coding](std::string_view name) { return equals_ignoring_case(coding, name); };
   if (is("gzip") || is("x-gzip") || is("deflate")) return std::make_unique<ZlibDecoder>();
 #ifdef MILLRACE_HAS_BROTLI

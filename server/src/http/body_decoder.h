@@ -1,4 +1,4 @@
-// ContentDecoder: undoes a body's Content-Encoding piece by piece, and never makes more than it is asked for, however
+// BodyDecoder: undoes a body's Content-Encoding piece by piece, and never makes more than it is asked for, however
 // much a few bytes stand for. Pure.
 #pragma once
 
@@ -9,12 +9,12 @@
 
 namespace millrace {
 
-class ContentDecoder {
+class BodyDecoder {
  public:
   /// For `coding`, as Content-Encoding names it; null if it is none that is decoded here.
-  static std::unique_ptr<ContentDecoder> of(std::string_view coding);
+  static std::unique_ptr<BodyDecoder> of(std::string_view coding);
 
-  virtual ~ContentDecoder() = default;
+  virtual ~BodyDecoder() = default;
 
   /// Decodes into `out`, and drops from the front of `input` what it has taken. Returns the bytes written; 0 if it
   /// wants more input, or is broken.
