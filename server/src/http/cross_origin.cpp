@@ -1,7 +1,6 @@
 #include "cross_origin.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "field_text.h"
 #include "millrace/server/invalid_option.h"
@@ -17,13 +16,6 @@ constexpr std::string_view kExposed = "Retry-After, Last-Event-ID";
 
 bool contains(const std::vector<std::string>& texts, std::string_view text) {
   return std::find(texts.begin(), texts.end(), text) != texts.end();
-}
-
-bool is_token(std::string_view text) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](unsigned char c) {
-    return std::isalnum(c) != 0 || kMarks.find(static_cast<char>(c)) != std::string_view::npos;
-  });
 }
 
 // Caches must know that the answer depends on it, beside what else it depends on.
