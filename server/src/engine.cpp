@@ -219,7 +219,8 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
                     .is_stopping = [this] { return server_.svr_sock_ == INVALID_SOCKET; },
                     .on_exception =
                         [this](const std::exception_ptr& exception) {
-                          report_failure(options_.on_failure, "a logger, or an error or post-routing handler", exception);
+                          report_failure(options_.on_failure, "a logger, or an error or post-routing handler",
+                                         exception);
                         }});
   admission_.set_on_loopback(is_on_loopback(server_.svr_sock_));
   {

@@ -37,7 +37,7 @@ struct StreamTerms {
   std::optional<Duration> retry;
   std::function<void(StreamEnd)> on_close;
   std::shared_ptr<Presence::Watch> watch = nullptr;  ///< where presence events are asked for, and there are any
-  StreamRightPtr right = nullptr;  ///< where an authorizer can be asked about it again
+  StreamRightPtr right = nullptr;                    ///< where an authorizer can be asked about it again
 };
 
 class Connection final : public EventLoop::Watcher, public Subscriber::Output {

@@ -152,8 +152,9 @@ void Connection::reject(const RequestError& error, bool is_to_head, const std::s
   if (is_foreign && settings.on_foreign_protocol != nullptr) settings.on_foreign_protocol(error.reason, socket_);
   const Duration wait = loop_.random_retry(kRetryAfter, 2 * kRetryAfter);
   ResponseOutput output(is_to_head, false);
-  output.append(error_response(error, error.status == 503 ? std::to_string(wait.count() / 1000) : std::string(),
-                               settings.cross_origin != nullptr ? settings.cross_origin->lines_for(origin) : std::string()));
+  output.append(
+      error_response(error, error.status == 503 ? std::to_string(wait.count() / 1000) : std::string(),
+                     settings.cross_origin != nullptr ? settings.cross_origin->lines_for(origin) : std::string()));
   append_output(std::move(output.bytes()));
   keep_alive_ = false;
   intake_.reset();

@@ -15,8 +15,8 @@ std::string_view reason_phrase(int status);
 std::string error_body(std::string_view sentence);
 
 /// A whole response that closes the connection, for requests that never reach cpp-httplib. `retry_after`: seconds, for
-/// that header; empty for none. `lines`: further ones of the head, each with its CRLF. A method that no path has (405) is
-/// refused in favour of those that there are routes for.
+/// that header; empty for none. `lines`: further ones of the head, each with its CRLF. A method that no path has (405)
+/// is refused in favour of those that there are routes for.
 std::string error_response(const RequestError& error, std::string_view retry_after = {}, std::string_view lines = {});
 
 }  // namespace millrace

@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "body_guard.h"
 #include "body_decoder.h"
+#include "body_guard.h"
 #include "request_head.h"
 
 namespace millrace {

@@ -12,8 +12,10 @@ std::size_t IdIndex::hash(std::string_view id) {
 }
 
 IdIndex::Key IdIndex::key(const Frame& frame) {
-  return {
-      .hash = hash(frame.publisher_id), .id = frame.publisher_id, .topic = frame.topic_text(), .publisher = frame.publisher};
+  return {.hash = hash(frame.publisher_id),
+          .id = frame.publisher_id,
+          .topic = frame.topic_text(),
+          .publisher = frame.publisher};
 }
 
 IdIndex::Key IdIndex::Less::key(const Entry& entry) {

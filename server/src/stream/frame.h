@@ -27,14 +27,14 @@ enum class WireForm : std::uint8_t {
 };
 
 struct Frame {
-  std::uint64_t sequence = 0;     ///< of its event; of a frame without one: what the client has seen once it has it
+  std::uint64_t sequence = 0;       ///< of its event; of a frame without one: what the client has seen once it has it
   std::optional<OwnedTopic> topic;  ///< nothing where the frame carries no event of the log
-  std::string publisher_id;       ///< empty if the log gave the event its ID
-  std::string publisher;          ///< publisher_key() of the one that gave it; empty without such an ID
-  bool is_mark = false;           ///< a mark in its topic's life: it carries no event, and no subscriber gets it
-  bool finishes_topic = false;    ///< a mark: its topic ends with it
-  TimePoint published{};          ///< when it went into the log
-  std::string bytes;              ///< size line, payload, CRLF [RFC 9112 7.1]
+  std::string publisher_id;         ///< empty if the log gave the event its ID
+  std::string publisher;            ///< publisher_key() of the one that gave it; empty without such an ID
+  bool is_mark = false;             ///< a mark in its topic's life: it carries no event, and no subscriber gets it
+  bool finishes_topic = false;      ///< a mark: its topic ends with it
+  TimePoint published{};            ///< when it went into the log
+  std::string bytes;                ///< size line, payload, CRLF [RFC 9112 7.1]
   std::uint32_t payload_begin = 0;
   std::uint32_t payload_bytes = 0;
 

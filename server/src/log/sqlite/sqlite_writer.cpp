@@ -169,8 +169,8 @@ FramePtr SqliteWriter::append(const Publication& publication, TimePoint now, std
     statements_->insert_mark.run(frame->sequence, frame->topic->view(), static_cast<std::int64_t>(kind_of(publication)),
                                  published);
   } else if (frame->publisher_id.empty()) {
-    statements_->insert_event.run(frame->sequence, frame->topic->view(), SqliteNull{}, published, SqliteBlob{frame->payload()},
-                                  std::string_view());
+    statements_->insert_event.run(frame->sequence, frame->topic->view(), SqliteNull{}, published,
+                                  SqliteBlob{frame->payload()}, std::string_view());
   } else {
     statements_->insert_event.run(frame->sequence, frame->topic->view(), frame->publisher_id, published,
                                   SqliteBlob{frame->payload()}, frame->publisher);
