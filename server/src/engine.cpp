@@ -216,12 +216,7 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
                     .body_deadline = options_.request_body_deadline,
                     .write_timeout = settings.write_timeout,
                     .downloads = downloads_,
-                    .is_stopping = [this] { return server_.svr_sock_ == INVALID_SOCKET; },
-                    .on_exception =
-                        [this](const std::exception_ptr& exception) {
-                          report_failure(options_.on_failure, "a logger, or an error or post-routing handler",
-                                         exception);
-                        }});
+                    .is_stopping = [this] { return server_.svr_sock_ == INVALID_SOCKET; }});
   admission_.set_on_loopback(is_on_loopback(server_.svr_sock_));
   {
     const std::lock_guard lock(workers_mutex_);
@@ -348,6 +343,7 @@ void Server::Engine::serve(const std::shared_ptr<Exchange>& exchange) {
     // cpp-httplib sees to what handlers throw, but not to what loggers, content providers and the like do.
     const std::string name = request_line_of(*exchange);
     const bool served = call_guarded(options_.on_failure, name, [&] { bridge_->serve(*exchange); });
+    if (exchange->failure != nullptr) report_failure(options_.on_failure, name, exchange->failure);
     refusals_.add(exchange->status, exchange->refusal);
     if (exchange->is_upload()) {
       if (const auto next = uploads_.leave()) serve(next);

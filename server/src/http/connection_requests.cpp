@@ -12,6 +12,7 @@
 #include "connection_loop.h"
 #include "error_response.h"
 #include "millrace/core/limits.h"
+#include "refusal.h"
 
 namespace millrace {
 
@@ -52,7 +53,7 @@ bool Connection::take_in(std::string_view bytes) {
   }
   const bool is_to_head = intake_ != nullptr && intake_->is_to_head();
   intake_.reset();
-  reject({503, "the server has no memory for this request", RefusalReason::kMemory}, is_to_head, origin);
+  reject({503, kNoMemory, RefusalReason::kMemory}, is_to_head, origin);
   return false;
 }
 

@@ -60,7 +60,7 @@ void refuse_body(const httplib::Request& request, httplib::Response& response) {
       return refuse_with(408, RefusalReason::kTooSlow, "body: did not come in time");
     case BodyFailure::kMemory:
       response.set_header("Retry-After", std::to_string(kRetryAfter.count() / 1000));
-      return refuse_with(503, RefusalReason::kMemory, "the server has no memory for this request");
+      return refuse_with(503, RefusalReason::kMemory, kNoMemory);
     case BodyFailure::kNone:
     case BodyFailure::kNoRoute:
     case BodyFailure::kEndedEarly:

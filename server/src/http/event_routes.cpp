@@ -154,6 +154,10 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
     return refuse(request, response, 415, RefusalReason::kContentEncoding,
                   "Content-Encoding: \"" + encoding + "\" is not read here; send the body as it is");
   }
+  if (const auto body = HttplibBridge::body_in_memory(request)) {
+    if (body->size() > options_.max_publish_bytes) return refuse_as_too_large(request, response);
+    return publish_body(request, response, *body);
+  }
   // Unless the program has set a bound of its own.
   if (HttplibBridge::exchange_of(request).max_body_bytes == options_.max_body_bytes) {
     HttplibBridge::allow_body(request, std::max<std::uint64_t>(options_.max_body_bytes, options_.max_publish_bytes));

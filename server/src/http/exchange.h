@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <string>
 
 #include "../ops/refusal_reason.h"
@@ -39,6 +40,7 @@ struct Exchange {
   RefusalReason refusal = RefusalReason::kHandler;  ///< why, if that is an error
   bool keep_alive = false;                          ///< another request may follow
   BodyFailure body_failure = BodyFailure::kNone;    ///< why the body was given up
+  std::exception_ptr failure = nullptr;             ///< thrown where cpp-httplib catches nothing, as by a logger
   bool taken = false;  ///< the response is an event stream now: the connection is the loop's again
 };
 

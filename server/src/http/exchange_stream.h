@@ -27,9 +27,6 @@ struct ExchangeTerms {
   Duration write_timeout;  ///< of a wait for the client to take something
   DownloadGate& downloads;
   std::function<bool()> is_stopping = nullptr;  ///< the server: who makes a body as it goes is to end it
-  /// Told what has been thrown where cpp-httplib catches nothing: by the program's logger, error or post-routing
-  /// handler.
-  std::function<void(const std::exception_ptr&)> on_exception = nullptr;
 };
 
 /// The client is not to send its body, and cpp-httplib is to do no more for it.
@@ -59,6 +56,8 @@ class ExchangeStream final : public httplib::Stream {
   bool has_body_ahead() const { return exchange_.head.chunked ? !body_.has_come() : !is_body_here(); }
   /// The request's body has been read, or is here and can be passed over.
   bool is_body_here() const;
+  /// The body comes as it is on the wire: it is neither chunked nor encoded.
+  bool is_body_plain() const { return !body_.is_rechunked(); }
   /// Bytes of the body have been held by cpp-httplib for a handler, or by a handler.
   bool hold(std::uint64_t body_bytes);
 

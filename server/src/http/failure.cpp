@@ -1,8 +1,25 @@
 #include "failure.h"
 
+#include <new>
+
+#include "millrace/core/limits.h"
 #include "refusal.h"
 
 namespace millrace {
+
+namespace {
+
+bool is_lack_of_memory(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::bad_alloc&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
 
 std::string sentence_of(const std::exception_ptr& exception) {
   try {
@@ -28,7 +45,12 @@ std::string name_of(std::string_view method, std::string_view target) {
 
 void FailureHandler::operator()(const httplib::Request& request, httplib::Response& response,
                                 const std::exception_ptr& exception) const {
-  refuse(request, response, 500, RefusalReason::kHandler, kHandlerHasFailed);
+  if (is_lack_of_memory(exception)) {
+    response.set_header("Retry-After", std::to_string(kRetryAfter.count() / 1000));
+    refuse(request, response, 503, RefusalReason::kMemory, kNoMemory);
+  } else {
+    refuse(request, response, 500, RefusalReason::kHandler, kHandlerHasFailed);
+  }
   report_failure(options->on_failure, name_of(request.method, request.target), exception);
 }
 

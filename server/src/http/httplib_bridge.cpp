@@ -61,7 +61,7 @@ void HttplibBridge::serve(Exchange& exchange) const {
     exchange.output.append(error_response({417, "the server does not take what the request asks it to expect"}));
   } catch (...) {
     if (!exchange.output.has_head()) exchange.output.append(error_response({500, kHandlerHasFailed}));
-    if (terms_.on_exception != nullptr) terms_.on_exception(std::current_exception());
+    exchange.failure = std::current_exception();
   }
   if (exchange.taken) return;
   exchange.status = exchange.output.status();
@@ -96,6 +96,15 @@ Exchange& HttplibBridge::exchange_of(const httplib::Request& request) {
 
 void HttplibBridge::allow_body(const httplib::Request& request, std::uint64_t max_bytes) {
   exchange_of(request).max_body_bytes = max_bytes;
+}
+
+std::optional<std::string_view> HttplibBridge::body_in_memory(const httplib::Request& request) {
+  const auto& [exchange, stream] = reference_in(request);
+  const bool needs_reading = stream == nullptr || !stream->is_body_plain() || exchange->head.is_multipart ||
+                             exchange->body_failure != BodyFailure::kNone || exchange->is_upload();
+  if (needs_reading) return std::nullopt;
+  return std::string_view(exchange->input)
+      .substr(exchange->head.bytes, static_cast<std::size_t>(exchange->head.content_length));
 }
 
 bool HttplibBridge::hold_body(const httplib::Request& request, std::size_t bytes) {

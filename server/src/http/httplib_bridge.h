@@ -44,6 +44,10 @@ class HttplibBridge {
   /// Lets the request's body, which must not have been read, have `max_bytes`.
   static void allow_body(const httplib::Request& request, std::uint64_t max_bytes);
 
+  /// The request's body, where all of it has come and it is neither chunked, encoded nor multipart: it need not be
+  /// copied. Valid until the exchange is over.
+  static std::optional<std::string_view> body_in_memory(const httplib::Request& request);
+
   /// Counts `bytes` of its body, as a handler that reads it in pieces holds them, among what is under way, until the
   /// exchange is over. False if there is no room for them.
   static bool hold_body(const httplib::Request& request, std::size_t bytes);

@@ -14,6 +14,7 @@ inline constexpr std::string_view kStoreTakesNothing = "the store takes no event
 inline constexpr std::string_view kStoreReadsNothing = "the store cannot be read now; the server's log says why";
 
 /// What strangers are told of an exception.
+inline constexpr std::string_view kNoMemory = "the server has no memory for this request";
 inline constexpr std::string_view kHandlerHasFailed = "the server has failed to answer; its log may say why";
 
 /// `request` is the one being handled; the refusal is counted by status and reason.

@@ -129,7 +129,7 @@ TEST(BodyBound, NothingIsReadForAPathWithoutARoute) {
     health.send("POST /healthz HTTP/1.1\r\nHost: localhost\r\n" + std::string(fields) + "\r\n");
     const RawResponse refused = health.read_response();
     EXPECT_EQ(refused.status, 405) << fields;
-    EXPECT_EQ(refused.field("Allow"), "GET, HEAD") << fields;
+    EXPECT_EQ(refused.field("Allow"), "GET, HEAD, OPTIONS") << fields;
   }
 }
 

@@ -57,7 +57,7 @@ TEST(ErrorAnswer, ToAMethodWithoutARouteNamesThoseThereAre) {
     error_in(response);
     return response.field("Allow");
   };
-  EXPECT_EQ(allowed(post("/healthz", "body")), "GET, HEAD");
+  EXPECT_EQ(allowed(post("/healthz", "body")), "GET, HEAD, OPTIONS");
   EXPECT_EQ(allowed("DELETE /events HTTP/1.1\r\nHost: localhost\r\n\r\n"), "GET, HEAD, OPTIONS, POST");
   EXPECT_EQ(allowed(post("/things/7", "")), "GET, HEAD, PUT");
   EXPECT_EQ(allowed(get("/form")), "POST");
