@@ -230,7 +230,9 @@ void stream_cancelling(millrace::Server& server, Generator& generator, const Ans
 /// The generation belongs to nobody: the request, and whoever comes back for the rest, listen to its topic.
 void stream_detached(millrace::Server& server, Generator& generator, const AnswerPtr& answer,
                      const httplib::Request& request, httplib::Response& response) {
-  if (!server.subscribe(request, response, {.topics = {answer->topic()}, .retry = kRetry})) return;
+  // Clients of OpenAI's read the data of every event, whatever its type: they get no cursor between the words.
+  const auto cursor = millrace::CursorForm::kNone;
+  if (!server.subscribe(request, response, {.topics = {answer->topic()}, .cursor = cursor, .retry = kRetry})) return;
   millrace::Hub& hub = server.hub();
   generator.start(steps(
       answer,

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "millrace/core/event_stream_parser.h"
+#include "millrace/core/protocol.h"
 #include "publisher.h"
 #include "server_usage.h"
 #include "strangers.h"
@@ -71,7 +72,8 @@ std::string id_of_first_event(const Load& load, const std::function<void()>& pub
     const auto state = body.take({buffer.data(), static_cast<std::size_t>(count)}, [&](std::string_view bytes) {
       parser.feed(bytes);
       for (auto item = parser.next(); item != EventStreamParser::Item::kNeedMore; item = parser.next()) {
-        if (item == EventStreamParser::Item::kEvent) id = parser.event().last_event_id;
+        const bool is_event = item == EventStreamParser::Item::kEvent;
+        if (is_event && parser.event().type != protocol::kCursorEventType) id = parser.event().last_event_id;
       }
     });
     if (state == StreamBody::State::kOpen && !std::exchange(published, true)) publish();
