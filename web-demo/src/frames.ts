@@ -49,5 +49,5 @@ export class FrameSplitter {
 
 /** A frame that carries the cursor and no event. */
 export function isHeartbeat(frame: string): boolean {
-  return !/^data/m.test(frame) && !/^retry/m.test(frame);
+  return (/^event: ?millrace\.cursor$/m.test(frame) || !/^data/m.test(frame)) && !/^retry/m.test(frame);
 }
