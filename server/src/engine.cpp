@@ -158,7 +158,8 @@ Server::Engine::Engine(Server& server, const ServerOptions& options)
                               .run_on_worker = [this](std::function<void()> task) { return enqueue(std::move(task)); },
                               .on_failure =
                                   [this](const std::string& failure) {
-                                    if (options_.on_failure != nullptr) options_.on_failure("authorizer: " + failure);
+                                    if (options_.on_failure == nullptr) return;
+                                    call_guarded(nullptr, {}, [&] { options_.on_failure("authorizer: " + failure); });
                                   }})),
       routes_(hub_, options_, admission_, *rights_,
               [this](const httplib::Request& request, httplib::Response& response, SubscribeOptions subscribe_options,
@@ -497,7 +498,8 @@ EventStream Server::Engine::open_stream(const httplib::Request& request, httplib
 void Server::Engine::report_foreign_protocol(RefusalReason reason, int socket) {
   if (options_.on_failure == nullptr) return;
   if (const auto sentence = foreign_.add(reason, peer_address(socket), monotonic_now())) {
-    as_user_code([&] { options_.on_failure(*sentence); });
+    // This is a loop's thread: what it throws must not end it.
+    as_user_code([&] { call_guarded(nullptr, {}, [&] { options_.on_failure(*sentence); }); });
   }
 }
 
