@@ -50,7 +50,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   std::size_t events = 0;
   std::size_t gaps = 0;
   for (const std::string& entry : ReferenceParser().read(output.text)) {
-    if (!entry.starts_with("event ")) continue;
+    // Where the client resumes is told by an event of its own, which no log holds.
+    if (!entry.starts_with("event ") || entry.starts_with("event \"millrace.cursor\"")) continue;
     ++(entry.starts_with("event \"millrace.gap\"") ? gaps : events);
   }
   const std::size_t expected_gaps = cursor.gap_reason.empty() ? 0 : 1;
