@@ -9,12 +9,14 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "bench/load.h"
-#include "bench/run.h"
+#include "load/load.h"
+#include "load/run.h"
 
 namespace millrace::cli {
 
 namespace {
+
+using load::Load;
 
 struct BenchOptions {
   std::string url;
@@ -62,9 +64,9 @@ int bench(BenchOptions& options) {
   options.load.duration = std::chrono::duration<double>(options.seconds);
   check(options.load);
   raise_open_files();
-  const auto report = run_load(options.load);
+  const auto report = load::run_load(options.load);
   std::cout << report.dump(2) << std::endl;
-  return is_clean(report) ? kSuccess : kFailure;
+  return load::is_clean(report) ? kSuccess : kFailure;
 }
 
 }  // namespace

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <thread>
 
-#include "demo/demo.h"
+#include "demo.h"
 #include "log.h"
 #include "loopback.h"
 #include "millrace/server/server.h"
@@ -98,19 +98,19 @@ void log_requests(Server& server) {
   });
 }
 
-DemoAccess access_to_demo(const ServeOptions& options, bool on_loopback, bool has_authorizer) {
-  if (!has_authorizer && (on_loopback || options.insecure)) return DemoAccess::kOpen;
-  return has_authorizer && on_loopback ? DemoAccess::kByRights : DemoAccess::kAdministrators;
+demo::DemoAccess access_to_demo(const ServeOptions& options, bool on_loopback, bool has_authorizer) {
+  if (!has_authorizer && (on_loopback || options.insecure)) return demo::DemoAccess::kOpen;
+  return has_authorizer && on_loopback ? demo::DemoAccess::kByRights : demo::DemoAccess::kAdministrators;
 }
 
-void warn_of_what_is_open(const ServeOptions& options, DemoAccess demo_access) {
+void warn_of_what_is_open(const ServeOptions& options, demo::DemoAccess demo_access) {
   if (options.insecure) {
     spdlog::warn(
         "--insecure on {}: everyone who reaches this address can publish, read every topic, and end streams; use "
         "--publish-key and --admin-key, or --host 127.0.0.1",
         options.host);
   }
-  if (options.demo && demo_access == DemoAccess::kAdministrators) {
+  if (options.demo && demo_access == demo::DemoAccess::kAdministrators) {
     spdlog::warn("--demo on {}: its routes, /demo and /push, answer administrators only", options.host);
   }
 }
@@ -126,7 +126,7 @@ int serve(const ServeOptions& options) {
     throw UsageError("--insecure lets anyone publish: leave it out where keys say who may");
   }
   const bool on_loopback = is_loopback(options.host);
-  const DemoAccess demo_access = access_to_demo(options, on_loopback, server_options.authorizer != nullptr);
+  const demo::DemoAccess demo_access = access_to_demo(options, on_loopback, server_options.authorizer != nullptr);
   if (!on_loopback) warn_of_what_is_open(options, demo_access);
   if (options.check_config) server_options.store.clear();  // which a server that runs has open
   server_options.on_store_trouble = [](const std::string& trouble) {
@@ -160,8 +160,8 @@ int serve(const ServeOptions& options) {
   if (server_options.authorizer != nullptr) reload = [&] { authorization.reload(); };
   const SignalWatch watch([&] { drain_and_stop(*server, window, listening_is_over); }, reload);
   // These have threads, which inherit from the watch that the signals are its own.
-  std::optional<PushRoutes> push;
-  std::optional<Demo> demo;
+  std::optional<demo::PushRoutes> push;
+  std::optional<demo::Demo> demo;
   if (options.demo) {
     push.emplace(*server, demo_access);
     demo.emplace(*server, demo_access, options.host, port,

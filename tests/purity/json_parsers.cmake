@@ -2,6 +2,7 @@
 # bound its size and its depth. Whatever else would read it is named here.
 file(GLOB_RECURSE cpp ${source}/core/*.cpp ${source}/core/*.h ${source}/server/*.cpp ${source}/server/*.h
   ${source}/client-native/*.cpp ${source}/client-native/*.h ${source}/cli/*.cpp ${source}/cli/*.h
+  ${source}/bench/load/*.cpp ${source}/bench/load/*.h ${source}/web-demo/server/*.cpp ${source}/web-demo/server/*.h
   ${source}/tests/contract/*.cpp)
 file(GLOB_RECURSE typescript ${source}/client-wasm/src/*.ts ${source}/web-demo/src/*.ts)
 list(FILTER typescript EXCLUDE REGEX "/(json|parse-json)\\.ts$")

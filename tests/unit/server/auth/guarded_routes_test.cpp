@@ -11,14 +11,14 @@
 
 #include "../running_server.h"
 #include "ask.h"
-#include "demo/demo.h"
+#include "demo.h"
 #include "millrace/server/function_authorizer.h"
 #include "push_routes.h"
 
 namespace millrace::test {
 namespace {
 
-using cli::DemoAccess;
+using demo::DemoAccess;
 
 // What cpp-httplib's server keeps to itself: only there can be seen what no list of ours has.
 struct Handlers {
@@ -86,8 +86,8 @@ class Program {
   int port() const { return running_.port(); }
 
  private:
-  std::optional<cli::PushRoutes> push_;
-  std::optional<cli::Demo> demo_;
+  std::optional<demo::PushRoutes> push_;
+  std::optional<demo::Demo> demo_;
   RunningServer running_;
 };
 
@@ -107,6 +107,8 @@ bool changes_something(const std::string& method, const std::string& path) {
 
 TEST(GuardedRoutes, AreAllThatTheProgramHas) {
   Program program(open_to_all(), DemoAccess::kOpen);
+  // Preflight routes are added as the server begins to listen, on its thread: with the first answer they are there.
+  ASSERT_EQ(status_of(ask(program.port(), request("GET", "/healthz", "Host: localhost:8080\r\n"))), 200);
   const auto routes = program.server().guarded_routes();
   const Handlers handlers = handlers_of(program.server());
   EXPECT_EQ(handlers.unguarded, 0u);

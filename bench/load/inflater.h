@@ -1,0 +1,28 @@
+// Inflater: a gzip stream in, its bytes out, as they come. [RFC 1952]
+#pragma once
+
+#include <zlib.h>
+
+#include <functional>
+#include <string_view>
+
+namespace millrace::load {
+
+class Inflater {
+ public:
+  using Sink = std::function<void(std::string_view)>;
+
+  /// Throws std::bad_alloc.
+  Inflater();
+  ~Inflater();
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+
+  /// False if the bytes are not of a gzip stream.
+  bool take(std::string_view bytes, const Sink& sink);
+
+ private:
+  z_stream stream_{};
+};
+
+}  // namespace millrace::load

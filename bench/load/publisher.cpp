@@ -1,0 +1,189 @@
+#include "publisher.h"
+
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <charconv>
+#include <deque>
+#include <stdexcept>
+#include <system_error>
+
+namespace millrace::load {
+
+namespace {
+
+constexpr std::chrono::microseconds kWindowLook{200};
+
+// Bytes of the first response in `input`, 0 if it is not whole. Throws std::runtime_error if it is no success.
+std::size_t response_bytes(std::string_view input) {
+  const std::size_t end = input.find("\r\n\r\n");
+  if (end == std::string_view::npos) return 0;
+  std::string head(input.substr(0, end + 2));
+  if (!head.starts_with("HTTP/1.1 2")) {
+    throw std::runtime_error("the server refuses to publish: " + std::string(input.substr(0, 400)));
+  }
+  std::transform(head.begin(), head.end(), head.begin(), [](unsigned char c) { return std::tolower(c); });
+  constexpr std::string_view kName = "\r\ncontent-length: ";
+  const std::size_t at = head.find(kName);
+  if (at == std::string::npos) throw std::runtime_error("the server's answer to a publish has no Content-Length");
+  std::size_t body = 0;
+  std::from_chars(head.data() + at + kName.size(), head.data() + head.size(), body);
+  return input.size() >= end + 4 + body ? end + 4 + body : 0;
+}
+
+}  // namespace
+
+struct Publisher::Connection {
+  explicit Connection(int socket) : fd(socket) {}
+  ~Connection() { ::close(fd); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  const int fd;
+  std::size_t unanswered = 0;
+  std::deque<std::int64_t> due;  // of the unanswered
+  std::string output;
+  std::string input;
+};
+
+Publisher::Publisher(const Load& load, std::function<std::uint64_t()> deliveries)
+    : load_(load), deliveries_(std::move(deliveries)), sequences_(load.topics) {
+  for (std::size_t i = 0; i < load.publishers; ++i) {
+    connections_.push_back(std::make_unique<Connection>(connect_to(load.server)));
+    const int on = 1;
+    setsockopt(connections_.back()->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+}
+
+Publisher::~Publisher() = default;
+
+void Publisher::run() {
+  using std::chrono::duration;
+  using std::chrono::duration_cast;
+  using std::chrono::nanoseconds;
+  const std::int64_t begin = clock_ns();
+  const std::int64_t end = begin + duration_cast<nanoseconds>(load_.duration).count();
+  std::uint64_t requests = 0;
+  for (std::int64_t now = begin; now < end; now = clock_ns()) {
+    std::int64_t wake = now + duration_cast<nanoseconds>(kWindowLook).count();
+    while (true) {
+      std::int64_t published_at = now;
+      if (load_.rate > 0) {
+        const double seconds = static_cast<double>(requests) * static_cast<double>(load_.batch) / load_.rate;
+        published_at = begin + duration_cast<nanoseconds>(duration<double>(seconds)).count();
+        wake = published_at;
+        if (published_at > now) break;
+      } else if (!window_is_open()) {
+        break;
+      }
+      const std::size_t topic = next_topic();
+      Connection& connection = *connections_[topic % connections_.size()];
+      // Without a rate, a connection that is busy is what one waits for.
+      if (load_.rate <= 0 && connection.unanswered >= load_.pipeline) break;
+      add_request(connection, topic, published_at);
+      ++requests;
+    }
+    exchange(nanoseconds(std::max<std::int64_t>(std::min(wake, end) - clock_ns(), 0)));
+  }
+  finish();
+}
+
+void Publisher::publish(std::uint64_t events) {
+  for (std::uint64_t i = 0; i < events; ++i) {
+    const std::size_t topic = next_topic();
+    Connection& connection = *connections_[topic % connections_.size()];
+    while (connection.unanswered >= load_.pipeline) exchange(kPatience);
+    add_request(connection, topic, clock_ns());
+  }
+  finish();
+}
+
+bool Publisher::window_is_open() const {
+  const std::uint64_t each = load_.subscribers / load_.topics;
+  return published_ < deliveries_() / each + load_.window;
+}
+
+std::size_t Publisher::next_topic() {
+  return load_.topics == 1 ? 0 : std::uniform_int_distribution<std::size_t>(0, load_.topics - 1)(random_);
+}
+
+std::size_t Publisher::another_topic_of_its_connection(std::size_t topic) {
+  const std::size_t first = topic % connections_.size();
+  const std::size_t last = (load_.topics - 1 - first) / connections_.size();
+  return first + connections_.size() * std::uniform_int_distribution<std::size_t>(0, last)(random_);
+}
+
+void Publisher::add_request(Connection& connection, std::size_t topic, std::int64_t published_ns) {
+  std::string body;
+  for (std::size_t i = 0; i < load_.batch; ++i) {
+    if (i > 0) topic = another_topic_of_its_connection(topic);
+    const std::string data = payload(++sequences_[topic], published_ns, load_.data_bytes);
+    ++published_;
+    if (load_.raw_body) {
+      body += data;
+    } else {
+      body += R"({"topic":")" + topic_name(load_, topic) + R"(","data":")" + data + "\"}";
+      if (load_.batch > 1) body += '\n';
+    }
+  }
+  connection.output += "POST " + with_topic(load_, load_.publish_path, topic) + " HTTP/1.1\r\nHost: " + load_.host +
+                       "\r\nContent-Type: " + (load_.raw_body ? "text/plain" : "application/json") +
+                       "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  ++connection.unanswered;
+  connection.due.push_back(published_ns);
+  write(connection);
+}
+
+// Moves bytes both ways; waits until something moves, but no longer than this.
+void Publisher::exchange(std::chrono::nanoseconds wait) {
+  std::vector<pollfd> fds;
+  for (const auto& connection : connections_) {
+    const int events = POLLIN | (connection->output.empty() ? 0 : POLLOUT);
+    fds.push_back({.fd = connection->fd, .events = static_cast<short>(events), .revents = 0});
+  }
+  const timespec timeout{.tv_sec = static_cast<time_t>(wait.count() / 1'000'000'000),
+                         .tv_nsec = static_cast<long>(wait.count() % 1'000'000'000)};
+  if (::ppoll(fds.data(), fds.size(), &timeout, nullptr) <= 0) return;
+  for (std::size_t i = 0; i < fds.size(); ++i) {
+    if ((fds[i].revents & POLLOUT) != 0) write(*connections_[i]);
+    if ((fds[i].revents & (POLLIN | POLLERR | POLLHUP)) != 0) read(*connections_[i]);
+  }
+}
+
+void Publisher::finish() {
+  const std::int64_t deadline = clock_ns() + std::chrono::nanoseconds(kPatience).count();
+  while (std::any_of(connections_.begin(), connections_.end(), [](const auto& c) { return c->unanswered > 0; })) {
+    if (clock_ns() > deadline) throw std::runtime_error("the server does not answer what is published");
+    exchange(std::chrono::milliseconds(100));
+  }
+}
+
+void Publisher::write(Connection& connection) {
+  const ssize_t count =
+      ::send(connection.fd, connection.output.data(), connection.output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (count > 0) connection.output.erase(0, static_cast<std::size_t>(count));
+}
+
+void Publisher::read(Connection& connection) {
+  std::array<char, 16 * 1024> buffer;
+  const ssize_t count = ::recv(connection.fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (count <= 0) throw std::runtime_error("the server has closed a connection that publishes");
+  connection.input.append(buffer.data(), static_cast<std::size_t>(count));
+  std::size_t used = 0;
+  while (const std::size_t bytes = response_bytes(std::string_view(connection.input).substr(used))) {
+    used += bytes;
+    --connection.unanswered;
+    latency_.add(clock_ns() - connection.due.front());
+    connection.due.pop_front();
+  }
+  connection.input.erase(0, used);
+}
+
+}  // namespace millrace::load

@@ -1,0 +1,180 @@
+#include "subscribers.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "millrace/core/event_stream_parser.h"
+#include "millrace/core/protocol.h"
+#include "stream_body.h"
+
+namespace millrace::load {
+
+namespace {
+
+constexpr std::size_t kReadBytes = 256 * 1024;
+constexpr int kWaitMilliseconds = 20;
+
+// Ports to connect from are counted by address: thousands of connections from a single one take long to find theirs.
+constexpr std::size_t kSubscribersPerAddress = 1000;
+
+in_addr source_address(std::size_t subscriber) {
+  const auto index = static_cast<std::uint32_t>(subscriber / kSubscribersPerAddress);
+  return {.s_addr = htonl(0x7f000101 + index)};  // 127.0.1.1 and on
+}
+
+}  // namespace
+
+struct Subscribers::Stream {
+  explicit Stream(std::size_t subscriber, std::uint64_t next) : number(subscriber), next_sequence(next) {}
+  const std::size_t number;
+  int fd = -1;
+  bool answered = false;
+  std::uint64_t next_sequence;
+  StreamBody body;
+  EventStreamParser parser;
+};
+
+Subscribers::Subscribers(const Load& load, std::size_t first, std::size_t last, std::string last_event_id,
+                         std::uint64_t next_sequence, Tally& tally)
+    : load_(load),
+      last_event_id_(std::move(last_event_id)),
+      tally_(tally),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      buffer_(kReadBytes) {
+  if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "cannot set up an epoll");
+  streams_.reserve(last - first);
+  for (std::size_t i = first; i < last; ++i) streams_.push_back(std::make_unique<Stream>(i, next_sequence));
+}
+
+Subscribers::~Subscribers() {
+  for (const auto& stream : streams_) {
+    if (stream->fd >= 0) ::close(stream->fd);
+  }
+  ::close(epoll_);
+}
+
+void Subscribers::run() {
+  std::array<epoll_event, 512> events;
+  while (!tally_.stop) {
+    connect_some();
+    const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), kWaitMilliseconds);
+    for (int i = 0; i < count; ++i) {
+      const epoll_event& event = events[static_cast<std::size_t>(i)];
+      Stream& stream = *static_cast<Stream*>(event.data.ptr);
+      if ((event.events & EPOLLOUT) != 0) send_request(stream);
+      if ((event.events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0 && stream.fd >= 0) read(stream);
+    }
+  }
+}
+
+void Subscribers::connect_some() {
+  while (begun_ < streams_.size() && connecting_ < load_.connect_window) {
+    Stream& stream = *streams_[begun_++];
+    ++connecting_;
+    stream.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int on = 1;
+    setsockopt(stream.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    from.sin_addr = source_address(stream.number);
+    // A server that is not on loopback cannot be reached from such an address.
+    const bool on_loopback = (ntohl(load_.server.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+    epoll_event event{.events = EPOLLOUT, .data = {.ptr = &stream}};
+    if (stream.fd < 0 || (on_loopback && ::bind(stream.fd, reinterpret_cast<sockaddr*>(&from), sizeof from) != 0) ||
+        (::connect(stream.fd, reinterpret_cast<const sockaddr*>(&load_.server), sizeof load_.server) != 0 &&
+         errno != EINPROGRESS) ||
+        epoll_ctl(epoll_, EPOLL_CTL_ADD, stream.fd, &event) != 0) {
+      fail(stream);
+    }
+  }
+}
+
+void Subscribers::fail(Stream& stream) {
+  --connecting_;
+  ++tally_.failed;
+  close(stream);
+}
+
+void Subscribers::send_request(Stream& stream) {
+  std::string request = "GET " + with_topic(load_, load_.subscribe_path, stream.number % load_.topics) +
+                        " HTTP/1.1\r\nHost: " + load_.host + "\r\nAccept: text/event-stream\r\n";
+  if (!last_event_id_.empty()) request += "Last-Event-ID: " + last_event_id_ + "\r\n";
+  if (load_.gzip) request += "Accept-Encoding: gzip\r\n";
+  request += "\r\n";
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = &stream}};
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, stream.fd, &event);
+  // A socket that is new takes this much at once; one that could not be connected takes nothing.
+  const auto size = static_cast<ssize_t>(request.size());
+  if (::send(stream.fd, request.data(), request.size(), MSG_NOSIGNAL) != size) fail(stream);
+}
+
+void Subscribers::read(Stream& stream) {
+  const ssize_t count = ::recv(stream.fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (count <= 0) {
+    if (!stream.answered) return fail(stream);
+    ++tally_.closed;
+    return close(stream);
+  }
+  tally_.bytes += static_cast<std::uint64_t>(count);
+  const std::int64_t now = clock_ns();
+  const auto state = stream.body.take({buffer_.data(), static_cast<std::size_t>(count)}, [&](std::string_view bytes) {
+    stream.parser.feed(bytes);
+    for (auto item = stream.parser.next(); item != EventStreamParser::Item::kNeedMore; item = stream.parser.next()) {
+      if (item == EventStreamParser::Item::kTooLarge) return;
+      if (item == EventStreamParser::Item::kEvent) {
+        take_event(stream, stream.parser.event().type, stream.parser.event().data, now);
+      }
+    }
+  });
+  if (!stream.answered && state != StreamBody::State::kHead) {
+    if (state == StreamBody::State::kRefused) return fail(stream);
+    stream.answered = true;
+    --connecting_;
+    tally_.last_connected_ns = now;
+    ++tally_.connected;
+  }
+  if (state == StreamBody::State::kFinished) {
+    ++tally_.closed;
+    close(stream);
+  }
+}
+
+void Subscribers::take_event(Stream& stream, std::string_view type, std::string_view data, std::int64_t now) {
+  std::uint64_t sequence = 0;
+  std::int64_t published = 0;
+  if (!read_payload(data, sequence, published)) {
+    if (type == protocol::kGapEventType) ++tally_.gaps;
+    return;
+  }
+  if (sequence < stream.next_sequence) {
+    ++(sequence + 1 == stream.next_sequence ? tally_.doubled : tally_.out_of_order);
+    return;
+  }
+  tally_.lost += sequence - stream.next_sequence;
+  stream.next_sequence = sequence + 1;
+  tally_.deliveries.store(tally_.deliveries.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  tally_.latency.add(now - published);
+  tally_.last_delivery_ns = now;
+  if (load_.topics == 1 && sequence < Tally::kFollowed) {
+    Tally::Arrivals& arrivals = tally_.arrivals[sequence];
+    ++arrivals.count;
+    arrivals.published_ns = published;
+    arrivals.last_ns = now;
+  }
+}
+
+void Subscribers::close(Stream& stream) {
+  if (stream.fd >= 0) ::close(std::exchange(stream.fd, -1));
+}
+
+}  // namespace millrace::load

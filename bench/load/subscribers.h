@@ -1,0 +1,51 @@
+// Subscribers: very many event streams on one epoll, each read with the real parser and checked for its sequence.
+//
+// They live in a process of their own, so that one process's bound on open files does not bound the load.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "load.h"
+#include "tally.h"
+
+namespace millrace::load {
+
+class Subscribers {
+ public:
+  /// Those in [first, last). `last_event_id`, unless empty, is where they resume; what comes next is `next_sequence`.
+  /// Throws std::system_error if the system has no epoll to give.
+  Subscribers(const Load& load, std::size_t first, std::size_t last, std::string last_event_id,
+              std::uint64_t next_sequence, Tally& tally);
+  ~Subscribers();
+  Subscribers(const Subscribers&) = delete;
+  Subscribers& operator=(const Subscribers&) = delete;
+
+  /// Connects them all and reads until the tally is told to stop.
+  void run();
+
+ private:
+  struct Stream;
+
+  void connect_some();
+  void fail(Stream& stream);
+  void send_request(Stream& stream);
+  void read(Stream& stream);
+  void take_event(Stream& stream, std::string_view type, std::string_view data, std::int64_t now);
+  void close(Stream& stream);
+
+  const Load& load_;
+  const std::string last_event_id_;
+  Tally& tally_;
+  int epoll_;
+  std::vector<std::unique_ptr<Stream>> streams_;
+  std::vector<char> buffer_;
+  std::size_t begun_ = 0;       // streams whose connecting has begun
+  std::size_t connecting_ = 0;  // of them, those not answered yet
+};
+
+}  // namespace millrace::load

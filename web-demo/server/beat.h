@@ -1,0 +1,30 @@
+// Beat: calls a function at a steady pace while it lives, on a thread of its own. What the demo's feeds run on.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace millrace::demo {
+
+class Beat {
+ public:
+  /// Calls `step` at once and then every `period`; a step that takes longer delays the next.
+  Beat(std::chrono::milliseconds period, std::function<void()> step);
+  /// Waits for a step that is under way.
+  ~Beat();
+  Beat(const Beat&) = delete;
+  Beat& operator=(const Beat&) = delete;
+
+ private:
+  void run(std::chrono::milliseconds period, const std::function<void()>& step);
+
+  std::mutex mutex_;
+  std::condition_variable ending_;
+  bool ended_ = false;
+  std::thread thread_;
+};
+
+}  // namespace millrace::demo

@@ -1,0 +1,55 @@
+#include "guests.h"
+
+#include <nlohmann/json.hpp>
+
+#include "millrace/core/limits.h"
+
+namespace millrace::demo {
+
+namespace {
+
+// A page that is cut comes back within this, and has not been away for the others.
+constexpr std::chrono::seconds kGrace{8};
+
+}  // namespace
+
+std::string Guests::rename(const std::string& client, const std::string& name) {
+  if (client.empty() || client.size() > kMaxClientNameBytes) {
+    return "client: must have 1 to " + std::to_string(kMaxClientNameBytes) + " bytes";
+  }
+  if (name.empty() || name.size() > kMaxNameBytes) {
+    return "name: must have 1 to " + std::to_string(kMaxNameBytes) + " bytes";
+  }
+  const std::lock_guard lock(mutex_);
+  const auto known = guests_.find(client);
+  if (known == guests_.end() && guests_.size() >= kMaxGuests) return "name: there are too many guests already";
+  Guest& guest = known != guests_.end() ? known->second : guests_[client];
+  if (known == guests_.end()) guest.seen = std::chrono::steady_clock::now();
+  changed_ = changed_ || guest.name != name;
+  guest.name = name;
+  return {};
+}
+
+std::optional<Publication> Guests::look(const std::vector<SubscriptionInfo>& streams,
+                                        std::chrono::steady_clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  for (const SubscriptionInfo& stream : streams) {
+    const auto guest = guests_.find(stream.client);
+    if (guest == guests_.end()) continue;
+    guest->second.seen = now;
+    if (!std::exchange(guest->second.here, true)) changed_ = true;
+  }
+  changed_ =
+      std::erase_if(guests_, [&](const auto& guest) { return now - guest.second.seen > kGrace; }) > 0 || changed_;
+  if (!std::exchange(changed_, false)) return std::nullopt;
+  nlohmann::json here = nlohmann::json::array();
+  for (const auto& [client, guest] : guests_) {
+    if (guest.here) here.push_back(guest.name);
+  }
+  // The names are other people's words, and need not be UTF-8.
+  const std::string data =
+      nlohmann::json{{"here", here}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return Publication{.topic = "demo/presence", .type = "presence", .data = data};
+}
+
+}  // namespace millrace::demo

@@ -1,0 +1,63 @@
+#include "push_feed.h"
+
+#include <chrono>
+#include <utility>
+
+namespace millrace::demo {
+
+namespace {
+
+// The message behind the last one, whose number this is; again the next time, if the store does not take it. False if
+// the user is not connected.
+bool send_next(PushService& push, const std::string& uid, std::uint64_t& number, std::uint64_t random) {
+  const std::string digits = std::to_string(number + 1);
+  const auto sent =
+      push.send(uid, "消息" + digits, "uid:" + uid + " number:" + digits + " message:" + std::to_string(random));
+  if (sent) ++number;
+  return sent.connected;
+}
+
+}  // namespace
+
+PushFeed::PushFeed(PushService& push, std::uint64_t seed) : push_(push), random_(seed), thread_([this] { run(); }) {}
+
+PushFeed::~PushFeed() {
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+  }
+  ending_.notify_one();
+  thread_.join();
+}
+
+void PushFeed::start(const std::string& uid) {
+  const std::lock_guard lock(mutex_);
+  if (running_.contains(uid)) return;
+  std::uint64_t& number = running_[uid];
+  if (const auto known = finished_.extract(uid)) number = known.mapped();
+  send_next(push_, uid, number, random_());
+}
+
+void PushFeed::forget(const std::string& uid) {
+  const std::lock_guard lock(mutex_);
+  running_.erase(uid);
+  finished_.erase(uid);
+}
+
+void PushFeed::run() {
+  std::unique_lock lock(mutex_);
+  while (!ending_.wait_for(lock, std::chrono::seconds(1), [this] { return ended_; })) send_all();
+}
+
+void PushFeed::send_all() {
+  for (auto user = running_.begin(); user != running_.end();) {
+    if (send_next(push_, user->first, user->second, random_())) {
+      ++user;
+      continue;
+    }
+    if (finished_.size() == kMaxRememberedUsers) finished_.erase(finished_.begin());
+    finished_.insert(running_.extract(user++));
+  }
+}
+
+}  // namespace millrace::demo

@@ -1,0 +1,51 @@
+// PushFeed: sends numbered messages to users, one a second each, for the demo to show.
+//
+// The n-th message of a user has the ID `消息n` and the data `uid:… number:n message:<random>`. A user's messages end
+// when the user is not connected any more; they go on with the next number when they are started again.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <random>
+#include <string>
+#include <thread>
+
+#include "millrace/server/push_service.h"
+
+namespace millrace::demo {
+
+class PushFeed {
+ public:
+  /// Most users whose number is remembered when they are not there. Beyond it somebody's is forgotten.
+  static constexpr std::size_t kMaxRememberedUsers = 10'000;
+
+  /// Sends through `push`, which outlives it, on a thread of its own.
+  PushFeed(PushService& push, std::uint64_t seed);
+  ~PushFeed();
+  PushFeed(const PushFeed&) = delete;
+  PushFeed& operator=(const PushFeed&) = delete;
+
+  /// Begins with the first message at once; does nothing if the user's messages are running.
+  void start(const std::string& uid);
+
+  /// Ends the user's messages; the next start() counts from 1 again.
+  void forget(const std::string& uid);
+
+ private:
+  void run();
+  void send_all();
+
+  PushService& push_;
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  std::map<std::string, std::uint64_t> running_;   // the number each user's last message had
+  std::map<std::string, std::uint64_t> finished_;  // the same, of those who are not connected
+  std::mt19937_64 random_;
+  bool ended_ = false;
+  std::condition_variable ending_;
+  std::thread thread_;
+};
+
+}  // namespace millrace::demo

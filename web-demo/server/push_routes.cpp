@@ -1,0 +1,173 @@
+#include "push_routes.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "millrace/core/limits.h"
+
+namespace millrace::demo {
+
+namespace {
+
+using Request = httplib::Request;
+using Response = httplib::Response;
+
+constexpr Duration kRetry{5'000};
+
+std::string topic_in_query(const Request& request) {
+  return "users/" + request.get_param_value("uid");
+}
+
+std::string topic_in_path(const Request& request) {
+  return "users/" + std::string(request.matches[1]);
+}
+
+bool holds_message(const Request& request) {
+  return request.has_param("id") || request.has_param("message");
+}
+
+// What is quoted from a request need not be UTF-8.
+void answer(Response& response, int status, const nlohmann::json& body) {
+  response.status = status;
+  response.set_content(body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n', "application/json");
+}
+
+void refuse(Response& response, int status, std::string_view sentence) {
+  answer(response, status, {{"error", sentence}});
+}
+
+// The store is in trouble. What is wrong with it is for the log; those who come back do not come together.
+void refuse_for_now(Response& response) {
+  refuse(response, 503, "the store cannot be used now; the server's log says why");
+  response.set_header("Retry-After", std::to_string(1 + std::random_device{}() % 3));
+}
+
+// The uid in the query; nothing, and an answer, if it is none.
+std::optional<std::string> uid_of(const Request& request, Response& response) {
+  std::string uid = request.get_param_value("uid");
+  if (const std::string error = PushService::uid_error(uid); !error.empty()) {
+    refuse(response, 400, error);
+    return std::nullopt;
+  }
+  return uid;
+}
+
+void send(PushService& push, const std::string& uid, const std::string& id, const std::string& message,
+          Response& response) {
+  const PushService::Sent sent = push.send(uid, id, message);
+  if (!sent.connected) return refuse(response, 404, sent.reason);
+  if (!sent.stored) return refuse_for_now(response);
+  if (!sent) return refuse(response, 400, sent.reason);
+  answer(response, 200, {{"id", sent.id}, {"repeated", sent.repeated}});
+}
+
+// The body; nothing, and an answer, if it is too large or not whole.
+std::optional<std::string> body_of(const httplib::ContentReader& read_content, Response& response) {
+  std::string body;
+  bool too_large = false;
+  const bool complete = read_content([&](const char* data, std::size_t size) {
+    too_large = body.size() + size > kMaxPublishBytes;
+    if (!too_large) body.append(data, size);
+    return !too_large;
+  });
+  if (complete) return body;
+  if (too_large) {
+    refuse(response, 413, "message: larger than " + std::to_string(kMaxPublishBytes) + " bytes");
+  } else {
+    refuse(response, 400, "message: the body ended early, or is not encoded as its headers say");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+PushRoutes::PushRoutes(Server& server, DemoAccess access)
+    : push_(server, {.retry = kRetry}), feed_(push_, std::random_device{}()) {
+  add_streams(server, access);
+  add_messages(server, access);
+  add_ends(server, access);
+}
+
+bool PushRoutes::connect(const Request& request, Response& response, const std::string& uid) {
+  try {
+    return push_.connect(request, response, uid);
+  } catch (const StoreUnavailable&) {
+    refuse_for_now(response);
+    return false;
+  }
+}
+
+void PushRoutes::close(const std::string& uid, Response& response) {
+  feed_.forget(uid);
+  try {
+    answer(response, 200, {{"closed", push_.close(uid)}});
+  } catch (const StoreUnavailable&) {
+    refuse_for_now(response);
+  }
+}
+
+void PushRoutes::add_streams(Server& server, DemoAccess access) {
+  server.guarded({.method = "GET",
+                  .path = "/push/createSse",
+                  .changes_things = true,
+                  .right = right_to(access, Authorizer::Action::kSubscribe, topic_in_query),
+                  .handler = [this](const Request& request, Response& response) {
+                    if (const auto uid = uid_of(request, response)) connect(request, response, *uid);
+                  }});
+}
+
+void PushRoutes::add_messages(Server& server, DemoAccess access) {
+  auto to_listen = right_to(access, Authorizer::Action::kSubscribe, topic_in_query);
+  auto to_send = right_to(access, Authorizer::Action::kPublish, topic_in_query);
+  GuardedRoute::RightOf to_do_either;
+  if (to_listen != nullptr) {
+    to_do_either = [to_listen, to_send](const Request& request) {
+      return holds_message(request) ? to_send(request) : to_listen(request);
+    };
+  }
+  server.guarded({.method = "GET",
+                  .path = "/push/sendMsg",
+                  .changes_things = true,
+                  .right = std::move(to_do_either),
+                  .handler = [this](const Request& request, Response& response) {
+                    const auto uid = uid_of(request, response);
+                    if (!uid) return;
+                    if (holds_message(request)) {
+                      return send(push_, *uid, request.get_param_value("id"), request.get_param_value("message"),
+                                  response);
+                    }
+                    if (connect(request, response, *uid)) feed_.start(*uid);
+                  }});
+  server.guarded(
+      {.method = "PUT",
+       .path = "/push/users/(.*)/messages/(.*)",
+       .right = right_to(access, Authorizer::Action::kPublish, topic_in_path),
+       .body_handler = [this](const Request& request, Response& response, const httplib::ContentReader& read_content) {
+         const auto message = body_of(read_content, response);
+         if (message) send(push_, request.matches[1], request.matches[2], *message, response);
+       }});
+}
+
+void PushRoutes::add_ends(Server& server, DemoAccess access) {
+  server.guarded({.method = "GET",
+                  .path = "/push/closeSse",
+                  .changes_things = true,
+                  .right = right_to_administer(access),
+                  .handler = [this](const Request& request, Response& response) {
+                    if (const auto uid = uid_of(request, response)) close(*uid, response);
+                  }});
+  server.guarded({.method = "DELETE",
+                  .path = "/push/users/(.*)/connections",
+                  .right = right_to_administer(access),
+                  .handler = [this](const Request& request, Response& response) {
+                    const std::string uid = request.matches[1];
+                    const std::string error = PushService::uid_error(uid);
+                    if (!error.empty()) return refuse(response, 400, error);
+                    close(uid, response);
+                  }});
+}
+
+}  // namespace millrace::demo

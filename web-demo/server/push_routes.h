@@ -1,0 +1,40 @@
+// PushRoutes: the demo's controller for messages to users, under `/push`.
+//
+//   GET /push/createSse?uid=U                 opens U's stream
+//   GET /push/sendMsg?uid=U                   opens it, and sends U a numbered message a second while it is open
+//   GET /push/sendMsg?uid=U&id=I&message=M    sends U that one message; answers {"id":…}
+//   GET /push/closeSse?uid=U                  ends U's streams for good; answers {"closed":<how many>}
+//   PUT /push/users/U/messages/I              the body is the message; as above
+//   DELETE /push/users/U/connections          as closeSse
+//
+// Errors are 400 (404 for a user who is not connected, 413 for a message too large, 503 with Retry-After while the
+// store is in trouble) with {"error":"<sentence>"}.
+// It is for demonstration, but behind the same checks as every route of Millrace's own: the Host header, the page's
+// origin (those that GET changes something by included), and a right as DemoAccess has it.
+#pragma once
+
+#include <string>
+
+#include "access.h"
+#include "millrace/server/push_service.h"
+#include "push_feed.h"
+
+namespace millrace::demo {
+
+class PushRoutes {
+ public:
+  /// Adds the routes to `server`, which outlives it; it outlives listen().
+  PushRoutes(Server& server, DemoAccess access);
+
+ private:
+  bool connect(const httplib::Request& request, httplib::Response& response, const std::string& uid);
+  void close(const std::string& uid, httplib::Response& response);
+  void add_streams(Server& server, DemoAccess access);
+  void add_messages(Server& server, DemoAccess access);
+  void add_ends(Server& server, DemoAccess access);
+
+  PushService push_;
+  PushFeed feed_;
+};
+
+}  // namespace millrace::demo
