@@ -8,6 +8,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
+import { checkSharedEnums } from "./shared-enums.mjs";
 import { exportNames, manglingOf, renameExports } from "./short-names.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -49,6 +50,7 @@ async function importTypeScript(path) {
   return import(`data:text/javascript,${encodeURIComponent(code)}`);
 }
 
+checkSharedEnums();
 buildCore();
 const names = exportNames(readFileSync(join(here, "exports.txt"), "utf8").trim().split("\n"));
 const wasm = renameExports(readFileSync(join(wasmBuild, "bin/millrace.wasm")), names);
@@ -95,7 +97,7 @@ async function bundle(entry, outfile, format, { core = {}, isForTests = false, .
     ...options,
   });
   // What an enum's member is called must not be called otherwise: esbuild would leave it to be looked up in vain.
-  const [lost] = /\b(Input|Kind|Verdict)\.\w+/.exec(readFileSync(resolve(here, outfile), "utf8")) ?? [];
+  const [lost] = /\b(Flag|Input|Kind|Verdict)\.\w+/.exec(readFileSync(resolve(here, outfile), "utf8")) ?? [];
   if (lost) throw new Error(`${outfile}: ${lost} has been renamed: take it out of short-names.mjs`);
 }
 

@@ -2,18 +2,8 @@
 // that only the package's own classes use. Names of the platform's or of the package's types must not be among the latter.
 
 const internal = [
-  [
-    "broken",
-    "commented",
-    "contentType",
-    "cursorEvents",
-    "excerpt",
-    "full",
-    "identified",
-    "instantiateNow",
-    "mayReconnect",
-  ],
-  ["nextTimeout", "opened", "pause", "polling", "received", "retryAfter", "retryOnServerError", "tell"],
+  ["broken", "commented", "contentType", "excerpt", "full", "identified", "instantiateNow", "mayReconnect"],
+  ["nextTimeout", "opened", "pause", "received", "retryAfter", "tell"],
   ["verdict", "exported", "wait"],
 ].flat();
 

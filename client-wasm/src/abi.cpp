@@ -6,6 +6,8 @@
 // object of the module shares, as they share the batch: both are free again when the caller has decoded the batch.
 // Times are milliseconds in doubles; a 64-bit integer never crosses.
 
+#include "abi.h"
+
 #include <cstdint>
 #include <new>
 #include <string_view>
@@ -18,34 +20,6 @@
 namespace millrace {
 
 namespace {
-
-enum class Kind : std::uint32_t {
-  kConnect,
-  kOpen,
-  kEvent,
-  kReconnect,
-  kFail,
-  kLastEventId,
-  kComment,
-  kRetry,
-  kTooLarge
-};
-
-// What Source::tell() can be told; core.ts has the same list.
-enum class Input : std::uint32_t {
-  kBytes,
-  kMessage,
-  kStart,
-  kResponse,
-  kEnd,
-  kNetworkError,
-  kFutileError,
-  kTimeout,
-  kOnline,
-  kSuspend,
-  kResume,
-  kRestart
-};
 
 // The texts of a record follow one another in the batch's text, in this order; where there is one, its length stands
 // here. Which fields a kind uses is at the functions that add it.
@@ -122,7 +96,7 @@ class Known {
   /// For blocks without data, which change the ID but dispatch nothing.
   void add_last_event_id(std::string_view id, std::uint32_t id_changes) {
     const std::uint32_t bytes = add_id(id, id_changes);
-    if (bytes != kUnchanged) add(Kind::kLastEventId, 0, 0, bytes);
+    if (bytes != kUnchanged) add(Kind::kId, 0, 0, bytes);
   }
 
  private:
@@ -201,6 +175,7 @@ using millrace::input_text;
 using millrace::Parser;
 using millrace::Source;
 using millrace::time_point;
+using millrace::Verdict;
 
 extern "C" {
 
@@ -211,9 +186,7 @@ char* input(std::uint32_t bytes) {
 
 // --- Sources: text and bytes are put into input() where their length is taken --------------------------------------
 
-/// Where a number of the policy is 0, the default holds; of the flags, 1 is retry_on_server_error, 2 polling,
-/// 4 drop_replays, 8 that the method is not idempotent, 16 Reconnect::kNever 32 kAlways and 64
-/// cursor_events. Times are in milliseconds.
+/// Where a number of the policy is 0, the default holds; `flags` are Flags, added up. Times are in milliseconds.
 Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t jitter_percent, int base, int max,
                    std::uint32_t attempts, int idle_timeout, int first_byte_timeout, std::uint32_t max_event_bytes,
                    std::uint32_t flags) {
@@ -225,13 +198,14 @@ Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t
   policy.idle_timeout = millrace::Duration(idle_timeout);
   policy.first_byte_timeout = millrace::Duration(first_byte_timeout);
   if (max_event_bytes > 0) policy.max_event_bytes = max_event_bytes;
-  policy.retry_on_server_error = (flags & 1) != 0;
-  policy.polling = (flags & 2) != 0;
-  policy.drop_replays = (flags & 4) != 0;
-  policy.is_idempotent = (flags & 8) == 0;
+  policy.retry_on_server_error = (flags & millrace::kRetryOnServerError) != 0;
+  policy.polling = (flags & millrace::kPolling) != 0;
+  policy.drop_replays = (flags & millrace::kDropReplays) != 0;
+  policy.is_idempotent = (flags & millrace::kNotIdempotent) == 0;
   using Reconnect = millrace::EventSourceState::Reconnect;
-  if ((flags & 48) != 0) policy.reconnect = (flags & 16) != 0 ? Reconnect::kNever : Reconnect::kAlways;
-  policy.cursor_events = (flags & 64) != 0;
+  if ((flags & (millrace::kNever | millrace::kAlways)) != 0)
+    policy.reconnect = (flags & millrace::kNever) != 0 ? Reconnect::kNever : Reconnect::kAlways;
+  policy.cursor_events = (flags & millrace::kCursorEvents) != 0;
   return new Source(policy, input_text(last_event_id_bytes), static_cast<std::uint64_t>(seed));
 }
 
@@ -240,9 +214,8 @@ void source_delete(Source* source) {
 }
 
 /// `a` is the length of the text or the bytes, or of a response the status; `b` to `d` are the rest of a response: the
-/// length of its Content-Type and Last-Event-ID with an LF between, Retry-After in milliseconds, and what the owner
-/// says of the status: 0 nothing, 1 worth another attempt, 2 not worth one, 3 mended. Of a message, `b` says that it is
-/// a cursor.
+/// length of its Content-Type and Last-Event-ID with an LF between, Retry-After in milliseconds, and a Verdict. Of a
+/// message, `b` says that it is a cursor.
 const Batch* source_tell(Source* source, Input input, double milliseconds, int a, std::uint32_t b, int c,
                          std::uint32_t d) {
   auto& state = source->state;
@@ -264,8 +237,9 @@ const Batch* source_tell(Source* source, Input input, double milliseconds, int a
       millrace::EventSourceState::Response response{.status = a, .content_type = fields.substr(0, end)};
       response.last_event_id = fields.substr(end + 1);
       response.retry_after = millrace::Duration(c);
-      if (d == 1 || d == 2) response.retry = d == 1;
-      response.mended = d == 3;
+      const auto verdict = static_cast<Verdict>(d);
+      if (verdict == Verdict::kRetry || verdict == Verdict::kFail) response.retry = verdict == Verdict::kRetry;
+      response.mended = verdict == Verdict::kMended;
       state.handle_response(response, now);
       break;
     }

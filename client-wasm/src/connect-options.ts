@@ -1,6 +1,7 @@
 // The options of connect(), checked once. A wrong one is a TypeError that names it and says what it may be.
 
-import { flags, type Policy } from "./core.js";
+import { Flag } from "./abi.js";
+import type { Policy } from "./core.js";
 import type { Request } from "./transports/transport.js";
 import type { ConnectOptions, Decoding, RetryOptions, StandardSchema, TransportName } from "./types.js";
 import { resolveUrl } from "./url.js";
@@ -123,12 +124,12 @@ function policyOf(options: AnyOptions, method: string): Policy {
   const { idleTimeout = 0, maxEventBytes = 0, transport } = options;
   const firstByte = options.firstByteTimeout ?? (options.topics?.length ? firstByteTimeout : 0);
   const flag =
-    (idempotent.test(method) ? 0 : flags.notIdempotent) +
-    (options.reconnect === "never" ? flags.never : options.reconnect === "always" ? flags.always : 0) +
-    flags.retryOnServerError +
-    (transport === "poll" ? flags.polling : 0) +
-    (options.dropReplays === false ? 0 : flags.dropReplays) +
-    (options.types?.includes(cursorType) ? flags.cursorEvents : 0);
+    (idempotent.test(method) ? 0 : Flag.notIdempotent) +
+    (options.reconnect === "never" ? Flag.never : options.reconnect === "always" ? Flag.always : 0) +
+    Flag.retryOnServerError +
+    (transport === "poll" ? Flag.polling : 0) +
+    (options.dropReplays === false ? 0 : Flag.dropReplays) +
+    (options.types?.includes(cursorType) ? Flag.cursorEvents : 0);
   // A base of 0 would be the core's default.
   const least = options.retry?.base === undefined ? base : Math.max(base, 1);
   return [jitter * 100, least, max, attempts, idleTimeout, firstByte, maxEventBytes, flag];

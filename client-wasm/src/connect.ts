@@ -1,9 +1,10 @@
 // connect(): an event stream as something to iterate over.
 
+import { Verdict } from "./abi.js";
 import { type AnyOptions, gapType, type Plan, planOf } from "./connect-options.js";
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
 import { ConnectionError, LossEvent } from "./connection-error.js";
-import { type CoreEvent, Verdict } from "./core.js";
+import type { CoreEvent } from "./core.js";
 import { type Decoder, decoderOf } from "./decode.js";
 import { maxSaidCharacters, parseJson } from "./json.js";
 import { followPage } from "./page.js";

@@ -1,19 +1,8 @@
 // CoreConnection: one event source, run by the core. It hands the core what the transport reports and what the clock
 // says, and does what the core says, in order. EventSource and connect() are two ways to look at it.
 
-import {
-  type CoreEvent,
-  Input,
-  Kind,
-  loadCore,
-  maxInputBytes,
-  type Notice,
-  type Policy,
-  reasons,
-  type Signal,
-  Source,
-  Verdict,
-} from "./core.js";
+import { Input, Kind, reasons, Verdict } from "./abi.js";
+import { type CoreEvent, loadCore, maxInputBytes, type Notice, type Policy, type Signal, Source } from "./core.js";
 import type { Answer, Transport, TransportListener } from "./transports/transport.js";
 import type { ConnectionErrorEvent, LossReason } from "./types.js";
 

@@ -1,4 +1,5 @@
 // What tests look at from inside; no part of the package.
 
-export { coreNow, Kind, loadCore, maxInputBytes, Source } from "./core.js";
+export { Kind } from "./abi.js";
+export { coreNow, loadCore, maxInputBytes, Source } from "./core.js";
 export { Parser } from "./parser.js";

@@ -3,8 +3,9 @@
 // Every call hands one input over and returns, decoded, what it led to. Nothing of a batch stays in the module's memory,
 // so that calls for different sources may follow one another in any order.
 
+import { type Exports, type Input, Kind } from "./abi.js";
 import { instantiate, instantiateNow } from "./module.js";
-import type { LossReason, ServerEvent } from "./types.js";
+import type { ServerEvent } from "./types.js";
 
 /** What the core wants done, in order: mostly events, which are handed on as they are and have no kind. */
 export type Signal = CoreEvent | Notice;
@@ -22,105 +23,17 @@ export interface Notice {
   readonly text: string;
 }
 
-/** exports.txt, as TypeScript sees it. Pointers, lengths and handles are numbers; a batch is a pointer to one. */
-export interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer };
-  input(bytes: number): number;
-  source_new(lastEventIdBytes: number, seed: number, ...policy: number[]): number;
-  source_delete(source: number): void;
-  source_tell(source: number, input: number, now: number, ...rest: number[]): number;
-  source_next_timeout(source: number): number;
-  parser_new(lastEventIdBytes: number): number;
-  parser_delete(parser: number): void;
-  parser_feed(parser: number, bytes: number): number;
-  parser_reset(parser: number): void;
-}
-
-// Enums, since bundles then have nothing but the numbers.
-
-/** abi.cpp's Kind. */
-export enum Kind {
-  /** `a`: whether it is to be polled */
-  connect,
-  open,
-  event,
-  /** `a`: index of the reason, `b`: status, `c`: milliseconds until then */
-  reconnect,
-  /** the same, for good */
-  fail,
-  /** `text`: the last event ID, changed by no event */
-  id,
-  /** `text`: what it says */
-  comment,
-  /** `a`: milliseconds */
-  retry,
-  tooLarge,
-}
-
-/** What can happen to a source: abi.cpp's Input. */
-export enum Input {
-  /** at most maxInputBytes of the body */
-  bytes,
-  /** the transport has parsed an event by itself: its last event ID, and 1 if it is a cursor */
-  message,
-  start,
-  /** status, Content-Type and Last-Event-ID with an LF between, Retry-After in milliseconds, a Verdict */
-  response,
-  end,
-  networkError,
-  /** no connection, and no other attempt would change that */
-  futileError,
-  /** to be told at nextTimeout(); early or late does no harm */
-  timeout,
-  /** a waiting reconnection happens now */
-  online,
-  /** the connection has been dropped, and none is wanted until `resume` */
-  suspend,
-  resume,
-  /** the connection has been dropped, and is wanted anew at once */
-  restart,
-}
-
-/** What the owner of a source says of a status. */
-export enum Verdict {
-  none,
-  retry,
-  fail,
-  mended,
-}
-
 /** The largest piece of a chunk that is handed over at once, in bytes: it bounds what one batch can hold. */
 export const maxInputBytes = 65536;
 
 /** In place of a length: the text is the same as before. */
 const unchanged = 0xffffffff;
 
-/** Indices are the core's Reason. */
-export const reasons: readonly LossReason[] = [
-  "none",
-  "network-error",
-  "end-of-stream",
-  "timeout",
-  "status",
-  "content-type",
-  "too-large",
-  "buffered",
-];
-
 /**
  * The core's policy as abi.cpp takes it: jitter in percent, base and max of the waits, attempts, idle timeout, first byte
  * timeout, event bytes, flags. What is left out or 0 is the standard's, or the core's own default.
  */
 export type Policy = readonly number[];
-export const flags = {
-  retryOnServerError: 1,
-  polling: 2,
-  dropReplays: 4,
-  notIdempotent: 8,
-  never: 16,
-  always: 32,
-  cursorEvents: 64,
-} as const;
 
 let loading: Promise<Core> | undefined;
 let loaded: Core | undefined;

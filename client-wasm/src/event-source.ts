@@ -1,7 +1,7 @@
 // EventSource as the standard has it. [WHATWG 9.2.2]
 
+import { Kind } from "./abi.js";
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
-import { Kind } from "./core.js";
 import { nextTask } from "./next-task.js";
 import { followPage } from "./page.js";
 import { crossOriginFetch } from "./transports/cross-origin-fetch.js";
@@ -12,9 +12,8 @@ import { resolveUrl } from "./url.js";
 type Listener = Parameters<EventTarget["addEventListener"]>[1];
 type AddOptions = Parameters<EventTarget["addEventListener"]>[2];
 type RemoveOptions = Parameters<EventTarget["removeEventListener"]>[2];
-type Handler<Type> = ((this: EventSource, event: Type) => unknown) | null;
-
-interface EventMap {
+/** The types of the events that are there in any case. */
+export interface EventSourceEventMap {
   open: Event;
   message: MessageEvent;
   error: EventSourceErrorEvent;
@@ -40,13 +39,13 @@ export interface EventSource extends EventTarget {
   readonly OPEN: 1;
   readonly CLOSED: 2;
   readonly readyState: number;
-  onopen: Handler<Event>;
-  onmessage: Handler<MessageEvent>;
-  onerror: Handler<Event>;
+  onopen: ((this: EventSource, event: Event) => unknown) | null;
+  onmessage: ((this: EventSource, event: MessageEvent) => unknown) | null;
+  onerror: ((this: EventSource, event: EventSourceErrorEvent) => unknown) | null;
   close(): void;
-  addEventListener<K extends keyof EventMap>(
+  addEventListener<K extends keyof EventSourceEventMap>(
     type: K,
-    listener: (this: EventSource, event: EventMap[K]) => unknown,
+    listener: (this: EventSource, event: EventSourceEventMap[K]) => unknown,
     options?: AddOptions,
   ): void;
   addEventListener(
@@ -55,9 +54,9 @@ export interface EventSource extends EventTarget {
     options?: AddOptions,
   ): void;
   addEventListener(type: string, listener: Listener, options?: AddOptions): void;
-  removeEventListener<K extends keyof EventMap>(
+  removeEventListener<K extends keyof EventSourceEventMap>(
     type: K,
-    listener: (this: EventSource, event: EventMap[K]) => unknown,
+    listener: (this: EventSource, event: EventSourceEventMap[K]) => unknown,
     options?: RemoveOptions,
   ): void;
   removeEventListener(

@@ -1,6 +1,7 @@
 // EventStreamParser: the bytes of an event stream in, events out, for those who bring their own transport.
 
-import { type CoreEvent, coreNow, Kind, loadCore, maxInputBytes, type Signal } from "./core.js";
+import { Kind } from "./abi.js";
+import { type CoreEvent, coreNow, loadCore, maxInputBytes, type Signal } from "./core.js";
 import { Parser } from "./parser.js";
 import type { ServerEvent } from "./types.js";
 

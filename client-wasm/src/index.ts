@@ -1,7 +1,10 @@
+export { EventStreamParser, type ParserOptions, ready } from "./event-stream-parser.js";
+
+// Above stands what brings the core: the rest compresses better behind the module's text.
+
 export { connect } from "./connect.js";
 export { ConnectionError } from "./connection-error.js";
-export { EventSource, type EventSourceConstructor } from "./event-source.js";
-export { EventStreamParser, type ParserOptions, ready } from "./event-stream-parser.js";
+export { EventSource, type EventSourceConstructor, type EventSourceEventMap } from "./event-source.js";
 export { type Encodable, EventStreamDecoder, EventStreamEncoder, encode, parse } from "./streams.js";
 export type {
   Connection,
@@ -12,7 +15,9 @@ export type {
   EventSourceInit,
   Gap,
   LossReason,
+  RequestHeaders,
   RetryOptions,
+  SchemaResult,
   ServerEvent,
   StandardSchema,
   TransportName,

@@ -1,6 +1,6 @@
 // Where `millrace/js` has the core from: the C++ as JavaScript, for engines known to have no WebAssembly.
 
-import type { Exports } from "./core.js";
+import type { Exports } from "./abi.js";
 import * as wasm2js from "./wasm2js.js";
 
 export async function instantiate(): Promise<Exports> {

@@ -1,6 +1,6 @@
 // Where `millrace/slim` has the core from: a file of its own, `millrace.wasm` in the package, wherever the user serves it.
 
-import type { Exports } from "./core.js";
+import type { Exports } from "./abi.js";
 
 /** Where the file is, or what it holds: an address, a response, its bytes, or the compiled module. */
 export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module;

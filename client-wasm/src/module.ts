@@ -3,7 +3,7 @@
 // loaded only then. build.mjs puts module-slim.ts and module-js.ts in place of this file for those entries.
 
 import wasmText from "millrace.wasm";
-import type { Exports } from "./core.js";
+import type { Exports } from "./abi.js";
 import { bytesOf } from "./module-text.js";
 
 export async function instantiate(): Promise<Exports> {

@@ -84,7 +84,8 @@ export interface StandardSchema<Output = unknown> {
   };
 }
 
-type SchemaResult<Output> =
+/** What a schema makes of a value: another, or what is wrong with it. */
+export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string }[] };
 
@@ -160,7 +161,8 @@ export interface ConnectOptions<Decode extends Decoding = "text"> {
   share?: boolean;
 }
 
-type RequestHeaders = NonNullable<RequestInit["headers"]>;
+/** What the platform's `fetch` takes for headers. */
+export type RequestHeaders = NonNullable<RequestInit["headers"]>;
 
 /** Fired as `error` when the connection is lost: for good if readyState is 2, else it will be made again. */
 export interface ConnectionErrorEvent extends Event {

@@ -66,7 +66,7 @@ void check(const Batch* given) {
       texts.expect(record.data);
     }
     if (record.kind == Kind::kComment) texts.expect(record.data);
-    if (record.kind == Kind::kEvent || record.kind == Kind::kLastEventId) texts.expect(record.last_event_id);
+    if (record.kind == Kind::kEvent || record.kind == Kind::kId) texts.expect(record.last_event_id);
   }
   texts.expect_end();
 }

@@ -19,6 +19,8 @@ new EventSource("/events").addEventListener("created", ({ lastEventId }) => last
 new EventSource("/events").onmessage = function (event) {
   return [this.url, event.origin];
 };
+new EventSource("/events").onerror = ({ status, message, code }) => [status?.toFixed(), message?.length, code];
+new EventSource("/events").addEventListener("error", ({ status }) => status?.toFixed());
 
 interface Order {
   total: number;
