@@ -14,9 +14,9 @@ void reload_one(const std::shared_ptr<ReloadableAuthorizer>& authorizer, const c
   if (authorizer == nullptr) return;
   try {
     authorizer->reload();
-    spdlog::info("the {} have been read again", what);
+    spdlog::info("reloaded the {}", what);
   } catch (const InvalidOption& failure) {
-    spdlog::error("the {} stay as they were: {}", what, sentence_of(failure));
+    spdlog::error("could not reload the {}, and keeps the old ones: {}", what, sentence_of(failure));
   }
 }
 
@@ -48,7 +48,7 @@ std::shared_ptr<const Authorizer> Authorization::authorizer() const {
 
 void Authorization::reload() const {
   reload_one(keys_, "keys");
-  reload_one(tokens_, "keys of tokens");
+  reload_one(tokens_, "token keys");
 }
 
 }  // namespace millrace::cli

@@ -37,16 +37,17 @@ void set_server(const std::string& text, Load& load) {
 
 void check(const Load& load) {
   if (load.subscribers % load.topics != 0) throw UsageError("--subscribers must be a multiple of --topics");
-  if (load.processes > load.subscribers) throw UsageError("--processes: there are fewer subscribers");
+  if (load.processes > load.subscribers) throw UsageError("--processes must not be larger than --subscribers");
   if (load.strangers + load.replays > 0 && load.topic_prefix.empty()) {
-    throw UsageError("--strangers and --replays need --topic-prefix, for their patterns to take in");
+    throw UsageError("--strangers and --replays need --topic-prefix, which their patterns match");
   }
   if (!load.topic_prefix.empty() && !load.topic_prefix.ends_with('/')) {
     throw UsageError("--topic-prefix must end with /");
   }
-  if (load.raw_body && load.batch > 1) throw UsageError("--batch: only JSON bodies can hold several events");
+  if (load.raw_body && load.batch > 1)
+    throw UsageError("--batch cannot be combined with --raw-body: only JSON bodies can hold several events");
   if (load.behind > 0 && (load.topics > 1 || load.batch > 1 || load.publishers == 0)) {
-    throw UsageError("--behind takes one topic, published one by one");
+    throw UsageError("--behind needs --topics 1, --batch 1 and at least one publisher");
   }
   if (!load.trigger_path.empty() && load.expected == 0) throw UsageError("--trigger needs --expect");
 }
@@ -74,45 +75,50 @@ int bench(BenchOptions& options) {
 void add_bench(CLI::App& app, Command& command) {
   auto options = std::make_shared<BenchOptions>();
   Load& load = options->load;
-  CLI::App* bench_app = app.add_subcommand(
-      "bench",
-      "Put a load on a server of event streams, check what comes, and report it as JSON (exit 1: not all came)");
+  CLI::App* bench_app = app.add_subcommand("bench",
+                                           "Load a server of event streams, check every received event, and report as "
+                                           "JSON (exit code 1: an event is missing "
+                                           "or wrong)");
   const auto count = CLI::Range(std::size_t{1}, std::size_t{10'000'000});
   const auto add = [&](const char* name, auto& value, const char* meaning) {
     return bench_app->add_option(name, value, meaning)->capture_default_str()->take_last();
   };
-  bench_app->add_option("URL", options->url, "Of the server: http://localhost:8080")->required();
-  add("--subscribers", load.subscribers, "Event streams held open")->check(count);
-  add("--topics", load.topics, "Topics they are spread over")->check(count);
-  add("--processes", load.processes, "Processes that hold them")->check(CLI::Range(std::size_t{1}, std::size_t{64}));
-  add("--connect-window", load.connect_window, "Connections being made at a time, by each process")->check(count);
-  add("--rate", load.rate, "Events a second; 0: as fast as the subscribers are served")->check(CLI::NonNegativeNumber);
-  add("--seconds", options->seconds, "How long to publish")->check(CLI::Range(0.01, 86400.0));
-  add("--window", load.window, "Without a rate: events on their way to the average subscriber")->check(count);
-  add("--publishers", load.publishers, "Connections that publish; 0: nothing is published")
+  bench_app->add_option("URL", options->url, "The server's URL, such as http://localhost:8080")->required();
+  add("--subscribers", load.subscribers, "Open event streams")->check(count);
+  add("--topics", load.topics, "Topics over which the subscribers are spread")->check(count);
+  add("--processes", load.processes, "Processes that hold the subscribers")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{64}));
+  add("--connect-window", load.connect_window, "Connections that each process makes at the same time")->check(count);
+  add("--rate", load.rate, "Events a second; 0: as fast as the subscribers receive them")
+      ->check(CLI::NonNegativeNumber);
+  add("--seconds", options->seconds, "Seconds to publish")->check(CLI::Range(0.01, 86400.0));
+  add("--window", load.window, "Without --rate: events in flight to the average subscriber")->check(count);
+  add("--publishers", load.publishers, "Connections that publish; 0: publish nothing")
       ->check(CLI::Range(std::size_t{0}, std::size_t{1000}));
-  add("--pipeline", load.pipeline, "Without a rate: requests on their way on one connection")->check(count);
+  add("--pipeline", load.pipeline, "Without --rate: requests in flight on each connection")->check(count);
   add("--batch", load.batch, "Events in one request, as NDJSON")->check(count);
-  add("--data-bytes", load.data_bytes, "Of one event")->check(CLI::Range(std::size_t{40}, std::size_t{1} << 20));
-  add("--behind", load.behind, "Events are published first; then all subscribers resume, so many events behind")
+  add("--data-bytes", load.data_bytes, "Data bytes of each event")
+      ->check(CLI::Range(std::size_t{40}, std::size_t{1} << 20));
+  add("--behind", load.behind, "Publish this many events first; then all subscribers resume that far behind")
       ->check(CLI::Range(std::size_t{0}, std::size_t{10'000'000}));
-  add("--subscribe-path", load.subscribe_path, "What subscribers GET; {topic} stands for the topic");
-  add("--publish-path", load.publish_path, "Where events are POSTed");
-  bench_app->add_option("--topic-prefix", load.topic_prefix, "What all topics begin with: segments, each with its /");
-  add("--strangers", load.strangers, "Connections beside those, of patterns that match nothing")
+  add("--subscribe-path", load.subscribe_path, "Path for GET; {topic} stands for the topic");
+  add("--publish-path", load.publish_path, "Path for POST");
+  bench_app->add_option("--topic-prefix", load.topic_prefix, "Beginning of all topics: segments, each followed by /");
+  add("--strangers", load.strangers, "Additional connections with patterns that match no published topic")
       ->check(CLI::Range(std::size_t{0}, std::size_t{100'000}));
-  add("--patterns", load.patterns, "Patterns of each of them")->check(CLI::Range(std::size_t{1}, std::size_t{64}));
-  add("--replays", load.replays, "Such connections that ask for the whole log anew every second")
+  add("--patterns", load.patterns, "Patterns of each such connection")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{64}));
+  add("--replays", load.replays, "Such connections that request the whole log again every second")
       ->check(CLI::Range(std::size_t{0}, std::size_t{1'000}));
-  add("--fill", load.fill, "Events published before anybody subscribes")
+  add("--fill", load.fill, "Events to publish before the first subscriber connects")
       ->check(CLI::Range(std::size_t{0}, std::size_t{10'000'000}));
-  bench_app->add_flag("--raw-body", load.raw_body, "Publish the data alone, not as a JSON object");
-  add("--trigger", load.trigger_path, "Publish nothing, but make the server do it by a POST to this path");
-  add("--expect", load.expected, "Events that come of the trigger, for all subscribers together");
-  bench_app->add_flag("--gzip", load.gzip, "Ask for compressed streams");
+  bench_app->add_flag("--raw-body", load.raw_body, "Publish only the data, not a JSON object");
+  add("--trigger", load.trigger_path, "Publish nothing; the server publishes after a POST to this path");
+  add("--expect", load.expected, "Events after --trigger, for all subscribers together");
+  bench_app->add_flag("--gzip", load.gzip, "Request compressed streams");
   bench_app
       ->add_option("--server-pid", load.server_pids,
-                   "Count CPU time and memory of this process and its children; may be repeated")
+                   "Measure CPU time and memory of this process and its children; can be repeated")
       ->allow_extra_args(false);
   bench_app->callback([options, &command] { command = [options] { return bench(*options); }; });
 }

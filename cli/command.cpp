@@ -23,7 +23,7 @@ HttpHeaders parse_headers(const std::vector<std::string>& lines) {
   HttpHeaders headers;
   for (const std::string& line : lines) {
     if (line.find_first_of("\r\n") != std::string::npos) {
-      throw UsageError("--header: holds a line end, which cannot be sent");
+      throw UsageError("--header: a header cannot contain a line end");
     }
     const auto refuse = [&line](const std::string& why) {
       throw UsageError(std::string("--header \"").append(line).append("\": ").append(why));
@@ -37,7 +37,7 @@ HttpHeaders parse_headers(const std::vector<std::string>& lines) {
     });
     if (!is_token) refuse("\"" + name + "\" is not a header name (letters, digits and " + std::string(kMarks) + ")");
     for (const char* own : {"Content-Length", "Transfer-Encoding", "Connection"}) {
-      if (strcasecmp(name.c_str(), own) == 0) refuse("is set by millrace itself");
+      if (strcasecmp(name.c_str(), own) == 0) refuse("millrace sets this header itself");
     }
     const std::size_t value = line.find_first_not_of(' ', colon + 1);
     headers.emplace_back(name, value == std::string::npos ? "" : line.substr(value));

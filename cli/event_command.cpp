@@ -75,7 +75,7 @@ void write_all(int fd, std::string_view bytes) {
 int run_command(const std::string& command, const CommandEvent& event) {
   int input[2];
   if (pipe2(input, O_CLOEXEC) != 0) {
-    throw std::system_error(errno, std::generic_category(), "cannot make a pipe for the command");
+    throw std::system_error(errno, std::generic_category(), "cannot create a pipe for the command");
   }
   pid_t pid = -1;
   try {

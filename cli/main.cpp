@@ -31,7 +31,7 @@ int run(int argc, char** argv) {
   CLI::App app{"Server-Sent Events: serve, print and publish them", "millrace"};
   app.set_version_flag("--version", "millrace " MILLRACE_VERSION);
   app.require_subcommand(0, 1);
-  app.set_config("--config", "", "TOML file of options, those of a subcommand in a section of its name");
+  app.set_config("--config", "", "TOML file with options; a subcommand's options are in the section with its name");
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.fallthrough();
   Command command;
@@ -43,7 +43,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (!command)
-      return complain("a command is missing: serve, tail, publish or bench; see millrace --help", kUsageError);
+      return complain("missing command: expected serve, tail, publish or bench; see millrace --help", kUsageError);
     return command();
   } catch (const CLI::Success& request) {  // --help and --version
     return app.exit(request);
@@ -61,7 +61,7 @@ const std::terminate_handler kFailOtherwise = std::get_terminate();
 // Memory may run out anywhere; this takes none.
 [[noreturn]] void end_without_memory() noexcept {
   constexpr std::string_view kSentence =
-      "millrace: out of memory; a server needs less with lower --history-bytes and --max-connections\n";
+      "millrace: out of memory; lower --history-bytes and --max-connections to make a server need less\n";
   try {
     if (const std::exception_ptr failure = std::current_exception()) std::rethrow_exception(failure);
   } catch (const std::bad_alloc&) {

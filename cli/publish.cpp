@@ -32,23 +32,25 @@ struct PublishOptions {
 
 void check(const PublishOptions& options) {
   if (options.ndjson && (options.data != "-" || !options.event.empty() || !options.id.empty())) {
-    throw UsageError("--ndjson goes with - as the data, and without --event and --id, which the lines name");
+    throw UsageError("--ndjson needs - as the data, and excludes --event and --id, which each line names itself");
   }
   if (options.topic.empty() && !options.ndjson) {
     throw UsageError("--topic is required; see millrace publish --help");
   }
   if (!options.topic.empty() && !Topic::parse(options.topic)) {
-    throw UsageError("--topic \"" + options.topic + "\": not a topic; expected segments separated by /, without *");
+    throw UsageError("--topic \"" + options.topic +
+                     "\": not a valid topic; expected segments separated by /, without *");
   }
   if (!EventType::parse(options.event)) {
-    throw UsageError("--event: an event type has no line ends and at most " + std::to_string(kMaxEventTypeBytes) +
-                     " bytes");
+    throw UsageError("--event: expected an event type without line ends, of at most " +
+                     std::to_string(kMaxEventTypeBytes) + " bytes");
   }
   if (!EventId::parse(options.id)) {
-    throw UsageError("--id: an event ID has no line ends and at most " + std::to_string(kMaxEventIdBytes) + " bytes");
+    throw UsageError("--id: expected an event ID without line ends, of at most " + std::to_string(kMaxEventIdBytes) +
+                     " bytes");
   }
   if (options.data == "-" && !options.id.empty()) {
-    throw UsageError("--id names one event, and - publishes one for each line; leave one of them out");
+    throw UsageError("--id names one event, but - publishes one for each line; remove one of them");
   }
 }
 
@@ -56,7 +58,7 @@ std::string text_of(const nlohmann::ordered_json& body) {
   try {
     return body.dump();
   } catch (const nlohmann::json::type_error&) {
-    throw std::runtime_error("the data is not valid UTF-8, which event streams are made of");
+    throw std::runtime_error("the data is not valid UTF-8, which event streams require");
   }
 }
 
@@ -73,7 +75,7 @@ std::string request_body_of_object(const PublishOptions& options, const std::str
   auto body = parse_json<nlohmann::ordered_json>(line, kMaxPublishBytes);
   if (!body.is_object()) throw std::runtime_error("not a JSON object");
   if (!body.contains("topic")) {
-    if (options.topic.empty()) throw std::runtime_error("names no \"topic\", and there is no --topic");
+    if (options.topic.empty()) throw std::runtime_error("no \"topic\" in the object, and no --topic");
     body["topic"] = options.topic;
   }
   return text_of(body);
@@ -86,7 +88,7 @@ std::string describe(httplib::Error error) {
     case httplib::Error::ConnectionTimeout:
       return "no server answers there in time";
     case httplib::Error::Read:
-      return "the server gave no answer";
+      return "the server sent no answer";
     case httplib::Error::SSLServerVerification:
       return "the server's certificate is not accepted";
     default:
@@ -101,8 +103,7 @@ std::string refusal(const httplib::Response& response) {
     return printable(body["error"].get<std::string>());
   }
   return "the server answered " + std::to_string(response.status) +
-         ", which is not a Millrace server's refusal: is the "
-         "URL right?";
+         " without a Millrace server's error message; check the URL";
 }
 
 class Publisher {
@@ -122,7 +123,7 @@ class Publisher {
     if (result->status != 200) throw std::runtime_error(refusal(*result));
     const auto answer = parse_json(result->body);
     if (!answer.is_object() || !answer.contains("id") || !answer["id"].is_string()) {
-      throw std::runtime_error("the answer of " + url_.text() + " holds no event ID: is this a Millrace server?");
+      throw std::runtime_error("the answer of " + url_.text() + " has no event ID; check that it is a Millrace server");
     }
     return printable(answer["id"].get<std::string>());
   }
@@ -186,17 +187,17 @@ int publish(const PublishOptions& options) {
 void add_publish(CLI::App& app, Command& command) {
   auto options = std::make_shared<PublishOptions>();
   CLI::App* publish_app = app.add_subcommand("publish", "Publish an event and print its ID");
-  publish_app->add_option("URL", options->url, "Of the server: http://localhost:8080")->required();
-  publish_app->add_option("DATA", options->data, "The event's data; - publishes each line of the standard input")
+  publish_app->add_option("URL", options->url, "The server's URL, such as http://localhost:8080")->required();
+  publish_app->add_option("DATA", options->data, "The event's data; - publishes each line of standard input")
       ->required();
   publish_app->add_option("--topic,-t", options->topic, "Publish to this topic")->type_name("TOPIC");
   publish_app->add_flag(
       "--ndjson", options->ndjson,
-      "The lines of the standard input are JSON objects with data and, if they like, topic, event, id "
-      "and retry, as POST /events takes them");
-  publish_app->add_option("--event,-e", options->event, "The event's type; without it, `message`")->type_name("TYPE");
-  publish_app->add_option("--id", options->id, "The event's ID; without it, the server gives one")->type_name("ID");
-  publish_app->add_option("--header,-H", options->headers, "Send this header; may be repeated")
+      "The lines of standard input are JSON objects with data and optionally topic, event, id and retry, as POST "
+      "/events accepts them");
+  publish_app->add_option("--event,-e", options->event, "The event's type; default: `message`")->type_name("TYPE");
+  publish_app->add_option("--id", options->id, "The event's ID; default: the server chooses one")->type_name("ID");
+  publish_app->add_option("--header,-H", options->headers, "Send this header; can be repeated")
       ->type_name("\"NAME: VALUE\"")
       ->allow_extra_args(false);
   publish_app->callback([options, &command] { command = [options] { return publish(*options); }; });

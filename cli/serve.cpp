@@ -33,9 +33,9 @@ namespace {
 std::string describe(const ServeOptions& options, int error) {
   addrinfo* found = nullptr;
   const int lookup = getaddrinfo(options.host.c_str(), nullptr, nullptr, &found);
-  if (lookup != 0) return "the host cannot be found (" + std::string(gai_strerror(lookup)) + "); see --host";
+  if (lookup != 0) return "cannot find the host (" + std::string(gai_strerror(lookup)) + "); see --host";
   freeaddrinfo(found);
-  if (error == EADDRINUSE) return "the port is taken; choose another with --port, 0 picks a free one";
+  if (error == EADDRINUSE) return "the port is in use; choose another with --port (0 picks a free one)";
   return std::strerror(error);
 }
 
@@ -83,10 +83,10 @@ httplib::Headers web_headers(const ServeOptions& options) {
 }
 
 void log_sending(const SendingWays& ways) {
-  if (ways.send == 0) return spdlog::info("writing to subscribers by io_uring, on {} event loops", ways.io_uring);
-  if (ways.why_not.empty()) return spdlog::info("writing to subscribers by send(), on {} event loops", ways.send);
+  if (ways.send == 0) return spdlog::info("writing to subscribers with io_uring on {} event loops", ways.io_uring);
+  if (ways.why_not.empty()) return spdlog::info("writing to subscribers with send() on {} event loops", ways.send);
   spdlog::warn(
-      "writing to subscribers by send() on {} of {} event loops, which costs more: io_uring cannot be used: {}",
+      "writing to subscribers with send() on {} of {} event loops, which needs more CPU: io_uring is not available: {}",
       ways.send, ways.send + ways.io_uring, ways.why_not);
 }
 
@@ -106,12 +106,12 @@ demo::DemoAccess access_to_demo(const ServeOptions& options, bool on_loopback, b
 void warn_of_what_is_open(const ServeOptions& options, demo::DemoAccess demo_access) {
   if (options.insecure) {
     spdlog::warn(
-        "--insecure on {}: everyone who reaches this address can publish, read every topic, and end streams; use "
+        "--insecure on {}: anyone who can reach this address can publish, read every topic, and end streams; use "
         "--publish-key and --admin-key, or --host 127.0.0.1",
         options.host);
   }
   if (options.demo && demo_access == demo::DemoAccess::kAdministrators) {
-    spdlog::warn("--demo on {}: its routes, /demo and /push, answer administrators only", options.host);
+    spdlog::warn("--demo on {}: its routes, /demo and /push, are for administrators only", options.host);
   }
 }
 
@@ -123,19 +123,19 @@ int serve(const ServeOptions& options) {
   ServerOptions server_options = options.server_options();
   server_options.authorizer = authorization.authorizer();
   if (options.insecure && server_options.authorizer != nullptr) {
-    throw UsageError("--insecure lets anyone publish: leave it out where keys say who may");
+    throw UsageError("--insecure lets anyone publish and cannot be combined with keys or tokens: remove one of them");
   }
   const bool on_loopback = is_loopback(options.host);
   const demo::DemoAccess demo_access = access_to_demo(options, on_loopback, server_options.authorizer != nullptr);
   if (!on_loopback) warn_of_what_is_open(options, demo_access);
   if (options.check_config) server_options.store.clear();  // which a server that runs has open
   server_options.on_store_trouble = [](const std::string& trouble) {
-    if (trouble.empty()) return spdlog::info("the store takes events again");
-    spdlog::error("the store takes no events: {}", trouble);
+    if (trouble.empty()) return spdlog::info("the store accepts events again");
+    spdlog::error("the store accepts no events: {}", trouble);
   };
   server_options.on_listening = [&server] { log_sending(server->sending()); };
   server_options.on_failure = [](const std::string& failure) {
-    spdlog::error("a handler or callback has failed: {}", failure);
+    spdlog::error("a handler or callback failed: {}", failure);
   };
   {
     // A store has threads, which must not take a signal that the watch is for.
@@ -149,7 +149,7 @@ int serve(const ServeOptions& options) {
     throw UsageError("--web \"" + options.web + "\": not a directory");
   }
   if (options.check_config) {
-    std::cout << "millrace: the options are good" << std::endl;
+    std::cout << "millrace: the options are valid" << std::endl;
     return kSuccess;
   }
   const int port = bind(*server, options);
@@ -170,7 +170,7 @@ int serve(const ServeOptions& options) {
   std::cout << "millrace: listening on " << url_of(options.host, port) << std::endl;
   const bool stopped = server->listen_after_bind();
   listening_is_over = true;
-  if (!stopped) throw std::runtime_error("the server has stopped listening by itself");
+  if (!stopped) throw std::runtime_error("the server stopped listening unexpectedly");
   spdlog::info("stopped");
   return kSuccess;
 }

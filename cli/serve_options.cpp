@@ -35,53 +35,55 @@ void add_list(CLI::App& app, const std::string& name, std::vector<std::string>& 
 }
 
 void add_rights(CLI::App& app, AuthorizationOptions& options) {
-  add_list(app, "--publish-key", options.keys.publish_keys, "A key with which to publish");
-  add(app, "--publish-key-file", options.keys.publish_key_file, "A file of such keys, one a line");
-  add_list(app, "--subscribe-key", options.keys.subscribe_keys, "A key without which nobody subscribes");
-  add(app, "--subscribe-key-file", options.keys.subscribe_key_file, "A file of such keys, one a line");
-  add_list(app, "--admin-key", options.keys.admin_keys, "A key with which to do everything");
-  add(app, "--admin-key-file", options.keys.admin_key_file, "A file of such keys, one a line");
-  add(app, "--jwt-secret-file", options.tokens.secret_file,
-      "A file with the secret that tokens are signed with (HS256)");
-  add(app, "--jwt-public-key", options.tokens.public_key_file, "A PEM file with the key of tokens (RS256, ES256)");
-  add(app, "--jwks", options.tokens.jwks_file, "A file with a JSON Web Key Set for tokens");
+  add_list(app, "--publish-key", options.keys.publish_keys, "Key that allows publishing");
+  add(app, "--publish-key-file", options.keys.publish_key_file, "File of such keys, one on each line");
+  add_list(app, "--subscribe-key", options.keys.subscribe_keys,
+           "Key that allows subscribing; with at least one, subscribing needs a key");
+  add(app, "--subscribe-key-file", options.keys.subscribe_key_file, "File of such keys, one on each line");
+  add_list(app, "--admin-key", options.keys.admin_keys, "Key that allows everything");
+  add(app, "--admin-key-file", options.keys.admin_key_file, "File of such keys, one on each line");
+  add(app, "--jwt-secret-file", options.tokens.secret_file, "File with the secret that signs tokens (HS256)");
+  add(app, "--jwt-public-key", options.tokens.public_key_file, "PEM file with the public key of tokens (RS256, ES256)");
+  add(app, "--jwks", options.tokens.jwks_file, "File with a JSON Web Key Set for tokens");
   add(app, "--jwt-cookie", options.tokens.cookie, "Name of a cookie that may hold the token");
-  add(app, "--jwt-issuer", options.tokens.issuer, "What a token's iss must be");
-  add(app, "--jwt-audience", options.tokens.audience, "What a token's aud must be or contain");
+  add(app, "--jwt-issuer", options.tokens.issuer, "Value that a token's iss must have");
+  add(app, "--jwt-audience", options.tokens.audience, "Value that a token's aud must be or contain");
   add_list(app, "--public-topic", options.tokens.public_topics,
-           "A pattern that anyone may subscribe to without a token");
+           "Pattern of topics to which anyone may subscribe without a token");
 }
 
 void add_borders(CLI::App& app, ServeOptions& options) {
-  add_list(app, "--cors-origin", options.cors_origins, "An origin whose pages may subscribe and publish");
-  add_list(app, "--cors-header", options.cors_headers, "A further request header that such pages may send");
-  add_list(app, "--allowed-host", options.allowed_hosts, "A host name the server goes by");
+  add_list(app, "--cors-origin", options.cors_origins, "Origin whose pages may subscribe and publish");
+  add_list(app, "--cors-header", options.cors_headers, "Additional request header that such pages may send");
+  add_list(app, "--allowed-host", options.allowed_hosts, "Host name of the server, as clients send it in Host");
   add(app, "--max-connections-per-address", options.max_connections_per_address,
-      "Connections of one address; beyond it 429; 0: no bound");
-  add(app, "--max-streams-per-user", options.max_streams_per_user, "Streams of one user; beyond it 429; 0: no bound");
-  add(app, "--publish-rate", options.publish_rate, "Events a second of one publisher; beyond it 429; 0: no bound");
-  add(app, "--publish-burst", options.publish_burst, "Events of one publisher at once; 0: a second's worth");
+      "Connections of one address; beyond it 429; 0: unlimited");
+  add(app, "--max-streams-per-user", options.max_streams_per_user, "Streams of one user; beyond it 429; 0: unlimited");
+  add(app, "--publish-rate", options.publish_rate, "Events a second of one publisher; beyond it 429; 0: unlimited");
+  add(app, "--publish-burst", options.publish_burst, "Events of one publisher at once; 0: as many as in one second");
 }
 
 void add_store(CLI::App& app, ServeOptions& options) {
   add(app, "--store", options.store,
-      "Where events outlive the program: sqlite:PATH, or nats://HOST[:PORT][,HOST…][/STREAM]; without it, nowhere")
+      "Store that keeps events over a restart: sqlite:PATH or nats://HOST[:PORT][,HOST…][/STREAM]; default: memory "
+      "only")
       ->check(CLI::Validator(
           [](const std::string& store) {
             for (const char* kind : {"sqlite:", "nats://", "tls://"}) {
               if (store.starts_with(kind)) return "";
             }
-            return store.empty() ? "" : "there is no such store: choose sqlite:PATH or nats://HOST[:PORT]";
+            return store.empty() ? "" : "unknown store type; expected sqlite:PATH or nats://HOST[:PORT]";
           },
           ""));
-  add(app, "--sync", options.store_sync, "What a power cut costs: full: nothing; normal: the last moments, but faster")
+  add(app, "--sync", options.store_sync,
+      "What a power cut can lose; full: nothing; normal: the last moments, but publishing is faster")
       ->check(CLI::IsMember({"full", "normal"}));
   add(app, "--store-replicas", options.store_replicas,
-      "Servers of NATS that keep each event; 0: as many as do, of a new stream one");
-  add(app, "--store-credentials", options.store_credentials, "File with the credentials for NATS");
-  add(app, "--store-events", options.store_events, "Events the store keeps; 0: no bound");
-  add(app, "--store-bytes", options.store_bytes, "Bytes that they may take on the disk; 0: no bound");
-  add(app, "--store-age", options.store_age_seconds, "Seconds the store keeps an event; 0: as long as it fits");
+      "NATS servers that keep each event; 0: do not change it (a new stream: 1)");
+  add(app, "--store-credentials", options.store_credentials, "File with credentials for NATS");
+  add(app, "--store-events", options.store_events, "Events that the store keeps; 0: unlimited");
+  add(app, "--store-bytes", options.store_bytes, "Bytes that the store's events may take on the disk; 0: unlimited");
+  add(app, "--store-age", options.store_age_seconds, "Seconds that the store keeps an event; 0: as long as it fits");
 }
 
 }  // namespace
@@ -90,54 +92,57 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--host", options.host, "Address to listen on");
   add(app, "--port", options.port, "Port to listen on; 0 picks a free one")->check(CLI::Range(0, 65535));
   add(app, "--web", options.web, "Serve the files of this directory at /")->type_name("DIR");
-  add_flag(app, "--insecure", options.insecure, "Let anyone who reaches the port publish");
-  add_flag(app, "--demo", options.demo, "Publish a made-up live feed, and serve what the demo page needs");
-  add(app, "--demo-seed", options.demo_seed, "What the feed is made up from; 0: something else each time");
-  add(app, "--workers", options.workers, "Threads that answer requests; streams need none")->check(CLI::Range(1, 1024));
-  add(app, "--loops", options.loops, "Event loops, each a thread; 0: one a core")->check(CLI::Range(0, 256));
-  add_flag(app, "--no-io-uring", options.no_io_uring,
-           "Write to each socket by a call of its own, not to many at once through io_uring");
+  add_flag(app, "--insecure", options.insecure, "Anyone who can reach the port may publish");
+  add_flag(app, "--demo", options.demo, "Publish invented live data, and serve what the demo page needs");
+  add(app, "--demo-seed", options.demo_seed, "Seed of the invented data; 0: different each time");
+  add(app, "--workers", options.workers, "Threads that answer requests; open streams need none")
+      ->check(CLI::Range(1, 1024));
+  add(app, "--loops", options.loops, "Event loops, each with its own thread; 0: one for each core")
+      ->check(CLI::Range(0, 256));
+  add_flag(app, "--no-io-uring", options.no_io_uring, "Do not use io_uring: write to each socket with its own call");
   add_flag(app, "--gzip", options.gzip,
-           "Compress streams for clients that take gzip; events below 256 bytes never are");
+           "Compress streams for clients that accept gzip; events below 256 bytes are not compressed");
   add(app, "--history-events", options.history_events, "Events kept in memory")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--history-bytes", options.history_bytes, "Bytes of events kept in memory")
       ->check(CLI::Range(std::size_t{1}, kAny));
-  add(app, "--history-age", options.history_age_seconds, "Seconds an event is kept in memory; 0: as long as it fits");
+  add(app, "--history-age", options.history_age_seconds,
+      "Seconds that an event is kept in memory; 0: as long as it fits");
   add_store(app, options);
   add(app, "--retry", options.retry_milliseconds, "Milliseconds after which clients reconnect")
       ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{0x7fff'ffff}));
   add(app, "--cursor", options.cursor,
-      "How the cursor comes to clients that do not ask for another way: id: an ID without data; event: a "
-      "millrace.cursor event; none: not at all")
+      "Form of the cursor for clients that do not choose one; id: an ID without data; event: a millrace.cursor "
+      "event; none: not sent")
       ->check(CLI::IsMember({"id", "event", "none"}));
-  add(app, "--heartbeat", options.heartbeat_seconds, "Seconds of silence after which a stream gets a heartbeat")
+  add(app, "--heartbeat", options.heartbeat_seconds, "Seconds of silence after which the server sends a heartbeat")
       ->check(CLI::Range(1, 3600));
   add_flag(app, "--presence", options.presence,
-           "Report who listens, and who comes and goes, to millrace.presence/TOPIC");
-  add(app, "--max-connections", options.max_connections, "Connections at once; beyond it the answer is 503")
+           "Report who listens to a topic, who joins and who leaves, on millrace.presence/TOPIC");
+  add(app, "--max-connections", options.max_connections, "Connections at once; beyond it 503")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-buffered-bytes", options.max_buffered_bytes,
-      "Bytes of requests and responses under way on all connections; beyond it 503")
+      "Bytes of requests and responses in progress, on all connections; beyond it 503")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-pinned-bytes", options.max_pinned_bytes,
-      "Bytes of events gone from memory that slow readers have half read; beyond it the slowest are cut")
+      "Bytes of events that have left the history, but that slow clients have only partly received; beyond it the "
+      "slowest streams are cut")
       ->check(CLI::Range(std::size_t{1}, kAny));
-  add(app, "--max-body-bytes", options.max_body_bytes, "Largest body of any request, sent or decoded; beyond it 413")
+  add(app, "--max-body-bytes", options.max_body_bytes, "Largest body of any request, as sent or decoded; beyond it 413")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{kAny}));
   add(app, "--max-publish-bytes", options.max_publish_bytes, "Largest body of a publish request; beyond it 413")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add_rights(app, options.authorization);
   add_borders(app, options);
   add(app, "--drain", options.drain_seconds,
-      "Seconds over which clients come back after SIGTERM; the program ends within them")
+      "Seconds over which clients reconnect after SIGTERM; the program ends within this time")
       ->check(CLI::Range(0, 3600));
-  add(app, "--log-level", options.log_level, "How much is logged")
+  add(app, "--log-level", options.log_level, "Least severe messages to log")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  add(app, "--log-format", options.log_format, "How it is logged")->check(CLI::IsMember({"text", "json"}));
+  add(app, "--log-format", options.log_format, "Format of the log")->check(CLI::IsMember({"text", "json"}));
   app.add_flag("--print-options", options.print_options,
-               "Print the options as the table of the documentation, and end");
-  app.add_flag("--check-config", options.check_config, "Check all options, say what is wrong with them, and end");
+               "Print the options as the table of the documentation, and exit");
+  app.add_flag("--check-config", options.check_config, "Check all options, print what is wrong, and exit");
 }
 
 namespace {

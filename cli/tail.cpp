@@ -49,7 +49,7 @@ std::string stream_url(const TailOptions& options) {
   for (const std::string& topic : topics) {
     if (!TopicPattern::parse(topic)) {
       throw UsageError("--topic \"" + topic +
-                       "\": not a topic pattern; expected segments separated by /, such as "
+                       "\": not a valid topic pattern; expected segments separated by /, such as "
                        "stocks/nasdaq, stocks/* or stocks/**");
     }
     url.target += (url.target.find('?') == std::string::npos ? "?topic=" : "&topic=") + encode_query_value(topic);
@@ -108,13 +108,14 @@ bool hand_on(const ReceivedEvent& event, const TailOptions& options, bool colour
   const int code = run_command(
       options.command, {.type = event.type, .id = event.last_event_id, .data = options.json ? json : event.data});
   if (code == 0) return true;
-  throw std::runtime_error("the command ended with exit code " + std::to_string(code) + " at the event with the ID \"" +
-                           printable(event.last_event_id) + "\"");
+  throw std::runtime_error("the command failed with exit code " + std::to_string(code) +
+                           " at the event with the ID \"" + printable(event.last_event_id) + "\"");
 }
 
 void check(const TailOptions& options) {
   if (EventId::parse(options.since)) return;
-  throw UsageError("--since: an event ID has no line ends and at most " + std::to_string(kMaxEventIdBytes) + " bytes");
+  throw UsageError("--since: expected an event ID without line ends, of at most " + std::to_string(kMaxEventIdBytes) +
+                   " bytes");
 }
 
 // What CLI11 says of a number out of range shows it to six places.
@@ -142,13 +143,13 @@ int tail(const TailOptions& options) {
   std::atomic<bool> unread{false};
 
   source->on_open([&] {
-    if (lost) std::cerr << (opened ? "millrace: connected again\n" : "millrace: connected\n");
+    if (lost) std::cerr << (opened ? "millrace: reconnected\n" : "millrace: connected\n");
     lost = false;
     opened = true;
   });
   source->on_error([&](const EventSourceError& error) {
     std::string line = "millrace: " + printable(error.message);
-    if (error.will_reconnect) line += "; connecting again in " + std::to_string(error.reconnect_in.count()) + " ms";
+    if (error.will_reconnect) line += "; reconnecting in " + std::to_string(error.reconnect_in.count()) + " ms";
     std::cerr << line + "\n";
     lost = error.will_reconnect;
     const bool is_over = error.status == 204 || error.reason == EventSourceState::Reason::kEndOfStream;
@@ -188,48 +189,49 @@ int tail(const TailOptions& options) {
 void add_tail(CLI::App& app, Command& command) {
   auto options = std::make_shared<TailOptions>();
   CLI::App* tail_app =
-      app.add_subcommand("tail", "Print the events of a stream as they come, one a line: type, ID, data");
-  tail_app->add_option("URL", options->url, "Of the stream, or of a Millrace server: http://localhost:8080")
+      app.add_subcommand("tail", "Print the events of a stream as they arrive, one on each line: type, ID, data");
+  tail_app->add_option("URL", options->url, "URL of the stream, or of a Millrace server, such as http://localhost:8080")
       ->required();
   tail_app
       ->add_option("--topic,-t", options->topics,
-                   "Subscribe to this topic or pattern, of a Millrace server by default to all; may be repeated")
+                   "Subscribe to this topic or pattern; default with a Millrace server: all; can be repeated")
       ->type_name("PATTERN")
       ->allow_extra_args(false);
   tail_app
       ->add_option("--since", options->since,
-                   "Begin after the event with this ID; `earliest`: with the oldest there is")
+                   "Begin after the event with this ID; `earliest`: begin with the oldest event")
       ->type_name("ID");
-  tail_app->add_option("--count,-n", options->count, "End after so many events")
+  tail_app->add_option("--count,-n", options->count, "End after N events")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 53))
       ->type_name("N");
   tail_app
-      ->add_option(
-          "--max-time", options->max_seconds,
-          "End after so many seconds; exit code 3 if fewer events came than --count wants, 1 if there was no stream")
+      ->add_option("--max-time", options->max_seconds,
+                   "End after this time; exit code 3 if fewer events came than --count says, 1 if there was no stream")
       ->check(CLI::Validator(check_seconds, ""))
       ->type_name("SECONDS");
   tail_app
-      ->add_option("--exec", options->command,
-                   "Print nothing, but run this by sh for each event, with its data as input and MILLRACE_TYPE and "
-                   "MILLRACE_ID in the environment; ends if it fails")
+      ->add_option(
+          "--exec", options->command,
+          "Run this command with sh for each event instead of printing it; its input is the data, and MILLRACE_TYPE "
+          "and MILLRACE_ID are in its environment; tail ends if it fails")
       ->type_name("COMMAND");
   tail_app
-      ->add_option("--idle-timeout", options->idle_seconds,
-                   "Connect anew after so many seconds without a byte; 0: never. By default two and a half times the "
-                   "heartbeat of a Millrace server, else never")
+      ->add_option(
+          "--idle-timeout", options->idle_seconds,
+          "Reconnect after this time without a byte; 0: never; default: two and a half heartbeats of a Millrace "
+          "server, otherwise never")
       ->check(CLI::Validator(check_idle_seconds, ""))
       ->type_name("SECONDS");
   tail_app
       ->add_option("--reconnect", options->reconnect,
-                   "never: end with the first connection; idempotent, always: connect again when it is lost")
+                   "never: end with the first connection; idempotent, always: reconnect when it is lost")
       ->check(CLI::IsMember({"never", "idempotent", "always"}))
       ->type_name("WHEN");
-  tail_app->add_option("--header,-H", options->headers, "Send this header; may be repeated")
+  tail_app->add_option("--header,-H", options->headers, "Send this header; can be repeated")
       ->type_name("\"NAME: VALUE\"")
       ->allow_extra_args(false);
   tail_app->add_flag("--json", options->json,
-                     "Print JSON objects with type, id and data; the commands of --exec get them as input");
+                     "Print JSON objects with type, id and data; --exec commands get them as input");
   tail_app->callback([options, &command] { command = [options] { return tail(*options); }; });
 }
 

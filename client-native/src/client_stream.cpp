@@ -35,13 +35,14 @@ EventSourceOptions checked(EventSourceOptions options) {
   check_headers(options.headers);
   check_credentials(options);
   if (!is_token(options.method) || options.method == "HEAD" || options.method == "CONNECT") {
-    throw std::invalid_argument("method \"" + options.method + "\": give one whose response has a body, GET or POST");
+    throw std::invalid_argument("method \"" + options.method +
+                                "\": expected a method whose response has a body, such as GET or POST");
   }
   if (options.method == "GET" && !options.body.empty()) {
-    throw std::invalid_argument("body: a GET request carries none, set method to POST");
+    throw std::invalid_argument("body: a GET request has no body; set method to POST");
   }
   if (options.last_event_id.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
-    throw std::invalid_argument("last_event_id: holds CR, LF or NUL, which no event ID can");
+    throw std::invalid_argument("last_event_id: contains CR, LF or NUL, which an event ID cannot contain");
   }
   if (options.connect_timeout <= Duration{0}) throw std::invalid_argument("connect_timeout: must be longer than 0 ms");
   if (options.max_waiting_bytes == 0) throw std::invalid_argument("max_waiting_bytes: must be greater than 0");
@@ -133,7 +134,7 @@ void ClientStream::act() {
       state_.close();
       drop_wanted_ = true;
     } else if (restarting_.exchange(false)) {
-      log(LogLevel::kInfo, "starting over");
+      log(LogLevel::kInfo, "restarting");
       state_.handle_restart(present);
       attempting_ = connect_wanted_ = false;
       drop_wanted_ = true;
@@ -337,9 +338,8 @@ void ClientStream::report_error(bool will_reconnect) {
   error.message = message;
   if (error.reason == Reason::kStatus) error.explanation = explanation_;
   if (will_reconnect) error.reconnect_in = std::max(*state_.poll_timeout() - now(), Duration{0});
-  log(LogLevel::kWarning, will_reconnect
-                              ? message + "; connecting again in " + std::to_string(error.reconnect_in.count()) + " ms"
-                              : message);
+  log(LogLevel::kWarning,
+      will_reconnect ? message + "; reconnecting in " + std::to_string(error.reconnect_in.count()) + " ms" : message);
   for (const auto& listener : error_listeners) {
     if (!closing_) listener(error);
   }
@@ -365,7 +365,7 @@ std::string ClientStream::describe_error() const {
       return "an event is larger than " + std::to_string(options_.policy.max_event_bytes) + " bytes";
     case Reason::kBuffered:
       return "nothing came for " + std::to_string(options_.policy.first_byte_timeout.count()) +
-             " ms: something on the way holds the stream back, so it is polled";
+             " ms: something between server and client holds the stream back; polling instead";
   }
   return {};
 }

@@ -22,7 +22,7 @@ void check_ca_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   if (text.find("-----BEGIN ") == std::string::npos) {
-    throw std::invalid_argument("tls.ca_file \"" + path + "\": cannot be read as PEM certificates");
+    throw std::invalid_argument("tls.ca_file \"" + path + "\": cannot read it as PEM certificates");
   }
 }
 
@@ -255,7 +255,7 @@ void CurlExchange::follow() {
   try {
     next = url_.resolve(*location_);
   } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(std::string("the server redirects to where nothing can be: ") + error.what());
+    throw std::invalid_argument(std::string("the server redirects to an invalid URL: ") + error.what());
   }
   const bool same_origin = next.origin() == url_.origin();
   change_for_redirect(request_, head_.status, same_origin);
@@ -329,8 +329,7 @@ bool CurlExchange::end_head() {
   }
   const bool readable = decoder_.begin(head_.content_encoding);
   if (status == 200 && !readable) {
-    violation_ =
-        "the response's content coding \"" + one_line(head_.content_encoding) + "\" is not one that was asked for";
+    violation_ = "the response's content coding \"" + one_line(head_.content_encoding) + "\" was not requested";
     return false;
   }
   if (status >= 400 && readable && may_explain(head_.content_type)) {
@@ -357,7 +356,7 @@ std::size_t CurlExchange::take(std::string_view chunk) {
     if (waiting_.empty()) {
       const auto piece = decoder_.next(rest);
       if (!piece) {
-        violation_ = "the response's content coding is broken";
+        violation_ = "cannot decode the response's content coding";
         return CURL_WRITEFUNC_ERROR;
       }
       if (piece->empty()) break;
@@ -443,9 +442,9 @@ std::string CurlExchange::problem(CURLcode code) const {
     case CURLE_UNSUPPORTED_PROTOCOL:
       return "the server sent no HTTP response";
     case CURLE_PARTIAL_FILE:
-      return "the response broke off";
+      return "the response ended early";
     case CURLE_BAD_CONTENT_ENCODING:
-      return "the response's content coding is broken";
+      return "cannot decode the response's content coding";
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
       return "the connection broke: " + why;

@@ -46,7 +46,7 @@ CurlMulti::CurlMulti() {
     for (const int fd : {epoll_, wake_fd_}) {
       if (fd >= 0) close(fd);
     }
-    throw std::system_error(error, std::generic_category(), "cannot make an event loop");
+    throw std::system_error(error, std::generic_category(), "cannot create an event loop");
   }
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlMulti::watch);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);

@@ -29,13 +29,13 @@ class EventSource::Impl {
 
   /// To add a listener to.
   ClientStream& listenable(bool callable) {
-    if (begun_) throw std::logic_error("listeners of an EventSource are added before it is run or started");
+    if (begun_) throw std::logic_error("add listeners to an EventSource before run() or start()");
     if (!callable) throw std::invalid_argument("a listener of an EventSource must be callable");
     return *stream_;
   }
 
   void run() {
-    if (pooled_) throw std::logic_error("an EventSource of a pool is run by the pool: call start()");
+    if (pooled_) throw std::logic_error("the pool runs this EventSource: call start() instead of run()");
     begin();
     loop_->add(stream_);
     run_loop();
@@ -59,7 +59,7 @@ class EventSource::Impl {
 
  private:
   void begin() {
-    if (begun_.exchange(true)) throw std::logic_error("an EventSource can be run, started or fetched from once only");
+    if (begun_.exchange(true)) throw std::logic_error("an EventSource can be run, started or read from only once");
   }
   void start_thread() {
     loop_->add(stream_);

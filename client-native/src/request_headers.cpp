@@ -39,13 +39,13 @@ void check_headers(const HttpHeaders& headers) {
       throw std::invalid_argument("header \"" + name + "\": not a header name (letters, digits and !#$%&'*+-.^_`|~)");
     }
     if (value.find_first_of(std::string_view("\r\n\0", 3)) != value.npos) {
-      throw std::invalid_argument("header \"" + name + "\": its value holds CR, LF or NUL, which cannot be sent");
+      throw std::invalid_argument("header \"" + name + "\": its value contains CR, LF or NUL, which cannot be sent");
     }
     if (same_name(name, std::string(protocol::kLastEventIdHeader))) {
       throw std::invalid_argument("header \"" + name + "\": use the option last_event_id, which follows the stream");
     }
     for (const char* own : {"Content-Length", "Transfer-Encoding", "Connection"}) {
-      if (same_name(name, own)) throw std::invalid_argument("header \"" + name + "\": is set by Millrace itself");
+      if (same_name(name, own)) throw std::invalid_argument("header \"" + name + "\": Millrace sets it itself");
     }
   }
 }
@@ -54,17 +54,18 @@ void check_credentials(const EventSourceOptions& options) {
   const bool has_header = std::any_of(options.headers.begin(), options.headers.end(),
                                       [](const auto& header) { return same_name(header.first, "Authorization"); });
   if (int{has_header} + int{!options.bearer_token.empty()} + int{options.basic.has_value()} > 1) {
-    throw std::invalid_argument("bearer_token, basic and an Authorization header exclude each other: give one of them");
+    throw std::invalid_argument(
+        "bearer_token, basic and an Authorization header exclude each other: set only one of them");
   }
   if (options.bearer_token.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
-    throw std::invalid_argument("bearer_token: holds CR, LF or NUL, which cannot be sent");
+    throw std::invalid_argument("bearer_token: contains CR, LF or NUL, which cannot be sent");
   }
   if (!options.basic) return;
   if (options.basic->user.find(':') != std::string::npos) {
-    throw std::invalid_argument("basic: a user's name holds no colon");
+    throw std::invalid_argument("basic: the user name must not contain a colon");
   }
   if ((options.basic->user + options.basic->password).find('\0') != std::string::npos) {
-    throw std::invalid_argument("basic: holds NUL, which cannot be sent");
+    throw std::invalid_argument("basic: contains NUL, which cannot be sent");
   }
 }
 

@@ -79,12 +79,12 @@ void parse_port(std::string_view text, std::string_view digits, Url& url) {
 
 void parse_authority(std::string_view text, std::string_view authority, Url& url) {
   if (authority.find('@') != kNpos) {
-    refuse(text, "a user name in the URL is not supported, send an Authorization header instead");
+    refuse(text, "a user name in the URL is not supported; send an Authorization header instead");
   }
   std::string_view rest;  // what follows the host: nothing or `:port`
   if (authority.starts_with('[')) {
     const std::size_t bracket = authority.find(']');
-    if (bracket == kNpos) refuse(text, "the bracket of the IPv6 address is not closed");
+    if (bracket == kNpos) refuse(text, "missing ] after the IPv6 address");
     url.host = authority.substr(1, bracket - 1);
     rest = authority.substr(bracket + 1);
     if (!is_ipv6(url.host)) refuse(text, "\"" + url.host + "\" is not an IPv6 address");
@@ -93,10 +93,11 @@ void parse_authority(std::string_view text, std::string_view authority, Url& url
     const std::size_t colon = authority.find(':');
     url.host = lower(authority.substr(0, colon));
     if (colon != kNpos) rest = authority.substr(colon);
-    if (url.host.empty()) refuse(text, "the host is missing");
+    if (url.host.empty()) refuse(text, "missing host");
     for (const char c : url.host) {
       if (!is_alphanumeric(c) && c != '-' && c != '.' && c != '_') {
-        refuse(text, "the host holds a character that no host name has (write other alphabets in their xn-- form)");
+        refuse(text,
+               "the host contains a character that is not allowed in host names (write other alphabets in xn-- form)");
       }
     }
   }
@@ -125,14 +126,14 @@ std::string remove_dot_segments(std::string_view path) {
 
 Url Url::parse(std::string_view text) {
   for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) refuse(text, "it holds a control character");
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) refuse(text, "it contains a control character");
   }
   const std::size_t scheme_end = scheme_length(text);
-  if (scheme_end == kNpos) refuse(text, "the scheme is missing");
+  if (scheme_end == kNpos) refuse(text, "missing scheme");
   const std::string scheme = lower(text.substr(0, scheme_end));
   if (scheme != "http" && scheme != "https") refuse(text, "the scheme \"" + scheme + "\" is not supported");
   std::string_view rest = text.substr(scheme_end + 1);
-  if (!rest.starts_with("//")) refuse(text, "\"//\" is missing after the scheme");
+  if (!rest.starts_with("//")) refuse(text, "missing \"//\" after the scheme");
   rest.remove_prefix(2);
   rest = rest.substr(0, rest.find('#'));
 

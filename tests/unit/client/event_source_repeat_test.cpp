@@ -59,7 +59,7 @@ TEST(EventSourceRepeat, APostIsSentOnceHoweverItEnds) {
     peer.send(event.substr(0, 17) + "Content-Length: 1000\r\n" + event.substr(17));
   });
   EXPECT_EQ(errors_of(broken.url(), posting()),
-            Lines{"the response broke off, and the POST is not sent again (policy.reconnect)"});
+            Lines{"the response ended early, and the POST is not sent again (policy.reconnect)"});
   EXPECT_EQ(broken.attempts(), 1);
 
   ScriptedServer silent([&](Peer& peer, int) { peer.read_request(); });

@@ -107,7 +107,7 @@ TEST(EventSourceRequest, TriesAgainWhenTheHeadersCannotBeHad) {
   ASSERT_EQ(errors.size(), 3u);
   EXPECT_EQ(errors[0], "headers_for_attempt: no token yet");
   EXPECT_EQ(errors[1],
-            "headers_for_attempt: header \"Authorization\": its value holds CR, LF or NUL, which cannot be sent");
+            "headers_for_attempt: header \"Authorization\": its value contains CR, LF or NUL, which cannot be sent");
   EXPECT_EQ(server.attempts(), 1);
 }
 
@@ -208,7 +208,7 @@ TEST(EventSourceRequest, RefusesOptionsItCannotHonour) {
   EXPECT_EQ(complaint({.headers = {{"Bad Name", "x"}}}).substr(0, 17), "header \"Bad Name\"");
   EXPECT_NE(complaint({.headers = {{"X", "a\nb"}}}).find("CR, LF or NUL"), std::string::npos);
   EXPECT_NE(complaint({.headers = {{"last-event-id", "1"}}}).find("option last_event_id"), std::string::npos);
-  EXPECT_NE(complaint({.headers = {{"Content-Length", "1"}}}).find("set by Millrace"), std::string::npos);
+  EXPECT_NE(complaint({.headers = {{"Content-Length", "1"}}}).find("Millrace sets it itself"), std::string::npos);
   EXPECT_EQ(complaint({.last_event_id = "a\nb"}).substr(0, 14), "last_event_id:");
   EXPECT_EQ(complaint({.method = "GE T"}).substr(0, 13), "method \"GE T\"");
   EXPECT_EQ(complaint({.body = "x"}).substr(0, 5), "body:");

@@ -325,7 +325,7 @@ TEST(EventSourceStream, ReconnectsWhenWhatAnswersSpeaksNoHttp) {
   source.on_error([&](const EventSourceError& error) { errors.emplace_back(error.message); });
   source.run();
   EXPECT_EQ(errors, (Lines{"the server sent no HTTP response", "the response's head is larger than 65536 bytes",
-                           "the response's head is larger than 65536 bytes", "the response broke off",
+                           "the response's head is larger than 65536 bytes", "the response ended early",
                            "the server answered 204: it has nothing more to send"}));
 }
 

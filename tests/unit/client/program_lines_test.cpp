@@ -56,7 +56,7 @@ TEST(ProgramTail, EndsWhenItsCommandFails) {
   ScriptedServer server(saying("id: 1\ndata: " + std::string(200'000, 'x') + "\n\ndata: y\n\n"));
   Program tail({"tail", server.url(), "--exec", "exit 9"});  // reads nothing of it
   EXPECT_EQ(tail.wait(), 1);
-  EXPECT_EQ(tail.errors(), "millrace: the command ended with exit code 9 at the event with the ID \"1\"\n");
+  EXPECT_EQ(tail.errors(), "millrace: the command failed with exit code 9 at the event with the ID \"1\"\n");
 }
 
 TEST(ProgramTail, EndsWhenNobodyReadsItsOutputAnyMore) {
@@ -145,7 +145,8 @@ TEST(ProgramPublish, LetsNothingThroughThatATerminalObeys) {
   EXPECT_EQ(publishing("HTTP/1.1 200 OK\r\n", R"({"id":"a\u001b[31m\u009b"})"), "a\\x1b[31m\\u009b\n");
   EXPECT_EQ(publishing("HTTP/1.1 400 No\r\n", R"({"error":"no\u001b[31m\u009b"})"), "millrace: no\\x1b[31m\\u009b\n");
   const std::string deep = R"({"error":"x","y":)" + std::string(10'000, '[') + std::string(10'000, ']') + "}";
-  EXPECT_NE(publishing("HTTP/1.1 400 No\r\n", deep).find("not a Millrace server's"), std::string::npos);
+  EXPECT_NE(publishing("HTTP/1.1 400 No\r\n", deep).find("without a Millrace server's error message"),
+            std::string::npos);
 }
 
 TEST(ProgramTail, SaysByItsExitCodeWhetherTheTimeWasUpFirst) {
@@ -167,7 +168,8 @@ TEST(ProgramTail, NamesItsOptionsInWhatItRefuses) {
     EXPECT_EQ(tail.wait(), 2);
     return tail.errors();
   };
-  EXPECT_EQ(refusal("--since", "a\nb"), "millrace: --since: an event ID has no line ends and at most 256 bytes\n");
+  EXPECT_EQ(refusal("--since", "a\nb"),
+            "millrace: --since: expected an event ID without line ends, of at most 256 bytes\n");
   EXPECT_EQ(refusal("--max-time", "-1"),
             "millrace: --max-time: \"-1\": expected seconds, from 0.001 to 100000000; see millrace tail --help\n");
 }
@@ -189,7 +191,7 @@ TEST(ProgramPublish, NamesTheLineThatIsNoEvent) {
   for (const auto& [line, complaint] :
        std::vector<std::pair<std::string, std::string>>{{"[1]", "not a JSON object"},
                                                         {"{", "not a JSON object"},
-                                                        {R"({"data":"x"})", "names no \"topic\""},
+                                                        {R"({"data":"x"})", "no \"topic\" in the object"},
                                                         {R"({"topic":"x"})", "data"},
                                                         {R"({"topic":"*","data":"x"})", "topic"}}) {
     Program publish({"publish", server.url(), "-", "--ndjson"}, "{\"topic\":\"x\",\"data\":\"x\"}\n" + line + "\n");

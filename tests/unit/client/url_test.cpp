@@ -53,16 +53,16 @@ TEST(Url, EncodesWhatARequestLineCannotCarry) {
 TEST(Url, SaysWhatIsWrong) {
   EXPECT_NE(complaint("localhost:8080/x").find("scheme"), std::string::npos) << complaint("localhost:8080/x");
   EXPECT_NE(complaint("ftp://a/").find("\"ftp\" is not supported"), std::string::npos);
-  EXPECT_NE(complaint("http:a").find("\"//\" is missing"), std::string::npos);
-  EXPECT_NE(complaint("http:///x").find("host is missing"), std::string::npos);
+  EXPECT_NE(complaint("http:a").find("missing \"//\""), std::string::npos);
+  EXPECT_NE(complaint("http:///x").find("missing host"), std::string::npos);
   EXPECT_NE(complaint("http://a:0/").find("not a port"), std::string::npos);
   EXPECT_NE(complaint("http://a:65536/").find("not a port"), std::string::npos);
   EXPECT_NE(complaint("http://a:8x/").find("\"8x\" is not a port"), std::string::npos);
-  EXPECT_NE(complaint("http://[::1/").find("not closed"), std::string::npos);
+  EXPECT_NE(complaint("http://[::1/").find("missing ]"), std::string::npos);
   EXPECT_NE(complaint("http://[::g]/").find("not an IPv6 address"), std::string::npos);
   EXPECT_NE(complaint("http://[::1]x/").find("text after"), std::string::npos);
   EXPECT_NE(complaint("http://me:pw@a/").find("Authorization"), std::string::npos);
-  EXPECT_NE(complaint("http://a b/").find("no host name has"), std::string::npos);
+  EXPECT_NE(complaint("http://a b/").find("not allowed in host names"), std::string::npos);
   EXPECT_NE(complaint("http://a/\r\nX: y").find("control character"), std::string::npos);
   EXPECT_NE(complaint("").find("expected http(s)://host[:port]/path"), std::string::npos);
 }
