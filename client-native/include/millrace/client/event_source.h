@@ -1,17 +1,17 @@
 // EventSource: the standard's EventSource for native programs. [WHATWG 9.2]
 //
-// It connects, reconnects where it left off, and hands out what comes in the order of the stream, in one of three ways:
+// It connects, reconnects and resumes, and delivers events in the order of the stream, in one of three ways:
 // - run() calls the listeners on the caller's thread until the source is closed;
-// - start() does so on a thread of the source's own, which the destructor joins, or, for a source that was made with an
-//   EventSourcePool, on one of the pool's;
-// - next() and `for` hand out the events one by one, to any thread; listeners for all else are called on the thread of
+// - start() calls them on a thread of the source, which the destructor joins. For a source that was made with an
+//   EventSourcePool it is a thread of the pool;
+// - next() and `for` return the events one by one, to any thread. All other listeners are called on the thread of
 //   start().
 //
 //   millrace::EventSource source("http://localhost:8080/events?topic=orders");
 //   for (const millrace::ReceivedEvent& event : source) std::cout << event.data << '\n';
 //
-// Listeners are registered before the source is run. close() and restart() may come from any thread, and from a
-// listener. An exception thrown by a listener closes the source and leaves run(); under start() it ends the program.
+// Add listeners before the source runs. Any thread, and a listener, may call close() and restart(). If a listener
+// throws, the source closes and run() passes the exception on; with start() the exception ends the program.
 #pragma once
 
 #include <cstddef>
@@ -38,21 +38,21 @@ struct EventSourceError {
   bool will_reconnect = false;   ///< false: the source is closed for good
   Duration reconnect_in{0};      ///< if it will, after this long
   std::string_view message;      ///< one sentence for people; lives as long as the call
-  std::string_view explanation;  ///< the server's own words about a refusal, part of `message`; empty if it has none
+  std::string_view explanation;  ///< what the server said about a refusal; part of `message`; empty if it said nothing
 };
 
-/// Events that a Millrace server could not send again since it no longer has them. docs/protocol.md tells of them.
+/// Missing events: a Millrace server no longer has them. [docs/protocol.md, Gaps]
 struct EventSourceGap {
-  std::string_view last_event_id;  ///< what the source had asked to go on from
+  std::string_view last_event_id;  ///< the ID from which the source asked to resume
   std::string_view reason;         ///< `expired` or `unknown`
 };
 
 /// An event that owns its texts.
 struct ReceivedEvent {
-  std::string type;           ///< never empty: `message` where the stream names none
+  std::string type;           ///< never empty: `message` if the stream has no type
   std::string data;           ///< lines joined by LF
-  std::string last_event_id;  ///< what to go on from once this event has been dealt with
-  bool has_id = false;        ///< the event's own block had an `id`; else last_event_id is that of an earlier one
+  std::string last_event_id;  ///< the ID from which to resume once the program has handled this event
+  bool has_id = false;        ///< this event had an `id`; otherwise last_event_id is that of an earlier event
 };
 
 class EventSource {
@@ -64,66 +64,67 @@ class EventSource {
   using GapListener = std::function<void(const EventSourceGap&)>;
   using ErrorListener = std::function<void(const EventSourceError&)>;
 
-  /// Throws std::invalid_argument if `url` is not an http or https URL or an option cannot be honoured, and
-  /// std::system_error if the process is out of file descriptors. Connects to nothing yet.
+  /// Does not connect yet. Throws std::invalid_argument if `url` is not an http or https URL or an option is invalid,
+  /// and std::system_error if the process has no file descriptors left.
   explicit EventSource(std::string_view url, EventSourceOptions options = {});
 
-  /// The same for a source that start() and next() run on a thread of the pool, which must outlive the call only.
+  /// The same for a source that start() and next() run on a thread of the pool. The pool must outlive only this call.
   EventSource(EventSourcePool& pool, std::string_view url, EventSourceOptions options = {});
 
-  /// Closes, and waits for a listener that is being called. Must not be called from a listener, but for a pool's source
-  /// from another one's.
+  /// Closes, and waits for a listener that is running. Must not be called from a listener of this source. A listener of
+  /// another source of the same pool may destroy it.
   ~EventSource();
   EventSource(const EventSource&) = delete;
   EventSource& operator=(const EventSource&) = delete;
 
-  // Listeners: any number of each, called in the order they were added. Adding one to a source that has been run or
-  // started throws std::logic_error.
+  // Listeners: any number of each, called in the order in which they were added. Adding one after run() or start()
+  // throws std::logic_error.
 
-  /// Events of this type. Types such as `open` and `error` are events like any other here.
+  /// Called for events of this type. Types such as `open` and `error` are ordinary events here.
   void on(std::string_view type, MessageListener listener);
-  /// Events that name no type.
+  /// Called for events without a type.
   void on_message(MessageListener listener) { on("message", std::move(listener)); }
-  /// Every event, whatever its type; called before the listeners for its type.
+  /// Called for every event, before the listeners for its type.
   void on_any(MessageListener listener);
-  /// Each comment, without its colon and one space after it.
+  /// Called for each comment, without its colon and one space after it.
   void on_comment(CommentListener listener);
-  /// Events are missing; called before the `millrace.gap` event that says so is dispatched as an event.
+  /// Called when events are missing, before the `millrace.gap` event is dispatched as an event.
   void on_gap(GapListener listener);
-  /// The stream is open; again after every reconnection.
+  /// Called when the stream is open, also after every reconnection.
   void on_open(OpenListener listener);
+  /// Called when a connection is lost or fails.
   void on_error(ErrorListener listener);
 
-  /// Runs until the source is closed or has failed for good. Throws std::logic_error if it has been run or started, or
-  /// belongs to a pool.
+  /// Runs until the source is closed or has failed for good. Throws std::logic_error if the source was run or started
+  /// before, or belongs to a pool.
   void run();
-  /// The same on a thread of its own, or of its pool.
+  /// The same on a thread of the source, or of its pool.
   void start();
 
-  /// The next event, once there is one; nothing if the source is closed for good or, in the second form, if none came
-  /// for so long: ready_state() tells which. The first call starts the source and throws std::logic_error if it has
-  /// been run or started. While kMaxWaitingEvents or EventSourceOptions::max_waiting_bytes wait to be fetched, the
-  /// source reads no further and the server has to wait.
+  /// Waits for the next event and returns it. Returns nothing if the source is closed for good or, in the second form,
+  /// if no event came within `timeout`; ready_state() says which. The first call starts the source, and throws
+  /// std::logic_error if the source was run or started before. While kMaxWaitingEvents events or
+  /// EventSourceOptions::max_waiting_bytes bytes wait for next(), the source does not read, and the server has to wait.
   std::optional<ReceivedEvent> next();
   std::optional<ReceivedEvent> next(Duration timeout);
 
-  /// What `for` needs: next() until there is nothing.
+  /// For range-based `for`: calls next() until it returns nothing.
   class Iterator;
   Iterator begin();
   std::default_sentinel_t end() const { return {}; }
 
-  /// Closes for good: no listener is called any more, except that one which is being called may finish, and no event is
-  /// handed out. Never blocks; may be called by any thread, by a listener and by a signal handler, and more than once.
+  /// Closes for good. No listener is called after it, but one that is running may finish; next() returns no event.
+  /// Never blocks. Any thread, a listener and a signal handler may call it, more than once.
   void close() noexcept;
 
-  /// Drops the connection, or the wait for one, and connects anew at once, from the last event ID; no error is
-  /// reported. Does nothing before the source is run and once it is closed. May be called like close().
+  /// Closes the connection, or ends the wait for one, and connects again at once, from the last event ID. Reports no
+  /// error. Does nothing before the source runs and after it is closed. May be called like close().
   void restart() noexcept;
 
   // From any thread.
   ReadyState ready_state() const;
-  /// What a reconnection would send. With next(), events that still wait are part of it: what has been dealt with is
-  /// what the last event handed out says.
+  /// The ID that a reconnection would send. With next(), it includes events that still wait: use the last event that
+  /// next() returned to know how far the program has come.
   std::string last_event_id() const;
 
  private:

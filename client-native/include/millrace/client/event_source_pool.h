@@ -1,8 +1,7 @@
 // EventSourcePool: threads that run any number of event sources, for gateways and load tests.
 //
-// Ten thousand sources on one thread cost a connection and a few kilobytes each. A listener that blocks, or a
-// `headers_for_attempt` that does, holds up the other sources of its thread. Over TLS, sources of one server may share
-// a connection, as HTTP/2 has it.
+// Ten thousand sources on one thread cost a connection and a few kilobytes each. A listener or a `headers_for_attempt`
+// that blocks delays the other sources of its thread. With TLS, sources of one server may share an HTTP/2 connection.
 //
 //   millrace::EventSourcePool pool;
 //   std::vector<std::unique_ptr<millrace::EventSource>> sources;
@@ -21,17 +20,17 @@ namespace millrace {
 class ClientLoop;
 
 struct EventSourcePoolOptions {
-  /// Threads, from 1 to kMaxPoolThreads; each runs its share of the sources, and there will be no more of them.
+  /// Number of threads, from 1 to kMaxPoolThreads. Each runs its share of the sources.
   std::size_t threads = 1;
 };
 
 class EventSourcePool {
  public:
-  /// Throws std::invalid_argument if the number of threads is out of range, std::system_error if the process is out of
-  /// file descriptors or threads.
+  /// Throws std::invalid_argument if the number of threads is out of range, and std::system_error if the process has no
+  /// file descriptors or threads left.
   explicit EventSourcePool(EventSourcePoolOptions options = {});
 
-  /// Closes the sources that are left, which stay closed, and joins the threads. Must not be called from a listener.
+  /// Closes the remaining sources for good, and joins the threads. Must not be called from a listener.
   ~EventSourcePool();
   EventSourcePool(const EventSourcePool&) = delete;
   EventSourcePool& operator=(const EventSourcePool&) = delete;

@@ -1,4 +1,4 @@
-// EventSourceOptions: what can be said about an EventSource beyond its URL. Every default is the standard's behaviour.
+// EventSourceOptions: the options of an EventSource. Every default is the standard's behaviour.
 //
 //   millrace::EventSource source(url, {.headers = {{"X-Trace", id}}, .policy = {.idle_timeout = 45s}});
 #pragma once
@@ -18,19 +18,19 @@
 
 namespace millrace {
 
-/// Request headers, name and value. Names are tokens, values hold no CR, LF or NUL. `Last-Event-ID`, `Content-Length`,
-/// `Transfer-Encoding` and `Connection` are Millrace's to set.
+/// Request headers, name and value. Names are tokens; values contain no CR, LF or NUL. Millrace sets `Last-Event-ID`,
+/// `Content-Length`, `Transfer-Encoding` and `Connection` itself.
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
-/// How an https server, or an https proxy, proves who it is.
+/// How the client checks an https server, or an https proxy.
 struct TlsOptions {
   /// PEM file of the certificates to trust; empty: the system's.
   std::string ca_file = {};
-  /// False accepts any certificate, which makes the connection private but not authentic: for tests only.
+  /// False accepts any certificate. The connection is then encrypted but not authenticated: use it only in tests.
   bool verify = true;
 };
 
-/// Who asks, by `Authorization: Basic`. The name holds no colon.
+/// User and password for `Authorization: Basic`. The name contains no colon.
 struct BasicCredentials {
   std::string user;
   std::string password;
@@ -39,52 +39,52 @@ struct BasicCredentials {
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning };
 
 struct EventSourceOptions {
-  /// Sent with every attempt. Those named Authorization, Cookie and Host do not follow a redirect to another origin.
+  /// Sent with every attempt. Authorization, Cookie and Host are not sent to another origin after a redirect.
   HttpHeaders headers = {};
 
-  /// Asked before each attempt for more headers, such as a fresh token; they replace those of the same name above. Runs
-  /// on the thread that runs the source. If it throws a std::exception, or what it gives cannot be sent, the attempt
-  /// fails like a lost connection: `on_error` is told why and it is asked again at the next one.
+  /// Called before each attempt; returns more headers, such as a fresh token, which replace `headers` of the same name.
+  /// Runs on the source's thread. If it throws a std::exception or returns invalid headers, the attempt fails like a
+  /// lost connection: `on_error` gets the reason, and the next attempt calls it again.
   std::function<HttpHeaders()> headers_for_attempt = nullptr;
 
-  /// Sent as `Authorization: Bearer …`, or as Basic: one of them, and no Authorization among the headers besides.
+  /// Sent as `Authorization: Bearer …` or `Basic …`. Set only one of them, and no Authorization in `headers`.
   std::string bearer_token = {};
   std::optional<BasicCredentials> basic = {};
 
-  /// Where to begin: what the first request sends as Last-Event-ID. Empty sends none. Holds no CR, LF or NUL.
+  /// Where to begin: the Last-Event-ID of the first request. Empty: none. Contains no CR, LF or NUL.
   std::string last_event_id = {};
 
-  /// The request's method, and its body, sent anew with each attempt; without a Content-Type among the headers it goes
-  /// as text/plain. GET carries no body; HEAD and CONNECT make no stream.
+  /// The request's method, and its body, sent with each attempt. Without a Content-Type in `headers` the body is
+  /// text/plain. A GET request has no body; HEAD and CONNECT are refused, since their responses carry no stream.
   std::string method = "GET";
   std::string body = {};
 
-  /// Reconnection (of which methods, base, cap, jitter, attempts, server errors), idle timeout and the largest event.
-  /// A POST is sent again only where `policy.reconnect` says so. `policy.is_idempotent` follows from the method and
-  /// need not be set.
+  /// Reconnection (which methods, base, cap, jitter, attempts, server errors), idle timeout and the largest event. A
+  /// POST is sent again only if `policy.reconnect` is kAlways. `policy.is_idempotent` is set from the method: leave it
+  /// alone.
   EventSourceState::Policy policy = {};
 
-  /// Asked about each status other than 200 and 204, if there is one: whether to try again. It overrules
-  /// `policy.retry_on_server_error`. A wait that the response asks for by Retry-After is kept.
+  /// If set, called for each status other than 200 and 204; returns whether to try again. Overrules
+  /// `policy.retry_on_server_error`. The source still waits for the response's Retry-After.
   std::function<bool(int status)> retry_on_status = nullptr;
 
-  /// Bytes that events which wait for next() may take in memory: once they do, the source reads no further, and the
-  /// server has to wait. An event that is larger still comes, alone. Greater than zero. To be lowered where many
-  /// sources are read slowly.
+  /// Bytes of memory for events that wait for next(). At the bound the source stops reading, and the server has to
+  /// wait. An event that is larger is still delivered, alone. Must be greater than 0. Lower it if many sources are read
+  /// slowly.
   std::size_t max_waiting_bytes = kMaxWaitingBytes;
 
-  /// How long making a connection (name lookup, TCP and TLS) may take; longer than zero.
+  /// Time for making a connection (name lookup, TCP and TLS). Must be longer than 0.
   Duration connect_timeout = kConnectTimeout;
 
   TlsOptions tls = {};
 
-  /// `http://`, `https://`, `socks4://`, `socks4a://`, `socks5://` or `socks5h://`, host and port, with user and
-  /// password where it wants them. Nothing: what the environment says (`http_proxy`, `https_proxy`, `all_proxy`,
-  /// `no_proxy`). Empty: none, whatever the environment says.
+  /// `http://`, `https://`, `socks4://`, `socks4a://`, `socks5://` or `socks5h://`, host and port, and user and
+  /// password if the proxy needs them. Not set: the environment decides (`http_proxy`, `https_proxy`, `all_proxy`,
+  /// `no_proxy`). Empty: no proxy, whatever the environment says.
   std::optional<std::string> proxy = {};
 
-  /// Told what happens, one sentence at a time: each attempt, response and loss. Runs on the thread that runs the
-  /// source and must not throw. Header values are never part of it.
+  /// Called with one sentence for each attempt, response and loss. Runs on the source's thread and must not throw. The
+  /// sentences never contain header values.
   std::function<void(LogLevel, std::string_view)> log = nullptr;
 };
 
