@@ -1,8 +1,8 @@
 // Backoff: how long to wait before the next attempt to connect.
 //
-// The reconnection time (the server's `retry`) is the floor and is never undercut. Above it the wait is drawn uniformly
-// from a window that doubles with every attempt that failed, up to a cap, so that clients which lost the same server do
-// not come back together. Randomness is the caller's seed: the same seed waits the same.
+// The wait is never shorter than the reconnection time (the server's `retry`). A random part is added from a window
+// that doubles with every failed attempt, up to a cap, so that clients that lost the same server do not come back
+// together. The caller passes the random seed: the same seed gives the same waits.
 #pragma once
 
 #include <cstdint>
@@ -15,28 +15,28 @@ namespace millrace {
 class Backoff {
  public:
   struct Policy {
-    Duration reconnection_time = kDefaultReconnectionTime;  ///< until the server says otherwise
-    Duration max = kMaxBackoff;                             ///< cap on the window, itself cut to kMaxReconnectionTime
-    std::uint32_t jitter_percent = 25;                      ///< added width of the window, of the reconnection time
+    Duration reconnection_time = kDefaultReconnectionTime;  ///< until the server sends a `retry`
+    Duration max = kMaxBackoff;                             ///< cap on the window; at most kMaxReconnectionTime
+    std::uint32_t jitter_percent = 25;  ///< added to the window, in percent of the reconnection time
   };
 
   Backoff(const Policy& policy, std::uint64_t seed);
 
-  /// The server's `retry`, cut to kMaxReconnectionTime.
+  /// Sets the server's `retry`; a longer one than kMaxReconnectionTime counts as that.
   void set_reconnection_time(Duration reconnection_time);
   Duration reconnection_time() const { return reconnection_time_; }
 
-  /// The wait before the next attempt. Each call widens the window of the one after it.
+  /// Returns the wait before the next attempt. Each call widens the window of the next one.
   Duration next();
 
-  /// The connection proved good: the next wait starts from the reconnection time.
+  /// Call it when the connection is stable: the next wait starts from the reconnection time.
   void reset() { failures_ = 0; }
 
-  /// The connection brought something before it ended: the same, unless the reconnection time is shorter than
-  /// kMinPause. Then the waits do not grow, but the next one is drawn from the window of a first failure.
+  /// Call it when the connection has brought an event: like reset(), unless the reconnection time is shorter than
+  /// kMinPause. Then the waits do not grow, and the next one is drawn from the window of a first failure.
   void progress();
 
-  /// Waits asked for since the last reset.
+  /// Number of waits since the last reset.
   std::uint32_t failures() const { return failures_; }
 
  private:

@@ -1,7 +1,7 @@
-// ByteBuffer: bytes that come in pieces, as the parser keeps them.
+// ByteBuffer: bytes that arrive in pieces, as the parser keeps them.
 //
-// In place of std::string for its size alone: a string's short form is asked for at every use of it, which made a fifth
-// of the WebAssembly module. Memory once taken is kept for what comes next. Not to be copied; one thread at a time.
+// It replaces std::string only for its size: the checks for a string's short form were a fifth of the WebAssembly
+// module. It keeps its memory for the next bytes. It cannot be copied; one thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,7 @@ class ByteBuffer {
   std::string_view view() const { return {bytes_.get(), size_}; }
 
   void clear() { size_ = 0; }
-  /// `bytes` must not be its own.
+  /// Appends `bytes`, which must not be part of this buffer.
   void append(std::string_view bytes);
   void assign(std::string_view bytes) {
     clear();
@@ -42,7 +42,7 @@ class ByteBuffer {
     std::swap(capacity_, other.capacity_);
   }
 
-  /// Room for so many bytes behind what is there, for the caller to write and then to add_written().
+  /// Returns room for `bytes` bytes at the end. The caller writes into it, and then calls add_written().
   char* room_for(std::size_t bytes) {
     if (capacity_ - size_ < bytes) reserve(size_ + bytes);
     return bytes_.get() + size_;

@@ -1,9 +1,10 @@
-// EventSourceState: the client's half of the protocol as a state machine. [WHATWG 9.2.2 to 9.2.4]
+// EventSourceState: the client's part of the protocol as a state machine. [WHATWG 9.2.2 to 9.2.4]
 //
-// It decides; its owner (a native program, JavaScript) moves bytes and keeps time. Inputs are the handle_* calls, each
-// with the present time where it matters; outputs are polled. The call order is always the same: one input, then poll()
-// until it returns kNothing, then sleep until poll_timeout() or the next input. close() may come in between, also while
-// an output is being acted on, and silences everything after it. One thread at a time; no I/O, clock or randomness.
+// It decides; its owner (a native program, JavaScript) moves bytes and reads the clock. Inputs are the handle_* calls,
+// with the current time where it matters. Outputs are polled. The order of calls is always the same: one input, then
+// poll() until it returns kNothing, then wait until poll_timeout() or the next input. The owner may call close() at any
+// point, also while it handles an output; nothing is reported after it. One thread at a time; no I/O, clock or
+// randomness.
 //
 //   EventSourceState state(policy, last_event_id, seed);
 //   state.start();
@@ -25,7 +26,7 @@ namespace millrace {
 
 class EventSourceState {
  public:
-  /// The standard's numbers. [WHATWG 9.2.2, readyState]
+  /// With the standard's numbers. [WHATWG 9.2.2, readyState]
   enum class ReadyState : std::uint8_t { kConnecting = 0, kOpen = 1, kClosed = 2 };
 
   enum class Output : std::uint8_t {
@@ -34,139 +35,139 @@ class EventSourceState {
     kOpen,       ///< the stream is open: fire `open`
     kEvent,      ///< dispatch event()
     kComment,    ///< comment() was read
-    kReconnect,  ///< drop the connection if it is still up; fire `error` (connecting again later); reason() says why
-    kFail,       ///< drop the connection; fire `error` (closed for good); reason() says why
+    kReconnect,  ///< close the connection if it is open; fire `error` (it will reconnect); reason() says why
+    kFail,       ///< close the connection; fire `error` (closed for good); reason() says why
   };
 
-  /// Whether a request is sent again by itself once its connection is lost. restart() always sends it, and so does
-  /// Response::mended.
+  /// Whether the source sends a request again after it has lost its connection. handle_restart() always sends it, and
+  /// so does Response::mended.
   enum class Reconnect : std::uint8_t {
-    kNever,       ///< no request is sent again: the first loss is for good
-    kIdempotent,  ///< requests of idempotent methods are, as the standard has it; others never
-    /// Requests of all methods are. But one that is not idempotent is not sent again once its response has ended in
-    /// order without an ID to go on from: it has been answered.
+    kNever,       ///< never: the first loss is final
+    kIdempotent,  ///< requests of idempotent methods, as in the standard; others never
+    /// Requests of all methods. Exception: after a response that ended in order and without an ID from which to resume,
+    /// a request that is not idempotent is not sent again. It has been answered.
     kAlways,
   };
 
   /// Why a connection was lost or failed.
   enum class Reason : std::uint8_t {
     kNone,
-    kNetworkError,  ///< no connection, or it broke
+    kNetworkError,  ///< no connection, or a broken one
     kEndOfStream,   ///< the server ended the response
-    kTimeout,       ///< nothing came for the idle timeout
-    kStatus,        ///< a status other than 200: status() has it; 204 means the server wants no more
+    kTimeout,       ///< nothing came within the idle timeout
+    kStatus,        ///< a status other than 200: see status(); 204 means that the server has nothing more to send
     kContentType,   ///< not `text/event-stream`
-    kTooLarge,      ///< an event exceeds the limit
-    kBuffered,      ///< no byte came within Policy::first_byte_timeout: what follows is polling
+    kTooLarge,      ///< an event is larger than the limit
+    kBuffered,      ///< no byte came within Policy::first_byte_timeout: the source polls from now on
   };
 
   struct Policy {
     Backoff::Policy backoff = {};
 
     Reconnect reconnect = Reconnect::kIdempotent;
-    /// The owner says so of the request's method. [method.h]
+    /// Whether the request's method is idempotent; the owner sets it. [method.h]
     bool is_idempotent = true;
 
-    /// Silence after which a connection counts as dead, also while it is being made. Zero: never. Nothing: once the
-    /// server has said its heartbeat, kIdlePercentOfHeartbeat of that; until then never.
+    /// Silence after which a connection counts as dead, also while it is being made. Zero: never. Not set:
+    /// kIdlePercentOfHeartbeat of the server's heartbeat, and never if the server has not reported one.
     std::optional<Duration> idle_timeout = {};
 
-    /// Beyond the standard: 429, 500, 502, 503 and 504 reconnect instead of failing for good, not before Retry-After.
+    /// Beyond the standard: reconnect after 429, 500, 502, 503 and 504, not before Retry-After, instead of failing.
     bool retry_on_server_error = false;
 
-    /// Attempts in a row that may fail to open the stream; with the last of them the source fails for good. Zero: any
-    /// number.
+    /// How many attempts in a row to open the stream may fail; after the last one the source fails for good. Zero:
+    /// unlimited.
     std::uint32_t max_attempts = 0;
 
     std::size_t max_event_bytes = kMaxEventBytes;
 
-    /// Each response ends once it has carried something, and the next one is asked for: that is no loss, and the source
-    /// stays open in between. [docs/protocol.md, Polling]
+    /// Each response ends once it has carried something, and the source requests the next one. That is not a loss: the
+    /// source stays open in between. [docs/protocol.md, Polling]
     bool polling = false;
 
-    /// For servers whose streams begin at once: a connection without a byte after this long goes through something
-    /// that holds responses back until they end, so it is given up and polling begins, until an attempt at that fails.
-    /// Zero: never. It does not count for a request that must not be sent again.
+    /// For servers whose streams begin at once. If no byte has come after this time, something on the way holds
+    /// responses back until they end: the source closes the connection and polls, until polling fails. Zero: never.
+    /// Ignored for a request that must not be sent again.
     Duration first_byte_timeout{0};
 
-    /// Events that come once more after a reconnection are left out. [replay_filter.h]
+    /// Leaves out events that come a second time after a reconnection. [replay_filter.h]
     bool drop_replays = false;
 
-    /// Hands out a server's cursors (events of type kCursorEventType without data) as events. Otherwise they only set
-    /// the last event ID.
+    /// Outputs a server's cursors (events of type kCursorEventType without data) as events. Otherwise they only set the
+    /// last event ID.
     bool cursor_events = false;
   };
 
-  /// What the standard looks at in a response. The connection's redirects have been followed already.
+  /// The parts of a response that decide, after all redirects.
   struct Response {
     int status = 0;
-    /// The header's value, parameters and all. Of several such fields, their values, with commas between them.
+    /// The header's value with its parameters. With several such fields: their values, separated by commas.
     std::string_view content_type = {};
     std::optional<Duration> retry_after = {};  ///< the Retry-After header, if it had one
     std::optional<Duration> heartbeat = {};    ///< the Millrace-Heartbeat header, if it had one
-    /// The owner's own say on whether a status other than 200 and 204 is worth another attempt; nothing: the policy's.
+    /// Whether to try again after a status other than 200 and 204. Not set: the policy decides.
     std::optional<bool> retry = {};
-    /// The owner has mended what the status complains of (a token was renewed): the next attempt is made at once,
-    /// unless this one was made for the same reason.
+    /// The owner has removed the reason for the status (it has renewed a token): the next attempt comes at once, unless
+    /// this attempt was made for the same reason.
     bool mended = false;
-    /// The Last-Event-ID header, if it had one: where the stream begins. Taken by a source that has no last event ID
-    /// yet, so that one which is given up before its first byte goes on from there.
+    /// The Last-Event-ID header, if it had one: where the stream begins. A source without a last event ID takes it, so
+    /// that it can resume from there even if no byte of the stream arrives.
     std::string_view last_event_id = {};
   };
 
-  /// A `last_event_id` with CR, LF or NUL in it is none.
+  /// A `last_event_id` with CR, LF or NUL is ignored.
   explicit EventSourceState(const Policy& policy, std::string_view last_event_id = {}, std::uint64_t seed = 0);
 
   // Inputs ---------------------------------------------------------------------------------------------------------
 
-  /// Asks for the first connection.
+  /// Requests the first connection.
   void start();
 
   void handle_response(const Response& response, TimePoint now);
-  /// `chunk` must stay where it is until poll() has returned kNothing.
+  /// `chunk` must stay valid until poll() has returned kNothing.
   void handle_bytes(std::string_view chunk, TimePoint now);
   void handle_end(TimePoint now);
   void handle_network_error(TimePoint now);
-  /// No connection, and no other attempt would change that. [WHATWG 9.2.2, "knows that to be futile"]
+  /// There is no connection, and another attempt would fail as well. [WHATWG 9.2.2, "knows that to be futile"]
   void handle_futile_error();
-  /// Call at poll_timeout(); calling it early or late does no harm.
+  /// Call at poll_timeout(). Calling it early or late is harmless.
   void handle_timeout(TimePoint now);
-  /// The network is back: a waiting reconnection happens now, or when a server's Retry-After allows it.
+  /// The network is back: a source that waits reconnects now, or when a server's Retry-After allows it.
   void handle_online(TimePoint now);
-  /// The user wants the connection made anew, now, from the last event ID; no error is reported. What a server has
-  /// asked for by Retry-After or `retry` does not hold it up. Does nothing before start() and once closed.
+  /// The user wants a new connection now, from the last event ID. Reports no error, and does not wait for Retry-After
+  /// or `retry`. Does nothing before start() and after close().
   void handle_restart(TimePoint now);
-  /// The owner drops the connection, if there is one, and wants none until handle_resume(). No error is reported.
+  /// The owner closes the connection, if there is one, and wants none until handle_resume(). Reports no error.
   void handle_suspend(TimePoint now);
-  /// Connects at once after handle_suspend(), but not before a wait that had begun by then is over.
+  /// Connects at once after handle_suspend(), but not before the end of a wait that had already begun.
   void handle_resume();
-  /// A transport that parses by itself (the browser's EventSource) has dispatched an event with this last event ID. One
-  /// with CR, LF or NUL in it changes nothing, as in the format. [WHATWG 9.2.6] `is_event`: false for a cursor.
+  /// A transport with its own parser (the browser's EventSource) has dispatched an event with this last event ID. An ID
+  /// with CR, LF or NUL is ignored, as in the format. [WHATWG 9.2.6] `is_event`: false for a cursor.
   void handle_message(std::string_view last_event_id, TimePoint now, bool is_event = true);
-  /// [WHATWG 9.2.2, close()] Nothing is reported after it.
+  /// Closes for good; nothing is reported after it. [WHATWG 9.2.2, close()]
   void close();
 
   // Outputs --------------------------------------------------------------------------------------------------------
 
   Output poll(TimePoint now);
-  /// When handle_timeout() wants to be called; nothing if never.
+  /// When to call handle_timeout(); nothing: never.
   std::optional<TimePoint> poll_timeout() const;
 
   ReadyState ready_state() const { return ready_state_; }
   std::string_view last_event_id() const { return parser_.last_event_id(); }
   std::uint32_t last_event_id_changes() const { return parser_.last_event_id_changes(); }
-  /// Whether the connection that kConnect asks for is to be polled.
+  /// Whether the connection of kConnect must be a poll.
   bool is_polling() const { return policy_.polling || is_buffered_; }
   const MessageEvent& event() const { return parser_.event(); }
   std::string_view comment() const { return parser_.comment(); }
   Reason reason() const { return reason_; }
-  /// Whether kFail came only since Policy::reconnect does not let the request be sent again.
+  /// Whether Policy::reconnect is the only reason for kFail.
   bool was_not_repeated() const { return was_not_repeated_; }
-  /// Silence after which the present connection counts as dead; zero: none does.
+  /// Silence after which the current connection counts as dead; zero: never.
   Duration idle_timeout() const { return idle_timeout_; }
   /// The last response's status; 0 before the first.
   int status() const { return status_; }
-  /// The server's reconnection time in force.
+  /// The current reconnection time.
   Duration reconnection_time() const { return backoff_.reconnection_time(); }
 
  private:
@@ -187,7 +188,7 @@ class EventSourceState {
   EventStreamParser parser_;
   Phase phase_ = Phase::kIdle;
   ReadyState ready_state_ = ReadyState::kConnecting;
-  Output pending_ = Output::kNothing;  // what an input has decided, not yet polled
+  Output pending_ = Output::kNothing;  // decided by an input, not polled yet
   Reason reason_ = Reason::kNone;
   int status_ = 0;
   std::uint32_t failed_attempts_ = 0;  // in a row
@@ -196,13 +197,13 @@ class EventSourceState {
   Duration idle_timeout_;
   bool is_buffered_ = false;
   bool was_mended_ = false;
-  bool has_heard_ = false;  // of the connection: a byte or a message
+  bool has_heard_ = false;  // a byte or a message has come on this connection
   TimePoint connecting_since_{};
   TimePoint opened_at_{};
   TimePoint last_heard_{};
-  bool brought_event_ = false;  // the stream that is open, or was last
+  bool brought_event_ = false;  // the current or last stream has brought an event
   TimePoint reconnect_at_{};
-  TimePoint not_before_{};  // of a reconnection: what Retry-After has asked for
+  TimePoint not_before_{};  // earliest reconnection that Retry-After allows
 };
 
 }  // namespace millrace

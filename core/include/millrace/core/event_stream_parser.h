@@ -1,8 +1,8 @@
-// EventStreamParser: the bytes of an event stream in, events out. [WHATWG 9.2.5 and 9.2.6]
+// EventStreamParser: reads the bytes of an event stream and returns events. [WHATWG 9.2.5 and 9.2.6]
 //
-// One parser belongs to one event source and outlives its connections, since the last event ID does. It does no I/O
-// and may be used by one thread at a time. Chunks may be split anywhere, down to single bytes; the time taken is linear
-// in the bytes fed, and an event that lies whole inside one chunk is handed out without copying its data.
+// A parser belongs to one event source and outlives its connections, as the last event ID does. It does no I/O. One
+// thread at a time may use it. Chunks may be split anywhere, down to single bytes. The time is linear in the bytes; the
+// data of an event that lies whole inside one chunk is not copied.
 //
 //   parser.feed(chunk);
 //   for (auto item = parser.next(); item != EventStreamParser::Item::kNeedMore; item = parser.next())
@@ -23,39 +23,39 @@ namespace millrace {
 class EventStreamParser {
  public:
   enum class Item : std::uint8_t {
-    kNeedMore,  ///< the chunk is used up: feed the next one
-    kEvent,     ///< event() is to be dispatched
+    kNeedMore,  ///< the chunk has been read: feed the next one
+    kEvent,     ///< dispatch event()
     kComment,   ///< comment() was read
     kRetry,     ///< reconnection_time() was set
-    kTooLarge,  ///< a line or an event exceeds the limit; says so again until reset()
+    kTooLarge,  ///< a line or an event is larger than the limit; returned again until reset()
   };
 
   /// Starts with `last_event_id` as if an earlier stream had set it; see set_last_event_id(). `max_event_bytes` bounds
-  /// a line as well as the data of one event, and with them the memory held.
+  /// a line and the data of one event, and so the memory.
   explicit EventStreamParser(std::string_view last_event_id = {}, std::size_t max_event_bytes = kMaxEventBytes);
 
-  /// A new stream begins: what was incomplete is dropped, a BOM may come. The last event ID string stays.
+  /// Begins a new stream: drops incomplete input, and accepts a BOM again. The last event ID string stays.
   void reset();
 
-  /// Takes the next bytes. They must stay where they are until next() has returned kNeedMore, which it must have done
-  /// for the bytes before.
+  /// Takes the next bytes, after next() has returned kNeedMore for the previous ones. They must stay valid until it
+  /// returns kNeedMore again.
   void feed(std::string_view chunk);
 
-  /// The next thing the bytes say. The views handed out live until the next call of a non-const member.
+  /// Reads on to the next item. Its views are valid until the next call of a non-const member.
   Item next();
 
   const MessageEvent& event() const { return event_; }
   std::string_view comment() const { return comment_; }
   Duration reconnection_time() const { return reconnection_time_; }
 
-  /// The last event ID string: what a reconnection sends. An `id` counts once its block has ended.
+  /// The last event ID string, which a reconnection sends. An `id` takes effect at the end of its block.
   std::string_view last_event_id() const { return last_event_id_.view(); }
 
-  /// Counts how often it has been set, from the constructor on: a cheap way to see that it is as before.
+  /// How often it has been set, since the constructor: a cheap way to see whether it has changed.
   std::uint32_t last_event_id_changes() const { return last_event_id_changes_; }
 
-  /// Sets the last event ID string from outside, as when a browser's own EventSource has parsed the stream. One with
-  /// CR, LF or NUL in it is none, and ignored: no server can have sent it.
+  /// Sets the last event ID string from outside, for example if a browser's own EventSource has parsed the stream.
+  /// Ignores an ID with CR, LF or NUL: no server can have sent it.
   void set_last_event_id(std::string_view id);
 
  private:
@@ -76,7 +76,7 @@ class EventStreamParser {
   // The chunk being read: [position_, chunk_end_).
   const char* position_ = nullptr;
   const char* chunk_end_ = nullptr;
-  bool chunk_is_ascii_ = false;  // asked once, so that not every event has to be looked at
+  bool chunk_is_ascii_ = false;  // checked once for all events of the chunk
 
   std::size_t max_event_bytes_;
 
@@ -93,7 +93,7 @@ class EventStreamParser {
   ByteBuffer data_buffer_;
   std::string_view data_in_chunk_;
   std::size_t data_lines_ = 0;
-  bool data_is_ascii_ = false;  // of the data buffer: known, so that nobody has to look again
+  bool data_is_ascii_ = false;  // the data buffer is known to be ASCII
   ByteBuffer event_type_buffer_;
   // The last event ID buffer is the same as the string until this block has an `id`.
   ByteBuffer last_event_id_buffer_;
@@ -106,7 +106,7 @@ class EventStreamParser {
   MessageEvent event_;
   std::string_view comment_;
   Duration reconnection_time_{kDefaultReconnectionTime};
-  bool dispatched_ = false;  // event_ was handed out: its buffers can go
+  bool dispatched_ = false;  // event_ was returned: its buffers can be cleared
   bool too_large_ = false;
 };
 

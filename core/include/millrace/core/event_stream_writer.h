@@ -1,8 +1,8 @@
-// EventStreamWriter: events in, the bytes of an event stream out. [WHATWG 9.2.5]
+// EventStreamWriter: writes events as the bytes of an event stream. [WHATWG 9.2.5]
 //
-// A thin shell on a string it appends to; any number of them may exist at once. What it writes, EventStreamParser reads
-// back: data is split at CR, LF and CRLF, and no value can inject a field, since EventId and EventType cannot hold a
-// line end and comments lose theirs.
+// It appends to a string. Any number of writers may exist at once. EventStreamParser reads back what it writes: data is
+// split at CR, LF and CRLF. No value can inject a field, because EventId and EventType contain no line end, and each
+// line of a comment becomes a comment.
 //
 //   std::string bytes;
 //   EventStreamWriter(bytes).event({.type = "created", .data = "two\nlines"});
@@ -20,21 +20,21 @@ class EventStreamWriter {
  public:
   explicit EventStreamWriter(std::string& out) : out_(out) {}
 
-  /// One whole block: `event`, `id`, `retry` where given, then the data, then the empty line.
+  /// Writes one block: `event`, `id` and `retry` if they are set, then the data, then the empty line.
   void event(const Event& event);
 
-  /// A block without data: it dispatches nothing, but sets the client's last event ID and, if given, its reconnection
-  /// time. This is how a stream is primed and how a heartbeat carries the cursor. An empty `id` clears the client's.
+  /// Writes a block without data. It dispatches nothing, but sets the client's last event ID and, if set, its
+  /// reconnection time: for a stream's first block and for heartbeats. An empty `id` clears the client's ID.
   void cursor(EventId id, std::optional<Duration> retry = {});
 
-  /// The same as an event of type kCursorEventType with empty data, for clients that take no ID from a block without.
+  /// The same as an event of type kCursorEventType with empty data, for clients that ignore IDs of blocks without data.
   void cursor_event(EventId id, std::optional<Duration> retry = {});
 
-  /// A reconnection time alone. It counts at once and ends no block: a client that makes an event of every empty line
-  /// makes none of this.
+  /// Writes only a reconnection time. It takes effect at once and ends no block, so that clients that make an event of
+  /// every empty line make none of it.
   void retry(Duration retry);
 
-  /// A comment, which clients ignore; every line of `text` becomes one. [WHATWG 9.2.7: against proxies that time out]
+  /// Writes a comment for each line of `text`. Clients ignore comments. [WHATWG 9.2.7: against proxies that time out]
   void comment(std::string_view text);
 
  private:

@@ -1,7 +1,7 @@
-// What a JSON text from outside may cost before anything is made of it.
+// Bounds of a JSON text from outside, checked before it is parsed.
 //
-// A parser builds 40 to 80 bytes for each byte of `[[[[…`, and who walks the result needs stack for each level. So a
-// text is measured first: in one pass, without memory.
+// A parser uses 40 to 80 bytes for each byte of `[[[[…`, and code that walks the result needs stack for each level. So
+// the text is measured first, in one pass and without memory.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@ namespace millrace {
 
 enum class JsonBound { kNone, kBytes, kDepth };
 
-/// The bound that `text` exceeds, if it does. Depth counts the brackets and braces that are open at once, outside of
-/// strings; whether it is JSON at all is the parser's to say.
+/// Returns the bound that `text` exceeds, if any. Depth counts the brackets and braces that are open at once, outside
+/// strings. Does not check whether `text` is JSON.
 JsonBound exceeded_json_bound(std::string_view text, std::size_t max_bytes, int max_depth = kMaxJsonDepth);
 
 }  // namespace millrace

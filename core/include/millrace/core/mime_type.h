@@ -7,12 +7,12 @@
 
 namespace millrace {
 
-/// The essence (`type/subtype`, as it is written) of the last of the comma-separated values that is a MIME type and not
-/// `*/*`; empty if there is none. `content_type` is the value of the one Content-Type field, or those of all of them
-/// with commas between, which mean the same. What it returns is a part of it.
+/// Returns the essence (`type/subtype`, as written) of the last comma-separated value that is a MIME type and not
+/// `*/*`; empty if there is none. `content_type` is the value of the Content-Type field, or of several such fields,
+/// separated by commas. The result is a part of it.
 std::string_view extract_essence(std::string_view content_type);
 
-/// Whether an essence is this one, which is written in small letters.
+/// Whether `essence` equals `lowercase`, ignoring case. `lowercase` is in small letters.
 bool is_essence(std::string_view essence, std::string_view lowercase);
 
 }  // namespace millrace

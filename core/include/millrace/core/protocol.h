@@ -8,52 +8,52 @@ namespace millrace::protocol {
 /// The MIME type of an event stream. [WHATWG 9.2.5]
 inline constexpr std::string_view kContentType = "text/event-stream";
 
-/// Request header in which a reconnecting client says what it has seen. [WHATWG 9.2.4] In a response: the cursor that
-/// its first block will carry.
+/// Request header with a reconnecting client's last event ID. [WHATWG 9.2.4] In a response: the cursor of the first
+/// block.
 inline constexpr std::string_view kLastEventIdHeader = "Last-Event-ID";
 
 /// The same as a query parameter, for clients that cannot set headers. The header wins.
 inline constexpr std::string_view kLastEventIdParameter = "lastEventId";
 
-/// Response header of an event stream: the server's heartbeat, in whole seconds, rounded up. So a client knows what
-/// silence means that the connection is dead.
+/// Response header of an event stream: the server's heartbeat in whole seconds, rounded up. It tells a client after
+/// which silence the connection is dead.
 inline constexpr std::string_view kHeartbeatHeader = "Millrace-Heartbeat";
 
-/// Query parameter that names a topic pattern; may be repeated.
+/// Query parameter with a topic pattern; can be repeated.
 inline constexpr std::string_view kTopicParameter = "topic";
 
-/// Query parameter with a name that a subscriber gives itself, for the server to know it by.
+/// Query parameter with a name by which the server can identify a subscriber.
 inline constexpr std::string_view kClientParameter = "client";
 
-/// Query parameter that chooses how a subscription is answered, and its one value besides none: long polling.
+/// Query parameter for the form of the response, and its only value: long polling.
 inline constexpr std::string_view kModeParameter = "mode";
 inline constexpr std::string_view kPollMode = "poll";
 
-/// Query parameter that says how a subscriber's cursor comes to it where no event carries it: in a block without data,
-/// in an event of type kCursorEventType, or not at all.
+/// Query parameter for the form of a block that carries only the cursor: a block without data, an event of type
+/// kCursorEventType, or none.
 inline constexpr std::string_view kCursorParameter = "cursor";
 inline constexpr std::string_view kCursorById = "id";
 inline constexpr std::string_view kCursorByEvent = "event";
 inline constexpr std::string_view kNoCursor = "none";
 
-/// Last event ID that asks for everything the log still holds.
+/// Last event ID that requests everything that the log holds.
 inline constexpr std::string_view kEarliest = "earliest";
 
-/// Prefix of the event types, IDs and topics that Millrace keeps for itself.
+/// Prefix of reserved event types, IDs and topics.
 inline constexpr std::string_view kReservedPrefix = "millrace.";
 
-/// Type of the event that says: the log no longer holds what you missed.
+/// Type of the event that reports a gap: the log no longer holds what the client missed.
 inline constexpr std::string_view kGapEventType = "millrace.gap";
 
-/// Type of the event without data that says how far a subscriber has been sent all it wants. It stands for no event of
-/// the log: clients take its ID and keep it to themselves.
+/// Type of the event without data that carries only the cursor. It is not in the log: clients take its ID, and do not
+/// pass it to their users.
 inline constexpr std::string_view kCursorEventType = "millrace.cursor";
 
-/// Type of the event that says who has begun or ceased to listen, and the topic of such events. Those about a topic are
-/// published to `<this>/<topic>`, those about a pattern to the topic itself.
+/// Type of the event that reports who joins and leaves, and the topic of such events. Events about a topic are
+/// published to `<this>/<topic>`, events about a pattern to `<this>`.
 inline constexpr std::string_view kPresenceEventType = "millrace.presence";
 
-/// Event type where an event names none. [WHATWG 9.2.6]
+/// Type of an event without an `event` field. [WHATWG 9.2.6]
 inline constexpr std::string_view kDefaultEventType = "message";
 
 }  // namespace millrace::protocol

@@ -1,8 +1,8 @@
-// ReplayFilter: recognizes events that come once more because a server, after a reconnection, begins too early.
+// ReplayFilter: recognizes events that come a second time because a server begins too early after a reconnection.
 //
-// Only what directly follows a reconnection is looked at, up to the first event that is new. An event is one that has
-// come before if it has an `id` of its own and ID, type and length of the data are those of one of the last
-// kReplayWindowEvents; events without an `id` are never left out. One filter belongs to one event source; no locking.
+// It checks only the events directly after a reconnection, up to the first new one. An event is a replay if it has its
+// own `id`, and its ID, type and length of data equal those of one of the last kReplayWindowEvents events. Events
+// without an `id` are never replays. A filter belongs to one event source; no locking.
 //
 //   filter.expect();                                                     // a new connection
 //   if (!filter.is_replay(parser.event())) dispatch(parser.event());
@@ -18,10 +18,10 @@ namespace millrace {
 
 class ReplayFilter {
  public:
-  /// A connection begins: events of earlier ones may come again.
+  /// A connection begins: events of earlier connections may come again.
   void expect() { is_expecting_ = true; }
 
-  /// Whether the event has come before. Remembers it if not.
+  /// Whether the event came before. Remembers it if it did not.
   bool is_replay(const MessageEvent& event);
 
  private:

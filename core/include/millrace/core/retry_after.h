@@ -1,7 +1,7 @@
-// Retry-After: how long a server asks to be left alone. [RFC 9110 10.2.3]
+// Retry-After: how long a server asks clients to wait. [RFC 9110 10.2.3]
 //
-// The header is a number of seconds or a date. A date means something only beside the present, which the caller gives:
-// the response's own Date header where it has one (then a wrong clock on either machine does no harm), else its clock.
+// The header is a number of seconds or a date. For a date the caller passes the present: the response's Date header if
+// it has one (a wrong clock on either machine is then harmless), otherwise its own clock.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,15 @@
 
 namespace millrace {
 
-/// Seconds since 1970-01-01 UTC; nothing if `text` is none of HTTP's three forms of a date. [RFC 9110 5.6.7]
+/// Returns seconds since 1970-01-01 UTC; nothing if `text` is not one of HTTP's three date formats. [RFC 9110 5.6.7]
 std::optional<std::int64_t> parse_http_date(std::string_view text);
 
-/// The wait that `value` asks for, cut to kMaxReconnectionTime; a date that has passed asks for none. Nothing if it is
-/// malformed, or a date without `present` (seconds since 1970 UTC).
+/// Returns the wait in `value`, at most kMaxReconnectionTime; zero for a date in the past. Nothing if it is malformed,
+/// or a date without `present` (seconds since 1970 UTC).
 std::optional<Duration> parse_retry_after(std::string_view value, std::optional<std::int64_t> present);
 
-/// The time that a number of seconds in a header stands for (Retry-After's first form, Millrace-Heartbeat), cut to
-/// kMaxReconnectionTime; nothing if it is not one.
+/// Returns the time of a header with a number of seconds (Retry-After's first form, Millrace-Heartbeat), at most
+/// kMaxReconnectionTime; nothing if `value` is not a number.
 std::optional<Duration> parse_seconds(std::string_view value);
 
 }  // namespace millrace

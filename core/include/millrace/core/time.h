@@ -1,7 +1,7 @@
 // The core's notion of time: a parameter, never a clock.
 //
-// Whoever owns a clock (an event loop, a native program, JavaScript) passes `now` in. Nothing here can read one,
-// which is what lets every behaviour be replayed and simulated.
+// The owner of a clock (an event loop, a native program, JavaScript) passes `now`. Nothing in the core can read a
+// clock, so that every behaviour can be replayed and simulated.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@ namespace millrace {
 /// A span of time in whole milliseconds.
 using Duration = std::chrono::milliseconds;
 
-/// The time line the core counts on. It has no `now()` on purpose; its origin is the caller's choice.
+/// The core's time line. It has no `now()` on purpose; the caller chooses its origin.
 struct Timeline {
   using rep = Duration::rep;
   using period = Duration::period;
