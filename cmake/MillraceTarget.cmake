@@ -1,18 +1,22 @@
-# Settings that every target of Millrace shares.
+# Settings that every target of Millrace shares. Nothing of them is in the interface of a library, except that its headers
+# need C++20 (and, in a build with sanitizers, that its users link their runtime).
 function(millrace_target target)
+  get_target_property(type ${target} TYPE)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  if(NOT EMSCRIPTEN AND NOT type STREQUAL "EXECUTABLE")
+    # For shared objects, too. Without interposition the compiler may inline as in a program.
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    target_compile_options(${target} PRIVATE -fno-semantic-interposition)
+  endif()
   if(MILLRACE_DEVELOPER_MODE)
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
                                              -Wold-style-cast -Wimplicit-fallthrough -Werror)
+    # Bounds and preconditions of the standard library, except in what is measured.
+    target_compile_definitions(${target} PRIVATE $<$<NOT:$<CONFIG:Release,MinSizeRel>>:_GLIBCXX_ASSERTIONS>)
   endif()
-  # Programs that a flaw can less easily be made use of. In a debug build the compiler's part would be for nothing: the
-  # checks of _FORTIFY_SOURCE need optimization.
-  if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT MILLRACE_SANITIZE)
-    target_compile_options(${target} PRIVATE
-      $<$<NOT:$<CONFIG:Debug>>:-fPIE;-fstack-protector-strong;-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>)
-    target_link_options(${target} PRIVATE $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>
-                                          LINKER:-z,relro,-z,now,-z,noexecstack)
+  if(MILLRACE_HARDENING AND NOT MILLRACE_SANITIZE)
+    millrace_hardening(${target} ${type})
   endif()
   if(MILLRACE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${MILLRACE_SANITIZE} -fno-sanitize-recover=all
@@ -20,5 +24,16 @@ function(millrace_target target)
     # GCC warns of what is not so once it instruments.
     target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     target_link_options(${target} PUBLIC -fsanitize=${MILLRACE_SANITIZE})
+  endif()
+endfunction()
+
+# The compiler's checks go into all code that a program runs, the libraries' included. In a debug build they would be for
+# nothing: those of _FORTIFY_SOURCE need optimization.
+function(millrace_hardening target type)
+  target_compile_options(${target} PRIVATE
+    $<$<NOT:$<CONFIG:Debug>>:-fstack-protector-strong;-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>)
+  if(type STREQUAL "EXECUTABLE")
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    target_link_options(${target} PRIVATE LINKER:-z,relro,-z,now,-z,noexecstack)
   endif()
 endfunction()

@@ -25,9 +25,9 @@ DESTDIR=$try/installed cmake --install "$out.work/cmake" >/dev/null
 prefix=$try/installed/usr
 cmake -G Ninja -S "$consumer" -B "$try/consumer" -D CMAKE_PREFIX_PATH="$prefix" -D millrace_version="$version" \
   -D millrace_include="$prefix/include" >/dev/null
-cmake --build "$try/consumer" --target consumer >/dev/null
+cmake --build "$try/consumer" --target consumer plugin >/dev/null
 "$try/consumer/consumer" >/dev/null
-say "a consumer builds on what the source archive installs, and receives an event"
+say "a consumer and a shared object build on what the source archive installs; the consumer receives an event"
 
 for package in "$out"/*.deb; do
   [ "$(dpkg-deb --field "$package" Version)" = "$version" ] || fail "$package is not of version $version"

@@ -5,6 +5,7 @@ set(allowed
   "mem(chr|cmp|cpy|move|set)|strlen"
   "operator (new|delete)(\\[\\])?\\(.*"
   "std::__throw_[a-z_]+\\(.*"                    # length_error, bad_alloc: they end the program
+  "std::__glibcxx_assert_fail\\(.*"              # in developer builds: it ends the program, too
   "std::__cxx11::basic_string<.*"
   "(vtable|typeinfo) for (millrace::|__cxxabiv1::).*"
   "_GLOBAL_OFFSET_TABLE_|_Unwind_Resume|__gxx_personality_v0|__stack_chk_fail|abort"

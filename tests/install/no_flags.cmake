@@ -1,0 +1,21 @@
+# How Millrace itself is compiled and linked is no concern of those who use its libraries: what they read, by CMake and by
+# pkg-config, names folders, libraries and C++20 (and -pthread, which is a library).
+file(READ ${libdir}/cmake/millrace/millrace-targets.cmake targets)
+string(REGEX MATCHALL "INTERFACE_[A-Z_]+ \"[^\"]*\"" interfaces "${targets}")
+if(NOT interfaces)
+  message(FATAL_ERROR "millrace-targets.cmake has no interface: is this script reading it?")
+endif()
+foreach(interface IN LISTS interfaces)
+  if(interface MATCHES "^INTERFACE_(COMPILE_OPTIONS|COMPILE_DEFINITIONS|LINK_OPTIONS|POSITION_INDEPENDENT_CODE) "
+     OR interface MATCHES "-(f|D|U|O|W|z)[a-zA-Z_]")
+    message(SEND_ERROR "millrace-targets.cmake: ${interface}")
+  endif()
+endforeach()
+foreach(name IN ITEMS core server client)
+  file(STRINGS ${libdir}/pkgconfig/millrace-${name}.pc lines REGEX "^(Cflags|Libs):")
+  foreach(line IN LISTS lines)
+    if(line MATCHES " -[^ILlp]" OR line MATCHES " -p[^t]")
+      message(SEND_ERROR "millrace-${name}.pc: ${line}")
+    endif()
+  endforeach()
+endforeach()
