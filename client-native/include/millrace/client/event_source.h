@@ -28,11 +28,12 @@
 
 namespace millrace {
 
-class ClientLoop;
+class ClientLoop;  // private
 class EventSourcePool;
 
 /// Why a connection was lost, and what happens next.
 struct EventSourceError {
+  /// The cause, for programs; `message` has it for people.
   EventSourceState::Reason reason = EventSourceState::Reason::kNone;
   int status = 0;                ///< of the last response; 0 if there has been none
   bool will_reconnect = false;   ///< false: the source is closed for good
@@ -55,13 +56,23 @@ struct ReceivedEvent {
   bool has_id = false;        ///< this event had an `id`; otherwise last_event_id is that of an earlier event
 };
 
+/// One event stream, over all its connections.
 class EventSource {
  public:
+  /// The standard's states. [WHATWG 9.2.2]
   using ReadyState = EventSourceState::ReadyState;
+
+  // What listeners are given lives as long as the call. Each runs on the thread that runs the source.
+
+  /// Listener of on(), on_message() and on_any().
   using MessageListener = std::function<void(const MessageEvent&)>;
+  /// Listener of on_open().
   using OpenListener = std::function<void()>;
+  /// Listener of on_comment().
   using CommentListener = std::function<void(std::string_view)>;
+  /// Listener of on_gap().
   using GapListener = std::function<void(const EventSourceGap&)>;
+  /// Listener of on_error().
   using ErrorListener = std::function<void(const EventSourceError&)>;
 
   /// Does not connect yet. Throws std::invalid_argument if `url` is not an http or https URL or an option is invalid,
@@ -92,7 +103,7 @@ class EventSource {
   void on_gap(GapListener listener);
   /// Called when the stream is open, also after every reconnection.
   void on_open(OpenListener listener);
-  /// Called when a connection is lost or fails.
+  /// Called when a connection is lost or fails; EventSourceError::will_reconnect says whether another one follows.
   void on_error(ErrorListener listener);
 
   /// Runs until the source is closed or has failed for good. Throws std::logic_error if the source was run or started
@@ -101,16 +112,17 @@ class EventSource {
   /// The same on a thread of the source, or of its pool.
   void start();
 
-  /// Waits for the next event and returns it. Returns nothing if the source is closed for good or, in the second form,
-  /// if no event came within `timeout`; ready_state() says which. The first call starts the source, and throws
-  /// std::logic_error if the source was run or started before. While kMaxWaitingEvents events or
+  /// Waits for the next event and returns it. Returns nothing if the source is closed for good. The first call starts
+  /// the source, and throws std::logic_error if the source was run or started before. While kMaxWaitingEvents events or
   /// EventSourceOptions::max_waiting_bytes bytes wait for next(), the source does not read, and the server has to wait.
   std::optional<ReceivedEvent> next();
+  /// As next(), but returns nothing after `timeout` without an event.
   std::optional<ReceivedEvent> next(Duration timeout);
 
-  /// For range-based `for`: calls next() until it returns nothing.
   class Iterator;
+  /// Calls next(): the first event of a `for` loop.
   Iterator begin();
+  /// What an iterator equals once next() has returned nothing.
   std::default_sentinel_t end() const { return {}; }
 
   /// Closes for good. No listener is called after it, but one that is running may finish; next() returns no event.
@@ -122,6 +134,8 @@ class EventSource {
   void restart() noexcept;
 
   // From any thread.
+
+  /// kConnecting before the source is run, kClosed once it is closed or has failed for good.
   ReadyState ready_state() const;
   /// The ID that a reconnection would send. With next(), it includes events that still wait: use the last event that
   /// next() returned to know how far the program has come.
@@ -132,19 +146,25 @@ class EventSource {
   std::unique_ptr<Impl> impl_;
 };
 
+/// What `for` needs: next() until it returns nothing. An input iterator; it must not outlive its source.
 class EventSource::Iterator {
  public:
-  using iterator_concept = std::input_iterator_tag;
-  using value_type = ReceivedEvent;
-  using difference_type = std::ptrdiff_t;
+  using iterator_concept = std::input_iterator_tag;  ///< it goes through the events once
+  using value_type = ReceivedEvent;                  ///< an event
+  using difference_type = std::ptrdiff_t;            ///< as std::input_iterator wants it
 
+  /// The event, until the iterator is advanced.
   const ReceivedEvent& operator*() const { return *event_; }
+  /// The same.
   const ReceivedEvent* operator->() const { return &*event_; }
+  /// Waits for the next event, as next() does.
   Iterator& operator++() {
     event_ = source_->next();
     return *this;
   }
+  /// The same.
   void operator++(int) { ++*this; }
+  /// Whether next() has returned nothing.
   bool operator==(std::default_sentinel_t) const { return !event_; }
 
  private:

@@ -19,11 +19,13 @@ namespace millrace {
 
 class ClientLoop;
 
+/// Options of an EventSourcePool.
 struct EventSourcePoolOptions {
   /// Number of threads, from 1 to kMaxPoolThreads. Each runs its share of the sources.
   std::size_t threads = 1;
 };
 
+/// Threads that event sources share; see EventSource's constructor that takes one.
 class EventSourcePool {
  public:
   /// Throws std::invalid_argument if the number of threads is out of range, and std::system_error if the process has no

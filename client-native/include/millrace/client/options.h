@@ -32,12 +32,18 @@ struct TlsOptions {
 
 /// User and password for `Authorization: Basic`. The name contains no colon.
 struct BasicCredentials {
-  std::string user;
-  std::string password;
+  std::string user;      ///< UTF-8 without a colon
+  std::string password;  ///< UTF-8
 };
 
-enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning };
+/// How much a line of EventSourceOptions::log matters.
+enum class LogLevel : std::uint8_t {
+  kDebug,    ///< each step
+  kInfo,     ///< connections made and ended
+  kWarning,  ///< what went wrong
+};
 
+/// Options of an EventSource.
 struct EventSourceOptions {
   /// Sent with every attempt. Authorization, Cookie and Host are not sent to another origin after a redirect.
   HttpHeaders headers = {};
@@ -47,16 +53,19 @@ struct EventSourceOptions {
   /// lost connection: `on_error` gets the reason, and the next attempt calls it again.
   std::function<HttpHeaders()> headers_for_attempt = nullptr;
 
-  /// Sent as `Authorization: Bearer …` or `Basic …`. Set only one of them, and no Authorization in `headers`.
+  /// Sent as `Authorization: Bearer …`; empty: not sent. Refused together with `basic` or an Authorization in
+  /// `headers`.
   std::string bearer_token = {};
+  /// Sent as `Authorization: Basic …`. Refused together with `bearer_token` or an Authorization in `headers`.
   std::optional<BasicCredentials> basic = {};
 
   /// Where to begin: the Last-Event-ID of the first request. Empty: none. Contains no CR, LF or NUL.
   std::string last_event_id = {};
 
-  /// The request's method, and its body, sent with each attempt. Without a Content-Type in `headers` the body is
-  /// text/plain. A GET request has no body; HEAD and CONNECT are refused, since their responses carry no stream.
+  /// The request's method: a token. HEAD and CONNECT are refused, since their responses carry no stream.
   std::string method = "GET";
+  /// The request's body, sent with each attempt. Without a Content-Type in `headers` it is text/plain. A GET request
+  /// with a body is refused.
   std::string body = {};
 
   /// Reconnection (which methods, base, cap, jitter, attempts, server errors), idle timeout and the largest event. A
@@ -76,6 +85,7 @@ struct EventSourceOptions {
   /// Time for making a connection (name lookup, TCP and TLS). Must be longer than 0.
   Duration connect_timeout = kConnectTimeout;
 
+  /// Certificates, of https servers and proxies.
   TlsOptions tls = {};
 
   /// `http://`, `https://`, `socks4://`, `socks4a://`, `socks5://` or `socks5h://`, host and port, and user and

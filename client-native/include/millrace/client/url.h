@@ -11,8 +11,9 @@
 
 namespace millrace {
 
+/// The parts of a URL that was checked.
 struct Url {
-  bool https = false;
+  bool https = false;       ///< the scheme: https or http
   std::string host;         ///< a name or an address; an IPv6 address without its brackets
   std::uint16_t port = 80;  ///< 1 to 65535; without one in the text, 80 or 443
   std::string target;       ///< path and query as they go on the request line; starts with `/`

@@ -12,18 +12,22 @@
 
 namespace millrace {
 
+/// The waits between the attempts of one client to connect. One thread at a time.
 class Backoff {
  public:
+  /// What the waits are drawn from.
   struct Policy {
     Duration reconnection_time = kDefaultReconnectionTime;  ///< until the server sends a `retry`
     Duration max = kMaxBackoff;                             ///< cap on the window; at most kMaxReconnectionTime
     std::uint32_t jitter_percent = 25;  ///< added to the window, in percent of the reconnection time
   };
 
+  /// Accepts any policy: durations are cut to 0 to kMaxReconnectionTime. Equal seeds give equal waits.
   Backoff(const Policy& policy, std::uint64_t seed);
 
   /// Sets the server's `retry`; a longer one than kMaxReconnectionTime counts as that.
   void set_reconnection_time(Duration reconnection_time);
+  /// The reconnection time in force: the policy's until set_reconnection_time().
   Duration reconnection_time() const { return reconnection_time_; }
 
   /// Returns the wait before the next attempt. Each call widens the window of the next one.

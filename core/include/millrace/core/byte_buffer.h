@@ -11,31 +11,42 @@
 
 namespace millrace {
 
+/// A growing array of bytes that is moved, not copied.
 class ByteBuffer {
  public:
+  /// Empty, without memory.
   ByteBuffer() = default;
+  /// A copy of `bytes`.
   explicit ByteBuffer(std::string_view bytes) { append(bytes); }
   ByteBuffer(const ByteBuffer&) = delete;
   ByteBuffer& operator=(const ByteBuffer&) = delete;
+  /// Takes the bytes of `other`, which is then empty.
   ByteBuffer(ByteBuffer&& other) noexcept { swap(other); }
+  /// Exchanges the bytes of the two.
   ByteBuffer& operator=(ByteBuffer&& other) noexcept {
     swap(other);
     return *this;
   }
   ~ByteBuffer() = default;
 
+  /// In bytes.
   std::size_t size() const { return size_; }
+  /// Whether it holds no byte.
   bool empty() const { return size_ == 0; }
+  /// The bytes, until the next call of a non-const member.
   std::string_view view() const { return {bytes_.get(), size_}; }
 
+  /// Removes the bytes and keeps the memory.
   void clear() { size_ = 0; }
   /// Appends `bytes`, which must not be part of this buffer.
   void append(std::string_view bytes);
+  /// Replaces its content by `bytes`, which must not be part of this buffer.
   void assign(std::string_view bytes) {
     clear();
     append(bytes);
   }
 
+  /// Exchanges the bytes of the two.
   void swap(ByteBuffer& other) noexcept {
     bytes_.swap(other.bytes_);
     std::swap(size_, other.size_);
@@ -47,6 +58,7 @@ class ByteBuffer {
     if (capacity_ - size_ < bytes) reserve(size_ + bytes);
     return bytes_.get() + size_;
   }
+  /// Adds the first `bytes` of what room_for() returned, which the caller has written. At most as many as it asked for.
   void add_written(std::size_t bytes) { size_ += bytes; }
 
  private:

@@ -24,11 +24,13 @@
 
 namespace millrace {
 
+/// The state of one event source, over all its connections.
 class EventSourceState {
  public:
   /// With the standard's numbers. [WHATWG 9.2.2, readyState]
   enum class ReadyState : std::uint8_t { kConnecting = 0, kOpen = 1, kClosed = 2 };
 
+  /// What poll() asks the owner to do.
   enum class Output : std::uint8_t {
     kNothing,    ///< wait for the next input or for poll_timeout()
     kConnect,    ///< send the request, with last_event_id() if it is not empty
@@ -51,7 +53,7 @@ class EventSourceState {
 
   /// Why a connection was lost or failed.
   enum class Reason : std::uint8_t {
-    kNone,
+    kNone,          ///< nothing was lost yet
     kNetworkError,  ///< no connection, or a broken one
     kEndOfStream,   ///< the server ended the response
     kTimeout,       ///< nothing came within the idle timeout
@@ -61,9 +63,12 @@ class EventSourceState {
     kBuffered,      ///< no byte came within Policy::first_byte_timeout: the source polls from now on
   };
 
+  /// What a user may choose. The defaults are the standard's behaviour.
   struct Policy {
+    /// Waits between attempts.
     Backoff::Policy backoff = {};
 
+    /// Which requests are sent again once their connection is lost.
     Reconnect reconnect = Reconnect::kIdempotent;
     /// Whether the request's method is idempotent; the owner sets it. [method.h]
     bool is_idempotent = true;
@@ -79,6 +84,7 @@ class EventSourceState {
     /// unlimited.
     std::uint32_t max_attempts = 0;
 
+    /// Largest line, and largest data of one event, in bytes. A larger one fails the source for good (kTooLarge).
     std::size_t max_event_bytes = kMaxEventBytes;
 
     /// Each response ends once it has carried something, and the source requests the next one. That is not a loss: the
@@ -100,7 +106,7 @@ class EventSourceState {
 
   /// The parts of a response that decide, after all redirects.
   struct Response {
-    int status = 0;
+    int status = 0;  ///< the status code of the response
     /// The header's value with its parameters. With several such fields: their values, separated by commas.
     std::string_view content_type = {};
     std::optional<Duration> retry_after = {};  ///< the Retry-After header, if it had one
@@ -115,7 +121,7 @@ class EventSourceState {
     std::string_view last_event_id = {};
   };
 
-  /// A `last_event_id` with CR, LF or NUL is ignored.
+  /// The first request sends `last_event_id`, which is ignored if it has CR, LF or NUL. Equal seeds give equal waits.
   explicit EventSourceState(const Policy& policy, std::string_view last_event_id = {}, std::uint64_t seed = 0);
 
   // Inputs ---------------------------------------------------------------------------------------------------------
@@ -123,10 +129,13 @@ class EventSourceState {
   /// Requests the first connection.
   void start();
 
+  /// The head of the response to the last request, once its redirects have been followed.
   void handle_response(const Response& response, TimePoint now);
-  /// `chunk` must stay valid until poll() has returned kNothing.
+  /// The next bytes of the response's body, decoded. `chunk` must stay valid until poll() has returned kNothing.
   void handle_bytes(std::string_view chunk, TimePoint now);
+  /// The response ended in order.
   void handle_end(TimePoint now);
+  /// The connection broke, or could not be made.
   void handle_network_error(TimePoint now);
   /// There is no connection, and another attempt would fail as well. [WHATWG 9.2.2, "knows that to be futile"]
   void handle_futile_error();
@@ -149,17 +158,24 @@ class EventSourceState {
 
   // Outputs --------------------------------------------------------------------------------------------------------
 
+  /// The next thing to do; views that it makes available live until the next call of a non-const member.
   Output poll(TimePoint now);
   /// When to call handle_timeout(); nothing: never.
   std::optional<TimePoint> poll_timeout() const;
 
+  /// Before start(): kConnecting.
   ReadyState ready_state() const { return ready_state_; }
+  /// What the next request sends as Last-Event-ID; empty: it sends none.
   std::string_view last_event_id() const { return parser_.last_event_id(); }
+  /// Counts how often last_event_id() has been set: a cheap way to see that it is as before.
   std::uint32_t last_event_id_changes() const { return parser_.last_event_id_changes(); }
   /// Whether the connection of kConnect must be a poll.
   bool is_polling() const { return policy_.polling || is_buffered_; }
+  /// The event of kEvent.
   const MessageEvent& event() const { return parser_.event(); }
+  /// The comment of kComment, without its colon and one space after it.
   std::string_view comment() const { return parser_.comment(); }
+  /// Of the last kReconnect or kFail.
   Reason reason() const { return reason_; }
   /// Whether Policy::reconnect is the only reason for kFail.
   bool was_not_repeated() const { return was_not_repeated_; }

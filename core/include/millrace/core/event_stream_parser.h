@@ -20,8 +20,10 @@
 
 namespace millrace {
 
+/// The parser of one event source, over all its connections.
 class EventStreamParser {
  public:
+  /// What next() has found.
   enum class Item : std::uint8_t {
     kNeedMore,  ///< the chunk has been read: feed the next one
     kEvent,     ///< dispatch event()
@@ -44,8 +46,11 @@ class EventStreamParser {
   /// Reads on to the next item. Its views are valid until the next call of a non-const member.
   Item next();
 
+  /// The event of kEvent.
   const MessageEvent& event() const { return event_; }
+  /// The comment of kComment, without its colon and one space after it.
   std::string_view comment() const { return comment_; }
+  /// The last `retry` that was read, cut to kMaxReconnectionTime; before: kDefaultReconnectionTime.
   Duration reconnection_time() const { return reconnection_time_; }
 
   /// The last event ID string, which a reconnection sends. An `id` takes effect at the end of its block.

@@ -16,8 +16,10 @@
 
 namespace millrace {
 
+/// Appends what it is asked to write to a string of its owner's.
 class EventStreamWriter {
  public:
+  /// `out` must outlive it.
   explicit EventStreamWriter(std::string& out) : out_(out) {}
 
   /// Writes one block: `event`, `id` and `retry` if they are set, then the data, then the empty line.

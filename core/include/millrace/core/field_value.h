@@ -46,6 +46,7 @@ inline void field_value_has_cr_lf_nul_or_is_too_long() {}
 /// A checked value of the `id` field. Empty: the event carries no ID.
 class EventId {
  public:
+  /// Empty.
   constexpr EventId() = default;
 
   /// From a string literal, checked while compiling.
@@ -63,7 +64,9 @@ class EventId {
   template <detail::TemporaryString Text>
   static constexpr std::optional<EventId> parse(Text&& write_OwnedEventId_parse_instead) = delete;
 
+  /// The text that it is a view of.
   constexpr std::string_view view() const { return text_; }
+  /// Whether the text is empty.
   constexpr bool empty() const { return text_.empty(); }
 
   /// Whether a client can send it back in Last-Event-ID, and the server gets the same: it is UTF-8 without control
@@ -85,6 +88,7 @@ class EventId {
 /// A checked value of the `event` field. Empty: the event is a `message`.
 class EventType {
  public:
+  /// Empty.
   constexpr EventType() = default;
 
   /// From a string literal, checked while compiling.
@@ -102,7 +106,9 @@ class EventType {
   template <detail::TemporaryString Text>
   static constexpr std::optional<EventType> parse(Text&& write_OwnedEventType_parse_instead) = delete;
 
+  /// The text that it is a view of.
   constexpr std::string_view view() const { return text_; }
+  /// Whether the text is empty.
   constexpr bool empty() const { return text_.empty(); }
 
  private:

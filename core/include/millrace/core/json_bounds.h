@@ -11,7 +11,12 @@
 
 namespace millrace {
 
-enum class JsonBound { kNone, kBytes, kDepth };
+/// What a JSON text has too much of.
+enum class JsonBound {
+  kNone,   ///< nothing
+  kBytes,  ///< it is longer than `max_bytes`
+  kDepth,  ///< it is nested deeper than `max_depth`
+};
 
 /// Returns the bound that `text` exceeds, if any. Depth counts the brackets and braces that are open at once, outside
 /// strings. Does not check whether `text` is JSON.

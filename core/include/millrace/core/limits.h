@@ -84,15 +84,20 @@ inline constexpr int kMaxRedirects = 20;
 /// responses.
 inline constexpr std::size_t kMaxResponseHeadBytes = 64 * 1024;
 
-/// Of a refusal's body, what a client reads to tell what the server says, in bytes; how long it waits for it; and the
-/// longest sentence it passes on, in bytes.
+/// Bytes that a client reads of the body of a refusal, to report the server's explanation.
 inline constexpr std::size_t kMaxRefusalBytes = 4 * 1024;
+
+/// Time that a client waits for the body of a refusal.
 inline constexpr Duration kRefusalTimeout{1'000};
+
+/// Longest explanation that a client reports, in bytes.
 inline constexpr std::size_t kMaxExplanationBytes = 300;
 
-/// Events that may wait for next(), and bytes of memory they may take, by default. Once either is reached the source
-/// reads no further, and the server has to wait. What came in the same piece (see kDecodedPieceBytes) is still taken.
+/// Events that may wait for next(). Once so many do, the source reads no further, and the server has to wait. What came
+/// in the same piece (see kDecodedPieceBytes) is still taken.
 inline constexpr std::size_t kMaxWaitingEvents = 1024;
+
+/// Bytes of memory that events which wait for next() may take, by default; beyond it as beyond kMaxWaitingEvents.
 inline constexpr std::size_t kMaxWaitingBytes = 16 * 1024 * 1024;
 
 /// Bytes of a stream that a source deals with before the others of its thread have their turn.
@@ -107,8 +112,10 @@ inline constexpr std::size_t kMaxConnectionsBeingMade = 128;
 /// Most threads of an EventSourcePool.
 inline constexpr std::size_t kMaxPoolThreads = 64;
 
-/// What a source reads at once, in bytes: alone, and one of a pool's many, which each hold a buffer of that size.
+/// Bytes that a source with a thread of its own reads at once.
 inline constexpr std::size_t kReceiveBufferBytes = 64 * 1024;
+
+/// Bytes that a source of a pool reads at once; each of them holds a buffer of that size.
 inline constexpr std::size_t kPooledReceiveBufferBytes = 4 * 1024;
 
 // --- Server defaults --------------------------------------------------------------------------------------------
@@ -167,20 +174,26 @@ inline constexpr Duration kPollRetry{100};
 /// whether there is room again) for this long. Not more than a heartbeat, so that it is noticed within two.
 inline constexpr Duration kUnacknowledgedTimeout{15'000};
 
-/// Shortest and longest pause before a client that has stopped reading is asked again for a sign of life, which is half
-/// a heartbeat: the system's own bounds.
+/// Shortest pause before a client that has stopped reading is asked again for a sign of life, which is half a
+/// heartbeat: the system's own bound.
 inline constexpr Duration kMinRetransmissionPause{1'000};
+
+/// Longest such pause: the system's own bound.
 inline constexpr Duration kMaxRetransmissionPause{120'000};
 
-/// Events, and bytes of them, that may wait for an event loop which is busy. Beyond it, the loop's subscribers read on
-/// from the log: they are catching up.
+/// Events that may wait for an event loop which is busy. Beyond it, the loop's subscribers read on from the log: they
+/// are catching up.
 inline constexpr std::size_t kMaxPostedFrames = 16'384;
+
+/// Bytes of events that may wait for an event loop which is busy; beyond it as beyond kMaxPostedFrames.
 inline constexpr std::size_t kMaxPostedBytes = 32 * 1024 * 1024;
 
 /// Work that an event loop spends on reading the log for those who catch up, between two looks at its sockets and live
 /// subscribers: steps of matching, and kWorkPerFrame for each event that is handed on. A page of the log ends after
 /// half of it.
 inline constexpr std::size_t kReadWorkPerTurn = 8'192;
+
+/// Steps of kReadWorkPerTurn that an event costs which is handed on.
 inline constexpr std::size_t kWorkPerFrame = 16;
 
 /// Bytes of events that have left the log, but that slow readers have half read, for all of them together. Beyond it
@@ -197,18 +210,21 @@ inline constexpr Duration kAcceptPause{10};
 /// worker waits.
 inline constexpr std::size_t kMaxBufferedResponseBytes = 1024 * 1024;
 
-/// Bytes of requests and responses that all connections together hold while they come in and go out; and how many of
-/// each connection's do not count, since what is small is bounded by the number of connections.
+/// Bytes of requests and responses that all connections together hold while they come in and go out.
 inline constexpr std::size_t kMaxBufferedBytes = 256 * 1024 * 1024;
+
+/// Bytes of each connection that do not count as buffered: what is small is bounded by the number of connections.
 inline constexpr std::size_t kUncountedBufferBytes = 16 * 1024;
 
 /// What a client must take of a response on average, in bytes a second, once the time for a request's body has passed
 /// in waiting, be it a worker's or the event loop's; else its connection is cut.
 inline constexpr std::size_t kMinDownloadBytesPerSecond = 4 * 1024;
 
-/// Time for which changes of presence are collected before they are reported; and bytes of events that one such
-/// interval makes, or one event more: the rest waits for the next, in which a topic's changes are one event still.
+/// Time for which changes of presence are collected before they are reported.
 inline constexpr Duration kPresenceInterval{250};
+
+/// Bytes of presence events that one interval makes, or one event more. The rest waits for the next interval, in which
+/// a topic's changes are one event still.
 inline constexpr std::size_t kPresenceIntervalBytes = 256 * 1024;
 
 /// Bytes that presence takes in memory: topics that are listened to, and names of listeners. Beyond it, a subscription
@@ -238,20 +254,26 @@ inline constexpr std::size_t kStoreBytes = 1024 * 1024 * 1024;
 /// A store that cannot do its work tries again this often.
 inline constexpr Duration kStoreRetry{1'000};
 
-/// Entries, and bytes of their data, that a store makes durable together; a request that is larger goes alone.
+/// Entries that a store makes durable together; a request of more goes alone.
 inline constexpr std::size_t kStoreGroupEntries = 1'024;
+
+/// Bytes of data that a store makes durable together; a request of more goes alone.
 inline constexpr std::size_t kStoreGroupBytes = 4 * 1024 * 1024;
 
 /// Pages of a store (each of 64 events and 256 KiB, or one event more) that are on their way to those who catch up, at
 /// once.
 inline constexpr std::size_t kStoredPagesInFlight = 32;
 
-/// Time for a connection to one of a store's servers, and between two attempts.
+/// Time for a connection to one of a store's servers.
 inline constexpr Duration kStoreConnectTimeout{2'000};
+
+/// Pause between two attempts to connect to a store's servers.
 inline constexpr Duration kStoreReconnectWait{250};
 
-/// Time for a store's server to answer a question, and to say that an event is stored.
+/// Time for a store's server to answer a question.
 inline constexpr Duration kStoreAnswerTimeout{2'000};
+
+/// Time for a store's server to acknowledge an event.
 inline constexpr Duration kStoreAckTimeout{5'000};
 
 /// A store that other programs append to says this often that there is nothing new. Three that fail to come are a
@@ -285,8 +307,10 @@ inline constexpr std::size_t kMaxConnections = 100'000;
 
 // --- Authorization ----------------------------------------------------------------------------------------------
 
-/// Shortest and longest key of a KeyAuthorizer, in bytes.
+/// Shortest key of a KeyAuthorizer, in bytes.
 inline constexpr std::size_t kMinKeyBytes = 16;
+
+/// Longest key of a KeyAuthorizer, in bytes.
 inline constexpr std::size_t kMaxKeyBytes = 1024;
 
 /// Largest file of keys, in bytes.

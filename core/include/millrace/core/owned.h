@@ -19,6 +19,7 @@
 
 namespace millrace {
 
+/// A checked value and its text. `View` is Topic, TopicPattern, EventId or EventType.
 template <typename View>
 class Owned {
  public:
@@ -28,6 +29,7 @@ class Owned {
     return Owned(std::move(text));
   }
 
+  /// Copies the text of a value that was checked before.
   // NOLINTNEXTLINE(google-explicit-constructor): it keeps what the view shows.
   Owned(View view) : text_(view.view()) {}
 
@@ -35,15 +37,21 @@ class Owned {
   // NOLINTNEXTLINE(google-explicit-constructor): wherever a view is asked for, its owner will do.
   operator View() const& { return get(); }
   operator View() const&& = delete;  // the text would go with it: keep the Owned in a variable
+  /// The same as the conversion, by name.
   View get() const& { return View(typename View::Checked{text_}); }
   View get() const&& = delete;  // likewise
 
+  /// The text, valid like the view.
   std::string_view view() const& { return text_; }
   std::string_view view() const&& = delete;  // likewise
+  /// The text, valid like the view.
   const std::string& text() const& { return text_; }
+  /// The text, moved out.
   std::string text() && { return std::move(text_); }
 
+  /// Compares the bytes of the texts.
   friend bool operator==(const Owned& one, const Owned& other) { return one.text_ == other.text_; }
+  /// Orders by the bytes of the texts.
   friend bool operator<(const Owned& one, const Owned& other) { return one.text_ < other.text_; }
 
  private:
@@ -55,6 +63,7 @@ class Owned {
 template <typename View>
 class OwnedList {
  public:
+  /// Copies the texts of values that were checked before.
   explicit OwnedList(std::vector<View> views) : views_(std::move(views)) {
     std::size_t bytes = 0;
     for (const View& view : views_) bytes += view.view().size() + 1;
@@ -70,6 +79,7 @@ class OwnedList {
   OwnedList(const OwnedList&) = delete;
   OwnedList& operator=(const OwnedList&) = delete;
 
+  /// The values, valid as long as the list.
   const std::vector<View>& views() const { return views_; }
   /// All of them, each with a line end, which none of them holds.
   std::string_view text() const { return text_; }
@@ -79,9 +89,13 @@ class OwnedList {
   std::vector<View> views_;  // of text_
 };
 
+/// A topic that owns its text.
 using OwnedTopic = Owned<Topic>;
+/// A pattern that owns its text.
 using OwnedTopicPattern = Owned<TopicPattern>;
+/// An event ID that owns its text.
 using OwnedEventId = Owned<EventId>;
+/// An event type that owns its text.
 using OwnedEventType = Owned<EventType>;
 
 }  // namespace millrace

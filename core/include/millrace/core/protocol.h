@@ -25,15 +25,22 @@ inline constexpr std::string_view kTopicParameter = "topic";
 /// Query parameter with a name by which the server can identify a subscriber.
 inline constexpr std::string_view kClientParameter = "client";
 
-/// Query parameter for the form of the response, and its only value: long polling.
+/// Query parameter for the form of the response.
 inline constexpr std::string_view kModeParameter = "mode";
+
+/// The one value of kModeParameter: long polling.
 inline constexpr std::string_view kPollMode = "poll";
 
-/// Query parameter for the form of a block that carries only the cursor: a block without data, an event of type
-/// kCursorEventType, or none.
+/// Query parameter for the form of a block that carries only the cursor.
 inline constexpr std::string_view kCursorParameter = "cursor";
+
+/// Value of kCursorParameter: a block without data.
 inline constexpr std::string_view kCursorById = "id";
+
+/// Value of kCursorParameter: an event of type kCursorEventType.
 inline constexpr std::string_view kCursorByEvent = "event";
+
+/// Value of kCursorParameter: no such block.
 inline constexpr std::string_view kNoCursor = "none";
 
 /// Last event ID that requests everything that the log holds.

@@ -16,6 +16,7 @@
 
 namespace millrace {
 
+/// The last events of one event source, by their hashes.
 class ReplayFilter {
  public:
   /// A connection begins: events of earlier connections may come again.

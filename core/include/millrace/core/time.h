@@ -13,11 +13,11 @@ using Duration = std::chrono::milliseconds;
 
 /// The core's time line. It has no `now()` on purpose; the caller chooses its origin.
 struct Timeline {
-  using rep = Duration::rep;
-  using period = Duration::period;
-  using duration = Duration;
-  using time_point = std::chrono::time_point<Timeline, Duration>;
-  static constexpr bool is_steady = true;
+  using rep = Duration::rep;                                       ///< a whole number
+  using period = Duration::period;                                 ///< of milliseconds
+  using duration = Duration;                                       ///< as a clock names it
+  using time_point = std::chrono::time_point<Timeline, Duration>;  ///< as a clock names it
+  static constexpr bool is_steady = true;                          ///< it never runs back
 };
 
 /// A point on the caller's monotonic time line, in milliseconds.

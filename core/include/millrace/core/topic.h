@@ -30,6 +30,7 @@ inline void topic_is_empty_too_long_or_malformed() {}  // not constexpr: stops t
 /// A topic: 1 to kMaxTopicBytes of UTF-8, no empty segment, no control character, no `*`.
 class Topic {
  public:
+  /// From a string literal, checked while compiling.
   template <std::size_t kSize>
   // NOLINTNEXTLINE(google-explicit-constructor): a literal may stand for the topic it spells.
   consteval Topic(const char (&literal)[kSize]) : text_(literal, kSize - 1) {
@@ -39,6 +40,7 @@ class Topic {
   static std::optional<Topic> parse(std::string_view text);
   template <detail::TemporaryString Text>
   static std::optional<Topic> parse(Text&& write_OwnedTopic_parse_instead) = delete;
+  /// The text that it is a view of.
   constexpr std::string_view view() const { return text_; }
 
   /// Whether it is one of Millrace's own: nobody else publishes to it.
@@ -58,6 +60,7 @@ class Topic {
 /// A topic in which any of the first kMaxWildcardDepth segments may be `*`, and the last one `**`.
 class TopicPattern {
  public:
+  /// From a string literal, checked while compiling.
   template <std::size_t kSize>
   // NOLINTNEXTLINE(google-explicit-constructor): a literal may stand for the pattern it spells.
   consteval TopicPattern(const char (&literal)[kSize]) : text_(literal, kSize - 1) {
@@ -70,6 +73,7 @@ class TopicPattern {
   /// Matches that topic alone.
   // NOLINTNEXTLINE(google-explicit-constructor): every topic is a pattern.
   constexpr TopicPattern(Topic topic) : text_(topic.view()) {}
+  /// The text that it is a view of.
   constexpr std::string_view view() const { return text_; }
 
   /// Whether the topic falls under the pattern. Linear in the length of the two.
@@ -80,6 +84,7 @@ class TopicPattern {
 
   /// The plain topic that the pattern is; nothing if it has `*` or `**`.
   std::optional<Topic> literal() const;
+  /// Whether it has neither `*` nor `**`.
   bool is_literal() const { return literal().has_value(); }
 
   /// Whether it matches reserved topics; if so, it matches no others.
