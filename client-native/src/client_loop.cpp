@@ -52,7 +52,7 @@ void ClientLoop::add(std::shared_ptr<LoopMember> member) {
 void ClientLoop::remove(const std::shared_ptr<LoopMember>& member) {
   std::unique_lock lock(mutex_);
   if (phase_ != Phase::kRunning) {
-    // No thread runs it: the loop is this one's to change.
+    // No thread runs the loop: this thread may change it.
     std::erase(arrivals_, member);
     std::vector<LoopMember*> others;
     take_posted(others);
@@ -74,7 +74,7 @@ void ClientLoop::post(LoopMember& member) noexcept {
   wake();
 }
 
-// Appends them, in the order in which they were posted.
+// Appends the posted members, in the order in which they were posted.
 void ClientLoop::take_posted(std::vector<LoopMember*>& members) {
   const auto before = static_cast<std::ptrdiff_t>(members.size());
   LoopMember* member = posted_.exchange(nullptr);
@@ -83,7 +83,7 @@ void ClientLoop::take_posted(std::vector<LoopMember*>& members) {
     member = std::exchange(member->next_posted_, nullptr);
   }
   std::reverse(members.begin() + before, members.end());
-  // From here on they can be posted anew.
+  // From here on they can be posted again.
   std::for_each(members.begin() + before, members.end(), [](LoopMember* each) { each->posted_ = false; });
 }
 
@@ -95,14 +95,14 @@ void ClientLoop::take_turns() {
     arrivals.swap(arrivals_);
     departures.swap(departures_);
   }
-  // Who arrives has a turn; one for which it was posted before it had arrived would find it missing.
+  // A new member gets a turn, because it may have been posted before it arrived.
   std::vector<LoopMember*> posted;
   for (auto& member : arrivals) {
     members_.emplace(member.get(), member);
     posted.push_back(member.get());
   }
 
-  // After the departures have been taken: who departs is posted no more, so that those found here are all.
+  // After taking the departures: a departing member is not posted any more, so that this finds all of its posts.
   take_posted(posted);
   for (const auto& member : departures) {
     std::erase(posted, member.get());
@@ -129,7 +129,7 @@ void ClientLoop::let_go(LoopMember* member) {
 }
 
 void ClientLoop::set_timer(LoopMember& member, std::optional<TimePoint> when) {
-  // A timer that would only move to later stays where it is: it goes off early, and is set anew then.
+  // A timer that would only move to later stays: it fires early, and is then set again.
   if (member.timer_ == when || (when && member.timer_ && *member.timer_ <= *when)) return;
   if (member.timer_) timers_.erase({*member.timer_, &member});
   member.timer_ = when;

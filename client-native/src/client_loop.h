@@ -1,8 +1,8 @@
-// ClientLoop: one thread's worth of event sources.
+// ClientLoop: the event sources of one thread.
 //
-// Its members take turns on the thread that is in run(). Everything else reaches them through post(): whoever wants
-// something of a member leaves word with it, posts it, and the member acts in its next turn. So there is nothing to
-// lock, and closing is as prompt in a name lookup as in a wait for a retry.
+// Its members take turns on the thread in run(). Other threads reach them through post(): they store a request in the
+// member and post it, and the member acts in its next turn. So members need no lock, and closing is as prompt during a
+// name lookup as during a wait for a retry.
 #pragma once
 
 #include <atomic>
@@ -24,7 +24,7 @@ namespace millrace {
 
 class ClientLoop;
 
-/// What a loop runs. All of it is called by the loop's thread, never from within a transfer's callback.
+/// What a loop runs. Only the loop's thread calls it, never from within a transfer's callback.
 class LoopMember {
  public:
   LoopMember() = default;
@@ -32,11 +32,11 @@ class LoopMember {
   LoopMember(const LoopMember&) = delete;
   LoopMember& operator=(const LoopMember&) = delete;
 
-  /// It was posted, or its timer has gone off.
+  /// It was posted, or its timer has fired.
   virtual void take_turn(TimePoint now) = 0;
   /// Its transfer has ended.
   virtual void finish(CURLcode code) = 0;
-  /// The loop lets go of it: nothing may go on any more.
+  /// The loop releases it: it must stop everything.
   virtual void end() = 0;
 
  private:
@@ -49,37 +49,37 @@ class LoopMember {
 
 class ClientLoop {
  public:
-  /// Throws std::system_error if the process is out of file descriptors.
+  /// Throws std::system_error if the process has no file descriptors left.
   ClientLoop() = default;
 
-  /// Runs the members until `done`, asked after each round of turns, says so; lets go of all of them then, also if a
-  /// member throws, which passes through.
+  /// Runs the members until `done` returns true; calls it after each round of turns. Then releases all members, also if
+  /// a member throws; run() passes the exception on.
   void run(const std::function<bool()>& done);
 
   // Any thread -----------------------------------------------------------------------------------------------------
 
   /// The member takes part, from its first turn on. Does nothing once run() has returned.
   void add(std::shared_ptr<LoopMember> member);
-  /// Lets go of the member. Waits until that is done, unless it is the loop's own thread that asks, which then does it
-  /// in the next round. Nobody may post the member any more.
+  /// Releases the member, and waits for that. On the loop's own thread it does not wait: the loop releases the member
+  /// in its next round. The member must not be posted after it.
   void remove(const std::shared_ptr<LoopMember>& member);
   bool is_own_thread() const { return thread_.load() == std::this_thread::get_id(); }
 
-  /// The member wants a turn. Signal handlers may call it, too.
+  /// Requests a turn for the member. A signal handler may call it.
   void post(LoopMember& member) noexcept;
   void wake() noexcept { transfers_.wake(); }
 
   // The loop's thread ----------------------------------------------------------------------------------------------
 
   CurlMulti& transfers() { return transfers_; }
-  /// A turn at `when` at the latest. It may come earlier.
+  /// Requests a turn at `when` at the latest; it may come earlier.
   void set_timer(LoopMember& member, std::optional<TimePoint> when);
 
-  /// Whether the member may make a connection now; if not, it is posted once it may ask again.
+  /// Whether the member may make a connection now. If not, the loop posts it when it may ask again.
   bool take_connection_slot(LoopMember& member);
   static bool waits_for_slot(const LoopMember& member) { return member.waits_for_slot_; }
   void return_connection_slot();
-  /// It does not want to make one any more.
+  /// The member no longer wants to make a connection.
   void stop_waiting_for_slot(LoopMember& member);
 
  private:
@@ -99,9 +99,9 @@ class ClientLoop {
   Phase phase_ = Phase::kNew;
   std::vector<std::shared_ptr<LoopMember>> arrivals_;
   std::vector<std::shared_ptr<LoopMember>> departures_;
-  std::set<const LoopMember*> leaving_;  // whom remove() waits for
+  std::set<const LoopMember*> leaving_;  // members that remove() waits for
 
-  // The loop's thread's own.
+  // Only the loop's thread uses these.
   std::unordered_map<LoopMember*, std::shared_ptr<LoopMember>> members_;
   std::set<std::pair<TimePoint, LoopMember*>> timers_;
   std::size_t connections_being_made_ = 0;

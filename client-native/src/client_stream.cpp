@@ -92,10 +92,10 @@ void ClientStream::take_turn(TimePoint now) {
   bytes_this_turn_ = 0;
   if (paused_ && !queue_.is_full()) {
     paused_ = false;
-    state_.handle_bytes({}, now);  // the silence so far was ours
+    state_.handle_bytes({}, now);  // this side caused the silence so far
     exchange_.resume();
   }
-  if (!paused_) state_.handle_timeout(now);  // silence is the server's only as long as we listen
+  if (!paused_) state_.handle_timeout(now);  // it counts as the server's silence only while we read
   go_on();
 }
 
@@ -116,7 +116,7 @@ void ClientStream::take_result(const std::optional<TransportResult>& result) {
 }
 
 void ClientStream::end() {
-  // What a stream that has ended by itself has brought is still handed out.
+  // If the stream ended by itself, its events are still delivered.
   const bool by_itself = !closing_ && ready_state_ == EventSource::ReadyState::kClosed;
   if (!by_itself) closing_ = true;
   state_.close();
@@ -126,7 +126,7 @@ void ClientStream::end() {
   queue_.close(!by_itself);
 }
 
-// Does what the state machine asks for.
+// Does what the state machine outputs.
 void ClientStream::act() {
   const TimePoint present = now();
   while (true) {
@@ -172,7 +172,7 @@ void ClientStream::act_on(Output output) {
     case Output::kReconnect:
       attempting_ = false;
       drop_wanted_ = true;
-      // A connection that has gone silent or broken must not be tried again, as one that others share could be.
+      // A silent or broken connection must not be used again, as a shared one could be.
       reuse_connection_ = state_.reason() != Reason::kTimeout && state_.reason() != Reason::kNetworkError;
       report_error(true);
       break;
@@ -183,8 +183,7 @@ void ClientStream::act_on(Output output) {
   }
 }
 
-// The state machine counts time from the moment it has asked for a connection, so it is not let ask before one may be
-// made.
+// The state machine measures time from its request for a connection, so it must not request one before it may be made.
 bool ClientStream::may_poll(TimePoint now) {
   if (attempting_ || has_slot_ || state_.ready_state() != ReadyState::kConnecting) return true;
   const auto due = state_.poll_timeout();
@@ -193,7 +192,7 @@ bool ClientStream::may_poll(TimePoint now) {
   return has_slot_;
 }
 
-// What must not happen within a call from the transport.
+// Does what must not happen inside a call from the transport.
 void ClientStream::go_on() {
   act();
   while (true) {
@@ -223,12 +222,12 @@ void ClientStream::connect() {
   std::optional<TransportRequest> request = make_request();
   if (!request) return state_.handle_network_error(now());
   log(LogLevel::kDebug, "connecting to " + url_.origin());
-  // Over a connection that has served before, and turns out to be dead, libcurl sends a request once more by itself.
+  // If a reused connection turns out to be dead, libcurl sends the request again by itself.
   const bool reuse = reuse_connection_ && options_.policy.is_idempotent;
   exchange_.start(loop_.transfers(), state_.is_polling() ? polled(url_) : url_, std::move(*request), reuse);
 }
 
-// The request of the next attempt; nothing if the user's function for its headers has failed.
+// The request of the next attempt; nothing if the user's function for its headers failed.
 std::optional<TransportRequest> ClientStream::make_request() {
   try {
     const HttpHeaders for_attempt = options_.headers_for_attempt ? options_.headers_for_attempt() : HttpHeaders();
@@ -270,7 +269,7 @@ bool ClientStream::receive_response(const ResponseHead& head) {
   log(LogLevel::kDebug, "the server answered " + std::to_string(head.status));
   state_.handle_response(response, now());
   act();
-  if (const auto due = state_.poll_timeout()) loop_.set_timer(*this, *due);  // the server's heartbeat may have set one
+  if (const auto due = state_.poll_timeout()) loop_.set_timer(*this, *due);  // perhaps of the server's heartbeat
   return !drop_wanted_ && state_.ready_state() == ReadyState::kOpen;
 }
 
@@ -279,7 +278,7 @@ ResponseReceiver::Receipt ClientStream::receive_bytes(std::string_view chunk) {
     paused_ = true;
     return Receipt::kLater;
   }
-  if (bytes_this_turn_ >= kStreamBytesPerTurn) {  // the others' turn
+  if (bytes_this_turn_ >= kStreamBytesPerTurn) {  // the other streams' turn
     paused_ = true;
     loop_.post(*this);
     return Receipt::kLater;
@@ -290,11 +289,11 @@ ResponseReceiver::Receipt ClientStream::receive_bytes(std::string_view chunk) {
   return !drop_wanted_ && state_.ready_state() == ReadyState::kOpen ? Receipt::kTaken : Receipt::kNoMore;
 }
 
-// --- Whom to tell -------------------------------------------------------------------------------------------------
+// --- Reporting ----------------------------------------------------------------------------------------------------
 
 void ClientStream::publish_state() {
   ready_state_ = state_.ready_state();
-  const std::uint32_t changes = state_.last_event_id_changes();  // a long ID is not to be looked at for each event
+  const std::uint32_t changes = state_.last_event_id_changes();  // a long ID must not be compared for each event
   if (std::exchange(id_changes_, changes) == changes) return;
   const std::lock_guard lock(last_event_id_mutex_);
   last_event_id_ = state_.last_event_id();

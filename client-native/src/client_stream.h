@@ -1,7 +1,7 @@
-// ClientStream: one event source as its loop runs it: the state machine with a clock, a transport and somebody to tell.
+// ClientStream: an event source as its loop runs it: the state machine with a clock, a transport and listeners.
 //
-// Whatever the state machine says is done in act(), which may run inside a call from the transport; what concerns the
-// transport itself waits until that has returned, in go_on().
+// act() does what the state machine outputs; it may run inside a call from the transport. go_on() does what concerns
+// the transport itself, after that call has returned.
 #pragma once
 
 #include <atomic>
@@ -21,7 +21,7 @@ namespace millrace {
 
 class ClientStream final : public LoopMember, private ResponseReceiver {
  public:
-  /// Throws std::invalid_argument if the URL is none or an option cannot be honoured. The loop outlives the stream.
+  /// Throws std::invalid_argument if the URL or an option is invalid. The loop must outlive the stream.
   ClientStream(ClientLoop& loop, std::string_view url, EventSourceOptions options, std::size_t buffer_bytes);
 
   // Before it is added to the loop.
@@ -42,7 +42,7 @@ class ClientStream final : public LoopMember, private ResponseReceiver {
   std::string last_event_id() const;
   std::optional<ReceivedEvent> next(std::optional<Duration> timeout);
 
-  /// Closed, by whomever, and the connection dropped. The loop's thread.
+  /// Whether it is closed, for any reason, and its connection is closed. Loop thread only.
   bool is_over() const { return ready_state() == EventSource::ReadyState::kClosed && !exchange_.active(); }
 
   void take_turn(TimePoint now) override;
@@ -81,17 +81,17 @@ class ClientStream final : public LoopMember, private ResponseReceiver {
   EventQueue queue_;
   bool queues_events_ = false;
 
-  // The loop's thread's own.
+  // Only the loop's thread uses these.
   bool started_ = false;
-  bool attempting_ = false;      // the state machine has asked for a connection, and has not been told of its end
-  bool connect_wanted_ = false;  // and that connection has not been begun
-  bool drop_wanted_ = false;     // the transfer under way is of no use any more
+  bool attempting_ = false;      // the state machine has requested a connection that has not ended for it
+  bool connect_wanted_ = false;  // and that connection has not begun
+  bool drop_wanted_ = false;     // the current transfer is no longer needed
   bool has_slot_ = false;
   bool paused_ = false;
   std::size_t bytes_this_turn_ = 0;
-  std::uint32_t id_changes_ = 0;  // that other threads have been told of
+  std::uint32_t id_changes_ = 0;  // changes that other threads know of
   bool reuse_connection_ = true;
-  std::string problem_;  // the transport's words for the last network error
+  std::string problem_;  // the transport's description of the last network error
   std::string content_type_;
   std::string explanation_;
 

@@ -17,7 +17,7 @@ namespace millrace {
 
 namespace {
 
-// gzip, also of several members; and deflate, also as those send it who leave zlib's frame out. [RFC 9110 8.4.1]
+// gzip, also with several members; and deflate, also without zlib's frame, as some servers send it. [RFC 9110 8.4.1]
 class Inflater final : public ContentDecoder::Coding {
  public:
   explicit Inflater(bool is_gzip) : is_gzip_(is_gzip) {}
@@ -75,7 +75,7 @@ class Brotli final : public ContentDecoder::Coding {
     auto* out = reinterpret_cast<std::uint8_t*>(room);
     const auto result = BrotliDecoderDecompressStream(state_, &left_in, &in, &left_out, &out, nullptr);
     if (result == BROTLI_DECODER_RESULT_ERROR) return std::nullopt;
-    if (result == BROTLI_DECODER_RESULT_SUCCESS && left_in > 0) return std::nullopt;  // nothing can follow its end
+    if (result == BROTLI_DECODER_RESULT_SUCCESS && left_in > 0) return std::nullopt;  // nothing may follow its end
     bytes.remove_prefix(bytes.size() - left_in);
     return size - left_out;
   }
@@ -117,7 +117,7 @@ bool ContentDecoder::begin(std::string_view content_encoding) {
   return coding_ != nullptr;
 }
 
-// A coding may have more to give though it has read all its bytes: then it is asked once more, with none.
+// A coding may have more output although it has read all input: then it is called again without input.
 std::optional<std::string_view> ContentDecoder::next(std::string_view& bytes) {
   if (is_identity()) return std::exchange(bytes, {});
   while (true) {

@@ -1,8 +1,8 @@
-// ContentDecoder: a response's body as it was before its Content-Encoding, piece by piece.
+// ContentDecoder: decodes a response's body from its Content-Encoding, piece by piece.
 //
-// libcurl would do it, but cannot be stopped in the middle: what one read of a compressed body becomes it keeps, up to
-// 64 MiB, and beyond that the transfer fails. Here the next piece is made when the one before it has been taken, so
-// that a reader who is slow holds the server back however well its stream compresses.
+// libcurl could do it, but cannot be paused in the middle: it buffers the output of one read, up to 64 MiB, and beyond
+// that the transfer fails. This decoder makes the next piece only when the previous one has been taken. So a slow
+// reader makes the server wait, however well its stream compresses.
 #pragma once
 
 #include <memory>
@@ -14,17 +14,17 @@ namespace millrace {
 
 class ContentDecoder {
  public:
-  /// What a request says it takes, as Accept-Encoding.
+  /// The value of a request's Accept-Encoding.
   static std::string_view accepted();
 
-  /// A response begins. False: its coding is not one that is read here; several one upon the other are not, either.
+  /// Begins a response. False: its coding is not supported; several codings together are not supported either.
   bool begin(std::string_view content_encoding);
-  /// Whether pieces are the bytes themselves.
+  /// Whether the body is not encoded: pieces are the bytes themselves.
   bool is_identity() const { return coding_ == nullptr; }
 
-  /// The next piece of what `bytes` hold, which lose what has been read of them: at most kDecodedPieceBytes, valid
-  /// until the next call, or the bytes themselves. Empty: more of them are wanted. Nothing: they are not what they
-  /// should be.
+  /// Decodes the next piece of `bytes`, and removes what it has read from them. A piece has at most kDecodedPieceBytes,
+  /// and is valid until the next call; without a coding it is the bytes themselves. Empty: more bytes are needed.
+  /// Nothing: the bytes are invalid.
   std::optional<std::string_view> next(std::string_view& bytes);
 
   class Coding {
@@ -33,14 +33,14 @@ class ContentDecoder {
     virtual ~Coding() = default;
     Coding(const Coding&) = delete;
     Coding& operator=(const Coding&) = delete;
-    /// Decodes into `room`, of `size` bytes, and takes away what it has read; the bytes written, or nothing as above.
+    /// Decodes into `room`, of `size` bytes, and removes what it has read. Returns the bytes written; nothing as above.
     virtual std::optional<std::size_t> decode(std::string_view& bytes, char* room, std::size_t size) = 0;
   };
 
  private:
   std::unique_ptr<Coding> coding_;
   std::unique_ptr<char[]> piece_;
-  bool has_more_ = false;  // the last piece was full: there may be more without another byte
+  bool has_more_ = false;  // the last piece was full: there may be more output without more input
 };
 
 }  // namespace millrace

@@ -36,7 +36,7 @@ void check_proxy(const std::string& proxy) {
     known = std::find(std::begin(kSchemes), std::end(kSchemes), scheme) != std::end(kSchemes);
     curl_free(scheme);
   }
-  // What it says is not repeated: it may hold a password.
+  // The message does not repeat the proxy: it may contain a password.
   if (!known) throw std::invalid_argument("proxy: expected http(s)://host:port or socks5://host:port");
 }
 
@@ -267,7 +267,7 @@ void CurlExchange::resume() {
   if (transfers_ != nullptr) curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
 }
 
-// What follows from a step of the lookups.
+// Handles the result of a lookup's step.
 std::optional<TransportResult> CurlExchange::go_on(HostLookups::Progress progress, CurlMulti& transfers) {
   transfers_ = progress == HostLookups::Progress::kFailed ? nullptr : &transfers;
   if (transfers_ == nullptr) return TransportResult{.problem = problem(hosts_.failure())};
@@ -316,7 +316,7 @@ bool CurlExchange::receive_header(std::string_view line) {
 bool CurlExchange::end_head() {
   long status = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
-  if (status < 200) {  // `100 Continue` and the like: another head comes
+  if (status < 200) {  // such as `100 Continue`: another head follows
     head_ = {};
     location_.reset();
     return true;
@@ -348,8 +348,8 @@ bool CurlExchange::hand_over_head() {
   return !stopped_;
 }
 
-// The bytes taken, in libcurl's sense: all, or none. A chunk of which some had to wait it hands in once more, from its
-// beginning, and perhaps with more behind it.
+// The bytes taken, in libcurl's sense: all or none. If a part of a chunk had to wait, libcurl passes the whole chunk
+// again, perhaps with more behind it.
 std::size_t CurlExchange::take(std::string_view chunk) {
   std::string_view rest = chunk.substr(taken_);
   while (true) {

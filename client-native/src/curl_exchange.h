@@ -1,7 +1,7 @@
-// CurlExchange: one request and its whole response, redirects followed. [Fetch 4.3, 4.4]
+// CurlExchange: one request and its whole response, redirects included. [Fetch 4.3, 4.4]
 //
-// It belongs to the thread of its CurlMulti and is used for one request after the other. What the receiver throws is
-// kept and thrown by finish(), since it cannot pass through libcurl.
+// It belongs to the thread of its CurlMulti and serves one request after the other. An exception of the receiver cannot
+// pass through libcurl: finish() throws it.
 #pragma once
 
 #include <exception>
@@ -18,8 +18,8 @@ namespace millrace {
 
 class CurlExchange {
  public:
-  /// `options` outlive it; `owner` is who owner_of() then names. Throws std::invalid_argument if the options name a CA
-  /// file that cannot be read or a proxy that is none.
+  /// `options` must outlive it; owner_of() returns `owner`. Throws std::invalid_argument if the CA file cannot be read
+  /// or the proxy is invalid.
   CurlExchange(const EventSourceOptions& options, std::size_t buffer_bytes, ResponseReceiver& receiver, void* owner);
   ~CurlExchange();
   CurlExchange(const CurlExchange&) = delete;
@@ -27,21 +27,21 @@ class CurlExchange {
 
   static void* owner_of(CURL* easy);
 
-  /// Sends the request over a connection that is new, or, if `reuse` is true, may have served before.
+  /// Sends the request over a new connection. If `reuse` is true, the connection may have served before.
   void start(CurlMulti& transfers, const Url& url, TransportRequest request, bool reuse);
   bool active() const { return transfers_ != nullptr; }
 
-  /// Drops the connection. Not from within a call of the receiver, which says kNoMore instead.
+  /// Closes the connection. Not from within a call of the receiver, which returns kNoMore instead.
   void stop();
 
-  /// The transfer has ended: how, or nothing if the receiver wanted no more or the exchange goes on elsewhere.
+  /// The transfer has ended. Returns how; nothing if the receiver wanted no more or the exchange continues elsewhere.
   std::optional<TransportResult> finish(CURLcode code);
 
-  /// The receiver, having said kLater, takes bytes again. Not from within a call of the receiver.
+  /// The receiver takes bytes again after kLater. Not from within a call of the receiver.
   void resume();
 
-  /// When handle_timeout() is to be called: a name has been looked up or that has taken too long, or a refusal's
-  /// explanation has been waited for long enough. The result is that of finish().
+  /// When to call handle_timeout(): a name lookup has ended or taken too long, or the explanation of a refusal took too
+  /// long. The result is that of finish().
   std::optional<TimePoint> deadline() const;
   std::optional<TransportResult> handle_timeout(TimePoint now);
 
@@ -89,7 +89,7 @@ class CurlExchange {
   TimePoint connect_deadline_{};
   HostLookups hosts_;
 
-  // The response under way.
+  // The current response.
   ResponseHead head_;
   std::optional<std::string> location_;
   bool redirecting_ = false;
@@ -99,9 +99,9 @@ class CurlExchange {
   bool stopped_ = false;
   std::optional<TimePoint> explanation_deadline_;
   ContentDecoder decoder_;
-  std::size_t taken_ = 0;     // of the chunk that libcurl will hand in once more
-  std::string_view waiting_;  // decoded, and not taken by the receiver yet
-  std::string body_;          // of a refusal, as much of it as is looked at
+  std::size_t taken_ = 0;     // of the chunk that libcurl will pass again
+  std::string_view waiting_;  // decoded, not taken by the receiver yet
+  std::string body_;          // of a refusal: the part that is read
   std::string violation_;
   std::exception_ptr thrown_;
   char error_text_[CURL_ERROR_SIZE] = "";

@@ -26,7 +26,7 @@ int milliseconds_until(std::optional<TimePoint> deadline) {
   return static_cast<int>(std::min<Duration::rep>(left, std::numeric_limits<int>::max()));
 }
 
-// libcurl wants to be told that it is used before the first thread uses it, once.
+// libcurl must be initialized once, before any thread uses it.
 void set_up_curl() {
   static const CURLcode kCode = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (kCode != CURLE_OK) throw std::bad_alloc();
@@ -95,7 +95,7 @@ void CurlMulti::turn(std::optional<TimePoint> deadline) {
                                ((had & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0));
   }
   if (curl_deadline_ && now() >= *curl_deadline_) {
-    curl_deadline_.reset();  // first: what follows may set it anew
+    curl_deadline_.reset();  // first: the call below may set it again
     act(CURL_SOCKET_TIMEOUT, 0);
   }
 }
@@ -116,7 +116,7 @@ std::optional<CurlMulti::Finished> CurlMulti::next_finished() {
 void CurlMulti::wake() noexcept {
   const int saved_errno = errno;
   const eventfd_t one = 1;
-  // It fails only when the counter is full, and then the waiter is awake already.
+  // It fails only when the counter is full, and then the waiter is already awake.
   [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
   errno = saved_errno;
 }
@@ -151,7 +151,7 @@ curl_socket_t CurlMulti::open_socket(void* self, curlsocktype, curl_sockaddr* ad
   Watch& watch = multi.watches_[opened];
   multi.unregister_watch(opened, watch);
   watch.connecting = true;
-  // libcurl takes it for the closed one of this number, which it believes to be watched: it will not ask again.
+  // libcurl believes that this is the closed socket with the same number, which is watched: it will not ask again.
   if (watch.events != 0) multi.register_watch(opened, watch);
   return opened;
 }
@@ -186,7 +186,7 @@ void CurlMulti::watch_for(SocketOwner& owner, int socket, std::uint32_t events) 
 bool CurlMulti::register_watch(int socket, Watch& watch) {
   epoll_event event{.events = watch.events, .data = {.fd = socket}};
   if (watch.registered >= 0) return epoll_ctl(epoll_, EPOLL_CTL_MOD, watch.registered, &event) == 0;
-  // Where no descriptor is left for a duplicate, the socket itself has to do.
+  // If no descriptor is left for a duplicate, it watches the socket itself.
   const int duplicate = watch.connecting ? fcntl(socket, F_DUPFD_CLOEXEC, 0) : -1;
   watch.registered = duplicate >= 0 ? duplicate : socket;
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, watch.registered, &event) == 0) return true;
@@ -215,7 +215,7 @@ int CurlMulti::set_timer(CURLM*, long milliseconds, void* self) {
   if (milliseconds < 0) {
     deadline.reset();
   } else {
-    // Our clock is cut to milliseconds, and libcurl asks but once: too early would be never.
+    // Our clock has milliseconds, and libcurl asks only once: a call that is too early would be lost.
     deadline = now() + Duration{milliseconds == 0 ? 0 : milliseconds + 1};
   }
   return 0;

@@ -1,13 +1,12 @@
-// CurlMulti: the transfers of one thread. libcurl moves them, epoll says when.
+// CurlMulti: the transfers of one thread. libcurl moves the bytes, epoll says when.
 //
-// libcurl was chosen for what a stream needs beyond bytes and would be a mistake to write again: TLS with the system's
-// certificates, HTTP/2, proxies, content codings, addresses of both families; all of it without blocking, so that ten
-// thousand transfers share a thread and each can be dropped at once. Files that know libcurl: this pair and
-// curl_exchange.
+// libcurl provides what a stream needs besides bytes: TLS with the system's certificates, HTTP/2, proxies, content
+// codings, addresses of both families. All of it is non-blocking, so that ten thousand transfers share a thread and
+// each can be closed at once. Only this pair of files and curl_exchange use libcurl.
 //
-// libcurl 7.88 closes the socket of a connection that is still being made before it says that it need not be watched
-// any more. Its number may be another thread's by then, so that until connected() a duplicate is watched, whose number
-// is ours.
+// libcurl 7.88 closes the socket of a connection attempt before it says that the socket need not be watched any more.
+// Another thread may have the same descriptor by then. So until connected() this class watches a duplicate, whose
+// descriptor it owns.
 #pragma once
 
 #include <curl/curl.h>
@@ -20,7 +19,7 @@
 
 namespace millrace {
 
-/// Whose sockets a loop watches beside libcurl's.
+/// The owner of other sockets than libcurl's.
 class SocketOwner {
  public:
   /// `events`: epoll's. Must not destroy the owner.
@@ -32,34 +31,34 @@ class SocketOwner {
 
 class CurlMulti {
  public:
-  /// Throws std::system_error if the process is out of file descriptors.
+  /// Throws std::system_error if the process has no file descriptors left.
   CurlMulti();
   ~CurlMulti();
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
 
-  // Neither may be called from within a transfer's callback. Options are set before the transfer is added: those that
-  // concern its sockets are the loop's.
+  // Neither may be called from within a transfer's callback. Set a transfer's options before adding it; the loop sets
+  // those of its sockets.
   void add(CURL* easy);
   void remove(CURL* easy);
 
-  /// Waits until a transfer can go on, `deadline` has come or wake() was called, and lets the transfers go on.
+  /// Waits until a transfer can continue, `deadline` has come or wake() was called; then continues the transfers.
   void turn(std::optional<TimePoint> deadline);
 
   struct Finished {
     CURL* easy;
     CURLcode code;
   };
-  /// The transfers that have come to an end, each told of once.
+  /// The transfers that have ended; returns each once.
   std::optional<Finished> next_finished();
 
-  /// The transfer's connection is made, and its request about to go out.
+  /// The transfer has its connection and will send its request now.
   void connected(CURL* easy);
 
-  /// Watches a socket for epoll's `events` until told otherwise; none: no more.
+  /// Watches a socket for epoll's `events`; 0: stops watching it.
   void watch_for(SocketOwner& owner, int socket, std::uint32_t events);
 
-  /// Ends the present or the next turn() at once. Any thread, and signal handlers.
+  /// Ends the current or the next turn() at once. Any thread, and signal handlers.
   void wake() noexcept;
 
  private:

@@ -1,7 +1,7 @@
 // EventQueue: the events that wait for EventSource::next(), filled by one thread and emptied by any.
 //
-// It is bounded by their number and by the memory they take. Who fills it asks is_full() before, so that it exceeds its
-// bounds by what one piece of the stream brings at most.
+// It is bounded by the number of events and by their memory. The thread that fills it checks is_full() first, so that
+// it exceeds its bounds by at most the events of one piece of the stream.
 #pragma once
 
 #include <algorithm>
@@ -23,12 +23,12 @@ class EventQueue {
  public:
   explicit EventQueue(std::size_t max_bytes) : max_bytes_(max_bytes) {}
 
-  /// `id_changes` counts how often the last event ID has been set.
+  /// Adds an event. `id_changes` counts how often the last event ID has been set.
   void push(const MessageEvent& event, std::uint32_t id_changes) {
     const std::lock_guard lock(mutex_);
     Entry entry{.type = std::string(event.type), .data = std::string(event.data), .has_id = event.has_id};
     entry.bytes = sizeof(Entry) + entry.type.size() + entry.data.size();
-    // Events that only inherit an ID share it: else a long one would take its length, and time, with each of them.
+    // Events that inherit an ID share it: otherwise a long ID would cost memory and time for each of them.
     if (last_id_ == nullptr || std::exchange(id_changes_, id_changes) != id_changes) {
       last_id_ = std::make_shared<const std::string>(event.last_event_id);
       entry.bytes += last_id_->size();
@@ -39,7 +39,7 @@ class EventQueue {
     changed_.notify_one();
   }
 
-  /// Nothing comes any more; what waits is still handed out, unless it is dropped.
+  /// Closes the queue. Events that wait are still returned, unless they are dropped.
   void close(bool drop) {
     const std::lock_guard lock(mutex_);
     closed_ = true;
@@ -58,10 +58,10 @@ class EventQueue {
   }
 
   struct Popped {
-    std::optional<ReceivedEvent> event;  ///< nothing: closed, or none came in time
-    bool made_room = false;              ///< half of the queue is free, and was not before
+    std::optional<ReceivedEvent> event;  ///< nothing: the queue is closed, or no event came in time
+    bool made_room = false;              ///< half of the queue has become free
   };
-  /// Waits for as long as it takes without a `timeout`.
+  /// Returns the next event; without a `timeout` it waits without limit.
   Popped pop(std::optional<Duration> timeout) {
     std::unique_lock lock(mutex_);
     const auto ready = [this] { return closed_ || !events_.empty(); };
@@ -98,7 +98,7 @@ class EventQueue {
   std::size_t bytes_ = 0;
   std::shared_ptr<const std::string> last_id_;
   std::uint32_t id_changes_ = 0;
-  bool was_full_ = false;  // the source has been told so, and waits
+  bool was_full_ = false;  // the source knows it, and waits
   bool closed_ = false;
 };
 

@@ -36,7 +36,8 @@ std::string sentence_in(const nlohmann::json& body) {
   return {};
 }
 
-// Of the UTF-8 character at the front; 0 where none begins: some terminals take such bytes for control characters.
+// Bytes of the UTF-8 character at the front; 0 for an invalid one: some terminals take such bytes for control
+// characters.
 std::size_t character_bytes(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text.front());
   if (lead < 0x80) return 1;
@@ -47,7 +48,7 @@ std::size_t character_bytes(std::string_view text) {
   return std::all_of(text.begin() + 1, text.begin() + static_cast<std::ptrdiff_t>(bytes), continues) ? bytes : 0;
 }
 
-// Those of ASCII, Unicode's second block of them, and its line ends.
+// Control characters of ASCII and of Unicode's second block, and Unicode's line ends.
 bool is_control(std::string_view character) {
   if (character.size() == 1) return static_cast<unsigned char>(character[0]) < 0x20 || character[0] == 0x7f;
   return (character[0] == '\xc2' && static_cast<unsigned char>(character[1]) < 0xa0) || character == "\u2028" ||

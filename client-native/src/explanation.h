@@ -1,4 +1,4 @@
-// What a server says about a refusal, and other text of its, for people.
+// Text of a server for people: what it says about a refusal, and more.
 #pragma once
 
 #include <string>
@@ -6,15 +6,15 @@
 
 namespace millrace {
 
-/// Whether a body of this type may hold a sentence for people: plain text or JSON.
+/// Whether a body of this type may contain a sentence for people: plain text or JSON.
 bool may_explain(std::string_view content_type);
 
-/// The first line of what a server or the network brought: without control characters, so that a terminal and a log can
-/// bear it, and cut to kMaxExplanationBytes.
+/// Returns the first line of a text from a server or the network, without control characters, so that it is safe in a
+/// terminal and a log, and cut to kMaxExplanationBytes.
 std::string one_line(std::string_view text);
 
-/// The first line of a plain text, or the member of a JSON object that explains (`error`, `message`, `detail`, `title`;
-/// also `error.message`), as one_line() has it; empty if there is none.
+/// Returns the first line of a plain text, or the member of a JSON object that explains (`error`, `message`, `detail`,
+/// `title`, `error.message`), through one_line(); empty if there is none.
 std::string explanation_in(std::string_view content_type, std::string_view body);
 
 }  // namespace millrace

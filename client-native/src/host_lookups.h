@@ -1,8 +1,8 @@
-// HostLookups: what libcurl has to look up to make one connection, the server's name or its proxy's, done by us.
+// HostLookups: looks up the names that libcurl needs for one connection, the server's or its proxy's.
 //
-// libcurl refuses to say beforehand which names it will want: that hangs on the environment and the kind of proxy. So
-// it is let try, is stopped where it would begin to look one up, and sent again once that has been found, for as long
-// as there are more.
+// libcurl does not say in advance which names it needs: that depends on the environment and the kind of proxy. So the
+// transfer starts, is stopped when libcurl begins a lookup, and starts again once the name has been found, until no
+// name is missing.
 #pragma once
 
 #include <curl/curl.h>
@@ -20,28 +20,28 @@ namespace millrace {
 
 class HostLookups {
  public:
-  /// `options` outlive it.
+  /// `options` must outlive it.
   explicit HostLookups(const EventSourceOptions& options) : options_(options) {}
 
-  /// A connection to there is to be made.
+  /// Begins a connection to this URL.
   void begin(const Url& url);
-  /// Tells the transfer what has been found. Before it is added to its loop, each time.
+  /// Passes the addresses found to the transfer. Call it each time before the transfer is added to its loop.
   void prepare(CURL* easy);
-  /// Whether that transfer has ended since a name must be looked up first.
+  /// Whether that transfer has ended because a name must be looked up first.
   bool is_wanted() const { return refused_; }
 
   enum class Progress { kUnderWay, kDone, kFailed };
-  /// Looks up the name for which the transfer has ended with `code`. Done: it is to be sent again. `changed` is called
-  /// from the loop's turn() when handle_timeout() has something to do.
+  /// Looks up the name for which the transfer has ended with `code`. kDone: start the transfer again. The loop's turn()
+  /// calls `changed` when handle_timeout() has something to do.
   Progress look_up(CURLcode code, CurlMulti& loop, std::function<void()> changed);
   bool active() const { return lookup_ != nullptr; }
-  /// When handle_timeout() is to be called, while active.
+  /// When to call handle_timeout(), while active.
   TimePoint deadline() const { return lookup_->deadline(); }
   Progress handle_timeout(bool too_late);
-  /// What has failed, in libcurl's words.
+  /// The failure, as a libcurl code.
   CURLcode failure() const { return failure_; }
 
-  /// Drops the lookup under way; false if there is none.
+  /// Cancels the current lookup; false if there is none.
   bool stop() { return std::exchange(lookup_, nullptr) != nullptr; }
 
  private:
@@ -55,12 +55,12 @@ class HostLookups {
   std::vector<std::string> found_;  // `host:port:addresses`, in libcurl's notation
   std::unique_ptr<curl_slist, FreeList> list_;
 
-  // libcurl asks before each lookup, also that of an address, and does not say of what.
+  // libcurl calls before each lookup, also that of an address, and does not say of which name.
   int seen_ = 0;
   int let_pass_ = 0;
   bool refused_ = false;
 
-  std::string name_;  // `host:port`, of the lookup under way
+  std::string name_;  // `host:port` of the current lookup
   std::unique_ptr<NameLookup> lookup_;
   CURLcode failure_ = CURLE_OK;
 };

@@ -59,7 +59,7 @@ TimePoint NameLookup::deadline() const {
   if (done_) return now();
   timeval left{};
   if (ares_timeout(channel_, nullptr, &left) == nullptr) return TimePoint::max();
-  // Rounded up: too early would be for nothing.
+  // Rounded up: a call that is too early would do nothing.
   return now() + Duration{left.tv_sec * 1'000 + left.tv_usec / 1'000 + 1};
 }
 

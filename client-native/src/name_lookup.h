@@ -1,8 +1,8 @@
-// NameLookup: the addresses of one host, from /etc/hosts and DNS as /etc/resolv.conf has it, without a thread.
+// NameLookup: the addresses of one host, from /etc/hosts and the name servers of /etc/resolv.conf, without a thread.
 //
-// libcurl's own way is getaddrinfo() on a thread, which nothing can end before the name servers have answered or have
-// been given up: it would outlive the source that was closed meanwhile. c-ares asks by sockets that the loop watches,
-// and is dropped like any other connection.
+// libcurl itself calls getaddrinfo() on a thread, which nothing can end before the name servers answer or time out: the
+// thread would outlive a source that is closed in the meantime. c-ares uses sockets that the loop watches, and can be
+// cancelled like any other connection.
 #pragma once
 
 #include <cstdint>
@@ -18,22 +18,23 @@ namespace millrace {
 
 class NameLookup final : private SocketOwner {
  public:
-  /// Begins. `changed` is called from turn() of `loop`, which outlives it, whenever an answer has changed what follows.
+  /// Begins the lookup. turn() of `loop`, which must outlive it, calls `changed` whenever an answer has changed
+  /// something.
   NameLookup(CurlMulti& loop, const std::string& host, std::function<void()> changed);
   ~NameLookup();
   NameLookup(const NameLookup&) = delete;
   NameLookup& operator=(const NameLookup&) = delete;
 
-  /// Whether there is nothing to look up: the host is an address, or one of this machine's own names that stand for the
-  /// loopback addresses.
+  /// Whether there is nothing to look up: the host is an address, or one of this machine's names for the loopback
+  /// addresses.
   static bool is_needless(const std::string& host);
 
-  /// When handle_timeout() is to be called.
+  /// When to call handle_timeout().
   TimePoint deadline() const;
   void handle_timeout();
 
   bool done() const { return done_; }
-  /// Addresses, separated by commas, in the order in which they are to be tried; empty if none was found.
+  /// Addresses, separated by commas, in the order in which to try them; empty if none was found.
   const std::string& addresses() const { return addresses_; }
 
  private:

@@ -1,4 +1,4 @@
-// What an event source and its transport say to each other: one request out, one response's bytes in.
+// The interface between an event source and its transport: one request out, one response's bytes in.
 #pragma once
 
 #include <optional>
@@ -15,40 +15,39 @@ struct TransportRequest {
   std::string body;
 };
 
-/// The head of the final response; its redirects have been followed.
+/// The head of the final response, after all redirects.
 struct ResponseHead {
   int status = 0;
-  std::string content_type = {};      ///< of several such headers, their values, with commas between them
+  std::string content_type = {};      ///< with several such headers: their values, separated by commas
   std::string content_encoding = {};  ///< likewise
   std::string retry_after = {};       ///< the header's value
   std::string date = {};              ///< the header's value
   std::string last_event_id = {};     ///< the header's value
   std::string heartbeat = {};         ///< the value of Millrace-Heartbeat
-  std::string explanation = {};  ///< of a status other than 200: what the body's first line says, if it is for people
+  std::string explanation = {};       ///< for a status other than 200: the body's first line, if it is for people
 };
 
-/// Takes what arrives, on the thread that moves the transfer.
+/// Receives the response, on the thread that moves the transfer.
 class ResponseReceiver {
  public:
-  /// There is a connection; the request goes out. May be called more than once for a request that is redirected.
+  /// The connection is made, and the request is sent. Called more than once for a request that is redirected.
   virtual void connected() = 0;
 
-  /// The response waits for something, no longer than until then: who moves the transfer must look after it at that
-  /// time.
+  /// The response waits for something until `when` at the latest: the owner of the transfer must handle it then.
   virtual void look_after_at(TimePoint when) = 0;
-  /// False: its body is not wanted.
+  /// Returns false if the body is not wanted.
   virtual bool receive_response(const ResponseHead& head) = 0;
   enum class Receipt { kTaken, kLater, kNoMore };
-  /// kLater: the chunk has not been looked at and is to be handed in again once the exchange is told to resume.
+  /// kLater: the chunk has not been read; pass it again after resume().
   virtual Receipt receive_bytes(std::string_view chunk) = 0;
 
  protected:
   ~ResponseReceiver() = default;
 };
 
-/// How an exchange has ended by itself.
+/// How an exchange ended by itself.
 struct TransportResult {
-  bool whole = false;  ///< the server ended the response; else the network failed
+  bool whole = false;  ///< the server ended the response; otherwise the network failed
   std::string problem = {};
 };
 
