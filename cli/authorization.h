@@ -1,6 +1,6 @@
-// The options of `millrace serve` that say who may do what, and the authorizer made of them.
+// The options of `millrace serve` for keys and tokens, and the authorizer made of them.
 //
-// docs/authorization.md says what they mean.
+// docs/authorization.md describes them.
 #pragma once
 
 #include <memory>
@@ -23,13 +23,13 @@ struct AuthorizationOptions {
 
 class Authorization {
  public:
-  /// Throws InvalidOption if a key or a file cannot be used.
+  /// Throws InvalidOption if a key or a file is invalid.
   explicit Authorization(const AuthorizationOptions& options);
 
-  /// Null if the options name no key of any kind.
+  /// Null if the options contain no key of any kind.
   std::shared_ptr<const Authorizer> authorizer() const;
 
-  /// Reads the files again. Logs what is wrong with one; what was read from it before stays in force. Any thread.
+  /// Reads the files again. If a file is invalid, logs why and keeps what it read before. Any thread.
   void reload() const;
 
  private:

@@ -1,4 +1,4 @@
-// `millrace bench`: puts a load on a server of event streams, checks what comes, and reports it as JSON.
+// `millrace bench`: loads a server of event streams, checks every received event, and reports as JSON.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -1,7 +1,8 @@
-// What the subcommands of `millrace` share: how they end, and how they read a URL.
+// What the subcommands of `millrace` share: exit codes, URLs and headers.
 //
-// A command runs after the whole command line has been read. It returns the exit code; what it throws is told in one
-// line on stderr, and the exit code is then kUsageError for a UsageError and kFailure for any other exception.
+// A command runs after the whole command line has been read, and returns the exit code. If it throws, the program
+// prints the message on one line on stderr, and the exit code is kUsageError for a UsageError, kFailure for other
+// exceptions.
 #pragma once
 
 #include <functional>
@@ -22,17 +23,17 @@ inline constexpr int kTimeIsUp = 3;  // of `tail`: --max-time has passed before 
 /// Set by the subcommand that is on the command line.
 using Command = std::function<int()>;
 
-/// The command line asks for something that cannot be; the message says what and what to do.
+/// The command line is invalid; the message says what is wrong and what to do.
 class UsageError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
 /// The URL of a server's events route; `text` may also be the server's base, such as http://localhost:8080. Throws
-/// UsageError if it is no URL.
+/// UsageError if it is not a URL.
 Url events_url(const std::string& text);
 
-/// What --header has been given, each "Name: value". Throws UsageError if one cannot be sent.
+/// Parses the values of --header, each "Name: value". Throws UsageError if one cannot be sent.
 HttpHeaders parse_headers(const std::vector<std::string>& lines);
 
 }  // namespace millrace::cli

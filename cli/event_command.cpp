@@ -14,7 +14,7 @@ namespace millrace::cli {
 
 namespace {
 
-// This process's environment, with the event's part in place of what had these names.
+// This process's environment, with the event's variables instead of any with these names.
 std::vector<std::string> environment_for(const CommandEvent& event) {
   std::vector<std::string> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {
@@ -30,7 +30,7 @@ pid_t start(const std::string& command, const CommandEvent& event, int input) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-  // What this process blocks and ignores is its own business.
+  // The command does not inherit which signals this process blocks and ignores.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t none;
@@ -60,7 +60,7 @@ pid_t start(const std::string& command, const CommandEvent& event, int input) {
   return pid;
 }
 
-// A command need not read what it is given.
+// A command need not read its input.
 void write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = write(fd, bytes.data(), bytes.size());

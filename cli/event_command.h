@@ -1,4 +1,4 @@
-// Running a command of the user's for one event: `millrace tail --exec`.
+// Runs a user's command for one event: `millrace tail --exec`.
 #pragma once
 
 #include <string>
@@ -12,10 +12,10 @@ struct CommandEvent {
   std::string_view data;
 };
 
-/// Runs `command` by `sh -c` and waits for it. The data is its standard input, byte for byte; the type and the ID are
-/// in its environment as MILLRACE_TYPE and MILLRACE_ID, never part of the command's text. Signals do with it what they
-/// do by default. Returns its exit code, or 128 and the number of the signal that ended it. Throws std::system_error if
-/// it cannot be started. SIGPIPE must be ignored by the caller.
+/// Runs `command` with `sh -c` and waits for it. The data is its standard input, byte for byte. The type and the ID are
+/// in its environment as MILLRACE_TYPE and MILLRACE_ID, never part of the command's text. Signals have their default
+/// effect on it. Returns its exit code, or 128 plus the number of the signal that ended it. Throws std::system_error if
+/// it cannot be started. The caller must ignore SIGPIPE.
 int run_command(const std::string& command, const CommandEvent& event);
 
 }  // namespace millrace::cli

@@ -15,7 +15,7 @@ namespace millrace::cli {
 
 namespace {
 
-// The message in one line, without what a terminal might obey: parts of it come from outside.
+// The message on one line, without terminal control sequences: parts of it come from outside.
 class TextMessage final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
@@ -25,7 +25,7 @@ class TextMessage final : public spdlog::custom_flag_formatter {
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<TextMessage>(); }
 };
 
-// The message as a JSON string: what comes from outside must not break the line, or the object.
+// The message as a JSON string: text from outside must not break the line or the object.
 class JsonMessage final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {

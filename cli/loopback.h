@@ -1,4 +1,4 @@
-// Which addresses are this machine's alone.
+// Loopback addresses.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// The program `millrace`. Exit codes: 0 done, 1 what was asked for failed, 2 the command line cannot be honoured.
+// The program `millrace`. Exit codes: 0 success, 1 failure, 2 invalid command line.
 
 #include <unistd.h>
 
@@ -58,7 +58,7 @@ int run(int argc, char** argv) {
 
 const std::terminate_handler kFailOtherwise = std::get_terminate();
 
-// Memory may run out anywhere; this takes none.
+// Memory may run out anywhere; this uses none.
 [[noreturn]] void end_without_memory() noexcept {
   constexpr std::string_view kSentence =
       "millrace: out of memory; lower --history-bytes and --max-connections to make a server need less\n";

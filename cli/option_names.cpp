@@ -11,7 +11,7 @@ struct Names {
   std::string_view typed;
 };
 
-// Those that do not follow the rule: a member `max_connections` is typed `--max-connections`.
+// Exceptions from the rule that a member `max_connections` is `--max-connections`.
 constexpr Names kExceptions[] = {
     {"ServerOptions::anonymous_publish", "--insecure"},
     {"ServerOptions::authorizer", "a key (--publish-key, --admin-key)"},

@@ -1,5 +1,5 @@
-// What the options of `millrace serve` are called in the library, and here. One mechanism for all sentences: of what
-// cannot be honoured at the start, and of what is refused later.
+// The names of `millrace serve`'s options in the library and on the command line. All messages use it: about invalid
+// options at the start, and about refusals later.
 #pragma once
 
 #include <string>
@@ -9,10 +9,10 @@
 
 namespace millrace::cli {
 
-/// What was typed to set `option`, whose name is C++'s, such as `ServerOptions::cors_origins`: `--cors-origin`.
+/// The command-line name of `option`, which has its C++ name: `--cors-origin` for `ServerOptions::cors_origins`.
 std::string typed_name(std::string_view option);
 
-/// The sentence about an option in the words of the command line.
+/// The message about an option, with its command-line name.
 std::string sentence_of(const InvalidOption& failure);
 
 }  // namespace millrace::cli

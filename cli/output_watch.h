@@ -1,7 +1,7 @@
-// OutputWatch: notices that nobody reads the standard output any more, though nothing is written to it.
+// OutputWatch: notices that the reader of the standard output is gone, even if nothing is written to it.
 //
-// A pipe whose reader has gone says so to who writes, or to who waits for it: without the watch, `tail | head -1` would
-// stay until the next event. Files and terminals never do.
+// A pipe reports that its reader is gone to a thread that writes or polls. Without the watch, `tail | head -1` would
+// stay until the next event. Files and terminals never report it.
 #pragma once
 
 #include <functional>
@@ -11,8 +11,8 @@ namespace millrace::cli {
 
 class OutputWatch {
  public:
-  /// Calls `on_gone` once, on a thread of its own, when the reader has gone. Make it behind SignalWatch, whose signals
-  /// that thread then leaves alone.
+  /// Calls `on_gone` once, on its own thread, when the reader is gone. Create it after SignalWatch, so that its thread
+  /// blocks SignalWatch's signals.
   explicit OutputWatch(std::function<void()> on_gone);
   ~OutputWatch();
   OutputWatch(const OutputWatch&) = delete;

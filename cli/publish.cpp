@@ -70,7 +70,7 @@ std::string request_body(const PublishOptions& options, const std::string& data)
   return text_of(body);
 }
 
-// Of a line that is a JSON object. What is in it the server checks.
+// The body of a line that is a JSON object. The server checks its fields.
 std::string request_body_of_object(const PublishOptions& options, const std::string& line) {
   auto body = parse_json<nlohmann::ordered_json>(line, kMaxPublishBytes);
   if (!body.is_object()) throw std::runtime_error("not a JSON object");
@@ -96,7 +96,7 @@ std::string describe(httplib::Error error) {
   }
 }
 
-// What the server's answer says went wrong.
+// The error message of the server's answer.
 std::string refusal(const httplib::Response& response) {
   const auto body = parse_json(response.body);
   if (body.is_object() && body.contains("error") && body["error"].is_string()) {
@@ -134,8 +134,7 @@ class Publisher {
   httplib::Client client_;
 };
 
-// How far a long input has come, for who watches stderr on a terminal. Where the IDs come on that terminal too, they
-// say it.
+// Shows the progress of a long input on stderr if that is a terminal, unless the IDs are printed on it, too.
 class Progress {
  public:
   ~Progress() {

@@ -1,4 +1,4 @@
-// `millrace publish URL --topic T DATA|-`: publishes one event, or one for each line of the standard input.
+// `millrace publish URL --topic T DATA|-`: publishes one event, or one for each line of standard input.
 #pragma once
 
 #include <CLI/CLI.hpp>

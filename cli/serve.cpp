@@ -29,7 +29,7 @@ namespace millrace::cli {
 
 namespace {
 
-// Why listening has failed, where `error` is the last errno.
+// Why listening failed; `error` is the last errno.
 std::string describe(const ServeOptions& options, int error) {
   addrinfo* found = nullptr;
   const int lookup = getaddrinfo(options.host.c_str(), nullptr, nullptr, &found);
@@ -70,7 +70,7 @@ std::string url_of(const std::string& host, int port) {
   return "http://" + (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-// The demo page keeps to what it has to be allowed. What other pages need, their authors know.
+// The demo page allows only what it needs. The authors of other pages know what those need.
 httplib::Headers web_headers(const ServeOptions& options) {
   if (!options.demo) return {};
   return {
@@ -92,7 +92,7 @@ void log_sending(const SendingWays& ways) {
 
 void log_requests(Server& server) {
   server.set_logger([](const httplib::Request& request, const httplib::Response& response) {
-    // Without its query, in which something secret may be.
+    // Without its query, which may contain a secret.
     const auto target = std::string_view(request.target).substr(0, request.target.find('?'));
     spdlog::debug("{} {} {} {}", request.remote_addr, request.method, target, response.status);
   });
@@ -128,7 +128,7 @@ int serve(const ServeOptions& options) {
   const bool on_loopback = is_loopback(options.host);
   const demo::DemoAccess demo_access = access_to_demo(options, on_loopback, server_options.authorizer != nullptr);
   if (!on_loopback) warn_of_what_is_open(options, demo_access);
-  if (options.check_config) server_options.store.clear();  // which a server that runs has open
+  if (options.check_config) server_options.store.clear();  // a running server may have it open
   server_options.on_store_trouble = [](const std::string& trouble) {
     if (trouble.empty()) return spdlog::info("the store accepts events again");
     spdlog::error("the store accepts no events: {}", trouble);
@@ -138,12 +138,12 @@ int serve(const ServeOptions& options) {
     spdlog::error("a handler or callback failed: {}", failure);
   };
   {
-    // A store has threads, which must not take a signal that the watch is for.
+    // The threads of a store must not receive the signals of the watch.
     const BlockedSignals blocked;
     server.emplace(server_options);
   }
   server->events("/events").operations();
-  // A logger that says nothing would keep events from being served by the loops alone.
+  // With a logger the loops do not answer event routes themselves, so it is set only if it logs.
   if (spdlog::should_log(spdlog::level::debug)) log_requests(*server);
   if (!options.web.empty() && !server->set_mount_point("/", options.web, web_headers(options))) {
     throw UsageError("--web \"" + options.web + "\": not a directory");
@@ -155,11 +155,11 @@ int serve(const ServeOptions& options) {
   const int port = bind(*server, options);
 
   const std::chrono::seconds window{options.drain_seconds};
-  // Where there is nothing to read again, a terminal that is closed ends the program, as usual.
+  // Without keys to reload, SIGHUP ends the program, as usual.
   std::function<void()> reload;
   if (server_options.authorizer != nullptr) reload = [&] { authorization.reload(); };
   const SignalWatch watch([&] { drain_and_stop(*server, window, listening_is_over); }, reload);
-  // These have threads, which inherit from the watch that the signals are its own.
+  // Their threads inherit that the signals are blocked.
   std::optional<demo::PushRoutes> push;
   std::optional<demo::Demo> demo;
   if (options.demo) {

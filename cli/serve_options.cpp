@@ -29,7 +29,7 @@ void add_flag(CLI::App& app, const std::string& name, bool& value, const std::st
   app.add_flag(name, value, meaning)->envname(environment_name(name));
 }
 
-// An option's list: each is an option of its own on the command line, and they stand between commas elsewhere.
+// A list: the option is repeated on the command line; elsewhere the values are separated by commas.
 void add_list(CLI::App& app, const std::string& name, std::vector<std::string>& values, const std::string& meaning) {
   app.add_option(name, values, meaning)->envname(environment_name(name))->delimiter(',')->allow_extra_args(false);
 }

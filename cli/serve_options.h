@@ -25,7 +25,7 @@ struct ServeOptions {
   bool check_config = false;
   bool print_options = false;
 
-  // As numbers of the units that their options name.
+  // Numbers in the units that the options name.
   std::size_t workers = 8;
   std::size_t loops = 0;
   bool no_io_uring = false;
@@ -63,11 +63,11 @@ struct ServeOptions {
   std::string log_level = "info";
   std::string log_format = "text";
 
-  /// What of it concerns the library, but for the authorizer.
+  /// The options of the library, without the authorizer.
   ServerOptions server_options() const;
 };
 
-/// Adds the options to the subcommand; they are read into `options`, which must stay where it is.
+/// Adds the options to the subcommand, which reads them into `options`; that must stay at its address.
 void add_serve_options(CLI::App& app, ServeOptions& options);
 
 /// The options as rows of a Markdown table: option, environment variable, default, meaning.

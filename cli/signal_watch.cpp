@@ -31,7 +31,7 @@ SignalWatch::SignalWatch(std::function<void()> on_end, std::function<void()> on_
 SignalWatch::~SignalWatch() {
   ending_ = true;
   // NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): every thread has it blocked; this one takes it by sigwait.
-  pthread_kill(thread_.native_handle(), SIGTERM);  // wakes it, unless it has had its signal
+  pthread_kill(thread_.native_handle(), SIGTERM);  // wakes it, unless a signal already did
   thread_.join();
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }

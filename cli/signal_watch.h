@@ -1,7 +1,6 @@
-// SignalWatch: SIGINT, SIGTERM and SIGHUP as calls on a thread, where anything may be done, instead of in a signal
-// handler.
+// SignalWatch: SIGINT, SIGTERM and SIGHUP as calls on a thread, which may do anything, instead of in a signal handler.
 //
-// To be made before any other thread, which then inherits that they are blocked.
+// Create it before any other thread, so that they inherit that the signals are blocked.
 #pragma once
 
 #include <signal.h>
@@ -12,7 +11,7 @@
 
 namespace millrace::cli {
 
-/// Blocks the signals for this thread, and those that it makes, until it goes. What comes meanwhile waits.
+/// Blocks the signals for this thread, and for threads that it creates, until it is destroyed. Signals wait until then.
 class BlockedSignals {
  public:
   BlockedSignals();
@@ -29,7 +28,7 @@ class SignalWatch {
   /// Calls `on_end` once, at the first SIGINT or SIGTERM, and until then `on_hangup`, if it is not empty,
   /// at each SIGHUP.
   explicit SignalWatch(std::function<void()> on_end, std::function<void()> on_hangup = nullptr);
-  /// From then on the signals do what they did before.
+  /// Restores the previous effect of the signals.
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;

@@ -36,7 +36,7 @@ struct TailOptions {
   std::string since;
   std::uint64_t count = 0;             // 0: no end
   double max_seconds = 0;              // 0: no end
-  std::optional<double> idle_seconds;  // nothing: as the server's heartbeat has it
+  std::optional<double> idle_seconds;  // not set: from the server's heartbeat
   std::string reconnect = "idempotent";
   std::string command;  // empty: print
   bool json = false;
@@ -65,7 +65,7 @@ bool wants_colour() {
          (terminal == nullptr || std::string_view(terminal) != "dumb");
 }
 
-// As JSON: what is not UTF-8 does not come out of the parser.
+// As JSON: the parser outputs only UTF-8.
 std::string json_line(const ReceivedEvent& event) {
   return printable_json(
       nlohmann::ordered_json{{"type", event.type}, {"id", event.last_event_id}, {"data", event.data}}.dump());
@@ -97,8 +97,8 @@ std::unique_ptr<EventSource> make_source(const TailOptions& options) {
   }
 }
 
-// Prints the event, or runs the command for it; throws std::runtime_error if the command fails. False: nobody reads any
-// more.
+// Prints the event, or runs the command for it; throws std::runtime_error if the command fails. False: the output is
+// closed.
 bool hand_on(const ReceivedEvent& event, const TailOptions& options, bool colour) {
   if (options.command.empty()) {
     std::cout << (options.json ? json_line(event) : text_line(event, colour)) << std::endl;
@@ -118,7 +118,7 @@ void check(const TailOptions& options) {
                    " bytes");
 }
 
-// What CLI11 says of a number out of range shows it to six places.
+// Instead of CLI11's range check, whose message shows numbers with six decimal places.
 std::string check_seconds(const std::string& text) {
   char* end = nullptr;
   const double seconds = std::strtod(text.c_str(), &end);
@@ -137,7 +137,7 @@ int tail(const TailOptions& options) {
       Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.max_seconds));
   const std::unique_ptr<EventSource> source = make_source(options);
   const bool colour = wants_colour();
-  bool lost = false;  // the source's thread's
+  bool lost = false;  // only the source's thread uses it
   std::atomic<bool> failed{false};
   std::atomic<bool> opened{false};
   std::atomic<bool> unread{false};
@@ -156,7 +156,7 @@ int tail(const TailOptions& options) {
     failed = !error.will_reconnect && !is_over;
   });
 
-  std::signal(SIGPIPE, SIG_IGN);  // a reader or a command that has gone is told by what we write
+  std::signal(SIGPIPE, SIG_IGN);  // a write reports a reader or a command that is gone
   const SignalWatch watch([&] { source->close(); });
   std::optional<OutputWatch> output;
   if (options.command.empty()) {

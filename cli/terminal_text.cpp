@@ -7,7 +7,7 @@ namespace millrace::cli {
 
 namespace {
 
-// The character at the front, and its length in bytes; those of a byte that begins none are 0xfffd and 1.
+// The character at the front, and its length in bytes; 0xfffd and 1 for a byte that begins no character.
 struct Character {
   char32_t code;
   std::size_t bytes;

@@ -1,4 +1,4 @@
-// Text from outside, as a terminal and a log may have it: on one line, and without what a terminal would obey.
+// Text from outside, made safe for a terminal and a log: on one line, without control characters.
 #pragma once
 
 #include <string>
@@ -6,12 +6,12 @@
 
 namespace millrace::cli {
 
-/// Control characters, of ASCII (but tabs) and of Unicode's second block of them, and Unicode's own line ends come as
-/// escapes: `\n`, `\x1b`, `\u009b`. Bytes that are no UTF-8, which some terminals take for such characters, too:
-/// `\x9b`.
+/// Escapes control characters of ASCII (except tabs) and of Unicode's second block, and Unicode's line ends: `\n`,
+/// `\x1b`,
+/// `\u009b`. Also escapes bytes that are not UTF-8, which some terminals take for control characters: `\x9b`.
 std::string printable(std::string_view text);
 
-/// The same inside of JSON that has been written already: `\u007f`. JSON itself escapes but those below U+0020.
+/// The same for JSON text: `\u007f`. JSON itself escapes only characters below U+0020.
 std::string printable_json(std::string_view json);
 
 }  // namespace millrace::cli

@@ -1,9 +1,9 @@
-// parse_json(): the one way in which JSON from outside is read. Its size and depth are bounded before anything is made
-// of it, so that a text costs at most some dozens of bytes for each of its own, and no stack.
+// parse_json(): the only reader of JSON from outside. It checks size and depth before it parses, so that a text costs
+// at most some dozens of bytes for each of its own, and no stack.
 //
-// Private to Millrace's sources. tests/purity/json_parsers.cmake fails where they parse in another way.
+// Private to Millrace's sources. tests/purity/json_parsers.cmake fails if they parse JSON in another way.
 //
-//   const auto body = parse_json(text);  // discarded where it is not JSON, or exceeds a bound
+//   const auto body = parse_json(text);  // discarded if it is not JSON, or exceeds a bound
 //   if (body.is_object()) …
 #pragma once
 
@@ -23,8 +23,8 @@ Json parse_json(std::string_view text, std::size_t max_bytes = kMaxJsonBytes) {
   return Json::parse(text, nullptr, false);
 }
 
-/// The same with nlohmann's callback, for a text whose size is bounded already. Throws std::length_error where it is
-/// nested too deep, json::exception where it is not JSON, and what the callback throws.
+/// The same with nlohmann's callback, for a text whose size is already bounded. Throws std::length_error if it is
+/// nested too deep, json::exception if it is not JSON, and what the callback throws.
 template <typename Json = nlohmann::json, typename Callback>
 Json parse_json_with(std::string_view text, const Callback& callback) {
   if (exceeded_json_bound(text, text.size()) != JsonBound::kNone) {
@@ -33,7 +33,7 @@ Json parse_json_with(std::string_view text, const Callback& callback) {
   return Json::parse(text, callback);
 }
 
-/// Whether a text, whose size is bounded already, is JSON that would be parsed.
+/// Whether a text, whose size is already bounded, is JSON within the bounds.
 inline bool is_json(std::string_view text) {
   return exceeded_json_bound(text, text.size()) == JsonBound::kNone && nlohmann::json::accept(text);
 }

@@ -16,13 +16,13 @@ void Backoff::set_reconnection_time(Duration reconnection_time) {
   reconnection_time_ = std::clamp(reconnection_time, Duration{0}, kMaxReconnectionTime);
 }
 
-// A server that sends one event and hangs up, with `retry: 0`, would otherwise be asked as fast as it can answer.
+// Otherwise a server that sends one event with `retry: 0` and closes would get requests as fast as it can answer.
 void Backoff::progress() {
   failures_ = reconnection_time_ < kMinPause ? std::min(failures_, 1u) : 0;
 }
 
 Duration Backoff::next() {
-  // Until an attempt has failed there is nothing to back off from: the window is the jitter alone.
+  // Until an attempt has failed, the window is only the jitter.
   Duration window = reconnection_time_;
   if (failures_ > 0) {
     window = std::max(reconnection_time_, kMinBackoff);

@@ -14,7 +14,7 @@ constexpr std::size_t kLeastBytes = 56;
 void ByteBuffer::append(std::string_view bytes) {
   if (bytes.empty()) return;  // it may have no address
   char* const room = room_for(bytes.size());
-  if (bytes.size() == 1) {  // of what comes byte by byte: no call
+  if (bytes.size() == 1) {  // for input byte by byte: no call
     *room = bytes.front();
   } else {
     std::memcpy(room, bytes.data(), bytes.size());
@@ -22,7 +22,7 @@ void ByteBuffer::append(std::string_view bytes) {
   size_ += bytes.size();
 }
 
-// Doubles, so that what grows by single bytes is copied twice at most.
+// Doubles, so that a buffer that grows by single bytes copies each byte at most twice.
 void ByteBuffer::reserve(std::size_t bytes) {
   const std::size_t capacity = std::max({bytes, capacity_ * 2, kLeastBytes});
   std::unique_ptr<char[]> larger(new char[capacity]);

@@ -9,14 +9,14 @@ namespace millrace {
 
 namespace {
 
-// JavaScript's transports see no more of a response's head than they must.
+// JavaScript's transports read no more of a response's head than they must.
 #if defined(__wasm__)
 constexpr bool kReadsHeartbeat = false;
 #else
 constexpr bool kReadsHeartbeat = true;
 #endif
 
-// It says where the stream is, and nothing else. Most events have data: one look.
+// Whether an event carries only the cursor. Most events have data, which is checked first.
 bool is_cursor(const MessageEvent& event) {
   return event.data.empty() && event.type == protocol::kCursorEventType;
 }
@@ -66,7 +66,7 @@ void EventSourceState::handle_response(const Response& response, TimePoint now) 
   was_mended_ = false;
   brought_event_ = false;
   parser_.reset();
-  // What it has, it has from what has come: no header may move it.
+  // A last event ID comes from the stream: a header must not change it.
   if (parser_.last_event_id().empty()) parser_.set_last_event_id(response.last_event_id);
   replays_.expect();
 }
@@ -86,7 +86,7 @@ void EventSourceState::handle_end(TimePoint now) {
 }
 
 void EventSourceState::handle_network_error(TimePoint now) {
-  if (phase_ == Phase::kConnecting) is_buffered_ = false;  // nothing there at all: that was no proxy's doing
+  if (phase_ == Phase::kConnecting) is_buffered_ = false;  // no answer at all: this was not a proxy that buffers
   if (is_connected()) reconnect(Reason::kNetworkError, now);
 }
 
@@ -226,7 +226,7 @@ void EventSourceState::wait_until(TimePoint time, Reason reason) {
   pending_ = Output::kReconnect;
 }
 
-// An answer without a byte is none: a server that gives only those is backed off from.
+// A response without a byte counts as a failure, so that the client backs off from a server that sends only those.
 void EventSourceState::poll_again(TimePoint now) {
   if (has_heard_) backoff_.progress();
   phase_ = Phase::kWaiting;
@@ -234,8 +234,7 @@ void EventSourceState::poll_again(TimePoint now) {
   reconnect_at_ = now + backoff_.next();
 }
 
-// [RFC 9110 9.2.2] What a request with effects of its own has had of them by the time its connection is lost, nobody
-// knows.
+// [RFC 9110 9.2.2] When its connection is lost, it is unknown whether a request that is not idempotent had its effect.
 bool EventSourceState::may_repeat(Reason reason) const {
   if (policy_.reconnect == Reconnect::kNever) return false;
   if (policy_.is_idempotent) return true;

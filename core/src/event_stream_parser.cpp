@@ -16,7 +16,7 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::uint8_t kByteOrderMarkDone = 0xFF;
 constexpr std::string_view kDataField = "data:";
 
-// What is there for speed alone is left out of the module for browsers, where each byte of code is to be loaded, and a
+// Code that is only for speed is left out of the module for browsers, which must load each byte of code, and where a
 // call from JavaScript costs far more.
 #if defined(__wasm__)
 constexpr bool kIsForSpeed = false;
@@ -24,7 +24,7 @@ constexpr bool kIsForSpeed = false;
 constexpr bool kIsForSpeed = true;
 #endif
 
-// Chunks from this size on are asked as a whole whether they are ASCII, smaller ones value by value.
+// Chunks from this size on are checked for ASCII as a whole, smaller ones value by value.
 constexpr std::size_t kWorthAskingBytes = 64;
 
 // Saturates at kMaxReconnectionTime, however many digits there are. Nothing if any is not an ASCII digit.
@@ -39,8 +39,8 @@ std::optional<Duration> parse_retry(std::string_view value) {
   return Duration{milliseconds};
 }
 
-// `text`, or its repaired copy in `buffer` where it is not valid UTF-8. Since only ASCII ends a line or a field's name,
-// decoding value by value gives what decoding the whole stream would.
+// Returns `text`, or its repaired copy in `buffer` if it is not valid UTF-8. Only ASCII ends a line or a field's name,
+// so decoding value by value equals decoding the whole stream.
 std::string_view decoded(std::string_view text, ByteBuffer& buffer) {
   if (utf8::is_ascii(text) || utf8::is_valid(text)) return text;
   buffer.clear();
@@ -48,7 +48,7 @@ std::string_view decoded(std::string_view text, ByteBuffer& buffer) {
   return buffer.view();
 }
 
-// By words: a comparison of so few bytes would be a call in WebAssembly.
+// Compares words: in WebAssembly a comparison of so few bytes would be a call.
 bool is_data_line(std::string_view line) {
   if (line.size() < kDataField.size() || line[4] != ':') return false;
   std::uint32_t name;
@@ -58,13 +58,13 @@ bool is_data_line(std::string_view line) {
   return name == data;
 }
 
-// Without the one space that may stand between the colon and the value.
+// Removes the one space that may be between the colon and the value.
 std::string_view without_leading_space(std::string_view value) {
   if (value.starts_with(' ')) value.remove_prefix(1);
   return value;
 }
 
-// What an `id` field can carry, and a header. [WHATWG 9.2.6]
+// Whether an `id` field, and a header, can carry it. [WHATWG 9.2.6]
 bool is_event_id(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
@@ -83,7 +83,7 @@ void EventStreamParser::reset() {
   skip_line_feed_ = false;
   byte_order_mark_ = 0;
   forget_block();
-  last_event_id_changed_ = false;  // an `id` whose block never ended is forgotten
+  last_event_id_changed_ = false;  // forgets an `id` whose block did not end
   too_large_ = false;
 }
 
@@ -108,7 +108,7 @@ EventStreamParser::Item EventStreamParser::next() {
   return read_lines();
 }
 
-// Of what comes byte by byte most is the middle of a value: the shortest way there is.
+// Input byte by byte is mostly the middle of a value: this is the shortest path for it.
 EventStreamParser::Item EventStreamParser::take_byte_of_data() {
   data_is_ascii_ = false;
   *data_buffer_.room_for(1) = *position_++;
@@ -185,7 +185,7 @@ void EventStreamParser::keep_partial_line() {
   if (!begins_here) partial_line_.append(text);
   const std::string_view line = begins_here ? text : partial_line_.view();
   too_large_ = line.size() > max_event_bytes_;
-  // One byte behind the colon tells whether there is a space to leave out.
+  // The byte behind the colon says whether there is a space to remove.
   if (!too_large_ && line.size() > kDataField.size() && line.starts_with(kDataField)) {
     line_is_data_ = true;
     const std::string_view value = without_leading_space(line.substr(kDataField.size()));
@@ -208,7 +208,7 @@ EventStreamParser::Item EventStreamParser::append_to_line(std::string_view text)
 EventStreamParser::Item EventStreamParser::process_line(std::string_view line, bool in_chunk) {
   if (line.empty()) return dispatch();
   if (line.size() > max_event_bytes_) return Item::kTooLarge;
-  // Most lines by far: no search for the colon, no comparing of names.
+  // Most lines are `data` lines: no search for the colon, no comparison of names.
   if (is_data_line(line)) return append_data(without_leading_space(line.substr(kDataField.size())), in_chunk);
   std::size_t colon = 0;  // names are short: no call for a search
   while (colon != line.size() && line[colon] != ':') ++colon;
@@ -220,7 +220,7 @@ EventStreamParser::Item EventStreamParser::process_line(std::string_view line, b
   return process_field(line.substr(0, colon), without_leading_space(line.substr(colon + 1)), in_chunk);
 }
 
-// [WHATWG 9.2.6] "Process the field". Names are compared as they are, case and all.
+// [WHATWG 9.2.6] "Process the field". Names are case-sensitive.
 EventStreamParser::Item EventStreamParser::process_field(std::string_view name, std::string_view value, bool in_chunk) {
   if (name == "data") return append_data(value, in_chunk);
   if (name == "event") {
@@ -239,7 +239,7 @@ EventStreamParser::Item EventStreamParser::process_field(std::string_view name, 
   return Item::kNeedMore;
 }
 
-// Most events have one line, and nothing of it is copied: that is what has to be short.
+// Most events have one line, and it is not copied: this path must be short.
 EventStreamParser::Item EventStreamParser::append_data(std::string_view value, bool in_chunk) {
   if (data_lines_ > 0 || !in_chunk) return append_line_of_data(value, in_chunk);
   data_in_chunk_ = value;
@@ -247,12 +247,12 @@ EventStreamParser::Item EventStreamParser::append_data(std::string_view value, b
   return Item::kNeedMore;
 }
 
-// The standard appends an LF behind each line and drops the last one; here it goes between.
+// The standard appends an LF to each line and removes the last one; this writes it between lines.
 EventStreamParser::Item EventStreamParser::append_line_of_data(std::string_view value, bool in_chunk) {
   if (data_in_chunk_.data() != nullptr) own_data();
   if (data_lines_ > 0) data_buffer_.append("\n");
   data_buffer_.append(value);
-  // Of what came before this chunk nobody knows.
+  // It is unknown whether earlier chunks were ASCII.
   if constexpr (kIsForSpeed) data_is_ascii_ = (data_is_ascii_ || data_lines_ == 0) && in_chunk && chunk_is_ascii_;
   ++data_lines_;
   return data_buffer_.size() > max_event_bytes_ ? Item::kTooLarge : Item::kNeedMore;
@@ -260,7 +260,7 @@ EventStreamParser::Item EventStreamParser::append_line_of_data(std::string_view 
 
 // [WHATWG 9.2.6] "Dispatch the event".
 EventStreamParser::Item EventStreamParser::dispatch() {
-  // Copying only what has changed keeps a long ID from costing its length at every event behind it.
+  // Copies only a changed ID, so that a long ID does not cost its length at every later event.
   if (last_event_id_changed_) {
     last_event_id_.swap(last_event_id_buffer_);
     ++last_event_id_changes_;
@@ -288,7 +288,7 @@ void EventStreamParser::forget_block() {
   event_type_buffer_.clear();
 }
 
-// The chunk is about to go, or more lines come: the data moves into the buffer.
+// The chunk ends, or more lines follow: copies the data into the buffer.
 void EventStreamParser::own_data() {
   data_buffer_.assign(data_in_chunk_);
   if constexpr (kIsForSpeed) data_is_ascii_ = chunk_is_ascii_;

@@ -8,7 +8,7 @@ namespace millrace {
 
 namespace {
 
-// Cuts the first line off `rest`, its line end (CR, LF or CRLF) with it. False when it was the last one.
+// Removes the first line from `rest`, with its line end (CR, LF or CRLF). False if it was the last one.
 bool take_line(std::string_view& rest, std::string_view& line) {
   const std::size_t end = rest.find_first_of("\r\n");
   line = rest.substr(0, end);

@@ -1,4 +1,4 @@
-// The scan that every byte of an event stream passes through.
+// The search for line ends, through which every byte of an event stream passes.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ inline bool is_line_end(char c) {
   return c == '\n' || c == '\r';
 }
 
-/// The first CR or LF in [begin, end), or `end`.
+/// Returns the first CR or LF in [begin, end), or `end`.
 inline const char* find_line_end(const char* begin, const char* end) {
 #if defined(__SSE2__)
   const __m128i line_feed = _mm_set1_epi8('\n');

@@ -6,7 +6,7 @@ namespace millrace {
 
 namespace {
 
-// Fetch strips a value of spaces and tabs, MIME sniffing what is left of line ends, too.
+// Fetch removes spaces and tabs around a value, and MIME sniffing also line ends.
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
@@ -34,11 +34,11 @@ std::string_view extract_essence(std::string_view content_type) {
       const std::size_t end = skip(content_type, slash + 1, is_token);
       at = skip(content_type, end, is_space);
       const std::string_view essence = content_type.substr(begin, end - begin);
-      // Whatever follows the subtype, none of it makes the type wrong.
+      // Nothing that follows the subtype makes the type invalid.
       const bool ends = at == content_type.size() || content_type[at] == ';' || content_type[at] == ',';
       if (ends && end > slash + 1 && essence != "*/*") last = essence;
     }
-    // Commas in quoted strings belong to them, and one that nothing closes goes to the end.
+    // Commas in quoted strings belong to them; an unclosed string extends to the end.
     for (bool quoted = false; at < content_type.size() && (quoted || content_type[at] != ','); ++at) {
       if (content_type[at] == '"') quoted = !quoted;
       if (quoted && content_type[at] == '\\') ++at;

@@ -20,7 +20,7 @@ class DateReader {
     ok_ = ok_ && rest_.starts_with(expected);
     if (ok_) rest_.remove_prefix(expected.size());
   }
-  /// The name of a day, whichever: the date says which one it is.
+  /// The name of any day: the date itself decides.
   void skip_day_name() {
     while (!rest_.empty() && rest_.front() >= 'A' && rest_.front() <= 'z') rest_.remove_prefix(1);
   }

@@ -6,7 +6,7 @@ namespace millrace {
 
 namespace {
 
-// Cuts the first segment off `rest`, which is not empty.
+// Removes the first segment from `rest`, which is not empty, and returns it.
 std::string_view take_segment(std::string_view& rest) {
   const std::size_t slash = rest.find('/');
   const std::string_view segment = rest.substr(0, slash);
