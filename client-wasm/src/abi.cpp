@@ -85,9 +85,10 @@ TimePoint time_point(double milliseconds) {
 // was is told again, which JavaScript sees sooner than it could be seen here.
 class Known {
  public:
-  // The lengths of its type (0: `message`), its data and its last event ID (of both kUnchanged: as before).
-  // `id_changes`: how often that has been set.
+  // The lengths of its type (0: `message`; kUnchanged: as before), its data and its ID (kUnchanged: it has none of its
+  // own). `id_changes`: how often the last event ID has been set. One that a block without data has set comes before.
   void add_event(const MessageEvent& event, std::uint32_t id_changes) {
+    if (!event.has_id) add_last_event_id(event.last_event_id, id_changes);
     const std::uint32_t type = add_type(event.type == protocol::kDefaultEventType ? "" : event.type);
     const std::uint32_t data = add_text(event.data);
     add(Kind::kEvent, type, data, add_id(event.last_event_id, id_changes));
@@ -186,7 +187,8 @@ char* input(std::uint32_t bytes) {
 
 // --- Sources: text and bytes are put into input() where their length is taken --------------------------------------
 
-/// Where a number of the policy is 0, the default holds; `flags` are Flags, added up. Times are in milliseconds.
+/// Where a number of the policy is 0, the default holds, and where the idle timeout is negative, the server's; `flags` are
+/// Flags, added up. Times are in milliseconds.
 Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t jitter_percent, int base, int max,
                    std::uint32_t attempts, int idle_timeout, int first_byte_timeout, std::uint32_t max_event_bytes,
                    std::uint32_t flags) {
@@ -195,12 +197,14 @@ Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t
   if (base > 0) policy.backoff.reconnection_time = millrace::Duration(base);
   if (max > 0) policy.backoff.max = millrace::Duration(max);
   policy.max_attempts = attempts;
-  policy.idle_timeout = millrace::Duration(idle_timeout);
+  if (idle_timeout >= 0) policy.idle_timeout = millrace::Duration(idle_timeout);
   policy.first_byte_timeout = millrace::Duration(first_byte_timeout);
   if (max_event_bytes > 0) policy.max_event_bytes = max_event_bytes;
   policy.retry_on_server_error = (flags & millrace::kRetryOnServerError) != 0;
   policy.polling = (flags & millrace::kPolling) != 0;
-  policy.drop_replays = (flags & millrace::kDropReplays) != 0;
+  using DropReplays = millrace::EventSourceState::DropReplays;
+  if ((flags & millrace::kDropReplays) != 0) policy.drop_replays = DropReplays::kAlways;
+  if ((flags & millrace::kDropReplaysOfLogs) != 0) policy.drop_replays = DropReplays::kOfLogs;
   policy.is_idempotent = (flags & millrace::kNotIdempotent) == 0;
   using Reconnect = millrace::EventSourceState::Reconnect;
   if ((flags & (millrace::kNever | millrace::kAlways)) != 0)
@@ -213,11 +217,11 @@ void source_delete(Source* source) {
   delete source;
 }
 
-/// `a` is the length of the text or the bytes, or of a response the status; `b` to `d` are the rest of a response: the
-/// length of its Content-Type and Last-Event-ID with an LF between, Retry-After in milliseconds, and a Verdict. Of a
-/// message, `b` says that it is a cursor.
+/// `a` is the length of the text or the bytes, or of a response the status; `b` to `e` are the rest of a response: the
+/// length of its Content-Type and Last-Event-ID with an LF between, Retry-After in milliseconds, a Verdict, and the
+/// heartbeat in milliseconds (0: not said). Of a message, `b` says that it is a cursor.
 const Batch* source_tell(Source* source, Input input, double milliseconds, int a, std::uint32_t b, int c,
-                         std::uint32_t d) {
+                         std::uint32_t d, int e) {
   auto& state = source->state;
   const auto now = time_point(milliseconds);
   const auto given = input_text(static_cast<std::uint32_t>(a));
@@ -240,6 +244,7 @@ const Batch* source_tell(Source* source, Input input, double milliseconds, int a
       const auto verdict = static_cast<Verdict>(d);
       if (verdict == Verdict::kRetry || verdict == Verdict::kFail) response.retry = verdict == Verdict::kRetry;
       response.mended = verdict == Verdict::kMended;
+      response.heartbeat = millrace::Duration(e);
       state.handle_response(response, now);
       break;
     }

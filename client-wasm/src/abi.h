@@ -54,6 +54,7 @@ enum Flag : std::uint32_t {
   kNever = 16,
   kAlways = 32,
   kCursorEvents = 64,
+  kDropReplaysOfLogs = 128,
 };
 
 }  // namespace millrace

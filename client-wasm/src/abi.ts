@@ -29,7 +29,7 @@ export enum Kind {
   reconnect,
   /** the same, for good */
   fail,
-  /** `text`: the last event ID, changed by no event */
+  /** `text`: the last event ID, changed by a block without an event */
   id,
   /** `text`: what it says */
   comment,
@@ -45,7 +45,7 @@ export enum Input {
   /** the transport has parsed an event by itself: its last event ID, and 1 if it is a cursor */
   message,
   start,
-  /** status, Content-Type and Last-Event-ID with an LF between, Retry-After in milliseconds, a Verdict */
+  /** status, Content-Type and Last-Event-ID with an LF between, Retry-After in milliseconds, a Verdict, the heartbeat in ms */
   response,
   end,
   networkError,
@@ -79,6 +79,7 @@ export enum Flag {
   never = 16,
   always = 32,
   cursorEvents = 64,
+  dropReplaysOfLogs = 128,
 }
 
 /** By the number of EventSourceState::Reason. */

@@ -9,20 +9,15 @@ namespace millrace {
 
 namespace {
 
-// JavaScript's transports read no more of a response's head than they must.
-#if defined(__wasm__)
-constexpr bool kReadsHeartbeat = false;
-#else
-constexpr bool kReadsHeartbeat = true;
-#endif
-
 // Whether an event carries only the cursor. Most events have data, which is checked first.
 bool is_cursor(const MessageEvent& event) {
   return event.data.empty() && event.type == protocol::kCursorEventType;
 }
 
-bool is_server_error(int status) {
-  return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+// The last ones are those of proxies that cannot reach their server.
+bool may_pass(int status) {
+  return status == 408 || status == 425 || status == 429 || status == 500 || (status >= 502 && status <= 504) ||
+         (status >= 520 && status <= 530);
 }
 
 }  // namespace
@@ -49,16 +44,15 @@ void EventSourceState::handle_response(const Response& response, TimePoint now) 
       was_mended_ = true;
       return wait_until(now, Reason::kStatus);
     }
-    const bool policys = policy_.retry_on_server_error && is_server_error(response.status);
+    const bool policys = policy_.retry_on_server_error && may_pass(response.status);
     if (response.status == 204 || !response.retry.value_or(policys)) return fail(Reason::kStatus);
     return reconnect(Reason::kStatus, now, response.retry_after.value_or(Duration{0}));
   }
   if (!is_essence(extract_essence(response.content_type), protocol::kContentType)) return fail(Reason::kContentType);
-  if (ready_state_ != ReadyState::kOpen) pending_ = Output::kOpen;
   phase_ = Phase::kStreaming;
-  ready_state_ = ReadyState::kOpen;
+  if (!awaits_first_byte()) open();
   opened_at_ = now;
-  if (kReadsHeartbeat && !policy_.idle_timeout) {
+  if (!policy_.idle_timeout) {
     const Duration heartbeat = std::min(response.heartbeat.value_or(Duration{0}), kMaxReconnectionTime);
     idle_timeout_ = heartbeat * kIdlePercentOfHeartbeat / 100;
   }
@@ -66,15 +60,29 @@ void EventSourceState::handle_response(const Response& response, TimePoint now) 
   was_mended_ = false;
   brought_event_ = false;
   parser_.reset();
+  const bool is_log = policy_.drop_replays == DropReplays::kOfLogs && !response.last_event_id.empty();
+  // A stream that continues exactly behind the ID that was sent repeats nothing.
+  replays_.begin(is_log || policy_.drop_replays == DropReplays::kAlways,
+                 !last_event_id().empty() && last_event_id() != response.last_event_id);
   // A last event ID comes from the stream: a header must not change it.
-  if (parser_.last_event_id().empty()) parser_.set_last_event_id(response.last_event_id);
-  replays_.expect();
+  if (last_event_id().empty()) parser_.set_last_event_id(response.last_event_id);
+}
+
+void EventSourceState::hear(TimePoint now) {
+  last_heard_ = now;
+  has_heard_ = true;
+  open();
+}
+
+void EventSourceState::open() {
+  if (ready_state_ == ReadyState::kOpen) return;
+  ready_state_ = ReadyState::kOpen;
+  pending_ = Output::kOpen;
 }
 
 void EventSourceState::handle_bytes(std::string_view chunk, TimePoint now) {
   if (phase_ != Phase::kStreaming) return;
-  last_heard_ = now;
-  has_heard_ = true;
+  hear(now);
   parser_.feed(chunk);
 }
 
@@ -131,8 +139,7 @@ void EventSourceState::handle_resume() {
 
 void EventSourceState::handle_message(std::string_view last_event_id, TimePoint now, bool is_event) {
   if (phase_ != Phase::kStreaming) return;
-  last_heard_ = now;
-  has_heard_ = true;
+  hear(now);
   parser_.set_last_event_id(last_event_id);
   brought_event_ |= is_event;
 }
@@ -187,7 +194,7 @@ EventSourceState::Output EventSourceState::poll_stream(TimePoint now) {
           break;
         }
         brought_event_ = true;
-        if (policy_.drop_replays && replays_.is_replay(parser_.event())) break;
+        if (replays_.is_replay(parser_.event())) break;
         return Output::kEvent;
       case EventStreamParser::Item::kComment:
         return Output::kComment;

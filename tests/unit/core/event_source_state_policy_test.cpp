@@ -171,7 +171,7 @@ TEST(EventSourceState, IsNotStartedByTheNetworkComingBack) {
 // --- Beyond the standard: server errors, silence, limits ----------------------------------------------------------
 
 TEST(EventSourceState, ReconnectsOnServerErrorsWhereThePolicySaysSo) {
-  for (const int status : {429, 500, 502, 503, 504}) {
+  for (const int status : {408, 425, 429, 500, 502, 503, 504, 520, 529, 530}) {
     SimulatedClient client(retrying_on_server_error());
     client.start();
     EXPECT_EQ(client.respond(status, "text/html"), Outputs{"reconnect: status"}) << status;
@@ -182,7 +182,7 @@ TEST(EventSourceState, ReconnectsOnServerErrorsWhereThePolicySaysSo) {
 }
 
 TEST(EventSourceState, FailsOnOtherStatusesUnderThatPolicyToo) {
-  for (const int status : {201, 204, 301, 304, 400, 401, 403, 404, 410, 501, 505}) {
+  for (const int status : {201, 204, 301, 304, 400, 401, 403, 404, 410, 424, 501, 505, 519, 531}) {
     SimulatedClient client(retrying_on_server_error());
     client.start();
     EXPECT_EQ(client.respond(status), Outputs{"fail: status"}) << status;

@@ -81,7 +81,8 @@ TEST(EventSourceState, PollsWhereOnlyTheHeadCameInTime) {
   SimulatedClient client(watching_for_the_first_byte());
   client.start();
   client.pass(Duration{4'000});
-  EXPECT_EQ(client.respond(200), Outputs{"open"});
+  EXPECT_EQ(client.respond(200), Outputs{}) << "nothing of the stream has come yet";
+  EXPECT_EQ(client.state.ready_state(), ReadyState::kConnecting);
   EXPECT_EQ(client.state.poll_timeout(), client.now + Duration{1'000}) << "counted from the request";
   EXPECT_EQ(client.sleep_until_timeout(), (Outputs{"reconnect: buffered", "connect "}));
 }
@@ -93,9 +94,22 @@ TEST(EventSourceState, PollsFromWhereTheHeadSaidTheStreamBegins) {
   EXPECT_EQ(client.sleep_until_timeout(), (Outputs{"reconnect: buffered", "connect e-7"}));
 }
 
+TEST(EventSourceState, OpensWithTheFirstByteWhereItWaitsForOne) {
+  SimulatedClient client(watching_for_the_first_byte());
+  client.start();
+  client.respond(200);
+  EXPECT_EQ(client.receive("data: a\n\n"), (Outputs{"open", "message a "}));
+  EXPECT_EQ(client.state.ready_state(), ReadyState::kOpen);
+  client.reconnect_after_break();
+  EXPECT_EQ(client.respond(200), Outputs{});
+  client.state.handle_message("7", client.now);
+  EXPECT_EQ(client.poll_all(), Outputs{"open"}) << "a transport that parses by itself";
+}
+
 TEST(EventSourceState, TakesACursorThatTheTransportHasParsedForAByteAndNoEvent) {
   SimulatedClient client(watching_for_the_first_byte());
-  client.connect();
+  client.start();
+  client.respond(200);
   client.state.handle_message("e-7", client.now, false);
   EXPECT_FALSE(client.state.poll_timeout().has_value());
   EXPECT_EQ(client.state.last_event_id(), "e-7");
@@ -103,7 +117,8 @@ TEST(EventSourceState, TakesACursorThatTheTransportHasParsedForAByteAndNoEvent) 
 
 TEST(EventSourceState, StreamsWhereAByteCameInTime) {
   SimulatedClient client(watching_for_the_first_byte());
-  client.connect();
+  client.start();
+  client.respond(200);
   client.receive(":\n");
   EXPECT_FALSE(client.state.poll_timeout().has_value());
   EXPECT_EQ(client.reconnect_after_break(), Duration{1'000});
@@ -113,7 +128,8 @@ TEST(EventSourceState, StreamsWhereAByteCameInTime) {
 
 TEST(EventSourceState, TakesAMessageForAByte) {
   SimulatedClient client(watching_for_the_first_byte());
-  client.connect();
+  client.start();
+  client.respond(200);
   client.state.handle_message("7", client.now);
   EXPECT_FALSE(client.state.poll_timeout().has_value());
 }

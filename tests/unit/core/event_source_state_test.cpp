@@ -230,7 +230,7 @@ TEST(EventSourceState, KeepsCursorsToItself) {
 TEST(EventSourceState, HandsCursorsOutWhereTheyAreAskedFor) {
   State::Policy policy = kPlain;
   policy.cursor_events = true;
-  policy.drop_replays = true;
+  policy.drop_replays = State::DropReplays::kAlways;
   SimulatedClient client(policy);
   client.connect();
   client.receive("id: 1\ndata: a\n\n");

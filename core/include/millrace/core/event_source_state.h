@@ -51,6 +51,14 @@ class EventSourceState {
     kAlways,
   };
 
+  /// Of which servers the source leaves out events that come a second time after a reconnection. [replay_filter.h]
+  enum class DropReplays : std::uint8_t {
+    kNever,  ///< of none
+    /// Of servers that report where a stream begins (Response::last_event_id): they have a log to repeat from.
+    kOfLogs,
+    kAlways,  ///< of all servers
+  };
+
   /// Why a connection was lost or failed.
   enum class Reason : std::uint8_t {
     kNone,          ///< nothing was lost yet
@@ -77,7 +85,8 @@ class EventSourceState {
     /// kIdlePercentOfHeartbeat of the server's heartbeat, and never if the server has not reported one.
     std::optional<Duration> idle_timeout = {};
 
-    /// Beyond the standard: reconnect after 429, 500, 502, 503 and 504, not before Retry-After, instead of failing.
+    /// Beyond the standard: reconnect after 408, 425, 429, 500, 502, 503, 504 and 520 to 530 (used by proxies), not before
+    /// Retry-After, instead of failing.
     bool retry_on_server_error = false;
 
     /// How many attempts in a row to open the stream may fail; after the last one the source fails for good. Zero:
@@ -92,12 +101,12 @@ class EventSourceState {
     bool polling = false;
 
     /// For servers whose streams begin at once. If no byte has come after this time, something on the way holds
-    /// responses back until they end: the source closes the connection and polls, until polling fails. Zero: never.
-    /// Ignored for a request that must not be sent again.
+    /// responses back until they end: the source closes the connection and polls, until polling fails. The source opens
+    /// with the first byte. Zero: never. Ignored for a request that must not be sent again.
     Duration first_byte_timeout{0};
 
     /// Leaves out events that come a second time after a reconnection. [replay_filter.h]
-    bool drop_replays = false;
+    DropReplays drop_replays = DropReplays::kNever;
 
     /// Outputs a server's cursors (events of type kCursorEventType without data) as events. Otherwise they only set the
     /// last event ID.
@@ -189,6 +198,8 @@ class EventSourceState {
  private:
   enum class Phase : std::uint8_t { kIdle, kStarting, kWaiting, kConnecting, kStreaming, kSuspended, kClosed };
 
+  void hear(TimePoint now);
+  void open();
   void reconnect(Reason reason, TimePoint now, Duration at_least = Duration{0});
   void wait_until(TimePoint time, Reason reason);
   void poll_again(TimePoint now);
