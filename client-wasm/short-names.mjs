@@ -3,7 +3,7 @@
 
 const internal = [
   ["broken", "commented", "contentType", "excerpt", "full", "identified", "instantiateNow", "mayReconnect"],
-  ["nextTimeout", "opened", "pause", "received", "retryAfter", "tell"],
+  ["forgotten", "heartbeat", "isFutile", "nextTimeout", "opened", "pause", "received", "retryAfter", "tell"],
   ["verdict", "exported", "wait"],
 ].flat();
 
@@ -15,11 +15,19 @@ export function exportNames(lines) {
   return Object.fromEntries(names.map((name, index) => [name, String.fromCharCode(97 + index)]));
 }
 
+/** Behind the letters that the exports have. */
+function internalNames(names) {
+  const first = 97 + Object.keys(names).length;
+  const letter = (index) => (first + index <= 122 ? "" : "_") + String.fromCharCode(97 + ((first + index - 97) % 26));
+  return Object.fromEntries(internal.map((name, index) => [name, letter(index)]));
+}
+
 /** esbuild's options that rename what the package's TypeScript uses of the exports and, if `all`, what else is internal. */
 export function manglingOf(names, all) {
   return {
     mangleProps: regExpOf([...Object.keys(names), ...(all ? internal : [])]),
-    mangleCache: { ...names },
+    // All that is named, so that files which are bundled apart (extras.js) call it by one name.
+    mangleCache: { ...names, ...(all ? internalNames(names) : {}) },
   };
 }
 

@@ -1,26 +1,26 @@
 // connect(): an event stream as something to iterate over.
 
-import { Verdict } from "./abi.js";
-import { type AnyOptions, gapType, type Plan, planOf } from "./connect-options.js";
+import { type AnyOptions, type Plan, planOf } from "./connect-options.js";
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
 import { ConnectionError, LossEvent } from "./connection-error.js";
 import type { CoreEvent } from "./core.js";
 import { type Decoder, decoderOf } from "./decode.js";
 import { maxSaidCharacters, parseJson } from "./json.js";
 import { followPage } from "./page.js";
+import { gapType } from "./protocol.js";
 import { SharedConnection } from "./share.js";
 import { StoredId } from "./stored-id.js";
-import { FetchTransport } from "./transports/fetch.js";
-import { NativeTransport } from "./transports/native.js";
-import type { Transport, TransportListener } from "./transports/transport.js";
-import { XhrTransport } from "./transports/xhr.js";
+import { transportOf } from "./transports/by-name.js";
+import type { TransportListener } from "./transports/transport.js";
 import type { Connection, ConnectOptions, Decoding, Gap, ServerEvent, StandardSchema, TransportName } from "./types.js";
+import { verdictBy } from "./verdict.js";
 
 /**
- * Events that may wait to be iterated over before a transport that cannot be slowed down is ended and, once there is room,
- * made again from the last ID. The others read on only when nothing waits.
+ * Events, and characters of their data, that may wait to be iterated over before a transport that cannot be slowed down is
+ * ended and, once there is room, made again from the last ID. The others read on only when nothing waits.
  */
 const maxWaitingEvents = 1024;
+const maxWaitingCharacters = 16 * 1024 * 1024;
 
 /** How the iteration ends: with an error thrown, or without. */
 type End = { error?: unknown };
@@ -41,12 +41,12 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   readonly #stored: StoredId | undefined;
   readonly #stopListening = new AbortController();
   #waiting: Item[] = [];
+  #waitingCharacters = 0;
   #handedOut = 0;
   #lastHandedOutId: string;
   #waiters: Waiter[] = [];
   #end: End | undefined;
   #roomMade: (() => void) | undefined;
-  #hasRenewed = false;
 
   constructor(url: string | URL, options: AnyOptions) {
     super();
@@ -59,11 +59,13 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     this.#lastHandedOutId = this.#stored?.value || (options.lastEventId ?? "");
     const { transport, types } = this.#plan;
     const makeTransport = (listener: TransportListener, polling: boolean) =>
-      transportOf(polling ? "poll" : transport, this.#plan, listener);
+      transportOf(polling ? "poll" : transport, request, types, listener);
     const direct = (owner: ConnectionOwner, lastEventId: string) =>
       new CoreConnection(owner, makeTransport, policy, lastEventId);
     const owner = this.#owner();
-    const name = JSON.stringify([request.url, types, request.withCredentials]);
+    // All that decides what the server answers; the options see to it that there is nothing else.
+    const headers = options.share && [...new Headers(request.headers as Headers)];
+    const name = JSON.stringify([request.url, types, request.withCredentials, transport, headers]);
     this.#connection = options.share
       ? new SharedConnection(owner, name, direct, transport, this.#lastHandedOutId)
       : direct(owner, this.#lastHandedOutId);
@@ -82,29 +84,23 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   #owner(): ConnectionOwner {
     const { types, transport, options } = this.#plan;
     const canWait = !options.share && (transport === "fetch" || transport === "poll");
-    return {
-      opened: () => {
-        this.#hasRenewed = false;
-        this.dispatchEvent(new Event("open"));
-      },
+    const owner: ConnectionOwner = {
+      opened: () => this.dispatchEvent(new Event("open")),
       received: (event) => {
         if (event.type === gapType && options.onGap) this.#tellGap(event);
         else if (!types || types.includes(event.type)) this.#push(event);
       },
       commented: options.onComment && ((comment) => this.#comment(comment)),
+      forgotten: (id) => {
+        const data = JSON.stringify({ lastEventId: id.slice(0, 256), reason: "unknown" });
+        owner.received({ type: gapType, data, lastEventId: "", hasId: false }, "");
+      },
       lost: (loss) => this.#lost(loss),
       broken: (error) => this.#finish({ error }),
       full: () => this.#full(canWait ? 1 : maxWaitingEvents),
-      verdict: async (status) => {
-        if (status === 401 && options.onUnauthorized && !this.#hasRenewed) {
-          this.#hasRenewed = true;
-          await options.onUnauthorized();
-          return Verdict.mended;
-        }
-        const again = options.retry?.on?.(status);
-        return again === undefined ? Verdict.none : again ? Verdict.retry : Verdict.fail;
-      },
+      verdict: verdictBy(options),
     };
+    return owner;
   }
 
   get readyState(): number {
@@ -165,16 +161,21 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
 
   // --- What the connection brings ---
 
-  #push({ type, data, lastEventId }: CoreEvent): void {
-    const event = { type, data, lastEventId };
+  #push({ type, data, lastEventId, hasId }: CoreEvent): void {
+    const event = { type, data, lastEventId, hasId };
     const waiter = this.#waiters.shift();
     if (waiter) this.#handOut(event).then(waiter.resolve, waiter.reject);
-    else this.#waiting.push(event);
+    else this.#wait(event, data);
+  }
+
+  #wait(item: Item, text: string): void {
+    this.#waiting.push(item);
+    this.#waitingCharacters += text.length;
   }
 
   #comment(comment: string): void {
     if (this.#waiters.length > 0) this.#tellComment(comment);
-    else this.#waiting.push({ comment });
+    else this.#wait({ comment }, comment);
   }
 
   #tellComment(comment: string): void {
@@ -188,9 +189,9 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   }
 
   #full(limit: number): Promise<void> | undefined {
-    if (this.#waiting.length < limit) return undefined;
+    if (this.#waiting.length < limit && this.#waitingCharacters < maxWaitingCharacters) return undefined;
     if (limit > 1 && this.#connection.lastEventId === "") {
-      const message = `${this.url}: more than ${limit} events wait, and without IDs the stream cannot be interrupted; the fetch transport slows it down`;
+      const message = `${this.url}: more than ${limit} events or 16 MiB wait, and without IDs the stream cannot be interrupted; the fetch transport slows it down`;
       this.#finish({ error: new ConnectionError(message, "overrun", 200) });
     }
     return new Promise((resolve) => {
@@ -200,7 +201,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
 
   #empty(): void {
     this.#waiting = [];
-    this.#handedOut = 0;
+    this.#handedOut = this.#waitingCharacters = 0;
     this.#roomMade?.();
   }
 
@@ -242,15 +243,6 @@ function gapIn(data: string): Gap {
   } catch {
     return { lastEventId: "", reason: "unknown" };
   }
-}
-
-function transportOf(name: TransportName, { request, types }: Plan, listener: TransportListener): Transport {
-  if (name === "native") return new NativeTransport(request, types ?? ["message", gapType], listener);
-  if (name === "xhr") return new XhrTransport(request, listener);
-  if (name === "fetch") return new FetchTransport(request, listener);
-  const url = new URL(request.url);
-  url.searchParams.set("mode", "poll");
-  return new FetchTransport({ ...request, url: url.href }, listener, name);
 }
 
 /**

@@ -14,21 +14,26 @@ export interface ConnectionOwner {
   received(event: CoreEvent, origin: string): void;
   /** The last event ID has changed without an event. */
   identified?(): void;
+  /** The stream begins anew, since the ID is too long to be sent. */
+  forgotten?(lastEventId: string): void;
   /** A comment, in its place among the events. */
   commented?(comment: string): void;
   lost(loss: Loss): void;
-  /** It is closed because of something that no other attempt would mend: no WebAssembly, a `headers` that throws. */
+  /** It is closed because of something that no other attempt would mend: no WebAssembly, headers that cannot be sent. */
   broken(error: unknown): void;
   /** Asked after events were received: a promise holds the stream back until it is kept. */
   full?(): Promise<void> | undefined;
   /** Asked after each signal of a batch of so many: a promise holds back what follows until it is kept. */
   pause?(signal: Signal, batch: number): Promise<void> | undefined;
-  /** Asked about a status other than 200: a Verdict. What it throws breaks the connection. */
-  verdict?(status: number): Verdict | Promise<Verdict>;
+  /** Asked about a response's status. If it fails, so has the attempt. */
+  verdict?(status: number): Promise<Verdict>;
 }
 
 /** What a 32-bit timer can hold, in milliseconds; later timeouts are waited for in steps. */
 const maxTimeout = 0x7fffffff;
+
+/** Of a last event ID that is sent, in UTF-16 units; servers refuse heads that are not much longer, so it goes on without. */
+const maxIdCharacters = 4096;
 
 export class CoreConnection implements TransportListener {
   readyState = 0;
@@ -116,11 +121,18 @@ export class CoreConnection implements TransportListener {
 
   async response(answer: Answer): Promise<void> {
     this.#answer = answer;
-    const { status, contentType, lastEventId = "", retryAfter = 0 } = answer;
+    const { status, contentType, lastEventId = "", retryAfter = 0, heartbeat = 0 } = answer;
     const attempt = this.#attempt;
-    const verdict = status === 200 ? Verdict.none : await this.#owner.verdict?.(status);
-    if (attempt === this.#attempt)
-      await this.#tell(Input.response, status, `${contentType}\n${lastEventId}`, retryAfter, verdict ?? Verdict.none);
+    let verdict: Verdict | undefined;
+    try {
+      verdict = await this.#owner.verdict?.(status);
+    } catch (error) {
+      if (attempt === this.#attempt) this.networkError(false, error);
+      return;
+    }
+    if (attempt !== this.#attempt) return;
+    const fields = `${contentType}\n${lastEventId}`;
+    await this.#tell(Input.response, status, fields, retryAfter, verdict ?? Verdict.none, heartbeat);
   }
 
   async bytes(chunk: Uint8Array): Promise<void> {
@@ -141,8 +153,9 @@ export class CoreConnection implements TransportListener {
   }
 
   message(type: string, data: string, lastEventId: string): Promise<void> | undefined {
+    const hasId = lastEventId !== this.lastEventId;
     const signals = this.#source?.tell(Input.message, lastEventId, type ? 0 : 1) ?? [];
-    this.#act(type ? [{ type, data, lastEventId }, ...signals] : signals);
+    this.#act(type ? [...signals, { type, data, lastEventId, hasId }] : signals);
     return this.#owner.full?.();
   }
 
@@ -188,11 +201,14 @@ export class CoreConnection implements TransportListener {
     this.#attempt += 1;
     this.#answer = undefined;
     this.#cause = undefined;
-    this.transport.connect(this.lastEventId).catch((error) => this.#break(error));
+    // One that nobody would take would fail every attempt to come.
+    const isTooLong = this.lastEventId.length > maxIdCharacters;
+    if (isTooLong) this.#owner.forgotten?.(this.lastEventId);
+    this.transport.connect(isTooLong ? "" : this.lastEventId).catch((error) => this.#break(error));
   }
 
   #lose(mayPass: boolean, reason: LossReason, status: number, wait: number): void {
-    const message = sentenceFor(reason, this.#answer, this.#cause);
+    const message = sentenceFor(reason, this.#answer, this.#cause, this.#attempt === 1);
     if (mayPass) {
       this.readyState = 0;
       this.transport.drop();
@@ -222,11 +238,14 @@ export class CoreConnection implements TransportListener {
   }
 }
 
-function sentenceFor(reason: LossReason, answer: Answer | undefined, cause: unknown): string {
+function sentenceFor(reason: LossReason, answer: Answer | undefined, cause: unknown, isFirst: boolean): string {
   if (!answer || (reason !== "status" && reason !== "content-type")) {
-    // Node.js's says no more than that fetch has failed; why stands in its cause.
+    // Node.js's says no more than that fetch has failed; why stands in its cause. Browsers say nothing of what they forbid.
     const said = cause as { message?: string; cause?: Partial<Error> } | undefined;
-    return ["the stream was lost", reason, said?.message, said?.cause?.message].filter(Boolean).join(": ");
+    const mayBeForbidden = isFirst && !answer && reason === "network-error" && globalThis.location;
+    const forbidden =
+      mayBeForbidden && "if the server is there, CORS or this page's Content-Security-Policy forbids it";
+    return ["the stream was lost", reason, said?.message, said?.cause?.message, forbidden].filter(Boolean).join(": ");
   }
   const { status, contentType, excerpt } = answer;
   return `the server answered with status ${status}, ${contentType || "no Content-Type"}${excerpt && `: ${excerpt}`}`;

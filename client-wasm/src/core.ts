@@ -135,12 +135,13 @@ export class Core {
         const end = isAscii ? begin + b : text.indexOf("\r", begin);
         const data = text.slice(begin, end);
         begin = end + 1;
-        if (c !== unchanged) {
+        const hasId = c !== unchanged;
+        if (hasId) {
           const end = isAscii ? begin + c : text.indexOf("\r", begin);
           lastEventId = text.slice(begin, end);
           begin = end + 1;
         }
-        signals.push({ type, data, lastEventId });
+        signals.push({ type, data, lastEventId, hasId });
       } else {
         let said = "";
         if (kind === Kind.id || kind === Kind.comment) {

@@ -2,7 +2,7 @@
 
 import type { AnyOptions } from "./connect-options.js";
 import { parseJson } from "./json.js";
-import type { ServerEvent } from "./types.js";
+import type { SchemaPath, ServerEvent } from "./types.js";
 
 /** The event with its data decoded; throws, or rejects, saying which event was wrong. */
 export type Decoder = (event: ServerEvent) => ServerEvent<unknown> | Promise<ServerEvent<unknown>>;
@@ -29,7 +29,14 @@ export function decoderOf({ decode = "text", schema }: AnyOptions, url: string):
     const { data } = decoded(event);
     const result = await schema["~standard"].validate(data);
     if (!result.issues) return { ...event, data: result.value };
-    const issues = result.issues.map(({ message }) => message).join("; ");
+    const issues = result.issues
+      .map(({ message, path = [] }) => [nameOf(path), message].filter(Boolean).join(": "))
+      .join("; ");
     throw new TypeError(wrong(event, `what the schema wants: ${issues}`), { cause: result.issues });
   };
+}
+
+/** A field's name as one would write it, from the data on: `items.0.price`. */
+function nameOf(path: SchemaPath): string {
+  return path.map((part) => String(typeof part === "object" ? part.key : part)).join(".");
 }

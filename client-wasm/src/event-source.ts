@@ -6,7 +6,7 @@ import { nextTask } from "./next-task.js";
 import { followPage } from "./page.js";
 import { crossOriginFetch } from "./transports/cross-origin-fetch.js";
 import { FetchTransport } from "./transports/fetch.js";
-import type { EventSourceErrorEvent, EventSourceInit } from "./types.js";
+import type { EventSourceErrorEvent, EventSourceInit, EventSourceOptions } from "./types.js";
 import { resolveUrl } from "./url.js";
 
 type Listener = Parameters<EventTarget["addEventListener"]>[1];
@@ -20,10 +20,10 @@ export interface EventSourceEventMap {
 }
 
 /**
- * Percent of the reconnection time that is added at random, so that clients do not come back all at once. Who looks for
+ * The share of the reconnection time that is added at random, so that clients do not come back all at once. Who looks for
  * the server's time to within a tenth, as the browsers' own tests do, has to find it.
  */
-const jitterPercent = 5;
+const jitter = 0.05;
 
 /**
  * Events that have come together get a task each, as in a browser, if they are not more. Of a larger batch the promise
@@ -68,8 +68,11 @@ export interface EventSource extends EventTarget {
 }
 
 export interface EventSourceConstructor {
-  /** Throws a SyntaxError DOMException if `url` is not one. */
-  new (url: string | URL, init?: EventSourceInit): EventSource;
+  /**
+   * Throws a SyntaxError DOMException if `url` is not one. `options` are beyond the standard: a wrong one of them fails the
+   * source, with an `error` event whose `message` names it.
+   */
+  new (url: string | URL, init?: EventSourceInit | null, options?: EventSourceOptions | null): EventSource;
   readonly prototype: EventSource;
   readonly CONNECTING: 0;
   readonly OPEN: 1;
@@ -87,11 +90,13 @@ const done = /* @__PURE__ */ Promise.resolve();
 class EventSourceClass extends EventTarget {
   readonly #url: string;
   readonly #withCredentials: boolean;
-  readonly #connection: CoreConnection;
+  /** undefined: what it takes is still being loaded. */
+  #connection: CoreConnection | undefined;
+  #isClosed = false;
   readonly #stopListening = new AbortController();
   readonly #handlers = new Map<string, HandlerEntry>();
 
-  constructor(url: string | URL, init?: EventSourceInit | null) {
+  constructor(url: string | URL, init?: EventSourceInit | null, options?: EventSourceOptions | null) {
     // biome-ignore lint/complexity/noArguments: `undefined` that is given is a URL to the standard, unlike nothing at all
     if (arguments.length === 0) throw new TypeError("EventSource: the URL is missing");
     super();
@@ -107,6 +112,7 @@ class EventSourceClass extends EventTarget {
         this.dispatchEvent(new MessageEvent(type, { data, lastEventId, origin })),
       lost: (loss) => this.#fail(loss),
       broken: (error) => {
+        this.close();
         console.error(`EventSource: ${this.#url}:`, error);
         this.#fail({ message: `${error}`, status: 0 });
       },
@@ -115,11 +121,24 @@ class EventSourceClass extends EventTarget {
         return kind === undefined || kind === Kind.open ? nextTask() : undefined;
       },
     };
-    const fetch = init?.fetch ?? crossOriginFetch;
-    const request = { url: this.#url, withCredentials: this.#withCredentials, fetch };
-    this.#connection = new CoreConnection(owner, (listener) => new FetchTransport(request, listener), [jitterPercent]);
-    this.#connection.start();
-    followPage(this.#connection, false, this.#stopListening.signal);
+    const request = { url: this.#url, withCredentials: this.#withCredentials, fetch: init?.fetch ?? crossOriginFetch };
+    const start = (...plan: ConstructorParameters<typeof CoreConnection>) => {
+      if (this.#isClosed) return;
+      this.#connection = new CoreConnection(...plan);
+      this.#connection.start();
+      followPage(this.#connection, false, this.#stopListening.signal);
+    };
+    if (options) {
+      const types = new Set<string>();
+      this.addEventListener = (type: string, ...rest: [Listener, AddOptions?]) => {
+        types.add(type);
+        this.#connection?.transport.listen?.(type);
+        super.addEventListener(type, ...rest);
+      };
+      import("./extras.js")
+        .then(({ planFor }) => start(...planFor(owner, request, init?.fetch, options, jitter, types)))
+        .catch(owner.broken);
+    } else start(owner, (listener) => new FetchTransport(request, listener), [jitter * 100, 0, 0, 0, -1]);
   }
 
   #fail({ message, status }: Pick<Loss, "message" | "status">): void {
@@ -136,12 +155,13 @@ class EventSourceClass extends EventTarget {
   }
 
   get readyState(): number {
-    return this.#connection.readyState;
+    return this.#isClosed ? 2 : (this.#connection?.readyState ?? 0);
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#stopListening.abort();
-    this.#connection.close();
+    this.#connection?.close();
   }
 
   get onopen(): unknown {
@@ -198,6 +218,11 @@ function asInterface(implementation: typeof EventSourceClass): EventSourceConstr
   }
   ["CONNECTING", "OPEN", "CLOSED"].forEach((name, value) => {
     for (const target of [implementation, prototype]) Object.defineProperty(target, name, { value, enumerable: true });
+  });
+  // How libraries see that they may hand it a `fetch`, as that package's.
+  Object.defineProperty(implementation, Symbol.for("eventsource.supports-fetch-override"), {
+    value: true,
+    enumerable: true,
   });
   Object.defineProperty(prototype, Symbol.toStringTag, { value: "EventSource", configurable: true });
   Object.defineProperty(implementation, "name", { value: "EventSource", configurable: true });

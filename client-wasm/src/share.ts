@@ -6,9 +6,9 @@
 // that comes twice, since the new leader was behind it, and one that is missing, since the new leader was ahead of it: that
 // one it asks for. Every page remembers the newest events, because it may be asked.
 
-import { gapType } from "./connect-options.js";
 import type { ConnectionOwner, CoreConnection, Loss } from "./connection.js";
 import type { CoreEvent } from "./core.js";
+import { gapType } from "./protocol.js";
 import type { TransportName } from "./types.js";
 
 /** Bounds on what a page remembers. What it is asked for beyond them is told as a gap. */
@@ -181,9 +181,9 @@ export class SharedConnection {
     this.#tellState();
   }
 
-  #publish({ type, data, lastEventId }: CoreEvent): void {
+  #publish({ type, data, lastEventId, hasId }: CoreEvent): void {
     this.#newest += 1;
-    const numbered = { number: this.#newest, event: { type, data, lastEventId } };
+    const numbered = { number: this.#newest, event: { type, data, lastEventId, hasId } };
     this.#remember(numbered);
     this.#tell({ kind: "event", term: this.#term, numbered });
   }
@@ -235,7 +235,7 @@ export class SharedConnection {
     if (!hasMissed) return;
     const { lastEventId } = this;
     const data = JSON.stringify({ lastEventId, reason: isKnown ? "expired" : "unknown" });
-    this.#owner.received({ type: gapType, data, lastEventId }, "");
+    this.#owner.received({ type: gapType, data, lastEventId, hasId: false }, "");
   }
 
   #follow({ number, isNew, readyState, lastEventId, transport }: State): void {

@@ -8,6 +8,50 @@ export interface EventSourceInit {
   fetch?: typeof fetch;
 }
 
+/** What is asked for, over what, and how often: the options that `connect()` and EventSource have in common. */
+export interface RequestOptions {
+  /** The request's method; default `GET`, or `POST` if there is a body. */
+  method?: string;
+  /**
+   * Request headers, or a function that is asked for them before each attempt to connect. If it fails, so has the attempt,
+   * and it is asked again.
+   */
+  headers?: RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>);
+  /** The request's body, sent anew on each attempt: a stream, which can be read only once, is refused. */
+  body?: RequestInit["body"];
+  /** Where to go on from: the ID of the last event that was dealt with, or `earliest` for all there is. */
+  lastEventId?: string;
+  /** Default `auto`: `native` where it can do the job (a plain GET, with the event types known), else `fetch`. */
+  transport?: "auto" | TransportName;
+  /**
+   * Whether the request is sent again once its connection is lost. Default `idempotent`: if its method is GET, HEAD,
+   * OPTIONS, TRACE, PUT or DELETE; another may have effects of its own, so it is sent once, however it ends. `always`: it
+   * is, too; but not once the response has ended in order without an ID to go on from. `never`: none is.
+   */
+  reconnect?: "never" | "idempotent" | "always";
+  retry?: RetryOptions;
+  /** Called where the server answers 401, to renew what `headers` gives; then the request is made once more, at once. */
+  onUnauthorized?(): void | Promise<void>;
+  /**
+   * Milliseconds of silence after which the connection counts as dead; 0: never. Heartbeats break it, though over `native`
+   * only events and `millrace.cursor` do. Default: two and a half heartbeats where the server says its heartbeat, as
+   * Millrace's do (so 37.5 s), which `native` cannot see; else never.
+   */
+  idleTimeout?: number;
+  /**
+   * Milliseconds after which a stream of which nothing has come is polled for instead, since a proxy must be holding it
+   * back; until then it is not open. Only for servers that begin their streams at once. Default: 5000 where `topics` are
+   * given, else never.
+   */
+  firstByteTimeout?: number;
+}
+
+/**
+ * EventSource's third argument, which the standard's has not. Without it all is as the standard has it; with `retry`, the
+ * statuses named there are tried again.
+ */
+export type EventSourceOptions = RequestOptions;
+
 /** The standard's `error` event, which says nothing, and what there is to say. The platform's own has none of it. */
 export interface EventSourceErrorEvent extends Event {
   /** What came instead of events: the status, the Content-Type and how the body begins, or how the connection was lost. */
@@ -45,6 +89,8 @@ export interface ServerEvent<Data = string> {
   readonly data: Data;
   /** The last event ID once this event has come: its own, or that of the last event that had one. */
   readonly lastEventId: string;
+  /** Whether the ID is this event's own. Over `native`, which does not say, whether it is another than before. */
+  readonly hasId: boolean;
 }
 
 /** What a server no longer has of what was missed. */
@@ -68,8 +114,8 @@ export interface RetryOptions {
   /** Attempts in a row that may fail before the connection fails for good; default any number. */
   attempts?: number;
   /**
-   * Whether a status other than 200 and 204 is worth another attempt. Default, also for undefined: 429, 500, 502, 503 and
-   * 504 are. Retry-After is heeded.
+   * Whether a status other than 200 and 204 is worth another attempt. Default, also for undefined: 408, 425, 429, 500, 502,
+   * 503, 504 and 520 to 530 are. Retry-After is heeded.
    */
   on?(status: number): boolean | undefined;
 }
@@ -87,11 +133,14 @@ export interface StandardSchema<Output = unknown> {
 /** What a schema makes of a value: another, or what is wrong with it. */
 export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly { readonly message: string }[] };
+  | { readonly issues: readonly { readonly message: string; readonly path?: SchemaPath | undefined }[] };
+
+/** From the data to what is wrong in it. */
+export type SchemaPath = readonly (PropertyKey | { readonly key: PropertyKey })[];
 
 export type Decoding = "text" | "json" | "base64";
 
-export interface ConnectOptions<Decode extends Decoding = "text"> {
+export interface ConnectOptions<Decode extends Decoding = "text"> extends RequestOptions {
   /** Added to the URL as `topic` parameters, as a Millrace server wants them. */
   topics?: string | readonly string[];
   /**
@@ -100,63 +149,37 @@ export interface ConnectOptions<Decode extends Decoding = "text"> {
    * EventSource hands out only what it is asked for by name.
    */
   types?: readonly string[];
-  /** The request's method; default `GET`, or `POST` if there is a body. */
-  method?: string;
-  /** Request headers, or a function that is asked for them before each attempt to connect. */
-  headers?: RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>);
-  /** The request's body, sent anew on each attempt: a stream, which can be read only once, is refused. */
-  body?: RequestInit["body"];
   /** Aborting it closes the connection; the iteration then throws the signal's reason. */
   signal?: AbortSignal;
-  /** Where to go on from: the ID of the last event that was dealt with, or `earliest` for all there is. */
-  lastEventId?: string;
   /** Used instead of the global `fetch`. */
   fetch?: typeof fetch;
   /** What becomes of the data: `json` is parsed, `base64` gives a Uint8Array. Default `text`. */
   decode?: Decode;
   /** Checks, and may transform, decoded data. What it finds fault with ends the iteration with a TypeError. */
   schema?: StandardSchema;
-  /** Default `auto`: `native` where it can do the job (a plain GET, with the event types known), else `fetch`. */
-  transport?: "auto" | TransportName;
   /** Sends cookies to other origins, too. */
   withCredentials?: boolean;
-  /**
-   * Whether the request is sent again once its connection is lost. Default `idempotent`: if its method is GET, HEAD,
-   * OPTIONS, TRACE, PUT or DELETE; another may have effects of its own, so it is sent once, however it ends. `always`: it
-   * is, too; but not once the response has ended in order without an ID to go on from. `never`: none is.
-   */
-  reconnect?: "never" | "idempotent" | "always";
-  retry?: RetryOptions;
-  /** Called where the server answers 401, to renew what `headers` gives; then the request is made once more, at once. */
-  onUnauthorized?(): void | Promise<void>;
-  /**
-   * Milliseconds of silence after which the connection counts as dead; heartbeats break it, though over `native` only
-   * events do. Millrace's servers send something every 15 s. Default: never.
-   */
-  idleTimeout?: number;
-  /**
-   * Milliseconds after which a stream of which nothing has come is polled for instead, since a proxy must be holding it
-   * back. Only for servers that begin their streams at once. Default: 5000 where `topics` are given, else never.
-   */
-  firstByteTimeout?: number;
   /** `close`: no connection while the page is hidden; it goes on from the last ID when it is seen. Default `keep`. */
   whenHidden?: "keep" | "close";
   /** Called, in place of an event, where the server says that some of what was missed is gone. */
   onGap?(gap: Gap): void;
   /** Called with each comment, without its colon, once what came before it has been iterated over; not over `native`, nor shared. */
   onComment?(comment: string): void;
-  /** `session`: goes on after the page was reloaded, from the last event handed out before. */
+  /** `session`: goes on after the page was reloaded, from the last event handed out before. A TypeError where there is no sessionStorage. */
   persist?: "session";
   /**
-   * Whether events that a server sends once more after a reconnection are left out: those whose own ID, type and length
-   * are known. Default yes; not over `native`.
+   * Whether events that a server sends once more right after a reconnection are left out: those with an ID of their own that
+   * have come before with the same ID, type and data, in the same order. Default: of servers that say where a stream begins
+   * (`Last-Event-ID` in the response's head), as Millrace's do. `true`: of all servers. Not over `native`.
    */
   dropReplays?: boolean;
   /** The largest event, in bytes; one that is larger fails the connection. Default 16 MiB; not over `native`. */
   maxEventBytes?: number;
   /**
    * All pages of this origin that ask for the same share one connection, which lives in one of them, and each gets all
-   * events. When that page is closed, another goes on from its last ID. Needs Web Locks: a secure context.
+   * events. When that page is closed, another goes on from its last ID. Needs Web Locks: a secure context. Pages share
+   * where URL, types, headers, transport and credentials are the same; a function for `headers` and a `fetch` of one's own,
+   * which cannot be compared, are a TypeError.
    */
   share?: boolean;
 }

@@ -70,8 +70,11 @@ const crossOriginCases = [
   },
 ];
 
-/** Events numbered up to `total`, from the one after the ID that the client names on. `/closed` waits for the first to go. */
-function numbered(total, withIds) {
+/**
+ * Events numbered up to `total`, from the one after the ID that the client names on, with so many characters behind the number.
+ * `/closed` waits for the first connection to go.
+ */
+function numbered(total, withIds, characters = 0) {
   let closed;
   return (request, response, count) => {
     if (request.url === "/closed") {
@@ -81,7 +84,7 @@ function numbered(total, withIds) {
     if (count === 1) closed = once(response, "close");
     response.writeHead(200, eventStream);
     for (let i = Number(lastEventIdOf(request) ?? -1) + 1; i < total; i++) {
-      response.write(`${withIds ? `id: ${i}\n` : ""}data: ${i}\n\n`);
+      response.write(`${withIds ? `id: ${i}\n` : ""}data: ${i}${"x".repeat(characters)}\n\n`);
     }
     response.write("event: end\ndata:\n\n");
   };
@@ -110,6 +113,22 @@ const nativeCases = [
       return [next, losses >= 1];
     },
     expect: [3000, true],
+  },
+  {
+    name: "what waits is bounded in characters, too",
+    respond: numbered(5, true, 10_000_000),
+    async run(connect, base) {
+      const connection = connect(`${base}/stream`, { types: ["message", "end"], retry: { base: 20 } });
+      const iterator = connection[Symbol.asyncIterator]();
+      const seen = [(await iterator.next()).value.data[0]];
+      await fetch(`${base}/closed`); // nothing more is taken until it has been given up
+      for await (const { type, data } of connection) {
+        if (type === "end") break;
+        seen.push(data[0]);
+      }
+      return seen.join("");
+    },
+    expect: "01234",
   },
   {
     name: "a slow consumer of events without IDs is told that they cannot be held back",
@@ -162,6 +181,24 @@ const nativeCases = [
     expect: [["error a", "open b"], ["open"]],
   },
 ];
+
+const overOther = (transport) => ({
+  name: `its third argument has it work over ${transport}, types that are listened for late included`,
+  respond: streams("retry: 20\nid: 1\ndata: a\n\nevent: late\ndata: b\n\n", {
+    body: "id: 2\ndata: c\n\nevent: late\ndata: d\n\n",
+    open: true,
+  }),
+  run: `async (EventSource, base, { record, until }) => {
+    const source = new EventSource(\`\${base}/stream\`, {}, { transport: "${transport}" });
+    const lines = record(source);
+    await until(() => lines.length >= 2);
+    source.addEventListener("late", ({ data }) => lines.push("late " + data));
+    await until(() => lines.includes("late d"));
+    source.close();
+    return lines.filter((line) => !line.startsWith("error") && line !== "late b");
+  }`,
+  expect: ["open 1", "message 1 a 1", "open 1", "message 1 c 2", "late d"],
+});
 
 const cachedPage = {
   name: "no connection while the page is in the back/forward cache, and on from the last ID when it is taken out",
@@ -299,7 +336,14 @@ function testCompressed(newPage, transport) {
 export function testPackage(newPage, differences) {
   const run = (cases, client, prefix) => runInPage(cases, newPage, client, prefix, differences);
   run(
-    [...eventSourceCases, throwingListener, cachedPage, onlineAgain, ...crossOriginCases],
+    [
+      ...eventSourceCases,
+      throwingListener,
+      cachedPage,
+      onlineAgain,
+      ...crossOriginCases,
+      ...["native", "xhr", "fetch"].map(overOther),
+    ],
     "millrace.EventSource",
     "our EventSource",
   );
@@ -334,18 +378,19 @@ export function testPackage(newPage, differences) {
   for (const transport of ["fetch", "native"]) testCuts(newPage, transport, "--gzip");
   for (const transport of ["fetch", "native", "xhr"]) testCompressed(newPage, transport);
 
-  test("auto is native where the event types are known, and fetch where they are not or headers are wanted", async (context) => {
+  test("auto is native where the event types are known, and fetch where more is wanted or a proxy may hold it back", async (context) => {
     const { server } = await serverBehindProxy(context, "--web", pageFolder());
     const page = await newPage();
     context.after(() => page.close());
     await page.goto(`${server.origin}/`);
     const chosen = await page.evaluate(`import("/millrace.js").then(({ connect }) =>
-      [{ types: ["message"] }, {}, { types: ["message"], headers: {} }, { types: ["message"], body: "x" }].map((options) => {
-        const connection = connect("/events", { topics: "x", ...options });
-        connection.close();
-        return connection.transport;
-      }))`);
-    assert.deepEqual(chosen, ["native", "fetch", "fetch", "fetch"]);
+      [{}, { headers: {} }, { body: "x" }, { idleTimeout: 1 }, { topics: "x" }, { topics: "x", firstByteTimeout: 0 }, { types: undefined }]
+        .map((options) => {
+          const connection = connect("/events?topic=y", { types: ["message"], ...options });
+          connection.close();
+          return connection.transport;
+        }))`);
+    assert.deepEqual(chosen, ["native", "fetch", "fetch", "fetch", "fetch", "native", "fetch"]);
   });
 }
 
@@ -355,5 +400,6 @@ export function pageFolder() {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "index.html"), "<!doctype html><title>Millrace</title>");
   copyFileSync(join(root, "client-wasm/dist/index.js"), join(folder, "millrace.js"));
+  copyFileSync(join(root, "client-wasm/dist/extras.js"), join(folder, "extras.js"));
   return folder;
 }

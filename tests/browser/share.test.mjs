@@ -122,3 +122,26 @@ test("without Web Locks it is refused, in words", async () => {
   assert.match(message, /^TypeError: .*"share" needs Web Locks/);
   await page.close();
 });
+
+test("tabs share only where their headers are the same", async () => {
+  const before = await streams();
+  const keys = ["a", "a", "b"];
+  const pages = [];
+  for (const key of keys) pages.push(await openTab("keys", { headers: { Authorization: `Bearer ${key}` } }));
+  assert.equal(await streams(), before + 2);
+  await server.publish(numbers("keys", 0, 3));
+  for (const page of pages) await hasSeen(page, 3);
+  const refusals = await pages[0].evaluate(`import("/millrace.js").then(({ connect }) =>
+    [{ headers: () => ({}) }, { fetch: (...request) => fetch(...request) }].map((options) => {
+      try {
+        connect("/events", { topics: "keys", share: true, ...options });
+      } catch ({ name, message }) {
+        return [name, message];
+      }
+    }))`);
+  for (const [name, message] of refusals) {
+    assert.equal(name, "TypeError");
+    assert.match(message, /"share" cannot be used with a (function for headers|fetch of your own)/);
+  }
+  for (const page of pages) await page.close();
+});

@@ -102,9 +102,88 @@ test("what a server sends once more after a reconnection is left out, unless it 
     "id: 1\ndata: a\n\nid: 2\ndata: b\n\nid: 3\ndata: c\n\n",
   ];
   const server = await serveFor(context, streams(...bodies));
-  assert.deepEqual(await dataOf(connect(server.origin)), ["a", "b", "c"]);
+  assert.deepEqual(await dataOf(connect(server.origin, { dropReplays: true })), ["a", "b", "c"]);
   const other = await serveFor(context, streams(...bodies));
-  assert.deepEqual(await dataOf(connect(other.origin, { dropReplays: false })), ["a", "b", "a", "b", "c"]);
+  assert.deepEqual(await dataOf(connect(other.origin)), ["a", "b", "a", "b", "c"], "a server that may mean it");
+  // It says where a stream begins, so it has a log to repeat from.
+  for (const [dropReplays, expected] of [
+    [undefined, ["a", "b", "c"]],
+    [false, ["a", "b", "a", "b", "c"]],
+  ]) {
+    const log = await serveFor(context, (_request, response, count) => {
+      if (count > bodies.length) response.writeHead(204).end();
+      else response.writeHead(200, { ...eventStream, "Last-Event-ID": "0" }).end(bodies[count - 1]);
+    });
+    assert.deepEqual(await dataOf(connect(log.origin, { dropReplays })), expected);
+  }
+});
+
+test("events of a server that counts IDs anew for each connection all arrive", async (context) => {
+  const server = await serveFor(context, (_request, response, count) => {
+    if (count > 3) response.writeHead(204).end();
+    else
+      response
+        .writeHead(200, eventStream)
+        .end(`retry: 1\n\n${[1, 2, 3].map((id) => `id: ${id}\ndata: tick\n\n`).join("")}`);
+  });
+  assert.equal((await dataOf(connect(server.origin))).length, 9);
+});
+
+test("the same ID with other data as long is another event, also where replays are left out", async (context) => {
+  const server = await serveFor(context, streams("retry: 1\nid: t\ndata: temp=20\n\n", "id: t\ndata: temp=30\n\n"));
+  assert.deepEqual(await dataOf(connect(server.origin, { dropReplays: true })), ["temp=20", "temp=30"]);
+});
+
+test("statuses of servers and proxies that may pass are tried again by default", async (context) => {
+  const statuses = [408, 425, 429, 500, 502, 503, 504, 520, 524, 529, 530];
+  const server = await serveFor(context, (_request, response, count) => {
+    response.writeHead(statuses[count - 1] ?? 204).end();
+  });
+  await dataOf(connect(server.origin, { retry: fast }));
+  assert.equal(server.requests.length, statuses.length + 1);
+});
+
+test("where the server says its heartbeat, silence of two and a half of them is the end of a connection", async (context) => {
+  const server = await serveFor(context, (_request, response, count) => {
+    response.writeHead(200, { ...eventStream, "Millrace-Heartbeat": "0.1" }).write("id: 1\n\n");
+    if (count > 1) response.write("data: a\n\n");
+  });
+  const connection = connect(server.origin, { retry: fast });
+  const losses = [];
+  connection.addEventListener("error", ({ reason }) => losses.push(reason));
+  for await (const _ of connection) break;
+  assert.deepEqual(losses, ["timeout"]);
+});
+
+test("idleTimeout: 0 waits for ever, whatever the heartbeat", async (context) => {
+  let done;
+  const server = await serveFor(context, (_request, response) => {
+    response.writeHead(200, { ...eventStream, "Millrace-Heartbeat": "0.01" }).write(":\n");
+    done = () => response.write("data: a\n\n");
+  });
+  const connection = connect(server.origin, { idleTimeout: 0 });
+  const losses = [];
+  connection.addEventListener("error", ({ reason }) => losses.push(reason));
+  await until(() => connection.readyState === 1, "the stream to be open");
+  // A connection of its own, which does time out twice, is the clock.
+  const other = connect(server.origin, { retry: fast });
+  let timeouts = 0;
+  other.addEventListener("error", () => {
+    timeouts += 1;
+  });
+  const first = done;
+  await until(() => timeouts === 2, "two timeouts of the other");
+  other.close();
+  first();
+  for await (const _ of connection) break;
+  assert.deepEqual(losses, []);
+});
+
+test("persist without a sessionStorage is refused", { skip: "sessionStorage" in globalThis }, () => {
+  assert.throws(() => connect("http://127.0.0.1:1/", { persist: "session" }), {
+    name: "TypeError",
+    message: /"persist" needs sessionStorage/,
+  });
 });
 
 test("Base64 becomes bytes, and what is not says which event it was", async (context) => {
@@ -122,6 +201,20 @@ test("a schema checks and transforms, at once or later", async (context) => {
   const events = connect(server.origin, { decode: "json", schema })[Symbol.asyncIterator]();
   assert.equal((await events.next()).value.data, 42);
   await assert.rejects(events.next(), { name: "TypeError", message: /what the schema wants: not a number/ });
+});
+
+test("what the schema wants names the field", async (context) => {
+  const issues = [
+    { message: "must be a number", path: ["items", 0, { key: "price" }] },
+    { message: "is missing", path: ["id"] },
+    { message: "too odd" },
+  ];
+  const schema = { "~standard": { version: 1, vendor: "test", validate: () => ({ issues }) } };
+  const server = await serveFor(context, streams("data: {}\n\n"));
+  const events = connect(server.origin, { decode: "json", schema })[Symbol.asyncIterator]();
+  await assert.rejects(events.next(), {
+    message: /wants: items\.0\.price: must be a number; id: is missing; too odd$/,
+  });
 });
 
 test("gaps go to onGap, and are no data", async (context) => {
@@ -184,6 +277,22 @@ test("behind what holds a stream back, it is polled for", async (context) => {
   assert.deepEqual(data, ["1", "2", "3"]);
   assert.deepEqual(states, ["buffered", "open"]);
   assert.equal(connection.transport, "poll");
+});
+
+test("where only the head gets through, it is not open, and polling begins where the stream began", async (context) => {
+  const server = await serveFor(context, ({ url, headers }, response) => {
+    response.writeHead(200, { ...eventStream, "Last-Event-ID": "7" });
+    if (!url.includes("mode=poll")) response.flushHeaders();
+    else response.end(`id: 8\ndata: behind ${headers["last-event-id"]}\n\n`);
+  });
+  const connection = connect(server.origin, { firstByteTimeout: 300 });
+  const states = [];
+  connection.addEventListener("open", () => states.push("open"));
+  connection.addEventListener("error", ({ reason }) => states.push(reason));
+  const { value } = await connection[Symbol.asyncIterator]().next();
+  connection.close();
+  assert.equal(value.data, "behind 7");
+  assert.deepEqual(states, ["buffered", "open"]);
 });
 
 test("EventSource's error says what came", async (context) => {

@@ -141,16 +141,135 @@ test("a function is asked for headers before each attempt", async (context) => {
   );
 });
 
-test("a function for headers that throws ends the iteration with what it threw", async (context) => {
+for (const [how, fail] of [
+  [
+    "throws",
+    () => {
+      throw new Error("no token");
+    },
+  ],
+  ["rejects", () => Promise.reject(new Error("no token"))],
+]) {
+  test(`a function for headers that ${how} is an attempt that has failed, and asked again`, async (context) => {
+    const server = await serveFor(context, streams({ body: "data: a\n\n", open: true }));
+    let asked = 0;
+    const headers = () => {
+      asked += 1;
+      return asked < 3 ? fail() : { Authorization: "Bearer 3" };
+    };
+    const connection = connect(server.origin, { headers, retry: { base: 1, max: 1 } });
+    const messages = [];
+    connection.addEventListener("error", ({ message }) => messages.push(message));
+    for await (const { data } of connection) {
+      assert.equal(data, "a");
+      break;
+    }
+    assert.deepEqual(messages, Array(2).fill("the stream was lost: network-error: no token"));
+    assert.equal(server.requests[0].headers.authorization, "Bearer 3");
+  });
+}
+
+test("headers that cannot be sent end it: no other attempt would mend them", async (context) => {
   const server = await serveFor(context, streams());
-  const headers = () => {
-    throw new Error("no token");
-  };
-  await assert.rejects(
-    within(connect(server.origin, { headers })[Symbol.asyncIterator]().next(), "the error"),
-    /no token/,
+  const connection = connect(server.origin, { headers: () => ({ "no name": "x" }) });
+  await assert.rejects(within(connection[Symbol.asyncIterator]().next(), "the error"), { name: "TypeError" });
+});
+
+test("a token that cannot be renewed is an attempt that has failed", async (context) => {
+  const server = await serveFor(context, ({ headers }, response) => {
+    if (headers.authorization === "Bearer 2") response.writeHead(200, eventStream).write("data: a\n\n");
+    else response.writeHead(401).end();
+  });
+  let token = 0;
+  const connection = connect(server.origin, {
+    headers: () => ({ Authorization: `Bearer ${token}` }),
+    retry: { base: 1, max: 1 },
+    onUnauthorized: async () => {
+      token += 1;
+      if (token === 1) throw new Error("the token service is away");
+    },
+  });
+  const messages = [];
+  connection.addEventListener("error", ({ message }) => messages.push(message));
+  for await (const _ of connection) break;
+  assert.match(messages[0], /the token service is away/);
+});
+
+for (const [what, fetch] of [
+  ["nothing", async () => undefined],
+  ["nothing, and no promise", () => undefined],
+  ["no response", async () => ({ status: 200 })],
+  ["a body that is no ReadableStream", async () => ({ status: 200, headers: new Headers(), body: { on() {} } })],
+]) {
+  test(`a fetch that gives ${what} ends it with a sentence`, async () => {
+    const connection = connect("http://127.0.0.1:1/", { fetch });
+    const next = connection[Symbol.asyncIterator]().next();
+    await assert.rejects(within(next, "the error"), {
+      name: "TypeError",
+      message: "what `fetch` gave is no Response with a ReadableStream for a body",
+    });
+  });
+}
+
+test("a name and a password in the URL are sent as Basic", async (context) => {
+  const server = await serveFor(context, streams({ body: "data: a\n\n", open: true }));
+  const url = server.origin.replace("//", "//us%C3%A9r:p%40ss@");
+  for await (const _ of connect(url)) break;
+  assert.equal(server.requests[0].headers.authorization, `Basic ${Buffer.from("usér:p@ss").toString("base64")}`);
+  for await (const _ of connect(url, { headers: { Authorization: "Bearer x" } })) break;
+  assert.equal(server.requests[1].headers.authorization, "Bearer x", "headers go before it");
+});
+
+test("an ID that no header can hold goes into the URL, and comes back", async (context) => {
+  const ids = ["\u0001\u007f", "tab\tand é 水", "\u001b[31m"];
+  const server = await serveFor(context, (_request, response, count) => {
+    if (count > ids.length) response.writeHead(204).end();
+    else response.writeHead(200, eventStream).end(`retry: 1\nid: ${ids[count - 1]}\ndata: a\n\n`);
+  });
+  for await (const _ of connect(server.origin));
+  const sent = server.requests.map(({ headers, url }) => {
+    const header = headers["last-event-id"];
+    return [
+      header && Buffer.from(header, "latin1").toString(),
+      new URL(url, "http://x").searchParams.get("lastEventId"),
+    ];
+  });
+  assert.deepEqual(sent, [
+    [undefined, null],
+    [undefined, ids[0]],
+    [ids[1], null],
+    [undefined, ids[2]],
+  ]);
+});
+
+test("an ID that is too long to be sent is a gap, and no end", async (context) => {
+  const id = "x".repeat(120_000);
+  const server = await serveFor(context, (_request, response, count) => {
+    if (count > 2) response.writeHead(204).end();
+    else
+      response.writeHead(200, eventStream).end(count === 1 ? `retry: 1\nid: ${id}\ndata: a\n\n` : "id: 1\ndata: b\n\n");
+  });
+  const gaps = [];
+  const data = [];
+  for await (const event of connect(server.origin, { onGap: (gap) => gaps.push(gap) })) data.push(event.data);
+  assert.deepEqual(data, ["a", "b"]);
+  assert.deepEqual(gaps, [{ lastEventId: "x".repeat(256), reason: "unknown" }]);
+  assert.deepEqual(
+    server.requests.map(({ headers }) => headers["last-event-id"]),
+    [undefined, undefined, "1"],
   );
-  assert.equal(server.requests.length, 0);
+});
+
+test("a POST whose response ends in order is not repeated, IDs or not", async (context) => {
+  for (const transport of ["fetch", "poll"]) {
+    const server = await serveFor(context, (_request, response, count) => {
+      response.writeHead(200, eventStream).end(`retry: 1\nid: ${count}\ndata: ${count}\n\n`);
+    });
+    const data = [];
+    for await (const event of connect(server.origin, { body: "x", transport })) data.push(event.data);
+    assert.deepEqual(data, ["1"], transport);
+    assert.equal(server.requests.length, 1, transport);
+  }
 });
 
 test("uses the fetch it is given", async (context) => {
@@ -232,7 +351,7 @@ for (const [options, message] of [
   [{ onGap: 1 }, /"onGap" must be a function/],
   [{ onUnauthorized: 1 }, /"onUnauthorized" must be a function/],
   [{ transport: "xhr" }, /"transport" cannot be "xhr": there is no XMLHttpRequest here/],
-  [{ topic: "a" }, /there is no option "topic", only topics, /],
+  [{ topic: "a" }, /there is no option "topic", only method, .*topics, /],
   [{ method: "GET", body: "x" }, /GET/],
   [{ method: "no method" }, /method/],
 ]) {

@@ -37,7 +37,8 @@ function expectedOf(output) {
 function outputOf(signal) {
   if (signal.kind === Kind.retry) return { kind: signal.kind, a: signal.a };
   if (signal.kind === Kind.comment) return { kind: signal.kind, text: signal.text };
-  return signal;
+  const { type, data, lastEventId } = signal;
+  return { type, data, lastEventId };
 }
 
 function connectionsOf({ stream, expect, lastEventId, connections = [{ stream, expect, lastEventId }] }) {
@@ -93,4 +94,20 @@ for (const file of readdirSync(folder)
       });
     }
   }
+}
+
+for (const [name, { coreNow, Parser }] of Object.entries(builds)) {
+  test(`${name}: an event says whether the ID is its own, however the stream is cut`, () => {
+    const stream = Buffer.from(
+      "id: 1\ndata: own\n\ndata: none\n\nid: 1\n\ndata: a block's before it\n\nid: 1\ndata: the same\n\nid\ndata: empty\n\ndata: none\n\n",
+    );
+    const expected = [true, false, false, true, true, false];
+    for (let cut = 0; cut <= stream.length; cut++) {
+      const parser = new Parser(coreNow());
+      const events = [stream.subarray(0, cut), stream.subarray(cut)].flatMap((chunk) => parser.feed(chunk));
+      const own = events.filter(({ kind }) => kind === undefined).map(({ hasId }) => hasId);
+      assert.deepEqual(own, expected, `cut at ${cut}`);
+      parser.close();
+    }
+  });
 }

@@ -20,8 +20,8 @@ test("what is published arrives, with its type, data and ID", async (context) =>
   const events = [];
   for await (const event of connection) if (events.push(event) === 2) break;
   assert.deepEqual(events, [
-    { type: "created", data: '["zwei\\nZeilen",5]', lastEventId: id },
-    { type: "message", data: "a\nb", lastEventId: "own-id" },
+    { type: "created", data: '["zwei\\nZeilen",5]', lastEventId: id, hasId: true },
+    { type: "message", data: "a\nb", lastEventId: "own-id", hasId: true },
   ]);
 });
 

@@ -14,9 +14,9 @@ const collect = async (stream) => {
 
 test("parse gives the whole events of a text, and leaves out what is incomplete", () => {
   const expected = [
-    { type: "message", data: "水\n车", lastEventId: "" },
-    { type: "created", data: "😀", lastEventId: "7" },
-    { type: "message", data: "", lastEventId: "7" },
+    { type: "message", data: "水\n车", lastEventId: "", hasId: false },
+    { type: "created", data: "😀", lastEventId: "7", hasId: true },
+    { type: "message", data: "", lastEventId: "7", hasId: false },
   ];
   const text = "data: 水\ndata: 车\n\nevent: created\nid: 7\ndata: 😀\n\ndata\n\ndata: half";
   assert.deepEqual(parse(text), expected);
@@ -39,8 +39,8 @@ test("texts that are cut off within a character stay apart from those that follo
     ...bytes("\nid: é\n\n: ü\ndata: after\n\n"),
   ]);
   assert.deepEqual(parse(stream), [
-    { type: "a\uFFFD", data: "\uFFFDb😀\n\uFFFD\uFFFD", lastEventId: "é" },
-    { type: "message", data: "after", lastEventId: "é" },
+    { type: "a\uFFFD", data: "\uFFFDb😀\n\uFFFD\uFFFD", lastEventId: "é", hasId: true },
+    { type: "message", data: "after", lastEventId: "é", hasId: false },
   ]);
 });
 
@@ -53,7 +53,9 @@ test("encode writes what parse reads, and refuses what would inject a field", ()
   assert.equal(encode({ data: "\n\r\r\na\n" }), "data: \ndata: \ndata: \ndata: a\ndata: \n\n");
   assert.equal(encode({ comment: "a\nid: 1" }), ": a\n: id: 1\n\n");
   assert.equal(encode({ comment: "ping" }), ": ping\n\n");
-  assert.deepEqual(parse(encode({ data: "é😀", id: "水" })), [{ type: "message", data: "é😀", lastEventId: "水" }]);
+  assert.deepEqual(parse(encode({ data: "é😀", id: "水" })), [
+    { type: "message", data: "é😀", lastEventId: "水", hasId: true },
+  ]);
   for (const [event, name] of [
     [{ data: "", id: "a\nb" }, "id"],
     [{ data: "", type: "a\0" }, "type"],
@@ -76,7 +78,7 @@ test("a parser keeps the last event ID over reset(), reports comments and retrie
   assert.equal(parser.lastEventId, "0");
   assert.deepEqual(parser.feed(bytes(": hello\nretry: 5\nid: 1\n\ndata: ha")), []);
   parser.reset();
-  assert.deepEqual(parser.feed(bytes("data: a\n\n")), [{ type: "message", data: "a", lastEventId: "1" }]);
+  assert.deepEqual(parser.feed(bytes("data: a\n\n")), [{ type: "message", data: "a", lastEventId: "1", hasId: false }]);
   assert.deepEqual(seen, ["hello", 5]);
   assert.throws(() => parser.feed(new Uint8Array(17 * 1024 * 1024).fill(97)), RangeError);
   assert.throws(() => parser.feed(bytes("\n")), RangeError);
@@ -103,14 +105,14 @@ test("an encoder's bytes over the network come out of a decoder as they went in"
   const { body } = await fetch(server.origin);
   assert.deepEqual(
     await collect(body.pipeThrough(decoder)),
-    events.map(({ data, id, type }) => ({ type, data, lastEventId: id })),
+    events.map(({ data, id, type }) => ({ type, data, lastEventId: id, hasId: true })),
   );
   assert.equal(decoder.lastEventId, "499");
 });
 
 test("a decoder takes text too, and fails its stream on what is neither", async () => {
   const decoded = ReadableStream.from(["data: a\n", "\n"]).pipeThrough(new EventStreamDecoder());
-  assert.deepEqual(await collect(decoded), [{ type: "message", data: "a", lastEventId: "" }]);
+  assert.deepEqual(await collect(decoded), [{ type: "message", data: "a", lastEventId: "", hasId: false }]);
   await assert.rejects(collect(ReadableStream.from([5]).pipeThrough(new EventStreamDecoder())), TypeError);
   await assert.rejects(collect(ReadableStream.from([{ data: 5 }]).pipeThrough(new EventStreamEncoder())), TypeError);
 });

@@ -72,7 +72,12 @@ test("what encode writes of random events and comments, the core reads back, in 
       else {
         lastEventId = id || lastEventId;
         if (retry !== undefined) expected.retries.push(retry);
-        expected.events.push({ type: type || "message", data: data.replace(/\r\n?/g, "\n"), lastEventId });
+        expected.events.push({
+          type: type || "message",
+          data: data.replace(/\r\n?/g, "\n"),
+          lastEventId,
+          hasId: Boolean(id),
+        });
       }
     }
     const read = { events: [], comments: [], retries: [] };

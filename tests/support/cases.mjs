@@ -66,6 +66,9 @@ export function servePage(request, response) {
     response.writeHead(200, { "Content-Type": "text/html" }).end("<!doctype html><title>Millrace</title>");
   } else if (request.url === "/millrace.js") {
     response.writeHead(200, { "Content-Type": "text/javascript" }).end(readFileSync(packageFile));
+  } else if (request.url === "/extras.js") {
+    const extras = new URL("extras.js", packageFile);
+    response.writeHead(200, { "Content-Type": "text/javascript" }).end(readFileSync(extras));
   } else if (request.url === "/worker.js") {
     response.writeHead(200, { "Content-Type": "text/javascript" }).end(`(${answerScripts})()`);
   } else if (request.url === "/favicon.ico") {

@@ -1,8 +1,8 @@
 // The browser's own EventSource: what developer tools show as an event stream, and what crosses origins without asking
 // first. It parses and reconnects by itself; the core is told what it does, and takes over when it gives up.
 
-import { cursorType } from "../connect-options.js";
-import { answerOf, requestInit } from "./fetch.js";
+import { cursorType } from "../protocol.js";
+import { answerOf, requestOf } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
 
 /**
@@ -14,15 +14,16 @@ const keepsRests = () => /^Apple/.test(globalThis.navigator?.vendor ?? "");
 export class NativeTransport implements Transport {
   readonly name = "native";
   readonly #request: Request;
-  readonly #types: readonly string[];
+  readonly #types: Set<string>;
   readonly #listener: TransportListener;
   #eventSource: EventSource | undefined;
   #inquiry = new AbortController();
   #reconnectsItself = false;
+  #isOpen = false;
 
   constructor(request: Request, types: readonly string[], listener: TransportListener) {
     this.#request = request;
-    this.#types = types;
+    this.#types = new Set(types);
     this.#listener = listener;
   }
 
@@ -35,26 +36,37 @@ export class NativeTransport implements Transport {
     eventSource.onopen = (event) => {
       if (event instanceof MessageEvent || eventSource !== this.#eventSource) return;
       this.#listener.online();
+      this.#isOpen = true;
       const { origin } = new URL(eventSource.url);
       this.#listener.response({ status: 200, contentType: "text/event-stream", origin, excerpt: "" });
     };
-    for (const type of new Set([...this.#types, cursorType])) {
-      eventSource.addEventListener(type, (event: Event) => {
-        if (event instanceof MessageEvent && eventSource === this.#eventSource) this.#received(event);
-      });
-    }
+    for (const type of new Set([...this.#types, cursorType])) this.#listenFor(type);
     eventSource.onerror = (event) => {
       if (event instanceof MessageEvent || eventSource !== this.#eventSource) return;
       const gaveUp = eventSource.readyState === EventSource.CLOSED;
-      if (!gaveUp || this.#listener.readyState === 1) this.#lost();
+      if (!gaveUp || this.#isOpen) this.#lost();
       if (gaveUp) this.#inquire();
     };
+  }
+
+  listen(type: string): void {
+    if (this.#types.has(type)) return;
+    this.#types.add(type);
+    if (type !== cursorType) this.#listenFor(type);
+  }
+
+  #listenFor(type: string): void {
+    const eventSource = this.#eventSource;
+    eventSource?.addEventListener(type, (event: Event) => {
+      if (event instanceof MessageEvent && eventSource === this.#eventSource) this.#received(event);
+    });
   }
 
   drop(): void {
     const staysUp = this.#reconnectsItself;
     this.#reconnectsItself = false;
     if (staysUp) return;
+    this.#isOpen = false;
     this.#inquiry.abort();
     this.#eventSource?.close();
     this.#eventSource = undefined;
@@ -68,7 +80,7 @@ export class NativeTransport implements Transport {
   }
 
   #received(event: MessageEvent): void {
-    const isHidden = event.type === cursorType && !this.#types.includes(cursorType);
+    const isHidden = event.type === cursorType && !this.#types.has(cursorType);
     const full = this.#listener.message(isHidden ? "" : event.type, event.data, event.lastEventId);
     if (!full) return;
     // It cannot be slowed down, so it is ended; once there is room, the core goes on from the last ID.
@@ -78,6 +90,7 @@ export class NativeTransport implements Transport {
 
   // The core is told, and what it then wants dropped is left to reconnect by itself where that can be trusted.
   #lost(): void {
+    this.#isOpen = false;
     this.#reconnectsItself = !keepsRests();
     this.#listener.networkError();
     this.#reconnectsItself = false;
@@ -88,16 +101,18 @@ export class NativeTransport implements Transport {
     this.#listener.online();
     this.#eventSource = undefined;
     const { signal } = this.#inquiry;
-    const url = this.#urlFor(this.#listener.lastEventId);
-    const response = await fetch(url, requestInit(this.#request, "", new Headers(), signal)).catch(() => undefined);
-    const answer = response && (await answerOf(response, response.body?.getReader(), url.href));
+    const request = { ...this.#request, url: this.#urlFor(this.#listener.lastEventId).href };
+    const [url, init] = requestOf(request, "", new Headers(), signal);
+    const response = await fetch(url, init).catch(() => undefined);
+    const answer = response && (await answerOf(response, response.body?.getReader(), url));
     if (signal.aborted) return;
     this.#inquiry.abort(); // it has said what there was to know
     if (!answer || (answer.status === 200 && /^\s*text\/event-stream\s*(;|$)/i.test(answer.contentType))) {
       return this.#listener.networkError(); // all would be well now: the core has a new EventSource made
     }
     await this.#listener.response(answer);
-    // It is one after all, by fields that only the core can read: there is nobody to read that answer.
-    if (this.#listener.readyState === 1) this.#listener.networkError();
+    // If it is one after all, by fields that only the core can read, there is nobody to read that answer. Else the core
+    // has given it up by now, and this changes nothing.
+    this.#listener.networkError();
   }
 }

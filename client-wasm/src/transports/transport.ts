@@ -7,13 +7,16 @@ export interface Transport {
   readonly name: TransportName;
 
   /**
-   * Makes the connection and reports on it until it ends or is dropped. Rejects only with what is nobody's network: a
-   * `headers` function that throws, a `fetch` that answers with something else than a response.
+   * Makes the connection and reports on it until it ends or is dropped. Rejects only with what no other attempt would
+   * mend: headers that cannot be sent, a `fetch` that gives something else than a response.
    */
   connect(lastEventId: string): Promise<void>;
 
   /** Ends the connection, if there is one; nothing of it is reported after. */
   drop(): void;
+
+  /** Another event type is wanted, by transports that have to know them. */
+  listen?(type: string): void;
 }
 
 /** The head of a response. */
@@ -24,6 +27,8 @@ export interface Answer {
   readonly origin: string;
   /** Where an event stream begins, if the server says. */
   readonly lastEventId?: string;
+  /** Silence after which the server sends something, in milliseconds; 0 if it does not say. */
+  readonly heartbeat?: number;
   /** What Retry-After asks for, in milliseconds; 0 if it asks for nothing. */
   readonly retryAfter?: number;
   /** How the body begins, where that is no event stream. */

@@ -1,6 +1,6 @@
 // XMLHttpRequest, whose text grows while the response comes: for runtimes that have no streams, old ones and React Native.
 
-import { requestInit, utf8Text, waitOf } from "./fetch.js";
+import { headersOf, heartbeatName, heartbeatOf, requestOf, utf8Text, waitOf } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
 
 /** Characters of a response, all of which stay in memory until its end, after which the connection is made anew. */
@@ -27,15 +27,17 @@ export class XhrTransport implements Transport {
   async connect(lastEventId: string): Promise<void> {
     this.#attempt = new AbortController();
     const { signal } = this.#attempt;
-    const { headers, url } = this.#request;
-    const asked = new Headers(typeof headers === "function" ? await headers() : headers);
-    if (signal.aborted) return;
-    const init = requestInit(this.#request, lastEventId, asked, signal);
+    const lost = (error?: unknown) => {
+      if (!signal.aborted) this.#listener.networkError(false, error);
+    };
+    const headers = await headersOf(this.#request).catch(lost);
+    if (!headers || signal.aborted) return;
+    const [url, init] = requestOf(this.#request, lastEventId, new Headers(headers), signal);
     const xhr = new XMLHttpRequest();
     xhr.open(init.method as string, url);
     xhr.withCredentials = this.#request.withCredentials;
     xhr.overrideMimeType?.("text/event-stream;charset=utf-8");
-    asked.forEach((value, name) => {
+    init.headers.forEach((value, name) => {
       xhr.setRequestHeader(name, value);
     });
     signal.addEventListener("abort", () => xhr.abort());
@@ -43,9 +45,7 @@ export class XhrTransport implements Transport {
     xhr.onreadystatechange = read;
     xhr.onprogress = read;
     xhr.onload = read;
-    xhr.onerror = () => {
-      if (!signal.aborted) this.#listener.networkError();
-    };
+    xhr.onerror = () => lost();
     xhr.send(init.body as XMLHttpRequestBodyInit | null);
   }
 
@@ -95,6 +95,7 @@ function answerOf(xhr: XMLHttpRequest, url: string) {
     contentType: xhr.getResponseHeader("Content-Type") ?? "",
     origin: new URL(xhr.responseURL || url).origin,
     lastEventId: utf8Text(xhr.getResponseHeader("Last-Event-ID") ?? ""),
+    heartbeat: heartbeatOf(xhr.getResponseHeader(heartbeatName)),
     retryAfter: waitOf(xhr.getResponseHeader("Retry-After") ?? ""),
     excerpt: xhr.responseText.slice(0, 200),
   };

@@ -44,7 +44,7 @@ export async function total(): Promise<number> {
   for await (const event of orders) sum += event.data.total;
   return sum;
 }
-export const event: ServerEvent<Order> = { type: "created", data: { total: 1 }, lastEventId: "1" };
+export const event: ServerEvent<Order> = { type: "created", data: { total: 1 }, lastEventId: "1", hasId: true };
 
 // @ts-expect-error without decode, data is text
 export const wrong: Connection<Order> = connect("/events");

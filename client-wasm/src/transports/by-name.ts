@@ -1,0 +1,23 @@
+// The transports by their names.
+
+import { gapType } from "../protocol.js";
+import type { TransportName } from "../types.js";
+import { FetchTransport } from "./fetch.js";
+import { NativeTransport } from "./native.js";
+import type { Request, Transport, TransportListener } from "./transport.js";
+import { XhrTransport } from "./xhr.js";
+
+/** `types` are for `native`; undefined: `message`. */
+export function transportOf(
+  name: TransportName,
+  request: Request,
+  types: readonly string[] | undefined,
+  listener: TransportListener,
+): Transport {
+  if (name === "native") return new NativeTransport(request, types ?? ["message", gapType], listener);
+  if (name === "xhr") return new XhrTransport(request, listener);
+  if (name === "fetch") return new FetchTransport(request, listener);
+  const url = new URL(request.url);
+  url.searchParams.set("mode", "poll");
+  return new FetchTransport({ ...request, url: url.href }, listener, name);
+}
