@@ -187,8 +187,8 @@ char* input(std::uint32_t bytes) {
 
 // --- Sources: text and bytes are put into input() where their length is taken --------------------------------------
 
-/// Where a number of the policy is 0, the default holds, and where the idle timeout is negative, the server's; `flags` are
-/// Flags, added up. Times are in milliseconds.
+/// Where a number of the policy is 0, the default holds, and where the idle timeout is negative, the server's; `flags`
+/// are Flags, added up. Times are in milliseconds.
 Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t jitter_percent, int base, int max,
                    std::uint32_t attempts, int idle_timeout, int first_byte_timeout, std::uint32_t max_event_bytes,
                    std::uint32_t flags) {

@@ -372,7 +372,7 @@ for (const [name, command] of Object.entries(services)) {
       });
     }
 
-    for (const status of [429, 500, 502, 503, 504]) {
+    for (const status of [408, 425, 429, 500, 502, 503, 504, 520, 530]) {
       test(`comes back after ${status}`, async (context) => {
         const server = await StreamServer.start(context);
         const client = await start(context, { streamUrl: server.url, initialDelayMs: 0 });

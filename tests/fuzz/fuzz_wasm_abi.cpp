@@ -77,9 +77,8 @@ void drive(Source* source, Input input, double now, Bytes& in) {
     type.copy(::input(static_cast<std::uint32_t>(type.size())), type.size());
     const int status = in.byte() % 4 == 0 ? 200 + in.byte() * 2 : 200;
     const int retry_after = in.byte() * 1000;
-    return check(
-        source_tell(source, input, now, status, static_cast<std::uint32_t>(type.size()), retry_after, in.byte() % 4,
-                    in.byte() * 1000));
+    return check(source_tell(source, input, now, status, static_cast<std::uint32_t>(type.size()), retry_after,
+                             in.byte() % 4, in.byte() * 1000));
   }
   const bool has_text = input == Input::kBytes || input == Input::kMessage;
   const bool is_cursor = input == Input::kMessage && in.byte() % 2 == 0;

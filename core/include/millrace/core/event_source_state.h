@@ -85,8 +85,8 @@ class EventSourceState {
     /// kIdlePercentOfHeartbeat of the server's heartbeat, and never if the server has not reported one.
     std::optional<Duration> idle_timeout = {};
 
-    /// Beyond the standard: reconnect after 408, 425, 429, 500, 502, 503, 504 and 520 to 530 (used by proxies), not before
-    /// Retry-After, instead of failing.
+    /// Beyond the standard: reconnect after 408, 425, 429, 500, 502, 503, 504 and 520 to 530 (used by proxies), not
+    /// before Retry-After, instead of failing.
     bool retry_on_server_error = false;
 
     /// How many attempts in a row to open the stream may fail; after the last one the source fails for good. Zero:

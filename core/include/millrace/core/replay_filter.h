@@ -21,8 +21,8 @@ namespace millrace {
 /// The last events of one event source, by their hashes.
 class ReplayFilter {
  public:
-  /// A connection begins. `is_on`: the filter checks and remembers its events. `may_repeat`: the request had a last event
-  /// ID, so that events of earlier connections may come again; without one a server has nothing to repeat from.
+  /// A connection begins. `is_on`: the filter checks and remembers its events. `may_repeat`: the request had a last
+  /// event ID, so that events of earlier connections may come again; without one a server has nothing to repeat from.
   void begin(bool is_on, bool may_repeat) {
     is_on_ = is_on;
     from_ = may_repeat ? 0 : kReplayWindowEvents;
@@ -32,8 +32,8 @@ class ReplayFilter {
   bool is_replay(const MessageEvent& event);
 
  private:
-  std::unique_ptr<std::uint64_t[]> seen_;  // hashes: a ring, made with the first of them
-  std::size_t next_ = 0;                   // the oldest
+  std::unique_ptr<std::uint64_t[]> seen_;   // hashes: a ring, made with the first of them
+  std::size_t next_ = 0;                    // the oldest
   std::size_t from_ = kReplayWindowEvents;  // what may come again, counted from the oldest
   bool is_on_ = false;
 };
