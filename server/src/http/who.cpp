@@ -6,7 +6,7 @@
 namespace millrace {
 
 Who Who::network(const sockaddr_storage& address) {
-  return Who("n" + network_of(address));
+  return Who(std::string("n").append(network_of(address)));
 }
 
 Who Who::of(const httplib::Request& request, std::string_view name) {
