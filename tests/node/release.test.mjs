@@ -11,7 +11,7 @@ import { root } from "../support/millrace-server.mjs";
 test("./run release refuses what is no commit, or not all of one", (context) => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-release-"));
   context.after(() => rmSync(folder, { recursive: true }));
-  cpSync(join(root, "run"), join(folder, "run"));
+  for (const name of ["run", "tools", "release"]) cpSync(join(root, name), join(folder, name), { recursive: true });
   const refusal = (...parameters) => {
     const { status, stderr } = spawnSync("./run", ["release", ...parameters], { cwd: folder, encoding: "utf8" });
     assert.equal(status, 1);

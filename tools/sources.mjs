@@ -1,0 +1,21 @@
+// The C++ sources of the tree, by what is done with them.
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+
+/** What we ship: the folders of libraries and program. */
+export const shipped = ["core/src", "server/src", "client-native/src", "cli", "bench/load", "web-demo/server"];
+
+/** What clang-format formats, headers included. */
+export const formatted = [
+  ...["core", "json", "server", "client-native", "client-wasm/src", "cli", "web-demo/server"],
+  ...["tests", "bench", "examples"],
+];
+
+/** The files below the folders with one of the extensions, sorted. */
+export function filesBelow(folders, ...extensions) {
+  return folders
+    .flatMap((folder) => readdirSync(folder, { recursive: true }).map((file) => join(folder, file)))
+    .filter((file) => extensions.some((extension) => file.endsWith(extension)) && !file.includes("node_modules"))
+    .sort();
+}
