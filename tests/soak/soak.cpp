@@ -1,5 +1,6 @@
-// Everything at once, on the program and real sockets: `millrace_soak [--seconds N] [--seed N]
-// [--attacks N]`, N attacks a second at most.
+// Everything at once, on the program and real sockets: `millrace_soak [--rounds N | --seconds N] [--seed N]
+// [--attacks N]`. It ends after N attacks of each attacker or, by default, after N seconds (20); --attacks bounds them
+// in a second.
 //
 // A few subscribers listen to one topic, to which little is published, in order. Beside them others do all that hurts:
 // thousands of connections that are gone again, half requests, garbage, readers that never read, readers of single
@@ -19,8 +20,10 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -86,14 +89,14 @@ class LowLimit {
   rlimit before_{};
 };
 
-// One who does what hurts, until told to stop. That the server turns it away is no failure.
+// Attacks the server again and again. That the server refuses is no failure.
 class TroubleMaker {
  public:
   /// `pause` is between the beginnings of two attacks, at least.
   TroubleMaker(int port, std::uint64_t seed, Clock::duration pause) : port_(port), random_(seed), pause_(pause) {}
 
-  void run(const std::atomic<bool>& over) {
-    while (!over) {
+  void run(const std::atomic<bool>& over, std::uint64_t rounds) {
+    while (!over && acts < rounds) {
       const auto next = Clock::now() + pause_;
       try {
         act();
@@ -239,16 +242,51 @@ std::string refusal_of(RawClient& publisher, const std::string& event) {
   }
 }
 
-std::uint64_t number(int count, char** values, const std::string& name, std::uint64_t otherwise) {
-  for (int i = 1; i + 1 < count; i += 2) {
-    if (values[i] == name) return std::stoull(values[i + 1]);
-  }
-  return otherwise;
+struct Arguments {
+  std::uint64_t rounds = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t seconds = 0;  // 0: until the rounds are over
+  std::uint64_t seed = std::random_device{}();
+  std::uint64_t attacks = 0;  // a second; 0: as many as it comes to
+};
+
+[[noreturn]] void refuse(const std::string& sentence) {
+  std::fprintf(stderr, "soak: %s\n", sentence.c_str());
+  std::exit(2);
 }
 
-int soak(std::uint64_t seconds, std::uint64_t seed, std::uint64_t attacks) {
-  std::printf("soak: %llu s, seed %llu\n", static_cast<unsigned long long>(seconds),
-              static_cast<unsigned long long>(seed));
+Arguments read(int count, char** values) {
+  Arguments arguments;
+  bool has_rounds = false;
+  for (int i = 1; i < count; i += 2) {
+    const std::string_view name = values[i];
+    const std::string_view value = i + 1 < count ? values[i + 1] : "";
+    std::uint64_t number = 0;
+    const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), number);
+    const bool is_number = !value.empty() && failure == std::errc{} && end == value.data() + value.size();
+    if (is_number && name == "--rounds" && number > 0) {
+      arguments.rounds = number;
+      has_rounds = true;
+    } else if (is_number && name == "--seconds" && number > 0) {
+      arguments.seconds = number;
+    } else if (is_number && name == "--seed") {
+      arguments.seed = number;
+    } else if (is_number && name == "--attacks") {
+      arguments.attacks = number;
+    } else {
+      refuse("there are --rounds N, --seconds N, --seed N and --attacks N, not " + std::string(name) + " " +
+             std::string(value));
+    }
+  }
+  if (has_rounds && arguments.seconds > 0) refuse("--rounds and --seconds exclude each other: give one of them");
+  if (!has_rounds && arguments.seconds == 0) arguments.seconds = 20;
+  return arguments;
+}
+
+int soak(const Arguments& arguments) {
+  const std::uint64_t seed = arguments.seed;
+  std::printf("soak: %llu %s, seed %llu\n",
+              static_cast<unsigned long long>(arguments.seconds > 0 ? arguments.seconds : arguments.rounds),
+              arguments.seconds > 0 ? "s" : "rounds", static_cast<unsigned long long>(seed));
   const auto started = [] {
     const LowLimit files(RLIMIT_NOFILE, kMaxFiles);
     const LowLimit memory(RLIMIT_AS, kMaxMemory);
@@ -275,20 +313,30 @@ int soak(std::uint64_t seconds, std::uint64_t seed, std::uint64_t attacks) {
   for (std::size_t i = 0; i < streams.size(); ++i) {
     listening.emplace_back([&, i] { complaints[i] = listen(streams[i], published); });
   }
-  const Clock::duration pause = attacks == 0
-                                    ? Clock::duration{}
-                                    : Clock::duration(std::chrono::seconds(kTroubleMakers)) / static_cast<int>(attacks);
+  Clock::duration pause{};
+  if (arguments.attacks > 0) {
+    pause = Clock::duration(std::chrono::seconds(kTroubleMakers)) / static_cast<int>(arguments.attacks);
+  }
   std::vector<TroubleMaker> trouble;
   for (std::uint64_t i = 0; i < kTroubleMakers; ++i) trouble.emplace_back(port, seed + i, pause);
+  std::atomic<int> attacking = kTroubleMakers;
   std::vector<std::thread> troubling;
-  for (TroubleMaker& one : trouble) troubling.emplace_back([&] { one.run(over); });
+  for (TroubleMaker& one : trouble) {
+    troubling.emplace_back([&] {
+      one.run(over, arguments.rounds);
+      --attacking;
+    });
+  }
 
   std::size_t most_files = 0;
   std::size_t most_kilobytes = 0;
   Clock::duration longest{};
   std::string failure;
-  const auto end = Clock::now() + std::chrono::seconds(seconds);
-  while (Clock::now() < end) {
+  const auto begin = Clock::now();
+  const auto has_time = [&] {
+    return arguments.seconds == 0 || Clock::now() < begin + std::chrono::seconds(arguments.seconds);
+  };
+  while (attacking > 0 && has_time()) {
     const auto asked = Clock::now();
     const std::string event = R"({"topic":"steady","data":")" + std::to_string(published) + "\"}";
     failure = refusal_of(publisher, event);
@@ -300,6 +348,7 @@ int soak(std::uint64_t seconds, std::uint64_t seed, std::uint64_t attacks) {
     most_kilobytes = std::max(most_kilobytes, now.kilobytes);
     std::this_thread::sleep_until(asked + std::chrono::milliseconds(20));
   }
+  const std::chrono::duration<double> taken = Clock::now() - begin;
   over = true;
   for (std::thread& thread : troubling) thread.join();
   std::uint64_t acts = 0;
@@ -326,8 +375,8 @@ int soak(std::uint64_t seconds, std::uint64_t seed, std::uint64_t attacks) {
   if (!eventually([&] { return holdings_of(process).files <= before.files; })) status = 1;
   const Holdings after = holdings_of(process);
   if (after.kilobytes > before.kilobytes + kMaxGrowthKilobytes) status = 1;
-  std::printf("%llu attacks (%llu turned away); %llu steady events to each of %d; slowest publish %lld ms\n",
-              static_cast<unsigned long long>(acts), static_cast<unsigned long long>(refusals),
+  std::printf("%llu attacks (%llu refused) in %.0f s; %llu steady events to each of %d; slowest publish %lld ms\n",
+              static_cast<unsigned long long>(acts), static_cast<unsigned long long>(refusals), taken.count(),
               static_cast<unsigned long long>(published), kSteadySubscribers,
               static_cast<long long>(std::chrono::duration_cast<std::chrono::milliseconds>(longest).count()));
   std::printf("files: %zu before, %zu at most, %zu after\n", before.files, most_files, after.files);
@@ -338,10 +387,7 @@ int soak(std::uint64_t seconds, std::uint64_t seed, std::uint64_t attacks) {
 
 }  // namespace
 
-int main(int count, char** values) try {
-  return soak(number(count, values, "--seconds", 20), number(count, values, "--seed", std::random_device{}()),
-              number(count, values, "--attacks", 0));
-} catch (const std::exception& failure) {
+int main(int count, char** values) try { return soak(read(count, values)); } catch (const std::exception& failure) {
   std::printf("soak: %s\n", failure.what());
   return 1;
 }
