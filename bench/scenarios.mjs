@@ -103,6 +103,9 @@ function wildcards(seconds) {
   };
 }
 
+// Beside Millrace whose loops answer, one in which a worker answers each request, as with a logger or an authorizer.
+const peersAndWorkers = ["ceiling", "millrace", "millrace_by_workers", "nchan", "better_sse"];
+
 const fast = ["--rate", 0, "--window", 256, "--pipeline", 32];
 const posts = ["--window", 10_000_000, "--publishers", 8, "--pipeline", 8];
 const inside = ["--publishers", 0, "--trigger", "/inside?topics=10000&events=100000", "--expect", 100_000];
@@ -141,7 +144,7 @@ export const scenarios = {
   idle: [unpublished("idle", "10,000 idle subscribers", [figure.memory, figure.threads])],
   connect: [connecting(1024), connecting(256)],
   addressed: [
-    addressed("post", "one HTTP POST an event", posts, peers),
+    addressed("post", "one HTTP POST an event", posts, peersAndWorkers),
     addressed("batch", "NDJSON batches of 100 events", [...posts, "--batch", 100], ["millrace"]),
     addressed("inside", "published from inside the program", inside, ["ceiling", "millrace"]),
   ],

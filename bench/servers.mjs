@@ -56,6 +56,11 @@ export const servers = {
     command: () => [`${bin}/millrace_bench_millrace`],
     load: ["--gzip"],
   },
+  millrace_by_workers: {
+    title: "**Millrace**, by workers",
+    command: () => [`${bin}/millrace_bench_millrace`, "by-workers"],
+    load: [],
+  },
   millrace_strangers: {
     title: "**Millrace**, 256,000 patterns",
     command: () => [`${bin}/millrace_bench_millrace`],

@@ -5,7 +5,8 @@
 //   POST /start?rate=R&events=N  producer threads send N events to each of them, R a second
 //   POST /inside?topics=T&events=N   Hub::publish of N events to topics t0 … tT-1 at random
 //
-// Prints `listening on PORT` once it is.
+// The argument `by-workers` has a worker answer each request, as a program's logger or authorizer does; a number is
+// that of event loops. Prints `listening on PORT` once it is.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -77,12 +78,15 @@ int main(int argc, char** argv) {
   setrlimit(RLIMIT_NOFILE, &files);
 
   millrace::ServerOptions options{.anonymous_publish = true};
-  if (argc > 1) options.loops = std::stoul(argv[1]);
+  const std::string argument = argc > 1 ? argv[1] : "";
+  const bool by_workers = argument == "by-workers";
+  if (!argument.empty() && !by_workers) options.loops = std::stoul(argument);
   options.gzip = true;  // for those who ask
   options.history_events = 1'000'000;
   options.history_bytes = 512 * 1024 * 1024;
   millrace::Server server(options);
   server.events("/events");
+  if (by_workers) server.set_logger([](const auto&, const auto&) {});  // then no loop answers events routes itself
 
   std::mutex mutex;
   std::vector<millrace::EventStream> streams;
