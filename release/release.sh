@@ -7,7 +7,7 @@ release_options() {
     case $option in
       --twice) twice=yes ;;
       --root) root=--root ;;
-      *) fail "release has no option '$option': there are --twice and --root" ;;
+      *) fail "unknown option '$option'; expected --twice or --root" ;;
     esac
   done
 }
@@ -15,9 +15,9 @@ release_options() {
 refuse_what_is_not_committed() {
   need release
   git rev-parse --verify --quiet HEAD >/dev/null 2>&1 ||
-    fail "a release is made from a commit: this folder is no git repository"
+    fail "a release is made from a commit, but this folder is not a git repository"
   [ -z "$(git status --porcelain)" ] ||
-    fail "there are changes that are not committed: commit them, or set them aside by 'git stash -u', then release"
+    fail "there are uncommitted changes: commit them, or run 'git stash -u', then release"
 }
 
 # In a clone elsewhere: the bits must not depend on the folder.

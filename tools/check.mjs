@@ -17,7 +17,7 @@ const checks = {
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(checks);
 const unknown = names.find((name) => !Object.hasOwn(checks, name));
 if (unknown !== undefined) {
-  console.error(`run: there is no check '${unknown}': choose from ${Object.keys(checks).join(", ")}`);
+  console.error(`run: unknown check '${unknown}'; expected one of ${Object.keys(checks).join(", ")}`);
   process.exit(1);
 }
 mkdirSync("build/log", { recursive: true });

@@ -20,12 +20,12 @@ test("./run release refuses what is no commit, or not all of one", (context) => 
   const git = (...parameters) =>
     execFileSync("git", ["-c", "user.name=test", "-c", "user.email=test@localhost", ...parameters], { cwd: folder });
 
-  assert.match(refusal("--thrice"), /no option '--thrice'/);
-  assert.match(refusal(), /no git repository/);
+  assert.match(refusal("--thrice"), /unknown option '--thrice'/);
+  assert.match(refusal(), /not a git repository/);
   git("init", "--quiet");
   writeFileSync(join(folder, ".gitignore"), "build/\n");
   git("add", ".");
   git("commit", "--quiet", "--message", "All of it");
   writeFileSync(join(folder, "forgotten"), "");
-  assert.match(refusal(), /changes that are not committed/);
+  assert.match(refusal(), /uncommitted changes/);
 });

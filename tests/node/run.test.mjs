@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../support/millrace-server.mjs";
 
-test("./run names what there is instead of what there is not", () => {
+test("./run names what it expects instead of an unknown word", () => {
   const refusals = [
-    [["nonsense"], /^run: there is no command 'nonsense': .*help/],
-    [["test", "unit", "nonsense"], /^run: there is no suite 'nonsense': choose from unit, .*cluster$/m],
-    [["check", "nonsense"], /^run: there is no check 'nonsense': choose from format, .*docs$/m],
-    [["sanitize", "nonsense"], /^run: there is no sanitizer 'nonsense': choose from address .*thread$/m],
+    [["nonsense"], /^run: unknown command 'nonsense'; .*help/],
+    [["test", "unit", "nonsense"], /^run: unknown suite 'nonsense'; expected one of unit, .*cluster$/m],
+    [["check", "nonsense"], /^run: unknown check 'nonsense'; expected one of format, .*docs$/m],
+    [["sanitize", "nonsense"], /^run: unknown sanitizer 'nonsense'; expected address .*thread$/m],
   ];
   for (const [parameters, message] of refusals) {
     const { status, stdout, stderr } = spawnSync(join(root, "run"), parameters, { encoding: "utf8" });
