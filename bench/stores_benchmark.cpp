@@ -23,8 +23,8 @@
 #include "bare_stores.h"
 #include "log/jetstream/jetstream_event_log.h"
 #include "log/sqlite/sqlite_event_log.h"
+#include "lone_hub.h"
 #include "loop/event_loop.h"
-#include "millrace/server/hub.h"
 #include "nats_cluster.h"
 
 namespace {
@@ -42,11 +42,11 @@ struct Settings {
 };
 
 // Each publisher's event says who it is of: its latency is taken when it comes by.
-class Receiver final : public Hub::Sink {
+class Receiver final : public Feed::Sink {
  public:
   explicit Receiver(std::size_t publishers) : begun_(publishers), latencies_(publishers) {}
   void begin(std::size_t publisher) { begun_[publisher] = Clock::now(); }
-  void post(const Hub::FramePtr& frame) override {
+  void post(const FramePtr& frame) override {
     const auto publisher = static_cast<std::size_t>(std::stoul(frame->topic->text().substr(2)));
     latencies_[publisher].push_back(microseconds(Clock::now() - begun_[publisher]));
   }
@@ -63,11 +63,11 @@ class Receiver final : public Hub::Sink {
 };
 
 Figures through_hub(std::shared_ptr<EventStore> store, std::size_t publishers, const Settings& settings) {
-  Hub hub({.history_events = 100'000,
-           .history_bytes = 64 * 1024 * 1024,
-           .epoch = "bench",
-           .clock = monotonic_now,
-           .store = std::move(store)});
+  test::LoneHub hub({.history_events = 100'000,
+                     .history_bytes = 64 * 1024 * 1024,
+                     .epoch = "bench",
+                     .clock = monotonic_now,
+                     .store = std::move(store)});
   Receiver receiver(publishers);
   hub.attach(receiver);
   std::atomic<bool> stop = false;

@@ -18,8 +18,8 @@
 
 #include "log/digest.h"
 #include "log/jetstream/jetstream_event_log.h"
+#include "lone_hub.h"
 #include "loop/event_loop.h"
-#include "millrace/server/hub.h"
 #include "nats_server.h"
 #include "scripted_output.h"
 
@@ -128,14 +128,14 @@ TEST_F(SharedLog, FindsTheIdsOfAnOlderStream) {
 // another at once.
 TEST_F(SharedLog, IsResumedByAPublishersIdThatCannotBeFoundInItYet) {
   constexpr std::uint64_t kEvents = 1'000;
-  const Hub hub({.history_events = 10'000,
-                 .history_bytes = 1'000'000,
-                 .epoch = {},
-                 .clock = monotonic_now,
-                 .store = std::make_shared<JetStreamEventLog>(options())});
+  const LoneHub hub({.history_events = 10'000,
+                     .history_bytes = 1'000'000,
+                     .epoch = {},
+                     .clock = monotonic_now,
+                     .store = std::make_shared<JetStreamEventLog>(options())});
   Log one(*this, [&](const Frame& frame) {
     const auto filter = filter_for({"*"});
-    const Hub::Cursor cursor = hub.resolve(frame.publisher_id, filter.get());
+    const Feed::Cursor cursor = hub.resolve(frame.publisher_id, filter.get());
     EXPECT_EQ(cursor.gap_reason, "");
     EXPECT_EQ(cursor.sequence, frame.sequence);
   });

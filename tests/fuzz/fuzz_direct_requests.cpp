@@ -6,13 +6,14 @@
 #include <string>
 
 #include "failure.h"
-#include "http/admission.h"
-#include "http/direct_requests.h"
-#include "http/event_routes.h"
-#include "http/failure.h"
-#include "http/httplib_bridge.h"
 #include "http/request_intake.h"
+#include "httplib/failure.h"
+#include "httplib/httplib_bridge.h"
 #include "lone_connection.h"
+#include "lone_hub.h"
+#include "routes/admission.h"
+#include "routes/direct_requests.h"
+#include "routes/event_routes.h"
 
 using namespace millrace;
 using namespace millrace::test;
@@ -58,7 +59,7 @@ class Served final : public httplib::Server {
   }
 
   ServerOptions options_;
-  Hub hub_{{.history_events = 10, .history_bytes = 100'000, .epoch = "epoch", .clock = [] { return TimePoint{}; }}};
+  LoneHub hub_{{.history_events = 10, .history_bytes = 100'000, .epoch = "epoch", .clock = [] { return TimePoint{}; }}};
   Admission admission_{options_, 1};
   RightsReview rights_{nullptr, {}};
   EventRoutes routes_{hub_, options_, admission_, rights_, &tell};

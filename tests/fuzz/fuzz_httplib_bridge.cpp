@@ -10,8 +10,8 @@
 #include <optional>
 
 #include "failure.h"
-#include "http/httplib_bridge.h"
 #include "http/request_intake.h"
+#include "httplib/httplib_bridge.h"
 #include "lone_connection.h"
 
 using namespace millrace;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "failure.h"
+#include "lone_hub.h"
 #include "reference_parser.h"
 #include "stream/subscriber.h"
 
@@ -35,12 +36,12 @@ class Bytes final : public Subscriber::Output {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const std::string_view id(reinterpret_cast<const char*>(bytes), size);
-  Hub hub({.history_events = 3, .history_bytes = 1 << 20, .epoch = "epoch", .clock = [] { return TimePoint{}; }});
+  LoneHub hub({.history_events = 3, .history_bytes = 1 << 20, .epoch = "epoch", .clock = [] { return TimePoint{}; }});
   hub.publish("a", {.data = "1", .id = "own"});
   for (const char* const data : {"2", "3", "4"}) hub.publish("a", {.data = data});
   const auto filter = std::make_shared<TopicFilter>(std::vector<TopicPattern>{"a"});
 
-  const Hub::Cursor cursor = hub.resolve(id, filter.get());
+  const Feed::Cursor cursor = hub.resolve(id, filter.get());
   if (cursor.sequence < 1 || cursor.sequence > 4) stop("a place outside the log for " + quoted(id));
   if (!cursor.gap_reason.empty() && cursor.sequence != 1) stop("a gap that does not go on from the oldest");
   Bytes output;

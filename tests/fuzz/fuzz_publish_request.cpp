@@ -4,20 +4,20 @@
 #include <cstdint>
 
 #include "failure.h"
-#include "http/publish_request.h"
-#include "millrace/server/hub.h"
+#include "log/frame.h"
+#include "lone_hub.h"
 #include "reference_parser.h"
-#include "stream/frame.h"
+#include "routes/publish_request.h"
 
 using namespace millrace;
 using namespace millrace::test;
 
 namespace {
 
-class LastFrame final : public Hub::Sink {
+class LastFrame final : public Feed::Sink {
  public:
   void post(const FramePtr& frame) override { frame_ = frame; }
-  void post_page(std::uint64_t, const Hub::PagePtr&) override {}  // of a store, which there is none of
+  void post_page(std::uint64_t, const Feed::PagePtr&) override {}  // of a store, which there is none of
   std::string payload() const { return std::string(frame_->payload()); }
 
  private:
@@ -28,7 +28,7 @@ class LastFrame final : public Hub::Sink {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const std::string_view body(reinterpret_cast<const char*>(bytes), size);
-  Hub hub({.history_events = 100, .history_bytes = 1 << 20, .epoch = "epoch", .clock = [] { return TimePoint{}; }});
+  LoneHub hub({.history_events = 100, .history_bytes = 1 << 20, .epoch = "epoch", .clock = [] { return TimePoint{}; }});
   LastFrame last;
   hub.attach(last);
   std::string error;

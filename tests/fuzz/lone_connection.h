@@ -10,10 +10,11 @@
 #include <string>
 #include <utility>
 
+#include "connection/connection.h"
+#include "connection/connection_loop.h"
 #include "failure.h"
-#include "http/connection.h"
-#include "http/connection_loop.h"
 #include "http/request_intake.h"
+#include "lone_hub.h"
 
 namespace millrace::test {
 
@@ -40,7 +41,7 @@ class LoneConnection {
   }
 
  private:
-  Hub hub_{{.history_events = 10, .history_bytes = 10'000, .epoch = "epoch", .clock = monotonic_now}};
+  LoneHub hub_{{.history_events = 10, .history_bytes = 10'000, .epoch = "epoch", .clock = monotonic_now}};
   ConnectionCounts counts_;
   RefusalCounters refusals_;
   ConnectionLoop loop_{hub_,

@@ -8,11 +8,11 @@
 #include <string>
 #include <string_view>
 
+#include "log/topic_filter.h"
 #include "millrace/core/event_source_state.h"
 #include "record.h"
 #include "schedule.h"
 #include "simulated_server.h"
-#include "stream/topic_filter.h"
 #include "wire.h"
 
 namespace millrace::simulation {

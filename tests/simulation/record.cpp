@@ -19,7 +19,7 @@ std::string data_of(std::uint64_t number, std::size_t size) {
 
 // --- Record ---------------------------------------------------------------------------------------------------------
 
-void Record::begin_life(const std::string& epoch, Hub& hub) {
+void Record::begin_life(const std::string& epoch, test::LoneHub& hub) {
   lives_[epoch] = life_begin_.size();
   life_begin_.push_back(entries_.size());
   checked_ = entries_.size();

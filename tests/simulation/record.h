@@ -10,11 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "log/frame.h"
+#include "lone_hub.h"
 #include "millrace/core/event.h"
 #include "millrace/core/topic.h"
-#include "millrace/server/hub.h"
 #include "schedule.h"
-#include "stream/frame.h"
 
 namespace millrace::simulation {
 
@@ -33,16 +33,16 @@ struct Entry {
 };
 
 /// Every entry of every log there was, in one order. An entry's place in it is its number.
-class Record final : public Hub::Sink {
+class Record final : public Feed::Sink {
  public:
   /// A log's life begins; the one before is lost.
-  void begin_life(const std::string& epoch, Hub& hub);
+  void begin_life(const std::string& epoch, test::LoneHub& hub);
 
   /// The next frame posted is an event of this type and ID, with data_of(number, size).
   void expect(std::string type, std::string id, std::size_t size);
   void expect_mark(Entry::Kind kind);
   void post(const FramePtr& frame) override;
-  void post_page(std::uint64_t, const Hub::PagePtr&) override {}  // of a store, which there is none of
+  void post_page(std::uint64_t, const Feed::PagePtr&) override {}  // of a store, which there is none of
 
   const std::vector<Entry>& entries() const { return entries_; }
   std::uint64_t next_number() const { return entries_.size(); }
@@ -64,7 +64,7 @@ class Record final : public Hub::Sink {
   std::map<std::string, std::size_t, std::less<>> lives_;  // by epoch
   std::vector<std::uint64_t> life_begin_;                  // number of each life's first entry
   std::map<std::string, std::uint64_t, std::less<>> publisher_ids_;
-  Hub* hub_ = nullptr;
+  test::LoneHub* hub_ = nullptr;
   Entry expected_;
   // Of the frames: those in the log, from held_from_ on, and those that were held when they left it.
   std::vector<std::weak_ptr<const Frame>> frames_;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "log/topic_filter.h"
 #include "millrace/core/limits.h"
-#include "stream/topic_filter.h"
 
 namespace millrace::simulation {
 
@@ -18,7 +18,7 @@ constexpr std::string_view kHead10 = "HTTP/1.0 200 OK\r\nContent-Type: text/even
 
 // --- Loop -----------------------------------------------------------------------------------------------------------
 
-class SimulatedServer::Loop final : public Hub::Sink, private DeliveryWriter {
+class SimulatedServer::Loop final : public Feed::Sink, private DeliveryWriter {
  public:
   explicit Loop(SimulatedServer& server) : server_(server), timers_(server.schedule_.now()) { hub().attach(*this); }
   ~Loop();
@@ -29,7 +29,7 @@ class SimulatedServer::Loop final : public Hub::Sink, private DeliveryWriter {
     expect_turn();
   }
 
-  void post_page(std::uint64_t, const Hub::PagePtr&) override {}  // there is no store
+  void post_page(std::uint64_t, const Feed::PagePtr&) override {}  // there is no store
 
   void add(std::unique_ptr<Stream> stream) { streams_.push_back(std::move(stream)); }
   void discard(Stream& stream) {
@@ -42,7 +42,7 @@ class SimulatedServer::Loop final : public Hub::Sink, private DeliveryWriter {
   }
 
   SimulatedServer& server() { return server_; }
-  Hub& hub() { return *server_.hub_; }
+  test::LoneHub& hub() { return *server_.hub_; }
   SubscriberTable& subscribers() { return subscribers_; }
   TimerWheel& timers() { return timers_; }
   WorkBudget& reading() { return reading_; }
@@ -80,7 +80,7 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
     loop_.timers().cancel(*this);
   }
 
-  void begin(const Request& request, const Hub::Cursor& cursor) {
+  void begin(const Request& request, const Feed::Cursor& cursor) {
     const Options& options = loop_.server().options_;
     if (options.lifetime > Duration{0}) ends_at_ = loop_.server().schedule_.now() + options.lifetime;
     set_deadline();
@@ -271,11 +271,11 @@ void SimulatedServer::start(bool with_log) {
   if (!with_log || hub_ == nullptr) {
     // Like the real ones: of a fixed length, so that none begins another.
     std::string epoch = std::to_string(random_.between(10'000'000, 99'999'999));
-    hub_ = std::make_unique<Hub>(Hub::Options{.history_events = options_.history_events,
-                                              .history_bytes = options_.history_bytes,
-                                              .history_age = options_.history_age,
-                                              .epoch = epoch,
-                                              .clock = [this] { return schedule_.now(); }});
+    hub_ = std::make_unique<test::LoneHub>(Feed::Options{.history_events = options_.history_events,
+                                                         .history_bytes = options_.history_bytes,
+                                                         .history_age = options_.history_age,
+                                                         .epoch = epoch,
+                                                         .clock = [this] { return schedule_.now(); }});
     record_.begin_life(epoch, *hub_);
   }
   for (std::size_t i = 0; i < options_.loops; ++i) loops_.push_back(std::make_unique<Loop>(*this));
@@ -332,7 +332,7 @@ void SimulatedServer::answer(const std::shared_ptr<Wire>& wire, const Request& r
     return respond(*wire, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: " + std::to_string(random_.between(1, 6)) +
                               "\r\nContent-Length: 0\r\n\r\n");
   }
-  const Hub::Cursor cursor = hub_->resolve(request.last_event_id, request.filter.get());
+  const Feed::Cursor cursor = hub_->resolve(request.last_event_id, request.filter.get());
   if (hub_->is_over(cursor, *request.filter)) {
     return respond(*wire, "HTTP/1.1 204 No Content\r\nX-Entries: " + std::to_string(record_.next_number()) +
                               "\r\nX-Place: " + std::to_string(record_.place_of(cursor.sequence)) + "\r\n\r\n");

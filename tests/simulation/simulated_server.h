@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "lone_hub.h"
 #include "loop/timer_wheel.h"
-#include "millrace/server/hub.h"
 #include "random.h"
 #include "record.h"
 #include "schedule.h"
@@ -64,7 +64,7 @@ class SimulatedServer {
   /// Cuts one of the streams.
   void disconnect_one();
 
-  Hub& hub() { return *hub_; }
+  test::LoneHub& hub() { return *hub_; }
   std::size_t streams() const;
 
   /// Throws Broken if something is held that need not be.
@@ -82,7 +82,7 @@ class SimulatedServer {
   Random& random_;
   Record& record_;
   const Options options_;
-  std::unique_ptr<Hub> hub_;
+  std::unique_ptr<test::LoneHub> hub_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::uint64_t life_ = 0;  // of the process: what was to happen in an earlier one does not
   bool running_ = false;

@@ -8,6 +8,14 @@
 
 namespace millrace {
 
+/// What strangers are told of a store in trouble. Its own words, in which paths and hosts may be, go to the log.
+inline constexpr std::string_view kStoreTakesNothing = "the store takes no events now; the server's log says why";
+inline constexpr std::string_view kStoreReadsNothing = "the store cannot be read now; the server's log says why";
+
+/// What strangers are told of an exception.
+inline constexpr std::string_view kNoMemory = "the server has no memory for this request";
+inline constexpr std::string_view kHandlerHasFailed = "the server has failed to answer; its log may say why";
+
 /// What stands behind the status in a response's first line, in cpp-httplib's words.
 std::string_view reason_phrase(int status);
 

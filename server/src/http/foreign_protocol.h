@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
-#include "../ops/refusal_reason.h"
 #include "millrace/core/time.h"
+#include "shares/refusal_reason.h"
 
 namespace millrace {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "../ops/refusal_reason.h"
+#include "shares/refusal_reason.h"
 
 namespace millrace {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "buffer_budget.h"
 #include "request_head.h"
+#include "shares/buffer_budget.h"
 
 namespace millrace {
 

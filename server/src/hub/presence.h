@@ -20,8 +20,8 @@
 #include <utility>
 #include <vector>
 
-#include "../stream/topic_filter.h"
-#include "../string_map.h"
+#include "base/string_map.h"
+#include "log/topic_filter.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/owned.h"
 

@@ -14,11 +14,11 @@
 #include <string_view>
 #include <vector>
 
-#include "../stream/frame.h"
-#include "../stream/topic_filter.h"
+#include "frame.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/time.h"
-#include "millrace/server/hub.h"
+#include "millrace/server/publication.h"
+#include "topic_filter.h"
 
 namespace millrace {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "../stream/topic_filter.h"
 #include "millrace/core/owned.h"
+#include "topic_filter.h"
 
 namespace millrace {
 

@@ -9,8 +9,8 @@
 #include <set>
 #include <string_view>
 
-#include "../stream/frame.h"
-#include "../stream/topic_filter.h"
+#include "frame.h"
+#include "topic_filter.h"
 
 namespace millrace {
 

@@ -5,12 +5,12 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "../loop/event_loop.h"
-#include "../option_name.h"
-#include "jetstream/jetstream_event_log.h"
+#include "base/option_name.h"
+#include "log/jetstream/jetstream_event_log.h"
+#include "log/sqlite/sqlite_event_log.h"
+#include "loop/event_loop.h"
 #include "millrace/core/limits.h"
 #include "millrace/server/invalid_option.h"
-#include "sqlite/sqlite_event_log.h"
 
 namespace millrace {
 

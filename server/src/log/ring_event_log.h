@@ -13,10 +13,10 @@
 #include <string_view>
 #include <vector>
 
-#include "../stream/pinned_bytes.h"
-#include "../string_map.h"
+#include "base/string_map.h"
 #include "event_log.h"
 #include "id_index.h"
+#include "pinned_bytes.h"
 
 namespace millrace {
 

@@ -10,9 +10,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include "../http/failure.h"
-#include "../http/refusal.h"
+#include "base/failure.h"
+#include "http/error_response.h"
 #include "millrace/core/limits.h"
+#include "millrace/core/owned.h"
 #include "millrace/core/protocol.h"
 
 namespace millrace {

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "frame.h"
+#include "log/frame.h"
 
 namespace millrace {
 

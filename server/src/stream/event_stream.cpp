@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "../http/failure.h"
+#include "base/failure.h"
 #include "event_stream_state.h"
-#include "frame.h"
+#include "log/frame.h"
 #include "millrace/core/event_stream_writer.h"
 #include "millrace/core/limits.h"
 

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "log/pinned_bytes.h"
 #include "millrace/core/event_stream_writer.h"
 #include "millrace/core/protocol.h"
-#include "pinned_bytes.h"
 
 namespace millrace {
 
@@ -24,8 +24,8 @@ bool is_mark(const FramePtr& frame) {
 
 }  // namespace
 
-Subscriber::Subscriber(const Hub& hub, Output& output, Subscription subscription)
-    : hub_(hub),
+Subscriber::Subscriber(const Feed& feed, Output& output, Subscription subscription)
+    : feed_(feed),
       output_(output),
       filter_(std::move(subscription.filter)),
       client_(subscription.client.empty() ? nullptr : std::make_unique<std::string>(std::move(subscription.client))),
@@ -33,7 +33,7 @@ Subscriber::Subscriber(const Hub& hub, Output& output, Subscription subscription
       cursor_form_(subscription.cursor),
       poll_(subscription.poll) {}
 
-void Subscriber::start(const Hub::Cursor& cursor, std::string_view last_event_id, std::string_view preface,
+void Subscriber::start(const Feed::Cursor& cursor, std::string_view last_event_id, std::string_view preface,
                        Duration retry) {
   std::string payload;
   if (cursor.gap_reason.empty()) {
@@ -72,7 +72,7 @@ void Subscriber::wrote(std::span<const FramePtr> due, std::size_t written) {
 void Subscriber::catch_up() {
   if (phase_ != Phase::kCatchingUp || !write_in_flight() || awaits_stored_) return;
   while (!output_.reading().is_spent()) {
-    const Hub::Page page = hub_.read_after(cursor_, filter());
+    const Feed::Page page = feed_.read_after(cursor_, filter());
     output_.reading().spend(page.work + 1);
     if (page.stored) {
       awaits_stored_ = true;
@@ -90,10 +90,10 @@ void Subscriber::fall_behind() {
 }
 
 // False if there is nothing more to read for now: what it has does not fit, or it is live, or has ended.
-bool Subscriber::take(const Hub::Page& page) {
+bool Subscriber::take(const Feed::Page& page) {
   if (page.expired) {
     std::string payload;
-    append_gap(hub_.id_of(cursor_), "expired", page.through, {}, payload);
+    append_gap(feed_.id_of(cursor_), "expired", page.through, {}, payload);
     output_.on_gap();
     const FramePtr gap = control_frame(payload, page.through);
     return write({&gap, 1});
@@ -112,7 +112,7 @@ bool Subscriber::take(const Hub::Page& page) {
   return false;
 }
 
-void Subscriber::take_stored(const Hub::Page& page) {
+void Subscriber::take_stored(const Feed::Page& page) {
   awaits_stored_ = false;
   output_.reading().spend(page.work + 1);
   // Where a heartbeat is stuck half written, the page is read again when it has gone.
@@ -208,13 +208,13 @@ bool Subscriber::write_in_flight() {
 }
 
 void Subscriber::hold(FramePtr frame, std::size_t written) {
-  hub_.pinned().hold(*frame);
+  feed_.pinned().hold(*frame);
   in_flight_ = std::move(frame);
   in_flight_bytes_ = static_cast<std::uint32_t>(written);
 }
 
 void Subscriber::let_go() {
-  if (in_flight_ != nullptr) hub_.pinned().release(*in_flight_);
+  if (in_flight_ != nullptr) feed_.pinned().release(*in_flight_);
   in_flight_.reset();
   in_flight_bytes_ = 0;
 }
@@ -243,7 +243,7 @@ void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
 // Never nothing: a heartbeat is a sign of life, too.
 void Subscriber::append_cursor(std::uint64_t sequence, std::optional<Duration> retry, std::string& payload) const {
   EventStreamWriter writer(payload);
-  const std::string id = hub_.id_of(sequence);
+  const std::string id = feed_.id_of(sequence);
   switch (cursor_form_) {
     case CursorForm::kId:
       return writer.cursor(*EventId::parse(id), retry);
@@ -261,7 +261,7 @@ void Subscriber::append_gap(std::string_view last_event_id, std::string_view rea
   const nlohmann::json gap = {{"lastEventId", last_event_id}, {"reason", reason}};
   // The ID is the client's, byte for byte: what is not UTF-8 in it must not make this throw.
   const std::string data = gap.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  const std::string id = hub_.id_of(sequence);
+  const std::string id = feed_.id_of(sequence);
   EventStreamWriter(payload).event(
       {.type = *EventType::parse(protocol::kGapEventType), .data = data, .id = *EventId::parse(id), .retry = retry});
 }

@@ -13,11 +13,11 @@
 #include <string>
 #include <string_view>
 
-#include "frame.h"
+#include "log/feed.h"
+#include "log/frame.h"
+#include "log/topic_filter.h"
 #include "millrace/server/cursor_form.h"
-#include "millrace/server/hub.h"
-#include "topic_filter.h"
-#include "work_budget.h"
+#include "shares/work_budget.h"
 
 namespace millrace {
 
@@ -52,13 +52,13 @@ class Subscriber {
     bool poll = false;  ///< end the stream once it has carried something
   };
 
-  Subscriber(const Hub& hub, Output& output, Subscription subscription);
+  Subscriber(const Feed& feed, Output& output, Subscription subscription);
   ~Subscriber() { let_go(); }
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
 
   /// Begins behind `cursor`: `preface` (the response's head) and the priming block with `retry` are the first bytes.
-  void start(const Hub::Cursor& cursor, std::string_view last_event_id, std::string_view preface, Duration retry);
+  void start(const Feed::Cursor& cursor, std::string_view last_event_id, std::string_view preface, Duration retry);
 
   /// What of these new events, which match and are in order, is to be written: not those the subscriber has had, and
   /// nothing while it is catching up. Where a topic's life has a mark among them, it reads them from the log, at once.
@@ -75,7 +75,7 @@ class Subscriber {
   void fall_behind();
 
   /// What read_stored() has brought.
-  void take_stored(const Hub::Page& page);
+  void take_stored(const Feed::Page& page);
 
   /// Whether it waits for take_stored(), and for nothing else.
   bool awaits_stored() const { return awaits_stored_ && in_flight_ == nullptr; }
@@ -116,7 +116,7 @@ class Subscriber {
 
   void end_if_over();
   void end();
-  bool take(const Hub::Page& page);
+  bool take(const Feed::Page& page);
   bool write(std::span<const FramePtr> frames);
   void hold(FramePtr frame, std::size_t written);
   bool write_events(std::span<const FramePtr> frames);
@@ -132,7 +132,7 @@ class Subscriber {
                          std::optional<std::string_view> preface = std::nullopt) const;
 
   // There are very many of these, and most are idle: what few of them need stands behind a pointer.
-  const Hub& hub_;
+  const Feed& feed_;
   Output& output_;
   const std::shared_ptr<const TopicFilter> filter_;
   const std::unique_ptr<const std::string> client_;  // null if it has no name

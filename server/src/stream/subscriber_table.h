@@ -17,12 +17,12 @@
 #include <unordered_map>
 #include <vector>
 
-#include "../string_map.h"
+#include "base/string_map.h"
 #include "batch.h"
-#include "frame.h"
+#include "log/frame.h"
+#include "log/topic_filter.h"
+#include "log/topic_trie.h"
 #include "subscriber.h"
-#include "topic_filter.h"
-#include "topic_trie.h"
 
 namespace millrace {
 

@@ -17,7 +17,7 @@
 #include <string>
 #include <thread>
 
-#include "../event_log.h"
+#include "log/event_log.h"
 #include "message_sender.h"
 #include "millrace/server/options.h"
 #include "nats_connection.h"

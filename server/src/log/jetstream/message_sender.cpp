@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "millrace/core/limits.h"
-#include "millrace/server/hub.h"
+#include "millrace/server/publication.h"
 
 namespace millrace {
 

@@ -10,7 +10,7 @@
 #include <memory>
 #include <vector>
 
-#include "../turns.h"
+#include "log/turns.h"
 #include "nats_connection.h"
 #include "stream_follower.h"
 

@@ -5,9 +5,9 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
-#include "../event_log.h"
+#include "log/event_log.h"
 #include "millrace/core/limits.h"
-#include "millrace/server/hub.h"
+#include "millrace/server/publication.h"
 #include "parse_json.h"
 
 namespace millrace {

@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include "millrace/server/hub.h"
+#include "millrace/server/publication.h"
 #include "store_address.h"
 
 namespace millrace {

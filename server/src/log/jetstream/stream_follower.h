@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "../event_log.h"
+#include "log/event_log.h"
 #include "nats_connection.h"
 #include "stream_queries.h"
 

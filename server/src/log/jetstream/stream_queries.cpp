@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "../../stream/topic_filter.h"
-#include "../digest.h"
+#include "log/digest.h"
+#include "log/topic_filter.h"
 #include "millrace/core/limits.h"
 #include "topic_subject.h"
 

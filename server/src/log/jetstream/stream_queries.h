@@ -16,7 +16,7 @@
 #include <string>
 #include <string_view>
 
-#include "../event_log.h"
+#include "log/event_log.h"
 #include "millrace/server/options.h"
 #include "nats_connection.h"
 

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "millrace/server/hub.h"
+#include "millrace/server/publication.h"
 
 namespace millrace {
 

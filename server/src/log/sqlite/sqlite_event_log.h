@@ -19,9 +19,9 @@
 #include <thread>
 #include <vector>
 
-#include "../event_log.h"
-#include "../turns.h"
 #include "lock_file.h"
+#include "log/event_log.h"
+#include "log/turns.h"
 #include "millrace/server/options.h"
 #include "sqlite_queries.h"
 #include "sqlite_writer.h"

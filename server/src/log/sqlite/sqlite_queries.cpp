@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "../id_holders.h"
+#include "log/id_holders.h"
 #include "schema.h"
 
 namespace millrace {

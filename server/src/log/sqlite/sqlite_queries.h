@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "../event_log.h"
 #include "database.h"
+#include "log/event_log.h"
 
 namespace millrace {
 

@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 
-#include "../event_log.h"
 #include "database.h"
+#include "log/event_log.h"
 #include "millrace/server/options.h"
 #include "sqlite_queries.h"
 

@@ -1,0 +1,194 @@
+#include "millrace/server/jwt_authorizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "auth/credentials.h"
+#include "jwt_key_set.h"
+#include "millrace/core/limits.h"
+#include "millrace/core/owned.h"
+#include "millrace/server/invalid_option.h"
+#include "parse_json.h"
+
+namespace millrace {
+
+namespace {
+
+using nlohmann::json;
+using Clock = std::chrono::system_clock;
+using Decision = Authorizer::Decision;
+using Action = Authorizer::Action;
+
+// A claim that is not what it must be; the sentence is for the client.
+struct BadClaim {
+  std::string sentence;
+};
+
+// Points in time beyond this one (2106) count as it: nothing computed from them overflows.
+constexpr double kLastSecond = 4294967295.0;
+
+std::optional<Clock::time_point> time_in(const json& claims, const char* name) {
+  const auto claim = claims.find(name);
+  if (claim == claims.end()) return std::nullopt;
+  if (!claim->is_number()) throw BadClaim{std::string("the token's ") + name + " is not a number"};
+  const double seconds = std::clamp(claim->get<double>(), 0.0, kLastSecond);
+  return Clock::time_point(std::chrono::milliseconds(static_cast<std::int64_t>(std::floor(seconds * 1000))));
+}
+
+bool names(const json& claims, const char* name, const std::string& wanted) {
+  const auto claim = claims.find(name);
+  if (claim == claims.end()) return false;
+  if (!claim->is_array()) return *claim == wanted;
+  return std::find(claim->begin(), claim->end(), wanted) != claim->end();
+}
+
+std::vector<OwnedTopicPattern> patterns_in(const json& rights, const char* name) {
+  const auto claim = rights.find(name);
+  if (claim == rights.end()) return {};
+  if (!claim->is_array()) throw BadClaim{std::string("the token's millrace.") + name + " is not a list of patterns"};
+  std::vector<OwnedTopicPattern> patterns;
+  for (const json& one : *claim) {
+    auto pattern = one.is_string() ? OwnedTopicPattern::parse(one.get<std::string>()) : std::nullopt;
+    if (!pattern) {
+      throw BadClaim{std::string("the token's millrace.") + name + " holds something that is not a topic pattern"};
+    }
+    patterns.push_back(std::move(*pattern));
+  }
+  return patterns;
+}
+
+// The first topic that no granted pattern covers; null if there is none.
+const std::string* uncovered(const std::vector<std::string>& topics, const std::vector<OwnedTopicPattern>& granted) {
+  const auto is_covered = [&](const std::string& topic) {
+    const auto wanted = TopicPattern::parse(topic);
+    return wanted && std::any_of(granted.begin(), granted.end(),
+                                 [&](const OwnedTopicPattern& one) { return one.get().covers(*wanted); });
+  };
+  const auto found = std::find_if_not(topics.begin(), topics.end(), is_covered);
+  return found == topics.end() ? nullptr : &*found;
+}
+
+// The right of the token's user, for as long as the token holds. Throws BadClaim if it cannot be gone by.
+Decision right_of_user_in(const json& claims) {
+  const auto user = claims.find("sub");
+  if (user == claims.end()) return Decision::allow({}, time_in(claims, "exp"));
+  if (!user->is_string()) throw BadClaim{"the token's sub is not a string"};
+  return Decision::allow(user->get<std::string>(), time_in(claims, "exp"));
+}
+
+// Throws BadClaim if the token is not to be taken here and now.
+void check_validity(const json& claims, const JwtAuthorizer::Options& options) {
+  const auto now = Clock::now();
+  const auto expires = time_in(claims, "exp");
+  const auto not_before = time_in(claims, "nbf");
+  if (expires && *expires <= now) throw BadClaim{"the token has expired"};
+  if (not_before && *not_before > now + kMaxClockSkew) throw BadClaim{"the token is not valid yet"};
+  if (!options.issuer.empty() && !names(claims, "iss", options.issuer)) throw BadClaim{"the token is another issuer's"};
+  if (!options.audience.empty() && !names(claims, "aud", options.audience)) {
+    throw BadClaim{"the token is for another audience"};
+  }
+}
+
+// `allowed` if the token gives the right.
+Decision decide_by_rights(const json& claims, Action action, const std::vector<std::string>& topics,
+                          const Decision& allowed) {
+  const auto claim = claims.find("millrace");
+  const json rights = claim == claims.end() ? json::object() : *claim;
+  if (!rights.is_object()) throw BadClaim{"the token's millrace is not an object"};
+  const auto admin = rights.find("admin");
+  const bool administers = admin != rights.end() && *admin == true;
+  if (action == Action::kAdminister) {
+    return administers ? allowed : Decision::forbidden("the token does not say millrace.admin");
+  }
+  const char* const name = action == Action::kPublish ? "publish" : "subscribe";
+  std::vector<OwnedTopicPattern> granted = patterns_in(rights, name);
+  if (administers && action == Action::kSubscribe) {
+    granted.emplace_back(TopicPattern("millrace.presence"));
+    granted.emplace_back(TopicPattern("millrace.presence/**"));
+  }
+  if (const std::string* topic = uncovered(topics, granted)) {
+    return Decision::forbidden("topic: \"" + *topic + "\" is not covered by the token's millrace." + name);
+  }
+  return allowed;
+}
+
+std::string without_line_end(std::string text) {
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+JwtAuthorizer::JwtAuthorizer(Options options) : options_(std::move(options)) {
+  for (const std::string& text : options_.public_topics) {
+    auto pattern = OwnedTopicPattern::parse(text);
+    if (!pattern) throw InvalidOption("public_topics", "\"" + text + "\" is not a topic pattern");
+    public_topics_.push_back(std::move(*pattern));
+  }
+  reload();
+}
+
+JwtAuthorizer::~JwtAuthorizer() = default;
+
+void JwtAuthorizer::reload() {
+  constexpr const char* kSecret = "secret";
+  constexpr const char* kSecretFile = "secret_file";
+  constexpr const char* kPublicKeyFile = "public_key_file";
+  constexpr const char* kKeySetFile = "jwks_file";
+  auto keys = std::make_shared<JwtKeySet>();
+  if (!options_.secret.empty()) keys->add_secret(options_.secret, kSecret);
+  if (!options_.secret_file.empty()) {
+    keys->add_secret(without_line_end(read_key_file(options_.secret_file, kSecretFile)), kSecretFile);
+  }
+  if (!options_.public_key_file.empty()) {
+    keys->add_pem(read_key_file(options_.public_key_file, kPublicKeyFile), kPublicKeyFile);
+  }
+  if (!options_.jwks_file.empty()) keys->add_jwks(read_key_file(options_.jwks_file, kKeySetFile), kKeySetFile);
+  if (keys->empty()) {
+    throw InvalidOption("JwtAuthorizer",
+                        "there is no key; give a secret, a secret_file, a public_key_file or a jwks_file");
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    keys_ = std::move(keys);
+  }
+  changed();
+}
+
+Authorizer::Decision JwtAuthorizer::decide(const httplib::Request& request, Action action,
+                                           const std::vector<std::string>& topics) const {
+  std::string token = bearer_token(request);
+  if (token.empty() && !options_.cookie.empty()) token = cookie(request, options_.cookie);
+  if (action == Action::kSubscribe && uncovered(topics, public_topics_) == nullptr && token.empty()) {
+    return Decision::allow();
+  }
+  if (token.empty()) {
+    return Decision::unauthenticated("a token is needed: send it as Authorization: Bearer <token>");
+  }
+  std::shared_ptr<const JwtKeySet> keys;
+  {
+    const std::lock_guard lock(mutex_);
+    keys = keys_;
+  }
+  const auto payload = keys->verify(token);
+  const json claims = payload ? parse_json(*payload, kMaxRequestHeadBytes) : json();
+  if (!claims.is_object()) {
+    return Decision::unauthenticated("the token is malformed, or its signature is not by a key that is known here");
+  }
+  try {
+    check_validity(claims, options_);
+    const Decision allowed = right_of_user_in(claims);
+    // What is open to all is open to those who say who they are.
+    const bool is_public = action == Action::kSubscribe && uncovered(topics, public_topics_) == nullptr;
+    return is_public ? allowed : decide_by_rights(claims, action, topics, allowed);
+  } catch (const BadClaim& failure) {
+    return Decision::unauthenticated(failure.sentence);
+  }
+}
+
+}  // namespace millrace

@@ -1,0 +1,351 @@
+#include "connection_loop.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "connection.h"
+#include "log/pinned_bytes.h"
+
+namespace millrace {
+
+namespace {
+
+// Subscribers that are written to before the loop looks for what else there is. With four times as many, requests wait
+// so long for their turn that publishing falls behind; with fewer, io_uring saves less.
+constexpr std::size_t kServedAtOnce = 64;
+
+// The loop whose thread this is.
+thread_local const ConnectionLoop* running_loop = nullptr;
+
+std::unique_ptr<BatchSender> sender(const ServerOptions& options, std::string& why_no_io_uring) {
+  auto io_uring = options.io_uring ? BatchSender::with_io_uring(why_no_io_uring) : nullptr;
+  return io_uring != nullptr ? std::move(io_uring) : BatchSender::with_system_calls();
+}
+
+}  // namespace
+
+ConnectionLoop::ConnectionLoop(Feed& feed, Settings settings, ConnectionCounts& counts, Dispatch dispatch,
+                               RunOnWorker run_on_worker)
+    : feed_(feed),
+      settings_(std::move(settings)),
+      counts_(counts),
+      dispatch_(std::move(dispatch)),
+      run_on_worker_(std::move(run_on_worker)),
+      random_(std::random_device{}()),
+      sender_(sender(settings_.options, why_no_io_uring_)),
+      uses_io_uring_(sender_->uses_io_uring()) {
+  feed_.attach(*this);
+  if (settings_.presence != nullptr) settings_.presence->attach(*this);
+  thread_ = std::thread([this] { run(); });
+}
+
+ConnectionLoop::~ConnectionLoop() {
+  feed_.detach(*this);
+  if (settings_.presence != nullptr) settings_.presence->detach(*this);
+  loop_.stop();
+  thread_.join();
+}
+
+void ConnectionLoop::run() {
+  running_loop = this;
+  takes_posted_soon_ = true;
+  loop_.run([this] { return end_turn(); });
+  while (!connections_.empty()) {
+    connections_.back()->close(StreamEnd::kClosed);
+    end_turn();
+  }
+}
+
+void ConnectionLoop::accept_from(int listening_socket, Acceptor::Take take) {
+  loop_.defer([this, listening_socket, take = std::move(take)] { acceptor_.emplace(loop_, listening_socket, take); });
+}
+
+void ConnectionLoop::stop_accepting() {
+  std::promise<void> stopped;
+  loop_.defer([&] {
+    acceptor_.reset();
+    stopped.set_value();
+  });
+  stopped.get_future().get();
+}
+
+void ConnectionLoop::adopt(int socket, Quota::Share share) {
+  load_.fetch_add(1, std::memory_order_relaxed);
+  if (running_loop == this) return add(socket, std::move(share)).start();
+  // A task can be copied, and a share cannot.
+  loop_.defer([this, socket, share = std::make_shared<Quota::Share>(std::move(share))] {
+    add(socket, std::move(*share)).start();
+  });
+}
+
+void ConnectionLoop::turn_away(int socket, std::string response) {
+  load_.fetch_add(1, std::memory_order_relaxed);
+  if (running_loop == this) return add(socket, {}).turn_away(std::move(response));
+  loop_.defer([this, socket, response = std::move(response)] { add(socket, {}).turn_away(response); });
+}
+
+Connection& ConnectionLoop::add(int socket, Quota::Share share) {
+  connections_.push_back(std::make_unique<Connection>(*this, socket, std::move(share)));
+  connections_.back()->index_ = static_cast<std::uint32_t>(connections_.size() - 1);
+  return *connections_.back();
+}
+
+void ConnectionLoop::discard(Connection& connection) {
+  discarded_.push_back(&connection);
+}
+
+// A list of their own, since what is done with them changes the table.
+std::vector<Connection*> ConnectionLoop::subscribed_connections() const {
+  std::vector<Connection*> connections;
+  subscribers_.for_each([&](Subscriber& subscriber) {
+    auto& connection = static_cast<Connection&>(subscriber.output());
+    if (connection.is_streaming()) connections.push_back(&connection);
+  });
+  return connections;
+}
+
+std::size_t ConnectionLoop::disconnect(std::string_view client) {
+  std::promise<std::size_t> result;
+  loop_.defer([&] {
+    std::size_t cut = 0;
+    for (Connection* connection : subscribed_connections()) {
+      if (!connection->is_client(client)) continue;
+      connection->close(StreamEnd::kClosed);
+      ++cut;
+    }
+    result.set_value(cut);
+  });
+  return result.get_future().get();
+}
+
+std::size_t ConnectionLoop::disconnect(const StreamSelection& selection) {
+  std::promise<std::size_t> result;
+  loop_.defer([&] {
+    std::size_t ended = 0;
+    for (Connection* connection : subscribed_connections()) {
+      if (!connection->is_selected(selection)) continue;
+      retire(*connection, connection->reconnection_time());
+      ++ended;
+    }
+    result.set_value(ended);
+  });
+  return result.get_future().get();
+}
+
+std::vector<StreamRightPtr> ConnectionLoop::open_rights() {
+  std::promise<std::vector<StreamRightPtr>> result;
+  loop_.defer([&] {
+    std::vector<StreamRightPtr> rights;
+    for (const Connection* connection : subscribed_connections()) {
+      if (StreamRightPtr right = connection->right()) rights.push_back(std::move(right));
+    }
+    result.set_value(std::move(rights));
+  });
+  return result.get_future().get();
+}
+
+std::vector<SubscriptionInfo> ConnectionLoop::subscriptions() {
+  std::promise<std::vector<SubscriptionInfo>> result;
+  loop_.defer([&] {
+    std::vector<SubscriptionInfo> infos;
+    for (const Connection* connection : subscribed_connections()) infos.push_back(connection->info());
+    result.set_value(std::move(infos));
+  });
+  return result.get_future().get();
+}
+
+std::size_t ConnectionLoop::catching_up() {
+  std::promise<std::size_t> result;
+  loop_.defer([&] {
+    std::size_t count = 0;
+    subscribers_.for_each([&](const Subscriber& subscriber) { count += subscriber.is_live() ? 0 : 1; });
+    result.set_value(count);
+  });
+  return result.get_future().get();
+}
+
+void ConnectionLoop::drain(Duration window) {
+  loop_.defer([this, window] {
+    drain_window_ = window;
+    for (Connection* connection : subscribed_connections()) retire(*connection, window);
+  });
+}
+
+// It may have been on its way from a worker while drain() went by.
+void ConnectionLoop::stream_started(Connection& connection) {
+  if (drain_window_) return retire(connection, *drain_window_);
+  if (const StreamRightPtr right = connection.right()) settings_.on_begun_by_right(right);
+}
+
+void ConnectionLoop::retire(Connection& connection, Duration window) {
+  connection.retire(random_retry(connection.reconnection_time(), window), StreamEnd::kClosed);
+}
+
+bool ConnectionLoop::joined(const TopicFilter& filter, const Presence::Listener& listener) {
+  const auto [is_counted, asks] = settings_.presence->join(filter, listener);
+  if (asks) report_presence_soon();
+  return is_counted;
+}
+
+void ConnectionLoop::left(const TopicFilter& filter, const Presence::Listener& listener) {
+  if (settings_.presence->leave(filter, listener)) report_presence_soon();
+}
+
+void ConnectionLoop::report_presence_soon() {
+  loop_.timers().set(presence_timer_, loop_.now() + kPresenceInterval);
+}
+
+void ConnectionLoop::report_presence() {
+  if (!settings_.presence->report()) report_presence_soon();
+}
+
+void ConnectionLoop::on_presence() {
+  loop_.defer([this] {
+    // A list of their own, since one that is told may be closed by it.
+    const std::vector<Connection*> watchers(presence_watchers_.begin(), presence_watchers_.end());
+    for (Connection* connection : watchers) connection->tell_presence();
+  });
+}
+
+Duration ConnectionLoop::random_retry(Duration usual, Duration window) {
+  std::uniform_int_distribution<Duration::rep> extra(0, window.count());
+  return usual + Duration{extra(random_)};
+}
+
+void ConnectionLoop::post(const FramePtr& frame) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (has_missed_frames_) return;
+    has_missed_frames_ = posted_.size() >= kMaxPostedFrames || posted_bytes_ >= kMaxPostedBytes;
+    if (has_missed_frames_) return;
+    posted_.push_back(frame);
+    posted_bytes_ += frame->bytes.size();
+  }
+  if (running_loop == this && takes_posted_soon_) return;
+  loop_.wake();
+}
+
+std::uint64_t ConnectionLoop::read_stored(Connection& connection, std::uint64_t sequence,
+                                          std::shared_ptr<const TopicFilter> filter) {
+  const std::uint64_t ticket = ++last_ticket_;
+  awaiting_[ticket] = &connection;
+  feed_.read_stored(*this, ticket, sequence, std::move(filter));
+  return ticket;
+}
+
+void ConnectionLoop::post_page(std::uint64_t ticket, const Feed::PagePtr& page) {
+  loop_.defer([this, ticket, page] {
+    const auto found = awaiting_.find(ticket);
+    if (found == awaiting_.end()) return;
+    Connection& connection = *found->second;
+    awaiting_.erase(found);
+    connection.take_stored(*page);
+  });
+}
+
+// What has piled up goes out together: one write for each subscriber, however many events there are. Between some
+// subscribers and the next, sockets and tasks have their turn.
+bool ConnectionLoop::end_turn() {
+  takes_posted_soon_ = false;
+  const bool took_posted = take_posted();
+  if (subscribers_.has_more()) subscribers_.serve(kServedAtOnce, *this);
+  read_on();
+  if (feed_.pinned().bytes() > feed_.pinned().max()) cut_slowest();
+  if (std::any_of(discarded_.begin(), discarded_.end(), [](const Connection* one) { return one->reads_later_; })) {
+    std::erase_if(readers_, [](const Connection* one) { return !one->is_streaming(); });
+  }
+  for (Connection* connection : discarded_) {
+    const std::uint32_t index = connection->index_;
+    --(connection->turned_away_ ? counts_.turned_away : counts_.open);
+    load_.fetch_sub(1, std::memory_order_relaxed);
+    connections_[index].swap(connections_.back());
+    connections_[index]->index_ = index;
+    connections_.pop_back();
+  }
+  discarded_.clear();
+  takes_posted_soon_ = true;
+  return subscribers_.has_more() || !took_posted || !readers_.empty();
+}
+
+void ConnectionLoop::read_later(Connection& connection) {
+  if (!std::exchange(connection.reads_later_, true)) readers_.push_back(&connection);
+}
+
+// What those who wait for it leave of a turn's work goes to those who come: where few catch up, they need not wait.
+void ConnectionLoop::read_on() {
+  reading_.refill(kReadWorkPerTurn);
+  for (std::size_t count = readers_.size(); count > 0 && !reading_.is_spent(); --count) {
+    Connection& connection = *readers_.front();
+    readers_.pop_front();
+    connection.reads_later_ = false;
+    connection.read_on();
+  }
+}
+
+// Those furthest behind first, until there is an eighth of room: so that looking through them all is not for a single
+// one. They are cut without a last chunk, by which a client knows that there is more to come.
+void ConnectionLoop::cut_slowest() {
+  constexpr Duration kPause{20};
+  if (loop_.now() - looked_for_pinned_at_ < kPause) return;
+  std::vector<Subscriber*> slowest;
+  subscribers_.for_each([&](Subscriber& subscriber) {
+    if (subscriber.pins()) slowest.push_back(&subscriber);
+  });
+  std::sort(slowest.begin(), slowest.end(),
+            [](const Subscriber* one, const Subscriber* other) { return one->cursor() < other->cursor(); });
+  const PinnedBytes& pinned = feed_.pinned();
+  const std::size_t enough = pinned.max() - pinned.max() / 8;
+  for (auto one = slowest.begin(); one != slowest.end() && pinned.bytes() > enough; ++one) {
+    static_cast<Connection&>((*one)->output()).close(StreamEnd::kClosed);
+    (*one)->let_go();
+    counters_.pinned_cuts.add(1);
+  }
+  if (pinned.bytes() > pinned.max()) looked_for_pinned_at_ = loop_.now();  // the rest is another loop's
+}
+
+// False if they have to wait until more of what was taken has been handed out. There may be no other event to wake the
+// loop for them.
+bool ConnectionLoop::take_posted() {
+  if (subscribers_.batched() >= kMaxPostedFrames || subscribers_.batched_bytes() >= kMaxPostedBytes) return false;
+  bool has_missed_frames = false;
+  {
+    const std::lock_guard lock(mutex_);
+    taken_.swap(posted_);
+    posted_bytes_ = 0;
+    has_missed_frames = std::exchange(has_missed_frames_, false);
+  }
+  subscribers_.post(taken_);
+  taken_.clear();
+  if (has_missed_frames) subscribers_.for_each([](Subscriber& subscriber) { subscriber.fall_behind(); });
+  return true;
+}
+
+void ConnectionLoop::write(std::span<Delivery> deliveries) {
+  sends_.clear();
+  for (Delivery& delivery : deliveries) {
+    const auto& connection = static_cast<const Connection&>(delivery.subscriber->output());
+    if (!delivery.chunks.empty() && connection.is_streaming()) {
+      sends_.push_back({.socket = connection.socket(), .bytes = delivery.chunks});
+    } else {
+      Subscriber& subscriber = *delivery.subscriber;
+      delivery.written = subscriber.output().write(delivery.frames, 0, subscriber.form());
+    }
+  }
+  sender_->send(sends_);
+  uses_io_uring_.store(sender_->uses_io_uring(), std::memory_order_relaxed);
+  auto sent = sends_.begin();
+  for (Delivery& delivery : deliveries) {
+    auto& connection = static_cast<Connection&>(delivery.subscriber->output());
+    if (delivery.chunks.empty() || !connection.is_streaming()) continue;
+    delivery.written = connection.take_result(delivery.frames, delivery.chunks.size(), (sent++)->result);
+  }
+}
+
+void ConnectionLoop::on_served(TimePoint published) {
+  counters_.publish_to_write.add(std::max(monotonic_now() - published, Duration{0}));
+}
+
+}  // namespace millrace

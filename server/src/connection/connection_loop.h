@@ -1,0 +1,229 @@
+// ConnectionLoop: an event loop on a thread of its own, with the connections and the subscribers that live on it.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "exchange.h"
+#include "http/cross_origin.h"
+#include "hub/presence.h"
+#include "log/feed.h"
+#include "loop/acceptor.h"
+#include "loop/batch_sender.h"
+#include "loop/event_loop.h"
+#include "millrace/server/options.h"
+#include "millrace/server/subscription.h"
+#include "shares/buffer_budget.h"
+#include "shares/counters.h"
+#include "shares/download_gate.h"
+#include "shares/quota.h"
+#include "shares/work_budget.h"
+#include "stream/subscriber_table.h"
+#include "stream_right.h"
+
+namespace millrace {
+
+class Connection;
+
+/// Connections of a server, on all its loops. Whoever gives one to a loop has counted it; the loop discounts it.
+struct ConnectionCounts {
+  std::atomic<std::size_t> open = 0;
+  std::atomic<std::size_t> turned_away = 0;  ///< those that are only told why they cannot be open
+
+  /// Counts one more, unless there are `max`. Any thread.
+  static bool add_to(std::atomic<std::size_t>& count, std::size_t max) {
+    std::size_t seen = count;
+    while (seen < max) {
+      if (count.compare_exchange_weak(seen, seen + 1)) return true;
+    }
+    return false;
+  }
+};
+
+class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private DeliveryWriter {
+ public:
+  struct Settings {
+    ServerOptions options;
+    Duration read_timeout;                      ///< of a worker that waits for a request's body
+    Duration write_timeout;                     ///< of a response that makes no progress
+    Duration keep_alive;                        ///< of an idle connection
+    std::size_t max_requests;                   ///< on one connection
+    RefusalCounters* refusals;                  ///< what is refused before a worker sees it
+    Presence* presence;                         ///< null where nobody is told who listens
+    BufferBudget* buffers = nullptr;            ///< what all requests and responses may take; null: anything
+    const CrossOrigin* cross_origin = nullptr;  ///< what refusals say to web pages; null: nothing
+    /// A stream has begun by this right, which may have changed since it was granted.
+    std::function<void(const StreamRightPtr&)> on_begun_by_right = nullptr;
+    DownloadGate* downloads = nullptr;  ///< counts responses that are cut since they are taken too slowly
+    /// Told of a connection that has begun with another protocol than HTTP/1.1, and which.
+    std::function<void(RefusalReason, int socket)> on_foreign_protocol = nullptr;
+    /// Answers a request on the loop's thread. False: a worker has to, and nothing has been done.
+    std::function<bool(Exchange&, std::string_view request)> serve_here = nullptr;
+  };
+  /// Takes a whole request to a worker; must not block.
+  using Dispatch = std::function<void(std::shared_ptr<Exchange>)>;
+  /// Runs a user's callback on a worker, never here; must not block.
+  using RunOnWorker = std::function<void(std::function<void()>)>;
+
+  /// Starts the thread. Throws std::system_error if the system refuses a loop or a thread.
+  ConnectionLoop(Feed& feed, Settings settings, ConnectionCounts& counts, Dispatch dispatch, RunOnWorker run_on_worker);
+  /// Closes all connections and joins the thread. No worker may be at work on an exchange any more.
+  ~ConnectionLoop();
+
+  // Any thread -----------------------------------------------------------------------------------------------------
+
+  /// Accepts connections of a listening socket that does not block and stays the caller's, until stop_accepting().
+  void accept_from(int listening_socket, Acceptor::Take take);
+
+  /// When it returns, the loop accepts nothing any more. Any thread but the loop's own: it waits for it.
+  void stop_accepting();
+
+  /// Takes over an accepted socket: at once on the loop's own thread.
+  void adopt(int socket, Quota::Share share);
+
+  /// Takes over an accepted socket, to write `response` to it and to close it when the client has had it. Likewise.
+  void turn_away(int socket, std::string response);
+
+  /// Runs `task` on the loop's thread.
+  void defer(std::function<void()> task) { loop_.defer(std::move(task)); }
+
+  /// Connections that it has, or has been given.
+  std::size_t load() const { return load_.load(std::memory_order_relaxed); }
+  std::size_t open_streams() const { return open_streams_; }
+  const LoopCounters& counters() const { return counters_; }
+  bool uses_io_uring() const { return uses_io_uring_.load(std::memory_order_relaxed); }
+  /// Why it does not, where it was to; empty if it does.
+  const std::string& why_no_io_uring() const { return why_no_io_uring_; }
+
+  /// Cuts the subscribers with this name; returns how many. Any thread but the loop's own: it waits for it.
+  std::size_t disconnect(std::string_view client);
+
+  /// Ends the subscribers that are selected; returns how many. Likewise.
+  std::size_t disconnect(const StreamSelection& selection);
+
+  /// The rights by which its streams were opened, of those that have one. Likewise.
+  std::vector<StreamRightPtr> open_rights();
+
+  /// The subscriptions on this loop. Any thread but the loop's own: it waits for it.
+  std::vector<SubscriptionInfo> subscriptions();
+
+  /// How many of them are catching up. Likewise.
+  std::size_t catching_up();
+
+  /// Ends all subscriptions, and those still to come, each with a reconnection time from the usual one to that plus
+  /// `window`.
+  void drain(Duration window);
+
+  // For connections: the loop's thread -----------------------------------------------------------------------------
+
+  EventLoop& event_loop() { return loop_; }
+  LoopCounters& counters() { return counters_; }
+  const Settings& settings() const { return settings_; }
+  Feed& feed() { return feed_; }
+  SubscriberTable& subscribers() { return subscribers_; }
+  WorkBudget& reading() { return reading_; }
+  /// Has the connection's subscriber read on from the log when those before it have.
+  void read_later(Connection& connection);
+
+  void dispatch(std::shared_ptr<Exchange> exchange) { dispatch_(std::move(exchange)); }
+  bool serve_here(Exchange& exchange, std::string_view request) {
+    return settings_.serve_here != nullptr && settings_.serve_here(exchange, request);
+  }
+  void run_on_worker(std::function<void()> callback) { run_on_worker_(std::move(callback)); }
+  /// A reconnection time from `usual` to that plus `window`, drawn at random.
+  Duration random_retry(Duration usual, Duration window);
+  void stream_opened() { ++open_streams_; }
+  /// A subscription has had its first bytes.
+  void stream_started(Connection& connection);
+  void stream_closed() { --open_streams_; }
+
+  /// A subscription has begun, where there is presence. True: it is counted, and left() has to follow.
+  bool joined(const TopicFilter& filter, const Presence::Listener& listener);
+  void left(const TopicFilter& filter, const Presence::Listener& listener);
+  /// The connection's subscriber gets presence events, until unwatch_presence().
+  void watch_presence(Connection& connection) { presence_watchers_.insert(&connection); }
+  void unwatch_presence(Connection& connection) { presence_watchers_.erase(&connection); }
+
+  /// Has the hub read on from its store for this connection's subscriber, who gets it by take_stored().
+  /// Returns a ticket by which it can be forgotten.
+  std::uint64_t read_stored(Connection& connection, std::uint64_t sequence, std::shared_ptr<const TopicFilter> filter);
+  void forget_stored(std::uint64_t ticket) { awaiting_.erase(ticket); }
+
+  /// Deletes the connection when this turn ends.
+  void discard(Connection& connection);
+
+ private:
+  // Has presence reported once it has been collected for a while.
+  struct PresenceTimer final : TimerWheel::Timer {
+    explicit PresenceTimer(ConnectionLoop& of) : loop(of) {}
+    void on_timer(TimePoint) override { loop.report_presence(); }
+    ConnectionLoop& loop;
+  };
+
+  void post(const FramePtr& frame) override;
+  Connection& add(int socket, Quota::Share share);
+  void retire(Connection& connection, Duration window);
+  void read_on();
+  void cut_slowest();
+  void report_presence_soon();
+  void report_presence();
+  void on_presence() override;
+  void post_page(std::uint64_t ticket, const Feed::PagePtr& page) override;
+  std::vector<Connection*> subscribed_connections() const;
+  void run();
+  bool end_turn();
+  bool take_posted();
+  void write(std::span<Delivery> deliveries) override;
+  void on_served(TimePoint published) override;
+
+  Feed& feed_;
+  const Settings settings_;
+  ConnectionCounts& counts_;
+  const Dispatch dispatch_;
+  const RunOnWorker run_on_worker_;
+  std::mt19937_64 random_;
+  EventLoop loop_;
+  PresenceTimer presence_timer_{*this};
+  std::optional<Acceptor> acceptor_;
+  SubscriberTable subscribers_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<Connection*> discarded_;
+  std::vector<FramePtr> taken_;       // from posted_
+  std::deque<Connection*> readers_;   // of the log, in turn
+  WorkBudget reading_;                // of this turn
+  TimePoint looked_for_pinned_at_{};  // without finding enough
+  std::unordered_set<Connection*> presence_watchers_;
+  std::string why_no_io_uring_;
+  const std::unique_ptr<BatchSender> sender_;
+  std::atomic<bool> uses_io_uring_;
+  std::vector<BatchSender::Send> sends_;                     // of the write() under way
+  std::optional<Duration> drain_window_;                     // once drain() has been called
+  bool takes_posted_soon_ = false;                           // of the loop's thread: this turn will take what is posted
+  std::unordered_map<std::uint64_t, Connection*> awaiting_;  // a page of the store, by ticket
+  std::uint64_t last_ticket_ = 0;
+  std::atomic<std::size_t> load_ = 0;
+  std::atomic<std::size_t> open_streams_ = 0;
+  LoopCounters counters_;
+
+  std::mutex mutex_;
+  std::vector<FramePtr> posted_;    // guarded by mutex_; at most kMaxPostedFrames
+  std::size_t posted_bytes_ = 0;    // guarded by mutex_; at most kMaxPostedBytes and one frame more
+  bool has_missed_frames_ = false;  // guarded by mutex_: there was no more room; the subscribers read them from the log
+
+  std::thread thread_;
+};
+
+}  // namespace millrace

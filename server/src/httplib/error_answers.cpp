@@ -1,0 +1,133 @@
+#include "error_answers.h"
+
+#include <string>
+#include <utility>
+
+#include "http/error_response.h"
+#include "httplib_bridge.h"
+#include "millrace/core/limits.h"
+#include "refusal.h"
+
+namespace millrace {
+
+namespace {
+
+bool is_bare(const httplib::Response& response) {
+  return response.body.empty() && response.content_provider_ == nullptr;
+}
+
+// cpp-httplib has refused the body, and no handler has seen the request: its path has not been matched.
+bool was_unread(const httplib::Request& request, const httplib::Response& response) {
+  return request.matches.empty() && (response.status == 400 || response.status == 413);
+}
+
+// Of a request that cpp-httplib has refused by itself, before it was known whose it is.
+std::string_view sentence_of(int status) {
+  switch (status) {
+    case 414:
+      return "the request line is too long";
+    case 416:
+      return "Range: not one that can be read";
+    case 400:
+      return "the request is malformed";
+    default:
+      return reason_phrase(status);
+  }
+}
+
+}  // namespace
+
+void refuse_body(const httplib::Request& request, httplib::Response& response) {
+  const auto refuse_with = [&](int status, RefusalReason reason, std::string_view sentence) {
+    refuse(request, response, status, reason, sentence);
+  };
+  const Exchange& exchange = HttplibBridge::exchange_of(request);
+  switch (exchange.body_failure) {
+    case BodyFailure::kTooLarge:
+      return refuse_with(413, RefusalReason::kBodyTooLarge,
+                         "body: larger than the " + std::to_string(exchange.max_body_bytes) +
+                             " bytes that a request may have here (max_body_bytes), as it is sent or once it is "
+                             "decoded; send it in several requests");
+    case BodyFailure::kUnknownCoding:
+      return refuse_with(415, RefusalReason::kContentEncoding,
+                         "Content-Encoding: not one that is decoded here; send the body as it is, or in gzip");
+    case BodyFailure::kCoding:
+      return refuse_with(400, RefusalReason::kInvalid, "body: not encoded as its Content-Encoding says");
+    case BodyFailure::kFraming:
+      return refuse_with(400, RefusalReason::kMalformed,
+                         "body: its chunks are malformed, or a line of its multipart headers is too long");
+    case BodyFailure::kTooSlow:
+      return refuse_with(408, RefusalReason::kTooSlow, "body: did not come in time");
+    case BodyFailure::kMemory:
+      response.set_header("Retry-After", std::to_string(kRetryAfter.count() / 1000));
+      return refuse_with(503, RefusalReason::kMemory, kNoMemory);
+    case BodyFailure::kNone:
+    case BodyFailure::kNoRoute:
+    case BodyFailure::kEndedEarly:
+      return refuse_with(400, RefusalReason::kInvalid, "body: ended early, or is not what its headers say");
+  }
+}
+
+httplib::Server::HandlerResponse ErrorAnswers::operator()(const httplib::Request& request,
+                                                          httplib::Response& response) const {
+  const_cast<httplib::Request&>(request).ranges.clear();  // of what was asked for, not of what is said instead
+  const Exchange* const exchange = HttplibBridge::find_exchange(request);
+  if (exchange == nullptr) {
+    ask_program(request, response);
+    if (is_bare(response)) response.set_content(error_body(sentence_of(response.status)), "application/json");
+  } else if (exchange->refusal != RefusalReason::kHandler) {
+    keep_refusal(request, response);
+  } else if (exchange->body_failure == BodyFailure::kNoRoute ||
+             (response.status == 404 && is_bare(response) &&
+              routes->find(request.method, request.path) == RouteTable::Reads::kNothing)) {
+    answer_unrouted(request, response);
+  } else if (is_bare(response) && exchange->body_failure != BodyFailure::kNone) {
+    refuse_body(request, response);
+    keep_refusal(request, response);
+  } else {
+    ask_program(request, response);
+    if (is_bare(response) && was_unread(request, response)) {
+      response.set_content(error_body(response.status == 413 ? "body: a form may have 8192 bytes"
+                                                             : "body: not what its Content-Type says"),
+                           "application/json");
+    }
+  }
+  return is_bare(response) ? httplib::Server::HandlerResponse::Unhandled : httplib::Server::HandlerResponse::Handled;
+}
+
+// [RFC 9110 15.5.6] The program may well have a page of its own for what it has not got.
+void ErrorAnswers::answer_unrouted(const httplib::Request& request, httplib::Response& response) const {
+  const std::string methods = routes->allowed(request.path);
+  response.status = methods.empty() ? 404 : 405;
+  if (!methods.empty()) response.set_header("Allow", methods);
+  ask_program(request, response);
+  if (!is_bare(response)) return;
+  if (response.status == 405) {
+    refuse(request, response, 405, RefusalReason::kHandler, "the path is served, but not by this method: " + methods);
+  } else if (response.status == 404) {
+    refuse(request, response, 404, RefusalReason::kHandler, "there is nothing at this path");
+  }
+}
+
+void ErrorAnswers::ask_program(const httplib::Request& request, httplib::Response& response) const {
+  if (of_program != nullptr) of_program(request, response);
+}
+
+// The program's handler sees it, and may add fields to it, as for CORS.
+void ErrorAnswers::keep_refusal(const httplib::Request& request, httplib::Response& response) const {
+  if (of_program == nullptr) return;
+  httplib::Response shaped;
+  shaped.version = response.version;
+  shaped.status = response.status;
+  shaped.headers = response.headers;
+  shaped.body = response.body;
+  of_program(request, shaped);
+  for (const char* const name : {"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding"}) {
+    shaped.headers.erase(name);
+    const auto [begin, end] = response.headers.equal_range(name);
+    shaped.headers.insert(begin, end);
+  }
+  response.headers = std::move(shaped.headers);
+}
+
+}  // namespace millrace

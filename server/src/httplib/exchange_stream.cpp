@@ -1,0 +1,244 @@
+#include "exchange_stream.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "base/peer_address.h"
+#include "http/error_response.h"
+#include "http/field_text.h"
+#include "loop/event_loop.h"
+#include "millrace/core/limits.h"
+
+namespace millrace {
+
+namespace {
+
+// Response bytes that wait for more before they are sent.
+constexpr std::size_t kFlushBytes = 64 * 1024;
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+// What cpp-httplib itself says of an expectation; and then it would go on with the request.
+constexpr std::string_view kExpectationFailed = "HTTP/1.1 417 Expectation Failed\r\n\r\n";
+
+bool wait_for(int socket, short events, Duration timeout) {
+  pollfd waiting{.fd = socket, .events = events, .revents = 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&waiting, 1, static_cast<int>(std::min<Duration::rep>(timeout.count(), INT32_MAX)));
+  } while (ready < 0 && errno == EINTR);
+  return ready > 0;
+}
+
+void address_of(int socket, int (*ask)(int, sockaddr*, socklen_t*), std::string& ip, int& port) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (ask(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0) numeric_address(address, length, ip, port);
+}
+
+// Whether cpp-httplib would take the value for a coding that it undoes, without a bound.
+bool is_undone_by_httplib(const std::string& coding) {
+  return coding == "gzip" || coding == "deflate" || coding.find("br") != std::string::npos;
+}
+
+}  // namespace
+
+// Fields are judged as cpp-httplib has read them, percent-decoded: it goes by these, too.
+void ExchangeStream::begin_body(httplib::Request& request) {
+  request_ = &request;
+  if (request.ranges.size() > kMaxRanges) {  // encoded, so that the head's reader could not count them
+    request.ranges.clear();
+    request.headers.erase("Range");
+  }
+  if (request.is_multipart_form_data()) body_.guard_multipart();
+  const std::string coding = request.get_header_value("Content-Encoding");
+  if (request.get_header_value_count("Content-Encoding") > 1 || coding.find(',') != std::string::npos) {
+    exchange_.body_failure = BodyFailure::kUnknownCoding;
+  } else if (auto decoder = BodyDecoder::of(coding)) {
+    body_.decode_with(std::move(decoder));
+    request.headers.erase("Content-Encoding");
+  } else if (is_undone_by_httplib(coding)) {
+    exchange_.body_failure = BodyFailure::kUnknownCoding;
+  }
+  // A decoded body's length is not known. cpp-httplib goes by this field first.
+  if (body_.is_rechunked() && !request.has_header("Transfer-Encoding")) {
+    request.headers.emplace("Transfer-Encoding", "chunked");
+  }
+}
+
+bool ExchangeStream::is_readable() const {
+  return consumed_ < exchange_.input.size() || wait_for(exchange_.socket, POLLIN, terms_.read_timeout);
+}
+
+// As plain cpp-httplib has it: not if the client has gone, which nothing else may ever tell who only waits.
+bool ExchangeStream::is_writable() const {
+  if (failed_ || (terms_.is_stopping != nullptr && terms_.is_stopping())) return false;
+  return !has_client_left() && wait_for(exchange_.socket, POLLOUT, terms_.write_timeout) && !has_client_left();
+}
+
+bool ExchangeStream::has_client_left() const {
+  pollfd asked{.fd = exchange_.socket, .events = POLLRDHUP, .revents = 0};
+  return ::poll(&asked, 1, 0) > 0;
+}
+
+ssize_t ExchangeStream::read(char* data, std::size_t size) {
+  if (exchange_.taken) return -1;  // the connection is the loop's again
+  return consumed_ < exchange_.head.bytes ? read_head(data, size) : read_body(data, size);
+}
+
+ssize_t ExchangeStream::read_head(char* data, std::size_t size) {
+  size = std::min(size, exchange_.head.bytes - static_cast<std::size_t>(consumed_));
+  return read_wire(data, size);
+}
+
+ssize_t ExchangeStream::read_body(char* data, std::size_t size) {
+  if (exchange_.body_failure != BodyFailure::kNone) return -1;
+  if (!std::exchange(is_body_prepared_, true) && !prepare_body()) return -1;
+  const ssize_t count = body_.read(data, size, exchange_.max_body_bytes,
+                                   [this](char* to, std::size_t room) { return read_wire(to, room); });
+  if (count < 0) return fail(body_.failure());
+  if (is_held_ && !hold(body_.handed_on())) return fail(BodyFailure::kMemory);
+  return count;
+}
+
+ssize_t ExchangeStream::fail(BodyFailure failure) {
+  if (exchange_.body_failure == BodyFailure::kNone) exchange_.body_failure = failure;
+  return -1;
+}
+
+// Before anything of it is read, and before it is asked for: for a path that nobody serves it never is.
+bool ExchangeStream::prepare_body() {
+  if ((exchange_.head.content_length == 0 && !exchange_.head.chunked) || request_ == nullptr) return true;
+  switch (routes_.find(request_->method, request_->path)) {
+    case RouteTable::Reads::kNothing:
+      exchange_.body_failure = BodyFailure::kNoRoute;
+      return false;
+    case RouteTable::Reads::kWhole:
+      is_held_ = true;
+      break;
+    case RouteTable::Reads::kPieces:
+      break;
+  }
+  if (exchange_.head.content_length > exchange_.max_body_bytes) {
+    exchange_.body_failure = BodyFailure::kTooLarge;
+    return false;
+  }
+  if (owes_continue_) send_continue();
+  return true;
+}
+
+bool ExchangeStream::hold(std::uint64_t body_bytes) {
+  return exchange_.share.resize(exchange_.input.capacity() + static_cast<std::size_t>(body_bytes) + body_.memory());
+}
+
+// Off the wire, the request and what follows it.
+ssize_t ExchangeStream::read_wire(char* data, std::size_t size) {
+  const std::string& input = exchange_.input;
+  if (consumed_ < input.size()) {
+    size = input.copy(data, size, static_cast<std::size_t>(consumed_));
+    consumed_ += size;
+    return static_cast<ssize_t>(size);
+  }
+  while (wait_for_input()) {
+    const ssize_t count = ::recv(exchange_.socket, data, size, MSG_DONTWAIT);
+    if (count >= 0) {
+      consumed_ += static_cast<std::uint64_t>(count);
+      return count;
+    }
+    if (errno != EINTR && errno != EAGAIN) return fail(BodyFailure::kEndedEarly);
+  }
+  return -1;
+}
+
+// Only the waiting counts: a handler may take its time. Who sends a byte now and then shall not hold a worker.
+bool ExchangeStream::wait_for_input() {
+  const auto earned = static_cast<Duration::rep>(consumed_ * 1000 / kMinUploadBytesPerSecond);
+  const Duration left = terms_.body_deadline + Duration{earned} - waited_;
+  const TimePoint before = monotonic_now();
+  const bool ready = left > Duration{0} && wait_for(exchange_.socket, POLLIN, std::min(terms_.read_timeout, left));
+  waited_ += monotonic_now() - before;
+  if (!ready) fail(BodyFailure::kTooSlow);
+  return ready;
+}
+
+void ExchangeStream::send_continue() {
+  owes_continue_ = false;
+  exchange_.output.append(kContinue);
+  flush(0);
+}
+
+bool ExchangeStream::is_body_here() const {
+  if (exchange_.head.chunked) return false;  // where it ends in what is here, nobody has looked
+  const std::uint64_t request_bytes = exchange_.head.bytes + exchange_.head.content_length;
+  return consumed_ == request_bytes || request_bytes <= exchange_.input.size();
+}
+
+ssize_t ExchangeStream::write(const char* data, std::size_t size) {
+  if (exchange_.taken) return static_cast<ssize_t>(size);  // nobody hears cpp-httplib's own response
+  if (failed_) return -1;
+  const std::string_view bytes(data, size);
+  ResponseOutput& output = exchange_.output;
+  if (!output.has_head()) {
+    if (bytes == kExpectationFailed) throw ExpectationFailed{};
+    if (bytes == kContinue) {
+      owes_continue_ = !exchange_.head.http_1_0;  // [RFC 9110 10.1.1]
+      return static_cast<ssize_t>(size);
+    }
+  }
+  const bool is_taken = output.append(bytes, exchange_.is_last() || !is_body_here());
+  if (output.is_made_as_it_goes()) {
+    flush(0);
+  } else if (output.bytes().size() >= kFlushBytes) {
+    flush(kMaxBufferedResponseBytes);
+  }
+  return failed_ || !is_taken ? -1 : static_cast<ssize_t>(size);
+}
+
+void ExchangeStream::flush(std::size_t may_stay) {
+  std::string& output = exchange_.output.bytes();
+  std::size_t sent = 0;
+  while (sent < output.size() && !failed_) {
+    const ssize_t count =
+        ::send(exchange_.socket, output.data() + sent, output.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count >= 0) {
+      sent += static_cast<std::size_t>(count);
+      sent_ += static_cast<std::uint64_t>(count);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      if (output.size() - sent <= may_stay) break;
+      failed_ = !wait_for_room();
+    } else if (errno != EINTR) {
+      failed_ = true;
+    }
+  }
+  output.erase(0, sent);
+}
+
+// As for input, for who takes a byte now and then.
+bool ExchangeStream::wait_for_room() {
+  const auto earned = static_cast<Duration::rep>(sent_ * 1000 / kMinDownloadBytesPerSecond);
+  const Duration left = terms_.body_deadline + Duration{earned} - waited_for_room_;
+  const TimePoint before = monotonic_now();
+  bool ready = false;
+  if (left > Duration{0}) {
+    const DownloadGate::Waiting waiting(terms_.downloads, exchange_.socket, sent_, waited_for_room_, before);
+    ready = wait_for(exchange_.socket, POLLOUT, std::min(terms_.write_timeout, left));
+  }
+  waited_for_room_ += monotonic_now() - before;
+  if (!ready) terms_.downloads.count_cut();
+  return ready;
+}
+
+void ExchangeStream::get_remote_ip_and_port(std::string& ip, int& port) const {
+  address_of(exchange_.socket, ::getpeername, ip, port);
+}
+void ExchangeStream::get_local_ip_and_port(std::string& ip, int& port) const {
+  address_of(exchange_.socket, ::getsockname, ip, port);
+}
+
+}  // namespace millrace

@@ -1,0 +1,90 @@
+// ExchangeStream: an exchange, as cpp-httplib reads and writes it. The request comes out of the exchange's memory, then
+// off the socket, and ends where its framing says; its body is what RequestBody makes of it. The response is collected,
+// so that head and body leave in one packet. A worker's.
+#pragma once
+
+#include <httplib.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <string>
+
+#include "connection/exchange.h"
+#include "http/request_body.h"
+#include "millrace/core/time.h"
+#include "route_table.h"
+#include "shares/download_gate.h"
+
+namespace millrace {
+
+/// How long, and how much.
+struct ExchangeTerms {
+  Duration read_timeout;   ///< of a wait for the client to send
+  Duration body_deadline;  ///< of all such waits, and then a second more for every kMinUploadBytesPerSecond; likewise
+                           ///< of those for the client to take the response, and kMinDownloadBytesPerSecond
+  Duration write_timeout;  ///< of a wait for the client to take something
+  DownloadGate& downloads;
+  std::function<bool()> is_stopping = nullptr;  ///< the server: who makes a body as it goes is to end it
+};
+
+/// The client is not to send its body, and cpp-httplib is to do no more for it.
+struct ExpectationFailed {};
+
+class ExchangeStream final : public httplib::Stream {
+ public:
+  ExchangeStream(Exchange& exchange, const ExchangeTerms& terms, const RouteTable& routes)
+      : exchange_(exchange), terms_(terms), routes_(routes), body_(exchange.head) {}
+
+  /// cpp-httplib has read `request`'s head; it has to outlive the stream's use.
+  void begin_body(httplib::Request& request);
+
+  bool is_readable() const override;
+  bool is_writable() const override;
+  socket_t socket() const override { return exchange_.socket; }
+  ssize_t read(char* data, std::size_t size) override;
+  /// Throws ExpectationFailed where the program's handler has answered an expectation with 417.
+  ssize_t write(const char* data, std::size_t size) override;
+  void get_remote_ip_and_port(std::string& ip, int& port) const override;
+  void get_local_ip_and_port(std::string& ip, int& port) const override;
+
+  /// Sends what has been collected. Waits until no more than `may_stay` bytes of it are left.
+  void flush(std::size_t may_stay);
+
+  bool failed() const { return failed_; }
+  bool has_body_ahead() const { return exchange_.head.chunked ? !body_.has_come() : !is_body_here(); }
+  /// The request's body has been read, or is here and can be passed over.
+  bool is_body_here() const;
+  /// The body comes as it is on the wire: it is neither chunked nor encoded.
+  bool is_body_plain() const { return !body_.is_rechunked(); }
+  /// Bytes of the body have been held by cpp-httplib for a handler, or by a handler.
+  bool hold(std::uint64_t body_bytes);
+
+ private:
+  ssize_t read_head(char* data, std::size_t size);
+  ssize_t read_body(char* data, std::size_t size);
+  ssize_t read_wire(char* data, std::size_t size);
+  ssize_t fail(BodyFailure failure);
+  bool prepare_body();
+  bool wait_for_input();
+  bool wait_for_room();
+  bool has_client_left() const;
+  void send_continue();
+
+  Exchange& exchange_;
+  const ExchangeTerms& terms_;
+  const RouteTable& routes_;
+  const httplib::Request* request_ = nullptr;
+  RequestBody body_;
+  bool is_body_prepared_ = false;
+  bool is_held_ = false;         // the body, by cpp-httplib, until the handler has gone
+  Duration waited_{0};           // for the body
+  std::uint64_t consumed_ = 0;   // of the request, head included, as it came off the wire
+  bool owes_continue_ = false;   // a client waits to be asked for its body
+  Duration waited_for_room_{0};  // for the response
+  std::uint64_t sent_ = 0;       // of the response
+  bool failed_ = false;
+};
+
+}  // namespace millrace

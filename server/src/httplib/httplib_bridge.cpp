@@ -1,0 +1,133 @@
+#include "httplib_bridge.h"
+
+#include <algorithm>
+#include <exception>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+#include "error_answers.h"
+#include "exchange_stream.h"
+#include "http/error_response.h"
+#include "millrace/core/protocol.h"
+#include "refusal.h"
+
+namespace millrace {
+
+namespace {
+
+// Rides in a member of httplib::Request that only clients use, from setup_request to the handler.
+struct ExchangeReference {
+  Exchange* exchange;
+  ExchangeStream* stream;
+  bool operator()(const httplib::Response&) const { return true; }
+};
+
+const ExchangeReference& reference_in(const httplib::Request& request) {
+  const auto* reference = request.response_handler.target<ExchangeReference>();
+  if (reference == nullptr) throw std::logic_error("millrace: this request is not being handled by a millrace::Server");
+  return *reference;
+}
+
+}  // namespace
+
+HttplibBridge::HttplibBridge(httplib::Server& server, const ExchangeTerms& terms)
+    : server_(server),
+      insides_(look_into(server)),
+      terms_(terms),
+      routes_(server),
+      error_handler_(insides_.error),
+      max_body_bytes_(std::exchange(insides_.max_body_bytes, std::numeric_limits<std::size_t>::max())) {
+  server.set_error_handler(
+      httplib::Server::HandlerWithResponse(ErrorAnswers{.routes = &routes_, .of_program = error_handler_}));
+}
+
+HttplibBridge::~HttplibBridge() {
+  server_.set_error_handler(std::move(error_handler_));
+  insides_.max_body_bytes = max_body_bytes_;
+}
+
+void HttplibBridge::serve(Exchange& exchange) const {
+  exchange.max_body_bytes = max_body_bytes_;
+  ExchangeStream stream(exchange, terms_, routes_);
+  bool connection_closed = false;
+  bool served = false;
+  // Of a body that comes in chunks the end is not known: the client is told that no other request can follow.
+  const bool last_request = exchange.is_last() || exchange.head.chunked;
+  try {
+    served =
+        (server_.*insides_.process_request)(stream, last_request, connection_closed,
+                                            [&](httplib::Request& request) { attach(request, exchange, &stream); });
+  } catch (const ExpectationFailed&) {
+    exchange.output.append(error_response({417, "the server does not take what the request asks it to expect"}));
+  } catch (...) {
+    if (!exchange.output.has_head()) exchange.output.append(error_response({500, kHandlerHasFailed}));
+    exchange.failure = std::current_exception();
+  }
+  if (exchange.taken) return;
+  exchange.status = exchange.output.status();
+  // What the client does not take at once the loop goes on with, where there is room for it; else the worker waits.
+  stream.flush(std::numeric_limits<std::size_t>::max());
+  if (!exchange.share.resize(exchange.output.bytes().size())) stream.flush(0);
+  // A body that was not asked for is passed over if it is here.
+  const std::uint64_t request_bytes = exchange.head.bytes + exchange.head.content_length;
+  exchange.consumed = static_cast<std::size_t>(std::min<std::uint64_t>(request_bytes, exchange.input.size()));
+  exchange.keep_alive = (served || exchange.output.forbids_body()) && !last_request && !stream.failed() &&
+                        !exchange.output.ends_with_connection() && stream.is_body_here();
+}
+
+void HttplibBridge::attach(httplib::Request& request, Exchange& exchange, ExchangeStream* stream) {
+  request.response_handler = ExchangeReference{&exchange, stream};
+  if (stream != nullptr) stream->begin_body(request);
+  if (exchange.head.last_event_id.empty()) return;
+  // cpp-httplib percent-decodes header values; an ID is to be had as it was sent.
+  const std::string name(protocol::kLastEventIdHeader);
+  request.headers.erase(name);
+  request.headers.emplace(name, exchange.head.last_event_id);
+}
+
+Exchange* HttplibBridge::find_exchange(const httplib::Request& request) {
+  const auto* reference = request.response_handler.target<ExchangeReference>();
+  return reference != nullptr ? reference->exchange : nullptr;
+}
+
+Exchange& HttplibBridge::exchange_of(const httplib::Request& request) {
+  return *reference_in(request).exchange;
+}
+
+void HttplibBridge::allow_body(const httplib::Request& request, std::uint64_t max_bytes) {
+  exchange_of(request).max_body_bytes = max_bytes;
+}
+
+std::optional<std::string_view> HttplibBridge::body_in_memory(const httplib::Request& request) {
+  const auto& [exchange, stream] = reference_in(request);
+  const bool needs_reading = stream == nullptr || !stream->is_body_plain() || exchange->head.is_multipart ||
+                             exchange->body_failure != BodyFailure::kNone || exchange->is_upload();
+  if (needs_reading) return std::nullopt;
+  return std::string_view(exchange->input)
+      .substr(exchange->head.bytes, static_cast<std::size_t>(exchange->head.content_length));
+}
+
+bool HttplibBridge::hold_body(const httplib::Request& request, std::size_t bytes) {
+  const auto& [exchange, stream] = reference_in(request);
+  if (stream == nullptr || stream->hold(bytes)) return true;
+  exchange->body_failure = BodyFailure::kMemory;
+  return false;
+}
+
+std::optional<std::string> HttplibBridge::take_response(const httplib::Request& request,
+                                                        const httplib::Response& response) {
+  const auto& [exchange, stream] = reference_in(request);
+  if (exchange->taken) throw std::logic_error("millrace: the response is an event stream already");
+  if (exchange->head.to_head) return std::nullopt;
+  if (stream != nullptr && stream->has_body_ahead()) {
+    throw std::logic_error("millrace: read the request's body before the response becomes an event stream");
+  }
+  std::string head = "HTTP/1.1 200 OK\r\n";
+  for (const auto& [name, value] : response.headers) head.append(name).append(": ").append(value).append("\r\n");
+  head.append(exchange->head.http_1_0 ? "Connection: close\r\n\r\n" : "Transfer-Encoding: chunked\r\n\r\n");
+  exchange->taken = true;
+  return head;
+}
+
+}  // namespace millrace

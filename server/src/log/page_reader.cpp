@@ -1,0 +1,111 @@
+#include "page_reader.h"
+
+#include <chrono>
+
+#include "millrace/core/limits.h"
+#include "topic_filter.h"
+
+namespace millrace {
+
+PageReader::PageReader(Read read) : read_(std::move(read)), thread_([this] { run(); }) {}
+
+PageReader::~PageReader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  requested_.notify_all();
+  {
+    const std::lock_guard lock(flight_->mutex);
+    flight_->stopped = true;
+  }
+  flight_->landed.notify_all();
+  thread_.join();
+}
+
+void PageReader::request(Feed::Sink& sink, std::uint64_t ticket, std::uint64_t sequence,
+                         std::shared_ptr<const TopicFilter> filter) {
+  const Key key{sequence, filter.get()};
+  const std::lock_guard lock(mutex_);
+  const auto [request, is_new] = requests_.try_emplace(key);
+  request->second.waiters.push_back({&sink, ticket});
+  if (!is_new) return;
+  request->second.filter = std::move(filter);
+  order_.push_back(key);
+  requested_.notify_all();
+}
+
+void PageReader::forget(const Feed::Sink& sink) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [key, request] : requests_) {
+    std::erase_if(request.waiters, [&sink](const Waiter& waiter) { return waiter.sink == &sink; });
+  }
+  std::erase_if(order_, [this](const Key& key) { return requests_.at(key).waiters.empty(); });
+  std::erase_if(requests_, [](const auto& entry) { return entry.second.waiters.empty(); });
+}
+
+void PageReader::run() {
+  while (take_off()) {
+    std::unique_lock lock(mutex_);
+    requested_.wait(lock, [this] { return stopped_ || !order_.empty(); });
+    if (stopped_) return;
+    const Key key = order_.front();
+    const std::shared_ptr<const TopicFilter> filter = requests_.at(key).filter;
+    lock.unlock();
+    const Feed::PagePtr page = read(key, filter);
+    lock.lock();
+    if (stopped_) return;
+    if (page == nullptr) {
+      requested_.wait_for(lock, kStoreRetry, [this] { return stopped_; });
+      continue;
+    }
+    // Meanwhile others may have come to the same place, or all have gone.
+    const auto request = requests_.find(key);
+    if (request == requests_.end()) continue;
+    // Where memory runs out in here, the program ends: a subscriber would wait for its page for ever.
+    [&]() noexcept {
+      for (const Waiter& waiter : request->second.waiters) waiter.sink->post_page(waiter.ticket, page);
+    }();
+    std::erase(order_, key);
+    requests_.erase(request);
+  }
+}
+
+// Waits until another page may be under way. False: there is to be none.
+bool PageReader::take_off() {
+  std::unique_lock lock(flight_->mutex);
+  flight_->landed.wait(lock, [this] { return flight_->stopped || flight_->pages < kStoredPagesInFlight; });
+  return !flight_->stopped;
+}
+
+// Null if it cannot be read now.
+Feed::PagePtr PageReader::read(const Key& key, const std::shared_ptr<const TopicFilter>& filter) {
+  try {
+    // Counts from its making to its end, wherever that is.
+    struct Flying {
+      explicit Flying(std::shared_ptr<Flight> in) : flight(std::move(in)) {
+        const std::lock_guard lock(flight->mutex);
+        ++flight->pages;
+      }
+      ~Flying() {
+        {
+          const std::lock_guard lock(flight->mutex);
+          --flight->pages;
+        }
+        flight->landed.notify_all();
+      }
+      Flying(const Flying&) = delete;
+      Flying& operator=(const Flying&) = delete;
+      const std::shared_ptr<Flight> flight;
+      Feed::Page page = {};
+    };
+    const auto flying = std::make_shared<Flying>(flight_);
+    flying->page = read_(key.first, *filter);
+    return {flying, &flying->page};
+  } catch (const std::exception&) {
+    // The store itself says why, to those who run the server; and memory that has run out may be there again.
+    return nullptr;
+  }
+}
+
+}  // namespace millrace

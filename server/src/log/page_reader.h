@@ -1,0 +1,73 @@
+// PageReader: reads pages of a store for subscribers that are far behind, on a thread of its own, so that no event loop
+// waits for a disk or a network.
+//
+// Each subscriber has at most one request here, and those that are at the same place share one. No more than
+// kStoredPagesInFlight pages are on their way to subscribers at once, however many of them wait. Where the store cannot
+// be read, the reader tries again until it can.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "feed.h"
+
+namespace millrace {
+
+class PageReader {
+ public:
+  /// What reads; it may wait, and throws StoreUnavailable where it cannot.
+  using Read = std::function<Feed::Page(std::uint64_t sequence, const TopicFilter& filter)>;
+
+  explicit PageReader(Read read);
+  /// Waits for the page that is being read.
+  ~PageReader();
+
+  /// As Feed::read_stored(). Any thread.
+  void request(Feed::Sink& sink, std::uint64_t ticket, std::uint64_t sequence,
+               std::shared_ptr<const TopicFilter> filter);
+
+  /// Forgets what this sink has asked for. It gets nothing more once this has returned.
+  void forget(const Feed::Sink& sink);
+
+ private:
+  struct Waiter {
+    Feed::Sink* sink;
+    std::uint64_t ticket;
+  };
+  struct Request {
+    std::shared_ptr<const TopicFilter> filter;
+    std::vector<Waiter> waiters;
+  };
+  using Key = std::pair<std::uint64_t, const TopicFilter*>;
+
+  // How many pages are on their way. Shared with them, since some may outlive the reader.
+  struct Flight {
+    std::mutex mutex;
+    std::condition_variable landed;
+    std::size_t pages = 0;
+    bool stopped = false;
+  };
+
+  void run();
+  bool take_off();
+  Feed::PagePtr read(const Key& key, const std::shared_ptr<const TopicFilter>& filter);
+
+  const Read read_;
+  const std::shared_ptr<Flight> flight_ = std::make_shared<Flight>();
+  std::mutex mutex_;
+  std::condition_variable requested_;
+  std::map<Key, Request> requests_;  // guarded by mutex_
+  std::deque<Key> order_;            // guarded by mutex_: of the requests
+  bool stopped_ = false;             // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace millrace

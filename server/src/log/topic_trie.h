@@ -1,0 +1,151 @@
+// TopicTrie: finds which of very many patterns match a topic, at a cost that does not depend on how many there are.
+//
+// A tree over the patterns' segments, in which a topic goes down by its own segment and by `*` at once. `*` stands in
+// the first kMaxWildcardDepth segments only, so the ways that a topic can take are 2^kMaxWildcardDepth at most, whoever
+// has chosen the patterns; where patterns do not share out all combinations, far fewer. A way ends where no pattern
+// goes on. Who adds a pattern keeps its Entry, so that removing it costs nothing either. One thread.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/string_map.h"
+#include "millrace/core/topic.h"
+
+namespace millrace {
+
+template <typename Owner>
+class TopicTrie {
+  struct Node;
+
+ public:
+  /// One pattern of an owner's. Stays where it is between add() and remove().
+  class Entry {
+   private:
+    friend class TopicTrie;
+    Owner* owner_ = nullptr;
+    Entry* previous_ = nullptr;
+    Entry* next_ = nullptr;
+    Node* node_ = nullptr;
+  };
+
+  TopicTrie() = default;
+  TopicTrie(const TopicTrie&) = delete;
+  TopicTrie& operator=(const TopicTrie&) = delete;
+
+  void add(TopicPattern pattern, Owner& owner, Entry& entry) {
+    Node* node = &root_;
+    for (std::string_view rest = pattern.view(); !rest.empty();) node = &node->child(take_segment(rest));
+    entry.owner_ = &owner;
+    entry.node_ = node;
+    entry.previous_ = nullptr;
+    entry.next_ = std::exchange(node->first, &entry);
+    if (entry.next_ != nullptr) entry.next_->previous_ = &entry;
+  }
+
+  void remove(Entry& entry) {
+    (entry.previous_ != nullptr ? entry.previous_->next_ : entry.node_->first) = entry.next_;
+    if (entry.next_ != nullptr) entry.next_->previous_ = entry.previous_;
+    Node* node = std::exchange(entry.node_, nullptr);
+    while (node->parent != nullptr && node->first == nullptr && node->below == nullptr) {
+      Node* const parent = node->parent;
+      parent->remove(*node);
+      node = parent;
+    }
+  }
+
+  /// Calls `found(owner)` for every pattern that matches, so for an owner of several perhaps more than once, until it
+  /// returns false. Returns the steps it took.
+  template <typename Found>
+  std::size_t match(Topic topic, const Found& found) const {
+    std::size_t steps = 0;
+    bool goes_on = true;
+    descend(root_, topic.view(), !topic.is_reserved(), steps, goes_on, found);
+    return steps;
+  }
+
+  bool empty() const { return root_.first == nullptr && root_.below == nullptr; }
+
+ private:
+  // What stands below a node. Most nodes are the last of a pattern and have nothing there.
+  struct Below {
+    StringMap<Node> named;
+    std::unique_ptr<Node> any;   // *
+    std::unique_ptr<Node> rest;  // **
+  };
+
+  struct Node {
+    Node* parent = nullptr;
+    Entry* first = nullptr;  // of those whose patterns end here
+    std::unique_ptr<Below> below;
+    std::string_view name = {};  // the key in the parent's map; empty for * and **
+
+    Node& child(std::string_view segment) {
+      if (below == nullptr) below = std::make_unique<Below>();
+      if (segment == "*") return made(below->any);
+      if (segment == "**") return made(below->rest);
+      auto found = below->named.find(segment);
+      if (found == below->named.end()) {
+        found = below->named.try_emplace(std::string(segment)).first;
+        found->second.parent = this;
+        found->second.name = found->first;
+      }
+      return found->second;
+    }
+    Node& made(std::unique_ptr<Node>& place) {
+      if (place == nullptr) {
+        place = std::make_unique<Node>();
+        place->parent = this;
+      }
+      return *place;
+    }
+    void remove(Node& gone) {
+      if (&gone == below->any.get()) {
+        below->any.reset();
+      } else if (&gone == below->rest.get()) {
+        below->rest.reset();
+      } else {
+        below->named.erase(below->named.find(gone.name));
+      }
+      if (below->named.empty() && below->any == nullptr && below->rest == nullptr) below.reset();
+    }
+  };
+
+  static std::string_view take_segment(std::string_view& rest) {
+    const std::size_t slash = rest.find('/');
+    const std::string_view segment = rest.substr(0, slash);
+    rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
+    return segment;
+  }
+
+  template <typename Found>
+  static void tell(const Node& node, bool& goes_on, const Found& found) {
+    for (const Entry* entry = node.first; entry != nullptr && goes_on; entry = entry->next_) {
+      goes_on = found(*entry->owner_);
+    }
+  }
+
+  // `takes_wildcards`: false before the first segment of a reserved topic.
+  template <typename Found>
+  static void descend(const Node& node, std::string_view rest, bool takes_wildcards, std::size_t& steps, bool& goes_on,
+                      const Found& found) {
+    ++steps;
+    if (rest.empty()) return tell(node, goes_on, found);
+    if (node.below == nullptr || !goes_on) return;
+    const Below& below = *node.below;
+    if (takes_wildcards && below.rest != nullptr) tell(*below.rest, goes_on, found);
+    const std::string_view segment = take_segment(rest);
+    if (takes_wildcards && below.any != nullptr && goes_on) descend(*below.any, rest, true, steps, goes_on, found);
+    if (!goes_on || below.named.empty()) return;
+    if (const auto named = below.named.find(segment); named != below.named.end()) {
+      descend(named->second, rest, true, steps, goes_on, found);
+    }
+  }
+
+  Node root_;
+};
+
+}  // namespace millrace

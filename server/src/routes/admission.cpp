@@ -1,0 +1,137 @@
+#include "admission.h"
+
+#include <algorithm>
+
+#include "auth/reserved_topics.h"
+#include "base/option_name.h"
+#include "http/origin.h"
+#include "httplib/httplib_bridge.h"
+#include "httplib/refusal.h"
+#include "loop/event_loop.h"
+#include "millrace/server/invalid_option.h"
+
+namespace millrace {
+
+namespace {
+
+bool contains(const std::vector<std::string>& texts, const std::string& text) {
+  return std::find(texts.begin(), texts.end(), text) != texts.end();
+}
+
+void check_names(const ServerOptions& options) {
+  for (const std::string& host : options.allowed_hosts) {
+    if (host.empty() || host != host_name(host)) {
+      throw InvalidOption("ServerOptions::allowed_hosts",
+                          "\"" + host + "\" is not a host name in lower case without a port, such as events.example");
+    }
+  }
+}
+
+}  // namespace
+
+Admission::Admission(const ServerOptions& options, std::uint64_t seed)
+    : options_(options),
+      cross_origin_(options),
+      streams_(options.max_streams_per_user),
+      publishing_(options.publish_rate, options.publish_burst),
+      retry_after_(seed) {
+  check_names(options);
+}
+
+// --- Names and origins ----------------------------------------------------------------------------------------------
+
+// A page of any site can make its own name point to this machine (DNS rebinding), and then be of the same origin as
+// what listens here. The name it used is what gives it away.
+bool Admission::is_known_host(const httplib::Request& request) const {
+  if (!on_loopback_ && options_.allowed_hosts.empty()) return true;
+  if (!request.has_header("Host")) return true;  // no browser
+  const std::string name = host_name(request.get_header_value("Host"));
+  return contains(options_.allowed_hosts, name) || (on_loopback_ && is_loopback_name(name));
+}
+
+bool Admission::check_host(const httplib::Request& request, httplib::Response& response) const {
+  if (is_known_host(request)) return true;
+  refuse(request, response, 421, RefusalReason::kHost,
+         "the server does not go by the name in the Host header; list it (" +
+             name_of_option(options_, "allowed_hosts") + ") if it should");
+  return false;
+}
+
+bool Admission::enter(const httplib::Request& request, httplib::Response& response, bool changes_things) const {
+  if (!check_host(request, response)) return false;
+  cross_origin_.add_to(request, response);
+  const bool reads = !changes_things && (request.method == "GET" || request.method == "HEAD");
+  if (reads || cross_origin_.may_change_things(request)) return true;
+  refuse(request, response, 403, RefusalReason::kOrigin,
+         "a web page of this origin must not change anything here, nor publish; list it (" +
+             name_of_option(options_, "cors_origins") + ") if it should");
+  return false;
+}
+
+void Admission::preflight(const httplib::Request& request, httplib::Response& response,
+                          std::string_view methods) const {
+  if (!check_host(request, response)) return;
+  response.set_header("Allow", std::string(methods) + ", OPTIONS");
+  cross_origin_.add_to(request, response);
+  if (!cross_origin_.may_ask(request)) {
+    return refuse(request, response, 403, RefusalReason::kOrigin,
+                  "web pages of this origin have no access; list it (" + name_of_option(options_, "cors_origins") +
+                      ") if they should");
+  }
+  response.status = 204;
+  if (!response.has_header("Access-Control-Allow-Origin")) return;
+  response.set_header("Access-Control-Allow-Methods", std::string(methods));
+  response.set_header("Access-Control-Allow-Headers", cross_origin_.allowed_headers());
+  response.set_header("Access-Control-Max-Age", std::to_string(kPreflightMaxAge.count() / 1000));
+}
+
+// --- Rights ---------------------------------------------------------------------------------------------------------
+
+std::optional<Authorizer::Decision> Admission::allow(const httplib::Request& request, httplib::Response& response,
+                                                     Authorizer::Action action,
+                                                     const std::vector<std::string>& topics) const {
+  if (options_.authorizer == nullptr) {
+    const bool anyone = action == Authorizer::Action::kSubscribe && !any_is_reserved(topics);
+    if (anyone || options_.anonymous_publish) return Authorizer::Decision::allow();
+    const std::string ways =
+        name_of_option(options_, "authorizer") + " or " + name_of_option(options_, "anonymous_publish");
+    refuse(request, response, 403, RefusalReason::kForbidden,
+           action == Authorizer::Action::kPublish
+               ? "publishing over HTTP is switched off; to switch it on, start the server with " + ways
+               : "nobody administers this server over HTTP; to let somebody, start it with " + ways);
+    return std::nullopt;
+  }
+  Authorizer::Decision decision = options_.authorizer->decide(request, action, topics);
+  if (decision.is_allowed()) return decision;
+  const bool is_unknown = decision.status() == 401;
+  if (is_unknown) response.set_header("WWW-Authenticate", "Bearer");
+  refuse(request, response, decision.status(), is_unknown ? RefusalReason::kUnauthenticated : RefusalReason::kForbidden,
+         decision.reason().empty() ? "this is not allowed" : decision.reason());
+  return std::nullopt;
+}
+
+// --- Fair shares ----------------------------------------------------------------------------------------------------
+
+std::shared_ptr<Quota::Share> Admission::take_stream(const httplib::Request& request, const std::string& user,
+                                                     httplib::Response& response) {
+  if (user.empty()) return std::make_shared<Quota::Share>();  // its network has a share of the connections
+  if (auto share = streams_.take(Who::user(user))) return std::make_shared<Quota::Share>(std::move(*share));
+  response.set_header("Retry-After", retry_after_.draw());
+  refuse(request, response, 429, RefusalReason::kUserStreams,
+         "the user has as many event streams open as one may have, " + std::to_string(options_.max_streams_per_user));
+  return nullptr;
+}
+
+bool Admission::take_events(const httplib::Request& request, const std::string& user, std::size_t events,
+                            httplib::Response& response) {
+  if (options_.publish_rate <= 0) return true;
+  const Duration wait =
+      publishing_.take(Who::of(HttplibBridge::exchange_of(request).socket, user), events, monotonic_now());
+  if (wait == Duration{0}) return true;
+  response.set_header("Retry-After", retry_after_.draw(wait));
+  refuse(request, response, 429, RefusalReason::kPublishRate,
+         "more events than one publisher may publish in this time; nothing of this request was");
+  return false;
+}
+
+}  // namespace millrace

@@ -1,0 +1,72 @@
+// Admission: which requests to the server's own routes may go on. Names and origins first (under which names the server
+// may be reached, from which web pages), then rights (the authorizer), then fair shares (streams a user, events a
+// second).
+//
+// Whatever is refused has been answered when a member returns, with a sentence. Any thread.
+#pragma once
+
+#include <httplib.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/cross_origin.h"
+#include "millrace/server/authorizer.h"
+#include "millrace/server/options.h"
+#include "shares/quota.h"
+#include "shares/rate_limit.h"
+#include "shares/retry_after.h"
+
+namespace millrace {
+
+class Admission {
+ public:
+  /// `options` must stay. Throws InvalidOption if one of them is malformed.
+  Admission(const ServerOptions& options, std::uint64_t seed);
+
+  /// Whether the server can be reached from its own machine only; then the host name is checked.
+  void set_on_loopback(bool on_loopback) { on_loopback_ = on_loopback; }
+
+  /// Names and origins. Sets the headers by which a browser lets a page of another origin read the answer. False:
+  /// refused, 421 or 403. To be asked before the request's body is read. `changes_things`: so does this GET; other
+  /// methods always do.
+  bool enter(const httplib::Request& request, httplib::Response& response, bool changes_things = false) const;
+
+  /// Rights. Nothing: refused with the authorizer's status. Without an authorizer anybody subscribes, but to Millrace's
+  /// own topics; about those and about the rest anonymous_publish decides.
+  std::optional<Authorizer::Decision> allow(const httplib::Request& request, httplib::Response& response,
+                                            Authorizer::Action action, const std::vector<std::string>& topics) const;
+
+  /// A user's share of the event streams. Null: refused, 429.
+  std::shared_ptr<Quota::Share> take_stream(const httplib::Request& request, const std::string& user,
+                                            httplib::Response& response);
+
+  /// Takes `events` from what the publisher may publish now. False: refused, 429.
+  bool take_events(const httplib::Request& request, const std::string& user, std::size_t events,
+                   httplib::Response& response);
+
+  /// The answer to OPTIONS on a route that has these methods, such as `GET, HEAD, POST`: what a browser asks before it
+  /// sends a request for a page of another origin.
+  void preflight(const httplib::Request& request, httplib::Response& response, std::string_view methods) const;
+
+  const CrossOrigin& cross_origin() const { return cross_origin_; }
+  RetryAfter& retry_after() { return retry_after_; }
+
+ private:
+  bool is_known_host(const httplib::Request& request) const;
+  bool check_host(const httplib::Request& request, httplib::Response& response) const;
+
+  const ServerOptions& options_;
+  const CrossOrigin cross_origin_;
+  std::atomic<bool> on_loopback_ = false;
+  Quota streams_;
+  RateLimit publishing_;
+  RetryAfter retry_after_;
+};
+
+}  // namespace millrace

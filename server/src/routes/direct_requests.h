@@ -1,0 +1,46 @@
+// DirectRequests: requests to an events route that a loop answers itself, without a worker and without cpp-httplib's
+// parsing and routing between them.
+//
+// Only where nothing in the way may block or is the user's own code: events in memory, no authorizer but keys, no
+// pre-routing handler, logger or error handler, no other route for the path. What is decided about the request, and
+// what is answered, is EventRoutes' for both ways.
+#pragma once
+
+#include <httplib.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "connection/exchange.h"
+#include "event_routes.h"
+#include "millrace/server/options.h"
+
+namespace millrace {
+
+class DirectRequests {
+ public:
+  explicit DirectRequests(const EventRoutes& routes) : routes_(routes) {}
+
+  /// Finds out for which of the `paths` of events routes this server, as it is set up by now, lets a loop answer.
+  void start(httplib::Server& server, const std::vector<std::string>& paths, const ServerOptions& options);
+
+  /// Answers on the loop's thread. `request` is the whole request and may go on with what has come behind it. False:
+  /// a worker has to; nothing has been done.
+  bool serve(Exchange& exchange, std::string_view request) const;
+
+ private:
+  bool takes(const Exchange& exchange, std::string_view method, std::string_view path) const;
+
+  const EventRoutes& routes_;
+  std::vector<std::string> get_paths_;
+  std::vector<std::string> post_paths_;
+  httplib::Headers default_headers_;
+  std::string keep_alive_;  // what the header of that name says
+  std::uint64_t max_body_bytes_ = 0;
+  bool needs_address_ = false;
+};
+
+}  // namespace millrace

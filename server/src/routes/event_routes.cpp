@@ -1,0 +1,198 @@
+#include "event_routes.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/failure.h"
+#include "base/time_until.h"
+#include "http/error_response.h"
+#include "httplib/error_answers.h"
+#include "httplib/httplib_bridge.h"
+#include "httplib/refusal.h"
+#include "millrace/core/limits.h"
+#include "millrace/core/protocol.h"
+#include "millrace/server/authorizer.h"
+#include "parameters.h"
+
+namespace millrace {
+
+namespace {
+
+std::vector<std::string> topics_of(const std::vector<PublishRequest>& requests) {
+  std::vector<std::string> topics;
+  topics.reserve(requests.size());
+  for (const PublishRequest& request : requests) topics.emplace_back(request.topic().view());
+  std::sort(topics.begin(), topics.end());
+  topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
+  return topics;
+}
+
+// What cpp-httplib decodes, as it was compiled. It would pass anything else on as it came.
+bool can_decode(std::string_view encoding) {
+#ifdef CPPHTTPLIB_ZLIB_SUPPORT
+  if (encoding == "gzip" || encoding == "deflate") return true;
+#endif
+#ifdef CPPHTTPLIB_BROTLI_SUPPORT
+  if (encoding == "br") return true;
+#endif
+  return encoding.empty() || encoding == "identity";
+}
+
+// All of them at once: with a store, they are one commit.
+std::vector<Publication> publications_of(const std::vector<PublishRequest>& requests, std::string_view publisher) {
+  std::vector<Publication> publications;
+  for (const PublishRequest& request : requests) {
+    if (const auto event = request.event()) {
+      publications.push_back({.topic = request.topic(), .event = *event, .publisher = publisher});
+    }
+    if (request.finishes()) {
+      publications.push_back({.topic = request.topic(), .kind = Publication::Kind::kFinish});
+    }
+  }
+  return publications;
+}
+
+// As JSON. Most IDs are the log's own, in which there is nothing to escape.
+std::string quoted(const std::string& id) {
+  const bool is_plain = std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  return is_plain ? '"' + id + '"' : nlohmann::json(id).dump();
+}
+
+}  // namespace
+
+void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& response) const {
+  SubscribeOptions options{.topics = parameters_of(request, protocol::kTopicParameter),
+                           .client = request.get_param_value(std::string(protocol::kClientParameter))};
+  if (!admission_.enter(request, response)) return;
+  for (const auto& [name, value] : request.params) {
+    if (const auto right = right_spelling_of(name)) {
+      return refuse(request, response, 400, RefusalReason::kInvalid,
+                    name + ": not a parameter; it is spelt " + std::string(*right));
+    }
+  }
+  const std::string mode = request.get_param_value(std::string(protocol::kModeParameter));
+  if (!mode.empty() && mode != protocol::kPollMode) {
+    return refuse(request, response, 400, RefusalReason::kInvalid,
+                  "mode: \"" + mode + "\" is not known; there is mode=poll");
+  }
+  options.poll = mode == protocol::kPollMode;
+  const std::uint64_t round = rights_.round();
+  const auto decision = admission_.allow(request, response, Authorizer::Action::kSubscribe, options.topics);
+  if (!decision) return;
+  StreamRightPtr right;
+  if (options_.authorizer != nullptr) {
+    right = std::make_shared<StreamRight>(request, round, HttplibBridge::exchange_of(request).loop);
+  }
+  if (decision->until()) options.lifetime = time_until(*decision->until());
+  options.user = decision->user();
+  if (!options.user.empty()) {
+    auto share = admission_.take_stream(request, options.user, response);
+    if (share == nullptr) return;
+    options.on_close = [share](StreamEnd) {};  // goes with the stream, or with the options if there is none
+  }
+  try {
+    streams_.subscribe(request, response, std::move(options), std::move(right));
+  } catch (const std::invalid_argument& failure) {
+    refuse(request, response, 400, RefusalReason::kInvalid, failure.what());
+  } catch (const StoreUnavailable& failure) {
+    refuse(request, response, 503, RefusalReason::kStore, kStoreReadsNothing);
+    // Of a store that takes no events the log knows already.
+    if (options_.on_failure != nullptr && hub_.trouble().empty()) {
+      call_guarded(nullptr, {}, [&] { options_.on_failure(failure.what()); });
+    }
+    response.set_header("Retry-After", admission_.retry_after().draw());
+  }
+}
+
+// One line for each request.
+std::string EventRoutes::publish(const std::vector<PublishRequest>& requests, const std::string& user) const {
+  // No user can take such a name that its IDs are another's.
+  const std::string publisher = user.empty() ? "anonymous" : "user " + user;
+  const std::vector<Published> published = hub_.publish(publications_of(requests, publisher));
+  std::string answer;
+  auto next = published.begin();
+  for (const PublishRequest& request : requests) {
+    if (request.has_event()) {
+      answer.append("{\"id\":").append(quoted(next->id)).append(next->repeated ? ",\"repeated\":true}\n" : "}\n");
+      ++next;
+    } else {
+      answer.append("{}\n");
+    }
+    if (request.finishes()) ++next;
+  }
+  return answer;
+}
+
+// Whatever can be said before the body has been read.
+bool EventRoutes::admits_publishing(const httplib::Request& request, httplib::Response& response) const {
+  if (!admission_.enter(request, response)) return false;
+  // Without an authorizer there is nothing to wait for.
+  return options_.authorizer != nullptr || admission_.allow(request, response, Authorizer::Action::kPublish, {});
+}
+
+void EventRoutes::refuse_as_too_large(const httplib::Request& request, httplib::Response& response) const {
+  refuse(request, response, 413, RefusalReason::kBodyTooLarge,
+         "body: larger than " + std::to_string(options_.max_publish_bytes) + " bytes; publish in several requests");
+}
+
+void EventRoutes::publish(const httplib::Request& request, httplib::Response& response, std::string_view body) const {
+  if (!admits_publishing(request, response)) return;
+  if (body.size() > options_.max_publish_bytes) return refuse_as_too_large(request, response);
+  publish_body(request, response, body);
+}
+
+void EventRoutes::publish(const httplib::Request& request, httplib::Response& response,
+                          const httplib::ContentReader& read_content) const {
+  if (!admits_publishing(request, response)) return;
+  const std::string encoding = request.get_header_value("Content-Encoding");
+  if (!can_decode(encoding)) {
+    return refuse(request, response, 415, RefusalReason::kContentEncoding,
+                  "Content-Encoding: \"" + encoding + "\" is not read here; send the body as it is");
+  }
+  if (const auto body = HttplibBridge::body_in_memory(request)) {
+    if (body->size() > options_.max_publish_bytes) return refuse_as_too_large(request, response);
+    return publish_body(request, response, *body);
+  }
+  // Unless the program has set a bound of its own.
+  if (HttplibBridge::exchange_of(request).max_body_bytes == options_.max_body_bytes) {
+    HttplibBridge::allow_body(request, std::max<std::uint64_t>(options_.max_body_bytes, options_.max_publish_bytes));
+  }
+  std::string body;
+  bool too_large = false;
+  const bool complete = read_content([&](const char* data, std::size_t size) {
+    too_large = too_large || body.size() + size > options_.max_publish_bytes;
+    if (too_large || !HttplibBridge::hold_body(request, body.size() + size)) return false;
+    body.append(data, size);
+    return true;
+  });
+  if (too_large) return refuse_as_too_large(request, response);
+  if (!complete) return refuse_body(request, response);
+  publish_body(request, response, body);
+}
+
+void EventRoutes::publish_body(const httplib::Request& request, httplib::Response& response,
+                               std::string_view body) const {
+  std::string error;
+  const auto requests = parse_publish_body(body, hub_, error);
+  if (!requests) return refuse(request, response, 400, RefusalReason::kInvalid, error);
+  const auto decision =
+      admission_.allow(request, response, Authorizer::Action::kPublish,
+                       options_.authorizer != nullptr ? topics_of(*requests) : std::vector<std::string>());
+  if (!decision || !admission_.take_events(request, decision->user(), requests->size(), response)) return;
+  std::string answer;
+  try {
+    answer = publish(*requests, decision->user());
+  } catch (const StoreUnavailable&) {
+    refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
+    return response.set_header("Retry-After", admission_.retry_after().draw());
+  }
+  response.set_content(answer, requests->size() == 1 ? "application/json" : "application/x-ndjson");
+}
+
+}  // namespace millrace

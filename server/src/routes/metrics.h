@@ -1,0 +1,35 @@
+// The server's metrics, as Prometheus reads them. docs/operations.md lists them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connection/connection_loop.h"
+#include "millrace/server/hub.h"
+#include "millrace/server/server.h"
+#include "shares/counters.h"
+
+namespace millrace {
+
+/// Everything that is counted, as it is at one moment.
+struct MetricsSnapshot {
+  Hub::Statistics hub;
+  std::vector<const LoopCounters*> loops;
+  const RefusalCounters* refusals = nullptr;
+  std::uint64_t cut_downloads = 0;
+  std::size_t buffered_bytes = 0;
+  std::size_t pinned_bytes = 0;
+  std::size_t connections = 0;
+  std::size_t streams = 0;
+  std::size_t catching_up = 0;
+  SendingWays sending = {};
+  std::optional<Presence::Statistics> presence = {};
+};
+
+/// Prometheus' text format, 0.0.4.
+std::string metrics_text(const MetricsSnapshot& snapshot);
+
+}  // namespace millrace

@@ -1,0 +1,94 @@
+#include "operation_routes.h"
+
+#include <nlohmann/json.hpp>
+
+#include "http/error_response.h"
+#include "httplib/refusal.h"
+#include "millrace/core/limits.h"
+#include "stream_selection.h"
+
+namespace millrace {
+
+namespace {
+
+using Ports = OperationRoutes::Ports;
+using Request = httplib::Request;
+using Response = httplib::Response;
+
+// Names come from outside and need not be UTF-8.
+void answer(Response& response, const nlohmann::json& body) {
+  response.set_content(body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), "application/json");
+}
+
+void tell_ready(const Ports& ports, const Request& request, Response& response) {
+  if (ports.is_draining()) {
+    return refuse(request, response, 503, RefusalReason::kDraining, "the server is draining");
+  }
+  if (!ports.hub.trouble().empty()) {
+    return refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
+  }
+  response.set_content("ready\n", "text/plain");
+}
+
+void list_subscriptions(const Ports& ports, Response& response) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const SubscriptionInfo& info : ports.subscriptions()) {
+    list.push_back({{"topics", info.topics},
+                    {"client", info.client},
+                    {"user", info.user},
+                    {"address", info.address},
+                    {"ageMs", info.age.count()},
+                    {"live", info.live}});
+  }
+  answer(response, list);
+}
+
+void disconnect(const Ports& ports, const Request& request, Response& response,
+                const httplib::ContentReader& read_content) {
+  std::string body;
+  bool too_large = false;
+  const bool complete = read_content([&](const char* data, std::size_t size) {
+    too_large = too_large || body.size() + size > kMaxDisconnectBytes;
+    if (!too_large) body.append(data, size);
+    return !too_large;
+  });
+  if (too_large) {
+    return refuse(request, response, 413, RefusalReason::kBodyTooLarge,
+                  "body: larger than " + std::to_string(kMaxDisconnectBytes) + " bytes");
+  }
+  std::string error = complete ? "" : "body: ended early, or is not encoded as its headers say";
+  const auto selection = complete ? parse_stream_selection(body, error) : std::nullopt;
+  if (!selection) return refuse(request, response, 400, RefusalReason::kInvalid, error);
+  answer(response, {{"disconnected", ports.disconnect(*selection)}});
+}
+
+}  // namespace
+
+void OperationRoutes::add_to(GuardedRoutes& routes, const Ports& ports) {
+  routes.add({.method = "GET",
+              .path = "/healthz",
+              .right = GuardedRoute::no_right,
+              .handler = [](const auto&, Response& response) { response.set_content("ok\n", "text/plain"); }});
+  routes.add(
+      {.method = "GET",
+       .path = "/readyz",
+       .right = GuardedRoute::no_right,
+       .handler = [ports](const Request& request, Response& response) { tell_ready(ports, request, response); }});
+  routes.add({.method = "GET",
+              .path = "/metrics",
+              .right = GuardedRoute::no_right,
+              .handler = [ports](const Request&, Response& response) {
+                response.set_content(ports.metrics(), "text/plain; version=0.0.4");
+              }});
+  routes.add({.method = "GET", .path = "/subscriptions", .handler = [ports](const Request&, Response& response) {
+                list_subscriptions(ports, response);
+              }});
+  routes.add(
+      {.method = "POST",
+       .path = "/subscriptions/disconnect",
+       .body_handler = [ports](const Request& request, Response& response, const httplib::ContentReader& read_content) {
+         disconnect(ports, request, response, read_content);
+       }});
+}
+
+}  // namespace millrace

@@ -1,0 +1,63 @@
+// RightsReview: asks an authorizer again about the event streams that are open, when it says that rights have changed.
+//
+// It is asked on workers, some streams at a time, so that requests have their turn between them; each answer goes to
+// the stream's own loop. Changes that come meanwhile are one more round when this one is over. Any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "connection/stream_right.h"
+#include "millrace/server/authorizer.h"
+
+namespace millrace {
+
+class RightsReview : public std::enable_shared_from_this<RightsReview> {
+ public:
+  struct Ports {
+    /// The rights of all streams that are open now. May wait for the loops.
+    std::function<std::vector<StreamRightPtr>()> open_rights;
+    /// False if the workers take no more: the server stops.
+    std::function<bool(std::function<void()>)> run_on_worker;
+    /// Told what an exception of the authorizer's says.
+    std::function<void(const std::string&)> on_failure;
+  };
+
+  /// `authorizer` may be null: then nothing is ever asked. Nothing is called before start().
+  RightsReview(std::shared_ptr<const Authorizer> authorizer, Ports ports);
+
+  /// From now on rights are asked for again when the authorizer says so.
+  void start();
+  /// When it returns, nothing of the ports is called any more but by workers.
+  void stop();
+
+  /// What a right that is granted now is to have as `asked_in`; to be read before the authorizer is asked.
+  std::uint64_t round() const { return round_; }
+
+  /// A stream has begun by this right; if rights have changed since it was granted, it is asked for again. On its loop.
+  void begun(const StreamRightPtr& right);
+
+ private:
+  using Rights = std::vector<StreamRightPtr>;
+
+  void ask_again();
+  bool enqueue(std::function<void()> task);
+  void begin_round();
+  void go_on(Rights rights, std::uint64_t round);
+  void ask(const StreamRightPtr& right, std::uint64_t round) const;
+
+  const std::shared_ptr<const Authorizer> authorizer_;
+  const Ports ports_;
+  std::atomic<std::uint64_t> round_ = 0;
+  std::atomic<bool> under_way_ = false;
+  std::mutex mutex_;
+  bool is_on_ = false;  // guarded by mutex_
+  std::shared_ptr<void> watch_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,44 @@
+// StreamOpener: turns a request that is being handled into an event stream: a subscription to the log, or a stream of
+// the request's own. Any thread that handles requests.
+#pragma once
+
+#include <httplib.h>
+
+#include <functional>
+#include <utility>
+
+#include "connection/stream_right.h"
+#include "log/feed.h"
+#include "millrace/server/event_stream.h"
+#include "millrace/server/options.h"
+#include "millrace/server/subscription.h"
+#include "shares/retry_after.h"
+
+namespace millrace {
+
+class StreamOpener {
+ public:
+  struct Ports {
+    std::function<bool()> is_draining;
+    std::function<void(std::function<void()>)> run_on_worker;  ///< callbacks of streams that are over
+  };
+
+  /// All of them must stay.
+  StreamOpener(const Feed& feed, const ServerOptions& options, RetryAfter& retry_after, Ports ports)
+      : feed_(feed), options_(options), retry_after_(retry_after), ports_(std::move(ports)) {}
+
+  /// As Server::subscribe(). `right`: by which the stream is opened; null where nobody is to be asked about it again.
+  bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
+                 StreamRightPtr right = nullptr) const;
+
+  /// As Server::open_stream().
+  EventStream open_stream(const httplib::Request& request, httplib::Response& response) const;
+
+ private:
+  const Feed& feed_;
+  const ServerOptions& options_;
+  RetryAfter& retry_after_;
+  const Ports ports_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,76 @@
+#include "subscribe_plan.h"
+
+#include <stdexcept>
+#include <vector>
+
+#include "http/content_coding.h"
+#include "millrace/core/limits.h"
+#include "millrace/core/protocol.h"
+#include "millrace/core/topic.h"
+
+namespace millrace {
+
+namespace {
+
+// Views into `topics`. Throws std::invalid_argument if they make no subscription.
+std::vector<TopicPattern> patterns_of(const std::vector<std::string>& topics) {
+  if (topics.empty()) {
+    throw std::invalid_argument("topic: missing; say what to subscribe to, as in ?topic=orders&topic=stocks/**");
+  }
+  if (topics.size() > kMaxTopicsPerSubscription) {
+    throw std::invalid_argument("topic: more than " + std::to_string(kMaxTopicsPerSubscription) +
+                                " in one subscription");
+  }
+  std::vector<TopicPattern> patterns;
+  for (const std::string& topic : topics) {
+    const auto pattern = TopicPattern::parse(topic);
+    if (!pattern) {
+      throw std::invalid_argument("topic: \"" + topic + "\" is not a topic pattern: 1 to " +
+                                  std::to_string(kMaxTopicBytes) +
+                                  " bytes of segments separated by /, none of them empty; * is one of the first " +
+                                  std::to_string(kMaxWildcardDepth) + " segments, a final ** all that follow");
+    }
+    patterns.push_back(*pattern);
+  }
+  return patterns;
+}
+
+// As the request asks for. Nothing if it asks for something else.
+std::optional<CursorForm> cursor_form_of(const httplib::Request& request, CursorForm otherwise) {
+  const std::string form = request.get_param_value(std::string(protocol::kCursorParameter));
+  if (form.empty()) return otherwise;
+  if (form == protocol::kCursorById) return CursorForm::kId;
+  if (form == protocol::kCursorByEvent) return CursorForm::kEvent;
+  if (form == protocol::kNoCursor) return CursorForm::kNone;
+  return std::nullopt;
+}
+
+bool takes_gzip(const httplib::Request& request) {
+  std::string all;
+  const auto [begin, end] = request.headers.equal_range("Accept-Encoding");
+  for (auto field = begin; field != end; ++field) all.append(field->second).append(1, ',');
+  return prefers_gzip(all);
+}
+
+}  // namespace
+
+SubscribePlan plan_subscription(const httplib::Request& request, const RequestHead& head,
+                                const SubscribeOptions& subscribe, const ServerOptions& server) {
+  SubscribePlan plan{.filter = std::make_shared<const TopicFilter>(patterns_of(subscribe.topics)),
+                     .last_event_id = head.last_event_id,
+                     .cursor_form = subscribe.cursor ? subscribe.cursor : cursor_form_of(request, server.cursor),
+                     .form = head.http_1_0 ? WireForm::kPayload : WireForm::kChunk};
+  if (subscribe.client.size() > kMaxClientNameBytes) {
+    throw std::invalid_argument("client: longer than " + std::to_string(kMaxClientNameBytes) + " bytes");
+  }
+  if (subscribe.retry && (*subscribe.retry < Duration{0} || *subscribe.retry > kMaxReconnectionTime)) {
+    throw std::invalid_argument("retry: must be 0 to " + std::to_string(kMaxReconnectionTime.count()) + " ms");
+  }
+  if (plan.last_event_id.empty()) {
+    plan.last_event_id = request.get_param_value(std::string(protocol::kLastEventIdParameter));
+  }
+  if (server.gzip && plan.form == WireForm::kChunk && takes_gzip(request)) plan.form = WireForm::kGzipChunk;
+  return plan;
+}
+
+}  // namespace millrace

@@ -1,0 +1,32 @@
+// SubscribePlan: what a request to subscribe asks for, checked and negotiated. Nothing has been looked up, and nothing
+// answered.
+#pragma once
+
+#include <httplib.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "http/request_head.h"
+#include "log/frame.h"
+#include "log/topic_filter.h"
+#include "millrace/server/cursor_form.h"
+#include "millrace/server/options.h"
+#include "millrace/server/subscription.h"
+
+namespace millrace {
+
+struct SubscribePlan {
+  std::shared_ptr<const TopicFilter> filter;
+  std::string last_event_id;              ///< empty: from now on
+  std::optional<CursorForm> cursor_form;  ///< nothing: the request asks for one that there is not
+  WireForm form;
+};
+
+/// `subscribe` is what the program says of the stream; the request's head and parameters say the rest. Throws
+/// std::invalid_argument, with a sentence, if `subscribe` has something that there cannot be.
+SubscribePlan plan_subscription(const httplib::Request& request, const RequestHead& head,
+                                const SubscribeOptions& subscribe, const ServerOptions& server);
+
+}  // namespace millrace

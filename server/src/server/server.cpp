@@ -1,0 +1,197 @@
+#include "millrace/server/server.h"
+
+#include <sys/socket.h>
+
+#include <cmath>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "engine/engine.h"
+#include "httplib/failure_handler.h"
+#include "httplib/httplib_bridge.h"
+#include "httplib/httplib_insides.h"
+#include "millrace/server/invalid_option.h"
+
+namespace millrace {
+
+namespace {
+
+void check(const ServerOptions& options) {
+  const auto require = [](bool good, const char* field, const char* problem) {
+    if (!good) throw InvalidOption(std::string("ServerOptions::") + field, problem);
+  };
+  require(options.workers > 0, "workers", "must be at least 1");
+  require(options.history_events > 0, "history_events", "must be at least 1");
+  require(options.history_bytes > 0, "history_bytes", "must be at least 1");
+  require(options.max_connections > 0, "max_connections", "must be at least 1");
+  require(options.max_body_bytes > 0, "max_body_bytes", "must be at least 1");
+  require(options.max_buffered_bytes > 0, "max_buffered_bytes", "must be at least 1");
+  require(std::isfinite(options.publish_rate) && options.publish_rate >= 0, "publish_rate",
+          "must be 0 or more events a second");
+  require(options.history_age >= Duration{0}, "history_age", "must not be negative");
+  require(options.store_bounds.age >= Duration{0}, "store_bounds.age", "must not be negative");
+  require(options.retry >= Duration{0}, "retry", "must not be negative");
+  require(options.heartbeat > Duration{0}, "heartbeat", "must be longer than 0");
+  require(options.unacknowledged_timeout > Duration{0}, "unacknowledged_timeout", "must be longer than 0");
+  require(options.request_head_deadline > Duration{0}, "request_head_deadline", "must be longer than 0");
+  require(options.request_body_deadline > Duration{0}, "request_body_deadline", "must be longer than 0");
+}
+
+// What cpp-httplib gives accepted sockets to. All are accepted before it would accept any; its end is where listen()
+// ends.
+class InlineQueue final : public httplib::TaskQueue {
+ public:
+  explicit InlineQueue(std::function<void()> on_shutdown) : on_shutdown_(std::move(on_shutdown)) {}
+  void enqueue(std::function<void()> task) override { task(); }
+  void shutdown() override { on_shutdown_(); }
+
+ private:
+  std::function<void()> on_shutdown_;
+};
+
+// cpp-httplib would let several programs share a port, each getting some of the connections. A port in its last minute
+// after an earlier server is not taken.
+void refuse_shared_port(socket_t socket) {
+  const int yes = 1;
+  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
+
+}  // namespace
+
+Server::Server(const ServerOptions& options) {
+  check(options);
+  engine_ = std::make_unique<Engine>(*this, options);
+  new_task_queue = [workers = options.workers] { return new httplib::ThreadPool(workers); };
+  set_exception_handler(FailureHandler{&engine_->options()});
+  set_socket_options(refuse_shared_port);
+  set_payload_max_length(static_cast<std::size_t>(options.max_body_bytes));
+  set_keep_alive_max_count(kKeepAliveRequests);
+  set_keep_alive_timeout(static_cast<time_t>(kKeepAliveTimeout.count() / 1000));
+}
+
+Server::~Server() {
+  if (engine_->is_in_user_code()) {
+    std::fputs("millrace: a Server cannot be destroyed in a handler or callback of its own, which it would wait for\n",
+               stderr);
+    std::terminate();
+  }
+  engine_->listening().end_for_good();
+}
+
+Hub& Server::hub() {
+  return engine_->hub();
+}
+
+bool Server::listen(const std::string& host, int port, int socket_flags) {
+  const Listening::Guard guard = engine_->listening().enter();
+  return guard && bind_to_port(host, port, socket_flags) && serve();
+}
+
+bool Server::listen_after_bind() {
+  const Listening::Guard guard = engine_->listening().enter();
+  return guard && serve();
+}
+
+void Server::stop() {
+  engine_->listening().stop();
+}
+
+bool Server::serve() {
+  // Whichever way it ends: also where a loop cannot be made.
+  struct End {
+    ~End() {
+      server.engine_->stop();
+      server.new_task_queue = make_workers;
+    }
+    Server& server;
+    const std::function<httplib::TaskQueue*()> make_workers;
+  } const end{*this, new_task_queue};
+  // cpp-httplib asks for its queue when it has begun to run and before it accepts. Its own loop would end for good with
+  // the first error but one; here all connections are accepted before it comes to that.
+  new_task_queue = [this, make_workers = end.make_workers] {
+    engine_->start(std::unique_ptr<httplib::TaskQueue>(make_workers()));
+    engine_->listening().can_stop_by([this] { httplib::Server::stop(); });
+    engine_->announce_listening();
+    engine_->accept_from(look_into(*this).listening_socket);
+    return new InlineQueue([this] { engine_->stop(); });
+  };
+  // cpp-httplib listens with a backlog of 5, which a burst of connections overflows. Here, where stop() does not close
+  // the socket yet.
+  engine_->prepare(look_into(*this).listening_socket);
+  ::listen(look_into(*this).listening_socket, SOMAXCONN);
+  return httplib::Server::listen_after_bind();
+}
+
+const ServerOptions& Server::options() const {
+  return engine_->options();
+}
+
+SendingWays Server::sending() const {
+  return engine_->sending();
+}
+
+Server& Server::events(const std::string& path) {
+  engine_->add_events(path);
+  return *this;
+}
+
+Server& Server::operations() {
+  engine_->add_operations();
+  return *this;
+}
+
+Server& Server::guarded(GuardedRoute route) {
+  engine_->guarded().add(std::move(route));
+  return *this;
+}
+
+bool Server::admits(const httplib::Request& request, httplib::Response& response) const {
+  return engine_->admission().enter(request, response);
+}
+
+std::vector<std::pair<std::string, std::string>> Server::guarded_routes() const {
+  return engine_->guarded().all();
+}
+
+bool Server::subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options) {
+  return engine_->streams().subscribe(request, response, std::move(options));
+}
+
+EventStream Server::open_stream(const httplib::Request& request, httplib::Response& response) {
+  return engine_->streams().open_stream(request, response);
+}
+
+void Server::allow_body(const httplib::Request& request, std::uint64_t max_bytes) {
+  HttplibBridge::allow_body(request, max_bytes);
+}
+
+void Server::drain(Duration window) {
+  engine_->drain(window);
+}
+
+std::vector<SubscriptionInfo> Server::subscriptions() const {
+  return engine_->subscriptions();
+}
+
+std::size_t Server::disconnect(std::string_view client) {
+  return engine_->disconnect(client);
+}
+
+std::size_t Server::disconnect(const StreamSelection& selection) {
+  return engine_->disconnect(selection);
+}
+
+std::size_t Server::open_streams() const {
+  return engine_->open_streams();
+}
+
+// Called by httplib::Server::listen(), for each accepted socket.
+bool Server::process_and_close_socket(socket_t socket) {
+  engine_->turn_away(socket);
+  return true;
+}
+
+}  // namespace millrace

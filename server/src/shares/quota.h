@@ -1,0 +1,50 @@
+// Quota: how many of a thing (connections, streams) each holder has, and no more than its share. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "base/string_map.h"
+#include "who.h"
+
+namespace millrace {
+
+class Quota {
+ public:
+  /// `max` a holder; 0: no bound, and nothing is counted.
+  explicit Quota(std::size_t max) : max_(max) {}
+
+  /// One of the thing; it is given back when this goes, which must be before the quota does.
+  class Share {
+   public:
+    Share() = default;
+    Share(Share&& other) noexcept
+        : quota_(std::exchange(other.quota_, nullptr)), entry_(std::exchange(other.entry_, nullptr)) {}
+    Share& operator=(Share&&) = delete;
+    ~Share() {
+      if (quota_ != nullptr) quota_->give_back(*entry_);
+    }
+
+   private:
+    friend class Quota;
+    using Entry = StringMap<std::size_t>::value_type;
+    Share(Quota* quota, Entry* entry) : quota_(quota), entry_(entry) {}
+
+    Quota* quota_ = nullptr;
+    Entry* entry_ = nullptr;  // a map's entries stay where they are
+  };
+
+  /// Nothing if the holder has its share already.
+  std::optional<Share> take(const Who& holder);
+
+ private:
+  void give_back(Share::Entry& entry);
+
+  const std::size_t max_;
+  std::mutex mutex_;
+  StringMap<std::size_t> held_;  // guarded by mutex_; no entry is 0
+};
+
+}  // namespace millrace

@@ -1,0 +1,43 @@
+// RateLimit: how fast each publisher may publish: a bucket of tokens a publisher, refilled at the rate. Any thread;
+// time is a parameter.
+//
+// At most kMaxWatchedPublishers have a bucket. Beyond them, the bucket that is full soonest is forgotten, since it says
+// least: its publisher begins with a full one again.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <mutex>
+
+#include "base/string_map.h"
+#include "millrace/core/time.h"
+#include "who.h"
+
+namespace millrace {
+
+class RateLimit {
+ public:
+  /// `per_second` on average, 0 for no bound; `burst` at once, 0 for a second's worth.
+  RateLimit(double per_second, std::size_t burst);
+
+  /// Takes `count` for this publisher and returns zero; or takes nothing and returns how long it has to wait. More than
+  /// a burst at once is allowed where a whole burst is: the publisher then owes the rest.
+  Duration take(const Who& publisher, std::size_t count, TimePoint now);
+
+  /// Publishers that have a bucket.
+  std::size_t watched() const;
+
+ private:
+  // All that there is to a bucket is when it is full, in milliseconds of the clock. The key is a publisher's.
+  using Buckets = std::multimap<double, std::string>;
+
+  Buckets::iterator bucket_of(const Who& publisher, double now);
+
+  const double per_millisecond_;
+  const double burst_;
+  mutable std::mutex mutex_;
+  Buckets buckets_;                            // guarded by mutex_; those first that are full first
+  StringMap<Buckets::iterator> by_publisher_;  // guarded by mutex_
+};
+
+}  // namespace millrace

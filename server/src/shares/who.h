@@ -1,0 +1,32 @@
+// Who: whom a share of the server is counted for. The user, where the authorizer knows one; else the network: an IPv4
+// address, or the /64 of an IPv6 one, all of which one client may well have.
+//
+// Connections, streams and rates count by it alike.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace millrace {
+
+class Who {
+ public:
+  // Not a sum of texts: GCC 12 warns of it at -O3 (-Wrestrict).
+  static Who user(std::string_view name) { return Who(std::string("u").append(name)); }
+  static Who network(const sockaddr_storage& address);
+  /// `user` may be empty; `socket` is the client's.
+  static Who of(int socket, std::string_view user);
+
+  /// Differs for all that differ.
+  std::string_view key() const { return key_; }
+
+ private:
+  explicit Who(std::string key) : key_(std::move(key)) {}
+
+  std::string key_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,57 @@
+// An authorizer that does not say yes says no.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <type_traits>
+
+#include "ask.h"
+#include "millrace/server/any_authorizer.h"
+#include "millrace/server/function_authorizer.h"
+#include "running_server.h"
+
+namespace millrace::test {
+namespace {
+
+using Decision = Authorizer::Decision;
+
+// `return {.reason = "sign in first"};`, `return {200};` and `return "sign in first";` do not compile.
+static_assert(!std::is_aggregate_v<Decision>);
+static_assert(!std::is_constructible_v<Decision, int>);
+static_assert(!std::is_convertible_v<const char*, Decision>);
+static_assert(!std::is_convertible_v<bool, Decision>);
+static_assert(!std::is_assignable_v<decltype(std::declval<Decision&>().status()), int>);
+
+TEST(Decision, ForbidsUnlessItAllows) {
+  EXPECT_FALSE(Decision().is_allowed());
+  EXPECT_EQ(Decision().status(), 403);
+  EXPECT_EQ(Decision::forbidden("not you").status(), 403);
+  EXPECT_EQ(Decision::unauthenticated("sign in first").status(), 401);
+  EXPECT_EQ(Decision::unauthenticated("sign in first").reason(), "sign in first");
+  const auto until = std::chrono::system_clock::now();
+  const Decision allowed = Decision::allow("ada", until);
+  EXPECT_TRUE(allowed.is_allowed());
+  EXPECT_EQ(allowed.status(), 200);
+  EXPECT_EQ(allowed.user(), "ada");
+  EXPECT_EQ(allowed.until(), until);
+}
+
+TEST(Decision, OfAFunctionThatDecidesNothingPublishesAndSubscribesNothing) {
+  const auto nothing = std::make_shared<FunctionAuthorizer>([](const auto&, auto, const auto&) { return Decision(); });
+  const std::vector<std::shared_ptr<const Authorizer>> both{
+      nothing, std::make_shared<AnyAuthorizer>(std::vector<std::shared_ptr<const Authorizer>>{nothing, nothing})};
+  for (const auto& authorizer : both) {
+    RunningServer running({.workers = 2, .loops = 1, .authorizer = authorizer},
+                          [](Server& server) { server.events("/events").operations(); });
+    for (const std::string& asked : {request("GET", "/events?topic=a"), request("GET", "/subscriptions"),
+                                     request("POST", "/events", {}, R"({"topic":"a","data":"x"})")}) {
+      const std::string response = ask(running.port(), asked);
+      EXPECT_EQ(status_of(response), 403) << response;
+      EXPECT_NE(response.find("this is not allowed"), std::string::npos) << response;
+    }
+    EXPECT_EQ(running->hub().statistics().publishes, 0u);
+  }
+}
+
+}  // namespace
+}  // namespace millrace::test

@@ -1,0 +1,393 @@
+// The options of `millrace serve` that say who may do what, on the program as a process.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "ask.h"
+#include "eventually.h"
+#include "program.h"
+#include "stream_client.h"
+#include "temporary_file.h"
+#include "token_signer.h"
+
+namespace millrace::test {
+namespace {
+
+using nlohmann::json;
+using testing::Program;
+using testing::ServeProgram;
+
+constexpr char kPublishKey[] = "publish-key-0123456789";
+constexpr char kSubscribeKey[] = "subscribe-key-012345678";
+constexpr char kAdminKey[] = "admin-key-0123456789";
+constexpr char kSecret[] = "0123456789abcdef0123456789abcdef";
+
+class Serving {
+ public:
+  explicit Serving(std::vector<std::string> options)
+      : program_(std::move(options)), port_(std::stoi(program_.url().substr(program_.url().rfind(':') + 1))) {}
+
+  int port() const { return port_; }
+  Program& program() { return program_.program(); }
+  std::string subscribe(const std::string& topic, const std::string& headers = {}) const {
+    return ask(port_, request("HEAD", "/events?topic=" + topic, headers));
+  }
+  std::string publish(const std::string& topic, const std::string& headers = {}) const {
+    return ask(port_, request("POST", "/events", headers, json{{"topic", topic}, {"data", "x"}}.dump()));
+  }
+  std::string get(const std::string& path, const std::string& headers = {}) const {
+    return ask(port_, request("GET", path, headers));
+  }
+
+ private:
+  ServeProgram program_;
+  int port_;
+};
+
+std::string bearer(const std::string& token) {
+  return "Authorization: Bearer " + token + "\r\n";
+}
+
+TEST(ServeProgram, GoesByKeysFromOptionsAndFilesAndReadsTheFilesAgain) {
+  const TemporaryFile publish_keys(std::string("# ours\n") + kPublishKey + "\n");
+  const TemporaryFile subscribe_keys("from-a-file-0123456789\n");
+  const TemporaryFile admin_keys("admin-from-a-file-0123\n");
+  Serving server({"--publish-key-file", publish_keys.path(), "--publish-key", "another-key-0123456789",
+                  "--subscribe-key", kSubscribeKey, "--subscribe-key-file", subscribe_keys.path(), "--admin-key",
+                  kAdminKey, "--admin-key-file", admin_keys.path(), "--presence"});
+  EXPECT_EQ(status_of(server.publish("a")), 401);
+  for (const char* key : {kPublishKey, "another-key-0123456789", kAdminKey, "admin-from-a-file-0123"}) {
+    EXPECT_EQ(status_of(server.publish("a", bearer(key))), 200) << key;
+  }
+  EXPECT_EQ(status_of(server.publish("a", bearer(kSubscribeKey))), 403);
+  EXPECT_EQ(status_of(server.subscribe("a")), 401);
+  for (const char* key : {kSubscribeKey, "from-a-file-0123456789"}) {
+    EXPECT_EQ(status_of(server.subscribe("a", bearer(key))), 200) << key;
+    EXPECT_EQ(status_of(server.subscribe("millrace.presence", bearer(key))), 403) << key;
+    EXPECT_EQ(status_of(server.get("/subscriptions", bearer(key))), 403) << key;
+  }
+  EXPECT_EQ(status_of(server.subscribe("millrace.presence", bearer(kAdminKey))), 200);
+  EXPECT_EQ(status_of(server.get("/subscriptions", bearer(kAdminKey))), 200);
+
+  publish_keys.write("a-new-key-0123456789\n");
+  server.program().signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return status_of(server.publish("a", bearer("a-new-key-0123456789"))) == 200; }));
+  EXPECT_EQ(status_of(server.publish("a", bearer(kPublishKey))), 401);
+}
+
+TEST(ServeProgram, GoesByTokensOfAllKindsOfKeys) {
+  const TokenSigner rsa = TokenSigner::rs256();
+  const TokenSigner ec = TokenSigner::es256();
+  const TokenSigner hmac = TokenSigner::hs256(kSecret);
+  const TemporaryFile secret(kSecret);
+  const TemporaryFile pem(rsa.public_pem());
+  const TemporaryFile key_set(json{{"keys", {ec.jwk()}}}.dump());
+  const Serving server({"--jwt-secret-file", secret.path(), "--jwt-public-key", pem.path(), "--jwks", key_set.path(),
+                        "--jwt-cookie", "login", "--jwt-issuer", "us", "--jwt-audience", "them", "--public-topic",
+                        "open/**"});
+  const json claims = {{"iss", "us"}, {"aud", "them"}, {"millrace", {{"subscribe", {"news"}}, {"publish", {"chat"}}}}};
+  for (const TokenSigner* signer : {&hmac, &rsa, &ec}) {
+    const std::string token = signer->sign(claims);
+    EXPECT_EQ(status_of(server.subscribe("news", bearer(token))), 200);
+    EXPECT_EQ(status_of(server.subscribe("news", "Cookie: login=" + token + "\r\n")), 200);
+    EXPECT_EQ(status_of(server.subscribe("news", "Cookie: other=" + token + "\r\n")), 401);
+    EXPECT_EQ(status_of(server.subscribe("chat", bearer(token))), 403);
+    EXPECT_EQ(status_of(server.publish("chat", bearer(token))), 200);
+    EXPECT_EQ(status_of(server.publish("news", bearer(token))), 403);
+  }
+  json foreign = claims;
+  foreign["iss"] = "others";
+  EXPECT_EQ(status_of(server.subscribe("news", bearer(hmac.sign(foreign)))), 401);
+  foreign = claims;
+  foreign["aud"] = "others";
+  EXPECT_EQ(status_of(server.subscribe("news", bearer(hmac.sign(foreign)))), 401);
+  EXPECT_EQ(status_of(server.subscribe("open/a")), 200);
+  EXPECT_EQ(status_of(server.subscribe("news")), 401);
+}
+
+TEST(ServeProgram, KeepsItsBordersAndFairShares) {
+  const Serving server({"--publish-key", kPublishKey, "--cors-origin", "https://app.example", "--allowed-host",
+                        "events.example", "--publish-rate", "0.001", "--publish-burst", "2"});
+  EXPECT_EQ(header_of(server.subscribe("a", "Origin: https://app.example\r\n"), "Access-Control-Allow-Origin"),
+            "https://app.example");
+  EXPECT_EQ(header_of(server.subscribe("a", "Origin: https://evil.example\r\n"), "Access-Control-Allow-Origin"), "");
+  EXPECT_EQ(status_of(server.subscribe("a", "Host: events.example\r\n")), 200);
+  EXPECT_EQ(status_of(server.subscribe("a", "Host: evil.example\r\n")), 421);
+  for (const int status : {200, 200, 429}) {
+    EXPECT_EQ(status_of(server.publish("a", bearer(kPublishKey))), status);
+  }
+  const Serving small(
+      {"--subscribe-key", kSubscribeKey, "--max-streams-per-user", "1", "--max-connections-per-address", "2"});
+  const StreamClient stream(small.port(), "/events?topic=a", bearer(kSubscribeKey));
+  RawClient second(small.port());
+  EXPECT_EQ(second.exchange(get("/events?topic=a", bearer(kSubscribeKey))).status, 429) << "the user's second stream";
+  EXPECT_EQ(second.exchange(get("/healthz")).status, 200) << "and the connection stays";
+  RawClient third(small.port());
+  EXPECT_EQ(third.read_response().status, 429) << "the address's third connection";
+}
+
+std::string bad_option(std::vector<std::string> options) {
+  options.insert(options.begin(), {"serve", "--port", "0"});
+  Program program(options);
+  EXPECT_EQ(program.wait(), 2) << options.back();
+  return program.errors();
+}
+
+// Each option, and a value that cannot be honoured; those that take any text have none.
+TEST(ServeProgram, NamesTheOptionThatWasTypedInEveryComplaint) {
+  const std::map<std::string, std::string> bad_values = {{"--host", "nowhere.invalid"},
+                                                         {"--web", "/no/such/folder"},
+                                                         {"--store", "nats://"},
+                                                         {"--publish-key", "short"},
+                                                         {"--publish-key-file", "/no/such/file"},
+                                                         {"--subscribe-key", "short"},
+                                                         {"--subscribe-key-file", "/no/such/file"},
+                                                         {"--admin-key", "short"},
+                                                         {"--admin-key-file", "/no/such/file"},
+                                                         {"--jwt-secret-file", "/no/such/file"},
+                                                         {"--jwt-public-key", "/no/such/file"},
+                                                         {"--jwks", "/no/such/file"},
+                                                         {"--cors-origin", "app.example"},
+                                                         {"--cors-header", "X-Token:"},
+                                                         {"--allowed-host", "events.example:80"},
+                                                         {"--publish-rate", "nan"},
+                                                         {"--workers", "0"},
+                                                         {"--history-events", "0"},
+                                                         {"--history-bytes", "0"},
+                                                         {"--max-connections", "0"},
+                                                         {"--max-buffered-bytes", "0"},
+                                                         {"--heartbeat", "0"}};
+  const std::set<std::string> any_text = {"--jwt-cookie", "--jwt-issuer", "--jwt-audience", "--store-credentials",
+                                          "--public-topic"};
+  Program table({"serve", "--print-options"});
+  ASSERT_EQ(table.wait(), 0);
+  std::size_t options = 0;
+  std::istringstream rows(table.output());
+  for (std::string row; std::getline(rows, row);) {
+    if (!row.starts_with("| `--")) continue;
+    const std::string option = row.substr(3, row.find('`', 3) - 3);
+    ++options;
+    if (any_text.contains(option)) continue;
+    const auto known = bad_values.find(option);
+    const std::string complaint = bad_option({option + "=" + (known != bad_values.end() ? known->second : "%")});
+    EXPECT_NE(complaint.find(option), std::string::npos) << complaint;
+    for (const char* field : {"ServerOptions", "Options::", "_file", "_keys", "_origins", "_hosts"}) {
+      EXPECT_EQ(complaint.find(field), std::string::npos) << complaint;
+    }
+  }
+  EXPECT_GE(options, 45u);
+  const TemporaryFile secret(kSecret);
+  EXPECT_NE(bad_option({"--jwt-secret-file", secret.path(), "--public-topic", "a//b"}).find("--public-topic"),
+            std::string::npos);
+  EXPECT_NE(bad_option({"--publish-key", kPublishKey, "--insecure"}).find("--insecure"), std::string::npos);
+  Program unopened({"serve", "--port", "0", "--store", "sqlite:/no/such/folder/x.db"});
+  EXPECT_EQ(unopened.wait(), 1);
+  EXPECT_NE(unopened.errors().find("--store \"sqlite:"), std::string::npos) << unopened.errors();
+}
+
+TEST(ServeProgram, NamesTheOptionThatWouldHelpInItsRefusals) {
+  const Serving server({"--log-level", "info"});
+  const auto expect = [](const std::string& response, int status, std::initializer_list<const char*> options) {
+    EXPECT_EQ(status_of(response), status) << response;
+    EXPECT_EQ(response.find("ServerOptions"), std::string::npos) << response;
+    for (const char* option : options) EXPECT_NE(response.find(option), std::string::npos) << response;
+  };
+  expect(server.subscribe("a", "Host: evil.example\r\n") + server.get("/events", "Host: evil.example\r\n"), 421,
+         {"--allowed-host"});
+  expect(server.publish("a", "Origin: https://evil.example\r\n"), 403, {"--cors-origin"});
+  expect(server.publish("a"), 403, {"--publish-key", "--insecure"});
+  expect(server.get("/subscriptions"), 403, {"--admin-key", "--insecure"});
+}
+
+TEST(ServeProgram, EndsTheStreamsOfKeysThatAreTakenOut) {
+  const TemporaryFile keys("first-key-0123456789\nsecond-key-0123456789\n");
+  Serving server({"--subscribe-key-file", keys.path(), "--publish-key", kPublishKey});
+  StreamClient first(server.port(), "/events?topic=a", bearer("first-key-0123456789"));
+  StreamClient second(server.port(), "/events?topic=a", bearer("second-key-0123456789"));
+  keys.write("second-key-0123456789\n");
+  server.program().signal(SIGHUP);
+  EXPECT_TRUE(first.read_to_end());
+  server.publish("a", bearer(kPublishKey));
+  EXPECT_EQ(second.next_data(), "x");
+  EXPECT_EQ(status_of(server.subscribe("a", bearer("first-key-0123456789"))), 401);
+}
+
+TEST(ServeProgram, EndsTheStreamsOfTokensWhoseKeyIsRotatedOut) {
+  const TokenSigner old_signer = TokenSigner::es256();
+  const TokenSigner new_signer = TokenSigner::es256();
+  const json claims = {{"millrace", {{"subscribe", {"a"}}, {"publish", {"a"}}}}};
+  const TemporaryFile key_set(json{{"keys", {old_signer.jwk(), new_signer.jwk()}}}.dump());
+  Serving server({"--jwks", key_set.path(), "--jwt-cookie", "login"});
+  StreamClient by_header(server.port(), "/events?topic=a", bearer(old_signer.sign(claims)));
+  StreamClient by_cookie(server.port(), "/events?topic=a", "Cookie: login=" + old_signer.sign(claims) + "\r\n");
+  StreamClient by_new(server.port(), "/events?topic=a", bearer(new_signer.sign(claims)));
+  key_set.write(json{{"keys", {new_signer.jwk()}}}.dump());
+  server.program().signal(SIGHUP);
+  EXPECT_TRUE(by_header.read_to_end());
+  EXPECT_TRUE(by_cookie.read_to_end());
+  server.publish("a", bearer(new_signer.sign(claims)));
+  EXPECT_EQ(by_new.next_data(), "x");
+}
+
+TEST(ServeProgram, LetsAnAdministratorEndTheStreamsOfAUser) {
+  const TokenSigner signer = TokenSigner::hs256(kSecret);
+  const TemporaryFile secret(kSecret);
+  const Serving server({"--jwt-secret-file", secret.path(), "--admin-key", kAdminKey});
+  const auto token = [&](const std::string& user) {
+    return bearer(signer.sign({{"sub", user}, {"millrace", {{"subscribe", {"a"}}}}}));
+  };
+  StreamClient ada(server.port(), "/events?topic=a", token("ada"));
+  StreamClient bob(server.port(), "/events?topic=a", token("bob"));
+  const auto disconnect = [&](const std::string& headers) {
+    return ask(server.port(), request("POST", "/subscriptions/disconnect", headers, R"({"user":"ada"})"));
+  };
+  EXPECT_EQ(status_of(disconnect("")), 401);
+  EXPECT_EQ(status_of(disconnect(token("bob"))), 403);
+  EXPECT_NE(disconnect(bearer(kAdminKey)).find(R"({"disconnected":1})"), std::string::npos);
+  EXPECT_TRUE(ada.read_to_end());
+  server.publish("a", bearer(kAdminKey));
+  EXPECT_EQ(bob.next_data(), "x");
+}
+
+// What it logs before it listens.
+std::string warnings_of(std::vector<std::string> options) {
+  Serving server(std::move(options));
+  server.program().signal(SIGTERM);
+  EXPECT_EQ(server.program().wait(), 0);
+  return server.program().errors();
+}
+
+TEST(ServeProgram, WarnsOfWhatIsOpenToOthers) {
+  EXPECT_NE(warnings_of({"--host", "0.0.0.0", "--insecure"}).find("warning: --insecure on 0.0.0.0"), std::string::npos);
+  EXPECT_EQ(warnings_of({"--insecure"}).find("warning"), std::string::npos);
+  EXPECT_EQ(warnings_of({"--host", "localhost", "--insecure", "--demo"}).find("warning"), std::string::npos);
+  EXPECT_EQ(warnings_of({"--host", "0.0.0.0"}).find("warning"), std::string::npos);
+  EXPECT_NE(warnings_of({"--host", "0.0.0.0", "--demo"}).find("warning: --demo on 0.0.0.0"), std::string::npos);
+}
+
+TEST(ServeProgram, KeepsTheDemosRoutesFromStrangers) {
+  const std::vector<std::string> paths = {"/push/createSse?uid=ada", "/push/sendMsg?uid=ada",
+                                          "/push/sendMsg?uid=ada&id=1&message=x", "/push/closeSse?uid=ada"};
+  const Serving on_loopback({"--demo"});
+  const Serving keys({"--demo", "--host", "0.0.0.0", "--publish-key", kPublishKey, "--admin-key", kAdminKey});
+  const Serving public_address({"--demo", "--host", "0.0.0.0"});
+  const Serving insecure({"--demo", "--host", "0.0.0.0", "--insecure", "--cors-origin", "https://app.example"});
+  for (const std::string& path : paths) {
+    const std::string listed = "Origin: https://app.example\r\n";
+    EXPECT_NE(status_of(on_loopback.get(path)), 403) << path;
+    EXPECT_EQ(status_of(on_loopback.get(path, "Host: evil.example\r\n")), 421) << path;
+    EXPECT_EQ(status_of(on_loopback.get(path, listed)), 403) << path;
+    EXPECT_EQ(status_of(on_loopback.get(path, "Sec-Fetch-Site: cross-site\r\n")), 403) << path;
+    EXPECT_EQ(status_of(keys.get(path)), 401) << path;
+    EXPECT_EQ(status_of(keys.get(path, bearer(kPublishKey))), 403) << path;
+    EXPECT_NE(status_of(keys.get(path, bearer(kAdminKey))), 403) << path;
+    EXPECT_EQ(status_of(public_address.get(path)), 403) << path;
+    EXPECT_EQ(header_of(insecure.get(path, listed), "Access-Control-Allow-Origin"), "https://app.example") << path;
+    EXPECT_NE(status_of(insecure.get(path, listed)), 403) << path;
+  }
+  for (const char* path : {"/demo/cut?client=tab", "/demo/silence?client=tab&seconds=1"}) {
+    EXPECT_EQ(status_of(ask(keys.port(), request("POST", path))), 401) << path;
+    EXPECT_EQ(status_of(ask(public_address.port(), request("POST", path))), 403) << path;
+    EXPECT_EQ(status_of(ask(on_loopback.port(), request("POST", path))), 200) << path;
+  }
+}
+
+TEST(ServeProgram, SaysNoSecretInLogsMetricsAndAnswers) {
+  const TokenSigner signer = TokenSigner::hs256(kSecret);
+  const std::string good = signer.sign({{"millrace", {{"subscribe", {"a"}}}}});
+  const std::string expired = signer.sign({{"exp", 1}});
+  const std::string wrong_key = "wrong-key-0123456789";
+  const TemporaryFile secret(kSecret);
+  Serving server({"--log-level", "debug", "--publish-key", kPublishKey, "--admin-key", kAdminKey, "--jwt-secret-file",
+                  secret.path(), "--jwt-cookie", "login"});
+  std::string said;
+  for (const std::string& text : {std::string(kPublishKey), wrong_key, good, expired, good + "x"}) {
+    for (const std::string& headers :
+         {bearer(text), "Cookie: login=" + text + "\r\n", "Authorization: " + text + "\r\n",
+          bearer(text) + "Host: evil.example\r\n", bearer(text) + "No colon\r\n"}) {
+      for (const char* topic : {"a", "b", "a//b", "millrace.presence"}) said += server.subscribe(topic, headers);
+      said += server.publish("b", headers) + server.publish("", headers);
+      said += server.get("/subscriptions", headers) + server.get("/nowhere", headers) + server.get("/metrics", headers);
+      said += server.get("/events?topic=a//b&key=" + text + "&mode=none", headers);
+    }
+  }
+  const StreamClient stream(server.port(), "/events?topic=a&client=me", bearer(good));
+  said += server.get("/subscriptions", bearer(kAdminKey)) + server.get("/metrics");
+  ASSERT_NE(said.find("\"me\""), std::string::npos);
+  server.program().signal(SIGTERM);
+  EXPECT_EQ(server.program().wait(), 0);
+  said += server.program().errors();
+  ASSERT_NE(said.find("GET /nowhere"), std::string::npos) << "requests are logged";
+  for (const std::string& text :
+       {std::string(kPublishKey), std::string(kAdminKey), std::string(kSecret), wrong_key, good, expired}) {
+    const std::size_t at = said.find(text);
+    EXPECT_EQ(at, std::string::npos) << said.substr(at < 200 ? 0 : at - 200, 400);
+  }
+}
+
+TEST(ServeProgram, ServesNothingOutsideItsWebFolder) {
+  const std::filesystem::path folder(TemporaryFile("").path() + ".folder");
+  std::filesystem::create_directories(folder / "web");
+  std::ofstream(folder / "secret.txt") << "not for you";
+  std::ofstream(folder / "web" / "page.txt") << "for you";
+  const Serving server({"--web", (folder / "web").string()});
+  EXPECT_NE(server.get("/page.txt").find("for you"), std::string::npos);
+  for (const char* path : {"/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/%2e%2e%2fsecret.txt",
+                           "/..%5csecret.txt", "/x/../../secret.txt", "/./../secret.txt", "//../secret.txt",
+                           "/..%00/secret.txt", "/....//secret.txt", "/%252e%252e/secret.txt", "/..;/secret.txt",
+                           "/page.txt/../../secret.txt", "/%c0%ae%c0%ae/secret.txt", "/page.txt%00.html"}) {
+    const std::string answer = server.get(path);
+    EXPECT_EQ(status_of(answer) / 100, 4) << path << ": " << answer;
+    EXPECT_EQ(answer.find("not for you"), std::string::npos) << path;
+  }
+  const std::string absolute = server.get((folder / "secret.txt").string());
+  EXPECT_EQ(status_of(absolute), 404);
+  std::filesystem::remove_all(folder);
+}
+
+// What it has logged by the time it has ended, after two requests and a stream on three connections.
+std::string log_of(const std::string& level) {
+  Serving server({"--log-level", level});
+  server.get("/healthz");
+  server.get("/readyz");
+  {
+    const StreamClient stream(server.port(), "/events?topic=a");
+    server.program().signal(SIGTERM);
+  }
+  EXPECT_EQ(server.program().wait(), 0);
+  return server.program().errors();
+}
+
+TEST(ServeProgram, LogsALinePerConnectionOnlyWhenDebugging) {
+  const std::string quiet = log_of("info");
+  EXPECT_EQ(quiet.find("GET"), std::string::npos) << quiet;
+  const std::string all = log_of("debug");
+  std::size_t lines = 0;
+  for (std::size_t at = all.find("127.0.0.1 GET /"); at != std::string::npos;
+       at = all.find("127.0.0.1 GET /", at + 1)) {
+    ++lines;
+  }
+  EXPECT_EQ(lines, 3u) << all;
+}
+
+TEST(ServeProgram, LogsNothingThatATerminalWouldObey) {
+  Serving server({"--log-level", "debug"});
+  server.get(
+      "/\xc2\x9b"
+      "2Jgone?token=1234");  // other control characters are refused before
+  server.program().signal(SIGTERM);
+  EXPECT_EQ(server.program().wait(), 0);
+  EXPECT_NE(server.program().errors().find(R"(GET /\u009b2Jgone 404)"), std::string::npos) << server.program().errors();
+}
+
+}  // namespace
+}  // namespace millrace::test

@@ -1,0 +1,66 @@
+// RunningServer: a millrace::Server that listens on 127.0.0.1, on a port of the system's choice.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "eventually.h"
+#include "millrace/server/server.h"
+
+namespace millrace::test {
+
+class RunningServer {
+ public:
+  /// `configure` adds routes before the server listens; without it there is an events route at /events.
+  explicit RunningServer(
+      const ServerOptions& options = {},
+      const std::function<void(Server&)>& configure = [](Server& server) { server.events("/events"); })
+      : server_(options) {
+    configure(server_);
+    start();
+  }
+  ~RunningServer() { stop(); }
+  RunningServer(const RunningServer&) = delete;
+  RunningServer& operator=(const RunningServer&) = delete;
+
+  void start(const std::string& host = "127.0.0.1") {
+    port_ = server_.bind_to_any_port(host);
+    thread_ = std::thread([this] { server_.listen_after_bind(); });
+    eventually([this] { return server_.is_running(); });
+  }
+
+  /// Returns when listen() has.
+  void stop() {
+    if (!thread_.joinable()) return;
+    server_.stop();
+    thread_.join();
+  }
+  /// Waits for listen() to return because of someone else.
+  void join() { thread_.join(); }
+
+  Server& operator*() { return server_; }
+  Server* operator->() { return &server_; }
+  int port() const { return port_; }
+
+ private:
+  Server server_;
+  int port_ = 0;
+  std::thread thread_;
+};
+
+/// The ID that the server's log gives to its entry with this sequence.
+inline std::string id_at(const Hub& hub, std::uint64_t sequence) {
+  const std::string head = hub.cursor();
+  return head.substr(0, head.rfind('-') + 1) + std::to_string(sequence);
+}
+
+/// Options under which `POST /events` publishes.
+inline ServerOptions open_to_all() {
+  ServerOptions options;
+  options.anonymous_publish = true;
+  return options;
+}
+
+}  // namespace millrace::test

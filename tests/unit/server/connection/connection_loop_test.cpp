@@ -1,0 +1,150 @@
+// One event loop with a connection, and what its hub does while the loop is busy.
+#include "connection/connection_loop.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <future>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "connection/connection.h"
+#include "lone_hub.h"
+#include "millrace/core/limits.h"
+#include "scripted_output.h"
+#include "stream_decoder.h"
+
+namespace millrace::test {
+namespace {
+
+class LoopWithAClient : public ::testing::Test {
+ protected:
+  LoopWithAClient() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+    client_ = ends[0];
+    EXPECT_TRUE(ConnectionCounts::add_to(counts_.open, 1));
+    loop_.adopt(ends[1], {});
+    EXPECT_EQ(::send(client_, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 35, 0), 35);
+    request_ = asked_.get_future().get();
+  }
+  ~LoopWithAClient() override { ::close(client_); }
+
+  static TimePoint time_zero() { return TimePoint{}; }
+
+  void subscribe(const std::string& topic) {
+    loop_.defer([this, topic] {
+      request_->connection.subscribe({}, {.filter = filter_for({topic}), .client = {}}, hub_.resolve({}), {}, {});
+    });
+  }
+
+  // Does nothing else until `go_on`.
+  std::future<void> make_busy(std::shared_future<void> go_on) {
+    auto busy = std::make_shared<std::promise<void>>();
+    loop_.defer([busy, go_on] {
+      busy->set_value();
+      go_on.wait();
+    });
+    return busy->get_future();
+  }
+
+  // False at the stream's end.
+  bool read_on() {
+    pollfd waiting{.fd = client_, .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, 30'000) <= 0) throw std::runtime_error("nothing came in time");
+    std::array<char, 65'536> bytes;
+    const ssize_t count = ::recv(client_, bytes.data(), bytes.size(), 0);
+    if (count > 0) decoder_.feed({bytes.data(), static_cast<std::size_t>(count)});
+    return count > 0;
+  }
+
+  LoneHub hub_{{.history_events = 100'000, .history_bytes = 256 * 1024 * 1024, .epoch = "ep", .clock = time_zero}};
+  RefusalCounters refusals_;
+  ConnectionCounts counts_;
+  std::promise<std::shared_ptr<Exchange>> asked_;
+  std::shared_ptr<Exchange> request_;
+  ConnectionLoop loop_{hub_,
+                       {.options = {},
+                        .read_timeout = Duration{5'000},
+                        .write_timeout = Duration{5'000},
+                        .keep_alive = Duration{5'000},
+                        .max_requests = 1,
+                        .refusals = &refusals_,
+                        .presence = nullptr},
+                       counts_,
+                       [this](std::shared_ptr<Exchange> exchange) { asked_.set_value(std::move(exchange)); },
+                       [](const std::function<void()>& task) { task(); }};
+  int client_ = -1;
+  StreamDecoder decoder_;
+};
+
+TEST_F(LoopWithAClient, LosesNothingOfWhatIsPublishedBeyondWhatMayWaitForIt) {
+  subscribe("a");
+  while (decoder_.last_event_id().empty()) ASSERT_TRUE(read_on());
+  constexpr std::size_t kEvents = 2 * kMaxPostedFrames + 100;
+  std::promise<void> go_on;
+  make_busy(go_on.get_future().share()).wait();
+  for (std::size_t i = 0; i < kEvents; ++i) hub_.publish("a", {.data = std::to_string(i)});
+  go_on.set_value();
+  while (decoder_.events().size() < kEvents) ASSERT_TRUE(read_on());
+  for (std::size_t i = 0; i < kEvents; ++i) ASSERT_EQ(decoder_.events()[i].data, std::to_string(i));
+  EXPECT_EQ(loop_.catching_up(), 0u);
+  hub_.publish("a", {.data = "live again"});
+  while (decoder_.events().size() == kEvents) ASSERT_TRUE(read_on());
+  EXPECT_EQ(decoder_.events().back().data, "live again");
+}
+
+TEST_F(LoopWithAClient, KeepsNoMoreThanTheBoundForItself) {
+  std::promise<void> go_on;
+  make_busy(go_on.get_future().share()).wait();
+  const std::string large(1024 * 1024, 'x');
+  const FramePtr first = [&] {
+    hub_.publish("a", {.data = large});
+    return hub_.read_after(0, *filter_for({"a"})).frames.at(0);
+  }();
+  EXPECT_EQ(first.use_count(), 3) << "the log's, the loop's and this one";
+  for (std::size_t i = 1; i < kMaxPostedBytes / large.size(); ++i) hub_.publish("a", {.data = large});
+  hub_.publish("a", {.data = large});
+  const FramePtr beyond = hub_.read_after(kMaxPostedBytes / large.size(), *filter_for({"a"})).frames.at(0);
+  EXPECT_EQ(beyond.use_count(), 2) << "the log's and this one";
+  go_on.set_value();
+}
+
+// In step, one counter after the other, and without a pause: those who yield do not count at the same moment.
+TEST(ConnectionCounts, PassNoBoundWhoeverCountsAtTheSameMoment) {
+  constexpr std::size_t kThreads = 2;
+  std::vector<std::atomic<std::size_t>> counts(2'000);
+  std::atomic<std::size_t> arrived = 0;
+  std::atomic<std::size_t> counted = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&] {
+        for (std::size_t i = 0; i < counts.size(); ++i) {
+          ++arrived;
+          while (arrived < kThreads * (i + 1)) continue;
+          counted += ConnectionCounts::add_to(counts[i], 1) ? 1 : 0;
+        }
+      });
+    }
+  }
+  EXPECT_EQ(counted, counts.size());
+  for (const auto& count : counts) ASSERT_EQ(count, 1u);
+}
+
+// The check for draining was passed on a worker; then came the drain, and then the stream.
+TEST_F(LoopWithAClient, RetiresAStreamThatArrivesWhileItDrains) {
+  loop_.drain(Duration{10'000});
+  subscribe("a");
+  while (!decoder_.ended()) ASSERT_TRUE(read_on());
+  EXPECT_GE(decoder_.retry(), kDefaultReconnectionTime);
+  EXPECT_EQ(decoder_.last_event_id(), "ep-0");
+}
+
+}  // namespace
+}  // namespace millrace::test
