@@ -76,7 +76,7 @@ void say_and_close(int socket, const std::string& response) {
 
 }  // namespace
 
-Server::Engine::Engine(Server& server, const ServerOptions& options)
+Engine::Engine(httplib::Server& server, const ServerOptions& options)
     : server_(server),
       options_(options),
       trouble_report_(options.on_store_trouble == nullptr ? nullptr : OnFailure([this](const std::string& trouble) {
@@ -112,11 +112,11 @@ Server::Engine::Engine(Server& server, const ServerOptions& options)
       presence_(options.presence ? std::make_unique<Presence>() : nullptr) {}
 
 // A callback that is under way may still ask the hub for something.
-Server::Engine::~Engine() {
+Engine::~Engine() {
   trouble_report_.stop();
 }
 
-void Server::Engine::add_operations() {
+void Engine::add_operations() {
   OperationRoutes::add_to(guarded_,
                           {.hub = hub_,
                            .is_draining = [this] { return is_draining(); },
@@ -125,7 +125,7 @@ void Server::Engine::add_operations() {
                            .disconnect = [this](const StreamSelection& selection) { return disconnect(selection); }});
 }
 
-void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
+void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
   const HttplibInsides insides = look_into(server_);
   const ConnectionLoop::Settings settings{
       .options = options_,
@@ -167,7 +167,7 @@ void Server::Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
 
 // No lock is held while handlers end: they may well be asking the engine for something. Nor is there a loop any more
 // when the last callbacks run, here: a callback may do what it likes, which a loop's thread may not.
-void Server::Engine::stop() {
+void Engine::stop() {
   {
     const std::lock_guard lock(workers_mutex_);
     if (!std::exchange(workers_running_, false)) return;
@@ -188,7 +188,7 @@ void Server::Engine::stop() {
   draining_ = false;
 }
 
-void Server::Engine::prepare(int listening_socket) const {
+void Engine::prepare(int listening_socket) const {
   const int on = 1;
   setsockopt(listening_socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   // So that a client which has stopped reading is asked for a sign of life that often. Older systems do not know the
@@ -199,7 +199,7 @@ void Server::Engine::prepare(int listening_socket) const {
   ::fcntl(listening_socket, F_SETFL, ::fcntl(listening_socket, F_GETFL) | O_NONBLOCK);
 }
 
-void Server::Engine::accept_from(int listening_socket) {
+void Engine::accept_from(int listening_socket) {
   // A descriptor of its own, so that whoever shuts the socket down may close theirs at any time.
   const int socket = ::fcntl(listening_socket, F_DUPFD_CLOEXEC, 0);
   if (socket < 0 && errno != EBADF) throw std::system_error(errno, std::generic_category(), "cannot listen");
@@ -213,7 +213,7 @@ void Server::Engine::accept_from(int listening_socket) {
   ::close(socket);
 }
 
-void Server::Engine::accept(ConnectionLoop& loop, int socket, const sockaddr_storage& peer) {
+void Engine::accept(ConnectionLoop& loop, int socket, const sockaddr_storage& peer) {
   auto share = connections_per_address_.take(Who::network(peer));
   if (!share) {
     return turn_away(loop, socket,
@@ -226,7 +226,7 @@ void Server::Engine::accept(ConnectionLoop& loop, int socket, const sockaddr_sto
   loop_for_another(loop).adopt(socket, std::move(*share));
 }
 
-void Server::Engine::turn_away(ConnectionLoop& loop, int socket, const RequestError& error) {
+void Engine::turn_away(ConnectionLoop& loop, int socket, const RequestError& error) {
   refusals_.add(error.status, error.reason);
   // Before a request has been read, of which page it is is not known.
   std::string response =
@@ -237,7 +237,7 @@ void Server::Engine::turn_away(ConnectionLoop& loop, int socket, const RequestEr
   say_and_close(socket, response);
 }
 
-void Server::Engine::turn_away(int socket) {
+void Engine::turn_away(int socket) {
   const RequestError error{503, "the server was started by httplib::Server::listen(); call millrace::Server's own",
                            RefusalReason::kConnections};
   refusals_.add(error.status, error.reason);
@@ -246,7 +246,7 @@ void Server::Engine::turn_away(int socket) {
 }
 
 // The loop that has accepted it, which costs least, unless another has clearly fewer.
-ConnectionLoop& Server::Engine::loop_for_another(ConnectionLoop& loop) const {
+ConnectionLoop& Engine::loop_for_another(ConnectionLoop& loop) const {
   ConnectionLoop& idlest = **std::min_element(
       loops_.begin(), loops_.end(), [](const auto& one, const auto& other) { return one->load() < other->load(); });
   const std::size_t least = idlest.load();
@@ -254,7 +254,7 @@ ConnectionLoop& Server::Engine::loop_for_another(ConnectionLoop& loop) const {
 }
 
 // Bodies that a worker has to wait for must not take all of the workers.
-void Server::Engine::dispatch(const std::shared_ptr<Exchange>& exchange) {
+void Engine::dispatch(const std::shared_ptr<Exchange>& exchange) {
   if (!exchange->is_upload()) return serve(exchange);
   switch (uploads_.enter(exchange)) {
     case UploadGate::Answer::kGo:
@@ -270,7 +270,7 @@ void Server::Engine::dispatch(const std::shared_ptr<Exchange>& exchange) {
   }
 }
 
-void Server::Engine::serve(const std::shared_ptr<Exchange>& exchange) {
+void Engine::serve(const std::shared_ptr<Exchange>& exchange) {
   const bool enqueued = enqueue([this, exchange] {
     // cpp-httplib sees to what handlers throw, but not to what loggers, content providers and the like do.
     const std::string name = request_line_of(*exchange);
@@ -289,14 +289,14 @@ void Server::Engine::serve(const std::shared_ptr<Exchange>& exchange) {
   if (!enqueued) exchange->loop.defer([exchange] { exchange->connection.close(); });
 }
 
-bool Server::Engine::serve_here(Exchange& exchange, std::string_view request) {
+bool Engine::serve_here(Exchange& exchange, std::string_view request) {
   if (!direct_.serve(exchange, request)) return false;
   refusals_.add(exchange.status, exchange.refusal);
   return true;
 }
 
 // Never here and now: this is a loop's thread. Those for which there is no worker any more stop() runs.
-void Server::Engine::run_on_worker(std::function<void()> callback) {
+void Engine::run_on_worker(std::function<void()> callback) {
   auto guarded = [this, callback = std::move(callback)] { call_guarded(options_.on_failure, "on_close", callback); };
   const std::lock_guard lock(workers_mutex_);
   if (!workers_running_) return left_over_.push_back(std::move(guarded));
@@ -304,7 +304,7 @@ void Server::Engine::run_on_worker(std::function<void()> callback) {
 }
 
 // Where one of them sees to it that there is another, that one comes too.
-void Server::Engine::run_left_over() {
+void Engine::run_left_over() {
   while (true) {
     std::vector<std::function<void()>> callbacks;
     {
@@ -316,29 +316,29 @@ void Server::Engine::run_left_over() {
   }
 }
 
-void Server::Engine::as_user_code(const std::function<void()>& code) const {
+void Engine::as_user_code(const std::function<void()>& code) const {
   const void* const outer = std::exchange(user_code_of, this);
   code();
   user_code_of = outer;
 }
 
-bool Server::Engine::is_in_user_code() const {
+bool Engine::is_in_user_code() const {
   return user_code_of == this;
 }
 
 // False if the workers take no more.
-bool Server::Engine::enqueue(std::function<void()> task) {
+bool Engine::enqueue(std::function<void()> task) {
   const std::lock_guard lock(workers_mutex_);
   if (workers_running_) workers_->enqueue([this, task = std::move(task)] { as_user_code(task); });
   return workers_running_;
 }
 
-void Server::Engine::announce_listening() {
+void Engine::announce_listening() {
   if (options_.on_listening == nullptr) return;
   call_guarded(options_.on_failure, "on_listening", [this] { as_user_code(options_.on_listening); });
 }
 
-SendingWays Server::Engine::sending() const {
+SendingWays Engine::sending() const {
   const std::lock_guard lock(loops_mutex_);
   SendingWays ways;
   for (const auto& loop : loops_) {
@@ -348,7 +348,7 @@ SendingWays Server::Engine::sending() const {
   return ways;
 }
 
-void Server::Engine::report_foreign_protocol(RefusalReason reason, int socket) {
+void Engine::report_foreign_protocol(RefusalReason reason, int socket) {
   if (options_.on_failure == nullptr) return;
   if (const auto sentence = foreign_.add(reason, peer_address(socket), monotonic_now())) {
     // This is a loop's thread: what it throws must not end it.
@@ -356,14 +356,14 @@ void Server::Engine::report_foreign_protocol(RefusalReason reason, int socket) {
   }
 }
 
-std::size_t Server::Engine::disconnect(std::string_view client) {
+std::size_t Engine::disconnect(std::string_view client) {
   const std::lock_guard lock(loops_mutex_);
   std::size_t cut = 0;
   for (const auto& loop : loops_) cut += loop->disconnect(client);
   return cut;
 }
 
-std::size_t Server::Engine::disconnect(const StreamSelection& selection) {
+std::size_t Engine::disconnect(const StreamSelection& selection) {
   if (!selection.user && !selection.client && !selection.topic) return 0;
   if (selection.topic && !Topic::parse(*selection.topic)) {
     throw std::invalid_argument("topic: \"" + *selection.topic + "\" is not a topic");
@@ -374,7 +374,7 @@ std::size_t Server::Engine::disconnect(const StreamSelection& selection) {
   return ended;
 }
 
-std::vector<StreamRightPtr> Server::Engine::open_rights() {
+std::vector<StreamRightPtr> Engine::open_rights() {
   const std::lock_guard lock(loops_mutex_);
   std::vector<StreamRightPtr> all;
   for (const auto& loop : loops_) {
@@ -384,14 +384,14 @@ std::vector<StreamRightPtr> Server::Engine::open_rights() {
   return all;
 }
 
-std::size_t Server::Engine::open_streams() const {
+std::size_t Engine::open_streams() const {
   const std::lock_guard lock(loops_mutex_);
   std::size_t open = 0;
   for (const auto& loop : loops_) open += loop->open_streams();
   return open;
 }
 
-std::vector<SubscriptionInfo> Server::Engine::subscriptions() const {
+std::vector<SubscriptionInfo> Engine::subscriptions() const {
   const std::lock_guard lock(loops_mutex_);
   std::vector<SubscriptionInfo> all;
   for (const auto& loop : loops_) {
@@ -401,13 +401,13 @@ std::vector<SubscriptionInfo> Server::Engine::subscriptions() const {
   return all;
 }
 
-void Server::Engine::drain(Duration window) {
+void Engine::drain(Duration window) {
   draining_ = true;
   const std::lock_guard lock(loops_mutex_);
   for (const auto& loop : loops_) loop->drain(window);
 }
 
-std::string Server::Engine::metrics() const {
+std::string Engine::metrics() const {
   MetricsSnapshot snapshot{.hub = hub_.statistics(),
                            .loops = {},
                            .refusals = &refusals_,

@@ -1,4 +1,4 @@
-// Server::Engine: what lies under a Server. The hub lives as long as the server; loops and workers while it listens.
+// Engine: what lies under a Server. The hub lives as long as the server; loops and workers while it listens.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,11 @@
 #include "listening.h"
 #include "log/feed.h"
 #include "log/trouble_report.h"
-#include "millrace/server/server.h"
+#include "millrace/server/event_stream.h"
+#include "millrace/server/hub.h"
+#include "millrace/server/options.h"
+#include "millrace/server/sending_ways.h"
+#include "millrace/server/subscription.h"
 #include "routes/admission.h"
 #include "routes/direct_requests.h"
 #include "routes/event_routes.h"
@@ -30,9 +34,9 @@
 
 namespace millrace {
 
-class Server::Engine {
+class Engine {
  public:
-  Engine(Server& server, const ServerOptions& options);
+  Engine(httplib::Server& server, const ServerOptions& options);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -85,7 +89,7 @@ class Server::Engine {
   void as_user_code(const std::function<void()>& code) const;
   std::vector<StreamRightPtr> open_rights();
 
-  Server& server_;
+  httplib::Server& server_;
   Listening listening_;
   RefusalCounters refusals_;
   const ServerOptions options_;

@@ -4,7 +4,9 @@
 
 #include <httplib.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <regex>
 #include <string>
 
 #include "httplib_insides.h"
@@ -27,7 +29,25 @@ class RouteTable {
   /// The methods that there is a route for at `path`, as the field `Allow` has them; empty if there are none.
   std::string allowed(const std::string& path) const;
 
+  /// Whether the first route for GET, or the first for POST that reads its body in pieces, which takes `path` is one of
+  /// the kind `Ours`.
+  template <typename Ours>
+  bool gets_by(const std::string& path) const {
+    return leads_to<Ours>(insides_.get, path);
+  }
+  template <typename Ours>
+  bool posts_by(const std::string& path) const {
+    return leads_to<Ours>(insides_.post_pieces, path);
+  }
+
  private:
+  template <typename Ours, typename Handler>
+  static bool leads_to(const HttplibRoutes<Handler>& routes, const std::string& path) {
+    const auto first = std::find_if(routes.begin(), routes.end(),
+                                    [&](const auto& route) { return std::regex_match(path, route.first); });
+    return first != routes.end() && first->second.template target<Ours>() != nullptr;
+  }
+
   HttplibInsides insides_;
 };
 

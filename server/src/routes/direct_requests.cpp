@@ -4,7 +4,6 @@
 #include <exception>
 #include <memory>
 #include <optional>
-#include <regex>
 #include <utility>
 
 #include "base/peer_address.h"
@@ -12,20 +11,13 @@
 #include "httplib/failure_handler.h"
 #include "httplib/httplib_bridge.h"
 #include "httplib/httplib_insides.h"
+#include "httplib/route_table.h"
 #include "millrace/core/limits.h"
 #include "millrace/server/key_authorizer.h"
 
 namespace millrace {
 
 namespace {
-
-// Whether the first route that takes `path` is of the kind `Ours`.
-template <typename Ours, typename Handler>
-bool leads_to(const HttplibRoutes<Handler>& routes, const std::string& path) {
-  const auto first = std::find_if(routes.begin(), routes.end(),
-                                  [&](const auto& route) { return std::regex_match(path, route.first); });
-  return first != routes.end() && first->second.template target<Ours>() != nullptr;
-}
 
 // Whether the path stands for itself alone: cpp-httplib takes it as a regular expression, and decodes what is asked
 // for.
@@ -80,10 +72,11 @@ void DirectRequests::start(httplib::Server& server, const std::vector<std::strin
   const bool runs_user_code = insides.has_pre_routing || insides.has_post_routing || insides.has_logger ||
                               insides.error != nullptr || insides.exception.target<FailureHandler>() == nullptr;
   if (runs_user_code || may_block) return;
+  const RouteTable routes(server);
   for (const std::string& path : paths) {
     if (!is_literal(path)) continue;
-    if (!insides.has_files && leads_to<SubscribeHandler>(insides.get, path)) get_paths_.push_back(path);
-    if (leads_to<PublishHandler>(insides.post_pieces, path)) post_paths_.push_back(path);
+    if (!insides.has_files && routes.gets_by<SubscribeHandler>(path)) get_paths_.push_back(path);
+    if (routes.posts_by<PublishHandler>(path)) post_paths_.push_back(path);
   }
 }
 

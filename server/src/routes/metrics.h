@@ -9,7 +9,7 @@
 
 #include "connection/connection_loop.h"
 #include "millrace/server/hub.h"
-#include "millrace/server/server.h"
+#include "millrace/server/sending_ways.h"
 #include "shares/counters.h"
 
 namespace millrace {

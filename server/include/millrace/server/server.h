@@ -31,16 +31,12 @@
 #include "millrace/server/guarded_route.h"
 #include "millrace/server/hub.h"
 #include "millrace/server/options.h"
+#include "millrace/server/sending_ways.h"
 #include "millrace/server/subscription.h"
 
 namespace millrace {
 
-/// How the event loops hand events to the system.
-struct SendingWays {
-  std::size_t io_uring = 0;  ///< loops that send to many sockets in one call, by io_uring
-  std::size_t send = 0;      ///< loops that call send() for each
-  std::string why_not = {};  ///< why not by io_uring, where that was wanted
-};
+class Engine;
 
 class Server : public httplib::Server {
  public:
@@ -133,8 +129,6 @@ class Server : public httplib::Server {
   std::size_t open_streams() const;
 
  private:
-  class Engine;
-
   bool process_and_close_socket(socket_t socket) override;
   bool serve();
 

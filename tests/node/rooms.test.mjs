@@ -1,0 +1,67 @@
+// The server's sources stand in one column of rooms, docs/architecture.md says which: every include points down.
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { test } from "node:test";
+import { root } from "../support/millrace-server.mjs";
+
+const source = join(root, "server/src");
+const publicHeaders = join(root, "server/include/millrace/server");
+
+/** The rooms from the top down, each with the public headers that are its. */
+const rooms = [...readFileSync(join(root, "docs/architecture.md"), "utf8").matchAll(/^\| `(\w+)\/` \|.*\|([^|]*)\|$/gm)].map(
+  ([, name, headers]) => ({ name, headers: [...headers.matchAll(/`(\w+)`/g)].map(([, header]) => header) }),
+);
+const floor = (name) => rooms.findIndex((room) => room.name === name);
+const roomOfHeader = (header) => rooms.find((room) => room.headers.includes(header))?.name;
+
+const files = readdirSync(source, { recursive: true }).filter((name) => /\.(h|cpp)$/.test(name));
+
+/** The room that a source includes from; nothing if it is not the server's. */
+function roomOf(include, from) {
+  const header = include.match(/^millrace\/server\/(\w+)\.h$/);
+  if (header) return roomOfHeader(header[1]);
+  const near = normalize(join(dirname(from), include));
+  if (existsSync(join(source, near))) return near.split("/")[0];
+  return existsSync(join(source, include)) ? include.split("/")[0] : undefined;
+}
+
+/** What is wrong with this text as the source `name`. */
+function faults(name, text) {
+  const own = name.split("/")[0];
+  if (floor(own) < 0) return [`${name} stands in a room that docs/architecture.md does not have`];
+  return [...text.matchAll(/^#include "([^"]+)"/gm)]
+    .map(([, include]) => ({ include, room: roomOf(include, name) }))
+    .filter(({ room }) => room !== undefined && floor(room) < floor(own))
+    .map(({ include }) => `${name} includes ${include}, which stands above it`);
+}
+
+test("the map has all rooms and all public headers", () => {
+  assert.ok(rooms.length > 10, `${rooms.length} rooms: is the table still found?`);
+  const folders = readdirSync(source, { withFileTypes: true });
+  assert.deepEqual(folders.map(({ name }) => name).sort(), rooms.map(({ name }) => name).sort());
+  const headers = readdirSync(publicHeaders).map((name) => name.replace(/\.h$/, ""));
+  assert.deepEqual(headers.filter((header) => roomOfHeader(header) === undefined), []);
+});
+
+test("every include points down", () => {
+  assert.ok(files.length > 100, `${files.length} sources: are they still found?`);
+  assert.deepEqual(files.flatMap((name) => faults(name, readFileSync(join(source, name), "utf8"))), []);
+});
+
+test("an include that points up, and a room that is not on the map, are found", () => {
+  assert.equal(faults("log/frame.h", '#include "engine/engine.h"\n').length, 1);
+  assert.equal(faults("log/frame.h", '#include "millrace/server/server.h"\n').length, 1);
+  assert.equal(faults("log/frame.h", '#include "gzip_block.h"\n#include "base/failure.h"\n').length, 0);
+  assert.equal(faults("helpers/text.h", "").length, 1);
+});
+
+test("cpp-httplib's insides are known in one room", () => {
+  const insides = /httplib::detail|HttplibRoutes|std::regex|_sec_\b|svr_sock_|process_request\(/;
+  const knowing = files.filter((name) => insides.test(readFileSync(join(source, name), "utf8")));
+  assert.deepEqual(
+    knowing.filter((name) => !name.startsWith("httplib/")),
+    [],
+  );
+});
