@@ -13,15 +13,15 @@ struct Names {
 
 // Exceptions from the rule that a member `max_connections` is `--max-connections`.
 constexpr Names kExceptions[] = {
-    {"ServerOptions::anonymous_publish", "--insecure"},
+    {"ServerOptions::publishing.anonymous", "--insecure"},
     {"ServerOptions::authorizer", "a key (--publish-key, --admin-key)"},
-    {"ServerOptions::allowed_hosts", "--allowed-host"},
-    {"ServerOptions::cors_headers", "--cors-header"},
-    {"ServerOptions::cors_origins", "--cors-origin"},
-    {"ServerOptions::io_uring", "--no-io-uring"},
-    {"ServerOptions::store_bounds.age", "--store-age"},
-    {"ServerOptions::store_sync", "--sync"},
-    {"ServerOptions::unacknowledged_timeout", "--heartbeat"},
+    {"ServerOptions::http.allowed_hosts", "--allowed-host"},
+    {"ServerOptions::cors.headers", "--cors-header"},
+    {"ServerOptions::cors.origins", "--cors-origin"},
+    {"ServerOptions::threads.io_uring", "--no-io-uring"},
+    {"ServerOptions::store.bounds.age", "--store-age"},
+    {"ServerOptions::store.sync", "--sync"},
+    {"ServerOptions::streams.unacknowledged_timeout", "--heartbeat"},
     {"publish_keys", "--publish-key"},
     {"subscribe_keys", "--subscribe-key"},
     {"admin_keys", "--admin-key"},

@@ -9,7 +9,7 @@
 
 namespace millrace::cli {
 
-/// The command-line name of `option`, which has its C++ name: `--cors-origin` for `ServerOptions::cors_origins`.
+/// The command-line name of `option`, which has its C++ name: `--cors-origin` for `ServerOptions::cors.origins`.
 std::string typed_name(std::string_view option);
 
 /// The message about an option, with its command-line name.

@@ -128,7 +128,7 @@ int serve(const ServeOptions& options) {
   const bool on_loopback = is_loopback(options.host);
   const demo::DemoAccess demo_access = access_to_demo(options, on_loopback, server_options.authorizer != nullptr);
   if (!on_loopback) warn_of_what_is_open(options, demo_access);
-  if (options.check_config) server_options.store.clear();  // a running server may have it open
+  if (options.check_config) server_options.store.address.clear();  // a running server may have it open
   server_options.on_store_trouble = [](const std::string& trouble) {
     if (trouble.empty()) return spdlog::info("the store accepts events again");
     spdlog::error("the store accepts no events: {}", trouble);

@@ -77,13 +77,13 @@ int main(int argc, char** argv) {
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
 
-  millrace::ServerOptions options{.anonymous_publish = true};
+  millrace::ServerOptions options{.publishing = {.anonymous = true}};
   const std::string argument = argc > 1 ? argv[1] : "";
   const bool by_workers = argument == "by-workers";
-  if (!argument.empty() && !by_workers) options.loops = std::stoul(argument);
-  options.gzip = true;  // for those who ask
-  options.history_events = 1'000'000;
-  options.history_bytes = 512 * 1024 * 1024;
+  if (!argument.empty() && !by_workers) options.threads.loops = std::stoul(argument);
+  options.streams.gzip = true;  // for those who ask
+  options.history.events = 1'000'000;
+  options.history.bytes = 512 * 1024 * 1024;
   millrace::Server server(options);
   server.events("/events");
   if (by_workers) server.set_logger([](const auto&, const auto&) {});  // then no loop answers events routes itself

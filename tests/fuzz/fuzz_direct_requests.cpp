@@ -24,7 +24,7 @@ namespace {
 class Served final : public httplib::Server {
  public:
   Served() {
-    options_.anonymous_publish = true;
+    options_.publishing.anonymous = true;
     set_exception_handler(FailureHandler{&options_});
     Get("/events", SubscribeHandler{&routes_});
     Post("/events", PublishHandler{&routes_});

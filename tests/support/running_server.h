@@ -59,7 +59,7 @@ inline std::string id_at(const Hub& hub, std::uint64_t sequence) {
 /// Options under which `POST /events` publishes.
 inline ServerOptions open_to_all() {
   ServerOptions options;
-  options.anonymous_publish = true;
+  options.publishing.anonymous = true;
   return options;
 }
 

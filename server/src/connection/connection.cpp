@@ -70,7 +70,7 @@ Connection::~Connection() {
 
 void Connection::start() {
   const ServerOptions& options = loop_.settings().options;
-  set_deadline(options.request_head_deadline);
+  set_deadline(options.http.head_deadline);
   if (!watch()) close();
 }
 
@@ -142,7 +142,7 @@ void Connection::begin_stream() {
   phase_ = Phase::kStreaming;
   opened_at_ = loop_.event_loop().now();
   loop_.stream_opened();
-  const Duration heartbeat = loop_.settings().options.heartbeat;
+  const Duration heartbeat = loop_.settings().options.streams.heartbeat;
   heartbeat_at_ = opened_at_ + heartbeat;
   set_stream_timer();
   watch_for(kInput);
@@ -169,7 +169,7 @@ void Connection::on_stream_timer(TimePoint now) {
   }
   if (is_lost(now)) return close();
   if (now >= heartbeat_at_) {
-    heartbeat_at_ = now + loop_.settings().options.heartbeat;
+    heartbeat_at_ = now + loop_.settings().options.streams.heartbeat;
     unheard_since_ = std::min(unheard_since_, now);
     if (subscriber_ != nullptr) {
       subscriber_->heartbeat(loop_.subscribers().served(*subscriber_));
@@ -193,7 +193,7 @@ bool Connection::is_lost(TimePoint now) {
   }
   const TimePoint last_heard = now - Duration{info.tcpi_last_ack_recv};
   if (unheard_since_ == TimePoint::max() || last_heard > unheard_since_) unheard_since_ = now;
-  return now - unheard_since_ >= loop_.settings().options.unacknowledged_timeout;
+  return now - unheard_since_ >= loop_.settings().options.streams.unacknowledged_timeout;
 }
 
 void Connection::retire(Duration retry, StreamEnd reason) {
@@ -265,7 +265,7 @@ void Connection::settle_right(const Authorizer::Decision& decision) {
 }
 
 Duration Connection::reconnection_time() const {
-  return terms_ != nullptr && terms_->retry ? *terms_->retry : loop_.settings().options.retry;
+  return terms_ != nullptr && terms_->retry ? *terms_->retry : loop_.settings().options.streams.retry;
 }
 
 SubscriptionInfo Connection::info() const {
@@ -348,7 +348,7 @@ std::size_t Connection::write(std::span<const FramePtr> frames, std::size_t skip
     }
     frames = frames.subspan(count);
   }
-  heartbeat_at_ = loop_.event_loop().now() + loop_.settings().options.heartbeat;
+  heartbeat_at_ = loop_.event_loop().now() + loop_.settings().options.streams.heartbeat;
   return written;
 }
 
@@ -360,7 +360,7 @@ std::size_t Connection::take_result(std::span<const FramePtr> frames, std::size_
   }
   count_delivery(frames, sent, bytes);
   if (sent < bytes) want_output(true);
-  heartbeat_at_ = loop_.event_loop().now() + loop_.settings().options.heartbeat;
+  heartbeat_at_ = loop_.event_loop().now() + loop_.settings().options.streams.heartbeat;
   return sent;
 }
 
@@ -422,7 +422,7 @@ void Connection::set_deadline(Duration after) {
 // Writing does not move it: that would cost as much as the writing. And a client that is gone has to be noticed while
 // much is written to it, too.
 void Connection::set_stream_timer() {
-  const Duration look = std::max(loop_.settings().options.heartbeat / 2, Duration{1});
+  const Duration look = std::max(loop_.settings().options.streams.heartbeat / 2, Duration{1});
   TimePoint deadline = std::min(loop_.event_loop().now() + look, heartbeat_at_);
   if (terms_ != nullptr && terms_->ends_at) deadline = std::min(deadline, *terms_->ends_at);
   loop_.event_loop().timers().set(*this, deadline);

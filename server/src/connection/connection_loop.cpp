@@ -21,7 +21,7 @@ constexpr std::size_t kServedAtOnce = 64;
 thread_local const ConnectionLoop* running_loop = nullptr;
 
 std::unique_ptr<BatchSender> sender(const ServerOptions& options, std::string& why_no_io_uring) {
-  auto io_uring = options.io_uring ? BatchSender::with_io_uring(why_no_io_uring) : nullptr;
+  auto io_uring = options.threads.io_uring ? BatchSender::with_io_uring(why_no_io_uring) : nullptr;
   return io_uring != nullptr ? std::move(io_uring) : BatchSender::with_system_calls();
 }
 

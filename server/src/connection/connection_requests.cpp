@@ -61,7 +61,7 @@ bool Connection::take_in(std::string_view bytes) {
 void Connection::process_input() {
   const ServerOptions& options = loop_.settings().options;
   for (int requests = 0; requests < kDirectRequestsPerTurn; ++requests) {
-    const RequestIntake::Progress progress = intake_->advance(options.max_request_head_bytes);
+    const RequestIntake::Progress progress = intake_->advance(options.http.max_head_bytes);
     if (progress == RequestIntake::Progress::kWhole) {
       if (!serve_request()) return;
       continue;
@@ -71,11 +71,11 @@ void Connection::process_input() {
       if (phase_ == Phase::kIdle) intake_.reset();
     } else if (phase_ == Phase::kIdle) {
       phase_ = Phase::kHead;
-      set_deadline(options.request_head_deadline);
+      set_deadline(options.http.head_deadline);
     }
     if (progress == RequestIntake::Progress::kBody && phase_ == Phase::kHead) {
       phase_ = Phase::kBody;
-      set_deadline(options.request_body_deadline);
+      set_deadline(options.http.body_deadline);
     }
     send_answers();
     return;
@@ -216,7 +216,7 @@ void Connection::await_room() {
     const TimePoint now = loop_.event_loop().now();
     if (!output_->waiting_since) output_->waiting_since = now;
     const Duration earned{static_cast<Duration::rep>(output_->begin * 1000 / kMinDownloadBytesPerSecond)};
-    const TimePoint end = *output_->waiting_since + settings.options.request_body_deadline + earned;
+    const TimePoint end = *output_->waiting_since + settings.options.http.body_deadline + earned;
     patience = std::clamp(end - now, Duration{0}, patience);
   }
   set_deadline(patience);

@@ -83,10 +83,10 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
         call_guarded(options_.on_failure, "on_store_trouble",
                      [&] { as_user_code([&] { options_.on_store_trouble(trouble); }); });
       })),
-      feed_({.history_events = options.history_events,
-             .history_bytes = options.history_bytes,
-             .history_age = options.history_age,
-             .max_pinned_bytes = options.max_pinned_bytes,
+      feed_({.history_events = options.history.events,
+             .history_bytes = options.history.bytes,
+             .history_age = options.history.age,
+             .max_pinned_bytes = options.streams.max_pinned_bytes,
              .epoch = memory_epoch(random_tag()),
              .clock = monotonic_now,
              .store = open_store(reporting_to(trouble_report_, options), store_epoch(random_tag()))}),
@@ -105,11 +105,11 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
                 .run_on_worker = [this](std::function<void()> callback) { run_on_worker(std::move(callback)); }}),
       routes_(hub_, options_, admission_, *rights_, streams_),
       guarded_(server, admission_),
-      connections_per_address_(options.max_connections_per_address),
-      buffers_(options.max_buffered_bytes),
-      uploads_(options.max_uploads > 0 ? options.max_uploads : std::max<std::size_t>(1, options.workers / 2)),
-      downloads_(options.max_downloads > 0 ? options.max_downloads : std::max<std::size_t>(1, options.workers / 4)),
-      presence_(options.presence ? std::make_unique<Presence>() : nullptr) {}
+      connections_per_address_(options.shares.max_connections_per_address),
+      buffers_(options.http.max_buffered_bytes),
+      uploads_(options.threads.max_uploads.value_or(std::max<std::size_t>(1, options.threads.workers / 2))),
+      downloads_(options.threads.max_downloads.value_or(std::max<std::size_t>(1, options.threads.workers / 4))),
+      presence_(options.streams.presence ? std::make_unique<Presence>() : nullptr) {}
 
 // A callback that is under way may still ask the hub for something.
 Engine::~Engine() {
@@ -145,7 +145,7 @@ void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
   direct_.start(server_, events_paths_, options_);
   bridge_ = std::make_unique<HttplibBridge>(
       server_, ExchangeTerms{.read_timeout = settings.read_timeout,
-                             .body_deadline = options_.request_body_deadline,
+                             .body_deadline = options_.http.body_deadline,
                              .write_timeout = settings.write_timeout,
                              .downloads = downloads_,
                              .is_stopping = [&socket = insides.listening_socket] { return socket == INVALID_SOCKET; }});
@@ -155,7 +155,7 @@ void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
     workers_ = std::move(workers);
     workers_running_ = true;
   }
-  const std::size_t count = options_.loops > 0 ? options_.loops : std::max(1u, std::thread::hardware_concurrency());
+  const std::size_t count = options_.threads.loops.value_or(std::max(1u, std::thread::hardware_concurrency()));
   const std::lock_guard lock(loops_mutex_);
   for (std::size_t i = 0; i < count; ++i) {
     loops_.push_back(std::make_unique<ConnectionLoop>(
@@ -193,8 +193,8 @@ void Engine::prepare(int listening_socket) const {
   setsockopt(listening_socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   // So that a client which has stopped reading is asked for a sign of life that often. Older systems do not know the
   // option: they ask ever less often, down to every two minutes.
-  const auto longest_pause =
-      static_cast<int>(std::clamp(options_.heartbeat / 2, kMinRetransmissionPause, kMaxRetransmissionPause).count());
+  const auto longest_pause = static_cast<int>(
+      std::clamp(options_.streams.heartbeat / 2, kMinRetransmissionPause, kMaxRetransmissionPause).count());
   setsockopt(listening_socket, IPPROTO_TCP, kTcpRtoMaxMs, &longest_pause, sizeof longest_pause);
   ::fcntl(listening_socket, F_SETFL, ::fcntl(listening_socket, F_GETFL) | O_NONBLOCK);
 }
@@ -219,7 +219,7 @@ void Engine::accept(ConnectionLoop& loop, int socket, const sockaddr_storage& pe
     return turn_away(loop, socket,
                      {429, "your address has as many connections as one may have", RefusalReason::kAddressConnections});
   }
-  if (!ConnectionCounts::add_to(connections_.open, options_.max_connections)) {
+  if (!ConnectionCounts::add_to(connections_.open, options_.shares.max_connections)) {
     return turn_away(loop, socket,
                      {503, "the server has as many connections as it may hold", RefusalReason::kConnections});
   }

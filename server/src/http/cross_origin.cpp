@@ -28,20 +28,20 @@ void add_vary(httplib::Response& response, const std::string& value) {
 }  // namespace
 
 CrossOrigin::CrossOrigin(const ServerOptions& options)
-    : origins_(options.cors_origins),
-      any_origin_(contains(options.cors_origins, kAnyOrigin)),
+    : origins_(options.cors.origins),
+      any_origin_(contains(options.cors.origins, kAnyOrigin)),
       allowed_headers_("Authorization, Cache-Control, Content-Type, Last-Event-ID") {
   for (const std::string& origin : origins_) {
     if (origin != kAnyOrigin && !is_origin(origin)) {
-      throw InvalidOption("ServerOptions::cors_origins",
+      throw InvalidOption("ServerOptions::cors.origins",
                           "\"" + origin +
                               "\" is not an origin: expected scheme://host or scheme://host:port and nothing behind "
                               "it, as in https://app.example, or *");
     }
   }
-  for (const std::string& header : options.cors_headers) {
+  for (const std::string& header : options.cors.headers) {
     if (!is_token(header) || header == kAnyOrigin) {
-      throw InvalidOption("ServerOptions::cors_headers", "\"" + header + "\" is not the name of a header");
+      throw InvalidOption("ServerOptions::cors.headers", "\"" + header + "\" is not the name of a header");
     }
     allowed_headers_.append(", ").append(header);
   }

@@ -30,7 +30,7 @@ class Feed {
   struct Options {
     std::size_t history_events;
     std::size_t history_bytes;
-    Duration history_age{0};  ///< zero: no bound
+    std::optional<Duration> history_age = {};
     std::size_t max_pinned_bytes = kMaxPinnedBytes;
     std::string epoch;                            ///< short random tag of this log's life; of a store, its own counts
     std::function<TimePoint()> clock;             ///< monotonic; called from any thread

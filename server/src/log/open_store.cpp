@@ -33,20 +33,20 @@ std::shared_ptr<EventStore> open_named(const ServerOptions& options, const std::
 }
 
 std::shared_ptr<EventStore> open_jetstream(const ServerOptions& options, const std::string& new_epoch) {
-  const StoreAddress address = StoreAddress::parse(options.store);
-  if (options.store_replicas > kMaxStoreReplicas) {
+  const StoreAddress address = StoreAddress::parse(options.store.address);
+  if (options.store.replicas.value_or(1) > kMaxStoreReplicas) {
     throw InvalidOption(
-        "ServerOptions::store_replicas",
-        std::to_string(options.store_replicas) + " are too many; at most " + std::to_string(kMaxStoreReplicas));
+        "ServerOptions::store.replicas",
+        std::to_string(*options.store.replicas) + " are too many; at most " + std::to_string(kMaxStoreReplicas));
   }
   return open_named(options, address.shown(), [&] {
     return std::make_shared<JetStreamEventLog>(JetStreamEventLog::Options{
         .address = address,
-        .credentials = options.store_credentials,
-        .replicas = options.store_replicas,
-        .bounds = options.store_bounds,
+        .credentials = options.store.credentials,
+        .replicas = options.store.replicas,
+        .bounds = options.store.bounds,
         .new_epoch = new_epoch,
-        .preload = options.history_events,
+        .preload = options.history.events,
         .clock = monotonic_now,
         .time = time_now,
         .on_trouble = options.on_store_trouble,
@@ -55,11 +55,11 @@ std::shared_ptr<EventStore> open_jetstream(const ServerOptions& options, const s
 }
 
 std::shared_ptr<EventStore> open_sqlite(const ServerOptions& options, const std::string& new_epoch) {
-  return open_named(options, options.store, [&] {
+  return open_named(options, options.store.address, [&] {
     return std::make_shared<SqliteEventLog>(SqliteEventLog::Options{
-        .path = options.store.substr(kSqlite.size()),
-        .sync = options.store_sync,
-        .bounds = options.store_bounds,
+        .path = options.store.address.substr(kSqlite.size()),
+        .sync = options.store.sync,
+        .bounds = options.store.bounds,
         .new_epoch = new_epoch,
         .clock = time_now,
         .on_trouble = options.on_store_trouble,
@@ -70,14 +70,15 @@ std::shared_ptr<EventStore> open_sqlite(const ServerOptions& options, const std:
 }  // namespace
 
 std::shared_ptr<EventStore> open_store(const ServerOptions& options, const std::string& new_epoch) {
-  if (options.store.empty()) return nullptr;
-  if (StoreAddress::is_one(options.store)) return open_jetstream(options, new_epoch);
-  if (options.store.starts_with(kSqlite) && options.store.size() > kSqlite.size()) {
+  if (options.store.address.empty()) return nullptr;
+  if (StoreAddress::is_one(options.store.address)) return open_jetstream(options, new_epoch);
+  if (options.store.address.starts_with(kSqlite) && options.store.address.size() > kSqlite.size()) {
     return open_sqlite(options, new_epoch);
   }
   // Not the rest of it, in which a password may be.
-  throw InvalidOption("ServerOptions::store", "unknown store \"" + options.store.substr(0, options.store.find(':')) +
-                                                  "\"; expected sqlite:PATH or nats://HOST:PORT");
+  throw InvalidOption("ServerOptions::store.address",
+                      "unknown store \"" + options.store.address.substr(0, options.store.address.find(':')) +
+                          "\"; expected sqlite:PATH or nats://HOST:PORT");
 }
 
 }  // namespace millrace

@@ -1,4 +1,4 @@
-// Opens the store that ServerOptions::store names.
+// Opens the store that ServerOptions::store.address names.
 #pragma once
 
 #include <memory>

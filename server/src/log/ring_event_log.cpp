@@ -62,8 +62,8 @@ void RingEventLog::follow(FramePtr frame) {
 }
 
 void RingEventLog::expire(TimePoint now) {
-  if (bounds_.age <= Duration{0}) return;
-  while (!frames_.empty() && now - frames_.front()->published > bounds_.age) evict_oldest();
+  if (!bounds_.age) return;
+  while (!frames_.empty() && now - frames_.front()->published > *bounds_.age) evict_oldest();
 }
 
 void RingEventLog::evict_oldest() {

@@ -25,7 +25,7 @@ class RingEventLog final : public EventLog {
   struct Bounds {
     std::size_t events;
     std::size_t bytes;
-    Duration age{0};  ///< zero: none
+    std::optional<Duration> age = {};
   };
 
   /// `epoch` tags the IDs this log gives; `head` is the sequence before its first entry's.

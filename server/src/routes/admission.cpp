@@ -19,9 +19,9 @@ bool contains(const std::vector<std::string>& texts, const std::string& text) {
 }
 
 void check_names(const ServerOptions& options) {
-  for (const std::string& host : options.allowed_hosts) {
+  for (const std::string& host : options.http.allowed_hosts) {
     if (host.empty() || host != host_name(host)) {
-      throw InvalidOption("ServerOptions::allowed_hosts",
+      throw InvalidOption("ServerOptions::http.allowed_hosts",
                           "\"" + host + "\" is not a host name in lower case without a port, such as events.example");
     }
   }
@@ -32,8 +32,8 @@ void check_names(const ServerOptions& options) {
 Admission::Admission(const ServerOptions& options, std::uint64_t seed)
     : options_(options),
       cross_origin_(options),
-      streams_(options.max_streams_per_user),
-      publishing_(options.publish_rate, options.publish_burst),
+      streams_(options.shares.max_streams_per_user),
+      publishing_(options.publishing.rate, options.publishing.burst),
       retry_after_(seed) {
   check_names(options);
 }
@@ -43,10 +43,10 @@ Admission::Admission(const ServerOptions& options, std::uint64_t seed)
 // A page of any site can make its own name point to this machine (DNS rebinding), and then be of the same origin as
 // what listens here. The name it used is what gives it away.
 bool Admission::is_known_host(const httplib::Request& request) const {
-  if (!on_loopback_ && options_.allowed_hosts.empty()) return true;
+  if (!on_loopback_ && options_.http.allowed_hosts.empty()) return true;
   if (!request.has_header("Host")) return true;  // no browser
   const std::string name = host_name(request.get_header_value("Host"));
-  return contains(options_.allowed_hosts, name) || (on_loopback_ && is_loopback_name(name));
+  return contains(options_.http.allowed_hosts, name) || (on_loopback_ && is_loopback_name(name));
 }
 
 bool Admission::check_host(const httplib::Request& request, httplib::Response& response) const {
@@ -92,7 +92,7 @@ std::optional<Authorizer::Decision> Admission::allow(const httplib::Request& req
                                                      const std::vector<std::string>& topics) const {
   if (options_.authorizer == nullptr) {
     const bool anyone = action == Authorizer::Action::kSubscribe && !any_is_reserved(topics);
-    if (anyone || options_.anonymous_publish) return Authorizer::Decision::allow();
+    if (anyone || options_.publishing.anonymous) return Authorizer::Decision::allow();
     const std::string ways =
         name_of_option(options_, "authorizer") + " or " + name_of_option(options_, "anonymous_publish");
     refuse(request, response, 403, RefusalReason::kForbidden,
@@ -118,13 +118,14 @@ std::shared_ptr<Quota::Share> Admission::take_stream(const httplib::Request& req
   if (auto share = streams_.take(Who::user(user))) return std::make_shared<Quota::Share>(std::move(*share));
   response.set_header("Retry-After", retry_after_.draw());
   refuse(request, response, 429, RefusalReason::kUserStreams,
-         "the user has as many event streams open as one may have, " + std::to_string(options_.max_streams_per_user));
+         "the user has as many event streams open as one may have, " +
+             std::to_string(*options_.shares.max_streams_per_user));
   return nullptr;
 }
 
 bool Admission::take_events(const httplib::Request& request, const std::string& user, std::size_t events,
                             httplib::Response& response) {
-  if (options_.publish_rate <= 0) return true;
+  if (!options_.publishing.rate) return true;
   const Duration wait =
       publishing_.take(Who::of(HttplibBridge::exchange_of(request).socket, user), events, monotonic_now());
   if (wait == Duration{0}) return true;

@@ -65,9 +65,9 @@ void DirectRequests::start(httplib::Server& server, const std::vector<std::strin
   keep_alive_ =
       "timeout=" + std::to_string(insides.keep_alive_seconds) + ", max=" + std::to_string(insides.keep_alive_count);
   max_body_bytes_ = std::min<std::uint64_t>(insides.max_body_bytes, kMaxDirectBodyBytes);
-  needs_address_ = options.publish_rate > 0;
+  needs_address_ = options.publishing.rate.has_value();
   const bool may_block =
-      !options.store.empty() ||
+      !options.store.address.empty() ||
       (options.authorizer != nullptr && dynamic_cast<const KeyAuthorizer*>(options.authorizer.get()) == nullptr);
   const bool runs_user_code = insides.has_pre_routing || insides.has_post_routing || insides.has_logger ||
                               insides.error != nullptr || insides.exception.target<FailureHandler>() == nullptr;

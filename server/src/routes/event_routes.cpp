@@ -138,12 +138,12 @@ bool EventRoutes::admits_publishing(const httplib::Request& request, httplib::Re
 
 void EventRoutes::refuse_as_too_large(const httplib::Request& request, httplib::Response& response) const {
   refuse(request, response, 413, RefusalReason::kBodyTooLarge,
-         "body: larger than " + std::to_string(options_.max_publish_bytes) + " bytes; publish in several requests");
+         "body: larger than " + std::to_string(options_.publishing.max_bytes) + " bytes; publish in several requests");
 }
 
 void EventRoutes::publish(const httplib::Request& request, httplib::Response& response, std::string_view body) const {
   if (!admits_publishing(request, response)) return;
-  if (body.size() > options_.max_publish_bytes) return refuse_as_too_large(request, response);
+  if (body.size() > options_.publishing.max_bytes) return refuse_as_too_large(request, response);
   publish_body(request, response, body);
 }
 
@@ -156,17 +156,18 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
                   "Content-Encoding: \"" + encoding + "\" is not read here; send the body as it is");
   }
   if (const auto body = HttplibBridge::body_in_memory(request)) {
-    if (body->size() > options_.max_publish_bytes) return refuse_as_too_large(request, response);
+    if (body->size() > options_.publishing.max_bytes) return refuse_as_too_large(request, response);
     return publish_body(request, response, *body);
   }
   // Unless the program has set a bound of its own.
-  if (HttplibBridge::exchange_of(request).max_body_bytes == options_.max_body_bytes) {
-    HttplibBridge::allow_body(request, std::max<std::uint64_t>(options_.max_body_bytes, options_.max_publish_bytes));
+  if (HttplibBridge::exchange_of(request).max_body_bytes == options_.http.max_body_bytes) {
+    HttplibBridge::allow_body(request,
+                              std::max<std::uint64_t>(options_.http.max_body_bytes, options_.publishing.max_bytes));
   }
   std::string body;
   bool too_large = false;
   const bool complete = read_content([&](const char* data, std::size_t size) {
-    too_large = too_large || body.size() + size > options_.max_publish_bytes;
+    too_large = too_large || body.size() + size > options_.publishing.max_bytes;
     if (too_large || !HttplibBridge::hold_body(request, body.size() + size)) return false;
     body.append(data, size);
     return true;

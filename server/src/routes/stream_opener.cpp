@@ -67,13 +67,13 @@ bool StreamOpener::subscribe(const httplib::Request& request, httplib::Response&
     response.status = 204;  // [WHATWG 9.2.4] by which a client knows not to come back
     return false;
   }
-  set_event_stream_headers(response, options_.heartbeat);
+  set_event_stream_headers(response, options_.streams.heartbeat);
   // Where something on the way holds the body back, the head may get through. Behind a gap there is no such place: the
   // client must be told of it first.
   if (cursor.gap_reason.empty()) {
     response.set_header(std::string(protocol::kLastEventIdHeader).c_str(), feed_.id_of(cursor.sequence));
   }
-  if (options_.gzip) response.set_header("Vary", "Accept-Encoding");
+  if (options_.streams.gzip) response.set_header("Vary", "Accept-Encoding");
   if (plan.form == WireForm::kGzipChunk) response.set_header("Content-Encoding", "gzip");
   std::optional<std::string> head = HttplibBridge::take_response(request, response);
   if (!head) return false;
@@ -97,7 +97,7 @@ EventStream StreamOpener::open_stream(const httplib::Request& request, httplib::
   Exchange& exchange = HttplibBridge::exchange_of(request);
   const bool chunked = !exchange.head.http_1_0;
   auto state = std::make_shared<EventStream::State>(ports_.run_on_worker, chunked, options_.on_failure);
-  set_event_stream_headers(response, options_.heartbeat);
+  set_event_stream_headers(response, options_.streams.heartbeat);
   if (auto head = HttplibBridge::take_response(request, response)) {
     exchange.loop.defer(
         [&connection = exchange.connection, head = std::move(*head), state] { connection.stream(head, state); });

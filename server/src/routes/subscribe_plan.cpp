@@ -56,10 +56,11 @@ bool takes_gzip(const httplib::Request& request) {
 
 SubscribePlan plan_subscription(const httplib::Request& request, const RequestHead& head,
                                 const SubscribeOptions& subscribe, const ServerOptions& server) {
-  SubscribePlan plan{.filter = std::make_shared<const TopicFilter>(patterns_of(subscribe.topics)),
-                     .last_event_id = head.last_event_id,
-                     .cursor_form = subscribe.cursor ? subscribe.cursor : cursor_form_of(request, server.cursor),
-                     .form = head.http_1_0 ? WireForm::kPayload : WireForm::kChunk};
+  SubscribePlan plan{
+      .filter = std::make_shared<const TopicFilter>(patterns_of(subscribe.topics)),
+      .last_event_id = head.last_event_id,
+      .cursor_form = subscribe.cursor ? subscribe.cursor : cursor_form_of(request, server.streams.cursor),
+      .form = head.http_1_0 ? WireForm::kPayload : WireForm::kChunk};
   if (subscribe.client.size() > kMaxClientNameBytes) {
     throw std::invalid_argument("client: longer than " + std::to_string(kMaxClientNameBytes) + " bytes");
   }
@@ -69,7 +70,7 @@ SubscribePlan plan_subscription(const httplib::Request& request, const RequestHe
   if (plan.last_event_id.empty()) {
     plan.last_event_id = request.get_param_value(std::string(protocol::kLastEventIdParameter));
   }
-  if (server.gzip && plan.form == WireForm::kChunk && takes_gzip(request)) plan.form = WireForm::kGzipChunk;
+  if (server.streams.gzip && plan.form == WireForm::kChunk && takes_gzip(request)) plan.form = WireForm::kGzipChunk;
   return plan;
 }
 

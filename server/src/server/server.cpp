@@ -20,24 +20,29 @@ namespace millrace {
 namespace {
 
 void check(const ServerOptions& options) {
+  constexpr const char* kLonger = "must be longer than 0";
+  constexpr Duration kUsual{1};
   const auto require = [](bool good, const char* field, const char* problem) {
     if (!good) throw InvalidOption(std::string("ServerOptions::") + field, problem);
   };
-  require(options.workers > 0, "workers", "must be at least 1");
-  require(options.history_events > 0, "history_events", "must be at least 1");
-  require(options.history_bytes > 0, "history_bytes", "must be at least 1");
-  require(options.max_connections > 0, "max_connections", "must be at least 1");
-  require(options.max_body_bytes > 0, "max_body_bytes", "must be at least 1");
-  require(options.max_buffered_bytes > 0, "max_buffered_bytes", "must be at least 1");
-  require(std::isfinite(options.publish_rate) && options.publish_rate >= 0, "publish_rate",
-          "must be 0 or more events a second");
-  require(options.history_age >= Duration{0}, "history_age", "must not be negative");
-  require(options.store_bounds.age >= Duration{0}, "store_bounds.age", "must not be negative");
-  require(options.retry >= Duration{0}, "retry", "must not be negative");
-  require(options.heartbeat > Duration{0}, "heartbeat", "must be longer than 0");
-  require(options.unacknowledged_timeout > Duration{0}, "unacknowledged_timeout", "must be longer than 0");
-  require(options.request_head_deadline > Duration{0}, "request_head_deadline", "must be longer than 0");
-  require(options.request_body_deadline > Duration{0}, "request_body_deadline", "must be longer than 0");
+  require(options.threads.workers > 0, "threads.workers", "must be at least 1");
+  require(options.threads.loops != 0, "threads.loops", "must be at least 1; leave it out for one a core");
+  require(options.threads.max_uploads != 0, "threads.max_uploads", "must be at least 1");
+  require(options.threads.max_downloads != 0, "threads.max_downloads", "must be at least 1");
+  require(options.history.events > 0, "history.events", "must be at least 1");
+  require(options.history.bytes > 0, "history.bytes", "must be at least 1");
+  require(options.shares.max_connections > 0, "shares.max_connections", "must be at least 1");
+  require(options.http.max_body_bytes > 0, "http.max_body_bytes", "must be at least 1");
+  require(options.http.max_buffered_bytes > 0, "http.max_buffered_bytes", "must be at least 1");
+  require(!options.publishing.rate || (std::isfinite(*options.publishing.rate) && *options.publishing.rate > 0),
+          "publishing.rate", "must be more than 0 events a second; leave it out for no bound");
+  require(options.history.age.value_or(kUsual) > Duration{0}, "history.age", kLonger);
+  require(options.store.bounds.age.value_or(kUsual) > Duration{0}, "store.bounds.age", kLonger);
+  require(options.streams.retry >= Duration{0}, "streams.retry", "must not be negative");
+  require(options.streams.heartbeat > Duration{0}, "streams.heartbeat", kLonger);
+  require(options.streams.unacknowledged_timeout > Duration{0}, "streams.unacknowledged_timeout", kLonger);
+  require(options.http.head_deadline > Duration{0}, "http.head_deadline", kLonger);
+  require(options.http.body_deadline > Duration{0}, "http.body_deadline", kLonger);
 }
 
 // What cpp-httplib gives accepted sockets to. All are accepted before it would accept any; its end is where listen()
@@ -64,10 +69,10 @@ void refuse_shared_port(socket_t socket) {
 Server::Server(const ServerOptions& options) {
   check(options);
   engine_ = std::make_unique<Engine>(*this, options);
-  new_task_queue = [workers = options.workers] { return new httplib::ThreadPool(workers); };
+  new_task_queue = [workers = options.threads.workers] { return new httplib::ThreadPool(workers); };
   set_exception_handler(FailureHandler{&engine_->options()});
   set_socket_options(refuse_shared_port);
-  set_payload_max_length(static_cast<std::size_t>(options.max_body_bytes));
+  set_payload_max_length(static_cast<std::size_t>(options.http.max_body_bytes));
   set_keep_alive_max_count(kKeepAliveRequests);
   set_keep_alive_timeout(static_cast<time_t>(kKeepAliveTimeout.count() / 1000));
 }

@@ -5,11 +5,11 @@
 namespace millrace {
 
 std::optional<Quota::Share> Quota::take(const Who& holder) {
-  if (max_ == 0) return Share();
+  if (!max_) return Share();
   const std::lock_guard lock(mutex_);
   auto entry = held_.find(holder.key());
   if (entry == held_.end()) entry = held_.emplace(std::string(holder.key()), 0).first;
-  if (entry->second == max_) return std::nullopt;
+  if (entry->second >= *max_) return std::nullopt;
   ++entry->second;
   return Share(this, &*entry);
 }

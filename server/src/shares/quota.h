@@ -13,8 +13,8 @@ namespace millrace {
 
 class Quota {
  public:
-  /// `max` a holder; 0: no bound, and nothing is counted.
-  explicit Quota(std::size_t max) : max_(max) {}
+  /// `max` a holder; without a value there is no bound, and nothing is counted.
+  explicit Quota(std::optional<std::size_t> max) : max_(max) {}
 
   /// One of the thing; it is given back when this goes, which must be before the quota does.
   class Share {
@@ -42,7 +42,7 @@ class Quota {
  private:
   void give_back(Share::Entry& entry);
 
-  const std::size_t max_;
+  const std::optional<std::size_t> max_;
   std::mutex mutex_;
   StringMap<std::size_t> held_;  // guarded by mutex_; no entry is 0
 };

@@ -8,9 +8,9 @@
 
 namespace millrace {
 
-RateLimit::RateLimit(double per_second, std::size_t burst)
-    : per_millisecond_(per_second / 1000),
-      burst_(burst > 0 ? static_cast<double>(burst) : std::max(1.0, std::ceil(per_second))) {}
+RateLimit::RateLimit(std::optional<double> per_second, std::optional<std::size_t> burst)
+    : per_millisecond_(per_second.value_or(0) / 1000),
+      burst_(burst ? static_cast<double>(*burst) : std::max(1.0, std::ceil(per_second.value_or(0)))) {}
 
 Duration RateLimit::take(const Who& publisher, std::size_t count, TimePoint time) {
   if (per_millisecond_ <= 0) return Duration{0};

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <string>
 
 #include "base/string_map.h"
 #include "millrace/core/time.h"
@@ -17,8 +19,8 @@ namespace millrace {
 
 class RateLimit {
  public:
-  /// `per_second` on average, 0 for no bound; `burst` at once, 0 for a second's worth.
-  RateLimit(double per_second, std::size_t burst);
+  /// `per_second` on average, without a value for no bound; `burst` at once, without a value for a second's worth.
+  RateLimit(std::optional<double> per_second, std::optional<std::size_t> burst);
 
   /// Takes `count` for this publisher and returns zero; or takes nothing and returns how long it has to wait. More than
   /// a burst at once is allowed where a whole burst is: the publisher then owes the rest.
@@ -33,7 +35,7 @@ class RateLimit {
 
   Buckets::iterator bucket_of(const Who& publisher, double now);
 
-  const double per_millisecond_;
+  const double per_millisecond_;  // 0: no bound
   const double burst_;
   mutable std::mutex mutex_;
   Buckets buckets_;                            // guarded by mutex_; those first that are full first

@@ -16,7 +16,9 @@ namespace {
 constexpr char kBody[] = R"({"topic":"a","data":"x"})";
 
 ServerOptions open_to(std::vector<std::string> origins) {
-  return {.workers = 2, .loops = 1, .anonymous_publish = true, .cors_origins = std::move(origins)};
+  return {.threads = {.workers = 2, .loops = 1},
+          .publishing = {.anonymous = true},
+          .cors = {.origins = std::move(origins)}};
 }
 
 std::string get(int port, const std::string& headers) {
@@ -65,7 +67,7 @@ TEST(Origin, KnowsTheNamesOfThisMachine) {
 
 TEST(Borders, RefuseNamesThatAPageCouldHavePointedHere) {
   ServerOptions options = open_to({});
-  options.allowed_hosts = {"events.example"};
+  options.http.allowed_hosts = {"events.example"};
   RunningServer running(options);
   for (const char* host : {"localhost", "127.0.0.1:80", "[::1]", "events.example", "Events.Example:443"}) {
     const std::string header = std::string("Host: ") + host + "\r\n";
@@ -94,7 +96,7 @@ TEST(Borders, HoldTheNamesThatAreListedOnEveryAddressAndAnyNameWhereNoneIs) {
   open.stop();
   open.start("0.0.0.0");
   EXPECT_EQ(status_of(get(open.port(), "Host: any.example\r\n")), 200);
-  options.allowed_hosts = {"events.example"};
+  options.http.allowed_hosts = {"events.example"};
   RunningServer named(options);
   named.stop();
   named.start("0.0.0.0");
@@ -185,12 +187,14 @@ TEST(Borders, AreClosedWhereNothingIsSaid) {
 
 TEST(Borders, RefuseOptionsThatAreNoNames) {
   for (const char* origin : {"https://app.example/", "app.example", "https://*.example", "null", ""}) {
-    EXPECT_NE(complaint_of([&] { Server server({.cors_origins = {origin}}); }).find("ServerOptions::cors_origins"),
+    EXPECT_NE(complaint_of([&] { Server server({.cors = {.origins = {origin}}}); }).find("ServerOptions::cors.origins"),
               std::string::npos)
         << origin;
   }
   for (const char* host : {"Events.example", "events.example:80", ""}) {
-    EXPECT_NE(complaint_of([&] { Server server({.allowed_hosts = {host}}); }).find("ServerOptions::allowed_hosts"),
+    EXPECT_NE(complaint_of([&] {
+                Server server({.http = {.allowed_hosts = {host}}});
+              }).find("ServerOptions::http.allowed_hosts"),
               std::string::npos)
         << host;
   }

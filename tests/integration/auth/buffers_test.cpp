@@ -65,12 +65,13 @@ TEST(BufferBudget, GetsBackWhatIsNoLongerHeld) {
 }
 
 TEST(Buffers, RefuseARequestThatHasNoRoomAndKeepTheOthers) {
-  RunningServer running(
-      {.workers = 2, .loops = 1, .anonymous_publish = true, .max_buffered_bytes = kBodyBytes + kBodyBytes / 2},
-      [](Server& one) {
-        one.events("/events");
-        one.operations();
-      });
+  RunningServer running({.threads = {.workers = 2, .loops = 1},
+                         .http = {.max_buffered_bytes = kBodyBytes + kBodyBytes / 2},
+                         .publishing = {.anonymous = true}},
+                        [](Server& one) {
+                          one.events("/events");
+                          one.operations();
+                        });
   RawClient first(running.port());
   first.send(most_of_an_upload());
   ASSERT_TRUE(eventually([&] { return buffered_bytes(running.port()) > kBodyBytes - kUncountedBufferBytes; }));
@@ -93,7 +94,8 @@ TEST(Buffers, RefuseARequestThatHasNoRoomAndKeepTheOthers) {
 // The rest of a response goes to the event loop if there is room for it, and holds that until the client has taken it.
 TEST(Buffers, HoldResponsesUntilTheyHaveBeenTaken) {
   RunningServer running(
-      {.workers = 2, .loops = 1, .max_buffered_bytes = kBodyBytes, .max_downloads = 1}, [](Server& one) {
+      {.threads = {.workers = 2, .loops = 1, .max_downloads = 1}, .http = {.max_buffered_bytes = kBodyBytes}},
+      [](Server& one) {
         one.set_write_timeout(10'000);
         one.set_socket_options(
             [](socket_t socket) { ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kSmallBuffer, sizeof kSmallBuffer); });

@@ -33,7 +33,7 @@ std::string answer_to(int port, const std::string& bytes) {
 }
 
 ServerOptions open_to_page() {
-  return {.workers = 2, .loops = 1, .anonymous_publish = true, .cors_origins = {kPage}};
+  return {.threads = {.workers = 2, .loops = 1}, .publishing = {.anonymous = true}, .cors = {.origins = {kPage}}};
 }
 
 void expect_readable(const std::string& response, int status) {
@@ -46,8 +46,8 @@ void expect_readable(const std::string& response, int status) {
 
 TEST(CrossOrigin, IsSaidInRefusalsOfEventLoops) {
   ServerOptions options = open_to_page();
-  options.request_head_deadline = Duration{100};
-  options.request_body_deadline = Duration{100};
+  options.http.head_deadline = Duration{100};
+  options.http.body_deadline = Duration{100};
   RunningServer running(options);
   const int port = running.port();
   expect_readable(answer_to(port, from_page("GET", "/events", "X: " + std::string(20'000, 'x') + "\r\n")), 431);
@@ -63,7 +63,7 @@ TEST(CrossOrigin, IsSaidInRefusalsOfEventLoops) {
 
 TEST(CrossOrigin, IsSaidWhereThereIsNoMemoryForARequest) {
   ServerOptions options = open_to_page();
-  options.max_buffered_bytes = 1;
+  options.http.max_buffered_bytes = 1;
   RunningServer running(options);
   RawClient client(running.port());
   client.send(from_page("POST", "/events", "Content-Type: application/json\r\n", std::string(60'000, ' ')));
@@ -88,8 +88,8 @@ TEST(CrossOrigin, IsSaidInRefusalsOfRoutesAndWhereThereIsNone) {
 TEST(CrossOrigin, IsSaidBeforeARequestOnlyWhereEveryPageIsListed) {
   for (const bool any : {true, false}) {
     ServerOptions options = open_to_page();
-    options.max_connections_per_address = 1;
-    if (any) options.cors_origins.push_back("*");
+    options.shares.max_connections_per_address = 1;
+    if (any) options.cors.origins.push_back("*");
     RunningServer running(options);
     RawClient first(running.port());
     first.send(request("GET", "/events?topic=a"));
@@ -106,7 +106,7 @@ TEST(CrossOrigin, IsNotSaidToOtherPagesNorWithoutAList) {
       answer_to(running.port(), request("GET", "/events", "Origin: https://evil.example\r\nNo colon\r\n"));
   EXPECT_EQ(status_of(other), 400);
   EXPECT_EQ(header_of(other, "Access-Control-Allow-Origin"), "");
-  RunningServer closed({.workers = 1, .loops = 1});
+  RunningServer closed({.threads = {.workers = 1, .loops = 1}});
   const std::string none = answer_to(closed.port(), from_page("GET", "/events", "No colon\r\n"));
   EXPECT_EQ(none.find("Access-Control"), std::string::npos) << none;
   EXPECT_EQ(none.find("Vary"), std::string::npos) << none;
@@ -114,12 +114,12 @@ TEST(CrossOrigin, IsNotSaidToOtherPagesNorWithoutAList) {
 
 TEST(CrossOrigin, ListsFurtherHeadersThatPagesMaySend) {
   ServerOptions options = open_to_page();
-  options.cors_headers = {"X-User", "X-Trace-Id"};
+  options.cors.headers = {"X-User", "X-Trace-Id"};
   RunningServer running(options);
   EXPECT_EQ(header_of(answer_to(running.port(), from_page("OPTIONS", "/events")), "Access-Control-Allow-Headers"),
             "Authorization, Cache-Control, Content-Type, Last-Event-ID, X-User, X-Trace-Id");
   for (const char* bad : {"", "*", "X User", "X:", "X\r\nY", "X,Y"}) {
-    EXPECT_NE(complaint_of([&] { Server server({.cors_headers = {bad}}); }).find("ServerOptions::cors_headers"),
+    EXPECT_NE(complaint_of([&] { Server server({.cors = {.headers = {bad}}}); }).find("ServerOptions::cors.headers"),
               std::string::npos)
         << bad;
   }

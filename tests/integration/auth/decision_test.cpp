@@ -41,7 +41,7 @@ TEST(Decision, OfAFunctionThatDecidesNothingPublishesAndSubscribesNothing) {
   const std::vector<std::shared_ptr<const Authorizer>> both{
       nothing, std::make_shared<AnyAuthorizer>(std::vector<std::shared_ptr<const Authorizer>>{nothing, nothing})};
   for (const auto& authorizer : both) {
-    RunningServer running({.workers = 2, .loops = 1, .authorizer = authorizer},
+    RunningServer running({.threads = {.workers = 2, .loops = 1}, .authorizer = authorizer},
                           [](Server& server) { server.events("/events").operations(); });
     for (const std::string& asked : {request("GET", "/events?topic=a"), request("GET", "/subscriptions"),
                                      request("POST", "/events", {}, R"({"topic":"a","data":"x"})")}) {

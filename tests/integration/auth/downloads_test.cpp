@@ -24,7 +24,7 @@ constexpr int kSmallBuffer = 4'096;
 
 TEST(Downloads, KeepsWorkersFreeOfClientsThatReadTooSlowly) {
   const Duration hours{10'000'000};
-  RunningServer running({.workers = 2, .loops = 1, .request_body_deadline = hours, .max_downloads = 1},
+  RunningServer running({.threads = {.workers = 2, .loops = 1, .max_downloads = 1}, .http = {.body_deadline = hours}},
                         [](Server& one) {
                           one.set_write_timeout(10'000);
                           one.operations();
@@ -67,7 +67,7 @@ TEST(Downloads, CutsTheSlowestWhoReads) {
 
 // Somebody takes a byte of such a response now and then.
 void expect_an_end(std::size_t response_bytes) {
-  RunningServer running({.loops = 1, .request_body_deadline = Duration{300}}, [=](Server& one) {
+  RunningServer running({.threads = {.loops = 1}, .http = {.body_deadline = Duration{300}}}, [=](Server& one) {
     one.set_write_timeout(10'000);
     one.set_socket_options(
         [](socket_t socket) { ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kSmallBuffer, sizeof kSmallBuffer); });

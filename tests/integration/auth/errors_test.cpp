@@ -58,8 +58,8 @@ class Provoking {
 
  private:
   std::unique_ptr<RunningServer> start(ServerOptions options) const {
-    options.workers = 2;
-    options.loops = 1;
+    options.threads.workers = 2;
+    options.threads.loops = 1;
     options.authorizer = by_header();
     return std::make_unique<RunningServer>(options, [this](Server& server) {
       server.events("/events").operations();
@@ -115,7 +115,7 @@ class Provoking {
   }
 
   void answer_to_slow_ones() {
-    const auto server = start({.request_head_deadline = Duration{50}, .request_body_deadline = Duration{50}});
+    const auto server = start({.http = {.head_deadline = Duration{50}, .body_deadline = Duration{50}}});
     add(408, "a head", ask(server->port(), "GET /events HTTP/1.1\r\n"));
     const std::string publish = request("POST", "/events", kAda, kEvent);
     add(408, "a body", ask(server->port(), publish.substr(0, publish.size() - 1)));
@@ -126,19 +126,20 @@ class Provoking {
 
   void answer_to_too_many() {
     {
-      const auto server = start({.max_streams_per_user = 1});
+      const auto server = start({.shares = {.max_streams_per_user = 1}});
       RawClient stream(server->port());
       stream.send(request("GET", "/events?topic=a", kAda));
       stream.read_until("\n\n");
       add(429, "a user's streams", ask(server->port(), request("GET", "/events?topic=a", kAda)));
     }
     {
-      const auto server = start({.publish_rate = 0.001, .publish_burst = 1});
+      const auto server = start({.publishing = {.rate = 0.001, .burst = 1}});
       ASSERT_EQ(status_of(ask(server->port(), request("POST", "/events", kAda, kEvent))), 200);
       add(429, "a publisher's events", ask(server->port(), request("POST", "/events", kAda, kEvent)));
     }
     for (const bool of_one_address : {true, false}) {
-      const auto server = of_one_address ? start({.max_connections_per_address = 1}) : start({.max_connections = 1});
+      const auto server = of_one_address ? start({.shares = {.max_connections_per_address = 1}})
+                                         : start({.shares = {.max_connections = 1}});
       RawClient stream(server->port());
       stream.send(request("GET", "/events?topic=a", kAda));
       stream.read_until("\n\n");
@@ -150,7 +151,7 @@ class Provoking {
 
   // One is under way, the others but one wait. Which one is refused depends on the order in which they are read.
   std::string refused_upload() {
-    const auto server = start({.max_uploads = 1});
+    const auto server = start({.threads = {.max_uploads = 1}});
     std::deque<RawClient> uploads;
     for (std::size_t i = 0; i < kMaxWaitingUploads + 2; ++i) {
       uploads.emplace_back(server->port())

@@ -153,7 +153,7 @@ TEST(GuardedRoutes, AnswerToNoForeignNameAndChangeNothingForForeignPages) {
 
 TEST(GuardedRoutes, LetListedPagesReadEveryAnswer) {
   ServerOptions options = open_to_all();
-  options.cors_origins = {"https://app.example"};
+  options.cors.origins = {"https://app.example"};
   Program program(options, DemoAccess::kOpen);
   for (const auto& [method, path] : program.server().guarded_routes()) {
     const std::string response = ask(program.port(), asking(method, path, "Origin: https://app.example\r\n"));
@@ -210,7 +210,7 @@ TEST(GuardedRoutes, NeedARightUnlessTheySayThatTheyNeedNone) {
     EXPECT_THROW(server.guarded({.method = "GET", .path = "/x"}), std::invalid_argument);
   });
   EXPECT_EQ(status_of(ask(running.port(), request("GET", "/open"))), 200);
-  RunningServer closed({.workers = 1}, [](Server& server) {
+  RunningServer closed({.threads = {.workers = 1}}, [](Server& server) {
     server.guarded({.method = "GET", .path = "/closed", .handler = [](const auto&, auto&) { ADD_FAILURE(); }});
   });
   EXPECT_EQ(status_of(ask(closed.port(), request("GET", "/closed"))), 403);

@@ -325,8 +325,7 @@ TEST(JwtAuthorizer, KnowsTopicsThatAreOpenToAll) {
 
 TEST(JwtAuthorizer, TakesTheTokenFromTheHeaderOrFromTheCookie) {
   RunningServer running(
-      {.workers = 2,
-       .loops = 1,
+      {.threads = {.workers = 2, .loops = 1},
        .authorizer = std::make_shared<JwtAuthorizer>(JwtAuthorizer::Options{.secret = kSecret, .cookie = "token"})});
   const std::string token = TokenSigner::hs256(kSecret).sign(granting({"news"}));
   const auto status_with = [&](const std::string& headers) {
@@ -341,7 +340,7 @@ TEST(JwtAuthorizer, TakesTheTokenFromTheHeaderOrFromTheCookie) {
 }
 
 TEST(JwtAuthorizer, EndsTheStreamWithTheToken) {
-  RunningServer running({.workers = 2, .loops = 1, .authorizer = with_secret()});
+  RunningServer running({.threads = {.workers = 2, .loops = 1}, .authorizer = with_secret()});
   json claims = granting({"news"});
   claims["exp"] = now() + 1;
   const std::string token = TokenSigner::hs256(kSecret).sign(claims);
@@ -357,7 +356,7 @@ TEST(JwtAuthorizer, EndsTheStreamWithTheToken) {
 }
 
 TEST(JwtAuthorizer, LooksAtTheRightsAgainWhenAClientResumes) {
-  RunningServer running({.workers = 2, .loops = 1, .authorizer = with_secret()});
+  RunningServer running({.threads = {.workers = 2, .loops = 1}, .authorizer = with_secret()});
   running->hub().publish("secret", {.data = "x"});
   const std::string token = TokenSigner::hs256(kSecret).sign(granting({"news"}));
   const std::string headers = "Authorization: Bearer " + token + "\r\nLast-Event-ID: earliest\r\n";

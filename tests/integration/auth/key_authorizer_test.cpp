@@ -32,7 +32,7 @@ int subscribe(int port, const std::string& key) {
 }
 
 ServerOptions with(std::shared_ptr<const Authorizer> authorizer) {
-  return {.workers = 2, .loops = 1, .authorizer = std::move(authorizer)};
+  return {.threads = {.workers = 2, .loops = 1}, .authorizer = std::move(authorizer)};
 }
 
 std::shared_ptr<KeyAuthorizer> keys(KeyAuthorizer::Options options) {

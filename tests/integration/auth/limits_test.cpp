@@ -128,7 +128,7 @@ TEST(RetryAfter, SpreadsThoseWhoWereTurnedAwayTogether) {
 }
 
 TEST(Limits, TurnsAnAddressAwayThatHasItsConnections) {
-  RunningServer running({.workers = 2, .loops = 1, .max_connections_per_address = 2});
+  RunningServer running({.threads = {.workers = 2, .loops = 1}, .shares = {.max_connections_per_address = 2}});
   RawClient stream = open_stream(running.port());
   std::deque<RawClient> idle;
   idle.emplace_back(running.port());
@@ -190,7 +190,7 @@ constexpr int kNoNetworks = 77;
     added.ifr6_ifindex = 1;
     if (::ioctl(control, SIOCSIFADDR, &added) != 0) ::_exit(kNoNetworks);
   }
-  RunningServer running({.workers = 1, .loops = 1, .max_connections_per_address = 2});
+  RunningServer running({.threads = {.workers = 1, .loops = 1}, .shares = {.max_connections_per_address = 2}});
   running.stop();
   running.start("::");
   std::vector<int> clients;
@@ -227,7 +227,7 @@ TEST(Limits, CountAnIpv6NetworkAsOneClient) {
 }
 
 TEST(Limits, TurnsEveryoneAwayWhenItsConnectionsAreTaken) {
-  RunningServer running({.workers = 2, .loops = 1, .max_connections = 1});
+  RunningServer running({.threads = {.workers = 2, .loops = 1}, .shares = {.max_connections = 1}});
   RawClient stream = open_stream(running.port());
   RawClient refused(running.port(), 0, "127.0.0.9");
   const std::string response = refused.read_to_end();
@@ -236,7 +236,8 @@ TEST(Limits, TurnsEveryoneAwayWhenItsConnectionsAreTaken) {
 }
 
 TEST(Limits, RefusesAUserWhoHasHisStreams) {
-  RunningServer running({.workers = 2, .loops = 1, .authorizer = by_header(), .max_streams_per_user = 2});
+  RunningServer running(
+      {.threads = {.workers = 2, .loops = 1}, .shares = {.max_streams_per_user = 2}, .authorizer = by_header()});
   const std::string asking = request("GET", "/events?topic=a", "X-User: ada\r\n");
   RawClient first = open_stream(running.port(), "X-User: ada\r\n");
   {
@@ -254,7 +255,8 @@ TEST(Limits, RefusesAUserWhoHasHisStreams) {
 
 // What does not come to a stream takes nothing of the share.
 TEST(Limits, CountsOnlyStreamsThatAreOpen) {
-  RunningServer running({.workers = 2, .loops = 1, .authorizer = by_header(), .max_streams_per_user = 1});
+  RunningServer running(
+      {.threads = {.workers = 2, .loops = 1}, .shares = {.max_streams_per_user = 1}, .authorizer = by_header()});
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(status_of(ask(running.port(), request("HEAD", "/events?topic=a", "X-User: ada\r\n"))), 200);
     EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a//b", "X-User: ada\r\n"))), 400);
@@ -264,7 +266,7 @@ TEST(Limits, CountsOnlyStreamsThatAreOpen) {
 
 TEST(Limits, RefusesAPublisherWhoIsTooFast) {
   RunningServer running(
-      {.workers = 2, .loops = 1, .authorizer = by_header(), .publish_rate = 0.001, .publish_burst = 3});
+      {.threads = {.workers = 2, .loops = 1}, .publishing = {.rate = 0.001, .burst = 3}, .authorizer = by_header()});
   RawClient stream = open_stream(running.port());
   EXPECT_EQ(status_of(publish(running.port(), "X-User: ada\r\n")), 200);
   EXPECT_EQ(status_of(publish(running.port(), "X-User: ada\r\n",
@@ -287,7 +289,7 @@ std::string upload_head() {
 }
 
 TEST(Limits, KeepsWorkersFreeOfBodiesThatNeverCome) {
-  RunningServer running({.workers = 2, .loops = 1, .anonymous_publish = true, .max_uploads = 1});
+  RunningServer running({.threads = {.workers = 2, .loops = 1, .max_uploads = 1}, .publishing = {.anonymous = true}});
   std::deque<RawClient> uploads;
   for (int i = 0; i < 8; ++i) uploads.emplace_back(running.port()).send(upload_head());
   EXPECT_EQ(status_of(publish(running.port())), 200);
@@ -295,8 +297,9 @@ TEST(Limits, KeepsWorkersFreeOfBodiesThatNeverCome) {
 }
 
 TEST(Limits, GivesUpABodyThatComesTooSlowly) {
-  RunningServer running(
-      {.workers = 2, .loops = 1, .anonymous_publish = true, .request_body_deadline = Duration{300}, .max_uploads = 1});
+  RunningServer running({.threads = {.workers = 2, .loops = 1, .max_uploads = 1},
+                         .http = {.body_deadline = Duration{300}},
+                         .publishing = {.anonymous = true}});
   RawClient slow(running.port());
   slow.send(upload_head());
   RawClient next(running.port());
@@ -314,7 +317,7 @@ TEST(Limits, GivesUpABodyThatComesTooSlowly) {
 }
 
 TEST(Limits, RefusesUploadsWhenTooManyWait) {
-  RunningServer running({.workers = 2, .loops = 1, .anonymous_publish = true, .max_uploads = 1});
+  RunningServer running({.threads = {.workers = 2, .loops = 1, .max_uploads = 1}, .publishing = {.anonymous = true}});
   std::deque<RawClient> uploads;
   for (std::size_t i = 0; i < kMaxWaitingUploads + 2; ++i) uploads.emplace_back(running.port()).send(upload_head());
   // One is under way, the others but one wait. Which one is refused depends on the order in which they are read.
@@ -332,7 +335,7 @@ TEST(Limits, RefusesUploadsWhenTooManyWait) {
 }
 
 TEST(Limits, ServesOthersWhileAThousandSocketsDrip) {
-  RunningServer running({.workers = 4, .loops = 2, .anonymous_publish = true});
+  RunningServer running({.threads = {.workers = 4, .loops = 2}, .publishing = {.anonymous = true}});
   RawClient stream = open_stream(running.port());
   std::vector<RawClient> heads;
   std::vector<RawClient> bodies;
@@ -364,7 +367,7 @@ TEST(Limits, ServesOthersWhileAThousandSocketsDrip) {
   const rlim_t files = 37 + 3 * loops;  // a loop itself has three
   const rlimit few{.rlim_cur = files, .rlim_max = files};
   ::setrlimit(RLIMIT_NOFILE, &few);
-  Server server({.workers = 2, .loops = loops, .anonymous_publish = true});
+  Server server({.threads = {.workers = 2, .loops = loops}, .publishing = {.anonymous = true}});
   server.events("/events");
   const std::string port = std::to_string(server.bind_to_any_port("127.0.0.1")) + "\n";
   if (::write(out, port.data(), port.size()) < 0) ::_exit(1);

@@ -29,7 +29,7 @@ constexpr char kSubscriber[] = "Authorization: Bearer subscriber-key-012345\r\n"
 // The header X-User says who it is.
 ServerOptions telling() {
   ServerOptions options;
-  options.presence = true;
+  options.streams.presence = true;
   options.authorizer = std::make_shared<FunctionAuthorizer>([](const httplib::Request& asked, auto, const auto&) {
     return Authorizer::Decision::allow(asked.get_header_value("X-User"));
   });
@@ -117,7 +117,7 @@ TEST(PresenceEvents, StayOutOfWhatWildcardsAskFor) {
 
 TEST(PresenceEvents, AreOffUnlessAskedFor) {
   ServerOptions options = telling();
-  options.presence = false;
+  options.streams.presence = false;
   RunningServer server(options);
   StreamClient watcher(server.port(), "/events?topic=x&topic=millrace.presence/**");
   const StreamClient one(server.port(), "/events?topic=a");
@@ -188,7 +188,7 @@ TEST(PresenceEvents, DoNotGoToTheStore) {
   const TemporaryFile file("");
   std::filesystem::remove(file.path());
   ServerOptions options = telling();
-  options.store = "sqlite:" + file.path();
+  options.store.address = "sqlite:" + file.path();
   expect_only_what_was_published(options);
 }
 
@@ -216,7 +216,7 @@ TEST(PresenceEvents, LeaveWhereAClientResumesAsItIs) {
 // A subscriber of presence alone is a subscriber of a quiet topic: its heartbeats carry the cursor, whatever goes on.
 TEST(PresenceEvents, DoNotTakeThePlaceOfHeartbeats) {
   ServerOptions options = telling();
-  options.heartbeat = Duration{2 * kPresenceInterval.count()};
+  options.streams.heartbeat = Duration{2 * kPresenceInterval.count()};
   RunningServer server(options);
   StreamClient watcher(server.port(), "/events?topic=millrace.presence/rooms/1");
   const std::string first = watcher.decoder().last_event_id();
@@ -290,11 +290,11 @@ TEST(PresenceEvents, AreForThoseWhoMaySeeThem) {
     return status_of(ask(server.port(), request("HEAD", "/events?topic=a&topic=" + topic, headers)));
   };
   ServerOptions options;
-  options.presence = true;
+  options.streams.presence = true;
   for (const char* topic : {"millrace.presence", "millrace.presence/a", "millrace.presence/**"}) {
     EXPECT_EQ(status(options, topic, ""), 403) << topic;
     ServerOptions open = options;
-    open.anonymous_publish = true;
+    open.publishing.anonymous = true;
     EXPECT_EQ(status(open, topic, ""), 200) << topic;
     ServerOptions keys = options;
     keys.authorizer = std::make_shared<KeyAuthorizer>(KeyAuthorizer::Options{.admin_keys = {"admin-key-0123456789"}});
@@ -311,8 +311,8 @@ TEST(PresenceEvents, AreForThoseWhoMaySeeThem) {
 
 TEST(PresenceEvents, NameTheUsersOfAPushService) {
   ServerOptions options;
-  options.presence = true;
-  options.anonymous_publish = true;
+  options.streams.presence = true;
+  options.publishing.anonymous = true;
   std::unique_ptr<PushService> push;
   RunningServer server(options, [&](Server& one) {
     one.events("/events").operations();

@@ -85,7 +85,7 @@ std::string bearer(const std::string& token) {
 }
 
 ServerOptions with(std::shared_ptr<const Authorizer> authorizer) {
-  return {.workers = 2, .loops = 2, .authorizer = std::move(authorizer)};
+  return {.threads = {.workers = 2, .loops = 2}, .authorizer = std::move(authorizer)};
 }
 
 void expect_alive(RunningServer& running, StreamClient& stream, const std::string& topic) {
@@ -136,7 +136,7 @@ TEST(Rights, ThatNobodyCanTellOfAreGone) {
 TEST(Rights, AreAskedForAgainOfAllStreamsWhileRequestsHaveTheirTurn) {
   const auto members = std::make_shared<Members>(std::set<std::string>{"ada", "bob"});
   ServerOptions options = with(members);
-  options.workers = 1;
+  options.threads.workers = 1;
   RunningServer running(options);
   std::vector<StreamClient> streams;
   for (int i = 0; i < 200; ++i) {
@@ -269,9 +269,10 @@ TEST(Disconnecting, EndsTheStreamsOfAUserAClientOrATopic) {
 }
 
 TEST(Disconnecting, IsForAdministratorsAndRefusesWhatItDoesNotUnderstand) {
-  RunningServer running({.workers = 2, .loops = 1}, [](Server& server) { server.events("/events").operations(); });
+  RunningServer running({.threads = {.workers = 2, .loops = 1}},
+                        [](Server& server) { server.events("/events").operations(); });
   EXPECT_EQ(status_of(disconnect(running.port(), R"({"user":"ada"})")), 403);
-  RunningServer open({.workers = 2, .loops = 1, .anonymous_publish = true},
+  RunningServer open({.threads = {.workers = 2, .loops = 1}, .publishing = {.anonymous = true}},
                      [](Server& server) { server.events("/events").operations(); });
   for (const auto& [body, sentence] : std::map<std::string, std::string>{
            {"", "body: must be"},

@@ -37,8 +37,8 @@ class RunningServer {
  private:
   // Clients come back as soon as they may: the tests are about what they miss, not about how long they wait.
   static ServerOptions impatient(ServerOptions options) {
-    options.loops = 1;
-    options.workers = 2;
+    options.threads.loops = 1;
+    options.threads.workers = 2;
     options.retry = kMinPause;
     return options;
   }
@@ -120,7 +120,7 @@ TEST(EndToEnd, ResumesBeforeTheFirstEvent) {
 
 TEST(EndToEnd, NoticesAConnectionThatHasGoneDeadByTheMissingHeartbeat) {
   ServerOptions server_options;
-  server_options.heartbeat = Duration{50};
+  server_options.streams.heartbeat = Duration{50};
   RunningServer server(server_options);
   CutProxy proxy(server.port());
   EventSourceOptions options;
@@ -146,7 +146,7 @@ TEST(EndToEnd, NoticesAConnectionThatHasGoneDeadByTheMissingHeartbeat) {
 
 TEST(EndToEnd, TellsOfAGapWhenTheLogHasMovedOn) {
   ServerOptions options;
-  options.history_events = 10;
+  options.history.events = 10;
   RunningServer server(options);
   for (int n = 0; n < 100; ++n) server.hub().publish("numbers", {.data = std::to_string(n)});
   EventSourceOptions source_options;

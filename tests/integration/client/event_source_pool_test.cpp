@@ -61,8 +61,8 @@ class PooledServer {
  private:
   static ServerOptions options() {
     ServerOptions options;
-    options.loops = 1;
-    options.workers = 2;
+    options.threads.loops = 1;
+    options.threads.workers = 2;
     options.retry = Duration{1};
     return options;
   }

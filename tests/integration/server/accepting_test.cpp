@@ -24,8 +24,8 @@ constexpr std::size_t kThreads = 8;
 
 ServerOptions with_loops() {
   ServerOptions options = open_to_all();
-  options.loops = kLoops;
-  options.workers = 2;
+  options.threads.loops = kLoops;
+  options.threads.workers = 2;
   return options;
 }
 
@@ -102,7 +102,7 @@ TEST(Accepting, SpreadsConnectionsEvenly) {
 
 TEST(Accepting, KeepsToTheBoundOfAllWhicheverLoopAccepts) {
   ServerOptions options = with_loops();
-  options.max_connections = 100;
+  options.shares.max_connections = 100;
   RunningServer server(options);
   for (int round = 0; round < 3; ++round) {
     std::atomic<int> taken = 0;
@@ -125,7 +125,7 @@ TEST(Accepting, KeepsToTheBoundOfAllWhicheverLoopAccepts) {
 
 TEST(Accepting, KeepsToTheBoundOfAnAddressWhicheverLoopAccepts) {
   ServerOptions options = with_loops();
-  options.max_connections_per_address = 20;
+  options.shares.max_connections_per_address = 20;
   RunningServer server(options);
   std::array<std::atomic<int>, 2> taken{};
   std::array<std::deque<RawClient>, kThreads> crowds;

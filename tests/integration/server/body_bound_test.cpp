@@ -248,8 +248,8 @@ TEST(BodyBound, OfTheProgramsOwnTakesItsPlace) {
 
 TEST(BodyBound, OfPublishRequestsMayBeLarger) {
   ServerOptions options = open_to_all();
-  options.max_body_bytes = 1'000;
-  options.max_publish_bytes = 100'000;
+  options.http.max_body_bytes = 1'000;
+  options.publishing.max_bytes = 100'000;
   RunningServer server(options, with_routes);
   const std::string event = R"({"topic":"a","data":")" + std::string(90'000, 'x') + "\"}";
   EXPECT_EQ(RawClient(server.port()).exchange(post("/events", event)).status, 200);
@@ -301,7 +301,7 @@ TEST(BodyBound, NobodyIsInvitedToSendWhatWillBeRefused) {
 
 TEST(BodyBound, OfAllTogetherCountsWhatIsDecoded) {
   ServerOptions options;
-  options.max_buffered_bytes = 8 * kMebibyte;
+  options.http.max_buffered_bytes = 8 * kMebibyte;
   std::atomic<bool> may_go = false;
   std::atomic<int> handled = 0;
   RunningServer server(options, [&](Server& one) {

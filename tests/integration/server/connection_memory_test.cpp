@@ -81,9 +81,9 @@ void come_and_go(int port, int first, std::ptrdiff_t files) {
 
 TEST(ConnectionMemory, IsGivenBackOverAHundredThousandConnections) {
   ServerOptions options = open_to_all();
-  options.loops = 1;
-  options.workers = 2;
-  options.history_events = 100;
+  options.threads.loops = 1;
+  options.threads.workers = 2;
+  options.history.events = 100;
   RunningServer server(options, [](Server& one) { one.events("/events").operations(); });
   const std::ptrdiff_t files = files_of_a_server_at_rest(server.port());
   // What is made once: for a thread's first request of a kind, and for as many connections as come at once.

@@ -128,8 +128,8 @@ void expect_same_answers(const ServerOptions& options) {
 
 TEST(DirectRequests, AreAnsweredAsCppHttplibDoesToTheByte) {
   ServerOptions options = open_to_all();
-  options.max_publish_bytes = 1000;
-  options.cors_origins = {"https://good.example"};
+  options.publishing.max_bytes = 1000;
+  options.cors.origins = {"https://good.example"};
   expect_same_answers(options);
 }
 
@@ -140,15 +140,15 @@ TEST(DirectRequests, AreRefusedAlikeWherePublishingIsSwitchedOff) {
 TEST(DirectRequests, AreRefusedAlikeWithKeysAndBoundsOnRates) {
   ServerOptions options;
   options.authorizer = std::make_shared<KeyAuthorizer>(KeyAuthorizer::Options{.publish_keys = {kKey}});
-  options.publish_rate = 0.001;
-  options.publish_burst = 1;
+  options.publishing.rate = 0.001;
+  options.publishing.burst = 1;
   expect_same_answers(options);
 }
 
 TEST(DirectRequests, CountByAddressWhoPublishes) {
   ServerOptions options = open_to_all();
-  options.publish_rate = 0.001;
-  options.publish_burst = 1;
+  options.publishing.rate = 0.001;
+  options.publishing.burst = 1;
   RunningServer server(options, straight);
   for (const char* address : {"127.0.0.2", "127.0.0.3"}) {
     RawClient client(server.port(), 0, address);
@@ -301,7 +301,7 @@ TEST(DirectRequests, NeedNoWorker) {
   std::promise<void> go_on;
   std::promise<void> begun;
   ServerOptions options = open_to_all();
-  options.workers = 1;
+  options.threads.workers = 1;
   RunningServer server(options, [&](Server& made) {
     made.events("/events");
     made.Get("/wait", [&](const Request&, Response&) {
@@ -370,8 +370,8 @@ TEST(TheUsersCode, AuthorizesWhereItMayWait) {
   std::atomic<std::thread::id> asked_on;
   std::atomic<std::thread::id> answered_on;
   ServerOptions options;
-  options.loops = 1;
-  options.workers = 1;
+  options.threads.loops = 1;
+  options.threads.workers = 1;
   options.authorizer = std::make_shared<Slow>(asked_on);
   RunningServer server(options, [&](Server& made) {
     made.events("/events");

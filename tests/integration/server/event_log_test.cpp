@@ -37,7 +37,7 @@ class SqliteLog {
   explicit SqliteLog(std::uint64_t events)
       : log_({.path = folder_.path("log"),
               .sync = StoreSync::kNormal,
-              .bounds = {.events = events, .bytes = 0},
+              .bounds = {.events = events, .bytes = std::nullopt},
               .new_epoch = "e",
               .clock = [] { return std::chrono::system_clock::time_point{}; }}) {
     log_.start([](std::span<const FramePtr>) {});
@@ -54,7 +54,7 @@ class JetStreamLog {
  public:
   explicit JetStreamLog(std::uint64_t events)
       : log_({.address = StoreAddress::parse(server().url() + "/log" + std::to_string(++logs_)),
-              .bounds = {.events = events, .bytes = 0},
+              .bounds = {.events = events, .bytes = std::nullopt},
               .new_epoch = "e",
               .clock = monotonic_now,
               .time = [] { return std::chrono::system_clock::now(); }}) {

@@ -115,7 +115,7 @@ std::int64_t fail_each_allocation(EventStore& log, const HandedOver& handed_over
 SqliteEventLog::Options file_in(const TemporaryFolder& folder) {
   return {.path = folder.path("log"),
           .sync = StoreSync::kNormal,
-          .bounds = {.events = 0, .bytes = 0},
+          .bounds = {.bytes = std::nullopt},
           .new_epoch = "e",
           .clock = [] { return std::chrono::system_clock::time_point{}; }};
 }
@@ -173,7 +173,7 @@ TEST(FailedAllocation, InAFileLeavesNobodyWaitingOfThoseWhoCommitTogether) {
 TEST(FailedAllocation, OfWhatIsSentToJetStreamLeavesNobodyWaiting) {
   NatsServer nats;
   NatsConnection connection({.address = StoreAddress::parse(nats.url()), .credentials = {}, .on_change = [] {}});
-  const StreamQueries queries(connection, {.name = "log", .replicas = 0, .bounds = {}, .new_epoch = "e"});
+  const StreamQueries queries(connection, {.name = "log", .bounds = {}, .new_epoch = "e"});
   StreamFollower follower(connection, queries,
                           {.stream = "log",
                            .head = 0,

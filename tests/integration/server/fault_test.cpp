@@ -175,8 +175,8 @@ class AfterAFault : public ::testing::TestWithParam<Fault> {};
 
 TEST_P(AfterAFault, NobodyElseHasNoticedAndNothingIsLeft) {
   ServerOptions options = open_to_all();
-  options.workers = 4;
-  options.history_events = 3'000;
+  options.threads.workers = 4;
+  options.history.events = 3'000;
   RunningServer server(options, [](Server& one) {
     one.events("/events");
     one.Get("/plain",
@@ -210,7 +210,7 @@ INSTANTIATE_TEST_SUITE_P(Faults, AfterAFault, ::testing::ValuesIn(kFaults),
 // Nothing but a token's times goes by the clock on the wall.
 TEST(SteppedClock, ChangesNothingForConnectionsAndStreams) {
   ServerOptions options;
-  options.heartbeat = Duration{100};
+  options.streams.heartbeat = Duration{100};
   RunningServer server(options, [](Server& one) {
     one.events("/events");
     one.Get("/plain",

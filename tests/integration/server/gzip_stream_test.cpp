@@ -14,7 +14,7 @@ const std::string kGzip = "Accept-Encoding: gzip, deflate, br\r\n";
 
 ServerOptions compressing() {
   ServerOptions options;
-  options.gzip = true;
+  options.streams.gzip = true;
   return options;
 }
 
@@ -93,7 +93,7 @@ TEST(GzipStream, TellsOfAGapAndOfTheEndOfAPoll) {
 
 TEST(GzipStream, CarriesHeartbeatsAndTheEndOfADrain) {
   ServerOptions options = compressing();
-  options.heartbeat = Duration{20};
+  options.streams.heartbeat = Duration{20};
   RunningServer server(options, with_events);
   StreamClient client(server.port(), "/events?topic=a", kGzip);
   EXPECT_TRUE(client.read_until([](const StreamDecoder& decoder) { return decoder.chunks() >= 4; }));

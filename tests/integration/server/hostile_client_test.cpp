@@ -43,8 +43,8 @@ void expect_rejected(RawClient& client, int status) {
 
 TEST(HalfRequest, HoldsNoThreadAndIsTimedOut) {
   ServerOptions options;
-  options.workers = 1;
-  options.request_head_deadline = Duration{1'500};
+  options.threads.workers = 1;
+  options.http.head_deadline = Duration{1'500};
   RunningServer server(options, with_routes);
   std::vector<RawClient> halves;
   for (int i = 0; i < 200; ++i) {
@@ -58,7 +58,7 @@ TEST(HalfRequest, HoldsNoThreadAndIsTimedOut) {
 
 TEST(HalfRequest, IsNotKeptAliveByATrickle) {
   ServerOptions options;
-  options.request_head_deadline = Duration{300};
+  options.http.head_deadline = Duration{300};
   RunningServer server(options, with_routes);
   RawClient client(server.port());
   client.send("GET /plain HTTP/1.1\r\nHost: localhost\r\nX: ");
@@ -71,7 +71,7 @@ TEST(HalfRequest, IsNotKeptAliveByATrickle) {
 
 TEST(HalfRequest, IsTimedOutOnAKeptConnectionToo) {
   ServerOptions options;
-  options.request_head_deadline = Duration{200};
+  options.http.head_deadline = Duration{200};
   RunningServer server(options, with_routes);
   RawClient client(server.port());
   EXPECT_EQ(client.exchange(get("/plain")).status, 200);
@@ -81,7 +81,7 @@ TEST(HalfRequest, IsTimedOutOnAKeptConnectionToo) {
 
 TEST(HalfRequest, ASilentConnectionIsClosed) {
   ServerOptions options;
-  options.request_head_deadline = Duration{100};
+  options.http.head_deadline = Duration{100};
   RunningServer server(options, with_routes);
   RawClient silent(server.port());
   EXPECT_TRUE(silent.is_at_end()) << "there is no request to answer";
@@ -102,8 +102,8 @@ TEST(HalfRequest, AnIdleConnectionIsClosedAfterItsKeepAlive) {
 
 TEST(HalfRequest, ABodyThatDoesNotComeIsTimedOut) {
   ServerOptions options;
-  options.workers = 1;
-  options.request_body_deadline = Duration{1'000};
+  options.threads.workers = 1;
+  options.http.body_deadline = Duration{1'000};
   RunningServer server(options, with_routes);
   std::vector<RawClient> halves;
   for (int i = 0; i < 50; ++i) {
@@ -116,7 +116,7 @@ TEST(HalfRequest, ABodyThatDoesNotComeIsTimedOut) {
 
 TEST(HalfRequest, ALargeBodyThatStopsComingGivesItsWorkerBack) {
   ServerOptions options;
-  options.workers = 1;
+  options.threads.workers = 1;
   RunningServer server(options, [](Server& one) {
     with_routes(one);
     one.set_read_timeout(0, 200'000);
@@ -132,7 +132,7 @@ TEST(HalfRequest, ALargeBodyThatStopsComingGivesItsWorkerBack) {
 
 TEST(TooLarge, AHeadBeyondTheLimitIs431) {
   ServerOptions options;
-  options.max_request_head_bytes = 8'000;
+  options.http.max_head_bytes = 8'000;
   RunningServer server(options, with_routes);
   std::string head = "GET /plain HTTP/1.1\r\nHost: localhost\r\n";
   while (head.size() < 8'000) head += "X-Filler: " + std::string(100, 'x') + "\r\n";
@@ -222,7 +222,7 @@ TEST(Nonsense, IsAnsweredAndHarmsNobody) {
 
 TEST(TooMany, ConnectionsBeyondTheLimitAreTurnedAwayUntilOthersLeave) {
   ServerOptions options;
-  options.max_connections = 3;
+  options.shares.max_connections = 3;
   RunningServer server(options, with_routes);
   StreamClient stream(server.port(), "/events?topic=a");
   RawClient one(server.port());
@@ -244,8 +244,8 @@ TEST(TooMany, ConnectionsBeyondTheLimitAreTurnedAwayUntilOthersLeave) {
 
 TEST(VanishedClient, IsNoticedWithoutAWordFromIt) {
   ServerOptions options;
-  options.heartbeat = Duration{100};
-  options.unacknowledged_timeout = Duration{500};
+  options.streams.heartbeat = Duration{100};
+  options.streams.unacknowledged_timeout = Duration{500};
   RunningServer server(options, with_routes);
   StreamClient stream(server.port(), "/events?topic=a");
   ASSERT_EQ(server->open_streams(), 1u);
@@ -260,8 +260,8 @@ TEST(VanishedClient, IsNoticedWithoutAWordFromIt) {
 TEST(StalledClient, WhateverBecomesOfItsConnectionLosesNothing) {
   // Its window stays shut for longer than the server waits for an acknowledgement.
   ServerOptions options;
-  options.heartbeat = Duration{100};
-  options.unacknowledged_timeout = Duration{300};
+  options.streams.heartbeat = Duration{100};
+  options.streams.unacknowledged_timeout = Duration{300};
   RunningServer server(options, with_routes);
   StreamClient stalled(server.port(), "/events?topic=a", "", 4'096);
   StreamClient clock(server.port(), "/events?topic=b");

@@ -173,7 +173,7 @@ TEST_F(HttpConnection, ALargeResponseIsWholeBeforeTheConnectionCloses) {
 
 TEST_F(HttpConnection, ServesManyConnectionsWithFewWorkers) {
   ServerOptions options;
-  options.workers = 2;
+  options.threads.workers = 2;
   RunningServer server(options, with_routes);
   std::vector<RawClient> clients;
   for (int i = 0; i < 300; ++i) clients.emplace_back(server.port());

@@ -230,7 +230,7 @@ class QuietProvider : public ::testing::TestWithParam<bool> {
     server_.emplace(
         [] {
           ServerOptions options;
-          options.workers = 1;
+          options.threads.workers = 1;
           return options;
         }(),
         [this](Server& one) {

@@ -69,7 +69,7 @@ class WatchedPool final : public httplib::TaskQueue {
 
 TEST(Callbacks, MayAskTheServerWhileItStops) {
   ServerOptions options;
-  options.loops = 1;
+  options.threads.loops = 1;
   std::promise<void> ending;
   std::promise<void> entered;
   std::promise<void> leave;
@@ -116,7 +116,7 @@ TEST(Callbacks, RunOnWorkersAndInTheEndOnTheThreadOfListen) {
   };
   std::thread::id worker;
   ServerOptions options;
-  options.workers = 1;
+  options.threads.workers = 1;
   std::thread::id listening;
   options.on_listening = [&] { listening = std::this_thread::get_id(); };
   std::vector<EventStream> kept;
@@ -262,7 +262,7 @@ TEST(Callbacks, ForFailuresMayThrowToo) {
 
 TEST(ServerLife, EndsWhileListenIsOnItsWayInOrOut) {
   for (int round = 0; round < 60; ++round) {
-    auto server = std::make_unique<Server>(ServerOptions{.workers = 2, .loops = 2});
+    auto server = std::make_unique<Server>(ServerOptions{.threads = {.workers = 2, .loops = 2}});
     server->events("/events");
     Server* const one = server.get();
     const int port = one->bind_to_any_port("127.0.0.1");
@@ -286,7 +286,7 @@ TEST(ServerLife, StopsAListenThatHasNotBegunToAccept) {
   for (int round = 0; round < 20; ++round) {
     std::promise<void> making;
     ServerOptions options;
-    options.workers = 1;
+    options.threads.workers = 1;
     Server server(options);
     // Asked for by cpp-httplib, when it has begun to run and nothing can be accepted yet.
     server.new_task_queue = [&] {
@@ -330,10 +330,10 @@ class Life {
  public:
   explicit Life(std::uint64_t seed) : random_(seed) {
     ServerOptions options;
-    options.workers = 1 + random_() % 3;
-    options.loops = 1 + random_() % 2;
-    options.presence = chance(2);
-    options.gzip = chance(3);
+    options.threads.workers = 1 + random_() % 3;
+    options.threads.loops = 1 + random_() % 2;
+    options.streams.presence = chance(2);
+    options.streams.gzip = chance(3);
     options.on_failure = [this](const std::string&) { ++failures_; };
     options.on_listening = [this] {
       if (asked_to_stop_early_) one_->stop();

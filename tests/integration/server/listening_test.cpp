@@ -76,7 +76,7 @@ TEST(Listening, GoesOnAfterAConnectionThatCouldNotBeAccepted) {
 
 TEST(Listening, GoesOnWithItsStreamsOnEveryLoopWhileThereAreNoDescriptors) {
   ServerOptions options = open_to_all();
-  options.loops = 3;
+  options.threads.loops = 3;
   RunningServer server(options, with_events);
   std::deque<StreamClient> streams;
   for (int i = 0; i < 6; ++i) streams.emplace_back(server.port(), "/events?topic=a");
@@ -140,7 +140,7 @@ TEST(Listening, TakesNoPortThatAnotherServerHas) {
 // Closing a socket with unread input would reset the connection, and the answer could be lost.
 TEST(Listening, LetsThoseItTurnsAwayReadWhy) {
   ServerOptions options;
-  options.max_connections = 1;
+  options.shares.max_connections = 1;
   RunningServer server(options, with_events);
   const StreamClient stream(server.port(), "/events?topic=a");
   RawClient refused(server.port());
@@ -159,7 +159,7 @@ TEST(Listening, LetsThoseItTurnsAwayReadWhy) {
 
 TEST(Listening, MakesRoomAgainWhenThoseWithinTheBoundLeave) {
   ServerOptions options;
-  options.max_connections = 2;
+  options.shares.max_connections = 2;
   RunningServer server(options, with_events);
   {
     const StreamClient one(server.port(), "/events?topic=a");
@@ -185,7 +185,7 @@ TEST(Listening, IsReadyAgainAfterADrainAndAStop) {
 // A worker hands on what the client does not take at once; only what is beyond the bound has to wait.
 TEST(Listening, KeepsNoWorkerForAClientThatDoesNotReadItsResponse) {
   ServerOptions options;
-  options.workers = 1;
+  options.threads.workers = 1;
   RunningServer server(options, [](Server& one) {
     one.set_write_timeout(1'000);
     one.Get("/large", [](const httplib::Request&, httplib::Response& response) {
@@ -203,7 +203,7 @@ TEST(Listening, KeepsNoWorkerForAClientThatDoesNotReadItsResponse) {
 
 TEST(Listening, CountsWhatItRefusesByReason) {
   ServerOptions options;
-  options.max_publish_bytes = 100;
+  options.publishing.max_bytes = 100;
   RunningServer server(options, [](Server& one) { one.events("/events").operations(); });
   RawClient(server.port()).exchange(post("/events", R"({"topic":"a","data":"x"})"));
   RawClient(server.port()).exchange(get("/events?topic=a//b"));

@@ -23,8 +23,8 @@ constexpr int kEvents = 3'000;
 
 ServerOptions with_a_heartbeat_a_second() {
   ServerOptions options;
-  options.heartbeat = Duration{1'000};
-  options.unacknowledged_timeout = Duration{1'000};
+  options.streams.heartbeat = Duration{1'000};
+  options.streams.unacknowledged_timeout = Duration{1'000};
   return options;
 }
 

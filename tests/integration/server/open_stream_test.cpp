@@ -65,7 +65,7 @@ class OpenStream : public ::testing::Test {
 
 TEST_F(OpenStream, SendsItsHeadAtOnceAndHoldsNoWorker) {
   ServerOptions options;
-  options.workers = 1;
+  options.threads.workers = 1;
   Opened opened;
   RunningServer server(options, [&](Server& one) {
     opened.route(one);
@@ -189,7 +189,7 @@ TEST_F(OpenStream, ALargeStreamArrivesWholeWhenItsSenderWaits) {
 
 TEST_F(OpenStream, KeepsAQuietStreamAliveWithComments) {
   ServerOptions options;
-  options.heartbeat = Duration{50};
+  options.streams.heartbeat = Duration{50};
   Opened opened;
   RunningServer server(options, [&](Server& one) { opened.route(one); });
   StreamClient client(server.port(), "/stream");  // returns with the first comment

@@ -212,7 +212,7 @@ TEST_F(Publishing, IsForbiddenUnlessItWasSwitchedOn) {
   RawClient client(server.port());
   const RawResponse response = client.exchange(post("/events", R"({"topic":"a","data":"1"})"));
   EXPECT_EQ(response.status, 403);
-  EXPECT_NE(Json::parse(response.body).at("error").get<std::string>().find("ServerOptions::anonymous_publish"),
+  EXPECT_NE(Json::parse(response.body).at("error").get<std::string>().find("ServerOptions::publishing.anonymous"),
             std::string::npos);
   EXPECT_EQ(server->hub().publish("a", {.data = "x"}).id.back(), '1') << "nothing was published before";
 }

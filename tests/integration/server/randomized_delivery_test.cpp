@@ -137,10 +137,10 @@ TEST_P(Delivery, IsCompleteOrderedAndOnceForSubscribersThatStallDropAndResume) {
   const std::uint64_t seed = test_seed();
   SCOPED_TRACE("MILLRACE_TEST_SEED=" + std::to_string(seed));
   ServerOptions options;
-  options.history_events = kEvents + 1;
-  options.workers = 16;
-  options.io_uring = GetParam();
-  options.gzip = true;
+  options.history.events = kEvents + 1;
+  options.threads.workers = 16;
+  options.threads.io_uring = GetParam();
+  options.streams.gzip = true;
   RunningServer server(options, [](Server& made) { made.events("/events"); });
 
   Published published;

@@ -30,7 +30,7 @@ std::size_t threads_of_this_process() {
 
 TEST(ServerLife, StreamsCostNoThread) {
   ServerOptions options;
-  options.workers = 2;
+  options.threads.workers = 2;
   RunningServer server(options, with_routes);
   EXPECT_EQ(RawClient(server.port()).exchange(get("/plain")).status, 200);
   const std::size_t before = threads_of_this_process();
@@ -149,11 +149,12 @@ TEST(ServerLife, RefusesOptionsThatMakeNoSense) {
       return std::string(error.what());
     }
   };
-  EXPECT_NE(refused([](ServerOptions& options) { options.workers = 0; }).find("workers"), std::string::npos);
-  EXPECT_NE(refused([](ServerOptions& options) { options.heartbeat = Duration{0}; }).find("heartbeat"),
+  EXPECT_NE(refused([](ServerOptions& options) { options.threads.workers = 0; }).find("workers"), std::string::npos);
+  EXPECT_NE(refused([](ServerOptions& options) { options.streams.heartbeat = Duration{0}; }).find("heartbeat"),
             std::string::npos);
-  EXPECT_NE(refused([](ServerOptions& options) { options.retry = Duration{-1}; }).find("retry"), std::string::npos);
-  EXPECT_NE(refused([](ServerOptions& options) { options.history_events = 0; }).find("history_events"),
+  EXPECT_NE(refused([](ServerOptions& options) { options.streams.retry = Duration{-1}; }).find("retry"),
+            std::string::npos);
+  EXPECT_NE(refused([](ServerOptions& options) { options.history.events = 0; }).find("history.events"),
             std::string::npos);
 }
 

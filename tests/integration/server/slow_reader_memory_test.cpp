@@ -63,10 +63,10 @@ class Reader {
 
 TEST(SlowReaderMemory, IsUnder64KilobytesBeyondTheLogForABacklogOf200Megabytes) {
   ServerOptions options;
-  options.loops = 1;
-  options.workers = 2;
-  options.history_bytes = 2 * kBacklog;
-  options.heartbeat = Duration{3'600'000};
+  options.threads.loops = 1;
+  options.threads.workers = 2;
+  options.history.bytes = 2 * kBacklog;
+  options.streams.heartbeat = Duration{3'600'000};
   RunningServer server(options, [](Server& one) { one.events("/events"); });
   const std::string data(kEventBytes, 'x');
   for (std::size_t i = 0; i < kEvents; ++i) server->hub().publish("a", {.data = data});
@@ -92,8 +92,8 @@ TEST(SlowReaderMemory, OfManyWhoNeverReadIsBoundedForAllTogether) {
   constexpr std::size_t kBytes = 1'000'000;
   constexpr int kReaders = 250;
   ServerOptions options = open_to_all();
-  options.loops = 2;
-  options.workers = 2;
+  options.threads.loops = 2;
+  options.threads.workers = 2;
   RunningServer server(options, [](Server& one) { one.events("/events").operations(); });
   RawClient keeps_up(server.port());
   keeps_up.send(get("/events?topic=a"));

@@ -62,7 +62,7 @@ TEST(SlowReader, GetsEverythingInOrderWhenItReadsAgain) {
 TEST(SlowReader, IsToldWhatTheLogHadToLetGo) {
   constexpr int kKept = 500;
   ServerOptions options;
-  options.history_events = kKept;
+  options.history.events = kKept;
   RunningServer server(options, with_events);
   StreamClient slow(server.port(), "/events?topic=a", "", kSmallBuffer);
   std::string last_id = slow.decoder().last_event_id();

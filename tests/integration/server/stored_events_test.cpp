@@ -27,9 +27,9 @@ class StoredEvents : public ::testing::Test {
   // Little of it in memory, so that whoever resumes reads from the file.
   ServerOptions options() const {
     ServerOptions options = open_to_all();
-    options.history_events = 10;
-    options.store = "sqlite:" + folder_.path("log");
-    options.store_sync = StoreSync::kNormal;
+    options.history.events = 10;
+    options.store.address = "sqlite:" + folder_.path("log");
+    options.store.sync = StoreSync::kNormal;
     return options;
   }
 
@@ -130,7 +130,7 @@ TEST_F(StoredEvents, OfSeveralTopicsEndWithTheLastFinishThoughMemoryHasForgotten
 
 TEST_F(StoredEvents, ThatAreGoneAreToldAsAGap) {
   ServerOptions bounded = options();
-  bounded.store_bounds = {.events = 50};
+  bounded.store.bounds = {.events = 50};
   RunningServer server(bounded, [](Server& one) { one.events("/events"); });
   for (int i = 1; i <= 200; ++i) server->hub().publish("a", {.data = std::to_string(i)});
   StreamClient stream(server.port(), "/events?topic=a", resuming(id_at(server->hub(), 20)));
@@ -173,8 +173,8 @@ TEST_F(StoredEvents, AreRefusedWhileTheDiskIsFullAndStreamsGoOn) {
   SmallDisk disk(folder_.path("disk"), 1'024);
   if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a file system: " << disk.error();
   ServerOptions full = options();
-  full.store = "sqlite:" + disk.path("log");
-  full.heartbeat = Duration{200};
+  full.store.address = "sqlite:" + disk.path("log");
+  full.streams.heartbeat = Duration{200};
   std::mutex mutex;
   std::vector<std::string> troubles;
   full.on_store_trouble = [&](const std::string& trouble) {
@@ -235,7 +235,7 @@ TEST_F(StoredEvents, NeedADiskThatCanBeWrittenTo) {
   if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a file system: " << disk.error();
   ASSERT_TRUE(disk.forbid_writing());
   ServerOptions read_only = options();
-  read_only.store = "sqlite:" + disk.path("log");
+  read_only.store.address = "sqlite:" + disk.path("log");
   try {
     const Server server(read_only);
     FAIL() << "it was opened";
@@ -247,7 +247,7 @@ TEST_F(StoredEvents, NeedADiskThatCanBeWrittenTo) {
 TEST(Stores, ThatDoNotExistAreNamed) {
   ServerOptions options;
   for (const char* store : {"mysql:x", "sqlite:", "sqlite", "/tmp/x"}) {
-    options.store = store;
+    options.store.address = store;
     EXPECT_THROW(Server{options}, std::invalid_argument) << store;
   }
 }

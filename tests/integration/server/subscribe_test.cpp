@@ -57,9 +57,9 @@ std::string beginning_of(const std::string& text) {
 TEST(CursorForm, IsTheClientsToChooseAndElseTheServers) {
   for (const CursorForm servers : {CursorForm::kId, CursorForm::kEvent, CursorForm::kNone}) {
     ServerOptions options;
-    options.cursor = servers;
-    options.heartbeat = Duration{50};
-    options.gzip = true;
+    options.streams.cursor = servers;
+    options.streams.heartbeat = Duration{50};
+    options.streams.gzip = true;
     RunningServer server(options, with_events);
     const auto said = [&](const std::string& parameter, const std::string& fields = {}) {
       return said_to(server.port(), server->hub(), parameter, fields);
@@ -115,7 +115,7 @@ TEST(CursorForm, APollHasItToo) {
 
 TEST(LastEventIdHeader, IsTheCursorOfTheFirstBlockAndNeverBehindAGap) {
   ServerOptions options;
-  options.history_events = 3;
+  options.history.events = 3;
   RunningServer server(options, with_events);
   std::vector<std::string> ids;
   for (int i = 0; i < 6; ++i) ids.push_back(server->hub().publish("a", {.data = std::to_string(i)}).id);
@@ -136,7 +136,7 @@ TEST(LastEventIdHeader, IsTheCursorOfTheFirstBlockAndNeverBehindAGap) {
 
 TEST(LastEventIdHeader, CanBeReadByPagesOfOtherOrigins) {
   ServerOptions options;
-  options.cors_origins = {"https://app.example"};
+  options.cors.origins = {"https://app.example"};
   RunningServer server(options, with_events);
   const StreamClient stream(server.port(), "/events?topic=a", "Origin: https://app.example\r\n");
   EXPECT_NE(stream.head().field("Access-Control-Expose-Headers").find("Last-Event-ID"), std::string::npos);
@@ -276,8 +276,8 @@ class Resuming : public ::testing::Test {
   }
   static ServerOptions keeping_five() {
     ServerOptions options;
-    options.history_events = 5;
-    options.heartbeat = Duration{50};
+    options.history.events = 5;
+    options.streams.heartbeat = Duration{50};
     return options;
   }
 
@@ -355,8 +355,8 @@ TEST_F(Resuming, FromTheFirstBlockMissesNothing) {
 
 TEST(Heartbeat, CarriesTheCursorOfAQuietTopicPastTheOthersTraffic) {
   ServerOptions options;
-  options.heartbeat = Duration{50};
-  options.history_events = 20;
+  options.streams.heartbeat = Duration{50};
+  options.history.events = 20;
   RunningServer server(options, with_events);
   StreamClient quiet(server.port(), "/events?topic=quiet");
   ASSERT_TRUE(quiet.read_until([](const StreamDecoder& decoder) { return decoder.chunks() >= 2; })) << "it is live";
@@ -373,7 +373,7 @@ TEST(Heartbeat, CarriesTheCursorOfAQuietTopicPastTheOthersTraffic) {
 
 TEST(Heartbeat, KeepsComingOnAQuietStream) {
   ServerOptions options;
-  options.heartbeat = Duration{50};
+  options.streams.heartbeat = Duration{50};
   RunningServer server(options, with_events);
   StreamClient stream(server.port(), "/events?topic=a");
   EXPECT_TRUE(stream.read_until([](const StreamDecoder& decoder) { return decoder.chunks() >= 4; }));

@@ -12,9 +12,8 @@ namespace millrace {
 
 class InvalidOption : public std::invalid_argument {
  public:
-  /// `option` as it is called in C++, such as `ServerOptions::retry`, or `publish_key_file` of KeyAuthorizer's own;
-  /// `problem` as what follows behind its name and a
-  /// colon, such as `must not be negative`.
+  /// `option` as it is called in C++, such as `ServerOptions::streams.retry`, or `publish_key_file` of KeyAuthorizer's
+  /// own; `problem` as what follows behind its name and a colon, such as `must not be negative`.
   InvalidOption(std::string option, std::string problem)
       : std::invalid_argument(option + ": " + problem), option_(std::move(option)), problem_(std::move(problem)) {}
 

@@ -30,8 +30,8 @@ class JetStreamEventLog final : public EventStore {
  public:
   struct Options {
     StoreAddress address;
-    std::string credentials = {};  ///< a file, or empty
-    std::uint64_t replicas = 0;    ///< 0: as it is; of a stream that is made: one
+    std::string credentials = {};                ///< a file, or empty
+    std::optional<std::uint64_t> replicas = {};  ///< without a value: as it is; of a stream that is made: one
     StoreBounds bounds;
     std::string new_epoch;             ///< of a log that is made
     std::uint64_t preload = 0;         ///< entries that are handed over before start() returns, if there are as many

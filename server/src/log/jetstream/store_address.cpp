@@ -36,7 +36,7 @@ StoreAddress StoreAddress::parse(std::string_view text) {
   if (slash != std::string_view::npos) {
     const std::string_view stream = text.substr(slash + 1);
     if (!is_stream_name(stream)) {
-      throw InvalidOption("ServerOptions::store",
+      throw InvalidOption("ServerOptions::store.address",
                           "\"" + std::string(stream) + "\" is no name for a stream: 1 to 64 letters, digits, - and _");
     }
     address.stream = stream;
@@ -51,7 +51,8 @@ StoreAddress StoreAddress::parse(std::string_view text) {
     if (at != std::string_view::npos) user = server.substr(0, at + 1);
     const std::string_view host = at == std::string_view::npos ? server : server.substr(at + 1);
     if (host.empty() || host.front() == ':') {
-      throw InvalidOption("ServerOptions::store", "a host is missing: nats://HOST[:PORT][,HOST[:PORT]…][/STREAM]");
+      throw InvalidOption("ServerOptions::store.address",
+                          "a host is missing: nats://HOST[:PORT][,HOST[:PORT]…][/STREAM]");
     }
     address.servers.push_back(std::string(scheme) + user + std::string(host));
     if (comma == std::string_view::npos) return address;

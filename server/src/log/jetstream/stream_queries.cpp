@@ -32,8 +32,8 @@ std::int64_t nanoseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
 }
 
-std::int64_t bound(std::uint64_t value) {
-  return value == 0 ? -1 : static_cast<std::int64_t>(std::min<std::uint64_t>(value, INT64_MAX));
+std::int64_t bound(std::optional<std::uint64_t> value) {
+  return value ? static_cast<std::int64_t>(std::min<std::uint64_t>(*value, INT64_MAX)) : -1;
 }
 
 // The answer; null if what was asked for is not there.
@@ -115,8 +115,7 @@ std::string IdKey::digest() const {
 StreamQueries::StreamQueries(const NatsConnection& connection, Options options)
     : connection_(connection), options_(std::move(options)) {
   const StoreBounds& bounds = options_.bounds;
-  const Duration window =
-      bounds.age > Duration{0} ? std::min(bounds.age, kStoreDuplicateWindow) : kStoreDuplicateWindow;
+  const Duration window = std::min(bounds.age.value_or(kStoreDuplicateWindow), kStoreDuplicateWindow);
   json config = {{"name", options_.name},
                  {"description", std::string(kDescription) + options_.new_epoch},
                  {"subjects", {options_.name + ".>"}},
@@ -125,9 +124,9 @@ StreamQueries::StreamQueries(const NatsConnection& connection, Options options)
                  {"discard", "old"},
                  {"max_msgs", bound(bounds.events)},
                  {"max_bytes", bound(bounds.bytes)},
-                 {"max_age", nanoseconds(bounds.age)},
+                 {"max_age", nanoseconds(bounds.age.value_or(Duration{0}))},
                  {"duplicate_window", nanoseconds(window)},
-                 {"num_replicas", std::max<std::uint64_t>(1, options_.replicas)}};
+                 {"num_replicas", options_.replicas.value_or(1)}};
   const json info = prepare(options_.name, config, config["subjects"]);
   epoch_ = epoch_of(info);
   config["name"] = ids();
@@ -160,7 +159,7 @@ json StreamQueries::prepare(const std::string& name, const json& config, const j
   for (const char* limit : {"subjects", "max_msgs", "max_bytes", "max_age", "duplicate_window"}) {
     wanted[limit] = config.at(limit);
   }
-  if (options_.replicas != 0) wanted["num_replicas"] = config.at("num_replicas");
+  if (options_.replicas) wanted["num_replicas"] = config.at("num_replicas");
   if (wanted == info.at("config")) return info;
   return checked(connection_.ask("STREAM.UPDATE." + name, wanted));
 }

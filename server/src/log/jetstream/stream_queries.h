@@ -54,7 +54,7 @@ class StreamQueries {
  public:
   struct Options {
     std::string name;
-    std::uint64_t replicas = 0;  ///< 0: as it is; of a stream that is made: one
+    std::optional<std::uint64_t> replicas = {};  ///< without a value: as it is; of a stream that is made: one
     StoreBounds bounds;
     std::string new_epoch;
   };

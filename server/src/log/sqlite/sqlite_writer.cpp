@@ -198,12 +198,12 @@ bool SqliteWriter::retire(const StoreBounds& bounds, std::int64_t published_now,
 // The newest entry to go; 0 if all may stay.
 std::uint64_t SqliteWriter::cutoff(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most) {
   std::uint64_t count = 0;
-  if (bounds.events > 0 && entries_ > bounds.events) count = std::min(entries_ - bounds.events, most);
+  if (bounds.events && entries_ > *bounds.events) count = std::min(entries_ - *bounds.events, most);
   // The newest stays, however large it is.
-  if (bounds.bytes > 0 && bytes_ > bounds.bytes && entries_ > 1) count = std::min(entries_ - 1, most);
+  if (bounds.bytes && bytes_ > *bounds.bytes && entries_ > 1) count = std::min(entries_ - 1, most);
   std::uint64_t last = count > 0 ? oldest_ + count - 1 : 0;
-  if (bounds.age > Duration{0}) {
-    SqliteRows rows = statements_->old(most, published_now - bounds.age.count());
+  if (bounds.age) {
+    SqliteRows rows = statements_->old(most, published_now - bounds.age->count());
     if (rows.next() && !rows.is_null(0)) last = std::max(last, static_cast<std::uint64_t>(rows.number(0)));
   }
   return last;
