@@ -27,7 +27,7 @@
 namespace millrace {
 
 struct PushOptions {
-  /// The reconnection time of users' streams. None: ServerOptions::retry.
+  /// The reconnection time of users' streams. None: ServerOptions::streams.retry.
   std::optional<Duration> retry = {};
 
   /// A stream ends after this long; the client comes back after the reconnection time and up to as much again, drawn at

@@ -33,10 +33,10 @@ struct SubscribeOptions {
   bool poll = false;
 
   /// How the cursor comes to the client. None: as the request asks by its `cursor` parameter, else
-  /// ServerOptions::cursor.
+  /// ServerOptions::streams.cursor.
   std::optional<CursorForm> cursor = {};
 
-  /// The reconnection time the stream begins with. None: ServerOptions::retry.
+  /// The reconnection time the stream begins with. None: ServerOptions::streams.retry.
   std::optional<Duration> retry = {};
 
   /// The stream ends after this long, with a reconnection time drawn at random from the usual one to twice that, so
