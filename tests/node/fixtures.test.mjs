@@ -1,31 +1,13 @@
 // The fixtures of the event stream format against the WebAssembly and the JavaScript build of the core. tests/fixtures/README.md has the rules.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as wasm from "../../build/wasm/core-for-tests.mjs";
 import * as js from "../../build/wasm/js-for-tests.mjs";
+import { bytesOf, fixtureFiles, textOf } from "../support/fixtures.mjs";
 
-const folder = new URL("../fixtures/", import.meta.url);
 const { Kind, maxInputBytes } = wasm;
 const builds = { WebAssembly: wasm, JavaScript: js };
-
-function textOf(pieces) {
-  const list = Array.isArray(pieces) ? pieces : [pieces];
-  return list.map((piece) => (typeof piece === "string" ? piece : piece.text.repeat(piece.repeat))).join("");
-}
-
-function bytesOf(pieces) {
-  const parts = pieces.flatMap((piece) => {
-    const whole = textOf(piece);
-    return whole.split(/(<[^>]*>)/).map((part) => {
-      if (!part.startsWith("<")) return Buffer.from(part, "utf8");
-      assert.match(part, /^<[0-9A-F]{2}( [0-9A-F]{2})*>$/, `not a run of bytes: ${part}`);
-      return Buffer.from(part.replace(/[<> ]/g, ""), "hex");
-    });
-  });
-  return Buffer.concat(parts);
-}
 
 function expectedOf(output) {
   if ("retry" in output) return { kind: Kind.retry, a: output.retry };
@@ -78,10 +60,8 @@ function check({ coreNow, Parser }, fixture, connections, divide, how) {
   parser.close();
 }
 
-for (const file of readdirSync(folder)
-  .filter((name) => name.endsWith(".json"))
-  .sort()) {
-  for (const fixture of JSON.parse(readFileSync(new URL(file, folder), "utf8")).cases) {
+for (const [file, cases] of fixtureFiles()) {
+  for (const fixture of cases) {
     for (const [name, build] of Object.entries(builds)) {
       test(`${name}: ${file}: ${fixture.name}`, () => {
         const connections = connectionsOf(fixture);
