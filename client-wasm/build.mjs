@@ -56,12 +56,16 @@ const names = exportNames(readFileSync(join(here, "exports.txt"), "utf8").trim()
 const wasm = renameExports(readFileSync(join(wasmBuild, "bin/millrace.wasm")), names);
 const wasmText = await textOf(wasm);
 
-/** Where the core comes from: the file that stands in for src/module.ts, and whether wasm2js.js stays a file of its own. */
-const coreFrom = ({ module = "module.ts", inlineJs = false }) => ({
+/**
+ * What stands in for what: `module` for src/module.ts, from where the core comes; `transport` for what carries an
+ * EventSource's stream; and whether wasm2js.js stays a file of its own.
+ */
+const choose = ({ module = "module.ts", transport = "of-event-source.ts", inlineJs = false }) => ({
   name: "choose where the core comes from",
   setup(build) {
     build.onResolve({ filter: /\/module\.js$/ }, () => ({ path: join(here, "src", module) }));
-    build.onResolve({ filter: /\/extras\.js$/ }, ({ path }) => ({ path, external: true }));
+    build.onResolve({ filter: /\/of-event-source\.js$/ }, () => ({ path: join(here, "src/transports", transport) }));
+    build.onResolve({ filter: /\/extras\.js$/ }, ({ path }) => (inlineJs ? undefined : { path, external: true }));
     build.onResolve({ filter: /\/wasm2js\.js$/ }, ({ path }) =>
       inlineJs ? { path: join(here, "dist/wasm2js.js") } : { path, external: true },
     );
@@ -85,7 +89,7 @@ const inlineWasm = {
 };
 
 // Not minified but for `<script src>`: bundlers take out what is not used, and do it worse on minified text.
-async function bundle(entry, outfile, format, { core = {}, isForTests = false, ...options } = {}) {
+async function bundle(entry, outfile, format, { parts = {}, isForTests = false, ...options } = {}) {
   await esbuild.build({
     ...common,
     entryPoints: [entry],
@@ -93,7 +97,8 @@ async function bundle(entry, outfile, format, { core = {}, isForTests = false, .
     format,
     sourcemap: true,
     external: ["millrace", "react", "vue"],
-    plugins: [coreFrom(core), inlineWasm],
+    plugins: [choose(parts), inlineWasm],
+    inject: parts.globals ? [join("src", parts.globals)] : [],
     ...manglingOf(names, !isForTests),
     ...options,
   });
@@ -102,8 +107,15 @@ async function bundle(entry, outfile, format, { core = {}, isForTests = false, .
   if (lost) throw new Error(`${outfile}: ${lost} has been renamed: take it out of short-names.mjs`);
 }
 
+/** For engines that have no WebAssembly, and may lack more: `globals` are put in place of the platform's. */
+const plainJs = {
+  module: "module-js.ts",
+  transport: "of-event-source-js.ts",
+  globals: "platform-js.ts",
+  inlineJs: true,
+};
+
 /** The entries by their names in package.json's `exports`, `index` being `.`. */
-const plainJs = { module: "module-js.ts", inlineJs: true };
 const entries = { index: {}, slim: { module: "module-slim.ts" }, js: plainJs, react: {}, vue: {} };
 
 /** wasm2js.js: the core as JavaScript, made when it is asked for and not when the file is loaded. */
@@ -159,9 +171,9 @@ async function checkSize(what, contents, limit, external = ["./wasm2js.js", "./e
 
 rmSync(join(here, "dist"), { recursive: true, force: true });
 await bundleWasm2js();
-for (const [name, core] of Object.entries(entries)) {
-  await bundle(`src/${name}.ts`, `dist/${name}.js`, "esm", { core });
-  await bundle(`src/${name}.ts`, `dist/${name}.cjs`, "cjs", { core });
+for (const [name, parts] of Object.entries(entries)) {
+  await bundle(`src/${name}.ts`, `dist/${name}.js`, "esm", { parts });
+  await bundle(`src/${name}.ts`, `dist/${name}.cjs`, "cjs", { parts });
 }
 await bundle("src/extras.ts", "dist/extras.js", "esm");
 await bundle("src/index.ts", "dist/millrace.iife.js", "iife", { globalName: "millrace", minify: true });
@@ -169,8 +181,8 @@ writeFileSync(join(here, "dist/millrace.wasm"), wasm);
 emitTypes();
 // For tests/node: the core by itself, which the package keeps to itself.
 const forTests = join(wasmBuild, "core-for-tests.mjs");
-await bundle("src/core-for-tests.ts", forTests, "esm", { core: { inlineJs: true }, isForTests: true });
-await bundle("src/core-for-tests.ts", forTests.replace("core", "js"), "esm", { core: plainJs, isForTests: true });
+await bundle("src/core-for-tests.ts", forTests, "esm", { parts: { inlineJs: true }, isForTests: true });
+await bundle("src/core-for-tests.ts", forTests.replace("core", "js"), "esm", { parts: plainJs, isForTests: true });
 
 await checkSize("EventSource alone", 'export { EventSource } from "./index.js"', limits.eventSource);
 await checkSize("the whole package", 'export * from "./index.js"', limits.all);

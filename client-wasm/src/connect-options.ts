@@ -6,7 +6,7 @@ import type { Policy } from "./core.js";
 import { methodOf, policyOf } from "./policy.js";
 import { cursorType, gapType } from "./protocol.js";
 import { autoTransport, refuseTransport } from "./transports/choice.js";
-import type { Request } from "./transports/transport.js";
+import type { Request as Asked } from "./transports/transport.js";
 import type { ConnectOptions, Decoding, StandardSchema, TransportName } from "./types.js";
 import { resolveUrl } from "./url.js";
 
@@ -14,7 +14,7 @@ export type AnyOptions = ConnectOptions<Decoding>;
 
 /** What connect() is going to do. */
 export interface Plan {
-  readonly request: Request;
+  readonly request: Asked;
   readonly transport: TransportName;
   /** undefined: all. */
   readonly types: readonly string[] | undefined;
@@ -54,7 +54,7 @@ export function planOf(url: string | URL, options: AnyOptions): Plan {
   const method = methodOf(options);
   const withCredentials = options.withCredentials ?? false;
   // Throws what fetch would throw on every attempt: a GET with a body, a method that is none.
-  new globalThis.Request("http://localhost", { method, body: body ?? null });
+  new Request("http://localhost", { method, body: body ?? null });
   const firstByte = topics.length ? firstByteTimeout : 0;
   const flag =
     Flag.retryOnServerError +

@@ -2,10 +2,12 @@
 
 import { Kind } from "./abi.js";
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
+import { type Handlers, setHandler } from "./event-handlers.js";
 import { nextTask } from "./next-task.js";
 import { followPage } from "./page.js";
 import { crossOriginFetch } from "./transports/cross-origin-fetch.js";
-import { FetchTransport } from "./transports/fetch.js";
+import { transportOfEventSource } from "./transports/of-event-source.js";
+import type { Request } from "./transports/transport.js";
 import type { EventSourceErrorEvent, EventSourceInit, EventSourceOptions } from "./types.js";
 import { resolveUrl } from "./url.js";
 
@@ -79,33 +81,30 @@ export interface EventSourceConstructor {
   readonly CLOSED: 2;
 }
 
-/** The value of an event handler attribute, and the listener that calls it. */
-interface HandlerEntry {
-  value: unknown;
-  readonly listener: (event: Event) => void;
-}
-
 const done = /* @__PURE__ */ Promise.resolve();
 
 class EventSourceClass extends EventTarget {
-  readonly #url: string;
-  readonly #withCredentials: boolean;
+  readonly #request: Request;
   /** undefined: what it takes is still being loaded. */
   #connection: CoreConnection | undefined;
   #isClosed = false;
+  readonly #handlers: Handlers = {};
   readonly #stopListening = new AbortController();
-  readonly #handlers = new Map<string, HandlerEntry>();
 
-  constructor(url: string | URL, init?: EventSourceInit | null, options?: EventSourceOptions | null) {
+  // With defaults, so that `length` is 1, as it has to be.
+  constructor(url: string | URL, init: EventSourceInit | null = {}, options: EventSourceOptions | null = null) {
     // biome-ignore lint/complexity/noArguments: `undefined` that is given is a URL to the standard, unlike nothing at all
     if (arguments.length === 0) throw new TypeError("EventSource: the URL is missing");
     super();
     const text = `${url}`;
-    if (init != null && typeof init !== "object" && typeof init !== "function") {
+    if (init !== null && Object(init) !== init) {
       throw new TypeError("EventSource: what follows the URL must be an object");
     }
-    this.#withCredentials = Boolean(init?.withCredentials);
-    this.#url = resolveUrl(text).href;
+    this.#request = {
+      withCredentials: Boolean(init?.withCredentials),
+      url: resolveUrl(text).href,
+      fetch: init?.fetch ?? crossOriginFetch,
+    };
     const owner: ConnectionOwner = {
       opened: () => this.dispatchEvent(new Event("open")),
       received: ({ type, data, lastEventId }, origin) =>
@@ -113,7 +112,7 @@ class EventSourceClass extends EventTarget {
       lost: (loss) => this.#fail(loss),
       broken: (error) => {
         this.close();
-        console.error(`EventSource: ${this.#url}:`, error);
+        console.error(`EventSource: ${this.url}:`, error);
         this.#fail({ message: `${error}`, status: 0 });
       },
       pause: ({ kind }, batch) => {
@@ -121,7 +120,6 @@ class EventSourceClass extends EventTarget {
         return kind === undefined || kind === Kind.open ? nextTask() : undefined;
       },
     };
-    const request = { url: this.#url, withCredentials: this.#withCredentials, fetch: init?.fetch ?? crossOriginFetch };
     const start = (...plan: ConstructorParameters<typeof CoreConnection>) => {
       if (this.#isClosed) return;
       this.#connection = new CoreConnection(...plan);
@@ -136,9 +134,9 @@ class EventSourceClass extends EventTarget {
         super.addEventListener(type, ...rest);
       };
       import("./extras.js")
-        .then(({ planFor }) => start(...planFor(owner, request, init?.fetch, options, jitter, types)))
+        .then(({ planFor }) => start(...planFor(owner, this.#request, init?.fetch, options, jitter, types)))
         .catch(owner.broken);
-    } else start(owner, (listener) => new FetchTransport(request, listener), [jitter * 100, 0, 0, 0, -1]);
+    } else start(owner, (listener) => transportOfEventSource(this.#request, listener), [jitter * 100, 0, 0, 0, -1]);
   }
 
   #fail({ message, status }: Pick<Loss, "message" | "status">): void {
@@ -147,11 +145,11 @@ class EventSourceClass extends EventTarget {
   }
 
   get url(): string {
-    return this.#url;
+    return this.#request.url;
   }
 
   get withCredentials(): boolean {
-    return this.#withCredentials;
+    return this.#request.withCredentials;
   }
 
   get readyState(): number {
@@ -165,48 +163,24 @@ class EventSourceClass extends EventTarget {
   }
 
   get onopen(): unknown {
-    return this.#handler("open");
+    return this.#handlers.open?.value ?? null;
   }
   set onopen(value: unknown) {
-    this.#setHandler("open", value);
+    setHandler(this, this.#handlers, "open", value);
   }
 
   get onmessage(): unknown {
-    return this.#handler("message");
+    return this.#handlers.message?.value ?? null;
   }
   set onmessage(value: unknown) {
-    this.#setHandler("message", value);
+    setHandler(this, this.#handlers, "message", value);
   }
 
   get onerror(): unknown {
-    return this.#handler("error");
+    return this.#handlers.error?.value ?? null;
   }
   set onerror(value: unknown) {
-    this.#setHandler("error", value);
-  }
-
-  #handler(type: string): unknown {
-    return this.#handlers.get(type)?.value ?? null;
-  }
-
-  // It keeps its place among the listeners while one handler replaces another. [HTML 8.1.8.1]
-  #setHandler(type: string, value: unknown): void {
-    const entry = this.#handlers.get(type);
-    const isHandler = typeof value === "function" || (typeof value === "object" && value !== null);
-    if (entry && isHandler) entry.value = value;
-    else if (entry) {
-      this.removeEventListener(type, entry.listener);
-      this.#handlers.delete(type);
-    } else if (isHandler) {
-      const added: HandlerEntry = {
-        value,
-        listener: (event) => {
-          if (typeof added.value === "function") added.value.call(this, event);
-        },
-      };
-      this.#handlers.set(type, added);
-      this.addEventListener(type, added.listener);
-    }
+    setHandler(this, this.#handlers, "error", value);
   }
 }
 
@@ -220,13 +194,9 @@ function asInterface(implementation: typeof EventSourceClass): EventSourceConstr
     for (const target of [implementation, prototype]) Object.defineProperty(target, name, { value, enumerable: true });
   });
   // How libraries see that they may hand it a `fetch`, as that package's.
-  Object.defineProperty(implementation, Symbol.for("eventsource.supports-fetch-override"), {
-    value: true,
-    enumerable: true,
-  });
+  Object.assign(implementation, { [Symbol.for("eventsource.supports-fetch-override")]: true });
   Object.defineProperty(prototype, Symbol.toStringTag, { value: "EventSource", configurable: true });
   Object.defineProperty(implementation, "name", { value: "EventSource", configurable: true });
-  Object.defineProperty(implementation, "length", { value: 1, configurable: true });
   return implementation as unknown as EventSourceConstructor;
 }
 

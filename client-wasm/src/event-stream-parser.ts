@@ -14,7 +14,8 @@ export interface ParserOptions {
   onRetry?: (retry: number) => void;
 }
 
-const abandoned = /* @__PURE__ */ new FinalizationRegistry<Parser>((parser) => parser.close());
+/** Made when the first parser is: importing the package touches nothing that a platform may lack. */
+let abandoned: FinalizationRegistry<Parser> | undefined;
 
 /** Resolves once the core can be used at once, also where WebAssembly may not be compiled. */
 export async function ready(): Promise<void> {
@@ -35,7 +36,8 @@ export class EventStreamParser {
   constructor(options: ParserOptions = {}) {
     this.#options = options;
     this.#parser = new Parser(coreNow(), options.lastEventId);
-    abandoned.register(this, this.#parser, this);
+    abandoned ??= globalThis.FinalizationRegistry && new FinalizationRegistry((parser) => parser.close());
+    abandoned?.register(this, this.#parser, this);
   }
 
   /** The last event ID string: what a reconnection would send. */
@@ -63,7 +65,7 @@ export class EventStreamParser {
 
   /** Frees its memory at once, which is else left to the garbage collector. Nothing may be called after. */
   close(): void {
-    abandoned.unregister(this);
+    abandoned?.unregister(this);
     this.#parser.close();
   }
 

@@ -1,11 +1,11 @@
 export { EventStreamParser, type ParserOptions, ready } from "./event-stream-parser.js";
+export { type Encodable, EventStreamDecoder, EventStreamEncoder, encode, parse } from "./streams.js";
 
-// Above stands what brings the core: the rest compresses better behind the module's text.
+// What brings the core stands above: the rest compresses better behind the module's text.
 
 export { connect } from "./connect.js";
 export { ConnectionError } from "./connection-error.js";
 export { EventSource, type EventSourceConstructor, type EventSourceEventMap } from "./event-source.js";
-export { type Encodable, EventStreamDecoder, EventStreamEncoder, encode, parse } from "./streams.js";
 export type {
   Connection,
   ConnectionErrorEvent,

@@ -7,8 +7,11 @@ let channel: MessageChannel | undefined;
 export function nextTask(): Promise<void> {
   return new Promise((resolve) => {
     // Node.js; there a channel would also keep the program alive.
-    const { setImmediate } = globalThis as { setImmediate?: (task: () => void) => void };
+    const { setImmediate, MessageChannel } = globalThis as Partial<typeof globalThis> & {
+      setImmediate?: (task: () => void) => void;
+    };
     if (setImmediate) return setImmediate(resolve);
+    if (!MessageChannel) return setTimeout(resolve);
     if (!channel) {
       channel = new MessageChannel();
       channel.port1.onmessage = () => waiting.shift()?.();

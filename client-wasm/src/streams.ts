@@ -20,7 +20,8 @@ export type Encodable =
     }
   | { comment: string };
 
-const utf8 = /* @__PURE__ */ new TextEncoder();
+// No encoder that is kept: importing the package touches nothing that a platform may lack.
+const utf8 = (text: string) => new TextEncoder().encode(text);
 
 /** The events of a whole event stream. What is incomplete at its end is no event. Throws as EventStreamParser does. */
 export function parse(stream: string | Uint8Array): ServerEvent[] {
@@ -82,6 +83,7 @@ export class EventStreamEncoder {
   readonly writable: WritableStream<Encodable>;
 
   constructor() {
+    const utf8 = new TextEncoder();
     const transform = new TransformStream<Encodable, Uint8Array>({
       transform: (event, controller) => controller.enqueue(utf8.encode(encode(event))),
     });
@@ -91,7 +93,7 @@ export class EventStreamEncoder {
 }
 
 function bytesOf(chunk: string | Uint8Array): Uint8Array {
-  if (typeof chunk === "string") return utf8.encode(chunk);
+  if (typeof chunk === "string") return utf8(chunk);
   if (chunk instanceof Uint8Array) return chunk;
   throw new TypeError("an event stream is read from text or Uint8Arrays");
 }
@@ -108,7 +110,8 @@ function lines(field: string, name: string, value: unknown): string {
 /** Nothing if the value is empty. A line end would let it inject fields, and a client takes no ID with NUL. */
 function field(field: string, name: string, value: unknown, maxBytes: number): string {
   const written = text(name, value);
-  if (/[\r\n\0]/.test(written) || utf8.encode(written).length > maxBytes) {
+  // A UTF-16 unit is three bytes at most, so most need not be encoded.
+  if (/[\r\n\0]/.test(written) || (written.length * 3 > maxBytes && utf8(written).length > maxBytes)) {
     throw new TypeError(`"${name}" cannot be written: it holds a line end or NUL, or is too long`);
   }
   return written && `${field}: ${written}\n`;

@@ -1,0 +1,167 @@
+// What `millrace/js` needs of the platform where that may lack it: React Native, engines without a DOM, jsdom. build.mjs
+// puts these in place of the globals of the same names, in that entry alone; where the platform has one, it is the one.
+
+class BareEvent {
+  readonly type: string;
+  readonly bubbles = false;
+  readonly cancelable = false;
+  readonly defaultPrevented = false;
+  target: BareEventTarget | null = null;
+  currentTarget: BareEventTarget | null = null;
+
+  constructor(type: string) {
+    this.type = `${type}`;
+  }
+
+  /** There is nothing to prevent. */
+  preventDefault(): void {}
+}
+
+type Callback = ((event: BareEvent) => void) | { handleEvent(event: BareEvent): void };
+
+interface Listener {
+  readonly callback: Callback;
+  readonly once: boolean;
+}
+
+/** Listeners in the order in which they were added; what one throws is thrown when the others have been called. */
+class BareEventTarget {
+  readonly #listeners = new Map<string, Listener[]>();
+
+  addEventListener(type: string, callback: Callback | null, options?: boolean | AddEventListenerOptions): void {
+    const { once = false, signal } = typeof options === "object" ? options : {};
+    const listeners = this.#listeners.get(type) ?? [];
+    if (!callback || signal?.aborted || listeners.some((listener) => listener.callback === callback)) return;
+    this.#listeners.set(type, [...listeners, { callback, once }]);
+    signal?.addEventListener("abort", () => this.removeEventListener(type, callback));
+  }
+
+  removeEventListener(type: string, callback: Callback | null): void {
+    const listeners = this.#listeners.get(type) ?? [];
+    this.#listeners.set(
+      type,
+      listeners.filter((listener) => listener.callback !== callback),
+    );
+  }
+
+  dispatchEvent(event: BareEvent): boolean {
+    event.target = this;
+    event.currentTarget = this;
+    for (const listener of this.#listeners.get(event.type) ?? []) {
+      const { callback, once } = listener;
+      if (!this.#listeners.get(event.type)?.includes(listener)) continue;
+      if (once) this.removeEventListener(event.type, callback);
+      try {
+        if (typeof callback === "function") callback.call(this, event);
+        else callback.handleEvent(event);
+      } catch (error) {
+        setTimeout(() => {
+          throw error;
+        });
+      }
+    }
+    event.currentTarget = null;
+    return true;
+  }
+}
+
+class BareDOMException extends Error {
+  constructor(message?: string, name = "Error") {
+    super(message);
+    this.name = name;
+  }
+}
+
+/** UTF-8 as the standard has it, byte order mark included. [WHATWG Encoding 8.1.1] */
+class BareTextDecoder {
+  readonly #keepsMark: boolean;
+
+  constructor(_label?: string, { ignoreBOM = false }: TextDecoderOptions = {}) {
+    this.#keepsMark = ignoreBOM;
+  }
+
+  // What is cut off at the end is replaced: the core's texts end where characters do.
+  decode(bytes: Uint8Array = new Uint8Array()): string {
+    let text = "";
+    for (let at = 0; at < bytes.length; ) {
+      const first = bytes[at++] as number;
+      const more = first < 0x80 ? 0 : first < 0xc2 ? -1 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : -1;
+      let code = more > 0 ? first & (0x3f >> more) : first;
+      let isWhole = more >= 0;
+      for (let index = 0; index < more; index += 1) {
+        const next = bytes[at] ?? 0;
+        const [least, most] = index > 0 ? [0x80, 0xbf] : secondBytes(first);
+        isWhole = next >= least && next <= most;
+        if (!isWhole) break;
+        code = (code << 6) | (next & 0x3f);
+        at += 1;
+      }
+      text += isWhole ? String.fromCodePoint(code) : "\ufffd";
+    }
+    return !this.#keepsMark && text.startsWith("\ufeff") ? text.slice(1) : text;
+  }
+}
+
+/** What may follow a first byte: no overlong form, no surrogate, nothing beyond U+10FFFF. */
+function secondBytes(first: number): [number, number] {
+  return [first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80, first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf];
+}
+
+class BareTextEncoder {
+  encode(text: string): Uint8Array<ArrayBuffer> {
+    const bytes: number[] = [];
+    for (const character of text) {
+      let code = character.codePointAt(0) as number;
+      if (code >= 0xd800 && code <= 0xdfff) code = 0xfffd;
+      if (code < 0x80) bytes.push(code);
+      else if (code < 0x800) bytes.push(0xc0 | (code >> 6), 0x80 | (code & 0x3f));
+      else {
+        if (code < 0x10000) bytes.push(0xe0 | (code >> 12));
+        else bytes.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 0x3f));
+        bytes.push(0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
+      }
+    }
+    return new Uint8Array(bytes);
+  }
+}
+
+// An event of one kind cannot be dispatched on a target of another: both are the platform's, or neither.
+const hasEvents = Boolean(globalThis.EventTarget && globalThis.Event);
+const hasMessageEvent = hasEvents && "MessageEvent" in globalThis;
+const ownEvent = (hasEvents ? globalThis.Event : BareEvent) as typeof Event;
+const ownTarget = (hasEvents ? globalThis.EventTarget : BareEventTarget) as typeof EventTarget;
+
+// What follows is looked for when it is used: Node.js loads half of itself for the mere name of some of it.
+
+function ownRequest(...parameters: ConstructorParameters<typeof Request>): Request {
+  return globalThis.Request ? new globalThis.Request(...parameters) : ({} as Request);
+}
+
+/** Without the platform's it has no `body`: responses come by XMLHttpRequest. */
+const ownResponse = {
+  get prototype(): object {
+    return globalThis.Response?.prototype ?? {};
+  },
+};
+
+function ownMessageEvent(type: string, given: MessageEventInit = {}): Event {
+  if (hasMessageEvent) return new globalThis.MessageEvent(type, given);
+  const { data = null, origin = "", lastEventId = "" } = given;
+  return Object.assign(new ownEvent(type), { data, origin, lastEventId, source: null, ports: [] });
+}
+Object.defineProperty(ownMessageEvent, Symbol.hasInstance, { value: (event: object) => "lastEventId" in event });
+
+const ownException = (globalThis.DOMException ?? BareDOMException) as typeof DOMException;
+const ownDecoder = (globalThis.TextDecoder ?? BareTextDecoder) as typeof TextDecoder;
+const ownEncoder = (globalThis.TextEncoder ?? BareTextEncoder) as typeof TextEncoder;
+
+export {
+  ownDecoder as TextDecoder,
+  ownEncoder as TextEncoder,
+  ownEvent as Event,
+  ownException as DOMException,
+  ownMessageEvent as MessageEvent,
+  ownRequest as Request,
+  ownResponse as Response,
+  ownTarget as EventTarget,
+};

@@ -1,0 +1,106 @@
+// Runtimes that lack what browsers and Node.js have: importing touches nothing that may not be there, and what is not
+// there has a substitute. React Native has a file of its own.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import * as millrace from "../../client-wasm/dist/index.js";
+import { loadBare } from "../support/bare-engine.mjs";
+import { eventStream, serve, streams } from "../support/http-server.mjs";
+
+const run = promisify(execFile);
+const distribution = new URL("../../client-wasm/dist/", import.meta.url);
+
+test("importing it needs no more of the platform than events, and millrace/js not even these", () => {
+  const names = Object.keys(millrace).sort();
+  assert.deepEqual(Object.keys(loadBare("index", { EventTarget, Event })).sort(), names);
+  assert.deepEqual(Object.keys(loadBare("slim", { EventTarget, Event })).sort(), [...names, "setWasm"].sort());
+  assert.deepEqual(Object.keys(loadBare("js", {})).sort(), names);
+});
+
+/** The same bytes for everyone: a generator of Marsaglia's. */
+function* randomBytes(seed) {
+  for (let state = seed; ; ) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    yield state & 0xff;
+  }
+}
+
+test("text is decoded and encoded without the platform as with it", () => {
+  const bare = loadBare("js", { Uint8Array });
+  const texts = [
+    "",
+    "ascii",
+    "Zürich €",
+    "\u{10ffff}\u{10000}\uffff\ud7ff\ue000",
+    "\ufeffmark",
+    "lone \ud800 and \udc00!",
+  ];
+  for (const data of texts) {
+    assert.equal(bare.encode({ data }), millrace.encode({ data }));
+    const [event] = bare.parse(bare.encode({ data, id: data }));
+    assert.deepEqual({ ...event }, { ...millrace.parse(millrace.encode({ data, id: data }))[0] }, data);
+  }
+  // Bytes of which a decoder can be unsure: begins and ends of sequences more often than chance would have it.
+  const bytes = randomBytes(1);
+  const next = () => bytes.next().value;
+  const edges = [
+    0x20, 0x7f, 0x80, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xed, 0xef, 0xf0, 0xf4, 0xf5, 0xff, 0x9f, 0xa0, 0x8f,
+  ];
+  for (let round = 0; round < 2000; round += 1) {
+    const data = Uint8Array.from({ length: next() % 24 }, () => (next() % 2 ? edges[next() % edges.length] : next()));
+    const stream = Uint8Array.of(...Buffer.from("data: "), ...data, 10, 10);
+    const said = bare.parse(stream).map(({ data }) => data);
+    assert.deepEqual(
+      [...said],
+      millrace.parse(stream).map(({ data }) => data),
+      `bytes ${data}`,
+    );
+  }
+});
+
+/** What a program prints in a process of its own, where `prepare` has changed the platform before. */
+async function outputOf(prepare, program, url) {
+  const script = `${prepare}; const url = ${JSON.stringify(url)};
+    const { EventSource, connect } = await import(${JSON.stringify(pathToFileURL(new URL("index.js", distribution).pathname).href)});
+    ${program}`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], { timeout: 20_000 });
+  return stdout.trim().split("\n");
+}
+
+test("handlers are called once where the platform's EventTarget calls them by itself", async (context) => {
+  const server = await serve((_request, response) =>
+    response.writeHead(200, eventStream).write("data: a\n\ndata: b\n\n"),
+  );
+  context.after(() => server.close());
+  const lines = await outputOf(
+    `globalThis.EventTarget = class extends EventTarget {
+       dispatchEvent(event) {
+         const handler = this["on" + event.type];
+         if (typeof handler === "function") handler.call(this, event);
+         return super.dispatchEvent(event);
+       }
+     };`,
+    `const source = new EventSource(url);
+     source.onopen = () => console.log("open");
+     source.onmessage = function ({ data }) { console.log(data, this === source); if (data === "b") source.close(); };`,
+    server.origin,
+  );
+  assert.deepEqual(lines, ["open", "a true", "b true"]);
+});
+
+test("events follow one another where there are neither channels nor setImmediate", async (context) => {
+  const server = await serve(streams({ body: "data: a\n\ndata: b\n\n", open: true }));
+  context.after(() => server.close());
+  const lines = await outputOf(
+    "delete globalThis.setImmediate; delete globalThis.MessageChannel;",
+    `const source = new EventSource(url);
+     source.onmessage = ({ data }) => { console.log(data); if (data === "b") source.close(); };`,
+    server.origin,
+  );
+  assert.deepEqual(lines, ["a", "b"]);
+});
