@@ -39,7 +39,7 @@ class RunningServer {
   static ServerOptions impatient(ServerOptions options) {
     options.threads.loops = 1;
     options.threads.workers = 2;
-    options.retry = kMinPause;
+    options.streams.retry = kMinPause;
     return options;
   }
 

@@ -63,7 +63,7 @@ class PooledServer {
     ServerOptions options;
     options.threads.loops = 1;
     options.threads.workers = 2;
-    options.retry = Duration{1};
+    options.streams.retry = Duration{1};
     return options;
   }
   Server server_;
