@@ -28,7 +28,7 @@ bool is_job(const std::string& topic) {
 SimulatedServer::Options Life::server_options(Random& random) {
   return {.history_events = random.one_of<std::size_t>({1, 3, 10, 50, 300, 5'000, 5'000}),
           .history_bytes = random.one_of<std::size_t>({6'000, 100'000, 64 * 1024 * 1024, 64 * 1024 * 1024}),
-          .history_age = random.one_of<Duration>({Duration{0}, Duration{0}, Duration{3'000}, Duration{60'000}}),
+          .history_age = random.one_of<std::optional<Duration>>({{}, {}, Duration{3'000}, Duration{60'000}}),
           .loops = random.between(1, 3),
           .max_posted = random.one_of<std::size_t>({1, 20, 16'384}),
           .read_work = random.one_of<std::size_t>({1, 2'000, kReadWorkPerTurn}),

@@ -271,14 +271,14 @@ void SimulatedServer::start(bool with_log) {
   if (!with_log || hub_ == nullptr) {
     // Like the real ones: of a fixed length, so that none begins another.
     std::string epoch = std::to_string(random_.between(10'000'000, 99'999'999));
-    hub_ = std::make_unique<test::LoneHub>(Feed::Options{.history_events = options_.history.events,
-                                                         .history_bytes = options_.history.bytes,
-                                                         .history_age = options_.history.age,
+    hub_ = std::make_unique<test::LoneHub>(Feed::Options{.history_events = options_.history_events,
+                                                         .history_bytes = options_.history_bytes,
+                                                         .history_age = options_.history_age,
                                                          .epoch = epoch,
                                                          .clock = [this] { return schedule_.now(); }});
     record_.begin_life(epoch, *hub_);
   }
-  for (std::size_t i = 0; i < options_.threads.loops; ++i) loops_.push_back(std::make_unique<Loop>(*this));
+  for (std::size_t i = 0; i < options_.loops; ++i) loops_.push_back(std::make_unique<Loop>(*this));
   running_ = true;
   draining_ = false;
 }

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,7 @@ class SimulatedServer {
   struct Options {
     std::size_t history_events = 1'000;
     std::size_t history_bytes = 64 * 1024 * 1024;
-    Duration history_age{0};
+    std::optional<Duration> history_age = {};
     std::size_t loops = 1;
     std::size_t max_posted = 16'384;           ///< events that may wait for a loop
     std::size_t read_work = kReadWorkPerTurn;  ///< that one who catches up may do in one turn
