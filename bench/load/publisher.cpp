@@ -159,7 +159,7 @@ void Publisher::exchange(std::chrono::nanoseconds wait) {
 void Publisher::finish() {
   const std::int64_t deadline = clock_ns() + std::chrono::nanoseconds(kPatience).count();
   while (std::any_of(connections_.begin(), connections_.end(), [](const auto& c) { return c->unanswered > 0; })) {
-    if (clock_ns() > deadline) throw std::runtime_error("the server does not answer what is published");
+    if (clock_ns() > deadline) throw std::runtime_error("the server does not answer publish requests");
     exchange(std::chrono::milliseconds(100));
   }
 }
@@ -174,7 +174,7 @@ void Publisher::read(Connection& connection) {
   std::array<char, 16 * 1024> buffer;
   const ssize_t count = ::recv(connection.fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (count <= 0) throw std::runtime_error("the server has closed a connection that publishes");
+  if (count <= 0) throw std::runtime_error("the server closed a publishing connection");
   connection.input.append(buffer.data(), static_cast<std::size_t>(count));
   std::size_t used = 0;
   while (const std::size_t bytes = response_bytes(std::string_view(connection.input).substr(used))) {

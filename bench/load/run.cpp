@@ -48,7 +48,7 @@ void wait_for(const std::function<std::uint64_t()>& count, std::uint64_t wanted)
 void send_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count <= 0) throw std::runtime_error("the server does not take a request");
+    if (count <= 0) throw std::runtime_error("the server does not accept a request");
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
 }
@@ -68,7 +68,7 @@ std::string id_of_first_event(const Load& load, const std::function<void()>& pub
   std::array<char, 4096> buffer;
   while (id.empty()) {
     const ssize_t count = ::recv(fd, buffer.data(), buffer.size(), 0);
-    if (count <= 0) throw std::runtime_error("the server's stream ends before its first event");
+    if (count <= 0) throw std::runtime_error("the server's stream ended before its first event");
     const auto state = body.take({buffer.data(), static_cast<std::size_t>(count)}, [&](std::string_view bytes) {
       parser.feed(bytes);
       for (auto item = parser.next(); item != EventStreamParser::Item::kNeedMore; item = parser.next()) {
@@ -89,7 +89,7 @@ void trigger(const Load& load) {
   const ssize_t count = ::recv(fd, buffer.data(), buffer.size(), 0);
   const std::string_view answer(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
   ::close(fd);
-  if (!answer.starts_with("HTTP/1.1 2")) throw std::runtime_error("the server refuses " + load.trigger_path);
+  if (!answer.starts_with("HTTP/1.1 2")) throw std::runtime_error("the server refused " + load.trigger_path);
 }
 
 // Events of nobody's, many in a request.
@@ -110,7 +110,7 @@ class SubscriberProcesses {
       : board_(board) {
     for (std::size_t i = 0; i < load.processes; ++i) {
       const pid_t pid = ::fork();
-      if (pid < 0) throw std::runtime_error("the system has no process to give");
+      if (pid < 0) throw std::runtime_error("cannot create a process");
       if (pid == 0) {
         Tally& tally = board.tallies()[i];
         try {

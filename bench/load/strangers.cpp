@@ -73,9 +73,9 @@ void live(const Load& load, int ready) {
 Strangers::Strangers(const Load& load) {
   if (load.strangers == 0 && load.replays == 0) return;
   int ready[2];
-  if (::pipe(ready) != 0) throw std::runtime_error("the system has no pipe to give");
+  if (::pipe(ready) != 0) throw std::runtime_error("cannot create a pipe");
   process_ = ::fork();
-  if (process_ < 0) throw std::runtime_error("the system has no process to give");
+  if (process_ < 0) throw std::runtime_error("cannot create a process");
   if (process_ == 0) {
     ::close(ready[0]);
     try {
@@ -88,7 +88,7 @@ Strangers::Strangers(const Load& load) {
   char answer = 'n';
   [[maybe_unused]] const auto count = ::read(ready[0], &answer, 1);
   ::close(ready[0]);
-  if (answer != 'y') throw std::runtime_error("the server refuses the strangers' subscriptions");
+  if (answer != 'y') throw std::runtime_error("the server refused the subscriptions of --strangers");
 }
 
 Strangers::~Strangers() {

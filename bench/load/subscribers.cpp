@@ -50,7 +50,7 @@ Subscribers::Subscribers(const Load& load, std::size_t first, std::size_t last, 
       tally_(tally),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       buffer_(kReadBytes) {
-  if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "cannot set up an epoll");
+  if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "cannot create an epoll");
   streams_.reserve(last - first);
   for (std::size_t i = first; i < last; ++i) streams_.push_back(std::make_unique<Stream>(i, next_sequence));
 }

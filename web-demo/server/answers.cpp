@@ -81,7 +81,8 @@ void Answers::ask(const httplib::Request& request, httplib::Response& response) 
   const bool again = request.has_header("Last-Event-ID");
   {
     const std::lock_guard lock(mutex_);
-    if (!again && running_.contains(question->id)) return refuse(response, 409, "id: is being answered already");
+    if (!again && running_.contains(question->id))
+      return refuse(response, 409, "id: already has an answer in progress");
     if (!again && running_.size() >= kMaxAtOnce) return refuse(response, 503, "prompt: too many answers at once");
   }
   // The client's name is the answer's, so that a page can have this stream cut and no other.
@@ -98,7 +99,7 @@ void Answers::ask(const httplib::Request& request, httplib::Response& response) 
 void Answers::stop(const std::string& id, httplib::Response& response) {
   const std::lock_guard lock(mutex_);
   const auto answer = running_.find(id);
-  if (answer == running_.end()) return refuse(response, 404, "id: nothing is being generated under it");
+  if (answer == running_.end()) return refuse(response, 404, "id: no answer in progress");
   const std::size_t sent = answer->second.sent;
   finish(id, sent, "stopped");
   running_.erase(answer);

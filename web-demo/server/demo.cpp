@@ -39,8 +39,7 @@ void Demo::add_routes(DemoAccess access) {
   };
   add("/demo/cut", [this](const httplib::Request& request, httplib::Response& response) {
     if (!request.has_param("client")) {
-      return refuse(response, 400,
-                    "client: missing; name the client whose event streams are to be cut, as in ?client=NAME");
+      return refuse(response, 400, "client: missing; add the client whose event streams to cut, such as ?client=NAME");
     }
     respond(response, 200, {{"cut", cut(request.get_param_value("client"))}});
   });
@@ -78,7 +77,7 @@ void Demo::silence(const std::string& client, const std::string& seconds, httpli
   }
   {
     const std::lock_guard lock(mutex_);
-    if (silenced_.size() >= kMaxSilenced) return refuse(response, 503, "client: too many are silenced already");
+    if (silenced_.size() >= kMaxSilenced) return refuse(response, 503, "client: too many clients are silenced");
     silenced_[client].until = Clock::now() + std::chrono::seconds(length);
   }
   respond(response, 200, {{"silenced", server_.disconnect(client)}});

@@ -22,7 +22,7 @@ std::string Guests::rename(const std::string& client, const std::string& name) {
   }
   const std::lock_guard lock(mutex_);
   const auto known = guests_.find(client);
-  if (known == guests_.end() && guests_.size() >= kMaxGuests) return "name: there are too many guests already";
+  if (known == guests_.end() && guests_.size() >= kMaxGuests) return "name: too many guests";
   Guest& guest = known != guests_.end() ? known->second : guests_[client];
   if (known == guests_.end()) guest.seen = std::chrono::steady_clock::now();
   changed_ = changed_ || guest.name != name;

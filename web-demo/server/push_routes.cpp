@@ -41,7 +41,7 @@ void refuse(Response& response, int status, std::string_view sentence) {
 
 // The store is in trouble. What is wrong with it is for the log; those who come back do not come together.
 void refuse_for_now(Response& response) {
-  refuse(response, 503, "the store cannot be used now; the server's log says why");
+  refuse(response, 503, "the store is not available at the moment; the server's log has the reason");
   response.set_header("Retry-After", std::to_string(1 + std::random_device{}() % 3));
 }
 
@@ -77,7 +77,7 @@ std::optional<std::string> body_of(const httplib::ContentReader& read_content, R
   if (too_large) {
     refuse(response, 413, "message: larger than " + std::to_string(kMaxPublishBytes) + " bytes");
   } else {
-    refuse(response, 400, "message: the body ended early, or is not encoded as its headers say");
+    refuse(response, 400, "message: the body ended early, or does not match its Content-Encoding");
   }
   return std::nullopt;
 }
