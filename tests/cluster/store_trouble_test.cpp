@@ -34,7 +34,7 @@ RawResponse publish(int port, const std::string& event) {
 
 TEST(StoreTrouble, NoServerIsSaid) {
   const std::string said = refusal({"--store", "nats://user:secret@127.0.0.1:" + std::to_string(free_port())});
-  EXPECT_NE(said.find("no NATS server answers there"), std::string::npos) << said;
+  EXPECT_NE(said.find("no NATS server answers"), std::string::npos) << said;
   EXPECT_EQ(said.find("secret"), std::string::npos) << said;
 }
 
@@ -60,7 +60,7 @@ TEST(StoreTrouble, AnotherProgramsStreamIsLeftAlone) {
   testing::ServeProgram first({"--insecure", "--store", nats.url() + "/a"});
   // The index of "a" is a stream as well, but no log.
   const std::string said = refusal({"--store", nats.url() + "/a-ids"});
-  EXPECT_NE(said.find("another program's"), std::string::npos) << said;
+  EXPECT_NE(said.find("belongs to another program"), std::string::npos) << said;
 }
 
 TEST(StoreTrouble, WhileTheServerIsDeadStreamsStayAndPublishesAreRefused) {

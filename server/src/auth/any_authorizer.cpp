@@ -12,7 +12,7 @@ AnyAuthorizer::AnyAuthorizer(std::vector<std::shared_ptr<const Authorizer>> auth
   const bool whole =
       std::all_of(authorizers_.begin(), authorizers_.end(), [](const auto& one) { return one != nullptr; });
   if (authorizers_.empty() || !whole) {
-    throw std::invalid_argument("AnyAuthorizer: needs at least one authorizer, and none of them null");
+    throw std::invalid_argument("AnyAuthorizer: expected at least one authorizer, and no null pointer");
   }
   for (const auto& authorizer : authorizers_) watches_.push_back(pass_on_changes_of(*authorizer));
 }

@@ -6,7 +6,7 @@
 namespace millrace {
 
 FunctionAuthorizer::FunctionAuthorizer(Function function) : function_(std::move(function)) {
-  if (function_ == nullptr) throw std::invalid_argument("FunctionAuthorizer: there is no function to ask");
+  if (function_ == nullptr) throw std::invalid_argument("FunctionAuthorizer: expected a function");
 }
 
 Authorizer::Decision FunctionAuthorizer::decide(const httplib::Request& request, Action action,

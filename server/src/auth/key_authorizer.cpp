@@ -68,7 +68,7 @@ std::vector<Digest> read_keys(const std::vector<std::string>& keys, const std::s
     if (!line.empty() && line.front() != '#') add_key(line, option, digests);
   }
   // An empty file must not quietly become "anyone".
-  if (digests.size() == before) throw InvalidOption(option, "\"" + file + "\" holds no key");
+  if (digests.size() == before) throw InvalidOption(option, "\"" + file + "\" contains no key");
   return digests;
 }
 
@@ -92,7 +92,7 @@ void KeyAuthorizer::reload() {
            .subscribe = read_keys(options_.subscribe_keys, options_.subscribe_key_file, "subscribe"),
            .admin = read_keys(options_.admin_keys, options_.admin_key_file, "admin")});
   if (keys->publish.empty() && keys->subscribe.empty() && keys->admin.empty()) {
-    throw InvalidOption("KeyAuthorizer", "there is no key; give one for publishing, subscribing or administering");
+    throw InvalidOption("KeyAuthorizer", "no key: set at least one key for publishing, subscribing or administering");
   }
   {
     const std::lock_guard lock(mutex_);
@@ -114,7 +114,7 @@ Authorizer::Decision KeyAuthorizer::decide(const httplib::Request& request, Acti
   const std::string token = bearer_token(request);
   if (token.empty()) {
     if (anonymous) return Decision::allow();
-    return Decision::unauthenticated("a key is needed: send it as Authorization: Bearer <key>");
+    return Decision::unauthenticated("missing key: send it as Authorization: Bearer <key>");
   }
   const Digest digest = digest_of(token);
   const bool publishes = contains(keys->publish, digest);
@@ -124,8 +124,8 @@ Authorizer::Decision KeyAuthorizer::decide(const httplib::Request& request, Acti
     return Decision::allow(user_of(digest));
   }
   if (anonymous) return Decision::allow();
-  if (!publishes && !subscribes) return Decision::unauthenticated("the key is not known here");
-  return Decision::forbidden("the key is not one for this");
+  if (!publishes && !subscribes) return Decision::unauthenticated("unknown key");
+  return Decision::forbidden("the key does not allow this");
 }
 
 }  // namespace millrace

@@ -8,7 +8,7 @@ std::string sentence_of(const std::exception_ptr& exception) {
   } catch (const std::exception& failure) {
     return failure.what();
   } catch (...) {
-    return "something that is no std::exception";
+    return "an exception that is not a std::exception";
   }
 }
 

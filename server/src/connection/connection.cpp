@@ -117,9 +117,9 @@ void Connection::on_timer(TimePoint now) {
   switch (phase_) {
     case Phase::kHead:
       if (intake_ == nullptr) return close();  // connected, and never said a word
-      return reject({408, "the request head was not whole in time", RefusalReason::kTooSlow});
+      return reject({408, "the request head did not arrive in time", RefusalReason::kTooSlow});
     case Phase::kBody:
-      return reject({408, "the request body was not whole in time", RefusalReason::kTooSlow});
+      return reject({408, "the request body did not arrive in time", RefusalReason::kTooSlow});
     case Phase::kStreaming:
       return on_stream_timer(now);
     case Phase::kResponding:

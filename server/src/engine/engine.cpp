@@ -216,12 +216,10 @@ void Engine::accept_from(int listening_socket) {
 void Engine::accept(ConnectionLoop& loop, int socket, const sockaddr_storage& peer) {
   auto share = connections_per_address_.take(Who::network(peer));
   if (!share) {
-    return turn_away(loop, socket,
-                     {429, "your address has as many connections as one may have", RefusalReason::kAddressConnections});
+    return turn_away(loop, socket, {429, "too many connections from your address", RefusalReason::kAddressConnections});
   }
   if (!ConnectionCounts::add_to(connections_.open, options_.shares.max_connections)) {
-    return turn_away(loop, socket,
-                     {503, "the server has as many connections as it may hold", RefusalReason::kConnections});
+    return turn_away(loop, socket, {503, "too many connections to the server", RefusalReason::kConnections});
   }
   loop_for_another(loop).adopt(socket, std::move(*share));
 }
@@ -238,7 +236,8 @@ void Engine::turn_away(ConnectionLoop& loop, int socket, const RequestError& err
 }
 
 void Engine::turn_away(int socket) {
-  const RequestError error{503, "the server was started by httplib::Server::listen(); call millrace::Server's own",
+  const RequestError error{503,
+                           "the server was started with httplib::Server::listen(); call millrace::Server::listen()",
                            RefusalReason::kConnections};
   refusals_.add(error.status, error.reason);
   say_and_close(socket,
@@ -263,9 +262,8 @@ void Engine::dispatch(const std::shared_ptr<Exchange>& exchange) {
       return;
     case UploadGate::Answer::kRefuse:
       refusals_.add(503, RefusalReason::kUploads);
-      exchange->output.append(error_response(
-          {503, "the server is receiving as many uploads as it may, and more are waiting"},
-          admission_.retry_after().draw(), admission_.cross_origin().lines_for(origin_in(exchange->input))));
+      exchange->output.append(error_response({503, "too many uploads to the server"}, admission_.retry_after().draw(),
+                                             admission_.cross_origin().lines_for(origin_in(exchange->input))));
       exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
   }
 }

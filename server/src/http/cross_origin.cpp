@@ -35,13 +35,13 @@ CrossOrigin::CrossOrigin(const ServerOptions& options)
     if (origin != kAnyOrigin && !is_origin(origin)) {
       throw InvalidOption("ServerOptions::cors.origins",
                           "\"" + origin +
-                              "\" is not an origin: expected scheme://host or scheme://host:port and nothing behind "
-                              "it, as in https://app.example, or *");
+                              "\" is not an origin: expected scheme://host or scheme://host:port, such as "
+                              "https://app.example, or *");
     }
   }
   for (const std::string& header : options.cors.headers) {
     if (!is_token(header) || header == kAnyOrigin) {
-      throw InvalidOption("ServerOptions::cors.headers", "\"" + header + "\" is not the name of a header");
+      throw InvalidOption("ServerOptions::cors.headers", "\"" + header + "\" is not a header name");
     }
     allowed_headers_.append(", ").append(header);
   }

@@ -9,12 +9,14 @@
 namespace millrace {
 
 /// What strangers are told of a store in trouble. Its own words, in which paths and hosts may be, go to the log.
-inline constexpr std::string_view kStoreTakesNothing = "the store takes no events now; the server's log says why";
-inline constexpr std::string_view kStoreReadsNothing = "the store cannot be read now; the server's log says why";
+inline constexpr std::string_view kStoreTakesNothing =
+    "the store accepts no events at the moment; the server's log has the reason";
+inline constexpr std::string_view kStoreReadsNothing =
+    "the store cannot be read at the moment; the server's log has the reason";
 
 /// What strangers are told of an exception.
 inline constexpr std::string_view kNoMemory = "the server has no memory for this request";
-inline constexpr std::string_view kHandlerHasFailed = "the server has failed to answer; its log may say why";
+inline constexpr std::string_view kHandlerHasFailed = "the server failed to answer; its log may have the reason";
 
 /// What stands behind the status in a response's first line, in cpp-httplib's words.
 std::string_view reason_phrase(int status);

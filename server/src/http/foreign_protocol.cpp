@@ -20,11 +20,11 @@ std::optional<std::string> ForeignProtocols::add(RefusalReason reason, const std
     others = std::exchange(seen.untold, 0);
   }
   std::string sentence = "a client at " + address + " began with ";
-  sentence += is_tls ? "a TLS handshake, but this port speaks clear HTTP/1.1: use http:// there, or let clients go "
-                       "through a proxy that ends TLS"
-                     : "HTTP/2, but this port speaks clear HTTP/1.1: let clients begin with HTTP/1.1, or go through a "
-                       "proxy that speaks HTTP/2";
-  if (others > 0) sentence += " (" + std::to_string(others) + " more connections did so since the last such line)";
+  sentence += is_tls ? "a TLS handshake, but this port speaks clear HTTP/1.1: use http://, or put a proxy that "
+                       "terminates TLS in front"
+                     : "HTTP/2, but this port speaks clear HTTP/1.1: use HTTP/1.1, or put a proxy that speaks "
+                       "HTTP/2 in front";
+  if (others > 0) sentence += " (" + std::to_string(others) + " more such connections since the last message)";
   return sentence;
 }
 

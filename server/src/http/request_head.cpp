@@ -48,8 +48,8 @@ constexpr std::string_view kMethods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", 
 RequestError check_method(std::string_view method) {
   if (!is_token(method)) return {400, "the request line does not begin with a method"};
   if (std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods)) return {};
-  if (method == "TRACE") return {405, "TRACE is not served", RefusalReason::kMethod};
-  return {501, "the method is not known here, or not served", RefusalReason::kMethod};
+  if (method == "TRACE") return {405, "TRACE is not supported", RefusalReason::kMethod};
+  return {501, "unknown or unsupported method", RefusalReason::kMethod};
 }
 
 // [RFC 9112 2.3]
@@ -58,9 +58,9 @@ RequestError check_version(std::string_view version) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (version.size() == 8 && version.starts_with("HTTP/") && is_digit(version[5]) && version[6] == '.' &&
       is_digit(version[7])) {
-    return {505, "the versions of HTTP served here are 1.1 and 1.0", RefusalReason::kVersion};
+    return {505, "unsupported HTTP version; expected HTTP/1.1 or HTTP/1.0", RefusalReason::kVersion};
   }
-  return {400, "the request line does not end with a version of HTTP"};
+  return {400, "the request line does not end with an HTTP version"};
 }
 
 // A host and perhaps a port. [RFC 3986 3.2.2, 3.2.3] Nothing is percent-encoded, since cpp-httplib would decode it.
@@ -91,7 +91,7 @@ bool is_authority(std::string_view text) {
 // [RFC 9112 3.2] `begin`: of the target in the head.
 RequestError read_target(std::string_view target, std::string_view method, std::size_t begin, RequestHead& head) {
   if (target.empty() || !std::all_of(target.begin(), target.end(), [](char c) { return is_text(c) && c != '\t'; })) {
-    return {400, "the request target is empty, or has blanks or control characters in it"};
+    return {400, "the request target is empty, or contains blanks or control characters"};
   }
   if (target.front() == '/') return {};
   if (target == "*" && method == "OPTIONS") return {};
@@ -104,13 +104,13 @@ RequestError read_target(std::string_view target, std::string_view method, std::
     head.path_begin = head.authority_begin + path;
     return {};
   }
-  return {400, "the request target is neither a path nor a URL of HTTP"};
+  return {400, "the request target is neither a path nor an http URL"};
 }
 
 // Method, target and version, with one blank between one and the next. [RFC 9112 3]
 RequestError read_request_line(std::string_view line, RequestHead& head) {
   if (line == "PRI * HTTP/2.0") {
-    return {505, "this port speaks clear HTTP/1.1, and not HTTP/2 from the first byte", RefusalReason::kHttp2};
+    return {505, "this port speaks clear HTTP/1.1, not HTTP/2", RefusalReason::kHttp2};
   }
   const std::size_t method_end = std::min(line.find(' '), line.size());
   const std::size_t target_end = line.rfind(' ');
@@ -120,7 +120,7 @@ RequestError read_request_line(std::string_view line, RequestHead& head) {
   }
   const std::string_view version = line.substr(target_end + 1);
   const std::string_view target = line.substr(method_end + 1, target_end - method_end - 1);
-  if (target.find(' ') != std::string_view::npos) return {400, "the request line has more than two blanks"};
+  if (target.find(' ') != std::string_view::npos) return {400, "the request line contains more than two blanks"};
   head.http_1_0 = version == "HTTP/1.0";
   head.to_head = method == "HEAD";
   if (const RequestError error = check_version(version); error.status != 0) return error;
@@ -132,7 +132,7 @@ RequestError read_content_length(std::string_view value, Fields& fields) {
   std::uint64_t length = 0;
   const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), length);
   if (value.empty() || failure != std::errc{} || end != value.data() + value.size() || length > kMaxContentLength) {
-    return {400, "Content-Length is not a number, or larger than any body can be"};
+    return {400, "Content-Length is not a number, or too large"};
   }
   if (fields.content_length && *fields.content_length != length) return {400, "two different Content-Length fields"};
   fields.content_length = length;
@@ -149,7 +149,7 @@ RequestError read_field(std::string_view line, RequestHead& head, Fields& fields
   if (equals_ignoring_case(name, "Content-Length")) return read_content_length(value, fields);
   if (equals_ignoring_case(name, "Transfer-Encoding")) {
     if (fields.transfer_encoding || !equals_ignoring_case(value, "chunked")) {
-      return {501, "the only Transfer-Encoding served is chunked, once", RefusalReason::kTransferCoding};
+      return {501, "unsupported Transfer-Encoding; expected chunked, once", RefusalReason::kTransferCoding};
     }
     fields.transfer_encoding = true;
   } else if (equals_ignoring_case(name, "Host")) {
@@ -165,10 +165,10 @@ RequestError read_field(std::string_view line, RequestHead& head, Fields& fields
     head.is_multipart = head.is_multipart || equals_ignoring_case(value.substr(0, kMultipart.size()), kMultipart);
   } else if (equals_ignoring_case(name, "Range")) {
     if (std::count(value.begin(), value.end(), ',') >= static_cast<std::ptrdiff_t>(kMaxRanges)) {
-      return {400, "Range: asks for more than 16 parts"};
+      return {400, "Range: more than 16 parts"};
     }
   } else if (shadows_an_address(name)) {
-    return {400, "a header field of a name that stands for an address"};
+    return {400, "a header field has a name that is reserved for addresses"};
   } else if (equals_ignoring_case(name, protocol::kLastEventIdHeader)) {
     head.last_event_id = value;
   }
@@ -186,7 +186,7 @@ std::size_t find_head_end(std::string_view input, std::size_t from) {
 bool may_become_head(std::string_view input, std::size_t from, RequestError& error) {
   constexpr std::string_view kTlsHandshake = "\x16\x03";  // of any version [RFC 8446 5.1]
   if (input.starts_with(kTlsHandshake)) {
-    error = {400, "this port speaks clear HTTP/1.1, and not TLS: use http://, or go through what ends TLS for it",
+    error = {400, "this port speaks clear HTTP/1.1, not TLS: use http://, or a proxy that terminates TLS",
              RefusalReason::kTls};
     return false;
   }
@@ -242,7 +242,7 @@ std::optional<RequestHead> parse_request_head(std::string_view text, RequestErro
     } else if (!is_request_line) {
       error = read_field(line, head, fields);
     } else if (names_nul(line)) {
-      error = {400, "the path has a NUL (%00) in it"};
+      error = {400, "the path contains a NUL (%00)"};
     } else {
       error = read_request_line(line, head);
     }

@@ -71,7 +71,7 @@ void RequestIntake::skip_empty_lines() {
   while (view().starts_with("\r\n")) begin_ += 2;
   const std::string_view next = view();
   if (next.starts_with('\n') || (next.starts_with('\r') && next.size() > 1)) {
-    error_ = {400, "a bare CR or LF in front of a request"};
+    error_ = {400, "a bare CR or LF before the request"};
   }
 }
 

@@ -27,7 +27,7 @@ std::string_view sentence_of(int status) {
     case 414:
       return "the request line is too long";
     case 416:
-      return "Range: not one that can be read";
+      return "Range: cannot be read";
     case 400:
       return "the request is malformed";
     default:
@@ -45,26 +45,26 @@ void refuse_body(const httplib::Request& request, httplib::Response& response) {
   switch (exchange.body_failure) {
     case BodyFailure::kTooLarge:
       return refuse_with(413, RefusalReason::kBodyTooLarge,
-                         "body: larger than the " + std::to_string(exchange.max_body_bytes) +
-                             " bytes that a request may have here (max_body_bytes), as it is sent or once it is "
+                         "body: larger than the limit of " + std::to_string(exchange.max_body_bytes) +
+                             " bytes (max_body_bytes), as sent or "
                              "decoded; send it in several requests");
     case BodyFailure::kUnknownCoding:
       return refuse_with(415, RefusalReason::kContentEncoding,
-                         "Content-Encoding: not one that is decoded here; send the body as it is, or in gzip");
+                         "Content-Encoding: not supported; send the body unencoded or in gzip");
     case BodyFailure::kCoding:
-      return refuse_with(400, RefusalReason::kInvalid, "body: not encoded as its Content-Encoding says");
+      return refuse_with(400, RefusalReason::kInvalid, "body: does not match its Content-Encoding");
     case BodyFailure::kFraming:
       return refuse_with(400, RefusalReason::kMalformed,
                          "body: its chunks are malformed, or a line of its multipart headers is too long");
     case BodyFailure::kTooSlow:
-      return refuse_with(408, RefusalReason::kTooSlow, "body: did not come in time");
+      return refuse_with(408, RefusalReason::kTooSlow, "body: did not arrive in time");
     case BodyFailure::kMemory:
       response.set_header("Retry-After", std::to_string(kRetryAfter.count() / 1000));
       return refuse_with(503, RefusalReason::kMemory, kNoMemory);
     case BodyFailure::kNone:
     case BodyFailure::kNoRoute:
     case BodyFailure::kEndedEarly:
-      return refuse_with(400, RefusalReason::kInvalid, "body: ended early, or is not what its headers say");
+      return refuse_with(400, RefusalReason::kInvalid, "body: ended early, or does not match its headers");
   }
 }
 
@@ -87,8 +87,8 @@ httplib::Server::HandlerResponse ErrorAnswers::operator()(const httplib::Request
   } else {
     ask_program(request, response);
     if (is_bare(response) && was_unread(request, response)) {
-      response.set_content(error_body(response.status == 413 ? "body: a form may have 8192 bytes"
-                                                             : "body: not what its Content-Type says"),
+      response.set_content(error_body(response.status == 413 ? "body: a form may have at most 8192 bytes"
+                                                             : "body: does not match its Content-Type"),
                            "application/json");
     }
   }
@@ -103,9 +103,9 @@ void ErrorAnswers::answer_unrouted(const httplib::Request& request, httplib::Res
   ask_program(request, response);
   if (!is_bare(response)) return;
   if (response.status == 405) {
-    refuse(request, response, 405, RefusalReason::kHandler, "the path is served, but not by this method: " + methods);
+    refuse(request, response, 405, RefusalReason::kHandler, "this path does not allow the method; allowed: " + methods);
   } else if (response.status == 404) {
-    refuse(request, response, 404, RefusalReason::kHandler, "there is nothing at this path");
+    refuse(request, response, 404, RefusalReason::kHandler, "no route for this path");
   }
 }
 

@@ -25,7 +25,7 @@ struct ExchangeReference {
 
 const ExchangeReference& reference_in(const httplib::Request& request) {
   const auto* reference = request.response_handler.target<ExchangeReference>();
-  if (reference == nullptr) throw std::logic_error("millrace: this request is not being handled by a millrace::Server");
+  if (reference == nullptr) throw std::logic_error("millrace: no millrace::Server is handling this request");
   return *reference;
 }
 
@@ -59,7 +59,7 @@ void HttplibBridge::serve(Exchange& exchange) const {
         (server_.*insides_.process_request)(stream, last_request, connection_closed,
                                             [&](httplib::Request& request) { attach(request, exchange, &stream); });
   } catch (const ExpectationFailed&) {
-    exchange.output.append(error_response({417, "the server does not take what the request asks it to expect"}));
+    exchange.output.append(error_response({417, "the server does not meet the request's Expect header"}));
   } catch (...) {
     if (!exchange.output.has_head()) exchange.output.append(error_response({500, kHandlerHasFailed}));
     exchange.failure = std::current_exception();
@@ -118,7 +118,7 @@ bool HttplibBridge::hold_body(const httplib::Request& request, std::size_t bytes
 std::optional<std::string> HttplibBridge::take_response(const httplib::Request& request,
                                                         const httplib::Response& response) {
   const auto& [exchange, stream] = reference_in(request);
-  if (exchange->taken) throw std::logic_error("millrace: the response is an event stream already");
+  if (exchange->taken) throw std::logic_error("millrace: the response is already an event stream");
   if (exchange->head.to_head) return std::nullopt;
   if (stream != nullptr && stream->has_body_ahead()) {
     throw std::logic_error("millrace: read the request's body before the response becomes an event stream");

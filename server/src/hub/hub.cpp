@@ -21,31 +21,31 @@ std::string Hub::refusal(Topic topic, const Event& event) const {
   if (std::string reason = refusal(topic); !reason.empty()) return reason;
   const std::string_view id = event.id.view();
   if (!event.id.returns_in_a_header()) {
-    return "id: must be UTF-8 without control characters, and neither begin nor end with a blank: a client could not "
+    return "id: must be UTF-8 without control characters, and must not begin or end with a blank: a client could not "
            "send it back in Last-Event-ID";
   }
   if (id == protocol::kEarliest) return "id: \"earliest\" is reserved";
   if (id.starts_with(protocol::kReservedPrefix)) return "id: IDs that begin with \"millrace.\" are reserved";
-  if (id.starts_with(feed_.epoch() + '-')) return "id: IDs of the form <epoch>-<number> are the log's own";
+  if (id.starts_with(feed_.epoch() + '-')) return "id: IDs of the form <epoch>-<number> are reserved for the log";
   if (is_from_memory(id)) {
-    return "id: a client could have it from this server before it was started anew, since logs in memory give IDs of "
-           "this form; leave it out, or put a name before it, as in upstream:" +
+    return "id: logs in memory give IDs of this form, so a client could have it from before a restart; omit it, or put "
+           "a name before it, as in upstream:" +
            std::string(id);
   }
   if (event.type.view().starts_with(protocol::kReservedPrefix)) {
     return "event: types that begin with \"millrace.\" are reserved";
   }
   if (event.data.size() > feed_.max_event_bytes()) {
-    return "data: larger than the log takes (" + std::to_string(feed_.max_event_bytes()) + " bytes)";
+    return "data: larger than the log's limit (" + std::to_string(feed_.max_event_bytes()) + " bytes)";
   }
   return {};
 }
 
 Topic Hub::topic_of(std::string_view text) {
   if (const auto topic = Topic::parse(text)) return *topic;
-  throw std::invalid_argument(
-      "topic: \"" + std::string(text) + "\" is not a topic: 1 to " + std::to_string(kMaxTopicBytes) +
-      " bytes of segments separated by /, none of them empty, without * and control characters");
+  throw std::invalid_argument("topic: \"" + std::string(text) + "\" is not a topic: expected 1 to " +
+                              std::to_string(kMaxTopicBytes) +
+                              " bytes of non-empty segments separated by /, without * and control characters");
 }
 
 Published Hub::publish(Topic topic, const Event& event, std::string_view publisher) {

@@ -9,7 +9,7 @@
 namespace millrace {
 
 std::string append_refusal(std::string_view reason) {
-  return std::string("the store takes no events: ").append(reason);
+  return std::string("the store accepts no events: ").append(reason);
 }
 
 std::string id_of(std::string_view epoch, std::uint64_t sequence) {

@@ -37,7 +37,7 @@ std::shared_ptr<EventStore> open_jetstream(const ServerOptions& options, const s
   if (options.store.replicas.value_or(1) > kMaxStoreReplicas) {
     throw InvalidOption(
         "ServerOptions::store.replicas",
-        std::to_string(*options.store.replicas) + " are too many; at most " + std::to_string(kMaxStoreReplicas));
+        std::to_string(*options.store.replicas) + " is too many; the maximum is " + std::to_string(kMaxStoreReplicas));
   }
   return open_named(options, address.shown(), [&] {
     return std::make_shared<JetStreamEventLog>(JetStreamEventLog::Options{
@@ -77,8 +77,8 @@ std::shared_ptr<EventStore> open_store(const ServerOptions& options, const std::
   }
   // Not the rest of it, in which a password may be.
   throw InvalidOption("ServerOptions::store.address",
-                      "unknown store \"" + options.store.address.substr(0, options.store.address.find(':')) +
-                          "\"; expected sqlite:PATH or nats://HOST:PORT");
+                      "unknown store type \"" + options.store.address.substr(0, options.store.address.find(':')) +
+                          "\"; expected sqlite:PATH or nats://HOST[:PORT]");
 }
 
 }  // namespace millrace

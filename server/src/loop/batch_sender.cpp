@@ -41,7 +41,7 @@ class IoUring final : public BatchSender {
   /// Empty, or why it cannot be used.
   std::string set_up() {
     const int error = io_uring_queue_init(kEntries, &ring_, 0);
-    if (error < 0) return std::string("a ring cannot be made: ") + std::strerror(-error);
+    if (error < 0) return std::string("cannot create a ring: ") + std::strerror(-error);
     is_set_up_ = true;
     if (std::string unknown = unknown_operation(); !unknown.empty()) return unknown;
     return failure_of_a_trial();
@@ -66,7 +66,7 @@ class IoUring final : public BatchSender {
   // What it does by the ring is SEND alone. A system that cannot be asked (before Linux 5.6) does not know it either.
   std::string unknown_operation() {
     io_uring_probe* const probe = io_uring_get_probe_ring(&ring_);
-    if (probe == nullptr) return "the system does not say what its rings can do";
+    if (probe == nullptr) return "the system does not report what its rings can do";
     const bool knows_send = io_uring_opcode_supported(probe, IORING_OP_SEND) != 0;
     io_uring_free_probe(probe);
     return knows_send ? "" : "the system's rings cannot send";
@@ -142,7 +142,7 @@ std::unique_ptr<BatchSender> BatchSender::with_io_uring(std::string& why_not) {
   why_not = sender->set_up();
   if (why_not.empty()) return sender;
 #else
-  why_not = "this program was built without it";
+  why_not = "this program was built without io_uring";
 #endif
   return nullptr;
 }

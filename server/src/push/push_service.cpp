@@ -344,12 +344,11 @@ PushService::Sent PushService::send(std::string_view uid, std::string_view id, s
   if (message.empty()) return {.reason = "message: empty"};
   const auto event_id = EventId::parse(id);
   if (!event_id) {
-    return {.reason =
-                "id: longer than " + std::to_string(kMaxEventIdBytes) + " bytes, or with a line end or NUL in it"};
+    return {.reason = "id: longer than " + std::to_string(kMaxEventIdBytes) + " bytes, or contains a line end or NUL"};
   }
   const Event event{.data = message, .id = *event_id};
   const auto topic = OwnedTopic::parse(topic_name(uid));
-  if (!topic) return {.reason = "uid: not one that a topic can be named after"};
+  if (!topic) return {.reason = "uid: cannot be part of a topic"};
   if (std::string reason = state_->hub().refusal(*topic, event); !reason.empty()) return {.reason = std::move(reason)};
   return state_->send(uid, *topic, event);
 }

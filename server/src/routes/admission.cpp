@@ -21,8 +21,9 @@ bool contains(const std::vector<std::string>& texts, const std::string& text) {
 void check_names(const ServerOptions& options) {
   for (const std::string& host : options.http.allowed_hosts) {
     if (host.empty() || host != host_name(host)) {
-      throw InvalidOption("ServerOptions::http.allowed_hosts",
-                          "\"" + host + "\" is not a host name in lower case without a port, such as events.example");
+      throw InvalidOption(
+          "ServerOptions::http.allowed_hosts",
+          "\"" + host + "\" is not a host name; expected lower case without a port, such as events.example");
     }
   }
 }
@@ -52,8 +53,8 @@ bool Admission::is_known_host(const httplib::Request& request) const {
 bool Admission::check_host(const httplib::Request& request, httplib::Response& response) const {
   if (is_known_host(request)) return true;
   refuse(request, response, 421, RefusalReason::kHost,
-         "the server does not go by the name in the Host header; list it (" +
-             name_of_option(options_, "allowed_hosts") + ") if it should");
+         "the name in the Host header is not a name of this server; to allow it, list it in " +
+             name_of_option(options_, "allowed_hosts"));
   return false;
 }
 
@@ -63,8 +64,8 @@ bool Admission::enter(const httplib::Request& request, httplib::Response& respon
   const bool reads = !changes_things && (request.method == "GET" || request.method == "HEAD");
   if (reads || cross_origin_.may_change_things(request)) return true;
   refuse(request, response, 403, RefusalReason::kOrigin,
-         "a web page of this origin must not change anything here, nor publish; list it (" +
-             name_of_option(options_, "cors_origins") + ") if it should");
+         "a web page of this origin may neither publish nor change anything; to allow it, list it in " +
+             name_of_option(options_, "cors_origins"));
   return false;
 }
 
@@ -74,9 +75,9 @@ void Admission::preflight(const httplib::Request& request, httplib::Response& re
   response.set_header("Allow", std::string(methods) + ", OPTIONS");
   cross_origin_.add_to(request, response);
   if (!cross_origin_.may_ask(request)) {
-    return refuse(request, response, 403, RefusalReason::kOrigin,
-                  "web pages of this origin have no access; list it (" + name_of_option(options_, "cors_origins") +
-                      ") if they should");
+    return refuse(
+        request, response, 403, RefusalReason::kOrigin,
+        "web pages of this origin have no access; to allow it, list it in " + name_of_option(options_, "cors_origins"));
   }
   response.status = 204;
   if (!response.has_header("Access-Control-Allow-Origin")) return;
@@ -97,8 +98,8 @@ std::optional<Authorizer::Decision> Admission::allow(const httplib::Request& req
         name_of_option(options_, "authorizer") + " or " + name_of_option(options_, "anonymous_publish");
     refuse(request, response, 403, RefusalReason::kForbidden,
            action == Authorizer::Action::kPublish
-               ? "publishing over HTTP is switched off; to switch it on, start the server with " + ways
-               : "nobody administers this server over HTTP; to let somebody, start it with " + ways);
+               ? "publishing over HTTP is turned off; to turn it on, start the server with " + ways
+               : "administration over HTTP is turned off; to turn it on, start the server with " + ways);
     return std::nullopt;
   }
   Authorizer::Decision decision = options_.authorizer->decide(request, action, topics);
@@ -106,7 +107,7 @@ std::optional<Authorizer::Decision> Admission::allow(const httplib::Request& req
   const bool is_unknown = decision.status() == 401;
   if (is_unknown) response.set_header("WWW-Authenticate", "Bearer");
   refuse(request, response, decision.status(), is_unknown ? RefusalReason::kUnauthenticated : RefusalReason::kForbidden,
-         decision.reason().empty() ? "this is not allowed" : decision.reason());
+         decision.reason().empty() ? "not allowed" : decision.reason());
   return std::nullopt;
 }
 
@@ -118,8 +119,7 @@ std::shared_ptr<Quota::Share> Admission::take_stream(const httplib::Request& req
   if (auto share = streams_.take(Who::user(user))) return std::make_shared<Quota::Share>(std::move(*share));
   response.set_header("Retry-After", retry_after_.draw());
   refuse(request, response, 429, RefusalReason::kUserStreams,
-         "the user has as many event streams open as one may have, " +
-             std::to_string(*options_.shares.max_streams_per_user));
+         "the user has the maximum of open event streams, " + std::to_string(*options_.shares.max_streams_per_user));
   return nullptr;
 }
 
@@ -131,7 +131,7 @@ bool Admission::take_events(const httplib::Request& request, const std::string& 
   if (wait == Duration{0}) return true;
   response.set_header("Retry-After", retry_after_.draw(wait));
   refuse(request, response, 429, RefusalReason::kPublishRate,
-         "more events than one publisher may publish in this time; nothing of this request was");
+         "more events than this publisher may publish now; nothing of this request was published");
   return false;
 }
 

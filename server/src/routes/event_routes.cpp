@@ -73,13 +73,13 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
   for (const auto& [name, value] : request.params) {
     if (const auto right = right_spelling_of(name)) {
       return refuse(request, response, 400, RefusalReason::kInvalid,
-                    name + ": not a parameter; it is spelt " + std::string(*right));
+                    name + ": unknown parameter; the right spelling is " + std::string(*right));
     }
   }
   const std::string mode = request.get_param_value(std::string(protocol::kModeParameter));
   if (!mode.empty() && mode != protocol::kPollMode) {
     return refuse(request, response, 400, RefusalReason::kInvalid,
-                  "mode: \"" + mode + "\" is not known; there is mode=poll");
+                  "mode: \"" + mode + "\" is unknown; expected mode=poll");
   }
   options.poll = mode == protocol::kPollMode;
   const std::uint64_t round = rights_.round();
@@ -153,7 +153,7 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
   const std::string encoding = request.get_header_value("Content-Encoding");
   if (!can_decode(encoding)) {
     return refuse(request, response, 415, RefusalReason::kContentEncoding,
-                  "Content-Encoding: \"" + encoding + "\" is not read here; send the body as it is");
+                  "Content-Encoding: \"" + encoding + "\" is not supported; send the body unencoded");
   }
   if (const auto body = HttplibBridge::body_in_memory(request)) {
     if (body->size() > options_.publishing.max_bytes) return refuse_as_too_large(request, response);

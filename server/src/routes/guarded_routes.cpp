@@ -39,7 +39,7 @@ bool Guard::admits(const httplib::Request& request, httplib::Response& response)
 
 void GuardedRoutes::add(GuardedRoute route) {
   if ((route.handler != nullptr) == (route.body_handler != nullptr)) {
-    throw std::invalid_argument("GuardedRoute \"" + route.path + "\": needs a handler or a body_handler, and not both");
+    throw std::invalid_argument("GuardedRoute \"" + route.path + "\": expected either a handler or a body_handler");
   }
   const Guard guard{.admission = &admission_,
                     .changes_things = route.changes_things,
@@ -50,7 +50,7 @@ void GuardedRoutes::add(GuardedRoute route) {
           : add_to(server_, route.method, route.path, GuardedBodyHandler{guard, std::move(route.body_handler)});
   if (!added) {
     throw std::invalid_argument("GuardedRoute \"" + route.path + "\": its method cannot be \"" + route.method +
-                                "\" with that handler; there are GET (with a handler), POST, PUT, PATCH and DELETE");
+                                "\" with that handler; expected GET (with a handler), POST, PUT, PATCH or DELETE");
   }
   all_.emplace_back(std::move(route.method), std::move(route.path));
 }

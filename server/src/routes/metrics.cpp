@@ -93,19 +93,20 @@ std::string metrics_text(const MetricsSnapshot& snapshot) {
       gauge("millrace_streams", "Event streams open, the request-scoped ones included", snapshot.streams),
       gauge("millrace_catching_up_subscribers", "Subscribers that read from the log", snapshot.catching_up),
       counter("millrace_publishes_total", "Events published", hub.publishes),
-      counter("millrace_repeated_publishes_total", "Publishes of an ID that was in the log already", hub.repeated),
+      counter("millrace_repeated_publishes_total", "Publishes of an ID that the log already had", hub.repeated),
       counter("millrace_evictions_total", "Entries that have left the log", hub.evictions),
       gauge("millrace_log_entries", "Entries in the log", hub.entries),
       gauge("millrace_log_bytes", "Bytes of the entries in the log", hub.bytes),
       counter("millrace_deliveries_total", "Events written to subscribers", sum(snapshot, &LoopCounters::deliveries)),
       counter("millrace_delivered_bytes_total", "Bytes written to subscribers", sum(snapshot, &LoopCounters::bytes)),
-      counter("millrace_gaps_total", "Subscribers told that events were missed", sum(snapshot, &LoopCounters::gaps)),
-      gauge("millrace_buffered_bytes", "Bytes of large requests and responses under way", snapshot.buffered_bytes),
-      gauge("millrace_pinned_bytes", "Bytes of events that have left the log, but are half read by slow subscribers",
+      counter("millrace_gaps_total", "Gaps reported to subscribers", sum(snapshot, &LoopCounters::gaps)),
+      gauge("millrace_buffered_bytes", "Bytes of large requests and responses in progress", snapshot.buffered_bytes),
+      gauge("millrace_pinned_bytes",
+            "Bytes of events that have left the log, but that slow subscribers have only partly received",
             snapshot.pinned_bytes),
-      counter("millrace_cut_subscribers_total", "Streams cut since slow subscribers kept too much of that in memory",
+      counter("millrace_cut_subscribers_total", "Streams cut because slow subscribers kept too many of these bytes",
               sum(snapshot, &LoopCounters::pinned_cuts)),
-      counter("millrace_cut_downloads_total", "Responses cut since their clients took them too slowly",
+      counter("millrace_cut_downloads_total", "Responses cut because their clients read too slowly",
               snapshot.cut_downloads),
       refusals(*snapshot.refusals),
       sending(snapshot.sending),
@@ -113,18 +114,18 @@ std::string metrics_text(const MetricsSnapshot& snapshot) {
   };
   if (snapshot.presence) {
     const Presence::Statistics& presence = *snapshot.presence;
-    families.push_back(gauge("millrace_presence_topics", "Topics that presence knows listeners of", presence.topics));
+    families.push_back(gauge("millrace_presence_topics", "Topics with listeners", presence.topics));
     families.push_back(
         gauge("millrace_presence_listeners", "Names of listeners, counted for each topic", presence.listeners));
-    families.push_back(gauge("millrace_presence_bytes", "Bytes that presence takes", presence.bytes));
-    families.push_back(counter("millrace_presence_events_total", "Changes reported", presence.events));
+    families.push_back(gauge("millrace_presence_bytes", "Bytes of presence", presence.bytes));
+    families.push_back(counter("millrace_presence_events_total", "Changes of presence reported", presence.events));
     families.push_back(counter("millrace_presence_not_reported_total", "Subscriptions that presence has no room for",
                                presence.not_reported));
   }
   if (hub.store) {
-    families.push_back(gauge("millrace_store_up", "Whether the store takes events", hub.store->takes_events ? 1 : 0));
+    families.push_back(gauge("millrace_store_up", "Whether the store accepts events", hub.store->takes_events ? 1 : 0));
     families.push_back(gauge("millrace_store_entries", "Entries in the store", hub.store->entries));
-    families.push_back(gauge("millrace_store_bytes", "Bytes that they take", hub.store->bytes));
+    families.push_back(gauge("millrace_store_bytes", "Bytes of the entries in the store", hub.store->bytes));
     families.push_back(counter("millrace_store_commits_total", "Groups of entries stored", hub.store->commits));
     families.push_back(
         counter("millrace_store_failures_total", "Times the store began to refuse events", hub.store->failures));

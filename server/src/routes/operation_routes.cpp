@@ -56,7 +56,7 @@ void disconnect(const Ports& ports, const Request& request, Response& response,
     return refuse(request, response, 413, RefusalReason::kBodyTooLarge,
                   "body: larger than " + std::to_string(kMaxDisconnectBytes) + " bytes");
   }
-  std::string error = complete ? "" : "body: ended early, or is not encoded as its headers say";
+  std::string error = complete ? "" : "body: ended early, or does not match its Content-Encoding";
   const auto selection = complete ? parse_stream_selection(body, error) : std::nullopt;
   if (!selection) return refuse(request, response, 400, RefusalReason::kInvalid, error);
   answer(response, {{"disconnected", ports.disconnect(*selection)}});

@@ -58,7 +58,7 @@ json parse_fields(std::string_view text) {
 
 const std::string& string_in(const json& object, const std::string& name) {
   const json& value = object.at(name);
-  if (!value.is_string()) throw FieldError{name + ": must be a string, and is " + value.type_name()};
+  if (!value.is_string()) throw FieldError{name + ": must be a string, not " + value.type_name()};
   return value.get_ref<const std::string&>();
 }
 
@@ -75,8 +75,7 @@ Duration retry_in(const json& object) {
 void check_names(const json& object) {
   for (const auto& [name, value] : object.items()) {
     if (std::find(kFields.begin(), kFields.end(), name) == kFields.end()) {
-      throw FieldError{"\"" + name +
-                       "\" is not a field of an event: there are topic, data, event, id, retry and finish"};
+      throw FieldError{"\"" + name + "\" is not a field of an event; expected topic, data, event, id, retry or finish"};
     }
   }
 }
@@ -104,7 +103,7 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
     request.topic_ = OwnedTopic::parse(string_in(object, "topic"));
     if (!request.topic_) {
       throw FieldError{"topic: must be 1 to " + std::to_string(kMaxTopicBytes) +
-                       " bytes of segments separated by /, none of them empty, without * and control characters"};
+                       " bytes of non-empty segments separated by /, without * and control characters"};
     }
     if (object.contains("finish")) {
       if (!object.at("finish").is_boolean()) throw FieldError{"finish: must be true or false"};
@@ -118,15 +117,16 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
     }
     if (object.contains("event")) request.type_ = string_in(object, "event");
     if (!EventType::parse(request.type_)) {
-      throw FieldError{"event: must not hold CR, LF or NUL, nor more than " + std::to_string(kMaxEventTypeBytes) +
+      throw FieldError{"event: must not contain CR, LF or NUL, or more than " + std::to_string(kMaxEventTypeBytes) +
                        " bytes"};
     }
     if (object.contains("id")) {
       request.id_ = string_in(object, "id");
-      if (request.id_.empty()) throw FieldError{"id: must not be empty; leave it out to be given one"};
+      if (request.id_.empty()) throw FieldError{"id: must not be empty; omit it and the server chooses one"};
     }
     if (!EventId::parse(request.id_)) {
-      throw FieldError{"id: must not hold CR, LF or NUL, nor more than " + std::to_string(kMaxEventIdBytes) + " bytes"};
+      throw FieldError{"id: must not contain CR, LF or NUL, or more than " + std::to_string(kMaxEventIdBytes) +
+                       " bytes"};
     }
     if (object.contains("retry")) request.retry_ = retry_in(object);
     const auto event = request.event();

@@ -84,7 +84,7 @@ void RightsReview::ask(const StreamRightPtr& right, std::uint64_t round) const {
   } catch (const std::exception& failure) {
     ports_.on_failure(failure.what());
   } catch (...) {
-    ports_.on_failure("something that is no std::exception");
+    ports_.on_failure("an exception that is not a std::exception");
   }
   right->asked_in = round;
   right->loop.defer([right, decision = std::move(decision)] {

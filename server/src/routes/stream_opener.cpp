@@ -54,7 +54,7 @@ bool StreamOpener::subscribe(const httplib::Request& request, httplib::Response&
   Exchange& exchange = HttplibBridge::exchange_of(request);
   SubscribePlan plan = plan_subscription(request, exchange.head, options, options_);
   if (ports_.is_draining()) {
-    refuse(request, response, 503, RefusalReason::kDraining, "the server is about to stop; come back in a moment");
+    refuse(request, response, 503, RefusalReason::kDraining, "the server is about to stop; try again in a moment");
     response.set_header("Retry-After", retry_after_.draw());
     return false;
   }

@@ -10,7 +10,7 @@ namespace millrace {
 std::optional<StreamSelection> parse_stream_selection(std::string_view body, std::string& error) {
   const auto json = parse_json(body);
   if (!json.is_object() || json.empty()) {
-    error = "body: must be a JSON object that names a user, a client or a topic, as in {\"user\":\"ada\"}";
+    error = "body: must be a JSON object with user, client or topic, such as {\"user\":\"ada\"}";
     return std::nullopt;
   }
   StreamSelection selection;
@@ -20,17 +20,17 @@ std::optional<StreamSelection> parse_stream_selection(std::string_view body, std
                         : name == "topic"  ? &selection.topic
                                            : nullptr;
     if (field == nullptr) {
-      error = "\"" + name + "\" is not a field: there are user, client and topic";
+      error = "\"" + name + "\" is not a field; expected user, client or topic";
       return std::nullopt;
     }
     if (!value.is_string() || value.get_ref<const std::string&>().empty()) {
-      error = name + ": must be a string that is not empty";
+      error = name + ": must be a non-empty string";
       return std::nullopt;
     }
     *field = value.get<std::string>();
   }
   if (selection.topic && !Topic::parse(*selection.topic)) {
-    error = "topic: \"" + *selection.topic + "\" is not a topic, which has no wildcards";
+    error = "topic: \"" + *selection.topic + "\" is not a topic without wildcards";
     return std::nullopt;
   }
   return selection;

@@ -15,7 +15,7 @@ namespace {
 // Views into `topics`. Throws std::invalid_argument if they make no subscription.
 std::vector<TopicPattern> patterns_of(const std::vector<std::string>& topics) {
   if (topics.empty()) {
-    throw std::invalid_argument("topic: missing; say what to subscribe to, as in ?topic=orders&topic=stocks/**");
+    throw std::invalid_argument("topic: missing; add at least one, such as ?topic=orders&topic=stocks/**");
   }
   if (topics.size() > kMaxTopicsPerSubscription) {
     throw std::invalid_argument("topic: more than " + std::to_string(kMaxTopicsPerSubscription) +
@@ -25,10 +25,10 @@ std::vector<TopicPattern> patterns_of(const std::vector<std::string>& topics) {
   for (const std::string& topic : topics) {
     const auto pattern = TopicPattern::parse(topic);
     if (!pattern) {
-      throw std::invalid_argument("topic: \"" + topic + "\" is not a topic pattern: 1 to " +
+      throw std::invalid_argument("topic: \"" + topic + "\" is not a topic pattern: expected 1 to " +
                                   std::to_string(kMaxTopicBytes) +
-                                  " bytes of segments separated by /, none of them empty; * is one of the first " +
-                                  std::to_string(kMaxWildcardDepth) + " segments, a final ** all that follow");
+                                  " bytes of non-empty segments separated by /; * may be one of the first " +
+                                  std::to_string(kMaxWildcardDepth) + " segments, ** the last");
     }
     patterns.push_back(*pattern);
   }

@@ -79,7 +79,7 @@ Server::Server(const ServerOptions& options) {
 
 Server::~Server() {
   if (engine_->is_in_user_code()) {
-    std::fputs("millrace: a Server cannot be destroyed in a handler or callback of its own, which it would wait for\n",
+    std::fputs("millrace: do not destroy a Server in one of its own handlers or callbacks: it would wait for itself\n",
                stderr);
     std::terminate();
   }

@@ -184,7 +184,7 @@ TEST(HttplibFeature, WhatAnExceptionSaysIsForTheProgramAlone) {
   }
   server.stop();
   EXPECT_EQ(failures, (std::vector<std::string>{"GET /bad: the password is 1234",
-                                                "GET /worse: something that is no std::exception"}));
+                                                "GET /worse: an exception that is not a std::exception"}));
 }
 
 TEST(HttplibFeature, AnEventsRouteIsARouteLikeOthers) {

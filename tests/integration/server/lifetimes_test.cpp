@@ -189,7 +189,7 @@ TEST(Callbacks, ThatThrowAreReportedAndEndNothing) {
     own.send(get("/own"));
     own.read_until("\r\n\r\n");
   }
-  require_soon([&] { return reports.has("on_close: something that is no std::exception"); }, "the report");
+  require_soon([&] { return reports.has("on_close: an exception that is not a std::exception"); }, "the report");
   kept.back().on_close([] { throw std::runtime_error("of one that is over"); });
   EXPECT_TRUE(reports.has("on_close: of one that is over"));
   RawClient provided(server.port());
@@ -319,7 +319,7 @@ TEST(ServerLifeDeathTest, CannotEndInACallbackOfItsOwn) {
         server = std::make_unique<Server>(options);
         server->listen("127.0.0.1", 0);
       },
-      "cannot be destroyed in a handler or callback");
+      "do not destroy a Server in one of its own handlers or callbacks");
 }
 
 // --- All at once ----------------------------------------------------------------------------------------------------

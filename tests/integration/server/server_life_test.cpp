@@ -167,7 +167,7 @@ TEST(ServerLife, StartedAsAnHttplibServerItSaysWhatIsWrong) {
   RawClient client(port);
   const RawResponse response = client.read_response();
   EXPECT_EQ(response.status, 503);
-  EXPECT_NE(response.body.find("millrace::Server's own"), std::string::npos) << response.body;
+  EXPECT_NE(response.body.find("call millrace::Server::listen()"), std::string::npos) << response.body;
   base.stop();
   listening.join();
 }

@@ -203,7 +203,8 @@ TEST_F(StoredEvents, AreRefusedWhileTheDiskIsFullAndStreamsGoOn) {
   EXPECT_GT(std::stoi(refused.field("Retry-After")), 0);
   const RawResponse not_ready = client.exchange(get("/readyz"));
   EXPECT_EQ(not_ready.status, 503);
-  const std::string for_strangers = "{\"error\":\"the store takes no events now; the server's log says why\"}\n";
+  const std::string for_strangers =
+      "{\"error\":\"the store accepts no events at the moment; the server's log has the reason\"}\n";
   EXPECT_EQ(refused.body, for_strangers);
   EXPECT_EQ(not_ready.body, for_strangers);
   EXPECT_EQ(client.exchange(get("/healthz")).status, 200);

@@ -54,7 +54,7 @@ std::vector<OwnedTopicPattern> patterns_in(const json& rights, const char* name)
   for (const json& one : *claim) {
     auto pattern = one.is_string() ? OwnedTopicPattern::parse(one.get<std::string>()) : std::nullopt;
     if (!pattern) {
-      throw BadClaim{std::string("the token's millrace.") + name + " holds something that is not a topic pattern"};
+      throw BadClaim{std::string("the token's millrace.") + name + " contains something that is not a topic pattern"};
     }
     patterns.push_back(std::move(*pattern));
   }
@@ -87,7 +87,8 @@ void check_validity(const json& claims, const JwtAuthorizer::Options& options) {
   const auto not_before = time_in(claims, "nbf");
   if (expires && *expires <= now) throw BadClaim{"the token has expired"};
   if (not_before && *not_before > now + kMaxClockSkew) throw BadClaim{"the token is not valid yet"};
-  if (!options.issuer.empty() && !names(claims, "iss", options.issuer)) throw BadClaim{"the token is another issuer's"};
+  if (!options.issuer.empty() && !names(claims, "iss", options.issuer))
+    throw BadClaim{"the token is from another issuer"};
   if (!options.audience.empty() && !names(claims, "aud", options.audience)) {
     throw BadClaim{"the token is for another audience"};
   }
@@ -102,7 +103,7 @@ Decision decide_by_rights(const json& claims, Action action, const std::vector<s
   const auto admin = rights.find("admin");
   const bool administers = admin != rights.end() && *admin == true;
   if (action == Action::kAdminister) {
-    return administers ? allowed : Decision::forbidden("the token does not say millrace.admin");
+    return administers ? allowed : Decision::forbidden("the token does not grant millrace.admin");
   }
   const char* const name = action == Action::kPublish ? "publish" : "subscribe";
   std::vector<OwnedTopicPattern> granted = patterns_in(rights, name);
@@ -150,8 +151,7 @@ void JwtAuthorizer::reload() {
   }
   if (!options_.jwks_file.empty()) keys->add_jwks(read_key_file(options_.jwks_file, kKeySetFile), kKeySetFile);
   if (keys->empty()) {
-    throw InvalidOption("JwtAuthorizer",
-                        "there is no key; give a secret, a secret_file, a public_key_file or a jwks_file");
+    throw InvalidOption("JwtAuthorizer", "no key: set secret, secret_file, public_key_file or jwks_file");
   }
   {
     const std::lock_guard lock(mutex_);
@@ -168,7 +168,7 @@ Authorizer::Decision JwtAuthorizer::decide(const httplib::Request& request, Acti
     return Decision::allow();
   }
   if (token.empty()) {
-    return Decision::unauthenticated("a token is needed: send it as Authorization: Bearer <token>");
+    return Decision::unauthenticated("missing token: send it as Authorization: Bearer <token>");
   }
   std::shared_ptr<const JwtKeySet> keys;
   {
@@ -178,7 +178,7 @@ Authorizer::Decision JwtAuthorizer::decide(const httplib::Request& request, Acti
   const auto payload = keys->verify(token);
   const json claims = payload ? parse_json(*payload, kMaxRequestHeadBytes) : json();
   if (!claims.is_object()) {
-    return Decision::unauthenticated("the token is malformed, or its signature is not by a key that is known here");
+    return Decision::unauthenticated("the token is malformed, or no known key signed it");
   }
   try {
     check_validity(claims, options_);

@@ -151,7 +151,7 @@ void JwtKeySet::add(KeyPtr key, std::string id, std::string_view option) {
                      " bytes; openssl rand -hex 32 makes a good one");
   }
   if (keys_.size() == kMaxTokenKeys) {
-    fail(option, "more than " + std::to_string(kMaxTokenKeys) + " keys in all; leave out those that are not in use");
+    fail(option, "more than " + std::to_string(kMaxTokenKeys) + " keys in all; remove keys that are not in use");
   }
   keys_.push_back({.key = std::move(key), .algorithm = algorithm, .id = std::move(id)});
 }
@@ -169,12 +169,12 @@ void JwtKeySet::add_pem(const std::string& pem, std::string_view option) {
   const std::size_t before = keys_.size();
   while (const PublicKeyPtr parsed{PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr)}) {
     KeyPtr key(jwk_of(parsed.get()));
-    if (key == nullptr)
-      fail(option, "a key is neither RSA nor on the curve P-256: tokens are checked by RS256 or ES256");
+    if (key == nullptr) fail(option, "a key is neither RSA nor on the curve P-256: expected a key for RS256 or ES256");
     add(std::move(key), {}, option);
   }
   if (keys_.size() == before) {
-    fail(option, "holds no public key in PEM form (BEGIN PUBLIC KEY); openssl pkey -pubout makes one of a private key");
+    fail(option,
+         "contains no public key in PEM form (BEGIN PUBLIC KEY); openssl pkey -pubout makes one from a private key");
   }
 }
 
@@ -195,7 +195,7 @@ void JwtKeySet::add_jwks(const std::string& text, std::string_view option) {
     if (key == nullptr) fail(option, "the key \"" + id + "\" is malformed");
     add(std::move(key), id, option);
   }
-  if (keys_.size() == before) fail(option, "holds no key for RS256, ES256 or HS256");
+  if (keys_.size() == before) fail(option, "contains no key for RS256, ES256 or HS256");
 }
 
 std::optional<std::string> JwtKeySet::verify(std::string_view token) const {

@@ -12,7 +12,7 @@ namespace millrace {
 
 namespace {
 
-constexpr const char* kLostConnection = "the connection to NATS was lost before it was acknowledged";
+constexpr const char* kLostConnection = "the connection to NATS was lost before NATS acknowledged it";
 
 }  // namespace
 
@@ -157,7 +157,7 @@ bool JetStreamEventLog::catch_up(std::uint64_t sequence) const {
   if (head() >= sequence) return true;
   if (queries_->state().head < sequence) return false;
   if (follower_->wait_for(sequence)) return true;
-  throw StoreUnavailable("this server is behind the others: it has not come to the event yet");
+  throw StoreUnavailable("this server is behind the others and has not received the event yet");
 }
 
 // --- Trouble --------------------------------------------------------------------------------------------------------

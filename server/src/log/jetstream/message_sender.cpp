@@ -115,7 +115,7 @@ void MessageSender::send(Place& place) {
   batch->is_given_up = true;
   lock.unlock();
   if (is_stored) return batch->end();  // also where the follower takes longer
-  connection_.give_up(on_ack, "it was not acknowledged in time");
+  connection_.give_up(on_ack, "NATS did not acknowledge it in time");
   // One whose ack has just come is being told.
   lock.lock();
   batch->over.wait(lock, is_over);

@@ -28,17 +28,17 @@ void check(natsStatus status, const std::string& doing) {
 std::string sentence(natsStatus status) {
   switch (status) {
     case NATS_NO_SERVER:
-      return "no NATS server answers there: see whether it runs, and to its host and port";
+      return "no NATS server answers: check that it runs, and check host and port";
     case NATS_CONNECTION_AUTH_FAILED:
       return "NATS refuses the user, password, token or credentials";
     case NATS_TIMEOUT:
-      return "NATS does not answer in time";
+      return "NATS did not answer in time";
     case NATS_SECURE_CONNECTION_REQUIRED:
-      return "NATS wants TLS: write tls:// in place of nats://";
+      return "NATS requires TLS: write tls:// instead of nats://";
     case NATS_SECURE_CONNECTION_WANTED:
-      return "NATS has no TLS: write nats:// in place of tls://, or turn it on there";
+      return "NATS has no TLS: write nats:// instead of tls://, or turn TLS on in NATS";
     case NATS_SSL_ERROR:
-      return "TLS with NATS fails: its certificate must be signed by an authority this machine trusts";
+      return "TLS with NATS failed: an authority that this machine trusts must have signed its certificate";
     default:
       return std::string("cannot connect to NATS: ") + natsStatus_GetText(status);
   }
@@ -48,19 +48,19 @@ natsMsg* new_message(const NatsMessage& message, const std::string& reply) {
   natsMsg* made = nullptr;
   check(natsMsg_Create(&made, message.subject.c_str(), reply.c_str(), message.data.data(),
                        static_cast<int>(message.data.size())),
-        "cannot make a message");
+        "cannot create a message");
   for (const auto& [name, value] : message.headers) {
     const natsStatus status = natsMsgHeader_Set(made, name.c_str(), value.c_str());
     if (status == NATS_OK) continue;
     natsMsg_Destroy(made);
-    check(status, "cannot make a message");
+    check(status, "cannot create a message");
   }
   return made;
 }
 
-constexpr const char* kNoJetStream = "NATS is there, but JetStream is not: see that it is on there";
+constexpr const char* kNoJetStream = "NATS answers, but has no JetStream: turn JetStream on in NATS";
 
-constexpr const char* kNotUnderstood = "JetStream's answer cannot be understood";
+constexpr const char* kNotUnderstood = "cannot read JetStream's answer";
 
 NatsAck refused(std::string_view trouble) noexcept {
   NatsAck ack;
@@ -93,7 +93,7 @@ std::string error_text(const json& error) {
 }
 
 NatsAck ack_in(const NatsSubscription::Message& message) {
-  if (natsMsg_IsNoResponders(message.get())) return refused("the stream has no leader now");
+  if (natsMsg_IsNoResponders(message.get())) return refused("the stream has no leader at the moment");
   const std::string_view data(natsMsg_GetData(message.get()),
                               static_cast<std::size_t>(natsMsg_GetDataLength(message.get())));
   const json answer = parse_json(data, kMaxStoreAnswerBytes);
@@ -143,7 +143,7 @@ NatsConnection::NatsConnection(Options options) : options_(std::move(options)) {
   std::vector<const char*> servers;
   for (const std::string& server : options_.address.servers) servers.push_back(server.c_str());
   check(natsOptions_SetServers(made, servers.data(), static_cast<int>(servers.size())),
-        "the servers' addresses cannot be used");
+        "cannot use the servers' addresses");
   check(natsOptions_SetName(made, "millrace"), "NATS");
   check(natsOptions_SetTimeout(made, kStoreConnectTimeout.count()), "NATS");
   check(natsOptions_SetReconnectWait(made, kStoreReconnectWait.count()), "NATS");
@@ -156,7 +156,7 @@ NatsConnection::NatsConnection(Options options) : options_(std::move(options)) {
   if (options_.address.tls) check(natsOptions_SetSecure(made, true), "TLS");
   if (!options_.credentials.empty()) {
     check(natsOptions_SetUserCredentialsFromFiles(made, options_.credentials.c_str(), nullptr),
-          "the credentials file \"" + options_.credentials + "\" cannot be used");
+          "the credentials file \"" + options_.credentials + "\" cannot be read");
   }
   const auto changed = [](natsConnection* /*connection*/, void* self) {
     static_cast<NatsConnection*>(self)->options_.on_change();
@@ -219,7 +219,7 @@ NatsConnection::~NatsConnection() {
     std::unique_lock lock(mutex);
     completed.wait(lock, [&] { return is_over; });
   }
-  give_up("the server ends");
+  give_up("the server is stopping");
   natsConnection_Close(connection_.get());
   std::unique_lock lock(closed_mutex_);
   closing_.wait(lock, [this] { return is_closed_; });
@@ -240,7 +240,7 @@ json NatsConnection::ask(const std::string& what, const json& request) const {
   const natsStatus status = natsConnection_Request(&reply, connection_.get(), subject.c_str(), text.data(),
                                                    static_cast<int>(text.size()), kStoreAnswerTimeout.count());
   if (status == NATS_NO_RESPONDERS) throw NoJetStream(kNoJetStream);
-  if (status == NATS_TIMEOUT) throw StoreUnavailable("JetStream does not answer");
+  if (status == NATS_TIMEOUT) throw StoreUnavailable("JetStream did not answer in time");
   if (status != NATS_OK) throw StoreUnavailable(std::string("no connection to NATS: ") + natsStatus_GetText(status));
   return answer_in(NatsSubscription::Message(reply));
 }
@@ -253,7 +253,7 @@ std::vector<json> NatsConnection::ask_all(const std::string& what, const std::ve
     const std::string text = requests[i].dump();
     check(natsConnection_PublishRequestString(connection_.get(), subject.c_str(), (inbox + std::to_string(i)).c_str(),
                                               text.c_str()),
-          "cannot ask JetStream");
+          "cannot send a request to JetStream");
   }
   flush();
   std::vector<json> answers(requests.size());
@@ -261,7 +261,7 @@ std::vector<json> NatsConnection::ask_all(const std::string& what, const std::ve
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const auto left = std::chrono::duration_cast<Duration>(deadline - std::chrono::steady_clock::now());
     NatsSubscription::Message message = subscription.next(std::max(left, Duration{1}));
-    if (message == nullptr) throw StoreUnavailable("JetStream does not answer");
+    if (message == nullptr) throw StoreUnavailable("JetStream did not answer in time");
     if (natsMsg_IsNoResponders(message.get())) throw NoJetStream(kNoJetStream);
     const std::size_t index = number_behind(natsMsg_GetSubject(message.get()), inbox.size());
     if (index < answers.size()) answers[index] = answer_in(message);

@@ -36,8 +36,9 @@ StoreAddress StoreAddress::parse(std::string_view text) {
   if (slash != std::string_view::npos) {
     const std::string_view stream = text.substr(slash + 1);
     if (!is_stream_name(stream)) {
-      throw InvalidOption("ServerOptions::store.address",
-                          "\"" + std::string(stream) + "\" is no name for a stream: 1 to 64 letters, digits, - and _");
+      throw InvalidOption(
+          "ServerOptions::store.address",
+          "\"" + std::string(stream) + "\" is not a valid stream name: expected 1 to 64 letters, digits, - and _");
     }
     address.stream = stream;
     text = text.substr(0, slash);
@@ -52,7 +53,7 @@ StoreAddress StoreAddress::parse(std::string_view text) {
     const std::string_view host = at == std::string_view::npos ? server : server.substr(at + 1);
     if (host.empty() || host.front() == ':') {
       throw InvalidOption("ServerOptions::store.address",
-                          "a host is missing: nats://HOST[:PORT][,HOST[:PORT]…][/STREAM]");
+                          "missing host: expected nats://HOST[:PORT][,HOST[:PORT]…][/STREAM]");
     }
     address.servers.push_back(std::string(scheme) + user + std::string(host));
     if (comma == std::string_view::npos) return address;

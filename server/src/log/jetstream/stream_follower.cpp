@@ -74,7 +74,7 @@ void StreamFollower::follow(const std::stop_token& stop) {
       const NatsSubscription::Message message =
           frames_.size() < kHandedOverTogether ? subscription.next(wait) : nullptr;
       if (message == nullptr) {
-        if (frames_.empty() && ++missed > kMissedHeartbeats) throw StoreUnavailable("the stream is silent");
+        if (frames_.empty() && ++missed > kMissedHeartbeats) throw StoreUnavailable("no heartbeat from the stream");
         hand_over();
         continue;
       }
@@ -107,7 +107,7 @@ NatsSubscription StreamFollower::consume(std::uint64_t after) const {
                                                  {"mem_storage", true},
                                                  {"num_replicas", 1}}}});
   if (made.contains("error")) {
-    throw StoreUnavailable("JetStream: " + made["error"].value("description", std::string("it lets nobody follow")));
+    throw StoreUnavailable("JetStream: " + made["error"].value("description", std::string("cannot follow the stream")));
   }
   return subscription;
 }
@@ -118,13 +118,13 @@ void StreamFollower::answer(const NatsSubscription::Message& message) const {
   const std::string_view stalled = header(message, "Nats-Consumer-Stalled");
   if (!stalled.empty()) connection_.reply(std::string(stalled).c_str());
   const std::string_view last = header(message, "Nats-Last-Consumer");
-  if (!last.empty() && last != std::to_string(in_consumer_)) throw StoreUnavailable("an event has been missed");
+  if (!last.empty() && last != std::to_string(in_consumer_)) throw StoreUnavailable("an event is missing");
 }
 
 void StreamFollower::take(const NatsSubscription::Message& message) {
   const char* reply = natsMsg_GetReply(message.get());
   const auto place = reply != nullptr ? place_of(reply) : std::nullopt;
-  if (!place || place->in_consumer != in_consumer_ + 1) throw StoreUnavailable("an event has been missed");
+  if (!place || place->in_consumer != in_consumer_ + 1) throw StoreUnavailable("an event is missing");
   ++in_consumer_;
   if (place->sequence <= seen_) return;
   const StreamEntry entry{

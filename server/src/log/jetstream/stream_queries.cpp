@@ -48,7 +48,7 @@ std::string from_base64(const std::string& text) {
   std::string bytes(text.size() / 4 * 3, '\0');
   const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
                                    reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) throw StoreUnavailable("JetStream's answer cannot be understood");
+  if (size < 0) throw StoreUnavailable("cannot read JetStream's answer");
   const auto padding =
       static_cast<std::size_t>(std::count(text.end() - std::min<std::ptrdiff_t>(2, std::ssize(text)), text.end(), '='));
   bytes.resize(static_cast<std::size_t>(size) - padding);
@@ -148,12 +148,13 @@ json StreamQueries::prepare(const std::string& name, const json& config, const j
     // Another node may have been faster.
     const bool is_there = created.contains("error") && created["error"].value("err_code", 0) == kStreamNameInUse;
     info = checked(is_there ? connection_.ask("STREAM.INFO." + name, nullptr) : std::move(created));
-    if (info.is_null()) throw StoreUnavailable("JetStream: the stream \"" + name + "\" cannot be made");
+    if (info.is_null()) throw StoreUnavailable("JetStream: the stream \"" + name + "\" cannot be created");
   }
   json wanted = info.at("config");
   const json subjects = wanted.value("subjects", json::array());
   if (subjects != config.at("subjects") && subjects != former_subjects) {
-    throw ForeignStream("the stream \"" + name + "\" has other subjects, and is another program's: choose another " +
+    throw ForeignStream("the stream \"" + name +
+                        "\" has other subjects and belongs to another program: choose another " +
                         "name, nats://HOST/NAME");
   }
   for (const char* limit : {"subjects", "max_msgs", "max_bytes", "max_age", "duplicate_window"}) {
@@ -166,9 +167,10 @@ json StreamQueries::prepare(const std::string& name, const json& config, const j
 
 StreamQueries::State StreamQueries::state() const {
   const json info = checked(connection_.ask("STREAM.INFO." + options_.name, nullptr));
-  if (info.is_null()) throw StoreUnavailable("the stream \"" + options_.name + "\" is gone: start the server anew");
+  if (info.is_null())
+    throw StoreUnavailable("the stream \"" + options_.name + "\" no longer exists: restart the server");
   if (epoch_of(info) != epoch_) {
-    throw StoreUnavailable("the stream \"" + options_.name + "\" is not the one that was there: start the server anew");
+    throw StoreUnavailable("the stream \"" + options_.name + "\" was deleted and created again: restart the server");
   }
   const json& state = info.at("state");
   State now{.head = state.value("last_seq", std::uint64_t{0}),
@@ -343,7 +345,7 @@ EventLog::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t h
   }
   // Asked for last: what was there when this answers was there when the entries were read.
   const State now = state();
-  if (now.head < head) throw StoreUnavailable("the server that answers is behind the others");
+  if (now.head < head) throw StoreUnavailable("the NATS server that answered is behind the others");
   page.oldest = now.oldest;
   return page;
 }

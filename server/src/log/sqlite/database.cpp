@@ -42,7 +42,7 @@ SqliteDatabase::SqliteDatabase(const std::string& path, Mode mode) {
 
 void SqliteDatabase::execute(const char* sql) {
   const int code = sqlite3_exec(handle(), sql, nullptr, nullptr, nullptr);
-  if (code != SQLITE_OK) throw SqliteError(handle(), "the file cannot be used", code);
+  if (code != SQLITE_OK) throw SqliteError(handle(), "cannot use the file", code);
 }
 
 std::int64_t SqliteDatabase::number(const char* sql) {
@@ -55,7 +55,7 @@ bool SqliteRows::next() {
   const int code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
-  throw SqliteError(sqlite3_db_handle(statement_.get()), "the file cannot be used", code);
+  throw SqliteError(sqlite3_db_handle(statement_.get()), "cannot use the file", code);
 }
 
 std::string_view SqliteRows::text(int column) const {
@@ -68,7 +68,7 @@ SqliteStatement::SqliteStatement(SqliteDatabase& database, std::string_view sql)
   const int code = sqlite3_prepare_v3(database.handle(), sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &prepared, nullptr);
   handle_.reset(prepared);
-  if (code != SQLITE_OK) throw SqliteError(database.handle(), "the file cannot be used", code);
+  if (code != SQLITE_OK) throw SqliteError(database.handle(), "cannot use the file", code);
 }
 
 void SqliteStatement::bind(int index, std::uint64_t value) {
@@ -94,7 +94,7 @@ void SqliteStatement::bind(int index, SqliteNull) {
 }
 
 void SqliteStatement::check(int code) const {
-  if (code != SQLITE_OK) throw SqliteError(sqlite3_db_handle(handle_.get()), "a value cannot be used", code);
+  if (code != SQLITE_OK) throw SqliteError(sqlite3_db_handle(handle_.get()), "cannot use a value", code);
 }
 
 }  // namespace millrace

@@ -11,11 +11,11 @@
 namespace millrace {
 
 LockFile::LockFile(const std::string& path) : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-  if (file_ < 0) throw std::runtime_error("cannot make " + path + ": " + std::strerror(errno));
+  if (file_ < 0) throw std::runtime_error("cannot create " + path + ": " + std::strerror(errno));
   if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
   const int error = errno;
   ::close(file_);
-  throw std::runtime_error(error == EWOULDBLOCK ? "another program has it open"
+  throw std::runtime_error(error == EWOULDBLOCK ? "another program uses the store"
                                                 : "cannot lock " + path + ": " + std::strerror(error));
 }
 

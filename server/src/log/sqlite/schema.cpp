@@ -56,11 +56,11 @@ void prepare_schema(SqliteDatabase& database) {
   const std::int64_t version = database.number("PRAGMA user_version");
   if (database.number("SELECT count(*) FROM sqlite_schema") == 0) return create_schema(database, kSqliteSchemaVersion);
   if (database.number("PRAGMA application_id") != kSqliteApplicationId) {
-    throw StoreUnavailable("the file is another program's: choose another name for the store");
+    throw StoreUnavailable("the file belongs to another program: choose another path for the store");
   }
   if (version > kSqliteSchemaVersion) {
-    throw StoreUnavailable("the file was written by a newer Millrace (its version " + std::to_string(version) +
-                           ", this program's " + std::to_string(kSqliteSchemaVersion) + ")");
+    throw StoreUnavailable("a newer Millrace wrote the file (file version " + std::to_string(version) +
+                           ", this program's version " + std::to_string(kSqliteSchemaVersion) + ")");
   }
   database.execute("PRAGMA journal_mode = WAL");
   if (version == kSqliteSchemaVersion) return;

@@ -94,7 +94,7 @@ std::vector<FramePtr> SqliteEventLog::commit(const std::vector<Turn*>& group) {
   if (is_damaged_) writer_.reset();
   if (writer_ == nullptr) {
     const std::string reason = trouble();
-    throw StoreUnavailable(reason.empty() ? "the file is being opened again" : reason);
+    throw StoreUnavailable(reason.empty() ? "the file is being reopened" : reason);
   }
   const std::int64_t now = published_now();
   std::vector<FramePtr> frames;
@@ -203,7 +203,7 @@ void SqliteEventLog::open_again() {
   if (is_damaged_) return;
   auto writer = std::make_unique<SqliteWriter>(options_.path, options_.sync, epoch_);
   if (writer->epoch() != epoch_) {
-    throw StoreUnavailable("the file is not the one that was opened: start the server anew to use it");
+    throw StoreUnavailable("the file was replaced: restart the server to use it");
   }
   {
     // A commit tells whether there is room.
@@ -295,7 +295,7 @@ auto SqliteEventLog::ask(Reader& reader, const Ask& question) const {
       fail(error);
       tell_trouble();
     }
-    throw StoreUnavailable(std::string("the store cannot be read: ") + error.what());
+    throw StoreUnavailable(std::string("cannot read the store: ") + error.what());
   }
 }
 

@@ -148,8 +148,7 @@ EventLog::Page SqliteQueries::merge(std::uint64_t sequence, std::uint64_t head, 
       break;
     }
     SqliteRows rows = entry_(one);
-    if (!rows.next())
-      throw SqliteError(database_.handle(), "an index names an entry that is not there", SQLITE_CORRUPT);
+    if (!rows.next()) throw SqliteError(database_.handle(), "an index refers to a missing entry", SQLITE_CORRUPT);
     page.frames.push_back(frame(rows));
     bytes += page.frames.back()->bytes.size();
   }
@@ -158,7 +157,7 @@ EventLog::Page SqliteQueries::merge(std::uint64_t sequence, std::uint64_t head, 
 
 Topic SqliteQueries::topic_of(const SqliteRows& row, int column) const {
   if (const auto topic = Topic::parse(row.text(column))) return *topic;
-  throw SqliteError(database_.handle(), "an entry's topic is none", SQLITE_CORRUPT);
+  throw SqliteError(database_.handle(), "an entry has an invalid topic", SQLITE_CORRUPT);
 }
 
 FramePtr SqliteQueries::frame(const SqliteRows& row) const {

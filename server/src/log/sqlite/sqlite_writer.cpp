@@ -78,7 +78,7 @@ struct SqliteWriter::Statements {
 SqliteWriter::SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch)
     : database_(path, SqliteDatabase::Mode::kWrite) {
   if (sqlite3_db_readonly(database_.handle(), "main") == 1) {
-    throw StoreUnavailable("the file cannot be written to: see to its rights, and those of its folder");
+    throw StoreUnavailable("cannot write to the file: check its permissions, and those of its folder");
   }
   // What is said of the file itself always reaches the disk.
   database_.execute("PRAGMA synchronous = FULL");

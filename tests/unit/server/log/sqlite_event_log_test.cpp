@@ -235,7 +235,7 @@ TEST_F(SqliteEventLogTest, SaysWhyItCannotBeOpened) {
   EXPECT_THAT(refusal(), HasSubstr("unable to open database file"));
   std::filesystem::remove(file_);
   SqliteDatabase(file_, SqliteDatabase::Mode::kWrite).execute("CREATE TABLE theirs (x)");
-  EXPECT_THAT(refusal(), HasSubstr("another program's"));
+  EXPECT_THAT(refusal(), HasSubstr("belongs to another program"));
   std::filesystem::remove(file_);
   open();
   append();
@@ -251,7 +251,7 @@ TEST_F(SqliteEventLogTest, IsOneProgramsAtATime) {
         try {
           SqliteEventLog another({.path = file_, .bounds = {}, .new_epoch = "e", .clock = {}});
         } catch (const std::runtime_error& error) {
-          EXPECT_STREQ(error.what(), "another program has it open");
+          EXPECT_STREQ(error.what(), "another program uses the store");
           throw;
         }
       },
