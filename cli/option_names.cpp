@@ -11,7 +11,7 @@ struct Names {
   std::string_view typed;
 };
 
-// Exceptions from the rule that a member `max_connections` is `--max-connections`.
+// Exceptions from the rule that a member `shares.max_connections` is `--max-connections`.
 constexpr Names kExceptions[] = {
     {"ServerOptions::publishing.anonymous", "--insecure"},
     {"ServerOptions::authorizer", "a key (--publish-key, --admin-key)"},
@@ -19,7 +19,13 @@ constexpr Names kExceptions[] = {
     {"ServerOptions::cors.headers", "--cors-header"},
     {"ServerOptions::cors.origins", "--cors-origin"},
     {"ServerOptions::threads.io_uring", "--no-io-uring"},
+    {"ServerOptions::history.events", "--history-events"},
+    {"ServerOptions::history.bytes", "--history-bytes"},
+    {"ServerOptions::history.age", "--history-age"},
+    {"ServerOptions::publishing.rate", "--publish-rate"},
+    {"ServerOptions::store.address", "--store"},
     {"ServerOptions::store.bounds.age", "--store-age"},
+    {"ServerOptions::store.replicas", "--store-replicas"},
     {"ServerOptions::store.sync", "--sync"},
     {"ServerOptions::streams.unacknowledged_timeout", "--heartbeat"},
     {"publish_keys", "--publish-key"},
@@ -37,8 +43,7 @@ std::string typed_name(std::string_view option) {
   for (const Names& names : kExceptions) {
     if (names.in_library == option) return std::string(names.typed);
   }
-  const std::size_t behind_class = option.rfind(':') == std::string_view::npos ? 0 : option.rfind(':') + 1;
-  std::string name = "--" + std::string(option.substr(behind_class));
+  std::string name = "--" + std::string(option.substr(option.find_last_of(":.") + 1));
   std::replace(name.begin(), name.end(), '_', '-');
   return name;
 }

@@ -28,7 +28,7 @@ std::shared_ptr<EventStore> open_named(const ServerOptions& options, const std::
   try {
     return open();
   } catch (const std::runtime_error& failure) {
-    throw StoreUnavailable(name_of_option(options, "store") + " \"" + name + "\": " + failure.what());
+    throw StoreUnavailable(name_of_option(options, "store.address") + " \"" + name + "\": " + failure.what());
   }
 }
 

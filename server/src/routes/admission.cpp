@@ -54,7 +54,7 @@ bool Admission::check_host(const httplib::Request& request, httplib::Response& r
   if (is_known_host(request)) return true;
   refuse(request, response, 421, RefusalReason::kHost,
          "the name in the Host header is not a name of this server; to allow it, list it in " +
-             name_of_option(options_, "allowed_hosts"));
+             name_of_option(options_, "http.allowed_hosts"));
   return false;
 }
 
@@ -65,7 +65,7 @@ bool Admission::enter(const httplib::Request& request, httplib::Response& respon
   if (reads || cross_origin_.may_change_things(request)) return true;
   refuse(request, response, 403, RefusalReason::kOrigin,
          "a web page of this origin may neither publish nor change anything; to allow it, list it in " +
-             name_of_option(options_, "cors_origins"));
+             name_of_option(options_, "cors.origins"));
   return false;
 }
 
@@ -77,7 +77,7 @@ void Admission::preflight(const httplib::Request& request, httplib::Response& re
   if (!cross_origin_.may_ask(request)) {
     return refuse(
         request, response, 403, RefusalReason::kOrigin,
-        "web pages of this origin have no access; to allow it, list it in " + name_of_option(options_, "cors_origins"));
+        "web pages of this origin have no access; to allow it, list it in " + name_of_option(options_, "cors.origins"));
   }
   response.status = 204;
   if (!response.has_header("Access-Control-Allow-Origin")) return;
@@ -95,7 +95,7 @@ std::optional<Authorizer::Decision> Admission::allow(const httplib::Request& req
     const bool anyone = action == Authorizer::Action::kSubscribe && !any_is_reserved(topics);
     if (anyone || options_.publishing.anonymous) return Authorizer::Decision::allow();
     const std::string ways =
-        name_of_option(options_, "authorizer") + " or " + name_of_option(options_, "anonymous_publish");
+        name_of_option(options_, "authorizer") + " or " + name_of_option(options_, "publishing.anonymous");
     refuse(request, response, 403, RefusalReason::kForbidden,
            action == Authorizer::Action::kPublish
                ? "publishing over HTTP is turned off; to turn it on, start the server with " + ways

@@ -26,7 +26,7 @@ void check(const ServerOptions& options) {
     if (!good) throw InvalidOption(std::string("ServerOptions::") + field, problem);
   };
   require(options.threads.workers > 0, "threads.workers", "must be at least 1");
-  require(options.threads.loops != 0, "threads.loops", "must be at least 1; leave it out for one a core");
+  require(options.threads.loops != 0, "threads.loops", "must be at least 1; omit it for one a core");
   require(options.threads.max_uploads != 0, "threads.max_uploads", "must be at least 1");
   require(options.threads.max_downloads != 0, "threads.max_downloads", "must be at least 1");
   require(options.history.events > 0, "history.events", "must be at least 1");
@@ -35,7 +35,7 @@ void check(const ServerOptions& options) {
   require(options.http.max_body_bytes > 0, "http.max_body_bytes", "must be at least 1");
   require(options.http.max_buffered_bytes > 0, "http.max_buffered_bytes", "must be at least 1");
   require(!options.publishing.rate || (std::isfinite(*options.publishing.rate) && *options.publishing.rate > 0),
-          "publishing.rate", "must be more than 0 events a second; leave it out for no bound");
+          "publishing.rate", "must be more than 0 events a second; omit it for no bound");
   require(options.history.age.value_or(kUsual) > Duration{0}, "history.age", kLonger);
   require(options.store.bounds.age.value_or(kUsual) > Duration{0}, "store.bounds.age", kLonger);
   require(options.streams.retry >= Duration{0}, "streams.retry", "must not be negative");

@@ -154,7 +154,7 @@ TEST(Borders, LetNoPageOfAnotherOriginPublish) {
   for (const char* origin : {"https://evil.example", "null", "http://localhost:3000", "http://localhost"}) {
     const std::string response = post(running.port(), host + "Cookie: token=x\r\nOrigin: " + origin + "\r\n");
     EXPECT_EQ(status_of(response), 403) << origin;
-    EXPECT_NE(response.find("cors_origins"), std::string::npos) << response;
+    EXPECT_NE(response.find("cors.origins"), std::string::npos) << response;
   }
   EXPECT_EQ(status_of(post(running.port(), host + "Origin: http://localhost:8080\r\n")), 200);
   EXPECT_EQ(status_of(post(running.port(), host + "Origin: https://app.example\r\n")), 200);
