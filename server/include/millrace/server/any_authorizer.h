@@ -1,7 +1,7 @@
-// AnyAuthorizer: several authorizers, of which one has to allow it.
+// AnyAuthorizer: several authorizers, one of which must allow a request.
 //
-// So services can publish with a key while browsers subscribe with tokens. They are asked in order, and the first that
-// allows it decides. If none does, a 403 outweighs a 401: somebody knew who asks.
+// With it services can publish with a key while browsers subscribe with tokens. It asks the authorizers in order; the
+// first that allows decides. If none allows, a 403 outweighs a 401, because one authorizer knew the client.
 //
 //   options.authorizer = std::make_shared<millrace::AnyAuthorizer>(std::vector{keys, tokens});
 #pragma once
@@ -16,7 +16,7 @@ namespace millrace {
 
 class AnyAuthorizer final : public Authorizer {
  public:
-  /// Throws std::invalid_argument if the list is empty or holds a null pointer.
+  /// Throws std::invalid_argument if the list is empty or contains a null pointer.
   explicit AnyAuthorizer(std::vector<std::shared_ptr<const Authorizer>> authorizers);
 
   Decision decide(const httplib::Request& request, Action action,

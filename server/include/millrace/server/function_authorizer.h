@@ -1,4 +1,4 @@
-// FunctionAuthorizer: an Authorizer made of one function of yours.
+// FunctionAuthorizer: an Authorizer that calls a function of yours.
 //
 //   options.authorizer = std::make_shared<millrace::FunctionAuthorizer>(
 //       [&](const httplib::Request& request, millrace::Authorizer::Action action, const auto& topics) {
@@ -16,10 +16,11 @@ namespace millrace {
 
 class FunctionAuthorizer final : public Authorizer {
  public:
-  /// What Authorizer::decide() returns. Called from worker threads, several at once. What it throws becomes a 500.
+  /// Returns what Authorizer::decide() returns. Called from worker threads, several at once. If it throws, the client
+  /// gets 500.
   using Function = std::function<Decision(const httplib::Request&, Action, const std::vector<std::string>& topics)>;
 
-  /// Throws std::invalid_argument if there is no function.
+  /// Throws std::invalid_argument if the function is empty.
   explicit FunctionAuthorizer(Function function);
 
   Decision decide(const httplib::Request& request, Action action,

@@ -1,7 +1,7 @@
-// InvalidOption: an option has a value that cannot be honoured.
+// InvalidOption: an option has an invalid value.
 //
-// Thrown by the constructors of Server, KeyAuthorizer and JwtAuthorizer. A program that sets options by other names (on
-// a command line, in a file) says those to its users, by option() and problem(); what() has both in C++'s words.
+// The constructors of Server, KeyAuthorizer and JwtAuthorizer throw it. what() names the option as in C++. A program
+// with other names for its options (on a command line, in a file) uses option() and problem() instead.
 #pragma once
 
 #include <stdexcept>
@@ -12,8 +12,8 @@ namespace millrace {
 
 class InvalidOption : public std::invalid_argument {
  public:
-  /// `option` as it is called in C++, such as `ServerOptions::streams.retry`, or `publish_key_file` of KeyAuthorizer's
-  /// own; `problem` as what follows behind its name and a colon, such as `must not be negative`.
+  /// `option` is the name in C++, such as `ServerOptions::streams.retry`, or `publish_key_file` of KeyAuthorizer.
+  /// `problem` is the text after the name and a colon, such as `must not be negative`.
   InvalidOption(std::string option, std::string problem)
       : std::invalid_argument(option + ": " + problem), option_(std::move(option)), problem_(std::move(problem)) {}
 

@@ -1,8 +1,8 @@
-// JwtAuthorizer: whoever shows a token (a signed JWT, RFC 7519) may do what the token says.
+// JwtAuthorizer: allows what the token of a request says (a signed JWT, RFC 7519).
 //
-// The token comes in `Authorization: Bearer <token>`, or in a cookie, since a browser's EventSource cannot send the
-// header. Its `millrace` claim lists patterns of topics; `sub` is the user; the event stream ends at `exp`. The key
-// decides the algorithm, never the token: a secret is for HS256, an RSA key for RS256, a P-256 key for ES256.
+// A client sends the token as `Authorization: Bearer <token>`, or in a cookie, because a browser's EventSource cannot
+// send the header. The `millrace` claim lists patterns of topics; `sub` is the user; the event stream ends at `exp`.
+// The key decides the algorithm, never the token: a secret is for HS256, an RSA key for RS256, a P-256 key for ES256.
 // Any thread. docs/authorization.md has examples.
 //
 //   {"sub": "ada", "exp": 1893456000, "millrace": {"subscribe": ["users/ada", "news/**"], "publish": [], "admin":
@@ -24,16 +24,17 @@ class JwtKeySet;
 class JwtAuthorizer final : public Authorizer {
  public:
   struct Options {
-    /// Where the keys are: at least one of these four. At most kMaxTokenKeys in all.
+    /// The keys: set at least one of these four. At most kMaxTokenKeys in all.
     std::string secret = {};           ///< for HS256, at least kMinTokenSecretBytes
-    std::string secret_file = {};      ///< the same in a file; a final line end is not part of it
+    std::string secret_file = {};      ///< the same in a file; a final line end is not part of the secret
     std::string public_key_file = {};  ///< PEM, `BEGIN PUBLIC KEY`: RSA from kMinRsaKeyBits up, or P-256; several count
-    std::string jwks_file = {};        ///< a JSON Web Key Set [RFC 7517]; keys of other kinds are passed over
+    std::string jwks_file = {};        ///< a JSON Web Key Set [RFC 7517]; other keys are ignored
 
-    /// Name of a cookie that may hold the token. It should be HttpOnly, Secure and SameSite. Empty: none is looked at.
+    /// Name of a cookie that may contain the token. It should be HttpOnly, Secure and SameSite. Empty: no cookie is
+    /// read.
     std::string cookie = {};
 
-    /// If not empty, what the token's `iss` must be, and what its `aud` must be or contain.
+    /// If not empty: the value that the token's `iss` must have, and that its `aud` must be or contain.
     std::string issuer = {};
     std::string audience = {};
 
@@ -41,12 +42,12 @@ class JwtAuthorizer final : public Authorizer {
     std::vector<std::string> public_topics = {};
   };
 
-  /// Throws InvalidOption if one is malformed or a file cannot be used.
+  /// Throws InvalidOption if an option is malformed or a file cannot be read.
   explicit JwtAuthorizer(Options options);
   ~JwtAuthorizer() override;
 
-  /// Reads the files again. Requests under way are decided by the keys they began with. Throws as the constructor; the
-  /// keys stay as they were then.
+  /// Reads the files again. Running requests keep the keys with which they began. Throws like the constructor, and then
+  /// keeps the old keys.
   void reload();
 
   Decision decide(const httplib::Request& request, Action action,

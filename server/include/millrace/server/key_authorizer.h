@@ -1,8 +1,8 @@
-// KeyAuthorizer: whoever shows a key may do what the key is for. For services; users want a JwtAuthorizer.
+// KeyAuthorizer: allows what the key of a request is for. It is for services; for users use JwtAuthorizer.
 //
-// A key is sent as `Authorization: Bearer <key>`. A publish key publishes to every topic, a subscribe key subscribes to
-// every topic, an admin key does both and sees who is connected. As long as there is no subscribe key, anyone may
-// subscribe. Keys are kept as hashes and compared in constant time. Any thread. docs/authorization.md has examples.
+// A client sends a key as `Authorization: Bearer <key>`. A publish key allows publishing to every topic, a subscribe
+// key subscribing to every topic, an admin key both and administration. As long as there is no subscribe key, anyone
+// may subscribe. Keys are kept as hashes and compared in constant time. Any thread. docs/authorization.md has examples.
 //
 //   options.authorizer = std::make_shared<millrace::KeyAuthorizer>(
 //       millrace::KeyAuthorizer::Options{.publish_key_file = "/etc/millrace/publish-keys"});
@@ -20,7 +20,7 @@ namespace millrace {
 class KeyAuthorizer final : public Authorizer {
  public:
   /// A key is kMinKeyBytes to kMaxKeyBytes of letters, digits, `-._~+/` and a final `=` (`openssl rand -hex 32` makes
-  /// one). A file holds one a line; blank lines and lines that begin with `#` say nothing.
+  /// one). A file has one key on each line; blank lines and lines that begin with `#` are ignored.
   struct Options {
     std::vector<std::string> publish_keys = {};
     std::vector<std::string> subscribe_keys = {};
@@ -29,7 +29,7 @@ class KeyAuthorizer final : public Authorizer {
     std::string subscribe_key_file = {};
     std::string admin_key_file = {};
 
-    /// Lets anyone subscribe as long as there is no subscribe key. False where another authorizer decides that.
+    /// Lets anyone subscribe as long as there is no subscribe key. Set it to false if another authorizer decides that.
     bool anonymous_subscribe = true;
   };
 
@@ -37,8 +37,8 @@ class KeyAuthorizer final : public Authorizer {
   explicit KeyAuthorizer(Options options);
   ~KeyAuthorizer() override;
 
-  /// Reads the files again. Requests under way are decided by the keys they began with. Throws as the constructor; the
-  /// keys stay as they were then.
+  /// Reads the files again. Running requests keep the keys with which they began. Throws like the constructor, and then
+  /// keeps the old keys.
   void reload();
 
   /// The user of a decision about a key is `key:` and the first 8 hexadecimal digits of its SHA-256.

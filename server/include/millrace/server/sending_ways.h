@@ -1,4 +1,4 @@
-// How a server sends events to many sockets.
+// SendingWays: how a server sends events to many sockets.
 #pragma once
 
 #include <cstddef>
@@ -6,11 +6,11 @@
 
 namespace millrace {
 
-/// How the event loops hand events to the system.
+/// How many event loops send in which way.
 struct SendingWays {
-  std::size_t io_uring = 0;  ///< loops that send to many sockets in one call, by io_uring
-  std::size_t send = 0;      ///< loops that call send() for each
-  std::string why_not = {};  ///< why not by io_uring, where that was wanted
+  std::size_t io_uring = 0;  ///< loops that send to many sockets in one call, with io_uring
+  std::size_t send = 0;      ///< loops that call send() for each socket
+  std::string why_not = {};  ///< why not with io_uring, if it was requested
 };
 
 }  // namespace millrace

@@ -83,9 +83,9 @@ class Server : public httplib::Server {
   EventStream open_stream(const httplib::Request& request, httplib::Response& response);
 
   /// Lets the body of this request have `max_bytes`, as it is sent and as it is once decoded, in place of
-  /// ServerOptions::http.max_body_bytes. To be called in a handler that reads its body in pieces (httplib::ContentReader),
-  /// before it reads: such a handler holds no more of the body than it wants to. Throws std::logic_error if called
-  /// elsewhere.
+  /// ServerOptions::http.max_body_bytes. To be called in a handler that reads its body in pieces
+  /// (httplib::ContentReader), before it reads: such a handler holds no more of the body than it wants to. Throws
+  /// std::logic_error if called elsewhere.
   ///
   ///   server.Put("/videos", [&](const auto& request, auto& response, const httplib::ContentReader& read) {
   ///     server.allow_body(request, 4'000'000'000);
