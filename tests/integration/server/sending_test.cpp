@@ -39,7 +39,7 @@ TEST_P(SendingWhere, TheSystemRefusesRingsEverySubscriberGetsEverythingAllTheSam
     EXPECT_NE(metrics.find("\nmillrace_sending_loops{by=\"io_uring\"} 0\n"), std::string::npos) << metrics;
     EXPECT_EQ(metrics.find("\nmillrace_sending_loops{by=\"send\"} 0\n"), std::string::npos) << metrics;
     const std::string said = server.program().read_error_line();
-    EXPECT_NE(said.find("by send() on"), std::string::npos) << said;
+    EXPECT_NE(said.find("with send() on"), std::string::npos) << said;
     EXPECT_NE(said.find("io_uring is not available: "), std::string::npos) << said;
   });
 }
@@ -59,7 +59,7 @@ TEST(Sending, IsByIoUringWhereTheSystemHasIt) {
   const std::string said = server.program().read_error_line();
   // What the system of the test has is not the test's to say: but both say the same.
   const bool by_io_uring = metrics.find("\nmillrace_sending_loops{by=\"send\"} 0\n") != std::string::npos;
-  EXPECT_EQ(said.find("by io_uring, on ") != std::string::npos, by_io_uring) << said << "\n" << metrics;
+  EXPECT_EQ(said.find("with io_uring on ") != std::string::npos, by_io_uring) << said << "\n" << metrics;
 }
 
 TEST(Sending, IsByCallsWhereTheOperatorWantsIt) {
