@@ -16,7 +16,7 @@ const root = dirname(here);
 const wasmBuild = join(root, "build/wasm");
 
 /** Bytes, minified and gzipped: of what a bundler leaves of the package where only this much of it is used. */
-const limits = { eventSource: 10_048, all: 16_896, hook: 384 };
+const limits = { eventSource: 10_048, all: 16_896 };
 
 function run(command, ...parameters) {
   // Debian's Emscripten finds its JavaScript passes' libraries there. Its system libraries come ready-made in a cache
@@ -116,7 +116,17 @@ const plainJs = {
 };
 
 /** The entries by their names in package.json's `exports`, `index` being `.`. */
-const entries = { index: {}, slim: { module: "module-slim.ts" }, js: plainJs, react: {}, vue: {} };
+const entries = { index: {}, slim: { module: "module-slim.ts" }, js: plainJs };
+
+/** Beside `millrace`, which they import: by their names, too, what is measured of each, and its bytes at most. */
+const adapters = {
+  react: ["useEventSource", 672],
+  vue: ["useEventSource", 400],
+  svelte: ["eventSourceStore", 400],
+  observable: ["observeEvents", 400],
+  "from-readable-stream": ["EventSource", 1088],
+  inspect: ["inspect", 1024],
+};
 
 /** wasm2js.js: the core as JavaScript, made when it is asked for and not when the file is loaded. */
 async function bundleWasm2js() {
@@ -146,7 +156,7 @@ function emitTypes() {
     const text = readFileSync(join(types, name), "utf8");
     for (const [, path] of text.matchAll(/from "(\.[^"]*)\.js"/g)) reach(join(dirname(name), `${path}.d.ts`));
   };
-  for (const entry of Object.keys(entries)) reach(`${entry}.d.ts`);
+  for (const entry of Object.keys({ ...entries, ...adapters })) reach(`${entry}.d.ts`);
   for (const name of readdirSync(types, { recursive: true })) {
     if (name.endsWith(".d.ts") && !reached.has(name)) rmSync(join(types, name));
   }
@@ -175,6 +185,10 @@ for (const [name, parts] of Object.entries(entries)) {
   await bundle(`src/${name}.ts`, `dist/${name}.js`, "esm", { parts });
   await bundle(`src/${name}.ts`, `dist/${name}.cjs`, "cjs", { parts });
 }
+for (const name of Object.keys(adapters)) {
+  await bundle(`src/${name}.ts`, `dist/${name}.js`, "esm");
+  await bundle(`src/${name}.ts`, `dist/${name}.cjs`, "cjs");
+}
 await bundle("src/extras.ts", "dist/extras.js", "esm");
 await bundle("src/index.ts", "dist/millrace.iife.js", "iife", { globalName: "millrace", minify: true });
 writeFileSync(join(here, "dist/millrace.wasm"), wasm);
@@ -186,7 +200,7 @@ await bundle("src/core-for-tests.ts", forTests.replace("core", "js"), "esm", { p
 
 await checkSize("EventSource alone", 'export { EventSource } from "./index.js"', limits.eventSource);
 await checkSize("the whole package", 'export * from "./index.js"', limits.all);
-for (const name of ["react", "vue"]) {
-  const contents = `export { useEventSource } from "./${name}.js"`;
-  await checkSize(`millrace/${name} beside it`, contents, limits.hook, ["millrace", "react", "vue"]);
+for (const [name, [exported, limit]] of Object.entries(adapters)) {
+  const contents = `export { ${exported} } from "./${name}.js"`;
+  await checkSize(`millrace/${name} beside it`, contents, limit, ["millrace", "react", "vue"]);
 }

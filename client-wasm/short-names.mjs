@@ -4,7 +4,7 @@
 const internal = [
   ["broken", "commented", "contentType", "excerpt", "full", "identified", "instantiateNow", "mayReconnect"],
   ["forgotten", "heartbeat", "isFutile", "nextTimeout", "opened", "pause", "received", "retryAfter", "tell"],
-  ["verdict", "exported", "wait", "drop", "put", "lost"],
+  ["verdict", "exported", "wait", "drop", "put", "lost", "listen", "failed"],
 ].flat();
 
 const regExpOf = (names) => new RegExp(`^(${names.join("|")})$`);

@@ -7,10 +7,10 @@ import { methodOf, policyOf } from "./policy.js";
 import { cursorType, gapType } from "./protocol.js";
 import { autoTransport, refuseTransport } from "./transports/choice.js";
 import type { Request as Asked } from "./transports/transport.js";
-import type { ConnectOptions, Decoding, StandardSchema, TransportName } from "./types.js";
+import type { ConnectOptions, StandardSchema, TransportName } from "./types.js";
 import { resolveUrl } from "./url.js";
 
-export type AnyOptions = ConnectOptions<Decoding>;
+export type AnyOptions = ConnectOptions;
 
 /** What connect() is going to do. */
 export interface Plan {

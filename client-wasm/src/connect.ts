@@ -12,7 +12,17 @@ import { SharedConnection } from "./share.js";
 import { StoredId } from "./stored-id.js";
 import { transportOf } from "./transports/by-name.js";
 import type { TransportListener } from "./transports/transport.js";
-import type { Connection, ConnectOptions, Decoding, Gap, ServerEvent, StandardSchema, TransportName } from "./types.js";
+import type {
+  Connection,
+  ConnectOptions,
+  EventsOf,
+  Gap,
+  NoOptions,
+  OptionsFor,
+  ServerEvent,
+  TransportName,
+  Unstated,
+} from "./types.js";
 import { verdictBy } from "./verdict.js";
 
 /**
@@ -48,7 +58,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   #end: End | undefined;
   #roomMade: (() => void) | undefined;
 
-  constructor(url: string | URL, options: AnyOptions) {
+  constructor(url: string | URL, options: AnyOptions = {}) {
     super();
     this.#plan = planOf(url, options);
     const { request, policy } = this.#plan;
@@ -159,6 +169,10 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     }
   }
 
+  [Symbol.asyncDispose](): Promise<unknown> {
+    return this.return();
+  }
+
   // --- What the connection brings ---
 
   #push({ type, data, lastEventId, hasId }: CoreEvent): void {
@@ -249,19 +263,11 @@ function gapIn(data: string): Gap {
  * Connects, and keeps connecting, to the event stream at `url`: `for await (const event of connect(url)) …`. Leaving the
  * loop, close() or the signal ends it. Throws a TypeError that names the option if one is wrong.
  */
-export function connect<Data>(
+export function connect<Events extends object = Unstated, Options extends ConnectOptions = NoOptions>(
   url: string | URL,
-  options: ConnectOptions<Decoding> & { schema: StandardSchema<Data> },
-): Connection<Data>;
-export function connect(
-  url: string | URL,
-  options: ConnectOptions<"base64"> & { decode: "base64" },
-): Connection<Uint8Array>;
-export function connect<Data = unknown>(
-  url: string | URL,
-  options: ConnectOptions<"json"> & { decode: "json" },
-): Connection<Data>;
-export function connect(url: string | URL, options?: ConnectOptions): Connection;
-export function connect(url: string | URL, options: AnyOptions = {}): Connection<unknown> {
-  return new IteratedConnection(url, options) as Connection<unknown>;
+  ...options: OptionsFor<Events, Options>
+): Connection<EventsOf<Events, Options>> {
+  return new IteratedConnection(url, ...(options as [ConnectOptions?])) as unknown as Connection<
+    EventsOf<Events, Options>
+  >;
 }

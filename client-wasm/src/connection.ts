@@ -127,7 +127,7 @@ export class CoreConnection implements TransportListener {
     try {
       verdict = await this.#owner.verdict?.(status);
     } catch (error) {
-      if (attempt === this.#attempt) this.networkError(false, error);
+      if (attempt === this.#attempt) this.failed(false, error);
       return;
     }
     if (attempt !== this.#attempt) return;
@@ -147,7 +147,7 @@ export class CoreConnection implements TransportListener {
     this.#tell(Input.end);
   }
 
-  networkError(isFutile = false, cause?: unknown): void {
+  failed(isFutile = false, cause?: unknown): void {
     this.#cause = cause;
     this.#tell(isFutile ? Input.futileError : Input.networkError);
   }

@@ -1,33 +1,46 @@
+"use client";
 // `millrace/react`: an event stream as a hook.
 
-import { type ConnectOptions, connect } from "millrace";
+import type { ConnectOptions, EventOf, EventsOf, NoOptions, OptionsFor, Unstated } from "millrace";
 import { useEffect, useRef, useState } from "react";
-import { type EventSourceState, follow, type UseEventSourceOptions } from "./follow.js";
+import { type EventSourceState, follow, type OnEvent } from "./follow.js";
+import { keyOf, newestOptions } from "./newest-options.js";
 
-export type { EventSourceState, UseEventSourceOptions } from "./follow.js";
+export type { EventSourceState, OnEvent } from "./follow.js";
 
 /**
- * Connects while the component is mounted and `url` is not null, and anew when `url` or the options change, functions among
- * them aside: of those the newest are called.
+ * Connects while the component is mounted and `url` is not null, and anew when `url` or the options change. Functions among
+ * the options, and the schema, may be others at each rendering: the newest are called.
  */
-export function useEventSource<Data = string>(
+export function useEventSource<
+  Events extends object = Unstated,
+  Options extends ConnectOptions & { onEvent?: unknown } = NoOptions,
+>(
   url: string | URL | null | undefined,
-  { onEvent, ...options }: UseEventSourceOptions<Data> = {},
-): EventSourceState<Data> {
-  const [state, setState] = useState<EventSourceState<Data>>({ readyState: 0 });
-  const newest = useRef(onEvent);
+  ...[options]: OptionsFor<
+    Events,
+    Options & OnEvent<EventsOf<Events, Options>>,
+    ConnectOptions & OnEvent<EventsOf<Events, Options>>
+  >
+): EventSourceState<EventsOf<Events, Options>> {
+  type Map = EventsOf<Events, Options>;
+  const [state, setState] = useState<EventSourceState<Map>>({ readyState: 0 });
+  const { current: numbers } = useRef<object[]>([]);
+  const newest = useRef<(ConnectOptions & OnEvent<Map>) | undefined>(options);
   useEffect(() => {
-    newest.current = onEvent;
+    newest.current = options;
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: options are compared by what they say
   useEffect(() => {
     setState({ readyState: 0 });
     if (url == null) return;
-    return follow<Data>(
-      connect<Data>(url, options as ConnectOptions<"json"> & { decode: "json" }),
-      (event) => newest.current?.(event),
-      (change) => setState((before) => ({ ...before, ...change })),
+    const { onEvent: _, ...asked } = newestOptions(() => newest.current) as ConnectOptions & OnEvent;
+    return follow(
+      url,
+      asked,
+      (event) => newest.current?.onEvent?.(event as EventOf<Map>),
+      (change) => setState((before) => ({ ...before, ...(change as EventSourceState<Map>) })),
     );
-  }, [JSON.stringify([url, options])]);
+  }, [keyOf([url, options], numbers)]);
   return state;
 }

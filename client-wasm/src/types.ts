@@ -83,9 +83,9 @@ export type LossReason =
   | "overrun";
 
 /** An event of the stream. */
-export interface ServerEvent<Data = string> {
+export interface ServerEvent<Data = string, Type extends string = string> {
   /** The `event` field, `message` where there was none. */
-  readonly type: string;
+  readonly type: Type;
   readonly data: Data;
   /** The last event ID once this event has come: its own, or that of the last event that had one. */
   readonly lastEventId: string;
@@ -140,7 +140,7 @@ export type SchemaPath = readonly (PropertyKey | { readonly key: PropertyKey })[
 
 export type Decoding = "text" | "json" | "base64";
 
-export interface ConnectOptions<Decode extends Decoding = "text"> extends RequestOptions {
+export interface ConnectOptions extends RequestOptions {
   /** Added to the URL as `topic` parameters, as a Millrace server wants them. */
   topics?: string | readonly string[];
   /**
@@ -154,7 +154,7 @@ export interface ConnectOptions<Decode extends Decoding = "text"> extends Reques
   /** Used instead of the global `fetch`. */
   fetch?: typeof fetch;
   /** What becomes of the data: `json` is parsed, `base64` gives a Uint8Array. Default `text`. */
-  decode?: Decode;
+  decode?: Decoding;
   /** Checks, and may transform, decoded data. What it finds fault with ends the iteration with a TypeError. */
   schema?: StandardSchema;
   /** Sends cookies to other origins, too. */
@@ -198,8 +198,65 @@ export interface ConnectionErrorEvent extends Event {
   readonly reconnectIn: number | null;
 }
 
-/** What `connect()` returns: events to iterate over once, and the state of the connection that brings them. */
-export interface Connection<Data = string> extends EventTarget, AsyncIterable<ServerEvent<Data>> {
+/** The events of a map from types to what their data is: a union that `type` tells apart. */
+export type EventOf<Events> = {
+  [Type in keyof Events & string]: ServerEvent<Events[Type], Type>;
+}[keyof Events & string];
+
+/** Stands for a map of events that was not stated: what the options say is taken. */
+export interface Unstated {
+  readonly "millrace: no map of events": never;
+}
+
+/** Stands for options that were not given. */
+export interface NoOptions extends ConnectOptions {
+  readonly "millrace: no options"?: never;
+}
+
+/** What the options make of an event's data; `unknown` where they do not say for certain. */
+export type DataOf<Options> = Options extends { schema: StandardSchema<infer Data> }
+  ? Data
+  : "millrace: no options" extends keyof Options
+    ? string
+    : "schema" extends keyof Options
+      ? unknown
+      : Options extends { decode?: infer Decode }
+        ? "decode" extends keyof Options
+          ? DecodedBy<Decode>
+          : string
+        : string;
+
+/** What a decoding makes of an event's data. */
+export type DecodedBy<Decode> = Decode extends "json" ? unknown : Decode extends "base64" ? Uint8Array : string;
+
+/** The types that the options name; without them, any. */
+export type TypesOf<Options> = Options extends { types: readonly (infer Type extends string)[] } ? Type : string;
+
+/** The map of events as it was stated, or as the options have it. */
+export type EventsOf<Events, Options> = [Events] extends [Unstated]
+  ? { [Type in TypesOf<Options>]: DataOf<Options> }
+  : Events;
+
+/**
+ * What follows the URL: options of the kind `Base`. Where a map of events was stated, `types` are among its keys, and what
+ * is not text has to be decoded.
+ */
+export type OptionsFor<Events, Options, Base = ConnectOptions> = [Events] extends [Unstated]
+  ? [options?: Options]
+  : [Events[keyof Events]] extends [string]
+    ? [options?: StatedOptions<Events, Base> & { decode?: "text" }]
+    : [
+        options: StatedOptions<Events, Base> &
+          ({ decode: "json" | "base64" } | { schema: StandardSchema<Events[keyof Events]> }),
+      ];
+
+export type StatedOptions<Events, Base> = Omit<Base, "types"> & { types?: readonly (keyof Events & string)[] };
+
+/**
+ * What `connect()` returns: events to iterate over once, and the state of the connection that brings them. `Events` maps their
+ * types to what their data is.
+ */
+export interface Connection<Events = Record<string, string>> extends EventTarget, AsyncIterable<EventOf<Events>> {
   /** The request's URL, absolute, with the topics. */
   readonly url: string;
   /** 0 connecting, 1 open, 2 closed: as in EventSource. */
@@ -214,14 +271,34 @@ export interface Connection<Data = string> extends EventTarget, AsyncIterable<Se
   restart(): void;
   /** Ends the connection and the iteration. */
   close(): void;
-  addEventListener(
-    type: "open",
-    listener: (event: Event) => unknown,
+  /** Closes it at the end of a block: `await using connection = connect(…)`. */
+  [Symbol.asyncDispose](): Promise<void>;
+  addEventListener<Type extends keyof ConnectionEventMap>(
+    type: Type,
+    listener: ((event: ConnectionEventMap[Type]) => unknown) | EventListenerObjectOf<ConnectionEventMap[Type]>,
     options?: Parameters<EventTarget["addEventListener"]>[2],
   ): void;
-  addEventListener(
-    type: "error",
-    listener: (event: ConnectionErrorEvent) => unknown,
-    options?: Parameters<EventTarget["addEventListener"]>[2],
+  removeEventListener<Type extends keyof ConnectionEventMap>(
+    type: Type,
+    listener: ((event: ConnectionEventMap[Type]) => unknown) | EventListenerObjectOf<ConnectionEventMap[Type]>,
+    options?: Parameters<EventTarget["removeEventListener"]>[2],
   ): void;
+}
+
+/** What a connection fires. */
+export interface ConnectionEventMap {
+  open: Event;
+  error: ConnectionErrorEvent;
+}
+
+/** A listener that is an object. */
+export interface EventListenerObjectOf<Type> {
+  handleEvent(event: Type): unknown;
+}
+
+declare global {
+  /** As TypeScript's library has it from `ESNext.Disposable` on. */
+  interface SymbolConstructor {
+    readonly asyncDispose: unique symbol;
+  }
 }

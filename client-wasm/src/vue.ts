@@ -1,28 +1,52 @@
 // `millrace/vue`: an event stream as a composable.
 
-import { type ConnectOptions, connect } from "millrace";
-import { type MaybeRefOrGetter, type ShallowReactive, shallowReactive, toValue, watchEffect } from "vue";
-import { type EventSourceState, follow, type UseEventSourceOptions } from "./follow.js";
+import type { ConnectOptions, EventOf, EventsOf, NoOptions, OptionsFor, Unstated } from "millrace";
+import { type MaybeRefOrGetter, type ShallowRef, shallowRef, toValue, watchEffect } from "vue";
+import { type AnyState, follow, type OnEvent } from "./follow.js";
 
-export type { EventSourceState, UseEventSourceOptions } from "./follow.js";
+export type { OnEvent } from "./follow.js";
 
-/** Connects until the scope it is called in ends, and anew when `url` changes; not while that is null. */
-export function useEventSource<Data = string>(
+/** Refs, which stay what they are where they are taken apart. */
+export interface EventSourceRefs<Events = Record<string, string>> {
+  /** The newest event; undefined before the first. */
+  readonly event: Readonly<ShallowRef<EventOf<Events> | undefined>>;
+  /** 0 connecting, 1 open, 2 closed: as in EventSource. */
+  readonly readyState: Readonly<ShallowRef<number>>;
+  /** What has ended the connection for good: a ConnectionError, or what is wrong with the options. */
+  readonly error: Readonly<ShallowRef<unknown>>;
+}
+
+/**
+ * Connects until the scope it is called in ends, and anew when `url` changes; not while that is null. The options are taken
+ * once: what is to change is a function, such as `headers`.
+ */
+export function useEventSource<
+  Events extends object = Unstated,
+  Options extends ConnectOptions & { onEvent?: unknown } = NoOptions,
+>(
   url: MaybeRefOrGetter<string | URL | null | undefined>,
-  { onEvent, ...options }: UseEventSourceOptions<Data> = {},
-): ShallowReactive<EventSourceState<Data>> {
-  const state = shallowReactive<EventSourceState<Data>>({ readyState: 0 });
+  ...[options]: OptionsFor<
+    Events,
+    Options & OnEvent<EventsOf<Events, Options>>,
+    ConnectOptions & OnEvent<EventsOf<Events, Options>>
+  >
+): EventSourceRefs<EventsOf<Events, Options>> {
+  type Map = EventsOf<Events, Options>;
+  const { onEvent, ...asked } = (options ?? {}) as ConnectOptions & OnEvent<Map>;
+  const event = shallowRef<EventOf<Map>>();
+  const readyState = shallowRef(0);
+  const error = shallowRef<unknown>();
+  const show = (state: AnyState) => {
+    event.value = (state.event ?? event.value) as EventOf<Map> | undefined;
+    readyState.value = state.readyState;
+    error.value = state.error;
+  };
   watchEffect((onCleanup) => {
+    event.value = undefined;
     const address = toValue(url);
-    Object.assign(state, { event: undefined, readyState: 0, error: undefined });
-    if (address == null) return;
-    onCleanup(
-      follow<Data>(
-        connect<Data>(address, options as ConnectOptions<"json"> & { decode: "json" }),
-        (event) => onEvent?.(event),
-        (change) => Object.assign(state, change),
-      ),
-    );
+    readyState.value = 0;
+    error.value = undefined;
+    if (address != null) onCleanup(follow(address, asked, (event) => onEvent?.(event as EventOf<Map>), show));
   });
-  return state;
+  return { event, readyState, error };
 }

@@ -1,8 +1,8 @@
-// The hooks as React and Vue themselves render them, and the core fetched as a file by millrace/slim, in Chromium.
+// The hooks as React and Vue themselves render them, the store and the observable, and the core fetched as a file by millrace/slim, in Chromium.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { bundlers } from "../support/bundlers.mjs";
@@ -29,13 +29,31 @@ const programs = {
     const Shown = {
       props: ["url"],
       setup(props) {
-        const state = useEventSource(() => props.url);
-        return () => h("p", state.readyState + " " + state.event?.data);
+        const { readyState, event } = useEventSource(() => props.url);
+        return () => h("p", readyState.value + " " + event.value?.data);
       },
     };
     const url = ref(null);
     createApp(() => url.value && h(Shown, { url: url.value })).mount("main");
     globalThis.show = (next) => { url.value = next; };`,
+  svelte: `
+    import { eventSourceStore } from "millrace/svelte";
+    let leave;
+    globalThis.show = (url) => {
+      leave?.();
+      leave = url && eventSourceStore(url).subscribe(({ readyState, event }) => {
+        document.querySelector("main").textContent = readyState + " " + event?.data;
+      });
+    };`,
+  observable: `
+    import { observeEvents } from "millrace/observable";
+    let subscription;
+    globalThis.show = (url) => {
+      subscription?.unsubscribe();
+      subscription = url && observeEvents(url).subscribe(({ data }) => {
+        document.querySelector("main").textContent = "1 " + data;
+      });
+    };`,
   slim: `
     import { EventSource, setWasm } from "millrace/slim";
     setWasm("/millrace.wasm");
@@ -98,3 +116,67 @@ for (const [name, program] of Object.entries(programs)) {
     if (name === "slim") assert.equal(server.requests.filter(({ url }) => url === "/millrace.wasm").length, 1);
   });
 }
+
+test("react: functions are the newest, and options that say the same keep the connection", async (context) => {
+  const program = `
+    import { createElement } from "react";
+    import { createRoot } from "react-dom/client";
+    import { useEventSource } from "millrace/react";
+    function Shown({ url, token, tenant }) {
+      const schema = { "~standard": { version: 1, vendor: "test", validate: (value) => ({ value: value + " for " + token }) } };
+      schema.self = schema; // as schemas may be
+      const { event, error } = useEventSource(url, {
+        headers: () => ({ Authorization: token, Tenant: tenant.get("Name") }),
+        body: tenant,
+        schema,
+        retry: { base: 10, on: (status) => status === 403 && token === "new" },
+        reconnect: "always",
+      });
+      return createElement("p", null, error ? "failed " + error.status : event?.data);
+    }
+    const root = createRoot(document.querySelector("main"));
+    globalThis.show = (url, token, name) => {
+      const props = { url, token, tenant: new URLSearchParams({ Name: name }) };
+      root.render(createElement(Shown, props));
+    };`;
+  const entry = join(project.folder, "newest.js");
+  const folder = join(project.folder, "newest");
+  writeFileSync(entry, program);
+  await bundlers.esbuild(entry, folder);
+  let stream;
+  const asked = [];
+  const server = await serve(({ url, headers }, response) => {
+    if (url === "/page") {
+      response.writeHead(200, { "Content-Type": "text/html" });
+      response.end('<!doctype html><main></main><script type="module" src="/main.js"></script>');
+    } else if (url === "/events") {
+      asked.push(`${headers.authorization} ${headers.tenant}`);
+      const isRefused = headers.authorization === "new" && asked.length === 2;
+      response.writeHead(isRefused ? 403 : 200, eventStream);
+      if (isRefused) response.end();
+      else response.write(`id: ${asked.length}\ndata: ${asked.length}\n\n`);
+      stream = response;
+    } else if (existsSync(join(folder, url))) {
+      response.writeHead(200, { "Content-Type": "text/javascript" }).end(readFileSync(join(folder, url)));
+    } else response.writeHead(404).end();
+  });
+  const page = await browser.newPage();
+  context.after(async () => {
+    await page.close();
+    await server.close();
+  });
+  await page.goto(`${server.origin}/page`);
+  const shows = (text) =>
+    until(async () => (await page.evaluate("document.querySelector('main').textContent")) === text, text);
+  await page.evaluate('show("/events", "old", "a")');
+  await shows("1 for old");
+  await page.evaluate('show("/events", "new", "a")'); // the same but for functions and the schema: no new connection
+  stream.write("id: 2\ndata: 2\n\n");
+  await shows("2 for new");
+  stream.destroy();
+  await shows("3 for new"); // by way of a 403, which the newest retry.on takes for one that passes
+  assert.deepEqual(asked, ["old a", "new a", "new a"]);
+  await page.evaluate('show("/events", "new", "b")'); // the same class of object, and others in it
+  await shows("4 for new");
+  assert.equal(asked[3], "new b");
+});

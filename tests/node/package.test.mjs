@@ -72,7 +72,7 @@ const browserOptions = { lib: ["ES2022", "DOM", "DOM.Iterable", "DOM.AsyncIterab
 const source = (name) => [name, readFileSync(new URL(`types/${name}`, import.meta.url), "utf8")];
 
 test("its types replace the DOM's EventSource, and catch mistakes", () => {
-  typeCheck("types-dom", [source("dom.ts")], browserOptions);
+  typeCheck("types-dom", [source("dom.ts"), source("adapters.ts")], browserOptions);
 });
 
 test("its types serve CommonJS in Node.js without the DOM's", () => {

@@ -106,9 +106,27 @@ const programs = {
     import { useEventSource } from "millrace/vue";
     const scope = effectScope();
     scope.run(() => {
-      const state = useEventSource(process.argv[2]);
-      watch(() => state.event, ({ data }) => { console.log(data); scope.stop(); }, { flush: "sync" });
+      const { event } = useEventSource(process.argv[2]);
+      watch(event, ({ data }) => { console.log(data); scope.stop(); }, { flush: "sync" });
     });`,
+  "svelte.js": `
+    import { eventSourceStore } from "millrace/svelte";
+    const leave = eventSourceStore(process.argv[2]).subscribe(({ event }) => { if (event) { console.log(event.data); leave(); } });`,
+  "observable.cjs": `
+    const { observeEvents } = require("millrace/observable");
+    const subscription = observeEvents(process.argv[2]).subscribe(({ data }) => { console.log(data); subscription.unsubscribe(); });`,
+  "from-readable-stream.js": `
+    import { EventSource } from "millrace/from-readable-stream";
+    const source = EventSource.fromReadableStream((await fetch(process.argv[2])).body);
+    source.onmessage = ({ data }) => { console.log(data); source.close(); };`,
+  "inspect.js": `
+    import { connect } from "millrace";
+    import { inspect } from "millrace/inspect";
+    const lines = [];
+    for await (const { data } of inspect(connect(process.argv[2]), { log: (line) => lines.push(line) })) {
+      console.log(/open, over fetch/.test(lines[1]) && data);
+      break;
+    }`,
   "react.cjs": `
     const { useEventSource } = require("millrace/react");
     console.log(typeof useEventSource === "function" && "first");`,

@@ -10,9 +10,9 @@ const source = join(root, "server/src");
 const publicHeaders = join(root, "server/include/millrace/server");
 
 /** The rooms from the top down, each with the public headers that are its. */
-const rooms = [...readFileSync(join(root, "docs/architecture.md"), "utf8").matchAll(/^\| `(\w+)\/` \|.*\|([^|]*)\|$/gm)].map(
-  ([, name, headers]) => ({ name, headers: [...headers.matchAll(/`(\w+)`/g)].map(([, header]) => header) }),
-);
+const rooms = [
+  ...readFileSync(join(root, "docs/architecture.md"), "utf8").matchAll(/^\| `(\w+)\/` \|.*\|([^|]*)\|$/gm),
+].map(([, name, headers]) => ({ name, headers: [...headers.matchAll(/`(\w+)`/g)].map(([, header]) => header) }));
 const floor = (name) => rooms.findIndex((room) => room.name === name);
 const roomOfHeader = (header) => rooms.find((room) => room.headers.includes(header))?.name;
 
@@ -42,12 +42,18 @@ test("the map has all rooms and all public headers", () => {
   const folders = readdirSync(source, { withFileTypes: true });
   assert.deepEqual(folders.map(({ name }) => name).sort(), rooms.map(({ name }) => name).sort());
   const headers = readdirSync(publicHeaders).map((name) => name.replace(/\.h$/, ""));
-  assert.deepEqual(headers.filter((header) => roomOfHeader(header) === undefined), []);
+  assert.deepEqual(
+    headers.filter((header) => roomOfHeader(header) === undefined),
+    [],
+  );
 });
 
 test("every include points down", () => {
   assert.ok(files.length > 100, `${files.length} sources: are they still found?`);
-  assert.deepEqual(files.flatMap((name) => faults(name, readFileSync(join(source, name), "utf8"))), []);
+  assert.deepEqual(
+    files.flatMap((name) => faults(name, readFileSync(join(source, name), "utf8"))),
+    [],
+  );
 });
 
 test("an include that points up, and a room that is not on the map, are found", () => {

@@ -141,7 +141,7 @@ export class FetchTransport implements Transport {
     const { fetch = globalThis.fetch } = this.#request;
     // Only what concerns the network is caught: a fault in here or in a listener must not look like a lost connection.
     const lost = (error: unknown) => {
-      if (!signal.aborted) this.#listener.networkError((error as typeof futile | undefined)?.isFutile, error);
+      if (!signal.aborted) this.#listener.failed((error as typeof futile | undefined)?.isFutile, error);
     };
     const headers = await headersOf(this.#request).catch(lost);
     if (!headers || signal.aborted) return;

@@ -85,14 +85,14 @@ export class NativeTransport implements Transport {
     if (!full) return;
     // It cannot be slowed down, so it is ended; once there is room, the core goes on from the last ID.
     this.drop();
-    full.then(() => this.#listener.networkError());
+    full.then(() => this.#listener.failed());
   }
 
   // The core is told, and what it then wants dropped is left to reconnect by itself where that can be trusted.
   #lost(): void {
     this.#isOpen = false;
     this.#reconnectsItself = !keepsRests();
-    this.#listener.networkError();
+    this.#listener.failed();
     this.#reconnectsItself = false;
   }
 
@@ -108,11 +108,11 @@ export class NativeTransport implements Transport {
     if (signal.aborted) return;
     this.#inquiry.abort(); // it has said what there was to know
     if (!answer || (answer.status === 200 && /^\s*text\/event-stream\s*(;|$)/i.test(answer.contentType))) {
-      return this.#listener.networkError(); // all would be well now: the core has a new EventSource made
+      return this.#listener.failed(); // all would be well now: the core has a new EventSource made
     }
     await this.#listener.response(answer);
     // If it is one after all, by fields that only the core can read, there is nobody to read that answer. Else the core
     // has given it up by now, and this changes nothing.
-    this.#listener.networkError();
+    this.#listener.failed();
   }
 }

@@ -43,7 +43,7 @@ export interface TransportListener {
   bytes(chunk: Uint8Array): Promise<void>;
   end(): void;
   /** `isFutile`: no other attempt would change it. `cause`: what the platform says of it. */
-  networkError(isFutile?: boolean, cause?: unknown): void;
+  failed(isFutile?: boolean, cause?: unknown): void;
 
   // From a transport that parses, and reconnects, by itself:
   /** It connects now, without having been told to. */

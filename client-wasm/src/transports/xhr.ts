@@ -28,7 +28,7 @@ export class XhrTransport implements Transport {
     this.#attempt = new AbortController();
     const { signal } = this.#attempt;
     const lost = (error?: unknown) => {
-      if (!signal.aborted) this.#listener.networkError(false, error);
+      if (!signal.aborted) this.#listener.failed(false, error);
     };
     const headers = await headersOf(this.#request).catch(lost);
     if (!headers || signal.aborted) return;
@@ -83,7 +83,7 @@ export class XhrTransport implements Transport {
         await this.#listener.bytes(next());
       isReading = false;
       if (signal.aborted || !hasBegun) return;
-      if (isCut || (taken > maxCharacters && xhr.readyState < 4)) this.#listener.networkError();
+      if (isCut || (taken > maxCharacters && xhr.readyState < 4)) this.#listener.failed();
       else if (xhr.readyState === 4) this.#listener.end();
     };
   }

@@ -2,6 +2,7 @@
 
 import {
   type Connection,
+  type ConnectionErrorEvent,
   type ConnectOptions,
   connect,
   EventSource,
@@ -25,13 +26,72 @@ new EventSource("/events").addEventListener("error", ({ status }) => status?.toF
 interface Order {
   total: number;
 }
+interface Orders {
+  created: Order;
+  deleted: { id: string };
+}
 export const texts: Connection = connect("/events");
-export const orders: Connection<Order> = connect<Order>("/events", { decode: "json" });
-export const unknowns: Connection<unknown> = connect("/events", { decode: "json" });
+export const orders: Connection<Record<string, Order>> = connect<Record<string, Order>>("/events", { decode: "json" });
+export const unknowns: Connection<Record<string, unknown>> = connect("/events", { decode: "json" });
 export const options: ConnectOptions = { topics: ["a"], transport: "native", headers: async () => [["a", "b"]] };
-export const bytes: Connection<Uint8Array> = connect("/events", { decode: "base64" });
+export const bytes: Connection<Record<string, Uint8Array>> = connect("/events", { decode: "base64" });
 declare const orderSchema: StandardSchema<Order>;
-export const checked: Connection<Order> = connect("/events", { decode: "json", schema: orderSchema });
+export const checked: Connection<Record<string, Order>> = connect("/events", { decode: "json", schema: orderSchema });
+
+// The map of events decides what their data is, and which types there are.
+export async function changes(): Promise<(number | string)[]> {
+  const found: (number | string)[] = [];
+  for await (const event of connect<Orders>("/events", { decode: "json", types: ["created", "deleted"] })) {
+    if (event.type === "created") found.push(event.data.total);
+    else found.push(event.data.id);
+    // @ts-expect-error it is one of two
+    found.push(event.data.total);
+  }
+  for await (const { type, data } of connect<{ a: string; b: string }>("/events")) {
+    const known: "a" | "b" = type;
+    found.push(known, data);
+  }
+  return found;
+}
+// @ts-expect-error what is not text has to be decoded
+connect<Orders>("/events");
+// @ts-expect-error nor without `decode`
+connect<Orders>("/events", { types: ["created"] });
+// @ts-expect-error misspelt
+connect<Orders>("/events", { decode: "json", types: ["cretaed"] });
+
+// Without one, the options do: what they do not say for certain is unknown.
+export async function inferred(binary: boolean, given: ConnectOptions): Promise<void> {
+  for await (const { type, data } of connect("/events", { types: ["a", "b"] })) {
+    const known: "a" | "b" = type;
+    known satisfies string;
+    data satisfies string;
+  }
+  for await (const { data } of connect("/events", { decode: binary ? "base64" : "text" }))
+    data satisfies string | Uint8Array;
+  for await (const { data } of connect("/events", given)) {
+    // @ts-expect-error it may be anything
+    data satisfies string;
+  }
+}
+
+// Functions around it compile.
+export const wrapped = <Options extends ConnectOptions>(path: string, options: Options) => connect(path, options);
+export const spread = (path: string, options?: ConnectOptions) => connect(path, { ...options, decode: "json" });
+export const typed = (path: string) => connect<Orders>(path, { decode: "json" });
+export const text: Connection = wrapped("/events", { topics: "a" });
+
+// A connection is closed at the end of a block, and listeners of all kinds go.
+export async function using(): Promise<void> {
+  const connection = connect("/events");
+  const lost = ({ reason, status, reconnectIn }: ConnectionErrorEvent) => [reason, status.toFixed(), reconnectIn];
+  connection.addEventListener("error", lost);
+  connection.addEventListener("error", { handleEvent: lost });
+  connection.removeEventListener("error", lost);
+  // @ts-expect-error there is no such event
+  connection.addEventListener("message", lost);
+  await connection[Symbol.asyncDispose]();
+}
 connect("/events", {
   retry: { base: 100, max: 5000, jitter: 0.5, attempts: 9, on: (status) => status === 404 || undefined },
   onUnauthorized: async () => {},
@@ -47,7 +107,7 @@ export async function total(): Promise<number> {
 export const event: ServerEvent<Order> = { type: "created", data: { total: 1 }, lastEventId: "1", hasId: true };
 
 // @ts-expect-error without decode, data is text
-export const wrong: Connection<Order> = connect("/events");
+export const wrong: Connection<Record<string, Order>> = connect("/events");
 // @ts-expect-error no such transport
 connect("/events", { transport: "carrier-pigeon" });
 // @ts-expect-error no such option

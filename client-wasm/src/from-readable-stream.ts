@@ -1,0 +1,145 @@
+// `millrace/from-readable-stream`: what is proposed for the standard as EventSource.fromReadableStream(): the program brings
+// the bytes, from a `fetch` of its own for one, and the class parses them and fires events.
+
+import {
+  type EventSourceConstructor,
+  EventStreamParser,
+  EventSource as Plain,
+  ready,
+  type ServerEvent,
+} from "millrace";
+import { type Handlers, setHandler } from "./event-handlers.js";
+import { nextTask } from "./next-task.js";
+
+/** An EventSource that reads a stream. It never reconnects: at the stream's end, or where that breaks, it is closed. */
+export interface StreamEventSource extends Plain {
+  /** The ID that a request for what follows sends. */
+  readonly lastEventId: string;
+  /** Milliseconds that the stream asks for between its end and that request. */
+  readonly reconnectionTime: number;
+  /** What came of a block that has not ended is dropped: a new stream begins, through the same TransformStream. */
+  reset(): void;
+}
+
+export interface StreamEventSourceConstructor extends EventSourceConstructor {
+  /** Throws a TypeError where the stream is locked, or none. Chunks are Uint8Arrays. */
+  fromReadableStream(stream: ReadableStream<Uint8Array>): StreamEventSource;
+}
+
+/** The class's, until a `retry` field says otherwise. */
+const defaultReconnectionTime = 3000;
+
+class StreamEventSourceClass extends EventTarget {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #handlers: Handlers = {};
+  readonly url = "about:event-stream";
+  readonly withCredentials = false;
+  #parser: EventStreamParser | undefined;
+  #readyState = 0;
+  #lastEventId = "";
+  #reconnectionTime = defaultReconnectionTime;
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    super();
+    this.#reader = stream.getReader();
+    this.#read().then(
+      () => this.#fail("the stream has ended"),
+      (error) => this.#fail(`${error}`, error),
+    );
+  }
+
+  get readyState(): number {
+    return this.#readyState;
+  }
+
+  get lastEventId(): string {
+    return this.#lastEventId;
+  }
+
+  get reconnectionTime(): number {
+    return this.#reconnectionTime;
+  }
+
+  reset(): void {
+    this.#parser?.reset();
+  }
+
+  close(): void {
+    this.#end();
+  }
+
+  async #read(): Promise<void> {
+    await ready();
+    await nextTask();
+    if (this.#readyState === 2) return;
+    this.#parser = new EventStreamParser({
+      onRetry: (retry) => {
+        this.#reconnectionTime = retry;
+      },
+    });
+    this.#readyState = 1;
+    this.dispatchEvent(new Event("open"));
+    while (this.#readyState < 2) {
+      const { value, done } = await this.#reader.read();
+      if (done) return;
+      if (!(value instanceof Uint8Array)) throw new TypeError("the chunks of an event stream are Uint8Arrays");
+      for (const event of this.#parser?.feed(value) ?? []) await this.#dispatch(event);
+      this.#lastEventId = this.#parser?.lastEventId ?? this.#lastEventId;
+    }
+  }
+
+  /** A task each, as in a browser. */
+  async #dispatch({ type, data, lastEventId }: ServerEvent): Promise<void> {
+    await nextTask();
+    if (this.#readyState === 2) return;
+    this.#lastEventId = lastEventId;
+    this.dispatchEvent(new MessageEvent(type, { data, lastEventId, origin: "null" }));
+  }
+
+  #fail(message: string, error?: unknown): void {
+    if (this.#readyState === 2) return;
+    this.#end(error);
+    this.dispatchEvent(Object.assign(new Event("error"), { message, status: 0 }));
+  }
+
+  #end(reason?: unknown): void {
+    this.#readyState = 2;
+    this.#reader.cancel(reason).catch(() => {});
+    this.#parser?.close();
+    this.#parser = undefined;
+  }
+
+  get onopen(): unknown {
+    return this.#handlers.open?.value ?? null;
+  }
+  set onopen(value: unknown) {
+    setHandler(this, this.#handlers, "open", value);
+  }
+
+  get onmessage(): unknown {
+    return this.#handlers.message?.value ?? null;
+  }
+  set onmessage(value: unknown) {
+    setHandler(this, this.#handlers, "message", value);
+  }
+
+  get onerror(): unknown {
+    return this.#handlers.error?.value ?? null;
+  }
+  set onerror(value: unknown) {
+    setHandler(this, this.#handlers, "error", value);
+  }
+}
+
+/** The package's EventSource, with the method that is proposed. */
+export const EventSource: StreamEventSourceConstructor = /* @__PURE__ */ (() => {
+  class WithStreams extends Plain {
+    static fromReadableStream(stream: ReadableStream<Uint8Array>): StreamEventSource {
+      return new StreamEventSourceClass(stream) as unknown as StreamEventSource;
+    }
+  }
+  Object.defineProperty(WithStreams, "name", { value: "EventSource" });
+  // So that what is made of a stream is an instance of both classes, and has their constants.
+  Object.setPrototypeOf(StreamEventSourceClass.prototype, WithStreams.prototype);
+  return WithStreams;
+})();

@@ -1,0 +1,48 @@
+// Compiled, not run: the hooks, the store, the observable and the rest beside `millrace`.
+
+import { connect } from "millrace";
+import { EventSource } from "millrace/from-readable-stream";
+import { inspect } from "millrace/inspect";
+import { observeEvents } from "millrace/observable";
+import { useEventSource } from "millrace/react";
+import { eventSourceStore } from "millrace/svelte";
+import { useEventSource as useVue } from "millrace/vue";
+
+interface Orders {
+  created: { total: number };
+  deleted: { id: string };
+}
+
+export function Component(): (number | string | undefined)[] {
+  const { event } = useEventSource<Orders>("/events", {
+    decode: "json",
+    onEvent: (event) => event.type === "created" && event.data.total.toFixed(),
+  });
+  const { event: text } = useEventSource("/events", { onEvent: ({ data }) => data.length });
+  const { event: any } = useEventSource("/events", { decode: "json" });
+  // @ts-expect-error decoded, it may be anything
+  any?.data satisfies string | undefined;
+  const { event: newest, readyState } = useVue<Orders>(() => "/events", { decode: "json" });
+  return [
+    event?.type === "created" ? event.data.total : event?.data.id,
+    text?.data,
+    newest.value?.type,
+    readyState.value,
+  ];
+}
+
+eventSourceStore<Orders>("/events", { decode: "json" }).subscribe(({ event, readyState }) => [event?.type, readyState]);
+observeEvents("/events", { types: ["a"] }).subscribe(({ type, data }) => [type satisfies "a", data.length]);
+observeEvents<Orders>("/events", { decode: "json" })
+  .subscribe({
+    next: (event) => event.type === "deleted" && event.data.id,
+  })
+  .unsubscribe();
+
+export async function read(stream: ReadableStream<Uint8Array>): Promise<number> {
+  const source = EventSource.fromReadableStream(stream);
+  source.onmessage = ({ data }) => data;
+  source.reset();
+  for await (const { data } of inspect(connect("/events"), { maxCharacters: 40 })) data satisfies string;
+  return source.lastEventId.length + source.reconnectionTime;
+}
