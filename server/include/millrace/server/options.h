@@ -75,8 +75,8 @@ struct ServerOptions {
     /// closes quiet connections.
     Duration heartbeat = kHeartbeatInterval;
 
-    /// The server closes an event stream whose client's machine has owed an acknowledgement for this long. A client whose
-    /// machine answers, but whose program does not read, stays connected.
+    /// The server closes an event stream whose client's machine has owed an acknowledgement for this long. A client
+    /// whose machine answers, but whose program does not read, stays connected.
     Duration unacknowledged_timeout = kUnacknowledgedTimeout;
 
     /// The form of the cursor for subscribers without `cursor=id`, `cursor=event` or `cursor=none` in the query.
