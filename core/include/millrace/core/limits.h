@@ -1,6 +1,6 @@
-// Every bound of the protocol, with its default, in one place. docs/protocol.md says what happens at each.
+// Every bound of the protocol, with its default, in one place. docs/protocol.md says what happens at each bound.
 //
-// Bounds of a running server (connections, history, deadlines) are options with the defaults named here.
+// Bounds of a running server (connections, history, deadlines) are options; their defaults are here.
 #pragma once
 
 #include <cstddef>
@@ -24,11 +24,11 @@ inline constexpr std::size_t kMaxEventTypeBytes = 128;
 
 // --- JSON -------------------------------------------------------------------------------------------------------
 
-/// Deepest nesting of JSON that is read, wherever it comes from.
+/// Deepest nesting of JSON that is accepted, from any source.
 inline constexpr int kMaxJsonDepth = 64;
 
-/// Largest JSON text that the other side's program says something in (a gap, a refusal, an answer), in bytes. A larger
-/// one is treated like a text that is not JSON.
+/// Largest JSON text in which the other side's program reports something (a gap, a refusal, an answer), in bytes. A
+/// larger text is treated as if it were not JSON.
 inline constexpr std::size_t kMaxJsonBytes = 64 * 1024;
 
 // --- Topics -----------------------------------------------------------------------------------------------------
@@ -36,11 +36,11 @@ inline constexpr std::size_t kMaxJsonBytes = 64 * 1024;
 /// Longest topic or topic pattern, in bytes.
 inline constexpr std::size_t kMaxTopicBytes = 256;
 
-/// Most patterns one subscription may name.
+/// Most patterns of one subscription.
 inline constexpr std::size_t kMaxTopicsPerSubscription = 64;
 
-/// Segments of a pattern, from its first on, that may be `*`. Matching a topic against all patterns of a server takes
-/// at most two to the power of this many ways through their tree, whoever has chosen the patterns.
+/// Number of first segments of a pattern that may be `*`. Matching a topic against all patterns of a server follows at
+/// most two to the power of this many paths in their tree, whatever the patterns are.
 inline constexpr std::size_t kMaxWildcardDepth = 8;
 
 // --- Reconnection -----------------------------------------------------------------------------------------------
@@ -48,39 +48,39 @@ inline constexpr std::size_t kMaxWildcardDepth = 8;
 /// Reconnection time until the server sends a `retry` field.
 inline constexpr Duration kDefaultReconnectionTime{3'000};
 
-/// Largest reconnection time a `retry` field can set: what a 32-bit millisecond timer holds (24.8 days). Longer ones
-/// are cut to it, so that none overflows a timer into an immediate reconnect.
+/// Largest reconnection time that a `retry` field can set: the maximum of a 32-bit millisecond timer (24.8 days).
+/// Longer ones count as this, so that none overflows a timer and reconnects at once.
 inline constexpr Duration kMaxReconnectionTime{0x7fff'ffff};
 
 /// Cap on the exponential part of the backoff. A server's `retry` above it is still honoured.
 inline constexpr Duration kMaxBackoff{60'000};
 
-/// What the exponential part grows from when the reconnection time is shorter (a `retry: 0` must not become a storm).
+/// Start of the exponential part if the reconnection time is shorter (a `retry: 0` must not become a storm).
 inline constexpr Duration kMinBackoff{250};
 
-/// Connections that end as soon as they have brought an event follow one another in earnest (as polls do) if the
-/// reconnection time is at least this long; else they count as one failure.
+/// If the reconnection time is at least this long, connections that end right after an event (such as polls) do not
+/// count as failures. If it is shorter, they count as one failure.
 inline constexpr Duration kMinPause{20};
 
-/// A connection open this long counts as stable: the next reconnection starts from the reconnection time again.
+/// A connection that has been open this long is stable: the next wait starts from the reconnection time again.
 inline constexpr Duration kStablePeriod{5'000};
 
-/// Silence after which a client counts a connection as dead where the server has said its heartbeat and the user
-/// nothing else: this many percent of the heartbeat, so that one which is late does no harm.
+/// Silence after which a client treats a connection as dead, in percent of the heartbeat that the server reports,
+/// unless the user sets another time. It is above 200, so that one late heartbeat is harmless.
 inline constexpr int kIdlePercentOfHeartbeat = 250;
 
-/// Events that a client remembers, so as to leave out those that come again after a reconnection.
+/// Events that a client remembers to recognize replays after a reconnection.
 inline constexpr std::size_t kReplayWindowEvents = 1024;
 
 // --- Native client ----------------------------------------------------------------------------------------------
 
-/// Time a connection (name lookup, TCP and TLS) may take to be made, by default.
+/// Default time for making a connection (name lookup, TCP and TLS).
 inline constexpr Duration kConnectTimeout{10'000};
 
-/// Redirects followed for one attempt; one more is a network error. [Fetch 4.4]
+/// Most redirects of one attempt; one more is a network error. [Fetch 4.4]
 inline constexpr int kMaxRedirects = 20;
 
-/// Largest response head a client accepts, in bytes, with the trailers behind the body and the heads of interim
+/// Largest response head that a client accepts, in bytes, including trailers after the body and heads of interim
 /// responses.
 inline constexpr std::size_t kMaxResponseHeadBytes = 64 * 1024;
 
@@ -93,29 +93,29 @@ inline constexpr Duration kRefusalTimeout{1'000};
 /// Longest explanation that a client reports, in bytes.
 inline constexpr std::size_t kMaxExplanationBytes = 300;
 
-/// Events that may wait for next(). Once so many do, the source reads no further, and the server has to wait. What came
-/// in the same piece (see kDecodedPieceBytes) is still taken.
+/// Events that may wait for next(). At the bound the source stops reading, and the server has to wait. Events of the
+/// same piece (see kDecodedPieceBytes) are still accepted.
 inline constexpr std::size_t kMaxWaitingEvents = 1024;
 
-/// Bytes of memory that events which wait for next() may take, by default; beyond it as beyond kMaxWaitingEvents.
+/// Bytes of memory of events that wait for next(), by default; at the bound the same happens as at kMaxWaitingEvents.
 inline constexpr std::size_t kMaxWaitingBytes = 16 * 1024 * 1024;
 
-/// Bytes of a stream that a source deals with before the others of its thread have their turn.
+/// Bytes of a stream that a source handles before the other sources of its thread have their turn.
 inline constexpr std::size_t kStreamBytesPerTurn = 1024 * 1024;
 
-/// Most bytes that a compressed body is decoded to at once. The next piece is decoded when this one has been taken.
+/// Most bytes that are decoded from a compressed body at once. The next piece is decoded when this one has been taken.
 inline constexpr std::size_t kDecodedPieceBytes = 16 * 1024;
 
-/// Connections one thread of an EventSourcePool makes at once; further ones wait for their turn.
+/// Connections that one thread of an EventSourcePool makes at once; others wait for their turn.
 inline constexpr std::size_t kMaxConnectionsBeingMade = 128;
 
 /// Most threads of an EventSourcePool.
 inline constexpr std::size_t kMaxPoolThreads = 64;
 
-/// Bytes that a source with a thread of its own reads at once.
+/// Bytes that a source with its own thread reads at once.
 inline constexpr std::size_t kReceiveBufferBytes = 64 * 1024;
 
-/// Bytes that a source of a pool reads at once; each of them holds a buffer of that size.
+/// Bytes that a source of a pool reads at once; each source has a buffer of this size.
 inline constexpr std::size_t kPooledReceiveBufferBytes = 4 * 1024;
 
 // --- Server defaults --------------------------------------------------------------------------------------------
@@ -123,36 +123,36 @@ inline constexpr std::size_t kPooledReceiveBufferBytes = 4 * 1024;
 /// Largest request head (request line and headers) in bytes; beyond it the answer is 431.
 inline constexpr std::size_t kMaxRequestHeadBytes = 16 * 1024;
 
-/// Time from the first byte (or from accepting) until the request head must be whole; then 408.
+/// Time from the first byte (or from accepting) until the request head must be complete; then 408.
 inline constexpr Duration kRequestHeadDeadline{10'000};
 
-/// Time from there until the body must be whole, as far as the event loop collects it; then 408.
+/// Time from then until the part of the body that the event loop collects must be complete; then 408.
 inline constexpr Duration kRequestBodyDeadline{30'000};
 
-/// Largest request body the event loop itself collects before a worker sees the request, in bytes. A larger one is
-/// read by the worker, like any cpp-httplib upload.
+/// Largest request body that the event loop collects before a worker gets the request, in bytes. The worker reads a
+/// larger body, like any cpp-httplib upload.
 inline constexpr std::size_t kMaxBufferedBodyBytes = 1024 * 1024;
 
-/// Largest body of any request, in bytes: as it is sent, and as it is once decoded; beyond it the answer is 413.
+/// Largest body of any request, in bytes, as sent and as decoded; beyond it the answer is 413.
 inline constexpr std::uint64_t kMaxBodyBytes = 32 * 1024 * 1024;
 
 /// Bytes of a body that are read, or decoded, at once.
 inline constexpr std::size_t kBodyPieceBytes = 4 * 1024;
 
-/// Connections that begin with another protocol (TLS, HTTP/2) are reported to the program this often at most.
+/// Connections that begin with another protocol (TLS, HTTP/2) are reported to the program at most once in this time.
 inline constexpr Duration kForeignProtocolNoticeInterval{60'000};
 
-/// Largest body of a publish request that an event loop reads itself, in bytes: a larger one would hold up its other
-/// sockets for more than some milliseconds, and goes to a worker.
+/// Largest body of a publish request that an event loop reads itself, in bytes. A larger one would block its other
+/// sockets for more than a few milliseconds, and goes to a worker.
 inline constexpr std::size_t kMaxDirectBodyBytes = 64 * 1024;
 
-/// Requests of one connection that an event loop answers before the others get their turn.
+/// Requests of one connection that an event loop answers before other connections get their turn.
 inline constexpr int kDirectRequestsPerTurn = 64;
 
 /// Largest body of a publish request, in bytes; beyond it the answer is 413.
 inline constexpr std::size_t kMaxPublishBytes = 1024 * 1024;
 
-/// Longest name a subscriber may give itself, in bytes.
+/// Longest name that a subscriber may give itself, in bytes.
 inline constexpr std::size_t kMaxClientNameBytes = 128;
 
 /// An idle keep-alive connection is closed after this long.
@@ -161,148 +161,148 @@ inline constexpr Duration kKeepAliveTimeout{60'000};
 /// Most requests on one keep-alive connection.
 inline constexpr std::size_t kKeepAliveRequests = 100'000;
 
-/// A connection that the server has finished with may take this long to be closed by the client.
+/// Time for the client to close a connection that the server has finished.
 inline constexpr Duration kLingerTimeout{2'000};
 
 /// Interval of heartbeats on idle event streams.
 inline constexpr Duration kHeartbeatInterval{15'000};
 
-/// Reconnection time of a stream that is polled: it ends each time it has carried something.
+/// Reconnection time of a poll, which ends each time it has carried something.
 inline constexpr Duration kPollRetry{100};
 
-/// An event stream counts as dead once the client's machine has owed a sign of life (for bytes sent, or to the question
-/// whether there is room again) for this long. Not more than a heartbeat, so that it is noticed within two.
+/// An event stream is dead if the client's machine has owed an acknowledgement (of bytes, or of the question whether
+/// there is room again) for this long. At most one heartbeat, so that the server notices it within two.
 inline constexpr Duration kUnacknowledgedTimeout{15'000};
 
-/// Shortest pause before a client that has stopped reading is asked again for a sign of life, which is half a
-/// heartbeat: the system's own bound.
+/// Shortest pause before a client that has stopped reading is probed again: the system's own bound. The pause is
+/// half a heartbeat.
 inline constexpr Duration kMinRetransmissionPause{1'000};
 
 /// Longest such pause: the system's own bound.
 inline constexpr Duration kMaxRetransmissionPause{120'000};
 
-/// Events that may wait for an event loop which is busy. Beyond it, the loop's subscribers read on from the log: they
-/// are catching up.
+/// Events that may wait for a busy event loop. Beyond it the loop's subscribers read from the log: they
+/// catch up.
 inline constexpr std::size_t kMaxPostedFrames = 16'384;
 
-/// Bytes of events that may wait for an event loop which is busy; beyond it as beyond kMaxPostedFrames.
+/// Bytes of events that may wait for a busy event loop; beyond it the same happens as beyond kMaxPostedFrames.
 inline constexpr std::size_t kMaxPostedBytes = 32 * 1024 * 1024;
 
-/// Work that an event loop spends on reading the log for those who catch up, between two looks at its sockets and live
-/// subscribers: steps of matching, and kWorkPerFrame for each event that is handed on. A page of the log ends after
-/// half of it.
+/// Work that an event loop spends on reading the log for subscribers that catch up, before its sockets and live
+/// subscribers have their turn: one for each step of matching, and kWorkPerFrame for each delivered event. A page of
+/// the log ends after half of it.
 inline constexpr std::size_t kReadWorkPerTurn = 8'192;
 
 /// Steps of kReadWorkPerTurn that an event costs which is handed on.
 inline constexpr std::size_t kWorkPerFrame = 16;
 
-/// Bytes of events that have left the log, but that slow readers have half read, for all of them together. Beyond it
-/// those who are furthest behind are cut; they come back and resume.
+/// Bytes of events that have left the log, but that slow readers have received only a part of, for all readers
+/// together. Beyond it the server cuts those furthest behind; they reconnect and resume.
 inline constexpr std::size_t kMaxPinnedBytes = 64 * 1024 * 1024;
 
-/// Connections beyond the bounds that are being told so (503, 429) at once; beyond it they are closed without a word.
+/// Connections beyond the bounds that get an answer (503, 429) at once; more are closed without an answer.
 inline constexpr std::size_t kMaxTurnedAway = 1'000;
 
-/// Pause before the next connection is accepted where the system has no descriptor or memory for it.
+/// Pause before the next connection is accepted if the system has no descriptor or memory for it.
 inline constexpr Duration kAcceptPause{10};
 
-/// Bytes of a response that the event loop writes to a slow client while the worker goes on; for what is beyond, the
+/// Bytes of a response that the event loop writes to a slow client while the worker continues; for more bytes the
 /// worker waits.
 inline constexpr std::size_t kMaxBufferedResponseBytes = 1024 * 1024;
 
-/// Bytes of requests and responses that all connections together hold while they come in and go out.
+/// Bytes of requests and responses in progress, for all connections together.
 inline constexpr std::size_t kMaxBufferedBytes = 256 * 1024 * 1024;
 
-/// Bytes of each connection that do not count as buffered: what is small is bounded by the number of connections.
+/// Bytes of each connection that are not counted as buffered, because the number of connections bounds them.
 inline constexpr std::size_t kUncountedBufferBytes = 16 * 1024;
 
-/// What a client must take of a response on average, in bytes a second, once the time for a request's body has passed
-/// in waiting, be it a worker's or the event loop's; else its connection is cut.
+/// Average speed in bytes a second at which a client must read a response, once a worker or the event loop has waited
+/// for the time of a request's body; otherwise its connection is cut.
 inline constexpr std::size_t kMinDownloadBytesPerSecond = 4 * 1024;
 
 /// Time for which changes of presence are collected before they are reported.
 inline constexpr Duration kPresenceInterval{250};
 
 /// Bytes of presence events that one interval makes, or one event more. The rest waits for the next interval, in which
-/// a topic's changes are one event still.
+/// a topic's changes are still one event.
 inline constexpr std::size_t kPresenceIntervalBytes = 256 * 1024;
 
-/// Bytes that presence takes in memory: topics that are listened to, and names of listeners. Beyond it, a subscription
-/// is served as ever, but presence does not report it.
+/// Bytes of presence in memory: topics with listeners, and names of listeners. Beyond it the server serves a
+/// subscription as usual, but presence does not report it.
 inline constexpr std::size_t kPresenceBytes = 64 * 1024 * 1024;
 
-/// Of these, bytes of changes, and of topics without a listener, that are kept for subscribers of presence that are
-/// slow. Beyond it they get the state anew.
+/// Of these, bytes of changes, and of topics without a listener, that are kept for slow subscribers of presence. Beyond
+/// it they get the whole state again.
 inline constexpr std::size_t kPresenceChangesBytes = 1024 * 1024;
 
-/// Bytes of names in one presence event, as JSON; further ones are only counted.
+/// Bytes of names in one presence event, as JSON; further listeners are only counted.
 inline constexpr std::size_t kPresenceEventBytes = 64 * 1024;
 
-/// Topics and publishers with the same publisher's ID that are looked at for one client that resumes by it; where there
-/// are more, the ID counts as unknown to it.
+/// Topics and publishers with the same publisher's ID that are checked for a client that resumes by this ID; if there
+/// are more, the ID counts as unknown.
 inline constexpr std::size_t kMaxIdHolders = 1'024;
 
-/// Events the in-memory log keeps.
+/// Events that the log in memory keeps.
 inline constexpr std::size_t kHistoryEvents = 100'000;
 
-/// Bytes of encoded events the in-memory log keeps.
+/// Bytes of encoded events that the log in memory keeps.
 inline constexpr std::size_t kHistoryBytes = 64 * 1024 * 1024;
 
-/// Bytes that a store may take on its disk. The oldest events go first.
+/// Bytes that a store may take on its disk. It removes the oldest events first.
 inline constexpr std::size_t kStoreBytes = 1024 * 1024 * 1024;
 
-/// A store that cannot do its work tries again this often.
+/// A store that fails tries again this often.
 inline constexpr Duration kStoreRetry{1'000};
 
-/// Entries that a store makes durable together; a request of more goes alone.
+/// Entries that a store commits together; a larger request is committed alone.
 inline constexpr std::size_t kStoreGroupEntries = 1'024;
 
-/// Bytes of data that a store makes durable together; a request of more goes alone.
+/// Bytes of data that a store commits together; a larger request is committed alone.
 inline constexpr std::size_t kStoreGroupBytes = 4 * 1024 * 1024;
 
-/// Pages of a store (each of 64 events and 256 KiB, or one event more) that are on their way to those who catch up, at
-/// once.
+/// Pages of a store (each of 64 events and 256 KiB, or one event more) that are in flight to subscribers that catch up,
+/// at once.
 inline constexpr std::size_t kStoredPagesInFlight = 32;
 
-/// Time for a connection to one of a store's servers.
+/// Time for connecting to one of a store's servers.
 inline constexpr Duration kStoreConnectTimeout{2'000};
 
 /// Pause between two attempts to connect to a store's servers.
 inline constexpr Duration kStoreReconnectWait{250};
 
-/// Time for a store's server to answer a question.
+/// Time for a store's server to answer a request.
 inline constexpr Duration kStoreAnswerTimeout{2'000};
 
 /// Time for a store's server to acknowledge an event.
 inline constexpr Duration kStoreAckTimeout{5'000};
 
-/// A store that other programs append to says this often that there is nothing new. Three that fail to come are a
-/// connection that is lost.
+/// A store that other programs append to sends a heartbeat this often. If three are missing, the connection counts as
+/// lost.
 inline constexpr Duration kStoreHeartbeat{500};
 
-/// Time that a program which starts gives a store's servers to agree who leads them.
+/// Time that a starting program gives a store's servers to elect a leader.
 inline constexpr Duration kStoreStartTimeout{10'000};
 
-/// Time for which a store of several servers knows by itself that an event with the same publisher's ID has come.
+/// Time for which a store of several servers itself recognizes events with the same publisher's ID.
 inline constexpr Duration kStoreDuplicateWindow{120'000};
 
-/// Largest answer of a store's server to a question, in bytes.
+/// Largest answer of a store's server to a request, in bytes.
 inline constexpr std::size_t kMaxStoreAnswerBytes = 1024 * 1024;
 
-/// Bytes of events that have come from a store's servers, and wait to be looked at.
+/// Bytes of events from a store's servers that wait to be handled.
 inline constexpr std::size_t kStorePendingBytes = 64 * 1024 * 1024;
 
-/// Most copies that a store of several servers keeps of each event.
+/// Most copies of each event in a store of several servers.
 inline constexpr std::size_t kMaxStoreReplicas = 5;
 
-/// Smallest event that is compressed for streams of gzip, in bytes as it goes over the wire: of smaller ones, of which
-/// nothing can be said in terms of others, little or nothing is saved.
+/// Smallest event that is compressed for gzip streams, in bytes on the wire. Compressing smaller events, each by
+/// itself, saves little or nothing.
 inline constexpr std::size_t kMinGzipBytes = 256;
 
-/// Bytes of a request-scoped stream that may wait for a slow reader before `send` refuses.
+/// Bytes of a request-scoped stream that may wait for a slow reader before `send` cuts it.
 inline constexpr std::size_t kMaxStreamBufferBytes = 1024 * 1024;
 
-/// Connections a server holds at once; beyond it the answer is 503.
+/// Connections of a server at once; beyond it the answer is 503.
 inline constexpr std::size_t kMaxConnections = 100'000;
 
 // --- Authorization ----------------------------------------------------------------------------------------------
@@ -316,39 +316,39 @@ inline constexpr std::size_t kMaxKeyBytes = 1024;
 /// Largest file of keys, in bytes.
 inline constexpr std::size_t kMaxKeyFileBytes = 1024 * 1024;
 
-/// Shortest secret that tokens are signed with by HS256, in bytes. [RFC 7518 3.2]
+/// Shortest secret for tokens signed with HS256, in bytes. [RFC 7518 3.2]
 inline constexpr std::size_t kMinTokenSecretBytes = 32;
 
-/// Shortest RSA key that tokens are signed with by RS256, in bits. [RFC 7518 3.3]
+/// Shortest RSA key for tokens signed with RS256, in bits. [RFC 7518 3.3]
 inline constexpr int kMinRsaKeyBits = 2048;
 
-/// Most keys that tokens are checked against.
+/// Most keys for checking tokens.
 inline constexpr std::size_t kMaxTokenKeys = 32;
 
-/// A token whose `nbf` is this far in the future counts already: the issuer's clock may be ahead.
+/// A token whose `nbf` is this far in the future is already valid: the issuer's clock may be ahead.
 inline constexpr Duration kMaxClockSkew{5'000};
 
 // --- Fair shares of a server ------------------------------------------------------------------------------------
 
-/// Connections one client address (of IPv6: one /64 network) may hold; beyond it the answer is 429.
+/// Connections of one client address (IPv6: one /64 network); beyond it the answer is 429.
 inline constexpr std::size_t kMaxConnectionsPerAddress = 25'000;
 
-/// Event streams on the hub one user may have open; beyond it the answer is 429.
+/// Open event streams on the hub of one user; beyond it the answer is 429.
 inline constexpr std::size_t kMaxStreamsPerUser = 1'000;
 
-/// Publishers whose rate is watched at once; beyond it the one that could publish a whole burst soonest is forgotten.
+/// Publishers whose rate is tracked; beyond it the one that could publish a whole burst soonest is forgotten.
 inline constexpr std::size_t kMaxWatchedPublishers = 10'000;
 
-/// Requests whose body a worker has to read that wait for their turn; beyond it the answer is 503.
+/// Requests that wait for a worker to read their body; beyond it the answer is 503.
 inline constexpr std::size_t kMaxWaitingUploads = 64;
 
-/// What a worker must get of such a body on average, in bytes a second, once the body deadline has passed; else 408.
+/// Average speed of such a body in bytes a second, once the body deadline has passed; if it is slower, 408.
 inline constexpr std::size_t kMinUploadBytesPerSecond = 4 * 1024;
 
-/// Shortest wait that a Retry-After asks for where nothing else is known; up to twice that is added at random.
+/// Shortest wait in a Retry-After if nothing else is known; a random time of up to twice that is added.
 inline constexpr Duration kRetryAfter{2'000};
 
-/// Open event streams about which an authorizer whose rights have changed is asked again before other requests get
+/// Open event streams that the server asks a changed authorizer about before other requests get
 /// their turn.
 inline constexpr std::size_t kRightsAskedAtOnce = 64;
 
