@@ -1,4 +1,4 @@
-// What a request shows to say who sends it, and the files in which a server keeps what it compares that with.
+// Credentials of requests, and the server's files with which it compares them.
 #pragma once
 
 #include <httplib.h>

@@ -1,4 +1,4 @@
-// RequestRecord: a request as an authorizer sees it, kept in one piece of memory for as long as what it has opened.
+// RequestRecord: the parts of a request that an authorizer sees, kept in one piece of memory while its stream is open.
 #pragma once
 
 #include <httplib.h>

@@ -1,4 +1,4 @@
-// Which subscriptions are to topics of Millrace's own, such as who is connected: those take a right of their own.
+// Which subscriptions are to reserved topics, such as presence: those need their own right.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// What becomes of an exception that the program's own code has thrown: it is reported, and ends nothing.
+// Handles an exception of the program's own code: reports it, and lets it end nothing.
 #pragma once
 
 #include <exception>

@@ -1,4 +1,4 @@
-// StringMap: a hash map from strings that can be asked with a string_view.
+// StringMap: a hash map with string keys and lookup by string_view.
 #pragma once
 
 #include <functional>

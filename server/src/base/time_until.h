@@ -1,4 +1,4 @@
-// Time on the clock of the wall, as the loops' own clock counts it.
+// Converts a time of day into the loops' own time.
 #pragma once
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // Connection: one client's socket, from accepting to closing. It lives on one loop and is never touched by another
 // thread.
 //
-// It collects a request, waits while a worker has it, writes what the worker could not, and begins again; or it becomes
-// an event stream and stays one. Very many are one at the same time: what few of them need stands behind a pointer.
+// It collects a request, waits while a worker has it, writes what the worker could not write, and begins again; or it
+// becomes an event stream and stays one. There are very many of these, so rarely used members are behind a pointer.
 #pragma once
 
 #include <sys/uio.h>

@@ -1,4 +1,4 @@
-// ConnectionLoop: an event loop on a thread of its own, with the connections and the subscribers that live on it.
+// ConnectionLoop: an event loop on its own thread, with its connections and subscribers.
 #pragma once
 
 #include <atomic>

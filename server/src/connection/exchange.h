@@ -1,6 +1,6 @@
 // Exchange: one request on its way from a connection through a worker and back.
 //
-// A worker owns it; the connection waits meanwhile and may only be touched through its loop.
+// A worker owns it. The connection waits in the meantime, and only its loop may touch it.
 #pragma once
 
 #include <cstddef>

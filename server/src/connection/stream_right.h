@@ -1,4 +1,4 @@
-// StreamRight: the right by which a stream of an events route was opened, for as long as the stream is open.
+// StreamRight: the right with which a stream of an events route was opened, kept while the stream is open.
 #pragma once
 
 #include <httplib.h>

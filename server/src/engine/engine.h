@@ -1,4 +1,4 @@
-// Engine: what lies under a Server. The hub lives as long as the server; loops and workers while it listens.
+// Engine: the parts of a Server. The hub exists as long as the server; loops and workers exist while it listens.
 #pragma once
 
 #include <atomic>

@@ -1,8 +1,8 @@
-// Listening: whether a server listens, and what ends it. Any thread.
+// Listening: whether a server listens, and how that ends. Any thread.
 //
-// listen() holds a guard from its first line to its last. stop() ends a listen() that is under way wherever it is, also
-// between binding and accepting, and once only. The destructor of the server waits for the guard to go: so the state
-// is shared, and outlives the server by the moment that a mutex takes to be let go.
+// listen() holds a guard from its first line to its last. stop() ends a running listen() at any point, also between
+// binding and accepting, and only once. The server's destructor waits until the guard is released. So the state is
+// shared, and outlives the server by the time that releasing a mutex takes.
 #pragma once
 
 #include <condition_variable>

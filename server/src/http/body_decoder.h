@@ -1,5 +1,5 @@
-// BodyDecoder: undoes a body's Content-Encoding piece by piece, and never makes more than it is asked for, however
-// much a few bytes stand for. Pure.
+// BodyDecoder: decodes a body's Content-Encoding piece by piece. It never produces more than requested, however much a
+// few bytes decode to. Pure.
 #pragma once
 
 #include <cstddef>

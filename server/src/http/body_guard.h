@@ -1,6 +1,6 @@
-// What looks at a request's body before cpp-httplib does, and stops what its old versions cannot take: sizes of chunks
-// that are none, chunked bodies without end, and lines of a multipart body on which its regular expression would
-// overflow the stack. SECURITY.md names the advisories. Pure.
+// Checks a request's body before cpp-httplib reads it, and stops what its old versions cannot handle: invalid sizes of
+// chunks, chunked bodies without end, and lines of a multipart body on which its regular expression would overflow the
+// stack. SECURITY.md names the advisories. Pure.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// What a client says it can decode. Pure.
+// The content codings that a client accepts. Pure.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,5 @@
-// CrossOrigin: which web pages of other origins may read what the server answers, and ask it to do things; and the
-// response headers that say so. (CORS, [Fetch 3.2].) Any thread.
+// CrossOrigin: which web pages of other origins may read the server's answers and change things, and the response
+// headers for that. (CORS, [Fetch 3.2].) Any thread.
 #pragma once
 
 #include <httplib.h>

@@ -1,4 +1,4 @@
-// How Millrace says no: a status and a JSON object `{"error": "<sentence>"}`.
+// Millrace's refusals: a status and a JSON object `{"error": "<sentence>"}`.
 #pragma once
 
 #include <string>

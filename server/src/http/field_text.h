@@ -1,4 +1,4 @@
-// Text of header fields, as HTTP compares and cuts it. Pure.
+// Compares and trims text of header fields, as in HTTP. Pure.
 #pragma once
 
 #include <algorithm>

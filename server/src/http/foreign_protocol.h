@@ -1,5 +1,5 @@
-// ForeignProtocols: connections that begin with another protocol than clear HTTP/1.1, which a program's operator is to
-// hear of, but not each one. Any thread.
+// ForeignProtocols: connections that begin with another protocol than clear HTTP/1.1. They are reported to the program,
+// but not each one. Any thread.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// Origins and host names, as browsers send them: what tells one web page from another. Pure.
+// Origins and host names, as browsers send them. Pure.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
-// RequestBody: a request's body on its way from the wire to cpp-httplib: taken out of its chunks, decoded, and bounded
-// as it is sent and as it comes out, before any of it is made. Pure: what it reads from is passed in.
+// RequestBody: a request's body on its way from the wire to cpp-httplib. It removes the chunk framing, decodes the
+// body, and bounds it as sent and as decoded, before it produces it. Pure: its input is passed in.
 //
-// A body with a length, as it is, passes unchanged. Any other is handed on in chunks of Millrace's own making.
+// A body that has a length and no encoding passes unchanged. Any other is passed on in Millrace's own chunks.
 #pragma once
 
 #include <cstddef>

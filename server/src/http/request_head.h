@@ -1,7 +1,7 @@
-// RequestHead: as much of an HTTP/1 request's head as decides where the request ends and who may see it.
+// RequestHead: the part of an HTTP/1 request's head that decides where the request ends and how it is routed.
 //
-// It stands in front of cpp-httplib, which does the real parsing, and lets nothing through that two parsers could read
-// in two ways: no bare CR or LF, no folded lines, no two lengths, no two hosts. Pure.
+// It runs before cpp-httplib, which does the complete parsing. It refuses everything that two parsers could read in two
+// ways: bare CR or LF, folded lines, two lengths, two hosts. Pure.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// RequestIntake: requests that are coming in, one behind the other, each from its first byte until it can be served.
-// Pure: bytes in, a verdict out.
+// RequestIntake: incoming requests, one after the other, each from its first byte until it can be served. Pure: bytes
+// in, a decision out.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
-// ResponseOutput: one response on its way out, and the one place that every response to a request passes, whatever
-// made it: cpp-httplib, an event loop, or a refusal. Pure.
+// ResponseOutput: one outgoing response. Every response to a request passes this one place, whether cpp-httplib, an
+// event loop or a refusal made it. Pure.
 //
-// What may have no body gets none [RFC 9112 6.3]: responses to HEAD, 204 and 304. And the fields that say where a
-// response ends, and whether another may follow, are set right.
+// It sends no body where none is allowed [RFC 9112 6.3]: in responses to HEAD, 204 and 304. It sets the fields that say
+// where a response ends and whether another may follow.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,4 @@
-// A request read, and an answer written, as cpp-httplib does both, but without it: nobody can tell which way a request
-// went.
+// Reads a request and writes an answer exactly as cpp-httplib does, but without it: clients cannot tell the difference.
 #pragma once
 
 #include <httplib.h>

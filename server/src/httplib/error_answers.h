@@ -1,6 +1,6 @@
-// What becomes of responses that are errors, before they leave a worker: those that nobody has put a body to get
-// Millrace's, a status and a JSON object `{"error": "<sentence>"}`; the program's error handler shapes its own, and
-// keeps its hands off Millrace's refusals.
+// Completes error responses before they leave a worker. A response without a body gets Millrace's: a status and a JSON
+// object `{"error": "<sentence>"}`. The program's error handler shapes the program's own errors, but not Millrace's
+// refusals.
 #pragma once
 
 #include <httplib.h>

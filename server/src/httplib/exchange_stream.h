@@ -1,6 +1,6 @@
-// ExchangeStream: an exchange, as cpp-httplib reads and writes it. The request comes out of the exchange's memory, then
-// off the socket, and ends where its framing says; its body is what RequestBody makes of it. The response is collected,
-// so that head and body leave in one packet. A worker's.
+// ExchangeStream: an exchange as the stream that cpp-httplib reads and writes. It reads the request from the exchange's
+// memory, then from the socket, up to the end of its framing, with its body through RequestBody. It collects the
+// response, so that head and body leave in one packet. A worker owns it.
 #pragma once
 
 #include <httplib.h>

@@ -1,5 +1,5 @@
-// FailureHandler: answers a request whose handler has thrown. The client learns that the server has failed; the
-// exception's own words are reported to the program alone. (cpp-httplib would send them, in a header field.)
+// FailureHandler: answers a request whose handler has thrown. The client learns only that the server failed. The text
+// of the exception goes to the program. (cpp-httplib would send it in a header field.)
 #pragma once
 
 #include <httplib.h>

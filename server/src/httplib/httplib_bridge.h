@@ -1,5 +1,5 @@
-// The one place that knows cpp-httplib's insides: requests are handed to it from memory, and a handler's response can
-// be taken out of its hands to become an event stream.
+// Passes requests from memory to cpp-httplib, and takes over a handler's response to make it an event stream. Only
+// this folder knows cpp-httplib's insides.
 #pragma once
 
 #include <httplib.h>

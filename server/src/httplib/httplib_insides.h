@@ -1,5 +1,5 @@
-// What cpp-httplib's server keeps to itself. Its handlers are set by members that are not virtual, so that whoever has
-// an httplib::Server& can set them: looking is the only way to know.
+// Private members of cpp-httplib's server. The functions that set its handlers are not virtual, so that any code with
+// an httplib::Server& can set them: reading the members is the only way to know.
 #pragma once
 
 #include <httplib.h>

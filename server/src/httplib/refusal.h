@@ -1,4 +1,4 @@
-// How a handler says no: a status, and a JSON object `{"error": "<sentence>"}`.
+// A handler's refusal: a status, and a JSON object `{"error": "<sentence>"}`.
 #pragma once
 
 #include <httplib.h>

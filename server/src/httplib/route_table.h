@@ -1,5 +1,4 @@
-// RouteTable: which of a server's routes a request leads to, as cpp-httplib will find it. Any thread, once the server
-// listens.
+// RouteTable: which of a server's routes cpp-httplib will choose for a request. Any thread, once the server listens.
 #pragma once
 
 #include <httplib.h>

@@ -1,11 +1,11 @@
-// Presence: which topics have how many listeners, and their names. A state, which subscribers of `millrace.presence/**`
-// follow; not a part of the log.
+// Presence: how many listeners each topic has, and their names. A state that subscribers of `millrace.presence/**`
+// follow; it is not part of the log.
 //
-// What changes is collected for a moment and reported topic by topic, so that a client that reconnects neither leaves
-// nor joins, and a crowd that comes together makes one event a topic. Each report gives its topic the next version. A
-// subscriber (a Watch) is a cursor on the versions: it gets the whole state first, then what is newer than its place.
-// So a slow one costs no queue: it gets the newest state of each topic once it reads on. Everything is bounded in
-// bytes. Any thread; no clock, no I/O.
+// Changes are collected for a moment and reported topic by topic. So a client that reconnects neither leaves nor joins,
+// and many clients that come together make one event for a topic. Each report gives its topic the next version. A
+// subscriber (a Watch) is a cursor on the versions: it gets the whole state first, then everything newer than its
+// position. A slow subscriber costs no queue: it gets the newest state of each topic when it reads again. Everything is
+// bounded in bytes. Any thread; no clock, no I/O.
 #pragma once
 
 #include <compare>

@@ -1,4 +1,4 @@
-// SHA-256, where something of any length is to go by a name of a fixed one.
+// SHA-256, to give a text of any length a name of fixed length.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
-// EventLog: what has been published, in one order, and the questions a hub asks about it.
+// EventLog: all published entries, in one order, and the hub's queries on them.
 //
-// Entries are events, and marks: that a topic is finished, or begins anew. Each has a sequence number, greater than
-// those before it. RingEventLog keeps the newest in memory; an EventStore keeps them where they outlive the program.
+// Entries are events, and marks that a topic is finished or begins again. Each has a sequence number greater than those
+// before it. RingEventLog keeps the newest in memory; an EventStore keeps them over a restart.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,7 @@
-// Feed: the log, and everybody who reads it. What is appended goes to every sink, in order; a cursor that is behind
-// reads it page by page.
+// Feed: the log and its readers. Appended entries go to every sink, in order; a cursor that is behind reads them page
+// by page.
 //
-// The newest events are in memory; where there is a store, all of them are there, too. Any thread.
+// The newest events are in memory. If there is a store, it has all of them. Any thread.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,7 @@
-// Frame: an event as it goes over the wire, encoded once and shared by everyone it is sent to.
+// Frame: the bytes of an event on the wire, encoded once and shared by all receivers.
 //
-// Its bytes are a whole HTTP/1.1 chunk. A client of HTTP/1.0 gets the payload inside it; one that takes gzip gets a
-// chunk with the payload compressed.
+// They are a whole HTTP/1.1 chunk. A client with HTTP/1.0 gets only the payload in it; one that accepts gzip gets a
+// chunk with the compressed payload.
 #pragma once
 
 #include <atomic>

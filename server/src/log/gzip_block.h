@@ -1,8 +1,8 @@
-// GzipBlock: bytes of a body as a piece of a gzip stream, compressed once for everyone who gets it so.
+// GzipBlock: bytes of a body as a piece of a gzip stream, compressed once for all receivers.
 //
-// It refers to nothing that came before it and ends with a whole byte [RFC 1951 3.2]: so it may stand in anybody's gzip
-// stream, wherever that began. What differs from stream to stream is the sum in the trailer; it is combined from those
-// of the blocks, without looking at their bytes again.
+// It refers to nothing before it and ends with a whole byte [RFC 1951 3.2]. So it fits into every gzip stream, wherever
+// that began. Only the checksum in the trailer differs between streams; it is combined from the checksums of the
+// blocks, without reading their bytes again.
 #pragma once
 
 #include <cstdint>

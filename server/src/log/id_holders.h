@@ -1,5 +1,5 @@
-// Where a publisher's ID is looked for: in an index of its holders, which are the topics and publishers that have an
-// event of this ID, in the order of their bytes.
+// Finds a publisher's ID: in an index of its holders, which are the topics and publishers with an event of this ID, in
+// byte order.
 #pragma once
 
 #include <cstdint>

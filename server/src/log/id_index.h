@@ -1,6 +1,6 @@
-// IdIndex: the events in memory that have publishers' IDs, by ID, topic and publisher: of each such key the newest.
+// IdIndex: the events in memory with publishers' IDs, by ID, topic and publisher; for each such key the newest event.
 //
-// It holds no text of its own: frames must stay until they are erased. Not thread-safe.
+// It owns no text: a frame must exist until it is erased from the index. Not thread-safe.
 #pragma once
 
 #include <cstddef>

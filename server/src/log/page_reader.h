@@ -1,9 +1,9 @@
-// PageReader: reads pages of a store for subscribers that are far behind, on a thread of its own, so that no event loop
+// PageReader: reads pages of a store for subscribers that are far behind, on its own thread, so that no event loop
 // waits for a disk or a network.
 //
-// Each subscriber has at most one request here, and those that are at the same place share one. No more than
-// kStoredPagesInFlight pages are on their way to subscribers at once, however many of them wait. Where the store cannot
-// be read, the reader tries again until it can.
+// Each subscriber has at most one request here; subscribers at the same position share a request. At most
+// kStoredPagesInFlight pages are in flight to subscribers at once, however many of them wait. If the store cannot be
+// read, the reader tries again until it can.
 #pragma once
 
 #include <condition_variable>

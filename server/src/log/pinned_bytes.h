@@ -1,5 +1,5 @@
-// PinnedBytes: the bytes of events that have left the log, but that readers have been sent a part of: they cannot go
-// before the rest of them has. An event that many have half read counts once. Any thread.
+// PinnedBytes: the bytes of events that have left the log, but that readers have received only a part of. They stay
+// until the rest has been sent. An event counts once, however many readers have half of it. Any thread.
 #pragma once
 
 #include <atomic>

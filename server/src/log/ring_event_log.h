@@ -1,9 +1,9 @@
 // RingEventLog: the newest events, in memory, bounded by count, bytes and age.
 //
-// An index by topic makes reading cost what it delivers, not what the log holds; an index by the publishers' own IDs
-// finds where a client resumes and which event comes a second time. That a topic is finished is an entry of the log
-// like any other, and forgotten with it. Where a store keeps the events, the ring follows it and is its memory. Not
-// thread-safe: its hub guards it. No clock, no I/O.
+// With an index by topic, reading costs what it delivers, not what the log holds. An index by the publishers' own IDs
+// finds where a client resumes and which event comes a second time. The end of a topic is an ordinary entry of the log,
+// and is removed like one. If a store keeps the events, the ring follows it and is its memory. Not thread-safe: its hub
+// guards it. No clock, no I/O.
 #pragma once
 
 #include <cstdint>

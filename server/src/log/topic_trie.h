@@ -1,9 +1,9 @@
 // TopicTrie: finds which of very many patterns match a topic, at a cost that does not depend on how many there are.
 //
-// A tree over the patterns' segments, in which a topic goes down by its own segment and by `*` at once. `*` stands in
-// the first kMaxWildcardDepth segments only, so the ways that a topic can take are 2^kMaxWildcardDepth at most, whoever
-// has chosen the patterns; where patterns do not share out all combinations, far fewer. A way ends where no pattern
-// goes on. Who adds a pattern keeps its Entry, so that removing it costs nothing either. One thread.
+// A tree over the patterns' segments. A topic goes down along its own segment and along `*`. `*` may stand only in the
+// first kMaxWildcardDepth segments, so a topic follows at most 2^kMaxWildcardDepth paths, whatever the patterns are;
+// far fewer if the patterns do not contain all combinations. A path ends where no pattern continues. The caller of
+// add() keeps the Entry, so that removing it is cheap as well. One thread.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
-// TroubleReport: tells the user's program of a store's trouble, on a thread of its own.
+// TroubleReport: reports a store's failures to the program, on its own thread.
 //
-// A store finds out about its trouble where it must not be kept: with its writer's turn taken, or on a thread that the
-// NATS library needs. Here the callback may do what it likes. There is no queue: where the callback is slow, it is told
-// what is so by then.
+// A store notices a failure where it must not be delayed: while it holds its writer's turn, or on a thread of the NATS
+// library. On this thread the callback may do anything. There is no queue: if the callback is slow, its next call gets
+// the state of that time.
 #pragma once
 
 #include <condition_variable>

@@ -1,10 +1,10 @@
-// Turns: who comes while another is at work waits together with those who come then, and what they bring is done in one
-// go. Any thread.
+// Turns: groups callers that arrive while another group is being served, so that their work is done in one step. Any
+// thread.
 //
-// The first of a group does its work, when the groups before have passed on; the others wait until it is done: one call
-// wakes them all, and they need no lock to find out. Whoever has just been served is likely to come back with more: a
-// group whose turn it is waits a moment for as many as there are. Else half of them would always wait for the other
-// half.
+// The first caller of a group does the work of the group after the groups before it; the others wait until it is done.
+// One call wakes them all, and they need no lock to find out. A caller that was just served is likely to come again: so
+// a group whose turn it is waits a moment for as many callers as there were. Otherwise half of the callers would always
+// wait for the other half.
 #pragma once
 
 #include <linux/futex.h>

@@ -1,7 +1,7 @@
-// Acceptor: takes new connections off a listening socket, for the event loop that it is watched by.
+// Acceptor: accepts new connections from a listening socket, for the event loop that watches it.
 //
-// Each of a server's loops has one, for the same socket: the system wakes one loop that sleeps, not all. What goes
-// wrong with one connection, or for lack of a descriptor, does not end it. It belongs to the loop's thread.
+// Each loop of a server has one, for the same socket: the system wakes one sleeping loop, not all. The failure of a
+// connection, or a lack of descriptors, does not stop it. It belongs to the loop's thread.
 #pragma once
 
 #include <sys/socket.h>

@@ -1,7 +1,7 @@
-// BatchSender: the same kind of bytes to very many sockets, without waiting for any of them.
+// BatchSender: sends bytes to very many sockets, without waiting for any of them.
 //
-// Through io_uring where the system has it, one system call for all; else by a send() for each. A loop owns one, and
-// only its thread calls it.
+// It uses io_uring if the system has it, with one system call for all sockets; otherwise a send() for each. A loop owns
+// one, and only its thread calls it.
 #pragma once
 
 #include <sys/types.h>

@@ -1,6 +1,6 @@
-// EventLoop: one epoll, its timers, and the one door through which other threads come in.
+// EventLoop: one epoll, its timers, and the only entry for other threads.
 //
-// run() is the loop's thread; everything but defer() and stop() belongs to it.
+// run() is the loop's thread; only it may call the other functions, except defer() and stop().
 #pragma once
 
 #include <sys/epoll.h>

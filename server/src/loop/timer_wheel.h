@@ -1,7 +1,7 @@
 // TimerWheel: one deadline for each of very many connections, at a constant cost.
 //
-// A deadline that moves later, as a heartbeat's does with every event written, is a single store: the timer is moved
-// when its old slot comes up. Deadlines are met within one tick. Time is a parameter. One thread.
+// Moving a deadline to later, as with every written event for the heartbeat, is a single store: the timer moves when
+// its old slot comes up. A deadline fires within one tick. Time is a parameter. One thread.
 #pragma once
 
 #include <array>

@@ -1,8 +1,7 @@
-// Admission: which requests to the server's own routes may go on. Names and origins first (under which names the server
-// may be reached, from which web pages), then rights (the authorizer), then fair shares (streams a user, events a
-// second).
+// Admission: which requests to the server's own routes may proceed. It checks host name and origin first, then rights
+// (the authorizer), then fair shares (streams of a user, events a second).
 //
-// Whatever is refused has been answered when a member returns, with a sentence. Any thread.
+// When a member refuses a request, it has already answered it, with a sentence. Any thread.
 #pragma once
 
 #include <httplib.h>

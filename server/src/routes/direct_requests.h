@@ -1,9 +1,9 @@
 // DirectRequests: requests to an events route that a loop answers itself, without a worker and without cpp-httplib's
 // parsing and routing between them.
 //
-// Only where nothing in the way may block or is the user's own code: events in memory, no authorizer but keys, no
-// pre-routing handler, logger or error handler, no other route for the path. What is decided about the request, and
-// what is answered, is EventRoutes' for both ways.
+// Only if nothing may block and no code of the user is involved: events in memory, no authorizer but keys, no
+// pre-routing handler, logger or error handler, no other route for the path. EventRoutes decides about the request and
+// makes the answer on both paths.
 #pragma once
 
 #include <httplib.h>

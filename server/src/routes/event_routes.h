@@ -1,4 +1,4 @@
-// EventRoutes: what an events route answers. `GET` subscribes, `POST` publishes. docs/protocol.md is its contract.
+// EventRoutes: the answers of an events route. `GET` subscribes, `POST` publishes. docs/protocol.md is its contract.
 #pragma once
 
 #include <httplib.h>

@@ -1,5 +1,5 @@
-// GuardedRoutes: the one way by which routes of Millrace's own, and of programs that want the same, come into a server.
-// No handler is called before Admission has let its request through.
+// GuardedRoutes: the only way to add Millrace's own routes, and guarded routes of programs, to a server. No handler is
+// called before Admission has admitted its request.
 #pragma once
 
 #include <httplib.h>

@@ -1,4 +1,4 @@
-// OperationRoutes: the routes for those who run the server. docs/operations.md has them.
+// OperationRoutes: the routes for the server's operators. docs/operations.md lists them.
 #pragma once
 
 #include <functional>

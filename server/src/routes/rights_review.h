@@ -1,7 +1,7 @@
-// RightsReview: asks an authorizer again about the event streams that are open, when it says that rights have changed.
+// RightsReview: asks an authorizer again about all open event streams when it reports that rights have changed.
 //
-// It is asked on workers, some streams at a time, so that requests have their turn between them; each answer goes to
-// the stream's own loop. Changes that come meanwhile are one more round when this one is over. Any thread.
+// It asks on workers, some streams at a time, so that requests are served in between. Each answer goes to the stream's
+// own loop. Changes in the meantime become one more round afterwards. Any thread.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// StreamOpener: turns a request that is being handled into an event stream: a subscription to the log, or a stream of
-// the request's own. Any thread that handles requests.
+// StreamOpener: turns the request of a handler into an event stream: a subscription to the log, or a request-scoped
+// stream. Any thread that handles requests.
 #pragma once
 
 #include <httplib.h>

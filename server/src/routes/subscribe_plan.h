@@ -1,5 +1,5 @@
-// SubscribePlan: what a request to subscribe asks for, checked and negotiated. Nothing has been looked up, and nothing
-// answered.
+// SubscribePlan: the parameters of a subscription request, checked and negotiated. It looks nothing up, and answers
+// nothing.
 #pragma once
 
 #include <httplib.h>

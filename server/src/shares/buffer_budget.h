@@ -1,5 +1,5 @@
-// BufferBudget: the bytes that all connections of a server together hold of requests and responses which are not
-// through yet, and how many they may be. Any thread.
+// BufferBudget: the bytes of requests and responses in progress on all connections of a server together, and their
+// bound. Any thread.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// What the server counts about itself. An event loop counts for itself alone, so that counting costs a load and a
-// store; whoever is asked for the metrics adds the loops up.
+// The server's counters. Each event loop has its own, so that counting costs a load and a store; the metrics add up
+// those of all loops.
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
-// DownloadGate: how many workers at a time may wait for clients to take their responses. Where one more has to, the
+// DownloadGate: how many workers at a time may wait for clients to read their responses. If one more must wait, the
 // slowest client is cut.
 //
-// Without it a few clients that read just fast enough would have all the workers. Any thread.
+// Without it a few clients that read just fast enough would hold all workers. Any thread.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Quota: how many of a thing (connections, streams) each holder has, and no more than its share. Any thread.
+// Quota: counts the things (connections, streams) of each holder, and limits them to its share. Any thread.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
-// RateLimit: how fast each publisher may publish: a bucket of tokens a publisher, refilled at the rate. Any thread;
-// time is a parameter.
+// RateLimit: how fast each publisher may publish: a bucket of tokens for each publisher, refilled at the rate. Any
+// thread; time is a parameter.
 //
-// At most kMaxWatchedPublishers have a bucket. Beyond them, the bucket that is full soonest is forgotten, since it says
-// least: its publisher begins with a full one again.
+// At most kMaxWatchedPublishers have a bucket. Beyond them, the bucket that will be full soonest is forgotten; its
+// publisher begins with a full one again.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// RetryAfter: values for that header, drawn at random, so that those who were turned away together do not come back
-// together. Any thread.
+// RetryAfter: random values for that header, so that clients that were refused together do not come back together. Any
+// thread.
 #pragma once
 
 #include <cstdint>

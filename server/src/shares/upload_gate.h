@@ -1,6 +1,6 @@
-// UploadGate: how many requests at a time may hold a worker while their body comes in; the rest wait in a line.
+// UploadGate: how many requests at a time may hold a worker while their body arrives; the others wait in a queue.
 //
-// Without it a few clients that send a byte now and then would have all the workers. Any thread.
+// Without it a few clients that send a byte now and then would hold all workers. Any thread.
 #pragma once
 
 #include <cstddef>

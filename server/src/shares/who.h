@@ -1,7 +1,7 @@
-// Who: whom a share of the server is counted for. The user, where the authorizer knows one; else the network: an IPv4
-// address, or the /64 of an IPv6 one, all of which one client may well have.
+// Who: the holder of a share of the server. The user, if the authorizer names one; otherwise the network: an IPv4
+// address, or the /64 of an IPv6 address, which may belong to one client as a whole.
 //
-// Connections, streams and rates count by it alike.
+// Connections, streams and rates all count by it.
 #pragma once
 
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-// WorkBudget: what may still be done before others get their turn, in steps. One thread.
+// WorkBudget: the steps that may still be done before others get their turn. One thread.
 #pragma once
 
 #include <algorithm>

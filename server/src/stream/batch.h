@@ -1,7 +1,7 @@
-// Batch: the events that a group of subscribers is to be handed, in order, and their bytes in one piece.
+// Batch: the events for a group of subscribers, in order, and their bytes in one piece.
 //
-// Most of a group's subscribers get the same part of it. Putting that part's bytes together once, and not for each of
-// them, leaves one plain send for each. One thread.
+// Most subscribers of a group get the same part of it. The bytes of that part are joined once, so that each subscriber
+// needs only one plain send. One thread.
 #pragma once
 
 #include <cstddef>

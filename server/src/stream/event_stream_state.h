@@ -1,8 +1,8 @@
-// EventStream::State: what the handles on a request-scoped stream and its connection share.
+// EventStream::State: the state that the handles on a request-scoped stream share with its connection.
 //
-// Where nothing waits, a producer writes its event to the socket itself: no loop has to wake for it. What does not fit,
-// and what follows within the same moment, waits here for the loop, which writes it in one piece. Either side may end
-// it.
+// If nothing waits, a producer writes its event to the socket itself, and no loop has to wake. Bytes that do not fit,
+// and events that follow within the same moment, wait here for the loop, which writes them in one piece. Either side
+// may end it.
 #pragma once
 
 #include <sys/types.h>

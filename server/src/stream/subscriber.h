@@ -1,8 +1,8 @@
-// Subscriber: a cursor on the log, with a filter and an output. This is where it is decided what a client gets next.
+// Subscriber: a cursor on the log, with a filter and an output. It decides what a client gets next.
 //
-// Live, it is handed new events as they come. When its output is full, or when it has just resumed from an old ID, it
-// is catching up: it keeps no queue, but reads on from the log whenever the output can take more, until it has reached
-// the head. The only thing it holds is the frame that is half written. No sockets, threads or clock; one thread.
+// A live subscriber gets new events as they come. When its output is full, or when it has just resumed from an old ID,
+// it catches up: it keeps no queue, but reads from the log whenever the output has room, until it has reached the head.
+// It keeps only the frame that is half written. No sockets, threads or clock; one thread.
 #pragma once
 
 #include <cstddef>

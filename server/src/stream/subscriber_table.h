@@ -1,9 +1,9 @@
 // SubscriberTable: the subscribers of one event loop, by what they listen to.
 //
 // Subscribers with equal filters form a group. New events are sorted into groups once, by a hash of the topic for
-// filters without wildcards and by a tree of patterns for the others. Then the table goes round the groups'
-// subscribers, some at a time: each gets all there is for it by the time its turn comes, in one write. The more there
-// is to do, the more goes into a write. One thread.
+// filters without wildcards and by a tree of patterns for the others. Then the table serves the groups' subscribers,
+// some at a time: each gets everything that is there when its turn comes, in one write. The more there is to do, the
+// more goes into one write. One thread.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
-// JwtKeySet: the keys that tokens are checked against, each with the one algorithm it is for. Never changes once made.
+// JwtKeySet: the keys for checking tokens, each with its only algorithm. It never changes.
 //
-// The signatures are cjose's, over OpenSSL. Of Debian's libraries it is the one that reads JSON Web Keys, verifies
-// against a given key, and is kept (Apache's OpenID Connect module stands on it). libjwt takes a token's own word for
-// the algorithm and knows no key sets; cpp-jwt knows none either.
+// cjose checks the signatures, with OpenSSL. Of Debian's libraries it is the only one that reads JSON Web Keys,
+// verifies with a given key, and is maintained (Apache's OpenID Connect module uses it). libjwt trusts the algorithm
+// that the token names and has no key sets; cpp-jwt has no key sets either.
 #pragma once
 
 #include <cjose/cjose.h>

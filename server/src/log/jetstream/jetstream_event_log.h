@@ -1,11 +1,11 @@
 // JetStreamEventLog: an event log that several servers share, in a stream of NATS JetStream.
 //
-// An event is sent to the stream, which acknowledges it when as many of its servers have it as it keeps copies for. A
-// StreamFollower hands over what anybody has appended; append() returns once it has come to its own. A thread asks
-// every kStoreRetry whether the stream can be reached and takes events.
+// It sends an event to the stream, which acknowledges it when as many servers as it has replicas have it. A
+// StreamFollower delivers everything that any server has appended; append() returns when its own events have come. A
+// thread checks every kStoreRetry whether the stream can be reached and accepts events.
 //
-// "All or none" of append() holds as far as it can be seen from here: what was sent before something went wrong may be
-// in the stream, though StoreUnavailable was thrown.
+// "All or none" of append() holds only as far as this server can know: entries that were sent before a failure may be
+// in the stream although append() threw StoreUnavailable.
 #pragma once
 
 #include <atomic>

@@ -1,9 +1,10 @@
-// MessageSender: sends to JetStream what all who publish at the same time bring, and waits for the acknowledgements.
-// Any thread.
+// MessageSender: sends the messages of all concurrent publishers to JetStream, and waits for the acknowledgements. Any
+// thread.
 //
-// They go out in groups, each as soon as NATS has read the one before, so that a lone publisher waits for nothing, and
-// many cost the network and NATS few writes and reads. A group's publishers are woken together, when all that they wait
-// for has come about. Where memory runs out, those whose messages it was for are told so, and nobody is left waiting.
+// It sends messages in groups, each as soon as NATS has read the previous one. So a single publisher never waits for a
+// group, and many publishers cost the network and NATS few writes and reads. A group's publishers wake together, when
+// everything that they wait for has happened. If memory runs out, the affected publishers get an error; none waits
+// forever.
 #pragma once
 
 #include <cstdint>

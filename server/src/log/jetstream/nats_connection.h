@@ -1,8 +1,8 @@
-// NatsConnection: a connection to a NATS cluster that mends itself, requests to JetStream's API on it, and messages
+// NatsConnection: a connection to a NATS cluster that repairs itself, requests to JetStream's API on it, and messages
 // that JetStream acknowledges.
 //
-// Everything may be called from any thread. What cannot be done now throws StoreUnavailable, with a sentence. Callbacks
-// come on threads of the client library.
+// Any thread may call everything. A call that cannot succeed now throws StoreUnavailable with the reason. Callbacks run
+// on threads of the client library.
 #pragma once
 
 #include <nats/nats.h>

@@ -1,4 +1,4 @@
-// repeat: a thread that tries something again and again.
+// repeat: a thread that repeats an attempt.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// StoreAddress: what `--store nats://…` says.
+// StoreAddress: the parsed address of `--store nats://…`.
 #pragma once
 
 #include <string>

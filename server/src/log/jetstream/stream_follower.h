@@ -1,5 +1,5 @@
-// StreamFollower: hands over what anybody has appended to a log's stream, once and in the stream's order, from a thread
-// of its own; and tells who waits for an entry that it has come by. Any thread.
+// StreamFollower: delivers all entries of a log's stream, whoever appended them, once and in the stream's order, from
+// its own thread; wakes callers that wait for an entry. Any thread.
 #pragma once
 
 #include <atomic>

@@ -1,11 +1,11 @@
-// StreamQueries: the two streams of a log in JetStream, and the questions it is asked, put to who leads them. Any
-// thread. Throws StoreUnavailable where there is no answer.
+// StreamQueries: the two streams of a log in JetStream, and the queries on them, sent to their leaders. Any thread.
+// Throws StoreUnavailable if there is no answer.
 //
 // The stream NAME has the entries, by their topics: `NAME.e.<topic_subject>` events, `NAME.f.…` finishes, `NAME.b.…`
-// beginnings. The stream NAME-ids says where the newest event with a publisher's ID is, by topics, too, so that
+// beginnings. The stream NAME-ids has the position of the newest event with a publisher's ID, also by topics, so that
 // JetStream itself matches a subscription's patterns: `NAME-ids.<digest of the ID>.<publisher_key>.<topic_subject>`.
-// Versions before told topics and publishers apart no further than by `NAME-ids.<digest>`, of the ID, or of
-// `<topic>\n<ID>` where the ID was its topic's own: what they have left there is still found.
+// Earlier versions used only `NAME-ids.<digest>`, with the digest of the ID, or of `<topic>\n<ID>` if the ID belonged
+// to its topic. Entries of these versions are still found.
 #pragma once
 
 #include <cstddef>

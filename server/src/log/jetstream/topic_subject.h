@@ -1,5 +1,5 @@
-// How topics become NATS subjects, and event fields the values of headers: every topic and pattern has a subject of its
-// own, and a pattern's subject matches those of its topics.
+// Converts topics to NATS subjects, and event fields to header values. Every topic and pattern has its own subject, and
+// a pattern's subject matches the subjects of its topics.
 //
 //   topic_subject("stocks/nasdaq 100")  ->  "stocks.nasdaq%20100"
 //   topic_subject("stocks/**")          ->  "stocks.>"

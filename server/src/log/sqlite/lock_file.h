@@ -1,4 +1,4 @@
-// LockFile: sees to it that one program at a time has a store. The system releases it however the program ends.
+// LockFile: lets only one program at a time use a store. The system releases it, however the program ends.
 #pragma once
 
 #include <string>

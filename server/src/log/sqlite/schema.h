@@ -1,4 +1,4 @@
-// The tables of an SQLite event log, and how older ones become today's.
+// The tables of an SQLite event log, and the conversion of older tables.
 #pragma once
 
 #include "database.h"

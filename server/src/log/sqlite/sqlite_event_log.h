@@ -1,9 +1,9 @@
 // SqliteEventLog: an event log in an SQLite file.
 //
-// Publishers that come at the same time are committed together: the first in the queue writes what all of them bring,
-// while the others wait for it. What has been committed goes to on_appended, and only then append() returns: nobody has
-// seen what a crash takes back. A thread of its own sees to what the bounds let go, to the size of the file, and to
-// opening it again when it could not be used.
+// Concurrent publishers are committed together: the first in the queue writes the entries of all of them, while the
+// others wait. Committed entries go to on_appended, and only then append() returns: so no subscriber sees an event that
+// a crash takes back. A separate thread removes what the bounds no longer allow, shrinks the file, and reopens it after
+// a failure.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// SqliteQueries: the questions an event log is asked, put to one connection. One thread at a time.
+// SqliteQueries: the queries of an event log, on one connection. One thread at a time.
 #pragma once
 
 #include <cstdint>

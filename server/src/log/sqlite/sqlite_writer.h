@@ -1,8 +1,8 @@
-// SqliteWriter: the one connection that writes an event log's file. One thread at a time.
+// SqliteWriter: the only connection that writes an event log's file. One thread at a time.
 //
-// A Transaction, in which any number of append() and retire(), and its commit(): what is between survives as a whole,
-// or not at all. A transaction that goes without having been committed is taken back. Where that cannot be, or nobody
-// can tell what became of a commit, the writer is of no use any more: its owner opens another.
+// Begin a Transaction, call append() and retire() any number of times, then commit(): all of it is stored, or nothing.
+// A transaction that is destroyed without a commit is rolled back. If that fails, or the result of a commit is unknown,
+// the writer cannot be used any more: its owner opens another.
 #pragma once
 
 #include <cstdint>
