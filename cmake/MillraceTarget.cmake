@@ -4,6 +4,9 @@ function(millrace_target target)
   get_target_property(type ${target} TYPE)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  if(NOT EMSCRIPTEN)
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/threads)  # mutex.h
+  endif()
   if(NOT EMSCRIPTEN AND NOT type STREQUAL "EXECUTABLE")
     # For shared objects, too. Without interposition the compiler may inline as in a program.
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)

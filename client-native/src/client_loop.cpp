@@ -12,7 +12,7 @@ void ClientLoop::run(const std::function<bool()>& done) {
     ClientLoop& loop;
     ~LetGoOfAll() {
       while (!loop.members_.empty()) loop.let_go(loop.members_.begin()->first);
-      const std::lock_guard lock(loop.mutex_);
+      const MutexLock lock(loop.mutex_);
       loop.phase_ = Phase::kOver;
       for (const auto& member : loop.arrivals_) member->end();
       loop.arrivals_.clear();
@@ -23,7 +23,7 @@ void ClientLoop::run(const std::function<bool()>& done) {
     }
   };
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     phase_ = Phase::kRunning;
     thread_ = std::this_thread::get_id();
   }
@@ -43,14 +43,14 @@ void ClientLoop::run(const std::function<bool()>& done) {
 }
 
 void ClientLoop::add(std::shared_ptr<LoopMember> member) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (phase_ == Phase::kOver) return member->end();
   arrivals_.push_back(std::move(member));
   wake();
 }
 
 void ClientLoop::remove(const std::shared_ptr<LoopMember>& member) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (phase_ != Phase::kRunning) {
     // No thread runs the loop: this thread may change it.
     std::erase(arrivals_, member);
@@ -64,7 +64,7 @@ void ClientLoop::remove(const std::shared_ptr<LoopMember>& member) {
   if (is_own_thread()) return wake();
   leaving_.insert(member.get());
   wake();
-  removed_.wait(lock, [&] { return !leaving_.contains(member.get()); });
+  removed_.wait(lock, [&]() REQUIRES(mutex_) { return !leaving_.contains(member.get()); });
 }
 
 void ClientLoop::post(LoopMember& member) noexcept {
@@ -91,7 +91,7 @@ void ClientLoop::take_turns() {
   std::vector<std::shared_ptr<LoopMember>> arrivals;
   std::vector<std::shared_ptr<LoopMember>> departures;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     arrivals.swap(arrivals_);
     departures.swap(departures_);
   }
@@ -109,7 +109,7 @@ void ClientLoop::take_turns() {
     let_go(member.get());
   }
   if (!departures.empty()) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& member : departures) leaving_.erase(member.get());
     removed_.notify_all();
   }

@@ -6,11 +6,9 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <thread>
@@ -19,6 +17,7 @@
 #include <vector>
 
 #include "curl_multi.h"
+#include "mutex.h"
 
 namespace millrace {
 
@@ -94,12 +93,12 @@ class ClientLoop {
   std::atomic<LoopMember*> posted_{nullptr};  // a stack, linked through next_posted_
   std::atomic<std::thread::id> thread_{};
 
-  std::mutex mutex_;
-  std::condition_variable removed_;
-  Phase phase_ = Phase::kNew;
-  std::vector<std::shared_ptr<LoopMember>> arrivals_;
-  std::vector<std::shared_ptr<LoopMember>> departures_;
-  std::set<const LoopMember*> leaving_;  // members that remove() waits for
+  Mutex mutex_;
+  Condition removed_;
+  Phase phase_ GUARDED_BY(mutex_) = Phase::kNew;
+  std::vector<std::shared_ptr<LoopMember>> arrivals_ GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<LoopMember>> departures_ GUARDED_BY(mutex_);
+  std::set<const LoopMember*> leaving_ GUARDED_BY(mutex_);  // members that remove() waits for
 
   // Only the loop's thread uses these.
   std::unordered_map<LoopMember*, std::shared_ptr<LoopMember>> members_;

@@ -74,7 +74,7 @@ void ClientStream::restart() noexcept {
 }
 
 std::string ClientStream::last_event_id() const {
-  const std::lock_guard lock(last_event_id_mutex_);
+  const MutexLock lock(last_event_id_mutex_);
   return last_event_id_;
 }
 
@@ -295,7 +295,7 @@ void ClientStream::publish_state() {
   ready_state_ = state_.ready_state();
   const std::uint32_t changes = state_.last_event_id_changes();  // a long ID must not be compared for each event
   if (std::exchange(id_changes_, changes) == changes) return;
-  const std::lock_guard lock(last_event_id_mutex_);
+  const MutexLock lock(last_event_id_mutex_);
   last_event_id_ = state_.last_event_id();
 }
 

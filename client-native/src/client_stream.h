@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +15,7 @@
 #include "curl_exchange.h"
 #include "event_queue.h"
 #include "millrace/client/event_source.h"
+#include "mutex.h"
 
 namespace millrace {
 
@@ -98,8 +98,8 @@ class ClientStream final : public LoopMember, private ResponseReceiver {
   std::atomic<bool> closing_{false};
   std::atomic<bool> restarting_{false};
   std::atomic<EventSource::ReadyState> ready_state_{EventSource::ReadyState::kConnecting};
-  mutable std::mutex last_event_id_mutex_;
-  std::string last_event_id_;
+  mutable Mutex last_event_id_mutex_;
+  std::string last_event_id_ GUARDED_BY(last_event_id_mutex_);
 };
 
 }  // namespace millrace

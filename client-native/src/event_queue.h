@@ -5,17 +5,16 @@
 #pragma once
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "millrace/client/event_source.h"
 #include "millrace/core/limits.h"
+#include "mutex.h"
 
 namespace millrace {
 
@@ -25,7 +24,7 @@ class EventQueue {
 
   /// Adds an event. `id_changes` counts how often the last event ID has been set.
   void push(const MessageEvent& event, std::uint32_t id_changes) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     Entry entry{.type = std::string(event.type), .data = std::string(event.data), .has_id = event.has_id};
     entry.bytes = sizeof(Entry) + entry.type.size() + entry.data.size();
     // Events that inherit an ID share it: otherwise a long ID would cost memory and time for each of them.
@@ -41,7 +40,7 @@ class EventQueue {
 
   /// Closes the queue. Events that wait are still returned, unless they are dropped.
   void close(bool drop) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closed_ = true;
     if (drop) {
       events_.clear();
@@ -51,7 +50,7 @@ class EventQueue {
   }
 
   bool is_full() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const bool full = events_.size() >= kMaxWaitingEvents || bytes_ >= max_bytes_;
     was_full_ = was_full_ || full;
     return full;
@@ -63,8 +62,8 @@ class EventQueue {
   };
   /// Returns the next event; without a `timeout` it waits without limit.
   Popped pop(std::optional<Duration> timeout) {
-    std::unique_lock lock(mutex_);
-    const auto ready = [this] { return closed_ || !events_.empty(); };
+    MutexLock lock(mutex_);
+    const auto ready = [this]() REQUIRES(mutex_) { return closed_ || !events_.empty(); };
     if (!timeout) {
       changed_.wait(lock, ready);
     } else {
@@ -92,14 +91,14 @@ class EventQueue {
   };
 
   const std::size_t max_bytes_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Entry> events_;
-  std::size_t bytes_ = 0;
-  std::shared_ptr<const std::string> last_id_;
-  std::uint32_t id_changes_ = 0;
-  bool was_full_ = false;  // the source knows it, and waits
-  bool closed_ = false;
+  mutable Mutex mutex_;
+  Condition changed_;
+  std::deque<Entry> events_ GUARDED_BY(mutex_);
+  std::size_t bytes_ GUARDED_BY(mutex_) = 0;
+  std::shared_ptr<const std::string> last_id_ GUARDED_BY(mutex_);
+  std::uint32_t id_changes_ GUARDED_BY(mutex_) = 0;
+  bool was_full_ GUARDED_BY(mutex_) = false;  // the source knows it, and waits
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace millrace
