@@ -1,6 +1,6 @@
 #include "millrace/server/authorizer.h"
 
-#include <mutex>
+#include "mutex.h"
 
 namespace millrace {
 
@@ -8,12 +8,12 @@ namespace millrace {
 struct Authorizer::Watchers {
   using OnChange = std::function<void()>;
 
-  std::mutex mutex;
-  std::vector<std::weak_ptr<const OnChange>> all;  // guarded by mutex
+  Mutex mutex;
+  std::vector<std::weak_ptr<const OnChange>> all GUARDED_BY(mutex);
 
   std::shared_ptr<void> add(OnChange on_change) {
     auto added = std::make_shared<OnChange>(std::move(on_change));
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     std::erase_if(all, [](const auto& watcher) { return watcher.expired(); });
     all.push_back(added);
     return added;
@@ -23,7 +23,7 @@ struct Authorizer::Watchers {
   void call() {
     std::vector<std::weak_ptr<const OnChange>> now;
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       now = all;
     }
     for (const auto& watcher : now) {

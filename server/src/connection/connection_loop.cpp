@@ -217,7 +217,7 @@ Duration ConnectionLoop::random_retry(Duration usual, Duration window) {
 
 void ConnectionLoop::post(const FramePtr& frame) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (has_missed_frames_) return;
     has_missed_frames_ = posted_.size() >= kMaxPostedFrames || posted_bytes_ >= kMaxPostedBytes;
     if (has_missed_frames_) return;
@@ -312,7 +312,7 @@ bool ConnectionLoop::take_posted() {
   if (subscribers_.batched() >= kMaxPostedFrames || subscribers_.batched_bytes() >= kMaxPostedBytes) return false;
   bool has_missed_frames = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     taken_.swap(posted_);
     posted_bytes_ = 0;
     has_missed_frames = std::exchange(has_missed_frames_, false);

@@ -5,7 +5,6 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <random>
 #include <span>
@@ -26,6 +25,7 @@
 #include "loop/event_loop.h"
 #include "millrace/server/options.h"
 #include "millrace/server/subscription.h"
+#include "mutex.h"
 #include "shares/buffer_budget.h"
 #include "shares/counters.h"
 #include "shares/download_gate.h"
@@ -218,10 +218,10 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   std::atomic<std::size_t> open_streams_ = 0;
   LoopCounters counters_;
 
-  std::mutex mutex_;
-  std::vector<FramePtr> posted_;    // guarded by mutex_; at most kMaxPostedFrames
-  std::size_t posted_bytes_ = 0;    // guarded by mutex_; at most kMaxPostedBytes and one frame more
-  bool has_missed_frames_ = false;  // guarded by mutex_: there was no more room; the subscribers read them from the log
+  Mutex mutex_;
+  std::vector<FramePtr> posted_ GUARDED_BY(mutex_);    // at most kMaxPostedFrames
+  std::size_t posted_bytes_ GUARDED_BY(mutex_) = 0;    // at most kMaxPostedBytes and one frame more
+  bool has_missed_frames_ GUARDED_BY(mutex_) = false;  // there was no more room; the subscribers read them from the log
 
   std::thread thread_;
 };

@@ -151,12 +151,12 @@ void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
                              .is_stopping = [&socket = insides.listening_socket] { return socket == INVALID_SOCKET; }});
   admission_.set_on_loopback(is_on_loopback(insides.listening_socket));
   {
-    const std::lock_guard lock(workers_mutex_);
+    const MutexLock lock(workers_mutex_);
     workers_ = std::move(workers);
     workers_running_ = true;
   }
   const std::size_t count = options_.threads.loops.value_or(std::max(1u, std::thread::hardware_concurrency()));
-  const std::lock_guard lock(loops_mutex_);
+  const MutexLock lock(loops_mutex_);
   for (std::size_t i = 0; i < count; ++i) {
     loops_.push_back(std::make_unique<ConnectionLoop>(
         feed_, settings, connections_, [this](const std::shared_ptr<Exchange>& exchange) { dispatch(exchange); },
@@ -169,14 +169,14 @@ void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
 // when the last callbacks run, here: a callback may do what it likes, which a loop's thread may not.
 void Engine::stop() {
   {
-    const std::lock_guard lock(workers_mutex_);
+    const MutexLock lock(workers_mutex_);
     if (!std::exchange(workers_running_, false)) return;
   }
   rights_->stop();
   workers_->shutdown();  // what has been asked is still answered
   std::vector<std::unique_ptr<ConnectionLoop>> loops;
   {
-    const std::lock_guard lock(loops_mutex_);
+    const MutexLock lock(loops_mutex_);
     loops.swap(loops_);
   }
   loops.clear();
@@ -296,7 +296,7 @@ bool Engine::serve_here(Exchange& exchange, std::string_view request) {
 // Never here and now: this is a loop's thread. Those for which there is no worker any more stop() runs.
 void Engine::run_on_worker(std::function<void()> callback) {
   auto guarded = [this, callback = std::move(callback)] { call_guarded(options_.on_failure, "on_close", callback); };
-  const std::lock_guard lock(workers_mutex_);
+  const MutexLock lock(workers_mutex_);
   if (!workers_running_) return left_over_.push_back(std::move(guarded));
   workers_->enqueue([this, guarded = std::move(guarded)] { as_user_code(guarded); });
 }
@@ -306,7 +306,7 @@ void Engine::run_left_over() {
   while (true) {
     std::vector<std::function<void()>> callbacks;
     {
-      const std::lock_guard lock(workers_mutex_);
+      const MutexLock lock(workers_mutex_);
       callbacks.swap(left_over_);
     }
     if (callbacks.empty()) return;
@@ -326,7 +326,7 @@ bool Engine::is_in_user_code() const {
 
 // False if the workers take no more.
 bool Engine::enqueue(std::function<void()> task) {
-  const std::lock_guard lock(workers_mutex_);
+  const MutexLock lock(workers_mutex_);
   if (workers_running_) workers_->enqueue([this, task = std::move(task)] { as_user_code(task); });
   return workers_running_;
 }
@@ -337,7 +337,7 @@ void Engine::announce_listening() {
 }
 
 SendingWays Engine::sending() const {
-  const std::lock_guard lock(loops_mutex_);
+  const MutexLock lock(loops_mutex_);
   SendingWays ways;
   for (const auto& loop : loops_) {
     ++(loop->uses_io_uring() ? ways.io_uring : ways.send);
@@ -355,7 +355,7 @@ void Engine::report_foreign_protocol(RefusalReason reason, int socket) {
 }
 
 std::size_t Engine::disconnect(std::string_view client) {
-  const std::lock_guard lock(loops_mutex_);
+  const MutexLock lock(loops_mutex_);
   std::size_t cut = 0;
   for (const auto& loop : loops_) cut += loop->disconnect(client);
   return cut;
@@ -366,14 +366,14 @@ std::size_t Engine::disconnect(const StreamSelection& selection) {
   if (selection.topic && !Topic::parse(*selection.topic)) {
     throw std::invalid_argument("topic: \"" + *selection.topic + "\" is not a topic");
   }
-  const std::lock_guard lock(loops_mutex_);
+  const MutexLock lock(loops_mutex_);
   std::size_t ended = 0;
   for (const auto& loop : loops_) ended += loop->disconnect(selection);
   return ended;
 }
 
 std::vector<StreamRightPtr> Engine::open_rights() {
-  const std::lock_guard lock(loops_mutex_);
+  const MutexLock lock(loops_mutex_);
   std::vector<StreamRightPtr> all;
   for (const auto& loop : loops_) {
     std::vector<StreamRightPtr> some = loop->open_rights();
@@ -383,14 +383,14 @@ std::vector<StreamRightPtr> Engine::open_rights() {
 }
 
 std::size_t Engine::open_streams() const {
-  const std::lock_guard lock(loops_mutex_);
+  const MutexLock lock(loops_mutex_);
   std::size_t open = 0;
   for (const auto& loop : loops_) open += loop->open_streams();
   return open;
 }
 
 std::vector<SubscriptionInfo> Engine::subscriptions() const {
-  const std::lock_guard lock(loops_mutex_);
+  const MutexLock lock(loops_mutex_);
   std::vector<SubscriptionInfo> all;
   for (const auto& loop : loops_) {
     std::vector<SubscriptionInfo> some = loop->subscriptions();
@@ -401,7 +401,7 @@ std::vector<SubscriptionInfo> Engine::subscriptions() const {
 
 void Engine::drain(Duration window) {
   draining_ = true;
-  const std::lock_guard lock(loops_mutex_);
+  const MutexLock lock(loops_mutex_);
   for (const auto& loop : loops_) loop->drain(window);
 }
 
@@ -416,7 +416,7 @@ std::string Engine::metrics() const {
                            .sending = sending(),
                            .presence = {}};
   if (presence_ != nullptr) snapshot.presence = presence_->statistics();
-  const std::lock_guard lock(loops_mutex_);
+  const MutexLock lock(loops_mutex_);
   for (const auto& loop : loops_) {
     snapshot.loops.push_back(&loop->counters());
     snapshot.streams += loop->open_streams();

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +20,7 @@
 #include "millrace/server/options.h"
 #include "millrace/server/sending_ways.h"
 #include "millrace/server/subscription.h"
+#include "mutex.h"
 #include "routes/admission.h"
 #include "routes/direct_requests.h"
 #include "routes/event_routes.h"
@@ -110,12 +110,12 @@ class Engine {
   ForeignProtocols foreign_;
   const std::unique_ptr<Presence> presence_;  // null where nobody is told
 
-  mutable std::mutex loops_mutex_;
+  mutable Mutex loops_mutex_;
   std::vector<std::unique_ptr<ConnectionLoop>> loops_;  // changed under loops_mutex_, while none of them accepts
   std::unique_ptr<HttplibBridge> bridge_;
-  std::mutex workers_mutex_;
-  bool workers_running_ = false;                  // guarded by workers_mutex_: they take tasks
-  std::vector<std::function<void()>> left_over_;  // guarded by workers_mutex_: callbacks since they take no more
+  Mutex workers_mutex_;
+  bool workers_running_ GUARDED_BY(workers_mutex_) = false;                  // they take tasks
+  std::vector<std::function<void()>> left_over_ GUARDED_BY(workers_mutex_);  // callbacks since they take no more
   std::unique_ptr<httplib::TaskQueue> workers_;
   ConnectionCounts connections_;
   std::atomic<bool> draining_ = false;

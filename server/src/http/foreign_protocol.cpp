@@ -10,7 +10,7 @@ std::optional<std::string> ForeignProtocols::add(RefusalReason reason, const std
   const bool is_tls = reason == RefusalReason::kTls;
   std::uint64_t others = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     Seen& seen = seen_[is_tls ? 0 : 1];
     if (seen.told_at && now - *seen.told_at < kForeignProtocolNoticeInterval) {
       ++seen.untold;

@@ -4,11 +4,11 @@
 
 #include <array>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "millrace/core/time.h"
+#include "mutex.h"
 #include "shares/refusal_reason.h"
 
 namespace millrace {
@@ -25,8 +25,8 @@ class ForeignProtocols {
     std::uint64_t untold = 0;
   };
 
-  std::mutex mutex_;
-  std::array<Seen, 2> seen_;  // guarded by mutex_: of TLS, of HTTP/2
+  Mutex mutex_;
+  std::array<Seen, 2> seen_ GUARDED_BY(mutex_);  // of TLS, of HTTP/2
 };
 
 }  // namespace millrace

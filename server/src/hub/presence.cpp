@@ -115,7 +115,7 @@ std::string data_of(std::string_view pattern, std::size_t subscribers, const Nam
 
 Presence::Joined Presence::join(const TopicFilter& filter, const Listener& listener) {
   const Listener counted = counted_as(listener);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::size_t needed = 0;
   for (const TopicPattern& pattern : filter.patterns()) needed += cost(pattern.view(), counted);
   // All of it or nothing: what is not counted must not be discounted.
@@ -131,7 +131,7 @@ Presence::Joined Presence::join(const TopicFilter& filter, const Listener& liste
 
 bool Presence::leave(const TopicFilter& filter, const Listener& listener) {
   const Listener counted = counted_as(listener);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const TopicPattern& pattern : filter.patterns()) {
     if (const auto place = entries_.find(pattern.view()); place != entries_.end()) count(place->second, counted, false);
   }
@@ -178,7 +178,7 @@ bool Presence::ask() {
 }
 
 bool Presence::report() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::size_t bytes = 0;
   for (std::size_t looked_at = 0; !pending_.empty() && bytes < kPresenceIntervalBytes && looked_at < kLookedAt;
        ++looked_at) {
@@ -272,7 +272,7 @@ void Presence::erase(Entry& entry) {
 }
 
 void Presence::reset() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   pending_.clear();
   by_version_.clear();
   gone_.clear();
@@ -285,12 +285,12 @@ void Presence::reset() {
 // --- Who follows it -------------------------------------------------------------------------------------------------
 
 void Presence::attach(Sink& sink) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   sinks_.push_back(&sink);
 }
 
 void Presence::detach(Sink& sink) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase(sinks_, &sink);
 }
 
@@ -299,7 +299,7 @@ bool Presence::concerns(const TopicFilter& filter) {
 }
 
 Presence::Page Presence::read(Watch& watch) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Page page;
   if (!watch.has_begun || watch.complete_at < forgotten_) begin(watch, page);
   std::size_t bytes = 0;
@@ -370,7 +370,7 @@ std::string Presence::state_of(const Entry& entry) {
 }
 
 Presence::Statistics Presence::statistics() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return {.topics = entries_.size(),
           .listeners = listeners_,
           .bytes = bytes_ + changes_bytes_,

@@ -14,7 +14,6 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +23,7 @@
 #include "log/topic_filter.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/owned.h"
+#include "mutex.h"
 
 namespace millrace {
 
@@ -134,35 +134,34 @@ class Presence {
     std::shared_ptr<const std::string> change;  // what the last report says has changed; null: read the state
   };
 
-  std::size_t cost(std::string_view pattern, const Listener& listener) const;
-  Entry& entry_of(std::string_view pattern);
-  void count(Entry& entry, const Listener& listener, bool joins);
-  void mark(Entry& entry);
-  bool ask();
-  std::size_t report(Entry& entry);
-  void file(Entry& entry, std::string change);
-  void bound_changes();
-  void erase(Entry& entry);
-  void begin(Watch& watch, Page& page) const;
-  void read_topics(Watch& watch, Page& page, std::size_t& bytes) const;
+  std::size_t cost(std::string_view pattern, const Listener& listener) const REQUIRES(mutex_);
+  Entry& entry_of(std::string_view pattern) REQUIRES(mutex_);
+  void count(Entry& entry, const Listener& listener, bool joins) REQUIRES(mutex_);
+  void mark(Entry& entry) REQUIRES(mutex_);
+  bool ask() REQUIRES(mutex_);
+  std::size_t report(Entry& entry) REQUIRES(mutex_);
+  void file(Entry& entry, std::string change) REQUIRES(mutex_);
+  void bound_changes() REQUIRES(mutex_);
+  void erase(Entry& entry) REQUIRES(mutex_);
+  void begin(Watch& watch, Page& page) const REQUIRES(mutex_);
+  void read_topics(Watch& watch, Page& page, std::size_t& bytes) const REQUIRES(mutex_);
   static std::string state_of(const Entry& entry);
 
   const Bounds bounds_;
-  mutable std::mutex mutex_;
-  // All guarded by mutex_.
-  StringMap<Entry> entries_;                    // by pattern
-  std::map<std::uint64_t, Entry*> by_version_;  // those that have been reported
-  std::deque<Entry*> pending_;                  // those that have changed since
+  mutable Mutex mutex_;
+  StringMap<Entry> entries_ GUARDED_BY(mutex_);                    // by pattern
+  std::map<std::uint64_t, Entry*> by_version_ GUARDED_BY(mutex_);  // those that have been reported
+  std::deque<Entry*> pending_ GUARDED_BY(mutex_);                  // those that have changed since
   // Versions of reports that nobody listens any more, in order, and the bytes of their entries.
-  std::deque<std::pair<std::uint64_t, std::size_t>> gone_;
-  std::vector<Sink*> sinks_;
-  std::uint64_t version_ = 1;
-  std::uint64_t forgotten_ = 0;     // the newest version of an entry that was erased
-  std::uint64_t changes_from_ = 0;  // entries of lower versions have no `change`
-  std::size_t changes_bytes_ = 0;
-  std::size_t gone_bytes_ = 0;
-  std::size_t bytes_ = 0;
-  std::size_t listeners_ = 0;
+  std::deque<std::pair<std::uint64_t, std::size_t>> gone_ GUARDED_BY(mutex_);
+  std::vector<Sink*> sinks_ GUARDED_BY(mutex_);
+  std::uint64_t version_ GUARDED_BY(mutex_) = 1;
+  std::uint64_t forgotten_ GUARDED_BY(mutex_) = 0;     // the newest version of an entry that was erased
+  std::uint64_t changes_from_ GUARDED_BY(mutex_) = 0;  // entries of lower versions have no `change`
+  std::size_t changes_bytes_ GUARDED_BY(mutex_) = 0;
+  std::size_t gone_bytes_ GUARDED_BY(mutex_) = 0;
+  std::size_t bytes_ GUARDED_BY(mutex_) = 0;
+  std::size_t listeners_ GUARDED_BY(mutex_) = 0;
   std::uint64_t events_ = 0;
   std::uint64_t not_reported_ = 0;
   bool is_asked_ = false;

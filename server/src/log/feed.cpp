@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "event_log.h"
 #include "millrace/core/protocol.h"
+#include "mutex.h"
 #include "page_reader.h"
 #include "pinned_bytes.h"
 #include "ring_event_log.h"
@@ -32,11 +32,13 @@ struct Feed::State {
              options.store != nullptr ? options.store->head() : 0, &pinned),
         store(std::move(options.store)) {}
 
-  // The log that has everything. What is not of the ring may wait.
-  const EventLog& log() const { return store != nullptr ? static_cast<const EventLog&>(*store) : ring; }
+  // The log that has everything: the ring, which needs the mutex, or the store, which may wait.
+  const EventLog& log() const NO_THREAD_SAFETY_ANALYSIS {
+    return store != nullptr ? static_cast<const EventLog&>(*store) : ring;
+  }
 
-  // Whether the ring holds what comes behind `sequence`, as far as the log does. Under the mutex.
-  bool is_in_memory(std::uint64_t sequence) const {
+  // Whether the ring holds what comes behind `sequence`, as far as the log does.
+  bool is_in_memory(std::uint64_t sequence) const REQUIRES(mutex) {
     // Where the cursor is itself in memory, so is the finish it may have seen.
     return store == nullptr || sequence >= ring.oldest() || sequence >= ring.head();
   }
@@ -45,15 +47,15 @@ struct Feed::State {
   // waits for the copying of a few pointers at most, not for the matching.
   Page scan(std::uint64_t sequence, const TopicFilter& filter) const;
 
-  // The ring's next page, if that is in it. Under the mutex.
-  std::optional<Page> page_in_memory(std::uint64_t sequence, const TopicFilter& filter) const;
+  // The ring's next page, if that is in it.
+  std::optional<Page> page_in_memory(std::uint64_t sequence, const TopicFilter& filter) const REQUIRES(mutex);
 
   // Where an ID leads that the ring does not know.
   Cursor look_up(std::string_view last_event_id, const TopicFilter* filter, std::uint64_t head) const;
 
   // Where memory runs out in here, the program ends: a log that has half of an event, or a loop that has missed one,
   // would be loss in silence.
-  void post(const FramePtr& frame) noexcept {
+  void post(const FramePtr& frame) noexcept REQUIRES(mutex) {
     if (frame == nullptr) return;
     for (Sink* sink : sinks) sink->post(frame);
   }
@@ -66,26 +68,29 @@ struct Feed::State {
   }
 
   void append_to_ring(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) noexcept {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     ring.append(publications, now, appended);
     for (const FramePtr& frame : appended) post(frame);
   }
 
   // What the store has made sure of.
   void follow(std::span<const FramePtr> frames) noexcept {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     for (const FramePtr& frame : frames) {
       ring.follow(frame);
       post(frame);
     }
   }
 
+  // Never changes.
+  const std::string& epoch() const NO_THREAD_SAFETY_ANALYSIS { return ring.epoch(); }
+
   const std::size_t max_event_bytes;
   const std::function<TimePoint()> clock;
   PinnedBytes pinned;
-  mutable std::mutex mutex;
-  RingEventLog ring;         // guarded by mutex, but for its epoch
-  std::vector<Sink*> sinks;  // guarded by mutex
+  mutable Mutex mutex;
+  RingEventLog ring GUARDED_BY(mutex);
+  std::vector<Sink*> sinks GUARDED_BY(mutex);
   // These have threads, which use what is above.
   const std::shared_ptr<EventStore> store;  // may be null
   std::unique_ptr<PageReader> reader;       // where there is a store
@@ -152,7 +157,7 @@ Feed::Page Feed::State::scan(std::uint64_t sequence, const TopicFilter& filter) 
   std::uint64_t oldest = 0;
   while (!at_head && !scan.is_full()) {
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       if (scan.through() == sequence && !is_in_memory(sequence)) return {.frames = {}, .stored = true};
       oldest = ring.oldest();
       if (scan.through() + 1 < oldest) break;
@@ -194,7 +199,7 @@ void Feed::append(std::span<const Publication> publications, std::span<FramePtr>
 }
 
 const std::string& Feed::epoch() const {
-  return state_->ring.epoch();
+  return state_->epoch();
 }
 
 std::size_t Feed::max_event_bytes() const {
@@ -204,9 +209,11 @@ std::size_t Feed::max_event_bytes() const {
 Feed::Statistics Feed::statistics() const {
   std::optional<StoreStatistics> store;
   if (state_->store != nullptr) store = state_->store->statistics();
-  const std::lock_guard lock(state_->mutex);
-  const RingEventLog& ring = state_->ring;
-  return {.evictions = ring.oldest() - 1, .entries = ring.entries(), .bytes = ring.bytes(), .store = store};
+  const MutexLock lock(state_->mutex);
+  return {.evictions = state_->ring.oldest() - 1,
+          .entries = state_->ring.entries(),
+          .bytes = state_->ring.bytes(),
+          .store = store};
 }
 
 std::string Feed::trouble() const {
@@ -214,20 +221,20 @@ std::string Feed::trouble() const {
 }
 
 void Feed::attach(Sink& sink) {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   state_->sinks.push_back(&sink);
 }
 
 void Feed::detach(Sink& sink) {
   {
-    const std::lock_guard lock(state_->mutex);
+    const MutexLock lock(state_->mutex);
     std::erase(state_->sinks, &sink);
   }
   if (state_->reader != nullptr) state_->reader->forget(sink);
 }
 
 Feed::Cursor Feed::resolve(std::string_view last_event_id, const TopicFilter* filter) const {
-  std::unique_lock lock(state_->mutex);
+  MutexLock lock(state_->mutex);
   RingEventLog& ring = state_->ring;
   ring.expire(state_->clock());
   const std::uint64_t head = ring.head();
@@ -260,7 +267,7 @@ Feed::Cursor Feed::State::look_up(std::string_view last_event_id, const TopicFil
   if (!sequence && filter != nullptr) sequence = log().find(last_event_id, *filter);
   if (!sequence && store != nullptr) {
     store->catch_up_with_others();
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (filter != nullptr) sequence = ring.find(last_event_id, *filter);
     if (sequence) return {.sequence = *sequence};
   }
@@ -273,7 +280,7 @@ Feed::Cursor Feed::State::look_up(std::string_view last_event_id, const TopicFil
 
 bool Feed::is_over(const Cursor& cursor, const TopicFilter& filter) const {
   if (!cursor.gap_reason.empty() || !filter.is_literal()) return false;
-  std::unique_lock lock(state_->mutex);
+  MutexLock lock(state_->mutex);
   // What the memory knows of the end is true, also while the store cannot be asked.
   if (millrace::is_over(state_->ring, cursor.sequence, filter)) return true;
   if (state_->store == nullptr) return false;
@@ -291,7 +298,7 @@ bool Feed::is_over(const Cursor& cursor, const TopicFilter& filter) const {
 
 Feed::Page Feed::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
   if (!filter.is_literal()) return state_->scan(sequence, filter);
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   if (auto page = state_->page_in_memory(sequence, filter)) return std::move(*page);
   return {.frames = {}, .stored = true};
 }
@@ -306,7 +313,7 @@ PinnedBytes& Feed::pinned() const {
 }
 
 std::string Feed::id_of(std::uint64_t sequence) const {
-  return millrace::id_of(state_->ring.epoch(), sequence);
+  return millrace::id_of(state_->epoch(), sequence);
 }
 
 }  // namespace millrace

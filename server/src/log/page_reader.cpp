@@ -11,12 +11,12 @@ PageReader::PageReader(Read read) : read_(std::move(read)), thread_([this] { run
 
 PageReader::~PageReader() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopped_ = true;
   }
   requested_.notify_all();
   {
-    const std::lock_guard lock(flight_->mutex);
+    const MutexLock lock(flight_->mutex);
     flight_->stopped = true;
   }
   flight_->landed.notify_all();
@@ -26,7 +26,7 @@ PageReader::~PageReader() {
 void PageReader::request(Feed::Sink& sink, std::uint64_t ticket, std::uint64_t sequence,
                          std::shared_ptr<const TopicFilter> filter) {
   const Key key{sequence, filter.get()};
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto [request, is_new] = requests_.try_emplace(key);
   request->second.waiters.push_back({&sink, ticket});
   if (!is_new) return;
@@ -36,18 +36,18 @@ void PageReader::request(Feed::Sink& sink, std::uint64_t ticket, std::uint64_t s
 }
 
 void PageReader::forget(const Feed::Sink& sink) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto& [key, request] : requests_) {
     std::erase_if(request.waiters, [&sink](const Waiter& waiter) { return waiter.sink == &sink; });
   }
-  std::erase_if(order_, [this](const Key& key) { return requests_.at(key).waiters.empty(); });
+  std::erase_if(order_, [this](const Key& key) REQUIRES(mutex_) { return requests_.at(key).waiters.empty(); });
   std::erase_if(requests_, [](const auto& entry) { return entry.second.waiters.empty(); });
 }
 
 void PageReader::run() {
   while (take_off()) {
-    std::unique_lock lock(mutex_);
-    requested_.wait(lock, [this] { return stopped_ || !order_.empty(); });
+    MutexLock lock(mutex_);
+    requested_.wait(lock, [this]() REQUIRES(mutex_) { return stopped_ || !order_.empty(); });
     if (stopped_) return;
     const Key key = order_.front();
     const std::shared_ptr<const TopicFilter> filter = requests_.at(key).filter;
@@ -56,7 +56,7 @@ void PageReader::run() {
     lock.lock();
     if (stopped_) return;
     if (page == nullptr) {
-      requested_.wait_for(lock, kStoreRetry, [this] { return stopped_; });
+      requested_.wait_for(lock, kStoreRetry, [this]() REQUIRES(mutex_) { return stopped_; });
       continue;
     }
     // Meanwhile others may have come to the same place, or all have gone.
@@ -73,8 +73,9 @@ void PageReader::run() {
 
 // Waits until another page may be under way. False: there is to be none.
 bool PageReader::take_off() {
-  std::unique_lock lock(flight_->mutex);
-  flight_->landed.wait(lock, [this] { return flight_->stopped || flight_->pages < kStoredPagesInFlight; });
+  MutexLock lock(flight_->mutex);
+  flight_->landed.wait(
+      lock, [this]() REQUIRES(flight_->mutex) { return flight_->stopped || flight_->pages < kStoredPagesInFlight; });
   return !flight_->stopped;
 }
 
@@ -84,12 +85,12 @@ Feed::PagePtr PageReader::read(const Key& key, const std::shared_ptr<const Topic
     // Counts from its making to its end, wherever that is.
     struct Flying {
       explicit Flying(std::shared_ptr<Flight> in) : flight(std::move(in)) {
-        const std::lock_guard lock(flight->mutex);
+        const MutexLock lock(flight->mutex);
         ++flight->pages;
       }
       ~Flying() {
         {
-          const std::lock_guard lock(flight->mutex);
+          const MutexLock lock(flight->mutex);
           --flight->pages;
         }
         flight->landed.notify_all();

@@ -6,18 +6,17 @@
 // read, the reader tries again until it can.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "feed.h"
+#include "mutex.h"
 
 namespace millrace {
 
@@ -50,10 +49,10 @@ class PageReader {
 
   // How many pages are on their way. Shared with them, since some may outlive the reader.
   struct Flight {
-    std::mutex mutex;
-    std::condition_variable landed;
-    std::size_t pages = 0;
-    bool stopped = false;
+    Mutex mutex;
+    Condition landed;
+    std::size_t pages GUARDED_BY(mutex) = 0;
+    bool stopped GUARDED_BY(mutex) = false;
   };
 
   void run();
@@ -62,11 +61,11 @@ class PageReader {
 
   const Read read_;
   const std::shared_ptr<Flight> flight_ = std::make_shared<Flight>();
-  std::mutex mutex_;
-  std::condition_variable requested_;
-  std::map<Key, Request> requests_;  // guarded by mutex_
-  std::deque<Key> order_;            // guarded by mutex_: of the requests
-  bool stopped_ = false;             // guarded by mutex_
+  Mutex mutex_;
+  Condition requested_;
+  std::map<Key, Request> requests_ GUARDED_BY(mutex_);
+  std::deque<Key> order_ GUARDED_BY(mutex_);  // of the requests
+  bool stopped_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

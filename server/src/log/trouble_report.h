@@ -5,13 +5,13 @@
 // the state of that time.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
+
+#include "mutex.h"
 
 namespace millrace {
 
@@ -27,7 +27,7 @@ class TroubleReport {
 
   /// Has the callback called with it. Any thread; never waits.
   void tell(const std::string& trouble) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (callback_ == nullptr || is_stopped_) return;
     pending_ = trouble;
     changed_.notify_one();
@@ -36,7 +36,7 @@ class TroubleReport {
   /// Waits for a call that is under way; there is none after it. Not in the callback.
   void stop() {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       is_stopped_ = true;
       changed_.notify_one();
     }
@@ -45,9 +45,9 @@ class TroubleReport {
 
  private:
   void run() {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     while (true) {
-      changed_.wait(lock, [this] { return is_stopped_ || pending_; });
+      changed_.wait(lock, [this]() REQUIRES(mutex_) { return is_stopped_ || pending_; });
       if (is_stopped_) return;
       const std::string trouble = *std::exchange(pending_, std::nullopt);
       lock.unlock();
@@ -57,11 +57,10 @@ class TroubleReport {
   }
 
   const std::function<void(const std::string&)> callback_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  // Both guarded by mutex_.
-  std::optional<std::string> pending_;
-  bool is_stopped_ = false;
+  Mutex mutex_;
+  Condition changed_;
+  std::optional<std::string> pending_ GUARDED_BY(mutex_);
+  bool is_stopped_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -15,15 +15,14 @@
 #include <atomic>
 #include <chrono>
 #include <climits>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "millrace/core/limits.h"
+#include "mutex.h"
 
 namespace millrace {
 
@@ -106,7 +105,7 @@ class Turns {
   /// A place in a group of at most kStoreGroupEntries and kStoreGroupBytes. The member must stay until the place has
   /// been given up, or been waited for. Where it throws, nobody has joined.
   Place join(Member& member, std::size_t entries, std::size_t bytes) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!queue_.empty()) {
       const std::shared_ptr<Group>& last = queue_.back();
       if (last->is_open_ && last->entries_ + entries <= kStoreGroupEntries &&
@@ -127,7 +126,7 @@ class Turns {
 
   /// In a group that nobody joins.
   Place alone() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     auto group = std::make_shared<Group>();
     group->is_open_ = false;
     return add(std::move(group));
@@ -149,7 +148,7 @@ class Turns {
   };
 
   // Behind the others, of which nobody joins the last any more.
-  Place add(std::shared_ptr<Group> group) {
+  Place add(std::shared_ptr<Group> group) REQUIRES(mutex_) {
     queue_.push_back(group);
     if (queue_.size() == 1) {
       group->is_next_.set();
@@ -162,15 +161,16 @@ class Turns {
 
   void wait_for_turn(Group& group) noexcept {
     group.is_next_.wait();
-    std::unique_lock lock(mutex_);
-    gathered_.wait_for(lock, patience_, [&] { return !group.is_open_ || group.members_.size() >= expected_; });
+    MutexLock lock(mutex_);
+    gathered_.wait_for(lock, patience_,
+                       [&]() REQUIRES(mutex_) { return !group.is_open_ || group.members_.size() >= expected_; });
     group.is_open_ = false;
     begun_ = Clock::now();
   }
 
   // To the next group, by the one whose turn it is.
   void pass_on() noexcept {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     patience_ = std::min<Clock::duration>((Clock::now() - begun_) / kGatheringShare, kMostGathering);
     expected_ = queue_.front()->members_.size();
     queue_.pop_front();
@@ -179,12 +179,12 @@ class Turns {
     queue_.front()->is_next_.set();
   }
 
-  std::mutex mutex_;
-  std::deque<std::shared_ptr<Group>> queue_;  // guarded by mutex_, as what follows; the first's turn it is
-  std::condition_variable gathered_;
-  std::size_t expected_ = 0;  // members of the last group, and who was waiting when it passed on
-  Clock::time_point begun_;   // the work of whose turn it is
-  Clock::duration patience_{0};
+  Mutex mutex_;
+  std::deque<std::shared_ptr<Group>> queue_ GUARDED_BY(mutex_);  // the first's turn it is
+  Condition gathered_;
+  std::size_t expected_ GUARDED_BY(mutex_) = 0;  // members of the last group, and who was waiting when it passed on
+  Clock::time_point begun_ GUARDED_BY(mutex_);   // the work of whose turn it is
+  Clock::duration patience_ GUARDED_BY(mutex_){0};
 };
 
 }  // namespace millrace

@@ -39,7 +39,7 @@ EventLoop::~EventLoop() {
 
 void EventLoop::defer(std::function<void()> task) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     deferred_.push_back(std::move(task));
   }
   wake();
@@ -47,7 +47,7 @@ void EventLoop::defer(std::function<void()> task) {
 
 void EventLoop::wake() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (std::exchange(awake_, true)) return;
   }
   const std::uint64_t one = 1;
@@ -86,7 +86,7 @@ void EventLoop::run_deferred() {
   [[maybe_unused]] const auto read = ::read(wakeup_, &count, sizeof count);
   std::vector<std::function<void()>> tasks;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     tasks.swap(deferred_);
     awake_ = false;
   }

@@ -7,10 +7,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <vector>
 
 #include "millrace/core/time.h"
+#include "mutex.h"
 #include "timer_wheel.h"
 
 namespace millrace {
@@ -70,9 +70,9 @@ class EventLoop {
   TimerWheel timers_;
   bool stopped_ = false;
 
-  std::mutex mutex_;
-  std::vector<std::function<void()>> deferred_;  // guarded by mutex_
-  bool awake_ = false;                           // guarded by mutex_: wakeup_ has been written
+  Mutex mutex_;
+  std::vector<std::function<void()>> deferred_ GUARDED_BY(mutex_);
+  bool awake_ GUARDED_BY(mutex_) = false;  // wakeup_ has been written
 };
 
 }  // namespace millrace

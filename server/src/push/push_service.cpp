@@ -1,11 +1,9 @@
 #include "millrace/server/push_service.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <utility>
@@ -15,6 +13,7 @@
 #include "millrace/core/limits.h"
 #include "millrace/core/owned.h"
 #include "millrace/core/protocol.h"
+#include "mutex.h"
 
 namespace millrace {
 
@@ -75,7 +74,7 @@ class PushService::State : public std::enable_shared_from_this<State> {
     bool is_alone = false;        // one that opens or closes is at work
     std::size_t to_be_alone = 0;  // those that wait to be
     std::size_t uses = 0;         // turns, and those who wait for one
-    std::condition_variable passed_on;
+    Condition passed_on;
   };
   using Recipients = std::map<std::string, Recipient, std::less<>>;
 
@@ -88,7 +87,7 @@ class PushService::State : public std::enable_shared_from_this<State> {
     ~Turn();
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
-    /// Under the mutex.
+    /// Under the state's mutex, which the analysis does not know for the same by way of state_.
     Recipient& user() { return user_->second; }
 
    private:
@@ -111,7 +110,7 @@ class PushService::State : public std::enable_shared_from_this<State> {
   };
 
   void enter(Device& device, Turn& turn);
-  void forget_if_idle(Recipients::iterator user);
+  void forget_if_idle(Recipients::iterator user) REQUIRES(mutex_);
   void report_end(const Device& device, StreamEnd end);
   void call(std::string_view name, const std::function<void(const std::string&)>& callback, const std::string& uid);
 
@@ -119,22 +118,22 @@ class PushService::State : public std::enable_shared_from_this<State> {
   const PushOptions options_;
 
   // Never held while the hub is asked for anything, which may wait for a store.
-  mutable std::mutex mutex_;
-  // Guarded by mutex_, the devices included.
-  Recipients recipients_;
-  std::uint64_t last_visit_ = 0;
-  std::size_t running_callbacks_ = 0;
-  bool retired_ = false;
-  std::condition_variable callback_returned_;
-  std::set<std::uint64_t> openings_;  // sequence numbers of those at work
-  std::uint64_t last_opening_ = 0;
-  mutable std::condition_variable opened_;
+  mutable Mutex mutex_;
+  // With the devices.
+  Recipients recipients_ GUARDED_BY(mutex_);
+  std::uint64_t last_visit_ GUARDED_BY(mutex_) = 0;
+  std::size_t running_callbacks_ GUARDED_BY(mutex_) = 0;
+  bool retired_ GUARDED_BY(mutex_) = false;
+  Condition callback_returned_;
+  std::set<std::uint64_t> openings_ GUARDED_BY(mutex_);  // sequence numbers of those at work
+  std::uint64_t last_opening_ GUARDED_BY(mutex_) = 0;
+  mutable Condition opened_;
 };
 
 // --- Turns ----------------------------------------------------------------------------------------------------------
 
 PushService::State::Turn::Turn(State& state, std::string_view uid, Kind kind) : state_(state), kind_(kind) {
-  std::unique_lock lock(state_.mutex_);
+  MutexLock lock(state_.mutex_);
   user_ = state_.recipients_.find(uid);
   if (user_ == state_.recipients_.end()) user_ = state_.recipients_.try_emplace(std::string(uid)).first;
   Recipient& user = user_->second;
@@ -151,7 +150,7 @@ PushService::State::Turn::Turn(State& state, std::string_view uid, Kind kind) : 
 }
 
 PushService::State::Turn::~Turn() {
-  const std::lock_guard lock(state_.mutex_);
+  const MutexLock lock(state_.mutex_);
   Recipient& user = user_->second;
   if (kind_ == Kind::kAlone) {
     user.is_alone = false;
@@ -167,12 +166,12 @@ void PushService::State::forget_if_idle(Recipients::iterator user) {
 }
 
 PushService::State::Opening::Opening(State& state) : state_(state) {
-  const std::lock_guard lock(state_.mutex_);
+  const MutexLock lock(state_.mutex_);
   number_ = state_.openings_.insert(state_.openings_.end(), ++state_.last_opening_);
 }
 
 PushService::State::Opening::~Opening() {
-  const std::lock_guard lock(state_.mutex_);
+  const MutexLock lock(state_.mutex_);
   state_.openings_.erase(number_);
   state_.opened_.notify_all();
 }
@@ -202,7 +201,7 @@ bool PushService::State::open(const httplib::Request& request, httplib::Response
 
 // One more device, unless its stream is over already.
 void PushService::State::enter(Device& device, Turn& turn) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (device.over) return;
   std::optional<Visit>& visit = turn.user().visit;
   if (!visit) visit = {.number = ++last_visit_, .since = std::chrono::system_clock::now()};
@@ -214,7 +213,7 @@ void PushService::State::announce(Device& device) {
   call("on_open", options_.on_open, device.uid);
   std::optional<StreamEnd> over;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     device.announced = true;
     over = device.over;
   }
@@ -223,7 +222,7 @@ void PushService::State::announce(Device& device) {
 
 void PushService::State::ended(Device& device, StreamEnd end) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     device.over = end;
     const auto user = recipients_.find(device.uid);
     if (user != recipients_.end() && user->second.visit && user->second.visit->number == device.visit &&
@@ -246,21 +245,21 @@ void PushService::State::call(std::string_view name, const std::function<void(co
                               const std::string& uid) {
   if (callback == nullptr) return;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (retired_) return;
     ++running_callbacks_;
   }
   // What it throws must neither skip what follows nor leave retire() waiting.
   call_guarded(server_.options().on_failure, name, [&] { callback(uid); });
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --running_callbacks_;
   callback_returned_.notify_all();
 }
 
 void PushService::State::retire() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   retired_ = true;
-  callback_returned_.wait(lock, [this] { return running_callbacks_ == 0; });
+  callback_returned_.wait(lock, [this]() REQUIRES(mutex_) { return running_callbacks_ == 0; });
 }
 
 // --- Messages -------------------------------------------------------------------------------------------------------
@@ -269,7 +268,7 @@ PushService::Sent PushService::State::send(std::string_view uid, Topic topic, co
   Turn turn(*this, uid, Turn::Kind::kShared);
   bool is_connected = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     is_connected = turn.user().visit.has_value();
   }
   if (!options_.keep_for_later && !is_connected) {
@@ -293,7 +292,7 @@ std::size_t PushService::State::close(std::string_view uid) {
   std::uint64_t number = 0;
   {
     // The streams may be over before the hub has returned.
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (const auto& visit = turn.user().visit) {
       devices = visit->devices;
       number = visit->number;
@@ -301,16 +300,17 @@ std::size_t PushService::State::close(std::string_view uid) {
   }
   const std::string topic = topic_name(uid);
   server_.hub().finish(topic);  // where it throws, the streams go on
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::optional<Visit>& visit = turn.user().visit;
   if (visit && visit->number == number) visit.reset();
   return devices;
 }
 
 std::vector<PushService::User> PushService::State::connected() const {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   // Clients may know of streams that are being opened now.
-  opened_.wait(lock, [this, last = last_opening_] { return openings_.empty() || *openings_.begin() > last; });
+  opened_.wait(
+      lock, [this, last = last_opening_]() REQUIRES(mutex_) { return openings_.empty() || *openings_.begin() > last; });
   std::vector<PushService::User> users;
   for (const auto& [uid, user] : recipients_) {
     if (user.visit) users.push_back({.uid = uid, .since = user.visit->since, .devices = user.visit->devices});

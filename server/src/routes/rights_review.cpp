@@ -17,7 +17,7 @@ RightsReview::RightsReview(std::shared_ptr<const Authorizer> authorizer, Ports p
 void RightsReview::start() {
   if (authorizer_ == nullptr) return;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     is_on_ = true;
   }
   under_way_ = false;
@@ -28,12 +28,12 @@ void RightsReview::start() {
 
 void RightsReview::stop() {
   watch_.reset();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   is_on_ = false;
 }
 
 bool RightsReview::enqueue(std::function<void()> task) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return is_on_ && ports_.run_on_worker(std::move(task));
 }
 

@@ -8,12 +8,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "connection/stream_right.h"
 #include "millrace/server/authorizer.h"
+#include "mutex.h"
 
 namespace millrace {
 
@@ -55,8 +55,8 @@ class RightsReview : public std::enable_shared_from_this<RightsReview> {
   const Ports ports_;
   std::atomic<std::uint64_t> round_ = 0;
   std::atomic<bool> under_way_ = false;
-  std::mutex mutex_;
-  bool is_on_ = false;  // guarded by mutex_
+  Mutex mutex_;
+  bool is_on_ GUARDED_BY(mutex_) = false;
   std::shared_ptr<void> watch_;
 };
 

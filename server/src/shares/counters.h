@@ -7,10 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <utility>
 
 #include "millrace/core/time.h"
+#include "mutex.h"
 #include "refusal_reason.h"
 
 namespace millrace {
@@ -63,17 +63,17 @@ class RefusalCounters {
   /// Statuses that are no errors count nothing.
   void add(int status, RefusalReason reason) {
     if (status < 400 || status > 599) return;
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++counts_[{status, reason}];
   }
   Counts counts() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return counts_;
   }
 
  private:
-  mutable std::mutex mutex_;
-  Counts counts_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  Counts counts_ GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace

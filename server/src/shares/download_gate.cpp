@@ -8,14 +8,14 @@ namespace millrace {
 
 DownloadGate::Waiting::Waiting(DownloadGate& gate, int socket, std::uint64_t sent, Duration waited, TimePoint now)
     : gate_(gate), socket_(socket), sent_(sent), began_(now - waited) {
-  const std::lock_guard lock(gate_.mutex_);
+  const MutexLock lock(gate_.mutex_);
   gate_.waiting_.push_back(this);
   if (gate_.waiting_.size() > gate_.max_) gate_.cut_slowest(now);
 }
 
 // The socket is its worker's own for as long as this lives, so that none of the same number can be cut for it.
 DownloadGate::Waiting::~Waiting() {
-  const std::lock_guard lock(gate_.mutex_);
+  const MutexLock lock(gate_.mutex_);
   std::erase(gate_.waiting_, this);
 }
 
@@ -35,12 +35,12 @@ void DownloadGate::cut_slowest(TimePoint now) {
 }
 
 void DownloadGate::count_cut() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++cuts_;
 }
 
 std::uint64_t DownloadGate::cuts() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return cuts_;
 }
 

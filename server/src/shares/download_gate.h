@@ -6,10 +6,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <vector>
 
 #include "millrace/core/time.h"
+#include "mutex.h"
 
 namespace millrace {
 
@@ -42,12 +42,12 @@ class DownloadGate {
   std::uint64_t cuts() const;
 
  private:
-  void cut_slowest(TimePoint now);
+  void cut_slowest(TimePoint now) REQUIRES(mutex_);
 
   const std::size_t max_;
-  mutable std::mutex mutex_;
-  std::vector<Waiting*> waiting_;  // guarded by mutex_; those that are cut are not in it
-  std::uint64_t cuts_ = 0;         // guarded by mutex_
+  mutable Mutex mutex_;
+  std::vector<Waiting*> waiting_ GUARDED_BY(mutex_);  // those that are cut are not in it
+  std::uint64_t cuts_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace millrace

@@ -6,7 +6,7 @@ namespace millrace {
 
 std::optional<Quota::Share> Quota::take(const Who& holder) {
   if (!max_) return Share();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto entry = held_.find(holder.key());
   if (entry == held_.end()) entry = held_.emplace(std::string(holder.key()), 0).first;
   if (entry->second >= *max_) return std::nullopt;
@@ -15,7 +15,7 @@ std::optional<Quota::Share> Quota::take(const Who& holder) {
 }
 
 void Quota::give_back(Share::Entry& entry) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (--entry.second == 0) held_.erase(held_.find(entry.first));
 }
 

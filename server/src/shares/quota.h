@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "base/string_map.h"
+#include "mutex.h"
 #include "who.h"
 
 namespace millrace {
@@ -43,8 +43,8 @@ class Quota {
   void give_back(Share::Entry& entry);
 
   const std::optional<std::size_t> max_;
-  std::mutex mutex_;
-  StringMap<std::size_t> held_;  // guarded by mutex_; no entry is 0
+  Mutex mutex_;
+  StringMap<std::size_t> held_ GUARDED_BY(mutex_);  // no entry is 0
 };
 
 }  // namespace millrace

@@ -15,7 +15,7 @@ RateLimit::RateLimit(std::optional<double> per_second, std::optional<std::size_t
 Duration RateLimit::take(const Who& publisher, std::size_t count, TimePoint time) {
   if (per_millisecond_ <= 0) return Duration{0};
   const auto now = static_cast<double>(time.time_since_epoch().count());
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto bucket = bucket_of(publisher, now);
   const double missing = std::max(0.0, bucket->first - now) * per_millisecond_;
   const double needed = std::min(static_cast<double>(count), burst_);
@@ -30,7 +30,7 @@ Duration RateLimit::take(const Who& publisher, std::size_t count, TimePoint time
 }
 
 std::size_t RateLimit::watched() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return buckets_.size();
 }
 

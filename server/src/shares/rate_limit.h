@@ -7,12 +7,12 @@
 
 #include <cstddef>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "base/string_map.h"
 #include "millrace/core/time.h"
+#include "mutex.h"
 #include "who.h"
 
 namespace millrace {
@@ -33,13 +33,13 @@ class RateLimit {
   // All that there is to a bucket is when it is full, in milliseconds of the clock. The key is a publisher's.
   using Buckets = std::multimap<double, std::string>;
 
-  Buckets::iterator bucket_of(const Who& publisher, double now);
+  Buckets::iterator bucket_of(const Who& publisher, double now) REQUIRES(mutex_);
 
   const double per_millisecond_;  // 0: no bound
   const double burst_;
-  mutable std::mutex mutex_;
-  Buckets buckets_;                            // guarded by mutex_; those first that are full first
-  StringMap<Buckets::iterator> by_publisher_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  Buckets buckets_ GUARDED_BY(mutex_);  // those first that are full first
+  StringMap<Buckets::iterator> by_publisher_ GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <random>
 #include <string>
 
 #include "millrace/core/limits.h"
 #include "millrace/core/time.h"
+#include "mutex.h"
 
 namespace millrace {
 
@@ -18,14 +18,14 @@ class RetryAfter {
 
   /// Whole seconds: `at_least` to three times that, and no less than 1 to 3. [RFC 9110 10.2.3]
   std::string draw(Duration at_least = kRetryAfter) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const Duration::rep seconds = at_least.count() <= 1000 ? 1 : (at_least.count() + 999) / 1000;
     return std::to_string(std::uniform_int_distribution<Duration::rep>(seconds, 3 * seconds)(random_));
   }
 
  private:
-  std::mutex mutex_;
-  std::mt19937_64 random_;  // guarded by mutex_
+  Mutex mutex_;
+  std::mt19937_64 random_ GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace

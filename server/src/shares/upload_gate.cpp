@@ -7,7 +7,7 @@
 namespace millrace {
 
 UploadGate::Answer UploadGate::enter(const std::shared_ptr<Exchange>& exchange) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (under_way_ < max_) {
     ++under_way_;
     return Answer::kGo;
@@ -18,7 +18,7 @@ UploadGate::Answer UploadGate::enter(const std::shared_ptr<Exchange>& exchange) 
 }
 
 std::shared_ptr<Exchange> UploadGate::leave() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (waiting_.empty()) {
     --under_way_;
     return nullptr;
@@ -29,7 +29,7 @@ std::shared_ptr<Exchange> UploadGate::leave() {
 }
 
 void UploadGate::reset() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   under_way_ = 0;
   waiting_.clear();
 }

@@ -6,7 +6,8 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
-#include <mutex>
+
+#include "mutex.h"
 
 namespace millrace {
 
@@ -32,9 +33,9 @@ class UploadGate {
 
  private:
   const std::size_t max_;
-  std::mutex mutex_;
-  std::size_t under_way_ = 0;                      // guarded by mutex_
-  std::deque<std::shared_ptr<Exchange>> waiting_;  // guarded by mutex_
+  Mutex mutex_;
+  std::size_t under_way_ GUARDED_BY(mutex_) = 0;
+  std::deque<std::shared_ptr<Exchange>> waiting_ GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace

@@ -53,7 +53,7 @@ EventStream::State::State(std::function<void(Task)> run_callback, bool chunked,
     : run_callback_(std::move(run_callback)), chunked_(chunked), on_failure_(std::move(on_failure)) {}
 
 bool EventStream::State::send(const Event& event) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!open_) return false;
   const std::size_t waited = waiting_.size();
   append(event);
@@ -77,7 +77,7 @@ bool EventStream::State::send(const Event& event) {
 }
 
 void EventStream::State::end() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!open_) return;
   open_ = false;
   ended_ = true;
@@ -86,18 +86,18 @@ void EventStream::State::end() {
 }
 
 bool EventStream::State::is_open() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return open_;
 }
 
 std::size_t EventStream::State::buffered_bytes() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return waiting_bytes();
 }
 
 void EventStream::State::on_close(Task callback) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!detached_) {
       on_close_.push_back(std::move(callback));
       return;
@@ -107,19 +107,19 @@ void EventStream::State::on_close(Task callback) {
 }
 
 void EventStream::State::attach(Output& output, std::string_view head) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   waiting_.insert(0, head);
   output_ = &output;
 }
 
 EventStream::State::Progress EventStream::State::flush() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!cut_) write_waiting();
   return progress();
 }
 
 EventStream::State::Progress EventStream::State::heartbeat() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (open_ && waiting_.empty()) {
     waiting_ = chunked_ ? "3\r\n:\n\n\r\n" : ":\n\n";
     write_waiting();
@@ -130,7 +130,7 @@ EventStream::State::Progress EventStream::State::heartbeat() {
 void EventStream::State::detach() {
   std::vector<Task> callbacks;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     open_ = false;
     detached_ = true;
     output_ = nullptr;
@@ -176,7 +176,7 @@ void EventStream::State::wake_once() {
 void EventStream::State::wake() {
   Output* output = nullptr;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     woken_ = false;
     output = output_;
   }

@@ -11,13 +11,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "millrace/core/time.h"
 #include "millrace/server/event_stream.h"
+#include "mutex.h"
 
 namespace millrace {
 
@@ -74,28 +74,27 @@ class EventStream::State : public std::enable_shared_from_this<State> {
   void detach();
 
  private:
-  void append(const Event& event);
-  std::size_t waiting_bytes() const { return waiting_.size() - begin_; }
-  void write_waiting();
-  Progress progress() const;
-  void wake_once();
+  void append(const Event& event) REQUIRES(mutex_);
+  std::size_t waiting_bytes() const REQUIRES(mutex_) { return waiting_.size() - begin_; }
+  void write_waiting() REQUIRES(mutex_);
+  Progress progress() const REQUIRES(mutex_);
+  void wake_once() REQUIRES(mutex_);
   void wake();
 
   const std::function<void(Task)> run_callback_;
   const bool chunked_;
   const std::function<void(const std::string&)> on_failure_;
-  mutable std::mutex mutex_;
-  // All guarded by mutex_.
-  std::string waiting_;    // for the socket
-  std::size_t begin_ = 0;  // what stands before it has been written
-  bool open_ = true;       // events are accepted
-  bool ended_ = false;     // by a handle
-  bool cut_ = false;       // by the bound on what may wait, or by the client
-  bool detached_ = false;
-  bool woken_ = false;      // on_wake() is on its way
-  TimePoint written_at_{};  // by a producer
-  Output* output_ = nullptr;
-  std::vector<Task> on_close_;
+  mutable Mutex mutex_;
+  std::string waiting_ GUARDED_BY(mutex_);    // for the socket
+  std::size_t begin_ GUARDED_BY(mutex_) = 0;  // what stands before it has been written
+  bool open_ GUARDED_BY(mutex_) = true;       // events are accepted
+  bool ended_ GUARDED_BY(mutex_) = false;     // by a handle
+  bool cut_ GUARDED_BY(mutex_) = false;       // by the bound on what may wait, or by the client
+  bool detached_ GUARDED_BY(mutex_) = false;
+  bool woken_ GUARDED_BY(mutex_) = false;      // on_wake() is on its way
+  TimePoint written_at_ GUARDED_BY(mutex_){};  // by a producer
+  Output* output_ GUARDED_BY(mutex_) = nullptr;
+  std::vector<Task> on_close_ GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace

@@ -49,12 +49,13 @@ void JetStreamEventLog::open() {
   queries_ = std::move(queries);
   follower_ = std::make_unique<StreamFollower>(
       *connection_, *queries_,
-      StreamFollower::Options{
-          .stream = options_.address.stream,
-          .head = std::max(state.oldest - 1, state.head - std::min(state.head, options_.preload)),
-          .clock = options_.clock,
-          .time = options_.time,
-          .on_trouble = [this](const std::string& trouble) { set_trouble(following_trouble_, trouble); }});
+      StreamFollower::Options{.stream = options_.address.stream,
+                              .head = std::max(state.oldest - 1, state.head - std::min(state.head, options_.preload)),
+                              .clock = options_.clock,
+                              .time = options_.time,
+                              .on_trouble = [this](const std::string& trouble) {
+                                set_trouble(&JetStreamEventLog::following_trouble_, trouble);
+                              }});
   sender_ = std::make_unique<MessageSender>(*connection_, *follower_);
 }
 
@@ -167,9 +168,9 @@ void JetStreamEventLog::probe() {
     const StreamQueries::State state = queries_->state();
     entries_ = state.entries;
     bytes_ = state.bytes;
-    set_trouble(probing_trouble_, {});
+    set_trouble(&JetStreamEventLog::probing_trouble_, {});
   } catch (const std::exception& failure) {
-    set_trouble(probing_trouble_, failure.what());
+    set_trouble(&JetStreamEventLog::probing_trouble_, failure.what());
   }
 }
 
@@ -179,12 +180,12 @@ void JetStreamEventLog::connection_changed() {
   if (connection != nullptr) connection->give_up(kLostConnection);
 }
 
-void JetStreamEventLog::set_trouble(std::string& own, const std::string& trouble) {
+void JetStreamEventLog::set_trouble(std::string JetStreamEventLog::*own, const std::string& trouble) {
   std::string now;
   {
-    const std::lock_guard lock(trouble_mutex_);
-    if (own == trouble) return;
-    own = trouble;
+    const MutexLock lock(trouble_mutex_);
+    if (this->*own == trouble) return;
+    this->*own = trouble;
     now = probing_trouble_.empty() ? following_trouble_ : probing_trouble_;
     if (now == told_trouble_) return;
     if (told_trouble_.empty()) ++failures_;
@@ -194,7 +195,7 @@ void JetStreamEventLog::set_trouble(std::string& own, const std::string& trouble
 }
 
 std::string JetStreamEventLog::trouble() const {
-  const std::lock_guard lock(trouble_mutex_);
+  const MutexLock lock(trouble_mutex_);
   return told_trouble_;
 }
 

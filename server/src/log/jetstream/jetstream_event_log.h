@@ -13,13 +13,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
 #include "log/event_log.h"
 #include "message_sender.h"
 #include "millrace/server/options.h"
+#include "mutex.h"
 #include "nats_connection.h"
 #include "stream_follower.h"
 #include "stream_queries.h"
@@ -69,7 +69,7 @@ class JetStreamEventLog final : public EventStore {
   void probe();
   void connection_changed();
   // Each of the threads has its own: what is wrong for it, or nothing.
-  void set_trouble(std::string& own, const std::string& trouble);
+  void set_trouble(std::string JetStreamEventLog::*own, const std::string& trouble);
 
   const Options options_;
   std::atomic<std::uint64_t> entries_ = 0;
@@ -77,10 +77,10 @@ class JetStreamEventLog final : public EventStore {
   std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<std::uint64_t> failures_ = 0;
 
-  mutable std::mutex trouble_mutex_;
-  std::string following_trouble_;  // guarded by trouble_mutex_, as the two that follow
-  std::string probing_trouble_;
-  std::string told_trouble_;
+  mutable Mutex trouble_mutex_;
+  std::string following_trouble_ GUARDED_BY(trouble_mutex_);
+  std::string probing_trouble_ GUARDED_BY(trouble_mutex_);
+  std::string told_trouble_ GUARDED_BY(trouble_mutex_);
 
   std::atomic<NatsConnection*> connected_ = nullptr;  // once there is one
   std::unique_ptr<NatsConnection> connection_;

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <iterator>
-#include <mutex>
 #include <new>
 #include <utility>
 
 #include "millrace/core/limits.h"
 #include "millrace/server/publication.h"
+#include "mutex.h"
 
 namespace millrace {
 
@@ -35,17 +34,17 @@ struct MessageSender::Batch {
 
   const std::vector<Turn*> turns;
   std::shared_ptr<Flag> done;  // what the turns' publishers wait for
-  std::mutex mutex;
-  std::condition_variable over;
-  std::vector<NatsAck> acks;   // guarded by mutex, as what follows
-  std::vector<bool> followed;  // which of them are to be handed over
-  std::size_t left = 0;        // not acknowledged yet
-  bool is_given_up = false;    // then it is over with the last ack
-  bool is_over = false;
+  Mutex mutex;
+  Condition over;
+  std::vector<NatsAck> acks GUARDED_BY(mutex);
+  std::vector<bool> followed GUARDED_BY(mutex);  // which of them are to be handed over
+  std::size_t left GUARDED_BY(mutex) = 0;        // not acknowledged yet
+  bool is_given_up GUARDED_BY(mutex) = false;    // then it is over with the last ack
+  bool is_over GUARDED_BY(mutex) = false;
 
   // True if it was the last. Then `last` is the sequence that the follower is to come to.
   bool take(std::size_t index, NatsAck ack, std::uint64_t& last) noexcept {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     acks[index] = std::move(ack);
     if (--left > 0) return false;
     for (std::size_t i = 0; i < acks.size() && !is_given_up; ++i) {
@@ -57,7 +56,7 @@ struct MessageSender::Batch {
   // Everybody has theirs before they are woken.
   void end() noexcept {
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       if (is_over) return;
       is_over = true;
       auto next = acks.begin();
@@ -108,8 +107,8 @@ void MessageSender::send(Place& place) {
   send(batch, on_ack);
   place.pass_on();
 
-  const auto is_over = [&] { return batch->is_over; };
-  std::unique_lock lock(batch->mutex);
+  const auto is_over = [&]() REQUIRES(batch->mutex) { return batch->is_over; };
+  MutexLock lock(batch->mutex);
   if (batch->over.wait_until(lock, deadline, is_over)) return;
   const bool is_stored = batch->left == 0;
   batch->is_given_up = true;

@@ -167,7 +167,7 @@ NatsConnection::NatsConnection(Options options) : options_(std::move(options)) {
             made,
             [](natsConnection*, void* closed) {
               auto& self = *static_cast<NatsConnection*>(closed);
-              const std::lock_guard lock(self.closed_mutex_);
+              const MutexLock lock(self.closed_mutex_);
               self.is_closed_ = true;
               self.closing_.notify_all();
             },
@@ -197,32 +197,32 @@ NatsConnection::NatsConnection(Options options) : options_(std::move(options)) {
 NatsConnection::~NatsConnection() {
   // Callbacks that are under way use what is destroyed after this.
   natsSubscription* acks = acks_.get();
-  std::mutex mutex;
-  std::condition_variable completed;
+  Mutex mutex;
+  Condition completed;
   bool is_over = false;
   struct Over {
-    std::mutex& mutex;
-    std::condition_variable& completed;
+    Mutex& mutex;
+    Condition& completed;
     bool& is_over;
   } over{mutex, completed, is_over};
   const natsStatus status = natsSubscription_SetOnCompleteCB(
       acks,
       [](void* closure) {
         auto& waiting = *static_cast<Over*>(closure);
-        const std::lock_guard lock(waiting.mutex);
+        const MutexLock lock(waiting.mutex);
         waiting.is_over = true;
         waiting.completed.notify_all();
       },
       &over);
   natsSubscription_Unsubscribe(acks);
   if (status == NATS_OK) {
-    std::unique_lock lock(mutex);
+    MutexLock lock(mutex);
     completed.wait(lock, [&] { return is_over; });
   }
   give_up("the server is stopping");
   natsConnection_Close(connection_.get());
-  std::unique_lock lock(closed_mutex_);
-  closing_.wait(lock, [this] { return is_closed_; });
+  MutexLock lock(closed_mutex_);
+  closing_.wait(lock, [this]() REQUIRES(closed_mutex_) { return is_closed_; });
 }
 
 bool NatsConnection::is_connected() const {
@@ -288,7 +288,7 @@ std::string NatsConnection::new_inbox() const {
 // The first's token; nothing where there is no memory to wait for them.
 std::optional<std::uint64_t> NatsConnection::expect(std::size_t count, const std::shared_ptr<OnAck>& on_ack,
                                                     std::size_t first) {
-  const std::lock_guard lock(awaited_mutex_);
+  const MutexLock lock(awaited_mutex_);
   const std::uint64_t token = next_token_;
   try {
     for (std::size_t i = 0; i < count; ++i) {
@@ -335,7 +335,7 @@ void NatsConnection::flush() const {
 void NatsConnection::answer(std::uint64_t token, NatsAck ack) noexcept {
   AwaitedAcks::node_type awaited;
   {
-    const std::lock_guard lock(awaited_mutex_);
+    const MutexLock lock(awaited_mutex_);
     awaited = awaited_.extract(token);
   }
   if (awaited) (*awaited.mapped().on_ack)(awaited.mapped().index, std::move(ack));
@@ -368,7 +368,7 @@ template <typename IsOne>
 void NatsConnection::give_up_where(const IsOne& is_one, std::string_view trouble) noexcept {
   AwaitedAcks given_up;
   {
-    const std::lock_guard lock(awaited_mutex_);
+    const MutexLock lock(awaited_mutex_);
     for (auto next = awaited_.begin(); next != awaited_.end();) {
       const auto one = next++;
       if (is_one(one->second)) given_up.insert(given_up.end(), awaited_.extract(one));

@@ -9,12 +9,10 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -23,6 +21,7 @@
 #include <vector>
 
 #include "millrace/server/publication.h"
+#include "mutex.h"
 #include "store_address.h"
 
 namespace millrace {
@@ -124,13 +123,13 @@ class NatsConnection {
   void give_up_where(const IsOne& is_one, std::string_view trouble) noexcept;
 
   const Options options_;
-  std::mutex awaited_mutex_;
-  AwaitedAcks awaited_;           // guarded by awaited_mutex_
-  std::uint64_t next_token_ = 0;  // likewise
+  Mutex awaited_mutex_;
+  AwaitedAcks awaited_ GUARDED_BY(awaited_mutex_);
+  std::uint64_t next_token_ GUARDED_BY(awaited_mutex_) = 0;
   std::string inbox_;
-  std::mutex closed_mutex_;
-  std::condition_variable closing_;
-  bool is_closed_ = false;  // guarded by closed_mutex_
+  Mutex closed_mutex_;
+  Condition closing_;
+  bool is_closed_ GUARDED_BY(closed_mutex_) = false;
   std::unique_ptr<natsConnection, Close> connection_;
   std::unique_ptr<natsSubscription, End> acks_;
 };

@@ -150,7 +150,7 @@ void StreamFollower::hand_over() noexcept {
   frames_.clear();
   Waiting reached;
   {
-    const std::lock_guard lock(waiting_mutex_);
+    const MutexLock lock(waiting_mutex_);
     head_ = seen_;
     while (!waiting_.empty() && waiting_.begin()->first <= seen_) {
       reached.insert(reached.end(), waiting_.extract(waiting_.begin()));
@@ -163,7 +163,7 @@ void StreamFollower::hand_over() noexcept {
 
 void StreamFollower::when_at(std::uint64_t sequence, std::function<void()> reached) const {
   {
-    const std::lock_guard lock(waiting_mutex_);
+    const MutexLock lock(waiting_mutex_);
     if (head_ < sequence) {
       waiting_.emplace(sequence, std::move(reached));
       return;
@@ -175,20 +175,20 @@ void StreamFollower::when_at(std::uint64_t sequence, std::function<void()> reach
 bool StreamFollower::wait_for(std::uint64_t sequence) const {
   if (head_ >= sequence) return true;
   struct Wait {
-    std::mutex mutex;
-    std::condition_variable over;
-    bool is_over = false;  // guarded by mutex
+    Mutex mutex;
+    Condition over;
+    bool is_over GUARDED_BY(mutex) = false;
   };
   const auto wait = std::make_shared<Wait>();
   when_at(sequence, [wait] {
     {
-      const std::lock_guard lock(wait->mutex);
+      const MutexLock lock(wait->mutex);
       wait->is_over = true;
     }
     wait->over.notify_all();
   });
-  std::unique_lock lock(wait->mutex);
-  return wait->over.wait_for(lock, kStoreAckTimeout, [&] { return wait->is_over; });
+  MutexLock lock(wait->mutex);
+  return wait->over.wait_for(lock, kStoreAckTimeout, [&]() REQUIRES(wait->mutex) { return wait->is_over; });
 }
 
 }  // namespace millrace

@@ -4,18 +4,17 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "log/event_log.h"
+#include "mutex.h"
 #include "nats_connection.h"
 #include "stream_queries.h"
 
@@ -60,8 +59,8 @@ class StreamFollower {
   const Options options_;
   EventStore::OnAppended on_appended_;
   std::atomic<std::uint64_t> head_;
-  mutable std::mutex waiting_mutex_;
-  mutable Waiting waiting_;  // guarded by waiting_mutex_
+  mutable Mutex waiting_mutex_;
+  mutable Waiting waiting_ GUARDED_BY(waiting_mutex_);
 
   // Of the thread.
   std::vector<FramePtr> frames_;   // to be handed over

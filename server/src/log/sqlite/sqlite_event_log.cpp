@@ -37,7 +37,7 @@ SqliteEventLog::SqliteEventLog(Options options) : options_(std::move(options)), 
 
 SqliteEventLog::~SqliteEventLog() {
   {
-    const std::lock_guard lock(run_mutex_);
+    const MutexLock lock(run_mutex_);
     stopped_ = true;
   }
   stopping_.notify_all();
@@ -145,8 +145,8 @@ void SqliteEventLog::hand_over(const std::vector<FramePtr>& frames) noexcept {
 // --- Tending --------------------------------------------------------------------------------------------------------
 
 void SqliteEventLog::run() {
-  std::unique_lock lock(run_mutex_);
-  while (!stopping_.wait_for(lock, kStoreRetry, [this] { return stopped_; })) {
+  MutexLock lock(run_mutex_);
+  while (!stopping_.wait_for(lock, kStoreRetry, [this]() REQUIRES(run_mutex_) { return stopped_; })) {
     lock.unlock();
     try {
       tend();
@@ -167,7 +167,7 @@ void SqliteEventLog::tend() {
       more = tend_a_while();
     }
     tell_trouble();
-    const std::lock_guard lock(run_mutex_);
+    const MutexLock lock(run_mutex_);
     more = more && !stopped_;
   }
 }
@@ -228,7 +228,7 @@ void SqliteEventLog::fail(const SqliteError& error) const {
 
 // tell_trouble() is to follow, where no turn and no lock is held.
 void SqliteEventLog::set_trouble(const std::string& trouble) const {
-  const std::lock_guard lock(trouble_mutex_);
+  const MutexLock lock(trouble_mutex_);
   if (trouble_ == trouble) return;
   if (options_.on_trouble != nullptr) untold_.push_back(trouble);
   if (trouble_.empty()) ++failures_;
@@ -237,7 +237,7 @@ void SqliteEventLog::set_trouble(const std::string& trouble) const {
 
 // In their order, and one after the other, by one thread of those that come.
 void SqliteEventLog::tell_trouble() const {
-  std::unique_lock lock(trouble_mutex_);
+  MutexLock lock(trouble_mutex_);
   if (is_telling_) return;
   is_telling_ = true;
   while (!untold_.empty()) {
@@ -255,7 +255,7 @@ void SqliteEventLog::tell_trouble() const {
 }
 
 std::string SqliteEventLog::trouble() const {
-  const std::lock_guard lock(trouble_mutex_);
+  const MutexLock lock(trouble_mutex_);
   return trouble_;
 }
 
@@ -278,7 +278,7 @@ std::int64_t SqliteEventLog::published_now() const {
 template <typename Ask>
 auto SqliteEventLog::ask(Reader& reader, const Ask& question) const {
   try {
-    const std::lock_guard lock(reader.mutex);
+    const MutexLock lock(reader.mutex);
     try {
       if (reader.queries == nullptr) {
         reader.database = std::make_unique<SqliteDatabase>(options_.path, SqliteDatabase::Mode::kRead);

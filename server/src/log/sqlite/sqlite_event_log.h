@@ -8,12 +8,10 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -23,6 +21,7 @@
 #include "log/event_log.h"
 #include "log/turns.h"
 #include "millrace/server/options.h"
+#include "mutex.h"
 #include "sqlite_queries.h"
 #include "sqlite_writer.h"
 
@@ -71,9 +70,9 @@ class SqliteEventLog final : public EventStore {
   };
   // Reads on a connection of its own, of which there are two: pages take longer than other questions.
   struct Reader {
-    std::mutex mutex;
-    std::unique_ptr<SqliteDatabase> database;
-    std::unique_ptr<SqliteQueries> queries;
+    Mutex mutex;
+    std::unique_ptr<SqliteDatabase> database GUARDED_BY(mutex);
+    std::unique_ptr<SqliteQueries> queries GUARDED_BY(mutex);
   };
 
   void write(const std::vector<Turn*>& group) noexcept;
@@ -110,15 +109,16 @@ class SqliteEventLog final : public EventStore {
   mutable Reader lookups_;
   mutable Reader pages_;
 
-  mutable std::mutex trouble_mutex_;
-  mutable std::string trouble_;             // guarded by trouble_mutex_, as what follows
-  mutable std::deque<std::string> untold_;  // troubles that on_trouble has not been given yet
-  mutable bool is_telling_ = false;
+  mutable Mutex trouble_mutex_;
+  mutable std::string trouble_ GUARDED_BY(trouble_mutex_);
+  mutable std::deque<std::string> untold_
+      GUARDED_BY(trouble_mutex_);  // troubles that on_trouble has not been given yet
+  mutable bool is_telling_ GUARDED_BY(trouble_mutex_) = false;
   mutable std::atomic<bool> is_damaged_ = false;
 
-  std::mutex run_mutex_;
-  std::condition_variable stopping_;
-  bool stopped_ = false;  // guarded by run_mutex_
+  Mutex run_mutex_;
+  Condition stopping_;
+  bool stopped_ GUARDED_BY(run_mutex_) = false;
   std::thread thread_;
 };
 
