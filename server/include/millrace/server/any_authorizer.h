@@ -14,6 +14,7 @@
 
 namespace millrace {
 
+/// An authorizer that asks others in turn.
 class AnyAuthorizer final : public Authorizer {
  public:
   /// Throws std::invalid_argument if the list is empty or contains a null pointer.

@@ -27,8 +27,10 @@
 
 namespace millrace {
 
+/// The base class of authorizers: decides what a client may do.
 class Authorizer {
  public:
+  /// What a client wants to do.
   enum class Action {
     kSubscribe,   ///< to `topics`, which are patterns: all that falls under them
     kPublish,     ///< to `topics`
@@ -38,6 +40,7 @@ class Authorizer {
   /// What an authorizer answers. Only allow() makes one that allows; a default-made one forbids.
   class Decision {
    public:
+    /// A time of the system's clock.
     using Time = std::chrono::system_clock::time_point;
 
     /// Forbids, without a reason.
@@ -55,11 +58,15 @@ class Authorizer {
     /// Refuses though it is known who asks (403). `reason` as above.
     static Decision forbidden(std::string reason) { return {Verdict::kForbidden, {}, std::move(reason), std::nullopt}; }
 
+    /// Whether it was made by allow().
     bool is_allowed() const { return verdict_ == Verdict::kAllowed; }
     /// As HTTP has it: 200, 401 or 403.
     int status() const { return static_cast<int>(verdict_); }
+    /// Why it refuses; empty if it does not, or has no reason.
     const std::string& reason() const { return reason_; }
+    /// The user that allow() was given; empty if it was given none.
     const std::string& user() const { return user_; }
+    /// When the right ends; without a value: never.
     const std::optional<Time>& until() const { return until_; }
 
    private:
@@ -77,6 +84,7 @@ class Authorizer {
   Authorizer();
   /// A copy is watched by nobody yet; assigning leaves those who watch.
   Authorizer(const Authorizer& other);
+  /// Keeps the watchers of this one.
   Authorizer& operator=(const Authorizer& other);
   virtual ~Authorizer();
 

@@ -6,6 +6,7 @@
 
 namespace millrace {
 
+/// A form of the cursor, where no event carries it.
 enum class CursorForm : std::uint8_t {
   kId,     ///< a block with an ID and no data: by the standard nothing is dispatched
   kEvent,  ///< an event of type `millrace.cursor` with an ID and empty data, which `onmessage` never sees

@@ -16,10 +16,12 @@
 
 namespace millrace {
 
+/// A handle on one open response. Copies share the stream.
 class EventStream {
  public:
-  class State;
+  class State;  // private
 
+  /// Server::open_stream() makes one.
   explicit EventStream(std::shared_ptr<State> state);
 
   /// Hands one event to the stream. False if the stream is closed, or if the client reads so slowly that more than

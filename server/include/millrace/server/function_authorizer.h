@@ -14,6 +14,7 @@
 
 namespace millrace {
 
+/// An authorizer that calls a function.
 class FunctionAuthorizer final : public Authorizer {
  public:
   /// Returns what Authorizer::decide() returns. Called from worker threads, several at once. If it throws, the client

@@ -22,14 +22,18 @@ namespace millrace {
 
 /// The right that a route needs: the arguments of Authorizer::decide().
 struct DemandedRight {
+  /// What the client wants to do.
   Authorizer::Action action = Authorizer::Action::kAdminister;
+  /// The topics, or patterns, that it concerns; empty for kAdminister.
   std::vector<std::string> topics = {};
 };
 
+/// A route, its checks and its handler.
 struct GuardedRoute {
   /// Returns the right that a request needs; nothing: none.
   using RightOf = std::function<std::optional<DemandedRight>(const httplib::Request&)>;
 
+  /// For `right`: every client may send the request.
   static std::optional<DemandedRight> no_right(const httplib::Request& /*request*/) { return std::nullopt; }
 
   /// GET (which answers HEAD as well), POST, PUT, PATCH or DELETE.
@@ -44,8 +48,9 @@ struct GuardedRoute {
   /// Without a function the request needs the right to administer.
   RightOf right = nullptr;
 
-  /// Set one of the two. body_handler reads the body itself; it is for methods with a body.
+  /// Answers the request. Set exactly one of `handler` and `body_handler`.
   httplib::Server::Handler handler = nullptr;
+  /// As `handler`, for methods with a body, which it reads itself.
   httplib::Server::HandlerWithContentReader body_handler = nullptr;
 };
 

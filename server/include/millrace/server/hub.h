@@ -31,6 +31,7 @@ template <typename Text>
 concept TextAtRunTime = std::is_convertible_v<const Text&, std::string_view> && !std::is_array_v<Text>;
 }  // namespace detail
 
+/// The log of a server, as publishers see it.
 class Hub {
  public:
   /// A Server makes its own.
@@ -58,6 +59,7 @@ class Hub {
   /// to the topic begins it anew, for those who come then: who was there before is still told of the end. Throws
   /// std::invalid_argument if the topic is one of Millrace's own.
   void finish(Topic topic);
+  /// The same for text that is put together at run time. Throws std::invalid_argument, too, if it is not a topic.
   template <detail::TextAtRunTime Text>
   void finish(const Text& topic) {
     finish(topic_of(topic));
@@ -65,6 +67,7 @@ class Hub {
 
   /// Begins a finished topic anew without an event, so that it can be subscribed to again. Does nothing to others.
   void begin(Topic topic);
+  /// The same for text that is put together at run time. Throws std::invalid_argument, too, if it is not a topic.
   template <detail::TextAtRunTime Text>
   void begin(const Text& topic) {
     begin(topic_of(topic));
@@ -83,14 +86,16 @@ class Hub {
   /// subscribes with it, and misses nothing in between.
   std::string cursor() const;
 
+  /// Counts since the hub was made, and what it holds now.
   struct Statistics {
-    std::uint64_t publishes = 0;
-    std::uint64_t repeated = 0;   ///< publishes of an ID that was in the log already
-    std::uint64_t evictions = 0;  ///< entries that have left the memory
-    std::size_t entries = 0;      ///< in memory
-    std::size_t bytes = 0;        ///< of them
-    std::optional<StoreStatistics> store = {};
+    std::uint64_t publishes = 0;                ///< events and marks that were appended to the log
+    std::uint64_t repeated = 0;                 ///< publishes of an ID that was in the log already
+    std::uint64_t evictions = 0;                ///< entries that have left the memory
+    std::size_t entries = 0;                    ///< in memory
+    std::size_t bytes = 0;                      ///< of them
+    std::optional<StoreStatistics> store = {};  ///< of the store, if there is one
   };
+  /// The figures of now.
   Statistics statistics() const;
 
   /// Why nothing can be published now, as a sentence; empty if it can.

@@ -10,6 +10,7 @@
 
 namespace millrace {
 
+/// An option with a value that the server cannot use.
 class InvalidOption : public std::invalid_argument {
  public:
   /// `option` is the name in C++, such as `ServerOptions::streams.retry`, or `publish_key_file` of KeyAuthorizer.
@@ -17,7 +18,9 @@ class InvalidOption : public std::invalid_argument {
   InvalidOption(std::string option, std::string problem)
       : std::invalid_argument(option + ": " + problem), option_(std::move(option)), problem_(std::move(problem)) {}
 
+  /// The option, by its name in C++.
   const std::string& option() const { return option_; }
+  /// What is wrong with its value.
   const std::string& problem() const { return problem_; }
 
  private:

@@ -21,8 +21,10 @@ namespace millrace {
 
 class JwtKeySet;
 
+/// An authorizer of signed tokens.
 class JwtAuthorizer final : public Authorizer {
  public:
+  /// Keys, and the values that a token must have.
   struct Options {
     /// The keys: set at least one of these four. At most kMaxTokenKeys in all.
     std::string secret = {};           ///< for HS256, at least kMinTokenSecretBytes
@@ -34,8 +36,10 @@ class JwtAuthorizer final : public Authorizer {
     /// read.
     std::string cookie = {};
 
-    /// If not empty: the value that the token's `iss` must have, and that its `aud` must be or contain.
+    /// The value that the token's `iss` must have; empty: any value.
     std::string issuer = {};
+
+    /// The value that the token's `aud` must be or contain; empty: any value.
     std::string audience = {};
 
     /// Patterns that anyone may subscribe to, without a token.

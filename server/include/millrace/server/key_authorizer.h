@@ -17,17 +17,18 @@
 
 namespace millrace {
 
+/// An authorizer of keys.
 class KeyAuthorizer final : public Authorizer {
  public:
   /// A key is kMinKeyBytes to kMaxKeyBytes of letters, digits, `-._~+/` and a final `=` (`openssl rand -hex 32` makes
   /// one). A file has one key on each line; blank lines and lines that begin with `#` are ignored.
   struct Options {
-    std::vector<std::string> publish_keys = {};
-    std::vector<std::string> subscribe_keys = {};
-    std::vector<std::string> admin_keys = {};
-    std::string publish_key_file = {};
-    std::string subscribe_key_file = {};
-    std::string admin_key_file = {};
+    std::vector<std::string> publish_keys = {};    ///< keys that publish
+    std::vector<std::string> subscribe_keys = {};  ///< keys that subscribe
+    std::vector<std::string> admin_keys = {};      ///< keys that do both, and administer
+    std::string publish_key_file = {};             ///< a file of publish_keys; empty: none
+    std::string subscribe_key_file = {};           ///< a file of subscribe_keys; empty: none
+    std::string admin_key_file = {};               ///< a file of admin_keys; empty: none
 
     /// Lets anyone subscribe as long as there is no subscribe key. Set it to false if another authorizer decides that.
     bool anonymous_subscribe = true;

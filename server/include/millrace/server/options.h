@@ -28,12 +28,14 @@ enum class StoreSync : std::uint8_t {
 
 /// How much a store keeps. It removes the oldest events first. Without a value: no bound.
 struct StoreBounds {
-  std::optional<std::uint64_t> events = {};
+  std::optional<std::uint64_t> events = {};          ///< most events
   std::optional<std::uint64_t> bytes = kStoreBytes;  ///< on the disk
-  std::optional<Duration> age = {};
+  std::optional<Duration> age = {};                  ///< of the oldest event
 };
 
+/// Options of a Server. Its constructor throws InvalidOption for a value that is out of range.
 struct ServerOptions {
+  /// Worker threads and event loops.
   struct Threads {
     /// Threads that run request handlers. Event streams and idle connections need none. Use more if handlers wait for
     /// something, such as a database.
@@ -60,13 +62,14 @@ struct ServerOptions {
 
   /// What the log keeps in memory for clients that resume. It removes the oldest events first.
   struct History {
-    std::size_t events = kHistoryEvents;
-    std::size_t bytes = kHistoryBytes;  ///< of encoded events
+    std::size_t events = kHistoryEvents;  ///< most events
+    std::size_t bytes = kHistoryBytes;    ///< of encoded events
 
     /// How long the log keeps an event. Without a value: as long as it fits.
     std::optional<Duration> age = {};
   };
 
+  /// Event streams, of all routes.
   struct Streams {
     /// The reconnection time at the beginning of each event stream.
     Duration retry = kDefaultReconnectionTime;
@@ -97,15 +100,17 @@ struct ServerOptions {
     std::size_t max_pinned_bytes = kMaxPinnedBytes;
   };
 
+  /// Limits of requests, and the names of the server.
   struct Http {
     /// Host names (lower case, without port) under which clients may reach Millrace's own routes; other names get 421.
     /// Without a list, any name is accepted, except on a loopback address: there only `localhost`, 127.0.0.0/8, `[::1]`
     /// and listed names are, because a web page can point its own name at that address.
     std::vector<std::string> allowed_hosts = {};
 
-    /// Time until a request's head must be complete (408), and then until the part of its body that the event loop
-    /// collects must be.
+    /// Time until a request's head must be complete (408).
     Duration head_deadline = kRequestHeadDeadline;
+
+    /// Time from there until the part of its body that the event loop collects must be complete (408).
     Duration body_deadline = kRequestBodyDeadline;
 
     /// Largest request head, in bytes (431).
@@ -172,7 +177,9 @@ struct ServerOptions {
     /// (by default `millrace`), which any number of servers may share. Empty: events are in memory only. With a store,
     /// `history` limits the part that is in memory.
     std::string address = {};
+    /// What a power cut may lose. Set kNormal if that may be the last events: publishing is faster.
     StoreSync sync = StoreSync::kFull;
+    /// How much the store keeps.
     StoreBounds bounds = {};
 
     /// JetStream: how many of its servers keep each event. Without a value: unchanged; one for a new stream.
@@ -181,13 +188,21 @@ struct ServerOptions {
     std::string credentials = {};
   };
 
+  /// Workers and event loops.
   Threads threads = {};
+  /// The part of the log that is in memory.
   History history = {};
+  /// Event streams.
   Streams streams = {};
+  /// Requests and their limits.
   Http http = {};
+  /// Bounds on connections and streams.
   Shares shares = {};
+  /// Publishing from outside.
   Publishing publishing = {};
+  /// Pages of other origins.
   Cors cors = {};
+  /// The store behind the log in memory.
   Store store = {};
 
   /// Decides who may subscribe, publish and administer. Without one anyone may subscribe, and publishing.anonymous says

@@ -25,17 +25,18 @@ struct Published {
 /// event and until the topic begins anew (finish() and begin(), or another event). Other topics' and publishers' events
 /// with the same ID are others.
 struct Publication {
+  /// What a publication is.
   enum class Kind : std::uint8_t {
-    kEvent,
+    kEvent,   ///< an event
     kFinish,  ///< as Hub::finish()
     kBegin,   ///< as Hub::begin()
   };
-  Topic topic;
+  Topic topic;       ///< where it goes
   Event event = {};  ///< of kEvent
   /// Whose ID it is, of any length. Empty: the program's own. Events routes use `user NAME` for a user whom the
   /// authorizer names, and `anonymous` for all others.
   std::string_view publisher = {};
-  Kind kind = Kind::kEvent;
+  Kind kind = Kind::kEvent;  ///< an event, or a mark
 };
 
 /// The store cannot do now what it is asked for: its disk is full, or its machine is out of reach. Nothing was
@@ -51,7 +52,7 @@ struct StoreStatistics {
   std::uint64_t bytes = 0;     ///< that they take
   std::uint64_t commits = 0;   ///< groups of entries that were made to last together
   std::uint64_t failures = 0;  ///< times it began to refuse events
-  bool takes_events = true;
+  bool takes_events = true;    ///< false while it is in trouble
 };
 
 }  // namespace millrace

@@ -26,6 +26,7 @@
 
 namespace millrace {
 
+/// Options of a PushService.
 struct PushOptions {
   /// The reconnection time of users' streams. None: ServerOptions::streams.retry.
   std::optional<Duration> retry = {};
@@ -48,6 +49,7 @@ struct PushOptions {
   std::function<void(const std::string& uid)> on_close = {};    ///< it is over, for whatever reason; always the last
 };
 
+/// Messages to users.
 class PushService {
  public:
   /// Longest uid, in bytes.
@@ -60,12 +62,13 @@ class PushService {
     bool connected = true;    ///< false: it was refused because the user is not connected
     bool stored = true;       ///< false: it was refused because the log's store takes no events now; try again later
     std::string reason = {};  ///< why it was not sent, as a sentence that begins with the parameter's name
+    /// Whether it was sent, now or before.
     explicit operator bool() const { return reason.empty(); }
   };
 
   /// A user with at least one stream open, as far as is known.
   struct User {
-    std::string uid;
+    std::string uid;                              ///< as connect() was given it
     std::chrono::system_clock::time_point since;  ///< without a break
     std::size_t devices = 0;                      ///< streams open
   };

@@ -38,6 +38,7 @@ namespace millrace {
 
 class Engine;
 
+/// An httplib::Server with event streams.
 class Server : public httplib::Server {
  public:
   /// Throws InvalidOption if an option is out of range, StoreUnavailable if the store cannot be opened; the message
@@ -47,6 +48,7 @@ class Server : public httplib::Server {
   /// callback of its own, which it would wait for, it ends the program with a sentence that says so.
   ~Server() override;
 
+  /// Where events are published. Any thread; it lives as long as the server.
   Hub& hub();
 
   /// Routes for event streams at `path`: `GET` subscribes to the topics of the query, `POST` publishes JSON.
@@ -113,6 +115,7 @@ class Server : public httplib::Server {
   /// As httplib::Server's, which they hide: they run what lies underneath, too. Workers are made by `new_task_queue`,
   /// whose enqueue() must neither block, throw, nor run the task. False also while another listen() is under way.
   bool listen(const std::string& host, int port, int socket_flags = 0);
+  /// The same after bind_to_port() or bind_to_any_port().
   bool listen_after_bind();
 
   /// Ends a listen() that is under way, wherever it is; returns at once. Does nothing else. Any thread, any number of

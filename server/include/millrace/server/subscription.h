@@ -19,6 +19,7 @@ enum class StreamEnd {
   kClosed,      ///< the server ended or cut it
 };
 
+/// Options of an event stream on the hub.
 struct SubscribeOptions {
   /// Patterns, 1 to kMaxTopicsPerSubscription.
   std::vector<std::string> topics = {};
@@ -51,19 +52,19 @@ struct SubscribeOptions {
 
 /// Which event streams on the hub disconnect() ends: those for which all that is given holds; none if nothing is.
 struct StreamSelection {
-  std::optional<std::string> user = {};
-  std::optional<std::string> client = {};
-  std::optional<std::string> topic = {};  ///< a topic that they listen to, by its name or by a wildcard
+  std::optional<std::string> user = {};    ///< as the authorizer, or SubscribeOptions::user, has it
+  std::optional<std::string> client = {};  ///< as SubscribeOptions::client has it
+  std::optional<std::string> topic = {};   ///< a topic that they listen to, by its name or by a wildcard
 };
 
 /// One open event stream on the hub.
 struct SubscriptionInfo {
-  std::vector<std::string> topics;
-  std::string client;
-  std::string user;     ///< empty where it is not known
-  std::string address;  ///< the client's, without the port
-  Duration age{0};      ///< since it was opened
-  bool live = false;    ///< up to date; else it is catching up
+  std::vector<std::string> topics;  ///< its patterns
+  std::string client;               ///< the name it gave itself; empty: none
+  std::string user;                 ///< empty where it is not known
+  std::string address;              ///< the client's, without the port
+  Duration age{0};                  ///< since it was opened
+  bool live = false;                ///< up to date; else it is catching up
 };
 
 }  // namespace millrace
