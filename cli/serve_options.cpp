@@ -68,11 +68,13 @@ void add_store(CLI::App& app, ServeOptions& options) {
       "Store that keeps events over a restart: sqlite:PATH or nats://HOST[:PORT][,HOST…][/STREAM]; default: memory "
       "only")
       ->check(CLI::Validator(
-          [](const std::string& store) {
+          [](const std::string& store) -> std::string {
             for (const char* kind : {"sqlite:", "nats://", "tls://"}) {
-              if (store.starts_with(kind)) return "";
+              if (store.starts_with(kind)) return {};
             }
-            return store.empty() ? "" : "unknown store type; expected sqlite:PATH or nats://HOST[:PORT]";
+            if (store.empty()) return {};
+            return "unknown store type \"" + store.substr(0, store.find(':')) +
+                   "\"; expected sqlite:PATH or nats://HOST[:PORT]";
           },
           ""));
   add(app, "--sync", options.store_sync,
