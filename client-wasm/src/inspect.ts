@@ -4,7 +4,7 @@
 import type { Connection, ConnectionErrorEvent, ServerEvent } from "millrace";
 
 export interface InspectOptions {
-  /** Takes a line, and what it is about, to unfold. Default `console.debug`. */
+  /** Takes a line, and what it is about. Default `console.debug`; of the second only where it can be unfolded: in browsers. */
   log?: (line: string, subject?: unknown) => void;
   /** Characters of an event's data that a line shows; default 120. */
   maxCharacters?: number;
@@ -26,12 +26,15 @@ function quoted(text: string, maxCharacters: number): string {
   return text.length > maxCharacters ? `${shown}… (${text.length} characters)` : shown;
 }
 
+const logTo = (console: Console) => (line: string, subject?: unknown) =>
+  subject === undefined || "process" in globalThis ? console.debug(line) : console.debug(line, subject);
+
 /**
  * Logs what becomes of it, and returns it: `for await (const event of inspect(connect(url))) …`. It changes nothing but that
  * it is looked at.
  */
 export function inspect<Inspected extends InspectedSource>(source: Inspected, options: InspectOptions = {}): Inspected {
-  const { log = console.debug, maxCharacters = 120, types = [] } = options;
+  const { log = logTo(console), maxCharacters = 120, types = [] } = options;
   const began = performance.now();
   const line: Line = (what, ...subject) =>
     log(`millrace ${source.url} +${((performance.now() - began) / 1000).toFixed(3)} s: ${what}`, ...subject);
