@@ -118,6 +118,11 @@ const plainJs = {
 /** The entries by their names in package.json's `exports`, `index` being `.`. */
 const entries = { index: {}, slim: { module: "module-slim.ts" }, js: plainJs };
 
+/** For runtimes that look for types by themselves, as jsr.json's readers. */
+const selfTyped = (name) => ({ banner: { js: `/* @ts-self-types="./types/${name}.d.ts" */` } });
+const onJsr = Object.values(JSON.parse(readFileSync(join(here, "jsr.json"), "utf8")).exports);
+const typedBy = (name) => (onJsr.includes(`./dist/${name}.js`) ? selfTyped(name) : {});
+
 /** Beside `millrace`, which they import: by their names, too, what is measured of each, and its bytes at most. */
 const adapters = {
   react: ["useEventSource", 672],
@@ -182,11 +187,11 @@ async function checkSize(what, contents, limit, external = ["./wasm2js.js", "./e
 rmSync(join(here, "dist"), { recursive: true, force: true });
 await bundleWasm2js();
 for (const [name, parts] of Object.entries(entries)) {
-  await bundle(`src/${name}.ts`, `dist/${name}.js`, "esm", { parts });
+  await bundle(`src/${name}.ts`, `dist/${name}.js`, "esm", { parts, ...typedBy(name) });
   await bundle(`src/${name}.ts`, `dist/${name}.cjs`, "cjs", { parts });
 }
 for (const name of Object.keys(adapters)) {
-  await bundle(`src/${name}.ts`, `dist/${name}.js`, "esm");
+  await bundle(`src/${name}.ts`, `dist/${name}.js`, "esm", typedBy(name));
   await bundle(`src/${name}.ts`, `dist/${name}.cjs`, "cjs");
 }
 await bundle("src/extras.ts", "dist/extras.js", "esm");
