@@ -1,8 +1,8 @@
 // EventId and EventType: field values that are safe to write, by construction.
 //
 // A CR, LF or NUL in `id` or `event` would let a value inject fields into the stream (CWE-93). Both types refuse them
-// once, when they are made; whoever holds one may write it without looking again. Both are views: the text must
-// outlive them, so parse() refuses a temporary string. What is kept is an OwnedEventId or OwnedEventType. [owned.h]
+// when they are made, so that code that has one can write it without another check. Both are views: the text must
+// outlive them, so parse() refuses a temporary string. To keep a value, use OwnedEventId or OwnedEventType. [owned.h]
 //
 //   EventType type = "created";                               // a literal is checked by the compiler
 //   if (auto id = EventId::parse(from_outside)) use(*id);     // anything else is checked here
@@ -25,11 +25,11 @@ class OwnedList;
 
 namespace detail {
 
-/// A string that is gone at the end of the statement: a view of it would be left with freed memory.
+/// A string that is destroyed at the end of the statement: a view of it would point to freed memory.
 template <typename Text>
 concept TemporaryString = !std::is_reference_v<Text> && std::is_same_v<std::remove_cv_t<Text>, std::string>;
 
-/// True if `text` can stand in one field of an event stream: no CR, LF or NUL, and at most `max_bytes` long.
+/// Whether `text` can be the value of a field of an event stream: no CR, LF or NUL, and at most `max_bytes` long.
 constexpr bool is_field_value(std::string_view text, std::size_t max_bytes) {
   if (text.size() > max_bytes) return false;
   for (const char c : text) {
@@ -49,7 +49,7 @@ class EventId {
   /// Empty.
   constexpr EventId() = default;
 
-  /// From a string literal, checked while compiling.
+  /// From a string literal, which the compiler checks.
   template <std::size_t kSize>
   // NOLINTNEXTLINE(google-explicit-constructor): a literal may stand for the ID it spells.
   consteval EventId(const char (&literal)[kSize]) : text_(literal, kSize - 1) {
@@ -69,9 +69,9 @@ class EventId {
   /// Whether the text is empty.
   constexpr bool empty() const { return text_.empty(); }
 
-  /// Whether a client can send it back in Last-Event-ID, and the server gets the same: it is UTF-8 without control
-  /// characters, and neither begins nor ends with a blank, which would not count as part of the header's value.
-  /// [RFC 9110 5.5] A server must not give out others.
+  /// Whether a client can send it back unchanged in Last-Event-ID: it is UTF-8 without control characters, and does not
+  /// begin or end with a blank, which would not be part of the header's value. [RFC 9110 5.5] A server must not send
+  /// any other ID.
   bool returns_in_a_header() const;
 
  private:
@@ -91,7 +91,7 @@ class EventType {
   /// Empty.
   constexpr EventType() = default;
 
-  /// From a string literal, checked while compiling.
+  /// From a string literal, which the compiler checks.
   template <std::size_t kSize>
   // NOLINTNEXTLINE(google-explicit-constructor): a literal may stand for the type it spells.
   consteval EventType(const char (&literal)[kSize]) : text_(literal, kSize - 1) {

@@ -1,7 +1,7 @@
 // Owned: a checked value together with its text. OwnedTopic is to Topic what std::string is to std::string_view.
 //
-// Topic, TopicPattern, EventId and EventType are views of a text that somebody else keeps; their parse() refuses a
-// temporary string, since a view of it would read freed memory. What you keep, or put together at run time, is owned:
+// Topic, TopicPattern, EventId and EventType are views of a text with another owner; their parse() refuses a temporary
+// string, because a view of it would read freed memory. To keep a value, or to make one at run time, use Owned:
 //
 //   const auto topic = OwnedTopic::parse("rooms/" + room);     // std::nullopt if that is not a topic
 //   if (topic) hub.publish(*topic, {.data = text});            // converts to Topic, unless it is a temporary itself
@@ -23,7 +23,7 @@ namespace millrace {
 template <typename View>
 class Owned {
  public:
-  /// Checks `text` and keeps it; nothing if View::parse() refuses it.
+  /// Checks `text` and keeps it; returns nothing if View::parse() refuses it.
   static std::optional<Owned> parse(std::string text) {
     if (!View::parse(std::string_view(text))) return std::nullopt;
     return Owned(std::move(text));
@@ -59,7 +59,7 @@ class Owned {
   std::string text_;
 };
 
-/// Several checked values, their text in one piece. Views of it stay where they are: it is neither copied nor moved.
+/// Several checked values with their text in one piece. It cannot be copied or moved, so that its views stay valid.
 template <typename View>
 class OwnedList {
  public:
@@ -81,7 +81,7 @@ class OwnedList {
 
   /// The values, valid as long as the list.
   const std::vector<View>& views() const { return views_; }
-  /// All of them, each with a line end, which none of them holds.
+  /// All values, each followed by a line end, which no value contains.
   std::string_view text() const { return text_; }
 
  private:

@@ -1,15 +1,15 @@
-// Topic and TopicPattern: what is published to, and what is subscribed to.
+// Topic: what events are published to. TopicPattern: what clients subscribe to.
 //
 // A topic is one or more segments separated by `/`: `stocks/nasdaq/ACME`. In a pattern `*` stands for exactly one
 // segment, and a final `**` for one or more: `stocks/*/ACME`, `stocks/**`, `**`. Both are checked views, like EventId:
 // a literal is checked by the compiler, anything else by parse(). The text must outlive them, so parse() refuses a
 // temporary string: what is put together at run time, or kept, is an OwnedTopic or OwnedTopicPattern. [owned.h]
 //
-// A `*` may stand in the first kMaxWildcardDepth segments of a pattern. So it is bounded what matching a topic against
-// any number of patterns costs: see TopicTrie.
+// A `*` may stand in the first kMaxWildcardDepth segments of a pattern. This bounds the cost of matching a topic
+// against any number of patterns: see TopicTrie.
 //
-// Topics whose first segment begins with `millrace.` are Millrace's own. A wildcard in the first place does not stand
-// for such a segment: who asks for everything is not told what the server says about its users.
+// Topics whose first segment begins with `millrace.` are reserved. A wildcard in the first segment does not match them:
+// a client that subscribes to everything does not get what the server reports about its users.
 #pragma once
 
 #include <cstddef>
@@ -43,7 +43,7 @@ class Topic {
   /// The text that it is a view of.
   constexpr std::string_view view() const { return text_; }
 
-  /// Whether it is one of Millrace's own: nobody else publishes to it.
+  /// Whether it is reserved: only the server publishes to it.
   constexpr bool is_reserved() const { return text_.starts_with(protocol::kReservedPrefix); }
 
  private:
@@ -76,13 +76,13 @@ class TopicPattern {
   /// The text that it is a view of.
   constexpr std::string_view view() const { return text_; }
 
-  /// Whether the topic falls under the pattern. Linear in the length of the two.
+  /// Whether the pattern matches the topic. Linear in the length of the two.
   bool matches(Topic topic) const;
 
-  /// Whether every topic that falls under `other` falls under this pattern, too. Linear in the length of the two.
+  /// Whether this pattern matches every topic that `other` matches. Linear in the length of the two.
   bool covers(TopicPattern other) const;
 
-  /// The plain topic that the pattern is; nothing if it has `*` or `**`.
+  /// The pattern as a topic; nothing if it has `*` or `**`.
   std::optional<Topic> literal() const;
   /// Whether it has neither `*` nor `**`.
   bool is_literal() const { return literal().has_value(); }
@@ -102,7 +102,7 @@ class TopicPattern {
 
 namespace detail {
 
-// The shape only; that the bytes are UTF-8 is parse()'s to check (a literal's are the compiler's).
+// Checks only the form. parse() checks that the bytes are UTF-8 (the compiler checks a literal).
 constexpr bool is_topic(std::string_view text, bool pattern) {
   if (text.empty() || text.size() > kMaxTopicBytes) return false;
   std::size_t begin = 0;

@@ -1,8 +1,8 @@
-// Authorizer: who may subscribe to what, publish to what, and administer the server.
+// Authorizer: decides which clients may subscribe to a topic, publish to it, and administer the server.
 //
-// Give one to ServerOptions. It is asked before every subscription, also one that resumes, so that what is replayed is
-// what the client may see now; before every publish; and again about the open event streams of events routes whenever
-// it says that rights have changed. Called from worker threads, several at once.
+// Set one in ServerOptions. The server asks it before every subscription, also one that resumes, so that a client gets
+// only replayed events that it may see now; before every publish; and again about open event streams of events routes
+// whenever the authorizer reports that rights have changed. Called on worker threads, several at once.
 //
 //   struct OnlyOwnTopics : millrace::Authorizer {
 //     Decision decide(const httplib::Request& request, Action, const std::vector<std::string>& topics) const override {
@@ -32,12 +32,12 @@ class Authorizer {
  public:
   /// What a client wants to do.
   enum class Action {
-    kSubscribe,   ///< to `topics`, which are patterns: all that falls under them
+    kSubscribe,   ///< to `topics`, which are patterns: to everything that they match
     kPublish,     ///< to `topics`
-    kAdminister,  ///< see who is connected, and end their streams; `topics` is empty
+    kAdminister,  ///< list open streams, and end them; `topics` is empty
   };
 
-  /// What an authorizer answers. Only allow() makes one that allows; a default-made one forbids.
+  /// An authorizer's answer. Only allow() allows; a default-made decision forbids.
   class Decision {
    public:
     /// A time of the system's clock.
@@ -46,21 +46,21 @@ class Authorizer {
     /// Forbids, without a reason.
     Decision() = default;
 
-    /// Allows it. `user` is the one that asks, empty where that is not known: streams and rates are counted by it.
-    /// `until` is when the right ends, and with it the event stream.
+    /// Allows. `user` is the client's user, empty if unknown: streams and rates are counted by it. `until` is when the
+    /// right ends, and with it the event stream.
     static Decision allow(std::string user = {}, std::optional<Time> until = std::nullopt) {
       return {Verdict::kAllowed, std::move(user), {}, until};
     }
-    /// Refuses since it is not known who asks (401). `reason` is a sentence for the client; it must not tell secrets.
+    /// Refuses because the client is unknown (401). `reason` is a sentence for the client; it must not contain secrets.
     static Decision unauthenticated(std::string reason) {
       return {Verdict::kUnauthenticated, {}, std::move(reason), std::nullopt};
     }
-    /// Refuses though it is known who asks (403). `reason` as above.
+    /// Refuses although the client is known (403). `reason` as above.
     static Decision forbidden(std::string reason) { return {Verdict::kForbidden, {}, std::move(reason), std::nullopt}; }
 
     /// Whether it was made by allow().
     bool is_allowed() const { return verdict_ == Verdict::kAllowed; }
-    /// As HTTP has it: 200, 401 or 403.
+    /// The HTTP status: 200, 401 or 403.
     int status() const { return static_cast<int>(verdict_); }
     /// Why it refuses; empty if it does not, or has no reason.
     const std::string& reason() const { return reason_; }
@@ -82,7 +82,7 @@ class Authorizer {
   };
 
   Authorizer();
-  /// A copy is watched by nobody yet; assigning leaves those who watch.
+  /// A copy has no watchers; assignment keeps the watchers of the target.
   Authorizer(const Authorizer& other);
   /// Keeps the watchers of this one.
   Authorizer& operator=(const Authorizer& other);
@@ -93,16 +93,17 @@ class Authorizer {
   virtual Decision decide(const httplib::Request& request, Action action,
                           const std::vector<std::string>& topics) const = 0;
 
-  /// Call it when rights have changed: each server that uses this authorizer then asks it again about the event streams
-  /// that are open through its events routes. It ends those whose right is gone, or about which decide() throws, and
-  /// keeps the others, until the time that decide() gives now. Returns at once; any thread.
+  /// Call it when rights have changed: each server with this authorizer then asks it again about the open streams of
+  /// its events routes. The server ends streams that are no longer allowed, or for which decide() throws. It keeps the
+  /// others, until the time that decide() gives now. Returns at once; any thread.
   void changed() const;
 
-  /// Has `on_change` called by changed(), on its thread, until what this returns goes: for authorizers made of others.
+  /// changed() calls `on_change`, on its thread, until the returned object is destroyed: for authorizers made of
+  /// others.
   [[nodiscard]] std::shared_ptr<void> watch(std::function<void()> on_change) const;
 
  protected:
-  /// As long as what this returns is kept, a change of `other` is a change of this authorizer.
+  /// As long as the returned object exists, a change of `other` is a change of this authorizer.
   [[nodiscard]] std::shared_ptr<void> pass_on_changes_of(const Authorizer& other) const;
 
  private:

@@ -28,10 +28,10 @@ class EventStream {
   /// kMaxStreamBufferBytes would wait for it: then the stream is cut, since nothing may be left out of it.
   bool send(const Event& event) const;
 
-  /// Ends the stream behind what has been sent. Does nothing if it is closed.
+  /// Ends the stream after the events that were sent. Does nothing if it is closed.
   void close() const;
 
-  /// Whether the client is still there, as far as is known.
+  /// Whether the client is still connected, as far as is known.
   bool is_open() const;
 
   /// Bytes sent to the stream that the client's connection has not taken yet.

@@ -1,7 +1,7 @@
-// Hub: where events are published, and the log they go into.
+// Hub: publishes events into the log.
 //
-// All publishing goes through one log in one order; subscribers are cursors on it. A hub belongs to its Server and may
-// be used from any thread.
+// All events go into one log, in one order; subscribers are cursors on it. A hub belongs to its Server. Any thread may
+// use it.
 //
 //   server.hub().publish("orders/created", {.type = "created", .data = json});     // checked by the compiler
 //   server.hub().publish("rooms/" + room, {.data = text});                         // checked here: may throw
@@ -26,7 +26,7 @@ namespace millrace {
 class Feed;
 
 namespace detail {
-/// Text that is no literal, which the compiler checks.
+/// Text that is not a literal. (The compiler checks literals.)
 template <typename Text>
 concept TextAtRunTime = std::is_convertible_v<const Text&, std::string_view> && !std::is_array_v<Text>;
 }  // namespace detail
@@ -51,13 +51,14 @@ class Hub {
     return publish(topic_of(topic), event, publisher);
   }
 
-  /// The same for several, in order and at once: with a store all of them survive, or none. Returns as many.
+  /// Publishes several, in order and at once: with a store all of them are stored, or none. Returns one result for
+  /// each.
   std::vector<Published> publish(std::span<const Publication> publications);
 
-  /// Ends the topic: each event stream that listens to nothing else ends behind the topic's last event, and a client
-  /// that comes back with that event's ID is told that there is no more (204), as long as the log remembers. Publishing
-  /// to the topic begins it anew, for those who come then: who was there before is still told of the end. Throws
-  /// std::invalid_argument if the topic is one of Millrace's own.
+  /// Ends the topic. Each event stream that has no other topic ends after the topic's last event. A client that comes
+  /// back with that event's ID gets 204, as long as the log has the entry. Publishing to the topic begins it again for
+  /// new clients; clients that were there before still get the end. Throws std::invalid_argument if the topic is
+  /// reserved.
   void finish(Topic topic);
   /// The same for text that is put together at run time. Throws std::invalid_argument, too, if it is not a topic.
   template <detail::TextAtRunTime Text>
@@ -65,7 +66,7 @@ class Hub {
     finish(topic_of(topic));
   }
 
-  /// Begins a finished topic anew without an event, so that it can be subscribed to again. Does nothing to others.
+  /// Begins a finished topic again without an event, so that clients can subscribe to it. Does nothing to other topics.
   void begin(Topic topic);
   /// The same for text that is put together at run time. Throws std::invalid_argument, too, if it is not a topic.
   template <detail::TextAtRunTime Text>
@@ -82,15 +83,15 @@ class Hub {
   /// Why nobody but Millrace may publish to the topic, or finish it; empty if they may.
   static std::string refusal(Topic topic);
 
-  /// The last event ID of a client that has seen everything that is published by now: a page rendered with it
-  /// subscribes with it, and misses nothing in between.
+  /// The last event ID of a client that has seen everything published so far. A page that is rendered with it can
+  /// subscribe with it, and misses nothing in between.
   std::string cursor() const;
 
   /// Counts since the hub was made, and what it holds now.
   struct Statistics {
     std::uint64_t publishes = 0;                ///< events and marks that were appended to the log
-    std::uint64_t repeated = 0;                 ///< publishes of an ID that was in the log already
-    std::uint64_t evictions = 0;                ///< entries that have left the memory
+    std::uint64_t repeated = 0;                 ///< publishes of an ID that the log already had
+    std::uint64_t evictions = 0;                ///< entries removed from memory
     std::size_t entries = 0;                    ///< in memory
     std::size_t bytes = 0;                      ///< of them
     std::optional<StoreStatistics> store = {};  ///< of the store, if there is one

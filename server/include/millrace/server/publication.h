@@ -1,4 +1,4 @@
-// What is published, what becomes of it, and how a store says that it cannot take it.
+// Publication, Published, StoreUnavailable: what is published, the result, and a store's refusal.
 #pragma once
 
 #include <cstdint>
@@ -12,35 +12,35 @@
 
 namespace millrace {
 
-/// What became of a publish.
+/// The result of a publish.
 struct Published {
-  std::string id;         ///< the event's ID: the publisher's own, else `<epoch>-<sequence>`
-  bool repeated = false;  ///< the publisher has published an event with this ID to the topic: nothing was published
+  std::string id;         ///< the event's ID: the publisher's own, otherwise `<epoch>-<sequence>`
+  bool repeated = false;  ///< the publisher already published an event with this ID to the topic: nothing was published
 };
 
-/// One thing to be published: an event, or a mark in the life of a topic. A view, like Event: topics that are put
-/// together at run time have to be kept, as OwnedTopic, until the publications have been published.
+/// One entry to publish: an event, or the end or beginning of a topic. A view, like Event: keep a topic that is made at
+/// run time, as OwnedTopic, until the publications have been published.
 ///
-/// An ID that a publisher gives stands for one event of this publisher in this topic, for as long as the log holds the
-/// event and until the topic begins anew (finish() and begin(), or another event). Other topics' and publishers' events
-/// with the same ID are others.
+/// A publisher's ID stands for one event of this publisher in this topic, as long as the log holds the event and until
+/// the topic begins again (finish() and begin(), or another event). The same ID in another topic, or from another
+/// publisher, is another event.
 struct Publication {
   /// What a publication is.
   enum class Kind : std::uint8_t {
     kEvent,   ///< an event
-    kFinish,  ///< as Hub::finish()
-    kBegin,   ///< as Hub::begin()
+    kFinish,  ///< like Hub::finish()
+    kBegin,   ///< like Hub::begin()
   };
   Topic topic;       ///< where it goes
-  Event event = {};  ///< of kEvent
-  /// Whose ID it is, of any length. Empty: the program's own. Events routes use `user NAME` for a user whom the
-  /// authorizer names, and `anonymous` for all others.
+  Event event = {};  ///< for kEvent
+  /// The publisher of the ID, of any length. Empty: the program itself. Events routes use `user NAME` for a user whom
+  /// the authorizer names, and `anonymous` for all others.
   std::string_view publisher = {};
   Kind kind = Kind::kEvent;  ///< an event, or a mark
 };
 
-/// The store cannot do now what it is asked for: its disk is full, or its machine is out of reach. Nothing was
-/// published, or nobody can tell; trying again later is right, with an ID of the publisher's if it must not come twice.
+/// The store cannot do this now: its disk is full, or its machine cannot be reached. Nothing was published, or it is
+/// unknown. Try again later, with an ID of your own if the event must not come twice.
 class StoreUnavailable : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

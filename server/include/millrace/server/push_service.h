@@ -28,25 +28,25 @@ namespace millrace {
 
 /// Options of a PushService.
 struct PushOptions {
-  /// The reconnection time of users' streams. None: ServerOptions::streams.retry.
+  /// The reconnection time of users' streams. Without a value: ServerOptions::streams.retry.
   std::optional<Duration> retry = {};
 
-  /// A stream ends after this long; the client comes back after the reconnection time and up to as much again, drawn at
-  /// random, and resumes. Zero: never.
+  /// A stream ends after this time. The client reconnects after a random time between the reconnection time and twice
+  /// that, and resumes. Zero: never.
   Duration lifetime{0};
 
-  /// Takes messages for users who are not connected, too: the log keeps them, as long as it holds them, for devices
-  /// that come back with a last event ID. Otherwise such a message is refused.
+  /// Also accepts messages for users who are not connected: devices that reconnect with a last event ID get them, as
+  /// long as the log holds them. Otherwise send() refuses such a message.
   bool keep_for_later = false;
 
-  // Called for each stream, by its user's uid, several at once; of one stream in this order: on worker threads, or,
-  // while the server stops, on the thread of listen(), which does not return before. They may call the service and the
-  // server, stop() included. What they throw goes to ServerOptions::on_failure.
+  // Called for each stream with its user's uid, several at once; for one stream in this order. They run on worker
+  // threads, or, while the server stops, on the thread of listen(), which returns only afterwards. They may call the
+  // service and the server, stop() included. Their exceptions go to ServerOptions::on_failure.
 
-  std::function<void(const std::string& uid)> on_open = {};     ///< it is open
+  std::function<void(const std::string& uid)> on_open = {};     ///< the stream is open
   std::function<void(const std::string& uid)> on_timeout = {};  ///< its lifetime is over
-  std::function<void(const std::string& uid)> on_error = {};    ///< it broke off: the client left, or was cut
-  std::function<void(const std::string& uid)> on_close = {};    ///< it is over, for whatever reason; always the last
+  std::function<void(const std::string& uid)> on_error = {};    ///< it ended early: the client disconnected, or was cut
+  std::function<void(const std::string& uid)> on_close = {};    ///< it is over, for any reason; always the last call
 };
 
 /// Messages to users.
@@ -55,48 +55,47 @@ class PushService {
   /// Longest uid, in bytes.
   static constexpr std::size_t kMaxUidBytes = 128;
 
-  /// What became of a message.
+  /// The result of send().
   struct Sent {
     std::string id = {};      ///< the event's ID, if it was sent
-    bool repeated = false;    ///< the user has been sent a message with this ID: nothing was sent a second time
-    bool connected = true;    ///< false: it was refused because the user is not connected
-    bool stored = true;       ///< false: it was refused because the log's store takes no events now; try again later
+    bool repeated = false;    ///< the user was already sent a message with this ID: nothing was sent again
+    bool connected = true;    ///< false: refused because the user is not connected
+    bool stored = true;       ///< false: refused because the log's store accepts no events now; try again later
     std::string reason = {};  ///< why it was not sent, as a sentence that begins with the parameter's name
     /// Whether it was sent, now or before.
     explicit operator bool() const { return reason.empty(); }
   };
 
-  /// A user with at least one stream open, as far as is known.
+  /// A user with at least one open stream, as far as is known.
   struct User {
     std::string uid;                              ///< as connect() was given it
-    std::chrono::system_clock::time_point since;  ///< without a break
-    std::size_t devices = 0;                      ///< streams open
+    std::chrono::system_clock::time_point since;  ///< connected without a break since then
+    std::size_t devices = 0;                      ///< open streams
   };
 
-  /// Throws std::invalid_argument if an option is out of range; the message names it.
+  /// Throws std::invalid_argument with the option's name if it is out of range.
   explicit PushService(Server& server, PushOptions options = {});
-  /// Streams stay open. No callback is called any more; waits for those that are running, so it must not be called in
-  /// one.
+  /// Streams stay open. No callback is called after it. Waits for running callbacks, so it must not be called in one.
   ~PushService();
   PushService(const PushService&) = delete;
   PushService& operator=(const PushService&) = delete;
 
-  /// Opens a stream for the user, in the handler of `request`: one more device, from its last event ID on. Answers 204
-  /// to a device whose stream close() has ended, so that it stops; and returns false then, or if another answer was
-  /// given instead of a stream (to HEAD; 503 while the server drains). Throws std::invalid_argument if the uid is not
-  /// valid, see uid_error(), and StoreUnavailable if the log's store is in trouble.
+  /// Opens a stream for the user in the handler of `request`: one more device, from its last event ID on. Returns false
+  /// if there is no stream: 204 for a device whose stream close() has ended, so that it stops; HEAD; 503 while the
+  /// server drains. Throws std::invalid_argument if the uid is invalid, see uid_error(), and StoreUnavailable if the
+  /// log's store fails.
   bool connect(const httplib::Request& request, httplib::Response& response, std::string_view uid);
 
   /// Sends the message to all devices of the user. The ID is the sender's own and must be new among the user's messages
   /// since the last close(); empty: the log gives one. A message must not be empty.
   Sent send(std::string_view uid, std::string_view id, std::string_view message);
 
-  /// Ends the user's streams behind what has been sent, for good: a device that comes back to an ended stream is told
-  /// to stop. One that comes for the first time opens the user's stream anew. Returns how many streams there were.
-  /// Throws as connect() does.
+  /// Ends the user's streams for good, after the messages that were sent: a device that comes back to an ended stream
+  /// gets 204 and stops. A device that comes for the first time opens the user's stream again. Returns the number of
+  /// streams. Throws like connect().
   std::size_t close(std::string_view uid);
 
-  /// The users who are connected now, by uid.
+  /// The users that are connected now, ordered by uid.
   std::vector<User> connected() const;
 
   /// Why `uid` cannot be a user's: a sentence that begins with "uid:", or nothing if it can. A uid is one segment of a

@@ -1,15 +1,15 @@
-// Server: an httplib::Server whose event streams cost no thread.
+// Server: an httplib::Server whose event streams hold no thread.
 //
 // Everything of cpp-httplib's server works as documented there: routes, mounts, handlers, loggers, listen() and stop().
-// Underneath, connections wait on epoll event loops; a worker thread is taken only while a handler runs. Configure it
-// before listen(), which blocks; what is not configuration may be called from any thread.
+// Connections wait on epoll event loops; a worker thread is used only while a handler runs. Configure the server before
+// listen(), which blocks. Any thread may call everything else.
 //
-// Handlers run on worker threads. So do the callbacks of streams; while the server stops and the workers are gone, they
-// run on the thread of listen(). None runs under a lock, so that all may call the server, stop() included; only the
-// destructor may not be called in one. What they throw goes to ServerOptions::on_failure (but a content provider's
-// resource releaser must not throw: cpp-httplib calls it in a destructor). stop() waits for nobody:
-// listen() returns once the handlers and callbacks that are under way have returned, all streams are closed, and the
-// callbacks of these have run.
+// Handlers and the callbacks of streams run on worker threads; while the server stops and the workers have ended,
+// callbacks run on the thread of listen(). None runs under a lock, so all may call the server, stop() included; only
+// the destructor must not be called in one. Their exceptions go to ServerOptions::on_failure. (A content provider's
+// resource releaser must not throw: cpp-httplib calls it in a destructor.) stop() does not wait: listen() returns when
+// the running handlers and callbacks have returned, all streams are closed, and the callbacks of these streams have
+// run.
 //
 //   millrace::Server server;
 //   server.events("/events");                                    // GET subscribes, POST publishes
@@ -41,41 +41,41 @@ class Engine;
 /// An httplib::Server with event streams.
 class Server : public httplib::Server {
  public:
-  /// Throws InvalidOption if an option is out of range, StoreUnavailable if the store cannot be opened; the message
+  /// Throws InvalidOption if an option is invalid, and StoreUnavailable if the store cannot be opened; the message
   /// names it.
   explicit Server(const ServerOptions& options = {});
-  /// Stops the server if it runs, and waits for a listen() that is under way on another thread. In a handler or a
-  /// callback of its own, which it would wait for, it ends the program with a sentence that says so.
+  /// Stops the server if it runs, and waits for a running listen() on another thread. In one of the server's own
+  /// handlers or callbacks, which it would wait for, it ends the program with a message.
   ~Server() override;
 
   /// Where events are published. Any thread; it lives as long as the server.
   Hub& hub();
 
-  /// Routes for event streams at `path`: `GET` subscribes to the topics of the query, `POST` publishes JSON.
-  /// docs/protocol.md has both.
+  /// Adds routes for event streams at `path`: `GET` subscribes to the topics of the query, `POST` publishes JSON.
+  /// [docs/protocol.md]
   Server& events(const std::string& path);
 
-  /// Routes for those who run the server: `/healthz`, `/readyz` (503 while draining, and while the store takes no
-  /// events), `/metrics` for Prometheus, and, where the authorizer allows Action::kAdminister, `/subscriptions` and
-  /// `/subscriptions/disconnect`. docs/operations.md has them.
+  /// Adds routes for operators: `/healthz`, `/readyz` (503 while draining, and while the store accepts no events),
+  /// `/metrics` for Prometheus, and, if the authorizer allows Action::kAdminister, `/subscriptions` and
+  /// `/subscriptions/disconnect`. [docs/operations.md]
   Server& operations();
 
-  /// Adds a route of yours behind the access checks of Millrace's own. Throws std::invalid_argument if its method is
-  /// not one of those it may have, or its handlers are not exactly one.
+  /// Adds a route of yours with Millrace's access checks. Throws std::invalid_argument if its method is not allowed, or
+  /// if it does not have exactly one handler.
   Server& guarded(GuardedRoute route);
 
-  /// Checks a request as guarded() does, but for rights: for handlers that come before routing. False: it has been
-  /// answered.
+  /// Checks a request as guarded() does, except for rights: for handlers that run before routing. Returns false if it
+  /// has refused and answered the request.
   bool admits(const httplib::Request& request, httplib::Response& response) const;
 
-  /// Method and path of each guarded route, those of events() and operations() included, in the order in which they
-  /// were added; OPTIONS, by which browsers ask, is not listed.
+  /// Method and path of each guarded route, including those of events() and operations(), in the order in which they
+  /// were added; without OPTIONS, which browsers use for preflight requests.
   std::vector<std::pair<std::string, std::string>> guarded_routes() const;
 
-  /// Turns the response to the request being handled into an event stream on the hub, as `GET` on an events route does,
-  /// from the request's last event ID on. Or answers 204, if the topics are finished and there is nothing more; then,
-  /// and to HEAD, it returns false. To be called in a handler, once. Rights are the caller's to check. Throws
-  /// std::invalid_argument if an option is out of range, std::logic_error if called elsewhere.
+  /// Makes the response an event stream on the hub, as `GET` on an events route does, from the request's last event ID
+  /// on. Answers 204 if the topics are finished and there is nothing more. Returns false then, and to HEAD. Call it
+  /// once, in a handler; the caller must check rights. Throws std::invalid_argument if an option is out of range, and
+  /// std::logic_error if called elsewhere.
   bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options);
 
   /// Turns the response to the request being handled into an event stream and sends its head: status 200, with the
@@ -95,8 +95,8 @@ class Server : public httplib::Server {
   ///   });
   void allow_body(const httplib::Request& request, std::uint64_t max_bytes);
 
-  /// Cuts the event streams that subscribed with this `client` name, without ending them: the clients will resume.
-  /// Returns how many there were.
+  /// Cuts the event streams with this `client` name without ending them: their clients will resume. Returns the number
+  /// of streams.
   std::size_t disconnect(std::string_view client);
 
   /// Ends the event streams that are selected, in order, each with a reconnection time drawn from the usual one to
@@ -109,26 +109,26 @@ class Server : public httplib::Server {
   /// served until stop().
   void drain(Duration window);
 
-  /// The event streams on the hub, in no order.
+  /// The event streams on the hub, in any order.
   std::vector<SubscriptionInfo> subscriptions() const;
 
-  /// As httplib::Server's, which they hide: they run what lies underneath, too. Workers are made by `new_task_queue`,
-  /// whose enqueue() must neither block, throw, nor run the task. False also while another listen() is under way.
+  /// Like those of httplib::Server, which they hide; they also run the event loops. `new_task_queue` creates the
+  /// workers; its enqueue() must neither block, throw, nor run the task. Also false while another listen() is running.
   bool listen(const std::string& host, int port, int socket_flags = 0);
   /// The same after bind_to_port() or bind_to_any_port().
   bool listen_after_bind();
 
-  /// Ends a listen() that is under way, wherever it is; returns at once. Does nothing else. Any thread, any number of
-  /// times, handlers and callbacks included.
+  /// Ends a running listen() at any point; returns at once. Does nothing if none is running. Any thread, any number of
+  /// times, also in handlers and callbacks.
   void stop();
 
   /// What it was made with.
   const ServerOptions& options() const;
 
-  /// How its event loops write to sockets; none of them while it does not listen.
+  /// How the event loops write to sockets; all zero while the server does not listen.
   SendingWays sending() const;
 
-  /// Event streams open now, the request-scoped ones included.
+  /// The number of open event streams, including the request-scoped ones.
   std::size_t open_streams() const;
 
  private:

@@ -1,4 +1,4 @@
-// What can be said about an event stream on the hub when it is opened, and asked about it while it is open.
+// SubscribeOptions, SubscriptionInfo: options of an event stream on the hub, and what is known about an open one.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@ namespace millrace {
 /// Why an event stream ended.
 enum class StreamEnd {
   kClientLeft,  ///< the client closed it, or its connection broke
-  kFinished,    ///< its topics are finished, or a poll has brought something
+  kFinished,    ///< its topics are finished, or a poll has carried something
   kLifetime,    ///< its lifetime, or the client's right to it, is over
   kClosed,      ///< the server ended or cut it
 };
@@ -24,29 +24,29 @@ struct SubscribeOptions {
   /// Patterns, 1 to kMaxTopicsPerSubscription.
   std::vector<std::string> topics = {};
 
-  /// A name by which disconnect() and subscriptions() know the stream; at most kMaxClientNameBytes.
+  /// A name that disconnect() and subscriptions() use for the stream; at most kMaxClientNameBytes.
   std::string client = {};
 
-  /// Who listens, where that is known: subscriptions() and presence events name them.
+  /// The user, if known: subscriptions() and presence events name it.
   std::string user = {};
 
   /// Ends the response once it has carried something. [docs/protocol.md, "Polling"]
   bool poll = false;
 
-  /// How the cursor comes to the client. None: as the request asks by its `cursor` parameter, else
+  /// The form of the cursor. Without a value: the request's `cursor` parameter, otherwise
   /// ServerOptions::streams.cursor.
   std::optional<CursorForm> cursor = {};
 
-  /// The reconnection time the stream begins with. None: ServerOptions::streams.retry.
+  /// The reconnection time at the beginning of the stream. Without a value: ServerOptions::streams.retry.
   std::optional<Duration> retry = {};
 
-  /// The stream ends after this long, with a reconnection time drawn at random from the usual one to twice that, so
-  /// that clients do not come back together. Zero: never.
+  /// The stream ends after this time, with a random reconnection time between the usual one and twice that, so that
+  /// clients do not come back together. Zero: never.
   Duration lifetime{0};
 
   /// Called once when the stream is over: on a worker thread, or, while the server stops, on the thread of listen(),
-  /// which does not return before. It may call the server, stop() included; what it throws goes to
-  /// ServerOptions::on_failure. Not called if it did not come to a stream.
+  /// which returns only afterwards. It may call the server, stop() included; its exceptions go to
+  /// ServerOptions::on_failure. Not called if there was no stream.
   std::function<void(StreamEnd)> on_close = nullptr;
 };
 
@@ -54,17 +54,17 @@ struct SubscribeOptions {
 struct StreamSelection {
   std::optional<std::string> user = {};    ///< as the authorizer, or SubscribeOptions::user, has it
   std::optional<std::string> client = {};  ///< as SubscribeOptions::client has it
-  std::optional<std::string> topic = {};   ///< a topic that they listen to, by its name or by a wildcard
+  std::optional<std::string> topic = {};   ///< a topic that they receive, by its name or by a wildcard
 };
 
 /// One open event stream on the hub.
 struct SubscriptionInfo {
   std::vector<std::string> topics;  ///< its patterns
   std::string client;               ///< the name it gave itself; empty: none
-  std::string user;                 ///< empty where it is not known
+  std::string user;                 ///< empty if unknown
   std::string address;              ///< the client's, without the port
   Duration age{0};                  ///< since it was opened
-  bool live = false;                ///< up to date; else it is catching up
+  bool live = false;                ///< up to date; otherwise it is catching up
 };
 
 }  // namespace millrace
