@@ -35,15 +35,22 @@ const maxTasks = 16;
 
 /** The browser's interface, member for member. */
 export interface EventSource extends EventTarget {
+  /** The URL that was asked for, absolute. */
   readonly url: string;
+  /** Whether cookies go to other origins, too. */
   readonly withCredentials: boolean;
   readonly CONNECTING: 0;
   readonly OPEN: 1;
   readonly CLOSED: 2;
+  /** CONNECTING, also between two attempts, OPEN or CLOSED: then for good. */
   readonly readyState: number;
+  /** Called when a connection is there. */
   onopen: ((this: EventSource, event: Event) => unknown) | null;
+  /** Called with the events that have no type of their own. */
   onmessage: ((this: EventSource, event: MessageEvent) => unknown) | null;
+  /** Called when a connection is lost, or has failed for good: `readyState` tells. */
   onerror: ((this: EventSource, event: EventSourceErrorEvent) => unknown) | null;
+  /** Ends it: nothing is fired any more. */
   close(): void;
   addEventListener<K extends keyof EventSourceEventMap>(
     type: K,
@@ -69,6 +76,7 @@ export interface EventSource extends EventTarget {
   removeEventListener(type: string, listener: Listener, options?: RemoveOptions): void;
 }
 
+/** The class: the standard's, and a third argument. */
 export interface EventSourceConstructor {
   /**
    * Throws a SyntaxError DOMException if `url` is not one. `options` are beyond the standard: a wrong one of them fails the
@@ -200,4 +208,5 @@ function asInterface(implementation: typeof EventSourceClass): EventSourceConstr
   return implementation as unknown as EventSourceConstructor;
 }
 
+/** The standard's class, member for member, over `fetch`. It reconnects, with the last event ID, until close(). */
 export const EventSource: EventSourceConstructor = /* @__PURE__ */ asInterface(EventSourceClass);

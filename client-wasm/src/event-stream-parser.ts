@@ -5,6 +5,7 @@ import { type CoreEvent, coreNow, loadCore, maxInputBytes, type Signal } from ".
 import { Parser } from "./parser.js";
 import type { ServerEvent } from "./types.js";
 
+/** Where a parser begins, and what it reports besides events. */
 export interface ParserOptions {
   /** What the last event ID is until the stream sets one. */
   lastEventId?: string;
@@ -28,6 +29,10 @@ function areEvents(signals: Signal[]): signals is CoreEvent[] {
   return true;
 }
 
+/**
+ * Bytes of an event stream in, events out: the core's parser, for those who bring their own transport. Holds memory of the
+ * core's until close(), or until it is collected.
+ */
 export class EventStreamParser {
   readonly #options: ParserOptions;
   readonly #parser: Parser;

@@ -2,6 +2,7 @@
 
 import { type Connection, type ConnectOptions, connect, type EventOf, type ServerEvent, type Unstated } from "millrace";
 
+/** What a hook or a store shows of a connection. */
 export interface EventSourceState<Events = Record<string, string>> {
   /** The newest event; undefined before the first. */
   event?: EventOf<Events>;

@@ -21,6 +21,7 @@ export interface StreamEventSource extends Plain {
   reset(): void;
 }
 
+/** The class: `millrace`'s, with the method that is proposed. */
 export interface StreamEventSourceConstructor extends EventSourceConstructor {
   /** Throws a TypeError where the stream is locked, or none. Chunks are Uint8Arrays. */
   fromReadableStream(stream: ReadableStream<Uint8Array>): StreamEventSource;

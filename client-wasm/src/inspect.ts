@@ -3,6 +3,7 @@
 
 import type { Connection, ConnectionErrorEvent, ServerEvent } from "millrace";
 
+/** Where the lines go, and what they show. */
 export interface InspectOptions {
   /** Takes a line, and what it is about. Default `console.debug`; of the second only where it can be unfolded: in browsers. */
   log?: (line: string, subject?: unknown) => void;

@@ -10,16 +10,27 @@ import {
   type Unstated,
 } from "millrace";
 
+/** What is called of a subscription: any of these. */
 export interface EventObserver<Event> {
+  /** Called with each event. */
   next?(event: Event): void;
   /** Without it the error is thrown where nobody can catch it, as a listener's is. */
   error?(error: unknown): void;
+  /** Called when the server has no more to send. */
   complete?(): void;
 }
 
+/** What `subscribe()` returns. */
+export interface EventSubscription {
+  /** Closes the connection; nothing is called any more. */
+  unsubscribe(): void;
+}
+
+/** What RxJS and others take for an observable. */
 export interface EventObservable<Event> {
   /** Connects; unsubscribing closes the connection at once. */
-  subscribe(observer: EventObserver<Event> | ((event: Event) => void)): { unsubscribe(): void };
+  subscribe(observer: EventObserver<Event> | ((event: Event) => void)): EventSubscription;
+  /** Itself. `Symbol.observable` does the same, where there is one. */
   "@@observable"(): EventObservable<Event>;
 }
 

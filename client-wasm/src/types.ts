@@ -101,6 +101,7 @@ export interface Gap {
   readonly reason: "expired" | "unknown";
 }
 
+/** What carries a connection: the browser's EventSource, `fetch`, XMLHttpRequest, or one request after the other. */
 export type TransportName = "native" | "fetch" | "xhr" | "poll";
 
 /** When a lost connection is made again. What is left out stays at the default. */
@@ -125,6 +126,7 @@ export interface StandardSchema<Output = unknown> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
+    /** Called with each event's decoded data. */
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
     readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
   };
@@ -138,6 +140,7 @@ export type SchemaResult<Output> =
 /** From the data to what is wrong in it. */
 export type SchemaPath = readonly (PropertyKey | { readonly key: PropertyKey })[];
 
+/** What `connect()` makes of data: text as it came, a value from JSON, bytes from Base64. */
 export type Decoding = "text" | "json" | "base64";
 
 export interface ConnectOptions extends RequestOptions {
@@ -250,6 +253,7 @@ export type OptionsFor<Events, Options, Base = ConnectOptions> = [Events] extend
           ({ decode: "json" | "base64" } | { schema: StandardSchema<Events[keyof Events]> }),
       ];
 
+/** Options whose `types` are keys of the map. */
 export type StatedOptions<Events, Base> = Omit<Base, "types"> & { types?: readonly (keyof Events & string)[] };
 
 /**
@@ -293,6 +297,7 @@ export interface ConnectionEventMap {
 
 /** A listener that is an object. */
 export interface EventListenerObjectOf<Type> {
+  /** Called with each event. */
   handleEvent(event: Type): unknown;
 }
 

@@ -363,3 +363,20 @@ for (const [options, message] of [
 test("refuses what is no URL", () => {
   assert.throws(() => connect("/relative"), { name: "SyntaxError", message: /no page it could be relative to/ });
 });
+
+test("Symbol.asyncDispose closes the connection, as `await using` does at the end of a block", async (context) => {
+  let closed;
+  const gone = new Promise((resolve) => {
+    closed = resolve;
+  });
+  const server = await serve((_request, response) => {
+    response.on("close", closed);
+    response.writeHead(200, eventStream).write("data: a\n\n");
+  });
+  context.after(() => server.close());
+  const connection = connect(server.origin);
+  await connection[Symbol.asyncIterator]().next();
+  await connection[Symbol.asyncDispose]();
+  assert.equal(connection.readyState, 2);
+  await within(gone, "the connection to be closed");
+});
