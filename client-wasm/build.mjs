@@ -15,8 +15,11 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
 const wasmBuild = join(root, "build/wasm");
 
-/** Bytes, minified and gzipped: of what a bundler leaves of the package where only this much of it is used. */
-const limits = { eventSource: 10_048, all: 16_896 };
+/**
+ * Bytes, minified and gzipped: of what a bundler leaves of the package where only this much of it is used, and of the files
+ * that are loaded when they are needed.
+ */
+const limits = { eventSource: 9_344, all: 14_681, lazyEventSource: 5_000, core: 5_000, extras: 5_500 };
 
 function run(command, ...parameters) {
   // Debian's Emscripten finds its JavaScript passes' libraries there. Its system libraries come ready-made in a cache
@@ -65,7 +68,9 @@ const choose = ({ module = "module.ts", transport = "of-event-source.ts", inline
   setup(build) {
     build.onResolve({ filter: /\/module\.js$/ }, () => ({ path: join(here, "src", module) }));
     build.onResolve({ filter: /\/of-event-source\.js$/ }, () => ({ path: join(here, "src/transports", transport) }));
-    build.onResolve({ filter: /\/extras\.js$/ }, ({ path }) => (inlineJs ? undefined : { path, external: true }));
+    build.onResolve({ filter: /\/(extras|core-module)\.js$/ }, ({ path }) =>
+      inlineJs ? undefined : { path: path.replace("../", "./"), external: true },
+    );
     build.onResolve({ filter: /\/wasm2js\.js$/ }, ({ path }) =>
       inlineJs ? { path: join(here, "dist/wasm2js.js") } : { path, external: true },
     );
@@ -116,7 +121,12 @@ const plainJs = {
 };
 
 /** The entries by their names in package.json's `exports`, `index` being `.`. */
-const entries = { index: {}, slim: { module: "module-slim.ts" }, js: plainJs };
+const entries = {
+  index: {},
+  slim: { module: "module-slim.ts" },
+  js: plainJs,
+  eventsource: { module: "module-lazy.ts" },
+};
 
 /** For runtimes that look for types by themselves, as jsr.json's readers. */
 const selfTyped = (name) => ({ banner: { js: `/* @ts-self-types="./types/${name}.d.ts" */` } });
@@ -170,7 +180,7 @@ function emitTypes() {
 }
 
 /** `contents` is a program that uses the package as it is in dist/, and is measured as it is first loaded. */
-async function checkSize(what, contents, limit, external = ["./wasm2js.js", "./extras.js"]) {
+async function checkSize(what, contents, limit, external = ["./wasm2js.js", "./extras.js", "./core-module.js"]) {
   const { outputFiles } = await esbuild.build({
     ...common,
     stdin: { contents, resolveDir: join(here, "dist") },
@@ -195,6 +205,7 @@ for (const name of Object.keys(adapters)) {
   await bundle(`src/${name}.ts`, `dist/${name}.cjs`, "cjs");
 }
 await bundle("src/extras.ts", "dist/extras.js", "esm");
+await bundle("src/core-module.ts", "dist/core-module.js", "esm");
 await bundle("src/index.ts", "dist/millrace.iife.js", "iife", { globalName: "millrace", minify: true });
 writeFileSync(join(here, "dist/millrace.wasm"), wasm);
 emitTypes();
@@ -205,7 +216,43 @@ await bundle("src/core-for-tests.ts", forTests.replace("core", "js"), "esm", { p
 
 await checkSize("EventSource alone", 'export { EventSource } from "./index.js"', limits.eventSource);
 await checkSize("the whole package", 'export * from "./index.js"', limits.all);
+await checkSize("millrace/eventsource", 'export { EventSource } from "./eventsource.js"', limits.lazyEventSource);
+await checkSize("  and with its first source, core-module.js", 'export * from "./core-module.js"', limits.core, [
+  "./wasm2js.js",
+]);
+await checkSize("extras.js, where it is needed", 'export * from "./extras.js"', limits.extras, []);
 for (const [name, [exported, limit]] of Object.entries(adapters)) {
   const contents = `export { ${exported} } from "./${name}.js"`;
   await checkSize(`millrace/${name} beside it`, contents, limit, ["millrace", "react", "vue"]);
+}
+
+/** Where the bytes go: each source's part of a minified bundle, for `node build.mjs --sizes`. */
+async function showParts(what, contents, parts) {
+  const { metafile, outputFiles } = await esbuild.build({
+    ...common,
+    stdin: { contents, resolveDir: join(here, "src") },
+    minify: true,
+    format: "esm",
+    write: false,
+    metafile: true,
+    outfile: "bundle.js",
+    plugins: [choose(parts), inlineWasm],
+    ...manglingOf(names, true),
+  });
+  const gzipped = gzipSync(outputFiles[0].contents, { level: 9 }).length;
+  console.log(`\n${what}: ${outputFiles[0].contents.length} bytes minified, ${gzipped} gzipped, of them minified`);
+  const { inputs } = Object.values(metafile.outputs)[0];
+  for (const [path, { bytesInOutput }] of Object.entries(inputs).sort(
+    ([, a], [, b]) => b.bytesInOutput - a.bytesInOutput,
+  )) {
+    if (bytesInOutput > 0) console.log(`  ${String(bytesInOutput).padStart(6)}  ${path.replace(/^(src\/|wasm:)/, "")}`);
+  }
+}
+
+if (process.argv.includes("--sizes")) {
+  console.log(`\nmillrace.wasm: ${wasm.length} bytes, ${gzipSync(wasm, { level: 9 }).length} gzipped`);
+  await showParts("EventSource alone", 'export { EventSource } from "./event-source.ts"', {});
+  await showParts("the whole package", 'export * from "./index.ts"', {});
+  await showParts("millrace/eventsource", 'export * from "./eventsource.ts"', entries.eventsource);
+  await showParts("extras.js", 'export * from "./extras.ts"', {});
 }

@@ -3,7 +3,7 @@
 
 const internal = [
   ["broken", "commented", "contentType", "excerpt", "full", "identified", "instantiateNow", "mayReconnect"],
-  ["forgotten", "heartbeat", "isFutile", "nextTimeout", "opened", "pause", "received", "retryAfter", "tell"],
+  ["forgotten", "heartbeat", "isFutile", "nextTimeout", "opened", "received", "retryAfter", "tell"],
   ["verdict", "exported", "wait", "drop", "put", "lost", "listen", "failed"],
 ].flat();
 

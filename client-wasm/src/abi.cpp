@@ -21,6 +21,14 @@ namespace millrace {
 
 namespace {
 
+// abi.ts repeats them: the module would be larger if it chose between them and what it is given.
+static_assert(kDefaultReconnectionTime.count() == 3000 && kMaxBackoff.count() == 60000 && kMaxEventBytes == 16777216);
+// Two Flags are these enums' numbers.
+static_assert(static_cast<int>(EventSourceState::Reconnect::kIdempotent) == 1 &&
+              static_cast<int>(EventSourceState::Reconnect::kAlways) == 2 &&
+              static_cast<int>(EventSourceState::DropReplays::kOfLogs) == 1 &&
+              static_cast<int>(EventSourceState::DropReplays::kAlways) == 2);
+
 // The texts of a record follow one another in the batch's text, in this order; where there is one, its length stands
 // here. Which fields a kind uses is at the functions that add it.
 struct Record {
@@ -101,7 +109,7 @@ class Known {
   }
 
  private:
-  std::uint32_t add_type(std::string_view type) {
+  [[gnu::noinline]] std::uint32_t add_type(std::string_view type) {
     if (type == type_.view()) return kUnchanged;
     type_.assign(type);
     return add_text(type);
@@ -135,7 +143,7 @@ struct Source {
   }
 
  private:
-  void add_output(EventSourceState::Output output, TimePoint now) {
+  [[gnu::noinline]] void add_output(EventSourceState::Output output, TimePoint now) {
     using Output = EventSourceState::Output;
     switch (output) {
       case Output::kConnect:
@@ -187,28 +195,23 @@ char* input(std::uint32_t bytes) {
 
 // --- Sources: text and bytes are put into input() where their length is taken --------------------------------------
 
-/// Where a number of the policy is 0, the default holds, and where the idle timeout is negative, the server's; `flags`
-/// are Flags, added up. Times are in milliseconds.
+/// `flags` are Flags, added up; a negative idle timeout is the server's. Times are in milliseconds. abi.ts has the defaults.
 Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t jitter_percent, int base, int max,
                    std::uint32_t attempts, int idle_timeout, int first_byte_timeout, std::uint32_t max_event_bytes,
                    std::uint32_t flags) {
   millrace::EventSourceState::Policy policy;
   policy.backoff.jitter_percent = jitter_percent;
-  if (base > 0) policy.backoff.reconnection_time = millrace::Duration(base);
-  if (max > 0) policy.backoff.max = millrace::Duration(max);
+  policy.backoff.reconnection_time = millrace::Duration(base);
+  policy.backoff.max = millrace::Duration(max);
   policy.max_attempts = attempts;
   if (idle_timeout >= 0) policy.idle_timeout = millrace::Duration(idle_timeout);
   policy.first_byte_timeout = millrace::Duration(first_byte_timeout);
-  if (max_event_bytes > 0) policy.max_event_bytes = max_event_bytes;
+  policy.max_event_bytes = max_event_bytes;
   policy.retry_on_server_error = (flags & millrace::kRetryOnServerError) != 0;
   policy.polling = (flags & millrace::kPolling) != 0;
-  using DropReplays = millrace::EventSourceState::DropReplays;
-  if ((flags & millrace::kDropReplays) != 0) policy.drop_replays = DropReplays::kAlways;
-  if ((flags & millrace::kDropReplaysOfLogs) != 0) policy.drop_replays = DropReplays::kOfLogs;
+  policy.drop_replays = static_cast<millrace::EventSourceState::DropReplays>(flags / millrace::kDropReplaysOfLogs & 3);
   policy.is_idempotent = (flags & millrace::kNotIdempotent) == 0;
-  using Reconnect = millrace::EventSourceState::Reconnect;
-  if ((flags & (millrace::kNever | millrace::kAlways)) != 0)
-    policy.reconnect = (flags & millrace::kNever) != 0 ? Reconnect::kNever : Reconnect::kAlways;
+  policy.reconnect = static_cast<millrace::EventSourceState::Reconnect>(flags / millrace::kIdempotent & 3);
   policy.cursor_events = (flags & millrace::kCursorEvents) != 0;
   return new Source(policy, input_text(last_event_id_bytes), static_cast<std::uint64_t>(seed));
 }

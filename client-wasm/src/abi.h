@@ -45,16 +45,17 @@ enum class Verdict : std::uint32_t {
   kMended,
 };
 
-/// The policy's yes and no, added up.
+/// The policy's yes and no, added up. Of kDropReplays… and of kIdempotent and kAlways, one at most: without them replays
+/// are not dropped, and no request is sent again.
 enum Flag : std::uint32_t {
   kRetryOnServerError = 1,
   kPolling = 2,
-  kDropReplays = 4,
-  kNotIdempotent = 8,
-  kNever = 16,
+  kDropReplaysOfLogs = 4,
+  kDropReplays = 8,
+  kIdempotent = 16,
   kAlways = 32,
-  kCursorEvents = 64,
-  kDropReplaysOfLogs = 128,
+  kNotIdempotent = 64,
+  kCursorEvents = 128,
 };
 
 }  // namespace millrace

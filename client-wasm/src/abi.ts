@@ -74,13 +74,18 @@ export enum Verdict {
 export enum Flag {
   retryOnServerError = 1,
   polling = 2,
-  dropReplays = 4,
-  notIdempotent = 8,
-  never = 16,
+  dropReplaysOfLogs = 4,
+  dropReplays = 8,
+  idempotent = 16,
   always = 32,
-  cursorEvents = 64,
-  dropReplaysOfLogs = 128,
+  notIdempotent = 64,
+  cursorEvents = 128,
 }
+
+/** The core's defaults: milliseconds until the server says otherwise, and at most; bytes of an event. */
+export const defaultBase = 3000;
+export const defaultMax = 60_000;
+export const defaultEventBytes = 16_777_216;
 
 /** By the number of EventSourceState::Reason. */
 export const reasons: readonly LossReason[] = [

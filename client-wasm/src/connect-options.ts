@@ -1,6 +1,7 @@
 // The options of connect(), checked once. A wrong one is a TypeError that names it and says what it may be.
 
 import { Flag } from "./abi.js";
+import { withBasic } from "./basic.js";
 import { check, isFunction, number, of, oneOf, type Rule, requestRules } from "./check-options.js";
 import type { Policy } from "./core.js";
 import { methodOf, policyOf } from "./policy.js";
@@ -14,6 +15,7 @@ export type AnyOptions = ConnectOptions;
 
 /** What connect() is going to do. */
 export interface Plan {
+  readonly url: string;
   readonly request: Asked;
   readonly transport: TransportName;
   /** undefined: all. */
@@ -49,7 +51,7 @@ const rules = (): Record<keyof AnyOptions, Rule> => ({
 export function planOf(url: string | URL, options: AnyOptions): Plan {
   check("connect", options, rules());
   const { topics = [], types, headers, body, fetch, dropReplays } = options;
-  const target = resolveUrl(url);
+  const target = resolveUrl(url, `not a valid URL: "${url}" (a relative one needs a page around it)`);
   for (const topic of isString(topics) ? [topics as string] : topics) target.searchParams.append("topic", topic);
   const method = methodOf(options);
   const withCredentials = options.withCredentials ?? false;
@@ -63,7 +65,8 @@ export function planOf(url: string | URL, options: AnyOptions): Plan {
   const told = { ...options, firstByteTimeout: options.firstByteTimeout ?? firstByte };
 
   return {
-    request: { url: target.href, method, headers, body, fetch, withCredentials },
+    url: target.href,
+    request: { ...withBasic(target.href, headers), method, body, fetch, withCredentials },
     transport: transportFor(told, method),
     types: types && [...types, gapType],
     policy: policyOf(told, method, 0.25, flag),

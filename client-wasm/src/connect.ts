@@ -8,9 +8,10 @@ import { type Decoder, decoderOf } from "./decode.js";
 import { maxSaidCharacters, parseJson } from "./json.js";
 import { followPage } from "./page.js";
 import { gapType } from "./protocol.js";
-import { SharedConnection } from "./share.js";
+import type { SharedConnection } from "./share.js";
 import { StoredId } from "./stored-id.js";
-import { transportOf } from "./transports/by-name.js";
+import { lazyTransport } from "./transports/lazy.js";
+import { fetchTransport } from "./transports/poll.js";
 import type { TransportListener } from "./transports/transport.js";
 import type {
   Connection,
@@ -19,6 +20,7 @@ import type {
   Gap,
   NoOptions,
   OptionsFor,
+  RequestHeaders,
   ServerEvent,
   TransportName,
   Unstated,
@@ -47,7 +49,8 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   readonly url: string;
   readonly #plan: Plan;
   readonly #decode: Decoder;
-  readonly #connection: CoreConnection | SharedConnection;
+  /** undefined: what it takes is still being loaded. */
+  #connection: CoreConnection | SharedConnection | undefined;
   readonly #stored: StoredId | undefined;
   readonly #stopListening = new AbortController();
   #waiting: Item[] = [];
@@ -57,28 +60,26 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   #waiters: Waiter[] = [];
   #end: End | undefined;
   #roomMade: (() => void) | undefined;
+  #hasLost = false;
 
   constructor(url: string | URL, options: AnyOptions = {}) {
     super();
     this.#plan = planOf(url, options);
-    const { request, policy } = this.#plan;
-    const { signal, persist, whenHidden } = options;
-    this.url = request.url;
+    const { request, policy, transport, types } = this.#plan;
+    const { signal, persist, share } = options;
+    this.url = this.#plan.url;
     this.#decode = decoderOf(options, this.url);
     this.#stored = persist && new StoredId(this.url);
     this.#lastHandedOutId = this.#stored?.value || (options.lastEventId ?? "");
-    const { transport, types } = this.#plan;
-    const makeTransport = (listener: TransportListener, polling: boolean) =>
-      transportOf(polling ? "poll" : transport, request, types, listener);
+    const makeTransport = (listener: TransportListener, polling: boolean) => {
+      if (polling || transport === "fetch" || transport === "poll") {
+        return fetchTransport(polling ? "poll" : transport, request, listener);
+      }
+      const load = async () => (await import("./extras.js")).transportOf(transport, request, types, listener);
+      return lazyTransport(transport, load, listener);
+    };
     const direct = (owner: ConnectionOwner, lastEventId: string) =>
       new CoreConnection(owner, makeTransport, policy, lastEventId);
-    const owner = this.#owner();
-    // All that decides what the server answers; the options see to it that there is nothing else.
-    const headers = options.share && [...new Headers(request.headers as Headers)];
-    const name = JSON.stringify([request.url, types, request.withCredentials, transport, headers]);
-    this.#connection = options.share
-      ? new SharedConnection(owner, name, direct, transport, this.#lastHandedOutId)
-      : direct(owner, this.#lastHandedOutId);
     const abort = () => this.#finish({ error: signal?.reason }, true);
     if (signal?.aborted) {
       abort();
@@ -86,16 +87,41 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     }
     const stop = this.#stopListening.signal;
     signal?.addEventListener("abort", abort, { signal: stop });
-    this.#connection.start();
-    followPage(this.#connection, whenHidden === "close", stop);
     if (this.#stored) globalThis.addEventListener?.("pagehide", () => this.#store(), { signal: stop });
+    if (!share) {
+      this.#begin(direct(this.#owner(), this.#lastHandedOutId));
+      return;
+    }
+    // All that decides what the server answers; the options see to it that there is nothing else.
+    const headers = [...new Headers(options.headers as RequestHeaders)];
+    const name = JSON.stringify([this.url, types, request.withCredentials, transport, headers]);
+    import("./extras.js")
+      .then(({ SharedConnection }) =>
+        this.#begin(new SharedConnection(this.#owner(), name, direct, transport, this.#lastHandedOutId)),
+      )
+      .catch((error) => this.#finish({ error }));
+  }
+
+  #begin(connection: CoreConnection | SharedConnection): void {
+    if (this.#end) return;
+    this.#connection = connection;
+    connection.start();
+    const { signal } = this.#stopListening;
+    const { document } = globalThis;
+    if (!document || this.#plan.options.whenHidden !== "close") {
+      followPage(connection, signal);
+      return;
+    }
+    const look = followPage(connection, signal, () => document.visibilityState === "hidden");
+    document.addEventListener("visibilitychange", look, { signal });
+    look();
   }
 
   #owner(): ConnectionOwner {
     const { types, transport, options } = this.#plan;
     const canWait = !options.share && (transport === "fetch" || transport === "poll");
     const owner: ConnectionOwner = {
-      opened: () => this.dispatchEvent(new Event("open")),
+      opened: () => void this.dispatchEvent(new Event("open")),
       received: (event) => {
         if (event.type === gapType && options.onGap) this.#tellGap(event);
         else if (!types || types.includes(event.type)) this.#push(event);
@@ -103,7 +129,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
       commented: options.onComment && ((comment) => this.#comment(comment)),
       forgotten: (id) => {
         const data = JSON.stringify({ lastEventId: id.slice(0, 256), reason: "unknown" });
-        owner.received({ type: gapType, data, lastEventId: "", hasId: false }, "");
+        owner.received({ type: gapType, data, lastEventId: "", hasId: false }, "", 1);
       },
       lost: (loss) => this.#lost(loss),
       broken: (error) => this.#finish({ error }),
@@ -114,15 +140,15 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   }
 
   get readyState(): number {
-    return this.#connection.readyState;
+    return this.#connection?.readyState ?? (this.#end ? 2 : 0);
   }
 
   get transport(): TransportName {
-    return this.#connection.transport.name;
+    return this.#connection?.transport.name ?? this.#plan.transport;
   }
 
   get lastEventId(): string {
-    return this.#waiting.length > 0 ? this.#lastHandedOutId : this.#connection.lastEventId;
+    return (this.#waiting.length > 0 ? undefined : this.#connection?.lastEventId) ?? this.#lastHandedOutId;
   }
 
   close(): void {
@@ -130,7 +156,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   }
 
   restart(): void {
-    if (!this.#end) this.#connection.restart();
+    if (!this.#end) this.#connection?.restart();
   }
 
   // --- The iteration ---
@@ -204,7 +230,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
 
   #full(limit: number): Promise<void> | undefined {
     if (this.#waiting.length < limit && this.#waitingCharacters < maxWaitingCharacters) return undefined;
-    if (limit > 1 && this.#connection.lastEventId === "") {
+    if (limit > 1 && !this.#connection?.lastEventId) {
       const message = `${this.url}: more than ${limit} events or 16 MiB wait, and without IDs the stream cannot be interrupted; the fetch transport slows it down`;
       this.#finish({ error: new ConnectionError(message, "overrun", 200) });
     }
@@ -220,8 +246,13 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   }
 
   #lost(loss: Loss): void {
-    this.dispatchEvent(new LossEvent(loss));
-    const { reason, status, reconnectIn, message } = loss;
+    const { reason, status, reconnectIn } = loss;
+    // Browsers say nothing of what they forbid.
+    const mayBeForbidden = !this.#hasLost && reason === "network-error" && status === 0 && globalThis.location;
+    this.#hasLost = true;
+    const message =
+      loss.message + (mayBeForbidden ? ": no connection, or CORS or the Content-Security-Policy forbids it" : "");
+    this.dispatchEvent(new LossEvent({ ...loss, message }));
     if (reconnectIn !== null) return;
     const isFinished = reason === "status" && status === 204;
     if (isFinished) this.#stored?.clear();
@@ -242,7 +273,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     if (this.#end) return;
     this.#end = end;
     this.#stopListening.abort();
-    this.#connection.close();
+    this.#connection?.close();
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const { resolve, reject } of waiters) this.next().then(resolve, reject);

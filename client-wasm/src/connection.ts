@@ -9,9 +9,11 @@ import type { ConnectionErrorEvent, LossReason } from "./types.js";
 /** What an `error` event says. */
 export type Loss = Omit<ConnectionErrorEvent, keyof Event>;
 
+/** What returns a promise holds back what has come with it, and follows, until that is kept. */
 export interface ConnectionOwner {
-  opened(): void;
-  received(event: CoreEvent, origin: string): void;
+  opened(): void | Promise<void>;
+  /** `batch`: so many things have come together. */
+  received(event: CoreEvent, origin: string, batch: number): void | Promise<void>;
   /** The last event ID has changed without an event. */
   identified?(): void;
   /** The stream begins anew, since the ID is too long to be sent. */
@@ -23,10 +25,8 @@ export interface ConnectionOwner {
   broken(error: unknown): void;
   /** Asked after events were received: a promise holds the stream back until it is kept. */
   full?(): Promise<void> | undefined;
-  /** Asked after each signal of a batch of so many: a promise holds back what follows until it is kept. */
-  pause?(signal: Signal, batch: number): Promise<void> | undefined;
-  /** Asked about a response's status. If it fails, so has the attempt. */
-  verdict?(status: number): Promise<Verdict>;
+  /** Asked about each response: what to make of its status, and how long it has to be waited for, in milliseconds. */
+  verdict?(answer: Answer): Promise<readonly [verdict: Verdict, wait: number]>;
 }
 
 /** What a 32-bit timer can hold, in milliseconds; later timeouts are waited for in steps. */
@@ -49,7 +49,6 @@ export class CoreConnection implements TransportListener {
   #cause: unknown;
   #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #timeout = -1;
   #isActing = false;
   #isSuspended = false;
 
@@ -71,7 +70,7 @@ export class CoreConnection implements TransportListener {
     loadCore().then(
       (core) => {
         if (this.readyState === 2) return;
-        this.#source = new Source(core, this.lastEventId, Math.random() * Number.MAX_SAFE_INTEGER, this.#policy);
+        this.#source = new Source(core, this.lastEventId, Math.random() * 2 ** 53, this.#policy);
         this.#act(this.#source.tell(Input.start));
         if (this.#isSuspended) this.suspend();
       },
@@ -91,11 +90,7 @@ export class CoreConnection implements TransportListener {
   /** No connection is wanted until resume(). */
   suspend(): void {
     this.#isSuspended = true;
-    if (!this.#source) return;
-    this.readyState = 0;
-    this.#attempt += 1;
-    this.transport.drop();
-    this.#tell(Input.suspend);
+    this.#drop(Input.suspend);
   }
 
   resume(): void {
@@ -105,11 +100,15 @@ export class CoreConnection implements TransportListener {
 
   /** Connects anew, at once, from the last ID. */
   restart(): void {
-    if (this.#isSuspended || !this.#source) return;
+    if (!this.#isSuspended) this.#drop(Input.restart);
+  }
+
+  #drop(input: Input): void {
+    if (!this.#source) return;
     this.readyState = 0;
     this.#attempt += 1;
     this.transport.drop();
-    this.#tell(Input.restart);
+    this.#tell(input);
   }
 
   /** What waits to be connected again has reason not to wait any longer. */
@@ -121,18 +120,11 @@ export class CoreConnection implements TransportListener {
 
   async response(answer: Answer): Promise<void> {
     this.#answer = answer;
-    const { status, contentType, lastEventId = "", retryAfter = 0, heartbeat = 0 } = answer;
     const attempt = this.#attempt;
-    let verdict: Verdict | undefined;
-    try {
-      verdict = await this.#owner.verdict?.(status);
-    } catch (error) {
-      if (attempt === this.#attempt) this.failed(false, error);
-      return;
-    }
+    const [verdict, wait] = (await this.#owner.verdict?.(answer)) ?? [Verdict.none, 0];
     if (attempt !== this.#attempt) return;
-    const fields = `${contentType}\n${lastEventId}`;
-    await this.#tell(Input.response, status, fields, retryAfter, verdict ?? Verdict.none, heartbeat);
+    const { status, contentType, lastEventId = "", heartbeat = 0 } = answer;
+    await this.#tell(Input.response, status, `${contentType}\n${lastEventId}`, wait, verdict, heartbeat);
   }
 
   async bytes(chunk: Uint8Array): Promise<void> {
@@ -170,23 +162,24 @@ export class CoreConnection implements TransportListener {
     this.#isActing = true;
     for (const signal of signals) {
       if (this.readyState === 2) return;
+      let held: void | Promise<void>;
       if (signal.kind === undefined) {
         this.lastEventId = signal.lastEventId;
-        this.#owner.received(signal, this.#answer?.origin ?? "");
-      } else this.#do(signal);
-      const pause = this.#owner.pause?.(signal, signals.length);
-      if (pause) await pause;
+        held = this.#owner.received(signal, this.#answer?.origin ?? "", signals.length);
+      } else held = this.#do(signal);
+      if (held) await held;
     }
     this.#isActing = false;
     if (this.readyState !== 2) this.#setTimer();
   }
 
-  #do({ kind, a, b, c, text }: Notice): void {
-    if (kind === Kind.connect) this.#connect(a > 0);
-    else if (kind === Kind.open) {
+  #do({ kind, a, b, c, text }: Notice): void | Promise<void> {
+    if (kind === Kind.open) {
       this.readyState = 1;
-      this.#owner.opened();
-    } else if (kind === Kind.id) {
+      return this.#owner.opened();
+    }
+    if (kind === Kind.connect) this.#connect(a > 0);
+    else if (kind === Kind.id) {
       this.lastEventId = text;
       this.#owner.identified?.();
     } else if (kind === Kind.comment) this.#owner.commented?.(text);
@@ -202,13 +195,16 @@ export class CoreConnection implements TransportListener {
     this.#answer = undefined;
     this.#cause = undefined;
     // One that nobody would take would fail every attempt to come.
-    const isTooLong = this.lastEventId.length > maxIdCharacters;
-    if (isTooLong) this.#owner.forgotten?.(this.lastEventId);
-    this.transport.connect(isTooLong ? "" : this.lastEventId).catch((error) => this.#break(error));
+    let id = this.lastEventId;
+    if (id.length > maxIdCharacters) {
+      this.#owner.forgotten?.(id);
+      id = "";
+    }
+    this.transport.connect(id).catch((error) => this.#break(error));
   }
 
   #lose(mayPass: boolean, reason: LossReason, status: number, wait: number): void {
-    const message = sentenceFor(reason, this.#answer, this.#cause, this.#attempt === 1);
+    const message = sentenceFor(reason, this.#answer, this.#cause);
     if (mayPass) {
       this.readyState = 0;
       this.transport.drop();
@@ -223,30 +219,26 @@ export class CoreConnection implements TransportListener {
   }
 
   #setTimer(): void {
-    const timeout = this.#source?.nextTimeout() ?? -1;
-    if (timeout === this.#timeout) return;
-    this.#timeout = timeout;
     clearTimeout(this.#timer);
+    const timeout = this.#source?.nextTimeout() ?? -1;
     if (timeout < 0) return;
-    const wait = Math.ceil(timeout - performance.now());
-    this.#timer = setTimeout(() => this.#timedOut(), Math.min(Math.max(wait, 0), maxTimeout));
-  }
-
-  #timedOut(): void {
-    this.#timeout = -1;
-    if (!this.#isActing) this.#tell(Input.timeout); // else the timer is set again when it is done
+    const wait = Math.max(Math.ceil(timeout - performance.now()), 0);
+    this.#timer = setTimeout(
+      () => {
+        if (!this.#isActing) this.#tell(Input.timeout); // else the timer is set again when it is done
+      },
+      Math.min(wait, maxTimeout),
+    );
   }
 }
 
-function sentenceFor(reason: LossReason, answer: Answer | undefined, cause: unknown, isFirst: boolean): string {
+function sentenceFor(reason: LossReason, answer: Answer | undefined, cause: unknown): string {
   if (!answer || (reason !== "status" && reason !== "content-type")) {
-    // Node.js's says no more than that fetch has failed; why stands in its cause. Browsers say nothing of what they forbid.
-    const said = cause as { message?: string; cause?: Partial<Error> } | undefined;
-    const mayBeForbidden = isFirst && !answer && reason === "network-error" && globalThis.location;
-    const forbidden =
-      mayBeForbidden && "if the server is there, CORS or this page's Content-Security-Policy forbids it";
-    return ["the stream was lost", reason, said?.message, said?.cause?.message, forbidden].filter(Boolean).join(": ");
+    // Node.js's says no more than that fetch has failed; why stands in its cause.
+    const { message, cause: reasons } = (cause ?? {}) as { message?: string; cause?: Partial<Error> };
+    return ["the stream was lost", reason, message, reasons?.message].filter(Boolean).join(": ");
   }
   const { status, contentType, excerpt } = answer;
+  if (status === 204) return "Server sent HTTP 204, not reconnecting";
   return `the server answered with status ${status}, ${contentType || "no Content-Type"}${excerpt && `: ${excerpt}`}`;
 }

@@ -31,7 +31,7 @@ const unchanged = 0xffffffff;
 
 /**
  * The core's policy as abi.cpp takes it: jitter in percent, base and max of the waits, attempts, idle timeout, first byte
- * timeout, event bytes, flags. What is left out or 0 is the standard's, or the core's own default.
+ * timeout, event bytes, flags.
  */
 export type Policy = readonly number[];
 
@@ -79,17 +79,16 @@ export class Core {
 
   constructor(exports: Exports) {
     this.exported = exports;
-    this.#detaches = globalThis.WebAssembly && exports.memory instanceof WebAssembly.Memory;
+    // An instance's exports inherit nothing, unlike an object of JavaScript.
+    this.#detaches = !(exports instanceof Object);
   }
 
+  /** To be called before the memory is looked at. */
   #look(): void {
+    if (this.#bytes.length > 0 && (this.#detaches || this.#bytes.buffer === this.exported.memory.buffer)) return;
     const { buffer } = this.exported.memory;
     this.#bytes = new Uint8Array(buffer);
     this.#words = new Uint32Array(buffer);
-  }
-
-  #isStale(): boolean {
-    return this.#bytes.length === 0 || (!this.#detaches && this.#bytes.buffer !== this.exported.memory.buffer);
   }
 
   /** Puts the input of the next call where the core reads it, and returns its length in bytes. */
@@ -100,7 +99,7 @@ export class Core {
       this.#input = this.exported.input(length);
       this.#inputBytes = length;
     }
-    if (this.#isStale()) this.#look();
+    this.#look();
     if (length > shortInputBytes) this.#bytes.set(bytes, this.#input);
     else for (let i = 0; i < length; i++) this.#bytes[this.#input + i] = bytes[i] as number;
     return length;
@@ -109,7 +108,7 @@ export class Core {
   /** What the batch says; 0 is one that says nothing. `stream` is what it is a part of. */
   read(batch: number, stream: CoreStream): Signal[] {
     if (batch === 0) return nothing;
-    if (this.#isStale()) this.#look();
+    this.#look();
     const words = this.#words;
     const count = words[batch >> 2] as number;
     let at = (words[(batch >> 2) + 1] as number) >> 2;
@@ -132,12 +131,12 @@ export class Core {
           type = text.slice(begin, end) || "message";
           begin = end + 1;
         }
-        const end = isAscii ? begin + b : text.indexOf("\r", begin);
+        let end = isAscii ? begin + b : text.indexOf("\r", begin);
         const data = text.slice(begin, end);
         begin = end + 1;
         const hasId = c !== unchanged;
         if (hasId) {
-          const end = isAscii ? begin + c : text.indexOf("\r", begin);
+          end = isAscii ? begin + c : text.indexOf("\r", begin);
           lastEventId = text.slice(begin, end);
           begin = end + 1;
         }

@@ -1,12 +1,12 @@
 // EventSource as the standard has it. [WHATWG 9.2.2]
 
-import { Kind } from "./abi.js";
+import { defaultBase, defaultEventBytes, defaultMax, Flag } from "./abi.js";
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
 import { type Handlers, setHandler } from "./event-handlers.js";
 import { nextTask } from "./next-task.js";
 import { followPage } from "./page.js";
-import { crossOriginFetch } from "./transports/cross-origin-fetch.js";
 import { transportOfEventSource } from "./transports/of-event-source.js";
+import { ownFetch } from "./transports/own-fetch.js";
 import type { Request } from "./transports/transport.js";
 import type { EventSourceErrorEvent, EventSourceInit, EventSourceOptions } from "./types.js";
 import { resolveUrl } from "./url.js";
@@ -95,46 +95,41 @@ class EventSourceClass extends EventTarget {
   readonly #request: Request;
   /** undefined: what it takes is still being loaded. */
   #connection: CoreConnection | undefined;
-  #isClosed = false;
   readonly #handlers: Handlers = {};
   readonly #stopListening = new AbortController();
 
   // With defaults, so that `length` is 1, as it has to be.
-  constructor(url: string | URL, init: EventSourceInit | null = {}, options: EventSourceOptions | null = null) {
+  constructor(address: string | URL, init: EventSourceInit | null = {}, options: EventSourceOptions | null = null) {
     // biome-ignore lint/complexity/noArguments: `undefined` that is given is a URL to the standard, unlike nothing at all
-    if (arguments.length === 0) throw new TypeError("EventSource: the URL is missing");
+    if (arguments.length === 0) throw new TypeError("the URL is missing");
     super();
-    const text = `${url}`;
-    if (init !== null && Object(init) !== init) {
-      throw new TypeError("EventSource: what follows the URL must be an object");
-    }
-    this.#request = {
-      withCredentials: Boolean(init?.withCredentials),
-      url: resolveUrl(text).href,
-      fetch: init?.fetch ?? crossOriginFetch,
-    };
+    const text = `${address}`;
+    if (init !== null && Object(init) !== init) throw new TypeError("init must be an object");
+    const { href: url, username, password } = resolveUrl(text, "An invalid or illegal string was specified");
+    this.#request = { url, withCredentials: Boolean(init?.withCredentials), fetch: init?.fetch ?? ownFetch };
     const owner: ConnectionOwner = {
-      opened: () => this.dispatchEvent(new Event("open")),
-      received: ({ type, data, lastEventId }, origin) =>
-        this.dispatchEvent(new MessageEvent(type, { data, lastEventId, origin })),
+      opened: () => {
+        this.dispatchEvent(new Event("open"));
+        return nextTask();
+      },
+      received: ({ type, data, lastEventId }, origin, batch) => {
+        this.dispatchEvent(new MessageEvent(type, { data, lastEventId, origin }));
+        return batch > maxTasks ? done : nextTask();
+      },
       lost: (loss) => this.#fail(loss),
       broken: (error) => {
         this.close();
-        console.error(`EventSource: ${this.url}:`, error);
-        this.#fail({ message: `${error}`, status: 0 });
-      },
-      pause: ({ kind }, batch) => {
-        if (kind === undefined && batch > maxTasks) return done;
-        return kind === undefined || kind === Kind.open ? nextTask() : undefined;
+        console.error(url, error);
+        this.#fail(error as Loss);
       },
     };
     const start = (...plan: ConstructorParameters<typeof CoreConnection>) => {
-      if (this.#isClosed) return;
+      if (this.readyState === 2) return;
       this.#connection = new CoreConnection(...plan);
       this.#connection.start();
-      followPage(this.#connection, false, this.#stopListening.signal);
+      followPage(this.#connection, this.#stopListening.signal);
     };
-    if (options) {
+    if (options || username || password) {
       const types = new Set<string>();
       this.addEventListener = (type: string, ...rest: [Listener, AddOptions?]) => {
         types.add(type);
@@ -142,12 +137,15 @@ class EventSourceClass extends EventTarget {
         super.addEventListener(type, ...rest);
       };
       import("./extras.js")
-        .then(({ planFor }) => start(...planFor(owner, this.#request, init?.fetch, options, jitter, types)))
+        .then(({ planFor }) => start(...planFor(owner, this.#request, init?.fetch, options ?? {}, jitter, types)))
         .catch(owner.broken);
-    } else start(owner, (listener) => transportOfEventSource(this.#request, listener), [jitter * 100, 0, 0, 0, -1]);
+    } else {
+      const policy = [jitter * 100, defaultBase, defaultMax, 0, -1, 0, defaultEventBytes, Flag.idempotent];
+      start(owner, (listener) => transportOfEventSource(this.#request, listener), policy);
+    }
   }
 
-  #fail({ message, status }: Pick<Loss, "message" | "status">): void {
+  #fail({ message, status = 0 }: Pick<Loss, "message"> & Partial<Loss>): void {
     if (this.readyState === 2) this.#stopListening.abort();
     this.dispatchEvent(Object.assign(new Event("error"), { message, status, code: status || undefined }));
   }
@@ -161,11 +159,10 @@ class EventSourceClass extends EventTarget {
   }
 
   get readyState(): number {
-    return this.#isClosed ? 2 : (this.#connection?.readyState ?? 0);
+    return this.#stopListening.signal.aborted ? 2 : (this.#connection?.readyState ?? 0);
   }
 
   close(): void {
-    this.#isClosed = true;
     this.#stopListening.abort();
     this.#connection?.close();
   }

@@ -1,6 +1,8 @@
-// What EventSource needs for its third argument: a file of its own, which is loaded where there is one.
+// What few need: a file of its own, which is loaded where it is needed. EventSource needs it for its third argument, for a name
+// and a password in its URL, and where another origin does not answer; connect() for `share`.
 
 import { Flag } from "./abi.js";
+import { withBasic } from "./basic.js";
 import { check, requestRules } from "./check-options.js";
 import type { ConnectionOwner, CoreConnection } from "./connection.js";
 import { methodOf, policyOf } from "./policy.js";
@@ -9,6 +11,10 @@ import { autoTransport, refuseTransport } from "./transports/choice.js";
 import type { Request } from "./transports/transport.js";
 import type { EventSourceOptions } from "./types.js";
 import { verdictBy } from "./verdict.js";
+
+export { SharedConnection } from "./share.js";
+export { transportOf } from "./transports/by-name.js";
+export { askAgain } from "./transports/cross-origin-fetch.js";
 
 /**
  * What the connection is made of. `fetch` is the user's, if any; `ownFetch` may ask more than once. `types` are those listened
@@ -27,8 +33,10 @@ export function planFor(
   const refused = refuseTransport({ ...options, fetch }, method);
   if (refused) throw new TypeError(`EventSource: ${refused}`);
   const transport = autoTransport({ ...options, fetch }, method);
-  const { headers, body, lastEventId } = options;
-  const request = { ...given, method, headers, body, fetch: fetch ?? (method === "GET" ? ownFetch : undefined) };
+  const { body, lastEventId } = options;
+  // The own one asks once more where it has failed, and so is not for what may have effects.
+  const asking = fetch ?? (method === "GET" ? ownFetch : undefined);
+  const request = { ...given, ...withBasic(given.url, options.headers), method, body, fetch: asking };
   return [
     { ...owner, verdict: verdictBy(options) },
     (listener, polling) => transportOf(polling ? "poll" : transport, request, [...types], listener),

@@ -11,11 +11,8 @@ export async function instantiate(): Promise<Exports> {
     // Not on the main thread, where some browsers refuse to compile more than 4 KiB.
     const { instance } = await WebAssembly.instantiate(bytesOf(wasmText));
     return instance.exports as unknown as Exports;
-  } catch (refusal) {
-    const wasm2js = await import("./wasm2js.js").catch((cause) => {
-      throw new Error(`no WebAssembly here (${refusal}), nor wasm2js.js`, { cause });
-    });
-    return wasm2js.instantiate();
+  } catch {
+    return (await import("./wasm2js.js")).instantiate();
   }
 }
 

@@ -7,14 +7,16 @@ export interface Resting {
   resume(): void;
 }
 
-/** Tells the connection until the signal is aborted. */
-export function followPage(connection: Resting, closeWhenHidden: boolean, signal: AbortSignal): void {
-  const { document, addEventListener } = globalThis;
-  if (!addEventListener) return;
+/**
+ * Tells the connection until the signal is aborted. Returns what looks again whether it is to rest, for what else `isHidden`
+ * depends on.
+ */
+export function followPage(connection: Resting, signal: AbortSignal, isHidden = () => false): () => void {
+  const { addEventListener } = globalThis;
   let isAside = false;
   let isResting = false;
   const look = () => {
-    const rests = isAside || (closeWhenHidden && document?.visibilityState === "hidden");
+    const rests = isAside || isHidden();
     if (rests === isResting) return;
     isResting = rests;
     if (rests) connection.suspend();
@@ -24,9 +26,8 @@ export function followPage(connection: Resting, closeWhenHidden: boolean, signal
     isAside = type === "pagehide" && persisted === true;
     look();
   };
-  addEventListener("online", () => connection.online(), { signal });
-  addEventListener("pagehide", moved, { signal });
-  addEventListener("pageshow", moved, { signal });
-  document?.addEventListener("visibilitychange", look, { signal });
-  look();
+  addEventListener?.("online", () => connection.online(), { signal });
+  addEventListener?.("pagehide", moved, { signal });
+  addEventListener?.("pageshow", moved, { signal });
+  return look;
 }

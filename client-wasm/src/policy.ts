@@ -1,6 +1,6 @@
 // The core's policy, from the options that connect() and EventSource have in common.
 
-import { Flag } from "./abi.js";
+import { defaultBase, defaultEventBytes, defaultMax, Flag } from "./abi.js";
 import type { Policy } from "./core.js";
 import type { RequestOptions } from "./types.js";
 
@@ -13,16 +13,14 @@ export interface PolicyOptions extends RequestOptions {
 
 /** In the order that abi.cpp wants. `jitter` and `flag` are for what the options do not say. */
 export function policyOf(options: PolicyOptions, method: string, jitter: number, flag: number): Policy {
-  const { idleTimeout = -1, firstByteTimeout = 0, maxEventBytes = 0, reconnect, transport } = options;
-  const { base, max = 0, jitter: share = jitter, attempts = 0 } = options.retry ?? {};
+  const { idleTimeout = -1, firstByteTimeout = 0, maxEventBytes = defaultEventBytes, reconnect, transport } = options;
+  const { base = defaultBase, max = defaultMax, jitter: share = jitter, attempts = 0 } = options.retry ?? {};
   const flags =
     flag +
     (idempotent.test(method) ? 0 : Flag.notIdempotent) +
-    (reconnect === "never" ? Flag.never : reconnect === "always" ? Flag.always : 0) +
+    (reconnect === "never" ? 0 : reconnect === "always" ? Flag.always : Flag.idempotent) +
     (transport === "poll" ? Flag.polling : 0);
-  // A base of 0 would be the core's default.
-  const least = base === undefined ? 0 : Math.max(base, 1);
-  return [share * 100, least, max, attempts, idleTimeout, firstByteTimeout, maxEventBytes, flags];
+  return [share * 100, base, max, attempts, idleTimeout, firstByteTimeout, maxEventBytes, flags];
 }
 
 /** The method in capitals: `GET`, or `POST` where there is a body. */

@@ -1,19 +1,35 @@
 // What is made of a status other than 200, by what the options say.
 
 import { Verdict } from "./abi.js";
+import type { ConnectionOwner } from "./connection.js";
 import type { RequestOptions } from "./types.js";
 
-/** To be asked about every response; rejects if what it asks for fails. */
-export function verdictBy({ onUnauthorized, retry }: RequestOptions): (status: number) => Promise<Verdict> {
+/** Milliseconds. [RFC 9110 10.2.3] */
+function waitOf(retryAfter: string): number {
+  const wait = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
+  return wait > 0 ? Math.min(wait, 0x7fffffff) : 0;
+}
+
+/** To be asked about every response. What the options' functions throw is an attempt that has failed. */
+export function verdictBy({ onUnauthorized, retry }: RequestOptions): NonNullable<ConnectionOwner["verdict"]> {
   let hasRenewed = false;
-  return async (status) => {
+  const verdictOn = async (status: number) => {
+    if (status === 200) hasRenewed = false;
     if (status === 401 && onUnauthorized && !hasRenewed) {
       await onUnauthorized();
       hasRenewed = true;
       return Verdict.mended;
     }
-    if (status === 200) hasRenewed = false;
-    const again = status !== 200 && retry?.on?.(status);
-    return again ? Verdict.retry : again === false && status !== 200 ? Verdict.fail : Verdict.none;
+    const again = status === 200 ? undefined : retry?.on?.(status);
+    return again === undefined ? Verdict.none : again ? Verdict.retry : Verdict.fail;
+  };
+  return async (answer) => {
+    const wait = waitOf(answer.retryAfter ?? "");
+    try {
+      return [await verdictOn(answer.status), wait];
+    } catch (error) {
+      answer.excerpt = `${error}`;
+      return [Verdict.retry, wait];
+    }
   };
 }

@@ -16,6 +16,7 @@ before(async () => {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "index.html"), "<!doctype html><title>Millrace</title>");
   copyFileSync(join(root, "client-wasm/dist/index.js"), join(folder, "millrace.js"));
+  copyFileSync(join(root, "client-wasm/dist/extras.js"), join(folder, "extras.js"));
   server = await startMillrace("--web", folder);
   browser = await launchChromium();
   tabs = await browser.newContext();

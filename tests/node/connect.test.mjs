@@ -206,7 +206,7 @@ for (const [what, fetch] of [
     const next = connection[Symbol.asyncIterator]().next();
     await assert.rejects(within(next, "the error"), {
       name: "TypeError",
-      message: "what `fetch` gave is no Response with a ReadableStream for a body",
+      message: "Invalid response body, expected a web ReadableStream",
     });
   });
 }
@@ -361,7 +361,7 @@ for (const [options, message] of [
 }
 
 test("refuses what is no URL", () => {
-  assert.throws(() => connect("/relative"), { name: "SyntaxError", message: /no page it could be relative to/ });
+  assert.throws(() => connect("/relative"), { name: "SyntaxError", message: /a relative one needs a page around it/ });
 });
 
 test("Symbol.asyncDispose closes the connection, as `await using` does at the end of a block", async (context) => {

@@ -1,9 +1,9 @@
-// The transports by their names.
+// The transports that are seldom wanted, by their names.
 
 import { gapType } from "../protocol.js";
 import type { TransportName } from "../types.js";
-import { FetchTransport } from "./fetch.js";
 import { NativeTransport } from "./native.js";
+import { fetchTransport } from "./poll.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
 import { XhrTransport } from "./xhr.js";
 
@@ -16,8 +16,5 @@ export function transportOf(
 ): Transport {
   if (name === "native") return new NativeTransport(request, types ?? ["message", gapType], listener);
   if (name === "xhr") return new XhrTransport(request, listener);
-  if (name === "fetch") return new FetchTransport(request, listener);
-  const url = new URL(request.url);
-  url.searchParams.set("mode", "poll");
-  return new FetchTransport({ ...request, url: url.href }, listener, name);
+  return fetchTransport(name, request, listener);
 }

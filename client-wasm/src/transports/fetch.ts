@@ -13,10 +13,7 @@ const maxExcerptWait = 500;
 /** What no header's value may hold, in Node.js: an ID with it goes into the URL. */
 const unsendable = /[^\t -~\x80-\xff]/;
 
-/**
- * An event stream request: where to, and its head. [WHATWG 9.2.2, step 8 of the constructor, and 9.2.3] A name and a password
- * in the URL, which `fetch` refuses, are sent as Basic.
- */
+/** An event stream request: where to, and its head. [WHATWG 9.2.2, step 8 of the constructor, and 9.2.3] */
 export function requestOf(
   request: Request,
   lastEventId: string,
@@ -24,12 +21,6 @@ export function requestOf(
   signal: AbortSignal,
 ): [url: string, init: RequestInit & { headers: Headers }] {
   const url = new URL(request.url);
-  const { username, password } = url;
-  if (username || password) {
-    url.username = url.password = "";
-    const basic = btoa(utf8AsLatin1(decodeURIComponent(`${username}:${password}`)));
-    if (!headers.has("Authorization")) headers.set("Authorization", `Basic ${basic}`);
-  }
   if (!headers.has("Accept")) headers.set("Accept", "text/event-stream");
   const id = utf8AsLatin1(lastEventId);
   if (unsendable.test(id)) url.searchParams.set("lastEventId", lastEventId);
@@ -50,7 +41,7 @@ export function requestOf(
 }
 
 // A header's value is a string of bytes; the last event ID is sent as UTF-8. [WHATWG 9.2.3]
-function utf8AsLatin1(text: string): string {
+export function utf8AsLatin1(text: string): string {
   return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
@@ -64,26 +55,10 @@ type Reader = ReadableStreamDefaultReader<Uint8Array>;
 /** `reader` is of the response's body, `url` what was asked for. */
 export async function answerOf(response: Response, reader: Reader | undefined, url: string): Promise<Answer> {
   const { status, headers } = response;
-  const contentType = headers.get("Content-Type") ?? "";
+  const head = headOf((name) => headers.get(name));
+  const isStream = status === 200 && isEventStream.test(head.contentType);
   const { origin } = new URL(response.url || url);
-  if (status === 200 && /event-stream/i.test(contentType)) {
-    const lastEventId = utf8Text(headers.get("Last-Event-ID") ?? "");
-    return {
-      status,
-      contentType,
-      origin,
-      lastEventId,
-      heartbeat: heartbeatOf(headers.get(heartbeatName)),
-      excerpt: "",
-    };
-  }
-  return {
-    status,
-    contentType,
-    origin,
-    retryAfter: waitOf(headers.get("Retry-After") ?? ""),
-    excerpt: await excerptOf(reader),
-  };
+  return { ...head, status, origin, excerpt: isStream ? "" : await excerptOf(reader) };
 }
 
 async function excerptOf(reader: Reader | undefined): Promise<string> {
@@ -96,17 +71,18 @@ async function excerptOf(reader: Reader | undefined): Promise<string> {
   return new TextDecoder().decode(chunk?.value?.subarray(0, maxExcerptBytes));
 }
 
-export const heartbeatName = "Millrace-Heartbeat";
+/** A guess at what only the core can say for certain. */
+export const isEventStream = /event-stream/i;
 
-/** Milliseconds; 0 where it is not said. */
-export function heartbeatOf(header: string | null): number {
-  return Math.min(Number(header) * 1000, 0x7fffffff) || 0;
-}
-
-/** Milliseconds. [RFC 9110 10.2.3] */
-export function waitOf(retryAfter: string): number {
-  const wait = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
-  return wait > 0 ? Math.min(wait, 0x7fffffff) : 0;
+/** What a response's fields say. */
+export function headOf(field: (name: string) => string | null) {
+  const heartbeat = Number(field("Millrace-Heartbeat")) * 1000;
+  return {
+    contentType: field("Content-Type") ?? "",
+    lastEventId: utf8Text(field("Last-Event-ID") ?? ""),
+    heartbeat: Math.min(heartbeat, 0x7fffffff) || 0,
+    retryAfter: field("Retry-After"),
+  };
 }
 
 /** Rejects if a function for them fails: that is an attempt that has failed. */
@@ -116,11 +92,9 @@ export async function headersOf({ headers }: Request): Promise<RequestHeaders> {
 
 /** A `fetch` of the user's may give anything. */
 function checked(response: Response): Response {
-  const body: unknown = response?.body;
-  if (!response?.headers?.get || (body && !(body as Response["body"])?.getReader)) {
-    throw new TypeError("what `fetch` gave is no Response with a ReadableStream for a body");
-  }
-  return response;
+  const { headers, body, status }: Partial<Response> = response ?? {};
+  if (headers && (!body ? body === null : "getReader" in body)) return response;
+  throw Object.assign(new TypeError("Invalid response body, expected a web ReadableStream"), { status });
 }
 
 export class FetchTransport implements Transport {
@@ -153,19 +127,16 @@ export class FetchTransport implements Transport {
     if (signal.aborted) return;
     await this.#listener.response(answer);
     while (!signal.aborted) {
-      const chunk = await (reader ? reader.read() : wholeOf(response)).catch(lost);
+      const chunk: { done: boolean; value?: Uint8Array } | undefined = reader
+        ? ((await reader.read().catch(lost)) ?? undefined)
+        : { done: true };
       if (!chunk || signal.aborted) return;
-      if (chunk.value) await this.#listener.bytes(chunk.value);
-      if (chunk.done && !signal.aborted) return this.#listener.end();
+      if (chunk.done) return this.#listener.end();
+      await this.#listener.bytes(chunk.value as Uint8Array);
     }
   }
 
   drop(): void {
     this.#attempt.abort();
   }
-}
-
-// For a fetch that knows no streams: what it gives is there when it is whole.
-async function wholeOf(response: Response): Promise<{ done: true; value: Uint8Array }> {
-  return { done: true, value: new Uint8Array(await response.arrayBuffer()) };
 }

@@ -29,10 +29,10 @@ export interface Answer {
   readonly lastEventId?: string;
   /** Silence after which the server sends something, in milliseconds; 0 if it does not say. */
   readonly heartbeat?: number;
-  /** What Retry-After asks for, in milliseconds; 0 if it asks for nothing. */
-  readonly retryAfter?: number;
-  /** How the body begins, where that is no event stream. */
-  readonly excerpt: string;
+  /** The Retry-After field. */
+  readonly retryAfter?: string | null;
+  /** How the body begins, where that is no event stream; or what else there is to say of it. */
+  excerpt: string;
 }
 
 /** Where a transport reports to. What returns a promise has to be waited for before more is read. */

@@ -1,6 +1,6 @@
 // XMLHttpRequest, whose text grows while the response comes: for runtimes that have no streams, old ones and React Native.
 
-import { headersOf, heartbeatName, heartbeatOf, requestOf, utf8Text, waitOf } from "./fetch.js";
+import { headersOf, headOf, isEventStream, requestOf } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
 
 /** Characters of a response, all of which stay in memory until its end, after which the connection is made anew. */
@@ -75,7 +75,7 @@ export class XhrTransport implements Transport {
       isReading = true;
       if (!hasBegun) {
         const answer = answerOf(xhr, this.#request.url);
-        const isStream = answer.status === 200 && /event-stream/i.test(answer.contentType);
+        const isStream = answer.status === 200 && isEventStream.test(answer.contentType);
         hasBegun = isStream || xhr.readyState === 4 || xhr.responseText !== ""; // what is no stream says how it begins
         if (hasBegun) await this.#listener.response(answer);
       }
@@ -91,12 +91,9 @@ export class XhrTransport implements Transport {
 
 function answerOf(xhr: XMLHttpRequest, url: string) {
   return {
+    ...headOf((name) => xhr.getResponseHeader(name)),
     status: xhr.status,
-    contentType: xhr.getResponseHeader("Content-Type") ?? "",
     origin: new URL(xhr.responseURL || url).origin,
-    lastEventId: utf8Text(xhr.getResponseHeader("Last-Event-ID") ?? ""),
-    heartbeat: heartbeatOf(xhr.getResponseHeader(heartbeatName)),
-    retryAfter: waitOf(xhr.getResponseHeader("Retry-After") ?? ""),
     excerpt: xhr.responseText.slice(0, 200),
   };
 }

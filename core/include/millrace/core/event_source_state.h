@@ -204,8 +204,9 @@ class EventSourceState {
   void wait_until(TimePoint time, Reason reason);
   void poll_again(TimePoint now);
   void give_up(Reason reason);
-  void fail(Reason reason);
-  bool may_repeat(Reason reason) const;
+  // Called from many places: inlined, they would be a part of the module for browsers that counts.
+  [[gnu::noinline]] void fail(Reason reason);
+  [[gnu::noinline]] bool may_repeat(Reason reason) const;
   bool is_connected() const { return phase_ == Phase::kConnecting || phase_ == Phase::kStreaming; }
   bool awaits_first_byte() const;
   Output poll_stream(TimePoint now);

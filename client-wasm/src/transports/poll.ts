@@ -1,0 +1,12 @@
+// Streams and polls, both over fetch.
+
+import { FetchTransport } from "./fetch.js";
+import type { Request, Transport, TransportListener } from "./transport.js";
+
+/** `name` is `fetch` or `poll`. */
+export function fetchTransport(name: Transport["name"], request: Request, listener: TransportListener): Transport {
+  if (name === "fetch") return new FetchTransport(request, listener);
+  const url = new URL(request.url);
+  url.searchParams.set("mode", "poll");
+  return new FetchTransport({ ...request, url: url.href }, listener, name);
+}
