@@ -1,16 +1,32 @@
-// StringMap: a hash map with string keys and lookup by string_view.
+// StringMap: a hash map with string keys and lookup by string_view. Clients may choose the keys: they cannot make them
+// collide.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
+#include "sip_hash.h"
+
 namespace millrace {
 
+/// Under a key that is drawn when it is first needed, and the same as long as the program runs.
 struct StringHash {
   using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  std::size_t operator()(std::string_view text) const { return SipHash<1, 3>::hash(key(), text); }
+
+ private:
+  static const SipKey& key() {
+    static const SipKey key = [] {
+      std::random_device device;
+      const auto draw = [&device] { return std::uint64_t{device()} << 32 | device(); };
+      return SipKey{.first = draw(), .second = draw()};
+    }();
+    return key;
+  }
 };
 
 template <typename Value>

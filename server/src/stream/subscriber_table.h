@@ -10,11 +10,11 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/string_map.h"
@@ -94,8 +94,8 @@ class SubscriberTable {
   void collect(std::size_t at_once);
   void end_rounds(DeliveryWriter& writer);
 
-  // By the filter's key, whose text is the group's.
-  std::unordered_map<std::string_view, std::unique_ptr<Group>, StringHash, std::equal_to<>> groups_;
+  // By the filter's key, whose text is the group's. In one order in every run, in which for_each() visits them.
+  std::map<std::string_view, std::unique_ptr<Group>> groups_;
   StringMap<std::vector<Group*>> by_topic_;  // those without wildcards
   TopicTrie<Group> by_pattern_;              // the others
   std::deque<Group*> waiting_;               // groups with a batch, in turn
