@@ -21,11 +21,11 @@
 #include <vector>
 
 #include "bare_stores.h"
-#include "log/jetstream/jetstream_event_log.h"
-#include "log/sqlite/sqlite_event_log.h"
 #include "lone_hub.h"
 #include "loop/event_loop.h"
 #include "nats_cluster.h"
+#include "stores/jetstream/jetstream_event_log.h"
+#include "stores/sqlite/sqlite_event_log.h"
 
 namespace {
 
@@ -139,9 +139,7 @@ std::vector<Subject> subjects(const Settings& settings, const std::string& singl
                            .address = StoreAddress::parse(url + "/log" + std::to_string(++streams)),
                            .replicas = replicas,
                            .bounds = {},
-                           .new_epoch = "bench",
-                           .clock = monotonic_now,
-                           .time = [] { return std::chrono::system_clock::now(); }}),
+                           .new_epoch = "bench"}),
                        publishers, settings);
   };
   using File = const std::string&;

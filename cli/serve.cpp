@@ -24,6 +24,7 @@
 #include "push_routes.h"
 #include "serve_options.h"
 #include "signal_watch.h"
+#include "store.h"
 
 namespace millrace::cli {
 
@@ -128,7 +129,6 @@ int serve(const ServeOptions& options) {
   const bool on_loopback = is_loopback(options.host);
   const demo::DemoAccess demo_access = access_to_demo(options, on_loopback, server_options.authorizer != nullptr);
   if (!on_loopback) warn_of_what_is_open(options, demo_access);
-  if (options.check_config) server_options.store.address.clear();  // a running server may have it open
   server_options.on_store_trouble = [](const std::string& trouble) {
     if (trouble.empty()) return spdlog::info("the store accepts events again");
     spdlog::error("the store accepts no events: {}", trouble);
@@ -140,6 +140,7 @@ int serve(const ServeOptions& options) {
   {
     // The threads of a store must not receive the signals of the watch.
     const BlockedSignals blocked;
+    if (!options.check_config) server_options.store = open_store(options);  // which a running server may have open
     server.emplace(server_options);
   }
   server->events("/events").operations();

@@ -181,13 +181,6 @@ ServerOptions ServeOptions::server_options() const {
                          .rate = unless_zero(publish_rate),
                          .burst = unless_zero(publish_burst)},
           .cors = {.origins = cors_origins, .headers = cors_headers},
-          .store = {.address = store,
-                    .sync = store_sync == "full" ? StoreSync::kFull : StoreSync::kNormal,
-                    .bounds = {.events = unless_zero(store_events),
-                               .bytes = unless_zero(store_bytes),
-                               .age = age(store_age_seconds)},
-                    .replicas = unless_zero(store_replicas),
-                    .credentials = store_credentials},
           .option_name = typed_name};
 }
 

@@ -63,7 +63,7 @@ struct ServeOptions {
   std::string log_level = "info";
   std::string log_format = "text";
 
-  /// The options of the library, without the authorizer.
+  /// The options of the library, without the authorizer and the store.
   ServerOptions server_options() const;
 };
 

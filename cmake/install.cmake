@@ -71,6 +71,7 @@ if(BROTLI_FOUND)
   list(APPEND development_depends libbrotli-dev)
 endif()
 list(JOIN development_depends ", " CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS libgtest-dev)  # for millrace/testing/
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "Server-Sent Events: libraries for servers and clients in C++
  Static libraries, headers, and what CMake and pkg-config read.")
 include(CPack)

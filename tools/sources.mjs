@@ -4,7 +4,15 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /** What we ship: the folders of libraries and program. */
-export const shipped = ["core/src", "server/src", "client-native/src", "cli", "bench/load", "web-demo/server"];
+export const shipped = [
+  "core/src",
+  "server/src",
+  "server/stores",
+  "client-native/src",
+  "cli",
+  "bench/load",
+  "web-demo/server",
+];
 
 /** What clang-format formats, headers included. */
 export const formatted = [

@@ -12,7 +12,7 @@ const named = process.argv.slice(2);
 await checkSources({
   check: "threads",
   build: "build/dev",
-  sources: named.length > 0 ? named : filesBelow(["server/src", "client-native/src"], ".cpp"),
+  sources: named.length > 0 ? named : filesBelow(["server/src", "server/stores", "client-native/src"], ".cpp"),
   rules: execFileSync("clang++", ["--version"], { encoding: "utf8" }) + flags,
   async findings(_, { command, directory, file }) {
     const compiled = command.replace(/^(\S*ccache )?\S+/, "clang++").replace(/ -o \S+ -c \S+$/, "");

@@ -22,11 +22,11 @@
 #include "cut_proxy.h"
 #include "eventually.h"
 #include "from_environment.h"
-#include "log/jetstream/nats_connection.h"
 #include "millrace/server/hub.h"
 #include "nats_cluster.h"
 #include "program.h"
 #include "raw_client.h"
+#include "stores/jetstream/nats_connection.h"
 #include "stream_client.h"
 
 namespace millrace::test {

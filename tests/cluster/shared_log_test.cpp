@@ -17,11 +17,11 @@
 #include <vector>
 
 #include "log/digest.h"
-#include "log/jetstream/jetstream_event_log.h"
 #include "lone_hub.h"
 #include "loop/event_loop.h"
 #include "nats_server.h"
 #include "scripted_output.h"
+#include "stores/jetstream/jetstream_event_log.h"
 
 namespace millrace::test {
 namespace {
@@ -32,20 +32,22 @@ class SharedLog : public ::testing::Test {
   class Log {
    public:
     explicit Log(
-        const SharedLog& test, const std::function<void(const Frame&)>& heard = [](const Frame&) {})
+        const SharedLog& test, const std::function<void(const LogEntry&)>& heard = [](const LogEntry&) {})
         : log_(test.options()) {
-      log_.start([this, heard](std::span<const FramePtr> frames) {
-        for (const FramePtr& frame : frames) {
-          handed_over_[frame->sequence] = frame->payload();
-          heard(*frame);
-        }
-      });
+      log_.start({.on_appended =
+                      [this, heard](std::span<const LogEntry> entries) {
+                        for (const LogEntry& entry : entries) {
+                          handed_over_[entry.sequence] = entry.payload;
+                          heard(entry);
+                        }
+                      },
+                  .on_status = [](const StoreStatus&) {}});
     }
-    FramePtr append(std::string_view data, std::string_view id = "") {
+    std::uint64_t append(std::string_view data, std::string_view id = "") {
       const Publication publication{.topic = *Topic::parse("a"), .event = {.data = data, .id = *EventId::parse(id)}};
-      FramePtr frame;
-      log_.append({&publication, 1}, monotonic_now(), {&frame, 1});
-      return frame;
+      std::uint64_t sequence = 0;
+      log_.append({&publication, 1}, {&sequence, 1});
+      return sequence;
     }
     JetStreamEventLog* operator->() { return &log_; }
     /// By sequence; while nobody publishes.
@@ -57,11 +59,7 @@ class SharedLog : public ::testing::Test {
   };
 
   JetStreamEventLog::Options options() const {
-    return {.address = StoreAddress::parse(nats_.url() + "/log"),
-            .bounds = {},
-            .new_epoch = "e",
-            .clock = monotonic_now,
-            .time = [] { return std::chrono::system_clock::now(); }};
+    return {.address = StoreAddress::parse(nats_.url() + "/log"), .bounds = {}, .new_epoch = "e"};
   }
 
   NatsServer nats_;
@@ -71,13 +69,13 @@ class SharedLog : public ::testing::Test {
 TEST_F(SharedLog, TakesAnEventOnceThoughItsPublisherSendsItAgainToAnotherServerThatCannotFindItsId) {
   Log one(*this);
   Log other(*this);
-  ASSERT_NE(one.append("x", "mine"), nullptr);
+  ASSERT_NE(one.append("x", "mine"), 0u);
   const NatsConnection connection({.address = StoreAddress::parse(nats_.url()), .credentials = {}, .on_change = [] {}});
   ASSERT_TRUE(connection.ask("STREAM.PURGE.log-ids", nullptr).value("success", false));
   ASSERT_FALSE(other->find("mine", *filter_for({"a"})).has_value());
-  EXPECT_EQ(other.append("x", "mine"), nullptr);
+  EXPECT_EQ(other.append("x", "mine"), 0u);
   EXPECT_EQ(other->find("mine", *filter_for({"*"})), 1) << "and then it can be found";
-  ASSERT_NE(other.append("y", "yours"), nullptr);
+  ASSERT_NE(other.append("y", "yours"), 0u);
   EXPECT_EQ(other->head(), 2U);
 }
 
@@ -115,11 +113,11 @@ TEST_F(SharedLog, FindsTheIdsOfAnOlderStream) {
   EXPECT_EQ(find("*"), 1u);
   EXPECT_EQ(find("users/ada"), 2u);
   EXPECT_FALSE(find("b").has_value());
-  EXPECT_EQ(log.append("again", "one"), nullptr) << "sent again, after the program has changed";
+  EXPECT_EQ(log.append("again", "one"), 0u) << "sent again, after the program has changed";
   const auto page = log->read_after(0, *filter_for({"**"}));
-  ASSERT_EQ(page.frames.size(), 2u);
-  EXPECT_EQ(page.frames[1]->payload(), "id: one\ndata: y\n\n");
-  ASSERT_NE(log.append("y", "two"), nullptr);
+  ASSERT_EQ(page.entries.size(), 2u);
+  EXPECT_EQ(page.entries[1].payload, "id: one\ndata: y\n\n");
+  ASSERT_NE(log.append("y", "two"), 0u);
   EXPECT_EQ(log->find("two", *filter_for({"a"})), 3u);
   EXPECT_FALSE(log->find("two", *filter_for({"b"})).has_value());
 }
@@ -133,13 +131,13 @@ TEST_F(SharedLog, IsResumedByAPublishersIdThatCannotBeFoundInItYet) {
                      .epoch = {},
                      .clock = monotonic_now,
                      .store = std::make_shared<JetStreamEventLog>(options())});
-  Log one(*this, [&](const Frame& frame) {
+  Log one(*this, [&](const LogEntry& entry) {
     const auto filter = filter_for({"*"});
-    const Feed::Cursor cursor = hub.resolve(frame.publisher_id, filter.get());
+    const Feed::Cursor cursor = hub.resolve(entry.publisher_id, filter.get());
     EXPECT_EQ(cursor.gap_reason, "");
-    EXPECT_EQ(cursor.sequence, frame.sequence);
+    EXPECT_EQ(cursor.sequence, entry.sequence);
   });
-  for (std::uint64_t i = 1; i <= kEvents; ++i) ASSERT_NE(one.append("x", "mine" + std::to_string(i)), nullptr);
+  for (std::uint64_t i = 1; i <= kEvents; ++i) ASSERT_NE(one.append("x", "mine" + std::to_string(i)), 0u);
   EXPECT_EQ(one.handed_over().size(), kEvents);
   EXPECT_EQ(hub.resolve("nobody's").gap_reason, "unknown");
 }
@@ -159,8 +157,8 @@ TEST_F(SharedLog, TellsEachOfManyPublishersOfItsOwnEventAndOfNoOthersTrouble) {
         const bool is_too_large = p == 0 && i % 2 == 1;
         const std::string data = is_too_large ? too_large : std::to_string(p) + "-" + std::to_string(i);
         try {
-          const FramePtr frame = log.append(data);
-          appended[p][frame->sequence] = frame->payload();
+          const std::uint64_t sequence = log.append(data);
+          appended[p][sequence] = "id: e-" + std::to_string(sequence) + "\ndata: " + data + "\n\n";
         } catch (const StoreUnavailable&) {
           EXPECT_TRUE(is_too_large) << p << '-' << i;
           ++refused;

@@ -13,6 +13,9 @@ const publicHeaders = join(root, "server/include/millrace/server");
 const rooms = [
   ...readFileSync(join(root, "docs/architecture.md"), "utf8").matchAll(/^\| `(\w+)\/` \|.*\|([^|]*)\|$/gm),
 ].map(([, name, headers]) => ({ name, headers: [...headers.matchAll(/`(\w+)`/g)].map(([, header]) => header) }));
+/** The stores stand beside the column, on `log/`; nothing in it includes one. */
+const stores = join(root, "server/stores");
+const below = ["log", "base"];
 const floor = (name) => rooms.findIndex((room) => room.name === name);
 const roomOfHeader = (header) => rooms.find((room) => room.headers.includes(header))?.name;
 
@@ -20,7 +23,7 @@ const files = readdirSync(source, { recursive: true }).filter((name) => /\.(h|cp
 
 /** The room that a source includes from; nothing if it is not the server's. */
 function roomOf(include, from) {
-  const header = include.match(/^millrace\/server\/(\w+)\.h$/);
+  const header = include.match(/^millrace\/server\/(?:stores\/)?(\w+)\.h$/);
   if (header) return roomOfHeader(header[1]);
   const near = normalize(join(dirname(from), include));
   if (existsSync(join(source, near))) return near.split("/")[0];
@@ -41,7 +44,9 @@ test("the map has all rooms and all public headers", () => {
   assert.ok(rooms.length > 10, `${rooms.length} rooms: is the table still found?`);
   const folders = readdirSync(source, { withFileTypes: true });
   assert.deepEqual(folders.map(({ name }) => name).sort(), rooms.map(({ name }) => name).sort());
-  const headers = readdirSync(publicHeaders).map((name) => name.replace(/\.h$/, ""));
+  const headers = readdirSync(publicHeaders)
+    .filter((name) => name.endsWith(".h"))
+    .map((name) => name.replace(/\.h$/, ""));
   assert.deepEqual(
     headers.filter((header) => roomOfHeader(header) === undefined),
     [],
@@ -54,6 +59,44 @@ test("every include points down", () => {
     files.flatMap((name) => faults(name, readFileSync(join(source, name), "utf8"))),
     [],
   );
+});
+
+/** What is wrong with this text as the source `name` of a store. */
+function storeFaults(name, text) {
+  return [...text.matchAll(/^#include "([^"]+)"/gm)]
+    .map(([, include]) => include)
+    .filter((include) => {
+      if (/^(\.\.|stores)\//.test(include)) return true;
+      const own = include.match(/^millrace\/server\/stores\/(\w+)\.h$/);
+      if (own) return own[1] !== name.split("/")[0];
+      if (existsSync(join(stores, dirname(name), include))) return false;
+      const room = roomOf(include, "none/none");
+      return room !== undefined && !below.includes(room);
+    })
+    .map((include) => `stores/${name} includes ${include}: a store stands on ${below.join("/, ")}/ alone`);
+}
+
+test("a store includes nothing above log/, and no other store", () => {
+  const sources = readdirSync(stores, { recursive: true }).filter((name) => /\.(h|cpp)$/.test(name));
+  assert.ok(sources.length > 20, `${sources.length} sources: are they still found?`);
+  assert.deepEqual(
+    sources.flatMap((name) => storeFaults(name, readFileSync(join(stores, name), "utf8"))),
+    [],
+  );
+  assert.equal(
+    storeFaults("sqlite/x.h", '#include "loop/event_loop.h"\n#include "millrace/server/server.h"\n').length,
+    2,
+  );
+  assert.equal(storeFaults("sqlite/x.h", '#include "database.h"\n#include "log/turns.h"\n').length, 0);
+  const another = '#include "../jetstream/repeat.h"\n#include "millrace/server/stores/jetstream.h"\n';
+  assert.equal(storeFaults("sqlite/x.h", another).length, 2);
+});
+
+test("nothing in the column includes a store", () => {
+  const including = files.filter((name) =>
+    /^#include "(stores\/|millrace\/server\/stores\/)/m.test(readFileSync(join(source, name), "utf8")),
+  );
+  assert.deepEqual(including, []);
 });
 
 test("an include that points up, and a room that is not on the map, are found", () => {

@@ -4,8 +4,8 @@
 #include <iterator>
 #include <utility>
 
-#include "log/topic_filter.h"
 #include "millrace/core/protocol.h"
+#include "millrace/server/topic_filter.h"
 
 namespace millrace::simulation {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "log/topic_filter.h"
 #include "millrace/core/event_source_state.h"
+#include "millrace/server/topic_filter.h"
 #include "record.h"
 #include "schedule.h"
 #include "simulated_server.h"

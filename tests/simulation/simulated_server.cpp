@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "log/topic_filter.h"
 #include "millrace/core/limits.h"
+#include "millrace/server/topic_filter.h"
 
 namespace millrace::simulation {
 

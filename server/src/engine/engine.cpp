@@ -17,10 +17,10 @@
 
 #include "base/failure.h"
 #include "base/peer_address.h"
+#include "base/random_tag.h"
 #include "connection/connection.h"
 #include "http/error_response.h"
 #include "log/event_log.h"
-#include "log/open_store.h"
 #include "log/pinned_bytes.h"
 #include "routes/metrics.h"
 #include "routes/operation_routes.h"
@@ -40,26 +40,8 @@ std::uint64_t random_seed() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
-// Tells the IDs of this log's life from those of another.
-std::string random_tag() {
-  constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
-  std::random_device device;
-  std::uniform_int_distribution<std::size_t> index(0, kAlphabet.size() - 1);
-  std::string tag(8, ' ');
-  for (char& c : tag) c = kAlphabet[index(device)];
-  return tag;
-}
-
 // Whose handler or callback this thread is in.
 thread_local const void* user_code_of = nullptr;
-
-// What the store is opened with: its trouble is reported from another thread than it comes up on.
-ServerOptions reporting_to(TroubleReport& report, ServerOptions options) {
-  if (options.on_store_trouble != nullptr) {
-    options.on_store_trouble = [&report](const std::string& trouble) { report.tell(trouble); };
-  }
-  return options;
-}
 
 // As reports of failures name it.
 std::string request_line_of(const Exchange& exchange) {
@@ -89,7 +71,8 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
              .max_pinned_bytes = options.streams.max_pinned_bytes,
              .epoch = memory_epoch(random_tag()),
              .clock = monotonic_now,
-             .store = open_store(reporting_to(trouble_report_, options), store_epoch(random_tag()))}),
+             .store = options.store,
+             .on_store_status = [this](const StoreStatus& status) { trouble_report_.tell(status.reason); }}),
       admission_(options_, random_seed()),
       rights_(std::make_shared<RightsReview>(
           options.authorizer,

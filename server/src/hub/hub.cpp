@@ -59,14 +59,14 @@ std::vector<Published> Hub::publish(std::span<const Publication> publications) {
     std::string reason = is_event ? refusal(publication.topic, publication.event) : refusal(publication.topic);
     if (!reason.empty()) throw std::invalid_argument(reason);
   }
-  std::vector<FramePtr> appended(publications.size());
-  feed_.append(publications, appended);
+  std::vector<std::uint64_t> sequences(publications.size());
+  feed_.append(publications, sequences);
   std::vector<Published> result(publications.size());
   for (std::size_t i = 0; i < publications.size(); ++i) {
     if (publications[i].kind != Publication::Kind::kEvent) continue;
     const std::string_view own = publications[i].event.id.view();
-    result[i].repeated = appended[i] == nullptr;
-    result[i].id = own.empty() ? feed_.id_of(appended[i]->sequence) : std::string(own);
+    result[i].repeated = sequences[i] == 0;
+    result[i].id = own.empty() ? feed_.id_of(sequences[i]) : std::string(own);
     ++(result[i].repeated ? repeated_ : publishes_);
   }
   return result;
@@ -97,7 +97,7 @@ Hub::Statistics Hub::statistics() const {
 }
 
 std::string Hub::trouble() const {
-  return feed_.trouble();
+  return feed_.status().reason;
 }
 
 }  // namespace millrace

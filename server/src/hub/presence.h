@@ -20,9 +20,9 @@
 #include <vector>
 
 #include "base/string_map.h"
-#include "log/topic_filter.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/owned.h"
+#include "millrace/server/topic_filter.h"
 #include "mutex.h"
 
 namespace millrace {

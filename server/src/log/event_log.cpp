@@ -1,9 +1,7 @@
 #include "event_log.h"
 
 #include <algorithm>
-#include <utility>
 
-#include "digest.h"
 #include "millrace/core/event_stream_writer.h"
 
 namespace millrace {
@@ -52,60 +50,66 @@ std::string store_epoch(std::string random) {
   return random;
 }
 
-std::string publisher_key(std::string_view publisher) {
-  constexpr std::size_t kHalf = 32;  // 128 bits, in hexadecimal digits
-  return publisher.empty() ? std::string() : sha256(publisher).substr(0, kHalf);
+std::string payload_of(std::string_view epoch, std::uint64_t sequence, const Event& event) {
+  std::string payload;
+  payload.reserve(event.data.size() + 64);
+  if (!event.id.empty()) {
+    EventStreamWriter(payload).event(event);
+    return payload;
+  }
+  const std::string own_id = id_of(epoch, sequence);
+  Event with_id = event;
+  with_id.id = *EventId::parse(own_id);
+  EventStreamWriter(payload).event(with_id);
+  return payload;
+}
+
+namespace {
+
+// What the frames of an event and of a mark have in common.
+std::shared_ptr<Frame> blank_frame(std::uint64_t sequence, Topic topic, Publication::Kind kind, TimePoint published) {
+  auto frame = std::make_shared<Frame>();
+  frame->sequence = sequence;
+  frame->topic = topic;
+  frame->published = published;
+  frame->is_mark = kind != Publication::Kind::kEvent;
+  frame->finishes_topic = kind == Publication::Kind::kFinish;
+  return frame;
+}
+
+// A mark says no more than how far the log has come.
+std::string mark_payload(std::string_view epoch, std::uint64_t sequence) {
+  std::string payload;
+  const std::string id = id_of(epoch, sequence);
+  EventStreamWriter(payload).cursor(*EventId::parse(id));
+  return payload;
+}
+
+}  // namespace
+
+std::shared_ptr<Frame> frame_of(std::string_view epoch, const LogEntry& entry, TimePoint published) {
+  auto frame = blank_frame(entry.sequence, entry.topic, entry.kind, published);
+  if (frame->is_mark) {
+    set_payload(*frame, mark_payload(epoch, entry.sequence));
+    return frame;
+  }
+  frame->publisher_id = entry.publisher_id;
+  frame->publisher = entry.publisher_key;
+  set_payload(*frame, entry.payload);
+  return frame;
 }
 
 std::shared_ptr<Frame> encode(std::string_view epoch, std::uint64_t sequence, const Publication& publication,
                               TimePoint now) {
-  auto frame = std::make_shared<Frame>();
-  frame->sequence = sequence;
-  frame->topic = publication.topic;
-  frame->published = now;
-  std::string payload;
-  const std::string own_id = id_of(epoch, sequence);
-  if (publication.kind == Publication::Kind::kEvent) {
-    Event event = publication.event;
-    frame->publisher_id = event.id.view();
-    if (!event.id.empty()) frame->publisher = publisher_key(publication.publisher);
-    if (event.id.empty()) event.id = *EventId::parse(own_id);
-    payload.reserve(event.data.size() + 64);
-    EventStreamWriter(payload).event(event);
-  } else {
-    frame->is_mark = true;
-    frame->finishes_topic = publication.kind == Publication::Kind::kFinish;
-    EventStreamWriter(payload).cursor(*EventId::parse(own_id));
+  auto frame = blank_frame(sequence, publication.topic, publication.kind, now);
+  if (frame->is_mark) {
+    set_payload(*frame, mark_payload(epoch, sequence));
+    return frame;
   }
-  set_payload(*frame, payload);
+  frame->publisher_id = publication.event.id.view();
+  if (!frame->publisher_id.empty()) frame->publisher = publisher_key(publication.publisher);
+  set_payload(*frame, payload_of(epoch, sequence, publication.event));
   return frame;
-}
-
-PageScan::PageScan(const TopicFilter& filter, std::uint64_t sequence) : matcher_(filter) {
-  page_.through = sequence;
-}
-
-bool PageScan::wants(std::uint64_t sequence, Topic topic) {
-  page_.through = sequence;
-  ++looked_at_;
-  return matcher_.matches(topic);
-}
-
-void PageScan::add(FramePtr frame) {
-  bytes_ += frame->bytes.size();
-  page_.frames.push_back(std::move(frame));
-}
-
-bool PageScan::is_full() const {
-  return page_.frames.size() == EventLog::kPageFrames || bytes_ >= EventLog::kPageBytes ||
-         looked_at_ >= EventLog::kPageScan ||
-         matcher_.steps() + kWorkPerFrame * page_.frames.size() >= EventLog::kPageWork;
-}
-
-EventLog::Page PageScan::take(std::uint64_t oldest) {
-  page_.oldest = oldest;
-  page_.work = matcher_.steps() + kWorkPerFrame * page_.frames.size();
-  return std::move(page_);
 }
 
 }  // namespace millrace

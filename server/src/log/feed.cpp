@@ -11,6 +11,7 @@
 #include "page_reader.h"
 #include "pinned_bytes.h"
 #include "ring_event_log.h"
+#include "stored_log.h"
 
 namespace millrace {
 
@@ -22,19 +23,25 @@ constexpr std::size_t kCopiedAtOnce = 64;
 }  // namespace
 
 struct Feed::State {
+  ~State() {
+    reader.reset();
+    if (is_started) store->stop();
+  }
   explicit State(Options options)
       : max_event_bytes(
             std::min(options.history_bytes, options.store != nullptr ? options.store->max_event_bytes() : SIZE_MAX)),
         clock(std::move(options.clock)),
+        time(std::move(options.time)),
         pinned(options.max_pinned_bytes),
-        ring(options.store != nullptr ? options.store->epoch() : options.epoch,
+        stored(options.store != nullptr ? std::make_unique<StoredLog>(options.store) : nullptr),
+        ring(stored != nullptr ? stored->epoch() : options.epoch,
              {.events = options.history_events, .bytes = options.history_bytes, .age = options.history_age},
-             options.store != nullptr ? options.store->head() : 0, &pinned),
+             stored != nullptr ? stored->head() : 0, &pinned),
         store(std::move(options.store)) {}
 
   // The log that has everything: the ring, which needs the mutex, or the store, which may wait.
   const EventLog& log() const NO_THREAD_SAFETY_ANALYSIS {
-    return store != nullptr ? static_cast<const EventLog&>(*store) : ring;
+    return stored != nullptr ? static_cast<const EventLog&>(*stored) : ring;
   }
 
   // Whether the ring holds what comes behind `sequence`, as far as the log does.
@@ -61,22 +68,34 @@ struct Feed::State {
   }
 
   // Has the log take them, and hands out what it has taken.
-  void append(std::span<const Publication> publications, std::span<FramePtr> appended) {
+  void append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
+    if (store != nullptr) return store->append(publications, sequences);
+    append_to_ring(publications, clock(), sequences);
+  }
+
+  void append_to_ring(std::span<const Publication> publications, TimePoint now,
+                      std::span<std::uint64_t> sequences) noexcept {
+    const MutexLock lock(mutex);
+    for (std::size_t i = 0; i < publications.size(); ++i) {
+      const FramePtr frame = ring.append(publications[i], now);
+      sequences[i] = frame != nullptr ? frame->sequence : 0;
+      post(frame);
+    }
+  }
+
+  // What the store has made sure of. Each entry becomes a frame here, once, before anybody waits for the lock.
+  void follow(std::span<const LogEntry> entries) noexcept {
     const TimePoint now = clock();
-    if (store != nullptr) return store->append(publications, now, appended);
-    append_to_ring(publications, now, appended);
-  }
-
-  void append_to_ring(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) noexcept {
+    const auto time_now = time();
+    std::vector<FramePtr> frames;
+    frames.reserve(entries.size());
+    for (const LogEntry& entry : entries) {
+      const auto age = std::chrono::duration_cast<Duration>(time_now - entry.published);
+      frames.push_back(frame_of(epoch(), entry, now - std::max(Duration{0}, age)));
+    }
     const MutexLock lock(mutex);
-    ring.append(publications, now, appended);
-    for (const FramePtr& frame : appended) post(frame);
-  }
-
-  // What the store has made sure of.
-  void follow(std::span<const FramePtr> frames) noexcept {
-    const MutexLock lock(mutex);
-    for (const FramePtr& frame : frames) {
+    for (FramePtr& frame : frames) {
+      if (frame->sequence <= ring.head()) continue;  // it has been here
       ring.follow(frame);
       post(frame);
     }
@@ -87,13 +106,16 @@ struct Feed::State {
 
   const std::size_t max_event_bytes;
   const std::function<TimePoint()> clock;
+  const std::function<std::chrono::system_clock::time_point()> time;
   PinnedBytes pinned;
+  const std::unique_ptr<StoredLog> stored;  // where there is a store
   mutable Mutex mutex;
   RingEventLog ring GUARDED_BY(mutex);
   std::vector<Sink*> sinks GUARDED_BY(mutex);
   // These have threads, which use what is above.
   const std::shared_ptr<EventStore> store;  // may be null
   std::unique_ptr<PageReader> reader;       // where there is a store
+  bool is_started = false;                  // the store
 };
 
 namespace {
@@ -152,6 +174,7 @@ std::optional<Feed::Page> Feed::State::page_in_memory(std::uint64_t sequence, co
 
 Feed::Page Feed::State::scan(std::uint64_t sequence, const TopicFilter& filter) const {
   PageScan scan(filter, sequence);
+  std::vector<FramePtr> frames;
   std::vector<FramePtr> some;
   bool at_head = false;
   std::uint64_t oldest = 0;
@@ -169,33 +192,39 @@ Feed::Page Feed::State::scan(std::uint64_t sequence, const TopicFilter& filter) 
         at_head = false;
         break;
       }
-      if (scan.wants(frame->sequence, *frame->topic)) scan.add(std::move(frame));
+      if (!scan.wants(frame->sequence, *frame->topic)) continue;
+      scan.add(frame->bytes.size());
+      frames.push_back(std::move(frame));
     }
   }
   // What was looked at before the log moved on past it is a page all the same.
   if (scan.through() == sequence && sequence + 1 < oldest) {
     return {.frames = {}, .through = oldest - 1, .expired = true};
   }
-  EventLog::Page page = scan.take(oldest);
-  return {.frames = std::move(page.frames), .through = page.through, .at_head = at_head, .work = page.work};
+  return {.frames = std::move(frames), .through = scan.through(), .at_head = at_head, .work = scan.work()};
 }
 
-Feed::Feed(Options options) : state_(std::make_unique<State>(std::move(options))) {
+Feed::Feed(Options options) {
+  auto on_store_status = std::move(options.on_store_status);
+  state_ = std::make_unique<State>(std::move(options));
   State& shared = *state_;
   if (shared.store == nullptr) return;
   shared.reader = std::make_unique<PageReader>([&shared](std::uint64_t sequence, const TopicFilter& filter) {
-    Page page = page_of(*shared.store, sequence, filter);
+    Page page = page_of(*shared.stored, sequence, filter);
     page.at_head = false;  // more may be published before it arrives: the memory tells
     for (const FramePtr& frame : page.frames) shared.pinned.evict(*frame);  // the page's alone
     return page;
   });
-  shared.store->start([&shared](std::span<const FramePtr> frames) { shared.follow(frames); });
+  if (on_store_status == nullptr) on_store_status = [](const StoreStatus&) {};
+  shared.store->start({.on_appended = [&shared](std::span<const LogEntry> entries) { shared.follow(entries); },
+                       .on_status = std::move(on_store_status)});
+  shared.is_started = true;
 }
 
 Feed::~Feed() = default;
 
-void Feed::append(std::span<const Publication> publications, std::span<FramePtr> appended) {
-  state_->append(publications, appended);
+void Feed::append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
+  state_->append(publications, sequences);
 }
 
 const std::string& Feed::epoch() const {
@@ -216,8 +245,8 @@ Feed::Statistics Feed::statistics() const {
           .store = store};
 }
 
-std::string Feed::trouble() const {
-  return state_->store != nullptr ? state_->store->trouble() : std::string();
+StoreStatus Feed::status() const {
+  return state_->store != nullptr ? state_->store->status() : StoreStatus();
 }
 
 void Feed::attach(Sink& sink) {
@@ -287,7 +316,7 @@ bool Feed::is_over(const Cursor& cursor, const TopicFilter& filter) const {
   const bool is_in_memory = cursor.sequence + 1 >= state_->ring.oldest();
   lock.unlock();
   try {
-    return millrace::is_over(*state_->store, cursor.sequence, filter);
+    return millrace::is_over(*state_->stored, cursor.sequence, filter);
   } catch (const StoreUnavailable&) {
     // The memory may have forgotten the end. A stream that stays open is better than none, which many a client takes
     // for the end.

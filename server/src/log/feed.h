@@ -4,6 +4,7 @@
 // The newest events are in memory. If there is a store, it has all of them. Any thread.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -17,13 +18,12 @@
 #include "frame.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/time.h"
+#include "millrace/server/event_store.h"
 #include "millrace/server/publication.h"
 
 namespace millrace {
 
-class EventStore;
 class PinnedBytes;
-class TopicFilter;
 
 class Feed {
  public:
@@ -35,6 +35,9 @@ class Feed {
     std::string epoch;                            ///< short random tag of this log's life; of a store, its own counts
     std::function<TimePoint()> clock;             ///< monotonic; called from any thread
     std::shared_ptr<EventStore> store = nullptr;  ///< the feed's alone; where events outlive the program
+    std::function<void(const StoreStatus&)> on_store_status = nullptr;  ///< as EventStore::Callbacks::on_status
+    /// The clock that the store's entries are dated by; called from any thread.
+    std::function<std::chrono::system_clock::time_point()> time = [] { return std::chrono::system_clock::now(); };
   };
 
   explicit Feed(Options options);
@@ -42,10 +45,10 @@ class Feed {
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
-  /// Appends them, in order, all or none, and hands them to the sinks; `appended` is as EventLog::append() fills it.
+  /// Appends them, in order, all or none, and hands them to the sinks; `sequences` is as EventStore::append() fills it.
   /// Throws StoreUnavailable if the store cannot take them now. Where there is no memory left for the log itself, the
   /// program ends, by std::terminate(): with half of an event in it, it would lose others in silence.
-  void append(std::span<const Publication> publications, std::span<FramePtr> appended);
+  void append(std::span<const Publication> publications, std::span<std::uint64_t> sequences);
 
   /// Tags the IDs that the log gives.
   const std::string& epoch() const;
@@ -62,8 +65,8 @@ class Feed {
   };
   Statistics statistics() const;
 
-  /// Why nothing can be appended now, as a sentence; empty if it can.
-  std::string trouble() const;
+  /// Whether events can be appended now, and why not.
+  StoreStatus status() const;
 
   struct Page {
     std::vector<FramePtr> frames;

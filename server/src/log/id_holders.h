@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "millrace/core/owned.h"
-#include "topic_filter.h"
+#include "millrace/server/topic_filter.h"
 
 namespace millrace {
 

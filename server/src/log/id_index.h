@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "frame.h"
-#include "topic_filter.h"
+#include "millrace/server/topic_filter.h"
 
 namespace millrace {
 

@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "millrace/core/limits.h"
-#include "topic_filter.h"
+#include "millrace/server/topic_filter.h"
 
 namespace millrace {
 

@@ -16,13 +16,11 @@ std::size_t cost(const Frame& frame) {
 RingEventLog::RingEventLog(std::string epoch, const Bounds& bounds, std::uint64_t head, PinnedBytes* pinned)
     : epoch_(std::move(epoch)), bounds_(bounds), pinned_(pinned), first_(head + 1) {}
 
-void RingEventLog::append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) {
-  for (std::size_t i = 0; i < publications.size(); ++i) {
-    appended[i] = nullptr;
-    if (!is_new(publications[i])) continue;
-    appended[i] = encode(epoch_, head() + 1, publications[i], now);
-    follow(appended[i]);
-  }
+FramePtr RingEventLog::append(const Publication& publication, TimePoint now) {
+  if (!is_new(publication)) return nullptr;
+  FramePtr frame = encode(epoch_, head() + 1, publication, now);
+  follow(frame);
+  return frame;
 }
 
 // Whether there is something to append.
@@ -108,11 +106,16 @@ RingEventLog::Page RingEventLog::read_after(std::uint64_t sequence, const TopicF
 // Looks at one event after the other.
 RingEventLog::Page RingEventLog::scan(std::uint64_t sequence, const TopicFilter& filter) const {
   PageScan scan(filter, sequence);
+  Page page{.oldest = first_};
   while (scan.through() < head() && !scan.is_full()) {
     const FramePtr& frame = at(scan.through() + 1);
-    if (scan.wants(frame->sequence, *frame->topic)) scan.add(frame);
+    if (!scan.wants(frame->sequence, *frame->topic)) continue;
+    scan.add(frame->bytes.size());
+    page.frames.push_back(frame);
   }
-  return scan.take(first_);
+  page.through = scan.through();
+  page.work = scan.work();
+  return page;
 }
 
 void RingEventLog::copy_after(std::uint64_t sequence, std::size_t count, std::vector<FramePtr>& entries) const {

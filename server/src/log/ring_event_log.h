@@ -32,8 +32,9 @@ class RingEventLog final : public EventLog {
   /// `pinned` is told which entries have gone; null: nobody.
   RingEventLog(std::string epoch, const Bounds& bounds, std::uint64_t head = 0, PinnedBytes* pinned = nullptr);
 
-  /// What no longer fits goes, oldest first. A finished topic that is published to begins anew.
-  void append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) override;
+  /// Appends the publication and returns its frame; null where there is nothing to append, as EventStore::append()
+  /// says. What no longer fits goes, oldest first.
+  FramePtr append(const Publication& publication, TimePoint now);
 
   /// Takes over an entry of the log that this one follows. Where entries before it are missing here, those that are
   /// here go.

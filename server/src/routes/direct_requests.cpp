@@ -67,7 +67,7 @@ void DirectRequests::start(httplib::Server& server, const std::vector<std::strin
   max_body_bytes_ = std::min<std::uint64_t>(insides.max_body_bytes, kMaxDirectBodyBytes);
   needs_address_ = options.publishing.rate.has_value();
   const bool may_block =
-      !options.store.address.empty() ||
+      options.store != nullptr ||
       (options.authorizer != nullptr && dynamic_cast<const KeyAuthorizer*>(options.authorizer.get()) == nullptr);
   const bool runs_user_code = insides.has_pre_routing || insides.has_post_routing || insides.has_logger ||
                               insides.error != nullptr || insides.exception.target<FailureHandler>() == nullptr;

@@ -10,10 +10,10 @@
 
 #include "http/request_head.h"
 #include "log/frame.h"
-#include "log/topic_filter.h"
 #include "millrace/server/cursor_form.h"
 #include "millrace/server/options.h"
 #include "millrace/server/subscription.h"
+#include "millrace/server/topic_filter.h"
 
 namespace millrace {
 

@@ -37,7 +37,6 @@ void check(const ServerOptions& options) {
   require(!options.publishing.rate || (std::isfinite(*options.publishing.rate) && *options.publishing.rate > 0),
           "publishing.rate", "must be more than 0 events a second; omit it for no bound");
   require(options.history.age.value_or(kUsual) > Duration{0}, "history.age", kLonger);
-  require(options.store.bounds.age.value_or(kUsual) > Duration{0}, "store.bounds.age", kLonger);
   require(options.streams.retry >= Duration{0}, "streams.retry", "must not be negative");
   require(options.streams.heartbeat > Duration{0}, "streams.heartbeat", kLonger);
   require(options.streams.unacknowledged_timeout > Duration{0}, "streams.unacknowledged_timeout", kLonger);

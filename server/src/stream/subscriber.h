@@ -15,8 +15,8 @@
 
 #include "log/feed.h"
 #include "log/frame.h"
-#include "log/topic_filter.h"
 #include "millrace/server/cursor_form.h"
+#include "millrace/server/topic_filter.h"
 #include "shares/work_budget.h"
 
 namespace millrace {

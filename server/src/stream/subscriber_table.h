@@ -20,8 +20,8 @@
 #include "base/string_map.h"
 #include "batch.h"
 #include "log/frame.h"
-#include "log/topic_filter.h"
 #include "log/topic_trie.h"
+#include "millrace/server/topic_filter.h"
 #include "subscriber.h"
 
 namespace millrace {

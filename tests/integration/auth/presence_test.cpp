@@ -14,6 +14,7 @@
 #include "millrace/server/function_authorizer.h"
 #include "millrace/server/key_authorizer.h"
 #include "millrace/server/push_service.h"
+#include "millrace/server/stores/sqlite.h"
 #include "running_server.h"
 #include "stream_client.h"
 #include "temporary_file.h"
@@ -188,7 +189,7 @@ TEST(PresenceEvents, DoNotGoToTheStore) {
   const TemporaryFile file("");
   std::filesystem::remove(file.path());
   ServerOptions options = telling();
-  options.store.address = "sqlite:" + file.path();
+  options.store = open_sqlite(file.path());
   expect_only_what_was_published(options);
 }
 

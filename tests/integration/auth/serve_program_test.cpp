@@ -191,7 +191,7 @@ TEST(ServeProgram, NamesTheOptionThatWasTypedInEveryComplaint) {
   EXPECT_NE(bad_option({"--publish-key", kPublishKey, "--insecure"}).find("--insecure"), std::string::npos);
   Program unopened({"serve", "--port", "0", "--store", "sqlite:/no/such/folder/x.db"});
   EXPECT_EQ(unopened.wait(), 1);
-  EXPECT_NE(unopened.errors().find("--store \"sqlite:"), std::string::npos) << unopened.errors();
+  EXPECT_NE(unopened.errors().find("--store: cannot open the store \"sqlite:"), std::string::npos) << unopened.errors();
 }
 
 TEST(ServeProgram, NamesTheOptionThatWouldHelpInItsRefusals) {

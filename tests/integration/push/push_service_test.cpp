@@ -13,6 +13,7 @@
 
 #include "cut_proxy.h"
 #include "millrace/client/event_source.h"
+#include "millrace/server/stores/sqlite.h"
 #include "running_server.h"
 #include "stream_client.h"
 #include "temporary_folder.h"
@@ -174,7 +175,7 @@ void expect_shared_commits(const std::function<std::string(int)>& user_of) {
   constexpr int kThreads = 16;
   constexpr int kEach = 20;
   const TemporaryFolder folder;
-  Server server({.store = "sqlite:" + folder.path("log")});
+  Server server({.store = open_sqlite(folder.path("log"))});
   PushService push(server, {.keep_for_later = true});
   std::barrier begin(kThreads);
   std::vector<std::thread> senders;

@@ -15,11 +15,10 @@
 
 #include "eventually.h"
 #include "failing_memory.h"
-#include "log/jetstream/message_sender.h"
-#include "log/sqlite/sqlite_event_log.h"
-#include "loop/event_loop.h"
 #include "nats_server.h"
 #include "scripted_output.h"
+#include "stores/jetstream/message_sender.h"
+#include "stores/sqlite/sqlite_event_log.h"
 #include "temporary_folder.h"
 
 namespace millrace::test {
@@ -28,10 +27,13 @@ namespace {
 // What has been handed over; it allocates nothing while it is filled.
 class HandedOver {
  public:
-  EventStore::OnAppended taker() {
-    return [this](std::span<const FramePtr> frames) {
-      for (const FramePtr& frame : frames) sequences_.at(count_++) = frame->sequence;
+  StreamFollower::OnAppended taker() {
+    return [this](std::span<const LogEntry> entries) {
+      for (const LogEntry& entry : entries) sequences_.at(count_++) = entry.sequence;
     };
+  }
+  EventStore::Callbacks callbacks() {
+    return {.on_appended = taker(), .on_status = [](const StoreStatus&) {}};
   }
   std::vector<std::uint64_t> sequences() const { return {sequences_.begin(), sequences_.begin() + count_}; }
 
@@ -43,9 +45,9 @@ class HandedOver {
 bool append(EventStore& log, const std::string& id) {
   const auto event_id = EventId::parse(id);
   const Publication publication{.topic = "a", .event = {.data = "x", .id = *event_id}};
-  FramePtr frame;
+  std::uint64_t sequence = 0;
   try {
-    log.append({&publication, 1}, TimePoint{}, {&frame, 1});
+    log.append({&publication, 1}, {&sequence, 1});
   } catch (const StoreUnavailable&) {
     return false;
   } catch (const std::bad_alloc&) {
@@ -74,7 +76,7 @@ std::map<std::string, int> all_of(EventStore& log) {
   std::map<std::string, int> all;
   for (std::uint64_t seen = log.oldest() - 1; seen < log.head();) {
     const auto page = log.read_after(seen, *filter_for({"**"}));
-    for (const FramePtr& frame : page.frames) ++all[frame->publisher_id];
+    for (const LogEntry& entry : page.entries) ++all[entry.publisher_id];
     seen = page.through;
   }
   return all;
@@ -124,7 +126,7 @@ TEST(FailedAllocation, InAFileLeavesNobodyWaiting) {
   const TemporaryFolder folder;
   const auto handed_over = std::make_unique<HandedOver>();
   SqliteEventLog log(file_in(folder));
-  log.start(handed_over->taker());
+  log.start(handed_over->callbacks());
   EXPECT_GT(fail_each_allocation(log, *handed_over), 5);
 }
 
@@ -134,7 +136,7 @@ TEST(FailedAllocation, InAFileLeavesNobodyWaitingOfThoseWhoCommitTogether) {
   const TemporaryFolder folder;
   const auto handed_over = std::make_unique<HandedOver>();
   SqliteEventLog log(file_in(folder));
-  log.start(handed_over->taker());
+  log.start(handed_over->callbacks());
   std::array<std::vector<std::string>, kThreads> acknowledged;
   std::atomic<int> returned = 0;
   std::vector<std::thread> publishers;
@@ -165,7 +167,7 @@ TEST(FailedAllocation, InAFileLeavesNobodyWaitingOfThoseWhoCommitTogether) {
   }
   EXPECT_EQ(all.size(), taken) << "in a file, what was refused is not there";
   EXPECT_EQ(handed_over->sequences().size(), all.size());
-  EXPECT_EQ(log.trouble(), "") << "the file has done nothing wrong";
+  EXPECT_EQ(log.status().reason, "") << "the file has done nothing wrong";
 }
 
 // Of JetStream only what waits for others: the JSON library ends the program where it has no memory to let go of a
@@ -174,12 +176,7 @@ TEST(FailedAllocation, OfWhatIsSentToJetStreamLeavesNobodyWaiting) {
   NatsServer nats;
   NatsConnection connection({.address = StoreAddress::parse(nats.url()), .credentials = {}, .on_change = [] {}});
   const StreamQueries queries(connection, {.name = "log", .bounds = {}, .new_epoch = "e"});
-  StreamFollower follower(connection, queries,
-                          {.stream = "log",
-                           .head = 0,
-                           .clock = monotonic_now,
-                           .time = [] { return std::chrono::system_clock::now(); },
-                           .on_trouble = [](const std::string&) {}});
+  StreamFollower follower(connection, queries, {.stream = "log", .head = 0, .on_trouble = [](const std::string&) {}});
   const auto handed_over = std::make_unique<HandedOver>();
   follower.start(handed_over->taker());
   MessageSender sender(connection, follower);

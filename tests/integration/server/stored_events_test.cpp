@@ -8,6 +8,9 @@
 #include <thread>
 #include <vector>
 
+#include "millrace/server/invalid_option.h"
+#include "millrace/server/stores/jetstream.h"
+#include "millrace/server/stores/sqlite.h"
 #include "running_server.h"
 #include "small_disk.h"
 #include "stream_client.h"
@@ -28,14 +31,17 @@ class StoredEvents : public ::testing::Test {
   ServerOptions options() const {
     ServerOptions options = open_to_all();
     options.history.events = 10;
-    options.store.address = "sqlite:" + folder_.path("log");
-    options.store.sync = StoreSync::kNormal;
     return options;
+  }
+  std::shared_ptr<EventStore> file(const StoreBounds& bounds = {}) const {
+    return open_sqlite(folder_.path("log"), {.sync = StoreSync::kNormal, .bounds = bounds});
   }
 
   RunningServer& restart() {
     server_.reset();
-    server_ = std::make_unique<RunningServer>(options(), [](Server& server) { server.events("/events").operations(); });
+    ServerOptions stored = options();
+    stored.store = file();
+    server_ = std::make_unique<RunningServer>(stored, [](Server& server) { server.events("/events").operations(); });
     return *server_;
   }
 
@@ -130,7 +136,7 @@ TEST_F(StoredEvents, OfSeveralTopicsEndWithTheLastFinishThoughMemoryHasForgotten
 
 TEST_F(StoredEvents, ThatAreGoneAreToldAsAGap) {
   ServerOptions bounded = options();
-  bounded.store.bounds = {.events = 50};
+  bounded.store = file({.events = 50});
   RunningServer server(bounded, [](Server& one) { one.events("/events"); });
   for (int i = 1; i <= 200; ++i) server->hub().publish("a", {.data = std::to_string(i)});
   StreamClient stream(server.port(), "/events?topic=a", resuming(id_at(server->hub(), 20)));
@@ -173,7 +179,7 @@ TEST_F(StoredEvents, AreRefusedWhileTheDiskIsFullAndStreamsGoOn) {
   SmallDisk disk(folder_.path("disk"), 1'024);
   if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a file system: " << disk.error();
   ServerOptions full = options();
-  full.store.address = "sqlite:" + disk.path("log");
+  full.store = open_sqlite(disk.path("log"), {.sync = StoreSync::kNormal});
   full.streams.heartbeat = Duration{200};
   std::mutex mutex;
   std::vector<std::string> troubles;
@@ -235,22 +241,76 @@ TEST_F(StoredEvents, NeedADiskThatCanBeWrittenTo) {
   SmallDisk disk(folder_.path("disk"), 1'024);
   if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a file system: " << disk.error();
   ASSERT_TRUE(disk.forbid_writing());
-  ServerOptions read_only = options();
-  read_only.store.address = "sqlite:" + disk.path("log");
   try {
-    const Server server(read_only);
+    open_sqlite(disk.path("log"));
     FAIL() << "it was opened";
   } catch (const StoreUnavailable& error) {
     EXPECT_NE(std::string(error.what()).find("Read-only file system"), std::string::npos) << error.what();
   }
 }
 
-TEST(Stores, ThatDoNotExistAreNamed) {
-  ServerOptions options;
-  for (const char* store : {"mysql:x", "sqlite:", "sqlite", "/tmp/x"}) {
-    options.store.address = store;
-    EXPECT_THROW(Server{options}, std::invalid_argument) << store;
+// Server by server, and not by two at once.
+TEST_F(StoredEvents, OutliveTheServerInAStoreThatTheNextOneUses) {
+  ServerOptions stored = options();
+  stored.store = file();
+  const auto begin = [&] {
+    server_ = std::make_unique<RunningServer>(stored, [](Server& server) { server.events("/events").operations(); });
+  };
+  begin();
+  publish_numbers("a", 1, 100);
+  EXPECT_THROW(Server{stored}, std::logic_error);
+  server_.reset();
+  const Publication late{.topic = "a", .event = {.data = "x"}};
+  std::uint64_t sequence = 0;
+  EXPECT_THROW(stored.store->append({&late, 1}, {&sequence, 1}), StoreUnavailable) << "nobody would deliver it";
+  begin();
+  StreamClient all(server_->port(), "/events?topic=a&lastEventId=earliest");
+  publish_numbers("a", 101, 101);
+  expect_numbers(all, 1, 101);
+}
+
+// The program's own, whose entries come from whatever it likes.
+class StoreWithEpoch final : public EventStore {
+ public:
+  explicit StoreWithEpoch(std::string epoch) : epoch_(std::move(epoch)) {}
+  void start(Callbacks) override { ADD_FAILURE() << "a server uses it"; }
+  void stop() override {}
+  const std::string& epoch() const override { return epoch_; }
+  std::uint64_t head() const override { return 0; }
+  std::uint64_t oldest() const override { return 1; }
+  void append(std::span<const Publication>, std::span<std::uint64_t>) override {}
+  std::optional<std::uint64_t> find(std::string_view, const TopicFilter&) const override { return {}; }
+  std::optional<std::uint64_t> finished_at(const TopicFilter&, std::uint64_t) const override { return {}; }
+  Page read_after(std::uint64_t, const TopicFilter&) const override { return {}; }
+  StoreStatus status() const override { return {}; }
+  StoreStatistics statistics() const override { return {}; }
+
+ private:
+  std::string epoch_;
+};
+
+TEST(Stores, WithEpochsThatNoIdCouldBeMadeOfAreRefused) {
+  for (const char* epoch : {"", "a\nb", "a-1", "a b", "an epoch of more than thirty-two"}) {
+    EXPECT_THROW(Server({.store = std::make_shared<StoreWithEpoch>(epoch)}), InvalidOption) << epoch;
   }
+}
+
+TEST(Stores, OpenedWrongAreRefusedWithTheOption) {
+  const auto option = [](const auto& open) -> std::string {
+    try {
+      open();
+    } catch (const InvalidOption& invalid) {
+      return invalid.option();
+    }
+    return "nothing was thrown";
+  };
+  EXPECT_EQ(option([] { open_sqlite(""); }), "open_sqlite(path)");
+  EXPECT_EQ(option([] { open_sqlite("x", {.bounds = {.age = Duration{0}}}); }), "SqliteOptions::bounds.age");
+  EXPECT_EQ(option([] { open_jetstream("mysql:x"); }), "open_jetstream(url)");
+  EXPECT_EQ(option([] { open_jetstream("nats://"); }), "open_jetstream(url)");
+  EXPECT_EQ(option([] { open_jetstream("nats://a", {.replicas = 9}); }), "JetStreamOptions::replicas");
+  EXPECT_EQ(option([] { open_jetstream("nats://a", {.bounds = {.age = Duration{0}}}); }),
+            "JetStreamOptions::bounds.age");
 }
 
 }  // namespace

@@ -19,19 +19,7 @@
 namespace millrace {
 
 class Authorizer;
-
-/// Which acknowledged events a power cut may lose. The end of the program, however it ends, loses none.
-enum class StoreSync : std::uint8_t {
-  kFull,    ///< none: publishing waits for the disk
-  kNormal,  ///< the events of the last moments
-};
-
-/// How much a store keeps. It removes the oldest events first. Without a value: no bound.
-struct StoreBounds {
-  std::optional<std::uint64_t> events = {};          ///< most events
-  std::optional<std::uint64_t> bytes = kStoreBytes;  ///< on the disk
-  std::optional<Duration> age = {};                  ///< of the oldest event
-};
+class EventStore;
 
 /// Options of a Server. Its constructor throws InvalidOption for a value that is out of range.
 struct ServerOptions {
@@ -170,24 +158,6 @@ struct ServerOptions {
     std::vector<std::string> headers = {};
   };
 
-  /// Where events are kept over a restart.
-  struct Store {
-    /// `sqlite:PATH`, a file that is created if it does not exist; or
-    /// `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST[:PORT]…][/STREAM]` (or `tls://`), a stream of NATS JetStream
-    /// (by default `millrace`), which any number of servers may share. Empty: events are in memory only. With a store,
-    /// `history` limits the part that is in memory.
-    std::string address = {};
-    /// What a power cut may lose. Set kNormal if that may be the last events: publishing is faster.
-    StoreSync sync = StoreSync::kFull;
-    /// How much the store keeps.
-    StoreBounds bounds = {};
-
-    /// JetStream: how many of its servers keep each event. Without a value: unchanged; one for a new stream.
-    std::optional<std::size_t> replicas = {};
-    /// JetStream: file with credentials. Empty: none, or those in the address.
-    std::string credentials = {};
-  };
-
   /// Workers and event loops.
   Threads threads = {};
   /// The part of the log that is in memory.
@@ -202,8 +172,10 @@ struct ServerOptions {
   Publishing publishing = {};
   /// Pages of other origins.
   Cors cors = {};
-  /// The store behind the log in memory.
-  Store store = {};
+  /// Where events are kept over a restart: open_sqlite(), open_jetstream() (millrace/server/stores/), or a store of
+  /// your own (millrace/server/event_store.h). Null: events are in memory only. With a store, `history` limits the part
+  /// that is in memory. Each server needs its own store.
+  std::shared_ptr<EventStore> store = nullptr;
 
   /// Decides who may subscribe, publish and administer. Without one anyone may subscribe, and publishing.anonymous says
   /// whether anyone may publish and administer.

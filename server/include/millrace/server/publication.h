@@ -52,7 +52,7 @@ struct StoreStatistics {
   std::uint64_t bytes = 0;     ///< that they take
   std::uint64_t commits = 0;   ///< groups of entries that were made to last together
   std::uint64_t failures = 0;  ///< times it began to refuse events
-  bool takes_events = true;    ///< false while it is in trouble
+  bool takes_events = true;    ///< as EventStore::status()
 };
 
 }  // namespace millrace

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "log/frame.h"
-#include "log/topic_filter.h"
 #include "lone_hub.h"
+#include "millrace/server/topic_filter.h"
 
 namespace millrace::test {
 namespace {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "scripted_output.h"
 
@@ -14,9 +15,47 @@ constexpr TimePoint kNow{Duration{1'000}};
 constexpr std::size_t kPlenty = 64 * 1024 * 1024;
 
 void append(RingEventLog& log, std::string_view data = "x", TimePoint now = kNow, EventId id = {}) {
-  const Publication publication{.topic = "a", .event = {.data = data, .id = id}};
-  FramePtr frame;
-  log.append({&publication, 1}, now, {&frame, 1});
+  log.append({.topic = "a", .event = {.data = data, .id = id}}, now);
+}
+
+TEST(RingEventLog, EncodesAnEventOnceAsAWholeChunk) {
+  RingEventLog log("e", {.events = 10, .bytes = kPlenty});
+  const FramePtr given = log.append({.topic = "a", .event = {.type = "t", .data = "x\ny"}}, kNow);
+  EXPECT_EQ(given->payload(), "event: t\nid: e-1\ndata: x\ndata: y\n\n");
+  EXPECT_EQ(given->chunk(), "22\r\n" + std::string(given->payload()) + "\r\n");
+  const FramePtr own = log.append({.topic = "a", .event = {.data = "x", .id = "mine"}, .publisher = "user ada"}, kNow);
+  EXPECT_EQ(own->payload(), "id: mine\ndata: x\n\n");
+  log.append({.topic = "a", .kind = Publication::Kind::kFinish}, kNow);
+  const auto page = log.read_after(0, *filter_for({"a"}));
+  ASSERT_EQ(page.frames.size(), 3u);
+  EXPECT_EQ(page.frames[0], given);
+  EXPECT_EQ(page.frames[1]->publisher_id, "mine");
+  EXPECT_EQ(page.frames[1]->publisher, publisher_key("user ada"));
+  EXPECT_EQ(page.frames[2]->payload(), "id: e-3\n\n");
+  EXPECT_TRUE(page.frames[2]->finishes_topic);
+  EXPECT_EQ(page.frames[2]->topic_text(), "a");
+}
+
+// Whether it comes from memory or through a store, a client gets the same bytes.
+TEST(RingEventLog, HasTheFramesThatEntriesOfAStoreBecome) {
+  const std::vector<Publication> publications = {
+      {.topic = "a", .event = {.type = "t", .data = "x\ny", .retry = Duration{7}}},
+      {.topic = "b/c", .event = {.data = "x", .id = "mine"}, .publisher = "user ada"},
+      {.topic = "a", .kind = Publication::Kind::kFinish},
+      {.topic = "a", .kind = Publication::Kind::kBegin}};
+  for (std::uint64_t i = 0; i < publications.size(); ++i) {
+    const auto direct = encode("e", i + 1, publications[i], kNow);
+    const auto stored = frame_of("e", LogEntry::of("e", i + 1, publications[i], {}), kNow);
+    EXPECT_EQ(stored->sequence, direct->sequence);
+    EXPECT_EQ(stored->chunk(), direct->chunk());
+    EXPECT_EQ(stored->payload(), direct->payload());
+    EXPECT_EQ(stored->topic_text(), direct->topic_text());
+    EXPECT_EQ(stored->publisher_id, direct->publisher_id);
+    EXPECT_EQ(stored->publisher, direct->publisher);
+    EXPECT_EQ(stored->is_mark, direct->is_mark);
+    EXPECT_EQ(stored->finishes_topic, direct->finishes_topic);
+    EXPECT_EQ(stored->published, direct->published);
+  }
 }
 
 TEST(RingEventLog, DropsTheOldestBeyondItsBoundOnBytes) {

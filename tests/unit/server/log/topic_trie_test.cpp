@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "log/topic_matcher.h"
 #include "millrace/core/owned.h"
 #include "scripted_output.h"
 

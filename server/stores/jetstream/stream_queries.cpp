@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "log/digest.h"
-#include "log/topic_filter.h"
+#include "log/event_log.h"
+#include "millrace/server/topic_filter.h"
 #include "millrace/core/limits.h"
 #include "topic_subject.h"
 
@@ -297,12 +298,12 @@ std::deque<StreamEntry> StreamQueries::next(const std::string& stream, const std
     bytes += entry.data.size();
     entries.push_back(std::move(entry));
   }
-  const bool is_dense = entries.size() == ahead && 2 * bytes <= EventLog::kPageBytes;
-  ahead = is_dense ? std::min(2 * ahead, EventLog::kPageFrames) : std::max<std::size_t>(1, entries.size() / 2);
+  const bool is_dense = entries.size() == ahead && 2 * bytes <= EventStore::kPageBytes;
+  ahead = is_dense ? std::min(2 * ahead, EventStore::kPageEntries) : std::max<std::size_t>(1, entries.size() / 2);
   return entries;
 }
 
-EventLog::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) const {
+EventStore::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) const {
   struct Run {
     std::string subject;
     std::deque<StreamEntry> next = {};
@@ -310,7 +311,7 @@ EventLog::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t h
   };
   const bool is_literal = filter.is_literal();
   // For the others JetStream looks at every entry, as far as is allowed here.
-  const std::uint64_t last = is_literal ? head : std::min(head, sequence + EventLog::kPageScan);
+  const std::uint64_t last = is_literal ? head : std::min(head, sequence + EventStore::kPageScan);
   std::vector<Run> runs;
   const auto advance = [&](Run& run, std::uint64_t from) {
     if (run.next.empty() && from <= last) run.next = next(options_.name, run.subject, from, run.ahead);
@@ -320,7 +321,7 @@ EventLog::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t h
     Run run{.subject = options_.name + ".*." + topic_subject(pattern.view())};
     if (advance(run, sequence + 1)) runs.push_back(std::move(run));
   }
-  EventLog::Page page{.frames = {}, .through = last};
+  EventStore::Page page{.through = last};
   std::size_t bytes = 0;
   while (!runs.empty()) {
     const auto least = std::min_element(runs.begin(), runs.end(), [](const Run& a, const Run& b) {
@@ -328,12 +329,12 @@ EventLog::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t h
     });
     const StreamEntry entry = least->next.front();
     // A pattern of everybody's does not match topics of Millrace's own, as its subject does.
-    const FramePtr one = frame(entry, TimePoint{});
-    if (one != nullptr && filter.matches(*one->topic)) {
-      page.frames.push_back(one);
-      bytes += one->bytes.size();
+    std::optional<LogEntry> one = log_entry(entry);
+    if (one && filter.matches(one->topic)) {
+      bytes += one->payload.size();
+      page.entries.push_back(std::move(*one));
     }
-    if (page.frames.size() == EventLog::kPageFrames || bytes >= EventLog::kPageBytes) {
+    if (page.entries.size() == EventStore::kPageEntries || bytes >= EventStore::kPageBytes) {
       page.through = entry.sequence;
       break;
     }
@@ -400,16 +401,16 @@ NatsMessage StreamQueries::message(const Publication& publication) const {
   return message;
 }
 
-FramePtr StreamQueries::frame(const StreamEntry& entry, TimePoint published) const {
+std::optional<LogEntry> StreamQueries::log_entry(const StreamEntry& entry) const {
   const std::string_view rest =
       std::string_view(entry.subject).substr(std::min(entry.subject.size(), options_.name.size() + 1));
-  if (rest.size() < 3 || rest[1] != '.') return nullptr;
+  if (rest.size() < 3 || rest[1] != '.') return std::nullopt;
   const auto topic = subject_topic(rest.substr(2));
-  if (!topic) return nullptr;
+  if (!topic) return std::nullopt;
   Publication publication{.topic = *topic};
   const auto type_text = unescape(entry.type);
   const auto id_text = unescape(entry.id);
-  if (!type_text || !id_text) return nullptr;
+  if (!type_text || !id_text) return std::nullopt;
   switch (rest[0]) {
     case 'f':
       publication.kind = Publication::Kind::kFinish;
@@ -420,7 +421,7 @@ FramePtr StreamQueries::frame(const StreamEntry& entry, TimePoint published) con
     case 'e': {
       const auto type = EventType::parse(*type_text);
       const auto id = EventId::parse(*id_text);
-      if (!type || !id) return nullptr;
+      if (!type || !id) return std::nullopt;
       publication.event = {.type = *type, .data = entry.data, .id = *id};
       Duration::rep retry = 0;
       const auto end = std::from_chars(entry.retry.data(), entry.retry.data() + entry.retry.size(), retry).ptr;
@@ -429,11 +430,11 @@ FramePtr StreamQueries::frame(const StreamEntry& entry, TimePoint published) con
       break;
     }
     default:
-      return nullptr;
+      return std::nullopt;
   }
-  std::shared_ptr<Frame> frame = encode(epoch_, entry.sequence, publication, published);
-  if (!frame->publisher_id.empty()) frame->publisher = publisher_of(entry.publisher);
-  return frame;
+  LogEntry ours = LogEntry::of(epoch_, entry.sequence, publication, {});
+  if (!ours.publisher_id.empty()) ours.publisher_key = publisher_of(entry.publisher);
+  return ours;
 }
 
 }  // namespace millrace

@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "log/event_log.h"
 #include "millrace/core/limits.h"
 #include "millrace/server/publication.h"
 #include "mutex.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
@@ -56,9 +57,14 @@ std::string_view header(const NatsSubscription::Message& message, const char* na
 StreamFollower::StreamFollower(const NatsConnection& connection, const StreamQueries& queries, Options options)
     : connection_(connection), queries_(queries), options_(std::move(options)), head_(options_.head) {}
 
-void StreamFollower::start(EventStore::OnAppended on_appended) {
+void StreamFollower::start(OnAppended on_appended) {
   on_appended_ = std::move(on_appended);
   thread_ = repeat([this](const std::stop_token& stop) { follow(stop); }, kStoreReconnectWait);
+}
+
+void StreamFollower::stop() {
+  thread_ = {};
+  on_appended_ = nullptr;
 }
 
 // --- Following ------------------------------------------------------------------------------------------------------
@@ -70,11 +76,11 @@ void StreamFollower::follow(const std::stop_token& stop) {
     NatsSubscription subscription = consume(seen_);
     int missed = 0;
     while (!stop.stop_requested()) {
-      const auto wait = frames_.empty() ? kStoreHeartbeat : Duration{0};
+      const auto wait = entries_.empty() ? kStoreHeartbeat : Duration{0};
       const NatsSubscription::Message message =
-          frames_.size() < kHandedOverTogether ? subscription.next(wait) : nullptr;
+          entries_.size() < kHandedOverTogether ? subscription.next(wait) : nullptr;
       if (message == nullptr) {
-        if (frames_.empty() && ++missed > kMissedHeartbeats) throw StoreUnavailable("no heartbeat from the stream");
+        if (entries_.empty() && ++missed > kMissedHeartbeats) throw StoreUnavailable("no heartbeat from the stream");
         hand_over();
         continue;
       }
@@ -135,19 +141,21 @@ void StreamFollower::take(const NatsSubscription::Message& message) {
       .publisher = std::string(header(message, "Millrace-Publisher")),
       .retry = std::string(header(message, "Millrace-Retry")),
       .data = {natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))}};
-  const auto age = options_.time().time_since_epoch() - std::chrono::nanoseconds(place->published);
-  const auto whole = std::max(Duration{0}, std::chrono::duration_cast<Duration>(age));
-  FramePtr frame = queries_.frame(entry, options_.clock() - whole);
-  const bool is_ours = frame != nullptr;
-  if (is_ours) frames_.push_back(std::move(frame));
+  std::optional<LogEntry> ours = queries_.log_entry(entry);
+  const bool is_ours = ours.has_value();
+  if (is_ours) {
+    ours->published = std::chrono::system_clock::time_point(
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::nanoseconds(place->published)));
+    entries_.push_back(std::move(*ours));
+  }
   seen_ = place->sequence;  // only now: an entry that could not be taken is asked for again
   if (!is_ours) hand_over();
 }
 
 void StreamFollower::hand_over() noexcept {
   if (seen_ == head_) return;
-  if (!frames_.empty()) on_appended_(frames_);
-  frames_.clear();
+  if (!entries_.empty()) on_appended_(entries_);
+  entries_.clear();
   Waiting reached;
   {
     const MutexLock lock(waiting_mutex_);

@@ -37,7 +37,7 @@ StoreAddress StoreAddress::parse(std::string_view text) {
     const std::string_view stream = text.substr(slash + 1);
     if (!is_stream_name(stream)) {
       throw InvalidOption(
-          "ServerOptions::store.address",
+          "open_jetstream(url)",
           "\"" + std::string(stream) + "\" is not a valid stream name: expected 1 to 64 letters, digits, - and _");
     }
     address.stream = stream;
@@ -52,8 +52,7 @@ StoreAddress StoreAddress::parse(std::string_view text) {
     if (at != std::string_view::npos) user = server.substr(0, at + 1);
     const std::string_view host = at == std::string_view::npos ? server : server.substr(at + 1);
     if (host.empty() || host.front() == ':') {
-      throw InvalidOption("ServerOptions::store.address",
-                          "missing host: expected nats://HOST[:PORT][,HOST[:PORT]…][/STREAM]");
+      throw InvalidOption("open_jetstream(url)", "missing host: expected nats://HOST[:PORT][,HOST[:PORT]…][/STREAM]");
     }
     address.servers.push_back(std::string(scheme) + user + std::string(host));
     if (comma == std::string_view::npos) return address;

@@ -1,7 +1,7 @@
 #include "sqlite_queries.h"
 
 #include <algorithm>
-#include <utility>
+#include <chrono>
 
 #include "log/id_holders.h"
 #include "schema.h"
@@ -19,6 +19,11 @@ std::optional<std::uint64_t> only_number(SqliteRows rows) {
   return static_cast<std::uint64_t>(rows.number(0));
 }
 
+Publication::Kind publication_kind(SqliteKind kind) {
+  if (kind == SqliteKind::kFinish) return Publication::Kind::kFinish;
+  return kind == SqliteKind::kBegin ? Publication::Kind::kBegin : Publication::Kind::kEvent;
+}
+
 // One state of the file for several statements.
 class Snapshot {
  public:
@@ -33,9 +38,8 @@ class Snapshot {
 
 }  // namespace
 
-SqliteQueries::SqliteQueries(SqliteDatabase& database, std::string epoch)
+SqliteQueries::SqliteQueries(SqliteDatabase& database)
     : database_(database),
-      epoch_(std::move(epoch)),
       find_(database, "SELECT max(sequence) FROM entries WHERE publisher_id = ?1 AND topic = ?2 AND publisher = ?3"),
       next_holder_(database,
                    "SELECT topic, publisher FROM entries WHERE publisher_id = ?1 AND (topic, publisher) >= (?2, ?3)"
@@ -49,10 +53,10 @@ SqliteQueries::SqliteQueries(SqliteDatabase& database, std::string epoch)
                  "SELECT sequence FROM entries WHERE topic = ?1 AND sequence > ?2 AND sequence <= ?3"
                  " ORDER BY sequence LIMIT ?4"),
       entry_(database,
-             "SELECT sequence, topic, kind, publisher_id, payload, publisher FROM entries WHERE sequence = ?1"),
+             "SELECT sequence, topic, kind, publisher_id, payload, publisher, published FROM entries WHERE sequence = ?1"),
       entries_(database,
-               "SELECT sequence, topic, kind, publisher_id, payload, publisher FROM entries WHERE sequence > ?1 AND "
-               "sequence <= ?2"
+               "SELECT sequence, topic, kind, publisher_id, payload, publisher, published FROM entries"
+               " WHERE sequence > ?1 AND sequence <= ?2"
                " ORDER BY sequence LIMIT ?3"),
       newest_(database, "SELECT max(sequence) FROM entries"),
       oldest_(database, "SELECT min(sequence) FROM entries") {}
@@ -110,28 +114,32 @@ std::optional<std::uint64_t> SqliteQueries::finished_at(const TopicFilter& filte
   return last;
 }
 
-EventLog::Page SqliteQueries::read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
+EventStore::Page SqliteQueries::read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
   const Snapshot snapshot(database_);
-  EventLog::Page page = filter.is_literal() ? merge(sequence, head, filter) : scan(sequence, head, filter);
+  EventStore::Page page = filter.is_literal() ? merge(sequence, head, filter) : scan(sequence, head, filter);
   page.oldest = oldest().value_or(head + 1);
   return page;
 }
 
 // Looks at one entry after the other.
-EventLog::Page SqliteQueries::scan(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
+EventStore::Page SqliteQueries::scan(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
   PageScan scan(filter, sequence);
-  for (SqliteRows rows = entries_(sequence, head, std::uint64_t{EventLog::kPageScan}); rows.next();) {
-    if (scan.wants(static_cast<std::uint64_t>(rows.number(0)), topic_of(rows, 1))) scan.add(frame(rows));
-    if (scan.is_full()) return scan.take(0);
+  EventStore::Page page{.through = head};
+  for (SqliteRows rows = entries_(sequence, head, std::uint64_t{EventStore::kPageScan}); rows.next();) {
+    if (scan.wants(static_cast<std::uint64_t>(rows.number(0)), topic_of(rows, 1))) {
+      page.entries.push_back(entry(rows));
+      scan.add(page.entries.back().payload.size());
+    }
+    if (!scan.is_full()) continue;
+    page.through = scan.through();
+    break;
   }
-  EventLog::Page page = scan.take(0);
-  page.through = head;
   return page;
 }
 
 // Merges the topics' own lists, by the index, so that the others' entries cost nothing.
-EventLog::Page SqliteQueries::merge(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
-  constexpr std::size_t kMost = EventLog::kPageFrames;
+EventStore::Page SqliteQueries::merge(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
+  constexpr std::size_t kMost = EventStore::kPageEntries;
   std::vector<std::uint64_t> found;
   for (const TopicPattern& topic : filter.patterns()) {
     for (SqliteRows rows = sequences_(topic.view(), sequence, head, std::uint64_t{kMost + 1}); rows.next();) {
@@ -140,17 +148,17 @@ EventLog::Page SqliteQueries::merge(std::uint64_t sequence, std::uint64_t head, 
   }
   std::sort(found.begin(), found.end());
 
-  EventLog::Page page{.frames = {}, .through = head};
+  EventStore::Page page{.through = head};
   std::size_t bytes = 0;
   for (const std::uint64_t one : found) {
-    if (page.frames.size() == kMost || bytes >= EventLog::kPageBytes) {
-      page.through = page.frames.back()->sequence;
+    if (page.entries.size() == kMost || bytes >= EventStore::kPageBytes) {
+      page.through = page.entries.back().sequence;
       break;
     }
     SqliteRows rows = entry_(one);
     if (!rows.next()) throw SqliteError(database_.handle(), "an index refers to a missing entry", SQLITE_CORRUPT);
-    page.frames.push_back(frame(rows));
-    bytes += page.frames.back()->bytes.size();
+    page.entries.push_back(entry(rows));
+    bytes += page.entries.back().payload.size();
   }
   return page;
 }
@@ -160,21 +168,16 @@ Topic SqliteQueries::topic_of(const SqliteRows& row, int column) const {
   throw SqliteError(database_.handle(), "an entry has an invalid topic", SQLITE_CORRUPT);
 }
 
-FramePtr SqliteQueries::frame(const SqliteRows& row) const {
-  const auto sequence = static_cast<std::uint64_t>(row.number(0));
-  const Topic topic = topic_of(row, 1);
-  const SqliteKind kind{row.number(2)};
-  if (kind != SqliteKind::kEvent) {
-    const auto mark = kind == SqliteKind::kFinish ? Publication::Kind::kFinish : Publication::Kind::kBegin;
-    return encode(epoch_, sequence, {.topic = topic, .kind = mark}, TimePoint{});
-  }
-  auto frame = std::make_shared<Frame>();
-  frame->sequence = sequence;
-  frame->topic = topic;
-  frame->publisher_id = row.text(3);
-  if (!frame->publisher_id.empty()) frame->publisher = row.text(5);
-  set_payload(*frame, row.text(4));
-  return frame;
+LogEntry SqliteQueries::entry(const SqliteRows& row) const {
+  LogEntry entry{.sequence = static_cast<std::uint64_t>(row.number(0)),
+                 .topic = topic_of(row, 1),
+                 .kind = publication_kind(SqliteKind{row.number(2)}),
+                 .published = std::chrono::system_clock::time_point(std::chrono::milliseconds(row.number(6)))};
+  if (entry.kind != Publication::Kind::kEvent) return entry;
+  entry.publisher_id = row.text(3);
+  if (!entry.publisher_id.empty()) entry.publisher_key = row.text(5);
+  entry.payload = row.text(4);
+  return entry;
 }
 
 }  // namespace millrace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "log/event_log.h"
 #include "schema.h"
 
 namespace millrace {
@@ -99,7 +100,7 @@ void SqliteWriter::load(StoreSync sync, const std::string& new_epoch) {
     epoch_ = new_epoch;
     statements_->set_meta.run(std::string_view("epoch"), epoch_);
   }
-  queries_ = std::make_unique<SqliteQueries>(database_, epoch_);
+  queries_ = std::make_unique<SqliteQueries>(database_);
   entries_ = static_cast<std::uint64_t>(database_.number("SELECT count(*) FROM entries"));
   head_ = std::max(queries_->newest().value_or(0),
                    static_cast<std::uint64_t>(database_.number("SELECT value FROM meta WHERE key = 'head'")));
@@ -162,23 +163,26 @@ bool SqliteWriter::is_new(const Publication& publication) {
   return !found || *found < queries_->life_before(topic);
 }
 
-FramePtr SqliteWriter::append(const Publication& publication, TimePoint now, std::int64_t published) {
-  if (!is_new(publication)) return nullptr;
-  const std::shared_ptr<Frame> frame = encode(epoch_, head_ + 1, publication, now);
+std::optional<LogEntry> SqliteWriter::append(const Publication& publication,
+                                             std::chrono::system_clock::time_point published) {
+  if (!is_new(publication)) return std::nullopt;
+  LogEntry entry = LogEntry::of(epoch_, head_ + 1, publication, published);
+  const std::int64_t milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(published.time_since_epoch()).count();
   if (publication.kind != Publication::Kind::kEvent) {
-    statements_->insert_mark.run(frame->sequence, frame->topic->view(), static_cast<std::int64_t>(kind_of(publication)),
-                                 published);
-  } else if (frame->publisher_id.empty()) {
-    statements_->insert_event.run(frame->sequence, frame->topic->view(), SqliteNull{}, published,
-                                  SqliteBlob{frame->payload()}, std::string_view());
+    statements_->insert_mark.run(entry.sequence, entry.topic.view(), static_cast<std::int64_t>(kind_of(publication)),
+                                 milliseconds);
+  } else if (entry.publisher_id.empty()) {
+    statements_->insert_event.run(entry.sequence, entry.topic.view(), SqliteNull{}, milliseconds,
+                                  SqliteBlob{entry.payload}, std::string_view());
   } else {
-    statements_->insert_event.run(frame->sequence, frame->topic->view(), frame->publisher_id, published,
-                                  SqliteBlob{frame->payload()}, frame->publisher);
+    statements_->insert_event.run(entry.sequence, entry.topic.view(), entry.publisher_id, milliseconds,
+                                  SqliteBlob{entry.payload}, entry.publisher_key);
   }
   ++head_;
   ++entries_;
-  unmeasured_bytes_ += frame->bytes.size();
-  return frame;
+  unmeasured_bytes_ += entry.payload.size();
+  return entry;
 }
 
 bool SqliteWriter::retire(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most) {

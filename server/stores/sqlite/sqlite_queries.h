@@ -8,39 +8,38 @@
 #include <vector>
 
 #include "database.h"
-#include "log/event_log.h"
+#include "millrace/server/event_store.h"
 
 namespace millrace {
 
 class SqliteQueries {
  public:
   /// The database must stay.
-  SqliteQueries(SqliteDatabase& database, std::string epoch);
+  explicit SqliteQueries(SqliteDatabase& database);
 
   /// The event of the topic and the publisher_key() with this ID.
   std::optional<std::uint64_t> find(std::string_view publisher_id, std::string_view topic, std::string_view publisher);
-  /// As EventLog::find().
+  /// As EventStore::find().
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter);
-  /// As EventLog::finished_at().
+  /// As EventStore::finished_at().
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen);
   /// The topic's last entry, if that is a finish.
   std::optional<std::uint64_t> is_finished(std::string_view topic);
   /// The newest finish after which the topic has begun anew; 0 if it has not.
   std::uint64_t life_before(std::string_view topic);
-  /// As EventLog::read_after(), of entries up to `head`, from one state of the file.
-  EventLog::Page read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
+  /// As EventStore::read_after(), of entries up to `head`, from one state of the file.
+  EventStore::Page read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
   /// The newest entry, and the oldest.
   std::optional<std::uint64_t> newest();
   std::optional<std::uint64_t> oldest();
 
  private:
-  EventLog::Page scan(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
-  EventLog::Page merge(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
+  EventStore::Page scan(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
+  EventStore::Page merge(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
   Topic topic_of(const SqliteRows& row, int column) const;
-  FramePtr frame(const SqliteRows& row) const;
+  LogEntry entry(const SqliteRows& row) const;
 
   SqliteDatabase& database_;
-  const std::string epoch_;
   SqliteStatement find_;
   SqliteStatement next_holder_;
   SqliteStatement first_finish_;

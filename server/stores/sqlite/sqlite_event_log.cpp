@@ -1,7 +1,10 @@
 #include "sqlite_event_log.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
+
+#include "log/event_log.h"
 
 namespace millrace {
 
@@ -12,6 +15,14 @@ constexpr std::uint64_t kRetiredPerAppended = 2;
 
 // Those that are dropped at once when nothing is appended.
 constexpr std::uint64_t kRetiredAtOnce = 1'024;
+
+std::int64_t milliseconds_of(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+StoreStatus status_of(const std::string& trouble) {
+  return trouble.empty() ? StoreStatus() : StoreStatus::refusing(trouble);
+}
 
 std::size_t bytes_of(std::span<const Publication> publications) {
   std::size_t bytes = 0;
@@ -36,12 +47,7 @@ SqliteEventLog::SqliteEventLog(Options options) : options_(std::move(options)), 
 }
 
 SqliteEventLog::~SqliteEventLog() {
-  {
-    const MutexLock lock(run_mutex_);
-    stopped_ = true;
-  }
-  stopping_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  end_thread();
   try {
     if (writer_ != nullptr) writer_->close();
   } catch (const SqliteError&) {
@@ -49,16 +55,36 @@ SqliteEventLog::~SqliteEventLog() {
   }
 }
 
-void SqliteEventLog::start(OnAppended on_appended) {
-  on_appended_ = std::move(on_appended);
+void SqliteEventLog::start(Callbacks callbacks) {
+  if (thread_.joinable()) throw std::logic_error("a server uses this store already: open one for each server");
+  callbacks_ = std::move(callbacks);
+  {
+    const MutexLock lock(run_mutex_);
+    stopped_ = false;
+  }
   thread_ = std::thread([this] { run(); });
+}
+
+void SqliteEventLog::stop() {
+  end_thread();
+  callbacks_ = {};
+}
+
+void SqliteEventLog::end_thread() {
+  {
+    const MutexLock lock(run_mutex_);
+    stopped_ = true;
+  }
+  stopping_.notify_all();
+  if (thread_.joinable()) thread_.join();
 }
 
 // --- Writing --------------------------------------------------------------------------------------------------------
 
-void SqliteEventLog::append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) {
+void SqliteEventLog::append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
   if (publications.empty()) return;
-  Turn turn{.publications = publications, .appended = appended, .now = now};
+  if (callbacks_.on_appended == nullptr) throw StoreUnavailable(append_refusal("no server uses it"));
+  Turn turn{.publications = publications, .sequences = sequences};
   {
     auto place = turns_.join(turn, publications.size(), bytes_of(publications));
     if (place.works()) {
@@ -90,26 +116,28 @@ void SqliteEventLog::write(const std::vector<Turn*>& group) noexcept {
 }
 
 // What is in the file by then, in order.
-std::vector<FramePtr> SqliteEventLog::commit(const std::vector<Turn*>& group) {
+std::vector<LogEntry> SqliteEventLog::commit(const std::vector<Turn*>& group) {
   if (is_damaged_) writer_.reset();
   if (writer_ == nullptr) {
-    const std::string reason = trouble();
+    const std::string reason = status().reason;
     throw StoreUnavailable(reason.empty() ? "the file is being reopened" : reason);
   }
-  const std::int64_t now = published_now();
-  std::vector<FramePtr> frames;
+  const auto now = options_.clock();
+  std::vector<LogEntry> entries;
+  entries.reserve(group.size());
   SqliteWriter::Transaction transaction(*writer_);
   for (const Turn* turn : group) {
     for (std::size_t i = 0; i < turn->publications.size(); ++i) {
-      turn->appended[i] = writer_->append(turn->publications[i], turn->now, now);
-      if (turn->appended[i] == nullptr) continue;
-      if (turn->appended[i]->finishes_topic) has_finishes_ = true;
-      frames.push_back(turn->appended[i]);
+      std::optional<LogEntry> entry = writer_->append(turn->publications[i], now);
+      turn->sequences[i] = entry ? entry->sequence : 0;
+      if (!entry) continue;
+      if (entry->kind == Publication::Kind::kFinish) has_finishes_ = true;
+      entries.push_back(std::move(*entry));
     }
   }
-  writer_->retire(options_.bounds, now, kRetiredPerAppended * frames.size() + 1);
+  writer_->retire(options_.bounds, milliseconds_of(now), kRetiredPerAppended * entries.size() + 1);
   transaction.commit();
-  return frames;
+  return entries;
 }
 
 void SqliteEventLog::refuse(const std::vector<Turn*>& group, std::string_view why) noexcept {
@@ -132,14 +160,14 @@ void SqliteEventLog::give_up_writer(const char* why) noexcept {
 }
 
 // What is committed is delivered before its publishers hear of it. To be called by whose turn it is.
-void SqliteEventLog::hand_over(const std::vector<FramePtr>& frames) noexcept {
+void SqliteEventLog::hand_over(std::span<const LogEntry> entries) noexcept {
   oldest_ = writer_->oldest();
   entries_ = writer_->entries();
   bytes_ = writer_->bytes();
-  if (frames.empty()) return;
+  if (entries.empty()) return;
   ++commits_;
-  on_appended_(frames);
-  head_ = frames.back()->sequence;
+  callbacks_.on_appended(entries);
+  head_ = entries.back().sequence;
 }
 
 // --- Tending --------------------------------------------------------------------------------------------------------
@@ -190,7 +218,7 @@ bool SqliteEventLog::tend_to_file() {
   if (writer_ == nullptr) open_again();
   if (writer_ == nullptr) return false;
   SqliteWriter::Transaction transaction(*writer_);
-  bool more = writer_->retire(options_.bounds, published_now(), kRetiredAtOnce);
+  bool more = writer_->retire(options_.bounds, milliseconds_of(options_.clock()), kRetiredAtOnce);
   transaction.commit();
   more = writer_->shrink() || more;
   hand_over({});
@@ -215,7 +243,7 @@ void SqliteEventLog::open_again() {
   const TopicFilter everything({TopicPattern("**")});
   for (std::uint64_t seen = head_; seen < writer_->head();) {
     const Page page = writer_->queries().read_after(seen, writer_->head(), everything);
-    hand_over(page.frames);
+    hand_over(page.entries);
     seen = page.through;
   }
   set_trouble({});
@@ -230,7 +258,7 @@ void SqliteEventLog::fail(const SqliteError& error) const {
 void SqliteEventLog::set_trouble(const std::string& trouble) const {
   const MutexLock lock(trouble_mutex_);
   if (trouble_ == trouble) return;
-  if (options_.on_trouble != nullptr) untold_.push_back(trouble);
+  if (callbacks_.on_status != nullptr) untold_.push_back(trouble);
   if (trouble_.empty()) ++failures_;
   trouble_ = trouble;
 }
@@ -244,19 +272,15 @@ void SqliteEventLog::tell_trouble() const {
     const std::string trouble = std::move(untold_.front());
     untold_.pop_front();
     lock.unlock();
-    try {
-      options_.on_trouble(trouble);
-    } catch (...) {
-      // It is the program's to say, and no publisher's fault.
-    }
+    callbacks_.on_status(status_of(trouble));
     lock.lock();
   }
   is_telling_ = false;
 }
 
-std::string SqliteEventLog::trouble() const {
+StoreStatus SqliteEventLog::status() const {
   const MutexLock lock(trouble_mutex_);
-  return trouble_;
+  return status_of(trouble_);
 }
 
 StoreStatistics SqliteEventLog::statistics() const {
@@ -264,12 +288,7 @@ StoreStatistics SqliteEventLog::statistics() const {
           .bytes = bytes_,
           .commits = commits_,
           .failures = failures_,
-          .takes_events = trouble().empty()};
-}
-
-std::int64_t SqliteEventLog::published_now() const {
-  const auto since_1970 = options_.clock().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(since_1970).count();
+          .takes_events = status().is_accepting()};
 }
 
 // --- Reading --------------------------------------------------------------------------------------------------------
@@ -282,7 +301,7 @@ auto SqliteEventLog::ask(Reader& reader, const Ask& question) const {
     try {
       if (reader.queries == nullptr) {
         reader.database = std::make_unique<SqliteDatabase>(options_.path, SqliteDatabase::Mode::kRead);
-        reader.queries = std::make_unique<SqliteQueries>(*reader.database, epoch_);
+        reader.queries = std::make_unique<SqliteQueries>(*reader.database);
       }
       return question(*reader.queries);
     } catch (const SqliteError&) {
@@ -308,7 +327,7 @@ std::optional<std::uint64_t> SqliteEventLog::finished_at(const TopicFilter& filt
   return ask(lookups_, [&](SqliteQueries& queries) { return queries.finished_at(filter, seen); });
 }
 
-EventLog::Page SqliteEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
+EventStore::Page SqliteEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
   // A reader may have been given events which the log is still handing over to others.
   const std::uint64_t head = std::max<std::uint64_t>(head_, sequence);
   return ask(pages_, [&](SqliteQueries& queries) { return queries.read_after(sequence, head, filter); });

@@ -16,8 +16,7 @@
 #include <string>
 #include <string_view>
 
-#include "log/event_log.h"
-#include "millrace/server/options.h"
+#include "millrace/server/event_store.h"
 #include "nats_connection.h"
 
 namespace millrace {
@@ -79,14 +78,14 @@ class StreamQueries {
 
   /// The sequence of the event with this key, while it is here.
   std::optional<std::uint64_t> find(const IdKey& key) const;
-  /// As EventLog::find().
+  /// As EventStore::find().
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const;
   /// Says where it is.
   NatsMessage index_entry(const IdKey& key, std::uint64_t sequence, std::string& data) const;
 
-  /// As EventLog::read_after(), of entries up to `head`.
-  EventLog::Page read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) const;
-  /// As EventLog::finished_at().
+  /// As EventStore::read_after(), of entries up to `head`.
+  EventStore::Page read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) const;
+  /// As EventStore::finished_at().
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const;
   /// Whether the topic has been finished and has begun anew since the entry with this sequence.
   bool has_begun_anew(std::string_view topic, std::uint64_t sequence) const;
@@ -94,8 +93,8 @@ class StreamQueries {
 
   /// What is sent for the publication.
   NatsMessage message(const Publication& publication) const;
-  /// The entry's frame; null if it is none that a log would make.
-  FramePtr frame(const StreamEntry& entry, TimePoint published) const;
+  /// The entry, but for the time it was published; nothing if it is not one that a log makes.
+  std::optional<LogEntry> log_entry(const StreamEntry& entry) const;
 
  private:
   std::string subject(char kind, std::string_view topic) const;

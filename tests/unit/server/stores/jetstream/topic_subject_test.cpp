@@ -1,4 +1,4 @@
-#include "log/jetstream/topic_subject.h"
+#include "stores/jetstream/topic_subject.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "log/jetstream/store_address.h"
+#include "stores/jetstream/store_address.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "log/open_store.h"
+#include "millrace/server/stores/jetstream.h"
 
 namespace millrace::test {
 namespace {
@@ -32,9 +32,9 @@ TEST(StoreAddress, IsTheSameUserForAllAndShowsNoPassword) {
 }
 
 // A mistyped kind of store is said without what follows, in which a password may be.
-TEST(StoreAddress, IsNotRepeatedWhereItIsNone) {
+TEST(StoreAddress, IsNotRepeatedIfItIsInvalid) {
   try {
-    open_store({.store = "nat://u:secret@a"}, "epoch");
+    open_jetstream("nat://u:secret@a");
     ADD_FAILURE() << "nothing was thrown";
   } catch (const std::invalid_argument& failure) {
     const std::string sentence = failure.what();

@@ -1,6 +1,6 @@
 // What only a log in a file does: it survives, it is looked after, and it can be in trouble. What all logs do is in
 // event_log_test.cpp.
-#include "log/sqlite/sqlite_event_log.h"
+#include "stores/sqlite/sqlite_event_log.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "eventually.h"
-#include "log/sqlite/database.h"
-#include "log/sqlite/schema.h"
+#include "stores/sqlite/database.h"
+#include "stores/sqlite/schema.h"
 #include "scripted_output.h"
 #include "temporary_folder.h"
 
@@ -22,6 +22,8 @@ namespace millrace::test {
 namespace {
 
 using ::testing::HasSubstr;
+
+constexpr std::uint64_t kNow = UINT64_MAX;
 
 class SqliteEventLogTest : public ::testing::Test {
  protected:
@@ -33,17 +35,21 @@ class SqliteEventLogTest : public ::testing::Test {
                                 .bounds = bounds,
                                 .new_epoch = "epoch" + std::to_string(++opened_),
                                 .clock = [this] { return std::chrono::system_clock::time_point{now_}; }});
-    log_->start([this](std::span<const FramePtr> frames) {
-      for (const FramePtr& frame : frames) delivered_.push_back(frame->sequence);
-    });
+    log_->start({.on_appended =
+                     [this](std::span<const LogEntry> entries) {
+                       for (const LogEntry& entry : entries) delivered_.push_back(entry.sequence);
+                     },
+                 .on_status = [](const StoreStatus&) {}});
     return *log_;
   }
 
-  FramePtr append(std::string_view data = "x", EventId id = {}, Topic topic = "a") {
-    const Publication publication{.topic = topic, .event = {.data = data, .id = id}};
-    FramePtr frame;
-    log_->append({&publication, 1}, TimePoint{}, {&frame, 1});
-    return frame;
+  std::uint64_t append(std::string_view data = "x", EventId id = {}, Topic topic = "a") {
+    return append({.topic = topic, .event = {.data = data, .id = id}});
+  }
+  std::uint64_t append(const Publication& publication) {
+    std::uint64_t sequence = 0;
+    log_->append({&publication, 1}, {&sequence, 1});
+    return sequence;
   }
 
   // Why it cannot be opened.
@@ -60,7 +66,7 @@ class SqliteEventLogTest : public ::testing::Test {
     std::vector<std::uint64_t> sequences;
     for (std::uint64_t seen = log_->oldest() - 1; seen < log_->head();) {
       const auto page = log_->read_after(seen, *filter_for({"**"}));
-      for (const FramePtr& frame : page.frames) sequences.push_back(frame->sequence);
+      for (const LogEntry& entry : page.entries) sequences.push_back(entry.sequence);
       seen = page.through;
     }
     return sequences;
@@ -80,22 +86,20 @@ TEST_F(SqliteEventLogTest, GoesOnWhereItWasWhenItIsOpenedAgain) {
   open();
   append("first", "one");
   append();
-  const Publication finish{.topic = "b", .kind = Publication::Kind::kFinish};
-  FramePtr frame;
-  log_->append({&finish, 1}, TimePoint{}, {&frame, 1});
+  append({.topic = "b", .kind = Publication::Kind::kFinish});
 
   SqliteEventLog& log = open();
   EXPECT_EQ(log.epoch(), "epoch1");
   EXPECT_EQ(log.head(), 3u);
   EXPECT_EQ(log.oldest(), 1u);
   EXPECT_EQ(log.find("one", *filter_for({"**"})), 1u);
-  EXPECT_EQ(log.finished_at(*filter_for({"b"}), EventLog::kNow), 3u);
-  EXPECT_EQ(append("again", "one"), nullptr);
-  EXPECT_EQ(append()->sequence, 4u);
+  EXPECT_EQ(log.finished_at(*filter_for({"b"}), kNow), 3u);
+  EXPECT_EQ(append("again", "one"), 0u);
+  EXPECT_EQ(append(), 4u);
   const auto page = log.read_after(0, *filter_for({"a"}));
-  ASSERT_EQ(page.frames.size(), 3u);
-  EXPECT_EQ(page.frames[0]->payload(), "id: one\ndata: first\n\n");
-  EXPECT_EQ(page.frames[1]->payload(), "id: epoch1-2\ndata: x\n\n");
+  ASSERT_EQ(page.entries.size(), 3u);
+  EXPECT_EQ(page.entries[0].payload, "id: one\ndata: first\n\n");
+  EXPECT_EQ(page.entries[1].payload, "id: epoch1-2\ndata: x\n\n");
 }
 
 TEST_F(SqliteEventLogTest, KeepsItsSequenceWhenEverythingHasGone) {
@@ -108,7 +112,7 @@ TEST_F(SqliteEventLogTest, KeepsItsSequenceWhenEverythingHasGone) {
   open();
   EXPECT_EQ(log_->head(), 5u);
   EXPECT_EQ(log_->oldest(), 6u);
-  EXPECT_EQ(append()->sequence, 6u);
+  EXPECT_EQ(append(), 6u);
 }
 
 TEST_F(SqliteEventLogTest, LetsGoOfWhatIsTooOld) {
@@ -153,7 +157,7 @@ TEST_F(SqliteEventLogTest, DeliversInOneOrderBeforeAppendReturnsAndCommitsTogeth
   for (int t = 0; t < kThreads; ++t) {
     publishers.emplace_back([this] {
       for (int i = 0; i < kEach; ++i) {
-        const std::uint64_t sequence = append()->sequence;
+        const std::uint64_t sequence = append();
         ASSERT_GE(log_->head(), sequence) << "it can be read by whoever has heard of it";
       }
     });
@@ -178,8 +182,8 @@ TEST_F(SqliteEventLogTest, BringsAnOlderFileUpToDate) {
   EXPECT_EQ(log.head(), 8u);
   EXPECT_EQ(log.oldest(), 7u);
   EXPECT_EQ(log.find("seven", *filter_for({"*"})), 7u);
-  EXPECT_EQ(log.finished_at(*filter_for({"a"}), EventLog::kNow), 8u);
-  EXPECT_EQ(append()->sequence, 9u);
+  EXPECT_EQ(log.finished_at(*filter_for({"a"}), kNow), 8u);
+  EXPECT_EQ(append(), 9u);
   log_.reset();
   SqliteDatabase file(file_, SqliteDatabase::Mode::kRead);
   EXPECT_EQ(file.number("PRAGMA user_version"), kSqliteSchemaVersion);
@@ -203,14 +207,14 @@ TEST_F(SqliteEventLogTest, FindsTheIdsOfAnOlderFile) {
   EXPECT_EQ(log.find("one", *filter_for({"users/ada"})), 2u);
   EXPECT_EQ(log.find("one", *filter_for({"users/*"})), 2u);
   EXPECT_FALSE(log.find("one", *filter_for({"b"})));
-  EXPECT_EQ(append("again", "one"), nullptr) << "sent again, after the program has changed";
-  EXPECT_EQ(append("again", "one", "users/ada"), nullptr);
-  EXPECT_EQ(append("x", "one", "b")->sequence, 4u);
+  EXPECT_EQ(append("again", "one"), 0u) << "sent again, after the program has changed";
+  EXPECT_EQ(append("again", "one", "users/ada"), 0u);
+  EXPECT_EQ(append("x", "one", "b"), 4u);
   const auto page = log.read_after(0, *filter_for({"**"}));
-  ASSERT_EQ(page.frames.size(), 4u);
-  EXPECT_EQ(page.frames[1]->publisher_id, "one");
-  EXPECT_EQ(page.frames[1]->payload(), "id: one\n\n");
-  EXPECT_EQ(page.frames[2]->publisher_id, "");
+  ASSERT_EQ(page.entries.size(), 4u);
+  EXPECT_EQ(page.entries[1].publisher_id, "one");
+  EXPECT_EQ(page.entries[1].payload, "id: one\n\n");
+  EXPECT_EQ(page.entries[2].publisher_id, "");
 }
 
 TEST_F(SqliteEventLogTest, NeverGivesASequenceTwiceThoughAPowerCutTookItBack) {
@@ -220,11 +224,11 @@ TEST_F(SqliteEventLogTest, NeverGivesASequenceTwiceThoughAPowerCutTookItBack) {
   // As it would be: open, on a machine that has been started anew since.
   SqliteDatabase(file_, SqliteDatabase::Mode::kWrite).execute("UPDATE meta SET value = 'boot' WHERE key = 'running'");
   open();
-  EXPECT_GT(append()->sequence, 1'000'000u);
+  EXPECT_GT(append(), 1'000'000u);
   EXPECT_EQ(everything().size(), 2u);
   const std::uint64_t last = log_->head();
   open();
-  EXPECT_EQ(append()->sequence, last + 1) << "closed in order, it goes on";
+  EXPECT_EQ(append(), last + 1) << "closed in order, it goes on";
 }
 
 TEST_F(SqliteEventLogTest, SaysWhyItCannotBeOpened) {
@@ -278,7 +282,7 @@ TEST_F(SqliteEventLogTest, TakesNoMoreEventsOnceItsFileIsFoundDamaged) {
   }
   EXPECT_THAT(said, HasSubstr("malformed"));
   if (log_ == nullptr) return;
-  EXPECT_THAT(log_->trouble(), HasSubstr("malformed"));
+  EXPECT_THAT(log_->status().reason, HasSubstr("malformed"));
   EXPECT_THROW(append(), StoreUnavailable);
   log_->tend();
   EXPECT_THROW(append(), StoreUnavailable) << "that does not mend by itself";

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <stdexcept>
 #include <utility>
 
+#include "log/event_log.h"
 #include "millrace/core/limits.h"
 #include "repeat.h"
 
@@ -13,6 +15,10 @@ namespace millrace {
 namespace {
 
 constexpr const char* kLostConnection = "the connection to NATS was lost before NATS acknowledged it";
+
+StoreStatus status_of(const std::string& trouble) {
+  return trouble.empty() ? StoreStatus() : StoreStatus::refusing(trouble);
+}
 
 }  // namespace
 
@@ -51,33 +57,39 @@ void JetStreamEventLog::open() {
       *connection_, *queries_,
       StreamFollower::Options{.stream = options_.address.stream,
                               .head = std::max(state.oldest - 1, state.head - std::min(state.head, options_.preload)),
-                              .clock = options_.clock,
-                              .time = options_.time,
                               .on_trouble = [this](const std::string& trouble) {
                                 set_trouble(&JetStreamEventLog::following_trouble_, trouble);
                               }});
   sender_ = std::make_unique<MessageSender>(*connection_, *follower_);
 }
 
-void JetStreamEventLog::start(OnAppended on_appended) {
+void JetStreamEventLog::start(Callbacks callbacks) {
+  if (prober_.joinable()) throw std::logic_error("a server uses this store already: open one for each server");
+  on_status_ = std::move(callbacks.on_status);
   std::uint64_t there = 0;
   try {
     there = queries_->state().head;
   } catch (const StoreUnavailable&) {
     // Then it comes when it comes.
   }
-  follower_->start(std::move(on_appended));
+  follower_->start(std::move(callbacks.on_appended));
   prober_ = repeat([this](const std::stop_token&) { probe(); }, kStoreRetry);
   follower_->wait_for(there);
 }
 
+void JetStreamEventLog::stop() {
+  follower_->stop();
+  prober_ = {};
+  on_status_ = nullptr;
+}
+
 // --- Appending ------------------------------------------------------------------------------------------------------
 
-void JetStreamEventLog::append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) {
+void JetStreamEventLog::append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
   if (publications.empty()) return;
+  if (!prober_.joinable()) throw StoreUnavailable(append_refusal("no server uses it"));
   if (const std::string reason = trouble(); !reason.empty()) throw StoreUnavailable(append_refusal(reason));
   if (!connection_->is_connected()) throw StoreUnavailable(append_refusal("there is no connection to NATS"));
-  std::vector<std::uint64_t> sequences(publications.size());
   std::size_t begun = 0;
   // Marks change what comes behind them: that is sent once they are there.
   for (std::size_t i = 0; i < publications.size(); ++i) {
@@ -85,11 +97,8 @@ void JetStreamEventLog::append(std::span<const Publication> publications, TimePo
     const bool is_last = i + 1 == publications.size();
     const bool is_large = i + 1 - begun == kStoreGroupEntries;
     if (!is_mark && !is_last && !is_large && publications[i + 1].kind == Publication::Kind::kEvent) continue;
-    append_some(publications.subspan(begun, i + 1 - begun), std::span(sequences).subspan(begun, i + 1 - begun));
+    append_some(publications.subspan(begun, i + 1 - begun), sequences.subspan(begun, i + 1 - begun));
     begun = i + 1;
-  }
-  for (std::size_t i = 0; i < publications.size(); ++i) {
-    appended[i] = sequences[i] == 0 ? nullptr : encode(epoch(), sequences[i], publications[i], now);
   }
   // Stored it is, also where the follower takes longer.
   follower_->wait_for(*std::max_element(sequences.begin(), sequences.end()));
@@ -181,17 +190,19 @@ void JetStreamEventLog::connection_changed() {
 }
 
 void JetStreamEventLog::set_trouble(std::string JetStreamEventLog::*own, const std::string& trouble) {
-  std::string now;
-  {
-    const MutexLock lock(trouble_mutex_);
-    if (this->*own == trouble) return;
-    this->*own = trouble;
-    now = probing_trouble_.empty() ? following_trouble_ : probing_trouble_;
-    if (now == told_trouble_) return;
-    if (told_trouble_.empty()) ++failures_;
-    told_trouble_ = now;
-  }
-  if (options_.on_trouble != nullptr) options_.on_trouble(now);
+  const MutexLock lock(trouble_mutex_);
+  if (this->*own == trouble) return;
+  this->*own = trouble;
+  const std::string& now = probing_trouble_.empty() ? following_trouble_ : probing_trouble_;
+  if (now == told_trouble_) return;
+  if (told_trouble_.empty()) ++failures_;
+  told_trouble_ = now;
+  // With the lock, so that the last call has the last word.
+  if (on_status_ != nullptr) on_status_(status_of(now));
+}
+
+StoreStatus JetStreamEventLog::status() const {
+  return status_of(trouble());
 }
 
 std::string JetStreamEventLog::trouble() const {
@@ -224,7 +235,7 @@ std::optional<std::uint64_t> JetStreamEventLog::finished_at(const TopicFilter& f
   return queries_->finished_at(filter, seen);
 }
 
-EventLog::Page JetStreamEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
+EventStore::Page JetStreamEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
   // A reader may have been given events which the log is still handing over to others.
   return queries_->read_after(sequence, std::max(head(), sequence), filter);
 }

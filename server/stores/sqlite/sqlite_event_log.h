@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "lock_file.h"
-#include "log/event_log.h"
 #include "log/turns.h"
-#include "millrace/server/options.h"
+#include "millrace/server/event_store.h"
+#include "millrace/server/stores/sqlite.h"
 #include "mutex.h"
 #include "sqlite_queries.h"
 #include "sqlite_writer.h"
@@ -35,25 +35,25 @@ class SqliteEventLog final : public EventStore {
     StoreBounds bounds;
     std::string new_epoch;                                         ///< of a log that is made
     std::function<std::chrono::system_clock::time_point()> clock;  ///< for the bound on age; any thread
-    std::function<void(const std::string&)> on_trouble = nullptr;  ///< as ServerOptions::on_store_trouble
   };
 
   /// Throws StoreUnavailable if the file cannot be opened: the message says why.
   explicit SqliteEventLog(Options options);
-  /// No publisher may be at it any more.
+  /// No server may use it any more.
   ~SqliteEventLog() override;
   SqliteEventLog(const SqliteEventLog&) = delete;
   SqliteEventLog& operator=(const SqliteEventLog&) = delete;
 
-  void start(OnAppended on_appended) override;
+  void start(Callbacks callbacks) override;
+  void stop() override;
   const std::string& epoch() const override { return epoch_; }
   std::uint64_t head() const override { return head_; }
   std::uint64_t oldest() const override { return oldest_; }
-  void append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) override;
+  void append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) override;
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const override;
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const override;
   Page read_after(std::uint64_t sequence, const TopicFilter& filter) const override;
-  std::string trouble() const override;
+  StoreStatus status() const override;
   StoreStatistics statistics() const override;
 
   /// What the log's own thread does every kStoreRetry: whatever is due.
@@ -63,8 +63,7 @@ class SqliteEventLog final : public EventStore {
   // What one publisher brings, and what becomes of it.
   struct Turn {
     std::span<const Publication> publications;
-    std::span<FramePtr> appended;
-    TimePoint now;
+    std::span<std::uint64_t> sequences;
     bool is_done = false;
     std::shared_ptr<const std::string> trouble = nullptr;  // why not, if that could be said
   };
@@ -75,9 +74,10 @@ class SqliteEventLog final : public EventStore {
     std::unique_ptr<SqliteQueries> queries GUARDED_BY(mutex);
   };
 
+  void end_thread();
   void write(const std::vector<Turn*>& group) noexcept;
-  std::vector<FramePtr> commit(const std::vector<Turn*>& group);
-  void hand_over(const std::vector<FramePtr>& frames) noexcept;
+  std::vector<LogEntry> commit(const std::vector<Turn*>& group);
+  void hand_over(std::span<const LogEntry> entries) noexcept;
   bool tend_a_while() noexcept;
   bool tend_to_file();
   void give_up_writer(const char* why) noexcept;
@@ -86,7 +86,6 @@ class SqliteEventLog final : public EventStore {
   void fail(const SqliteError& error) const;
   void set_trouble(const std::string& trouble) const;
   void tell_trouble() const;
-  std::int64_t published_now() const;
   template <typename Ask>
   auto ask(Reader& reader, const Ask& question) const;
   void run();
@@ -94,7 +93,7 @@ class SqliteEventLog final : public EventStore {
   const Options options_;
   const LockFile lock_file_;
   std::string epoch_;
-  OnAppended on_appended_;
+  Callbacks callbacks_;                  // of the server that uses it: set while nothing else is called
   std::atomic<std::uint64_t> head_ = 0;  // handed over
   std::atomic<std::uint64_t> oldest_ = 1;
   std::atomic<std::uint64_t> entries_ = 0;
@@ -111,8 +110,7 @@ class SqliteEventLog final : public EventStore {
 
   mutable Mutex trouble_mutex_;
   mutable std::string trouble_ GUARDED_BY(trouble_mutex_);
-  mutable std::deque<std::string> untold_
-      GUARDED_BY(trouble_mutex_);  // troubles that on_trouble has not been given yet
+  mutable std::deque<std::string> untold_ GUARDED_BY(trouble_mutex_);  // what on_status has not been given yet
   mutable bool is_telling_ GUARDED_BY(trouble_mutex_) = false;
   mutable std::atomic<bool> is_damaged_ = false;
 

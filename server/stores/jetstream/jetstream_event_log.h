@@ -16,9 +16,8 @@
 #include <string>
 #include <thread>
 
-#include "log/event_log.h"
 #include "message_sender.h"
-#include "millrace/server/options.h"
+#include "millrace/server/event_store.h"
 #include "mutex.h"
 #include "nats_connection.h"
 #include "stream_follower.h"
@@ -34,31 +33,29 @@ class JetStreamEventLog final : public EventStore {
     std::optional<std::uint64_t> replicas = {};  ///< without a value: as it is; of a stream that is made: one
     StoreBounds bounds;
     std::string new_epoch;             ///< of a log that is made
-    std::uint64_t preload = 0;         ///< entries that are handed over before start() returns, if there are as many
-    std::function<TimePoint()> clock;  ///< monotonic; any thread
-    std::function<std::chrono::system_clock::time_point()> time;   ///< as the servers'; any thread
-    std::function<void(const std::string&)> on_trouble = nullptr;  ///< as ServerOptions::on_store_trouble
+    std::uint64_t preload = 0;  ///< entries that are handed over before start() returns, if there are as many
   };
 
   /// Throws StoreUnavailable if the stream cannot be reached or made: the message says why.
   explicit JetStreamEventLog(Options options);
-  /// No publisher may be at it any more.
+  /// No server may use it any more.
   ~JetStreamEventLog() override = default;
   JetStreamEventLog(const JetStreamEventLog&) = delete;
   JetStreamEventLog& operator=(const JetStreamEventLog&) = delete;
 
-  void start(OnAppended on_appended) override;
+  void start(Callbacks callbacks) override;
+  void stop() override;
   const std::string& epoch() const override { return queries_->epoch(); }
   std::uint64_t head() const override { return follower_->head(); }
   std::uint64_t oldest() const override { return queries_->state().oldest; }
-  void append(std::span<const Publication> publications, TimePoint now, std::span<FramePtr> appended) override;
+  void append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) override;
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const override;
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const override;
   Page read_after(std::uint64_t sequence, const TopicFilter& filter) const override;
   bool catch_up(std::uint64_t sequence) const override;
   void catch_up_with_others() const override { catch_up(queries_->state().head); }
   std::size_t max_event_bytes() const override;
-  std::string trouble() const override;
+  StoreStatus status() const override;
   StoreStatistics statistics() const override;
 
  private:
@@ -70,8 +67,10 @@ class JetStreamEventLog final : public EventStore {
   void connection_changed();
   // Each of the threads has its own: what is wrong for it, or nothing.
   void set_trouble(std::string JetStreamEventLog::*own, const std::string& trouble);
+  std::string trouble() const;
 
   const Options options_;
+  std::function<void(const StoreStatus&)> on_status_;  // of the server that uses it: set while no thread runs
   std::atomic<std::uint64_t> entries_ = 0;
   std::atomic<std::uint64_t> bytes_ = 0;
   std::atomic<std::uint64_t> commits_ = 0;

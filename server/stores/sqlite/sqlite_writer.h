@@ -5,13 +5,15 @@
 // the writer cannot be used any more: its owner opens another.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "database.h"
-#include "log/event_log.h"
-#include "millrace/server/options.h"
+#include "millrace/server/event_store.h"
+#include "millrace/server/stores/sqlite.h"
 #include "sqlite_queries.h"
 
 namespace millrace {
@@ -62,10 +64,10 @@ class SqliteWriter {
 
   // In a transaction:
 
-  /// `published` in milliseconds since 1970. Null where there is nothing to append, as EventLog::append() says.
-  FramePtr append(const Publication& publication, TimePoint now, std::int64_t published);
-  /// Drops what is beyond the bounds, oldest first, at most `most` entries. `published_now` as above. True if there is
-  /// more.
+  /// The entry; nothing where there is nothing to append, as EventStore::append() says.
+  std::optional<LogEntry> append(const Publication& publication, std::chrono::system_clock::time_point published);
+  /// Drops what is beyond the bounds, oldest first, at most `most` entries. `published_now` in milliseconds since 1970.
+  /// True if there is more.
   bool retire(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most);
 
   /// Notes in the file that sequences up to this one have been given away, whether their entries are here or not.

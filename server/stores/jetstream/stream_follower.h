@@ -3,17 +3,17 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "log/event_log.h"
+#include "millrace/server/event_store.h"
 #include "mutex.h"
 #include "nats_connection.h"
 #include "stream_queries.h"
@@ -25,8 +25,6 @@ class StreamFollower {
   struct Options {
     std::string stream;
     std::uint64_t head = 0;  ///< it goes on from there
-    std::function<TimePoint()> clock;
-    std::function<std::chrono::system_clock::time_point()> time;
     /// Why nothing comes now, or that it does: an empty text.
     std::function<void(const std::string&)> on_trouble;
   };
@@ -34,7 +32,10 @@ class StreamFollower {
   /// Both must stay.
   StreamFollower(const NatsConnection& connection, const StreamQueries& queries, Options options);
 
-  void start(EventStore::OnAppended on_appended);
+  using OnAppended = std::function<void(std::span<const LogEntry>)>;
+  void start(OnAppended on_appended);
+  /// No callback runs any more when it returns. It can be started again, and goes on from its head().
+  void stop();
 
   /// Handed over.
   std::uint64_t head() const { return head_; }
@@ -57,13 +58,13 @@ class StreamFollower {
   const NatsConnection& connection_;
   const StreamQueries& queries_;
   const Options options_;
-  EventStore::OnAppended on_appended_;
+  OnAppended on_appended_;
   std::atomic<std::uint64_t> head_;
   mutable Mutex waiting_mutex_;
   mutable Waiting waiting_ GUARDED_BY(waiting_mutex_);
 
   // Of the thread.
-  std::vector<FramePtr> frames_;   // to be handed over
+  std::vector<LogEntry> entries_;  // to be handed over
   std::uint64_t seen_ = 0;         // the newest entry's
   std::uint64_t in_consumer_ = 0;  // the newest message's
   std::jthread thread_;

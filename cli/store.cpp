@@ -1,0 +1,54 @@
+#include "store.h"
+
+#include <string>
+#include <string_view>
+
+#include "command.h"
+#include "millrace/server/stores/jetstream.h"
+#include "millrace/server/stores/sqlite.h"
+
+namespace millrace::cli {
+
+namespace {
+
+constexpr std::string_view kSqlite = "sqlite:";
+
+// On the command line 0 stands for no bound.
+StoreBounds bounds_of(const ServeOptions& options) {
+  StoreBounds bounds{.bytes = std::nullopt};
+  if (options.store_events != 0) bounds.events = options.store_events;
+  if (options.store_bytes != 0) bounds.bytes = options.store_bytes;
+  if (options.store_age_seconds != 0) bounds.age = Duration{Duration::rep{options.store_age_seconds} * 1000};
+  return bounds;
+}
+
+std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
+  const std::string& name = options.store;
+  if (name.starts_with(kSqlite) && name.size() > kSqlite.size()) {
+    return open_sqlite(
+        name.substr(kSqlite.size()),
+        {.sync = options.store_sync == "full" ? StoreSync::kFull : StoreSync::kNormal, .bounds = bounds_of(options)});
+  }
+  if (name.starts_with("nats://") || name.starts_with("tls://")) {
+    JetStreamOptions stream{
+        .bounds = bounds_of(options), .credentials = options.store_credentials, .preload = options.history_events};
+    if (options.store_replicas != 0) stream.replicas = options.store_replicas;
+    return open_jetstream(name, stream);
+  }
+  // Not the rest of it, in which a password may be.
+  throw UsageError("--store: unknown store type \"" + name.substr(0, name.find(':')) +
+                   "\"; expected sqlite:PATH or nats://HOST[:PORT]");
+}
+
+}  // namespace
+
+std::shared_ptr<EventStore> open_store(const ServeOptions& options) {
+  if (options.store.empty()) return nullptr;
+  try {
+    return open_named(options);
+  } catch (const StoreUnavailable& failure) {
+    throw StoreUnavailable(std::string("--store: ") + failure.what());
+  }
+}
+
+}  // namespace millrace::cli

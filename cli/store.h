@@ -1,0 +1,15 @@
+// The store that `millrace serve --store` names.
+#pragma once
+
+#include <memory>
+
+#include "millrace/server/event_store.h"
+#include "serve_options.h"
+
+namespace millrace::cli {
+
+/// Opens it; null without --store. Throws UsageError if it is unknown, InvalidOption and StoreUnavailable as
+/// open_sqlite() and open_jetstream() do; the latter's message begins with the option.
+std::shared_ptr<EventStore> open_store(const ServeOptions& options);
+
+}  // namespace millrace::cli

@@ -1,0 +1,43 @@
+// open_jetstream(): a store in a stream of NATS JetStream, which any number of servers share.
+//
+//   millrace::Server server({.store = millrace::open_jetstream("nats://10.0.0.1,10.0.0.2,10.0.0.3", {.replicas = 3})});
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "millrace/core/limits.h"
+#include "millrace/server/event_store.h"
+
+namespace millrace {
+
+/// Settings of a store in a stream of JetStream.
+struct JetStreamOptions {
+  /// The stream's limits from now on: of several servers the last one to open it decides.
+  StoreBounds bounds = {};
+
+  /// Servers of NATS that keep each event, at most kMaxStoreReplicas. Without a value: as many as do, which for a new
+  /// stream is one.
+  std::optional<std::uint64_t> replicas = {};
+
+  /// File with credentials for NATS. Empty: none, or those in the URL.
+  std::string credentials = {};
+
+  /// How many of the newest entries the server gets when it begins to use the store, so that clients which resume are
+  /// served from memory. Usually ServerOptions::history.events.
+  std::uint64_t preload = kHistoryEvents;
+};
+
+/// Connects to `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST[:PORT]…][/STREAM]` (`tls://` likewise), and creates the
+/// stream, by default `millrace`, if there is none. Waits up to kStoreStartTimeout for servers that have just started.
+///
+/// An append returns when JetStream has acknowledged it. While NATS cannot be reached the store refuses events, and
+/// tries again every kStoreRetry.
+///
+/// Throws InvalidOption if the URL or an option is invalid, StoreUnavailable if the stream can neither be used nor
+/// created. No message contains the password.
+std::shared_ptr<EventStore> open_jetstream(const std::string& url, const JetStreamOptions& options = {});
+
+}  // namespace millrace
