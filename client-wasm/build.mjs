@@ -100,6 +100,8 @@ async function bundle(entry, outfile, format, { parts = {}, isForTests = false, 
     entryPoints: [entry],
     outfile,
     format,
+    // So that CommonJS names its exports where Node.js looks for them when it is imported.
+    ...(format === "cjs" ? { platform: "node" } : {}),
     sourcemap: true,
     external: ["millrace", "react", "vue"],
     plugins: [choose(parts), inlineWasm],

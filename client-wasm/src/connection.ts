@@ -7,7 +7,7 @@ import type { Answer, Transport, TransportListener } from "./transports/transpor
 import type { ConnectionErrorEvent, LossReason } from "./types.js";
 
 /** What an `error` event says. */
-export type Loss = Omit<ConnectionErrorEvent, keyof Event>;
+export type Loss = Omit<ConnectionErrorEvent, "code" | keyof Event>;
 
 /** What returns a promise holds back what has come with it, and follows, until that is kept. */
 export interface ConnectionOwner {

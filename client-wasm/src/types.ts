@@ -195,6 +195,8 @@ export interface ConnectionErrorEvent extends Event {
   readonly reason: LossReason;
   /** The last response's status; 0 if there was none. */
   readonly status: number;
+  /** The same, as in other packages' errors: undefined if there was no response. */
+  readonly code: number | undefined;
   /** What came instead of events: the status, the Content-Type and how the body begins, or how the connection was lost. */
   readonly message: string;
   /** Milliseconds until the next attempt; an estimate with the `native` transport; null if there will be none. */

@@ -28,9 +28,9 @@ test("a status that may pass is tried again, and told in words", async (context)
   });
   const connection = connect(server.origin, { retry: fast });
   const errors = [];
-  connection.addEventListener("error", ({ status, message }) => errors.push([status, message]));
+  connection.addEventListener("error", ({ status, code, message }) => errors.push([status, code, message]));
   assert.deepEqual(await dataOf(connection), ["a"]);
-  assert.deepEqual(errors[0], [503, "the server answered with status 503, text/plain: busy just now"]);
+  assert.deepEqual(errors[0], [503, 503, "the server answered with status 503, text/plain: busy just now"]);
 });
 
 test("retry.on decides about statuses, but not about 204", async (context) => {
@@ -67,7 +67,10 @@ test("after so many attempts it gives up", async (context) => {
   await assert.rejects(
     within(dataOf(connection), "the error"),
     (error) =>
-      error instanceof ConnectionError && error.status === 502 && /502, no Content-Type: bad/.test(error.message),
+      error instanceof ConnectionError &&
+      error.status === 502 &&
+      error.code === 502 &&
+      /502, no Content-Type: bad/.test(error.message),
   );
   assert.equal(server.requests.length, 3);
 });

@@ -28,6 +28,17 @@ test("import and require give the same", () => {
   assert.deepEqual(Object.keys(required).sort(), Object.keys(imported).sort());
 });
 
+test("what is CommonJS gives its names to import, too", async () => {
+  for (const name of Object.keys(manifest.exports).filter((name) => manifest.exports[name].require)) {
+    const { import: asModule, require: asCommon } = manifest.exports[name];
+    const [names, common] = await Promise.all(
+      [asModule, asCommon].map(async ({ default: path }) => Object.keys(await import(join(root, "client-wasm", path)))),
+    );
+    const named = common.filter((exported) => exported !== "default" && exported !== "module.exports");
+    assert.deepEqual(named.sort(), names.sort(), name);
+  }
+});
+
 test("importing it does nothing: nothing is compiled, and nothing keeps the program", () => {
   const script = `
     for (const name of ["instantiate", "compile", "Module"]) {
