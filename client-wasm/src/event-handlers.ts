@@ -1,9 +1,9 @@
 // Event handler attributes: `onmessage` and the like. [HTML 8.1.8.1]
 
-/** A listener that stands for the value of an attribute. */
+/** The value of an attribute, and the listener that calls it: a function, since Node.js takes long over objects. */
 interface Handler {
   value: unknown;
-  handleEvent(event: Event): void;
+  readonly listener: (event: Event) => void;
 }
 
 let callsItself: boolean | undefined;
@@ -20,25 +20,26 @@ function platformCalls(): boolean {
   return callsItself;
 }
 
-/** An object that cannot be called is kept as a value, and does nothing. */
-function handleEvent(this: Handler, event: Event): void {
-  if (typeof this.value === "function" && !platformCalls()) this.value.call(event.currentTarget, event);
-}
-
 export type Handlers = Record<string, Handler | undefined>;
 
 export function setHandler(target: EventTarget, handlers: Handlers, type: string, value: unknown): void {
-  let handler = handlers[type];
+  const handler = handlers[type];
   if (Object(value) === value) {
     // It keeps its place among the listeners while one value replaces another.
     if (handler) handler.value = value;
     else {
-      handler = { value, handleEvent };
-      handlers[type] = handler;
-      target.addEventListener(type, handler);
+      const added: Handler = {
+        value,
+        // An object that cannot be called is kept as a value, and does nothing.
+        listener: (event) => {
+          if (typeof added.value === "function" && !platformCalls()) added.value.call(target, event);
+        },
+      };
+      handlers[type] = added;
+      target.addEventListener(type, added.listener);
     }
   } else if (handler) {
     handlers[type] = undefined;
-    target.removeEventListener(type, handler);
+    target.removeEventListener(type, handler.listener);
   }
 }
