@@ -148,7 +148,7 @@ class Subscriber {
   bool awaits_stored_ : 1 = false;  // take_stored() will be called
 
   // The table's: where it is filed.
-  struct Group* group_ = nullptr;
+  struct FilterGroup* group_ = nullptr;
   std::size_t index_ = 0;
 };
 

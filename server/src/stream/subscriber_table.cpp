@@ -1,5 +1,7 @@
 #include "subscriber_table.h"
 
+#include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace millrace {
@@ -9,6 +11,20 @@ namespace {
 // Subscribers looked at for each that is handed something: most may turn out to have had everything.
 constexpr std::size_t kVisitsEach = 16;
 
+// Of the group, which has no wildcards, among those that listen to its `topic`th.
+std::uint32_t& place_of(FilterGroup& group, std::size_t topic) {
+  return topic == 0 ? group.first_place : group.further_places[topic - 1];
+}
+
+// Which of the group's topics, which are sorted, this is.
+std::size_t index_of(const FilterGroup& group, std::string_view topic) {
+  const auto& topics = group.filter->patterns();
+  const auto found = std::lower_bound(topics.begin(), topics.end(), topic,
+                                      [](const TopicPattern& one, std::string_view text) { return one.view() < text; });
+  assert(found != topics.end() && found->view() == topic);
+  return static_cast<std::size_t>(found - topics.begin());
+}
+
 }  // namespace
 
 std::shared_ptr<const TopicFilter> SubscriberTable::shared(const std::shared_ptr<const TopicFilter>& filter) const {
@@ -17,7 +33,7 @@ std::shared_ptr<const TopicFilter> SubscriberTable::shared(const std::shared_ptr
 }
 
 void SubscriberTable::add(Subscriber& subscriber) {
-  Group& group = group_of(subscriber);
+  FilterGroup& group = group_of(subscriber);
   subscriber.group_ = &group;
   subscriber.index_ = group.members.size();
   group.members.push_back(&subscriber);
@@ -25,7 +41,8 @@ void SubscriberTable::add(Subscriber& subscriber) {
 }
 
 void SubscriberTable::remove(Subscriber& subscriber) {
-  Group& group = *subscriber.group_;
+  FilterGroup& group = *subscriber.group_;
+  assert(group.members[subscriber.index_] == &subscriber);
   // Into its place comes the last member; while a round is under way, on the same side of it: nobody is left out.
   const auto move = [&group](std::size_t from, std::size_t to) {
     group.members[to] = group.members[from];
@@ -44,32 +61,49 @@ void SubscriberTable::remove(Subscriber& subscriber) {
   if (group.members.empty()) forget(group);
 }
 
-Group& SubscriberTable::group_of(const Subscriber& subscriber) {
+FilterGroup& SubscriberTable::group_of(const Subscriber& subscriber) {
   const auto [place, is_new] = groups_.try_emplace(subscriber.filter().key());
   if (!is_new) return *place->second;
-  place->second = std::make_unique<Group>();
-  Group& group = *place->second;
+  place->second = std::make_unique<FilterGroup>();
+  FilterGroup& group = *place->second;
   group.filter = subscriber.shared_filter();
   const auto& patterns = group.filter->patterns();
   if (group.filter->is_literal()) {
-    for (const TopicPattern& topic : patterns) by_topic_[std::string(topic.view())].push_back(&group);
+    if (patterns.size() > 1) group.further_places = std::make_unique<std::uint32_t[]>(patterns.size() - 1);
+    for (std::size_t i = 0; i < patterns.size(); ++i) list(group, i);
   } else {
-    group.entries = std::vector<TopicTrie<Group>::Entry>(patterns.size());
+    group.entries = std::vector<TopicTrie<FilterGroup>::Entry>(patterns.size());
     for (std::size_t i = 0; i < patterns.size(); ++i) by_pattern_.add(patterns[i], group, group.entries[i]);
   }
   return group;
 }
 
-void SubscriberTable::forget(Group& group) {
+void SubscriberTable::list(FilterGroup& group, std::size_t topic) {
+  auto& groups = by_topic_[std::string(group.filter->patterns()[topic].view())];
+  place_of(group, topic) = static_cast<std::uint32_t>(groups.size());
+  groups.push_back(&group);
+}
+
+// Into its place comes the last one. However many listen to the topic, that takes a few steps.
+void SubscriberTable::unlist(FilterGroup& group, std::size_t topic) {
+  const std::string_view name = group.filter->patterns()[topic].view();
+  const auto listed = by_topic_.find(name);
+  auto& groups = listed->second;
+  const std::uint32_t place = place_of(group, topic);
+  assert(groups[place] == &group);
+  FilterGroup& last = *groups.back();
+  groups[place] = &last;
+  place_of(last, index_of(last, name)) = place;
+  groups.pop_back();
+  if (groups.empty()) by_topic_.erase(listed);
+}
+
+void SubscriberTable::forget(FilterGroup& group) {
   if (!group.batch.empty()) std::erase(waiting_, &group);
   drop(group, group.batch.frames().size());
   const auto filter = group.filter;
   if (filter->is_literal()) {
-    for (const TopicPattern& topic : filter->patterns()) {
-      const auto place = by_topic_.find(topic.view());
-      std::erase(place->second, &group);
-      if (place->second.empty()) by_topic_.erase(place);
-    }
+    for (std::size_t i = 0; i < filter->patterns().size(); ++i) unlist(group, i);
   } else {
     for (auto& entry : group.entries) by_pattern_.remove(entry);
   }
@@ -79,9 +113,9 @@ void SubscriberTable::forget(Group& group) {
 void SubscriberTable::post(std::span<const FramePtr> frames) {
   for (const FramePtr& frame : frames) {
     if (const auto found = by_topic_.find(frame->topic->view()); found != by_topic_.end()) {
-      for (Group* group : found->second) add_to_batch(frame, *group);
+      for (FilterGroup* group : found->second) add_to_batch(frame, *group);
     }
-    by_pattern_.match(*frame->topic, [&](Group& group) {
+    by_pattern_.match(*frame->topic, [&](FilterGroup& group) {
       // Several of its patterns may match.
       if (std::exchange(group.matched, frame->sequence) != frame->sequence) add_to_batch(frame, group);
       return true;
@@ -90,7 +124,7 @@ void SubscriberTable::post(std::span<const FramePtr> frames) {
   }
 }
 
-void SubscriberTable::add_to_batch(const FramePtr& frame, Group& group) {
+void SubscriberTable::add_to_batch(const FramePtr& frame, FilterGroup& group) {
   if (group.batch.empty()) waiting_.push_back(&group);
   // A round that has not begun takes it along.
   if (group.next == 0) ++group.of_round;
@@ -100,7 +134,7 @@ void SubscriberTable::add_to_batch(const FramePtr& frame, Group& group) {
 }
 
 // Its first `count` frames.
-void SubscriberTable::drop(Group& group, std::size_t count) {
+void SubscriberTable::drop(FilterGroup& group, std::size_t count) {
   for (const FramePtr& frame : group.batch.frames().first(count)) batched_bytes_ -= frame->bytes.size();
   batched_ -= count;
   group.batch.drop(count);
@@ -117,7 +151,7 @@ void SubscriberTable::serve(std::size_t at_once, DeliveryWriter& writer) {
 void SubscriberTable::collect(std::size_t at_once) {
   std::size_t visits = 0;
   while (!waiting_.empty()) {
-    Group& group = *waiting_.front();
+    FilterGroup& group = *waiting_.front();
     while (group.next < group.members.size()) {
       if (deliveries_.size() == at_once || ++visits > kVisitsEach * at_once) return;
       Subscriber& subscriber = *group.members[group.next++];
@@ -132,7 +166,7 @@ void SubscriberTable::collect(std::size_t at_once) {
 }
 
 void SubscriberTable::end_rounds(DeliveryWriter& writer) {
-  for (Group* group : ended_) {
+  for (FilterGroup* group : ended_) {
     writer.on_served(group->batch.frames().front()->published);
     drop(*group, group->of_round);
     group->next = 0;

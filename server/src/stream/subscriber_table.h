@@ -27,14 +27,17 @@
 namespace millrace {
 
 /// Subscribers with equal filters.
-struct Group {
+struct FilterGroup {
   std::shared_ptr<const TopicFilter> filter;
   std::vector<Subscriber*> members;
   Batch batch;                // what not all of them have had
   std::size_t next = 0;       // among the members: those before have been served in this round
   std::size_t of_round = 0;   // frames that were in the batch when the round began: all have had them when it ends
   std::uint64_t matched = 0;  // sequence of the last event that was put into the batch
-  std::vector<TopicTrie<Group>::Entry> entries;  // of the filter's patterns, where it has wildcards
+  std::vector<TopicTrie<FilterGroup>::Entry> entries;  // of the filter's patterns, where it has wildcards
+  // Where it has none: the group's place among those of each of its topics, of which most groups have one.
+  std::uint32_t first_place = 0;
+  std::unique_ptr<std::uint32_t[]> further_places;
 };
 
 /// Events for one subscriber.
@@ -87,25 +90,27 @@ class SubscriberTable {
   void for_each(const std::function<void(Subscriber&)>& visit) const;
 
  private:
-  Group& group_of(const Subscriber& subscriber);
-  void forget(Group& group);
-  void add_to_batch(const FramePtr& frame, Group& group);
-  void drop(Group& group, std::size_t count);
+  FilterGroup& group_of(const Subscriber& subscriber);
+  void list(FilterGroup& group, std::size_t topic);
+  void unlist(FilterGroup& group, std::size_t topic);
+  void forget(FilterGroup& group);
+  void add_to_batch(const FramePtr& frame, FilterGroup& group);
+  void drop(FilterGroup& group, std::size_t count);
   void collect(std::size_t at_once);
   void end_rounds(DeliveryWriter& writer);
 
   // By the filter's key, whose text is the group's. In one order in every run, in which for_each() visits them.
-  std::map<std::string_view, std::unique_ptr<Group>> groups_;
-  StringMap<std::vector<Group*>> by_topic_;  // those without wildcards
-  TopicTrie<Group> by_pattern_;              // the others
-  std::deque<Group*> waiting_;               // groups with a batch, in turn
-  std::uint64_t posted_ = 0;                 // sequence of the last event that was posted
+  std::map<std::string_view, std::unique_ptr<FilterGroup>> groups_;
+  StringMap<std::vector<FilterGroup*>> by_topic_;  // those without wildcards
+  TopicTrie<FilterGroup> by_pattern_;              // the others
+  std::deque<FilterGroup*> waiting_;               // groups with a batch, in turn
+  std::uint64_t posted_ = 0;                       // sequence of the last event that was posted
   std::size_t batched_ = 0;
   std::size_t batched_bytes_ = 0;
   std::size_t size_ = 0;
   // Of the serve() under way
   std::vector<Delivery> deliveries_;
-  std::vector<Group*> ended_;  // groups whose round is over
+  std::vector<FilterGroup*> ended_;  // groups whose round is over
 };
 
 }  // namespace millrace
