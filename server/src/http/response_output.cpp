@@ -1,6 +1,7 @@
 #include "response_output.h"
 
 #include <charconv>
+#include <string>
 
 #include "field_text.h"
 
@@ -51,6 +52,20 @@ bool ResponseOutput::append(std::string_view bytes, bool closes) {
     bytes_.append(bytes);
   }
   return true;
+}
+
+void ResponseOutput::give_body(std::string_view type, std::string_view body) {
+  if (!bytes_.starts_with("HTTP/") || bytes_.find("\r\n\r\n") + 4 != bytes_.size()) return;
+  std::string head = bytes_.substr(0, bytes_.find("\r\n") + 2);
+  for_each_field(bytes_, [&](std::string_view line, std::string_view name, std::string_view) {
+    for (const char* const of_body : {"Content-Type", "Content-Length", "Content-Range", "Transfer-Encoding"}) {
+      if (equals_ignoring_case(name, of_body)) return;
+    }
+    head.append(line);
+  });
+  head.append("Content-Type: ").append(type).append("\r\nContent-Length: ").append(std::to_string(body.size()));
+  bytes_ = head.append("\r\n\r\n");
+  if (!forbids_body_) bytes_.append(body);
 }
 
 void ResponseOutput::take_head(std::string_view head, bool closes) {

@@ -25,6 +25,10 @@ class ResponseOutput {
   /// the connection. False if the bytes were dropped, since the response has no body.
   bool append(std::string_view bytes, bool closes = false);
 
+  /// Gives a response without a body one, in place of what its head says of that. Does nothing if a part of it has been
+  /// dropped by whoever has sent it.
+  void give_body(std::string_view type, std::string_view body);
+
   /// Of the head; 0 until it has come.
   int status() const { return status_; }
   bool has_head() const { return status_ > 0; }

@@ -68,10 +68,16 @@ void refuse_body(const httplib::Request& request, httplib::Response& response) {
   }
 }
 
+void answer_late(Exchange& exchange) {
+  if (exchange.output.status() != 416 || exchange.is_error_seen) return;
+  exchange.output.give_body("application/json", error_body("Range: lies beyond the end of what is here"));
+}
+
 httplib::Server::HandlerResponse ErrorAnswers::operator()(const httplib::Request& request,
                                                           httplib::Response& response) const {
   const_cast<httplib::Request&>(request).ranges.clear();  // of what was asked for, not of what is said instead
-  const Exchange* const exchange = HttplibBridge::find_exchange(request);
+  Exchange* const exchange = HttplibBridge::find_exchange(request);
+  if (exchange != nullptr) exchange->is_error_seen = true;
   if (exchange == nullptr) {
     ask_program(request, response);
     if (is_bare(response)) response.set_content(error_body(sentence_of(response.status)), "application/json");

@@ -5,12 +5,17 @@
 
 #include <httplib.h>
 
+#include "connection/exchange.h"
 #include "route_table.h"
 
 namespace millrace {
 
 /// Refuses a request whose body is not to be had, for the reason that its exchange has.
 void refuse_body(const httplib::Request& request, httplib::Response& response);
+
+/// Gives a body to a response that cpp-httplib has made an error after its handler and ErrorAnswers had seen it: 416,
+/// for a range that lies beyond what the handler has made.
+void answer_late(Exchange& exchange);
 
 /// Stands in for the program's error handler while its server listens.
 struct ErrorAnswers {

@@ -65,6 +65,7 @@ void HttplibBridge::serve(Exchange& exchange) const {
     exchange.failure = std::current_exception();
   }
   if (exchange.taken) return;
+  answer_late(exchange);
   exchange.status = exchange.output.status();
   // What the client does not take at once the loop goes on with, where there is room for it; else the worker waits.
   stream.flush(std::numeric_limits<std::size_t>::max());

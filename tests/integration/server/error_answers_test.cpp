@@ -78,6 +78,27 @@ TEST(ErrorAnswer, OfCppHttplibsOwnIsJson) {
             413);
 }
 
+TEST(ErrorAnswer, ToARangeBeyondWhatAHandlerHasMadeIsJson) {
+  const auto with_text = [](Server& server) {
+    server.Get("/text", [](const Request&, Response& response) {
+      response.set_header("X-Mine", "kept");
+      response.set_content("0123456789", "text/plain");
+    });
+    server.Get("/own", [](const Request&, Response& response) { response.status = 416; });
+  };
+  RunningServer server({}, with_text);
+  RawClient client(server.port());
+  const RawResponse response = client.exchange(get("/text", "Range: bytes=20-30\r\n"));
+  EXPECT_EQ(response.status, 416);
+  EXPECT_NE(error_in(response).find("Range"), std::string::npos);
+  EXPECT_EQ(response.field("X-Mine"), "kept");
+  EXPECT_EQ(response.count("Content-Range"), 0u);
+  EXPECT_EQ(client.exchange(get("/text", "Range: bytes=2-3\r\n")).body, "23") << "on the same connection";
+  client.send("HEAD /text HTTP/1.1\r\nHost: localhost\r\nRange: bytes=20-30\r\n\r\n");
+  EXPECT_EQ(client.read_response(false).status, 416);
+  EXPECT_EQ(client.exchange(get("/own")).body, "") << "the program's is the program's";
+}
+
 TEST(ErrorAnswer, IsNotCutToARangeThatWasAskedForOfSomethingElse) {
   RunningServer server({}, with_routes);
   const RawResponse response = RawClient(server.port()).exchange(get("/events", "Range: bytes=0-1\r\n"));
