@@ -54,16 +54,12 @@ int bind(Server& server, const ServeOptions& options) {
                    describe(options, error));
 }
 
-// Sends the clients away, waits for the streams that are still being written, and stops the server, also when it is
-// only about to listen, which stop() by itself would miss.
+// Also when the server is only about to listen, which stop() by itself would miss.
 void drain_and_stop(Server& server, std::chrono::seconds window, const std::atomic<bool>& listening_is_over) {
   constexpr std::chrono::milliseconds kLook{10};
   while (!server.is_running() && !listening_is_over) std::this_thread::sleep_for(kLook);
-  const auto deadline = std::chrono::steady_clock::now() + window;
   spdlog::info("draining {} event streams over {} s", server.open_streams(), window.count());
-  server.drain(window);
-  while (server.open_streams() > 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(kLook);
-  server.stop();
+  server.stop(window);
 }
 
 std::string url_of(const std::string& host, int port) {
@@ -137,6 +133,7 @@ int serve(const ServeOptions& options) {
   server_options.on_failure = [](const std::string& failure) {
     spdlog::error("a handler or callback failed: {}", failure);
   };
+  server_options.on_foreign_protocol = [](const std::string& notice) { spdlog::error("{}", notice); };
   {
     // The threads of a store must not receive the signals of the watch.
     const BlockedSignals blocked;

@@ -20,6 +20,10 @@ constexpr std::size_t kServedAtOnce = 64;
 // The loop whose thread this is.
 thread_local const ConnectionLoop* running_loop = nullptr;
 
+StreamSide& stream_of(const Subscriber& subscriber) {
+  return static_cast<StreamSide&>(subscriber.output());
+}
+
 std::unique_ptr<BatchSender> sender(const ServerOptions& options, std::string& why_no_io_uring) {
   auto io_uring = options.threads.io_uring ? BatchSender::with_io_uring(why_no_io_uring) : nullptr;
   return io_uring != nullptr ? std::move(io_uring) : BatchSender::with_system_calls();
@@ -81,10 +85,10 @@ void ConnectionLoop::adopt(int socket, Quota::Share share) {
   });
 }
 
-void ConnectionLoop::turn_away(int socket, std::string response) {
+void ConnectionLoop::refuse(int socket, std::string response) {
   load_.fetch_add(1, std::memory_order_relaxed);
-  if (running_loop == this) return add(socket, {}).turn_away(std::move(response));
-  loop_.defer([this, socket, response = std::move(response)] { add(socket, {}).turn_away(response); });
+  if (running_loop == this) return add(socket, {}).refuse(std::move(response));
+  loop_.defer([this, socket, response = std::move(response)] { add(socket, {}).refuse(response); });
 }
 
 Connection& ConnectionLoop::add(int socket, Quota::Share share) {
@@ -98,22 +102,22 @@ void ConnectionLoop::discard(Connection& connection) {
 }
 
 // A list of their own, since what is done with them changes the table.
-std::vector<Connection*> ConnectionLoop::subscribed_connections() const {
-  std::vector<Connection*> connections;
+std::vector<StreamSide*> ConnectionLoop::subscribed_streams() const {
+  std::vector<StreamSide*> streams;
   subscribers_.for_each([&](Subscriber& subscriber) {
-    auto& connection = static_cast<Connection&>(subscriber.output());
-    if (connection.is_streaming()) connections.push_back(&connection);
+    StreamSide& stream = stream_of(subscriber);
+    if (stream.connection().is_streaming()) streams.push_back(&stream);
   });
-  return connections;
+  return streams;
 }
 
 std::size_t ConnectionLoop::disconnect(std::string_view client) {
   std::promise<std::size_t> result;
   loop_.defer([&] {
     std::size_t cut = 0;
-    for (Connection* connection : subscribed_connections()) {
-      if (!connection->is_client(client)) continue;
-      connection->close(StreamEnd::kClosed);
+    for (StreamSide* stream : subscribed_streams()) {
+      if (!stream->is_client(client)) continue;
+      stream->connection().close(StreamEnd::kClosed);
       ++cut;
     }
     result.set_value(cut);
@@ -125,9 +129,9 @@ std::size_t ConnectionLoop::disconnect(const StreamSelection& selection) {
   std::promise<std::size_t> result;
   loop_.defer([&] {
     std::size_t ended = 0;
-    for (Connection* connection : subscribed_connections()) {
-      if (!connection->is_selected(selection)) continue;
-      retire(*connection, connection->reconnection_time());
+    for (StreamSide* stream : subscribed_streams()) {
+      if (!stream->is_selected(selection)) continue;
+      retire(*stream, stream->reconnection_time());
       ++ended;
     }
     result.set_value(ended);
@@ -139,8 +143,8 @@ std::vector<StreamRightPtr> ConnectionLoop::open_rights() {
   std::promise<std::vector<StreamRightPtr>> result;
   loop_.defer([&] {
     std::vector<StreamRightPtr> rights;
-    for (const Connection* connection : subscribed_connections()) {
-      if (StreamRightPtr right = connection->right()) rights.push_back(std::move(right));
+    for (const StreamSide* stream : subscribed_streams()) {
+      if (StreamRightPtr right = stream->right()) rights.push_back(std::move(right));
     }
     result.set_value(std::move(rights));
   });
@@ -151,7 +155,7 @@ std::vector<SubscriptionInfo> ConnectionLoop::subscriptions() {
   std::promise<std::vector<SubscriptionInfo>> result;
   loop_.defer([&] {
     std::vector<SubscriptionInfo> infos;
-    for (const Connection* connection : subscribed_connections()) infos.push_back(connection->info());
+    for (const StreamSide* stream : subscribed_streams()) infos.push_back(stream->info());
     result.set_value(std::move(infos));
   });
   return result.get_future().get();
@@ -170,18 +174,23 @@ std::size_t ConnectionLoop::catching_up() {
 void ConnectionLoop::drain(Duration window) {
   loop_.defer([this, window] {
     drain_window_ = window;
-    for (Connection* connection : subscribed_connections()) retire(*connection, window);
+    for (StreamSide* stream : subscribed_streams()) retire(*stream, window);
+    if (open_streams_ == 0 && settings_.on_drained != nullptr) settings_.on_drained();
   });
 }
 
-// It may have been on its way from a worker while drain() went by.
-void ConnectionLoop::stream_started(Connection& connection) {
-  if (drain_window_) return retire(connection, *drain_window_);
-  if (const StreamRightPtr right = connection.right()) settings_.on_begun_by_right(right);
+void ConnectionLoop::stream_closed() {
+  if (--open_streams_ == 0 && drain_window_ && settings_.on_drained != nullptr) settings_.on_drained();
 }
 
-void ConnectionLoop::retire(Connection& connection, Duration window) {
-  connection.retire(random_retry(connection.reconnection_time(), window), StreamEnd::kClosed);
+// It may have been on its way from a worker while drain() went by.
+void ConnectionLoop::stream_started(StreamSide& stream) {
+  if (drain_window_) return retire(stream, *drain_window_);
+  if (const StreamRightPtr right = stream.right()) settings_.on_begun_by_right(right);
+}
+
+void ConnectionLoop::retire(StreamSide& stream, Duration window) {
+  stream.retire(random_retry(stream.reconnection_time(), window), StreamEnd::kClosed);
 }
 
 bool ConnectionLoop::joined(const TopicFilter& filter, const Presence::Listener& listener) {
@@ -205,8 +214,8 @@ void ConnectionLoop::report_presence() {
 void ConnectionLoop::on_presence() {
   loop_.defer([this] {
     // A list of their own, since one that is told may be closed by it.
-    const std::vector<Connection*> watchers(presence_watchers_.begin(), presence_watchers_.end());
-    for (Connection* connection : watchers) connection->tell_presence();
+    const std::vector<StreamSide*> watchers(presence_watchers_.begin(), presence_watchers_.end());
+    for (StreamSide* stream : watchers) stream->tell_presence();
   });
 }
 
@@ -228,10 +237,10 @@ void ConnectionLoop::post(const FramePtr& frame) {
   loop_.wake();
 }
 
-std::uint64_t ConnectionLoop::read_stored(Connection& connection, std::uint64_t sequence,
+std::uint64_t ConnectionLoop::read_stored(StreamSide& stream, std::uint64_t sequence,
                                           std::shared_ptr<const TopicFilter> filter) {
   const std::uint64_t ticket = ++last_ticket_;
-  awaiting_[ticket] = &connection;
+  awaiting_[ticket] = &stream;
   feed_.read_stored(*this, ticket, sequence, std::move(filter));
   return ticket;
 }
@@ -240,9 +249,9 @@ void ConnectionLoop::post_page(std::uint64_t ticket, const Feed::PagePtr& page) 
   loop_.defer([this, ticket, page] {
     const auto found = awaiting_.find(ticket);
     if (found == awaiting_.end()) return;
-    Connection& connection = *found->second;
+    StreamSide& stream = *found->second;
     awaiting_.erase(found);
-    connection.take_stored(*page);
+    stream.take_stored(*page);
   });
 }
 
@@ -254,12 +263,13 @@ bool ConnectionLoop::end_turn() {
   if (subscribers_.has_more()) subscribers_.serve(kServedAtOnce, *this);
   read_on();
   if (feed_.pinned().bytes() > feed_.pinned().max()) cut_slowest();
-  if (std::any_of(discarded_.begin(), discarded_.end(), [](const Connection* one) { return one->reads_later_; })) {
-    std::erase_if(readers_, [](const Connection* one) { return !one->is_streaming(); });
+  if (std::any_of(discarded_.begin(), discarded_.end(),
+                  [](const Connection* one) { return one->stream_side().reads_later(); })) {
+    std::erase_if(readers_, [](const StreamSide* one) { return !one->connection().is_streaming(); });
   }
   for (Connection* connection : discarded_) {
     const std::uint32_t index = connection->index_;
-    --(connection->turned_away_ ? counts_.turned_away : counts_.open);
+    --(connection->is_refused() ? counts_.refused : counts_.open);
     load_.fetch_sub(1, std::memory_order_relaxed);
     connections_[index].swap(connections_.back());
     connections_[index]->index_ = index;
@@ -270,18 +280,18 @@ bool ConnectionLoop::end_turn() {
   return subscribers_.has_more() || !took_posted || !readers_.empty();
 }
 
-void ConnectionLoop::read_later(Connection& connection) {
-  if (!std::exchange(connection.reads_later_, true)) readers_.push_back(&connection);
+void ConnectionLoop::read_later(StreamSide& stream) {
+  if (!stream.set_reads_later(true)) readers_.push_back(&stream);
 }
 
 // What those who wait for it leave of a turn's work goes to those who come: where few catch up, they need not wait.
 void ConnectionLoop::read_on() {
   reading_.refill(kReadWorkPerTurn);
   for (std::size_t count = readers_.size(); count > 0 && !reading_.is_spent(); --count) {
-    Connection& connection = *readers_.front();
+    StreamSide& stream = *readers_.front();
     readers_.pop_front();
-    connection.reads_later_ = false;
-    connection.read_on();
+    stream.set_reads_later(false);
+    stream.read_on();
   }
 }
 
@@ -299,7 +309,7 @@ void ConnectionLoop::cut_slowest() {
   const PinnedBytes& pinned = feed_.pinned();
   const std::size_t enough = pinned.max() - pinned.max() / 8;
   for (auto one = slowest.begin(); one != slowest.end() && pinned.bytes() > enough; ++one) {
-    static_cast<Connection&>((*one)->output()).close(StreamEnd::kClosed);
+    stream_of(**one).connection().close(StreamEnd::kClosed);
     (*one)->let_go();
     counters_.pinned_cuts.add(1);
   }
@@ -326,7 +336,7 @@ bool ConnectionLoop::take_posted() {
 void ConnectionLoop::write(std::span<Delivery> deliveries) {
   sends_.clear();
   for (Delivery& delivery : deliveries) {
-    const auto& connection = static_cast<const Connection&>(delivery.subscriber->output());
+    const Connection& connection = stream_of(*delivery.subscriber).connection();
     if (!delivery.chunks.empty() && connection.is_streaming()) {
       sends_.push_back({.socket = connection.socket(), .bytes = delivery.chunks});
     } else {
@@ -338,9 +348,9 @@ void ConnectionLoop::write(std::span<Delivery> deliveries) {
   uses_io_uring_.store(sender_->uses_io_uring(), std::memory_order_relaxed);
   auto sent = sends_.begin();
   for (Delivery& delivery : deliveries) {
-    auto& connection = static_cast<Connection&>(delivery.subscriber->output());
-    if (delivery.chunks.empty() || !connection.is_streaming()) continue;
-    delivery.written = connection.take_result(delivery.frames, delivery.chunks.size(), (sent++)->result);
+    StreamSide& stream = stream_of(*delivery.subscriber);
+    if (delivery.chunks.empty() || !stream.connection().is_streaming()) continue;
+    delivery.written = stream.take_result(delivery.frames, delivery.chunks.size(), (sent++)->result);
   }
 }
 

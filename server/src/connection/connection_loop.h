@@ -37,11 +37,12 @@
 namespace millrace {
 
 class Connection;
+class StreamSide;
 
 /// Connections of a server, on all its loops. Whoever gives one to a loop has counted it; the loop discounts it.
 struct ConnectionCounts {
   std::atomic<std::size_t> open = 0;
-  std::atomic<std::size_t> turned_away = 0;  ///< those that are only told why they cannot be open
+  std::atomic<std::size_t> refused = 0;  ///< those that are only told why they cannot be open
 
   /// Counts one more, unless there are `max`. Any thread.
   static bool add_to(std::atomic<std::size_t>& count, std::size_t max) {
@@ -67,6 +68,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
     const CrossOrigin* cross_origin = nullptr;  ///< what refusals say to web pages; null: nothing
     /// A stream has begun by this right, which may have changed since it was granted.
     std::function<void(const StreamRightPtr&)> on_begun_by_right = nullptr;
+    /// After drain(): none of its streams is open any more. On the loop's thread; must not wait.
+    std::function<void()> on_drained = nullptr;
     DownloadGate* downloads = nullptr;  ///< counts responses that are cut since they are taken too slowly
     /// Told of a connection that has begun with another protocol than HTTP/1.1, and which.
     std::function<void(RefusalReason, int socket)> on_foreign_protocol = nullptr;
@@ -95,7 +98,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   void adopt(int socket, Quota::Share share);
 
   /// Takes over an accepted socket, to write `response` to it and to close it when the client has had it. Likewise.
-  void turn_away(int socket, std::string response);
+  void refuse(int socket, std::string response);
 
   /// Runs `task` on the loop's thread.
   void defer(std::function<void()> task) { loop_.defer(std::move(task)); }
@@ -135,8 +138,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   Feed& feed() { return feed_; }
   SubscriberTable& subscribers() { return subscribers_; }
   WorkBudget& reading() { return reading_; }
-  /// Has the connection's subscriber read on from the log when those before it have.
-  void read_later(Connection& connection);
+  /// Has the stream's subscriber read on from the log when those before it have.
+  void read_later(StreamSide& stream);
 
   void dispatch(std::shared_ptr<Exchange> exchange) { dispatch_(std::move(exchange)); }
   bool serve_here(Exchange& exchange, std::string_view request) {
@@ -147,19 +150,19 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   Duration random_retry(Duration usual, Duration window);
   void stream_opened() { ++open_streams_; }
   /// A subscription has had its first bytes.
-  void stream_started(Connection& connection);
-  void stream_closed() { --open_streams_; }
+  void stream_started(StreamSide& stream);
+  void stream_closed();
 
   /// A subscription has begun, where there is presence. True: it is counted, and left() has to follow.
   bool joined(const TopicFilter& filter, const Presence::Listener& listener);
   void left(const TopicFilter& filter, const Presence::Listener& listener);
-  /// The connection's subscriber gets presence events, until unwatch_presence().
-  void watch_presence(Connection& connection) { presence_watchers_.insert(&connection); }
-  void unwatch_presence(Connection& connection) { presence_watchers_.erase(&connection); }
+  /// The stream's subscriber gets presence events, until unwatch_presence().
+  void watch_presence(StreamSide& stream) { presence_watchers_.insert(&stream); }
+  void unwatch_presence(StreamSide& stream) { presence_watchers_.erase(&stream); }
 
-  /// Has the hub read on from its store for this connection's subscriber, who gets it by take_stored().
+  /// Has the hub read on from its store for this stream's subscriber, which gets it by take_stored().
   /// Returns a ticket by which it can be forgotten.
-  std::uint64_t read_stored(Connection& connection, std::uint64_t sequence, std::shared_ptr<const TopicFilter> filter);
+  std::uint64_t read_stored(StreamSide& stream, std::uint64_t sequence, std::shared_ptr<const TopicFilter> filter);
   void forget_stored(std::uint64_t ticket) { awaiting_.erase(ticket); }
 
   /// Deletes the connection when this turn ends.
@@ -175,14 +178,14 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
 
   void post(const FramePtr& frame) override;
   Connection& add(int socket, Quota::Share share);
-  void retire(Connection& connection, Duration window);
+  void retire(StreamSide& stream, Duration window);
   void read_on();
   void cut_slowest();
   void report_presence_soon();
   void report_presence();
   void on_presence() override;
   void post_page(std::uint64_t ticket, const Feed::PagePtr& page) override;
-  std::vector<Connection*> subscribed_connections() const;
+  std::vector<StreamSide*> subscribed_streams() const;
   void run();
   bool end_turn();
   bool take_posted();
@@ -202,17 +205,17 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> discarded_;
   std::vector<FramePtr> taken_;       // from posted_
-  std::deque<Connection*> readers_;   // of the log, in turn
+  std::deque<StreamSide*> readers_;   // of the log, in turn
   WorkBudget reading_;                // of this turn
   TimePoint looked_for_pinned_at_{};  // without finding enough
-  std::unordered_set<Connection*> presence_watchers_;
+  std::unordered_set<StreamSide*> presence_watchers_;
   std::string why_no_io_uring_;
   const std::unique_ptr<BatchSender> sender_;
   std::atomic<bool> uses_io_uring_;
   std::vector<BatchSender::Send> sends_;                     // of the write() under way
   std::optional<Duration> drain_window_;                     // once drain() has been called
   bool takes_posted_soon_ = false;                           // of the loop's thread: this turn will take what is posted
-  std::unordered_map<std::uint64_t, Connection*> awaiting_;  // a page of the store, by ticket
+  std::unordered_map<std::uint64_t, StreamSide*> awaiting_;  // a page of the store, by ticket
   std::uint64_t last_ticket_ = 0;
   std::atomic<std::size_t> load_ = 0;
   std::atomic<std::size_t> open_streams_ = 0;

@@ -11,8 +11,8 @@
 
 namespace millrace {
 
-class Connection;
 class ConnectionLoop;
+class StreamSide;
 
 struct StreamRight {
   StreamRight(const httplib::Request& request, std::uint64_t round, ConnectionLoop& of)
@@ -21,7 +21,7 @@ struct StreamRight {
   const RequestRecord opened_by;
   std::atomic<std::uint64_t> asked_in;  ///< the round in which it was granted last
   ConnectionLoop& loop;
-  Connection* connection = nullptr;  ///< of the loop's thread: null before the stream begins and once it is over
+  StreamSide* stream = nullptr;  ///< of the loop's thread: null before the stream begins and once it is over
 };
 using StreamRightPtr = std::shared_ptr<StreamRight>;
 

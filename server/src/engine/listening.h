@@ -66,6 +66,14 @@ class Listening {
     stop_locked();
   }
 
+  /// Has the listen() that is under way end by itself, which `begin` brings about and must not block; at once if it is
+  /// not accepting yet. Does nothing if there is none.
+  void stop_by(const std::function<void()>& begin) {
+    const MutexLock lock(state_->mutex);
+    if (state_->shut_down != nullptr) return begin();
+    state_->is_stopped = true;
+  }
+
   /// Ends it, lets no other begin, and waits until it is over.
   void end_for_good() {
     MutexLock lock(state_->mutex);

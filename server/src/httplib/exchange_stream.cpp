@@ -14,6 +14,7 @@
 #include "http/field_text.h"
 #include "loop/event_loop.h"
 #include "millrace/core/limits.h"
+#include "shares/rate_floor.h"
 
 namespace millrace {
 
@@ -158,8 +159,8 @@ ssize_t ExchangeStream::read_wire(char* data, std::size_t size) {
 
 // Only the waiting counts: a handler may take its time. Who sends a byte now and then shall not hold a worker.
 bool ExchangeStream::wait_for_input() {
-  const auto earned = static_cast<Duration::rep>(consumed_ * 1000 / kMinUploadBytesPerSecond);
-  const Duration left = terms_.body_deadline + Duration{earned} - waited_;
+  const RateFloor floor{.grace = terms_.body_deadline, .bytes_per_second = kMinUploadBytesPerSecond};
+  const Duration left = floor.left(consumed_, waited_);
   const TimePoint before = monotonic_now();
   const bool ready = left > Duration{0} && wait_for(exchange_.socket, POLLIN, std::min(terms_.read_timeout, left));
   waited_ += monotonic_now() - before;
@@ -221,8 +222,8 @@ void ExchangeStream::flush(std::size_t may_stay) {
 
 // As for input, for who takes a byte now and then.
 bool ExchangeStream::wait_for_room() {
-  const auto earned = static_cast<Duration::rep>(sent_ * 1000 / kMinDownloadBytesPerSecond);
-  const Duration left = terms_.body_deadline + Duration{earned} - waited_for_room_;
+  const RateFloor floor{.grace = terms_.body_deadline, .bytes_per_second = kMinDownloadBytesPerSecond};
+  const Duration left = floor.left(sent_, waited_for_room_);
   const TimePoint before = monotonic_now();
   bool ready = false;
   if (left > Duration{0}) {

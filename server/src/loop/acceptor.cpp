@@ -1,7 +1,5 @@
 #include "acceptor.h"
 
-#include <poll.h>
-
 #include <cerrno>
 #include <utility>
 
@@ -62,17 +60,6 @@ void Acceptor::on_ready(std::uint32_t) {
       default:
         continue;  // what has become of one connection [accept(2): treat these like EAGAIN]
     }
-  }
-}
-
-void wait_until_shut_down(int listening_socket) {
-  pollfd waiting{.fd = listening_socket, .events = 0, .revents = 0};
-  while (listening_socket >= 0 && (waiting.revents & (POLLHUP | POLLNVAL)) == 0) {
-    waiting.revents = 0;
-    if (::poll(&waiting, 1, -1) <= 0) continue;
-    int error = 0;  // asked for, it is forgotten: accept() would have, too
-    socklen_t size = sizeof error;
-    getsockopt(listening_socket, SOL_SOCKET, SO_ERROR, &error, &size);
   }
 }
 

@@ -34,7 +34,4 @@ class Acceptor final : private EventLoop::Watcher {
   const Take take_;
 };
 
-/// Waits until a listening socket is shut down, or there is none.
-void wait_until_shut_down(int listening_socket);
-
 }  // namespace millrace

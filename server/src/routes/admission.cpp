@@ -35,7 +35,7 @@ Admission::Admission(const ServerOptions& options, std::uint64_t seed)
       cross_origin_(options),
       streams_(options.shares.max_streams_per_user),
       publishing_(options.publishing.rate, options.publishing.burst),
-      retry_after_(seed) {
+      retry_spread_(seed) {
   check_names(options);
 }
 
@@ -117,7 +117,7 @@ std::shared_ptr<Quota::Share> Admission::take_stream(const httplib::Request& req
                                                      httplib::Response& response) {
   if (user.empty()) return std::make_shared<Quota::Share>();  // its network has a share of the connections
   if (auto share = streams_.take(Who::user(user))) return std::make_shared<Quota::Share>(std::move(*share));
-  response.set_header("Retry-After", retry_after_.draw());
+  response.set_header("Retry-After", retry_spread_.draw());
   refuse(request, response, 429, RefusalReason::kUserStreams,
          "the user has the maximum of open event streams, " + std::to_string(*options_.shares.max_streams_per_user));
   return nullptr;
@@ -129,7 +129,7 @@ bool Admission::take_events(const httplib::Request& request, const std::string& 
   const Duration wait =
       publishing_.take(Who::of(HttplibBridge::exchange_of(request).socket, user), events, monotonic_now());
   if (wait == Duration{0}) return true;
-  response.set_header("Retry-After", retry_after_.draw(wait));
+  response.set_header("Retry-After", retry_spread_.draw(wait));
   refuse(request, response, 429, RefusalReason::kPublishRate,
          "more events than this publisher may publish now; nothing of this request was published");
   return false;

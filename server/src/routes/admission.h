@@ -19,7 +19,7 @@
 #include "millrace/server/options.h"
 #include "shares/quota.h"
 #include "shares/rate_limit.h"
-#include "shares/retry_after.h"
+#include "shares/retry_spread.h"
 
 namespace millrace {
 
@@ -54,7 +54,7 @@ class Admission {
   void preflight(const httplib::Request& request, httplib::Response& response, std::string_view methods) const;
 
   const CrossOrigin& cross_origin() const { return cross_origin_; }
-  RetryAfter& retry_after() { return retry_after_; }
+  RetrySpread& retry_spread() { return retry_spread_; }
 
  private:
   bool is_known_host(const httplib::Request& request) const;
@@ -65,7 +65,7 @@ class Admission {
   std::atomic<bool> on_loopback_ = false;
   Quota streams_;
   RateLimit publishing_;
-  RetryAfter retry_after_;
+  RetrySpread retry_spread_;
 };
 
 }  // namespace millrace

@@ -106,7 +106,7 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
     if (options_.on_failure != nullptr && hub_.trouble().empty()) {
       call_guarded(nullptr, {}, [&] { options_.on_failure(failure.what()); });
     }
-    response.set_header("Retry-After", admission_.retry_after().draw());
+    response.set_header("Retry-After", admission_.retry_spread().draw());
   }
 }
 
@@ -191,7 +191,7 @@ void EventRoutes::publish_body(const httplib::Request& request, httplib::Respons
     answer = publish(*requests, decision->user());
   } catch (const StoreUnavailable&) {
     refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
-    return response.set_header("Retry-After", admission_.retry_after().draw());
+    return response.set_header("Retry-After", admission_.retry_spread().draw());
   }
   response.set_content(answer, requests->size() == 1 ? "application/json" : "application/x-ndjson");
 }

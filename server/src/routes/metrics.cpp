@@ -63,6 +63,19 @@ MetricFamily sending(const SendingWays& ways) {
                 std::move(metrics));
 }
 
+MetricFamily cut_streams(const MetricsSnapshot& snapshot) {
+  std::vector<ClientMetric> metrics;
+  for (const auto& [reason, count] : {std::pair{"too_slow", snapshot.cut_streams_too_slow},
+                                      std::pair{"no_buffer_space", snapshot.cut_streams_no_space}}) {
+    ClientMetric metric;
+    metric.label = {{.name = "reason", .value = reason}};
+    metric.counter.value = static_cast<double>(count);
+    metrics.push_back(std::move(metric));
+  }
+  return family("millrace_cut_streams_total", "Request-scoped streams cut since their clients read too slowly",
+                MetricType::Counter, std::move(metrics));
+}
+
 // In seconds, as Prometheus wants times.
 MetricFamily latency(const MetricsSnapshot& snapshot) {
   constexpr auto& kBounds = LatencyHistogram::kBounds;
@@ -101,6 +114,8 @@ std::string metrics_text(const MetricsSnapshot& snapshot) {
       counter("millrace_delivered_bytes_total", "Bytes written to subscribers", sum(snapshot, &LoopCounters::bytes)),
       counter("millrace_gaps_total", "Gaps reported to subscribers", sum(snapshot, &LoopCounters::gaps)),
       gauge("millrace_buffered_bytes", "Bytes of large requests and responses in progress", snapshot.buffered_bytes),
+      gauge("millrace_stream_buffered_bytes", "Of these, bytes that request-scoped streams keep for slow clients",
+            snapshot.stream_buffered_bytes),
       gauge("millrace_pinned_bytes",
             "Bytes of events that have left the log, but that slow subscribers have only partly received",
             snapshot.pinned_bytes),
@@ -108,6 +123,7 @@ std::string metrics_text(const MetricsSnapshot& snapshot) {
               sum(snapshot, &LoopCounters::pinned_cuts)),
       counter("millrace_cut_downloads_total", "Responses cut because their clients read too slowly",
               snapshot.cut_downloads),
+      cut_streams(snapshot),
       refusals(*snapshot.refusals),
       sending(snapshot.sending),
       latency(snapshot),

@@ -21,6 +21,9 @@ struct MetricsSnapshot {
   const RefusalCounters* refusals = nullptr;
   std::uint64_t cut_downloads = 0;
   std::size_t buffered_bytes = 0;
+  std::size_t stream_buffered_bytes = 0;
+  std::uint64_t cut_streams_too_slow = 0;
+  std::uint64_t cut_streams_no_space = 0;
   std::size_t pinned_bytes = 0;
   std::size_t connections = 0;
   std::size_t streams = 0;

@@ -88,7 +88,7 @@ void RightsReview::ask(const StreamRightPtr& right, std::uint64_t round) const {
   }
   right->asked_in = round;
   right->loop.defer([right, decision = std::move(decision)] {
-    if (right->connection != nullptr) right->connection->settle_right(decision);
+    if (right->stream != nullptr) right->stream->settle_right(decision);
   });
 }
 

@@ -55,7 +55,7 @@ bool StreamOpener::subscribe(const httplib::Request& request, httplib::Response&
   SubscribePlan plan = plan_subscription(request, exchange.head, options, options_);
   if (ports_.is_draining()) {
     refuse(request, response, 503, RefusalReason::kDraining, "the server is about to stop; try again in a moment");
-    response.set_header("Retry-After", retry_after_.draw());
+    response.set_header("Retry-After", retry_spread_.draw());
     return false;
   }
   if (!plan.cursor_form) {
@@ -95,8 +95,10 @@ bool StreamOpener::subscribe(const httplib::Request& request, httplib::Response&
 
 EventStream StreamOpener::open_stream(const httplib::Request& request, httplib::Response& response) const {
   Exchange& exchange = HttplibBridge::exchange_of(request);
-  const bool chunked = !exchange.head.http_1_0;
-  auto state = std::make_shared<EventStream::State>(ports_.run_on_worker, chunked, options_.on_failure);
+  auto state = std::make_shared<EventStream::State>(EventStream::State::Terms{.run_callback = ports_.run_on_worker,
+                                                                              .chunked = !exchange.head.http_1_0,
+                                                                              .on_failure = options_.on_failure,
+                                                                              .buffers = ports_.buffers});
   set_event_stream_headers(response, options_.streams.heartbeat);
   if (auto head = HttplibBridge::take_response(request, response)) {
     exchange.loop.defer(

@@ -5,6 +5,7 @@
 #include <httplib.h>
 
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include "connection/stream_right.h"
@@ -12,7 +13,8 @@
 #include "millrace/server/event_stream.h"
 #include "millrace/server/options.h"
 #include "millrace/server/subscription.h"
-#include "shares/retry_after.h"
+#include "shares/retry_spread.h"
+#include "stream/stream_buffers.h"
 
 namespace millrace {
 
@@ -20,12 +22,13 @@ class StreamOpener {
  public:
   struct Ports {
     std::function<bool()> is_draining;
-    std::function<void(std::function<void()>)> run_on_worker;  ///< callbacks of streams that are over
+    std::function<void(std::function<void()>)> run_on_worker;  ///< callbacks of streams
+    std::shared_ptr<StreamBuffers> buffers;                    ///< of the streams of open_stream()
   };
 
   /// All of them must stay.
-  StreamOpener(const Feed& feed, const ServerOptions& options, RetryAfter& retry_after, Ports ports)
-      : feed_(feed), options_(options), retry_after_(retry_after), ports_(std::move(ports)) {}
+  StreamOpener(const Feed& feed, const ServerOptions& options, RetrySpread& retry_spread, Ports ports)
+      : feed_(feed), options_(options), retry_spread_(retry_spread), ports_(std::move(ports)) {}
 
   /// As Server::subscribe(). `right`: by which the stream is opened; null where nobody is to be asked about it again.
   bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
@@ -37,7 +40,7 @@ class StreamOpener {
  private:
   const Feed& feed_;
   const ServerOptions& options_;
-  RetryAfter& retry_after_;
+  RetrySpread& retry_spread_;
   const Ports ports_;
 };
 

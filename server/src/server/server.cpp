@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -44,6 +45,10 @@ void check(const ServerOptions& options) {
   require(options.http.body_deadline > Duration{0}, "http.body_deadline", kLonger);
 }
 
+void check_window(Duration window) {
+  if (window < Duration{0}) throw std::invalid_argument("window: must not be negative");
+}
+
 // What cpp-httplib gives accepted sockets to. All are accepted before it would accept any; its end is where listen()
 // ends.
 class InlineQueue final : public httplib::TaskQueue {
@@ -77,7 +82,7 @@ Server::Server(const ServerOptions& options) {
 }
 
 Server::~Server() {
-  if (engine_->is_in_user_code()) {
+  if (engine_->workers().is_in_user_code()) {
     std::fputs("millrace: do not destroy a Server in one of its own handlers or callbacks: it would wait for itself\n",
                stderr);
     std::terminate();
@@ -103,6 +108,11 @@ void Server::stop() {
   engine_->listening().stop();
 }
 
+void Server::stop(Duration window) {
+  check_window(window);
+  engine_->stop_within(window);
+}
+
 bool Server::serve() {
   // Whichever way it ends: also where a loop cannot be made.
   struct End {
@@ -124,7 +134,7 @@ bool Server::serve() {
   };
   // cpp-httplib listens with a backlog of 5, which a burst of connections overflows. Here, where stop() does not close
   // the socket yet.
-  engine_->prepare(look_into(*this).listening_socket);
+  engine_->reception().prepare(look_into(*this).listening_socket);
   ::listen(look_into(*this).listening_socket, SOMAXCONN);
   return httplib::Server::listen_after_bind();
 }
@@ -134,7 +144,7 @@ const ServerOptions& Server::options() const {
 }
 
 SendingWays Server::sending() const {
-  return engine_->sending();
+  return engine_->loops().sending();
 }
 
 Server& Server::events(const std::string& path) {
@@ -173,28 +183,29 @@ void Server::allow_body(const httplib::Request& request, std::uint64_t max_bytes
 }
 
 void Server::drain(Duration window) {
+  check_window(window);
   engine_->drain(window);
 }
 
 std::vector<SubscriptionInfo> Server::subscriptions() const {
-  return engine_->subscriptions();
+  return engine_->loops().subscriptions();
 }
 
 std::size_t Server::disconnect(std::string_view client) {
-  return engine_->disconnect(client);
+  return engine_->loops().disconnect(client);
 }
 
 std::size_t Server::disconnect(const StreamSelection& selection) {
-  return engine_->disconnect(selection);
+  return engine_->loops().disconnect(selection);
 }
 
 std::size_t Server::open_streams() const {
-  return engine_->open_streams();
+  return engine_->loops().open_streams();
 }
 
 // Called by httplib::Server::listen(), for each accepted socket.
 bool Server::process_and_close_socket(socket_t socket) {
-  engine_->turn_away(socket);
+  engine_->reception().refuse(socket);
   return true;
 }
 

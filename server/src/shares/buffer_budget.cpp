@@ -1,5 +1,8 @@
 #include "buffer_budget.h"
 
+#include <algorithm>
+#include <cassert>
+
 #include "millrace/core/limits.h"
 
 namespace millrace {
@@ -15,18 +18,34 @@ BufferBudget::Share& BufferBudget::Share::operator=(Share&& other) noexcept {
 bool BufferBudget::Share::resize(std::size_t bytes) {
   const std::size_t counted = bytes > kUncountedBufferBytes ? bytes - kUncountedBufferBytes : 0;
   if (budget_ == nullptr || counted == held_) return true;
-  std::atomic<std::size_t>& all = budget_->held_;
   if (counted < held_) {
-    all -= held_ - counted;
-  } else {
-    const std::size_t more = counted - held_;
-    std::size_t seen = all;
-    do {
-      if (more > budget_->max_ - seen) return false;
-    } while (!all.compare_exchange_weak(seen, seen + more));
+    budget_->give_back(held_ - counted);
+  } else if (!budget_->take(counted - held_)) {
+    return false;
   }
   held_ = counted;
   return true;
+}
+
+std::size_t BufferBudget::room() const {
+  const std::size_t own = max_ - held_;
+  return of_ == nullptr ? own : std::min(own, of_->room());
+}
+
+bool BufferBudget::take(std::size_t bytes) {
+  std::size_t seen = held_;
+  do {
+    if (bytes > max_ - seen) return false;
+  } while (!held_.compare_exchange_weak(seen, seen + bytes));
+  if (of_ == nullptr || of_->take(bytes)) return true;
+  held_ -= bytes;
+  return false;
+}
+
+void BufferBudget::give_back(std::size_t bytes) {
+  assert(bytes <= held_);
+  held_ -= bytes;
+  if (of_ != nullptr) of_->give_back(bytes);
 }
 
 }  // namespace millrace

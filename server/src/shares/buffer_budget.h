@@ -10,7 +10,8 @@ namespace millrace {
 
 class BufferBudget {
  public:
-  explicit BufferBudget(std::size_t max) : max_(max) {}
+  /// `of`: what it takes counts there, too; it must outlive this.
+  explicit BufferBudget(std::size_t max, BufferBudget* of = nullptr) : max_(max), of_(of) {}
 
   /// What one connection holds; it is given back when this goes, which must be before the budget does.
   class Share {
@@ -26,15 +27,25 @@ class BufferBudget {
     /// then it holds what it held.
     bool resize(std::size_t bytes);
 
+    /// What counts of it.
+    std::size_t held() const { return held_; }
+
    private:
     BufferBudget* budget_ = nullptr;
-    std::size_t held_ = 0;  // what counts of it
+    std::size_t held_ = 0;
   };
 
+  std::size_t max() const { return max_; }
   std::size_t held() const { return held_; }
+  /// Bytes that can still be had.
+  std::size_t room() const;
 
  private:
+  bool take(std::size_t bytes);
+  void give_back(std::size_t bytes);
+
   const std::size_t max_;
+  BufferBudget* const of_;
   std::atomic<std::size_t> held_ = 0;
 };
 

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -18,15 +19,18 @@
 #include "millrace/core/time.h"
 #include "millrace/server/event_stream.h"
 #include "mutex.h"
+#include "shares/buffer_budget.h"
 
 namespace millrace {
+
+class StreamBuffers;
 
 class EventStream::State : public std::enable_shared_from_this<State> {
  public:
   using Task = std::function<void()>;
 
   /// The connection, as a stream needs it.
-  class Output {
+  class Outlet {
    public:
     /// Bytes that the socket has taken without waiting; negative if the connection is broken. Any thread, but never two
     /// at once, and none behind detach().
@@ -38,63 +42,95 @@ class EventStream::State : public std::enable_shared_from_this<State> {
     virtual TimePoint now() const = 0;
 
    protected:
-    ~Output() = default;
+    ~Outlet() = default;
   };
 
-  /// `run_callback` runs a user's callback on a worker; `chunked` is false for HTTP/1.0. What a callback throws goes to
-  /// `on_failure`.
-  State(std::function<void(Task)> run_callback, bool chunked,
-        std::function<void(const std::string&)> on_failure = nullptr);
+  struct Terms {
+    std::function<void(Task)> run_callback;                        ///< runs a user's callback on a worker
+    bool chunked = true;                                           ///< false for HTTP/1.0
+    std::function<void(const std::string&)> on_failure = nullptr;  ///< gets what a callback throws
+    std::shared_ptr<StreamBuffers> buffers = nullptr;              ///< of all streams; null: only its own bound counts
+  };
+  explicit State(Terms terms);
+  ~State();
 
   // The handles' side: any thread ---------------------------------------------------------------------------------
 
   bool send(const Event& event);
-  void end();
-  bool is_open() const;
+  void close();
+  bool is_open() const { return end() == EventStreamEnd::kNone; }
+  EventStreamEnd end() const;
   std::size_t buffered_bytes() const;
+  bool wait_for_room(Duration timeout);
+  void on_room(Task callback);
   void on_close(Task callback);
+
+  // For StreamBuffers: any thread ----------------------------------------------------------------------------------
+
+  /// Bytes of memory that wait for the client.
+  std::size_t held_bytes() const { return held_; }
+  /// Ends the stream at once and gives back what it holds. False if it was over already.
+  bool cut();
 
   // The connection's side: its loop's thread -----------------------------------------------------------------------
 
   /// The connection is ready; `head` goes first. flush() is to follow.
-  void attach(Output& output, std::string_view head);
+  void attach(Outlet& outlet, std::string_view head);
 
-  enum class Progress : std::uint8_t {
-    kWritten,  ///< all there is
+  enum class Flushed : std::uint8_t {
+    kAll,      ///< there is nothing left
     kWaiting,  ///< for the socket: flush() when it takes more
-    kOver,     ///< all there will ever be
+    kOver,     ///< there is nothing left, nor will there be
     kCut,      ///< close now: the client was too slow, or has gone
   };
   /// Writes what waits.
-  Progress flush();
+  Flushed flush();
   /// Writes a comment if nothing else waits.
-  Progress heartbeat();
+  Flushed heartbeat();
 
-  /// The connection is gone: its output is not called any more, and the callbacks run.
+  /// The connection is gone: its outlet is not called any more, and the callbacks run.
   void detach();
 
  private:
+  enum class Sent : std::uint8_t { kYes, kNo, kNoBufferSpace };
+
+  // Those who wait for room: few streams have any.
+  struct RoomWaiters {
+    Condition changed;
+    std::vector<Task> callbacks;
+  };
+
+  Sent try_send(const Event& event);
   void append(const Event& event) REQUIRES(mutex_);
+  bool hold() REQUIRES(mutex_);
+  void drop_waiting() REQUIRES(mutex_);
   std::size_t waiting_bytes() const REQUIRES(mutex_) { return waiting_.size() - begin_; }
+  bool has_room() const REQUIRES(mutex_);
+  bool is_over() const REQUIRES(mutex_) { return end_ != EventStreamEnd::kNone; }
+  void cut_now(EventStreamEnd reason) REQUIRES(mutex_);
   void write_waiting() REQUIRES(mutex_);
-  Progress progress() const REQUIRES(mutex_);
+  Flushed flushed() const REQUIRES(mutex_);
+  RoomWaiters& room_waiters() REQUIRES(mutex_);
+  void notify_waiters() REQUIRES(mutex_);
+  std::vector<Task> waiters_to_call() REQUIRES(mutex_);
   void wake_once() REQUIRES(mutex_);
+  void call_on_worker(std::vector<Task> callbacks) const;
   void wake();
 
-  const std::function<void(Task)> run_callback_;
-  const bool chunked_;
-  const std::function<void(const std::string&)> on_failure_;
+  const Terms terms_;
   mutable Mutex mutex_;
-  std::string waiting_ GUARDED_BY(mutex_);    // for the socket
-  std::size_t begin_ GUARDED_BY(mutex_) = 0;  // what stands before it has been written
-  bool open_ GUARDED_BY(mutex_) = true;       // events are accepted
-  bool ended_ GUARDED_BY(mutex_) = false;     // by a handle
-  bool cut_ GUARDED_BY(mutex_) = false;       // by the bound on what may wait, or by the client
+  std::string waiting_ GUARDED_BY(mutex_);        // for the socket
+  std::size_t begin_ GUARDED_BY(mutex_) = 0;      // what stands before it has been written
+  BufferBudget::Share share_ GUARDED_BY(mutex_);  // for waiting_
+  std::atomic<std::size_t> held_ = 0;             // the share's, to be read without the mutex
+  EventStreamEnd end_ GUARDED_BY(mutex_) = EventStreamEnd::kNone;
+  bool cut_ GUARDED_BY(mutex_) = false;  // nothing more is written
   bool detached_ GUARDED_BY(mutex_) = false;
   bool woken_ GUARDED_BY(mutex_) = false;      // on_wake() is on its way
   TimePoint written_at_ GUARDED_BY(mutex_){};  // by a producer
-  Output* output_ GUARDED_BY(mutex_) = nullptr;
+  Outlet* outlet_ GUARDED_BY(mutex_) = nullptr;
   std::vector<Task> on_close_ GUARDED_BY(mutex_);
+  std::unique_ptr<RoomWaiters> room_waiters_ GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace

@@ -36,7 +36,7 @@
 #include "running_server.h"
 #include "shares/quota.h"
 #include "shares/rate_limit.h"
-#include "shares/retry_after.h"
+#include "shares/retry_spread.h"
 
 namespace millrace::test {
 namespace {
@@ -118,10 +118,10 @@ TEST(RateLimit, ForgetsTheFullestBucketRatherThanRefuseAStranger) {
   EXPECT_EQ(limit.take(Who::user("greedy"), 1, now), Duration{1'000}) << "the emptiest bucket is kept";
 }
 
-TEST(RetryAfter, SpreadsThoseWhoWereTurnedAwayTogether) {
-  RetryAfter retry_after(7);
+TEST(RetrySpread, SpreadsThoseWhoWereTurnedAwayTogether) {
+  RetrySpread retry_spread(7);
   std::vector<int> seen(100);
-  for (int i = 0; i < 1'000; ++i) ++seen[static_cast<std::size_t>(std::stoi(retry_after.draw(Duration{9'500})))];
+  for (int i = 0; i < 1'000; ++i) ++seen[static_cast<std::size_t>(std::stoi(retry_spread.draw(Duration{9'500})))];
   for (std::size_t seconds = 0; seconds < seen.size(); ++seconds) {
     EXPECT_EQ(seen[seconds] > 0, seconds >= 10 && seconds <= 30) << seconds;
   }

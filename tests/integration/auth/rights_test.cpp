@@ -133,6 +133,23 @@ TEST(Rights, ThatNobodyCanTellOfAreGone) {
   EXPECT_NE(said.find("the list of members cannot be read"), std::string::npos) << said;
 }
 
+TEST(Rights, ThatNobodyCanTellOfAreGoneAlsoIfTheReportFails) {
+  const auto members = std::make_shared<Members>(std::set<std::string>{"ada", "bob"});
+  std::atomic<int> reports = 0;
+  ServerOptions options = with(members);
+  options.on_failure = [&](const std::string&) {
+    ++reports;
+    throw std::runtime_error("nobody is there to hear it");
+  };
+  RunningServer running(options);
+  StreamClient ada(running.port(), "/events?topic=a", named("ada"));
+  StreamClient bob(running.port(), "/events?topic=a", named("bob"));
+  members->fail();
+  EXPECT_TRUE(ada.read_to_end());
+  EXPECT_TRUE(bob.read_to_end());
+  EXPECT_GE(reports, 2);
+}
+
 TEST(Rights, AreAskedForAgainOfAllStreamsWhileRequestsHaveTheirTurn) {
   const auto members = std::make_shared<Members>(std::set<std::string>{"ada", "bob"});
   ServerOptions options = with(members);

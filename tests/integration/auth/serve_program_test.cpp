@@ -379,6 +379,18 @@ TEST(ServeProgram, LogsALinePerConnectionOnlyWhenDebugging) {
   EXPECT_EQ(lines, 3u) << all;
 }
 
+TEST(ServeProgram, LogsAnotherProtocolAsWhatItIs) {
+  Serving server({});
+  RawClient http2(server.port());
+  http2.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  EXPECT_EQ(http2.read_response().status, 505);
+  server.program().signal(SIGTERM);
+  EXPECT_EQ(server.program().wait(), 0);
+  const std::string log = server.program().errors();
+  EXPECT_NE(log.find("HTTP/2"), std::string::npos) << log;
+  EXPECT_EQ(log.find("handler or callback"), std::string::npos) << log;
+}
+
 TEST(ServeProgram, LogsNothingThatATerminalWouldObey) {
   Serving server({"--log-level", "debug"});
   server.get(

@@ -1,4 +1,5 @@
 // Every request's body has a bound, as it is sent and as it is decoded; what is beyond is neither read nor made.
+#include <brotli/encode.h>
 #include <gtest/gtest.h>
 #include <zlib.h>
 
@@ -45,6 +46,17 @@ std::string deflated(std::size_t zeros, int window_bits) {
 }
 std::string gzipped(std::size_t zeros) {
   return deflated(zeros, 15 + 16);
+}
+
+std::string brotli(std::size_t zeros) {
+  const std::string text(zeros, '\0');
+  std::string packed(BrotliEncoderMaxCompressedSize(zeros), '\0');
+  std::size_t size = packed.size();
+  EXPECT_TRUE(BrotliEncoderCompress(1, BROTLI_DEFAULT_WINDOW, BROTLI_DEFAULT_MODE, zeros,
+                                    reinterpret_cast<const std::uint8_t*>(text.data()), &size,
+                                    reinterpret_cast<std::uint8_t*>(packed.data())));
+  packed.resize(size);
+  return packed;
 }
 
 std::string chunked(std::string_view target, const std::vector<std::string>& chunks, std::string_view fields = {}) {
@@ -161,6 +173,21 @@ TEST(BodyBound, DecodingStopsAtIt) {
   EXPECT_EQ(RawClient(server.port()).exchange(post("/nowhere", gzip, "Content-Encoding: gzip\r\n")).status, 404);
   // As strings grow, and as much as each worker keeps of what it has freed.
   EXPECT_LT(peak_memory() - before, 256 * kMebibyte);
+}
+
+TEST(BodyBound, DecodingBrotliStopsAtItToo) {
+  RunningServer server({}, with_routes);
+  const std::string body = brotli(512 * kMebibyte);
+  ASSERT_LT(body.size(), kMebibyte);
+  forget_peak();
+  const std::size_t before = peak_memory();
+  expect_too_large(RawClient(server.port()).exchange(post("/size", body, "Content-Encoding: br\r\n")));
+  expect_too_large(RawClient(server.port()).exchange(post("/pieces", body, "Content-Encoding: br\r\n")));
+  expect_too_large(RawClient(server.port()).exchange(chunked("/size", {body}, "Content-Encoding: br\r\n")));
+  EXPECT_LT(peak_memory() - before, 256 * kMebibyte);
+  RawClient client(server.port());
+  EXPECT_EQ(client.exchange(post("/size", brotli(70'000), "Content-Encoding: br\r\n")).body, "70000");
+  EXPECT_EQ(client.exchange(post("/size", "no brotli", "Content-Encoding: br\r\n")).status, 400);
 }
 
 TEST(BodyBound, CodingsOneOverAnotherAreRefused) {

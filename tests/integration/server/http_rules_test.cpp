@@ -1,14 +1,17 @@
 // HTTP/1.1 to the letter of RFC 9112, as a table: what is answered, and that what is refused ends the connection.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "raw_client.h"
 #include "running_server.h"
+#include "stream_client.h"
 
 namespace millrace::test {
 namespace {
@@ -220,7 +223,7 @@ TEST(ForeignProtocol, IsAnsweredAtOnceCountedAndLogged) {
   std::mutex mutex;
   std::vector<std::string> log;
   ServerOptions options;
-  options.on_failure = [&](const std::string& line) {
+  options.on_foreign_protocol = [&](const std::string& line) {
     const std::lock_guard lock(mutex);
     log.push_back(line);
   };
@@ -248,6 +251,24 @@ TEST(ForeignProtocol, IsAnsweredAtOnceCountedAndLogged) {
   EXPECT_NE(log[0].find("127.0.0.1"), std::string::npos) << log[0];
   EXPECT_NE(log[0].find("clear HTTP/1.1"), std::string::npos) << log[0];
   EXPECT_NE(log[1].find("HTTP/2"), std::string::npos) << log[1];
+}
+
+TEST(ForeignProtocol, WhoseCallbacksThrowEndsNothing) {
+  std::atomic<int> failures = 0;
+  ServerOptions options;
+  options.on_foreign_protocol = [](const std::string&) { throw std::runtime_error("cannot be written down"); };
+  options.on_failure = [&](const std::string& failure) {
+    if (failure == "on_foreign_protocol: cannot be written down") ++failures;
+    throw std::runtime_error("nor can that");
+  };
+  RunningServer server(options, with_routes);
+  StreamClient stream(server.port(), "/events?topic=a");
+  RawClient http2(server.port());
+  http2.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  EXPECT_EQ(http2.read_response().status, 505);
+  server->hub().publish("a", {.data = "1"});
+  EXPECT_EQ(stream.next_data(), "1");
+  EXPECT_EQ(failures, 1);
 }
 
 }  // namespace

@@ -3,11 +3,13 @@
 
 #include <atomic>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "running_server.h"
@@ -175,7 +177,7 @@ TEST_F(OpenStream, ALargeStreamArrivesWholeWhenItsSenderWaits) {
   const EventStream stream = opened_.take();
   std::thread sender([stream] {
     for (int i = 0; i < 200; ++i) {
-      ASSERT_TRUE(eventually([&] { return stream.buffered_bytes() < 256 * 1024; }));
+      ASSERT_TRUE(stream.wait_for_room(kDeadline));
       ASSERT_TRUE(stream.send({.data = std::to_string(i) + std::string(50'000, 'x')}));
     }
     stream.close();
@@ -185,6 +187,82 @@ TEST_F(OpenStream, ALargeStreamArrivesWholeWhenItsSenderWaits) {
     EXPECT_EQ(client.next_data().substr(0, 10), (std::to_string(i) + "xxxxxxxxxx").substr(0, 10));
   EXPECT_TRUE(client.read_to_end());
   sender.join();
+}
+
+// Sends until the client's connection takes no more.
+void fill(const EventStream& stream) {
+  while (stream.wait_for_room(Duration{0})) ASSERT_TRUE(stream.send({.data = std::string(50'000, 'x')}));
+}
+
+TEST_F(OpenStream, WaitingForRoomEndsWhenTheClientReads) {
+  RawClient client(server_.port(), 4'096);
+  open(client, get("/stream"));
+  const EventStream stream = opened_.take();
+  fill(stream);
+  EXPECT_FALSE(stream.wait_for_room(Duration{20})) << "nobody reads";
+  EXPECT_TRUE(stream.is_open());
+  EXPECT_GT(stream.buffered_bytes(), kStreamRoomBytes);
+  auto room = std::async(std::launch::async, [stream] { return stream.wait_for_room(kDeadline); });
+  while (room.wait_for(Duration{0}) != std::future_status::ready) ASSERT_FALSE(client.read_some().empty());
+  EXPECT_TRUE(room.get());
+  EXPECT_LE(stream.buffered_bytes(), kStreamRoomBytes);
+}
+
+TEST_F(OpenStream, WaitingForRoomEndsWhenTheClientLeaves) {
+  RawClient client(server_.port(), 4'096);
+  open(client, get("/stream"));
+  const EventStream stream = opened_.take();
+  fill(stream);
+  auto room = std::async(std::launch::async, [stream] { return stream.wait_for_room(kDeadline * 10); });
+  client.reset();
+  EXPECT_EQ(room.wait_for(kDeadline), std::future_status::ready);
+  EXPECT_FALSE(room.get());
+  EXPECT_EQ(stream.end(), EventStreamEnd::kClientLeft);
+}
+
+// A producer without a thread of its own: each call sends what there is room for, and asks for the next.
+class Producer : public std::enable_shared_from_this<Producer> {
+ public:
+  Producer(EventStream stream, int events) : stream_(std::move(stream)), left_(events) {}
+  void go_on() {
+    while (left_ > 0 && stream_.buffered_bytes() <= kStreamRoomBytes) {
+      if (!stream_.send({.data = std::to_string(left_) + std::string(50'000, 'x')})) return;
+      --left_;
+    }
+    if (left_ == 0) return stream_.close();
+    stream_.on_room([self = shared_from_this()] {
+      ++self->calls;
+      self->go_on();
+    });
+  }
+  std::atomic<int> calls = 0;
+
+ private:
+  const EventStream stream_;
+  int left_;
+};
+
+TEST_F(OpenStream, AProducerIsPacedByCallsThatRunOnWorkers) {
+  StreamClient client(RawClient(server_.port(), 4'096), post("/stream", "begin"));
+  const auto producer = std::make_shared<Producer>(opened_.take(), 200);
+  producer->go_on();
+  EXPECT_EQ(client.next_data(), "begin");
+  for (int i = 200; i > 0; --i)
+    ASSERT_EQ(client.next_data().substr(0, 8), (std::to_string(i) + "xxxxxxxx").substr(0, 8));
+  EXPECT_TRUE(client.read_to_end());
+  EXPECT_GT(producer->calls, 0);
+}
+
+TEST_F(OpenStream, WhatACallForRoomThrowsIsReported) {
+  std::promise<std::string> reported;
+  ServerOptions options;
+  options.on_failure = [&](const std::string& failure) { reported.set_value(failure); };
+  Opened opened;
+  RunningServer server(options, [&](Server& one) { opened.route(one); });
+  RawClient client(server.port());
+  open(client, get("/stream"));
+  opened.take().on_room([] { throw std::runtime_error("oh"); });
+  EXPECT_EQ(reported.get_future().get(), "on_room: oh");
 }
 
 TEST_F(OpenStream, KeepsAQuietStreamAliveWithComments) {

@@ -299,6 +299,9 @@ inline constexpr std::size_t kMaxStoreReplicas = 5;
 /// itself, saves little or nothing.
 inline constexpr std::size_t kMinGzipBytes = 256;
 
+/// A request-scoped stream has room for more while at most this many bytes of it wait for its reader.
+inline constexpr std::size_t kStreamRoomBytes = 16 * 1024;
+
 /// Bytes of a request-scoped stream that may wait for a slow reader before `send` cuts it.
 inline constexpr std::size_t kMaxStreamBufferBytes = 1024 * 1024;
 

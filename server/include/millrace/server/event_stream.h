@@ -1,31 +1,59 @@
 // EventStream: a handle on one open response, for streams that belong to one request: an LLM's answer, a job's
 // progress.
 //
-// Copies share the stream. Any thread may use any copy, callbacks included; no call blocks, and none throws. When the
-// last copy goes, the stream ends as by close(). Copies may outlive the server, which closes the stream.
+// Copies share the stream. Any thread may use any copy, callbacks included; none of the calls throws, and none but
+// wait_for_room() blocks. When the last copy goes, the stream ends as by close(). Copies may outlive the server, which
+// closes the stream. A handle that is made without a stream, or moved from, is closed.
 //
 //   auto stream = server.open_stream(req, res);
-//   std::thread([stream] { while (auto token = next_token()) if (!stream.send({.data = *token})) break; }).detach();
+//   std::thread([stream] {
+//     while (auto token = next_token()) {
+//       if (!stream.wait_for_room(30s) || !stream.send({.data = *token})) break;
+//     }
+//   }).detach();
+//
+// A client that reads more slowly than its stream is sent to makes events wait in memory. Pace the producer by
+// wait_for_room(), or by on_room() where no thread can wait; one that is not paced has its stream cut at the bounds
+// that send() names.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include "millrace/core/event.h"
+#include "millrace/core/time.h"
 
 namespace millrace {
+
+/// What ended an EventStream.
+enum class EventStreamEnd : std::uint8_t {
+  kNone,           ///< it is open
+  kClosed,         ///< its program: close(), or the last handle went
+  kClientLeft,     ///< the client closed the connection, the connection broke, or the server stopped
+  kTooSlow,        ///< cut: more than kMaxStreamBufferBytes would have waited for the client
+  kNoBufferSpace,  ///< cut: all streams together kept too much for slow clients
+};
+
+/// The same as a sentence.
+std::string_view sentence_of(EventStreamEnd end);
 
 /// A handle on one open response. Copies share the stream.
 class EventStream {
  public:
   class State;  // private
 
+  /// A handle on no stream: closed from the beginning.
+  EventStream() = default;
   /// Server::open_stream() makes one.
   explicit EventStream(std::shared_ptr<State> state);
 
-  /// Hands one event to the stream. False if the stream is closed, or if the client reads so slowly that more than
-  /// kMaxStreamBufferBytes would wait for it: then the stream is cut, since nothing may be left out of it.
+  /// Hands one event to the stream. False if the stream is closed; end() says why. Nothing may be left out of a stream,
+  /// so this cuts it, and returns false, if more than kMaxStreamBufferBytes would wait for the client. All streams
+  /// together may keep half of ServerOptions::http.max_buffered_bytes (kUncountedBufferBytes of each do not count);
+  /// beyond it the server cuts those of which most waits, until an eighth of that is free: this one may be among them.
   bool send(const Event& event) const;
 
   /// Ends the stream after the events that were sent. Does nothing if it is closed.
@@ -34,12 +62,27 @@ class EventStream {
   /// Whether the client is still connected, as far as is known.
   bool is_open() const;
 
+  /// Why the stream is closed, as far as is known; kClosed for a handle on no stream.
+  EventStreamEnd end() const;
+
   /// Bytes sent to the stream that the client's connection has not taken yet.
   std::size_t buffered_bytes() const;
 
+  /// Waits until the stream has room: until at most kStreamRoomBytes wait for the client. True if it has; false if it
+  /// is closed, or `timeout` (at most a day counts) has passed first. The caller's thread waits: in a handler it is a
+  /// worker, which listen() waits for when the server stops.
+  bool wait_for_room(Duration timeout) const;
+
+  /// Calls `callback` once, when the stream has room or is over: on a worker thread of the server, also if it has room
+  /// already; while the server stops, on the thread of listen(); or here and now if it is over already. Never under a
+  /// lock: the callback may use the stream and the server, stop() included, and ask for the next call by on_room(), but
+  /// not of a stream that is over. What it throws goes to ServerOptions::on_failure.
+  void on_room(std::function<void()> callback) const;
+
   /// Calls `callback` once when the stream is over, whoever ended it: on a worker thread of the server; while that
   /// stops, on the thread of listen(), which does not return before; or here and now if it is over already. The
-  /// callback may use the stream and the server, stop() included. What it throws goes to ServerOptions::on_failure.
+  /// callback may use the stream and the server, stop() included. What it throws goes to ServerOptions::on_failure; for
+  /// a handle on no stream it is dropped.
   void on_close(std::function<void()> callback) const;
 
  private:

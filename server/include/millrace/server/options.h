@@ -195,9 +195,11 @@ struct ServerOptions {
   /// (the client gets only 500), or of a callback, after its name. Called on the thread of the exception, several at
   /// once; must not wait. Its own exceptions are ignored. An exception handler of yours
   /// (httplib::Server::set_exception_handler) replaces it for handlers.
-  /// Also called for connections that begin with TLS or HTTP/2, with what to do about them: at most once in
-  /// kForeignProtocolNoticeInterval for each protocol.
   std::function<void(const std::string& failure)> on_failure = nullptr;
+
+  /// Called for connections that begin with TLS or HTTP/2, with what to do about them: at most once in
+  /// kForeignProtocolNoticeInterval for each protocol. Called on the thread of an event loop; must not wait.
+  std::function<void(const std::string& notice)> on_foreign_protocol = nullptr;
 
   /// Returns the program's own name for an option, given its name in C++ (such as `ServerOptions::cors.origins`); empty
   /// if it has none. Refusals use that name. Without this function they use the name in C++. Any thread.

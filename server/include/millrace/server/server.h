@@ -106,7 +106,7 @@ class Server : public httplib::Server {
 
   /// Ends all event streams on the hub, each with a reconnection time drawn from the usual one to that plus `window`,
   /// and answers new ones with 503, so that the clients come back later, spread out, or elsewhere. Other requests are
-  /// served until stop().
+  /// served until stop(). Throws std::invalid_argument if `window` is negative.
   void drain(Duration window);
 
   /// The event streams on the hub, in any order.
@@ -121,6 +121,14 @@ class Server : public httplib::Server {
   /// Ends a running listen() at any point; returns at once. Does nothing if none is running. Any thread, any number of
   /// times, also in handlers and callbacks.
   void stop();
+
+  /// Likewise, but lets the event streams end first: drains as by drain(`window`), and ends listen() once all streams,
+  /// the request-scoped ones included, are gone, at the latest after `window` (of which kMaxReconnectionTime counts).
+  /// Returns at once, as stop() does, which may be called in between. If there is no listen() that accepts connections
+  /// yet, the same as stop(). Throws std::invalid_argument if `window` is negative.
+  ///
+  ///   server.stop(10s);  // on SIGTERM; the thread of listen() goes on within ten seconds
+  void stop(Duration window);
 
   /// What it was made with.
   const ServerOptions& options() const;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "millrace/core/limits.h"
+#include "stream/stream_buffers.h"
 #include "stream_decoder.h"
 
 namespace millrace::test {
@@ -18,10 +19,13 @@ namespace {
 using State = EventStream::State;
 
 // A state, with the two ends it stands between: the test has the socket, the clock and the loop.
-class EventStreamStateTest : public ::testing::Test, public State::Output {
+class EventStreamStateTest : public ::testing::Test, public State::Outlet {
  protected:
-  std::shared_ptr<State> make(bool chunked = true) {
-    return std::make_shared<State>([this](State::Task task) { callbacks_.push_back(std::move(task)); }, chunked);
+  std::shared_ptr<State> make(bool chunked = true, std::shared_ptr<StreamBuffers> buffers = nullptr) {
+    return std::make_shared<State>(
+        State::Terms{.run_callback = [this](State::Task task) { callbacks_.push_back(std::move(task)); },
+                     .chunked = chunked,
+                     .buffers = std::move(buffers)});
   }
   void attach(State& state) {
     state_ = &state;
@@ -42,7 +46,7 @@ class EventStreamStateTest : public ::testing::Test, public State::Output {
   std::vector<State::Task> deferred_;
   std::vector<State::Task> callbacks_;
   int wakes_ = 0;
-  State::Progress progress_ = State::Progress::kWritten;  // of the last flush
+  State::Flushed flushed_ = State::Flushed::kAll;  // of the last flush
 
  private:
   ssize_t write(std::string_view bytes) override {
@@ -56,7 +60,7 @@ class EventStreamStateTest : public ::testing::Test, public State::Output {
   void defer(State::Task task) override { deferred_.push_back(std::move(task)); }
   void on_wake() override {
     ++wakes_;
-    progress_ = state_->flush();
+    flushed_ = state_->flush();
   }
   TimePoint now() const override { return now_; }
 
@@ -79,7 +83,7 @@ TEST_F(EventStreamStateTest, TheHeadGoesFirst) {
   const auto state = make(false);
   state->send({.data = "1"});
   state->attach(*this, "head\n");
-  EXPECT_EQ(state->flush(), State::Progress::kWritten);
+  EXPECT_EQ(state->flush(), State::Flushed::kAll);
   EXPECT_EQ(written_, "head\ndata: 1\n\n");
 }
 
@@ -122,12 +126,12 @@ TEST_F(EventStreamStateTest, WhatTheSocketDoesNotTakeIsTheLoops) {
   EXPECT_TRUE(state->send({.data = "2"})) << "behind it, and not past it";
   EXPECT_EQ(writes_, 1u);
   run_deferred();
-  EXPECT_EQ(progress_, State::Progress::kWaiting);
+  EXPECT_EQ(flushed_, State::Flushed::kWaiting);
   now_ += Duration{1};
   EXPECT_TRUE(state->send({.data = "3"}));
   EXPECT_TRUE(deferred_.empty()) << "the loop waits for the socket already";
   room_ = 1000;
-  EXPECT_EQ(state->flush(), State::Progress::kWritten);
+  EXPECT_EQ(state->flush(), State::Flushed::kAll);
   EXPECT_EQ(written_, "data: 1\n\ndata: 2\n\ndata: 3\n\n");
 }
 
@@ -138,7 +142,7 @@ TEST_F(EventStreamStateTest, ABrokenConnectionIsCut) {
   EXPECT_FALSE(state->send({.data = "1"}));
   EXPECT_FALSE(state->is_open());
   run_deferred();
-  EXPECT_EQ(progress_, State::Progress::kCut);
+  EXPECT_EQ(flushed_, State::Flushed::kCut);
   EXPECT_EQ(writes_, 1u) << "and not written to again";
 }
 
@@ -147,10 +151,10 @@ TEST_F(EventStreamStateTest, WritesBareBlocksOverHttp10) {
   attach(*state);
   state->send({.data = "1"});
   EXPECT_EQ(written_, "data: 1\n\n");
-  state->end();
+  state->close();
   run_deferred();
   EXPECT_EQ(written_, "data: 1\n\n");
-  EXPECT_EQ(progress_, State::Progress::kOver);
+  EXPECT_EQ(flushed_, State::Flushed::kOver);
 }
 
 TEST_F(EventStreamStateTest, EndsBehindWhatWasSent) {
@@ -158,27 +162,27 @@ TEST_F(EventStreamStateTest, EndsBehindWhatWasSent) {
   attach(*state);
   room_ = 4;
   state->send({.data = "1"});
-  state->end();
-  state->end();
+  state->close();
+  state->close();
   EXPECT_FALSE(state->is_open());
   EXPECT_FALSE(state->send({.data = "2"}));
   run_deferred();
-  EXPECT_EQ(progress_, State::Progress::kWaiting);
+  EXPECT_EQ(flushed_, State::Flushed::kWaiting);
   room_ = 1000;
-  EXPECT_EQ(state->flush(), State::Progress::kOver);
+  EXPECT_EQ(state->flush(), State::Flushed::kOver);
   EXPECT_EQ(written_, "9\r\ndata: 1\n\n\r\n0\r\n\r\n");
 }
 
 TEST_F(EventStreamStateTest, AHeartbeatGoesOnlyWhereNothingWaits) {
   const auto state = make(false);
   attach(*state);
-  EXPECT_EQ(state->heartbeat(), State::Progress::kWritten);
+  EXPECT_EQ(state->heartbeat(), State::Flushed::kAll);
   EXPECT_EQ(written_, ":\n\n");
   room_ = 1;
   state->send({.data = "1"});
-  EXPECT_EQ(state->heartbeat(), State::Progress::kWaiting);
+  EXPECT_EQ(state->heartbeat(), State::Flushed::kWaiting);
   room_ = 1000;
-  EXPECT_EQ(state->flush(), State::Progress::kWritten);
+  EXPECT_EQ(state->flush(), State::Flushed::kAll);
   EXPECT_EQ(written_, ":\n\ndata: 1\n\n");
 }
 
@@ -209,7 +213,7 @@ TEST_F(EventStreamStateTest, ReachingTheBoundCutsTheStream) {
   EXPECT_LE(state->buffered_bytes(), kMaxStreamBufferBytes);
   EXPECT_FALSE(state->is_open());
   run_deferred();
-  EXPECT_EQ(progress_, State::Progress::kCut);
+  EXPECT_EQ(flushed_, State::Flushed::kCut);
 }
 
 // A client that is always a little behind: the buffer never empties, and is never full.
@@ -222,7 +226,7 @@ TEST_F(EventStreamStateTest, BytesThatAreWrittenMakeRoom) {
   for (int i = 0; i < 50; ++i) {
     ASSERT_TRUE(state->send({.data = data})) << i;
     room_ = static_cast<ssize_t>(data.size()) + 8;
-    ASSERT_EQ(state->flush(), State::Progress::kWaiting) << i;
+    ASSERT_EQ(state->flush(), State::Flushed::kWaiting) << i;
   }
 }
 
@@ -232,7 +236,7 @@ TEST_F(EventStreamStateTest, TellsItsListenersOnceThatItIsOver) {
   int calls = 0;
   state->on_close([&] { ++calls; });
   state->on_close([&] { ++calls; });
-  state->end();
+  state->close();
   run_callbacks();
   EXPECT_EQ(calls, 0) << "the last events are still to be written";
   state->detach();
@@ -269,6 +273,129 @@ TEST_F(EventStreamStateTest, EndsWhenItsLastHandleGoes) {
   EXPECT_FALSE(state->is_open());
   attach(*state);
   EXPECT_EQ(written_, "0\r\n\r\n");
+}
+
+TEST_F(EventStreamStateTest, AStreamThatIsCutKeepsNothingInMemory) {
+  const auto all = std::make_shared<BufferBudget>(64 * 1024 * 1024);
+  const auto buffers = std::make_shared<StreamBuffers>(all);
+  const auto state = make(true, buffers);
+  room_ = 0;
+  attach(*state);
+  const std::string data(64 * 1024, 'x');
+  while (state->send({.data = data})) ASSERT_GE(all->held() + kUncountedBufferBytes, state->buffered_bytes());
+  EXPECT_EQ(state->end(), EventStreamEnd::kTooSlow);
+  EXPECT_EQ(state->buffered_bytes(), 0u);
+  EXPECT_EQ(all->held(), 0u);
+  EXPECT_EQ(buffers->cuts(EventStreamEnd::kTooSlow), 1u);
+  EXPECT_EQ(buffers->cuts(EventStreamEnd::kNoBufferSpace), 0u);
+}
+
+TEST_F(EventStreamStateTest, WhereAllBuffersAreFullThoseThatHoldMostAreCut) {
+  const auto all = std::make_shared<BufferBudget>(4 * 1024 * 1024);
+  const auto buffers = std::make_shared<StreamBuffers>(all);
+  const auto large = make(true, buffers);
+  for (int i = 0; i < 9; ++i) ASSERT_TRUE(large->send({.data = std::string(100 * 1024, 'x')}));
+  std::vector<std::shared_ptr<State>> small;
+  while (large->is_open()) {
+    small.push_back(make(true, buffers));
+    ASSERT_TRUE(small.back()->send({.data = std::string(100 * 1024, 'x')}));
+    ASSERT_LE(all->held(), all->max() / 2) << "requests have the other half";
+    ASSERT_LT(small.size(), 100u);
+  }
+  EXPECT_EQ(large->end(), EventStreamEnd::kNoBufferSpace);
+  EXPECT_EQ(large->buffered_bytes(), 0u);
+  for (const auto& one : small) EXPECT_TRUE(one->is_open());
+  EXPECT_EQ(buffers->cuts(EventStreamEnd::kNoBufferSpace), 1u);
+  small.clear();
+  EXPECT_EQ(all->held(), 0u);
+}
+
+TEST_F(EventStreamStateTest, WhereRequestsHaveAllBuffersAStreamIsCutAndSaysWhy) {
+  const auto all = std::make_shared<BufferBudget>(1024 * 1024);
+  const auto buffers = std::make_shared<StreamBuffers>(all);
+  BufferBudget::Share requests(all.get());
+  ASSERT_TRUE(requests.resize(kUncountedBufferBytes + 1024 * 1024));
+  const auto state = make(true, buffers);
+  EXPECT_TRUE(state->send({.data = std::string(kUncountedBufferBytes / 4, 'x')})) << "which does not count";
+  EXPECT_FALSE(state->send({.data = std::string(kUncountedBufferBytes, 'x')}));
+  EXPECT_EQ(state->end(), EventStreamEnd::kNoBufferSpace);
+}
+
+TEST_F(EventStreamStateTest, CallsThoseThatWaitForRoomOnceThereIsSome) {
+  const auto state = make(false);
+  room_ = 0;
+  attach(*state);
+  ASSERT_TRUE(state->send({.data = std::string(kStreamRoomBytes, 'x')}));
+  int calls = 0;
+  state->on_room([&] {
+    ++calls;
+    EXPECT_TRUE(state->wait_for_room(Duration{0})) << "not under the stream's lock";
+  });
+  run_deferred();
+  run_callbacks();
+  EXPECT_EQ(calls, 0);
+  EXPECT_FALSE(state->wait_for_room(Duration{0}));
+  room_ = 100;
+  state->flush();
+  EXPECT_TRUE(callbacks_.size() == 1 && calls == 0) << "on a worker, not on the loop";
+  run_callbacks();
+  EXPECT_EQ(calls, 1);
+  room_ = 1'000'000;
+  state->flush();
+  run_callbacks();
+  EXPECT_EQ(calls, 1) << "once";
+}
+
+TEST_F(EventStreamStateTest, OnRoomNeverCallsInTheMiddleOfTheCaller) {
+  const auto state = make(false);
+  attach(*state);
+  int calls = 0;
+  state->on_room([&] { ++calls; });
+  EXPECT_EQ(calls, 0);
+  run_deferred();
+  run_callbacks();
+  EXPECT_EQ(calls, 1) << "though there was room already";
+  state->detach();
+  state->on_room([&] { ++calls; });
+  EXPECT_EQ(calls, 2) << "over: here and now";
+}
+
+TEST_F(EventStreamStateTest, AStreamThatIsOverHasNoRoomAndCallsThoseThatWaited) {
+  const auto state = make(false);
+  room_ = 0;
+  attach(*state);
+  ASSERT_TRUE(state->send({.data = std::string(kStreamRoomBytes, 'x')}));
+  int calls = 0;
+  state->on_room([&] { ++calls; });
+  state->detach();
+  run_callbacks();
+  EXPECT_EQ(calls, 1);
+  EXPECT_FALSE(state->wait_for_room(Duration{1'000'000'000}));
+  EXPECT_EQ(state->end(), EventStreamEnd::kClientLeft);
+}
+
+TEST(EventStreamHandle, MadeWithoutAStreamIsClosed) {
+  const EventStream stream;
+  EXPECT_FALSE(stream.is_open());
+  EXPECT_EQ(stream.end(), EventStreamEnd::kClosed);
+  EXPECT_FALSE(stream.send({.data = "1"}));
+  EXPECT_EQ(stream.buffered_bytes(), 0u);
+  EXPECT_FALSE(stream.wait_for_room(Duration{1'000'000'000}));
+  stream.close();
+  int calls = 0;
+  stream.on_close([&] { ++calls; });
+  stream.on_room([&] { ++calls; });
+  EXPECT_EQ(calls, 2);
+  EXPECT_FALSE(EventStream(nullptr).is_open());
+}
+
+TEST_F(EventStreamStateTest, AHandleThatWasMovedFromIsClosed) {
+  const auto state = make();
+  EventStream stream(state);
+  const EventStream other = std::move(stream);
+  EXPECT_TRUE(other.is_open());
+  EXPECT_FALSE(stream.send({.data = "1"}));  // NOLINT(bugprone-use-after-move): what it is about
+  EXPECT_TRUE(other.is_open());
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// RetryAfter: random values for that header, so that clients that were refused together do not come back together. Any
+// RetrySpread: random values for Retry-After, so that clients that were refused together do not come back together. Any
 // thread.
 #pragma once
 
@@ -12,9 +12,9 @@
 
 namespace millrace {
 
-class RetryAfter {
+class RetrySpread {
  public:
-  explicit RetryAfter(std::uint64_t seed) : random_(seed) {}
+  explicit RetrySpread(std::uint64_t seed) : random_(seed) {}
 
   /// Whole seconds: `at_least` to three times that, and no less than 1 to 3. [RFC 9110 10.2.3]
   std::string draw(Duration at_least = kRetryAfter) {

@@ -1,0 +1,77 @@
+#include "connection_loops.h"
+
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "millrace/core/topic.h"
+
+namespace millrace {
+
+void ConnectionLoops::start(std::size_t count, const std::function<std::unique_ptr<ConnectionLoop>()>& make) {
+  const MutexLock lock(mutex_);
+  for (std::size_t i = 0; i < count; ++i) loops_.push_back(make());
+}
+
+// They end without the lock: what waits for it may be what they wait for.
+void ConnectionLoops::stop() {
+  std::vector<std::unique_ptr<ConnectionLoop>> loops;
+  const MutexLock lock(mutex_);
+  loops.swap(loops_);
+}
+
+std::size_t ConnectionLoops::disconnect(std::string_view client) {
+  std::size_t cut = 0;
+  for_each([&](ConnectionLoop& loop) { cut += loop.disconnect(client); });
+  return cut;
+}
+
+std::size_t ConnectionLoops::disconnect(const StreamSelection& selection) {
+  if (!selection.user && !selection.client && !selection.topic) return 0;
+  if (selection.topic && !Topic::parse(*selection.topic)) {
+    throw std::invalid_argument("topic: \"" + *selection.topic + "\" is not a topic");
+  }
+  std::size_t ended = 0;
+  for_each([&](ConnectionLoop& loop) { ended += loop.disconnect(selection); });
+  return ended;
+}
+
+std::vector<StreamRightPtr> ConnectionLoops::open_rights() {
+  std::vector<StreamRightPtr> all;
+  for_each([&](ConnectionLoop& loop) {
+    std::vector<StreamRightPtr> some = loop.open_rights();
+    std::move(some.begin(), some.end(), std::back_inserter(all));
+  });
+  return all;
+}
+
+std::vector<SubscriptionInfo> ConnectionLoops::subscriptions() const {
+  std::vector<SubscriptionInfo> all;
+  for_each([&](ConnectionLoop& loop) {
+    std::vector<SubscriptionInfo> some = loop.subscriptions();
+    std::move(some.begin(), some.end(), std::back_inserter(all));
+  });
+  return all;
+}
+
+void ConnectionLoops::drain(Duration window) {
+  for_each([&](ConnectionLoop& loop) { loop.drain(window); });
+}
+
+std::size_t ConnectionLoops::open_streams() const {
+  std::size_t open = 0;
+  for_each([&](const ConnectionLoop& loop) { open += loop.open_streams(); });
+  return open;
+}
+
+SendingWays ConnectionLoops::sending() const {
+  SendingWays ways;
+  for_each([&](const ConnectionLoop& loop) {
+    ++(loop.uses_io_uring() ? ways.io_uring : ways.send);
+    if (!loop.why_no_io_uring().empty()) ways.why_not = loop.why_no_io_uring();
+  });
+  return ways;
+}
+
+}  // namespace millrace

@@ -1,0 +1,98 @@
+#include "reception.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "http/error_response.h"
+#include "millrace/core/limits.h"
+#include "shares/who.h"
+
+namespace millrace {
+
+namespace {
+
+// The socket option TCP_RTO_MAX_MS of Linux 6.15, which not all systems' headers know.
+constexpr int kTcpRtoMaxMs = 44;
+
+// A loop may have one part in so many more connections than another before that one is given what it accepts.
+constexpr std::size_t kUnevenness = 16;
+
+void send_and_close(int socket, const std::string& response) {
+  [[maybe_unused]] const auto sent = ::send(socket, response.data(), response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::close(socket);
+}
+
+}  // namespace
+
+void Reception::prepare(int listening_socket) const {
+  const int on = 1;
+  setsockopt(listening_socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // So that a client which has stopped reading is asked for a sign of life that often. Older systems do not know the
+  // option: they ask ever less often, down to every two minutes.
+  const auto longest_pause =
+      static_cast<int>(std::clamp(bounds_.heartbeat / 2, kMinRetransmissionPause, kMaxRetransmissionPause).count());
+  setsockopt(listening_socket, IPPROTO_TCP, kTcpRtoMaxMs, &longest_pause, sizeof longest_pause);
+  ::fcntl(listening_socket, F_SETFL, ::fcntl(listening_socket, F_GETFL) | O_NONBLOCK);
+}
+
+// A descriptor of its own, so that whoever shuts the socket down may close theirs at any time.
+void Reception::accept_from(int listening_socket, const std::function<void(int socket)>& wait) {
+  const int socket = ::fcntl(listening_socket, F_DUPFD_CLOEXEC, 0);
+  if (socket < 0 && errno != EBADF) throw std::system_error(errno, std::generic_category(), "cannot listen");
+  if (socket < 0) return;  // shut down already
+  for (const auto& loop : parts_.loops.all()) {
+    loop->accept_from(socket,
+                      [this, &to = *loop](int accepted, const sockaddr_storage& peer) { accept(to, accepted, peer); });
+  }
+  wait(socket);
+  for (const auto& loop : parts_.loops.all()) loop->stop_accepting();
+  ::close(socket);
+}
+
+void Reception::accept(ConnectionLoop& loop, int socket, const sockaddr_storage& peer) {
+  auto share = per_address_.take(Who::network(peer));
+  if (!share) {
+    return refuse(loop, socket, {429, "too many connections from your address", RefusalReason::kAddressConnections});
+  }
+  if (!ConnectionCounts::add_to(counts_.open, bounds_.connections)) {
+    return refuse(loop, socket, {503, "too many connections to the server", RefusalReason::kConnections});
+  }
+  loop_for_another(loop).adopt(socket, std::move(*share));
+}
+
+void Reception::refuse(ConnectionLoop& loop, int socket, const RequestError& error) {
+  std::string response = answer(error);
+  if (ConnectionCounts::add_to(counts_.refused, kMaxTurnedAway)) return loop.refuse(socket, std::move(response));
+  send_and_close(socket, response);
+}
+
+void Reception::refuse(int socket) {
+  send_and_close(socket,
+                 answer({503, "the server was started with httplib::Server::listen(); call millrace::Server::listen()",
+                         RefusalReason::kConnections}));
+}
+
+// Before a request has been read, of which page it is is not known.
+std::string Reception::answer(const RequestError& error) {
+  parts_.refusals.add(error.status, error.reason);
+  return error_response(error, parts_.retry_spread.draw(), parts_.cross_origin.lines_for({}));
+}
+
+// The loop that has accepted it, which costs least, unless another has clearly fewer.
+ConnectionLoop& Reception::loop_for_another(ConnectionLoop& loop) const {
+  const auto& loops = parts_.loops.all();
+  ConnectionLoop& idlest = **std::min_element(
+      loops.begin(), loops.end(), [](const auto& one, const auto& other) { return one->load() < other->load(); });
+  const std::size_t least = idlest.load();
+  return loop.load() <= least + least / kUnevenness ? loop : idlest;
+}
+
+}  // namespace millrace

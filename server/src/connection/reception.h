@@ -1,0 +1,63 @@
+// Reception: which accepted connections are let in, to which loop each of them goes, and what the others are told.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "connection_loop.h"
+#include "connection_loops.h"
+#include "http/cross_origin.h"
+#include "http/request_head.h"
+#include "shares/counters.h"
+#include "shares/quota.h"
+#include "shares/retry_spread.h"
+
+namespace millrace {
+
+class Reception {
+ public:
+  struct Bounds {
+    std::size_t connections;
+    std::optional<std::size_t> connections_per_address;
+    Duration heartbeat;  ///< of event streams
+  };
+  struct Parts {
+    ConnectionLoops& loops;
+    RefusalCounters& refusals;
+    RetrySpread& retry_spread;
+    const CrossOrigin& cross_origin;
+  };
+
+  Reception(Bounds bounds, Parts parts)
+      : bounds_(bounds), parts_(parts), per_address_(bounds.connections_per_address) {}
+
+  /// Gives a listening socket what the accepted ones inherit from it, and makes it one that does not block.
+  void prepare(int listening_socket) const;
+
+  /// Accepts connections, on the loops, until `wait` returns, which is given the socket: it is a descriptor of its own.
+  /// Throws std::system_error if the system has none.
+  void accept_from(int listening_socket, const std::function<void(int socket)>& wait);
+
+  /// Refuses a client of a server that was not started.
+  void refuse(int socket);
+
+  ConnectionCounts& counts() { return counts_; }
+  const ConnectionCounts& counts() const { return counts_; }
+
+ private:
+  void accept(ConnectionLoop& loop, int socket, const sockaddr_storage& peer);
+  void refuse(ConnectionLoop& loop, int socket, const RequestError& error);
+  std::string answer(const RequestError& error);
+  ConnectionLoop& loop_for_another(ConnectionLoop& loop) const;
+
+  const Bounds bounds_;
+  const Parts parts_;
+  Quota per_address_;
+  ConnectionCounts counts_;
+};
+
+}  // namespace millrace

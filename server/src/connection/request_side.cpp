@@ -1,0 +1,262 @@
+#include "request_side.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+#include "connection.h"
+#include "connection_loop.h"
+#include "http/error_response.h"
+#include "millrace/core/limits.h"
+#include "shares/rate_floor.h"
+
+namespace millrace {
+
+// --- Requests -------------------------------------------------------------------------------------------------------
+
+void RequestSide::read(Connection& connection) {
+  std::array<char, kReadBytes> buffer;
+  for (int reads = 0; reads < kReadsPerTurn; ++reads) {
+    const ssize_t count = ::recv(connection.socket(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count == 0) return connection.close();
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) return connection.close();
+      return;
+    }
+    if (!take_in(connection, {buffer.data(), static_cast<std::size_t>(count)})) return;
+    process_input(connection);
+    if (!connection.awaits_request() || static_cast<std::size_t>(count) < buffer.size()) return;
+  }
+}
+
+// Bodies are what takes most memory of all that strangers can ask for: who comes where there is none is turned away,
+// and gives back what it had.
+bool RequestSide::take_in(Connection& connection, std::string_view bytes) {
+  try {
+    if (intake_ == nullptr) {
+      intake_ =
+          std::make_unique<RequestIntake>(std::string(), BufferBudget::Share(connection.loop().settings().buffers));
+    }
+    if (intake_->append(bytes)) return true;
+  } catch (const std::bad_alloc&) {
+    // the same
+  }
+  std::string origin;
+  try {
+    if (intake_ != nullptr) origin = origin_in(intake_->view());
+  } catch (const std::bad_alloc&) {
+    // the page is not told why
+  }
+  const bool is_to_head = intake_ != nullptr && intake_->is_to_head();
+  intake_.reset();
+  reject(connection, {503, kNoMemory, RefusalReason::kMemory}, is_to_head, origin);
+  return false;
+}
+
+// Goes on with what has come in: answers what needs no worker, until a request is not whole, is a worker's, or
+// something is wrong with it. The answers go out together.
+void RequestSide::process_input(Connection& connection) {
+  const ServerOptions& options = connection.loop().settings().options;
+  for (int requests = 0; requests < kDirectRequestsPerTurn; ++requests) {
+    const RequestIntake::Progress progress = intake_->advance(options.http.max_head_bytes);
+    if (progress == RequestIntake::Progress::kWhole) {
+      if (!serve_request(connection)) return;
+      continue;
+    }
+    if (progress == RequestIntake::Progress::kRefused) return reject(connection, intake_->error());
+    if (progress == RequestIntake::Progress::kNothing) {
+      if (connection.phase() == Connection::Phase::kIdle) intake_.reset();
+    } else if (connection.phase() == Connection::Phase::kIdle) {
+      connection.enter(Connection::Phase::kHead);
+      connection.set_deadline(options.http.head_deadline);
+    }
+    if (progress == RequestIntake::Progress::kBody && connection.phase() == Connection::Phase::kHead) {
+      connection.enter(Connection::Phase::kBody);
+      connection.set_deadline(options.http.body_deadline);
+    }
+    send_answers(connection);
+    return;
+  }
+  await_room(connection);  // the others want their turn
+}
+
+// False if the connection has come to something else than the next request.
+bool RequestSide::serve_request(Connection& connection) {
+  // Answers to what is published wait for one another and go out together. What a stream writes comes behind them.
+  const bool is_publish = intake_->view().starts_with("POST ");
+  if (!is_publish && !send_answers(connection)) return false;
+  const std::size_t request_bytes = intake_->head().bytes + static_cast<std::size_t>(intake_->head().content_length);
+  Exchange exchange{.loop = connection.loop(),
+                    .connection = connection,
+                    .socket = connection.socket(),
+                    .head = std::move(intake_->head()),
+                    .input = {},
+                    .last_request = served_ + 1 >= connection.loop().settings().max_requests};
+  if (!connection.loop().serve_here(exchange, intake_->view())) {
+    if (send_answers(connection)) {
+      dispatch(connection, std::move(exchange));
+    } else if (connection.phase() != Connection::Phase::kClosed) {
+      intake_->head() = std::move(exchange.head);
+    }
+    return false;
+  }
+  ++served_;
+  if (exchange.taken) {
+    intake_.reset();
+    return false;
+  }
+  append_output(std::move(exchange.output.bytes()));
+  keep_alive_ = exchange.keep_alive;
+  if (!keep_alive_) {
+    intake_.reset();
+    connection.enter(Connection::Phase::kResponding);
+    write(connection);
+    return false;
+  }
+  intake_->begin_next(request_bytes);
+  connection.enter(Connection::Phase::kIdle);
+  connection.set_deadline(connection.loop().settings().keep_alive);
+  return true;
+}
+
+// False if they do not all go, and what comes behind them has to wait.
+bool RequestSide::send_answers(Connection& connection) {
+  if (send_output(connection)) return true;
+  if (connection.phase() != Connection::Phase::kClosed) await_room(connection);
+  return false;
+}
+
+void RequestSide::dispatch(Connection& connection, Exchange exchange) {
+  connection.enter(Connection::Phase::kWorking);
+  connection.loop().event_loop().timers().cancel(connection);
+  ++served_;
+  exchange.input = std::move(intake_->input());
+  exchange.share = std::move(intake_->share());
+  intake_.reset();
+  connection.loop().dispatch(std::make_shared<Exchange>(std::move(exchange)));
+}
+
+void RequestSide::reject(Connection& connection, const RequestError& error) {
+  if (intake_ == nullptr) return reject(connection, error, false, {});
+  const std::string origin =
+      connection.loop().settings().cross_origin != nullptr ? origin_in(intake_->view()) : std::string();
+  reject(connection, error, intake_->is_to_head(), origin);
+}
+
+void RequestSide::reject(Connection& connection, const RequestError& error, bool is_to_head,
+                         const std::string& origin) {
+  const ConnectionLoop::Settings& settings = connection.loop().settings();
+  settings.refusals->add(error.status, error.reason);
+  const bool is_foreign = error.reason == RefusalReason::kTls || error.reason == RefusalReason::kHttp2;
+  if (is_foreign && settings.on_foreign_protocol != nullptr)
+    settings.on_foreign_protocol(error.reason, connection.socket());
+  const Duration wait = connection.loop().random_retry(kRetryAfter, 2 * kRetryAfter);
+  ResponseOutput output(is_to_head, false);
+  output.append(
+      error_response(error, error.status == 503 ? std::to_string(wait.count() / 1000) : std::string(),
+                     settings.cross_origin != nullptr ? settings.cross_origin->lines_for(origin) : std::string()));
+  append_output(std::move(output.bytes()));
+  keep_alive_ = false;
+  intake_.reset();
+  connection.enter(Connection::Phase::kResponding);
+  write(connection);
+}
+
+void RequestSide::on_timer(Connection& connection) {
+  switch (connection.phase()) {
+    case Connection::Phase::kHead:
+      if (intake_ == nullptr) return connection.close();  // connected, and never said a word
+      return reject(connection, {408, "the request head did not arrive in time", RefusalReason::kTooSlow});
+    case Connection::Phase::kBody:
+      return reject(connection, {408, "the request body did not arrive in time", RefusalReason::kTooSlow});
+    default:
+      DownloadGate* const downloads = connection.loop().settings().downloads;
+      if (output_ != nullptr && !connection.is_refused() && downloads != nullptr) downloads->count_cut();
+      return connection.close();
+  }
+}
+
+// --- Responses ------------------------------------------------------------------------------------------------------
+
+void RequestSide::finish(Connection& connection, Exchange& exchange) {
+  keep_alive_ = exchange.keep_alive;
+  set_output(std::move(exchange.output.bytes()), std::move(exchange.share));
+  if (keep_alive_ && exchange.consumed < exchange.input.size()) {
+    intake_ = std::make_unique<RequestIntake>(exchange.input.substr(exchange.consumed),
+                                              BufferBudget::Share(connection.loop().settings().buffers));
+  }
+  connection.enter(Connection::Phase::kResponding);
+  write(connection);
+}
+
+void RequestSide::respond_last(Connection& connection, std::string response) {
+  keep_alive_ = false;
+  set_output(std::move(response));
+  connection.enter(Connection::Phase::kResponding);
+  write(connection);
+}
+
+void RequestSide::write(Connection& connection) {
+  if (send_answers(connection)) after_response(connection);
+}
+
+void RequestSide::set_output(std::string bytes, BufferBudget::Share share) {
+  output_ =
+      bytes.empty()
+          ? nullptr
+          : std::make_unique<Unwritten>(Unwritten{.bytes = std::move(bytes), .begin = 0, .share = std::move(share)});
+}
+
+// Behind what waits already.
+void RequestSide::append_output(std::string bytes) {
+  if (output_ == nullptr) return set_output(std::move(bytes));
+  output_->bytes.append(bytes);
+}
+
+// To write on, or to go on: with neither, the connection is closed. Who takes a byte now and then shall not keep the
+// rest in memory for ever.
+void RequestSide::await_room(Connection& connection) {
+  connection.enter(Connection::Phase::kResponding);
+  const ConnectionLoop::Settings& settings = connection.loop().settings();
+  Duration patience = settings.write_timeout;
+  if (output_ != nullptr) {
+    const TimePoint now = connection.loop().event_loop().now();
+    if (!output_->waiting_since) output_->waiting_since = now;
+    const RateFloor floor{.grace = settings.options.http.body_deadline, .bytes_per_second = kMinDownloadBytesPerSecond};
+    patience = std::clamp(floor.left(output_->begin, now - *output_->waiting_since), Duration{0}, patience);
+  }
+  connection.set_deadline(patience);
+  connection.watch_for(EPOLLOUT);
+}
+
+// Whether all of output_ has been written.
+bool RequestSide::send_output(Connection& connection) {
+  if (output_ == nullptr) return true;
+  std::string& bytes = output_->bytes;
+  iovec buffer{.iov_base = bytes.data() + output_->begin, .iov_len = bytes.size() - output_->begin};
+  output_->begin += connection.send({&buffer, 1});
+  if (output_->begin < bytes.size()) return false;
+  output_.reset();
+  return true;
+}
+
+void RequestSide::await_request(Connection& connection) {
+  connection.enter(Connection::Phase::kIdle);
+  connection.set_deadline(connection.loop().settings().keep_alive);
+  connection.watch_for(Connection::kInput);
+}
+
+void RequestSide::after_response(Connection& connection) {
+  if (!keep_alive_) return connection.linger();
+  if (intake_ == nullptr) return await_request(connection);
+  // Pipelined: the next request is here already, or has begun.
+  await_request(connection);
+  process_input(connection);
+}
+
+}  // namespace millrace

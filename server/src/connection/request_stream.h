@@ -1,0 +1,35 @@
+// RequestStream: what a StreamSide has of a request-scoped stream, and the connection as that stream sees it.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "stream/event_stream_state.h"
+
+namespace millrace {
+
+class StreamSide;
+
+class RequestStream final : public EventStream::State::Outlet {
+ public:
+  RequestStream(StreamSide& side, std::shared_ptr<EventStream::State> state) : side_(side), state_(std::move(state)) {}
+
+  /// `head` is the response's. The loop's thread, as all but write() and defer().
+  void begin(std::string_view head);
+  void heartbeat() { go_on(state_->heartbeat()); }
+  void leave() { state_->detach(); }
+
+  ssize_t write(std::string_view bytes) override;
+  void defer(EventStream::State::Task task) override;
+  void on_wake() override { go_on(state_->flush()); }
+  TimePoint now() const override;
+
+ private:
+  void go_on(EventStream::State::Flushed flushed);
+
+  StreamSide& side_;
+  const std::shared_ptr<EventStream::State> state_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,294 @@
+#include "stream_side.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "base/peer_address.h"
+#include "base/time_until.h"
+#include "connection.h"
+#include "connection_loop.h"
+#include "millrace/core/protocol.h"
+#include "request_stream.h"
+
+namespace millrace {
+
+namespace {
+
+// Buffers in one sendmsg(); the system's own bound is 1024.
+constexpr std::size_t kBuffersPerWrite = 64;
+
+// Of presence, before others on the loop get their turn.
+constexpr int kPresencePagesPerTurn = 4;
+
+bool listens_to(const TopicFilter& filter, const std::string& name) {
+  const auto topic = Topic::parse(name);
+  return topic && filter.matches(*topic);
+}
+
+}  // namespace
+
+StreamSide::StreamSide(Connection& connection) : connection_(connection) {}
+
+// Events do not pass the subscriber any more.
+StreamSide::~StreamSide() {
+  if (subscriber_ == nullptr) return;
+  loop().subscribers().remove(*subscriber_);
+  loop().forget_stored(stored_ticket_);
+}
+
+void StreamSide::subscribe(std::string_view head, Subscriber::Subscription subscription, const Feed::Cursor& cursor,
+                           std::string_view last_event_id, StreamTerms terms) {
+  if (terms.right != nullptr) terms.right->stream = this;
+  if (terms.ends_at || terms.retry || terms.on_close != nullptr || !terms.user.empty() || terms.right != nullptr) {
+    terms_ = std::make_unique<StreamTerms>(std::move(terms));
+  }
+  begin();
+  subscription.filter = loop().subscribers().shared(subscription.filter);
+  const Duration retry = subscription.poll ? kPollRetry : reconnection_time();
+  const bool is_poll = subscription.poll;
+  subscriber_ = std::make_unique<Subscriber>(loop().feed(), *this, std::move(subscription));
+  loop().subscribers().add(*subscriber_);
+  if (loop().settings().presence != nullptr) {
+    // A poll comes and goes all the time.
+    if (!is_poll) is_present_ = loop().joined(subscriber_->filter(), listener());
+    watch_presence();
+  }
+  subscriber_->start(cursor, last_event_id, head, retry);
+  if (is_open()) loop().stream_started(*this);
+  // A poll that comes back has had the state: it waits for what changes.
+  tell_presence(!is_poll || last_event_id.empty());
+}
+
+void StreamSide::open(std::string_view head, std::shared_ptr<EventStream::State> state) {
+  begin();
+  request_stream_ = std::make_unique<RequestStream>(*this, std::move(state));
+  request_stream_->begin(head);
+}
+
+ConnectionLoop& StreamSide::loop() const {
+  return connection_.loop();
+}
+
+bool StreamSide::is_open() const {
+  return connection_.is_streaming();
+}
+
+void StreamSide::begin() {
+  assert(subscriber_ == nullptr && request_stream_ == nullptr);  // it stays a stream, and the same
+  connection_.enter(Connection::Phase::kStreaming);
+  opened_at_ = loop().event_loop().now();
+  is_counted_ = true;
+  loop().stream_opened();
+  put_off_heartbeat();
+  set_timer();
+  connection_.watch_for(Connection::kInput);
+}
+
+void StreamSide::leave(StreamEnd reason) {
+  if (request_stream_ != nullptr) request_stream_->leave();
+  if (terms_ != nullptr && terms_->on_close != nullptr) {
+    loop().run_on_worker([on_close = std::move(terms_->on_close), reason] { on_close(reason); });
+  }
+  if (terms_ != nullptr && terms_->right != nullptr) terms_->right->stream = nullptr;
+  if (is_present_) loop().left(subscriber_->filter(), listener());
+  if (terms_ != nullptr && terms_->watch != nullptr) loop().unwatch_presence(*this);
+}
+
+void StreamSide::stop_counting() {
+  if (std::exchange(is_counted_, false)) loop().stream_closed();
+}
+
+Presence::Listener StreamSide::listener() const {
+  return {.user = terms_ != nullptr ? terms_->user : std::string(), .client = std::string(subscriber_->client())};
+}
+
+void StreamSide::on_ready(std::uint32_t events) {
+  if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) return connection_.close();
+  if ((events & EPOLLIN) != 0) connection_.discard_input();  // a client has nothing to say any more
+  if (!is_open() || (events & EPOLLOUT) == 0) return;
+  if (subscriber_ != nullptr) {
+    read_on();
+  } else {
+    request_stream_->on_wake();
+  }
+}
+
+void StreamSide::on_timer(TimePoint now) {
+  if (terms_ != nullptr && terms_->ends_at && now >= *terms_->ends_at) {
+    return retire(loop().random_retry(reconnection_time(), reconnection_time()), StreamEnd::kLifetime);
+  }
+  if (client_.is_lost(connection_.socket(), now, loop().settings().options.streams.unacknowledged_timeout)) {
+    return connection_.close();
+  }
+  if (now >= heartbeat_at_) {
+    heartbeat_at_ = now + loop().settings().options.streams.heartbeat;
+    client_.owes_a_sign(now);
+    if (subscriber_ != nullptr) {
+      subscriber_->heartbeat(loop().subscribers().served(*subscriber_));
+    } else {
+      request_stream_->heartbeat();
+    }
+  }
+  if (is_open()) set_timer();
+}
+
+void StreamSide::retire(Duration retry, StreamEnd reason) {
+  end_reason_ = reason;
+  // Cut, the client comes back after the reconnection time it has.
+  if (!subscriber_->retire(retry)) connection_.close(reason);
+}
+
+void StreamSide::watch_presence() {
+  if (!Presence::concerns(subscriber_->filter())) return;
+  if (terms_ == nullptr) terms_ = std::make_unique<StreamTerms>();
+  terms_->watch = std::make_shared<Presence::Watch>(subscriber_->shared_filter());
+  loop().watch_presence(*this);
+}
+
+// While the subscriber is catching up, or its socket is full, it keeps nothing: what is so by then it gets afterwards.
+void StreamSide::tell_presence(bool is_news) {
+  if (terms_ == nullptr || terms_->watch == nullptr) return;
+  // These events have no ID: a client that gets many of them needs its heartbeats all the same.
+  const TimePoint heartbeat_at = heartbeat_at_;
+  for (int pages = 0; is_open() && subscriber_->is_live(); ++pages) {
+    if (pages == kPresencePagesPerTurn) {
+      connection_.want_output(true);
+      break;
+    }
+    const Presence::Page page = loop().settings().presence->read(*terms_->watch);
+    if (!page.events.empty()) subscriber_->tell(*EventType::parse(protocol::kPresenceEventType), page.events, is_news);
+    if (!page.has_more) break;
+  }
+  heartbeat_at_ = heartbeat_at;
+}
+
+bool StreamSide::is_selected(const StreamSelection& selection) const {
+  if (selection.user && (terms_ == nullptr || terms_->user != *selection.user)) return false;
+  if (selection.client && !is_client(*selection.client)) return false;
+  return !selection.topic || listens_to(subscriber_->filter(), *selection.topic);
+}
+
+void StreamSide::settle_right(const Authorizer::Decision& decision) {
+  if (!is_open()) return;
+  if (!decision.is_allowed()) {
+    return retire(loop().random_retry(reconnection_time(), reconnection_time()), StreamEnd::kLifetime);
+  }
+  terms_->ends_at.reset();
+  if (decision.until()) terms_->ends_at = loop().event_loop().now() + time_until(*decision.until());
+  set_timer();
+}
+
+Duration StreamSide::reconnection_time() const {
+  return terms_ != nullptr && terms_->retry ? *terms_->retry : loop().settings().options.streams.retry;
+}
+
+SubscriptionInfo StreamSide::info() const {
+  std::vector<std::string> topics;
+  for (const TopicPattern& pattern : subscriber_->filter().patterns()) topics.emplace_back(pattern.view());
+  return {.topics = std::move(topics),
+          .client = std::string(subscriber_->client()),
+          .user = terms_ != nullptr ? terms_->user : std::string(),
+          .address = peer_address(connection_.socket()),
+          .age = loop().event_loop().now() - opened_at_,
+          .live = subscriber_->is_live()};
+}
+
+void StreamSide::read_on() {
+  subscriber_->catch_up();
+  // Whoever waits for its turn, or for the store, does not wait for the socket.
+  if (!is_open()) return;
+  if (subscriber_->is_live() || subscriber_->awaits_stored() || reads_later_) connection_.want_output(false);
+  tell_presence();
+}
+
+void StreamSide::take_stored(const Feed::Page& page) {
+  if (is_open()) subscriber_->take_stored(page);
+  tell_presence();
+}
+
+std::size_t StreamSide::take_result(std::span<const FramePtr> frames, std::size_t bytes, ssize_t result) {
+  const auto sent = static_cast<std::size_t>(std::max<ssize_t>(result, 0));
+  if (result < 0 && result != -EAGAIN) {
+    connection_.close();
+    return 0;
+  }
+  count_delivery(frames, sent, bytes);
+  if (sent < bytes) connection_.want_output(true);
+  put_off_heartbeat();
+  return sent;
+}
+
+std::size_t StreamSide::write(std::span<const FramePtr> frames, std::size_t skip, WireForm form) {
+  std::size_t written = 0;
+  while (!frames.empty() && is_open()) {
+    std::array<iovec, kBuffersPerWrite> buffers;
+    const std::size_t count = std::min(frames.size(), buffers.size());
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::string_view wire = frames[i]->wire(form);
+      wire.remove_prefix(std::exchange(skip, 0));
+      buffers[i] = {.iov_base = const_cast<char*>(wire.data()), .iov_len = wire.size()};  // iovec knows no const
+      bytes += wire.size();
+    }
+    const std::size_t sent = connection_.send({buffers.data(), count});
+    written += sent;
+    count_delivery(frames.first(count), sent, bytes);
+    if (sent < bytes) {
+      if (is_open()) connection_.want_output(true);
+      return written;
+    }
+    frames = frames.subspan(count);
+  }
+  put_off_heartbeat();
+  return written;
+}
+
+void StreamSide::yield() {
+  loop().read_later(*this);
+}
+
+WorkBudget& StreamSide::reading() {
+  return loop().reading();
+}
+
+// The subscriber has ended: what is left to say is said as behind any response.
+void StreamSide::end() {
+  leave(end_reason_);
+  connection_.end_with(subscriber_->ending());
+}
+
+void StreamSide::read_stored(std::uint64_t sequence) {
+  stored_ticket_ = loop().read_stored(*this, sequence, subscriber_->shared_filter());
+}
+
+void StreamSide::on_gap() {
+  loop().counters().gaps.add(1);
+}
+
+void StreamSide::count_delivery(std::span<const FramePtr> frames, std::size_t sent, std::size_t bytes) {
+  loop().counters().bytes.add(sent);
+  // Frames without an event come alone. Of those that did not all fit, the rest is counted when it is sent.
+  if (!frames.front()->topic) return;
+  std::size_t whole = frames.size();
+  while (whole > 0 && bytes > sent) bytes -= frames[--whole]->wire(subscriber_->form()).size();
+  loop().counters().deliveries.add(whole);
+}
+
+void StreamSide::put_off_heartbeat() {
+  heartbeat_at_ = loop().event_loop().now() + loop().settings().options.streams.heartbeat;
+}
+
+// Writing does not move it: that would cost as much as the writing. And a client that is gone has to be noticed while
+// much is written to it, too.
+void StreamSide::set_timer() {
+  const Duration look = std::max(loop().settings().options.streams.heartbeat / 2, Duration{1});
+  TimePoint deadline = std::min(loop().event_loop().now() + look, heartbeat_at_);
+  if (terms_ != nullptr && terms_->ends_at) deadline = std::min(deadline, *terms_->ends_at);
+  loop().event_loop().timers().set(connection_, deadline);
+}
+
+}  // namespace millrace

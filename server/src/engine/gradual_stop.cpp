@@ -1,0 +1,94 @@
+#include "gradual_stop.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdint>
+#include <system_error>
+
+#include "loop/event_loop.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr short kShutDown = POLLHUP | POLLNVAL;
+
+// Asked for, it is forgotten: accept() would have, too.
+void forget_error(int socket) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
+}
+
+int milliseconds_until(TimePoint end) {
+  return static_cast<int>(std::clamp<Duration::rep>((end - monotonic_now()).count(), 0, INT_MAX));
+}
+
+}  // namespace
+
+GradualStop::GradualStop() : event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (event_ < 0) throw std::system_error(errno, std::generic_category(), "cannot set up a server");
+}
+
+GradualStop::~GradualStop() {
+  ::close(event_);
+}
+
+void GradualStop::ask(Duration window) {
+  {
+    const TimePoint end = monotonic_now() + window;
+    const MutexLock lock(mutex_);
+    if (!asked_ || end < asked_->end) asked_ = {.window = window, .end = end};
+  }
+  wake();
+}
+
+void GradualStop::wake() const {
+  const std::uint64_t one = 1;
+  // An eventfd takes the write unless its counter is full, and then wait() is awake already.
+  [[maybe_unused]] const auto written = ::write(event_, &one, sizeof one);
+}
+
+void GradualStop::reset() {
+  const MutexLock lock(mutex_);
+  asked_.reset();
+}
+
+std::optional<GradualStop::Asked> GradualStop::asked() const {
+  const MutexLock lock(mutex_);
+  return asked_;
+}
+
+void GradualStop::wait(int listening_socket, const Ports& ports) {
+  bool is_draining = false;
+  bool is_shut_down = false;
+  std::array<pollfd, 2> waiting{
+      {{.fd = listening_socket, .events = 0, .revents = 0}, {.fd = event_, .events = POLLIN, .revents = 0}}};
+  while (listening_socket >= 0 && (waiting[0].revents & kShutDown) == 0) {
+    const auto stop = asked();
+    if (stop && !is_draining) {
+      is_draining = true;
+      ports.drain(stop->window);
+    }
+    if (stop && !is_shut_down && (monotonic_now() >= stop->end || ports.are_streams_gone())) {
+      is_shut_down = true;
+      ports.shut_down();
+    }
+    for (pollfd& one : waiting) one.revents = 0;
+    if (::poll(waiting.data(), waiting.size(), stop && !is_shut_down ? milliseconds_until(stop->end) : -1) <= 0)
+      continue;
+    std::uint64_t count = 0;
+    if (waiting[1].revents != 0) [[maybe_unused]]
+      const auto read = ::read(event_, &count, sizeof count);
+    if (waiting[0].revents != 0) forget_error(listening_socket);
+  }
+}
+
+}  // namespace millrace

@@ -1,0 +1,67 @@
+#include "request_dispatch.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include "connection/connection.h"
+#include "connection/connection_loop.h"
+#include "http/error_response.h"
+
+namespace millrace {
+
+namespace {
+
+// As reports of failures name it.
+std::string request_line_of(const Exchange& exchange) {
+  const std::string_view line = std::string_view(exchange.input).substr(0, exchange.input.find_first_of("\r\n"));
+  const std::size_t method_end = std::min(line.find(' '), line.size());
+  const std::string_view target = line.substr(std::min(method_end + 1, line.size()));
+  return name_of(line.substr(0, method_end), target.substr(0, target.find(' ')));
+}
+
+}  // namespace
+
+void RequestDispatch::stop() {
+  bridge_.reset();
+  parts_.uploads.reset();
+}
+
+// Bodies that a worker has to wait for must not take all of the workers.
+void RequestDispatch::dispatch(const std::shared_ptr<Exchange>& exchange) {
+  if (!exchange->is_upload()) return serve(exchange);
+  switch (parts_.uploads.enter(exchange)) {
+    case UploadGate::Answer::kGo:
+      return serve(exchange);
+    case UploadGate::Answer::kWait:
+      return;
+    case UploadGate::Answer::kRefuse:
+      parts_.refusals.add(503, RefusalReason::kUploads);
+      exchange->output.append(error_response({503, "too many uploads to the server"}, parts_.retry_spread.draw(),
+                                             parts_.cross_origin.lines_for(origin_in(exchange->input))));
+      exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
+  }
+}
+
+void RequestDispatch::serve(const std::shared_ptr<Exchange>& exchange) {
+  if (parts_.workers.enqueue([this, exchange] { serve_on_worker(exchange); })) return;
+  exchange->loop.defer([exchange] { exchange->connection.close(); });
+}
+
+void RequestDispatch::serve_on_worker(const std::shared_ptr<Exchange>& exchange) {
+  // cpp-httplib sees to what handlers throw, but not to what loggers, content providers and the like do.
+  const std::string name = request_line_of(*exchange);
+  const bool served = call_guarded(parts_.on_failure, name, [&] { bridge_->serve(*exchange); });
+  if (exchange->failure != nullptr) report_failure(parts_.on_failure, name, exchange->failure);
+  parts_.refusals.add(exchange->status, exchange->refusal);
+  if (exchange->is_upload()) {
+    if (const auto next = parts_.uploads.leave()) serve(next);
+  }
+  if (exchange->taken) return;
+  exchange->loop.defer([exchange, served] {
+    if (served) return exchange->connection.finish(*exchange);
+    exchange->connection.close();  // nobody knows how much of the response is there
+  });
+}
+
+}  // namespace millrace

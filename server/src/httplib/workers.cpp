@@ -1,0 +1,61 @@
+#include "workers.h"
+
+#include <utility>
+
+namespace millrace {
+
+namespace {
+
+// Whose handler or callback this thread is in.
+thread_local const void* user_code_of = nullptr;
+
+}  // namespace
+
+void Workers::start(std::unique_ptr<httplib::TaskQueue> queue) {
+  const MutexLock lock(mutex_);
+  queue_ = std::move(queue);
+  are_running_ = true;
+}
+
+bool Workers::close() {
+  const MutexLock lock(mutex_);
+  return std::exchange(are_running_, false);
+}
+
+// Where one of them sees to it that there is another, that one comes too.
+void Workers::run_left_over() {
+  while (true) {
+    std::vector<Task> callbacks;
+    {
+      const MutexLock lock(mutex_);
+      callbacks.swap(left_over_);
+    }
+    if (callbacks.empty()) return;
+    for (const Task& callback : callbacks) as_user_code(callback);
+  }
+}
+
+bool Workers::enqueue(Task task) {
+  const MutexLock lock(mutex_);
+  if (are_running_) queue_->enqueue([this, task = std::move(task)] { as_user_code(task); });
+  return are_running_;
+}
+
+void Workers::run_callback(Task callback) {
+  auto guarded = [this, callback = std::move(callback)] { call_guarded(on_failure_, "on_close", callback); };
+  const MutexLock lock(mutex_);
+  if (!are_running_) return left_over_.push_back(std::move(guarded));
+  queue_->enqueue([this, guarded = std::move(guarded)] { as_user_code(guarded); });
+}
+
+void Workers::as_user_code(const Task& code) const {
+  const void* const outer = std::exchange(user_code_of, this);
+  code();
+  user_code_of = outer;
+}
+
+bool Workers::is_in_user_code() const {
+  return user_code_of == this;
+}
+
+}  // namespace millrace

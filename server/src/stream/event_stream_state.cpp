@@ -1,0 +1,285 @@
+#include "event_stream_state.h"
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <utility>
+
+#include "base/failure.h"
+#include "log/frame.h"
+#include "millrace/core/event_stream_writer.h"
+#include "millrace/core/limits.h"
+#include "stream_buffers.h"
+
+namespace millrace {
+
+namespace {
+
+// A buffer that has grown beyond this is given back when it is empty.
+constexpr std::size_t kKeptBytes = 4096;
+
+// Longer than that nobody waits for room: what is longer could overflow the clock.
+constexpr Duration kLongestWait{24 * 60 * 60 * 1000};
+
+// A producer that waits for room holds little that counts.
+static_assert(kStreamRoomBytes <= kUncountedBufferBytes && kUncountedBufferBytes < kMaxStreamBufferBytes);
+
+}  // namespace
+
+EventStream::State::State(Terms terms)
+    : terms_(std::move(terms)), share_(terms_.buffers != nullptr ? &terms_.buffers->budget() : nullptr) {}
+
+EventStream::State::~State() {
+  drop_waiting();
+}
+
+// --- The handles' side ----------------------------------------------------------------------------------------------
+
+// Making room locks other streams, and so happens between two attempts.
+bool EventStream::State::send(const Event& event) {
+  Sent sent = try_send(event);
+  if (sent == Sent::kNoBufferSpace) {
+    terms_.buffers->make_room(event.data.size());
+    sent = try_send(event);
+  }
+  if (sent == Sent::kNoBufferSpace) cut();
+  return sent == Sent::kYes;
+}
+
+EventStream::State::Sent EventStream::State::try_send(const Event& event) {
+  const MutexLock lock(mutex_);
+  if (is_over()) return Sent::kNo;
+  const std::size_t waited = waiting_.size();
+  append(event);
+  if (waiting_bytes() > kMaxStreamBufferBytes) {
+    cut_now(EventStreamEnd::kTooSlow);
+    return Sent::kNo;
+  }
+  if (!hold()) {
+    waiting_.resize(waited);
+    waiting_.shrink_to_fit();
+    return Sent::kNoBufferSpace;
+  }
+  if (outlet_ == nullptr || waited > 0)
+    return Sent::kYes;  // attach(), the loop on its way, or the socket will see to it
+  // A producer that is faster than one event a moment is better served by the loop, which writes many at once.
+  const TimePoint now = outlet_->now();
+  if (std::exchange(written_at_, now) == now) {
+    wake_once();
+    return Sent::kYes;
+  }
+  write_waiting();
+  if (cut_ || !waiting_.empty()) wake_once();
+  return is_over() ? Sent::kNo : Sent::kYes;
+}
+
+void EventStream::State::close() {
+  const MutexLock lock(mutex_);
+  if (is_over()) return;
+  end_ = EventStreamEnd::kClosed;
+  if (terms_.chunked) waiting_.append(kLastChunk);
+  notify_waiters();
+  wake_once();
+}
+
+EventStreamEnd EventStream::State::end() const {
+  const MutexLock lock(mutex_);
+  return end_;
+}
+
+std::size_t EventStream::State::buffered_bytes() const {
+  const MutexLock lock(mutex_);
+  return waiting_bytes();
+}
+
+bool EventStream::State::wait_for_room(Duration timeout) {
+  MutexLock lock(mutex_);
+  if (!is_over() && !has_room()) {
+    room_waiters().changed.wait_for(lock, std::clamp(timeout, Duration{0}, kLongestWait),
+                                    [this]() REQUIRES(mutex_) { return is_over() || has_room(); });
+  }
+  return !is_over() && has_room();
+}
+
+// Always by way of the loop, which is there as long as the connection is; and so never in the middle of the caller.
+void EventStream::State::on_room(Task callback) {
+  {
+    const MutexLock lock(mutex_);
+    if (!detached_) {
+      room_waiters().callbacks.push_back(std::move(callback));
+      if (is_over() || has_room()) wake_once();
+      return;
+    }
+  }
+  call_guarded(terms_.on_failure, "on_room", callback);
+}
+
+void EventStream::State::on_close(Task callback) {
+  {
+    const MutexLock lock(mutex_);
+    if (!detached_) {
+      on_close_.push_back(std::move(callback));
+      return;
+    }
+  }
+  call_guarded(terms_.on_failure, "on_close", callback);
+}
+
+bool EventStream::State::cut() {
+  const MutexLock lock(mutex_);
+  if (cut_ || detached_) return false;
+  cut_now(EventStreamEnd::kNoBufferSpace);
+  return true;
+}
+
+// --- The connection's side ------------------------------------------------------------------------------------------
+
+void EventStream::State::attach(Outlet& outlet, std::string_view head) {
+  const MutexLock lock(mutex_);
+  assert(outlet_ == nullptr && !detached_);
+  if (!cut_) waiting_.insert(0, head);
+  outlet_ = &outlet;
+}
+
+EventStream::State::Flushed EventStream::State::flush() {
+  Flushed result = Flushed::kAll;
+  std::vector<Task> callbacks;
+  {
+    const MutexLock lock(mutex_);
+    if (!cut_) write_waiting();
+    result = flushed();
+    callbacks = waiters_to_call();
+  }
+  call_on_worker(std::move(callbacks));
+  return result;
+}
+
+EventStream::State::Flushed EventStream::State::heartbeat() {
+  const MutexLock lock(mutex_);
+  if (!is_over() && waiting_.empty()) {
+    waiting_ = terms_.chunked ? "3\r\n:\n\n\r\n" : ":\n\n";
+    write_waiting();
+  }
+  return flushed();
+}
+
+void EventStream::State::detach() {
+  std::vector<Task> waiters;
+  std::vector<Task> callbacks;
+  {
+    const MutexLock lock(mutex_);
+    if (!is_over()) end_ = EventStreamEnd::kClientLeft;
+    cut_ = true;
+    detached_ = true;
+    outlet_ = nullptr;
+    drop_waiting();
+    waiters = waiters_to_call();
+    callbacks.swap(on_close_);
+  }
+  call_on_worker(std::move(waiters));
+  for (Task& callback : callbacks) terms_.run_callback(std::move(callback));
+}
+
+void EventStream::State::call_on_worker(std::vector<Task> callbacks) const {
+  for (Task& callback : callbacks) {
+    terms_.run_callback([on_failure = terms_.on_failure, callback = std::move(callback)] {
+      call_guarded(on_failure, "on_room", callback);
+    });
+  }
+}
+
+// --- Both, under the lock -------------------------------------------------------------------------------------------
+
+void EventStream::State::append(const Event& event) {
+  const std::size_t begin = waiting_.size();
+  EventStreamWriter(waiting_).event(event);
+  if (terms_.chunked) wrap_chunk(waiting_, begin);
+}
+
+// What has been allocated counts, not what is used of it. False if there is no room: then nothing has changed.
+bool EventStream::State::hold() {
+  const bool held_any = share_.held() > 0;
+  if (!share_.resize(waiting_.capacity())) return false;
+  held_ = share_.held();
+  if (terms_.buffers != nullptr && held_any != (held_ > 0)) {
+    held_any ? terms_.buffers->remove(*this) : terms_.buffers->add(*this);
+  }
+  return true;
+}
+
+void EventStream::State::drop_waiting() {
+  std::string().swap(waiting_);  // to assign an empty one would keep the memory
+  begin_ = 0;
+  hold();
+}
+
+bool EventStream::State::has_room() const {
+  return waiting_bytes() <= kStreamRoomBytes;
+}
+
+void EventStream::State::cut_now(EventStreamEnd reason) {
+  if (!is_over()) end_ = reason;
+  cut_ = true;
+  drop_waiting();
+  if (terms_.buffers != nullptr) terms_.buffers->count_cut(reason);
+  notify_waiters();
+  wake_once();
+}
+
+void EventStream::State::write_waiting() {
+  if (waiting_.empty()) return;
+  const ssize_t count = outlet_->write(std::string_view(waiting_).substr(begin_));
+  if (count < 0) {
+    if (!is_over()) end_ = EventStreamEnd::kClientLeft;
+    cut_ = true;
+    return;
+  }
+  begin_ += static_cast<std::size_t>(count);
+  // Moved down once as much has gone as is left: a client that never quite keeps up must not make it grow for ever.
+  if (begin_ * 2 < waiting_.size()) return;
+  waiting_.erase(0, std::exchange(begin_, 0));
+  if (waiting_.empty() && waiting_.capacity() > kKeptBytes) {
+    waiting_.shrink_to_fit();
+    hold();
+  }
+}
+
+EventStream::State::Flushed EventStream::State::flushed() const {
+  if (cut_) return Flushed::kCut;
+  if (!waiting_.empty()) return Flushed::kWaiting;
+  return end_ == EventStreamEnd::kClosed ? Flushed::kOver : Flushed::kAll;
+}
+
+EventStream::State::RoomWaiters& EventStream::State::room_waiters() {
+  if (room_waiters_ == nullptr) room_waiters_ = std::make_unique<RoomWaiters>();
+  return *room_waiters_;
+}
+
+// Threads that wait; callbacks are the loop's to bring about.
+void EventStream::State::notify_waiters() {
+  if (room_waiters_ != nullptr) room_waiters_->changed.notify_all();
+}
+
+// Once there is room, or will be none.
+std::vector<EventStream::State::Task> EventStream::State::waiters_to_call() {
+  if (room_waiters_ == nullptr || (!is_over() && !has_room())) return {};
+  room_waiters_->changed.notify_all();
+  return std::exchange(room_waiters_->callbacks, {});
+}
+
+void EventStream::State::wake_once() {
+  if (outlet_ == nullptr || std::exchange(woken_, true)) return;
+  outlet_->defer([self = shared_from_this()] { self->wake(); });
+}
+
+void EventStream::State::wake() {
+  Outlet* outlet = nullptr;
+  {
+    const MutexLock lock(mutex_);
+    woken_ = false;
+    outlet = outlet_;
+  }
+  if (outlet != nullptr) outlet->on_wake();  // detach() is this thread's: it cannot come between
+}
+
+}  // namespace millrace

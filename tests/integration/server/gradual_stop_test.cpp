@@ -1,0 +1,164 @@
+// Server::stop(window): what becomes of streams while a server goes.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "eventually.h"
+#include "running_server.h"
+#include "stream_client.h"
+
+namespace millrace::test {
+namespace {
+
+// Longer than any test may last: what ends before has not waited for it.
+constexpr std::chrono::hours kLong{1};
+
+class GradualStop : public ::testing::Test {
+ protected:
+  EventStream take() {
+    EXPECT_TRUE(eventually([this] {
+      const std::lock_guard lock(mutex_);
+      return stream_.is_open();
+    }));
+    const std::lock_guard lock(mutex_);
+    return std::exchange(stream_, {});
+  }
+
+  std::mutex mutex_;
+  EventStream stream_;
+  RunningServer server_{{}, [this](Server& server) {
+                          server.events("/events").operations();
+                          // The system keeps little: what is not read waits in the server.
+                          server.set_socket_options([](socket_t socket) {
+                            constexpr int kSmall = 4'096;
+                            ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kSmall, sizeof kSmall);
+                          });
+                          server.Get("/stream", [&](const httplib::Request& request, httplib::Response& response) {
+                            const std::lock_guard lock(mutex_);
+                            stream_ = server.open_stream(request, response);
+                          });
+                          server.Get("/stop", [&](const httplib::Request&, httplib::Response&) { server.stop(kLong); });
+                        }};
+};
+
+TEST_F(GradualStop, EndsAtOnceWhereThereIsNoStream) {
+  server_->stop(kLong);
+  server_.join();
+  EXPECT_EQ(server_->open_streams(), 0u);
+}
+
+TEST_F(GradualStop, EndsTheHubsStreamsEachWithARetryOfItsOwn) {
+  std::vector<StreamClient> clients;
+  for (int i = 0; i < 20; ++i) clients.emplace_back(server_.port(), "/events?topic=a");
+  server_->stop(kLong);
+  server_.join();
+  std::set<Duration> retries;
+  for (StreamClient& client : clients) {
+    EXPECT_TRUE(client.read_to_end()) << "in order, with the last chunk";
+    retries.insert(client.decoder().retry());
+  }
+  EXPECT_GT(retries.size(), 10u) << "spread over an hour";
+  EXPECT_GE(*retries.begin(), kDefaultReconnectionTime);
+  EXPECT_LE(*retries.rbegin(), kDefaultReconnectionTime + kLong);
+}
+
+TEST_F(GradualStop, WaitsForAnAnswerThatIsStillBeingWritten) {
+  StreamClient hub_stream(server_.port(), "/events?topic=a");
+  RawClient raw(server_.port());
+  raw.send(get("/stream"));
+  const EventStream stream = take();
+  server_->stop(kLong);
+  EXPECT_TRUE(hub_stream.read_to_end());
+  const RawResponse refused = RawClient(server_.port()).exchange(get("/events?topic=a"));
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(RawClient(server_.port()).exchange(get("/readyz")).status, 503);
+  EXPECT_TRUE(stream.send({.data = "still here"}));
+  stream.close();
+  server_.join();
+  const std::string all = raw.read_to_end();
+  EXPECT_NE(all.find("still here"), std::string::npos);
+  EXPECT_TRUE(all.ends_with("0\r\n\r\n"));
+}
+
+TEST_F(GradualStop, WaitsUntilASlowClientHasTheEndOfAnAnswer) {
+  RawClient raw(server_.port(), 4'096);
+  raw.send(get("/stream"));
+  const EventStream stream = take();
+  int sent = 0;
+  for (; stream.wait_for_room(Duration{0}); ++sent) ASSERT_TRUE(stream.send({.data = std::string(100'000, 'x')}));
+  stream.close();
+  ASSERT_GT(stream.buffered_bytes(), 0u);
+  server_->stop(kLong);
+  const std::string all = raw.read_to_end();
+  EXPECT_TRUE(all.ends_with("0\r\n\r\n"));
+  EXPECT_GT(all.size(), static_cast<std::size_t>(sent) * 100'000);
+  server_.join();
+}
+
+TEST_F(GradualStop, CutsWhatIsLeftWhenTheWindowIsOver) {
+  RawClient raw(server_.port());
+  raw.send(get("/stream"));
+  const EventStream stream = take();
+  server_->stop(Duration{50});
+  server_.join();
+  EXPECT_EQ(stream.end(), EventStreamEnd::kClientLeft);
+  EXPECT_FALSE(raw.read_to_end().ends_with("0\r\n\r\n"));
+}
+
+TEST_F(GradualStop, IsOvertakenByStopAndByAShorterWindow) {
+  for (const bool by_stop : {true, false}) {
+    RawClient raw(server_.port());
+    raw.send(get("/stream"));
+    const EventStream stream = take();
+    server_->stop(kLong);
+    ASSERT_TRUE(eventually([&] { return RawClient(server_.port()).exchange(get("/readyz")).status == 503; }));
+    by_stop ? server_->stop() : server_->stop(Duration{1});
+    server_.join();
+    EXPECT_FALSE(stream.is_open());
+    if (by_stop) server_.start();
+  }
+}
+
+TEST_F(GradualStop, MayBeCalledInAHandlerAndInACallback) {
+  StreamClient client(server_.port(), "/events?topic=a");
+  EXPECT_EQ(RawClient(server_.port()).exchange(get("/stop")).status, 200);
+  EXPECT_TRUE(client.read_to_end());
+  server_.join();
+
+  server_.start();
+  RawClient raw(server_.port());
+  raw.send(get("/stream"));
+  const EventStream stream = take();
+  stream.on_close([this] { server_->stop(kLong); });
+  stream.close();
+  server_.join();
+}
+
+TEST_F(GradualStop, DoesNothingToAServerThatDoesNotListen) {
+  server_->stop();
+  server_.join();
+  server_->stop(kLong);
+  server_.start();
+  EXPECT_EQ(RawClient(server_.port()).exchange(get("/readyz")).status, 200);
+  StreamClient client(server_.port(), "/events?topic=a");
+  server_->hub().publish("a", {.data = "1"});
+  EXPECT_EQ(client.next_data(), "1");
+}
+
+TEST_F(GradualStop, RefusesANegativeWindow) {
+  EXPECT_THROW(server_->stop(Duration{-1}), std::invalid_argument);
+  EXPECT_THROW(server_->drain(Duration{-1}), std::invalid_argument);
+  EXPECT_EQ(RawClient(server_.port()).exchange(get("/readyz")).status, 200);
+}
+
+}  // namespace
+}  // namespace millrace::test
