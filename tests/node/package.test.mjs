@@ -55,8 +55,10 @@ test("needs nothing else, and says so to bundlers", () => {
   assert.equal(manifest.engines.node, ">=18");
 });
 
+const compilers = { 7: "node_modules/.bin/tsc", 6: "client-wasm/node_modules/.bin/tsc" };
+
 /** Type-checks `files` (names and texts) in a folder below the root, where "millrace" is found. */
-function typeCheck(folder, files, options) {
+function typeCheck(folder, files, options, compiler = 7) {
   const at = join(root, "build", folder);
   rmSync(at, { recursive: true, force: true });
   mkdirSync(at, { recursive: true });
@@ -73,7 +75,7 @@ function typeCheck(folder, files, options) {
   };
   writeFileSync(join(at, "tsconfig.json"), JSON.stringify({ compilerOptions, files: files.map(([name]) => name) }));
   try {
-    execFileSync(join(root, "node_modules/.bin/tsc"), ["--project", at], { encoding: "utf8" });
+    execFileSync(join(root, compilers[compiler]), ["--project", at], { encoding: "utf8" });
   } catch (error) {
     assert.fail(error.stdout || error.message);
   }
@@ -82,9 +84,13 @@ function typeCheck(folder, files, options) {
 const browserOptions = { lib: ["ES2022", "DOM", "DOM.Iterable", "DOM.AsyncIterable"], types: [] };
 const source = (name) => [name, readFileSync(new URL(`types/${name}`, import.meta.url), "utf8")];
 
-test("its types replace the DOM's EventSource, and catch mistakes", () => {
-  typeCheck("types-dom", [source("dom.ts"), source("adapters.ts")], browserOptions);
-});
+for (const compiler of Object.keys(compilers)) {
+  test(`its types replace the DOM's EventSource, and catch mistakes: TypeScript ${compiler}`, () => {
+    const version = execFileSync(join(root, compilers[compiler]), ["--version"], { encoding: "utf8" });
+    assert.match(version, new RegExp(`^Version ${compiler}\\.`));
+    typeCheck("types-dom", [source("dom.ts"), source("adapters.ts")], browserOptions, compiler);
+  });
+}
 
 test("its types serve CommonJS in Node.js without the DOM's", () => {
   typeCheck("types-node", [source("node.cts")], { lib: ["ES2022"], types: ["node"] });
