@@ -37,7 +37,14 @@ Authorization::Authorization(const AuthorizationOptions& options) {
     keys.anonymous_subscribe = !options.has_tokens();  // where there are tokens, they say who subscribes
     keys_ = std::make_shared<KeyAuthorizer>(std::move(keys));
   }
-  if (options.has_tokens()) tokens_ = std::make_shared<JwtAuthorizer>(options.tokens);
+  if (!options.has_tokens()) return;
+  JwtAuthorizer::Options tokens = options.tokens;
+  for (const std::string& text : options.public_topics) {
+    const auto pattern = OwnedTopicPattern::parse(text);
+    if (!pattern) throw InvalidOption("public_topics", '"' + text + "\" is not a topic pattern");
+    tokens.public_topics.push_back(*pattern);
+  }
+  tokens_ = std::make_shared<JwtAuthorizer>(std::move(tokens));
 }
 
 std::shared_ptr<const Authorizer> Authorization::authorizer() const {

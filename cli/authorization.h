@@ -16,6 +16,7 @@ namespace millrace::cli {
 struct AuthorizationOptions {
   KeyAuthorizer::Options keys;
   JwtAuthorizer::Options tokens;
+  std::vector<std::string> public_topics;  ///< of tokens, as they were typed
 
   bool has_keys() const;
   bool has_tokens() const;
@@ -23,7 +24,7 @@ struct AuthorizationOptions {
 
 class Authorization {
  public:
-  /// Throws InvalidOption if a key or a file is invalid.
+  /// Throws InvalidOption if a key, a file or a public topic is invalid.
   explicit Authorization(const AuthorizationOptions& options);
 
   /// Null if the options contain no key of any kind.

@@ -48,7 +48,7 @@ void add_rights(CLI::App& app, AuthorizationOptions& options) {
   add(app, "--jwt-cookie", options.tokens.cookie, "Name of a cookie that may hold the token");
   add(app, "--jwt-issuer", options.tokens.issuer, "Value that a token's iss must have");
   add(app, "--jwt-audience", options.tokens.audience, "Value that a token's aud must be or contain");
-  add_list(app, "--public-topic", options.tokens.public_topics,
+  add_list(app, "--public-topic", options.public_topics,
            "Pattern of topics to which anyone may subscribe without a token");
 }
 

@@ -51,7 +51,7 @@ class Served final : public httplib::Server {
                    const StreamRightPtr& /*right*/) {
     std::string all =
         options.client + (options.poll ? " polls " : " reads ") + request.get_header_value("Last-Event-ID");
-    for (const std::string& topic : options.topics) all += '\n' + topic;
+    for (const OwnedTopicPattern& topic : options.topics) all += '\n' + topic.text();
     for (const auto& [name, value] : request.headers) {
       if (!name.ends_with("_ADDR") && !name.ends_with("_PORT")) all += '\n' + name + ": " + value;  // cpp-httplib's own
     }

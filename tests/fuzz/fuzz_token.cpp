@@ -24,8 +24,7 @@ const std::string kSecret = "a secret of thirty-two bytes, or more";
 int status_of(const JwtAuthorizer& authorizer, const std::string& token, Authorizer::Action action) {
   httplib::Request request;
   request.headers.emplace("Authorization", "Bearer " + token);
-  const std::vector<std::string> topics =
-      action == Authorizer::Action::kAdminister ? std::vector<std::string>{} : std::vector<std::string>{"a/b"};
+  const TopicPatterns topics = action == Authorizer::Action::kAdminister ? TopicPatterns() : TopicPatterns{"a/b"};
   const Authorizer::Decision decision = authorizer.decide(request, action, topics);
   if (decision.reason().find(kSecret) != std::string::npos) stop("a reason that tells the secret");
   if (decision.status() != 200 && decision.status() != 401 && decision.status() != 403) stop("an odd status");

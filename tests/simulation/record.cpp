@@ -44,7 +44,7 @@ void Record::post(const FramePtr& frame) {
   if (frame->finishes_topic != (entry.kind == Entry::Kind::kFinish)) throw Broken("an entry of another kind");
   if (entry.kind == Entry::Kind::kEvent) {
     if (entry.id.empty()) {
-      entry.id = hub_->id_of(frame->sequence);
+      entry.id = hub_->id_of(frame->sequence).text();
     } else {
       publisher_ids_[entry.id] = entries_.size();
     }

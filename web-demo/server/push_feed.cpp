@@ -14,7 +14,7 @@ bool send_next(PushService& push, const std::string& uid, std::uint64_t& number,
   const auto sent =
       push.send(uid, "消息" + digits, "uid:" + uid + " number:" + digits + " message:" + std::to_string(random));
   if (sent) ++number;
-  return sent.connected;
+  return sent.outcome != PushService::Sent::Outcome::kNotConnected;
 }
 
 }  // namespace

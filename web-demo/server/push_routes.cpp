@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "millrace/core/limits.h"
+#include "millrace/server/server.h"
 
 namespace millrace::demo {
 
@@ -48,8 +49,8 @@ void refuse_for_now(Response& response) {
 // The uid in the query; nothing, and an answer, if it is none.
 std::optional<std::string> uid_of(const Request& request, Response& response) {
   std::string uid = request.get_param_value("uid");
-  if (const std::string error = PushService::uid_error(uid); !error.empty()) {
-    refuse(response, 400, error);
+  if (const auto error = PushService::uid_error(uid)) {
+    refuse(response, 400, *error);
     return std::nullopt;
   }
   return uid;
@@ -57,11 +58,19 @@ std::optional<std::string> uid_of(const Request& request, Response& response) {
 
 void send(PushService& push, const std::string& uid, const std::string& id, const std::string& message,
           Response& response) {
+  using Outcome = PushService::Sent::Outcome;
   const PushService::Sent sent = push.send(uid, id, message);
-  if (!sent.connected) return refuse(response, 404, sent.reason);
-  if (!sent.stored) return refuse_for_now(response);
-  if (!sent) return refuse(response, 400, sent.reason);
-  answer(response, 200, {{"id", sent.id}, {"repeated", sent.repeated}});
+  switch (sent.outcome) {
+    case Outcome::kNotConnected:
+      return refuse(response, 404, sent.sentence);
+    case Outcome::kStoreUnavailable:
+      return refuse_for_now(response);
+    case Outcome::kInvalid:
+      return refuse(response, 400, sent.sentence);
+    case Outcome::kSent:
+    case Outcome::kRepeated:
+      answer(response, 200, {{"id", sent.id}, {"repeated", sent.outcome == Outcome::kRepeated}});
+  }
 }
 
 // The body; nothing, and an answer, if it is too large or not whole.
@@ -164,8 +173,7 @@ void PushRoutes::add_ends(Server& server, DemoAccess access) {
                   .right = right_to_administer(access),
                   .handler = [this](const Request& request, Response& response) {
                     const std::string uid = request.matches[1];
-                    const std::string error = PushService::uid_error(uid);
-                    if (!error.empty()) return refuse(response, 400, error);
+                    if (const auto error = PushService::uid_error(uid)) return refuse(response, 400, *error);
                     close(uid, response);
                   }});
 }

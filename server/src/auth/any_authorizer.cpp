@@ -18,7 +18,7 @@ AnyAuthorizer::AnyAuthorizer(std::vector<std::shared_ptr<const Authorizer>> auth
 }
 
 Authorizer::Decision AnyAuthorizer::decide(const httplib::Request& request, Action action,
-                                           const std::vector<std::string>& topics) const {
+                                           const TopicPatterns& topics) const {
   std::optional<Decision> refusal;
   for (const auto& authorizer : authorizers_) {
     Decision decision = authorizer->decide(request, action, topics);
@@ -26,6 +26,10 @@ Authorizer::Decision AnyAuthorizer::decide(const httplib::Request& request, Acti
     if (!refusal || decision.status() > refusal->status()) refusal = std::move(decision);
   }
   return *refusal;
+}
+
+bool AnyAuthorizer::may_block() const {
+  return std::any_of(authorizers_.begin(), authorizers_.end(), [](const auto& one) { return one->may_block(); });
 }
 
 }  // namespace millrace

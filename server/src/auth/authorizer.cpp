@@ -1,5 +1,7 @@
 #include "millrace/server/authorizer.h"
 
+#include <vector>
+
 #include "mutex.h"
 
 namespace millrace {

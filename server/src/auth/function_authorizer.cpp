@@ -10,7 +10,7 @@ FunctionAuthorizer::FunctionAuthorizer(Function function) : function_(std::move(
 }
 
 Authorizer::Decision FunctionAuthorizer::decide(const httplib::Request& request, Action action,
-                                                const std::vector<std::string>& topics) const {
+                                                const TopicPatterns& topics) const {
   return function_(request, action, topics);
 }
 

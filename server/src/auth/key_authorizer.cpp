@@ -102,7 +102,7 @@ void KeyAuthorizer::reload() {
 }
 
 Authorizer::Decision KeyAuthorizer::decide(const httplib::Request& request, Action action,
-                                           const std::vector<std::string>& topics) const {
+                                           const TopicPatterns& topics) const {
   std::shared_ptr<const Keys> keys;
   {
     const std::lock_guard lock(mutex_);

@@ -28,10 +28,7 @@ std::size_t ConnectionLoops::disconnect(std::string_view client) {
 }
 
 std::size_t ConnectionLoops::disconnect(const StreamSelection& selection) {
-  if (!selection.user && !selection.client && !selection.topic) return 0;
-  if (selection.topic && !Topic::parse(*selection.topic)) {
-    throw std::invalid_argument("topic: \"" + *selection.topic + "\" is not a topic");
-  }
+  if (!selection.user && !selection.client && !selection.topic.topic()) return 0;
   std::size_t ended = 0;
   for_each([&](ConnectionLoop& loop) { ended += loop.disconnect(selection); });
   return ended;

@@ -24,11 +24,6 @@ constexpr std::size_t kBuffersPerWrite = 64;
 // Of presence, before others on the loop get their turn.
 constexpr int kPresencePagesPerTurn = 4;
 
-bool listens_to(const TopicFilter& filter, const std::string& name) {
-  const auto topic = Topic::parse(name);
-  return topic && filter.matches(*topic);
-}
-
 }  // namespace
 
 StreamSide::StreamSide(Connection& connection) : connection_(connection) {}
@@ -160,7 +155,7 @@ void StreamSide::tell_presence(bool is_news) {
       break;
     }
     const Presence::Page page = loop().settings().presence->read(*terms_->watch);
-    if (!page.events.empty()) subscriber_->tell(*EventType::parse(protocol::kPresenceEventType), page.events, is_news);
+    if (!page.events.empty()) subscriber_->tell(EventType(protocol::kPresenceEventType), page.events, is_news);
     if (!page.has_more) break;
   }
   heartbeat_at_ = heartbeat_at;
@@ -169,7 +164,8 @@ void StreamSide::tell_presence(bool is_news) {
 bool StreamSide::is_selected(const StreamSelection& selection) const {
   if (selection.user && (terms_ == nullptr || terms_->user != *selection.user)) return false;
   if (selection.client && !is_client(*selection.client)) return false;
-  return !selection.topic || listens_to(subscriber_->filter(), *selection.topic);
+  const std::optional<OwnedTopic>& topic = selection.topic.topic();
+  return !topic || subscriber_->filter().matches(*topic);
 }
 
 void StreamSide::settle_right(const Authorizer::Decision& decision) {

@@ -6,46 +6,49 @@
 
 #include "log/event_log.h"
 #include "log/feed.h"
-#include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 
 namespace millrace {
 
 Hub::Hub(Feed& feed) : feed_(feed) {}
 
-std::string Hub::refusal(Topic topic) {
-  return topic.is_reserved() ? "topic: topics that begin with \"millrace.\" are reserved" : std::string();
+using Refusal = Hub::Refusal;
+using Reason = Refusal::Reason;
+
+std::optional<Refusal> Hub::refusal(Topic topic) {
+  if (!topic.is_reserved()) return std::nullopt;
+  return Refusal{Reason::kReservedTopic, "topic: topics that begin with \"millrace.\" are reserved"};
 }
 
-std::string Hub::refusal(Topic topic, const Event& event) const {
-  if (std::string reason = refusal(topic); !reason.empty()) return reason;
+std::optional<Refusal> Hub::refusal(Topic topic, const Event& event) const {
+  if (auto reserved = refusal(topic)) return reserved;
   const std::string_view id = event.id.view();
   if (!event.id.returns_in_a_header()) {
-    return "id: must be UTF-8 without control characters, and must not begin or end with a blank: a client could not "
-           "send it back in Last-Event-ID";
+    return Refusal{Reason::kUnreturnableId,
+                   "id: must be UTF-8 without control characters, and must not begin or end with a blank: a client "
+                   "could not send it back in Last-Event-ID"};
   }
-  if (id == protocol::kEarliest) return "id: \"earliest\" is reserved";
-  if (id.starts_with(protocol::kReservedPrefix)) return "id: IDs that begin with \"millrace.\" are reserved";
-  if (id.starts_with(feed_.epoch() + '-')) return "id: IDs of the form <epoch>-<number> are reserved for the log";
+  if (id == protocol::kEarliest) return Refusal{Reason::kReservedId, "id: \"earliest\" is reserved"};
+  if (id.starts_with(protocol::kReservedPrefix)) {
+    return Refusal{Reason::kReservedId, "id: IDs that begin with \"millrace.\" are reserved"};
+  }
+  if (id.starts_with(feed_.epoch() + '-')) {
+    return Refusal{Reason::kIdOfALog, "id: IDs of the form <epoch>-<number> are reserved for the log"};
+  }
   if (is_from_memory(id)) {
-    return "id: logs in memory give IDs of this form, so a client could have it from before a restart; omit it, or put "
-           "a name before it, as in upstream:" +
-           std::string(id);
+    return Refusal{Reason::kIdOfALog,
+                   "id: logs in memory give IDs of this form, so a client could have it from before a restart; omit "
+                   "it, or put a name before it, as in upstream:" +
+                       std::string(id)};
   }
   if (event.type.view().starts_with(protocol::kReservedPrefix)) {
-    return "event: types that begin with \"millrace.\" are reserved";
+    return Refusal{Reason::kReservedType, "event: types that begin with \"millrace.\" are reserved"};
   }
   if (event.data.size() > feed_.max_event_bytes()) {
-    return "data: larger than the log's limit (" + std::to_string(feed_.max_event_bytes()) + " bytes)";
+    return Refusal{Reason::kTooLarge,
+                   "data: larger than the log's limit (" + std::to_string(feed_.max_event_bytes()) + " bytes)"};
   }
-  return {};
-}
-
-Topic Hub::topic_of(std::string_view text) {
-  if (const auto topic = Topic::parse(text)) return *topic;
-  throw std::invalid_argument("topic: \"" + std::string(text) + "\" is not a topic: expected 1 to " +
-                              std::to_string(kMaxTopicBytes) +
-                              " bytes of non-empty segments separated by /, without * and control characters");
+  return std::nullopt;
 }
 
 Published Hub::publish(Topic topic, const Event& event, std::string_view publisher) {
@@ -56,8 +59,8 @@ Published Hub::publish(Topic topic, const Event& event, std::string_view publish
 std::vector<Published> Hub::publish(std::span<const Publication> publications) {
   for (const Publication& publication : publications) {
     const bool is_event = publication.kind == Publication::Kind::kEvent;
-    std::string reason = is_event ? refusal(publication.topic, publication.event) : refusal(publication.topic);
-    if (!reason.empty()) throw std::invalid_argument(reason);
+    const auto refused = is_event ? refusal(publication.topic, publication.event) : refusal(publication.topic);
+    if (refused) throw std::invalid_argument(refused->sentence);
   }
   std::vector<std::uint64_t> sequences(publications.size());
   feed_.append(publications, sequences);
@@ -66,7 +69,7 @@ std::vector<Published> Hub::publish(std::span<const Publication> publications) {
     if (publications[i].kind != Publication::Kind::kEvent) continue;
     const std::string_view own = publications[i].event.id.view();
     result[i].repeated = sequences[i] == 0;
-    result[i].id = own.empty() ? feed_.id_of(sequences[i]) : std::string(own);
+    result[i].id = own.empty() ? feed_.id_of(sequences[i]).text() : std::string(own);
     ++(result[i].repeated ? repeated_ : publishes_);
   }
   return result;
@@ -83,7 +86,7 @@ void Hub::begin(Topic topic) {
 }
 
 std::string Hub::cursor() const {
-  return feed_.id_of(feed_.resolve({}).sequence);
+  return feed_.id_of(feed_.resolve({}).sequence).text();
 }
 
 Hub::Statistics Hub::statistics() const {
@@ -96,8 +99,10 @@ Hub::Statistics Hub::statistics() const {
           .store = log.store};
 }
 
-std::string Hub::trouble() const {
-  return feed_.status().reason;
+std::optional<std::string> Hub::trouble() const {
+  std::string reason = feed_.status().reason;
+  if (reason.empty()) return std::nullopt;
+  return reason;
 }
 
 }  // namespace millrace

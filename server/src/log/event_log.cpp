@@ -10,8 +10,11 @@ std::string append_refusal(std::string_view reason) {
   return std::string("the store accepts no events: ").append(reason);
 }
 
-std::string id_of(std::string_view epoch, std::uint64_t sequence) {
-  return std::string(epoch).append(1, '-').append(std::to_string(sequence));
+OwnedEventId id_of(std::string_view epoch, std::uint64_t sequence) {
+  auto id = OwnedEventId::parse(std::string(epoch).append(1, '-').append(std::to_string(sequence)));
+  if (!id)
+    throw StoreUnavailable("the log's epoch is damaged: it is too long for an event ID, or has a line end in it");
+  return std::move(*id);
 }
 
 namespace {
@@ -57,9 +60,9 @@ std::string payload_of(std::string_view epoch, std::uint64_t sequence, const Eve
     EventStreamWriter(payload).event(event);
     return payload;
   }
-  const std::string own_id = id_of(epoch, sequence);
+  const OwnedEventId own_id = id_of(epoch, sequence);
   Event with_id = event;
-  with_id.id = *EventId::parse(own_id);
+  with_id.id = own_id;
   EventStreamWriter(payload).event(with_id);
   return payload;
 }
@@ -80,8 +83,8 @@ std::shared_ptr<Frame> blank_frame(std::uint64_t sequence, Topic topic, Publicat
 // A mark says no more than how far the log has come.
 std::string mark_payload(std::string_view epoch, std::uint64_t sequence) {
   std::string payload;
-  const std::string id = id_of(epoch, sequence);
-  EventStreamWriter(payload).cursor(*EventId::parse(id));
+  const OwnedEventId id = id_of(epoch, sequence);
+  EventStreamWriter(payload).cursor(id);
   return payload;
 }
 

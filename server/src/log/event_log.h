@@ -14,6 +14,7 @@
 
 #include "frame.h"
 #include "millrace/core/limits.h"
+#include "millrace/core/owned.h"
 #include "millrace/core/time.h"
 #include "millrace/server/event_store.h"
 #include "millrace/server/publication.h"
@@ -66,8 +67,9 @@ std::string append_refusal(std::string_view reason);
 /// A reason that needs no memory to be passed on, not even as a std::string.
 inline constexpr std::string_view kOutOfMemory = "out of memory";
 
-/// The ID of the entry with this sequence, where its publisher gave none.
-std::string id_of(std::string_view epoch, std::uint64_t sequence);
+/// The ID of the entry with this sequence, where its publisher gave none. Throws StoreUnavailable if the epoch cannot
+/// stand in an ID, as that of a damaged store: a Feed finds out when it is made.
+OwnedEventId id_of(std::string_view epoch, std::uint64_t sequence);
 
 /// Whether a log in memory may have given this ID: `<epoch>-<digits>`, of an epoch as memory_epoch() makes them. Such a
 /// log's epochs end with its program, and nobody knows afterwards which were whose.

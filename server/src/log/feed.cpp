@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -208,6 +209,7 @@ Feed::Feed(Options options) {
   auto on_store_status = std::move(options.on_store_status);
   state_ = std::make_unique<State>(std::move(options));
   State& shared = *state_;
+  static_cast<void>(id_of(std::numeric_limits<std::uint64_t>::max()));  // an epoch that makes no IDs ends it here
   if (shared.store == nullptr) return;
   shared.reader = std::make_unique<PageReader>([&shared](std::uint64_t sequence, const TopicFilter& filter) {
     Page page = page_of(*shared.stored, sequence, filter);
@@ -341,7 +343,7 @@ PinnedBytes& Feed::pinned() const {
   return state_->pinned;
 }
 
-std::string Feed::id_of(std::uint64_t sequence) const {
+OwnedEventId Feed::id_of(std::uint64_t sequence) const {
   return millrace::id_of(state_->epoch(), sequence);
 }
 

@@ -53,7 +53,7 @@ class Feed {
   /// Tags the IDs that the log gives.
   const std::string& epoch() const;
   /// The ID a client has to send to resume after `sequence`.
-  std::string id_of(std::uint64_t sequence) const;
+  OwnedEventId id_of(std::uint64_t sequence) const;
   /// Data of an event, at most.
   std::size_t max_event_bytes() const;
 

@@ -13,18 +13,33 @@
 #include "millrace/core/limits.h"
 #include "millrace/core/owned.h"
 #include "millrace/core/protocol.h"
+#include "millrace/server/server.h"
 #include "mutex.h"
 
 namespace millrace {
 
 namespace {
 
-std::string topic_name(std::string_view uid) {
-  return std::string("users/").append(uid);
+// The user's topic; nothing, and a sentence in `error`, if there can be no such user.
+std::optional<OwnedTopic> topic_of(std::string_view uid, std::string& error) {
+  if (uid.empty()) {
+    error = "uid: missing or empty";
+  } else if (uid.size() > PushService::kMaxUidBytes) {
+    error = "uid: longer than " + std::to_string(PushService::kMaxUidBytes) + " bytes";
+  } else {
+    auto topic =
+        uid.find('/') == std::string_view::npos ? OwnedTopic::parse(std::string("users/").append(uid)) : std::nullopt;
+    if (topic) return topic;
+    error = "uid: must be UTF-8 without /, * and control characters";
+  }
+  return std::nullopt;
 }
 
-void require_uid(std::string_view uid) {
-  if (std::string error = PushService::uid_error(uid); !error.empty()) throw std::invalid_argument(error);
+OwnedTopic topic_of(std::string_view uid) {
+  std::string error;
+  auto topic = topic_of(uid, error);
+  if (!topic) throw std::invalid_argument(error);
+  return std::move(*topic);
 }
 
 bool resumes(const httplib::Request& request) {
@@ -48,12 +63,12 @@ class PushService::State : public std::enable_shared_from_this<State> {
     std::optional<StreamEnd> over;  // how it ended
   };
 
-  bool open(const httplib::Request& request, httplib::Response& response, std::string_view uid,
+  bool open(const httplib::Request& request, httplib::Response& response, std::string_view uid, Topic topic,
             const std::shared_ptr<Device>& device);
   void announce(Device& device);
   void ended(Device& device, StreamEnd end);
   Sent send(std::string_view uid, Topic topic, const Event& event);
-  std::size_t close(std::string_view uid);
+  std::size_t close(std::string_view uid, Topic topic);
   std::vector<User> connected() const;
   void retire();
 
@@ -181,11 +196,10 @@ PushService::State::Opening::~Opening() {
 // Who sends to the user meanwhile waits: once its client can know of the stream, the user is connected; and what is
 // sent from then on is behind the place where the stream begins.
 bool PushService::State::open(const httplib::Request& request, httplib::Response& response, std::string_view uid,
-                              const std::shared_ptr<Device>& device) {
+                              Topic topic, const std::shared_ptr<Device>& device) {
   device->uid = uid;
   Turn turn(*this, uid, Turn::Kind::kAlone);
   const Opening opening(*this);
-  const std::string topic = topic_name(uid);
   // A device that comes for the first time begins a user's stream that was closed; one that comes back is told so.
   if (!resumes(request)) server_.hub().begin(topic);
   const bool open = server_.subscribe(
@@ -272,7 +286,7 @@ PushService::Sent PushService::State::send(std::string_view uid, Topic topic, co
     is_connected = turn.user().visit.has_value();
   }
   if (!options_.keep_for_later && !is_connected) {
-    return {.connected = false, .reason = "uid: \"" + std::string(uid) + "\" is not connected"};
+    return {.outcome = Sent::Outcome::kNotConnected, .sentence = "uid: \"" + std::string(uid) + "\" is not connected"};
   }
   try {
     // Where nobody has opened the user's stream since it was closed, the message does: IDs from before count no more.
@@ -280,13 +294,14 @@ PushService::Sent PushService::State::send(std::string_view uid, Topic topic, co
     if (!is_connected) publications.push_back({.topic = topic, .kind = Publication::Kind::kBegin});
     publications.push_back({.topic = topic, .event = event});
     Published published = std::move(server_.hub().publish(publications).back());
-    return {.id = std::move(published.id), .repeated = published.repeated};
+    return {.outcome = published.repeated ? Sent::Outcome::kRepeated : Sent::Outcome::kSent,
+            .id = std::move(published.id)};
   } catch (const StoreUnavailable&) {
-    return {.stored = false, .reason = std::string(kStoreTakesNothing)};
+    return {.outcome = Sent::Outcome::kStoreUnavailable, .sentence = std::string(kStoreTakesNothing)};
   }
 }
 
-std::size_t PushService::State::close(std::string_view uid) {
+std::size_t PushService::State::close(std::string_view uid, Topic topic) {
   Turn turn(*this, uid, Turn::Kind::kAlone);
   std::size_t devices = 0;
   std::uint64_t number = 0;
@@ -298,7 +313,6 @@ std::size_t PushService::State::close(std::string_view uid) {
       number = visit->number;
     }
   }
-  const std::string topic = topic_name(uid);
   server_.hub().finish(topic);  // where it throws, the streams go on
   const MutexLock lock(mutex_);
   std::optional<Visit>& visit = turn.user().visit;
@@ -332,43 +346,41 @@ PushService::~PushService() {
 }
 
 bool PushService::connect(const httplib::Request& request, httplib::Response& response, std::string_view uid) {
-  require_uid(uid);
+  const OwnedTopic topic = topic_of(uid);
   const auto device = std::make_shared<State::Device>();
-  const bool open = state_->open(request, response, uid, device);
+  const bool open = state_->open(request, response, uid, topic, device);
   if (open) state_->announce(*device);
   return open;
 }
 
-PushService::Sent PushService::send(std::string_view uid, std::string_view id, std::string_view message) {
-  if (std::string error = uid_error(uid); !error.empty()) return {.reason = std::move(error)};
-  if (message.empty()) return {.reason = "message: empty"};
-  const auto event_id = EventId::parse(id);
-  if (!event_id) {
-    return {.reason = "id: longer than " + std::to_string(kMaxEventIdBytes) + " bytes, or contains a line end or NUL"};
-  }
-  const Event event{.data = message, .id = *event_id};
-  const auto topic = OwnedTopic::parse(topic_name(uid));
-  if (!topic) return {.reason = "uid: cannot be part of a topic"};
-  if (std::string reason = state_->hub().refusal(*topic, event); !reason.empty()) return {.reason = std::move(reason)};
+PushService::Sent PushService::send(std::string_view uid, EventId id, std::string_view message) {
+  std::string error;
+  const auto topic = topic_of(uid, error);
+  if (!topic) return {.sentence = std::move(error)};
+  if (message.empty()) return {.sentence = "message: empty"};
+  const Event event{.data = message, .id = id};
+  if (auto refused = state_->hub().refusal(*topic, event)) return {.sentence = std::move(refused->sentence)};
   return state_->send(uid, *topic, event);
 }
 
+PushService::Sent PushService::send_by_text(std::string_view uid, std::string_view id, std::string_view message) {
+  if (const auto checked = EventId::parse(id)) return send(uid, *checked, message);
+  return {.sentence = "id: longer than " + std::to_string(kMaxEventIdBytes) + " bytes, or contains a line end or NUL"};
+}
+
 std::size_t PushService::close(std::string_view uid) {
-  require_uid(uid);
-  return state_->close(uid);
+  const OwnedTopic topic = topic_of(uid);
+  return state_->close(uid, topic);
 }
 
 std::vector<PushService::User> PushService::connected() const {
   return state_->connected();
 }
 
-std::string PushService::uid_error(std::string_view uid) {
-  if (uid.empty()) return "uid: missing or empty";
-  if (uid.size() > kMaxUidBytes) return "uid: longer than " + std::to_string(kMaxUidBytes) + " bytes";
-  if (uid.find('/') != std::string_view::npos || !Topic::parse(uid)) {
-    return "uid: must be UTF-8 without /, * and control characters";
-  }
-  return {};
+std::optional<std::string> PushService::uid_error(std::string_view uid) {
+  std::string error;
+  if (topic_of(uid, error)) return std::nullopt;
+  return error;
 }
 
 }  // namespace millrace

@@ -89,8 +89,7 @@ void Admission::preflight(const httplib::Request& request, httplib::Response& re
 // --- Rights ---------------------------------------------------------------------------------------------------------
 
 std::optional<Authorizer::Decision> Admission::allow(const httplib::Request& request, httplib::Response& response,
-                                                     Authorizer::Action action,
-                                                     const std::vector<std::string>& topics) const {
+                                                     Authorizer::Action action, const TopicPatterns& topics) const {
   if (options_.authorizer == nullptr) {
     const bool anyone = action == Authorizer::Action::kSubscribe && !any_is_reserved(topics);
     if (anyone || options_.publishing.anonymous) return Authorizer::Decision::allow();

@@ -12,11 +12,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "http/cross_origin.h"
 #include "millrace/server/authorizer.h"
 #include "millrace/server/options.h"
+#include "millrace/server/topic_patterns.h"
 #include "shares/quota.h"
 #include "shares/rate_limit.h"
 #include "shares/retry_spread.h"
@@ -39,7 +39,7 @@ class Admission {
   /// Rights. Nothing: refused with the authorizer's status. Without an authorizer anybody subscribes, but to Millrace's
   /// own topics; about those and about the rest anonymous_publish decides.
   std::optional<Authorizer::Decision> allow(const httplib::Request& request, httplib::Response& response,
-                                            Authorizer::Action action, const std::vector<std::string>& topics) const;
+                                            Authorizer::Action action, const TopicPatterns& topics) const;
 
   /// A user's share of the event streams. Null: refused, 429.
   std::shared_ptr<Quota::Share> take_stream(const httplib::Request& request, const std::string& user,

@@ -13,7 +13,7 @@
 #include "httplib/httplib_insides.h"
 #include "httplib/route_table.h"
 #include "millrace/core/limits.h"
-#include "millrace/server/key_authorizer.h"
+#include "millrace/server/authorizer.h"
 
 namespace millrace {
 
@@ -66,9 +66,7 @@ void DirectRequests::start(httplib::Server& server, const std::vector<std::strin
       "timeout=" + std::to_string(insides.keep_alive_seconds) + ", max=" + std::to_string(insides.keep_alive_count);
   max_body_bytes_ = std::min<std::uint64_t>(insides.max_body_bytes, kMaxDirectBodyBytes);
   needs_address_ = options.publishing.rate.has_value();
-  const bool may_block =
-      options.store != nullptr ||
-      (options.authorizer != nullptr && dynamic_cast<const KeyAuthorizer*>(options.authorizer.get()) == nullptr);
+  const bool may_block = options.store != nullptr || (options.authorizer != nullptr && options.authorizer->may_block());
   const bool runs_user_code = insides.has_pre_routing || insides.has_post_routing || insides.has_logger ||
                               insides.error != nullptr || insides.exception.target<FailureHandler>() == nullptr;
   if (runs_user_code || may_block) return;

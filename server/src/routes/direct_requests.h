@@ -1,9 +1,9 @@
 // DirectRequests: requests to an events route that a loop answers itself, without a worker and without cpp-httplib's
 // parsing and routing between them.
 //
-// Only if nothing may block and no code of the user is involved: events in memory, no authorizer but keys, no
-// pre-routing handler, logger or error handler, no other route for the path. EventRoutes decides about the request and
-// makes the answer on both paths.
+// Only if nothing may block and no code of the user is involved, but an authorizer that says it does not block: events
+// in memory, no other authorizer, no pre-routing handler, logger or error handler, no other route for the path.
+// EventRoutes decides about the request and makes the answer on both paths.
 #pragma once
 
 #include <httplib.h>

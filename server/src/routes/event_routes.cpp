@@ -17,17 +17,21 @@
 #include "millrace/core/protocol.h"
 #include "millrace/server/authorizer.h"
 #include "parameters.h"
+#include "subscribe_plan.h"
 
 namespace millrace {
 
 namespace {
 
-std::vector<std::string> topics_of(const std::vector<PublishRequest>& requests) {
-  std::vector<std::string> topics;
-  topics.reserve(requests.size());
-  for (const PublishRequest& request : requests) topics.emplace_back(request.topic().view());
-  std::sort(topics.begin(), topics.end());
-  topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
+TopicPatterns topics_of(const std::vector<PublishRequest>& requests) {
+  std::vector<Topic> all;
+  all.reserve(requests.size());
+  for (const PublishRequest& request : requests) all.push_back(request.topic());
+  std::sort(all.begin(), all.end(), [](Topic one, Topic other) { return one.view() < other.view(); });
+  TopicPatterns topics;
+  for (const Topic topic : all) {
+    if (topics.empty() || topics[topics.size() - 1].text() != topic.view()) topics.push_back(topic);
+  }
   return topics;
 }
 
@@ -67,8 +71,6 @@ std::string quoted(const std::string& id) {
 }  // namespace
 
 void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& response) const {
-  SubscribeOptions options{.topics = parameters_of(request, protocol::kTopicParameter),
-                           .client = request.get_param_value(std::string(protocol::kClientParameter))};
   if (!admission_.enter(request, response)) return;
   for (const auto& [name, value] : request.params) {
     if (const auto right = right_spelling_of(name)) {
@@ -81,7 +83,13 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
     return refuse(request, response, 400, RefusalReason::kInvalid,
                   "mode: \"" + mode + "\" is unknown; expected mode=poll");
   }
-  options.poll = mode == protocol::kPollMode;
+  SubscribeOptions options{.client = request.get_param_value(std::string(protocol::kClientParameter)),
+                           .poll = mode == protocol::kPollMode};
+  try {
+    options.topics = topics_in(request);
+  } catch (const std::invalid_argument& failure) {
+    return refuse(request, response, 400, RefusalReason::kInvalid, failure.what());
+  }
   const std::uint64_t round = rights_.round();
   const auto decision = admission_.allow(request, response, Authorizer::Action::kSubscribe, options.topics);
   if (!decision) return;
@@ -103,7 +111,7 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
   } catch (const StoreUnavailable& failure) {
     refuse(request, response, 503, RefusalReason::kStore, kStoreReadsNothing);
     // Of a store that takes no events the log knows already.
-    if (options_.on_failure != nullptr && hub_.trouble().empty()) {
+    if (options_.on_failure != nullptr && !hub_.trouble()) {
       call_guarded(nullptr, {}, [&] { options_.on_failure(failure.what()); });
     }
     response.set_header("Retry-After", admission_.retry_spread().draw());
@@ -182,9 +190,8 @@ void EventRoutes::publish_body(const httplib::Request& request, httplib::Respons
   std::string error;
   const auto requests = parse_publish_body(body, hub_, error);
   if (!requests) return refuse(request, response, 400, RefusalReason::kInvalid, error);
-  const auto decision =
-      admission_.allow(request, response, Authorizer::Action::kPublish,
-                       options_.authorizer != nullptr ? topics_of(*requests) : std::vector<std::string>());
+  const auto decision = admission_.allow(request, response, Authorizer::Action::kPublish,
+                                         options_.authorizer != nullptr ? topics_of(*requests) : TopicPatterns());
   if (!decision || !admission_.take_events(request, decision->user(), requests->size(), response)) return;
   std::string answer;
   try {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "httplib/refusal.h"
+
 namespace millrace {
 
 namespace {
@@ -33,8 +35,19 @@ bool add_to(httplib::Server& server, const std::string& method, const std::strin
 
 bool Guard::admits(const httplib::Request& request, httplib::Response& response) const {
   if (!admission->enter(request, response, changes_things)) return false;
-  const auto demanded = right(request);
-  return !demanded || admission->allow(request, response, demanded->action, demanded->topics).has_value();
+  std::optional<DemandedRight> demanded;
+  try {
+    demanded = right(request);
+  } catch (const InvalidTopic& failure) {
+    refuse(request, response, 400, RefusalReason::kInvalid, failure.what());
+    return false;
+  }
+  if (!demanded) return true;
+  // Authorizers that look at each topic would find nothing to refuse.
+  if (demanded->topics.empty() && demanded->action != Authorizer::Action::kAdminister) {
+    throw std::logic_error("GuardedRoute: its right to subscribe or publish names no topic");
+  }
+  return admission->allow(request, response, demanded->action, demanded->topics).has_value();
 }
 
 void GuardedRoutes::add(GuardedRoute route) {

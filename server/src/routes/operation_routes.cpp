@@ -24,7 +24,7 @@ void tell_ready(const Ports& ports, const Request& request, Response& response) 
   if (ports.is_draining()) {
     return refuse(request, response, 503, RefusalReason::kDraining, "the server is draining");
   }
-  if (!ports.hub.trouble().empty()) {
+  if (ports.hub.trouble()) {
     return refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
   }
   response.set_content("ready\n", "text/plain");

@@ -62,6 +62,16 @@ const std::string& string_in(const json& object, const std::string& name) {
   return value.get_ref<const std::string&>();
 }
 
+// `View`: EventType or EventId.
+template <typename View>
+Owned<View> field_in(const json& object, const std::string& name, std::size_t max_bytes) {
+  auto value = Owned<View>::parse(string_in(object, name));
+  if (!value) {
+    throw FieldError{name + ": must not contain CR, LF or NUL, or more than " + std::to_string(max_bytes) + " bytes"};
+  }
+  return std::move(*value);
+}
+
 Duration retry_in(const json& object) {
   const json& value = object.at("retry");
   if (!value.is_number_unsigned() ||
@@ -115,23 +125,15 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
     } else if (!request.finish_) {
       throw FieldError{"data: missing (an empty string is allowed)"};
     }
-    if (object.contains("event")) request.type_ = string_in(object, "event");
-    if (!EventType::parse(request.type_)) {
-      throw FieldError{"event: must not contain CR, LF or NUL, or more than " + std::to_string(kMaxEventTypeBytes) +
-                       " bytes"};
-    }
+    if (object.contains("event")) request.type_ = field_in<EventType>(object, "event", kMaxEventTypeBytes);
     if (object.contains("id")) {
-      request.id_ = string_in(object, "id");
-      if (request.id_.empty()) throw FieldError{"id: must not be empty; omit it and the server chooses one"};
-    }
-    if (!EventId::parse(request.id_)) {
-      throw FieldError{"id: must not contain CR, LF or NUL, or more than " + std::to_string(kMaxEventIdBytes) +
-                       " bytes"};
+      request.id_ = field_in<EventId>(object, "id", kMaxEventIdBytes);
+      if (request.id_.text().empty()) throw FieldError{"id: must not be empty; omit it and the server chooses one"};
     }
     if (object.contains("retry")) request.retry_ = retry_in(object);
     const auto event = request.event();
-    std::string refusal = event ? hub.refusal(request.topic(), *event) : Hub::refusal(request.topic());
-    if (!refusal.empty()) throw FieldError{std::move(refusal)};
+    auto refusal = event ? hub.refusal(request.topic(), *event) : Hub::refusal(request.topic());
+    if (refusal) throw FieldError{std::move(refusal->sentence)};
     return request;
   } catch (FieldError& failure) {
     error = std::move(failure.sentence);
@@ -141,7 +143,7 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
 
 std::optional<Event> PublishRequest::event() const {
   if (!data_) return std::nullopt;
-  return Event{.type = *EventType::parse(type_), .data = *data_, .id = *EventId::parse(id_), .retry = retry_};
+  return Event{.type = type_, .data = *data_, .id = id_, .retry = retry_};
 }
 
 std::optional<std::vector<PublishRequest>> parse_publish_body(std::string_view body, const Hub& hub,

@@ -31,8 +31,8 @@ class PublishRequest {
  private:
   std::optional<OwnedTopic> topic_;
   std::optional<std::string> data_;
-  std::string type_;
-  std::string id_;
+  OwnedEventType type_{EventType()};
+  OwnedEventId id_{EventId()};
   std::optional<Duration> retry_;
   bool finish_ = false;
 };

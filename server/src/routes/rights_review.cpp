@@ -6,8 +6,7 @@
 #include "connection/connection.h"
 #include "connection/connection_loop.h"
 #include "millrace/core/limits.h"
-#include "millrace/core/protocol.h"
-#include "parameters.h"
+#include "subscribe_plan.h"
 
 namespace millrace {
 
@@ -79,8 +78,7 @@ void RightsReview::ask(const StreamRightPtr& right, std::uint64_t round) const {
   Authorizer::Decision decision;
   try {
     const httplib::Request request = right->opened_by.request();
-    const std::vector<std::string> topics = parameters_of(request, protocol::kTopicParameter);
-    decision = authorizer_->decide(request, Authorizer::Action::kSubscribe, topics);
+    decision = authorizer_->decide(request, Authorizer::Action::kSubscribe, topics_in(request));
   } catch (const std::exception& failure) {
     ports_.on_failure(failure.what());
   } catch (...) {

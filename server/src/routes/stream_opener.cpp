@@ -71,7 +71,7 @@ bool StreamOpener::subscribe(const httplib::Request& request, httplib::Response&
   // Where something on the way holds the body back, the head may get through. Behind a gap there is no such place: the
   // client must be told of it first.
   if (cursor.gap_reason.empty()) {
-    response.set_header(std::string(protocol::kLastEventIdHeader).c_str(), feed_.id_of(cursor.sequence));
+    response.set_header(std::string(protocol::kLastEventIdHeader).c_str(), feed_.id_of(cursor.sequence).text());
   }
   if (options_.streams.gzip) response.set_header("Vary", "Accept-Encoding");
   if (plan.form == WireForm::kGzipChunk) response.set_header("Content-Encoding", "gzip");

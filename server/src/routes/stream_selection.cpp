@@ -1,8 +1,9 @@
 #include "stream_selection.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
-#include "millrace/core/topic.h"
+#include "millrace/core/owned.h"
 #include "parse_json.h"
 
 namespace millrace {
@@ -15,11 +16,8 @@ std::optional<StreamSelection> parse_stream_selection(std::string_view body, std
   }
   StreamSelection selection;
   for (const auto& [name, value] : json.items()) {
-    auto* const field = name == "user"     ? &selection.user
-                        : name == "client" ? &selection.client
-                        : name == "topic"  ? &selection.topic
-                                           : nullptr;
-    if (field == nullptr) {
+    auto* const field = name == "user" ? &selection.user : name == "client" ? &selection.client : nullptr;
+    if (field == nullptr && name != "topic") {
       error = "\"" + name + "\" is not a field; expected user, client or topic";
       return std::nullopt;
     }
@@ -27,11 +25,15 @@ std::optional<StreamSelection> parse_stream_selection(std::string_view body, std
       error = name + ": must be a non-empty string";
       return std::nullopt;
     }
-    *field = value.get<std::string>();
-  }
-  if (selection.topic && !Topic::parse(*selection.topic)) {
-    error = "topic: \"" + *selection.topic + "\" is not a topic without wildcards";
-    return std::nullopt;
+    auto text = value.get<std::string>();
+    if (field != nullptr) {
+      *field = std::move(text);
+    } else if (auto topic = OwnedTopic::parse(text)) {
+      selection.topic = std::move(*topic);
+    } else {
+      error = "topic: \"" + text + "\" is not a topic without wildcards";
+      return std::nullopt;
+    }
   }
   return selection;
 }

@@ -7,32 +7,25 @@
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "millrace/core/topic.h"
+#include "parameters.h"
 
 namespace millrace {
 
 namespace {
 
-// Views into `topics`. Throws std::invalid_argument if they make no subscription.
-std::vector<TopicPattern> patterns_of(const std::vector<std::string>& topics) {
-  if (topics.empty()) {
+void require_some(std::size_t topics) {
+  if (topics == 0) {
     throw std::invalid_argument("topic: missing; add at least one, such as ?topic=orders&topic=stocks/**");
   }
-  if (topics.size() > kMaxTopicsPerSubscription) {
+  if (topics > kMaxTopicsPerSubscription) {
     throw std::invalid_argument("topic: more than " + std::to_string(kMaxTopicsPerSubscription) +
                                 " in one subscription");
   }
-  std::vector<TopicPattern> patterns;
-  for (const std::string& topic : topics) {
-    const auto pattern = TopicPattern::parse(topic);
-    if (!pattern) {
-      throw std::invalid_argument("topic: \"" + topic + "\" is not a topic pattern: expected 1 to " +
-                                  std::to_string(kMaxTopicBytes) +
-                                  " bytes of non-empty segments separated by /; * may be one of the first " +
-                                  std::to_string(kMaxWildcardDepth) + " segments, ** the last");
-    }
-    patterns.push_back(*pattern);
-  }
-  return patterns;
+}
+
+std::shared_ptr<const TopicFilter> filter_of(const TopicPatterns& topics) {
+  require_some(topics.size());
+  return std::make_shared<const TopicFilter>(std::vector<TopicPattern>(topics.begin(), topics.end()));
 }
 
 // As the request asks for. Nothing if it asks for something else.
@@ -54,10 +47,16 @@ bool takes_gzip(const httplib::Request& request) {
 
 }  // namespace
 
+TopicPatterns topics_in(const httplib::Request& request) {
+  const std::vector<std::string> texts = parameters_of(request, protocol::kTopicParameter);
+  require_some(texts.size());
+  return texts;
+}
+
 SubscribePlan plan_subscription(const httplib::Request& request, const RequestHead& head,
                                 const SubscribeOptions& subscribe, const ServerOptions& server) {
   SubscribePlan plan{
-      .filter = std::make_shared<const TopicFilter>(patterns_of(subscribe.topics)),
+      .filter = filter_of(subscribe.topics),
       .last_event_id = head.last_event_id,
       .cursor_form = subscribe.cursor ? subscribe.cursor : cursor_form_of(request, server.streams.cursor),
       .form = head.http_1_0 ? WireForm::kPayload : WireForm::kChunk};

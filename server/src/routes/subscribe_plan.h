@@ -24,6 +24,10 @@ struct SubscribePlan {
   WireForm form;
 };
 
+/// The patterns that a request to an events route asks for. Throws std::invalid_argument, with a sentence, if they make
+/// no subscription.
+TopicPatterns topics_in(const httplib::Request& request);
+
 /// `subscribe` is what the program says of the stream; the request's head and parameters say the rest. Throws
 /// std::invalid_argument, with a sentence, if `subscribe` has something that there cannot be.
 SubscribePlan plan_subscription(const httplib::Request& request, const RequestHead& head,

@@ -93,7 +93,7 @@ void Subscriber::fall_behind() {
 bool Subscriber::take(const Feed::Page& page) {
   if (page.expired) {
     std::string payload;
-    append_gap(feed_.id_of(cursor_), "expired", page.through, {}, payload);
+    append_gap(feed_.id_of(cursor_).text(), "expired", page.through, {}, payload);
     output_.on_gap();
     const FramePtr gap = control_frame(payload, page.through);
     return write({&gap, 1});
@@ -243,12 +243,12 @@ void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
 // Never nothing: a heartbeat is a sign of life, too.
 void Subscriber::append_cursor(std::uint64_t sequence, std::optional<Duration> retry, std::string& payload) const {
   EventStreamWriter writer(payload);
-  const std::string id = feed_.id_of(sequence);
+  const OwnedEventId id = feed_.id_of(sequence);
   switch (cursor_form_) {
     case CursorForm::kId:
-      return writer.cursor(*EventId::parse(id), retry);
+      return writer.cursor(id, retry);
     case CursorForm::kEvent:
-      return writer.cursor_event(*EventId::parse(id), retry);
+      return writer.cursor_event(id, retry);
     case CursorForm::kNone:
       if (retry) return writer.retry(*retry);
       payload.append(kSilentHeartbeat);
@@ -261,9 +261,9 @@ void Subscriber::append_gap(std::string_view last_event_id, std::string_view rea
   const nlohmann::json gap = {{"lastEventId", last_event_id}, {"reason", reason}};
   // The ID is the client's, byte for byte: what is not UTF-8 in it must not make this throw.
   const std::string data = gap.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  const std::string id = feed_.id_of(sequence);
+  const OwnedEventId id = feed_.id_of(sequence);
   EventStreamWriter(payload).event(
-      {.type = *EventType::parse(protocol::kGapEventType), .data = data, .id = *EventId::parse(id), .retry = retry});
+      {.type = EventType(protocol::kGapEventType), .data = data, .id = id, .retry = retry});
 }
 
 // `preface`: what goes before the stream's first frame.

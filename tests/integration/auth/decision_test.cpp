@@ -1,11 +1,13 @@
 // An authorizer that does not say yes says no.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <type_traits>
 
 #include "ask.h"
+#include "millrace/core/limits.h"
 #include "millrace/server/any_authorizer.h"
 #include "millrace/server/function_authorizer.h"
 #include "running_server.h"
@@ -51,6 +53,44 @@ TEST(Decision, OfAFunctionThatDecidesNothingPublishesAndSubscribesNothing) {
     }
     EXPECT_EQ(running->hub().statistics().publishes, 0u);
   }
+}
+
+// An authorizer sees valid patterns only, whoever asks and whatever it would say.
+TEST(Decision, IsNotAskedForAboutTopicsThatAreNone) {
+  std::atomic<int> asked = 0;
+  const auto authorizer = std::make_shared<FunctionAuthorizer>([&](const auto&, auto, const auto&) {
+    ++asked;
+    return Decision::unauthenticated("sign in first");
+  });
+  RunningServer running({.threads = {.workers = 2, .loops = 1}, .authorizer = authorizer}, [](Server& server) {
+    server.events("/events");
+    server.guarded({.method = "GET",
+                    .path = "/nothing",
+                    .right = [](const auto&) { return DemandedRight{.action = Authorizer::Action::kSubscribe}; },
+                    .handler = [](const auto&, auto&) { ADD_FAILURE() << "without a right"; }});
+    server.guarded({.method = "GET",
+                    .path = "/rooms",
+                    .right =
+                        [](const httplib::Request& of) {
+                          return DemandedRight{.action = Authorizer::Action::kSubscribe,
+                                               .topics = {"rooms/" + of.get_param_value("room")}};
+                        },
+                    .handler = [](const auto&, auto&) { ADD_FAILURE() << "without a right"; }});
+  });
+  std::string many = "/events?topic=a";
+  for (std::size_t i = 0; i < kMaxTopicsPerSubscription; ++i) many += "&topic=" + std::to_string(i);
+  for (const std::string& path :
+       {std::string("/events"), std::string("/events?topic="), std::string("/events?topic=a%2F%2Fb"),
+        std::string("/events?topic=a&topic=b*"), many, std::string("/rooms?room=%0A")}) {
+    const std::string response = ask(running.port(), request("GET", path));
+    EXPECT_EQ(status_of(response), 400) << path;
+    EXPECT_NE(response.find(R"({"error":"topic: )"), std::string::npos) << response;
+  }
+  EXPECT_EQ(status_of(ask(running.port(), request("GET", "/nothing"))), 500) << "a right to no topic at all";
+  EXPECT_EQ(asked, 0);
+  EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a"))), 401);
+  EXPECT_EQ(status_of(ask(running.port(), request("GET", "/rooms?room=a"))), 401);
+  EXPECT_EQ(asked, 2);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // What docs/authorization.md shows, as it stands there.
 #include <gtest/gtest.h>
+#include <httplib.h>
 #include <stdio.h>
 
 #include <array>

@@ -169,7 +169,7 @@ TEST(GuardedRoutes, LetListedPagesReadEveryAnswer) {
 TEST(GuardedRoutes, OfTheDemoAreForAdministratorsWhereOthersCanReachThem) {
   ServerOptions options;
   options.authorizer = std::make_shared<FunctionAuthorizer>(
-      [](const httplib::Request& asked, Authorizer::Action action, const std::vector<std::string>&) {
+      [](const httplib::Request& asked, Authorizer::Action action, const TopicPatterns&) {
         const bool may = action != Authorizer::Action::kAdminister || asked.get_header_value("X-User") == "root";
         return may ? Authorizer::Decision::allow() : Authorizer::Decision::forbidden("not you");
       });
@@ -186,9 +186,9 @@ TEST(GuardedRoutes, OfTheDemoAreForAdministratorsWhereOthersCanReachThem) {
 TEST(GuardedRoutes, OfTheDemoGoByRightsOnLoopback) {
   ServerOptions options;
   options.authorizer = std::make_shared<FunctionAuthorizer>(
-      [](const httplib::Request& asked, Authorizer::Action action, const std::vector<std::string>& topics) {
+      [](const httplib::Request& asked, Authorizer::Action action, const TopicPatterns& topics) {
         const std::string user = asked.get_header_value("X-User");
-        const bool may = action == Authorizer::Action::kSubscribe && topics == std::vector{"users/" + user};
+        const bool may = action == Authorizer::Action::kSubscribe && topics == TopicPatterns{"users/" + user};
         return may ? Authorizer::Decision::allow(user) : Authorizer::Decision::forbidden("not you");
       });
   Program program(options, DemoAccess::kByRights);

@@ -162,8 +162,8 @@ TEST(AnyAuthorizer, TakesTheFirstThatAllowsAndTheStrongestRefusal) {
 
 TEST(FunctionAuthorizer, AsksTheFunction) {
   RunningServer running(with(std::make_shared<FunctionAuthorizer>(
-      [](const httplib::Request& asked, Authorizer::Action action, const std::vector<std::string>& topics) {
-        const bool allowed = action == Authorizer::Action::kSubscribe && topics == std::vector<std::string>{"a"} &&
+      [](const httplib::Request& asked, Authorizer::Action action, const TopicPatterns& topics) {
+        const bool allowed = action == Authorizer::Action::kSubscribe && topics == TopicPatterns{"a"} &&
                              asked.get_header_value("X-User") == "ada";
         return allowed ? Authorizer::Decision::allow() : Authorizer::Decision::forbidden("not you");
       })));
@@ -175,8 +175,8 @@ TEST(FunctionAuthorizer, AsksTheFunction) {
 
 TEST(FunctionAuthorizer, IsAskedForAllTopicsOfARequestAndNoneIsPublishedWithoutARight) {
   RunningServer running(with(std::make_shared<FunctionAuthorizer>(
-      [](const httplib::Request&, Authorizer::Action action, const std::vector<std::string>& topics) {
-        const bool allowed = action == Authorizer::Action::kSubscribe || topics == std::vector<std::string>{"a"};
+      [](const httplib::Request&, Authorizer::Action action, const TopicPatterns& topics) {
+        const bool allowed = action == Authorizer::Action::kSubscribe || topics == TopicPatterns{"a"};
         return allowed ? Authorizer::Decision::allow() : Authorizer::Decision::forbidden("not there");
       })));
   const auto publish_both = [&](const std::string& one, const std::string& other) {
@@ -195,7 +195,7 @@ TEST(FunctionAuthorizer, IsAskedForAllTopicsOfARequestAndNoneIsPublishedWithoutA
 // The right may end between the decision and the stream's beginning.
 TEST(FunctionAuthorizer, MayGiveARightThatIsOver) {
   RunningServer running(
-      with(std::make_shared<FunctionAuthorizer>([](const httplib::Request&, auto, const std::vector<std::string>&) {
+      with(std::make_shared<FunctionAuthorizer>([](const httplib::Request&, auto, const TopicPatterns&) {
         return Authorizer::Decision::allow({}, std::chrono::system_clock::now() - std::chrono::hours(1));
       })));
   StreamClient stream(running.port(), "/events?topic=a");

@@ -36,7 +36,7 @@ class Members final : public Authorizer {
  public:
   explicit Members(std::set<std::string> names) : names_(std::move(names)) {}
 
-  Decision decide(const httplib::Request& request, Action, const std::vector<std::string>&) const override {
+  Decision decide(const httplib::Request& request, Action, const TopicPatterns&) const override {
     ++asked;
     const std::string name = request.get_header_value("X-User");
     const std::lock_guard lock(mutex_);

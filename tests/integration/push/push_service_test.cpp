@@ -22,6 +22,7 @@ namespace millrace::test {
 namespace {
 
 using Lines = std::vector<std::string>;
+using Outcome = PushService::Sent::Outcome;
 
 // What is noted from several threads, in order.
 class Notes {
@@ -107,11 +108,11 @@ TEST(PushService, AMessageReachesEveryDeviceOfItsUserAndNobodyElse) {
 TEST(PushService, AnIdIsSentOnceUntilTheUsersStreamIsClosed) {
   PushServer push;
   StreamClient first = push.stream("ada");
-  EXPECT_FALSE(push->send("ada", "1", "x").repeated);
-  EXPECT_TRUE(push->send("ada", "1", "x").repeated);
+  EXPECT_EQ(push->send("ada", "1", "x").outcome, Outcome::kSent);
+  EXPECT_EQ(push->send("ada", "1", "x").outcome, Outcome::kRepeated);
   push->close("ada");
   StreamClient second = push.stream("ada");
-  EXPECT_FALSE(push->send("ada", "1", "anew").repeated);
+  EXPECT_EQ(push->send("ada", "1", "anew").outcome, Outcome::kSent);
   EXPECT_EQ(second.next_data(), "anew");
   EXPECT_EQ(first.next_data(), "x");
   EXPECT_TRUE(first.read_to_end());
@@ -120,13 +121,16 @@ TEST(PushService, AnIdIsSentOnceUntilTheUsersStreamIsClosed) {
 TEST(PushService, SaysWhyAMessageIsNotSent) {
   PushServer push;
   const StreamClient ada = push.stream("ada");
-  const auto reason = [&](std::string_view uid, std::string_view id, std::string_view message) {
+  const auto reason = [&](std::string_view uid, std::string_view id, std::string_view message,
+                          Outcome outcome = Outcome::kInvalid) {
     const auto sent = push->send(uid, id, message);
     EXPECT_FALSE(sent);
-    return sent.reason;
+    EXPECT_EQ(sent.outcome, outcome) << sent.sentence;
+    EXPECT_EQ(sent.id, "");
+    return sent.sentence;
   };
   EXPECT_EQ(reason("ada", "1", ""), "message: empty");
-  EXPECT_EQ(reason("bob", "1", "x"), "uid: \"bob\" is not connected");
+  EXPECT_EQ(reason("bob", "1", "x", Outcome::kNotConnected), "uid: \"bob\" is not connected");
   EXPECT_EQ(reason("", "1", "x"), "uid: missing or empty");
   EXPECT_EQ(reason(std::string(129, 'u'), "1", "x"), "uid: longer than 128 bytes");
   for (const char* uid : {"a/b", "*", "a*", "a\nb", "\x7f", "\xff"}) {
@@ -135,7 +139,7 @@ TEST(PushService, SaysWhyAMessageIsNotSent) {
   for (const char* id : {"a\nb", "a\rb"}) EXPECT_TRUE(reason("ada", id, "x").starts_with("id:"));
   EXPECT_TRUE(reason("ada", std::string(257, 'i'), "x").starts_with("id:"));
   EXPECT_TRUE(reason("ada", "earliest", "x").starts_with("id:"));
-  EXPECT_TRUE(push->send(std::string(128, 'u'), "1", "x").reason.ends_with("is not connected"));
+  EXPECT_TRUE(reason(std::string(128, 'u'), "1", "x", Outcome::kNotConnected).ends_with("is not connected"));
 }
 
 TEST(PushService, AUidThatIsNoneOpensNoStream) {
@@ -163,11 +167,11 @@ TEST(PushService, WhatIsKeptForLaterIsThereForADeviceThatComesBack) {
 
 TEST(PushService, AnIdIsNewOnceTheUsersStreamWasClosedThoughNobodyHasOpenedIt) {
   PushServer push({.keep_for_later = true});
-  EXPECT_FALSE(push->send("ada", "1", "x").repeated);
-  EXPECT_TRUE(push->send("ada", "1", "x").repeated);
+  EXPECT_EQ(push->send("ada", "1", "x").outcome, Outcome::kSent);
+  EXPECT_EQ(push->send("ada", "1", "x").outcome, Outcome::kRepeated);
   push->close("ada");
-  EXPECT_FALSE(push->send("ada", "1", "anew").repeated);
-  EXPECT_TRUE(push->send("ada", "1", "anew").repeated);
+  EXPECT_EQ(push->send("ada", "1", "anew").outcome, Outcome::kSent);
+  EXPECT_EQ(push->send("ada", "1", "anew").outcome, Outcome::kRepeated);
 }
 
 // A store's commit takes a disk's time: if each message had one of its own, everybody would wait for everybody else.

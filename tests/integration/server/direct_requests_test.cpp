@@ -11,8 +11,10 @@
 #include <regex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "millrace/server/any_authorizer.h"
 #include "millrace/server/key_authorizer.h"
 #include "raw_client.h"
 #include "running_server.h"
@@ -355,32 +357,59 @@ TEST(TheUsersCode, KeepsTheRoutesThatStoodBeforeTheEventsRoute) {
   EXPECT_EQ(client.exchange(post("/events", event("a", "1"))).status, 200);
 }
 
-TEST(TheUsersCode, AuthorizesWhereItMayWait) {
-  class Slow final : public Authorizer {
-   public:
-    explicit Slow(std::atomic<std::thread::id>& asked_on) : asked_on_(asked_on) {}
-    Decision decide(const Request&, Action, const std::vector<std::string>&) const override {
-      asked_on_ = std::this_thread::get_id();
-      return Decision::allow();
-    }
+// Says on which thread it was asked last.
+class Asked : public Authorizer {
+ public:
+  Decision decide(const Request&, Action, const TopicPatterns&) const override {
+    on_ = std::this_thread::get_id();
+    return Decision::allow();
+  }
+  std::thread::id on() const { return on_; }
 
-   private:
-    std::atomic<std::thread::id>& asked_on_;
-  };
-  std::atomic<std::thread::id> asked_on;
-  std::atomic<std::thread::id> answered_on;
+ private:
+  mutable std::atomic<std::thread::id> on_;
+};
+
+class AskedAtOnce final : public Asked {
+ public:
+  bool may_block() const override { return false; }
+};
+
+// Whether `authorizer`, of which `asked` is a part, is asked by the one worker that there is.
+bool is_asked_by_the_worker(std::shared_ptr<const Authorizer> authorizer, const Asked& asked) {
+  std::atomic<std::thread::id> worker;
   ServerOptions options;
   options.threads.loops = 1;
   options.threads.workers = 1;
-  options.authorizer = std::make_shared<Slow>(asked_on);
+  options.authorizer = std::move(authorizer);
   RunningServer server(options, [&](Server& made) {
     made.events("/events");
-    made.Get("/who", [&](const Request&, Response&) { answered_on = std::this_thread::get_id(); });
+    made.Get("/who", [&](const Request&, Response&) { worker = std::this_thread::get_id(); });
   });
   RawClient client(server.port());
   EXPECT_EQ(client.exchange(post("/events", event("a", "1"))).status, 200);
   client.exchange(get("/who"));
-  EXPECT_EQ(asked_on.load(), answered_on.load());  // the one worker there is
+  EXPECT_NE(asked.on(), std::thread::id());
+  return asked.on() == worker.load();
+}
+
+TEST(TheUsersCode, AuthorizesWhereItMayWait) {
+  const auto asked = std::make_shared<Asked>();
+  EXPECT_TRUE(is_asked_by_the_worker(asked, *asked));
+}
+
+TEST(TheUsersCode, AuthorizesOnTheLoopIfItSaysThatItDoesNotBlock) {
+  const auto asked = std::make_shared<AskedAtOnce>();
+  EXPECT_FALSE(is_asked_by_the_worker(asked, *asked));
+}
+
+TEST(TheUsersCode, OfSeveralAuthorizersIsAskedWhereAllOfThemCanBe) {
+  using All = std::vector<std::shared_ptr<const Authorizer>>;
+  const auto at_once = std::make_shared<AskedAtOnce>();
+  const auto slow = std::make_shared<Asked>();
+  const auto keys = std::make_shared<KeyAuthorizer>(KeyAuthorizer::Options{.publish_keys = {kKey}});
+  EXPECT_FALSE(is_asked_by_the_worker(std::make_shared<AnyAuthorizer>(All{keys, at_once}), *at_once));
+  EXPECT_TRUE(is_asked_by_the_worker(std::make_shared<AnyAuthorizer>(All{at_once, slow}), *at_once));
 }
 
 }  // namespace

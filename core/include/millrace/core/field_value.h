@@ -98,6 +98,11 @@ class EventType {
     if (!detail::is_field_value(text_, kMaxEventTypeBytes)) detail::field_value_has_cr_lf_nul_or_is_too_long();
   }
 
+  /// From a constant, such as those of protocol.h, checked while compiling.
+  explicit consteval EventType(std::string_view constant) : text_(constant) {
+    if (!detail::is_field_value(text_, kMaxEventTypeBytes)) detail::field_value_has_cr_lf_nul_or_is_too_long();
+  }
+
   /// Nothing if `text` holds CR, LF or NUL or is longer than kMaxEventTypeBytes. [WHATWG 9.2.6: `event`]
   static constexpr std::optional<EventType> parse(std::string_view text) {
     if (!detail::is_field_value(text, kMaxEventTypeBytes)) return std::nullopt;

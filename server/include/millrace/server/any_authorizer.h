@@ -7,7 +7,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "millrace/server/authorizer.h"
@@ -20,8 +19,10 @@ class AnyAuthorizer final : public Authorizer {
   /// Throws std::invalid_argument if the list is empty or contains a null pointer.
   explicit AnyAuthorizer(std::vector<std::shared_ptr<const Authorizer>> authorizers);
 
-  Decision decide(const httplib::Request& request, Action action,
-                  const std::vector<std::string>& topics) const override;
+  Decision decide(const httplib::Request& request, Action action, const TopicPatterns& topics) const override;
+
+  /// True if one of them may.
+  bool may_block() const override;
 
  private:
   const std::vector<std::shared_ptr<const Authorizer>> authorizers_;

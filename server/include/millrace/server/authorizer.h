@@ -5,16 +5,16 @@
 // whenever the authorizer reports that rights have changed. Called on worker threads, several at once.
 //
 //   struct OnlyOwnTopics : millrace::Authorizer {
-//     Decision decide(const httplib::Request& request, Action, const std::vector<std::string>& topics) const override {
+//     Decision decide(const httplib::Request& request, Action, const millrace::TopicPatterns& topics) const override {
 //       const auto user = sessions.user_of(request.get_header_value("Cookie"));
 //       if (!user) return Decision::unauthenticated("sign in first");
-//       if (topics != std::vector{"users/" + *user}) return Decision::forbidden("only your own topic");
+//       if (topics != millrace::TopicPatterns{"users/" + *user}) return Decision::forbidden("only your own topic");
 //       return Decision::allow(*user);
 //     }
 //   };
+//
+// Include <httplib.h> where you look into the request.
 #pragma once
-
-#include <httplib.h>
 
 #include <chrono>
 #include <cstdint>
@@ -23,7 +23,9 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
+
+#include "millrace/server/httplib_forward.h"
+#include "millrace/server/topic_patterns.h"
 
 namespace millrace {
 
@@ -90,8 +92,16 @@ class Authorizer {
 
   /// `request` is the one that asks. Where an open event stream is asked about again, it is a copy of the request that
   /// opened it: method, path, target, headers, parameters and addresses, but no body and no `matches`.
-  virtual Decision decide(const httplib::Request& request, Action action,
-                          const std::vector<std::string>& topics) const = 0;
+  ///
+  /// `topics` are valid: the server has refused others (400) before it asks. Never empty but with kAdminister, which an
+  /// authorizer that looks at topics alone must not allow. What it throws is answered with 500.
+  virtual Decision decide(const httplib::Request& request, Action action, const TopicPatterns& topics) const = 0;
+
+  /// Whether decide() may wait, for a lock that is held for long, a file or another server, or computes for longer than
+  /// a few microseconds. True unless overridden: it is then asked on worker threads. False lets an event loop ask it,
+  /// on its own thread, which spares events routes a worker; while decide() runs, nothing else on that loop does, so it
+  /// must not call the Server either. Read when the server begins to listen.
+  virtual bool may_block() const { return true; }
 
   /// Call it when rights have changed: each server with this authorizer then asks it again about the open streams of
   /// its events routes. The server ends streams that are no longer allowed, or for which decide() throws. It keeps the

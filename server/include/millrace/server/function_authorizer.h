@@ -7,8 +7,6 @@
 #pragma once
 
 #include <functional>
-#include <string>
-#include <vector>
 
 #include "millrace/server/authorizer.h"
 
@@ -19,13 +17,12 @@ class FunctionAuthorizer final : public Authorizer {
  public:
   /// Returns what Authorizer::decide() returns. Called from worker threads, several at once. If it throws, the client
   /// gets 500.
-  using Function = std::function<Decision(const httplib::Request&, Action, const std::vector<std::string>& topics)>;
+  using Function = std::function<Decision(const httplib::Request&, Action, const TopicPatterns& topics)>;
 
   /// Throws std::invalid_argument if the function is empty.
   explicit FunctionAuthorizer(Function function);
 
-  Decision decide(const httplib::Request& request, Action action,
-                  const std::vector<std::string>& topics) const override;
+  Decision decide(const httplib::Request& request, Action action, const TopicPatterns& topics) const override;
 
  private:
   const Function function_;

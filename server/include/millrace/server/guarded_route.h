@@ -9,28 +9,33 @@
 //   version});
 #pragma once
 
-#include <httplib.h>
-
 #include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "millrace/server/authorizer.h"
+#include "millrace/server/httplib_forward.h"
 
 namespace millrace {
 
-/// The right that a route needs: the arguments of Authorizer::decide().
+/// The right that a route needs: the arguments of Authorizer::decide(). With kSubscribe and kPublish it needs at least
+/// one topic; without, the request is answered with 500.
 struct DemandedRight {
   /// What the client wants to do.
   Authorizer::Action action = Authorizer::Action::kAdminister;
   /// The topics, or patterns, that it concerns; empty for kAdminister.
-  std::vector<std::string> topics = {};
+  TopicPatterns topics = {};
 };
 
 /// A route, its checks and its handler.
 struct GuardedRoute {
-  /// Returns the right that a request needs; nothing: none.
+  /// The same type as httplib::Server::Handler.
+  using Handler = std::function<void(const httplib::Request&, httplib::Response&)>;
+  /// The same type as httplib::Server::HandlerWithContentReader.
+  using BodyHandler = std::function<void(const httplib::Request&, httplib::Response&, const httplib::ContentReader&)>;
+
+  /// Returns the right that a request needs; nothing: none. It may make topics of what the request says: if it throws
+  /// an InvalidTopic, the client gets 400 and its sentence; if it throws anything else, 500.
   using RightOf = std::function<std::optional<DemandedRight>(const httplib::Request&)>;
 
   /// For `right`: every client may send the request.
@@ -49,9 +54,9 @@ struct GuardedRoute {
   RightOf right = nullptr;
 
   /// Answers the request. Set exactly one of `handler` and `body_handler`.
-  httplib::Server::Handler handler = nullptr;
+  Handler handler = nullptr;
   /// As `handler`, for methods with a body, which it reads itself.
-  httplib::Server::HandlerWithContentReader body_handler = nullptr;
+  BodyHandler body_handler = nullptr;
 };
 
 }  // namespace millrace

@@ -14,41 +14,51 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
 #include "millrace/core/event.h"
 #include "millrace/core/topic.h"
 #include "millrace/server/publication.h"
+#include "millrace/server/topic_patterns.h"
 
 namespace millrace {
 
 class Feed;
 
-namespace detail {
-/// Text that is not a literal. (The compiler checks literals.)
-template <typename Text>
-concept TextAtRunTime = std::is_convertible_v<const Text&, std::string_view> && !std::is_array_v<Text>;
-}  // namespace detail
-
 /// The log of a server, as publishers see it.
 class Hub {
  public:
+  /// Why a topic, or an event for it, cannot be published.
+  struct Refusal {
+    /// The cause, for programs; `sentence` has it for people.
+    enum class Reason : std::uint8_t {
+      kReservedTopic,   ///< it is one of Millrace's own
+      kReservedType,    ///< likewise
+      kReservedId,      ///< `earliest`, or an ID of Millrace's own
+      kIdOfALog,        ///< a client could have the ID from this log, or from one in memory, which may have been this
+                        ///< server's before it was started anew
+      kUnreturnableId,  ///< no header could bring the ID back [EventId::returns_in_a_header()]
+      kTooLarge,        ///< the data is larger than the log
+    };
+    Reason reason;         ///< the cause
+    std::string sentence;  ///< begins with the field's name and a colon
+  };
+
   /// A Server makes its own.
   explicit Hub(Feed& feed);
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
   /// Appends the event to the log and hands it to every subscriber of the topic. Returns once it is in the log, which
-  /// with a store is: once it will survive. Throws std::invalid_argument if refusal() has something to say of it,
+  /// with a store is: once it will survive. Throws std::invalid_argument, with the sentence, if there is a refusal(),
   /// StoreUnavailable if there is a store that cannot take it now. Where there is no memory left for the log itself,
   /// the program ends, by std::terminate(): with half of an event in it, it would lose others in silence.
   /// `publisher` is as in Publication.
   Published publish(Topic topic, const Event& event, std::string_view publisher = {});
-  /// The same for text that is put together at run time. Throws std::invalid_argument, too, if it is not a topic.
+  /// The same for text that is put together at run time. Throws InvalidTopic, too, if it is not one.
   template <detail::TextAtRunTime Text>
   Published publish(const Text& topic, const Event& event, std::string_view publisher = {}) {
-    return publish(topic_of(topic), event, publisher);
+    return publish(detail::checked_topic(topic), event, publisher);
   }
 
   /// Publishes several, in order and at once: with a store all of them are stored, or none. Returns one result for
@@ -63,7 +73,7 @@ class Hub {
   /// The same for text that is put together at run time. Throws std::invalid_argument, too, if it is not a topic.
   template <detail::TextAtRunTime Text>
   void finish(const Text& topic) {
-    finish(topic_of(topic));
+    finish(detail::checked_topic(topic));
   }
 
   /// Begins a finished topic again without an event, so that clients can subscribe to it. Does nothing to other topics.
@@ -71,17 +81,14 @@ class Hub {
   /// The same for text that is put together at run time. Throws std::invalid_argument, too, if it is not a topic.
   template <detail::TextAtRunTime Text>
   void begin(const Text& topic) {
-    begin(topic_of(topic));
+    begin(detail::checked_topic(topic));
   }
 
-  /// Why the event cannot be published to the topic, as a sentence that begins with the field's name; empty if it can:
-  /// topics and types that Millrace keeps for itself; IDs that no header could bring back, or that a client could have
-  /// from this log, or from a log in memory, which may be this server's before it was started anew; data larger than
-  /// the log.
-  std::string refusal(Topic topic, const Event& event) const;
+  /// Why the event cannot be published to the topic; nothing if it can.
+  std::optional<Refusal> refusal(Topic topic, const Event& event) const;
 
-  /// Why nobody but Millrace may publish to the topic, or finish it; empty if they may.
-  static std::string refusal(Topic topic);
+  /// Why nobody but Millrace can publish to the topic, or finish it; nothing if others can.
+  static std::optional<Refusal> refusal(Topic topic);
 
   /// The last event ID of a client that has seen everything published so far. A page that is rendered with it can
   /// subscribe with it, and misses nothing in between.
@@ -99,12 +106,10 @@ class Hub {
   /// The figures of now.
   Statistics statistics() const;
 
-  /// Why nothing can be published now, as a sentence; empty if it can.
-  std::string trouble() const;
+  /// Why the store takes no events now, as a sentence; nothing if it takes them, or there is no store.
+  std::optional<std::string> trouble() const;
 
  private:
-  static Topic topic_of(std::string_view text);
-
   Feed& feed_;
   std::atomic<std::uint64_t> publishes_ = 0;
   std::atomic<std::uint64_t> repeated_ = 0;

@@ -12,9 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <vector>
 
-#include "millrace/core/owned.h"
 #include "millrace/server/authorizer.h"
 
 namespace millrace {
@@ -43,7 +41,7 @@ class JwtAuthorizer final : public Authorizer {
     std::string audience = {};
 
     /// Patterns that anyone may subscribe to, without a token.
-    std::vector<std::string> public_topics = {};
+    TopicPatterns public_topics = {};
   };
 
   /// Throws InvalidOption if an option is malformed or a file cannot be read.
@@ -54,12 +52,11 @@ class JwtAuthorizer final : public Authorizer {
   /// keeps the old keys.
   void reload();
 
-  Decision decide(const httplib::Request& request, Action action,
-                  const std::vector<std::string>& topics) const override;
+  /// May block, in the sense of may_block(): checking a signature takes a loop too long.
+  Decision decide(const httplib::Request& request, Action action, const TopicPatterns& topics) const override;
 
  private:
   const Options options_;
-  std::vector<OwnedTopicPattern> public_topics_;  // of options_, checked
   mutable std::mutex mutex_;
   std::shared_ptr<const JwtKeySet> keys_;  // guarded by mutex_; what it points to never changes
 };

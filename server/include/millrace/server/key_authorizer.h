@@ -43,8 +43,10 @@ class KeyAuthorizer final : public Authorizer {
   void reload();
 
   /// The user of a decision about a key is `key:` and the first 8 hexadecimal digits of its SHA-256.
-  Decision decide(const httplib::Request& request, Action action,
-                  const std::vector<std::string>& topics) const override;
+  Decision decide(const httplib::Request& request, Action action, const TopicPatterns& topics) const override;
+
+  /// False: it only compares hashes.
+  bool may_block() const override { return false; }
 
  private:
   struct Keys;

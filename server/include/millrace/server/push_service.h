@@ -6,7 +6,7 @@
 //
 //   millrace::PushService push(server, {.on_open = [](const std::string& uid) { greet(uid); }});
 //   server.Get("/stream", [&](const auto& req, auto& res) { push.connect(req, res, user_of(req)); });
-//   if (const auto sent = push.send("ada", "msg-17", "hello"); !sent) complain(sent.reason);
+//   if (const auto sent = push.send("ada", "msg-17", "hello"); !sent) complain(sent.sentence);
 //
 // Who may listen is for the handler to check before connect(). Where the server has an events route too, its Authorizer
 // has to keep strangers from the topics below `users/`.
@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,10 +22,14 @@
 #include <string_view>
 #include <vector>
 
+#include "millrace/core/field_value.h"
 #include "millrace/core/time.h"
-#include "millrace/server/server.h"
+#include "millrace/server/httplib_forward.h"
+#include "millrace/server/topic_patterns.h"
 
 namespace millrace {
+
+class Server;
 
 /// Options of a PushService.
 struct PushOptions {
@@ -57,13 +62,21 @@ class PushService {
 
   /// The result of send().
   struct Sent {
-    std::string id = {};      ///< the event's ID, if it was sent
-    bool repeated = false;    ///< the user was already sent a message with this ID: nothing was sent again
-    bool connected = true;    ///< false: refused because the user is not connected
-    bool stored = true;       ///< false: refused because the log's store accepts no events now; try again later
-    std::string reason = {};  ///< why it was not sent, as a sentence that begins with the parameter's name
-    /// Whether it was sent, now or before.
-    explicit operator bool() const { return reason.empty(); }
+    /// What became of it.
+    enum class Outcome : std::uint8_t {
+      kSent,              ///< the log has it
+      kRepeated,          ///< the user has been sent a message with this ID: nothing was sent a second time
+      kNotConnected,      ///< refused: the user is not connected
+      kStoreUnavailable,  ///< refused: the log's store takes no events now; try again later
+      kInvalid,           ///< refused: no message can have this uid, ID or text
+    };
+    /// Says what became of the message.
+    Outcome outcome = Outcome::kInvalid;
+    std::string id = {};        ///< the event's ID, of kSent and kRepeated
+    std::string sentence = {};  ///< why it was refused; for kInvalid it begins with the parameter's name and a colon
+
+    /// Whether the log has the message: kSent or kRepeated.
+    explicit operator bool() const { return outcome == Outcome::kSent || outcome == Outcome::kRepeated; }
   };
 
   /// A user with at least one open stream, as far as is known.
@@ -88,7 +101,12 @@ class PushService {
 
   /// Sends the message to all devices of the user. The ID is the sender's own and must be new among the user's messages
   /// since the last close(); empty: the log gives one. A message must not be empty.
-  Sent send(std::string_view uid, std::string_view id, std::string_view message);
+  Sent send(std::string_view uid, EventId id, std::string_view message);
+  /// The same for an ID that is made at run time: kInvalid if it is not one.
+  template <detail::TextAtRunTime Text>
+  Sent send(std::string_view uid, const Text& id, std::string_view message) {
+    return send_by_text(uid, id, message);
+  }
 
   /// Ends the user's streams for good, after the messages that were sent: a device that comes back to an ended stream
   /// gets 204 and stops. A device that comes for the first time opens the user's stream again. Returns the number of
@@ -98,11 +116,13 @@ class PushService {
   /// The users that are connected now, ordered by uid.
   std::vector<User> connected() const;
 
-  /// Why `uid` cannot be a user's: a sentence that begins with "uid:", or nothing if it can. A uid is one segment of a
+  /// Why `uid` cannot be a user's: a sentence that begins with "uid:"; nothing if it can. A uid is one segment of a
   /// topic: 1 to kMaxUidBytes bytes of UTF-8 without `/`, `*` and control characters.
-  static std::string uid_error(std::string_view uid);
+  static std::optional<std::string> uid_error(std::string_view uid);
 
  private:
+  Sent send_by_text(std::string_view uid, std::string_view id, std::string_view message);
+
   class State;
   std::shared_ptr<State> state_;
 };

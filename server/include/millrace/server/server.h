@@ -100,8 +100,8 @@ class Server : public httplib::Server {
   std::size_t disconnect(std::string_view client);
 
   /// Ends the event streams that are selected, in order, each with a reconnection time drawn from the usual one to
-  /// twice that. The clients come back, and are then asked for their rights. Returns how many there were; throws
-  /// std::invalid_argument if the topic is not one. Not to be called from a callback of an EventStream.
+  /// twice that. The clients come back, and are then asked for their rights. Returns how many there were. Not to be
+  /// called from a callback of an EventStream.
   std::size_t disconnect(const StreamSelection& selection);
 
   /// Ends all event streams on the hub, each with a reconnection time drawn from the usual one to that plus `window`,

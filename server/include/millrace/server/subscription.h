@@ -4,10 +4,12 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "millrace/core/time.h"
 #include "millrace/server/cursor_form.h"
+#include "millrace/server/topic_patterns.h"
 
 namespace millrace {
 
@@ -21,8 +23,8 @@ enum class StreamEnd {
 
 /// Options of an event stream on the hub.
 struct SubscribeOptions {
-  /// Patterns, 1 to kMaxTopicsPerSubscription.
-  std::vector<std::string> topics = {};
+  /// What to listen to: 1 to kMaxTopicsPerSubscription patterns, as in `{"orders/**", "rooms/" + room}`.
+  TopicPatterns topics = {};
 
   /// A name that disconnect() and subscriptions() use for the stream; at most kMaxClientNameBytes.
   std::string client = {};
@@ -50,11 +52,35 @@ struct SubscribeOptions {
   std::function<void(StreamEnd)> on_close = nullptr;
 };
 
+/// A topic, or none. `{"orders"}` is checked by the compiler; text that is made at run time is checked here, and throws
+/// InvalidTopic if it is not a topic. Unlike std::optional, it cannot be made of what OwnedTopic::parse()
+/// returns: text that is not a topic must not turn into "none".
+class TopicChoice {
+ public:
+  /// None.
+  TopicChoice() = default;
+  // NOLINTBEGIN(google-explicit-constructor): a topic may stand for the choice of it.
+  /// This topic.
+  TopicChoice(Topic topic) : topic_(topic) {}
+  /// This topic.
+  TopicChoice(OwnedTopic topic) : topic_(std::move(topic)) {}
+  /// The topic that `text` is; throws InvalidTopic if it is not one.
+  template <detail::TextAtRunTime Text>
+  TopicChoice(const Text& text) : topic_(detail::checked_topic(text)) {}
+  // NOLINTEND(google-explicit-constructor)
+
+  /// The topic; nothing if there is none.
+  const std::optional<OwnedTopic>& topic() const { return topic_; }
+
+ private:
+  std::optional<OwnedTopic> topic_;
+};
+
 /// Which event streams on the hub disconnect() ends: those for which all that is given holds; none if nothing is.
 struct StreamSelection {
   std::optional<std::string> user = {};    ///< as the authorizer, or SubscribeOptions::user, has it
   std::optional<std::string> client = {};  ///< as SubscribeOptions::client has it
-  std::optional<std::string> topic = {};   ///< a topic that they receive, by its name or by a wildcard
+  TopicChoice topic = {};                  ///< a topic that they receive, by its name or by a wildcard
 };
 
 /// One open event stream on the hub.

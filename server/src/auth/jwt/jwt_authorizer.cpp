@@ -46,27 +46,26 @@ bool names(const json& claims, const char* name, const std::string& wanted) {
   return std::find(claim->begin(), claim->end(), wanted) != claim->end();
 }
 
-std::vector<OwnedTopicPattern> patterns_in(const json& rights, const char* name) {
+TopicPatterns patterns_in(const json& rights, const char* name) {
   const auto claim = rights.find(name);
   if (claim == rights.end()) return {};
   if (!claim->is_array()) throw BadClaim{std::string("the token's millrace.") + name + " is not a list of patterns"};
-  std::vector<OwnedTopicPattern> patterns;
+  TopicPatterns patterns;
   for (const json& one : *claim) {
     auto pattern = one.is_string() ? OwnedTopicPattern::parse(one.get<std::string>()) : std::nullopt;
     if (!pattern) {
       throw BadClaim{std::string("the token's millrace.") + name + " contains something that is not a topic pattern"};
     }
-    patterns.push_back(std::move(*pattern));
+    patterns.push_back(*pattern);
   }
   return patterns;
 }
 
 // The first topic that no granted pattern covers; null if there is none.
-const std::string* uncovered(const std::vector<std::string>& topics, const std::vector<OwnedTopicPattern>& granted) {
-  const auto is_covered = [&](const std::string& topic) {
-    const auto wanted = TopicPattern::parse(topic);
-    return wanted && std::any_of(granted.begin(), granted.end(),
-                                 [&](const OwnedTopicPattern& one) { return one.get().covers(*wanted); });
+const OwnedTopicPattern* uncovered(const TopicPatterns& topics, const TopicPatterns& granted) {
+  const auto is_covered = [&](const OwnedTopicPattern& wanted) {
+    return std::any_of(granted.begin(), granted.end(),
+                       [&](const OwnedTopicPattern& one) { return one.get().covers(wanted); });
   };
   const auto found = std::find_if_not(topics.begin(), topics.end(), is_covered);
   return found == topics.end() ? nullptr : &*found;
@@ -95,8 +94,7 @@ void check_validity(const json& claims, const JwtAuthorizer::Options& options) {
 }
 
 // `allowed` if the token gives the right.
-Decision decide_by_rights(const json& claims, Action action, const std::vector<std::string>& topics,
-                          const Decision& allowed) {
+Decision decide_by_rights(const json& claims, Action action, const TopicPatterns& topics, const Decision& allowed) {
   const auto claim = claims.find("millrace");
   const json rights = claim == claims.end() ? json::object() : *claim;
   if (!rights.is_object()) throw BadClaim{"the token's millrace is not an object"};
@@ -106,13 +104,13 @@ Decision decide_by_rights(const json& claims, Action action, const std::vector<s
     return administers ? allowed : Decision::forbidden("the token does not grant millrace.admin");
   }
   const char* const name = action == Action::kPublish ? "publish" : "subscribe";
-  std::vector<OwnedTopicPattern> granted = patterns_in(rights, name);
+  TopicPatterns granted = patterns_in(rights, name);
   if (administers && action == Action::kSubscribe) {
-    granted.emplace_back(TopicPattern("millrace.presence"));
-    granted.emplace_back(TopicPattern("millrace.presence/**"));
+    granted.push_back("millrace.presence");
+    granted.push_back("millrace.presence/**");
   }
-  if (const std::string* topic = uncovered(topics, granted)) {
-    return Decision::forbidden("topic: \"" + *topic + "\" is not covered by the token's millrace." + name);
+  if (const OwnedTopicPattern* topic = uncovered(topics, granted)) {
+    return Decision::forbidden("topic: \"" + topic->text() + "\" is not covered by the token's millrace." + name);
   }
   return allowed;
 }
@@ -126,11 +124,6 @@ std::string without_line_end(std::string text) {
 }  // namespace
 
 JwtAuthorizer::JwtAuthorizer(Options options) : options_(std::move(options)) {
-  for (const std::string& text : options_.public_topics) {
-    auto pattern = OwnedTopicPattern::parse(text);
-    if (!pattern) throw InvalidOption("public_topics", "\"" + text + "\" is not a topic pattern");
-    public_topics_.push_back(std::move(*pattern));
-  }
   reload();
 }
 
@@ -161,10 +154,10 @@ void JwtAuthorizer::reload() {
 }
 
 Authorizer::Decision JwtAuthorizer::decide(const httplib::Request& request, Action action,
-                                           const std::vector<std::string>& topics) const {
+                                           const TopicPatterns& topics) const {
   std::string token = bearer_token(request);
   if (token.empty() && !options_.cookie.empty()) token = cookie(request, options_.cookie);
-  if (action == Action::kSubscribe && uncovered(topics, public_topics_) == nullptr && token.empty()) {
+  if (action == Action::kSubscribe && uncovered(topics, options_.public_topics) == nullptr && token.empty()) {
     return Decision::allow();
   }
   if (token.empty()) {
@@ -184,7 +177,7 @@ Authorizer::Decision JwtAuthorizer::decide(const httplib::Request& request, Acti
     check_validity(claims, options_);
     const Decision allowed = right_of_user_in(claims);
     // What is open to all is open to those who say who they are.
-    const bool is_public = action == Action::kSubscribe && uncovered(topics, public_topics_) == nullptr;
+    const bool is_public = action == Action::kSubscribe && uncovered(topics, options_.public_topics) == nullptr;
     return is_public ? allowed : decide_by_rights(claims, action, topics, allowed);
   } catch (const BadClaim& failure) {
     return Decision::unauthenticated(failure.sentence);

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -22,6 +23,14 @@ Feed::Options keeping(std::size_t events) {
   return {.history_events = events, .history_bytes = 1024 * 1024, .epoch = "ep", .clock = time_zero};
 }
 
+using Reason = Hub::Refusal::Reason;
+
+void expect_refusal(const std::optional<Hub::Refusal>& refusal, const std::string& field, Reason reason) {
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->reason, reason) << refusal->sentence;
+  EXPECT_TRUE(refusal->sentence.starts_with(field)) << refusal->sentence;
+}
+
 class FrameQueue final : public Feed::Sink {
  public:
   void post(const FramePtr& frame) override { frames.push_back(frame); }
@@ -34,6 +43,15 @@ TEST(Hub, GivesIdsOfItsEpochInOrder) {
   EXPECT_EQ(hub.publish("b", {.data = "x"}).id, "ep-2");
   EXPECT_EQ(hub.publish("a", {.data = "x", .id = "mine"}).id, "mine");
   EXPECT_EQ(hub.publish("a", {.data = "x"}).id, "ep-4");
+}
+
+// As a file or a stream may have it that somebody else has written to.
+TEST(Hub, IsNotMadeOfALogWhoseEpochMakesNoIds) {
+  for (const std::string& epoch : {std::string("a\nb"), std::string("a\0b", 3), std::string(240, 'e')}) {
+    Feed::Options options = keeping(10);
+    options.epoch = epoch;
+    EXPECT_THROW(LoneHub{options}, StoreUnavailable) << epoch.size();
+  }
 }
 
 TEST(Hub, HandsEveryEventToEverySinkInOrder) {
@@ -134,21 +152,21 @@ TEST(Hub, TakesTopicsThatAreMadeAtRunTime) {
 
 TEST(Hub, RefusesWhatMillraceKeepsForItself) {
   LoneHub hub(keeping(10));
-  const auto refused = [&](const Event& event, const char* field) {
-    EXPECT_EQ(hub.refusal("a", event).substr(0, std::string(field).size()), field);
+  const auto refused = [&](const Event& event, const char* field, Reason reason) {
+    expect_refusal(hub.refusal("a", event), field, reason);
     EXPECT_THROW(hub.publish("a", event), std::invalid_argument);
   };
-  refused({.data = "x", .id = "earliest"}, "id:");
-  refused({.data = "x", .id = "millrace.x"}, "id:");
-  refused({.data = "x", .id = "ep-1"}, "id:");
-  refused({.data = "x", .id = "ep-anything"}, "id:");
-  refused({.type = "millrace.gap", .data = "x"}, "event:");
+  refused({.data = "x", .id = "earliest"}, "id:", Reason::kReservedId);
+  refused({.data = "x", .id = "millrace.x"}, "id:", Reason::kReservedId);
+  refused({.data = "x", .id = "ep-1"}, "id:", Reason::kIdOfALog);
+  refused({.data = "x", .id = "ep-anything"}, "id:", Reason::kIdOfALog);
+  refused({.type = "millrace.gap", .data = "x"}, "event:", Reason::kReservedType);
   const std::string huge(1024 * 1024 + 1, 'x');
-  refused({.data = huge}, "data:");
-  EXPECT_EQ(hub.refusal("a", {.type = "millrace", .data = "x", .id = "ep"}), "");
-  EXPECT_EQ(hub.refusal("a/millrace.b", {.type = "earliest", .data = "x", .id = "Earliest"}), "");
+  refused({.data = huge}, "data:", Reason::kTooLarge);
+  EXPECT_FALSE(hub.refusal("a", {.type = "millrace", .data = "x", .id = "ep"}));
+  EXPECT_FALSE(hub.refusal("a/millrace.b", {.type = "earliest", .data = "x", .id = "Earliest"}));
   for (const auto& topic : {Topic("millrace.presence"), Topic("millrace.x/y")}) {
-    EXPECT_EQ(Hub::refusal(topic).substr(0, 6), "topic:");
+    expect_refusal(Hub::refusal(topic), "topic:", Reason::kReservedTopic);
     EXPECT_THROW(hub.publish(topic, {.data = "x"}), std::invalid_argument);
     EXPECT_THROW(hub.finish(topic), std::invalid_argument);
   }
@@ -162,13 +180,12 @@ TEST(Hub, RefusesIdsOfTheFormThatLogsInMemoryGive) {
   LoneHub hub(
       {.history_events = 10, .history_bytes = 1024 * 1024, .epoch = memory_epoch("12345678"), .clock = time_zero});
   for (const std::string& id : {former + "-1", former + "-18446744073709551616", memory_epoch("12345678") + "-3"}) {
-    const std::string refusal = hub.refusal("a", {.data = "x", .id = *EventId::parse(id)});
-    EXPECT_EQ(refusal.substr(0, 3), "id:") << id;
+    expect_refusal(hub.refusal("a", {.data = "x", .id = *EventId::parse(id)}), "id:", Reason::kIdOfALog);
   }
   const std::string mirrored = store_epoch("abcdefgh") + "-17";
   for (const std::string& id : {mirrored, std::string("upstream:") + former + "-1", former, former + "-", former + "-x",
                                 former + "-1x", "x" + former + "-1", "M" + former.substr(1) + "-1"}) {
-    EXPECT_EQ(hub.refusal("a", {.data = "x", .id = *EventId::parse(id)}), "") << id;
+    EXPECT_FALSE(hub.refusal("a", {.data = "x", .id = *EventId::parse(id)})) << id;
   }
   hub.publish("a", {.data = "x", .id = *EventId::parse(mirrored)});
   const auto filter = filter_for({"a"});
@@ -179,13 +196,13 @@ TEST(Hub, RefusesIdsOfTheFormThatLogsInMemoryGive) {
 TEST(Hub, RefusesIdsThatNoHeaderBringsBack) {
   LoneHub hub(keeping(10));
   for (const std::string_view id : {" a", "a ", "\ta", "a\t", "a\x01z", "a\x7fz", "\xff", "\xc3", "a\xed\xa0\x80"}) {
-    EXPECT_EQ(hub.refusal("a", {.data = "x", .id = *EventId::parse(id)}).substr(0, 3), "id:") << id;
+    expect_refusal(hub.refusal("a", {.data = "x", .id = *EventId::parse(id)}), "id:", Reason::kUnreturnableId);
     EXPECT_THROW(hub.publish("a", {.data = "x", .id = *EventId::parse(id)}), std::invalid_argument);
   }
   for (const std::string_view id : {"a b", "a\tb", "\xc3\xa9", "50%25",
                                     "\xe6\xb6\x88\xe6\x81\xaf"
                                     "1"}) {
-    EXPECT_EQ(hub.refusal("a", {.data = "x", .id = *EventId::parse(id)}), "") << id;
+    EXPECT_FALSE(hub.refusal("a", {.data = "x", .id = *EventId::parse(id)})) << id;
   }
 }
 
