@@ -7,20 +7,38 @@
 
 #include "failure.h"
 #include "http/request_intake.h"
-#include "httplib/failure.h"
+#include "httplib/failure_handler.h"
 #include "httplib/httplib_bridge.h"
 #include "lone_connection.h"
 #include "lone_hub.h"
 #include "routes/admission.h"
 #include "routes/direct_requests.h"
 #include "routes/event_routes.h"
+#include "routes/stream_opener.h"
 
 using namespace millrace;
 using namespace millrace::test;
 
 namespace {
 
-// A server with an events route. In place of a stream, a subscription is answered with what has been asked for.
+// Answers a subscription with what has been asked for, in place of a stream.
+class Teller final : public StreamOpener {
+ public:
+  using StreamOpener::StreamOpener;
+  bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
+                 StreamRightPtr /*right*/) const override {
+    std::string all =
+        options.client + (options.poll ? " polls " : " reads ") + request.get_header_value("Last-Event-ID");
+    for (const OwnedTopicPattern& topic : options.topics) all += '\n' + topic.text();
+    for (const auto& [name, value] : request.headers) {
+      if (!name.ends_with("_ADDR") && !name.ends_with("_PORT")) all += '\n' + name + ": " + value;  // cpp-httplib's own
+    }
+    response.set_content(all, "text/plain");
+    return false;
+  }
+};
+
+// A server with an events route.
 class Served final : public httplib::Server {
  public:
   Served() {
@@ -30,39 +48,24 @@ class Served final : public httplib::Server {
     Post("/events", PublishHandler{&routes_});
     set_payload_max_length(1 << 20);
     direct_.start(*this, {"/events"}, options_);  // before the bridge stands in for the error handler
-    bridge_.emplace(
-        *this,
-        [this](httplib::Stream& stream, bool close, bool& closed, const auto& setup) {
-          return process_request(stream, close, closed, setup);
-        },
-        ExchangeTerms{.read_timeout = Duration{10},
-                      .body_deadline = Duration{10},
-                      .write_timeout = Duration{10},
-                      .downloads = downloads_});
+    bridge_.emplace(*this, ExchangeTerms{.read_timeout = Duration{10},
+                                         .body_deadline = Duration{10},
+                                         .write_timeout = Duration{10},
+                                         .downloads = downloads_});
   }
-  using httplib::Server::process_request;
 
   bool serve_direct(Exchange& exchange, std::string_view request) const { return direct_.serve(exchange, request); }
   void serve_through_httplib(Exchange& exchange) const { bridge_->serve(exchange); }
   std::uint64_t publishes() const { return hub_.statistics().publishes; }
 
  private:
-  static void tell(const httplib::Request& request, httplib::Response& response, const SubscribeOptions& options,
-                   const StreamRightPtr& /*right*/) {
-    std::string all =
-        options.client + (options.poll ? " polls " : " reads ") + request.get_header_value("Last-Event-ID");
-    for (const OwnedTopicPattern& topic : options.topics) all += '\n' + topic.text();
-    for (const auto& [name, value] : request.headers) {
-      if (!name.ends_with("_ADDR") && !name.ends_with("_PORT")) all += '\n' + name + ": " + value;  // cpp-httplib's own
-    }
-    response.set_content(all, "text/plain");
-  }
-
   ServerOptions options_;
   LoneHub hub_{{.history_events = 10, .history_bytes = 100'000, .epoch = "epoch", .clock = [] { return TimePoint{}; }}};
   Admission admission_{options_, 1};
   RightsReview rights_{nullptr, {}};
-  EventRoutes routes_{hub_, options_, admission_, rights_, &tell};
+  RetrySpread retry_spread_{1};
+  Teller streams_{hub_, options_, retry_spread_, {}};
+  EventRoutes routes_{hub_, options_, admission_, rights_, streams_};
   DirectRequests direct_{routes_};
   DownloadGate downloads_{1};
   std::optional<HttplibBridge> bridge_;

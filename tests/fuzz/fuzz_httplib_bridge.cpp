@@ -42,7 +42,6 @@ class Served final : public httplib::Server {
     Delete(".*", remember);
     Options(".*", remember);
   }
-  using httplib::Server::process_request;
 
   std::optional<std::size_t> body_bytes;
 };
@@ -52,14 +51,10 @@ struct World {
   LoneConnection connection;
   Served server;
   DownloadGate downloads{1};
-  HttplibBridge bridge{server,
-                       [this](httplib::Stream& stream, bool close, bool& closed, const auto& setup) {
-                         return server.process_request(stream, close, closed, setup);
-                       },
-                       ExchangeTerms{.read_timeout = Duration{10},
-                                     .body_deadline = Duration{10},
-                                     .write_timeout = Duration{10},
-                                     .downloads = downloads}};
+  HttplibBridge bridge{server, ExchangeTerms{.read_timeout = Duration{10},
+                                             .body_deadline = Duration{10},
+                                             .write_timeout = Duration{10},
+                                             .downloads = downloads}};
 };
 
 }  // namespace

@@ -29,10 +29,12 @@ class StreamOpener {
   /// All of them must stay.
   StreamOpener(const Feed& feed, const ServerOptions& options, RetrySpread& retry_spread, Ports ports)
       : feed_(feed), options_(options), retry_spread_(retry_spread), ports_(std::move(ports)) {}
+  virtual ~StreamOpener() = default;
 
   /// As Server::subscribe(). `right`: by which the stream is opened; null where nobody is to be asked about it again.
-  bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
-                 StreamRightPtr right = nullptr) const;
+  /// Virtual, so that a fuzzer can look at what has been asked for.
+  virtual bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
+                         StreamRightPtr right = nullptr) const;
 
   /// As Server::open_stream().
   EventStream open_stream(const httplib::Request& request, httplib::Response& response) const;
