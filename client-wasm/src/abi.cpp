@@ -195,7 +195,8 @@ char* input(std::uint32_t bytes) {
 
 // --- Sources: text and bytes are put into input() where their length is taken --------------------------------------
 
-/// `flags` are Flags, added up; a negative idle timeout is the server's. Times are in milliseconds. abi.ts has the defaults.
+/// `flags` are Flags, added up; a negative idle timeout is the server's. Times are in milliseconds. abi.ts has the
+/// defaults.
 Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t jitter_percent, int base, int max,
                    std::uint32_t attempts, int idle_timeout, int first_byte_timeout, std::uint32_t max_event_bytes,
                    std::uint32_t flags) {

@@ -45,8 +45,8 @@ enum class Verdict : std::uint32_t {
   kMended,
 };
 
-/// The policy's yes and no, added up. Of kDropReplays… and of kIdempotent and kAlways, one at most: without them replays
-/// are not dropped, and no request is sent again.
+/// The policy's yes and no, added up. Of kDropReplays… and of kIdempotent and kAlways, one at most: without them
+/// replays are not dropped, and no request is sent again.
 enum Flag : std::uint32_t {
   kRetryOnServerError = 1,
   kPolling = 2,

@@ -32,7 +32,7 @@ class JetStreamEventLog final : public EventStore {
     std::string credentials = {};                ///< a file, or empty
     std::optional<std::uint64_t> replicas = {};  ///< without a value: as it is; of a stream that is made: one
     StoreBounds bounds;
-    std::string new_epoch;             ///< of a log that is made
+    std::string new_epoch;      ///< of a log that is made
     std::uint64_t preload = 0;  ///< entries that are handed over before start() returns, if there are as many
   };
 

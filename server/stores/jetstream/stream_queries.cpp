@@ -11,8 +11,8 @@
 
 #include "log/digest.h"
 #include "log/event_log.h"
-#include "millrace/server/topic_filter.h"
 #include "millrace/core/limits.h"
+#include "millrace/server/topic_filter.h"
 #include "topic_subject.h"
 
 namespace millrace {
@@ -303,7 +303,8 @@ std::deque<StreamEntry> StreamQueries::next(const std::string& stream, const std
   return entries;
 }
 
-EventStore::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) const {
+EventStore::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t head,
+                                           const TopicFilter& filter) const {
   struct Run {
     std::string subject;
     std::deque<StreamEntry> next = {};

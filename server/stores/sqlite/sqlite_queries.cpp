@@ -52,8 +52,9 @@ SqliteQueries::SqliteQueries(SqliteDatabase& database)
       sequences_(database,
                  "SELECT sequence FROM entries WHERE topic = ?1 AND sequence > ?2 AND sequence <= ?3"
                  " ORDER BY sequence LIMIT ?4"),
-      entry_(database,
-             "SELECT sequence, topic, kind, publisher_id, payload, publisher, published FROM entries WHERE sequence = ?1"),
+      entry_(
+          database,
+          "SELECT sequence, topic, kind, publisher_id, payload, publisher, published FROM entries WHERE sequence = ?1"),
       entries_(database,
                "SELECT sequence, topic, kind, publisher_id, payload, publisher, published FROM entries"
                " WHERE sequence > ?1 AND sequence <= ?2"

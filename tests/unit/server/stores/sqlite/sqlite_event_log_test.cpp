@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "eventually.h"
+#include "scripted_output.h"
 #include "stores/sqlite/database.h"
 #include "stores/sqlite/schema.h"
-#include "scripted_output.h"
 #include "temporary_folder.h"
 
 namespace millrace::test {
