@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "json_response.h"
+#include "millrace/core/protocol.h"
 
 namespace millrace::demo {
 
@@ -89,7 +90,9 @@ bool Demo::answer_silently(const httplib::Request& request, httplib::Response& r
   const auto silence = silenced_.find(request.get_param_value("client"));
   if (silence == silenced_.end()) return false;
   if (!server_.admits(request, response)) return true;
-  silence->second.streams.push_back(server_.open_stream(request, response));
+  // Silent from the second block on: behind a stream that does not even begin, a client suspects a proxy.
+  const EventStream& stream = silence->second.streams.emplace_back(server_.open_stream(request, response));
+  stream.send({.type = EventType(protocol::kCursorEventType)});
   return true;
 }
 
