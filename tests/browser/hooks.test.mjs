@@ -119,7 +119,7 @@ for (const [name, program] of Object.entries(programs)) {
 
 test("react: functions are the newest, and options that say the same keep the connection", async (context) => {
   const program = `
-    import { createElement } from "react";
+    import { createElement, useEffect } from "react";
     import { createRoot } from "react-dom/client";
     import { useEventSource } from "millrace/react";
     function Shown({ url, token, tenant }) {
@@ -132,6 +132,7 @@ test("react: functions are the newest, and options that say the same keep the co
         retry: { base: 10, on: (status) => status === 403 && token === "new" },
         reconnect: "always",
       });
+      useEffect(() => void (document.title = token)); // behind the hook's own effects
       return createElement("p", null, error ? "failed " + error.status : event?.data);
     }
     const root = createRoot(document.querySelector("main"));
@@ -171,6 +172,7 @@ test("react: functions are the newest, and options that say the same keep the co
   await page.evaluate('show("/events", "old", "a")');
   await shows("1 for old");
   await page.evaluate('show("/events", "new", "a")'); // the same but for functions and the schema: no new connection
+  await until(async () => (await page.title()) === "new", "the page to be drawn with the new token");
   stream.write("id: 2\ndata: 2\n\n");
   await shows("2 for new");
   stream.destroy();
