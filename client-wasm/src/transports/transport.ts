@@ -31,7 +31,7 @@ export interface Answer {
   readonly heartbeat?: number;
   /** The Retry-After field. */
   readonly retryAfter?: string | null;
-  /** How the body begins, where that is no event stream; or what else there is to say of it. */
+  /** The beginning of a body that is not an event stream, or other details of the failure. */
   excerpt: string;
 }
 
