@@ -331,6 +331,48 @@ inline constexpr std::size_t kMaxTokenKeys = 32;
 /// A token whose `nbf` is this far in the future is already valid: the issuer's clock may be ahead.
 inline constexpr Duration kMaxClockSkew{5'000};
 
+// --- HTTP/2 -----------------------------------------------------------------------------------------------------
+
+/// Streams of one connection that are open at a time, and requests whose stream is over but whose worker is not; beyond
+/// it a request is refused (REFUSED_STREAM), and the client may repeat it.
+inline constexpr std::size_t kHttp2MaxStreams = 1'000;
+
+/// Bytes of a request's body on one stream that the server has not read yet; beyond it the client waits.
+inline constexpr std::size_t kHttp2StreamWindowBytes = 64 * 1024;
+
+/// The same on all streams of a connection together.
+inline constexpr std::size_t kHttp2ConnectionWindowBytes = 1024 * 1024;
+
+/// Bytes that an event loop collects for one connection before it sends them; beyond it the connection's streams wait.
+inline constexpr std::size_t kHttp2GatherBytes = 256 * 1024;
+
+/// A stream with this many bytes on their way does not get the last eighth of what the client's window for all streams
+/// has been at its widest: a few stalled readers cannot use up what the others need.
+inline constexpr std::int64_t kHttp2StreamInFlightBytes = 64 * 1024;
+
+/// Largest field section of a request as it is compressed, in bytes; beyond it the connection ends
+/// (ENHANCE_YOUR_CALM). How large it may be decoded is the bound of request heads (431).
+inline constexpr std::size_t kHttp2MaxFieldBlockBytes = 64 * 1024;
+
+/// Frames of one field section; beyond it the same happens.
+inline constexpr std::size_t kHttp2MaxFieldBlockFrames = 64;
+
+/// Frames of a client that carry nothing (PING, SETTINGS and each of its values, PRIORITY, WINDOW_UPDATE, RST_STREAM,
+/// empty DATA, unknown ones) that may come at once, and a second; beyond it the connection ends (ENHANCE_YOUR_CALM).
+inline constexpr std::size_t kHttp2ControlFramesAtOnce = 2'000;
+inline constexpr std::size_t kHttp2ControlFramesPerSecond = 500;
+
+/// Further ones that each request, and each frame that the server sends of a response, allows for.
+inline constexpr std::size_t kHttp2ControlFramesEarned = 2;
+
+/// Streams that a client may reset, or make the server reset, at once, and a second; beyond it the connection ends
+/// (ENHANCE_YOUR_CALM).
+inline constexpr std::size_t kHttp2ResetsAtOnce = 1'000;
+inline constexpr std::size_t kHttp2ResetsPerSecond = 100;
+
+/// Time for a client to acknowledge the server's settings; then the connection ends (SETTINGS_TIMEOUT).
+inline constexpr Duration kHttp2SettingsTimeout{10'000};
+
 // --- Fair shares of a server ------------------------------------------------------------------------------------
 
 /// Connections of one client address (IPv6: one /64 network); beyond it the answer is 429.

@@ -1,0 +1,225 @@
+#include "http2_session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "frame_writer.h"
+#include "http/error_response.h"
+
+namespace millrace {
+
+namespace {
+
+// Says that the dynamic table has size 0: once, before anything else, whatever the peer would allow. [RFC 7541 4.2]
+constexpr char kNoTable = '\x20';
+
+// Streams that the server has ended before the peer had, and for which frames may still be on their way.
+constexpr std::size_t kRememberedResets = 256;
+
+}  // namespace
+
+Http2Session::Http2Session(Listener& listener, SharedDecoder& shared, std::size_t max_head_bytes)
+    : listener_(listener), shared_(shared), max_head_bytes_(max_head_bytes) {
+  const std::pair<SettingId, std::uint32_t> settings[] = {
+      {SettingId::kHeaderTableSize, 0},
+      {SettingId::kMaxConcurrentStreams, static_cast<std::uint32_t>(kHttp2MaxStreams)},
+      {SettingId::kInitialWindowSize, static_cast<std::uint32_t>(kHttp2StreamWindowBytes)},
+      {SettingId::kMaxHeaderListSize, static_cast<std::uint32_t>(max_head_bytes)}};
+  append_settings(settings, output_);
+  append_window_update(0, static_cast<std::uint32_t>(kHttp2ConnectionWindowBytes - kInitialWindow), output_);
+}
+
+bool Http2Session::receive(std::string_view bytes, TimePoint now) {
+  now_ = now;
+  if (is_over_ || !take_preface(bytes)) return !is_over_;
+  while (!is_over_) {
+    const FrameReader::Read read = reader_.next(bytes);
+    if (read == FrameReader::Read::kMore) break;
+    if (read == FrameReader::Read::kTooLarge) {
+      fail(Http2Error::kFrameSize, "a frame is larger than 16,384 bytes");
+      break;
+    }
+    take(reader_.piece());
+  }
+  reader_.let_go();
+  return !is_over_;
+}
+
+// False until all of it has come.
+bool Http2Session::take_preface(std::string_view& bytes) {
+  const std::string_view expected = kHttp2Preface.substr(preface_bytes_);
+  if (expected.empty()) return true;
+  const std::string_view part = bytes.substr(0, expected.size());
+  bytes.remove_prefix(part.size());
+  preface_bytes_ = static_cast<std::uint8_t>(preface_bytes_ + part.size());
+  if (!expected.starts_with(part)) fail(Http2Error::kProtocol, "the connection does not begin with HTTP/2's preface");
+  return !is_over_ && part.size() == expected.size();
+}
+
+void Http2Session::fail(Http2Error error, std::string_view sentence) {
+  if (std::exchange(is_over_, true)) return;
+  error_ = error;
+  error_sentence_ = sentence;
+  append_go_away(last_stream_, error, sentence, output_);
+}
+
+void Http2Session::go_away(std::string_view sentence) {
+  if (is_over_ || std::exchange(is_going_away_, true)) return;
+  append_go_away(last_stream_, Http2Error::kNone, sentence, output_);
+}
+
+// --- Streams --------------------------------------------------------------------------------------------------------
+
+Http2Stream* Http2Session::find(std::uint32_t id) {
+  const auto found =
+      std::lower_bound(streams_.begin(), streams_.end(), id,
+                       [](const Http2Stream& stream, std::uint32_t number) { return stream.id < number; });
+  return found != streams_.end() && found->id == id ? &*found : nullptr;
+}
+
+void Http2Session::respond(Http2Stream& stream, std::string_view block, bool ends) {
+  if (is_over_) return;
+  if (std::exchange(has_sent_fields_, true)) {
+    append_headers(stream.id, block, ends, output_);
+  } else {
+    append_headers(stream.id, kNoTable + std::string(block), ends, output_);
+  }
+  control_.add(kHttp2ControlFramesEarned);
+  if (ends) end(stream);
+}
+
+void Http2Session::refuse(Http2Stream& stream, const RequestError& error) {
+  const std::string body = error_body(error.sentence);
+  std::string block;
+  append_status(error.status, block);
+  append_field("content-type", "application/json", block);
+  append_field("content-length", std::to_string(body.size()), block);
+  const bool fits = room(stream) >= body.size();
+  respond(stream, block, !fits);
+  if (fits) {
+    const std::string_view piece = body;
+    send(stream, {&piece, 1}, true);
+  }
+}
+
+// A stream whose reader stalls is not to use up what the connection has for all: one that has much on its way leaves
+// the last of it to the others.
+std::size_t Http2Session::room(const Http2Stream& stream) const {
+  if (is_over_ || is_blocked_ || output_.size() >= kHttp2GatherBytes) return 0;
+  const std::int64_t on_its_way = stream_send_window_ - stream.send_window;
+  if (on_its_way >= kHttp2StreamInFlightBytes && send_window_ < widest_ / 8) return 0;
+  const std::int64_t window = std::min<std::int64_t>(stream.send_window, send_window_);
+  if (window <= 0) return 0;
+  return std::min(static_cast<std::size_t>(window), kHttp2GatherBytes - output_.size());
+}
+
+std::size_t Http2Session::send(Http2Stream& stream, std::span<const std::string_view> pieces, bool ends) {
+  std::size_t total = 0;
+  for (const std::string_view piece : pieces) total += piece.size();
+  const std::size_t taken = std::min(total, room(stream));
+  const bool is_end = ends && taken == total && !is_over_;
+  std::size_t left = taken;
+  std::size_t begin = 0;  // in the first piece
+  auto piece = pieces.begin();
+  while (left > 0 || (is_end && total == 0)) {
+    std::size_t payload = std::min(left, kMaxFramePayload);
+    left -= payload;
+    const bool is_last = is_end && left == 0;
+    append_frame_head({.length = static_cast<std::uint32_t>(payload),
+                       .type = FrameType::kData,
+                       .flags = is_last ? frame_flag::kEndStream : std::uint8_t{0},
+                       .stream = stream.id},
+                      output_);
+    while (payload > 0) {
+      const std::string_view part = piece->substr(begin, payload);
+      output_.append(part);
+      payload -= part.size();
+      begin += part.size();
+      if (begin == piece->size()) {
+        ++piece;
+        begin = 0;
+      }
+    }
+    control_.add(kHttp2ControlFramesEarned);
+    if (total == 0) break;
+  }
+  stream.send_window -= static_cast<std::int32_t>(taken);
+  send_window_ -= static_cast<std::int64_t>(taken);
+  if (is_end) end(stream);
+  return taken;
+}
+
+void Http2Session::consume(Http2Stream& stream, std::size_t bytes) {
+  stream.consumed += static_cast<std::uint32_t>(bytes);
+  credit(bytes);
+  if (stream.is_remote_over || is_over_ || stream.consumed < kHttp2StreamWindowBytes / 2) return;
+  append_window_update(stream.id, stream.consumed, output_);
+  stream.received -= std::exchange(stream.consumed, 0);
+}
+
+// Of the connection's window.
+void Http2Session::credit(std::size_t bytes) {
+  consumed_ += bytes;
+  if (consumed_ < kHttp2ConnectionWindowBytes / 2 || is_over_) return;
+  append_window_update(0, static_cast<std::uint32_t>(consumed_), output_);
+  received_ -= std::exchange(consumed_, 0);
+}
+
+void Http2Session::reset(Http2Stream& stream, Http2Error error) {
+  if (!is_over_) append_reset(stream.id, error, output_);
+  if (!stream.is_remote_over) remember_reset(stream.id);
+  erase(stream);
+}
+
+// The response is whole. A peer that still sends is told that nobody reads it. [RFC 9113 8.1]
+void Http2Session::end(Http2Stream& stream) {
+  if (!stream.is_remote_over) return reset(stream, Http2Error::kNone);
+  erase(stream);
+}
+
+void Http2Session::erase(Http2Stream& stream) {
+  credit(stream.received - stream.consumed);
+  streams_.erase(streams_.begin() + (&stream - streams_.data()));
+  if (streams_.empty()) std::vector<Http2Stream>().swap(streams_);
+}
+
+void Http2Session::remember_reset(std::uint32_t id) {
+  if (reset_.size() == kRememberedResets) reset_.erase(reset_.begin());
+  reset_.push_back(id);
+}
+
+bool Http2Session::was_reset(std::uint32_t id) const {
+  return std::find(reset_.begin(), reset_.end(), id) != reset_.end();
+}
+
+// --- Bounds ---------------------------------------------------------------------------------------------------------
+
+// False if the connection is over: the peer makes work, and nothing comes of it.
+bool Http2Session::spend_control(std::size_t cost) {
+  if (control_.spend(cost, now_)) return true;
+  fail(Http2Error::kEnhanceYourCalm, "too many frames that carry nothing");
+  return false;
+}
+
+bool Http2Session::spend_reset() {
+  if (resets_.spend(1, now_)) return true;
+  fail(Http2Error::kEnhanceYourCalm, "too many streams that were reset");
+  return false;
+}
+
+// The peer has broken a rule on this stream alone.
+void Http2Session::break_stream(Http2Stream& stream, Http2Error error) {
+  if (!spend_reset()) return;
+  const std::uint32_t id = stream.id;
+  listener_.on_reset(stream);
+  if (Http2Stream* const left = find(id)) reset(*left, error);
+}
+
+// One that has not begun.
+void Http2Session::refuse_stream(std::uint32_t id, Http2Error error) {
+  if (!spend_reset()) return;
+  append_reset(id, error, output_);
+  remember_reset(id);
+}
+
+}  // namespace millrace

@@ -1,0 +1,58 @@
+// RequestFields: a request's field section, or its trailers, as HTTP/2 has them. It checks what RFC 9113 8 demands, and
+// makes a head of HTTP/1.1 of it, in which no field can say what another reader would take for something else. Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace millrace {
+
+class RequestFields {
+ public:
+  enum class Section : std::uint8_t { kHead, kTrailers };
+
+  /// `max_bytes`: of the section, as SETTINGS_MAX_HEADER_LIST_SIZE counts them.
+  RequestFields(Section section, std::size_t max_bytes) : section_(section), max_bytes_(max_bytes) {}
+
+  /// Takes the next field. Beyond `max_bytes` nothing is kept any more.
+  void add(std::string_view name, std::string_view value);
+
+  /// All have come. `has_body`: the request does not end with its head.
+  void finish(bool has_body);
+
+  /// Why the request is malformed: a sentence; empty if it is not. Such a request is not to be served. [RFC 9113 8.1.1]
+  std::string_view fault() const { return fault_; }
+  bool is_too_large() const { return bytes_ > max_bytes_; }
+  std::optional<std::uint64_t> content_length() const { return content_length_; }
+  bool is_to_head() const { return method_ == "HEAD"; }
+
+  /// The request line and the fields, each line with its end: without the empty line, so that the reader may add a
+  /// field. Of a head that has no fault and is not too large.
+  std::string head() const;
+
+ private:
+  void add_pseudo(std::string_view name, std::string_view value);
+  void add_regular(std::string_view name, std::string_view value);
+  void take_content_length(std::string_view value);
+  void take_host(std::string_view value);
+  void fail(std::string_view fault);
+
+  const Section section_;
+  const std::size_t max_bytes_;
+  std::size_t bytes_ = 0;
+  bool has_regular_ = false;  // behind which no pseudo-header field may come
+  std::optional<std::string> method_;
+  std::optional<std::string> scheme_;
+  std::optional<std::string> authority_;
+  std::optional<std::string> path_;
+  std::optional<std::string> host_;
+  std::optional<std::uint64_t> content_length_;
+  std::string cookies_;
+  std::string lines_;
+  std::string_view fault_;
+};
+
+}  // namespace millrace
