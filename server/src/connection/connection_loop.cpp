@@ -56,10 +56,10 @@ ConnectionLoop::~ConnectionLoop() {
 void ConnectionLoop::run() {
   running_loop = this;
   takes_posted_soon_ = true;
-  loop_.run([this] { return end_turn(); });
+  loop_.run([this](std::chrono::nanoseconds spent) { return end_turn(spent); });
   while (!connections_.empty()) {
     connections_.back()->close(StreamEnd::kClosed);
-    end_turn();
+    end_turn({});
   }
 }
 
@@ -256,12 +256,16 @@ void ConnectionLoop::post_page(std::uint64_t ticket, const Feed::PagePtr& page) 
 }
 
 // What has piled up goes out together: one write for each subscriber, however many events there are. Between some
-// subscribers and the next, sockets and tasks have their turn.
-bool ConnectionLoop::end_turn() {
+// subscribers and the next, sockets and tasks have their turn. Deliveries get as much time as those have taken, so that
+// publishers, however fast they are, cannot starve subscribers.
+bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
   takes_posted_soon_ = false;
   const bool took_posted = take_posted();
-  if (subscribers_.has_more()) subscribers_.serve(kServedAtOnce, *this);
-  read_on();
+  const auto until = std::chrono::steady_clock::now() + spent;
+  do {
+    if (subscribers_.has_more()) subscribers_.serve(kServedAtOnce, *this);
+    read_on();
+  } while (has_deliveries() && std::chrono::steady_clock::now() < until);
   if (feed_.pinned().bytes() > feed_.pinned().max()) cut_slowest();
   if (std::any_of(discarded_.begin(), discarded_.end(),
                   [](const Connection* one) { return one->stream_side().reads_later(); })) {
@@ -277,7 +281,7 @@ bool ConnectionLoop::end_turn() {
   }
   discarded_.clear();
   takes_posted_soon_ = true;
-  return subscribers_.has_more() || !took_posted || !readers_.empty();
+  return has_deliveries() || !took_posted;
 }
 
 void ConnectionLoop::read_later(StreamSide& stream) {

@@ -187,7 +187,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   void post_page(std::uint64_t ticket, const Feed::PagePtr& page) override;
   std::vector<StreamSide*> subscribed_streams() const;
   void run();
-  bool end_turn();
+  bool end_turn(std::chrono::nanoseconds spent);
+  bool has_deliveries() const { return subscribers_.has_more() || !readers_.empty(); }
   bool take_posted();
   void write(std::span<Delivery> deliveries) override;
   void on_served(TimePoint published) override;

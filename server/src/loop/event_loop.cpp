@@ -59,13 +59,14 @@ void EventLoop::stop() {
   defer([this] { stopped_ = true; });
 }
 
-void EventLoop::run(const std::function<bool()>& on_turn) {
+void EventLoop::run(const OnTurn& on_turn) {
   std::array<epoll_event, 256> events;
   bool has_more = false;
   while (!stopped_) {
     const int count =
         epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), has_more ? 0 : wait_milliseconds());
     now_ = monotonic_now();
+    const auto began = std::chrono::steady_clock::now();
     bool woken = false;
     for (int i = 0; i < count; ++i) {
       auto* const watcher = static_cast<Watcher*>(events[static_cast<std::size_t>(i)].data.ptr);
@@ -77,7 +78,7 @@ void EventLoop::run(const std::function<bool()>& on_turn) {
     }
     if (woken) run_deferred();
     timers_.advance(now_);
-    has_more = on_turn();
+    has_more = on_turn(std::chrono::steady_clock::now() - began);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <sys/epoll.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -42,10 +43,12 @@ class EventLoop {
   /// Wakes the loop, whose turn then ends with `on_turn`. Any thread; many calls wake it once.
   void wake();
 
-  /// Runs until stop(). After every turn, when all sockets and tasks that were ready have been seen to, it calls
-  /// `on_turn`,
-  /// which says whether it has more to do: then the next turn does not wait for anything.
-  void run(const std::function<bool()>& on_turn);
+  /// Gets the time that the turn's sockets and tasks have taken. Returns whether it has more to do: then the next turn
+  /// does not wait for anything.
+  using OnTurn = std::function<bool(std::chrono::nanoseconds)>;
+  /// Runs until stop(). Calls `on_turn` at the end of every turn, when all sockets and tasks that were ready have been
+  /// served.
+  void run(const OnTurn& on_turn);
 
   /// Ends run() after the tasks deferred so far. Any thread.
   void stop();
