@@ -1,10 +1,12 @@
 // Stores where memory runs out in the middle of an append, at each of its allocations in turn: nobody is left waiting,
 // the next append works, and the log has what was acknowledged, once, and handed over what it has.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <future>
 #include <map>
 #include <memory>
@@ -15,6 +17,7 @@
 
 #include "eventually.h"
 #include "failing_memory.h"
+#include "log/feed.h"
 #include "nats_server.h"
 #include "scripted_output.h"
 #include "stores/jetstream/message_sender.h"
@@ -23,6 +26,8 @@
 
 namespace millrace::test {
 namespace {
+
+constexpr std::string_view kLongData = "data that does not fit into a string by itself";
 
 // What has been handed over; it allocates nothing while it is filled.
 class HandedOver {
@@ -168,6 +173,48 @@ TEST(FailedAllocation, InAFileLeavesNobodyWaitingOfThoseWhoCommitTogether) {
   EXPECT_EQ(all.size(), taken) << "in a file, what was refused is not there";
   EXPECT_EQ(handed_over->sequences().size(), all.size());
   EXPECT_EQ(log.status().reason, "") << "the file has done nothing wrong";
+}
+
+// A log in memory has an event or has not: where there is no memory for all of it, the program ends (Feed::append()).
+// Each allocation fails in a program of its own, which says with its exit code what it has seen.
+constexpr int kTaken = 10;
+constexpr int kRefused = 11;
+constexpr int kHalf = 12;
+
+[[noreturn]] void append_with_failing_allocation(std::int64_t number) {
+  Feed feed({.history_events = 10, .history_bytes = 1 << 20, .epoch = "e", .clock = [] { return TimePoint{}; }});
+  const Publication publication{.topic = "a", .event = {.data = kLongData, .id = "one"}};
+  std::uint64_t sequence = 0;
+  bool has_failed = false;
+  bool is_taken = true;
+  {
+    const FailingAllocation failing(number);
+    try {
+      feed.append({&publication, 1}, {&sequence, 1});
+    } catch (const std::bad_alloc&) {
+      is_taken = false;
+    }
+    has_failed = failing.has_failed();
+  }
+  const std::size_t entries = feed.statistics().entries;
+  const std::size_t found = feed.read_after(0, *filter_for({"a"})).frames.size();
+  if (entries != found || entries != (is_taken ? 1u : 0u)) std::_Exit(kHalf);
+  std::_Exit(has_failed ? kRefused : kTaken);
+}
+
+TEST(FailedAllocation, InMemoryNeverLeavesHalfAnEvent) {
+  bool is_taken = false;
+  std::int64_t number = 0;
+  while (!is_taken) {
+    ASSERT_LT(++number, 1000);
+    const auto is_whole = [&](int status) {
+      is_taken = WIFEXITED(status) && WEXITSTATUS(status) == kTaken;
+      const bool is_refused = WIFEXITED(status) && WEXITSTATUS(status) == kRefused;
+      return is_taken || is_refused || (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    };
+    EXPECT_EXIT(append_with_failing_allocation(number), is_whole, "");
+  }
+  EXPECT_GT(number, 5);
 }
 
 // Of JetStream only what waits for others: the JSON library ends the program where it has no memory to let go of a
