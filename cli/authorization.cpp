@@ -4,6 +4,7 @@
 
 #include "millrace/server/any_authorizer.h"
 #include "option_names.h"
+#include "parts.h"
 
 namespace millrace::cli {
 
@@ -38,13 +39,14 @@ Authorization::Authorization(const AuthorizationOptions& options) {
     keys_ = std::make_shared<KeyAuthorizer>(std::move(keys));
   }
   if (!options.has_tokens()) return;
+  if constexpr (!kHasJwt) refuse_without("--jwt-… and --jwks", "millrace::jwt", "MILLRACE_WITH_JWT");
   JwtAuthorizer::Options tokens = options.tokens;
   for (const std::string& text : options.public_topics) {
     const auto pattern = OwnedTopicPattern::parse(text);
     if (!pattern) throw InvalidOption("public_topics", '"' + text + "\" is not a topic pattern");
     tokens.public_topics.push_back(*pattern);
   }
-  tokens_ = std::make_shared<JwtAuthorizer>(std::move(tokens));
+  if constexpr (kHasJwt) tokens_ = std::make_shared<JwtAuthorizer>(std::move(tokens));
 }
 
 std::shared_ptr<const Authorizer> Authorization::authorizer() const {
@@ -55,7 +57,7 @@ std::shared_ptr<const Authorizer> Authorization::authorizer() const {
 
 void Authorization::reload() const {
   reload_one(keys_, "keys");
-  reload_one(tokens_, "token keys");
+  if constexpr (kHasJwt) reload_one(tokens_, "token keys");
 }
 
 }  // namespace millrace::cli

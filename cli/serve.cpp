@@ -19,8 +19,10 @@
 #include "demo.h"
 #include "log.h"
 #include "loopback.h"
+#include "millrace/server/metrics/prometheus.h"
 #include "millrace/server/server.h"
 #include "option_names.h"
+#include "parts.h"
 #include "push_routes.h"
 #include "serve_options.h"
 #include "signal_watch.h"
@@ -119,6 +121,7 @@ int serve(const ServeOptions& options) {
   const Authorization authorization(options.authorization);
   ServerOptions server_options = options.server_options();
   server_options.authorizer = authorization.authorizer();
+  if constexpr (kHasMetrics) server_options.metrics = prometheus_metrics();
   if (options.insecure && server_options.authorizer != nullptr) {
     throw UsageError("--insecure lets anyone publish and cannot be combined with keys or tokens: remove one of them");
   }
@@ -162,8 +165,7 @@ int serve(const ServeOptions& options) {
   std::optional<demo::Demo> demo;
   if (options.demo) {
     push.emplace(*server, demo_access);
-    demo.emplace(*server, demo_access, options.host, port,
-                 options.demo_seed != 0 ? options.demo_seed : std::random_device{}());
+    demo.emplace(*server, demo_access, options.demo_seed != 0 ? options.demo_seed : std::random_device{}());
   }
   std::cout << "millrace: listening on " << url_of(options.host, port) << std::endl;
   const bool stopped = server->listen_after_bind();

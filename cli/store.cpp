@@ -6,6 +6,7 @@
 #include "command.h"
 #include "millrace/server/stores/jetstream.h"
 #include "millrace/server/stores/sqlite.h"
+#include "parts.h"
 
 namespace millrace::cli {
 
@@ -25,15 +26,21 @@ StoreBounds bounds_of(const ServeOptions& options) {
 std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
   const std::string& name = options.store;
   if (name.starts_with(kSqlite) && name.size() > kSqlite.size()) {
-    return open_sqlite(
-        name.substr(kSqlite.size()),
-        {.sync = options.store_sync == "full" ? StoreSync::kFull : StoreSync::kNormal, .bounds = bounds_of(options)});
+    if constexpr (kHasSqlite) {
+      return open_sqlite(
+          name.substr(kSqlite.size()),
+          {.sync = options.store_sync == "full" ? StoreSync::kFull : StoreSync::kNormal, .bounds = bounds_of(options)});
+    }
+    refuse_without("--store sqlite:…", "millrace::sqlite", "MILLRACE_WITH_SQLITE");
   }
   if (name.starts_with("nats://") || name.starts_with("tls://")) {
-    JetStreamOptions stream{
-        .bounds = bounds_of(options), .credentials = options.store_credentials, .preload = options.history_events};
-    if (options.store_replicas != 0) stream.replicas = options.store_replicas;
-    return open_jetstream(name, stream);
+    if constexpr (kHasNats) {
+      JetStreamOptions stream{
+          .bounds = bounds_of(options), .credentials = options.store_credentials, .preload = options.history_events};
+      if (options.store_replicas != 0) stream.replicas = options.store_replicas;
+      return open_jetstream(name, stream);
+    }
+    refuse_without("--store nats://…", "millrace::nats", "MILLRACE_WITH_NATS");
   }
   // Not the rest of it, in which a password may be.
   throw UsageError("--store: unknown store type \"" + name.substr(0, name.find(':')) +

@@ -1,55 +1,107 @@
-# What `cmake --install` lays down, in two parts: the program, and what programs are built with (libraries, public
-# headers, and what find_package(millrace) and pkg-config read).
+# What `cmake --install` lays down: the program, and what programs are built with (libraries, public headers, and what
+# find_package(millrace) and pkg-config read). Of each part that is built, a file for CMake and one for pkg-config.
 include(CMakePackageConfigHelpers)
 
 set(MILLRACE_CONFIG_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/millrace)
 set(MILLRACE_PKG_CONFIG_DIR ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-install(TARGETS millrace_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/millrace COMPONENT program)
-
-install(TARGETS millrace_core millrace_server millrace_client EXPORT millrace-targets
-  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
-foreach(folder IN ITEMS core server client-native)
-  install(DIRECTORY ${folder}/include/millrace DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
-endforeach()
+if(MILLRACE_HAS_PROGRAM)
+  install(TARGETS millrace_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
+  install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/millrace COMPONENT program)
+endif()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libmillrace-dev COMPONENT development)
 
-install(EXPORT millrace-targets NAMESPACE millrace:: DESTINATION ${MILLRACE_CONFIG_DIR} COMPONENT development)
+# --- pkg-config -------------------------------------------------------------------------------------------------------
+
+# Paths are relative to the file, so that what is installed can be moved.
+file(RELATIVE_PATH pkg_config_to_prefix /${MILLRACE_PKG_CONFIG_DIR} /)
+string(REGEX REPLACE "/$" "" pkg_config_to_prefix ${pkg_config_to_prefix})
+# The user of a static library links all that it needs, hence no Requires.private.
+function(millrace_pkg_config name description)
+  set(requires)
+  set(libraries)
+  foreach(part IN LISTS MILLRACE_PARTS_${name})
+    list(APPEND requires "millrace-${part} = ${PROJECT_VERSION}")
+  endforeach()
+  foreach(dependency IN LISTS MILLRACE_NEEDS_${name})
+    if(dependency STREQUAL "THREADS")
+      set(libraries -pthread)
+    else()
+      list(APPEND requires ${MILLRACE_${dependency}_MODULE})
+    endif()
+  endforeach()
+  list(JOIN requires ", " requires)
+  configure_file(cmake/millrace.pc.in ${PROJECT_BINARY_DIR}/millrace-${name}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/millrace-${name}.pc DESTINATION ${MILLRACE_PKG_CONFIG_DIR} COMPONENT development)
+endfunction()
+
+# --- The parts --------------------------------------------------------------------------------------------------------
+
+# Parts that are left out leave no header behind.
+set(MILLRACE_HEADER_metrics millrace/server/metrics)
+set(MILLRACE_HEADER_sqlite millrace/server/stores/sqlite.h)
+set(MILLRACE_HEADER_nats millrace/server/stores/jetstream.h)
+set(MILLRACE_HEADER_jwt millrace/server/jwt_authorizer.h)
+set(foreign)
+foreach(part IN ITEMS metrics sqlite nats jwt)
+  string(TOUPPER ${part} upper)
+  if(NOT MILLRACE_HAS_${upper})
+    string(REPLACE "." "\\." pattern ${MILLRACE_HEADER_${part}})
+    list(APPEND foreign REGEX "/${pattern}$" EXCLUDE)
+  endif()
+endforeach()
+install(DIRECTORY core/include/millrace DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+if(MILLRACE_HAS_SERVER)
+  install(DIRECTORY server/include/millrace DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development ${foreign})
+endif()
+if(MILLRACE_HAS_CLIENT)
+  install(DIRECTORY client-native/include/millrace DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+endif()
+
+set(MILLRACE_BUILT core)
+set(MILLRACE_PARTS_client core)
+set(MILLRACE_PARTS_server core)
+set(MILLRACE_ABOUT "")  # for millrace-config.cmake
+set(MILLRACE_DESCRIPTION_core "the protocol, both ends")
+set(MILLRACE_DESCRIPTION_client "client")
+set(MILLRACE_DESCRIPTION_server "server and hub")
+set(MILLRACE_DESCRIPTION_jwt "authorizer of signed tokens")
+set(MILLRACE_DESCRIPTION_metrics "metrics for Prometheus")
+set(MILLRACE_DESCRIPTION_sqlite "store in an SQLite file")
+set(MILLRACE_DESCRIPTION_nats "store in NATS JetStream")
+foreach(part IN ITEMS core client server jwt metrics sqlite nats)
+  string(TOUPPER ${part} upper)
+  if(NOT part STREQUAL "core" AND NOT MILLRACE_HAS_${upper})
+    string(APPEND MILLRACE_ABOUT "set(millrace_lacks_${part} \"${MILLRACE_LACKS_${upper}}\")\n")
+    continue()
+  endif()
+  list(APPEND MILLRACE_BUILT ${part})
+  string(APPEND MILLRACE_ABOUT "set(millrace_parts_${part} ${MILLRACE_PARTS_${part}})\n"
+                               "set(millrace_needs_${part} ${MILLRACE_NEEDS_${part}})\n")
+  install(TARGETS millrace_${part} EXPORT millrace-${part}-targets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+  install(EXPORT millrace-${part}-targets NAMESPACE millrace:: DESTINATION ${MILLRACE_CONFIG_DIR} COMPONENT development)
+  millrace_pkg_config(${part} "${MILLRACE_DESCRIPTION_${part}}")
+endforeach()
+list(REMOVE_DUPLICATES MILLRACE_BUILT)
+list(JOIN MILLRACE_BUILT ", " MILLRACE_BUILT_TEXT)
+
 configure_package_config_file(cmake/millrace-config.cmake.in ${PROJECT_BINARY_DIR}/millrace-config.cmake
   INSTALL_DESTINATION ${MILLRACE_CONFIG_DIR})
 # Before 1.0 a minor version may break what the one before it promised.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/millrace-config-version.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/millrace-config.cmake ${PROJECT_BINARY_DIR}/millrace-config-version.cmake
-  DESTINATION ${MILLRACE_CONFIG_DIR} COMPONENT development)
-
-# The libraries are static: who links one links all that it needs, hence no *.private. Paths are relative to the file, so
-# that what is installed can be moved.
-file(RELATIVE_PATH pkg_config_to_prefix /${MILLRACE_PKG_CONFIG_DIR} /)
-string(REGEX REPLACE "/$" "" pkg_config_to_prefix ${pkg_config_to_prefix})
-function(millrace_pkg_config name description requires libraries)
-  configure_file(cmake/millrace.pc.in ${PROJECT_BINARY_DIR}/millrace-${name}.pc @ONLY)
-  install(FILES ${PROJECT_BINARY_DIR}/millrace-${name}.pc DESTINATION ${MILLRACE_PKG_CONFIG_DIR} COMPONENT development)
-endfunction()
-set(server_requires "millrace-core = ${PROJECT_VERSION}, cpp-httplib, libcrypto, cjose, libnghttp2, prometheus-cpp-core, sqlite3, libnats, zlib")
-if(LIBURING_FOUND)
-  string(APPEND server_requires ", liburing")
-endif()
-set(client_requires "millrace-core = ${PROJECT_VERSION}, libcurl >= 7.87, libcares, zlib")
-if(BROTLI_FOUND)
-  string(APPEND client_requires ", libbrotlidec")
-  string(APPEND server_requires ", libbrotlidec")
-endif()
-millrace_pkg_config(core "Server-Sent Events: the protocol, both ends" "" "")
-millrace_pkg_config(server "Server-Sent Events: server and hub" "${server_requires}" "-pthread")
-millrace_pkg_config(client "Server-Sent Events: client" "${client_requires}" "-pthread")
+install(FILES cmake/MillraceDependencies.cmake ${PROJECT_BINARY_DIR}/millrace-config.cmake
+  ${PROJECT_BINARY_DIR}/millrace-config-version.cmake DESTINATION ${MILLRACE_CONFIG_DIR} COMPONENT development)
 
 # --- Debian packages: `cpack` in the build's folder -------------------------------------------------------------------
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "The Millrace developers")
 set(CPACK_DEB_COMPONENT_INSTALL ON)
-set(CPACK_COMPONENTS_ALL program development)
+set(CPACK_COMPONENTS_ALL development)
+if(MILLRACE_HAS_PROGRAM)
+  list(APPEND CPACK_COMPONENTS_ALL program)
+endif()
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
@@ -60,18 +112,31 @@ set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PROGRAM_DESCRIPTION "Server-Sent Events: server, client and load generator
  The program millrace: serve, tail, publish and bench.")
 
+# The core needs nothing; most programs use the server or the client, so what these need is recommended, which apt
+# installs. Few use more than one of the other parts.
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libmillrace-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
-set(development_depends pkg-config libcpp-httplib-dev libcurl4-openssl-dev libc-ares-dev libssl-dev nlohmann-json3-dev
-  libcjose-dev libjansson-dev prometheus-cpp-dev libnghttp2-dev libsqlite3-dev libnats-dev zlib1g-dev)
-if(LIBURING_FOUND)
-  list(APPEND development_depends liburing-dev)
-endif()
-if(BROTLI_FOUND)
-  list(APPEND development_depends libbrotli-dev)
-endif()
-list(JOIN development_depends ", " CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS)
-set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS libgtest-dev)  # for millrace/testing/
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS "")
+set(recommends pkg-config)
+set(suggests libgtest-dev)  # for millrace/testing/
+foreach(part IN ITEMS client server jwt metrics sqlite nats)
+  foreach(dependency IN LISTS MILLRACE_NEEDS_${part})
+    string(REGEX MATCH "Debian: ([^)]*)" packages "${MILLRACE_${dependency}_NAME}")
+    string(REPLACE ", " ";" packages "${CMAKE_MATCH_1}")
+    if(part MATCHES "^(client|server)$")
+      list(APPEND recommends ${packages})
+    else()
+      list(APPEND suggests ${packages})
+    endif()
+  endforeach()
+endforeach()
+list(REMOVE_DUPLICATES recommends)
+list(REMOVE_DUPLICATES suggests)
+list(REMOVE_ITEM suggests ${recommends})
+list(JOIN recommends ", " CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS)
+list(JOIN suggests ", " CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS)
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "Server-Sent Events: libraries for servers and clients in C++
- Static libraries, headers, and what CMake and pkg-config read.")
+ Static libraries, headers, and what CMake and pkg-config read. Each part needs
+ packages of its own: those of server and client are recommended, those of
+ tokens, metrics and stores suggested.")
 include(CPack)

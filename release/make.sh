@@ -67,8 +67,13 @@ versions() {
       awk -v name="$name" '$1 == name || (" " $0) ~ (" " name "( |,|$)") { if (!found++) print $1, $2 }'
   done
 }
-# depends PACKAGE: the names of what it depends on.
-depends() { dpkg-deb --field "$out/$1"_*.deb Depends | tr ',' '\n' | sed -E 's/^ *([^ ]+).*/\1/'; }
+# depends PACKAGE: the names of what it depends on, recommends and suggests.
+depends() {
+  local field
+  for field in Depends Recommends Suggests; do
+    dpkg-deb --field "$out/$1"_*.deb "$field" | tr ',' '\n' | sed -E 's/^ *([^ ]+).*/\1/'
+  done
+}
 {
   echo "Millrace $version, commit $commit"
   for name in millrace libmillrace-dev; do

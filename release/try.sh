@@ -82,7 +82,8 @@ cp "$out"/*.deb "$consumer/main.cpp" "$bare/root/release/"
   for attempt in $(seq 100); do millrace publish http://127.0.0.1:8080 --topic release hello 2>/dev/null && break; sleep 0.1; done
   millrace tail "http://127.0.0.1:8080/events?topic=release&lastEventId=earliest" --count 1 | grep "hello$"
   kill $server
-  apt-get install --yes --no-install-recommends /release/libmillrace-dev_*.deb g++
+  apt-get install --yes /release/libmillrace-dev_*.deb
+  apt-get install --yes --no-install-recommends g++
   g++ -std=c++20 /release/main.cpp -o /release/consumer $(pkg-config --cflags --libs millrace-server millrace-client)
   /release/consumer
 ' >"$try/root.log" 2>&1 || { tail -n 20 "$try/root.log" >&2; fail "the Debian packages do not work in a new Debian: see $try/root.log"; }

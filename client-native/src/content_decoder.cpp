@@ -1,7 +1,6 @@
 #include "content_decoder.h"
 
 #include <strings.h>
-#include <zlib.h>
 
 #include <cstdint>
 #include <new>
@@ -9,13 +8,18 @@
 
 #include "millrace/core/limits.h"
 
-#if defined(MILLRACE_BROTLI)
+#if defined(MILLRACE_HAS_BROTLI)
 #include <brotli/decode.h>
+#endif
+#if defined(MILLRACE_HAS_ZLIB)
+#include <zlib.h>
 #endif
 
 namespace millrace {
 
 namespace {
+
+#if defined(MILLRACE_HAS_ZLIB)
 
 // gzip, also with several members; and deflate, also without zlib's frame, as some servers send it. [RFC 9110 8.4.1]
 class Inflater final : public ContentDecoder::Coding {
@@ -57,7 +61,9 @@ class Inflater final : public ContentDecoder::Coding {
   bool ended_ = false;
 };
 
-#if defined(MILLRACE_BROTLI)
+#endif
+
+#if defined(MILLRACE_HAS_BROTLI)
 
 class Brotli final : public ContentDecoder::Coding {
  public:
@@ -95,10 +101,14 @@ std::string_view trimmed(std::string_view text) {
 }  // namespace
 
 std::string_view ContentDecoder::accepted() {
-#if defined(MILLRACE_BROTLI)
+#if defined(MILLRACE_HAS_ZLIB) && defined(MILLRACE_HAS_BROTLI)
   return "gzip, deflate, br";
-#else
+#elif defined(MILLRACE_HAS_ZLIB)
   return "gzip, deflate";
+#elif defined(MILLRACE_HAS_BROTLI)
+  return "br";
+#else
+  return "identity";
 #endif
 }
 
@@ -108,9 +118,11 @@ bool ContentDecoder::begin(std::string_view content_encoding) {
   const std::string name(trimmed(content_encoding));
   const auto is = [&name](const char* other) { return strcasecmp(name.c_str(), other) == 0; };
   if (name.empty() || is("identity")) return true;
+#if defined(MILLRACE_HAS_ZLIB)
   if (is("gzip") || is("x-gzip")) coding_ = std::make_unique<Inflater>(true);
   if (is("deflate")) coding_ = std::make_unique<Inflater>(false);
-#if defined(MILLRACE_BROTLI)
+#endif
+#if defined(MILLRACE_HAS_BROTLI)
   if (is("br")) coding_ = std::make_unique<Brotli>();
 #endif
   if (coding_ != nullptr && piece_ == nullptr) piece_ = std::make_unique<char[]>(kDecodedPieceBytes);

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "eventually.h"
+#include "millrace/server/metrics/prometheus.h"
 #include "millrace/server/server.h"
 
 namespace millrace::test {
@@ -17,7 +18,7 @@ class RunningServer {
   explicit RunningServer(
       const ServerOptions& options = {},
       const std::function<void(Server&)>& configure = [](Server& server) { server.events("/events"); })
-      : server_(options) {
+      : server_(with_metrics(options)) {
     configure(server_);
     start();
   }
@@ -45,6 +46,11 @@ class RunningServer {
   int port() const { return port_; }
 
  private:
+  static ServerOptions with_metrics(ServerOptions options) {
+    if (options.metrics == nullptr) options.metrics = prometheus_metrics();
+    return options;
+  }
+
   Server server_;
   int port_ = 0;
   std::thread thread_;

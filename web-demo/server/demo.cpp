@@ -20,12 +20,12 @@ constexpr int kLongestSilence = 60;  // seconds
 
 }  // namespace
 
-Demo::Demo(Server& server, DemoAccess access, const std::string& host, int port, std::uint64_t seed)
+Demo::Demo(Server& server, DemoAccess access, std::uint64_t seed)
     : server_(server),
       market_(seed),
       newsroom_(seed),
       answers_(server, access),
-      gauges_(host, port),
+      gauges_(server),
       feed_(kFeedBeat, [this] { publish_due(); }),
       gauging_(kGaugesBeat, [this] {
         if (server_.is_running()) publish(server_.hub(), gauges_.read(wall_clock()));

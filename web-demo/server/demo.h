@@ -33,9 +33,8 @@ class Demo {
  public:
   static constexpr std::size_t kMaxSilenced = 100;  ///< clients at once; beyond it 503
 
-  /// Adds its routes to `server`, which outlives it and will listen at `host` and `port`. The same seed makes the same
-  /// prices, news and talk.
-  Demo(Server& server, DemoAccess access, const std::string& host, int port, std::uint64_t seed);
+  /// Adds its routes to `server`, which outlives it. The same seed makes the same prices, news and talk.
+  Demo(Server& server, DemoAccess access, std::uint64_t seed);
 
  private:
   using Clock = std::chrono::steady_clock;

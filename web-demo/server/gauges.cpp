@@ -4,17 +4,13 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <utility>
 
 namespace millrace::demo {
 
 namespace {
-
-constexpr std::chrono::seconds kPatience{1};
 
 double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
@@ -35,27 +31,16 @@ std::uint64_t memory_bytes() {
   return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-// A server that listens everywhere is asked on the loopback.
-std::string reachable(const std::string& host) {
-  if (host == "0.0.0.0") return "127.0.0.1";
-  return host == "::" ? "::1" : host;
-}
-
 }  // namespace
 
-Gauges::Gauges(const std::string& host, int port)
-    : client_(reachable(host), port), read_at_(std::chrono::steady_clock::now()), cpu_seconds_(cpu_seconds_so_far()) {
-  client_.set_keep_alive(true);
-  client_.set_connection_timeout(kPatience);
-  client_.set_read_timeout(kPatience);
-}
+Gauges::Gauges(const Server& server)
+    : server_(server), read_at_(std::chrono::steady_clock::now()), cpu_seconds_(cpu_seconds_so_far()) {}
 
 Publication Gauges::read(std::int64_t time) {
   const auto now = std::chrono::steady_clock::now();
   const double elapsed = std::chrono::duration<double>(now - std::exchange(read_at_, now)).count();
   const double cpu = cpu_seconds_so_far();
   Values values = metrics();
-  if (values.empty()) values = before_;
   if (before_.empty()) before_ = values;
   const auto a_second = [&](const std::string& name) {
     return elapsed > 0 ? std::round((values[name] - before_[name]) / elapsed) : 0;
@@ -77,15 +62,10 @@ Publication Gauges::read(std::int64_t time) {
   return {.topic = "demo/gauges", .type = "gauges", .data = gauges.dump()};
 }
 
-Gauges::Values Gauges::metrics() {
+Gauges::Values Gauges::metrics() const {
   Values values;
-  const auto response = client_.Get("/metrics");
-  if (!response || response->status != 200) return values;
-  std::istringstream lines(response->body);
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t space = line.find(' ');
-    if (line.starts_with('#') || space == std::string::npos) continue;
-    values[line.substr(0, space)] = std::strtod(line.c_str() + space, nullptr);
+  for (const Metric& metric : server_.metrics()) {
+    if (metric.samples.size() == 1) values[metric.name] = metric.samples.front().value;
   }
   return values;
 }

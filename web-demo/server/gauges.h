@@ -1,35 +1,34 @@
-// Gauges: the server's own figures, read once a second from its `/metrics` and from the kernel.
+// Gauges: the server's own figures, read once a second from Server::metrics() and from the kernel.
 //
 // Published as events of type `gauges` on `demo/gauges`: {"n","time","cpu","memory","connections","streams",
 // "catchingUp","publishes","deliveries","bytes"}. cpu is in percent of one core, memory in bytes, the last three are a
 // second's.
 #pragma once
 
-#include <httplib.h>
-
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
 
+#include "millrace/server/server.h"
 #include "publication.h"
 
 namespace millrace::demo {
 
 class Gauges {
  public:
-  /// `host` and `port`: where the server listens.
-  Gauges(const std::string& host, int port);
+  /// `server` outlives it.
+  explicit Gauges(const Server& server);
 
-  /// Asks the server, which takes a moment; to be called about once a second. What cannot be had stands still.
+  /// To be called about once a second.
   Publication read(std::int64_t time);
 
  private:
   using Values = std::map<std::string, double>;
 
-  Values metrics();
+  Values metrics() const;
 
-  httplib::Client client_;
+  const Server& server_;
   std::chrono::steady_clock::time_point read_at_;
   double cpu_seconds_;
   Values before_;

@@ -95,6 +95,7 @@ void Engine::add_operations() {
       guarded_, {.hub = hub_,
                  .is_draining = [this] { return draining_.load(); },
                  .metrics = [this] { return metrics(); },
+                 .metrics_format = options_.metrics,
                  .subscriptions = [this] { return loops_.subscriptions(); },
                  .disconnect = [this](const StreamSelection& selection) { return loops_.disconnect(selection); }});
 }
@@ -192,7 +193,7 @@ void Engine::report_foreign_protocol(RefusalReason reason, int socket) {
   }
 }
 
-std::string Engine::metrics() const {
+std::vector<Metric> Engine::metrics() const {
   MetricsSnapshot snapshot{.hub = hub_.statistics(),
                            .loops = {},
                            .refusals = &refusals_,
@@ -206,7 +207,7 @@ std::string Engine::metrics() const {
                            .sending = loops_.sending(),
                            .presence = {}};
   if (presence_ != nullptr) snapshot.presence = presence_->statistics();
-  std::string text;
+  std::vector<Metric> metrics;
   // Under the lock of the loops, whose counters it reads.
   loops_.visit([&](const std::vector<std::unique_ptr<ConnectionLoop>>& loops) {
     for (const auto& loop : loops) {
@@ -214,9 +215,9 @@ std::string Engine::metrics() const {
       snapshot.streams += loop->open_streams();
       snapshot.catching_up += loop->catching_up();
     }
-    text = metrics_text(snapshot);
+    metrics = metrics_of(snapshot);
   });
-  return text;
+  return metrics;
 }
 
 }  // namespace millrace

@@ -19,6 +19,7 @@
 #include "log/feed.h"
 #include "log/trouble_report.h"
 #include "millrace/server/hub.h"
+#include "millrace/server/metrics_format.h"
 #include "millrace/server/options.h"
 #include "routes/admission.h"
 #include "routes/direct_requests.h"
@@ -56,7 +57,7 @@ class Engine {
   /// Ends the streams that are open, and refuses new ones.
   void drain(Duration window);
 
-  std::string metrics() const;
+  std::vector<Metric> metrics() const;
 
   const ServerOptions& options() const { return options_; }
   Hub& hub() { return hub_; }

@@ -1,7 +1,6 @@
 #include "body_decoder.h"
 
 #include <httplib.h>  // says by its macros which codings it was built with
-#include <zlib.h>
 
 #include <cstdlib>
 #include <new>
@@ -11,11 +10,15 @@
 #ifdef MILLRACE_HAS_BROTLI
 #include <brotli/decode.h>
 #endif
+#ifdef MILLRACE_HAS_ZLIB
+#include <zlib.h>
+#endif
 
 namespace millrace {
 
 namespace {
 
+#ifdef MILLRACE_HAS_ZLIB
 // [RFC 1950, 1952] It tells the two by their first bytes.
 class ZlibDecoder final : public BodyDecoder {
  public:
@@ -57,6 +60,7 @@ class ZlibDecoder final : public BodyDecoder {
   bool begun_ = false;
   bool at_end_ = false;
 };
+#endif
 
 #ifdef MILLRACE_HAS_BROTLI
 // [RFC 7932] Its window may take 16 MiB, so what it allocates is counted.
@@ -117,8 +121,10 @@ class BrotliDecoder final : public BodyDecoder {
 }  // namespace
 
 std::unique_ptr<BodyDecoder> BodyDecoder::of(std::string_view coding) {
-  const auto is = [coding](std::string_view name) { return equals_ignoring_case(coding, name); };
+  [[maybe_unused]] const auto is = [coding](std::string_view name) { return equals_ignoring_case(coding, name); };
+#ifdef MILLRACE_HAS_ZLIB
   if (is("gzip") || is("x-gzip") || is("deflate")) return std::make_unique<ZlibDecoder>();
+#endif
 #ifdef MILLRACE_HAS_BROTLI
   if (is("br")) return std::make_unique<BrotliDecoder>();
 #endif

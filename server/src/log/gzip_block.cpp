@@ -88,6 +88,10 @@ GzipBlock block(std::string_view preface, std::string_view encoded, std::string_
 
 }  // namespace
 
+bool has_gzip() {
+  return true;
+}
+
 void GzipBlock::add_to(GzipSum& total) const {
   total.crc = static_cast<std::uint32_t>(crc32_combine_op(total.crc, sum.crc, behind_crc));
   total.bytes += sum.bytes;

@@ -11,6 +11,9 @@
 
 namespace millrace {
 
+/// Whether this build has zlib. Without it nothing below is called: ServerOptions::streams.gzip is refused.
+bool has_gzip();
+
 /// Of uncompressed bytes, what a gzip stream's trailer says. [RFC 1952 2.3.1]
 struct GzipSum {
   std::uint32_t crc = 0;

@@ -1,33 +1,24 @@
 #include "metrics.h"
 
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
-
-#include <functional>
+#include <string>
 #include <utility>
 
 namespace millrace {
 
 namespace {
 
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
-using prometheus::MetricType;
+using Samples = std::vector<Metric::Sample>;
 
-MetricFamily family(std::string name, std::string help, MetricType type, std::vector<ClientMetric> metrics) {
-  return {.name = std::move(name), .help = std::move(help), .type = type, .metric = std::move(metrics)};
+Metric family(std::string name, std::string help, Metric::Kind kind, Samples samples) {
+  return {.name = std::move(name), .help = std::move(help), .kind = kind, .samples = std::move(samples)};
 }
 
-MetricFamily counter(std::string name, std::string help, std::uint64_t value) {
-  ClientMetric metric;
-  metric.counter.value = static_cast<double>(value);
-  return family(std::move(name), std::move(help), MetricType::Counter, {metric});
+Metric counter(std::string name, std::string help, std::uint64_t value) {
+  return family(std::move(name), std::move(help), Metric::Kind::kCounter, {{.value = static_cast<double>(value)}});
 }
 
-MetricFamily gauge(std::string name, std::string help, std::uint64_t value) {
-  ClientMetric metric;
-  metric.gauge.value = static_cast<double>(value);
-  return family(std::move(name), std::move(help), MetricType::Gauge, {metric});
+Metric gauge(std::string name, std::string help, std::uint64_t value) {
+  return family(std::move(name), std::move(help), Metric::Kind::kGauge, {{.value = static_cast<double>(value)}});
 }
 
 std::uint64_t sum(const MetricsSnapshot& snapshot, Counter LoopCounters::*counter) {
@@ -36,72 +27,62 @@ std::uint64_t sum(const MetricsSnapshot& snapshot, Counter LoopCounters::*counte
   return total;
 }
 
-MetricFamily refusals(const RefusalCounters& counters) {
-  std::vector<ClientMetric> metrics;
+Metric refusals(const RefusalCounters& counters) {
+  Samples samples;
   for (const auto& [refusal, count] : counters.counts()) {
     const auto& [status, reason] = refusal;
-    ClientMetric metric;
-    metric.label = {{.name = "status", .value = std::to_string(status)},
-                    {.name = "reason", .value = std::string(name_of(reason))}};
-    metric.counter.value = static_cast<double>(count);
-    metrics.push_back(std::move(metric));
+    samples.push_back({.labels = {{"status", std::to_string(status)}, {"reason", std::string(name_of(reason))}},
+                       .value = static_cast<double>(count)});
   }
-  return family("millrace_refusals_total", "Requests refused, by status and reason", MetricType::Counter,
-                std::move(metrics));
+  return family("millrace_refusals_total", "Requests refused, by status and reason", Metric::Kind::kCounter,
+                std::move(samples));
 }
 
-MetricFamily sending(const SendingWays& ways) {
-  std::vector<ClientMetric> metrics;
+Metric sending(const SendingWays& ways) {
+  Samples samples;
   for (const auto& [name, loops] :
        {std::pair{BatchSender::kIoUring, ways.io_uring}, std::pair{BatchSender::kSystemCalls, ways.send}}) {
-    ClientMetric metric;
-    metric.label = {{.name = "by", .value = std::string(name)}};
-    metric.gauge.value = static_cast<double>(loops);
-    metrics.push_back(std::move(metric));
+    samples.push_back({.labels = {{"by", std::string(name)}}, .value = static_cast<double>(loops)});
   }
-  return family("millrace_sending_loops", "Event loops, by the way they write to subscribers", MetricType::Gauge,
-                std::move(metrics));
+  return family("millrace_sending_loops", "Event loops, by the way they write to subscribers", Metric::Kind::kGauge,
+                std::move(samples));
 }
 
-MetricFamily cut_streams(const MetricsSnapshot& snapshot) {
-  std::vector<ClientMetric> metrics;
+Metric cut_streams(const MetricsSnapshot& snapshot) {
+  Samples samples;
   for (const auto& [reason, count] : {std::pair{"too_slow", snapshot.cut_streams_too_slow},
                                       std::pair{"no_buffer_space", snapshot.cut_streams_no_space}}) {
-    ClientMetric metric;
-    metric.label = {{.name = "reason", .value = reason}};
-    metric.counter.value = static_cast<double>(count);
-    metrics.push_back(std::move(metric));
+    samples.push_back({.labels = {{"reason", reason}}, .value = static_cast<double>(count)});
   }
   return family("millrace_cut_streams_total", "Request-scoped streams cut since their clients read too slowly",
-                MetricType::Counter, std::move(metrics));
+                Metric::Kind::kCounter, std::move(samples));
 }
 
 // In seconds, as Prometheus wants times.
-MetricFamily latency(const MetricsSnapshot& snapshot) {
+Metric latency(const MetricsSnapshot& snapshot) {
   constexpr auto& kBounds = LatencyHistogram::kBounds;
-  ClientMetric metric;
-  std::uint64_t cumulative = 0;
+  Metric metric{
+      .name = "millrace_publish_to_write_seconds",
+      .help = "From publishing an event until the last live subscriber of an event loop had it, a sample a batch",
+      .kind = Metric::Kind::kHistogram};
   std::uint64_t milliseconds = 0;
   for (std::size_t i = 0; i <= kBounds.size(); ++i) {
-    for (const LoopCounters* loop : snapshot.loops) cumulative += loop->publish_to_write.count(i);
+    for (const LoopCounters* loop : snapshot.loops) metric.count += loop->publish_to_write.count(i);
     if (i < kBounds.size()) {
-      metric.histogram.bucket.push_back(
-          {.cumulative_count = cumulative, .upper_bound = static_cast<double>(kBounds[i]) / 1000});
+      metric.buckets.push_back(
+          {.upper_bound = static_cast<double>(kBounds[i]) / 1000, .cumulative_count = metric.count});
     }
   }
   for (const LoopCounters* loop : snapshot.loops) milliseconds += loop->publish_to_write.sum_milliseconds();
-  metric.histogram.sample_count = cumulative;
-  metric.histogram.sample_sum = static_cast<double>(milliseconds) / 1000;
-  return family("millrace_publish_to_write_seconds",
-                "From publishing an event until the last live subscriber of an event loop had it, a sample a batch",
-                MetricType::Histogram, {metric});
+  metric.sum = static_cast<double>(milliseconds) / 1000;
+  return metric;
 }
 
 }  // namespace
 
-std::string metrics_text(const MetricsSnapshot& snapshot) {
+std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
   const Hub::Statistics& hub = snapshot.hub;
-  std::vector<MetricFamily> families{
+  std::vector<Metric> families{
       gauge("millrace_connections", "Connections open", snapshot.connections),
       gauge("millrace_streams", "Event streams open, the request-scoped ones included", snapshot.streams),
       gauge("millrace_catching_up_subscribers", "Subscribers that read from the log", snapshot.catching_up),
@@ -146,7 +127,7 @@ std::string metrics_text(const MetricsSnapshot& snapshot) {
     families.push_back(
         counter("millrace_store_failures_total", "Times the store began to refuse events", hub.store->failures));
   }
-  return prometheus::TextSerializer().Serialize(families);
+  return families;
 }
 
 }  // namespace millrace

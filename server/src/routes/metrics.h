@@ -1,14 +1,14 @@
-// The server's metrics, as Prometheus reads them. docs/operations.md lists them.
+// The server's metrics, for whatever format it has. docs/operations.md lists them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "connection/connection_loop.h"
 #include "millrace/server/hub.h"
+#include "millrace/server/metrics_format.h"
 #include "millrace/server/sending_ways.h"
 #include "shares/counters.h"
 
@@ -32,7 +32,6 @@ struct MetricsSnapshot {
   std::optional<Presence::Statistics> presence = {};
 };
 
-/// Prometheus' text format, 0.0.4.
-std::string metrics_text(const MetricsSnapshot& snapshot);
+std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot);
 
 }  // namespace millrace

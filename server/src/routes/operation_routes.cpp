@@ -1,6 +1,8 @@
 #include "operation_routes.h"
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
 
 #include "http/error_response.h"
 #include "httplib/refusal.h"
@@ -14,6 +16,10 @@ namespace {
 using Ports = OperationRoutes::Ports;
 using Request = httplib::Request;
 using Response = httplib::Response;
+
+constexpr std::string_view kNoMetrics =
+    "metrics: this server has no format for them; link millrace::metrics and set "
+    "ServerOptions::metrics = millrace::prometheus_metrics()";
 
 // Names come from outside and need not be UTF-8.
 void answer(Response& response, const nlohmann::json& body) {
@@ -77,8 +83,11 @@ void OperationRoutes::add_to(GuardedRoutes& routes, const Ports& ports) {
   routes.add({.method = "GET",
               .path = "/metrics",
               .right = GuardedRoute::no_right,
-              .handler = [ports](const Request&, Response& response) {
-                response.set_content(ports.metrics(), "text/plain; version=0.0.4");
+              .handler = [ports](const Request& request, Response& response) {
+                if (ports.metrics_format == nullptr) {
+                  return refuse(request, response, 501, RefusalReason::kNotBuilt, kNoMetrics);
+                }
+                response.set_content(ports.metrics_format->text(ports.metrics()), ports.metrics_format->content_type());
               }});
   routes.add({.method = "GET", .path = "/subscriptions", .handler = [ports](const Request&, Response& response) {
                 list_subscriptions(ports, response);

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <functional>
-#include <string>
+#include <memory>
 #include <vector>
 
 #include "guarded_routes.h"
 #include "millrace/server/hub.h"
+#include "millrace/server/metrics_format.h"
 #include "millrace/server/subscription.h"
 
 namespace millrace {
@@ -17,7 +18,8 @@ class OperationRoutes {
   struct Ports {
     const Hub& hub;
     std::function<bool()> is_draining;
-    std::function<std::string()> metrics;
+    std::function<std::vector<Metric>()> metrics;
+    std::shared_ptr<const MetricsFormat> metrics_format;  ///< null: there is no page of metrics
     std::function<std::vector<SubscriptionInfo>()> subscriptions;
     std::function<std::size_t(const StreamSelection&)> disconnect;
   };

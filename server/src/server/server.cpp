@@ -14,6 +14,7 @@
 #include "httplib/failure_handler.h"
 #include "httplib/httplib_bridge.h"
 #include "httplib/httplib_insides.h"
+#include "log/gzip_block.h"
 #include "millrace/server/invalid_option.h"
 
 namespace millrace {
@@ -38,6 +39,8 @@ void check(const ServerOptions& options) {
   require(!options.publishing.rate || (std::isfinite(*options.publishing.rate) && *options.publishing.rate > 0),
           "publishing.rate", "must be more than 0 events a second; omit it for no bound");
   require(options.history.age.value_or(kUsual) > Duration{0}, "history.age", kLonger);
+  require(!options.streams.gzip || has_gzip(), "streams.gzip",
+          "this build of Millrace has no zlib; build it with the CMake option MILLRACE_WITH_ZLIB=ON");
   require(options.streams.retry >= Duration{0}, "streams.retry", "must not be negative");
   require(options.streams.heartbeat > Duration{0}, "streams.heartbeat", kLonger);
   require(options.streams.unacknowledged_timeout > Duration{0}, "streams.unacknowledged_timeout", kLonger);
@@ -145,6 +148,10 @@ const ServerOptions& Server::options() const {
 
 SendingWays Server::sending() const {
   return engine_->loops().sending();
+}
+
+std::vector<Metric> Server::metrics() const {
+  return engine_->metrics();
 }
 
 Server& Server::events(const std::string& path) {

@@ -25,6 +25,7 @@ enum class RefusalReason : std::uint8_t {
   kOrigin,
   kDraining,
   kStore,
+  kNotBuilt,
   // Of the events routes.
   kUnauthenticated,
   kForbidden,
@@ -72,6 +73,8 @@ constexpr std::string_view name_of(RefusalReason reason) {
       return "draining";
     case RefusalReason::kStore:
       return "store";
+    case RefusalReason::kNotBuilt:
+      return "not_built";
     case RefusalReason::kUnauthenticated:
       return "unauthenticated";
     case RefusalReason::kForbidden:

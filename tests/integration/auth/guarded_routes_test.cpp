@@ -69,7 +69,7 @@ class Program {
       : running_(options, [&](Server& server) {
           server.events("/events").operations();
           push_.emplace(server, access);
-          demo_.emplace(server, access, "127.0.0.1", 1, 1);
+          demo_.emplace(server, access, 1);
         }) {
     if (host == "127.0.0.1") return;
     running_.stop();

@@ -1,4 +1,4 @@
-// JwtAuthorizer: allows what the token of a request says (a signed JWT, RFC 7519).
+// JwtAuthorizer: allows what the token of a request says (a signed JWT, RFC 7519). Part `millrace::jwt`: link it.
 //
 // A client sends the token as `Authorization: Bearer <token>`, or in a cookie, because a browser's EventSource cannot
 // send the header. The `millrace` claim lists patterns of topics; `sub` is the user; the event stream ends at `exp`.

@@ -20,6 +20,7 @@ namespace millrace {
 
 class Authorizer;
 class EventStore;
+class MetricsFormat;
 
 /// Options of a Server. Its constructor throws InvalidOption for a value that is out of range.
 struct ServerOptions {
@@ -180,6 +181,10 @@ struct ServerOptions {
   /// Decides who may subscribe, publish and administer. Without one anyone may subscribe, and publishing.anonymous says
   /// whether anyone may publish and administer.
   std::shared_ptr<const Authorizer> authorizer = nullptr;
+
+  /// How `/metrics` of Server::operations() is written: prometheus_metrics() (millrace/server/metrics/prometheus.h,
+  /// part millrace::metrics), or a format of your own. Null: `/metrics` answers 501.
+  std::shared_ptr<const MetricsFormat> metrics = nullptr;
 
   // Callbacks. They run on threads of the server, never under a lock, and may call the server, stop() included. Their
   // exceptions go to on_failure.

@@ -30,6 +30,7 @@
 #include "millrace/server/event_stream.h"
 #include "millrace/server/guarded_route.h"
 #include "millrace/server/hub.h"
+#include "millrace/server/metrics_format.h"
 #include "millrace/server/options.h"
 #include "millrace/server/sending_ways.h"
 #include "millrace/server/subscription.h"
@@ -56,7 +57,8 @@ class Server : public httplib::Server {
   Server& events(const std::string& path);
 
   /// Adds routes for operators: `/healthz`, `/readyz` (503 while draining, and while the store accepts no events),
-  /// `/metrics` for Prometheus, and, if the authorizer allows Action::kAdminister, `/subscriptions` and
+  /// `/metrics` (501 without ServerOptions::metrics), and, if the authorizer allows Action::kAdminister,
+  /// `/subscriptions` and
   /// `/subscriptions/disconnect`. [docs/operations.md]
   Server& operations();
 
@@ -135,6 +137,9 @@ class Server : public httplib::Server {
 
   /// How the event loops write to sockets; all zero while the server does not listen.
   SendingWays sending() const;
+
+  /// What `/metrics` shows, for a program with its own way of reporting it.
+  std::vector<Metric> metrics() const;
 
   /// The number of open event streams, including the request-scoped ones.
   std::size_t open_streams() const;

@@ -1,4 +1,5 @@
-// open_jetstream(): a store in a stream of NATS JetStream, which any number of servers share.
+// open_jetstream(): a store in a stream of NATS JetStream, which any number of servers share. Part `millrace::nats`:
+// link it.
 //
 //   millrace::Server server({.store = millrace::open_jetstream("nats://10.0.0.1,10.0.0.2,10.0.0.3", {.replicas = 3})});
 #pragma once

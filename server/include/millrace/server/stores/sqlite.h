@@ -1,4 +1,4 @@
-// open_sqlite(): a store in an SQLite file.
+// open_sqlite(): a store in an SQLite file. Part `millrace::sqlite`: link it.
 //
 //   millrace::Server server({.store = millrace::open_sqlite("/var/lib/app/events.db", {.bounds = {.age = 24h}})});
 #pragma once

@@ -1,0 +1,81 @@
+# The parts of Millrace, each of which can be left out. MILLRACE_WITH_<PART> is AUTO (it is built if what it needs is found),
+# ON (it is an error if something is missing) or OFF. MILLRACE_HAS_<PART> is the outcome, and MILLRACE_LACKS_<PART> says why
+# a part is not built.
+include(MillraceDependencies)
+
+# Reads the option; MILLRACE_HAS_<PART> is whether it is wanted.
+macro(millrace_wish part default what)
+  set(MILLRACE_WITH_${part} ${default} CACHE STRING "${what}: AUTO (if what it needs is found), ON or OFF")
+  set_property(CACHE MILLRACE_WITH_${part} PROPERTY STRINGS AUTO ON OFF)
+  string(TOUPPER "${MILLRACE_WITH_${part}}" millrace_wish_${part})
+  if(NOT millrace_wish_${part} MATCHES "^(AUTO|ON|OFF|TRUE|FALSE|YES|NO|1|0)$")
+    message(FATAL_ERROR "MILLRACE_WITH_${part} is \"${MILLRACE_WITH_${part}}\"; expected AUTO, ON or OFF")
+  endif()
+  set(MILLRACE_HAS_${part} TRUE)
+  if(millrace_wish_${part} MATCHES "^(OFF|FALSE|NO|0)$")
+    set(MILLRACE_HAS_${part} FALSE)
+    set(MILLRACE_LACKS_${part} "MILLRACE_WITH_${part} is OFF")
+  endif()
+endmacro()
+
+# The part cannot be built, for a reason.
+macro(millrace_leave_out part reason)
+  set(MILLRACE_HAS_${part} FALSE)
+  set(MILLRACE_LACKS_${part} "${reason}")
+  if(NOT millrace_wish_${part} STREQUAL "AUTO")
+    message(FATAL_ERROR "MILLRACE_WITH_${part}=${MILLRACE_WITH_${part}}: ${reason}. Install it, or set MILLRACE_WITH_${part} to AUTO or OFF.")
+  endif()
+  message(STATUS "millrace: without ${part}: ${reason}")
+endmacro()
+
+# A library that parts use where it is there: millrace_feature(ZLIB AUTO "what for").
+macro(millrace_feature dependency default what)
+  millrace_wish(${dependency} ${default} "${what}")
+  if(MILLRACE_HAS_${dependency})
+    millrace_find(${dependency} found)
+    if(NOT found)
+      millrace_leave_out(${dependency} "${MILLRACE_${dependency}_NAME} was not found")
+    endif()
+  endif()
+endmacro()
+
+# millrace_part(server AUTO "what" [UPON parts…] [NEEDS dependencies…] [USES features…] [BUILT_WITH dependencies…])
+#
+# NEEDS and USES are linked, so that users of a static library need them as well (MILLRACE_NEEDS_<part>); BUILT_WITH is in no
+# interface and no object file that refers to another library.
+macro(millrace_part name default what)
+  cmake_parse_arguments(part "" "" "UPON;NEEDS;USES;BUILT_WITH" ${ARGN})
+  string(TOUPPER ${name} part)
+  millrace_wish(${part} ${default} "${what}")
+  foreach(other IN LISTS part_UPON)
+    string(TOUPPER ${other} upper)
+    if(MILLRACE_HAS_${part} AND NOT MILLRACE_HAS_${upper})
+      millrace_leave_out(${part} "it is built on millrace::${other}, which is left out (${MILLRACE_LACKS_${upper}})")
+    endif()
+  endforeach()
+  foreach(dependency IN LISTS part_NEEDS part_BUILT_WITH)
+    if(MILLRACE_HAS_${part})
+      millrace_find(${dependency} found)
+      if(NOT found)
+        millrace_leave_out(${part} "${MILLRACE_${dependency}_NAME} was not found")
+      endif()
+    endif()
+  endforeach()
+  set(MILLRACE_PARTS_${name} ${part_UPON})
+  set(MILLRACE_NEEDS_${name} ${part_NEEDS})
+  foreach(feature IN LISTS part_USES)
+    if(MILLRACE_HAS_${feature})
+      list(APPEND MILLRACE_NEEDS_${name} ${feature})
+    endif()
+  endforeach()
+endmacro()
+
+# The features that a part uses, as it has them: MILLRACE_HAS_<FEATURE> for its sources, and the library to link.
+function(millrace_use target)
+  foreach(feature IN LISTS ARGN)
+    if(MILLRACE_HAS_${feature})
+      target_compile_definitions(${target} PRIVATE MILLRACE_HAS_${feature})
+      target_link_libraries(${target} PRIVATE ${MILLRACE_${feature}_TARGET})
+    endif()
+  endforeach()
+endfunction()

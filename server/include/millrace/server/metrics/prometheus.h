@@ -1,0 +1,17 @@
+// prometheus_metrics(): the format of `/metrics` that Prometheus reads. Part
+// `millrace::metrics`: link it.
+//
+//   millrace::Server server({.metrics = millrace::prometheus_metrics()});
+//   server.operations();
+#pragma once
+
+#include <memory>
+
+#include "millrace/server/metrics_format.h"
+
+namespace millrace {
+
+/// Prometheus' text format, version 0.0.4.
+std::shared_ptr<const MetricsFormat> prometheus_metrics();
+
+}  // namespace millrace

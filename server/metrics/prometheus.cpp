@@ -1,0 +1,70 @@
+#include "millrace/server/metrics/prometheus.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <utility>
+
+namespace millrace {
+
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+ClientMetric sample(const Metric& metric, const Metric::Sample& given) {
+  ClientMetric made;
+  for (const auto& [name, value] : given.labels) made.label.push_back({.name = name, .value = value});
+  (metric.kind == Metric::Kind::kCounter ? made.counter.value : made.gauge.value) = given.value;
+  return made;
+}
+
+ClientMetric histogram(const Metric& metric) {
+  ClientMetric made;
+  for (const auto& [upper_bound, cumulative_count] : metric.buckets) {
+    made.histogram.bucket.push_back({.cumulative_count = cumulative_count, .upper_bound = upper_bound});
+  }
+  made.histogram.sample_count = metric.count;
+  made.histogram.sample_sum = metric.sum;
+  return made;
+}
+
+MetricType type_of(Metric::Kind kind) {
+  switch (kind) {
+    case Metric::Kind::kCounter:
+      return MetricType::Counter;
+    case Metric::Kind::kGauge:
+      return MetricType::Gauge;
+    case Metric::Kind::kHistogram:
+      break;
+  }
+  return MetricType::Histogram;
+}
+
+MetricFamily family(const Metric& metric) {
+  MetricFamily made{.name = metric.name, .help = metric.help, .type = type_of(metric.kind), .metric = {}};
+  if (metric.kind == Metric::Kind::kHistogram) made.metric.push_back(histogram(metric));
+  for (const Metric::Sample& given : metric.samples) made.metric.push_back(sample(metric, given));
+  return made;
+}
+
+class PrometheusFormat final : public MetricsFormat {
+ public:
+  std::string content_type() const override { return "text/plain; version=0.0.4"; }
+
+  std::string text(std::span<const Metric> metrics) const override {
+    std::vector<MetricFamily> families;
+    families.reserve(metrics.size());
+    for (const Metric& metric : metrics) families.push_back(family(metric));
+    return prometheus::TextSerializer().Serialize(families);
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<const MetricsFormat> prometheus_metrics() {
+  return std::make_shared<PrometheusFormat>();
+}
+
+}  // namespace millrace

@@ -1,0 +1,86 @@
+// What /metrics answers: by the format that the server has, or without one.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "millrace/server/metrics/prometheus.h"
+#include "raw_client.h"
+#include "running_server.h"
+
+namespace millrace::test {
+namespace {
+
+void with_routes(Server& server) {
+  server.events("/events").operations();
+}
+
+TEST(Metrics, WithoutAFormatTheAnswerNamesThePartThatHasOne) {
+  Server server;
+  server.operations();
+  const int port = server.bind_to_any_port("127.0.0.1");
+  std::thread serving([&] { server.listen_after_bind(); });
+  const RawResponse response = RawClient(port).exchange(get("/metrics"));
+  server.stop();
+  serving.join();
+  EXPECT_EQ(response.status, 501);
+  EXPECT_NE(
+      response.body.find("link millrace::metrics and set ServerOptions::metrics = millrace::prometheus_metrics()"),
+      std::string::npos)
+      << response.body;
+}
+
+TEST(Metrics, PrometheusReadsCountersGaugesAndHistograms) {
+  RunningServer server({.metrics = prometheus_metrics()}, with_routes);
+  server->hub().publish("a", {.data = "x"});
+  ASSERT_EQ(RawClient(server.port()).exchange(get("/events?topic=%2F")).status, 400);
+  const RawResponse response = RawClient(server.port()).exchange(get("/metrics"));
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.field("Content-Type"), "text/plain; version=0.0.4");
+  for (const char* lines :
+       {"# HELP millrace_publishes_total Events published\n# TYPE millrace_publishes_total counter\n"
+        "millrace_publishes_total 1\n",
+        "# TYPE millrace_streams gauge\nmillrace_streams 0\n",
+        "millrace_refusals_total{status=\"400\",reason=\"invalid\"} 1\n",
+        "# TYPE millrace_publish_to_write_seconds histogram\n", "millrace_publish_to_write_seconds_count 0\n",
+        "millrace_publish_to_write_seconds_bucket{le=\"0.001\"} 0\n",
+        "millrace_publish_to_write_seconds_bucket{le=\"+Inf\"} 0\n"}) {
+    EXPECT_NE(response.body.find(lines), std::string::npos) << lines << "\nis not in\n" << response.body;
+  }
+}
+
+// Writes names and first values.
+class Names final : public MetricsFormat {
+ public:
+  std::string content_type() const override { return "text/names"; }
+  std::string text(std::span<const Metric> metrics) const override {
+    std::string text;
+    for (const Metric& metric : metrics) {
+      text += metric.name;
+      if (!metric.samples.empty()) text += '=' + std::to_string(static_cast<int>(metric.samples.front().value));
+      text += '\n';
+    }
+    return text;
+  }
+};
+
+TEST(Metrics, AFormatOfOnesOwnGetsTheFiguresThatTheProgramGets) {
+  RunningServer server({.metrics = std::make_shared<Names>()}, with_routes);
+  server->hub().publish("a", {.data = "x"});
+  const RawResponse response = RawClient(server.port()).exchange(get("/metrics"));
+  EXPECT_EQ(response.field("Content-Type"), "text/names");
+  EXPECT_NE(response.body.find("millrace_publishes_total=1\n"), std::string::npos) << response.body;
+  const std::vector<Metric> metrics = server->metrics();
+  const auto published = std::find_if(metrics.begin(), metrics.end(),
+                                      [](const Metric& one) { return one.name == "millrace_publishes_total"; });
+  ASSERT_NE(published, metrics.end());
+  EXPECT_EQ(published->kind, Metric::Kind::kCounter);
+  EXPECT_EQ(published->samples.at(0).value, 1);
+}
+
+}  // namespace
+}  // namespace millrace::test
