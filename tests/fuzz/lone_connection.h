@@ -12,6 +12,7 @@
 
 #include "connection/connection.h"
 #include "connection/connection_loop.h"
+#include "connection/transport_wire.h"
 #include "failure.h"
 #include "http/request_intake.h"
 #include "lone_hub.h"
@@ -26,7 +27,8 @@ class LoneConnection {
             .connection = connection_,
             .socket = sockets_[0],
             .head = intake.head(),
-            .input = intake.input()};
+            .input = intake.input(),
+            .wire = std::make_shared<TransportWire>(connection_.transport())};
   }
 
   /// What has been written to the socket since the last time.

@@ -65,6 +65,15 @@ std::size_t RawResponse::count(std::string_view name) const {
 }
 
 RawClient::RawClient(int port, int receive_buffer, const std::string& source)
+    : RawClient(Clear{}, port, receive_buffer, source) {
+  if (speaks_tls(port)) shake_hands({});
+}
+
+RawClient::RawClient(int port, const TlsWish& wish, int receive_buffer) : RawClient(Clear{}, port, receive_buffer, {}) {
+  shake_hands(wish);
+}
+
+RawClient::RawClient(Clear, int port, int receive_buffer, const std::string& source)
     : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   if (receive_buffer > 0) setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
   const sockaddr_in address = loopback_address("127.0.0.1", port);
@@ -82,15 +91,41 @@ RawClient::~RawClient() {
 }
 
 RawClient::RawClient(RawClient&& other) noexcept
-    : socket_(std::exchange(other.socket_, -1)), buffer_(std::move(other.buffer_)) {}
+    : socket_(std::exchange(other.socket_, -1)),
+      tls_(std::move(other.tls_)),
+      sealed_(std::move(other.sealed_)),
+      buffer_(std::move(other.buffer_)) {}
 
 RawClient& RawClient::operator=(RawClient&& other) noexcept {
   std::swap(socket_, other.socket_);
+  std::swap(tls_, other.tls_);
+  std::swap(sealed_, other.sealed_);
   std::swap(buffer_, other.buffer_);
   return *this;
 }
 
+void RawClient::shake_hands(const TlsWish& wish) {
+  tls_ = std::make_unique<TlsEnd>(wish);
+  while (true) {
+    const bool is_good = tls_->shake_hands();
+    send_plainly(tls_->take_output());
+    if (!is_good) throw std::runtime_error("the handshake failed: " + tls_->error());
+    if (tls_->is_done()) return;
+    if (!fill()) throw std::runtime_error("the server ended the handshake");
+  }
+}
+
 bool RawClient::send(std::string_view bytes) const {
+  if (tls_ == nullptr) return send_plainly(bytes);
+  for (; !bytes.empty(); bytes.remove_prefix(std::min<std::size_t>(bytes.size(), 16'000))) {
+    tls_->write(bytes.substr(0, 16'000));
+    sealed_ += tls_->take_output();
+    if (!send_plainly(std::exchange(sealed_, {}))) return false;
+  }
+  return true;
+}
+
+bool RawClient::send_plainly(std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count > 0) {
@@ -105,6 +140,18 @@ bool RawClient::send(std::string_view bytes) const {
 }
 
 std::size_t RawClient::send_some(std::string_view bytes) const {
+  if (tls_ != nullptr) {
+    if (sealed_.empty()) {
+      bytes = bytes.substr(0, 16'000);
+      tls_->write(bytes);
+      sealed_ = tls_->take_output();
+    } else {
+      bytes = {};
+    }
+    const ssize_t count = ::send(socket_, sealed_.data(), sealed_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count > 0) sealed_.erase(0, static_cast<std::size_t>(count));
+    return bytes.size();
+  }
   const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   return count > 0 ? static_cast<std::size_t>(count) : 0;
 }
@@ -115,6 +162,15 @@ bool RawClient::fill() {
   while (true) {
     wait_for(socket_, POLLIN);
     const ssize_t count = recv(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (count > 0 && tls_ != nullptr) {
+      tls_->feed({bytes.data(), static_cast<std::size_t>(count)});
+      if (!tls_->is_done()) return true;
+      const std::string read = tls_->read();
+      buffer_.append(read);
+      if (!read.empty()) return true;
+      if (tls_->is_ended() || tls_->is_broken()) return false;
+      continue;
+    }
     if (count > 0) buffer_.append(bytes.data(), static_cast<std::size_t>(count));
     if (count >= 0) return count > 0;
     if (errno != EAGAIN && errno != EINTR) return false;
@@ -183,6 +239,10 @@ bool RawClient::has_input() const {
 }
 
 void RawClient::end_sending() const {
+  if (tls_ != nullptr) {
+    tls_->say_goodbye();
+    send_plainly(tls_->take_output());
+  }
   shutdown(socket_, SHUT_WR);
 }
 

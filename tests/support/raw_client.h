@@ -1,10 +1,13 @@
 // RawClient: a TCP client that sends exact bytes and sees exact bytes. Whatever it waits for has a deadline, beyond
-// which it throws.
+// which it throws. To a port that speaks TLS it does so, too: then these are the bytes inside.
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
+
+#include "test_tls.h"
 
 namespace millrace::test {
 
@@ -24,6 +27,8 @@ class RawClient {
   /// `receive_buffer`: bytes the system keeps for a client that does not read; 0: its default. `source`: the address it
   /// comes from, of 127.0.0.0/8.
   explicit RawClient(int port, int receive_buffer = 0, const std::string& source = {});
+  /// By TLS as `wish` has it. Throws if the handshake fails.
+  RawClient(int port, const TlsWish& wish, int receive_buffer = 0);
   ~RawClient();
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
@@ -60,12 +65,20 @@ class RawClient {
   /// RST instead of FIN.
   void reset();
   int socket() const { return socket_; }
+  /// Null where it is clear.
+  TlsEnd* tls() const { return tls_.get(); }
 
  private:
+  struct Clear {};
+  RawClient(Clear, int port, int receive_buffer, const std::string& source);
+  void shake_hands(const TlsWish& wish);
+  bool send_plainly(std::string_view bytes) const;
   bool fill();
 
   int socket_;
-  std::string buffer_;  // read, and not yet handed out
+  std::unique_ptr<TlsEnd> tls_;  // null: clear
+  mutable std::string sealed_;   // to be sent
+  std::string buffer_;           // read, and not yet handed out
 };
 
 std::string get(std::string_view target, std::string_view fields = {});

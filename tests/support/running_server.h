@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <thread>
@@ -9,8 +10,21 @@
 #include "eventually.h"
 #include "millrace/server/metrics/prometheus.h"
 #include "millrace/server/server.h"
+#include "test_tls.h"
 
 namespace millrace::test {
+
+/// A certificate for localhost of the test's authority.
+inline ServerTls test_tls() {
+  static const TestCertificate certificate = test_authority().issue();
+  return {.certificates = {{.chain = Pem::text(certificate.chain), .key = Pem::text(certificate.key)}}};
+}
+
+/// With MILLRACE_TEST_TLS in the environment servers speak TLS, and so do their RawClients.
+inline ServerOptions with_tls_if_wanted(ServerOptions options) {
+  if (!options.tls && std::getenv("MILLRACE_TEST_TLS") != nullptr) options.tls = test_tls();
+  return options;
+}
 
 class RunningServer {
  public:
@@ -18,7 +32,7 @@ class RunningServer {
   explicit RunningServer(
       const ServerOptions& options = {},
       const std::function<void(Server&)>& configure = [](Server& server) { server.events("/events"); })
-      : server_(with_metrics(options)) {
+      : server_(with_metrics(with_tls_if_wanted(options))) {
     configure(server_);
     start();
   }
@@ -28,6 +42,7 @@ class RunningServer {
 
   void start(const std::string& host = "127.0.0.1") {
     port_ = server_.bind_to_any_port(host);
+    set_speaks_tls(port_, server_.options().tls.has_value());
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     eventually([this] { return server_.is_running(); });
   }

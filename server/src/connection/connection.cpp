@@ -1,14 +1,13 @@
 #include "connection.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
 #include <cassert>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "connection_loop.h"
+#include "handshakes.h"
 #include "millrace/core/limits.h"
 
 namespace millrace {
@@ -17,43 +16,54 @@ namespace {
 
 constexpr std::uint32_t kNothing = EPOLLONESHOT;
 
+constexpr std::string_view kSpeaksTls = "this port speaks TLS: use https://";
+
 // There are very many of them, and what allocates them counts in steps of 16 bytes, 8 of which are its own.
 static_assert(sizeof(void*) != 8 || sizeof(Connection) <= 184);
 
 }  // namespace
 
 Connection::Connection(ConnectionLoop& loop, int socket, Quota::Share share)
-    : loop_(loop), socket_(socket), share_(std::move(share)) {}
+    : loop_(loop), transport_(socket), share_(std::move(share)) {}
 
 Connection::~Connection() {
   loop_.event_loop().timers().cancel(*this);
-  ::close(socket_);
 }
 
 void Connection::start() {
+  if (loop_.handshakes() != nullptr) return begin_handshake();
+  await_first_request();
+  if (!watch(kInput)) close();
+}
+
+void Connection::await_first_request() {
+  phase_ = Phase::kHead;
   set_deadline(loop_.settings().options.http.head_deadline);
-  if (!watch()) close();
 }
 
 void Connection::refuse(std::string response) {
   is_refused_ = true;
-  if (!watch()) return close();
+  if (loop_.handshakes() != nullptr) {
+    requests_.prepare(std::move(response));
+    return begin_handshake();
+  }
+  if (!watch(kInput)) return close();
   requests_.respond_last(*this, std::move(response));
 }
 
-bool Connection::watch() {
-  watched_for_ = kInput;
-  return loop_.event_loop().add(socket_, kInput, *this);
+bool Connection::watch(std::uint32_t events) {
+  watched_for_ = events;
+  return loop_.event_loop().add(socket(), events, *this);
 }
 
 // Most requests need no call at all: what is watched for stays while a worker has the request, until something happens
 // that has to wait.
 void Connection::watch_for(std::uint32_t events) {
-  if (std::exchange(watched_for_, events) != events) loop_.event_loop().modify(socket_, events, *this);
+  if (std::exchange(watched_for_, events) != events) loop_.event_loop().modify(socket(), events, *this);
 }
 
 void Connection::want_output(bool wanted) {
-  watch_for(kInput | (wanted ? EPOLLOUT : 0u));
+  watch_for(kInput | (wanted || has_unsent() ? EPOLLOUT : 0u));
 }
 
 void Connection::set_deadline(Duration after) {
@@ -64,14 +74,18 @@ void Connection::set_deadline(Duration after) {
 void Connection::close(StreamEnd reason) {
   if (phase_ == Phase::kClosed) return;
   if (phase_ == Phase::kStreaming) stream_.leave(reason);
+  if (phase_ == Phase::kHandshake) loop_.handshakes()->forget(*this);
   phase_ = Phase::kClosed;
   stream_.stop_counting();
-  loop_.event_loop().remove(socket_);
+  loop_.event_loop().remove(socket());
   loop_.discard(*this);
 }
 
 void Connection::on_ready(std::uint32_t events) {
+  if ((events & EPOLLOUT) != 0 && has_unsent() && (awaits_request() || is_streaming()) && !send_unsent()) return;
   switch (phase_) {
+    case Phase::kHandshake:
+      return loop_.handshakes()->enqueue(*this);
     case Phase::kIdle:
     case Phase::kHead:
     case Phase::kBody:
@@ -97,6 +111,9 @@ void Connection::on_timer(TimePoint now) {
       return requests_.on_timer(*this);
     case Phase::kStreaming:
       return stream_.on_timer(now);
+    case Phase::kHandshake:
+      loop_.handshakes()->time_out(*this);
+      return close();
     case Phase::kIdle:
     case Phase::kLingering:
       return close();
@@ -107,16 +124,68 @@ void Connection::on_timer(TimePoint now) {
 }
 
 std::size_t Connection::send(std::span<iovec> buffers) {
-  msghdr message{};
-  message.msg_iov = buffers.data();
-  message.msg_iovlen = buffers.size();
-  while (true) {
-    const ssize_t count = ::sendmsg(socket_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count >= 0) return static_cast<std::size_t>(count);
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) close();
-    return 0;
+  const ssize_t count = transport_.write(buffers);
+  if (count >= 0) return static_cast<std::size_t>(count);
+  close();
+  return 0;
+}
+
+// False if it does not all go: what comes behind it has to wait.
+bool Connection::send_unsent() {
+  send({});
+  if (phase_ == Phase::kClosed || has_unsent()) return false;
+  if (awaits_request()) watch_for(kInput);
+  return true;
+}
+
+// --- The handshake of TLS
+// ----------------------------------------------------------------------------------------------
+
+// It costs so much that the loop gives it a turn of its own. Until then the socket says nothing more.
+void Connection::begin_handshake() {
+  phase_ = Phase::kHandshake;
+  set_deadline(loop_.handshakes()->deadline());
+  if (!watch(kInput | EPOLLONESHOT)) close();
+}
+
+void Connection::shake_hands() {
+  TlsChannel::Handshake handshake = TlsChannel::Handshake::kFailed;
+  try {
+    if (transport_.is_clear()) transport_.set_tls(loop_.handshakes()->begin(*this));
+    handshake = transport_.tls()->shake_hands();
+  } catch (const std::bad_alloc&) {
+    return close();
   }
+  switch (handshake) {
+    case TlsChannel::Handshake::kWaits:
+      send({});
+      if (phase_ == Phase::kClosed) return;
+      // Once more: what came in has disarmed it.
+      watched_for_ = 0;
+      return watch_for(kInput | EPOLLONESHOT | (has_unsent() ? EPOLLOUT : 0u));
+    case TlsChannel::Handshake::kClearText:
+      loop_.handshakes()->forget(*this);
+      transport_.set_tls(nullptr);
+      if (is_refused_) return requests_.respond_prepared(*this);
+      return requests_.reject(*this, {400, kSpeaksTls, RefusalReason::kClearText});
+    case TlsChannel::Handshake::kFailed:
+      loop_.handshakes()->fail(*this);
+      phase_ = Phase::kResponding;
+      send({});  // the alert
+      return phase_ == Phase::kClosed ? void() : linger();
+    case TlsChannel::Handshake::kDone:
+      return finish_handshake();
+  }
+}
+
+void Connection::finish_handshake() {
+  loop_.handshakes()->finish(*this);
+  phase_ = Phase::kHead;
+  send({});
+  if (phase_ == Phase::kClosed) return;
+  if (is_refused_) return requests_.respond_prepared(*this);
+  await_first_request();
+  want_output(false);
 }
 
 // Closing with unread input would reset the connection, and with it a response still on its way. [RFC 9112 9.6]
@@ -124,7 +193,7 @@ void Connection::linger() {
   assert(phase_ != Phase::kClosed);
   phase_ = Phase::kLingering;
   stream_.stop_counting();
-  ::shutdown(socket_, SHUT_WR);
+  transport_.end_output();
   set_deadline(kLingerTimeout);
   watch_for(kInput);
 }
@@ -132,9 +201,10 @@ void Connection::linger() {
 void Connection::discard_input() {
   std::array<char, RequestSide::kReadBytes> buffer;
   for (int reads = 0; reads < RequestSide::kReadsPerTurn; ++reads) {
-    const ssize_t count = ::recv(socket_, buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (count > 0 || (count < 0 && errno == EINTR)) continue;
-    if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) close();
+    const ssize_t count = phase_ == Phase::kLingering ? transport_.read_socket(buffer.data(), buffer.size())
+                                                      : transport_.read(buffer.data(), buffer.size());
+    if (count > 0) continue;
+    if (count != -EAGAIN) close();
     return;
   }
 }

@@ -2,7 +2,8 @@
 //
 // It has one of two sides at a time. Its RequestSide collects a request, waits while a worker has it, writes what the
 // worker could not write, and begins again; or the connection becomes an event stream, its StreamSide's, and stays one.
-// There are very many of these, so rarely used members are behind a pointer.
+// With TLS its handshake comes first. There are very many of these, so rarely used members are behind a pointer, and
+// small ones stand in what others leave of their last 8 bytes.
 #pragma once
 
 #include <sys/uio.h>
@@ -22,6 +23,7 @@
 #include "stream/event_stream_state.h"
 #include "stream/subscriber.h"
 #include "stream_side.h"
+#include "transport.h"
 
 namespace millrace {
 
@@ -30,6 +32,7 @@ class ConnectionLoop;
 class Connection final : public EventLoop::Watcher {
  public:
   enum class Phase : std::uint8_t {
+    kHandshake,   ///< of TLS
     kIdle,        ///< between requests
     kHead,        ///< a request has begun
     kBody,        ///< its head is whole
@@ -47,10 +50,10 @@ class Connection final : public EventLoop::Watcher {
   Connection(ConnectionLoop& loop, int socket, Quota::Share share);
   ~Connection();
 
-  /// Waits for the first request; closes if the loop cannot watch the socket.
+  /// Waits for the first request, with TLS for a handshake before; closes if the loop cannot watch the socket.
   void start();
 
-  /// Refuses a client before it has asked for anything: `response` is all it gets.
+  /// Refuses a client before it has asked for anything: `response` is all it gets, with TLS behind the handshake.
   void refuse(std::string response);
 
   /// A worker is done with the exchange.
@@ -72,10 +75,15 @@ class Connection final : public EventLoop::Watcher {
   const StreamSide& stream_side() const { return stream_; }
   bool is_streaming() const { return phase_ == Phase::kStreaming; }
   bool is_refused() const { return is_refused_; }
-  int socket() const { return socket_; }
+  int socket() const { return transport_.socket(); }
+  Transport& transport() { return transport_; }
+  const Transport& transport() const { return transport_; }
 
   void on_ready(std::uint32_t events) override;
   void on_timer(TimePoint now) override;
+
+  /// Its turn among the handshakes: goes on with its own.
+  void shake_hands();
 
   // For its sides --------------------------------------------------------------------------------------------------
 
@@ -86,9 +94,11 @@ class Connection final : public EventLoop::Watcher {
 
   void set_deadline(Duration after);
   void watch_for(std::uint32_t events);
+  /// Room to write, too; wanted also for what is unsent.
   void want_output(bool wanted);
-  /// Bytes the socket took. A broken one is closed.
+  /// Bytes the transport took. A broken one is closed.
   std::size_t send(std::span<iovec> buffers);
+  bool has_unsent() const { return transport_.has_unsent(); }
   void discard_input();
 
   /// The stream is over: `response` is what is left to write, and then the connection lingers.
@@ -99,17 +109,21 @@ class Connection final : public EventLoop::Watcher {
  private:
   friend class ConnectionLoop;
 
-  bool watch();
+  bool watch(std::uint32_t events);
+  void begin_handshake();
+  void finish_handshake();
+  void await_first_request();
+  bool send_unsent();
 
   ConnectionLoop& loop_;
-  const int socket_;
+  [[no_unique_address]] Transport transport_;
   std::uint32_t index_ = 0;  // among the loop's connections
   const Quota::Share share_;
-  std::uint32_t watched_for_ = 0;  // epoll's events
+  [[no_unique_address]] RequestSide requests_;
   Phase phase_ = Phase::kHead;
   bool is_refused_ = false;
-  RequestSide requests_;
-  StreamSide stream_{*this};
+  [[no_unique_address]] StreamSide stream_{*this};
+  std::uint32_t watched_for_ = 0;  // epoll's events
 };
 
 }  // namespace millrace

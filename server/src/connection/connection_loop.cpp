@@ -41,6 +41,10 @@ ConnectionLoop::ConnectionLoop(Feed& feed, Settings settings, ConnectionCounts& 
       random_(std::random_device{}()),
       sender_(sender(settings_.options, why_no_io_uring_)),
       uses_io_uring_(sender_->uses_io_uring()) {
+  if (settings_.tls != nullptr) {
+    handshakes_.emplace(*settings_.tls, settings_.tls_terms, counters_);
+    records_.reserve(kServedAtOnce * TlsChannel::kMaxSealedBytes);
+  }
   feed_.attach(*this);
   if (settings_.presence != nullptr) settings_.presence->attach(*this);
   thread_ = std::thread([this] { run(); });
@@ -266,6 +270,7 @@ bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
     if (subscribers_.has_more()) subscribers_.serve(kServedAtOnce, *this);
     read_on();
   } while (has_deliveries() && std::chrono::steady_clock::now() < until);
+  if (handshakes_) handshakes_->take_turns(has_deliveries());
   if (feed_.pinned().bytes() > feed_.pinned().max()) cut_slowest();
   if (std::any_of(discarded_.begin(), discarded_.end(),
                   [](const Connection* one) { return one->stream_side().reads_later(); })) {
@@ -281,7 +286,7 @@ bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
   }
   discarded_.clear();
   takes_posted_soon_ = true;
-  return has_deliveries() || !took_posted;
+  return has_deliveries() || !took_posted || (handshakes_ && handshakes_->has_more());
 }
 
 void ConnectionLoop::read_later(StreamSide& stream) {
@@ -339,10 +344,12 @@ bool ConnectionLoop::take_posted() {
 
 void ConnectionLoop::write(std::span<Delivery> deliveries) {
   sends_.clear();
+  sealed_.clear();
+  records_.clear();
   for (Delivery& delivery : deliveries) {
-    const Connection& connection = stream_of(*delivery.subscriber).connection();
+    Connection& connection = stream_of(*delivery.subscriber).connection();
     if (!delivery.chunks.empty() && connection.is_streaming()) {
-      sends_.push_back({.socket = connection.socket(), .bytes = delivery.chunks});
+      sends_.push_back({.socket = connection.socket(), .bytes = sealed_if_due(connection, delivery.chunks)});
     } else {
       Subscriber& subscriber = *delivery.subscriber;
       delivery.written = subscriber.output().write(delivery.frames, 0, subscriber.form());
@@ -351,11 +358,21 @@ void ConnectionLoop::write(std::span<Delivery> deliveries) {
   sender_->send(sends_);
   uses_io_uring_.store(sender_->uses_io_uring(), std::memory_order_relaxed);
   auto sent = sends_.begin();
+  auto sealed = sealed_.begin();
   for (Delivery& delivery : deliveries) {
     StreamSide& stream = stream_of(*delivery.subscriber);
     if (delivery.chunks.empty() || !stream.connection().is_streaming()) continue;
-    delivery.written = stream.take_result(delivery.frames, delivery.chunks.size(), (sent++)->result);
+    const ssize_t result = (sent++)->result;
+    delivery.written = stream.connection().transport().is_clear()
+                           ? stream.take_result(delivery.frames, delivery.chunks, result)
+                           : stream.take_sealed_result(delivery.frames, delivery.chunks, *sealed++, result);
   }
+}
+
+// What is to be sent for `chunks`. With TLS it stands in records_, which has room for as many as are written at once.
+std::string_view ConnectionLoop::sealed_if_due(Connection& connection, std::string_view chunks) {
+  if (connection.transport().is_clear()) return chunks;
+  return sealed_.emplace_back(connection.transport().tls()->seal(chunks, records_)).record;
 }
 
 void ConnectionLoop::on_served(TimePoint published) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "exchange.h"
+#include "handshakes.h"
 #include "http/cross_origin.h"
 #include "hub/presence.h"
 #include "log/feed.h"
@@ -71,7 +72,9 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
     /// After drain(): none of its streams is open any more. On the loop's thread; must not wait.
     std::function<void()> on_drained = nullptr;
     DownloadGate* downloads = nullptr;  ///< counts responses that are cut since they are taken too slowly
-    /// Told of a connection that has begun with another protocol than HTTP/1.1, and which.
+    const TlsContext* tls = nullptr;    ///< null: clear
+    TlsTerms tls_terms = {};
+    /// Told of a connection that has begun with another protocol than its port's, and which.
     std::function<void(RefusalReason, int socket)> on_foreign_protocol = nullptr;
     /// Answers a request on the loop's thread. False: a worker has to, and nothing has been done.
     std::function<bool(Exchange&, std::string_view request)> serve_here = nullptr;
@@ -165,6 +168,9 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   std::uint64_t read_stored(StreamSide& stream, std::uint64_t sequence, std::shared_ptr<const TopicFilter> filter);
   void forget_stored(std::uint64_t ticket) { awaiting_.erase(ticket); }
 
+  /// Null where connections are clear.
+  Handshakes* handshakes() { return handshakes_ ? &*handshakes_ : nullptr; }
+
   /// Deletes the connection when this turn ends.
   void discard(Connection& connection);
 
@@ -191,6 +197,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   bool has_deliveries() const { return subscribers_.has_more() || !readers_.empty(); }
   bool take_posted();
   void write(std::span<Delivery> deliveries) override;
+  std::string_view sealed_if_due(Connection& connection, std::string_view chunks);
   void on_served(TimePoint published) override;
 
   Feed& feed_;
@@ -214,6 +221,9 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   const std::unique_ptr<BatchSender> sender_;
   std::atomic<bool> uses_io_uring_;
   std::vector<BatchSender::Send> sends_;                     // of the write() under way
+  std::vector<TlsChannel::Sealed> sealed_;                   // likewise: what is sent, where that is sealed
+  std::string records_;                                      // likewise: the bytes of these
+  std::optional<Handshakes> handshakes_;                     // nothing where connections are clear
   std::optional<Duration> drain_window_;                     // once drain() has been called
   bool takes_posted_soon_ = false;                           // of the loop's thread: this turn will take what is posted
   std::unordered_map<std::uint64_t, StreamSide*> awaiting_;  // a page of the store, by ticket

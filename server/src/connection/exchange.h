@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <string>
 
+#include "exchange_wire.h"
 #include "http/request_body.h"
 #include "http/request_head.h"
 #include "http/response_output.h"
@@ -18,16 +20,19 @@ namespace millrace {
 
 class Connection;
 class ConnectionLoop;
+class TlsChannel;
 
 struct Exchange {
   ConnectionLoop& loop;
   Connection& connection;
-  int socket;
+  int socket;                       ///< for its addresses
+  const TlsChannel* tls = nullptr;  ///< for what it says of the client; null: clear
   RequestHead head;
   std::string input;            ///< the request, and whatever has come behind it
   BufferBudget::Share share{};  ///< of what may be held in memory: for `input`, and in the end for `output`
   /// The body's length is not known, or it is not all in `input`: a worker has to wait for it.
   bool is_upload() const { return head.chunked || input.size() - head.bytes < head.content_length; }
+  std::shared_ptr<ExchangeWire> wire = nullptr;  ///< a worker's; null on a loop
   bool on_loop = false;       ///< the loop serves it itself: everything happens at once, and `input` is empty
   bool last_request = false;  ///< the connection has had its share: close it behind the response
   bool is_last() const { return last_request || head.closes; }

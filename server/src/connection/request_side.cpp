@@ -1,7 +1,5 @@
 #include "request_side.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -13,6 +11,7 @@
 #include "http/error_response.h"
 #include "millrace/core/limits.h"
 #include "shares/rate_floor.h"
+#include "transport_wire.h"
 
 namespace millrace {
 
@@ -21,13 +20,9 @@ namespace millrace {
 void RequestSide::read(Connection& connection) {
   std::array<char, kReadBytes> buffer;
   for (int reads = 0; reads < kReadsPerTurn; ++reads) {
-    const ssize_t count = ::recv(connection.socket(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (count == 0) return connection.close();
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) return connection.close();
-      return;
-    }
+    const ssize_t count = connection.transport().read(buffer.data(), buffer.size());
+    if (count == -EAGAIN) return;
+    if (count <= 0) return connection.close();
     if (!take_in(connection, {buffer.data(), static_cast<std::size_t>(count)})) return;
     process_input(connection);
     if (!connection.awaits_request() || static_cast<std::size_t>(count) < buffer.size()) return;
@@ -94,6 +89,7 @@ bool RequestSide::serve_request(Connection& connection) {
   Exchange exchange{.loop = connection.loop(),
                     .connection = connection,
                     .socket = connection.socket(),
+                    .tls = connection.transport().tls(),
                     .head = std::move(intake_->head()),
                     .input = {},
                     .last_request = served_ + 1 >= connection.loop().settings().max_requests};
@@ -137,6 +133,7 @@ void RequestSide::dispatch(Connection& connection, Exchange exchange) {
   ++served_;
   exchange.input = std::move(intake_->input());
   exchange.share = std::move(intake_->share());
+  exchange.wire = std::make_shared<TransportWire>(connection.transport());
   intake_.reset();
   connection.loop().dispatch(std::make_shared<Exchange>(std::move(exchange)));
 }
@@ -152,7 +149,8 @@ void RequestSide::reject(Connection& connection, const RequestError& error, bool
                          const std::string& origin) {
   const ConnectionLoop::Settings& settings = connection.loop().settings();
   settings.refusals->add(error.status, error.reason);
-  const bool is_foreign = error.reason == RefusalReason::kTls || error.reason == RefusalReason::kHttp2;
+  const bool is_foreign = error.reason == RefusalReason::kTls || error.reason == RefusalReason::kHttp2 ||
+                          error.reason == RefusalReason::kClearText;
   if (is_foreign && settings.on_foreign_protocol != nullptr)
     settings.on_foreign_protocol(error.reason, connection.socket());
   const Duration wait = connection.loop().random_retry(kRetryAfter, 2 * kRetryAfter);
@@ -195,8 +193,12 @@ void RequestSide::finish(Connection& connection, Exchange& exchange) {
 }
 
 void RequestSide::respond_last(Connection& connection, std::string response) {
-  keep_alive_ = false;
   set_output(std::move(response));
+  respond_prepared(connection);
+}
+
+void RequestSide::respond_prepared(Connection& connection) {
+  keep_alive_ = false;
   connection.enter(Connection::Phase::kResponding);
   write(connection);
 }
@@ -234,13 +236,15 @@ void RequestSide::await_room(Connection& connection) {
   connection.watch_for(EPOLLOUT);
 }
 
-// Whether all of output_ has been written.
+// Whether all of output_ has been written, and what the transport kept of it, or of what a worker wrote, sent.
 bool RequestSide::send_output(Connection& connection) {
-  if (output_ == nullptr) return true;
+  if (output_ == nullptr && !connection.has_unsent()) return true;
+  if (output_ == nullptr) output_ = std::make_unique<Unwritten>();
   std::string& bytes = output_->bytes;
   iovec buffer{.iov_base = bytes.data() + output_->begin, .iov_len = bytes.size() - output_->begin};
   output_->begin += connection.send({&buffer, 1});
-  if (output_->begin < bytes.size()) return false;
+  if (connection.phase() == Connection::Phase::kClosed) return false;
+  if (output_->begin < bytes.size() || connection.has_unsent()) return false;
   output_.reset();
   return true;
 }
@@ -253,10 +257,10 @@ void RequestSide::await_request(Connection& connection) {
 
 void RequestSide::after_response(Connection& connection) {
   if (!keep_alive_) return connection.linger();
-  if (intake_ == nullptr) return await_request(connection);
-  // Pipelined: the next request is here already, or has begun.
   await_request(connection);
-  process_input(connection);
+  // Pipelined: the next request is here already, or has begun.
+  if (intake_ != nullptr) return process_input(connection);
+  if (connection.transport().has_pending_input()) read(connection);
 }
 
 }  // namespace millrace

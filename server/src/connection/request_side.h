@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "exchange.h"
 #include "http/request_intake.h"
@@ -36,6 +37,11 @@ class RequestSide {
   void finish(Connection& connection, Exchange& exchange);
   /// Writes `response`, behind which nothing follows.
   void respond_last(Connection& connection, std::string response);
+  /// Keeps `response` for respond_prepared(), which writes it likewise.
+  void prepare(std::string response) { set_output(std::move(response)); }
+  void respond_prepared(Connection& connection);
+  /// Refuses what has not become a request.
+  void reject(Connection& connection, const RequestError& error);
 
  private:
   // What is left of a response.
@@ -50,8 +56,7 @@ class RequestSide {
   void process_input(Connection& connection);
   bool serve_request(Connection& connection);
   void dispatch(Connection& connection, Exchange exchange);
-  void reject(Connection& connection, const RequestError& error);
-  /// Likewise, of a request that is not held any more.
+  /// As reject(), of a request that is not held any more.
   void reject(Connection& connection, const RequestError& error, bool is_to_head, const std::string& origin);
   void await_request(Connection& connection);
   void await_room(Connection& connection);

@@ -1,9 +1,5 @@
 #include "request_stream.h"
 
-#include <sys/socket.h>
-
-#include <cerrno>
-
 #include "connection.h"
 #include "connection_loop.h"
 #include "stream_side.h"
@@ -16,12 +12,11 @@ void RequestStream::begin(std::string_view head) {
 }
 
 ssize_t RequestStream::write(std::string_view bytes) {
-  while (true) {
-    const ssize_t count = ::send(side_.connection().socket(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count >= 0) return count;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
-    if (errno != EINTR) return -1;
-  }
+  return side_.connection().transport().write(bytes);
+}
+
+bool RequestStream::has_unsent() const {
+  return side_.connection().transport().has_unsent();
 }
 
 void RequestStream::defer(EventStream::State::Task task) {

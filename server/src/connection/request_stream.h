@@ -21,6 +21,7 @@ class RequestStream final : public EventStream::State::Outlet {
   void leave() { state_->detach(); }
 
   ssize_t write(std::string_view bytes) override;
+  bool has_unsent() const override;
   void defer(EventStream::State::Task task) override;
   void on_wake() override { go_on(state_->flush()); }
   TimePoint now() const override;

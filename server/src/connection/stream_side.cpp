@@ -206,16 +206,36 @@ void StreamSide::take_stored(const Feed::Page& page) {
   tell_presence();
 }
 
-std::size_t StreamSide::take_result(std::span<const FramePtr> frames, std::size_t bytes, ssize_t result) {
-  const auto sent = static_cast<std::size_t>(std::max<ssize_t>(result, 0));
+std::size_t StreamSide::take_result(std::span<const FramePtr> frames, std::string_view chunks, ssize_t result) {
   if (result < 0 && result != -EAGAIN) {
     connection_.close();
     return 0;
   }
-  count_delivery(frames, sent, bytes);
-  if (sent < bytes) connection_.want_output(true);
+  return took(frames, chunks.size(), static_cast<std::size_t>(std::max<ssize_t>(result, 0)));
+}
+
+// A record holds no more than so much: what is left goes the plain way, unless the socket is full.
+std::size_t StreamSide::take_sealed_result(std::span<const FramePtr> frames, std::string_view chunks,
+                                           const TlsChannel::Sealed& sealed, ssize_t result) {
+  if (!connection_.transport().tls()->settle(sealed.record, result)) {
+    connection_.close();
+    return 0;
+  }
+  std::size_t taken = sealed.plain;
+  if (taken < chunks.size() && !connection_.has_unsent()) {
+    const std::string_view rest = chunks.substr(taken);
+    iovec buffer{.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};  // iovec knows no const
+    taken += connection_.send({&buffer, 1});
+    if (!is_open()) return 0;
+  }
+  return took(frames, chunks.size(), taken);
+}
+
+std::size_t StreamSide::took(std::span<const FramePtr> frames, std::size_t bytes, std::size_t taken) {
+  count_delivery(frames, taken, bytes);
+  if (taken < bytes || connection_.has_unsent()) connection_.want_output(true);
   put_off_heartbeat();
-  return sent;
+  return taken;
 }
 
 std::size_t StreamSide::write(std::span<const FramePtr> frames, std::size_t skip, WireForm form) {
@@ -233,10 +253,8 @@ std::size_t StreamSide::write(std::span<const FramePtr> frames, std::size_t skip
     const std::size_t sent = connection_.send({buffers.data(), count});
     written += sent;
     count_delivery(frames.first(count), sent, bytes);
-    if (sent < bytes) {
-      if (is_open()) connection_.want_output(true);
-      return written;
-    }
+    if (is_open() && (sent < bytes || connection_.has_unsent())) connection_.want_output(true);
+    if (sent < bytes) return written;
     frames = frames.subspan(count);
   }
   put_off_heartbeat();

@@ -20,6 +20,7 @@
 #include "stream/event_stream_state.h"
 #include "stream/subscriber.h"
 #include "stream_right.h"
+#include "tls/tls_channel.h"
 
 namespace millrace {
 
@@ -68,9 +69,12 @@ class StreamSide final : public Subscriber::Output {
   void take_stored(const Feed::Page& page);
   /// There is something new of presence for its subscriber. `is_news`: a poll is over with it.
   void tell_presence(bool is_news = true);
-  /// The loop has sent `bytes` bytes of frames for it: what the system says of it (bytes taken, or an errno, negated).
-  /// Returns how many have been taken.
-  std::size_t take_result(std::span<const FramePtr> frames, std::size_t bytes, ssize_t result);
+  /// The loop has sent `chunks` for it, the bytes of `frames`: what the system says of it (bytes taken, or an errno,
+  /// negated). Returns how many have been taken.
+  std::size_t take_result(std::span<const FramePtr> frames, std::string_view chunks, ssize_t result);
+  /// Likewise, where what has been sent is `sealed`.
+  std::size_t take_sealed_result(std::span<const FramePtr> frames, std::string_view chunks,
+                                 const TlsChannel::Sealed& sealed, ssize_t result);
 
   bool is_client(std::string_view client) const { return subscriber_->client() == client; }
   bool is_selected(const StreamSelection& selection) const;
@@ -94,6 +98,7 @@ class StreamSide final : public Subscriber::Output {
   Presence::Listener listener() const;
   void put_off_heartbeat();
   void set_timer();
+  std::size_t took(std::span<const FramePtr> frames, std::size_t bytes, std::size_t taken);
   void count_delivery(std::span<const FramePtr> frames, std::size_t sent, std::size_t bytes);
 
   std::size_t write(std::span<const FramePtr> frames, std::size_t skip, WireForm form) override;
@@ -104,10 +109,6 @@ class StreamSide final : public Subscriber::Output {
   void on_gap() override;
 
   Connection& connection_;
-  bool is_counted_ = false;                      // among the open streams
-  bool is_present_ = false;                      // presence counts the subscription
-  bool reads_later_ = false;                     // the loop has it among its readers
-  StreamEnd end_reason_ = StreamEnd::kFinished;  // of a subscription that ends in order
   std::unique_ptr<Subscriber> subscriber_;
   std::uint64_t stored_ticket_ = 0;  // of what the subscriber has asked the store for
   TimePoint opened_at_{};
@@ -115,6 +116,10 @@ class StreamSide final : public Subscriber::Output {
   SignsOfLife client_;
   std::unique_ptr<StreamTerms> terms_;
   std::unique_ptr<RequestStream> request_stream_;
+  bool is_counted_ = false;                      // among the open streams
+  bool is_present_ = false;                      // presence counts the subscription
+  bool reads_later_ = false;                     // the loop has it among its readers
+  StreamEnd end_reason_ = StreamEnd::kFinished;  // of a subscription that ends in order
 };
 
 }  // namespace millrace

@@ -10,6 +10,7 @@
 #include "base/random_tag.h"
 #include "log/event_log.h"
 #include "log/pinned_bytes.h"
+#include "millrace/server/invalid_option.h"
 #include "routes/metrics.h"
 #include "routes/operation_routes.h"
 
@@ -20,6 +21,15 @@ namespace {
 std::uint64_t random_seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
+}
+
+// What the context says goes where all of the program's callbacks do.
+std::unique_ptr<TlsContext> tls_context(const ServerOptions& options,
+                                        const std::function<void(const std::string&)>& notify) {
+  if (!options.tls) return nullptr;
+  ServerTls tls = *options.tls;
+  tls.on_notice = notify;
+  return TlsContext::make(tls, {"http/1.1"});
 }
 
 // Of the workers, `share` of them.
@@ -78,6 +88,7 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
                 .buffers = stream_buffers_}),
       routes_(hub_, options_, admission_, *rights_, streams_),
       guarded_(server, admission_),
+      tls_(tls_context(options_, [this](const std::string& notice) { notify_of_tls(notice); })),
       presence_(options.streams.presence ? std::make_unique<Presence>() : nullptr) {}
 
 // A callback that is under way may still ask the hub for something.
@@ -113,6 +124,8 @@ ConnectionLoop::Settings Engine::loop_settings(const HttplibInsides& insides) {
           .on_begun_by_right = [this](const StreamRightPtr& right) { rights_->begun(right); },
           .on_drained = [this] { gradual_stop_.wake(); },
           .downloads = &downloads_,
+          .tls = tls_.get(),
+          .tls_terms = tls_terms(),
           .on_foreign_protocol = [this](RefusalReason reason, int socket) { report_foreign_protocol(reason, socket); },
           .serve_here = [this](Exchange& exchange, std::string_view request) { return serve_here(exchange, request); }};
 }
@@ -132,7 +145,7 @@ void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
                     .is_stopping = [&socket = insides.listening_socket] { return socket == INVALID_SOCKET; }}));
   admission_.set_on_loopback(is_on_loopback(insides.listening_socket));
   workers_.start(std::move(workers));
-  loops_.start(options_.threads.loops.value_or(std::max(1u, std::thread::hardware_concurrency())), [&] {
+  loops_.start(loop_count(), [&] {
     return std::make_unique<ConnectionLoop>(
         feed_, settings, reception_.counts(),
         [this](const std::shared_ptr<Exchange>& exchange) { dispatch_.dispatch(exchange); },
@@ -191,6 +204,34 @@ void Engine::report_foreign_protocol(RefusalReason reason, int socket) {
     call_guarded(options_.on_failure, "on_foreign_protocol",
                  [&] { workers_.as_user_code([&] { options_.on_foreign_protocol(*notice); }); });
   }
+}
+
+std::size_t Engine::loop_count() const {
+  return options_.threads.loops.value_or(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+TlsTerms Engine::tls_terms() {
+  if (!options_.tls) return {};
+  return {.handshake_deadline = options_.tls->handshake_deadline,
+          .max_handshakes = part_of(options_.tls->max_handshakes, loop_count()),
+          .on_remark = [this](const TlsChannel::Remark& remark, int socket) {
+            const auto others = tls_notices_.take(remark.kind, monotonic_now());
+            if (!others) return;
+            notify_of_tls("a TLS handshake with a client at " + peer_address(socket) + ": " + remark.sentence +
+                          NoticeLimit::tail(*others));
+          }};
+}
+
+// In the constructor, on a loop's thread or on one of the program's, which nothing that is thrown may end.
+void Engine::notify_of_tls(const std::string& notice) const {
+  if (options_.tls->on_notice == nullptr) return;
+  call_guarded(options_.on_failure, "tls.on_notice",
+               [&] { workers_.as_user_code([&] { options_.tls->on_notice(notice); }); });
+}
+
+void Engine::reload_tls() {
+  if (tls_ == nullptr) throw InvalidOption("ServerOptions::tls", "is not set: there is nothing to reload");
+  tls_->reload();
 }
 
 std::vector<Metric> Engine::metrics() const {

@@ -30,8 +30,10 @@
 #include "shares/buffer_budget.h"
 #include "shares/counters.h"
 #include "shares/download_gate.h"
+#include "shares/notice_limit.h"
 #include "shares/upload_gate.h"
 #include "stream/stream_buffers.h"
+#include "tls/tls_context.h"
 
 namespace millrace {
 
@@ -57,6 +59,9 @@ class Engine {
   /// Ends the streams that are open, and refuses new ones.
   void drain(Duration window);
 
+  /// Reads certificates and keys again. Throws InvalidOption, also where connections are clear.
+  void reload_tls();
+
   std::vector<Metric> metrics() const;
 
   const ServerOptions& options() const { return options_; }
@@ -73,6 +78,9 @@ class Engine {
   ConnectionLoop::Settings loop_settings(const HttplibInsides& insides);
   bool serve_here(Exchange& exchange, std::string_view request);
   void report_foreign_protocol(RefusalReason reason, int socket);
+  TlsTerms tls_terms();
+  std::size_t loop_count() const;
+  void notify_of_tls(const std::string& notice) const;
 
   httplib::Server& server_;
   Listening listening_;
@@ -98,6 +106,8 @@ class Engine {
   DirectRequests direct_{routes_};
   std::vector<std::string> events_paths_;
   ForeignProtocols foreign_;
+  NoticeLimit tls_notices_;
+  const std::unique_ptr<TlsContext> tls_;     // null: connections are clear
   const std::unique_ptr<Presence> presence_;  // null where nobody is told
   std::atomic<bool> draining_ = false;
 };

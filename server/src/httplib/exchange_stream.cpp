@@ -1,11 +1,9 @@
 #include "exchange_stream.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -27,15 +25,6 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 // What cpp-httplib itself says of an expectation; and then it would go on with the request.
 constexpr std::string_view kExpectationFailed = "HTTP/1.1 417 Expectation Failed\r\n\r\n";
-
-bool wait_for(int socket, short events, Duration timeout) {
-  pollfd waiting{.fd = socket, .events = events, .revents = 0};
-  int ready = 0;
-  do {
-    ready = ::poll(&waiting, 1, static_cast<int>(std::min<Duration::rep>(timeout.count(), INT32_MAX)));
-  } while (ready < 0 && errno == EINTR);
-  return ready > 0;
-}
 
 void address_of(int socket, int (*ask)(int, sockaddr*, socklen_t*), std::string& ip, int& port) {
   sockaddr_storage address{};
@@ -74,18 +63,13 @@ void ExchangeStream::begin_body(httplib::Request& request) {
 }
 
 bool ExchangeStream::is_readable() const {
-  return consumed_ < exchange_.input.size() || wait_for(exchange_.socket, POLLIN, terms_.read_timeout);
+  return consumed_ < exchange_.input.size() || wire().wait_for_input(terms_.read_timeout);
 }
 
 // As plain cpp-httplib has it: not if the client has gone, which nothing else may ever tell who only waits.
 bool ExchangeStream::is_writable() const {
   if (failed_ || (terms_.is_stopping != nullptr && terms_.is_stopping())) return false;
-  return !has_client_left() && wait_for(exchange_.socket, POLLOUT, terms_.write_timeout) && !has_client_left();
-}
-
-bool ExchangeStream::has_client_left() const {
-  pollfd asked{.fd = exchange_.socket, .events = POLLRDHUP, .revents = 0};
-  return ::poll(&asked, 1, 0) > 0;
+  return !wire().has_client_left() && wire().wait_for_room(terms_.write_timeout) && !wire().has_client_left();
 }
 
 ssize_t ExchangeStream::read(char* data, std::size_t size) {
@@ -147,12 +131,12 @@ ssize_t ExchangeStream::read_wire(char* data, std::size_t size) {
     return static_cast<ssize_t>(size);
   }
   while (wait_for_input()) {
-    const ssize_t count = ::recv(exchange_.socket, data, size, MSG_DONTWAIT);
+    const ssize_t count = wire().read(data, size);
     if (count >= 0) {
       consumed_ += static_cast<std::uint64_t>(count);
       return count;
     }
-    if (errno != EINTR && errno != EAGAIN) return fail(BodyFailure::kEndedEarly);
+    if (count != -EAGAIN) return fail(BodyFailure::kEndedEarly);
   }
   return -1;
 }
@@ -162,7 +146,7 @@ bool ExchangeStream::wait_for_input() {
   const RateFloor floor{.grace = terms_.body_deadline, .bytes_per_second = kMinUploadBytesPerSecond};
   const Duration left = floor.left(consumed_, waited_);
   const TimePoint before = monotonic_now();
-  const bool ready = left > Duration{0} && wait_for(exchange_.socket, POLLIN, std::min(terms_.read_timeout, left));
+  const bool ready = left > Duration{0} && wire().wait_for_input(std::min(terms_.read_timeout, left));
   waited_ += monotonic_now() - before;
   if (!ready) fail(BodyFailure::kTooSlow);
   return ready;
@@ -204,17 +188,19 @@ ssize_t ExchangeStream::write(const char* data, std::size_t size) {
 void ExchangeStream::flush(std::size_t may_stay) {
   std::string& output = exchange_.output.bytes();
   std::size_t sent = 0;
-  while (sent < output.size() && !failed_) {
-    const ssize_t count =
-        ::send(exchange_.socket, output.data() + sent, output.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count >= 0) {
+  // What the wire has taken and not sent may stay with it, but not behind what must not stay.
+  const auto may_leave = [&] { return output.size() - sent <= may_stay && (may_stay > 0 || !wire().has_unsent()); };
+  while (!failed_ && (sent < output.size() || !may_leave())) {
+    const ssize_t count = wire().write(std::string_view(output).substr(sent));
+    if (count > 0) {
       sent += static_cast<std::size_t>(count);
       sent_ += static_cast<std::uint64_t>(count);
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      if (output.size() - sent <= may_stay) break;
-      failed_ = !wait_for_room();
-    } else if (errno != EINTR) {
+    } else if (count < 0) {
       failed_ = true;
+    } else if (may_leave()) {
+      break;
+    } else {
+      failed_ = !wait_for_room();
     }
   }
   output.erase(0, sent);
@@ -227,8 +213,8 @@ bool ExchangeStream::wait_for_room() {
   const TimePoint before = monotonic_now();
   bool ready = false;
   if (left > Duration{0}) {
-    const DownloadGate::Waiting waiting(terms_.downloads, exchange_.socket, sent_, waited_for_room_, before);
-    ready = wait_for(exchange_.socket, POLLOUT, std::min(terms_.write_timeout, left));
+    const DownloadGate::Waiting waiting(terms_.downloads, wire(), sent_, waited_for_room_, before);
+    ready = wire().wait_for_room(std::min(terms_.write_timeout, left));
   }
   waited_for_room_ += monotonic_now() - before;
   if (!ready) terms_.downloads.count_cut();

@@ -1,5 +1,5 @@
 // ExchangeStream: an exchange as the stream that cpp-httplib reads and writes. It reads the request from the exchange's
-// memory, then from the socket, up to the end of its framing, with its body through RequestBody. It collects the
+// memory, then from its wire, up to the end of its framing, with its body through RequestBody. It collects the
 // response, so that head and body leave in one packet. A worker owns it.
 #pragma once
 
@@ -69,8 +69,8 @@ class ExchangeStream final : public httplib::Stream {
   bool prepare_body();
   bool wait_for_input();
   bool wait_for_room();
-  bool has_client_left() const;
   void send_continue();
+  ExchangeWire& wire() const { return *exchange_.wire; }
 
   Exchange& exchange_;
   const ExchangeTerms& terms_;

@@ -6,11 +6,13 @@
 #include <stdexcept>
 #include <utility>
 
+#include "auth/client_certificate_field.h"
 #include "error_answers.h"
 #include "exchange_stream.h"
 #include "http/error_response.h"
 #include "millrace/core/protocol.h"
 #include "refusal.h"
+#include "tls/tls_channel.h"
 
 namespace millrace {
 
@@ -27,6 +29,15 @@ const ExchangeReference& reference_in(const httplib::Request& request) {
   const auto* reference = request.response_handler.target<ExchangeReference>();
   if (reference == nullptr) throw std::logic_error("millrace: no millrace::Server is handling this request");
   return *reference;
+}
+
+// What cpp-httplib's own SSLServer has in a request, where its version has it; and the subject, which is kept longer.
+template <typename Request>
+void add_certificate(Request& request, const TlsChannel& tls, bool is_on_worker) {
+  if constexpr (requires { request.ssl = tls.native(); }) {
+    if (is_on_worker) request.ssl = tls.native();
+  }
+  if (!tls.client_subject().empty()) request.headers.emplace(kClientSubjectField, tls.client_subject());
 }
 
 }  // namespace
@@ -79,6 +90,7 @@ void HttplibBridge::serve(Exchange& exchange) const {
 
 void HttplibBridge::attach(httplib::Request& request, Exchange& exchange, ExchangeStream* stream) {
   request.response_handler = ExchangeReference{&exchange, stream};
+  if (exchange.tls != nullptr) add_certificate(request, *exchange.tls, stream != nullptr);
   if (stream != nullptr) stream->begin_body(request);
   if (exchange.head.last_event_id.empty()) return;
   // cpp-httplib percent-decodes header values; an ID is to be had as it was sent.

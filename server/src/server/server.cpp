@@ -46,6 +46,9 @@ void check(const ServerOptions& options) {
   require(options.streams.unacknowledged_timeout > Duration{0}, "streams.unacknowledged_timeout", kLonger);
   require(options.http.head_deadline > Duration{0}, "http.head_deadline", kLonger);
   require(options.http.body_deadline > Duration{0}, "http.body_deadline", kLonger);
+  if (!options.tls) return;
+  require(options.tls->handshake_deadline > Duration{0}, "tls.handshake_deadline", kLonger);
+  require(options.tls->max_handshakes > 0, "tls.max_handshakes", "must be at least 1");
 }
 
 void check_window(Duration window) {
@@ -140,6 +143,10 @@ bool Server::serve() {
   engine_->reception().prepare(look_into(*this).listening_socket);
   ::listen(look_into(*this).listening_socket, SOMAXCONN);
   return httplib::Server::listen_after_bind();
+}
+
+void Server::reload_tls() {
+  engine_->reload_tls();
 }
 
 const ServerOptions& Server::options() const {

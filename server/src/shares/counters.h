@@ -52,6 +52,10 @@ struct LoopCounters {
   Counter bytes;                      ///< written to subscribers
   Counter gaps;                       ///< subscribers that were told of events they missed
   Counter pinned_cuts;                ///< streams cut since slow readers held too much that the log does not
+  Counter handshakes_full;            ///< of TLS, done
+  Counter handshakes_resumed;         ///< likewise, by a ticket
+  Counter handshakes_failed;          ///< likewise, for whatever reason but these
+  Counter handshakes_cut;             ///< clients that were too slow, or one too many at once
   LatencyHistogram publish_to_write;  ///< from publishing until the last of a loop's live subscribers had it
 };
 

@@ -1,19 +1,16 @@
 #include "download_gate.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 
 namespace millrace {
 
-DownloadGate::Waiting::Waiting(DownloadGate& gate, int socket, std::uint64_t sent, Duration waited, TimePoint now)
-    : gate_(gate), socket_(socket), sent_(sent), began_(now - waited) {
+DownloadGate::Waiting::Waiting(DownloadGate& gate, Client& client, std::uint64_t sent, Duration waited, TimePoint now)
+    : gate_(gate), client_(client), sent_(sent), began_(now - waited) {
   const MutexLock lock(gate_.mutex_);
   gate_.waiting_.push_back(this);
   if (gate_.waiting_.size() > gate_.max_) gate_.cut_slowest(now);
 }
 
-// The socket is its worker's own for as long as this lives, so that none of the same number can be cut for it.
 DownloadGate::Waiting::~Waiting() {
   const MutexLock lock(gate_.mutex_);
   std::erase(gate_.waiting_, this);
@@ -29,7 +26,7 @@ void DownloadGate::cut_slowest(TimePoint now) {
   const auto slowest = std::min_element(waiting_.begin(), waiting_.end(), [now](const Waiting* a, const Waiting* b) {
     return a->pace(now) < b->pace(now);
   });
-  ::shutdown((*slowest)->socket_, SHUT_RDWR);
+  (*slowest)->client_.cut();
   waiting_.erase(slowest);
   ++cuts_;
 }

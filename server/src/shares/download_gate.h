@@ -17,11 +17,21 @@ class DownloadGate {
  public:
   explicit DownloadGate(std::size_t max) : max_(max) {}
 
-  /// One worker's waiting, while it lives. Its socket is shut down if it is cut, which ends the waiting.
+  /// Whom a worker waits for.
+  class Client {
+   public:
+    /// Ends the connection, and with it the waiting. Any thread, under the gate's lock; must not wait.
+    virtual void cut() = 0;
+
+   protected:
+    ~Client() = default;
+  };
+
+  /// One worker's waiting for a client, while it lives.
   class Waiting {
    public:
     /// `sent`: bytes of the response so far; `waited`: what it took to wait for them, before `now`.
-    Waiting(DownloadGate& gate, int socket, std::uint64_t sent, Duration waited, TimePoint now);
+    Waiting(DownloadGate& gate, Client& client, std::uint64_t sent, Duration waited, TimePoint now);
     ~Waiting();
     Waiting(const Waiting&) = delete;
     Waiting& operator=(const Waiting&) = delete;
@@ -32,7 +42,7 @@ class DownloadGate {
     double pace(TimePoint now) const;
 
     DownloadGate& gate_;
-    const int socket_;
+    Client& client_;
     const std::uint64_t sent_;
     const TimePoint began_;  // as if all the waiting had been in one piece
   };

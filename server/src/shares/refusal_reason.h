@@ -16,6 +16,7 @@ enum class RefusalReason : std::uint8_t {
   kVersion,
   kTls,
   kHttp2,
+  kClearText,
   kTooSlow,
   kConnections,
   kAddressConnections,
@@ -55,6 +56,8 @@ constexpr std::string_view name_of(RefusalReason reason) {
       return "tls";
     case RefusalReason::kHttp2:
       return "http2";
+    case RefusalReason::kClearText:
+      return "clear_text";
     case RefusalReason::kTooSlow:
       return "too_slow";
     case RefusalReason::kConnections:

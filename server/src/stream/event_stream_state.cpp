@@ -69,7 +69,7 @@ EventStream::State::Sent EventStream::State::try_send(const Event& event) {
     return Sent::kYes;
   }
   write_waiting();
-  if (cut_ || !waiting_.empty()) wake_once();
+  if (cut_ || !waiting_.empty() || has_unsent()) wake_once();
   return is_over() ? Sent::kNo : Sent::kYes;
 }
 
@@ -156,7 +156,7 @@ EventStream::State::Flushed EventStream::State::flush() {
 
 EventStream::State::Flushed EventStream::State::heartbeat() {
   const MutexLock lock(mutex_);
-  if (!is_over() && waiting_.empty()) {
+  if (!is_over() && waiting_.empty() && !has_unsent()) {
     waiting_ = terms_.chunked ? "3\r\n:\n\n\r\n" : ":\n\n";
     write_waiting();
   }
@@ -227,7 +227,7 @@ void EventStream::State::cut_now(EventStreamEnd reason) {
 }
 
 void EventStream::State::write_waiting() {
-  if (waiting_.empty()) return;
+  if (waiting_.empty() && !has_unsent()) return;
   const ssize_t count = outlet_->write(std::string_view(waiting_).substr(begin_));
   if (count < 0) {
     if (!is_over()) end_ = EventStreamEnd::kClientLeft;
@@ -244,9 +244,13 @@ void EventStream::State::write_waiting() {
   }
 }
 
+bool EventStream::State::has_unsent() const {
+  return outlet_ != nullptr && outlet_->has_unsent();
+}
+
 EventStream::State::Flushed EventStream::State::flushed() const {
   if (cut_) return Flushed::kCut;
-  if (!waiting_.empty()) return Flushed::kWaiting;
+  if (!waiting_.empty() || has_unsent()) return Flushed::kWaiting;
   return end_ == EventStreamEnd::kClosed ? Flushed::kOver : Flushed::kAll;
 }
 

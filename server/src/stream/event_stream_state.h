@@ -32,9 +32,11 @@ class EventStream::State : public std::enable_shared_from_this<State> {
   /// The connection, as a stream needs it.
   class Outlet {
    public:
-    /// Bytes that the socket has taken without waiting; negative if the connection is broken. Any thread, but never two
-    /// at once, and none behind detach().
+    /// Bytes taken without waiting; negative if the connection is broken. With no bytes it sends what is unsent. Any
+    /// thread, but never two at once, and none behind detach().
     virtual ssize_t write(std::string_view bytes) = 0;
+    /// Bytes have been taken that wait for the socket: flush() when it takes more. Likewise.
+    virtual bool has_unsent() const = 0;
     /// Runs `task` on the loop's thread. Any thread.
     virtual void defer(Task task) = 0;
     /// There is something to flush(), or an end. Called by way of defer().
@@ -109,6 +111,7 @@ class EventStream::State : public std::enable_shared_from_this<State> {
   bool is_over() const REQUIRES(mutex_) { return end_ != EventStreamEnd::kNone; }
   void cut_now(EventStreamEnd reason) REQUIRES(mutex_);
   void write_waiting() REQUIRES(mutex_);
+  bool has_unsent() const REQUIRES(mutex_);
   Flushed flushed() const REQUIRES(mutex_);
   RoomWaiters& room_waiters() REQUIRES(mutex_);
   void notify_waiters() REQUIRES(mutex_);

@@ -44,20 +44,26 @@ TEST(Downloads, KeepsWorkersFreeOfClientsThatReadTooSlowly) {
 TEST(Downloads, CutsTheSlowestWhoReads) {
   std::array<std::array<int, 2>, 3> pairs{};
   for (auto& pair : pairs) ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()), 0);
+  struct Client final : DownloadGate::Client {
+    explicit Client(int of) : socket(of) {}
+    void cut() override { ::shutdown(socket, SHUT_RDWR); }
+    const int socket;
+  };
+  Client clients[] = {Client(pairs[0][0]), Client(pairs[1][0]), Client(pairs[2][0])};
   const auto is_cut = [&](std::size_t i) { return ::send(pairs[i][0], "x", 1, MSG_NOSIGNAL) < 0; };
   DownloadGate gate(2);
   const TimePoint now{Duration{1'000'000}};
-  const DownloadGate::Waiting fast(gate, pairs[0][0], 9000, Duration{1000}, now);
-  const DownloadGate::Waiting slow(gate, pairs[1][0], 5000, Duration{1000}, now);
+  const DownloadGate::Waiting fast(gate, clients[0], 9000, Duration{1000}, now);
+  const DownloadGate::Waiting slow(gate, clients[1], 5000, Duration{1000}, now);
   EXPECT_EQ(gate.cuts(), 0u);
   {
-    const DownloadGate::Waiting newcomer(gate, pairs[2][0], 7000, Duration{1000}, now);
+    const DownloadGate::Waiting newcomer(gate, clients[2], 7000, Duration{1000}, now);
     EXPECT_FALSE(is_cut(0));
     EXPECT_TRUE(is_cut(1));
     EXPECT_FALSE(is_cut(2));
   }
   // It has left, and who is cut counts no more: there is room for one.
-  const DownloadGate::Waiting next(gate, pairs[2][0], 1, Duration{1000}, now);
+  const DownloadGate::Waiting next(gate, clients[2], 1, Duration{1000}, now);
   EXPECT_FALSE(is_cut(2));
   EXPECT_EQ(gate.cuts(), 1u);
   for (const auto& pair : pairs) {

@@ -129,6 +129,22 @@ inline constexpr Duration kRequestHeadDeadline{10'000};
 /// Time from then until the part of the body that the event loop collects must be complete; then 408.
 inline constexpr Duration kRequestBodyDeadline{30'000};
 
+/// Time from accepting until the TLS handshake must be done; then the server closes the connection.
+inline constexpr Duration kTlsHandshakeDeadline{10'000};
+
+/// TLS handshakes at once, on all event loops together. One more closes the connection whose client has kept the server
+/// waiting longest.
+inline constexpr std::size_t kMaxTlsHandshakes = 4'096;
+
+/// Largest file or text of certificates or of a key, in bytes.
+inline constexpr std::size_t kMaxPemBytes = 1024 * 1024;
+
+/// Steps of TLS handshakes, each of at most about 0.3 ms, that an event loop takes before its sockets have their turn.
+inline constexpr std::size_t kTlsHandshakesPerTurn = 8;
+
+/// The same while events wait to be written.
+inline constexpr std::size_t kTlsHandshakesBesideEvents = 1;
+
 /// Largest request body that the event loop collects before a worker gets the request, in bytes. The worker reads a
 /// larger body, like any cpp-httplib upload.
 inline constexpr std::size_t kMaxBufferedBodyBytes = 1024 * 1024;

@@ -15,6 +15,7 @@
 #include "millrace/core/limits.h"
 #include "millrace/core/time.h"
 #include "millrace/server/cursor_form.h"
+#include "millrace/server/server_tls.h"
 
 namespace millrace {
 
@@ -173,6 +174,8 @@ struct ServerOptions {
   Publishing publishing = {};
   /// Pages of other origins.
   Cors cors = {};
+  /// TLS on the port. Without a value: clear HTTP, for a proxy in front, or a network that is trusted.
+  std::optional<ServerTls> tls = {};
   /// Where events are kept over a restart: open_sqlite(), open_jetstream() (millrace/server/stores/), or a store of
   /// your own (millrace/server/event_store.h). Null: events are in memory only. With a store, `history` limits the part
   /// that is in memory. Each server needs its own store.
@@ -202,7 +205,8 @@ struct ServerOptions {
   /// (httplib::Server::set_exception_handler) replaces it for handlers.
   std::function<void(const std::string& failure)> on_failure = nullptr;
 
-  /// Called for connections that begin with TLS or HTTP/2, with what to do about them: at most once in
+  /// Called for connections that begin with another protocol than the port speaks (TLS, HTTP/2, or clear text where it
+  /// speaks TLS), with what to do about them: at most once in
   /// kForeignProtocolNoticeInterval for each protocol. Called on the thread of an event loop; must not wait.
   std::function<void(const std::string& notice)> on_foreign_protocol = nullptr;
 

@@ -132,6 +132,10 @@ class Server : public httplib::Server {
   ///   server.stop(10s);  // on SIGTERM; the thread of listen() goes on within ten seconds
   void stop(Duration window);
 
+  /// Reads the files of ServerOptions::tls again, for connections that are made from here on; those that are open stay
+  /// as they are. Throws InvalidOption if one is not valid, and then keeps what it had.
+  void reload_tls();
+
   /// What it was made with.
   const ServerOptions& options() const;
 

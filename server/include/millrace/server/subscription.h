@@ -14,7 +14,7 @@
 namespace millrace {
 
 /// Why an event stream ended.
-enum class StreamEnd {
+enum class StreamEnd : std::uint8_t {
   kClientLeft,  ///< the client closed it, or its connection broke
   kFinished,    ///< its topics are finished, or a poll has carried something
   kLifetime,    ///< its lifetime, or the client's right to it, is over

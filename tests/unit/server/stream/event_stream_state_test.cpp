@@ -42,6 +42,7 @@ class EventStreamStateTest : public ::testing::Test, public State::Outlet {
   std::string written_;
   std::size_t writes_ = 0;
   ssize_t room_ = 1 << 30;  // in the socket; negative: it is broken
+  bool unsent_ = false;     // of what has been taken
   TimePoint now_{Duration{1}};
   std::vector<State::Task> deferred_;
   std::vector<State::Task> callbacks_;
@@ -57,6 +58,7 @@ class EventStreamStateTest : public ::testing::Test, public State::Outlet {
     written_.append(bytes.substr(0, static_cast<std::size_t>(taken)));
     return taken;
   }
+  bool has_unsent() const override { return unsent_; }
   void defer(State::Task task) override { deferred_.push_back(std::move(task)); }
   void on_wake() override {
     ++wakes_;

@@ -1,0 +1,42 @@
+#include "transport_wire.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+
+namespace millrace {
+
+namespace {
+
+bool wait_for(int socket, short events, Duration timeout) {
+  pollfd waiting{.fd = socket, .events = events, .revents = 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&waiting, 1, static_cast<int>(std::min<Duration::rep>(timeout.count(), INT32_MAX)));
+  } while (ready < 0 && errno == EINTR);
+  return ready > 0;
+}
+
+}  // namespace
+
+bool TransportWire::wait_for_input(Duration timeout) {
+  return transport_.has_pending_input() || wait_for(transport_.socket(), POLLIN, timeout);
+}
+
+bool TransportWire::wait_for_room(Duration timeout) {
+  return wait_for(transport_.socket(), POLLOUT, timeout);
+}
+
+bool TransportWire::has_client_left() const {
+  return wait_for(transport_.socket(), POLLRDHUP, Duration{0});
+}
+
+// The socket is its worker's own for as long as it waits, so that none of the same number can be cut for it.
+void TransportWire::cut() {
+  ::shutdown(transport_.socket(), SHUT_RDWR);
+}
+
+}  // namespace millrace

@@ -1,0 +1,12 @@
+// TlsContext where Millrace is built without TLS.
+
+#include "millrace/server/invalid_option.h"
+#include "tls_context.h"
+
+namespace millrace {
+
+std::unique_ptr<TlsContext> TlsContext::make(const ServerTls&, std::vector<std::string>) {
+  throw InvalidOption("ServerOptions::tls", "is not supported: Millrace was built without TLS (MILLRACE_WITH_TLS=OFF)");
+}
+
+}  // namespace millrace
