@@ -71,7 +71,8 @@ void Reception::accept(ConnectionLoop& loop, int socket, const sockaddr_storage&
 void Reception::refuse(ConnectionLoop& loop, int socket, const RequestError& error) {
   std::string response = answer(error);
   if (ConnectionCounts::add_to(counts_.refused, kMaxTurnedAway)) return loop.refuse(socket, std::move(response));
-  send_and_close(socket, response);
+  if (bounds_.is_clear) return send_and_close(socket, response);
+  ::close(socket);
 }
 
 void Reception::refuse(int socket) {

@@ -23,7 +23,8 @@ class Reception {
   struct Bounds {
     std::size_t connections;
     std::optional<std::size_t> connections_per_address;
-    Duration heartbeat;  ///< of event streams
+    Duration heartbeat;    ///< of event streams
+    bool is_clear = true;  ///< without TLS, in which an answer that is not sealed would be noise
   };
   struct Parts {
     ConnectionLoops& loops;

@@ -59,7 +59,8 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
       stream_buffers_(std::make_shared<StreamBuffers>(buffers_)),
       reception_({.connections = options.shares.max_connections,
                   .connections_per_address = options.shares.max_connections_per_address,
-                  .heartbeat = options.streams.heartbeat},
+                  .heartbeat = options.streams.heartbeat,
+                  .is_clear = !options.tls},
                  {.loops = loops_,
                   .refusals = refusals_,
                   .retry_spread = admission_.retry_spread(),
@@ -236,6 +237,7 @@ void Engine::reload_tls() {
 
 std::vector<Metric> Engine::metrics() const {
   MetricsSnapshot snapshot{.hub = hub_.statistics(),
+                           .speaks_tls = tls_ != nullptr,
                            .loops = {},
                            .refusals = &refusals_,
                            .cut_downloads = downloads_.cuts(),

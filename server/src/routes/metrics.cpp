@@ -58,6 +58,18 @@ Metric cut_streams(const MetricsSnapshot& snapshot) {
                 Metric::Kind::kCounter, std::move(samples));
 }
 
+Metric handshakes(const MetricsSnapshot& snapshot) {
+  Samples samples;
+  for (const auto& [result, counter] : {std::pair{"full", &LoopCounters::handshakes_full},
+                                        std::pair{"resumed", &LoopCounters::handshakes_resumed},
+                                        std::pair{"failed", &LoopCounters::handshakes_failed},
+                                        std::pair{"cut", &LoopCounters::handshakes_cut}}) {
+    samples.push_back({.labels = {{"result", result}}, .value = static_cast<double>(sum(snapshot, counter))});
+  }
+  return family("millrace_tls_handshakes_total", "TLS handshakes, by what became of them", Metric::Kind::kCounter,
+                std::move(samples));
+}
+
 // In seconds, as Prometheus wants times.
 Metric latency(const MetricsSnapshot& snapshot) {
   constexpr auto& kBounds = LatencyHistogram::kBounds;
@@ -109,6 +121,7 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
       sending(snapshot.sending),
       latency(snapshot),
   };
+  if (snapshot.speaks_tls) families.push_back(handshakes(snapshot));
   if (snapshot.presence) {
     const Presence::Statistics& presence = *snapshot.presence;
     families.push_back(gauge("millrace_presence_topics", "Topics with listeners", presence.topics));

@@ -17,6 +17,7 @@ namespace millrace {
 /// Everything that is counted, as it is at one moment.
 struct MetricsSnapshot {
   Hub::Statistics hub;
+  bool speaks_tls = false;
   std::vector<const LoopCounters*> loops;
   const RefusalCounters* refusals = nullptr;
   std::uint64_t cut_downloads = 0;

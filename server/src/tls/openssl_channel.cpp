@@ -298,7 +298,7 @@ bool OpensslChannel::settle(std::string_view record, ssize_t result) {
   const MutexLock lock(mutex_);
   if (is_broken_ || (result < 0 && result != -EAGAIN)) return false;
   if (!record.empty()) keep(record.substr(static_cast<std::size_t>(std::max<ssize_t>(result, 0))));
-  return true;
+  return !is_broken_;
 }
 
 void OpensslChannel::say_goodbye() {
@@ -335,7 +335,7 @@ int OpensslChannel::send(std::string_view record) {
     }
   }
   keep(record);
-  return 0;
+  return is_broken_ && !record.empty() ? ENOMEM : 0;
 }
 
 int OpensslChannel::send_unsent() {
@@ -344,9 +344,14 @@ int OpensslChannel::send_unsent() {
   return send(record);
 }
 
+// Where there is no memory for it, the connection is as good as broken.
 void OpensslChannel::keep(std::string_view unsent) {
   if (!unsent.empty()) {
-    unsent_.assign(unsent);
+    try {
+      unsent_.assign(unsent);
+    } catch (const std::bad_alloc&) {
+      is_broken_ = true;
+    }
   } else if (unsent_.capacity() > 0) {
     std::string().swap(unsent_);  // to assign an empty one would keep the memory
   }
