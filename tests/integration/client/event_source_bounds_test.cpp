@@ -15,6 +15,7 @@
 #include "collector.h"
 #include "millrace/client/event_source.h"
 #include "scripted_server.h"
+#include "sleeping_threads.h"
 
 namespace millrace::testing {
 namespace {
@@ -103,9 +104,9 @@ Fetched fetch_slowly(const std::string& url, std::size_t likely_ahead) {
   const std::size_t memory_before = memory_now();
   std::size_t bytes = 0;
   for (const ReceivedEvent& event : source) {
-    if (fetched.events == 0) {  // until it has run ahead as far as it should, and time enough to run further
+    if (fetched.events == 0) {  // until it has run ahead as far as it should, and does not run further
       while (events_read < likely_ahead) std::this_thread::yield();
-      for (int i = 0; i < 200'000; ++i) std::this_thread::yield();
+      test::wait_until_others_sleep();
       fetched.memory = std::max(memory_now(), memory_before) - memory_before;
     }
     const std::size_t read = bytes_read;

@@ -14,6 +14,7 @@
 #include "collector.h"
 #include "millrace/client/event_source.h"
 #include "scripted_server.h"
+#include "sleeping_threads.h"
 
 namespace millrace::testing {
 namespace {
@@ -78,9 +79,7 @@ TEST(EventSourcePull, MakesTheServerWaitWhileEventsDo) {
   constexpr std::size_t kMostAhead = kMaxWaitingEvents + 200;  // those of the same read, of 16 KiB
   std::size_t expected = 0;
   for (const ReceivedEvent& event : source) {
-    if (expected == 0) {  // time enough to run ahead, for who would
-      for (int i = 0; i < 100'000 && read <= kMostAhead; ++i) std::this_thread::yield();
-    }
+    if (expected == 0) test::wait_until_others_sleep();  // it has run ahead as far as it does
     ASSERT_LE(read - expected, kMostAhead);
     ASSERT_EQ(event.data.substr(0, event.data.find(' ')), std::to_string(expected));
     ++expected;
