@@ -105,14 +105,53 @@ NatsAck ack_in(const NatsSubscription::Message& message) {
 
 }  // namespace
 
-void NatsSubscription::End::operator()(natsSubscription* subscription) const {
-  natsSubscription_Unsubscribe(subscription);
-  natsSubscription_Destroy(subscription);
+NatsConnection::Retired::~Retired() {
+  for (natsSubscription* subscription : take()) natsSubscription_Destroy(subscription);
 }
 
-NatsSubscription::NatsSubscription(natsConnection* connection, const std::string& subject) {
+// Without memory for it, it is left to the system.
+void NatsConnection::Retired::add(natsSubscription* subscription) noexcept {
+  const MutexLock lock(mutex_);
+  try {
+    subscriptions_.push_back(subscription);
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+std::vector<natsSubscription*> NatsConnection::Retired::take() {
+  const MutexLock lock(mutex_);
+  return std::exchange(subscriptions_, {});
+}
+
+// What was retired before a request, until its answer has come.
+class NatsConnection::Reaping {
+ public:
+  explicit Reaping(Retired& retired) : retired_(retired), subscriptions_(retired.take()) {}
+  ~Reaping() {
+    for (natsSubscription* subscription : subscriptions_) retired_.add(subscription);
+  }
+  Reaping(const Reaping&) = delete;
+  Reaping& operator=(const Reaping&) = delete;
+
+  void answered() {
+    for (natsSubscription* subscription : subscriptions_) natsSubscription_Destroy(subscription);
+    subscriptions_.clear();
+  }
+
+ private:
+  Retired& retired_;
+  std::vector<natsSubscription*> subscriptions_;
+};
+
+void NatsSubscription::End::operator()(natsSubscription* subscription) const {
+  natsSubscription_Unsubscribe(subscription);
+  connection->retired_.add(subscription);
+}
+
+NatsSubscription::NatsSubscription(const NatsConnection& connection, const std::string& subject)
+    : handle_(nullptr, End{&connection}) {
   natsSubscription* made = nullptr;
-  check(natsConnection_SubscribeSync(&made, connection, subject.c_str()), "cannot subscribe to NATS");
+  check(natsConnection_SubscribeSync(&made, connection.connection_.get(), subject.c_str()), "cannot subscribe to NATS");
   handle_.reset(made);
   // The consumer's flow control bounds it before this does.
   natsSubscription_SetPendingLimits(made, -1, static_cast<int>(kStorePendingBytes));
@@ -237,17 +276,20 @@ json NatsConnection::ask(const std::string& what, const json& request) const {
   const std::string subject = "$JS.API." + what;
   const std::string text = request.is_null() ? std::string() : request.dump();
   natsMsg* reply = nullptr;
+  Reaping reaping(retired_);
   const natsStatus status = natsConnection_Request(&reply, connection_.get(), subject.c_str(), text.data(),
                                                    static_cast<int>(text.size()), kStoreAnswerTimeout.count());
   if (status == NATS_NO_RESPONDERS) throw NoJetStream(kNoJetStream);
   if (status == NATS_TIMEOUT) throw StoreUnavailable("JetStream did not answer in time");
   if (status != NATS_OK) throw StoreUnavailable(std::string("no connection to NATS: ") + natsStatus_GetText(status));
+  reaping.answered();
   return answer_in(NatsSubscription::Message(reply));
 }
 
 std::vector<json> NatsConnection::ask_all(const std::string& what, const std::vector<json>& requests) const {
   const std::string subject = "$JS.API." + what;
   const std::string inbox = new_inbox() + ".";
+  Reaping reaping(retired_);
   NatsSubscription subscription = subscribe(inbox + "*");
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const std::string text = requests[i].dump();
@@ -262,6 +304,7 @@ std::vector<json> NatsConnection::ask_all(const std::string& what, const std::ve
     const auto left = std::chrono::duration_cast<Duration>(deadline - std::chrono::steady_clock::now());
     NatsSubscription::Message message = subscription.next(std::max(left, Duration{1}));
     if (message == nullptr) throw StoreUnavailable("JetStream did not answer in time");
+    reaping.answered();
     if (natsMsg_IsNoResponders(message.get())) throw NoJetStream(kNoJetStream);
     const std::size_t index = number_behind(natsMsg_GetSubject(message.get()), inbox.size());
     if (index < answers.size()) answers[index] = answer_in(message);
@@ -270,7 +313,7 @@ std::vector<json> NatsConnection::ask_all(const std::string& what, const std::ve
 }
 
 NatsSubscription NatsConnection::subscribe(const std::string& subject) const {
-  return {connection_.get(), subject};
+  return {*this, subject};
 }
 
 void NatsConnection::reply(const char* subject) const {

@@ -45,6 +45,8 @@ struct NatsAck {
   std::string trouble;     ///< why it was not stored, or why nobody can tell; empty if it was
 };
 
+class NatsConnection;
+
 class NatsSubscription {
  public:
   struct Destroy {
@@ -52,12 +54,14 @@ class NatsSubscription {
   };
   using Message = std::unique_ptr<natsMsg, Destroy>;
 
-  NatsSubscription(natsConnection* connection, const std::string& subject);
+  /// The connection must stay.
+  NatsSubscription(const NatsConnection& connection, const std::string& subject);
   /// Null if none comes in time.
   Message next(std::chrono::milliseconds wait);
 
  private:
   struct End {
+    const NatsConnection* connection;
     void operator()(natsSubscription* subscription) const;
   };
   std::unique_ptr<natsSubscription, End> handle_;
@@ -103,6 +107,27 @@ class NatsConnection {
   void give_up(const std::shared_ptr<OnAck>& on_ack, std::string_view trouble) noexcept;
 
  private:
+  friend class NatsSubscription;
+
+  // Ended subscriptions. The library's reader holds no reference to the one whose message it is at (until its version
+  // 3.6), so that destroying it at once would free it under the reader's hands. An answer that has come since tells
+  // that the reader is past it.
+  class Retired {
+   public:
+    Retired() = default;
+    ~Retired();
+    Retired(const Retired&) = delete;
+    Retired& operator=(const Retired&) = delete;
+
+    void add(natsSubscription* subscription) noexcept;
+    std::vector<natsSubscription*> take();
+
+   private:
+    Mutex mutex_;
+    std::vector<natsSubscription*> subscriptions_ GUARDED_BY(mutex_);
+  };
+  class Reaping;
+
   struct Awaited {
     std::shared_ptr<OnAck> on_ack;
     std::size_t index;
@@ -130,6 +155,7 @@ class NatsConnection {
   Mutex closed_mutex_;
   Condition closing_;
   bool is_closed_ GUARDED_BY(closed_mutex_) = false;
+  mutable Retired retired_;  // goes after the connection, which ends its reader
   std::unique_ptr<natsConnection, Close> connection_;
   std::unique_ptr<natsSubscription, End> acks_;
 };
