@@ -6,6 +6,9 @@ set(MILLRACE_CONFIG_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/millrace)
 set(MILLRACE_PKG_CONFIG_DIR ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 if(MILLRACE_HAS_PROGRAM)
+  if(BUILD_SHARED_LIBS)
+    set_target_properties(millrace_cli PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+  endif()
   install(TARGETS millrace_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
   install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/millrace COMPONENT program)
 endif()
@@ -16,7 +19,13 @@ install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libmillrace-dev C
 # Paths are relative to the file, so that what is installed can be moved.
 file(RELATIVE_PATH pkg_config_to_prefix /${MILLRACE_PKG_CONFIG_DIR} /)
 string(REGEX REPLACE "/$" "" pkg_config_to_prefix ${pkg_config_to_prefix})
-# The user of a static library links all that it needs, hence no Requires.private.
+# The user of a static library links all that it needs, that of a shared one only what its headers name.
+if(BUILD_SHARED_LIBS)
+  foreach(part IN ITEMS client jwt metrics sqlite nats)
+    set(MILLRACE_NEEDS_${part})
+  endforeach()
+  set(MILLRACE_NEEDS_server CPP_HTTPLIB THREADS)
+endif()
 function(millrace_pkg_config name description)
   set(requires)
   set(libraries)
@@ -50,6 +59,7 @@ foreach(part IN ITEMS metrics sqlite nats jwt)
     list(APPEND foreign REGEX "/${pattern}$" EXCLUDE)
   endif()
 endforeach()
+install(FILES core/include/millrace_core.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 install(DIRECTORY core/include/millrace DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 if(MILLRACE_HAS_SERVER)
   install(DIRECTORY server/include/millrace DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development ${foreign})
@@ -79,7 +89,8 @@ foreach(part IN ITEMS core client server jwt metrics sqlite nats)
   string(APPEND MILLRACE_ABOUT "set(millrace_parts_${part} ${MILLRACE_PARTS_${part}})\n"
                                "set(millrace_needs_${part} ${MILLRACE_NEEDS_${part}})\n")
   install(TARGETS millrace_${part} EXPORT millrace-${part}-targets
-    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
   install(EXPORT millrace-${part}-targets NAMESPACE millrace:: DESTINATION ${MILLRACE_CONFIG_DIR} COMPONENT development)
   millrace_pkg_config(${part} "${MILLRACE_DESCRIPTION_${part}}")
 endforeach()

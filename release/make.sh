@@ -2,6 +2,7 @@
 # Makes what a release consists of, from the commit that is checked out: release/make.sh OUT PACKAGE…
 #
 #   millrace-V.tar.gz                        the source
+#   millrace_parser.h                        the core as one header
 #   millrace_V_ARCH.deb, libmillrace-dev_…   the program; libraries and headers
 #   millrace-npm-V.tgz                       the npm package
 #   millrace-V-built-with.txt                the versions of what the packages need and are built with (PACKAGE…: Debian's)
@@ -38,6 +39,8 @@ git -c tar.umask=0022 archive --format=tar --prefix="millrace-$version/" "$commi
 tar -xzf "$out/millrace-$version.tar.gz" -C "$work"
 cd "$tree"
 grep -q "^## .*\b${version//./[.]}\b" CHANGELOG.md || fail "CHANGELOG.md has no section for version $version"
+
+core/single_header.sh "$version" >"$out/millrace_parser.h"
 
 cmake -G Ninja -S "$tree" -B "$work/cmake" -D CMAKE_BUILD_TYPE=Release -D CMAKE_INSTALL_PREFIX=/usr \
   -D CMAKE_CXX_FLAGS="-ffile-prefix-map=$tree=/usr/src/millrace-$version"

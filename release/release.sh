@@ -55,6 +55,9 @@ say "making the release from $(git log -1 --format='%h %s') (build/log/release.l
 logged release release/make.sh "$artefacts" "${compile_packages[@]}" "${wasm_packages[@]}"
 [ -z "$twice" ] || make_again
 release/try.sh "$artefacts" $root
+say "comparing the ABI with the release before (build/log/release-abi.log)"
+logged release-abi release/abi.sh
+cat build/log/release-abi.log
 audit
 say "the release is in $artefacts:"
 ls -l --human-readable "$artefacts"

@@ -29,6 +29,11 @@ cmake --build "$try/consumer" --target consumer plugin >/dev/null
 "$try/consumer/consumer" >/dev/null
 say "a consumer and a shared object build on what the source archive installs; the consumer receives an event"
 
+cmake -D compiler=g++ -D header="$out" -D source="$repository/tests/single_header" -D program="$try/single-header" \
+  -P "$repository/tests/single_header/two_sources.cmake" >/dev/null
+grep -q "^// Millrace $version:" "$out/millrace_parser.h" || fail "millrace_parser.h has another version"
+say "the single header is used in two sources without a warning"
+
 for package in "$out"/*.deb; do
   [ "$(dpkg-deb --field "$package" Version)" = "$version" ] || fail "$package is not of version $version"
   dpkg-deb --extract "$package" "$try/debian"

@@ -14,8 +14,9 @@ npm_packages=(npm)  # only where there is no Node.js new enough: Debian 12 has 1
 browser_packages=(chromium firefox-esr webkit2gtk-driver xvfb)
 picture_packages=(chromium fonts-wqy-microhei)  # the page names its other language
 docs_packages=(doxygen)
+port_packages=(g++-arm-linux-gnueabihf g++-s390x-linux-gnu g++-mingw-w64-x86-64-posix qemu-user-static)
 check_packages=(clang clang-format clang-tidy "${docs_packages[@]}")
-release_packages=(git)
+release_packages=(git abigail-tools)
 root_packages=(debootstrap)
 fuzz_packages=(clang libclang-rt-14-dev)
 bench_packages=(libbenchmark-dev gnuplot-nox nginx-light libnginx-mod-nchan nats-server)
@@ -102,7 +103,8 @@ need() {
       pictures) packages "Chromium and Chinese letters" "${picture_packages[@]}" ;;
       docs) packages "Doxygen, for the reference of the C++ headers" "${docs_packages[@]}" ;;
       check) packages "formatter, linter, analyser and Doxygen for C++" "${check_packages[@]}" ;;
-      release) packages "git, to release what is committed" "${release_packages[@]}" ;;
+      ports) packages "compilers for other systems, and QEMU to run what they make" "${port_packages[@]}" ;;
+      release) packages "git, to release what is committed, and abidiff" "${release_packages[@]}" ;;
       root) packages "debootstrap, to install the packages in a new Debian" "${root_packages[@]}" ;;
       fuzz) packages "Clang with its fuzzer" "${fuzz_packages[@]}" ;;
       bench) packages "the benchmark framework" "${bench_packages[@]}" ;;

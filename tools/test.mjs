@@ -85,6 +85,13 @@ async function checkSuite() {
   count(code === 0 ? 1 : 0, 0, code, `check: ${code === 0 ? "all clean" : "failed, see above"}`);
 }
 
+/** A line a system: what passed there, or what went wrong. */
+async function portsSuite() {
+  const lines = [];
+  const code = await run("tests/ports/try.sh", [], { isShown: (line) => lines.push(line) });
+  count(lines.filter((line) => /PASSED|compiles/.test(line)).length, 0, code, lines.join("\n"));
+}
+
 const suites = process.argv.slice(2);
 while (suites[0] === "--failed") {
   count(0, 1, 1, suites[1]);
@@ -93,6 +100,7 @@ while (suites[0] === "--failed") {
 mkdirSync("build/log", { recursive: true });
 for (const suite of suites) {
   if (suite === "check") await checkSuite();
+  else if (suite === "ports") await portsSuite();
   else if (["contract", "node", "browser"].includes(suite)) await nodeSuite(suite);
   else await ctestSuite(suite);
 }

@@ -11,7 +11,7 @@ import { root } from "../support/millrace-server.mjs";
 test("./run names what it expects instead of an unknown word", () => {
   const refusals = [
     [["nonsense"], /^run: unknown command 'nonsense'; .*help/],
-    [["test", "unit", "nonsense"], /^run: unknown suite 'nonsense'; expected one of unit, .*cluster$/m],
+    [["test", "unit", "nonsense"], /^run: unknown suite 'nonsense'; expected one of unit, .*ports$/m],
     [["check", "nonsense"], /^run: unknown check 'nonsense'; expected one of format, .*docs$/m],
     [["sanitize", "nonsense"], /^run: unknown sanitizer 'nonsense'; expected address .*thread$/m],
   ];

@@ -3,7 +3,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 set(allowed_headers
-  algorithm charconv chrono compare cstddef cstdint cstring functional limits memory optional string string_view type_traits utility vector
+  algorithm charconv chrono compare cstddef cstdint cstring stddef.h stdint.h functional limits memory optional string string_view type_traits utility vector
   emmintrin.h wasm_simd128.h)
 
 file(GLOB_RECURSE files ${core}/*.h ${core}/*.cpp)
@@ -20,7 +20,7 @@ foreach(file IN LISTS files)
     if(line MATCHES "\"([^\"]+)\"")
       # The core's own: public ones by their full name, private ones from sources only.
       set(included ${CMAKE_MATCH_1})
-      if(included MATCHES "^millrace/core/" AND EXISTS ${core}/include/${included})
+      if(included MATCHES "^(millrace/core/|millrace_core.h$)" AND EXISTS ${core}/include/${included})
         continue()
       endif()
       if(name MATCHES "^src/" AND EXISTS ${core}/src/${included})

@@ -6,7 +6,7 @@ set(allowed
   "operator (new|delete)(\\[\\])?\\(.*"
   "std::__throw_[a-z_]+\\(.*"                    # length_error, bad_alloc: they end the program
   "std::__glibcxx_assert_fail\\(.*"              # in developer builds: it ends the program, too
-  "std::__cxx11::basic_string<.*"
+  "std::__cxx11::basic_string<.*|std::allocator<char>::.*"
   "(vtable|typeinfo) for (millrace::|__cxxabiv1::).*"
   "_GLOBAL_OFFSET_TABLE_|_Unwind_Resume|__gxx_personality_v0|__stack_chk_fail|abort"
   "__(a|ub|t)san_.*|__sanitizer_.*"              # a sanitizer's own, in the presets that have one

@@ -1,0 +1,60 @@
+# Builds with the options and the layout that a recipe uses (`recipe`: conan or homebrew), read from the recipe itself, and
+# a program on the result, as the recipe's own test does.
+cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/../parts/pkg_config_without.cmake)
+
+set(prefix ${build}/prefix)
+file(REMOVE_RECURSE ${prefix} ${build}/tree)
+if(recipe STREQUAL "homebrew")
+  # `args` of the formula, and what std_cmake_args adds.
+  file(READ ${source}/packaging/homebrew/millrace.rb text)
+  string(REGEX MATCHALL "-DMILLRACE_WITH_[A-Z_]+=[A-Z]+" options "${text}")
+  list(LENGTH options count)
+  if(count LESS 8)
+    message(FATAL_ERROR "the formula's options are not where they were: ${options}")
+  endif()
+  list(APPEND options -D CMAKE_INSTALL_LIBDIR=lib -D CMAKE_FIND_FRAMEWORK=LAST -D CMAKE_BUILD_TYPE=Release)
+  set(tree ${source})
+else()
+  # What the recipe exports, and nothing else; its cache variables with the options' defaults.
+  file(READ ${source}/packaging/conan/conanfile.py text)
+  string(REGEX MATCH "for pattern in \\(([^)]+)\\)" exported "${text}")
+  string(REGEX MATCHALL "\"[^\"]+\"" patterns "${CMAKE_MATCH_1}")
+  list(TRANSFORM patterns REPLACE "\"|/\\*" "")
+  set(tree ${build}/tree)
+  foreach(pattern IN LISTS patterns)
+    get_filename_component(folder ${tree}/${pattern} DIRECTORY)
+    file(COPY ${source}/${pattern} DESTINATION ${folder})
+  endforeach()
+  set(options -D MILLRACE_WITH_CLIENT=ON -D MILLRACE_WITH_SERVER=ON -D MILLRACE_WITH_METRICS=OFF -D MILLRACE_WITH_SQLITE=OFF
+    -D MILLRACE_WITH_NATS=OFF)
+  string(REGEX MATCHALL "cache_variables\\[\"MILLRACE_WITH_[A-Z]+\"\\] = \"OFF\"" fixed "${text}")
+  foreach(variable IN LISTS fixed)
+    string(REGEX REPLACE ".*\\[\"(.*)\"\\].*" "\\1" name "${variable}")
+    list(APPEND options -D ${name}=OFF)
+  endforeach()
+  list(APPEND options -D MILLRACE_WITH_LIBURING=OFF -D CMAKE_BUILD_TYPE=Release -D BUILD_SHARED_LIBS=OFF)
+endif()
+configure_quietly(-S ${tree} -B ${build}/build -D CMAKE_INSTALL_PREFIX=${prefix} ${trial_flags} ${options})
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "${output}")
+endif()
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${build}/build COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${build}/build OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+
+set(compile ${compiler} -std=c++20)
+if(recipe STREQUAL "homebrew")
+  execute_process(COMMAND ${prefix}/bin/millrace --version COMMAND_ERROR_IS_FATAL ANY)
+  set(ENV{PKG_CONFIG_PATH} ${prefix}/lib/pkgconfig)
+  execute_process(COMMAND pkg-config --cflags --libs millrace-server millrace-client
+    OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  separate_arguments(flags UNIX_COMMAND "${flags}")
+  execute_process(COMMAND ${compile} ${source}/tests/install/consumer/main.cpp -o ${build}/consumer ${flags}
+    COMMAND_ERROR_IS_FATAL ANY)
+else()
+  # As CMakeDeps gives them: a folder of headers, and the library of the component.
+  file(REMOVE_RECURSE ${prefix}/lib/cmake ${prefix}/lib/pkgconfig ${prefix}/share)
+  execute_process(COMMAND ${compile} ${source}/packaging/conan/test_package/main.cpp -o ${build}/consumer
+    -I ${prefix}/include -L ${prefix}/lib -l millrace_core COMMAND_ERROR_IS_FATAL ANY)
+endif()
+execute_process(COMMAND ${build}/consumer COMMAND_ERROR_IS_FATAL ANY)

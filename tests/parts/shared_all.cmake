@@ -1,0 +1,25 @@
+# All libraries shared: they link with nothing left open, offer nothing but Millrace's own names, and a program that is built
+# on them receives an event.
+cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/pkg_config_without.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/exports.cmake)
+file(REMOVE_RECURSE ${build}-installed)
+configure_quietly(-S ${source} -B ${build} -D CMAKE_BUILD_TYPE=Debug -D BUILD_SHARED_LIBS=ON -D MILLRACE_WITH_PROGRAM=OFF
+  -D CMAKE_INSTALL_PREFIX=${build}-installed -D CMAKE_INSTALL_LIBDIR=lib)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "${output}")
+endif()
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${build} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${build} OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+foreach(part IN ITEMS core client server jwt metrics sqlite nats)
+  expect_soname(${build}-installed/lib/libmillrace_${part}.so "libmillrace_${part}.so.[0-9]+.[0-9]+")
+  expect_exports(${build}-installed/lib/libmillrace_${part}.so HIDES millrace::Engine:: millrace::SqliteWriter:: "anonymous namespace")
+endforeach()
+set(consumer -S ${CMAKE_CURRENT_LIST_DIR}/../install/consumer -B ${build}-consumer -D CMAKE_PREFIX_PATH=${build}-installed
+  -D millrace_version=${version} -D millrace_include=${build}-installed/include)
+configure_quietly(${consumer})
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "${output}")
+endif()
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${build}-consumer --target consumer COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${build}-consumer/consumer COMMAND_ERROR_IS_FATAL ANY)
