@@ -19,7 +19,7 @@ const wasmBuild = join(root, "build/wasm");
  * Bytes, minified and gzipped: of what a bundler leaves of the package where only this much of it is used, and of the files
  * that are loaded when they are needed.
  */
-const limits = { eventSource: 9_344, all: 14_681, lazyEventSource: 5_000, core: 5_000, extras: 5_500 };
+const limits = { eventSource: 9_216, all: 14_656, lazyEventSource: 4_288, core: 4_864, extras: 5_440 };
 
 function run(command, ...parameters) {
   // Debian's Emscripten finds its JavaScript passes' libraries there. Its system libraries come ready-made in a cache
@@ -30,7 +30,7 @@ function run(command, ...parameters) {
 
 function buildCore() {
   run("cmake", "--preset", "wasm", "--log-level=WARNING");
-  run("cmake", "--build", "build/wasm", "--target", "millrace_wasm", "millrace_wasm2js");
+  run("cmake", "--build", "build/wasm", "--target", "millrace_wasm", "millrace_wasm_node", "millrace_wasm2js");
 }
 
 /** The other direction of src/module-text.ts. */
@@ -56,18 +56,23 @@ async function importTypeScript(path) {
 checkSharedEnums();
 buildCore();
 const names = exportNames(readFileSync(join(here, "exports.txt"), "utf8").trim().split("\n"));
-const wasm = renameExports(readFileSync(join(wasmBuild, "bin/millrace.wasm")), names);
-const wasmText = await textOf(wasm);
+const moduleOf = (name) => renameExports(readFileSync(join(wasmBuild, "bin", name)), names);
+const wasm = moduleOf("millrace.wasm");
+const wasmTexts = {
+  "millrace.wasm": await textOf(wasm),
+  "millrace-node.wasm": await textOf(moduleOf("millrace-node.wasm")),
+};
 
 /**
- * What stands in for what: `module` for src/module.ts, from where the core comes; `transport` for what carries an
- * EventSource's stream; and whether wasm2js.js stays a file of its own.
+ * What stands in for what: `instead` names files of src/ for others of it; and whether wasm2js.js stays a file of its own.
  */
-const choose = ({ module = "module.ts", transport = "of-event-source.ts", inlineJs = false }) => ({
-  name: "choose where the core comes from",
+const choose = ({ instead = {}, inlineJs = false }) => ({
+  name: "choose what stands in for what",
   setup(build) {
-    build.onResolve({ filter: /\/module\.js$/ }, () => ({ path: join(here, "src", module) }));
-    build.onResolve({ filter: /\/of-event-source\.js$/ }, () => ({ path: join(here, "src/transports", transport) }));
+    for (const [name, other] of Object.entries(instead)) {
+      const filter = new RegExp(`/${name.split("/").at(-1)}\\.js$`);
+      build.onResolve({ filter }, () => ({ path: join(here, "src", `${other}.ts`) }));
+    }
     build.onResolve({ filter: /\/(extras|core-module)\.js$/ }, ({ path }) =>
       inlineJs ? undefined : { path: path.replace("../", "./"), external: true },
     );
@@ -88,8 +93,8 @@ const common = {
 const inlineWasm = {
   name: "inline the WebAssembly module",
   setup(build) {
-    build.onResolve({ filter: /^millrace\.wasm$/ }, ({ path }) => ({ path, namespace: "wasm" }));
-    build.onLoad({ filter: /./, namespace: "wasm" }, () => ({ contents: wasmText, loader: "text" }));
+    build.onResolve({ filter: /^millrace(-node)?\.wasm$/ }, ({ path }) => ({ path, namespace: "wasm" }));
+    build.onLoad({ filter: /./, namespace: "wasm" }, ({ path }) => ({ contents: wasmTexts[path], loader: "text" }));
   },
 };
 
@@ -103,7 +108,7 @@ async function bundle(entry, outfile, format, { parts = {}, isForTests = false, 
     // So that CommonJS names its exports where Node.js looks for them when it is imported.
     ...(format === "cjs" ? { platform: "node" } : {}),
     sourcemap: true,
-    external: ["millrace", "react", "vue"],
+    external: ["millrace", "react", "vue", "node:buffer"],
     plugins: [choose(parts), inlineWasm],
     inject: parts.globals ? [join("src", parts.globals)] : [],
     ...manglingOf(names, !isForTests),
@@ -116,18 +121,29 @@ async function bundle(entry, outfile, format, { parts = {}, isForTests = false, 
 
 /** For engines that have no WebAssembly, and may lack more: `globals` are put in place of the platform's. */
 const plainJs = {
-  module: "module-js.ts",
-  transport: "of-event-source-js.ts",
+  instead: {
+    module: "module-js",
+    "handler-calls": "handler-calls-asked",
+    "transports/of-event-source": "transports/of-event-source-js",
+  },
   globals: "platform-js.ts",
   inlineJs: true,
 };
 
-/** The entries by their names in package.json's `exports`, `index` being `.`. */
+/** For Node.js and what takes its place, where time counts and bytes do not. */
+const forNode = { instead: { module: "module-node", "batch-text": "batch-text-node", message: "message-node" } };
+
+/** For Cloudflare's workers, which compile no WebAssembly that comes as text. */
+const forWorkerd = { instead: { module: "module-js", "handler-calls": "handler-calls-asked" }, inlineJs: true };
+
+/** The entries by their names in package.json's `exports`: `index` is `.`, and so are `node` and `workerd` there. */
 const entries = {
   index: {},
-  slim: { module: "module-slim.ts" },
+  node: { ...forNode, entry: "index" },
+  workerd: { ...forWorkerd, entry: "index" },
+  slim: { instead: { module: "module-slim", "handler-calls": "handler-calls-asked" } },
   js: plainJs,
-  eventsource: { module: "module-lazy.ts" },
+  eventsource: { instead: { module: "module-lazy" } },
 };
 
 /** For runtimes that look for types by themselves, as jsr.json's readers. */
@@ -173,7 +189,7 @@ function emitTypes() {
     const text = readFileSync(join(types, name), "utf8");
     for (const [, path] of text.matchAll(/from "(\.[^"]*)\.js"/g)) reach(join(dirname(name), `${path}.d.ts`));
   };
-  for (const entry of Object.keys({ ...entries, ...adapters })) reach(`${entry}.d.ts`);
+  for (const name of Object.keys({ ...entries, ...adapters })) reach(`${entries[name]?.entry ?? name}.d.ts`);
   for (const name of readdirSync(types, { recursive: true })) {
     if (name.endsWith(".d.ts") && !reached.has(name)) rmSync(join(types, name));
   }
@@ -199,8 +215,9 @@ async function checkSize(what, contents, limit, external = ["./wasm2js.js", "./e
 rmSync(join(here, "dist"), { recursive: true, force: true });
 await bundleWasm2js();
 for (const [name, parts] of Object.entries(entries)) {
-  await bundle(`src/${name}.ts`, `dist/${name}.js`, "esm", { parts, ...typedBy(name) });
-  await bundle(`src/${name}.ts`, `dist/${name}.cjs`, "cjs", { parts });
+  const { entry = name } = parts;
+  await bundle(`src/${entry}.ts`, `dist/${name}.js`, "esm", { parts, ...typedBy(name) });
+  await bundle(`src/${entry}.ts`, `dist/${name}.cjs`, "cjs", { parts });
 }
 for (const name of Object.keys(adapters)) {
   await bundle(`src/${name}.ts`, `dist/${name}.js`, "esm", typedBy(name));
@@ -212,9 +229,14 @@ await bundle("src/index.ts", "dist/millrace.iife.js", "iife", { globalName: "mil
 writeFileSync(join(here, "dist/millrace.wasm"), wasm);
 emitTypes();
 // For tests/node: the core by itself, which the package keeps to itself.
-const forTests = join(wasmBuild, "core-for-tests.mjs");
-await bundle("src/core-for-tests.ts", forTests, "esm", { parts: { inlineJs: true }, isForTests: true });
-await bundle("src/core-for-tests.ts", forTests.replace("core", "js"), "esm", { parts: plainJs, isForTests: true });
+for (const [name, parts] of Object.entries({
+  core: { inlineJs: true },
+  node: { ...forNode, inlineJs: true },
+  js: plainJs,
+})) {
+  const forTests = join(wasmBuild, `${name}-for-tests.mjs`);
+  await bundle("src/core-for-tests.ts", forTests, "esm", { parts, isForTests: true });
+}
 
 await checkSize("EventSource alone", 'export { EventSource } from "./index.js"', limits.eventSource);
 await checkSize("the whole package", 'export * from "./index.js"', limits.all);

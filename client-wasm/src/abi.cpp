@@ -16,6 +16,9 @@
 #include "millrace/core/event_source_state.h"
 #include "millrace/core/event_stream_parser.h"
 #include "millrace/core/protocol.h"
+#ifdef MILLRACE_UTF16
+#include "utf16.h"
+#endif
 
 namespace millrace {
 
@@ -44,7 +47,10 @@ struct Batch {
   std::uint32_t count;
   const char* records;
   const char* text;
-  std::uint32_t text_bytes;
+  std::uint32_t text_bytes;  // or, where MILLRACE_UTF16 is defined, how many units the text is long
+#ifdef MILLRACE_UTF16
+  std::uint32_t is_wide = 0;  // whether they are of UTF-16, and not bytes
+#endif
 };
 
 // Nothing is made when the module is loaded: it exports no _initialize().
@@ -52,10 +58,17 @@ constinit ByteBuffer input_buffer;
 constinit ByteBuffer records;
 constinit ByteBuffer text;
 Batch batch;
+#ifdef MILLRACE_UTF16
+constinit ByteBuffer wide_text;
+bool is_wide = false;  // whether texts are of UTF-16 from the start, since the input of the batch is not all ASCII
+#endif
 
 // Behind each text is a CR, which none can hold. So they can be told apart also where JavaScript counts otherwise than
 // in bytes, and a sequence that is cut off at the end of one never joins what the next begins with.
 std::uint32_t add_text(std::string_view value) {
+#ifdef MILLRACE_UTF16
+  if (is_wide) return utf16::append_text(value, text);
+#endif
   char* const at = text.room_for(value.size() + 1);
   value.copy(at, value.size());
   at[value.size()] = '\r';
@@ -68,9 +81,39 @@ void add(Kind kind, std::uint32_t type = 0, std::uint32_t data = 0, std::uint32_
   records.add_written(sizeof(Record));
 }
 
-void begin_batch() {
+#ifdef MILLRACE_UTF16
+// Lengths are in units then. `from` is what is left of the batch's text.
+void widen(std::uint32_t& length, std::string_view& from) {
+  if (length == kUnchanged) return;
+  const std::size_t bytes = length;
+  length = utf16::append_text(from.substr(0, bytes), wide_text);
+  from.remove_prefix(bytes + 1);
+}
+
+// Where input that is all ASCII has ended what was not.
+void widen_batch() {
+  wide_text.clear();
+  std::string_view from = text.view();
+  const auto count = records.size() / sizeof(Record);
+  auto* const all = const_cast<Record*>(reinterpret_cast<const Record*>(records.view().data()));
+  for (std::size_t i = 0; i < count; ++i) {
+    Record& record = all[i];
+    if (record.kind == Kind::kEvent) widen(record.type, from);
+    if (record.kind == Kind::kEvent || record.kind == Kind::kComment) widen(record.data, from);
+    if (record.kind == Kind::kEvent || record.kind == Kind::kId) widen(record.last_event_id, from);
+  }
+  text.swap(wide_text);
+  is_wide = true;
+}
+#endif
+
+// `input` is what brings it about, as far as it can be part of its text.
+void begin_batch([[maybe_unused]] std::string_view input) {
   records.clear();
   text.clear();
+#ifdef MILLRACE_UTF16
+  is_wide = !utf16::is_ascii(input);
+#endif
 }
 
 /// Null if there is nothing in it.
@@ -78,6 +121,12 @@ const Batch* end_batch() {
   if (records.empty()) return nullptr;
   batch = {static_cast<std::uint32_t>(records.size() / sizeof(Record)), records.view().data(), text.view().data(),
            static_cast<std::uint32_t>(text.size())};
+#ifdef MILLRACE_UTF16
+  if (!is_wide && !utf16::is_ascii(text.view())) widen_batch();
+  batch.text = text.view().data();
+  batch.text_bytes = static_cast<std::uint32_t>(text.size()) >> (is_wide ? 1 : 0);
+  batch.is_wide = is_wide;
+#endif
   return &batch;
 }
 
@@ -97,7 +146,10 @@ class Known {
   // own). `id_changes`: how often the last event ID has been set. One that a block without data has set comes before.
   void add_event(const MessageEvent& event, std::uint32_t id_changes) {
     if (!event.has_id) add_last_event_id(event.last_event_id, id_changes);
-    const std::uint32_t type = add_type(event.type == protocol::kDefaultEventType ? "" : event.type);
+    const std::uint32_t type =
+        add_type(event.type.data() == protocol::kDefaultEventType.data() || event.type == protocol::kDefaultEventType
+                     ? ""
+                     : event.type);
     const std::uint32_t data = add_text(event.data);
     add(Kind::kEvent, type, data, add_id(event.last_event_id, id_changes));
   }
@@ -134,9 +186,9 @@ struct Source {
   Source(const EventSourceState::Policy& policy, std::string_view last_event_id, std::uint64_t seed)
       : state(policy, last_event_id, seed) {}
 
-  const Batch* poll(TimePoint now) {
+  const Batch* poll(TimePoint now, std::string_view input) {
     using Output = EventSourceState::Output;
-    begin_batch();
+    begin_batch(input);
     for (auto output = state.poll(now); output != Output::kNothing; output = state.poll(now)) add_output(output, now);
     known.add_last_event_id(state.last_event_id(), state.last_event_id_changes());
     return end_batch();
@@ -277,7 +329,7 @@ const Batch* source_tell(Source* source, Input input, double milliseconds, int a
       state.handle_restart(now);
       break;
   }
-  return source->poll(now);
+  return source->poll(now, input == Input::kBytes ? given : std::string_view());
 }
 
 /// When to tell it Input::kTimeout; negative if never.
@@ -303,9 +355,10 @@ void parser_reset(Parser* parser) {
 const Batch* parser_feed(Parser* parser, std::uint32_t bytes) {
   using millrace::Kind;
   using Item = millrace::EventStreamParser::Item;
-  millrace::begin_batch();
+  const auto chunk = input_text(bytes);
+  millrace::begin_batch(chunk);
   auto& stream = parser->parser;
-  stream.feed(input_text(bytes));
+  stream.feed(chunk);
   for (auto item = stream.next(); item != Item::kNeedMore; item = stream.next()) {
     if (item == Item::kTooLarge) {
       millrace::add(Kind::kTooLarge);

@@ -10,6 +10,7 @@ import { autoTransport, refuseTransport } from "./transports/choice.js";
 import type { Request as Asked } from "./transports/transport.js";
 import type { ConnectOptions, StandardSchema, TransportName } from "./types.js";
 import { resolveUrl } from "./url.js";
+import { withFetch } from "./users-fetch.js";
 
 export type AnyOptions = ConnectOptions;
 
@@ -66,7 +67,7 @@ export function planOf(url: string | URL, options: AnyOptions): Plan {
 
   return {
     url: target.href,
-    request: { ...withBasic(target.href, headers), method, body, fetch, withCredentials },
+    request: { ...withBasic(target.href, headers), ...withFetch(fetch), method, body, withCredentials },
     transport: transportFor(told, method),
     types: types && [...types, gapType],
     policy: policyOf(told, method, 0.25, flag),

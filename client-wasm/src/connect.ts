@@ -6,7 +6,7 @@ import { ConnectionError, LossEvent } from "./connection-error.js";
 import type { CoreEvent } from "./core.js";
 import { type Decoder, decoderOf } from "./decode.js";
 import { maxSaidCharacters, parseJson } from "./json.js";
-import { followPage } from "./page.js";
+import { followPage, listenUntil } from "./page.js";
 import { gapType } from "./protocol.js";
 import type { SharedConnection } from "./share.js";
 import { StoredId } from "./stored-id.js";
@@ -32,7 +32,7 @@ import { verdictBy } from "./verdict.js";
  * ended and, once there is room, made again from the last ID. The others read on only when nothing waits.
  */
 const maxWaitingEvents = 1024;
-const maxWaitingCharacters = 16 * 1024 * 1024;
+const maxWaitingCharacters = 16_777_216;
 
 /** How the iteration ends: with an error thrown, or without. */
 type End = { error?: unknown };
@@ -86,8 +86,8 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
       return;
     }
     const stop = this.#stopListening.signal;
-    signal?.addEventListener("abort", abort, { signal: stop });
-    if (this.#stored) globalThis.addEventListener?.("pagehide", () => this.#store(), { signal: stop });
+    if (signal) listenUntil(stop, signal, "abort", abort);
+    if (this.#stored) listenUntil(stop, globalThis, "pagehide", () => this.#store());
     if (!share) {
       this.#begin(direct(this.#owner(), this.#lastHandedOutId));
       return;
@@ -113,7 +113,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
       return;
     }
     const look = followPage(connection, signal, () => document.visibilityState === "hidden");
-    document.addEventListener("visibilitychange", look, { signal });
+    listenUntil(signal, document, "visibilitychange", look);
     look();
   }
 
@@ -129,7 +129,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
       commented: options.onComment && ((comment) => this.#comment(comment)),
       forgotten: (id) => {
         const data = JSON.stringify({ lastEventId: id.slice(0, 256), reason: "unknown" });
-        owner.received({ type: gapType, data, lastEventId: "", hasId: false }, "", 1);
+        owner.received({ type: gapType, data, lastEventId: "", hasId: false }, 1);
       },
       lost: (loss) => this.#lost(loss),
       broken: (error) => this.#finish({ error }),

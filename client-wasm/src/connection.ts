@@ -2,7 +2,17 @@
 // says, and does what the core says, in order. EventSource and connect() are two ways to look at it.
 
 import { Input, Kind, reasons, Verdict } from "./abi.js";
-import { type CoreEvent, loadCore, maxInputBytes, type Notice, type Policy, type Signal, Source } from "./core.js";
+import {
+  type CoreEvent,
+  type EventOf,
+  loadCore,
+  maxInputBytes,
+  type Notice,
+  type Policy,
+  plainEvent,
+  type Signal,
+  Source,
+} from "./core.js";
 import type { Answer, Transport, TransportListener } from "./transports/transport.js";
 import type { ConnectionErrorEvent, LossReason } from "./types.js";
 
@@ -12,8 +22,10 @@ export type Loss = Omit<ConnectionErrorEvent, "code" | keyof Event>;
 /** What returns a promise holds back what has come with it, and follows, until that is kept. */
 export interface ConnectionOwner {
   opened(): void | Promise<void>;
+  /** What received() is given of an event, if not what the core makes of it. */
+  eventOf?(type: string, data: string, lastEventId: string, origin: string): CoreEvent;
   /** `batch`: so many things have come together. */
-  received(event: CoreEvent, origin: string, batch: number): void | Promise<void>;
+  received(event: CoreEvent, batch: number): void | Promise<void>;
   /** The last event ID has changed without an event. */
   identified?(): void;
   /** The stream begins anew, since the ID is too long to be sent. */
@@ -39,11 +51,12 @@ export class CoreConnection implements TransportListener {
   readyState = 0;
   lastEventId: string;
   transport: Transport;
-  readonly #owner: ConnectionOwner;
+  readonly owner: ConnectionOwner;
   readonly #makeTransport: (listener: TransportListener, polling: boolean) => Transport;
   readonly #policy: Policy;
+  readonly eventOf: EventOf = plainEvent;
   #polling = false;
-  #source: Source | undefined;
+  machine: Source | undefined;
   #answer: Answer | undefined;
   /** What the platform has said of the lost connection. */
   #cause: unknown;
@@ -59,7 +72,11 @@ export class CoreConnection implements TransportListener {
     policy: Policy,
     lastEventId = "",
   ) {
-    this.#owner = owner;
+    this.owner = owner;
+    const { eventOf } = owner;
+    if (eventOf) {
+      this.eventOf = (type, data, lastEventId) => eventOf(type, data, lastEventId, this.#answer?.origin ?? "");
+    }
     this.#makeTransport = makeTransport;
     this.#policy = policy;
     this.lastEventId = lastEventId;
@@ -70,8 +87,8 @@ export class CoreConnection implements TransportListener {
     loadCore().then(
       (core) => {
         if (this.readyState === 2) return;
-        this.#source = new Source(core, this.lastEventId, Math.random() * 2 ** 53, this.#policy);
-        this.#act(this.#source.tell(Input.start));
+        this.machine = new Source(core, this.lastEventId, Math.random() * 2 ** 53, this.#policy, this.eventOf);
+        this.act(this.machine.tell(Input.start));
         if (this.#isSuspended) this.suspend();
       },
       (error) => this.#break(error),
@@ -83,8 +100,8 @@ export class CoreConnection implements TransportListener {
     this.readyState = 2;
     clearTimeout(this.#timer);
     this.transport.drop();
-    this.#source?.close();
-    this.#source = undefined;
+    this.machine?.close();
+    this.machine = undefined;
   }
 
   /** No connection is wanted until resume(). */
@@ -104,7 +121,7 @@ export class CoreConnection implements TransportListener {
   }
 
   #drop(input: Input): void {
-    if (!this.#source) return;
+    if (!this.machine) return;
     this.readyState = 0;
     this.#attempt += 1;
     this.transport.drop();
@@ -121,7 +138,7 @@ export class CoreConnection implements TransportListener {
   async response(answer: Answer): Promise<void> {
     this.#answer = answer;
     const attempt = this.#attempt;
-    const [verdict, wait] = (await this.#owner.verdict?.(answer)) ?? [Verdict.none, 0];
+    const [verdict, wait] = (await this.owner.verdict?.(answer)) ?? [Verdict.none, 0];
     if (attempt !== this.#attempt) return;
     const { status, contentType, lastEventId = "", heartbeat = 0 } = answer;
     await this.#tell(Input.response, status, `${contentType}\n${lastEventId}`, wait, verdict, heartbeat);
@@ -130,7 +147,7 @@ export class CoreConnection implements TransportListener {
   async bytes(chunk: Uint8Array): Promise<void> {
     for (let begin = 0; begin < chunk.length; begin += maxInputBytes) {
       await this.#tell(Input.bytes, chunk.subarray(begin, begin + maxInputBytes));
-      const full = this.#owner.full?.();
+      const full = this.owner.full?.();
       if (full) await full;
     }
   }
@@ -144,28 +161,21 @@ export class CoreConnection implements TransportListener {
     this.#tell(isFutile ? Input.futileError : Input.networkError);
   }
 
-  message(type: string, data: string, lastEventId: string): Promise<void> | undefined {
-    const hasId = lastEventId !== this.lastEventId;
-    const signals = this.#source?.tell(Input.message, lastEventId, type ? 0 : 1) ?? [];
-    this.#act(type ? [...signals, { type, data, lastEventId, hasId }] : signals);
-    return this.#owner.full?.();
-  }
-
   // --- What the core wants ---
 
   #tell(...input: Parameters<Source["tell"]>): Promise<void> {
-    return this.#act(this.#source?.tell(...input) ?? []);
+    return this.act(this.machine?.tell(...input) ?? []);
   }
 
   /** Runs through before it returns, but where the owner pauses. */
-  async #act(signals: Signal[]): Promise<void> {
+  async act(signals: Signal[]): Promise<void> {
     this.#isActing = true;
     for (const signal of signals) {
       if (this.readyState === 2) return;
       let held: void | Promise<void>;
       if (signal.kind === undefined) {
         this.lastEventId = signal.lastEventId;
-        held = this.#owner.received(signal, this.#answer?.origin ?? "", signals.length);
+        held = this.owner.received(signal, signals.length);
       } else held = this.#do(signal);
       if (held) await held;
     }
@@ -176,13 +186,13 @@ export class CoreConnection implements TransportListener {
   #do({ kind, a, b, c, text }: Notice): void | Promise<void> {
     if (kind === Kind.open) {
       this.readyState = 1;
-      return this.#owner.opened();
+      return this.owner.opened();
     }
     if (kind === Kind.connect) this.#connect(a > 0);
     else if (kind === Kind.id) {
       this.lastEventId = text;
-      this.#owner.identified?.();
-    } else if (kind === Kind.comment) this.#owner.commented?.(text);
+      this.owner.identified?.();
+    } else if (kind === Kind.comment) this.owner.commented?.(text);
     else this.#lose(kind === Kind.reconnect, reasons[a] as LossReason, b, c);
   }
 
@@ -197,7 +207,7 @@ export class CoreConnection implements TransportListener {
     // One that nobody would take would fail every attempt to come.
     let id = this.lastEventId;
     if (id.length > maxIdCharacters) {
-      this.#owner.forgotten?.(id);
+      this.owner.forgotten?.(id);
       id = "";
     }
     this.transport.connect(id).catch((error) => this.#break(error));
@@ -209,18 +219,18 @@ export class CoreConnection implements TransportListener {
       this.readyState = 0;
       this.transport.drop();
     } else this.close();
-    this.#owner.lost({ reason, status, reconnectIn: mayPass ? wait : null, message });
+    this.owner.lost({ reason, status, reconnectIn: mayPass ? wait : null, message });
   }
 
   #break(error: unknown): void {
     if (this.readyState === 2) return;
     this.close();
-    this.#owner.broken(error);
+    this.owner.broken(error);
   }
 
   #setTimer(): void {
     clearTimeout(this.#timer);
-    const timeout = this.#source?.nextTimeout() ?? -1;
+    const timeout = this.machine?.nextTimeout() ?? -1;
     if (timeout < 0) return;
     const wait = Math.max(Math.ceil(timeout - performance.now()), 0);
     this.#timer = setTimeout(

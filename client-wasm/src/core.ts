@@ -4,6 +4,7 @@
 // so that calls for different sources may follow one another in any order.
 
 import { type Exports, type Input, Kind } from "./abi.js";
+import { type BatchText, batchTextOf } from "./batch-text.js";
 import { instantiate, instantiateNow } from "./module.js";
 import type { ServerEvent } from "./types.js";
 
@@ -27,7 +28,7 @@ export interface Notice {
 export const maxInputBytes = 65536;
 
 /** In place of a length: the text is the same as before. */
-const unchanged = 0xffffffff;
+const unchanged = -1;
 
 /**
  * The core's policy as abi.cpp takes it: jitter in percent, base and max of the waits, attempts, idle timeout, first byte
@@ -58,37 +59,28 @@ const shortInputBytes = 16;
 
 const nothing: Signal[] = [];
 
-// A byte order mark at the front of a batch's text is data: the parser has taken away the one that is not.
-const newDecoder = () => new TextDecoder("utf-8", { ignoreBOM: true });
-
 export class Core {
   readonly exported: Exports;
   readonly #encoder = new TextEncoder();
-  // Two, since a decoder of Node.js's that has once been told of a stream is slow with ASCII ever after, and one that has
-  // not is slow with all else.
-  readonly #decoder = newDecoder();
-  readonly #streamDecoder = newDecoder();
-  #wasAscii = true;
-  // The module's memory. A WebAssembly memory that grows detaches what looked at it before, one of JavaScript does not.
-  readonly #detaches: boolean;
+  readonly #text: BatchText;
+  // The module's memory.
   #bytes = new Uint8Array();
-  #words = new Uint32Array();
+  #words = new Int32Array();
   // The input buffer.
   #input = 0;
   #inputBytes = 0;
 
   constructor(exports: Exports) {
     this.exported = exports;
-    // An instance's exports inherit nothing, unlike an object of JavaScript.
-    this.#detaches = !(exports instanceof Object);
+    this.#text = batchTextOf(exports);
   }
 
-  /** To be called before the memory is looked at. */
+  /** To be called before the memory is looked at: when it grows, it is another. */
   #look(): void {
-    if (this.#bytes.length > 0 && (this.#detaches || this.#bytes.buffer === this.exported.memory.buffer)) return;
     const { buffer } = this.exported.memory;
+    if (this.#bytes.buffer === buffer) return;
     this.#bytes = new Uint8Array(buffer);
-    this.#words = new Uint32Array(buffer);
+    this.#words = new Int32Array(buffer);
   }
 
   /** Puts the input of the next call where the core reads it, and returns its length in bytes. */
@@ -114,10 +106,16 @@ export class Core {
     let at = (words[(batch >> 2) + 1] as number) >> 2;
     const textAt = words[(batch >> 2) + 2] as number;
     const textBytes = words[(batch >> 2) + 3] as number;
-    const text = this.#decode(this.#bytes.subarray(textAt, textAt + textBytes));
+    const text = this.#text.of(this.#bytes, textAt, textBytes, batch);
     // A UTF-16 unit a byte, or else a CR behind every text and none inside.
     const isAscii = text.length === textBytes;
     let begin = 0;
+    const next = (length: number) => {
+      const end = isAscii ? begin + length : text.indexOf("\r", begin);
+      const piece = text.slice(begin, end);
+      begin = end + 1;
+      return piece;
+    };
     let { type, lastEventId } = stream;
     const signals: Signal[] = [];
     for (const last = at + count * 4; at < last; at += 4) {
@@ -126,62 +124,48 @@ export class Core {
       const b = words[at + 2] as number;
       const c = words[at + 3] as number;
       if (kind === Kind.event) {
-        if (a !== unchanged) {
-          const end = isAscii ? begin + a : text.indexOf("\r", begin);
-          type = text.slice(begin, end) || "message";
-          begin = end + 1;
-        }
-        let end = isAscii ? begin + b : text.indexOf("\r", begin);
-        const data = text.slice(begin, end);
-        begin = end + 1;
+        if (a !== unchanged) type = next(a) || "message";
+        const data = next(b);
         const hasId = c !== unchanged;
-        if (hasId) {
-          end = isAscii ? begin + c : text.indexOf("\r", begin);
-          lastEventId = text.slice(begin, end);
-          begin = end + 1;
-        }
-        signals.push({ type, data, lastEventId, hasId });
-      } else {
-        let said = "";
-        if (kind === Kind.id || kind === Kind.comment) {
-          const end = text.indexOf("\r", begin);
-          said = text.slice(begin, end);
-          begin = end + 1;
-        }
-        if (kind !== Kind.id || said !== lastEventId) signals.push({ kind, a, b, c, text: said });
-        if (kind === Kind.id) lastEventId = said;
-      }
+        if (hasId) lastEventId = next(c);
+        signals.push(stream.eventOf(type, data, lastEventId, hasId));
+      } else if (kind === Kind.id) {
+        const said = next(c);
+        if (said !== lastEventId) signals.push({ kind, a, b, c, text: said });
+        lastEventId = said;
+      } else signals.push({ kind, a, b, c, text: kind === Kind.comment ? next(b) : "" });
     }
     stream.type = type;
     stream.lastEventId = lastEventId;
     return signals;
   }
-
-  #decode(bytes: Uint8Array): string {
-    if (bytes.length === 0) return "";
-    const text = this.#wasAscii ? this.#decoder.decode(bytes) : this.#streamDecoder.decode(bytes, { stream: true });
-    this.#wasAscii = text.length === bytes.length;
-    return text;
-  }
 }
 
-/** What the core leaves out of an event because it is the same as before. */
+/** What becomes of what the core says of an event. */
+export type EventOf = (type: string, data: string, lastEventId: string, hasId: boolean) => CoreEvent;
+
+export const plainEvent: EventOf = (type, data, lastEventId, hasId) => ({ type, data, lastEventId, hasId });
+
+/** What the core leaves out of an event because it is the same as before, and what makes one. */
 export interface CoreStream {
   type: string;
   lastEventId: string;
+  readonly eventOf: EventOf;
 }
 
 /** The core's EventSourceState: decides what an event source does next. */
 export class Source implements CoreStream {
   type = "message";
   lastEventId: string;
+  readonly eventOf: EventOf;
   readonly #core: Core;
   readonly #handle: number;
 
   /** `seed` decides the jitter of the waits. */
-  constructor(core: Core, lastEventId: string, seed: number, policy: Policy) {
+  constructor(core: Core, lastEventId: string, seed: number, policy: Policy, eventOf: EventOf) {
     this.#core = core;
     this.lastEventId = lastEventId;
+    this.eventOf = eventOf;
     this.#handle = core.exported.source_new(core.put(lastEventId), seed, ...policy);
   }
 

@@ -1,23 +1,11 @@
 // Event handler attributes: `onmessage` and the like. [HTML 8.1.8.1]
 
+import { platformCalls } from "./handler-calls.js";
+
 /** The value of an attribute, and the listener that calls it: a function, since Node.js takes long over objects. */
 interface Handler {
   value: unknown;
   readonly listener: (event: Event) => void;
-}
-
-let callsItself: boolean | undefined;
-
-/** Whether the platform's EventTarget calls `on…` properties by itself, as that of Cloudflare's workers does. */
-function platformCalls(): boolean {
-  if (callsItself === undefined) {
-    const onopen = () => {
-      callsItself = true;
-    };
-    callsItself = false;
-    Object.assign(new EventTarget(), { onopen }).dispatchEvent(new Event("open"));
-  }
-  return callsItself;
 }
 
 export type Handlers = Record<string, Handler | undefined>;

@@ -3,6 +3,7 @@
 import { defaultBase, defaultEventBytes, defaultMax, Flag } from "./abi.js";
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
 import { type Handlers, setHandler } from "./event-handlers.js";
+import { messageOf } from "./message.js";
 import { nextTask } from "./next-task.js";
 import { followPage } from "./page.js";
 import { transportOfEventSource } from "./transports/of-event-source.js";
@@ -106,14 +107,15 @@ class EventSourceClass extends EventTarget {
     const text = `${address}`;
     if (init !== null && Object(init) !== init) throw new TypeError("init must be an object");
     const { href: url, username, password } = resolveUrl(text, "An invalid or illegal string was specified");
-    this.#request = { url, withCredentials: Boolean(init?.withCredentials), fetch: init?.fetch ?? ownFetch };
+    this.#request = { url, withCredentials: Boolean(init?.withCredentials), fetch: ownFetch };
     const owner: ConnectionOwner = {
       opened: () => {
         this.dispatchEvent(new Event("open"));
         return nextTask();
       },
-      received: ({ type, data, lastEventId }, origin, batch) => {
-        this.dispatchEvent(new MessageEvent(type, { data, lastEventId, origin }));
+      eventOf: messageOf,
+      received: (event, batch) => {
+        this.dispatchEvent(event as unknown as MessageEvent);
         return batch > maxTasks ? done : nextTask();
       },
       lost: (loss) => this.#fail(loss),
@@ -129,7 +131,7 @@ class EventSourceClass extends EventTarget {
       this.#connection.start();
       followPage(this.#connection, this.#stopListening.signal);
     };
-    if (options || username || password) {
+    if (options || init?.fetch || username || password) {
       const types = new Set<string>();
       this.addEventListener = (type: string, ...rest: [Listener, AddOptions?]) => {
         types.add(type);

@@ -10,6 +10,7 @@ import { transportOf } from "./transports/by-name.js";
 import { autoTransport, refuseTransport } from "./transports/choice.js";
 import type { Request } from "./transports/transport.js";
 import type { EventSourceOptions } from "./types.js";
+import { withFetch } from "./users-fetch.js";
 import { verdictBy } from "./verdict.js";
 
 export { SharedConnection } from "./share.js";
@@ -35,8 +36,8 @@ export function planFor(
   const transport = autoTransport({ ...options, fetch }, method);
   const { body, lastEventId } = options;
   // The own one asks once more where it has failed, and so is not for what may have effects.
-  const asking = fetch ?? (method === "GET" ? ownFetch : undefined);
-  const request = { ...given, ...withBasic(given.url, options.headers), method, body, fetch: asking };
+  const asking = fetch ? withFetch(fetch) : { fetch: method === "GET" ? ownFetch : undefined };
+  const request = { ...given, ...withBasic(given.url, options.headers), ...asking, method, body };
   return [
     { ...owner, verdict: verdictBy(options) },
     (listener, polling) => transportOf(polling ? "poll" : transport, request, [...types], listener),

@@ -7,12 +7,22 @@ export interface Resting {
   resume(): void;
 }
 
+/** Until the signal is aborted: without the option for it, since jsdom's window knows no signal but those of its own class. */
+export function listenUntil(
+  signal: AbortSignal,
+  target: EventTarget,
+  type: string,
+  listener: (event: Event) => void,
+): void {
+  target.addEventListener?.(type, listener);
+  signal.addEventListener("abort", () => target.removeEventListener?.(type, listener));
+}
+
 /**
  * Tells the connection until the signal is aborted. Returns what looks again whether it is to rest, for what else `isHidden`
  * depends on.
  */
 export function followPage(connection: Resting, signal: AbortSignal, isHidden = () => false): () => void {
-  const { addEventListener } = globalThis;
   let isAside = false;
   let isResting = false;
   const look = () => {
@@ -26,8 +36,8 @@ export function followPage(connection: Resting, signal: AbortSignal, isHidden = 
     isAside = type === "pagehide" && persisted === true;
     look();
   };
-  addEventListener?.("online", () => connection.online(), { signal });
-  addEventListener?.("pagehide", moved, { signal });
-  addEventListener?.("pageshow", moved, { signal });
+  listenUntil(signal, globalThis, "online", () => connection.online());
+  listenUntil(signal, globalThis, "pagehide", moved);
+  listenUntil(signal, globalThis, "pageshow", moved);
   return look;
 }

@@ -1,11 +1,12 @@
 // The core's EventStreamParser by itself: the bytes of an event stream in, what they say out.
 
-import type { Core, CoreStream, Signal } from "./core.js";
+import { type Core, type CoreStream, plainEvent, type Signal } from "./core.js";
 
 export class Parser implements CoreStream {
   type = "message";
   /** The last event ID string: what a reconnection would send. */
   lastEventId: string;
+  readonly eventOf = plainEvent;
   readonly #core: Core;
   readonly #handle: number;
 

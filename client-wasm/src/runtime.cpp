@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t kHeaderBytes = 8;  // keeps blocks aligned for whatever they hold
 constexpr std::size_t kPageBytes = 0x10000;
 constexpr std::size_t kExponents = 32;
+// Of memory behind the last block: what is read sixteen bytes at a time may end within them. [utf16.cpp]
+constexpr std::size_t kReadableBytes = 16;
 
 struct FreeBlock {
   FreeBlock* next;
@@ -36,7 +38,7 @@ std::uintptr_t grow_heap(std::size_t bytes) {
   if (heap_end == 0) heap_end = (reinterpret_cast<std::uintptr_t>(&__heap_base) + 15) & ~std::uintptr_t{15};
   const std::uintptr_t begin = heap_end;
   heap_end += bytes;
-  const std::size_t pages = (heap_end + kPageBytes - 1) / kPageBytes;
+  const std::size_t pages = (heap_end + kReadableBytes + kPageBytes - 1) / kPageBytes;
   const std::size_t present = __builtin_wasm_memory_size(0);
   if (pages > present && __builtin_wasm_memory_grow(0, pages - present) == SIZE_MAX) __builtin_trap();
   return begin;

@@ -235,7 +235,7 @@ export class SharedConnection {
     if (!hasMissed) return;
     const { lastEventId } = this;
     const data = JSON.stringify({ lastEventId, reason: isKnown ? "expired" : "unknown" });
-    this.#owner.received({ type: gapType, data, lastEventId, hasId: false }, "", 1);
+    this.#owner.received({ type: gapType, data, lastEventId, hasId: false }, 1);
   }
 
   #follow({ number, isNew, readyState, lastEventId, transport }: State): void {
@@ -274,7 +274,7 @@ export class SharedConnection {
       if (!this.#core) this.#remember(numbered);
     }
     this.lastEventId = event.lastEventId;
-    this.#owner.received(event, "", 1);
+    this.#owner.received(event, 1);
     const full = this.#owner.full?.();
     if (!full) return;
     this.#isFull = true;

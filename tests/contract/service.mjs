@@ -3,7 +3,7 @@
 
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
-import { connect } from "../../client-wasm/dist/index.js";
+import { connect } from "millrace";
 
 const capabilities = [
   "bom",

@@ -3,13 +3,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { ConnectionError, connect } from "../../client-wasm/dist/index.js";
+import { ConnectionError, connect } from "millrace";
+import { connect as connectOfBrowsers } from "../../client-wasm/dist/index.js";
 import { runInNode } from "../support/cases.mjs";
 import { connectCases } from "../support/connect-cases.mjs";
 import { eventStream, serve, streams } from "../support/http-server.mjs";
 import { until, within } from "../support/until.mjs";
 
 runInNode(connectCases, connect);
+runInNode(connectCases, connectOfBrowsers, "the browsers' build: ");
 
 async function serveFor(context, respond) {
   const server = await serve(respond);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EventSource } from "../../client-wasm/dist/index.js";
+import { EventSource } from "millrace";
 import { eventStream, serve, streams } from "../support/http-server.mjs";
 import { until, within } from "../support/until.mjs";
 

@@ -5,14 +5,46 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { EventSource } from "../../client-wasm/dist/index.js";
+import { EventSource } from "millrace";
+import { EventSource as EventSourceOfBrowsers } from "../../client-wasm/dist/index.js";
 import { runInNode } from "../support/cases.mjs";
 import { eventSourceCases } from "../support/event-source-cases.mjs";
 import { serve, streams } from "../support/http-server.mjs";
 
 runInNode(eventSourceCases, EventSource);
+runInNode(eventSourceCases, EventSourceOfBrowsers, "the browsers' build: ");
 
-const packageFile = fileURLToPath(new URL("../../client-wasm/dist/index.js", import.meta.url));
+test("its messages are the platform's MessageEvents in all that can be seen", async (context) => {
+  const server = await serve(streams({ body: "id: 1\ndata: a\n\n", open: true }));
+  context.after(() => server.close());
+  const source = new EventSource(server.origin);
+  const again = new EventTarget();
+  const [event, seenAgain] = await new Promise((resolve) => {
+    source.onmessage = (event) => {
+      again.addEventListener("message", (again) => resolve([event, again]));
+      queueMicrotask(() => again.dispatchEvent(event));
+    };
+  });
+  source.close();
+  const { origin } = new URL(server.origin);
+  const own = new MessageEvent("message", { data: "a", lastEventId: "1", origin });
+  const said = ({ type, data, lastEventId, origin, source, ports, bubbles, cancelable, defaultPrevented }) => ({
+    ...{ type, data, lastEventId, origin, source, ports, bubbles, cancelable, defaultPrevented },
+  });
+  assert.deepEqual(said(event), said(own));
+  assert.ok(event instanceof MessageEvent && event instanceof Event && Object.isFrozen(event.ports));
+  assert.equal(event.constructor, MessageEvent);
+  assert.equal(`${event}`, `${own}`);
+  assert.equal(seenAgain, event);
+  const namesIn = (object) => {
+    const names = [];
+    for (const name in object) names.push(name);
+    return names.sort();
+  };
+  assert.deepEqual(namesIn(event), namesIn(own));
+});
+
+const packageFile = fileURLToPath(new URL("../../client-wasm/dist/node.js", import.meta.url));
 
 /** What a program of its own prints, with the package's EventSource and its URL at hand. */
 async function outputOf(url, program) {

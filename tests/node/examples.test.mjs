@@ -6,7 +6,7 @@ import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { connect } from "../../client-wasm/dist/index.js";
+import { connect } from "millrace";
 import { CutProxy } from "../support/cut-proxy.mjs";
 import { eventStream, serve } from "../support/http-server.mjs";
 import { millraceProgram, startMillrace } from "../support/millrace-server.mjs";

@@ -1,13 +1,14 @@
-// The fixtures of the event stream format against the WebAssembly and the JavaScript build of the core. tests/fixtures/README.md has the rules.
+// The fixtures of the event stream format against the builds of the core: WebAssembly, that of Node.js, JavaScript. tests/fixtures/README.md has the rules.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as wasm from "../../build/wasm/core-for-tests.mjs";
 import * as js from "../../build/wasm/js-for-tests.mjs";
+import * as node from "../../build/wasm/node-for-tests.mjs";
 import { bytesOf, fixtureFiles, textOf } from "../support/fixtures.mjs";
 
 const { Kind, maxInputBytes } = wasm;
-const builds = { WebAssembly: wasm, JavaScript: js };
+const builds = { WebAssembly: wasm, "Node.js's": node, JavaScript: js };
 
 function expectedOf(output) {
   if ("retry" in output) return { kind: Kind.retry, a: output.retry };

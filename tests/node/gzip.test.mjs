@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { createGunzip } from "node:zlib";
-import { connect } from "../../client-wasm/dist/index.js";
+import { connect } from "millrace";
 import { CutProxy } from "../support/cut-proxy.mjs";
 import { millraceProgram, startMillrace } from "../support/millrace-server.mjs";
 import { until } from "../support/until.mjs";

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { test } from "node:test";
-import { connect, EventSource, parse } from "../../client-wasm/dist/index.js";
+import { connect, EventSource, parse } from "millrace";
 import { bytesOf, fixtureFiles } from "../support/fixtures.mjs";
 import { within } from "../support/until.mjs";
 

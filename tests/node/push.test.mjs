@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { EventSource } from "../../client-wasm/dist/index.js";
+import { EventSource } from "millrace";
 import { CutProxy } from "../support/cut-proxy.mjs";
 import { startMillrace } from "../support/millrace-server.mjs";
 import { until } from "../support/until.mjs";

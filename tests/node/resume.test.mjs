@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connect, EventSource } from "../../client-wasm/dist/index.js";
+import { connect, EventSource } from "millrace";
 import { BufferingProxy } from "../support/buffering-proxy.mjs";
 import { startMillrace } from "../support/millrace-server.mjs";
 import { consume, publishThroughCuts, serverBehindProxy } from "../support/resume-case.mjs";

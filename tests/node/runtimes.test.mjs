@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import * as millrace from "../../client-wasm/dist/index.js";
+import * as ofNode from "../../client-wasm/dist/node.js";
 import { loadBare } from "../support/bare-engine.mjs";
 import { eventStream, serve, streams } from "../support/http-server.mjs";
 
@@ -54,19 +55,16 @@ test("text is decoded and encoded without the platform as with it", () => {
   for (let round = 0; round < 2000; round += 1) {
     const data = Uint8Array.from({ length: next() % 24 }, () => (next() % 2 ? edges[next() % edges.length] : next()));
     const stream = Uint8Array.of(...Buffer.from("data: "), ...data, 10, 10);
-    const said = bare.parse(stream).map(({ data }) => data);
-    assert.deepEqual(
-      [...said],
-      millrace.parse(stream).map(({ data }) => data),
-      `bytes ${data}`,
-    );
+    const [decoded, own, bares] = [millrace, ofNode, bare].map(({ parse }) => parse(stream)[0]?.data);
+    assert.equal(bares, decoded, `bytes ${data}`);
+    assert.equal(own, decoded, `bytes ${data}, in Node.js`);
   }
 });
 
 /** What a program prints in a process of its own, where `prepare` has changed the platform before. */
-async function outputOf(prepare, program, url) {
+async function outputOf(prepare, program, url, entry = "index") {
   const script = `${prepare}; const url = ${JSON.stringify(url)};
-    const { EventSource, connect } = await import(${JSON.stringify(pathToFileURL(new URL("index.js", distribution).pathname).href)});
+    const { EventSource, connect } = await import(${JSON.stringify(pathToFileURL(new URL(`${entry}.js`, distribution).pathname).href)});
     ${program}`;
   const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], { timeout: 20_000 });
   return stdout.trim().split("\n");
@@ -89,6 +87,7 @@ test("handlers are called once where the platform's EventTarget calls them by it
      source.onopen = () => console.log("open");
      source.onmessage = function ({ data }) { console.log(data, this === source); if (data === "b") source.close(); };`,
     server.origin,
+    "workerd",
   );
   assert.deepEqual(lines, ["open", "a true", "b true"]);
 });
@@ -103,4 +102,46 @@ test("events follow one another where there are neither channels nor setImmediat
     server.origin,
   );
   assert.deepEqual(lines, ["a", "b"]);
+});
+
+test("where fetch refuses `cache`, it is not given", async (context) => {
+  const server = await serve(streams({ body: "data: a\n\n", open: true }, { body: "data: a\n\n", open: true }));
+  context.after(() => server.close());
+  const lines = await outputOf(
+    `const { fetch } = globalThis;
+     globalThis.Request = class {};
+     globalThis.fetch = (url, init) => {
+       if (init.cache !== undefined) throw new Error("The 'cache' field on 'RequestInitializerDict' is not implemented.");
+       return fetch(url, init);
+     };`,
+    `const source = new EventSource(url);
+     source.onmessage = ({ data }) => { console.log(data); source.close(); };
+     source.onerror = ({ message }) => { console.log(message); source.close(); };
+     for await (const { data } of connect(url)) { console.log(data); break; }`,
+    server.origin,
+  );
+  assert.deepEqual(lines, ["a", "a"]);
+});
+
+test("where the window knows no signal but those of its own class, as jest-fixed-jsdom's, it is given none", async (context) => {
+  const server = await serve(streams({ body: "data: a\n\n", open: true }, { body: "data: a\n\n", open: true }));
+  context.after(() => server.close());
+  const lines = await outputOf(
+    `globalThis.window = new EventTarget();
+     for (const name of ["addEventListener", "removeEventListener"]) {
+       globalThis[name] = (type, listener, options) => {
+         if (options?.signal) throw new TypeError("parameter 3 dictionary has member 'signal' that is not of type 'AbortSignal'.");
+         window[name](type, listener);
+         console.log(name === "addEventListener" ? "listens" : "leaves", type);
+       };
+     }`,
+    `const own = new AbortController();
+     for await (const { data } of connect(url, { signal: own.signal })) { console.log(data); break; }
+     const source = new EventSource(url);
+     source.onmessage = ({ data }) => { console.log(data); source.close(); };`,
+    server.origin,
+  );
+  const types = ["online", "pagehide", "pageshow"];
+  const life = [...types.map((type) => `listens ${type}`), "a", ...types.map((type) => `leaves ${type}`)];
+  assert.deepEqual(lines, [...life, ...life]);
 });

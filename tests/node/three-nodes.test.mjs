@@ -7,7 +7,7 @@ import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { connect } from "../../client-wasm/dist/index.js";
+import { connect } from "millrace";
 import { freePort } from "../support/free-port.mjs";
 import { millraceProgram, root } from "../support/millrace-server.mjs";
 import { until, within } from "../support/until.mjs";

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect } from "../../client-wasm/dist/index.js";
+import { connect } from "millrace";
 import { freePort } from "./free-port.mjs";
 import { root, startMillrace } from "./millrace-server.mjs";
 import { until, within } from "./until.mjs";

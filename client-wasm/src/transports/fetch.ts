@@ -25,15 +25,12 @@ export function requestOf(
   const id = utf8AsLatin1(lastEventId);
   if (unsendable.test(id)) url.searchParams.set("lastEventId", lastEventId);
   else if (id) headers.set("Last-Event-ID", id);
-  // As properties, too: a `fetch` of the user's may add to them by `{ ...init.headers, … }`.
-  headers.forEach((value, name) => {
-    Object.assign(headers, { [name]: value });
-  });
   const init: RequestInit & { headers: Headers } = {
     method: request.method ?? "GET",
     headers,
     body: request.body ?? null,
-    cache: "no-store",
+    // Cloudflare's workers of before 2024-11-11 refuse it, and their Request has none.
+    cache: "cache" in (globalThis.Request?.prototype ?? {}) ? "no-store" : undefined,
     credentials: request.withCredentials ? "include" : "same-origin",
     signal,
   };
@@ -90,13 +87,6 @@ export async function headersOf({ headers }: Request): Promise<RequestHeaders> {
   return (typeof headers === "function" ? await headers() : headers) ?? {};
 }
 
-/** A `fetch` of the user's may give anything. */
-function checked(response: Response): Response {
-  const { headers, body, status }: Partial<Response> = response ?? {};
-  if (headers && (!body ? body === null : "getReader" in body)) return response;
-  throw Object.assign(new TypeError("Invalid response body, expected a web ReadableStream"), { status });
-}
-
 export class FetchTransport implements Transport {
   readonly name: TransportName;
   readonly #request: Request;
@@ -112,7 +102,7 @@ export class FetchTransport implements Transport {
   async connect(lastEventId: string): Promise<void> {
     this.#attempt = new AbortController();
     const { signal } = this.#attempt;
-    const { fetch = globalThis.fetch } = this.#request;
+    const { fetch = globalThis.fetch, checked } = this.#request;
     // Only what concerns the network is caught: a fault in here or in a listener must not look like a lost connection.
     const lost = (error: unknown) => {
       if (!signal.aborted) this.#listener.failed((error as typeof futile | undefined)?.isFutile, error);

@@ -1,6 +1,7 @@
 // The browser's own EventSource: what developer tools show as an event stream, and what crosses origins without asking
 // first. It parses and reconnects by itself; the core is told what it does, and takes over when it gives up.
 
+import { Input } from "../abi.js";
 import { cursorType } from "../protocol.js";
 import { answerOf, requestOf } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
@@ -81,7 +82,7 @@ export class NativeTransport implements Transport {
 
   #received(event: MessageEvent): void {
     const isHidden = event.type === cursorType && !this.#types.has(cursorType);
-    const full = this.#listener.message(isHidden ? "" : event.type, event.data, event.lastEventId);
+    const full = tell(this.#listener, event, isHidden);
     if (!full) return;
     // It cannot be slowed down, so it is ended; once there is room, the core goes on from the last ID.
     this.drop();
@@ -115,4 +116,13 @@ export class NativeTransport implements Transport {
     // has given it up by now, and this changes nothing.
     this.#listener.failed();
   }
+}
+
+/** A cursor that nobody has asked for is hidden. A promise holds the stream back until it is kept. */
+function tell(connection: TransportListener, event: MessageEvent, isHidden: boolean): Promise<void> | undefined {
+  const { type, data, lastEventId } = event;
+  const hasId = lastEventId !== connection.lastEventId;
+  const signals = connection.machine?.tell(Input.message, lastEventId, isHidden ? 1 : 0) ?? [];
+  connection.act(isHidden ? signals : [...signals, connection.eventOf(type, data, lastEventId, hasId)]);
+  return connection.owner.full?.();
 }

@@ -1,6 +1,7 @@
 // Transport: what carries a request out and the stream's bytes, or its events, in. It decides nothing: whatever happens
 // it reports to the connection, which asks the core, and does as it is told by the next connect() or drop().
 
+import type { EventOf, Signal, Source } from "../core.js";
 import type { ConnectOptions, TransportName } from "../types.js";
 
 export interface Transport {
@@ -48,8 +49,11 @@ export interface TransportListener {
   // From a transport that parses, and reconnects, by itself:
   /** It connects now, without having been told to. */
   online(): void;
-  /** Without a type it is a cursor, which nobody has asked for. */
-  message(type: string, data: string, lastEventId: string): Promise<void> | undefined;
+  readonly owner: { full?(): Promise<void> | undefined };
+  /** undefined: it is over. */
+  readonly machine: Source | undefined;
+  readonly eventOf: EventOf;
+  act(signals: Signal[]): Promise<void>;
 }
 
 /** What is asked for, apart from the last event ID. */
@@ -60,4 +64,6 @@ export interface Request {
   readonly headers?: ConnectOptions["headers"];
   readonly body?: ConnectOptions["body"];
   readonly fetch?: typeof fetch;
+  /** Throws where what `fetch` gave is no response that can be read. */
+  readonly checked?: (response: Response) => Response;
 }

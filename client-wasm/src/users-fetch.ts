@@ -1,0 +1,22 @@
+// A `fetch` of the user's, which may be anything.
+
+import type { Request } from "./transports/transport.js";
+
+function checked(response: Response): Response {
+  const { headers, body, status }: Partial<Response> = response ?? {};
+  if (headers && (!body ? body === null : "getReader" in body)) return response;
+  throw Object.assign(new TypeError("Invalid response body, expected a web ReadableStream"), { status });
+}
+
+/** Of a request. The headers that it gets can be added to by `{ ...init.headers, … }`, too. */
+export function withFetch(fetch: Request["fetch"]): Pick<Request, "fetch" | "checked"> {
+  if (!fetch) return {};
+  const spreadable: typeof fetch = (url, init) => {
+    const headers = init?.headers as Headers;
+    headers.forEach((value, name) => {
+      Object.assign(headers, { [name]: value });
+    });
+    return fetch(url, init);
+  };
+  return { fetch: spreadable, checked };
+}

@@ -1,0 +1,107 @@
+#include "utf16.h"
+
+#include <wasm_simd128.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#include "utf8_sequence.h"
+
+namespace millrace::utf16 {
+
+namespace {
+
+constexpr std::size_t kAtOnce = 16;
+constexpr char16_t kReplacement = 0xFFFD;
+
+std::uint32_t low_bits(char byte) {
+  return static_cast<std::uint8_t>(byte) & 0x3Fu;
+}
+
+bool is_continuation(char byte) {
+  return static_cast<signed char>(byte) < -64;
+}
+
+// `text` is a whole code point.
+std::uint32_t code_point(std::string_view text) {
+  const std::uint32_t lead = static_cast<std::uint8_t>(text[0]);
+  if (text.size() == 1) return lead;
+  if (text.size() == 2) return (lead & 0x1F) << 6 | low_bits(text[1]);
+  if (text.size() == 3) return (lead & 0x0F) << 12 | low_bits(text[1]) << 6 | low_bits(text[2]);
+  return (lead & 0x07) << 18 | low_bits(text[1]) << 12 | low_bits(text[2]) << 6 | low_bits(text[3]);
+}
+
+// What most text beyond ASCII is made of: two or three bytes, of which no check depends on which they are. How many
+// bytes of non-empty `text` that is, or 0.
+std::size_t common_sequence(std::string_view text, char16_t& unit) {
+  if (text.size() < 3 || !is_continuation(text[1])) return 0;
+  const std::uint32_t lead = static_cast<std::uint8_t>(text[0]);
+  if (lead >= 0xC2 && lead < 0xE0) {
+    unit = static_cast<char16_t>((lead & 0x1F) << 6 | low_bits(text[1]));
+    return 2;
+  }
+  if (lead > 0xE0 && lead < 0xED && is_continuation(text[2])) {
+    unit = static_cast<char16_t>((lead & 0x0F) << 12 | low_bits(text[1]) << 6 | low_bits(text[2]));
+    return 3;
+  }
+  return 0;
+}
+
+char16_t* put(std::uint32_t code, char16_t* to) {
+  if (code < 0x10000) {
+    *to++ = static_cast<char16_t>(code);
+  } else {
+    *to++ = static_cast<char16_t>(0xD7C0 + (code >> 10));
+    *to++ = static_cast<char16_t>(0xDC00 + (code & 0x3FF));
+  }
+  return to;
+}
+
+// Appends the sequence, or what is none, that non-empty `text` begins with, and returns how many bytes that are.
+std::size_t put_sequence(std::string_view text, char16_t*& to) {
+  if (const std::size_t bytes = common_sequence(text, *to)) {
+    ++to;
+    return bytes;
+  }
+  const utf8::Sequence sequence = utf8::first_sequence(text);
+  to = put(sequence.valid ? code_point(text.substr(0, sequence.bytes)) : kReplacement, to);
+  return sequence.bytes;
+}
+
+}  // namespace
+
+bool is_ascii(std::string_view text) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  v128_t bits = wasm_i8x16_splat(0);
+  for (; end - at >= static_cast<std::ptrdiff_t>(kAtOnce); at += kAtOnce) bits = wasm_v128_or(bits, wasm_v128_load(at));
+  char rest = 0;
+  for (; at != end; ++at) rest = static_cast<char>(rest | *at);
+  return wasm_i8x16_bitmask(bits) == 0 && static_cast<std::uint8_t>(rest) < 0x80;
+}
+
+std::uint32_t append_text(std::string_view text, ByteBuffer& out) {
+  // A unit a byte at most; what is ASCII is written sixteen units at a time, which may be more than there are.
+  auto* const begin = reinterpret_cast<char16_t*>(out.room_for((text.size() + kAtOnce) * sizeof(char16_t)));
+  char16_t* to = begin;
+  while (!text.empty()) {
+    // May read beyond the text: kReadableBytes of runtime.cpp are there.
+    const v128_t bytes = wasm_v128_load(text.data());
+    wasm_v128_store(to, wasm_u16x8_extend_low_u8x16(bytes));
+    wasm_v128_store(to + 8, wasm_u16x8_extend_high_u8x16(bytes));
+    const std::size_t most = std::min(text.size(), kAtOnce);
+    const auto ascii = static_cast<std::size_t>(__builtin_ctz(wasm_i8x16_bitmask(bytes) | 1u << most));
+    to += ascii;
+    text.remove_prefix(ascii);
+    if (ascii == most) continue;
+    do {
+      text.remove_prefix(put_sequence(text, to));
+    } while (!text.empty() && static_cast<std::uint8_t>(text[0]) >= 0x80);
+  }
+  const auto units = static_cast<std::uint32_t>(to - begin);
+  *to = u'\r';
+  out.add_written((units + 1) * sizeof(char16_t));
+  return units;
+}
+
+}  // namespace millrace::utf16
