@@ -70,6 +70,51 @@ const crossOriginCases = [
   },
 ];
 
+/** Whether each of three errors says what may be forbidden. */
+async function hints(connect, base, { until }) {
+  const said = [];
+  const url = `${base.replace("127.0.0.1", "localhost")}/stream`;
+  const connection = connect(url, { retry: { base: 10, max: 10 } });
+  connection.addEventListener("error", ({ message, reconnectIn }) => {
+    said.push(/CORS or the Content-Security-Policy forbids it/.test(message) && reconnectIn !== null);
+  });
+  await until(() => said.length === 3);
+  connection.close();
+  return said;
+}
+const hintCases = [
+  {
+    name: "another origin that does not allow it: says once that CORS may be the reason",
+    respond: elsewhere({}),
+    run: hints,
+    expect: [true, false, false],
+  },
+  {
+    name: "a policy that does not allow it: says once that the policy may be the reason",
+    respond: elsewhere({ "Access-Control-Allow-Origin": "*" }),
+    page: { "Content-Security-Policy": "connect-src 'self'" },
+    run: hints,
+    expect: [true, false, false],
+  },
+];
+const forbiddenByPolicy = (name, host) => ({
+  name: `${name} that the page's policy forbids: the error says so, and that it comes back`,
+  respond: elsewhere({ "Access-Control-Allow-Origin": "*" }),
+  page: { "Content-Security-Policy": "connect-src 'none'" },
+  run: `async (EventSource, base) => {
+    const source = new EventSource(\`\${base.replace("127.0.0.1", "${host}")}/stream\`);
+    const { message } = await new Promise((resolve) => source.addEventListener("error", resolve));
+    const state = source.readyState;
+    source.close();
+    return [state, /the Content-Security-Policy forbids it/.test(message)];
+  }`,
+  expect: [0, true],
+});
+const policyCases = [
+  forbiddenByPolicy("another origin", "localhost"),
+  forbiddenByPolicy("its own origin", "127.0.0.1"),
+];
+
 /**
  * Events numbered up to `total`, from the one after the ID that the client names on, with so many characters behind the number.
  * `/closed` waits for the first connection to go.
@@ -342,6 +387,7 @@ export function testPackage(newPage, differences) {
       cachedPage,
       onlineAgain,
       ...crossOriginCases,
+      ...policyCases,
       ...["native", "xhr", "fetch"].map(overOther),
     ],
     "millrace.EventSource",
@@ -357,7 +403,7 @@ export function testPackage(newPage, differences) {
     run(connectCases, connectBy(`transport: "${transport}"`), `connect() over ${transport}`);
   }
   run(nativeCases, connectBy('transport: "native"'), "connect() over native");
-  run(pageCases, connectBy("dropReplays: false"), "connect() in a page");
+  run([...pageCases, ...hintCases], connectBy("dropReplays: false"), "connect() in a page");
 
   test("with persist, a reloaded page goes on from the event it had been handed", async (context) => {
     const { server } = await serverBehindProxy(context, "--web", pageFolder());

@@ -1,10 +1,10 @@
 // How cases are run that hold in every runtime. A case says what a server answers, what a client does, and what comes of it:
 //
-//   { name, respond(request, response, count), run(client, base, tools), expect, requests?(requests) }
+//   { name, respond(request, response, count), run(client, base, tools), expect, requests?(requests), page? }
 //
 // `run` is carried into browsers as text, so it uses nothing but its parameters: the class or function under test, the
 // server's origin and the tools below. What it returns has to equal `expect`. `respond` answers every request but the page's
-// own; `requests`, if there, looks at what was asked.
+// own; `requests`, if there, looks at what was asked; `page` are further headers of the page.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -46,9 +46,9 @@ export function makeTools() {
 }
 
 /** In Node.js, with what `client` gives. */
-export function runInNode(cases, client) {
+export function runInNode(cases, client, prefix = "") {
   for (const { name, respond, run, expect, requests } of cases) {
-    test(name, async (context) => {
+    test(`${prefix}${name}`, async (context) => {
       const server = await serve(respond);
       context.after(() => server.close());
       const result = await within(run(client, server.origin, makeTools()), name);
@@ -61,9 +61,9 @@ export function runInNode(cases, client) {
 const packageFile = new URL("../../client-wasm/dist/index.js", import.meta.url);
 
 /** Answers with a page, and with the package for it to import; true if the request was for one of them. */
-export function servePage(request, response) {
+export function servePage(request, response, headers = {}) {
   if (request.url === "/page") {
-    response.writeHead(200, { "Content-Type": "text/html" }).end("<!doctype html><title>Millrace</title>");
+    response.writeHead(200, { "Content-Type": "text/html", ...headers }).end("<!doctype html><title>Millrace</title>");
   } else if (request.url === "/millrace.js") {
     response.writeHead(200, { "Content-Type": "text/javascript" }).end(readFileSync(packageFile));
   } else if (request.url === "/extras.js") {
@@ -115,13 +115,13 @@ export function workerOf(page, kind) {
  * its own way and no script can change: `{ tests, reason }`, a pattern for the names of the tests that are left out for it.
  */
 export function runInPage(cases, newPage, client, prefix, differences = []) {
-  for (const { name, respond, run, expect, requests } of cases) {
+  for (const { name, respond, run, expect, requests, page: headers } of cases) {
     const whole = `${prefix}: ${name}`;
     const skip = differences.find(({ tests }) => tests.test(whole))?.reason ?? false;
     test(whole, { skip }, async (context) => {
       let count = 0;
       const server = await serve((request, response) => {
-        if (!servePage(request, response)) respond(request, response, ++count);
+        if (!servePage(request, response, headers)) respond(request, response, ++count);
       });
       context.after(() => server.close());
       const page = await newPage();
