@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <random>
 #include <thread>
@@ -31,7 +32,8 @@ void live(const std::function<std::unique_ptr<EventSource>(std::mt19937&)>& make
   source.on_error([&](const EventSourceError&) { ++heard; });
   source.start();
   const int wanted = static_cast<int>(dice() % 4);
-  for (int i = 0; i < 200 && heard < wanted; ++i) std::this_thread::yield();
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+  while (heard < wanted && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
   if (dice() % 2 == 0) source.restart();
   if (dice() % 3 == 0) std::this_thread::yield();
   if (dice() % 2 == 0) source.close();
