@@ -6,7 +6,7 @@ include(${CMAKE_CURRENT_LIST_DIR}/../parts/pkg_config_without.cmake)
 set(PORT millrace)
 set(VERSION 0.1.0)
 set(CURRENT_PACKAGES_DIR ${build}/packages/millrace_x64-linux)
-set(FEATURES core client server sqlite)
+set(FEATURES core ${features})
 file(REMOVE_RECURSE ${CURRENT_PACKAGES_DIR})
 
 function(vcpkg_download_distfile archive)
@@ -83,8 +83,9 @@ set(port ${source}/packaging/vcpkg/millrace)
 include(${port}/portfile.cmake)
 
 # Its own checks after a build: no empty folder, no absolute path, nothing below lib/cmake, a licence.
-foreach(file IN ITEMS share/millrace/copyright share/millrace/usage share/millrace/millrace-config.cmake
-    lib/libmillrace_core.a lib/libmillrace_server.a lib/libmillrace_sqlite.a)
+list(TRANSFORM FEATURES PREPEND lib/libmillrace_ OUTPUT_VARIABLE libraries)
+list(TRANSFORM libraries APPEND .a)
+foreach(file IN ITEMS share/millrace/copyright share/millrace/usage share/millrace/millrace-config.cmake ${libraries})
   if(NOT EXISTS ${CURRENT_PACKAGES_DIR}/${file})
     message(FATAL_ERROR "the port does not install ${file}")
   endif()
@@ -100,6 +101,16 @@ if(absolute)
   message(FATAL_ERROR "these files have absolute paths: ${absolute}")
 endif()
 
+if(NOT features)
+  configure_quietly(-S ${source}/tests/parts/core_consumer -B ${build}/consumer -D CMAKE_PREFIX_PATH=${CURRENT_PACKAGES_DIR}
+    -D millrace_components=core)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${output}")
+  endif()
+  execute_process(COMMAND ${CMAKE_COMMAND} --build ${build}/consumer COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND ${build}/consumer/core_consumer COMMAND_ERROR_IS_FATAL ANY)
+  return()
+endif()
 configure_quietly(-S ${source}/tests/install/consumer -B ${build}/consumer -D CMAKE_PREFIX_PATH=${CURRENT_PACKAGES_DIR}
   -D millrace_version=${VERSION} -D millrace_include=${CURRENT_PACKAGES_DIR}/include)
 if(NOT status EQUAL 0)

@@ -57,7 +57,7 @@ failed=0
 [ $# -gt 0 ] || set -- armhf s390x windows
 for port; do
   case $port in
-    armhf) try armhf qemu-arm-static arm-linux-gnueabihf-g++ ;;
+    armhf) try armhf qemu-arm-static arm-linux-gnueabihf-g++ -Wno-psabi ;;
     s390x) try s390x qemu-s390x-static s390x-linux-gnu-g++ ;;
     windows) try windows "$(command -v wine64 || command -v wine || true)" x86_64-w64-mingw32-g++-posix ;;
     *) echo "ports: unknown port '$port'; expected armhf, s390x or windows" >&2 && exit 2 ;;
