@@ -1,6 +1,7 @@
-/* MILLRACE_API: what a shared library of Millrace offers to programs. Everything else is hidden in it. C and C++. */
+// MILLRACE_API: what the C interface offers from a shared library. C and C++.
 #pragma once
 
+/// Marks a function that other programs call.
 #if defined(__GNUC__) && !defined(_WIN32)
 #define MILLRACE_API __attribute__((visibility("default")))
 #else
