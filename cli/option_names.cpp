@@ -19,6 +19,7 @@ constexpr Names kExceptions[] = {
     {"ServerOptions::cors.headers", "--cors-header"},
     {"ServerOptions::cors.origins", "--cors-origin"},
     {"ServerOptions::threads.io_uring", "--no-io-uring"},
+    {"ServerOptions::http.http2", "--no-http2"},
     {"ServerOptions::history.events", "--history-events"},
     {"ServerOptions::history.bytes", "--history-bytes"},
     {"ServerOptions::history.age", "--history-age"},

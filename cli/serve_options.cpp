@@ -102,6 +102,7 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--loops", options.loops, "Event loops, each with its own thread; 0: one for each core")
       ->check(CLI::Range(0, 256));
   add_flag(app, "--no-io-uring", options.no_io_uring, "Do not use io_uring: write to each socket with its own call");
+  add_flag(app, "--no-http2", options.no_http2, "Do not speak HTTP/2: clients that begin with it get 505");
   add_flag(app, "--gzip", options.gzip,
            "Compress streams for clients that accept gzip; events below 256 bytes are not compressed");
   add(app, "--history-events", options.history_events, "Events kept in memory")
@@ -172,6 +173,7 @@ ServerOptions ServeOptions::server_options() const {
                       .max_pinned_bytes = max_pinned_bytes},
           .http = {.allowed_hosts = allowed_hosts,
                    .max_body_bytes = max_body_bytes,
+                   .http2 = !no_http2,
                    .max_buffered_bytes = max_buffered_bytes},
           .shares = {.max_connections = max_connections,
                      .max_connections_per_address = unless_zero(max_connections_per_address),

@@ -29,6 +29,7 @@ struct ServeOptions {
   std::size_t workers = 8;
   std::size_t loops = 0;
   bool no_io_uring = false;
+  bool no_http2 = false;
   bool gzip = false;
   std::size_t history_events = kHistoryEvents;
   std::size_t history_bytes = kHistoryBytes;

@@ -8,6 +8,7 @@
 
 #include "connection_loop.h"
 #include "handshakes.h"
+#include "http2_connection.h"
 #include "millrace/core/limits.h"
 
 namespace millrace {
@@ -26,14 +27,49 @@ static_assert(sizeof(void*) != 8 || sizeof(Connection) <= 184);
 Connection::Connection(ConnectionLoop& loop, int socket, Quota::Share share)
     : loop_(loop), transport_(socket), share_(std::move(share)) {}
 
+Connection::Connection(ConnectionLoop& loop, Http2Connection& carrier, std::uint32_t stream, Quota::Share share)
+    : loop_(loop),
+      transport_(~static_cast<int>(stream)),
+      share_(std::move(share)),
+      http2_(&carrier),
+      is_stream_(true) {}
+
 Connection::~Connection() {
   loop_.event_loop().timers().cancel(*this);
+  forget();
+  if (is_stream_) static_cast<void>(http2_.release());
 }
 
 void Connection::start() {
   if (loop_.handshakes() != nullptr) return begin_handshake();
   await_first_request();
   if (!watch(kInput)) close();
+}
+
+void Connection::become_http2(std::string_view bytes) {
+  phase_ = Phase::kHttp2;
+  http2_ = std::make_unique<Http2Connection>(*this);
+  http2_->begin(bytes);
+}
+
+Transport& Connection::transport_of_carrier() const {
+  return http2_->root().transport_;
+}
+
+void Connection::finish(Exchange& exchange) {
+  if (is_stream_ && !http2_->close_pipe(*this, exchange.output.bytes())) {
+    phase_ = Phase::kResponding;
+    return close();
+  }
+  requests_.finish(*this, exchange);
+}
+
+// Its response is an event stream now. Where the client has gone meanwhile, it turns out when that is written to.
+void Connection::leave_worker() {
+  if (!is_stream_ || phase_ != Phase::kWorking) return;
+  std::string output;
+  http2_->close_pipe(*this, output);
+  phase_ = Phase::kResponding;
 }
 
 void Connection::await_first_request() {
@@ -59,6 +95,11 @@ bool Connection::watch(std::uint32_t events) {
 // Most requests need no call at all: what is watched for stays while a worker has the request, until something happens
 // that has to wait.
 void Connection::watch_for(std::uint32_t events) {
+  if (is_stream_) {
+    watched_for_ = events;
+    if (wants_output()) http2_->await_room();
+    return;
+  }
   if (std::exchange(watched_for_, events) != events) loop_.event_loop().modify(socket(), events, *this);
 }
 
@@ -73,11 +114,22 @@ void Connection::set_deadline(Duration after) {
 // The subscriber stays in the table until the turn ends: events may be on their way through it right now.
 void Connection::close(StreamEnd reason) {
   if (phase_ == Phase::kClosed) return;
-  if (phase_ == Phase::kStreaming) stream_.leave(reason);
+  leave_worker();
+  if (phase_ == Phase::kStreaming) leave(reason);
   if (phase_ == Phase::kHandshake) loop_.handshakes()->forget(*this);
   phase_ = Phase::kClosed;
-  stream_.stop_counting();
+  stop_counting();
+  if (is_stream_) {
+    http2_->drop(*this);
+    return loop_.discard(*this);
+  }
   loop_.event_loop().remove(socket());
+  loop_.event_loop().timers().cancel(*this);
+  if (http2_ != nullptr) {
+    ::shutdown(socket(), SHUT_RDWR);  // the socket stays until workers have no more use for its address
+    http2_->on_lost();
+    if (http2_->is_needed()) return;
+  }
   loop_.discard(*this);
 }
 
@@ -93,11 +145,13 @@ void Connection::on_ready(std::uint32_t events) {
     case Phase::kResponding:
       return requests_.write(*this);
     case Phase::kStreaming:
-      return stream_.on_ready(events);
+      return StreamSide::on_ready(events);
+    case Phase::kHttp2:
+      return http2_->on_ready(events);
     case Phase::kLingering:
       return discard_input();
     case Phase::kWorking:
-      return watch_for(kNothing);
+      return is_stream_ ? http2_->pump(*this) : watch_for(kNothing);
     case Phase::kClosed:
       return;
   }
@@ -110,7 +164,9 @@ void Connection::on_timer(TimePoint now) {
     case Phase::kResponding:
       return requests_.on_timer(*this);
     case Phase::kStreaming:
-      return stream_.on_timer(now);
+      return StreamSide::on_timer(now);
+    case Phase::kHttp2:
+      return http2_->on_timer(now);
     case Phase::kHandshake:
       loop_.handshakes()->time_out(*this);
       return close();
@@ -124,6 +180,7 @@ void Connection::on_timer(TimePoint now) {
 }
 
 std::size_t Connection::send(std::span<iovec> buffers) {
+  if (is_stream_) return http2_->send(*this, buffers);
   const ssize_t count = transport_.write(buffers);
   if (count >= 0) return static_cast<std::size_t>(count);
   close();
@@ -191,14 +248,16 @@ void Connection::finish_handshake() {
 // Closing with unread input would reset the connection, and with it a response still on its way. [RFC 9112 9.6]
 void Connection::linger() {
   assert(phase_ != Phase::kClosed);
+  if (is_stream_) return http2_->end(*this);
   phase_ = Phase::kLingering;
-  stream_.stop_counting();
+  stop_counting();
   transport_.end_output();
   set_deadline(kLingerTimeout);
   watch_for(kInput);
 }
 
 void Connection::discard_input() {
+  if (is_stream_) return;
   std::array<char, RequestSide::kReadBytes> buffer;
   for (int reads = 0; reads < RequestSide::kReadsPerTurn; ++reads) {
     const ssize_t count = phase_ == Phase::kLingering ? transport_.read_socket(buffer.data(), buffer.size())

@@ -3,10 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <future>
 #include <utility>
 
+#include "base/grow.h"
 #include "connection.h"
+#include "http2_connection.h"
 #include "log/pinned_bytes.h"
 
 namespace millrace {
@@ -16,6 +19,10 @@ namespace {
 // Subscribers that are written to before the loop looks for what else there is. With four times as many, requests wait
 // so long for their turn that publishing falls behind; with fewer, io_uring saves less.
 constexpr std::size_t kServedAtOnce = 64;
+
+// Streams of one connection of HTTP/2 share a write: as long as there are few of these, more subscribers are served,
+// but not more than so many times kServedAtOnce.
+constexpr std::size_t kMostRounds = 64;
 
 // The loop whose thread this is.
 thread_local const ConnectionLoop* running_loop = nullptr;
@@ -96,9 +103,28 @@ void ConnectionLoop::refuse(int socket, std::string response) {
 }
 
 Connection& ConnectionLoop::add(int socket, Quota::Share share) {
+  make_room(connections_);
   connections_.push_back(std::make_unique<Connection>(*this, socket, std::move(share)));
   connections_.back()->index_ = static_cast<std::uint32_t>(connections_.size() - 1);
   return *connections_.back();
+}
+
+Connection& ConnectionLoop::add_stream(Http2Connection& carrier, std::uint32_t stream, Quota::Share share) {
+  load_.fetch_add(1, std::memory_order_relaxed);
+  make_room(connections_);
+  connections_.push_back(std::make_unique<Connection>(*this, carrier, stream, std::move(share)));
+  connections_.back()->index_ = static_cast<std::uint32_t>(connections_.size() - 1);
+  connections_.back()->set_deadline(settings_.options.http.head_deadline);
+  return *connections_.back();
+}
+
+bool ConnectionLoop::is_running_here() const {
+  return running_loop == this;
+}
+
+void ConnectionLoop::forget(Http2Connection& connection) {
+  std::erase(to_send_, &connection);
+  std::erase(to_wake_, &connection);
 }
 
 void ConnectionLoop::discard(Connection& connection) {
@@ -179,8 +205,18 @@ void ConnectionLoop::drain(Duration window) {
   loop_.defer([this, window] {
     drain_window_ = window;
     for (StreamSide* stream : subscribed_streams()) retire(*stream, window);
+    go_away();
     if (open_streams_ == 0 && settings_.on_drained != nullptr) settings_.on_drained();
   });
+}
+
+// A list of its own, since one that has no streams ends by it.
+void ConnectionLoop::go_away() {
+  std::vector<Connection*> connections;
+  for (const auto& one : connections_) {
+    if (one->phase() == Connection::Phase::kHttp2) connections.push_back(one.get());
+  }
+  for (Connection* const one : connections) one->http2()->go_away();
 }
 
 void ConnectionLoop::stream_closed() {
@@ -266,10 +302,14 @@ bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
   takes_posted_soon_ = false;
   const bool took_posted = take_posted();
   const auto until = std::chrono::steady_clock::now() + spent;
+  std::size_t rounds = 0;
+  written_ = 0;
+  wake_http2();
   do {
     if (subscribers_.has_more()) subscribers_.serve(kServedAtOnce, *this);
     read_on();
-  } while (has_deliveries() && std::chrono::steady_clock::now() < until);
+  } while (has_deliveries() && (gathers_more(rounds) || std::chrono::steady_clock::now() < until));
+  send_http2();
   if (handshakes_) handshakes_->take_turns(has_deliveries());
   if (feed_.pinned().bytes() > feed_.pinned().max()) cut_slowest();
   if (std::any_of(discarded_.begin(), discarded_.end(),
@@ -279,6 +319,7 @@ bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
   for (Connection* connection : discarded_) {
     const std::uint32_t index = connection->index_;
     --(connection->is_refused() ? counts_.refused : counts_.open);
+    if (connection->is_stream()) --counts_.http2_streams;
     load_.fetch_sub(1, std::memory_order_relaxed);
     connections_[index].swap(connections_.back());
     connections_[index]->index_ = index;
@@ -286,7 +327,66 @@ bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
   }
   discarded_.clear();
   takes_posted_soon_ = true;
-  return has_deliveries() || !took_posted || (handshakes_ && handshakes_->has_more());
+  return has_deliveries() || !took_posted || !to_wake_.empty() || (handshakes_ && handshakes_->has_more());
+}
+
+bool ConnectionLoop::gathers_more(std::size_t& rounds) const {
+  return !to_send_.empty() && written_ + to_send_.size() < kServedAtOnce && ++rounds < kMostRounds;
+}
+
+void ConnectionLoop::wake_http2() {
+  for (Http2Connection* const connection : std::exchange(to_wake_, {})) connection->wake();
+}
+
+// What all streams of a connection have to say in this turn is one send, and with TLS mostly one record.
+void ConnectionLoop::send_http2() {
+  const std::vector<Http2Connection*> all = std::exchange(to_send_, {});
+  for (std::span<Http2Connection* const> left = all; !left.empty();) {
+    const auto some = left.first(std::min(left.size(), kServedAtOnce));
+    send_http2(some);
+    left = left.subspan(some.size());
+  }
+}
+
+void ConnectionLoop::send_http2(std::span<Http2Connection* const> connections) {
+  sends_.clear();
+  sealed_.clear();
+  records_.clear();
+  for (const Http2Connection* const connection : connections) {
+    const std::string_view bytes = connection->sealed();
+    if (bytes.empty()) continue;
+    sends_.push_back({.socket = connection->root().socket(), .bytes = sealed_if_due(connection->root(), bytes)});
+  }
+  sender_->send(sends_);
+  auto sent = sends_.begin();
+  auto sealed = sealed_.begin();
+  for (Http2Connection* const connection : connections) {
+    if (connection->sealed().empty()) {
+      connection->took(0);
+    } else if (connection->root().transport().is_clear()) {
+      take_result(*connection, (sent++)->result);
+    } else {
+      take_sealed_result(*connection, *sealed++, (sent++)->result);
+    }
+  }
+}
+
+void ConnectionLoop::take_result(Http2Connection& connection, ssize_t result) {
+  if (result < 0 && result != -EAGAIN) return connection.root().close();
+  connection.took(static_cast<std::size_t>(std::max<ssize_t>(result, 0)));
+}
+
+// A record holds no more than so much: what is left goes the plain way, unless the socket is full.
+void ConnectionLoop::take_sealed_result(Http2Connection& connection, const TlsChannel::Sealed& sealed, ssize_t result) {
+  Connection& root = connection.root();
+  if (!root.transport().tls()->settle(sealed.record, result)) return root.close();
+  std::size_t taken = sealed.plain;
+  const std::string_view rest = connection.sealed().substr(taken);
+  if (!rest.empty() && !root.has_unsent()) {
+    iovec buffer{.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};  // iovec knows no const
+    taken += root.send({&buffer, 1});
+  }
+  connection.took(taken);
 }
 
 void ConnectionLoop::read_later(StreamSide& stream) {
@@ -356,6 +456,7 @@ void ConnectionLoop::write(std::span<Delivery> deliveries) {
     }
   }
   sender_->send(sends_);
+  written_ += sends_.size();
   uses_io_uring_.store(sender_->uses_io_uring(), std::memory_order_relaxed);
   auto sent = sends_.begin();
   auto sealed = sealed_.begin();

@@ -1,6 +1,7 @@
 // ConnectionLoop: an event loop on its own thread, with its connections and subscribers.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <functional>
@@ -19,6 +20,8 @@
 #include "exchange.h"
 #include "handshakes.h"
 #include "http/cross_origin.h"
+#include "http/request_head.h"
+#include "http2/http2_session.h"
 #include "hub/presence.h"
 #include "log/feed.h"
 #include "loop/acceptor.h"
@@ -38,11 +41,19 @@
 namespace millrace {
 
 class Connection;
+class Http2Connection;
 class StreamSide;
 
 /// Connections of a server, on all its loops. Whoever gives one to a loop has counted it; the loop discounts it.
 struct ConnectionCounts {
-  std::atomic<std::size_t> open = 0;
+  std::atomic<std::size_t> open = 0;           ///< with each stream of HTTP/2 as one more
+  std::atomic<std::size_t> http2_streams = 0;  ///< of these
+
+  /// Without the streams.
+  std::size_t connections() const {
+    const std::size_t all = open;
+    return all - std::min<std::size_t>(all, http2_streams);
+  }
   std::atomic<std::size_t> refused = 0;  ///< those that are only told why they cannot be open
 
   /// Counts one more, unless there are `max`. Any thread.
@@ -76,6 +87,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
     TlsTerms tls_terms = {};
     /// Told of a connection that has begun with another protocol than its port's, and which.
     std::function<void(RefusalReason, int socket)> on_foreign_protocol = nullptr;
+    /// A stream of HTTP/2 begins on a connection: its share of what an address may have, or why there is none.
+    std::function<std::optional<Quota::Share>(int socket, RequestError& why_not)> admit_stream = nullptr;
     /// Answers a request on the loop's thread. False: a worker has to, and nothing has been done.
     std::function<bool(Exchange&, std::string_view request)> serve_here = nullptr;
   };
@@ -136,6 +149,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   // For connections: the loop's thread -----------------------------------------------------------------------------
 
   EventLoop& event_loop() { return loop_; }
+  /// This is its thread.
+  bool is_running_here() const;
   LoopCounters& counters() { return counters_; }
   const Settings& settings() const { return settings_; }
   Feed& feed() { return feed_; }
@@ -143,6 +158,18 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   WorkBudget& reading() { return reading_; }
   /// Has the stream's subscriber read on from the log when those before it have.
   void read_later(StreamSide& stream);
+
+  // For connections of HTTP/2.
+  Http2Session::SharedDecoder& hpack() { return hpack_; }
+  /// A stream has begun, whose share has been counted.
+  Connection& add_stream(Http2Connection& carrier, std::uint32_t stream, Quota::Share share);
+  /// What is sealed is sent at the end of the turn.
+  void send_later(Http2Connection& connection) { to_send_.push_back(&connection); }
+  /// Its wake() is called in the next turn.
+  void wake_later(Http2Connection& connection) { to_wake_.push_back(&connection); }
+  void forget(Http2Connection& connection);
+  /// A buffer with room from the last time.
+  std::string& spare_output() { return spare_output_; }
 
   void dispatch(std::shared_ptr<Exchange> exchange) { dispatch_(std::move(exchange)); }
   bool serve_here(Exchange& exchange, std::string_view request) {
@@ -185,6 +212,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   void post(const FramePtr& frame) override;
   Connection& add(int socket, Quota::Share share);
   void retire(StreamSide& stream, Duration window);
+  void go_away();
   void read_on();
   void cut_slowest();
   void report_presence_soon();
@@ -196,6 +224,12 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   bool end_turn(std::chrono::nanoseconds spent);
   bool has_deliveries() const { return subscribers_.has_more() || !readers_.empty(); }
   bool take_posted();
+  bool gathers_more(std::size_t& rounds) const;
+  void wake_http2();
+  void send_http2();
+  void send_http2(std::span<Http2Connection* const> connections);
+  void take_result(Http2Connection& connection, ssize_t result);
+  void take_sealed_result(Http2Connection& connection, const TlsChannel::Sealed& sealed, ssize_t result);
   void write(std::span<Delivery> deliveries) override;
   std::string_view sealed_if_due(Connection& connection, std::string_view chunks);
   void on_served(TimePoint published) override;
@@ -220,10 +254,15 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   std::string why_no_io_uring_;
   const std::unique_ptr<BatchSender> sender_;
   std::atomic<bool> uses_io_uring_;
-  std::vector<BatchSender::Send> sends_;                     // of the write() under way
-  std::vector<TlsChannel::Sealed> sealed_;                   // likewise: what is sent, where that is sealed
-  std::string records_;                                      // likewise: the bytes of these
-  std::optional<Handshakes> handshakes_;                     // nothing where connections are clear
+  std::vector<BatchSender::Send> sends_;    // of the write() under way
+  std::vector<TlsChannel::Sealed> sealed_;  // likewise: what is sent, where that is sealed
+  std::string records_;                     // likewise: the bytes of these
+  std::optional<Handshakes> handshakes_;    // nothing where connections are clear
+  std::size_t written_ = 0;                 // sockets, by write() in this turn
+  Http2Session::SharedDecoder hpack_;
+  std::vector<Http2Connection*> to_send_;
+  std::vector<Http2Connection*> to_wake_;
+  std::string spare_output_;
   std::optional<Duration> drain_window_;                     // once drain() has been called
   bool takes_posted_soon_ = false;                           // of the loop's thread: this turn will take what is posted
   std::unordered_map<std::uint64_t, StreamSide*> awaiting_;  // a page of the store, by ticket

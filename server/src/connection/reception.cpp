@@ -68,6 +68,23 @@ void Reception::accept(ConnectionLoop& loop, int socket, const sockaddr_storage&
   loop_for_another(loop).adopt(socket, std::move(*share));
 }
 
+std::optional<Quota::Share> Reception::admit_stream(int socket, RequestError& why_not) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  ::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size);
+  auto share = per_address_.take(Who::network(peer));
+  if (!share) {
+    why_not = {429, "too many connections and streams from your address", RefusalReason::kAddressConnections};
+    return std::nullopt;
+  }
+  if (!ConnectionCounts::add_to(counts_.open, bounds_.connections)) {
+    why_not = {503, "too many connections and streams to the server", RefusalReason::kConnections};
+    return std::nullopt;
+  }
+  ++counts_.http2_streams;
+  return share;
+}
+
 void Reception::refuse(ConnectionLoop& loop, int socket, const RequestError& error) {
   std::string response = answer(error);
   if (ConnectionCounts::add_to(counts_.refused, kMaxTurnedAway)) return loop.refuse(socket, std::move(response));

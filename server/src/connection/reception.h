@@ -46,6 +46,9 @@ class Reception {
   /// Refuses a client of a server that was not started.
   void refuse(int socket);
 
+  /// Counts a stream of HTTP/2 as a connection of the socket's address, and of the server. Any loop.
+  std::optional<Quota::Share> admit_stream(int socket, RequestError& why_not);
+
   ConnectionCounts& counts() { return counts_; }
   const ConnectionCounts& counts() const { return counts_; }
 

@@ -9,6 +9,7 @@
 #include "connection.h"
 #include "connection_loop.h"
 #include "http/error_response.h"
+#include "http2_connection.h"
 #include "millrace/core/limits.h"
 #include "shares/rate_floor.h"
 #include "transport_wire.h"
@@ -23,15 +24,26 @@ void RequestSide::read(Connection& connection) {
     const ssize_t count = connection.transport().read(buffer.data(), buffer.size());
     if (count == -EAGAIN) return;
     if (count <= 0) return connection.close();
-    if (!take_in(connection, {buffer.data(), static_cast<std::size_t>(count)})) return;
+    if (!keep(connection, {buffer.data(), static_cast<std::size_t>(count)})) return;
+    if (begins_http2(connection)) return connection.become_http2(std::exchange(intake_, nullptr)->input());
     process_input(connection);
     if (!connection.awaits_request() || static_cast<std::size_t>(count) < buffer.size()) return;
   }
 }
 
+void RequestSide::take_in(Connection& connection, std::string_view bytes) {
+  if (keep(connection, bytes)) process_input(connection);
+}
+
+// By the first line of its preface. [RFC 9113 3.4]
+bool RequestSide::begins_http2(const Connection& connection) const {
+  constexpr std::string_view kFirstLine = "PRI * HTTP/2.0\r\n";
+  return served_ == 0 && intake_->view().starts_with(kFirstLine) && connection.loop().settings().options.http.http2;
+}
+
 // Bodies are what takes most memory of all that strangers can ask for: who comes where there is none is turned away,
 // and gives back what it had.
-bool RequestSide::take_in(Connection& connection, std::string_view bytes) {
+bool RequestSide::keep(Connection& connection, std::string_view bytes) {
   try {
     if (intake_ == nullptr) {
       intake_ =
@@ -93,6 +105,7 @@ bool RequestSide::serve_request(Connection& connection) {
                     .head = std::move(intake_->head()),
                     .input = {},
                     .last_request = served_ + 1 >= connection.loop().settings().max_requests};
+  exchange.head.is_http2 = connection.is_stream();
   if (!connection.loop().serve_here(exchange, intake_->view())) {
     if (send_answers(connection)) {
       dispatch(connection, std::move(exchange));
@@ -133,7 +146,11 @@ void RequestSide::dispatch(Connection& connection, Exchange exchange) {
   ++served_;
   exchange.input = std::move(intake_->input());
   exchange.share = std::move(intake_->share());
-  exchange.wire = std::make_shared<TransportWire>(connection.transport());
+  if (connection.is_stream()) {
+    exchange.wire = connection.http2()->open_pipe(connection);
+  } else {
+    exchange.wire = std::make_shared<TransportWire>(connection.transport());
+  }
   intake_.reset();
   connection.loop().dispatch(std::make_shared<Exchange>(std::move(exchange)));
 }
@@ -256,6 +273,7 @@ void RequestSide::await_request(Connection& connection) {
 }
 
 void RequestSide::after_response(Connection& connection) {
+  if (connection.phase() == Connection::Phase::kClosed) return;  // with the response, as a stream of HTTP/2 is
   if (!keep_alive_) return connection.linger();
   await_request(connection);
   // Pipelined: the next request is here already, or has begun.

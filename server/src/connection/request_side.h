@@ -27,6 +27,8 @@ class RequestSide {
   static constexpr std::size_t kReadBytes = 16 * 1024;
   static constexpr int kReadsPerTurn = 16;
 
+  /// What has come, where it does not come from a socket.
+  void take_in(Connection& connection, std::string_view bytes);
   /// There is something to read.
   void read(Connection& connection);
   /// There is room to write.
@@ -52,7 +54,8 @@ class RequestSide {
     std::optional<TimePoint> waiting_since = {};  // for the client to take it
   };
 
-  bool take_in(Connection& connection, std::string_view bytes);
+  bool keep(Connection& connection, std::string_view bytes);
+  bool begins_http2(const Connection& connection) const;
   void process_input(Connection& connection);
   bool serve_request(Connection& connection);
   void dispatch(Connection& connection, Exchange exchange);

@@ -2,6 +2,7 @@
 
 #include "connection.h"
 #include "connection_loop.h"
+#include "http2_connection.h"
 #include "stream_side.h"
 
 namespace millrace {
@@ -11,12 +12,18 @@ void RequestStream::begin(std::string_view head) {
   on_wake();
 }
 
+// A stream of HTTP/2 is the loop's alone: a producer on another thread leaves its events to that.
 ssize_t RequestStream::write(std::string_view bytes) {
-  return side_.connection().transport().write(bytes);
+  Connection& connection = side_.connection();
+  if (!connection.is_stream()) return connection.transport().write(bytes);
+  if (!connection.loop().is_running_here()) return 0;
+  if (!connection.http2()->is_open(connection)) return -1;
+  iovec buffer{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};  // iovec knows no const
+  return static_cast<ssize_t>(connection.send({&buffer, 1}));
 }
 
 bool RequestStream::has_unsent() const {
-  return side_.connection().transport().has_unsent();
+  return side_.connection().has_unsent();
 }
 
 void RequestStream::defer(EventStream::State::Task task) {

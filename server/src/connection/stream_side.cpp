@@ -26,10 +26,10 @@ constexpr int kPresencePagesPerTurn = 4;
 
 }  // namespace
 
-StreamSide::StreamSide(Connection& connection) : connection_(connection) {}
+StreamSide::StreamSide() = default;
+StreamSide::~StreamSide() = default;
 
-// Events do not pass the subscriber any more.
-StreamSide::~StreamSide() {
+void StreamSide::forget() {
   if (subscriber_ == nullptr) return;
   loop().subscribers().remove(*subscriber_);
   loop().forget_stored(stored_ticket_);
@@ -65,22 +65,22 @@ void StreamSide::open(std::string_view head, std::shared_ptr<EventStream::State>
 }
 
 ConnectionLoop& StreamSide::loop() const {
-  return connection_.loop();
+  return connection().loop();
 }
 
 bool StreamSide::is_open() const {
-  return connection_.is_streaming();
+  return connection().is_streaming();
 }
 
 void StreamSide::begin() {
   assert(subscriber_ == nullptr && request_stream_ == nullptr);  // it stays a stream, and the same
-  connection_.enter(Connection::Phase::kStreaming);
+  connection().enter(Connection::Phase::kStreaming);
   opened_at_ = loop().event_loop().now();
   is_counted_ = true;
   loop().stream_opened();
   put_off_heartbeat();
   set_timer();
-  connection_.watch_for(Connection::kInput);
+  connection().watch_for(Connection::kInput);
 }
 
 void StreamSide::leave(StreamEnd reason) {
@@ -102,8 +102,8 @@ Presence::Listener StreamSide::listener() const {
 }
 
 void StreamSide::on_ready(std::uint32_t events) {
-  if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) return connection_.close();
-  if ((events & EPOLLIN) != 0) connection_.discard_input();  // a client has nothing to say any more
+  if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) return connection().close();
+  if ((events & EPOLLIN) != 0) connection().discard_input();  // a client has nothing to say any more
   if (!is_open() || (events & EPOLLOUT) == 0) return;
   if (subscriber_ != nullptr) {
     read_on();
@@ -116,8 +116,9 @@ void StreamSide::on_timer(TimePoint now) {
   if (terms_ != nullptr && terms_->ends_at && now >= *terms_->ends_at) {
     return retire(loop().random_retry(reconnection_time(), reconnection_time()), StreamEnd::kLifetime);
   }
-  if (client_.is_lost(connection_.socket(), now, loop().settings().options.streams.unacknowledged_timeout)) {
-    return connection_.close();
+  if (!connection().is_stream() &&
+      client_.is_lost(connection().socket(), now, loop().settings().options.streams.unacknowledged_timeout)) {
+    return connection().close();
   }
   if (now >= heartbeat_at_) {
     heartbeat_at_ = now + loop().settings().options.streams.heartbeat;
@@ -134,7 +135,7 @@ void StreamSide::on_timer(TimePoint now) {
 void StreamSide::retire(Duration retry, StreamEnd reason) {
   end_reason_ = reason;
   // Cut, the client comes back after the reconnection time it has.
-  if (!subscriber_->retire(retry)) connection_.close(reason);
+  if (!subscriber_->retire(retry)) connection().close(reason);
 }
 
 void StreamSide::watch_presence() {
@@ -151,7 +152,7 @@ void StreamSide::tell_presence(bool is_news) {
   const TimePoint heartbeat_at = heartbeat_at_;
   for (int pages = 0; is_open() && subscriber_->is_live(); ++pages) {
     if (pages == kPresencePagesPerTurn) {
-      connection_.want_output(true);
+      connection().want_output(true);
       break;
     }
     const Presence::Page page = loop().settings().presence->read(*terms_->watch);
@@ -188,7 +189,7 @@ SubscriptionInfo StreamSide::info() const {
   return {.topics = std::move(topics),
           .client = std::string(subscriber_->client()),
           .user = terms_ != nullptr ? terms_->user : std::string(),
-          .address = peer_address(connection_.socket()),
+          .address = peer_address(connection().socket()),
           .age = loop().event_loop().now() - opened_at_,
           .live = subscriber_->is_live()};
 }
@@ -197,7 +198,7 @@ void StreamSide::read_on() {
   subscriber_->catch_up();
   // Whoever waits for its turn, or for the store, does not wait for the socket.
   if (!is_open()) return;
-  if (subscriber_->is_live() || subscriber_->awaits_stored() || reads_later_) connection_.want_output(false);
+  if (subscriber_->is_live() || subscriber_->awaits_stored() || reads_later_) connection().want_output(false);
   tell_presence();
 }
 
@@ -208,7 +209,7 @@ void StreamSide::take_stored(const Feed::Page& page) {
 
 std::size_t StreamSide::take_result(std::span<const FramePtr> frames, std::string_view chunks, ssize_t result) {
   if (result < 0 && result != -EAGAIN) {
-    connection_.close();
+    connection().close();
     return 0;
   }
   return took(frames, chunks.size(), static_cast<std::size_t>(std::max<ssize_t>(result, 0)));
@@ -217,15 +218,15 @@ std::size_t StreamSide::take_result(std::span<const FramePtr> frames, std::strin
 // A record holds no more than so much: what is left goes the plain way, unless the socket is full.
 std::size_t StreamSide::take_sealed_result(std::span<const FramePtr> frames, std::string_view chunks,
                                            const TlsChannel::Sealed& sealed, ssize_t result) {
-  if (!connection_.transport().tls()->settle(sealed.record, result)) {
-    connection_.close();
+  if (!connection().transport().tls()->settle(sealed.record, result)) {
+    connection().close();
     return 0;
   }
   std::size_t taken = sealed.plain;
-  if (taken < chunks.size() && !connection_.has_unsent()) {
+  if (taken < chunks.size() && !connection().has_unsent()) {
     const std::string_view rest = chunks.substr(taken);
     iovec buffer{.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};  // iovec knows no const
-    taken += connection_.send({&buffer, 1});
+    taken += connection().send({&buffer, 1});
     if (!is_open()) return 0;
   }
   return took(frames, chunks.size(), taken);
@@ -233,7 +234,7 @@ std::size_t StreamSide::take_sealed_result(std::span<const FramePtr> frames, std
 
 std::size_t StreamSide::took(std::span<const FramePtr> frames, std::size_t bytes, std::size_t taken) {
   count_delivery(frames, taken, bytes);
-  if (taken < bytes || connection_.has_unsent()) connection_.want_output(true);
+  if (taken < bytes || connection().has_unsent()) connection().want_output(true);
   put_off_heartbeat();
   return taken;
 }
@@ -250,10 +251,10 @@ std::size_t StreamSide::write(std::span<const FramePtr> frames, std::size_t skip
       buffers[i] = {.iov_base = const_cast<char*>(wire.data()), .iov_len = wire.size()};  // iovec knows no const
       bytes += wire.size();
     }
-    const std::size_t sent = connection_.send({buffers.data(), count});
+    const std::size_t sent = connection().send({buffers.data(), count});
     written += sent;
     count_delivery(frames.first(count), sent, bytes);
-    if (is_open() && (sent < bytes || connection_.has_unsent())) connection_.want_output(true);
+    if (is_open() && (sent < bytes || connection().has_unsent())) connection().want_output(true);
     if (sent < bytes) return written;
     frames = frames.subspan(count);
   }
@@ -272,7 +273,7 @@ WorkBudget& StreamSide::reading() {
 // The subscriber has ended: what is left to say is said as behind any response.
 void StreamSide::end() {
   leave(end_reason_);
-  connection_.end_with(subscriber_->ending());
+  connection().end_with(subscriber_->ending());
 }
 
 void StreamSide::read_stored(std::uint64_t sequence) {
@@ -302,7 +303,7 @@ void StreamSide::set_timer() {
   const Duration look = std::max(loop().settings().options.streams.heartbeat / 2, Duration{1});
   TimePoint deadline = std::min(loop().event_loop().now() + look, heartbeat_at_);
   if (terms_ != nullptr && terms_->ends_at) deadline = std::min(deadline, *terms_->ends_at);
-  loop().event_loop().timers().set(connection_, deadline);
+  loop().event_loop().timers().set(connection(), deadline);
 }
 
 }  // namespace millrace

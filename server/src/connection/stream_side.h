@@ -1,6 +1,7 @@
 // StreamSide: a connection as an event stream: a subscription to the hub, or a stream of the request's own.
 //
-// It is a part of its Connection. The loop's thread.
+// It is a part of its Connection: a base of that, since there are very many of them, so that it need not keep where
+// that is. The loop's thread.
 #pragma once
 
 #include <cstddef>
@@ -38,10 +39,8 @@ struct StreamTerms {
   StreamRightPtr right = nullptr;                    ///< where an authorizer can be asked about it again
 };
 
-class StreamSide final : public Subscriber::Output {
+class StreamSide : public Subscriber::Output {
  public:
-  explicit StreamSide(Connection& connection);
-  ~StreamSide();
   StreamSide(const StreamSide&) = delete;
   StreamSide& operator=(const StreamSide&) = delete;
 
@@ -85,10 +84,17 @@ class StreamSide final : public Subscriber::Output {
   SubscriptionInfo info() const;
   Duration reconnection_time() const;
 
-  Connection& connection() const { return connection_; }
+  Connection& connection();
+  const Connection& connection() const;
   bool reads_later() const { return reads_later_; }
   /// The loop has it among its readers from now on, or not any more; returns whether it had.
   bool set_reads_later(bool reads_later) { return std::exchange(reads_later_, reads_later); }
+
+ protected:
+  StreamSide();
+  ~StreamSide();
+  /// Its connection goes: events do not pass the subscriber any more.
+  void forget();
 
  private:
   ConnectionLoop& loop() const;
@@ -108,7 +114,6 @@ class StreamSide final : public Subscriber::Output {
   void read_stored(std::uint64_t sequence) override;
   void on_gap() override;
 
-  Connection& connection_;
   std::unique_ptr<Subscriber> subscriber_;
   std::uint64_t stored_ticket_ = 0;  // of what the subscriber has asked the store for
   TimePoint opened_at_{};

@@ -5,7 +5,7 @@
 namespace millrace {
 
 Transport::~Transport() {
-  ::close(socket_);
+  if (socket_ >= 0) ::close(socket_);
 }
 
 ssize_t Transport::read_socket(char* data, std::size_t size) {

@@ -20,6 +20,7 @@ namespace millrace {
 
 class Transport {
  public:
+  /// A negative number stands for none: a stream of HTTP/2 has no socket.
   explicit Transport(int socket) : socket_(socket) {}
   /// Closes the socket.
   ~Transport();

@@ -29,7 +29,9 @@ std::unique_ptr<TlsContext> tls_context(const ServerOptions& options,
   if (!options.tls) return nullptr;
   ServerTls tls = *options.tls;
   tls.on_notice = notify;
-  return TlsContext::make(tls, {"http/1.1"});
+  std::vector<std::string> protocols{"http/1.1"};
+  if (options.http.http2) protocols.insert(protocols.begin(), "h2");
+  return TlsContext::make(tls, std::move(protocols));
 }
 
 // Of the workers, `share` of them.
@@ -113,22 +115,24 @@ void Engine::add_operations() {
 }
 
 ConnectionLoop::Settings Engine::loop_settings(const HttplibInsides& insides) {
-  return {.options = options_,
-          .read_timeout = insides.read_timeout,
-          .write_timeout = insides.write_timeout,
-          .keep_alive = Duration{1000 * insides.keep_alive_seconds},
-          .max_requests = insides.keep_alive_count,
-          .refusals = &refusals_,
-          .presence = presence_.get(),
-          .buffers = buffers_.get(),
-          .cross_origin = &admission_.cross_origin(),
-          .on_begun_by_right = [this](const StreamRightPtr& right) { rights_->begun(right); },
-          .on_drained = [this] { gradual_stop_.wake(); },
-          .downloads = &downloads_,
-          .tls = tls_.get(),
-          .tls_terms = tls_terms(),
-          .on_foreign_protocol = [this](RefusalReason reason, int socket) { report_foreign_protocol(reason, socket); },
-          .serve_here = [this](Exchange& exchange, std::string_view request) { return serve_here(exchange, request); }};
+  return {
+      .options = options_,
+      .read_timeout = insides.read_timeout,
+      .write_timeout = insides.write_timeout,
+      .keep_alive = Duration{1000 * insides.keep_alive_seconds},
+      .max_requests = insides.keep_alive_count,
+      .refusals = &refusals_,
+      .presence = presence_.get(),
+      .buffers = buffers_.get(),
+      .cross_origin = &admission_.cross_origin(),
+      .on_begun_by_right = [this](const StreamRightPtr& right) { rights_->begun(right); },
+      .on_drained = [this] { gradual_stop_.wake(); },
+      .downloads = &downloads_,
+      .tls = tls_.get(),
+      .tls_terms = tls_terms(),
+      .on_foreign_protocol = [this](RefusalReason reason, int socket) { report_foreign_protocol(reason, socket); },
+      .admit_stream = [this](int socket, RequestError& why_not) { return reception_.admit_stream(socket, why_not); },
+      .serve_here = [this](Exchange& exchange, std::string_view request) { return serve_here(exchange, request); }};
 }
 
 void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
@@ -246,7 +250,8 @@ std::vector<Metric> Engine::metrics() const {
                            .cut_streams_too_slow = stream_buffers_->cuts(EventStreamEnd::kTooSlow),
                            .cut_streams_no_space = stream_buffers_->cuts(EventStreamEnd::kNoBufferSpace),
                            .pinned_bytes = feed_.pinned().bytes(),
-                           .connections = reception_.counts().open,
+                           .connections = reception_.counts().connections(),
+                           .http2_streams = reception_.counts().http2_streams,
                            .sending = loops_.sending(),
                            .presence = {}};
   if (presence_ != nullptr) snapshot.presence = presence_->statistics();

@@ -11,7 +11,7 @@ namespace millrace {
 namespace {
 
 // Says that the dynamic table has size 0: once, before anything else, whatever the peer would allow. [RFC 7541 4.2]
-constexpr char kNoTable = '\x20';
+constexpr char kTableIsEmpty = '\x20';
 
 // Streams that the server has ended before the peer had, and for which frames may still be on their way.
 constexpr std::size_t kRememberedResets = 256;
@@ -82,18 +82,19 @@ void Http2Session::respond(Http2Stream& stream, std::string_view block, bool end
   if (std::exchange(has_sent_fields_, true)) {
     append_headers(stream.id, block, ends, output_);
   } else {
-    append_headers(stream.id, kNoTable + std::string(block), ends, output_);
+    append_headers(stream.id, kTableIsEmpty + std::string(block), ends, output_);
   }
   control_.add(kHttp2ControlFramesEarned);
   if (ends) end(stream);
 }
 
-void Http2Session::refuse(Http2Stream& stream, const RequestError& error) {
+void Http2Session::refuse(Http2Stream& stream, const RequestError& error, std::optional<Duration> retry_after) {
   const std::string body = error_body(error.sentence);
   std::string block;
   append_status(error.status, block);
   append_field("content-type", "application/json", block);
   append_field("content-length", std::to_string(body.size()), block);
+  if (retry_after) append_field("retry-after", std::to_string(retry_after->count() / 1000), block);
   const bool fits = room(stream) >= body.size();
   respond(stream, block, !fits);
   if (fits) {
@@ -150,11 +151,12 @@ std::size_t Http2Session::send(Http2Stream& stream, std::span<const std::string_
 }
 
 void Http2Session::consume(Http2Stream& stream, std::size_t bytes) {
-  stream.consumed += static_cast<std::uint32_t>(bytes);
+  stream.consumed = static_cast<std::uint16_t>(stream.consumed + bytes);
   credit(bytes);
   if (stream.is_remote_over || is_over_ || stream.consumed < kHttp2StreamWindowBytes / 2) return;
   append_window_update(stream.id, stream.consumed, output_);
-  stream.received -= std::exchange(stream.consumed, 0);
+  stream.received = static_cast<std::uint16_t>(stream.received - stream.consumed);
+  stream.consumed = 0;
 }
 
 // Of the connection's window.
@@ -178,7 +180,8 @@ void Http2Session::end(Http2Stream& stream) {
 }
 
 void Http2Session::erase(Http2Stream& stream) {
-  credit(stream.received - stream.consumed);
+  credit(static_cast<std::size_t>(stream.received - stream.consumed));
+  if (!stream.is_remote_over) std::erase_if(bodies_, [&](const Body& body) { return body.stream == stream.id; });
   streams_.erase(streams_.begin() + (&stream - streams_.data()));
   if (streams_.empty()) std::vector<Http2Stream>().swap(streams_);
 }

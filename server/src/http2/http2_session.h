@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,16 +32,14 @@ class Connection;
 
 /// A stream that is open, at least on one side. There are very many of these.
 struct Http2Stream {
-  static constexpr std::uint64_t kUnknownLength = (std::uint64_t{1} << 60) - 1;
-
   std::uint32_t id = 0;
-  std::int32_t send_window = 0;              ///< below 0 where the peer has made it smaller [RFC 9113 6.9.2]
-  std::uint32_t received = 0;                ///< bytes of its receive window that are used up
-  std::uint32_t consumed = 0;                ///< of these, those that the peer may send again once it hears of them
-  std::uint64_t body_left : 60 = 0;          ///< that Content-Length promises
-  std::uint64_t is_remote_over : 1 = false;  ///< the peer sends nothing more on it
-  Connection* user = nullptr;                ///< the listener's own
+  std::int32_t send_window = 0;  ///< below 0 where the peer has made it smaller [RFC 9113 6.9.2]
+  std::uint16_t received = 0;    ///< bytes of its receive window that are used up
+  std::uint16_t consumed = 0;    ///< of these, those that the peer may send again once it hears of them
+  bool is_remote_over = false;   ///< the peer sends nothing more on it
+  Connection* user = nullptr;    ///< the listener's own
 };
+static_assert(kHttp2StreamWindowBytes <= 0xffff);
 
 class Http2Session {
  public:
@@ -81,8 +80,9 @@ class Http2Session {
 
   /// Sends a field section, in HPACK. `ends`: nothing follows; the stream is not open any more.
   void respond(Http2Stream& stream, std::string_view block, bool ends);
-  /// Answers with an error as Millrace has them, which ends the stream.
-  void refuse(Http2Stream& stream, const RequestError& error);
+  /// Answers with an error as Millrace has them, which ends the stream. `retry_after`: for that field, in whole
+  /// seconds.
+  void refuse(Http2Stream& stream, const RequestError& error, std::optional<Duration> retry_after = {});
   /// Bytes that send() would take.
   std::size_t room(const Http2Stream& stream) const;
   /// Sends as much of the pieces, in order, as the windows let through; returns how many bytes. `ends`: nothing follows
@@ -97,8 +97,10 @@ class Http2Session {
 
   /// What is to be sent; whoever has sent it drops it.
   std::string& output() { return output_; }
+  const std::string& output() const { return output_; }
   /// While it is blocked, nothing but what the protocol demands is added to output().
   void block_output(bool is_blocked) { is_blocked_ = is_blocked; }
+  bool is_output_blocked() const { return is_blocked_; }
 
   /// No request is taken any more; those that are there are still answered. `sentence`: for whoever looks.
   void go_away(std::string_view sentence);
@@ -153,6 +155,7 @@ class Http2Session {
   void break_stream(Http2Stream& stream, Http2Error error);
   void refuse_stream(std::uint32_t id, Http2Error error);
   void credit(std::size_t bytes);
+  Http2Stream& begin_stream(std::uint32_t id, bool has_body, std::optional<std::uint64_t> length);
   void end(Http2Stream& stream);
   void erase(Http2Stream& stream);
   void remember_reset(std::uint32_t id);
@@ -162,6 +165,12 @@ class Http2Session {
   SharedDecoder& shared_;
   const std::size_t max_head_bytes_;
   std::vector<Http2Stream> streams_;  // by their numbers, which only grow
+  // A body that has a length, and has not come to its end.
+  struct Body {
+    std::uint32_t stream;
+    std::uint64_t left;
+  };
+  std::vector<Body> bodies_;  // by their streams' numbers
   std::size_t held_places_ = 0;
   std::string output_;
 

@@ -1,6 +1,8 @@
 // What an Http2Session does with the frames that carry requests: HEADERS, CONTINUATION and DATA.
+#include <algorithm>
 #include <utility>
 
+#include "base/grow.h"
 #include "http2_session.h"
 
 namespace millrace {
@@ -83,16 +85,20 @@ void Http2Session::begin_request(std::uint32_t id, RequestFields& fields) {
   control_.add(kHttp2ControlFramesEarned);
   if (is_going_away_ || open() >= kHttp2MaxStreams) return refuse_stream(id, Http2Error::kRefusedStream);
   if (!fields.fault().empty()) return refuse_stream(id, Http2Error::kProtocol);
-  streams_.push_back(
-      {.id = id,
-       .send_window = static_cast<std::int32_t>(stream_send_window_),
-       .body_left = fields.content_length().value_or(Http2Stream::kUnknownLength) & Http2Stream::kUnknownLength,
-       .is_remote_over = !has_body});
+  Http2Stream& stream = begin_stream(id, has_body, fields.content_length());
   if (fields.is_too_large()) {
-    return refuse(streams_.back(),
+    return refuse(stream,
                   {431, "the request's fields are larger than the server's limit", RefusalReason::kHeadTooLarge});
   }
   listener_.on_request(id, fields, has_body);
+}
+
+Http2Stream& Http2Session::begin_stream(std::uint32_t id, bool has_body, std::optional<std::uint64_t> length) {
+  make_room(streams_);
+  streams_.push_back(
+      {.id = id, .send_window = static_cast<std::int32_t>(stream_send_window_), .is_remote_over = !has_body});
+  if (has_body && length) bodies_.push_back({.stream = id, .left = *length});
+  return streams_.back();
 }
 
 // [RFC 9113 8.1]
@@ -124,9 +130,11 @@ void Http2Session::take_data(const FrameReader::Piece& piece) {
     if (piece.is_first && !was_reset(head.stream)) fail(Http2Error::kStreamClosed, "DATA on a stream that is over");
     return;
   }
-  stream->received += static_cast<std::uint32_t>(piece.payload.size());
-  if (stream->is_remote_over) return break_stream(*stream, Http2Error::kStreamClosed);
-  if (stream->received > kHttp2StreamWindowBytes) return break_stream(*stream, Http2Error::kFlowControl);
+  if (stream->is_remote_over || stream->received + piece.payload.size() > kHttp2StreamWindowBytes) {
+    credit(piece.payload.size());
+    return break_stream(*stream, stream->is_remote_over ? Http2Error::kStreamClosed : Http2Error::kFlowControl);
+  }
+  stream->received = static_cast<std::uint16_t>(stream->received + piece.payload.size());
   if (data.size() < piece.payload.size()) consume(*stream, piece.payload.size() - data.size());
   take_body(*stream, data, piece.is_last && head.has(frame_flag::kEndStream));
 }
@@ -155,11 +163,14 @@ std::string_view Http2Session::without_padding(const FrameReader::Piece& piece) 
 }
 
 void Http2Session::take_body(Http2Stream& stream, std::string_view data, bool is_last) {
-  if (stream.body_left != Http2Stream::kUnknownLength) {
-    if (data.size() > stream.body_left || (is_last && data.size() < stream.body_left)) {
+  const auto body = std::lower_bound(bodies_.begin(), bodies_.end(), stream.id,
+                                     [](const Body& one, std::uint32_t id) { return one.stream < id; });
+  if (body != bodies_.end() && body->stream == stream.id) {
+    if (data.size() > body->left || (is_last && data.size() < body->left)) {
       return break_stream(stream, Http2Error::kProtocol);
     }
-    stream.body_left = (stream.body_left - data.size()) & Http2Stream::kUnknownLength;
+    body->left -= data.size();
+    if (is_last) bodies_.erase(body);
   }
   if (is_last) stream.is_remote_over = true;
   if (is_last || !data.empty()) listener_.on_body(stream, data, is_last);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "connection_fields.h"
 #include "http/field_text.h"
 
 namespace millrace {
@@ -13,7 +14,7 @@ namespace {
 constexpr std::size_t kFieldOverhead = 32;
 
 // Far beyond any body.
-constexpr std::uint64_t kMaxContentLength = std::uint64_t{1} << 59;
+constexpr std::uint64_t kLongestBody = std::uint64_t{1} << 59;
 
 // [RFC 9113 8.2.1]
 bool is_name(std::string_view name) {
@@ -24,13 +25,6 @@ bool is_value(std::string_view value) {
   const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
   if (!value.empty() && (is_blank(value.front()) || is_blank(value.back()))) return false;
   return value.find_first_of(std::string_view("\0\r\n", 3)) == std::string_view::npos;
-}
-
-// They are about a connection of HTTP/1. [RFC 9113 8.2.2]
-bool is_of_connection(std::string_view name) {
-  constexpr std::string_view kNames[] = {"connection", "keep-alive", "proxy-connection", "transfer-encoding",
-                                         "upgrade"};
-  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
 // Of a request line, between whose parts stand blanks.
@@ -52,7 +46,7 @@ void RequestFields::add(std::string_view name, std::string_view value) {
   has_regular_ = true;
   if (!is_name(name)) return fail("a field's name is empty, or has a character that is not allowed");
   if (!is_value(value)) return fail("a field's value has CR, LF or NUL, or blanks around it");
-  if (is_of_connection(name)) return fail("a field that HTTP/2 does not have: Connection, Upgrade or the like");
+  if (is_connection_field(name)) return fail("a field that HTTP/2 does not have: Connection, Upgrade or the like");
   add_regular(name, value);
 }
 
@@ -91,7 +85,7 @@ void RequestFields::take_content_length(std::string_view value) {
   std::uint64_t length = 0;
   const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), length);
   const bool is_number = !value.empty() && failure == std::errc{} && end == value.data() + value.size();
-  if (!is_number || length > kMaxContentLength) {
+  if (!is_number || length > kLongestBody) {
     return fail("Content-Length is not a number, or too large");
   }
   if (content_length_ && *content_length_ != length) return fail("two different Content-Length fields");

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "connection_fields.h"
 #include "hpack.h"
 #include "http/field_text.h"
 #include "http/request_head.h"
@@ -14,13 +15,6 @@ namespace {
 
 // Far more than anybody answers: what does not end is no head.
 constexpr std::size_t kMaxResponseHead = 256 * 1024;
-
-// They are about a connection of HTTP/1. [RFC 9113 8.2.2]
-bool is_of_connection(std::string_view name) {
-  constexpr std::string_view kNames[] = {"connection", "keep-alive", "proxy-connection", "transfer-encoding",
-                                         "upgrade"};
-  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
-}
 
 int status_in(std::string_view line) {
   constexpr std::size_t kBegin = std::string_view("HTTP/1.1 ").size();
@@ -49,6 +43,10 @@ bool ResponseReader::is_done() const {
       return chunks_->is_done();
   }
   return false;
+}
+
+bool ResponseReader::is_framing(std::string_view input) const {
+  return framing_ == Framing::kChunks && std::string_view("\r\n0\r\n\r\n").ends_with(input);
 }
 
 ResponseReader::Read ResponseReader::take_head(std::string_view& input) {
@@ -101,7 +99,7 @@ ResponseReader::Read ResponseReader::take_head(std::string_view& input) {
 // A name or a value that HTTP/2 does not have is left out: the client would refuse all of the response.
 void ResponseReader::take_field(std::string_view name, std::string_view value, std::string& block) {
   const bool is_clean = is_token(name) && value.find_first_of(std::string_view("\0\r\n", 3)) == std::string_view::npos;
-  if (is_clean && !is_of_connection(name)) append_field(name, value, block);
+  if (is_clean && !is_connection_field(name)) append_field(name, value, block);
 }
 
 ResponseReader::Read ResponseReader::take_body(std::string_view& input) {

@@ -37,6 +37,8 @@ class ResponseReader {
   bool is_done() const;
   /// Bytes of the body come as they are, and only the end of the connection ends them.
   bool is_plain() const { return framing_ == Framing::kUntilEnd; }
+  /// Whether the body is whole, and this is the rest of what ends it.
+  bool is_framing(std::string_view input) const;
   /// The bytes are not a response: the stream is to be cut.
   bool is_broken() const { return is_broken_; }
 

@@ -90,7 +90,7 @@ void HttplibBridge::serve(Exchange& exchange) const {
 
 void HttplibBridge::attach(httplib::Request& request, Exchange& exchange, ExchangeStream* stream) {
   request.response_handler = ExchangeReference{&exchange, stream};
-  if (exchange.tls != nullptr) add_certificate(request, *exchange.tls, stream != nullptr);
+  if (exchange.tls != nullptr) add_certificate(request, *exchange.tls, stream != nullptr && !exchange.head.is_http2);
   if (stream != nullptr) stream->begin_body(request);
   if (exchange.head.last_event_id.empty()) return;
   // cpp-httplib percent-decodes header values; an ID is to be had as it was sent.
@@ -138,7 +138,10 @@ std::optional<std::string> HttplibBridge::take_response(const httplib::Request& 
   }
   std::string head = "HTTP/1.1 200 OK\r\n";
   for (const auto& [name, value] : response.headers) head.append(name).append(": ").append(value).append("\r\n");
-  head.append(exchange->head.http_1_0 ? "Connection: close\r\n\r\n" : "Transfer-Encoding: chunked\r\n\r\n");
+  if (!exchange->head.is_http2) {
+    head.append(exchange->head.http_1_0 ? "Connection: close\r\n" : "Transfer-Encoding: chunked\r\n");
+  }
+  head.append("\r\n");
   exchange->taken = true;
   return head;
 }

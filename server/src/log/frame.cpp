@@ -17,6 +17,8 @@ std::string_view Frame::wire(WireForm form) const {
       return payload();
     case WireForm::kChunk:
       return chunk();
+    case WireForm::kGzipPayload:
+      return gzip().payload();
     case WireForm::kGzipChunk:
       break;
   }

@@ -21,10 +21,18 @@ namespace millrace {
 
 /// What of a frame a client gets.
 enum class WireForm : std::uint8_t {
-  kPayload,    ///< HTTP/1.0
-  kChunk,      ///< HTTP/1.1
-  kGzipChunk,  ///< HTTP/1.1 with Content-Encoding: gzip
+  kPayload,      ///< HTTP/1.0 and HTTP/2
+  kChunk,        ///< HTTP/1.1
+  kGzipPayload,  ///< HTTP/2 with Content-Encoding: gzip
+  kGzipChunk,    ///< HTTP/1.1 with it
 };
+
+constexpr bool is_chunked(WireForm form) {
+  return form == WireForm::kChunk || form == WireForm::kGzipChunk;
+}
+constexpr bool is_gzip(WireForm form) {
+  return form == WireForm::kGzipPayload || form == WireForm::kGzipChunk;
+}
 
 struct Frame {
   std::uint64_t sequence = 0;       ///< of its event; of a frame without one: what the client has seen once it has it

@@ -82,7 +82,8 @@ GzipBlock block(std::string_view preface, std::string_view encoded, std::string_
                              crc32_z(0, reinterpret_cast<const Bytef*>(payload.data()), payload.size())),
                          .bytes = static_cast<std::uint32_t>(payload.size())},
                  .behind_crc = crc32_combine_gen(static_cast<z_off_t>(payload.size()))};
-  append_chunk(encoded, made.chunk);
+  made.payload_begin = static_cast<std::uint32_t>(append_chunk(encoded, made.chunk));
+  made.payload_bytes = static_cast<std::uint32_t>(encoded.size());
   return made;
 }
 
@@ -111,10 +112,15 @@ GzipBlock stored_block(std::string_view payload) {
   return block({}, out, payload);
 }
 
-GzipBlock first_block(std::string_view preface, std::string_view payload) {
+GzipBlock first_block(std::string_view preface, std::string_view payload, bool is_chunked) {
   std::string out(kGzipHead);
   append_stored(payload, out);
-  return block(preface, out, payload);
+  GzipBlock first = block(preface, out, payload);
+  if (is_chunked) return first;
+  first.chunk = std::string(preface).append(out);
+  first.payload_begin = 0;
+  first.payload_bytes = static_cast<std::uint32_t>(first.chunk.size());
+  return first;
 }
 
 std::string gzip_end(const GzipSum& sum) {

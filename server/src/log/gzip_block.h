@@ -24,6 +24,11 @@ struct GzipBlock {
   std::string chunk;             ///< a whole HTTP/1.1 chunk; of a stream's first block, with what stands before it
   GzipSum sum;                   ///< of what is in it
   unsigned long behind_crc = 0;  ///< zlib's operator that puts this many bytes behind others
+  std::uint32_t payload_begin = 0;
+  std::uint32_t payload_bytes = 0;
+
+  /// Without the chunk's framing.
+  std::string_view payload() const { return std::string_view(chunk).substr(payload_begin, payload_bytes); }
 
   /// The sum of what `sum` is of, and this block behind it.
   void add_to(GzipSum& sum) const;
@@ -35,8 +40,9 @@ GzipBlock compressed_block(std::string_view payload);
 /// `payload` as it is.
 GzipBlock stored_block(std::string_view payload);
 
-/// `payload` as it is, as the first of a stream, behind `preface`, which is no part of that.
-GzipBlock first_block(std::string_view preface, std::string_view payload);
+/// `payload` as it is, as the first of a stream, behind `preface`, which is no part of that. Not `is_chunked`: they are
+/// all of its payload(), and there is no chunk.
+GzipBlock first_block(std::string_view preface, std::string_view payload, bool is_chunked = true);
 
 /// What ends a gzip stream of blocks with this sum: an empty last block, and the trailer.
 std::string gzip_end(const GzipSum& sum);

@@ -17,7 +17,7 @@ GzipBlock stored_block(std::string_view) {
   return {};
 }
 
-GzipBlock first_block(std::string_view, std::string_view) {
+GzipBlock first_block(std::string_view, std::string_view, bool) {
   return {};
 }
 

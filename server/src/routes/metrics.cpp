@@ -60,10 +60,9 @@ Metric cut_streams(const MetricsSnapshot& snapshot) {
 
 Metric handshakes(const MetricsSnapshot& snapshot) {
   Samples samples;
-  for (const auto& [result, counter] : {std::pair{"full", &LoopCounters::handshakes_full},
-                                        std::pair{"resumed", &LoopCounters::handshakes_resumed},
-                                        std::pair{"failed", &LoopCounters::handshakes_failed},
-                                        std::pair{"cut", &LoopCounters::handshakes_cut}}) {
+  for (const auto& [result, counter] :
+       {std::pair{"full", &LoopCounters::handshakes_full}, std::pair{"resumed", &LoopCounters::handshakes_resumed},
+        std::pair{"failed", &LoopCounters::handshakes_failed}, std::pair{"cut", &LoopCounters::handshakes_cut}}) {
     samples.push_back({.labels = {{"result", result}}, .value = static_cast<double>(sum(snapshot, counter))});
   }
   return family("millrace_tls_handshakes_total", "TLS handshakes, by what became of them", Metric::Kind::kCounter,
@@ -96,6 +95,7 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
   const Hub::Statistics& hub = snapshot.hub;
   std::vector<Metric> families{
       gauge("millrace_connections", "Connections open", snapshot.connections),
+      gauge("millrace_http2_streams", "Requests and event streams open over HTTP/2", snapshot.http2_streams),
       gauge("millrace_streams", "Event streams open, the request-scoped ones included", snapshot.streams),
       gauge("millrace_catching_up_subscribers", "Subscribers that read from the log", snapshot.catching_up),
       counter("millrace_publishes_total", "Events published", hub.publishes),

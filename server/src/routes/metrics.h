@@ -27,6 +27,7 @@ struct MetricsSnapshot {
   std::uint64_t cut_streams_no_space = 0;
   std::size_t pinned_bytes = 0;
   std::size_t connections = 0;
+  std::size_t http2_streams = 0;
   std::size_t streams = 0;
   std::size_t catching_up = 0;
   SendingWays sending = {};

@@ -74,7 +74,7 @@ bool StreamOpener::subscribe(const httplib::Request& request, httplib::Response&
     response.set_header(std::string(protocol::kLastEventIdHeader).c_str(), feed_.id_of(cursor.sequence).text());
   }
   if (options_.streams.gzip) response.set_header("Vary", "Accept-Encoding");
-  if (plan.form == WireForm::kGzipChunk) response.set_header("Content-Encoding", "gzip");
+  if (is_gzip(plan.form)) response.set_header("Content-Encoding", "gzip");
   std::optional<std::string> head = HttplibBridge::take_response(request, response);
   if (!head) return false;
   StreamTerms terms{.user = options.user,
@@ -95,10 +95,11 @@ bool StreamOpener::subscribe(const httplib::Request& request, httplib::Response&
 
 EventStream StreamOpener::open_stream(const httplib::Request& request, httplib::Response& response) const {
   Exchange& exchange = HttplibBridge::exchange_of(request);
-  auto state = std::make_shared<EventStream::State>(EventStream::State::Terms{.run_callback = ports_.run_on_worker,
-                                                                              .chunked = !exchange.head.http_1_0,
-                                                                              .on_failure = options_.on_failure,
-                                                                              .buffers = ports_.buffers});
+  auto state = std::make_shared<EventStream::State>(
+      EventStream::State::Terms{.run_callback = ports_.run_on_worker,
+                                .chunked = !exchange.head.http_1_0 && !exchange.head.is_http2,
+                                .on_failure = options_.on_failure,
+                                .buffers = ports_.buffers});
   set_event_stream_headers(response, options_.streams.heartbeat);
   if (auto head = HttplibBridge::take_response(request, response)) {
     exchange.loop.defer(

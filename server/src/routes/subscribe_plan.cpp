@@ -59,7 +59,7 @@ SubscribePlan plan_subscription(const httplib::Request& request, const RequestHe
       .filter = filter_of(subscribe.topics),
       .last_event_id = head.last_event_id,
       .cursor_form = subscribe.cursor ? subscribe.cursor : cursor_form_of(request, server.streams.cursor),
-      .form = head.http_1_0 ? WireForm::kPayload : WireForm::kChunk};
+      .form = head.http_1_0 || head.is_http2 ? WireForm::kPayload : WireForm::kChunk};
   if (subscribe.client.size() > kMaxClientNameBytes) {
     throw std::invalid_argument("client: longer than " + std::to_string(kMaxClientNameBytes) + " bytes");
   }
@@ -69,7 +69,9 @@ SubscribePlan plan_subscription(const httplib::Request& request, const RequestHe
   if (plan.last_event_id.empty()) {
     plan.last_event_id = request.get_param_value(std::string(protocol::kLastEventIdParameter));
   }
-  if (server.streams.gzip && plan.form == WireForm::kChunk && takes_gzip(request)) plan.form = WireForm::kGzipChunk;
+  if (server.streams.gzip && !head.http_1_0 && takes_gzip(request)) {
+    plan.form = head.is_http2 ? WireForm::kGzipPayload : WireForm::kGzipChunk;
+  }
   return plan;
 }
 

@@ -27,7 +27,7 @@ void Batch::drop(std::size_t count) {
 }
 
 std::string_view Batch::chunks(std::span<const FramePtr> part, WireForm form) {
-  if (form == WireForm::kPayload) return {};
+  if (!is_chunked(form)) return {};
   if (part.size() == 1) return part.front()->wire(form);
   if (form == WireForm::kGzipChunk && gzip_ == nullptr) gzip_ = std::make_unique<Joined>();
   auto& [bytes, ends] = form == WireForm::kGzipChunk ? *gzip_ : plain_;

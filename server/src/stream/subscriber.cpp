@@ -156,7 +156,8 @@ bool Subscriber::retire(Duration retry) {
 std::string Subscriber::ending() const {
   std::string ending;
   if (form_ == WireForm::kGzipChunk) append_chunk(gzip_end(gzip_sum_), ending);
-  if (form_ != WireForm::kPayload) ending.append(kLastChunk);
+  if (form_ == WireForm::kGzipPayload) ending.append(gzip_end(gzip_sum_));
+  if (is_chunked(form_)) ending.append(kLastChunk);
   return ending;
 }
 
@@ -195,7 +196,7 @@ bool Subscriber::account(std::span<const FramePtr> frames, std::size_t written) 
 void Subscriber::pass(const Frame& frame) {
   cursor_ = frame.sequence;
   has_written_event_ = has_written_event_ || frame.topic.has_value();
-  if (form_ == WireForm::kGzipChunk) frame.gzip().add_to(gzip_sum_);
+  if (is_gzip(form_)) frame.gzip().add_to(gzip_sum_);
 }
 
 bool Subscriber::write_in_flight() {
@@ -271,8 +272,8 @@ FramePtr Subscriber::control_frame(std::string_view payload, std::uint64_t seque
                                    std::optional<std::string_view> preface) const {
   auto frame = std::make_shared<Frame>();
   frame->sequence = sequence;
-  if (form_ == WireForm::kGzipChunk) {
-    frame->set_gzip(preface ? first_block(*preface, payload) : stored_block(payload));
+  if (is_gzip(form_)) {
+    frame->set_gzip(preface ? first_block(*preface, payload, is_chunked(form_)) : stored_block(payload));
     return frame;
   }
   frame->bytes = preface.value_or("");

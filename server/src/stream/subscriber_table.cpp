@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "base/grow.h"
+
 namespace millrace {
 
 namespace {
@@ -36,6 +38,7 @@ void SubscriberTable::add(Subscriber& subscriber) {
   FilterGroup& group = group_of(subscriber);
   subscriber.group_ = &group;
   subscriber.index_ = group.members.size();
+  make_room(group.members);
   group.members.push_back(&subscriber);
   ++size_;
 }

@@ -354,7 +354,7 @@ inline constexpr Duration kMaxClockSkew{5'000};
 inline constexpr std::size_t kHttp2MaxStreams = 1'000;
 
 /// Bytes of a request's body on one stream that the server has not read yet; beyond it the client waits.
-inline constexpr std::size_t kHttp2StreamWindowBytes = 64 * 1024;
+inline constexpr std::size_t kHttp2StreamWindowBytes = 65'535;
 
 /// The same on all streams of a connection together.
 inline constexpr std::size_t kHttp2ConnectionWindowBytes = 1024 * 1024;
@@ -365,6 +365,9 @@ inline constexpr std::size_t kHttp2GatherBytes = 256 * 1024;
 /// A stream with this many bytes on their way does not get the last eighth of what the client's window for all streams
 /// has been at its widest: a few stalled readers cannot use up what the others need.
 inline constexpr std::int64_t kHttp2StreamInFlightBytes = 64 * 1024;
+
+/// Bytes of a response that a worker leaves for its stream before it has to wait.
+inline constexpr std::size_t kHttp2PipeBytes = 64 * 1024;
 
 /// Largest field section of a request as it is compressed, in bytes; beyond it the connection ends
 /// (ENHANCE_YOUR_CALM). How large it may be decoded is the bound of request heads (431).

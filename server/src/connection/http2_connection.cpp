@@ -1,0 +1,464 @@
+#include "http2_connection.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "connection.h"
+#include "connection_loop.h"
+#include "log/frame.h"
+#include "millrace/core/limits.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::size_t kReadBytes = 8 * 1024;
+constexpr int kReadsPerTurn = 32;
+
+constexpr std::string_view kEmptyLine = "\r\n";
+
+// Of a response, that are taken at once.
+constexpr std::size_t kMaxPieces = 64;
+
+}  // namespace
+
+Http2Connection::Http2Connection(Connection& root)
+    : root_(root),
+      session_(*this, loop().hpack(), loop().settings().options.http.max_head_bytes),
+      share_(loop().settings().buffers),
+      settled_by_(loop().event_loop().now() + kHttp2SettingsTimeout),
+      idle_until_(loop().event_loop().now() + loop().settings().keep_alive) {}
+
+Http2Connection::~Http2Connection() {
+  loop().forget(*this);
+}
+
+ConnectionLoop& Http2Connection::loop() const {
+  return root_.loop();
+}
+
+// --- The socket -----------------------------------------------------------------------------------------------------
+
+void Http2Connection::begin(std::string_view bytes) {
+  set_timer();
+  touch();
+  receive(bytes);
+}
+
+void Http2Connection::on_ready(std::uint32_t events) {
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) return root_.close();
+  if ((events & EPOLLOUT) != 0) {
+    if (root_.has_unsent()) root_.send({});
+    if (is_lost_) return;
+    awaits_socket_ = root_.has_unsent();
+    touch();
+  }
+  if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) read();
+}
+
+// Reading ends where a turn has had its share, and while a client does not take what it is told.
+void Http2Connection::read() {
+  requests_ = 0;
+  std::array<char, kReadBytes> buffer;
+  for (int reads = 0; reads < kReadsPerTurn && requests_ < kDirectRequestsPerTurn; ++reads) {
+    if (awaits_socket_ && session_.output().size() >= kHttp2GatherBytes) break;
+    const ssize_t count = root_.transport().read(buffer.data(), buffer.size());
+    if (count == -EAGAIN) return;
+    if (count <= 0) return root_.close();
+    receive({buffer.data(), static_cast<std::size_t>(count)});
+    if (is_lost_ || is_ending_) return;
+    if (static_cast<std::size_t>(count) < buffer.size() && !root_.transport().has_pending_input()) return;
+  }
+  if (root_.transport().has_pending_input()) wake_later();  // the socket says nothing of it
+}
+
+void Http2Connection::receive(std::string_view bytes) {
+  const TimePoint now = loop().event_loop().now();
+  session_.receive(bytes, now);
+  decide();
+  if (!session_.is_within_fields()) {
+    fields_by_ = TimePoint::max();
+  } else if (fields_by_ == TimePoint::max()) {
+    fields_by_ = now + loop().settings().options.http.head_deadline;
+    set_timer();
+  }
+  if (!share_.resize(session_.held_bytes() + session_.output().size())) return root_.close();
+  end_if_over();
+  touch();
+}
+
+// The loop sends at the end of its turn what there is by then.
+void Http2Connection::touch() {
+  if (std::exchange(is_dirty_, true)) return;
+  if (session_.output().empty()) session_.output().swap(loop().spare_output());
+  loop().send_later(*this);
+}
+
+std::string_view Http2Connection::sealed() const {
+  return awaits_socket_ || is_lost_ ? std::string_view() : std::string_view(session_.output());
+}
+
+// What the socket has not taken goes before everything else: it cannot be taken back.
+void Http2Connection::took(std::size_t bytes) {
+  is_dirty_ = false;
+  if (is_lost_ || awaits_socket_) return;
+  if (bytes > 0) client_.owes_a_sign(loop().event_loop().now());
+  std::string& output = session_.output();
+  const bool was_full = session_.is_output_blocked() || output.size() >= kHttp2GatherBytes;
+  output.erase(0, bytes);
+  awaits_socket_ = !output.empty() || root_.has_unsent();
+  session_.block_output(awaits_socket_);
+  if (awaits_socket_) return await_socket();
+  root_.watch_for(Connection::kInput);
+  output.swap(loop().spare_output());
+  std::string().swap(output);
+  share_.resize(session_.held_bytes());
+  if (is_ending_) return root_.linger();
+  if (has_waiting_ && was_full) wake_later();
+}
+
+void Http2Connection::await_socket() {
+  client_.owes_a_sign(loop().event_loop().now());
+  std::string rest(session_.output());  // no larger than it is
+  session_.output().clear();
+  session_.output().swap(loop().spare_output());
+  session_.output().swap(rest);
+  const bool is_to_read = session_.output().size() < kHttp2GatherBytes;
+  root_.watch_for(EPOLLOUT | (is_to_read ? Connection::kInput : 0u));
+  if (!share_.resize(session_.held_bytes() + session_.output().capacity())) root_.close();
+}
+
+void Http2Connection::wake_later() {
+  if (!std::exchange(is_waking_, true)) loop().wake_later(*this);
+}
+
+// Each in turn, from another one each time, so that the first do not get everything.
+void Http2Connection::wake() {
+  is_waking_ = false;
+  if (is_lost_) return;
+  if (root_.transport().has_pending_input()) read();
+  if (is_lost_ || awaits_socket_ || !std::exchange(has_waiting_, false)) return;
+  std::vector<Connection*> waiting;
+  for (const Http2Stream& stream : session_.streams()) {
+    if (stream.user == nullptr || !stream.user->wants_output()) continue;
+    if (session_.room(stream) > 0) {
+      waiting.push_back(stream.user);
+    } else {
+      has_waiting_ = true;
+    }
+  }
+  if (waiting.empty()) return;
+  std::rotate(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(turn_++ % waiting.size()), waiting.end());
+  for (Connection* const one : waiting) one->on_ready(EPOLLOUT);
+}
+
+void Http2Connection::on_timer(TimePoint now) {
+  if (is_ending_) return root_.close();
+  if (!session_.is_settled() && now >= settled_by_) {
+    session_.fail(Http2Error::kSettingsTimeout, "the settings were not acknowledged in time");
+  } else if (now >= fields_by_) {
+    session_.fail(Http2Error::kEnhanceYourCalm, "a field section did not arrive in time");
+  } else if (session_.open() == 0 && now >= idle_until_) {
+    session_.go_away("the connection was idle");
+  }
+  if (client_.is_lost(root_.socket(), now, loop().settings().options.streams.unacknowledged_timeout)) {
+    return root_.close();
+  }
+  end_if_over();
+  touch();
+  if (!is_ending_) set_timer();
+}
+
+void Http2Connection::set_timer() {
+  const TimePoint now = loop().event_loop().now();
+  TimePoint next = now + std::max(loop().settings().options.streams.heartbeat / 2, Duration{1});
+  if (!session_.is_settled()) next = std::min(next, settled_by_);
+  if (session_.open() == 0) next = std::min(next, idle_until_);
+  loop().event_loop().timers().set(root_, std::min(next, fields_by_));
+}
+
+void Http2Connection::go_away() {
+  session_.go_away("the server is about to stop");
+  end_if_over();
+  touch();
+}
+
+// After an error nothing is answered any more; otherwise what has been asked is.
+void Http2Connection::end_if_over() {
+  if (is_ending_ || is_lost_) return;
+  if (session_.is_over()) close_streams();
+  if (!session_.is_over() && !(session_.is_going_away() && session_.open() == 0)) return;
+  is_ending_ = true;
+  root_.set_deadline(kLingerTimeout);
+  touch();
+}
+
+void Http2Connection::on_lost() {
+  is_lost_ = true;
+  close_streams();
+}
+
+void Http2Connection::close_streams() {
+  std::vector<Connection*> users;
+  for (const Http2Stream& stream : session_.streams()) {
+    if (stream.user != nullptr) users.push_back(stream.user);
+  }
+  for (Connection* const user : users) lose(*user);
+}
+
+// --- Requests -------------------------------------------------------------------------------------------------------
+
+void Http2Connection::on_request(std::uint32_t id, const RequestFields& fields, bool has_body) {
+  ++requests_;
+  const ConnectionLoop::Settings& settings = loop().settings();
+  RequestError error;
+  auto share = settings.admit_stream(root_.socket(), error);
+  if (!share) {
+    settings.refusals->add(error.status, error.reason);
+    return session_.refuse(*session_.find(id), error, loop().random_retry(kRetryAfter, 2 * kRetryAfter));
+  }
+  Connection& user = loop().add_stream(*this, id, std::move(*share));
+  session_.find(id)->user = &user;
+  Message& message = messages_.emplace(id, Message(fields.is_to_head())).first->second;
+  message.is_whole = !has_body;
+  std::string head = fields.head();
+  message.is_undecided = has_body && !fields.content_length();
+  if (message.is_undecided) {
+    undecided_.push_back(id);
+  } else {
+    head.append(kEmptyLine);
+  }
+  user.take_in(head);
+}
+
+// Where the length is not known, it is once the body has ended with what has come already: so it is with most. Any
+// other is handed on in chunks.
+void Http2Connection::decide() {
+  for (const std::uint32_t id : std::exchange(undecided_, {})) {
+    Http2Stream* const stream = session_.find(id);
+    Message* const message = message_of(id);
+    if (stream == nullptr || message == nullptr) continue;
+    if (stream->user == nullptr || !stream->user->awaits_request()) continue;
+    message->is_undecided = false;
+    message->is_chunked = !message->is_whole;
+    std::string rest = message->is_whole ? "content-length: " + std::to_string(message->body.size()) + "\r\n\r\n"
+                                         : std::string("transfer-encoding: chunked\r\n\r\n");
+    const std::string body = std::exchange(message->body, {});
+    stream->user->take_in(rest);
+    if (Http2Stream* const left = session_.find(id)) feed(*left, body);
+  }
+}
+
+void Http2Connection::on_body(Http2Stream& stream, std::string_view bytes, bool is_last) {
+  Message* const message = message_of(stream.id);
+  if (message == nullptr || stream.user == nullptr) return session_.consume(stream, bytes.size());
+  message->is_whole = is_last;
+  if (!message->is_undecided) return feed(stream, bytes);
+  message->body.append(bytes);
+}
+
+// What the loop collects is bounded by the length that its head has; what a worker reads, by the window.
+void Http2Connection::feed(Http2Stream& stream, std::string_view bytes) {
+  const Message& message = *message_of(stream.id);
+  std::string framed;
+  if (message.is_chunked) {
+    if (!bytes.empty()) append_chunk(bytes, framed);
+    if (message.is_whole) framed.append(kLastChunk);
+  }
+  const std::string_view wire = message.is_chunked ? std::string_view(framed) : bytes;
+  if (message.pipe != nullptr) {
+    message.pipe->push(wire, bytes.size());
+    if (message.is_whole) message.pipe->end_input();
+    return;
+  }
+  Connection& user = *stream.user;
+  session_.consume(stream, bytes.size());
+  if (user.awaits_request() && !wire.empty()) user.take_in(wire);
+}
+
+void Http2Connection::on_reset(Http2Stream& stream) {
+  if (stream.user != nullptr) lose(*stream.user);
+}
+
+// The client is gone, as far as this stream is concerned.
+void Http2Connection::lose(Connection& user) {
+  if (Http2Stream* const stream = find(user)) stream->user = nullptr;
+  cut_pipe(user);
+  close(user);
+}
+
+void Http2Connection::on_room(Http2Stream& stream) {
+  if (stream.user != nullptr && stream.user->wants_output() && session_.room(stream) > 0) {
+    stream.user->on_ready(EPOLLOUT);
+  }
+}
+
+void Http2Connection::on_room() {
+  if (has_waiting_) wake_later();
+}
+
+// --- Responses ------------------------------------------------------------------------------------------------------
+
+Http2Stream* Http2Connection::find(const Connection& user) {
+  Http2Stream* const stream = session_.find(user.stream_id());
+  return stream != nullptr && stream->user == &user ? stream : nullptr;
+}
+
+Http2Connection::Message* Http2Connection::message_of(std::uint32_t id) {
+  const auto found = messages_.find(id);
+  return found != messages_.end() ? &found->second : nullptr;
+}
+
+std::size_t Http2Connection::send(Connection& user, std::span<const iovec> buffers) {
+  if (!is_open(user)) {
+    user.close();
+    return 0;
+  }
+  touch();
+  std::array<std::string_view, kMaxPieces> pieces;
+  const std::size_t count = std::min(buffers.size(), pieces.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    pieces[i] = {static_cast<const char*>(buffers[i].iov_base), buffers[i].iov_len};
+  }
+  std::size_t taken = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    Message* const message = message_of(user.stream_id());
+    Http2Stream* const left = find(user);
+    if (left == nullptr) break;
+    if (message == nullptr) return taken + session_.send(*left, {pieces.data() + i, count - i}, false);
+    const std::size_t part = send_message(user, *message, pieces[i]);
+    taken += part;
+    if (part < pieces[i].size()) break;
+  }
+  return taken;
+}
+
+// A response of HTTP/1.1, piece by piece. Once it is whole, the stream is over; once it is an event stream, nothing is
+// kept for it any more.
+std::size_t Http2Connection::send_message(Connection& user, Message& message, std::string_view input) {
+  const std::size_t size = input.size();
+  ResponseReader& response = message.response;
+  while (!input.empty()) {
+    Http2Stream& stream = *find(user);
+    if (response.has_head()) return size - input.size() + send_body(user, message, input);
+    const ResponseReader::Read read = response.next(input);
+    if (response.is_broken()) return abandon(user);
+    if (read == ResponseReader::Read::kInterim) session_.respond(stream, response.block(), false);
+    if (read != ResponseReader::Read::kHead) continue;
+    const bool is_done = response.is_done();
+    session_.respond(stream, response.block(), is_done);
+    if (is_done) {
+      close(user);
+      return size;
+    }
+  }
+  return size;
+}
+
+std::size_t Http2Connection::send_body(Connection& user, Message& message, std::string_view input) {
+  Http2Stream& stream = *find(user);
+  ResponseReader& response = message.response;
+  if (response.is_plain() && user.phase() == Connection::Phase::kStreaming) {
+    messages_.erase(user.stream_id());
+    return session_.send(stream, {&input, 1}, false);
+  }
+  // Framing alone needs no room.
+  const std::size_t room = response.is_framing(input) ? input.size() : session_.room(stream);
+  std::string_view part = input.substr(0, room);
+  const std::size_t size = part.size();
+  if (size == 0) return 0;
+  const ResponseReader::Read read = response.next(part);
+  if (response.is_broken()) return abandon(user);
+  const bool is_done = response.is_done();
+  const std::string_view body = read == ResponseReader::Read::kBody ? response.body() : std::string_view();
+  if (is_done || !body.empty()) session_.send(stream, {&body, 1}, is_done);
+  if (!is_done) return size;
+  close(user);
+  return input.size();
+}
+
+// The stream is not open any more. One that a worker has stays until that is done with it.
+void Http2Connection::close(Connection& user) {
+  if (user.phase() != Connection::Phase::kWorking) return user.close();
+  session_.hold_place();
+  ++working_;
+}
+
+// What is answered makes no sense: the client is not to take it for whole.
+std::size_t Http2Connection::abandon(Connection& user) {
+  if (Http2Stream* const stream = find(user)) session_.reset(*stream, Http2Error::kInternal);
+  cut_pipe(user);
+  close(user);
+  return 0;
+}
+
+void Http2Connection::cut_pipe(const Connection& user) {
+  const Message* const message = message_of(user.stream_id());
+  if (message != nullptr && message->pipe != nullptr) message->pipe->cut();
+}
+
+// A response whose end its framing tells, and which ends before that, is cut.
+void Http2Connection::end(Connection& user) {
+  touch();
+  Http2Stream* const stream = find(user);
+  const Message* const message = message_of(user.stream_id());
+  if (stream != nullptr && message != nullptr && !message->response.is_plain()) {
+    abandon(user);
+    return;
+  }
+  if (stream != nullptr) session_.send(*stream, {}, true);
+  user.close();
+}
+
+void Http2Connection::drop(Connection& user) {
+  if (is_lost_) return;
+  if (Http2Stream* const stream = find(user)) {
+    session_.reset(*stream, Http2Error::kCancel);
+    touch();
+  }
+  messages_.erase(user.stream_id());
+  if (session_.open() > 0) return;
+  idle_until_ = loop().event_loop().now() + loop().settings().keep_alive;
+  end_if_over();
+  if (!is_ending_) set_timer();
+}
+
+// --- Workers --------------------------------------------------------------------------------------------------------
+
+std::shared_ptr<ExchangePipe> Http2Connection::open_pipe(Connection& user) {
+  Message& message = *message_of(user.stream_id());
+  message.pipe = std::make_shared<ExchangePipe>([this, &user] { loop().defer([this, &user] { pump(user); }); });
+  if (message.is_whole) message.pipe->end_input();
+  return message.pipe;
+}
+
+// What the windows do not let through waits in the pipe; a worker that fills it has to wait.
+void Http2Connection::pump(Connection& user) {
+  Http2Stream* const stream = find(user);
+  Message* const message = message_of(user.stream_id());
+  if (stream == nullptr || message == nullptr || message->pipe == nullptr) return;
+  touch();
+  const std::shared_ptr<ExchangePipe> pipe = message->pipe;
+  session_.consume(*stream, pipe->take_read());
+  std::string output = pipe->take_output();
+  output.erase(0, send_message(user, *message, output));
+  if (output.empty()) return user.want_output(false);
+  pipe->put_back(std::move(output));
+  user.want_output(true);
+}
+
+bool Http2Connection::close_pipe(Connection& user, std::string& output) {
+  Message* const message = message_of(user.stream_id());
+  if (message != nullptr && message->pipe != nullptr) {
+    output.insert(0, message->pipe->take_output());
+    message->pipe.reset();
+  }
+  if (find(user) != nullptr) return true;
+  session_.give_back_place();
+  if (--working_ == 0 && is_lost_) loop().discard(root_);
+  return false;
+}
+
+}  // namespace millrace

@@ -1,0 +1,17 @@
+// Fields that are about a connection of HTTP/1, and that HTTP/2 does not have. [RFC 9113 8.2.2] Pure.
+#pragma once
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+namespace millrace {
+
+/// `name`: in lower case.
+constexpr bool is_connection_field(std::string_view name) {
+  constexpr std::string_view kNames[] = {"connection", "keep-alive", "proxy-connection", "transfer-encoding",
+                                         "upgrade"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
+}  // namespace millrace
