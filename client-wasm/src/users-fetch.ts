@@ -4,7 +4,7 @@ import type { Request } from "./transports/transport.js";
 
 function checked(response: Response): Response {
   const { headers, body, status }: Partial<Response> = response ?? {};
-  if (headers && (!body ? body === null : "getReader" in body)) return response;
+  if (headers && (body ? body.getReader : body === null)) return response;
   throw Object.assign(new TypeError("Invalid response body, expected a web ReadableStream"), { status });
 }
 

@@ -202,6 +202,7 @@ for (const [what, fetch] of [
   ["nothing, and no promise", () => undefined],
   ["no response", async () => ({ status: 200 })],
   ["a body that is no ReadableStream", async () => ({ status: 200, headers: new Headers(), body: { on() {} } })],
+  ["text for a body", async () => ({ status: 200, headers: new Headers(), body: "no stream" })],
 ]) {
   test(`a fetch that gives ${what} ends it with a sentence`, async () => {
     const connection = connect("http://127.0.0.1:1/", { fetch });
