@@ -150,6 +150,9 @@ void CurlExchange::set_options() {
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, clamp_to_long(std::max(connect_deadline_ - now(), Duration{1})));
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, reuse_ ? 0L : 1L);
+  // Whether the server speaks HTTP/2, over which streams share a connection, is known after the TLS handshake of the
+  // first: the others wait for that.
+  if (url_.https) curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
   curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);  // ContentDecoder's
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (options_.proxy) curl_easy_setopt(easy, CURLOPT_PROXY, options_.proxy->c_str());
@@ -316,6 +319,9 @@ bool CurlExchange::receive_header(std::string_view line) {
 bool CurlExchange::end_head() {
   long status = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  long version = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_VERSION, &version);
+  is_http2_ = version >= CURL_HTTP_VERSION_2_0;
   if (status < 200) {  // such as `100 Continue`: another head follows
     head_ = {};
     location_.reset();

@@ -27,6 +27,9 @@ class CurlExchange {
 
   static void* owner_of(CURL* easy);
 
+  /// The last response came over HTTP/2: its connection may have other streams.
+  bool is_http2() const { return is_http2_; }
+
   /// Sends the request over a new connection. If `reuse` is true, the connection may have served before.
   void start(CurlMulti& transfers, const Url& url, TransportRequest request, bool reuse);
   bool active() const { return transfers_ != nullptr; }
@@ -82,6 +85,7 @@ class CurlExchange {
   TransportRequest request_;
   Url url_;
   bool reuse_ = true;
+  bool is_http2_ = false;  // the last response
   bool may_authenticate_ = true;  // no redirect has led to another origin
   int redirects_ = 0;
 

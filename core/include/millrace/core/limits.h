@@ -109,6 +109,9 @@ inline constexpr std::size_t kDecodedPieceBytes = 16 * 1024;
 /// Connections that one thread of an EventSourcePool makes at once; others wait for their turn.
 inline constexpr std::size_t kMaxConnectionsBeingMade = 128;
 
+/// Most streams of one HTTP/2 connection of a pool's thread, if the server allows as many.
+inline constexpr std::size_t kMaxStreamsPerConnection = 1'000;
+
 /// Most threads of an EventSourcePool.
 inline constexpr std::size_t kMaxPoolThreads = 64;
 
