@@ -1,14 +1,15 @@
-// Runs the benchmarks of build/release: ./run bench [SCENARIO…] [--rounds N]. bench/README.md has the reading.
+// Runs the benchmarks of build/release: ./run bench [SCENARIO…] [--rounds N] [--streams N]. bench/README.md has the reading.
 import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { publish, publishParser, publishStorms, table } from "./report.mjs";
+import { http2Table, publish, publishParser, publishStorms, table } from "./report.mjs";
 import { scenarios } from "./scenarios.mjs";
 import { servers, start } from "./servers.mjs";
 
 const program = "build/release/bin/millrace";
 const longestLoadMs = 90_000;
 const storesProgram = "build/release/bin/millrace_stores_benchmark";
+const http2Program = "build/release/bin/millrace_bench_http2";
 const parserProgram = "build/release/bin/millrace_parser_benchmark";
 
 function fail(message) {
@@ -90,6 +91,20 @@ function benchmarkStores() {
   if (status !== 0) trouble("stores", `${storesProgram} has failed`);
 }
 
+// Rounds of each kind take turns, and the median of each counts: figures drift, and ratios within a run do so less.
+function benchmarkHttp2(kinds, [streams, events, rate]) {
+  const runs = new Map(kinds.map((each) => [each, []]));
+  for (let round = 1; round <= rounds; ++round) {
+    for (const each of kinds) {
+      progress(`bench: HTTP/2, round ${round} of ${rounds}: ${each || "HTTP/1.1"}`);
+      const args = [streams, each, events, rate].map(String);
+      runs.get(each).push(JSON.parse(execFileSync(http2Program, args, { encoding: "utf8", timeout: 900_000 })));
+    }
+  }
+  progress("");
+  console.log(`\n${http2Table(runs)}`);
+}
+
 function simulateStorms() {
   const output = execFileSync("build/release/bin/millrace_bench_storm", { maxBuffer: 1 << 24, encoding: "utf8" });
   console.log(publishStorms(JSON.parse(output)));
@@ -99,17 +114,22 @@ const isForGoogle = (arg) => arg.startsWith("--benchmark_");
 const args = process.argv.slice(2);
 const { values, positionals } = parseArgs({
   args: args.filter((arg) => !isForGoogle(arg)),
-  options: { rounds: { type: "string", default: "3" } },
+  options: { rounds: { type: "string", default: "3" }, streams: { type: "string" } },
   allowPositionals: true,
 });
 const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) fail("--rounds: expected a number from 1");
-const all = [...Object.keys(scenarios), "stores", "parser", "storm"];
+const streams = values.streams === undefined ? undefined : Number(values.streams);
+if (streams !== undefined && (!Number.isInteger(streams) || streams < 100))
+  fail("--streams: expected a number from 100");
+const all = [...Object.keys(scenarios), "h2", "million", "stores", "parser", "storm"];
 const chosen = positionals.length === 0 || positionals.includes("all") ? all : positionals;
 for (const name of chosen) {
   if (!all.includes(name)) fail(`there is no scenario '${name}': choose from ${all.join(", ")}, all`);
 }
 async function run(name) {
+  if (name === "h2") return benchmarkHttp2([0, 1, 10, 100], [streams ?? 10_000, 20, 5]);
+  if (name === "million") return benchmarkHttp2([100], [streams ?? 100_000, 3, 1]);
   if (name === "parser") return benchmarkParser(args.filter(isForGoogle));
   if (name === "stores") return benchmarkStores();
   if (name === "storm") return simulateStorms();

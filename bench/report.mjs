@@ -178,3 +178,22 @@ export function publish(group, results) {
   const note = `Medians of ${results[0].rounds} interleaved rounds, ${about.date}, commit ${about.commit}.`;
   fill(page, group, `${note}\n\n${sections.join("\n")}`);
 }
+
+/** Of `runs` by streams a connection, 0 for HTTP/1.1: the medians, and each kind's CPU against HTTP/1.1's if that was run. */
+export function http2Table(runs) {
+  const of = (each, figure) => median(runs.get(each).map((run) => run[figure]));
+  const base = runs.has(0) ? of(0, "cpuMicrosecondsADelivery") : undefined;
+  const lines = [
+    "| streams a connection | streams | connections | CPU a delivery, µs | to HTTP/1.1 | memory a stream | one event to all, ms | opened in, s |",
+    "|-|-|-|-|-|-|-|-|",
+  ];
+  for (const each of runs.keys()) {
+    const cpu = of(each, "cpuMicrosecondsADelivery");
+    lines.push(
+      `| ${each === 0 ? "HTTP/1.1" : each} | ${of(each, "streams")} | ${of(each, "connections")} | ${cpu.toPrecision(3)} | ` +
+        `${base === undefined ? "" : `${(cpu / base).toFixed(2)}x`} | ${of(each, "bytesAStream").toFixed(0)} B | ` +
+        `${of(each, "oneEventMs").toPrecision(3)} | ${of(each, "openSeconds").toPrecision(3)} |`,
+    );
+  }
+  return lines.join("\n");
+}
