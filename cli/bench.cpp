@@ -11,6 +11,7 @@
 
 #include "load/load.h"
 #include "load/run.h"
+#include "tls.h"
 
 namespace millrace::cli {
 
@@ -21,6 +22,7 @@ using load::Load;
 struct BenchOptions {
   std::string url;
   double seconds = 5;
+  TlsClientOptions tls;
   Load load;
 };
 
@@ -29,10 +31,11 @@ void set_server(const std::string& text, Load& load) {
   load.server.sin_family = AF_INET;
   load.server.sin_port = htons(url.port);
   const std::string address = url.host == "localhost" ? "127.0.0.1" : url.host;
-  if (url.https || inet_pton(AF_INET, address.c_str(), &load.server.sin_addr) != 1) {
-    throw UsageError("URL \"" + text + "\": expected http:// and an IPv4 address or localhost");
+  if (inet_pton(AF_INET, address.c_str(), &load.server.sin_addr) != 1) {
+    throw UsageError("URL \"" + text + "\": expected an IPv4 address or localhost");
   }
   load.host = url.authority();
+  load.tls = url.https;
 }
 
 void check(const Load& load) {
@@ -49,6 +52,9 @@ void check(const Load& load) {
   if (load.behind > 0 && (load.topics > 1 || load.batch > 1 || load.publishers == 0)) {
     throw UsageError("--behind needs --topics 1, --batch 1 and at least one publisher");
   }
+  if (load.tls && load.strangers + load.replays > 0) {
+    throw UsageError("--strangers and --replays need http://");
+  }
   if (!load.trigger_path.empty() && load.expected == 0) throw UsageError("--trigger needs --expect");
 }
 
@@ -62,6 +68,8 @@ void raise_open_files() {
 
 int bench(BenchOptions& options) {
   set_server(options.url, options.load);
+  options.load.verify_tls = !options.tls.insecure;
+  options.load.ca_file = options.tls.ca_file;
   options.load.duration = std::chrono::duration<double>(options.seconds);
   check(options.load);
   raise_open_files();
@@ -115,6 +123,7 @@ void add_bench(CLI::App& app, Command& command) {
   bench_app->add_flag("--raw-body", load.raw_body, "Publish only the data, not a JSON object");
   add("--trigger", load.trigger_path, "Publish nothing; the server publishes after a POST to this path");
   add("--expect", load.expected, "Events after --trigger, for all subscribers together");
+  add_tls_client(*bench_app, options->tls);
   bench_app->add_flag("--gzip", load.gzip, "Request compressed streams");
   bench_app
       ->add_option("--server-pid", load.server_pids,

@@ -15,6 +15,7 @@
 #include "millrace/core/topic.h"
 #include "parse_json.h"
 #include "terminal_text.h"
+#include "tls.h"
 
 namespace millrace::cli {
 
@@ -27,6 +28,7 @@ struct PublishOptions {
   std::string id;
   std::string data;
   std::vector<std::string> headers;
+  TlsClientOptions tls;
   bool ndjson = false;
 };
 
@@ -114,6 +116,8 @@ class Publisher {
     client_.set_url_encode(false);
     client_.set_tcp_nodelay(true);
     client_.set_connection_timeout(kConnectTimeout);  // of TLS, too
+    if (!options.tls.ca_file.empty()) client_.set_ca_cert_path(options.tls.ca_file.c_str());
+    client_.enable_server_certificate_verification(!options.tls.insecure);
   }
 
   /// The event's ID. Throws std::runtime_error with what went wrong.
@@ -199,6 +203,7 @@ void add_publish(CLI::App& app, Command& command) {
   publish_app->add_option("--header,-H", options->headers, "Send this header; can be repeated")
       ->type_name("\"NAME: VALUE\"")
       ->allow_extra_args(false);
+  add_tls_client(*publish_app, options->tls);
   publish_app->callback([options, &command] { command = [options] { return publish(*options); }; });
 }
 

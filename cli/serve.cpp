@@ -24,9 +24,11 @@
 #include "option_names.h"
 #include "parts.h"
 #include "push_routes.h"
+#include "redirect.h"
 #include "serve_options.h"
 #include "signal_watch.h"
 #include "store.h"
+#include "tls.h"
 
 namespace millrace::cli {
 
@@ -43,8 +45,8 @@ std::string describe(const ServeOptions& options, int error) {
 }
 
 // The port; throws UsageError if the server cannot listen there.
-int bind(Server& server, const ServeOptions& options) {
-  int port = options.port;
+int bind(Server& server, const ServeOptions& options, int wanted) {
+  int port = wanted;
   if (port == 0) {
     port = server.bind_to_any_port(options.host);
   } else if (!server.bind_to_port(options.host, port)) {
@@ -52,8 +54,7 @@ int bind(Server& server, const ServeOptions& options) {
   }
   if (port > 0) return port;
   const int error = errno;
-  throw UsageError("cannot listen on " + options.host + ":" + std::to_string(options.port) + ": " +
-                   describe(options, error));
+  throw UsageError("cannot listen on " + options.host + ":" + std::to_string(wanted) + ": " + describe(options, error));
 }
 
 // Also when the server is only about to listen, which stop() by itself would miss.
@@ -64,9 +65,9 @@ void drain_and_stop(Server& server, std::chrono::seconds window, const std::atom
   server.stop(window);
 }
 
-std::string url_of(const std::string& host, int port) {
+std::string url_of(const std::string& host, int port, bool is_tls) {
   const bool is_ipv6 = host.find(':') != std::string::npos;
-  return "http://" + (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  return (is_tls ? "https://" : "http://") + (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
 // The demo page allows only what it needs. The authors of other pages know what those need.
@@ -114,6 +115,15 @@ void warn_of_what_is_open(const ServeOptions& options, demo::DemoAccess demo_acc
   }
 }
 
+void reload_tls(Server& server) {
+  try {
+    server.reload_tls();
+    spdlog::info("reloaded the certificates");
+  } catch (const InvalidOption& failure) {
+    spdlog::error("could not reload the certificates, and keeps the old ones: {}", sentence_of(failure));
+  }
+}
+
 int serve(const ServeOptions& options) {
   set_up_log(options.log_level, options.log_format);
   std::atomic<bool> listening_is_over{false};
@@ -122,6 +132,7 @@ int serve(const ServeOptions& options) {
   ServerOptions server_options = options.server_options();
   server_options.authorizer = authorization.authorizer();
   if constexpr (kHasMetrics) server_options.metrics = prometheus_metrics();
+  server_options.tls = server_tls(options.tls);
   if (options.insecure && server_options.authorizer != nullptr) {
     throw UsageError("--insecure lets anyone publish and cannot be combined with keys or tokens: remove one of them");
   }
@@ -153,12 +164,22 @@ int serve(const ServeOptions& options) {
     std::cout << "millrace: the options are valid" << std::endl;
     return kSuccess;
   }
-  const int port = bind(*server, options);
+  const int port = bind(*server, options, options.port);
+  std::optional<Redirect> redirect;
+  if (options.tls.redirect_port != 0) {
+    redirect.emplace(port, options.allowed_hosts);
+    bind(redirect->server(), options, options.tls.redirect_port);
+  }
 
   const std::chrono::seconds window{options.drain_seconds};
-  // Without keys to reload, SIGHUP ends the program, as usual.
+  // Without keys or certificates to reload, SIGHUP ends the program, as usual.
   std::function<void()> reload;
-  if (server_options.authorizer != nullptr) reload = [&] { authorization.reload(); };
+  if (server_options.authorizer != nullptr || server_options.tls) {
+    reload = [&] {
+      authorization.reload();
+      if (server_options.tls) reload_tls(*server);
+    };
+  }
   const SignalWatch watch([&] { drain_and_stop(*server, window, listening_is_over); }, reload);
   // Their threads inherit that the signals are blocked.
   std::optional<demo::PushRoutes> push;
@@ -167,7 +188,8 @@ int serve(const ServeOptions& options) {
     push.emplace(*server, demo_access);
     demo.emplace(*server, demo_access, options.demo_seed != 0 ? options.demo_seed : std::random_device{}());
   }
-  std::cout << "millrace: listening on " << url_of(options.host, port) << std::endl;
+  if (redirect) redirect->start();
+  std::cout << "millrace: listening on " << url_of(options.host, port, server_options.tls.has_value()) << std::endl;
   const bool stopped = server->listen_after_bind();
   listening_is_over = true;
   if (!stopped) throw std::runtime_error("the server stopped listening unexpectedly");

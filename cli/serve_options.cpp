@@ -52,6 +52,18 @@ void add_rights(CLI::App& app, AuthorizationOptions& options) {
            "Pattern of topics to which anyone may subscribe without a token");
 }
 
+void add_tls(CLI::App& app, TlsServeOptions& options) {
+  add_list(app, "--tls-cert", options.certificates,
+           "Speak TLS with the certificates of this PEM file, the server's own first; each with its --tls-key");
+  add_list(app, "--tls-key", options.keys, "PEM file with the private key of the --tls-cert before it");
+  add(app, "--tls-passphrase-file", options.passphrase_file, "File whose first line decrypts the keys");
+  add(app, "--tls-client-ca", options.client_ca,
+      "PEM file of the authorities whose certificates clients must have; others cannot connect");
+  add_flag(app, "--tls-dev", options.dev, "Speak TLS with a certificate for localhost, which is made if there is none");
+  add(app, "--redirect-port", options.redirect_port, "Port that redirects clear HTTP to https; 0: none")
+      ->check(CLI::Range(0, 65535));
+}
+
 void add_borders(CLI::App& app, ServeOptions& options) {
   add_list(app, "--cors-origin", options.cors_origins, "Origin whose pages may subscribe and publish");
   add_list(app, "--cors-header", options.cors_headers, "Additional request header that such pages may send");
@@ -93,6 +105,7 @@ void add_store(CLI::App& app, ServeOptions& options) {
 void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--host", options.host, "Address to listen on");
   add(app, "--port", options.port, "Port to listen on; 0 picks a free one")->check(CLI::Range(0, 65535));
+  add_tls(app, options.tls);
   add(app, "--web", options.web, "Serve the files of this directory at /")->type_name("DIR");
   add_flag(app, "--insecure", options.insecure, "Anyone who can reach the port may publish");
   add_flag(app, "--demo", options.demo, "Publish invented live data, and serve what the demo page needs");

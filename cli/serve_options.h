@@ -12,6 +12,7 @@
 #include "authorization.h"
 #include "millrace/core/limits.h"
 #include "millrace/server/options.h"
+#include "tls.h"
 
 namespace millrace::cli {
 
@@ -51,6 +52,7 @@ struct ServeOptions {
   std::size_t max_publish_bytes = kMaxPublishBytes;
   std::uint32_t drain_seconds = 5;
 
+  TlsServeOptions tls;
   AuthorizationOptions authorization;
   std::vector<std::string> cors_origins;
   std::vector<std::string> cors_headers;
@@ -64,7 +66,7 @@ struct ServeOptions {
   std::string log_level = "info";
   std::string log_format = "text";
 
-  /// The options of the library, without the authorizer and the store.
+  /// The options of the library, without TLS, the authorizer and the store.
   ServerOptions server_options() const;
 };
 

@@ -24,6 +24,7 @@
 #include "output_watch.h"
 #include "signal_watch.h"
 #include "terminal_text.h"
+#include "tls.h"
 
 namespace millrace::cli {
 
@@ -40,6 +41,7 @@ struct TailOptions {
   std::string reconnect = "idempotent";
   std::string command;  // empty: print
   bool json = false;
+  TlsClientOptions tls;
 };
 
 std::string stream_url(const TailOptions& options) {
@@ -87,6 +89,7 @@ std::unique_ptr<EventSource> make_source(const TailOptions& options) {
   EventSourceOptions source_options;
   source_options.headers = parse_headers(options.headers);
   source_options.last_event_id = options.since;
+  source_options.tls = options.tls.of_client();
   source_options.policy.retry_on_server_error = true;
   if (options.reconnect == "never") source_options.policy.reconnect = EventSourceState::Reconnect::kNever;
   if (options.idle_seconds) source_options.policy.idle_timeout = milliseconds(*options.idle_seconds);
@@ -230,6 +233,7 @@ void add_tail(CLI::App& app, Command& command) {
   tail_app->add_option("--header,-H", options->headers, "Send this header; can be repeated")
       ->type_name("\"NAME: VALUE\"")
       ->allow_extra_args(false);
+  add_tls_client(*tail_app, options->tls);
   tail_app->add_flag("--json", options->json,
                      "Print JSON objects with type, id and data; --exec commands get them as input");
   tail_app->callback([options, &command] { command = [options] { return tail(*options); }; });

@@ -39,6 +39,9 @@ struct Load {
   std::string trigger_path;      ///< POST that makes the server itself publish, instead
   std::uint64_t expected = 0;    ///< deliveries that come of the trigger
   bool gzip = false;             ///< ask for compressed streams
+  bool tls = false;              ///< https
+  bool verify_tls = true;        ///< the server's certificate
+  std::string ca_file;           ///< whose certificates are trusted; empty: the system's
   std::vector<int> server_pids;  ///< whose CPU time and memory are counted, children and all
 };
 

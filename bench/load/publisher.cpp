@@ -3,7 +3,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,7 +11,7 @@
 #include <charconv>
 #include <deque>
 #include <stdexcept>
-#include <system_error>
+#include <utility>
 
 namespace millrace::load {
 
@@ -40,12 +39,9 @@ std::size_t response_bytes(std::string_view input) {
 }  // namespace
 
 struct Publisher::Connection {
-  explicit Connection(int socket) : fd(socket) {}
-  ~Connection() { ::close(fd); }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  explicit Connection(std::unique_ptr<Link> to) : link(std::move(to)) {}
 
-  const int fd;
+  const std::unique_ptr<Link> link;
   std::size_t unanswered = 0;
   std::deque<std::int64_t> due;  // of the unanswered
   std::string output;
@@ -53,11 +49,11 @@ struct Publisher::Connection {
 };
 
 Publisher::Publisher(const Load& load, std::function<std::uint64_t()> deliveries)
-    : load_(load), deliveries_(std::move(deliveries)), sequences_(load.topics) {
+    : load_(load), deliveries_(std::move(deliveries)), tls_(tls_set_up(load)), sequences_(load.topics) {
   for (std::size_t i = 0; i < load.publishers; ++i) {
-    connections_.push_back(std::make_unique<Connection>(connect_to(load.server)));
+    connections_.push_back(std::make_unique<Connection>(Link::connect(load, tls_.get())));
     const int on = 1;
-    setsockopt(connections_.back()->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(connections_.back()->link->socket(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
 }
 
@@ -145,7 +141,7 @@ void Publisher::exchange(std::chrono::nanoseconds wait) {
   std::vector<pollfd> fds;
   for (const auto& connection : connections_) {
     const int events = POLLIN | (connection->output.empty() ? 0 : POLLOUT);
-    fds.push_back({.fd = connection->fd, .events = static_cast<short>(events), .revents = 0});
+    fds.push_back({.fd = connection->link->socket(), .events = static_cast<short>(events), .revents = 0});
   }
   const timespec timeout{.tv_sec = static_cast<time_t>(wait.count() / 1'000'000'000),
                          .tv_nsec = static_cast<long>(wait.count() % 1'000'000'000)};
@@ -165,15 +161,14 @@ void Publisher::finish() {
 }
 
 void Publisher::write(Connection& connection) {
-  const ssize_t count =
-      ::send(connection.fd, connection.output.data(), connection.output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const ssize_t count = connection.link->write(connection.output);
   if (count > 0) connection.output.erase(0, static_cast<std::size_t>(count));
 }
 
 void Publisher::read(Connection& connection) {
   std::array<char, 16 * 1024> buffer;
-  const ssize_t count = ::recv(connection.fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  const ssize_t count = connection.link->read(buffer.data(), buffer.size());
+  if (count == -EAGAIN) return;
   if (count <= 0) throw std::runtime_error("the server closed a publishing connection");
   connection.input.append(buffer.data(), static_cast<std::size_t>(count));
   std::size_t used = 0;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "latency_distribution.h"
+#include "link.h"
 #include "load.h"
 
 namespace millrace::load {
@@ -54,6 +55,7 @@ class Publisher {
 
   const Load& load_;
   const std::function<std::uint64_t()> deliveries_;
+  const TlsSetUp tls_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<std::uint64_t> sequences_;
   std::mt19937_64 random_{1};  // every run publishes the same

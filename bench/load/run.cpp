@@ -1,17 +1,18 @@
 #include "run.h"
 
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 
+#include "link.h"
 #include "millrace/core/event_stream_parser.h"
 #include "millrace/core/protocol.h"
 #include "publisher.h"
@@ -45,29 +46,20 @@ void wait_for(const std::function<std::uint64_t()>& count, std::uint64_t wanted)
   }
 }
 
-void send_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count <= 0) throw std::runtime_error("the server does not accept a request");
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-}
-
 // The ID that the server gives to the first event: `publish` is called once somebody listens.
 std::string id_of_first_event(const Load& load, const std::function<void()>& publish) {
-  const int fd = connect_to(load.server);
-  const std::unique_ptr<const int, void (*)(const int*)> closer(&fd, [](const int* open) { ::close(*open); });
-  const timeval patience{.tv_sec = kPatience.count(), .tv_usec = 0};
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  send_all(fd, "GET " + with_topic(load, load.subscribe_path, 0) + " HTTP/1.1\r\nHost: " + load.host +
-                   "\r\nAccept: text/event-stream\r\n\r\n");
+  const TlsSetUp tls = tls_set_up(load);
+  const auto link = Link::connect(load, tls.get());
+  link->write_all("GET " + with_topic(load, load.subscribe_path, 0) + " HTTP/1.1\r\nHost: " + load.host +
+                  "\r\nAccept: text/event-stream\r\n\r\n");
   StreamBody body;
   EventStreamParser parser;
   std::string id;
   bool published = false;
   std::array<char, 4096> buffer;
   while (id.empty()) {
-    const ssize_t count = ::recv(fd, buffer.data(), buffer.size(), 0);
+    const ssize_t count = link->wait_for_input() ? link->read(buffer.data(), buffer.size()) : 0;
+    if (count == -EAGAIN) continue;
     if (count <= 0) throw std::runtime_error("the server's stream ended before its first event");
     const auto state = body.take({buffer.data(), static_cast<std::size_t>(count)}, [&](std::string_view bytes) {
       parser.feed(bytes);
@@ -83,12 +75,13 @@ std::string id_of_first_event(const Load& load, const std::function<void()>& pub
 
 // Makes the server publish by itself.
 void trigger(const Load& load) {
-  const int fd = connect_to(load.server);
-  send_all(fd, "POST " + load.trigger_path + " HTTP/1.1\r\nHost: " + load.host + "\r\nContent-Length: 0\r\n\r\n");
+  const TlsSetUp tls = tls_set_up(load);
+  const auto link = Link::connect(load, tls.get());
+  link->write_all("POST " + load.trigger_path + " HTTP/1.1\r\nHost: " + load.host + "\r\nContent-Length: 0\r\n\r\n");
   std::array<char, 4096> buffer;
-  const ssize_t count = ::recv(fd, buffer.data(), buffer.size(), 0);
+  ssize_t count = -EAGAIN;
+  while (count == -EAGAIN && link->wait_for_input()) count = link->read(buffer.data(), buffer.size());
   const std::string_view answer(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-  ::close(fd);
   if (!answer.starts_with("HTTP/1.1 2")) throw std::runtime_error("the server refused " + load.trigger_path);
 }
 

@@ -36,7 +36,8 @@ in_addr source_address(std::size_t subscriber) {
 struct Subscribers::Stream {
   explicit Stream(std::size_t subscriber, std::uint64_t next) : number(subscriber), next_sequence(next) {}
   const std::size_t number;
-  int fd = -1;
+  std::unique_ptr<Link> link;  // null: closed
+  bool is_ready = false;       // for the request
   bool answered = false;
   std::uint64_t next_sequence;
   StreamBody body;
@@ -48,6 +49,7 @@ Subscribers::Subscribers(const Load& load, std::size_t first, std::size_t last, 
     : load_(load),
       last_event_id_(std::move(last_event_id)),
       tally_(tally),
+      tls_(tls_set_up(load)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       buffer_(kReadBytes) {
   if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "cannot create an epoll");
@@ -56,9 +58,6 @@ Subscribers::Subscribers(const Load& load, std::size_t first, std::size_t last, 
 }
 
 Subscribers::~Subscribers() {
-  for (const auto& stream : streams_) {
-    if (stream->fd >= 0) ::close(stream->fd);
-  }
   ::close(epoll_);
 }
 
@@ -70,8 +69,11 @@ void Subscribers::run() {
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
       Stream& stream = *static_cast<Stream*>(event.data.ptr);
-      if ((event.events & EPOLLOUT) != 0) send_request(stream);
-      if ((event.events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0 && stream.fd >= 0) read(stream);
+      if (!stream.is_ready) {
+        shake_hands(stream);
+      } else if ((event.events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0 && stream.link != nullptr) {
+        read(stream);
+      }
     }
   }
 }
@@ -80,19 +82,20 @@ void Subscribers::connect_some() {
   while (begun_ < streams_.size() && connecting_ < load_.connect_window) {
     Stream& stream = *streams_[begun_++];
     ++connecting_;
-    stream.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    stream.link = std::make_unique<Link>(socket, tls_.get(), load_.host);
     const int on = 1;
-    setsockopt(stream.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    setsockopt(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     sockaddr_in from{};
     from.sin_family = AF_INET;
     from.sin_addr = source_address(stream.number);
     // A server that is not on loopback cannot be reached from such an address.
     const bool on_loopback = (ntohl(load_.server.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
     epoll_event event{.events = EPOLLOUT, .data = {.ptr = &stream}};
-    if (stream.fd < 0 || (on_loopback && ::bind(stream.fd, reinterpret_cast<sockaddr*>(&from), sizeof from) != 0) ||
-        (::connect(stream.fd, reinterpret_cast<const sockaddr*>(&load_.server), sizeof load_.server) != 0 &&
+    if (socket < 0 || (on_loopback && ::bind(socket, reinterpret_cast<sockaddr*>(&from), sizeof from) != 0) ||
+        (::connect(socket, reinterpret_cast<const sockaddr*>(&load_.server), sizeof load_.server) != 0 &&
          errno != EINPROGRESS) ||
-        epoll_ctl(epoll_, EPOLL_CTL_ADD, stream.fd, &event) != 0) {
+        epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &event) != 0) {
       fail(stream);
     }
   }
@@ -104,22 +107,31 @@ void Subscribers::fail(Stream& stream) {
   close(stream);
 }
 
+void Subscribers::shake_hands(Stream& stream) {
+  if (stream.link == nullptr) return;
+  const Link::Handshake handshake = stream.link->shake_hands();
+  if (handshake == Link::Handshake::kFailed) return fail(stream);
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = &stream}};
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, stream.link->socket(), &event);
+  if (handshake == Link::Handshake::kWaits) return;
+  stream.is_ready = true;
+  send_request(stream);
+}
+
 void Subscribers::send_request(Stream& stream) {
   std::string request = "GET " + with_topic(load_, load_.subscribe_path, stream.number % load_.topics) +
                         " HTTP/1.1\r\nHost: " + load_.host + "\r\nAccept: text/event-stream\r\n";
   if (!last_event_id_.empty()) request += "Last-Event-ID: " + last_event_id_ + "\r\n";
   if (load_.gzip) request += "Accept-Encoding: gzip\r\n";
   request += "\r\n";
-  epoll_event event{.events = EPOLLIN, .data = {.ptr = &stream}};
-  epoll_ctl(epoll_, EPOLL_CTL_MOD, stream.fd, &event);
   // A socket that is new takes this much at once; one that could not be connected takes nothing.
   const auto size = static_cast<ssize_t>(request.size());
-  if (::send(stream.fd, request.data(), request.size(), MSG_NOSIGNAL) != size) fail(stream);
+  if (stream.link->write(request) != size) fail(stream);
 }
 
 void Subscribers::read(Stream& stream) {
-  const ssize_t count = ::recv(stream.fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  const ssize_t count = stream.link->read(buffer_.data(), buffer_.size());
+  if (count == -EAGAIN) return;
   if (count <= 0) {
     if (!stream.answered) return fail(stream);
     ++tally_.closed;
@@ -174,7 +186,7 @@ void Subscribers::take_event(Stream& stream, std::string_view type, std::string_
 }
 
 void Subscribers::close(Stream& stream) {
-  if (stream.fd >= 0) ::close(std::exchange(stream.fd, -1));
+  stream.link.reset();
 }
 
 }  // namespace millrace::load

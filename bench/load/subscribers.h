@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "link.h"
 #include "load.h"
 #include "tally.h"
 
@@ -33,6 +34,7 @@ class Subscribers {
 
   void connect_some();
   void fail(Stream& stream);
+  void shake_hands(Stream& stream);
   void send_request(Stream& stream);
   void read(Stream& stream);
   void take_event(Stream& stream, std::string_view type, std::string_view data, std::int64_t now);
@@ -41,6 +43,7 @@ class Subscribers {
   const Load& load_;
   const std::string last_event_id_;
   Tally& tally_;
+  const TlsSetUp tls_;
   int epoll_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::vector<char> buffer_;

@@ -42,12 +42,12 @@ export async function startMillrace(...extra) {
     if (code || (signal && signal !== "SIGTERM"))
       process.stderr.write(`${program}: ${signal ?? `exit ${code}`}\n${log}`);
   });
-  const port = await within(
-    Promise.race([listeningPort(child.stdout), exited.then((code) => Promise.reject(new Error(`exit ${code}`)))]),
+  const [scheme, port] = await within(
+    Promise.race([whereItListens(child.stdout), exited.then((code) => Promise.reject(new Error(`exit ${code}`)))]),
     `${program} to say where it listens`,
   );
   child.stdout.resume();
-  const origin = `http://127.0.0.1:${port}`;
+  const origin = `${scheme}://127.0.0.1:${port}`;
   return {
     port,
     origin,
@@ -71,10 +71,10 @@ export async function startMillrace(...extra) {
   };
 }
 
-async function listeningPort(stdout) {
+async function whereItListens(stdout) {
   for await (const line of createInterface({ input: stdout })) {
-    const port = /listening on http:\/\/[^:]+:(\d+)/.exec(line)?.[1];
-    if (port) return Number(port);
+    const [, scheme, port] = /listening on (https?):\/\/[^:]+:(\d+)/.exec(line) ?? [];
+    if (port) return [scheme, Number(port)];
   }
   return new Promise(() => {}); // it has ended: its exit says why
 }

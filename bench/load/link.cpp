@@ -1,0 +1,130 @@
+#include "link.h"
+
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <new>
+#include <stdexcept>
+
+namespace millrace::load {
+
+namespace {
+
+bool wait_for(int socket, short events) {
+  pollfd waiting{.fd = socket, .events = events, .revents = 0};
+  return ::poll(&waiting, 1, static_cast<int>(std::chrono::milliseconds(kPatience).count())) > 0;
+}
+
+}  // namespace
+
+TlsSetUp tls_set_up(const Load& load) {
+  if (!load.tls) return nullptr;
+  TlsSetUp context(SSL_CTX_new(TLS_client_method()));
+  if (context == nullptr) throw std::bad_alloc();
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_mode(context.get(),
+                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  if (load.verify_tls) SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  const bool is_trusting = load.ca_file.empty() ? SSL_CTX_set_default_verify_paths(context.get()) == 1
+                                                : SSL_CTX_load_verify_file(context.get(), load.ca_file.c_str()) == 1;
+  ERR_clear_error();
+  if (!is_trusting)
+    throw std::runtime_error("--cacert \"" + load.ca_file + "\": contains no certificate that can be read");
+  return context;
+}
+
+Link::Link(int socket, SSL_CTX* tls, const std::string& host) : socket_(socket) {
+  if (tls == nullptr) return;
+  ssl_.reset(SSL_new(tls));
+  if (ssl_ == nullptr || SSL_set_fd(ssl_.get(), socket) != 1) throw std::bad_alloc();
+  SSL_set1_host(ssl_.get(), host.substr(0, host.rfind(':')).c_str());
+  SSL_set_connect_state(ssl_.get());
+}
+
+Link::~Link() {
+  ssl_.reset();
+  ::close(socket_);
+}
+
+std::unique_ptr<Link> Link::connect(const Load& load, SSL_CTX* tls) {
+  auto link = std::make_unique<Link>(connect_to(load.server), tls, load.host);
+  if (tls == nullptr) return link;
+  const int flags = ::fcntl(link->socket_, F_GETFL);
+  ::fcntl(link->socket_, F_SETFL, flags | O_NONBLOCK);
+  while (true) {
+    const Handshake handshake = link->shake_hands();
+    if (handshake == Handshake::kDone) return link;
+    if (handshake == Handshake::kFailed)
+      throw std::runtime_error("the TLS handshake failed; see --cacert and --insecure-tls");
+    if (!wait_for(link->socket_, POLLIN)) throw std::runtime_error("the server does not answer the TLS handshake");
+  }
+}
+
+Link::Handshake Link::shake_hands() {
+  if (ssl_ == nullptr) return Handshake::kDone;
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_.get());
+  if (result == 1) return Handshake::kDone;
+  return SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ ? Handshake::kWaits : Handshake::kFailed;
+}
+
+ssize_t Link::failed(int result) const {
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+      return -EAGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+      return 0;
+    default:
+      return -EPROTO;
+  }
+}
+
+ssize_t Link::read(char* data, std::size_t size) {
+  if (ssl_ == nullptr) {
+    const ssize_t count = ::recv(socket_, data, size, MSG_DONTWAIT);
+    if (count >= 0) return count;
+    return errno == EINTR ? -EAGAIN : -errno;
+  }
+  // A record is at most 16 KiB: what has come is read together, as it is in the clear.
+  std::size_t sum = 0;
+  while (sum < size) {
+    ERR_clear_error();
+    std::size_t count = 0;
+    const int result = SSL_read_ex(ssl_.get(), data + sum, size - sum, &count);
+    if (result != 1) return sum > 0 ? static_cast<ssize_t>(sum) : failed(result);
+    sum += count;
+  }
+  return static_cast<ssize_t>(sum);
+}
+
+ssize_t Link::write(std::string_view bytes) {
+  if (ssl_ == nullptr) {
+    const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return count >= 0 ? count : -errno;
+  }
+  if (bytes.empty()) return 0;
+  ERR_clear_error();
+  std::size_t count = 0;
+  const int result = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &count);
+  return result == 1 ? static_cast<ssize_t>(count) : failed(result);
+}
+
+bool Link::wait_for_input() const {
+  return has_pending() || wait_for(socket_, POLLIN);
+}
+
+void Link::write_all(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = write(bytes);
+    if (count == -EAGAIN && wait_for(socket_, POLLOUT)) continue;
+    if (count <= 0) throw std::runtime_error("the server does not accept a request");
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+}  // namespace millrace::load

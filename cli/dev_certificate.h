@@ -1,0 +1,24 @@
+// The certificate of `millrace serve --tls-dev`: for localhost, from an authority whose key is thrown away at once. So
+// whoever trusts the authority trusts this one certificate and no other.
+#pragma once
+
+#include <string>
+
+namespace millrace::cli {
+
+/// Files in PEM.
+struct DevCertificate {
+  std::string authority;  ///< for clients to trust
+  std::string chain;
+  std::string key;
+};
+
+/// The one in `folder`, which is made if there is none that is valid for another week. Throws std::runtime_error with
+/// what went wrong.
+DevCertificate dev_certificate(const std::string& folder);
+
+/// Where it stands: $XDG_STATE_HOME/millrace/tls-dev, by default ~/.local/state/millrace/tls-dev. Throws
+/// std::runtime_error if the environment names no home.
+std::string dev_certificate_folder();
+
+}  // namespace millrace::cli

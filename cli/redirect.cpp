@@ -1,0 +1,44 @@
+#include "redirect.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace::cli {
+
+namespace {
+
+// The host of a Host header, which the server has checked.
+std::string host_of(const std::string& field) {
+  const std::size_t from = field.starts_with('[') ? field.find(']') : 0;
+  return field.substr(0, std::min(field.find(':', from), field.size()));
+}
+
+}  // namespace
+
+Redirect::Redirect(int https_port, std::vector<std::string> allowed_hosts)
+    : server_({.threads = {.workers = 1, .loops = 1}}) {
+  const std::string port = https_port == 443 ? std::string() : ":" + std::to_string(https_port);
+  server_.set_pre_routing_handler([port, hosts = std::move(allowed_hosts)](const auto& request, auto& response) {
+    const std::string host = host_of(request.get_header_value("Host"));
+    const bool is_ours = hosts.empty() || std::find(hosts.begin(), hosts.end(), host) != hosts.end();
+    if (host.empty() || !is_ours || !request.target.starts_with('/')) {
+      response.status = host.empty() || is_ours ? 400 : 421;
+      response.set_content("this port only redirects to https://\n", "text/plain");
+    } else {
+      response.status = 308;  // the method and the body stay as they are
+      response.set_header("Location", "https://" + host + port + request.target);
+    }
+    return httplib::Server::HandlerResponse::Handled;
+  });
+}
+
+void Redirect::start() {
+  thread_ = std::thread([this] { server_.listen_after_bind(); });
+}
+
+Redirect::~Redirect() {
+  server_.stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,39 @@
+// TLS of the program: certificates of `millrace serve`, and what its clients trust.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "millrace/client/options.h"
+#include "millrace/server/server_tls.h"
+
+namespace millrace::cli {
+
+/// Of `millrace serve`.
+struct TlsServeOptions {
+  std::vector<std::string> certificates;
+  std::vector<std::string> keys;
+  std::string passphrase_file;
+  std::string client_ca;
+  bool dev = false;
+  int redirect_port = 0;
+};
+
+/// Nothing if the server is to speak clear HTTP. Makes the certificate of --tls-dev if there is none, and logs how to
+/// trust it. Throws UsageError if the options contradict one another.
+std::optional<ServerTls> server_tls(const TlsServeOptions& options);
+
+/// Of `tail`, `publish` and `bench`.
+struct TlsClientOptions {
+  std::string ca_file;
+  bool insecure = false;
+
+  TlsOptions of_client() const { return {.ca_file = ca_file, .verify = !insecure}; }
+};
+
+/// Adds --cacert and --insecure-tls to a subcommand, which reads them into `options`; that must stay at its address.
+void add_tls_client(CLI::App& app, TlsClientOptions& options);
+
+}  // namespace millrace::cli
