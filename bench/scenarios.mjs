@@ -35,6 +35,12 @@ const bytesEach = {
   show: bytes,
 };
 
+const handshakes = {
+  title: "handshakes/s",
+  of: (report) => report.handshakesPerSecond ?? 0,
+  show: (value) => (value > 0 ? rate(value) : "–"),
+};
+
 const peers = ["ceiling", "millrace", "nchan", "better_sse"];
 // Without the one that, at some 30,000 deliveries a second, is far from keeping up with 500 events/s: no figures.
 const fastPeers = peers.filter((name) => name !== "better_sse");
@@ -147,6 +153,26 @@ export const scenarios = {
     addressed("post", "one HTTP POST an event", posts, peersAndWorkers),
     addressed("batch", "NDJSON batches of 100 events", [...posts, "--batch", 100], ["millrace"]),
     addressed("inside", "published from inside the program", inside, ["ceiling", "millrace"]),
+  ],
+  tls: [
+    {
+      ...fanout(10_000, 3, 4),
+      name: "tls-fanout",
+      title: "Fan-out to 10,000 subscribers, 3 events/s, in the clear and over TLS",
+      servers: ["millrace", "millrace_tls", "millrace_tls_handshakes"],
+      base: "millrace",
+      figures: [figure.last, figure.p50, figure.p99, figure.cpu, handshakes],
+      chart: figure.cpu,
+    },
+    {
+      ...unpublished("tls-idle", "10,000 idle subscribers and their handshakes, in the clear and over TLS", [
+        figure.memory,
+        figure.connects,
+        figure.connectCpu,
+      ]),
+      servers: ["millrace", "millrace_tls", "millrace_tls_resumed"],
+      base: "millrace",
+    },
   ],
   wildcards: [wildcards(4)],
   streams: [

@@ -1,5 +1,5 @@
 // The servers under test: how each is started, and how the load generator speaks to it.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -56,6 +56,24 @@ export const servers = {
     command: () => [`${bin}/millrace_bench_millrace`],
     load: ["--gzip"],
   },
+  millrace_tls: {
+    title: "**Millrace**, TLS",
+    scheme: "https",
+    command: () => [`${bin}/millrace_bench_millrace`, "tls", ...certificate()],
+    load: ["--insecure-tls"],
+  },
+  millrace_tls_resumed: {
+    title: "**Millrace**, TLS, sessions resumed",
+    scheme: "https",
+    command: () => [`${bin}/millrace_bench_millrace`, "tls", ...certificate()],
+    load: ["--insecure-tls", "--resume-tls"],
+  },
+  millrace_tls_handshakes: {
+    title: "**Millrace**, TLS, 2,000 handshakes/s beside",
+    scheme: "https",
+    command: () => [`${bin}/millrace_bench_millrace`, "tls", ...certificate()],
+    load: ["--insecure-tls", "--handshakes", 2000],
+  },
   millrace_by_workers: {
     title: "**Millrace**, by workers",
     command: () => [`${bin}/millrace_bench_millrace`, "by-workers"],
@@ -84,6 +102,18 @@ export const servers = {
     load: [...plainPaths, "--connect-window", 4],
   },
 };
+
+/** Files of a certificate for 127.0.0.1, P-256, and of its key; made once. */
+function certificate() {
+  const folder = join(tmpdir(), `millrace-bench-tls-${process.pid}`);
+  const files = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  if (mkdirSync(folder, { recursive: true }) === undefined) return files;
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const kind = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"];
+  const names = ["-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1"];
+  execFileSync("openssl", [...kind, ...names, "-out", files[0], "-keyout", files[1]], { stdio: "ignore" });
+  return files;
+}
 
 async function freePort() {
   const probe = createServer();

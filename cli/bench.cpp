@@ -52,6 +52,9 @@ void check(const Load& load) {
   if (load.behind > 0 && (load.topics > 1 || load.batch > 1 || load.publishers == 0)) {
     throw UsageError("--behind needs --topics 1, --batch 1 and at least one publisher");
   }
+  if (!load.tls && (load.resume_tls || load.handshakes > 0)) {
+    throw UsageError("--resume-tls and --handshakes need https://");
+  }
   if (load.tls && load.strangers + load.replays > 0) {
     throw UsageError("--strangers and --replays need http://");
   }
@@ -124,6 +127,11 @@ void add_bench(CLI::App& app, Command& command) {
   add("--trigger", load.trigger_path, "Publish nothing; the server publishes after a POST to this path");
   add("--expect", load.expected, "Events after --trigger, for all subscribers together");
   add_tls_client(*bench_app, options->tls);
+  bench_app->add_flag("--resume-tls", load.resume_tls,
+                      "https: each process makes one full handshake; the others resume its session");
+  add("--handshakes", load.handshakes,
+      "https: connections a second that are made and closed while events are published")
+      ->check(CLI::NonNegativeNumber);
   bench_app->add_flag("--gzip", load.gzip, "Request compressed streams");
   bench_app
       ->add_option("--server-pid", load.server_pids,

@@ -19,6 +19,14 @@ bool wait_for(int socket, short events) {
   return ::poll(&waiting, 1, static_cast<int>(std::chrono::milliseconds(kPatience).count())) > 0;
 }
 
+// Of a process, for all of its links; it goes with the process.
+int keep_first(SSL* ssl, SSL_SESSION* session) {
+  SSL_CTX* const context = SSL_get_SSL_CTX(ssl);
+  if (SSL_CTX_get_app_data(context) != nullptr) return 0;
+  SSL_CTX_set_app_data(context, session);
+  return 1;
+}
+
 }  // namespace
 
 TlsSetUp tls_set_up(const Load& load) {
@@ -29,6 +37,10 @@ TlsSetUp tls_set_up(const Load& load) {
   SSL_CTX_set_mode(context.get(),
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   if (load.verify_tls) SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  if (load.resume_tls) {
+    SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(context.get(), &keep_first);
+  }
   const bool is_trusting = load.ca_file.empty() ? SSL_CTX_set_default_verify_paths(context.get()) == 1
                                                 : SSL_CTX_load_verify_file(context.get(), load.ca_file.c_str()) == 1;
   ERR_clear_error();
@@ -42,10 +54,18 @@ Link::Link(int socket, SSL_CTX* tls, const std::string& host) : socket_(socket) 
   ssl_.reset(SSL_new(tls));
   if (ssl_ == nullptr || SSL_set_fd(ssl_.get(), socket) != 1) throw std::bad_alloc();
   SSL_set1_host(ssl_.get(), host.substr(0, host.rfind(':')).c_str());
+  if (auto* const session = static_cast<SSL_SESSION*>(SSL_CTX_get_app_data(tls))) SSL_set_session(ssl_.get(), session);
   SSL_set_connect_state(ssl_.get());
 }
 
+void Link::reset_at_end() const {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 Link::~Link() {
+  if (ssl_ != nullptr)
+    SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);  // its session stays good
   ssl_.reset();
   ::close(socket_);
 }
@@ -65,6 +85,7 @@ std::unique_ptr<Link> Link::connect(const Load& load, SSL_CTX* tls) {
 }
 
 Link::Handshake Link::shake_hands() {
+  has_begun_ = true;
   if (ssl_ == nullptr) return Handshake::kDone;
   ERR_clear_error();
   const int result = SSL_do_handshake(ssl_.get());

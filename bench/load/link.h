@@ -2,6 +2,7 @@
 #pragma once
 
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -18,8 +19,8 @@ struct SslFree {
   void operator()(SSL* one) const { SSL_free(one); }
 };
 
-/// What all links of a process share; null in the clear. Throws std::runtime_error if the load's certificates cannot be
-/// read.
+/// What all links of a process share; null in the clear. With `resume_tls` a session is among it, once a link has one.
+/// Throws std::runtime_error if the load's certificates cannot be read.
 using TlsSetUp = std::unique_ptr<SSL_CTX, SslFree>;
 TlsSetUp tls_set_up(const Load& load);
 
@@ -35,6 +36,11 @@ class Link {
   static std::unique_ptr<Link> connect(const Load& load, SSL_CTX* tls);
 
   int socket() const { return socket_; }
+
+  /// What poll() is to wait for during the handshake.
+  short wanted() const { return has_begun_ ? POLLIN : POLLOUT; }
+  /// Its end is an RST, so that its port is free at once.
+  void reset_at_end() const;
 
   enum class Handshake { kDone, kWaits, kFailed };
   /// Once the socket is connected: goes on with the handshake. Done at once in the clear.
@@ -56,6 +62,7 @@ class Link {
   ssize_t failed(int result) const;
 
   const int socket_;
+  bool has_begun_ = false;             // the handshake
   std::unique_ptr<SSL, SslFree> ssl_;  // null in the clear
 };
 

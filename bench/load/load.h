@@ -41,6 +41,8 @@ struct Load {
   bool gzip = false;             ///< ask for compressed streams
   bool tls = false;              ///< https
   bool verify_tls = true;        ///< the server's certificate
+  bool resume_tls = false;       ///< connections come back with the session of the first
+  double handshakes = 0;         ///< of clients that leave at once, a second, while events are published
   std::string ca_file;           ///< whose certificates are trusted; empty: the system's
   std::vector<int> server_pids;  ///< whose CPU time and memory are counted, children and all
 };

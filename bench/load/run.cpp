@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "handshakes.h"
 #include "link.h"
 #include "millrace/core/event_stream_parser.h"
 #include "millrace/core/protocol.h"
@@ -139,6 +140,7 @@ struct Timeline {
   std::int64_t publishing_ns = 0;
   std::uint64_t published = 0;
   std::uint64_t expected = 0;
+  std::uint64_t handshakes = 0;
   LatencyDistribution publishing;
   ServerUsage before;     // nobody is connected
   ServerUsage connected;  // all are
@@ -220,6 +222,7 @@ nlohmann::ordered_json report_of(const Load& load, const TallyBoard& board, cons
                                   {"gaps", sum.gaps},
                                   {"refused", load.subscribers - board.connected()},
                                   {"closed", sum.closed}}}};
+  if (load.handshakes > 0) report["handshakesPerSecond"] = rate(time.handshakes, load.duration.count());
   if (load.topics == 1) report["lastArrivalMs"] = quantiles(last_arrivals(board, load));
   return report;
 }
@@ -249,6 +252,7 @@ nlohmann::ordered_json run_load(const Load& load) {
   } else {
     std::this_thread::sleep_for(kSettle);
     time.connected = ServerUsage::of(load.server_pids);
+    const HandshakeLoad handshakes(load);
     time.publishing_ns = clock_ns();
     if (!load.trigger_path.empty()) {
       trigger(load);
@@ -259,6 +263,7 @@ nlohmann::ordered_json run_load(const Load& load) {
       time.published = publisher.published();
       time.publishing.add(publisher.latency());
       time.expected = time.published * (load.subscribers / load.topics);
+      time.handshakes = handshakes.done();
     }
   }
   wait_for(deliveries, time.expected);

@@ -5,8 +5,8 @@
 //   POST /start?rate=R&events=N  producer threads send N events to each of them, R a second
 //   POST /inside?topics=T&events=N   Hub::publish of N events to topics t0 … tT-1 at random
 //
-// The argument `by-workers` has a worker answer each request, as a program's logger or authorizer does; a number is
-// that of event loops. Prints `listening on PORT` once it is.
+// The argument `by-workers` has a worker answer each request, as a program's logger or authorizer does; `tls CERT KEY`
+// has it speak TLS; a number is that of event loops. Prints `listening on PORT` once it is.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -80,7 +80,12 @@ int main(int argc, char** argv) {
   millrace::ServerOptions options{.publishing = {.anonymous = true}};
   const std::string argument = argc > 1 ? argv[1] : "";
   const bool by_workers = argument == "by-workers";
-  if (!argument.empty() && !by_workers) options.threads.loops = std::stoul(argument);
+  const bool is_tls = argument == "tls" && argc == 4;
+  if (is_tls) {
+    options.tls = millrace::ServerTls{
+        .certificates = {{.chain = millrace::Pem::file(argv[2]), .key = millrace::Pem::file(argv[3])}}};
+  }
+  if (!argument.empty() && !by_workers && !is_tls) options.threads.loops = std::stoul(argument);
   options.streams.gzip = true;  // for those who ask
   options.history.events = 1'000'000;
   options.history.bytes = 512 * 1024 * 1024;

@@ -1,6 +1,7 @@
 // TLS on the server's own loops: what a client gets, in both versions, and what those get that do something else. The
 // whole list of the server's tests runs over TLS, too: see CMakeLists.txt.
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include "millrace/server/client_certificate.h"
 #include "millrace/server/function_authorizer.h"
 #include "millrace/server/invalid_option.h"
+#include "millrace/server/ssl_server.h"
 #include "running_server.h"
 #include "stream_client.h"
 #include "temporary_folder.h"
@@ -355,6 +357,100 @@ TEST(Tls, ReloadingCutsNoStreamAndKeepsWhatWasWhereAFileIsDamaged) {
   EXPECT_EQ(subject_seen(still), "new");
   server->hub().publish("a", {.data = "1"});
   EXPECT_EQ(stream.next_data(), "1");
+}
+
+// As httplib::SSLServer's constructors.
+class SslServers : public ::testing::Test {
+ protected:
+  static int status_of(Server& server, const TlsWish& wish = {}) {
+    server.Get("/here", [](const httplib::Request&, httplib::Response&) {});
+    const int port = server.bind_to_any_port("127.0.0.1");
+    std::thread thread([&] { server.listen_after_bind(); });
+    int status = 0;
+    try {
+      RawClient client(port, wish);
+      status = client.exchange(get("/here")).status;
+    } catch (const std::runtime_error&) {
+      // no answer
+    }
+    server.stop();
+    thread.join();
+    return status;
+  }
+  std::string file(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_.path(name)) << text;
+    return folder_.path(name);
+  }
+
+  const TestCertificate certificate_ = test_authority().issue();
+  // In TLS 1.3 a client is done before it hears that it needs a certificate.
+  const TlsWish stranger_ = {.max_version = TLS1_2_VERSION};
+  const TlsWish member_ = {.max_version = TLS1_2_VERSION, .certificate = test_authority().issue()};
+
+ private:
+  const TemporaryFolder folder_;
+};
+
+TEST_F(SslServers, AreMadeOfFiles) {
+  const std::string chain = file("chain.pem", certificate_.chain);
+  const std::string key = file("key.pem", encrypted(certificate_.key, "open sesame"));
+  const std::string authority = file("authority.pem", test_authority().certificate());
+  SslServer open(chain.c_str(), key.c_str(), nullptr, nullptr, "open sesame");
+  EXPECT_TRUE(open.is_valid());
+  EXPECT_EQ(status_of(open), 200);
+  SslServer guarded(chain.c_str(), key.c_str(), authority.c_str(), nullptr, "open sesame");
+  EXPECT_EQ(status_of(guarded, stranger_), 0);
+  SslServer welcoming(chain.c_str(), key.c_str(), authority.c_str(), nullptr, "open sesame");
+  EXPECT_EQ(status_of(welcoming, member_), 200);
+  EXPECT_THROW(SslServer(chain.c_str(), key.c_str()), InvalidOption) << "without its passphrase";
+  EXPECT_THROW(SslServer(nullptr, key.c_str()), InvalidOption);
+}
+
+TEST_F(SslServers, AreMadeOfObjects) {
+  BIO* bio = BIO_new_mem_buf(certificate_.chain.data(), -1);
+  X509* const certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
+  BIO_free(bio);
+  bio = BIO_new_mem_buf(certificate_.key.data(), -1);
+  EVP_PKEY* const key = PEM_read_bio_PrivateKey(bio, nullptr, nullptr, nullptr);
+  BIO_free(bio);
+  bio = BIO_new_mem_buf(test_authority().certificate().data(), -1);
+  X509* const authority = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
+  BIO_free(bio);
+  X509_STORE* const store = X509_STORE_new();
+  X509_STORE_add_cert(store, authority);
+  SslServer open(certificate, key);
+  SslServer guarded(certificate, key, store);
+  SslServer welcoming(certificate, key, store);
+  X509_free(authority);
+  X509_STORE_free(store);
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+  EXPECT_EQ(status_of(open), 200);
+  EXPECT_EQ(status_of(guarded, stranger_), 0);
+  EXPECT_EQ(status_of(welcoming, member_), 200);
+}
+
+TEST_F(SslServers, AreSetUpByAFunction) {
+  const std::string chain = file("chain.pem", certificate_.chain);
+  const std::string key = file("key.pem", certificate_.key);
+  SslServer server([&](SSL_CTX& context) {
+    return SSL_CTX_use_certificate_chain_file(&context, chain.c_str()) == 1 &&
+           SSL_CTX_use_PrivateKey_file(&context, key.c_str(), SSL_FILETYPE_PEM) == 1;
+  });
+  EXPECT_EQ(status_of(server), 200);
+  EXPECT_THROW(SslServer([](SSL_CTX&) { return false; }), InvalidOption);
+  EXPECT_THROW(SslServer([](SSL_CTX&) { return true; }), InvalidOption) << "it has set no certificate";
+}
+
+TEST(Tls, HandshakesAreCounted) {
+  RunningServer server(over_tls(), [](Server& one) { one.events("/events").operations(); });
+  EXPECT_THROW(RawClient(server.port(), {.protocols = {"spdy/3"}}), std::runtime_error);
+  RawClient client(server.port());
+  const auto says = [&](const std::string& line) {
+    return client.exchange(get("/metrics")).body.find(line) != std::string::npos;
+  };
+  EXPECT_TRUE(eventually([&] { return says("millrace_tls_handshakes_total{result=\"failed\"} 1"); }));
+  EXPECT_TRUE(says("millrace_tls_handshakes_total{result=\"full\"} 1"));
 }
 
 // What is wrong is said when the server is made, in one sentence that names the option and the file.

@@ -175,6 +175,25 @@ TEST_F(EventStreamStateTest, EndsBehindWhatWasSent) {
   EXPECT_EQ(written_, "9\r\ndata: 1\n\n\r\n0\r\n\r\n");
 }
 
+// With TLS what is sealed cannot be taken back: it counts as written, and has to be sent.
+TEST_F(EventStreamStateTest, WhatIsTakenButNotSentIsTheLoops) {
+  const auto state = make();
+  attach(*state);
+  unsent_ = true;
+  EXPECT_TRUE(state->send({.data = "1"}));
+  EXPECT_EQ(state->buffered_bytes(), 0u);
+  run_deferred();
+  EXPECT_EQ(flushed_, State::Flushed::kWaiting);
+  const std::string before = written_;
+  EXPECT_EQ(state->heartbeat(), State::Flushed::kWaiting);
+  EXPECT_EQ(written_, before) << "a client that gets no event gets no heartbeat";
+  state->close();
+  run_deferred();
+  EXPECT_EQ(flushed_, State::Flushed::kWaiting) << "its end is not sent yet";
+  unsent_ = false;
+  EXPECT_EQ(state->flush(), State::Flushed::kOver);
+}
+
 TEST_F(EventStreamStateTest, AHeartbeatGoesOnlyWhereNothingWaits) {
   const auto state = make(false);
   attach(*state);
