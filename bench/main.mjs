@@ -38,7 +38,13 @@ function load(args) {
 async function once(scenario, name) {
   const server = await start(name, scenario.subscribers);
   // The paths of the scenario come last: they win.
-  const args = [`${servers[name].scheme ?? "http"}://127.0.0.1:${server.port}`, "--server-pid", server.pid, ...servers[name].load, ...scenario.load];
+  const args = [
+    `${servers[name].scheme ?? "http"}://127.0.0.1:${server.port}`,
+    "--server-pid",
+    server.pid,
+    ...servers[name].load,
+    ...scenario.load,
+  ];
   try {
     return { report: await load(args), command: `millrace bench ${args.join(" ")}` };
   } finally {

@@ -17,9 +17,13 @@ let browser;
 before(async () => {
   server = await startMillrace("--tls-dev");
   const { publicKey } = new X509Certificate(readFileSync(join(folder, "millrace/tls-dev/authority.pem")));
-  const pin = createHash("sha256").update(publicKey.export({ type: "spki", format: "der" })).digest("base64");
+  const pin = createHash("sha256")
+    .update(publicKey.export({ type: "spki", format: "der" }))
+    .digest("base64");
   const leaf = new X509Certificate(readFileSync(join(folder, "millrace/tls-dev/cert.pem"))).publicKey;
-  const leafPin = createHash("sha256").update(leaf.export({ type: "spki", format: "der" })).digest("base64");
+  const leafPin = createHash("sha256")
+    .update(leaf.export({ type: "spki", format: "der" }))
+    .digest("base64");
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", `--ignore-certificate-errors-spki-list=${pin},${leafPin}`],
