@@ -54,7 +54,12 @@ Link::Link(int socket, SSL_CTX* tls, const std::string& host) : socket_(socket) 
   ssl_.reset(SSL_new(tls));
   if (ssl_ == nullptr || SSL_set_fd(ssl_.get(), socket) != 1) throw std::bad_alloc();
   SSL_set1_host(ssl_.get(), host.substr(0, host.rfind(':')).c_str());
-  if (auto* const session = static_cast<SSL_SESSION*>(SSL_CTX_get_app_data(tls))) SSL_set_session(ssl_.get(), session);
+  if (const auto* const session = static_cast<const SSL_SESSION*>(SSL_CTX_get_app_data(tls))) {
+    // Of its own, since OpenSSL lets each be used once.
+    SSL_SESSION* const own = SSL_SESSION_dup(session);
+    SSL_set_session(ssl_.get(), own);
+    SSL_SESSION_free(own);
+  }
   SSL_set_connect_state(ssl_.get());
 }
 
