@@ -108,12 +108,22 @@ std::string refusal(const httplib::Response& response) {
          " without a Millrace server's error message; check the URL";
 }
 
+// The function was renamed in 0.23.
+template <typename Client>
+void leave_path_as_it_is(Client& client) {
+  if constexpr (requires { client.set_path_encode(false); }) {
+    client.set_path_encode(false);
+  } else {
+    client.set_url_encode(false);
+  }
+}
+
 class Publisher {
  public:
   explicit Publisher(const PublishOptions& options) : url_(events_url(options.url)), client_(url_.origin()) {
     for (const auto& [name, value] : parse_headers(options.headers)) headers_.emplace(name, value);
     client_.set_keep_alive(true);
-    client_.set_url_encode(false);
+    leave_path_as_it_is(client_);
     client_.set_tcp_nodelay(true);
     client_.set_connection_timeout(kConnectTimeout);  // of TLS, too
     if (!options.tls.ca_file.empty()) client_.set_ca_cert_path(options.tls.ca_file.c_str());

@@ -35,7 +35,7 @@ function(millrace_pkg_config name description)
   foreach(dependency IN LISTS MILLRACE_NEEDS_${name})
     if(dependency STREQUAL "THREADS")
       set(libraries -pthread)
-    else()
+    elseif(MILLRACE_${dependency}_MODULE)  # of a cpp-httplib that pkg-config does not know, the program's own flags say which
       list(APPEND requires ${MILLRACE_${dependency}_MODULE})
     endif()
   endforeach()
@@ -101,7 +101,7 @@ configure_package_config_file(cmake/millrace-config.cmake.in ${PROJECT_BINARY_DI
   INSTALL_DESTINATION ${MILLRACE_CONFIG_DIR})
 # Before 1.0 a minor version may break what the one before it promised.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/millrace-config-version.cmake COMPATIBILITY SameMinorVersion)
-install(FILES cmake/MillraceDependencies.cmake ${PROJECT_BINARY_DIR}/millrace-config.cmake
+install(FILES cmake/MillraceDependencies.cmake cmake/MillraceCppHttplib.cmake ${PROJECT_BINARY_DIR}/millrace-config.cmake
   ${PROJECT_BINARY_DIR}/millrace-config-version.cmake DESTINATION ${MILLRACE_CONFIG_DIR} COMPONENT development)
 
 # --- Debian packages: `cpack` in the build's folder -------------------------------------------------------------------

@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "joined_thread.h"
 #include "millrace/server/server.h"
 
 namespace {
@@ -95,7 +96,7 @@ int main(int argc, char** argv) {
 
   std::mutex mutex;
   std::vector<millrace::EventStream> streams;
-  std::vector<std::jthread> threads;
+  std::vector<millrace::JoinedThread> threads;
   server.Get("/tokens", [&](const httplib::Request& request, httplib::Response& response) {
     const std::lock_guard lock(mutex);
     streams.push_back(server.open_stream(request, response));

@@ -5,11 +5,12 @@
 #   sudo tests/bare/try.sh ./run test              from nothing
 #   sudo tests/bare/try.sh ./run demo --port 0     until interrupted
 #   sudo tests/bare/try.sh --again ./run test      in the root the last trial left, brought up to date by a fetch
+#   sudo tests/bare/try.sh --suite trixie ./run test   in another Debian: its codename
 #
 # Everything is under $MILLRACE_BARE (default /tmp/millrace-bare): `base` is made once and copied to `root` for every
-# trial. The mounts live in a mount namespace of their own and vanish with the trial, so removing the folder is safe.
-# What this machine needs to reach its package registries (Debian's sources, the npm configuration, extra certificates)
-# is handed in for the trial. Needs: root, debootstrap.
+# trial; of another Debian, `base-trixie` and `root-trixie`. The mounts live in a mount namespace of their own and vanish
+# with the trial, so removing the folder is safe. What this machine needs to reach its package registries (Debian's
+# sources, the npm configuration, extra certificates) is handed in for the trial. Needs: root, debootstrap.
 set -euo pipefail
 
 say() { printf 'try: %s\n' "$*"; }
@@ -17,22 +18,34 @@ fail() { printf 'try: %s\n' "$*" >&2; exit 1; }
 
 bare=${MILLRACE_BARE:-/tmp/millrace-bare}
 repository=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
-base=$bare/base
-root=$bare/root
+suite=bookworm
+if [ "${1:-}" = --suite ]; then
+  suite=${2:?which Debian? For example: --suite trixie}
+  shift 2
+fi
+of_suite=$([ "$suite" = bookworm ] || echo "-$suite")
+base=$bare/base$of_suite
+root=$bare/root$of_suite
 
 make_base() {
-  say "making a minimal Debian 12 in $base, once"
+  say "making a minimal Debian ($suite) in $base, once"
   rm -rf "$base.new"
   # Debian's own main archive among this machine's sources: the one that has what a base system is made of.
   mirror=${MILLRACE_BARE_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | head -n 1)}
-  [ -n "$mirror" ] || fail "no source of Debian 12's packages here: name one in MILLRACE_BARE_MIRROR"
-  debootstrap --variant=minbase bookworm "$base.new" "$mirror" \
-    >"$bare/debootstrap.log" 2>&1 || fail "debootstrap failed: see $bare/debootstrap.log"
-  # The clone inside is made from outside; only its later use of git is the trial's own business.
+  [ -n "$mirror" ] || fail "no source of Debian's packages here: name one in MILLRACE_BARE_MIRROR"
+  # A Debian that is newer than debootstrap is made as the newest that it knows.
+  script=/usr/share/debootstrap/scripts/$suite
+  [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
+  debootstrap --variant=minbase "$suite" "$base.new" "$mirror" "$script" \
+    >"$bare/debootstrap$of_suite.log" 2>&1 || fail "debootstrap failed: see $bare/debootstrap$of_suite.log"
   rm -f "$base.new/etc/apt/sources.list"
-  for source in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
-    if [ -f "$source" ]; then cp "$source" "$base.new$source"; fi
-  done
+  if [ "$suite" != bookworm ]; then
+    echo "deb $mirror $suite main" >"$base.new/etc/apt/sources.list"
+  else
+    for source in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
+      if [ -f "$source" ]; then cp "$source" "$base.new$source"; fi
+    done
+  fi
   mv "$base.new" "$base"
 }
 
@@ -97,6 +110,6 @@ fi
 say "running '$*' at $(git -C "$root/root/millrace" log -1 --format='%h %s')"
 begin=$SECONDS
 status=0
-unshare --mount --pid --fork --kill-child --propagation private "$0" --inside "$@" </dev/null || status=$?
+unshare --mount --pid --fork --kill-child --propagation private "$0" --suite "$suite" --inside "$@" </dev/null || status=$?
 say "exit $status after $((SECONDS - begin)) s"
 exit "$status"

@@ -44,6 +44,7 @@ struct Exchange {
   int status = 0;                                   ///< of cpp-httplib's response; 0 if it made none
   RefusalReason refusal = RefusalReason::kHandler;  ///< why, if that is an error
   bool is_error_seen = false;                       ///< ErrorAnswers has had the response
+  bool is_body_refused = false;                     ///< by cpp-httplib, as the form that it should be
   bool keep_alive = false;                          ///< another request may follow
   BodyFailure body_failure = BodyFailure::kNone;    ///< why the body was given up
   std::exception_ptr failure = nullptr;             ///< thrown where cpp-httplib catches nothing, as by a logger

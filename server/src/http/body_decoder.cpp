@@ -1,6 +1,5 @@
 #include "body_decoder.h"
 
-#include <httplib.h>  // says by its macros which codings it was built with
 
 #include <cstdlib>
 #include <new>

@@ -79,30 +79,36 @@ void ResponseOutput::take_head(std::string_view head, bool closes) {
   look_at(head);
   if (is_chunked_ && to_http_1_0_ && !forbids_body_) chunks_.emplace();
   closes = closes || ends_with_connection();
-  const bool is_right = !forbids_body_ && !to_http_1_0_ && !(closes && says_keep_alive_);
+  const bool stays = !closes && closes_ == 1 && !keep_alive_terms_.empty();
+  if (stays) closes_ = 0;
+  const bool is_right = !forbids_body_ && !to_http_1_0_ && !(closes && says_keep_alive_) && !stays;
   if (is_right) {
     bytes_.append(head);
   } else {
-    rewrite(head, closes);
+    rewrite(head, closes, stays);
   }
 }
 
 void ResponseOutput::look_at(std::string_view head) {
-  for_each_field(head, [this](std::string_view, std::string_view name, std::string_view) {
+  for_each_field(head, [this](std::string_view, std::string_view name, std::string_view value) {
     has_length_ = has_length_ || equals_ignoring_case(name, "Content-Length");
     is_chunked_ = is_chunked_ || equals_ignoring_case(name, "Transfer-Encoding");
     says_keep_alive_ = says_keep_alive_ || equals_ignoring_case(name, "Keep-Alive");
-    has_connection_ = has_connection_ || equals_ignoring_case(name, "Connection");
+    const bool is_connection = equals_ignoring_case(name, "Connection");
+    has_connection_ = has_connection_ || is_connection;
+    if (is_connection && lists(value, "close")) ++closes_;
   });
 }
 
-void ResponseOutput::rewrite(std::string_view head, bool closes) {
+void ResponseOutput::rewrite(std::string_view head, bool closes, bool stays) {
   bytes_.append(head.substr(0, head.find("\r\n") + 2));
-  bool says_connection = has_connection_;
+  bool says_connection = has_connection_ && !stays;
   for_each_field(head, [&](std::string_view line, std::string_view name, std::string_view value) {
     if (closes && equals_ignoring_case(name, "Keep-Alive")) {
       if (!says_connection) bytes_.append(kCloses);
       says_connection = true;
+    } else if (stays && equals_ignoring_case(name, "Connection")) {
+      bytes_.append("Keep-Alive: ").append(keep_alive_terms_).append("\r\n");
     } else if (!drops(name, value)) {
       bytes_.append(line);
     }

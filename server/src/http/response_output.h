@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "body_guard.h"
 #include "request_head.h"
@@ -25,6 +26,10 @@ class ResponseOutput {
   /// the connection. False if the bytes were dropped, since the response has no body.
   bool append(std::string_view bytes, bool closes = false);
 
+  /// To be called before the head comes: where the head says only once that the connection closes, it does not, and the
+  /// field becomes `Keep-Alive` with `terms`. (An error does not end a connection here.)
+  void keep_alive_with(std::string terms) { keep_alive_terms_ = std::move(terms); }
+
   /// Gives a response without a body one, in place of what its head says of that. Does nothing if a part of it has been
   /// dropped by whoever has sent it.
   void give_body(std::string_view type, std::string_view body);
@@ -37,6 +42,8 @@ class ResponseOutput {
   bool is_made_as_it_goes() const { return has_head() && !forbids_body_ && !has_length_; }
   /// Nothing but the end of the connection tells the client where the response ends.
   bool ends_with_connection() const { return is_made_as_it_goes() && (!is_chunked_ || to_http_1_0_); }
+  /// The head says that the connection closes behind the response. [RFC 9112 9.6]
+  bool says_close() const { return closes_ > 0; }
 
   /// What is to be sent, and has not been dropped by whoever has sent it.
   std::string& bytes() { return bytes_; }
@@ -45,7 +52,7 @@ class ResponseOutput {
  private:
   void take_head(std::string_view head, bool closes);
   void look_at(std::string_view head);
-  void rewrite(std::string_view head, bool closes);
+  void rewrite(std::string_view head, bool closes, bool stays);
   bool drops(std::string_view name, std::string_view value) const;
 
   bool to_head_;
@@ -55,6 +62,8 @@ class ResponseOutput {
   bool has_length_ = false;
   bool is_chunked_ = false;
   bool says_keep_alive_ = false;
+  int closes_ = 0;  // fields that say `Connection: close`
+  std::string keep_alive_terms_;
   bool has_connection_ = false;
   std::optional<ChunkReader> chunks_;  // which a client of HTTP/1.0 does not know
   std::string bytes_;

@@ -5,6 +5,7 @@
 
 #include "http/error_response.h"
 #include "httplib_bridge.h"
+#include "httplib_versions.h"
 #include "millrace/core/limits.h"
 #include "refusal.h"
 
@@ -16,22 +17,29 @@ bool is_bare(const httplib::Response& response) {
   return response.body.empty() && response.content_provider_ == nullptr;
 }
 
-// cpp-httplib has refused the body, and no handler has seen the request: its path has not been matched.
-bool was_unread(const httplib::Request& request, const httplib::Response& response) {
-  return request.matches.empty() && (response.status == 400 || response.status == 413);
+// cpp-httplib has refused the body, and no handler has seen the request. Until 0.46 it reads the body before it looks
+// for a route.
+bool was_unread(const Exchange& exchange, const httplib::Request& request, const httplib::Response& response) {
+  if (response.status != 400 && response.status != 413) return false;
+  return exchange.is_body_refused || !is_matched(request);
 }
 
 // Of a request that cpp-httplib has refused by itself, before it was known whose it is.
-std::string_view sentence_of(int status) {
+std::string sentence_of(int status, const httplib::Request& request) {
   switch (status) {
     case 414:
       return "the request line is too long";
     case 416:
       return "Range: cannot be read";
     case 400:
+      if (request.headers.size() >= kMaxHttplibFields) {
+        return "the request has more than " + std::to_string(kMaxHttplibFields) +
+               " header fields (CPPHTTPLIB_HEADER_MAX_COUNT)";
+      }
+      if (may_httplib_refuse_accept(request.get_header_value("Accept"))) return "Accept: cannot be read";
       return "the request is malformed";
     default:
-      return reason_phrase(status);
+      return std::string(reason_phrase(status));
   }
 }
 
@@ -73,32 +81,44 @@ void answer_late(Exchange& exchange) {
   exchange.output.give_body("application/json", error_body("Range: lies beyond the end of what is here"));
 }
 
+void keep_alive_behind_error(const httplib::Response& response, const std::string& terms, Exchange& exchange) {
+  if (kHttplibClosesOnErrors && !response.has_header("Connection")) exchange.output.keep_alive_with(terms);
+}
+
 httplib::Server::HandlerResponse ErrorAnswers::operator()(const httplib::Request& request,
                                                           httplib::Response& response) const {
   const_cast<httplib::Request&>(request).ranges.clear();  // of what was asked for, not of what is said instead
-  Exchange* const exchange = HttplibBridge::find_exchange(request);
-  if (exchange != nullptr) exchange->is_error_seen = true;
-  if (exchange == nullptr) {
+  if (Exchange* const exchange = HttplibBridge::find_exchange(request)) {
+    exchange->is_error_seen = true;
+    complete(*exchange, request, response);
+    keep_alive_behind_error(response, keep_alive, *exchange);
+  } else {
     ask_program(request, response);
-    if (is_bare(response)) response.set_content(error_body(sentence_of(response.status)), "application/json");
-  } else if (exchange->refusal != RefusalReason::kHandler) {
+    if (is_bare(response)) {
+      response.set_content(error_body(sentence_of(response.status, request)), "application/json");
+    }
+  }
+  return is_bare(response) ? httplib::Server::HandlerResponse::Unhandled : httplib::Server::HandlerResponse::Handled;
+}
+
+void ErrorAnswers::complete(Exchange& exchange, const httplib::Request& request, httplib::Response& response) const {
+  if (exchange.refusal != RefusalReason::kHandler) {
     keep_refusal(request, response);
-  } else if (exchange->body_failure == BodyFailure::kNoRoute ||
+  } else if (exchange.body_failure == BodyFailure::kNoRoute ||
              (response.status == 404 && is_bare(response) &&
               routes->find(request.method, request.path) == RouteTable::Reads::kNothing)) {
     answer_unrouted(request, response);
-  } else if (is_bare(response) && exchange->body_failure != BodyFailure::kNone) {
+  } else if (is_bare(response) && exchange.body_failure != BodyFailure::kNone) {
     refuse_body(request, response);
     keep_refusal(request, response);
   } else {
     ask_program(request, response);
-    if (is_bare(response) && was_unread(request, response)) {
+    if (is_bare(response) && was_unread(exchange, request, response)) {
       response.set_content(error_body(response.status == 413 ? "body: a form may have at most 8192 bytes"
                                                              : "body: does not match its Content-Type"),
                            "application/json");
     }
   }
-  return is_bare(response) ? httplib::Server::HandlerResponse::Unhandled : httplib::Server::HandlerResponse::Handled;
 }
 
 // [RFC 9110 15.5.6] The program may well have a page of its own for what it has not got.
@@ -131,7 +151,7 @@ void ErrorAnswers::keep_refusal(const httplib::Request& request, httplib::Respon
   for (const char* const name : {"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding"}) {
     shaped.headers.erase(name);
     const auto [begin, end] = response.headers.equal_range(name);
-    shaped.headers.insert(begin, end);
+    for (auto field = begin; field != end; ++field) shaped.headers.emplace(field->first, field->second);
   }
   response.headers = std::move(shaped.headers);
 }

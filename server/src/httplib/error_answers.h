@@ -5,6 +5,8 @@
 
 #include <httplib.h>
 
+#include <string>
+
 #include "connection/exchange.h"
 #include "route_table.h"
 
@@ -17,14 +19,20 @@ void refuse_body(const httplib::Request& request, httplib::Response& response);
 /// for a range that lies beyond what the handler has made.
 void answer_late(Exchange& exchange);
 
+/// An error does not end the connection, as far as `response` says now: where cpp-httplib goes on to say that it does,
+/// the client is told `terms`.
+void keep_alive_behind_error(const httplib::Response& response, const std::string& terms, Exchange& exchange);
+
 /// Stands in for the program's error handler while its server listens.
 struct ErrorAnswers {
   const RouteTable* routes;
   httplib::Server::HandlerWithResponse of_program;
+  std::string keep_alive;  ///< what the field of that name says
 
   httplib::Server::HandlerResponse operator()(const httplib::Request& request, httplib::Response& response) const;
 
  private:
+  void complete(Exchange& exchange, const httplib::Request& request, httplib::Response& response) const;
   void answer_unrouted(const httplib::Request& request, httplib::Response& response) const;
   void ask_program(const httplib::Request& request, httplib::Response& response) const;
   void keep_refusal(const httplib::Request& request, httplib::Response& response) const;

@@ -26,15 +26,23 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 // What cpp-httplib itself says of an expectation; and then it would go on with the request.
 constexpr std::string_view kExpectationFailed = "HTTP/1.1 417 Expectation Failed\r\n\r\n";
 
+// How what becomes a websocket begins, since 0.33.
+constexpr std::string_view kSwitchingProtocols = "HTTP/1.1 101 ";
+
+// How often a websocket's handler that waits for its client is asked whether the server stops.
+constexpr Duration kWebsocketWait{200};
+
 void address_of(int socket, int (*ask)(int, sockaddr*, socklen_t*), std::string& ip, int& port) {
   sockaddr_storage address{};
   socklen_t length = sizeof address;
   if (ask(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0) numeric_address(address, length, ip, port);
 }
 
-// Whether cpp-httplib would take the value for a coding that it undoes, without a bound.
+// Whether cpp-httplib would take the value for a coding that it undoes, without a bound, or refuse it.
 bool is_undone_by_httplib(const std::string& coding) {
-  return coding == "gzip" || coding == "deflate" || coding.find("br") != std::string::npos;
+  return kHttplibRefusesUnknownCodings || equals_ignoring_case(coding, "gzip") ||
+         equals_ignoring_case(coding, "x-gzip") || equals_ignoring_case(coding, "deflate") ||
+         equals_ignoring_case(coding, "zstd") || coding.find("br") != std::string::npos;
 }
 
 }  // namespace
@@ -53,7 +61,9 @@ void ExchangeStream::begin_body(httplib::Request& request) {
   } else if (auto decoder = BodyDecoder::of(coding)) {
     body_.decode_with(std::move(decoder));
     request.headers.erase("Content-Encoding");
-  } else if (is_undone_by_httplib(coding)) {
+  } else if (equals_ignoring_case(coding, "identity")) {
+    request.headers.erase("Content-Encoding");
+  } else if (!coding.empty() && is_undone_by_httplib(coding)) {
     exchange_.body_failure = BodyFailure::kUnknownCoding;
   }
   // A decoded body's length is not known. cpp-httplib goes by this field first.
@@ -62,18 +72,35 @@ void ExchangeStream::begin_body(httplib::Request& request) {
   }
 }
 
-bool ExchangeStream::is_readable() const {
-  return consumed_ < exchange_.input.size() || wire().wait_for_input(terms_.read_timeout);
+bool ExchangeStream::wait_readable() const {
+  return has_input() || wire().wait_for_input(terms_.read_timeout);
+}
+
+bool ExchangeStream::is_peer_alive() const {
+  return !failed_ && (terms_.is_stopping == nullptr || !terms_.is_stopping()) && !wire().has_client_left();
 }
 
 // As plain cpp-httplib has it: not if the client has gone, which nothing else may ever tell who only waits.
-bool ExchangeStream::is_writable() const {
-  if (failed_ || (terms_.is_stopping != nullptr && terms_.is_stopping())) return false;
-  return !wire().has_client_left() && wire().wait_for_room(terms_.write_timeout) && !wire().has_client_left();
+bool ExchangeStream::wait_writable() const {
+  return is_peer_alive() && wire().wait_for_room(terms_.write_timeout) && !wire().has_client_left();
+}
+
+// Before it has read the head, cpp-httplib up to 0.19 asks only whether select() could wait for it, and refuses what it
+// could not. Nothing here is waited for by select().
+socket_t ExchangeStream::socket() const {
+  return request_ == nullptr ? std::min(exchange_.socket, FD_SETSIZE - 1) : exchange_.socket;
+}
+
+const char* ExchangeStream::buffered_data(std::size_t& size) const {
+  const std::size_t read = std::min<std::size_t>(consumed_, exchange_.head.bytes);
+  size = exchange_.taken ? 0 : exchange_.head.bytes - read;
+  return exchange_.input.data() + read;
+}
 }
 
 ssize_t ExchangeStream::read(char* data, std::size_t size) {
   if (exchange_.taken) return -1;  // the connection is the loop's again
+  if (is_websocket_) return read_websocket(data, size);
   return consumed_ < exchange_.head.bytes ? read_head(data, size) : read_body(data, size);
 }
 
@@ -84,6 +111,8 @@ ssize_t ExchangeStream::read_head(char* data, std::size_t size) {
 
 ssize_t ExchangeStream::read_body(char* data, std::size_t size) {
   if (exchange_.body_failure != BodyFailure::kNone) return -1;
+  // Since 0.40 cpp-httplib reads what no handler has read. The client has its answer, and is not waited for.
+  if (exchange_.output.has_head()) return -1;
   if (!std::exchange(is_body_prepared_, true) && !prepare_body()) return -1;
   const ssize_t count = body_.read(data, size, exchange_.max_body_bytes,
                                    [this](char* to, std::size_t room) { return read_wire(to, room); });
@@ -166,10 +195,15 @@ bool ExchangeStream::is_body_here() const {
 
 ssize_t ExchangeStream::write(const char* data, std::size_t size) {
   if (exchange_.taken) return static_cast<ssize_t>(size);  // nobody hears cpp-httplib's own response
+  if (is_websocket_) return write_websocket({data, size});
   if (failed_) return -1;
   const std::string_view bytes(data, size);
   ResponseOutput& output = exchange_.output;
   if (!output.has_head()) {
+    if (bytes.starts_with(kSwitchingProtocols)) {
+      is_websocket_ = true;
+      return write_websocket(bytes);
+    }
     if (bytes == kExpectationFailed) throw ExpectationFailed{};
     if (bytes == kContinue) {
       owes_continue_ = !exchange_.head.http_1_0;  // [RFC 9110 10.1.1]
@@ -220,6 +254,51 @@ bool ExchangeStream::wait_for_room() {
   if (!ready) terms_.downloads.count_cut();
   return ready;
 }
+
+// --- Websockets -----------------------------------------------------------------------------------------------------
+
+void ExchangeStream::set_read_timeout(time_t seconds, time_t microseconds) {
+  websocket_timeout_ = Duration{static_cast<Duration::rep>(seconds) * 1000 + microseconds / 1000};
+}
+
+// A client may be silent for long; the handler's worker is held as long.
+bool ExchangeStream::wait_for_websocket() const {
+  const TimePoint end = monotonic_now() + websocket_timeout_;
+  for (Duration left = websocket_timeout_; left > Duration{0}; left = end - monotonic_now()) {
+    if (terms_.is_stopping != nullptr && terms_.is_stopping()) return false;
+    if (wire().wait_for_input(std::min(left, kWebsocketWait))) return true;
+  }
+  return false;
+}
+
+ssize_t ExchangeStream::read_websocket(char* data, std::size_t size) {
+  if (has_input()) {
+    size = exchange_.input.copy(data, size, static_cast<std::size_t>(consumed_));
+    consumed_ += size;
+    return static_cast<ssize_t>(size);
+  }
+  do {
+    const MutexLock lock(websocket_mutex_);
+    const ssize_t count = wire().read(data, size);
+    if (count != -EAGAIN && count != -EINTR) return std::max<ssize_t>(count, -1);
+  } while (wait_for_websocket());
+  return -1;
+}
+
+// Also while another thread reads: cpp-httplib has one that sends its pings.
+ssize_t ExchangeStream::write_websocket(std::string_view bytes) {
+  const std::size_t size = bytes.size();
+  const MutexLock lock(websocket_mutex_);
+  while (true) {
+    const ssize_t count = wire().write(bytes);
+    if (count < 0) return -1;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+    if (bytes.empty() && !wire().has_unsent()) return static_cast<ssize_t>(size);
+    if (!wire().wait_for_room(terms_.write_timeout)) return -1;
+  }
+}
+
+// --- Addresses ------------------------------------------------------------------------------------------------------
 
 void ExchangeStream::get_remote_ip_and_port(std::string& ip, int& port) const {
   address_of(exchange_.socket, ::getpeername, ip, port);

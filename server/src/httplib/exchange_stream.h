@@ -10,10 +10,13 @@
 #include <exception>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "connection/exchange.h"
 #include "http/request_body.h"
+#include "httplib_versions.h"
 #include "millrace/core/time.h"
+#include "mutex.h"
 #include "route_table.h"
 #include "shares/download_gate.h"
 
@@ -32,7 +35,7 @@ struct ExchangeTerms {
 /// The client is not to send its body, and cpp-httplib is to do no more for it.
 struct ExpectationFailed {};
 
-class ExchangeStream final : public httplib::Stream {
+class ExchangeStream final : public HttplibStream {
  public:
   ExchangeStream(Exchange& exchange, const ExchangeTerms& terms, const RouteTable& routes)
       : exchange_(exchange), terms_(terms), routes_(routes), body_(exchange.head) {}
@@ -40,19 +43,26 @@ class ExchangeStream final : public httplib::Stream {
   /// cpp-httplib has read `request`'s head; it has to outlive the stream's use.
   void begin_body(httplib::Request& request);
 
-  bool is_readable() const override;
-  bool is_writable() const override;
-  socket_t socket() const override { return exchange_.socket; }
+  bool wait_readable() const override;
+  bool wait_writable() const override;
+  bool is_peer_alive() const override;
+  bool has_input() const override { return consumed_ < exchange_.input.size(); }
+  socket_t socket() const override;
   ssize_t read(char* data, std::size_t size) override;
   /// Throws ExpectationFailed where the program's handler has answered an expectation with 417.
   ssize_t write(const char* data, std::size_t size) override;
   void get_remote_ip_and_port(std::string& ip, int& port) const override;
   void get_local_ip_and_port(std::string& ip, int& port) const override;
+  void set_read_timeout(time_t seconds, time_t microseconds) override;
+  const char* buffered_data(std::size_t& size) const override;
+  void consume_buffered(std::size_t size) override { consumed_ += size; }
 
   /// Sends what has been collected. Waits until no more than `may_stay` bytes of it are left.
   void flush(std::size_t may_stay);
 
   bool failed() const { return failed_; }
+  /// The connection has become a websocket's, whose bytes pass as they are, until its handler returns.
+  bool is_websocket() const { return is_websocket_; }
   bool has_body_ahead() const { return exchange_.head.chunked ? !body_.has_come() : !is_body_here(); }
   /// The request's body has been read, or is here and can be passed over.
   bool is_body_here() const;
@@ -65,6 +75,9 @@ class ExchangeStream final : public httplib::Stream {
   ssize_t read_head(char* data, std::size_t size);
   ssize_t read_body(char* data, std::size_t size);
   ssize_t read_wire(char* data, std::size_t size);
+  ssize_t read_websocket(char* data, std::size_t size);
+  ssize_t write_websocket(std::string_view bytes);
+  bool wait_for_websocket() const;
   ssize_t fail(BodyFailure failure);
   bool prepare_body();
   bool wait_for_input();
@@ -85,6 +98,9 @@ class ExchangeStream final : public httplib::Stream {
   Duration waited_for_room_{0};  // for the response
   std::uint64_t sent_ = 0;       // of the response
   bool failed_ = false;
+  bool is_websocket_ = false;
+  Mutex websocket_mutex_;  // of the wire: one thread reads, another sends pings
+  Duration websocket_timeout_ = terms_.read_timeout;
 };
 
 }  // namespace millrace

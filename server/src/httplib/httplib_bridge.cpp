@@ -25,6 +25,11 @@ struct ExchangeReference {
   bool operator()(const httplib::Response&) const { return true; }
 };
 
+// A form that cannot be read, or has too much in it.
+void note_refused_body(const httplib::Request& request) {
+  if (Exchange* const exchange = HttplibBridge::find_exchange(request)) exchange->is_body_refused = true;
+}
+
 const ExchangeReference& reference_in(const httplib::Request& request) {
   const auto* reference = request.response_handler.target<ExchangeReference>();
   if (reference == nullptr) throw std::logic_error("millrace: no millrace::Server is handling this request");
@@ -48,12 +53,14 @@ HttplibBridge::HttplibBridge(httplib::Server& server, const ExchangeTerms& terms
       terms_(terms),
       routes_(server),
       error_handler_(insides_.error),
+      unwatch_refusals_(watch_refusals(server, note_refused_body)),
       max_body_bytes_(std::exchange(insides_.max_body_bytes, std::numeric_limits<std::size_t>::max())) {
-  server.set_error_handler(
-      httplib::Server::HandlerWithResponse(ErrorAnswers{.routes = &routes_, .of_program = error_handler_}));
+  server.set_error_handler(httplib::Server::HandlerWithResponse(
+      ErrorAnswers{.routes = &routes_, .of_program = error_handler_, .keep_alive = keep_alive_terms(insides_)}));
 }
 
 HttplibBridge::~HttplibBridge() {
+  unwatch_refusals_();
   server_.set_error_handler(std::move(error_handler_));
   insides_.max_body_bytes = max_body_bytes_;
 }
@@ -61,23 +68,22 @@ HttplibBridge::~HttplibBridge() {
 void HttplibBridge::serve(Exchange& exchange) const {
   exchange.max_body_bytes = max_body_bytes_;
   ExchangeStream stream(exchange, terms_, routes_);
-  bool connection_closed = false;
   bool served = false;
   // Of a body that comes in chunks the end is not known: the client is told that no other request can follow.
   const bool last_request = exchange.is_last() || exchange.head.chunked;
   try {
-    served =
-        (server_.*insides_.process_request)(stream, last_request, connection_closed,
-                                            [&](httplib::Request& request) { attach(request, exchange, &stream); });
+    served = process_request(server_, stream, last_request,
+                             [&](httplib::Request& request) { attach(request, exchange, &stream); });
   } catch (const ExpectationFailed&) {
     exchange.output.append(error_response({417, "the server does not meet the request's Expect header"}));
   } catch (...) {
-    if (!exchange.output.has_head()) exchange.output.append(error_response({500, kHandlerHasFailed}));
+    if (!exchange.output.has_head() && !stream.is_websocket())
+      exchange.output.append(error_response({500, kHandlerHasFailed}));
     exchange.failure = std::current_exception();
   }
   if (exchange.taken) return;
   answer_late(exchange);
-  exchange.status = exchange.output.status();
+  exchange.status = stream.is_websocket() ? 101 : exchange.output.status();
   // What the client does not take at once the loop goes on with, where there is room for it; else the worker waits.
   stream.flush(std::numeric_limits<std::size_t>::max());
   if (!exchange.share.resize(exchange.output.bytes().size())) stream.flush(0);
@@ -85,7 +91,8 @@ void HttplibBridge::serve(Exchange& exchange) const {
   const std::uint64_t request_bytes = exchange.head.bytes + exchange.head.content_length;
   exchange.consumed = static_cast<std::size_t>(std::min<std::uint64_t>(request_bytes, exchange.input.size()));
   exchange.keep_alive = (served || exchange.output.forbids_body()) && !last_request && !stream.failed() &&
-                        !exchange.output.ends_with_connection() && stream.is_body_here();
+                        !exchange.output.ends_with_connection() && !exchange.output.says_close() &&
+                        !stream.is_websocket() && stream.is_body_here();
 }
 
 void HttplibBridge::attach(httplib::Request& request, Exchange& exchange, ExchangeStream* stream) {

@@ -6,20 +6,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "connection/exchange.h"
 #include "exchange_stream.h"
-#include "httplib_insides.h"
+#include "httplib_versions.h"
 #include "route_table.h"
 
 namespace millrace {
 
 class HttplibBridge {
  public:
-  /// While it lives, it stands in for the server's error handler, and for its bound on bodies, both of which it
-  /// applies itself. What is in `terms` has to outlive it.
+  /// While it lives, it stands in for the server's error handler and error logger, and for its bound on bodies, all of
+  /// which it applies itself. What is in `terms` has to outlive it.
   HttplibBridge(httplib::Server& server, const ExchangeTerms& terms);
   ~HttplibBridge();
   HttplibBridge(const HttplibBridge&) = delete;
@@ -60,6 +61,7 @@ class HttplibBridge {
   const ExchangeTerms terms_;
   const RouteTable routes_;
   httplib::Server::HandlerWithResponse error_handler_;  // the server's own
+  std::function<void()> unwatch_refusals_;
   const std::size_t max_body_bytes_;
 };
 

@@ -36,16 +36,24 @@ void RequestDispatch::dispatch(const std::shared_ptr<Exchange>& exchange) {
     case UploadGate::Answer::kWait:
       return;
     case UploadGate::Answer::kRefuse:
-      parts_.refusals.add(503, RefusalReason::kUploads);
-      exchange->output.append(error_response({503, "too many uploads to the server"}, parts_.retry_spread.draw(),
-                                             parts_.cross_origin.lines_for(origin_in(exchange->input))));
-      exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
+      refuse(exchange, RefusalReason::kUploads, "too many uploads to the server");
   }
 }
 
-void RequestDispatch::serve(const std::shared_ptr<Exchange>& exchange) {
-  if (parts_.workers.enqueue([this, exchange] { serve_on_worker(exchange); })) return;
-  exchange->loop.defer([exchange] { exchange->connection.close(); });
+// Uploads that wait have their turn also behind one that has been refused.
+void RequestDispatch::serve(std::shared_ptr<Exchange> exchange) {
+  while (exchange != nullptr && !parts_.workers.enqueue([this, exchange] { serve_on_worker(exchange); })) {
+    refuse(exchange, RefusalReason::kWorkers, "the server has more requests than it can take");
+    exchange = exchange->is_upload() ? parts_.uploads.leave() : nullptr;
+  }
+}
+
+void RequestDispatch::refuse(const std::shared_ptr<Exchange>& exchange, RefusalReason reason,
+                             std::string_view sentence) {
+  parts_.refusals.add(503, reason);
+  exchange->output.append(error_response({503, sentence}, parts_.retry_spread.draw(),
+                                         parts_.cross_origin.lines_for(origin_in(exchange->input))));
+  exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
 }
 
 void RequestDispatch::serve_on_worker(const std::shared_ptr<Exchange>& exchange) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "base/failure.h"
 #include "connection/exchange.h"
@@ -37,7 +38,8 @@ class RequestDispatch {
   void dispatch(const std::shared_ptr<Exchange>& exchange);
 
  private:
-  void serve(const std::shared_ptr<Exchange>& exchange);
+  void serve(std::shared_ptr<Exchange> exchange);
+  void refuse(const std::shared_ptr<Exchange>& exchange, RefusalReason reason, std::string_view sentence);
   void serve_on_worker(const std::shared_ptr<Exchange>& exchange);
 
   const Parts parts_;

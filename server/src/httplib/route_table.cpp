@@ -1,6 +1,5 @@
 #include "route_table.h"
 
-#include <algorithm>
 #include <regex>
 
 namespace millrace {
@@ -10,8 +9,7 @@ namespace {
 template <typename Handler>
 bool any_takes(const HttplibRoutes<Handler>& routes, const std::string& path) {
   try {
-    return std::any_of(routes.begin(), routes.end(),
-                       [&](const auto& route) { return std::regex_match(path, route.first); });
+    return routes.find_first(path) != nullptr;
   } catch (const std::regex_error&) {
     return true;  // an expression of the program's that is too much for this path: cpp-httplib will find out as well
   }

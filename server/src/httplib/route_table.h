@@ -3,12 +3,10 @@
 
 #include <httplib.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <regex>
 #include <string>
 
-#include "httplib_insides.h"
+#include "httplib_versions.h"
 
 namespace millrace {
 
@@ -42,9 +40,8 @@ class RouteTable {
  private:
   template <typename Ours, typename Handler>
   static bool leads_to(const HttplibRoutes<Handler>& routes, const std::string& path) {
-    const auto first = std::find_if(routes.begin(), routes.end(),
-                                    [&](const auto& route) { return std::regex_match(path, route.first); });
-    return first != routes.end() && first->second.template target<Ours>() != nullptr;
+    const Handler* const first = routes.find_first(path);
+    return first != nullptr && first->template target<Ours>() != nullptr;
   }
 
   HttplibInsides insides_;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "httplib_versions.h"
+
 namespace millrace {
 
 namespace {
@@ -29,6 +31,7 @@ void Workers::run_left_over() {
     {
       const MutexLock lock(mutex_);
       callbacks.swap(left_over_);
+      has_left_over_ = false;
     }
     if (callbacks.empty()) return;
     for (const Task& callback : callbacks) as_user_code(callback);
@@ -37,15 +40,26 @@ void Workers::run_left_over() {
 
 bool Workers::enqueue(Task task) {
   const MutexLock lock(mutex_);
-  if (are_running_) queue_->enqueue([this, task = std::move(task)] { as_user_code(task); });
-  return are_running_;
+  return are_running_ && give(std::move(task));
+}
+
+bool Workers::give(Task task) {
+  return enqueue_in(*queue_, [this, task = std::move(task)] { work(task); });
+}
+
+// A queue that has refused a callback has something else in it, behind which the callback's turn comes.
+void Workers::work(const Task& task) {
+  as_user_code(task);
+  if (has_left_over_) run_left_over();
 }
 
 void Workers::run_callback(Task callback) {
-  auto guarded = [this, callback = std::move(callback)] { call_guarded(on_failure_, "on_close", callback); };
+  Task guarded = [this, callback = std::move(callback)] { call_guarded(on_failure_, "on_close", callback); };
   const MutexLock lock(mutex_);
-  if (!are_running_) return left_over_.push_back(std::move(guarded));
-  queue_->enqueue([this, guarded = std::move(guarded)] { as_user_code(guarded); });
+  if (are_running_ && give(guarded)) return;
+  left_over_.push_back(std::move(guarded));
+  has_left_over_ = true;
+  if (are_running_) give([] {});  // what was in the queue may have been done before it could know
 }
 
 void Workers::as_user_code(const Task& code) const {

@@ -3,6 +3,7 @@
 
 #include <httplib.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -34,10 +35,11 @@ class Workers {
   /// Lets the threads go, after run_left_over().
   void join() { queue_.reset(); }
 
-  /// False if the workers take no more.
+  /// False if the workers take no more, or their queue refuses it, as a bounded one does when it is full.
   bool enqueue(Task task);
 
-  /// A user's callback: never here and now. Where there is no worker any more it waits for run_left_over().
+  /// A user's callback: never here and now. Where there is no worker any more it waits for run_left_over(); where the
+  /// queue refuses it, until a worker is done with something else.
   void run_callback(Task callback);
 
   /// Runs code of the user's on this thread.
@@ -50,7 +52,11 @@ class Workers {
   Mutex mutex_;
   bool are_running_ GUARDED_BY(mutex_) = false;  // they take tasks
   std::vector<Task> left_over_ GUARDED_BY(mutex_);
+  std::atomic<bool> has_left_over_ = false;  // behind it: a worker looks without the lock
   std::unique_ptr<httplib::TaskQueue> queue_;
+
+  bool give(Task task) REQUIRES(mutex_);
+  void work(const Task& task);
 };
 
 }  // namespace millrace

@@ -7,9 +7,11 @@
 // wait for the other half.
 #pragma once
 
+#ifdef __linux__
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -26,10 +28,11 @@
 
 namespace millrace {
 
-/// Is set once, and waited for. In place of std::atomic's wait(), which yields its processor several times
+/// Is set once, and waited for. On Linux in place of std::atomic's wait(), which yields its processor several times
 /// before it sleeps: each of hundreds of publishers would switch threads as often, for nothing.
 class Flag {
  public:
+#ifdef __linux__
   void set() {
     value_.store(1, std::memory_order_release);
     ::syscall(SYS_futex, &value_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
@@ -39,6 +42,15 @@ class Flag {
       ::syscall(SYS_futex, &value_, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0);
     }
   }
+#else
+  void set() {
+    value_.store(1, std::memory_order_release);
+    value_.notify_all();
+  }
+  void wait() const {
+    value_.wait(0, std::memory_order_acquire);
+  }
+#endif
 
  private:
   std::atomic<int> value_{0};

@@ -10,7 +10,7 @@
 #include "httplib/direct_exchange.h"
 #include "httplib/failure_handler.h"
 #include "httplib/httplib_bridge.h"
-#include "httplib/httplib_insides.h"
+#include "httplib/httplib_versions.h"
 #include "httplib/route_table.h"
 #include "millrace/core/limits.h"
 #include "millrace/server/authorizer.h"
@@ -62,13 +62,13 @@ void DirectRequests::start(httplib::Server& server, const std::vector<std::strin
   post_paths_.clear();
   const HttplibInsides insides = look_into(server);
   default_headers_ = insides.default_headers;
-  keep_alive_ =
-      "timeout=" + std::to_string(insides.keep_alive_seconds) + ", max=" + std::to_string(insides.keep_alive_count);
+  keep_alive_ = keep_alive_terms(insides);
+  has_websockets_ = insides.has_websockets;
   max_body_bytes_ = std::min<std::uint64_t>(insides.max_body_bytes, kMaxDirectBodyBytes);
   needs_address_ = options.publishing.rate.has_value();
   const bool may_block = options.store != nullptr || (options.authorizer != nullptr && options.authorizer->may_block());
-  const bool runs_user_code = insides.has_pre_routing || insides.has_post_routing || insides.has_logger ||
-                              insides.error != nullptr || insides.exception.target<FailureHandler>() == nullptr;
+  const bool runs_user_code =
+      insides.has_hooks || insides.error != nullptr || insides.exception.target<FailureHandler>() == nullptr;
   if (runs_user_code || may_block) return;
   const RouteTable routes(server);
   for (const std::string& path : paths) {
@@ -98,6 +98,7 @@ bool DirectRequests::serve(Exchange& exchange, std::string_view request_bytes) c
 
   httplib::Request request;
   if (!read_fields(head.substr(line_end + 2), request.headers) || needs_httplib(request.headers)) return false;
+  if (has_websockets_ && request.has_header("Upgrade")) return false;
   request.method = line->method;
   request.path = line->path;
   request.target =

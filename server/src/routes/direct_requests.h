@@ -2,7 +2,8 @@
 // parsing and routing between them.
 //
 // Only if nothing may block and no code of the user is involved, but an authorizer that says it does not block: events
-// in memory, no other authorizer, no pre-routing handler, logger or error handler, no other route for the path.
+// in memory, no other authorizer, no handler around the
+// routes, logger or error handler, no other route for the path.
 // EventRoutes decides about the request and makes the answer on both paths.
 #pragma once
 
@@ -41,6 +42,7 @@ class DirectRequests {
   std::string keep_alive_;  // what the header of that name says
   std::uint64_t max_body_bytes_ = 0;
   bool needs_address_ = false;
+  bool has_websockets_ = false;
 };
 
 }  // namespace millrace

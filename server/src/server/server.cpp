@@ -13,7 +13,7 @@
 #include "engine/engine.h"
 #include "httplib/failure_handler.h"
 #include "httplib/httplib_bridge.h"
-#include "httplib/httplib_insides.h"
+#include "httplib/httplib_versions.h"
 #include "log/gzip_block.h"
 #include "millrace/server/invalid_option.h"
 
@@ -60,7 +60,10 @@ void check_window(Duration window) {
 class InlineQueue final : public httplib::TaskQueue {
  public:
   explicit InlineQueue(std::function<void()> on_shutdown) : on_shutdown_(std::move(on_shutdown)) {}
-  void enqueue(std::function<void()> task) override { task(); }
+  EnqueueResult enqueue(std::function<void()> task) override {
+    task();
+    return static_cast<EnqueueResult>(true);
+  }
   void shutdown() override { on_shutdown_(); }
 
  private:
@@ -76,7 +79,7 @@ void refuse_shared_port(socket_t socket) {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options) {
+Server::Server(const ServerOptions& options, built_with::ThisCppHttplib /*compiled_with*/) {
   check(options);
   engine_ = std::make_unique<Engine>(*this, options);
   new_task_queue = [workers = options.threads.workers] { return new httplib::ThreadPool(workers); };
@@ -110,7 +113,7 @@ bool Server::listen_after_bind() {
   return guard && serve();
 }
 
-void Server::stop() {
+void Server::stop() noexcept {
   engine_->listening().stop();
 }
 

@@ -78,13 +78,16 @@ ServerTls of_objects(X509* certificate, EVP_PKEY* key, X509_STORE* client_ca) {
 }  // namespace
 
 SslServer::SslServer(const char* certificate_file, const char* key_file, const char* client_ca_file,
-                     const char* client_ca_folder, const char* passphrase, const ServerOptions& options)
+                     const char* client_ca_folder, const char* passphrase, const ServerOptions& options,
+                     built_with::ThisCppHttplib /*compiled_with*/)
     : Server(with(options, of_files(certificate_file, key_file, client_ca_file, client_ca_folder, passphrase))) {}
 
-SslServer::SslServer(X509* certificate, EVP_PKEY* key, X509_STORE* client_ca, const ServerOptions& options)
+SslServer::SslServer(X509* certificate, EVP_PKEY* key, X509_STORE* client_ca, const ServerOptions& options,
+                     built_with::ThisCppHttplib /*compiled_with*/)
     : Server(with(options, of_objects(certificate, key, client_ca))) {}
 
-SslServer::SslServer(const std::function<bool(SSL_CTX&)>& set_up, const ServerOptions& options)
+SslServer::SslServer(const std::function<bool(SSL_CTX&)>& set_up, const ServerOptions& options,
+                     built_with::ThisCppHttplib /*compiled_with*/)
     : Server(with(options, {.customize = set_up})) {}
 
 }  // namespace millrace

@@ -21,6 +21,7 @@ enum class RefusalReason : std::uint8_t {
   kConnections,
   kAddressConnections,
   kUploads,
+  kWorkers,
   kMemory,
   kHost,
   kOrigin,
@@ -66,6 +67,8 @@ constexpr std::string_view name_of(RefusalReason reason) {
       return "address_connections";
     case RefusalReason::kUploads:
       return "uploads";
+    case RefusalReason::kWorkers:
+      return "workers";
     case RefusalReason::kMemory:
       return "memory";
     case RefusalReason::kHost:

@@ -8,7 +8,6 @@
 
 #include "log/event_log.h"
 #include "millrace/core/limits.h"
-#include "repeat.h"
 
 namespace millrace {
 
@@ -64,7 +63,7 @@ void JetStreamEventLog::open() {
 }
 
 void JetStreamEventLog::start(Callbacks callbacks) {
-  if (prober_.joinable()) throw std::logic_error("a server uses this store already: open one for each server");
+  if (prober_.is_running()) throw std::logic_error("a server uses this store already: open one for each server");
   on_status_ = std::move(callbacks.on_status);
   std::uint64_t there = 0;
   try {
@@ -73,13 +72,13 @@ void JetStreamEventLog::start(Callbacks callbacks) {
     // Then it comes when it comes.
   }
   follower_->start(std::move(callbacks.on_appended));
-  prober_ = repeat([this](const std::stop_token&) { probe(); }, kStoreRetry);
+  prober_ = Repetition([this](const Repetition::IsStopping&) { probe(); }, kStoreRetry);
   follower_->wait_for(there);
 }
 
 void JetStreamEventLog::stop() {
   follower_->stop();
-  prober_ = {};
+  prober_.stop();
   on_status_ = nullptr;
 }
 
@@ -87,7 +86,7 @@ void JetStreamEventLog::stop() {
 
 void JetStreamEventLog::append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
   if (publications.empty()) return;
-  if (!prober_.joinable()) throw StoreUnavailable(append_refusal("no server uses it"));
+  if (!prober_.is_running()) throw StoreUnavailable(append_refusal("no server uses it"));
   if (const std::string reason = trouble(); !reason.empty()) throw StoreUnavailable(append_refusal(reason));
   if (!connection_->is_connected()) throw StoreUnavailable(append_refusal("there is no connection to NATS"));
   std::size_t begun = 0;

@@ -14,12 +14,12 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "message_sender.h"
 #include "millrace/server/event_store.h"
 #include "mutex.h"
 #include "nats_connection.h"
+#include "repeat.h"
 #include "stream_follower.h"
 #include "stream_queries.h"
 
@@ -86,7 +86,7 @@ class JetStreamEventLog final : public EventStore {
   std::unique_ptr<StreamQueries> queries_;
   std::unique_ptr<StreamFollower> follower_;
   std::unique_ptr<MessageSender> sender_;
-  std::jthread prober_;
+  Repetition prober_;
 };
 
 }  // namespace millrace

@@ -1,26 +1,42 @@
 #include "repeat.h"
 
-#include <condition_variable>
 #include <exception>
-#include <mutex>
 #include <utility>
 
 namespace millrace {
 
-std::jthread repeat(std::function<void(const std::stop_token&)> work, Duration pause) {
-  return std::jthread([work = std::move(work), pause](const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any stopping;
-    while (!stop.stop_requested()) {
-      try {
-        work(stop);
-      } catch (const std::exception&) {
-        // Where there was no memory even to say what is wrong, there may be the next time.
-      }
-      std::unique_lock lock(mutex);
-      stopping.wait_for(lock, stop, pause, [] { return false; });
+Repetition::Repetition(std::function<void(const IsStopping&)> work, Duration pause)
+    : state_(std::make_unique<State>()),
+      thread_([&state = *state_, work = std::move(work), pause] { run(state, work, pause); }) {}
+
+Repetition& Repetition::operator=(Repetition&& other) noexcept {
+  stop();
+  state_ = std::move(other.state_);
+  thread_ = std::move(other.thread_);
+  return *this;
+}
+
+void Repetition::stop() {
+  if (state_ == nullptr) return;
+  {
+    const MutexLock lock(state_->mutex);
+    state_->is_stopping = true;
+    state_->stopping.notify_all();
+  }
+  thread_.join();
+  state_ = nullptr;
+}
+
+void Repetition::run(State& state, const std::function<void(const IsStopping&)>& work, Duration pause) {
+  while (!state.is_stopping) {
+    try {
+      work(state.is_stopping);
+    } catch (const std::exception&) {
+      // Where there was no memory even to say what is wrong, there may be the next time.
     }
-  });
+    MutexLock lock(state.mutex);
+    state.stopping.wait_for(lock, pause, [&] { return state.is_stopping.load(); });
+  }
 }
 
 }  // namespace millrace

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "millrace/core/limits.h"
-#include "repeat.h"
 
 namespace millrace {
 
@@ -59,23 +58,23 @@ StreamFollower::StreamFollower(const NatsConnection& connection, const StreamQue
 
 void StreamFollower::start(OnAppended on_appended) {
   on_appended_ = std::move(on_appended);
-  thread_ = repeat([this](const std::stop_token& stop) { follow(stop); }, kStoreReconnectWait);
+  thread_ = Repetition([this](const Repetition::IsStopping& is_stopping) { follow(is_stopping); }, kStoreReconnectWait);
 }
 
 void StreamFollower::stop() {
-  thread_ = {};
+  thread_.stop();
   on_appended_ = nullptr;
 }
 
 // --- Following ------------------------------------------------------------------------------------------------------
 
-void StreamFollower::follow(const std::stop_token& stop) {
+void StreamFollower::follow(const Repetition::IsStopping& is_stopping) {
   seen_ = head_;
   in_consumer_ = 0;
   try {
     NatsSubscription subscription = consume(seen_);
     int missed = 0;
-    while (!stop.stop_requested()) {
+    while (!is_stopping) {
       const auto wait = entries_.empty() ? kStoreHeartbeat : Duration{0};
       const NatsSubscription::Message message =
           entries_.size() < kHandedOverTogether ? subscription.next(wait) : nullptr;

@@ -10,12 +10,12 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "millrace/server/event_store.h"
 #include "mutex.h"
 #include "nats_connection.h"
+#include "repeat.h"
 #include "stream_queries.h"
 
 namespace millrace {
@@ -49,7 +49,7 @@ class StreamFollower {
  private:
   using Waiting = std::multimap<std::uint64_t, std::function<void()>>;  // for head_
 
-  void follow(const std::stop_token& stop);
+  void follow(const Repetition::IsStopping& is_stopping);
   NatsSubscription consume(std::uint64_t after) const;
   void take(const NatsSubscription::Message& message);
   void answer(const NatsSubscription::Message& message) const;
@@ -67,7 +67,7 @@ class StreamFollower {
   std::vector<LogEntry> entries_;  // to be handed over
   std::uint64_t seen_ = 0;         // the newest entry's
   std::uint64_t in_consumer_ = 0;  // the newest message's
-  std::jthread thread_;
+  Repetition thread_;
 };
 
 }  // namespace millrace

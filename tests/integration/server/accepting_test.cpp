@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "eventually.h"
+#include "joined_thread.h"
 #include "running_server.h"
 #include "stream_client.h"
 
@@ -33,7 +34,7 @@ ServerOptions with_loops() {
 template <typename Work>
 void at_once(Work work) {
   std::atomic<std::size_t> ready = 0;
-  std::vector<std::jthread> threads;
+  std::vector<JoinedThread> threads;
   for (std::size_t i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
       ++ready;
@@ -150,7 +151,7 @@ TEST(Accepting, EndsWithTheServer) {
     const int port = server.port();
     std::atomic<bool> stopped = false;
     std::atomic<std::size_t> accepted = 0;
-    std::jthread stopper([&] {
+    JoinedThread stopper([&] {
       eventually([&] { return accepted >= kThreads; });
       server.stop();
       stopped = true;

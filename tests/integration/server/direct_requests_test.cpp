@@ -51,6 +51,13 @@ std::string event(const std::string& topic, const std::string& data) {
   return R"({"topic":")" + topic + R"(","data":")" + data + "\"}";
 }
 
+// `count` of them, beside Host and Content-Length.
+std::string fields(int count) {
+  std::string lines;
+  for (int i = 0; i < count; ++i) lines += "X-" + std::to_string(i) + ": y\r\n";
+  return lines;
+}
+
 std::vector<std::string> all_kinds_of_requests() {
   return {
       post("/events", event("a", "1")),
@@ -78,6 +85,18 @@ std::vector<std::string> all_kinds_of_requests() {
       post("/events", event("a", "1"), "Origin: https://evil.example\r\n"),
       post("/events", event("a", "1"), "Origin:\r\n"),
       post("/events", event("a", "1"), "Expect: 100-continue-not\r\n"),
+      post("/events", event("a", "1"), fields(98)),
+      post("/events", event("a", "1"), fields(99)),
+      post("/events", event("a", "1"), "Accept: text/event-stream, application/json\r\n"),
+      post("/events", event("a", "1"), "Accept: text/*;q=0.5, */*;q=0.1\r\n"),
+      post("/events", event("a", "1"), "Accept: text/*;q=2\r\n"),
+      post("/events", event("a", "1"), "Accept: text\r\n"),
+      post("/events", event("a", "1"), "Accept: ,\r\n"),
+      post("/events", event("a", "1"), "Accept:\r\n"),
+      post("/events", event("a", "1"), "Upgrade: websocket\r\nConnection: Upgrade\r\n"),
+      post("/events", event("a", "1"), "X-Control: a\x01z\r\n"),
+      post("/events", event("a", "1"), "X-Delete: a\x7fz\r\n"),
+      post("/events", event("a", "1"), "X-Tab: a\tz\xc3\xa4\r\n"),
       "POST /events HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 2\r\n\r\n{}",
       "POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
       "POST /events HTTP/1.0\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",

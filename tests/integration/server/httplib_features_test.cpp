@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "any_httplib.h"
 #include "raw_client.h"
 #include "running_server.h"
 
@@ -110,14 +111,14 @@ TEST(HttplibFeature, ParametersOfQueryAndForm) {
 TEST(HttplibFeature, MultipartUploads) {
   RunningServer server({}, [](Server& one) {
     one.Post("/upload", [](const Request& request, Response& response) {
-      const auto file = request.get_file_value("file");
+      const Part file = part_of(request, "file");
       say(response, file.filename + "|" + file.content_type + "|" + std::to_string(file.content.size()) + "|" +
-                        request.get_file_value("note").content);
+                        part_of(request, "note").content);
     });
   });
   httplib::Client client("127.0.0.1", server.port());
-  const httplib::MultipartFormDataItems items = {
-      {"file", std::string(3'000'000, '\0'), "zeros.bin", "application/octet-stream"}, {"note", "r\r\n--x", "", ""}};
+  const UploadItems items = {{"file", std::string(3'000'000, '\0'), "zeros.bin", "application/octet-stream"},
+                             {"note", "r\r\n--x", "", ""}};
   EXPECT_EQ(body_of(client.Post("/upload", items)), "zeros.bin|application/octet-stream|3000000|r\r\n--x");
 }
 
@@ -305,7 +306,7 @@ TEST(HttplibFeature, ContentReaders) {
     one.Post("/sum", [](const Request& request, Response& response, const httplib::ContentReader& read) {
       std::size_t bytes = 0;
       if (request.is_multipart_form_data()) {
-        read([](const httplib::MultipartFormData&) { return true; },
+        read([](const auto&) { return true; },
              [&](const char*, std::size_t size) {
                bytes += size;
                return true;
@@ -323,7 +324,7 @@ TEST(HttplibFeature, ContentReaders) {
   client.set_keep_alive(true);
   EXPECT_EQ(body_of(client.Post("/sum", std::string(5'000'000, 'x'), "text/plain")), "5000000");
   EXPECT_EQ(body_of(client.Post("/sum", "abc", "text/plain")), "3");
-  EXPECT_EQ(body_of(client.Post("/sum", httplib::MultipartFormDataItems{{"a", "12345", "f", "text/plain"}})), "5");
+  EXPECT_EQ(body_of(client.Post("/sum", UploadItems{{"a", "12345", "f", "text/plain"}})), "5");
   const auto chunked = client.Post(
       "/sum",
       [](std::size_t offset, httplib::DataSink& sink) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "any_httplib.h"
 #include "raw_client.h"
 #include "running_server.h"
 
@@ -116,16 +117,17 @@ TEST(HttplibPromise, AFileRequestHandlerSeesFiles) {
 TEST(HttplibPromise, FormsInWholeAndInPieces) {
   RunningServer server({}, [](Server& one) {
     one.Post("/multipart", [](const Request& request, Response& response) {
-      const auto file = request.get_file_value("name1");
-      say(response, std::to_string(request.files.size()) + std::to_string(request.has_file("name1")) +
-                        std::to_string(request.has_file("nothing")) + file.filename + file.content_type + file.content);
+      const Part file = part_of(request, "name1");
+      say(response, std::to_string(parts_in(request)) + std::to_string(has_part(request, "name1")) +
+                        std::to_string(has_part(request, "nothing")) + file.filename + file.content_type +
+                        file.content);
     });
     one.Post("/pieces", [](const Request& request, Response& response, const httplib::ContentReader& read) {
-      httplib::MultipartFormDataItems files;
+      std::vector<Part> files;
       EXPECT_TRUE(request.is_multipart_form_data());
       read(
-          [&](const httplib::MultipartFormData& file) {
-            files.push_back(file);
+          [&](const auto& file) {
+            files.push_back({file.name, file.filename, file.content_type, file.content});
             return true;
           },
           [&](const char* data, std::size_t size) {
@@ -138,7 +140,7 @@ TEST(HttplibPromise, FormsInWholeAndInPieces) {
     });
   });
   httplib::Client client("127.0.0.1", server.port());
-  const httplib::MultipartFormDataItems items = {{"name1", "one", "1.txt", "text/plain"}, {"name2", "two", "", ""}};
+  const UploadItems items = {{"name1", "one", "1.txt", "text/plain"}, {"name2", "two", "", ""}};
   EXPECT_EQ(client.Post("/multipart", items)->body, "2101.txttext/plainone");
   EXPECT_EQ(client.Post("/pieces", items)->body, "name1=one;name2=two;");
 }

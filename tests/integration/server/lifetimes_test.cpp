@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "any_httplib.h"
 #include "millrace/server/push_service.h"
 #include "running_server.h"
 #include "stream_client.h"
@@ -56,7 +57,7 @@ class Reports {
 class WatchedPool final : public httplib::TaskQueue {
  public:
   WatchedPool(std::size_t workers, std::promise<void>& ending) : pool_(workers), ending_(ending) {}
-  void enqueue(std::function<void()> task) override { pool_.enqueue(std::move(task)); }
+  EnqueueResult enqueue(std::function<void()> task) override { return pool_.enqueue(std::move(task)); }
   void shutdown() override {
     ending_.set_value();
     pool_.shutdown();

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "eventually.h"
+#include "joined_thread.h"
 #include "running_server.h"
 #include "stream_client.h"
 
@@ -106,7 +107,7 @@ TEST(Listening, KeepsItsLoopsWhenStoppedUntilNoneOfThemAccepts) {
   g_holds = true;
   RawClient held(server.port());
   ASSERT_TRUE(eventually([] { return g_is_held.load(); }));
-  std::jthread stopper([&] { server.stop(); });
+  JoinedThread stopper([&] { server.stop(); });
   EXPECT_TRUE(eventually([&] {
     try {
       RawClient{server.port()};

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "any_httplib.h"
 #include "running_server.h"
 #include "stream_client.h"
 
@@ -114,9 +115,9 @@ TEST(ServerLife, RunsItsHandlersOnTheUsersTaskQueue) {
   class CountingQueue final : public httplib::TaskQueue {
    public:
     explicit CountingQueue(std::atomic<int>& tasks) : tasks_(tasks) {}
-    void enqueue(std::function<void()> task) override {
+    EnqueueResult enqueue(std::function<void()> task) override {
       ++tasks_;
-      pool_.enqueue(std::move(task));
+      return pool_.enqueue(std::move(task));
     }
     void shutdown() override { pool_.shutdown(); }
 

@@ -27,6 +27,7 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/server/built_with.h"
 #include "millrace/server/event_stream.h"
 #include "millrace/server/guarded_route.h"
 #include "millrace/server/hub.h"
@@ -44,7 +45,8 @@ class Server : public httplib::Server {
  public:
   /// Throws InvalidOption if an option is invalid, and StoreUnavailable if the store cannot be opened; the message
   /// names it.
-  explicit Server(const ServerOptions& options = {});
+  /// `compiled_with` is for the linker, which compares it with what the library was built with: leave it out.
+  explicit Server(const ServerOptions& options = {}, built_with::ThisCppHttplib compiled_with = {});
   /// Stops the server if it runs, and waits for a running listen() on another thread. In one of the server's own
   /// handlers or callbacks, which it would wait for, it ends the program with a message.
   ~Server() override;
@@ -122,7 +124,7 @@ class Server : public httplib::Server {
 
   /// Ends a running listen() at any point; returns at once. Does nothing if none is running. Any thread, any number of
   /// times, also in handlers and callbacks.
-  void stop();
+  void stop() noexcept;
 
   /// Likewise, but lets the event streams end first: drains as by drain(`window`), and ends listen() once all streams,
   /// the request-scoped ones included, are gone, at the latest after `window` (of which kMaxReconnectionTime counts).

@@ -19,22 +19,23 @@ namespace millrace {
 
 /// A Server that speaks TLS. Where httplib::SSLServer would not be valid, its constructors throw InvalidOption with the
 /// reason; one that is made is valid. Strings that are null are not given. `options` are those of any Server; their
-/// `tls` is replaced, but for its callbacks and bounds.
+/// `tls` is replaced, but for its callbacks and bounds. `compiled_with` is as for Server: leave it out.
 class SslServer : public Server {
  public:
   /// Certificate chain and key as PEM files. With `client_ca_file` or `client_ca_folder` (as `openssl rehash` makes it)
   /// a client must have a certificate that one of these has signed.
   explicit SslServer(const char* certificate_file, const char* key_file, const char* client_ca_file = nullptr,
                      const char* client_ca_folder = nullptr, const char* passphrase = nullptr,
-                     const ServerOptions& options = {});
+                     const ServerOptions& options = {}, built_with::ThisCppHttplib compiled_with = {});
 
   /// Certificate and key as OpenSSL's objects, which stay the caller's. With `client_ca`, which the server shares, a
   /// client must have a certificate of its.
   SslServer(x509_st* certificate, evp_pkey_st* key, x509_store_st* client_ca = nullptr,
-            const ServerOptions& options = {});
+            const ServerOptions& options = {}, built_with::ThisCppHttplib compiled_with = {});
 
   /// All is done by `set_up`, which returns false if it fails. Called at once, and at each reload_tls().
-  explicit SslServer(const std::function<bool(ssl_ctx_st& context)>& set_up, const ServerOptions& options = {});
+  explicit SslServer(const std::function<bool(ssl_ctx_st& context)>& set_up, const ServerOptions& options = {},
+                     built_with::ThisCppHttplib compiled_with = {});
 
   /// True.
   bool is_valid() const override { return true; }

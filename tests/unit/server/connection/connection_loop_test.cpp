@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "connection/connection.h"
+#include "joined_thread.h"
 #include "lone_hub.h"
 #include "millrace/core/limits.h"
 #include "scripted_output.h"
@@ -122,7 +123,7 @@ TEST(ConnectionCounts, PassNoBoundWhoeverCountsAtTheSameMoment) {
   std::atomic<std::size_t> arrived = 0;
   std::atomic<std::size_t> counted = 0;
   {
-    std::vector<std::jthread> threads;
+    std::vector<JoinedThread> threads;
     for (std::size_t thread = 0; thread < kThreads; ++thread) {
       threads.emplace_back([&] {
         for (std::size_t i = 0; i < counts.size(); ++i) {

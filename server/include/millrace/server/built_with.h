@@ -1,0 +1,91 @@
+// Which cpp-httplib a source is compiled with, as types. The constructors of Server and SslServer carry them in their symbols: a
+// program whose cpp-httplib differs from the one that the library was built with does not link, where it would crash
+// with its first request. The linker then names what the program was compiled with:
+//
+//   undefined reference to `millrace::Server::Server(millrace::ServerOptions const&,
+//     millrace::built_with::CppHttplib<millrace::built_with::Version<0, 53, 1>, millrace::built_with::OpenSsl, …>)'
+//
+// What the library was built with: nm --demangle libmillrace_server.a | grep -m1 built_with. [docs/install.md]
+#pragma once
+
+#include <httplib.h>
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace millrace::built_with {
+
+/// A version of cpp-httplib.
+template <int kMajor, int kMinor, int kPatch>
+struct Version {};
+
+// What it was compiled to use.
+struct OpenSsl {};
+struct MbedTls {};
+struct WolfSsl {};
+struct Zlib {};
+struct Brotli {};
+struct Zstd {};
+struct NoExceptions {};
+/// In the place of any of them: it was not.
+struct No {};
+
+/// The bytes that types take which the library and a program hand to each other: also a changed header has others.
+template <std::size_t kServer, std::size_t kRequest, std::size_t kResponse>
+struct Sizes {};
+
+/// All that must be the same in a library and a program.
+template <typename TheVersion, typename Tls, typename Gzip, typename Br, typename Zst, typename Exceptions,
+          typename TheSizes>
+struct CppHttplib {};
+
+/// Major, minor and patch number of the header.
+inline constexpr std::array<int, 3> kNumbers = [] {
+  std::array<int, 3> numbers{};
+  std::size_t next = 0;
+  for (const char c : std::string_view(CPPHTTPLIB_VERSION)) {
+    if (c >= '0' && c <= '9') {
+      numbers[next] = numbers[next] * 10 + (c - '0');
+    } else if (++next == numbers.size()) {
+      break;
+    }
+  }
+  return numbers;
+}();
+
+#if defined(CPPHTTPLIB_OPENSSL_SUPPORT)
+using Tls = OpenSsl;
+#elif defined(CPPHTTPLIB_MBEDTLS_SUPPORT)
+using Tls = MbedTls;
+#elif defined(CPPHTTPLIB_WOLFSSL_SUPPORT)
+using Tls = WolfSsl;
+#else
+using Tls = No;
+#endif
+#ifdef CPPHTTPLIB_ZLIB_SUPPORT
+using Gzip = Zlib;
+#else
+using Gzip = No;
+#endif
+#ifdef CPPHTTPLIB_BROTLI_SUPPORT
+using Br = Brotli;
+#else
+using Br = No;
+#endif
+#ifdef CPPHTTPLIB_ZSTD_SUPPORT
+using Zst = Zstd;
+#else
+using Zst = No;
+#endif
+#ifdef CPPHTTPLIB_NO_EXCEPTIONS
+using Exceptions = NoExceptions;
+#else
+using Exceptions = No;
+#endif
+
+/// The cpp-httplib that this source is compiled with.
+using ThisCppHttplib = CppHttplib<Version<kNumbers[0], kNumbers[1], kNumbers[2]>, Tls, Gzip, Br, Zst, Exceptions,
+                                  Sizes<sizeof(httplib::Server), sizeof(httplib::Request), sizeof(httplib::Response)>>;
+
+}  // namespace millrace::built_with

@@ -1,0 +1,5 @@
+#include <millrace/server/server.h>
+
+int main() {
+  const millrace::Server server;
+}
