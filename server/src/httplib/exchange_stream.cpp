@@ -61,8 +61,8 @@ void ExchangeStream::begin_body(httplib::Request& request) {
   } else if (auto decoder = BodyDecoder::of(coding)) {
     body_.decode_with(std::move(decoder));
     request.headers.erase("Content-Encoding");
-  } else if (equals_ignoring_case(coding, "identity")) {
-    request.headers.erase("Content-Encoding");
+  } else if (equals_ignoring_case(coding, "identity")) {  // no coding at all
+    if (kHttplibRefusesUnknownCodings) request.headers.erase("Content-Encoding");
   } else if (!coding.empty() && is_undone_by_httplib(coding)) {
     exchange_.body_failure = BodyFailure::kUnknownCoding;
   }

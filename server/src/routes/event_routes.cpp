@@ -148,7 +148,8 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
                           const httplib::ContentReader& read_content) const {
   if (!admits_publishing(request, response)) return;
   // One that is decoded on the way is not there any more.
-  if (const std::string encoding = request.get_header_value("Content-Encoding"); !encoding.empty()) {
+  const std::string encoding = request.get_header_value("Content-Encoding");
+  if (!encoding.empty() && encoding != "identity") {
     return refuse(request, response, 415, RefusalReason::kContentEncoding,
                   "Content-Encoding: \"" + encoding + "\" is not supported; send the body unencoded");
   }
