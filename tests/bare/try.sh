@@ -41,6 +41,8 @@ make_base() {
   rm -f "$base.new/etc/apt/sources.list"
   if [ "$suite" != bookworm ]; then
     echo "deb $mirror $suite main" >"$base.new/etc/apt/sources.list"
+    # A mirror of testing may be a copy that is older than its list is valid.
+    echo 'Acquire::Check-Valid-Until "false";' >"$base.new/etc/apt/apt.conf.d/90millrace"
   else
     for source in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
       if [ -f "$source" ]; then cp "$source" "$base.new$source"; fi

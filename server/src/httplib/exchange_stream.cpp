@@ -96,7 +96,6 @@ const char* ExchangeStream::buffered_data(std::size_t& size) const {
   size = exchange_.taken ? 0 : exchange_.head.bytes - read;
   return exchange_.input.data() + read;
 }
-}
 
 ssize_t ExchangeStream::read(char* data, std::size_t size) {
   if (exchange_.taken) return -1;  // the connection is the loop's again

@@ -143,6 +143,8 @@ Duration milliseconds(time_t seconds, time_t microseconds) {
   return Duration{static_cast<Duration::rep>(seconds) * 1000 + static_cast<Duration::rep>(microseconds) / 1000};
 }
 
+// Of overloads for this version or another one, only one is used.
+
 // Stands in for httplib::Server where that has no such member yet.
 struct NotYet {
   std::nullptr_t header_writer_;
@@ -164,7 +166,7 @@ bool is_set(const httplib::Server& server, Member httplib::Server::*member) {
     return server.*member != nullptr;
   }
 }
-bool is_set(const httplib::Server& /*server*/, std::nullptr_t NotYet::* /*member*/) {
+[[maybe_unused]] bool is_set(const httplib::Server& /*server*/, std::nullptr_t NotYet::* /*member*/) {
   return false;
 }
 
@@ -186,7 +188,7 @@ template <typename Writer>
 bool has_writer_of_programs(const httplib::Server& server, Writer httplib::Server::*member) {
   return !is_own_writer(server.*member, httplib::Server().*member);
 }
-bool has_writer_of_programs(const httplib::Server& /*server*/, std::nullptr_t NotYet::* /*member*/) {
+[[maybe_unused]] bool has_writer_of_programs(const httplib::Server& /*server*/, std::nullptr_t NotYet::* /*member*/) {
   return false;
 }
 
@@ -215,8 +217,9 @@ auto routes_of(const Table& table) {
 
 // Until 0.17 cpp-httplib asks the stream for the addresses, which it is told since; since 0.33 it says whether the
 // connection has become a websocket's.
-bool process_by(bool (httplib::Server::*process)(httplib::Stream&, bool, bool&, const SetUp&), httplib::Server& server,
-                HttplibStream& stream, bool close_connection, const SetUp& set_up) {
+[[maybe_unused]] bool process_by(bool (httplib::Server::*process)(httplib::Stream&, bool, bool&, const SetUp&),
+                                 httplib::Server& server, HttplibStream& stream, bool close_connection,
+                                 const SetUp& set_up) {
   bool is_closed = false;
   return (server.*process)(stream, close_connection, is_closed, set_up);
 }
@@ -245,8 +248,8 @@ std::function<void()> watch_by(Logger httplib::Server::*member, httplib::Server&
   };
   return [&server, member, of_program] { server.*member = of_program; };
 }
-std::function<void()> watch_by(std::nullptr_t NotYet::* /*member*/, httplib::Server& /*server*/,
-                               void (* /*seen*/)(const httplib::Request&)) {
+[[maybe_unused]] std::function<void()> watch_by(std::nullptr_t NotYet::* /*member*/, httplib::Server& /*server*/,
+                                                void (* /*seen*/)(const httplib::Request&)) {
   return [] {};
 }
 

@@ -1,6 +1,6 @@
-// Which cpp-httplib a source is compiled with, as types. The constructors of Server and SslServer carry them in their symbols: a
-// program whose cpp-httplib differs from the one that the library was built with does not link, where it would crash
-// with its first request. The linker then names what the program was compiled with:
+// Which cpp-httplib a source is compiled with, as types. The constructors of Server and SslServer carry them in their
+// symbols: a program whose cpp-httplib differs from the one that the library was built with does not link, where it
+// would crash with its first request. The linker then names what the program was compiled with:
 //
 //   undefined reference to `millrace::Server::Server(millrace::ServerOptions const&,
 //     millrace::built_with::CppHttplib<millrace::built_with::Version<0, 53, 1>, millrace::built_with::OpenSsl, …>)'
@@ -14,19 +14,26 @@
 #include <cstddef>
 #include <string_view>
 
+/// Which cpp-httplib a source is compiled with.
 namespace millrace::built_with {
 
 /// A version of cpp-httplib.
 template <int kMajor, int kMinor, int kPatch>
 struct Version {};
 
-// What it was compiled to use.
+/// TLS by OpenSSL: CPPHTTPLIB_OPENSSL_SUPPORT.
 struct OpenSsl {};
+/// TLS by Mbed TLS: CPPHTTPLIB_MBEDTLS_SUPPORT.
 struct MbedTls {};
+/// TLS by wolfSSL: CPPHTTPLIB_WOLFSSL_SUPPORT.
 struct WolfSsl {};
+/// Compression by zlib: CPPHTTPLIB_ZLIB_SUPPORT.
 struct Zlib {};
+/// Compression by Brotli: CPPHTTPLIB_BROTLI_SUPPORT.
 struct Brotli {};
+/// Compression by Zstandard: CPPHTTPLIB_ZSTD_SUPPORT.
 struct Zstd {};
+/// No exceptions: CPPHTTPLIB_NO_EXCEPTIONS.
 struct NoExceptions {};
 /// In the place of any of them: it was not.
 struct No {};
@@ -54,33 +61,47 @@ inline constexpr std::array<int, 3> kNumbers = [] {
   return numbers;
 }();
 
+// What this source is compiled to use.
+
 #if defined(CPPHTTPLIB_OPENSSL_SUPPORT)
+/// TLS library.
 using Tls = OpenSsl;
 #elif defined(CPPHTTPLIB_MBEDTLS_SUPPORT)
+/// TLS library.
 using Tls = MbedTls;
 #elif defined(CPPHTTPLIB_WOLFSSL_SUPPORT)
+/// TLS library.
 using Tls = WolfSsl;
 #else
+/// TLS library.
 using Tls = No;
 #endif
 #ifdef CPPHTTPLIB_ZLIB_SUPPORT
+/// For gzip and deflate.
 using Gzip = Zlib;
 #else
+/// For gzip and deflate.
 using Gzip = No;
 #endif
 #ifdef CPPHTTPLIB_BROTLI_SUPPORT
+/// For br.
 using Br = Brotli;
 #else
+/// For br.
 using Br = No;
 #endif
 #ifdef CPPHTTPLIB_ZSTD_SUPPORT
+/// For zstd.
 using Zst = Zstd;
 #else
+/// For zstd.
 using Zst = No;
 #endif
 #ifdef CPPHTTPLIB_NO_EXCEPTIONS
+/// Whether it throws none.
 using Exceptions = NoExceptions;
 #else
+/// Whether it throws none.
 using Exceptions = No;
 #endif
 
