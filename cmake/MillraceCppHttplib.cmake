@@ -10,7 +10,7 @@
 # else the program does not link (millrace/server/built_with.h).
 #
 # millrace_find_cpp_httplib() makes the target if it finds one, and sets MILLRACE_CPP_HTTPLIB_FROM (header, pkg-config,
-# package), MILLRACE_CPP_HTTPLIB_VERSION and MILLRACE_CPP_HTTPLIB_MODULE (for pkg-config; empty if it does not know it).
+# package) and MILLRACE_CPP_HTTPLIB_VERSION.
 
 set(MILLRACE_CPP_HTTPLIB_INCLUDE_DIR "" CACHE PATH "Folder of the httplib.h to compile; empty: the installed cpp-httplib")
 set(MILLRACE_CPP_HTTPLIB_DEFINITIONS "" CACHE STRING "Macros for that httplib.h, such as CPPHTTPLIB_OPENSSL_SUPPORT")
@@ -36,7 +36,6 @@ endfunction()
 function(_millrace_cpp_httplib_is from version)
   set(MILLRACE_CPP_HTTPLIB_FROM ${from} CACHE INTERNAL "")
   set(MILLRACE_CPP_HTTPLIB_VERSION ${version} CACHE INTERNAL "")
-  set(MILLRACE_CPP_HTTPLIB_MODULE "" CACHE INTERNAL "")
   add_library(millrace::cpp_httplib INTERFACE IMPORTED GLOBAL)
   message(STATUS "millrace: cpp-httplib ${version} (${from})")
 endfunction()
@@ -68,7 +67,6 @@ function(millrace_find_cpp_httplib)
   endif()
   if(TARGET PkgConfig::MILLRACE_HTTPLIB)
     _millrace_cpp_httplib_is(pkg-config ${MILLRACE_HTTPLIB_VERSION})
-    set(MILLRACE_CPP_HTTPLIB_MODULE "cpp-httplib" CACHE INTERNAL "")
     target_link_libraries(millrace::cpp_httplib INTERFACE PkgConfig::MILLRACE_HTTPLIB Threads::Threads)
     return()
   endif()

@@ -35,7 +35,8 @@ function(millrace_pkg_config name description)
   foreach(dependency IN LISTS MILLRACE_NEEDS_${name})
     if(dependency STREQUAL "THREADS")
       set(libraries -pthread)
-    elseif(MILLRACE_${dependency}_MODULE)  # of a cpp-httplib that pkg-config does not know, the program's own flags say which
+    elseif(NOT dependency STREQUAL "CPP_HTTPLIB" OR MILLRACE_CPP_HTTPLIB_FROM STREQUAL "pkg-config")
+      # Of a cpp-httplib that pkg-config does not know, the program's own flags say which it is.
       list(APPEND requires ${MILLRACE_${dependency}_MODULE})
     endif()
   endforeach()
