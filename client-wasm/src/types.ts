@@ -21,7 +21,10 @@ export interface RequestOptions {
   body?: RequestInit["body"];
   /** Where to go on from: the ID of the last event that was dealt with, or `earliest` for all there is. */
   lastEventId?: string;
-  /** Default `auto`: `native` where it can do the job (a plain GET, with the event types known), else `fetch`. */
+  /**
+   * Default `auto`: `native` where it can do the job (a plain GET, with the event types known), else `fetch`. `native` sees no
+   * response's head: behind a proxy that holds streams back it begins at the head of the log, unless `lastEventId` says where.
+   */
   transport?: "auto" | TransportName;
   /**
    * Whether the request is sent again once its connection is lost. Default `idempotent`: if its method is GET, HEAD,
