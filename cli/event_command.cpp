@@ -19,10 +19,12 @@ std::vector<std::string> environment_for(const CommandEvent& event) {
   std::vector<std::string> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
-    if (!text.starts_with("MILLRACE_TYPE=") && !text.starts_with("MILLRACE_ID=")) variables.emplace_back(text);
+    const auto names = [text](std::string_view name) { return text.starts_with(name); };
+    if (!names("MILLRACE_TYPE=") && !names("MILLRACE_ID=") && !names("MILLRACE_TOPIC=")) variables.emplace_back(text);
   }
   variables.push_back("MILLRACE_TYPE=" + std::string(event.type));
   variables.push_back("MILLRACE_ID=" + std::string(event.id));
+  variables.push_back("MILLRACE_TOPIC=" + std::string(event.topic));
   return variables;
 }
 

@@ -7,11 +7,15 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "millrace/core/field_value.h"
 #include "millrace/core/limits.h"
+#include "millrace/core/protocol.h"
 #include "millrace/core/topic.h"
 #include "parse_json.h"
 #include "terminal_text.h"
@@ -72,15 +76,21 @@ std::string request_body(const PublishOptions& options, const std::string& data)
   return text_of(body);
 }
 
-// The body of a line that is a JSON object. The server checks its fields.
-std::string request_body_of_object(const PublishOptions& options, const std::string& line) {
+// The object of a line. The server checks its fields.
+nlohmann::ordered_json object_in(const PublishOptions& options, const std::string& line) {
   auto body = parse_json<nlohmann::ordered_json>(line, kMaxPublishBytes);
   if (!body.is_object()) throw std::runtime_error("not a JSON object");
   if (!body.contains("topic")) {
     if (options.topic.empty()) throw std::runtime_error("no \"topic\" in the object, and no --topic");
     body["topic"] = options.topic;
   }
-  return text_of(body);
+  return body;
+}
+
+// A line of `tail --json` says `type` where one to publish says `event`, and may have an empty ID.
+bool is_from_tail(const nlohmann::ordered_json& body) {
+  return body.contains("type") && body["type"].is_string() && body.contains("id") && body["id"].is_string() &&
+         !body.contains("event");
 }
 
 std::string describe(httplib::Error error) {
@@ -167,15 +177,41 @@ class Progress {
   std::uint64_t published_ = 0;
 };
 
+// Publishes an event that another server has sent. Of its IDs some cannot be given by a publisher, such as those of a
+// log in memory: they get a name before them. Nothing if it is an event of that server's own.
+std::optional<std::string> publish_again(nlohmann::ordered_json body, Publisher& publisher) {
+  const auto type = body["type"].get<std::string>();
+  const auto id = body["id"].get<std::string>();
+  if (type.starts_with(protocol::kReservedPrefix)) return std::nullopt;
+  body.erase("type");
+  if (type != protocol::kDefaultEventType) body["event"] = type;
+  if (id.empty()) body.erase("id");
+  try {
+    return publisher.publish(text_of(body));
+  } catch (const std::runtime_error& refused) {
+    if (id.empty() || !std::string_view(refused.what()).starts_with("id: ")) throw;
+  }
+  body["id"] = "upstream:" + id;
+  return publisher.publish(text_of(body));
+}
+
+std::optional<std::string> publish_line(const PublishOptions& options, const std::string& line, Publisher& publisher) {
+  if (!options.ndjson) return publisher.publish(request_body(options, line));
+  auto body = object_in(options, line);
+  return is_from_tail(body) ? publish_again(std::move(body), publisher) : publisher.publish(text_of(body));
+}
+
 void publish_lines(const PublishOptions& options, Publisher& publisher) {
   Progress progress;
   std::string line;
   for (std::uint64_t number = 1; std::getline(std::cin, line); ++number) {
     if (options.ndjson && line.find_first_not_of(" \t\r") == std::string::npos) continue;
     try {
-      std::cout << publisher.publish(options.ndjson ? request_body_of_object(options, line)
-                                                    : request_body(options, line))
-                << std::endl;
+      if (const auto id = publish_line(options, line, publisher)) {
+        std::cout << *id << std::endl;
+      } else {
+        std::cerr << "millrace: line " << number << ": left out, since it is an event of the server's own\n";
+      }
     } catch (const std::runtime_error& error) {
       throw std::runtime_error("line " + std::to_string(number) + ": " + error.what());
     }
@@ -207,7 +243,7 @@ void add_publish(CLI::App& app, Command& command) {
   publish_app->add_flag(
       "--ndjson", options->ndjson,
       "The lines of standard input are JSON objects with data and optionally topic, event, id and retry, as POST "
-      "/events accepts them");
+      "/events accepts them, or lines of tail --json");
   publish_app->add_option("--event,-e", options->event, "The event's type; default: `message`")->type_name("TYPE");
   publish_app->add_option("--id", options->id, "The event's ID; default: the server chooses one")->type_name("ID");
   publish_app->add_option("--header,-H", options->headers, "Send this header; can be repeated")

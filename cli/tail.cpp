@@ -20,6 +20,7 @@
 #include "event_command.h"
 #include "millrace/client/event_source.h"
 #include "millrace/core/field_value.h"
+#include "millrace/core/protocol.h"
 #include "millrace/core/topic.h"
 #include "output_watch.h"
 #include "signal_watch.h"
@@ -56,6 +57,8 @@ std::string stream_url(const TailOptions& options) {
     }
     url.target += (url.target.find('?') == std::string::npos ? "?topic=" : "&topic=") + encode_query_value(topic);
   }
+  // Also behind a reconnection, whose header has an ID by then.
+  if (options.since == protocol::kLatest && !topics.empty()) url.target += "&lastEventId=latest";
   return url.text();
 }
 
@@ -69,8 +72,12 @@ bool wants_colour() {
 
 // As JSON: the parser outputs only UTF-8.
 std::string json_line(const ReceivedEvent& event) {
-  return printable_json(
-      nlohmann::ordered_json{{"type", event.type}, {"id", event.last_event_id}, {"data", event.data}}.dump());
+  nlohmann::ordered_json line;
+  if (event.topic) line["topic"] = *event.topic;
+  line["type"] = event.type;
+  line["id"] = event.last_event_id;
+  line["data"] = event.data;
+  return printable_json(line.dump());
 }
 
 std::string text_line(const ReceivedEvent& event, bool colour) {
@@ -108,8 +115,11 @@ bool hand_on(const ReceivedEvent& event, const TailOptions& options, bool colour
     return static_cast<bool>(std::cout);
   }
   const std::string json = options.json ? json_line(event) + "\n" : std::string();
-  const int code = run_command(
-      options.command, {.type = event.type, .id = event.last_event_id, .data = options.json ? json : event.data});
+  const int code =
+      run_command(options.command, {.type = event.type,
+                                    .id = event.last_event_id,
+                                    .topic = event.topic ? std::string_view(*event.topic) : std::string_view(),
+                                    .data = options.json ? json : event.data});
   if (code == 0) return true;
   throw std::runtime_error("the command failed with exit code " + std::to_string(code) +
                            " at the event with the ID \"" + printable(event.last_event_id) + "\"");
@@ -201,8 +211,10 @@ void add_tail(CLI::App& app, Command& command) {
       ->type_name("PATTERN")
       ->allow_extra_args(false);
   tail_app
-      ->add_option("--since", options->since,
-                   "Begin after the event with this ID; `earliest`: begin with the oldest event")
+      ->add_option(
+          "--since", options->since,
+          "Begin after the event with this ID; `earliest`: with the oldest event; `latest`: with the newest event "
+          "of each topic")
       ->type_name("ID");
   tail_app->add_option("--count,-n", options->count, "End after N events")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 53))
@@ -215,8 +227,8 @@ void add_tail(CLI::App& app, Command& command) {
   tail_app
       ->add_option(
           "--exec", options->command,
-          "Run this command with sh for each event instead of printing it; its input is the data, and MILLRACE_TYPE "
-          "and MILLRACE_ID are in its environment; tail ends if it fails")
+          "Run this command with sh for each event instead of printing it; its input is the data, and MILLRACE_TYPE, "
+          "MILLRACE_ID and MILLRACE_TOPIC are in its environment; tail ends if it fails")
       ->type_name("COMMAND");
   tail_app
       ->add_option(
@@ -235,7 +247,7 @@ void add_tail(CLI::App& app, Command& command) {
       ->allow_extra_args(false);
   add_tls_client(*tail_app, options->tls);
   tail_app->add_flag("--json", options->json,
-                     "Print JSON objects with type, id and data; --exec commands get them as input");
+                     "Print JSON objects with topic, type, id and data; --exec commands get them as input");
   tail_app->callback([options, &command] { command = [options] { return tail(*options); }; });
 }
 

@@ -1,7 +1,8 @@
 // Takes one stream from elsewhere and passes it on to any number of listeners: the upstream sees one client, and
-// whoever is cut off here resumes here, from this server's log.
+// a listener that is cut off here resumes here, from this server's log. Events of a Millrace server keep their topics;
+// those of other servers, which name none, go to the topic `upstream`.
 //
-//   gateway http://upstream:8080/events?topic=orders [PORT]
+//   gateway http://upstream:8080/events?topic=** [PORT]
 
 #include <millrace/client/event_source.h>
 #include <millrace/server/server.h>
@@ -15,9 +16,10 @@
 // With the upstream's own ID, where the event has one: what comes from there a second time is known here then, and so
 // it is to whoever mirrors this server in turn. An ID that a publisher cannot give here gets a name of its own.
 static void pass_on(millrace::Hub& hub, millrace::EventType type, const millrace::MessageEvent& event) {
+  const std::string topic(event.topic.empty() ? "upstream" : event.topic);
   const auto publish = [&](std::string_view id) {
     const auto parsed = millrace::EventId::parse(id);
-    hub.publish("upstream", {.type = type, .data = event.data, .id = parsed ? *parsed : millrace::EventId()});
+    hub.publish(topic, {.type = type, .data = event.data, .id = parsed ? *parsed : millrace::EventId()});
   };
   if (!event.has_id) return publish("");
   try {
@@ -52,6 +54,6 @@ int main(int argc, char** argv) {
   const int port =
       wanted == 0 ? server.bind_to_any_port("127.0.0.1") : (server.bind_to_port("127.0.0.1", wanted) ? wanted : -1);
   if (port < 0) return std::cerr << "gateway: cannot listen on port " << wanted << std::endl, 1;
-  std::cout << "gateway: listening on http://127.0.0.1:" << port << "/events?topic=upstream" << std::endl;
+  std::cout << "gateway: listening on http://127.0.0.1:" << port << "/events?topic=**" << std::endl;
   return server.listen_after_bind() ? 0 : 1;
 }

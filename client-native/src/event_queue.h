@@ -26,7 +26,8 @@ class EventQueue {
   void push(const MessageEvent& event, std::uint32_t id_changes) {
     const MutexLock lock(mutex_);
     Entry entry{.type = std::string(event.type), .data = std::string(event.data), .has_id = event.has_id};
-    entry.bytes = sizeof(Entry) + entry.type.size() + entry.data.size();
+    if (!event.topic.empty()) entry.topic = std::make_unique<const std::string>(event.topic);
+    entry.bytes = sizeof(Entry) + entry.type.size() + entry.data.size() + event.topic.size();
     // Events that inherit an ID share it: otherwise a long ID would cost memory and time for each of them.
     if (last_id_ == nullptr || std::exchange(id_changes_, id_changes) != id_changes) {
       last_id_ = std::make_shared<const std::string>(event.last_event_id);
@@ -74,11 +75,12 @@ class EventQueue {
     events_.pop_front();
     bytes_ -= entry.bytes;
     const bool has_room = events_.size() <= kMaxWaitingEvents / 2 && bytes_ <= max_bytes_ / 2;
-    return {.event = ReceivedEvent{.type = std::move(entry.type),
-                                   .data = std::move(entry.data),
-                                   .last_event_id = *entry.id,
-                                   .has_id = entry.has_id},
-            .made_room = has_room && std::exchange(was_full_, false)};
+    ReceivedEvent event{.type = std::move(entry.type),
+                        .data = std::move(entry.data),
+                        .last_event_id = *entry.id,
+                        .has_id = entry.has_id};
+    if (entry.topic != nullptr) event.topic = *entry.topic;
+    return {.event = std::move(event), .made_room = has_room && std::exchange(was_full_, false)};
   }
 
  private:
@@ -86,6 +88,7 @@ class EventQueue {
     std::string type;
     std::string data;
     std::shared_ptr<const std::string> id = nullptr;
+    std::unique_ptr<const std::string> topic = nullptr;  // most streams have none
     bool has_id = false;
     std::size_t bytes = 0;
   };

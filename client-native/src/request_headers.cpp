@@ -74,7 +74,8 @@ HttpHeaders request_headers(const EventSourceOptions& options, const HttpHeaders
                             std::string_view last_event_id) {
   HttpHeaders headers = {{"Accept", std::string(protocol::kContentType)},
                          {"Cache-Control", "no-cache"},
-                         {"Accept-Encoding", std::string(ContentDecoder::accepted())}};
+                         {"Accept-Encoding", std::string(ContentDecoder::accepted())},
+                         {std::string(protocol::kFieldsHeader), std::string(protocol::kTopicField)}};
   if (!options.bearer_token.empty()) headers.emplace_back("Authorization", "Bearer " + options.bearer_token);
   replace(headers, options.headers);
   replace(headers, for_attempt);

@@ -146,6 +146,7 @@ class Known {
   // own). `id_changes`: how often the last event ID has been set. One that a block without data has set comes before.
   void add_event(const MessageEvent& event, std::uint32_t id_changes) {
     if (!event.has_id) add_last_event_id(event.last_event_id, id_changes);
+    if (event.topic != topic_.view()) add_topic(event.topic);
     const std::uint32_t type =
         add_type(event.type.data() == protocol::kDefaultEventType.data() || event.type == protocol::kDefaultEventType
                      ? ""
@@ -167,6 +168,11 @@ class Known {
     return add_text(type);
   }
 
+  [[gnu::noinline]] void add_topic(std::string_view topic) {
+    topic_.assign(topic);
+    add(Kind::kTopic, 0, 0, add_text(topic));
+  }
+
   std::uint32_t add_id(std::string_view id, std::uint32_t changes) {
     if (changes == id_changes_) return kUnchanged;
     id_changes_ = changes;
@@ -174,6 +180,7 @@ class Known {
   }
 
   ByteBuffer type_;
+  ByteBuffer topic_;
   std::uint32_t id_changes_ = 0;
 };
 

@@ -19,6 +19,7 @@ enum class Kind : std::uint32_t {
   kComment,
   kRetry,
   kTooLarge,
+  kTopic,
 };
 
 /// What can happen to a source: the input of source_tell().

@@ -36,6 +36,8 @@ export enum Kind {
   /** `a`: milliseconds */
   retry,
   tooLarge,
+  /** `text`: the topic of the events that follow; empty: they do not say theirs */
+  topic,
 }
 
 /** What can happen to a source. */

@@ -53,7 +53,8 @@ export function planOf(url: string | URL, options: AnyOptions): Plan {
   check("connect", options, rules());
   const { topics = [], types, headers, body, fetch, dropReplays } = options;
   const target = resolveUrl(url, `not a valid URL: "${url}" (a relative one needs a page around it)`);
-  for (const topic of isString(topics) ? [topics as string] : topics) target.searchParams.append("topic", topic);
+  const { searchParams } = target;
+  for (const topic of isString(topics) ? [topics as string] : topics) searchParams.append("topic", topic);
   const method = methodOf(options);
   const withCredentials = options.withCredentials ?? false;
   // Throws what fetch would throw on every attempt: a GET with a body, a method that is none.
@@ -64,11 +65,18 @@ export function planOf(url: string | URL, options: AnyOptions): Plan {
     (dropReplays ? Flag.dropReplays : dropReplays === false ? 0 : Flag.dropReplaysOfLogs) +
     (types?.includes(cursorType) ? Flag.cursorEvents : 0);
   const told = { ...options, firstByteTimeout: options.firstByteTimeout ?? firstByte };
+  const transport = transportFor(told, method);
+  if (topics.length) {
+    // What the browser's own EventSource would not show is not asked for.
+    if (transport !== "native" && !searchParams.has("fields")) searchParams.append("fields", "topic");
+    // A reconnection's header has an ID by then.
+    if (options.lastEventId === "latest") searchParams.append("lastEventId", "latest");
+  }
 
   return {
     url: target.href,
     request: { ...withBasic(target.href, headers), ...withFetch(fetch), method, body, withCredentials },
-    transport: transportFor(told, method),
+    transport,
     types: types && [...types, gapType],
     policy: policyOf(told, method, 0.25, flag),
     options,

@@ -201,11 +201,10 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
 
   // --- What the connection brings ---
 
-  #push({ type, data, lastEventId, hasId }: CoreEvent): void {
-    const event = { type, data, lastEventId, hasId };
+  #push({ kind, ...event }: CoreEvent): void {
     const waiter = this.#waiters.shift();
     if (waiter) this.#handOut(event).then(waiter.resolve, waiter.reject);
-    else this.#wait(event, data);
+    else this.#wait(event, event.data);
   }
 
   #wait(item: Item, text: string): void {

@@ -116,7 +116,7 @@ export class Core {
       begin = end + 1;
       return piece;
     };
-    let { type, lastEventId } = stream;
+    let { type, lastEventId, topic } = stream;
     const signals: Signal[] = [];
     for (const last = at + count * 4; at < last; at += 4) {
       const kind = words[at] as Kind;
@@ -128,8 +128,9 @@ export class Core {
         const data = next(b);
         const hasId = c !== unchanged;
         if (hasId) lastEventId = next(c);
-        signals.push(stream.eventOf(type, data, lastEventId, hasId));
-      } else if (kind === Kind.id) {
+        signals.push(stream.eventOf(type, data, lastEventId, hasId, topic));
+      } else if (kind === Kind.topic) topic = next(c);
+      else if (kind === Kind.id) {
         const said = next(c);
         if (said !== lastEventId) signals.push({ kind, a, b, c, text: said });
         lastEventId = said;
@@ -137,25 +138,30 @@ export class Core {
     }
     stream.type = type;
     stream.lastEventId = lastEventId;
+    stream.topic = topic;
     return signals;
   }
 }
 
 /** What becomes of what the core says of an event. */
-export type EventOf = (type: string, data: string, lastEventId: string, hasId: boolean) => CoreEvent;
+export type EventOf = (type: string, data: string, lastEventId: string, hasId: boolean, topic?: string) => CoreEvent;
 
-export const plainEvent: EventOf = (type, data, lastEventId, hasId) => ({ type, data, lastEventId, hasId });
+export const plainEvent: EventOf = (type, data, lastEventId, hasId, topic) =>
+  topic ? { type, data, lastEventId, hasId, topic } : { type, data, lastEventId, hasId };
 
 /** What the core leaves out of an event because it is the same as before, and what makes one. */
 export interface CoreStream {
   type: string;
   lastEventId: string;
+  /** Of the last event; empty: it did not say. */
+  topic: string;
   readonly eventOf: EventOf;
 }
 
 /** The core's EventSourceState: decides what an event source does next. */
 export class Source implements CoreStream {
   type = "message";
+  topic = "";
   lastEventId: string;
   readonly eventOf: EventOf;
   readonly #core: Core;

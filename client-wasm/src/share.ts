@@ -181,9 +181,9 @@ export class SharedConnection {
     this.#tellState();
   }
 
-  #publish({ type, data, lastEventId, hasId }: CoreEvent): void {
+  #publish({ kind, ...event }: CoreEvent): void {
     this.#newest += 1;
-    const numbered = { number: this.#newest, event: { type, data, lastEventId, hasId } };
+    const numbered = { number: this.#newest, event };
     this.#remember(numbered);
     this.#tell({ kind: "event", term: this.#term, numbered });
   }

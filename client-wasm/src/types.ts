@@ -19,7 +19,10 @@ export interface RequestOptions {
   headers?: RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>);
   /** The request's body, sent anew on each attempt: a stream, which can be read only once, is refused. */
   body?: RequestInit["body"];
-  /** Where to go on from: the ID of the last event that was dealt with, or `earliest` for all there is. */
+  /**
+   * Where to go on from: the ID of the last event that was dealt with; of a Millrace server also `earliest` for all there is,
+   * and `latest` for the newest event of each topic, and then what changes.
+   */
   lastEventId?: string;
   /**
    * Default `auto`: `native` where it can do the job (a plain GET, with the event types known), else `fetch`. `native` sees no
@@ -94,6 +97,8 @@ export interface ServerEvent<Data = string, Type extends string = string> {
   readonly lastEventId: string;
   /** Whether the ID is this event's own. Over `native`, which does not say, whether it is another than before. */
   readonly hasId: boolean;
+  /** The topic it was published to; not there if the stream does not say. Millrace's servers do, if they are asked. */
+  readonly topic?: string;
 }
 
 /** What a server no longer has of what was missed. */
@@ -147,7 +152,7 @@ export type SchemaPath = readonly (PropertyKey | { readonly key: PropertyKey })[
 export type Decoding = "text" | "json" | "base64";
 
 export interface ConnectOptions extends RequestOptions {
-  /** Added to the URL as `topic` parameters, as a Millrace server wants them. */
+  /** Added to the URL as `topic` parameters, as a Millrace server wants them, and `fields=topic`, which brings `event.topic`. */
   topics?: string | readonly string[];
   /**
    * The event types wanted; others are left out, but for `millrace.gap`. Without it the `fetch` transport delivers all

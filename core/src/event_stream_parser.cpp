@@ -225,6 +225,8 @@ EventStreamParser::Item EventStreamParser::process_field(std::string_view name, 
   if (name == "data") return append_data(value, in_chunk);
   if (name == "event") {
     event_type_buffer_.assign(decoded(value, decoded_));
+  } else if (name == protocol::kTopicField) {
+    topic_buffer_.assign(decoded(value, decoded_));
   } else if (name == "id") {
     if (value.find('\0') == std::string_view::npos) {
       last_event_id_buffer_.assign(in_chunk && chunk_is_ascii_ ? value : decoded(value, decoded_));
@@ -268,6 +270,7 @@ EventStreamParser::Item EventStreamParser::dispatch() {
   const bool has_id = std::exchange(last_event_id_changed_, false);
   if (data_lines_ == 0) {
     event_type_buffer_.clear();
+    topic_buffer_.clear();
     return Item::kNeedMore;
   }
   const bool in_chunk = data_in_chunk_.data() != nullptr;
@@ -275,7 +278,8 @@ EventStreamParser::Item EventStreamParser::dispatch() {
   event_ = {.type = event_type_buffer_.empty() ? protocol::kDefaultEventType : event_type_buffer_.view(),
             .data = (in_chunk ? chunk_is_ascii_ : kIsForSpeed && data_is_ascii_) ? data : decoded(data, decoded_),
             .last_event_id = last_event_id_.view(),
-            .has_id = has_id};
+            .has_id = has_id,
+            .topic = topic_buffer_.view()};
   dispatched_ = true;
   return Item::kEvent;
 }
@@ -286,6 +290,7 @@ void EventStreamParser::forget_block() {
   data_in_chunk_ = {};
   data_lines_ = 0;
   event_type_buffer_.clear();
+  topic_buffer_.clear();
 }
 
 // The chunk ends, or more lines follow: copies the data into the buffer.

@@ -6,13 +6,23 @@ namespace millrace {
 
 namespace {
 
-// Removes the first segment from `rest`, which is not empty, and returns it.
-std::string_view take_segment(std::string_view& rest) {
-  const std::size_t slash = rest.find('/');
-  const std::string_view segment = rest.substr(0, slash);
-  rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
-  return segment;
-}
+// The segments of a text, one after the other. Behind the last slash there is one more, which may be empty.
+class Segments {
+ public:
+  explicit Segments(std::string_view text) : rest_(text) {}
+  bool empty() const { return is_over_; }
+  std::string_view take() {
+    const std::size_t slash = rest_.find('/');
+    const std::string_view segment = rest_.substr(0, slash);
+    is_over_ = slash == std::string_view::npos;
+    if (!is_over_) rest_.remove_prefix(slash + 1);
+    return segment;
+  }
+
+ private:
+  std::string_view rest_;
+  bool is_over_ = false;
+};
 
 }  // namespace
 
@@ -28,12 +38,12 @@ std::optional<TopicPattern> TopicPattern::parse(std::string_view text) {
 
 bool TopicPattern::matches(Topic topic) const {
   if (is_reserved() != topic.is_reserved()) return false;
-  std::string_view pattern_rest = text_;
-  std::string_view topic_rest = topic.view();
+  Segments pattern_rest(text_);
+  Segments topic_rest(topic.view());
   while (!pattern_rest.empty() && !topic_rest.empty()) {
-    const std::string_view wanted = take_segment(pattern_rest);
+    const std::string_view wanted = pattern_rest.take();
     if (wanted == "**") return true;  // only ever the last segment; at least one of the topic's is left for it
-    const std::string_view segment = take_segment(topic_rest);
+    const std::string_view segment = topic_rest.take();
     if (wanted != "*" && wanted != segment) return false;
   }
   return pattern_rest.empty() && topic_rest.empty();
@@ -41,12 +51,12 @@ bool TopicPattern::matches(Topic topic) const {
 
 bool TopicPattern::covers(TopicPattern other) const {
   if (is_reserved() != other.is_reserved()) return false;
-  std::string_view rest = text_;
-  std::string_view other_rest = other.text_;
+  Segments rest(text_);
+  Segments other_rest(other.text_);
   while (!rest.empty() && !other_rest.empty()) {
-    const std::string_view wanted = take_segment(rest);
+    const std::string_view wanted = rest.take();
     if (wanted == "**") return true;  // whatever is left of the other, it stands for at least one segment
-    const std::string_view segment = take_segment(other_rest);
+    const std::string_view segment = other_rest.take();
     if (segment == "**") return false;  // it takes in longer topics than this pattern
     if (wanted != "*" && wanted != segment) return false;
   }

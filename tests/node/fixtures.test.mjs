@@ -13,15 +13,16 @@ const builds = { WebAssembly: wasm, "Node.js's": node, JavaScript: js };
 function expectedOf(output) {
   if ("retry" in output) return { kind: Kind.retry, a: output.retry };
   if ("comment" in output) return { kind: Kind.comment, text: textOf(output.comment) };
-  return { type: output.type, data: textOf(output.data), lastEventId: output.lastEventId };
+  const { type, data, lastEventId, topic } = output;
+  return { type, data: textOf(data), lastEventId, topic };
 }
 
 /** What there is to compare of one. */
 function outputOf(signal) {
   if (signal.kind === Kind.retry) return { kind: signal.kind, a: signal.a };
   if (signal.kind === Kind.comment) return { kind: signal.kind, text: signal.text };
-  const { type, data, lastEventId } = signal;
-  return { type, data, lastEventId };
+  const { type, data, lastEventId, topic } = signal;
+  return { type, data, lastEventId, topic };
 }
 
 function connectionsOf({ stream, expect, lastEventId, connections = [{ stream, expect, lastEventId }] }) {

@@ -20,8 +20,30 @@ test("what is published arrives, with its type, data and ID", async (context) =>
   const events = [];
   for await (const event of connection) if (events.push(event) === 2) break;
   assert.deepEqual(events, [
-    { type: "created", data: '["zwei\\nZeilen",5]', lastEventId: id, hasId: true },
-    { type: "message", data: "a\nb", lastEventId: "own-id", hasId: true },
+    { type: "created", data: '["zwei\\nZeilen",5]', lastEventId: id, hasId: true, topic: "orders/eu" },
+    { type: "message", data: "a\nb", lastEventId: "own-id", hasId: true, topic: "orders/us" },
+  ]);
+});
+
+test("latest brings the newest of each topic, and then what changes", async (context) => {
+  const server = await startMillrace();
+  context.after(() => server.close());
+  const url = "https://example.com/books/1";
+  await server.publish([
+    { topic: "a", data: "old" },
+    { topic: url, data: "book" },
+    { topic: "a", data: "new" },
+  ]);
+  const events = [];
+  for await (const { topic, data } of connect(server.events, { topics: "**", lastEventId: "latest" })) {
+    events.push([topic, data]);
+    if (events.length === 2) await server.publish({ topic: "b", data: "live" });
+    if (events.length === 3) break;
+  }
+  assert.deepEqual(events, [
+    [url, "book"],
+    ["a", "new"],
+    ["b", "live"],
   ]);
 });
 

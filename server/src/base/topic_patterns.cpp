@@ -15,7 +15,7 @@ namespace {
       .append(what)
       .append(": expected 1 to ")
       .append(std::to_string(kMaxTopicBytes));
-  throw InvalidTopic(sentence.append(" bytes of non-empty segments separated by /").append(rules));
+  throw InvalidTopic(sentence.append(" bytes of segments separated by /").append(rules));
 }
 
 }  // namespace

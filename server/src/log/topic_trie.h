@@ -38,7 +38,7 @@ class TopicTrie {
 
   void add(TopicPattern pattern, Owner& owner, Entry& entry) {
     Node* node = &root_;
-    for (std::string_view rest = pattern.view(); !rest.empty();) node = &node->child(take_segment(rest));
+    for (Rest rest(pattern.view()); !rest.is_over();) node = &node->child(rest.take());
     entry.owner_ = &owner;
     entry.node_ = node;
     entry.previous_ = nullptr;
@@ -63,13 +63,31 @@ class TopicTrie {
   std::size_t match(Topic topic, const Found& found) const {
     std::size_t steps = 0;
     bool goes_on = true;
-    descend(root_, topic.view(), !topic.is_reserved(), steps, goes_on, found);
+    descend(root_, Rest(topic.view()), !topic.is_reserved(), steps, goes_on, found);
     return steps;
   }
 
   bool empty() const { return root_.first == nullptr && root_.below == nullptr; }
 
  private:
+  // The segments of a text that are still to come. Behind the last slash there is one more, which may be empty.
+  class Rest {
+   public:
+    explicit Rest(std::string_view text) : text_(text) {}
+    bool is_over() const { return is_over_; }
+    std::string_view take() {
+      const std::size_t slash = text_.find('/');
+      const std::string_view segment = text_.substr(0, slash);
+      is_over_ = slash == std::string_view::npos;
+      if (!is_over_) text_.remove_prefix(slash + 1);
+      return segment;
+    }
+
+   private:
+    std::string_view text_;
+    bool is_over_ = false;
+  };
+
   // What stands below a node. Most nodes are the last of a pattern and have nothing there.
   struct Below {
     StringMap<Node> named;
@@ -81,7 +99,7 @@ class TopicTrie {
     Node* parent = nullptr;
     Entry* first = nullptr;  // of those whose patterns end here
     std::unique_ptr<Below> below;
-    std::string_view name = {};  // the key in the parent's map; empty for * and **
+    std::string_view name = {};  // the key in the parent's map
 
     Node& child(std::string_view segment) {
       if (below == nullptr) below = std::make_unique<Below>();
@@ -114,13 +132,6 @@ class TopicTrie {
     }
   };
 
-  static std::string_view take_segment(std::string_view& rest) {
-    const std::size_t slash = rest.find('/');
-    const std::string_view segment = rest.substr(0, slash);
-    rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
-    return segment;
-  }
-
   template <typename Found>
   static void tell(const Node& node, bool& goes_on, const Found& found) {
     for (const Entry* entry = node.first; entry != nullptr && goes_on; entry = entry->next_) {
@@ -128,20 +139,25 @@ class TopicTrie {
     }
   }
 
-  // `takes_wildcards`: false before the first segment of a reserved topic.
+  // `takes_wildcards`: false before the first segment of a reserved topic. Calls itself for a `*` only, so the depth is
+  // that of those.
   template <typename Found>
-  static void descend(const Node& node, std::string_view rest, bool takes_wildcards, std::size_t& steps, bool& goes_on,
+  static void descend(const Node& from, Rest rest, bool takes_wildcards, std::size_t& steps, bool& goes_on,
                       const Found& found) {
-    ++steps;
-    if (rest.empty()) return tell(node, goes_on, found);
-    if (node.below == nullptr || !goes_on) return;
-    const Below& below = *node.below;
-    if (takes_wildcards && below.rest != nullptr) tell(*below.rest, goes_on, found);
-    const std::string_view segment = take_segment(rest);
-    if (takes_wildcards && below.any != nullptr && goes_on) descend(*below.any, rest, true, steps, goes_on, found);
-    if (!goes_on || below.named.empty()) return;
-    if (const auto named = below.named.find(segment); named != below.named.end()) {
-      descend(named->second, rest, true, steps, goes_on, found);
+    const Node* node = &from;
+    while (true) {
+      ++steps;
+      if (rest.is_over()) return tell(*node, goes_on, found);
+      if (node->below == nullptr || !goes_on) return;
+      const Below& below = *node->below;
+      if (takes_wildcards && below.rest != nullptr) tell(*below.rest, goes_on, found);
+      const std::string_view segment = rest.take();
+      if (takes_wildcards && below.any != nullptr && goes_on) descend(*below.any, rest, true, steps, goes_on, found);
+      if (!goes_on || below.named.empty()) return;
+      const auto named = below.named.find(segment);
+      if (named == below.named.end()) return;
+      node = &named->second;
+      takes_wildcards = true;
     }
   }
 

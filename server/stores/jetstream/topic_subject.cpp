@@ -9,6 +9,9 @@ namespace millrace {
 
 namespace {
 
+// NATS has no empty token. As an escape it would be incomplete, so it stands for nothing else.
+constexpr std::string_view kEmptySegment = "%";
+
 bool is_plain(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
@@ -69,7 +72,7 @@ std::string topic_subject(std::string_view pattern) {
     } else if (segment == "**") {
       subject += '>';
     } else {
-      subject += escape(segment);
+      subject += segment.empty() ? std::string(kEmptySegment) : escape(segment);
     }
     if (slash == std::string_view::npos) return subject;
     subject += '.';
@@ -81,9 +84,12 @@ std::optional<OwnedTopic> subject_topic(std::string_view subject) {
   std::string topic;
   while (true) {
     const std::size_t dot = subject.find('.');
-    const auto segment = unescape(subject.substr(0, dot));
-    if (!segment || segment->find('/') != std::string::npos) return std::nullopt;
-    topic += *segment;
+    const std::string_view token = subject.substr(0, dot);
+    if (token != kEmptySegment) {
+      const auto segment = unescape(token);
+      if (!segment || segment->empty() || segment->find('/') != std::string::npos) return std::nullopt;
+      topic += *segment;
+    }
     if (dot == std::string_view::npos) break;
     topic += '/';
     subject.remove_prefix(dot + 1);

@@ -58,7 +58,7 @@ std::string expected_entry(const json& output) {
   if (output.contains("comment")) return comment_entry(expected_text(output.at("comment")));
   if (output.contains("retry")) return retry_entry(output.at("retry").get<std::int64_t>());
   return event_entry(output.at("type").get<std::string>(), expected_text(output.at("data")),
-                     output.at("lastEventId").get<std::string>());
+                     output.at("lastEventId").get<std::string>(), output.value("topic", ""));
 }
 
 Fixture::Connection load_connection(const json& source) {

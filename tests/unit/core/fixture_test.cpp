@@ -103,7 +103,7 @@ TEST(Fixtures, CoverEverySubject) {
   for (const Fixture& fixture : load_fixtures(MILLRACE_FIXTURES)) files.insert(fixture.file);
   const std::set<std::string> wanted{"byte-order-mark", "comments",   "connections", "data",
                                      "end-of-stream",   "event-type", "fields",      "last-event-id",
-                                     "line-ends",       "retry",      "utf-8"};
+                                     "line-ends",       "retry",      "topic",       "utf-8"};
   EXPECT_EQ(files, wanted);
 }
 

@@ -109,6 +109,7 @@ Transcript ReferenceParser::read(std::string_view stream) {
   transcript_.clear();
   data_buffer_.clear();
   event_type_buffer_.clear();
+  topic_buffer_.clear();
   last_event_id_buffer_ = last_event_id_string_;
 
   // [WHATWG 9.2.5] A line ends at CR LF, at LF without CR before it, at CR without LF behind it.
@@ -152,6 +153,8 @@ void ReferenceParser::process_line(const std::u32string& line) {
 void ReferenceParser::process_field(const std::u32string& name, const std::u32string& value) {
   if (name == U"event") {
     event_type_buffer_ = value;
+  } else if (name == U"topic") {
+    topic_buffer_ = value;  // Millrace's own
   } else if (name == U"data") {
     data_buffer_ += value;
     data_buffer_ += U'\n';
@@ -175,13 +178,15 @@ void ReferenceParser::dispatch() {
   last_event_id_string_ = last_event_id_buffer_;
   if (data_buffer_.empty()) {
     event_type_buffer_.clear();
+    topic_buffer_.clear();
     return;
   }
   data_buffer_.pop_back();  // which is an LF, always
   const std::u32string type = event_type_buffer_.empty() ? U"message" : event_type_buffer_;
-  transcript_.push_back(event_entry(encode(type), encode(data_buffer_), last_event_id()));
+  transcript_.push_back(event_entry(encode(type), encode(data_buffer_), last_event_id(), encode(topic_buffer_)));
   data_buffer_.clear();
   event_type_buffer_.clear();
+  topic_buffer_.clear();
 }
 
 }  // namespace millrace::test

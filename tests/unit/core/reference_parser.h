@@ -29,6 +29,7 @@ class ReferenceParser {
 
   std::u32string data_buffer_;
   std::u32string event_type_buffer_;
+  std::u32string topic_buffer_;
   std::u32string last_event_id_buffer_;
   std::u32string last_event_id_string_;
   Transcript transcript_;

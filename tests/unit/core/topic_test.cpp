@@ -17,7 +17,8 @@ using namespace std::string_view_literals;
 
 TEST(Topic, IsOneOrMoreSegments) {
   for (const std::string_view text :
-       {"a"sv, "a/b"sv, "stocks/nasdaq/ACME"sv, "a b/ c "sv, "größe/世界"sv, "."sv, "a:b?c#d%2F"sv}) {
+       {"a"sv, "a/b"sv, "stocks/nasdaq/ACME"sv, "a b/ c "sv, "größe/世界"sv, "."sv, "a:b?c#d%2F"sv,
+        "https://example.com/books/1"sv, "/"sv, "/a"sv, "a/"sv, "a//b"sv, "//"sv}) {
     const auto topic = Topic::parse(text);
     ASSERT_TRUE(topic.has_value()) << text;
     EXPECT_EQ(topic->view(), text);
@@ -25,8 +26,8 @@ TEST(Topic, IsOneOrMoreSegments) {
 }
 
 TEST(Topic, RefusesWhatIsNone) {
-  for (const std::string_view text : {""sv, "/"sv, "/a"sv, "a/"sv, "a//b"sv, "a\nb"sv, "a\rb"sv, "a\0b"sv, "a\tb"sv,
-                                      "\x7F"sv, "\x1F"sv, "\xFF"sv, "a/\xED\xA0\x80"sv, "a\xC3"sv}) {
+  for (const std::string_view text :
+       {""sv, "a\nb"sv, "a\rb"sv, "a\0b"sv, "a\tb"sv, "\x7F"sv, "\x1F"sv, "\xFF"sv, "a/\xED\xA0\x80"sv, "a\xC3"sv}) {
     EXPECT_FALSE(Topic::parse(text).has_value()) << testing::PrintToString(text);
     EXPECT_FALSE(TopicPattern::parse(text).has_value()) << testing::PrintToString(text);
   }
@@ -133,6 +134,20 @@ TEST(TopicPattern, Matches) {
            {"a/**", "ab/c", false},
            {"*/**", "a", false},
            {"*/**", "a/b", true},
+           {"https://example.com/books/1", "https://example.com/books/1", true},
+           {"https://*/books/*", "https://example.com/books/1", true},
+           {"https://example.com/books/1", "https:/example.com/books/1", false},
+           {"a/", "a", false},
+           {"a", "a/", false},
+           {"a/", "a/", true},
+           {"a/*", "a/", true},
+           {"a/**", "a/", true},
+           {"*/", "a/", true},
+           {"*", "/", false},
+           {"*/*", "/", true},
+           {"a//b", "a/b", false},
+           {"a/*/b", "a//b", true},
+           {"**", "/", true},
            {"**", "millrace.presence", false},
            {"*", "millrace.presence", false},
            {"**", "millrace.presence/a", false},

@@ -27,8 +27,10 @@ std::string quoted(std::string_view text) {
   return out += '"';
 }
 
-std::string event_entry(std::string_view type, std::string_view data, std::string_view last_event_id) {
-  return "event " + quoted(type) + " data " + quoted(data) + " last event ID " + quoted(last_event_id);
+std::string event_entry(std::string_view type, std::string_view data, std::string_view last_event_id,
+                        std::string_view topic) {
+  const std::string of_topic = topic.empty() ? "" : " topic " + quoted(topic);
+  return "event " + quoted(type) + " data " + quoted(data) + " last event ID " + quoted(last_event_id) + of_topic;
 }
 
 std::string comment_entry(std::string_view comment) {
@@ -53,7 +55,7 @@ Transcript read_chunks(EventStreamParser& parser, const std::vector<std::string_
     for (Item item = parser.next(); item != Item::kNeedMore; item = parser.next()) {
       if (item == Item::kEvent) {
         const MessageEvent& event = parser.event();
-        transcript.push_back(event_entry(event.type, event.data, event.last_event_id));
+        transcript.push_back(event_entry(event.type, event.data, event.last_event_id, event.topic));
       } else if (item == Item::kComment) {
         transcript.push_back(comment_entry(parser.comment()));
       } else if (item == Item::kRetry) {

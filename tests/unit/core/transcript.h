@@ -14,7 +14,8 @@ namespace millrace::test {
 
 using Transcript = std::vector<std::string>;
 
-std::string event_entry(std::string_view type, std::string_view data, std::string_view last_event_id);
+std::string event_entry(std::string_view type, std::string_view data, std::string_view last_event_id,
+                        std::string_view topic = {});
 std::string comment_entry(std::string_view comment);
 std::string retry_entry(std::int64_t milliseconds);
 std::string too_large_entry();

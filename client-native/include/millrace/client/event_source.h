@@ -55,7 +55,7 @@ struct ReceivedEvent {
   std::string last_event_id;  ///< the ID from which to resume once the program has handled this event
   bool has_id = false;        ///< this event had an `id`; otherwise last_event_id is that of an earlier event
 
-  /// The topic that it was published to, where the stream says so. Streams do not say it yet: nothing.
+  /// The topic that it was published to. Nothing if the stream does not say so; a Millrace server does.
   std::optional<std::string> topic = {};
 };
 

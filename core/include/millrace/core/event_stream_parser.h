@@ -100,6 +100,7 @@ class EventStreamParser {
   std::size_t data_lines_ = 0;
   bool data_is_ascii_ = false;  // the data buffer is known to be ASCII
   ByteBuffer event_type_buffer_;
+  ByteBuffer topic_buffer_;  // Millrace's own field, which the standard has a parser ignore
   // The last event ID buffer is the same as the string until this block has an `id`.
   ByteBuffer last_event_id_buffer_;
   bool last_event_id_changed_ = false;

@@ -34,7 +34,7 @@ inline constexpr std::size_t kMaxJsonBytes = 64 * 1024;
 // --- Topics -----------------------------------------------------------------------------------------------------
 
 /// Longest topic or topic pattern, in bytes.
-inline constexpr std::size_t kMaxTopicBytes = 256;
+inline constexpr std::size_t kMaxTopicBytes = 1024;
 
 /// Most patterns of one subscription.
 inline constexpr std::size_t kMaxTopicsPerSubscription = 64;
@@ -42,6 +42,9 @@ inline constexpr std::size_t kMaxTopicsPerSubscription = 64;
 /// Number of first segments of a pattern that may be `*`. Matching a topic against all patterns of a server follows at
 /// most two to the power of this many paths in their tree, whatever the patterns are.
 inline constexpr std::size_t kMaxWildcardDepth = 8;
+
+/// Longest interval in which a subscriber is handed what is newest.
+inline constexpr Duration kMaxConflateInterval{3'600'000};
 
 // --- Reconnection -----------------------------------------------------------------------------------------------
 
@@ -266,6 +269,12 @@ inline constexpr std::size_t kHistoryEvents = 100'000;
 
 /// Bytes of encoded events that the log in memory keeps.
 inline constexpr std::size_t kHistoryBytes = 64 * 1024 * 1024;
+
+/// Topics whose newest event is retained beyond the log's bounds; an event beyond them is refused (507).
+inline constexpr std::size_t kMaxRetainedTopics = 10'000;
+
+/// Bytes of these events, as they are sent, with their topics and IDs; beyond them the same happens.
+inline constexpr std::size_t kMaxRetainedBytes = 16 * 1024 * 1024;
 
 /// Bytes that a store may take on its disk. It removes the oldest events first.
 inline constexpr std::size_t kStoreBytes = 1024 * 1024 * 1024;

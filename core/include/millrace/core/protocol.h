@@ -43,6 +43,28 @@ inline constexpr std::string_view kCursorByEvent = "event";
 /// Value of kCursorParameter: no such block.
 inline constexpr std::string_view kNoCursor = "none";
 
+/// Query parameter with further fields that each event is to have.
+inline constexpr std::string_view kFieldsParameter = "fields";
+
+/// Request header with the same, for clients whose URL belongs to their user.
+inline constexpr std::string_view kFieldsHeader = "Millrace-Fields";
+
+/// The one value of kFieldsParameter: a `topic` field with the event's topic.
+inline constexpr std::string_view kTopicField = "topic";
+
+/// Query parameter for data that names its topic.
+inline constexpr std::string_view kEnvelopeParameter = "envelope";
+
+/// The one value of kEnvelopeParameter: the data is `{"topic":…,"data":…}`.
+inline constexpr std::string_view kJsonEnvelope = "json";
+
+/// Query parameter that lets the server skip events whose topic has a newer one. Its value is empty, or an interval in
+/// milliseconds.
+inline constexpr std::string_view kConflateParameter = "conflate";
+
+/// Last event ID that requests the newest event of each topic, and then what is published from there on.
+inline constexpr std::string_view kLatest = "latest";
+
 /// Last event ID that requests everything that the log holds.
 inline constexpr std::string_view kEarliest = "earliest";
 

@@ -1,6 +1,7 @@
 // Topic: what events are published to. TopicPattern: what clients subscribe to.
 //
-// A topic is one or more segments separated by `/`: `stocks/nasdaq/ACME`. In a pattern `*` stands for exactly one
+// A topic is one or more segments separated by `/`: `stocks/nasdaq/ACME`. A segment may be empty, so a URL is a topic:
+// `https://example.com/books/1`. In a pattern `*` stands for exactly one
 // segment, and a final `**` for one or more: `stocks/*/ACME`, `stocks/**`, `**`. Both are checked views, like EventId:
 // a literal is checked by the compiler, anything else by parse(). The text must outlive them, so parse() refuses a
 // temporary string: what is put together at run time, or kept, is an OwnedTopic or OwnedTopicPattern. [owned.h]
@@ -27,7 +28,7 @@ constexpr bool is_topic(std::string_view text, bool pattern);
 inline void topic_is_empty_too_long_or_malformed() {}  // not constexpr: stops the compiler, with its name
 }  // namespace detail
 
-/// A topic: 1 to kMaxTopicBytes of UTF-8, no empty segment, no control character, no `*`.
+/// A topic: 1 to kMaxTopicBytes of UTF-8, no control character, no `*`.
 class Topic {
  public:
   /// From a string literal, checked while compiling.
@@ -110,7 +111,6 @@ constexpr bool is_topic(std::string_view text, bool pattern) {
     const std::size_t slash = text.find('/', begin);
     const bool last = slash == std::string_view::npos;
     const std::string_view segment = text.substr(begin, last ? std::string_view::npos : slash - begin);
-    if (segment.empty()) return false;
     const bool wildcard = pattern && ((segment == "*" && depth <= kMaxWildcardDepth) || (last && segment == "**"));
     for (const char c : segment) {
       const auto byte = static_cast<unsigned char>(c);

@@ -49,7 +49,7 @@ TEST(IdHolders, AreFoundAsByALookAtEachOfThem) {
       return std::uniform_int_distribution<std::size_t>(0, count - 1)(random);
     };
     // Some sort before the slash, and some behind it.
-    const std::vector<std::string> segments = {"a", "b", "a-b", "a.", "a0", "ab", "b!", "消息"};
+    const std::vector<std::string> segments = {"a", "b", "a-b", "a.", "a0", "ab", "b!", "消息", "", "https:"};
     const auto text = [&](bool is_pattern) {
       std::string topic;
       for (std::size_t i = 1 + below(4); i > 0; --i) {
@@ -57,7 +57,7 @@ TEST(IdHolders, AreFoundAsByALookAtEachOfThem) {
         topic += wildcard == 1 ? "*" : wildcard == 2 && i == 1 ? "**" : segments[below(segments.size())];
         if (i > 1) topic += '/';
       }
-      return topic;
+      return topic.empty() ? "/" : topic;
     };
     Holders holders;
     std::set<std::string> topics;

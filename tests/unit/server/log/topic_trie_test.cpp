@@ -44,9 +44,9 @@ std::size_t match(const Trie& trie, Topic topic) {
 }
 
 std::string joined(const std::vector<std::string>& segments) {
-  std::string text;
-  for (const std::string& segment : segments) text += (text.empty() ? "" : "/") + segment;
-  return text;
+  std::string text = segments.front();
+  for (std::size_t i = 1; i < segments.size(); ++i) text += "/" + segments[i];
+  return text.empty() ? "a" : text;
 }
 
 TEST(TopicTrie, FindsWhatMatchesByDefinitionWhileOthersComeAndGo) {
@@ -61,7 +61,7 @@ TEST(TopicTrie, FindsWhatMatchesByDefinitionWhileOthersComeAndGo) {
       std::vector<std::string> patterns;
       for (std::size_t n = up_to(3); n > 0 || patterns.empty(); n -= n > 0 ? 1 : 0) {
         std::vector<std::string> segments;
-        for (std::size_t i = up_to(3) + 1; i > 0; --i) segments.push_back(any_of({"a", "b", "*", "millrace.x"}));
+        for (std::size_t i = up_to(3) + 1; i > 0; --i) segments.push_back(any_of({"a", "b", "", "*", "millrace.x"}));
         if (up_to(3) == 0) segments.back() = "**";
         patterns.push_back(joined(segments));
       }
@@ -72,7 +72,7 @@ TEST(TopicTrie, FindsWhatMatchesByDefinitionWhileOthersComeAndGo) {
       owners.pop_back();
     }
     std::vector<std::string> segments;
-    for (std::size_t i = up_to(4) + 1; i > 0; --i) segments.push_back(any_of({"a", "b", "c", "millrace.x"}));
+    for (std::size_t i = up_to(4) + 1; i > 0; --i) segments.push_back(any_of({"a", "b", "c", "", "millrace.x"}));
     const OwnedTopic topic = OwnedTopic::parse(joined(segments)).value();
     for (const auto& owner : owners) owner->found = 0;
     match(trie, topic);
@@ -86,6 +86,18 @@ TEST(TopicTrie, FindsWhatMatchesByDefinitionWhileOthersComeAndGo) {
   EXPECT_GT(matches, 10'000u);
   for (const auto& owner : owners) remove(trie, *owner);
   EXPECT_TRUE(trie.empty()) << "nothing is left of patterns that have gone";
+}
+
+TEST(TopicTrie, FollowsATopicOfAnyDepth) {
+  const std::string slashes(kMaxTopicBytes, '/');
+  const std::string pattern = "*" + slashes.substr(1);
+  Trie trie;
+  const auto owner = add(trie, {pattern, slashes, "**"});
+  const OwnedTopic topic = OwnedTopic::parse(slashes).value();
+  EXPECT_LE(match(trie, topic), 2 * (kMaxTopicBytes + 2));
+  EXPECT_EQ(owner->found, 3);
+  remove(trie, *owner);
+  EXPECT_TRUE(trie.empty());
 }
 
 TEST(TopicTrie, StopsOnceItIsToldTo) {

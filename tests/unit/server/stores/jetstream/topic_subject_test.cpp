@@ -18,11 +18,12 @@ TEST(TopicSubject, KeepsSegmentsAsTokens) {
   EXPECT_EQ(topic_subject("stocks/**"), "stocks.>");
   EXPECT_EQ(topic_subject("a.b/c d/e>%"), "a%2Eb.c%20d.e%3E%25");
   EXPECT_EQ(topic_subject("消息/ü"), "消息.ü");
+  EXPECT_EQ(topic_subject("https://example.com/"), "https%3A.%.example%2Ecom.%");
 }
 
 TEST(TopicSubject, NamesNoTopicThatAnotherSubjectNames) {
   for (const char* subject : {"", ".", "a.", ".a", "a..b", "a.*", "a.>", "a%", "a%2", "a%2e", "a%61", "a%2Fb", "a b",
-                              "a%0A", "a%00", "a%2A", "\xff"}) {
+                              "a%0A", "a%00", "a%2A", "\xff", "%%", "a%.b"}) {
     EXPECT_EQ(subject_topic(subject), std::nullopt) << subject;
   }
 }
@@ -58,9 +59,9 @@ TEST(TopicSubject, KeepsEveryTopicAndPatternApart) {
         text += i + 1 == segments && up_to(1) == 0 ? "**" : "*";
         continue;
       }
-      for (std::size_t n = 1 + up_to(2); n > 0; --n) text += pieces[up_to(pieces.size() - 1)];
+      for (std::size_t n = up_to(3); n > 0; --n) text += pieces[up_to(pieces.size() - 1)];
     }
-    return text;
+    return text.empty() ? "/" : text;
   };
   std::map<std::string, std::string> topics;  // by subject
   std::size_t matches = 0;
