@@ -39,7 +39,12 @@ void set_server(const std::string& text, Load& load) {
 }
 
 void check(const Load& load) {
-  if (load.subscribers % load.topics != 0) throw UsageError("--subscribers must be a multiple of --topics");
+  if (load.subscribers * load.topics_each % load.topics != 0) {
+    throw UsageError("--subscribers, times --topics-each, must be a multiple of --topics");
+  }
+  if (load.topics_each > 1 && load.topics % load.topics_each != 0) {
+    throw UsageError("--topics must be a multiple of --topics-each");
+  }
   if (load.processes > load.subscribers) throw UsageError("--processes must not be larger than --subscribers");
   if (load.strangers + load.replays > 0 && load.topic_prefix.empty()) {
     throw UsageError("--strangers and --replays need --topic-prefix, which their patterns match");
@@ -97,6 +102,10 @@ void add_bench(CLI::App& app, Command& command) {
   bench_app->add_option("URL", options->url, "The server's URL, such as http://localhost:8080")->required();
   add("--subscribers", load.subscribers, "Open event streams")->check(count);
   add("--topics", load.topics, "Topics over which the subscribers are spread")->check(count);
+  add("--topics-each", load.topics_each, "Topics of each subscriber, of a Millrace server")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{64}));
+  add("--conflate", load.conflate, "Milliseconds after which a subscriber gets what is newest; 0: it gets everything")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{3'600'000}));
   add("--processes", load.processes, "Processes that hold the subscribers")
       ->check(CLI::Range(std::size_t{1}, std::size_t{64}));
   add("--connect-window", load.connect_window, "Connections that each process makes at the same time")->check(count);

@@ -23,6 +23,7 @@ constexpr Names kExceptions[] = {
     {"ServerOptions::history.events", "--history-events"},
     {"ServerOptions::history.bytes", "--history-bytes"},
     {"ServerOptions::history.age", "--history-age"},
+    {"ServerOptions::history.retain", "--retain"},
     {"ServerOptions::publishing.rate", "--publish-rate"},
     {"SqliteOptions::bounds.age", "--store-age"},
     {"JetStreamOptions::bounds.age", "--store-age"},

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <limits>
 
+#include "millrace/server/invalid_option.h"
 #include "option_names.h"
 
 namespace millrace::cli {
@@ -124,6 +125,11 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--history-age", options.history_age_seconds,
       "Seconds that an event is kept in memory; 0: as long as it fits");
+  add_list(app, "--retain", options.retain,
+           "Pattern of topics whose newest event is kept beyond the bounds of the history and the store");
+  add(app, "--max-retained-topics", options.max_retained_topics,
+      "Topics with a retained event; beyond it publishing gets 507");
+  add(app, "--max-retained-bytes", options.max_retained_bytes, "Bytes of retained events; beyond it the same happens");
   add_store(app, options);
   add(app, "--retry", options.retry_milliseconds, "Milliseconds after which clients reconnect")
       ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{0x7fff'ffff}));
@@ -170,13 +176,30 @@ CursorForm cursor_form(const std::string& name) {
 
 }  // namespace
 
+namespace {
+
+TopicPatterns patterns_in(const std::vector<std::string>& texts) {
+  try {
+    return texts;
+  } catch (const InvalidTopic& invalid) {
+    throw InvalidOption("ServerOptions::history.retain", invalid.what());
+  }
+}
+
+}  // namespace
+
 ServerOptions ServeOptions::server_options() const {
   // On the command line 0 stands for no bound, and for leaving the choice to the server.
   const auto unless_zero = [](auto value) { return value == 0 ? std::nullopt : std::optional(value); };
   const auto seconds = [](auto count) { return Duration{static_cast<Duration::rep>(count) * 1000}; };
   const auto age = [&](auto count) { return count == 0 ? std::nullopt : std::optional(seconds(count)); };
   return {.threads = {.workers = workers, .loops = unless_zero(loops), .io_uring = !no_io_uring},
-          .history = {.events = history_events, .bytes = history_bytes, .age = age(history_age_seconds)},
+          .history = {.events = history_events,
+                      .bytes = history_bytes,
+                      .age = age(history_age_seconds),
+                      .retain = patterns_in(retain),
+                      .max_retained_topics = max_retained_topics,
+                      .max_retained_bytes = max_retained_bytes},
           .streams = {.retry = Duration{retry_milliseconds},
                       .heartbeat = seconds(heartbeat_seconds),
                       .unacknowledged_timeout = seconds(heartbeat_seconds),

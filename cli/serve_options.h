@@ -35,6 +35,9 @@ struct ServeOptions {
   std::size_t history_events = kHistoryEvents;
   std::size_t history_bytes = kHistoryBytes;
   std::uint32_t history_age_seconds = 0;
+  std::vector<std::string> retain;
+  std::size_t max_retained_topics = kMaxRetainedTopics;
+  std::size_t max_retained_bytes = kMaxRetainedBytes;
   std::string store;
   std::string store_sync = "full";
   std::uint32_t store_replicas = 0;

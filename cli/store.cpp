@@ -16,7 +16,9 @@ constexpr std::string_view kSqlite = "sqlite:";
 
 // On the command line 0 stands for no bound.
 StoreBounds bounds_of(const ServeOptions& options) {
-  StoreBounds bounds{.bytes = std::nullopt};
+  StoreBounds bounds{.bytes = std::nullopt,
+                     .retained_topics = options.max_retained_topics,
+                     .retained_bytes = options.max_retained_bytes};
   if (options.store_events != 0) bounds.events = options.store_events;
   if (options.store_bytes != 0) bounds.bytes = options.store_bytes;
   if (options.store_age_seconds != 0) bounds.age = Duration{Duration::rep{options.store_age_seconds} * 1000};

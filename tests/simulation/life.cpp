@@ -29,6 +29,7 @@ SimulatedServer::Options Life::server_options(Random& random) {
   return {.history_events = random.one_of<std::size_t>({1, 3, 10, 50, 300, 5'000, 5'000}),
           .history_bytes = random.one_of<std::size_t>({6'000, 100'000, 64 * 1024 * 1024, 64 * 1024 * 1024}),
           .history_age = random.one_of<std::optional<Duration>>({{}, {}, Duration{3'000}, Duration{60'000}}),
+          .max_retained_topics = random.one_of<std::size_t>({0, 1, 3, 10'000, 10'000}),
           .loops = random.between(1, 3),
           .max_posted = random.one_of<std::size_t>({1, 20, 16'384}),
           .read_work = random.one_of<std::size_t>({1, 2'000, kReadWorkPerTurn}),
@@ -43,6 +44,9 @@ Life::Life(std::uint64_t seed, bool tells_story)
     if (random_.chance(60)) topics_.push_back(topic);
   }
   if (topics_.empty()) topics_.push_back("a");
+  for (const std::string& topic : topics_) {
+    if (random_.chance(30)) retained_.push_back(topic);
+  }
   wires_are_wide_ = random_.chance(30);
   const std::vector<Act> all{&Life::publish_burst,  &Life::outrun_listener, &Life::publish_again,
                              &Life::finish,         &Life::begin,           &Life::break_wire,
@@ -94,7 +98,11 @@ void Life::add_listener() {
                             .policy = policy,
                             .http_1_0 = random_.chance(15),
                             .poll = random_.chance(15),
-                            .cursor = random_.chance(50) ? CursorForm::kEvent : CursorForm::kId};
+                            .cursor = random_.chance(50) ? CursorForm::kEvent : CursorForm::kId,
+                            .latest = random_.chance(25)};
+  if (random_.chance(25)) {
+    options.conflate = random_.one_of<Duration>({Duration{0}, Duration{0}, Duration{250}, Duration{30'000}});
+  }
   const auto connect = [this](Wire::ClientEnd& client, const Request& request) {
     auto wire = std::make_shared<Wire>(schedule_, random_, wire_character(), client);
     if (schedule_.now() < network_back_) {
@@ -107,9 +115,14 @@ void Life::add_listener() {
   };
   std::string story = options.name + " wants";
   for (const TopicPattern& pattern : options.filter->patterns()) story.append(" ").append(pattern.view());
-  tell(story + (options.poll ? ", by polls" : "") + (options.http_1_0 ? ", over HTTP/1.0" : ""));
+  if (options.conflate) story += ", conflated to " + std::to_string(options.conflate->count()) + " ms";
+  tell(story + (options.latest ? ", the state first" : "") + (options.poll ? ", by polls" : "") +
+       (options.http_1_0 ? ", over HTTP/1.0" : ""));
   listeners_.push_back(std::make_unique<Listener>(schedule_, record_, options, connect));
-  listeners_.back()->start(random_.chance(25) ? protocol::kEarliest : std::string_view(), random_.next());
+  listeners_.back()->start(options.latest       ? protocol::kLatest
+                           : random_.chance(25) ? protocol::kEarliest
+                                                : std::string_view(),
+                           random_.next());
 }
 
 void Life::reload_listener() {
@@ -146,10 +159,26 @@ void Life::publish_to(const std::string& topic) {
   const std::string type = random_.chance(30) ? "priced" : "message";
   std::string id;
   if (random_.chance(25)) id = "publishers-" + std::to_string(++last_publisher_id_) + "#";
-  record_.expect(type, id, size);
-  const Published published = server_.hub().publish(
-      *Topic::parse(topic),
-      {.type = type == "message" ? EventType() : *EventType::parse(type), .data = data, .id = *EventId::parse(id)});
+  const bool is_retained = std::count(retained_.begin(), retained_.end(), topic) > 0 && random_.chance(70);
+  record_.expect(type, id, size, is_retained);
+  const Publication publication{.topic = *Topic::parse(topic),
+                                .event = {.type = type == "message" ? EventType() : *EventType::parse(type),
+                                          .data = data,
+                                          .id = *EventId::parse(id)},
+                                .retain = is_retained};
+  Published published;
+  try {
+    published = server_.hub().publish({&publication, 1}).front();
+  } catch (const RetentionRefused&) {
+    const auto newest = record_.newest().find(topic);
+    const bool is_one = newest != record_.newest().end() && record_.entries()[newest->second].is_retained &&
+                        !record_.is_finished_after(newest->second);
+    const std::size_t others = record_.retained_topics() - (is_one ? 1 : 0);
+    if (record_.next_number() != number || others < server_.max_retained_topics()) {
+      throw Broken("an event was not retained, though there was room");
+    }
+    return tell("event " + std::to_string(number) + " cannot be retained");
+  }
   if (record_.next_number() != number + 1 || published.repeated) throw Broken("a publish that is not in the log");
   if (published.id != record_.entries().back().id) throw Broken("a publish was answered with another ID");
   if (!id.empty()) identified_.push_back({.topic = topic, .id = id, .number = number});

@@ -72,7 +72,8 @@ class Life {
   SimulatedServer server_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::string> topics_;
-  std::vector<Act> acts_;  // those of this life, the likely ones several times
+  std::vector<std::string> retained_;  // some of them
+  std::vector<Act> acts_;              // those of this life, the likely ones several times
   TimePoint network_back_{};
   bool healed_ = false;
   bool wires_are_wide_ = false;

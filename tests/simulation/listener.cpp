@@ -30,7 +30,7 @@ Listener::Listener(Schedule& schedule, Record& record, const Options& options, C
     : schedule_(schedule),
       options_(options),
       connect_(std::move(connect)),
-      view_(record, options.name, texts_of(options.filter->patterns())) {}
+      view_(record, options.name, texts_of(options.filter->patterns()), options.latest, options.conflate.has_value()) {}
 
 void Listener::start(std::string_view last_event_id, std::uint64_t seed) {
   const std::string id(last_event_id);  // which may be the old state's
@@ -162,6 +162,7 @@ void Listener::read_head(std::string_view head) {
   tell("is answered " + std::to_string(status));
   EventSourceState::Response response{.status = status, .content_type = "text/event-stream"};
   if (status == 503) response.retry_after = Duration{1'000 * static_cast<int>(number_in(head, "Retry-After: "))};
+  if (status == 200) view_.begins(number_in(head, "X-State: "), number_in(head, "X-Forgiven: "));
   if (status == 204) view_.told_that_it_is_over(number_in(head, "X-Entries: "), number_in(head, "X-Place: "));
   reading_ = status != 200 ? Reading::kEnd : options_.http_1_0 ? Reading::kBare : Reading::kSize;
   state_->handle_response(response, schedule_.now());
@@ -233,7 +234,9 @@ void Listener::connect() {
                            .last_event_id = std::string(id),
                            .http_1_0 = options_.http_1_0,
                            .poll = options_.poll,
-                           .cursor = options_.cursor});
+                           .cursor = options_.cursor,
+                           .latest = options_.latest,
+                           .conflate = options_.conflate});
   if (schedule_.now() < asleep_until_) wire_->stall(asleep_until_ - schedule_.now());
 }
 

@@ -26,6 +26,8 @@ class Listener final : private Wire::ClientEnd {
     bool http_1_0 = false;
     bool poll = false;
     CursorForm cursor = CursorForm::kEvent;
+    bool latest = false;
+    std::optional<Duration> conflate = {};
   };
   /// Sends a request over a wire of its own.
   using Connect = std::function<std::shared_ptr<Wire>(Wire::ClientEnd& client, const Request& request)>;

@@ -23,12 +23,19 @@ void Record::begin_life(const std::string& epoch, test::LoneHub& hub) {
   lives_[epoch] = life_begin_.size();
   life_begin_.push_back(entries_.size());
   checked_ = entries_.size();
+  newest_.clear();
+  finished_.clear();
   hub_ = &hub;
   hub.attach(*this);
 }
 
-void Record::expect(std::string type, std::string id, std::size_t size) {
-  expected_ = {.kind = Entry::Kind::kEvent, .topic = {}, .type = std::move(type), .id = std::move(id), .size = size};
+void Record::expect(std::string type, std::string id, std::size_t size, bool is_retained) {
+  expected_ = {.kind = Entry::Kind::kEvent,
+               .topic = {},
+               .type = std::move(type),
+               .id = std::move(id),
+               .size = size,
+               .is_retained = is_retained};
 }
 
 void Record::expect_mark(Entry::Kind kind) {
@@ -49,8 +56,32 @@ void Record::post(const FramePtr& frame) {
       publisher_ids_[entry.id] = entries_.size();
     }
   }
+  if (entry.kind == Entry::Kind::kEvent) newest_[entry.topic] = entries_.size();
+  if (entry.kind == Entry::Kind::kFinish) finished_[entry.topic] = entries_.size();
   entries_.push_back(std::move(entry));
   frames_.push_back(frame);
+}
+
+bool Record::has_newer(std::uint64_t number) const {
+  return number < life_begin_.back() || newest_.at(entries_[number].topic) != number;
+}
+
+bool Record::is_finished_after(std::uint64_t number, std::uint64_t until) const {
+  const auto finish = finished_.find(entries_[number].topic);
+  return finish != finished_.end() && finish->second > number && finish->second < until;
+}
+
+bool Record::is_held(std::uint64_t number) const {
+  if (number < life_begin_.back()) return false;
+  return number >= oldest() || (entries_[number].is_retained && !has_newer(number) && !is_finished_after(number));
+}
+
+std::size_t Record::retained_topics() const {
+  std::size_t count = 0;
+  for (const auto& [topic, number] : newest_) {
+    count += entries_[number].is_retained && !is_finished_after(number) ? 1 : 0;
+  }
+  return count;
 }
 
 std::optional<std::uint64_t> Record::place_of(std::string_view id) const {
@@ -66,7 +97,7 @@ std::optional<std::uint64_t> Record::place_of(std::string_view id) const {
 
 bool Record::is_known(std::string_view id) const {
   // A publisher's ID goes with its event; the log's own say where it is even so.
-  if (const auto found = publisher_ids_.find(id); found != publisher_ids_.end()) return found->second >= oldest();
+  if (const auto found = publisher_ids_.find(id); found != publisher_ids_.end()) return is_held(found->second);
   const auto place = place_of(id);
   const auto life = lives_.find(id.substr(0, id.rfind('-')));
   return place && life->second == life_begin_.size() - 1 && *place >= oldest();
@@ -85,8 +116,30 @@ std::size_t Record::frames_held() {
 
 // --- View -----------------------------------------------------------------------------------------------------------
 
-View::View(Record& record, std::string name, std::vector<std::string> patterns)
-    : record_(record), name_(std::move(name)), patterns_(std::move(patterns)) {}
+View::View(Record& record, std::string name, std::vector<std::string> patterns, bool latest, bool is_conflated)
+    : record_(record),
+      name_(std::move(name)),
+      patterns_(std::move(patterns)),
+      latest_(latest),
+      is_conflated_(is_conflated) {}
+
+void View::begins(std::uint64_t state_until, std::uint64_t forgiven) {
+  state_until_ = state_until;
+  forgiven_ = forgiven;
+}
+
+// Where it begins that has no ID yet. What it hears first may be of a log that has been lost meanwhile.
+std::uint64_t View::beginning(std::uint64_t otherwise) const {
+  const bool is_all = sent_id_ == protocol::kEarliest || sent_id_ == protocol::kLatest;
+  return is_all ? std::min(record_.place_of(std::uint64_t{0}), otherwise) : otherwise;
+}
+
+// What it wants and was not sent. Gone without a word it may not be, but where the stream has said so.
+bool View::may_skip(std::uint64_t number) const {
+  if (number < forgiven_ && !record_.is_held(number)) return true;
+  if (is_conflated_ && record_.has_newer(number)) return true;
+  return latest_ && number < state_until_ && (record_.has_newer(number) || record_.is_finished_after(number));
+}
 
 void View::broken(const std::string& what) const {
   throw Broken(name_ + ": " + what);
@@ -114,11 +167,15 @@ void View::event(const MessageEvent& event) {
   if (event.type != entry.type) broken(what + " has another type: " + std::string(event.type));
   if (event.last_event_id != entry.id) broken(what + " has another ID: " + std::string(event.last_event_id));
   if (!wants(entry)) broken(what + " was never asked for");
+  if (number < state_until_ && record_.is_finished_after(number, state_until_)) {
+    broken(what + " is in the state, though its topic is finished");
+  }
   // The first cursor has come in the same piece, and is not seen here.
-  if (!seen_) seen_ = sent_id_ == protocol::kEarliest ? std::min(record_.oldest(), number) : number;
+  if (!seen_) seen_ = beginning(number);
   if (number < *seen_) broken(what + " comes twice, or out of order");
   skip_to(number);
   seen_ = number + 1;
+  last_[entry.topic] = number;
 }
 
 void View::gap(const MessageEvent& event) {
@@ -135,9 +192,12 @@ void View::gap(const MessageEvent& event) {
     broken("a gap for no reason");
   }
   const auto place = record_.place_of(event.last_event_id);
+  // Where nobody knows how far it was, it may get what it has had.
+  if (place && seen_ && reason == "unknown") seen_ = std::min(*seen_, *place);
   if (!place || !seen_ || *place < *seen_) broken("a gap that does not go on from a place behind it");
   forgive(*place);
   seen_ = *place;
+  forgiven_ = std::max(forgiven_, record_.oldest());
 }
 
 void View::cursor(std::string_view last_event_id) {
@@ -147,7 +207,7 @@ void View::cursor(std::string_view last_event_id) {
   if (!seen_) {
     if (sent_id_.empty() && *place < entries_at_connect_) broken("begins before it has asked");
     // Several cursors may have come in one piece.
-    seen_ = sent_id_ == protocol::kEarliest ? std::min(*place, record_.oldest()) : *place;
+    seen_ = beginning(*place);
   }
   if (*place < *seen_) broken("its cursor has gone back to " + std::string(last_event_id));
   skip_to(*place);
@@ -157,17 +217,19 @@ void View::cursor(std::string_view last_event_id) {
 void View::skip_to(std::uint64_t number) {
   for (std::uint64_t i = *seen_; i < number; ++i) {
     const Entry& entry = record_.entries()[i];
-    if (entry.kind != Entry::Kind::kEvent || !wants(entry)) continue;
+    if (entry.kind != Entry::Kind::kEvent || !wants(entry) || may_skip(i)) continue;
     broken("event " + std::to_string(i) + " of " + entry.topic + " was skipped" +
-           (i >= record_.oldest() ? ", though the log has it" : " without a word"));
+           (record_.is_held(i) ? ", though the log has it" : " without a word"));
   }
   seen_ = number;
 }
 
 // The listener is told that all below `number` is lost: it must be out of the log.
 void View::forgive(std::uint64_t number) {
-  for (std::uint64_t i = std::max(*seen_, record_.oldest()); i < number; ++i) {
-    if (wants(record_.entries()[i])) broken("event " + std::to_string(i) + " was given up, though the log has it");
+  for (std::uint64_t i = *seen_; i < number; ++i) {
+    if (record_.entries()[i].kind != Entry::Kind::kEvent && i < record_.oldest()) continue;
+    if (wants(record_.entries()[i]) && record_.is_held(i))
+      broken("event " + std::to_string(i) + " was given up, though the log has it");
   }
 }
 
@@ -204,6 +266,13 @@ void View::at_rest() const {
   for (std::uint64_t i = seen_.value_or(record_.next_number()); i < record_.next_number(); ++i) {
     const Entry& entry = record_.entries()[i];
     if (entry.kind == Entry::Kind::kEvent && wants(entry)) broken("never got event " + std::to_string(i));
+  }
+  if (!latest_) return;
+  // What it has got, folded by topic, is the log, folded by topic.
+  for (const auto& [topic, number] : record_.newest()) {
+    if (!wants(record_.entries()[number]) || !record_.is_held(number) || record_.is_finished_after(number)) continue;
+    const auto last = last_.find(topic);
+    if (last == last_.end() || last->second != number) broken("has not the state of " + topic);
   }
 }
 

@@ -30,6 +30,7 @@ struct Entry {
   std::string type;  ///< as dispatched
   std::string id;    ///< as dispatched
   std::size_t size = 0;
+  bool is_retained = false;
 };
 
 /// Every entry of every log there was, in one order. An entry's place in it is its number.
@@ -39,7 +40,7 @@ class Record final : public Feed::Sink {
   void begin_life(const std::string& epoch, test::LoneHub& hub);
 
   /// The next frame posted is an event of this type and ID, with data_of(number, size).
-  void expect(std::string type, std::string id, std::size_t size);
+  void expect(std::string type, std::string id, std::size_t size, bool is_retained);
   void expect_mark(Entry::Kind kind);
   void post(const FramePtr& frame) override;
   void post_page(std::uint64_t, const Feed::PagePtr&) override {}  // of a store, which there is none of
@@ -53,6 +54,16 @@ class Record final : public Feed::Sink {
   std::uint64_t place_of(std::uint64_t sequence) const;
   /// Numbers below this one are no longer in a log.
   std::uint64_t oldest() const { return life_begin_.back() + hub_->statistics().evictions; }
+  /// Whether the event with this number is still in the log, retained or not.
+  bool is_held(std::uint64_t number) const;
+  /// Whether its topic has a newer event in the log there is, or its log is gone.
+  bool has_newer(std::uint64_t number) const;
+  /// Whether its topic has been finished since, with an entry before `until`.
+  bool is_finished_after(std::uint64_t number, std::uint64_t until = UINT64_MAX) const;
+  /// The number of each topic's newest event in the log there is.
+  const std::map<std::string, std::uint64_t, std::less<>>& newest() const { return newest_; }
+  /// Topics with a retained event.
+  std::size_t retained_topics() const;
   /// Whether an ID can still be honoured.
   bool is_known(std::string_view id) const;
 
@@ -64,6 +75,9 @@ class Record final : public Feed::Sink {
   std::map<std::string, std::size_t, std::less<>> lives_;  // by epoch
   std::vector<std::uint64_t> life_begin_;                  // number of each life's first entry
   std::map<std::string, std::uint64_t, std::less<>> publisher_ids_;
+  // Of each topic in the log there is: its newest event, and its newest finish.
+  std::map<std::string, std::uint64_t, std::less<>> newest_;
+  std::map<std::string, std::uint64_t, std::less<>> finished_;
   test::LoneHub* hub_ = nullptr;
   Entry expected_;
   // Of the frames: those in the log, from held_from_ on, and those that were held when they left it.
@@ -75,10 +89,14 @@ class Record final : public Feed::Sink {
 /// What one listener has seen. Every member throws Broken if a promise is broken by it.
 class View {
  public:
-  View(Record& record, std::string name, std::vector<std::string> patterns);
+  /// `latest`: it asks for the state of topics. `is_conflated`: it wants what is newest.
+  View(Record& record, std::string name, std::vector<std::string> patterns, bool latest, bool is_conflated);
 
   /// The listener asks for a stream with this last event ID.
   void connect(std::string_view last_event_id);
+  /// The stream begins: with the newest event of each topic of numbers below `state_until`; it knows that what is
+  /// gone below `forgiven` is gone.
+  void begins(std::uint64_t state_until, std::uint64_t forgiven);
   /// An event was dispatched.
   void event(const MessageEvent& event);
   /// The last event ID is this now.
@@ -93,6 +111,8 @@ class View {
  private:
   void gap(const MessageEvent& event);
   void skip_to(std::uint64_t number);
+  bool may_skip(std::uint64_t number) const;
+  std::uint64_t beginning(std::uint64_t otherwise) const;
   void forgive(std::uint64_t number);
   [[noreturn]] void broken(const std::string& what) const;
 
@@ -100,7 +120,12 @@ class View {
   const std::string name_;
   const std::vector<std::string> patterns_;
   std::optional<std::uint64_t> seen_;  // everything below this number has been dealt with
-  std::string sent_id_;                // with the request under way
+  const bool latest_;
+  const bool is_conflated_;
+  std::uint64_t state_until_ = 0;
+  std::uint64_t forgiven_ = 0;
+  std::map<std::string, std::uint64_t, std::less<>> last_;  // event of each topic that it has got
+  std::string sent_id_;                                     // with the request under way
   std::uint64_t entries_at_connect_ = 0;
 };
 

@@ -11,8 +11,8 @@ namespace millrace::simulation {
 namespace {
 
 constexpr std::string_view kHead11 =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-constexpr std::string_view kHead10 = "HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n";
+constexpr std::string_view kHead10 = "HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n";
 
 }  // namespace
 
@@ -78,6 +78,7 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
   ~Stream() {
     loop_.subscribers().remove(*subscriber_);
     loop_.timers().cancel(*this);
+    loop_.timers().cancel(interval_timer_);
   }
 
   void begin(const Request& request, const Feed::Cursor& cursor) {
@@ -88,12 +89,28 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
         loop_.hub(), *this,
         Subscriber::Subscription{.filter = loop_.subscribers().shared(request.filter),
                                  .client = {},
-                                 .form = request.http_1_0 ? WireForm::kPayload : WireForm::kChunk,
+                                 .form = {.coding = request.http_1_0 ? WireCoding::kPayload : WireCoding::kChunk},
                                  .cursor = request.cursor,
-                                 .poll = request.poll});
+                                 .poll = request.poll,
+                                 .conflate = request.conflate});
     loop_.subscribers().add(*subscriber_);
-    subscriber_->start(cursor, request.last_event_id, request.http_1_0 ? kHead10 : kHead11,
-                       request.poll ? kPollRetry : options.retry);
+    // For the view, which numbers of the record the stream's state ends before, and which are known to be gone.
+    const Record& record = loop_.server().record_;
+    const auto number_of = [&](std::uint64_t sequence) {
+      return std::to_string(sequence == 0 ? 0 : record.place_of(sequence));
+    };
+    const std::string head = std::string(request.http_1_0 ? kHead10 : kHead11) +
+                             "X-State: " + number_of(cursor.state_until) +
+                             "\r\nX-Forgiven: " + number_of(cursor.forgiven) + "\r\n\r\n";
+    if (subscriber_->interval() > Duration{0}) loop_.set_timer(interval_timer_, subscriber_->interval());
+    subscriber_->start(cursor, request.last_event_id, head, request.poll ? kPollRetry : options.retry);
+  }
+
+  void on_interval() {
+    if (phase_ != Phase::kStreaming) return;
+    loop_.set_timer(interval_timer_, subscriber_->interval());
+    loop_.reading().refill(loop_.server().options_.read_work);
+    subscriber_->next_interval();
   }
 
   void retire(Duration retry) {
@@ -178,7 +195,7 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
   }
 
   void on_gap() override {}
-  void read_stored(std::uint64_t) override {}  // there is no store
+  void read_stored(const Place&) override {}  // there is no store
 
   void write_rest() {
     rest_.erase(0, wire_->write(rest_));
@@ -197,6 +214,12 @@ class SimulatedServer::Stream final : public Subscriber::Output, public TimerWhe
 
   Loop& loop_;
   const std::shared_ptr<Wire> wire_;
+  struct IntervalTimer final : TimerWheel::Timer {
+    explicit IntervalTimer(Stream& of) : stream(of) {}
+    void on_timer(TimePoint) override { stream.on_interval(); }
+    Stream& stream;
+  };
+  IntervalTimer interval_timer_{*this};
   std::unique_ptr<Subscriber> subscriber_;
   Phase phase_ = Phase::kStreaming;
   TimePoint ends_at_{};
@@ -274,6 +297,7 @@ void SimulatedServer::start(bool with_log) {
     hub_ = std::make_unique<test::LoneHub>(Feed::Options{.history_events = options_.history_events,
                                                          .history_bytes = options_.history_bytes,
                                                          .history_age = options_.history_age,
+                                                         .max_retained_topics = options_.max_retained_topics,
                                                          .epoch = epoch,
                                                          .clock = [this] { return schedule_.now(); }});
     record_.begin_life(epoch, *hub_);
@@ -332,10 +356,11 @@ void SimulatedServer::answer(const std::shared_ptr<Wire>& wire, const Request& r
     return respond(*wire, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: " + std::to_string(random_.between(1, 6)) +
                               "\r\nContent-Length: 0\r\n\r\n");
   }
-  const Feed::Cursor cursor = hub_->resolve(request.last_event_id, request.filter.get());
+  const Feed::Cursor cursor = hub_->resolve(request.last_event_id, request.filter.get(), request.latest);
   if (hub_->is_over(cursor, *request.filter)) {
-    return respond(*wire, "HTTP/1.1 204 No Content\r\nX-Entries: " + std::to_string(record_.next_number()) +
-                              "\r\nX-Place: " + std::to_string(record_.place_of(cursor.sequence)) + "\r\n\r\n");
+    return respond(*wire,
+                   "HTTP/1.1 204 No Content\r\nX-Entries: " + std::to_string(record_.next_number()) + "\r\nX-Place: " +
+                       std::to_string(record_.place_of(std::max(cursor.sequence, cursor.state_until))) + "\r\n\r\n");
   }
   Loop& loop = *loops_[next_loop_++ % loops_.size()];
   // From the worker to the loop.
@@ -362,7 +387,8 @@ std::size_t SimulatedServer::streams() const {
 }
 
 void SimulatedServer::check_memory() const {
-  std::size_t allowed = streams();  // each may hold the one frame it has begun
+  // Each stream may hold the one frame it has begun, and the log what it retains.
+  std::size_t allowed = streams() + hub_->statistics().retained_topics;
   for (const auto& loop : loops_) allowed += loop->waiting();
   const std::size_t held = record_.frames_held();
   if (held > allowed) {

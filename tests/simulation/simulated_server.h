@@ -29,6 +29,8 @@ struct Request {
   bool http_1_0 = false;
   bool poll = false;
   CursorForm cursor = CursorForm::kEvent;
+  bool latest = false;                    ///< in the query
+  std::optional<Duration> conflate = {};  ///< likewise
 };
 
 class SimulatedServer {
@@ -37,6 +39,7 @@ class SimulatedServer {
     std::size_t history_events = 1'000;
     std::size_t history_bytes = 64 * 1024 * 1024;
     std::optional<Duration> history_age = {};
+    std::size_t max_retained_topics = kMaxRetainedTopics;
     std::size_t loops = 1;
     std::size_t max_posted = 16'384;           ///< events that may wait for a loop
     std::size_t read_work = kReadWorkPerTurn;  ///< that one who catches up may do in one turn
@@ -67,6 +70,7 @@ class SimulatedServer {
 
   test::LoneHub& hub() { return *hub_; }
   std::size_t streams() const;
+  std::size_t max_retained_topics() const { return options_.max_retained_topics; }
 
   /// Throws Broken if something is held that need not be.
   void check_memory() const;

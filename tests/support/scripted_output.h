@@ -41,7 +41,7 @@ class ScriptedOutput final : public Subscriber::Output {
   }
   WorkBudget& reading() override { return work_; }
   void end() override { ended = true; }
-  void read_stored(std::uint64_t sequence) override { asked_store_after = sequence; }
+  void read_stored(const Place& place) override { asked_store_after = place.sequence; }
   void on_gap() override { ++gaps; }
 
   std::size_t room = kUnlimited;

@@ -277,11 +277,11 @@ void ConnectionLoop::post(const FramePtr& frame) {
   loop_.wake();
 }
 
-std::uint64_t ConnectionLoop::read_stored(StreamSide& stream, std::uint64_t sequence,
+std::uint64_t ConnectionLoop::read_stored(StreamSide& stream, const Place& place,
                                           std::shared_ptr<const TopicFilter> filter) {
   const std::uint64_t ticket = ++last_ticket_;
   awaiting_[ticket] = &stream;
-  feed_.read_stored(*this, ticket, sequence, std::move(filter));
+  feed_.read_stored(*this, ticket, place, std::move(filter));
   return ticket;
 }
 

@@ -192,7 +192,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
 
   /// Has the hub read on from its store for this stream's subscriber, which gets it by take_stored().
   /// Returns a ticket by which it can be forgotten.
-  std::uint64_t read_stored(StreamSide& stream, std::uint64_t sequence, std::shared_ptr<const TopicFilter> filter);
+  std::uint64_t read_stored(StreamSide& stream, const Place& place, std::shared_ptr<const TopicFilter> filter);
   void forget_stored(std::uint64_t ticket) { awaiting_.erase(ticket); }
 
   /// Null where connections are clear.

@@ -52,6 +52,7 @@ void StreamSide::subscribe(std::string_view head, Subscriber::Subscription subsc
     if (!is_poll) is_present_ = loop().joined(subscriber_->filter(), listener());
     watch_presence();
   }
+  begin_intervals();
   subscriber_->start(cursor, last_event_id, head, retry);
   if (is_open()) loop().stream_started(*this);
   // A poll that comes back has had the state: it waits for what changes.
@@ -112,7 +113,31 @@ void StreamSide::on_ready(std::uint32_t events) {
   }
 }
 
+void StreamSide::begin_intervals() {
+  const Duration interval = subscriber_->interval();
+  if (interval == Duration{0}) return;
+  if (terms_ == nullptr) terms_ = std::make_unique<StreamTerms>();
+  terms_->next_interval = loop().event_loop().now() + interval;
+  set_timer();
+}
+
+// Whether the timer is due for more than that.
+bool StreamSide::end_interval(TimePoint now) {
+  TimePoint& next = *terms_->next_interval;
+  if (now >= next) {
+    // Not later and later; but what was missed is not made up for.
+    next = std::max(next + subscriber_->interval(), now);
+    subscriber_->next_interval();
+    tell_presence();
+    if (!is_open()) return false;
+  }
+  if (now >= terms_->looks_at) return true;
+  loop().event_loop().timers().set(connection(), std::min(next, terms_->looks_at));
+  return false;
+}
+
 void StreamSide::on_timer(TimePoint now) {
+  if (terms_ != nullptr && terms_->next_interval && !end_interval(now)) return;
   if (terms_ != nullptr && terms_->ends_at && now >= *terms_->ends_at) {
     return retire(loop().random_retry(reconnection_time(), reconnection_time()), StreamEnd::kLifetime);
   }
@@ -276,8 +301,8 @@ void StreamSide::end() {
   connection().end_with(subscriber_->ending());
 }
 
-void StreamSide::read_stored(std::uint64_t sequence) {
-  stored_ticket_ = loop().read_stored(*this, sequence, subscriber_->shared_filter());
+void StreamSide::read_stored(const Place& place) {
+  stored_ticket_ = loop().read_stored(*this, place, subscriber_->shared_filter());
 }
 
 void StreamSide::on_gap() {
@@ -303,6 +328,10 @@ void StreamSide::set_timer() {
   const Duration look = std::max(loop().settings().options.streams.heartbeat / 2, Duration{1});
   TimePoint deadline = std::min(loop().event_loop().now() + look, heartbeat_at_);
   if (terms_ != nullptr && terms_->ends_at) deadline = std::min(deadline, *terms_->ends_at);
+  if (terms_ != nullptr && terms_->next_interval) {
+    terms_->looks_at = deadline;
+    deadline = std::min(deadline, *terms_->next_interval);
+  }
   loop().event_loop().timers().set(connection(), deadline);
 }
 

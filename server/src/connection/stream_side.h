@@ -37,6 +37,8 @@ struct StreamTerms {
   std::function<void(StreamEnd)> on_close;
   std::shared_ptr<Presence::Watch> watch = nullptr;  ///< where presence events are asked for, and there are any
   StreamRightPtr right = nullptr;                    ///< where an authorizer can be asked about it again
+  std::optional<TimePoint> next_interval = {};       ///< of a subscriber that is handed events at intervals
+  TimePoint looks_at{};                              ///< of such a one: when its timer is due for all the rest
 };
 
 class StreamSide : public Subscriber::Output {
@@ -102,6 +104,8 @@ class StreamSide : public Subscriber::Output {
   void begin();
   void watch_presence();
   Presence::Listener listener() const;
+  void begin_intervals();
+  bool end_interval(TimePoint now);
   void put_off_heartbeat();
   void set_timer();
   std::size_t took(std::span<const FramePtr> frames, std::size_t bytes, std::size_t taken);
@@ -111,7 +115,7 @@ class StreamSide : public Subscriber::Output {
   void yield() override;
   WorkBudget& reading() override;
   void end() override;
-  void read_stored(std::uint64_t sequence) override;
+  void read_stored(const Place& place) override;
   void on_gap() override;
 
   std::unique_ptr<Subscriber> subscriber_;

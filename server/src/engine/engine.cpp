@@ -52,6 +52,8 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
              .history_bytes = options.history.bytes,
              .history_age = options.history.age,
              .max_pinned_bytes = options.streams.max_pinned_bytes,
+             .max_retained_topics = options.history.max_retained_topics,
+             .max_retained_bytes = options.history.max_retained_bytes,
              .epoch = memory_epoch(random_tag()),
              .clock = monotonic_now,
              .store = options.store,

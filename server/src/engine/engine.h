@@ -90,7 +90,7 @@ class Engine {
   Workers workers_{options_.on_failure};
   TroubleReport trouble_report_;
   Feed feed_;
-  Hub hub_{feed_};
+  Hub hub_{feed_, options_.history.retain};
   Admission admission_;
   const std::shared_ptr<BufferBudget> buffers_;  // streams may outlive the server
   const std::shared_ptr<StreamBuffers> stream_buffers_;

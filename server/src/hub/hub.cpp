@@ -7,10 +7,16 @@
 #include "log/event_log.h"
 #include "log/feed.h"
 #include "millrace/core/protocol.h"
+#include "millrace/server/topic_filter.h"
 
 namespace millrace {
 
-Hub::Hub(Feed& feed) : feed_(feed) {}
+Hub::Hub(Feed& feed, const TopicPatterns& retained) : feed_(feed) {
+  if (retained.size() > 0)
+    retained_ = std::make_unique<const TopicFilter>(std::vector<TopicPattern>(retained.begin(), retained.end()));
+}
+
+Hub::~Hub() = default;
 
 using Refusal = Hub::Refusal;
 using Reason = Refusal::Reason;
@@ -28,7 +34,9 @@ std::optional<Refusal> Hub::refusal(Topic topic, const Event& event) const {
                    "id: must be UTF-8 without control characters, and must not begin or end with a blank: a client "
                    "could not send it back in Last-Event-ID"};
   }
-  if (id == protocol::kEarliest) return Refusal{Reason::kReservedId, "id: \"earliest\" is reserved"};
+  if (id == protocol::kEarliest || id == protocol::kLatest) {
+    return Refusal{Reason::kReservedId, "id: \"" + std::string(id) + "\" is reserved"};
+  }
   if (id.starts_with(protocol::kReservedPrefix)) {
     return Refusal{Reason::kReservedId, "id: IDs that begin with \"millrace.\" are reserved"};
   }
@@ -61,9 +69,16 @@ std::vector<Published> Hub::publish(std::span<const Publication> publications) {
     const bool is_event = publication.kind == Publication::Kind::kEvent;
     const auto refused = is_event ? refusal(publication.topic, publication.event) : refusal(publication.topic);
     if (refused) throw std::invalid_argument(refused->sentence);
+    if (publication.retain && !retains()) throw std::invalid_argument(std::string(kRetainsNothing));
   }
   std::vector<std::uint64_t> sequences(publications.size());
-  feed_.append(publications, sequences);
+  if (retained_ == nullptr) {
+    feed_.append(publications, sequences);
+  } else {
+    std::vector<Publication> all(publications.begin(), publications.end());
+    for (Publication& one : all) one.retain = one.retain || retained_->matches(one.topic);
+    feed_.append(all, sequences);
+  }
   std::vector<Published> result(publications.size());
   for (std::size_t i = 0; i < publications.size(); ++i) {
     if (publications[i].kind != Publication::Kind::kEvent) continue;
@@ -85,6 +100,10 @@ void Hub::begin(Topic topic) {
   publish({&publication, 1});
 }
 
+bool Hub::retains() const {
+  return feed_.retains();
+}
+
 std::string Hub::cursor() const {
   return feed_.id_of(feed_.resolve({}).sequence).text();
 }
@@ -96,6 +115,8 @@ Hub::Statistics Hub::statistics() const {
           .evictions = log.evictions,
           .entries = log.entries,
           .bytes = log.bytes,
+          .retained_topics = log.retained_topics,
+          .retained_bytes = log.retained_bytes,
           .store = log.store};
 }
 

@@ -109,6 +109,7 @@ std::shared_ptr<Frame> encode(std::string_view epoch, std::uint64_t sequence, co
     set_payload(*frame, mark_payload(epoch, sequence));
     return frame;
   }
+  frame->is_retained = publication.retain;
   frame->publisher_id = publication.event.id.view();
   if (!frame->publisher_id.empty()) frame->publisher = publisher_key(publication.publisher);
   set_payload(*frame, payload_of(epoch, sequence, publication.event));

@@ -19,6 +19,7 @@
 #include "millrace/server/event_store.h"
 #include "millrace/server/publication.h"
 #include "millrace/server/topic_filter.h"
+#include "place.h"
 
 namespace millrace {
 
@@ -52,6 +53,16 @@ class EventLog {
   };
   /// Entries after `sequence` that match. Bounded by kPageFrames, kPageBytes, kPageScan and kPageWork.
   virtual Page read_after(std::uint64_t sequence, const TopicFilter& filter) const = 0;
+
+  /// The newest events of topics, after the place, that match, as it reads them. Bounded as above. `through` is at most
+  /// the place's `until`, and at most the head.
+  virtual Page read_newest(const Place& place, const TopicFilter& filter) const = 0;
+
+  /// Up to here, events that were the newest of their topics may have gone.
+  virtual std::uint64_t forgotten() const = 0;
+
+  /// Sequence after `sequence` and at most oldest(), such that no retained event that matches lies between the two.
+  virtual std::uint64_t first_after(std::uint64_t sequence, const TopicFilter& filter) const = 0;
 
   static constexpr std::size_t kPageFrames = EventStore::kPageEntries;
   static constexpr std::size_t kPageBytes = EventStore::kPageBytes;

@@ -1,5 +1,7 @@
 #include "millrace/server/event_store.h"
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/random_tag.h"
@@ -8,6 +10,24 @@
 #include "topic_matcher.h"
 
 namespace millrace {
+
+namespace {
+
+// Whether nothing follows the event in its topic but marks; and, where the finished ones do not count, no finish.
+bool is_newest(const EventStore& store, const LogEntry& event, EventStore::Topics topics) {
+  const TopicFilter topic({event.topic.get()});
+  for (std::uint64_t seen = event.sequence;;) {
+    const EventStore::Page page = store.read_after(seen, topic);
+    for (const LogEntry& entry : page.entries) {
+      if (entry.kind == Publication::Kind::kEvent) return false;
+      if (entry.kind == Publication::Kind::kFinish && topics == EventStore::Topics::kGoingOn) return false;
+    }
+    if (page.through <= seen || page.through >= store.head()) return true;
+    seen = page.through;
+  }
+}
+
+}  // namespace
 
 std::string publisher_key(std::string_view publisher) {
   constexpr std::size_t kHalf = 32;  // 128 bits, in hexadecimal digits
@@ -26,6 +46,25 @@ LogEntry LogEntry::of(std::string_view epoch, std::uint64_t sequence, const Publ
   if (!entry.publisher_id.empty()) entry.publisher_key = millrace::publisher_key(publication.publisher);
   entry.payload = payload_of(epoch, sequence, publication.event);
   return entry;
+}
+
+// A page of the log at a time: of each topic the last event in it counts, if the log has none after that.
+EventStore::Page EventStore::read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                                         Topics topics) const {
+  Page page = read_after(sequence, filter);
+  page.through = std::min(page.through, until);
+  std::map<std::string, LogEntry*> last;
+  for (LogEntry& entry : page.entries) {
+    if (entry.sequence > until) break;
+    if (entry.kind == Publication::Kind::kEvent) last[entry.topic.text()] = &entry;
+  }
+  std::vector<LogEntry> newest;
+  for (const auto& [name, entry] : last) {
+    if (is_newest(*this, *entry, topics)) newest.push_back(std::move(*entry));
+  }
+  std::sort(newest.begin(), newest.end(), [](const LogEntry& a, const LogEntry& b) { return a.sequence < b.sequence; });
+  page.entries = std::move(newest);
+  return page;
 }
 
 PageScan::PageScan(const TopicFilter& filter, std::uint64_t sequence)

@@ -36,7 +36,11 @@ struct Feed::State {
         pinned(options.max_pinned_bytes),
         stored(options.store != nullptr ? std::make_unique<StoredLog>(options.store) : nullptr),
         ring(stored != nullptr ? stored->epoch() : options.epoch,
-             {.events = options.history_events, .bytes = options.history_bytes, .age = options.history_age},
+             {.events = options.history_events,
+              .bytes = options.history_bytes,
+              .age = options.history_age,
+              .retained_topics = options.max_retained_topics,
+              .retained_bytes = options.max_retained_bytes},
              stored != nullptr ? stored->head() : 0, &pinned),
         store(std::move(options.store)) {}
 
@@ -51,6 +55,19 @@ struct Feed::State {
     return store == nullptr || sequence >= ring.oldest() || sequence >= ring.head();
   }
 
+  // Where a client goes on that has seen all up to `sequence`.
+  Cursor behind(std::uint64_t sequence, const TopicFilter* filter, bool latest, std::uint64_t head) const;
+  // The same for one whose ID is gone, or unknown.
+  Cursor gap_behind(std::uint64_t sequence, const TopicFilter* filter, bool latest, std::uint64_t head,
+                    std::string_view reason) const;
+  // Before what the log has for the filter: retained events, or its oldest entry.
+  std::uint64_t before_first(std::uint64_t sequence, const TopicFilter* filter) const;
+
+  // The next page of newest events for a filter with wildcards.
+  Page scan_newest(const Place& place, const TopicFilter& filter) const;
+  // The same without, if it is in memory.
+  std::optional<Page> newest_in_memory(const Place& place, const TopicFilter& filter) const REQUIRES(mutex);
+
   // The next page for a filter with wildcards. What is looked at is copied first, some at a time: so whoever publishes
   // waits for the copying of a few pointers at most, not for the matching.
   Page scan(std::uint64_t sequence, const TopicFilter& filter) const;
@@ -59,7 +76,7 @@ struct Feed::State {
   std::optional<Page> page_in_memory(std::uint64_t sequence, const TopicFilter& filter) const REQUIRES(mutex);
 
   // Where an ID leads that the ring does not know.
-  Cursor look_up(std::string_view last_event_id, const TopicFilter* filter, std::uint64_t head) const;
+  Cursor look_up(std::string_view last_event_id, const TopicFilter* filter, std::uint64_t head, bool latest) const;
 
   // Where memory runs out in here, the program ends: a log that has half of an event, or a loop that has missed one,
   // would be loss in silence.
@@ -71,12 +88,14 @@ struct Feed::State {
   // Has the log take them, and hands out what it has taken.
   void append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
     if (store != nullptr) return store->append(publications, sequences);
-    append_to_ring(publications, clock(), sequences);
+    const TimePoint now = clock();
+    const MutexLock lock(mutex);
+    if (const auto refusal = ring.refusal(publications)) throw RetentionRefused(*refusal);
+    append_to_ring(publications, now, sequences);
   }
 
   void append_to_ring(std::span<const Publication> publications, TimePoint now,
-                      std::span<std::uint64_t> sequences) noexcept {
-    const MutexLock lock(mutex);
+                      std::span<std::uint64_t> sequences) noexcept REQUIRES(mutex) {
     for (std::size_t i = 0; i < publications.size(); ++i) {
       const FramePtr frame = ring.append(publications[i], now);
       sequences[i] = frame != nullptr ? frame->sequence : 0;
@@ -131,10 +150,44 @@ std::optional<std::uint64_t> own_sequence(std::string_view id, std::string_view 
   return sequence;
 }
 
+// For one that has seen all up to `sequence`, of a log whose oldest entry but for retained ones is `oldest`.
+Feed::Page expired_page(std::uint64_t sequence, std::uint64_t oldest, std::uint64_t first_after) {
+  return {.frames = {},
+          .through = std::max(sequence, std::min(first_after, oldest) - 1),
+          .expired = true,
+          .state_until = oldest - 1,
+          .forgiven = oldest - 1};
+}
+
+// Whether newest events that the reader has not seen, and does not know to be gone, are gone.
+bool has_forgotten(std::uint64_t forgotten, const Place& place) {
+  return forgotten > std::max(place.sequence, place.forgiven);
+}
+
+Feed::Page forgotten_page(std::uint64_t forgotten, const Place& place) {
+  return {.frames = {}, .through = place.sequence, .expired = true, .forgiven = forgotten};
+}
+
+// The log's next page of newest events, as a feed hands it out.
+Feed::Page newest_page_of(const EventLog& log, const Place& place, const TopicFilter& filter) {
+  if (const std::uint64_t forgotten = log.forgotten(); has_forgotten(forgotten, place)) {
+    return forgotten_page(forgotten, place);
+  }
+  EventLog::Page page = log.read_newest(place, filter);
+  const bool goes_on = place.reads == Place::Reads::kState;
+  // A topic that has begun anew has newer events, with which the reader goes on.
+  const auto finished_at = goes_on ? std::nullopt : log.finished_at(filter, EventLog::kNow);
+  return {.frames = std::move(page.frames),
+          .through = page.through,
+          .at_head = !goes_on && page.through >= log.head(),
+          .finished = finished_at && page.through >= *finished_at,
+          .work = page.work};
+}
+
 // The log's next page, as a feed hands it out.
 Feed::Page page_of(const EventLog& log, std::uint64_t sequence, const TopicFilter& filter) {
   EventLog::Page page = log.read_after(sequence, filter);
-  if (sequence + 1 < page.oldest) return {.frames = {}, .through = page.oldest - 1, .expired = true};
+  if (sequence + 1 < page.oldest) return expired_page(sequence, page.oldest, log.first_after(sequence, filter));
   // Asked for after the page, so that a finish which the page has not reached cannot end it.
   const auto finished_at = log.finished_at(filter, sequence);
   // What comes behind the end is for those who come then.
@@ -184,6 +237,10 @@ Feed::Page Feed::State::scan(std::uint64_t sequence, const TopicFilter& filter) 
       const MutexLock lock(mutex);
       if (scan.through() == sequence && !is_in_memory(sequence)) return {.frames = {}, .stored = true};
       oldest = ring.oldest();
+      if (scan.through() == sequence && sequence + 1 < oldest) {
+        return expired_page(sequence, oldest, ring.first_after(sequence, filter));
+      }
+      // What was looked at before the log moved on past it is a page all the same.
       if (scan.through() + 1 < oldest) break;
       ring.copy_after(scan.through(), kCopiedAtOnce, some);
       at_head = scan.through() + some.size() >= ring.head();
@@ -198,11 +255,45 @@ Feed::Page Feed::State::scan(std::uint64_t sequence, const TopicFilter& filter) 
       frames.push_back(std::move(frame));
     }
   }
-  // What was looked at before the log moved on past it is a page all the same.
-  if (scan.through() == sequence && sequence + 1 < oldest) {
-    return {.frames = {}, .through = oldest - 1, .expired = true};
-  }
   return {.frames = std::move(frames), .through = scan.through(), .at_head = at_head, .work = scan.work()};
+}
+
+std::optional<Feed::Page> Feed::State::newest_in_memory(const Place& place, const TopicFilter& filter) const {
+  if (store == nullptr) return newest_page_of(ring, place, filter);
+  if (!is_in_memory(place.sequence)) return std::nullopt;
+  Page page = newest_page_of(ring, {place.sequence, place.reads, place.until, UINT64_MAX}, filter);
+  // That another of its topics is finished, the ring may have forgotten.
+  const bool may_be_over = place.reads == Place::Reads::kNewest && !page.finished && filter.patterns().size() > 1 &&
+                           ring.has_finished_after(place.sequence, filter);
+  if (may_be_over) return std::nullopt;
+  return page;
+}
+
+// As scan() does.
+Feed::Page Feed::State::scan_newest(const Place& place, const TopicFilter& filter) const {
+  PageScan scan(filter, place.sequence);
+  std::vector<FramePtr> frames;
+  std::vector<FramePtr> some;
+  std::uint64_t copied_through = place.sequence;
+  bool is_complete = false;
+  bool at_head = false;
+  while (!is_complete && !scan.is_full()) {
+    {
+      const MutexLock lock(mutex);
+      if (!is_in_memory(place.sequence)) return {.frames = {}, .stored = true};
+      if (store == nullptr && has_forgotten(ring.forgotten(), place)) return forgotten_page(ring.forgotten(), place);
+      copied_through = ring.copy_newest(place, copied_through, kCopiedAtOnce, some);
+      is_complete = copied_through >= std::min(place.until, ring.head());
+      at_head = is_complete && place.reads == Place::Reads::kNewest;
+    }
+    for (FramePtr& frame : some) {
+      if (scan.is_full()) return {.frames = std::move(frames), .through = scan.through(), .work = scan.work()};
+      if (!scan.wants(frame->sequence, *frame->topic)) continue;
+      scan.add(frame->bytes.size());
+      frames.push_back(std::move(frame));
+    }
+  }
+  return {.frames = std::move(frames), .through = copied_through, .at_head = at_head, .work = scan.work()};
 }
 
 Feed::Feed(Options options) {
@@ -211,8 +302,10 @@ Feed::Feed(Options options) {
   State& shared = *state_;
   static_cast<void>(id_of(std::numeric_limits<std::uint64_t>::max()));  // an epoch that makes no IDs ends it here
   if (shared.store == nullptr) return;
-  shared.reader = std::make_unique<PageReader>([&shared](std::uint64_t sequence, const TopicFilter& filter) {
-    Page page = page_of(*shared.stored, sequence, filter);
+  shared.reader = std::make_unique<PageReader>([&shared](const Place& place, const TopicFilter& filter) {
+    const bool reads_all = place.reads == Place::Reads::kEverything;
+    Page page =
+        reads_all ? page_of(*shared.stored, place.sequence, filter) : newest_page_of(*shared.stored, place, filter);
     page.at_head = false;  // more may be published before it arrives: the memory tells
     for (const FramePtr& frame : page.frames) shared.pinned.evict(*frame);  // the page's alone
     return page;
@@ -233,6 +326,10 @@ const std::string& Feed::epoch() const {
   return state_->epoch();
 }
 
+bool Feed::retains() const {
+  return state_->store == nullptr || state_->store->retains();
+}
+
 std::size_t Feed::max_event_bytes() const {
   return state_->max_event_bytes;
 }
@@ -244,6 +341,8 @@ Feed::Statistics Feed::statistics() const {
   return {.evictions = state_->ring.oldest() - 1,
           .entries = state_->ring.entries(),
           .bytes = state_->ring.bytes(),
+          .retained_topics = state_->ring.retained_topics(),
+          .retained_bytes = state_->ring.retained_bytes(),
           .store = store};
 }
 
@@ -264,7 +363,7 @@ void Feed::detach(Sink& sink) {
   if (state_->reader != nullptr) state_->reader->forget(sink);
 }
 
-Feed::Cursor Feed::resolve(std::string_view last_event_id, const TopicFilter* filter) const {
+Feed::Cursor Feed::resolve(std::string_view last_event_id, const TopicFilter* filter, bool latest) const {
   MutexLock lock(state_->mutex);
   RingEventLog& ring = state_->ring;
   ring.expire(state_->clock());
@@ -276,11 +375,11 @@ Feed::Cursor Feed::resolve(std::string_view last_event_id, const TopicFilter* fi
   }
   const auto known = filter != nullptr ? ring.find(last_event_id, *filter) : std::nullopt;
   if (state_->store == nullptr)
-    return known ? Cursor{.sequence = *known} : state_->look_up(last_event_id, filter, head);
+    return known ? state_->behind(*known, filter, latest, head) : state_->look_up(last_event_id, filter, head, latest);
   // A store is asked without the lock, since it may take its time.
   lock.unlock();
   try {
-    if (!known) return state_->look_up(last_event_id, filter, head);
+    if (!known) return state_->look_up(last_event_id, filter, head, latest);
     // Another event with this ID may be older than what is in memory.
     return {.sequence = std::min(*known, state_->store->find(last_event_id, *filter).value_or(*known))};
   } catch (const StoreUnavailable&) {
@@ -291,9 +390,19 @@ Feed::Cursor Feed::resolve(std::string_view last_event_id, const TopicFilter* fi
 }
 
 // Without a store, under the mutex; with one, without.
-Feed::Cursor Feed::State::look_up(std::string_view last_event_id, const TopicFilter* filter, std::uint64_t head) const {
-  const std::uint64_t before_oldest = log().oldest() - 1;
-  if (last_event_id == protocol::kEarliest) return {.sequence = before_oldest};
+Feed::Cursor Feed::State::look_up(std::string_view last_event_id, const TopicFilter* filter, std::uint64_t head,
+                                  bool latest) const {
+  if (last_event_id == protocol::kEarliest) {
+    const std::uint64_t before_oldest = log().oldest() - 1;
+    const std::uint64_t begin = before_first(0, filter);
+    return {.sequence = begin,
+            .state_until = before_oldest,
+            .forgiven = before_oldest,
+            .is_before_all = begin < before_oldest};
+  }
+  if (last_event_id == protocol::kLatest) {
+    return {.sequence = 0, .state_until = head, .forgiven = log().forgotten(), .is_before_all = head > 0};
+  }
   auto sequence = own_sequence(last_event_id, log().epoch());
   if (!sequence && filter != nullptr) sequence = log().find(last_event_id, *filter);
   if (!sequence && store != nullptr) {
@@ -304,21 +413,50 @@ Feed::Cursor Feed::State::look_up(std::string_view last_event_id, const TopicFil
   }
   // Another server of the store's may have been faster than this one.
   const bool is_there = sequence && (*sequence <= head || (store != nullptr && store->catch_up(*sequence)));
-  if (!is_there) return {.sequence = before_oldest, .gap_reason = "unknown"};
-  if (*sequence < before_oldest) return {.sequence = before_oldest, .gap_reason = "expired"};
-  return {.sequence = *sequence};
+  if (!is_there) return gap_behind(0, filter, latest, head, "unknown");
+  return behind(*sequence, filter, latest, head);
+}
+
+Feed::Cursor Feed::State::behind(std::uint64_t sequence, const TopicFilter* filter, bool latest,
+                                 std::uint64_t head) const {
+  if (sequence + 1 >= log().oldest()) return {.sequence = sequence};
+  const std::uint64_t forgotten = log().forgotten();
+  if (!latest || forgotten > sequence) return gap_behind(sequence, filter, latest, head, "expired");
+  return {.sequence = sequence, .state_until = head, .forgiven = forgotten};
+}
+
+std::uint64_t Feed::State::before_first(std::uint64_t sequence, const TopicFilter* filter) const {
+  const std::uint64_t before_oldest = log().oldest() - 1;
+  return filter == nullptr ? before_oldest : std::min(log().first_after(sequence, *filter) - 1, before_oldest);
+}
+
+Feed::Cursor Feed::State::gap_behind(std::uint64_t sequence, const TopicFilter* filter, bool latest, std::uint64_t head,
+                                     std::string_view reason) const {
+  const std::uint64_t before_oldest = log().oldest() - 1;
+  if (latest) {
+    return {.sequence = before_first(sequence, filter),
+            .gap_reason = reason,
+            .state_until = head,
+            .forgiven = log().forgotten()};
+  }
+  return {.sequence = before_first(sequence, filter),
+          .gap_reason = reason,
+          .state_until = before_oldest,
+          .forgiven = before_oldest};
 }
 
 bool Feed::is_over(const Cursor& cursor, const TopicFilter& filter) const {
   if (!cursor.gap_reason.empty() || !filter.is_literal()) return false;
+  // Topics that are finished have no state.
+  const std::uint64_t seen = std::max(cursor.sequence, cursor.state_until);
   MutexLock lock(state_->mutex);
   // What the memory knows of the end is true, also while the store cannot be asked.
-  if (millrace::is_over(state_->ring, cursor.sequence, filter)) return true;
+  if (millrace::is_over(state_->ring, seen, filter)) return true;
   if (state_->store == nullptr) return false;
-  const bool is_in_memory = cursor.sequence + 1 >= state_->ring.oldest();
+  const bool is_in_memory = seen + 1 >= state_->ring.oldest();
   lock.unlock();
   try {
-    return millrace::is_over(*state_->stored, cursor.sequence, filter);
+    return millrace::is_over(*state_->stored, seen, filter);
   } catch (const StoreUnavailable&) {
     // The memory may have forgotten the end. A stream that stays open is better than none, which many a client takes
     // for the end.
@@ -327,16 +465,19 @@ bool Feed::is_over(const Cursor& cursor, const TopicFilter& filter) const {
   }
 }
 
-Feed::Page Feed::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
-  if (!filter.is_literal()) return state_->scan(sequence, filter);
+Feed::Page Feed::read(const Place& place, const TopicFilter& filter) const {
+  const bool reads_all = place.reads == Place::Reads::kEverything;
+  if (!filter.is_literal())
+    return reads_all ? state_->scan(place.sequence, filter) : state_->scan_newest(place, filter);
   const MutexLock lock(state_->mutex);
-  if (auto page = state_->page_in_memory(sequence, filter)) return std::move(*page);
+  auto page = reads_all ? state_->page_in_memory(place.sequence, filter) : state_->newest_in_memory(place, filter);
+  if (page) return std::move(*page);
   return {.frames = {}, .stored = true};
 }
 
-void Feed::read_stored(Sink& sink, std::uint64_t ticket, std::uint64_t sequence,
+void Feed::read_stored(Sink& sink, std::uint64_t ticket, const Place& place,
                        std::shared_ptr<const TopicFilter> filter) const {
-  state_->reader->request(sink, ticket, sequence, std::move(filter));
+  state_->reader->request(sink, ticket, place, std::move(filter));
 }
 
 PinnedBytes& Feed::pinned() const {

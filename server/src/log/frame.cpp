@@ -1,8 +1,46 @@
 #include "frame.h"
 
+#include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "millrace/core/protocol.h"
 
 namespace millrace {
+
+namespace {
+
+// An event's payload with `{"topic":…,"data":…}` in place of its data. As EventStreamWriter writes it, the `data` lines
+// are the last.
+std::string enveloped(std::string_view topic, std::string_view payload) {
+  constexpr std::string_view kData = "data: ";
+  std::string fields;
+  std::string data;
+  bool is_first = true;
+  while (payload.size() > 1) {
+    const std::size_t end = payload.find('\n');
+    const std::string_view line = payload.substr(0, end);
+    if (line.starts_with(kData)) {
+      if (!std::exchange(is_first, false)) data += '\n';
+      data.append(line.substr(kData.size()));
+    } else {
+      fields.append(line).append(1, '\n');
+    }
+    payload.remove_prefix(std::min(end, payload.size() - 1) + 1);
+  }
+  const nlohmann::ordered_json envelope = {{"topic", topic}, {"data", data}};
+  // What is not UTF-8 in it arrives as it would without the envelope.
+  fields.append(kData).append(envelope.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  return fields.append("\n\n");
+}
+
+}  // namespace
+
+Frame::~Frame() {
+  delete with_topic_.load(std::memory_order_relaxed);
+  delete enveloped_.load(std::memory_order_relaxed);
+}
 
 const GzipBlock& Frame::gzip() const {
   std::call_once(gzip_once_, [this] {
@@ -11,18 +49,39 @@ const GzipBlock& Frame::gzip() const {
   return *gzip_;
 }
 
-std::string_view Frame::wire(WireForm form) const {
-  switch (form) {
-    case WireForm::kPayload:
+std::string_view Frame::coded(WireCoding coding) const {
+  switch (coding) {
+    case WireCoding::kPayload:
       return payload();
-    case WireForm::kChunk:
+    case WireCoding::kChunk:
       return chunk();
-    case WireForm::kGzipPayload:
+    case WireCoding::kGzipPayload:
       return gzip().payload();
-    case WireForm::kGzipChunk:
+    case WireCoding::kGzipChunk:
       break;
   }
   return gzip().chunk;
+}
+
+const Frame& Frame::in(WireForm form) const {
+  if (!topic || (!form.topic && !form.envelope)) return *this;
+  const Frame& data = form.envelope ? made(enveloped_, [this] { return enveloped(topic_text(), payload()); }) : *this;
+  if (!form.topic) return data;
+  return data.made(data.with_topic_, [&] {
+    return std::string(protocol::kTopicField).append(": ").append(topic_text()).append(1, '\n').append(data.payload());
+  });
+}
+
+template <typename Make>
+const Frame& Frame::made(Variant& variant, const Make& make) const {
+  if (const Frame* there = variant.load(std::memory_order_acquire)) return *there;
+  auto frame = std::make_unique<Frame>();
+  frame->sequence = sequence;
+  frame->topic = topic;
+  set_payload(*frame, make());
+  const Frame* first = nullptr;
+  // Where another thread was faster, its frame is the one.
+  return variant.compare_exchange_strong(first, frame.get(), std::memory_order_acq_rel) ? *frame.release() : *first;
 }
 
 std::size_t append_chunk(std::string_view payload, std::string& out) {

@@ -1,7 +1,8 @@
 // Frame: the bytes of an event on the wire, encoded once and shared by all receivers.
 //
 // They are a whole HTTP/1.1 chunk. A client with HTTP/1.0 gets only the payload in it; one that accepts gzip gets a
-// chunk with the compressed payload.
+// chunk with the compressed payload. A frame has further forms, each made once, when it is first asked for: with a
+// `topic` field, and with data that names its topic.
 #pragma once
 
 #include <atomic>
@@ -19,28 +20,43 @@
 
 namespace millrace {
 
-/// What of a frame a client gets.
-enum class WireForm : std::uint8_t {
+/// How the bytes of a frame are framed.
+enum class WireCoding : std::uint8_t {
   kPayload,      ///< HTTP/1.0 and HTTP/2
   kChunk,        ///< HTTP/1.1
   kGzipPayload,  ///< HTTP/2 with Content-Encoding: gzip
   kGzipChunk,    ///< HTTP/1.1 with it
 };
 
+/// What of a frame a client gets.
+struct WireForm {
+  WireCoding coding = WireCoding::kChunk;
+  bool topic = false;     ///< events have a `topic` field
+  bool envelope = false;  ///< their data is JSON that names the topic
+
+  friend bool operator==(const WireForm&, const WireForm&) = default;
+};
+
 constexpr bool is_chunked(WireForm form) {
-  return form == WireForm::kChunk || form == WireForm::kGzipChunk;
+  return form.coding == WireCoding::kChunk || form.coding == WireCoding::kGzipChunk;
 }
 constexpr bool is_gzip(WireForm form) {
-  return form == WireForm::kGzipPayload || form == WireForm::kGzipChunk;
+  return form.coding == WireCoding::kGzipPayload || form.coding == WireCoding::kGzipChunk;
 }
 
 struct Frame {
+  Frame() = default;
+  ~Frame();
+  Frame(const Frame&) = delete;
+  Frame& operator=(const Frame&) = delete;
+
   std::uint64_t sequence = 0;       ///< of its event; of a frame without one: what the client has seen once it has it
   std::optional<OwnedTopic> topic;  ///< nothing where the frame carries no event of the log
   std::string publisher_id;         ///< empty if the log gave the event its ID
   std::string publisher;            ///< publisher_key() of the one that gave it; empty without such an ID
   bool is_mark = false;             ///< a mark in its topic's life: it carries no event, and no subscriber gets it
   bool finishes_topic = false;      ///< a mark: its topic ends with it
+  bool is_retained = false;         ///< it outlives the log's bounds while it is its topic's newest event
   TimePoint published{};            ///< when it went into the log
   std::string bytes;                ///< size line, payload, CRLF [RFC 9112 7.1]
   std::uint32_t payload_begin = 0;
@@ -50,7 +66,10 @@ struct Frame {
   std::string_view payload() const { return std::string_view(bytes).substr(payload_begin, payload_bytes); }
   /// The payload in a gzip stream: compressed when it is first asked for, once, by whichever thread that is.
   const GzipBlock& gzip() const;
-  std::string_view wire(WireForm form) const;
+  std::string_view wire(WireForm form) const { return in(form).coded(form.coding); }
+  /// The frame whose payload is in this form: itself, or one that is made when it is first asked for, once, by
+  /// whichever thread that is. Lives as long as this frame. What carries no event of the log has one form.
+  const Frame& in(WireForm form) const;
 
   std::string_view topic_text() const { return topic ? topic->view() : std::string_view(); }
 
@@ -60,8 +79,16 @@ struct Frame {
  private:
   friend class PinnedBytes;
   mutable std::atomic<std::uint32_t> pins_ = 0;  // PinnedBytes' own
+  // Another form of the frame, which it owns.
+  using Variant = std::atomic<const Frame*>;
+  std::string_view coded(WireCoding coding) const;
+  template <typename Make>
+  const Frame& made(Variant& variant, const Make& make) const;
+
   mutable std::once_flag gzip_once_;
   mutable std::unique_ptr<const GzipBlock> gzip_;
+  mutable Variant with_topic_ = nullptr;
+  mutable Variant enveloped_ = nullptr;
 };
 
 using FramePtr = std::shared_ptr<const Frame>;

@@ -23,9 +23,9 @@ PageReader::~PageReader() {
   thread_.join();
 }
 
-void PageReader::request(Feed::Sink& sink, std::uint64_t ticket, std::uint64_t sequence,
+void PageReader::request(Feed::Sink& sink, std::uint64_t ticket, const Place& place,
                          std::shared_ptr<const TopicFilter> filter) {
-  const Key key{sequence, filter.get()};
+  const Key key{place, filter.get()};
   const MutexLock lock(mutex_);
   const auto [request, is_new] = requests_.try_emplace(key);
   request->second.waiters.push_back({&sink, ticket});

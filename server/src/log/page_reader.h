@@ -23,15 +23,14 @@ namespace millrace {
 class PageReader {
  public:
   /// What reads; it may wait, and throws StoreUnavailable where it cannot.
-  using Read = std::function<Feed::Page(std::uint64_t sequence, const TopicFilter& filter)>;
+  using Read = std::function<Feed::Page(const Place& place, const TopicFilter& filter)>;
 
   explicit PageReader(Read read);
   /// Waits for the page that is being read.
   ~PageReader();
 
   /// As Feed::read_stored(). Any thread.
-  void request(Feed::Sink& sink, std::uint64_t ticket, std::uint64_t sequence,
-               std::shared_ptr<const TopicFilter> filter);
+  void request(Feed::Sink& sink, std::uint64_t ticket, const Place& place, std::shared_ptr<const TopicFilter> filter);
 
   /// Forgets what this sink has asked for. It gets nothing more once this has returned.
   void forget(const Feed::Sink& sink);
@@ -45,7 +44,7 @@ class PageReader {
     std::shared_ptr<const TopicFilter> filter;
     std::vector<Waiter> waiters;
   };
-  using Key = std::pair<std::uint64_t, const TopicFilter*>;
+  using Key = std::pair<Place, const TopicFilter*>;
 
   // How many pages are on their way. Shared with them, since some may outlive the reader.
   struct Flight {

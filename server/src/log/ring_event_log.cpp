@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "retention.h"
+
 namespace millrace {
 
 namespace {
@@ -41,6 +43,26 @@ bool RingEventLog::has_published(const Publication& publication) const {
   return found && *found >= topics_.find(topic)->second.begun;
 }
 
+std::optional<std::string> RingEventLog::refusal(std::span<const Publication> publications) const {
+  if (std::none_of(publications.begin(), publications.end(), [](const Publication& one) { return one.retain; })) {
+    return std::nullopt;
+  }
+  RetentionCheck check(retained_topics_, retained_bytes_,
+                       {.topics = bounds_.retained_topics, .bytes = bounds_.retained_bytes});
+  for (const Publication& publication : publications) {
+    if (!is_new(publication)) continue;
+    const auto before = [&]() -> std::size_t {
+      const auto topic = topics_.find(publication.topic.view());
+      if (topic == topics_.end()) return 0;
+      const auto newest = newest_.find(topic->second.newest);
+      return newest != newest_.end() && newest->second.is_retained() ? cost(*newest->second.frame) : 0;
+    };
+    const auto own = [&] { return cost(*encode(epoch_, head() + 1, publication, {})); };
+    if (auto refusal = check.add(publication, own, before)) return refusal;
+  }
+  return std::nullopt;
+}
+
 void RingEventLog::follow(FramePtr frame) {
   if (frame->sequence != head() + 1) {
     while (!frames_.empty()) evict_oldest();
@@ -54,9 +76,53 @@ void RingEventLog::follow(FramePtr frame) {
   topic.is_finished = frame->finishes_topic;
   topic.sequences.push_back(frame->sequence);
   if (frame->finishes_topic) topic.finishes.push_back(frame->sequence);
-  frames_.push_back(std::move(frame));
+  frames_.push_back(frame);
+  if (frame->finishes_topic) finish(topic);
+  if (!frame->is_mark) set_newest(topic, frame);
   while (frames_.size() > bounds_.events || (bytes_ > bounds_.bytes && frames_.size() > 1)) evict_oldest();
   expire(now);
+}
+
+// The topic's newest event is this one now, which is the newest of all.
+void RingEventLog::set_newest(TopicEntry& topic, const FramePtr& frame) {
+  if (frame->is_retained) {
+    ++retained_topics_;
+    retained_bytes_ += cost(*frame);
+  }
+  auto before = newest_.extract(std::exchange(topic.newest, frame->sequence));
+  if (before.empty()) {
+    newest_.emplace_hint(newest_.end(), frame->sequence, Newest{.frame = frame});
+    return;
+  }
+  const Newest former = std::exchange(before.mapped(), {.frame = frame});
+  before.key() = frame->sequence;
+  newest_.insert(newest_.end(), std::move(before));
+  if (former.is_retained()) forget(former.frame);
+}
+
+// Its newest event is no part of the state any more.
+void RingEventLog::finish(TopicEntry& topic) {
+  const auto place = newest_.find(topic.newest);
+  if (place == newest_.end()) return;
+  Newest& newest = place->second;
+  const FramePtr frame = newest.frame;
+  const bool was_retained = newest.is_retained();
+  newest.is_finished = true;
+  if (!is_here(*frame)) {
+    newest_.erase(place);
+    topic.newest = 0;
+    forgotten_ = std::max(forgotten_, frame->sequence);
+  }
+  if (was_retained) forget(frame);
+}
+
+// An event that was retained is so no longer.
+void RingEventLog::forget(const FramePtr& frame) {
+  --retained_topics_;
+  retained_bytes_ -= cost(*frame);
+  if (is_here(*frame)) return;
+  if (!frame->publisher_id.empty()) ids_.erase(*frame);
+  if (pinned_ != nullptr) pinned_->evict(*frame);
 }
 
 void RingEventLog::expire(TimePoint now) {
@@ -65,16 +131,27 @@ void RingEventLog::expire(TimePoint now) {
 }
 
 void RingEventLog::evict_oldest() {
-  const Frame& frame = *frames_.front();
-  bytes_ -= cost(frame);
-  const auto topic = topics_.find(frame.topic_text());
-  topic->second.sequences.pop_front();
-  if (frame.finishes_topic) topic->second.finishes.erase(topic->second.finishes.begin());
-  if (topic->second.sequences.empty()) topics_.erase(topic);
-  if (!frame.publisher_id.empty()) ids_.erase(frame);
-  if (pinned_ != nullptr) pinned_->evict(frame);
+  const FramePtr frame = std::move(frames_.front());
   frames_.pop_front();
   ++first_;
+  bytes_ -= cost(*frame);
+  const auto topic = topics_.find(frame->topic_text());
+  topic->second.sequences.pop_front();
+  if (frame->finishes_topic) topic->second.finishes.erase(topic->second.finishes.begin());
+  bool stays = false;
+  if (topic->second.newest == frame->sequence) {
+    const auto newest = newest_.find(frame->sequence);
+    stays = newest->second.is_retained();
+    if (!stays) {
+      forgotten_ = frame->sequence;
+      newest_.erase(newest);
+      topic->second.newest = 0;
+    }
+  }
+  if (topic->second.sequences.empty() && topic->second.newest == 0) topics_.erase(topic);
+  if (stays) return;
+  if (!frame->publisher_id.empty()) ids_.erase(*frame);
+  if (pinned_ != nullptr) pinned_->evict(*frame);
 }
 
 std::optional<std::uint64_t> RingEventLog::finished_at(const TopicFilter& filter, std::uint64_t seen) const {
@@ -96,6 +173,91 @@ std::optional<std::uint64_t> RingEventLog::finished_at(const TopicFilter& filter
 
 std::optional<std::uint64_t> RingEventLog::find(std::string_view publisher_id, const TopicFilter& filter) const {
   return ids_.find(publisher_id, filter);
+}
+
+std::uint64_t RingEventLog::first_after(std::uint64_t sequence, const TopicFilter& filter) const {
+  std::uint64_t first = std::max(first_, sequence + 1);
+  if (filter.is_literal()) {
+    for (const TopicPattern& pattern : filter.patterns()) {
+      const auto topic = topics_.find(pattern.view());
+      if (topic != topics_.end() && topic->second.newest > sequence) first = std::min(first, topic->second.newest);
+    }
+    return first;
+  }
+  PageScan scan(filter, sequence);
+  for (auto place = newest_.upper_bound(sequence); place != newest_.end() && place->first < first; ++place) {
+    if (scan.is_full() || scan.wants(place->first, *place->second.frame->topic)) return place->first;
+  }
+  return first;
+}
+
+bool RingEventLog::has_finished_after(std::uint64_t sequence, const TopicFilter& filter) const {
+  return std::any_of(filter.patterns().begin(), filter.patterns().end(), [&](const TopicPattern& pattern) {
+    const auto topic = topics_.find(pattern.view());
+    return topic != topics_.end() && !topic->second.finishes.empty() && topic->second.finishes.back() > sequence;
+  });
+}
+
+std::uint64_t RingEventLog::copy_newest(const Place& place, std::uint64_t after, std::size_t count,
+                                        std::vector<FramePtr>& events) const {
+  events.clear();
+  const std::uint64_t until = std::min(place.until, head());
+  const bool is_state = place.reads == Place::Reads::kState;
+  auto next = newest_.upper_bound(after);
+  for (; next != newest_.end() && next->first <= until; ++next) {
+    if (is_state && next->second.is_finished) continue;
+    if (events.size() == count) return events.back()->sequence;
+    events.push_back(next->second.frame);
+  }
+  return until;
+}
+
+RingEventLog::Page RingEventLog::read_newest(const Place& place, const TopicFilter& filter) const {
+  return filter.is_literal() ? newest_of_topics(place, filter) : scan_newest(place, filter);
+}
+
+RingEventLog::Page RingEventLog::scan_newest(const Place& place, const TopicFilter& filter) const {
+  PageScan scan(filter, place.sequence);
+  std::vector<FramePtr> events;
+  Page page{.frames = {}, .through = copy_newest(place, place.sequence, SIZE_MAX, events), .oldest = first_};
+  for (FramePtr& frame : events) {
+    if (scan.is_full()) {
+      page.through = scan.through();
+      break;
+    }
+    if (!scan.wants(frame->sequence, *frame->topic)) continue;
+    scan.add(frame->bytes.size());
+    page.frames.push_back(std::move(frame));
+  }
+  page.work = scan.work();
+  return page;
+}
+
+// Of a filter without wildcards: a look at each of its topics.
+RingEventLog::Page RingEventLog::newest_of_topics(const Place& place, const TopicFilter& filter) const {
+  const bool is_state = place.reads == Place::Reads::kState;
+  Page page{.frames = {}, .through = std::min(place.until, head()), .oldest = first_};
+  for (const TopicPattern& pattern : filter.patterns()) {
+    const auto topic = topics_.find(pattern.view());
+    if (topic == topics_.end()) continue;
+    const std::uint64_t sequence = topic->second.newest;
+    if (sequence <= place.sequence || sequence > page.through) continue;
+    const Newest& newest = newest_.find(sequence)->second;
+    if (!is_state || !newest.is_finished) page.frames.push_back(newest.frame);
+  }
+  std::sort(page.frames.begin(), page.frames.end(),
+            [](const FramePtr& one, const FramePtr& other) { return one->sequence < other->sequence; });
+  std::size_t bytes = 0;
+  std::size_t count = 0;
+  while (count < page.frames.size() && count < kPageFrames && bytes < kPageBytes) {
+    bytes += page.frames[count++]->bytes.size();
+  }
+  if (count < page.frames.size()) {
+    page.through = page.frames[count - 1]->sequence;
+    page.frames.resize(count);
+  }
+  page.work = filter.patterns().size() + kWorkPerFrame * page.frames.size();
+  return page;
 }
 
 RingEventLog::Page RingEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {

@@ -24,7 +24,15 @@ StoredLog::StoredLog(std::shared_ptr<EventStore> store) : store_(std::move(store
 }
 
 EventLog::Page StoredLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
-  const EventStore::Page read = store_->read_after(sequence, filter);
+  return page_of(store_->read_after(sequence, filter));
+}
+
+EventLog::Page StoredLog::read_newest(const Place& place, const TopicFilter& filter) const {
+  const auto topics = place.reads == Place::Reads::kState ? EventStore::Topics::kGoingOn : EventStore::Topics::kAll;
+  return page_of(store_->read_newest(place.sequence, std::min(place.until, head()), filter, topics));
+}
+
+EventLog::Page StoredLog::page_of(EventStore::Page read) const {
   Page page{.frames = {}, .through = read.through, .oldest = read.oldest};
   page.frames.reserve(read.entries.size());
   for (const LogEntry& entry : read.entries) page.frames.push_back(frame_of(epoch_, entry, {}));

@@ -29,8 +29,15 @@ class StoredLog final : public EventLog {
     return store_->finished_at(filter, seen);
   }
   Page read_after(std::uint64_t sequence, const TopicFilter& filter) const override;
+  Page read_newest(const Place& place, const TopicFilter& filter) const override;
+  std::uint64_t forgotten() const override { return oldest() - 1; }
+  std::uint64_t first_after(std::uint64_t sequence, const TopicFilter& filter) const override {
+    return store_->first_after(sequence, filter);
+  }
 
  private:
+  Page page_of(EventStore::Page read) const;
+
   const std::shared_ptr<EventStore> store_;
   const std::string epoch_;
 };

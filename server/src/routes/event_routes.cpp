@@ -40,7 +40,8 @@ std::vector<Publication> publications_of(const std::vector<PublishRequest>& requ
   std::vector<Publication> publications;
   for (const PublishRequest& request : requests) {
     if (const auto event = request.event()) {
-      publications.push_back({.topic = request.topic(), .event = *event, .publisher = publisher});
+      publications.push_back(
+          {.topic = request.topic(), .event = *event, .publisher = publisher, .retain = request.is_retained()});
     }
     if (request.finishes()) {
       publications.push_back({.topic = request.topic(), .kind = Publication::Kind::kFinish});
@@ -186,6 +187,8 @@ void EventRoutes::publish_body(const httplib::Request& request, httplib::Respons
   std::string answer;
   try {
     answer = publish(*requests, decision->user());
+  } catch (const RetentionRefused& refused) {
+    return refuse(request, response, 507, RefusalReason::kRetention, refused.what());
   } catch (const StoreUnavailable&) {
     refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
     return response.set_header("Retry-After", admission_.retry_spread().draw());

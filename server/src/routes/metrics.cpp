@@ -101,6 +101,8 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
       counter("millrace_publishes_total", "Events published", hub.publishes),
       counter("millrace_repeated_publishes_total", "Publishes of an ID that the log already had", hub.repeated),
       counter("millrace_evictions_total", "Entries that have left the log", hub.evictions),
+      gauge("millrace_retained_topics", "Topics with a retained event in memory", hub.retained_topics),
+      gauge("millrace_retained_bytes", "Bytes of retained events in memory", hub.retained_bytes),
       gauge("millrace_log_entries", "Entries in the log", hub.entries),
       gauge("millrace_log_bytes", "Bytes of the entries in the log", hub.bytes),
       counter("millrace_deliveries_total", "Events written to subscribers", sum(snapshot, &LoopCounters::deliveries)),

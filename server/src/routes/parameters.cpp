@@ -10,9 +10,10 @@ namespace millrace {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> kParameters = {protocol::kTopicParameter, protocol::kLastEventIdParameter,
-                                                         protocol::kClientParameter, protocol::kModeParameter,
-                                                         protocol::kCursorParameter};
+constexpr std::array<std::string_view, 8> kParameters = {protocol::kTopicParameter,    protocol::kLastEventIdParameter,
+                                                         protocol::kClientParameter,   protocol::kModeParameter,
+                                                         protocol::kCursorParameter,   protocol::kFieldsParameter,
+                                                         protocol::kEnvelopeParameter, protocol::kConflateParameter};
 
 // Other names by which people know them; in the form of letters_of().
 struct Alias {

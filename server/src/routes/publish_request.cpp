@@ -20,7 +20,7 @@ struct FieldError {
 };
 
 // Those of an event, by whose place in the list it is kept which have been given.
-constexpr std::array<std::string_view, 6> kFields = {"topic", "data", "event", "id", "retry", "finish"};
+constexpr std::array<std::string_view, 7> kFields = {"topic", "data", "event", "id", "retry", "retain", "finish"};
 
 // The names of one object's fields, to tell those that come twice.
 class FieldNames {
@@ -82,10 +82,17 @@ Duration retry_in(const json& object) {
   return Duration{value.get<Duration::rep>()};
 }
 
+bool flag_in(const json& object, const std::string& name) {
+  if (!object.contains(name)) return false;
+  if (!object.at(name).is_boolean()) throw FieldError{name + ": must be true or false"};
+  return object.at(name);
+}
+
 void check_names(const json& object) {
   for (const auto& [name, value] : object.items()) {
     if (std::find(kFields.begin(), kFields.end(), name) == kFields.end()) {
-      throw FieldError{"\"" + name + "\" is not a field of an event; expected topic, data, event, id, retry or finish"};
+      throw FieldError{"\"" + name +
+                       "\" is not a field of an event; expected topic, data, event, id, retry, retain or finish"};
     }
   }
 }
@@ -113,12 +120,10 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
     request.topic_ = OwnedTopic::parse(string_in(object, "topic"));
     if (!request.topic_) {
       throw FieldError{"topic: must be 1 to " + std::to_string(kMaxTopicBytes) +
-                       " bytes of non-empty segments separated by /, without * and control characters"};
+                       " bytes of segments separated by /, without * and control characters"};
     }
-    if (object.contains("finish")) {
-      if (!object.at("finish").is_boolean()) throw FieldError{"finish: must be true or false"};
-      request.finish_ = object.at("finish");
-    }
+    request.finish_ = flag_in(object, "finish");
+    request.retain_ = flag_in(object, "retain");
     if (object.contains("data")) {
       const json& data = object.at("data");
       request.data_ = data.is_string() ? data.get<std::string>() : data.dump();
@@ -134,6 +139,8 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
     const auto event = request.event();
     auto refusal = event ? hub.refusal(request.topic(), *event) : Hub::refusal(request.topic());
     if (refusal) throw FieldError{std::move(refusal->sentence)};
+    if (request.retain_ && !event) throw FieldError{"retain: there is no event to retain; add data"};
+    if (request.retain_ && !hub.retains()) throw FieldError{std::string(Hub::kRetainsNothing)};
     return request;
   } catch (FieldError& failure) {
     error = std::move(failure.sentence);

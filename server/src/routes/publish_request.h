@@ -1,6 +1,6 @@
 // The body of a publish request, checked: one JSON object, or NDJSON lines of them.
 //
-//   {"topic": "orders", "data": "text, or any JSON", "event": "created", "id": "17", "retry": 3000}
+//   {"topic": "orders", "data": "text, or any JSON", "event": "created", "id": "17", "retry": 3000, "retain": true}
 //   {"topic": "jobs/17", "finish": true}
 #pragma once
 
@@ -27,6 +27,7 @@ class PublishRequest {
   std::optional<Event> event() const;
   bool has_event() const { return data_.has_value(); }
   bool finishes() const { return finish_; }
+  bool is_retained() const { return retain_; }
 
  private:
   std::optional<OwnedTopic> topic_;
@@ -35,6 +36,7 @@ class PublishRequest {
   OwnedEventId id_{EventId()};
   std::optional<Duration> retry_;
   bool finish_ = false;
+  bool retain_ = false;
 };
 
 /// Reads a whole body: one object, or one on every line that is not blank. All or nothing: on failure `error` names the

@@ -58,11 +58,11 @@ bool StreamOpener::subscribe(const httplib::Request& request, httplib::Response&
     response.set_header("Retry-After", retry_spread_.draw());
     return false;
   }
-  if (!plan.cursor_form) {
-    refuse(request, response, 400, RefusalReason::kInvalid, "cursor: expected id, event or none");
+  if (plan.refusal) {
+    refuse(request, response, 400, RefusalReason::kInvalid, *plan.refusal);
     return false;
   }
-  const Feed::Cursor cursor = feed_.resolve(plan.last_event_id, plan.filter.get());
+  const Feed::Cursor cursor = feed_.resolve(plan.last_event_id, plan.filter.get(), plan.latest);
   if (feed_.is_over(cursor, *plan.filter)) {
     response.status = 204;  // [WHATWG 9.2.4] by which a client knows not to come back
     return false;
@@ -70,7 +70,7 @@ bool StreamOpener::subscribe(const httplib::Request& request, httplib::Response&
   set_event_stream_headers(response, options_.streams.heartbeat);
   // Where something on the way holds the body back, the head may get through. Behind a gap there is no such place: the
   // client must be told of it first.
-  if (cursor.gap_reason.empty()) {
+  if (cursor.gap_reason.empty() && !cursor.is_before_all) {
     response.set_header(std::string(protocol::kLastEventIdHeader).c_str(), feed_.id_of(cursor.sequence).text());
   }
   if (options_.streams.gzip) response.set_header("Vary", "Accept-Encoding");
@@ -87,8 +87,9 @@ bool StreamOpener::subscribe(const httplib::Request& request, httplib::Response&
         {.filter = std::move(plan.filter),
          .client = options.client,
          .form = plan.form,
-         .cursor = *plan.cursor_form,
-         .poll = options.poll},
+         .cursor = plan.cursor_form,
+         .poll = options.poll,
+         .conflate = plan.conflate},
         cursor, std::move(plan.last_event_id), std::move(terms));
   return true;
 }

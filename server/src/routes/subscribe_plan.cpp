@@ -1,6 +1,8 @@
 #include "subscribe_plan.h"
 
+#include <charconv>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "http/content_coding.h"
@@ -28,14 +30,64 @@ std::shared_ptr<const TopicFilter> filter_of(const TopicPatterns& topics) {
   return std::make_shared<const TopicFilter>(std::vector<TopicPattern>(topics.begin(), topics.end()));
 }
 
-// As the request asks for. Nothing if it asks for something else.
-std::optional<CursorForm> cursor_form_of(const httplib::Request& request, CursorForm otherwise) {
-  const std::string form = request.get_param_value(std::string(protocol::kCursorParameter));
+// A parameter of the request with a value that there is not.
+struct Refused {
+  std::string sentence;
+};
+
+// The parameter's last value; empty if it is not there.
+std::string value_of(const httplib::Request& request, std::string_view name) {
+  const std::vector<std::string> values = parameters_of(request, name);
+  return values.empty() ? std::string() : values.back();
+}
+
+CursorForm cursor_form_of(const httplib::Request& request, CursorForm otherwise) {
+  const std::string form = value_of(request, protocol::kCursorParameter);
   if (form.empty()) return otherwise;
   if (form == protocol::kCursorById) return CursorForm::kId;
   if (form == protocol::kCursorByEvent) return CursorForm::kEvent;
   if (form == protocol::kNoCursor) return CursorForm::kNone;
-  return std::nullopt;
+  throw Refused{"cursor: expected id, event or none"};
+}
+
+// Whether `value`, of the parameter `name`, asks for the one thing that there is.
+bool asks_for(std::string_view name, const std::string& value, std::string_view known) {
+  if (value.empty() || value == known) return !value.empty();
+  throw Refused{std::string(name) + ": \"" + value + "\" is unknown; expected " + std::string(name) + "=" +
+                std::string(known)};
+}
+
+// Where the parameter is not given, the header may say it: one value that this server does not know is ignored there,
+// since it comes from a client's program and not from its user.
+bool wants_topic(const httplib::Request& request) {
+  const std::string value = value_of(request, protocol::kFieldsParameter);
+  return asks_for(protocol::kFieldsParameter, value, protocol::kTopicField) ||
+         request.get_header_value(std::string(protocol::kFieldsHeader).c_str()) == protocol::kTopicField;
+}
+
+// `conflate`, or `conflate=250`.
+std::optional<Duration> conflation_of(const httplib::Request& request) {
+  const std::vector<std::string> values = parameters_of(request, protocol::kConflateParameter);
+  if (values.empty()) return std::nullopt;
+  const std::string& text = values.back();
+  if (text.empty()) return Duration{0};
+  Duration::rep interval = 0;
+  const char* const text_end = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), text_end, interval);
+  if (error == std::errc{} && end == text_end && interval >= 1 && interval <= kMaxConflateInterval.count()) {
+    return Duration{interval};
+  }
+  throw Refused{"conflate: expected no value, or milliseconds from 1 to " +
+                std::to_string(kMaxConflateInterval.count())};
+}
+
+void read_parameters(SubscribePlan& plan, const httplib::Request& request, const SubscribeOptions& subscribe,
+                     const ServerOptions& server) {
+  plan.cursor_form = subscribe.cursor ? *subscribe.cursor : cursor_form_of(request, server.streams.cursor);
+  plan.form.topic = wants_topic(request);
+  plan.form.envelope =
+      asks_for(protocol::kEnvelopeParameter, value_of(request, protocol::kEnvelopeParameter), protocol::kJsonEnvelope);
+  plan.conflate = subscribe.conflate ? subscribe.conflate : conflation_of(request);
 }
 
 bool takes_gzip(const httplib::Request& request) {
@@ -55,22 +107,29 @@ TopicPatterns topics_in(const httplib::Request& request) {
 
 SubscribePlan plan_subscription(const httplib::Request& request, const RequestHead& head,
                                 const SubscribeOptions& subscribe, const ServerOptions& server) {
-  SubscribePlan plan{
-      .filter = filter_of(subscribe.topics),
-      .last_event_id = head.last_event_id,
-      .cursor_form = subscribe.cursor ? subscribe.cursor : cursor_form_of(request, server.streams.cursor),
-      .form = head.http_1_0 || head.is_http2 ? WireForm::kPayload : WireForm::kChunk};
+  const bool is_plain = head.http_1_0 || head.is_http2;
+  SubscribePlan plan{.filter = filter_of(subscribe.topics),
+                     .last_event_id = head.last_event_id,
+                     .form = {.coding = is_plain ? WireCoding::kPayload : WireCoding::kChunk}};
   if (subscribe.client.size() > kMaxClientNameBytes) {
     throw std::invalid_argument("client: longer than " + std::to_string(kMaxClientNameBytes) + " bytes");
   }
   if (subscribe.retry && (*subscribe.retry < Duration{0} || *subscribe.retry > kMaxReconnectionTime)) {
     throw std::invalid_argument("retry: must be 0 to " + std::to_string(kMaxReconnectionTime.count()) + " ms");
   }
-  if (plan.last_event_id.empty()) {
-    plan.last_event_id = request.get_param_value(std::string(protocol::kLastEventIdParameter));
+  if (subscribe.conflate && (*subscribe.conflate < Duration{0} || *subscribe.conflate > kMaxConflateInterval)) {
+    throw std::invalid_argument("conflate: must be 0 to " + std::to_string(kMaxConflateInterval.count()) + " ms");
+  }
+  const std::string asked = request.get_param_value(std::string(protocol::kLastEventIdParameter));
+  if (plan.last_event_id.empty()) plan.last_event_id = asked;
+  plan.latest = asked == protocol::kLatest || plan.last_event_id == protocol::kLatest;
+  try {
+    read_parameters(plan, request, subscribe, server);
+  } catch (Refused& refused) {
+    plan.refusal = std::move(refused.sentence);
   }
   if (server.streams.gzip && !head.http_1_0 && takes_gzip(request)) {
-    plan.form = head.is_http2 ? WireForm::kGzipPayload : WireForm::kGzipChunk;
+    plan.form.coding = head.is_http2 ? WireCoding::kGzipPayload : WireCoding::kGzipChunk;
   }
   return plan;
 }

@@ -19,9 +19,13 @@ namespace millrace {
 
 struct SubscribePlan {
   std::shared_ptr<const TopicFilter> filter;
-  std::string last_event_id;              ///< empty: from now on
-  std::optional<CursorForm> cursor_form;  ///< nothing: the request asks for one that there is not
-  WireForm form;
+  std::string last_event_id;  ///< empty: from now on
+  bool latest = false;        ///< the query asks for the state of topics
+  CursorForm cursor_form = CursorForm::kEvent;
+  WireForm form = {};
+  std::optional<Duration> conflate = {};  ///< as in SubscribeOptions
+  /// Why the request is refused: a sentence that names the parameter. Nothing if it is not.
+  std::optional<std::string> refusal = {};
 };
 
 /// The patterns that a request to an events route asks for. Throws std::invalid_argument, with a sentence, if they make

@@ -15,6 +15,7 @@
 #include "httplib/httplib_bridge.h"
 #include "httplib/httplib_versions.h"
 #include "log/gzip_block.h"
+#include "millrace/server/event_store.h"
 #include "millrace/server/invalid_option.h"
 
 namespace millrace {
@@ -33,6 +34,11 @@ void check(const ServerOptions& options) {
   require(options.threads.max_downloads != 0, "threads.max_downloads", "must be at least 1");
   require(options.history.events > 0, "history.events", "must be at least 1");
   require(options.history.bytes > 0, "history.bytes", "must be at least 1");
+  for (const OwnedTopicPattern& pattern : options.history.retain) {
+    require(!pattern.get().is_reserved(), "history.retain", "must not contain a reserved topic (millrace.…)");
+  }
+  require(options.history.retain.size() == 0 || options.store == nullptr || options.store->retains(), "history.retain",
+          "the store keeps no event beyond its bounds; use memory or SQLite, or omit it");
   require(options.shares.max_connections > 0, "shares.max_connections", "must be at least 1");
   require(options.http.max_body_bytes > 0, "http.max_body_bytes", "must be at least 1");
   require(options.http.max_buffered_bytes > 0, "http.max_buffered_bytes", "must be at least 1");

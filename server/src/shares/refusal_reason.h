@@ -36,6 +36,7 @@ enum class RefusalReason : std::uint8_t {
   kInvalid,
   kBodyTooLarge,
   kContentEncoding,
+  kRetention,
 };
 
 /// As the label of the metric has it.
@@ -95,6 +96,8 @@ constexpr std::string_view name_of(RefusalReason reason) {
       return "body_too_large";
     case RefusalReason::kContentEncoding:
       return "content_encoding";
+    case RefusalReason::kRetention:
+      return "retention";
   }
   return {};
 }

@@ -19,18 +19,26 @@ void Batch::drop(std::size_t count) {
   frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(count));
   plain_.bytes.clear();
   plain_.ends.clear();
-  gzip_.reset();
+  others_.reset();
   if (!frames_.empty()) return;
   frames_.shrink_to_fit();
   plain_.bytes.shrink_to_fit();
   plain_.ends.shrink_to_fit();
 }
 
+Batch::Joined& Batch::joined(WireForm form) {
+  if (form == WireForm{}) return plain_;
+  if (others_ == nullptr) others_ = std::make_unique<std::deque<std::pair<WireForm, Joined>>>();
+  for (auto& [other, joined] : *others_) {
+    if (other == form) return joined;
+  }
+  return others_->emplace_back(form, Joined{}).second;
+}
+
 std::string_view Batch::chunks(std::span<const FramePtr> part, WireForm form) {
   if (!is_chunked(form)) return {};
   if (part.size() == 1) return part.front()->wire(form);
-  if (form == WireForm::kGzipChunk && gzip_ == nullptr) gzip_ = std::make_unique<Joined>();
-  auto& [bytes, ends] = form == WireForm::kGzipChunk ? *gzip_ : plain_;
+  auto& [bytes, ends] = joined(form);
   const auto first = static_cast<std::size_t>(part.data() - frames_.data());
   const std::size_t last = first + part.size();
   while (ends.size() < last && bytes.size() <= kMaxJoinedBytes) {

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "log/frame.h"
@@ -36,9 +38,12 @@ class Batch {
     std::vector<std::size_t> ends;  // where in `bytes` each ends
   };
 
+  Joined& joined(WireForm form);
+
   std::vector<FramePtr> frames_;
   Joined plain_;
-  std::unique_ptr<Joined> gzip_;  // null while nobody asks for it
+  // Of the other forms, those that are asked for; they stay where they are. Null while none is.
+  std::unique_ptr<std::deque<std::pair<WireForm, Joined>>> others_;
 };
 
 }  // namespace millrace

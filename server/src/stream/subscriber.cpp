@@ -31,11 +31,18 @@ Subscriber::Subscriber(const Feed& feed, Output& output, Subscription subscripti
       client_(subscription.client.empty() ? nullptr : std::make_unique<std::string>(std::move(subscription.client))),
       form_(subscription.form),
       cursor_form_(subscription.cursor),
-      poll_(subscription.poll) {}
+      poll_(subscription.poll) {
+  if (subscription.conflate) reading().conflate = subscription.conflate;
+}
 
 void Subscriber::start(const Feed::Cursor& cursor, std::string_view last_event_id, std::string_view preface,
                        Duration retry) {
   std::string payload;
+  if (cursor.state_until > cursor.sequence) {
+    reading().state_until = cursor.state_until;
+    reading().forgiven = cursor.forgiven;
+    reading().is_before_all = cursor.is_before_all;
+  }
   if (cursor.gap_reason.empty()) {
     append_cursor(cursor.sequence, retry, payload);
   } else {
@@ -72,15 +79,37 @@ void Subscriber::wrote(std::span<const FramePtr> due, std::size_t written) {
 void Subscriber::catch_up() {
   if (phase_ != Phase::kCatchingUp || !write_in_flight() || awaits_stored_) return;
   while (!output_.reading().is_spent()) {
-    const Feed::Page page = feed_.read_after(cursor_, filter());
+    const Place from = place();
+    const Feed::Page page = feed_.read(from, filter());
     output_.reading().spend(page.work + 1);
     if (page.stored) {
       awaits_stored_ = true;
-      return output_.read_stored(cursor_);
+      return output_.read_stored(from);
     }
     if (!take(page)) return;
   }
   output_.yield();
+}
+
+Subscriber::Reading& Subscriber::reading() {
+  if (reading_ == nullptr) reading_ = std::make_unique<Reading>();
+  return *reading_;
+}
+
+Place Subscriber::place() const {
+  using Reads = Place::Reads;
+  if (reading_ == nullptr) return {.sequence = cursor_};
+  const auto [state_until, forgiven, is_before_all, conflate] = *reading_;
+  if (cursor_ < state_until) {
+    return {.sequence = cursor_, .reads = Reads::kState, .until = state_until, .forgiven = forgiven};
+  }
+  return {.sequence = cursor_, .reads = conflate ? Reads::kNewest : Reads::kEverything, .forgiven = forgiven};
+}
+
+void Subscriber::next_interval() {
+  if (!is_live()) return;
+  phase_ = Phase::kCatchingUp;
+  catch_up();
 }
 
 void Subscriber::fall_behind() {
@@ -95,6 +124,11 @@ bool Subscriber::take(const Feed::Page& page) {
     std::string payload;
     append_gap(feed_.id_of(cursor_).text(), "expired", page.through, {}, payload);
     output_.on_gap();
+    if (page.state_until > page.through || reading_ != nullptr) {
+      reading().state_until = std::max(reading().state_until, page.state_until);
+      reading().forgiven = page.forgiven;
+      reading().is_before_all = false;
+    }
     const FramePtr gap = control_frame(payload, page.through);
     return write({&gap, 1});
   }
@@ -102,6 +136,10 @@ bool Subscriber::take(const Feed::Page& page) {
   // A client that has seen the end says so when it comes back.
   if (page.finished && cursor_ < page.through && !write_cursor(page.through)) return false;
   cursor_ = page.through;
+  if (reading_ != nullptr && cursor_ >= reading_->state_until) {
+    reading_->is_before_all = false;
+    if (!reading_->conflate) reading_.reset();
+  }
   if (page.finished) {
     end();
     return false;
@@ -132,7 +170,8 @@ void Subscriber::end() {
 
 void Subscriber::heartbeat(std::uint64_t sequence) {
   if (!is_live() && !awaits_stored()) return;
-  if (is_live()) cursor_ = std::max(cursor_, sequence);
+  // One that is handed events at intervals has had what it has read.
+  if (is_live() && interval() == Duration{0}) cursor_ = std::max(cursor_, sequence);
   // A poll that brought nothing ends here all the same, so that a proxy which collects responses lets go of it.
   if (write_cursor(cursor_) && poll_) end();
 }
@@ -155,8 +194,8 @@ bool Subscriber::retire(Duration retry) {
 
 std::string Subscriber::ending() const {
   std::string ending;
-  if (form_ == WireForm::kGzipChunk) append_chunk(gzip_end(gzip_sum_), ending);
-  if (form_ == WireForm::kGzipPayload) ending.append(gzip_end(gzip_sum_));
+  if (form_.coding == WireCoding::kGzipChunk) append_chunk(gzip_end(gzip_sum_), ending);
+  if (form_.coding == WireCoding::kGzipPayload) ending.append(gzip_end(gzip_sum_));
   if (is_chunked(form_)) ending.append(kLastChunk);
   return ending;
 }
@@ -196,7 +235,8 @@ bool Subscriber::account(std::span<const FramePtr> frames, std::size_t written) 
 void Subscriber::pass(const Frame& frame) {
   cursor_ = frame.sequence;
   has_written_event_ = has_written_event_ || frame.topic.has_value();
-  if (is_gzip(form_)) frame.gzip().add_to(gzip_sum_);
+  if (frame.topic && reading_ != nullptr) reading_->is_before_all = false;
+  if (is_gzip(form_)) frame.in(form_).gzip().add_to(gzip_sum_);
 }
 
 bool Subscriber::write_in_flight() {
@@ -245,7 +285,7 @@ void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
 void Subscriber::append_cursor(std::uint64_t sequence, std::optional<Duration> retry, std::string& payload) const {
   EventStreamWriter writer(payload);
   const OwnedEventId id = feed_.id_of(sequence);
-  switch (cursor_form_) {
+  switch (is_before_all() ? CursorForm::kNone : cursor_form_) {
     case CursorForm::kId:
       return writer.cursor(id, retry);
     case CursorForm::kEvent:
@@ -277,7 +317,7 @@ FramePtr Subscriber::control_frame(std::string_view payload, std::uint64_t seque
     return frame;
   }
   frame->bytes = preface.value_or("");
-  if (form_ == WireForm::kChunk) {
+  if (form_.coding == WireCoding::kChunk) {
     append_chunk(payload, frame->bytes);
   } else {
     frame->bytes.append(payload);

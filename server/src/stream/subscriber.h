@@ -35,8 +35,8 @@ class Subscriber {
     virtual WorkBudget& reading() = 0;
     /// Ends the stream; nothing is written after it but what ending() gives.
     virtual void end() = 0;
-    /// Asks for the events after `sequence` to be read from the store, and given to take_stored(), once.
-    virtual void read_stored(std::uint64_t sequence) = 0;
+    /// Asks for the events after the place to be read from the store, and given to take_stored(), once.
+    virtual void read_stored(const Place& place) = 0;
     /// The client is told that it has missed events.
     virtual void on_gap() = 0;
 
@@ -47,9 +47,10 @@ class Subscriber {
   struct Subscription {
     std::shared_ptr<const TopicFilter> filter;
     std::string client;  ///< the name the subscriber gave itself; may be empty
-    WireForm form = WireForm::kChunk;
+    WireForm form = {};
     CursorForm cursor = CursorForm::kEvent;
-    bool poll = false;  ///< end the stream once it has carried something
+    bool poll = false;                      ///< end the stream once it has carried something
+    std::optional<Duration> conflate = {};  ///< as in SubscribeOptions
   };
 
   Subscriber(const Feed& feed, Output& output, Subscription subscription);
@@ -76,6 +77,12 @@ class Subscriber {
 
   /// What read_stored() has brought.
   void take_stored(const Feed::Page& page);
+
+  /// The next interval of one that is handed what is newest: does nothing to one that is catching up.
+  void next_interval();
+
+  /// How often that is; 0: it is handed events as they come.
+  Duration interval() const { return reading_ != nullptr ? reading_->conflate.value_or(Duration{0}) : Duration{0}; }
 
   /// Whether it waits for take_stored(), and for nothing else.
   bool awaits_stored() const { return awaits_stored_ && in_flight_ == nullptr; }
@@ -114,6 +121,16 @@ class Subscriber {
 
   enum class Phase : std::uint8_t { kLive, kCatchingUp, kEnded };
 
+  // How it reads, where that is not everything.
+  struct Reading {
+    std::uint64_t state_until = 0;  // before that, the newest event of each topic
+    std::uint64_t forgiven = 0;     // as in Place
+    bool is_before_all = false;     // the client has been sent no ID of a place yet, and could not go on from one
+    std::optional<Duration> conflate = {};
+  };
+  Reading& reading();
+  Place place() const;
+  bool is_before_all() const { return reading_ != nullptr && reading_->is_before_all; }
   void end_if_over();
   void end();
   bool take(const Feed::Page& page);
@@ -143,6 +160,7 @@ class Subscriber {
   const WireForm form_;
   const CursorForm cursor_form_;
   const bool poll_;
+  std::unique_ptr<Reading> reading_;  // null: it reads everything
   Phase phase_ = Phase::kCatchingUp;
   bool has_written_event_ : 1 = false;
   bool awaits_stored_ : 1 = false;  // take_stored() will be called

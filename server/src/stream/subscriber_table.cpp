@@ -35,7 +35,7 @@ std::shared_ptr<const TopicFilter> SubscriberTable::shared(const std::shared_ptr
 }
 
 void SubscriberTable::add(Subscriber& subscriber) {
-  FilterGroup& group = group_of(subscriber);
+  FilterGroup& group = subscriber.interval() > Duration{0} ? at_intervals_ : group_of(subscriber);
   subscriber.group_ = &group;
   subscriber.index_ = group.members.size();
   make_room(group.members);
@@ -61,7 +61,7 @@ void SubscriberTable::remove(Subscriber& subscriber) {
   group.members.pop_back();
   subscriber.group_ = nullptr;
   --size_;
-  if (group.members.empty()) forget(group);
+  if (group.members.empty() && &group != &at_intervals_) forget(group);
 }
 
 FilterGroup& SubscriberTable::group_of(const Subscriber& subscriber) {
@@ -188,6 +188,7 @@ void SubscriberTable::for_each(const std::function<void(Subscriber&)>& visit) co
   for (const auto& [key, group] : groups_) {
     for (Subscriber* subscriber : group->members) visit(*subscriber);
   }
+  for (Subscriber* subscriber : at_intervals_.members) visit(*subscriber);
 }
 
 }  // namespace millrace

@@ -65,7 +65,8 @@ class SubscriberTable {
   /// The one object for all subscribers with this filter, so that ten thousand of them share it.
   std::shared_ptr<const TopicFilter> shared(const std::shared_ptr<const TopicFilter>& filter) const;
 
-  /// The subscriber stays the caller's and must be removed before it goes.
+  /// The subscriber stays the caller's and must be removed before it goes. One that reads at intervals is handed
+  /// nothing.
   void add(Subscriber& subscriber);
   void remove(Subscriber& subscriber);
 
@@ -103,6 +104,7 @@ class SubscriberTable {
   std::map<std::string_view, std::unique_ptr<FilterGroup>> groups_;
   StringMap<std::vector<FilterGroup*>> by_topic_;  // those without wildcards
   TopicTrie<FilterGroup> by_pattern_;              // the others
+  FilterGroup at_intervals_;                       // those that read at intervals, whatever they listen to
   std::deque<FilterGroup*> waiting_;               // groups with a batch, in turn
   std::uint64_t posted_ = 0;                       // sequence of the last event that was posted
   std::size_t batched_ = 0;

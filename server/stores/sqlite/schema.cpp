@@ -16,6 +16,10 @@ namespace {
 // entries  publisher_id is the publisher's ID (to version 2 id_key, with `<topic>\n` before it if it was its topic's
 //          own), publisher the publisher_key(), where there is an ID: of versions before, kAnyPublisher; published is
 //          in milliseconds since 1970; payload is the event in the format of event streams. Marks have none.
+// newest   of each topic with an event that is not retained and still in entries: the newest one's sequence, and
+// whether
+//          the topic has been finished behind it.
+// retained a topic's newest event, if that is retained, whether it is still in entries or not.
 constexpr std::array<const char*, kSqliteSchemaVersion> kSteps = {
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE entries (sequence INTEGER PRIMARY KEY, topic TEXT NOT NULL, kind INTEGER NOT NULL,"
@@ -33,6 +37,15 @@ constexpr std::array<const char*, kSqliteSchemaVersion> kSteps = {
     "UPDATE entries SET publisher_id = substr(publisher_id, instr(publisher_id, char(10)) + 1)"
     "  WHERE instr(publisher_id, char(10)) > 0;"
     "CREATE INDEX entries_by_id ON entries (publisher_id, topic, publisher) WHERE publisher_id IS NOT NULL;",
+
+    "CREATE TABLE newest (topic TEXT PRIMARY KEY, sequence INTEGER NOT NULL, finished INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX newest_by_sequence ON newest (sequence);"
+    "CREATE TABLE retained (sequence INTEGER PRIMARY KEY, topic TEXT NOT NULL UNIQUE, publisher_id TEXT,"
+    "  published INTEGER NOT NULL, payload BLOB NOT NULL, publisher TEXT NOT NULL);"
+    "CREATE INDEX retained_by_id ON retained (publisher_id, topic, publisher) WHERE publisher_id IS NOT NULL;"
+    "INSERT INTO newest SELECT topic, max(sequence), 0 FROM entries WHERE kind = 0 GROUP BY topic;"
+    "UPDATE newest SET finished = 1 WHERE EXISTS (SELECT 1 FROM entries WHERE entries.kind = 1"
+    "  AND entries.topic = newest.topic AND entries.sequence > newest.sequence);",
 };
 
 void migrate(SqliteDatabase& database, int from, int to) {

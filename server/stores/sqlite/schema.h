@@ -6,7 +6,7 @@
 namespace millrace {
 
 /// What a file says of itself: `PRAGMA user_version`.
-inline constexpr int kSqliteSchemaVersion = 3;
+inline constexpr int kSqliteSchemaVersion = 4;
 
 /// The same of whose it is: `PRAGMA application_id`, "Mlrc".
 inline constexpr int kSqliteApplicationId = 0x4d6c7263;

@@ -93,6 +93,7 @@ void SqliteEventLog::append(std::span<const Publication> publications, std::span
       place.wait_until_done();
     }
   }
+  if (turn.refusal) throw RetentionRefused(*turn.refusal);
   if (turn.is_done) return;
   tell_trouble();
   throw StoreUnavailable(turn.trouble != nullptr ? *turn.trouble : append_refusal(kOutOfMemory));
@@ -126,7 +127,9 @@ std::vector<LogEntry> SqliteEventLog::commit(const std::vector<Turn*>& group) {
   std::vector<LogEntry> entries;
   entries.reserve(group.size());
   SqliteWriter::Transaction transaction(*writer_);
-  for (const Turn* turn : group) {
+  for (Turn* turn : group) {
+    turn->refusal = writer_->refusal(turn->publications, options_.bounds);
+    if (turn->refusal) continue;
     for (std::size_t i = 0; i < turn->publications.size(); ++i) {
       std::optional<LogEntry> entry = writer_->append(turn->publications[i], now);
       turn->sequences[i] = entry ? entry->sequence : 0;
@@ -325,6 +328,17 @@ std::optional<std::uint64_t> SqliteEventLog::find(std::string_view publisher_id,
 std::optional<std::uint64_t> SqliteEventLog::finished_at(const TopicFilter& filter, std::uint64_t seen) const {
   if (!has_finishes_ || !filter.is_literal()) return std::nullopt;
   return ask(lookups_, [&](SqliteQueries& queries) { return queries.finished_at(filter, seen); });
+}
+
+EventStore::Page SqliteEventLog::read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                                             Topics topics) const {
+  return ask(pages_, [&](SqliteQueries& queries) { return queries.read_newest(sequence, until, filter, topics); });
+}
+
+std::uint64_t SqliteEventLog::first_after(std::uint64_t sequence, const TopicFilter& filter) const {
+  const std::uint64_t next = EventStore::first_after(sequence, filter);
+  const auto retained = ask(lookups_, [&](SqliteQueries& queries) { return queries.retained_after(sequence, filter); });
+  return std::min(retained.value_or(next), next);
 }
 
 EventStore::Page SqliteEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {

@@ -12,6 +12,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -53,6 +54,10 @@ class SqliteEventLog final : public EventStore {
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const override;
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const override;
   Page read_after(std::uint64_t sequence, const TopicFilter& filter) const override;
+  Page read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                   Topics topics) const override;
+  bool retains() const override { return true; }
+  std::uint64_t first_after(std::uint64_t sequence, const TopicFilter& filter) const override;
   StoreStatus status() const override;
   StoreStatistics statistics() const override;
 
@@ -65,6 +70,7 @@ class SqliteEventLog final : public EventStore {
     std::span<const Publication> publications;
     std::span<std::uint64_t> sequences;
     bool is_done = false;
+    std::optional<std::string> refusal = {};               // of the bounds of retained events
     std::shared_ptr<const std::string> trouble = nullptr;  // why not, if that could be said
   };
   // Reads on a connection of its own, of which there are two: pages take longer than other questions.

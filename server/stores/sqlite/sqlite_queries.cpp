@@ -40,9 +40,15 @@ class Snapshot {
 
 SqliteQueries::SqliteQueries(SqliteDatabase& database)
     : database_(database),
-      find_(database, "SELECT max(sequence) FROM entries WHERE publisher_id = ?1 AND topic = ?2 AND publisher = ?3"),
+      find_(database,
+            "SELECT max(sequence) FROM ("
+            "SELECT sequence FROM entries WHERE publisher_id = ?1 AND topic = ?2 AND publisher = ?3 UNION ALL "
+            "SELECT sequence FROM retained WHERE publisher_id = ?1 AND topic = ?2 AND publisher = ?3)"),
       next_holder_(database,
-                   "SELECT topic, publisher FROM entries WHERE publisher_id = ?1 AND (topic, publisher) >= (?2, ?3)"
+                   "SELECT * FROM (SELECT topic, publisher FROM entries"
+                   " WHERE publisher_id = ?1 AND (topic, publisher) >= (?2, ?3) ORDER BY topic, publisher LIMIT 1)"
+                   " UNION ALL SELECT * FROM (SELECT topic, publisher FROM retained"
+                   " WHERE publisher_id = ?1 AND (topic, publisher) >= (?2, ?3) ORDER BY topic, publisher LIMIT 1)"
                    " ORDER BY topic, publisher LIMIT 1"),
       first_finish_(database, "SELECT min(sequence) FROM entries WHERE kind = 1 AND topic = ?1 AND sequence >= ?2"),
       last_finish_(database, "SELECT max(sequence) FROM entries WHERE kind = 1 AND topic = ?1 AND sequence < ?2"),
@@ -59,6 +65,22 @@ SqliteQueries::SqliteQueries(SqliteDatabase& database)
                "SELECT sequence, topic, kind, publisher_id, payload, publisher, published FROM entries"
                " WHERE sequence > ?1 AND sequence <= ?2"
                " ORDER BY sequence LIMIT ?3"),
+      newest_of_topic_(database,
+                       "SELECT sequence, finished FROM newest WHERE topic = ?1"
+                       " UNION ALL SELECT sequence, 0 FROM retained WHERE topic = ?1"),
+      newest_events_(database,
+                     "SELECT sequence, topic, finished FROM newest WHERE sequence > ?1 AND sequence <= ?2"
+                     " UNION ALL SELECT sequence, topic, 0 FROM retained WHERE sequence > ?1 AND sequence <= ?2"
+                     " ORDER BY 1 LIMIT ?3"),
+      retained_entry_(database,
+                      "SELECT sequence, topic, 0, publisher_id, payload, publisher, published FROM retained"
+                      " WHERE sequence = ?1"),
+      retained_after_(database, "SELECT sequence, topic FROM retained WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"),
+      retained_topic_(database, "SELECT sequence FROM retained WHERE topic = ?1 AND sequence > ?2"),
+      retained_cost_(database,
+                     "SELECT length(payload) + length(CAST(topic AS BLOB)) +"
+                     " ifnull(length(CAST(publisher_id AS BLOB)), 0) + length(publisher) FROM retained"
+                     " WHERE topic = ?1"),
       newest_(database, "SELECT max(sequence) FROM entries"),
       oldest_(database, "SELECT min(sequence) FROM entries") {}
 
@@ -162,6 +184,88 @@ EventStore::Page SqliteQueries::merge(std::uint64_t sequence, std::uint64_t head
     bytes += page.entries.back().payload.size();
   }
   return page;
+}
+
+EventStore::Page SqliteQueries::read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                                            EventStore::Topics topics) {
+  const Snapshot snapshot(database_);
+  EventStore::Page page = filter.is_literal() ? newest_of_topics(sequence, until, filter, topics)
+                                              : scan_newest(sequence, until, filter, topics);
+  page.oldest = oldest().value_or(until + 1);
+  return page;
+}
+
+EventStore::Page SqliteQueries::scan_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                                            EventStore::Topics topics) {
+  PageScan scan(filter, sequence);
+  EventStore::Page page{.through = until};
+  std::size_t rows_seen = 0;
+  for (SqliteRows rows = newest_events_(sequence, until, std::uint64_t{EventStore::kPageScan}); rows.next();) {
+    ++rows_seen;
+    const auto one = static_cast<std::uint64_t>(rows.number(0));
+    const bool is_over = topics == EventStore::Topics::kGoingOn && rows.number(2) != 0;
+    if (scan.wants(one, topic_of(rows, 1)) && !is_over) {
+      page.entries.push_back(newest_entry(one));
+      scan.add(page.entries.back().payload.size());
+    }
+    if (!scan.is_full() && rows_seen < EventStore::kPageScan) continue;
+    page.through = scan.through();
+    break;
+  }
+  return page;
+}
+
+EventStore::Page SqliteQueries::newest_of_topics(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                                                 EventStore::Topics topics) {
+  std::vector<std::uint64_t> found;
+  for (const TopicPattern& topic : filter.patterns()) {
+    SqliteRows rows = newest_of_topic_(topic.view());
+    if (!rows.next()) continue;
+    const auto one = static_cast<std::uint64_t>(rows.number(0));
+    const bool is_over = topics == EventStore::Topics::kGoingOn && rows.number(1) != 0;
+    if (one > sequence && one <= until && !is_over) found.push_back(one);
+  }
+  std::sort(found.begin(), found.end());
+  EventStore::Page page{.through = until};
+  std::size_t bytes = 0;
+  for (const std::uint64_t one : found) {
+    if (page.entries.size() == EventStore::kPageEntries || bytes >= EventStore::kPageBytes) {
+      page.through = page.entries.back().sequence;
+      break;
+    }
+    page.entries.push_back(newest_entry(one));
+    bytes += page.entries.back().payload.size();
+  }
+  return page;
+}
+
+LogEntry SqliteQueries::newest_entry(std::uint64_t sequence) {
+  if (SqliteRows rows = retained_entry_(sequence); rows.next()) return entry(rows);
+  SqliteRows rows = entry_(sequence);
+  if (!rows.next()) throw SqliteError(database_.handle(), "an index refers to a missing entry", SQLITE_CORRUPT);
+  return entry(rows);
+}
+
+std::optional<std::uint64_t> SqliteQueries::retained_after(std::uint64_t sequence, const TopicFilter& filter) {
+  const std::uint64_t after = std::min(sequence, kMaxSequence);
+  std::optional<std::uint64_t> first;
+  if (filter.is_literal()) {
+    for (const TopicPattern& topic : filter.patterns()) {
+      if (const auto one = only_number(retained_topic_(topic.view(), after)))
+        first = std::min(first.value_or(*one), *one);
+    }
+    return first;
+  }
+  PageScan scan(filter, sequence);
+  for (SqliteRows rows = retained_after_(after, std::uint64_t{EventStore::kPageScan}); rows.next();) {
+    first = static_cast<std::uint64_t>(rows.number(0));
+    if (scan.wants(*first, topic_of(rows, 1))) return first;
+  }
+  return scan.is_full() ? first : std::nullopt;
+}
+
+std::size_t SqliteQueries::retained_cost(std::string_view topic) {
+  return only_number(retained_cost_(topic)).value_or(0);
 }
 
 Topic SqliteQueries::topic_of(const SqliteRows& row, int column) const {

@@ -29,6 +29,13 @@ class SqliteQueries {
   std::uint64_t life_before(std::string_view topic);
   /// As EventStore::read_after(), of entries up to `head`, from one state of the file.
   EventStore::Page read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
+  /// As EventStore::read_newest().
+  EventStore::Page read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                               EventStore::Topics topics);
+  /// The first retained event after `sequence` that matches, or one that does not after kPageScan of them.
+  std::optional<std::uint64_t> retained_after(std::uint64_t sequence, const TopicFilter& filter);
+  /// Bytes that the topic's retained event takes; 0 if it has none.
+  std::size_t retained_cost(std::string_view topic);
   /// The newest entry, and the oldest.
   std::optional<std::uint64_t> newest();
   std::optional<std::uint64_t> oldest();
@@ -36,6 +43,11 @@ class SqliteQueries {
  private:
   EventStore::Page scan(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
   EventStore::Page merge(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
+  EventStore::Page scan_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                               EventStore::Topics topics);
+  EventStore::Page newest_of_topics(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                                    EventStore::Topics topics);
+  LogEntry newest_entry(std::uint64_t sequence);
   Topic topic_of(const SqliteRows& row, int column) const;
   LogEntry entry(const SqliteRows& row) const;
 
@@ -49,6 +61,12 @@ class SqliteQueries {
   SqliteStatement sequences_;
   SqliteStatement entry_;
   SqliteStatement entries_;
+  SqliteStatement newest_of_topic_;
+  SqliteStatement newest_events_;
+  SqliteStatement retained_entry_;
+  SqliteStatement retained_after_;
+  SqliteStatement retained_topic_;
+  SqliteStatement retained_cost_;
   SqliteStatement newest_;
   SqliteStatement oldest_;
 };

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "log/event_log.h"
+#include "log/retention.h"
 #include "schema.h"
 
 namespace millrace {
@@ -61,6 +62,17 @@ struct SqliteWriter::Statements {
         old(database,
             "SELECT max(sequence) FROM (SELECT sequence, published FROM entries ORDER BY sequence LIMIT ?1)"
             " WHERE published < ?2"),
+        set_newest(database, "INSERT OR REPLACE INTO newest (topic, sequence, finished) VALUES (?1, ?2, 0)"),
+        forget_newest(database, "DELETE FROM newest WHERE topic = ?1"),
+        finish_newest(database, "UPDATE newest SET finished = 1 WHERE topic = ?1"),
+        retire_newest(database, "DELETE FROM newest WHERE sequence <= ?1"),
+        retain(database,
+               "INSERT OR REPLACE INTO retained (sequence, topic, publisher_id, published, payload, publisher)"
+               " SELECT sequence, topic, publisher_id, published, payload, publisher FROM entries WHERE sequence = ?1"),
+        finish_retained(database,
+                        "INSERT OR REPLACE INTO newest (topic, sequence, finished) SELECT topic, sequence, 1"
+                        " FROM retained WHERE topic = ?1 AND sequence >= ?2"),
+        forget_retained(database, "DELETE FROM retained WHERE topic = ?1"),
         set_meta(database, "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)"),
         page_count(database, "PRAGMA page_count"),
         free_pages(database, "PRAGMA freelist_count") {}
@@ -71,6 +83,13 @@ struct SqliteWriter::Statements {
   SqliteStatement insert_mark;
   SqliteStatement remove;
   SqliteStatement old;
+  SqliteStatement set_newest;
+  SqliteStatement forget_newest;
+  SqliteStatement finish_newest;
+  SqliteStatement retire_newest;
+  SqliteStatement retain;
+  SqliteStatement finish_retained;
+  SqliteStatement forget_retained;
   SqliteStatement set_meta;
   SqliteStatement page_count;
   SqliteStatement free_pages;
@@ -105,6 +124,10 @@ void SqliteWriter::load(StoreSync sync, const std::string& new_epoch) {
   head_ = std::max(queries_->newest().value_or(0),
                    static_cast<std::uint64_t>(database_.number("SELECT value FROM meta WHERE key = 'head'")));
   oldest_ = queries_->oldest().value_or(head_ + 1);
+  retained_topics_ = static_cast<std::size_t>(database_.number("SELECT count(*) FROM retained"));
+  retained_bytes_ = static_cast<std::size_t>(
+      database_.number("SELECT ifnull(sum(length(payload) + length(CAST(topic AS BLOB)) +"
+                       " ifnull(length(CAST(publisher_id AS BLOB)), 0) + length(publisher)), 0) FROM retained"));
   has_finishes_ = database_.number("SELECT EXISTS (SELECT 1 FROM entries WHERE kind = 1)") != 0;
   page_bytes_ = database_.number("PRAGMA page_size");
   const std::string booted = boot_id();
@@ -127,6 +150,8 @@ SqliteWriter::Transaction::Transaction(SqliteWriter& writer)
               .oldest = writer.oldest_,
               .entries = writer.entries_,
               .bytes = writer.bytes_,
+              .retained_topics = writer.retained_topics_,
+              .retained_bytes = writer.retained_bytes_,
               .unmeasured_bytes = writer.unmeasured_bytes_} {
   writer_.statements_->begin.run();
 }
@@ -147,6 +172,8 @@ SqliteWriter::Transaction::~Transaction() {
   writer_.oldest_ = before_.oldest;
   writer_.entries_ = before_.entries;
   writer_.bytes_ = before_.bytes;
+  writer_.retained_topics_ = before_.retained_topics;
+  writer_.retained_bytes_ = before_.retained_bytes;
   writer_.unmeasured_bytes_ = before_.unmeasured_bytes;
   if (!is_back) writer_.is_usable_ = false;
 }
@@ -182,7 +209,48 @@ std::optional<LogEntry> SqliteWriter::append(const Publication& publication,
   ++head_;
   ++entries_;
   unmeasured_bytes_ += entry.payload.size();
+  index(entry, publication.retain);
   return entry;
+}
+
+// The entry is its topic's newest now.
+void SqliteWriter::index(const LogEntry& entry, bool is_retained) {
+  if (entry.kind == Publication::Kind::kBegin) return;
+  const std::string_view topic = entry.topic.view();
+  const bool is_finish = entry.kind == Publication::Kind::kFinish;
+  if (const std::size_t cost = retained_topics_ > 0 ? queries_->retained_cost(topic) : 0; cost > 0) {
+    // As long as the log has it, those that are behind get the last event of what is finished.
+    if (is_finish) statements_->finish_retained.run(topic, oldest_);
+    statements_->forget_retained.run(topic);
+    --retained_topics_;
+    retained_bytes_ -= cost;
+  } else if (is_finish) {
+    statements_->finish_newest.run(topic);
+  }
+  if (is_finish) return;
+  if (!is_retained) return statements_->set_newest.run(topic, entry.sequence);
+  statements_->forget_newest.run(topic);
+  statements_->retain.run(entry.sequence);
+  ++retained_topics_;
+  retained_bytes_ += queries_->retained_cost(topic);
+}
+
+std::optional<std::string> SqliteWriter::refusal(std::span<const Publication> publications, const StoreBounds& bounds) {
+  if (std::none_of(publications.begin(), publications.end(), [](const Publication& one) { return one.retain; })) {
+    return std::nullopt;
+  }
+  RetentionCheck check(retained_topics_, retained_bytes_,
+                       {.topics = bounds.retained_topics, .bytes = bounds.retained_bytes});
+  for (const Publication& publication : publications) {
+    if (!is_new(publication)) continue;
+    const auto own = [&] {
+      const LogEntry entry = LogEntry::of(epoch_, head_ + 1, publication, {});
+      return entry.payload.size() + entry.topic.view().size() + entry.publisher_id.size() + entry.publisher_key.size();
+    };
+    const auto before = [&] { return queries_->retained_cost(publication.topic.view()); };
+    if (auto refusal = check.add(publication, own, before)) return refusal;
+  }
+  return std::nullopt;
 }
 
 bool SqliteWriter::retire(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most) {
@@ -191,6 +259,7 @@ bool SqliteWriter::retire(const StoreBounds& bounds, std::int64_t published_now,
   if (last < oldest_) return false;
   // Without a single entry, only this tells where to go on.
   if (last >= head_) statements_->set_meta.run(std::string_view("head"), head_);
+  statements_->retire_newest.run(last);
   statements_->remove.run(last);
   const auto removed = static_cast<std::uint64_t>(sqlite3_changes64(database_.handle()));
   entries_ -= removed;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "database.h"
@@ -52,6 +53,8 @@ class SqliteWriter {
       std::uint64_t oldest;
       std::uint64_t entries;
       std::uint64_t bytes;
+      std::size_t retained_topics;
+      std::size_t retained_bytes;
       std::uint64_t unmeasured_bytes;
     };
     SqliteWriter& writer_;
@@ -64,6 +67,9 @@ class SqliteWriter {
 
   // In a transaction:
 
+  /// Why the publications cannot all be appended: a sentence that names the bound of retained events. Nothing if they
+  /// can.
+  std::optional<std::string> refusal(std::span<const Publication> publications, const StoreBounds& bounds);
   /// The entry; nothing where there is nothing to append, as EventStore::append() says.
   std::optional<LogEntry> append(const Publication& publication, std::chrono::system_clock::time_point published);
   /// Drops what is beyond the bounds, oldest first, at most `most` entries. `published_now` in milliseconds since 1970.
@@ -82,6 +88,7 @@ class SqliteWriter {
  private:
   void load(StoreSync sync, const std::string& new_epoch);
   bool is_new(const Publication& publication);
+  void index(const LogEntry& entry, bool is_retained);
   std::uint64_t cutoff(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most);
   void look_at_size();
 
@@ -91,6 +98,8 @@ class SqliteWriter {
   std::uint64_t oldest_ = 1;
   std::uint64_t entries_ = 0;
   std::uint64_t bytes_ = 0;
+  std::size_t retained_topics_ = 0;
+  std::size_t retained_bytes_ = 0;
   std::int64_t page_bytes_ = 0;
   bool has_finishes_ = false;
   bool is_usable_ = true;

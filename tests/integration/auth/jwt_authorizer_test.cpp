@@ -238,7 +238,7 @@ TEST(JwtAuthorizer, AdministersOnlyByTheWordTrue) {
 TEST(JwtAuthorizer, RefusesMalformedRights) {
   const JwtAuthorizer authorizer({.secret = kSecret});
   for (const json& rights :
-       {json("**"), json{{"subscribe", "**"}}, json{{"subscribe", {1}}}, json{{"subscribe", {"a//b"}}}}) {
+       {json("**"), json{{"subscribe", "**"}}, json{{"subscribe", {1}}}, json{{"subscribe", {"a*"}}}}) {
     EXPECT_EQ(status(authorizer, TokenSigner::hs256(kSecret).sign({{"millrace", rights}})), 401) << rights;
   }
   EXPECT_EQ(status(authorizer, TokenSigner::hs256(kSecret).sign({{"sub", "ada"}})), 403);

@@ -259,7 +259,7 @@ TEST(Limits, CountsOnlyStreamsThatAreOpen) {
       {.threads = {.workers = 2, .loops = 1}, .shares = {.max_streams_per_user = 1}, .authorizer = by_header()});
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(status_of(ask(running.port(), request("HEAD", "/events?topic=a", "X-User: ada\r\n"))), 200);
-    EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a//b", "X-User: ada\r\n"))), 400);
+    EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a*", "X-User: ada\r\n"))), 400);
   }
   EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a", "X-User: ada\r\n"))), 200);
 }

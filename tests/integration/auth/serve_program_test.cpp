@@ -186,7 +186,7 @@ TEST(ServeProgram, NamesTheOptionThatWasTypedInEveryComplaint) {
   }
   EXPECT_GE(options, 45u);
   const TemporaryFile secret(kSecret);
-  EXPECT_NE(bad_option({"--jwt-secret-file", secret.path(), "--public-topic", "a//b"}).find("--public-topic"),
+  EXPECT_NE(bad_option({"--jwt-secret-file", secret.path(), "--public-topic", "a*"}).find("--public-topic"),
             std::string::npos);
   EXPECT_NE(bad_option({"--publish-key", kPublishKey, "--insecure"}).find("--insecure"), std::string::npos);
   Program unopened({"serve", "--port", "0", "--store", "sqlite:/no/such/folder/x.db"});
@@ -314,10 +314,10 @@ TEST(ServeProgram, SaysNoSecretInLogsMetricsAndAnswers) {
     for (const std::string& headers :
          {bearer(text), "Cookie: login=" + text + "\r\n", "Authorization: " + text + "\r\n",
           bearer(text) + "Host: evil.example\r\n", bearer(text) + "No colon\r\n"}) {
-      for (const char* topic : {"a", "b", "a//b", "millrace.presence"}) said += server.subscribe(topic, headers);
+      for (const char* topic : {"a", "b", "a*", "millrace.presence"}) said += server.subscribe(topic, headers);
       said += server.publish("b", headers) + server.publish("", headers);
       said += server.get("/subscriptions", headers) + server.get("/nowhere", headers) + server.get("/metrics", headers);
-      said += server.get("/events?topic=a//b&key=" + text + "&mode=none", headers);
+      said += server.get("/events?topic=a*&key=" + text + "&mode=none", headers);
     }
   }
   const StreamClient stream(server.port(), "/events?topic=a&client=me", bearer(good));

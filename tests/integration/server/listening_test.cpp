@@ -207,8 +207,8 @@ TEST(Listening, CountsWhatItRefusesByReason) {
   options.publishing.max_bytes = 100;
   RunningServer server(options, [](Server& one) { one.events("/events").operations(); });
   RawClient(server.port()).exchange(post("/events", R"({"topic":"a","data":"x"})"));
-  RawClient(server.port()).exchange(get("/events?topic=a//b"));
-  RawClient(server.port()).exchange(get("/events?topic=a//b"));
+  RawClient(server.port()).exchange(get("/events?topic=a*"));
+  RawClient(server.port()).exchange(get("/events?topic=a*"));
   RawClient(server.port()).exchange("GET /events?topic=a HTTP/1.1\r\nHost: evil.example\r\n\r\n");
   RawClient(server.port()).exchange("GET / HTTP/1.1\r\nHost: localhost\r\nNo colon\r\n\r\n");
   RawClient(server.port()).exchange(get("/nowhere"));

@@ -8,6 +8,7 @@
 // gap, and asks the store for what is older.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -32,6 +33,9 @@ struct StoreBounds {
   std::optional<std::uint64_t> events = {};          ///< most entries
   std::optional<std::uint64_t> bytes = kStoreBytes;  ///< on the disk
   std::optional<Duration> age = {};                  ///< of the oldest entry; longer than 0
+  /// Topics with a retained event, beyond these bounds, where the store retains; one more is refused.
+  std::size_t retained_topics = kMaxRetainedTopics;
+  std::size_t retained_bytes = kMaxRetainedBytes;  ///< of these events; likewise
 };
 
 /// One entry of a log.
@@ -160,6 +164,29 @@ class EventStore {
   /// ones after kPageBytes of payload; it may stop anywhere, such as after looking at kPageScan entries. A PageScan
   /// keeps to these bounds.
   virtual Page read_after(std::uint64_t sequence, const TopicFilter& filter) const = 0;
+
+  /// Of which topics read_newest() reads.
+  enum class Topics : std::uint8_t {
+    kGoingOn,  ///< those that are not finished, or have had an event since
+    kAll,      ///< finished ones, too
+  };
+  /// The newest event of each topic, where that lies after `sequence` and not after `until`, and the topic matches; in
+  /// the order of the log. Events only, no marks. Bounded like read_after(), and `through` is at most `until`. What an
+  /// event behind `until` has replaced is left out. This one reads the log: its cost is that of what the log has after
+  /// `sequence`. A store with an index of its topics does better.
+  virtual Page read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter, Topics topics) const;
+
+  /// Whether it keeps an event with Publication::retain, as long as that is its topic's newest and the topic is not
+  /// finished, beyond its bounds. If not, the server refuses such events. append() throws RetentionRefused where its
+  /// bounds on these events allow no more.
+  virtual bool retains() const { return false; }
+
+  /// For a store that retains: a sequence after `sequence` and, unless that is beyond it, at most oldest(), such that
+  /// no retained event whose topic matches lies between the two. May be that of one that does not match, after looking
+  /// at kPageScan of them.
+  virtual std::uint64_t first_after(std::uint64_t sequence, const TopicFilter& /*filter*/) const {
+    return std::max(oldest(), sequence + 1);
+  }
 
   /// For a log to which other programs append as well: waits, for a bounded time, until on_appended has taken the entry
   /// with this sequence. False if there is no such entry.

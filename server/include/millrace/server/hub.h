@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,6 +25,7 @@
 namespace millrace {
 
 class Feed;
+class TopicFilter;
 
 /// The log of a server, as publishers see it.
 class Hub {
@@ -34,7 +36,7 @@ class Hub {
     enum class Reason : std::uint8_t {
       kReservedTopic,   ///< it is one of Millrace's own
       kReservedType,    ///< likewise
-      kReservedId,      ///< `earliest`, or an ID of Millrace's own
+      kReservedId,      ///< `earliest`, `latest`, or an ID of Millrace's own
       kIdOfALog,        ///< a client could have the ID from this log, or from one in memory, which may have been this
                         ///< server's before it was started anew
       kUnreturnableId,  ///< no header could bring the ID back [EventId::returns_in_a_header()]
@@ -44,16 +46,17 @@ class Hub {
     std::string sentence;  ///< begins with the field's name and a colon
   };
 
-  /// A Server makes its own.
-  explicit Hub(Feed& feed);
+  /// A Server makes its own. Events of topics that `retained` matches are retained.
+  explicit Hub(Feed& feed, const TopicPatterns& retained = {});
+  ~Hub();
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
   /// Appends the event to the log and hands it to every subscriber of the topic. Returns once it is in the log, which
   /// with a store is: once it will survive. Throws std::invalid_argument, with the sentence, if there is a refusal(),
-  /// StoreUnavailable if there is a store that cannot take it now. Where there is no memory left for the log itself,
-  /// the program ends, by std::terminate(): with half of an event in it, it would lose others in silence.
-  /// `publisher` is as in Publication.
+  /// StoreUnavailable if there is a store that cannot take it now, RetentionRefused if it cannot be retained. Where
+  /// there is no memory left for the log itself, the program ends, by std::terminate(): with half of an event in it, it
+  /// would lose others in silence. `publisher` is as in Publication.
   Published publish(Topic topic, const Event& event, std::string_view publisher = {});
   /// The same for text that is put together at run time. Throws InvalidTopic, too, if it is not one.
   template <detail::TextAtRunTime Text>
@@ -62,7 +65,7 @@ class Hub {
   }
 
   /// Publishes several, in order and at once: with a store all of them are stored, or none. Returns one result for
-  /// each.
+  /// each. With Publication::retain an event outlives the log's bounds.
   std::vector<Published> publish(std::span<const Publication> publications);
 
   /// Ends the topic. Each event stream that has no other topic ends after the topic's last event. A client that comes
@@ -84,8 +87,14 @@ class Hub {
     begin(detail::checked_topic(topic));
   }
 
+  static constexpr std::string_view kRetainsNothing =
+      "retain: the server's store keeps no event beyond its bounds; publish without it";  ///< where retains() is false
+
   /// Why the event cannot be published to the topic; nothing if it can.
   std::optional<Refusal> refusal(Topic topic, const Event& event) const;
+
+  /// Whether events can be retained: not with every store.
+  bool retains() const;
 
   /// Why nobody but Millrace can publish to the topic, or finish it; nothing if others can.
   static std::optional<Refusal> refusal(Topic topic);
@@ -101,6 +110,8 @@ class Hub {
     std::uint64_t evictions = 0;                ///< entries removed from memory
     std::size_t entries = 0;                    ///< in memory
     std::size_t bytes = 0;                      ///< of them
+    std::size_t retained_topics = 0;            ///< topics with a retained event, in memory
+    std::size_t retained_bytes = 0;             ///< of these events
     std::optional<StoreStatistics> store = {};  ///< of the store, if there is one
   };
   /// The figures of now.
@@ -111,6 +122,7 @@ class Hub {
 
  private:
   Feed& feed_;
+  std::unique_ptr<const TopicFilter> retained_;  // null: none
   std::atomic<std::uint64_t> publishes_ = 0;
   std::atomic<std::uint64_t> repeated_ = 0;
 };

@@ -16,6 +16,7 @@
 #include "millrace/core/time.h"
 #include "millrace/server/cursor_form.h"
 #include "millrace/server/server_tls.h"
+#include "millrace/server/topic_patterns.h"
 
 namespace millrace {
 
@@ -57,6 +58,17 @@ struct ServerOptions {
 
     /// How long the log keeps an event. Without a value: as long as it fits.
     std::optional<Duration> age = {};
+
+    /// Topics whose events are all retained: the newest of each outlives the log's bounds, until the topic is finished.
+    /// A publisher can ask for it, too. [docs/protocol.md, "Retained topics"]
+    TopicPatterns retain = {};
+
+    /// Most topics with a retained event; beyond it publishing is refused (507). Of the log in memory; a store has
+    /// bounds of its own.
+    std::size_t max_retained_topics = kMaxRetainedTopics;
+
+    /// Most bytes of retained events, with their topics and IDs; beyond it the same happens.
+    std::size_t max_retained_bytes = kMaxRetainedBytes;
   };
 
   /// Event streams, of all routes.

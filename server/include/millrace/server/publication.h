@@ -37,6 +37,15 @@ struct Publication {
   /// the authorizer names, and `anonymous` for all others.
   std::string_view publisher = {};
   Kind kind = Kind::kEvent;  ///< an event, or a mark
+  /// The event outlives the log's bounds as long as it is its topic's newest and the topic is not finished.
+  bool retain = false;
+};
+
+/// The event would be retained beyond the bounds of retained events (a sentence that names the bound), or the store
+/// retains nothing. Nothing was published.
+class RetentionRefused : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 /// The store cannot do this now: its disk is full, or its machine cannot be reached. Nothing was published, or it is

@@ -39,6 +39,11 @@ struct SubscribeOptions {
   /// ServerOptions::streams.cursor.
   std::optional<CursorForm> cursor = {};
 
+  /// Skips events whose topic has a newer one: 0 ms, while the client is behind; otherwise always, and the client is
+  /// handed what is newest once in this time, at most kMaxConflateInterval. Without a value: as the request's
+  /// `conflate` parameter says, otherwise nothing is skipped. [docs/protocol.md, "Conflation"]
+  std::optional<Duration> conflate = {};
+
   /// The reconnection time at the beginning of the stream. Without a value: ServerOptions::streams.retry.
   std::optional<Duration> retry = {};
 

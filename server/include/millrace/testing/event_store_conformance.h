@@ -131,6 +131,33 @@ class EventStoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
     }
   }
 
+  using Topics = EventStore::Topics;
+  /// The newest event of each topic after `sequence` and up to `until`, page by page.
+  Sequences read_newest(std::uint64_t sequence, const std::vector<std::string>& patterns,
+                        Topics topics = Topics::kGoingOn, std::uint64_t until = 0) {
+    if (until == 0) until = store_->head();
+    Sequences result;
+    while (sequence < until) {
+      const EventStore::Page page = store_->read_newest(sequence, until, filter_for(patterns), topics);
+      EXPECT_LE(page.entries.size(), EventStore::kPageEntries);
+      EXPECT_LE(page.through, until);
+      for (const LogEntry& entry : page.entries) {
+        EXPECT_EQ(entry.kind, Publication::Kind::kEvent);
+        EXPECT_FALSE(entry.payload.empty());
+        result.push_back(entry.sequence);
+      }
+      if (page.through <= sequence) {
+        ADD_FAILURE() << "the page after " << sequence << " leads nowhere";
+        return result;
+      }
+      sequence = page.through;
+    }
+    return result;
+  }
+  std::uint64_t retain(Topic topic, EventId id = {}) {
+    return append({.topic = topic, .event = {.data = "x", .id = id}, .retain = true});
+  }
+
   void compare_with_model(std::uint32_t seed);
 
   std::shared_ptr<EventStore> store_;
@@ -411,6 +438,73 @@ TEST_P(EventStoreConformance, BeginsOnlyWhatIsFinished) {
   EXPECT_EQ(finished_at({"a"}), 0u);
 }
 
+// --- The newest events ----------------------------------------------------------------------------------------------
+
+TEST_P(EventStoreConformance, ReadsTheNewestEventOfEachTopic) {
+  keeping(20);
+  EXPECT_EQ(read_newest(0, {"**"}), Sequences());
+  for (const char* topic : {"a", "b", "a", "a/x", "b", "c"}) append(*Topic::parse(std::string_view(topic)));
+  EXPECT_EQ(read_newest(0, {"**"}), (Sequences{3, 4, 5, 6}));
+  EXPECT_EQ(read_newest(0, {"a", "c", "none"}), (Sequences{3, 6}));
+  EXPECT_EQ(read_newest(0, {"a/*"}), Sequences{4});
+  EXPECT_EQ(read_newest(4, {"**"}), (Sequences{5, 6}));
+  EXPECT_EQ(read_newest(0, {"**"}, Topics::kAll, 5), (Sequences{3, 4, 5}));
+  append("a");
+  EXPECT_EQ(read_newest(0, {"**"}, Topics::kAll, 5), (Sequences{4, 5})) << "what is newer than asked for replaces, too";
+}
+
+TEST_P(EventStoreConformance, TellsTheNewestEventsOfFinishedTopicsApart) {
+  keeping(20);
+  append("a");
+  append("b");
+  finish("a");
+  EXPECT_EQ(read_newest(0, {"**"}), Sequences{2});
+  EXPECT_EQ(read_newest(0, {"a", "b"}), Sequences{2});
+  EXPECT_EQ(read_newest(0, {"**"}, Topics::kAll), (Sequences{1, 2}));
+  begin("a");
+  EXPECT_EQ(read_newest(0, {"**"}), Sequences{2}) << "beginning anew brings nothing back";
+  append("a");
+  EXPECT_EQ(read_newest(0, {"**"}), (Sequences{2, 5}));
+}
+
+TEST_P(EventStoreConformance, RetainsEventsBeyondItsBoundWhereItCan) {
+  EventStore& store = keeping(3);
+  if (!store.retains()) GTEST_SKIP() << "the store retains nothing";
+  retain("a");
+  retain("b", "mine");
+  retain("a");
+  for (int i = 0; i < 5; ++i) append("x");
+  EXPECT_EQ(store.oldest(), 6u);
+  EXPECT_EQ(read_newest(0, {"**"}), (Sequences{2, 3, 8}));
+  EXPECT_EQ(read_newest(0, {"a", "x"}), (Sequences{3, 8}));
+  EXPECT_EQ(store.first_after(0, filter_for({"**"})), 2u);
+  EXPECT_EQ(store.first_after(0, filter_for({"a"})), 3u);
+  EXPECT_EQ(store.first_after(0, filter_for({"x/*"})), 6u);
+  EXPECT_EQ(store.first_after(3, filter_for({"**"})), 6u);
+  EXPECT_EQ(find("mine"), 2u);
+  EXPECT_EQ(append("b", "x", "mine"), 0u) << "it is still here";
+  append("a");
+  finish("b");
+  for (int i = 0; i < 5; ++i) append("x");
+  EXPECT_EQ(read_newest(0, {"**"}), Sequences{store.head()}) << "one replaced, one finished";
+  EXPECT_EQ(find("mine"), 0u);
+  EXPECT_EQ(store.first_after(0, filter_for({"**"})), store.oldest());
+}
+
+TEST_P(EventStoreConformance, KeepsWhatItRetainsWhereItOutlivesTheProgram) {
+  if (GetParam().open_again == nullptr) GTEST_SKIP() << "the store does not say how it is opened again";
+  if (!keeping(2).retains()) GTEST_SKIP() << "the store retains nothing";
+  retain("a");
+  append("b");
+  append("b");
+  append("b");
+  again();
+  EXPECT_EQ(read_newest(0, {"**"}), (Sequences{1, 4}));
+  finish("a");
+  again();
+  EXPECT_EQ(read_newest(0, {"**"}), Sequences{4});
+}
+
 // --- Its life -------------------------------------------------------------------------------------------------------
 
 TEST_P(EventStoreConformance, IsUsedByOneServerAfterTheOther) {
@@ -500,6 +594,11 @@ inline void EventStoreConformance::compare_with_model(std::uint32_t seed) {
       if (one.sequence > after && matches) expected.push_back(one.sequence);
     }
     ASSERT_EQ(read_all(after, patterns), expected) << "seed " << seed << ", step " << step;
+    std::erase_if(expected, [&](std::uint64_t sequence) {
+      return std::any_of(model.begin() + static_cast<std::ptrdiff_t>(sequence), model.end(),
+                         [&](const Entry& later) { return later.topic == model[sequence - 1].topic; });
+    });
+    ASSERT_EQ(read_newest(after, patterns), expected) << "seed " << seed << ", step " << step;
   }
 }
 

@@ -105,7 +105,7 @@ TEST(GzipBlock, OfAFrameIsMadeOnceForAllThreads) {
     for (const GzipBlock*& each : seen) threads.emplace_back([&frame, &each] { each = &frame.gzip(); });
     for (std::thread& thread : threads) thread.join();
     for (const GzipBlock* each : seen) EXPECT_EQ(each, seen.front());
-    EXPECT_EQ(frame.wire(WireForm::kGzipChunk), seen.front()->chunk);
+    EXPECT_EQ(frame.wire(WireForm{.coding = WireCoding::kGzipChunk}), seen.front()->chunk);
   }
 }
 

@@ -92,7 +92,7 @@ TEST_F(PublishBody, FinishesATopicWithOrWithoutALastEvent) {
 TEST_F(PublishBody, NamesTheFieldThatIsWrong) {
   expect_blamed("topic", R"({"data":"x"})");
   expect_blamed("topic", R"({"topic":7,"data":"x"})");
-  for (const char* topic : {"", "/", "a//b", "/a", "a/", "*", "a/*", "**", "a\\nb", "a\\u0000"}) {
+  for (const char* topic : {"", "*", "a/*", "**", "a\\nb", "a\\u0000"}) {
     expect_blamed("topic", R"({"topic":")" + std::string(topic) + R"(","data":"x"})");
   }
   expect_blamed("topic", R"({"topic":")" + std::string(kMaxTopicBytes + 1, 'a') + R"(","data":"x"})");

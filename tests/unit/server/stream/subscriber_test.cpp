@@ -25,8 +25,8 @@ Feed::Options keeping(std::size_t events) {
 // One subscriber of a hub, fed by it as by an event loop.
 class Subscription final : public Feed::Sink {
  public:
-  Subscription(LoneHub& hub, const std::vector<std::string>& patterns, WireForm form = WireForm::kChunk,
-               bool poll = false, CursorForm cursor = CursorForm::kEvent)
+  Subscription(LoneHub& hub, const std::vector<std::string>& patterns, WireForm form = {}, bool poll = false,
+               CursorForm cursor = CursorForm::kEvent)
       : subscriber(hub, output,
                    {.filter = filter_for(patterns), .client = "", .form = form, .cursor = cursor, .poll = poll}),
         hub_(hub),
@@ -64,7 +64,7 @@ class Subscription final : public Feed::Sink {
   }
 
   StreamDecoder decoded() const {
-    StreamDecoder decoder(form_ != WireForm::kPayload, form_ == WireForm::kGzipChunk);
+    StreamDecoder decoder(form_.coding != WireCoding::kPayload, form_.coding == WireCoding::kGzipChunk);
     decoder.feed(output.bytes);
     return decoder;
   }
@@ -100,7 +100,7 @@ TEST(Subscriber, BeginsWithTheHeadTheReconnectionTimeAndTheCursor) {
 // The whole stream of one that gets the event "x", a heartbeat and its topic's end.
 std::string stream_with(CursorForm form) {
   LoneHub hub(keeping(10));
-  Subscription one(hub, {"a"}, WireForm::kPayload, false, form);
+  Subscription one(hub, {"a"}, WireForm{.coding = WireCoding::kPayload}, false, form);
   one.start({}, "HEAD\r\n\r\n");
   hub.publish("a", {.data = "x"});
   one.deliver();
@@ -158,7 +158,7 @@ TEST(Subscriber, SaysWhereTheEndIsOnceThoughTheOutputIsFull) {
 
 TEST(Subscriber, APollIsNotOverForACursorOrAMark) {
   LoneHub hub(keeping(100));
-  Subscription one(hub, {"a", "b"}, WireForm::kChunk, true);
+  Subscription one(hub, {"a", "b"}, WireForm{}, true);
   one.start();
   hub.finish("a");
   one.deliver();
@@ -385,7 +385,7 @@ TEST(Subscriber, EndsAFinishedTopicOnlyWhenItsOutputHasAllOfIt) {
 
 TEST(Subscriber, APollEndsOnceItHasCarriedSomething) {
   LoneHub hub(keeping(100));
-  Subscription waiting(hub, {"a"}, WireForm::kChunk, true);
+  Subscription waiting(hub, {"a"}, WireForm{}, true);
   waiting.start();
   EXPECT_FALSE(waiting.output.ended);
   hub.publish("a", {.data = "1"});
@@ -394,12 +394,12 @@ TEST(Subscriber, APollEndsOnceItHasCarriedSomething) {
   EXPECT_TRUE(waiting.output.ended);
   EXPECT_EQ(data_of(waiting.decoded()), (Data{"1", "2"}));
 
-  Subscription resuming(hub, {"a"}, WireForm::kChunk, true);
+  Subscription resuming(hub, {"a"}, WireForm{}, true);
   resuming.start("ep-1");
   EXPECT_TRUE(resuming.output.ended);
   EXPECT_EQ(data_of(resuming.decoded()), (Data{"2"}));
 
-  Subscription quiet(hub, {"a"}, WireForm::kChunk, true);
+  Subscription quiet(hub, {"a"}, WireForm{}, true);
   quiet.start();
   quiet.heartbeat();
   EXPECT_TRUE(quiet.output.ended);
@@ -411,7 +411,7 @@ TEST(Subscriber, APollEndsOnceItHasCarriedSomething) {
 void run_partial_writes(std::uint32_t seed) {
   std::mt19937 random(seed);
   const auto up_to = [&](std::size_t most) { return std::uniform_int_distribution<std::size_t>(0, most)(random); };
-  const auto form = static_cast<WireForm>(up_to(2));
+  const auto form = WireForm{.coding = static_cast<WireCoding>(up_to(2)), .topic = up_to(1) == 1, .envelope = false};
   const bool wild = up_to(1) == 0;
   LoneHub hub(keeping(100'000));
   Subscription one(hub, wild ? std::vector<std::string>{"a/*"} : std::vector<std::string>{"a/1", "a/2"}, form);
@@ -462,7 +462,7 @@ void run_partial_writes(std::uint32_t seed) {
   ASSERT_EQ(data_of(one.decoded()), expected) << "seed " << seed;
   one.output.bytes += one.subscriber.ending();
   ASSERT_EQ(data_of(one.decoded()), expected) << "seed " << seed << ", ended";
-  ASSERT_EQ(one.decoded().ended(), form != WireForm::kPayload) << "seed " << seed;
+  ASSERT_EQ(one.decoded().ended(), form.coding != WireCoding::kPayload) << "seed " << seed;
 }
 
 TEST(Subscriber, GetsEveryEventOnceAndInOrderHoweverItsOutputTakesThem) {

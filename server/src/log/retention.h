@@ -1,0 +1,56 @@
+// RetentionCheck: whether publications that are appended together fit into the bounds of retained events.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "millrace/server/publication.h"
+
+namespace millrace {
+
+class RetentionCheck {
+ public:
+  struct Bounds {
+    std::size_t topics;
+    std::size_t bytes;
+  };
+
+  /// `topics` and `bytes` are retained before.
+  RetentionCheck(std::size_t topics, std::size_t bytes, const Bounds& bounds)
+      : topics_(topics), bytes_(bytes), bounds_(bounds) {}
+
+  /// Looks at the next publication, which is new. `cost` is called for what it takes if it is retained, `before` for
+  /// what its topic retains so far; 0: nothing. Returns why it does not fit, as a sentence.
+  template <typename Cost, typename Before>
+  std::optional<std::string> add(const Publication& publication, const Cost& cost, const Before& before) {
+    if (publication.kind == Publication::Kind::kBegin) return std::nullopt;
+    const auto [place, is_first] = costs_.try_emplace(std::string(publication.topic.view()), 0);
+    std::size_t& retained = place->second;
+    if (is_first) retained = before();
+    if (retained > 0) --topics_;
+    bytes_ -= retained;
+    retained = 0;
+    if (publication.kind != Publication::Kind::kEvent || !publication.retain) return std::nullopt;
+    retained = cost();
+    bytes_ += retained;
+    ++topics_;
+    if (topics_ > bounds_.topics) {
+      return "retain: the server retains the newest events of " + std::to_string(bounds_.topics) +
+             " topics, its limit; finish topics that are over";
+    }
+    if (bytes_ <= bounds_.bytes) return std::nullopt;
+    return "retain: the event does not fit into the " + std::to_string(bounds_.bytes) +
+           " bytes of retained events, the server's limit; finish topics that are over, or retain less";
+  }
+
+ private:
+  std::size_t topics_;
+  std::size_t bytes_;
+  const Bounds bounds_;
+  std::map<std::string, std::size_t, std::less<>> costs_;  // of topics that have been looked at
+};
+
+}  // namespace millrace
