@@ -35,6 +35,8 @@ const bytesEach = {
   show: bytes,
 };
 
+const megabytes = { title: "MB", of: (report) => report.megabytesReceived, show: (value) => value.toPrecision(3) };
+const cpuSeconds = { title: "CPU s", of: (report) => report.cpuSeconds, show: (value) => value.toPrecision(3) };
 const handshakes = {
   title: "handshakes/s",
   of: (report) => report.handshakesPerSecond ?? 0,
@@ -175,6 +177,23 @@ export const scenarios = {
     },
   ],
   wildcards: [wildcards(4)],
+  conflate: [
+    {
+      name: "conflate",
+      title: "1,000 subscribers of 10 topics each, 100,000 updates/s of 10,000 topics",
+      subscribers: 1000,
+      load: ["--subscribers", 1000, "--topics", 10_000, "--topics-each", 10, "--seconds", 4, "--rate", 100_000].concat([
+        "--publishers",
+        8,
+        "--batch",
+        100,
+      ]),
+      servers: ["millrace", "millrace_conflated"],
+      base: "millrace",
+      figures: [figure.deliveries, megabytes, figure.p50, figure.p99, cpuSeconds],
+      chart: figure.p99,
+    },
+  ],
   streams: [
     {
       name: "streams",

@@ -56,6 +56,11 @@ export const servers = {
     command: () => [`${bin}/millrace_bench_millrace`],
     load: ["--gzip"],
   },
+  millrace_conflated: {
+    title: "**Millrace**, conflated to 250 ms",
+    command: () => [`${bin}/millrace_bench_millrace`],
+    load: ["--conflate", 250],
+  },
   millrace_tls: {
     title: "**Millrace**, TLS",
     scheme: "https",

@@ -19,9 +19,11 @@ struct Load {
   std::string subscribe_path = "/events?topic={topic}";  ///< GET; {topic} stands for the topic
   std::string publish_path = "/events";                  ///< POST
   bool raw_body = false;                                 ///< the body is the data alone, not a JSON object
-  std::size_t subscribers = 1000;                        ///< subscriber i listens to topic i % topics
+  std::size_t subscribers = 1000;
   std::size_t topics = 1;
-  std::size_t processes = 1;                  ///< that hold the subscribers
+  std::size_t topics_each = 1;  ///< subscriber i listens to so many, from topic i * topics_each % topics on
+  std::size_t conflate = 0;   ///< milliseconds between what is newest, which is all that subscribers get; 0: everything
+  std::size_t processes = 1;  ///< that hold the subscribers
   std::size_t connect_window = 256;           ///< connections being made at a time, of one process
   double rate = 1;                            ///< events a second; 0: as fast as it goes
   std::chrono::duration<double> duration{5};  ///< of publishing

@@ -101,7 +101,7 @@ void Publisher::publish(std::uint64_t events) {
 }
 
 bool Publisher::window_is_open() const {
-  const std::uint64_t each = load_.subscribers / load_.topics;
+  const std::uint64_t each = std::max<std::uint64_t>(1, load_.subscribers * load_.topics_each / load_.topics);
   return published_ < deliveries_() / each + load_.window;
 }
 

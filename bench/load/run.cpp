@@ -175,6 +175,7 @@ nlohmann::ordered_json report_of(const Load& load, const TallyBoard& board, cons
   Tally sum;
   for (const Tally& tally : board.tallies()) {
     sum.lost += tally.lost;
+    sum.skipped += tally.skipped;
     sum.doubled += tally.doubled;
     sum.out_of_order += tally.out_of_order;
     sum.gaps += tally.gaps;
@@ -202,6 +203,7 @@ nlohmann::ordered_json report_of(const Load& load, const TallyBoard& board, cons
                                 {"connectsPerSecond", rate(board.connected(), connect_seconds)},
                                 {"published", time.published},
                                 {"deliveries", deliveries},
+                                {"skipped", sum.skipped},
                                 {"seconds", seconds},
                                 {"deliveriesPerSecond", rate(deliveries, seconds)},
                                 {"megabytesReceived", static_cast<double>(sum.bytes) / 1e6},
@@ -262,7 +264,9 @@ nlohmann::ordered_json run_load(const Load& load) {
       publisher.run();
       time.published = publisher.published();
       time.publishing.add(publisher.latency());
-      time.expected = time.published * (load.subscribers / load.topics);
+      time.expected = load.conflate > 0 ? 0 : time.published * load.subscribers * load.topics_each / load.topics;
+      // What is newest comes once more.
+      if (load.conflate > 0) std::this_thread::sleep_for(2 * std::chrono::milliseconds(load.conflate));
       time.handshakes = handshakes.done();
     }
   }

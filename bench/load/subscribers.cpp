@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -34,12 +35,13 @@ in_addr source_address(std::size_t subscriber) {
 }  // namespace
 
 struct Subscribers::Stream {
-  explicit Stream(std::size_t subscriber, std::uint64_t next) : number(subscriber), next_sequence(next) {}
+  Stream(std::size_t subscriber, std::size_t topics, std::uint64_t next)
+      : number(subscriber), next_sequences(topics, next) {}
   const std::size_t number;
   std::unique_ptr<Link> link;  // null: closed
   bool is_ready = false;       // for the request
   bool answered = false;
-  std::uint64_t next_sequence;
+  std::vector<std::uint64_t> next_sequences;  // of each of its topics
   StreamBody body;
   EventStreamParser parser;
 };
@@ -54,7 +56,9 @@ Subscribers::Subscribers(const Load& load, std::size_t first, std::size_t last, 
       buffer_(kReadBytes) {
   if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "cannot create an epoll");
   streams_.reserve(last - first);
-  for (std::size_t i = first; i < last; ++i) streams_.push_back(std::make_unique<Stream>(i, next_sequence));
+  for (std::size_t i = first; i < last; ++i) {
+    streams_.push_back(std::make_unique<Stream>(i, load.topics_each, next_sequence));
+  }
 }
 
 Subscribers::~Subscribers() {
@@ -119,8 +123,11 @@ void Subscribers::shake_hands(Stream& stream) {
 }
 
 void Subscribers::send_request(Stream& stream) {
-  std::string request = "GET " + with_topic(load_, load_.subscribe_path, stream.number % load_.topics) +
-                        " HTTP/1.1\r\nHost: " + load_.host + "\r\nAccept: text/event-stream\r\n";
+  std::string request = "GET " + with_topic(load_, load_.subscribe_path, first_topic(stream));
+  for (std::size_t i = 1; i < load_.topics_each; ++i) request += "&topic=" + topic_name(load_, first_topic(stream) + i);
+  if (load_.topics_each > 1) request += "&fields=topic";
+  if (load_.conflate > 0) request += "&conflate=" + std::to_string(load_.conflate);
+  request += " HTTP/1.1\r\nHost: " + load_.host + "\r\nAccept: text/event-stream\r\n";
   if (!last_event_id_.empty()) request += "Last-Event-ID: " + last_event_id_ + "\r\n";
   if (load_.gzip) request += "Accept-Encoding: gzip\r\n";
   request += "\r\n";
@@ -144,7 +151,7 @@ void Subscribers::read(Stream& stream) {
     for (auto item = stream.parser.next(); item != EventStreamParser::Item::kNeedMore; item = stream.parser.next()) {
       if (item == EventStreamParser::Item::kTooLarge) return;
       if (item == EventStreamParser::Item::kEvent) {
-        take_event(stream, stream.parser.event().type, stream.parser.event().data, now);
+        take_event(stream, stream.parser.event(), now);
       }
     }
   });
@@ -161,19 +168,33 @@ void Subscribers::read(Stream& stream) {
   }
 }
 
-void Subscribers::take_event(Stream& stream, std::string_view type, std::string_view data, std::int64_t now) {
+std::size_t Subscribers::first_topic(const Stream& stream) const {
+  return stream.number * load_.topics_each % load_.topics;
+}
+
+// Which of its topics the event says that it is of.
+std::size_t Subscribers::topic_of(const Stream& stream, const MessageEvent& event) const {
+  if (load_.topics_each == 1) return 0;
+  for (std::size_t i = 0; i < load_.topics_each; ++i) {
+    if (event.topic == topic_name(load_, first_topic(stream) + i)) return i;
+  }
+  throw std::runtime_error("an event of another topic");
+}
+
+void Subscribers::take_event(Stream& stream, const MessageEvent& event, std::int64_t now) {
   std::uint64_t sequence = 0;
   std::int64_t published = 0;
-  if (!read_payload(data, sequence, published)) {
-    if (type == protocol::kGapEventType) ++tally_.gaps;
+  if (!read_payload(event.data, sequence, published)) {
+    if (event.type == protocol::kGapEventType) ++tally_.gaps;
     return;
   }
-  if (sequence < stream.next_sequence) {
-    ++(sequence + 1 == stream.next_sequence ? tally_.doubled : tally_.out_of_order);
+  std::uint64_t& next = stream.next_sequences[topic_of(stream, event)];
+  if (sequence < next) {
+    ++(sequence + 1 == next ? tally_.doubled : tally_.out_of_order);
     return;
   }
-  tally_.lost += sequence - stream.next_sequence;
-  stream.next_sequence = sequence + 1;
+  (load_.conflate > 0 ? tally_.skipped : tally_.lost) += sequence - next;
+  next = sequence + 1;
   tally_.deliveries.store(tally_.deliveries.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   tally_.latency.add(now - published);
   tally_.last_delivery_ns = now;

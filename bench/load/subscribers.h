@@ -12,6 +12,7 @@
 
 #include "link.h"
 #include "load.h"
+#include "millrace/core/event.h"
 #include "tally.h"
 
 namespace millrace::load {
@@ -37,7 +38,9 @@ class Subscribers {
   void shake_hands(Stream& stream);
   void send_request(Stream& stream);
   void read(Stream& stream);
-  void take_event(Stream& stream, std::string_view type, std::string_view data, std::int64_t now);
+  std::size_t first_topic(const Stream& stream) const;
+  std::size_t topic_of(const Stream& stream, const MessageEvent& event) const;
+  void take_event(Stream& stream, const MessageEvent& event, std::int64_t now);
   void close(Stream& stream);
 
   const Load& load_;
