@@ -327,7 +327,8 @@ bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
   }
   discarded_.clear();
   takes_posted_soon_ = true;
-  return has_deliveries() || !took_posted || !to_wake_.empty() || (handshakes_ && handshakes_->has_more());
+  return has_deliveries() || !took_posted || !to_wake_.empty() || !to_send_.empty() ||
+         (handshakes_ && handshakes_->has_more());
 }
 
 bool ConnectionLoop::gathers_more(std::size_t& rounds) const {
