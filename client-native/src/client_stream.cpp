@@ -174,8 +174,8 @@ void ClientStream::act_on(Output output) {
       drop_wanted_ = true;
       // A silent connection must not be used again, nor a broken one. One of HTTP/2 that is broken libcurl has given up
       // itself, and where only this stream has ended, it is well.
-      reuse_connection_ = state_.reason() != Reason::kTimeout &&
-                          (state_.reason() != Reason::kNetworkError || exchange_.is_http2());
+      reuse_connection_ =
+          state_.reason() != Reason::kTimeout && (state_.reason() != Reason::kNetworkError || exchange_.is_http2());
       report_error(true);
       break;
     case Output::kFail:

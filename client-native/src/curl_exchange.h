@@ -85,7 +85,7 @@ class CurlExchange {
   TransportRequest request_;
   Url url_;
   bool reuse_ = true;
-  bool is_http2_ = false;  // the last response
+  bool is_http2_ = false;         // the last response
   bool may_authenticate_ = true;  // no redirect has led to another origin
   int redirects_ = 0;
 

@@ -53,8 +53,8 @@ CurlMulti::CurlMulti() {
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::set_timer);
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-  // Of one connection, once the server has said that it takes as many: until then libcurl puts 100 on it. Beyond that it
-  // does not wait for the next connection to be made, but makes one for each stream.
+  // Of one connection, once the server has said that it takes as many: until then libcurl puts 100 on it. Beyond that
+  // it does not wait for the next connection to be made, but makes one for each stream.
   curl_multi_setopt(multi_, CURLMOPT_MAX_CONCURRENT_STREAMS, static_cast<long>(kMaxStreamsPerConnection));
 }
 

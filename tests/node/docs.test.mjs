@@ -18,7 +18,10 @@ function markdown(folder) {
 
 const documents = markdown(root).map((path) => {
   const text = readFileSync(path, "utf8");
-  const blocks = [...text.matchAll(/^```([\w+]*)\n(.*?)^```$/gms)].map(([, language, content]) => ({ language, content }));
+  const blocks = [...text.matchAll(/^```([\w+]*)\n(.*?)^```$/gms)].map(([, language, content]) => ({
+    language,
+    content,
+  }));
   return { path, name: relative(root, path), text, blocks, prose: text.replace(/^```.*?^```$/gms, "") };
 });
 

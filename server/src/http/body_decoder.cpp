@@ -1,6 +1,5 @@
 #include "body_decoder.h"
 
-
 #include <cstdlib>
 #include <new>
 

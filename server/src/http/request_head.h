@@ -21,8 +21,8 @@ struct RequestHead {
   bool expects_continue = false;  ///< Expect: 100-continue
   bool http_1_0 = false;
   bool is_http2 = false;  ///< it came as a request of HTTP/2: its response's body needs no framing
-  bool to_head = false;  ///< the method is HEAD: its response has no body
-  bool closes = false;   ///< the client takes no further response on the connection [RFC 9112 9.3]
+  bool to_head = false;   ///< the method is HEAD: its response has no body
+  bool closes = false;    ///< the client takes no further response on the connection [RFC 9112 9.3]
   /// The target in absolute form: where it, and where its path begins in the head; 0: it is in origin form.
   std::size_t authority_begin = 0;
   std::size_t path_begin = 0;

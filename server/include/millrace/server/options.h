@@ -123,8 +123,8 @@ struct ServerOptions {
     std::uint64_t max_body_bytes = kMaxBodyBytes;
 
     /// Speaks HTTP/2 with clients that ask for it in their TLS handshake (ALPN), or that begin with its preface (prior
-    /// knowledge); `Upgrade: h2c` is ignored. An HTTP/2 stream counts as a connection. Without it, a preface is answered
-    /// with 505.
+    /// knowledge); `Upgrade: h2c` is ignored. An HTTP/2 stream counts as a connection. Without it, a preface is
+    /// answered with 505.
     bool http2 = true;
 
     /// Most bytes of incoming requests and of responses that clients have not read yet, on all connections together;
