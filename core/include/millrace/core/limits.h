@@ -391,7 +391,7 @@ inline constexpr std::size_t kHttp2MaxFieldBlockFrames = 64;
 /// Frames of a client that carry nothing (PING, SETTINGS and each of its values, PRIORITY, WINDOW_UPDATE, RST_STREAM,
 /// empty DATA, unknown ones) that may come at once, and a second; beyond it the connection ends (ENHANCE_YOUR_CALM).
 inline constexpr std::size_t kHttp2ControlFramesAtOnce = 2'000;
-inline constexpr std::size_t kHttp2ControlFramesPerSecond = 500;
+inline constexpr std::size_t kHttp2ControlFramesPerSecond = 500;  ///< further ones
 
 /// Further ones that each request, and each frame that the server sends of a response, allows for.
 inline constexpr std::size_t kHttp2ControlFramesEarned = 2;
@@ -399,7 +399,7 @@ inline constexpr std::size_t kHttp2ControlFramesEarned = 2;
 /// Streams that a client may reset, or make the server reset, at once, and a second; beyond it the connection ends
 /// (ENHANCE_YOUR_CALM).
 inline constexpr std::size_t kHttp2ResetsAtOnce = 1'000;
-inline constexpr std::size_t kHttp2ResetsPerSecond = 100;
+inline constexpr std::size_t kHttp2ResetsPerSecond = 100;  ///< further ones
 
 /// Time for a client to acknowledge the server's settings; then the connection ends (SETTINGS_TIMEOUT).
 inline constexpr Duration kHttp2SettingsTimeout{10'000};

@@ -28,7 +28,7 @@ class Pem {
   Pem() = default;
   /// A file, which is read when the server is made, and again at each Server::reload_tls().
   static Pem file(std::string path) { return {std::move(path), {}}; }
-  static Pem text(std::string text) { return {{}, std::move(text)}; }
+  static Pem text(std::string text) { return {{}, std::move(text)}; }  ///< the PEM itself
 
   /// Whether it is neither.
   bool empty() const { return path_.empty() && text_.empty(); }
