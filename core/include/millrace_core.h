@@ -42,6 +42,7 @@ typedef struct millrace_event {
   millrace_text data;           ///< lines joined by LF
   millrace_text last_event_id;  ///< stays until an `id` field changes it
   int32_t has_id;               ///< 1: this event had an `id`; 0: the ID is that of an earlier event
+  millrace_text topic;          ///< what the stream says of its topic; empty if it says nothing
 } millrace_event;
 
 // --- Parser -----------------------------------------------------------------------------------------------------

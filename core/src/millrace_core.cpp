@@ -66,6 +66,7 @@ void give(const millrace::MessageEvent& event, millrace_event* out) {
   give(event.data, &out->data);
   give(event.last_event_id, &out->last_event_id);
   out->has_id = event.has_id ? 1 : 0;
+  give(event.topic, &out->topic);
 }
 
 TimePoint time_point(std::int64_t milliseconds) {

@@ -14,7 +14,7 @@ class Text(ctypes.Structure):
 
 
 class Event(ctypes.Structure):
-    _fields_ = [("type", Text), ("data", Text), ("last_event_id", Text), ("has_id", ctypes.c_int32)]
+    _fields_ = [("type", Text), ("data", Text), ("last_event_id", Text), ("has_id", ctypes.c_int32), ("topic", Text)]
 
 
 NEED_MORE, EVENT = 0, 1

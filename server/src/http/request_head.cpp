@@ -146,7 +146,6 @@ RequestError read_field(std::string_view line, RequestHead& head, Fields& fields
   }
   const std::string_view name = line.substr(0, colon);
   const std::string_view value = trimmed(line.substr(colon + 1));
-  if (!std::all_of(value.begin(), value.end(), is_text)) return {400, "a control character in a header field"};
   if (equals_ignoring_case(name, "Content-Length")) return read_content_length(value, fields);
   if (equals_ignoring_case(name, "Transfer-Encoding")) {
     if (fields.transfer_encoding || !equals_ignoring_case(value, "chunked")) {

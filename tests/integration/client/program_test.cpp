@@ -42,7 +42,7 @@ INSTANTIATE_TEST_SUITE_P(
         UsageMistake{{"frobnicate"}, "frobnicate"}, UsageMistake{{"tail"}, "URL is required; see millrace tail --help"},
         UsageMistake{{"tail", "http://a/", "--bogus"}, "--bogus"},
         UsageMistake{{"tail", "localhost:8080"}, "expected http(s)://host[:port]/path"},
-        UsageMistake{{"tail", "http://a/", "--topic", "a//b"}, "--topic \"a//b\""},
+        UsageMistake{{"tail", "http://a/", "--topic", "a*b"}, "--topic \"a*b\""},
         UsageMistake{{"tail", "http://a/", "--header", "nonsense"}, "expected \"Name: value\""},
         UsageMistake{{"tail", "http://a/", "--header", "Bad Name: x"}, "\"Bad Name\""},
         UsageMistake{{"tail", "http://a/", "--header", "connection: close"}, "millrace sets this header itself"},

@@ -31,7 +31,7 @@ void with_routes(Server& server) {
 
 class HttpRules : public ::testing::Test {
  protected:
-  RunningServer server_{{}, with_routes};
+  RunningServer server_{{.http = {.http2 = false}}, with_routes};  // whose preface would be one
 };
 
 TEST_F(HttpRules, WhatIsNoRequestIsRefusedAndEndsTheConnection) {
@@ -223,6 +223,7 @@ TEST(ForeignProtocol, IsAnsweredAtOnceCountedAndLogged) {
   std::mutex mutex;
   std::vector<std::string> log;
   ServerOptions options;
+  options.http.http2 = false;
   options.on_foreign_protocol = [&](const std::string& line) {
     const std::lock_guard lock(mutex);
     log.push_back(line);
@@ -256,6 +257,7 @@ TEST(ForeignProtocol, IsAnsweredAtOnceCountedAndLogged) {
 TEST(ForeignProtocol, WhoseCallbacksThrowEndsNothing) {
   std::atomic<int> failures = 0;
   ServerOptions options;
+  options.http.http2 = false;
   options.on_foreign_protocol = [](const std::string&) { throw std::runtime_error("cannot be written down"); };
   options.on_failure = [&](const std::string& failure) {
     if (failure == "on_foreign_protocol: cannot be written down") ++failures;

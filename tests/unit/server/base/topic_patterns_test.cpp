@@ -48,7 +48,7 @@ TEST(TopicPatterns, AreMadeOfLiteralsTextAndWhatWasCheckedBefore) {
 
 TEST(TopicPatterns, RefuseTextThatIsNoneWithASentence) {
   for (const std::string& text : {std::string(), std::string("a/**/b"), std::string("a*"), std::string("**/a"),
-                                  std::string("a\nb"), std::string("\xff"), std::string(257, 'x')}) {
+                                  std::string("a\nb"), std::string("\xff"), std::string(1025, 'x')}) {
     const std::string complaint = complaint_of([&] { TopicPatterns{"a", text}; });
     EXPECT_THAT(complaint, StartsWith("topic: \"" + text + "\" is not a topic pattern: expected 1 to 1024 bytes"));
     EXPECT_EQ(complaint_of([&] { TopicPatterns(std::vector<std::string>{text}); }), complaint);
@@ -58,7 +58,7 @@ TEST(TopicPatterns, RefuseTextThatIsNoneWithASentence) {
 
 TEST(TopicPatterns, AreWhatTheyWereWhereOneMoreIsRefused) {
   TopicPatterns patterns{"a"};
-  EXPECT_THROW(patterns.push_back(std::string("b//c")), InvalidTopic);
+  EXPECT_THROW(patterns.push_back(std::string("b/**/c")), InvalidTopic);
   EXPECT_EQ(patterns, TopicPatterns{"a"});
 }
 
