@@ -380,7 +380,7 @@ TEST(ServeProgram, LogsALinePerConnectionOnlyWhenDebugging) {
 }
 
 TEST(ServeProgram, LogsAnotherProtocolAsWhatItIs) {
-  Serving server({});
+  Serving server({"--no-http2"});
   RawClient http2(server.port());
   http2.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
   EXPECT_EQ(http2.read_response().status, 505);

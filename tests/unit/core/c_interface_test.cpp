@@ -33,7 +33,8 @@ Transcript read(millrace_parser* parser, std::string_view stream, std::size_t ch
       millrace_parser_event(parser, &event);
       millrace_parser_comment(parser, &comment);
       if (item == MILLRACE_EVENT)
-        transcript.push_back(event_entry(view(event.type), view(event.data), view(event.last_event_id), view(event.topic)));
+        transcript.push_back(
+            event_entry(view(event.type), view(event.data), view(event.last_event_id), view(event.topic)));
       if (item == MILLRACE_COMMENT) transcript.push_back(comment_entry(view(comment)));
       if (item == MILLRACE_RETRY) transcript.push_back(retry_entry(millrace_parser_reconnection_time(parser)));
       if (item == MILLRACE_TOO_LARGE) {
