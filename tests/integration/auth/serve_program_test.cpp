@@ -163,6 +163,7 @@ TEST(ServeProgram, NamesTheOptionThatWasTypedInEveryComplaint) {
                                                          {"--workers", "0"},
                                                          {"--history-events", "0"},
                                                          {"--history-bytes", "0"},
+                                                         {"--retain", "a*"},
                                                          {"--max-connections", "0"},
                                                          {"--max-buffered-bytes", "0"},
                                                          {"--heartbeat", "0"}};

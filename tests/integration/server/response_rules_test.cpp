@@ -80,7 +80,7 @@ class ResponseRules : public ::testing::Test {
 TEST_F(ResponseRules, ToHeadTheyHaveNoBodyWhateverMadeThem) {
   for (const char* const target :
        {"/stream", "/subscribed", "/events?topic=a", "/content", "/provider", "/endless", "/to-the-end", "/204/content",
-        "/304/content", "/refused", "/nowhere", "/events", "/healthz", "/metrics", "/events?topic=%2F"}) {
+        "/304/content", "/refused", "/nowhere", "/events", "/healthz", "/metrics", "/events?topic=a*"}) {
     head_alone("HEAD " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
   }
 }
