@@ -100,7 +100,9 @@ void widen_batch() {
     Record& record = all[i];
     if (record.kind == Kind::kEvent) widen(record.type, from);
     if (record.kind == Kind::kEvent || record.kind == Kind::kComment) widen(record.data, from);
-    if (record.kind == Kind::kEvent || record.kind == Kind::kId) widen(record.last_event_id, from);
+    if (record.kind == Kind::kEvent || record.kind == Kind::kId || record.kind == Kind::kTopic) {
+      widen(record.last_event_id, from);
+    }
   }
   text.swap(wide_text);
   is_wide = true;

@@ -18,8 +18,8 @@ test("C++ and TypeScript call the same by the same number", () => {
     return differences(...texts.map((text, at) => (at === index ? text.replace(from, to) : text)));
   };
   assert.deepEqual(changed(0, "  kOpen,\n", ""), [
-    "Kind is [connect = 0,event = 1,reconnect = 2,fail = 3,id = 4,comment = 5,retry = 6,tooLarge = 7] in C++, " +
-      "[connect = 0,open = 1,event = 2,reconnect = 3,fail = 4,id = 5,comment = 6,retry = 7,tooLarge = 8] in TypeScript",
+    "Kind is [connect = 0,event = 1,reconnect = 2,fail = 3,id = 4,comment = 5,retry = 6,tooLarge = 7,topic = 8] in C++, " +
+      "[connect = 0,open = 1,event = 2,reconnect = 3,fail = 4,id = 5,comment = 6,retry = 7,tooLarge = 8,topic = 9] in TypeScript",
   ]);
   assert.match(changed(0, "kPolling = 2", "kPolling = 3")[0], /^Flag is /);
   assert.match(changed(1, "kTimeout,", "kSilence,")[0], /^reasons is /);
