@@ -58,7 +58,8 @@ const typed = documents.flatMap(({ name, text, blocks, prose }) => {
     .replace(/\\\n\s*/g, " ")
     .split("\n");
   const inline = [...text.matchAll(/`((?:millrace|\.\/run) [^`\n]+)`/g)].map(([, line]) => line);
-  return [...lines, ...inline].map((line) => ({ name, line: line.trim().replace(/\s+#.*/, "") }));
+  const commands = [...lines, ...inline].flatMap((line) => line.replace(/\s+#.*/, "").split(" | "));
+  return commands.map((line) => ({ name, line: line.trim() }));
 });
 
 test("the program has the commands and options that the documents type", () => {
