@@ -1,30 +1,10 @@
 #include "millrace/core/topic.h"
 
+#include "millrace/core/topic_segments.h"
+
 #include "utf8.h"
 
 namespace millrace {
-
-namespace {
-
-// The segments of a text, one after the other. Behind the last slash there is one more, which may be empty.
-class Segments {
- public:
-  explicit Segments(std::string_view text) : rest_(text) {}
-  bool empty() const { return is_over_; }
-  std::string_view take() {
-    const std::size_t slash = rest_.find('/');
-    const std::string_view segment = rest_.substr(0, slash);
-    is_over_ = slash == std::string_view::npos;
-    if (!is_over_) rest_.remove_prefix(slash + 1);
-    return segment;
-  }
-
- private:
-  std::string_view rest_;
-  bool is_over_ = false;
-};
-
-}  // namespace
 
 std::optional<Topic> Topic::parse(std::string_view text) {
   if (!detail::is_topic(text, false) || !utf8::is_valid(text)) return std::nullopt;
@@ -38,8 +18,8 @@ std::optional<TopicPattern> TopicPattern::parse(std::string_view text) {
 
 bool TopicPattern::matches(Topic topic) const {
   if (is_reserved() != topic.is_reserved()) return false;
-  Segments pattern_rest(text_);
-  Segments topic_rest(topic.view());
+  TopicSegments pattern_rest(text_);
+  TopicSegments topic_rest(topic.view());
   while (!pattern_rest.empty() && !topic_rest.empty()) {
     const std::string_view wanted = pattern_rest.take();
     if (wanted == "**") return true;  // only ever the last segment; at least one of the topic's is left for it
@@ -51,8 +31,8 @@ bool TopicPattern::matches(Topic topic) const {
 
 bool TopicPattern::covers(TopicPattern other) const {
   if (is_reserved() != other.is_reserved()) return false;
-  Segments rest(text_);
-  Segments other_rest(other.text_);
+  TopicSegments rest(text_);
+  TopicSegments other_rest(other.text_);
   while (!rest.empty() && !other_rest.empty()) {
     const std::string_view wanted = rest.take();
     if (wanted == "**") return true;  // whatever is left of the other, it stands for at least one segment

@@ -14,6 +14,7 @@
 
 #include "base/string_map.h"
 #include "millrace/core/topic.h"
+#include "millrace/core/topic_segments.h"
 
 namespace millrace {
 
@@ -38,7 +39,7 @@ class TopicTrie {
 
   void add(TopicPattern pattern, Owner& owner, Entry& entry) {
     Node* node = &root_;
-    for (Rest rest(pattern.view()); !rest.is_over();) node = &node->child(rest.take());
+    for (TopicSegments rest(pattern.view()); !rest.empty();) node = &node->child(rest.take());
     entry.owner_ = &owner;
     entry.node_ = node;
     entry.previous_ = nullptr;
@@ -63,31 +64,13 @@ class TopicTrie {
   std::size_t match(Topic topic, const Found& found) const {
     std::size_t steps = 0;
     bool goes_on = true;
-    descend(root_, Rest(topic.view()), !topic.is_reserved(), steps, goes_on, found);
+    descend(root_, TopicSegments(topic.view()), !topic.is_reserved(), steps, goes_on, found);
     return steps;
   }
 
   bool empty() const { return root_.first == nullptr && root_.below == nullptr; }
 
  private:
-  // The segments of a text that are still to come. Behind the last slash there is one more, which may be empty.
-  class Rest {
-   public:
-    explicit Rest(std::string_view text) : text_(text) {}
-    bool is_over() const { return is_over_; }
-    std::string_view take() {
-      const std::size_t slash = text_.find('/');
-      const std::string_view segment = text_.substr(0, slash);
-      is_over_ = slash == std::string_view::npos;
-      if (!is_over_) text_.remove_prefix(slash + 1);
-      return segment;
-    }
-
-   private:
-    std::string_view text_;
-    bool is_over_ = false;
-  };
-
   // What stands below a node. Most nodes are the last of a pattern and have nothing there.
   struct Below {
     StringMap<Node> named;
@@ -142,12 +125,12 @@ class TopicTrie {
   // `takes_wildcards`: false before the first segment of a reserved topic. Calls itself for a `*` only, so the depth is
   // that of those.
   template <typename Found>
-  static void descend(const Node& from, Rest rest, bool takes_wildcards, std::size_t& steps, bool& goes_on,
+  static void descend(const Node& from, TopicSegments rest, bool takes_wildcards, std::size_t& steps, bool& goes_on,
                       const Found& found) {
     const Node* node = &from;
     while (true) {
       ++steps;
-      if (rest.is_over()) return tell(*node, goes_on, found);
+      if (rest.empty()) return tell(*node, goes_on, found);
       if (node->below == nullptr || !goes_on) return;
       const Below& below = *node->below;
       if (takes_wildcards && below.rest != nullptr) tell(*below.rest, goes_on, found);
