@@ -84,8 +84,10 @@ class StreamEventSourceClass extends EventTarget {
       const { value, done } = await this.#reader.read();
       if (done) return;
       if (!(value instanceof Uint8Array)) throw new TypeError("the chunks of an event stream are Uint8Arrays");
-      for (const event of this.#parser?.feed(value) ?? []) await this.#dispatch(event);
+      const events = this.#parser?.feed(value) ?? [];
+      // What has been read counts, also before its event's task has come.
       this.#lastEventId = this.#parser?.lastEventId ?? this.#lastEventId;
+      for (const event of events) await this.#dispatch(event);
     }
   }
 
@@ -93,7 +95,6 @@ class StreamEventSourceClass extends EventTarget {
   async #dispatch({ type, data, lastEventId }: ServerEvent): Promise<void> {
     await nextTask();
     if (this.#readyState === 2) return;
-    this.#lastEventId = lastEventId;
     this.dispatchEvent(new MessageEvent(type, { data, lastEventId, origin: "null" }));
   }
 
