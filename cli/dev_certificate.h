@@ -13,8 +13,8 @@ struct DevCertificate {
   std::string key;
 };
 
-/// The one in `folder`, which is made if there is none that is valid for another week. Throws std::runtime_error with
-/// what went wrong.
+/// Returns the certificate in `folder`; makes a new one if it is missing, or expires within a week. Throws
+/// std::runtime_error with what went wrong.
 DevCertificate dev_certificate(const std::string& folder);
 
 /// Where it stands: $XDG_STATE_HOME/millrace/tls-dev, by default ~/.local/state/millrace/tls-dev. Throws

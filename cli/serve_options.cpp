@@ -60,7 +60,7 @@ void add_tls(CLI::App& app, TlsServeOptions& options) {
   add(app, "--tls-passphrase-file", options.passphrase_file, "File whose first line decrypts the keys");
   add(app, "--tls-client-ca", options.client_ca,
       "PEM file of the authorities whose certificates clients must have; others cannot connect");
-  add_flag(app, "--tls-dev", options.dev, "Speak TLS with a certificate for localhost, which is made if there is none");
+  add_flag(app, "--tls-dev", options.dev, "Speak TLS with a certificate for localhost, which is made if it is missing");
   add(app, "--redirect-port", options.redirect_port, "Port that redirects clear HTTP to https; 0: none")
       ->check(CLI::Range(0, 65535));
 }

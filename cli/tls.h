@@ -21,7 +21,7 @@ struct TlsServeOptions {
   int redirect_port = 0;
 };
 
-/// Nothing if the server is to speak clear HTTP. Makes the certificate of --tls-dev if there is none, and logs how to
+/// Nothing if the server speaks clear HTTP. Makes the certificate of --tls-dev if it is missing, and logs how to
 /// trust it. Throws UsageError if the options contradict one another.
 std::optional<ServerTls> server_tls(const TlsServeOptions& options);
 

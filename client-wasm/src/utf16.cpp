@@ -57,7 +57,8 @@ char16_t* put(std::uint32_t code, char16_t* to) {
   return to;
 }
 
-// Appends the sequence, or what is none, that non-empty `text` begins with, and returns how many bytes that are.
+// Appends the code point that non-empty `text` begins with, or U+FFFD for bytes that are not UTF-8, and returns how many
+// bytes it has read.
 std::size_t put_sequence(std::string_view text, char16_t*& to) {
   if (const std::size_t bytes = common_sequence(text, *to)) {
     ++to;

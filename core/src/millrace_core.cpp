@@ -77,7 +77,7 @@ bool is_retry(std::int64_t milliseconds) {
   return milliseconds <= millrace::kMaxReconnectionTime.count();
 }
 
-// A negative one is none.
+// Nothing for a negative number.
 std::optional<Duration> retry_of(std::int64_t milliseconds) {
   return milliseconds < 0 ? std::nullopt : std::optional(Duration(milliseconds));
 }

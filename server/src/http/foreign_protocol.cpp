@@ -7,8 +7,7 @@ namespace {
 const char* what_it_began_with(RefusalReason reason) {
   switch (reason) {
     case RefusalReason::kTls:
-      return "a TLS handshake, but this port speaks clear HTTP/1.1: use http://, give the server a certificate, or put "
-             "a "
+      return "a TLS handshake, but this port speaks clear HTTP: use http://, give the server a certificate, or put a "
              "proxy that terminates TLS in front";
     case RefusalReason::kClearText:
       return "clear text, but this port speaks TLS: use https://";

@@ -3,9 +3,8 @@
 // With an index by topic, reading costs what it delivers, not what the log holds. An index by the publishers' own IDs
 // finds where a client resumes and which event comes a second time. An index of each topic's newest event, in the order
 // of the log, makes the state of topics cost what it delivers, too, and keeps retained events when the ring has dropped
-// them. The end of a topic is an ordinary entry of the log,
-// and is removed like one. If a store keeps the events, the ring follows it and is its memory. Not thread-safe: its hub
-// guards it. No clock, no I/O.
+// them. The end of a topic is an ordinary entry of the log, and is removed like one. If a store keeps the events, the
+// ring follows it and is its memory. Not thread-safe: its hub guards it. No clock, no I/O.
 #pragma once
 
 #include <cstdint>

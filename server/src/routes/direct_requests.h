@@ -2,8 +2,7 @@
 // parsing and routing between them.
 //
 // Only if nothing may block and no code of the user is involved, but an authorizer that says it does not block: events
-// in memory, no other authorizer, no handler around the
-// routes, logger or error handler, no other route for the path.
+// in memory, no other authorizer, no handler around the routes, logger or error handler, no other route for the path.
 // EventRoutes decides about the request and makes the answer on both paths.
 #pragma once
 

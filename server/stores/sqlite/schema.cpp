@@ -17,8 +17,7 @@ namespace {
 //          own), publisher the publisher_key(), where there is an ID: of versions before, kAnyPublisher; published is
 //          in milliseconds since 1970; payload is the event in the format of event streams. Marks have none.
 // newest   of each topic with an event that is not retained and still in entries: the newest one's sequence, and
-// whether
-//          the topic has been finished behind it.
+//          whether the topic has been finished behind it.
 // retained a topic's newest event, if that is retained, whether it is still in entries or not.
 constexpr std::array<const char*, kSqliteSchemaVersion> kSteps = {
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"

@@ -1,10 +1,10 @@
 // Topic: what events are published to. TopicPattern: what clients subscribe to.
 //
 // A topic is one or more segments separated by `/`: `stocks/nasdaq/ACME`. A segment may be empty, so a URL is a topic:
-// `https://example.com/books/1`. In a pattern `*` stands for exactly one
-// segment, and a final `**` for one or more: `stocks/*/ACME`, `stocks/**`, `**`. Both are checked views, like EventId:
-// a literal is checked by the compiler, anything else by parse(). The text must outlive them, so parse() refuses a
-// temporary string: what is put together at run time, or kept, is an OwnedTopic or OwnedTopicPattern. [owned.h]
+// `https://example.com/books/1`. In a pattern `*` stands for exactly one segment, and a final `**` for one or more:
+// `stocks/*/ACME`, `stocks/**`, `**`. Both are checked views, like EventId: a literal is checked by the compiler,
+// anything else by parse(). The text must outlive them, so parse() refuses a temporary string: what is put together at
+// run time, or kept, is an OwnedTopic or OwnedTopicPattern. [owned.h]
 //
 // A `*` may stand in the first kMaxWildcardDepth segments of a pattern. This bounds the cost of matching a topic
 // against any number of patterns: see TopicTrie.

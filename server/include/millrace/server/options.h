@@ -223,8 +223,8 @@ struct ServerOptions {
   std::function<void(const std::string& failure)> on_failure = nullptr;
 
   /// Called for connections that begin with another protocol than the port speaks (TLS, HTTP/2, or clear text where it
-  /// speaks TLS), with what to do about them: at most once in
-  /// kForeignProtocolNoticeInterval for each protocol. Called on the thread of an event loop; must not wait.
+  /// speaks TLS), with what to do about them: at most once in kForeignProtocolNoticeInterval for each protocol. Called
+  /// on the thread of an event loop; must not wait.
   std::function<void(const std::string& notice)> on_foreign_protocol = nullptr;
 
   /// Returns the program's own name for an option, given its name in C++ (such as `ServerOptions::cors.origins`); empty

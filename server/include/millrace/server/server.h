@@ -60,8 +60,7 @@ class Server : public httplib::Server {
 
   /// Adds routes for operators: `/healthz`, `/readyz` (503 while draining, and while the store accepts no events),
   /// `/metrics` (501 without ServerOptions::metrics), and, if the authorizer allows Action::kAdminister,
-  /// `/subscriptions` and
-  /// `/subscriptions/disconnect`. [docs/operations.md]
+  /// `/subscriptions` and `/subscriptions/disconnect`. [docs/operations.md]
   Server& operations();
 
   /// Adds a route of yours with Millrace's access checks. Throws std::invalid_argument if its method is not allowed, or

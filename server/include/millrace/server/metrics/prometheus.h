@@ -1,5 +1,4 @@
-// prometheus_metrics(): the format of `/metrics` that Prometheus reads. Part
-// `millrace::metrics`: link it.
+// prometheus_metrics(): the format of `/metrics` that Prometheus reads. Part `millrace::metrics`: link it.
 //
 //   millrace::Server server({.metrics = millrace::prometheus_metrics()});
 //   server.operations();
