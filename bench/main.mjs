@@ -52,7 +52,7 @@ async function once(scenario, name) {
   }
 }
 
-// What has gone wrong, to be told at the end; the rest of the run goes on without it.
+// Failures, which are reported at the end; the run continues without them.
 const troubles = [];
 function trouble(what, message) {
   troubles.push(`${what}: ${message}`);
@@ -118,11 +118,18 @@ function simulateStorms() {
 
 const isForGoogle = (arg) => arg.startsWith("--benchmark_");
 const args = process.argv.slice(2);
-const { values, positionals } = parseArgs({
-  args: args.filter((arg) => !isForGoogle(arg)),
-  options: { rounds: { type: "string", default: "3" }, streams: { type: "string" } },
-  allowPositionals: true,
-});
+function parsed() {
+  try {
+    return parseArgs({
+      args: args.filter((arg) => !isForGoogle(arg)),
+      options: { rounds: { type: "string", default: "3" }, streams: { type: "string" } },
+      allowPositionals: true,
+    });
+  } catch (error) {
+    return fail(`${error.message.split(". ")[0]}; expected [SCENARIO…] [--rounds N] [--streams N]`);
+  }
+}
+const { values, positionals } = parsed();
 const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) fail("--rounds: expected a number from 1");
 const streams = values.streams === undefined ? undefined : Number(values.streams);
@@ -131,7 +138,7 @@ if (streams !== undefined && (!Number.isInteger(streams) || streams < 100))
 const all = [...Object.keys(scenarios), "h2", "million", "stores", "parser", "storm"];
 const chosen = positionals.length === 0 || positionals.includes("all") ? all : positionals;
 for (const name of chosen) {
-  if (!all.includes(name)) fail(`there is no scenario '${name}': choose from ${all.join(", ")}, all`);
+  if (!all.includes(name)) fail(`unknown scenario '${name}'; expected one of ${all.join(", ")}, all`);
 }
 async function run(name) {
   if (name === "h2") return benchmarkHttp2([0, 1, 10, 100], [streams ?? 10_000, 20, 5]);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -13,6 +13,20 @@ test("./run names what it expects instead of an unknown word", () => {
     [["nonsense"], /^run: unknown command 'nonsense'; .*help/],
     [["test", "unit", "nonsense"], /^run: unknown suite 'nonsense'; expected one of unit, .*ports$/m],
     [["check", "nonsense"], /^run: unknown check 'nonsense'; expected one of format, .*docs$/m],
+    [["check", "--x"], /^run: unknown check '--x'; expected one of/],
+    [["build", "--x"], /^run: .\/run build takes no parameters; remove '--x'$/m],
+    [["docs", "x"], /^run: .\/run docs takes no parameters; remove 'x'$/m],
+    [["pictures", "--x"], /^run: .\/run pictures takes no parameters; remove '--x'$/m],
+    [["bench", "--x"], /^run: unknown option '--x'; expected --rounds N/],
+    [["bench", "nonsense"], /^run: unknown scenario 'nonsense'; expected one of fanout, .*, all$/m],
+    [["bench", "fanout", "--rounds", "x"], /^run: --rounds: expected a whole number instead of 'x'$/m],
+    [["bench", "wasm", "--x"], /^run: .\/run bench wasm takes no parameters; remove '--x'$/m],
+    [["fuzz", "--x"], /^run: unknown option '--x'; expected --runs N, --seconds N, --seed N$/m],
+    [["fuzz", "--runs"], /^run: --runs: expected a whole number instead of ''$/m],
+    [["simulate", "--x", "1"], /^run: unknown option '--x'; expected --seeds N, /],
+    [["soak", "--x"], /^run: unknown option '--x'; expected --rounds N, /],
+    [["release", "--x"], /^run: unknown option '--x'; expected --twice or --root$/m],
+    [["sanitize", "--x"], /^run: unknown sanitizer '--x'; expected address/],
     [["sanitize", "nonsense"], /^run: unknown sanitizer 'nonsense'; expected address .*thread$/m],
   ];
   for (const [parameters, message] of refusals) {
@@ -20,6 +34,20 @@ test("./run names what it expects instead of an unknown word", () => {
     assert.equal(status, 1);
     assert.equal(stdout, "", "it neither installs nor builds before it says so");
     assert.match(stderr, message);
+  }
+});
+
+test("./run COMMAND --help prints what ./run help has of it, and does nothing", () => {
+  const all = readFileSync(join(root, "tools/help.txt"), "utf8");
+  const commands = new Set([...all.matchAll(/^\.\/run (\w+)/gm)].map(([, command]) => command));
+  commands.delete("help");
+  assert.equal(commands.size, 12);
+  for (const command of commands) {
+    const { status, stdout, stderr } = spawnSync(join(root, "run"), [command, "--help"], { encoding: "utf8" });
+    assert.equal(status, 0, `${command}: ${stderr}`);
+    assert.match(stdout, new RegExp(`^\\./run ${command}\\b`));
+    assert.ok(all.includes(stdout), `${command}: ${stdout}`);
+    assert.doesNotMatch(stdout, new RegExp(`^\\./run (?!${command}\\b)`, "m"));
   }
 });
 

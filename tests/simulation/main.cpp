@@ -1,6 +1,6 @@
 // Lives through one simulated life after another: `millrace_simulation --seeds 1000`, from --from (1), or for
 // --seconds, saying now and then how far it is. SIGINT and SIGTERM end it early; it says what has been lived all the
-// same. The first life that breaks a promise is lived again, and told: `--seed N` does that for one.
+// same. The first seed that breaks a promise is run again with its steps printed; `--seed N` does that for one.
 #include <algorithm>
 #include <atomic>
 #include <charconv>
@@ -52,8 +52,10 @@ Arguments read(int count, char** values) {
     } else if (is_number && name == "--jobs" && number > 0) {
       arguments.jobs = number;
     } else {
-      std::fprintf(stderr, "simulate: there are --seeds N, --from N, --seconds N, --jobs N and --seed N, not %s %s\n",
-                   values[i], i + 1 < count ? values[i + 1] : "");
+      std::fprintf(
+          stderr,
+          "simulate: unknown or invalid: %s %s; expected --seeds N, --from N, --seconds N, --jobs N or --seed N\n",
+          values[i], i + 1 < count ? values[i + 1] : "");
       std::exit(2);
     }
   }

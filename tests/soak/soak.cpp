@@ -273,8 +273,8 @@ Arguments read(int count, char** values) {
     } else if (is_number && name == "--attacks") {
       arguments.attacks = number;
     } else {
-      refuse("there are --rounds N, --seconds N, --seed N and --attacks N, not " + std::string(name) + " " +
-             std::string(value));
+      refuse("unknown or invalid: " + std::string(name) + " " + std::string(value) +
+             "; expected --rounds N, --seconds N, --seed N or --attacks N");
     }
   }
   if (has_rounds && arguments.seconds > 0) refuse("--rounds and --seconds exclude each other: give one of them");
