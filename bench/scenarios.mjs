@@ -118,7 +118,7 @@ const fast = ["--rate", 0, "--window", 256, "--pipeline", 32];
 const posts = ["--window", 10_000_000, "--publishers", 8, "--pipeline", 8];
 const inside = ["--publishers", 0, "--trigger", "/inside?topics=10000&events=100000", "--expect", 100_000];
 
-/** 10,000 subscribers to whom nothing is sent; the first of the figures is drawn. */
+/** 10,000 subscribers that get no events; the first figure is drawn. */
 const unpublished = (name, title, figures, load = []) => ({
   name,
   title,

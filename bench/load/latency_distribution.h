@@ -1,4 +1,4 @@
-// LatencyDistribution: how long things took, each to within 1 %, whatever their size. One thread adds.
+// LatencyDistribution: durations, each to within 1 %, of any size. One thread adds.
 #pragma once
 
 #include <array>

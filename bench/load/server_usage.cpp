@@ -9,7 +9,7 @@ namespace millrace::load {
 
 namespace {
 
-// The number that stands behind `name` in a file of lines such as `Threads:  4`; 0 if there is none.
+// The number after `name` in a file of lines such as `Threads:  4`; 0 if it is missing.
 std::uint64_t field_in(const std::string& file, const std::string& name) {
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {

@@ -112,4 +112,4 @@ if (!only) {
     console.log(`  ${String(await sizeOf(contents, external)).padStart(6)}  ${what}`);
   }
 }
-process.exit(); // sockets nobody has opened keep nothing, but event sources that have failed might
+process.exit(); // event sources that have failed might keep the process alive

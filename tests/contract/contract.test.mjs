@@ -123,7 +123,7 @@ for (const [name, command] of Object.entries(services)) {
       }
     });
 
-    test("goes on where nobody takes its reports any more", async (context) => {
+    test("continues if its reports are no longer accepted", async (context) => {
       const { client, stream } = await connected(context);
       client.refuseReports();
       await stream.send("data: unheard\n\n");
@@ -154,7 +154,7 @@ for (const [name, command] of Object.entries(services)) {
       assert.equal((await client.event()).data, "Hello");
     });
 
-    test("closes a client that nobody answers, be it its server or who takes its reports", async (context) => {
+    test("closes a client if its server, or the receiver of its reports, does not answer", async (context) => {
       const server = await StreamServer.start(context);
       const connecting = await start(context, { streamUrl: server.url });
       await server.request();
@@ -324,7 +324,7 @@ for (const [name, command] of Object.entries(services)) {
       assert.equal((await server.request()).headers["last-event-id"], undefined);
     });
 
-    test("comes back at once, again and again, where it is told to wait 0 ms", async (context) => {
+    test("reconnects at once, again and again, if the reconnection time is 0 ms", async (context) => {
       let { server, client, stream } = await connected(context);
       for (let n = 0; n < 3; n += 1) {
         await stream.send(`data: ${n}\n\n`);
@@ -338,7 +338,7 @@ for (const [name, command] of Object.entries(services)) {
       }
     });
 
-    test("waits before it comes back: as told at first, then as the server says", async (context) => {
+    test("waits before it reconnects: first as configured, then as the server says", async (context) => {
       let { server, stream } = await connected(context, { initialDelayMs: 200 });
       let ended = performance.now();
       stream.end();
@@ -459,7 +459,7 @@ for (const [name, command] of Object.entries(services)) {
       assert.equal((await server.request()).headers["last-event-id"], "1");
     });
 
-    test("starts over when told to, without an error", async (context) => {
+    test("restarts on command, without an error", async (context) => {
       let { server, client, stream } = await connected(context, { initialDelayMs: 3_600_000 });
       await stream.send("id: 1\ndata: Hello\n\n");
       assert.equal((await client.event()).data, "Hello");
@@ -473,8 +473,8 @@ for (const [name, command] of Object.entries(services)) {
       }
     });
 
-    // Last: nobody is there afterwards.
-    test("exits when told to", async () => {
+    // Last: the service is gone afterwards.
+    test("exits on command", async () => {
       assert.equal((await service.ask("DELETE", "/")).ok, true);
       assert.equal(await service.exited, 0);
     });

@@ -17,7 +17,7 @@ class Reporter {
  public:
   /// Message n goes to `callback_url`/n, from 1 up. Throws std::invalid_argument if it is no URL.
   explicit Reporter(const std::string& callback_url);
-  /// What has not been posted by then is dropped, also what waits for an answer.
+  /// Drops the messages that have not been posted yet, and the one that waits for an answer.
   ~Reporter();
   Reporter(const Reporter&) = delete;
   Reporter& operator=(const Reporter&) = delete;

@@ -121,7 +121,7 @@ class ReportedClient {
     if (name == "restart") return source_.restart();
     // Listeners hear every type: there is nothing to prepare.
     if (name == "listen") return;
-    throw std::invalid_argument("command: \"" + name + "\" is none; expected listen or restart");
+    throw std::invalid_argument("command: \"" + name + "\" is unknown; expected listen or restart");
   }
 
  private:

@@ -116,7 +116,7 @@ function answer(method, path, body) {
   const { command } = object();
   if (command === "restart") stream.restart();
   // The iteration hears every type: there is nothing to prepare.
-  else if (command !== "listen") throw new Refusal(400, `command: "${command}" is none; expected listen or restart`);
+  else if (command !== "listen") throw new Refusal(400, `command: "${command}" is unknown; expected listen or restart`);
   return [202];
 }
 

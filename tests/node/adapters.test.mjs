@@ -64,7 +64,7 @@ test("inspect() shows all that an EventSource fires, and nothing that a terminal
   assert.deepEqual(lines, ["connecting", "open", '"\\u001b[2J" "\\u009b31mxxxxxx"… (204 characters)']);
 });
 
-test("the store connects for the first who subscribes, and lets go with the last", async (context) => {
+test("the store connects for the first subscriber, and closes with the last", async (context) => {
   let open = 0;
   const server = await serve((_request, response) => {
     open += 1;
@@ -91,7 +91,7 @@ test("the store connects for the first who subscribes, and lets go with the last
   leaves[1]();
   await until(() => open === 0, "the connection to be closed");
   store.subscribe(() => {})();
-  await until(() => server.requests.length === 2 || open === 0, "another, for who comes later");
+  await until(() => server.requests.length === 2 || open === 0, "another, for the later subscriber");
 });
 
 test("the observable has next, error and complete, and unsubscribing closes at once", async (context) => {

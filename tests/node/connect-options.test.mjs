@@ -1,4 +1,4 @@
-// What connect() can be told beyond what it connects to: when it tries again, what it makes of data, when it gives up.
+// The options of connect(): when it tries again, how it reads data, when it gives up.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -20,7 +20,7 @@ async function dataOf(connection) {
 
 const fast = { base: 10, max: 40 };
 
-test("a status that may pass is tried again, and told in words", async (context) => {
+test("a temporary error status is tried again, and reported in words", async (context) => {
   const server = await serveFor(context, (_request, response, count) => {
     if (count === 1) response.writeHead(503, { "Content-Type": "text/plain" }).end("busy just now");
     else if (count === 2) response.writeHead(200, eventStream).end("data: a\n\n");
@@ -158,7 +158,7 @@ test("where the server says its heartbeat, silence of two and a half of them is 
   assert.deepEqual(losses, ["timeout"]);
 });
 
-test("idleTimeout: 0 waits for ever, whatever the heartbeat", async (context) => {
+test("idleTimeout: 0 waits for ever, at any heartbeat", async (context) => {
   let done;
   const server = await serveFor(context, (_request, response) => {
     response.writeHead(200, { ...eventStream, "Millrace-Heartbeat": "0.01" }).write(":\n");

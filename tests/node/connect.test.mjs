@@ -83,7 +83,7 @@ test("posts once, ID or no ID, unless asked otherwise", async (context) => {
   assert.equal(answered.requests.length, 1);
 });
 
-test("starts a POST over when told to, though it is not sent again by itself", async (context) => {
+test("restart() sends a POST again, though a lost connection does not", async (context) => {
   const server = await serveFor(context, (_request, response, count) => {
     response.writeHead(200, eventStream).write(`id: ${count}\ndata: ${count}\n\n`);
   });

@@ -1,4 +1,4 @@
-// Streams that `millrace serve --gzip` compresses, each event once for everyone: read by who reads streams.
+// Streams that `millrace serve --gzip` compresses, each event once for all subscribers: read by several clients.
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";

@@ -1,6 +1,6 @@
 // A property, by seeds: whatever a server sends, nothing is thrown outside `onerror`, and the next connection works, unless the
 // answer was final by the rules; then the client says so. The streams are mutations of the fixtures and of the fuzzers'
-// dictionary; the heads come as bytes, from a socket, since some are none that node:http would write.
+// dictionary; the heads come as bytes, from a socket, since node:http would refuse to write some of them.
 //
 // MILLRACE_SEED=N runs that seed alone, MILLRACE_SEEDS=N so many.
 

@@ -95,7 +95,7 @@ test("cancel: the generation stops when the client leaves", async (context) => {
   assert.ok(answer.sent < answer.words, `${answer.sent} of ${answer.words} words`);
 });
 
-test("detached: the generation goes on without its client, and the rest is there for who comes back", async (context) => {
+test("detached: the generation goes on without its client, which can fetch the rest", async (context) => {
   const { origin, port, client, answers } = await startExample(context, "--policy", "detached", "--rate", "200");
   const asked = question({ max_tokens: 200 });
   const text = (await client.chat.completions.create(asked)).choices[0].message.content;
@@ -125,7 +125,7 @@ test("detached: the generation goes on without its client, and the rest is there
   });
   assert.ok(received.length < text.length && text.startsWith(received), received);
 
-  // Through millrace's client, over the same bad line: cut once more, it comes back by itself and is then told to stop.
+  // Through millrace's client, over the same bad line: cut once more, it reconnects by itself, and then gets 204.
   let events = 0;
   let done = false;
   const rest = connect(`${proxy.origin}/v1/answers/${id}`, { lastEventId, transport: "fetch" });

@@ -26,7 +26,7 @@ const { EventSourcePlus } = require("event-source-plus");
 const standard = (Client) => (url, received) => {
   const source = new Client(url);
   source.onmessage = ({ data }) => received(data);
-  source.onerror = () => {}; // the polyfill throws where nobody listens
+  source.onerror = () => {}; // the polyfill throws if there is no listener
   return () => source.close();
 };
 
@@ -98,7 +98,7 @@ for (const [name, open] of Object.entries(clients)) {
     await until(() => received.length === 3, "two events");
     await cutAndPublish("while away");
 
-    // After a heartbeat, which alone has told it how far the others' topics have got.
+    // After a heartbeat: only that carries the progress of the other topics.
     const [{ id }] = await server.publish({ topic: "other", data: "x" });
     await until(() => proxy.streams.at(-1).text.includes(`id: ${id}\n`), "a heartbeat");
     await cutAndPublish("after a heartbeat");

@@ -29,7 +29,7 @@ test("the package is published with provenance, by a workflow without a token", 
   assert.doesNotMatch(workflow, /secrets\.|NODE_AUTH_TOKEN|registry-url/);
 });
 
-test("what the next version changes is told under its heading", () => {
+test("the changes of the next version stand under its heading", () => {
   const [, unreleased] = /^## \[Unreleased\] – (\S+)$/m.exec(read("CHANGELOG.md")) ?? [];
   const heading = new RegExp(`^## \\[${manifest.version.replaceAll(".", "\\.")}\\]`, "m");
   assert.ok(unreleased === manifest.version || heading.test(read("CHANGELOG.md")), "a section for this version");

@@ -63,7 +63,7 @@ test("closing ends a user's streams for good, by either way", async (context) =>
     const { source, isOpen } = listen(context, `${server.origin}/push/createSse?uid=${user}`);
     await isOpen();
     assert.deepEqual(await ask(path, options), [200, { closed: 1 }]);
-    await until(() => source.readyState === EventSource.CLOSED, "the source to be told to stop");
+    await until(() => source.readyState === EventSource.CLOSED, "the source to stop");
     assert.deepEqual(await ask(path, options), [200, { closed: 0 }]);
   }
 });

@@ -103,7 +103,7 @@ test("a client that falls back to polling behind a proxy that holds bodies back 
   assert.match(poll.lastEventId, /-0$/);
 });
 
-test("a gap is told behind such a proxy, too", async (context) => {
+test("a gap is reported behind such a proxy, too", async (context) => {
   const server = await startMillrace();
   context.after(() => server.close());
   const proxy = await BufferingProxy.to(server.port);
@@ -141,7 +141,7 @@ for (const cursor of ["id", "event", "none"]) {
   });
 }
 
-test("an unknown ID is answered with a gap, then with what there is", async (context) => {
+test("an unknown ID is answered with a gap, then with all events of the log", async (context) => {
   const server = await startMillrace();
   context.after(() => server.close());
   await server.publish({ topic: "letters", data: "a" });

@@ -1,4 +1,4 @@
-// What the package gives to those who bring their own transport: parse, encode, and the two Web Streams.
+// The package for programs with their own transport: parse, encode, and the two Web Streams.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -55,7 +55,7 @@ const parts = [
   "🦀",
 ];
 
-test("what encode writes of random events and comments, the core reads back, in whatever chunks", () => {
+test("the core reads back what encode writes of random events and comments, in any chunks", () => {
   for (let seed = 1; seed <= 5_000; seed++) {
     const random = generator(seed);
     const text = (from) => Array.from({ length: random(8) }, () => from[random(from.length)]).join("");

@@ -37,7 +37,7 @@ export class Chart {
     }).observe(place);
   }
 
-  /** `time` in ms since 1970. What is older than what there is takes its place before it, once. */
+  /** `time` in ms since 1970. Inserts values that are older than the first one before it, once. */
   add(time: number, value: number): void {
     const at = time / 1000;
     const before = this.#times.findLastIndex((other) => other <= at);

@@ -95,7 +95,7 @@ class Page implements Listener {
     requestAnimationFrame(draw);
   }
 
-  /** Connects. The package comes in files of their own, so that the page is there before it. */
+  /** Connects. The package is loaded from separate files, so that the page appears before it. */
   async run(): Promise<void> {
     const [{ Wire }, { readHistory }, { AnswerView }] = await Promise.all([
       import("./wire.js"),

@@ -5,7 +5,7 @@ export class Tabs {
   readonly #changed: (panel: string) => void;
   selected = "";
 
-  /** `changed` is told the ID of the panel that has come into view. */
+  /** Calls `changed` with the ID of the panel that has come into view. */
   constructor(list: Element, changed: (panel: string) => void) {
     this.#tabs = [...list.querySelectorAll<HTMLElement>("[role=tab]")];
     this.#changed = changed;

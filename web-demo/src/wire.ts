@@ -33,7 +33,7 @@ export interface Listener {
 }
 
 export interface Route {
-  /** The package's, on whichever core. */
+  /** connect() of the package, with any core. */
   readonly connect: typeof connect;
   readonly url: string;
   readonly transport: TransportName;

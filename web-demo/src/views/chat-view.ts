@@ -1,4 +1,4 @@
-// ChatView: rooms, who is here, and what is said.
+// ChatView: rooms, the people in them, and their messages.
 
 import type { Arrival } from "../arrival.js";
 import { byId, make, setText } from "../dom.js";
@@ -46,7 +46,7 @@ export class ChatView {
     onLanguage(() => this.#show());
   }
 
-  /** Says who this page is, to those who are here. */
+  /** Announces the name of this page's user to the others. */
   introduce(): void {
     const name = this.#name.value.trim();
     if (name === "") return;
@@ -102,7 +102,7 @@ export class ChatView {
   }
 }
 
-/** A circle with the name's first letter, in a colour of its own. */
+/** A circle with the name's first letter, in the name's colour. */
 function face(name: string): HTMLElement {
   const element = make("span", "face", [...name][0]?.toUpperCase() ?? "?");
   let sum = 0;

@@ -51,13 +51,13 @@ function say({ desk, text, fields }: Row): void {
   setText(text, inLanguage(fields));
 }
 
-/** What an event says in the page's language, or in whatever words it has. */
+/** The event's text in the page's language, or otherwise in any language. */
 export function inLanguage(fields: Arrival["fields"]): string {
   const said = fields[language()] ?? fields.text ?? fields.en ?? JSON.stringify(fields);
   return String(said).slice(0, 500);
 }
 
-/** `14:05`, from ms since 1970; now, where there is none. */
+/** `14:05`, from ms since 1970; without a number: now. */
 export function clock(time: unknown): string {
   const at = new Date(typeof time === "number" ? time : Date.now());
   return Number.isNaN(at.getTime()) ? "" : at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });

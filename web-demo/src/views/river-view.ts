@@ -76,7 +76,7 @@ export class RiverView {
 
   draw(now: number): void {
     if (!this.#seen) return; // scrolled out of view
-    // Those who want little motion get a picture that moves on once a second.
+    // With reduced motion the picture moves once a second.
     if (this.#width === 0 || (this.#calm.matches && now - this.#drawnAt < 1000)) return;
     this.#drawnAt = now;
     this.#advance(Math.floor(now / slotMs));

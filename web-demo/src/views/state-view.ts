@@ -1,4 +1,4 @@
-// StateView: how the connection stands, in words and colour, and what is said aloud to those who listen to the page.
+// StateView: the state of the connection, in words and colour, and the texts for screen readers.
 
 import type { Outage } from "../arrival.js";
 import { byId, setText } from "../dom.js";

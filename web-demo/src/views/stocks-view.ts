@@ -98,7 +98,7 @@ export class StocksView {
     }
     this.#chart?.draw();
     for (const stock of this.#changed) {
-      if (!stock.row.seen && !figuresDue) continue; // for those who have it read to them, that is often enough
+      if (!stock.row.seen && !figuresDue) continue; // often enough for screen readers
       this.#drawStock(stock);
       this.#changed.delete(stock);
     }

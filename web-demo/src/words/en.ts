@@ -74,7 +74,7 @@ export const en = {
   monitoring: "Monitoring",
   answer: "Answer",
   stocksLead:
-    "Forty-eight made-up prices, each change an event of its own. However many come, they are drawn once a frame.",
+    "Forty-eight made-up prices. Each change is one event. However many arrive, they are drawn once a frame.",
   changes: "changes/s",
   frames: "frames/s",
   board: "Prices",
@@ -173,7 +173,7 @@ export const en = {
     "Someone who is up to date gets new events at once. Someone who is behind reads on at their own pace. Nobody waits for anybody.",
   step3: "A lost line loses nothing",
   step3Text: "The page comes back with the last ID it has seen, and the server continues right after it.",
-  step4: "And if it were lost, you would be told",
+  step4: "And if it were lost, you would know",
   step4Text:
     "When the log no longer holds what was missed, the server sends an event that says so. Nothing is skipped in silence.",
   inBrowser: "In the browser",
@@ -184,7 +184,7 @@ export const en = {
   pushTitle: "Millrace: messages to one user",
   pushClaim: "Messages to one user.",
   pushLead:
-    "Everyone who opens the same user gets the same numbered messages, one a second. Closing is the server's to do: it ends the user's streams, and a page that comes back is told to stop.",
+    "Everyone who opens the same user gets the same numbered messages, one a second. The server closes: it ends the user's streams, and a page that reconnects gets a 204 and stops.",
   pushHome: "Millrace, the demo",
   pushSkip: "Skip to the messages",
   demoLink: "The demo",
