@@ -1,0 +1,73 @@
+// IndexedStore: an EventStore for logs that fit into memory. It holds all entries there, with indexes, and does
+// everything but one thing: a class of your own derives from it, and makes the entries survive.
+//
+//   class MyStore final : public millrace::IndexedStore {
+//    public:
+//     MyStore() : IndexedStore(saved_epoch(), saved_entries(), 10'000) {}
+//
+//    private:
+//     void persist(std::span<const millrace::LogEntry> entries) override { … encode_entry(entries[0]) … }
+//   };
+//
+// Any thread, as EventStore says. One append runs at a time, and readers wait for it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/server/event_store.h"
+
+namespace millrace {
+
+/// An EventStore with its entries in memory. See EventStore for the members without a comment.
+class IndexedStore : public EventStore {
+ public:
+  ~IndexedStore() override;
+  IndexedStore(const IndexedStore&) = delete;
+  IndexedStore& operator=(const IndexedStore&) = delete;
+
+  void start(Callbacks callbacks) override;
+  void stop() override;
+  const std::string& epoch() const override;
+  std::uint64_t head() const override;
+  std::uint64_t oldest() const override;
+  void append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) override;
+  std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const override;
+  std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const override;
+  Page read_after(std::uint64_t sequence, const TopicFilter& filter) const override;
+  StoreStatus status() const override;
+  StoreStatistics statistics() const override;
+
+ protected:
+  /// `entries`: those that have survived, in order of their sequences, without gaps. The store keeps the newest
+  /// `max_entries`, of which there must be at least one. A new store has new_store_epoch() and no entries. Throws
+  /// StoreUnavailable if the sequences have a gap, and std::invalid_argument if `max_entries` is 0.
+  IndexedStore(std::string epoch, std::vector<LogEntry> entries, std::uint64_t max_entries);
+
+ private:
+  /// Makes the entries survive, all or none; when it returns, they have. If it throws, none must come back with the
+  /// next start: append() then reports the exception's text, and refuses the publications. One thread at a time.
+  virtual void persist(std::span<const LogEntry> entries) = 0;
+
+  /// The store no longer holds the entries up to this sequence: what persist() has written of them may be removed.
+  /// Called after persist(), on its thread. Must not throw.
+  virtual void forget(std::uint64_t /*through*/) {}
+
+  struct State;
+  const std::unique_ptr<State> state_;
+};
+
+/// The entry as bytes, from which decode_entry() makes it again: numbers as text, then its texts byte for byte, then a
+/// line end. Records can follow each other in a file.
+std::string encode_entry(const LogEntry& entry);
+
+/// Reads the record at the front of `bytes`, and removes it from them. Returns nothing, and removes nothing, if there
+/// is no whole and valid record, as after a crash in the middle of writing one.
+std::optional<LogEntry> decode_entry(std::string_view& bytes);
+
+}  // namespace millrace
