@@ -84,7 +84,7 @@ double cpu_seconds() {
     auto due = Clock::now();
     for (int i = 0; i < events; ++i, due += pause) {
       std::this_thread::sleep_until(due);
-      server.hub().publish("a", {.data = data});
+      server.hub().publish("a", {.data = data}).or_throw();
     }
   });
   const int port = server.bind_to_any_port("127.0.0.1");

@@ -41,7 +41,7 @@ struct Settings {
   std::string log;
 };
 
-// Each publisher's event says who it is of: its latency is taken when it comes by.
+// Each event names its publisher: the latency is taken when it arrives.
 class Receiver final : public Feed::Sink {
  public:
   explicit Receiver(std::size_t publishers) : begun_(publishers), latencies_(publishers) {}
@@ -81,7 +81,7 @@ Figures through_hub(std::shared_ptr<EventStore> store, std::size_t publishers, c
       while (!stop) {
         receiver.begin(p);
         const auto before = Clock::now();
-        hub.publish(topic, {.data = data});
+        hub.publish(topic, {.data = data}).or_throw();
         latencies[p].push_back(microseconds(Clock::now() - before));
       }
     });

@@ -13,10 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/client/limits.h"
 #include "millrace/core/field_value.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "millrace/core/topic.h"
+#include "millrace/server/limits.h"
 #include "parse_json.h"
 #include "terminal_text.h"
 #include "tls.h"
@@ -159,9 +161,9 @@ class Publisher {
 };
 
 // Shows the progress of a long input on stderr if that is a terminal, unless the IDs are printed on it, too.
-class Progress {
+class ProgressLine {
  public:
-  ~Progress() {
+  ~ProgressLine() {
     if (shown_) std::cerr << "\r\x1b[K" << std::flush;
   }
   void count() {
@@ -202,7 +204,7 @@ std::optional<std::string> publish_line(const PublishOptions& options, const std
 }
 
 void publish_lines(const PublishOptions& options, Publisher& publisher) {
-  Progress progress;
+  ProgressLine progress;
   std::string line;
   for (std::uint64_t number = 1; std::getline(std::cin, line); ++number) {
     if (options.ndjson && line.find_first_not_of(" \t\r") == std::string::npos) continue;

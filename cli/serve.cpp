@@ -84,10 +84,10 @@ httplib::Headers web_headers(const ServeOptions& options) {
 
 void log_sending(const SendingWays& ways) {
   if (ways.send == 0) return spdlog::info("writing to subscribers with io_uring on {} event loops", ways.io_uring);
-  if (ways.why_not.empty()) return spdlog::info("writing to subscribers with send() on {} event loops", ways.send);
+  if (!ways.why_not) return spdlog::info("writing to subscribers with send() on {} event loops", ways.send);
   spdlog::warn(
       "writing to subscribers with send() on {} of {} event loops, which needs more CPU: io_uring is not available: {}",
-      ways.send, ways.send + ways.io_uring, ways.why_not);
+      ways.send, ways.send + ways.io_uring, *ways.why_not);
 }
 
 void log_requests(Server& server) {
@@ -139,9 +139,9 @@ int serve(const ServeOptions& options) {
   const bool on_loopback = is_loopback(options.host);
   const demo::DemoAccess demo_access = access_to_demo(options, on_loopback, server_options.authorizer != nullptr);
   if (!on_loopback) warn_of_what_is_open(options, demo_access);
-  server_options.on_store_trouble = [](const std::string& trouble) {
-    if (trouble.empty()) return spdlog::info("the store accepts events again");
-    spdlog::error("the store accepts no events: {}", trouble);
+  server_options.on_store_status = [](const StoreStatus& status) {
+    if (status.is_accepting()) return spdlog::info("the store accepts events again");
+    spdlog::error("the store accepts no events: {}", status.reason);
   };
   server_options.on_listening = [&server] { log_sending(server->sending()); };
   server_options.on_failure = [](const std::string& failure) {

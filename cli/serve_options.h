@@ -11,6 +11,7 @@
 
 #include "authorization.h"
 #include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/options.h"
 #include "tls.h"
 

@@ -1,6 +1,6 @@
 // Takes one stream from elsewhere and passes it on to any number of listeners: the upstream sees one client, and
-// a listener that is cut off here resumes here, from this server's log. Events of a Millrace server keep their topics;
-// those of other servers, which name none, go to the topic `upstream`.
+// a listener that loses its connection resumes here, from this server's log. Events of a Millrace server keep their
+// topics; those of other servers, which name none, go to the topic `upstream`.
 //
 //   gateway http://upstream:8080/events?topic=** [PORT]
 
@@ -9,24 +9,23 @@
 
 #include <cstdlib>
 #include <iostream>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
 // With the upstream's own ID, where the event has one: what comes from there a second time is known here then, and so
-// it is to whoever mirrors this server in turn. An ID that a publisher cannot give here gets a name of its own.
-static void pass_on(millrace::Hub& hub, millrace::EventType type, const millrace::MessageEvent& event) {
+// also to a mirror of this server. An ID that a publisher cannot give here gets a prefix.
+static millrace::Published pass_on(millrace::Hub& hub, const millrace::MessageEvent& event) {
+  const auto type = millrace::EventType::parse(event.type == "message" ? "" : event.type);
+  if (!type) return {.sentence = "type: too long"};
   const std::string topic(event.topic.empty() ? "upstream" : event.topic);
   const auto publish = [&](std::string_view id) {
     const auto parsed = millrace::EventId::parse(id);
-    hub.publish(topic, {.type = type, .data = event.data, .id = parsed ? *parsed : millrace::EventId()});
+    return hub.publish(topic, {.type = *type, .data = event.data, .id = parsed ? *parsed : millrace::EventId()});
   };
   if (!event.has_id) return publish("");
-  try {
-    publish(event.last_event_id);
-  } catch (const std::invalid_argument&) {
-    publish("upstream:" + std::string(event.last_event_id));
-  }
+  const auto published = publish(event.last_event_id);
+  if (published.outcome != millrace::Published::Outcome::kRefused) return published;
+  return publish("upstream:" + std::string(event.last_event_id));
 }
 
 int main(int argc, char** argv) {
@@ -38,13 +37,8 @@ int main(int argc, char** argv) {
   millrace::EventSource upstream(argv[1], {.policy = {.retry_on_server_error = true}});
   upstream.on_any([&](const millrace::MessageEvent& event) {
     // What comes from outside can be refused here: types that are too long, or Millrace's own, such as `millrace.gap`.
-    const auto type = millrace::EventType::parse(event.type == "message" ? "" : event.type);
-    try {
-      if (!type) throw std::invalid_argument("type: not one that can be published");
-      pass_on(server.hub(), *type, event);
-    } catch (const std::invalid_argument& refusal) {
-      std::cerr << "not passed on: " << refusal.what() << std::endl;
-    }
+    const auto published = pass_on(server.hub(), event);
+    if (!published) std::cerr << "not passed on: " << published.sentence << std::endl;
   });
   upstream.on_gap([](const millrace::EventSourceGap&) { std::cerr << "the upstream has lost events" << std::endl; });
   upstream.on_error([](const millrace::EventSourceError& error) { std::cerr << error.message << std::endl; });

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-// What is nested deeper is left out: no answer is, and who walks it would run out of stack.
+// Deeper nesting is dropped: no answer needs it, and walking it would exhaust the stack.
 static bool not_too_deep(int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
   return depth <= 64;
 }

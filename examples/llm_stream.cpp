@@ -4,8 +4,8 @@
 //   GET  /v1/answers/ID           detached: the rest of an answer, behind the header Last-Event-ID; 204 when it is
 //   whole GET  /v1/answers              what has been asked for lately, and how far it has come
 //
-// A client that leaves in the middle is met in one of two ways. With --policy cancel the generation stops: nobody pays
-// for words that nobody reads. With --policy detached it goes on into a topic of the hub, and a client that was only
+// There are two policies for a client that leaves early. With --policy cancel the generation stops: there is no cost
+// for words without a reader. With --policy detached it goes on into a topic of the hub, and a client that was only
 // cut off comes back for the rest.
 
 #include <millrace/server/server.h>
@@ -52,7 +52,7 @@ std::vector<std::string> make_up_words(const std::string& question, std::size_t 
 /// Runs the steps of all answers that are being generated, on one thread, at the rate of the toy.
 class Generator {
  public:
-  using Step = std::function<bool()>;  // the next word; false: there is none
+  using Step = std::function<bool()>;  // sends the next word; false: it was the last
 
   explicit Generator(std::chrono::microseconds pause) : pause_(pause), thread_([this] { run(); }) {}
   ~Generator() {
@@ -165,7 +165,7 @@ struct Question {
 /// Throws std::invalid_argument if the body is no question; the message names the field.
 Question parse_question(const std::string& body) {
   constexpr std::size_t kMostTokens = 10'000;
-  // What is nested deeper is left out: who walks it would run out of stack.
+  // Deeper nesting is dropped: walking it would exhaust the stack.
   const auto not_too_deep = [](int depth, Json::parse_event_t, Json&) { return depth <= 64; };
   const Json json = Json::parse(body, not_too_deep, false);
   if (!json.is_object()) throw std::invalid_argument("body: must be a JSON object");
@@ -195,7 +195,7 @@ void refuse(httplib::Response& response, const std::string& sentence) {
 
 // --- Streaming ------------------------------------------------------------------------------------------------------
 
-/// One event after the other, to whoever takes them: `send` says whether there is still somebody.
+/// Sends one event after the other by `send`, which returns whether the stream goes on.
 Generator::Step steps(const AnswerPtr& answer, std::function<bool(const std::string& data)> send,
                       std::function<void()> complete) {
   return [answer, send = std::move(send), complete = std::move(complete), begun = false]() mutable {
@@ -224,23 +224,23 @@ void stream_cancelling(millrace::Server& server, Generator& generator, const Ans
   const millrace::EventStream stream = server.open_stream(request, response);
   stream.on_close([answer] { std::clog << answer->id << ": over after " << answer->sent << " words" << std::endl; });
   generator.start(steps(
-      answer, [stream](const std::string& data) { return stream.send({.data = data}); }, [stream] { stream.close(); }));
+      answer, [stream](const std::string& data) { return stream.send({.data = data}).is_sent(); },
+      [stream] { stream.close(); }));
 }
 
-/// The generation belongs to nobody: the request, and whoever comes back for the rest, listen to its topic.
+/// The generation is independent of requests: this one, and a client that returns for the rest, listen to its topic.
 void stream_detached(millrace::Server& server, Generator& generator, const AnswerPtr& answer,
                      const httplib::Request& request, httplib::Response& response) {
-  // Clients of OpenAI's read the data of every event, whatever its type: they get no cursor between the words.
+  // OpenAI's clients read the data of events of every type: they get no cursor between the words.
   const auto cursor = millrace::CursorForm::kNone;
   if (!server.subscribe(request, response, {.topics = {answer->topic()}, .cursor = cursor, .retry = kRetry})) return;
   millrace::Hub& hub = server.hub();
   generator.start(steps(
       answer,
       [&hub, topic = answer->topic()](const std::string& data) {
-        hub.publish(topic, {.data = data});
-        return true;
+        return static_cast<bool>(hub.publish(topic, {.data = data}));  // false: the log's store has failed
       },
-      [&hub, topic = answer->topic()] { hub.finish(topic); }));
+      [&hub, topic = answer->topic()] { static_cast<void>(hub.finish(topic)); }));
 }
 
 }  // namespace

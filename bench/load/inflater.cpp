@@ -19,7 +19,7 @@ Inflater::~Inflater() {
   inflateEnd(&stream_);
 }
 
-bool Inflater::take(std::string_view bytes, const Sink& sink) {
+bool Inflater::decode(std::string_view bytes, const Sink& sink) {
   std::array<char, 16 * 1024> out;
   stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));  // zlib does not write to it
   stream_.avail_in = static_cast<uInt>(bytes.size());

@@ -19,7 +19,7 @@ class Inflater {
   Inflater& operator=(const Inflater&) = delete;
 
   /// False if the bytes are not of a gzip stream.
-  bool take(std::string_view bytes, const Sink& sink);
+  bool decode(std::string_view bytes, const Sink& sink);
 
  private:
   z_stream stream_{};

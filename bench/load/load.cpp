@@ -14,7 +14,7 @@ namespace millrace::load {
 
 namespace {
 
-// Text of the kind that events hold, for those who compress it: names that come again and again, numbers that do not.
+// Text as in typical events, for servers that compress: names that repeat, and numbers that do not.
 void fill(std::uint64_t sequence, std::size_t bytes, std::string& data) {
   constexpr std::string_view kNames[] = {"price: ", ", volume: ", ", bid: ", ", ask: ", ", trades: "};
   std::minstd_rand random(static_cast<std::minstd_rand::result_type>(sequence));

@@ -62,7 +62,7 @@ std::string id_of_first_event(const Load& load, const std::function<void()>& pub
     const ssize_t count = link->wait_for_input() ? link->read(buffer.data(), buffer.size()) : 0;
     if (count == -EAGAIN) continue;
     if (count <= 0) throw std::runtime_error("the server's stream ended before its first event");
-    const auto state = body.take({buffer.data(), static_cast<std::size_t>(count)}, [&](std::string_view bytes) {
+    const auto state = body.read({buffer.data(), static_cast<std::size_t>(count)}, [&](std::string_view bytes) {
       parser.feed(bytes);
       for (auto item = parser.next(); item != EventStreamParser::Item::kNeedMore; item = parser.next()) {
         const bool is_event = item == EventStreamParser::Item::kEvent;
@@ -86,7 +86,7 @@ void trigger(const Load& load) {
   if (!answer.starts_with("HTTP/1.1 2")) throw std::runtime_error("the server refused " + load.trigger_path);
 }
 
-// Events of nobody's, many in a request.
+// Events without subscribers, many in a request.
 void fill_log(Load load) {
   if (load.fill == 0) return;
   load.publishers = 1;
@@ -135,14 +135,14 @@ class SubscriberProcesses {
   std::vector<pid_t> pids_;
 };
 
-struct Timeline {
+struct Measurements {
   std::int64_t connecting_ns = 0;
   std::int64_t publishing_ns = 0;
   std::uint64_t published = 0;
   std::uint64_t expected = 0;
   std::uint64_t handshakes = 0;
   LatencyDistribution publishing;
-  ServerUsage before;     // nobody is connected
+  ServerUsage before;     // no client is connected
   ServerUsage connected;  // all are
   ServerUsage after;      // everything has been published and received
 };
@@ -171,7 +171,7 @@ nlohmann::ordered_json quantiles(const LatencyDistribution& histogram) {
           {"max", histogram.max_ms()}};
 }
 
-nlohmann::ordered_json report_of(const Load& load, const TallyBoard& board, const Timeline& time) {
+nlohmann::ordered_json report_of(const Load& load, const TallyBoard& board, const Measurements& time) {
   Tally sum;
   for (const Tally& tally : board.tallies()) {
     sum.lost += tally.lost;
@@ -234,7 +234,7 @@ nlohmann::ordered_json report_of(const Load& load, const TallyBoard& board, cons
 nlohmann::ordered_json run_load(const Load& load) {
   const TallyBoard board(load.processes);
   const auto deliveries = [&board] { return board.deliveries(); };
-  Timeline time;
+  Measurements time;
   std::string last_event_id;
   if (load.behind > 0) {
     Publisher publisher(load, deliveries);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kMaxHeadBytes = 16 * 1024;
 
-// Whether the head has this line, whatever its case.
+// Whether the head has this line; ignores case.
 bool has_line(std::string_view head, std::string_view line) {
   const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
   return std::search(head.begin(), head.end(), line.begin(), line.end(), same) != head.end();
@@ -18,7 +18,7 @@ bool has_line(std::string_view head, std::string_view line) {
 
 }  // namespace
 
-StreamBody::State StreamBody::take(std::string_view bytes, const Sink& sink) {
+StreamBody::State StreamBody::read(std::string_view bytes, const Sink& sink) {
   if (state_ == State::kHead) take_head(bytes);
   if (state_ != State::kOpen || bytes.empty()) return state_;
   if (chunked_) {
@@ -75,7 +75,7 @@ void StreamBody::take_chunked(std::string_view bytes, const Sink& sink) {
 
 void StreamBody::emit(std::string_view bytes, const Sink& sink) {
   if (inflater_ == nullptr) return sink(bytes);
-  if (!inflater_->take(bytes, sink)) state_ = State::kFinished;
+  if (!inflater_->decode(bytes, sink)) state_ = State::kFinished;
 }
 
 }  // namespace millrace::load

@@ -25,7 +25,7 @@ class StreamBody {
   using Sink = std::function<void(std::string_view)>;
 
   /// Hands to `sink` what the bytes add to the body.
-  State take(std::string_view bytes, const Sink& sink);
+  State read(std::string_view bytes, const Sink& sink);
 
  private:
   void take_head(std::string_view& bytes);

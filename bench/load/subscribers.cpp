@@ -146,7 +146,7 @@ void Subscribers::read(Stream& stream) {
   }
   tally_.bytes += static_cast<std::uint64_t>(count);
   const std::int64_t now = clock_ns();
-  const auto state = stream.body.take({buffer_.data(), static_cast<std::size_t>(count)}, [&](std::string_view bytes) {
+  const auto state = stream.body.read({buffer_.data(), static_cast<std::size_t>(count)}, [&](std::string_view bytes) {
     stream.parser.feed(bytes);
     for (auto item = stream.parser.next(); item != EventStreamParser::Item::kNeedMore; item = stream.parser.next()) {
       if (item == EventStreamParser::Item::kTooLarge) return;

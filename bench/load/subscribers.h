@@ -1,6 +1,6 @@
 // Subscribers: very many event streams on one epoll, each read with the real parser and checked for its sequence.
 //
-// They live in a process of their own, so that one process's bound on open files does not bound the load.
+// Each group runs in its own process, so that the bound on open files of a process does not bound the load.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ class Subscribers {
   Subscribers(const Subscribers&) = delete;
   Subscribers& operator=(const Subscribers&) = delete;
 
-  /// Connects them all and reads until the tally is told to stop.
+  /// Connects them all and reads until the tally stops.
   void run();
 
  private:

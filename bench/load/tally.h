@@ -30,7 +30,7 @@ struct Tally {
   std::uint64_t lost = 0;
   std::uint64_t doubled = 0;
   std::uint64_t out_of_order = 0;
-  std::uint64_t gaps = 0;     ///< told of by the server
+  std::uint64_t gaps = 0;     ///< that the server reported
   std::uint64_t skipped = 0;  ///< by a server that was asked for what is newest: no failure
   std::uint64_t closed = 0;   ///< streams that ended
 

@@ -4,8 +4,8 @@
 //
 //   GET /sub/TOPIC               an event stream; with Last-Event-ID, everything behind that event first
 //   POST /pub/TOPIC              publishes the body
-//   GET /tokens                  a stream of its own, numbered, that POST /start writes to
-//   POST /start?rate=R&events=N  sends N events to each stream of its own, R a second
+//   GET /tokens                  a numbered stream of this request, which POST /start writes to
+//   POST /start?rate=R&events=N  sends N events to each of these streams, R a second
 //   POST /inside?topics=T&events=N   sends N events to topics t0 … tT-1 at random, from inside
 //
 // Prints `listening on PORT` once it is.

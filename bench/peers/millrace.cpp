@@ -66,7 +66,7 @@ void publish_inside(millrace::Hub& hub, std::uint64_t topics, std::uint64_t even
   for (std::uint64_t i = 0; i < events; ++i) {
     const std::uint64_t topic = any(random);
     const std::string data = event_data(++published[topic], clock_ns());
-    hub.publish(names[topic], {.data = data});
+    hub.publish(names[topic], {.data = data}).or_throw();
   }
 }
 

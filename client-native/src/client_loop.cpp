@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "clock.h"
-#include "millrace/core/limits.h"
+#include "millrace/client/limits.h"
 
 namespace millrace {
 
@@ -11,9 +11,9 @@ void ClientLoop::run(const std::function<bool()>& done) {
   struct LetGoOfAll {
     ClientLoop& loop;
     ~LetGoOfAll() {
-      while (!loop.members_.empty()) loop.let_go(loop.members_.begin()->first);
+      while (!loop.members_.empty()) loop.release(loop.members_.begin()->first);
       const MutexLock lock(loop.mutex_);
-      loop.phase_ = Phase::kOver;
+      loop.life_ = Life::kOver;
       for (const auto& member : loop.arrivals_) member->end();
       loop.arrivals_.clear();
       loop.departures_.clear();
@@ -24,7 +24,7 @@ void ClientLoop::run(const std::function<bool()>& done) {
   };
   {
     const MutexLock lock(mutex_);
-    phase_ = Phase::kRunning;
+    life_ = Life::kRunning;
     thread_ = std::this_thread::get_id();
   }
   const LetGoOfAll let_go_of_all{*this};
@@ -44,14 +44,14 @@ void ClientLoop::run(const std::function<bool()>& done) {
 
 void ClientLoop::add(std::shared_ptr<LoopMember> member) {
   const MutexLock lock(mutex_);
-  if (phase_ == Phase::kOver) return member->end();
+  if (life_ == Life::kOver) return member->end();
   arrivals_.push_back(std::move(member));
   wake();
 }
 
 void ClientLoop::remove(const std::shared_ptr<LoopMember>& member) {
   MutexLock lock(mutex_);
-  if (phase_ != Phase::kRunning) {
+  if (life_ != Life::kRunning) {
     // No thread runs the loop: this thread may change it.
     std::erase(arrivals_, member);
     std::vector<LoopMember*> others;
@@ -106,7 +106,7 @@ void ClientLoop::take_turns() {
   take_posted(posted);
   for (const auto& member : departures) {
     std::erase(posted, member.get());
-    let_go(member.get());
+    release(member.get());
   }
   if (!departures.empty()) {
     const MutexLock lock(mutex_);
@@ -118,7 +118,7 @@ void ClientLoop::take_turns() {
   }
 }
 
-void ClientLoop::let_go(LoopMember* member) {
+void ClientLoop::release(LoopMember* member) {
   set_timer(*member, std::nullopt);
   stop_waiting_for_slot(*member);
   const auto found = members_.find(member);

@@ -82,11 +82,11 @@ class ClientLoop {
   void stop_waiting_for_slot(LoopMember& member);
 
  private:
-  enum class Phase { kNew, kRunning, kOver };
+  enum class Life { kNew, kRunning, kOver };
 
   void take_turns();
   void take_posted(std::vector<LoopMember*>& members);
-  void let_go(LoopMember* member);
+  void release(LoopMember* member);
   void fire_timers();
 
   CurlMulti transfers_;
@@ -95,7 +95,7 @@ class ClientLoop {
 
   Mutex mutex_;
   Condition removed_;
-  Phase phase_ GUARDED_BY(mutex_) = Phase::kNew;
+  Life life_ GUARDED_BY(mutex_) = Life::kNew;
   std::vector<std::shared_ptr<LoopMember>> arrivals_ GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<LoopMember>> departures_ GUARDED_BY(mutex_);
   std::set<const LoopMember*> leaving_ GUARDED_BY(mutex_);  // members that remove() waits for

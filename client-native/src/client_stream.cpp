@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "explanation.h"
+#include "millrace/client/limits.h"
 #include "millrace/core/method.h"
 #include "millrace/core/protocol.h"
 #include "millrace/core/retry_after.h"

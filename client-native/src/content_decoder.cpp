@@ -6,7 +6,7 @@
 #include <new>
 #include <utility>
 
-#include "millrace/core/limits.h"
+#include "millrace/client/limits.h"
 
 #if defined(MILLRACE_HAS_BROTLI)
 #include <brotli/decode.h>

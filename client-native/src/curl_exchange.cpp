@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "explanation.h"
+#include "millrace/client/limits.h"
 #include "millrace/core/protocol.h"
 #include "request_headers.h"
 
@@ -228,8 +229,8 @@ std::optional<TransportResult> CurlExchange::finish(CURLcode code) {
   stop();
   if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
   if (hosts_.is_wanted()) {
-    const auto progress = hosts_.look_up(code, transfers, [this] { receiver_.look_after_at(*deadline()); });
-    return go_on(progress, transfers);
+    const auto state = hosts_.look_up(code, transfers, [this] { receiver_.look_after_at(*deadline()); });
+    return go_on(state, transfers);
   }
   if (redirecting_) {
     try {
@@ -271,10 +272,10 @@ void CurlExchange::resume() {
 }
 
 // Handles the result of a lookup's step.
-std::optional<TransportResult> CurlExchange::go_on(HostLookups::Progress progress, CurlMulti& transfers) {
-  transfers_ = progress == HostLookups::Progress::kFailed ? nullptr : &transfers;
+std::optional<TransportResult> CurlExchange::go_on(HostLookups::State state, CurlMulti& transfers) {
+  transfers_ = state == HostLookups::State::kFailed ? nullptr : &transfers;
   if (transfers_ == nullptr) return TransportResult{.problem = problem(hosts_.failure())};
-  if (progress == HostLookups::Progress::kDone) send();
+  if (state == HostLookups::State::kDone) send();
   return std::nullopt;
 }
 
@@ -356,7 +357,7 @@ bool CurlExchange::hand_over_head() {
 
 // The bytes taken, in libcurl's sense: all or none. If a part of a chunk had to wait, libcurl passes the whole chunk
 // again, perhaps with more behind it.
-std::size_t CurlExchange::take(std::string_view chunk) {
+std::size_t CurlExchange::receive_chunk(std::string_view chunk) {
   std::string_view rest = chunk.substr(taken_);
   while (true) {
     if (waiting_.empty()) {
@@ -405,7 +406,7 @@ std::size_t CurlExchange::on_header(char* data, std::size_t, std::size_t size, v
 std::size_t CurlExchange::on_bytes(char* data, std::size_t, std::size_t size, void* self) {
   auto& exchange = *static_cast<CurlExchange*>(self);
   try {
-    return exchange.take({data, size});
+    return exchange.receive_chunk({data, size});
   } catch (...) {
     exchange.thrown_ = std::current_exception();
     return CURL_WRITEFUNC_ERROR;

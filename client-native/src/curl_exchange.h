@@ -62,12 +62,12 @@ class CurlExchange {
   void set_request();
   void set_headers();
   void follow();
-  std::optional<TransportResult> go_on(HostLookups::Progress progress, CurlMulti& transfers);
+  std::optional<TransportResult> go_on(HostLookups::State state, CurlMulti& transfers);
   std::string problem(CURLcode code) const;
   bool receive_header(std::string_view line);
   bool end_head();
   bool hand_over_head();
-  std::size_t take(std::string_view chunk);
+  std::size_t receive_chunk(std::string_view chunk);
   ResponseReceiver::Receipt hand_over(std::string_view piece);
 
   static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self);

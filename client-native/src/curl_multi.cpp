@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "clock.h"
-#include "millrace/core/limits.h"
+#include "millrace/client/limits.h"
 
 namespace millrace {
 
@@ -133,7 +133,7 @@ int CurlMulti::watch(CURL* easy, curl_socket_t socket, int what, void* self, voi
     multi.forget_watch(socket);
     return 0;
   }
-  Watch& watch = multi.watches_[socket];
+  WatchedSocket& watch = multi.watches_[socket];
   if (watch.connecting) {
     int& connecting = multi.connecting_.try_emplace(easy, socket).first->second;
     if (connecting == kConnected) {
@@ -152,7 +152,7 @@ curl_socket_t CurlMulti::open_socket(void* self, curlsocktype, curl_sockaddr* ad
   auto& multi = *static_cast<CurlMulti*>(self);
   const int opened = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (opened < 0) return CURL_SOCKET_BAD;
-  Watch& watch = multi.watches_[opened];
+  WatchedSocket& watch = multi.watches_[opened];
   multi.unregister_watch(opened, watch);
   watch.connecting = true;
   // libcurl believes that this is the closed socket with the same number, which is watched: it will not ask again.
@@ -180,14 +180,14 @@ void CurlMulti::connected(CURL* easy) {
 
 void CurlMulti::watch_for(SocketOwner& owner, int socket, std::uint32_t events) {
   if (events == 0) return forget_watch(socket);
-  Watch& watch = watches_[socket];
+  WatchedSocket& watch = watches_[socket];
   if (watch.owner == nullptr) watch = {};
   watch.owner = &owner;
   watch.events = events;
   register_watch(socket, watch);
 }
 
-bool CurlMulti::register_watch(int socket, Watch& watch) {
+bool CurlMulti::register_watch(int socket, WatchedSocket& watch) {
   epoll_event event{.events = watch.events, .data = {.fd = socket}};
   if (watch.registered >= 0) return epoll_ctl(epoll_, EPOLL_CTL_MOD, watch.registered, &event) == 0;
   // If no descriptor is left for a duplicate, it watches the socket itself.
@@ -199,7 +199,7 @@ bool CurlMulti::register_watch(int socket, Watch& watch) {
   return false;
 }
 
-void CurlMulti::unregister_watch(int socket, Watch& watch) {
+void CurlMulti::unregister_watch(int socket, WatchedSocket& watch) {
   if (watch.registered < 0) return;
   epoll_event ignored{};
   epoll_ctl(epoll_, EPOLL_CTL_DEL, watch.registered, &ignored);

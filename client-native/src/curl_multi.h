@@ -63,7 +63,7 @@ class CurlMulti {
 
  private:
   // A socket that is watched, or that libcurl has opened or believes to be watched.
-  struct Watch {
+  struct WatchedSocket {
     std::uint32_t events = 0;
     bool connecting = false;
     int registered = -1;           // with epoll: the socket, or a duplicate of it
@@ -76,15 +76,15 @@ class CurlMulti {
   static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static int close_socket(void* self, curl_socket_t socket);
   static int set_timer(CURLM* multi, long milliseconds, void* self);
-  bool register_watch(int socket, Watch& watch);
-  void unregister_watch(int socket, Watch& watch);
+  bool register_watch(int socket, WatchedSocket& watch);
+  void unregister_watch(int socket, WatchedSocket& watch);
   void forget_watch(int socket);
   void act(curl_socket_t socket, int events);
 
   CURLM* multi_ = nullptr;
   int epoll_ = -1;
   int wake_fd_ = -1;
-  std::unordered_map<int, Watch> watches_;
+  std::unordered_map<int, WatchedSocket> watches_;
   std::unordered_map<CURL*, int> connecting_;  // by transfer, its socket, until it is connected: then kConnected
   std::optional<TimePoint> curl_deadline_;
 };

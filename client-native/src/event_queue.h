@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "millrace/client/event_source.h"
+#include "millrace/client/limits.h"
 #include "millrace/core/limits.h"
 #include "mutex.h"
 

@@ -7,10 +7,11 @@
 
 #include "client_stream.h"
 #include "millrace/client/event_source_pool.h"
+#include "millrace/client/limits.h"
 
 namespace millrace {
 
-// A stream, and the loop that runs it: a pool's, or one of its own.
+// A stream, and the loop that runs it: a pool's, or its own.
 class EventSource::Impl {
  public:
   Impl(std::shared_ptr<ClientLoop> loop, bool pooled, std::string_view url, EventSourceOptions options)

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "client_loop.h"
-#include "millrace/core/limits.h"
+#include "millrace/client/limits.h"
 
 namespace millrace {
 

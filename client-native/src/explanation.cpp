@@ -4,7 +4,7 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
-#include "millrace/core/limits.h"
+#include "millrace/client/limits.h"
 #include "millrace/core/mime_type.h"
 #include "parse_json.h"
 

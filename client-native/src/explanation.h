@@ -14,7 +14,7 @@ bool may_explain(std::string_view content_type);
 std::string one_line(std::string_view text);
 
 /// Returns the first line of a plain text, or the member of a JSON object that explains (`error`, `message`, `detail`,
-/// `title`, `error.message`), through one_line(); empty if there is none.
+/// `title`, `error.message`), through one_line(); empty without one.
 std::string explanation_in(std::string_view content_type, std::string_view body);
 
 }  // namespace millrace

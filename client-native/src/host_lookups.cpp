@@ -18,7 +18,7 @@ struct HostAndPort {
   std::uint16_t port = 0;
 };
 
-// The proxy that libcurl would take for the URL, by the option or by the environment; no host if there is none.
+// The proxy that libcurl would use for the URL, by option or environment; without a host: no proxy.
 HostAndPort proxy_of(const EventSourceOptions& options, const Url& url) {
   std::string proxy = options.proxy.value_or("");
   if (!options.proxy) {
@@ -81,32 +81,32 @@ int HostLookups::on_lookup(void*, void*, void* self) {
   return lookups.refused_ ? 1 : 0;
 }
 
-HostLookups::Progress HostLookups::look_up(CURLcode code, CurlMulti& loop, std::function<void()> changed) {
+HostLookups::State HostLookups::look_up(CURLcode code, CurlMulti& loop, std::function<void()> changed) {
   refused_ = false;
   failure_ = code;
   const HostAndPort wanted =
       code == CURLE_COULDNT_RESOLVE_PROXY ? proxy_of(options_, url_) : HostAndPort{url_.host, url_.port};
   if (NameLookup::is_needless(wanted.host)) {
     ++let_pass_;
-    return Progress::kDone;
+    return State::kDone;
   }
   name_ = wanted.host + ":" + std::to_string(wanted.port);
   const bool again = std::any_of(found_.begin(), found_.end(),
                                  [this](const std::string& found) { return found.starts_with(name_ + ":"); });
-  if (wanted.host.empty() || again) return Progress::kFailed;
+  if (wanted.host.empty() || again) return State::kFailed;
   lookup_ = std::make_unique<NameLookup>(loop, wanted.host, std::move(changed));
-  return Progress::kUnderWay;
+  return State::kUnderWay;
 }
 
-HostLookups::Progress HostLookups::handle_timeout(bool too_late) {
+HostLookups::State HostLookups::handle_timeout(bool too_late) {
   lookup_->handle_timeout();
-  if (!lookup_->done() && !too_late) return Progress::kUnderWay;
+  if (!lookup_->done() && !too_late) return State::kUnderWay;
   if (!lookup_->done()) failure_ = CURLE_OPERATION_TIMEDOUT;
   const std::string addresses = lookup_->addresses();
   lookup_.reset();
-  if (addresses.empty()) return Progress::kFailed;
+  if (addresses.empty()) return State::kFailed;
   found_.push_back(name_ + ":" + addresses);
-  return Progress::kDone;
+  return State::kDone;
 }
 
 }  // namespace millrace

@@ -30,14 +30,14 @@ class HostLookups {
   /// Whether that transfer has ended because a name must be looked up first.
   bool is_wanted() const { return refused_; }
 
-  enum class Progress { kUnderWay, kDone, kFailed };
+  enum class State { kUnderWay, kDone, kFailed };
   /// Looks up the name for which the transfer has ended with `code`. kDone: start the transfer again. The loop's turn()
   /// calls `changed` when handle_timeout() has something to do.
-  Progress look_up(CURLcode code, CurlMulti& loop, std::function<void()> changed);
+  State look_up(CURLcode code, CurlMulti& loop, std::function<void()> changed);
   bool active() const { return lookup_ != nullptr; }
   /// When to call handle_timeout(), while active.
   TimePoint deadline() const { return lookup_->deadline(); }
-  Progress handle_timeout(bool too_late);
+  State handle_timeout(bool too_late);
   /// The failure, as a libcurl code.
   CURLcode failure() const { return failure_; }
 

@@ -31,12 +31,12 @@ EventSourceState::EventSourceState(const Policy& policy, std::string_view last_e
 // --- Inputs -------------------------------------------------------------------------------------------------------
 
 void EventSourceState::start() {
-  if (phase_ == Phase::kIdle) phase_ = Phase::kStarting;  // the first poll connects
+  if (stage_ == Stage::kIdle) stage_ = Stage::kStarting;  // the first poll connects
 }
 
 // [WHATWG 9.2.2, step 15 of the constructor: processEventSourceResponse]
 void EventSourceState::handle_response(const Response& response, TimePoint now) {
-  if (phase_ != Phase::kConnecting) return;
+  if (stage_ != Stage::kConnecting) return;
   status_ = response.status;
   last_heard_ = now;
   if (response.status != 200) {
@@ -49,7 +49,7 @@ void EventSourceState::handle_response(const Response& response, TimePoint now) 
     return reconnect(Reason::kStatus, now, response.retry_after.value_or(Duration{0}));
   }
   if (!is_essence(extract_essence(response.content_type), protocol::kContentType)) return fail(Reason::kContentType);
-  phase_ = Phase::kStreaming;
+  stage_ = Stage::kStreaming;
   if (!awaits_first_byte()) open();
   opened_at_ = now;
   if (!policy_.idle_timeout) {
@@ -81,25 +81,25 @@ void EventSourceState::open() {
 }
 
 void EventSourceState::handle_bytes(std::string_view chunk, TimePoint now) {
-  if (phase_ != Phase::kStreaming) return;
+  if (stage_ != Stage::kStreaming) return;
   hear(now);
   parser_.feed(chunk);
 }
 
 void EventSourceState::handle_end(TimePoint now) {
-  if (phase_ == Phase::kStreaming && is_polling() && may_repeat(Reason::kEndOfStream)) {
+  if (stage_ == Stage::kStreaming && is_polling() && may_repeat(Reason::kEndOfStream)) {
     return poll_again(now);
   }
   if (is_connected()) reconnect(Reason::kEndOfStream, now);
 }
 
 void EventSourceState::handle_network_error(TimePoint now) {
-  if (phase_ == Phase::kConnecting) is_buffered_ = false;  // no answer at all: this was not a proxy that buffers
+  if (stage_ == Stage::kConnecting) is_buffered_ = false;  // no answer at all: this was not a proxy that buffers
   if (is_connected()) reconnect(Reason::kNetworkError, now);
 }
 
 void EventSourceState::handle_futile_error() {
-  if (phase_ == Phase::kConnecting) fail(Reason::kNetworkError);
+  if (stage_ == Stage::kConnecting) fail(Reason::kNetworkError);
 }
 
 void EventSourceState::handle_timeout(TimePoint now) {
@@ -113,39 +113,39 @@ void EventSourceState::handle_timeout(TimePoint now) {
 }
 
 void EventSourceState::handle_online(TimePoint now) {
-  if (phase_ == Phase::kWaiting) reconnect_at_ = std::min(reconnect_at_, std::max(now, not_before_));
+  if (stage_ == Stage::kWaiting) reconnect_at_ = std::min(reconnect_at_, std::max(now, not_before_));
 }
 
 void EventSourceState::handle_restart(TimePoint now) {
-  if (phase_ == Phase::kIdle || phase_ == Phase::kClosed) return;
-  phase_ = Phase::kWaiting;
+  if (stage_ == Stage::kIdle || stage_ == Stage::kClosed) return;
+  stage_ = Stage::kWaiting;
   ready_state_ = ReadyState::kConnecting;
   pending_ = Output::kNothing;
   reconnect_at_ = now;
 }
 
 void EventSourceState::handle_suspend(TimePoint now) {
-  if (phase_ == Phase::kIdle || phase_ == Phase::kClosed || phase_ == Phase::kSuspended) return;
+  if (stage_ == Stage::kIdle || stage_ == Stage::kClosed || stage_ == Stage::kSuspended) return;
   if (is_connected() && !may_repeat(Reason::kNetworkError)) return give_up(Reason::kNetworkError);
-  if (phase_ != Phase::kWaiting) reconnect_at_ = not_before_ = now;
-  phase_ = Phase::kSuspended;
+  if (stage_ != Stage::kWaiting) reconnect_at_ = not_before_ = now;
+  stage_ = Stage::kSuspended;
   ready_state_ = ReadyState::kConnecting;
   pending_ = Output::kNothing;
 }
 
 void EventSourceState::handle_resume() {
-  if (phase_ == Phase::kSuspended) phase_ = Phase::kWaiting;
+  if (stage_ == Stage::kSuspended) stage_ = Stage::kWaiting;
 }
 
 void EventSourceState::handle_message(std::string_view last_event_id, TimePoint now, bool is_event) {
-  if (phase_ != Phase::kStreaming) return;
+  if (stage_ != Stage::kStreaming) return;
   hear(now);
   parser_.set_last_event_id(last_event_id);
   brought_event_ |= is_event;
 }
 
 void EventSourceState::close() {
-  phase_ = Phase::kClosed;
+  stage_ = Stage::kClosed;
   ready_state_ = ReadyState::kClosed;
   pending_ = Output::kNothing;
 }
@@ -158,9 +158,9 @@ EventSourceState::Output EventSourceState::poll(TimePoint now) {
     pending_ = Output::kNothing;
     return output;
   }
-  if (phase_ == Phase::kStreaming) return poll_stream(now);
-  if (phase_ == Phase::kStarting || (phase_ == Phase::kWaiting && now >= reconnect_at_)) {
-    phase_ = Phase::kConnecting;
+  if (stage_ == Stage::kStreaming) return poll_stream(now);
+  if (stage_ == Stage::kStarting || (stage_ == Stage::kWaiting && now >= reconnect_at_)) {
+    stage_ = Stage::kConnecting;
     last_heard_ = connecting_since_ = now;
     has_heard_ = false;
     return Output::kConnect;
@@ -169,7 +169,7 @@ EventSourceState::Output EventSourceState::poll(TimePoint now) {
 }
 
 std::optional<TimePoint> EventSourceState::poll_timeout() const {
-  if (phase_ == Phase::kWaiting) return reconnect_at_;
+  if (stage_ == Stage::kWaiting) return reconnect_at_;
   if (!is_connected()) return std::nullopt;
   std::optional<TimePoint> timeout;
   if (idle_timeout() > Duration{0}) timeout = last_heard_ + idle_timeout();
@@ -211,8 +211,8 @@ EventSourceState::Output EventSourceState::poll_stream(TimePoint now) {
 // [WHATWG 9.2.2] "Reestablish the connection".
 void EventSourceState::reconnect(Reason reason, TimePoint now, Duration at_least) {
   if (!may_repeat(reason)) return give_up(reason);
-  if (phase_ == Phase::kConnecting && ++failed_attempts_ == policy_.max_attempts) return fail(reason);
-  if (phase_ == Phase::kStreaming) {
+  if (stage_ == Stage::kConnecting && ++failed_attempts_ == policy_.max_attempts) return fail(reason);
+  if (stage_ == Stage::kStreaming) {
     if (now - opened_at_ >= kStablePeriod) {
       backoff_.reset();
     } else if (brought_event_) {
@@ -225,7 +225,7 @@ void EventSourceState::reconnect(Reason reason, TimePoint now, Duration at_least
 }
 
 void EventSourceState::wait_until(TimePoint time, Reason reason) {
-  phase_ = Phase::kWaiting;
+  stage_ = Stage::kWaiting;
   ready_state_ = ReadyState::kConnecting;
   reason_ = reason;
   reconnect_at_ = time;
@@ -236,7 +236,7 @@ void EventSourceState::wait_until(TimePoint time, Reason reason) {
 // A response without a byte counts as a failure, so that the client backs off from a server that sends only those.
 void EventSourceState::poll_again(TimePoint now) {
   if (has_heard_) backoff_.progress();
-  phase_ = Phase::kWaiting;
+  stage_ = Stage::kWaiting;
   not_before_ = TimePoint::min();
   reconnect_at_ = now + backoff_.next();
 }
@@ -255,7 +255,7 @@ void EventSourceState::give_up(Reason reason) {
 
 // [WHATWG 9.2.2] "Fail the connection".
 void EventSourceState::fail(Reason reason) {
-  phase_ = Phase::kClosed;
+  stage_ = Stage::kClosed;
   ready_state_ = ReadyState::kClosed;
   reason_ = reason;
   pending_ = Output::kFail;

@@ -6,7 +6,7 @@ namespace millrace {
 
 namespace {
 
-// FNV-1a. A server that makes two events with one hash hides only one of its own events.
+// FNV-1a. A server that makes two events collide hides only its own event.
 void add(std::uint64_t& hash, std::string_view text) {
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100'0000'01b3;
   hash ^= text.size();

@@ -35,7 +35,7 @@ bool TopicPattern::covers(TopicPattern other) const {
   TopicSegments other_rest(other.text_);
   while (!rest.empty() && !other_rest.empty()) {
     const std::string_view wanted = rest.take();
-    if (wanted == "**") return true;  // whatever is left of the other, it stands for at least one segment
+    if (wanted == "**") return true;  // the other has at least one more segment
     const std::string_view segment = other_rest.take();
     if (segment == "**") return false;  // it takes in longer topics than this pattern
     if (wanted != "*" && wanted != segment) return false;

@@ -20,7 +20,7 @@
 #include "lone_hub.h"
 #include "loop/event_loop.h"
 #include "nats_server.h"
-#include "scripted_output.h"
+#include "scripted_outlet.h"
 #include "stores/jetstream/jetstream_event_log.h"
 
 namespace millrace::test {
@@ -50,7 +50,7 @@ class SharedLog : public ::testing::Test {
       return sequence;
     }
     JetStreamEventLog* operator->() { return &log_; }
-    /// By sequence; while nobody publishes.
+    /// In order of sequence; call it while nothing is published.
     const std::map<std::uint64_t, std::string>& handed_over() const { return handed_over_; }
 
    private:

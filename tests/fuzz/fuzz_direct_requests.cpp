@@ -11,6 +11,7 @@
 #include "httplib/httplib_bridge.h"
 #include "lone_connection.h"
 #include "lone_hub.h"
+#include "millrace/server/limits.h"
 #include "routes/admission.h"
 #include "routes/direct_requests.h"
 #include "routes/event_routes.h"
@@ -25,8 +26,8 @@ namespace {
 class Teller final : public StreamOpener {
  public:
   using StreamOpener::StreamOpener;
-  bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
-                 StreamRightPtr /*right*/) const override {
+  Subscribed subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
+                       StreamRightPtr /*right*/) const override {
     std::string all =
         options.client + (options.poll ? " polls " : " reads ") + request.get_header_value("Last-Event-ID");
     for (const OwnedTopicPattern& topic : options.topics) all += '\n' + topic.text();
@@ -34,7 +35,7 @@ class Teller final : public StreamOpener {
       if (!name.ends_with("_ADDR") && !name.ends_with("_PORT")) all += '\n' + name + ": " + value;  // cpp-httplib's own
     }
     response.set_content(all, "text/plain");
-    return false;
+    return {};
   }
 };
 
@@ -90,7 +91,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   Exchange other = world.connection.exchange(intake);
   world.through_httplib.serve_through_httplib(other);
   const std::string answer = world.connection.written() + other.output.bytes();
-  // cpp-httplib compresses JSON for who takes it. A loop's answers are too short to be worth it.
+  // cpp-httplib compresses JSON for clients that accept it. A loop's answers are too short to be worth it.
   const bool is_compressed = answer.find("\r\nContent-Encoding: ") != std::string::npos;
   if (is_compressed ? other.status != straight.status : answer != straight.output.bytes()) {
     stop("answered " + test::quoted(straight.output.bytes()) + ", and through cpp-httplib " + test::quoted(answer) +

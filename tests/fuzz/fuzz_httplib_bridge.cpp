@@ -13,6 +13,7 @@
 #include "http/request_intake.h"
 #include "httplib/httplib_bridge.h"
 #include "lone_connection.h"
+#include "millrace/server/limits.h"
 
 using namespace millrace;
 using namespace millrace::test;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "failure.h"
+#include "log/event_log.h"
 #include "lone_hub.h"
 #include "reference_parser.h"
 #include "stream/subscriber.h"
@@ -14,7 +15,7 @@ using namespace millrace::test;
 
 namespace {
 
-class Bytes final : public Subscriber::Output {
+class Bytes final : public Subscriber::Outlet {
  public:
   std::size_t write(std::span<const FramePtr> frames, std::size_t, WireForm) override {
     const std::size_t before = text.size();
@@ -37,8 +38,8 @@ class Bytes final : public Subscriber::Output {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const std::string_view id(reinterpret_cast<const char*>(bytes), size);
   LoneHub hub({.history_events = 3, .history_bytes = 1 << 20, .epoch = "epoch", .clock = [] { return TimePoint{}; }});
-  hub.publish("a", {.data = "1", .id = "own"});
-  for (const char* const data : {"2", "3", "4"}) hub.publish("a", {.data = data});
+  hub.publish("a", {.data = "1", .id = "own"}).or_throw();
+  for (const char* const data : {"2", "3", "4"}) hub.publish("a", {.data = data}).or_throw();
   const auto filter = std::make_shared<TopicFilter>(std::vector<TopicPattern>{"a"});
 
   const Feed::Cursor cursor = hub.resolve(id, filter.get());
@@ -53,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   std::size_t events = 0;
   std::size_t gaps = 0;
   for (const std::string& entry : ReferenceParser().read(output.text)) {
-    // Where the client resumes is told by an event of its own, which no log holds.
+    // A separate event, which is not in the log, says where the client resumes.
     if (!entry.starts_with("event ") || entry.starts_with("event \"millrace.cursor\"")) continue;
     ++(entry.starts_with("event \"millrace.gap\"") ? gaps : events);
   }

@@ -17,7 +17,7 @@ namespace {
 class LastFrame final : public Feed::Sink {
  public:
   void post(const FramePtr& frame) override { frame_ = frame; }
-  void post_page(std::uint64_t, const Feed::PagePtr&) override {}  // of a store, which there is none of
+  void post_page(std::uint64_t, const Feed::PagePtr&) override {}  // there is no store
   std::string payload() const { return std::string(frame_->payload()); }
 
  private:
@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     if (!event && !request.finishes()) stop("neither event nor finish: " + quoted(body));
     if (!event) continue;
     const Published published = hub.publish(request.topic(), *event);
-    if (published.repeated) continue;
+    if (published.is_repeated()) continue;
     const Transcript transcript = ReferenceParser().read(last.payload());
     std::size_t events = 0;
     for (const std::string& entry : transcript) events += entry.starts_with("event ") ? 1 : 0;

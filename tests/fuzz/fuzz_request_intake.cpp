@@ -1,5 +1,5 @@
 // Bytes off a connection, cut anywhere: the intake says the same of them however they are cut, and a head that it lets
-// through is one that nobody can read in another way.
+// through is one that no parser can read in another way.
 //
 // The input's first byte is the seed of the cuts.
 #include <algorithm>

@@ -44,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   if (bytes[0] % 2 == 0) {
     for (const auto action : kActions) {
       if (status_of(authorizer, text, action) == 200)
-        stop("let in on a token that nobody has signed: " + test::quoted(text));
+        stop("accepted a token with an invalid signature: " + test::quoted(text));
     }
     return 0;
   }

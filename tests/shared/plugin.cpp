@@ -14,7 +14,7 @@ bool exchange() {
   server.events("/events");
   const int port = server.bind_to_any_port("127.0.0.1");
   std::thread serving([&] { server.listen_after_bind(); });
-  server.hub().publish("plugin", {.data = "hello"});
+  server.hub().publish("plugin", {.data = "hello"}).or_throw();
   std::string received;
   millrace::EventSource source("http://127.0.0.1:" + std::to_string(port) +
                                "/events?topic=plugin&lastEventId=earliest");

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "log/event_log.h"
 #include "millrace/core/protocol.h"
 #include "millrace/server/topic_filter.h"
 
@@ -166,10 +167,8 @@ void Life::publish_to(const std::string& topic) {
                                           .data = data,
                                           .id = *EventId::parse(id)},
                                 .retain = is_retained};
-  Published published;
-  try {
-    published = server_.hub().publish({&publication, 1}).front();
-  } catch (const RetentionRefused&) {
+  const Published published = server_.hub().publish({&publication, 1}).front();
+  if (published.outcome == Published::Outcome::kNotRetained) {
     const auto newest = record_.newest().find(topic);
     const bool is_one = newest != record_.newest().end() && record_.entries()[newest->second].is_retained &&
                         !record_.is_finished_after(newest->second);
@@ -179,7 +178,7 @@ void Life::publish_to(const std::string& topic) {
     }
     return tell("event " + std::to_string(number) + " cannot be retained");
   }
-  if (record_.next_number() != number + 1 || published.repeated) throw Broken("a publish that is not in the log");
+  if (record_.next_number() != number + 1 || published.is_repeated()) throw Broken("a publish that is not in the log");
   if (published.id != record_.entries().back().id) throw Broken("a publish was answered with another ID");
   if (!id.empty()) identified_.push_back({.topic = topic, .id = id, .number = number});
   if (schedule_.tells_story())
@@ -216,7 +215,7 @@ void Life::publish_again() {
   const std::uint64_t number = record_.next_number();
   const Published published =
       server_.hub().publish(*Topic::parse(event.topic), {.data = "again", .id = *EventId::parse(event.id)});
-  if (!published.repeated || published.id != event.id || record_.next_number() != number) {
+  if (!published.is_repeated() || published.id != event.id || record_.next_number() != number) {
     throw Broken("an event that was published again was taken for another");
   }
 }
@@ -226,7 +225,7 @@ void Life::finish() {
   if (!is_job(topic)) return;
   tell(topic + " is finished, as entry " + std::to_string(record_.next_number()));
   record_.expect_mark(Entry::Kind::kFinish);
-  server_.hub().finish(*Topic::parse(topic));
+  server_.hub().finish(*Topic::parse(topic)).or_throw();
 }
 
 void Life::begin() {
@@ -234,7 +233,7 @@ void Life::begin() {
   if (!is_job(topic)) return;
   tell(topic + " begins anew, if it was finished");
   record_.expect_mark(Entry::Kind::kBegin);
-  server_.hub().begin(*Topic::parse(topic));
+  server_.hub().begin(*Topic::parse(topic)).or_throw();
 }
 
 // --- Faults ---------------------------------------------------------------------------------------------------------
@@ -302,7 +301,7 @@ void Life::disconnect() {
 // --- The end --------------------------------------------------------------------------------------------------------
 
 void Life::come_to_rest() {
-  tell("the network heals, and nobody publishes any more");
+  tell("the network heals, and publishing stops");
   healed_ = true;
   network_back_ = {};
   for (const auto& listener : listeners_) listener->heal();

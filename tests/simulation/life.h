@@ -1,7 +1,7 @@
 // Life: one simulated life of a server and its listeners, drawn from a seed.
 //
-// For some minutes everything happens that can; then the network heals, nobody publishes, and all must come to rest
-// with every listener having seen what it wanted, or having been told what it could not.
+// For some minutes everything happens that can; then the network heals, publishing stops, and all must come to rest
+// with every listener having seen its events, or having a report of those it missed.
 #pragma once
 
 #include <cstdint>

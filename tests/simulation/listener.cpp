@@ -86,7 +86,7 @@ void Listener::heal() {
 
 void Listener::on_bytes(std::string_view bytes) {
   pending_.append(bytes);
-  // What is heard may lead to another connection: then this one's bytes are nobody's.
+  // An event may lead to another connection: then the rest of this one's bytes is ignored.
   const auto wire = wire_;
   while (wire == wire_ && read_some()) {
   }

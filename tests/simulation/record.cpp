@@ -160,7 +160,7 @@ void View::event(const MessageEvent& event) {
   if (event.type == protocol::kGapEventType) return gap(event);
   std::uint64_t number = 0;
   std::from_chars(event.data.data(), event.data.data() + event.data.size(), number);
-  if (number >= record_.next_number()) broken("an event that nobody published: " + std::string(event.data));
+  if (number >= record_.next_number()) broken("an event that was not published: " + std::string(event.data));
   const Entry& entry = record_.entries()[number];
   const std::string what = "event " + std::to_string(number);
   if (entry.kind != Entry::Kind::kEvent || event.data != data_of(number, entry.size)) broken(what + " has other data");
@@ -224,7 +224,7 @@ void View::skip_to(std::uint64_t number) {
   seen_ = number;
 }
 
-// The listener is told that all below `number` is lost: it must be out of the log.
+// The listener got a gap up to `number`: all events below must have left the log.
 void View::forgive(std::uint64_t number) {
   for (std::uint64_t i = *seen_; i < number; ++i) {
     if (record_.entries()[i].kind != Entry::Kind::kEvent && i < record_.oldest()) continue;
@@ -246,19 +246,19 @@ void View::told_that_it_is_over(std::uint64_t entries_then, std::uint64_t place)
     for (std::uint64_t i = seen; i < entries_then; ++i) {
       if (!wants(entries[i])) continue;
       if (entries[i].kind == Entry::Kind::kFinish) return;
-      if (entries[i].kind == Entry::Kind::kEvent) broken("told that it is over before event " + std::to_string(i));
+      if (entries[i].kind == Entry::Kind::kEvent) broken("the end was reported before event " + std::to_string(i));
     }
-    broken("told that it is over, and its topic was not finished");
+    broken("the end was reported, but the topic was not finished");
   }
   for (const std::string& topic : patterns_) {
     std::uint64_t last = entries_then;
     while (last > 0 && entries[last - 1].topic != topic) --last;
     if (last == 0 || entries[last - 1].kind != Entry::Kind::kFinish)
-      broken("told that it is over, but " + topic + " is not");
+      broken("the end was reported, but " + topic + " is not");
   }
   for (std::uint64_t i = seen; i < entries_then; ++i) {
     if (entries[i].kind == Entry::Kind::kEvent && wants(entries[i]))
-      broken("told that it is over before event " + std::to_string(i));
+      broken("the end was reported before event " + std::to_string(i));
   }
 }
 

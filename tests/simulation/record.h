@@ -1,4 +1,4 @@
-// Record: what was published in one simulated life, as somebody knows it who sees everything; and View, what one
+// Record: everything that was published in one simulated life; and View, what one
 // listener has made of it so far. Together they say whether a promise was broken.
 #pragma once
 
@@ -43,7 +43,7 @@ class Record final : public Feed::Sink {
   void expect(std::string type, std::string id, std::size_t size, bool is_retained);
   void expect_mark(Entry::Kind kind);
   void post(const FramePtr& frame) override;
-  void post_page(std::uint64_t, const Feed::PagePtr&) override {}  // of a store, which there is none of
+  void post_page(std::uint64_t, const Feed::PagePtr&) override {}  // there is no store
 
   const std::vector<Entry>& entries() const { return entries_; }
   std::uint64_t next_number() const { return entries_.size(); }

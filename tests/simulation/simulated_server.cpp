@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/topic_filter.h"
 
 namespace millrace::simulation {
@@ -72,7 +72,7 @@ class SimulatedServer::Loop final : public Feed::Sink, private DeliveryWriter {
 
 // --- Stream ---------------------------------------------------------------------------------------------------------
 
-class SimulatedServer::Stream final : public Subscriber::Output, public TimerWheel::Timer, public Wire::ServerEnd {
+class SimulatedServer::Stream final : public Subscriber::Outlet, public TimerWheel::Timer, public Wire::ServerEnd {
  public:
   Stream(Loop& loop, std::shared_ptr<Wire> wire) : loop_(loop), wire_(std::move(wire)) { wire_->attach(*this); }
   ~Stream() {
@@ -258,11 +258,11 @@ void SimulatedServer::Loop::turn() {
 
 void SimulatedServer::Loop::write(std::span<Delivery> deliveries) {
   for (Delivery& delivery : deliveries) {
-    auto& stream = static_cast<Stream&>(delivery.subscriber->output());
+    auto& stream = static_cast<Stream&>(delivery.subscriber->outlet());
     if (!delivery.chunks.empty() && stream.is_streaming()) {
       delivery.written = stream.write_chunks(delivery.chunks);
     } else {
-      delivery.written = delivery.subscriber->output().write(delivery.frames, 0, delivery.subscriber->form());
+      delivery.written = delivery.subscriber->outlet().write(delivery.frames, 0, delivery.subscriber->form());
     }
   }
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "log/event_log.h"
 #include "lone_hub.h"
 #include "loop/timer_wheel.h"
 #include "random.h"
@@ -42,7 +43,7 @@ class SimulatedServer {
     std::size_t max_retained_topics = kMaxRetainedTopics;
     std::size_t loops = 1;
     std::size_t max_posted = 16'384;           ///< events that may wait for a loop
-    std::size_t read_work = kReadWorkPerTurn;  ///< that one who catches up may do in one turn
+    std::size_t read_work = kReadWorkPerTurn;  ///< that a subscriber which catches up may do in one turn
     std::size_t served_at_once = 64;           ///< subscribers in one turn
     Duration retry{3'000};
     Duration lifetime{0};  ///< of each stream; zero: unlimited

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "millrace/server/limits.h"
+
 namespace millrace::simulation {
 
 void Wire::attach(ServerEnd& server) {

@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 
-#include "millrace/core/limits.h"
 #include "random.h"
 #include "schedule.h"
 
@@ -41,7 +40,7 @@ class Wire : public std::enable_shared_from_this<Wire> {
     kReset,           ///< both sides hear of it, some bytes later
     kClientVanishes,  ///< the server hears nothing
     kServerVanishes,  ///< the client hears nothing
-    kBlackHole,       ///< nobody hears anything
+    kBlackHole,       ///< no bytes arrive in either direction
   };
 
   struct Character {

@@ -1,6 +1,6 @@
 // `millrace serve --store sqlite:…`, the process, killed by SIGKILL at random points under load, with publishers,
 // subscribers and retention running. After each death: every event that was acknowledged is there, once and in order;
-// and whatever a subscriber had seen is there, too. In a second test the disk is full for a while in each life.
+// and every event that a subscriber has seen is there, too. In a second test the disk is full for a while in each life.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -45,7 +45,7 @@ std::uint64_t sequence_of(const std::string& id) {
 // What somebody outside knows of the log: by sequence, what the event there says.
 class Known {
  public:
-  // Checks that nobody has been told otherwise.
+  // Checks that no client got another answer.
   void add(const std::string& id, const std::string& data) {
     const std::lock_guard lock(mutex_);
     const auto [known, is_new] = events_.try_emplace(sequence_of(id), data);

@@ -1,4 +1,4 @@
-// A number that whoever runs a test by hand may set.
+// A number that can be set when a test is run by hand.
 #pragma once
 
 #include <cstdint>

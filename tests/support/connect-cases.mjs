@@ -1,4 +1,4 @@
-// What connect() does whatever its transport: run over fetch in Node.js, and over fetch and native in Chromium. The function
+// What connect() does over every transport: run over fetch in Node.js, and over fetch and native in Chromium. The function
 // under test takes connect()'s parameters and fills in the transport.
 
 import assert from "node:assert/strict";
@@ -40,7 +40,7 @@ export const connectCases = [
     },
   },
   {
-    name: "delivers the types asked for, and gaps whatever they are",
+    name: "delivers the requested types, and gaps always",
     respond: streams({
       body: "event: x\ndata: a\n\ndata: not wanted\n\nevent: millrace.gap\ndata: {}\n\nevent: y\ndata: b\n\n",
       open: true,

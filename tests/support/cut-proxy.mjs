@@ -30,7 +30,7 @@ export class CutProxy {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Resets every connection there is, in the middle of whatever it is doing. */
+  /** Resets all connections, in the middle of anything. */
   cut() {
     for (const pair of this.#pairs) for (const socket of [pair.near, pair.far]) reset(socket);
   }

@@ -149,7 +149,7 @@ class CutProxy {
     return -1;
   }
 
-  // Passes on what there is, at most `limit` bytes; 0 when the connection is over.
+  // Passes on the bytes that are there, at most `limit`; returns 0 when the connection is over.
   static ssize_t forward(int from, int to, std::size_t limit) {
     char buffer[16 * 1024];
     const ssize_t got = recv(from, buffer, std::min(limit, sizeof buffer), 0);

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { cutOnRequest, eventStream, streams } from "./http-server.mjs";
 
-/** The same to everyone who asks; the stream stays open. */
+/** The same for every request; the stream stays open. */
 const always = (body) => (_request, response) => response.writeHead(200, eventStream).write(body || ":\n");
 
 export const eventSourceCases = [
@@ -486,7 +486,7 @@ export const eventSourceCases = [
     ],
   },
   {
-    name: "who awaits one event and then listens for the next misses none that came with it",
+    name: "a listener added after one event has been awaited misses none that came with it",
     respond: always("data: a\n\ndata: b\n\ndata: c\n\n"),
     async run(EventSource, base) {
       const source = new EventSource(`${base}/stream`);

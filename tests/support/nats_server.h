@@ -25,7 +25,7 @@
 
 namespace millrace::test {
 
-/// A port of 127.0.0.1 that nobody has now.
+/// A port of 127.0.0.1 that is free now.
 inline int free_port() {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};

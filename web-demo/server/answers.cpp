@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "answer_words.h"
+#include "demo_event.h"
 #include "json_response.h"
 #include "parse_json.h"
-#include "publication.h"
 
 namespace millrace::demo {
 
@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr Duration kRetry{1'500};  // who waits for the rest of a sentence does not want to wait long
+constexpr Duration kRetry{1'500};  // short: the reader waits for the rest of a sentence
 constexpr std::chrono::milliseconds kBeat{10};
 constexpr std::chrono::milliseconds kPause{35};  // between two tokens
 
@@ -130,7 +130,7 @@ bool Answers::write(const std::string& id, Answer& answer) {
 void Answers::finish(const std::string& id, std::size_t tokens, const char* reason) {
   const std::string topic = topic_of(id);
   publish(server_.hub(), {.topic = topic, .type = "done", .data = Json{{"n", tokens}, {"reason", reason}}.dump()});
-  server_.hub().finish(topic);
+  static_cast<void>(server_.hub().finish(topic));  // a store that fails has lost the answer's end, too
 }
 
 }  // namespace millrace::demo

@@ -1,4 +1,4 @@
-// Answers: a toy in place of a language model, whose answers stream into topics of their own.
+// Answers: a toy language model. Each answer streams into its own topic.
 //
 //   POST   /demo/answers       {"id","prompt","language"?}: begins the answer with this ID of the client's choosing,
 //   and

@@ -1,4 +1,4 @@
-// Beat: calls a function at a steady pace while it lives, on a thread of its own. What the demo's feeds run on.
+// Beat: calls a function at a steady pace, on its own thread, as long as it exists. The demo's feeds use it.
 #pragma once
 
 #include <chrono>

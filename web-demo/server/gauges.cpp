@@ -36,7 +36,7 @@ std::uint64_t memory_bytes() {
 Gauges::Gauges(const Server& server)
     : server_(server), read_at_(std::chrono::steady_clock::now()), cpu_seconds_(cpu_seconds_so_far()) {}
 
-Publication Gauges::read(std::int64_t time) {
+DemoEvent Gauges::read(std::int64_t time) {
   const auto now = std::chrono::steady_clock::now();
   const double elapsed = std::chrono::duration<double>(now - std::exchange(read_at_, now)).count();
   const double cpu = cpu_seconds_so_far();

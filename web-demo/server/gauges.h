@@ -10,8 +10,8 @@
 #include <map>
 #include <string>
 
+#include "demo_event.h"
 #include "millrace/server/server.h"
-#include "publication.h"
 
 namespace millrace::demo {
 
@@ -21,7 +21,7 @@ class Gauges {
   explicit Gauges(const Server& server);
 
   /// To be called about once a second.
-  Publication read(std::int64_t time);
+  DemoEvent read(std::int64_t time);
 
  private:
   using Values = std::map<std::string, double>;

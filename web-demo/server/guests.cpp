@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 
 namespace millrace::demo {
 
@@ -30,8 +30,8 @@ std::string Guests::rename(const std::string& client, const std::string& name) {
   return {};
 }
 
-std::optional<Publication> Guests::look(const std::vector<SubscriptionInfo>& streams,
-                                        std::chrono::steady_clock::time_point now) {
+std::optional<DemoEvent> Guests::look(const std::vector<SubscriptionInfo>& streams,
+                                      std::chrono::steady_clock::time_point now) {
   const std::lock_guard lock(mutex_);
   for (const SubscriptionInfo& stream : streams) {
     const auto guest = guests_.find(stream.client);
@@ -49,7 +49,7 @@ std::optional<Publication> Guests::look(const std::vector<SubscriptionInfo>& str
   // The names are other people's words, and need not be UTF-8.
   const std::string data =
       nlohmann::json{{"here", here}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  return Publication{.topic = "demo/presence", .type = "presence", .data = data};
+  return DemoEvent{.topic = "demo/presence", .type = "presence", .data = data};
 }
 
 }  // namespace millrace::demo

@@ -1,4 +1,4 @@
-// Guests: who has the demo page open, for the chat to say who is here.
+// Guests: the people that have the demo page open, for the chat.
 //
 // A page is known by the `client` name of its event stream. It may give a name of a person to that; one whose stream
 // has been gone for some seconds has left. Changes are published as events of type `presence` on `demo/presence`:
@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "demo_event.h"
 #include "millrace/server/server.h"
-#include "publication.h"
 
 namespace millrace::demo {
 
@@ -28,8 +28,8 @@ class Guests {
   std::string rename(const std::string& client, const std::string& name);
 
   /// What is to be published, now that these streams are open; nothing if everybody knows that.
-  std::optional<Publication> look(const std::vector<SubscriptionInfo>& streams,
-                                  std::chrono::steady_clock::time_point now);
+  std::optional<DemoEvent> look(const std::vector<SubscriptionInfo>& streams,
+                                std::chrono::steady_clock::time_point now);
 
  private:
   struct Guest {

@@ -39,7 +39,7 @@ Market::Market(std::uint64_t seed) : random_(seed) {
   }
 }
 
-Publication Market::next(std::int64_t time) {
+DemoEvent Market::next(std::int64_t time) {
   // The nearer to the front of a shuffled list, the busier: some stocks trade all the time, others now and then, but
   // none so rarely that its place on the board stays empty.
   std::uniform_real_distribution<double> unit(0, 1);

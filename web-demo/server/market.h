@@ -1,7 +1,7 @@
 // Market: made-up stock prices, the same for the same seed.
 //
 // Events of type `tick` on `demo/stocks/<SYMBOL>`, with compact JSON {"n","symbol","price","time"}: n counts from 1 for
-// each symbol, so that whoever listens can tell whether one is missing.
+// each symbol, so that a listener can detect a missing one.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "publication.h"
+#include "demo_event.h"
 
 namespace millrace::demo {
 
@@ -18,7 +18,7 @@ class Market {
   explicit Market(std::uint64_t seed);
 
   /// The next change of some price, at `time` (wall_clock()).
-  Publication next(std::int64_t time);
+  DemoEvent next(std::int64_t time);
 
   /// How many changes belong into `seconds` of trading: about 300 a second, more or less as the day goes.
   std::size_t due(double seconds);

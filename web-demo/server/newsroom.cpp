@@ -80,7 +80,7 @@ std::string filled(std::string_view sentence, std::string_view place) {
 
 }  // namespace
 
-Publication Newsroom::headline(std::int64_t time) {
+DemoEvent Newsroom::headline(std::int64_t time) {
   const Story& story = one_of(kStories, random_);
   const Words& place = one_of(kPlaces, random_);
   const nlohmann::ordered_json news{{"n", ++headlines_},
@@ -91,7 +91,7 @@ Publication Newsroom::headline(std::int64_t time) {
   return {.topic = "demo/news", .type = "news", .data = news.dump()};
 }
 
-Publication Newsroom::remark(std::int64_t time) {
+DemoEvent Newsroom::remark(std::int64_t time) {
   const bool lobby = random_() % 3 != 0;
   const Remark& remark = lobby ? one_of(kLobby, random_) : one_of(kWorkshop, random_);
   const std::string room = lobby ? "lobby" : "workshop";

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <random>
 
-#include "publication.h"
+#include "demo_event.h"
 
 namespace millrace::demo {
 
@@ -16,8 +16,8 @@ class Newsroom {
  public:
   explicit Newsroom(std::uint64_t seed) : random_(seed) {}
 
-  Publication headline(std::int64_t time);
-  Publication remark(std::int64_t time);
+  DemoEvent headline(std::int64_t time);
+  DemoEvent remark(std::int64_t time);
 
   /// Milliseconds until the next one.
   int until_headline();

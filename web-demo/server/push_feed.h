@@ -21,7 +21,7 @@ class PushFeed {
   /// Most users whose number is remembered when they are not there. Beyond it somebody's is forgotten.
   static constexpr std::size_t kMaxRememberedUsers = 10'000;
 
-  /// Sends through `push`, which outlives it, on a thread of its own.
+  /// Sends through `push`, which must outlive it, on its own thread.
   PushFeed(PushService& push, std::uint64_t seed);
   ~PushFeed();
   PushFeed(const PushFeed&) = delete;
@@ -41,7 +41,7 @@ class PushFeed {
   std::mutex mutex_;
   // Guarded by mutex_.
   std::map<std::string, std::uint64_t> running_;   // the number each user's last message had
-  std::map<std::string, std::uint64_t> finished_;  // the same, of those who are not connected
+  std::map<std::string, std::uint64_t> finished_;  // the same, for users that are not connected
   std::mt19937_64 random_;
   bool ended_ = false;
   std::condition_variable ending_;

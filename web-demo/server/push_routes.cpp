@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/server.h"
 
 namespace millrace::demo {
@@ -40,13 +40,13 @@ void refuse(Response& response, int status, std::string_view sentence) {
   answer(response, status, {{"error", sentence}});
 }
 
-// The store is in trouble. What is wrong with it is for the log; those who come back do not come together.
+// The store fails. Only the log gets the reason; clients retry at different times.
 void refuse_for_now(Response& response) {
   refuse(response, 503, "the store is not available at the moment; the server's log has the reason");
   response.set_header("Retry-After", std::to_string(1 + std::random_device{}() % 3));
 }
 
-// The uid in the query; nothing, and an answer, if it is none.
+// Returns the uid of the query; nothing, after answering, if it is invalid.
 std::optional<std::string> uid_of(const Request& request, Response& response) {
   std::string uid = request.get_param_value("uid");
   if (const auto error = PushService::uid_error(uid)) {
@@ -100,22 +100,11 @@ PushRoutes::PushRoutes(Server& server, DemoAccess access)
   add_ends(server, access);
 }
 
-bool PushRoutes::connect(const Request& request, Response& response, const std::string& uid) {
-  try {
-    return push_.connect(request, response, uid);
-  } catch (const StoreUnavailable&) {
-    refuse_for_now(response);
-    return false;
-  }
-}
-
 void PushRoutes::close(const std::string& uid, Response& response) {
   feed_.forget(uid);
-  try {
-    answer(response, 200, {{"closed", push_.close(uid)}});
-  } catch (const StoreUnavailable&) {
-    refuse_for_now(response);
-  }
+  const PushService::Closed closed = push_.close(uid);
+  if (!closed) return refuse_for_now(response);
+  answer(response, 200, {{"closed", closed.streams}});
 }
 
 void PushRoutes::add_streams(Server& server, DemoAccess access) {
@@ -124,7 +113,7 @@ void PushRoutes::add_streams(Server& server, DemoAccess access) {
                   .changes_things = true,
                   .right = right_to(access, Authorizer::Action::kSubscribe, topic_in_query),
                   .handler = [this](const Request& request, Response& response) {
-                    if (const auto uid = uid_of(request, response)) connect(request, response, *uid);
+                    if (const auto uid = uid_of(request, response)) push_.connect(request, response, *uid);
                   }});
 }
 
@@ -148,7 +137,7 @@ void PushRoutes::add_messages(Server& server, DemoAccess access) {
                       return send(push_, *uid, request.get_param_value("id"), request.get_param_value("message"),
                                   response);
                     }
-                    if (connect(request, response, *uid)) feed_.start(*uid);
+                    if (push_.connect(request, response, *uid)) feed_.start(*uid);
                   }});
   server.guarded(
       {.method = "PUT",

@@ -27,7 +27,6 @@ class PushRoutes {
   PushRoutes(Server& server, DemoAccess access);
 
  private:
-  bool connect(const httplib::Request& request, httplib::Response& response, const std::string& uid);
   void close(const std::string& uid, httplib::Response& response);
   void add_streams(Server& server, DemoAccess access);
   void add_messages(Server& server, DemoAccess access);

@@ -6,7 +6,7 @@
 
 namespace millrace {
 
-// Apart from the authorizer, so that it may go while its watchers are called.
+// A separate object, so that the authorizer may be destroyed while its watchers are called.
 struct Authorizer::Watchers {
   using OnChange = std::function<void()>;
 
@@ -21,7 +21,7 @@ struct Authorizer::Watchers {
     return added;
   }
 
-  // Not under the lock: what is called may watch, or change something itself.
+  // Not under the lock: a callback may call watch() or changed().
   void call() {
     std::vector<std::weak_ptr<const OnChange>> now;
     {

@@ -5,7 +5,6 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "millrace/core/limits.h"
 #include "millrace/server/invalid_option.h"
 
 namespace millrace {

@@ -3,10 +3,14 @@
 
 #include <httplib.h>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace millrace {
+
+/// Largest file of keys, in bytes.
+inline constexpr std::size_t kMaxKeyFileBytes = 1024 * 1024;
 
 /// The token of `Authorization: Bearer <token>`; empty if there is none, or more than one such header. [RFC 6750 2.1]
 std::string bearer_token(const httplib::Request& request);

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "credentials.h"
-#include "millrace/core/limits.h"
 #include "millrace/server/invalid_option.h"
 #include "reserved_topics.h"
 
@@ -17,7 +16,9 @@ namespace millrace {
 
 namespace {
 
-// Of equal length whatever the key's, so that comparing takes the same time for all.
+static_assert(kMaxKeyBytes < kMaxKeyFileBytes);
+
+// All of the same length, so that every comparison takes the same time.
 using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
 
 Digest digest_of(std::string_view text) {
@@ -36,7 +37,7 @@ std::string user_of(const Digest& digest) {
   return user;
 }
 
-// Goes through all of them, whichever it is.
+// Compares with all of them, so that the time does not depend on the match.
 bool contains(const std::vector<Digest>& digests, const Digest& digest) {
   bool found = false;
   for (const Digest& one : digests) found |= CRYPTO_memcmp(one.data(), digest.data(), digest.size()) == 0;
@@ -44,7 +45,7 @@ bool contains(const std::vector<Digest>& digests, const Digest& digest) {
 }
 
 void add_key(std::string_view key, std::string_view option, std::vector<Digest>& digests) {
-  // What is wrong is told without the key: the message may end in a log.
+  // The message does not contain the key, since it may end in a log.
   if (key.size() < kMinKeyBytes || key.size() > kMaxKeyBytes || !is_bearer_token(key)) {
     throw InvalidOption(std::string(option),
                         "a key must be " + std::to_string(kMinKeyBytes) + " to " + std::to_string(kMaxKeyBytes) +
@@ -67,7 +68,7 @@ std::vector<Digest> read_keys(const std::vector<std::string>& keys, const std::s
     line = line.substr(0, line.find_last_not_of(" \t\r") + 1);
     if (!line.empty() && line.front() != '#') add_key(line, option, digests);
   }
-  // An empty file must not quietly become "anyone".
+  // An empty file must not silently allow everyone.
   if (digests.size() == before) throw InvalidOption(option, "\"" + file + "\" contains no key");
   return digests;
 }
@@ -108,7 +109,7 @@ Authorizer::Decision KeyAuthorizer::decide(const httplib::Request& request, Acti
     const std::lock_guard lock(mutex_);
     keys = keys_;
   }
-  // What Millrace says of its users is for administrators.
+  // Millrace's own topics are for administrators.
   if (action == Action::kSubscribe && any_is_reserved(topics)) action = Action::kAdminister;
   const bool anonymous = action == Action::kSubscribe && options_.anonymous_subscribe && keys->subscribe.empty();
   const std::string token = bearer_token(request);

@@ -1,4 +1,4 @@
-// Which subscriptions are to reserved topics, such as presence: those need their own right.
+// Finds subscriptions to reserved topics, such as presence, which need their own right.
 #pragma once
 
 #include <algorithm>

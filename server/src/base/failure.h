@@ -8,18 +8,18 @@
 
 namespace millrace {
 
-/// What it says.
+/// The text of the exception.
 std::string sentence_of(const std::exception_ptr& exception);
 
-/// Where what the user's code has thrown is reported: ServerOptions::on_failure.
+/// Gets the exceptions of the user's code: ServerOptions::on_failure.
 using OnFailure = std::function<void(const std::string&)>;
 
-/// Reports the exception as "<where>: what it says". One that the callback itself throws is dropped: there is nobody
-/// left to tell.
+/// Reports the exception as "<where>: <its text>". Ignores exceptions of the callback itself: nothing could report
+/// them.
 void report_failure(const OnFailure& on_failure, std::string_view where, const std::exception_ptr& exception) noexcept;
 
-/// Calls the user's code. What it throws is reported, and goes no further: on a thread of the server's it would end the
-/// program. True if it has thrown nothing.
+/// Calls the user's code. Reports its exceptions and does not pass them on: on a thread of the server they would end
+/// the program. Returns true if it has thrown nothing.
 template <typename Call>
 bool call_guarded(const OnFailure& on_failure, std::string_view where, const Call& call) noexcept {
   try {
@@ -31,7 +31,7 @@ bool call_guarded(const OnFailure& on_failure, std::string_view where, const Cal
   }
 }
 
-/// A request, as reports name it: without its query, in which something secret may be.
+/// The name of a request in reports: without its query, which may contain a secret.
 std::string name_of(std::string_view method, std::string_view target);
 
 }  // namespace millrace

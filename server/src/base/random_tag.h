@@ -1,4 +1,4 @@
-// random_tag: tells the IDs of one log's life from those of another.
+// random_tag: distinguishes the IDs of one log from those of another.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,7 @@
-// SipHash: a hash under a secret key. Who does not know the key cannot make texts collide.
+// SipHash: a hash with a secret key. Without the key, clients cannot find texts that collide.
 //
-// std::hash has a key that is the same in every program: whoever chooses topics could choose a million of one hash, and
-// make each look into a map a walk through all of them.
+// std::hash has the same key in every program: a client that chooses topics could choose a million with one hash, and
+// make each lookup in a map pass through all of them.
 #pragma once
 
 #include <bit>
@@ -16,7 +16,7 @@ struct SipKey {
   std::uint64_t second;
 };
 
-/// SipHash with so many rounds for 8 bytes, and so many at the end. [Aumasson, Bernstein: SipHash]
+/// SipHash with these numbers of rounds for each 8 bytes and at the end. [Aumasson, Bernstein: SipHash]
 template <int kRounds, int kLastRounds>
 class SipHash {
  public:
@@ -37,7 +37,7 @@ class SipHash {
         c_(key.first ^ 0x6c7967656e657261),
         d_(key.second ^ 0x7465646279746573) {}
 
-  // Its bytes, the first the least; those that are not there are 0. Compilers make one load of it.
+  // 8 bytes in little-endian order; missing ones are 0. Compilers make one load of it.
   static std::uint64_t word(std::string_view bytes) {
     std::uint64_t value = 0;
     for (std::size_t i = 0; i < bytes.size(); ++i) {

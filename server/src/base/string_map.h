@@ -1,4 +1,4 @@
-// StringMap: a hash map with string keys and lookup by string_view. Clients may choose the keys: they cannot make them
+// StringMap: a hash map with string keys and lookup by string_view. Clients that choose the keys cannot make them
 // collide.
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace millrace {
 
-/// Under a key that is drawn when it is first needed, and the same as long as the program runs.
+/// Uses a random key that is made at the first use and stays the same as long as the program runs.
 struct StringHash {
   using is_transparent = void;
   std::size_t operator()(std::string_view text) const { return SipHash<1, 3>::hash(key(), text); }

@@ -8,7 +8,7 @@
 
 namespace millrace {
 
-/// At least a moment, since zero would be for ever.
+/// Returns at least a millisecond, since zero would mean for ever.
 inline Duration time_until(std::chrono::system_clock::time_point time) {
   const auto left = std::chrono::duration_cast<Duration>(time - std::chrono::system_clock::now());
   return std::max(left, Duration{1});

@@ -31,9 +31,9 @@ TopicPattern detail::checked_pattern(std::string_view text) {
          "; * may be one of the first " + std::to_string(kMaxWildcardDepth) + " segments, ** the last");
 }
 
-TopicPatterns::TopicPatterns(std::initializer_list<Item> items) {
-  patterns_.reserve(items.size());
-  for (const Item& item : items) push_back(item);
+TopicPatterns::TopicPatterns(std::initializer_list<Element> elements) {
+  patterns_.reserve(elements.size());
+  for (const Element& element : elements) push_back(element);
 }
 
 TopicPatterns::TopicPatterns(const std::vector<std::string>& texts) {

@@ -9,7 +9,6 @@
 #include "connection_loop.h"
 #include "handshakes.h"
 #include "http2_connection.h"
-#include "millrace/core/limits.h"
 
 namespace millrace {
 

@@ -18,6 +18,7 @@
 
 #include "exchange.h"
 #include "loop/event_loop.h"
+#include "millrace/core/time.h"
 #include "millrace/server/subscription.h"
 #include "request_side.h"
 #include "shares/quota.h"
@@ -27,6 +28,9 @@
 #include "transport.h"
 
 namespace millrace {
+
+/// Time for the client to close a connection that the server has finished.
+inline constexpr Duration kLingerTimeout{2'000};
 
 class ConnectionLoop;
 class Http2Connection;

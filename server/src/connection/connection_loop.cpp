@@ -10,6 +10,8 @@
 #include "base/grow.h"
 #include "connection.h"
 #include "http2_connection.h"
+#include "hub/presence.h"
+#include "log/event_log.h"
 #include "log/pinned_bytes.h"
 
 namespace millrace {
@@ -28,7 +30,7 @@ constexpr std::size_t kMostRounds = 64;
 thread_local const ConnectionLoop* running_loop = nullptr;
 
 StreamSide& stream_of(const Subscriber& subscriber) {
-  return static_cast<StreamSide&>(subscriber.output());
+  return static_cast<StreamSide&>(subscriber.outlet());
 }
 
 std::unique_ptr<BatchSender> sender(const ServerOptions& options, std::string& why_no_io_uring) {
@@ -453,7 +455,7 @@ void ConnectionLoop::write(std::span<Delivery> deliveries) {
       sends_.push_back({.socket = connection.socket(), .bytes = sealed_if_due(connection, delivery.chunks)});
     } else {
       Subscriber& subscriber = *delivery.subscriber;
-      delivery.written = subscriber.output().write(delivery.frames, 0, subscriber.form());
+      delivery.written = subscriber.outlet().write(delivery.frames, 0, subscriber.form());
     }
   }
   sender_->send(sends_);

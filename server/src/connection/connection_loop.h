@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -39,6 +40,13 @@
 #include "stream_right.h"
 
 namespace millrace {
+
+/// Events that may wait for a busy event loop. Beyond it the loop's subscribers read from the log: they catch
+/// up.
+inline constexpr std::size_t kMaxPostedFrames = 16'384;
+
+/// Bytes of events that may wait for a busy event loop; beyond it the same happens as beyond kMaxPostedFrames.
+inline constexpr std::size_t kMaxPostedBytes = 32 * 1024 * 1024;
 
 class Connection;
 class Http2Connection;

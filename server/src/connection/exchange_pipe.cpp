@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
 

@@ -13,8 +13,8 @@
 #include <string>
 #include <unordered_map>
 
-#include "millrace/core/limits.h"
 #include "millrace/core/time.h"
+#include "millrace/server/limits.h"
 #include "shares/counters.h"
 #include "tls/tls_context.h"
 

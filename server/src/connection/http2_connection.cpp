@@ -8,7 +8,8 @@
 #include "connection.h"
 #include "connection_loop.h"
 #include "log/frame.h"
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
+#include "shares/retry_spread.h"
 
 namespace millrace {
 

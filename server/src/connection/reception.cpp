@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "http/error_response.h"
-#include "millrace/core/limits.h"
 #include "shares/who.h"
 
 namespace millrace {

@@ -12,11 +12,24 @@
 #include "connection_loops.h"
 #include "http/cross_origin.h"
 #include "http/request_head.h"
+#include "millrace/core/time.h"
+#include "millrace/server/limits.h"
 #include "shares/counters.h"
 #include "shares/quota.h"
 #include "shares/retry_spread.h"
 
 namespace millrace {
+
+/// Shortest pause before a client that has stopped reading is probed again: the system's own bound. The pause is
+/// half a heartbeat.
+inline constexpr Duration kMinRetransmissionPause{1'000};
+
+/// Longest such pause: the system's own bound.
+inline constexpr Duration kMaxRetransmissionPause{120'000};
+static_assert(kMinRetransmissionPause <= kHeartbeatInterval / 2 && kHeartbeatInterval / 2 <= kMaxRetransmissionPause);
+
+/// Connections beyond the bounds that get an answer (503, 429) at once; more are closed without an answer.
+inline constexpr std::size_t kMaxTurnedAway = 1'000;
 
 class Reception {
  public:

@@ -10,8 +10,8 @@
 #include "connection_loop.h"
 #include "http/error_response.h"
 #include "http2_connection.h"
-#include "millrace/core/limits.h"
 #include "shares/rate_floor.h"
+#include "shares/retry_spread.h"
 #include "transport_wire.h"
 
 namespace millrace {

@@ -19,6 +19,9 @@
 
 namespace millrace {
 
+/// Requests of one connection that an event loop answers before other connections get their turn.
+inline constexpr int kDirectRequestsPerTurn = 64;
+
 class Connection;
 
 class RequestSide {

@@ -12,6 +12,7 @@
 #include "connection.h"
 #include "connection_loop.h"
 #include "millrace/core/protocol.h"
+#include "millrace/server/limits.h"
 #include "request_stream.h"
 
 namespace millrace {

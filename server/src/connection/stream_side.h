@@ -41,7 +41,7 @@ struct StreamTerms {
   TimePoint looks_at{};                              ///< of such a one: when its timer is due for all the rest
 };
 
-class StreamSide : public Subscriber::Output {
+class StreamSide : public Subscriber::Outlet {
  public:
   StreamSide(const StreamSide&) = delete;
   StreamSide& operator=(const StreamSide&) = delete;

@@ -34,7 +34,7 @@ std::unique_ptr<TlsContext> tls_context(const ServerOptions& options,
   return TlsContext::make(tls, std::move(protocols));
 }
 
-// Of the workers, `share` of them.
+// One part in `share` of the workers, at least one.
 std::size_t part_of(std::size_t workers, std::size_t share) {
   return std::max<std::size_t>(1, workers / share);
 }
@@ -44,10 +44,11 @@ std::size_t part_of(std::size_t workers, std::size_t share) {
 Engine::Engine(httplib::Server& server, const ServerOptions& options)
     : server_(server),
       options_(options),
-      trouble_report_(options.on_store_trouble == nullptr ? nullptr : OnFailure([this](const std::string& trouble) {
-        call_guarded(options_.on_failure, "on_store_trouble",
-                     [&] { workers_.as_user_code([&] { options_.on_store_trouble(trouble); }); });
-      })),
+      status_report_(
+          options.on_store_status == nullptr ? nullptr : decltype(options.on_store_status)([this](auto& status) {
+            call_guarded(options_.on_failure, "on_store_status",
+                         [&] { workers_.as_user_code([&] { options_.on_store_status(status); }); });
+          })),
       feed_({.history_events = options.history.events,
              .history_bytes = options.history.bytes,
              .history_age = options.history.age,
@@ -57,7 +58,7 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
              .epoch = memory_epoch(random_tag()),
              .clock = monotonic_now,
              .store = options.store,
-             .on_store_status = [this](const StoreStatus& status) { trouble_report_.tell(status.reason); }}),
+             .on_store_status = [this](const StoreStatus& status) { status_report_.tell(status); }}),
       admission_(options_, random_seed()),
       buffers_(std::make_shared<BufferBudget>(options.http.max_buffered_bytes)),
       stream_buffers_(std::make_shared<StreamBuffers>(buffers_)),
@@ -82,11 +83,7 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
           RightsReview::Ports{
               .open_rights = [this] { return loops_.open_rights(); },
               .run_on_worker = [this](std::function<void()> task) { return workers_.enqueue(std::move(task)); },
-              .on_failure =
-                  [this](const std::string& failure) {
-                    if (options_.on_failure == nullptr) return;
-                    call_guarded(nullptr, {}, [&] { options_.on_failure("authorizer: " + failure); });
-                  }})),
+              .on_failure = options_.on_failure})),
       streams_(feed_, options_, admission_.retry_spread(),
                {.is_draining = [this] { return draining_.load(); },
                 .run_on_worker = [this](std::function<void()> call) { workers_.run_callback(std::move(call)); },
@@ -96,9 +93,9 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
       tls_(tls_context(options_, [this](const std::string& notice) { notify_of_tls(notice); })),
       presence_(options.streams.presence ? std::make_unique<Presence>() : nullptr) {}
 
-// A callback that is under way may still ask the hub for something.
+// A callback that is running may still call the hub.
 Engine::~Engine() {
-  trouble_report_.stop();
+  status_report_.stop();
 }
 
 void Engine::add_events(const std::string& path) {
@@ -161,8 +158,8 @@ void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
   rights_->start();
 }
 
-// What has been asked is still answered. There is no loop any more when the last callbacks run, here: a callback may do
-// what it likes, which a loop's thread may not.
+// Requests that were read are still answered. When the last callbacks run, here, the loops are gone: a callback may do
+// anything, unlike a loop's thread.
 void Engine::stop() {
   if (!workers_.close()) return;
   rights_->stop();
@@ -183,7 +180,7 @@ void Engine::accept_from(int listening_socket) {
   });
 }
 
-// Nothing is drained here: a callback on a loop's thread may not wait for the loops.
+// Does not drain here: a callback on a loop's thread must not wait for the loops.
 void Engine::stop_within(Duration window) {
   listening_.stop_by([&] { gradual_stop_.ask(std::min(window, kMaxReconnectionTime)); });
 }
@@ -204,7 +201,7 @@ void Engine::announce_listening() {
   call_guarded(options_.on_failure, "on_listening", [this] { workers_.as_user_code(options_.on_listening); });
 }
 
-// A loop's thread, which nothing that is thrown may end.
+// On a loop's thread, which must not be ended by an exception.
 void Engine::report_foreign_protocol(RefusalReason reason, int socket) {
   if (options_.on_foreign_protocol == nullptr) return;
   if (const auto notice = foreign_.add(reason, peer_address(socket), monotonic_now())) {

@@ -1,4 +1,4 @@
-// Engine: what lies under a Server. It starts, stops and wires the rest. The hub lives as long as the server; loops and
+// Engine: the parts of a Server. It starts, stops and connects them. The hub exists as long as the server; loops and
 // workers while it listens.
 #pragma once
 
@@ -17,7 +17,7 @@
 #include "hub/presence.h"
 #include "listening.h"
 #include "log/feed.h"
-#include "log/trouble_report.h"
+#include "log/status_report.h"
 #include "millrace/server/hub.h"
 #include "millrace/server/metrics_format.h"
 #include "millrace/server/options.h"
@@ -52,9 +52,9 @@ class Engine {
   void stop();
   /// Accepts connections, on the loops, until the socket is shut down. Between start() and stop().
   void accept_from(int listening_socket);
-  /// Tells the user's program that the server listens.
+  /// Calls ServerOptions::on_listening.
   void announce_listening();
-  /// Has a listen() that is under way drain, and end within `window`.
+  /// Makes a running listen() drain, and end within `window`.
   void stop_within(Duration window);
   /// Ends the streams that are open, and refuses new ones.
   void drain(Duration window);
@@ -88,7 +88,7 @@ class Engine {
   RefusalCounters refusals_;
   const ServerOptions options_;
   Workers workers_{options_.on_failure};
-  TroubleReport trouble_report_;
+  StatusReport status_report_;
   Feed feed_;
   Hub hub_{feed_, options_.history.retain};
   Admission admission_;
@@ -108,7 +108,7 @@ class Engine {
   ForeignProtocols foreign_;
   NoticeLimit tls_notices_;
   const std::unique_ptr<TlsContext> tls_;     // null: connections are clear
-  const std::unique_ptr<Presence> presence_;  // null where nobody is told
+  const std::unique_ptr<Presence> presence_;  // null if presence is off
   std::atomic<bool> draining_ = false;
 };
 

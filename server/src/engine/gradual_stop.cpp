@@ -20,7 +20,7 @@ namespace {
 
 constexpr short kShutDown = POLLHUP | POLLNVAL;
 
-// Asked for, it is forgotten: accept() would have, too.
+// Reading the error clears it, as accept() would.
 void forget_error(int socket) {
   int error = 0;
   socklen_t size = sizeof error;
@@ -52,7 +52,7 @@ void GradualStop::ask(Duration window) {
 
 void GradualStop::wake() const {
   const std::uint64_t one = 1;
-  // An eventfd takes the write unless its counter is full, and then wait() is awake already.
+  // The write fails only if the counter is full, and then wait() is awake already.
   [[maybe_unused]] const auto written = ::write(event_, &one, sizeof one);
 }
 

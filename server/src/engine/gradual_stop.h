@@ -1,5 +1,5 @@
-// GradualStop: the waiting of listen(), which ends when the listening socket is shut down; and, once asked to, has the
-// streams drained and shuts the socket down itself when they are gone or their time is over.
+// GradualStop: the wait of listen(), which ends when the listening socket is shut down. On request it drains the
+// streams, and shuts the socket down itself when they are gone or their time is over.
 #pragma once
 
 #include <functional>
@@ -18,23 +18,23 @@ class GradualStop {
     std::function<void()> shut_down;  ///< the listening socket
   };
 
-  /// Throws std::system_error if the system has no eventfd to give.
+  /// Throws std::system_error if the system provides no eventfd.
   GradualStop();
   ~GradualStop();
   GradualStop(const GradualStop&) = delete;
   GradualStop& operator=(const GradualStop&) = delete;
 
-  /// Has wait() drain, and end within `window`; if it has been asked already, at the earlier of both times. Any thread;
+  /// Makes wait() drain and end within `window`, or earlier if an earlier call said so. Any thread;
   /// returns at once.
   void ask(Duration window);
 
-  /// The streams may be gone. Likewise.
+  /// Makes wait() check whether the streams are gone. Likewise.
   void wake() const;
 
-  /// Nobody has asked.
+  /// Forgets the request.
   void reset();
 
-  /// Returns once `listening_socket` has been shut down, by whomever. Calls the ports here.
+  /// Returns when `listening_socket` has been shut down, here or elsewhere. Calls the ports.
   void wait(int listening_socket, const Ports& ports);
 
  private:

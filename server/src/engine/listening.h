@@ -1,10 +1,11 @@
 // Listening: whether a server listens, and how that ends. Any thread.
 //
-// listen() holds a guard from its first line to its last. stop() ends a running listen() at any point, also between
-// binding and accepting, and only once. The server's destructor waits until the guard is released. So the state is
+// listen() holds a session from its first line to its last. stop() ends a running listen() at any point, also between
+// binding and accepting, and only once. The server's destructor waits until the session is released. So the state is
 // shared, and outlives the server by the time that releasing a mutex takes.
 #pragma once
 
+#include <cassert>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -20,61 +21,63 @@ class Listening {
     bool is_entered GUARDED_BY(mutex) = false;
     bool is_over GUARDED_BY(mutex) = false;             // the server is being destroyed
     bool is_stopped GUARDED_BY(mutex) = false;          // stop() has been called since enter()
-    std::function<void()> shut_down GUARDED_BY(mutex);  // null until listen() can be ended, and once it has been
+    std::function<void()> shut_down GUARDED_BY(mutex);  // null before listen() can be ended, and after that
   };
 
  public:
-  /// A listen() that is under way.
-  class Guard {
+  /// A running listen().
+  class Session {
    public:
-    Guard() = default;
-    explicit Guard(std::shared_ptr<State> state) : state_(std::move(state)) {}
-    ~Guard() {
+    Session() = default;
+    explicit Session(std::shared_ptr<State> state) : state_(std::move(state)) {}
+    ~Session() {
       if (state_ == nullptr) return;
       const MutexLock lock(state_->mutex);
+      assert(state_->is_entered);
       state_->is_entered = false;
       state_->shut_down = nullptr;
       state_->left.notify_all();
     }
-    Guard(Guard&&) = default;
-    Guard& operator=(Guard&&) = delete;
+    Session(Session&&) = default;
+    Session& operator=(Session&&) = delete;
     explicit operator bool() const { return state_ != nullptr; }
 
    private:
     std::shared_ptr<State> state_;
   };
 
-  /// Begins a listen(); an empty guard if there is one under way.
-  Guard enter() {
+  /// Begins a listen(); returns an empty session if one is running.
+  Session enter() {
     const MutexLock lock(state_->mutex);
     if (state_->is_entered || state_->is_over) return {};
     state_->is_entered = true;
     state_->is_stopped = false;
-    return Guard(state_);
+    return Session(state_);
   }
 
-  /// From here on stop() can end it, by `shut_down`, which must not block: at once if it has been called already.
+  /// From now on stop() calls `shut_down`, which must not block; calls it at once if stop() has been called already.
   void can_stop_by(std::function<void()> shut_down) {
     const MutexLock lock(state_->mutex);
+    assert(state_->is_entered && state_->shut_down == nullptr);
     if (state_->is_stopped) return shut_down();
     state_->shut_down = std::move(shut_down);
   }
 
-  /// Ends the listen() that is under way; does nothing if there is none.
+  /// Ends a running listen(); otherwise does nothing.
   void stop() {
     const MutexLock lock(state_->mutex);
     stop_locked();
   }
 
-  /// Has the listen() that is under way end by itself, which `begin` brings about and must not block; at once if it is
-  /// not accepting yet. Does nothing if there is none.
+  /// Makes a running listen() end by itself, by calling `begin`, which must not block; ends it at once if it is
+  /// not accepting yet. Does nothing if none is running.
   void stop_by(const std::function<void()>& begin) {
     const MutexLock lock(state_->mutex);
     if (state_->shut_down != nullptr) return begin();
     state_->is_stopped = true;
   }
 
-  /// Ends it, lets no other begin, and waits until it is over.
+  /// Ends a running listen(), prevents others, and waits until it is over.
   void end_for_good() {
     MutexLock lock(state_->mutex);
     state_->is_over = true;

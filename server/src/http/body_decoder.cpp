@@ -17,7 +17,7 @@ namespace millrace {
 namespace {
 
 #ifdef MILLRACE_HAS_ZLIB
-// [RFC 1950, 1952] It tells the two by their first bytes.
+// [RFC 1950, 1952] zlib distinguishes the two by their first bytes.
 class ZlibDecoder final : public BodyDecoder {
  public:
   ZlibDecoder() {
@@ -91,7 +91,7 @@ class BrotliDecoder final : public BodyDecoder {
   std::size_t memory() const override { return memory_; }
 
  private:
-  // In front of what is handed out.
+  // Stands before the memory that is handed out.
   struct alignas(std::max_align_t) Size {
     std::size_t bytes;
   };

@@ -11,20 +11,20 @@ namespace millrace {
 
 class BodyDecoder {
  public:
-  /// For `coding`, as Content-Encoding names it; null if it is none that is decoded here.
+  /// For `coding`, as Content-Encoding names it; null if it is not supported.
   static std::unique_ptr<BodyDecoder> of(std::string_view coding);
 
   virtual ~BodyDecoder() = default;
 
-  /// Decodes into `out`, and drops from the front of `input` what it has taken. Returns the bytes written; 0 if it
-  /// wants more input, or is broken.
+  /// Decodes into `out`, and removes the bytes that it has read from `input`. Returns the bytes written; 0 if it
+  /// needs more input, or is broken.
   virtual std::size_t decode(std::string_view& input, std::span<char> out) = 0;
 
-  /// The input is not encoded as it claims to be.
+  /// Whether the input is invalid in its encoding.
   bool is_broken() const { return broken_; }
-  /// The input may end here.
+  /// Whether the input may end here.
   virtual bool is_complete() const = 0;
-  /// Bytes it holds.
+  /// Bytes of memory that it holds.
   virtual std::size_t memory() const = 0;
 
  protected:

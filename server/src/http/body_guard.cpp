@@ -1,6 +1,7 @@
 #include "body_guard.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "field_text.h"
 
@@ -8,10 +9,10 @@ namespace millrace {
 
 namespace {
 
-// The one field that cpp-httplib looks at with a regular expression.
+// The only field that cpp-httplib reads with a regular expression.
 constexpr std::string_view kField = "content-disposition:";
 
-// More than 15 digits are more than any body has, and could overflow.
+// No body needs more than 15 digits, and more could overflow.
 constexpr std::size_t kMaxSizeDigits = 15;
 
 int hex_digit(char c) {
@@ -28,6 +29,7 @@ bool ChunkReader::read(std::string_view bytes, std::string& data) {
     if (state_ == State::kData) {
       count = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), left_));
       data.append(bytes.substr(0, count));
+      assert(left_ > 0);
       if ((left_ -= count) == 0) state_ = State::kDataCr;
     } else {
       state_ = ++line_bytes_ > kMaxRequestLineBytes ? State::kBroken : after(bytes.front());
@@ -87,7 +89,7 @@ ChunkReader::State ChunkReader::after_trailer_name(char byte) {
   return is_token_character(byte) ? State::kTrailerName : State::kBroken;
 }
 
-// A line that begins like the field may not go on for ever.
+// Bounds each line that begins like the field.
 bool MultipartGuard::admits(std::string_view data) {
   for (const char byte : data) {
     if (byte == '\n') {

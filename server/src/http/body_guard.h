@@ -12,16 +12,16 @@
 
 namespace millrace {
 
-/// Takes a chunked body apart, to the letter. [RFC 9112 7.1]
+/// Reads a chunked body, strictly. [RFC 9112 7.1]
 class ChunkReader {
  public:
-  /// The next bytes off the wire; what they carry of the body is appended to `data`. False, then and ever after, if
-  /// they are no chunks. What lies behind the body is passed over.
+  /// Reads the next bytes from the wire, and appends the body's bytes in them to `data`. Returns false, from then on,
+  /// if they are not valid chunks. Ignores bytes after the body.
   bool read(std::string_view bytes, std::string& data);
 
-  /// All of it has been read, its trailer fields, which nobody is given, included.
+  /// Whether all of it has been read, including the trailer fields, which are dropped.
   bool is_done() const { return state_ == State::kDone; }
-  /// Bytes of the body that have been announced so far.
+  /// Bytes of the body that the chunk sizes have announced so far.
   std::uint64_t announced() const { return total_; }
 
  private:
@@ -56,7 +56,7 @@ class ChunkReader {
 /// Bounds the lines of a multipart body.
 class MultipartGuard {
  public:
-  /// False if a line that cpp-httplib matches with its expression has grown too long.
+  /// Returns false if a line that cpp-httplib matches with its regular expression is too long.
   bool admits(std::string_view data);
 
  private:

@@ -9,7 +9,7 @@ namespace millrace {
 
 namespace {
 
-// What stands before the next `separator`, which is taken off with it.
+// Returns the text before the next `separator`, and removes both.
 std::string_view next_part(std::string_view& text, char separator) {
   const std::size_t end = std::min(text.find(separator), text.size());
   const std::string_view part = trimmed(text.substr(0, end));
@@ -17,7 +17,7 @@ std::string_view next_part(std::string_view& text, char separator) {
   return part;
 }
 
-// In thousandths. What is no weight at all counts as a refusal. [RFC 9110 12.4.2]
+// In thousandths. An invalid weight counts as 0, a refusal. [RFC 9110 12.4.2]
 int weight(std::string_view parameters) {
   while (!parameters.empty()) {
     std::string_view value = next_part(parameters, ';');

@@ -18,7 +18,7 @@ bool contains(const std::vector<std::string>& texts, std::string_view text) {
   return std::find(texts.begin(), texts.end(), text) != texts.end();
 }
 
-// Caches must know that the answer depends on it, beside what else it depends on.
+// The answer depends on this field, too: caches must know.
 void add_vary(httplib::Response& response, const std::string& value) {
   const auto [begin, end] = response.headers.equal_range("Vary");
   const bool is_there = std::any_of(begin, end, [&](const auto& field) { return field.second == value; });

@@ -18,18 +18,18 @@ class CrossOrigin {
   /// Throws InvalidOption if an origin or a header's name is malformed.
   explicit CrossOrigin(const ServerOptions& options);
 
-  /// Whether a page may have the server change something. A browser sends cookies along whichever page makes it do so
-  /// (CSRF), but says which page that is.
+  /// Whether a page may make the server change something. A browser sends cookies also for pages of other origins
+  /// (CSRF), but names the page's origin.
   bool may_change_things(const httplib::Request& request) const;
 
-  /// Whether a page may ask what it may send.
+  /// Whether a page may send preflight requests.
   bool may_ask(const httplib::Request& request) const;
 
-  /// Sets the headers by which a browser lets a page read the answer, in place of those that are there.
+  /// Sets the headers by which a browser lets a page read the answer; replaces existing ones.
   void add_to(const httplib::Request& request, httplib::Response& response) const;
 
-  /// The same as lines of a response's head, each with its CRLF. `origin`: of the request, empty where there is none or
-  /// it has not been read; then `*` is all that can be said, if it is configured.
+  /// The same as lines of a response's head, each with its CRLF. `origin`: of the request; empty if it has none, or if
+  /// it has not been read: then the lines allow `*`, if that is configured.
   std::string lines_for(std::string_view origin) const;
 
   /// The headers a page may send, as a preflight request is answered.
@@ -46,7 +46,7 @@ class CrossOrigin {
   std::string allowed_headers_;
 };
 
-/// The value of the Origin field in what there is of a request's head; empty if there is none, or more than one.
+/// The value of the Origin field in a head that may be incomplete; empty if there is not exactly one such field.
 std::string origin_in(std::string_view head);
 
 }  // namespace millrace

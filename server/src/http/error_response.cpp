@@ -48,7 +48,7 @@ std::string_view reason_phrase(int status) {
 }
 
 std::string error_body(std::string_view sentence) {
-  // What the client sent may be quoted in it, and need not be UTF-8.
+  // The sentence may quote the client's text, which may be invalid UTF-8.
   return nlohmann::json{{"error", sentence}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 

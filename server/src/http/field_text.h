@@ -6,17 +6,17 @@
 
 namespace millrace {
 
-/// Of ASCII; other bytes stay.
+/// For ASCII letters; other bytes are returned unchanged.
 constexpr char to_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-/// Of ASCII letters.
+/// For ASCII letters; other bytes must be equal.
 constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return to_lower(x) == to_lower(y); });
 }
 
-/// Of a method or a field name. [RFC 9110 5.6.2]
+/// A character of a method or a field name. [RFC 9110 5.6.2]
 constexpr bool is_token_character(char c) {
   const char lower = to_lower(c);
   return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
@@ -26,13 +26,13 @@ constexpr bool is_token(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_token_character);
 }
 
-/// Neither a control character, but for the tab, nor DEL.
+/// A tab, or a byte that is neither a control character nor DEL.
 constexpr bool is_text(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return (byte >= 0x20 && byte != 0x7f) || c == '\t';
 }
 
-/// Without the optional whitespace around it. [RFC 9110 5.6.3]
+/// The text without optional whitespace around it. [RFC 9110 5.6.3]
 constexpr std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t");
   if (begin == std::string_view::npos) return {};

@@ -1,5 +1,5 @@
-// ForeignProtocols: connections that begin with another protocol than the port speaks. They are reported to the
-// program, but not each one. Any thread.
+// ForeignProtocols: connections that begin with another protocol than the port speaks. It reports some of them to the
+// program. Any thread.
 #pragma once
 
 #include <optional>

@@ -14,7 +14,7 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
-// Where the port begins, at its colon; the size if there is none.
+// The position of the colon before the port; the size if there is no port.
 std::size_t port_position(std::string_view authority) {
   const std::size_t from = authority.starts_with('[') ? std::min(authority.find(']'), authority.size()) : 0;
   return std::min(authority.find(':', from), authority.size());

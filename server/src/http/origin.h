@@ -1,4 +1,4 @@
-// Origins and host names, as browsers send them. Pure.
+// Reads origins and host names, as browsers send them. Pure.
 #pragma once
 
 #include <string>

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <charconv>
-
-#include "millrace/core/limits.h"
 
 namespace millrace {
 
@@ -26,6 +25,7 @@ std::ptrdiff_t RequestBody::read_plain(char* data, std::size_t size, const Sourc
   const std::ptrdiff_t count = source(data, size);
   if (count == 0) return fail(BodyFailure::kEndedEarly);
   if (count < 0) return -1;
+  assert(static_cast<std::uint64_t>(count) <= left_);
   left_ -= static_cast<std::uint64_t>(count);
   return hand_on(data, count);
 }
@@ -41,6 +41,7 @@ std::ptrdiff_t RequestBody::read_rechunked(char* data, std::size_t size, const S
 }
 
 std::ptrdiff_t RequestBody::make_chunk(const Source& source) {
+  assert(chunk_begin_ == chunk_.size() && !is_last_chunk_);
   std::array<char, kBodyPieceBytes> piece;
   const std::ptrdiff_t count = next_piece(piece.data(), piece.size(), source);
   if (count < 0 || hand_on(piece.data(), count) < 0) return -1;
@@ -53,7 +54,7 @@ std::ptrdiff_t RequestBody::make_chunk(const Source& source) {
   return count;
 }
 
-// Of the body as it is decoded: 0 at its end.
+// Returns bytes of the decoded body; 0 at its end.
 std::ptrdiff_t RequestBody::next_piece(char* data, std::size_t size, const Source& source) {
   while (true) {
     std::string_view encoded = std::string_view(encoded_).substr(encoded_begin_);
@@ -65,6 +66,7 @@ std::ptrdiff_t RequestBody::next_piece(char* data, std::size_t size, const Sourc
       encoded.remove_prefix(count);
     }
     encoded_begin_ = encoded_.size() - encoded.size();
+    assert(count <= size);
     if (count > 0) return static_cast<std::ptrdiff_t>(count);
     if (decoder_ != nullptr && decoder_->is_broken()) return fail(BodyFailure::kCoding);
     if (!encoded.empty()) continue;
@@ -74,7 +76,7 @@ std::ptrdiff_t RequestBody::next_piece(char* data, std::size_t size, const Sourc
   }
 }
 
-// More of the body as it is sent: 0 at its end.
+// Reads more of the encoded body; returns 0 at its end.
 std::ptrdiff_t RequestBody::fetch(const Source& source) {
   std::array<char, kBodyPieceBytes> raw;
   encoded_.clear();
@@ -88,6 +90,7 @@ std::ptrdiff_t RequestBody::fetch(const Source& source) {
     if (count < 0) return -1;
     const std::string_view bytes(raw.data(), static_cast<std::size_t>(count));
     if (!chunks_) {
+      assert(bytes.size() <= left_);
       left_ -= bytes.size();
       encoded_.assign(bytes);
     } else if (!chunks_->read(bytes, encoded_)) {

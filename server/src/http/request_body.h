@@ -14,26 +14,31 @@
 
 #include "body_decoder.h"
 #include "body_guard.h"
+#include "millrace/server/limits.h"
 #include "request_head.h"
 
 namespace millrace {
 
-/// Why a body is not to be had.
+/// Bytes of a body that are read, or decoded, at once.
+inline constexpr std::size_t kBodyPieceBytes = 4 * 1024;
+static_assert(kBodyPieceBytes < kMaxBodyBytes);
+
+/// Why a body cannot be read.
 enum class BodyFailure : std::uint8_t {
   kNone,
-  kTooLarge,       ///< as it is sent, or decoded
-  kFraming,        ///< no chunks, or a line of a multipart body without end
-  kCoding,         ///< not encoded as Content-Encoding says
-  kUnknownCoding,  ///< encoded in a way that is not undone here
+  kTooLarge,       ///< as sent, or as decoded
+  kFraming,        ///< invalid chunks, or an endless line of a multipart body
+  kCoding,         ///< invalid in its Content-Encoding
+  kUnknownCoding,  ///< its Content-Encoding is not supported
   kEndedEarly,
   kTooSlow,
-  kMemory,   ///< no room for it among all that is under way
-  kNoRoute,  ///< nobody would take it
+  kMemory,   ///< ServerOptions::http.max_buffered_bytes is used up
+  kNoRoute,  ///< the path has no route
 };
 
 class RequestBody {
  public:
-  /// Bytes off the wire: 0 at the end of the connection, negative if there are none to be had.
+  /// Reads bytes from the wire: returns 0 at the end of the connection, a negative number on failure.
   using Source = std::function<std::ptrdiff_t(char* data, std::size_t size)>;
 
   explicit RequestBody(const RequestHead& head)
@@ -41,20 +46,20 @@ class RequestBody {
 
   void decode_with(std::unique_ptr<BodyDecoder> decoder) { decoder_ = std::move(decoder); }
   void guard_multipart() { multipart_.emplace(); }
-  /// Handed on in chunks.
+  /// Whether it is passed on in Millrace's own chunks.
   bool is_rechunked() const { return chunks_ || decoder_ != nullptr; }
 
-  /// The next bytes for cpp-httplib: 0 behind the end, negative if there are none to be had. `max_bytes`: of the body,
-  /// sent and decoded.
+  /// Reads the next bytes for cpp-httplib: returns 0 at the end, a negative number on failure. `max_bytes`: of the
+  /// body, as sent and as decoded.
   std::ptrdiff_t read(char* data, std::size_t size, std::uint64_t max_bytes, const Source& source);
 
-  /// Why there are none; kNone if the source had none.
+  /// Why read() has failed; kNone if the source has failed.
   BodyFailure failure() const { return failure_; }
-  /// All of it has come off the wire.
+  /// Whether all of it has been read from the wire.
   bool has_come() const { return chunks_ ? chunks_->is_done() : left_ == 0; }
-  /// Bytes of the body that have been handed on.
+  /// Bytes of the body that have been passed on.
   std::uint64_t handed_on() const { return handed_on_; }
-  /// Bytes that it holds.
+  /// Bytes of memory that it holds.
   std::size_t memory() const { return decoder_ != nullptr ? decoder_->memory() : 0; }
 
  private:
@@ -71,9 +76,9 @@ class RequestBody {
   std::optional<ChunkReader> chunks_;
   std::optional<MultipartGuard> multipart_;
   std::unique_ptr<BodyDecoder> decoder_;
-  std::string encoded_;  // off the wire and out of its chunks
+  std::string encoded_;  // read from the wire, without its chunk framing
   std::size_t encoded_begin_ = 0;
-  std::string chunk_;  // to be handed on
+  std::string chunk_;  // to be passed on
   std::size_t chunk_begin_ = 0;
   bool is_last_chunk_ = false;
   std::uint64_t handed_on_ = 0;

@@ -15,34 +15,34 @@ namespace {
 
 constexpr std::string_view kEmptyLine = "\r\n\r\n";
 
-// Far beyond any body, and as far from what head and body together would overflow.
+// Far larger than any body, and far from overflowing when the head is added.
 constexpr std::uint64_t kMaxContentLength = std::numeric_limits<std::int64_t>::max();
 
 constexpr std::string_view kNoHeader = "a header line is malformed: expected \"Name: value\"";
 constexpr std::string_view kBareLineEnd = "a bare CR, LF or NUL in the request head";
 
-// cpp-httplib puts the addresses into fields of these names, behind what the client has sent under them.
+// cpp-httplib stores the addresses in fields with these names, after fields of the client with the same names.
 bool shadows_an_address(std::string_view name) {
   constexpr std::string_view kNames[] = {"REMOTE_ADDR", "REMOTE_PORT", "LOCAL_ADDR", "LOCAL_PORT"};
   return std::any_of(std::begin(kNames), std::end(kNames),
                      [&](std::string_view each) { return equals_ignoring_case(name, each); });
 }
 
-// What the fields have said so far.
+// What the fields read so far contain.
 struct Fields {
   std::optional<std::uint64_t> content_length;
   bool transfer_encoding = false;
   bool host = false;
-  bool keep_alive = false;  // a list of Connection's has it
+  bool keep_alive = false;  // a Connection field lists it
 };
 
-// Whether a NUL is written into the request line's path. cpp-httplib decodes it and gives it to the file system, which
-// takes it for the end of a name that has been judged by what comes behind.
+// Whether the request line's path contains an encoded NUL. cpp-httplib decodes it for the file system, which
+// ends the name there, although the rest was checked as a part of it.
 bool names_nul(std::string_view request_line) {
   return request_line.substr(0, request_line.find('?')).find("%00") != std::string_view::npos;
 }
 
-// The methods that there are routes for; and those that are known, but never served. [RFC 9110 9.3]
+// The methods of Millrace's routes, and methods that are known but not served. [RFC 9110 9.3]
 constexpr std::string_view kMethods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 
 RequestError check_method(std::string_view method) {
@@ -63,7 +63,7 @@ RequestError check_version(std::string_view version) {
   return {400, "the request line does not end with an HTTP version"};
 }
 
-// A host and perhaps a port. [RFC 3986 3.2.2, 3.2.3] Nothing is percent-encoded, since cpp-httplib would decode it.
+// A host with an optional port. [RFC 3986 3.2.2, 3.2.3] Rejects percent-encoding, which cpp-httplib would decode.
 bool is_authority(std::string_view text) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   const auto is_name = [&](char c) {

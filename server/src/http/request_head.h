@@ -15,7 +15,7 @@
 namespace millrace {
 
 struct RequestHead {
-  std::size_t bytes = 0;  ///< of the head, its empty line included
+  std::size_t bytes = 0;  ///< of the head, including its empty line
   std::uint64_t content_length = 0;
   bool chunked = false;           ///< Transfer-Encoding: chunked
   bool expects_continue = false;  ///< Expect: 100-continue
@@ -23,11 +23,11 @@ struct RequestHead {
   bool is_http2 = false;  ///< it came as a request of HTTP/2: its response's body needs no framing
   bool to_head = false;   ///< the method is HEAD: its response has no body
   bool closes = false;    ///< the client takes no further response on the connection [RFC 9112 9.3]
-  /// The target in absolute form: where it, and where its path begins in the head; 0: it is in origin form.
+  /// For a target in absolute form: positions of its authority and its path in the head. 0: it is in origin form.
   std::size_t authority_begin = 0;
   std::size_t path_begin = 0;
   bool is_multipart = false;  ///< Content-Type: multipart/…
-  std::string last_event_id;  ///< the header's value, byte for byte; empty if there is none
+  std::string last_event_id;  ///< the header's value, byte for byte; empty without the header
 };
 
 /// Why a request cannot be served: as a status and a sentence, and for the metrics.
@@ -43,18 +43,18 @@ inline constexpr std::size_t kMaxRequestLineBytes = 8192;
 /// Most parts of a body that one Range may ask for.
 inline constexpr std::size_t kMaxRanges = 16;
 
-/// The position behind the head's empty line; npos if it has not come yet. `from`: where an earlier search ended.
+/// The position after the head's empty line; npos if it has not arrived yet. `from`: where an earlier search ended.
 std::size_t find_head_end(std::string_view input, std::size_t from);
 
-/// Whether what has come of a head, which is not whole, can still become one: there is no bare CR or LF in it, and it
-/// begins like one. Else sets `error`. `from`: where an earlier look ended.
+/// Whether an incomplete head can still become valid: it has no bare CR or LF, and it
+/// begins like a request. Otherwise sets `error`. `from`: where an earlier check ended.
 bool may_become_head(std::string_view input, std::size_t from, RequestError& error);
 
-/// The head in origin form, and with the target's authority for a `Host`, of one that has an absolute form.
+/// Rewrites a head in absolute form: to origin form, with the target's authority as its `Host`.
 /// [RFC 9112 3.2.2]
 std::string with_origin_form(std::string_view text, const RequestHead& head);
 
-/// Reads a whole head. Sets `error` and returns nothing if it cannot be served. [RFC 9112 3, 5 and 6]
+/// Parses a whole head. Sets `error` and returns nothing if it cannot be served. [RFC 9112 3, 5 and 6]
 std::optional<RequestHead> parse_request_head(std::string_view head, RequestError& error);
 
 }  // namespace millrace

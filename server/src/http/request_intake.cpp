@@ -1,9 +1,10 @@
 #include "request_intake.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
 
@@ -19,12 +20,13 @@ std::string& RequestIntake::input() {
 }
 
 void RequestIntake::begin_next(std::size_t bytes) {
+  assert(bytes <= view().size());
   begin_ += bytes;
   searched_ = 0;
   head_.reset();
 }
 
-// Once for many requests: each time would move all that has come behind them.
+// Once for many requests: doing it each time would move all following bytes.
 void RequestIntake::drop_served() {
   input_.erase(0, begin_);
   begin_ = 0;
@@ -35,7 +37,8 @@ RequestIntake::Progress RequestIntake::advance(std::size_t max_head_bytes) {
     const Progress progress = advance_head(max_head_bytes);
     if (progress != Progress::kBody) return progress;
   }
-  // A worker reads for itself what is too large to wait for here, what has no length, and what wants a 100 first.
+  assert(head_->bytes <= view().size());
+  // A worker itself reads bodies that are too large to collect here, have no length, or wait for a 100.
   const bool collected = !head_->chunked && !head_->expects_continue && head_->content_length <= kMaxBufferedBodyBytes;
   return collected && view().size() - head_->bytes < head_->content_length ? Progress::kBody : Progress::kWhole;
 }
@@ -51,7 +54,7 @@ RequestIntake::Progress RequestIntake::advance_head(std::size_t max_head_bytes) 
   const std::size_t end = find_head_end(input, searched_);
   const std::size_t looked_at = std::exchange(searched_, input.size());
   const bool fits = std::min(end, input.size()) <= max_head_bytes;
-  // At once: what can become no head would be waited for in vain.
+  // At once: more bytes cannot make it valid.
   if ((end == std::string::npos || !fits) && !may_become_head(input.substr(0, end), looked_at, error_)) {
     return Progress::kRefused;
   }
@@ -66,7 +69,7 @@ RequestIntake::Progress RequestIntake::advance_head(std::size_t max_head_bytes) 
   return Progress::kBody;
 }
 
-// In front of a request. [RFC 9112 2.2]
+// Before a request. [RFC 9112 2.2]
 void RequestIntake::skip_empty_lines() {
   while (view().starts_with("\r\n")) begin_ += 2;
   const std::string_view next = view();

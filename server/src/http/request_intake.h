@@ -1,5 +1,5 @@
-// RequestIntake: incoming requests, one after the other, each from its first byte until it can be served. Pure: bytes
-// in, a decision out.
+// RequestIntake: collects incoming requests, one after the other, each until it can be served. Pure: bytes
+// in, decisions out.
 #pragma once
 
 #include <cstddef>
@@ -17,34 +17,34 @@ class RequestIntake {
  public:
   enum class Progress : std::uint8_t {
     kNothing,  ///< no request has begun
-    kHead,     ///< one has
-    kBody,     ///< its head is whole
+    kHead,     ///< its head is incomplete
+    kBody,     ///< its head is complete
     kWhole,    ///< it can be served
     kRefused,  ///< it cannot be served: error() says why
   };
 
-  /// Begins with what has come behind the request before. `share`: of what may be held in memory.
+  /// Begins with the bytes that followed the previous request. `share`: for the bytes that it holds in memory.
   explicit RequestIntake(std::string input = {}, BufferBudget::Share share = {})
       : input_(std::move(input)), share_(std::move(share)) {}
 
-  /// False if the share does not allow for as much: the request is to be given up.
+  /// Returns false if the share does not allow so many bytes: refuse the request.
   bool append(std::string_view bytes);
 
-  /// How far the request has come with what has been appended. Not to be called again behind kRefused.
+  /// Reads the appended bytes, and returns how far the request is. Must not be called again after kRefused.
   Progress advance(std::size_t max_head_bytes);
 
   const RequestError& error() const { return error_; }
-  /// What has begun is a request for a head alone.
+  /// Whether the current request is HEAD.
   bool is_to_head() const { return view().starts_with("HEAD "); }
 
-  // Once the request is whole: they may be moved from.
+  // After kWhole; they may be moved from.
   RequestHead& head() { return *head_; }
-  /// The request, and whatever has come behind it.
+  /// The request and the bytes after it.
   std::string& input();
   BufferBudget::Share& share() { return share_; }
   std::string_view view() const { return std::string_view(input_).substr(begin_); }
 
-  /// Goes on with what lies behind the request's `bytes` bytes, which are whole.
+  /// Continues after the current request, which has `bytes` bytes.
   void begin_next(std::size_t bytes);
 
  private:
@@ -55,8 +55,8 @@ class RequestIntake {
 
   std::string input_;
   BufferBudget::Share share_;
-  std::size_t begin_ = 0;     // of the request: what lies before it has been served
-  std::size_t searched_ = 0;  // bytes of the request, for the end of its head
+  std::size_t begin_ = 0;     // of the request; the bytes before it have been served
+  std::size_t searched_ = 0;  // bytes of the request that were searched for the end of its head
   std::optional<RequestHead> head_;
   RequestError error_;
 };

@@ -1,5 +1,6 @@
 #include "response_output.h"
 
+#include <cassert>
 #include <charconv>
 #include <string>
 
@@ -12,7 +13,7 @@ namespace {
 constexpr std::string_view kCloses = "Connection: close\r\n";
 constexpr std::string_view kKeepsAlive = "Connection: keep-alive\r\n";
 
-// Of the line a response begins with, such as `HTTP/1.1 200 OK`.
+// The status in a first line such as `HTTP/1.1 200 OK`.
 int status_in(std::string_view head) {
   constexpr std::size_t kBegin = std::string_view("HTTP/1.1 ").size();
   int status = 0;
@@ -38,7 +39,7 @@ bool ResponseOutput::append(std::string_view bytes, bool closes) {
   while (!has_head()) {
     const std::size_t end = bytes.find("\r\n\r\n");
     if (end == std::string_view::npos) {
-      bytes_.append(bytes);  // no response: nobody makes such
+      bytes_.append(bytes);  // not a response: this does not happen
       return true;
     }
     take_head(bytes.substr(0, end + 4), closes);
@@ -70,10 +71,11 @@ void ResponseOutput::give_body(std::string_view type, std::string_view body) {
 
 void ResponseOutput::take_head(std::string_view head, bool closes) {
   const int status = status_in(head);
-  if (status >= 100 && status < 200) {  // another follows
+  if (status >= 100 && status < 200) {  // the final response follows
     bytes_.append(head);
     return;
   }
+  assert(!has_head());  // a response has one
   status_ = status > 0 ? status : 500;
   forbids_body_ = to_head_ || status == 204 || status == 304;
   look_at(head);
@@ -117,7 +119,7 @@ void ResponseOutput::rewrite(std::string_view head, bool closes, bool stays) {
   bytes_.append("\r\n");
 }
 
-// To HEAD cpp-httplib says 0 where there is no body yet, as of a stream.
+// cpp-httplib answers HEAD with a length of 0 if it does not know the body, as for a stream.
 bool ResponseOutput::drops(std::string_view name, std::string_view value) const {
   const bool has_none = status_ == 204 || status_ == 304;
   if (equals_ignoring_case(name, "Content-Length")) return has_none || (to_head_ && value == "0");

@@ -1,7 +1,7 @@
-// ResponseOutput: one outgoing response. Every response to a request passes this one place, whether cpp-httplib, an
+// ResponseOutput: one outgoing response. All responses to requests pass through it, whether cpp-httplib, an
 // event loop or a refusal made it. Pure.
 //
-// It sends no body where none is allowed [RFC 9112 6.3]: in responses to HEAD, 204 and 304. It sets the fields that say
+// It drops bodies that are not allowed [RFC 9112 6.3]: in responses to HEAD, 204 and 304. It sets the fields that say
 // where a response ends and whether another may follow.
 #pragma once
 
@@ -18,34 +18,34 @@ namespace millrace {
 
 class ResponseOutput {
  public:
-  /// `to_head`, `to_http_1_0`: what the request was.
+  /// `to_head`, `to_http_1_0`: properties of the request.
   ResponseOutput(bool to_head, bool to_http_1_0) : to_head_(to_head), to_http_1_0_(to_http_1_0) {}
   explicit ResponseOutput(const RequestHead& head) : ResponseOutput(head.to_head, head.http_1_0) {}
 
-  /// Takes more of the response: first its head, perhaps behind an interim one. `closes`: no other response follows on
-  /// the connection. False if the bytes were dropped, since the response has no body.
+  /// Appends a part of the response: first its head, possibly after interim ones. `closes`: no other response follows
+  /// on the connection. Returns false if the bytes were dropped, since the response has no body.
   bool append(std::string_view bytes, bool closes = false);
 
   /// To be called before the head comes: where the head says only once that the connection closes, it does not, and the
   /// field becomes `Keep-Alive` with `terms`. (An error does not end a connection here.)
   void keep_alive_with(std::string terms) { keep_alive_terms_ = std::move(terms); }
 
-  /// Gives a response without a body one, in place of what its head says of that. Does nothing if a part of it has been
-  /// dropped by whoever has sent it.
+  /// Adds a body to a response without one, and replaces the fields of its head about the body. Does nothing if the
+  /// sender has already removed a part of the response.
   void give_body(std::string_view type, std::string_view body);
 
-  /// Of the head; 0 until it has come.
+  /// The status; 0 before the head.
   int status() const { return status_; }
   bool has_head() const { return status_ > 0; }
   bool forbids_body() const { return forbids_body_; }
-  /// The body is made as it goes, without a length: each piece is wanted at once.
+  /// Whether the body has no length: each piece must be sent at once.
   bool is_made_as_it_goes() const { return has_head() && !forbids_body_ && !has_length_; }
-  /// Nothing but the end of the connection tells the client where the response ends.
+  /// Whether only the end of the connection ends the response.
   bool ends_with_connection() const { return is_made_as_it_goes() && (!is_chunked_ || to_http_1_0_); }
   /// The head says that the connection closes behind the response. [RFC 9112 9.6]
   bool says_close() const { return closes_ > 0; }
 
-  /// What is to be sent, and has not been dropped by whoever has sent it.
+  /// The bytes to send. The sender removes those that it has sent.
   std::string& bytes() { return bytes_; }
   const std::string& bytes() const { return bytes_; }
 
@@ -65,7 +65,7 @@ class ResponseOutput {
   int closes_ = 0;  // fields that say `Connection: close`
   std::string keep_alive_terms_;
   bool has_connection_ = false;
-  std::optional<ChunkReader> chunks_;  // which a client of HTTP/1.0 does not know
+  std::optional<ChunkReader> chunks_;  // removes the chunk framing for HTTP/1.0
   std::string bytes_;
 };
 

@@ -22,8 +22,8 @@
 #include "frame_reader.h"
 #include "hpack.h"
 #include "http/request_head.h"
-#include "millrace/core/limits.h"
 #include "millrace/core/time.h"
+#include "millrace/server/limits.h"
 #include "request_fields.h"
 
 namespace millrace {

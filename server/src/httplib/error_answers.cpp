@@ -6,8 +6,8 @@
 #include "http/error_response.h"
 #include "httplib_bridge.h"
 #include "httplib_versions.h"
-#include "millrace/core/limits.h"
 #include "refusal.h"
+#include "shares/retry_spread.h"
 
 namespace millrace {
 

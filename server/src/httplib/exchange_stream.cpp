@@ -11,7 +11,7 @@
 #include "http/error_response.h"
 #include "http/field_text.h"
 #include "loop/event_loop.h"
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 #include "shares/rate_floor.h"
 
 namespace millrace {

@@ -31,11 +31,11 @@ void RequestDispatch::stop() {
 void RequestDispatch::dispatch(const std::shared_ptr<Exchange>& exchange) {
   if (!exchange->is_upload()) return serve(exchange);
   switch (parts_.uploads.enter(exchange)) {
-    case UploadGate::Answer::kGo:
+    case UploadGate::Permit::kGo:
       return serve(exchange);
-    case UploadGate::Answer::kWait:
+    case UploadGate::Permit::kWait:
       return;
-    case UploadGate::Answer::kRefuse:
+    case UploadGate::Permit::kRefuse:
       refuse(exchange, RefusalReason::kUploads, "too many uploads to the server");
   }
 }

@@ -59,6 +59,23 @@ std::optional<Refusal> Hub::refusal(Topic topic, const Event& event) const {
   return std::nullopt;
 }
 
+namespace {
+
+std::vector<Published> all_failed(std::size_t count, Published::Outcome outcome, const std::string& sentence) {
+  return {count, Published{.outcome = outcome, .sentence = sentence}};
+}
+
+}  // namespace
+
+Published Hub::not_a_topic(std::string_view text) {
+  try {
+    detail::checked_topic(text);
+    return {};
+  } catch (const InvalidTopic& invalid) {
+    return {.outcome = Published::Outcome::kRefused, .sentence = std::string("topic: ").append(invalid.what())};
+  }
+}
+
 Published Hub::publish(Topic topic, const Event& event, std::string_view publisher) {
   const Publication publication{.topic = topic, .event = event, .publisher = publisher};
   return std::move(publish({&publication, 1}).front());
@@ -68,36 +85,44 @@ std::vector<Published> Hub::publish(std::span<const Publication> publications) {
   for (const Publication& publication : publications) {
     const bool is_event = publication.kind == Publication::Kind::kEvent;
     const auto refused = is_event ? refusal(publication.topic, publication.event) : refusal(publication.topic);
-    if (refused) throw std::invalid_argument(refused->sentence);
-    if (publication.retain && !retains()) throw std::invalid_argument(std::string(kRetainsNothing));
+    if (refused) return all_failed(publications.size(), Published::Outcome::kRefused, refused->sentence);
+    if (publication.retain && !retains()) {
+      return all_failed(publications.size(), Published::Outcome::kRefused, std::string(kRetainsNothing));
+    }
   }
   std::vector<std::uint64_t> sequences(publications.size());
-  if (retained_ == nullptr) {
-    feed_.append(publications, sequences);
-  } else {
-    std::vector<Publication> all(publications.begin(), publications.end());
-    for (Publication& one : all) one.retain = one.retain || retained_->matches(one.topic);
-    feed_.append(all, sequences);
+  try {
+    if (retained_ == nullptr) {
+      feed_.append(publications, sequences);
+    } else {
+      std::vector<Publication> all(publications.begin(), publications.end());
+      for (Publication& one : all) one.retain = one.retain || retained_->matches(one.topic);
+      feed_.append(all, sequences);
+    }
+  } catch (const RetentionRefused& refused) {
+    return all_failed(publications.size(), Published::Outcome::kNotRetained, refused.what());
+  } catch (const StoreUnavailable& unavailable) {
+    return all_failed(publications.size(), Published::Outcome::kStoreUnavailable, unavailable.what());
   }
   std::vector<Published> result(publications.size());
   for (std::size_t i = 0; i < publications.size(); ++i) {
+    result[i].outcome = sequences[i] == 0 ? Published::Outcome::kRepeated : Published::Outcome::kPublished;
     if (publications[i].kind != Publication::Kind::kEvent) continue;
     const std::string_view own = publications[i].event.id.view();
-    result[i].repeated = sequences[i] == 0;
     result[i].id = own.empty() ? feed_.id_of(sequences[i]).text() : std::string(own);
-    ++(result[i].repeated ? repeated_ : publishes_);
+    ++(result[i].is_repeated() ? repeated_ : publishes_);
   }
   return result;
 }
 
-void Hub::finish(Topic topic) {
+Published Hub::finish(Topic topic) {
   const Publication publication{.topic = topic, .kind = Publication::Kind::kFinish};
-  publish({&publication, 1});
+  return std::move(publish({&publication, 1}).front());
 }
 
-void Hub::begin(Topic topic) {
+Published Hub::begin(Topic topic) {
   const Publication publication{.topic = topic, .kind = Publication::Kind::kBegin};
-  publish({&publication, 1});
+  return std::move(publish({&publication, 1}).front());
 }
 
 bool Hub::retains() const {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "millrace/core/protocol.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
 

@@ -20,12 +20,31 @@
 #include <vector>
 
 #include "base/string_map.h"
-#include "millrace/core/limits.h"
 #include "millrace/core/owned.h"
+#include "millrace/core/time.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/topic_filter.h"
 #include "mutex.h"
 
 namespace millrace {
+
+/// Time for which changes of presence are collected before they are reported.
+inline constexpr Duration kPresenceInterval{250};
+
+/// Bytes of presence events that one interval makes, or one event more. The rest waits for the next interval, in which
+/// a topic's changes are still one event.
+inline constexpr std::size_t kPresenceIntervalBytes = 256 * 1024;
+
+/// Of kPresenceBytes, bytes of changes, and of topics without a listener, that are kept for slow subscribers of
+/// presence. Beyond it they get the whole state again.
+inline constexpr std::size_t kPresenceChangesBytes = 1024 * 1024;
+
+/// Bytes of names in one presence event, as JSON; further listeners are only counted.
+inline constexpr std::size_t kPresenceEventBytes = 64 * 1024;
+
+// An interval of presence has room for a few events, and the whole for the part.
+static_assert(kPresenceEventBytes <= kPresenceIntervalBytes && kPresenceIntervalBytes <= kPresenceChangesBytes);
+static_assert(kPresenceChangesBytes <= kPresenceBytes);
 
 class Presence {
  public:

@@ -23,6 +23,18 @@
 
 namespace millrace {
 
+/// Work that an event loop spends on reading the log for subscribers that catch up, before its sockets and live
+/// subscribers have their turn: one for each step of matching, and kWorkPerFrame for each delivered event. A page of
+/// the log ends after half of it.
+inline constexpr std::size_t kReadWorkPerTurn = 8'192;
+
+/// Steps of kReadWorkPerTurn that each delivered event costs.
+inline constexpr std::size_t kWorkPerFrame = 16;
+
+// A page of the log, half a turn's work, carries more than a few events, and ends behind a topic's costliest match.
+static_assert(kReadWorkPerTurn / 2 >= 16 * kWorkPerFrame);
+static_assert(kReadWorkPerTurn / 2 >= std::size_t{1} << kMaxWildcardDepth);
+
 class EventLog {
  public:
   virtual ~EventLog() = default;

@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "frame.h"
-#include "millrace/core/limits.h"
 #include "millrace/core/time.h"
 #include "millrace/server/event_store.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/publication.h"
 #include "place.h"
 

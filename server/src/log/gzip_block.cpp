@@ -6,7 +6,6 @@
 #include <new>
 
 #include "frame.h"
-#include "millrace/core/limits.h"
 
 namespace millrace {
 

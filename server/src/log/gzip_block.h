@@ -5,6 +5,7 @@
 // blocks, without reading their bytes again.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,6 +14,10 @@ namespace millrace {
 
 /// Whether this build has zlib. Without it nothing below is called: ServerOptions::streams.gzip is refused.
 bool has_gzip();
+
+/// Smallest event that is compressed for gzip streams, in bytes on the wire. Compressing smaller events, each by
+/// itself, saves little or nothing.
+inline constexpr std::size_t kMinGzipBytes = 256;
 
 /// Of uncompressed bytes, what a gzip stream's trailer says. [RFC 1952 2.3.1]
 struct GzipSum {

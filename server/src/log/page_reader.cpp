@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/topic_filter.h"
 
 namespace millrace {

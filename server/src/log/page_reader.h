@@ -6,6 +6,7 @@
 // read, the reader tries again until it can.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -19,6 +20,10 @@
 #include "mutex.h"
 
 namespace millrace {
+
+/// Pages of a store (each of 64 events and 256 KiB, or one event more) that are in flight to subscribers that catch up,
+/// at once.
+inline constexpr std::size_t kStoredPagesInFlight = 32;
 
 class PageReader {
  public:
@@ -40,7 +45,7 @@ class PageReader {
     Feed::Sink* sink;
     std::uint64_t ticket;
   };
-  struct Request {
+  struct Wanted {
     std::shared_ptr<const TopicFilter> filter;
     std::vector<Waiter> waiters;
   };
@@ -62,7 +67,7 @@ class PageReader {
   const std::shared_ptr<Flight> flight_ = std::make_shared<Flight>();
   Mutex mutex_;
   Condition requested_;
-  std::map<Key, Request> requests_ GUARDED_BY(mutex_);
+  std::map<Key, Wanted> requests_ GUARDED_BY(mutex_);
   std::deque<Key> order_ GUARDED_BY(mutex_);  // of the requests
   bool stopped_ GUARDED_BY(mutex_) = false;
   std::thread thread_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "event_log.h"
 #include "retention.h"
 
 namespace millrace {

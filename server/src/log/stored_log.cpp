@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "event_log.h"
 #include "millrace/server/invalid_option.h"
 
 namespace millrace {

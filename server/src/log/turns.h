@@ -23,10 +23,15 @@
 #include <utility>
 #include <vector>
 
-#include "millrace/core/limits.h"
 #include "mutex.h"
 
 namespace millrace {
+
+/// Entries that a store commits together; a larger request is committed alone.
+inline constexpr std::size_t kStoreGroupEntries = 1'024;
+
+/// Bytes of data that a store commits together; a larger request is committed alone.
+inline constexpr std::size_t kStoreGroupBytes = 4 * 1024 * 1024;
 
 /// Is set once, and waited for. On Linux in place of std::atomic's wait(), which yields its processor several times
 /// before it sleeps: each of hundreds of publishers would switch threads as often, for nothing.

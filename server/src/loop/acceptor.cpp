@@ -3,8 +3,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "millrace/core/limits.h"
-
 namespace millrace {
 
 namespace {

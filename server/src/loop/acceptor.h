@@ -9,8 +9,12 @@
 #include <functional>
 
 #include "event_loop.h"
+#include "millrace/core/time.h"
 
 namespace millrace {
+
+/// Pause before the next connection is accepted if the system has no descriptor or memory for it.
+inline constexpr Duration kAcceptPause{10};
 
 class Acceptor final : private EventLoop::Watcher {
  public:

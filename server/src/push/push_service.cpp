@@ -1,26 +1,30 @@
 #include "millrace/server/push_service.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <random>
 #include <set>
 #include <stdexcept>
 #include <utility>
 
 #include "base/failure.h"
 #include "http/error_response.h"
+#include "httplib/refusal.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/owned.h"
 #include "millrace/core/protocol.h"
 #include "millrace/server/server.h"
 #include "mutex.h"
+#include "shares/retry_spread.h"
 
 namespace millrace {
 
 namespace {
 
-// The user's topic; nothing, and a sentence in `error`, if there can be no such user.
+// Returns the user's topic; nothing, and a sentence in `error`, if the uid is invalid.
 std::optional<OwnedTopic> topic_of(std::string_view uid, std::string& error) {
   if (uid.empty()) {
     error = "uid: missing or empty";
@@ -35,13 +39,6 @@ std::optional<OwnedTopic> topic_of(std::string_view uid, std::string& error) {
   return std::nullopt;
 }
 
-OwnedTopic topic_of(std::string_view uid) {
-  std::string error;
-  auto topic = topic_of(uid, error);
-  if (!topic) throw std::invalid_argument(error);
-  return std::move(*topic);
-}
-
 bool resumes(const httplib::Request& request) {
   return !request.get_header_value(std::string(protocol::kLastEventIdHeader)).empty() ||
          !request.get_param_value(std::string(protocol::kLastEventIdParameter)).empty();
@@ -54,8 +51,8 @@ class PushService::State : public std::enable_shared_from_this<State> {
  public:
   State(Server& server, PushOptions options) : server_(server), options_(std::move(options)) {}
 
-  // One stream. It may be over before the handler that opens it has returned; its callbacks keep their order all the
-  // same.
+  // One stream. It may end before the handler that opens it has returned; its callbacks keep their order
+  // nevertheless.
   struct Device {
     std::string uid;
     std::uint64_t visit = 0;        // which of the user's visits it counts for
@@ -63,12 +60,12 @@ class PushService::State : public std::enable_shared_from_this<State> {
     std::optional<StreamEnd> over;  // how it ended
   };
 
-  bool open(const httplib::Request& request, httplib::Response& response, std::string_view uid, Topic topic,
-            const std::shared_ptr<Device>& device);
+  Subscribed open(const httplib::Request& request, httplib::Response& response, std::string_view uid, Topic topic,
+                  const std::shared_ptr<Device>& device);
   void announce(Device& device);
   void ended(Device& device, StreamEnd end);
   Sent send(std::string_view uid, Topic topic, const Event& event);
-  std::size_t close(std::string_view uid, Topic topic);
+  Closed close(std::string_view uid, Topic topic);
   std::vector<User> connected() const;
   void retire();
 
@@ -82,19 +79,19 @@ class PushService::State : public std::enable_shared_from_this<State> {
     std::size_t devices = 0;
   };
 
-  // A user who is connected, or whose turn somebody has or waits for.
+  // A user that is connected, or for which a call has a turn or waits.
   struct Recipient {
     std::optional<Visit> visit;
     std::size_t senders = 0;      // at work
     bool is_alone = false;        // one that opens or closes is at work
-    std::size_t to_be_alone = 0;  // those that wait to be
-    std::size_t uses = 0;         // turns, and those who wait for one
+    std::size_t to_be_alone = 0;  // calls that wait for that
+    std::size_t uses = 0;         // turns, and calls that wait for one
     Condition passed_on;
   };
   using Recipients = std::map<std::string, Recipient, std::less<>>;
 
-  // The right to do something with a user's stream. Any number send at the same time, so that they share the commits of
-  // a store; one that opens or closes is alone, and those who come after it wait. Other users are not kept waiting.
+  // The right to do something with a user's stream. Any number of calls send at the same time, and share the commits of
+  // a store; a call that opens or closes is alone, and later calls wait. Other users do not wait.
   class Turn {
    public:
     enum class Kind : std::uint8_t { kShared, kAlone };
@@ -102,7 +99,7 @@ class PushService::State : public std::enable_shared_from_this<State> {
     ~Turn();
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
-    /// Under the state's mutex, which the analysis does not know for the same by way of state_.
+    /// Under the state's mutex, which the analysis does not recognize through state_.
     Recipient& user() { return user_->second; }
 
    private:
@@ -111,7 +108,7 @@ class PushService::State : public std::enable_shared_from_this<State> {
     Recipients::iterator user_;
   };
 
-  // A stream that is being opened, of a user whose turn it is.
+  // A stream that is being opened, by the call that has the turn.
   class Opening {
    public:
     explicit Opening(State& state);
@@ -131,16 +128,17 @@ class PushService::State : public std::enable_shared_from_this<State> {
 
   Server& server_;
   const PushOptions options_;
+  RetrySpread retry_spread_{std::random_device{}()};
 
-  // Never held while the hub is asked for anything, which may wait for a store.
+  // Not held during calls of the hub, which may wait for a store.
   mutable Mutex mutex_;
-  // With the devices.
+  // Includes the devices.
   Recipients recipients_ GUARDED_BY(mutex_);
   std::uint64_t last_visit_ GUARDED_BY(mutex_) = 0;
   std::size_t running_callbacks_ GUARDED_BY(mutex_) = 0;
   bool retired_ GUARDED_BY(mutex_) = false;
   Condition callback_returned_;
-  std::set<std::uint64_t> openings_ GUARDED_BY(mutex_);  // sequence numbers of those at work
+  std::set<std::uint64_t> openings_ GUARDED_BY(mutex_);  // numbers of those in progress
   std::uint64_t last_opening_ GUARDED_BY(mutex_) = 0;
   mutable Condition opened_;
 };
@@ -167,6 +165,7 @@ PushService::State::Turn::Turn(State& state, std::string_view uid, Kind kind) : 
 PushService::State::Turn::~Turn() {
   const MutexLock lock(state_.mutex_);
   Recipient& user = user_->second;
+  assert(user.uses > 0 && user.is_alone == (kind_ == Kind::kAlone) && (user.senders > 0) == (kind_ == Kind::kShared));
   if (kind_ == Kind::kAlone) {
     user.is_alone = false;
   } else {
@@ -193,24 +192,28 @@ PushService::State::Opening::~Opening() {
 
 // --- Streams --------------------------------------------------------------------------------------------------------
 
-// Who sends to the user meanwhile waits: once its client can know of the stream, the user is connected; and what is
-// sent from then on is behind the place where the stream begins.
-bool PushService::State::open(const httplib::Request& request, httplib::Response& response, std::string_view uid,
-                              Topic topic, const std::shared_ptr<Device>& device) {
+// Senders to the user wait meanwhile: once its client can know of the stream, the user is connected, and later messages
+// are after the place where the stream begins.
+Subscribed PushService::State::open(const httplib::Request& request, httplib::Response& response, std::string_view uid,
+                                    Topic topic, const std::shared_ptr<Device>& device) {
   device->uid = uid;
   Turn turn(*this, uid, Turn::Kind::kAlone);
   const Opening opening(*this);
-  // A device that comes for the first time begins a user's stream that was closed; one that comes back is told so.
-  if (!resumes(request)) server_.hub().begin(topic);
-  const bool open = server_.subscribe(
+  // A new device begins a user's stream that was closed; a device that reconnects gets 204.
+  if (!resumes(request) && !hub().begin(topic)) {
+    refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
+    response.set_header("Retry-After", retry_spread_.draw());
+    return {Subscribed::Outcome::kStoreUnavailable, std::string(kStoreTakesNothing)};
+  }
+  Subscribed subscribed = server_.subscribe(
       request, response,
       {.topics = {topic},
        .user = device->uid,
        .retry = options_.retry,
        .lifetime = options_.lifetime,
        .on_close = [state = shared_from_this(), device](StreamEnd end) { state->ended(*device, end); }});
-  if (open) enter(*device, turn);
-  return open;
+  if (subscribed) enter(*device, turn);
+  return subscribed;
 }
 
 // One more device, unless its stream is over already.
@@ -237,6 +240,7 @@ void PushService::State::announce(Device& device) {
 void PushService::State::ended(Device& device, StreamEnd end) {
   {
     const MutexLock lock(mutex_);
+    assert(!device.over);  // a stream ends once
     device.over = end;
     const auto user = recipients_.find(device.uid);
     if (user != recipients_.end() && user->second.visit && user->second.visit->number == device.visit &&
@@ -263,9 +267,10 @@ void PushService::State::call(std::string_view name, const std::function<void(co
     if (retired_) return;
     ++running_callbacks_;
   }
-  // What it throws must neither skip what follows nor leave retire() waiting.
+  // An exception must neither skip the rest nor leave retire() waiting.
   call_guarded(server_.options().on_failure, name, [&] { callback(uid); });
   const MutexLock lock(mutex_);
+  assert(running_callbacks_ > 0);
   --running_callbacks_;
   callback_returned_.notify_all();
 }
@@ -288,20 +293,26 @@ PushService::Sent PushService::State::send(std::string_view uid, Topic topic, co
   if (!options_.keep_for_later && !is_connected) {
     return {.outcome = Sent::Outcome::kNotConnected, .sentence = "uid: \"" + std::string(uid) + "\" is not connected"};
   }
-  try {
-    // Where nobody has opened the user's stream since it was closed, the message does: IDs from before count no more.
-    std::vector<Publication> publications;
-    if (!is_connected) publications.push_back({.topic = topic, .kind = Publication::Kind::kBegin});
-    publications.push_back({.topic = topic, .event = event});
-    Published published = std::move(server_.hub().publish(publications).back());
-    return {.outcome = published.repeated ? Sent::Outcome::kRepeated : Sent::Outcome::kSent,
-            .id = std::move(published.id)};
-  } catch (const StoreUnavailable&) {
-    return {.outcome = Sent::Outcome::kStoreUnavailable, .sentence = std::string(kStoreTakesNothing)};
+  // If no device has opened the user's stream since it was closed, the message begins it anew: old IDs are free again.
+  std::vector<Publication> publications;
+  if (!is_connected) publications.push_back({.topic = topic, .kind = Publication::Kind::kBegin});
+  publications.push_back({.topic = topic, .event = event});
+  Published published = std::move(hub().publish(publications).back());
+  switch (published.outcome) {
+    case Published::Outcome::kPublished:
+      return {.outcome = Sent::Outcome::kSent, .id = std::move(published.id)};
+    case Published::Outcome::kRepeated:
+      return {.outcome = Sent::Outcome::kRepeated, .id = std::move(published.id)};
+    case Published::Outcome::kRefused:
+    case Published::Outcome::kNotRetained:  // no option of this service retains
+      return {.outcome = Sent::Outcome::kInvalid, .sentence = std::move(published.sentence)};
+    case Published::Outcome::kStoreUnavailable:
+      return {.outcome = Sent::Outcome::kStoreUnavailable, .sentence = std::string(kStoreTakesNothing)};
   }
+  return {};
 }
 
-std::size_t PushService::State::close(std::string_view uid, Topic topic) {
+PushService::Closed PushService::State::close(std::string_view uid, Topic topic) {
   Turn turn(*this, uid, Turn::Kind::kAlone);
   std::size_t devices = 0;
   std::uint64_t number = 0;
@@ -313,11 +324,13 @@ std::size_t PushService::State::close(std::string_view uid, Topic topic) {
       number = visit->number;
     }
   }
-  server_.hub().finish(topic);  // where it throws, the streams go on
+  if (!hub().finish(topic)) {
+    return {.outcome = Closed::Outcome::kStoreUnavailable, .sentence = std::string(kStoreTakesNothing)};
+  }
   const MutexLock lock(mutex_);
   std::optional<Visit>& visit = turn.user().visit;
   if (visit && visit->number == number) visit.reset();
-  return devices;
+  return {.outcome = Closed::Outcome::kClosed, .streams = devices};
 }
 
 std::vector<PushService::User> PushService::State::connected() const {
@@ -345,12 +358,17 @@ PushService::~PushService() {
   state_->retire();
 }
 
-bool PushService::connect(const httplib::Request& request, httplib::Response& response, std::string_view uid) {
-  const OwnedTopic topic = topic_of(uid);
+Subscribed PushService::connect(const httplib::Request& request, httplib::Response& response, std::string_view uid) {
+  std::string error;
+  const auto topic = topic_of(uid, error);
+  if (!topic) {
+    refuse(request, response, 400, RefusalReason::kInvalid, error);
+    return {Subscribed::Outcome::kInvalid, std::move(error)};
+  }
   const auto device = std::make_shared<State::Device>();
-  const bool open = state_->open(request, response, uid, topic, device);
-  if (open) state_->announce(*device);
-  return open;
+  Subscribed subscribed = state_->open(request, response, uid, *topic, device);
+  if (subscribed) state_->announce(*device);
+  return subscribed;
 }
 
 PushService::Sent PushService::send(std::string_view uid, EventId id, std::string_view message) {
@@ -368,9 +386,10 @@ PushService::Sent PushService::send_by_text(std::string_view uid, std::string_vi
   return {.sentence = "id: longer than " + std::to_string(kMaxEventIdBytes) + " bytes, or contains a line end or NUL"};
 }
 
-std::size_t PushService::close(std::string_view uid) {
-  const OwnedTopic topic = topic_of(uid);
-  return state_->close(uid, topic);
+PushService::Closed PushService::close(std::string_view uid) {
+  std::string error;
+  const auto topic = topic_of(uid, error);
+  return topic ? state_->close(uid, *topic) : Closed{.sentence = std::move(error)};
 }
 
 std::vector<PushService::User> PushService::connected() const {

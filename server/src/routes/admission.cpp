@@ -41,11 +41,11 @@ Admission::Admission(const ServerOptions& options, std::uint64_t seed)
 
 // --- Names and origins ----------------------------------------------------------------------------------------------
 
-// A page of any site can make its own name point to this machine (DNS rebinding), and then be of the same origin as
-// what listens here. The name it used is what gives it away.
+// A page of any site can make its own name point to this machine (DNS rebinding), and then has the same origin as
+// this server. Only the name in its request shows that.
 bool Admission::is_known_host(const httplib::Request& request) const {
   if (!on_loopback_ && options_.http.allowed_hosts.empty()) return true;
-  if (!request.has_header("Host")) return true;  // no browser
+  if (!request.has_header("Host")) return true;  // not a browser
   const std::string name = host_name(request.get_header_value("Host"));
   return contains(options_.http.allowed_hosts, name) || (on_loopback_ && is_loopback_name(name));
 }
@@ -114,7 +114,7 @@ std::optional<Authorizer::Decision> Admission::allow(const httplib::Request& req
 
 std::shared_ptr<Quota::Share> Admission::take_stream(const httplib::Request& request, const std::string& user,
                                                      httplib::Response& response) {
-  if (user.empty()) return std::make_shared<Quota::Share>();  // its network has a share of the connections
+  if (user.empty()) return std::make_shared<Quota::Share>();  // counted by the connections of its network
   if (auto share = streams_.take(Who::user(user))) return std::make_shared<Quota::Share>(std::move(*share));
   response.set_header("Retry-After", retry_spread_.draw());
   refuse(request, response, 429, RefusalReason::kUserStreams,

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "http/cross_origin.h"
+#include "millrace/core/time.h"
 #include "millrace/server/authorizer.h"
 #include "millrace/server/options.h"
 #include "millrace/server/topic_patterns.h"
@@ -23,33 +24,36 @@
 
 namespace millrace {
 
+/// How long a browser may keep the answer to a preflight request.
+inline constexpr Duration kPreflightMaxAge{7'200'000};
+
 class Admission {
  public:
   /// `options` must stay. Throws InvalidOption if one of them is malformed.
   Admission(const ServerOptions& options, std::uint64_t seed);
 
-  /// Whether the server can be reached from its own machine only; then the host name is checked.
+  /// Sets whether the server can be reached from its own machine only; then the host name is checked.
   void set_on_loopback(bool on_loopback) { on_loopback_ = on_loopback; }
 
-  /// Names and origins. Sets the headers by which a browser lets a page of another origin read the answer. False:
-  /// refused, 421 or 403. To be asked before the request's body is read. `changes_things`: so does this GET; other
-  /// methods always do.
+  /// Checks host name and origin. Sets the headers by which a browser lets a page of another origin read the answer.
+  /// False: refused, 421 or 403. Call it before the request's body is read. `changes_things`: this GET changes
+  /// something; other methods always do.
   bool enter(const httplib::Request& request, httplib::Response& response, bool changes_things = false) const;
 
-  /// Rights. Nothing: refused with the authorizer's status. Without an authorizer anybody subscribes, but to Millrace's
-  /// own topics; about those and about the rest anonymous_publish decides.
+  /// Checks the right. Nothing: refused with the authorizer's status. Without an authorizer every client may subscribe;
+  /// publishing.anonymous decides about Millrace's own topics and about other actions.
   std::optional<Authorizer::Decision> allow(const httplib::Request& request, httplib::Response& response,
                                             Authorizer::Action action, const TopicPatterns& topics) const;
 
-  /// A user's share of the event streams. Null: refused, 429.
+  /// Takes one of the user's event streams. Null: refused, 429.
   std::shared_ptr<Quota::Share> take_stream(const httplib::Request& request, const std::string& user,
                                             httplib::Response& response);
 
-  /// Takes `events` from what the publisher may publish now. False: refused, 429.
+  /// Counts `events` against the publisher's rate. False: refused, 429.
   bool take_events(const httplib::Request& request, const std::string& user, std::size_t events,
                    httplib::Response& response);
 
-  /// The answer to OPTIONS on a route that has these methods, such as `GET, HEAD, POST`: what a browser asks before it
+  /// Answers OPTIONS on a route that has these methods, such as `GET, HEAD, POST`: a browser's question before it
   /// sends a request for a page of another origin.
   void preflight(const httplib::Request& request, httplib::Response& response, std::string_view methods) const;
 

@@ -1,6 +1,7 @@
 #include "direct_requests.h"
 
 #include <algorithm>
+#include <cassert>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -12,15 +13,14 @@
 #include "httplib/httplib_bridge.h"
 #include "httplib/httplib_versions.h"
 #include "httplib/route_table.h"
-#include "millrace/core/limits.h"
 #include "millrace/server/authorizer.h"
 
 namespace millrace {
 
 namespace {
 
-// Whether the path stands for itself alone: cpp-httplib takes it as a regular expression, and decodes what is asked
-// for.
+// Whether the path matches only itself: cpp-httplib reads it as a regular expression, and decodes requested
+// paths.
 bool is_literal(std::string_view path) {
   constexpr std::string_view kSymbols = "/-_~";
   return path.starts_with('/') && std::all_of(path.begin(), path.end(), [&](char c) {
@@ -35,7 +35,7 @@ struct RequestLine {
   std::string_view query;
 };
 
-// Nothing if it is of an uncommon form, which cpp-httplib may make sense of.
+// Returns nothing for uncommon forms, which cpp-httplib may accept.
 std::optional<RequestLine> read_request_line(std::string_view line) {
   const std::size_t method_end = line.find(' ');
   const std::size_t target_end = line.rfind(' ');
@@ -49,7 +49,7 @@ std::optional<RequestLine> read_request_line(std::string_view line) {
   return read;
 }
 
-// A part of the answer, or a body that has to be decoded first: cpp-httplib knows how.
+// Ranges and encoded bodies: cpp-httplib handles them.
 bool needs_httplib(const httplib::Headers& headers) {
   return headers.find("Range") != headers.end() || headers.find("Content-Encoding") != headers.end();
 }
@@ -108,6 +108,7 @@ bool DirectRequests::serve(Exchange& exchange, std::string_view request_bytes) c
   if (needs_address_) request.remote_addr = peer_address(exchange.socket);
   HttplibBridge::attach(request, exchange, nullptr);
 
+  assert(exchange.input.empty() && !exchange.taken);
   exchange.on_loop = true;
   httplib::Response response;
   response.version = request.version;

@@ -1,7 +1,7 @@
 // DirectRequests: requests to an events route that a loop answers itself, without a worker and without cpp-httplib's
 // parsing and routing between them.
 //
-// Only if nothing may block and no code of the user is involved, but an authorizer that says it does not block: events
+// Only if nothing may block, and no code of the user is involved except an authorizer that does not block: events
 // in memory, no other authorizer, no handler around the routes, logger or error handler, no other route for the path.
 // EventRoutes decides about the request and makes the answer on both paths.
 #pragma once
@@ -16,19 +16,25 @@
 
 #include "connection/exchange.h"
 #include "event_routes.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/options.h"
 
 namespace millrace {
+
+/// Largest body of a publish request that an event loop reads itself, in bytes. A larger one would block its other
+/// sockets for more than a few milliseconds, and goes to a worker.
+inline constexpr std::size_t kMaxDirectBodyBytes = 64 * 1024;
+static_assert(kMaxDirectBodyBytes <= kMaxBufferedBodyBytes);  // what a loop answers it has collected
 
 class DirectRequests {
  public:
   explicit DirectRequests(const EventRoutes& routes) : routes_(routes) {}
 
-  /// Finds out for which of the `paths` of events routes this server, as it is set up by now, lets a loop answer.
+  /// Determines for which of the `paths` of events routes a loop may answer, as the server is set up now.
   void start(httplib::Server& server, const std::vector<std::string>& paths, const ServerOptions& options);
 
-  /// Answers on the loop's thread. `request` is the whole request and may go on with what has come behind it. False:
-  /// a worker has to; nothing has been done.
+  /// Answers on the loop's thread. `request` is the whole request, possibly with bytes after it. False:
+  /// a worker must answer; nothing has been done.
   bool serve(Exchange& exchange, std::string_view request) const;
 
  private:
@@ -38,7 +44,7 @@ class DirectRequests {
   std::vector<std::string> get_paths_;
   std::vector<std::string> post_paths_;
   httplib::Headers default_headers_;
-  std::string keep_alive_;  // what the header of that name says
+  std::string keep_alive_;  // the value of the Keep-Alive header
   std::uint64_t max_body_bytes_ = 0;
   bool needs_address_ = false;
   bool has_websockets_ = false;

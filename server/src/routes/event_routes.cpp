@@ -1,6 +1,7 @@
 #include "event_routes.h"
 
 #include <algorithm>
+#include <cassert>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -13,7 +14,6 @@
 #include "httplib/error_answers.h"
 #include "httplib/httplib_bridge.h"
 #include "httplib/refusal.h"
-#include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "millrace/server/authorizer.h"
 #include "parameters.h"
@@ -50,7 +50,7 @@ std::vector<Publication> publications_of(const std::vector<PublishRequest>& requ
   return publications;
 }
 
-// As JSON. Most IDs are the log's own, in which there is nothing to escape.
+// As JSON. Most IDs are the log's own, which need no escaping.
 std::string quoted(const std::string& id) {
   const bool is_plain = std::all_of(id.begin(), id.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
@@ -92,45 +92,43 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
   if (!options.user.empty()) {
     auto share = admission_.take_stream(request, options.user, response);
     if (share == nullptr) return;
-    options.on_close = [share](StreamEnd) {};  // goes with the stream, or with the options if there is none
+    options.on_close = [share](StreamEnd) {};  // released with the stream, or with the options
   }
   try {
     streams_.subscribe(request, response, std::move(options), std::move(right));
   } catch (const std::invalid_argument& failure) {
     refuse(request, response, 400, RefusalReason::kInvalid, failure.what());
-  } catch (const StoreUnavailable& failure) {
-    refuse(request, response, 503, RefusalReason::kStore, kStoreReadsNothing);
-    // Of a store that takes no events the log knows already.
-    if (options_.on_failure != nullptr && !hub_.trouble()) {
-      call_guarded(nullptr, {}, [&] { options_.on_failure(failure.what()); });
-    }
-    response.set_header("Retry-After", admission_.retry_spread().draw());
   }
 }
 
+// No user can take such a name that its IDs are another's.
+std::vector<Published> EventRoutes::publish(const std::vector<PublishRequest>& requests,
+                                            const std::string& user) const {
+  return hub_.publish(publications_of(requests, user.empty() ? "anonymous" : "user " + user));
+}
+
 // One line for each request.
-std::string EventRoutes::publish(const std::vector<PublishRequest>& requests, const std::string& user) const {
-  // No user can take such a name that its IDs are another's.
-  const std::string publisher = user.empty() ? "anonymous" : "user " + user;
-  const std::vector<Published> published = hub_.publish(publications_of(requests, publisher));
+std::string EventRoutes::answer_to(const std::vector<PublishRequest>& requests,
+                                   const std::vector<Published>& published) {
   std::string answer;
   auto next = published.begin();
   for (const PublishRequest& request : requests) {
     if (request.has_event()) {
-      answer.append("{\"id\":").append(quoted(next->id)).append(next->repeated ? ",\"repeated\":true}\n" : "}\n");
+      answer.append("{\"id\":").append(quoted(next->id)).append(next->is_repeated() ? ",\"repeated\":true}\n" : "}\n");
       ++next;
     } else {
       answer.append("{}\n");
     }
     if (request.finishes()) ++next;
   }
+  assert(next == published.end());
   return answer;
 }
 
-// Whatever can be said before the body has been read.
+// The checks that need no body.
 bool EventRoutes::admits_publishing(const httplib::Request& request, httplib::Response& response) const {
   if (!admission_.enter(request, response)) return false;
-  // Without an authorizer there is nothing to wait for.
+  // Without an authorizer the answer does not depend on the body.
   return options_.authorizer != nullptr || admission_.allow(request, response, Authorizer::Action::kPublish, {});
 }
 
@@ -158,7 +156,7 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
     if (body->size() > options_.publishing.max_bytes) return refuse_as_too_large(request, response);
     return publish_body(request, response, *body);
   }
-  // Unless the program has set a bound of its own.
+  // Unless the program has set another bound.
   if (HttplibBridge::exchange_of(request).max_body_bytes == options_.http.max_body_bytes) {
     HttplibBridge::allow_body(request,
                               std::max<std::uint64_t>(options_.http.max_body_bytes, options_.publishing.max_bytes));
@@ -184,16 +182,20 @@ void EventRoutes::publish_body(const httplib::Request& request, httplib::Respons
   const auto decision = admission_.allow(request, response, Authorizer::Action::kPublish,
                                          options_.authorizer != nullptr ? topics_of(*requests) : TopicPatterns());
   if (!decision || !admission_.take_events(request, decision->user(), requests->size(), response)) return;
-  std::string answer;
-  try {
-    answer = publish(*requests, decision->user());
-  } catch (const RetentionRefused& refused) {
-    return refuse(request, response, 507, RefusalReason::kRetention, refused.what());
-  } catch (const StoreUnavailable&) {
+  const std::vector<Published> published = publish(*requests, decision->user());
+  assert(!published.empty());
+  if (published.front().outcome == Published::Outcome::kNotRetained) {
+    return refuse(request, response, 507, RefusalReason::kRetention, published.front().sentence);
+  }
+  if (published.front().outcome == Published::Outcome::kStoreUnavailable) {
     refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
     return response.set_header("Retry-After", admission_.retry_spread().draw());
   }
-  response.set_content(answer, requests->size() == 1 ? "application/json" : "application/x-ndjson");
+  if (!published.front()) {
+    return refuse(request, response, 400, RefusalReason::kInvalid, published.front().sentence);
+  }
+  response.set_content(answer_to(*requests, published),
+                       requests->size() == 1 ? "application/json" : "application/x-ndjson");
 }
 
 }  // namespace millrace

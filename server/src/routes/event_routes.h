@@ -18,7 +18,7 @@ namespace millrace {
 
 class EventRoutes {
  public:
-  /// All of them must stay.
+  /// All must outlive it.
   EventRoutes(Hub& hub, const ServerOptions& options, Admission& admission, const RightsReview& rights,
               const StreamOpener& streams)
       : hub_(hub), options_(options), admission_(admission), rights_(rights), streams_(streams) {}
@@ -28,14 +28,15 @@ class EventRoutes {
   void subscribe(const httplib::Request& request, httplib::Response& response) const;
   void publish(const httplib::Request& request, httplib::Response& response,
                const httplib::ContentReader& read_content) const;
-  /// The same where the whole body is here, without a Content-Encoding.
+  /// The same for a body that is complete and has no Content-Encoding.
   void publish(const httplib::Request& request, httplib::Response& response, std::string_view body) const;
 
  private:
   bool admits_publishing(const httplib::Request& request, httplib::Response& response) const;
   void refuse_as_too_large(const httplib::Request& request, httplib::Response& response) const;
   void publish_body(const httplib::Request& request, httplib::Response& response, std::string_view body) const;
-  std::string publish(const std::vector<PublishRequest>& requests, const std::string& user) const;
+  std::vector<Published> publish(const std::vector<PublishRequest>& requests, const std::string& user) const;
+  static std::string answer_to(const std::vector<PublishRequest>& requests, const std::vector<Published>& published);
 
   Hub& hub_;
   const ServerOptions& options_;
@@ -44,7 +45,7 @@ class EventRoutes {
   const StreamOpener& streams_;
 };
 
-/// The handlers of an events route, by which it can be told from a user's.
+/// The handlers of an events route. Their types distinguish it from a user's route.
 struct SubscribeHandler {
   const EventRoutes* routes;
   void operator()(const httplib::Request& request, httplib::Response& response) const {

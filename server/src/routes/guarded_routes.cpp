@@ -1,6 +1,7 @@
 #include "guarded_routes.h"
 
 #include <algorithm>
+#include <cassert>
 #include <stdexcept>
 
 #include "httplib/refusal.h"
@@ -13,7 +14,7 @@ std::optional<DemandedRight> right_to_administer(const httplib::Request& /*reque
   return DemandedRight{};
 }
 
-// The right member of httplib::Server is called; false if there is none for the method.
+// Calls the member of httplib::Server for the method; returns false for other methods.
 bool add_to(httplib::Server& server, const std::string& method, const std::string& path, GuardedHandler handler) {
   if (method == "GET") return server.Get(path, std::move(handler)), true;
   if (method == "POST") return server.Post(path, httplib::Server::Handler(std::move(handler))), true;
@@ -34,6 +35,7 @@ bool add_to(httplib::Server& server, const std::string& method, const std::strin
 }  // namespace
 
 bool Guard::admits(const httplib::Request& request, httplib::Response& response) const {
+  assert(right != nullptr);
   if (!admission->enter(request, response, changes_things)) return false;
   std::optional<DemandedRight> demanded;
   try {

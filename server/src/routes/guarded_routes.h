@@ -14,7 +14,7 @@
 
 namespace millrace {
 
-/// What stands in front of a route's handler.
+/// The checks before a route's handler.
 struct Guard {
   const Admission* admission;
   bool changes_things;
@@ -23,7 +23,7 @@ struct Guard {
   bool admits(const httplib::Request& request, httplib::Response& response) const;
 };
 
-// The handlers, by which they can be told from those that nothing stands in front of.
+// The handlers. Their types distinguish them from handlers without checks.
 struct GuardedHandler {
   Guard guard;
   httplib::Server::Handler handler;
@@ -49,16 +49,16 @@ struct PreflightHandler {
 
 class GuardedRoutes {
  public:
-  /// Both must stay.
+  /// Both must outlive it.
   GuardedRoutes(httplib::Server& server, const Admission& admission) : server_(server), admission_(admission) {}
 
-  /// Throws std::invalid_argument if the route is not a whole one.
+  /// Throws std::invalid_argument if the route is incomplete.
   void add(GuardedRoute route);
 
   /// An events route. Its handlers ask Admission themselves, since a loop calls them without cpp-httplib, too.
   void add_events(const std::string& path, const EventRoutes& routes);
 
-  /// To be called before the server listens: preflight requests, for the methods that each path has by then.
+  /// Call it before the server listens: adds preflight requests, for the methods that each path has now.
   void add_preflights();
 
   /// Method and path of each.
@@ -68,7 +68,7 @@ class GuardedRoutes {
   httplib::Server& server_;
   const Admission& admission_;
   std::vector<std::pair<std::string, std::string>> all_;
-  std::size_t with_preflights_ = 0;  // so many of them have theirs
+  std::size_t with_preflights_ = 0;  // the first ones, which have their preflight route
 };
 
 }  // namespace millrace

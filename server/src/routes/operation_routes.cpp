@@ -6,7 +6,6 @@
 
 #include "http/error_response.h"
 #include "httplib/refusal.h"
-#include "millrace/core/limits.h"
 #include "stream_selection.h"
 
 namespace millrace {

@@ -1,6 +1,7 @@
 // OperationRoutes: the routes for the server's operators. docs/operations.md lists them.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -12,9 +13,13 @@
 
 namespace millrace {
 
+/// Largest body of a request that ends the streams of a user, a client or a topic, in bytes; beyond it the answer is
+/// 413.
+inline constexpr std::size_t kMaxDisconnectBytes = 4 * 1024;
+
 class OperationRoutes {
  public:
-  /// What they tell of, and do.
+  /// What they report, and do.
   struct Ports {
     const Hub& hub;
     std::function<bool()> is_draining;

@@ -13,8 +13,8 @@ namespace millrace {
 /// The values of all parameters with that name, in order.
 std::vector<std::string> parameters_of(const httplib::Request& request, std::string_view name);
 
-/// How a parameter is spelt whose name looks like a misspelt one of a subscription's; nothing if it does not, or is
-/// spelt right. Names that are somebody else's (`token`, `_`, `client_id`) are nobody's business.
+/// The right spelling of a name that looks like a misspelt parameter of a subscription; nothing if it does not, or is
+/// spelt right. Other parameters (`token`, `_`, `client_id`) are ignored.
 std::optional<std::string_view> right_spelling_of(std::string_view name);
 
 }  // namespace millrace

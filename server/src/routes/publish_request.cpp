@@ -22,7 +22,7 @@ struct FieldError {
 // Those of an event, by whose place in the list it is kept which have been given.
 constexpr std::array<std::string_view, 7> kFields = {"topic", "data", "event", "id", "retry", "retain", "finish"};
 
-// The names of one object's fields, to tell those that come twice.
+// The names of one object's fields, to detect duplicates.
 class FieldNames {
  public:
   /// False if the name has been there before.
@@ -156,7 +156,7 @@ std::optional<Event> PublishRequest::event() const {
 std::optional<std::vector<PublishRequest>> parse_publish_body(std::string_view body, const Hub& hub,
                                                               std::string& error) {
   std::vector<PublishRequest> requests;
-  // One object may well stand on several lines: only where it does not, the lines are objects of their own.
+  // One object may stand on several lines: if the body is not one object, each line must be one.
   if (auto whole = PublishRequest::parse(body, hub, error)) {
     requests.push_back(std::move(*whole));
     return requests;
@@ -170,7 +170,7 @@ std::optional<std::vector<PublishRequest>> parse_publish_body(std::string_view b
     std::string line_error;
     auto request = PublishRequest::parse(line, hub, line_error);
     if (!request) {
-      // The first line is not JSON by itself: it never was NDJSON, and the first error says more.
+      // The first line is not JSON by itself: the body is not NDJSON, and the first error says more.
       if (requests.empty() && (!is_json(line) || is_blank(rest))) return std::nullopt;
       error = "line " + std::to_string(number) + ": " + line_error;
       return std::nullopt;

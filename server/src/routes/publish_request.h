@@ -23,7 +23,7 @@ class PublishRequest {
   static std::optional<PublishRequest> parse(std::string_view json, const Hub& hub, std::string& error);
 
   Topic topic() const { return *topic_; }
-  /// Nothing where the request finishes a topic and has no data.
+  /// Nothing if the request finishes a topic and has no data.
   std::optional<Event> event() const;
   bool has_event() const { return data_.has_value(); }
   bool finishes() const { return finish_; }

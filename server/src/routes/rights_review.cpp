@@ -1,11 +1,10 @@
 #include "rights_review.h"
 
-#include <exception>
+#include <cassert>
 #include <utility>
 
 #include "connection/connection.h"
 #include "connection/connection_loop.h"
-#include "millrace/core/limits.h"
 #include "subscribe_plan.h"
 
 namespace millrace {
@@ -67,23 +66,20 @@ void RightsReview::go_on(Rights rights, std::uint64_t round) {
     return;
   }
   under_way_ = false;
-  // What has changed since this round began has found it under way.
+  // Changes since this round began have not started another one.
   if (round_ != round && !under_way_.exchange(true)) {
     if (!enqueue([self = shared_from_this()] { self->begin_round(); })) under_way_ = false;
   }
 }
 
-// On a worker. An authorizer that cannot say so grants nothing.
+// On a worker. An authorizer that throws grants nothing.
 void RightsReview::ask(const StreamRightPtr& right, std::uint64_t round) const {
+  assert(authorizer_ != nullptr);
   Authorizer::Decision decision;
-  try {
+  call_guarded(ports_.on_failure, "authorizer", [&] {
     const httplib::Request request = right->opened_by.request();
     decision = authorizer_->decide(request, Authorizer::Action::kSubscribe, topics_in(request));
-  } catch (const std::exception& failure) {
-    ports_.on_failure(failure.what());
-  } catch (...) {
-    ports_.on_failure("an exception that is not a std::exception");
-  }
+  });
   right->asked_in = round;
   right->loop.defer([right, decision = std::move(decision)] {
     if (right->stream != nullptr) right->stream->settle_right(decision);

@@ -5,17 +5,23 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/failure.h"
 #include "connection/stream_right.h"
 #include "millrace/server/authorizer.h"
 #include "mutex.h"
 
 namespace millrace {
+
+/// Open event streams that the server asks a changed authorizer about before other requests get their
+/// turn.
+inline constexpr std::size_t kRightsAskedAtOnce = 64;
 
 class RightsReview : public std::enable_shared_from_this<RightsReview> {
  public:
@@ -24,8 +30,8 @@ class RightsReview : public std::enable_shared_from_this<RightsReview> {
     std::function<std::vector<StreamRightPtr>()> open_rights;
     /// False if the workers take no more: the server stops.
     std::function<bool(std::function<void()>)> run_on_worker;
-    /// Told what an exception of the authorizer's says.
-    std::function<void(const std::string&)> on_failure;
+    /// Gets what an exception of the authorizer says; may be null.
+    OnFailure on_failure;
   };
 
   /// `authorizer` may be null: then nothing is ever asked. Nothing is called before start().

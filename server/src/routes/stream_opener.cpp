@@ -5,8 +5,10 @@
 #include <optional>
 #include <string>
 
+#include "base/failure.h"
 #include "connection/connection.h"
 #include "connection/connection_loop.h"
+#include "http/error_response.h"
 #include "httplib/httplib_bridge.h"
 #include "httplib/refusal.h"
 #include "millrace/core/protocol.h"
@@ -17,7 +19,9 @@ namespace millrace {
 
 namespace {
 
-// [docs/protocol.md, "The response"] In place of what a handler or the default headers have set: cpp-httplib would send
+using Outcome = Subscribed::Outcome;
+
+// [docs/protocol.md, "The response"] Replaces headers of a handler and default headers: cpp-httplib would send
 // both.
 void set_event_stream_headers(httplib::Response& response, Duration heartbeat) {
   const auto set = [&response](const char* name, const std::string& value) {
@@ -25,7 +29,7 @@ void set_event_stream_headers(httplib::Response& response, Duration heartbeat) {
     response.set_header(name, value);
   };
   set("Content-Type", std::string(protocol::kContentType));
-  // Proxies that compress would hold the stream back until they have enough, or for ever. [RFC 9110 7.7]
+  // Proxies that compress would delay the stream until they have enough bytes, or for ever. [RFC 9110 7.7]
   set("Cache-Control", "no-store, no-transform");
   set("X-Accel-Buffering", "no");
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(heartbeat);
@@ -39,7 +43,7 @@ void begin(Exchange& exchange, std::string head, Subscriber::Subscription subscr
   if (exchange.on_loop) {
     return exchange.connection.subscribe(head, std::move(subscription), cursor, last_event_id, std::move(terms));
   }
-  // The terms go with it: what a callback has captured must not be destroyed on the loop's thread.
+  // Moves the terms: what a callback has captured must not be destroyed on the loop's thread.
   exchange.loop.defer([&connection = exchange.connection, head = std::move(head),
                        subscription = std::move(subscription), cursor, last_event_id = std::move(last_event_id),
                        terms = std::move(terms)]() mutable {
@@ -49,34 +53,53 @@ void begin(Exchange& exchange, std::string head, Subscriber::Subscription subscr
 
 }  // namespace
 
-bool StreamOpener::subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
-                             StreamRightPtr right) const {
+Subscribed StreamOpener::subscribe(const httplib::Request& request, httplib::Response& response,
+                                   SubscribeOptions options, StreamRightPtr right) const {
+  try {
+    return open(request, response, std::move(options), std::move(right));
+  } catch (const StoreUnavailable& failure) {
+    // A store that accepts no events has reported that already.
+    if (options_.on_failure != nullptr && feed_.status().is_accepting()) {
+      call_guarded(nullptr, {}, [&] { options_.on_failure(failure.what()); });
+    }
+    return refuse_for_now(request, response, Outcome::kStoreUnavailable, RefusalReason::kStore, kStoreReadsNothing);
+  }
+}
+
+Subscribed StreamOpener::refuse_for_now(const httplib::Request& request, httplib::Response& response, Outcome outcome,
+                                        RefusalReason reason, std::string_view sentence) const {
+  refuse(request, response, 503, reason, sentence);
+  response.set_header("Retry-After", retry_spread_.draw());
+  return {outcome, std::string(sentence)};
+}
+
+Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
+                              StreamRightPtr right) const {
   Exchange& exchange = HttplibBridge::exchange_of(request);
   SubscribePlan plan = plan_subscription(request, exchange.head, options, options_);
   if (ports_.is_draining()) {
-    refuse(request, response, 503, RefusalReason::kDraining, "the server is about to stop; try again in a moment");
-    response.set_header("Retry-After", retry_spread_.draw());
-    return false;
+    return refuse_for_now(request, response, Outcome::kDraining, RefusalReason::kDraining,
+                          "the server is about to stop; try again in a moment");
   }
   if (plan.refusal) {
     refuse(request, response, 400, RefusalReason::kInvalid, *plan.refusal);
-    return false;
+    return {Outcome::kInvalid, std::move(*plan.refusal)};
   }
   const Feed::Cursor cursor = feed_.resolve(plan.last_event_id, plan.filter.get(), plan.latest);
   if (feed_.is_over(cursor, *plan.filter)) {
-    response.status = 204;  // [WHATWG 9.2.4] by which a client knows not to come back
-    return false;
+    response.status = 204;  // [WHATWG 9.2.4] the client does not reconnect
+    return {Outcome::kFinished, "the topics are finished, and the client has all their events"};
   }
   set_event_stream_headers(response, options_.streams.heartbeat);
-  // Where something on the way holds the body back, the head may get through. Behind a gap there is no such place: the
-  // client must be told of it first.
+  // If a proxy holds the body back, the head may still pass. After a gap there is no such ID: the
+  // client must get the gap first.
   if (cursor.gap_reason.empty() && !cursor.is_before_all) {
     response.set_header(std::string(protocol::kLastEventIdHeader).c_str(), feed_.id_of(cursor.sequence).text());
   }
   if (options_.streams.gzip) response.set_header("Vary", "Accept-Encoding");
   if (is_gzip(plan.form)) response.set_header("Content-Encoding", "gzip");
   std::optional<std::string> head = HttplibBridge::take_response(request, response);
-  if (!head) return false;
+  if (!head) return {Outcome::kHeadOnly, "the request is HEAD"};
   StreamTerms terms{.user = options.user,
                     .ends_at = {},
                     .retry = options.retry,
@@ -91,7 +114,7 @@ bool StreamOpener::subscribe(const httplib::Request& request, httplib::Response&
          .poll = options.poll,
          .conflate = plan.conflate},
         cursor, std::move(plan.last_event_id), std::move(terms));
-  return true;
+  return {.outcome = Outcome::kOpen};
 }
 
 EventStream StreamOpener::open_stream(const httplib::Request& request, httplib::Response& response) const {

@@ -13,6 +13,7 @@
 #include "millrace/server/event_stream.h"
 #include "millrace/server/options.h"
 #include "millrace/server/subscription.h"
+#include "shares/refusal_reason.h"
 #include "shares/retry_spread.h"
 #include "stream/stream_buffers.h"
 
@@ -26,20 +27,25 @@ class StreamOpener {
     std::shared_ptr<StreamBuffers> buffers;                    ///< of the streams of open_stream()
   };
 
-  /// All of them must stay.
+  /// All must outlive it.
   StreamOpener(const Feed& feed, const ServerOptions& options, RetrySpread& retry_spread, Ports ports)
       : feed_(feed), options_(options), retry_spread_(retry_spread), ports_(std::move(ports)) {}
   virtual ~StreamOpener() = default;
 
-  /// As Server::subscribe(). `right`: by which the stream is opened; null where nobody is to be asked about it again.
+  /// As Server::subscribe(). `right`: by which the stream is opened; null if nobody will be asked about it again.
   /// Virtual, so that a fuzzer can look at what has been asked for.
-  virtual bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
-                         StreamRightPtr right = nullptr) const;
+  virtual Subscribed subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
+                               StreamRightPtr right = nullptr) const;
 
   /// As Server::open_stream().
   EventStream open_stream(const httplib::Request& request, httplib::Response& response) const;
 
  private:
+  Subscribed open(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
+                  StreamRightPtr right) const;
+  Subscribed refuse_for_now(const httplib::Request& request, httplib::Response& response, Subscribed::Outcome outcome,
+                            RefusalReason reason, std::string_view sentence) const;
+
   const Feed& feed_;
   const ServerOptions& options_;
   RetrySpread& retry_spread_;

@@ -9,6 +9,7 @@
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "millrace/core/topic.h"
+#include "millrace/server/limits.h"
 #include "parameters.h"
 
 namespace millrace {

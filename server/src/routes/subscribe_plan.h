@@ -1,4 +1,4 @@
-// SubscribePlan: the parameters of a subscription request, checked and negotiated. It looks nothing up, and answers
+// SubscribePlan: the parameters of a subscription request, checked and negotiated. It reads no log and answers
 // nothing.
 #pragma once
 
@@ -32,8 +32,8 @@ struct SubscribePlan {
 /// no subscription.
 TopicPatterns topics_in(const httplib::Request& request);
 
-/// `subscribe` is what the program says of the stream; the request's head and parameters say the rest. Throws
-/// std::invalid_argument, with a sentence, if `subscribe` has something that there cannot be.
+/// `subscribe` is what the program sets; the request's head and parameters decide the rest. Throws
+/// std::invalid_argument, with a sentence, if a value of `subscribe` is invalid.
 SubscribePlan plan_subscription(const httplib::Request& request, const RequestHead& head,
                                 const SubscribeOptions& subscribe, const ServerOptions& server);
 

@@ -17,6 +17,7 @@
 #include "log/gzip_block.h"
 #include "millrace/server/event_store.h"
 #include "millrace/server/invalid_option.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
 
@@ -110,13 +111,13 @@ Hub& Server::hub() {
 }
 
 bool Server::listen(const std::string& host, int port, int socket_flags) {
-  const Listening::Guard guard = engine_->listening().enter();
-  return guard && bind_to_port(host, port, socket_flags) && serve();
+  const Listening::Session session = engine_->listening().enter();
+  return session && bind_to_port(host, port, socket_flags) && serve();
 }
 
 bool Server::listen_after_bind() {
-  const Listening::Guard guard = engine_->listening().enter();
-  return guard && serve();
+  const Listening::Session session = engine_->listening().enter();
+  return session && serve();
 }
 
 void Server::stop() noexcept {
@@ -193,7 +194,7 @@ std::vector<std::pair<std::string, std::string>> Server::guarded_routes() const 
   return engine_->guarded().all();
 }
 
-bool Server::subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options) {
+Subscribed Server::subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options) {
   return engine_->streams().subscribe(request, response, std::move(options));
 }
 

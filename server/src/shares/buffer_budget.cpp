@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <cassert>
 
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
+
+BufferBudget::~BufferBudget() {
+  assert(held_ == 0);
+}
 
 BufferBudget::Share& BufferBudget::Share::operator=(Share&& other) noexcept {
   if (this == &other) return *this;
@@ -28,6 +32,7 @@ bool BufferBudget::Share::resize(std::size_t bytes) {
 }
 
 std::size_t BufferBudget::room() const {
+  assert(held_ <= max_);
   const std::size_t own = max_ - held_;
   return of_ == nullptr ? own : std::min(own, of_->room());
 }

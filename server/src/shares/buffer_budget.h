@@ -10,24 +10,27 @@ namespace millrace {
 
 class BufferBudget {
  public:
-  /// `of`: what it takes counts there, too; it must outlive this.
+  /// `of`: a budget in which all bytes count, too; it must outlive this one.
   explicit BufferBudget(std::size_t max, BufferBudget* of = nullptr) : max_(max), of_(of) {}
+  ~BufferBudget();
+  BufferBudget(const BufferBudget&) = delete;
+  BufferBudget& operator=(const BufferBudget&) = delete;
 
-  /// What one connection holds; it is given back when this goes, which must be before the budget does.
+  /// The bytes that one connection holds. The destructor gives them back; the budget must outlive it.
   class Share {
    public:
-    /// Of no budget: anything goes.
+    /// A share of no budget: without a bound.
     Share() = default;
     explicit Share(BufferBudget* budget) : budget_(budget) {}
     Share(Share&& other) noexcept : budget_(other.budget_), held_(std::exchange(other.held_, 0)) {}
     Share& operator=(Share&& other) noexcept;
     ~Share() { resize(0); }
 
-    /// Holds `bytes` from now on, of which kUncountedBufferBytes do not count. False if there is no room for as many:
-    /// then it holds what it held.
+    /// Holds `bytes` from now on, of which kUncountedBufferBytes do not count. Returns false if they do not fit: then
+    /// it holds as many as before.
     bool resize(std::size_t bytes);
 
-    /// What counts of it.
+    /// The bytes that count.
     std::size_t held() const { return held_; }
 
    private:
@@ -37,7 +40,7 @@ class BufferBudget {
 
   std::size_t max() const { return max_; }
   std::size_t held() const { return held_; }
-  /// Bytes that can still be had.
+  /// Bytes that are still free.
   std::size_t room() const;
 
  private:

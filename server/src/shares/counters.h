@@ -25,7 +25,7 @@ class Counter {
   std::atomic<std::uint64_t> value_ = 0;
 };
 
-/// How long things took, in buckets. One thread adds, any thread reads.
+/// Durations, in buckets. One thread adds, any thread reads.
 class LatencyHistogram {
  public:
   static constexpr std::array<Duration::rep, 12> kBounds{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000};  // ms
@@ -46,15 +46,15 @@ class LatencyHistogram {
   Counter sum_;
 };
 
-/// Of one event loop.
+/// The counters of one event loop.
 struct LoopCounters {
   Counter deliveries;                 ///< events written whole to a subscriber
   Counter bytes;                      ///< written to subscribers
-  Counter gaps;                       ///< subscribers that were told of events they missed
-  Counter pinned_cuts;                ///< streams cut since slow readers held too much that the log does not
-  Counter handshakes_full;            ///< of TLS, done
-  Counter handshakes_resumed;         ///< likewise, by a ticket
-  Counter handshakes_failed;          ///< likewise, for whatever reason but these
+  Counter gaps;                       ///< gaps reported to subscribers
+  Counter pinned_cuts;                ///< streams cut because slow readers held too many removed events
+  Counter handshakes_full;            ///< full TLS handshakes
+  Counter handshakes_resumed;         ///< TLS handshakes that were resumed by a ticket
+  Counter handshakes_failed;          ///< TLS handshakes that failed for another reason than those below
   Counter handshakes_cut;             ///< clients that were too slow, or one too many at once
   LatencyHistogram publish_to_write;  ///< from publishing until the last of a loop's live subscribers had it
 };
@@ -64,7 +64,7 @@ class RefusalCounters {
  public:
   using Counts = std::map<std::pair<int, RefusalReason>, std::uint64_t>;
 
-  /// Statuses that are no errors count nothing.
+  /// Ignores statuses that are not errors.
   void add(int status, RefusalReason reason) {
     if (status < 400 || status > 599) return;
     const MutexLock lock(mutex_);

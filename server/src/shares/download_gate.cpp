@@ -1,14 +1,20 @@
 #include "download_gate.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace millrace {
+
+DownloadGate::~DownloadGate() {
+  assert(waiting_.empty());
+}
 
 DownloadGate::Waiting::Waiting(DownloadGate& gate, Client& client, std::uint64_t sent, Duration waited, TimePoint now)
     : gate_(gate), client_(client), sent_(sent), began_(now - waited) {
   const MutexLock lock(gate_.mutex_);
   gate_.waiting_.push_back(this);
   if (gate_.waiting_.size() > gate_.max_) gate_.cut_slowest(now);
+  assert(gate_.waiting_.size() <= gate_.max_);
 }
 
 DownloadGate::Waiting::~Waiting() {
@@ -16,7 +22,7 @@ DownloadGate::Waiting::~Waiting() {
   std::erase(gate_.waiting_, this);
 }
 
-// Who has only begun to wait is as fast as can be.
+// A wait that has just begun counts as fast.
 double DownloadGate::Waiting::pace(TimePoint now) const {
   const Duration waited = std::max(now - began_, Duration{1});
   return static_cast<double>(sent_) / static_cast<double>(waited.count());

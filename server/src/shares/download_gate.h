@@ -16,21 +16,24 @@ namespace millrace {
 class DownloadGate {
  public:
   explicit DownloadGate(std::size_t max) : max_(max) {}
+  ~DownloadGate();
+  DownloadGate(const DownloadGate&) = delete;
+  DownloadGate& operator=(const DownloadGate&) = delete;
 
-  /// Whom a worker waits for.
+  /// A client for which a worker waits.
   class Client {
    public:
-    /// Ends the connection, and with it the waiting. Any thread, under the gate's lock; must not wait.
+    /// Closes the connection, which ends the wait. Any thread, under the gate's lock; must not wait.
     virtual void cut() = 0;
 
    protected:
     ~Client() = default;
   };
 
-  /// One worker's waiting for a client, while it lives.
+  /// The wait of one worker for a client, as long as this object exists.
   class Waiting {
    public:
-    /// `sent`: bytes of the response so far; `waited`: what it took to wait for them, before `now`.
+    /// `sent`: bytes of the response so far; `waited`: the time spent waiting for them, before `now`.
     Waiting(DownloadGate& gate, Client& client, std::uint64_t sent, Duration waited, TimePoint now);
     ~Waiting();
     Waiting(const Waiting&) = delete;
@@ -38,7 +41,7 @@ class DownloadGate {
 
    private:
     friend class DownloadGate;
-    // In bytes a millisecond.
+    // Bytes a millisecond.
     double pace(TimePoint now) const;
 
     DownloadGate& gate_;
@@ -47,7 +50,7 @@ class DownloadGate {
     const TimePoint began_;  // as if all the waiting had been in one piece
   };
 
-  /// A response has been cut because its client was slow, for whichever reason.
+  /// Counts a response that was cut because its client was slow, here or elsewhere.
   void count_cut();
   std::uint64_t cuts() const;
 
@@ -56,7 +59,7 @@ class DownloadGate {
 
   const std::size_t max_;
   mutable Mutex mutex_;
-  std::vector<Waiting*> waiting_ GUARDED_BY(mutex_);  // those that are cut are not in it
+  std::vector<Waiting*> waiting_ GUARDED_BY(mutex_);  // without those that were cut
   std::uint64_t cuts_ GUARDED_BY(mutex_) = 0;
 };
 

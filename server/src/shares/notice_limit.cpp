@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
 

@@ -1,5 +1,6 @@
 #include "quota.h"
 
+#include <cassert>
 #include <string>
 
 namespace millrace {
@@ -14,8 +15,13 @@ std::optional<Quota::Share> Quota::take(const Who& holder) {
   return Share(this, &*entry);
 }
 
+Quota::~Quota() {
+  assert(held_.empty());
+}
+
 void Quota::give_back(Share::Entry& entry) {
   const MutexLock lock(mutex_);
+  assert(entry.second > 0);
   if (--entry.second == 0) held_.erase(held_.find(entry.first));
 }
 

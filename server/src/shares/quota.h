@@ -13,10 +13,13 @@ namespace millrace {
 
 class Quota {
  public:
-  /// `max` a holder; without a value there is no bound, and nothing is counted.
+  /// At most `max` for each holder. Without a value there is no bound, and nothing is counted.
   explicit Quota(std::optional<std::size_t> max) : max_(max) {}
+  ~Quota();
+  Quota(const Quota&) = delete;
+  Quota& operator=(const Quota&) = delete;
 
-  /// One of the thing; it is given back when this goes, which must be before the quota does.
+  /// One counted thing. The destructor gives it back; the quota must outlive it.
   class Share {
    public:
     Share() = default;
@@ -36,7 +39,7 @@ class Quota {
     Entry* entry_ = nullptr;  // a map's entries stay where they are
   };
 
-  /// Nothing if the holder has its share already.
+  /// Counts one more; returns nothing if the holder has its share already.
   std::optional<Share> take(const Who& holder);
 
  private:

@@ -1,10 +1,9 @@
 #include "rate_limit.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <string>
-
-#include "millrace/core/limits.h"
 
 namespace millrace {
 
@@ -20,7 +19,7 @@ Duration RateLimit::take(const Who& publisher, std::size_t count, TimePoint time
   const double missing = std::max(0.0, bucket->first - now) * per_millisecond_;
   const double needed = std::min(static_cast<double>(count), burst_);
   const double lacking = missing + needed - burst_;
-  // What is less than a millionth of an event is the arithmetic's.
+  // Less than a millionth of an event is a rounding error.
   if (lacking > 1e-6)
     return Duration{std::max<Duration::rep>(1, std::llround(std::ceil(lacking / per_millisecond_ - 1e-6)))};
   auto moved = buckets_.extract(bucket);
@@ -43,6 +42,7 @@ RateLimit::Buckets::iterator RateLimit::bucket_of(const Who& publisher, double n
   }
   const auto added = buckets_.emplace(now, std::string(publisher.key()));
   by_publisher_.emplace(added->second, added);
+  assert(by_publisher_.size() == buckets_.size() && buckets_.size() <= kMaxWatchedPublishers);
   return added;
 }
 

@@ -1,7 +1,7 @@
-// RateLimit: how fast each publisher may publish: a bucket of tokens for each publisher, refilled at the rate. Any
-// thread; time is a parameter.
+// RateLimit: the rate at which each publisher may publish. Each has a bucket of tokens that is refilled at the rate.
+// Any thread; time is a parameter.
 //
-// At most kMaxWatchedPublishers have a bucket. Beyond them, the bucket that will be full soonest is forgotten; its
+// At most kMaxWatchedPublishers have a bucket. Beyond that, the bucket that will be full soonest is removed; its
 // publisher begins with a full one again.
 #pragma once
 
@@ -17,9 +17,12 @@
 
 namespace millrace {
 
+/// Publishers whose rate is tracked. Beyond it, the one that could publish a whole burst soonest is no longer tracked.
+inline constexpr std::size_t kMaxWatchedPublishers = 10'000;
+
 class RateLimit {
  public:
-  /// `per_second` on average, without a value for no bound; `burst` at once, without a value for a second's worth.
+  /// `per_second` on average; without a value: no bound. `burst` at once; without a value: as many as in a second.
   RateLimit(std::optional<double> per_second, std::optional<std::size_t> burst);
 
   /// Takes `count` for this publisher and returns zero; or takes nothing and returns how long it has to wait. More than
@@ -30,7 +33,7 @@ class RateLimit {
   std::size_t watched() const;
 
  private:
-  // All that there is to a bucket is when it is full, in milliseconds of the clock. The key is a publisher's.
+  // A bucket is only the time at which it is full, in milliseconds of the clock; the value is its publisher.
   using Buckets = std::multimap<double, std::string>;
 
   Buckets::iterator bucket_of(const Who& publisher, double now) REQUIRES(mutex_);
@@ -38,7 +41,7 @@ class RateLimit {
   const double per_millisecond_;  // 0: no bound
   const double burst_;
   mutable Mutex mutex_;
-  Buckets buckets_ GUARDED_BY(mutex_);  // those first that are full first
+  Buckets buckets_ GUARDED_BY(mutex_);  // ordered by when they are full
   StringMap<Buckets::iterator> by_publisher_ GUARDED_BY(mutex_);
 };
 

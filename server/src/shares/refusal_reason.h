@@ -7,8 +7,8 @@
 namespace millrace {
 
 enum class RefusalReason : std::uint8_t {
-  kHandler,  ///< none of Millrace's own: the program's handlers', or cpp-httplib's
-  // Of any request.
+  kHandler,  ///< refused by a handler of the program, or by cpp-httplib
+  // Any request.
   kMalformed,
   kHeadTooLarge,
   kTransferCoding,
@@ -28,7 +28,7 @@ enum class RefusalReason : std::uint8_t {
   kDraining,
   kStore,
   kNotBuilt,
-  // Of the events routes.
+  // Requests to events routes.
   kUnauthenticated,
   kForbidden,
   kUserStreams,
@@ -39,7 +39,7 @@ enum class RefusalReason : std::uint8_t {
   kRetention,
 };
 
-/// As the label of the metric has it.
+/// The label of the metric.
 constexpr std::string_view name_of(RefusalReason reason) {
   switch (reason) {
     case RefusalReason::kHandler:

@@ -6,11 +6,13 @@
 #include <random>
 #include <string>
 
-#include "millrace/core/limits.h"
 #include "millrace/core/time.h"
 #include "mutex.h"
 
 namespace millrace {
+
+/// Shortest wait in a Retry-After if nothing else is known; a random time of up to twice that is added.
+inline constexpr Duration kRetryAfter{2'000};
 
 class RetrySpread {
  public:

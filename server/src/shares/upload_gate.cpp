@@ -1,24 +1,27 @@
 #include "upload_gate.h"
 
+#include <cassert>
 #include <utility>
 
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
 
-UploadGate::Answer UploadGate::enter(const std::shared_ptr<Exchange>& exchange) {
+UploadGate::Permit UploadGate::enter(const std::shared_ptr<Exchange>& exchange) {
   const MutexLock lock(mutex_);
   if (under_way_ < max_) {
     ++under_way_;
-    return Answer::kGo;
+    return Permit::kGo;
   }
-  if (waiting_.size() >= kMaxWaitingUploads) return Answer::kRefuse;
+  assert(under_way_ == max_);  // requests wait only if all slots are taken
+  if (waiting_.size() >= kMaxWaitingUploads) return Permit::kRefuse;
   waiting_.push_back(exchange);
-  return Answer::kWait;
+  return Permit::kWait;
 }
 
 std::shared_ptr<Exchange> UploadGate::leave() {
   const MutexLock lock(mutex_);
+  assert(under_way_ > 0);
   if (waiting_.empty()) {
     --under_way_;
     return nullptr;

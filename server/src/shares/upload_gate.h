@@ -15,20 +15,21 @@ struct Exchange;
 
 class UploadGate {
  public:
-  enum class Answer {
-    kGo,      ///< leave() is to follow
-    kWait,    ///< some leave() will return it
+  enum class Permit {
+    kGo,      ///< call leave() afterwards
+    kWait,    ///< a later leave() returns it
     kRefuse,  ///< kMaxWaitingUploads are waiting already
   };
 
   explicit UploadGate(std::size_t max) : max_(max) {}
 
-  Answer enter(const std::shared_ptr<Exchange>& exchange);
+  Permit enter(const std::shared_ptr<Exchange>& exchange);
 
-  /// One that went is done. The next in line goes now; null if nobody waits.
+  /// Releases the slot of a request, and returns the next one in the queue, which has the slot now; null if it is
+  /// empty.
   std::shared_ptr<Exchange> leave();
 
-  /// Nobody is under way or waiting any more.
+  /// Releases all slots and empties the queue.
   void reset();
 
  private:

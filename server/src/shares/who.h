@@ -20,7 +20,7 @@ class Who {
   /// `user` may be empty; `socket` is the client's.
   static Who of(int socket, std::string_view user);
 
-  /// Differs for all that differ.
+  /// Different for different holders.
   std::string_view key() const { return key_; }
 
  private:

@@ -1,4 +1,4 @@
-// WorkBudget: the steps that may still be done before others get their turn. One thread.
+// WorkBudget: the steps of work that are left before others get their turn. One thread.
 #pragma once
 
 #include <algorithm>

@@ -26,13 +26,13 @@ void Batch::drop(std::size_t count) {
   plain_.ends.shrink_to_fit();
 }
 
-Batch::Joined& Batch::joined(WireForm form) {
+Batch::Chunks& Batch::joined(WireForm form) {
   if (form == WireForm{}) return plain_;
-  if (others_ == nullptr) others_ = std::make_unique<std::deque<std::pair<WireForm, Joined>>>();
+  if (others_ == nullptr) others_ = std::make_unique<std::deque<std::pair<WireForm, Chunks>>>();
   for (auto& [other, joined] : *others_) {
     if (other == form) return joined;
   }
-  return others_->emplace_back(form, Joined{}).second;
+  return others_->emplace_back(form, Chunks{}).second;
 }
 
 std::string_view Batch::chunks(std::span<const FramePtr> part, WireForm form) {

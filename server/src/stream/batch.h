@@ -33,17 +33,17 @@ class Batch {
 
  private:
   // The chunks of the first frames.
-  struct Joined {
+  struct Chunks {
     std::string bytes;
     std::vector<std::size_t> ends;  // where in `bytes` each ends
   };
 
-  Joined& joined(WireForm form);
+  Chunks& joined(WireForm form);
 
   std::vector<FramePtr> frames_;
-  Joined plain_;
+  Chunks plain_;
   // Of the other forms, those that are asked for; they stay where they are. Null while none is.
-  std::unique_ptr<std::deque<std::pair<WireForm, Joined>>> others_;
+  std::unique_ptr<std::deque<std::pair<WireForm, Chunks>>> others_;
 };
 
 }  // namespace millrace

@@ -4,6 +4,7 @@
 
 #include "base/failure.h"
 #include "event_stream_state.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
 
@@ -36,8 +37,8 @@ struct EventStream::Handle {
 EventStream::EventStream(std::shared_ptr<State> state)
     : handle_(state != nullptr ? std::make_shared<Handle>(std::move(state)) : nullptr) {}
 
-bool EventStream::send(const Event& event) const {
-  return handle_ != nullptr && handle_->state->send(event);
+EventStream::Sent EventStream::send(const Event& event) const {
+  return handle_ != nullptr ? handle_->state->send(event) : Sent{};
 }
 void EventStream::close() const {
   if (handle_ != nullptr) handle_->state->close();
@@ -51,8 +52,19 @@ EventStreamEnd EventStream::end() const {
 std::size_t EventStream::buffered_bytes() const {
   return handle_ != nullptr ? handle_->state->buffered_bytes() : 0;
 }
-bool EventStream::wait_for_room(Duration timeout) const {
-  return handle_ != nullptr && handle_->state->wait_for_room(timeout);
+std::string_view EventStream::Waited::sentence() const {
+  switch (room) {
+    case Room::kNow:
+      return "the stream has room";
+    case Room::kNotInTime:
+      return "the client has not read enough in time";
+    case Room::kNever:
+      return "the stream is closed";
+  }
+  return {};
+}
+EventStream::Waited EventStream::wait_for_room(Duration timeout) const {
+  return handle_ != nullptr ? handle_->state->wait_for_room(timeout) : Waited{};
 }
 void EventStream::on_room(std::function<void()> callback) const {
   if (handle_ != nullptr) return handle_->state->on_room(std::move(callback));

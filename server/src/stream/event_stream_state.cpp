@@ -8,7 +8,7 @@
 #include "base/failure.h"
 #include "log/frame.h"
 #include "millrace/core/event_stream_writer.h"
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 #include "stream_buffers.h"
 
 namespace millrace {
@@ -36,41 +36,41 @@ EventStream::State::~State() {
 // --- The handles' side ----------------------------------------------------------------------------------------------
 
 // Making room locks other streams, and so happens between two attempts.
-bool EventStream::State::send(const Event& event) {
-  Sent sent = try_send(event);
-  if (sent == Sent::kNoBufferSpace) {
+EventStream::Sent EventStream::State::send(const Event& event) {
+  Attempt attempt = try_send(event);
+  if (attempt == Attempt::kNoBufferSpace) {
     terms_.buffers->make_room(event.data.size());
-    sent = try_send(event);
+    attempt = try_send(event);
   }
-  if (sent == Sent::kNoBufferSpace) cut();
-  return sent == Sent::kYes;
+  if (attempt == Attempt::kNoBufferSpace) cut();
+  return {.end = attempt == Attempt::kDone ? EventStreamEnd::kNone : end()};
 }
 
-EventStream::State::Sent EventStream::State::try_send(const Event& event) {
+EventStream::State::Attempt EventStream::State::try_send(const Event& event) {
   const MutexLock lock(mutex_);
-  if (is_over()) return Sent::kNo;
+  if (is_over()) return Attempt::kOver;
   const std::size_t waited = waiting_.size();
   append(event);
   if (waiting_bytes() > kMaxStreamBufferBytes) {
     cut_now(EventStreamEnd::kTooSlow);
-    return Sent::kNo;
+    return Attempt::kOver;
   }
   if (!hold()) {
     waiting_.resize(waited);
     waiting_.shrink_to_fit();
-    return Sent::kNoBufferSpace;
+    return Attempt::kNoBufferSpace;
   }
   if (outlet_ == nullptr || waited > 0)
-    return Sent::kYes;  // attach(), the loop on its way, or the socket will see to it
+    return Attempt::kDone;  // attach(), the loop on its way, or the socket will see to it
   // A producer that is faster than one event a moment is better served by the loop, which writes many at once.
   const TimePoint now = outlet_->now();
   if (std::exchange(written_at_, now) == now) {
     wake_once();
-    return Sent::kYes;
+    return Attempt::kDone;
   }
   write_waiting();
   if (cut_ || !waiting_.empty() || has_unsent()) wake_once();
-  return is_over() ? Sent::kNo : Sent::kYes;
+  return is_over() ? Attempt::kOver : Attempt::kDone;
 }
 
 void EventStream::State::close() {
@@ -92,13 +92,14 @@ std::size_t EventStream::State::buffered_bytes() const {
   return waiting_bytes();
 }
 
-bool EventStream::State::wait_for_room(Duration timeout) {
+EventStream::Waited EventStream::State::wait_for_room(Duration timeout) {
   MutexLock lock(mutex_);
   if (!is_over() && !has_room()) {
     room_waiters().changed.wait_for(lock, std::clamp(timeout, Duration{0}, kLongestWait),
                                     [this]() REQUIRES(mutex_) { return is_over() || has_room(); });
   }
-  return !is_over() && has_room();
+  if (is_over()) return {Room::kNever};
+  return {has_room() ? Room::kNow : Room::kNotInTime};
 }
 
 // Always by way of the loop, which is there as long as the connection is; and so never in the middle of the caller.

@@ -58,12 +58,12 @@ class EventStream::State : public std::enable_shared_from_this<State> {
 
   // The handles' side: any thread ---------------------------------------------------------------------------------
 
-  bool send(const Event& event);
+  Sent send(const Event& event);
   void close();
   bool is_open() const { return end() == EventStreamEnd::kNone; }
   EventStreamEnd end() const;
   std::size_t buffered_bytes() const;
-  bool wait_for_room(Duration timeout);
+  Waited wait_for_room(Duration timeout);
   void on_room(Task callback);
   void on_close(Task callback);
 
@@ -94,7 +94,7 @@ class EventStream::State : public std::enable_shared_from_this<State> {
   void detach();
 
  private:
-  enum class Sent : std::uint8_t { kYes, kNo, kNoBufferSpace };
+  enum class Attempt : std::uint8_t { kDone, kOver, kNoBufferSpace };
 
   // Those who wait for room: few streams have any.
   struct RoomWaiters {
@@ -102,7 +102,7 @@ class EventStream::State : public std::enable_shared_from_this<State> {
     std::vector<Task> callbacks;
   };
 
-  Sent try_send(const Event& event);
+  Attempt try_send(const Event& event);
   void append(const Event& event) REQUIRES(mutex_);
   bool hold() REQUIRES(mutex_);
   void drop_waiting() REQUIRES(mutex_);

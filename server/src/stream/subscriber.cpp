@@ -24,9 +24,9 @@ bool is_mark(const FramePtr& frame) {
 
 }  // namespace
 
-Subscriber::Subscriber(const Feed& feed, Output& output, Subscription subscription)
+Subscriber::Subscriber(const Feed& feed, Outlet& outlet, Subscription subscription)
     : feed_(feed),
-      output_(output),
+      outlet_(outlet),
       filter_(std::move(subscription.filter)),
       client_(subscription.client.empty() ? nullptr : std::make_unique<std::string>(std::move(subscription.client))),
       form_(subscription.form),
@@ -47,7 +47,7 @@ void Subscriber::start(const Feed::Cursor& cursor, std::string_view last_event_i
     append_cursor(cursor.sequence, retry, payload);
   } else {
     append_gap(last_event_id, cursor.gap_reason, cursor.sequence, retry, payload);
-    output_.on_gap();
+    outlet_.on_gap();
   }
   cursor_ = cursor.sequence;
   has_written_event_ = !cursor.gap_reason.empty();
@@ -65,7 +65,7 @@ std::span<const FramePtr> Subscriber::due(std::span<const FramePtr> frames) {
   cursor_ = std::max(cursor_, (*first)->sequence - 1);
   // A mark is for nobody to see, and a finish changes what there is to come: the log is read instead.
   if (std::any_of(first, frames.end(), is_mark)) {
-    phase_ = Phase::kCatchingUp;
+    mode_ = Mode::kCatchingUp;
     catch_up();
     return {};
   }
@@ -77,18 +77,18 @@ void Subscriber::wrote(std::span<const FramePtr> due, std::size_t written) {
 }
 
 void Subscriber::catch_up() {
-  if (phase_ != Phase::kCatchingUp || !write_in_flight() || awaits_stored_) return;
-  while (!output_.reading().is_spent()) {
+  if (mode_ != Mode::kCatchingUp || !write_in_flight() || awaits_stored_) return;
+  while (!outlet_.reading().is_spent()) {
     const Place from = place();
     const Feed::Page page = feed_.read(from, filter());
-    output_.reading().spend(page.work + 1);
+    outlet_.reading().spend(page.work + 1);
     if (page.stored) {
       awaits_stored_ = true;
-      return output_.read_stored(from);
+      return outlet_.read_stored(from);
     }
-    if (!take(page)) return;
+    if (!write_page(page)) return;
   }
-  output_.yield();
+  outlet_.yield();
 }
 
 Subscriber::Reading& Subscriber::reading() {
@@ -108,22 +108,22 @@ Place Subscriber::place() const {
 
 void Subscriber::next_interval() {
   if (!is_live()) return;
-  phase_ = Phase::kCatchingUp;
+  mode_ = Mode::kCatchingUp;
   catch_up();
 }
 
 void Subscriber::fall_behind() {
   if (!is_live()) return;
-  phase_ = Phase::kCatchingUp;
-  output_.yield();
+  mode_ = Mode::kCatchingUp;
+  outlet_.yield();
 }
 
 // False if there is nothing more to read for now: what it has does not fit, or it is live, or has ended.
-bool Subscriber::take(const Feed::Page& page) {
+bool Subscriber::write_page(const Feed::Page& page) {
   if (page.expired) {
     std::string payload;
     append_gap(feed_.id_of(cursor_).text(), "expired", page.through, {}, payload);
-    output_.on_gap();
+    outlet_.on_gap();
     if (page.state_until > page.through || reading_ != nullptr) {
       reading().state_until = std::max(reading().state_until, page.state_until);
       reading().forgiven = page.forgiven;
@@ -145,17 +145,17 @@ bool Subscriber::take(const Feed::Page& page) {
     return false;
   }
   if (!page.at_head) return true;
-  phase_ = Phase::kLive;
+  mode_ = Mode::kLive;
   end_if_over();
   return false;
 }
 
 void Subscriber::take_stored(const Feed::Page& page) {
   awaits_stored_ = false;
-  output_.reading().spend(page.work + 1);
+  outlet_.reading().spend(page.work + 1);
   // Where a heartbeat is stuck half written, the page is read again when it has gone.
-  if (phase_ != Phase::kCatchingUp || !write_in_flight()) return;
-  if (take(page)) catch_up();
+  if (mode_ != Mode::kCatchingUp || !write_in_flight()) return;
+  if (write_page(page)) catch_up();
 }
 
 // A poll is over once it has brought something.
@@ -164,8 +164,8 @@ void Subscriber::end_if_over() {
 }
 
 void Subscriber::end() {
-  phase_ = Phase::kEnded;
-  output_.end();
+  mode_ = Mode::kEnded;
+  outlet_.end();
 }
 
 void Subscriber::heartbeat(std::uint64_t sequence) {
@@ -216,7 +216,7 @@ bool Subscriber::write_cursor(std::uint64_t sequence, std::optional<Duration> re
 }
 
 bool Subscriber::write(std::span<const FramePtr> frames) {
-  return account(frames, output_.write(frames, 0, form_));
+  return account(frames, outlet_.write(frames, 0, form_));
 }
 
 // False if not everything fitted: then the subscriber is catching up.
@@ -241,7 +241,7 @@ void Subscriber::pass(const Frame& frame) {
 
 bool Subscriber::write_in_flight() {
   if (in_flight_ == nullptr) return true;
-  in_flight_bytes_ += static_cast<std::uint32_t>(output_.write({&in_flight_, 1}, in_flight_bytes_, form_));
+  in_flight_bytes_ += static_cast<std::uint32_t>(outlet_.write({&in_flight_, 1}, in_flight_bytes_, form_));
   if (in_flight_bytes_ < in_flight_->wire(form_).size()) return false;
   pass(*in_flight_);
   let_go();
@@ -266,7 +266,7 @@ bool Subscriber::pins() const {
 
 // Keeps the frame that was cut, and where; those behind it are read from the log again.
 void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
-  phase_ = Phase::kCatchingUp;
+  mode_ = Mode::kCatchingUp;
   for (const FramePtr& frame : frames) {
     const std::size_t bytes = frame->wire(form_).size();
     if (written < bytes) {

@@ -1,7 +1,7 @@
-// Subscriber: a cursor on the log, with a filter and an output. It decides what a client gets next.
+// Subscriber: a cursor on the log, with a filter and an outlet. It decides what a client gets next.
 //
-// A live subscriber gets new events as they come. When its output is full, or when it has just resumed from an old ID,
-// it catches up: it keeps no queue, but reads from the log whenever the output has room, until it has reached the head.
+// A live subscriber gets new events as they come. When its outlet is full, or when it has just resumed from an old ID,
+// it catches up: it keeps no queue, but reads from the log whenever the outlet has room, until it has reached the head.
 // It keeps only the frame that is half written. No sockets, threads or clock; one thread.
 #pragma once
 
@@ -24,7 +24,7 @@ namespace millrace {
 class Subscriber {
  public:
   /// Where a subscriber's bytes go.
-  class Output {
+  class Outlet {
    public:
     /// Takes as many bytes of the frames, in order and leaving out the first `skip` bytes, as fit without waiting;
     /// returns how many. If not all fit, it calls the subscriber's catch_up() once more will.
@@ -41,7 +41,7 @@ class Subscriber {
     virtual void on_gap() = 0;
 
    protected:
-    ~Output() = default;
+    ~Outlet() = default;
   };
 
   struct Subscription {
@@ -53,7 +53,7 @@ class Subscriber {
     std::optional<Duration> conflate = {};  ///< as in SubscribeOptions
   };
 
-  Subscriber(const Feed& feed, Output& output, Subscription subscription);
+  Subscriber(const Feed& feed, Outlet& outlet, Subscription subscription);
   ~Subscriber() { let_go(); }
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
@@ -65,11 +65,11 @@ class Subscriber {
   /// nothing while it is catching up. Where a topic's life has a mark among them, it reads them from the log, at once.
   std::span<const FramePtr> due(std::span<const FramePtr> frames);
 
-  /// `written` bytes of what was due have been written to its output; if not all, the output calls catch_up() once it
+  /// `written` bytes of what was due have been written to its outlet; if not all, the outlet calls catch_up() once it
   /// takes more.
   void wrote(std::span<const FramePtr> due, std::size_t written);
 
-  /// Reads on from the log. As much as output.reading() has room for: output.yield() asks for more time.
+  /// Reads on from the log. As much as outlet.reading() has room for: outlet.yield() asks for more time.
   void catch_up();
 
   /// Events have passed it by that it was to be handed: it reads them from the log.
@@ -102,12 +102,12 @@ class Subscriber {
   /// stays as it is. `is_news`: a poll is over with them. Does nothing to one that is catching up.
   void tell(EventType type, std::span<const std::string> data, bool is_news);
 
-  Output& output() const { return output_; }
-  /// Ends the stream; the client is to come back after `retry`. False if that cannot be said, since the output is full.
+  Outlet& outlet() const { return outlet_; }
+  /// Ends the stream; the client is to come back after `retry`. False if that cannot be said, since the outlet is full.
   bool retire(Duration retry);
 
   /// Whether it is up to date and takes events as they come.
-  bool is_live() const { return phase_ == Phase::kLive; }
+  bool is_live() const { return mode_ == Mode::kLive; }
   const TopicFilter& filter() const { return *filter_; }
   const std::shared_ptr<const TopicFilter>& shared_filter() const { return filter_; }
   std::string_view client() const { return client_ != nullptr ? std::string_view(*client_) : std::string_view(); }
@@ -119,7 +119,7 @@ class Subscriber {
  private:
   friend class SubscriberTable;
 
-  enum class Phase : std::uint8_t { kLive, kCatchingUp, kEnded };
+  enum class Mode : std::uint8_t { kLive, kCatchingUp, kEnded };
 
   // How it reads, where that is not everything.
   struct Reading {
@@ -133,7 +133,7 @@ class Subscriber {
   bool is_before_all() const { return reading_ != nullptr && reading_->is_before_all; }
   void end_if_over();
   void end();
-  bool take(const Feed::Page& page);
+  bool write_page(const Feed::Page& page);
   bool write(std::span<const FramePtr> frames);
   void hold(FramePtr frame, std::size_t written);
   bool write_events(std::span<const FramePtr> frames);
@@ -150,7 +150,7 @@ class Subscriber {
 
   // There are very many of these, and most are idle: what few of them need stands behind a pointer.
   const Feed& feed_;
-  Output& output_;
+  Outlet& outlet_;
   const std::shared_ptr<const TopicFilter> filter_;
   const std::unique_ptr<const std::string> client_;  // null if it has no name
   std::uint64_t cursor_ = 0;                         // everything up to here has been written, or does not match
@@ -161,7 +161,7 @@ class Subscriber {
   const CursorForm cursor_form_;
   const bool poll_;
   std::unique_ptr<Reading> reading_;  // null: it reads everything
-  Phase phase_ = Phase::kCatchingUp;
+  Mode mode_ = Mode::kCatchingUp;
   bool has_written_event_ : 1 = false;
   bool awaits_stored_ : 1 = false;  // take_stored() will be called
 

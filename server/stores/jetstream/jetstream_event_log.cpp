@@ -6,8 +6,11 @@
 #include <stdexcept>
 #include <utility>
 
+#include "jetstream_limits.h"
 #include "log/event_log.h"
-#include "millrace/core/limits.h"
+#include "log/turns.h"
+#include "millrace/server/limits.h"
+#include "millrace/server/stores/jetstream.h"
 
 namespace millrace {
 
@@ -105,11 +108,11 @@ void JetStreamEventLog::append(std::span<const Publication> publications, std::s
 
 // Puts each one's sequence into `sequences`, or 0 where there was nothing to append.
 void JetStreamEventLog::append_some(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
-  struct Sent {
+  struct Outgoing {
     std::size_t index;
     std::optional<IdKey> key;
   };
-  std::vector<Sent> sent;
+  std::vector<Outgoing> sent;
   std::vector<NatsMessage> messages;
   std::set<std::string, std::less<>> keys;
   for (std::size_t i = 0; i < publications.size(); ++i) {
@@ -136,7 +139,7 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
     messages.push_back(std::move(message));
   }
   if (messages.empty()) return;
-  const bool has_ids = !keys.empty();  // there is more to be done, for which nobody need be waited for
+  const bool has_ids = !keys.empty();  // the index is written without waiting for the follower
   std::vector<NatsAck> acks =
       sender_->send(messages, has_ids ? MessageSender::Until::kStored : MessageSender::Until::kHandedOver);
 
@@ -182,7 +185,7 @@ void JetStreamEventLog::probe() {
   }
 }
 
-// Those who wait for an ack would wait in vain: it goes to the connection that is gone.
+// The callers that wait for an ack would wait in vain: it goes to the lost connection.
 void JetStreamEventLog::connection_changed() {
   NatsConnection* connection = connected_;
   if (connection != nullptr) connection->give_up(kLostConnection);

@@ -6,8 +6,8 @@
 #include <new>
 #include <utility>
 
+#include "jetstream_limits.h"
 #include "log/event_log.h"
-#include "millrace/core/limits.h"
 #include "millrace/server/publication.h"
 #include "mutex.h"
 
@@ -25,16 +25,16 @@ std::size_t bytes_of(const std::vector<NatsMessage>& messages) {
 
 // A group's messages on their way.
 struct MessageSender::Batch {
-  explicit Batch(std::vector<Turn*> members) : turns(std::move(members)) {
-    for (const Turn* turn : turns) {
-      left += turn->messages.size();
-      followed.resize(left, turn->until == Until::kHandedOver);
+  explicit Batch(std::vector<Contribution*> members) : contributions(std::move(members)) {
+    for (const Contribution* contribution : contributions) {
+      left += contribution->messages.size();
+      followed.resize(left, contribution->until == Until::kHandedOver);
     }
     acks.resize(left);
   }
 
-  const std::vector<Turn*> turns;
-  std::shared_ptr<Flag> done;  // what the turns' publishers wait for
+  const std::vector<Contribution*> contributions;
+  std::shared_ptr<Flag> done;  // what the contributions' publishers wait for
   Mutex mutex;
   Condition over;
   std::vector<NatsAck> acks GUARDED_BY(mutex);
@@ -61,11 +61,11 @@ struct MessageSender::Batch {
       if (is_over) return;
       is_over = true;
       auto next = acks.begin();
-      for (Turn* turn : turns) {
+      for (Contribution* contribution : contributions) {
         const auto begin = next;
-        next += std::ssize(turn->messages);
-        std::move(begin, next, turn->acks.begin());
-        turn->is_done = true;
+        next += std::ssize(contribution->messages);
+        std::move(begin, next, contribution->acks.begin());
+        contribution->is_done = true;
       }
     }
     over.notify_one();
@@ -74,34 +74,34 @@ struct MessageSender::Batch {
 };
 
 std::vector<NatsAck> MessageSender::send(const std::vector<NatsMessage>& messages, Until until) {
-  Turn turn{.messages = messages, .until = until, .acks = std::vector<NatsAck>(messages.size())};
+  Contribution contribution{.messages = messages, .until = until, .acks = std::vector<NatsAck>(messages.size())};
   {
-    Place place = turns_.join(turn, messages.size(), bytes_of(messages));
+    Place place = turns_.join(contribution, messages.size(), bytes_of(messages));
     if (place.works()) {
       send(place);
     } else {
       place.wait_until_done();
     }
   }
-  if (!turn.is_done) throw StoreUnavailable(append_refusal(kOutOfMemory));
-  for (const NatsAck& ack : turn.acks) {
+  if (!contribution.is_done) throw StoreUnavailable(append_refusal(kOutOfMemory));
+  for (const NatsAck& ack : contribution.acks) {
     if (!ack.trouble.empty()) throw StoreUnavailable(append_refusal(ack.trouble));
   }
-  return std::move(turn.acks);
+  return std::move(contribution.acks);
 }
 
 // Where it throws, nothing has been sent, and the place lets the others go on.
 void MessageSender::send(Place& place) {
-  const std::vector<Turn*>& turns = place.wait_for_turn();
+  const std::vector<Contribution*>& contributions = place.wait_for_turn();
   const auto deadline = std::chrono::steady_clock::now() + kStoreAckTimeout;
-  const auto batch = std::make_shared<Batch>(turns);
+  const auto batch = std::make_shared<Batch>(contributions);
   const auto on_ack = std::make_shared<NatsConnection::OnAck>([this, batch](std::size_t index, NatsAck ack) noexcept {
     std::uint64_t last = 0;
     if (!batch->take(index, std::move(ack), last)) return;
     try {
       follower_.when_at(last, [batch] { batch->end(); });
     } catch (const std::bad_alloc&) {
-      batch->end();  // stored they are, also where nobody can tell that they have come back
+      batch->end();  // they are stored, even if it is unknown whether they have come back
     }
   });
   batch->done = place.take_end();
@@ -116,18 +116,18 @@ void MessageSender::send(Place& place) {
   lock.unlock();
   if (is_stored) return batch->end();  // also where the follower takes longer
   connection_.give_up(on_ack, "NATS did not acknowledge it in time");
-  // One whose ack has just come is being told.
+  // A caller whose ack has just arrived is being woken.
   lock.lock();
   batch->over.wait(lock, is_over);
 }
 
-// Each message is sent, or has its ack by the end. Once all are sent it may be over, and those who have brought them
+// Each message is sent, or has its ack at the end. Once all are sent the batch may be over, and its callers
 // gone.
 void MessageSender::send(const std::shared_ptr<Batch>& batch,
                          const std::shared_ptr<NatsConnection::OnAck>& on_ack) noexcept {
   std::size_t first = 0;
-  for (std::size_t i = 0; i < batch->turns.size(); ++i) {
-    const std::vector<NatsMessage>& messages = batch->turns[i]->messages;
+  for (std::size_t i = 0; i < batch->contributions.size(); ++i) {
+    const std::vector<NatsMessage>& messages = batch->contributions[i]->messages;
     const std::size_t count = messages.size();
     connection_.send(messages, on_ack, first);
     first += count;

@@ -34,13 +34,13 @@ class MessageSender {
 
  private:
   // What one publisher brings, and what becomes of it.
-  struct Turn {
+  struct Contribution {
     const std::vector<NatsMessage>& messages;
     Until until;
     std::vector<NatsAck> acks;  // as many, from the beginning
     bool is_done = false;       // they are JetStream's
   };
-  using Place = Turns<Turn>::Place;
+  using Place = Turns<Contribution>::Place;
   struct Batch;
 
   void send(Place& place);
@@ -48,7 +48,7 @@ class MessageSender {
 
   NatsConnection& connection_;
   const StreamFollower& follower_;
-  Turns<Turn> turns_;
+  Turns<Contribution> turns_;
 };
 
 }  // namespace millrace

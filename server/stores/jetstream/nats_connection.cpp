@@ -5,8 +5,9 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
+#include "jetstream_limits.h"
 #include "log/event_log.h"
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/publication.h"
 #include "parse_json.h"
 
@@ -24,7 +25,7 @@ void check(natsStatus status, const std::string& doing) {
   if (status != NATS_OK) throw StoreUnavailable(doing + ": " + natsStatus_GetText(status));
 }
 
-// What became of connecting, for those who have to mend it.
+// Why connecting failed, for the operators.
 std::string sentence(natsStatus status) {
   switch (status) {
     case NATS_NO_SERVER:
@@ -143,13 +144,13 @@ class NatsConnection::Reaping {
   std::vector<natsSubscription*> subscriptions_;
 };
 
-void NatsSubscription::End::operator()(natsSubscription* subscription) const {
+void NatsSubscription::Retire::operator()(natsSubscription* subscription) const {
   natsSubscription_Unsubscribe(subscription);
   connection->retired_.add(subscription);
 }
 
 NatsSubscription::NatsSubscription(const NatsConnection& connection, const std::string& subject)
-    : handle_(nullptr, End{&connection}) {
+    : handle_(nullptr, Retire{&connection}) {
   natsSubscription* made = nullptr;
   check(natsConnection_SubscribeSync(&made, connection.connection_.get(), subject.c_str()), "cannot subscribe to NATS");
   handle_.reset(made);
@@ -170,7 +171,7 @@ void NatsConnection::Close::operator()(natsConnection* connection) const {
   natsConnection_Destroy(connection);
 }
 
-void NatsConnection::End::operator()(natsSubscription* subscription) const {
+void NatsConnection::Unsubscribe::operator()(natsSubscription* subscription) const {
   natsSubscription_Unsubscribe(subscription);
   natsSubscription_Destroy(subscription);
 }
@@ -212,7 +213,7 @@ NatsConnection::NatsConnection(Options options) : options_(std::move(options)) {
             },
             this),
         "NATS");
-  // Without one of its own the library prints what it meets.
+  // Without a handler the library prints errors.
   check(natsOptions_SetErrorHandler(
             made, [](natsConnection*, natsSubscription*, natsStatus, void*) {}, nullptr),
         "NATS");
@@ -225,7 +226,7 @@ NatsConnection::NatsConnection(Options options) : options_(std::move(options)) {
   check(natsConnection_Subscribe(
             &acks, connection, (inbox_ + ".*").c_str(),
             [](natsConnection*, natsSubscription*, natsMsg* message, void* self) {
-              static_cast<NatsConnection*>(self)->take(message);
+              static_cast<NatsConnection*>(self)->handle_ack(message);
             },
             this),
         "cannot subscribe to NATS");
@@ -384,8 +385,8 @@ void NatsConnection::answer(std::uint64_t token, NatsAck ack) noexcept {
   if (awaited) (*awaited.mapped().on_ack)(awaited.mapped().index, std::move(ack));
 }
 
-// On a thread of the library's: whatever goes wrong here, somebody waits for the answer.
-void NatsConnection::take(natsMsg* message) noexcept {
+// On a thread of the library: on every failure here, a caller still waits for the answer.
+void NatsConnection::handle_ack(natsMsg* message) noexcept {
   const NatsSubscription::Message owner(message);
   const std::uint64_t token = number_behind(natsMsg_GetSubject(message), inbox_.size() + 1);
   NatsAck ack;

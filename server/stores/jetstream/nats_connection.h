@@ -42,7 +42,7 @@ struct NatsMessage {
 struct NatsAck {
   std::uint64_t sequence = 0;
   bool duplicate = false;  ///< the stream has a message with its Nats-Msg-Id, at `sequence`
-  std::string trouble;     ///< why it was not stored, or why nobody can tell; empty if it was
+  std::string trouble;     ///< why it was not stored, or why that is unknown; empty if it was
 };
 
 class NatsConnection;
@@ -60,11 +60,11 @@ class NatsSubscription {
   Message next(std::chrono::milliseconds wait);
 
  private:
-  struct End {
+  struct Retire {
     const NatsConnection* connection;
     void operator()(natsSubscription* subscription) const;
   };
-  std::unique_ptr<natsSubscription, End> handle_;
+  std::unique_ptr<natsSubscription, Retire> handle_;
 };
 
 class NatsConnection {
@@ -135,14 +135,14 @@ class NatsConnection {
   struct Close {
     void operator()(natsConnection* connection) const;
   };
-  struct End {
+  struct Unsubscribe {
     void operator()(natsSubscription* subscription) const;
   };
 
   using AwaitedAcks = std::map<std::uint64_t, Awaited>;  // whose entries can be taken out without memory for it
 
   std::optional<std::uint64_t> expect(std::size_t count, const std::shared_ptr<OnAck>& on_ack, std::size_t first);
-  void take(natsMsg* message) noexcept;
+  void handle_ack(natsMsg* message) noexcept;
   void answer(std::uint64_t token, NatsAck ack) noexcept;
   template <typename IsOne>
   void give_up_where(const IsOne& is_one, std::string_view trouble) noexcept;
@@ -157,7 +157,7 @@ class NatsConnection {
   bool is_closed_ GUARDED_BY(closed_mutex_) = false;
   mutable Retired retired_;  // goes after the connection, which ends its reader
   std::unique_ptr<natsConnection, Close> connection_;
-  std::unique_ptr<natsSubscription, End> acks_;
+  std::unique_ptr<natsSubscription, Unsubscribe> acks_;
 };
 
 }  // namespace millrace

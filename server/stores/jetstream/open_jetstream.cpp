@@ -1,7 +1,6 @@
 #include <stdexcept>
 
 #include "jetstream_event_log.h"
-#include "millrace/core/limits.h"
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/stores/jetstream.h"
 #include "store_address.h"

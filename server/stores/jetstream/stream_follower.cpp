@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
-#include "millrace/core/limits.h"
+#include "jetstream_limits.h"
 
 namespace millrace {
 
@@ -23,12 +24,12 @@ constexpr int kMissedHeartbeats = 3;
 // What the reply subject of a message says of it: `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<in this
 // consumer>.<nanoseconds since 1970>.<pending>`; with a domain there are two more tokens before the stream, and one at
 // the end.
-struct Place {
+struct Position {
   std::uint64_t sequence;
   std::uint64_t in_consumer;
   std::int64_t published;
 };
-std::optional<Place> place_of(std::string_view reply) {
+std::optional<Position> position_of(std::string_view reply) {
   std::vector<std::string_view> tokens;
   while (true) {
     const std::size_t dot = reply.find('.');
@@ -43,7 +44,7 @@ std::optional<Place> place_of(std::string_view reply) {
     const std::string_view token = tokens[first + i];
     if (std::from_chars(token.data(), token.data() + token.size(), numbers[i]).ec != std::errc{}) return std::nullopt;
   }
-  return Place{numbers[0], numbers[1], static_cast<std::int64_t>(numbers[2])};
+  return Position{numbers[0], numbers[1], static_cast<std::int64_t>(numbers[2])};
 }
 
 std::string_view header(const NatsSubscription::Message& message, const char* name) {
@@ -85,11 +86,11 @@ void StreamFollower::follow(const Repetition::IsStopping& is_stopping) {
       }
       missed = 0;
       options_.on_trouble({});
-      header(message, "Status") == "100" ? answer(message) : take(message);
+      header(message, "Status") == "100" ? answer(message) : handle(message);
     }
     hand_over();
   } catch (const std::exception& failure) {
-    // What has come in order counts: it goes on from there. Memory that has run out may be there again by then.
+    // Entries that came in order count: it continues after them. Memory may be available again then.
     hand_over();
     options_.on_trouble(failure.what());
   }
@@ -126,14 +127,14 @@ void StreamFollower::answer(const NatsSubscription::Message& message) const {
   if (!last.empty() && last != std::to_string(in_consumer_)) throw StoreUnavailable("an event is missing");
 }
 
-void StreamFollower::take(const NatsSubscription::Message& message) {
+void StreamFollower::handle(const NatsSubscription::Message& message) {
   const char* reply = natsMsg_GetReply(message.get());
-  const auto place = reply != nullptr ? place_of(reply) : std::nullopt;
-  if (!place || place->in_consumer != in_consumer_ + 1) throw StoreUnavailable("an event is missing");
+  const auto position = reply != nullptr ? position_of(reply) : std::nullopt;
+  if (!position || position->in_consumer != in_consumer_ + 1) throw StoreUnavailable("an event is missing");
   ++in_consumer_;
-  if (place->sequence <= seen_) return;
+  if (position->sequence <= seen_) return;
   const StreamEntry entry{
-      .sequence = place->sequence,
+      .sequence = position->sequence,
       .subject = natsMsg_GetSubject(message.get()),
       .type = std::string(header(message, "Millrace-Type")),
       .id = std::string(header(message, "Millrace-Id")),
@@ -144,10 +145,11 @@ void StreamFollower::take(const NatsSubscription::Message& message) {
   const bool is_ours = ours.has_value();
   if (is_ours) {
     ours->published = std::chrono::system_clock::time_point(
-        std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::nanoseconds(place->published)));
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::nanoseconds(position->published)));
     entries_.push_back(std::move(*ours));
   }
-  seen_ = place->sequence;  // only now: an entry that could not be taken is asked for again
+  assert(position->sequence > seen_);
+  seen_ = position->sequence;  // only now: an entry that could not be taken is asked for again
   if (!is_ours) hand_over();
 }
 
@@ -155,7 +157,7 @@ void StreamFollower::hand_over() noexcept {
   if (seen_ == head_) return;
   if (!entries_.empty()) on_appended_(entries_);
   entries_.clear();
-  Waiting reached;
+  WaitersByHead reached;
   {
     const MutexLock lock(waiting_mutex_);
     head_ = seen_;

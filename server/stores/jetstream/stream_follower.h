@@ -1,4 +1,4 @@
-// StreamFollower: delivers all entries of a log's stream, whoever appended them, once and in the stream's order, from
+// StreamFollower: delivers all entries of a log's stream, from every server, once and in the stream's order, from
 // its own thread; wakes callers that wait for an entry. Any thread.
 #pragma once
 
@@ -40,18 +40,18 @@ class StreamFollower {
   /// Handed over.
   std::uint64_t head() const { return head_; }
 
-  /// Calls `reached`, which must not throw, from whichever thread, once the head has come to the sequence.
+  /// Calls `reached`, which must not throw, on any thread, once the head has reached the sequence.
   void when_at(std::uint64_t sequence, std::function<void()> reached) const;
 
   /// False if it takes longer than kStoreAckTimeout.
   bool wait_for(std::uint64_t sequence) const;
 
  private:
-  using Waiting = std::multimap<std::uint64_t, std::function<void()>>;  // for head_
+  using WaitersByHead = std::multimap<std::uint64_t, std::function<void()>>;  // for head_
 
   void follow(const Repetition::IsStopping& is_stopping);
   NatsSubscription consume(std::uint64_t after) const;
-  void take(const NatsSubscription::Message& message);
+  void handle(const NatsSubscription::Message& message);
   void answer(const NatsSubscription::Message& message) const;
   void hand_over() noexcept;
 
@@ -61,7 +61,7 @@ class StreamFollower {
   OnAppended on_appended_;
   std::atomic<std::uint64_t> head_;
   mutable Mutex waiting_mutex_;
-  mutable Waiting waiting_ GUARDED_BY(waiting_mutex_);
+  mutable WaitersByHead waiting_ GUARDED_BY(waiting_mutex_);
 
   // Of the thread.
   std::vector<LogEntry> entries_;  // to be handed over

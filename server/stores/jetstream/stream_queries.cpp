@@ -9,9 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "jetstream_limits.h"
 #include "log/digest.h"
 #include "log/event_log.h"
-#include "millrace/core/limits.h"
+#include "log/turns.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/topic_filter.h"
 #include "topic_subject.h"
 

@@ -32,13 +32,13 @@ struct StreamEntry {
   std::string data;
 };
 
-/// The stream of this name is none of ours: waiting does not help.
+/// The stream with this name is not Millrace's: waiting does not help.
 class ForeignStream : public StoreUnavailable {
  public:
   using StoreUnavailable::StoreUnavailable;
 };
 
-/// What an event is told from others by: a publisher's ID, with its topic and its publisher.
+/// The identity of an event: a publisher's ID, with its topic and its publisher.
 struct IdKey {
   std::string_view topic;
   std::string_view id;
@@ -58,13 +58,13 @@ class StreamQueries {
     std::string new_epoch;
   };
 
-  /// Makes the streams where there are none, and sees to their limits. The connection must stay.
+  /// Creates missing streams, and sets their limits. The connection must outlive it.
   StreamQueries(const NatsConnection& connection, Options options);
 
   const std::string& epoch() const { return epoch_; }
 
   struct State {
-    std::uint64_t oldest = 1;  ///< head + 1 if there is none
+    std::uint64_t oldest = 1;  ///< head + 1 if it is empty
     std::uint64_t head = 0;
     std::uint64_t entries = 0;
     std::uint64_t bytes = 0;

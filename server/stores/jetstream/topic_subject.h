@@ -17,7 +17,7 @@ namespace millrace {
 /// as long.
 std::string topic_subject(std::string_view pattern);
 
-/// The topic whose subject this is; nothing if it is none's.
+/// The topic with this subject; nothing if no topic has it.
 std::optional<OwnedTopic> subject_topic(std::string_view subject);
 
 /// Text that goes into a header: the same escapes, with blanks and line ends among them.

@@ -30,7 +30,7 @@ SqliteError::SqliteError(sqlite3* database, const std::string& doing, int code)
 SqliteDatabase::SqliteDatabase(const std::string& path, Mode mode) {
   const int create = mode == Mode::kWrite ? SQLITE_OPEN_CREATE : 0;
   sqlite3* opened = nullptr;
-  // Nobody but its owner touches a connection: SQLite needs no locks of its own for that.
+  // Only its owner uses a connection: SQLite needs no locks for it.
   const int code =
       sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | create, nullptr);
   handle_.reset(opened);

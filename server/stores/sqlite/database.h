@@ -30,10 +30,10 @@ class SqliteDatabase {
  public:
   enum class Mode : std::uint8_t { kWrite, kRead };
 
-  /// Opens the file; in order to write, makes it where there is none. Throws SqliteError.
+  /// Opens the file; for writing, creates a missing one. Throws SqliteError.
   SqliteDatabase(const std::string& path, Mode mode);
 
-  /// Runs statements that need no values and whose rows nobody wants.
+  /// Runs statements without parameters, and ignores their rows.
   void execute(const char* sql);
   /// The number that a query for one has brought; 0 where it has brought none.
   std::int64_t number(const char* sql);

@@ -7,7 +7,7 @@ namespace millrace {
 
 class LockFile {
  public:
-  /// Makes the file where there is none. Throws std::runtime_error if another program has it, or it cannot be made.
+  /// Creates a missing file. Throws std::runtime_error if another program has it, or if it cannot be created.
   explicit LockFile(const std::string& path);
   ~LockFile();
   LockFile(const LockFile&) = delete;

@@ -1,10 +1,12 @@
 #include "sqlite_event_log.h"
 
 #include <algorithm>
+#include <cassert>
 #include <stdexcept>
 #include <utility>
 
 #include "log/event_log.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
 
@@ -84,26 +86,26 @@ void SqliteEventLog::end_thread() {
 void SqliteEventLog::append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
   if (publications.empty()) return;
   if (callbacks_.on_appended == nullptr) throw StoreUnavailable(append_refusal("no server uses it"));
-  Turn turn{.publications = publications, .sequences = sequences};
+  Contribution contribution{.publications = publications, .sequences = sequences};
   {
-    auto place = turns_.join(turn, publications.size(), bytes_of(publications));
+    auto place = turns_.join(contribution, publications.size(), bytes_of(publications));
     if (place.works()) {
       write(place.wait_for_turn());
     } else {
       place.wait_until_done();
     }
   }
-  if (turn.refusal) throw RetentionRefused(*turn.refusal);
-  if (turn.is_done) return;
+  if (contribution.refusal) throw RetentionRefused(*contribution.refusal);
+  if (contribution.is_done) return;
   tell_trouble();
-  throw StoreUnavailable(turn.trouble != nullptr ? *turn.trouble : append_refusal(kOutOfMemory));
+  throw StoreUnavailable(contribution.trouble != nullptr ? *contribution.trouble : append_refusal(kOutOfMemory));
 }
 
-// Whatever happens, each of the group is told, and the file is as it was or can be opened again.
-void SqliteEventLog::write(const std::vector<Turn*>& group) noexcept {
+// On every failure each of the group gets its result, and the file is unchanged or can be opened again.
+void SqliteEventLog::write(const std::vector<Contribution*>& group) noexcept {
   try {
     hand_over(commit(group));
-    for (Turn* turn : group) turn->is_done = true;
+    for (Contribution* contribution : group) contribution->is_done = true;
   } catch (const SqliteError& error) {
     if (error.is_damage()) is_damaged_ = true;
     give_up_writer(error.what());
@@ -116,8 +118,8 @@ void SqliteEventLog::write(const std::vector<Turn*>& group) noexcept {
   }
 }
 
-// What is in the file by then, in order.
-std::vector<LogEntry> SqliteEventLog::commit(const std::vector<Turn*>& group) {
+// Returns the entries that are in the file now, in order.
+std::vector<LogEntry> SqliteEventLog::commit(const std::vector<Contribution*>& group) {
   if (is_damaged_) writer_.reset();
   if (writer_ == nullptr) {
     const std::string reason = status().reason;
@@ -127,12 +129,12 @@ std::vector<LogEntry> SqliteEventLog::commit(const std::vector<Turn*>& group) {
   std::vector<LogEntry> entries;
   entries.reserve(group.size());
   SqliteWriter::Transaction transaction(*writer_);
-  for (Turn* turn : group) {
-    turn->refusal = writer_->refusal(turn->publications, options_.bounds);
-    if (turn->refusal) continue;
-    for (std::size_t i = 0; i < turn->publications.size(); ++i) {
-      std::optional<LogEntry> entry = writer_->append(turn->publications[i], now);
-      turn->sequences[i] = entry ? entry->sequence : 0;
+  for (Contribution* contribution : group) {
+    contribution->refusal = writer_->refusal(contribution->publications, options_.bounds);
+    if (contribution->refusal) continue;
+    for (std::size_t i = 0; i < contribution->publications.size(); ++i) {
+      std::optional<LogEntry> entry = writer_->append(contribution->publications[i], now);
+      contribution->sequences[i] = entry ? entry->sequence : 0;
       if (!entry) continue;
       if (entry->kind == Publication::Kind::kFinish) has_finishes_ = true;
       entries.push_back(std::move(*entry));
@@ -143,10 +145,10 @@ std::vector<LogEntry> SqliteEventLog::commit(const std::vector<Turn*>& group) {
   return entries;
 }
 
-void SqliteEventLog::refuse(const std::vector<Turn*>& group, std::string_view why) noexcept {
+void SqliteEventLog::refuse(const std::vector<Contribution*>& group, std::string_view why) noexcept {
   try {
     const auto trouble = std::make_shared<const std::string>(append_refusal(why));
-    for (Turn* turn : group) turn->trouble = trouble;
+    for (Contribution* contribution : group) contribution->trouble = trouble;
   } catch (const std::bad_alloc&) {
     // They know by themselves what it means that nothing is said.
   }
@@ -168,6 +170,7 @@ void SqliteEventLog::hand_over(std::span<const LogEntry> entries) noexcept {
   entries_ = writer_->entries();
   bytes_ = writer_->bytes();
   if (entries.empty()) return;
+  assert(entries.front().sequence > head_);
   ++commits_;
   callbacks_.on_appended(entries);
   head_ = entries.back().sequence;
@@ -228,7 +231,7 @@ bool SqliteEventLog::tend_to_file() {
   return more;
 }
 
-// Where the file can be used again, whatever could not be told to be in it or not is settled: it is there, and
+// Once the file can be used again, it is known which entries it has: they are there, and
 // delivered, or it never was.
 void SqliteEventLog::open_again() {
   if (is_damaged_) return;
@@ -237,7 +240,7 @@ void SqliteEventLog::open_again() {
     throw StoreUnavailable("the file was replaced: restart the server to use it");
   }
   {
-    // A commit tells whether there is room.
+    // A commit shows whether there is room.
     SqliteWriter::Transaction transaction(*writer);
     writer->skip_to(head_);
     transaction.commit();

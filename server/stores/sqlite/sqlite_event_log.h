@@ -61,19 +61,19 @@ class SqliteEventLog final : public EventStore {
   StoreStatus status() const override;
   StoreStatistics statistics() const override;
 
-  /// What the log's own thread does every kStoreRetry: whatever is due.
+  /// The periodic work of the log's own thread, every kStoreRetry.
   void tend();
 
  private:
   // What one publisher brings, and what becomes of it.
-  struct Turn {
+  struct Contribution {
     std::span<const Publication> publications;
     std::span<std::uint64_t> sequences;
     bool is_done = false;
     std::optional<std::string> refusal = {};               // of the bounds of retained events
     std::shared_ptr<const std::string> trouble = nullptr;  // why not, if that could be said
   };
-  // Reads on a connection of its own, of which there are two: pages take longer than other questions.
+  // A reader with its own connection. There are two: pages take longer than other questions.
   struct Reader {
     Mutex mutex;
     std::unique_ptr<SqliteDatabase> database GUARDED_BY(mutex);
@@ -81,13 +81,13 @@ class SqliteEventLog final : public EventStore {
   };
 
   void end_thread();
-  void write(const std::vector<Turn*>& group) noexcept;
-  std::vector<LogEntry> commit(const std::vector<Turn*>& group);
+  void write(const std::vector<Contribution*>& group) noexcept;
+  std::vector<LogEntry> commit(const std::vector<Contribution*>& group);
   void hand_over(std::span<const LogEntry> entries) noexcept;
   bool tend_a_while() noexcept;
   bool tend_to_file();
   void give_up_writer(const char* why) noexcept;
-  static void refuse(const std::vector<Turn*>& group, std::string_view why) noexcept;
+  static void refuse(const std::vector<Contribution*>& group, std::string_view why) noexcept;
   void open_again();
   void fail(const SqliteError& error) const;
   void set_trouble(const std::string& trouble) const;
@@ -108,7 +108,7 @@ class SqliteEventLog final : public EventStore {
   std::atomic<bool> has_finishes_ = false;  // there is one, or was
   mutable std::atomic<std::uint64_t> failures_ = 0;
 
-  Turns<Turn> turns_;
+  Turns<Contribution> turns_;
   std::unique_ptr<SqliteWriter> writer_;  // of whose turn it is; null while the file cannot be used
 
   mutable Reader lookups_;

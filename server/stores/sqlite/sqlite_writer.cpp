@@ -158,12 +158,12 @@ SqliteWriter::Transaction::Transaction(SqliteWriter& writer)
 
 void SqliteWriter::Transaction::commit() {
   is_over_ = true;
-  writer_.is_usable_ = false;  // as long as nobody can tell
+  writer_.is_usable_ = false;  // as long as that is unknown
   writer_.statements_->commit.run();
   writer_.is_usable_ = true;
 }
 
-// Without memory of ours: it may be that there is none.
+// Without allocating: memory may have run out.
 SqliteWriter::Transaction::~Transaction() {
   if (is_over_) return;
   sqlite3* const database = writer_.database_.handle();
@@ -257,7 +257,7 @@ bool SqliteWriter::retire(const StoreBounds& bounds, std::int64_t published_now,
   if (unmeasured_bytes_ >= kMeasureEveryBytes) look_at_size();
   const std::uint64_t last = cutoff(bounds, published_now, most);
   if (last < oldest_) return false;
-  // Without a single entry, only this tells where to go on.
+  // Without an entry, only this says where to continue.
   if (last >= head_) statements_->set_meta.run(std::string_view("head"), head_);
   statements_->retire_newest.run(last);
   statements_->remove.run(last);

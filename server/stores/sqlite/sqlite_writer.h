@@ -21,7 +21,7 @@ namespace millrace {
 
 class SqliteWriter {
  public:
-  /// Opens the file, makes it if there is none (then `new_epoch` is its log's), and sees to its tables. Throws
+  /// Opens the file, creates a missing one (with `new_epoch`), and creates its tables. Throws
   /// StoreUnavailable or SqliteError.
   SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch);
 

@@ -13,7 +13,7 @@ int main() {
   const int port = server.bind_to_any_port("127.0.0.1");
   std::thread serving([&] { server.listen_after_bind(); });
 
-  server.hub().publish("install/test", {.data = "hello"});
+  server.hub().publish("install/test", {.data = "hello"}).or_throw();
 
   std::string received;
   millrace::EventSource source("http://127.0.0.1:" + std::to_string(port) +

@@ -7,7 +7,7 @@
 
 #include "ask.h"
 #include "eventually.h"
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 #include "raw_client.h"
 #include "running_server.h"
 #include "shares/buffer_budget.h"

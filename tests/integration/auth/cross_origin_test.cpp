@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "ask.h"
-#include "millrace/core/limits.h"
 #include "millrace/server/function_authorizer.h"
 #include "raw_client.h"
 #include "running_server.h"
@@ -84,7 +83,7 @@ TEST(CrossOrigin, IsSaidInRefusalsOfRoutesAndWhereThereIsNone) {
   expect_readable(answer_to(port, from_page("GET", "/readyz")), 503);
 }
 
-// Of a connection that is turned away, nobody has read from which page it is.
+// A connection is refused before its request, and so its origin, has been read.
 TEST(CrossOrigin, IsSaidBeforeARequestOnlyWhereEveryPageIsListed) {
   for (const bool any : {true, false}) {
     ServerOptions options = open_to_page();

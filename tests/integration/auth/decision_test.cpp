@@ -55,7 +55,7 @@ TEST(Decision, OfAFunctionThatDecidesNothingPublishesAndSubscribesNothing) {
   }
 }
 
-// An authorizer sees valid patterns only, whoever asks and whatever it would say.
+// An authorizer sees valid patterns only, whoever the client is.
 TEST(Decision, IsNotAskedForAboutTopicsThatAreNone) {
   std::atomic<int> asked = 0;
   const auto authorizer = std::make_shared<FunctionAuthorizer>([&](const auto&, auto, const auto&) {

@@ -12,7 +12,7 @@
 
 #include "ask.h"
 #include "eventually.h"
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 #include "raw_client.h"
 #include "running_server.h"
 #include "shares/download_gate.h"
@@ -62,7 +62,7 @@ TEST(Downloads, CutsTheSlowestWhoReads) {
     EXPECT_TRUE(is_cut(1));
     EXPECT_FALSE(is_cut(2));
   }
-  // It has left, and who is cut counts no more: there is room for one.
+  // It has left, and a cut client no longer counts: there is room for one.
   const DownloadGate::Waiting next(gate, clients[2], 1, Duration{1000}, now);
   EXPECT_FALSE(is_cut(2));
   EXPECT_EQ(gate.cuts(), 1u);

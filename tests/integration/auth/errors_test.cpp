@@ -18,15 +18,16 @@
 
 #include "ask.h"
 #include "eventually.h"
-#include "millrace/core/limits.h"
 #include "millrace/server/function_authorizer.h"
+#include "millrace/server/limits.h"
 #include "raw_client.h"
+#include "routes/operation_routes.h"
 #include "running_server.h"
 
 namespace millrace::test {
 namespace {
 
-// The header X-User says who it is; nobody: it is not known.
+// The header X-User names the user; `nobody` stands for an unknown one.
 std::shared_ptr<const Authorizer> by_header() {
   return std::make_shared<FunctionAuthorizer>([](const httplib::Request& asked, auto, const auto&) {
     const std::string user = asked.get_header_value("X-User");

@@ -8,7 +8,6 @@
 #include <string>
 
 #include "ask.h"
-#include "millrace/core/limits.h"
 #include "raw_client.h"
 #include "running_server.h"
 #include "temporary_file.h"
@@ -98,7 +97,7 @@ TEST(JwtAuthorizer, NeverTakesTheTokensWordForTheAlgorithm) {
   EXPECT_EQ(status(rs256, stranger.sign(claims, {{"jwk", stranger.jwk()}})), 401);
 }
 
-// Signed by the right key, in order, but by an algorithm that nobody has allowed.
+// Signed correctly with the right key, but with an algorithm that is not allowed.
 TEST(JwtAuthorizer, RefusesGoodSignaturesOfOtherAlgorithms) {
   const TemporaryFile rsa(rsa_signer().public_pem());
   const TemporaryFile ec(ec_signer().public_pem());
@@ -343,7 +342,7 @@ TEST(JwtAuthorizer, EndsTheStreamWithTheToken) {
   RawClient stream(running.port());
   stream.send(asking);
   std::string all = stream.read_until("\n\n");
-  running->hub().publish("news", {.data = "before the end"});
+  running->hub().publish("news", {.data = "before the end"}).or_throw();
   all += stream.read_until("0\r\n\r\n");
   EXPECT_EQ(status_of(all), 200);
   EXPECT_NE(all.find("data: before the end\n"), std::string::npos) << all;
@@ -352,7 +351,7 @@ TEST(JwtAuthorizer, EndsTheStreamWithTheToken) {
 
 TEST(JwtAuthorizer, LooksAtTheRightsAgainWhenAClientResumes) {
   RunningServer running({.threads = {.workers = 2, .loops = 1}, .authorizer = with_secret()});
-  running->hub().publish("secret", {.data = "x"});
+  running->hub().publish("secret", {.data = "x"}).or_throw();
   const std::string token = TokenSigner::hs256(kSecret).sign(granting({"news"}));
   const std::string headers = "Authorization: Bearer " + token + "\r\nLast-Event-ID: earliest\r\n";
   EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=secret", headers))), 403);

@@ -1,5 +1,6 @@
-// Each bound of a server's fair shares, reached; those who are within them notice nothing.
-#include "millrace/core/limits.h"
+// Reaches each bound of the fair shares; clients within the bounds notice nothing.
+
+#include "millrace/server/limits.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -41,7 +42,7 @@
 namespace millrace::test {
 namespace {
 
-// The header X-User says who it is.
+// The header X-User names the user.
 std::shared_ptr<const Authorizer> by_header() {
   return std::make_shared<FunctionAuthorizer>([](const httplib::Request& asked, auto, const auto&) {
     return Authorizer::Decision::allow(asked.get_header_value("X-User"));
@@ -139,7 +140,7 @@ TEST(Limits, TurnsAnAddressAwayThatHasItsConnections) {
   RawClient elsewhere(running.port(), 0, "127.0.0.9");
   elsewhere.send(request("GET", "/events?topic=a"));
   EXPECT_EQ(status_of(elsewhere.read_until("\n\n")), 200);
-  running->hub().publish("a", {.data = "still here"});
+  running->hub().publish("a", {.data = "still here"}).or_throw();
   stream.read_until("data: still here\n");
   idle.clear();
   EXPECT_TRUE(eventually([&] { return status_of(ask(running.port(), request("HEAD", "/events?topic=a"))) == 200; }));
@@ -165,7 +166,7 @@ TEST(Limits, TellClientsApartByTheirNetwork) {
   EXPECT_EQ(network("::ffff:10.0.0.1"), network_of(ipv4));
 }
 
-// Who is refused is told so without having asked for anything.
+// A refused client gets the reason before it has sent a request.
 bool is_turned_away(int client) {
   pollfd waiting{.fd = client, .events = POLLIN, .revents = 0};
   return ::poll(&waiting, 1, 0) > 0;
@@ -206,7 +207,7 @@ constexpr int kNoNetworks = 77;
     if (::connect(client, reinterpret_cast<const sockaddr*>(&to), sizeof(sockaddr_in6)) != 0) ::_exit(2);
     clients.push_back(client);
   }
-  // They are accepted in order: when the third has been told, so would have been those before it.
+  // They are accepted in order: when the third has its answer, those before it would have theirs.
   if (!eventually([&] { return is_turned_away(clients[2]); })) ::_exit(3);
   if (is_turned_away(clients[0]) || is_turned_away(clients[1])) ::_exit(4);
   const std::string asking = request("GET", "/events?topic=a");
@@ -249,7 +250,7 @@ TEST(Limits, RefusesAUserWhoHasHisStreams) {
     EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a"))), 200);
   }
   EXPECT_TRUE(eventually([&] { return status_of(ask(running.port(), asking)) == 200; }));
-  running->hub().publish("a", {.data = "still here"});
+  running->hub().publish("a", {.data = "still here"}).or_throw();
   first.read_until("data: still here\n");
 }
 
@@ -282,7 +283,8 @@ TEST(Limits, RefusesAPublisherWhoIsTooFast) {
   EXPECT_NE(all.find("data: 2\n"), std::string::npos) << all;
 }
 
-// --- Those who are slow on purpose ---------------------------------------------------------------------------------
+// --- Clients that are slow on purpose
+// ---------------------------------------------------------------------------------
 
 std::string upload_head() {
   return "POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";
@@ -395,12 +397,12 @@ TEST_P(NoDescriptors, ServesOnWhenTheyRunOut) {
     stream.read_until("data: first\n\n");
     std::deque<RawClient> crowd;
     for (int i = 0; i < 60; ++i) crowd.emplace_back(port).send(request("GET", "/events?topic=a"));
-    // The first of the crowd have their streams; to the rest nobody listens yet.
+    // The first clients have their streams; the others have not been accepted yet.
     crowd.front().read_until("\n\n");
     publisher.send(request("POST", "/events", {}, R"({"topic":"a","data":"second"})"));
     stream.read_until("data: second\n\n");
     crowd.front().read_until("data: second\n\n");
-    // Those who go make room for those who wait.
+    // Clients that leave make room for those that wait.
     for (int i = 0; i < 40; ++i) crowd.pop_front();
     crowd.back().read_until("\n\n");
     publisher.send(request("POST", "/events", {}, R"({"topic":"a","data":"third"})"));

@@ -1,4 +1,6 @@
-// Who is told who listens, over real sockets.
+// Which clients get presence events, over real sockets.
+#include "hub/presence.h"
+
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -27,7 +29,7 @@ using nlohmann::json;
 constexpr char kAdmin[] = "Authorization: Bearer admin-key-0123456789\r\n";
 constexpr char kSubscriber[] = "Authorization: Bearer subscriber-key-012345\r\n";
 
-// The header X-User says who it is.
+// The header X-User names the user.
 ServerOptions telling() {
   ServerOptions options;
   options.streams.presence = true;
@@ -72,7 +74,7 @@ TEST(PresenceEvents, TellWhoIsThereAndWhoComesAndGoes) {
     const StreamClient two(server.port(), "/events?topic=rooms/1");
     EXPECT_EQ(next_presence(watcher), change("rooms/1", 2, kNobody, kNobody));
     StreamClient late(server.port(), "/events?topic=millrace.presence/rooms/1");
-    EXPECT_EQ(next_presence(late), state("rooms/1", 2, kAda)) << "those who were there before";
+    EXPECT_EQ(next_presence(late), state("rooms/1", 2, kAda)) << "the clients that were there before";
     StreamClient all(server.port(), "/events?topic=millrace.presence/**");
     EXPECT_EQ(next_presence(all), kReset);
     EXPECT_EQ(next_presence(all)["state"], true);
@@ -112,7 +114,7 @@ TEST(PresenceEvents, StayOutOfWhatWildcardsAskFor) {
   const StreamClient one(server.port(), "/events?topic=a");
   while (next_presence(watcher).value("topic", "") != "a") {
   }
-  server->hub().publish("x", {.data = "first"});
+  server->hub().publish("x", {.data = "first"}).or_throw();
   EXPECT_EQ(everything.next_data(), "first");
 }
 
@@ -122,13 +124,13 @@ TEST(PresenceEvents, AreOffUnlessAskedFor) {
   RunningServer server(options);
   StreamClient watcher(server.port(), "/events?topic=x&topic=millrace.presence/**");
   const StreamClient one(server.port(), "/events?topic=a");
-  server->hub().publish("x", {.data = "first"});
+  server->hub().publish("x", {.data = "first"}).or_throw();
   EXPECT_EQ(watcher.next_data(), "first");
 }
 
 // --- What they must not do ------------------------------------------------------------------------------------------
 
-// Strangers who come and go, with names as long as may be, on as many topics as may be.
+// Unknown clients come and go, with names of the greatest length, on as many topics as possible.
 class Crowd {
  public:
   Crowd(int port, int size) : port_(port), size_(size) {
@@ -154,7 +156,7 @@ class Crowd {
 
 void expect_only_what_was_published(const ServerOptions& options) {
   RunningServer server(options, [](Server& one) { one.events("/events").operations(); });
-  for (int i = 0; i < 10; ++i) server->hub().publish("orders", {.data = "precious"});
+  for (int i = 0; i < 10; ++i) server->hub().publish("orders", {.data = "precious"}).or_throw();
   const Hub::Statistics before = server->hub().statistics();
   {
     StreamClient watcher(server.port(), "/events?topic=millrace.presence/t63");
@@ -207,21 +209,22 @@ TEST(PresenceEvents, LeaveWhereAClientResumesAsItIs) {
     EXPECT_EQ(both.decoder().last_event_id(), id);
     last_event_id = both.decoder().last_event_id();
   }
-  server->hub().publish("orders", {.data = "2"});
+  server->hub().publish("orders", {.data = "2"}).or_throw();
   StreamClient again(server.port(), "/events?topic=orders&topic=millrace.presence/orders",
                      "Last-Event-ID: " + last_event_id + "\r\n");
   EXPECT_EQ(again.next_data(), "2") << "what it has missed, and nothing else";
   EXPECT_EQ(next_presence(again)["state"], true) << "and the state anew";
 }
 
-// A subscriber of presence alone is a subscriber of a quiet topic: its heartbeats carry the cursor, whatever goes on.
+// A subscriber of presence alone is a subscriber of a quiet topic: its heartbeats carry the cursor while others
+// publish.
 TEST(PresenceEvents, DoNotTakeThePlaceOfHeartbeats) {
   ServerOptions options = telling();
   options.streams.heartbeat = Duration{2 * kPresenceInterval.count()};
   RunningServer server(options);
   StreamClient watcher(server.port(), "/events?topic=millrace.presence/rooms/1");
   const std::string first = watcher.decoder().last_event_id();
-  server->hub().publish("x", {.data = "elsewhere"});
+  server->hub().publish("x", {.data = "elsewhere"}).or_throw();
   std::atomic<bool> is_over = false;
   std::thread others([&] {
     while (!is_over) {
@@ -326,8 +329,8 @@ TEST(PresenceEvents, NameTheUsersOfAPushService) {
   EXPECT_EQ(next_presence(watcher), state("users/ada", 0, kNobody));
   const StreamClient ada(server.port(), "/stream?uid=ada");
   EXPECT_EQ(next_presence(watcher), change("users/ada", 1, kAda, kNobody));
-  const std::string who = ask(server.port(), request("GET", "/subscriptions"));
-  EXPECT_NE(who.find("\"user\":\"ada\""), std::string::npos) << who;
+  const std::string listed = ask(server.port(), request("GET", "/subscriptions"));
+  EXPECT_NE(listed.find("\"user\":\"ada\""), std::string::npos) << listed;
   push.reset();
 }
 

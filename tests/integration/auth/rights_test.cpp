@@ -31,7 +31,7 @@ namespace {
 
 using std::chrono::system_clock;
 
-// The user's own: the header X-User says who it is, and those on the list may do everything.
+// An authorizer of the user's: the header X-User names the user; users on the list may do everything.
 class Members final : public Authorizer {
  public:
   explicit Members(std::set<std::string> names) : names_(std::move(names)) {}
@@ -89,7 +89,7 @@ ServerOptions with(std::shared_ptr<const Authorizer> authorizer) {
 }
 
 void expect_alive(RunningServer& running, StreamClient& stream, const std::string& topic) {
-  running->hub().publish(*Topic::parse(topic), {.data = "still here"});
+  running->hub().publish(*Topic::parse(topic), {.data = "still here"}).or_throw();
   EXPECT_EQ(stream.next_data(), "still here");
 }
 
@@ -139,7 +139,7 @@ TEST(Rights, ThatNobodyCanTellOfAreGoneAlsoIfTheReportFails) {
   ServerOptions options = with(members);
   options.on_failure = [&](const std::string&) {
     ++reports;
-    throw std::runtime_error("nobody is there to hear it");
+    throw std::runtime_error("nothing reports this");
   };
   RunningServer running(options);
   StreamClient ada(running.port(), "/events?topic=a", named("ada"));
@@ -219,7 +219,7 @@ TEST(Rights, OfTokensEndWhenTheKeySetIsRotated) {
   key_set.write(nlohmann::json{{"keys", {new_signer.jwk()}}}.dump());
   tokens->reload();
   EXPECT_TRUE(by_old.read_to_end());
-  running->hub().publish("a", {.data = "last"});
+  running->hub().publish("a", {.data = "last"}).or_throw();
   std::string last;
   while (last != "last" && last != "<end>") last = by_new.next_data();
   EXPECT_EQ(last, "last");

@@ -69,8 +69,8 @@ void expect_exactly_once(RunningServer& server, CutProxy& proxy, int count,
   for (int n = 0; n < count; ++n) {
     const std::string data = std::to_string(n) + " " + std::string(static_cast<std::size_t>(n % 97), 'x');
     const std::string id = id_of(n);
-    server.hub().publish("numbers", {.type = "number", .data = data, .id = EventId::parse(id).value()});
-    server.hub().publish("others", {.data = "not for us"});
+    server.hub().publish("numbers", {.type = "number", .data = data, .id = EventId::parse(id).value()}).or_throw();
+    server.hub().publish("others", {.data = "not for us"}).or_throw();
     if (n % 100 == 0) std::this_thread::yield();
   }
   EXPECT_TRUE(received.wait_for(expected.size()));
@@ -107,7 +107,7 @@ TEST(EndToEnd, ResumesBeforeTheFirstEvent) {
   while (source.last_event_id().empty()) std::this_thread::yield();  // the primed ID: the head may be there before it
   proxy.stall(true);
   proxy.cut(CutProxy::Cut::kReset);
-  server.hub().publish("numbers", {.type = "number", .data = "while it was away"});
+  server.hub().publish("numbers", {.type = "number", .data = "while it was away"}).or_throw();
   proxy.stall(false);
   ASSERT_TRUE(collector.wait_for(4));
   source.close();
@@ -129,10 +129,10 @@ TEST(EndToEnd, NoticesAConnectionThatHasGoneDeadByTheMissingHeartbeat) {
   Collector collector(source);
   source.start();
   ASSERT_TRUE(collector.wait_for(1));
-  server.hub().publish("numbers", {.data = "1"});
+  server.hub().publish("numbers", {.data = "1"}).or_throw();
   ASSERT_TRUE(collector.wait_for(2));
   proxy.stall(true);
-  server.hub().publish("numbers", {.data = "2"});
+  server.hub().publish("numbers", {.data = "2"}).or_throw();
   ASSERT_TRUE(collector.wait_for(3));
   EXPECT_EQ(collector.lines()[2], "error nothing came for 2000 ms");
   proxy.stall(false);
@@ -148,7 +148,7 @@ TEST(EndToEnd, TellsOfAGapWhenTheLogHasMovedOn) {
   ServerOptions options;
   options.history.events = 10;
   RunningServer server(options);
-  for (int n = 0; n < 100; ++n) server.hub().publish("numbers", {.data = std::to_string(n)});
+  for (int n = 0; n < 100; ++n) server.hub().publish("numbers", {.data = std::to_string(n)}).or_throw();
   EventSourceOptions source_options;
   source_options.last_event_id = "never-heard-of";
   EventSource source("http://127.0.0.1:" + std::to_string(server.port()) + "/events?topic=numbers",

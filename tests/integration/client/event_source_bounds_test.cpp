@@ -14,6 +14,7 @@
 
 #include "collector.h"
 #include "millrace/client/event_source.h"
+#include "millrace/client/limits.h"
 #include "scripted_server.h"
 #include "sleeping_threads.h"
 
@@ -68,7 +69,7 @@ std::string response(const std::string& coding, const std::string& body) {
          "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-/// One response for the first who comes, and no more.
+/// Answers the first client, and no other.
 ScriptedServer::Script once(std::string text) {
   return [text = std::move(text)](Peer& peer, int attempt) {
     peer.read_request();
@@ -82,7 +83,7 @@ EventSourceOptions eager() {
   return options;
 }
 
-/// Fetches all events, slowly at first: what the source has read and nobody fetched is measured meanwhile.
+/// Fetches all events, slowly at first, and measures how much the source has read ahead.
 struct Fetched {
   std::size_t events = 0;
   std::size_t most_events_ahead = 0;

@@ -20,7 +20,7 @@ namespace {
 constexpr int kTimes = 10'000;
 constexpr int kThreads = 4;
 
-// One life of a source, ended in whatever state the dice find it.
+// One life of a source, which ends in a random state.
 void live(const std::function<std::unique_ptr<EventSource>(std::mt19937&)>& make, std::mt19937& dice) {
   std::atomic<int> heard{0};  // outlives the source, whose listeners count
   const std::unique_ptr<EventSource> made = make(dice);

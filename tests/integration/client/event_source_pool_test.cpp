@@ -15,6 +15,7 @@
 
 #include "collector.h"
 #include "millrace/client/event_source.h"
+#include "millrace/client/limits.h"
 #include "millrace/server/hub.h"
 #include "millrace/server/server.h"
 
@@ -92,7 +93,7 @@ TEST(EventSourcePool, HoldsManySourcesOnOneThread) {
   }
   opened.wait_for(kSources);
   EXPECT_EQ(threads_of_this_process(), threads_with_one);
-  server.hub().publish("all", {.data = "hello"});
+  server.hub().publish("all", {.data = "hello"}).or_throw();
   received.wait_for(kSources);
   EXPECT_EQ(received.value(), kSources);
 }
@@ -141,7 +142,7 @@ TEST(EventSourcePool, LetsAListenerStartAndDestroyOtherSources) {
   });
   first.start();
   ASSERT_TRUE(collector.wait_for(2));
-  server.hub().publish("all", {.data = "x"});
+  server.hub().publish("all", {.data = "x"}).or_throw();
   ASSERT_TRUE(collector.wait_for(3));
   EXPECT_EQ(collector.lines(), (std::vector<std::string>{"doomed open", "born open", "born heard"}));
 }

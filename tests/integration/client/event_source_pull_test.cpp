@@ -13,6 +13,7 @@
 
 #include "collector.h"
 #include "millrace/client/event_source.h"
+#include "millrace/client/limits.h"
 #include "scripted_server.h"
 #include "sleeping_threads.h"
 

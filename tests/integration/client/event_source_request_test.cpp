@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "millrace/client/event_source.h"
+#include "millrace/client/limits.h"
 #include "scripted_server.h"
 
 namespace millrace::testing {

@@ -49,7 +49,7 @@ TEST(EventSourceStream, DispatchesEventsInOrder) {
 }
 
 TEST(EventSourceStream, HandsOutEachEventAsSoonAsItsBytesAreThere) {
-  // The server goes on only when the client has told of the event before: held back bytes would stop both.
+  // The server continues only when the client has reported the event before: bytes held back would stop both.
   Collector collector;
   ScriptedServer server([&](Peer& peer, int) {
     answer(peer, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");

@@ -44,7 +44,7 @@ TEST(EventSourcePoolOverHttp2, SourcesShareFewConnectionsAndComeBackOnAsFew) {
   ASSERT_TRUE(eventually([&] { return opened == kSources; }));
   EXPECT_EQ(metric(server, "millrace_http2_streams"), static_cast<int>(kSources));
   EXPECT_EQ(metric(server, "millrace_connections"), 1);
-  server->hub().publish("all", {.data = "to all"});
+  server->hub().publish("all", {.data = "to all"}).or_throw();
   EXPECT_TRUE(eventually([&] { return events == kSources; }));
 
   proxy.cut(testing::CutProxy::Cut::kReset);

@@ -30,7 +30,7 @@ using Lines = std::vector<std::string>;
 
 constexpr std::string_view kNoContent = "HTTP/1.1 204 No Content\r\n\r\n";
 
-/// Answers what begins with `here` by 127.0.0.1, nothing to what begins with `silent`, and that there is none to all
+/// Answers names that begin with `here` with 127.0.0.1, does not answer names that begin with `silent`, and denies all
 /// else.
 class NameServer {
  public:

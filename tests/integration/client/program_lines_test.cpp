@@ -13,7 +13,7 @@
 namespace millrace::testing {
 namespace {
 
-/// Says the same to whoever comes, and then nothing.
+/// Sends the same bytes to every client, and then nothing.
 ScriptedServer::Script saying(std::string stream) {
   return [stream = std::string(kStreamHead) + std::move(stream)](Peer& peer, int) {
     peer.read_request();

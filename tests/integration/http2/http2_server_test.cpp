@@ -112,7 +112,7 @@ TEST_F(Http2Server, AHundredStreamsGetAnEvent) {
   std::vector<std::uint32_t> streams;
   for (int i = 0; i < 100; ++i) streams.push_back(client.get("/events?topic=a"));
   for (const auto stream : streams) ASSERT_TRUE(client.until_text(stream, "retry:"));
-  server_->hub().publish("a", {.data = "to all"});
+  server_->hub().publish("a", {.data = "to all"}).or_throw();
   for (const auto stream : streams) ASSERT_TRUE(client.until_text(stream, "data: to all\n\n"));
   const auto answer = client.get("/x");
   ASSERT_TRUE(client.until_end(answer));
@@ -125,8 +125,9 @@ TEST_F(Http2Server, AClosedWindowIsASlowReader) {
   const auto other = client.get("/events?topic=b");
   ASSERT_TRUE(client.until_text(slow, "retry:"));
   constexpr int kEvents = 500;
-  for (int i = 0; i < kEvents; ++i) server_->hub().publish("a", {.data = "event " + std::to_string(i) + "."});
-  server_->hub().publish("b", {.data = "goes on"});
+  for (int i = 0; i < kEvents; ++i)
+    server_->hub().publish("a", {.data = "event " + std::to_string(i) + "."}).or_throw();
+  server_->hub().publish("b", {.data = "goes on"}).or_throw();
   ASSERT_TRUE(client.until_text(other, "goes on"));
   EXPECT_LE(client.said.data[slow].size(), 200u);
   // A few bytes at a time, so that every frame is cut somewhere.
@@ -150,7 +151,7 @@ TEST_F(Http2Server, AConnectionWhoseSocketIsFullCatchesUp) {
   for (const auto stream : streams) ASSERT_TRUE(client.until_text(stream, "retry:"));
   constexpr int kEvents = 100;
   for (int i = 0; i < kEvents; ++i) {
-    server_->hub().publish("a", {.data = std::string(8'000, 'x') + std::to_string(i) + "."});
+    server_->hub().publish("a", {.data = std::string(8'000, 'x') + std::to_string(i) + "."}).or_throw();
   }
   for (const auto stream : streams) {
     ASSERT_TRUE(client.until_text(stream, "x99."));
@@ -170,7 +171,7 @@ TEST_F(Http2Server, AStreamThatIsResetIsNoSubscriberAnyMore) {
   EXPECT_EQ(metric(server_, "millrace_streams"), 2);
   client.send(reset_of(one));
   EXPECT_TRUE(becomes(server_, "millrace_streams", 1));
-  server_->hub().publish("a", {.data = "still"});
+  server_->hub().publish("a", {.data = "still"}).or_throw();
   EXPECT_TRUE(client.until_text(other, "still"));
   EXPECT_THAT(client.said.data[one], testing::Not(HasSubstr("still")));
 }
@@ -365,8 +366,8 @@ TEST_F(Http2Server, AFinishedTopicEndsItsStreams) {
   Http2Client client(server_.port());
   const auto id = client.get("/events?topic=job");
   ASSERT_TRUE(client.until_text(id, "retry:"));
-  server_->hub().publish("job", {.data = "last"});
-  server_->hub().finish("job");
+  server_->hub().publish("job", {.data = "last"}).or_throw();
+  server_->hub().finish("job").or_throw();
   ASSERT_TRUE(client.until_end(id));
   EXPECT_TRUE(client.said.ends[id]);
   EXPECT_FALSE(client.said.resets.contains(id));
@@ -391,7 +392,7 @@ TEST_F(Http2Server, DrainingSaysWhenToComeBackAndGoesAway) {
 
 TEST_F(Http2Server, ResumesAndTellsOfGaps) {
   const std::string first = server_->hub().publish("a", {.data = "one"}).id;
-  server_->hub().publish("a", {.data = "two"});
+  server_->hub().publish("a", {.data = "two"}).or_throw();
   Http2Client client(server_.port());
   const auto resumed = client.get("/events?topic=a", {{"last-event-id", first}});
   const auto unknown = client.get("/events?topic=a", {{"last-event-id", "nobody's"}});
@@ -482,8 +483,9 @@ TEST(Http2Options, CompressesStreams) {
   const auto id = client.get("/events?topic=a", {{"accept-encoding", "gzip"}});
   ASSERT_TRUE(client.until([&] { return client.status(id) == "200"; }));
   EXPECT_EQ(client.field(id, "content-encoding"), "gzip");
-  for (int i = 0; i < 20; ++i) server->hub().publish("a", {.data = std::string(500, 'x') + std::to_string(i)});
-  server->hub().finish("a");
+  for (int i = 0; i < 20; ++i)
+    server->hub().publish("a", {.data = std::string(500, 'x') + std::to_string(i)}).or_throw();
+  server->hub().finish("a").or_throw();
   ASSERT_TRUE(client.until_end(id));
   const std::string text = Gunzip().take(client.said.data[id]);
   EXPECT_THAT(text, HasSubstr("retry: "));

@@ -1,4 +1,5 @@
-// Several loops accept from one socket: nobody is left out, no bound is passed, and no loop has much more than another.
+// Several loops accept from one socket: no client is left out, no bound is exceeded, and no loop has much more than
+// another.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -164,7 +165,7 @@ TEST(Accepting, EndsWithTheServer) {
           ++accepted;
           client.read_to_end();
         } catch (const std::exception&) {
-          // refused: nobody listens any more
+          // refused: the server no longer listens
           if (!eventually([&] { return stopped.load(); })) ADD_FAILURE() << "refused by a server that runs";
         }
       }

@@ -322,7 +322,7 @@ TEST(BodyBound, NobodyIsInvitedToSendWhatWillBeRefused) {
   EXPECT_EQ(asked("/size", "Content-Length: 536870912\r\n"), 413);
   EXPECT_EQ(asked("/nowhere", "Content-Length: 5\r\n"), 404);
   EXPECT_EQ(asked("/healthz", "Content-Length: 5\r\n"), 405);
-  EXPECT_EQ(asked("/events", "Content-Length: 5\r\n"), 403) << "nobody may publish there";
+  EXPECT_EQ(asked("/events", "Content-Length: 5\r\n"), 403) << "publishing is not allowed there";
   EXPECT_EQ(asked("/size", "Content-Length: 5\r\nContent-Encoding: brotli\r\n"), 415);
 }
 

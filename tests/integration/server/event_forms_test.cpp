@@ -32,8 +32,10 @@ TEST(EventForms, EachIsSentToThoseThatAskForIt) {
   StreamClient enveloped(server.port(), "/events?topic=**&envelope=json");
   StreamClient both(server.port(), "/events?topic=**&envelope=json&fields=topic");
   StreamClient other(server.port(), "/events?topic=**", "Millrace-Fields: colour\r\n");
-  server->hub().publish("orders/eu", {.type = "created", .data = "a\n\"b\"", .id = "1", .retry = Duration{7}});
-  server->hub().publish("https://example.com/books/1", {.data = "end", .id = "2"});
+  server->hub()
+      .publish("orders/eu", {.type = "created", .data = "a\n\"b\"", .id = "1", .retry = Duration{7}})
+      .or_throw();
+  server->hub().publish("https://example.com/books/1", {.data = "end", .id = "2"}).or_throw();
   const std::string first = "event: created\nid: 1\nretry: 7\n";
   const std::string first_data = "data: a\ndata: \"b\"\n\n";
   const std::string first_json = R"(data: {"topic":"orders/eu","data":"a\n\"b\""})"
@@ -53,8 +55,8 @@ TEST(EventForms, EachIsSentToThoseThatAskForIt) {
 TEST(EventForms, AreTheSameFromHistoryOverHttp10AndCompressed) {
   RunningServer server({.streams = {.gzip = true}}, with_events);
   const std::string large(4'000, 'x');
-  for (const char* topic : {"a/1", "a/2"}) server->hub().publish(std::string(topic), {.data = large});
-  server->hub().publish("a/3", {.data = "end"});
+  for (const char* topic : {"a/1", "a/2"}) server->hub().publish(std::string(topic), {.data = large}).or_throw();
+  server->hub().publish("a/3", {.data = "end"}).or_throw();
   const std::string target = "/events?topic=a/*&lastEventId=earliest&fields=topic";
   StreamClient gzip(server.port(), target, "Accept-Encoding: gzip\r\n");
   StreamClient plain(server.port(), target);
@@ -78,7 +80,7 @@ TEST(EventForms, WhatIsNoEventOfTheLogHasOneForm) {
 TEST(EventForms, TextThatIsNotUtf8IsReplacedInAnEnvelope) {
   RunningServer server({}, with_events);
   StreamClient stream(server.port(), "/events?topic=a&envelope=json");
-  server->hub().publish("a", {.data = "\xff end", .id = "1"});
+  server->hub().publish("a", {.data = "\xff end", .id = "1"}).or_throw();
   EXPECT_EQ(text_up_to_end(stream), "id: 1\ndata: {\"topic\":\"a\",\"data\":\"\xef\xbf\xbd end\"}\n\n");
 }
 

@@ -1,4 +1,4 @@
-// What every log does, whatever keeps its entries: the list that is shipped for stores of one's own, for all of ours.
+// What every log does: the tests that are shipped for users' own stores, run for all of Millrace's.
 #include <gtest/gtest.h>
 
 #include <memory>

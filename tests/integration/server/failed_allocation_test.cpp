@@ -19,7 +19,7 @@
 #include "failing_memory.h"
 #include "log/feed.h"
 #include "nats_server.h"
-#include "scripted_output.h"
+#include "scripted_outlet.h"
 #include "stores/jetstream/message_sender.h"
 #include "stores/sqlite/sqlite_event_log.h"
 #include "temporary_folder.h"

@@ -189,14 +189,14 @@ TEST_P(AfterAFault, NobodyElseHasNoticedAndNothingIsLeft) {
   std::size_t published = 0;
   std::thread publisher([&] {
     do {
-      server->hub().publish("steady", {.data = std::to_string(published++)});
+      server->hub().publish("steady", {.data = std::to_string(published++)}).or_throw();
       std::this_thread::yield();
     } while (!over && published < 1'000);
   });
   GetParam().happen(server.port());
   over = true;
   publisher.join();
-  server->hub().publish("steady", {.data = std::to_string(published++)});
+  server->hub().publish("steady", {.data = std::to_string(published++)}).or_throw();
 
   for (std::size_t i = 0; i < published; ++i) ASSERT_EQ(steady.next_data(), std::to_string(i));
   EXPECT_EQ(RawClient(server.port()).exchange(get("/plain")).body, "x");
@@ -227,7 +227,7 @@ TEST(SteppedClock, ChangesNothingForConnectionsAndStreams) {
     g_step = step;
     const std::size_t before = stream.decoder().chunks();
     EXPECT_TRUE(stream.read_until([&](const StreamDecoder& decoder) { return decoder.chunks() >= before + 3; }));
-    server->hub().publish("a", {.data = "x"});
+    server->hub().publish("a", {.data = "x"}).or_throw();
     EXPECT_EQ(stream.next_data(), "x");
     EXPECT_EQ(kept.exchange(request).body, "x");
   }

@@ -150,7 +150,7 @@ TEST_F(GradualStop, DoesNothingToAServerThatDoesNotListen) {
   server_.start();
   EXPECT_EQ(RawClient(server_.port()).exchange(get("/readyz")).status, 200);
   StreamClient client(server_.port(), "/events?topic=a");
-  server_->hub().publish("a", {.data = "1"});
+  server_->hub().publish("a", {.data = "1"}).or_throw();
   EXPECT_EQ(client.next_data(), "1");
 }
 

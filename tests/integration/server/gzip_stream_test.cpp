@@ -31,7 +31,7 @@ std::string data_of(int number) {
 }
 
 void publish(Server& server, int from, int to) {
-  for (int i = from; i < to; ++i) server.hub().publish("a", {.data = data_of(i)});
+  for (int i = from; i < to; ++i) server.hub().publish("a", {.data = data_of(i)}).or_throw();
 }
 
 void expect_events(const StreamDecoder& decoder, int from, int to) {
@@ -47,7 +47,7 @@ TEST(GzipStream, IsWholeForThoseWhoJoinAtAnyTime) {
     clients.emplace_back(server.port(), "/events?topic=a", step % 4 == 3 ? "" : kGzip);
     publish(*server, 10 * step, 10 * step + 10);
   }
-  server->hub().finish("a");
+  server->hub().finish("a").or_throw();
   for (int step = 0; step < kSteps; ++step) {
     StreamClient& client = clients[static_cast<std::size_t>(step)];
     ASSERT_EQ(client.head().field("Content-Encoding"), step % 4 == 3 ? "" : "gzip");
@@ -59,7 +59,7 @@ TEST(GzipStream, IsWholeForThoseWhoJoinAtAnyTime) {
 TEST(GzipStream, TakesOnFromTheLogForThoseWhoResume) {
   RunningServer server(compressing(), with_events);
   publish(*server, 0, 500);
-  server->hub().finish("a");
+  server->hub().finish("a").or_throw();
   StreamClient all(server.port(), "/events?topic=a&lastEventId=earliest", kGzip);
   EXPECT_TRUE(all.read_to_end());
   expect_events(all.decoder(), 0, 500);
@@ -74,7 +74,7 @@ TEST(GzipStream, LosesNothingOfASlowReader) {
   StreamClient slow(server.port(), "/events?topic=a", kGzip, 4'096);
   constexpr int kEvents = 20'000;
   publish(*server, 0, kEvents);
-  server->hub().finish("a");
+  server->hub().finish("a").or_throw();
   EXPECT_TRUE(slow.read_to_end());
   expect_events(slow.decoder(), 0, kEvents);
 }
@@ -108,7 +108,7 @@ TEST(GzipStream, SavesBytes) {
   const auto bytes_of = [](const std::string& fields) {
     RunningServer server(compressing(), with_events);
     publish(*server, 0, 300);
-    server->hub().finish("a");
+    server->hub().finish("a").or_throw();
     RawClient client(server.port());
     client.send(get("/events?topic=a&lastEventId=earliest", fields));
     return client.read_to_end().size();

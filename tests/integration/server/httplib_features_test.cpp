@@ -27,7 +27,7 @@ void say(Response& response, const std::string& text) {
   response.set_content(text, "text/plain");
 }
 
-// The body, or why there is none.
+// The body, or why it could not be read.
 std::string body_of(const httplib::Result& result) {
   return result ? result->body : "<no response: " + httplib::to_string(result.error()) + ">";
 }

@@ -29,7 +29,7 @@ Data next(StreamClient& stream, std::size_t count) {
 void publish(Server& server, const std::vector<std::string>& events) {
   for (const std::string& event : events) {
     const std::size_t space = event.find(' ');
-    server.hub().publish(event.substr(0, space), {.data = event.substr(space + 1)});
+    server.hub().publish(event.substr(0, space), {.data = event.substr(space + 1)}).or_throw();
   }
 }
 
@@ -61,8 +61,8 @@ TEST(Latest, SendsNoCursorBeforeTheFirstEvent) {
 TEST(Latest, LeavesFinishedTopicsOutUntilTheirNextEvent) {
   RunningServer server({}, with_events);
   publish(*server, {"a a1", "b b1"});
-  server->hub().finish("a");
-  server->hub().begin("a");
+  server->hub().finish("a").or_throw();
+  server->hub().begin("a").or_throw();
   StreamClient stream(server.port(), "/events?topic=*&lastEventId=latest");
   EXPECT_EQ(stream.next_data(), "b1") << "beginning anew brings nothing back";
   publish(*server, {"a a2"});
@@ -98,7 +98,7 @@ TEST(Retained, TheNewestEventOutlivesTheLogsBounds) {
   RunningServer server(options, with_events);
   publish(*server, {"device/1 old", "device/1 on", "device/2 off"});
   const Publication retained{.topic = "asked", .event = {.data = "for", .id = "mine"}, .retain = true};
-  server->hub().publish({&retained, 1});
+  server->hub().publish({&retained, 1}).front().or_throw();
   publish(*server, {"x 1", "x 2", "x 3", "x 4"});
   EXPECT_EQ(server->hub().statistics().retained_topics, 3u);
 
@@ -111,7 +111,7 @@ TEST(Retained, TheNewestEventOutlivesTheLogsBounds) {
   EXPECT_EQ(gap->type, "millrace.gap") << "x 1 is gone";
   EXPECT_EQ(next(behind, 3), (Data{"2", "3", "4"}));
 
-  server->hub().finish("device/1");
+  server->hub().finish("device/1").or_throw();
   publish(*server, {"device/2 on", "y 1", "y 2", "y 3"});
   StreamClient later(server.port(), "/events?topic=**&lastEventId=latest");
   EXPECT_EQ(next(later, 3), (Data{"for", "on", "3"})) << "finished, replaced, and what the log still has";
@@ -145,7 +145,7 @@ TEST(Retained, BeyondTheirBoundsAnEventIsRefusedAndNothingIsDropped) {
 TEST(Retained, AnOldEventIsNotRetainedForANewOneThatIsNot) {
   RunningServer server(keeping(2), with_events);
   const Publication retained{.topic = "a", .event = {.data = "1"}, .retain = true};
-  server->hub().publish({&retained, 1});
+  server->hub().publish({&retained, 1}).front().or_throw();
   publish(*server, {"a 2", "x 1", "x 2"});
   EXPECT_EQ(server->hub().statistics().retained_topics, 0u);
   StreamClient state(server.port(), "/events?topic=**&lastEventId=latest");
@@ -158,12 +158,12 @@ TEST(Latest, AStateThatIsCompleteHasNoGap) {
   for (const char* topic : {"a", "b"}) {
     const Publication retained{
         .topic = *Topic::parse(std::string_view(topic)), .event = {.data = topic}, .retain = true};
-    server->hub().publish({&retained, 1});
+    server->hub().publish({&retained, 1}).front().or_throw();
   }
   const std::string first = id_at(server->hub(), 1);
   for (int i = 0; i < 5; ++i) {
     const Publication retained{.topic = "c", .event = {.data = std::to_string(i)}, .retain = true};
-    server->hub().publish({&retained, 1});
+    server->hub().publish({&retained, 1}).front().or_throw();
   }
   StreamClient complete(server.port(), "/events?topic=*&lastEventId=latest", "Last-Event-ID: " + first + "\r\n");
   EXPECT_EQ(next(complete, 2), (Data{"b", "4"}));
@@ -178,7 +178,7 @@ TEST(Latest, IsReadFromAnIndex) {
   RunningServer server({}, with_events);
   for (int round = 0; round < 3; ++round) {
     for (int i = 0; i < 10'000; ++i) {
-      server->hub().publish("t/" + std::to_string(i), {.data = std::to_string(round)});
+      server->hub().publish("t/" + std::to_string(i), {.data = std::to_string(round)}).or_throw();
     }
   }
   StreamClient stream(server.port(), "/events?topic=**&lastEventId=latest");
@@ -201,7 +201,7 @@ TEST(Conflation, AnIntervalBringsTheNewestOfEachTopicOnce) {
     ++events;
   }
   EXPECT_LE(events, 100u) << "far fewer than were published";
-  server->hub().finish("a");
+  server->hub().finish("a").or_throw();
   publish(*server, {"b on"});
   EXPECT_EQ(stream.next_data(), "on");
 }
@@ -219,7 +219,7 @@ TEST(Conflation, AnIntervalEndsWithItsTopicsAndHasHeartbeats) {
     return decoder.text().find("id: " + cursor) != std::string::npos;
   })) << "what it does not want moves its cursor";
   publish(*server, {"a 1", "a last"});
-  server->hub().finish("a");
+  server->hub().finish("a").or_throw();
   std::string last;
   for (std::string data = stream.next_data(); data != "<end>"; data = stream.next_data()) last = data;
   EXPECT_EQ(last, "last");

@@ -87,7 +87,7 @@ TEST(Callbacks, MayAskTheServerWhileItStops) {
                                           one.subscriptions();
                                           one.disconnect("nobody");
                                           one.open_streams();
-                                          one.hub().publish("closed", {.data = "x"});
+                                          one.hub().publish("closed", {.data = "x"}).or_throw();
                                           one.stop();
                                           asked = true;
                                         }});
@@ -200,7 +200,7 @@ TEST(Callbacks, ThatThrowAreReportedAndEndNothing) {
   EXPECT_EQ(RawClient(server.port()).exchange(get("/released")).body, "x");
   // All of that has cost nothing.
   StreamClient still(server.port(), "/events?topic=a");
-  server->hub().publish("a", {.data = "there"});
+  server->hub().publish("a", {.data = "there"}).or_throw();
   EXPECT_EQ(still.next_data(), "there");
 }
 
@@ -306,7 +306,7 @@ TEST(ServerLife, RefusesASecondListen) {
   RunningServer server;
   EXPECT_FALSE(server->listen("127.0.0.1", 0));
   StreamClient stream(server.port(), "/events?topic=a");
-  server->hub().publish("a", {.data = "there"});
+  server->hub().publish("a", {.data = "there"}).or_throw();
   EXPECT_EQ(stream.next_data(), "there");
 }
 
@@ -411,12 +411,12 @@ class Life {
  private:
   bool chance(unsigned one_in) { return random_() % one_in == 0; }
 
-  // In a callback, on whichever thread.
+  // In a callback, on any thread.
   void call_back() {
     const std::size_t turn = ++called_back_;
     switch (turn % 7) {
       case 0:
-        one_->hub().publish("a", {.data = "from a callback"});
+        one_->hub().publish("a", {.data = "from a callback"}).or_throw();
         break;
       case 1:
         one_->open_streams();
@@ -443,9 +443,9 @@ class Life {
     std::mt19937_64 random(seed);
     while (!is_over_) {
       const OwnedTopic topic = OwnedTopic::parse("b/" + std::to_string(random() % 3)).value();
-      one_->hub().publish(topic, {.data = std::string(random() % 2'000, 'x')});
-      if (random() % 20 == 0) one_->hub().finish(topic);
-      if (random() % 20 == 0) one_->hub().begin(topic);
+      one_->hub().publish(topic, {.data = std::string(random() % 2'000, 'x')}).or_throw();
+      if (random() % 20 == 0) one_->hub().finish(topic).or_throw();
+      if (random() % 20 == 0) one_->hub().begin(topic).or_throw();
       std::this_thread::sleep_for(std::chrono::microseconds(random() % 200));
     }
   }

@@ -15,6 +15,7 @@
 
 #include "eventually.h"
 #include "joined_thread.h"
+#include "millrace/server/limits.h"
 #include "running_server.h"
 #include "stream_client.h"
 
@@ -113,7 +114,7 @@ TEST(Listening, KeepsItsLoopsWhenStoppedUntilNoneOfThemAccepts) {
       RawClient{server.port()};
       return false;
     } catch (const std::exception&) {
-      return true;  // nobody listens any more
+      return true;  // the server no longer listens
     }
   }));
   // Time enough for what must not happen.
@@ -214,7 +215,7 @@ TEST(Listening, CountsWhatItRefusesByReason) {
   RawClient(server.port()).exchange(get("/nowhere"));
   server->drain(Duration{0});
   RawClient(server.port()).exchange(get("/events?topic=a"));
-  // A worker counts when it is done with the answer, which may have arrived by then.
+  // A worker counts a request after its answer, which may already have arrived.
   for (const char* line : {"{status=\"403\",reason=\"forbidden\"} 1", "{status=\"400\",reason=\"invalid\"} 2",
                            "{status=\"421\",reason=\"host\"} 1", "{status=\"400\",reason=\"malformed\"} 1",
                            "{status=\"404\",reason=\"handler\"} 1", "{status=\"503\",reason=\"draining\"} 1"}) {

@@ -54,7 +54,7 @@ void publish_more_than_fits(Server& server) {
   for (int i = 0; i < kEvents; ++i) {
     std::string data = std::to_string(i) + ' ';
     data.resize(4'000, 'x');
-    server.hub().publish("a", {.data = data});
+    server.hub().publish("a", {.data = data}).or_throw();
   }
 }
 
@@ -104,7 +104,7 @@ TEST(LostClient, MayBeOneThatOnlyDoesNotRead) {
   ASSERT_TRUE(witness.read_until(has_chunks(witness.decoder().chunks() + 5)));
   EXPECT_EQ(server->open_streams(), 3u) << "a reader that is not reading for five heartbeats";
   vanish(gone);
-  // Where the kernel cannot be told to ask more often (before Linux 6.15), this takes longer.
+  // If the kernel cannot be set to probe more often (before Linux 6.15), this takes longer.
   EXPECT_LE(heartbeats_until(server, witness, 2), 5u);
   EXPECT_EQ(server->open_streams(), 2u);
   ASSERT_TRUE(stalled.read_until([](const StreamDecoder& decoder) { return decoder.events().size() >= kEvents; }));

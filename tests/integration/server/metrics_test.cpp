@@ -36,7 +36,7 @@ TEST(Metrics, WithoutAFormatTheAnswerNamesThePartThatHasOne) {
 
 TEST(Metrics, PrometheusReadsCountersGaugesAndHistograms) {
   RunningServer server({.metrics = prometheus_metrics()}, with_routes);
-  server->hub().publish("a", {.data = "x"});
+  server->hub().publish("a", {.data = "x"}).or_throw();
   ASSERT_EQ(RawClient(server.port()).exchange(get("/events?topic=a*")).status, 400);
   const RawResponse response = RawClient(server.port()).exchange(get("/metrics"));
   EXPECT_EQ(response.status, 200);
@@ -70,7 +70,7 @@ class Names final : public MetricsFormat {
 
 TEST(Metrics, AFormatOfOnesOwnGetsTheFiguresThatTheProgramGets) {
   RunningServer server({.metrics = std::make_shared<Names>()}, with_routes);
-  server->hub().publish("a", {.data = "x"});
+  server->hub().publish("a", {.data = "x"}).or_throw();
   const RawResponse response = RawClient(server.port()).exchange(get("/metrics"));
   EXPECT_EQ(response.field("Content-Type"), "text/names");
   EXPECT_NE(response.body.find("millrace_publishes_total=1\n"), std::string::npos) << response.body;

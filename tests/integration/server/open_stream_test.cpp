@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/server/limits.h"
 #include "running_server.h"
 #include "stream_client.h"
 
@@ -200,7 +201,7 @@ TEST_F(OpenStream, WaitingForRoomEndsWhenTheClientReads) {
   open(client, get("/stream"));
   const EventStream stream = opened_.take();
   fill(stream);
-  EXPECT_FALSE(stream.wait_for_room(Duration{20})) << "nobody reads";
+  EXPECT_FALSE(stream.wait_for_room(Duration{20})) << "the client does not read";
   EXPECT_TRUE(stream.is_open());
   EXPECT_GT(stream.buffered_bytes(), kStreamRoomBytes);
   auto room = std::async(std::launch::async, [stream] { return stream.wait_for_room(kDeadline); });

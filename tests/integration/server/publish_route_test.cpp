@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "millrace/server/limits.h"
 #include "running_server.h"
 #include "stream_client.h"
 
@@ -24,7 +25,7 @@ class Publishing : public ::testing::Test {
   // Everything that has ever been published.
   std::vector<std::string> published() {
     StreamClient stream(server_.port(), "/events?topic=**", "Last-Event-ID: earliest\r\n");
-    server_->hub().publish("end", {.data = "end"});
+    server_->hub().publish("end", {.data = "end"}).or_throw();
     std::vector<std::string> data;
     for (auto event = stream.next(); event && event->data != "end"; event = stream.next()) data.push_back(event->data);
     return data;
@@ -70,7 +71,7 @@ TEST_F(Publishing, ARepeatedIdIsAnsweredButNotPublishedAgain) {
       << "said of the line that it is true of";
 }
 
-// Or whoever may publish to one topic could take other topics' IDs, and with them their events.
+// Otherwise a publisher of one topic could use up the IDs of other topics, and so suppress their events.
 TEST_F(Publishing, AnIdIsItsTopicsOwn) {
   publish(R"({"topic":"mine","data":"first","id":"order-1001"})");
   EXPECT_EQ(publish(R"({"topic":"yours","data":"second","id":"order-1001"})").body, "{\"id\":\"order-1001\"}\n");

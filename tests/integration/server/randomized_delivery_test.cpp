@@ -1,5 +1,5 @@
-// The promise itself, under load: whatever publishers and subscribers do, each subscriber gets what it wants in the
-// order of the log, nothing twice, nothing missing.
+// The promise itself, under load: at any behaviour of publishers and subscribers, each subscriber gets its events in
+// the order of the log, nothing twice, nothing missing.
 
 #include <gtest/gtest.h>
 
@@ -40,7 +40,7 @@ constexpr std::array<Filter, 4> kFilters{{{"topic=t/**", "abcd"},
                                           {"topic=t/a&topic=t/b&topic=t/c&topic=t/d&topic=t/end", "abcd"},
                                           {"topic=t/b&topic=t/d&topic=t/end", "bd"}}};
 
-// What has been published, by sequence; and how much, for those who wait for it.
+// What has been published, by sequence; threads can wait until it is a given number.
 class Published {
  public:
   void add(const std::string& id, char topic, const std::string& data) {
@@ -156,7 +156,7 @@ TEST_P(Delivery, IsCompleteOrderedAndOnceForSubscribersThatStallDropAndResume) {
   std::vector<std::thread> publishers;
   for (int i = 0; i < kPublishers; ++i) publishers.emplace_back([&, i] { publish(server->hub(), i, published); });
   for (std::thread& thread : publishers) thread.join();
-  server->hub().publish("t/end", {.type = "end", .data = ""});
+  server->hub().publish("t/end", {.type = "end", .data = ""}).or_throw();
   for (std::thread& thread : subscribers) thread.join();
 
   std::size_t deliveries = 0;

@@ -11,6 +11,7 @@
 
 #include "counted_memory.h"
 #include "eventually.h"
+#include "millrace/server/limits.h"
 #include "raw_client.h"
 #include "running_server.h"
 

@@ -1,4 +1,4 @@
-// What may have no body has none, whatever has made it: the next response begins right behind the head.
+// Responses that must not have a body have none, whichever code made them: the next response follows the head.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -23,7 +23,8 @@ void with_routes(Server& server) {
     stream.close();
   });
   server.Get("/subscribed", [&server](const Request& request, Response& response) {
-    EXPECT_EQ(server.subscribe(request, response, {.topics = {"a"}}), request.method != "HEAD");
+    EXPECT_EQ(server.subscribe(request, response, {.topics = {"a"}}).outcome,
+              request.method == "HEAD" ? Subscribed::Outcome::kHeadOnly : Subscribed::Outcome::kOpen);
   });
   server.Get("/content", [](const Request&, Response& response) { response.set_content("12345", "text/plain"); });
   server.Get("/provider", [](const Request&, Response& response) {
@@ -119,8 +120,8 @@ TEST_F(ResponseRules, NoContentAndNotModifiedHaveNeitherBodyNorLength) {
 }
 
 TEST_F(ResponseRules, AFinishedTopicsAnswerHasNeither) {
-  server_->hub().publish("done", {.data = "1"});
-  server_->hub().finish("done");
+  server_->hub().publish("done", {.data = "1"}).or_throw();
+  server_->hub().finish("done").or_throw();
   RawClient client(server_.port());
   client.send(get("/events?topic=done&lastEventId=earliest"));
   const std::string stream = client.read_until("0\r\n\r\n");

@@ -40,7 +40,7 @@ TEST(ServerLife, StreamsCostNoThread) {
   EXPECT_EQ(threads_of_this_process(), before);
   EXPECT_EQ(server->open_streams(), 500u);
   EXPECT_EQ(RawClient(server.port()).exchange(get("/plain")).status, 200);
-  server->hub().publish("a", {.data = "1"});
+  server->hub().publish("a", {.data = "1"}).or_throw();
   for (StreamClient& stream : streams) EXPECT_EQ(stream.next_data(), "1");
 }
 
@@ -49,7 +49,7 @@ TEST(ServerLife, StoppingEndsOpenStreams) {
   std::vector<StreamClient> streams;
   for (int i = 0; i < 20; ++i) streams.emplace_back(server.port(), "/events?topic=a");
   StreamClient stalled(server.port(), "/events?topic=a", "", 4'096);
-  for (int i = 0; i < 5'000; ++i) server->hub().publish("a", {.data = std::string(1'000, 'x')});
+  for (int i = 0; i < 5'000; ++i) server->hub().publish("a", {.data = std::string(1'000, 'x')}).or_throw();
   RawClient idle(server.port());
   RawClient half(server.port());
   half.send("GET /plain HTTP/1.1\r\nHost: localhost\r\n");
@@ -82,11 +82,11 @@ TEST(ServerLife, ListensAgainAfterAStopWithTheSameLog) {
     if (round > 0) {
       EXPECT_EQ(stream.next_data(), "between");
     }
-    server->hub().publish("a", {.data = "live"});
+    server->hub().publish("a", {.data = "live"}).or_throw();
     EXPECT_EQ(stream.next_data(), "live");
     last = stream.decoder().last_event_id();
     server.stop();
-    server->hub().publish("a", {.data = "between"});
+    server->hub().publish("a", {.data = "between"}).or_throw();
     stream.read_to_end();
     server.start();
   }
@@ -177,7 +177,7 @@ TEST(ServerLife, NeedNotListenAtAll) {
   Server server;
   EXPECT_EQ(server.open_streams(), 0u);
   EXPECT_EQ(server.disconnect("nobody"), 0u);
-  server.hub().publish("a", {.data = "x"});
+  server.hub().publish("a", {.data = "x"}).or_throw();
 }
 
 TEST(ServerLife, ManyPublishersAndComingAndGoingSubscribersLoseNothing) {
@@ -189,7 +189,7 @@ TEST(ServerLife, ManyPublishersAndComingAndGoingSubscribersLoseNothing) {
   for (int p = 0; p < kPublishers; ++p) {
     publishers.emplace_back([&, p] {
       while (!go) std::this_thread::yield();
-      for (int i = 0; i < kEach; ++i) server->hub().publish("a", {.data = std::to_string(p * kEach + i)});
+      for (int i = 0; i < kEach; ++i) server->hub().publish("a", {.data = std::to_string(p * kEach + i)}).or_throw();
     });
   }
   // Reads everything over connections that are cut all the time.

@@ -13,6 +13,7 @@
 
 #include "counted_memory.h"
 #include "eventually.h"
+#include "millrace/server/limits.h"
 #include "raw_client.h"
 #include "running_server.h"
 
@@ -69,8 +70,8 @@ TEST(SlowReaderMemory, IsUnder64KilobytesBeyondTheLogForABacklogOf200Megabytes) 
   options.streams.heartbeat = Duration{3'600'000};
   RunningServer server(options, [](Server& one) { one.events("/events"); });
   const std::string data(kEventBytes, 'x');
-  for (std::size_t i = 0; i < kEvents; ++i) server->hub().publish("a", {.data = data});
-  { const Reader warm_up(server.port()); }  // whatever is made once, for the first client
+  for (std::size_t i = 0; i < kEvents; ++i) server->hub().publish("a", {.data = data}).or_throw();
+  { const Reader warm_up(server.port()); }  // what is allocated once, for the first client
   ASSERT_TRUE(eventually([&] { return server->open_streams() == 0; }));
   // Loop and worker are idle when nothing has changed between two looks at the loop's own state.
   ASSERT_TRUE(eventually([&] { return server->subscriptions().empty(); }));
@@ -104,8 +105,8 @@ TEST(SlowReaderMemory, OfManyWhoNeverReadIsBoundedForAllTogether) {
   for (int i = 0; i < kReaders; ++i) {
     readers.emplace_back(server.port()).send(get("/events?topic=a"));
     ASSERT_TRUE(eventually([&] { return readers.back().has_input(); }));
-    server->hub().publish("a", {.data = data});
-    ASSERT_GT(keeps_up.read_until("\n\n\r\n").size(), kBytes) << "those who read are not cut";
+    server->hub().publish("a", {.data = data}).or_throw();
+    ASSERT_GT(keeps_up.read_until("\n\n\r\n").size(), kBytes) << "a client that reads is not cut";
   }
   constexpr std::size_t kOnTheWay = 16 * kBytes;  // in queues of the loops, and what this test holds
   constexpr auto kMost = static_cast<std::int64_t>(kHistoryBytes + kMaxPinnedBytes + kOnTheWay);

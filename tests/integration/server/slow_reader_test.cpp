@@ -25,7 +25,7 @@ std::string data_of(int number) {
 void publish_many(Server& server) {
   for (int i = 0; i < kEvents; ++i) {
     const std::string data = data_of(i);
-    server.hub().publish("a", {.data = data});
+    server.hub().publish("a", {.data = data}).or_throw();
   }
 }
 
@@ -51,11 +51,11 @@ TEST(SlowReader, GetsEverythingInOrderWhenItReadsAgain) {
   StreamClient quick(server.port(), "/events?topic=a");
   publish_many(*server);
   const auto has_all = [](const StreamDecoder& decoder) { return decoder.events().size() >= kEvents; };
-  EXPECT_TRUE(quick.read_until(has_all)) << "nobody waits for the slow one";
+  EXPECT_TRUE(quick.read_until(has_all)) << "the others do not wait for the slow one";
   EXPECT_TRUE(slow.read_until(has_all));
   ASSERT_EQ(slow.decoder().events().size(), kEvents);
   for (int i = 0; i < kEvents; ++i) ASSERT_EQ(slow.decoder().events()[i].data, data_of(i));
-  server->hub().publish("a", {.data = "live again"});
+  server->hub().publish("a", {.data = "live again"}).or_throw();
   EXPECT_TRUE(slow.read_until([](const StreamDecoder& decoder) { return decoder.events().size() > kEvents; }));
 }
 
@@ -99,7 +99,7 @@ TEST(SlowReader, ManyOfThemCostNoMemory) {
   // All loops have dealt with all of it once a subscriber on each has the last event.
   StreamClient one(server.port(), "/events?topic=a&topic=end");
   StreamClient two(server.port(), "/events?topic=a&topic=end");
-  server->hub().publish("end", {.data = "end"});
+  server->hub().publish("end", {.data = "end"}).or_throw();
   EXPECT_EQ(one.next_data(), "end");
   EXPECT_EQ(two.next_data(), "end");
 #if !defined(__SANITIZE_THREAD__)  // which keeps notes of all that is written

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "millrace/server/invalid_option.h"
+#include "millrace/server/push_service.h"
 #include "millrace/server/stores/jetstream.h"
 #include "millrace/server/stores/sqlite.h"
 #include "running_server.h"
@@ -27,7 +28,7 @@ std::string resuming(std::string_view id) {
 
 class StoredEvents : public ::testing::Test {
  protected:
-  // Little of it in memory, so that whoever resumes reads from the file.
+  // Little of it in memory, so that clients that resume are served from the file.
   ServerOptions options() const {
     ServerOptions options = open_to_all();
     options.history.events = 10;
@@ -54,7 +55,7 @@ class StoredEvents : public ::testing::Test {
     for (int i = first; i <= last; ++i) numbers.push_back(std::to_string(i));
     std::vector<Publication> publications;
     for (const std::string& number : numbers) publications.push_back({.topic = topic, .event = {.data = number}});
-    (*server_)->hub().publish(publications);
+    (*server_)->hub().publish(publications).front().or_throw();
   }
 
   void expect_numbers(StreamClient& stream, int first, int last) {
@@ -111,7 +112,7 @@ TEST_F(StoredEvents, WithAPublishersIdAreTakenOnceAcrossARestart) {
 TEST_F(StoredEvents, OfAFinishedTopicAreOverForWhoHasThemAlsoAfterARestart) {
   restart();
   publish_numbers("job", 1, 30);
-  (*server_)->hub().finish("job");
+  (*server_)->hub().finish("job").or_throw();
   publish_numbers("other", 1, 30);
   const std::string last = id_at((*server_)->hub(), 30);
   const std::string early = id_at((*server_)->hub(), 5);
@@ -126,10 +127,10 @@ TEST_F(StoredEvents, OfAFinishedTopicAreOverForWhoHasThemAlsoAfterARestart) {
 TEST_F(StoredEvents, OfSeveralTopicsEndWithTheLastFinishThoughMemoryHasForgottenTheOthers) {
   restart();
   StreamClient stream(server_->port(), "/events?topic=one&topic=two");
-  (*server_)->hub().finish("one");
+  (*server_)->hub().finish("one").or_throw();
   publish_numbers("other", 1, 30);
   publish("two", "last");
-  (*server_)->hub().finish("two");
+  (*server_)->hub().finish("two").or_throw();
   EXPECT_EQ(stream.next_data(), "last");
   EXPECT_TRUE(stream.read_to_end());
 }
@@ -138,7 +139,7 @@ TEST_F(StoredEvents, ThatAreGoneAreToldAsAGap) {
   ServerOptions bounded = options();
   bounded.store = file({.events = 50});
   RunningServer server(bounded, [](Server& one) { one.events("/events"); });
-  for (int i = 1; i <= 200; ++i) server->hub().publish("a", {.data = std::to_string(i)});
+  for (int i = 1; i <= 200; ++i) server->hub().publish("a", {.data = std::to_string(i)}).or_throw();
   StreamClient stream(server.port(), "/events?topic=a", resuming(id_at(server->hub(), 20)));
   const auto gap = stream.next();
   ASSERT_TRUE(gap);
@@ -157,7 +158,7 @@ TEST_F(StoredEvents, ReachWhoResumesWhileOthersPublishOnceAndInOrder) {
   std::vector<std::thread> readers;
   for (int r = 0; r < kStreams; ++r) {
     readers.emplace_back([this, r] {
-      // Cut off again and again, each at places of its own.
+      // Disconnected again and again, each reader at other places.
       std::string id = "earliest";
       int next = 1;
       while (next <= kEvents) {
@@ -182,10 +183,10 @@ TEST_F(StoredEvents, AreRefusedWhileTheDiskIsFullAndStreamsGoOn) {
   full.store = open_sqlite(disk.path("log"), {.sync = StoreSync::kNormal});
   full.streams.heartbeat = Duration{200};
   std::mutex mutex;
-  std::vector<std::string> troubles;
-  full.on_store_trouble = [&](const std::string& trouble) {
+  std::vector<StoreStatus> statuses;
+  full.on_store_status = [&](const StoreStatus& status) {
     const std::lock_guard lock(mutex);
-    troubles.push_back(trouble);
+    statuses.push_back(status);
   };
   RunningServer server(full, [](Server& one) { one.events("/events").operations(); });
   StreamClient live(server.port(), "/events?topic=a");
@@ -232,9 +233,10 @@ TEST_F(StoredEvents, AreRefusedWhileTheDiskIsFullAndStreamsGoOn) {
   expect(live, before + 1, before + 100);
   expect(late, before + 1, before + 100);
   const std::lock_guard lock(mutex);
-  ASSERT_GE(troubles.size(), 2u);
-  EXPECT_NE(troubles.front().find("full"), std::string::npos) << troubles.front();
-  EXPECT_EQ(troubles.back(), "");
+  ASSERT_GE(statuses.size(), 2u);
+  EXPECT_FALSE(statuses.front().is_accepting());
+  EXPECT_NE(statuses.front().reason.find("full"), std::string::npos) << statuses.front().reason;
+  EXPECT_TRUE(statuses.back().is_accepting());
 }
 
 TEST_F(StoredEvents, NeedADiskThatCanBeWrittenTo) {
@@ -262,18 +264,18 @@ TEST_F(StoredEvents, OutliveTheServerInAStoreThatTheNextOneUses) {
   server_.reset();
   const Publication late{.topic = "a", .event = {.data = "x"}};
   std::uint64_t sequence = 0;
-  EXPECT_THROW(stored.store->append({&late, 1}, {&sequence, 1}), StoreUnavailable) << "nobody would deliver it";
+  EXPECT_THROW(stored.store->append({&late, 1}, {&sequence, 1}), StoreUnavailable) << "no server would deliver it";
   begin();
   StreamClient all(server_->port(), "/events?topic=a&lastEventId=earliest");
   publish_numbers("a", 101, 101);
   expect_numbers(all, 1, 101);
 }
 
-// The program's own, whose entries come from whatever it likes.
-class StoreWithEpoch final : public EventStore {
+// A store of the program's own that is always empty.
+class EmptyStore : public EventStore {
  public:
-  explicit StoreWithEpoch(std::string epoch) : epoch_(std::move(epoch)) {}
-  void start(Callbacks) override { ADD_FAILURE() << "a server uses it"; }
+  explicit EmptyStore(std::string epoch) : epoch_(std::move(epoch)) {}
+  void start(Callbacks) override {}
   void stop() override {}
   const std::string& epoch() const override { return epoch_; }
   std::uint64_t head() const override { return 0; }
@@ -288,6 +290,63 @@ class StoreWithEpoch final : public EventStore {
  private:
   std::string epoch_;
 };
+
+class StoreWithEpoch final : public EmptyStore {
+ public:
+  using EmptyStore::EmptyStore;
+  void start(Callbacks) override { ADD_FAILURE() << "a server uses it"; }
+};
+
+class FailingStore final : public EmptyStore {
+ public:
+  FailingStore() : EmptyStore(new_store_epoch()) {}
+  void append(std::span<const Publication>, std::span<std::uint64_t>) override { fail(); }
+  std::optional<std::uint64_t> find(std::string_view, const TopicFilter&) const override { fail(); }
+  StoreStatus status() const override { return StoreStatus::refusing("the disk is away"); }
+
+ private:
+  [[noreturn]] static void fail() { throw StoreUnavailable("the disk is away"); }
+};
+
+// The program gets the failure as a value, the client as a 503.
+TEST(Stores, ThatFailAreResultsOfTheCalls) {
+  std::unique_ptr<PushService> push;
+  std::mutex mutex;
+  std::vector<Subscribed::Outcome> outcomes;
+  const auto note = [&](const Subscribed& subscribed) {
+    const std::lock_guard lock(mutex);
+    EXPECT_FALSE(subscribed);
+    EXPECT_FALSE(subscribed.sentence.empty());
+    outcomes.push_back(subscribed.outcome);
+  };
+  RunningServer server({.store = std::make_shared<FailingStore>()}, [&](Server& one) {
+    push = std::make_unique<PushService>(one);
+    one.Get("/subscribe",
+            [&](const auto& request, auto& response) { note(one.subscribe(request, response, {.topics = {"a"}})); });
+    one.Get("/push", [&](const auto& request, auto& response) { note(push->connect(request, response, "ada")); });
+    one.Get("/publish", [&](const auto&, auto&) { one.hub().publish("a", {.data = "x"}).or_throw(); });
+  });
+  Hub& hub = server->hub();
+  for (const Published& published : {hub.publish("a", {.data = "x"}), hub.finish("a"), hub.begin("a"),
+                                     hub.publish(std::vector<Publication>(3, Publication{.topic = "a"})).back()}) {
+    EXPECT_EQ(published.outcome, Published::Outcome::kStoreUnavailable);
+    EXPECT_EQ(published.sentence, "the disk is away");
+    EXPECT_THROW(published.or_throw(), StoreUnavailable);
+  }
+  EXPECT_EQ(push->close("ada").outcome, PushService::Closed::Outcome::kStoreUnavailable);
+  RawClient client(server.port());
+  for (const char* path : {"/subscribe", "/push", "/publish"}) {
+    const RawResponse response =
+        client.exchange("GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n" +
+                        (path == std::string_view("/subscribe") ? "Last-Event-ID: mine\r\n\r\n" : "\r\n"));
+    EXPECT_EQ(response.status, 503) << path;
+    EXPECT_GT(std::stoi(response.field("Retry-After")), 0) << path;
+    EXPECT_EQ(response.body.find("disk"), std::string::npos) << path << ": " << response.body;
+  }
+  EXPECT_EQ(outcomes, std::vector(2, Subscribed::Outcome::kStoreUnavailable));
+  server.stop();
+  push.reset();
+}
 
 TEST(Stores, WithEpochsThatNoIdCouldBeMadeOfAreRefused) {
   for (const char* epoch : {"", "a\nb", "a-1", "a b", "an epoch of more than thirty-two"}) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "millrace/server/hub.h"
+#include "millrace/server/limits.h"
 #include "running_server.h"
 #include "stream_client.h"
 
@@ -24,7 +25,7 @@ std::string last_event_id(std::string_view id) {
 
 TEST(Subscribing, IsAnsweredAtOnceWithAHeadAndTheCursor) {
   RunningServer server({}, with_events);
-  server->hub().publish("orders", {.data = "before"});
+  server->hub().publish("orders", {.data = "before"}).or_throw();
   const StreamClient stream(server.port(), "/events?topic=orders");
   EXPECT_TRUE(stream.head().head.starts_with("HTTP/1.1 200 OK\r\n"));
   EXPECT_EQ(stream.head().field("Content-Type"), "text/event-stream");
@@ -43,9 +44,9 @@ TEST(Subscribing, IsAnsweredAtOnceWithAHeadAndTheCursor) {
 std::string said_to(int port, Hub& hub, const std::string& parameter, const std::string& fields = {}) {
   StreamClient stream(port, "/events?topic=job" + parameter, fields);
   EXPECT_TRUE(stream.read_until([](const StreamDecoder& decoder) { return decoder.chunks() >= 2; }));
-  hub.finish("job");
+  hub.finish("job").or_throw();
   EXPECT_TRUE(stream.read_to_end());
-  hub.begin("job");
+  hub.begin("job").or_throw();
   EXPECT_TRUE(stream.decoder().events().empty());
   return stream.decoder().text();
 }
@@ -158,7 +159,7 @@ TEST(Subscribing, AStreamGetsTheTopicsItAskedForAndNoOther) {
   StreamClient wild(server.port(), "/events?topic=stocks/*");
   StreamClient escaped(server.port(), "/events?topic=%73tocks%2F**&topic=caf%C3%A9+%26");
   for (const char* topic : {"stocks/a", "stocks/b", "stocks/b/c", "news", "stocks", "caf\xc3\xa9 &"}) {
-    server->hub().publish(*Topic::parse(topic), {.data = topic});
+    server->hub().publish(*Topic::parse(topic), {.data = topic}).or_throw();
   }
   const auto expect = [](StreamClient& stream, const std::vector<std::string>& topics) {
     for (const std::string& topic : topics) EXPECT_EQ(stream.next_data(), topic);
@@ -232,9 +233,9 @@ TEST(Subscribing, AnHttp10ClientGetsAnUnframedStream) {
   StreamClient stream(RawClient(server.port()), "GET /events?topic=a HTTP/1.0\r\n\r\n");
   EXPECT_EQ(stream.head().count("Transfer-Encoding"), 0u);
   EXPECT_EQ(stream.head().field("Connection"), "close");
-  server->hub().publish("a", {.data = "1"});
+  server->hub().publish("a", {.data = "1"}).or_throw();
   EXPECT_EQ(stream.next_data(), "1");
-  server->hub().finish("a");
+  server->hub().finish("a").or_throw();
   EXPECT_EQ(stream.next_data(), "<end>");
 }
 
@@ -252,8 +253,8 @@ TEST(Subscribing, WhatAClientSaysOnAnOpenStreamIsIgnored) {
   RunningServer server({}, with_events);
   StreamClient stream(server.port(), "/events?topic=a");
   stream.client().send(get("/events?topic=b") + std::string(100'000, 'x'));
-  server->hub().publish("b", {.data = "b"});
-  server->hub().publish("a", {.data = "a"});
+  server->hub().publish("b", {.data = "b"}).or_throw();
+  server->hub().publish("a", {.data = "a"}).or_throw();
   EXPECT_EQ(stream.next_data(), "a");
 }
 
@@ -268,7 +269,7 @@ TEST(Subscribing, DisconnectCutsTheStreamsOfOneClient) {
   EXPECT_FALSE(ann.read_to_end()) << "cut, not ended: the client will resume";
   EXPECT_FALSE(ann_too.read_to_end());
   EXPECT_EQ(server->open_streams(), 2u);
-  server->hub().publish("a", {.data = "on"});
+  server->hub().publish("a", {.data = "on"}).or_throw();
   EXPECT_EQ(bob.next_data(), "on");
   EXPECT_EQ(nameless.next_data(), "on");
 }
@@ -340,7 +341,7 @@ TEST_F(Resuming, WithoutAnIdBeginsWithWhatComes) {
 }
 
 TEST_F(Resuming, WhatTheLogCannotHonourIsSaid) {
-  server_->hub().publish("a", {.data = "7"});
+  server_->hub().publish("a", {.data = "7"}).or_throw();
   EXPECT_EQ(data_of("/events?topic=a", last_event_id(ids_[0])), (Data{"gap expired", "3", "4", "5", "6", "7"}));
   EXPECT_EQ(data_of("/events?topic=a", last_event_id("nonsense")).front(), "gap unknown");
 }
@@ -357,7 +358,7 @@ TEST_F(Resuming, FromTheFirstBlockMissesNothing) {
   StreamClient stream(server_.port(), "/events?topic=a");
   const std::string cursor = stream.decoder().last_event_id();
   stream.client().reset();
-  server_->hub().publish("a", {.data = "while away"});
+  server_->hub().publish("a", {.data = "while away"}).or_throw();
   EXPECT_EQ(data_of("/events?topic=a", last_event_id(cursor)), (Data{"while away"}));
 }
 
@@ -376,8 +377,8 @@ TEST(Heartbeat, CarriesTheCursorOfAQuietTopicPastTheOthersTraffic) {
   EXPECT_TRUE(quiet.read_until([&](const StreamDecoder& decoder) { return decoder.last_event_id() == last; }));
   EXPECT_TRUE(quiet.decoder().events().empty());
   quiet.client().reset();
-  server->hub().publish("quiet", {.data = "missed"});
-  for (int i = 0; i < 15; ++i) server->hub().publish("noisy", {.data = "x"});
+  server->hub().publish("quiet", {.data = "missed"}).or_throw();
+  for (int i = 0; i < 15; ++i) server->hub().publish("noisy", {.data = "x"}).or_throw();
   StreamClient back(server.port(), "/events?topic=quiet", last_event_id(last));
   EXPECT_EQ(back.next_data(), "missed") << "and no gap";
 }
@@ -399,7 +400,7 @@ TEST(FinishedTopic, EndsItsStreamsAndIsOverForThoseWhoComeBack) {
   StreamClient stream(server.port(), "/events?topic=job");
   StreamClient wild(server.port(), "/events?topic=*");
   const std::string id = server->hub().publish("job", {.data = "last"}).id;
-  server->hub().finish("job");
+  server->hub().finish("job").or_throw();
   EXPECT_EQ(stream.next_data(), "last");
   EXPECT_TRUE(stream.read_to_end()) << "with its last chunk";
   EXPECT_EQ(wild.next_data(), "last");
@@ -416,10 +417,10 @@ TEST(FinishedTopic, EndsItsStreamsAndIsOverForThoseWhoComeBack) {
 TEST(Polling, EndsEachResponseWithItsFirstBatch) {
   RunningServer server({}, with_events);
   StreamClient waiting(server.port(), "/events?topic=a&mode=poll");
-  server->hub().publish("a", {.data = "1"});
+  server->hub().publish("a", {.data = "1"}).or_throw();
   EXPECT_EQ(waiting.next_data(), "1");
   EXPECT_TRUE(waiting.read_to_end());
-  server->hub().publish("a", {.data = "2"});
+  server->hub().publish("a", {.data = "2"}).or_throw();
   StreamClient next(server.port(), "/events?topic=a&mode=poll", last_event_id(waiting.decoder().last_event_id()));
   EXPECT_EQ(next.next_data(), "2");
   EXPECT_TRUE(next.read_to_end());

@@ -1,4 +1,4 @@
-// How often the client's state machine tries, which statuses it tries again after, and being told to start over.
+// How often the client's state machine tries, which statuses it tries again after, and restarts.
 #include <gtest/gtest.h>
 
 #include "millrace/core/event_source_state.h"

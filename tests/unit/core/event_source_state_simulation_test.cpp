@@ -1,4 +1,4 @@
-// Thousands of random lives of an EventSourceState: whatever happens to it, it keeps its promises.
+// Thousands of random lives of an EventSourceState: it keeps its promises in all of them.
 #include <gtest/gtest.h>
 
 #include <optional>

@@ -33,7 +33,7 @@ std::string field_of(const json& event, const char* name) {
   return event.contains(name) ? text_of(event.at(name)) : std::string();
 }
 
-// The name of the field that cannot be written; empty if all can. A Duration is checked by whoever makes it of a
+// The name of the field that cannot be written; empty if all can. A Duration is checked by the code that makes it of a
 // number.
 std::string refused_field(const json& event) {
   if (!OwnedEventType::parse(field_of(event, "type"))) return "type";

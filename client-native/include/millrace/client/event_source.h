@@ -22,6 +22,7 @@
 #include <string>
 #include <string_view>
 
+#include "millrace/client/limits.h"
 #include "millrace/client/options.h"
 #include "millrace/core/event.h"
 #include "millrace/core/event_source_state.h"

@@ -17,6 +17,8 @@
 #include <cstddef>
 #include <memory>
 
+#include "millrace/client/limits.h"
+
 namespace millrace {
 
 class ClientLoop;

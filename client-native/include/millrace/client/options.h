@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/client/limits.h"
 #include "millrace/core/event_source_state.h"
-#include "millrace/core/limits.h"
 #include "millrace/core/time.h"
 
 namespace millrace {

@@ -196,7 +196,7 @@ class EventSourceState {
   Duration reconnection_time() const { return backoff_.reconnection_time(); }
 
  private:
-  enum class Phase : std::uint8_t { kIdle, kStarting, kWaiting, kConnecting, kStreaming, kSuspended, kClosed };
+  enum class Stage : std::uint8_t { kIdle, kStarting, kWaiting, kConnecting, kStreaming, kSuspended, kClosed };
 
   void hear(TimePoint now);
   void open();
@@ -207,14 +207,14 @@ class EventSourceState {
   // Called from many places: inlined, they would be a part of the module for browsers that counts.
   [[gnu::noinline]] void fail(Reason reason);
   [[gnu::noinline]] bool may_repeat(Reason reason) const;
-  bool is_connected() const { return phase_ == Phase::kConnecting || phase_ == Phase::kStreaming; }
+  bool is_connected() const { return stage_ == Stage::kConnecting || stage_ == Stage::kStreaming; }
   bool awaits_first_byte() const;
   Output poll_stream(TimePoint now);
 
   Policy policy_;
   Backoff backoff_;
   EventStreamParser parser_;
-  Phase phase_ = Phase::kIdle;
+  Stage stage_ = Stage::kIdle;
   ReadyState ready_state_ = ReadyState::kConnecting;
   Output pending_ = Output::kNothing;  // decided by an input, not polled yet
   Reason reason_ = Reason::kNone;

@@ -16,7 +16,7 @@
 
 namespace millrace {
 
-/// Appends what it is asked to write to a string of its owner's.
+/// Appends events and comments to a string of its owner.
 class EventStreamWriter {
  public:
   /// `out` must outlive it.

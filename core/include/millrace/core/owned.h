@@ -4,7 +4,7 @@
 // string, because a view of it would read freed memory. To keep a value, or to make one at run time, use Owned:
 //
 //   const auto topic = OwnedTopic::parse("rooms/" + room);     // std::nullopt if that is not a topic
-//   if (topic) hub.publish(*topic, {.data = text});            // converts to Topic, unless it is a temporary itself
+//   if (topic) hub.publish(*topic, {.data = text}).or_throw();  // converts to Topic, unless it is a temporary itself
 #pragma once
 
 #include <cstddef>

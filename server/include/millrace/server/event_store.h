@@ -20,9 +20,9 @@
 #include <string_view>
 #include <vector>
 
-#include "millrace/core/limits.h"
 #include "millrace/core/owned.h"
 #include "millrace/core/time.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/publication.h"
 #include "millrace/server/topic_filter.h"
 

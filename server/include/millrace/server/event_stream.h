@@ -25,6 +25,7 @@
 
 #include "millrace/core/event.h"
 #include "millrace/core/time.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
 
@@ -50,11 +51,22 @@ class EventStream {
   /// Server::open_stream() makes one.
   explicit EventStream(std::shared_ptr<State> state);
 
-  /// Hands one event to the stream. False if the stream is closed; end() says why. Nothing may be left out of a stream,
-  /// so this cuts it, and returns false, if more than kMaxStreamBufferBytes would wait for the client. All streams
-  /// together may keep half of ServerOptions::http.max_buffered_bytes (kUncountedBufferBytes of each do not count);
-  /// beyond it the server cuts those of which most waits, until an eighth of that is free: this one may be among them.
-  bool send(const Event& event) const;
+  /// What became of an event: true if the stream has it.
+  struct Sent {
+    /// Why the stream does not have it, because it is closed; kNone if it has.
+    EventStreamEnd end = EventStreamEnd::kClosed;
+    /// Whether the stream has the event.
+    explicit operator bool() const { return end == EventStreamEnd::kNone; }
+    /// The same, where a bool is wanted, such as in a callback that says whether to go on.
+    bool is_sent() const { return end == EventStreamEnd::kNone; }
+    /// The end as a sentence.
+    std::string_view sentence() const { return sentence_of(end); }
+  };
+  /// Hands one event to the stream. Nothing may be left out of a stream, so this cuts it if more than
+  /// kMaxStreamBufferBytes would wait for the client. All streams together may keep half of
+  /// ServerOptions::http.max_buffered_bytes (kUncountedBufferBytes of each do not count); beyond it the server cuts
+  /// those of which most waits, until an eighth of that is free: this one may be among them.
+  Sent send(const Event& event) const;
 
   /// Ends the stream after the events that were sent. Does nothing if it is closed.
   void close() const;
@@ -68,10 +80,25 @@ class EventStream {
   /// Bytes sent to the stream that the client's connection has not taken yet.
   std::size_t buffered_bytes() const;
 
-  /// Waits until the stream has room: until at most kStreamRoomBytes wait for the client. True if it has; false if it
-  /// is closed, or `timeout` (at most a day counts) has passed first. The caller's thread waits: in a handler it is a
-  /// worker, which listen() waits for when the server stops.
-  bool wait_for_room(Duration timeout) const;
+  /// What wait_for_room() has waited for.
+  enum class Room : std::uint8_t {
+    kNow,        ///< the stream has room
+    kNotInTime,  ///< the time is over, and the client has not read
+    kNever,      ///< the stream is closed; end() says why
+  };
+  /// What became of waiting: true if the stream has room.
+  struct Waited {
+    /// Says what became of it.
+    Room room = Room::kNever;
+    /// Whether the stream has room.
+    explicit operator bool() const { return room == Room::kNow; }
+    /// The same as a sentence.
+    std::string_view sentence() const;
+  };
+  /// Waits until the stream has room: until at most kStreamRoomBytes wait for the client; or until it is closed, or
+  /// `timeout` (at most a day counts) is over. The caller's thread waits: in a handler it is a worker, which listen()
+  /// waits for when the server stops.
+  Waited wait_for_room(Duration timeout) const;
 
   /// Calls `callback` once, when the stream has room or is over: on a worker thread of the server, also if it has room
   /// already; while the server stops, on the thread of listen(); or here and now if it is over already. Never under a

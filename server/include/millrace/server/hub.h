@@ -3,8 +3,10 @@
 // All events go into one log, in one order; subscribers are cursors on it. A hub belongs to its Server. Any thread may
 // use it.
 //
-//   server.hub().publish("orders/created", {.type = "created", .data = json});     // checked by the compiler
-//   server.hub().publish("rooms/" + room, {.data = text});                         // checked here: may throw
+//   const auto published = server.hub().publish("orders", {.type = "created", .data = json});
+//   if (!published) complain(published.sentence);
+//
+//   server.hub().publish("rooms/" + room, {.data = text}).or_throw();  // where an exception is the right answer
 #pragma once
 
 #include <atomic>
@@ -53,38 +55,39 @@ class Hub {
   Hub& operator=(const Hub&) = delete;
 
   /// Appends the event to the log and hands it to every subscriber of the topic. Returns once it is in the log, which
-  /// with a store is: once it will survive. Throws std::invalid_argument, with the sentence, if there is a refusal(),
-  /// StoreUnavailable if there is a store that cannot take it now, RetentionRefused if it cannot be retained. Where
-  /// there is no memory left for the log itself, the program ends, by std::terminate(): with half of an event in it, it
-  /// would lose others in silence. `publisher` is as in Publication.
-  Published publish(Topic topic, const Event& event, std::string_view publisher = {});
-  /// The same for text that is put together at run time. Throws InvalidTopic, too, if it is not one.
+  /// with a store is: once it will survive. Where there is no memory left for the log itself, the program ends, by
+  /// std::terminate(): with half of an event in it, it would lose others in silence. `publisher` is as in Publication.
+  [[nodiscard]] Published publish(Topic topic, const Event& event, std::string_view publisher = {});
+  /// The same for text that is put together at run time; refused if it is not a topic.
   template <detail::TextAtRunTime Text>
-  Published publish(const Text& topic, const Event& event, std::string_view publisher = {}) {
-    return publish(detail::checked_topic(topic), event, publisher);
+  [[nodiscard]] Published publish(const Text& topic, const Event& event, std::string_view publisher = {}) {
+    const auto checked = Topic::parse(std::string_view(topic));
+    return checked ? publish(*checked, event, publisher) : not_a_topic(topic);
   }
 
-  /// Publishes several, in order and at once: with a store all of them are stored, or none. Returns one result for
-  /// each. With Publication::retain an event outlives the log's bounds.
-  std::vector<Published> publish(std::span<const Publication> publications);
+  /// Publishes several, in order and at once: all of them, or none. Returns one result for each. If one of them cannot
+  /// be published, all results say so, with its sentence. With Publication::retain an event outlives the log's bounds.
+  [[nodiscard]] std::vector<Published> publish(std::span<const Publication> publications);
 
   /// Ends the topic. Each event stream that has no other topic ends after the topic's last event. A client that comes
   /// back with that event's ID gets 204, as long as the log has the entry. Publishing to the topic begins it again for
-  /// new clients; clients that were there before still get the end. Throws std::invalid_argument if the topic is
-  /// reserved.
-  void finish(Topic topic);
-  /// The same for text that is put together at run time. Throws std::invalid_argument, too, if it is not a topic.
+  /// new clients; clients that were there before still get the end. The result has no ID.
+  [[nodiscard]] Published finish(Topic topic);
+  /// The same for text that is put together at run time; refused if it is not a topic.
   template <detail::TextAtRunTime Text>
-  void finish(const Text& topic) {
-    finish(detail::checked_topic(topic));
+  [[nodiscard]] Published finish(const Text& topic) {
+    const auto checked = Topic::parse(std::string_view(topic));
+    return checked ? finish(*checked) : not_a_topic(topic);
   }
 
   /// Begins a finished topic again without an event, so that clients can subscribe to it. Does nothing to other topics.
-  void begin(Topic topic);
-  /// The same for text that is put together at run time. Throws std::invalid_argument, too, if it is not a topic.
+  /// The result has no ID.
+  [[nodiscard]] Published begin(Topic topic);
+  /// The same for text that is put together at run time; refused if it is not a topic.
   template <detail::TextAtRunTime Text>
-  void begin(const Text& topic) {
-    begin(detail::checked_topic(topic));
+  [[nodiscard]] Published begin(const Text& topic) {
+    const auto checked = Topic::parse(std::string_view(topic));
+    return checked ? begin(*checked) : not_a_topic(topic);
   }
 
   static constexpr std::string_view kRetainsNothing =
@@ -121,6 +124,8 @@ class Hub {
   std::optional<std::string> trouble() const;
 
  private:
+  static Published not_a_topic(std::string_view text);
+
   Feed& feed_;
   std::unique_ptr<const TopicFilter> retained_;  // null: none
   std::atomic<std::uint64_t> publishes_ = 0;

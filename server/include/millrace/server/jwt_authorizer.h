@@ -9,13 +9,27 @@
 //   false}}
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <string>
 
+#include "millrace/core/time.h"
 #include "millrace/server/authorizer.h"
 
 namespace millrace {
+
+/// Shortest secret for tokens signed with HS256, in bytes. [RFC 7518 3.2]
+inline constexpr std::size_t kMinTokenSecretBytes = 32;
+
+/// Shortest RSA key for tokens signed with RS256, in bits. [RFC 7518 3.3]
+inline constexpr int kMinRsaKeyBits = 2048;
+
+/// Most keys for checking tokens.
+inline constexpr std::size_t kMaxTokenKeys = 32;
+
+/// A token whose `nbf` is this far in the future is already valid: the issuer's clock may be ahead.
+inline constexpr Duration kMaxClockSkew{5'000};
 
 class JwtKeySet;
 

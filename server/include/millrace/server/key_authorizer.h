@@ -8,14 +8,23 @@
 //       millrace::KeyAuthorizer::Options{.publish_key_file = "/etc/millrace/publish-keys"});
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "millrace/server/authorizer.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
+
+/// Shortest key of a KeyAuthorizer, in bytes.
+inline constexpr std::size_t kMinKeyBytes = 16;
+
+/// Longest key of a KeyAuthorizer, in bytes.
+inline constexpr std::size_t kMaxKeyBytes = 1024;
+static_assert(kMinKeyBytes <= kMaxKeyBytes && kMaxKeyBytes < kMaxRequestHeadBytes);  // a header carries it
 
 /// An authorizer of keys.
 class KeyAuthorizer final : public Authorizer {

@@ -15,6 +15,7 @@
 #include "millrace/core/limits.h"
 #include "millrace/core/time.h"
 #include "millrace/server/cursor_form.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/server_tls.h"
 #include "millrace/server/topic_patterns.h"
 
@@ -23,6 +24,7 @@ namespace millrace {
 class Authorizer;
 class EventStore;
 class MetricsFormat;
+struct StoreStatus;
 
 /// Options of a Server. Its constructor throws InvalidOption for a value that is out of range.
 struct ServerOptions {
@@ -212,9 +214,10 @@ struct ServerOptions {
   /// Called on the thread of listen() when the server accepts connections.
   std::function<void()> on_listening = nullptr;
 
-  /// Called with the reason when the store begins to refuse events, and with an empty text when it accepts them again.
-  /// One call at a time, on its own thread. If a call is slow, the next one gets the state of that time.
-  std::function<void(const std::string& trouble)> on_store_trouble = nullptr;
+  /// Called with the store's status when it begins to refuse events, and when it accepts them again
+  /// (millrace/server/event_store.h). One call at a time, on its own thread. If a call is slow, the next one gets the
+  /// status of that time.
+  std::function<void(const StoreStatus&)> on_store_status = nullptr;
 
   /// Called with the text of an exception of the program's own code: of a handler, after the request's method and path
   /// (the client gets only 500), or of a callback, after its name. Called on the thread of the exception, several at

@@ -1,10 +1,11 @@
-// Publication, Published, StoreUnavailable: what is published, the result, and a store's refusal.
+// Publication, Published, StoreUnavailable: what is published, what became of it, and a store's refusal.
 #pragma once
 
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "millrace/core/event.h"
 #include "millrace/core/owned.h"
@@ -12,10 +13,37 @@
 
 namespace millrace {
 
-/// The result of a publish.
+/// What became of a publication.
 struct Published {
-  std::string id;         ///< the event's ID: the publisher's own, otherwise `<epoch>-<sequence>`
-  bool repeated = false;  ///< the publisher already published an event with this ID to the topic: nothing was published
+  /// What became of it.
+  enum class Outcome : std::uint8_t {
+    kPublished,         ///< it is in the log; with a store, it will survive
+    kRepeated,          ///< nothing to do: the publisher already published an event with this ID to the topic; for a
+                        ///< finish or begin, the topic is in that state
+    kRefused,           ///< no: the topic or the event cannot be published, see Hub::refusal()
+    kNotRetained,       ///< no: it would be retained beyond the bounds of retained events, StoreBounds
+    kStoreUnavailable,  ///< the store cannot take it now. It was not published, or that is unknown: try again later,
+                        ///< with an ID of your own if the event must not come twice
+  };
+  /// Says what became of it.
+  Outcome outcome = Outcome::kRefused;
+  std::string id = {};  ///< the event's ID: the publisher's own, otherwise `<epoch>-<sequence>`; empty if not true
+  std::string sentence = {};  ///< why it was not published; for kRefused it begins with the field's name and a colon
+
+  /// Whether the log has it: kPublished or kRepeated.
+  explicit operator bool() const { return outcome == Outcome::kPublished || outcome == Outcome::kRepeated; }
+  /// Whether it is kRepeated.
+  bool is_repeated() const { return outcome == Outcome::kRepeated; }
+
+  /// Returns itself if it is true. Otherwise throws, with the sentence: std::invalid_argument for kRefused,
+  /// RetentionRefused for kNotRetained, StoreUnavailable for kStoreUnavailable. For a program that has nothing else to
+  /// do about it. Thrown by a handler, they are answered with 500 and 503.
+  const Published& or_throw() const&;
+  /// The same.
+  Published or_throw() && {
+    static_cast<const Published&>(*this).or_throw();
+    return std::move(*this);
+  }
 };
 
 /// One entry to publish: an event, or the end or beginning of a topic. A view, like Event: keep a topic that is made at

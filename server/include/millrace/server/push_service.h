@@ -25,6 +25,7 @@
 #include "millrace/core/field_value.h"
 #include "millrace/core/time.h"
 #include "millrace/server/httplib_forward.h"
+#include "millrace/server/subscription.h"
 #include "millrace/server/topic_patterns.h"
 
 namespace millrace {
@@ -79,6 +80,23 @@ class PushService {
     explicit operator bool() const { return outcome == Outcome::kSent || outcome == Outcome::kRepeated; }
   };
 
+  /// The result of close().
+  struct Closed {
+    /// What became of it.
+    enum class Outcome : std::uint8_t {
+      kClosed,            ///< the user's streams end
+      kStoreUnavailable,  ///< refused: the log's store takes no events now; try again later
+      kInvalid,           ///< refused: no user can have this uid
+    };
+    /// Says what became of it.
+    Outcome outcome = Outcome::kInvalid;
+    std::size_t streams = 0;    ///< that were open, and end
+    std::string sentence = {};  ///< why it was refused
+
+    /// Whether it is kClosed.
+    explicit operator bool() const { return outcome == Outcome::kClosed; }
+  };
+
   /// A user with at least one open stream, as far as is known.
   struct User {
     std::string uid;                              ///< as connect() was given it
@@ -93,11 +111,10 @@ class PushService {
   PushService(const PushService&) = delete;
   PushService& operator=(const PushService&) = delete;
 
-  /// Opens a stream for the user in the handler of `request`: one more device, from its last event ID on. Returns false
-  /// if there is no stream: 204 for a device whose stream close() has ended, so that it stops; HEAD; 503 while the
-  /// server drains. Throws std::invalid_argument if the uid is invalid, see uid_error(), and StoreUnavailable if the
-  /// log's store fails.
-  bool connect(const httplib::Request& request, httplib::Response& response, std::string_view uid);
+  /// Opens a stream for the user in the handler of `request`: one more device, from its last event ID on; or answers
+  /// why there is none, as Server::subscribe() does: 204 for a device whose stream close() has ended, so that it stops.
+  /// kInvalid (400) if the uid is invalid, see uid_error().
+  Subscribed connect(const httplib::Request& request, httplib::Response& response, std::string_view uid);
 
   /// Sends the message to all devices of the user. The ID is the sender's own and must be new among the user's messages
   /// since the last close(); empty: the log gives one. A message must not be empty.
@@ -109,9 +126,9 @@ class PushService {
   }
 
   /// Ends the user's streams for good, after the messages that were sent: a device that comes back to an ended stream
-  /// gets 204 and stops. A device that comes for the first time opens the user's stream again. Returns the number of
-  /// streams. Throws like connect().
-  std::size_t close(std::string_view uid);
+  /// gets 204 and stops. A device that comes for the first time opens the user's stream again. If it returns false, the
+  /// streams go on.
+  Closed close(std::string_view uid);
 
   /// The users that are connected now, ordered by uid.
   std::vector<User> connected() const;

@@ -2,15 +2,16 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 namespace millrace {
 
 /// How many event loops send in which way.
 struct SendingWays {
-  std::size_t io_uring = 0;  ///< loops that send to many sockets in one call, with io_uring
-  std::size_t send = 0;      ///< loops that call send() for each socket
-  std::string why_not = {};  ///< why not with io_uring, if it was requested
+  std::size_t io_uring = 0;                 ///< loops that send to many sockets in one call, with io_uring
+  std::size_t send = 0;                     ///< loops that call send() for each socket
+  std::optional<std::string> why_not = {};  ///< why not with io_uring, if it was requested and cannot be used
 };
 
 }  // namespace millrace

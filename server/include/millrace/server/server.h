@@ -13,7 +13,7 @@
 //
 //   millrace::Server server;
 //   server.events("/events");                                    // GET subscribes, POST publishes
-//   server.hub().publish("orders", {.data = "hello"});
+//   server.hub().publish("orders", {.data = "hello"}).or_throw();
 //   server.listen("127.0.0.1", 8080);
 #pragma once
 
@@ -76,10 +76,9 @@ class Server : public httplib::Server {
   std::vector<std::pair<std::string, std::string>> guarded_routes() const;
 
   /// Makes the response an event stream on the hub, as `GET` on an events route does, from the request's last event ID
-  /// on. Answers 204 if the topics are finished and there is nothing more. Returns false then, and to HEAD. Call it
-  /// once, in a handler; the caller must check rights. Throws std::invalid_argument if an option is out of range, and
-  /// std::logic_error if called elsewhere.
-  bool subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options);
+  /// on; or answers why there is no stream. Call it once, in a handler; the caller must check rights. Throws
+  /// std::invalid_argument if an option is out of range, and std::logic_error if called elsewhere.
+  Subscribed subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options);
 
   /// Turns the response to the request being handled into an event stream and sends its head: status 200, with the
   /// headers `response` has by now. To be called in a handler, once; what the handler does with `response` afterwards

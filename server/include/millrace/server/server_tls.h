@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "millrace/core/limits.h"
 #include "millrace/core/time.h"
+#include "millrace/server/limits.h"
 
 struct ssl_ctx_st;  // OpenSSL's SSL_CTX
 

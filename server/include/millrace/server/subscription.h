@@ -1,6 +1,7 @@
 // SubscribeOptions, SubscriptionInfo: options of an event stream on the hub, and what is known about an open one.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "millrace/core/time.h"
 #include "millrace/server/cursor_form.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/topic_patterns.h"
 
 namespace millrace {
@@ -19,6 +21,25 @@ enum class StreamEnd : std::uint8_t {
   kFinished,    ///< its topics are finished, or a poll has carried something
   kLifetime,    ///< its lifetime, or the client's right to it, is over
   kClosed,      ///< the server ended or cut it
+};
+
+/// What became of a request to open an event stream on the hub. The response has been made in each case.
+struct Subscribed {
+  /// What became of it.
+  enum class Outcome : std::uint8_t {
+    kOpen,              ///< the response is an event stream now
+    kFinished,          ///< 204: the topics are finished and the client has everything, so it stops
+    kHeadOnly,          ///< the request is HEAD: the client gets the head that a stream would have
+    kInvalid,           ///< 400: the request asks for something that does not exist
+    kDraining,          ///< 503: the server drains
+    kStoreUnavailable,  ///< 503: the log's store cannot be used now
+  };
+  /// Says what became of it.
+  Outcome outcome = Outcome::kInvalid;
+  std::string sentence = {};  ///< why there is no stream; empty for kOpen
+
+  /// Whether it is kOpen.
+  explicit operator bool() const { return outcome == Outcome::kOpen; }
 };
 
 /// Options of an event stream on the hub.

@@ -45,25 +45,25 @@ class TopicPatterns {
  public:
   /// What a list is made of: a literal, text, or something checked before. A view for the time of the call: nothing to
   /// keep.
-  class Item {
+  class Element {
    public:
     /// From a string literal, checked while compiling.
     template <std::size_t kSize>
     // NOLINTNEXTLINE(google-explicit-constructor): a literal may stand for the pattern it spells.
-    consteval Item(const char (&literal)[kSize]) : pattern_(literal) {}
+    consteval Element(const char (&literal)[kSize]) : pattern_(literal) {}
     /// From text that is made at run time. Throws InvalidTopic if it is not a pattern.
     template <detail::TextAtRunTime Text>
     // NOLINTNEXTLINE(google-explicit-constructor): likewise.
-    Item(const Text& text) : pattern_(detail::checked_pattern(text)) {}
+    Element(const Text& text) : pattern_(detail::checked_pattern(text)) {}
     // NOLINTBEGIN(google-explicit-constructor): of what was checked before.
     /// From something that was checked before.
-    Item(Topic topic) : pattern_(topic) {}
+    Element(Topic topic) : pattern_(topic) {}
     /// Likewise.
-    Item(TopicPattern pattern) : pattern_(pattern) {}
+    Element(TopicPattern pattern) : pattern_(pattern) {}
     /// Likewise.
-    Item(const OwnedTopic& topic) : pattern_(topic.get()) {}
+    Element(const OwnedTopic& topic) : pattern_(topic.get()) {}
     /// Likewise.
-    Item(const OwnedTopicPattern& pattern) : pattern_(pattern.get()) {}
+    Element(const OwnedTopicPattern& pattern) : pattern_(pattern.get()) {}
     // NOLINTEND(google-explicit-constructor)
 
    private:
@@ -73,14 +73,14 @@ class TopicPatterns {
 
   /// Empty.
   TopicPatterns() = default;
-  /// Copies the texts. Throws InvalidTopic as Item does.
-  TopicPatterns(std::initializer_list<Item> items);
+  /// Copies the texts. Throws InvalidTopic as Element does.
+  TopicPatterns(std::initializer_list<Element> elements);
   /// The same for texts that were collected at run time.
   // NOLINTNEXTLINE(google-explicit-constructor): one way for text, whether it is one or several.
   TopicPatterns(const std::vector<std::string>& texts);
 
-  /// Appends one. Throws InvalidTopic as Item does.
-  void push_back(const Item& item) { patterns_.emplace_back(item.pattern_); }
+  /// Appends one. Throws InvalidTopic as Element does.
+  void push_back(const Element& element) { patterns_.emplace_back(element.pattern_); }
 
   /// Whether there are none.
   bool empty() const { return patterns_.empty(); }

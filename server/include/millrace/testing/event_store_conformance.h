@@ -31,8 +31,8 @@
 #include <thread>
 #include <vector>
 
-#include "millrace/core/limits.h"
 #include "millrace/server/event_store.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
 

@@ -9,9 +9,9 @@
 
 #include "auth/credentials.h"
 #include "jwt_key_set.h"
-#include "millrace/core/limits.h"
 #include "millrace/core/owned.h"
 #include "millrace/server/invalid_option.h"
+#include "millrace/server/limits.h"
 #include "parse_json.h"
 
 namespace millrace {
@@ -23,12 +23,12 @@ using Clock = std::chrono::system_clock;
 using Decision = Authorizer::Decision;
 using Action = Authorizer::Action;
 
-// A claim that is not what it must be; the sentence is for the client.
+// An invalid claim; the sentence is for the client.
 struct BadClaim {
   std::string sentence;
 };
 
-// Points in time beyond this one (2106) count as it: nothing computed from them overflows.
+// Later times than this one (2106) count as this one, so that nothing computed from them overflows.
 constexpr double kLastSecond = 4294967295.0;
 
 std::optional<Clock::time_point> time_in(const json& claims, const char* name) {
@@ -61,7 +61,7 @@ TopicPatterns patterns_in(const json& rights, const char* name) {
   return patterns;
 }
 
-// The first topic that no granted pattern covers; null if there is none.
+// Returns the first topic that no granted pattern covers; null if all are covered.
 const OwnedTopicPattern* uncovered(const TopicPatterns& topics, const TopicPatterns& granted) {
   const auto is_covered = [&](const OwnedTopicPattern& wanted) {
     return std::any_of(granted.begin(), granted.end(),
@@ -71,7 +71,7 @@ const OwnedTopicPattern* uncovered(const TopicPatterns& topics, const TopicPatte
   return found == topics.end() ? nullptr : &*found;
 }
 
-// The right of the token's user, for as long as the token holds. Throws BadClaim if it cannot be gone by.
+// The right of the token's user, as long as the token is valid. Throws BadClaim if a claim is invalid.
 Decision right_of_user_in(const json& claims) {
   const auto user = claims.find("sub");
   if (user == claims.end()) return Decision::allow({}, time_in(claims, "exp"));
@@ -79,7 +79,7 @@ Decision right_of_user_in(const json& claims) {
   return Decision::allow(user->get<std::string>(), time_in(claims, "exp"));
 }
 
-// Throws BadClaim if the token is not to be taken here and now.
+// Throws BadClaim if the token is for another audience or time.
 void check_validity(const json& claims, const JwtAuthorizer::Options& options) {
   const auto now = Clock::now();
   const auto expires = time_in(claims, "exp");
@@ -93,7 +93,7 @@ void check_validity(const json& claims, const JwtAuthorizer::Options& options) {
   }
 }
 
-// `allowed` if the token gives the right.
+// Returns `allowed` if the token gives the right.
 Decision decide_by_rights(const json& claims, Action action, const TopicPatterns& topics, const Decision& allowed) {
   const auto claim = claims.find("millrace");
   const json rights = claim == claims.end() ? json::object() : *claim;
@@ -176,7 +176,7 @@ Authorizer::Decision JwtAuthorizer::decide(const httplib::Request& request, Acti
   try {
     check_validity(claims, options_);
     const Decision allowed = right_of_user_in(claims);
-    // What is open to all is open to those who say who they are.
+    // A public topic is also open to clients with a token.
     const bool is_public = action == Action::kSubscribe && uncovered(topics, options_.public_topics) == nullptr;
     return is_public ? allowed : decide_by_rights(claims, action, topics, allowed);
   } catch (const BadClaim& failure) {

@@ -12,8 +12,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "millrace/core/limits.h"
+#include "auth/credentials.h"
 #include "millrace/server/invalid_option.h"
+#include "millrace/server/jwt_authorizer.h"
 #include "parse_json.h"
 
 namespace millrace {
@@ -82,7 +83,7 @@ cjose_jwk_t* jwk_of(const EVP_PKEY* key) {
   return cjose_jwk_create_EC_spec(&spec, &error);
 }
 
-// The one algorithm a key is for; empty if it is for none of ours.
+// The only algorithm of a key; empty if Millrace does not support it.
 std::string_view algorithm_of(const cjose_jwk_t* key) {
   cjose_err error{};
   switch (cjose_jwk_get_kty(key, &error)) {
@@ -101,7 +102,7 @@ std::string string_in(const json& object, const char* name) {
   return member != object.end() && member->is_string() ? member->get<std::string>() : std::string();
 }
 
-// What can be base64url without padding. cjose must get nothing else: at some of it, it ends the process.
+// Whether the text is base64url without padding. cjose must not get other text, at which it may end the process.
 // [RFC 7515 2; RFC 4648 5]
 bool is_base64url(std::string_view text) {
   const auto is_digit = [](char c) {
@@ -119,14 +120,14 @@ bool is_compact_serialization(std::string_view token) {
          is_base64url(token.substr(last + 1));
 }
 
-// Whether what a key is made of can be read. [RFC 7518 6]
+// Whether the members of a key can be read. [RFC 7518 6]
 bool has_readable_parameters(const json& key) {
   constexpr std::array<const char*, 11> kParameters{"k", "n", "e", "x", "y", "d", "p", "q", "dp", "dq", "qi"};
   return std::all_of(kParameters.begin(), kParameters.end(),
                      [&](const char* name) { return is_base64url(string_in(key, name)); });
 }
 
-// Whether a member of a key set is of a kind, and for a use, that can be ours.
+// Whether a key of a key set has a type and a use that Millrace supports.
 bool is_for_tokens(const json& key) {
   const std::string kind = string_in(key, "kty");
   const std::string use = string_in(key, "use");
@@ -158,7 +159,7 @@ void JwtKeySet::add(KeyPtr key, std::string id, std::string_view option) {
 
 void JwtKeySet::add_secret(std::string_view secret, std::string_view option) {
   cjose_err error{};
-  // cjose makes no key of no bytes.
+  // cjose cannot make a key of zero bytes.
   KeyPtr key(cjose_jwk_create_oct_spec(reinterpret_cast<const std::uint8_t*>(secret.data()), secret.size(), &error));
   if (key == nullptr) fail(option, "the secret is empty");
   add(std::move(key), {}, option);
@@ -204,7 +205,7 @@ std::optional<std::string> JwtKeySet::verify(std::string_view token) const {
   const SignaturePtr signature(cjose_jws_import(token.data(), token.size(), &error));
   if (signature == nullptr) return std::nullopt;
   cjose_header_t* const header = cjose_jws_get_protected(signature.get());
-  // Whatever `crit` asks for, it is not understood here. [RFC 7515 4.1.11]
+  // No extension of `crit` is supported. [RFC 7515 4.1.11]
   const TextPtr critical(cjose_header_get_raw(header, "crit", &error));
   if (critical != nullptr) return std::nullopt;
   const char* const algorithm = cjose_header_get(header, CJOSE_HDR_ALG, &error);

@@ -1,4 +1,4 @@
-// Twice the bytes are twice the work, whatever they say and however small the chunks.
+// Twice the bytes are twice the work, for any content and any size of the chunks.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -17,7 +17,7 @@
 #include "joined_thread.h"
 #include "lone_hub.h"
 #include "millrace/core/limits.h"
-#include "scripted_output.h"
+#include "scripted_outlet.h"
 #include "stream_decoder.h"
 
 namespace millrace::test {
@@ -90,12 +90,12 @@ TEST_F(LoopWithAClient, LosesNothingOfWhatIsPublishedBeyondWhatMayWaitForIt) {
   constexpr std::size_t kEvents = 2 * kMaxPostedFrames + 100;
   std::promise<void> go_on;
   make_busy(go_on.get_future().share()).wait();
-  for (std::size_t i = 0; i < kEvents; ++i) hub_.publish("a", {.data = std::to_string(i)});
+  for (std::size_t i = 0; i < kEvents; ++i) hub_.publish("a", {.data = std::to_string(i)}).or_throw();
   go_on.set_value();
   while (decoder_.events().size() < kEvents) ASSERT_TRUE(read_on());
   for (std::size_t i = 0; i < kEvents; ++i) ASSERT_EQ(decoder_.events()[i].data, std::to_string(i));
   EXPECT_EQ(loop_.catching_up(), 0u);
-  hub_.publish("a", {.data = "live again"});
+  hub_.publish("a", {.data = "live again"}).or_throw();
   while (decoder_.events().size() == kEvents) ASSERT_TRUE(read_on());
   EXPECT_EQ(decoder_.events().back().data, "live again");
 }
@@ -105,12 +105,12 @@ TEST_F(LoopWithAClient, KeepsNoMoreThanTheBoundForItself) {
   make_busy(go_on.get_future().share()).wait();
   const std::string large(1024 * 1024, 'x');
   const FramePtr first = [&] {
-    hub_.publish("a", {.data = large});
+    hub_.publish("a", {.data = large}).or_throw();
     return hub_.read_after(0, *filter_for({"a"})).frames.at(0);
   }();
   EXPECT_EQ(first.use_count(), 4) << "the log's, its topic's newest, the loop's and this one";
-  for (std::size_t i = 1; i < kMaxPostedBytes / large.size(); ++i) hub_.publish("a", {.data = large});
-  hub_.publish("a", {.data = large});
+  for (std::size_t i = 1; i < kMaxPostedBytes / large.size(); ++i) hub_.publish("a", {.data = large}).or_throw();
+  hub_.publish("a", {.data = large}).or_throw();
   const FramePtr beyond = hub_.read_after(kMaxPostedBytes / large.size(), *filter_for({"a"})).frames.at(0);
   EXPECT_EQ(beyond.use_count(), 3) << "the log's, its topic's newest and this one";
   go_on.set_value();

@@ -46,7 +46,8 @@ TEST(RequestHead, FieldNamesAndChunkedAreCaseInsensitive) {
   EXPECT_EQ(accepted(head_with("cOnTeNt-LeNgTh:5\r\n")).content_length, 5u);
   EXPECT_TRUE(accepted(head_with("transfer-ENCODING: \t CHUNKED \t\r\n")).chunked);
   EXPECT_TRUE(accepted(head_with("expect: 100-Continue\r\n")).expects_continue);
-  EXPECT_TRUE(accepted(head_with("Expect: 100-continue\r\nExpect: more\r\n")).expects_continue) << "who waits, waits";
+  EXPECT_TRUE(accepted(head_with("Expect: 100-continue\r\nExpect: more\r\n")).expects_continue)
+      << "an unknown expectation changes nothing";
 }
 
 TEST(RequestHead, EqualLengthsGivenTwiceAreOneLength) {

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "millrace/core/limits.h"
-#include "scripted_output.h"
+#include "millrace/server/limits.h"
+#include "scripted_outlet.h"
 #include "test_seed.h"
 
 namespace millrace::test {

@@ -29,11 +29,11 @@ std::vector<std::string> payloads(const Feed::Page& page) {
 TEST(TopicLife, WhoWasThereIsLedToTheEndWhateverComesAfterIt) {
   LoneHub hub(keeping(10));
   const TopicFilter a = filter_of({"a"});
-  hub.publish("a", {.data = "1"});
-  hub.publish("a", {.data = "2"});
-  hub.finish("a");
-  hub.begin("a");
-  hub.publish("a", {.data = "3"});
+  hub.publish("a", {.data = "1"}).or_throw();
+  hub.publish("a", {.data = "2"}).or_throw();
+  hub.finish("a").or_throw();
+  hub.begin("a").or_throw();
+  hub.publish("a", {.data = "3"}).or_throw();
 
   const Feed::Page rest = hub.read_after(1, a);
   EXPECT_EQ(payloads(rest), (std::vector<std::string>{"id: ep-2\ndata: 2\n\n", "id: ep-3\n\n"}));
@@ -47,12 +47,12 @@ TEST(TopicLife, WhoWasThereIsLedToTheEndWhateverComesAfterIt) {
 TEST(TopicLife, BeginningOpensAFinishedTopicToNewcomersAndDoesNothingElse) {
   LoneHub hub(keeping(10));
   const TopicFilter a = filter_of({"a"});
-  hub.begin("a");
+  hub.begin("a").or_throw();
   EXPECT_EQ(hub.resolve("").sequence, 0u) << "it is not finished";
-  hub.finish("a");
+  hub.finish("a").or_throw();
   EXPECT_TRUE(hub.is_over(hub.resolve(""), a));
-  hub.begin("a");
-  hub.begin("a");
+  hub.begin("a").or_throw();
+  hub.begin("a").or_throw();
   EXPECT_EQ(hub.resolve("").sequence, 2u) << "once is enough";
   EXPECT_FALSE(hub.is_over(hub.resolve(""), a));
 }
@@ -60,9 +60,9 @@ TEST(TopicLife, BeginningOpensAFinishedTopicToNewcomersAndDoesNothingElse) {
 TEST(TopicLife, WhoListensToSeveralTopicsHearsTheirNewLife) {
   LoneHub hub(keeping(10));
   const TopicFilter both = filter_of({"a", "b"});
-  hub.publish("a", {.data = "1"});
-  hub.finish("a");
-  hub.publish("a", {.data = "2"});
+  hub.publish("a", {.data = "1"}).or_throw();
+  hub.finish("a").or_throw();
+  hub.publish("a", {.data = "2"}).or_throw();
   EXPECT_EQ(hub.read_after(0, both).frames.size(), 3u);
   EXPECT_FALSE(hub.read_after(0, both).finished);
 }
@@ -70,36 +70,36 @@ TEST(TopicLife, WhoListensToSeveralTopicsHearsTheirNewLife) {
 TEST(TopicLife, AnEndIsForgottenWithItsEntry) {
   LoneHub hub(keeping(2));
   const TopicFilter a = filter_of({"a"});
-  hub.finish("a");
-  hub.publish("a", {.data = "2"});
+  hub.finish("a").or_throw();
+  hub.publish("a", {.data = "2"}).or_throw();
   EXPECT_TRUE(hub.is_over(hub.resolve("ep-1"), a));
-  hub.publish("a", {.data = "3"});
+  hub.publish("a", {.data = "3"}).or_throw();
   EXPECT_FALSE(hub.is_over(hub.resolve("ep-1"), a));
 }
 
 TEST(PublishersIds, StandForOneEventOfEachTopicAndEachLife) {
   LoneHub hub(keeping(20));
-  const auto repeated = [&](Topic topic) { return hub.publish(topic, {.data = "x", .id = "1"}).repeated; };
+  const auto repeated = [&](Topic topic) { return hub.publish(topic, {.data = "x", .id = "1"}).is_repeated(); };
   EXPECT_FALSE(repeated("a"));
   EXPECT_FALSE(repeated("b"));
   EXPECT_TRUE(repeated("a"));
-  hub.finish("a");
+  hub.finish("a").or_throw();
   EXPECT_TRUE(repeated("a")) << "the answer to an event and a finish was lost, and both are sent again";
-  hub.finish("a");
+  hub.finish("a").or_throw();
   EXPECT_EQ(hub.resolve("").sequence, 3u) << "nor does that finish it a second time";
-  hub.begin("a");
+  hub.begin("a").or_throw();
   EXPECT_FALSE(repeated("a"));
   EXPECT_TRUE(repeated("a"));
   EXPECT_TRUE(repeated("b"));
-  hub.finish("a");
-  hub.publish("a", {.data = "anew"});
+  hub.finish("a").or_throw();
+  hub.publish("a", {.data = "anew"}).or_throw();
   EXPECT_FALSE(repeated("a")) << "an event begins it anew, too";
 }
 
 TEST(PublishersIds, StandForOneEventOfEachPublisher) {
   LoneHub hub(keeping(10));
   const auto repeated = [&](std::string_view publisher) {
-    return hub.publish("a", {.data = "x", .id = "1"}, publisher).repeated;
+    return hub.publish("a", {.data = "x", .id = "1"}, publisher).is_repeated();
   };
   EXPECT_FALSE(repeated("user ada"));
   EXPECT_FALSE(repeated("user bob"));
@@ -112,8 +112,8 @@ TEST(PublishersIds, AreWhereTheirSubscribersResume) {
   LoneHub hub(keeping(5));
   const TopicFilter a = filter_of({"a"});
   const TopicFilter b = filter_of({"b"});
-  hub.publish("a", {.data = "x", .id = "1"});
-  hub.publish("b", {.data = "x", .id = "1"});
+  hub.publish("a", {.data = "x", .id = "1"}).or_throw();
+  hub.publish("b", {.data = "x", .id = "1"}).or_throw();
   EXPECT_EQ(hub.resolve("1", &a).sequence, 1u);
   EXPECT_EQ(hub.resolve("1", &b).sequence, 2u);
   const TopicFilter both = filter_of({"a", "b"});
@@ -123,11 +123,11 @@ TEST(PublishersIds, AreWhereTheirSubscribersResume) {
   const TopicFilter other = filter_of({"c"});
   EXPECT_EQ(hub.resolve("1", &other).gap_reason, "unknown");
 
-  hub.finish("a");
-  hub.begin("a");
-  hub.publish("a", {.data = "anew", .id = "1"});
+  hub.finish("a").or_throw();
+  hub.begin("a").or_throw();
+  hub.publish("a", {.data = "anew", .id = "1"}).or_throw();
   EXPECT_EQ(hub.resolve("1", &a).sequence, 5u) << "of the life that is";
-  hub.publish("c", {.data = "x"});  // the first of all leaves the log
+  hub.publish("c", {.data = "x"}).or_throw();  // the first of all leaves the log
   EXPECT_EQ(hub.resolve("1", &a).sequence, 5u);
   EXPECT_EQ(hub.resolve("1", &all).sequence, 2u);
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "millrace/server/event_store.h"
-#include "scripted_output.h"
+#include "scripted_outlet.h"
 
 namespace millrace::test {
 namespace {

@@ -9,7 +9,6 @@
 
 #include "gunzip.h"
 #include "log/frame.h"
-#include "millrace/core/limits.h"
 
 namespace millrace::test {
 namespace {

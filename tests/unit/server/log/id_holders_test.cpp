@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "millrace/core/limits.h"
-#include "scripted_output.h"
+#include "millrace/server/limits.h"
+#include "scripted_outlet.h"
 
 namespace millrace::test {
 namespace {

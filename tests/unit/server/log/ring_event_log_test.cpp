@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "scripted_output.h"
+#include "scripted_outlet.h"
 
 namespace millrace::test {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "log/topic_matcher.h"
 #include "millrace/core/owned.h"
-#include "scripted_output.h"
+#include "scripted_outlet.h"
 
 namespace millrace::test {
 namespace {

@@ -120,7 +120,7 @@ TEST_F(PublishBody, NamesTheFieldThatIsNone) {
 }
 
 TEST_F(PublishBody, AFieldGivenTwiceIsRefused) {
-  // Which of the two was meant nobody can tell.
+  // It is not clear which of the two was meant.
   EXPECT_NE(refused(R"({"topic":"a","data":"x","topic":"b"})").find("topic"), std::string::npos);
 }
 

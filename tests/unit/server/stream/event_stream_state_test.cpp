@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 #include "stream/stream_buffers.h"
 #include "stream_decoder.h"
 
@@ -167,7 +167,7 @@ TEST_F(EventStreamStateTest, EndsBehindWhatWasSent) {
   state->close();
   state->close();
   EXPECT_FALSE(state->is_open());
-  EXPECT_FALSE(state->send({.data = "2"}));
+  EXPECT_EQ(state->send({.data = "2"}).end, EventStreamEnd::kClosed);
   run_deferred();
   EXPECT_EQ(flushed_, State::Flushed::kWaiting);
   room_ = 1000;
@@ -278,7 +278,7 @@ TEST_F(EventStreamStateTest, AfterItsConnectionHasGoneNothingIsKeptNorWritten) {
   run_deferred();
   EXPECT_EQ(wakes_, 0);
   EXPECT_FALSE(state->is_open());
-  EXPECT_FALSE(state->send({.data = "2"}));
+  EXPECT_EQ(state->send({.data = "2"}).end, EventStreamEnd::kClientLeft);
   EXPECT_EQ(state->buffered_bytes(), 0u);
   EXPECT_EQ(writes_, 1u);
   EXPECT_TRUE(deferred_.empty());
@@ -338,7 +338,7 @@ TEST_F(EventStreamStateTest, WhereRequestsHaveAllBuffersAStreamIsCutAndSaysWhy) 
   ASSERT_TRUE(requests.resize(kUncountedBufferBytes + 1024 * 1024));
   const auto state = make(true, buffers);
   EXPECT_TRUE(state->send({.data = std::string(kUncountedBufferBytes / 4, 'x')})) << "which does not count";
-  EXPECT_FALSE(state->send({.data = std::string(kUncountedBufferBytes, 'x')}));
+  EXPECT_EQ(state->send({.data = std::string(kUncountedBufferBytes, 'x')}).end, EventStreamEnd::kNoBufferSpace);
   EXPECT_EQ(state->end(), EventStreamEnd::kNoBufferSpace);
 }
 
@@ -355,7 +355,7 @@ TEST_F(EventStreamStateTest, CallsThoseThatWaitForRoomOnceThereIsSome) {
   run_deferred();
   run_callbacks();
   EXPECT_EQ(calls, 0);
-  EXPECT_FALSE(state->wait_for_room(Duration{0}));
+  EXPECT_EQ(state->wait_for_room(Duration{0}).room, EventStream::Room::kNotInTime);
   room_ = 100;
   state->flush();
   EXPECT_TRUE(callbacks_.size() == 1 && calls == 0) << "on a worker, not on the loop";
@@ -391,7 +391,7 @@ TEST_F(EventStreamStateTest, AStreamThatIsOverHasNoRoomAndCallsThoseThatWaited) 
   state->detach();
   run_callbacks();
   EXPECT_EQ(calls, 1);
-  EXPECT_FALSE(state->wait_for_room(Duration{1'000'000'000}));
+  EXPECT_EQ(state->wait_for_room(Duration{1'000'000'000}).room, EventStream::Room::kNever);
   EXPECT_EQ(state->end(), EventStreamEnd::kClientLeft);
 }
 
@@ -399,7 +399,7 @@ TEST(EventStreamHandle, MadeWithoutAStreamIsClosed) {
   const EventStream stream;
   EXPECT_FALSE(stream.is_open());
   EXPECT_EQ(stream.end(), EventStreamEnd::kClosed);
-  EXPECT_FALSE(stream.send({.data = "1"}));
+  EXPECT_EQ(stream.send({.data = "1"}).end, EventStreamEnd::kClosed);
   EXPECT_EQ(stream.buffered_bytes(), 0u);
   EXPECT_FALSE(stream.wait_for_room(Duration{1'000'000'000}));
   stream.close();

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "lone_hub.h"
-#include "scripted_output.h"
+#include "scripted_outlet.h"
 #include "stream_decoder.h"
 
 namespace millrace::test {
@@ -36,7 +36,7 @@ class SubscriberTableTest : public ::testing::Test, private Feed::Sink, protecte
       return data;
     }
 
-    ScriptedOutput output;
+    ScriptedOutlet output;
     Subscriber subscriber;
   };
 
@@ -50,7 +50,7 @@ class SubscriberTableTest : public ::testing::Test, private Feed::Sink, protecte
     return std::make_unique<Member>(*this, patterns);
   }
   void publish(const std::string& topic, const std::string& data) {
-    hub_.publish(*Topic::parse(topic), {.data = data});
+    hub_.publish(*Topic::parse(topic), {.data = data}).or_throw();
   }
   void deliver() {
     post();
@@ -73,7 +73,7 @@ class SubscriberTableTest : public ::testing::Test, private Feed::Sink, protecte
       std::string chunks;
       for (const FramePtr& frame : delivery.frames) chunks += frame->chunk();
       EXPECT_TRUE(delivery.chunks.empty() || delivery.chunks == chunks);
-      delivery.written = subscriber.output().write(delivery.frames, 0, subscriber.form());
+      delivery.written = subscriber.outlet().write(delivery.frames, 0, subscriber.form());
       ++writes_;
     }
   }

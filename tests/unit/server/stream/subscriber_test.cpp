@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "log/event_log.h"
 #include "lone_hub.h"
-#include "scripted_output.h"
+#include "scripted_outlet.h"
 #include "stream_decoder.h"
 
 namespace millrace::test {
@@ -55,7 +56,7 @@ class Subscription final : public Feed::Sink {
 
   // The output takes everything from here on.
   void drain() {
-    output.room = ScriptedOutput::kUnlimited;
+    output.room = ScriptedOutlet::kUnlimited;
     do {
       output.yielded = false;
       subscriber.catch_up();
@@ -69,7 +70,7 @@ class Subscription final : public Feed::Sink {
     return decoder;
   }
 
-  ScriptedOutput output;
+  ScriptedOutlet output;
   Subscriber subscriber;
 
  private:
@@ -90,7 +91,7 @@ using Data = std::vector<std::string>;
 
 TEST(Subscriber, BeginsWithTheHeadTheReconnectionTimeAndTheCursor) {
   LoneHub hub(keeping(10));
-  hub.publish("a", {.data = "before"});
+  hub.publish("a", {.data = "before"}).or_throw();
   Subscription one(hub, {"a"});
   one.start({}, "HEAD\r\n\r\n");
   EXPECT_EQ(one.output.bytes, "HEAD\r\n\r\n33\r\nevent: millrace.cursor\nid: ep-1\nretry: 1500\ndata:\n\n\r\n");
@@ -102,10 +103,10 @@ std::string stream_with(CursorForm form) {
   LoneHub hub(keeping(10));
   Subscription one(hub, {"a"}, WireForm{.coding = WireCoding::kPayload}, false, form);
   one.start({}, "HEAD\r\n\r\n");
-  hub.publish("a", {.data = "x"});
+  hub.publish("a", {.data = "x"}).or_throw();
   one.deliver();
   one.heartbeat();
-  hub.finish("a");
+  hub.finish("a").or_throw();
   one.deliver();
   EXPECT_TRUE(one.output.ended);
   return one.output.bytes;
@@ -131,10 +132,10 @@ TEST(Subscriber, IsSentNoMarksAndNoEndThatIsNotItsOwn) {
   LoneHub hub(keeping(100));
   Subscription one(hub, {"a", "b"});
   one.start();
-  hub.publish("a", {.data = "1"});
-  hub.finish("a");
-  hub.begin("a");
-  hub.publish("b", {.data = "2"});
+  hub.publish("a", {.data = "1"}).or_throw();
+  hub.finish("a").or_throw();
+  hub.begin("a").or_throw();
+  hub.publish("b", {.data = "2"}).or_throw();
   one.deliver();
   EXPECT_EQ(one.decoded().events(), (std::vector<Received>{{.data = "1", .id = "ep-1"}, {.data = "2", .id = "ep-4"}}));
   EXPECT_EQ(one.decoded().cursors(), 1u) << "the first block's";
@@ -147,7 +148,7 @@ TEST(Subscriber, SaysWhereTheEndIsOnceThoughTheOutputIsFull) {
     Subscription one(hub, {"a"});
     one.start();
     one.output.room = room;
-    hub.finish("a");
+    hub.finish("a").or_throw();
     one.deliver();
     one.drain();
     ASSERT_TRUE(one.output.ended) << room;
@@ -160,21 +161,21 @@ TEST(Subscriber, APollIsNotOverForACursorOrAMark) {
   LoneHub hub(keeping(100));
   Subscription one(hub, {"a", "b"}, WireForm{}, true);
   one.start();
-  hub.finish("a");
+  hub.finish("a").or_throw();
   one.deliver();
   EXPECT_FALSE(one.output.ended);
-  hub.publish("b", {.data = "1"});
+  hub.publish("b", {.data = "1"}).or_throw();
   one.deliver();
   EXPECT_TRUE(one.output.ended);
 }
 
 TEST(Subscriber, GetsWhatItMissedAndThenWhatComes) {
   LoneHub hub(keeping(1'000));
-  for (int i = 1; i <= 300; ++i) hub.publish("a", {.data = std::to_string(i)});
+  for (int i = 1; i <= 300; ++i) hub.publish("a", {.data = std::to_string(i)}).or_throw();
   Subscription one(hub, {"a"});
   one.start("ep-200");
   one.drain();
-  hub.publish("a", {.data = "301"});
+  hub.publish("a", {.data = "301"}).or_throw();
   one.deliver();
   const StreamDecoder decoder = one.decoded();
   ASSERT_EQ(decoder.events().size(), 101u);
@@ -186,16 +187,16 @@ TEST(Subscriber, GetsWhatItMissedAndThenWhatComes) {
 TEST(Subscriber, IsNotHandedTwiceWhatItReadFromTheLog) {
   LoneHub hub(keeping(100));
   Subscription one(hub, {"a"});
-  hub.publish("a", {.data = "1"});  // posted, but not yet delivered when it begins
+  hub.publish("a", {.data = "1"}).or_throw();  // posted, but not yet delivered when it begins
   one.start("earliest");
-  hub.publish("a", {.data = "2"});
+  hub.publish("a", {.data = "2"}).or_throw();
   one.deliver();
   EXPECT_EQ(data_of(one.decoded()), (Data{"1", "2"}));
 }
 
 TEST(Subscriber, AnUnknownIdIsAnsweredWithAGapThatQuotesIt) {
   LoneHub hub(keeping(100));
-  hub.publish("a", {.data = "1"});
+  hub.publish("a", {.data = "1"}).or_throw();
   Subscription one(hub, {"a"});
   one.start("some\"thing\xff");
   const StreamDecoder decoder = one.decoded();
@@ -213,7 +214,7 @@ TEST(Subscriber, HoldsNothingWhileItsOutputIsFullAndLosesNothing) {
   one.start();
   one.output.room = 10;
   for (int i = 1; i <= 2'000; ++i) {
-    hub.publish("a", {.data = std::to_string(i)});
+    hub.publish("a", {.data = std::to_string(i)}).or_throw();
     one.deliver();
   }
   EXPECT_FALSE(one.subscriber.is_live());
@@ -228,11 +229,11 @@ TEST(Subscriber, IsToldWhatItMissedWhileItsOutputWasFull) {
   LoneHub hub(keeping(10));
   Subscription one(hub, {"a"});
   one.start();
-  hub.publish("a", {.data = "1"});
+  hub.publish("a", {.data = "1"}).or_throw();
   one.deliver();
   one.output.room = 5;  // the second event is cut in the middle
   for (int i = 2; i <= 50; ++i) {
-    hub.publish("a", {.data = std::to_string(i)});
+    hub.publish("a", {.data = std::to_string(i)}).or_throw();
     one.deliver();
   }
   one.drain();
@@ -250,7 +251,7 @@ TEST(Subscriber, IsToldOfAGapThatDoesNotFitEither) {
   Subscription one(hub, {"a"});
   one.start();
   one.output.room = 0;
-  for (int i = 1; i <= 10; ++i) hub.publish("a", {.data = std::to_string(i)});
+  for (int i = 1; i <= 10; ++i) hub.publish("a", {.data = std::to_string(i)}).or_throw();
   one.deliver();
   while (!one.subscriber.is_live()) {
     one.output.room = 1;
@@ -266,7 +267,7 @@ TEST(Subscriber, AHeartbeatCarriesTheCursorPastTheOthersTraffic) {
   LoneHub hub(keeping(10));
   Subscription one(hub, {"quiet"});
   one.start();
-  for (int i = 0; i < 7; ++i) hub.publish("noisy", {.data = "x"});
+  for (int i = 0; i < 7; ++i) hub.publish("noisy", {.data = "x"}).or_throw();
   one.deliver();
   one.heartbeat();
   const StreamDecoder decoder = one.decoded();
@@ -278,9 +279,9 @@ TEST(Subscriber, AHeartbeatDoesNotRunAheadOfWhatWasDelivered) {
   LoneHub hub(keeping(10));
   Subscription one(hub, {"a"});
   one.start();
-  hub.publish("a", {.data = "1"});
+  hub.publish("a", {.data = "1"}).or_throw();
   one.deliver();
-  hub.publish("a", {.data = "2"});  // published, but still on its way
+  hub.publish("a", {.data = "2"}).or_throw();  // published, but still on its way
   one.heartbeat();
   EXPECT_EQ(one.decoded().last_event_id(), "ep-1");
   one.deliver();
@@ -290,7 +291,7 @@ TEST(Subscriber, AHeartbeatDoesNotRunAheadOfWhatWasDelivered) {
 TEST(Subscriber, AHeartbeatDoesNotTurnBackACursorThatIsAhead) {
   LoneHub hub(keeping(100));
   Subscription one(hub, {"a"});
-  for (int i = 0; i < 5; ++i) hub.publish("a", {.data = "x"});
+  for (int i = 0; i < 5; ++i) hub.publish("a", {.data = "x"}).or_throw();
   one.start("earliest");
   one.heartbeat();  // the loop has delivered nothing yet, but the log was read up to 5
   EXPECT_EQ(one.decoded().last_event_id(), "ep-5");
@@ -298,7 +299,7 @@ TEST(Subscriber, AHeartbeatDoesNotTurnBackACursorThatIsAhead) {
 
 TEST(Subscriber, YieldsBetweenPagesOfALongLog) {
   LoneHub hub(keeping(10'000));
-  for (int i = 1; i <= 5'000; ++i) hub.publish("a", {.data = std::to_string(i)});
+  for (int i = 1; i <= 5'000; ++i) hub.publish("a", {.data = std::to_string(i)}).or_throw();
   Subscription one(hub, {"a"});
   one.start("earliest");
   EXPECT_TRUE(one.output.yielded);
@@ -311,7 +312,7 @@ TEST(Subscriber, YieldsBetweenPagesOfALongLog) {
 // What a turn may cost is counted in steps of matching, not in events or pages.
 TEST(Subscriber, YieldsAfterABoundedAmountOfMatching) {
   LoneHub hub(keeping(100'000));
-  for (int i = 0; i < 50'000; ++i) hub.publish("a/b/c", {.data = ""});
+  for (int i = 0; i < 50'000; ++i) hub.publish("a/b/c", {.data = ""}).or_throw();
   std::vector<std::string> patterns;
   for (int i = 0; i < 64; ++i) patterns.push_back((i % 2 == 0 ? "*/b/z" : "a/*/z") + std::to_string(i));
   Subscription one(hub, patterns);
@@ -325,7 +326,7 @@ TEST(Subscriber, YieldsAfterABoundedAmountOfMatching) {
     ++turns;
   }
   EXPECT_GT(turns, 20u) << "each event takes several steps";
-  hub.publish("a/b/z1", {.data = "1"});
+  hub.publish("a/b/z1", {.data = "1"}).or_throw();
   one.deliver();
   EXPECT_EQ(data_of(one.decoded()), Data{"1"});
 }
@@ -334,18 +335,18 @@ TEST(Subscriber, EndsBehindTheLastEventOfAFinishedTopic) {
   LoneHub hub(keeping(100));
   Subscription one(hub, {"a", "b"});
   one.start();
-  hub.publish("a", {.data = "1"});
-  hub.finish("a");
+  hub.publish("a", {.data = "1"}).or_throw();
+  hub.finish("a").or_throw();
   one.deliver();
   EXPECT_FALSE(one.output.ended) << "b goes on";
-  hub.publish("b", {.data = "2"});
-  hub.finish("b");
+  hub.publish("b", {.data = "2"}).or_throw();
+  hub.finish("b").or_throw();
   one.deliver();
   EXPECT_TRUE(one.output.ended);
   EXPECT_EQ(data_of(one.decoded()), (Data{"1", "2"}));
   EXPECT_EQ(one.decoded().last_event_id(), "ep-4");
   const std::size_t size = one.output.bytes.size();
-  hub.publish("a", {.data = "anew"});
+  hub.publish("a", {.data = "anew"}).or_throw();
   one.deliver();
   one.heartbeat();
   one.subscriber.catch_up();
@@ -357,10 +358,10 @@ TEST(Subscriber, OthersTrafficThatTheLogHasLetGoIsNoGapToALiveOne) {
   Subscription finished(hub, {"a"});
   Subscription slow(hub, {"b"});
   for (Subscription* one : {&finished, &slow}) one->start();
-  for (int i = 0; i < 100; ++i) hub.publish("other", {.data = "x"});
-  hub.publish("a", {.data = "last"});
-  hub.finish("a");
-  hub.publish("b", {.data = "y"});
+  for (int i = 0; i < 100; ++i) hub.publish("other", {.data = "x"}).or_throw();
+  hub.publish("a", {.data = "last"}).or_throw();
+  hub.finish("a").or_throw();
+  hub.publish("b", {.data = "y"}).or_throw();
   slow.output.room = 0;
   for (Subscription* one : {&finished, &slow}) one->deliver();
   slow.drain();
@@ -374,8 +375,8 @@ TEST(Subscriber, EndsAFinishedTopicOnlyWhenItsOutputHasAllOfIt) {
   Subscription one(hub, {"a"});
   one.start();
   one.output.room = 3;
-  hub.publish("a", {.data = "1"});
-  hub.finish("a");
+  hub.publish("a", {.data = "1"}).or_throw();
+  hub.finish("a").or_throw();
   one.deliver();
   EXPECT_FALSE(one.output.ended);
   one.drain();
@@ -388,8 +389,8 @@ TEST(Subscriber, APollEndsOnceItHasCarriedSomething) {
   Subscription waiting(hub, {"a"}, WireForm{}, true);
   waiting.start();
   EXPECT_FALSE(waiting.output.ended);
-  hub.publish("a", {.data = "1"});
-  hub.publish("a", {.data = "2"});
+  hub.publish("a", {.data = "1"}).or_throw();
+  hub.publish("a", {.data = "2"}).or_throw();
   waiting.deliver();
   EXPECT_TRUE(waiting.output.ended);
   EXPECT_EQ(data_of(waiting.decoded()), (Data{"1", "2"}));
@@ -420,7 +421,7 @@ void run_partial_writes(std::uint32_t seed) {
     static constexpr Topic kTopics[] = {"a/1", "a/2", "b/1"};
     const Topic topic = kTopics[up_to(2)];
     const std::string data = std::to_string(expected.size()) + std::string(up_to(1) == 0 ? up_to(60) : up_to(600), 'x');
-    hub.publish(topic, {.data = data});
+    hub.publish(topic, {.data = data}).or_throw();
     if (topic.view() != "b/1") expected.push_back(data);
   };
   for (std::size_t i = up_to(100); i > 0; --i) publish();

@@ -4,15 +4,23 @@
 //   millrace::Server server({.store = millrace::open_jetstream("nats://10.0.0.1,10.0.0.2,10.0.0.3", {.replicas = 3})});
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "millrace/core/limits.h"
+#include "millrace/core/time.h"
 #include "millrace/server/event_store.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
+
+/// Time that a starting program gives a store's servers to elect a leader.
+inline constexpr Duration kStoreStartTimeout{10'000};
+
+/// Most copies of each event in a store of several servers.
+inline constexpr std::size_t kMaxStoreReplicas = 5;
 
 /// Settings of a store in a stream of JetStream.
 struct JetStreamOptions {

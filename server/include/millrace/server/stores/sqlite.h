@@ -8,6 +8,7 @@
 #include <string>
 
 #include "millrace/server/event_store.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "eventually.h"
-#include "scripted_output.h"
+#include "scripted_outlet.h"
 #include "stores/sqlite/database.h"
 #include "stores/sqlite/schema.h"
 #include "temporary_folder.h"
@@ -158,7 +158,7 @@ TEST_F(SqliteEventLogTest, DeliversInOneOrderBeforeAppendReturnsAndCommitsTogeth
     publishers.emplace_back([this] {
       for (int i = 0; i < kEach; ++i) {
         const std::uint64_t sequence = append();
-        ASSERT_GE(log_->head(), sequence) << "it can be read by whoever has heard of it";
+        ASSERT_GE(log_->head(), sequence) << "an entry that was handed over can be read";
       }
     });
   }

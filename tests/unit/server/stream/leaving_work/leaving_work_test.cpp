@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lone_hub.h"
-#include "scripted_output.h"
+#include "scripted_outlet.h"
 #include "stream/subscriber_table.h"
 #include "work_counter.h"
 
@@ -18,7 +18,7 @@ namespace {
 std::uint64_t work_of_leaving(std::size_t count) {
   LoneHub hub({.history_events = 10, .history_bytes = 10'000, .epoch = "ep", .clock = [] { return TimePoint{}; }});
   SubscriberTable table;
-  ScriptedOutput output;
+  ScriptedOutlet output;
   std::vector<std::unique_ptr<Subscriber>> subscribers;
   for (std::size_t i = 0; i < count; ++i) {
     const std::string own = (i % 2 == 0 ? "a/" : "z/") + std::to_string(i);

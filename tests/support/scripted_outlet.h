@@ -1,4 +1,4 @@
-// ScriptedOutput: a subscriber's output that takes as many bytes as the test allows, as a socket would.
+// ScriptedOutlet: a subscriber's output that takes as many bytes as the test allows, as a socket would.
 #pragma once
 
 #include <algorithm>
@@ -11,11 +11,12 @@
 #include <string_view>
 #include <vector>
 
+#include "log/event_log.h"
 #include "stream/subscriber.h"
 
 namespace millrace::test {
 
-class ScriptedOutput final : public Subscriber::Output {
+class ScriptedOutlet final : public Subscriber::Outlet {
  public:
   static constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
 
@@ -50,7 +51,7 @@ class ScriptedOutput final : public Subscriber::Output {
   bool yielded = false;
   bool ended = false;
   std::optional<std::uint64_t> asked_store_after;
-  int gaps = 0;  ///< that the client was told of
+  int gaps = 0;  ///< that were reported to the client
 
  private:
   WorkBudget work_{kReadWorkPerTurn};

@@ -1,4 +1,4 @@
-// TroubleReport: reports a store's failures to the program, on its own thread.
+// StatusReport: reports to the program that its store refuses events, or accepts them again, on its own thread.
 //
 // A store notices a failure where it must not be delayed: while it holds its writer's turn, or on a thread of the NATS
 // library. On this thread the callback may do anything. There is no queue: if the callback is slow, its next call gets
@@ -7,29 +7,29 @@
 
 #include <functional>
 #include <optional>
-#include <string>
 #include <thread>
 #include <utility>
 
+#include "millrace/server/event_store.h"
 #include "mutex.h"
 
 namespace millrace {
 
-class TroubleReport {
+class StatusReport {
  public:
-  /// `callback` throws nothing. Without one there is nobody to tell, and no thread.
-  explicit TroubleReport(std::function<void(const std::string&)> callback) : callback_(std::move(callback)) {
+  /// `callback` throws nothing. Without one there is no thread.
+  explicit StatusReport(std::function<void(const StoreStatus&)> callback) : callback_(std::move(callback)) {
     if (callback_ != nullptr) thread_ = std::thread([this] { run(); });
   }
-  ~TroubleReport() { stop(); }
-  TroubleReport(const TroubleReport&) = delete;
-  TroubleReport& operator=(const TroubleReport&) = delete;
+  ~StatusReport() { stop(); }
+  StatusReport(const StatusReport&) = delete;
+  StatusReport& operator=(const StatusReport&) = delete;
 
   /// Has the callback called with it. Any thread; never waits.
-  void tell(const std::string& trouble) {
+  void tell(const StoreStatus& status) {
     const MutexLock lock(mutex_);
     if (callback_ == nullptr || is_stopped_) return;
-    pending_ = trouble;
+    pending_ = status;
     changed_.notify_one();
   }
 
@@ -49,17 +49,17 @@ class TroubleReport {
     while (true) {
       changed_.wait(lock, [this]() REQUIRES(mutex_) { return is_stopped_ || pending_; });
       if (is_stopped_) return;
-      const std::string trouble = *std::exchange(pending_, std::nullopt);
+      const StoreStatus status = *std::exchange(pending_, std::nullopt);
       lock.unlock();
-      callback_(trouble);
+      callback_(status);
       lock.lock();
     }
   }
 
-  const std::function<void(const std::string&)> callback_;
+  const std::function<void(const StoreStatus&)> callback_;
   Mutex mutex_;
   Condition changed_;
-  std::optional<std::string> pending_ GUARDED_BY(mutex_);
+  std::optional<StoreStatus> pending_ GUARDED_BY(mutex_);
   bool is_stopped_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -1,4 +1,4 @@
-// Publication: what the demo's generators make, ready for the hub.
+// DemoEvent: what the demo's generators make, ready for the hub.
 #pragma once
 
 #include <chrono>
@@ -10,18 +10,15 @@
 
 namespace millrace::demo {
 
-struct Publication {
+struct DemoEvent {
   std::string topic;  ///< a valid one
   EventType type;
   std::string data;
 };
 
 /// What a store cannot take is no loss: there is more where it came from.
-inline void publish(Hub& hub, const Publication& publication) {
-  try {
-    hub.publish(publication.topic, {.type = publication.type, .data = publication.data});
-  } catch (const StoreUnavailable&) {
-  }
+inline void publish(Hub& hub, const DemoEvent& event) {
+  static_cast<void>(hub.publish(event.topic, {.type = event.type, .data = event.data}));
 }
 
 /// Milliseconds since 1970, as the demo's events have it in `time`.
