@@ -51,6 +51,15 @@ test("./run COMMAND --help prints what ./run help has of it, and does nothing", 
   }
 });
 
+test("./run, its help and bench/main.mjs name the same benchmarks", () => {
+  const expected = (command, parameters) =>
+    /expected one of (.*), all\n/.exec(spawnSync(command, parameters, { cwd: root, encoding: "utf8" }).stderr)[1];
+  const scenarios = expected(process.execPath, ["bench/main.mjs", "nonsense"]);
+  assert.deepEqual(expected("./run", ["bench", "nonsense"]).split(", ").sort(), scenarios.split(", ").sort());
+  const help = readFileSync(join(root, "tools/help.txt"), "utf8").replaceAll(/\s+/g, " ");
+  assert.ok(help.includes(`: ${expected("./run", ["bench", "nonsense"])} (all by default)`));
+});
+
 // A tree with one test of ctest's, and two of node's.
 function treeWith(context, { ctestPasses, nodePasses }) {
   const folder = mkdtempSync(join(tmpdir(), "millrace-run-"));
