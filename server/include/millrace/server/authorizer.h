@@ -1,8 +1,8 @@
 // Authorizer: decides which clients may subscribe to a topic, publish to it, and administer the server.
 //
-// Set one in ServerOptions. The server asks it before every subscription, also one that resumes, so that a client gets
-// only replayed events that it may see now; before every publish; and again about open event streams of events routes
-// whenever the authorizer reports that rights have changed. Called on worker threads, several at once.
+// Set one in ServerOptions. The server asks it before every subscription, including one that resumes, so that a client
+// gets only replayed events that it may see now; before every publish; and, when the authorizer reports changed rights,
+// again about open event streams of events routes. Called on worker threads, several at once.
 //
 //   struct OnlyOwnTopics : millrace::Authorizer {
 //     Decision decide(const httplib::Request& request, Action, const millrace::TopicPatterns& topics) const override {
@@ -13,7 +13,7 @@
 //     }
 //   };
 //
-// Include <httplib.h> where you look into the request.
+// Include <httplib.h> in code that reads the request.
 #pragma once
 
 #include <chrono>
@@ -34,12 +34,12 @@ class Authorizer {
  public:
   /// What a client wants to do.
   enum class Action {
-    kSubscribe,   ///< to `topics`, which are patterns: to everything that they match
+    kSubscribe,   ///< to all topics that the patterns `topics` match
     kPublish,     ///< to `topics`
     kAdminister,  ///< list open streams, and end them; `topics` is empty
   };
 
-  /// An authorizer's answer. Only allow() allows; a default-made decision forbids.
+  /// An authorizer's answer. Only allow() allows; a default-constructed decision forbids.
   class Decision {
    public:
     /// A time of the system's clock.
@@ -48,8 +48,8 @@ class Authorizer {
     /// Forbids, without a reason.
     Decision() = default;
 
-    /// Allows. `user` is the client's user, empty if unknown: streams and rates are counted by it. `until` is when the
-    /// right ends, and with it the event stream.
+    /// Allows. `user` is the client's user, empty if unknown; the server counts streams and rates by it. At `until` the
+    /// right ends, and the server ends the event stream.
     static Decision allow(std::string user = {}, std::optional<Time> until = std::nullopt) {
       return {Verdict::kAllowed, std::move(user), {}, until};
     }
@@ -64,9 +64,9 @@ class Authorizer {
     bool is_allowed() const { return verdict_ == Verdict::kAllowed; }
     /// The HTTP status: 200, 401 or 403.
     int status() const { return static_cast<int>(verdict_); }
-    /// Why it refuses; empty if it does not, or has no reason.
+    /// Why it refuses; empty if it allows or gives no reason.
     const std::string& reason() const { return reason_; }
-    /// The user that allow() was given; empty if it was given none.
+    /// The user given to allow(); empty if unknown.
     const std::string& user() const { return user_; }
     /// When the right ends; without a value: never.
     const std::optional<Time>& until() const { return until_; }
@@ -86,34 +86,35 @@ class Authorizer {
   Authorizer();
   /// A copy has no watchers; assignment keeps the watchers of the target.
   Authorizer(const Authorizer& other);
-  /// Keeps the watchers of this one.
+  /// Keeps the watchers of the target.
   Authorizer& operator=(const Authorizer& other);
   virtual ~Authorizer();
 
-  /// `request` is the one that asks. Where an open event stream is asked about again, it is a copy of the request that
-  /// opened it: method, path, target, headers, parameters and addresses, but no body and no `matches`.
+  /// `request` is the client's request. When the server asks again about an open event stream, it is a copy of the
+  /// request that opened the stream: method, path, target, headers, parameters and addresses, but no body and no
+  /// `matches`.
   ///
-  /// `topics` are valid: the server has refused others (400) before it asks. Never empty but with kAdminister, which an
-  /// authorizer that looks at topics alone must not allow. What it throws is answered with 500.
+  /// `topics` are valid: the server has already refused others (400). They are empty only with kAdminister, which an
+  /// authorizer that checks only topics must not allow. If decide() throws, the client gets 500.
   virtual Decision decide(const httplib::Request& request, Action action, const TopicPatterns& topics) const = 0;
 
-  /// Whether decide() may wait, for a lock that is held for long, a file or another server, or computes for longer than
-  /// a few microseconds. True unless overridden: it is then asked on worker threads. False lets an event loop ask it,
-  /// on its own thread, which spares events routes a worker; while decide() runs, nothing else on that loop does, so it
-  /// must not call the Server either. Read when the server begins to listen.
+  /// Whether decide() may wait (for a lock held for long, a file or another server) or compute for longer than a few
+  /// microseconds. True unless overridden: worker threads then call decide(). With false, event loops call it on their
+  /// own threads, so that events routes need no worker. While decide() runs, nothing else on that loop runs, so it must
+  /// not call the Server. Read when the server begins to listen.
   virtual bool may_block() const { return true; }
 
   /// Call it when rights have changed: each server with this authorizer then asks it again about the open streams of
-  /// its events routes. The server ends streams that are no longer allowed, or for which decide() throws. It keeps the
-  /// others, until the time that decide() gives now. Returns at once; any thread.
+  /// its events routes. The server ends streams that are no longer allowed, or for which decide() throws, and keeps the
+  /// others until the new `until`. Returns at once; any thread.
   void changed() const;
 
-  /// changed() calls `on_change`, on its thread, until the returned object is destroyed: for authorizers made of
+  /// Makes changed() call `on_change`, on its thread, until the returned object is destroyed: for authorizers that ask
   /// others.
   [[nodiscard]] std::shared_ptr<void> watch(std::function<void()> on_change) const;
 
  protected:
-  /// As long as the returned object exists, a change of `other` is a change of this authorizer.
+  /// Until the returned object is destroyed, a change of `other` is a change of this authorizer.
   [[nodiscard]] std::shared_ptr<void> pass_on_changes_of(const Authorizer& other) const;
 
  private:

@@ -1,6 +1,6 @@
-// Which cpp-httplib a source is compiled with, as types. The constructors of Server and SslServer carry them in their
-// symbols: a program whose cpp-httplib differs from the one that the library was built with does not link, where it
-// would crash with its first request. The linker then names what the program was compiled with:
+// Which cpp-httplib a source is compiled with, as types. The constructors of Server and SslServer have these types in
+// their symbols, so that a program whose cpp-httplib differs from the library's does not link; otherwise it would crash
+// at its first request. The linker names what the program was compiled with:
 //
 //   undefined reference to `millrace::Server::Server(millrace::ServerOptions const&,
 //     millrace::built_with::CppHttplib<millrace::built_with::Version<0, 53, 1>, millrace::built_with::OpenSsl, …>)'
@@ -35,14 +35,14 @@ struct Brotli {};
 struct Zstd {};
 /// No exceptions: CPPHTTPLIB_NO_EXCEPTIONS.
 struct NoExceptions {};
-/// In the place of any of them: it was not.
+/// In place of any of them: not used.
 struct No {};
 
-/// The bytes that types take which the library and a program hand to each other: also a changed header has others.
+/// Sizes of the types that the library and a program exchange: they also detect a changed header.
 template <std::size_t kServer, std::size_t kRequest, std::size_t kResponse>
 struct Sizes {};
 
-/// All that must be the same in a library and a program.
+/// Everything that must be the same in the library and the program.
 template <typename TheVersion, typename Tls, typename Gzip, typename Br, typename Zst, typename Exceptions,
           typename TheSizes>
 struct CppHttplib {};
@@ -61,7 +61,7 @@ inline constexpr std::array<int, 3> kNumbers = [] {
   return numbers;
 }();
 
-// What this source is compiled to use.
+// What this source uses.
 
 #if defined(CPPHTTPLIB_OPENSSL_SUPPORT)
 /// TLS library.
@@ -98,10 +98,10 @@ using Zst = Zstd;
 using Zst = No;
 #endif
 #ifdef CPPHTTPLIB_NO_EXCEPTIONS
-/// Whether it throws none.
+/// Whether exceptions are disabled.
 using Exceptions = NoExceptions;
 #else
-/// Whether it throws none.
+/// Whether exceptions are disabled.
 using Exceptions = No;
 #endif
 

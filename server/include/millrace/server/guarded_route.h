@@ -1,8 +1,8 @@
 // GuardedRoute: a route of yours with Millrace's access checks, added by Server::guarded().
 //
 // Before it calls the handler, the server checks the `Host` header (421), the origin of the web page (403), and the
-// right that the route needs (401, 403). It sets the headers with which a listed web page may read the answer, and
-// answers preflight requests.
+// right that the route needs (401, 403). It sets the headers that let a listed web page read the answer, and answers
+// preflight requests.
 //
 //   server.guarded({.method = "POST", .path = "/cache/flush", .handler = flush});    // for administrators
 //   server.guarded({.method = "GET", .path = "/version", .right = millrace::GuardedRoute::no_right, .handler =
@@ -18,12 +18,12 @@
 
 namespace millrace {
 
-/// The right that a route needs: the arguments of Authorizer::decide(). With kSubscribe and kPublish it needs at least
-/// one topic; without, the request is answered with 500.
+/// The right that a route needs: the arguments of Authorizer::decide(). kSubscribe and kPublish need at least one
+/// topic; without one, the client gets 500.
 struct DemandedRight {
   /// What the client wants to do.
   Authorizer::Action action = Authorizer::Action::kAdminister;
-  /// The topics, or patterns, that it concerns; empty for kAdminister.
+  /// Its topics or patterns; empty for kAdminister.
   TopicPatterns topics = {};
 };
 
@@ -34,11 +34,11 @@ struct GuardedRoute {
   /// The same type as httplib::Server::HandlerWithContentReader.
   using BodyHandler = std::function<void(const httplib::Request&, httplib::Response&, const httplib::ContentReader&)>;
 
-  /// Returns the right that a request needs; nothing: none. It may make topics of what the request says: if it throws
-  /// an InvalidTopic, the client gets 400 and its sentence; if it throws anything else, 500.
+  /// Returns the right that a request needs; nothing if it needs none. It may build topics from the request: if it
+  /// throws InvalidTopic, the client gets 400 with the sentence; if it throws anything else, 500.
   using RightOf = std::function<std::optional<DemandedRight>(const httplib::Request&)>;
 
-  /// For `right`: every client may send the request.
+  /// For `right`: any client may send the request.
   static std::optional<DemandedRight> no_right(const httplib::Request& /*request*/) { return std::nullopt; }
 
   /// GET (which answers HEAD as well), POST, PUT, PATCH or DELETE.
@@ -47,15 +47,15 @@ struct GuardedRoute {
   /// A regular expression for the whole path, as in httplib::Server.
   std::string path;
 
-  /// For a GET that changes something: refuses web pages of origins that are not listed. Other methods always do.
+  /// For a GET that changes something: refuses web pages of unlisted origins, as other methods always do.
   bool changes_things = false;
 
-  /// Without a function the request needs the right to administer.
+  /// Null: the request needs the right to administer.
   RightOf right = nullptr;
 
   /// Answers the request. Set exactly one of `handler` and `body_handler`.
   Handler handler = nullptr;
-  /// As `handler`, for methods with a body, which it reads itself.
+  /// Like `handler`, for methods with a body; the handler reads the body itself.
   BodyHandler body_handler = nullptr;
 };
 

@@ -29,34 +29,34 @@ namespace millrace {
 class Feed;
 class TopicFilter;
 
-/// The log of a server, as publishers see it.
+/// A publisher's interface to a server's log.
 class Hub {
  public:
   /// Why a topic, or an event for it, cannot be published.
   struct Refusal {
     /// The cause, for programs; `sentence` has it for people.
     enum class Reason : std::uint8_t {
-      kReservedTopic,   ///< it is one of Millrace's own
-      kReservedType,    ///< likewise
-      kReservedId,      ///< `earliest`, `latest`, or an ID of Millrace's own
-      kIdOfALog,        ///< a client could have the ID from this log, or from one in memory, which may have been this
-                        ///< server's before it was started anew
-      kUnreturnableId,  ///< no header could bring the ID back [EventId::returns_in_a_header()]
+      kReservedTopic,  ///< it belongs to Millrace
+      kReservedType,   ///< the event type belongs to Millrace
+      kReservedId,     ///< `earliest`, `latest`, or an ID of Millrace's own
+      kIdOfALog,  ///< this log, or a log in memory (perhaps this server's before a restart), may have given the ID to
+                  ///< another event
+      kUnreturnableId,  ///< a client could not return the ID in a header [EventId::returns_in_a_header()]
       kTooLarge,        ///< the data is larger than the log
     };
     Reason reason;         ///< the cause
     std::string sentence;  ///< begins with the field's name and a colon
   };
 
-  /// A Server makes its own. Events of topics that `retained` matches are retained.
+  /// Each Server creates its own hub. Retains events of topics that match `retained`.
   explicit Hub(Feed& feed, const TopicPatterns& retained = {});
   ~Hub();
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
-  /// Appends the event to the log and hands it to every subscriber of the topic. Returns once it is in the log, which
-  /// with a store is: once it will survive. Where there is no memory left for the log itself, the program ends, by
-  /// std::terminate(): with half of an event in it, it would lose others in silence. `publisher` is as in Publication.
+  /// Appends the event to the log and sends it to every subscriber of the topic. Returns when the log has the event;
+  /// with a store, when the event will survive. If memory for the log itself runs out, it calls std::terminate(),
+  /// because a log with half of an event would lose other events silently. `publisher` is as in Publication.
   [[nodiscard]] Published publish(Topic topic, const Event& event, std::string_view publisher = {});
   /// The same for text that is put together at run time; refused if it is not a topic.
   template <detail::TextAtRunTime Text>
@@ -65,13 +65,13 @@ class Hub {
     return checked ? publish(*checked, event, publisher) : not_a_topic(topic);
   }
 
-  /// Publishes several, in order and at once: all of them, or none. Returns one result for each. If one of them cannot
-  /// be published, all results say so, with its sentence. With Publication::retain an event outlives the log's bounds.
+  /// Publishes several in order, all or none. Returns one result for each. If one cannot be published, all results have
+  /// its outcome and sentence. With Publication::retain an event outlives the log's bounds.
   [[nodiscard]] std::vector<Published> publish(std::span<const Publication> publications);
 
-  /// Ends the topic. Each event stream that has no other topic ends after the topic's last event. A client that comes
-  /// back with that event's ID gets 204, as long as the log has the entry. Publishing to the topic begins it again for
-  /// new clients; clients that were there before still get the end. The result has no ID.
+  /// Ends the topic. Each event stream without other topics ends after the topic's last event. A client that reconnects
+  /// with that event's ID gets 204 while the log has the entry. Publishing to the topic begins it again for new
+  /// clients; earlier clients still get the end. The result has no ID.
   [[nodiscard]] Published finish(Topic topic);
   /// The same for text that is put together at run time; refused if it is not a topic.
   template <detail::TextAtRunTime Text>
@@ -91,36 +91,37 @@ class Hub {
   }
 
   static constexpr std::string_view kRetainsNothing =
-      "retain: the server's store keeps no event beyond its bounds; publish without it";  ///< where retains() is false
+      "retain: the server's store keeps no event beyond its bounds; publish without it";  ///< the refusal when
+                                                                                          ///< retains() is false
 
   /// Why the event cannot be published to the topic; nothing if it can.
   std::optional<Refusal> refusal(Topic topic, const Event& event) const;
 
-  /// Whether events can be retained: not with every store.
+  /// Whether events can be retained. Not every store can.
   bool retains() const;
 
-  /// Why nobody but Millrace can publish to the topic, or finish it; nothing if others can.
+  /// Why only Millrace can publish to the topic or finish it; nothing if others can.
   static std::optional<Refusal> refusal(Topic topic);
 
-  /// The last event ID of a client that has seen everything published so far. A page that is rendered with it can
-  /// subscribe with it, and misses nothing in between.
+  /// The last event ID of a client that has received everything published so far. A page rendered with this ID can
+  /// subscribe with it and misses nothing in between.
   std::string cursor() const;
 
-  /// Counts since the hub was made, and what it holds now.
+  /// Counts since the hub was created, and its current contents.
   struct Statistics {
-    std::uint64_t publishes = 0;                ///< events and marks that were appended to the log
-    std::uint64_t repeated = 0;                 ///< publishes of an ID that the log already had
+    std::uint64_t publishes = 0;                ///< events and marks appended to the log
+    std::uint64_t repeated = 0;                 ///< publishes of an ID already in the log
     std::uint64_t evictions = 0;                ///< entries removed from memory
-    std::size_t entries = 0;                    ///< in memory
-    std::size_t bytes = 0;                      ///< of them
+    std::size_t entries = 0;                    ///< entries in memory
+    std::size_t bytes = 0;                      ///< bytes of these entries
     std::size_t retained_topics = 0;            ///< topics with a retained event, in memory
-    std::size_t retained_bytes = 0;             ///< of these events
-    std::optional<StoreStatistics> store = {};  ///< of the store, if there is one
+    std::size_t retained_bytes = 0;             ///< bytes of these events
+    std::optional<StoreStatistics> store = {};  ///< statistics of the store, if the server has one
   };
-  /// The figures of now.
+  /// The current statistics.
   Statistics statistics() const;
 
-  /// Why the store takes no events now, as a sentence; nothing if it takes them, or there is no store.
+  /// Why the store refuses events now, as a sentence; nothing if it accepts them, or without a store.
   std::optional<std::string> trouble() const;
 
  private:

@@ -1,5 +1,5 @@
-// IndexedStore: an EventStore for logs that fit into memory. It holds all entries there, with indexes, and does
-// everything but one thing: a class of your own derives from it, and makes the entries survive.
+// IndexedStore: an EventStore for logs that fit into memory. It holds all entries there, with indexes. A class of your
+// own derives from it and only makes the entries survive.
 //
 //   class MyStore final : public millrace::IndexedStore {
 //    public:
@@ -44,30 +44,30 @@ class IndexedStore : public EventStore {
   StoreStatistics statistics() const override;
 
  protected:
-  /// `entries`: those that have survived, in order of their sequences, without gaps. The store keeps the newest
-  /// `max_entries`, of which there must be at least one. A new store has new_store_epoch() and no entries. Throws
-  /// StoreUnavailable if the sequences have a gap, and std::invalid_argument if `max_entries` is 0.
+  /// `entries`: the surviving entries, ordered by sequence, without gaps. The store keeps the newest `max_entries` (at
+  /// least 1). For a new store pass new_store_epoch() and no entries. Throws StoreUnavailable if the sequences have a
+  /// gap, and std::invalid_argument if `max_entries` is 0.
   IndexedStore(std::string epoch, std::vector<LogEntry> entries, std::uint64_t max_entries);
 
  private:
-  /// Makes the entries survive, all or none; when it returns, they have. If it throws, none must come back with the
-  /// next start: append() then reports the exception's text, and refuses the publications. One thread at a time.
+  /// Makes the entries survive, all or none, before it returns. If it throws, none of them may reappear at the next
+  /// start; append() then refuses the publications with the exception's text. One thread at a time.
   virtual void persist(std::span<const LogEntry> entries) = 0;
 
-  /// The store no longer holds the entries up to this sequence: what persist() has written of them may be removed.
-  /// Called after persist(), on its thread. Must not throw.
+  /// Reports that the store no longer holds the entries up to this sequence, so that what persist() has written of them
+  /// may be deleted. Called after persist(), on its thread. Must not throw.
   virtual void forget(std::uint64_t /*through*/) {}
 
   struct State;
   const std::unique_ptr<State> state_;
 };
 
-/// The entry as bytes, from which decode_entry() makes it again: numbers as text, then its texts byte for byte, then a
-/// line end. Records can follow each other in a file.
+/// Encodes the entry for decode_entry(): numbers as text, then its texts byte for byte, then a line end. A file may
+/// hold any number of records in a row.
 std::string encode_entry(const LogEntry& entry);
 
-/// Reads the record at the front of `bytes`, and removes it from them. Returns nothing, and removes nothing, if there
-/// is no whole and valid record, as after a crash in the middle of writing one.
+/// Reads the first record of `bytes` and removes it from `bytes`. If that record is incomplete or invalid, for example
+/// after a crash while it was written, it returns nothing and removes nothing.
 std::optional<LogEntry> decode_entry(std::string_view& bytes);
 
 }  // namespace millrace

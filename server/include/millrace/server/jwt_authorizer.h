@@ -1,9 +1,9 @@
-// JwtAuthorizer: allows what the token of a request says (a signed JWT, RFC 7519). Part `millrace::jwt`: link it.
+// JwtAuthorizer: allows what a request's token (a signed JWT, RFC 7519) lists. Link `millrace::jwt`.
 //
 // A client sends the token as `Authorization: Bearer <token>`, or in a cookie, because a browser's EventSource cannot
-// send the header. The `millrace` claim lists patterns of topics; `sub` is the user; the event stream ends at `exp`.
-// The key decides the algorithm, never the token: a secret is for HS256, an RSA key for RS256, a P-256 key for ES256.
-// Any thread. docs/authorization.md has examples.
+// send this header. The `millrace` claim lists patterns of topics; `sub` is the user; the event stream ends at `exp`.
+// The key decides the algorithm, never the token: HS256 for a secret, RS256 for an RSA key, ES256 for a P-256 key. Any
+// thread. docs/authorization.md has examples.
 //
 //   {"sub": "ada", "exp": 1893456000, "millrace": {"subscribe": ["users/ada", "news/**"], "publish": [], "admin":
 //   false}}
@@ -33,16 +33,17 @@ inline constexpr Duration kMaxClockSkew{5'000};
 
 class JwtKeySet;
 
-/// An authorizer of signed tokens.
+/// An authorizer that checks signed tokens.
 class JwtAuthorizer final : public Authorizer {
  public:
   /// Keys, and the values that a token must have.
   struct Options {
     /// The keys: set at least one of these four. At most kMaxTokenKeys in all.
-    std::string secret = {};           ///< for HS256, at least kMinTokenSecretBytes
-    std::string secret_file = {};      ///< the same in a file; a final line end is not part of the secret
-    std::string public_key_file = {};  ///< PEM, `BEGIN PUBLIC KEY`: RSA from kMinRsaKeyBits up, or P-256; several count
-    std::string jwks_file = {};        ///< a JSON Web Key Set [RFC 7517]; other keys are ignored
+    std::string secret = {};       ///< for HS256, at least kMinTokenSecretBytes
+    std::string secret_file = {};  ///< the same in a file; a final line end is not part of the secret
+    std::string public_key_file =
+        {};                      ///< PEM, `BEGIN PUBLIC KEY`, one or several: RSA from kMinRsaKeyBits up, or P-256
+    std::string jwks_file = {};  ///< a JSON Web Key Set [RFC 7517]; other keys are ignored
 
     /// Name of a cookie that may contain the token. It should be HttpOnly, Secure and SameSite. Empty: no cookie is
     /// read.
@@ -62,17 +63,17 @@ class JwtAuthorizer final : public Authorizer {
   explicit JwtAuthorizer(Options options);
   ~JwtAuthorizer() override;
 
-  /// Reads the files again. Running requests keep the keys with which they began. Throws like the constructor, and then
-  /// keeps the old keys.
+  /// Reads the files again. Running requests keep the keys with which they began. If it throws, like the constructor,
+  /// the old keys stay.
   void reload();
 
-  /// May block, in the sense of may_block(): checking a signature takes a loop too long.
+  /// Blocks in the sense of may_block(): checking a signature takes too long for an event loop.
   Decision decide(const httplib::Request& request, Action action, const TopicPatterns& topics) const override;
 
  private:
   const Options options_;
   mutable std::mutex mutex_;
-  std::shared_ptr<const JwtKeySet> keys_;  // guarded by mutex_; what it points to never changes
+  std::shared_ptr<const JwtKeySet> keys_;  // guarded by mutex_; the set itself never changes
 };
 
 }  // namespace millrace

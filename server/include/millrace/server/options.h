@@ -30,20 +30,19 @@ struct StoreStatus;
 struct ServerOptions {
   /// Worker threads and event loops.
   struct Threads {
-    /// Threads that run request handlers. Event streams and idle connections need none. Use more if handlers wait for
-    /// something, such as a database.
+    /// Threads that run request handlers. Event streams and idle connections need no worker. Use more if handlers wait,
+    /// for example for a database.
     std::size_t workers = 8;
 
-    /// Event loops, each with its own thread. Without a value: one for each core. Use fewer if the machine has other
-    /// work.
+    /// Event loops, each with its own thread. Without a value: one per core. Use fewer if the machine has other work.
     std::optional<std::size_t> loops = {};
 
-    /// Sends events through io_uring if the system has it, to many sockets in one call. Otherwise each socket needs its
+    /// Sends events through io_uring, if the system has it: one call for many sockets. Otherwise each socket needs its
     /// own call.
     bool io_uring = true;
 
-    /// Most workers that may read request bodies which the event loop does not collect: bodies of unknown length, and
-    /// those larger than kMaxBufferedBodyBytes. Further such requests wait (503 beyond kMaxWaitingUploads). Without a
+    /// Most workers that may read request bodies that the event loop does not collect: bodies of unknown length, and
+    /// bodies larger than kMaxBufferedBodyBytes. Further such requests wait (503 beyond kMaxWaitingUploads). Without a
     /// value: half of the workers.
     std::optional<std::size_t> max_uploads = {};
 
@@ -61,60 +60,60 @@ struct ServerOptions {
     /// How long the log keeps an event. Without a value: as long as it fits.
     std::optional<Duration> age = {};
 
-    /// Topics whose events are all retained: the newest of each outlives the log's bounds, until the topic is finished.
-    /// A publisher can ask for it, too. [docs/protocol.md, "Retained topics"]
+    /// Topics whose events are retained: the newest event of each outlives the log's bounds until the topic is
+    /// finished. A publisher can also request it for an event. [docs/protocol.md, "Retained topics"]
     TopicPatterns retain = {};
 
-    /// Most topics with a retained event; beyond it publishing is refused (507). Of the log in memory; a store has
-    /// bounds of its own.
+    /// Most topics with a retained event; beyond it the server refuses to publish (507). For the log in memory; a store
+    /// has bounds of its own.
     std::size_t max_retained_topics = kMaxRetainedTopics;
 
     /// Most bytes of retained events, with their topics and IDs; beyond it the same happens.
     std::size_t max_retained_bytes = kMaxRetainedBytes;
   };
 
-  /// Event streams, of all routes.
+  /// Event streams of all routes.
   struct Streams {
     /// The reconnection time at the beginning of each event stream.
     Duration retry = kDefaultReconnectionTime;
 
-    /// The server sends a heartbeat to an event stream that has been quiet this long. Use less if something on the way
-    /// closes quiet connections.
+    /// The server sends a heartbeat on an event stream that has been quiet this long. Use less if a proxy closes quiet
+    /// connections earlier.
     Duration heartbeat = kHeartbeatInterval;
 
     /// The server closes an event stream whose client's machine has owed an acknowledgement for this long. A client
-    /// whose machine answers, but whose program does not read, stays connected.
+    /// whose program does not read, but whose machine answers, stays connected.
     Duration unacknowledged_timeout = kUnacknowledgedTimeout;
 
-    /// The form of the cursor for subscribers without `cursor=id`, `cursor=event` or `cursor=none` in the query.
+    /// The form of the cursor for subscribers whose query has no `cursor=id`, `cursor=event` or `cursor=none`.
     CursorForm cursor = CursorForm::kEvent;
 
     /// Compresses subscriptions for clients that accept gzip, each event once for all of them. Leave it off if an event
-    /// contains a secret beside text that someone else chose and who can see its size: the size reveals what the two
-    /// have in common. A compressed event takes up to twice its share of the history's memory.
+    /// can contain a secret together with text chosen by someone else who can see its size: the size reveals what the
+    /// two have in common. A compressed event takes up to twice its share of the history's memory.
     bool gzip = false;
 
-    /// Reports the listeners of a topic, and who joins and leaves, as events of type `millrace.presence` on the topic
-    /// `millrace.presence/<topic>`, to clients that the authorizer lets subscribe to it. Presence is a state of this
-    /// server of at most kPresenceBytes: neither the history nor the store keeps it. [docs/protocol.md, "Presence"]
+    /// Reports a topic's listeners, as they join and leave, in events of type `millrace.presence` on the topic
+    /// `millrace.presence/<topic>`, to clients that the authorizer lets subscribe to it. Presence is state of this
+    /// server alone, at most kPresenceBytes: neither the history nor the store keeps it. [docs/protocol.md, "Presence"]
     bool presence = false;
 
-    /// Most bytes of events that have left the log, but that slow clients have received only a part of. Beyond it the
-    /// server cuts the streams that are furthest behind; their clients reconnect and resume by their last event IDs.
+    /// Most bytes of events that have left the log but that slow clients have only partly received. Beyond it the
+    /// server cuts the streams furthest behind; their clients reconnect and resume by their last event IDs.
     std::size_t max_pinned_bytes = kMaxPinnedBytes;
   };
 
-  /// Limits of requests, and the names of the server.
+  /// Limits of requests, and the server's names.
   struct Http {
     /// Host names (lower case, without port) under which clients may reach Millrace's own routes; other names get 421.
-    /// Without a list, any name is accepted, except on a loopback address: there only `localhost`, 127.0.0.0/8, `[::1]`
-    /// and listed names are, because a web page can point its own name at that address.
+    /// Without a list, the server accepts any name, except on a loopback address: there it accepts only `localhost`,
+    /// 127.0.0.0/8, `[::1]` and listed names, because a web page can point its own name at that address.
     std::vector<std::string> allowed_hosts = {};
 
     /// Time until a request's head must be complete (408).
     Duration head_deadline = kRequestHeadDeadline;
 
-    /// Time from there until the part of its body that the event loop collects must be complete (408).
+    /// Time from then until the part of the body that the event loop collects must be complete (408).
     Duration body_deadline = kRequestBodyDeadline;
 
     /// Largest request head, in bytes (431).
@@ -125,8 +124,8 @@ struct ServerOptions {
     std::uint64_t max_body_bytes = kMaxBodyBytes;
 
     /// Speaks HTTP/2 with clients that ask for it in their TLS handshake (ALPN), or that begin with its preface (prior
-    /// knowledge); `Upgrade: h2c` is ignored. An HTTP/2 stream counts as a connection. Without it, a preface is
-    /// answered with 505.
+    /// knowledge); `Upgrade: h2c` is ignored. An HTTP/2 stream counts as a connection. If false, the server answers a
+    /// preface with 505.
     bool http2 = true;
 
     /// Most bytes of incoming requests and of responses that clients have not read yet, on all connections together;
@@ -135,23 +134,23 @@ struct ServerOptions {
     std::size_t max_buffered_bytes = kMaxBufferedBytes;
   };
 
-  /// Limits for one client, and for all of them.
+  /// Limits for one client and for all clients.
   struct Shares {
     /// Most connections at once (503).
     std::size_t max_connections = kMaxConnections;
 
     /// Most connections from one client address (429); an IPv6 /64 counts as one address. Without a value: no bound,
-    /// for use behind a proxy, from whose address all connections come.
+    /// for a server behind a proxy, where all connections have the proxy's address.
     std::optional<std::size_t> max_connections_per_address = kMaxConnectionsPerAddress;
 
-    /// Most event streams that one user whom the authorizer names may have open through events routes (429). Without a
+    /// Most open event streams of one user, as the authorizer names users, through events routes (429). Without a
     /// value: no bound.
     std::optional<std::size_t> max_streams_per_user = kMaxStreamsPerUser;
   };
 
   /// `POST` on events routes. The program itself publishes through hub().
   struct Publishing {
-    /// Without an authorizer: lets anyone who can reach the port publish and administer. Otherwise only the program
+    /// Without an authorizer: lets anyone who can reach the port publish and administer. If false, only the program
     /// itself publishes.
     bool anonymous = false;
 
@@ -159,29 +158,29 @@ struct ServerOptions {
     std::size_t max_bytes = kMaxPublishBytes;
 
     /// Events a second that one publisher may publish on average (429); must be greater than 0. A publisher is a user
-    /// or key that the authorizer names, otherwise a network: an IPv4 address or an IPv6 /64. Without a value: no
+    /// or key as the authorizer names it, otherwise a network: an IPv4 address or an IPv6 /64. Without a value: no
     /// bound.
     std::optional<double> rate = {};
 
-    /// With a rate: how many events at once. Without a value: as many as in one second.
+    /// With a rate: most events at once. Without a value: as many as in one second.
     std::optional<std::size_t> burst = {};
   };
 
   /// Web pages of other origins.
   struct Cors {
     /// Origins of web pages that may use the events routes, such as `https://app.example`, with or without cookies. `*`
-    /// allows every page, but without cookies. A page of an origin that is neither listed nor the server's own can
-    /// neither read a stream nor publish.
+    /// allows every page, but without cookies. A page of another origin can neither read a stream nor publish, unless
+    /// the origin is the server's own.
     std::vector<std::string> origins = {};
 
     /// Request headers that pages of these origins may send besides `Authorization`, `Cache-Control`, `Content-Type`
-    /// and `Last-Event-ID`: for an authorizer of your own that reads other headers.
+    /// and `Last-Event-ID`, for an authorizer that reads other headers.
     std::vector<std::string> headers = {};
   };
 
   /// Workers and event loops.
   Threads threads = {};
-  /// The part of the log that is in memory.
+  /// The part of the log in memory.
   History history = {};
   /// Event streams.
   Streams streams = {};
@@ -193,19 +192,19 @@ struct ServerOptions {
   Publishing publishing = {};
   /// Pages of other origins.
   Cors cors = {};
-  /// TLS on the port. Without a value: clear HTTP, for a proxy in front, or a network that is trusted.
+  /// TLS on the port. Without a value: clear HTTP, for use behind a proxy or on a trusted network.
   std::optional<ServerTls> tls = {};
-  /// Where events are kept over a restart: open_sqlite(), open_jetstream() (millrace/server/stores/), or a store of
-  /// your own (millrace/server/event_store.h). Null: events are in memory only. With a store, `history` limits the part
-  /// that is in memory. Each server needs its own store.
+  /// Keeps events over a restart: open_sqlite(), open_jetstream() (millrace/server/stores/), or a store of your own
+  /// (millrace/server/event_store.h). Null: events are in memory only. With a store, `history` limits the part in
+  /// memory. Each server needs its own store.
   std::shared_ptr<EventStore> store = nullptr;
 
-  /// Decides who may subscribe, publish and administer. Without one anyone may subscribe, and publishing.anonymous says
-  /// whether anyone may publish and administer.
+  /// Decides which clients may subscribe, publish and administer. Null: any client may subscribe, and
+  /// publishing.anonymous says whether any client may publish and administer.
   std::shared_ptr<const Authorizer> authorizer = nullptr;
 
-  /// How `/metrics` of Server::operations() is written: prometheus_metrics() (millrace/server/metrics/prometheus.h,
-  /// part millrace::metrics), or a format of your own. Null: `/metrics` answers 501.
+  /// The format of `/metrics` of Server::operations(): prometheus_metrics() (millrace/server/metrics/prometheus.h, link
+  /// millrace::metrics), or one of your own. Null: `/metrics` answers 501.
   std::shared_ptr<const MetricsFormat> metrics = nullptr;
 
   // Callbacks. They run on threads of the server, never under a lock, and may call the server, stop() included. Their
@@ -214,24 +213,24 @@ struct ServerOptions {
   /// Called on the thread of listen() when the server accepts connections.
   std::function<void()> on_listening = nullptr;
 
-  /// Called with the store's status when it begins to refuse events, and when it accepts them again
-  /// (millrace/server/event_store.h). One call at a time, on its own thread. If a call is slow, the next one gets the
-  /// status of that time.
+  /// Called with the store's status when the store begins to refuse events, and when it accepts them again
+  /// (millrace/server/event_store.h). One call at a time, on its own thread. If a call is slow, the next call gets the
+  /// newest status.
   std::function<void(const StoreStatus&)> on_store_status = nullptr;
 
-  /// Called with the text of an exception of the program's own code: of a handler, after the request's method and path
-  /// (the client gets only 500), or of a callback, after its name. Called on the thread of the exception, several at
-  /// once; must not wait. Its own exceptions are ignored. An exception handler of yours
-  /// (httplib::Server::set_exception_handler) replaces it for handlers.
+  /// Called with the text of an exception from the program's own code: the request's method and path and the text of a
+  /// handler's exception (the client gets only 500), or the name of a callback and the text of its exception. Called on
+  /// the thread of the exception, several at once; must not wait. Its own exceptions are ignored.
+  /// httplib::Server::set_exception_handler() replaces it for handlers.
   std::function<void(const std::string& failure)> on_failure = nullptr;
 
-  /// Called for connections that begin with another protocol than the port speaks (TLS, HTTP/2, or clear text where it
-  /// speaks TLS), with what to do about them: at most once in kForeignProtocolNoticeInterval for each protocol. Called
+  /// Called for connections that begin with a protocol that the port does not speak (TLS, HTTP/2, or clear text on a
+  /// TLS port), with a sentence on what to do: at most once in kForeignProtocolNoticeInterval for each protocol. Called
   /// on the thread of an event loop; must not wait.
   std::function<void(const std::string& notice)> on_foreign_protocol = nullptr;
 
-  /// Returns the program's own name for an option, given its name in C++ (such as `ServerOptions::cors.origins`); empty
-  /// if it has none. Refusals use that name. Without this function they use the name in C++. Any thread.
+  /// Returns the program's own name for an option, given the C++ name (such as `ServerOptions::cors.origins`); empty if
+  /// the program has no such name. Refusals use the returned name, otherwise the C++ name. Any thread.
   std::function<std::string(std::string_view option)> option_name = nullptr;
 };
 

@@ -7,11 +7,11 @@
 
 namespace millrace {
 
-/// How many event loops send in which way.
+/// The number of event loops that send in each way.
 struct SendingWays {
   std::size_t io_uring = 0;                 ///< loops that send to many sockets in one call, with io_uring
   std::size_t send = 0;                     ///< loops that call send() for each socket
-  std::optional<std::string> why_not = {};  ///< why not with io_uring, if it was requested and cannot be used
+  std::optional<std::string> why_not = {};  ///< why io_uring cannot be used, if it was requested
 };
 
 }  // namespace millrace

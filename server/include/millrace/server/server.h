@@ -1,15 +1,14 @@
-// Server: an httplib::Server whose event streams hold no thread.
+// Server: an httplib::Server with event streams that occupy no thread.
 //
-// Everything of cpp-httplib's server works as documented there: routes, mounts, handlers, loggers, listen() and stop().
-// Connections wait on epoll event loops; a worker thread is used only while a handler runs. Configure the server before
-// listen(), which blocks. Any thread may call everything else.
+// Everything of cpp-httplib's server works as its documentation says: routes, mounts, handlers, loggers, listen() and
+// stop(). Connections wait on epoll event loops and use a worker thread only while a handler runs. Configure the server
+// before listen(), which blocks. Any thread may call everything else.
 //
-// Handlers and the callbacks of streams run on worker threads; while the server stops and the workers have ended,
-// callbacks run on the thread of listen(). None runs under a lock, so all may call the server, stop() included; only
-// the destructor must not be called in one. Their exceptions go to ServerOptions::on_failure. (A content provider's
-// resource releaser must not throw: cpp-httplib calls it in a destructor.) stop() does not wait: listen() returns when
-// the running handlers and callbacks have returned, all streams are closed, and the callbacks of these streams have
-// run.
+// Handlers and stream callbacks run on worker threads; once the workers of a stopping server have ended, callbacks run
+// on the thread of listen(). None runs under a lock, so they may call everything of the server, stop() included, except
+// the destructor. Their exceptions go to ServerOptions::on_failure. (A content provider's resource releaser must not
+// throw: cpp-httplib calls it in a destructor.) stop() does not wait: listen() returns when all running handlers and
+// callbacks have returned, all streams are closed, and their callbacks have run.
 //
 //   millrace::Server server;
 //   server.events("/events");                                    // GET subscribes, POST publishes
@@ -44,14 +43,13 @@ class Engine;
 class Server : public httplib::Server {
  public:
   /// Throws InvalidOption if an option is invalid, and StoreUnavailable if the store cannot be opened; the message
-  /// names it.
-  /// `compiled_with` is for the linker, which compares it with what the library was built with: leave it out.
+  /// names it. Leave out `compiled_with`: with it the linker compares the program's cpp-httplib with the library's.
   explicit Server(const ServerOptions& options = {}, built_with::ThisCppHttplib compiled_with = {});
-  /// Stops the server if it runs, and waits for a running listen() on another thread. In one of the server's own
-  /// handlers or callbacks, which it would wait for, it ends the program with a message.
+  /// Stops the server if it runs, and waits for a listen() that runs on another thread. Called in one of the server's
+  /// own handlers or callbacks, it would wait for itself: it ends the program with a message instead.
   ~Server() override;
 
-  /// Where events are published. Any thread; it lives as long as the server.
+  /// The hub that publishes events. Any thread; it lives as long as the server.
   Hub& hub();
 
   /// Adds routes for event streams at `path`: `GET` subscribes to the topics of the query, `POST` publishes JSON.
@@ -67,29 +65,29 @@ class Server : public httplib::Server {
   /// if it does not have exactly one handler.
   Server& guarded(GuardedRoute route);
 
-  /// Checks a request as guarded() does, except for rights: for handlers that run before routing. Returns false if it
-  /// has refused and answered the request.
+  /// Checks a request as guarded() does, except its rights: for handlers that run before routing. If it refuses the
+  /// request, it answers the client and returns false.
   bool admits(const httplib::Request& request, httplib::Response& response) const;
 
   /// Method and path of each guarded route, including those of events() and operations(), in the order in which they
   /// were added; without OPTIONS, which browsers use for preflight requests.
   std::vector<std::pair<std::string, std::string>> guarded_routes() const;
 
-  /// Makes the response an event stream on the hub, as `GET` on an events route does, from the request's last event ID
-  /// on; or answers why there is no stream. Call it once, in a handler; the caller must check rights. Throws
+  /// Turns the response into an event stream on the hub, as `GET` on an events route does, from the request's last
+  /// event ID on; or answers why it opens no stream. Call it once, in a handler, which must check rights first. Throws
   /// std::invalid_argument if an option is out of range, and std::logic_error if called elsewhere.
   Subscribed subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options);
 
-  /// Turns the response to the request being handled into an event stream and sends its head: status 200, with the
-  /// headers `response` has by now. To be called in a handler, once; what the handler does with `response` afterwards
-  /// has no effect. To HEAD only the head is sent, and the stream is closed from the beginning. Throws std::logic_error
-  /// if called elsewhere or while the request's body has not been read.
+  /// Turns the response into an event stream and sends its head: status 200, with the headers that `response` has at
+  /// this moment. Call it once, in a handler; later changes of `response` have no effect. For HEAD it sends only the
+  /// head, and the stream is closed from the beginning. Throws std::logic_error if called elsewhere, or before the
+  /// request's body has been read.
   EventStream open_stream(const httplib::Request& request, httplib::Response& response);
 
-  /// Lets the body of this request have `max_bytes`, as it is sent and as it is once decoded, in place of
-  /// ServerOptions::http.max_body_bytes. To be called in a handler that reads its body in pieces
-  /// (httplib::ContentReader), before it reads: such a handler holds no more of the body than it wants to. Throws
-  /// std::logic_error if called elsewhere.
+  /// Allows this request's body up to `max_bytes`, as sent and as decoded, instead of
+  /// ServerOptions::http.max_body_bytes. Call it in a handler that reads its body in pieces (httplib::ContentReader),
+  /// before it reads: such a handler decides how much of the body it holds. Throws std::logic_error if called
+  /// elsewhere.
   ///
   ///   server.Put("/videos", [&](const auto& request, auto& response, const httplib::ContentReader& read) {
   ///     server.allow_body(request, 4'000'000'000);
@@ -97,52 +95,53 @@ class Server : public httplib::Server {
   ///   });
   void allow_body(const httplib::Request& request, std::uint64_t max_bytes);
 
-  /// Cuts the event streams with this `client` name without ending them: their clients will resume. Returns the number
-  /// of streams.
+  /// Cuts the event streams with this `client` name without ending them, so that their clients resume. Returns the
+  /// number of streams.
   std::size_t disconnect(std::string_view client);
 
-  /// Ends the event streams that are selected, in order, each with a reconnection time drawn from the usual one to
-  /// twice that. The clients come back, and are then asked for their rights. Returns how many there were. Not to be
-  /// called from a callback of an EventStream.
+  /// Ends the selected event streams in order, each with a random reconnection time from the usual one to twice that.
+  /// The clients reconnect, and the server then checks their rights. Returns the number of streams. Must not be called
+  /// in a callback of an EventStream.
   std::size_t disconnect(const StreamSelection& selection);
 
-  /// Ends all event streams on the hub, each with a reconnection time drawn from the usual one to that plus `window`,
-  /// and answers new ones with 503, so that the clients come back later, spread out, or elsewhere. Other requests are
-  /// served until stop(). Throws std::invalid_argument if `window` is negative.
+  /// Ends all event streams on the hub, each with a random reconnection time from the usual one to that plus `window`,
+  /// and answers new subscriptions with 503, so that the clients reconnect later, spread out, or elsewhere. The server
+  /// serves other requests until stop(). Throws std::invalid_argument if `window` is negative.
   void drain(Duration window);
 
   /// The event streams on the hub, in any order.
   std::vector<SubscriptionInfo> subscriptions() const;
 
-  /// Like those of httplib::Server, which they hide; they also run the event loops. `new_task_queue` creates the
-  /// workers; its enqueue() must neither block, throw, nor run the task. Also false while another listen() is running.
+  /// Like the functions of httplib::Server that these hide; they also run the event loops. `new_task_queue` creates the
+  /// workers; its enqueue() must not block, throw or run the task. Also returns false while another listen() is
+  /// running.
   bool listen(const std::string& host, int port, int socket_flags = 0);
   /// The same after bind_to_port() or bind_to_any_port().
   bool listen_after_bind();
 
-  /// Ends a running listen() at any point; returns at once. Does nothing if none is running. Any thread, any number of
+  /// Ends a running listen() and returns at once. Does nothing if no listen() is running. Any thread, any number of
   /// times, also in handlers and callbacks.
   void stop() noexcept;
 
-  /// Likewise, but lets the event streams end first: drains as by drain(`window`), and ends listen() once all streams,
-  /// the request-scoped ones included, are gone, at the latest after `window` (of which kMaxReconnectionTime counts).
-  /// Returns at once, as stop() does, which may be called in between. If there is no listen() that accepts connections
-  /// yet, the same as stop(). Throws std::invalid_argument if `window` is negative.
+  /// Likewise, but lets the event streams end first: drains as drain(`window`) does, and ends listen() when all
+  /// streams, including the request-scoped ones, are gone, at the latest after `window` (at most kMaxReconnectionTime
+  /// counts). Returns at once; stop() may be called in between. If no listen() accepts connections yet, the same as
+  /// stop(). Throws std::invalid_argument if `window` is negative.
   ///
   ///   server.stop(10s);  // on SIGTERM; the thread of listen() goes on within ten seconds
   void stop(Duration window);
 
-  /// Reads the files of ServerOptions::tls again, for connections that are made from here on; those that are open stay
-  /// as they are. Throws InvalidOption if one is not valid, and then keeps what it had.
+  /// Reads the files of ServerOptions::tls again for new connections; open connections do not change. Throws
+  /// InvalidOption if a file is invalid, and then keeps the old ones.
   void reload_tls();
 
-  /// What it was made with.
+  /// The options given to the constructor.
   const ServerOptions& options() const;
 
-  /// How the event loops write to sockets; all zero while the server does not listen.
+  /// How the event loops write to sockets; all zeros while the server does not listen.
   SendingWays sending() const;
 
-  /// What `/metrics` shows, for a program with its own way of reporting it.
+  /// The figures of `/metrics`, for a program that reports them in its own way.
   std::vector<Metric> metrics() const;
 
   /// The number of open event streams, including the request-scoped ones.

@@ -15,20 +15,20 @@ namespace millrace {
 /// The patterns of one subscription, with their text.
 class TopicFilter {
  public:
-  /// Copies the patterns' text. Without a pattern nothing matches.
+  /// Copies the patterns' texts. A filter without patterns matches nothing.
   explicit TopicFilter(const std::vector<TopicPattern>& patterns);
 
-  /// Whether one of the patterns matches. Takes as many steps as there are patterns: to ask about many topics in a row,
-  /// use a PageScan.
+  /// Whether a pattern matches. Takes one step per pattern; for many topics in a row, use a PageScan.
   bool matches(Topic topic) const;
 
-  /// The patterns, in the order of their bytes, each once. Valid as long as the filter.
+  /// The patterns in byte order, each once. Valid as long as the filter.
   const std::vector<TopicPattern>& patterns() const { return patterns_.views(); }
 
-  /// Whether no pattern has a wildcard, so that patterns() are topics.
+  /// Whether no pattern has a wildcard: then patterns() are topics.
   bool is_literal() const { return is_literal_; }
 
-  /// The same text for equal filters, whatever the order their patterns were given in. Valid as long as the filter.
+  /// A text that is the same for equal filters, in whatever order their patterns were given. Valid as long as the
+  /// filter.
   std::string_view key() const { return patterns_.text(); }
 
  private:

@@ -1,8 +1,7 @@
-// TopicPatterns: a list of checked patterns that owns its texts; what SubscribeOptions, GuardedRoute and authorizers
-// have.
+// TopicPatterns: a list of checked patterns that owns its texts, for SubscribeOptions, GuardedRoute and authorizers.
 //
-// A literal is checked by the compiler. Any other text is checked when the list is made, which throws InvalidTopic if
-// it is not a pattern. Code that gets a list need not check it again.
+// The compiler checks a literal. The list's constructor checks any other text, and throws InvalidTopic if it is not a
+// pattern. Code that gets a list need not check it again.
 //
 //   server.subscribe(request, response, {.topics = {"news/**", "rooms/" + room}});
 //   if (topics != millrace::TopicPatterns{"users/" + user}) return Decision::forbidden("only your own topic");
@@ -22,15 +21,15 @@
 
 namespace millrace {
 
-/// A text is not a topic, or not a pattern: a sentence that begins with "topic:", quotes the text, and says what would
-/// be one. It can be shown to whoever has sent the text.
+/// A text is not a topic or pattern. The sentence begins with "topic:", quotes the text, and says what is valid; it may
+/// be shown to the client that sent the text.
 class InvalidTopic : public std::invalid_argument {
  public:
-  using std::invalid_argument::invalid_argument;  ///< with the sentence
+  using std::invalid_argument::invalid_argument;  ///< constructed with the sentence
 };
 
 namespace detail {
-/// Text that is not a literal, which the compiler checks.
+/// Text other than a literal, which the compiler checks.
 template <typename Text>
 concept TextAtRunTime = std::is_convertible_v<const Text&, std::string_view> && !std::is_array_v<Text>;
 
@@ -40,23 +39,23 @@ Topic checked_topic(std::string_view text);
 TopicPattern checked_pattern(std::string_view text);
 }  // namespace detail
 
-/// A list of patterns, in the order in which they were given. Every topic is a pattern, too.
+/// A list of patterns in the order given. Every topic is also a pattern.
 class TopicPatterns {
  public:
-  /// What a list is made of: a literal, text, or something checked before. A view for the time of the call: nothing to
-  /// keep.
+  /// An element to add to a list: a literal, text, or an already checked value. A view for the duration of the call: do
+  /// not store it.
   class Element {
    public:
-    /// From a string literal, checked while compiling.
+    /// From a string literal, which the compiler checks.
     template <std::size_t kSize>
     // NOLINTNEXTLINE(google-explicit-constructor): a literal may stand for the pattern it spells.
     consteval Element(const char (&literal)[kSize]) : pattern_(literal) {}
-    /// From text that is made at run time. Throws InvalidTopic if it is not a pattern.
+    /// From text made at run time. Throws InvalidTopic if it is not a pattern.
     template <detail::TextAtRunTime Text>
     // NOLINTNEXTLINE(google-explicit-constructor): likewise.
     Element(const Text& text) : pattern_(detail::checked_pattern(text)) {}
     // NOLINTBEGIN(google-explicit-constructor): of what was checked before.
-    /// From something that was checked before.
+    /// From an already checked value.
     Element(Topic topic) : pattern_(topic) {}
     /// Likewise.
     Element(TopicPattern pattern) : pattern_(pattern) {}
@@ -75,25 +74,25 @@ class TopicPatterns {
   TopicPatterns() = default;
   /// Copies the texts. Throws InvalidTopic as Element does.
   TopicPatterns(std::initializer_list<Element> elements);
-  /// The same for texts that were collected at run time.
+  /// The same for texts collected at run time.
   // NOLINTNEXTLINE(google-explicit-constructor): one way for text, whether it is one or several.
   TopicPatterns(const std::vector<std::string>& texts);
 
-  /// Appends one. Throws InvalidTopic as Element does.
+  /// Appends a pattern. Throws InvalidTopic as Element does.
   void push_back(const Element& element) { patterns_.emplace_back(element.pattern_); }
 
-  /// Whether there are none.
+  /// Whether the list is empty.
   bool empty() const { return patterns_.empty(); }
-  /// How many there are.
+  /// The number of patterns.
   std::size_t size() const { return patterns_.size(); }
-  /// One of them; `index` must be less than size().
+  /// The pattern at `index`, which must be less than size().
   const OwnedTopicPattern& operator[](std::size_t index) const { return patterns_[index]; }
-  /// The first, a `const OwnedTopicPattern&` to iterators.
+  /// Iterates over `const OwnedTopicPattern&`.
   auto begin() const { return patterns_.begin(); }
-  /// Behind the last.
+  /// The end of the iteration.
   auto end() const { return patterns_.end(); }
 
-  /// Compares the texts, in order.
+  /// Compares the texts in order.
   friend bool operator==(const TopicPatterns& one, const TopicPatterns& other) {
     return one.patterns_ == other.patterns_;
   }

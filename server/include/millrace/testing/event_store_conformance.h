@@ -1,6 +1,6 @@
-// EventStoreConformance: what every EventStore has to do, as a list of GoogleTest tests for a store of your own.
+// EventStoreConformance: GoogleTest tests of what every EventStore must do, for a store of your own.
 //
-// Include this header in one source file of a test program, and say how your store is opened:
+// Include this header in one source file of a test program, and tell it how to open your store:
 //
 //   using millrace::EventStoreConformance;
 //   INSTANTIATE_TEST_SUITE_P(MyStore, EventStoreConformance,
@@ -40,17 +40,17 @@ namespace millrace {
 struct StoreUnderTest {
   std::string name;  ///< letters and digits
 
-  /// Opens a new, empty store that keeps at most so many entries, besides those of earlier calls.
+  /// Opens a new, empty store that keeps at most `events` entries; stores of earlier calls stay open.
   std::function<std::shared_ptr<EventStore>(std::uint64_t events)> open_new;
 
-  /// Opens the last new store once more, after its object has gone, as a program does that is started again. Without
-  /// it, the tests about that are skipped.
+  /// Opens the last new store again after its object was destroyed, as a restarted program does. If empty, the tests
+  /// about restarts are skipped.
   std::function<std::shared_ptr<EventStore>(std::uint64_t events)> open_again = nullptr;
 
-  /// Random histories that are compared with a model; fewer for a store that takes its time.
+  /// Random histories that a test compares with a model; use fewer for a slow store.
   std::uint32_t histories = 20;
 
-  /// Its name, for GoogleTest's output.
+  /// Prints the name, for GoogleTest's output.
   friend std::ostream& operator<<(std::ostream& out, const StoreUnderTest& store) { return out << store.name; }
 };
 
@@ -58,17 +58,17 @@ struct StoreUnderTest {
 class EventStoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
  protected:
   using Sequences = std::vector<std::uint64_t>;
-  static constexpr std::uint64_t kNow = UINT64_MAX;  ///< `seen` of a reader that looks at the end
+  static constexpr std::uint64_t kNow = UINT64_MAX;  ///< `seen` of a reader at the end
 
   ~EventStoreConformance() override { close(); }
 
-  /// Opens a new store, and uses it as a server does.
+  /// Opens a new store and starts it as a server does.
   EventStore& keeping(std::uint64_t events) {
     close();
     bound_ = events;
     return use(GetParam().open_new(events));
   }
-  /// Lets go of the store, and opens it again.
+  /// Destroys the store and opens it again.
   EventStore& again() {
     close();
     return use(GetParam().open_again(bound_));
@@ -104,7 +104,7 @@ class EventStoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
     for (const std::string& pattern : patterns) parsed.push_back(TopicPattern::parse(pattern).value());
     return TopicFilter(parsed);
   }
-  /// 0 if there is nothing.
+  /// 0 if the store finds nothing.
   std::uint64_t find(std::string_view id, const std::vector<std::string>& patterns = {"**"}) {
     return store_->find(id, filter_for(patterns)).value_or(0);
   }
@@ -115,7 +115,7 @@ class EventStoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
     return store_->read_after(sequence, filter_for(patterns));
   }
 
-  /// Everything after `sequence` that matches, page by page.
+  /// All matching entries after `sequence`, page by page.
   Sequences read_all(std::uint64_t sequence, const std::vector<std::string>& patterns) {
     Sequences result;
     while (true) {

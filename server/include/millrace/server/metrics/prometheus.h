@@ -1,4 +1,4 @@
-// prometheus_metrics(): the format of `/metrics` that Prometheus reads. Part `millrace::metrics`: link it.
+// prometheus_metrics(): the format of `/metrics` that Prometheus reads. Link `millrace::metrics`.
 //
 //   millrace::Server server({.metrics = millrace::prometheus_metrics()});
 //   server.operations();

@@ -1,5 +1,5 @@
-// open_jetstream(): a store in a stream of NATS JetStream, which any number of servers share. Part `millrace::nats`:
-// link it.
+// open_jetstream(): a store in a stream of NATS JetStream, which any number of servers can share. Link
+// `millrace::nats`.
 //
 //   millrace::Server server({.store = millrace::open_jetstream("nats://10.0.0.1,10.0.0.2,10.0.0.3", {.replicas = 3})});
 #pragma once
@@ -16,33 +16,34 @@
 
 namespace millrace {
 
-/// Time that a starting program gives a store's servers to elect a leader.
+/// Time that a starting program waits for a store's servers to elect a leader.
 inline constexpr Duration kStoreStartTimeout{10'000};
 
-/// Most copies of each event in a store of several servers.
+/// Most copies of each event in a JetStream store.
 inline constexpr std::size_t kMaxStoreReplicas = 5;
 
 /// Settings of a store in a stream of JetStream.
 struct JetStreamOptions {
-  /// The stream's limits from now on: of several servers the last one to open it decides.
+  /// The stream's limits from now on. If several servers open it, the last one decides.
   StoreBounds bounds = {};
 
-  /// Servers of NATS that keep each event, at most kMaxStoreReplicas. Without a value: as many as do, which for a new
-  /// stream is one.
+  /// NATS servers that keep each event, at most kMaxStoreReplicas. Without a value: as the stream has them; one for a
+  /// new stream.
   std::optional<std::uint64_t> replicas = {};
 
-  /// File with credentials for NATS. Empty: none, or those in the URL.
+  /// A file with credentials for NATS. Empty: the credentials in the URL, if any.
   std::string credentials = {};
 
-  /// How many of the newest entries the server gets when it begins to use the store, so that clients which resume are
-  /// served from memory. Usually ServerOptions::history.events.
+  /// Newest entries that the server reads when it begins to use the store, so that it serves resuming clients from
+  /// memory. Usually ServerOptions::history.events.
   std::uint64_t preload = kHistoryEvents;
 };
 
 /// Connects to `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST[:PORT]…][/STREAM]` (`tls://` likewise), and creates the
-/// stream, by default `millrace`, if there is none. Waits up to kStoreStartTimeout for servers that have just started.
+/// stream, by default `millrace`, if it does not exist. Waits up to kStoreStartTimeout for servers that have just
+/// started.
 ///
-/// An append returns when JetStream has acknowledged it. While NATS cannot be reached the store refuses events, and
+/// An append returns when JetStream has acknowledged it. While NATS cannot be reached, the store refuses events and
 /// tries again every kStoreRetry.
 ///
 /// Throws InvalidOption if the URL or an option is invalid, StoreUnavailable if the stream can neither be used nor

@@ -1,4 +1,4 @@
-// open_sqlite(): a store in an SQLite file. Part `millrace::sqlite`: link it.
+// open_sqlite(): a store in an SQLite file. Link `millrace::sqlite`.
 //
 //   millrace::Server server({.store = millrace::open_sqlite("/var/lib/app/events.db", {.bounds = {.age = 24h}})});
 #pragma once
@@ -12,28 +12,28 @@
 
 namespace millrace {
 
-/// Which acknowledged events a power cut may lose. The end of the program, however it ends, loses none.
+/// Which acknowledged events a power cut may lose. The end of the program, even a crash, loses none.
 enum class StoreSync : std::uint8_t {
   kFull,    ///< none: publishing waits for the disk
-  kNormal,  ///< the events of the last moments; publishing is faster
+  kNormal,  ///< the most recent events; publishing is faster
 };
 
 /// Settings of a store in an SQLite file.
 struct SqliteOptions {
-  /// What a power cut may lose.
+  /// Events that a power cut may lose.
   StoreSync sync = StoreSync::kFull;
-  /// How much the file keeps: 1 GiB (kStoreBytes) by default.
+  /// Bounds of the file: by default 1 GiB (kStoreBytes).
   StoreBounds bounds = {};
 };
 
-/// Opens the file, or creates it. Beside it are `PATH-wal`, `PATH-shm` (SQLite's) and `PATH-lock`, by which one program
-/// at a time uses it. Publishers that come at the same time share a commit.
+/// Opens the file, or creates it. Beside it are SQLite's `PATH-wal` and `PATH-shm`, and `PATH-lock`, which keeps other
+/// programs from using the file. Concurrent publishers share a commit.
 ///
-/// While the file cannot be written the store refuses events, and tries again every kStoreRetry. A damaged file is not
-/// written any more.
+/// While the file cannot be written, the store refuses events and tries again every kStoreRetry. It no longer writes to
+/// a damaged file.
 ///
 /// Throws InvalidOption if an option is invalid, StoreUnavailable if the file cannot be used: another program has it
-/// open, it is not a file of Millrace's, or what the system says.
+/// open, it is not a Millrace file, or the system refuses it.
 std::shared_ptr<EventStore> open_sqlite(const std::string& path, const SqliteOptions& options = {});
 
 }  // namespace millrace
