@@ -34,11 +34,11 @@ class EventSourcePool;
 
 /// Why a connection was lost, and what happens next.
 struct EventSourceError {
-  /// The cause, for programs; `message` has it for people.
+  /// The cause, for programs; `message` is for people.
   EventSourceState::Reason reason = EventSourceState::Reason::kNone;
-  int status = 0;                ///< of the last response; 0 if there has been none
+  int status = 0;                ///< of the last response; 0 before the first
   bool will_reconnect = false;   ///< false: the source is closed for good
-  Duration reconnect_in{0};      ///< if it will, after this long
+  Duration reconnect_in{0};      ///< the wait before reconnecting, if it will
   std::string_view message;      ///< one sentence for people; lives as long as the call
   std::string_view explanation;  ///< what the server said about a refusal; part of `message`; empty if it said nothing
 };
@@ -56,7 +56,7 @@ struct ReceivedEvent {
   std::string last_event_id;  ///< the ID from which to resume once the program has handled this event
   bool has_id = false;        ///< this event had an `id`; otherwise last_event_id is that of an earlier event
 
-  /// The topic that it was published to. Nothing if the stream does not say so; a Millrace server does.
+  /// The topic of the event. Nothing if the stream does not name it; a Millrace server does.
   std::optional<std::string> topic = {};
 };
 
@@ -66,7 +66,7 @@ class EventSource {
   /// The standard's states. [WHATWG 9.2.2]
   using ReadyState = EventSourceState::ReadyState;
 
-  // What listeners are given lives as long as the call. Each runs on the thread that runs the source.
+  // Arguments of listeners are valid only during the call. Listeners run on the thread that runs the source.
 
   /// Listener of on(), on_message() and on_any().
   using MessageListener = std::function<void(const MessageEvent&)>;
@@ -118,7 +118,8 @@ class EventSource {
 
   /// Waits for the next event and returns it. Returns nothing if the source is closed for good. The first call starts
   /// the source, and throws std::logic_error if the source was run or started before. While kMaxWaitingEvents events or
-  /// EventSourceOptions::max_waiting_bytes bytes wait for next(), the source does not read, and the server has to wait.
+  /// EventSourceOptions::max_waiting_bytes bytes wait for next(), the source does not read, so that the server must
+  /// wait.
   std::optional<ReceivedEvent> next();
   /// As next(), but returns nothing after `timeout` without an event.
   std::optional<ReceivedEvent> next(Duration timeout);
@@ -126,11 +127,11 @@ class EventSource {
   class Iterator;
   /// Calls next(): the first event of a `for` loop.
   Iterator begin();
-  /// What an iterator equals once next() has returned nothing.
+  /// The end: an iterator equals it once next() has returned nothing.
   std::default_sentinel_t end() const { return {}; }
 
-  /// Closes for good. No listener is called after it, but one that is running may finish; next() returns no event.
-  /// Never blocks. Any thread, a listener and a signal handler may call it, more than once.
+  /// Closes for good. Calls no further listener (a running one may finish), and next() returns no event. Never blocks.
+  /// Any thread, a listener and a signal handler may call it, any number of times.
   void close() noexcept;
 
   /// Closes the connection, or ends the wait for one, and connects again at once, from the last event ID. Reports no
@@ -150,12 +151,12 @@ class EventSource {
   std::unique_ptr<Impl> impl_;
 };
 
-/// What `for` needs: next() until it returns nothing. An input iterator; it must not outlive its source.
+/// An input iterator for `for`, which calls next() until it returns nothing. It must not outlive its source.
 class EventSource::Iterator {
  public:
-  using iterator_concept = std::input_iterator_tag;  ///< it goes through the events once
+  using iterator_concept = std::input_iterator_tag;  ///< a single pass
   using value_type = ReceivedEvent;                  ///< an event
-  using difference_type = std::ptrdiff_t;            ///< as std::input_iterator wants it
+  using difference_type = std::ptrdiff_t;            ///< required by std::input_iterator
 
   /// The event, until the iterator is advanced.
   const ReceivedEvent& operator*() const { return *event_; }

@@ -28,8 +28,8 @@ inline constexpr Duration kRefusalTimeout{1'000};
 inline constexpr std::size_t kMaxExplanationBytes = 300;
 static_assert(kMaxExplanationBytes <= kMaxRefusalBytes);
 
-/// Events that may wait for next(). At the bound the source stops reading, and the server has to wait. Events of the
-/// same piece (see kDecodedPieceBytes) are still accepted.
+/// Events that may wait for next(). At the bound the source stops reading, so that the server must wait. It still
+/// accepts events of the same piece (see kDecodedPieceBytes).
 inline constexpr std::size_t kMaxWaitingEvents = 1024;
 
 /// Bytes of memory of events that wait for next(), by default; at the bound the same happens as at kMaxWaitingEvents.
@@ -38,7 +38,8 @@ inline constexpr std::size_t kMaxWaitingBytes = 16 * 1024 * 1024;
 /// Bytes of a stream that a source handles before the other sources of its thread have their turn.
 inline constexpr std::size_t kStreamBytesPerTurn = 1024 * 1024;
 
-/// Most bytes that are decoded from a compressed body at once. The next piece is decoded when this one has been taken.
+/// Most bytes decoded from a compressed body at once. The client decodes the next piece when the source has taken this
+/// one.
 inline constexpr std::size_t kDecodedPieceBytes = 16 * 1024;
 
 /// Connections that one thread of an EventSourcePool makes at once; others wait for their turn.

@@ -36,11 +36,11 @@ struct BasicCredentials {
   std::string password;  ///< UTF-8
 };
 
-/// How much a line of EventSourceOptions::log matters.
+/// The importance of a line of EventSourceOptions::log.
 enum class LogLevel : std::uint8_t {
   kDebug,    ///< each step
   kInfo,     ///< connections made and ended
-  kWarning,  ///< what went wrong
+  kWarning,  ///< failures
 };
 
 /// Options of an EventSource.
@@ -59,7 +59,7 @@ struct EventSourceOptions {
   /// Sent as `Authorization: Basic …`. Refused together with `bearer_token` or an Authorization in `headers`.
   std::optional<BasicCredentials> basic = {};
 
-  /// Where to begin: the Last-Event-ID of the first request. Empty: none. Contains no CR, LF or NUL.
+  /// The Last-Event-ID of the first request; empty: not sent. Contains no CR, LF or NUL.
   std::string last_event_id = {};
 
   /// The request's method: a token. HEAD and CONNECT are refused, since their responses carry no stream.
@@ -77,15 +77,14 @@ struct EventSourceOptions {
   /// `policy.retry_on_server_error`. The source still waits for the response's Retry-After.
   std::function<bool(int status)> retry_on_status = nullptr;
 
-  /// Bytes of memory for events that wait for next(). At the bound the source stops reading, and the server has to
-  /// wait. An event that is larger is still delivered, alone. Must be greater than 0. Lower it if many sources are read
-  /// slowly.
+  /// Bytes of memory for events that wait for next(). At the bound the source stops reading, so that the server must
+  /// wait. A larger event is still delivered, alone. Must be greater than 0. Lower it if many sources are read slowly.
   std::size_t max_waiting_bytes = kMaxWaitingBytes;
 
   /// Time for making a connection (name lookup, TCP and TLS). Must be longer than 0.
   Duration connect_timeout = kConnectTimeout;
 
-  /// Certificates, of https servers and proxies.
+  /// Certificates of https servers and proxies.
   TlsOptions tls = {};
 
   /// `http://`, `https://`, `socks4://`, `socks4a://`, `socks5://` or `socks5h://`, host and port, and user and
