@@ -6,9 +6,9 @@
 
 namespace millrace::cli {
 
-/// Escapes control characters of ASCII (except tabs) and of Unicode's second block, and Unicode's line ends: `\n`,
-/// `\x1b`,
-/// `\u009b`. Also escapes bytes that are not UTF-8, which some terminals take for control characters: `\x9b`.
+/// Escapes control characters of ASCII (except tabs) and of Unicode's second block, and Unicode's line ends, as in
+/// `\n`, `\x1b`, `\u009b`. Also escapes bytes that are not UTF-8 (`\x9b`), which some terminals treat as control
+/// characters.
 std::string printable(std::string_view text);
 
 /// The same for JSON text: `\u007f`. JSON itself escapes only characters below U+0020.
