@@ -18,7 +18,7 @@ constexpr std::uint32_t kNothing = EPOLLONESHOT;
 
 constexpr std::string_view kSpeaksTls = "this port speaks TLS: use https://";
 
-// There are very many of them, and what allocates them counts in steps of 16 bytes, 8 of which are its own.
+// A server has very many connections. The allocator rounds up to steps of 16 bytes and takes 8 bytes itself.
 static_assert(sizeof(void*) != 8 || sizeof(Connection) <= 184);
 
 }  // namespace
@@ -63,7 +63,7 @@ void Connection::finish(Exchange& exchange) {
   requests_.finish(*this, exchange);
 }
 
-// Its response is an event stream now. Where the client has gone meanwhile, it turns out when that is written to.
+// Its response is an event stream now. If the client has left meanwhile, the first write notices.
 void Connection::leave_worker() {
   if (!is_stream_ || phase_ != Phase::kWorking) return;
   std::string output;
@@ -91,8 +91,8 @@ bool Connection::watch(std::uint32_t events) {
   return loop_.event_loop().add(socket(), events, *this);
 }
 
-// Most requests need no call at all: what is watched for stays while a worker has the request, until something happens
-// that has to wait.
+// Most requests need no system call here: the watched events stay while a worker handles the request, until an event
+// must wait.
 void Connection::watch_for(std::uint32_t events) {
   if (is_stream_) {
     watched_for_ = events;
@@ -110,7 +110,7 @@ void Connection::set_deadline(Duration after) {
   loop_.event_loop().timers().set(*this, loop_.event_loop().now() + after);
 }
 
-// The subscriber stays in the table until the turn ends: events may be on their way through it right now.
+// The subscriber stays in the table until the turn ends, because the table may be serving it now.
 void Connection::close(StreamEnd reason) {
   if (phase_ == Phase::kClosed) return;
   leave_worker();
@@ -125,7 +125,7 @@ void Connection::close(StreamEnd reason) {
   loop_.event_loop().remove(socket());
   loop_.event_loop().timers().cancel(*this);
   if (http2_ != nullptr) {
-    ::shutdown(socket(), SHUT_RDWR);  // the socket stays until workers have no more use for its address
+    ::shutdown(socket(), SHUT_RDWR);  // the socket stays open while workers may read its address
     http2_->on_lost();
     if (http2_->is_needed()) return;
   }
@@ -186,7 +186,7 @@ std::size_t Connection::send(std::span<iovec> buffers) {
   return 0;
 }
 
-// False if it does not all go: what comes behind it has to wait.
+// Returns false if bytes stay unsent: further output must wait.
 bool Connection::send_unsent() {
   send({});
   if (phase_ == Phase::kClosed || has_unsent()) return false;
@@ -197,7 +197,7 @@ bool Connection::send_unsent() {
 // --- The handshake of TLS
 // ----------------------------------------------------------------------------------------------
 
-// It costs so much that the loop gives it a turn of its own. Until then the socket says nothing more.
+// A handshake is expensive, so Handshakes gives it a turn. Until then the socket reports nothing more.
 void Connection::begin_handshake() {
   phase_ = Phase::kHandshake;
   set_deadline(loop_.handshakes()->deadline());
@@ -216,7 +216,7 @@ void Connection::shake_hands() {
     case TlsChannel::Handshake::kWaits:
       send({});
       if (phase_ == Phase::kClosed) return;
-      // Once more: what came in has disarmed it.
+      // Arms the one-shot watch again.
       watched_for_ = 0;
       return watch_for(kInput | EPOLLONESHOT | (has_unsent() ? EPOLLOUT : 0u));
     case TlsChannel::Handshake::kClearText:

@@ -1,10 +1,10 @@
-// Connection: one client's socket, from accepting to closing. It belongs to one loop, and no other thread touches it.
+// Connection: one client's socket, from accepting to closing. It belongs to one loop; no other thread uses it.
 //
-// It has one of two sides at a time. Its RequestSide collects a request, waits while a worker has it, writes what the
-// worker could not write, and begins again; or the connection becomes an event stream, its StreamSide's, and stays one.
-// With TLS its handshake comes first. One that speaks HTTP/2 has a Connection for each of its streams, without a
-// socket. There are very many of these, so rarely used members are behind a pointer, and small ones stand in what
-// others leave of their last 8 bytes.
+// One of its two sides is active at a time. The RequestSide collects a request, waits while a worker handles it, writes
+// what the worker could not write, and begins again. If the connection becomes an event stream, the StreamSide takes
+// over for good. With TLS the handshake comes first. An HTTP/2 connection has a Connection without a socket for each of
+// its streams. A server has very many connections, so rarely used members are behind a pointer, and small members fill
+// the padding of others.
 #pragma once
 
 #include <sys/uio.h>
@@ -29,7 +29,7 @@
 
 namespace millrace {
 
-/// Time for the client to close a connection that the server has finished.
+/// Time for the client to close a connection after the server's last response.
 inline constexpr Duration kLingerTimeout{2'000};
 
 class ConnectionLoop;
@@ -38,42 +38,42 @@ class Http2Connection;
 class Connection final : public EventLoop::Watcher, public StreamSide {
  public:
   enum class Phase : std::uint8_t {
-    kHandshake,   ///< of TLS
+    kHandshake,   ///< the TLS handshake
     kIdle,        ///< between requests
-    kHead,        ///< a request has begun
-    kBody,        ///< its head is whole
-    kWorking,     ///< a worker has it
-    kResponding,  ///< the rest of the response is written
+    kHead,        ///< receiving a request's head
+    kBody,        ///< receiving its body
+    kWorking,     ///< a worker handles the request
+    kResponding,  ///< writing the rest of the response
     kStreaming,   ///< an event stream
-    kHttp2,       ///< it speaks HTTP/2: its streams are connections of their own
-    kLingering,   ///< all is said: the client closes, or time runs out
+    kHttp2,       ///< HTTP/2: each stream has a Connection of its own
+    kLingering,   ///< everything is written: waits until the client closes, or for a timeout
     kClosed,
   };
 
-  /// Bytes, and the end of them.
+  /// Input and its end.
   static constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP;
 
-  /// `share`: of what one address may hold.
+  /// `share`: the connection's share of its address's quota.
   Connection(ConnectionLoop& loop, int socket, Quota::Share share);
-  /// A stream of a connection of HTTP/2, which takes the socket's place.
+  /// For a stream of an HTTP/2 connection; `carrier` takes the socket's place.
   Connection(ConnectionLoop& loop, Http2Connection& carrier, std::uint32_t stream, Quota::Share share);
   ~Connection();
 
-  /// Waits for the first request, with TLS for a handshake before; closes if the loop cannot watch the socket.
+  /// Waits for the first request, with TLS first for a handshake; closes if the loop cannot watch the socket.
   void start();
 
-  /// Refuses a client before it has asked for anything: `response` is all it gets, with TLS behind the handshake.
+  /// Refuses a client before its first request: writes `response`, with TLS after the handshake, and closes.
   void refuse(std::string response);
 
-  /// What has come for a stream of HTTP/2, as HTTP/1.1 has it.
+  /// Takes the input of an HTTP/2 stream, in the form of HTTP/1.1.
   void take_in(std::string_view bytes) { requests_.take_in(*this, bytes); }
-  /// The client speaks HTTP/2; `bytes` have come.
+  /// Switches to HTTP/2; `bytes` are the input so far.
   void become_http2(std::string_view bytes);
 
-  /// A worker is done with the exchange.
+  /// A worker has finished the exchange.
   void finish(Exchange& exchange);
 
-  /// A handler has turned its response into a subscription, or into a request-scoped stream; `head` is its head.
+  /// A handler has turned its response into a subscription or a request-scoped stream; `head` is the response's head.
   void subscribe(std::string_view head, Subscriber::Subscription subscription, const Feed::Cursor& cursor,
                  std::string_view last_event_id, StreamTerms terms) {
     leave_worker();
@@ -84,28 +84,28 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
     StreamSide::open(head, std::move(state));
   }
 
-  /// Closes the socket at once; what was not written is lost. An event stream's client will reconnect.
+  /// Closes the socket at once and drops unwritten output. The client of an event stream will reconnect.
   void close(StreamEnd reason = StreamEnd::kClientLeft);
 
   StreamSide& stream_side() { return *this; }
   const StreamSide& stream_side() const { return *this; }
   bool is_streaming() const { return phase_ == Phase::kStreaming; }
   bool is_refused() const { return is_refused_; }
-  /// Of a stream of HTTP/2, that of its connection; and so with the transport.
+  /// For an HTTP/2 stream: the socket, and the transport, of the connection that carries it.
   int socket() const { return transport().socket(); }
   Transport& transport() { return is_stream_ ? transport_of_carrier() : transport_; }
   const Transport& transport() const { return const_cast<Connection*>(this)->transport(); }
 
-  /// It is a stream of HTTP/2.
+  /// Whether it is an HTTP/2 stream.
   bool is_stream() const { return is_stream_; }
   std::uint32_t stream_id() const { return static_cast<std::uint32_t>(~transport_.socket()); }
-  /// Of the stream, or of the connection that speaks it; null if that is HTTP/1.1.
+  /// The HTTP/2 connection of this stream or socket; null with HTTP/1.1.
   Http2Connection* http2() const { return http2_.get(); }
 
   void on_ready(std::uint32_t events) override;
   void on_timer(TimePoint now) override;
 
-  /// Its turn among the handshakes: goes on with its own.
+  /// Continues its handshake; called when Handshakes gives it a turn.
   void shake_hands();
 
   // For its sides --------------------------------------------------------------------------------------------------
@@ -117,17 +117,17 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
 
   void set_deadline(Duration after);
   void watch_for(std::uint32_t events);
-  /// Room to write, too; wanted also for what is unsent.
+  /// Also watches for room to write; needed for unsent bytes, too.
   void want_output(bool wanted);
   bool wants_output() const { return (watched_for_ & EPOLLOUT) != 0; }
-  /// Bytes the transport took. A broken one is closed.
+  /// Returns the bytes that the transport took. Closes a broken connection.
   std::size_t send(std::span<iovec> buffers);
   bool has_unsent() const { return !is_stream_ && transport_.has_unsent(); }
   void discard_input();
 
-  /// The stream is over: `response` is what is left to write, and then the connection lingers.
+  /// The stream is over: writes `response`, the rest of its output, and then lingers.
   void end_with(std::string response) { requests_.respond_last(*this, std::move(response)); }
-  /// All is written: the client closes, or time runs out.
+  /// Everything is written: waits until the client closes, or for a timeout.
   void linger();
 
  private:
@@ -141,12 +141,12 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
   Transport& transport_of_carrier() const;
   void leave_worker();
 
-  std::uint32_t watched_for_ = 0;  // epoll's events
+  std::uint32_t watched_for_ = 0;  // events of epoll
   ConnectionLoop& loop_;
-  [[no_unique_address]] Transport transport_;  // of a stream, it has only its number
-  std::uint32_t index_ = 0;                    // among the loop's connections
+  [[no_unique_address]] Transport transport_;  // for an HTTP/2 stream only a number
+  std::uint32_t index_ = 0;                    // in the loop's list of connections
   const Quota::Share share_;
-  std::unique_ptr<Http2Connection> http2_;  // a stream only borrows it
+  std::unique_ptr<Http2Connection> http2_;  // owned by the root, borrowed by its streams
   [[no_unique_address]] RequestSide requests_;
   Phase phase_ = Phase::kHead;
   bool is_refused_ = false;

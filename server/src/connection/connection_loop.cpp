@@ -18,12 +18,12 @@ namespace millrace {
 
 namespace {
 
-// Subscribers that are written to before the loop looks for what else there is. With four times as many, requests wait
-// so long for their turn that publishing falls behind; with fewer, io_uring saves less.
+// Subscribers that the loop writes to before it serves other sockets. With four times as many, requests wait so long
+// that publishing falls behind; with fewer, io_uring saves less.
 constexpr std::size_t kServedAtOnce = 64;
 
-// Streams of one connection of HTTP/2 share a write: as long as there are few of these, more subscribers are served,
-// but not more than so many times kServedAtOnce.
+// Streams of one HTTP/2 connection share a write: while there are few writes, the loop serves more subscribers, up to
+// this many times kServedAtOnce.
 constexpr std::size_t kMostRounds = 64;
 
 // The loop whose thread this is.
@@ -92,7 +92,7 @@ void ConnectionLoop::stop_accepting() {
 void ConnectionLoop::adopt(int socket, Quota::Share share) {
   load_.fetch_add(1, std::memory_order_relaxed);
   if (running_loop == this) return add(socket, std::move(share)).start();
-  // A task can be copied, and a share cannot.
+  // A task must be copyable, and a share is not.
   loop_.defer([this, socket, share = std::make_shared<Quota::Share>(std::move(share))] {
     add(socket, std::move(*share)).start();
   });
@@ -133,7 +133,7 @@ void ConnectionLoop::discard(Connection& connection) {
   discarded_.push_back(&connection);
 }
 
-// A list of their own, since what is done with them changes the table.
+// A copy, because callers change the table while they go through the list.
 std::vector<StreamSide*> ConnectionLoop::subscribed_streams() const {
   std::vector<StreamSide*> streams;
   subscribers_.for_each([&](Subscriber& subscriber) {
@@ -212,7 +212,7 @@ void ConnectionLoop::drain(Duration window) {
   });
 }
 
-// A list of its own, since one that has no streams ends by it.
+// A copy, because go_away() ends a connection without streams.
 void ConnectionLoop::go_away() {
   std::vector<Connection*> connections;
   for (const auto& one : connections_) {
@@ -225,7 +225,7 @@ void ConnectionLoop::stream_closed() {
   if (--open_streams_ == 0 && drain_window_ && settings_.on_drained != nullptr) settings_.on_drained();
 }
 
-// It may have been on its way from a worker while drain() went by.
+// The stream may have been on its way from a worker when drain() ran.
 void ConnectionLoop::stream_started(StreamSide& stream) {
   if (drain_window_) return retire(stream, *drain_window_);
   if (const StreamRightPtr right = stream.right()) settings_.on_begun_by_right(right);
@@ -255,7 +255,7 @@ void ConnectionLoop::report_presence() {
 
 void ConnectionLoop::on_presence() {
   loop_.defer([this] {
-    // A list of their own, since one that is told may be closed by it.
+    // A copy, because telling a stream may close it.
     const std::vector<StreamSide*> watchers(presence_watchers_.begin(), presence_watchers_.end());
     for (StreamSide* stream : watchers) stream->tell_presence();
   });
@@ -297,9 +297,9 @@ void ConnectionLoop::post_page(std::uint64_t ticket, const Feed::PagePtr& page) 
   });
 }
 
-// What has piled up goes out together: one write for each subscriber, however many events there are. Between some
-// subscribers and the next, sockets and tasks have their turn. Deliveries get as much time as those have taken, so that
-// publishers, however fast they are, cannot starve subscribers.
+// Sends all waiting events together: one write for each subscriber, however many events there are. Between groups of
+// subscribers, the loop serves sockets and tasks. Deliveries get as much time as those have taken, so that fast
+// publishers cannot starve subscribers.
 bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
   takes_posted_soon_ = false;
   const bool took_posted = take_posted();
@@ -341,7 +341,7 @@ void ConnectionLoop::wake_http2() {
   for (Http2Connection* const connection : std::exchange(to_wake_, {})) connection->wake();
 }
 
-// What all streams of a connection have to say in this turn is one send, and with TLS mostly one record.
+// Sends the output of all streams of a connection at once, with TLS mostly in one record.
 void ConnectionLoop::send_http2() {
   const std::vector<Http2Connection*> all = std::exchange(to_send_, {});
   for (std::span<Http2Connection* const> left = all; !left.empty();) {
@@ -379,14 +379,14 @@ void ConnectionLoop::take_result(Http2Connection& connection, ssize_t result) {
   connection.took(static_cast<std::size_t>(std::max<ssize_t>(result, 0)));
 }
 
-// A record holds no more than so much: what is left goes the plain way, unless the socket is full.
+// A record holds a bounded number of bytes: send() writes the rest, unless the socket is full.
 void ConnectionLoop::take_sealed_result(Http2Connection& connection, const TlsChannel::Sealed& sealed, ssize_t result) {
   Connection& root = connection.root();
   if (!root.transport().tls()->settle(sealed.record, result)) return root.close();
   std::size_t taken = sealed.plain;
   const std::string_view rest = connection.sealed().substr(taken);
   if (!rest.empty() && !root.has_unsent()) {
-    iovec buffer{.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};  // iovec knows no const
+    iovec buffer{.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};  // iovec is not const
     taken += root.send({&buffer, 1});
   }
   connection.took(taken);
@@ -396,7 +396,7 @@ void ConnectionLoop::read_later(StreamSide& stream) {
   if (!stream.set_reads_later(true)) readers_.push_back(&stream);
 }
 
-// What those who wait for it leave of a turn's work goes to those who come: where few catch up, they need not wait.
+// Waiting readers use a turn's work first. What they leave goes to new readers, which then need not wait.
 void ConnectionLoop::read_on() {
   reading_.refill(kReadWorkPerTurn);
   for (std::size_t count = readers_.size(); count > 0 && !reading_.is_spent(); --count) {
@@ -407,8 +407,8 @@ void ConnectionLoop::read_on() {
   }
 }
 
-// Those furthest behind first, until there is an eighth of room: so that looking through them all is not for a single
-// one. They are cut without a last chunk, by which a client knows that there is more to come.
+// Cuts those furthest behind first, until an eighth of the bound is free, so that one search serves several cuts. It
+// sends no last chunk, so that a client knows that more would follow.
 void ConnectionLoop::cut_slowest() {
   constexpr Duration kPause{20};
   if (loop_.now() - looked_for_pinned_at_ < kPause) return;
@@ -425,11 +425,11 @@ void ConnectionLoop::cut_slowest() {
     (*one)->let_go();
     counters_.pinned_cuts.add(1);
   }
-  if (pinned.bytes() > pinned.max()) looked_for_pinned_at_ = loop_.now();  // the rest is another loop's
+  if (pinned.bytes() > pinned.max()) looked_for_pinned_at_ = loop_.now();  // other loops pin the rest
 }
 
-// False if they have to wait until more of what was taken has been handed out. There may be no other event to wake the
-// loop for them.
+// Returns false if the posted frames must wait until more of the earlier ones are delivered. Then the loop must not
+// sleep: perhaps no other event would wake it.
 bool ConnectionLoop::take_posted() {
   if (subscribers_.batched() >= kMaxPostedFrames || subscribers_.batched_bytes() >= kMaxPostedBytes) return false;
   bool has_missed_frames = false;
@@ -473,7 +473,7 @@ void ConnectionLoop::write(std::span<Delivery> deliveries) {
   }
 }
 
-// What is to be sent for `chunks`. With TLS it stands in records_, which has room for as many as are written at once.
+// The bytes to send for `chunks`. With TLS they are in records_, which has room for all records of one write().
 std::string_view ConnectionLoop::sealed_if_due(Connection& connection, std::string_view chunks) {
   if (connection.transport().is_clear()) return chunks;
   return sealed_.emplace_back(connection.transport().tls()->seal(chunks, records_)).record;

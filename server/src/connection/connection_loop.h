@@ -41,8 +41,7 @@
 
 namespace millrace {
 
-/// Events that may wait for a busy event loop. Beyond it the loop's subscribers read from the log: they catch
-/// up.
+/// Events that may wait for a busy event loop. Beyond it the loop's subscribers catch up from the log.
 inline constexpr std::size_t kMaxPostedFrames = 16'384;
 
 /// Bytes of events that may wait for a busy event loop; beyond it the same happens as beyond kMaxPostedFrames.
@@ -52,19 +51,20 @@ class Connection;
 class Http2Connection;
 class StreamSide;
 
-/// Connections of a server, on all its loops. Whoever gives one to a loop has counted it; the loop discounts it.
+/// Counts a server's connections on all loops. The caller that gives a connection to a loop counts it; the loop
+/// discounts it.
 struct ConnectionCounts {
-  std::atomic<std::size_t> open = 0;           ///< with each stream of HTTP/2 as one more
-  std::atomic<std::size_t> http2_streams = 0;  ///< of these
+  std::atomic<std::size_t> open = 0;           ///< each HTTP/2 stream counts as one more
+  std::atomic<std::size_t> http2_streams = 0;  ///< of the open ones
 
-  /// Without the streams.
+  /// Open connections without HTTP/2 streams.
   std::size_t connections() const {
     const std::size_t all = open;
     return all - std::min<std::size_t>(all, http2_streams);
   }
-  std::atomic<std::size_t> refused = 0;  ///< those that are only told why they cannot be open
+  std::atomic<std::size_t> refused = 0;  ///< connections that only get a refusal
 
-  /// Counts one more, unless there are `max`. Any thread.
+  /// Counts one more, unless `max` are counted already. Any thread.
   static bool add_to(std::atomic<std::size_t>& count, std::size_t max) {
     std::size_t seen = count;
     while (seen < max) {
@@ -78,105 +78,104 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
  public:
   struct Settings {
     ServerOptions options;
-    Duration read_timeout;                      ///< of a worker that waits for a request's body
-    Duration write_timeout;                     ///< of a response that makes no progress
-    Duration keep_alive;                        ///< of an idle connection
-    std::size_t max_requests;                   ///< on one connection
-    RefusalCounters* refusals;                  ///< what is refused before a worker sees it
-    Presence* presence;                         ///< null where nobody is told who listens
-    BufferBudget* buffers = nullptr;            ///< what all requests and responses may take; null: anything
-    const CrossOrigin* cross_origin = nullptr;  ///< what refusals say to web pages; null: nothing
-    /// A stream has begun by this right, which may have changed since it was granted.
+    Duration read_timeout;                      ///< for a worker that waits for a request's body
+    Duration write_timeout;                     ///< for a response that makes no progress
+    Duration keep_alive;                        ///< for an idle connection
+    std::size_t max_requests;                   ///< requests on one connection
+    RefusalCounters* refusals;                  ///< counts refusals made before a worker gets the request
+    Presence* presence;                         ///< null: the server does not report presence
+    BufferBudget* buffers = nullptr;            ///< memory of all requests and responses; null: no bound
+    const CrossOrigin* cross_origin = nullptr;  ///< adds the headers that let web pages read refusals; null: none
+    /// Called when a stream has begun with this right, which may have changed since the grant.
     std::function<void(const StreamRightPtr&)> on_begun_by_right = nullptr;
-    /// After drain(): none of its streams is open any more. On the loop's thread; must not wait.
+    /// Called after drain(), when no stream of the loop is open any more. On the loop's thread; must not wait.
     std::function<void()> on_drained = nullptr;
-    DownloadGate* downloads = nullptr;  ///< counts responses that are cut since they are taken too slowly
-    const TlsContext* tls = nullptr;    ///< null: clear
+    DownloadGate* downloads = nullptr;  ///< counts responses cut because clients read too slowly
+    const TlsContext* tls = nullptr;    ///< null: clear HTTP
     TlsTerms tls_terms = {};
-    /// Told of a connection that has begun with another protocol than its port's, and which.
+    /// Called for a connection that begins with a protocol that its port does not speak.
     std::function<void(RefusalReason, int socket)> on_foreign_protocol = nullptr;
-    /// A stream of HTTP/2 begins on a connection: its share of what an address may have, or why there is none.
+    /// Called when an HTTP/2 stream begins: returns its share of the address's quota, or nothing and why.
     std::function<std::optional<Quota::Share>(int socket, RequestError& why_not)> admit_stream = nullptr;
-    /// Answers a request on the loop's thread. False: a worker has to, and nothing has been done.
+    /// Answers a request on the loop's thread. Returns false, without having done anything, if a worker must do it.
     std::function<bool(Exchange&, std::string_view request)> serve_here = nullptr;
   };
-  /// Takes a whole request to a worker; must not block.
+  /// Gives a complete request to a worker; must not block.
   using Dispatch = std::function<void(std::shared_ptr<Exchange>)>;
-  /// Runs a user's callback on a worker, never here; must not block.
+  /// Runs a user's callback on a worker, never on the calling thread; must not block.
   using RunOnWorker = std::function<void(std::function<void()>)>;
 
   /// Starts the thread. Throws std::system_error if the system refuses a loop or a thread.
   ConnectionLoop(Feed& feed, Settings settings, ConnectionCounts& counts, Dispatch dispatch, RunOnWorker run_on_worker);
-  /// Closes all connections and joins the thread. No worker may be at work on an exchange any more.
+  /// Closes all connections and joins the thread. All workers must have finished their exchanges.
   ~ConnectionLoop();
 
   // Any thread -----------------------------------------------------------------------------------------------------
 
-  /// Accepts connections of a listening socket that does not block and stays the caller's, until stop_accepting().
+  /// Accepts connections from a listening socket until stop_accepting(). The socket does not block; the caller owns it.
   void accept_from(int listening_socket, Acceptor::Take take);
 
-  /// When it returns, the loop accepts nothing any more. Any thread but the loop's own: it waits for it.
+  /// The loop accepts nothing after it returns. Waits for the loop, so not on the loop's own thread.
   void stop_accepting();
 
-  /// Takes over an accepted socket: at once on the loop's own thread.
+  /// Takes over an accepted socket; on the loop's own thread at once, otherwise later.
   void adopt(int socket, Quota::Share share);
 
-  /// Takes over an accepted socket, to write `response` to it and to close it when the client has had it. Likewise.
+  /// Takes over an accepted socket, writes `response`, and closes the socket when the client has received it. Likewise.
   void refuse(int socket, std::string response);
 
   /// Runs `task` on the loop's thread.
   void defer(std::function<void()> task) { loop_.defer(std::move(task)); }
 
-  /// Connections that it has, or has been given.
+  /// The number of its connections, including those on their way to it.
   std::size_t load() const { return load_.load(std::memory_order_relaxed); }
   std::size_t open_streams() const { return open_streams_; }
   const LoopCounters& counters() const { return counters_; }
   bool uses_io_uring() const { return uses_io_uring_.load(std::memory_order_relaxed); }
-  /// Why it does not, where it was to; empty if it does.
+  /// Why it does not use io_uring although requested; empty if it does.
   const std::string& why_no_io_uring() const { return why_no_io_uring_; }
 
-  /// Cuts the subscribers with this name; returns how many. Any thread but the loop's own: it waits for it.
+  /// Cuts the subscribers with this name; returns their number. Waits for the loop, so not on the loop's own thread.
   std::size_t disconnect(std::string_view client);
 
-  /// Ends the subscribers that are selected; returns how many. Likewise.
+  /// Ends the selected subscribers; returns their number. Likewise.
   std::size_t disconnect(const StreamSelection& selection);
 
-  /// The rights by which its streams were opened, of those that have one. Likewise.
+  /// The rights of its open streams that have one. Likewise.
   std::vector<StreamRightPtr> open_rights();
 
-  /// The subscriptions on this loop. Any thread but the loop's own: it waits for it.
+  /// The subscriptions on this loop. Likewise.
   std::vector<SubscriptionInfo> subscriptions();
 
-  /// How many of them are catching up. Likewise.
+  /// The number of subscriptions that are catching up. Likewise.
   std::size_t catching_up();
 
-  /// Ends all subscriptions, and those still to come, each with a reconnection time from the usual one to that plus
-  /// `window`.
+  /// Ends all present and future subscriptions, each with a reconnection time from the usual one to that plus `window`.
   void drain(Duration window);
 
   // For connections: the loop's thread -----------------------------------------------------------------------------
 
   EventLoop& event_loop() { return loop_; }
-  /// This is its thread.
+  /// Whether this is the loop's thread.
   bool is_running_here() const;
   LoopCounters& counters() { return counters_; }
   const Settings& settings() const { return settings_; }
   Feed& feed() { return feed_; }
   SubscriberTable& subscribers() { return subscribers_; }
   WorkBudget& reading() { return reading_; }
-  /// Has the stream's subscriber read on from the log when those before it have.
+  /// Queues the stream's subscriber to read on from the log.
   void read_later(StreamSide& stream);
 
   // For connections of HTTP/2.
   Http2Session::SharedDecoder& hpack() { return hpack_; }
-  /// A stream has begun, whose share has been counted.
+  /// Adds the connection of a new HTTP/2 stream, whose share is already counted.
   Connection& add_stream(Http2Connection& carrier, std::uint32_t stream, Quota::Share share);
-  /// What is sealed is sent at the end of the turn.
+  /// Sends the connection's sealed output at the end of the turn.
   void send_later(Http2Connection& connection) { to_send_.push_back(&connection); }
-  /// Its wake() is called in the next turn.
+  /// Calls its wake() in the next turn.
   void wake_later(Http2Connection& connection) { to_wake_.push_back(&connection); }
   void forget(Http2Connection& connection);
-  /// A buffer with room from the last time.
+  /// A reusable buffer that keeps its capacity.
   std::string& spare_output() { return spare_output_; }
 
   void dispatch(std::shared_ptr<Exchange> exchange) { dispatch_(std::move(exchange)); }
@@ -184,33 +183,33 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
     return settings_.serve_here != nullptr && settings_.serve_here(exchange, request);
   }
   void run_on_worker(std::function<void()> callback) { run_on_worker_(std::move(callback)); }
-  /// A reconnection time from `usual` to that plus `window`, drawn at random.
+  /// A random reconnection time from `usual` to `usual + window`.
   Duration random_retry(Duration usual, Duration window);
   void stream_opened() { ++open_streams_; }
-  /// A subscription has had its first bytes.
+  /// A subscription's first bytes are written.
   void stream_started(StreamSide& stream);
   void stream_closed();
 
-  /// A subscription has begun, where there is presence. True: it is counted, and left() has to follow.
+  /// Reports a new subscription to presence. True: it is counted, and left() must follow.
   bool joined(const TopicFilter& filter, const Presence::Listener& listener);
   void left(const TopicFilter& filter, const Presence::Listener& listener);
-  /// The stream's subscriber gets presence events, until unwatch_presence().
+  /// Delivers presence events to the stream's subscriber until unwatch_presence().
   void watch_presence(StreamSide& stream) { presence_watchers_.insert(&stream); }
   void unwatch_presence(StreamSide& stream) { presence_watchers_.erase(&stream); }
 
-  /// Has the hub read on from its store for this stream's subscriber, which gets it by take_stored().
-  /// Returns a ticket by which it can be forgotten.
+  /// Makes the feed read on from its store for this stream's subscriber, which gets the page by take_stored(). Returns
+  /// a ticket that can cancel the request.
   std::uint64_t read_stored(StreamSide& stream, const Place& place, std::shared_ptr<const TopicFilter> filter);
   void forget_stored(std::uint64_t ticket) { awaiting_.erase(ticket); }
 
-  /// Null where connections are clear.
+  /// Null without TLS.
   Handshakes* handshakes() { return handshakes_ ? &*handshakes_ : nullptr; }
 
   /// Deletes the connection when this turn ends.
   void discard(Connection& connection);
 
  private:
-  // Has presence reported once it has been collected for a while.
+  // Makes presence report after it has collected changes for a while.
   struct PresenceTimer final : TimerWheel::Timer {
     explicit PresenceTimer(ConnectionLoop& of) : loop(of) {}
     void on_timer(TimePoint) override { loop.report_presence(); }
@@ -255,34 +254,35 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> discarded_;
   std::vector<FramePtr> taken_;       // from posted_
-  std::deque<StreamSide*> readers_;   // of the log, in turn
+  std::deque<StreamSide*> readers_;   // streams that read from the log, in turn
   WorkBudget reading_;                // of this turn
-  TimePoint looked_for_pinned_at_{};  // without finding enough
+  TimePoint looked_for_pinned_at_{};  // when it last found too little to cut
   std::unordered_set<StreamSide*> presence_watchers_;
   std::string why_no_io_uring_;
   const std::unique_ptr<BatchSender> sender_;
   std::atomic<bool> uses_io_uring_;
-  std::vector<BatchSender::Send> sends_;    // of the write() under way
-  std::vector<TlsChannel::Sealed> sealed_;  // likewise: what is sent, where that is sealed
-  std::string records_;                     // likewise: the bytes of these
-  std::optional<Handshakes> handshakes_;    // nothing where connections are clear
-  std::size_t written_ = 0;                 // sockets, by write() in this turn
+  std::vector<BatchSender::Send> sends_;    // of the current write()
+  std::vector<TlsChannel::Sealed> sealed_;  // likewise: what is sent, if it is sealed
+  std::string records_;                     // likewise: the bytes of the records
+  std::optional<Handshakes> handshakes_;    // nothing without TLS
+  std::size_t written_ = 0;                 // sockets written to by write() in this turn
   Http2Session::SharedDecoder hpack_;
   std::vector<Http2Connection*> to_send_;
   std::vector<Http2Connection*> to_wake_;
   std::string spare_output_;
-  std::optional<Duration> drain_window_;                     // once drain() has been called
-  bool takes_posted_soon_ = false;                           // of the loop's thread: this turn will take what is posted
-  std::unordered_map<std::uint64_t, StreamSide*> awaiting_;  // a page of the store, by ticket
+  std::optional<Duration> drain_window_;  // set by drain()
+  bool takes_posted_soon_ = false;        // only on the loop's thread: this turn will take the posted frames
+  std::unordered_map<std::uint64_t, StreamSide*> awaiting_;  // streams that wait for a page of the store, by ticket
   std::uint64_t last_ticket_ = 0;
   std::atomic<std::size_t> load_ = 0;
   std::atomic<std::size_t> open_streams_ = 0;
   LoopCounters counters_;
 
   Mutex mutex_;
-  std::vector<FramePtr> posted_ GUARDED_BY(mutex_);    // at most kMaxPostedFrames
-  std::size_t posted_bytes_ GUARDED_BY(mutex_) = 0;    // at most kMaxPostedBytes and one frame more
-  bool has_missed_frames_ GUARDED_BY(mutex_) = false;  // there was no more room; the subscribers read them from the log
+  std::vector<FramePtr> posted_ GUARDED_BY(mutex_);  // at most kMaxPostedFrames
+  std::size_t posted_bytes_ GUARDED_BY(mutex_) = 0;  // at most kMaxPostedBytes plus one frame
+  bool has_missed_frames_ GUARDED_BY(mutex_) =
+      false;  // the bound was reached: the subscribers read the frames from the log
 
   std::thread thread_;
 };

@@ -14,7 +14,7 @@ void ConnectionLoops::start(std::size_t count, const std::function<std::unique_p
   for (std::size_t i = 0; i < count; ++i) loops_.push_back(make());
 }
 
-// They end without the lock: what waits for it may be what they wait for.
+// The loops end without the lock, because a thread that waits for the lock may be one that they wait for.
 void ConnectionLoops::stop() {
   std::vector<std::unique_ptr<ConnectionLoop>> loops;
   const MutexLock lock(mutex_);

@@ -1,5 +1,5 @@
-// ConnectionLoops: the event loops of a server, while it listens. Any thread that is none of theirs, where nothing else
-// is said: most calls wait for each loop.
+// ConnectionLoops: the event loops of a listening server. Most calls wait for each loop, so unless stated otherwise
+// they must not run on a loop's thread; any other thread may call them.
 #pragma once
 
 #include <cstddef>
@@ -22,12 +22,12 @@ class ConnectionLoops {
   /// Closes all connections.
   void stop();
 
-  /// Of the thread that starts and stops them, and, in between, of theirs.
+  /// For the thread that starts and stops the loops, and in between for the loops' threads.
   const std::vector<std::unique_ptr<ConnectionLoop>>& all() const { return loops_; }
 
-  /// As the calls of ConnectionLoop, over all loops.
+  /// Like the calls of ConnectionLoop, for all loops.
   std::size_t disconnect(std::string_view client);
-  /// Throws std::invalid_argument if the topic is not one. Ends none if nothing is given.
+  /// Throws std::invalid_argument if the topic is invalid. An empty selection ends no stream.
   std::size_t disconnect(const StreamSelection& selection);
   std::vector<StreamRightPtr> open_rights();
   std::vector<SubscriptionInfo> subscriptions() const;
@@ -38,7 +38,7 @@ class ConnectionLoops {
   std::size_t open_streams() const;
   SendingWays sending() const;
 
-  /// Gives `visitor` all loops, none of which goes before it returns.
+  /// Passes all loops to `visitor`; no loop is destroyed before it returns.
   template <typename Visitor>
   void visit(const Visitor& visitor) const {
     const MutexLock lock(mutex_);
@@ -54,7 +54,7 @@ class ConnectionLoops {
   }
 
   mutable Mutex mutex_;
-  std::vector<std::unique_ptr<ConnectionLoop>> loops_;  // changed under mutex_, while none of them accepts
+  std::vector<std::unique_ptr<ConnectionLoop>> loops_;  // changed under mutex_, while no loop accepts
 };
 
 }  // namespace millrace

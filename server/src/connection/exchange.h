@@ -1,6 +1,6 @@
 // Exchange: one request on its way from a connection through a worker and back.
 //
-// A worker owns it. The connection waits in the meantime, and only its loop may touch it.
+// A worker owns it. Meanwhile the connection waits, and only the connection's loop may use the connection.
 #pragma once
 
 #include <cstddef>
@@ -25,30 +25,30 @@ class TlsChannel;
 struct Exchange {
   ConnectionLoop& loop;
   Connection& connection;
-  int socket;                       ///< for its addresses
-  const TlsChannel* tls = nullptr;  ///< for what it says of the client; null: clear
+  int socket;                       ///< used for its addresses
+  const TlsChannel* tls = nullptr;  ///< used for the client's certificate; null: clear HTTP
   RequestHead head;
-  std::string input;            ///< the request, and whatever has come behind it
-  BufferBudget::Share share{};  ///< of what may be held in memory: for `input`, and in the end for `output`
-  /// The body's length is not known, or it is not all in `input`: a worker has to wait for it.
+  std::string input;            ///< the request, and any input after it
+  BufferBudget::Share share{};  ///< memory budget for `input`, and finally for `output`
+  /// Whether the body's length is unknown, or the body is not all in `input`: a worker must wait for it.
   bool is_upload() const { return head.chunked || input.size() - head.bytes < head.content_length; }
-  std::shared_ptr<ExchangeWire> wire = nullptr;  ///< a worker's; null on a loop
-  bool on_loop = false;       ///< the loop serves it itself: everything happens at once, and `input` is empty
-  bool last_request = false;  ///< the connection has had its share: close it behind the response
+  std::shared_ptr<ExchangeWire> wire = nullptr;  ///< used by a worker; null on a loop
+  bool on_loop = false;       ///< the loop serves the request itself: everything happens at once, and `input` is empty
+  bool last_request = false;  ///< the connection has reached its maximum of requests: close it after the response
   bool is_last() const { return last_request || head.closes; }
-  std::uint64_t max_body_bytes = 0;  ///< sent and decoded
+  std::uint64_t max_body_bytes = 0;  ///< as sent and as decoded
 
-  // What comes of it.
-  std::size_t consumed = 0;                         ///< bytes of `input` that belong to this request
+  // The result.
+  std::size_t consumed = 0;                         ///< bytes of `input` that this request takes
   ResponseOutput output{head};                      ///< what the socket has not taken yet
-  int status = 0;                                   ///< of cpp-httplib's response; 0 if it made none
-  RefusalReason refusal = RefusalReason::kHandler;  ///< why, if that is an error
-  bool is_error_seen = false;                       ///< ErrorAnswers has had the response
-  bool is_body_refused = false;                     ///< by cpp-httplib, as the form that it should be
+  int status = 0;                                   ///< cpp-httplib's status; 0 without a response
+  RefusalReason refusal = RefusalReason::kHandler;  ///< the reason, if the status is an error
+  bool is_error_seen = false;                       ///< ErrorAnswers has handled the response
+  bool is_body_refused = false;                     ///< cpp-httplib refused the body as a form
   bool keep_alive = false;                          ///< another request may follow
-  BodyFailure body_failure = BodyFailure::kNone;    ///< why the body was given up
-  std::exception_ptr failure = nullptr;             ///< thrown where cpp-httplib catches nothing, as by a logger
-  bool taken = false;  ///< the response is an event stream now: the connection is the loop's again
+  BodyFailure body_failure = BodyFailure::kNone;    ///< why reading the body failed
+  std::exception_ptr failure = nullptr;  ///< thrown where cpp-httplib catches nothing, for example in a logger
+  bool taken = false;                    ///< the response is an event stream: the connection belongs to the loop again
 };
 
 }  // namespace millrace

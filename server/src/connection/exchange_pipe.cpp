@@ -10,7 +10,7 @@ namespace millrace {
 
 namespace {
 
-// Longer than that nobody waits: what is longer could overflow the clock.
+// A longer wait could overflow the clock.
 constexpr Duration kLongestWait{24 * 60 * 60 * 1000};
 
 }  // namespace
@@ -86,7 +86,8 @@ void ExchangePipe::end_input() {
   changed_.notify_all();
 }
 
-// What is left may be framed, and so be more than the body's bytes in it: the last of these count once all is read.
+// The unread input may include chunk framing and so be longer than its part of the body: the last bytes of the body
+// count when everything is read.
 std::size_t ExchangePipe::take_read() {
   const MutexLock lock(mutex_);
   is_woken_ = false;

@@ -1,7 +1,7 @@
-// ExchangePipe: between a worker that has a request and the loop whose stream of HTTP/2 it came on. The body goes one
-// way and the response the other, without a socket that the two would share; either side is bounded.
+// ExchangePipe: connects a worker that handles a request with the loop of the request's HTTP/2 stream, because the two
+// cannot share a socket. The body goes one way and the response the other; both are bounded.
 //
-// The worker waits; the loop never does. Any thread may cut it: then both sides are at their end.
+// The worker waits; the loop never does. Any thread may cut the pipe: then both sides see the end.
 #pragma once
 
 #include <sys/types.h>
@@ -20,7 +20,8 @@ namespace millrace {
 
 class ExchangePipe final : public ExchangeWire {
  public:
-  /// `wake`: the loop is to look, on its own thread. Called by the worker, and not again before the loop has looked.
+  /// The worker calls `wake` to make the loop look into the pipe on its own thread; not again before the loop has
+  /// looked.
   explicit ExchangePipe(std::function<void()> wake) : wake_(std::move(wake)) {}
 
   // The worker's side ------------------------------------------------------------------------------------------------
@@ -36,13 +37,13 @@ class ExchangePipe final : public ExchangeWire {
 
   // The loop's side --------------------------------------------------------------------------------------------------
 
-  /// More of the body. How much there is the stream's window bounds.
+  /// Appends more of the body, whose amount the stream's window bounds.
   void push(std::string_view bytes, std::size_t body_bytes);
-  /// Nothing more comes.
+  /// The body has ended.
   void end_input();
-  /// Bytes of the body that have been read since the last call.
+  /// Bytes of the body that the worker has read since the last call.
   std::size_t take_read();
-  /// What is to be sent, and what of that has been sent is dropped.
+  /// Takes the response bytes to send.
   std::string take_output();
   void put_back(std::string rest);
 
@@ -53,8 +54,8 @@ class ExchangePipe final : public ExchangeWire {
   mutable Mutex mutex_;
   Condition changed_;
   std::string input_ GUARDED_BY(mutex_);
-  std::size_t begin_ GUARDED_BY(mutex_) = 0;       // what stands before it has been read
-  std::size_t body_bytes_ GUARDED_BY(mutex_) = 0;  // that take_read() has not returned
+  std::size_t begin_ GUARDED_BY(mutex_) = 0;       // the bytes before it have been read
+  std::size_t body_bytes_ GUARDED_BY(mutex_) = 0;  // of the body, not yet returned by take_read()
   std::string output_ GUARDED_BY(mutex_);
   bool has_all_input_ GUARDED_BY(mutex_) = false;
   bool is_cut_ GUARDED_BY(mutex_) = false;

@@ -1,5 +1,5 @@
-// ExchangeWire: the client's end of an exchange, as a worker reads the rest of a request from it and writes a response
-// to it. Reading and writing never wait; the waiting is apart. One worker has it.
+// ExchangeWire: a worker reads the rest of a request from it and writes the response to it. read() and write() never
+// wait; wait_for_input() and wait_for_room() do. One worker uses it.
 #pragma once
 
 #include <sys/types.h>
@@ -16,16 +16,16 @@ class ExchangeWire : public DownloadGate::Client {
  public:
   virtual ~ExchangeWire() = default;
 
-  /// Bytes read; 0: the client has ended; an errno, negated: -EAGAIN if nothing has come.
+  /// Returns the bytes read; 0 if the client has ended its input; a negated errno, -EAGAIN if no bytes are there.
   virtual ssize_t read(char* data, std::size_t size) = 0;
-  /// Bytes taken; an errno, negated, if the connection is broken. With no bytes it sends what is unsent.
+  /// Returns the bytes taken; a negated errno if the connection is broken. An empty write sends unsent bytes.
   virtual ssize_t write(std::string_view bytes) = 0;
-  /// Bytes have been taken that are not on their way to the client yet.
+  /// Whether write() has taken bytes that are not sent yet.
   virtual bool has_unsent() const = 0;
 
-  /// False if nothing has come in this time.
+  /// Returns false if no input arrives in this time.
   virtual bool wait_for_input(Duration timeout) = 0;
-  /// False if there was no room for more in this time.
+  /// Returns false if write() would take nothing more in this time.
   virtual bool wait_for_room(Duration timeout) = 0;
   virtual bool has_client_left() const = 0;
 };

@@ -18,7 +18,7 @@ std::unique_ptr<TlsChannel> Handshakes::begin(Connection& connection) {
   return channel;
 }
 
-// One that waits for its own turn keeps nobody waiting.
+// Spares handshakes that wait for a turn of the loop: the server does not wait for their clients.
 void Handshakes::cut_longest() {
   const auto longest =
       std::find_if(begun_.begin(), begun_.end(), [this](Connection* one) { return !places_[one].waiting; });

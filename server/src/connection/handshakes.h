@@ -1,8 +1,8 @@
-// Handshakes: the TLS handshakes of a loop's connections, and whose turn it is.
+// Handshakes: schedules the TLS handshakes of a loop's connections.
 //
-// A handshake costs more than writing to a hundred streams, so each turn of the loop gives some of them one step, and
-// fewer while events wait. Those that have begun are bounded: one more cuts the one that has kept the server waiting
-// longest. The loop's thread.
+// A handshake costs more than writing to a hundred streams, so each turn of the loop gives one step to some of them, to
+// fewer while events wait. The number in progress is bounded: one more cuts the handshake that the server has waited
+// for longest. The loop's thread.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ class Connection;
 struct TlsTerms {
   Duration handshake_deadline = kTlsHandshakeDeadline;
   std::size_t max_handshakes = kMaxTlsHandshakes;  ///< of one loop
-  /// Told what is worth a line in the log about a handshake with the socket's client. Must not wait.
+  /// Called with a remark for the log about a handshake with the socket's client. Must not wait.
   std::function<void(const TlsChannel::Remark& remark, int socket)> on_remark = nullptr;
 };
 
@@ -36,20 +36,20 @@ class Handshakes {
 
   Duration deadline() const { return terms_.handshake_deadline; }
 
-  /// There is something to read for its handshake: it gets a turn.
+  /// Queues the connection for a turn, because input for its handshake has arrived.
   void enqueue(Connection& connection);
 
   /// Begins the handshake of a connection whose turn it is. Throws std::bad_alloc.
   std::unique_ptr<TlsChannel> begin(Connection& connection);
 
-  // The end of it: done, failed, or not worth more waiting.
+  // Ends its handshake: complete, failed, or timed out.
   void finish(Connection& connection);
   void fail(Connection& connection);
   void time_out(Connection& connection);
-  /// Its connection closes, or goes on without TLS.
+  /// Drops a connection that closes, or that goes on without TLS.
   void forget(Connection& connection);
 
-  /// Gives turns to those that wait for one: fewer if events wait, too.
+  /// Gives turns to the queued connections; to fewer if events wait.
   void take_turns(bool events_wait);
   bool has_more() const { return !waiting_.empty(); }
 
@@ -66,7 +66,7 @@ class Handshakes {
   const TlsContext& context_;
   const TlsTerms& terms_;
   LoopCounters& counters_;
-  std::list<Connection*> begun_;    // in this order
+  std::list<Connection*> begun_;    // in the order in which they began
   std::list<Connection*> waiting_;  // for a turn
   std::unordered_map<Connection*, Places> places_;
 };

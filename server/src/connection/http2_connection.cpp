@@ -20,7 +20,7 @@ constexpr int kReadsPerTurn = 32;
 
 constexpr std::string_view kEmptyLine = "\r\n";
 
-// Of a response, that are taken at once.
+// Pieces of a response taken at once.
 constexpr std::size_t kMaxPieces = 64;
 
 }  // namespace
@@ -59,7 +59,8 @@ void Http2Connection::on_ready(std::uint32_t events) {
   if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) read();
 }
 
-// Reading ends where a turn has had its share, and while a client does not take what it is told.
+// Stops reading when the connection has used up its share of the turn, and while the client does not read its
+// responses.
 void Http2Connection::read() {
   requests_ = 0;
   std::array<char, kReadBytes> buffer;
@@ -72,7 +73,7 @@ void Http2Connection::read() {
     if (is_lost_ || is_ending_) return;
     if (static_cast<std::size_t>(count) < buffer.size() && !root_.transport().has_pending_input()) return;
   }
-  if (root_.transport().has_pending_input()) wake_later();  // the socket says nothing of it
+  if (root_.transport().has_pending_input()) wake_later();  // the socket does not report these bytes
 }
 
 void Http2Connection::receive(std::string_view bytes) {
@@ -90,7 +91,7 @@ void Http2Connection::receive(std::string_view bytes) {
   touch();
 }
 
-// The loop sends at the end of its turn what there is by then.
+// Makes the loop send the output at the end of its turn.
 void Http2Connection::touch() {
   if (std::exchange(is_dirty_, true)) return;
   if (session_.output().empty()) session_.output().swap(loop().spare_output());
@@ -101,7 +102,7 @@ std::string_view Http2Connection::sealed() const {
   return awaits_socket_ || is_lost_ ? std::string_view() : std::string_view(session_.output());
 }
 
-// What the socket has not taken goes before everything else: it cannot be taken back.
+// What the socket has not taken is sent before everything else, because frames cannot be withdrawn.
 void Http2Connection::took(std::size_t bytes) {
   is_dirty_ = false;
   if (is_lost_ || awaits_socket_) return;
@@ -122,7 +123,7 @@ void Http2Connection::took(std::size_t bytes) {
 
 void Http2Connection::await_socket() {
   client_.owes_a_sign(loop().event_loop().now());
-  std::string rest(session_.output());  // no larger than it is
+  std::string rest(session_.output());  // without spare capacity
   session_.output().clear();
   session_.output().swap(loop().spare_output());
   session_.output().swap(rest);
@@ -135,7 +136,7 @@ void Http2Connection::wake_later() {
   if (!std::exchange(is_waking_, true)) loop().wake_later(*this);
 }
 
-// Each in turn, from another one each time, so that the first do not get everything.
+// Serves each waiting stream once, beginning with another one each time, so that the first do not get everything.
 void Http2Connection::wake() {
   is_waking_ = false;
   if (is_lost_) return;
@@ -186,7 +187,7 @@ void Http2Connection::go_away() {
   touch();
 }
 
-// After an error nothing is answered any more; otherwise what has been asked is.
+// After an error, the connection answers nothing more; otherwise it first answers all requests received.
 void Http2Connection::end_if_over() {
   if (is_ending_ || is_lost_) return;
   if (session_.is_over()) close_streams();
@@ -234,8 +235,8 @@ void Http2Connection::on_request(std::uint32_t id, const RequestFields& fields, 
   user.take_in(head);
 }
 
-// Where the length is not known, it is once the body has ended with what has come already: so it is with most. Any
-// other is handed on in chunks.
+// Most bodies without a declared length end within the input received so far: then the length is known. Other bodies
+// are passed on in chunks.
 void Http2Connection::decide() {
   for (const std::uint32_t id : std::exchange(undecided_, {})) {
     Http2Stream* const stream = session_.find(id);
@@ -260,7 +261,7 @@ void Http2Connection::on_body(Http2Stream& stream, std::string_view bytes, bool 
   message->body.append(bytes);
 }
 
-// What the loop collects is bounded by the length that its head has; what a worker reads, by the window.
+// The length in the head bounds what the loop collects; the window bounds what a worker reads.
 void Http2Connection::feed(Http2Stream& stream, std::string_view bytes) {
   const Message& message = *message_of(stream.id);
   std::string framed;
@@ -283,7 +284,7 @@ void Http2Connection::on_reset(Http2Stream& stream) {
   if (stream.user != nullptr) lose(*stream.user);
 }
 
-// The client is gone, as far as this stream is concerned.
+// The client has given up this stream.
 void Http2Connection::lose(Connection& user) {
   if (Http2Stream* const stream = find(user)) stream->user = nullptr;
   cut_pipe(user);
@@ -336,8 +337,8 @@ std::size_t Http2Connection::send(Connection& user, std::span<const iovec> buffe
   return taken;
 }
 
-// A response of HTTP/1.1, piece by piece. Once it is whole, the stream is over; once it is an event stream, nothing is
-// kept for it any more.
+// Converts an HTTP/1.1 response piece by piece. A complete response ends the stream. An event stream no longer needs
+// its Message.
 std::size_t Http2Connection::send_message(Connection& user, Message& message, std::string_view input) {
   const std::size_t size = input.size();
   ResponseReader& response = message.response;
@@ -365,7 +366,7 @@ std::size_t Http2Connection::send_body(Connection& user, Message& message, std::
     messages_.erase(user.stream_id());
     return session_.send(stream, {&input, 1}, false);
   }
-  // Framing alone needs no room.
+  // Framing needs no room in the window.
   const std::size_t room = response.is_framing(input) ? input.size() : session_.room(stream);
   std::string_view part = input.substr(0, room);
   const std::size_t size = part.size();
@@ -380,14 +381,14 @@ std::size_t Http2Connection::send_body(Connection& user, Message& message, std::
   return input.size();
 }
 
-// The stream is not open any more. One that a worker has stays until that is done with it.
+// The stream is no longer open. Its Connection stays until a worker that handles it has finished.
 void Http2Connection::close(Connection& user) {
   if (user.phase() != Connection::Phase::kWorking) return user.close();
   session_.hold_place();
   ++working_;
 }
 
-// What is answered makes no sense: the client is not to take it for whole.
+// Resets the stream of a malformed response, so that the client does not take it for complete.
 std::size_t Http2Connection::abandon(Connection& user) {
   if (Http2Stream* const stream = find(user)) session_.reset(*stream, Http2Error::kInternal);
   cut_pipe(user);
@@ -400,7 +401,7 @@ void Http2Connection::cut_pipe(const Connection& user) {
   if (message != nullptr && message->pipe != nullptr) message->pipe->cut();
 }
 
-// A response whose end its framing tells, and which ends before that, is cut.
+// Resets the stream of a response that ends before its framing says.
 void Http2Connection::end(Connection& user) {
   touch();
   Http2Stream* const stream = find(user);
@@ -435,7 +436,7 @@ std::shared_ptr<ExchangePipe> Http2Connection::open_pipe(Connection& user) {
   return message.pipe;
 }
 
-// What the windows do not let through waits in the pipe; a worker that fills it has to wait.
+// What the windows do not admit stays in the pipe; a worker that fills the pipe must wait.
 void Http2Connection::pump(Connection& user) {
   Http2Stream* const stream = find(user);
   Message* const message = message_of(user.stream_id());

@@ -1,8 +1,8 @@
-// Http2Connection: a connection that speaks HTTP/2. It moves the bytes between its socket and its Http2Session, and has
-// a Connection for each stream, which takes it for a connection of HTTP/1.1 of its own.
+// Http2Connection: moves bytes between the socket of an HTTP/2 connection and its Http2Session. Each stream has a
+// Connection of its own, which works as if it were an HTTP/1.1 connection.
 //
-// It is a part of the Connection whose socket it is, its root. What its streams send in a turn of the loop leaves in
-// one piece at the turn's end. The loop's thread.
+// It is a part of its root, the Connection that owns the socket. The output of all streams in a turn of the loop is
+// sent in one piece at the turn's end. The loop's thread.
 #pragma once
 
 #include <sys/uio.h>
@@ -37,55 +37,55 @@ class Http2Connection final : private Http2Session::Listener {
 
   // For its root -----------------------------------------------------------------------------------------------------
 
-  /// Takes the first bytes, and what the socket has.
+  /// Processes the first bytes, and reads the socket.
   void begin(std::string_view bytes);
   void on_ready(std::uint32_t events);
   void on_timer(TimePoint now);
-  /// The socket is gone: so are the streams, but for those that a worker has.
+  /// The socket is closed: closes the streams, except those that a worker handles.
   void on_lost();
-  /// Streams that a worker has, though they are over: they still need this.
+  /// Whether workers still handle streams that are over, which need this object.
   bool is_needed() const { return working_ > 0; }
 
   // For its streams --------------------------------------------------------------------------------------------------
 
-  /// Takes as many bytes of the stream's response, in HTTP/1.1, as the windows let through.
+  /// Takes as many bytes of the stream's response, in the form of HTTP/1.1, as the windows allow.
   std::size_t send(Connection& stream, std::span<const iovec> buffers);
-  /// Whether it would take any: not once the client has reset the stream.
+  /// Whether send() accepts bytes: not after the client has reset the stream.
   bool is_open(const Connection& stream) { return find(stream) != nullptr; }
-  /// The response is over.
+  /// The response has ended.
   void end(Connection& stream);
-  /// The stream is closed: it is reset if it is still open.
+  /// The stream's Connection closes: resets the stream if it is still open.
   void drop(Connection& stream);
   /// The stream waits for room.
   void await_room() { has_waiting_ = true; }
-  /// A worker gets the stream's request, and reads and writes through the pipe.
+  /// Creates the pipe through which a worker reads the stream's request and writes its response.
   std::shared_ptr<ExchangePipe> open_pipe(Connection& stream);
-  /// The worker has left something in the pipe, or has taken something out of it.
+  /// The worker has written to the pipe or read from it.
   void pump(Connection& stream);
-  /// The worker is done: what is left in the pipe goes before `output`. False if the stream is over meanwhile.
+  /// The worker has finished: puts the rest of the pipe before `output`. False if the stream is already over.
   bool close_pipe(Connection& stream, std::string& output);
 
   // For its loop -----------------------------------------------------------------------------------------------------
 
   Connection& root() const { return root_; }
-  /// What is to be sent; empty while it waits for the socket.
+  /// The bytes to send; empty while it waits for the socket.
   std::string_view sealed() const;
-  /// So many of them have been taken.
+  /// The socket has taken this many of the bytes.
   void took(std::size_t bytes);
-  /// There is room again: streams that wait for it go on.
+  /// Lets the streams that wait for room go on.
   void wake();
-  /// No more requests are taken.
+  /// Stops accepting requests.
   void go_away();
 
  private:
-  // Of a stream, while it has a request or a response that is not an event stream.
+  // State of a stream while it has a request, or a response that is not an event stream.
   struct Message {
     explicit Message(bool to_head) : response(to_head) {}
     ResponseReader response;
-    std::string body;           // what has come of it, where its length is not known yet
-    bool is_undecided = false;  // whether it has a length is seen when all that has come has been looked at
-    bool is_whole = false;      // the body
-    bool is_chunked = false;    // to whoever reads it
+    std::string body;           // the body so far, while its length is unknown
+    bool is_undecided = false;  // decide whether the length is known after processing the present input
+    bool is_whole = false;      // the body is complete
+    bool is_chunked = false;    // the reader gets the body in chunks
     std::shared_ptr<ExchangePipe> pipe;
   };
 
@@ -122,16 +122,16 @@ class Http2Connection final : private Http2Session::Listener {
   BufferBudget::Share share_;
   SignsOfLife client_;
   TimePoint settled_by_;
-  TimePoint fields_by_ = TimePoint::max();  // a field section that is coming has to be whole
+  TimePoint fields_by_ = TimePoint::max();  // deadline for an incomplete field section
   TimePoint idle_until_;                    // while no stream is open
-  std::size_t working_ = 0;                 // streams that a worker has, and that are over
-  std::size_t requests_ = 0;                // of this turn
-  std::size_t turn_ = 0;                    // among those that wait for room
-  bool is_dirty_ = false;                   // the loop sends what there is at the end of this turn
-  bool awaits_socket_ = false;              // which is full
-  bool has_waiting_ = false;                // streams that wait for room
+  std::size_t working_ = 0;                 // streams that are over, but that workers still handle
+  std::size_t requests_ = 0;                // in this turn
+  std::size_t turn_ = 0;                    // where wake() begins among the streams that wait for room
+  bool is_dirty_ = false;                   // the loop will send the output at the end of this turn
+  bool awaits_socket_ = false;              // because the socket is full
+  bool has_waiting_ = false;                // a stream waits for room
   bool is_waking_ = false;                  // the loop will call wake()
-  bool is_ending_ = false;                  // once all is sent, the connection lingers
+  bool is_ending_ = false;                  // the connection lingers when everything is sent
   bool is_lost_ = false;
 };
 

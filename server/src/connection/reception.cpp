@@ -18,10 +18,10 @@ namespace millrace {
 
 namespace {
 
-// The socket option TCP_RTO_MAX_MS of Linux 6.15, which not all systems' headers know.
+// The socket option TCP_RTO_MAX_MS of Linux 6.15, which the headers of older systems lack.
 constexpr int kTcpRtoMaxMs = 44;
 
-// A loop may have one part in so many more connections than another before that one is given what it accepts.
+// A loop keeps the connections that it accepts unless it has more than another by over one part in this many.
 constexpr std::size_t kUnevenness = 16;
 
 void send_and_close(int socket, const std::string& response) {
@@ -34,15 +34,15 @@ void send_and_close(int socket, const std::string& response) {
 void Reception::prepare(int listening_socket) const {
   const int on = 1;
   setsockopt(listening_socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  // So that a client which has stopped reading is asked for a sign of life that often. Older systems do not know the
-  // option: they ask ever less often, down to every two minutes.
+  // Probes a client that has stopped reading this often. Older systems, without the option, probe ever less often, down
+  // to every two minutes.
   const auto longest_pause =
       static_cast<int>(std::clamp(bounds_.heartbeat / 2, kMinRetransmissionPause, kMaxRetransmissionPause).count());
   setsockopt(listening_socket, IPPROTO_TCP, kTcpRtoMaxMs, &longest_pause, sizeof longest_pause);
   ::fcntl(listening_socket, F_SETFL, ::fcntl(listening_socket, F_GETFL) | O_NONBLOCK);
 }
 
-// A descriptor of its own, so that whoever shuts the socket down may close theirs at any time.
+// Uses a duplicate, so that the caller may shut down and close its own descriptor at any time.
 void Reception::accept_from(int listening_socket, const std::function<void(int socket)>& wait) {
   const int socket = ::fcntl(listening_socket, F_DUPFD_CLOEXEC, 0);
   if (socket < 0 && errno != EBADF) throw std::system_error(errno, std::generic_category(), "cannot listen");
@@ -97,13 +97,13 @@ void Reception::refuse(int socket) {
                          RefusalReason::kConnections}));
 }
 
-// Before a request has been read, of which page it is is not known.
+// The request has not been read, so its origin is unknown.
 std::string Reception::answer(const RequestError& error) {
   parts_.refusals.add(error.status, error.reason);
   return error_response(error, parts_.retry_spread.draw(), parts_.cross_origin.lines_for({}));
 }
 
-// The loop that has accepted it, which costs least, unless another has clearly fewer.
+// The loop that accepted the connection, because that is cheapest, unless another loop has clearly fewer.
 ConnectionLoop& Reception::loop_for_another(ConnectionLoop& loop) const {
   const auto& loops = parts_.loops.all();
   ConnectionLoop& idlest = **std::min_element(

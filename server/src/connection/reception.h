@@ -1,4 +1,4 @@
-// Reception: which accepted connections are let in, to which loop each of them goes, and what the others are told.
+// Reception: decides which accepted connections are admitted, assigns each to a loop, and refuses the others.
 #pragma once
 
 #include <sys/socket.h>
@@ -20,11 +20,11 @@
 
 namespace millrace {
 
-/// Shortest pause before a client that has stopped reading is probed again: the system's own bound. The pause is
-/// half a heartbeat.
+/// Shortest pause before a client that has stopped reading is probed again, a bound of the system. The pause is half a
+/// heartbeat.
 inline constexpr Duration kMinRetransmissionPause{1'000};
 
-/// Longest such pause: the system's own bound.
+/// Longest such pause, a bound of the system.
 inline constexpr Duration kMaxRetransmissionPause{120'000};
 static_assert(kMinRetransmissionPause <= kHeartbeatInterval / 2 && kHeartbeatInterval / 2 <= kMaxRetransmissionPause);
 
@@ -37,7 +37,7 @@ class Reception {
     std::size_t connections;
     std::optional<std::size_t> connections_per_address;
     Duration heartbeat;    ///< of event streams
-    bool is_clear = true;  ///< without TLS, in which an answer that is not sealed would be noise
+    bool is_clear = true;  ///< without TLS; with TLS an unencrypted answer would be unreadable
   };
   struct Parts {
     ConnectionLoops& loops;
@@ -49,17 +49,17 @@ class Reception {
   Reception(Bounds bounds, Parts parts)
       : bounds_(bounds), parts_(parts), per_address_(bounds.connections_per_address) {}
 
-  /// Gives a listening socket what the accepted ones inherit from it, and makes it one that does not block.
+  /// Sets the socket options that accepted sockets inherit, and makes the listening socket non-blocking.
   void prepare(int listening_socket) const;
 
-  /// Accepts connections, on the loops, until `wait` returns, which is given the socket: it is a descriptor of its own.
-  /// Throws std::system_error if the system has none.
+  /// Accepts connections on the loops until `wait` returns. `wait` gets the socket, which is a descriptor of its own.
+  /// Throws std::system_error if the system has no descriptor left.
   void accept_from(int listening_socket, const std::function<void(int socket)>& wait);
 
-  /// Refuses a client of a server that was not started.
+  /// Refuses a client of a server that was started with httplib::Server::listen().
   void refuse(int socket);
 
-  /// Counts a stream of HTTP/2 as a connection of the socket's address, and of the server. Any loop.
+  /// Counts an HTTP/2 stream as a connection of the socket's address and of the server. Any loop.
   std::optional<Quota::Share> admit_stream(int socket, RequestError& why_not);
 
   ConnectionCounts& counts() { return counts_; }

@@ -35,14 +35,14 @@ void RequestSide::take_in(Connection& connection, std::string_view bytes) {
   if (keep(connection, bytes)) process_input(connection);
 }
 
-// By the first line of its preface. [RFC 9113 3.4]
+// Recognizes HTTP/2 by the first line of its preface. [RFC 9113 3.4]
 bool RequestSide::begins_http2(const Connection& connection) const {
   constexpr std::string_view kFirstLine = "PRI * HTTP/2.0\r\n";
   return served_ == 0 && intake_->view().starts_with(kFirstLine) && connection.loop().settings().options.http.http2;
 }
 
-// Bodies are what takes most memory of all that strangers can ask for: who comes where there is none is turned away,
-// and gives back what it had.
+// Of everything that unknown clients can send, bodies take the most memory: without memory for more, it drops the
+// request and answers 503.
 bool RequestSide::keep(Connection& connection, std::string_view bytes) {
   try {
     if (intake_ == nullptr) {
@@ -51,13 +51,13 @@ bool RequestSide::keep(Connection& connection, std::string_view bytes) {
     }
     if (intake_->append(bytes)) return true;
   } catch (const std::bad_alloc&) {
-    // the same
+    // handled as a lack of room
   }
   std::string origin;
   try {
     if (intake_ != nullptr) origin = origin_in(intake_->view());
   } catch (const std::bad_alloc&) {
-    // the page is not told why
+    // then a web page cannot read the refusal
   }
   const bool is_to_head = intake_ != nullptr && intake_->is_to_head();
   intake_.reset();
@@ -65,8 +65,8 @@ bool RequestSide::keep(Connection& connection, std::string_view bytes) {
   return false;
 }
 
-// Goes on with what has come in: answers what needs no worker, until a request is not whole, is a worker's, or
-// something is wrong with it. The answers go out together.
+// Processes the input: answers requests that need no worker, up to one that is incomplete, needs a worker, or is
+// invalid. The answers are sent together.
 void RequestSide::process_input(Connection& connection) {
   const ServerOptions& options = connection.loop().settings().options;
   for (int requests = 0; requests < kDirectRequestsPerTurn; ++requests) {
@@ -89,12 +89,12 @@ void RequestSide::process_input(Connection& connection) {
     send_answers(connection);
     return;
   }
-  await_room(connection);  // the others want their turn
+  await_room(connection);  // other connections get their turn
 }
 
-// False if the connection has come to something else than the next request.
+// Returns true if the connection is ready for the next request.
 bool RequestSide::serve_request(Connection& connection) {
-  // Answers to what is published wait for one another and go out together. What a stream writes comes behind them.
+  // Answers to publish requests are collected and sent together, before anything that a stream writes.
   const bool is_publish = intake_->view().starts_with("POST ");
   if (!is_publish && !send_answers(connection)) return false;
   const std::size_t request_bytes = intake_->head().bytes + static_cast<std::size_t>(intake_->head().content_length);
@@ -133,7 +133,7 @@ bool RequestSide::serve_request(Connection& connection) {
   return true;
 }
 
-// False if they do not all go, and what comes behind them has to wait.
+// Returns false if some stay unsent: further output must wait.
 bool RequestSide::send_answers(Connection& connection) {
   if (send_output(connection)) return true;
   if (connection.phase() != Connection::Phase::kClosed) await_room(connection);
@@ -185,7 +185,7 @@ void RequestSide::reject(Connection& connection, const RequestError& error, bool
 void RequestSide::on_timer(Connection& connection) {
   switch (connection.phase()) {
     case Connection::Phase::kHead:
-      if (intake_ == nullptr) return connection.close();  // connected, and never said a word
+      if (intake_ == nullptr) return connection.close();  // connected, but sent nothing
       return reject(connection, {408, "the request head did not arrive in time", RefusalReason::kTooSlow});
     case Connection::Phase::kBody:
       return reject(connection, {408, "the request body did not arrive in time", RefusalReason::kTooSlow});
@@ -231,14 +231,14 @@ void RequestSide::set_output(std::string bytes, BufferBudget::Share share) {
           : std::make_unique<Unwritten>(Unwritten{.bytes = std::move(bytes), .begin = 0, .share = std::move(share)});
 }
 
-// Behind what waits already.
+// Appends to the output that waits already.
 void RequestSide::append_output(std::string bytes) {
   if (output_ == nullptr) return set_output(std::move(bytes));
   output_->bytes.append(bytes);
 }
 
-// To write on, or to go on: with neither, the connection is closed. Who takes a byte now and then shall not keep the
-// rest in memory for ever.
+// Waits until the socket takes more. The deadline closes the connection, so that a client that reads a byte now and
+// then cannot keep the rest in memory for ever.
 void RequestSide::await_room(Connection& connection) {
   connection.enter(Connection::Phase::kResponding);
   const ConnectionLoop::Settings& settings = connection.loop().settings();
@@ -253,7 +253,7 @@ void RequestSide::await_room(Connection& connection) {
   connection.watch_for(EPOLLOUT);
 }
 
-// Whether all of output_ has been written, and what the transport kept of it, or of what a worker wrote, sent.
+// Writes output_. Returns whether everything is sent, including what the transport had kept, also of a worker's output.
 bool RequestSide::send_output(Connection& connection) {
   if (output_ == nullptr && !connection.has_unsent()) return true;
   if (output_ == nullptr) output_ = std::make_unique<Unwritten>();
@@ -273,10 +273,10 @@ void RequestSide::await_request(Connection& connection) {
 }
 
 void RequestSide::after_response(Connection& connection) {
-  if (connection.phase() == Connection::Phase::kClosed) return;  // with the response, as a stream of HTTP/2 is
+  if (connection.phase() == Connection::Phase::kClosed) return;  // together with the response, as an HTTP/2 stream is
   if (!keep_alive_) return connection.linger();
   await_request(connection);
-  // Pipelined: the next request is here already, or has begun.
+  // Pipelining: some or all of the next request is here already.
   if (intake_ != nullptr) return process_input(connection);
   if (connection.transport().has_pending_input()) read(connection);
 }

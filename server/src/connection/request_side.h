@@ -1,7 +1,7 @@
-// RequestSide: a connection's requests, from their first byte until a worker has them, and the responses.
+// RequestSide: a connection's requests, from the first byte until a worker gets them, and the responses.
 //
-// It is a part of its Connection, which it is given with each call and does not keep: there are very many of them. The
-// loop's thread.
+// It is a part of its Connection. To save memory it does not store a reference to the Connection but gets it with each
+// call. The loop's thread.
 #pragma once
 
 #include <cstddef>
@@ -26,35 +26,35 @@ class Connection;
 
 class RequestSide {
  public:
-  // Reading from one socket ends after so many pieces in one turn: the others want theirs.
+  // Bytes of one read, and reads from one socket per turn, after which other sockets get theirs.
   static constexpr std::size_t kReadBytes = 16 * 1024;
   static constexpr int kReadsPerTurn = 16;
 
-  /// What has come, where it does not come from a socket.
+  /// Takes input that does not come from a socket.
   void take_in(Connection& connection, std::string_view bytes);
-  /// There is something to read.
+  /// The socket is readable.
   void read(Connection& connection);
-  /// There is room to write.
+  /// The socket is writable.
   void write(Connection& connection);
-  /// What was waited for, a request or room, has not come in time.
+  /// The deadline for a request or for room has passed.
   void on_timer(Connection& connection);
-  /// A worker is done with the exchange.
+  /// A worker has finished the exchange.
   void finish(Connection& connection, Exchange& exchange);
-  /// Writes `response`, behind which nothing follows.
+  /// Writes `response` as the last one.
   void respond_last(Connection& connection, std::string response);
-  /// Keeps `response` for respond_prepared(), which writes it likewise.
+  /// Keeps `response` for respond_prepared(), which writes it as the last one.
   void prepare(std::string response) { set_output(std::move(response)); }
   void respond_prepared(Connection& connection);
-  /// Refuses what has not become a request.
+  /// Refuses input that is not a valid request.
   void reject(Connection& connection, const RequestError& error);
 
  private:
-  // What is left of a response.
+  // The rest of a response.
   struct Unwritten {
     std::string bytes;
     std::size_t begin = 0;
     BufferBudget::Share share = {};
-    std::optional<TimePoint> waiting_since = {};  // for the client to take it
+    std::optional<TimePoint> waiting_since = {};  // since when the client has not taken it
   };
 
   bool keep(Connection& connection, std::string_view bytes);
@@ -62,7 +62,7 @@ class RequestSide {
   void process_input(Connection& connection);
   bool serve_request(Connection& connection);
   void dispatch(Connection& connection, Exchange exchange);
-  /// As reject(), of a request that is not held any more.
+  /// Like reject(), for a request that is no longer held.
   void reject(Connection& connection, const RequestError& error, bool is_to_head, const std::string& origin);
   void await_request(Connection& connection);
   void await_room(Connection& connection);
@@ -73,10 +73,10 @@ class RequestSide {
   bool send_output(Connection& connection);
   void after_response(Connection& connection);
 
-  std::unique_ptr<RequestIntake> intake_;  // null while nothing has come
-  std::unique_ptr<Unwritten> output_;      // null if there is none
-  std::uint32_t served_ = 0;               // requests
-  bool keep_alive_ = false;                // after the response that is being written
+  std::unique_ptr<RequestIntake> intake_;  // null without input
+  std::unique_ptr<Unwritten> output_;      // null without output
+  std::uint32_t served_ = 0;               // requests so far
+  bool keep_alive_ = false;                // after the current response
 };
 
 }  // namespace millrace

@@ -12,13 +12,13 @@ void RequestStream::begin(std::string_view head) {
   on_wake();
 }
 
-// A stream of HTTP/2 is the loop's alone: a producer on another thread leaves its events to that.
+// Only the loop may use an HTTP/2 stream: a producer on another thread leaves its events to the loop.
 ssize_t RequestStream::write(std::string_view bytes) {
   Connection& connection = side_.connection();
   if (!connection.is_stream()) return connection.transport().write(bytes);
   if (!connection.loop().is_running_here()) return 0;
   if (!connection.http2()->is_open(connection)) return -1;
-  iovec buffer{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};  // iovec knows no const
+  iovec buffer{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};  // iovec is not const
   return static_cast<ssize_t>(connection.send({&buffer, 1}));
 }
 

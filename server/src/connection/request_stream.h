@@ -1,4 +1,4 @@
-// RequestStream: what a StreamSide has of a request-scoped stream, and the connection as that stream sees it.
+// RequestStream: a StreamSide's request-scoped stream, and that stream's outlet to the connection.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ class RequestStream final : public EventStream::State::Outlet {
  public:
   RequestStream(StreamSide& side, std::shared_ptr<EventStream::State> state) : side_(side), state_(std::move(state)) {}
 
-  /// `head` is the response's. The loop's thread, as all but write() and defer().
+  /// Begins with the response's head. The loop's thread, like everything except write() and defer().
   void begin(std::string_view head);
   void heartbeat() { go_on(state_->heartbeat()); }
   void leave() { state_->detach(); }

@@ -1,4 +1,4 @@
-// SignsOfLife: whether the machine of an event stream's client still acknowledges what it is sent.
+// SignsOfLife: whether the machine of an event stream's client still acknowledges sent bytes.
 #pragma once
 
 #include "millrace/core/time.h"
@@ -7,18 +7,18 @@ namespace millrace {
 
 class SignsOfLife {
  public:
-  /// Something has been sent by `now`.
+  /// Bytes have been sent, at `now` at the latest.
   void owes_a_sign(TimePoint now) {
     if (now < unheard_since_) unheard_since_ = now;
   }
 
-  /// Whether it has given no sign for `timeout`, though it owes one: for bytes on their way, or for a question whether
-  /// there is room again. One whose program does not read answers that question, and may stay: a cursor costs nothing.
+  /// Whether the machine has owed an acknowledgement (of bytes in flight, or of a window probe) for `timeout`. A
+  /// machine whose program does not read acknowledges window probes, so its stream stays: a cursor costs nothing.
   /// (TCP_USER_TIMEOUT would cut it.)
   bool is_lost(int socket, TimePoint now, Duration timeout);
 
  private:
-  TimePoint unheard_since_ = TimePoint::max();  // while what has been sent is unanswered
+  TimePoint unheard_since_ = TimePoint::max();  // while sent bytes are unacknowledged
 };
 
 }  // namespace millrace

@@ -1,4 +1,4 @@
-// StreamRight: the right with which a stream of an events route was opened, kept while the stream is open.
+// StreamRight: the right that opened a stream of an events route, kept while the stream is open.
 #pragma once
 
 #include <httplib.h>
@@ -19,9 +19,9 @@ struct StreamRight {
       : opened_by(request), asked_in(round), loop(of) {}
 
   const RequestRecord opened_by;
-  std::atomic<std::uint64_t> asked_in;  ///< the round in which it was granted last
+  std::atomic<std::uint64_t> asked_in;  ///< the round of the last grant
   ConnectionLoop& loop;
-  StreamSide* stream = nullptr;  ///< of the loop's thread: null before the stream begins and once it is over
+  StreamSide* stream = nullptr;  ///< for the loop's thread; null before the stream begins and after it ends
 };
 using StreamRightPtr = std::shared_ptr<StreamRight>;
 

@@ -19,10 +19,10 @@ namespace millrace {
 
 namespace {
 
-// Buffers in one sendmsg(); the system's own bound is 1024.
+// Buffers in one sendmsg(); the system's bound is 1024.
 constexpr std::size_t kBuffersPerWrite = 64;
 
-// Of presence, before others on the loop get their turn.
+// Pages of presence before others on the loop get their turn.
 constexpr int kPresencePagesPerTurn = 4;
 
 }  // namespace
@@ -49,14 +49,14 @@ void StreamSide::subscribe(std::string_view head, Subscriber::Subscription subsc
   subscriber_ = std::make_unique<Subscriber>(loop().feed(), *this, std::move(subscription));
   loop().subscribers().add(*subscriber_);
   if (loop().settings().presence != nullptr) {
-    // A poll comes and goes all the time.
+    // Polls would join and leave all the time.
     if (!is_poll) is_present_ = loop().joined(subscriber_->filter(), listener());
     watch_presence();
   }
   begin_intervals();
   subscriber_->start(cursor, last_event_id, head, retry);
   if (is_open()) loop().stream_started(*this);
-  // A poll that comes back has had the state: it waits for what changes.
+  // A poll that resumes has had the state: it waits for changes.
   tell_presence(!is_poll || last_event_id.empty());
 }
 
@@ -75,7 +75,7 @@ bool StreamSide::is_open() const {
 }
 
 void StreamSide::begin() {
-  assert(subscriber_ == nullptr && request_stream_ == nullptr);  // it stays a stream, and the same
+  assert(subscriber_ == nullptr && request_stream_ == nullptr);  // a connection becomes a stream only once
   connection().enter(Connection::Phase::kStreaming);
   opened_at_ = loop().event_loop().now();
   is_counted_ = true;
@@ -105,7 +105,7 @@ Presence::Listener StreamSide::listener() const {
 
 void StreamSide::on_ready(std::uint32_t events) {
   if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) return connection().close();
-  if ((events & EPOLLIN) != 0) connection().discard_input();  // a client has nothing to say any more
+  if ((events & EPOLLIN) != 0) connection().discard_input();  // clients of event streams send nothing more
   if (!is_open() || (events & EPOLLOUT) == 0) return;
   if (subscriber_ != nullptr) {
     read_on();
@@ -122,11 +122,11 @@ void StreamSide::begin_intervals() {
   set_timer();
 }
 
-// Whether the timer is due for more than that.
+// Returns whether the timer is due for something else.
 bool StreamSide::end_interval(TimePoint now) {
   TimePoint& next = *terms_->next_interval;
   if (now >= next) {
-    // Not later and later; but what was missed is not made up for.
+    // Keeps to the schedule, but skips missed intervals.
     next = std::max(next + subscriber_->interval(), now);
     subscriber_->next_interval();
     tell_presence();
@@ -160,7 +160,7 @@ void StreamSide::on_timer(TimePoint now) {
 
 void StreamSide::retire(Duration retry, StreamEnd reason) {
   end_reason_ = reason;
-  // Cut, the client comes back after the reconnection time it has.
+  // A client that is cut keeps its reconnection time.
   if (!subscriber_->retire(retry)) connection().close(reason);
 }
 
@@ -171,10 +171,11 @@ void StreamSide::watch_presence() {
   loop().watch_presence(*this);
 }
 
-// While the subscriber is catching up, or its socket is full, it keeps nothing: what is so by then it gets afterwards.
+// While the subscriber is catching up or its socket is full, nothing is queued: afterwards it reads the state of that
+// time.
 void StreamSide::tell_presence(bool is_news) {
   if (terms_ == nullptr || terms_->watch == nullptr) return;
-  // These events have no ID: a client that gets many of them needs its heartbeats all the same.
+  // These events have no ID, so they do not put off heartbeats, which carry the cursor.
   const TimePoint heartbeat_at = heartbeat_at_;
   for (int pages = 0; is_open() && subscriber_->is_live(); ++pages) {
     if (pages == kPresencePagesPerTurn) {
@@ -222,7 +223,7 @@ SubscriptionInfo StreamSide::info() const {
 
 void StreamSide::read_on() {
   subscriber_->catch_up();
-  // Whoever waits for its turn, or for the store, does not wait for the socket.
+  // A subscriber that waits for its turn or for the store does not wait for the socket.
   if (!is_open()) return;
   if (subscriber_->is_live() || subscriber_->awaits_stored() || reads_later_) connection().want_output(false);
   tell_presence();
@@ -241,7 +242,7 @@ std::size_t StreamSide::take_result(std::span<const FramePtr> frames, std::strin
   return took(frames, chunks.size(), static_cast<std::size_t>(std::max<ssize_t>(result, 0)));
 }
 
-// A record holds no more than so much: what is left goes the plain way, unless the socket is full.
+// A record holds a bounded number of bytes: send() writes the rest, unless the socket is full.
 std::size_t StreamSide::take_sealed_result(std::span<const FramePtr> frames, std::string_view chunks,
                                            const TlsChannel::Sealed& sealed, ssize_t result) {
   if (!connection().transport().tls()->settle(sealed.record, result)) {
@@ -251,7 +252,7 @@ std::size_t StreamSide::take_sealed_result(std::span<const FramePtr> frames, std
   std::size_t taken = sealed.plain;
   if (taken < chunks.size() && !connection().has_unsent()) {
     const std::string_view rest = chunks.substr(taken);
-    iovec buffer{.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};  // iovec knows no const
+    iovec buffer{.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};  // iovec is not const
     taken += connection().send({&buffer, 1});
     if (!is_open()) return 0;
   }
@@ -274,7 +275,7 @@ std::size_t StreamSide::write(std::span<const FramePtr> frames, std::size_t skip
     for (std::size_t i = 0; i < count; ++i) {
       std::string_view wire = frames[i]->wire(form);
       wire.remove_prefix(std::exchange(skip, 0));
-      buffers[i] = {.iov_base = const_cast<char*>(wire.data()), .iov_len = wire.size()};  // iovec knows no const
+      buffers[i] = {.iov_base = const_cast<char*>(wire.data()), .iov_len = wire.size()};  // iovec is not const
       bytes += wire.size();
     }
     const std::size_t sent = connection().send({buffers.data(), count});
@@ -296,7 +297,7 @@ WorkBudget& StreamSide::reading() {
   return loop().reading();
 }
 
-// The subscriber has ended: what is left to say is said as behind any response.
+// The subscriber has ended: the request side writes the end, as after any response.
 void StreamSide::end() {
   leave(end_reason_);
   connection().end_with(subscriber_->ending());
@@ -312,7 +313,7 @@ void StreamSide::on_gap() {
 
 void StreamSide::count_delivery(std::span<const FramePtr> frames, std::size_t sent, std::size_t bytes) {
   loop().counters().bytes.add(sent);
-  // Frames without an event come alone. Of those that did not all fit, the rest is counted when it is sent.
+  // Frames without an event are written alone. Frames that did not fit are counted when they are sent.
   if (!frames.front()->topic) return;
   std::size_t whole = frames.size();
   while (whole > 0 && bytes > sent) bytes -= frames[--whole]->wire(subscriber_->form()).size();
@@ -323,8 +324,8 @@ void StreamSide::put_off_heartbeat() {
   heartbeat_at_ = loop().event_loop().now() + loop().settings().options.streams.heartbeat;
 }
 
-// Writing does not move it: that would cost as much as the writing. And a client that is gone has to be noticed while
-// much is written to it, too.
+// Writing does not move the timer, which would cost as much as the write. The timer also detects a lost client while
+// much is written to it.
 void StreamSide::set_timer() {
   const Duration look = std::max(loop().settings().options.streams.heartbeat / 2, Duration{1});
   TimePoint deadline = std::min(loop().event_loop().now() + look, heartbeat_at_);

@@ -1,7 +1,7 @@
-// StreamSide: a connection as an event stream: a subscription to the hub, or a stream of the request's own.
+// StreamSide: a connection as an event stream: a subscription to the hub, or a request-scoped stream.
 //
-// It is a part of its Connection: a base of that, since there are very many of them, so that it need not keep where
-// that is. The loop's thread.
+// It is a base class of its Connection, so that it needs no pointer to it: a server has very many of them. The loop's
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -29,16 +29,16 @@ class Connection;
 class ConnectionLoop;
 class RequestStream;
 
-/// What a subscription has beyond its filter.
+/// A subscription's properties besides its filter.
 struct StreamTerms {
   std::string user;
   std::optional<TimePoint> ends_at;
   std::optional<Duration> retry;
   std::function<void(StreamEnd)> on_close;
-  std::shared_ptr<Presence::Watch> watch = nullptr;  ///< where presence events are asked for, and there are any
-  StreamRightPtr right = nullptr;                    ///< where an authorizer can be asked about it again
-  std::optional<TimePoint> next_interval = {};       ///< of a subscriber that is handed events at intervals
-  TimePoint looks_at{};                              ///< of such a one: when its timer is due for all the rest
+  std::shared_ptr<Presence::Watch> watch = nullptr;  ///< null unless the client subscribes to presence events
+  StreamRightPtr right = nullptr;                    ///< null unless an authorizer must be asked again
+  std::optional<TimePoint> next_interval = {};       ///< for a subscriber that gets events at intervals
+  TimePoint looks_at{};  ///< for such a subscriber: when its timer is due for everything else
 };
 
 class StreamSide : public Subscriber::Outlet {
@@ -46,7 +46,7 @@ class StreamSide : public Subscriber::Outlet {
   StreamSide(const StreamSide&) = delete;
   StreamSide& operator=(const StreamSide&) = delete;
 
-  /// The connection becomes a subscription, or a request-scoped stream; `head` is its response's head.
+  /// Turns the connection into a subscription or a request-scoped stream; `head` is the response's head.
   void subscribe(std::string_view head, Subscriber::Subscription subscription, const Feed::Cursor& cursor,
                  std::string_view last_event_id, StreamTerms terms);
   void open(std::string_view head, std::shared_ptr<EventStream::State> state);
@@ -54,34 +54,33 @@ class StreamSide : public Subscriber::Outlet {
   void on_ready(std::uint32_t events);
   void on_timer(TimePoint now);
 
-  /// The stream is over, for whatever reason: those who wait for that are called.
+  /// The stream is over, for any reason: runs the callbacks that wait for the end.
   void leave(StreamEnd reason);
-  /// It does not count among the open streams any more. One that has ended does until its last bytes have been written,
-  /// or never will be.
+  /// Stops counting it as an open stream. A stream that has ended counts until its last bytes are written or dropped.
   void stop_counting();
 
   // Of a subscription ------------------------------------------------------------------------------------------------
 
-  /// Ends it; the client is to come back after `retry`.
+  /// Ends it; the client should reconnect after `retry`.
   void retire(Duration retry, StreamEnd reason);
-  /// Its subscriber has its turn to read on from the log.
+  /// Lets its subscriber read on from the log; called when its turn has come.
   void read_on();
-  /// What read_stored() has brought for its subscriber.
+  /// Gives its subscriber the page that read_stored() requested.
   void take_stored(const Feed::Page& page);
-  /// There is something new of presence for its subscriber. `is_news`: a poll is over with it.
+  /// Gives its subscriber new presence events. `is_news`: they end a poll.
   void tell_presence(bool is_news = true);
-  /// The loop has sent `chunks` for it, the bytes of `frames`: what the system says of it (bytes taken, or an errno,
-  /// negated). Returns how many have been taken.
+  /// Takes the system's result (bytes taken, or a negated errno) after the loop has sent `chunks`, the bytes of
+  /// `frames`. Returns the bytes taken.
   std::size_t take_result(std::span<const FramePtr> frames, std::string_view chunks, ssize_t result);
-  /// Likewise, where what has been sent is `sealed`.
+  /// Likewise, if the loop has sent `sealed`.
   std::size_t take_sealed_result(std::span<const FramePtr> frames, std::string_view chunks,
                                  const TlsChannel::Sealed& sealed, ssize_t result);
 
   bool is_client(std::string_view client) const { return subscriber_->client() == client; }
   bool is_selected(const StreamSelection& selection) const;
-  /// The right it was opened by; null where nobody is to be asked about it.
+  /// The right that opened it; null if no authorizer must be asked again.
   StreamRightPtr right() const { return terms_ != nullptr ? terms_->right : nullptr; }
-  /// What the authorizer says of it now.
+  /// Applies the authorizer's new decision.
   void settle_right(const Authorizer::Decision& decision);
   SubscriptionInfo info() const;
   Duration reconnection_time() const;
@@ -89,13 +88,13 @@ class StreamSide : public Subscriber::Outlet {
   Connection& connection();
   const Connection& connection() const;
   bool reads_later() const { return reads_later_; }
-  /// The loop has it among its readers from now on, or not any more; returns whether it had.
+  /// Sets whether the loop has it among its readers; returns the previous value.
   bool set_reads_later(bool reads_later) { return std::exchange(reads_later_, reads_later); }
 
  protected:
   StreamSide();
   ~StreamSide();
-  /// Its connection goes: events do not pass the subscriber any more.
+  /// The connection is being destroyed: removes the subscriber from the loop's table.
   void forget();
 
  private:
@@ -119,16 +118,16 @@ class StreamSide : public Subscriber::Outlet {
   void on_gap() override;
 
   std::unique_ptr<Subscriber> subscriber_;
-  std::uint64_t stored_ticket_ = 0;  // of what the subscriber has asked the store for
+  std::uint64_t stored_ticket_ = 0;  // of the subscriber's request to the store
   TimePoint opened_at_{};
-  TimePoint heartbeat_at_{};  // unless something is written before
+  TimePoint heartbeat_at_{};  // unless something is written earlier
   SignsOfLife client_;
   std::unique_ptr<StreamTerms> terms_;
   std::unique_ptr<RequestStream> request_stream_;
-  bool is_counted_ = false;                      // among the open streams
-  bool is_present_ = false;                      // presence counts the subscription
-  bool reads_later_ = false;                     // the loop has it among its readers
-  StreamEnd end_reason_ = StreamEnd::kFinished;  // of a subscription that ends in order
+  bool is_counted_ = false;                      // as an open stream
+  bool is_present_ = false;                      // as a listener, by presence
+  bool reads_later_ = false;                     // it is among the loop's readers
+  StreamEnd end_reason_ = StreamEnd::kFinished;  // for a subscription that ends in order
 };
 
 }  // namespace millrace

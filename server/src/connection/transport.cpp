@@ -17,7 +17,7 @@ ssize_t Transport::read_socket(char* data, std::size_t size) {
 }
 
 ssize_t Transport::write(std::string_view bytes) {
-  iovec buffer{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};  // iovec knows no const
+  iovec buffer{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};  // iovec is not const
   return write({&buffer, 1});
 }
 

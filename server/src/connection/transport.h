@@ -1,7 +1,7 @@
-// Transport: a connection's socket, and what its bytes pass through: nothing, or TLS. It owns both.
+// Transport: a connection's socket, and its TLS if it has any. It owns both.
 //
-// Reading and writing never wait. The loop's thread has it; a worker has read() and write() while it has the request,
-// and a producer of a request-scoped stream has write().
+// Reading and writing never wait. For the loop's thread; a worker may use read() and write() while it handles the
+// request, and a producer of a request-scoped stream may use write().
 #pragma once
 
 #include <sys/socket.h>
@@ -20,7 +20,7 @@ namespace millrace {
 
 class Transport {
  public:
-  /// A negative number stands for none: a stream of HTTP/2 has no socket.
+  /// A negative number means no socket, as for an HTTP/2 stream.
   explicit Transport(int socket) : socket_(socket) {}
   /// Closes the socket.
   ~Transport();
@@ -31,35 +31,34 @@ class Transport {
 
   bool is_clear() const { return tls_ == nullptr; }
   TlsChannel* tls() const { return tls_.get(); }
-  /// From here on bytes pass through TLS; with null, through nothing.
+  /// Sends and receives through `tls` from now on; null: in the clear.
   void set_tls(std::unique_ptr<TlsChannel> tls) { tls_ = std::move(tls); }
 
-  /// Bytes read; 0: the client has ended; an errno, negated: -EAGAIN if nothing has come.
+  /// Returns the bytes read; 0 if the client has ended its input; a negated errno, -EAGAIN if no bytes are there.
   ssize_t read(char* data, std::size_t size) { return is_clear() ? read_socket(data, size) : tls_->read(data, size); }
-  /// Likewise, past TLS: for what nobody looks at.
+  /// Likewise, bypassing TLS: for input that is thrown away.
   ssize_t read_socket(char* data, std::size_t size);
 
-  /// Bytes have come that the socket says nothing of any more.
+  /// Whether TLS holds received bytes, which the socket no longer reports.
   bool has_pending_input() const { return !is_clear() && tls_->has_pending_input(); }
 
-  /// Bytes taken, of which has_unsent() may be on its way yet; an errno, negated, if the connection is broken. With
-  /// nothing to write it sends what is unsent.
+  /// Returns the bytes taken (has_unsent() says whether some of them are still unsent); a negated errno if the
+  /// connection is broken. An empty write sends unsent bytes.
   ssize_t write(std::span<iovec> buffers) {
     return is_clear() ? write_socket(buffers) : tls_->write(std::span<const iovec>(buffers));
   }
   ssize_t write(std::string_view bytes);
 
-  /// Bytes have been taken that are no stream's and no response's any more, but that the socket has not taken: write()
-  /// once it takes more.
+  /// Whether write() has taken bytes that the socket has not: call write() again when the socket takes more.
   bool has_unsent() const { return !is_clear() && tls_->has_unsent(); }
 
-  /// Nothing follows.
+  /// Ends the output.
   void end_output();
 
  private:
   ssize_t write_socket(std::span<iovec> buffers);
 
-  std::unique_ptr<TlsChannel> tls_;  // null: clear
+  std::unique_ptr<TlsChannel> tls_;  // null: in the clear
   const int socket_;
 };
 

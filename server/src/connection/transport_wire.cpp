@@ -34,7 +34,7 @@ bool TransportWire::has_client_left() const {
   return wait_for(transport_.socket(), POLLRDHUP, Duration{0});
 }
 
-// The socket is its worker's own for as long as it waits, so that none of the same number can be cut for it.
+// The socket stays open while its worker waits, so the descriptor cannot belong to another connection.
 void TransportWire::cut() {
   ::shutdown(transport_.socket(), SHUT_RDWR);
 }
