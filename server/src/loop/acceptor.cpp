@@ -7,7 +7,7 @@ namespace millrace {
 
 namespace {
 
-// Then what else is ready has its turn.
+// Then the loop serves other sockets.
 constexpr int kAcceptsPerTurn = 64;
 
 }  // namespace
@@ -26,7 +26,7 @@ void Acceptor::watch() {
   if (!loop_.add(socket_, EPOLLIN | EPOLLEXCLUSIVE, *this)) loop_.timers().set(*this, loop_.now() + kAcceptPause);
 }
 
-// Until someone leaves. Who waits to be accepted waits in the system's queue.
+// Waits for descriptors to become free. Clients wait in the system's queue.
 void Acceptor::pause() {
   loop_.remove(socket_);
   loop_.timers().set(*this, loop_.now() + kAcceptPause);
@@ -56,7 +56,7 @@ void Acceptor::on_ready(std::uint32_t) {
       case ENOMEM:
         return pause();
       default:
-        continue;  // what has become of one connection [accept(2): treat these like EAGAIN]
+        continue;  // an error of one connection [accept(2): treat these like EAGAIN]
     }
   }
 }

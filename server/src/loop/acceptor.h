@@ -1,7 +1,7 @@
 // Acceptor: accepts new connections from a listening socket, for the event loop that watches it.
 //
-// Each loop of a server has one, for the same socket: the system wakes one sleeping loop, not all. The failure of a
-// connection, or a lack of descriptors, does not stop it. It belongs to the loop's thread.
+// Each loop of a server has one for the same socket: the system wakes one sleeping loop, not all. A failed connection
+// or a lack of descriptors does not stop it. It belongs to the loop's thread.
 #pragma once
 
 #include <sys/socket.h>
@@ -18,10 +18,10 @@ inline constexpr Duration kAcceptPause{10};
 
 class Acceptor final : private EventLoop::Watcher {
  public:
-  /// Is given a socket that does not block, and the address of its other end.
+  /// Takes an accepted non-blocking socket, and the address of the client.
   using Take = std::function<void(int socket, const sockaddr_storage& peer)>;
 
-  /// The socket does not block, and stays the caller's; it must be open until this goes.
+  /// The socket is non-blocking and owned by the caller; it must stay open as long as the Acceptor exists.
   Acceptor(EventLoop& loop, int listening_socket, Take take);
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;

@@ -38,7 +38,7 @@ class IoUring final : public BatchSender {
  public:
   static constexpr unsigned kEntries = 256;
 
-  /// Empty, or why it cannot be used.
+  /// Sets up the ring; returns why it cannot be used, or an empty text.
   std::string set_up() {
     const int error = io_uring_queue_init(kEntries, &ring_, 0);
     if (error < 0) return std::string("cannot create a ring: ") + std::strerror(-error);
@@ -63,7 +63,7 @@ class IoUring final : public BatchSender {
   }
 
  private:
-  // What it does by the ring is SEND alone. A system that cannot be asked (before Linux 5.6) does not know it either.
+  // The ring is used only for SEND. A system without the probe (before Linux 5.6) has no SEND either.
   std::string unknown_operation() {
     io_uring_probe* const probe = io_uring_get_probe_ring(&ring_);
     if (probe == nullptr) return "the system does not report what its rings can do";
@@ -72,7 +72,7 @@ class IoUring final : public BatchSender {
     return knows_send ? "" : "the system's rings cannot send";
   }
 
-  // That the ring knows the operation does not mean that this program may use it (seccomp).
+  // Even if the ring supports SEND, seccomp may forbid it to this program.
   std::string failure_of_a_trial() {
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return std::strerror(errno);
@@ -90,7 +90,7 @@ class IoUring final : public BatchSender {
       io_uring_sqe_set_data(entry, &send);
       send.result = -ECANCELED;
     }
-    // None of them waits: what is submitted is done. A signal may cut the call short.
+    // No send waits, so each is complete once submitted. A signal may interrupt the call.
     std::size_t done = 0;
     while (done < sends.size()) {
       const int error = io_uring_submit_and_wait(&ring_, static_cast<unsigned>(sends.size() - done));
@@ -111,8 +111,8 @@ class IoUring final : public BatchSender {
     return count;
   }
 
-  // Nobody can tell what has become of those without a result: their clients are cut, and resume. The ring has to go,
-  // since it still holds where their bytes were.
+  // The fate of sends without a result is unknown: their clients are cut, and resume. The ring must be closed, because
+  // it still refers to their bytes.
   void give_up(std::span<Send> sends, int error) {
     for (Send& send : sends) {
       if (send.result == -ECANCELED) send.result = error;

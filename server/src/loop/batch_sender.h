@@ -1,7 +1,7 @@
 // BatchSender: sends bytes to very many sockets, without waiting for any of them.
 //
-// It uses io_uring if the system has it, with one system call for all sockets; otherwise a send() for each. A loop owns
-// one, and only its thread calls it.
+// It uses io_uring if the system has it: one system call for all sockets. Otherwise it calls send() for each. A loop
+// owns it, and only the loop's thread calls it.
 #pragma once
 
 #include <sys/types.h>
@@ -18,7 +18,7 @@ class BatchSender {
   struct Send {
     int socket;
     std::string_view bytes;
-    ssize_t result = 0;  ///< bytes that the socket has taken, or an errno, negated
+    ssize_t result = 0;  ///< bytes that the socket has taken, or a negated errno
   };
 
   static constexpr std::string_view kIoUring = "io_uring";
@@ -26,16 +26,16 @@ class BatchSender {
 
   virtual ~BatchSender() = default;
 
-  /// Sends what fits, and sets each result. No socket may come twice.
+  /// Sends what fits, and sets each result. Each socket may appear only once.
   virtual void send(std::span<Send> sends) = 0;
 
-  /// Whether it sends by io_uring. One that does goes over to send() for good where the system begins to refuse it.
+  /// Whether it sends by io_uring. If the system begins to refuse io_uring, it switches to send() for good.
   virtual bool uses_io_uring() const { return false; }
 
-  /// One that calls send().
+  /// A sender that calls send().
   static std::unique_ptr<BatchSender> with_system_calls();
-  /// One on io_uring; nothing if the system has none, refuses it, or cannot send by it (Linux 5.1 to 5.5 has rings that
-  /// know no SEND). `why_not` then gets a sentence that says so.
+  /// A sender that uses io_uring; null if the system lacks it, refuses it, or cannot send by it (rings of Linux 5.1 to
+  /// 5.5 have no SEND). `why_not` then gets the reason as a sentence.
   static std::unique_ptr<BatchSender> with_io_uring(std::string& why_not);
 };
 

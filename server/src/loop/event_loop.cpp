@@ -23,7 +23,7 @@ EventLoop::EventLoop()
       now_(monotonic_now()),
       timers_(now_) {
   epoll_event event{};
-  event.events = EPOLLIN;  // data.ptr stays null: that is how the wakeup is told from a watcher
+  event.events = EPOLLIN;  // data.ptr stays null, which distinguishes the wakeup from a watcher
   if (epoll_ < 0 || wakeup_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, wakeup_, &event) != 0) {
     const int error = errno;
     if (wakeup_ >= 0) ::close(wakeup_);
@@ -51,7 +51,7 @@ void EventLoop::wake() {
     if (std::exchange(awake_, true)) return;
   }
   const std::uint64_t one = 1;
-  // An eventfd takes the write unless its counter is full, and then the loop is awake already.
+  // The write fails only if the eventfd's counter is full, and then the loop is awake already.
   [[maybe_unused]] const auto written = ::write(wakeup_, &one, sizeof one);
 }
 
@@ -108,7 +108,7 @@ bool EventLoop::add(int fd, std::uint32_t events, Watcher& watcher) {
   return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-// Neither can fail for a socket that was added.
+// Neither function can fail for a socket that was added.
 void EventLoop::modify(int fd, std::uint32_t events, Watcher& watcher) {
   epoll_event event{};
   event.events = events;

@@ -1,4 +1,4 @@
-// EventLoop: one epoll, its timers, and the only entry for other threads.
+// EventLoop: one epoll, its timers, and tasks from other threads.
 //
 // run() is the loop's thread; only it may call the other functions, except defer() and stop().
 #pragma once
@@ -16,22 +16,22 @@
 
 namespace millrace {
 
-/// The machine's monotonic clock. The server's only one.
+/// The machine's monotonic clock, the only clock of the server.
 TimePoint monotonic_now();
 
 class EventLoop {
  public:
-  /// What a socket on the loop belongs to. Its address is the loop's to keep until remove().
+  /// Handles the events of a socket. The loop keeps the watcher's address until remove().
   class Watcher : public TimerWheel::Timer {
    public:
-    /// `events` are epoll's.
+    /// `events` are those of epoll.
     virtual void on_ready(std::uint32_t events) = 0;
 
    protected:
     ~Watcher() = default;
   };
 
-  /// Throws std::system_error if the system has no epoll or eventfd to give.
+  /// Throws std::system_error if the system can create no epoll or eventfd.
   EventLoop();
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
@@ -40,20 +40,19 @@ class EventLoop {
   /// Runs `task` on the loop's thread, in the order of the calls. Any thread.
   void defer(std::function<void()> task);
 
-  /// Wakes the loop, whose turn then ends with `on_turn`. Any thread; many calls wake it once.
+  /// Wakes the loop, so that it calls `on_turn`. Any thread; several calls wake it once.
   void wake();
 
-  /// Gets the time that the turn's sockets and tasks have taken. Returns whether it has more to do: then the next turn
-  /// does not wait for anything.
+  /// Gets the time that the turn's sockets and tasks have taken. Returns true if it has more to do: then the next turn
+  /// does not wait.
   using OnTurn = std::function<bool(std::chrono::nanoseconds)>;
-  /// Runs until stop(). Calls `on_turn` at the end of every turn, when all sockets and tasks that were ready have been
-  /// served.
+  /// Runs until stop(). Calls `on_turn` at the end of every turn, after all ready sockets and tasks.
   void run(const OnTurn& on_turn);
 
   /// Ends run() after the tasks deferred so far. Any thread.
   void stop();
 
-  /// False if the system refuses, as when it is out of memory.
+  /// Returns false if the system refuses, for example for lack of memory.
   [[nodiscard]] bool add(int fd, std::uint32_t events, Watcher& watcher);
   void modify(int fd, std::uint32_t events, Watcher& watcher);
   void remove(int fd);
@@ -75,7 +74,7 @@ class EventLoop {
 
   Mutex mutex_;
   std::vector<std::function<void()>> deferred_ GUARDED_BY(mutex_);
-  bool awake_ GUARDED_BY(mutex_) = false;  // wakeup_ has been written
+  bool awake_ GUARDED_BY(mutex_) = false;  // wakeup_ has been written to
 };
 
 }  // namespace millrace

@@ -7,7 +7,7 @@ namespace millrace {
 void TimerWheel::set(Timer& timer, TimePoint deadline) {
   const bool later = timer.tick_ != 0 && deadline >= timer.deadline_;
   timer.deadline_ = deadline;
-  if (later) return;  // found, and filed anew, when its slot comes up
+  if (later) return;  // filed anew when its old slot comes up
   cancel(timer);
   file(timer);
 }
@@ -18,11 +18,11 @@ void TimerWheel::cancel(Timer& timer) {
 
 void TimerWheel::advance(TimePoint now) {
   const std::int64_t last = tick_of(now);
-  // After a long pause every slot is visited once, not once a tick.
+  // After a long pause it visits every slot once, not once per tick.
   for (std::int64_t tick = std::max(tick_ + 1, last - static_cast<std::int64_t>(kSlots) + 1); tick <= last; ++tick) {
     tick_ = tick;
     while (occupied_[slot_of(tick)]) {
-      // A timer filed for a later round goes back into this very slot: it must not be met again in this visit.
+      // A timer for a later round goes back into the same slot: this visit must not meet it again.
       Timer* timer = slots_[slot_of(tick)];
       while (timer != nullptr && timer->tick_ > tick) timer = timer->next_;
       if (timer == nullptr) break;
@@ -44,7 +44,7 @@ std::optional<TimePoint> TimerWheel::next() const {
   return TimePoint{tick * kTick};
 }
 
-// Under the first tick that begins at or after the deadline, and not one that has been passed.
+// Files the timer under the first tick that begins at or after the deadline and is still ahead.
 void TimerWheel::file(Timer& timer) {
   timer.tick_ = std::max(tick_of(timer.deadline_ + kTick - Duration{1}), tick_ + 1);
   Timer*& head = slots_[slot_of(timer.tick_)];
