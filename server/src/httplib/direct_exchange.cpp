@@ -36,8 +36,7 @@ void write_answer(httplib::Response& response, const std::string& keep_alive, Ex
   exchange.status = response.status;
   const bool is_error = response.status >= 400;
   if (is_error) keep_alive_behind_error(response, keep_alive, exchange);
-  // One after the other, as cpp-httplib does: its newer tables of fields keep the order in which they come, or depend
-  // on it in another way.
+  // Sets the fields one after the other, as cpp-httplib does: its newer tables depend on the order.
   response.headers.erase("Content-Length");
   if (!response.body.empty()) response.set_header("Content-Length", std::to_string(response.body.size()));
   if (exchange.is_last() || (is_error && kHttplibClosesOnErrors)) {

@@ -1,4 +1,4 @@
-// Reads a request and writes an answer exactly as cpp-httplib does, but without it: clients cannot tell the difference.
+// Reads a request and writes an answer exactly as cpp-httplib does, but without it; clients cannot see a difference.
 #pragma once
 
 #include <httplib.h>
@@ -10,14 +10,15 @@
 
 namespace millrace {
 
-/// `lines`: of a head that parse_request_head() has let through, without the request line. Keeps the fields as
-/// cpp-httplib does: decoded, and none that are empty. False where cpp-httplib could read more into one than the head's
-/// parser has: the request is for cpp-httplib itself.
+/// Reads the fields of a head that parse_request_head() has accepted; `lines` is the head without its request line.
+/// Decodes values and drops empty fields as cpp-httplib does. Returns false if cpp-httplib may treat a field
+/// differently: then cpp-httplib itself must handle the request.
 bool read_fields(std::string_view lines, httplib::Headers& headers);
 
 void read_query(std::string_view query, httplib::Params& params);
 
-/// Appends head and body to the exchange's output, but does not compress. `keep_alive`: what the field Keep-Alive says.
+/// Appends head and body to the exchange's output, without compression. `keep_alive`: the value of the field
+/// Keep-Alive.
 void write_answer(httplib::Response& response, const std::string& keep_alive, Exchange& exchange);
 
 }  // namespace millrace

@@ -17,14 +17,14 @@ bool is_bare(const httplib::Response& response) {
   return response.body.empty() && response.content_provider_ == nullptr;
 }
 
-// cpp-httplib has refused the body, and no handler has seen the request. Until 0.46 it reads the body before it looks
-// for a route.
+// Whether cpp-httplib has refused the body and no handler has seen the request. Until 0.46 it reads the body before it
+// looks for a route.
 bool was_unread(const Exchange& exchange, const httplib::Request& request, const httplib::Response& response) {
   if (response.status != 400 && response.status != 413) return false;
   return exchange.is_body_refused || !is_matched(request);
 }
 
-// Of a request that cpp-httplib has refused by itself, before it was known whose it is.
+// The sentence for a request that cpp-httplib itself has refused, before any exchange was attached.
 std::string sentence_of(int status, const httplib::Request& request) {
   switch (status) {
     case 414:
@@ -87,7 +87,7 @@ void keep_alive_behind_error(const httplib::Response& response, const std::strin
 
 httplib::Server::HandlerResponse ErrorAnswers::operator()(const httplib::Request& request,
                                                           httplib::Response& response) const {
-  const_cast<httplib::Request&>(request).ranges.clear();  // of what was asked for, not of what is said instead
+  const_cast<httplib::Request&>(request).ranges.clear();  // ranges of the requested body, not of an error
   if (Exchange* const exchange = HttplibBridge::find_exchange(request)) {
     exchange->is_error_seen = true;
     complete(*exchange, request, response);
@@ -121,7 +121,7 @@ void ErrorAnswers::complete(Exchange& exchange, const httplib::Request& request,
   }
 }
 
-// [RFC 9110 15.5.6] The program may well have a page of its own for what it has not got.
+// [RFC 9110 15.5.6] The program may have its own page for unknown paths.
 void ErrorAnswers::answer_unrouted(const httplib::Request& request, httplib::Response& response) const {
   const std::string methods = routes->allowed(request.path);
   response.status = methods.empty() ? 404 : 405;
@@ -139,7 +139,7 @@ void ErrorAnswers::ask_program(const httplib::Request& request, httplib::Respons
   if (of_program != nullptr) of_program(request, response);
 }
 
-// The program's handler sees it, and may add fields to it, as for CORS.
+// The program's error handler gets the refusal and may add fields to it, for example for CORS.
 void ErrorAnswers::keep_refusal(const httplib::Request& request, httplib::Response& response) const {
   if (of_program == nullptr) return;
   httplib::Response shaped;

@@ -1,6 +1,5 @@
-// Completes error responses before they leave a worker. A response without a body gets Millrace's: a status and a JSON
-// object `{"error": "<sentence>"}`. The program's error handler shapes the program's own errors, but not Millrace's
-// refusals.
+// Completes error responses before they leave a worker. A response without a body gets a JSON object `{"error":
+// "<sentence>"}`. The program's error handler shapes the program's own errors, but not Millrace's refusals.
 #pragma once
 
 #include <httplib.h>
@@ -12,22 +11,22 @@
 
 namespace millrace {
 
-/// Refuses a request whose body is not to be had, for the reason that its exchange has.
+/// Refuses a request whose body could not be read, with the reason from its exchange.
 void refuse_body(const httplib::Request& request, httplib::Response& response);
 
-/// Gives a body to a response that cpp-httplib has made an error after its handler and ErrorAnswers had seen it: 416,
-/// for a range that lies beyond what the handler has made.
+/// Gives a body to a response that cpp-httplib turns into an error after the handler and ErrorAnswers: 416, for a range
+/// beyond the handler's body.
 void answer_late(Exchange& exchange);
 
-/// An error does not end the connection, as far as `response` says now: where cpp-httplib goes on to say that it does,
-/// the client is told `terms`.
+/// Keeps the connection open after an error, unless `response` closes it: replaces the `Connection: close` that
+/// cpp-httplib will add by `terms`.
 void keep_alive_behind_error(const httplib::Response& response, const std::string& terms, Exchange& exchange);
 
-/// Stands in for the program's error handler while its server listens.
+/// Replaces the program's error handler while its server listens.
 struct ErrorAnswers {
   const RouteTable* routes;
   httplib::Server::HandlerWithResponse of_program;
-  std::string keep_alive;  ///< what the field of that name says
+  std::string keep_alive;  ///< value of the field Keep-Alive
 
   httplib::Server::HandlerResponse operator()(const httplib::Request& request, httplib::Response& response) const;
 

@@ -18,18 +18,18 @@ namespace millrace {
 
 namespace {
 
-// Response bytes that wait for more before they are sent.
+// Response bytes that are collected before they are sent.
 constexpr std::size_t kFlushBytes = 64 * 1024;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-// What cpp-httplib itself says of an expectation; and then it would go on with the request.
+// cpp-httplib's refusal of an expectation, after which it would go on with the request.
 constexpr std::string_view kExpectationFailed = "HTTP/1.1 417 Expectation Failed\r\n\r\n";
 
-// How what becomes a websocket begins, since 0.33.
+// The beginning of a websocket's response, since 0.33.
 constexpr std::string_view kSwitchingProtocols = "HTTP/1.1 101 ";
 
-// How often a websocket's handler that waits for its client is asked whether the server stops.
+// Interval at which a wait for a websocket's client checks whether the server stops.
 constexpr Duration kWebsocketWait{200};
 
 void address_of(int socket, int (*ask)(int, sockaddr*, socklen_t*), std::string& ip, int& port) {
@@ -38,7 +38,7 @@ void address_of(int socket, int (*ask)(int, sockaddr*, socklen_t*), std::string&
   if (ask(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0) numeric_address(address, length, ip, port);
 }
 
-// Whether cpp-httplib would take the value for a coding that it undoes, without a bound, or refuse it.
+// Whether cpp-httplib would decode this coding, without a bound, or refuse it.
 bool is_undone_by_httplib(const std::string& coding) {
   return kHttplibRefusesUnknownCodings || equals_ignoring_case(coding, "gzip") ||
          equals_ignoring_case(coding, "x-gzip") || equals_ignoring_case(coding, "deflate") ||
@@ -47,10 +47,10 @@ bool is_undone_by_httplib(const std::string& coding) {
 
 }  // namespace
 
-// Fields are judged as cpp-httplib has read them, percent-decoded: it goes by these, too.
+// Checks the fields as cpp-httplib has read them, percent-decoded, because cpp-httplib uses these values.
 void ExchangeStream::begin_body(httplib::Request& request) {
   request_ = &request;
-  if (request.ranges.size() > kMaxRanges) {  // encoded, so that the head's reader could not count them
+  if (request.ranges.size() > kMaxRanges) {  // percent-encoded, so that the head's parser could not count them
     request.ranges.clear();
     request.headers.erase("Range");
   }
@@ -61,12 +61,12 @@ void ExchangeStream::begin_body(httplib::Request& request) {
   } else if (auto decoder = BodyDecoder::of(coding)) {
     body_.decode_with(std::move(decoder));
     request.headers.erase("Content-Encoding");
-  } else if (equals_ignoring_case(coding, "identity")) {  // no coding at all
+  } else if (equals_ignoring_case(coding, "identity")) {  // means no coding
     if (kHttplibRefusesUnknownCodings) request.headers.erase("Content-Encoding");
   } else if (!coding.empty() && is_undone_by_httplib(coding)) {
     exchange_.body_failure = BodyFailure::kUnknownCoding;
   }
-  // A decoded body's length is not known. cpp-httplib goes by this field first.
+  // A decoded body's length is unknown. cpp-httplib checks this field first.
   if (body_.is_rechunked() && !request.has_header("Transfer-Encoding")) {
     request.headers.emplace("Transfer-Encoding", "chunked");
   }
@@ -80,13 +80,13 @@ bool ExchangeStream::is_peer_alive() const {
   return !failed_ && (terms_.is_stopping == nullptr || !terms_.is_stopping()) && !wire().has_client_left();
 }
 
-// As plain cpp-httplib has it: not if the client has gone, which nothing else may ever tell who only waits.
+// False if the client has left, as in plain cpp-httplib: a handler that only waits may have no other way to notice.
 bool ExchangeStream::wait_writable() const {
   return is_peer_alive() && wire().wait_for_room(terms_.write_timeout) && !wire().has_client_left();
 }
 
-// Before it has read the head, cpp-httplib up to 0.19 asks only whether select() could wait for it, and refuses what it
-// could not. Nothing here is waited for by select().
+// Until 0.19 cpp-httplib refuses a socket that select() cannot watch, before it reads the head. Nothing here uses
+// select().
 socket_t ExchangeStream::socket() const {
   return request_ == nullptr ? std::min(exchange_.socket, FD_SETSIZE - 1) : exchange_.socket;
 }
@@ -98,7 +98,7 @@ const char* ExchangeStream::buffered_data(std::size_t& size) const {
 }
 
 ssize_t ExchangeStream::read(char* data, std::size_t size) {
-  if (exchange_.taken) return -1;  // the connection is the loop's again
+  if (exchange_.taken) return -1;  // the connection belongs to the loop again
   if (is_websocket_) return read_websocket(data, size);
   return consumed_ < exchange_.head.bytes ? read_head(data, size) : read_body(data, size);
 }
@@ -110,7 +110,8 @@ ssize_t ExchangeStream::read_head(char* data, std::size_t size) {
 
 ssize_t ExchangeStream::read_body(char* data, std::size_t size) {
   if (exchange_.body_failure != BodyFailure::kNone) return -1;
-  // Since 0.40 cpp-httplib reads what no handler has read. The client has its answer, and is not waited for.
+  // Since 0.40 cpp-httplib reads bodies that no handler has read. The client already has its answer: does not wait for
+  // it.
   if (exchange_.output.has_head()) return -1;
   if (!std::exchange(is_body_prepared_, true) && !prepare_body()) return -1;
   const ssize_t count = body_.read(data, size, exchange_.max_body_bytes,
@@ -125,7 +126,7 @@ ssize_t ExchangeStream::fail(BodyFailure failure) {
   return -1;
 }
 
-// Before anything of it is read, and before it is asked for: for a path that nobody serves it never is.
+// Checks a body before it is requested or read: never requests one for a path without a route.
 bool ExchangeStream::prepare_body() {
   if ((exchange_.head.content_length == 0 && !exchange_.head.chunked) || request_ == nullptr) return true;
   switch (routes_.find(request_->method, request_->path)) {
@@ -150,7 +151,7 @@ bool ExchangeStream::hold(std::uint64_t body_bytes) {
   return exchange_.share.resize(exchange_.input.capacity() + static_cast<std::size_t>(body_bytes) + body_.memory());
 }
 
-// Off the wire, the request and what follows it.
+// Reads raw bytes: the request, and what follows it.
 ssize_t ExchangeStream::read_wire(char* data, std::size_t size) {
   const std::string& input = exchange_.input;
   if (consumed_ < input.size()) {
@@ -169,7 +170,8 @@ ssize_t ExchangeStream::read_wire(char* data, std::size_t size) {
   return -1;
 }
 
-// Only the waiting counts: a handler may take its time. Who sends a byte now and then shall not hold a worker.
+// Counts only the waiting: a handler may take its time, but a client that sends a byte now and then cannot hold a
+// worker.
 bool ExchangeStream::wait_for_input() {
   const RateFloor floor{.grace = terms_.body_deadline, .bytes_per_second = kMinUploadBytesPerSecond};
   const Duration left = floor.left(consumed_, waited_);
@@ -187,13 +189,13 @@ void ExchangeStream::send_continue() {
 }
 
 bool ExchangeStream::is_body_here() const {
-  if (exchange_.head.chunked) return false;  // where it ends in what is here, nobody has looked
+  if (exchange_.head.chunked) return false;  // the end of a chunked body in memory is unknown
   const std::uint64_t request_bytes = exchange_.head.bytes + exchange_.head.content_length;
   return consumed_ == request_bytes || request_bytes <= exchange_.input.size();
 }
 
 ssize_t ExchangeStream::write(const char* data, std::size_t size) {
-  if (exchange_.taken) return static_cast<ssize_t>(size);  // nobody hears cpp-httplib's own response
+  if (exchange_.taken) return static_cast<ssize_t>(size);  // drops cpp-httplib's own response
   if (is_websocket_) return write_websocket({data, size});
   if (failed_) return -1;
   const std::string_view bytes(data, size);
@@ -221,7 +223,7 @@ ssize_t ExchangeStream::write(const char* data, std::size_t size) {
 void ExchangeStream::flush(std::size_t may_stay) {
   std::string& output = exchange_.output.bytes();
   std::size_t sent = 0;
-  // What the wire has taken and not sent may stay with it, but not behind what must not stay.
+  // Bytes that the wire has taken but not sent may stay there, unless everything must leave.
   const auto may_leave = [&] { return output.size() - sent <= may_stay && (may_stay > 0 || !wire().has_unsent()); };
   while (!failed_ && (sent < output.size() || !may_leave())) {
     const ssize_t count = wire().write(std::string_view(output).substr(sent));
@@ -239,7 +241,7 @@ void ExchangeStream::flush(std::size_t may_stay) {
   output.erase(0, sent);
 }
 
-// As for input, for who takes a byte now and then.
+// Like wait_for_input(), for a client that reads a byte now and then.
 bool ExchangeStream::wait_for_room() {
   const RateFloor floor{.grace = terms_.body_deadline, .bytes_per_second = kMinDownloadBytesPerSecond};
   const Duration left = floor.left(sent_, waited_for_room_);
@@ -260,7 +262,7 @@ void ExchangeStream::set_read_timeout(time_t seconds, time_t microseconds) {
   websocket_timeout_ = Duration{static_cast<Duration::rep>(seconds) * 1000 + microseconds / 1000};
 }
 
-// A client may be silent for long; the handler's worker is held as long.
+// A client may be silent for long, and holds the handler's worker for as long.
 bool ExchangeStream::wait_for_websocket() const {
   const TimePoint end = monotonic_now() + websocket_timeout_;
   for (Duration left = websocket_timeout_; left > Duration{0}; left = end - monotonic_now()) {
@@ -284,7 +286,7 @@ ssize_t ExchangeStream::read_websocket(char* data, std::size_t size) {
   return -1;
 }
 
-// Also while another thread reads: cpp-httplib has one that sends its pings.
+// May run while another thread reads: cpp-httplib sends pings on a thread of its own.
 ssize_t ExchangeStream::write_websocket(std::string_view bytes) {
   const std::size_t size = bytes.size();
   const MutexLock lock(websocket_mutex_);

@@ -1,6 +1,6 @@
 // ExchangeStream: an exchange as the stream that cpp-httplib reads and writes. It reads the request from the exchange's
-// memory, then from its wire, up to the end of its framing, with its body through RequestBody. It collects the
-// response, so that head and body leave in one packet. A worker owns it.
+// memory, then from its wire, to the end of its framing, and the body through RequestBody. It collects the response, so
+// that head and body leave in one packet. A worker owns it.
 #pragma once
 
 #include <httplib.h>
@@ -22,17 +22,17 @@
 
 namespace millrace {
 
-/// How long, and how much.
+/// Deadlines and bounds.
 struct ExchangeTerms {
-  Duration read_timeout;   ///< of a wait for the client to send
-  Duration body_deadline;  ///< of all such waits, and then a second more for every kMinUploadBytesPerSecond; likewise
-                           ///< of those for the client to take the response, and kMinDownloadBytesPerSecond
-  Duration write_timeout;  ///< of a wait for the client to take something
+  Duration read_timeout;   ///< for one wait for input
+  Duration body_deadline;  ///< for all such waits, plus a second for every kMinUploadBytesPerSecond; likewise for all
+                           ///< waits for room, with kMinDownloadBytesPerSecond
+  Duration write_timeout;  ///< for one wait for room
   DownloadGate& downloads;
-  std::function<bool()> is_stopping = nullptr;  ///< the server: who makes a body as it goes is to end it
+  std::function<bool()> is_stopping = nullptr;  ///< whether the server stops: then content providers must end
 };
 
-/// The client is not to send its body, and cpp-httplib is to do no more for it.
+/// Thrown to stop cpp-httplib when the client must not send its body.
 struct ExpectationFailed {};
 
 class ExchangeStream final : public HttplibStream {
@@ -40,7 +40,7 @@ class ExchangeStream final : public HttplibStream {
   ExchangeStream(Exchange& exchange, const ExchangeTerms& terms, const RouteTable& routes)
       : exchange_(exchange), terms_(terms), routes_(routes), body_(exchange.head) {}
 
-  /// cpp-httplib has read `request`'s head; it has to outlive the stream's use.
+  /// cpp-httplib has read the head of `request`, which must outlive the stream's use.
   void begin_body(httplib::Request& request);
 
   bool wait_readable() const override;
@@ -49,7 +49,7 @@ class ExchangeStream final : public HttplibStream {
   bool has_input() const override { return consumed_ < exchange_.input.size(); }
   socket_t socket() const override;
   ssize_t read(char* data, std::size_t size) override;
-  /// Throws ExpectationFailed where the program's handler has answered an expectation with 417.
+  /// Throws ExpectationFailed if the program's handler has answered an expectation with 417.
   ssize_t write(const char* data, std::size_t size) override;
   void get_remote_ip_and_port(std::string& ip, int& port) const override;
   void get_local_ip_and_port(std::string& ip, int& port) const override;
@@ -57,18 +57,18 @@ class ExchangeStream final : public HttplibStream {
   const char* buffered_data(std::size_t& size) const override;
   void consume_buffered(std::size_t size) override { consumed_ += size; }
 
-  /// Sends what has been collected. Waits until no more than `may_stay` bytes of it are left.
+  /// Sends the collected output. Waits until at most `may_stay` bytes of it are left.
   void flush(std::size_t may_stay);
 
   bool failed() const { return failed_; }
-  /// The connection has become a websocket's, whose bytes pass as they are, until its handler returns.
+  /// Whether the connection has become a websocket, whose bytes pass unchanged until its handler returns.
   bool is_websocket() const { return is_websocket_; }
   bool has_body_ahead() const { return exchange_.head.chunked ? !body_.has_come() : !is_body_here(); }
-  /// The request's body has been read, or is here and can be passed over.
+  /// Whether the request's body has been read, or is completely in memory and can be skipped.
   bool is_body_here() const;
-  /// The body comes as it is on the wire: it is neither chunked nor encoded.
+  /// Whether the body is neither chunked nor encoded.
   bool is_body_plain() const { return !body_.is_rechunked(); }
-  /// Bytes of the body have been held by cpp-httplib for a handler, or by a handler.
+  /// Counts bytes of the body that cpp-httplib or a handler holds. False if there is no room.
   bool hold(std::uint64_t body_bytes);
 
  private:
@@ -91,15 +91,15 @@ class ExchangeStream final : public HttplibStream {
   const httplib::Request* request_ = nullptr;
   RequestBody body_;
   bool is_body_prepared_ = false;
-  bool is_held_ = false;         // the body, by cpp-httplib, until the handler has gone
-  Duration waited_{0};           // for the body
-  std::uint64_t consumed_ = 0;   // of the request, head included, as it came off the wire
-  bool owes_continue_ = false;   // a client waits to be asked for its body
-  Duration waited_for_room_{0};  // for the response
-  std::uint64_t sent_ = 0;       // of the response
+  bool is_held_ = false;         // cpp-httplib holds the body until the handler returns
+  Duration waited_{0};           // total, for the body
+  std::uint64_t consumed_ = 0;   // bytes of the request, head included, as sent
+  bool owes_continue_ = false;   // the client waits for 100 Continue
+  Duration waited_for_room_{0};  // total, for the response
+  std::uint64_t sent_ = 0;       // bytes of the response
   bool failed_ = false;
   bool is_websocket_ = false;
-  Mutex websocket_mutex_;  // of the wire: one thread reads, another sends pings
+  Mutex websocket_mutex_;  // guards the wire: one thread reads, another sends pings
   Duration websocket_timeout_ = terms_.read_timeout;
 };
 

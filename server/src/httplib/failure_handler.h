@@ -1,5 +1,5 @@
-// FailureHandler: answers a request whose handler has thrown. The client learns only that the server failed. The text
-// of the exception goes to the program. (cpp-httplib would send it in a header field.)
+// FailureHandler: answers a request whose handler has thrown. The client learns only that the server failed; the
+// program gets the text of the exception. (cpp-httplib would send it in a header field.)
 #pragma once
 
 #include <httplib.h>
@@ -10,7 +10,7 @@
 
 namespace millrace {
 
-/// Can be told from a user's exception handler by its type. `options` must outlive it.
+/// Its type distinguishes it from a user's exception handler. `options` must outlive it.
 struct FailureHandler {
   const ServerOptions* options;
   void operator()(const httplib::Request& request, httplib::Response& response,

@@ -18,14 +18,14 @@ namespace millrace {
 
 namespace {
 
-// Rides in a member of httplib::Request that only clients use, from setup_request to the handler.
+// Stored in a member of httplib::Request that only clients use, from setup_request to the handler.
 struct ExchangeReference {
   Exchange* exchange;
   ExchangeStream* stream;
   bool operator()(const httplib::Response&) const { return true; }
 };
 
-// A form that cannot be read, or has too much in it.
+// Notes that cpp-httplib has refused a form as unreadable or too large.
 void note_refused_body(const httplib::Request& request) {
   if (Exchange* const exchange = HttplibBridge::find_exchange(request)) exchange->is_body_refused = true;
 }
@@ -36,7 +36,7 @@ const ExchangeReference& reference_in(const httplib::Request& request) {
   return *reference;
 }
 
-// What cpp-httplib's own SSLServer has in a request, where its version has it; and the subject, which is kept longer.
+// Sets what this version's SSLServer sets in a request, and the subject, which stays valid longer.
 template <typename Request>
 void add_certificate(Request& request, const TlsChannel& tls, bool is_on_worker) {
   if constexpr (requires { request.ssl = tls.native(); }) {
@@ -69,7 +69,7 @@ void HttplibBridge::serve(Exchange& exchange) const {
   exchange.max_body_bytes = max_body_bytes_;
   ExchangeStream stream(exchange, terms_, routes_);
   bool served = false;
-  // Of a body that comes in chunks the end is not known: the client is told that no other request can follow.
+  // The end of a chunked body is unknown, so the response tells the client that no other request can follow.
   const bool last_request = exchange.is_last() || exchange.head.chunked;
   try {
     served = process_request(server_, stream, last_request,
@@ -84,10 +84,11 @@ void HttplibBridge::serve(Exchange& exchange) const {
   if (exchange.taken) return;
   answer_late(exchange);
   exchange.status = stream.is_websocket() ? 101 : exchange.output.status();
-  // What the client does not take at once the loop goes on with, where there is room for it; else the worker waits.
+  // The loop sends what the client does not take at once, if the memory budget has room for it; otherwise the worker
+  // waits.
   stream.flush(std::numeric_limits<std::size_t>::max());
   if (!exchange.share.resize(exchange.output.bytes().size())) stream.flush(0);
-  // A body that was not asked for is passed over if it is here.
+  // Skips an unread body if it is in memory.
   const std::uint64_t request_bytes = exchange.head.bytes + exchange.head.content_length;
   exchange.consumed = static_cast<std::size_t>(std::min<std::uint64_t>(request_bytes, exchange.input.size()));
   exchange.keep_alive = (served || exchange.output.forbids_body()) && !last_request && !stream.failed() &&
@@ -100,7 +101,7 @@ void HttplibBridge::attach(httplib::Request& request, Exchange& exchange, Exchan
   if (exchange.tls != nullptr) add_certificate(request, *exchange.tls, stream != nullptr && !exchange.head.is_http2);
   if (stream != nullptr) stream->begin_body(request);
   if (exchange.head.last_event_id.empty()) return;
-  // cpp-httplib percent-decodes header values; an ID is to be had as it was sent.
+  // cpp-httplib percent-decodes header values; handlers must get the ID as sent.
   const std::string name(protocol::kLastEventIdHeader);
   request.headers.erase(name);
   request.headers.emplace(name, exchange.head.last_event_id);

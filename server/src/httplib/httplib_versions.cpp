@@ -20,7 +20,7 @@ bool httplib_decodes(std::string_view name) {
 
 namespace {
 
-// Of `digits` hexadecimal digits; -1 if they are none.
+// The value of `digits` hexadecimal digits; -1 if they are invalid.
 int hex_value(std::string_view text, std::size_t digits) {
   if (text.size() < digits) return -1;
   int value = 0;
@@ -37,7 +37,7 @@ int hex_value(std::string_view text, std::size_t digits) {
   return value;
 }
 
-// Nothing of a surrogate.
+// Appends nothing for a surrogate.
 void append_utf8(int code, std::string& text) {
   const auto byte = [&](int value) { text += static_cast<char>(value); };
   if (code < 0x80) return byte(code);
@@ -53,8 +53,7 @@ void append_utf8(int code, std::string& text) {
 
 }  // namespace
 
-// `%41` and `%u0041`; whatever else begins with a percent sign stays. The function has another name in every other
-// version, and always does this.
+// Decodes `%41` and `%u0041`; other percent signs stay. All versions do this, in functions of different names.
 std::string httplib_decoded(std::string_view value) {
   std::string decoded;
   decoded.reserve(value.size());
@@ -78,7 +77,7 @@ std::string httplib_decoded(std::string_view value) {
   return decoded;
 }
 
-// Media types alone, each with its slash; qualities and the like are for cpp-httplib to judge.
+// Accepts media types alone, each with its slash; cpp-httplib must check qualities and other parameters.
 bool may_httplib_refuse_accept(std::string_view value) {
   if (kHttplibVersion < httplib_version(23) || value.empty()) return false;
   if (value.find(';') != std::string_view::npos) return true;
@@ -143,9 +142,9 @@ Duration milliseconds(time_t seconds, time_t microseconds) {
   return Duration{static_cast<Duration::rep>(seconds) * 1000 + static_cast<Duration::rep>(microseconds) / 1000};
 }
 
-// Of overloads for this version or another one, only one is used.
+// Of the overloads for different versions, only one is used.
 
-// Stands in for httplib::Server where that has no such member yet.
+// Replaces httplib::Server in versions without the member.
 struct NotYet {
   std::nullptr_t header_writer_;
   std::nullptr_t pre_request_handler_;
@@ -170,7 +169,7 @@ bool is_set(const httplib::Server& server, Member httplib::Server::*member) {
   return false;
 }
 
-// cpp-httplib's own writer is a function, of a type that differs.
+// cpp-httplib's own writer is a function, whose type depends on the version.
 template <typename Writer>
 bool is_own_writer(const Writer& writer, const Writer& own) {
   if (writer.target_type() != own.target_type()) return false;
@@ -215,8 +214,8 @@ auto routes_of(const Table& table) {
                                 }};
 }
 
-// Until 0.17 cpp-httplib asks the stream for the addresses, which it is told since; since 0.33 it says whether the
-// connection has become a websocket's.
+// Until 0.17 cpp-httplib reads the addresses from the stream; later they are arguments. Since 0.33 it reports whether
+// the connection has become a websocket.
 [[maybe_unused]] bool process_by(bool (httplib::Server::*process)(httplib::Stream&, bool, bool&, const SetUp&),
                                  httplib::Server& server, HttplibStream& stream, bool close_connection,
                                  const SetUp& set_up) {
@@ -255,7 +254,7 @@ std::function<void()> watch_by(Logger httplib::Server::*member, httplib::Server&
 
 }  // namespace
 
-// Names of private members are allowed in an explicit instantiation [temp.explicit]; the friends make use of them.
+// An explicit instantiation may name private members [temp.explicit]; the friend functions use them.
 template <auto kPreRouting, auto kPostRouting, auto kPreRequest, auto kLogger, auto kPreCompressionLogger,
           auto kErrorLogger, auto kHeaderWriter, auto kTrustedProxies, auto kWebsockets, auto kFiles, auto kException,
           auto kError, auto kGet, auto kPost, auto kPut, auto kPatch, auto kErase, auto kOptions, auto kPostPieces,

@@ -10,7 +10,7 @@ void refuse(const httplib::Request& request, httplib::Response& response, int st
             std::string_view sentence) {
   Exchange& exchange = HttplibBridge::exchange_of(request);
   exchange.refusal = reason;
-  // Whatever route it is that refuses, or none: a page that may read the answers may read why there is none.
+  // Whichever route refuses, or without a route: a web page that may read answers may read refusals.
   if (const CrossOrigin* cross_origin = exchange.loop.settings().cross_origin) {
     cross_origin->add_to(request, response);
   }

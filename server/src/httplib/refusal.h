@@ -9,7 +9,7 @@
 
 namespace millrace {
 
-/// `request` is the one being handled; the refusal is counted by status and reason.
+/// Refuses `request`, whose handler is running; counts the refusal by status and reason.
 void refuse(const httplib::Request& request, httplib::Response& response, int status, RefusalReason reason,
             std::string_view sentence);
 

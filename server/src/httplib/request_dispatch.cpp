@@ -12,7 +12,7 @@ namespace millrace {
 
 namespace {
 
-// As reports of failures name it.
+// The request's name in failure reports.
 std::string request_line_of(const Exchange& exchange) {
   const std::string_view line = std::string_view(exchange.input).substr(0, exchange.input.find_first_of("\r\n"));
   const std::size_t method_end = std::min(line.find(' '), line.size());
@@ -27,7 +27,7 @@ void RequestDispatch::stop() {
   parts_.uploads.reset();
 }
 
-// Bodies that a worker has to wait for must not take all of the workers.
+// Requests whose bodies a worker must wait for must not occupy all workers.
 void RequestDispatch::dispatch(const std::shared_ptr<Exchange>& exchange) {
   if (!exchange->is_upload()) return serve(exchange);
   switch (parts_.uploads.enter(exchange)) {
@@ -40,7 +40,7 @@ void RequestDispatch::dispatch(const std::shared_ptr<Exchange>& exchange) {
   }
 }
 
-// Uploads that wait have their turn also behind one that has been refused.
+// A refused upload passes its turn to a waiting one.
 void RequestDispatch::serve(std::shared_ptr<Exchange> exchange) {
   while (exchange != nullptr && !parts_.workers.enqueue([this, exchange] { serve_on_worker(exchange); })) {
     refuse(exchange, RefusalReason::kWorkers, "the server has more requests than it can take");
@@ -57,7 +57,7 @@ void RequestDispatch::refuse(const std::shared_ptr<Exchange>& exchange, RefusalR
 }
 
 void RequestDispatch::serve_on_worker(const std::shared_ptr<Exchange>& exchange) {
-  // cpp-httplib sees to what handlers throw, but not to what loggers, content providers and the like do.
+  // cpp-httplib catches exceptions of handlers, but not of loggers, content providers and others.
   const std::string name = request_line_of(*exchange);
   const bool served = call_guarded(parts_.on_failure, name, [&] { bridge_->serve(*exchange); });
   if (exchange->failure != nullptr) report_failure(parts_.on_failure, name, exchange->failure);
@@ -68,7 +68,7 @@ void RequestDispatch::serve_on_worker(const std::shared_ptr<Exchange>& exchange)
   if (exchange->taken) return;
   exchange->loop.defer([exchange, served] {
     if (served) return exchange->connection.finish(*exchange);
-    exchange->connection.close();  // nobody knows how much of the response is there
+    exchange->connection.close();  // how much of the response was sent is unknown
   });
 }
 

@@ -1,5 +1,5 @@
-// RequestDispatch: which whole requests go to a worker at once, which wait for one, and which are refused; and what
-// becomes of them there. Any thread.
+// RequestDispatch: passes complete requests to workers at once, makes them wait, or refuses them; then serves them on
+// the workers. Any thread.
 #pragma once
 
 #include <memory>
@@ -29,12 +29,12 @@ class RequestDispatch {
 
   explicit RequestDispatch(Parts parts) : parts_(parts) {}
 
-  /// From here on requests go through `bridge`, until stop().
+  /// Serves requests through `bridge` until stop().
   void start(std::unique_ptr<HttplibBridge> bridge) { bridge_ = std::move(bridge); }
-  /// The workers have gone.
+  /// Call it after the workers have ended.
   void stop();
 
-  /// A request is whole, as far as the loop collects it. Does not block.
+  /// Takes a request of which the loop has collected its part. Does not block.
   void dispatch(const std::shared_ptr<Exchange>& exchange);
 
  private:

@@ -11,7 +11,7 @@ bool any_takes(const HttplibRoutes<Handler>& routes, const std::string& path) {
   try {
     return routes.find_first(path) != nullptr;
   } catch (const std::regex_error&) {
-    return true;  // an expression of the program's that is too much for this path: cpp-httplib will find out as well
+    return true;  // the path is too complex for an expression of the program's: cpp-httplib will fail in the same way
   }
 }
 

@@ -1,4 +1,5 @@
-// RouteTable: which of a server's routes cpp-httplib will choose for a request. Any thread, once the server listens.
+// RouteTable: predicts which of a server's routes cpp-httplib chooses for a request. Any thread, once the server
+// listens.
 #pragma once
 
 #include <httplib.h>
@@ -13,7 +14,7 @@ namespace millrace {
 class RouteTable {
  public:
   enum class Reads : std::uint8_t {
-    kNothing,  ///< there is no route
+    kNothing,  ///< no route
     kWhole,    ///< the handler gets the body in Request::body
     kPieces,   ///< the handler reads it by a ContentReader
   };
@@ -23,11 +24,10 @@ class RouteTable {
 
   Reads find(const std::string& method, const std::string& path) const;
 
-  /// The methods that there is a route for at `path`, as the field `Allow` has them; empty if there are none.
+  /// The methods that have a route at `path`, as the value of the field `Allow`; may be empty.
   std::string allowed(const std::string& path) const;
 
-  /// Whether the first route for GET, or the first for POST that reads its body in pieces, which takes `path` is one of
-  /// the kind `Ours`.
+  /// Whether the first route that matches `path`, for GET or for POST with the body in pieces, is of the kind `Ours`.
   template <typename Ours>
   bool gets_by(const std::string& path) const {
     return leads_to<Ours>(insides_.get, path);

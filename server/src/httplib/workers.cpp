@@ -8,7 +8,7 @@ namespace millrace {
 
 namespace {
 
-// Whose handler or callback this thread is in.
+// The server whose handler or callback this thread runs.
 thread_local const void* user_code_of = nullptr;
 
 }  // namespace
@@ -24,7 +24,7 @@ bool Workers::close() {
   return std::exchange(are_running_, false);
 }
 
-// Where one of them sees to it that there is another, that one comes too.
+// Also runs callbacks that these callbacks add.
 void Workers::run_left_over() {
   while (true) {
     std::vector<Task> callbacks;
@@ -47,7 +47,7 @@ bool Workers::give(Task task) {
   return enqueue_in(*queue_, [this, task = std::move(task)] { work(task); });
 }
 
-// A queue that has refused a callback has something else in it, behind which the callback's turn comes.
+// A queue that has refused a callback holds other tasks; the callback runs after one of them.
 void Workers::work(const Task& task) {
   as_user_code(task);
   if (has_left_over_) run_left_over();
@@ -59,7 +59,7 @@ void Workers::run_callback(Task callback) {
   if (are_running_ && give(guarded)) return;
   left_over_.push_back(std::move(guarded));
   has_left_over_ = true;
-  if (are_running_) give([] {});  // what was in the queue may have been done before it could know
+  if (are_running_) give([] {});  // the queue may have run empty before the callback was added
 }
 
 void Workers::as_user_code(const Task& code) const {

@@ -1,4 +1,4 @@
-// Workers: the threads that run the program's code, and what is to run there. Any thread.
+// Workers: the threads that run the program's code, and their tasks. Any thread.
 #pragma once
 
 #include <httplib.h>
@@ -22,27 +22,26 @@ class Workers {
 
   void start(std::unique_ptr<httplib::TaskQueue> queue);
 
-  /// Takes no more. False if it has been called already.
+  /// Refuses further tasks. Returns false if it was called before.
   bool close();
 
-  /// Waits, behind close(), until all that they have been given is done. No lock is held while handlers end: they may
-  /// well be asking the server for something.
+  /// Waits, after close(), until all tasks are done. Holds no lock, because running handlers may call the server.
   void finish() { queue_->shutdown(); }
 
-  /// Runs the callbacks for which there was no worker any more, here, until none is left.
+  /// Runs the callbacks that no worker could take any more, on this thread, until none is left.
   void run_left_over();
 
-  /// Lets the threads go, after run_left_over().
+  /// Ends the threads, after run_left_over().
   void join() { queue_.reset(); }
 
-  /// False if the workers take no more, or their queue refuses it, as a bounded one does when it is full.
+  /// Returns false after close(), or if the queue refuses the task, for example because it is full.
   bool enqueue(Task task);
 
-  /// A user's callback: never here and now. Where there is no worker any more it waits for run_left_over(); where the
-  /// queue refuses it, until a worker is done with something else.
+  /// Runs a user's callback later on a worker, never in this call. After close() the callback waits for
+  /// run_left_over(); if the queue refuses it, until a worker has finished another task.
   void run_callback(Task callback);
 
-  /// Runs code of the user's on this thread.
+  /// Runs the user's code on this thread.
   void as_user_code(const Task& code) const;
   /// Whether this thread is in one of the server's handlers or callbacks.
   bool is_in_user_code() const;
@@ -50,9 +49,9 @@ class Workers {
  private:
   const OnFailure on_failure_;
   Mutex mutex_;
-  bool are_running_ GUARDED_BY(mutex_) = false;  // they take tasks
+  bool are_running_ GUARDED_BY(mutex_) = false;  // the workers take tasks
   std::vector<Task> left_over_ GUARDED_BY(mutex_);
-  std::atomic<bool> has_left_over_ = false;  // behind it: a worker looks without the lock
+  std::atomic<bool> has_left_over_ = false;  // lets a worker check without the lock
   std::unique_ptr<httplib::TaskQueue> queue_;
 
   bool give(Task task) REQUIRES(mutex_);
