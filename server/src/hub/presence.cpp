@@ -13,11 +13,11 @@ namespace {
 
 using nlohmann::json;
 
-// What an entry and a listener take beside their text.
+// Memory of an entry and of a listener besides their texts.
 constexpr std::size_t kEntryBytes = 384;
 constexpr std::size_t kListenerBytes = 192;
 
-// Of one read(): bytes after which it ends, and entries that it looks at.
+// Bounds of one read(): bytes after which it ends, and entries that it checks.
 constexpr std::size_t kPageBytes = 64 * 1024;
 constexpr std::size_t kLookedAt = 1'024;
 
@@ -28,7 +28,7 @@ std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-// As it is counted: a user by name, else a client by name, else nobody in particular.
+// The listener as it is counted: by user, otherwise by client name, otherwise anonymous.
 Presence::Listener counted_as(const Presence::Listener& listener) {
   const auto named = [](const std::string& name) { return !name.empty() && name.size() <= kMaxClientNameBytes; };
   if (named(listener.user)) return {.user = listener.user, .client = {}};
@@ -48,13 +48,13 @@ std::size_t bytes_of(std::string_view pattern) {
   return kEntryBytes + 2 * pattern.size();
 }
 
-// Where a pattern is reported: with the topic; one with wildcards (or too long), where all of those are.
+// The topic on which a pattern is reported: its own; for patterns with wildcards or of too great length, a common one.
 OwnedTopic topic_for(std::string_view pattern) {
   return OwnedTopic::parse(std::string(protocol::kPresenceEventType).append("/").append(pattern))
       .value_or(OwnedTopic(Topic("millrace.presence")));
 }
 
-// The topic that a pattern asks for the presence of; empty if it is no such pattern, or one for several topics.
+// The topic whose presence a pattern selects; empty if it selects no presence, or that of several topics.
 std::string_view subject_of(const TopicPattern& wanted) {
   const std::string_view pattern = wanted.view();
   const std::string_view prefix = protocol::kPresenceEventType;
@@ -71,7 +71,7 @@ bool is_about_presence(const TopicPattern& wanted) {
 // Names in one event, as JSON.
 class Names {
  public:
-  // `budget`: bytes that are left for all names of the event.
+  // `budget`: the bytes left for all names of the event.
   void add(const Presence::Listener& listener, std::size_t& budget) {
     if (budget == 0) {
       ++unnamed_;
@@ -119,7 +119,7 @@ Presence::Joined Presence::join(const TopicFilter& filter, const Listener& liste
   const MutexLock lock(mutex_);
   std::size_t needed = 0;
   for (const TopicPattern& pattern : filter.patterns()) needed += cost(pattern.view(), counted);
-  // All of it or nothing: what is not counted must not be discounted.
+  // Counts all patterns or none, because leave() discounts all.
   if (bytes_ + needed > bounds_.bytes) {
     ++not_reported_;
     return {};
@@ -139,7 +139,7 @@ bool Presence::leave(const TopicFilter& filter, const Listener& listener) {
   return ask();
 }
 
-// Bytes by which a subscription makes it larger.
+// Bytes that a subscription adds.
 std::size_t Presence::cost(std::string_view pattern, const Listener& listener) const {
   const auto place = entries_.find(pattern);
   const bool is_new = place == entries_.end() || !place->second.listeners.contains(listener);
@@ -196,7 +196,7 @@ bool Presence::report() {
   return pending_.empty();
 }
 
-// Bytes of the report; 0 if it has come to nothing.
+// Returns the bytes of the report; 0 if nothing has changed.
 std::size_t Presence::report(Entry& entry) {
   Names joined;
   Names left;
@@ -228,7 +228,7 @@ std::size_t Presence::report(Entry& entry) {
   return bytes;
 }
 
-// Gives it the next version.
+// Gives the entry the next version.
 void Presence::file(Entry& entry, std::string change) {
   if (entry.change != nullptr) changes_bytes_ -= entry.change->size();
   if (entry.version != 0) by_version_.erase(entry.version);
@@ -242,7 +242,7 @@ void Presence::file(Entry& entry, std::string change) {
   gone_bytes_ += gone_.back().second;
 }
 
-// What is kept for those who are slow goes, oldest first: they get the state instead.
+// Drops changes kept for slow subscribers, oldest first: they get the state instead.
 void Presence::bound_changes() {
   for (auto place = by_version_.lower_bound(changes_from_);
        changes_bytes_ > bounds_.changes_bytes && place != by_version_.end(); ++place) {
@@ -255,8 +255,8 @@ void Presence::bound_changes() {
   while (gone_bytes_ > bounds_.changes_bytes && !gone_.empty()) {
     const auto [version, bytes] = gone_.front();
     const auto place = by_version_.find(version);
-    const bool is_there = place != by_version_.end();  // else it has been listened to since
-    if (is_there && place->second->is_pending) break;  // the next report says what becomes of it
+    const bool is_there = place != by_version_.end();  // otherwise it has had listeners since
+    if (is_there && place->second->is_pending) break;  // the next report decides
     gone_.pop_front();
     gone_bytes_ -= bytes;
     if (!is_there) continue;
@@ -313,10 +313,10 @@ Presence::Page Presence::read(Watch& watch) const {
     }
     watch.seen = place->first;
     const Entry& entry = *place->second;
-    // Nobody was there when it began.
+    // The topic had no listeners when the watch began.
     if (watch.is_first && entry.reported == 0 && entry.version <= watch.complete_at) continue;
     if (!watch.filter->matches(entry.topic)) continue;
-    // What has changed says something to those who have had all there was before.
+    // A change is meaningful only to a watch that was complete before it.
     const bool follows = !watch.is_first && entry.change != nullptr && entry.previous <= watch.complete_at;
     page.events.push_back(follows ? *entry.change : state_of(entry));
     bytes += page.events.back().size();
@@ -327,7 +327,7 @@ Presence::Page Presence::read(Watch& watch) const {
   return page;
 }
 
-// From the beginning, be it that it missed that nobody listens to a topic any more.
+// Begins with the state; also again, if the watch has missed that a topic lost its listeners.
 void Presence::begin(Watch& watch, Page& page) const {
   watch.has_begun = true;
   watch.is_first = true;
@@ -337,7 +337,8 @@ void Presence::begin(Watch& watch, Page& page) const {
   const bool names_topics = std::all_of(patterns.begin(), patterns.end(), [](const TopicPattern& pattern) {
     return !is_about_presence(pattern) || !subject_of(pattern).empty();
   });
-  // One that names its topics is told of each, of those without listeners, too. Else all there is comes by and by.
+  // A watch that names its topics gets the state of each, also without listeners. Any other gets all entries, page by
+  // page.
   watch.seen = names_topics ? version_ : 0;
   if (names_topics) return;
   watch.next_topic = patterns.size();
@@ -360,7 +361,7 @@ void Presence::read_topics(Watch& watch, Page& page, std::size_t& bytes) const {
   }
 }
 
-// As it was when it was last reported.
+// The state as last reported.
 std::string Presence::state_of(const Entry& entry) {
   Names present;
   std::size_t budget = kPresenceEventBytes;

@@ -1,11 +1,11 @@
-// Presence: how many listeners each topic has, and their names. A state that subscribers of `millrace.presence/**`
-// follow; it is not part of the log.
+// Presence: the number of each topic's listeners, and their names. Subscribers of `millrace.presence/**` follow this
+// state, which is not part of the log.
 //
-// Changes are collected for a moment and reported topic by topic. So a client that reconnects neither leaves nor joins,
-// and many clients that come together make one event for a topic. Each report gives its topic the next version. A
-// subscriber (a Watch) is a cursor on the versions: it gets the whole state first, then everything newer than its
-// position. A slow subscriber costs no queue: it gets the newest state of each topic when it reads again. Everything is
-// bounded in bytes. Any thread; no clock, no I/O.
+// It collects changes for kPresenceInterval and reports them topic by topic, so that a client that reconnects neither
+// leaves nor joins, and clients that arrive together make one event per topic. Each report gives its topic the next
+// version. A subscriber (a Watch) is a cursor on the versions: it gets the whole state first, then everything newer
+// than its position. A slow subscriber needs no queue: it gets the newest state of each topic when it reads again.
+// Everything is bounded in bytes. Any thread; no clock, no I/O.
 #pragma once
 
 #include <compare>
@@ -28,28 +28,28 @@
 
 namespace millrace {
 
-/// Time for which changes of presence are collected before they are reported.
+/// Time for which presence collects changes before it reports them.
 inline constexpr Duration kPresenceInterval{250};
 
-/// Bytes of presence events that one interval makes, or one event more. The rest waits for the next interval, in which
-/// a topic's changes are still one event.
+/// Bytes of presence events of one interval; the last event may exceed it. Further changes wait for the next interval,
+/// and still make one event per topic.
 inline constexpr std::size_t kPresenceIntervalBytes = 256 * 1024;
 
-/// Of kPresenceBytes, bytes of changes, and of topics without a listener, that are kept for slow subscribers of
-/// presence. Beyond it they get the whole state again.
+/// The part of kPresenceBytes that keeps changes, and topics without listeners, for slow subscribers of presence.
+/// Beyond it they get the whole state again.
 inline constexpr std::size_t kPresenceChangesBytes = 1024 * 1024;
 
 /// Bytes of names in one presence event, as JSON; further listeners are only counted.
 inline constexpr std::size_t kPresenceEventBytes = 64 * 1024;
 
-// An interval of presence has room for a few events, and the whole for the part.
+// An interval has room for a few events, and each part fits into its whole.
 static_assert(kPresenceEventBytes <= kPresenceIntervalBytes && kPresenceIntervalBytes <= kPresenceChangesBytes);
 static_assert(kPresenceChangesBytes <= kPresenceBytes);
 
 class Presence {
  public:
-  /// Names of one subscription, each if there is one: of its user, whom the authorizer knows, and the one that the
-  /// client has given itself. A user is one listener, whatever their clients are called.
+  /// The names of one subscription, each optional: the user's from the authorizer, and the client's own. A user is one
+  /// listener, whatever the names of the user's clients.
   struct Listener {
     std::string user;
     std::string client;
@@ -57,7 +57,7 @@ class Presence {
     auto operator<=>(const Listener&) const = default;
   };
 
-  /// What there is of it in memory, in bytes.
+  /// Bounds of its memory, in bytes.
   struct Bounds {
     std::size_t bytes = kPresenceBytes;
     std::size_t changes_bytes = kPresenceChangesBytes;
@@ -69,36 +69,36 @@ class Presence {
   // What happens -----------------------------------------------------------------------------------------------------
 
   struct Joined {
-    bool is_counted = false;  ///< leave() has to follow. False: there was no room
-    bool asks = false;        ///< the caller has to have report() called in a moment
+    bool is_counted = false;  ///< leave() must follow; false: presence had no room
+    bool asks = false;        ///< the caller must schedule report()
   };
-  /// A subscription has begun. Patterns of Millrace's own topics are left out.
+  /// Adds a subscription. Ignores patterns of Millrace's own topics.
   Joined join(const TopicFilter& filter, const Listener& listener);
-  /// A subscription that was counted is over. True: as Joined::asks.
+  /// Removes a counted subscription. Returns Joined::asks.
   bool leave(const TopicFilter& filter, const Listener& listener);
 
-  /// Reports what has changed, as far as kPresenceIntervalBytes go. True: all of it, and the next join() or leave()
-  /// asks again. False: it has to be called once more, in a moment.
+  /// Reports changes, up to kPresenceIntervalBytes. True: all are reported, and the next join() or leave() asks again.
+  /// False: the caller must schedule it again.
   bool report();
 
-  /// Forgets everybody: there is no subscription any more.
+  /// Forgets all subscriptions.
   void reset();
 
   // Who follows it ---------------------------------------------------------------------------------------------------
 
   class Sink {
    public:
-    /// There is something new to read(). Under a lock: it must only leave word.
+    /// read() would return something new. Called under a lock: must only schedule it.
     virtual void on_presence() = 0;
 
    protected:
     ~Sink() = default;
   };
   void attach(Sink& sink);
-  /// Nothing reaches the sink once it has returned.
+  /// No call reaches the sink after it returns.
   void detach(Sink& sink);
 
-  /// A place in what is reported. The caller's, of one thread.
+  /// A cursor on the reports. The caller owns it and uses it on one thread.
   struct Watch {
     explicit Watch(std::shared_ptr<const TopicFilter> of) : filter(std::move(of)) {}
     const std::shared_ptr<const TopicFilter> filter;
@@ -106,51 +106,52 @@ class Presence {
    private:
     friend class Presence;
     bool has_begun = false;
-    bool is_first = true;           // it reads the state it begins with
-    std::size_t next_topic = 0;     // of the filter's: those before have been told of as they were at the beginning
-    std::uint64_t seen = 0;         // versions up to here have been read
-    std::uint64_t complete_at = 0;  // when it last had all there was; first: when it began
+    bool is_first = true;        // it still reads its initial state
+    std::size_t next_topic = 0;  // index into the filter's patterns: the initial state of those before was reported
+    std::uint64_t seen = 0;      // the versions read so far
+    std::uint64_t complete_at =
+        0;  // the version at which it last was complete; before that, the version at which it began
   };
-  /// Whether a filter asks for presence events.
+  /// Whether a filter selects presence events.
   static bool concerns(const TopicFilter& filter);
 
   struct Page {
     std::vector<std::string> events;  ///< data of presence events
     bool has_more = false;
   };
-  /// What is next for the watch: a bounded number of bytes, for a bounded amount of work.
+  /// The next events for the watch, bounded in bytes and work.
   Page read(Watch& watch) const;
 
   struct Statistics {
-    std::size_t topics = 0;          ///< topics and patterns with a listener, or without since a moment
+    std::size_t topics = 0;          ///< topics and patterns that have listeners, or had some recently
     std::size_t listeners = 0;       ///< names, counted for each topic
-    std::size_t bytes = 0;           ///< that these take
-    std::uint64_t events = 0;        ///< reports made
-    std::uint64_t not_reported = 0;  ///< subscriptions for which there was no room
+    std::size_t bytes = 0;           ///< memory of these
+    std::uint64_t events = 0;        ///< reports
+    std::uint64_t not_reported = 0;  ///< subscriptions that did not fit
   };
   Statistics statistics() const;
 
  private:
   struct Count {
     std::size_t subscriptions = 0;
-    bool is_reported = false;  // as present
-    bool is_changed = false;   // it is in Entry::changed
+    bool is_reported = false;  // the last report has it as present
+    bool is_changed = false;   // Entry::changed has it
   };
   using Listeners = std::map<Listener, Count>;
 
-  // Of a pattern that is subscribed to, or was until a moment ago.
+  // A pattern with a subscription, or with one until recently.
   struct Entry {
     explicit Entry(OwnedTopic reported_at) : topic(std::move(reported_at)) {}
     std::string_view pattern;  // its key in entries_
-    const OwnedTopic topic;    // where it is reported
+    const OwnedTopic topic;    // the topic of its reports
     std::size_t subscribers = 0;
-    std::size_t reported = 0;  // of them
+    std::size_t reported = 0;  // subscribers in the last report
     Listeners listeners;
-    std::vector<Listeners::iterator> changed;   // since the last report
-    bool is_pending = false;                    // it is in pending_
-    std::uint64_t version = 0;                  // of the last report; 0: there was none
-    std::uint64_t previous = 0;                 // of the one before
-    std::shared_ptr<const std::string> change;  // what the last report says has changed; null: read the state
+    std::vector<Listeners::iterator> changed;   // changed since the last report
+    bool is_pending = false;                    // pending_ has it
+    std::uint64_t version = 0;                  // of the last report; 0: not reported yet
+    std::uint64_t previous = 0;                 // of the report before
+    std::shared_ptr<const std::string> change;  // the changes of the last report; null: read the state
   };
 
   std::size_t cost(std::string_view pattern, const Listener& listener) const REQUIRES(mutex_);
@@ -169,14 +170,14 @@ class Presence {
   const Bounds bounds_;
   mutable Mutex mutex_;
   StringMap<Entry> entries_ GUARDED_BY(mutex_);                    // by pattern
-  std::map<std::uint64_t, Entry*> by_version_ GUARDED_BY(mutex_);  // those that have been reported
-  std::deque<Entry*> pending_ GUARDED_BY(mutex_);                  // those that have changed since
-  // Versions of reports that nobody listens any more, in order, and the bytes of their entries.
+  std::map<std::uint64_t, Entry*> by_version_ GUARDED_BY(mutex_);  // the reported entries
+  std::deque<Entry*> pending_ GUARDED_BY(mutex_);                  // entries changed since
+  // Versions of reports of topics without listeners, in order, and the bytes of their entries.
   std::deque<std::pair<std::uint64_t, std::size_t>> gone_ GUARDED_BY(mutex_);
   std::vector<Sink*> sinks_ GUARDED_BY(mutex_);
   std::uint64_t version_ GUARDED_BY(mutex_) = 1;
-  std::uint64_t forgotten_ GUARDED_BY(mutex_) = 0;     // the newest version of an entry that was erased
-  std::uint64_t changes_from_ GUARDED_BY(mutex_) = 0;  // entries of lower versions have no `change`
+  std::uint64_t forgotten_ GUARDED_BY(mutex_) = 0;     // the newest version of an erased entry
+  std::uint64_t changes_from_ GUARDED_BY(mutex_) = 0;  // entries with lower versions have no `change`
   std::size_t changes_bytes_ GUARDED_BY(mutex_) = 0;
   std::size_t gone_bytes_ GUARDED_BY(mutex_) = 0;
   std::size_t bytes_ GUARDED_BY(mutex_) = 0;
