@@ -250,7 +250,7 @@ TEST(ForeignProtocol, IsAnsweredAtOnceCountedAndLogged) {
   server.stop();
   ASSERT_EQ(log.size(), 2u) << "one line for each protocol, however many connections";
   EXPECT_NE(log[0].find("127.0.0.1"), std::string::npos) << log[0];
-  EXPECT_NE(log[0].find("clear HTTP/1.1"), std::string::npos) << log[0];
+  EXPECT_NE(log[0].find("clear HTTP: use http://"), std::string::npos) << log[0];
   EXPECT_NE(log[1].find("HTTP/2"), std::string::npos) << log[1];
 }
 
