@@ -1,4 +1,4 @@
-// SHA-256, to give a text of any length a name of fixed length.
+// SHA-256: a name of fixed length for a text of any length.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace millrace {
 
-/// In 64 hexadecimal digits.
+/// The SHA-256 of `text` as 64 hexadecimal digits.
 std::string sha256(std::string_view text);
 
 }  // namespace millrace

@@ -69,7 +69,7 @@ std::string payload_of(std::string_view epoch, std::uint64_t sequence, const Eve
 
 namespace {
 
-// What the frames of an event and of a mark have in common.
+// The common part of the frames of events and marks.
 std::shared_ptr<Frame> blank_frame(std::uint64_t sequence, Topic topic, Publication::Kind kind, TimePoint published) {
   auto frame = std::make_shared<Frame>();
   frame->sequence = sequence;
@@ -80,7 +80,7 @@ std::shared_ptr<Frame> blank_frame(std::uint64_t sequence, Topic topic, Publicat
   return frame;
 }
 
-// A mark says no more than how far the log has come.
+// A mark carries only the log's position.
 std::string mark_payload(std::string_view epoch, std::uint64_t sequence) {
   std::string payload;
   const OwnedEventId id = id_of(epoch, sequence);

@@ -13,7 +13,7 @@ namespace millrace {
 
 namespace {
 
-// Whether nothing follows the event in its topic but marks; and, where the finished ones do not count, no finish.
+// Whether no event follows in the topic; and with Topics::kGoingOn, no finish either.
 bool is_newest(const EventStore& store, const LogEntry& event, EventStore::Topics topics) {
   const TopicFilter topic({event.topic.get()});
   for (std::uint64_t seen = event.sequence;;) {
@@ -48,7 +48,7 @@ LogEntry LogEntry::of(std::string_view epoch, std::uint64_t sequence, const Publ
   return entry;
 }
 
-// A page of the log at a time: of each topic the last event in it counts, if the log has none after that.
+// Reads one page of the log: a topic's last event in the page counts, if the log has none after it.
 EventStore::Page EventStore::read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
                                          Topics topics) const {
   Page page = read_after(sequence, filter);

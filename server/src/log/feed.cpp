@@ -18,7 +18,7 @@ namespace millrace {
 
 namespace {
 
-// Entries that are copied out of the log while its lock is held: some microseconds.
+// Entries copied from the log under one lock: some microseconds.
 constexpr std::size_t kCopiedAtOnce = 64;
 
 }  // namespace
@@ -44,48 +44,48 @@ struct Feed::State {
              stored != nullptr ? stored->head() : 0, &pinned),
         store(std::move(options.store)) {}
 
-  // The log that has everything: the ring, which needs the mutex, or the store, which may wait.
+  // The complete log: the ring, which needs the mutex, or the store, which may wait.
   const EventLog& log() const NO_THREAD_SAFETY_ANALYSIS {
     return stored != nullptr ? static_cast<const EventLog&>(*stored) : ring;
   }
 
-  // Whether the ring holds what comes behind `sequence`, as far as the log does.
+  // Whether the ring holds everything that the log has after `sequence`.
   bool is_in_memory(std::uint64_t sequence) const REQUIRES(mutex) {
-    // Where the cursor is itself in memory, so is the finish it may have seen.
+    // If the cursor's entry is in memory, so is a finish that the reader may have seen.
     return store == nullptr || sequence >= ring.oldest() || sequence >= ring.head();
   }
 
-  // Where a client goes on that has seen all up to `sequence`.
+  // The position of a client that has seen everything up to `sequence`.
   Cursor behind(std::uint64_t sequence, const TopicFilter* filter, bool latest, std::uint64_t head) const;
-  // The same for one whose ID is gone, or unknown.
+  // The same for a client whose ID has expired or is unknown.
   Cursor gap_behind(std::uint64_t sequence, const TopicFilter* filter, bool latest, std::uint64_t head,
                     std::string_view reason) const;
-  // Before what the log has for the filter: retained events, or its oldest entry.
+  // The sequence before the log's first event for the filter: a retained event, or its oldest entry.
   std::uint64_t before_first(std::uint64_t sequence, const TopicFilter* filter) const;
 
   // The next page of newest events for a filter with wildcards.
   Page scan_newest(const Place& place, const TopicFilter& filter) const;
-  // The same without, if it is in memory.
+  // The same without wildcards, if it is in memory.
   std::optional<Page> newest_in_memory(const Place& place, const TopicFilter& filter) const REQUIRES(mutex);
 
-  // The next page for a filter with wildcards. What is looked at is copied first, some at a time: so whoever publishes
-  // waits for the copying of a few pointers at most, not for the matching.
+  // The next page for a filter with wildcards. Copies some entries at a time before it matches them, so that publishers
+  // wait only for the copying of a few pointers.
   Page scan(std::uint64_t sequence, const TopicFilter& filter) const;
 
-  // The ring's next page, if that is in it.
+  // The next page, if it is in the ring.
   std::optional<Page> page_in_memory(std::uint64_t sequence, const TopicFilter& filter) const REQUIRES(mutex);
 
-  // Where an ID leads that the ring does not know.
+  // The position for an ID that the ring does not know.
   Cursor look_up(std::string_view last_event_id, const TopicFilter* filter, std::uint64_t head, bool latest) const;
 
-  // Where memory runs out in here, the program ends: a log that has half of an event, or a loop that has missed one,
-  // would be loss in silence.
+  // If memory runs out here, the program ends, because half of an event in the log, or a loop that misses one, would be
+  // a silent loss.
   void post(const FramePtr& frame) noexcept REQUIRES(mutex) {
     if (frame == nullptr) return;
     for (Sink* sink : sinks) sink->post(frame);
   }
 
-  // Has the log take them, and hands out what it has taken.
+  // Appends them to the log, and posts the new frames.
   void append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
     if (store != nullptr) return store->append(publications, sequences);
     const TimePoint now = clock();
@@ -103,7 +103,7 @@ struct Feed::State {
     }
   }
 
-  // What the store has made sure of. Each entry becomes a frame here, once, before anybody waits for the lock.
+  // Takes the entries that the store has committed. Makes their frames before it takes the lock.
   void follow(std::span<const LogEntry> entries) noexcept {
     const TimePoint now = clock();
     const auto time_now = time();
@@ -115,7 +115,7 @@ struct Feed::State {
     }
     const MutexLock lock(mutex);
     for (FramePtr& frame : frames) {
-      if (frame->sequence <= ring.head()) continue;  // it has been here
+      if (frame->sequence <= ring.head()) continue;  // already in the ring
       ring.follow(frame);
       post(frame);
     }
@@ -128,13 +128,13 @@ struct Feed::State {
   const std::function<TimePoint()> clock;
   const std::function<std::chrono::system_clock::time_point()> time;
   PinnedBytes pinned;
-  const std::unique_ptr<StoredLog> stored;  // where there is a store
+  const std::unique_ptr<StoredLog> stored;  // null without a store
   mutable Mutex mutex;
   RingEventLog ring GUARDED_BY(mutex);
   std::vector<Sink*> sinks GUARDED_BY(mutex);
-  // These have threads, which use what is above.
+  // The threads of these members use those above.
   const std::shared_ptr<EventStore> store;  // may be null
-  std::unique_ptr<PageReader> reader;       // where there is a store
+  std::unique_ptr<PageReader> reader;       // null without a store
   bool is_started = false;                  // the store
 };
 
@@ -150,7 +150,8 @@ std::optional<std::uint64_t> own_sequence(std::string_view id, std::string_view 
   return sequence;
 }
 
-// For one that has seen all up to `sequence`, of a log whose oldest entry but for retained ones is `oldest`.
+// The page for a reader that has seen everything up to `sequence`, if the log's oldest entry, except retained ones, is
+// `oldest`.
 Feed::Page expired_page(std::uint64_t sequence, std::uint64_t oldest, std::uint64_t first_after) {
   return {.frames = {},
           .through = std::max(sequence, std::min(first_after, oldest) - 1),
@@ -159,7 +160,7 @@ Feed::Page expired_page(std::uint64_t sequence, std::uint64_t oldest, std::uint6
           .forgiven = oldest - 1};
 }
 
-// Whether newest events that the reader has not seen, and does not know to be gone, are gone.
+// Whether newest events are gone that the reader has neither seen nor knows to be gone.
 bool has_forgotten(std::uint64_t forgotten, const Place& place) {
   return forgotten > std::max(place.sequence, place.forgiven);
 }
@@ -168,14 +169,14 @@ Feed::Page forgotten_page(std::uint64_t forgotten, const Place& place) {
   return {.frames = {}, .through = place.sequence, .expired = true, .forgiven = forgotten};
 }
 
-// The log's next page of newest events, as a feed hands it out.
+// The log's next page of newest events, as a feed's page.
 Feed::Page newest_page_of(const EventLog& log, const Place& place, const TopicFilter& filter) {
   if (const std::uint64_t forgotten = log.forgotten(); has_forgotten(forgotten, place)) {
     return forgotten_page(forgotten, place);
   }
   EventLog::Page page = log.read_newest(place, filter);
   const bool goes_on = place.reads == Place::Reads::kState;
-  // A topic that has begun anew has newer events, with which the reader goes on.
+  // The reader continues after the state, where a topic that has begun again has newer events.
   const auto finished_at = goes_on ? std::nullopt : log.finished_at(filter, EventLog::kNow);
   return {.frames = std::move(page.frames),
           .through = page.through,
@@ -184,13 +185,13 @@ Feed::Page newest_page_of(const EventLog& log, const Place& place, const TopicFi
           .work = page.work};
 }
 
-// The log's next page, as a feed hands it out.
+// The log's next page, as a feed's page.
 Feed::Page page_of(const EventLog& log, std::uint64_t sequence, const TopicFilter& filter) {
   EventLog::Page page = log.read_after(sequence, filter);
   if (sequence + 1 < page.oldest) return expired_page(sequence, page.oldest, log.first_after(sequence, filter));
-  // Asked for after the page, so that a finish which the page has not reached cannot end it.
+  // Reads it after the page, so that a finish that the page has not reached cannot end the page.
   const auto finished_at = log.finished_at(filter, sequence);
-  // What comes behind the end is for those who come then.
+  // Later events are for clients that subscribe after the end.
   if (finished_at && page.through > *finished_at) {
     std::erase_if(page.frames, [&](const FramePtr& frame) { return frame->sequence > *finished_at; });
     page.through = std::max(sequence, *finished_at);
@@ -202,12 +203,12 @@ Feed::Page page_of(const EventLog& log, std::uint64_t sequence, const TopicFilte
           .work = page.work};
 }
 
-// Whether who has seen all up to `sequence` has seen the end of all its topics.
+// Whether a reader that has seen everything up to `sequence` has seen the end of all its topics.
 bool is_over(const EventLog& log, std::uint64_t sequence, const TopicFilter& filter) {
   if (sequence + 1 < log.oldest()) return false;
   const auto finished_at = log.finished_at(filter, sequence);
   if (!finished_at) return false;
-  // Nothing but the finish itself may be left.
+  // At most the finish itself may be left.
   const auto page = log.read_after(sequence, filter);
   return page.frames.empty() || page.frames.front()->sequence >= *finished_at;
 }
@@ -218,7 +219,7 @@ std::optional<Feed::Page> Feed::State::page_in_memory(std::uint64_t sequence, co
   if (store == nullptr) return page_of(ring, sequence, filter);
   if (!is_in_memory(sequence)) return std::nullopt;
   Page page = page_of(ring, sequence, filter);
-  // That another of its topics is finished, the ring may have forgotten.
+  // The ring may have forgotten that another topic of the filter is finished.
   const bool may_be_over =
       !page.finished && filter.is_literal() && filter.patterns().size() > 1 &&
       std::any_of(page.frames.begin(), page.frames.end(), [](const FramePtr& frame) { return frame->finishes_topic; });
@@ -240,7 +241,7 @@ Feed::Page Feed::State::scan(std::uint64_t sequence, const TopicFilter& filter) 
       if (scan.through() == sequence && sequence + 1 < oldest) {
         return expired_page(sequence, oldest, ring.first_after(sequence, filter));
       }
-      // What was looked at before the log moved on past it is a page all the same.
+      // Entries have expired meanwhile: the page ends with those already copied.
       if (scan.through() + 1 < oldest) break;
       ring.copy_after(scan.through(), kCopiedAtOnce, some);
       at_head = scan.through() + some.size() >= ring.head();
@@ -262,14 +263,14 @@ std::optional<Feed::Page> Feed::State::newest_in_memory(const Place& place, cons
   if (store == nullptr) return newest_page_of(ring, place, filter);
   if (!is_in_memory(place.sequence)) return std::nullopt;
   Page page = newest_page_of(ring, {place.sequence, place.reads, place.until, UINT64_MAX}, filter);
-  // That another of its topics is finished, the ring may have forgotten.
+  // The ring may have forgotten that another topic of the filter is finished.
   const bool may_be_over = place.reads == Place::Reads::kNewest && !page.finished && filter.patterns().size() > 1 &&
                            ring.has_finished_after(place.sequence, filter);
   if (may_be_over) return std::nullopt;
   return page;
 }
 
-// As scan() does.
+// Copies before it matches, as scan() does.
 Feed::Page Feed::State::scan_newest(const Place& place, const TopicFilter& filter) const {
   PageScan scan(filter, place.sequence);
   std::vector<FramePtr> frames;
@@ -300,14 +301,14 @@ Feed::Feed(Options options) {
   auto on_store_status = std::move(options.on_store_status);
   state_ = std::make_unique<State>(std::move(options));
   State& shared = *state_;
-  static_cast<void>(id_of(std::numeric_limits<std::uint64_t>::max()));  // an epoch that makes no IDs ends it here
+  static_cast<void>(id_of(std::numeric_limits<std::uint64_t>::max()));  // throws if the epoch is invalid in IDs
   if (shared.store == nullptr) return;
   shared.reader = std::make_unique<PageReader>([&shared](const Place& place, const TopicFilter& filter) {
     const bool reads_all = place.reads == Place::Reads::kEverything;
     Page page =
         reads_all ? page_of(*shared.stored, place.sequence, filter) : newest_page_of(*shared.stored, place, filter);
-    page.at_head = false;  // more may be published before it arrives: the memory tells
-    for (const FramePtr& frame : page.frames) shared.pinned.evict(*frame);  // the page's alone
+    page.at_head = false;  // more may be published before the page arrives: the reader looks into memory next
+    for (const FramePtr& frame : page.frames) shared.pinned.evict(*frame);  // only the page holds it
     return page;
   });
   if (on_store_status == nullptr) on_store_status = [](const StoreStatus&) {};
@@ -369,27 +370,27 @@ Feed::Cursor Feed::resolve(std::string_view last_event_id, const TopicFilter* fi
   ring.expire(state_->clock());
   const std::uint64_t head = ring.head();
   if (last_event_id.empty()) return {.sequence = head};
-  // What is in memory needs no store, which may not be there now, or not find yet by its ID what it has handed over.
+  // Looks into memory first: the store may be unavailable, or not find its newest entries by ID yet.
   if (const auto own = own_sequence(last_event_id, ring.epoch()); own && *own <= head && *own + 1 >= ring.oldest()) {
     return {.sequence = *own};
   }
   const auto known = filter != nullptr ? ring.find(last_event_id, *filter) : std::nullopt;
   if (state_->store == nullptr)
     return known ? state_->behind(*known, filter, latest, head) : state_->look_up(last_event_id, filter, head, latest);
-  // A store is asked without the lock, since it may take its time.
+  // Asks the store without the lock, because that may take long.
   lock.unlock();
   try {
     if (!known) return state_->look_up(last_event_id, filter, head, latest);
-    // Another event with this ID may be older than what is in memory.
+    // An older event with this ID may be in the store only.
     return {.sequence = std::min(*known, state_->store->find(last_event_id, *filter).value_or(*known))};
   } catch (const StoreUnavailable&) {
-    // Of one topic, it would have to be another publisher's.
+    // With a single topic, an older one could only be another publisher's.
     if (known && filter->is_literal() && filter->patterns().size() == 1) return {.sequence = *known};
     throw;
   }
 }
 
-// Without a store, under the mutex; with one, without.
+// Called under the mutex without a store, and without the mutex with one.
 Feed::Cursor Feed::State::look_up(std::string_view last_event_id, const TopicFilter* filter, std::uint64_t head,
                                   bool latest) const {
   if (last_event_id == protocol::kEarliest) {
@@ -411,7 +412,7 @@ Feed::Cursor Feed::State::look_up(std::string_view last_event_id, const TopicFil
     if (filter != nullptr) sequence = ring.find(last_event_id, *filter);
     if (sequence) return {.sequence = *sequence};
   }
-  // Another server of the store's may have been faster than this one.
+  // Another server that uses the store may be ahead of this one.
   const bool is_there = sequence && (*sequence <= head || (store != nullptr && store->catch_up(*sequence)));
   if (!is_there) return gap_behind(0, filter, latest, head, "unknown");
   return behind(*sequence, filter, latest, head);
@@ -447,10 +448,10 @@ Feed::Cursor Feed::State::gap_behind(std::uint64_t sequence, const TopicFilter* 
 
 bool Feed::is_over(const Cursor& cursor, const TopicFilter& filter) const {
   if (!cursor.gap_reason.empty() || !filter.is_literal()) return false;
-  // Topics that are finished have no state.
+  // Finished topics have no state.
   const std::uint64_t seen = std::max(cursor.sequence, cursor.state_until);
   MutexLock lock(state_->mutex);
-  // What the memory knows of the end is true, also while the store cannot be asked.
+  // The ring's answer is right even while the store is unavailable.
   if (millrace::is_over(state_->ring, seen, filter)) return true;
   if (state_->store == nullptr) return false;
   const bool is_in_memory = seen + 1 >= state_->ring.oldest();
@@ -458,8 +459,8 @@ bool Feed::is_over(const Cursor& cursor, const TopicFilter& filter) const {
   try {
     return millrace::is_over(*state_->stored, seen, filter);
   } catch (const StoreUnavailable&) {
-    // The memory may have forgotten the end. A stream that stays open is better than none, which many a client takes
-    // for the end.
+    // The ring may have forgotten the end. Keeps the stream open rather than refuse it, which many clients take for the
+    // end.
     if (is_in_memory) return false;
     throw;
   }

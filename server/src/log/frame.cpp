@@ -11,8 +11,7 @@ namespace millrace {
 
 namespace {
 
-// An event's payload with `{"topic":…,"data":…}` in place of its data. As EventStreamWriter writes it, the `data` lines
-// are the last.
+// An event's payload with `{"topic":…,"data":…}` in place of its data. EventStreamWriter writes the `data` lines last.
 std::string enveloped(std::string_view topic, std::string_view payload) {
   constexpr std::string_view kData = "data: ";
   std::string fields;
@@ -30,7 +29,7 @@ std::string enveloped(std::string_view topic, std::string_view payload) {
     payload.remove_prefix(std::min(end, payload.size() - 1) + 1);
   }
   const nlohmann::ordered_json envelope = {{"topic", topic}, {"data", data}};
-  // What is not UTF-8 in it arrives as it would without the envelope.
+  // Invalid UTF-8 arrives at the client as it would without the envelope.
   fields.append(kData).append(envelope.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return fields.append("\n\n");
 }
@@ -80,7 +79,7 @@ const Frame& Frame::made(Variant& variant, const Make& make) const {
   frame->topic = topic;
   set_payload(*frame, make());
   const Frame* first = nullptr;
-  // Where another thread was faster, its frame is the one.
+  // If another thread was faster, its frame is used.
   return variant.compare_exchange_strong(first, frame.get(), std::memory_order_acq_rel) ? *frame.release() : *first;
 }
 
@@ -102,7 +101,7 @@ void wrap_chunk(std::string& out, std::size_t begin) {
 }
 
 void set_payload(Frame& frame, std::string_view payload) {
-  // All there will be: a string that grows at its end takes twice as much, for as long as the log keeps it.
+  // Reserves everything at once: a string that grows would take twice the memory for as long as the log keeps it.
   constexpr std::size_t kFraming = 20;
   frame.bytes.clear();
   frame.bytes.reserve(payload.size() + kFraming);

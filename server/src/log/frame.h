@@ -1,8 +1,8 @@
-// Frame: the bytes of an event on the wire, encoded once and shared by all receivers.
+// Frame: an event's bytes on the wire, encoded once and shared by all receivers.
 //
-// They are a whole HTTP/1.1 chunk. A client with HTTP/1.0 gets only the payload in it; one that accepts gzip gets a
-// chunk with the compressed payload. A frame has further forms, each made once, when it is first asked for: with a
-// `topic` field, and with data that names its topic.
+// They are an HTTP/1.1 chunk. HTTP/1.0 and HTTP/2 clients get only its payload; clients that accept gzip get the
+// compressed payload. A frame has further forms, each made once at its first use: with a `topic` field, and with data
+// that names its topic.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@
 
 namespace millrace {
 
-/// How the bytes of a frame are framed.
+/// The framing of a frame's bytes.
 enum class WireCoding : std::uint8_t {
   kPayload,      ///< HTTP/1.0 and HTTP/2
   kChunk,        ///< HTTP/1.1
@@ -28,7 +28,7 @@ enum class WireCoding : std::uint8_t {
   kGzipChunk,    ///< HTTP/1.1 with it
 };
 
-/// What of a frame a client gets.
+/// The form of frames that a client gets.
 struct WireForm {
   WireCoding coding = WireCoding::kChunk;
   bool topic = false;     ///< events have a `topic` field
@@ -50,36 +50,36 @@ struct Frame {
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
-  std::uint64_t sequence = 0;       ///< of its event; of a frame without one: what the client has seen once it has it
-  std::optional<OwnedTopic> topic;  ///< nothing where the frame carries no event of the log
+  std::uint64_t sequence = 0;  ///< of its event; in a frame without an event, the client's position after the frame
+  std::optional<OwnedTopic> topic;  ///< nothing if the frame carries no event of the log
   std::string publisher_id;         ///< empty if the log gave the event its ID
-  std::string publisher;            ///< publisher_key() of the one that gave it; empty without such an ID
-  bool is_mark = false;             ///< a mark in its topic's life: it carries no event, and no subscriber gets it
-  bool finishes_topic = false;      ///< a mark: its topic ends with it
-  bool is_retained = false;         ///< it outlives the log's bounds while it is its topic's newest event
-  TimePoint published{};            ///< when it went into the log
+  std::string publisher;            ///< publisher_key() of this publisher; empty without such an ID
+  bool is_mark = false;             ///< a mark: carries no event, and no subscriber gets it
+  bool finishes_topic = false;      ///< a mark that finishes its topic
+  bool is_retained = false;         ///< stays beyond the log's bounds while it is its topic's newest event
+  TimePoint published{};            ///< when it was appended to the log
   std::string bytes;                ///< size line, payload, CRLF [RFC 9112 7.1]
   std::uint32_t payload_begin = 0;
   std::uint32_t payload_bytes = 0;
 
   std::string_view chunk() const { return bytes; }
   std::string_view payload() const { return std::string_view(bytes).substr(payload_begin, payload_bytes); }
-  /// The payload in a gzip stream: compressed when it is first asked for, once, by whichever thread that is.
+  /// The payload as a part of a gzip stream. The first caller compresses it, on any thread.
   const GzipBlock& gzip() const;
   std::string_view wire(WireForm form) const { return in(form).coded(form.coding); }
-  /// The frame whose payload is in this form: itself, or one that is made when it is first asked for, once, by
-  /// whichever thread that is. Lives as long as this frame. What carries no event of the log has one form.
+  /// This frame in the given form: itself, or a frame that the first caller makes, on any thread. Valid as long as this
+  /// frame. A frame without an event of the log has only one form.
   const Frame& in(WireForm form) const;
 
   std::string_view topic_text() const { return topic ? topic->view() : std::string_view(); }
 
-  /// Sets it instead, before any other thread has the frame.
+  /// Sets gzip()'s result in advance, before another thread has the frame.
   void set_gzip(GzipBlock block) { gzip_ = std::make_unique<const GzipBlock>(std::move(block)); }
 
  private:
   friend class PinnedBytes;
-  mutable std::atomic<std::uint32_t> pins_ = 0;  // PinnedBytes' own
-  // Another form of the frame, which it owns.
+  mutable std::atomic<std::uint32_t> pins_ = 0;  // used by PinnedBytes
+  // Another form of the frame, owned by the frame.
   using Variant = std::atomic<const Frame*>;
   std::string_view coded(WireCoding coding) const;
   template <typename Make>
@@ -93,10 +93,10 @@ struct Frame {
 
 using FramePtr = std::shared_ptr<const Frame>;
 
-/// Puts `payload` into a chunk of its own, appended to `out`; returns where in `out` the payload begins.
+/// Appends `payload` to `out` as a chunk; returns the payload's position in `out`.
 std::size_t append_chunk(std::string_view payload, std::string& out);
 
-/// Makes what stands in `out` from `begin` on a chunk.
+/// Turns `out` from `begin` on into a chunk.
 void wrap_chunk(std::string& out, std::size_t begin);
 
 /// The chunk that ends a body. [RFC 9112 7.1]

@@ -11,8 +11,8 @@ namespace millrace {
 
 namespace {
 
-// zlib's of 1 to 9. Of events of some KiB, 6 makes a tenth less in one and a half times the time; of large ones, in
-// three times.
+// zlib's level, 1 to 9. Level 6 makes events of some KiB a tenth smaller in 1.5 times the time; with large events, in
+// three times the time.
 constexpr int kLevel = 3;
 
 // Raw deflate, with the largest window. [zlib.h, deflateInit2]
@@ -23,10 +23,10 @@ constexpr int kMemoryLevel = 8;
 constexpr std::size_t kMaxStoredBytes = 0xffff;
 constexpr std::size_t kStoredHeadBytes = 5;
 
-// What a gzip stream begins with: deflated, and nothing more is said. [RFC 1952 2.3]
+// A gzip stream's header: deflated, without optional fields. [RFC 1952 2.3]
 constexpr std::string_view kGzipHead{"\x1f\x8b\x08\0\0\0\0\0\0\xff", 10};
 
-// What compressing needs besides the bytes: some 260 KiB, which is kept.
+// The compressor's state: some 260 KiB, reused.
 class Deflater {
  public:
   Deflater() {
@@ -38,14 +38,15 @@ class Deflater {
   Deflater(const Deflater&) = delete;
   Deflater& operator=(const Deflater&) = delete;
 
-  /// False if the compressed bytes, whole and with a byte's end, do not fit into `out`; else it is cut to them.
+  /// Compresses `bytes` up to a byte boundary, and cuts `out` to the result. Returns false if the result does not fit
+  /// into `out`.
   bool deflate(std::string_view bytes, std::string& out) {
     deflateReset(&stream_);
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));  // zlib does not write to it
     stream_.avail_in = static_cast<uInt>(bytes.size());
     stream_.next_out = reinterpret_cast<Bytef*>(out.data());
     stream_.avail_out = static_cast<uInt>(out.size());
-    // Room that is left tells that the flush is whole.
+    // Free room means that the flush is complete.
     if (::deflate(&stream_, Z_SYNC_FLUSH) != Z_OK || stream_.avail_out == 0) return false;
     out.erase(out.size() - stream_.avail_out);
     return true;
@@ -68,7 +69,7 @@ void append_stored(std::string_view payload, std::string& out) {
   while (!payload.empty()) {
     const std::string_view part = payload.substr(0, kMaxStoredBytes);
     payload.remove_prefix(part.size());
-    out.push_back('\0');  // not the last block, and stored
+    out.push_back('\0');  // a stored block, not the last
     append_little_endian(static_cast<std::uint32_t>(part.size()), 2, out);
     append_little_endian(~static_cast<std::uint32_t>(part.size()), 2, out);
     out.append(part);
@@ -99,7 +100,7 @@ void GzipBlock::add_to(GzipSum& total) const {
 
 GzipBlock compressed_block(std::string_view payload) {
   if (payload.size() < kMinGzipBytes) return stored_block(payload);
-  // One a thread that compresses, as scratch: it holds nothing from one call to the next.
+  // One scratch compressor per thread; it keeps nothing between calls.
   thread_local Deflater deflater;
   std::string out(stored_bytes(payload.size()), '\0');
   return deflater.deflate(payload, out) ? block({}, out, payload) : stored_block(payload);
@@ -123,7 +124,7 @@ GzipBlock first_block(std::string_view preface, std::string_view payload, bool i
 }
 
 std::string gzip_end(const GzipSum& sum) {
-  std::string end("\x03\0", 2);  // the last block, of fixed codes, with nothing but its end
+  std::string end("\x03\0", 2);  // an empty last block with fixed codes
   append_little_endian(sum.crc, 4, end);
   append_little_endian(sum.bytes, 4, end);
   return end;

@@ -1,4 +1,4 @@
-// In place of gzip_block.cpp where zlib is left out.
+// Replaces gzip_block.cpp in builds without zlib.
 #include "gzip_block.h"
 
 namespace millrace {

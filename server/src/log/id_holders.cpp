@@ -8,12 +8,12 @@ namespace millrace {
 
 namespace {
 
-// The text right behind it.
+// The next text in byte order.
 std::string behind(std::string_view text) {
   return std::string(text).append(1, '\0');
 }
 
-// The first text behind all that begin as `topic` does up to `end`, where a segment begins.
+// The first text after all texts that begin with the first `end` bytes of `topic`, where a segment begins.
 std::optional<std::string> past(std::string_view topic, std::size_t end) {
   if (end == 0) return std::nullopt;
   std::string text(topic.substr(0, end));
@@ -24,7 +24,7 @@ std::optional<std::string> past(std::string_view topic, std::size_t end) {
 }  // namespace
 
 std::optional<std::string> next_candidate(std::string_view pattern, std::string_view topic) {
-  std::size_t begin = 0;  // of the segment that is looked at
+  std::size_t begin = 0;  // of the current segment
   while (true) {
     const std::size_t end = std::min(topic.find('/', begin), topic.size());
     const std::string_view wanted = pattern.substr(0, pattern.find('/'));

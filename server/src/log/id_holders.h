@@ -1,5 +1,4 @@
-// Finds a publisher's ID: in an index of its holders, which are the topics and publishers with an event of this ID, in
-// byte order.
+// Finds a publisher's ID in an index of its holders: the topics and publishers with an event of this ID, in byte order.
 #pragma once
 
 #include <cstdint>
@@ -16,19 +15,19 @@ namespace millrace {
 struct IdHolder {
   OwnedTopic topic;
   std::string publisher;
-  std::uint64_t sequence = 0;  ///< of its newest event
+  std::uint64_t sequence = 0;  ///< of the holder's newest event
 };
 
-/// The ID's first holder from this place on, in the order of topics, then publishers.
+/// Returns the ID's first holder from this topic and publisher on, ordered by topic, then publisher.
 using NextHolder = std::function<std::optional<IdHolder>(std::string_view topic, std::string_view publisher)>;
 
-/// The oldest of the holders' events among the topics that match; nothing if there is none, or if it takes more than
-/// kMaxIdHolders looks to tell. Holders of topics that do not match are passed over by their common beginnings, so that
-/// they cost next to nothing however many they are.
+/// The oldest event of the holders whose topics match; nothing without one, or if finding it takes more than
+/// kMaxIdHolders steps. Skips holders of other topics by common prefixes, so that they cost almost nothing, whatever
+/// their number.
 std::optional<std::uint64_t> oldest_holder(const TopicFilter& filter, const NextHolder& next);
 
-/// A text beyond `topic`, which does not match, such that no topic in between matches the pattern either; nothing if
-/// none does from there on.
+/// A text after `topic`, which does not match, such that no topic in between matches the pattern either; nothing if no
+/// later topic matches.
 std::optional<std::string> next_candidate(std::string_view pattern, std::string_view topic);
 
 }  // namespace millrace

@@ -31,7 +31,7 @@ bool IdIndex::Less::is_less(const Key& a, const Key& b) {
 
 void IdIndex::insert(const Frame& frame) {
   const auto [entry, is_new] = entries_.insert({.hash = hash(frame.publisher_id), .frame = &frame});
-  if (!is_new) entry->frame = &frame;  // the key is the same
+  if (!is_new) entry->frame = &frame;  // the keys are equal
 }
 
 void IdIndex::erase(const Frame& frame) {

@@ -1,6 +1,6 @@
-// IdIndex: the events in memory with publishers' IDs, by ID, topic and publisher; for each such key the newest event.
+// IdIndex: finds events in memory by publisher's ID, topic and publisher; it holds the newest event of each such key.
 //
-// It owns no text: a frame must exist until it is erased from the index. Not thread-safe.
+// It owns no text, so a frame must exist until it is erased from the index. Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -16,19 +16,19 @@ namespace millrace {
 
 class IdIndex {
  public:
-  /// In the place of an older event with its key, if there is one. Changes nothing where it throws.
+  /// Inserts the frame; replaces an older event with the same key. Changes nothing if it throws.
   void insert(const Frame& frame);
-  /// Unless a newer event has taken its place.
+  /// Erases the frame, unless a newer event has replaced it.
   void erase(const Frame& frame);
 
-  /// The sequence of the publisher's event.
+  /// The sequence of this publisher's event in this topic.
   std::optional<std::uint64_t> find(std::string_view id, std::string_view topic, std::string_view publisher) const;
   /// As EventLog::find().
   std::optional<std::uint64_t> find(std::string_view id, const TopicFilter& filter) const;
 
  private:
   struct Key {
-    std::size_t hash;  // of the ID: compared first, and mostly alone
+    std::size_t hash;  // of the ID; compared first, which mostly decides
     std::string_view id;
     std::string_view topic;
     std::string_view publisher;

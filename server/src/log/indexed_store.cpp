@@ -29,12 +29,12 @@ std::size_t bytes_of(const LogEntry& entry) {
 struct TopicLife {
   std::size_t entries = 0;
   std::deque<std::uint64_t> finishes = {};
-  std::uint64_t begun = 0;  // sequence with which the topic began anew; 0: it did not
+  std::uint64_t begun = 0;  // sequence with which the topic began again; 0 if it did not
   std::uint64_t newest = 0;
   bool is_finished() const { return !finishes.empty() && finishes.back() == newest; }
 };
 
-// Which entries there are, by topic and by publisher's ID.
+// Finds entries by topic and by publisher's ID.
 class Index {
  public:
   using HolderKey = std::tuple<std::string, std::string, std::string>;  // ID, topic, publisher's key
@@ -56,7 +56,7 @@ class Index {
     if (holder->second == oldest.sequence) holders_.erase(holder);
   }
 
-  // Whether there is something to append.
+  // Whether the publication must be appended.
   bool is_new(const Publication& publication) const {
     const TopicLife* topic = life_of(publication.topic.view());
     if (publication.kind != Kind::kEvent) {
@@ -102,7 +102,7 @@ struct IndexedStore::State {
     bytes += bytes_of(entry);
     entries.push_back(std::move(entry));
   }
-  // Keeps the first `count`: the others did not survive.
+  // Keeps the first `count` entries: the others did not survive.
   void take_back(std::size_t count) REQUIRES(mutex) {
     entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(count), entries.end());
     index = {};
@@ -112,7 +112,7 @@ struct IndexedStore::State {
       bytes += bytes_of(entry);
     }
   }
-  // Returns whether there were any.
+  // Drops entries beyond the bound; returns whether it dropped any.
   bool drop_old() REQUIRES(mutex) {
     const bool has_more = entries.size() > max_entries;
     for (; entries.size() > max_entries; entries.pop_front()) {

@@ -59,10 +59,10 @@ void PageReader::run() {
       requested_.wait_for(lock, kStoreRetry, [this]() REQUIRES(mutex_) { return stopped_; });
       continue;
     }
-    // Meanwhile others may have come to the same place, or all have gone.
+    // Meanwhile more subscribers may wait for this page, or none any more.
     const auto request = requests_.find(key);
     if (request == requests_.end()) continue;
-    // Where memory runs out in here, the program ends: a subscriber would wait for its page for ever.
+    // If memory runs out here, the program ends: a subscriber would wait for its page for ever.
     [&]() noexcept {
       for (const Waiter& waiter : request->second.waiters) waiter.sink->post_page(waiter.ticket, page);
     }();
@@ -71,7 +71,7 @@ void PageReader::run() {
   }
 }
 
-// Waits until another page may be under way. False: there is to be none.
+// Waits until another page may be in flight. Returns false if the reader must stop.
 bool PageReader::take_off() {
   MutexLock lock(flight_->mutex);
   flight_->landed.wait(
@@ -79,10 +79,10 @@ bool PageReader::take_off() {
   return !flight_->stopped;
 }
 
-// Null if it cannot be read now.
+// Returns null if the page cannot be read now.
 Feed::PagePtr PageReader::read(const Key& key, const std::shared_ptr<const TopicFilter>& filter) {
   try {
-    // Counts from its making to its end, wherever that is.
+    // A page that counts as in flight as long as it exists.
     struct Flying {
       explicit Flying(std::shared_ptr<Flight> in) : flight(std::move(in)) {
         const MutexLock lock(flight->mutex);
@@ -104,7 +104,7 @@ Feed::PagePtr PageReader::read(const Key& key, const std::shared_ptr<const Topic
     flying->page = read_(key.first, *filter);
     return {flying, &flying->page};
   } catch (const std::exception&) {
-    // The store itself says why, to those who run the server; and memory that has run out may be there again.
+    // The store itself reports the reason to operators; after a lack of memory, a retry may succeed.
     return nullptr;
   }
 }

@@ -1,9 +1,9 @@
-// PageReader: reads pages of a store for subscribers that are far behind, on its own thread, so that no event loop
-// waits for a disk or a network.
+// PageReader: reads pages of a store on its own thread for subscribers that are far behind, so that no event loop waits
+// for a disk or a network.
 //
-// Each subscriber has at most one request here; subscribers at the same position share a request. At most
-// kStoredPagesInFlight pages are in flight to subscribers at once, however many of them wait. If the store cannot be
-// read, the reader tries again until it can.
+// Each subscriber has at most one request; subscribers at the same position share one. At most kStoredPagesInFlight
+// pages are in flight to subscribers, however many subscribers wait. While the store cannot be read, the reader keeps
+// trying.
 #pragma once
 
 #include <cstddef>
@@ -21,23 +21,22 @@
 
 namespace millrace {
 
-/// Pages of a store (each of 64 events and 256 KiB, or one event more) that are in flight to subscribers that catch up,
-/// at once.
+/// Pages of a store (each up to 64 events, and 256 KiB or one event more) in flight to subscribers that catch up.
 inline constexpr std::size_t kStoredPagesInFlight = 32;
 
 class PageReader {
  public:
-  /// What reads; it may wait, and throws StoreUnavailable where it cannot.
+  /// Reads a page; may wait; throws StoreUnavailable if it cannot read.
   using Read = std::function<Feed::Page(const Place& place, const TopicFilter& filter)>;
 
   explicit PageReader(Read read);
-  /// Waits for the page that is being read.
+  /// Waits for the current page.
   ~PageReader();
 
-  /// As Feed::read_stored(). Any thread.
+  /// Like Feed::read_stored(). Any thread.
   void request(Feed::Sink& sink, std::uint64_t ticket, const Place& place, std::shared_ptr<const TopicFilter> filter);
 
-  /// Forgets what this sink has asked for. It gets nothing more once this has returned.
+  /// Drops this sink's requests. No page reaches the sink after it returns.
   void forget(const Feed::Sink& sink);
 
  private:
@@ -51,7 +50,7 @@ class PageReader {
   };
   using Key = std::pair<Place, const TopicFilter*>;
 
-  // How many pages are on their way. Shared with them, since some may outlive the reader.
+  // Counts the pages in flight. Shared with the pages, because some may outlive the reader.
   struct Flight {
     Mutex mutex;
     Condition landed;
@@ -68,7 +67,7 @@ class PageReader {
   Mutex mutex_;
   Condition requested_;
   std::map<Key, Wanted> requests_ GUARDED_BY(mutex_);
-  std::deque<Key> order_ GUARDED_BY(mutex_);  // of the requests
+  std::deque<Key> order_ GUARDED_BY(mutex_);  // order of the requests
   bool stopped_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

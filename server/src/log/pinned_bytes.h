@@ -1,5 +1,5 @@
-// PinnedBytes: the bytes of events that have left the log, but that readers have received only a part of. They stay
-// until the rest has been sent. An event counts once, however many readers have half of it. Any thread.
+// PinnedBytes: counts the bytes of events that have left the log but that readers have only partly received. They stay
+// until the rest is sent. An event counts once, however many readers hold it. Any thread.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@ class PinnedBytes {
  public:
   explicit PinnedBytes(std::size_t max) : max_(max) {}
 
-  /// A reader has been sent a part of the frame, and later all of it, or is cut.
+  /// A reader has been sent a part of the frame; release() follows when it has all of it, or is cut.
   void hold(const Frame& frame) {
     if (frame.pins_.fetch_add(1) == kGone) bytes_ += size(frame);
   }
@@ -22,19 +22,19 @@ class PinnedBytes {
     if (frame.pins_.fetch_sub(1) == kGone + 1) bytes_ -= size(frame);
   }
 
-  /// The log does not hold the frame any more, or never did. To be called once.
+  /// The log no longer holds the frame, or never did. Call it once.
   void evict(const Frame& frame) {
     if (frame.pins_.fetch_or(kGone) > 0) bytes_ += size(frame);
   }
 
-  /// Whether a frame that a reader holds is pinned by it.
+  /// Whether a frame that a reader holds has left the log.
   static bool is_gone(const Frame& frame) { return (frame.pins_.load() & kGone) != 0; }
 
   std::size_t bytes() const { return bytes_; }
   std::size_t max() const { return max_; }
 
  private:
-  // In a frame: whether it has left the log, and how many readers hold it.
+  // In Frame::pins_: a flag that the frame has left the log, and the number of readers that hold it.
   static constexpr std::uint32_t kGone = 0x8000'0000;
 
   static std::size_t size(const Frame& frame) { return frame.bytes.size(); }

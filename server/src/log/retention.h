@@ -1,4 +1,4 @@
-// RetentionCheck: whether publications that are appended together fit into the bounds of retained events.
+// RetentionCheck: whether publications appended together fit into the bounds of retained events.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +18,12 @@ class RetentionCheck {
     std::size_t bytes;
   };
 
-  /// `topics` and `bytes` are retained before.
+  /// `topics` and `bytes`: retained already.
   RetentionCheck(std::size_t topics, std::size_t bytes, const Bounds& bounds)
       : topics_(topics), bytes_(bytes), bounds_(bounds) {}
 
-  /// Looks at the next publication, which is new. `cost` is called for what it takes if it is retained, `before` for
-  /// what its topic retains so far; 0: nothing. Returns why it does not fit, as a sentence.
+  /// Checks the next publication, which is new. Calls `cost` for the bytes of the publication if it is retained, and
+  /// `before` for the bytes that its topic retains so far (0: none). Returns why it does not fit, as a sentence.
   template <typename Cost, typename Before>
   std::optional<std::string> add(const Publication& publication, const Cost& cost, const Before& before) {
     if (publication.kind == Publication::Kind::kBegin) return std::nullopt;
@@ -50,7 +50,7 @@ class RetentionCheck {
   std::size_t topics_;
   std::size_t bytes_;
   const Bounds bounds_;
-  std::map<std::string, std::size_t, std::less<>> costs_;  // of topics that have been looked at
+  std::map<std::string, std::size_t, std::less<>> costs_;  // of the topics checked so far
 };
 
 }  // namespace millrace

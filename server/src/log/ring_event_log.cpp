@@ -26,7 +26,7 @@ FramePtr RingEventLog::append(const Publication& publication, TimePoint now) {
   return frame;
 }
 
-// Whether there is something to append.
+// Whether the publication must be appended.
 bool RingEventLog::is_new(const Publication& publication) const {
   if (publication.kind == Publication::Kind::kEvent) return !has_published(publication);
   const auto topic = topics_.find(publication.topic.view());
@@ -34,13 +34,13 @@ bool RingEventLog::is_new(const Publication& publication) const {
   return is_finished == (publication.kind == Publication::Kind::kBegin);
 }
 
-// Whether the publisher's event with this ID is here, in its topic's present life.
+// Whether the ring has the publisher's event with this ID, published since the topic began.
 bool RingEventLog::has_published(const Publication& publication) const {
   const std::string_view id = publication.event.id.view();
   if (id.empty()) return false;
   const std::string_view topic = publication.topic.view();
   const auto found = std::max(ids_.find(id, topic, publisher_key(publication.publisher)),
-                              ids_.find(id, topic, kAnyPublisher));  // nothing is less than something
+                              ids_.find(id, topic, kAnyPublisher));  // an empty optional compares less
   return found && *found >= topics_.find(topic)->second.begun;
 }
 
@@ -84,7 +84,7 @@ void RingEventLog::follow(FramePtr frame) {
   expire(now);
 }
 
-// The topic's newest event is this one now, which is the newest of all.
+// Makes this event, the newest of all, the topic's newest.
 void RingEventLog::set_newest(TopicEntry& topic, const FramePtr& frame) {
   if (frame->is_retained) {
     ++retained_topics_;
@@ -101,7 +101,7 @@ void RingEventLog::set_newest(TopicEntry& topic, const FramePtr& frame) {
   if (former.is_retained()) forget(former.frame);
 }
 
-// Its newest event is no part of the state any more.
+// Removes the topic's newest event from the state.
 void RingEventLog::finish(TopicEntry& topic) {
   const auto place = newest_.find(topic.newest);
   if (place == newest_.end()) return;
@@ -117,7 +117,7 @@ void RingEventLog::finish(TopicEntry& topic) {
   if (was_retained) forget(frame);
 }
 
-// An event that was retained is so no longer.
+// Stops retaining the event.
 void RingEventLog::forget(const FramePtr& frame) {
   --retained_topics_;
   retained_bytes_ -= cost(*frame);
@@ -234,7 +234,7 @@ RingEventLog::Page RingEventLog::scan_newest(const Place& place, const TopicFilt
   return page;
 }
 
-// Of a filter without wildcards: a look at each of its topics.
+// For a filter without wildcards: looks at each of its topics.
 RingEventLog::Page RingEventLog::newest_of_topics(const Place& place, const TopicFilter& filter) const {
   const bool is_state = place.reads == Place::Reads::kState;
   Page page{.frames = {}, .through = std::min(place.until, head()), .oldest = first_};
@@ -266,7 +266,7 @@ RingEventLog::Page RingEventLog::read_after(std::uint64_t sequence, const TopicF
   return filter.is_literal() ? merge(sequence, filter) : scan(sequence, filter);
 }
 
-// Looks at one event after the other.
+// Checks one entry after the other.
 RingEventLog::Page RingEventLog::scan(std::uint64_t sequence, const TopicFilter& filter) const {
   PageScan scan(filter, sequence);
   Page page{.oldest = first_};
@@ -287,7 +287,7 @@ void RingEventLog::copy_after(std::uint64_t sequence, std::size_t count, std::ve
   entries.assign(begin, begin + static_cast<std::ptrdiff_t>(std::min(left, count)));
 }
 
-// Merges the topics' own lists, so that the others' events cost nothing.
+// Merges the topics' own lists, so that events of other topics cost nothing.
 RingEventLog::Page RingEventLog::merge(std::uint64_t sequence, const TopicFilter& filter) const {
   struct Run {
     std::deque<std::uint64_t>::const_iterator next;

@@ -1,10 +1,10 @@
 // RingEventLog: the newest events, in memory, bounded by count, bytes and age.
 //
-// With an index by topic, reading costs what it delivers, not what the log holds. An index by the publishers' own IDs
-// finds where a client resumes and which event comes a second time. An index of each topic's newest event, in the order
-// of the log, makes the state of topics cost what it delivers, too, and keeps retained events when the ring has dropped
-// them. The end of a topic is an ordinary entry of the log, and is removed like one. If a store keeps the events, the
-// ring follows it and is its memory. Not thread-safe: its hub guards it. No clock, no I/O.
+// With an index by topic, the cost of reading depends on what it delivers, not on the size of the log. An index by
+// publishers' IDs finds where a client resumes, and repeated events. An index of each topic's newest event, in the
+// order of the log, does the same for the state of topics, and keeps retained events that the ring has dropped. A
+// finish is an ordinary entry of the log and is removed like one. If a store keeps the events, the ring follows the
+// store as its cache. Not thread-safe: the feed guards it. No clock, no I/O.
 #pragma once
 
 #include <cstdint>
@@ -33,23 +33,23 @@ class RingEventLog final : public EventLog {
     std::size_t retained_bytes = kMaxRetainedBytes;
   };
 
-  /// `epoch` tags the IDs this log gives; `head` is the sequence before its first entry's.
-  /// `pinned` is told which entries have gone; null: nobody.
+  /// `epoch` tags the IDs that this log gives; `head` is the sequence before its first entry. Reports removed entries
+  /// to `pinned`, which may be null.
   RingEventLog(std::string epoch, const Bounds& bounds, std::uint64_t head = 0, PinnedBytes* pinned = nullptr);
 
-  /// Appends the publication and returns its frame; null where there is nothing to append, as EventStore::append()
-  /// says. What no longer fits goes, oldest first.
+  /// Appends the publication and returns its frame; returns null if nothing must be appended, as in
+  /// EventStore::append(). Removes what no longer fits, oldest first.
   FramePtr append(const Publication& publication, TimePoint now);
 
   /// Why the publications cannot all be appended: a sentence that names the bound of retained events. Nothing if they
-  /// can.
+  /// fit.
   std::optional<std::string> refusal(std::span<const Publication> publications) const;
 
-  /// Takes over an entry of the log that this one follows. Where entries before it are missing here, those that are
-  /// here go.
+  /// Appends an entry of the store that this log follows. If entries before it are missing here, it first removes all
+  /// older ones.
   void follow(FramePtr frame);
 
-  /// Drops what is older than the bound on age.
+  /// Removes entries older than the bound on age.
   void expire(TimePoint now);
 
   const std::string& epoch() const override { return epoch_; }
@@ -63,37 +63,37 @@ class RingEventLog final : public EventLog {
   std::uint64_t forgotten() const override { return forgotten_; }
   std::uint64_t first_after(std::uint64_t sequence, const TopicFilter& filter) const override;
 
-  /// Whether a topic of the filter, which has no wildcards, has been finished after `sequence`.
+  /// Whether a topic of the filter, which has no wildcards, was finished after `sequence`.
   bool has_finished_after(std::uint64_t sequence, const TopicFilter& filter) const;
 
-  /// The newest events of topics after `after`, as the place reads them: at most `count`, in place of what is in
-  /// `events`. Returns up to where all have been looked at.
+  /// Replaces `events` by at most `count` newest events of topics after `after`, as the place reads them. Returns the
+  /// sequence up to which it has checked all.
   std::uint64_t copy_newest(const Place& place, std::uint64_t after, std::size_t count,
                             std::vector<FramePtr>& events) const;
 
-  /// The entries after `sequence`, which is not before the oldest's: at most `count`, in place of what is in `entries`.
+  /// Replaces `entries` by at most `count` entries after `sequence`, which must not be before the oldest.
   void copy_after(std::uint64_t sequence, std::size_t count, std::vector<FramePtr>& entries) const;
 
   std::size_t entries() const { return frames_.size(); }
-  /// Of the entries, with their topics and publishers' IDs.
+  /// Bytes of the entries, with their topics and publishers' IDs.
   std::size_t bytes() const { return bytes_; }
-  /// Retained events, whether the ring still has them or not, and their bytes.
+  /// The number of retained events, including those that the ring has dropped, and their bytes.
   std::size_t retained_topics() const { return retained_topics_; }
   std::size_t retained_bytes() const { return retained_bytes_; }
 
  private:
   const FramePtr& at(std::uint64_t sequence) const { return frames_[sequence - first_]; }
   struct TopicEntry {
-    std::deque<std::uint64_t> sequences;  // of its events, its finish included
-    std::vector<std::uint64_t> finishes;  // those that are still here
+    std::deque<std::uint64_t> sequences;  // of its events and finishes
+    std::vector<std::uint64_t> finishes;  // those still in the ring
     bool is_finished = false;
-    std::uint64_t begun = 0;   // the entry with which it began anew
-    std::uint64_t newest = 0;  // its newest event, which is in newest_; 0: there is none here
+    std::uint64_t begun = 0;   // the entry with which it began again
+    std::uint64_t newest = 0;  // its newest event, which is in newest_; 0: none
   };
   // A topic's newest event.
   struct Newest {
     FramePtr frame;
-    bool is_finished = false;  // the topic ended behind it, and has had no event since: it is no part of the state
+    bool is_finished = false;  // the topic was finished after it and has no newer event: not part of the state
     bool is_retained() const { return frame->is_retained && !is_finished; }
   };
 
@@ -115,8 +115,8 @@ class RingEventLog final : public EventLog {
   std::size_t bytes_ = 0;
   std::uint64_t first_;
   std::deque<FramePtr> frames_;
-  StringMap<TopicEntry> topics_;            // those with events here
-  std::map<std::uint64_t, Newest> newest_;  // by sequence; those before first_ are retained
+  StringMap<TopicEntry> topics_;            // topics with events in the ring
+  std::map<std::uint64_t, Newest> newest_;  // by sequence; events before first_ are retained
   std::uint64_t forgotten_ = 0;
   std::size_t retained_topics_ = 0;
   std::size_t retained_bytes_ = 0;

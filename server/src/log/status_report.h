@@ -1,8 +1,8 @@
-// StatusReport: reports to the program that its store refuses events, or accepts them again, on its own thread.
+// StatusReport: reports to the program, on its own thread, that the store refuses events or accepts them again.
 //
-// A store notices a failure where it must not be delayed: while it holds its writer's turn, or on a thread of the NATS
-// library. On this thread the callback may do anything. There is no queue: if the callback is slow, its next call gets
-// the state of that time.
+// A store notices failures in places that must not be delayed: while it holds its writer's turn, or on a thread of the
+// NATS library. On this thread the callback may do anything. Nothing is queued: after a slow call, the next one gets
+// the newest status.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@ namespace millrace {
 
 class StatusReport {
  public:
-  /// `callback` throws nothing. Without one there is no thread.
+  /// `callback` must not throw. Without a callback it starts no thread.
   explicit StatusReport(std::function<void(const StoreStatus&)> callback) : callback_(std::move(callback)) {
     if (callback_ != nullptr) thread_ = std::thread([this] { run(); });
   }
@@ -25,7 +25,7 @@ class StatusReport {
   StatusReport(const StatusReport&) = delete;
   StatusReport& operator=(const StatusReport&) = delete;
 
-  /// Has the callback called with it. Any thread; never waits.
+  /// Makes the thread call the callback with the status. Any thread; never waits.
   void tell(const StoreStatus& status) {
     const MutexLock lock(mutex_);
     if (callback_ == nullptr || is_stopped_) return;
@@ -33,7 +33,7 @@ class StatusReport {
     changed_.notify_one();
   }
 
-  /// Waits for a call that is under way; there is none after it. Not in the callback.
+  /// Waits for a running call; no call follows. Must not run in the callback.
   void stop() {
     {
       const MutexLock lock(mutex_);

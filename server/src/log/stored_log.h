@@ -1,4 +1,4 @@
-// StoredLog: an EventStore as an EventLog, which answers with frames. Any thread; may wait, as the store may.
+// StoredLog: an EventStore as an EventLog, which returns frames. Any thread; may wait like the store.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace millrace {
 
 class StoredLog final : public EventLog {
  public:
-  /// Throws InvalidOption if the store has no valid epoch.
+  /// Throws InvalidOption if the store's epoch is invalid.
   explicit StoredLog(std::shared_ptr<EventStore> store);
 
   EventStore& store() const { return *store_; }

@@ -4,7 +4,7 @@ namespace millrace {
 
 namespace {
 
-// With fewer patterns, and for fewer topics, looking at each pattern is faster than a tree of them.
+// With at most this many patterns, or topics, checking each pattern is faster than building a tree.
 constexpr std::size_t kFewPatterns = 4;
 constexpr std::size_t kFewTopics = 16;
 

@@ -1,6 +1,6 @@
-// TopicMatcher: asks a filter about many topics, one after the other.
+// TopicMatcher: matches many topics against a filter, one after the other.
 //
-// From the first few on, a topic costs what its own segments do, not what there are of patterns.
+// After the first few topics, the cost of a topic depends on its segments, not on the number of patterns.
 #pragma once
 
 #include <cstddef>
@@ -14,11 +14,11 @@ namespace millrace {
 
 class TopicMatcher {
  public:
-  /// The filter must stay.
+  /// The filter must outlive it.
   explicit TopicMatcher(const TopicFilter& filter) : filter_(filter) {}
 
   bool matches(Topic topic);
-  /// Steps that all answers have taken.
+  /// Steps of all matches so far.
   std::size_t steps() const { return steps_; }
 
  private:

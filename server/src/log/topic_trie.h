@@ -1,9 +1,9 @@
-// TopicTrie: finds which of very many patterns match a topic, at a cost that does not depend on how many there are.
+// TopicTrie: finds which of very many patterns match a topic, at a cost that does not depend on their number.
 //
-// A tree over the patterns' segments. A topic goes down along its own segment and along `*`. `*` may stand only in the
-// first kMaxWildcardDepth segments, so a topic follows at most 2^kMaxWildcardDepth paths, whatever the patterns are;
-// far fewer if the patterns do not contain all combinations. A path ends where no pattern continues. The caller of
-// add() keeps the Entry, so that removing it is cheap as well. One thread.
+// It is a tree of the patterns' segments. A topic descends along its own segment and along `*`. Patterns may have `*`
+// only in the first kMaxWildcardDepth segments, so a topic follows at most 2^kMaxWildcardDepth paths; far fewer if the
+// patterns do not contain all combinations. A path ends where no pattern continues. The caller of add() keeps the
+// Entry, so that removing it is cheap, too. One thread.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ class TopicTrie {
   struct Node;
 
  public:
-  /// One pattern of an owner's. Stays where it is between add() and remove().
+  /// One pattern of an owner. Must not move between add() and remove().
   class Entry {
    private:
     friend class TopicTrie;
@@ -58,8 +58,8 @@ class TopicTrie {
     }
   }
 
-  /// Calls `found(owner)` for every pattern that matches, so for an owner of several perhaps more than once, until it
-  /// returns false. Returns the steps it took.
+  /// Calls `found(owner)` for every matching pattern, so perhaps several times for the same owner, until it returns
+  /// false. Returns the number of steps.
   template <typename Found>
   std::size_t match(Topic topic, const Found& found) const {
     std::size_t steps = 0;
@@ -71,7 +71,7 @@ class TopicTrie {
   bool empty() const { return root_.first == nullptr && root_.below == nullptr; }
 
  private:
-  // What stands below a node. Most nodes are the last of a pattern and have nothing there.
+  // The children of a node. Most nodes end a pattern and have none.
   struct Below {
     StringMap<Node> named;
     std::unique_ptr<Node> any;   // *
@@ -80,7 +80,7 @@ class TopicTrie {
 
   struct Node {
     Node* parent = nullptr;
-    Entry* first = nullptr;  // of those whose patterns end here
+    Entry* first = nullptr;  // list of the entries whose patterns end here
     std::unique_ptr<Below> below;
     std::string_view name = {};  // the key in the parent's map
 
@@ -122,8 +122,8 @@ class TopicTrie {
     }
   }
 
-  // `takes_wildcards`: false before the first segment of a reserved topic. Calls itself for a `*` only, so the depth is
-  // that of those.
+  // `takes_wildcards`: false before the first segment of a reserved topic. Recurses only for `*`, which bounds the
+  // depth.
   template <typename Found>
   static void descend(const Node& from, TopicSegments rest, bool takes_wildcards, std::size_t& steps, bool& goes_on,
                       const Found& found) {

@@ -1,10 +1,10 @@
 // Turns: groups callers that arrive while another group is being served, so that their work is done in one step. Any
 // thread.
 //
-// The first caller of a group does the work of the group after the groups before it; the others wait until it is done.
-// One call wakes them all, and they need no lock to find out. A caller that was just served is likely to come again: so
-// a group whose turn it is waits a moment for as many callers as there were. Otherwise half of the callers would always
-// wait for the other half.
+// The first caller of a group does the group's work, after the groups before it; the others wait until it is done. One
+// call wakes them all, without a lock. A caller that was just served is likely to come again, so a group whose turn has
+// come waits a moment for as many callers as before. Otherwise half of the callers would always wait for the other
+// half.
 #pragma once
 
 #ifdef __linux__
@@ -33,8 +33,8 @@ inline constexpr std::size_t kStoreGroupEntries = 1'024;
 /// Bytes of data that a store commits together; a larger request is committed alone.
 inline constexpr std::size_t kStoreGroupBytes = 4 * 1024 * 1024;
 
-/// Is set once, and waited for. On Linux in place of std::atomic's wait(), which yields its processor several times
-/// before it sleeps: each of hundreds of publishers would switch threads as often, for nothing.
+/// A flag that is set once and waited for. On Linux it replaces std::atomic's wait(), which yields the processor
+/// several times before it sleeps: hundreds of publishers would each cause useless thread switches.
 class Flag {
  public:
 #ifdef __linux__
@@ -59,7 +59,7 @@ class Flag {
 
  private:
   std::atomic<int> value_{0};
-  static_assert(sizeof value_ == sizeof(int));  // what a futex is
+  static_assert(sizeof value_ == sizeof(int));  // the size of a futex
 };
 
 template <typename Member>
@@ -67,9 +67,9 @@ class Turns {
   struct Group;
 
  public:
-  /// A place in a group. It is given up when it goes, whatever has happened by then: whoever has the work to do waits
-  /// for its turn, if it has not come yet, passes it on, and lets the others of the group go on. They find what they
-  /// have brought as the work has left it. So no exception can leave anybody waiting.
+  /// A place in a group. In any case, also after an exception, the destructor of the working place waits for its turn,
+  /// passes the turn on, and lets the other members go on, so that none waits for ever. They find their members as the
+  /// work has left them.
   class Place {
    public:
     Place(Place&& other) noexcept : turns_(std::exchange(other.turns_, nullptr)), group_(std::move(other.group_)) {}
@@ -80,31 +80,32 @@ class Turns {
       if (ends_) group_->is_done_.set();
     }
 
-    /// Whether it falls to this one to do the work of all.
+    /// Whether the owner of this place does the work of the group.
     bool works() const { return turns_ != nullptr; }
 
-    // Of the one that works:
+    // For the place that works:
 
-    /// The members. Once its turn has come nobody joins the group any more.
+    /// Waits for the group's turn; returns its members. Nobody can join the group afterwards.
     const std::vector<Member*>& wait_for_turn() noexcept {
       turns_->wait_for_turn(*group_);
       has_turn_ = true;
       return group_->members_;
     }
-    /// Before the others of the group go on. Once is enough.
+    /// Passes the turn to the next group, before this group's other members go on. Further calls do nothing.
     void pass_on() noexcept {
       if (has_passed_on_) return;
       if (!has_turn_) wait_for_turn();
       turns_->pass_on();
       has_passed_on_ = true;
     }
-    /// What lets the others go on when it is set, in place of this one. No member may be used after that.
+    /// Returns the flag that lets the other members go on, instead of this place. After it is set, members must not be
+    /// used.
     std::shared_ptr<Flag> take_end() noexcept {
       ends_ = false;
       return {group_, &group_->is_done_};
     }
 
-    // Of the others:
+    // For the other places:
 
     void wait_until_done() const { group_->is_done_.wait(); }
 
@@ -112,15 +113,15 @@ class Turns {
     friend class Turns;
     Place(Turns* turns, std::shared_ptr<Group> group) : turns_(turns), group_(std::move(group)) {}
 
-    Turns* turns_;  // null: another one works
+    Turns* turns_;  // null: another place works
     std::shared_ptr<Group> group_;
     bool has_turn_ = false;
     bool has_passed_on_ = false;
     bool ends_ = true;
   };
 
-  /// A place in a group of at most kStoreGroupEntries and kStoreGroupBytes. The member must stay until the place has
-  /// been given up, or been waited for. Where it throws, nobody has joined.
+  /// Joins a group of at most kStoreGroupEntries and kStoreGroupBytes. The member must exist until the place is
+  /// destroyed or has been waited for. If it throws, it has not joined.
   Place join(Member& member, std::size_t entries, std::size_t bytes) {
     const MutexLock lock(mutex_);
     if (!queue_.empty()) {
@@ -141,7 +142,7 @@ class Turns {
     return add(std::move(group));
   }
 
-  /// In a group that nobody joins.
+  /// Joins a group that accepts no other member.
   Place alone() {
     const MutexLock lock(mutex_);
     auto group = std::make_shared<Group>();
@@ -151,12 +152,13 @@ class Turns {
 
  private:
   using Clock = std::chrono::steady_clock;
-  // How long a group waits for others: this part of what the work before took, and no longer than that.
+  // How long a group waits for further members: this fraction of the time of the previous group's work, bounded by
+  // kMostGathering.
   static constexpr int kGatheringShare = 4;
   static constexpr std::chrono::milliseconds kMostGathering{1};
 
   struct Group {
-    std::vector<Member*> members_;  // guarded by the mutex while it is open, as what follows
+    std::vector<Member*> members_;  // this and the following are guarded by the mutex while the group is open
     std::size_t entries_ = 0;
     std::size_t bytes_ = 0;
     bool is_open_ = true;  // guarded by the mutex
@@ -164,7 +166,7 @@ class Turns {
     Flag is_done_;
   };
 
-  // Behind the others, of which nobody joins the last any more.
+  // Appends the group to the queue, and closes the group before it.
   Place add(std::shared_ptr<Group> group) REQUIRES(mutex_) {
     queue_.push_back(group);
     if (queue_.size() == 1) {
@@ -185,7 +187,7 @@ class Turns {
     begun_ = Clock::now();
   }
 
-  // To the next group, by the one whose turn it is.
+  // Passes the turn to the next group.
   void pass_on() noexcept {
     const MutexLock lock(mutex_);
     patience_ = std::min<Clock::duration>((Clock::now() - begun_) / kGatheringShare, kMostGathering);
@@ -197,10 +199,11 @@ class Turns {
   }
 
   Mutex mutex_;
-  std::deque<std::shared_ptr<Group>> queue_ GUARDED_BY(mutex_);  // the first's turn it is
+  std::deque<std::shared_ptr<Group>> queue_ GUARDED_BY(mutex_);  // the first group has the turn
   Condition gathered_;
-  std::size_t expected_ GUARDED_BY(mutex_) = 0;  // members of the last group, and who was waiting when it passed on
-  Clock::time_point begun_ GUARDED_BY(mutex_);   // the work of whose turn it is
+  std::size_t expected_ GUARDED_BY(mutex_) =
+      0;  // members of the last group, and of the one waiting when it passed the turn on
+  Clock::time_point begun_ GUARDED_BY(mutex_);  // when the current work began
   Clock::duration patience_ GUARDED_BY(mutex_){0};
 };
 
