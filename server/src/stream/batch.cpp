@@ -6,7 +6,7 @@ namespace millrace {
 
 namespace {
 
-// Larger ones are left where they are: copying them would cost more than it saves.
+// Larger frames are not joined: copying them would cost more than it saves.
 constexpr std::size_t kMaxJoinedBytes = 256 * 1024;
 
 }  // namespace

@@ -1,7 +1,7 @@
-// Batch: the events for a group of subscribers, in order, and their bytes in one piece.
+// Batch: the events for a group of subscribers in order, and their bytes in one piece.
 //
-// Most subscribers of a group get the same part of it. The bytes of that part are joined once, so that each subscriber
-// needs only one plain send. One thread.
+// Most subscribers of a group get the same part of it. The batch joins the bytes of that part once, so that each
+// subscriber needs only one plain send. One thread.
 #pragma once
 
 #include <cstddef>
@@ -27,22 +27,22 @@ class Batch {
   std::span<const FramePtr> frames() const { return frames_; }
   bool empty() const { return frames_.empty(); }
 
-  /// The chunks of `part`, which is a part of frames() and not empty, in one piece; nothing if they are too large to be
-  /// copied, or the form has none. Lives until add() or drop().
+  /// The chunks of `part`, a non-empty part of frames(), in one piece; empty if they are too large to copy, or if the
+  /// form has no chunks. Valid until add() or drop().
   std::string_view chunks(std::span<const FramePtr> part, WireForm form);
 
  private:
-  // The chunks of the first frames.
+  // The joined chunks of the first frames.
   struct Chunks {
     std::string bytes;
-    std::vector<std::size_t> ends;  // where in `bytes` each ends
+    std::vector<std::size_t> ends;  // the end of each chunk in `bytes`
   };
 
   Chunks& joined(WireForm form);
 
   std::vector<FramePtr> frames_;
   Chunks plain_;
-  // Of the other forms, those that are asked for; they stay where they are. Null while none is.
+  // The chunks of other forms in use, at stable addresses. Null if none is in use.
   std::unique_ptr<std::deque<std::pair<WireForm, Chunks>>> others_;
 };
 

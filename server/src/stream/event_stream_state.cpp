@@ -15,13 +15,13 @@ namespace millrace {
 
 namespace {
 
-// A buffer that has grown beyond this is given back when it is empty.
+// A larger buffer is freed when it is empty.
 constexpr std::size_t kKeptBytes = 4096;
 
-// Longer than that nobody waits for room: what is longer could overflow the clock.
+// A longer wait could overflow the clock.
 constexpr Duration kLongestWait{24 * 60 * 60 * 1000};
 
-// A producer that waits for room holds little that counts.
+// A producer that waits for room must hold only bytes that do not count.
 static_assert(kStreamRoomBytes <= kUncountedBufferBytes && kUncountedBufferBytes < kMaxStreamBufferBytes);
 
 }  // namespace
@@ -35,7 +35,7 @@ EventStream::State::~State() {
 
 // --- The handles' side ----------------------------------------------------------------------------------------------
 
-// Making room locks other streams, and so happens between two attempts.
+// make_room() locks other streams, so it runs between two attempts, without this stream's lock.
 EventStream::Sent EventStream::State::send(const Event& event) {
   Attempt attempt = try_send(event);
   if (attempt == Attempt::kNoBufferSpace) {
@@ -61,8 +61,8 @@ EventStream::State::Attempt EventStream::State::try_send(const Event& event) {
     return Attempt::kNoBufferSpace;
   }
   if (outlet_ == nullptr || waited > 0)
-    return Attempt::kDone;  // attach(), the loop on its way, or the socket will see to it
-  // A producer that is faster than one event a moment is better served by the loop, which writes many at once.
+    return Attempt::kDone;  // attach(), the woken loop or the writable socket will write it
+  // For several events within one moment, the loop is faster, because it writes them at once.
   const TimePoint now = outlet_->now();
   if (std::exchange(written_at_, now) == now) {
     wake_once();
@@ -102,7 +102,7 @@ EventStream::Waited EventStream::State::wait_for_room(Duration timeout) {
   return {has_room() ? Room::kNow : Room::kNotInTime};
 }
 
-// Always by way of the loop, which is there as long as the connection is; and so never in the middle of the caller.
+// Always calls it by way of the loop, which exists as long as the connection, so never within this call.
 void EventStream::State::on_room(Task callback) {
   {
     const MutexLock lock(mutex_);
@@ -197,7 +197,7 @@ void EventStream::State::append(const Event& event) {
   if (terms_.chunked) wrap_chunk(waiting_, begin);
 }
 
-// What has been allocated counts, not what is used of it. False if there is no room: then nothing has changed.
+// Counts the allocated memory, not the used part. Returns false, and changes nothing, if the budget has no room.
 bool EventStream::State::hold() {
   const bool held_any = share_.held() > 0;
   if (!share_.resize(waiting_.capacity())) return false;
@@ -209,7 +209,7 @@ bool EventStream::State::hold() {
 }
 
 void EventStream::State::drop_waiting() {
-  std::string().swap(waiting_);  // to assign an empty one would keep the memory
+  std::string().swap(waiting_);  // assigning an empty string would keep the memory
   begin_ = 0;
   hold();
 }
@@ -236,7 +236,8 @@ void EventStream::State::write_waiting() {
     return;
   }
   begin_ += static_cast<std::size_t>(count);
-  // Moved down once as much has gone as is left: a client that never quite keeps up must not make it grow for ever.
+  // Removes the written part when it is at least half: otherwise the buffer would grow for ever for a client that never
+  // quite keeps up.
   if (begin_ * 2 < waiting_.size()) return;
   waiting_.erase(0, std::exchange(begin_, 0));
   if (waiting_.empty() && waiting_.capacity() > kKeptBytes) {
@@ -260,12 +261,12 @@ EventStream::State::RoomWaiters& EventStream::State::room_waiters() {
   return *room_waiters_;
 }
 
-// Threads that wait; callbacks are the loop's to bring about.
+// Wakes waiting threads; the loop calls the callbacks.
 void EventStream::State::notify_waiters() {
   if (room_waiters_ != nullptr) room_waiters_->changed.notify_all();
 }
 
-// Once there is room, or will be none.
+// Returns the callbacks to call: all, once the stream has room or is over.
 std::vector<EventStream::State::Task> EventStream::State::waiters_to_call() {
   if (room_waiters_ == nullptr || (!is_over() && !has_room())) return {};
   room_waiters_->changed.notify_all();
@@ -284,7 +285,7 @@ void EventStream::State::wake() {
     woken_ = false;
     outlet = outlet_;
   }
-  if (outlet != nullptr) outlet->on_wake();  // detach() is this thread's: it cannot come between
+  if (outlet != nullptr) outlet->on_wake();  // detach() runs on this thread, so it cannot intervene
 }
 
 }  // namespace millrace

@@ -1,8 +1,8 @@
-// EventStream::State: the state that the handles on a request-scoped stream share with its connection.
+// EventStream::State: shared by the handles on a request-scoped stream and its connection.
 //
-// If nothing waits, a producer writes its event to the socket itself, and no loop has to wake. Bytes that do not fit,
-// and events that follow within the same moment, wait here for the loop, which writes them in one piece. Either side
-// may end it.
+// If nothing waits, a producer writes its event to the socket itself, without waking the loop. Bytes that do not fit,
+// and further events of the same moment, wait here for the loop, which writes them in one piece. Either side may end
+// the stream.
 #pragma once
 
 #include <sys/types.h>
@@ -29,17 +29,17 @@ class EventStream::State : public std::enable_shared_from_this<State> {
  public:
   using Task = std::function<void()>;
 
-  /// The connection, as a stream needs it.
+  /// The stream's interface to its connection.
   class Outlet {
    public:
-    /// Bytes taken without waiting; negative if the connection is broken. With no bytes it sends what is unsent. Any
-    /// thread, but never two at once, and none behind detach().
+    /// Returns the bytes taken without waiting; negative if the connection is broken. An empty write sends unsent
+    /// bytes. Any thread, one at a time, and never after detach().
     virtual ssize_t write(std::string_view bytes) = 0;
-    /// Bytes have been taken that wait for the socket: flush() when it takes more. Likewise.
+    /// Whether write() has taken bytes that the socket has not: call flush() when the socket takes more. Likewise.
     virtual bool has_unsent() const = 0;
     /// Runs `task` on the loop's thread. Any thread.
     virtual void defer(Task task) = 0;
-    /// There is something to flush(), or an end. Called by way of defer().
+    /// Called through defer() when flush() has something to write, or the stream has ended.
     virtual void on_wake() = 0;
     virtual TimePoint now() const = 0;
 
@@ -51,7 +51,7 @@ class EventStream::State : public std::enable_shared_from_this<State> {
     std::function<void(Task)> run_callback;                        ///< runs a user's callback on a worker
     bool chunked = true;                                           ///< false for HTTP/1.0
     std::function<void(const std::string&)> on_failure = nullptr;  ///< gets what a callback throws
-    std::shared_ptr<StreamBuffers> buffers = nullptr;              ///< of all streams; null: only its own bound counts
+    std::shared_ptr<StreamBuffers> buffers = nullptr;  ///< shared by all streams; null: only this stream's own bound
   };
   explicit State(Terms terms);
   ~State();
@@ -69,34 +69,34 @@ class EventStream::State : public std::enable_shared_from_this<State> {
 
   // For StreamBuffers: any thread ----------------------------------------------------------------------------------
 
-  /// Bytes of memory that wait for the client.
+  /// Memory of the bytes that wait for the client.
   std::size_t held_bytes() const { return held_; }
-  /// Ends the stream at once and gives back what it holds. False if it was over already.
+  /// Ends the stream at once and frees its memory. Returns false if the stream is over already.
   bool cut();
 
   // The connection's side: its loop's thread -----------------------------------------------------------------------
 
-  /// The connection is ready; `head` goes first. flush() is to follow.
+  /// The connection is ready; `head` is written first. Call flush() next.
   void attach(Outlet& outlet, std::string_view head);
 
   enum class Flushed : std::uint8_t {
-    kAll,      ///< there is nothing left
-    kWaiting,  ///< for the socket: flush() when it takes more
-    kOver,     ///< there is nothing left, nor will there be
-    kCut,      ///< close now: the client was too slow, or has gone
+    kAll,      ///< everything is written
+    kWaiting,  ///< bytes wait for the socket: call flush() when it takes more
+    kOver,     ///< everything is written, and the stream has ended
+    kCut,      ///< close the connection: the client was too slow, or has left
   };
-  /// Writes what waits.
+  /// Writes the waiting bytes.
   Flushed flush();
   /// Writes a comment if nothing else waits.
   Flushed heartbeat();
 
-  /// The connection is gone: its outlet is not called any more, and the callbacks run.
+  /// The connection closes: makes no further call to the outlet, and runs the callbacks.
   void detach();
 
  private:
   enum class Attempt : std::uint8_t { kDone, kOver, kNoBufferSpace };
 
-  // Those who wait for room: few streams have any.
+  // Threads and callbacks that wait for room; few streams have any.
   struct RoomWaiters {
     Condition changed;
     std::vector<Task> callbacks;
@@ -122,15 +122,15 @@ class EventStream::State : public std::enable_shared_from_this<State> {
 
   const Terms terms_;
   mutable Mutex mutex_;
-  std::string waiting_ GUARDED_BY(mutex_);        // for the socket
-  std::size_t begin_ GUARDED_BY(mutex_) = 0;      // what stands before it has been written
+  std::string waiting_ GUARDED_BY(mutex_);        // bytes for the socket
+  std::size_t begin_ GUARDED_BY(mutex_) = 0;      // the bytes before it have been written
   BufferBudget::Share share_ GUARDED_BY(mutex_);  // for waiting_
-  std::atomic<std::size_t> held_ = 0;             // the share's, to be read without the mutex
+  std::atomic<std::size_t> held_ = 0;             // share_.held(), readable without the mutex
   EventStreamEnd end_ GUARDED_BY(mutex_) = EventStreamEnd::kNone;
-  bool cut_ GUARDED_BY(mutex_) = false;  // nothing more is written
+  bool cut_ GUARDED_BY(mutex_) = false;  // write nothing more
   bool detached_ GUARDED_BY(mutex_) = false;
-  bool woken_ GUARDED_BY(mutex_) = false;      // on_wake() is on its way
-  TimePoint written_at_ GUARDED_BY(mutex_){};  // by a producer
+  bool woken_ GUARDED_BY(mutex_) = false;      // a call of on_wake() is pending
+  TimePoint written_at_ GUARDED_BY(mutex_){};  // last write by a producer
   Outlet* outlet_ GUARDED_BY(mutex_) = nullptr;
   std::vector<Task> on_close_ GUARDED_BY(mutex_);
   std::unique_ptr<RoomWaiters> room_waiters_ GUARDED_BY(mutex_);

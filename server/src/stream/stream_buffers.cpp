@@ -21,7 +21,7 @@ void StreamBuffers::remove(EventStream::State& stream) {
   holders_.erase(&stream);
 }
 
-// Streams lock themselves before they come here. So none is asked for anything until the lock is let go.
+// Streams lock themselves before they call this class, so it calls streams only without its own lock.
 void StreamBuffers::make_room(std::size_t bytes) {
   std::vector<std::pair<std::size_t, std::shared_ptr<EventStream::State>>> holders;
   {

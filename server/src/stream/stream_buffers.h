@@ -1,5 +1,5 @@
-// StreamBuffers: what the request-scoped streams of a server hold together for clients that read slowly, and which of
-// them are cut when it becomes too much. Any thread.
+// StreamBuffers: bounds what the request-scoped streams of a server together hold for slow clients, and cuts streams at
+// the bound. Any thread.
 #pragma once
 
 #include <atomic>
@@ -16,20 +16,20 @@ namespace millrace {
 
 class StreamBuffers {
  public:
-  /// They may have half of `all`, so that streams which are not read never keep requests out.
+  /// The streams may hold half of `all`, so that unread streams never block requests.
   explicit StreamBuffers(std::shared_ptr<BufferBudget> all);
 
   BufferBudget& budget() { return budget_; }
 
-  /// The stream holds something that counts, or nothing any more.
+  /// Adds a stream that begins to hold counted bytes; remove() removes it when it holds none.
   void add(EventStream::State& stream);
   void remove(EventStream::State& stream);
 
-  /// Cuts the streams that hold most, until there is room for `bytes` and an eighth of it all besides: so that looking
-  /// through them is not for a single one. Not to be called under the lock of a stream.
+  /// Cuts the streams that hold most, until `bytes` and an eighth of the bound are free, so that one search serves
+  /// several cuts. Must not be called under the lock of a stream.
   void make_room(std::size_t bytes);
 
-  /// Streams cut for this reason.
+  /// Counts a stream cut for this reason.
   void count_cut(EventStreamEnd reason) { ++cuts_of(reason); }
   std::uint64_t cuts(EventStreamEnd reason) { return cuts_of(reason); }
 

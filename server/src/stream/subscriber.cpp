@@ -14,8 +14,8 @@ namespace millrace {
 
 namespace {
 
-// A sign of life that says nothing: a comment. No empty line follows, of which some clients make an event without data
-// once they have had an ID.
+// A sign of life without content: a comment. No empty line follows it, because some clients that have had an ID would
+// dispatch an event without data.
 constexpr std::string_view kSilentHeartbeat = ":\n";
 
 bool is_mark(const FramePtr& frame) {
@@ -57,13 +57,14 @@ void Subscriber::start(const Feed::Cursor& cursor, std::string_view last_event_i
 
 std::span<const FramePtr> Subscriber::due(std::span<const FramePtr> frames) {
   if (!is_live()) return {};
-  // Having caught up by way of the log, it may be ahead of what is being handed out.
+  // After catching up from the log, the subscriber may be ahead of the posted events.
   const auto first = std::partition_point(frames.begin(), frames.end(),
                                           [this](const FramePtr& frame) { return frame->sequence <= cursor_; });
   if (first == frames.end()) return {};
-  // Live, it has had what matches before: no log is asked for that, which may have let it go meanwhile.
+  // A live subscriber has had all matching events before this one, so it need not read the log, which may have dropped
+  // them.
   cursor_ = std::max(cursor_, (*first)->sequence - 1);
-  // A mark is for nobody to see, and a finish changes what there is to come: the log is read instead.
+  // Marks are not written, and a finish may end the stream, so it reads from the log instead.
   if (std::any_of(first, frames.end(), is_mark)) {
     mode_ = Mode::kCatchingUp;
     catch_up();
@@ -118,7 +119,7 @@ void Subscriber::fall_behind() {
   outlet_.yield();
 }
 
-// False if there is nothing more to read for now: what it has does not fit, or it is live, or has ended.
+// Returns whether to read on: false if the output does not fit, or if the subscriber is live or has ended.
 bool Subscriber::write_page(const Feed::Page& page) {
   if (page.expired) {
     std::string payload;
@@ -133,7 +134,7 @@ bool Subscriber::write_page(const Feed::Page& page) {
     return write({&gap, 1});
   }
   if (!write_events(page.frames)) return false;
-  // A client that has seen the end says so when it comes back.
+  // With this cursor, a client that has seen the end says so when it reconnects.
   if (page.finished && cursor_ < page.through && !write_cursor(page.through)) return false;
   cursor_ = page.through;
   if (reading_ != nullptr && cursor_ >= reading_->state_until) {
@@ -153,12 +154,12 @@ bool Subscriber::write_page(const Feed::Page& page) {
 void Subscriber::take_stored(const Feed::Page& page) {
   awaits_stored_ = false;
   outlet_.reading().spend(page.work + 1);
-  // Where a heartbeat is stuck half written, the page is read again when it has gone.
+  // If a heartbeat is only partly written, the page is read again later.
   if (mode_ != Mode::kCatchingUp || !write_in_flight()) return;
   if (write_page(page)) catch_up();
 }
 
-// A poll is over once it has brought something.
+// Ends a poll that has carried something.
 void Subscriber::end_if_over() {
   if (poll_ && has_written_event_) end();
 }
@@ -170,9 +171,9 @@ void Subscriber::end() {
 
 void Subscriber::heartbeat(std::uint64_t sequence) {
   if (!is_live() && !awaits_stored()) return;
-  // One that is handed events at intervals has had what it has read.
+  // A subscriber with intervals has had only the events that it has read.
   if (is_live() && interval() == Duration{0}) cursor_ = std::max(cursor_, sequence);
-  // A poll that brought nothing ends here all the same, so that a proxy which collects responses lets go of it.
+  // Also ends a poll without events, so that a proxy that collects responses forwards it.
   if (write_cursor(cursor_) && poll_) end();
 }
 
@@ -200,7 +201,7 @@ std::string Subscriber::ending() const {
   return ending;
 }
 
-// What of a page's frames carries events.
+// Writes the frames that carry events.
 bool Subscriber::write_events(std::span<const FramePtr> frames) {
   if (std::none_of(frames.begin(), frames.end(), is_mark)) return frames.empty() || write(frames);
   std::vector<FramePtr> events;
@@ -219,7 +220,7 @@ bool Subscriber::write(std::span<const FramePtr> frames) {
   return account(frames, outlet_.write(frames, 0, form_));
 }
 
-// False if not everything fitted: then the subscriber is catching up.
+// Returns false if not everything fitted: then the subscriber is catching up.
 bool Subscriber::account(std::span<const FramePtr> frames, std::size_t written) {
   std::size_t bytes = 0;
   for (const FramePtr& frame : frames) bytes += frame->wire(form_).size();
@@ -231,7 +232,7 @@ bool Subscriber::account(std::span<const FramePtr> frames, std::size_t written) 
   return true;
 }
 
-// It has been written to its end.
+// Accounts for a completely written frame.
 void Subscriber::pass(const Frame& frame) {
   cursor_ = frame.sequence;
   has_written_event_ = has_written_event_ || frame.topic.has_value();
@@ -264,13 +265,13 @@ bool Subscriber::pins() const {
   return in_flight_ != nullptr && PinnedBytes::is_gone(*in_flight_);
 }
 
-// Keeps the frame that was cut, and where; those behind it are read from the log again.
+// Keeps the partly written frame; later ones are read from the log again.
 void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
   mode_ = Mode::kCatchingUp;
   for (const FramePtr& frame : frames) {
     const std::size_t bytes = frame->wire(form_).size();
     if (written < bytes) {
-      // A frame that is not begun is read from the log again, unless it carries no event of the log.
+      // A frame that was not begun is also read from the log again, unless it carries no event of the log.
       if (written > 0 || !frame->topic) {
         hold(frame, written);
       }
@@ -281,7 +282,7 @@ void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
   }
 }
 
-// Never nothing: a heartbeat is a sign of life, too.
+// Always appends something, because a heartbeat must be a sign of life.
 void Subscriber::append_cursor(std::uint64_t sequence, std::optional<Duration> retry, std::string& payload) const {
   EventStreamWriter writer(payload);
   const OwnedEventId id = feed_.id_of(sequence);
@@ -296,18 +297,18 @@ void Subscriber::append_cursor(std::uint64_t sequence, std::optional<Duration> r
   }
 }
 
-// The cursor moves with the gap, in one block: a client that is cut off behind the one knows the other, too.
+// The gap event also moves the cursor, in one block, so that a client gets both or neither.
 void Subscriber::append_gap(std::string_view last_event_id, std::string_view reason, std::uint64_t sequence,
                             std::optional<Duration> retry, std::string& payload) const {
   const nlohmann::json gap = {{"lastEventId", last_event_id}, {"reason", reason}};
-  // The ID is the client's, byte for byte: what is not UTF-8 in it must not make this throw.
+  // The ID is the client's, byte for byte: invalid UTF-8 must not make dump() throw.
   const std::string data = gap.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   const OwnedEventId id = feed_.id_of(sequence);
   EventStreamWriter(payload).event(
       {.type = EventType(protocol::kGapEventType), .data = data, .id = id, .retry = retry});
 }
 
-// `preface`: what goes before the stream's first frame.
+// `preface`: bytes before the stream's first frame.
 FramePtr Subscriber::control_frame(std::string_view payload, std::uint64_t sequence,
                                    std::optional<std::string_view> preface) const {
   auto frame = std::make_shared<Frame>();

@@ -10,15 +10,15 @@ namespace millrace {
 
 namespace {
 
-// Subscribers looked at for each that is handed something: most may turn out to have had everything.
+// Subscribers checked per delivery: most may already have had everything.
 constexpr std::size_t kVisitsEach = 16;
 
-// Of the group, which has no wildcards, among those that listen to its `topic`th.
+// The index of the group, which has no wildcards, among the groups of its topic number `topic`.
 std::uint32_t& place_of(FilterGroup& group, std::size_t topic) {
   return topic == 0 ? group.first_place : group.further_places[topic - 1];
 }
 
-// Which of the group's topics, which are sorted, this is.
+// The number of this topic among the group's sorted topics.
 std::size_t index_of(const FilterGroup& group, std::string_view topic) {
   const auto& topics = group.filter->patterns();
   const auto found = std::lower_bound(topics.begin(), topics.end(), topic,
@@ -46,7 +46,8 @@ void SubscriberTable::add(Subscriber& subscriber) {
 void SubscriberTable::remove(Subscriber& subscriber) {
   FilterGroup& group = *subscriber.group_;
   assert(group.members[subscriber.index_] == &subscriber);
-  // Into its place comes the last member; while a round is under way, on the same side of it: nobody is left out.
+  // Moves the last member into the hole; during a round, the last one on the same side of `next`, so that the round
+  // leaves out none.
   const auto move = [&group](std::size_t from, std::size_t to) {
     group.members[to] = group.members[from];
     group.members[to]->index_ = to;
@@ -56,7 +57,7 @@ void SubscriberTable::remove(Subscriber& subscriber) {
     move(--group.next, hole);
     hole = group.next;
   }
-  // Where all that are left have been served, the hole is the end already, and who lay there has moved.
+  // If all other members have been served, the hole is already at the end.
   if (hole + 1 < group.members.size()) move(group.members.size() - 1, hole);
   group.members.pop_back();
   subscriber.group_ = nullptr;
@@ -87,7 +88,7 @@ void SubscriberTable::list(FilterGroup& group, std::size_t topic) {
   groups.push_back(&group);
 }
 
-// Into its place comes the last one. However many listen to the topic, that takes a few steps.
+// Moves the last group into its place: a few steps, whatever the number of groups.
 void SubscriberTable::unlist(FilterGroup& group, std::size_t topic) {
   const std::string_view name = group.filter->patterns()[topic].view();
   const auto listed = by_topic_.find(name);
@@ -119,7 +120,7 @@ void SubscriberTable::post(std::span<const FramePtr> frames) {
       for (FilterGroup* group : found->second) add_to_batch(frame, *group);
     }
     by_pattern_.match(*frame->topic, [&](FilterGroup& group) {
-      // Several of its patterns may match.
+      // Several patterns of the group may match.
       if (std::exchange(group.matched, frame->sequence) != frame->sequence) add_to_batch(frame, group);
       return true;
     });
@@ -129,14 +130,14 @@ void SubscriberTable::post(std::span<const FramePtr> frames) {
 
 void SubscriberTable::add_to_batch(const FramePtr& frame, FilterGroup& group) {
   if (group.batch.empty()) waiting_.push_back(&group);
-  // A round that has not begun takes it along.
+  // A round that has not begun includes it.
   if (group.next == 0) ++group.of_round;
   group.batch.add(frame);
   ++batched_;
   batched_bytes_ += frame->bytes.size();
 }
 
-// Its first `count` frames.
+// Drops the group's first `count` frames.
 void SubscriberTable::drop(FilterGroup& group, std::size_t count) {
   for (const FramePtr& frame : group.batch.frames().first(count)) batched_bytes_ -= frame->bytes.size();
   batched_ -= count;
