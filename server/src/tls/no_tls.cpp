@@ -1,4 +1,4 @@
-// TlsContext where Millrace is built without TLS.
+// TlsContext for builds without TLS.
 
 #include "millrace/server/invalid_option.h"
 #include "tls_context.h"

@@ -19,15 +19,15 @@ namespace {
 
 constexpr char kHandshakeRecord = 0x16;  // [RFC 8446 5.1]
 
-// More than any flight of a handshake: a client that makes the server say more than it reads is cut.
+// More than any flight of a handshake: cuts a client that makes the server send more than the client reads.
 constexpr std::size_t kMaxUnsentBytes = 128 * 1024;
 
-// The bytes of some buffers, in pieces that fit into a record. Small buffers are put together.
+// Splits the bytes of buffers into pieces that fit into a record, and joins small buffers.
 class Pieces {
  public:
   explicit Pieces(std::span<const iovec> buffers) : buffers_(buffers) {}
 
-  /// Empty at the end. Valid until the next call.
+  /// The next piece, valid until the next call; empty at the end.
   std::string_view next() {
     while (!buffers_.empty() && begin_ == buffers_.front().iov_len) pass();
     if (buffers_.empty()) return {};
@@ -58,7 +58,7 @@ class Pieces {
   }
 
   std::span<const iovec> buffers_;
-  std::size_t begin_ = 0;  // of what is left of the first
+  std::size_t begin_ = 0;  // the start of the rest of the first buffer
 };
 
 std::string subject_of(SSL& ssl) {
@@ -71,7 +71,7 @@ std::string subject_of(SSL& ssl) {
   return {bytes, static_cast<std::size_t>(size)};
 }
 
-// Those reasons that an operator meets, in words that say what to do about them.
+// For common errors, a sentence that tells operators what to do.
 std::string sentence_of(unsigned long error) {
   switch (ERR_GET_REASON(error)) {
     case SSL_R_UNSUPPORTED_PROTOCOL:
@@ -141,7 +141,7 @@ int OpensslChannel::read_socket(BIO* bio, char* data, int size) {
   if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_retry_read(bio);
   channel.has_ended_ = channel.has_ended_ || count == 0;
   if (count > 0 && !std::exchange(channel.has_read_, true)) channel.begins_as_tls_ = data[0] == kHandshakeRecord;
-  // What is not TLS is told at once, and not when there is enough of it for a record.
+  // Reports other input than TLS at once, without waiting for the length of a record.
   return channel.has_read_ && !channel.begins_as_tls_ ? -1 : static_cast<int>(count);
 }
 
@@ -186,7 +186,7 @@ TlsChannel::Handshake OpensslChannel::shake_hands() {
   }
   is_broken_ = true;
   if (has_read_ && !begins_as_tls_) {
-    keep({});  // it would not understand the alert
+    keep({});  // drops the alert: the client does not speak TLS
     ERR_clear_error();
     return Handshake::kClearText;
   }
@@ -198,12 +198,12 @@ TlsChannel::Handshake OpensslChannel::shake_hands() {
 
 void OpensslChannel::remark_failure() {
   const unsigned long error = ERR_peek_error();
-  if (ERR_GET_REASON(error) == SSL_R_NO_APPLICATION_PROTOCOL) return;  // choose_protocol() has said it
+  if (ERR_GET_REASON(error) == SSL_R_NO_APPLICATION_PROTOCOL) return;  // choose_protocol() has reported it
   const long verified = SSL_get_verify_result(ssl_.get());
   std::string sentence = verified == X509_V_OK ? sentence_of(error)
                                                : std::string("the client's certificate is not accepted: ") +
                                                      X509_verify_cert_error_string(verified);
-  // A client that does not get the certificate it asks for mostly goes away by itself.
+  // Keeps the earlier remark, too: most clients that get a certificate for another name disconnect.
   if (!rare_->remark.sentence.empty()) return remark(rare_->remark.kind, rare_->remark.sentence + "; " + sentence);
   remark(sentence, sentence);
 }
@@ -245,7 +245,7 @@ ssize_t OpensslChannel::read(char* data, std::size_t size) {
   std::size_t count = 0;
   const int result = SSL_read_ex(ssl_.get(), data, size, &count);
   const ssize_t outcome = result == 1 ? static_cast<ssize_t>(count) : read_failed(result);
-  // Now and then the protocol wants an answer.
+  // Reading may have produced an answer of the protocol.
   if (!unsent_.empty()) send_unsent();
   return outcome;
 }
@@ -271,7 +271,7 @@ bool OpensslChannel::has_pending_input() const {
 ssize_t OpensslChannel::write(std::span<const iovec> buffers) {
   const MutexLock lock(mutex_);
   if (const int error = send_unsent(); error != 0) return -error;
-  // Behind a failed handshake, or a failed read, there is only the alert to send.
+  // After a failed handshake or read, only the alert is sent.
   Pieces pieces(buffers);
   ssize_t taken = 0;
   static thread_local std::string record;
@@ -310,7 +310,7 @@ void OpensslChannel::say_goodbye() {
   send_unsent();
 }
 
-// One record for as much as fits into one.
+// Seals `bytes`, which fit into a record, and appends the record to `records`.
 bool OpensslChannel::seal_into(std::string_view bytes, std::string& records) {
   ERR_clear_error();
   sink_ = &records;
@@ -321,7 +321,7 @@ bool OpensslChannel::seal_into(std::string_view bytes, std::string& records) {
   return is_sealed;
 }
 
-// 0, or an errno. Keeps what the socket does not take.
+// Returns 0 or an errno. Keeps what the socket does not take.
 int OpensslChannel::send(std::string_view record) {
   while (!record.empty()) {
     const ssize_t count = ::send(socket_, record.data(), record.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -344,7 +344,7 @@ int OpensslChannel::send_unsent() {
   return send(record);
 }
 
-// Where there is no memory for it, the connection is as good as broken.
+// Without memory for the bytes, the connection counts as broken.
 void OpensslChannel::keep(std::string_view unsent) {
   if (!unsent.empty()) {
     try {
@@ -353,7 +353,7 @@ void OpensslChannel::keep(std::string_view unsent) {
       is_broken_ = true;
     }
   } else if (unsent_.capacity() > 0) {
-    std::string().swap(unsent_);  // to assign an empty one would keep the memory
+    std::string().swap(unsent_);  // assigning an empty string would keep the memory
   }
   note_unsent();
 }

@@ -1,4 +1,5 @@
-// OpensslChannel: a TlsChannel by OpenSSL, which reads the socket and leaves its records where the channel wants them.
+// OpensslChannel: a TlsChannel that uses OpenSSL. OpenSSL reads the socket itself, and writes records to the channel's
+// buffer.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -19,7 +20,7 @@ using SslPtr = std::unique_ptr<SSL, SslFree>;
 
 class OpensslChannel final : public TlsChannel {
  public:
-  /// `kept`: lives as long as the handshake. Throws std::bad_alloc.
+  /// Keeps `kept` as long as the handshake. Throws std::bad_alloc.
   OpensslChannel(SSL_CTX& context, int socket, std::shared_ptr<const void> kept);
   ~OpensslChannel() override;
   OpensslChannel(const OpensslChannel&) = delete;
@@ -40,12 +41,12 @@ class OpensslChannel final : public TlsChannel {
   bool has_unsent() const override { return has_unsent_.load(std::memory_order_relaxed); }
   void say_goodbye() override;
 
-  /// For the context's callbacks, in the middle of shake_hands(): what is to be said of it.
+  /// Sets the handshake's remark. For the context's callbacks during shake_hands().
   void remark(std::string kind, std::string sentence);
   static OpensslChannel& of(SSL* ssl);
 
  private:
-  // What only a handshake needs, and few connections afterwards.
+  // State that only handshakes need, and few connections afterwards.
   struct Rare {
     std::shared_ptr<const void> kept;
     Remark remark;
@@ -66,14 +67,14 @@ class OpensslChannel final : public TlsChannel {
   void note_unsent() REQUIRES(mutex_);
 
   const int socket_;
-  bool has_read_ = false;       // from the socket: a byte
-  bool begins_as_tls_ = false;  // and the first of them was a handshake record's
-  bool has_ended_ = false;      // the client
+  bool has_read_ = false;       // has read a byte from the socket
+  bool begins_as_tls_ = false;  // the first byte was that of a handshake record
+  bool has_ended_ = false;      // the client has ended its output
   std::atomic<bool> has_unsent_ = false;
   mutable Mutex mutex_;
   bool is_broken_ GUARDED_BY(mutex_) = false;
   std::string unsent_ GUARDED_BY(mutex_);
-  std::string* sink_ = &unsent_;  // where records go, guarded like it
+  std::string* sink_ = &unsent_;  // the target of records, guarded like unsent_
   std::unique_ptr<Rare> rare_;
   const SslPtr ssl_;
 };

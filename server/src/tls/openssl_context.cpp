@@ -1,4 +1,4 @@
-// TlsContext by OpenSSL.
+// TlsContext with OpenSSL.
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -27,10 +27,10 @@ constexpr const char* kKey = "ServerOptions::tls.certificates.key";
 constexpr const char* kClientCa = "ServerOptions::tls.client_ca";
 constexpr const char* kCustomize = "ServerOptions::tls.customize";
 
-// Of TLS 1.2; those of 1.3 are OpenSSL's own three.
+// For TLS 1.2; TLS 1.3 uses OpenSSL's three.
 constexpr const char* kCiphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
-// A certificate that ends sooner is reported.
+// A certificate that expires sooner is reported.
 constexpr std::chrono::hours kSoon{24 * 7};
 
 struct ContextFree {
@@ -38,7 +38,7 @@ struct ContextFree {
 };
 using ContextPtr = std::unique_ptr<SSL_CTX, ContextFree>;
 
-// As it stands in the extension. [RFC 7301 3.1]
+// The protocols in the form of the extension. [RFC 7301 3.1]
 std::string wire_form(const std::vector<std::string>& protocols) {
   std::string wire;
   for (const std::string& protocol : protocols) wire.append(1, static_cast<char>(protocol.size())).append(protocol);
@@ -51,9 +51,9 @@ std::string list_of(const std::vector<std::string>& protocols) {
   return list;
 }
 
-// All that one reading of the files has brought. Handshakes that began with it keep it.
+// The result of reading all files once. Handshakes keep the one with which they began.
 struct Identities {
-  std::vector<ContextPtr> contexts;  // one for each certificate; the first is for clients that name no host
+  std::vector<ContextPtr> contexts;  // one per certificate; the first is also for clients that name no host
   std::vector<std::string> protocols;
   std::string protocols_on_wire;
 };
@@ -63,7 +63,7 @@ bool is_for(SSL_CTX& context, const char* name) {
   return certificate != nullptr && X509_check_host(certificate, name, std::strlen(name), 0, nullptr) == 1;
 }
 
-// [RFC 6066 3] A name that no certificate is for gets the first one: the client decides whether that will do.
+// [RFC 6066 3] Chooses the first certificate if none is valid for the name: the client decides whether to accept it.
 int choose_certificate(SSL* ssl, int*, void* of) {
   const auto& identities = *static_cast<const Identities*>(of);
   const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
@@ -96,7 +96,7 @@ int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* size,
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-// OpenSSL's macros have casts of C in them.
+// OpenSSL's macros contain C casts.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wold-style-cast"
 void set_name_callback(SSL_CTX& context, Identities& identities) {
@@ -112,7 +112,7 @@ void set_up(SSL_CTX& context) {
   SSL_CTX_set_mode(&context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_cipher_list(&context, kCiphers);
-  // A client comes back by a ticket, of which it gets one: the server keeps nothing for it.
+  // A client resumes with a ticket, of which it gets one; the server keeps no state for it.
   SSL_CTX_set_session_cache_mode(&context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(&context, 1);
   constexpr std::string_view kName = "millrace";

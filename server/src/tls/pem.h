@@ -1,4 +1,4 @@
-// Certificates and keys, read from PEM and checked: all that can be wrong with them is found here, before a client is.
+// Reads certificates and keys from PEM and checks them, so that errors appear before a client connects.
 #pragma once
 
 #include <openssl/evp.h>
@@ -22,25 +22,25 @@ using CertificatePtr = std::unique_ptr<X509, OpensslFree>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, OpensslFree>;
 using BioPtr = std::unique_ptr<BIO, OpensslFree>;
 
-/// How the text of an option's PEM is named in what is thrown.
+/// An option's PEM, and the option's name for exceptions.
 struct PemOption {
-  const char* name;  ///< in C++
+  const char* name;  ///< the name in C++
   const Pem& pem;
 };
 
-/// At least one. Throws InvalidOption.
+/// Returns at least one certificate. Throws InvalidOption.
 std::vector<CertificatePtr> read_certificates(const PemOption& option);
 
-/// Throws InvalidOption, also if the key is encrypted and `passphrase` is not its own.
+/// Throws InvalidOption, also if `passphrase` is wrong for an encrypted key.
 KeyPtr read_key(const PemOption& option, const std::string& passphrase);
 
-/// Throws InvalidOption if the certificate is expired, or not valid yet. Returns how long it is valid.
+/// Returns how long the certificate is still valid. Throws InvalidOption if it has expired or is not valid yet.
 std::chrono::seconds check_validity(const PemOption& option, const X509& certificate);
 
-/// Whether users other than its owner and its group may read the file; not if there is none.
+/// Whether users other than the file's owner and group may read it; false without a file.
 bool is_readable_by_others(const Pem& pem);
 
-/// The newest of this thread's errors of OpenSSL, as a sentence's end; all are forgotten.
+/// Returns this thread's newest OpenSSL error as the end of a sentence, and clears all errors.
 std::string take_openssl_error();
 
 }  // namespace millrace

@@ -1,4 +1,4 @@
-// TlsContext: what all TLS connections of a server share: certificates, keys, and how handshakes are made.
+// TlsContext: shared by all TLS connections of a server: certificates, keys and handshake settings.
 #pragma once
 
 #include <memory>
@@ -12,16 +12,15 @@ namespace millrace {
 
 class TlsContext {
  public:
-  /// `protocols`: those that are spoken, the best first, by their names in ALPN. Throws InvalidOption, also where
-  /// Millrace was built without TLS.
+  /// `protocols`: ALPN names of the supported protocols, best first. Throws InvalidOption, also in builds without TLS.
   static std::unique_ptr<TlsContext> make(const ServerTls& options, std::vector<std::string> protocols);
 
   virtual ~TlsContext() = default;
 
-  /// TLS on an accepted socket. Any thread. Throws std::bad_alloc.
+  /// Begins TLS on an accepted socket. Any thread. Throws std::bad_alloc.
   virtual std::unique_ptr<TlsChannel> open(int socket) const = 0;
 
-  /// Reads the files again, for handshakes from here on. Throws InvalidOption, and then keeps what it had. Any thread.
+  /// Reads the files again for new handshakes. If it throws InvalidOption, it keeps the old ones. Any thread.
   virtual void reload() = 0;
 };
 
