@@ -1,4 +1,4 @@
-// Allowance: how much of something a peer may do: so much at once, and so much a second. Pure: time is a parameter.
+// Allowance: bounds how often a peer may do something, at once and per second. Pure: time is a parameter.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@ class Allowance {
   Allowance(std::size_t at_once, std::size_t per_second)
       : most_(static_cast<double>(at_once)), per_millisecond_(static_cast<double>(per_second) / 1000), left_(most_) {}
 
-  /// False if there is not as much left.
+  /// Returns false if less is left.
   bool spend(std::size_t cost, TimePoint now) {
     if (now > filled_at_) {
       left_ = std::min(most_, left_ + per_millisecond_ * static_cast<double>((now - filled_at_).count()));
@@ -24,7 +24,7 @@ class Allowance {
     return true;
   }
 
-  /// The peer has been given cause to do more.
+  /// Allows the peer more.
   void add(std::size_t count) { left_ = std::min(most_, left_ + static_cast<double>(count)); }
 
  private:

@@ -1,4 +1,4 @@
-// Fields that are about a connection of HTTP/1, and that HTTP/2 does not have. [RFC 9113 8.2.2] Pure.
+// Fields about an HTTP/1 connection, which HTTP/2 does not have. [RFC 9113 8.2.2] Pure.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 
 namespace millrace {
 
-/// `name`: in lower case.
+/// `name` is in lower case.
 constexpr bool is_connection_field(std::string_view name) {
   constexpr std::string_view kNames[] = {"connection", "keep-alive", "proxy-connection", "transfer-encoding",
                                          "upgrade"};

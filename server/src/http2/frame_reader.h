@@ -1,7 +1,7 @@
-// FrameReader: takes a connection's bytes, cut anywhere, apart into frames of HTTP/2. Pure.
+// FrameReader: parses a connection's bytes, split anywhere, into HTTP/2 frames. Pure.
 //
-// Payloads of DATA and of unknown frames come in pieces, as they arrive, and are not kept. Those of all others come
-// whole; one that is cut is collected, up to kMaxFramePayload.
+// It returns payloads of DATA and of unknown frames in pieces, as they arrive, and does not keep them. It returns all
+// other payloads whole, and collects one that is split, up to kMaxFramePayload.
 #pragma once
 
 #include <array>
@@ -18,27 +18,27 @@ class FrameReader {
  public:
   enum class Read : std::uint8_t {
     kMore,      ///< the input is used up
-    kPiece,     ///< piece() is the next
-    kTooLarge,  ///< a frame is larger than kMaxFramePayload; nothing can follow
+    kPiece,     ///< piece() is the next piece
+    kTooLarge,  ///< a frame is larger than kMaxFramePayload; reading cannot continue
   };
 
   struct Piece {
     FrameHead head;
     std::string_view payload;  ///< valid until the next call
     bool is_first = true;
-    bool is_last = true;  ///< of its frame
+    bool is_last = true;  ///< the last piece of its frame
   };
 
-  /// Drops from the front of `input` what it takes.
+  /// Reads from the front of `input`, and removes what it has read.
   Read next(std::string_view& input);
   const Piece& piece() const { return piece_; }
 
-  /// Gives back what the last frame was collected in; piece() is not valid any more.
+  /// Frees the memory of the last collected frame, which invalidates piece().
   void let_go();
 
-  /// Some of a frame has come, but not all.
+  /// Whether a frame is incomplete.
   bool is_within_frame() const { return head_bytes_ > 0; }
-  /// Bytes of memory that hold it.
+  /// Memory that holds the incomplete frame.
   std::size_t held_bytes() const { return collected_.capacity(); }
 
  private:
@@ -49,10 +49,10 @@ class FrameReader {
   void end_frame();
 
   std::array<char, kFrameHeadBytes> head_{};
-  std::uint8_t head_bytes_ = 0;  // that have come
+  std::uint8_t head_bytes_ = 0;  // bytes of the head received
   bool is_first_ = true;
-  std::uint32_t left_ = 0;  // of the payload
-  std::string collected_;   // of one that is cut
+  std::uint32_t left_ = 0;  // bytes left of the payload
+  std::string collected_;   // the payload of a split frame
   Piece piece_;
 };
 

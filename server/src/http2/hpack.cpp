@@ -12,10 +12,10 @@ namespace millrace {
 
 namespace {
 
-// Says that the dynamic table has size 0. [RFC 7541 6.3]
+// Sets the dynamic table's size to 0. [RFC 7541 6.3]
 constexpr std::string_view kNoTable = "\x20";
 
-// What fields of responses have in the static table. [RFC 7541 A]
+// Response fields of the static table. [RFC 7541 A]
 struct StaticName {
   std::string_view name;
   std::uint8_t index;
@@ -48,7 +48,7 @@ constexpr StaticName kStaticNames[] = {{"accept-ranges", 18},
 constexpr std::uint8_t kStatusName = 8;
 constexpr std::array<int, 7> kStaticStatuses{200, 204, 206, 304, 400, 404, 500};  // from index 8 on
 
-// An integer with a prefix of `bits` bits, in the byte that `first` begins. [RFC 7541 5.1]
+// Appends an integer with a prefix of `bits` bits; `first` has the other bits of the first byte. [RFC 7541 5.1]
 void append_integer(std::size_t value, int bits, std::uint8_t first, std::string& out) {
   const std::size_t most = (std::size_t{1} << bits) - 1;
   if (value < most) return out.push_back(static_cast<char>(first | value));
@@ -96,7 +96,7 @@ bool HpackDecoder::decode(std::string_view block, const Visit& visit) {
             {reinterpret_cast<const char*>(field.value), field.valuelen});
     }
     if ((flags & NGHTTP2_HD_INFLATE_FINAL) != 0) break;
-    if (left == 0 && (flags & NGHTTP2_HD_INFLATE_EMIT) == 0) return false;  // it ends in the middle of a field
+    if (left == 0 && (flags & NGHTTP2_HD_INFLATE_EMIT) == 0) return false;  // the block ends within a field
   }
   return nghttp2_hd_inflate_end_headers(inflater_.get()) == 0;
 }

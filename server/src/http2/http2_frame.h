@@ -1,4 +1,4 @@
-// Frames of HTTP/2 [RFC 9113 4 and 6]: their types, flags and error codes. Pure.
+// HTTP/2 frames [RFC 9113 4 and 6]: types, flags and error codes. Pure.
 #pragma once
 
 #include <cstddef>
@@ -7,15 +7,15 @@
 
 namespace millrace {
 
-/// What a client of HTTP/2 sends first. [RFC 9113 3.4]
+/// The first bytes of an HTTP/2 client. [RFC 9113 3.4]
 inline constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 inline constexpr std::size_t kFrameHeadBytes = 9;
 
-/// Largest payload of a frame, of either side: the least that everybody has to take. [RFC 9113 4.2]
+/// Largest payload of a frame, of either side: the minimum that every peer must accept. [RFC 9113 4.2]
 inline constexpr std::size_t kMaxFramePayload = 16'384;
 
-/// A window before anybody has changed it, and the largest there is. [RFC 9113 6.9]
+/// The initial and the largest size of a window. [RFC 9113 6.9]
 inline constexpr std::int64_t kInitialWindow = 65'535;
 inline constexpr std::int64_t kMaxWindow = 0x7fff'ffff;
 
@@ -68,15 +68,15 @@ enum class Http2Error : std::uint32_t {
 };
 
 struct FrameHead {
-  std::uint32_t length = 0;  ///< of the payload
-  FrameType type{};          ///< may be one that there is no name for
+  std::uint32_t length = 0;  ///< bytes of the payload
+  FrameType type{};          ///< may be an unknown type
   std::uint8_t flags = 0;
   std::uint32_t stream = 0;  ///< 31 bits
 
   bool has(std::uint8_t flag) const { return (flags & flag) != 0; }
 };
 
-/// The number whose big-endian bytes begin at `from`, of which there are at least two, three and four.
+/// Big-endian numbers at `from`, where `bytes` must have at least two, three or four bytes.
 constexpr std::uint32_t byte_at(std::string_view bytes, std::size_t at) {
   return static_cast<unsigned char>(bytes[at]);
 }

@@ -10,10 +10,10 @@ namespace millrace {
 
 namespace {
 
-// Says that the dynamic table has size 0: once, before anything else, whatever the peer would allow. [RFC 7541 4.2]
+// Sets the dynamic table's size to 0: sent once, first, whatever the peer allows. [RFC 7541 4.2]
 constexpr char kTableIsEmpty = '\x20';
 
-// Streams that the server has ended before the peer had, and for which frames may still be on their way.
+// Streams that the server has ended before the peer, for which frames may still arrive.
 constexpr std::size_t kRememberedResets = 256;
 
 }  // namespace
@@ -45,7 +45,7 @@ bool Http2Session::receive(std::string_view bytes, TimePoint now) {
   return !is_over_;
 }
 
-// False until all of it has come.
+// Returns false until the preface is complete.
 bool Http2Session::take_preface(std::string_view& bytes) {
   const std::string_view expected = kHttp2Preface.substr(preface_bytes_);
   if (expected.empty()) return true;
@@ -103,8 +103,8 @@ void Http2Session::refuse(Http2Stream& stream, const RequestError& error, std::o
   }
 }
 
-// A stream whose reader stalls is not to use up what the connection has for all: one that has much on its way leaves
-// the last of it to the others.
+// A stream with many bytes in flight cannot use the last eighth of the connection's window, so that a stalled reader
+// does not block other streams.
 std::size_t Http2Session::room(const Http2Stream& stream) const {
   if (is_over_ || is_blocked_ || output_.size() >= kHttp2GatherBytes) return 0;
   const std::int64_t on_its_way = stream_send_window_ - stream.send_window;
@@ -120,7 +120,7 @@ std::size_t Http2Session::send(Http2Stream& stream, std::span<const std::string_
   const std::size_t taken = std::min(total, room(stream));
   const bool is_end = ends && taken == total && !is_over_;
   std::size_t left = taken;
-  std::size_t begin = 0;  // in the first piece
+  std::size_t begin = 0;  // offset in the first piece
   auto piece = pieces.begin();
   while (left > 0 || (is_end && total == 0)) {
     std::size_t payload = std::min(left, kMaxFramePayload);
@@ -159,7 +159,7 @@ void Http2Session::consume(Http2Stream& stream, std::size_t bytes) {
   stream.consumed = 0;
 }
 
-// Of the connection's window.
+// Gives credit for the connection's window.
 void Http2Session::credit(std::size_t bytes) {
   consumed_ += bytes;
   if (consumed_ < kHttp2ConnectionWindowBytes / 2 || is_over_) return;
@@ -173,7 +173,7 @@ void Http2Session::reset(Http2Stream& stream, Http2Error error) {
   erase(stream);
 }
 
-// The response is whole. A peer that still sends is told that nobody reads it. [RFC 9113 8.1]
+// The response is complete. Resets the stream if the peer still sends, because nothing reads it. [RFC 9113 8.1]
 void Http2Session::end(Http2Stream& stream) {
   if (!stream.is_remote_over) return reset(stream, Http2Error::kNone);
   erase(stream);
@@ -197,7 +197,7 @@ bool Http2Session::was_reset(std::uint32_t id) const {
 
 // --- Bounds ---------------------------------------------------------------------------------------------------------
 
-// False if the connection is over: the peer makes work, and nothing comes of it.
+// Counts frames without content; returns false if they have ended the connection.
 bool Http2Session::spend_control(std::size_t cost) {
   if (control_.spend(cost, now_)) return true;
   fail(Http2Error::kEnhanceYourCalm, "too many frames that carry nothing");
@@ -210,7 +210,7 @@ bool Http2Session::spend_reset() {
   return false;
 }
 
-// The peer has broken a rule on this stream alone.
+// Resets a stream on which the peer has broken the protocol.
 void Http2Session::break_stream(Http2Stream& stream, Http2Error error) {
   if (!spend_reset()) return;
   const std::uint32_t id = stream.id;
@@ -218,7 +218,7 @@ void Http2Session::break_stream(Http2Stream& stream, Http2Error error) {
   if (Http2Stream* const left = find(id)) reset(*left, error);
 }
 
-// One that has not begun.
+// Resets a stream that has not begun.
 void Http2Session::refuse_stream(std::uint32_t id, Http2Error error) {
   if (!spend_reset()) return;
   append_reset(id, error, output_);

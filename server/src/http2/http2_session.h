@@ -1,4 +1,4 @@
-// Http2Session: the server's side of a connection of HTTP/2 [RFC 9113]: its streams, windows and settings. Bytes in,
+// Http2Session: the server's side of an HTTP/2 connection [RFC 9113]: its streams, windows and settings. Bytes in,
 // events and bytes out. Pure: no sockets, threads or clock; one thread.
 //
 //   session.receive(bytes, now);          calls the listener
@@ -6,7 +6,7 @@
 //   session.send(stream, pieces, true);   as much as the windows let through
 //   take session.output(), and send it
 //
-// Whatever a peer does costs a bounded amount of work and memory: limits.h has the bounds, which begin with kHttp2.
+// Everything that a peer does costs bounded work and memory; the bounds in limits.h begin with kHttp2.
 #pragma once
 
 #include <cstddef>
@@ -30,29 +30,29 @@ namespace millrace {
 
 class Connection;
 
-/// A stream that is open, at least on one side. There are very many of these.
+/// A stream that is open on at least one side. A server has very many.
 struct Http2Stream {
   std::uint32_t id = 0;
-  std::int32_t send_window = 0;  ///< below 0 where the peer has made it smaller [RFC 9113 6.9.2]
-  std::uint16_t received = 0;    ///< bytes of its receive window that are used up
-  std::uint16_t consumed = 0;    ///< of these, those that the peer may send again once it hears of them
-  bool is_remote_over = false;   ///< the peer sends nothing more on it
-  Connection* user = nullptr;    ///< the listener's own
+  std::int32_t send_window = 0;  ///< negative if the peer has reduced it [RFC 9113 6.9.2]
+  std::uint16_t received = 0;    ///< used bytes of its receive window
+  std::uint16_t consumed = 0;    ///< of these, the bytes for which the peer has not got credit yet
+  bool is_remote_over = false;   ///< the peer has ended its side
+  Connection* user = nullptr;    ///< for the listener
 };
 static_assert(kHttp2StreamWindowBytes <= 0xffff);
 
 class Http2Session {
  public:
-  /// What receive() brings. The calls may call the session in turn, and end streams.
+  /// Gets the events of receive(). May call the session, and end streams.
   class Listener {
    public:
-    /// A request, whose fields are in order. Where it has a body, on_body() follows.
+    /// A valid request. on_body() follows if it has a body.
     virtual void on_request(std::uint32_t stream, const RequestFields& fields, bool has_body) = 0;
-    /// A piece of its body: consume() is to follow. `is_last`: it is over; the piece may be empty.
+    /// A piece of a request's body: call consume() afterwards. `is_last`: the body ends; the piece may be empty.
     virtual void on_body(Http2Stream& stream, std::string_view bytes, bool is_last) = 0;
-    /// The stream is over: by the peer, or since the peer broke the protocol. It must not be used any more.
+    /// The peer has reset the stream or broken the protocol. The stream must not be used any more.
     virtual void on_reset(Http2Stream& stream) = 0;
-    /// The peer lets more through on this stream; on all streams.
+    /// The peer's window has room again: for this stream; for all streams.
     virtual void on_room(Http2Stream& stream) = 0;
     virtual void on_room() = 0;
 
@@ -60,68 +60,69 @@ class Http2Session {
     ~Listener() = default;
   };
 
-  /// A decoder for all sessions of a loop, for field sections that refer to nothing before them.
+  /// The decoder of all sessions of a loop, for field sections that refer to nothing before them.
   struct SharedDecoder {
     HpackDecoder decoder{HpackDecoder::Table::kNone};
   };
 
-  /// `max_head_bytes`: of a request's field section. The first bytes of output() are the server's preface.
+  /// `max_head_bytes`: largest field section of a request. The first bytes of output() are the server's preface.
   Http2Session(Listener& listener, SharedDecoder& shared, std::size_t max_head_bytes);
 
-  /// Takes bytes off the connection: at first, the client's preface. False if the connection is over: what is left in
-  /// output() is to be sent, and then it is to be closed.
+  /// Takes the connection's input, first the client's preface. Returns false if the connection is over: send output(),
+  /// then close.
   bool receive(std::string_view bytes, TimePoint now);
 
-  /// The stream of this number; null if it is not open any more. Valid until any stream begins or ends.
+  /// The stream with this number; null if it is no longer open. Valid until any stream begins or ends.
   Http2Stream* find(std::uint32_t stream);
   const std::vector<Http2Stream>& streams() const { return streams_; }
 
-  // For a stream that is open ----------------------------------------------------------------------------------------
+  // For an open stream ----------------------------------------------------------------------------------------
 
-  /// Sends a field section, in HPACK. `ends`: nothing follows; the stream is not open any more.
+  /// Sends a field section, in HPACK. `ends`: ends the response and closes the stream.
   void respond(Http2Stream& stream, std::string_view block, bool ends);
-  /// Answers with an error as Millrace has them, which ends the stream. `retry_after`: for that field, in whole
-  /// seconds.
+  /// Answers with one of Millrace's errors, which ends the stream. `retry_after`: sent in whole seconds.
   void refuse(Http2Stream& stream, const RequestError& error, std::optional<Duration> retry_after = {});
-  /// Bytes that send() would take.
+  /// The bytes that send() would take.
   std::size_t room(const Http2Stream& stream) const;
-  /// Sends as much of the pieces, in order, as the windows let through; returns how many bytes. `ends`: nothing follows
-  /// them; once all have been taken, the stream is not open any more.
+  /// Sends as much of the pieces, in order, as the windows allow; returns the number of bytes. `ends`: ends the
+  /// response, and closes the stream once all bytes are taken.
   std::size_t send(Http2Stream& stream, std::span<const std::string_view> pieces, bool ends);
-  /// Gives the peer credit for as many bytes of a body.
+  /// Gives the peer credit for this many bytes of a body.
   void consume(Http2Stream& stream, std::size_t bytes);
-  /// Ends it at once.
+  /// Resets the stream at once.
   void reset(Http2Stream& stream, Http2Error error);
 
   // For the connection -----------------------------------------------------------------------------------------------
 
-  /// What is to be sent; whoever has sent it drops it.
+  /// The bytes to send; the sender removes those that it has sent.
   std::string& output() { return output_; }
   const std::string& output() const { return output_; }
-  /// While it is blocked, nothing but what the protocol demands is added to output().
+  /// While blocked, the session adds to output() only what the protocol requires.
   void block_output(bool is_blocked) { is_blocked_ = is_blocked; }
   bool is_output_blocked() const { return is_blocked_; }
 
-  /// No request is taken any more; those that are there are still answered. `sentence`: for whoever looks.
+  /// Accepts no further requests, but answers those received. `sentence` explains it to people who debug the
+  /// connection.
   void go_away(std::string_view sentence);
   bool is_going_away() const { return is_going_away_; }
-  /// The peer has broken the protocol, or has to stop for other reasons; nothing more is received or sent.
+  /// Whether the connection is over, because the peer has broken the protocol or for another reason: it receives and
+  /// sends nothing more.
   bool is_over() const { return is_over_; }
   Http2Error error() const { return error_; }
   std::string_view error_sentence() const { return error_sentence_; }
-  /// Ends it for the reason.
+  /// Ends the connection with this error.
   void fail(Http2Error error, std::string_view sentence);
 
-  /// Work for streams that are over goes on: they count as open until it is done.
+  /// Counts a stream that is over as open until give_back_place(), because a worker still serves it.
   void hold_place() { ++held_places_; }
   void give_back_place() { --held_places_; }
   std::size_t open() const { return streams_.size() + held_places_; }
 
-  /// Some of a field section has come, but not all: the peer is not to take for ever.
+  /// Whether a field section is incomplete; the caller bounds the time for it.
   bool is_within_fields() const { return block_stream_ != 0; }
-  /// Bytes of memory that wait for more to come.
+  /// Memory of incomplete input.
   std::size_t held_bytes() const { return block_.capacity() + reader_.held_bytes(); }
-  /// The peer has acknowledged the settings.
+  /// Whether the peer has acknowledged the settings.
   bool is_settled() const { return is_settled_; }
 
  private:
@@ -164,13 +165,13 @@ class Http2Session {
   Listener& listener_;
   SharedDecoder& shared_;
   const std::size_t max_head_bytes_;
-  std::vector<Http2Stream> streams_;  // by their numbers, which only grow
-  // A body that has a length, and has not come to its end.
+  std::vector<Http2Stream> streams_;  // in order of their numbers, which only grow
+  // An incomplete body with a declared length.
   struct Body {
     std::uint32_t stream;
     std::uint64_t left;
   };
-  std::vector<Body> bodies_;  // by their streams' numbers
+  std::vector<Body> bodies_;  // in order of their streams' numbers
   std::size_t held_places_ = 0;
   std::string output_;
 
@@ -178,29 +179,29 @@ class Http2Session {
   TimePoint now_{};
   std::unique_ptr<HpackDecoder> decoder_;  // until the settings are acknowledged
   HpackDecoder::Table table_ = HpackDecoder::Table::kDefault;
-  std::string block_;               // of the field section that is coming
-  std::uint32_t block_stream_ = 0;  // its stream's number; 0 if there is none
+  std::string block_;               // the incomplete field section
+  std::uint32_t block_stream_ = 0;  // its stream's number; 0: no incomplete section
   std::uint16_t block_frames_ = 0;
   Fields block_fields_{};
   bool block_ends_stream_ = false;
-  std::uint32_t data_left_ = 0;  // bytes of data of it
+  std::uint32_t data_left_ = 0;  // bytes of data left, without padding
 
-  std::uint8_t preface_bytes_ = 0;  // of the client's that have come
-  bool has_settings_ = false;       // of the peer
+  std::uint8_t preface_bytes_ = 0;  // received bytes of the client's preface
+  bool has_settings_ = false;       // the peer's settings have arrived
   bool is_settled_ = false;
   bool has_sent_fields_ = false;
   bool is_blocked_ = false;
   bool is_going_away_ = false;
   bool is_over_ = false;
-  std::uint32_t last_stream_ = 0;  // of the peer's
+  std::uint32_t last_stream_ = 0;  // the peer's last stream
   std::int64_t send_window_ = kInitialWindow;
-  std::int64_t widest_ = kInitialWindow;              // that it has been
-  std::int64_t stream_send_window_ = kInitialWindow;  // of new streams
+  std::int64_t widest_ = kInitialWindow;              // its largest size so far
+  std::int64_t stream_send_window_ = kInitialWindow;  // for new streams
   std::size_t received_ = 0;
   std::size_t consumed_ = 0;
   Allowance control_{kHttp2ControlFramesAtOnce, kHttp2ControlFramesPerSecond};
   Allowance resets_{kHttp2ResetsAtOnce, kHttp2ResetsPerSecond};
-  std::vector<std::uint32_t> reset_;  // streams that the server has ended before the peer had, newest last
+  std::vector<std::uint32_t> reset_;  // streams that the server has ended before the peer, newest last
   Http2Error error_ = Http2Error::kNone;
   std::string_view error_sentence_;
 };

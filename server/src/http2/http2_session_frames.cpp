@@ -1,4 +1,4 @@
-// What an Http2Session does with the frames that do not carry requests.
+// Http2Session: frames that carry no requests.
 #include <algorithm>
 
 #include "frame_writer.h"
@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kSettingBytes = 6;
 
-// A change of the initial window changes those of all streams: so many of them cost as much as a frame.
+// A change of the initial window changes the windows of all streams: this many streams cost as much as a frame.
 constexpr std::size_t kStreamsPerControlFrame = 16;
 
 }  // namespace
@@ -20,7 +20,7 @@ void Http2Session::take(const FrameReader::Piece& piece) {
   if (!has_settings_ && (head.type != FrameType::kSettings || head.has(frame_flag::kAck))) {
     return fail(Http2Error::kProtocol, "the first frame is not SETTINGS");
   }
-  // Nothing may come between the frames of a field section. [RFC 9113 6.10]
+  // No other frame may come between the frames of a field section. [RFC 9113 6.10]
   if (block_stream_ != 0 && (head.type != FrameType::kContinuation || head.stream != block_stream_)) {
     return fail(Http2Error::kProtocol, "a frame in the middle of a field section");
   }
@@ -46,10 +46,10 @@ void Http2Session::take(const FrameReader::Piece& piece) {
     case FrameType::kContinuation:
       return take_continuation(piece);
   }
-  if (piece.is_first) spend_control();  // of a type that nobody knows [RFC 9113 5.5]
+  if (piece.is_first) spend_control();  // of an unknown type [RFC 9113 5.5]
 }
 
-// What it says is not heeded. [RFC 9113 5.3]
+// Priorities are ignored. [RFC 9113 5.3]
 void Http2Session::take_priority(const FrameReader::Piece& piece) {
   if (piece.head.stream == 0) return fail(Http2Error::kProtocol, "PRIORITY without a stream");
   if (!spend_control() || piece.payload.size() == 5) return;
@@ -78,7 +78,7 @@ void Http2Session::take_settings(const FrameReader::Piece& piece) {
   }
   if (!spend_control(1 + piece.payload.size() / kSettingBytes)) return;
   if (is_ack) {
-    // What it has put into the table before is void: so is the decoder that knows of it.
+    // The acknowledgement empties the peer's table, which ends the use of its decoder.
     if (!is_settled_) table_ = HpackDecoder::Table::kShrinks;
     is_settled_ = true;
     decoder_.reset();
@@ -108,7 +108,7 @@ bool Http2Session::take_setting(SettingId id, std::uint32_t value) {
         fail(Http2Error::kProtocol, "SETTINGS_MAX_FRAME_SIZE is outside of what is allowed");
       }
       break;
-    case SettingId::kHeaderTableSize:  // no table of the peer's is used
+    case SettingId::kHeaderTableSize:  // the server uses no table of the peer
     case SettingId::kMaxConcurrentStreams:
     case SettingId::kMaxHeaderListSize:
       break;
@@ -135,7 +135,7 @@ void Http2Session::take_ping(const FrameReader::Piece& piece) {
   append_ping(piece.payload, true, output_);
 }
 
-// It opens no more streams, as far as the server is concerned.
+// The peer will open no more streams.
 void Http2Session::take_go_away(const FrameReader::Piece& piece) {
   if (piece.head.stream != 0) return fail(Http2Error::kProtocol, "GOAWAY on a stream");
   if (piece.payload.size() < 8) return fail(Http2Error::kFrameSize, "GOAWAY of less than 8 bytes");

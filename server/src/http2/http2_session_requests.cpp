@@ -1,4 +1,4 @@
-// What an Http2Session does with the frames that carry requests: HEADERS, CONTINUATION and DATA.
+// Http2Session: frames that carry requests: HEADERS, CONTINUATION and DATA.
 #include <algorithm>
 #include <utility>
 
@@ -139,7 +139,7 @@ void Http2Session::take_data(const FrameReader::Piece& piece) {
   take_body(*stream, data, piece.is_last && head.has(frame_flag::kEndStream));
 }
 
-// Of DATA, a piece of the data; of HEADERS, the part of the field section.
+// Returns the data of a DATA frame's piece, or the part of the field section in a HEADERS frame.
 std::string_view Http2Session::without_padding(const FrameReader::Piece& piece) {
   std::string_view payload = piece.payload;
   if (piece.is_first) {

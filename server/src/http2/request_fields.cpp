@@ -10,10 +10,10 @@ namespace millrace {
 
 namespace {
 
-// What each field counts besides its texts. [RFC 9113 6.5.2]
+// The size that each field counts besides its texts. [RFC 9113 6.5.2]
 constexpr std::size_t kFieldOverhead = 32;
 
-// Far beyond any body.
+// Far larger than any body.
 constexpr std::uint64_t kLongestBody = std::uint64_t{1} << 59;
 
 // [RFC 9113 8.2.1]
@@ -27,7 +27,7 @@ bool is_value(std::string_view value) {
   return value.find_first_of(std::string_view("\0\r\n", 3)) == std::string_view::npos;
 }
 
-// Of a request line, between whose parts stand blanks.
+// Whether the text can be a part of a request line: without blanks.
 bool is_line_part(std::string_view text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return is_text(c) && c != ' ' && c != '\t'; });
@@ -66,7 +66,7 @@ void RequestFields::add_pseudo(std::string_view name, std::string_view value) {
 }
 
 void RequestFields::add_regular(std::string_view name, std::string_view value) {
-  if (section_ == Section::kTrailers) return;  // which nobody is given
+  if (section_ == Section::kTrailers) return;  // trailers are dropped
   if (name == "te") {
     if (!equals_ignoring_case(value, "trailers")) fail("TE: expected \"trailers\", or no such field");
     return;

@@ -1,5 +1,5 @@
-// RequestFields: a request's field section, or its trailers, as HTTP/2 has them. It checks what RFC 9113 8 demands, and
-// makes a head of HTTP/1.1 of it, in which no field can say what another reader would take for something else. Pure.
+// RequestFields: a request's field section, or its trailers, in HTTP/2. It checks the rules of RFC 9113 8, and converts
+// the section to an HTTP/1.1 head that all parsers read in the same way. Pure.
 #pragma once
 
 #include <cstddef>
@@ -14,23 +14,24 @@ class RequestFields {
  public:
   enum class Section : std::uint8_t { kHead, kTrailers };
 
-  /// `max_bytes`: of the section, as SETTINGS_MAX_HEADER_LIST_SIZE counts them.
+  /// `max_bytes`: largest section, counted like SETTINGS_MAX_HEADER_LIST_SIZE.
   RequestFields(Section section, std::size_t max_bytes) : section_(section), max_bytes_(max_bytes) {}
 
-  /// Takes the next field. Beyond `max_bytes` nothing is kept any more.
+  /// Takes the next field. Beyond `max_bytes` it drops fields.
   void add(std::string_view name, std::string_view value);
 
-  /// All have come. `has_body`: the request does not end with its head.
+  /// All fields have been added. `has_body`: a body follows the head.
   void finish(bool has_body);
 
-  /// Why the request is malformed: a sentence; empty if it is not. Such a request is not to be served. [RFC 9113 8.1.1]
+  /// Why the request is malformed, as a sentence; empty if it is valid. A malformed request must not be served. [RFC
+  /// 9113 8.1.1]
   std::string_view fault() const { return fault_; }
   bool is_too_large() const { return bytes_ > max_bytes_; }
   std::optional<std::uint64_t> content_length() const { return content_length_; }
   bool is_to_head() const { return method_ == "HEAD"; }
 
-  /// The request line and the fields, each line with its end: without the empty line, so that the reader may add a
-  /// field. Of a head that has no fault and is not too large.
+  /// The request line and the fields, each with its line end, but without the empty line, so that the caller can add a
+  /// field. Only for a head that has no fault and is not too large.
   std::string head() const;
 
  private:
@@ -43,7 +44,7 @@ class RequestFields {
   const Section section_;
   const std::size_t max_bytes_;
   std::size_t bytes_ = 0;
-  bool has_regular_ = false;  // behind which no pseudo-header field may come
+  bool has_regular_ = false;  // no pseudo-header field may follow
   std::optional<std::string> method_;
   std::optional<std::string> scheme_;
   std::optional<std::string> authority_;

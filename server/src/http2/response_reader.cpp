@@ -13,7 +13,7 @@ namespace millrace {
 
 namespace {
 
-// Far more than anybody answers: what does not end is no head.
+// Far larger than any response head: longer input is not a head.
 constexpr std::size_t kMaxResponseHead = 256 * 1024;
 
 int status_in(std::string_view line) {
@@ -96,7 +96,7 @@ ResponseReader::Read ResponseReader::take_head(std::string_view& input) {
   return Read::kHead;
 }
 
-// A name or a value that HTTP/2 does not have is left out: the client would refuse all of the response.
+// Drops a field that is invalid in HTTP/2, because the client would refuse the whole response.
 void ResponseReader::take_field(std::string_view name, std::string_view value, std::string& block) {
   const bool is_clean = is_token(name) && value.find_first_of(std::string_view("\0\r\n", 3)) == std::string_view::npos;
   if (is_clean && !is_connection_field(name)) append_field(name, value, block);
@@ -111,7 +111,7 @@ ResponseReader::Read ResponseReader::take_body(std::string_view& input) {
     case Framing::kLength:
       body_ = input.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left_, input.size())));
       left_ -= body_.size();
-      input = {};  // nothing follows
+      input = {};  // the body has ended
       return body_.empty() ? Read::kMore : Read::kBody;
     case Framing::kChunks:
       text_.clear();

@@ -1,5 +1,5 @@
-// ResponseReader: a response of HTTP/1.1, as everything in Millrace makes it, taken apart for a stream of HTTP/2: field
-// sections, the body out of its framing, and its end. Pure.
+// ResponseReader: converts an HTTP/1.1 response, the form of all of Millrace's responses, for an HTTP/2 stream: field
+// sections, the body without its framing, and the end. Pure.
 #pragma once
 
 #include <cstddef>
@@ -17,29 +17,30 @@ class ResponseReader {
   enum class Read : std::uint8_t {
     kMore,     ///< the input is used up
     kInterim,  ///< block() is the field section of an interim response (1xx)
-    kHead,     ///< block() is that of the response
-    kBody,     ///< body() is a piece of its body
+    kHead,     ///< block() is the field section of the response
+    kBody,     ///< body() is a piece of the body
   };
 
   /// `to_head`: the request's method is HEAD, and the response has no body.
   explicit ResponseReader(bool to_head) : to_head_(to_head) {}
 
-  /// Drops from the front of `input` what it takes.
+  /// Reads from the front of `input`, and removes what it has read.
   Read next(std::string_view& input);
 
-  /// In HPACK, valid until the next call; and so is the piece of the body.
+  /// The field section in HPACK. Like body(), valid until the next call.
   const std::string& block() const { return text_; }
   std::string_view body() const { return body_; }
 
-  /// The head has come.
+  /// Whether the head has been read.
   bool has_head() const { return framing_ != Framing::kNone; }
-  /// All has come. A response without a length, in no chunks, ends with its connection: that never is.
+  /// Whether the response is complete. Never true for a response without a length or chunks, which ends with its
+  /// connection.
   bool is_done() const;
-  /// Bytes of the body come as they are, and only the end of the connection ends them.
+  /// Whether the body has no framing, and only the end of the connection ends it.
   bool is_plain() const { return framing_ == Framing::kUntilEnd; }
-  /// Whether the body is whole, and this is the rest of what ends it.
+  /// Whether the body is complete, and `input` is the rest of its framing.
   bool is_framing(std::string_view input) const;
-  /// The bytes are not a response: the stream is to be cut.
+  /// Whether the bytes are not a valid response: reset the stream.
   bool is_broken() const { return is_broken_; }
 
  private:
@@ -52,9 +53,9 @@ class ResponseReader {
   const bool to_head_;
   bool is_broken_ = false;
   Framing framing_ = Framing::kNone;
-  std::uint64_t left_ = 0;  // of a body with a length
+  std::uint64_t left_ = 0;  // bytes left of a body with a length
   std::optional<ChunkReader> chunks_;
-  std::string head_;  // what has come of it
+  std::string head_;  // the incomplete head
   std::string text_;
   std::string_view body_;
 };
