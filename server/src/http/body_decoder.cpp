@@ -44,7 +44,7 @@ class ZlibDecoder final : public BodyDecoder {
   }
 
   bool is_complete() const override { return at_end_ || !begun_; }
-  std::size_t memory() const override { return 48 * 1024; }  // its window, and what goes with it [zconf.h]
+  std::size_t memory() const override { return 48 * 1024; }  // its window and state [zconf.h]
 
  private:
   // [RFC 1952 2.2] Members of gzip may follow one another.
@@ -91,7 +91,7 @@ class BrotliDecoder final : public BodyDecoder {
   std::size_t memory() const override { return memory_; }
 
  private:
-  // Stands before the memory that is handed out.
+  // Precedes the allocated memory.
   struct alignas(std::max_align_t) Size {
     std::size_t bytes;
   };

@@ -1,5 +1,5 @@
-// BodyDecoder: decodes a body's Content-Encoding piece by piece. It never produces more than requested, however much a
-// few bytes decode to. Pure.
+// BodyDecoder: decodes a body's Content-Encoding piece by piece. It never produces more than requested, however large a
+// few bytes decode. Pure.
 #pragma once
 
 #include <cstddef>

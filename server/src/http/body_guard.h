@@ -27,15 +27,15 @@ class ChunkReader {
  private:
   enum class State : std::uint8_t {
     kSize,          // digits of a chunk's size
-    kExtension,     // behind them, to the end of the line
+    kExtension,     // the rest of the line
     kSizeLf,        // the LF of that line's end
     kData,          //
-    kDataCr,        // the line end behind the data
+    kDataCr,        // the line end after the data
     kDataLf,        //
-    kTrailerName,   // behind the last chunk: fields
+    kTrailerName,   // fields after the last chunk
     kTrailerValue,  //
     kTrailerLf,     //
-    kLastLf,        // of the empty line behind them
+    kLastLf,        // of the empty line after them
     kDone,
     kBroken,
   };
@@ -46,9 +46,9 @@ class ChunkReader {
 
   State state_ = State::kSize;
   std::uint64_t size_ = 0;      // of the chunk
-  std::uint64_t left_ = 0;      // of it
+  std::uint64_t left_ = 0;      // left of the chunk
   std::uint64_t total_ = 0;     // of the chunks so far
-  std::size_t line_bytes_ = 0;  // so far: of a size's line or the trailer
+  std::size_t line_bytes_ = 0;  // so far, of a size line or the trailer
   std::size_t digits_ = 0;      // of the size
   std::size_t name_bytes_ = 0;  // of the trailer field's name
 };
@@ -60,7 +60,7 @@ class MultipartGuard {
   bool admits(std::string_view data);
 
  private:
-  // Of the line that is being read.
+  // For the current line.
   std::size_t field_bytes_ = 0;
   bool may_be_field_ = true;
 };

@@ -18,7 +18,7 @@ bool contains(const std::vector<std::string>& texts, std::string_view text) {
   return std::find(texts.begin(), texts.end(), text) != texts.end();
 }
 
-// The answer depends on this field, too: caches must know.
+// Tells caches that the answer also depends on this field.
 void add_vary(httplib::Response& response, const std::string& value) {
   const auto [begin, end] = response.headers.equal_range("Vary");
   const bool is_there = std::any_of(begin, end, [&](const auto& field) { return field.second == value; });
@@ -51,8 +51,8 @@ bool CrossOrigin::is_listed(std::string_view origin) const {
   return origin != kAnyOrigin && contains(origins_, origin);
 }
 
-// A page can also make a browser fetch something (an image, a frame) without saying where the page is from, but then
-// the browser says whether it is from here. [Fetch Metadata 2.1]
+// For some requests of a page (an image, a frame) the browser sends no origin, but it says whether the page is from
+// this site. [Fetch Metadata 2.1]
 bool CrossOrigin::may_change_things(const httplib::Request& request) const {
   const bool any = any_origin_ && !request.has_header("Cookie");
   if (!request.has_header("Origin")) {

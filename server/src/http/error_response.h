@@ -24,9 +24,9 @@ std::string_view reason_phrase(int status);
 /// The JSON body with this sentence.
 std::string error_body(std::string_view sentence);
 
-/// A whole response that closes the connection, for requests that never reach cpp-httplib. `retry_after`: seconds, for
-/// that header; empty: no such header. `lines`: more lines of the head, each with its CRLF. A 405 has an `Allow` of the
-/// methods that Millrace's routes have.
+/// A complete response that closes the connection, for requests that never reach cpp-httplib. `retry_after`: the
+/// header's value in seconds; empty: no such header. `lines`: more lines of the head, each with its CRLF. A 405 has an
+/// `Allow` header with the methods of Millrace's routes.
 std::string error_response(const RequestError& error, std::string_view retry_after = {}, std::string_view lines = {});
 
 }  // namespace millrace

@@ -19,7 +19,7 @@
 
 namespace millrace {
 
-/// Bytes of a body that are read, or decoded, at once.
+/// Bytes of a body read, or decoded, at once.
 inline constexpr std::size_t kBodyPieceBytes = 4 * 1024;
 static_assert(kBodyPieceBytes < kMaxBodyBytes);
 
@@ -78,7 +78,7 @@ class RequestBody {
   std::unique_ptr<BodyDecoder> decoder_;
   std::string encoded_;  // read from the wire, without its chunk framing
   std::size_t encoded_begin_ = 0;
-  std::string chunk_;  // to be passed on
+  std::string chunk_;  // to pass on
   std::size_t chunk_begin_ = 0;
   bool is_last_chunk_ = false;
   std::uint64_t handed_on_ = 0;

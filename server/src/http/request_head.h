@@ -20,7 +20,7 @@ struct RequestHead {
   bool chunked = false;           ///< Transfer-Encoding: chunked
   bool expects_continue = false;  ///< Expect: 100-continue
   bool http_1_0 = false;
-  bool is_http2 = false;  ///< it came as a request of HTTP/2: its response's body needs no framing
+  bool is_http2 = false;  ///< an HTTP/2 request, whose response's body needs no framing
   bool to_head = false;   ///< the method is HEAD: its response has no body
   bool closes = false;    ///< the client takes no further response on the connection [RFC 9112 9.3]
   /// For a target in absolute form: positions of its authority and its path in the head. 0: it is in origin form.
@@ -37,7 +37,7 @@ struct RequestError {
   RefusalReason reason = RefusalReason::kMalformed;
 };
 
-/// Longest line of a request head, in bytes: cpp-httplib's own bound.
+/// Longest line of a request head, in bytes: cpp-httplib's bound.
 inline constexpr std::size_t kMaxRequestLineBytes = 8192;
 
 /// Most parts of a body that one Range may ask for.
@@ -46,12 +46,11 @@ inline constexpr std::size_t kMaxRanges = 16;
 /// The position after the head's empty line; npos if it has not arrived yet. `from`: where an earlier search ended.
 std::size_t find_head_end(std::string_view input, std::size_t from);
 
-/// Whether an incomplete head can still become valid: it has no bare CR or LF, and it
-/// begins like a request. Otherwise sets `error`. `from`: where an earlier check ended.
+/// Whether an incomplete head can still become valid: it has no bare CR or LF, and begins like a request. Otherwise
+/// sets `error`. `from`: where an earlier check ended.
 bool may_become_head(std::string_view input, std::size_t from, RequestError& error);
 
-/// Rewrites a head in absolute form: to origin form, with the target's authority as its `Host`.
-/// [RFC 9112 3.2.2]
+/// Rewrites a head from absolute to origin form, with the target's authority as its `Host`. [RFC 9112 3.2.2]
 std::string with_origin_form(std::string_view text, const RequestHead& head);
 
 /// Parses a whole head. Sets `error` and returns nothing if it cannot be served. [RFC 9112 3, 5 and 6]

@@ -26,7 +26,7 @@ void RequestIntake::begin_next(std::size_t bytes) {
   head_.reset();
 }
 
-// Once for many requests: doing it each time would move all following bytes.
+// Called once for many requests, because each call moves all following bytes.
 void RequestIntake::drop_served() {
   input_.erase(0, begin_);
   begin_ = 0;

@@ -27,7 +27,7 @@ class RequestIntake {
   explicit RequestIntake(std::string input = {}, BufferBudget::Share share = {})
       : input_(std::move(input)), share_(std::move(share)) {}
 
-  /// Returns false if the share does not allow so many bytes: refuse the request.
+  /// Returns false if the share has no room for the bytes: refuse the request.
   bool append(std::string_view bytes);
 
   /// Reads the appended bytes, and returns how far the request is. Must not be called again after kRefused.

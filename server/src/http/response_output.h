@@ -26,8 +26,8 @@ class ResponseOutput {
   /// on the connection. Returns false if the bytes were dropped, since the response has no body.
   bool append(std::string_view bytes, bool closes = false);
 
-  /// To be called before the head comes: where the head says only once that the connection closes, it does not, and the
-  /// field becomes `Keep-Alive` with `terms`. (An error does not end a connection here.)
+  /// Call it before append() gets the head: if the head then has exactly one `Connection: close`, the connection stays
+  /// open and the field becomes `Keep-Alive` with `terms`. (Here an error does not end a connection.)
   void keep_alive_with(std::string terms) { keep_alive_terms_ = std::move(terms); }
 
   /// Adds a body to a response without one, and replaces the fields of its head about the body. Does nothing if the
@@ -42,7 +42,7 @@ class ResponseOutput {
   bool is_made_as_it_goes() const { return has_head() && !forbids_body_ && !has_length_; }
   /// Whether only the end of the connection ends the response.
   bool ends_with_connection() const { return is_made_as_it_goes() && (!is_chunked_ || to_http_1_0_); }
-  /// The head says that the connection closes behind the response. [RFC 9112 9.6]
+  /// Whether the head says that the connection closes after the response. [RFC 9112 9.6]
   bool says_close() const { return closes_ > 0; }
 
   /// The bytes to send. The sender removes those that it has sent.
