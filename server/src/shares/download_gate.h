@@ -1,5 +1,5 @@
-// DownloadGate: how many workers at a time may wait for clients to read their responses. If one more must wait, the
-// slowest client is cut.
+// DownloadGate: bounds how many workers at a time may wait for clients to read their responses. If one more must wait,
+// it cuts the slowest client.
 //
 // Without it a few clients that read just fast enough would hold all workers. Any thread.
 #pragma once
@@ -23,7 +23,7 @@ class DownloadGate {
   /// A client for which a worker waits.
   class Client {
    public:
-    /// Closes the connection, which ends the wait. Any thread, under the gate's lock; must not wait.
+    /// Closes the connection, which ends the wait. Called on any thread, under the gate's lock; must not wait.
     virtual void cut() = 0;
 
    protected:
@@ -47,7 +47,7 @@ class DownloadGate {
     DownloadGate& gate_;
     Client& client_;
     const std::uint64_t sent_;
-    const TimePoint began_;  // as if all the waiting had been in one piece
+    const TimePoint began_;  // when one uninterrupted wait of this length would have begun
   };
 
   /// Counts a response that was cut because its client was slow, here or elsewhere.

@@ -1,4 +1,4 @@
-// NoticeLimit: how often the program is told of what anybody can bring about at any time. Any thread.
+// NoticeLimit: bounds how often the program gets notices that any client can cause. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -15,14 +15,14 @@ namespace millrace {
 
 class NoticeLimit {
  public:
-  /// Kinds that are told apart; more count as one.
+  /// Most kinds counted separately; all further kinds count as one.
   static constexpr std::size_t kMaxKinds = 64;
 
-  /// Whether it is time for a notice of this kind, which it is once in kForeignProtocolNoticeInterval: how many there
-  /// would have been since the last one. Nothing: not yet.
+  /// Allows one notice of this kind in kForeignProtocolNoticeInterval: returns the number of notices suppressed since
+  /// the last one; nothing if the notice must be suppressed.
   std::optional<std::uint64_t> take(std::string_view kind, TimePoint now);
 
-  /// What to append to a notice.
+  /// The text to append to a notice about suppressed ones.
   static std::string tail(std::uint64_t others);
 
  private:

@@ -36,10 +36,10 @@ class Quota {
     Share(Quota* quota, Entry* entry) : quota_(quota), entry_(entry) {}
 
     Quota* quota_ = nullptr;
-    Entry* entry_ = nullptr;  // a map's entries stay where they are
+    Entry* entry_ = nullptr;  // the map's entries do not move
   };
 
-  /// Counts one more; returns nothing if the holder has its share already.
+  /// Counts one more; returns nothing if the holder has reached its maximum.
   std::optional<Share> take(const Who& holder);
 
  private:
@@ -47,7 +47,7 @@ class Quota {
 
   const std::optional<std::size_t> max_;
   Mutex mutex_;
-  StringMap<std::size_t> held_ GUARDED_BY(mutex_);  // no entry is 0
+  StringMap<std::size_t> held_ GUARDED_BY(mutex_);  // without entries of 0
 };
 
 }  // namespace millrace

@@ -1,5 +1,5 @@
-// RateLimit: the rate at which each publisher may publish. Each has a bucket of tokens that is refilled at the rate.
-// Any thread; time is a parameter.
+// RateLimit: bounds the rate of each publisher, with a bucket of tokens that is refilled at the rate. Any thread; time
+// is a parameter.
 //
 // At most kMaxWatchedPublishers have a bucket. Beyond that, the bucket that will be full soonest is removed; its
 // publisher begins with a full one again.
@@ -25,8 +25,8 @@ class RateLimit {
   /// `per_second` on average; without a value: no bound. `burst` at once; without a value: as many as in a second.
   RateLimit(std::optional<double> per_second, std::optional<std::size_t> burst);
 
-  /// Takes `count` for this publisher and returns zero; or takes nothing and returns how long it has to wait. More than
-  /// a burst at once is allowed where a whole burst is: the publisher then owes the rest.
+  /// Takes `count` for this publisher and returns zero; or takes nothing and returns how long the publisher must wait.
+  /// If a whole burst is available, it allows even more than a burst: the publisher then owes the rest.
   Duration take(const Who& publisher, std::size_t count, TimePoint now);
 
   /// Publishers that have a bucket.
@@ -41,7 +41,7 @@ class RateLimit {
   const double per_millisecond_;  // 0: no bound
   const double burst_;
   mutable Mutex mutex_;
-  Buckets buckets_ GUARDED_BY(mutex_);  // ordered by when they are full
+  Buckets buckets_ GUARDED_BY(mutex_);  // ordered by the time at which they are full
   StringMap<Buckets::iterator> by_publisher_ GUARDED_BY(mutex_);
 };
 

@@ -1,4 +1,4 @@
-// RefusalReason: why Millrace answered a request with an error, for the metrics. docs/operations.md lists them.
+// RefusalReason: why Millrace answers a request with an error, for the metrics. docs/operations.md lists them.
 #pragma once
 
 #include <cstdint>

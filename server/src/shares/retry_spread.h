@@ -1,4 +1,4 @@
-// RetrySpread: random values for Retry-After, so that clients that were refused together do not come back together. Any
+// RetrySpread: random values for Retry-After, so that clients that were refused together do not retry together. Any
 // thread.
 #pragma once
 
@@ -11,14 +11,14 @@
 
 namespace millrace {
 
-/// Shortest wait in a Retry-After if nothing else is known; a random time of up to twice that is added.
+/// Default shortest wait in a Retry-After; draw() adds a random time of up to twice that.
 inline constexpr Duration kRetryAfter{2'000};
 
 class RetrySpread {
  public:
   explicit RetrySpread(std::uint64_t seed) : random_(seed) {}
 
-  /// Whole seconds: `at_least` to three times that, and no less than 1 to 3. [RFC 9110 10.2.3]
+  /// Whole seconds, from `at_least` to three times that, at least from 1 to 3. [RFC 9110 10.2.3]
   std::string draw(Duration at_least = kRetryAfter) {
     const MutexLock lock(mutex_);
     const Duration::rep seconds = at_least.count() <= 1000 ? 1 : (at_least.count() + 999) / 1000;

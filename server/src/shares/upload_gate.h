@@ -1,4 +1,5 @@
-// UploadGate: how many requests at a time may hold a worker while their body arrives; the others wait in a queue.
+// UploadGate: bounds how many requests at a time may hold a worker while their body arrives; the others wait in a
+// queue.
 //
 // Without it a few clients that send a byte now and then would hold all workers. Any thread.
 #pragma once
@@ -18,15 +19,15 @@ class UploadGate {
   enum class Permit {
     kGo,      ///< call leave() afterwards
     kWait,    ///< a later leave() returns it
-    kRefuse,  ///< kMaxWaitingUploads are waiting already
+    kRefuse,  ///< kMaxWaitingUploads wait already
   };
 
   explicit UploadGate(std::size_t max) : max_(max) {}
 
   Permit enter(const std::shared_ptr<Exchange>& exchange);
 
-  /// Releases the slot of a request, and returns the next one in the queue, which has the slot now; null if it is
-  /// empty.
+  /// Releases the slot of a request, and returns the next one in the queue, which now has the slot; null if the queue
+  /// is empty.
   std::shared_ptr<Exchange> leave();
 
   /// Releases all slots and empties the queue.

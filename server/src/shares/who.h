@@ -14,7 +14,7 @@ namespace millrace {
 
 class Who {
  public:
-  // Not a sum of texts: GCC 12 warns of it at -O3 (-Wrestrict).
+  // Avoids operator+, of which GCC 12 warns at -O3 (-Wrestrict).
   static Who user(std::string_view name) { return Who(std::string("u").append(name)); }
   static Who network(const sockaddr_storage& address);
   /// `user` may be empty; `socket` is the client's.

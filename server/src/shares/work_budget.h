@@ -1,4 +1,4 @@
-// WorkBudget: the steps of work that are left before others get their turn. One thread.
+// WorkBudget: the steps of work left before others get their turn. One thread.
 #pragma once
 
 #include <algorithm>
