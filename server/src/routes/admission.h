@@ -29,7 +29,7 @@ inline constexpr Duration kPreflightMaxAge{7'200'000};
 
 class Admission {
  public:
-  /// `options` must stay. Throws InvalidOption if one of them is malformed.
+  /// `options` must outlive it. Throws InvalidOption if one of them is malformed.
   Admission(const ServerOptions& options, std::uint64_t seed);
 
   /// Sets whether the server can be reached from its own machine only; then the host name is checked.

@@ -49,7 +49,7 @@ std::optional<RequestLine> read_request_line(std::string_view line) {
   return read;
 }
 
-// Ranges and encoded bodies: cpp-httplib handles them.
+// Whether the request has ranges or an encoded body, which cpp-httplib handles.
 bool needs_httplib(const httplib::Headers& headers) {
   return headers.find("Range") != headers.end() || headers.find("Content-Encoding") != headers.end();
 }

@@ -1,9 +1,9 @@
 // DirectRequests: requests to an events route that a loop answers itself, without a worker and without cpp-httplib's
 // parsing and routing between them.
 //
-// Only if nothing may block, and no code of the user is involved except an authorizer that does not block: events
-// in memory, no other authorizer, no handler around the routes, logger or error handler, no other route for the path.
-// EventRoutes decides about the request and makes the answer on both paths.
+// Only if nothing can block and no code of the user is involved, except an authorizer that does not block: events in
+// memory, no handler around the routes, no logger or error handler, no other route for the path. EventRoutes decides
+// about the request and makes the answer on both paths.
 #pragma once
 
 #include <httplib.h>
@@ -24,7 +24,7 @@ namespace millrace {
 /// Largest body of a publish request that an event loop reads itself, in bytes. A larger one would block its other
 /// sockets for more than a few milliseconds, and goes to a worker.
 inline constexpr std::size_t kMaxDirectBodyBytes = 64 * 1024;
-static_assert(kMaxDirectBodyBytes <= kMaxBufferedBodyBytes);  // what a loop answers it has collected
+static_assert(kMaxDirectBodyBytes <= kMaxBufferedBodyBytes);  // a loop collects the body that it answers
 
 class DirectRequests {
  public:
@@ -33,8 +33,8 @@ class DirectRequests {
   /// Determines for which of the `paths` of events routes a loop may answer, as the server is set up now.
   void start(httplib::Server& server, const std::vector<std::string>& paths, const ServerOptions& options);
 
-  /// Answers on the loop's thread. `request` is the whole request, possibly with bytes after it. False:
-  /// a worker must answer; nothing has been done.
+  /// Answers on the loop's thread. `request` is the whole request, possibly with bytes after it. Returns false, without
+  /// having done anything, if a worker must answer.
   bool serve(Exchange& exchange, std::string_view request) const;
 
  private:

@@ -35,7 +35,7 @@ TopicPatterns topics_of(const std::vector<PublishRequest>& requests) {
   return topics;
 }
 
-// All of them at once: with a store, they are one commit.
+// Publishes all at once: with a store, in one commit.
 std::vector<Publication> publications_of(const std::vector<PublishRequest>& requests, std::string_view publisher) {
   std::vector<Publication> publications;
   for (const PublishRequest& request : requests) {
@@ -50,7 +50,7 @@ std::vector<Publication> publications_of(const std::vector<PublishRequest>& requ
   return publications;
 }
 
-// As JSON. Most IDs are the log's own, which need no escaping.
+// The ID as JSON. Most IDs are the log's own, which need no escaping.
 std::string quoted(const std::string& id) {
   const bool is_plain = std::all_of(id.begin(), id.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
@@ -101,7 +101,7 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
   }
 }
 
-// No user can take such a name that its IDs are another's.
+// The prefix keeps a user's IDs apart from those of other publishers, whatever the user's name.
 std::vector<Published> EventRoutes::publish(const std::vector<PublishRequest>& requests,
                                             const std::string& user) const {
   return hub_.publish(publications_of(requests, user.empty() ? "anonymous" : "user " + user));
@@ -146,7 +146,7 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
 void EventRoutes::publish(const httplib::Request& request, httplib::Response& response,
                           const httplib::ContentReader& read_content) const {
   if (!admits_publishing(request, response)) return;
-  // One that is decoded on the way is not there any more.
+  // A body that was decoded on the way no longer has a Content-Encoding.
   const std::string encoding = request.get_header_value("Content-Encoding");
   if (!encoding.empty() && encoding != "identity") {
     return refuse(request, response, 415, RefusalReason::kContentEncoding,

@@ -18,7 +18,7 @@ namespace millrace {
 
 class EventRoutes {
  public:
-  /// All must outlive it.
+  /// All arguments must outlive it.
   EventRoutes(Hub& hub, const ServerOptions& options, Admission& admission, const RightsReview& rights,
               const StreamOpener& streams)
       : hub_(hub), options_(options), admission_(admission), rights_(rights), streams_(streams) {}

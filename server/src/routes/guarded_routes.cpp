@@ -45,7 +45,7 @@ bool Guard::admits(const httplib::Request& request, httplib::Response& response)
     return false;
   }
   if (!demanded) return true;
-  // Authorizers that look at each topic would find nothing to refuse.
+  // An authorizer that checks each topic would have nothing to refuse.
   if (demanded->topics.empty() && demanded->action != Authorizer::Action::kAdminister) {
     throw std::logic_error("GuardedRoute: its right to subscribe or publish names no topic");
   }

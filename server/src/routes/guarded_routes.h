@@ -55,20 +55,20 @@ class GuardedRoutes {
   /// Throws std::invalid_argument if the route is incomplete.
   void add(GuardedRoute route);
 
-  /// An events route. Its handlers ask Admission themselves, since a loop calls them without cpp-httplib, too.
+  /// Adds an events route. Its handlers call Admission themselves, because a loop also calls them without cpp-httplib.
   void add_events(const std::string& path, const EventRoutes& routes);
 
   /// Call it before the server listens: adds preflight requests, for the methods that each path has now.
   void add_preflights();
 
-  /// Method and path of each.
+  /// Method and path of each route.
   const std::vector<std::pair<std::string, std::string>>& all() const { return all_; }
 
  private:
   httplib::Server& server_;
   const Admission& admission_;
   std::vector<std::pair<std::string, std::string>> all_;
-  std::size_t with_preflights_ = 0;  // the first ones, which have their preflight route
+  std::size_t with_preflights_ = 0;  // the number of first routes that have their preflight route
 };
 
 }  // namespace millrace

@@ -69,7 +69,7 @@ Metric handshakes(const MetricsSnapshot& snapshot) {
                 std::move(samples));
 }
 
-// In seconds, as Prometheus wants times.
+// In seconds, as Prometheus expects.
 Metric latency(const MetricsSnapshot& snapshot) {
   constexpr auto& kBounds = LatencyHistogram::kBounds;
   Metric metric{

@@ -1,4 +1,4 @@
-// The server's metrics, for whatever format it has. docs/operations.md lists them.
+// The server's metrics, for any format. docs/operations.md lists them.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace millrace {
 
-/// Everything that is counted, as it is at one moment.
+/// All counts at one moment.
 struct MetricsSnapshot {
   Hub::Statistics hub;
   bool speaks_tls = false;

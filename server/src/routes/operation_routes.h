@@ -19,12 +19,12 @@ inline constexpr std::size_t kMaxDisconnectBytes = 4 * 1024;
 
 class OperationRoutes {
  public:
-  /// What they report, and do.
+  /// The functions that the routes report and act with.
   struct Ports {
     const Hub& hub;
     std::function<bool()> is_draining;
     std::function<std::vector<Metric>()> metrics;
-    std::shared_ptr<const MetricsFormat> metrics_format;  ///< null: there is no page of metrics
+    std::shared_ptr<const MetricsFormat> metrics_format;  ///< null: `/metrics` answers 501
     std::function<std::vector<SubscriptionInfo>()> subscriptions;
     std::function<std::size_t(const StreamSelection&)> disconnect;
   };

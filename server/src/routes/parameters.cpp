@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, 8> kParameters = {protocol::kTopicParamet
                                                          protocol::kCursorParameter,   protocol::kFieldsParameter,
                                                          protocol::kEnvelopeParameter, protocol::kConflateParameter};
 
-// Other names by which people know them; in the form of letters_of().
+// Common other names of parameters, in the form of letters_of().
 struct Alias {
   std::string_view name;
   std::string_view means;
@@ -23,7 +23,8 @@ struct Alias {
 constexpr Alias kAliases[] = {{"lastid", protocol::kLastEventIdParameter},
                               {"lastevent", protocol::kLastEventIdParameter}};
 
-// Lower case, and nothing but letters and digits: `Last-Event-ID`, `last_event_id` and `topic[]` are spelt alike then.
+// The name's letters and digits in lower case, so that `Last-Event-ID` equals `last_event_id`, and `topic[]` equals
+// `topic`.
 std::string letters_of(std::string_view name) {
   std::string letters;
   for (const char c : name) {
@@ -33,7 +34,7 @@ std::string letters_of(std::string_view name) {
   return letters;
 }
 
-// Whether one letter too many, too few or wrong, or two that have changed places, make one of the other.
+// Whether the texts differ by one letter that is added, missing or wrong, or by two swapped letters.
 bool is_one_slip_from(std::string_view a, std::string_view b) {
   if (a.size() < b.size()) std::swap(a, b);
   if (a.size() > b.size() + 1) return false;
@@ -45,7 +46,7 @@ bool is_one_slip_from(std::string_view a, std::string_view b) {
   return rest_a.size() > 1 && rest_a[0] == rest_b[1] && rest_a[1] == rest_b[0] && rest_a.substr(2) == rest_b.substr(2);
 }
 
-// Of short names, most that are one slip away are other words: `code` is no misspelt `mode`.
+// Short names that differ by one letter are mostly other words: `code` is no misspelt `mode`.
 constexpr std::size_t kShortestToGuess = 5;
 
 }  // namespace

@@ -19,13 +19,13 @@ struct FieldError {
   std::string sentence;
 };
 
-// Those of an event, by whose place in the list it is kept which have been given.
+// An event's fields; FieldNames stores which were given by their index here.
 constexpr std::array<std::string_view, 7> kFields = {"topic", "data", "event", "id", "retry", "retain", "finish"};
 
 // The names of one object's fields, to detect duplicates.
 class FieldNames {
  public:
-  /// False if the name has been there before.
+  /// Returns false if the name was inserted before.
   bool insert(const std::string& name) {
     const auto known = std::find(kFields.begin(), kFields.end(), name);
     if (known == kFields.end()) return others_.insert(name).second;
@@ -40,7 +40,7 @@ class FieldNames {
 
 json parse_fields(std::string_view text) {
   FieldNames fields;
-  // Of a field that is given twice, the parser would keep the last.
+  // The parser would silently keep the last of two equal fields.
   const auto check = [&fields](int depth, json::parse_event_t event, json& parsed) {
     if (depth == 1 && event == json::parse_event_t::key && !fields.insert(parsed.get_ref<const std::string&>())) {
       throw FieldError{parsed.get<std::string>() + ": given twice"};
@@ -156,7 +156,7 @@ std::optional<Event> PublishRequest::event() const {
 std::optional<std::vector<PublishRequest>> parse_publish_body(std::string_view body, const Hub& hub,
                                                               std::string& error) {
   std::vector<PublishRequest> requests;
-  // One object may stand on several lines: if the body is not one object, each line must be one.
+  // One object may take several lines; if the body is not one object, each line must be an object.
   if (auto whole = PublishRequest::parse(body, hub, error)) {
     requests.push_back(std::move(*whole));
     return requests;

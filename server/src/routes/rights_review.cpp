@@ -66,7 +66,7 @@ void RightsReview::go_on(Rights rights, std::uint64_t round) {
     return;
   }
   under_way_ = false;
-  // Changes since this round began have not started another one.
+  // Starts another round for changes that came during this one.
   if (round_ != round && !under_way_.exchange(true)) {
     if (!enqueue([self = shared_from_this()] { self->begin_round(); })) under_way_ = false;
   }

@@ -19,33 +19,32 @@
 
 namespace millrace {
 
-/// Open event streams that the server asks a changed authorizer about before other requests get their
-/// turn.
+/// Open event streams about which the server asks a changed authorizer before other requests get their turn.
 inline constexpr std::size_t kRightsAskedAtOnce = 64;
 
 class RightsReview : public std::enable_shared_from_this<RightsReview> {
  public:
   struct Ports {
-    /// The rights of all streams that are open now. May wait for the loops.
+    /// Returns the rights of all open streams. May wait for the loops.
     std::function<std::vector<StreamRightPtr>()> open_rights;
-    /// False if the workers take no more: the server stops.
+    /// Returns false if the workers take no more, because the server stops.
     std::function<bool(std::function<void()>)> run_on_worker;
-    /// Gets what an exception of the authorizer says; may be null.
+    /// Gets the text of an exception of the authorizer; may be null.
     OnFailure on_failure;
   };
 
-  /// `authorizer` may be null: then nothing is ever asked. Nothing is called before start().
+  /// `authorizer` may be null: then it does nothing. It calls nothing before start().
   RightsReview(std::shared_ptr<const Authorizer> authorizer, Ports ports);
 
-  /// From now on rights are asked for again when the authorizer says so.
+  /// Reviews rights from now on when the authorizer reports a change.
   void start();
-  /// When it returns, nothing of the ports is called any more but by workers.
+  /// After it returns, only workers still call the ports.
   void stop();
 
-  /// What a right that is granted now is to have as `asked_in`; to be read before the authorizer is asked.
+  /// The StreamRight::asked_in of a right that is granted now. Read it before asking the authorizer.
   std::uint64_t round() const { return round_; }
 
-  /// A stream has begun by this right; if rights have changed since it was granted, it is asked for again. On its loop.
+  /// A stream has begun with this right: asks again if rights have changed since the grant. On the stream's loop.
   void begun(const StreamRightPtr& right);
 
  private:

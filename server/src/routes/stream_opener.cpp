@@ -37,13 +37,13 @@ void set_event_stream_headers(httplib::Response& response, Duration heartbeat) {
   response.headers.erase("Content-Length");
 }
 
-// Hands the connection, whose response has been taken, to its stream. On its loop.
+// Turns the connection, whose response has been taken, into the stream, on its loop.
 void begin(Exchange& exchange, std::string head, Subscriber::Subscription subscription, const Feed::Cursor& cursor,
            std::string last_event_id, StreamTerms terms) {
   if (exchange.on_loop) {
     return exchange.connection.subscribe(head, std::move(subscription), cursor, last_event_id, std::move(terms));
   }
-  // Moves the terms: what a callback has captured must not be destroyed on the loop's thread.
+  // Moves the terms, because a callback's captures must not be destroyed on the loop's thread.
   exchange.loop.defer([&connection = exchange.connection, head = std::move(head),
                        subscription = std::move(subscription), cursor, last_event_id = std::move(last_event_id),
                        terms = std::move(terms)]() mutable {

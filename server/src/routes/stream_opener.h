@@ -24,20 +24,20 @@ class StreamOpener {
   struct Ports {
     std::function<bool()> is_draining;
     std::function<void(std::function<void()>)> run_on_worker;  ///< callbacks of streams
-    std::shared_ptr<StreamBuffers> buffers;                    ///< of the streams of open_stream()
+    std::shared_ptr<StreamBuffers> buffers;                    ///< for the streams of open_stream()
   };
 
-  /// All must outlive it.
+  /// The references must outlive it.
   StreamOpener(const Feed& feed, const ServerOptions& options, RetrySpread& retry_spread, Ports ports)
       : feed_(feed), options_(options), retry_spread_(retry_spread), ports_(std::move(ports)) {}
   virtual ~StreamOpener() = default;
 
-  /// As Server::subscribe(). `right`: by which the stream is opened; null if nobody will be asked about it again.
-  /// Virtual, so that a fuzzer can look at what has been asked for.
+  /// Like Server::subscribe(). `right` opens the stream; null if no authorizer will be asked again. Virtual, so that a
+  /// fuzzer can see the arguments.
   virtual Subscribed subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
                                StreamRightPtr right = nullptr) const;
 
-  /// As Server::open_stream().
+  /// Like Server::open_stream().
   EventStream open_stream(const httplib::Request& request, httplib::Response& response) const;
 
  private:

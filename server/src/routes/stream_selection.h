@@ -1,4 +1,4 @@
-// Which event streams a request asks to end: `{"user":…}`, `{"client":…}`, `{"topic":…}`, or several of them. Pure.
+// Parses which event streams to end: `{"user":…}`, `{"client":…}`, `{"topic":…}`, or several of them. Pure.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 
 namespace millrace {
 
-/// Nothing, and a sentence in `error`, if the body does not say.
+/// Returns nothing, and a sentence in `error`, if the body is invalid.
 std::optional<StreamSelection> parse_stream_selection(std::string_view body, std::string& error);
 
 }  // namespace millrace

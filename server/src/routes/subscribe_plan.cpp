@@ -31,12 +31,12 @@ std::shared_ptr<const TopicFilter> filter_of(const TopicPatterns& topics) {
   return std::make_shared<const TopicFilter>(std::vector<TopicPattern>(topics.begin(), topics.end()));
 }
 
-// A parameter of the request with a value that there is not.
+// A parameter of the request has an unknown value.
 struct Refused {
   std::string sentence;
 };
 
-// The parameter's last value; empty if it is not there.
+// The parameter's last value; empty without the parameter.
 std::string value_of(const httplib::Request& request, std::string_view name) {
   const std::vector<std::string> values = parameters_of(request, name);
   return values.empty() ? std::string() : values.back();
@@ -51,15 +51,15 @@ CursorForm cursor_form_of(const httplib::Request& request, CursorForm otherwise)
   throw Refused{"cursor: expected id, event or none"};
 }
 
-// Whether `value`, of the parameter `name`, asks for the one thing that there is.
+// Whether the parameter `name` has its only valid value; throws Refused for any other.
 bool asks_for(std::string_view name, const std::string& value, std::string_view known) {
   if (value.empty() || value == known) return !value.empty();
   throw Refused{std::string(name) + ": \"" + value + "\" is unknown; expected " + std::string(name) + "=" +
                 std::string(known)};
 }
 
-// Where the parameter is not given, the header may say it: one value that this server does not know is ignored there,
-// since it comes from a client's program and not from its user.
+// Without the parameter the header counts. It ignores unknown values of the header, which comes from a client library,
+// not from its user.
 bool wants_topic(const httplib::Request& request) {
   const std::string value = value_of(request, protocol::kFieldsParameter);
   return asks_for(protocol::kFieldsParameter, value, protocol::kTopicField) ||

@@ -1,5 +1,4 @@
-// SubscribePlan: the parameters of a subscription request, checked and negotiated. It reads no log and answers
-// nothing.
+// SubscribePlan: the checked and negotiated parameters of a subscription request. It reads no log and sends no answer.
 #pragma once
 
 #include <httplib.h>
@@ -19,20 +18,19 @@ namespace millrace {
 
 struct SubscribePlan {
   std::shared_ptr<const TopicFilter> filter;
-  std::string last_event_id;  ///< empty: from now on
-  bool latest = false;        ///< the query asks for the state of topics
+  std::string last_event_id;  ///< empty: begins with new events
+  bool latest = false;        ///< the query requests the state of topics
   CursorForm cursor_form = CursorForm::kEvent;
   WireForm form = {};
-  std::optional<Duration> conflate = {};  ///< as in SubscribeOptions
-  /// Why the request is refused: a sentence that names the parameter. Nothing if it is not.
+  std::optional<Duration> conflate = {};  ///< like SubscribeOptions::conflate
+  /// Why the request is refused, as a sentence that names the parameter; nothing if it is valid.
   std::optional<std::string> refusal = {};
 };
 
-/// The patterns that a request to an events route asks for. Throws std::invalid_argument, with a sentence, if they make
-/// no subscription.
+/// The patterns in a request to an events route. Throws std::invalid_argument, with a sentence, if they are invalid.
 TopicPatterns topics_in(const httplib::Request& request);
 
-/// `subscribe` is what the program sets; the request's head and parameters decide the rest. Throws
+/// Plans a subscription from the program's options `subscribe`, and from the request's head and parameters. Throws
 /// std::invalid_argument, with a sentence, if a value of `subscribe` is invalid.
 SubscribePlan plan_subscription(const httplib::Request& request, const RequestHead& head,
                                 const SubscribeOptions& subscribe, const ServerOptions& server);
