@@ -23,7 +23,7 @@ std::uint64_t random_seed() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
-// What the context says goes where all of the program's callbacks do.
+// Guards the program's callbacks for the context like all others.
 std::unique_ptr<TlsContext> tls_context(const ServerOptions& options,
                                         const std::function<void(const std::string&)>& notify) {
   if (!options.tls) return nullptr;
@@ -34,7 +34,7 @@ std::unique_ptr<TlsContext> tls_context(const ServerOptions& options,
   return TlsContext::make(tls, std::move(protocols));
 }
 
-// One part in `share` of the workers, at least one.
+// `1 / share` of the workers, at least one.
 std::size_t part_of(std::size_t workers, std::size_t share) {
   return std::max<std::size_t>(1, workers / share);
 }
@@ -93,7 +93,7 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
       tls_(tls_context(options_, [this](const std::string& notice) { notify_of_tls(notice); })),
       presence_(options.streams.presence ? std::make_unique<Presence>() : nullptr) {}
 
-// A callback that is running may still call the hub.
+// A running callback may still call the hub.
 Engine::~Engine() {
   status_report_.stop();
 }
@@ -158,8 +158,8 @@ void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
   rights_->start();
 }
 
-// Requests that were read are still answered. When the last callbacks run, here, the loops are gone: a callback may do
-// anything, unlike a loop's thread.
+// Requests already read are still answered. The last callbacks run here, after the loops have ended, so that they may
+// do anything, unlike code on a loop's thread.
 void Engine::stop() {
   if (!workers_.close()) return;
   rights_->stop();
@@ -201,7 +201,7 @@ void Engine::announce_listening() {
   call_guarded(options_.on_failure, "on_listening", [this] { workers_.as_user_code(options_.on_listening); });
 }
 
-// On a loop's thread, which must not be ended by an exception.
+// Called on a loop's thread, which no exception may end.
 void Engine::report_foreign_protocol(RefusalReason reason, int socket) {
   if (options_.on_foreign_protocol == nullptr) return;
   if (const auto notice = foreign_.add(reason, peer_address(socket), monotonic_now())) {
@@ -226,7 +226,7 @@ TlsTerms Engine::tls_terms() {
           }};
 }
 
-// In the constructor, on a loop's thread or on one of the program's, which nothing that is thrown may end.
+// Called in the constructor, on a loop's thread or on a thread of the program; no exception may end it.
 void Engine::notify_of_tls(const std::string& notice) const {
   if (options_.tls->on_notice == nullptr) return;
   call_guarded(options_.on_failure, "tls.on_notice",
@@ -255,7 +255,7 @@ std::vector<Metric> Engine::metrics() const {
                            .presence = {}};
   if (presence_ != nullptr) snapshot.presence = presence_->statistics();
   std::vector<Metric> metrics;
-  // Under the lock of the loops, whose counters it reads.
+  // Reads the loops' counters under their lock.
   loops_.visit([&](const std::vector<std::unique_ptr<ConnectionLoop>>& loops) {
     for (const auto& loop : loops) {
       snapshot.loops.push_back(&loop->counters());

@@ -1,5 +1,5 @@
 // Engine: the parts of a Server. It starts, stops and connects them. The hub exists as long as the server; loops and
-// workers while it listens.
+// workers exist while the server listens.
 #pragma once
 
 #include <atomic>
@@ -50,16 +50,16 @@ class Engine {
 
   void start(std::unique_ptr<httplib::TaskQueue> workers);
   void stop();
-  /// Accepts connections, on the loops, until the socket is shut down. Between start() and stop().
+  /// Accepts connections on the loops until the socket is shut down. Call it between start() and stop().
   void accept_from(int listening_socket);
   /// Calls ServerOptions::on_listening.
   void announce_listening();
-  /// Makes a running listen() drain, and end within `window`.
+  /// Makes a running listen() drain and end within `window`.
   void stop_within(Duration window);
-  /// Ends the streams that are open, and refuses new ones.
+  /// Ends open streams and refuses new ones.
   void drain(Duration window);
 
-  /// Reads certificates and keys again. Throws InvalidOption, also where connections are clear.
+  /// Reads certificates and keys again. Throws InvalidOption, also without TLS.
   void reload_tls();
 
   std::vector<Metric> metrics() const;
@@ -107,8 +107,8 @@ class Engine {
   std::vector<std::string> events_paths_;
   ForeignProtocols foreign_;
   NoticeLimit tls_notices_;
-  const std::unique_ptr<TlsContext> tls_;     // null: connections are clear
-  const std::unique_ptr<Presence> presence_;  // null if presence is off
+  const std::unique_ptr<TlsContext> tls_;     // null without TLS
+  const std::unique_ptr<Presence> presence_;  // null without presence
   std::atomic<bool> draining_ = false;
 };
 

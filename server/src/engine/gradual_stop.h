@@ -1,5 +1,5 @@
-// GradualStop: the wait of listen(), which ends when the listening socket is shut down. On request it drains the
-// streams, and shuts the socket down itself when they are gone or their time is over.
+// GradualStop: listen() waits in it until the listening socket is shut down. On request it drains the streams, and
+// shuts the socket down itself when they have ended or their time is over.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@ class GradualStop {
   struct Ports {
     std::function<void(Duration window)> drain;
     std::function<bool()> are_streams_gone;
-    std::function<void()> shut_down;  ///< the listening socket
+    std::function<void()> shut_down;  ///< shuts down the listening socket
   };
 
   /// Throws std::system_error if the system provides no eventfd.
@@ -24,11 +24,10 @@ class GradualStop {
   GradualStop(const GradualStop&) = delete;
   GradualStop& operator=(const GradualStop&) = delete;
 
-  /// Makes wait() drain and end within `window`, or earlier if an earlier call said so. Any thread;
-  /// returns at once.
+  /// Makes wait() drain and end within `window`, or earlier if an earlier call demands it. Any thread; returns at once.
   void ask(Duration window);
 
-  /// Makes wait() check whether the streams are gone. Likewise.
+  /// Makes wait() check whether all streams have ended. Likewise.
   void wake() const;
 
   /// Forgets the request.

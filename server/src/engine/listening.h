@@ -1,8 +1,8 @@
-// Listening: whether a server listens, and how that ends. Any thread.
+// Listening: whether a server listens, and how listen() is ended. Any thread.
 //
 // listen() holds a session from its first line to its last. stop() ends a running listen() at any point, also between
-// binding and accepting, and only once. The server's destructor waits until the session is released. So the state is
-// shared, and outlives the server by the time that releasing a mutex takes.
+// binding and accepting, and only once. The server's destructor waits until the session is released. The state is
+// shared, because it must outlive the server until the mutex is released.
 #pragma once
 
 #include <cassert>
@@ -21,7 +21,7 @@ class Listening {
     bool is_entered GUARDED_BY(mutex) = false;
     bool is_over GUARDED_BY(mutex) = false;             // the server is being destroyed
     bool is_stopped GUARDED_BY(mutex) = false;          // stop() has been called since enter()
-    std::function<void()> shut_down GUARDED_BY(mutex);  // null before listen() can be ended, and after that
+    std::function<void()> shut_down GUARDED_BY(mutex);  // null while listen() cannot be ended, and after it was ended
   };
 
  public:
@@ -55,7 +55,7 @@ class Listening {
     return Session(state_);
   }
 
-  /// From now on stop() calls `shut_down`, which must not block; calls it at once if stop() has been called already.
+  /// Makes stop() call `shut_down`, which must not block; calls it at once if stop() was called already.
   void can_stop_by(std::function<void()> shut_down) {
     const MutexLock lock(state_->mutex);
     assert(state_->is_entered && state_->shut_down == nullptr);
@@ -69,8 +69,8 @@ class Listening {
     stop_locked();
   }
 
-  /// Makes a running listen() end by itself, by calling `begin`, which must not block; ends it at once if it is
-  /// not accepting yet. Does nothing if none is running.
+  /// Makes a running listen() end by itself by calling `begin`, which must not block; ends it at once if it does not
+  /// accept yet. Does nothing without a running listen().
   void stop_by(const std::function<void()>& begin) {
     const MutexLock lock(state_->mutex);
     if (state_->shut_down != nullptr) return begin();
