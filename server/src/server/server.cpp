@@ -62,8 +62,8 @@ void check_window(Duration window) {
   if (window < Duration{0}) throw std::invalid_argument("window: must not be negative");
 }
 
-// What cpp-httplib gives accepted sockets to. All are accepted before it would accept any; its end is where listen()
-// ends.
+// The queue to which cpp-httplib passes accepted sockets. Millrace accepts all of them before cpp-httplib would;
+// listen() ends when this queue shuts down.
 class InlineQueue final : public httplib::TaskQueue {
  public:
   explicit InlineQueue(std::function<void()> on_shutdown) : on_shutdown_(std::move(on_shutdown)) {}
@@ -77,8 +77,8 @@ class InlineQueue final : public httplib::TaskQueue {
   std::function<void()> on_shutdown_;
 };
 
-// cpp-httplib would let several programs share a port, each getting some of the connections. A port in its last minute
-// after an earlier server is not taken.
+// Replaces cpp-httplib's option, with which several programs could share a port and split its connections. A port that
+// an earlier server has just closed can still be used.
 void refuse_shared_port(socket_t socket) {
   const int yes = 1;
   setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
@@ -130,7 +130,7 @@ void Server::stop(Duration window) {
 }
 
 bool Server::serve() {
-  // Whichever way it ends: also where a loop cannot be made.
+  // Runs however serve() ends, also if a loop cannot be created.
   struct End {
     ~End() {
       server.engine_->stop();
@@ -139,8 +139,8 @@ bool Server::serve() {
     Server& server;
     const std::function<httplib::TaskQueue*()> make_workers;
   } const end{*this, new_task_queue};
-  // cpp-httplib asks for its queue when it has begun to run and before it accepts. Its own loop would end for good with
-  // the first error but one; here all connections are accepted before it comes to that.
+  // cpp-httplib calls new_task_queue after it has begun to run and before it accepts. Its own accept loop ends at most
+  // errors; here Millrace accepts all connections before that loop begins.
   new_task_queue = [this, make_workers = end.make_workers] {
     engine_->start(std::unique_ptr<httplib::TaskQueue>(make_workers()));
     engine_->listening().can_stop_by([this] { httplib::Server::stop(); });
@@ -148,7 +148,7 @@ bool Server::serve() {
     engine_->accept_from(look_into(*this).listening_socket);
     return new InlineQueue([this] { engine_->stop(); });
   };
-  // cpp-httplib listens with a backlog of 5, which a burst of connections overflows. Here, where stop() does not close
+  // cpp-httplib listens with a backlog of 5, which a burst of connections overflows. At this point stop() cannot close
   // the socket yet.
   engine_->reception().prepare(look_into(*this).listening_socket);
   ::listen(look_into(*this).listening_socket, SOMAXCONN);
@@ -227,7 +227,7 @@ std::size_t Server::open_streams() const {
   return engine_->loops().open_streams();
 }
 
-// Called by httplib::Server::listen(), for each accepted socket.
+// httplib::Server::listen() calls it for each accepted socket.
 bool Server::process_and_close_socket(socket_t socket) {
   engine_->reception().refuse(socket);
   return true;
