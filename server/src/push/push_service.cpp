@@ -55,7 +55,7 @@ class PushService::State : public std::enable_shared_from_this<State> {
   // nevertheless.
   struct Device {
     std::string uid;
-    std::uint64_t visit = 0;        // which of the user's visits it counts for
+    std::uint64_t visit = 0;        // the user's visit that counts it
     bool announced = false;         // on_open has returned
     std::optional<StreamEnd> over;  // how it ended
   };
@@ -79,19 +79,19 @@ class PushService::State : public std::enable_shared_from_this<State> {
     std::size_t devices = 0;
   };
 
-  // A user that is connected, or for which a call has a turn or waits.
+  // A user that is connected, or for which calls run or wait.
   struct Recipient {
     std::optional<Visit> visit;
-    std::size_t senders = 0;      // at work
-    bool is_alone = false;        // one that opens or closes is at work
-    std::size_t to_be_alone = 0;  // calls that wait for that
-    std::size_t uses = 0;         // turns, and calls that wait for one
+    std::size_t senders = 0;      // running calls that send
+    bool is_alone = false;        // a call that opens or closes is running
+    std::size_t to_be_alone = 0;  // such calls that wait
+    std::size_t uses = 0;         // running and waiting calls
     Condition passed_on;
   };
   using Recipients = std::map<std::string, Recipient, std::less<>>;
 
-  // The right to do something with a user's stream. Any number of calls send at the same time, and share the commits of
-  // a store; a call that opens or closes is alone, and later calls wait. Other users do not wait.
+  // The right to use a user's stream. Any number of calls send at the same time, and share the commits of a store; a
+  // call that opens or closes is alone, and later calls wait. Calls for other users do not wait.
   class Turn {
    public:
     enum class Kind : std::uint8_t { kShared, kAlone };
@@ -108,7 +108,7 @@ class PushService::State : public std::enable_shared_from_this<State> {
     Recipients::iterator user_;
   };
 
-  // A stream that is being opened, by the call that has the turn.
+  // A stream being opened by the call that has the turn.
   class Opening {
    public:
     explicit Opening(State& state);
@@ -192,8 +192,8 @@ PushService::State::Opening::~Opening() {
 
 // --- Streams --------------------------------------------------------------------------------------------------------
 
-// Senders to the user wait meanwhile: once its client can know of the stream, the user is connected, and later messages
-// are after the place where the stream begins.
+// Senders to the user wait meanwhile: when the client can know of the stream, the user counts as connected, and later
+// messages follow the place where the stream begins.
 Subscribed PushService::State::open(const httplib::Request& request, httplib::Response& response, std::string_view uid,
                                     Topic topic, const std::shared_ptr<Device>& device) {
   device->uid = uid;
@@ -216,7 +216,7 @@ Subscribed PushService::State::open(const httplib::Request& request, httplib::Re
   return subscribed;
 }
 
-// One more device, unless its stream is over already.
+// Counts the device, unless its stream is over already.
 void PushService::State::enter(Device& device, Turn& turn) {
   const MutexLock lock(mutex_);
   if (device.over) return;
@@ -293,7 +293,8 @@ PushService::Sent PushService::State::send(std::string_view uid, Topic topic, co
   if (!options_.keep_for_later && !is_connected) {
     return {.outcome = Sent::Outcome::kNotConnected, .sentence = "uid: \"" + std::string(uid) + "\" is not connected"};
   }
-  // If no device has opened the user's stream since it was closed, the message begins it anew: old IDs are free again.
+  // If no device has opened the user's stream since it was closed, the message begins the topic again, so that old IDs
+  // are free.
   std::vector<Publication> publications;
   if (!is_connected) publications.push_back({.topic = topic, .kind = Publication::Kind::kBegin});
   publications.push_back({.topic = topic, .event = event});
@@ -335,7 +336,7 @@ PushService::Closed PushService::State::close(std::string_view uid, Topic topic)
 
 std::vector<PushService::User> PushService::State::connected() const {
   MutexLock lock(mutex_);
-  // Clients may know of streams that are being opened now.
+  // Waits for streams being opened now, because clients may know of them.
   opened_.wait(
       lock, [this, last = last_opening_]() REQUIRES(mutex_) { return openings_.empty() || *openings_.begin() > last; });
   std::vector<PushService::User> users;
