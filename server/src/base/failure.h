@@ -1,4 +1,4 @@
-// Handles an exception of the program's own code: reports it, and lets it end nothing.
+// Handles exceptions of the program's own code: reports them, so that they end no thread.
 #pragma once
 
 #include <exception>
@@ -18,8 +18,8 @@ using OnFailure = std::function<void(const std::string&)>;
 /// them.
 void report_failure(const OnFailure& on_failure, std::string_view where, const std::exception_ptr& exception) noexcept;
 
-/// Calls the user's code. Reports its exceptions and does not pass them on: on a thread of the server they would end
-/// the program. Returns true if it has thrown nothing.
+/// Calls the user's code. Reports exceptions instead of passing them on, because on a thread of the server they would
+/// end the program. Returns true if the code has thrown nothing.
 template <typename Call>
 bool call_guarded(const OnFailure& on_failure, std::string_view where, const Call& call) noexcept {
   try {
@@ -31,7 +31,7 @@ bool call_guarded(const OnFailure& on_failure, std::string_view where, const Cal
   }
 }
 
-/// The name of a request in reports: without its query, which may contain a secret.
+/// The name of a request in reports, without its query, which may contain a secret.
 std::string name_of(std::string_view method, std::string_view target);
 
 }  // namespace millrace

@@ -1,5 +1,4 @@
-// Growth of vectors of which there are few, but very large ones, or very many: a quarter at a time, since twice as much
-// as is needed is too much.
+// Growth by a quarter for vectors that are very large or very many, for which doubling would waste too much memory.
 #pragma once
 
 #include <algorithm>

@@ -1,21 +1,21 @@
-// The relations between the server's limits that its text relies on, for the compiler to check. Those of a single room
-// are checked in its header.
+// Compile-time checks of relations between the server's limits on which the documentation relies. Each room's header
+// checks the relations of its own limits.
 #include "millrace/server/limits.h"
 
 #include "millrace/core/limits.h"
 
 namespace millrace {
 
-// A client that vanishes is noticed within two heartbeats.
+// The server notices a lost client within two heartbeats.
 static_assert(kUnacknowledgedTimeout <= kHeartbeatInterval);
 
 // Any request may have as much as a publish request.
 static_assert(kMaxPublishBytes <= kMaxBufferedBodyBytes && kMaxBufferedBodyBytes <= kMaxBodyBytes);
 
-// The largest request and the largest response that a loop buffers have room many times.
+// The budget has room for many of the largest requests and responses that a loop buffers.
 static_assert(16 * (kMaxBufferedBodyBytes + kMaxRequestHeadBytes) <= kMaxBufferedBytes);
 static_assert(16 * kMaxBufferedResponseBytes <= kMaxBufferedBytes && kMaxBodyBytes <= kMaxBufferedBytes);
-// All streams have half of it.
+// All streams together may hold half of it.
 static_assert(16 * kMaxStreamBufferBytes <= kMaxBufferedBytes / 2);
 static_assert(kStreamRoomBytes < kMaxStreamBufferBytes);
 static_assert(kMaxRequestHeadBytes <= kUncountedBufferBytes);

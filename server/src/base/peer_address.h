@@ -13,8 +13,8 @@ void numeric_address(const sockaddr_storage& address, socklen_t length, std::str
 /// The numeric address of the other end, without the port; empty if the connection is closed.
 std::string peer_address(int socket);
 
-/// The bytes by which a client is counted: an IPv4 address, or the /64 network of an IPv6 address, all of which one
-/// client may have. Empty if it is not an internet address.
+/// The bytes that identify a client for counting: an IPv4 address, or the /64 network of an IPv6 address, which one
+/// client may own as a whole. Empty if it is not an internet address.
 std::string network_of(const sockaddr_storage& address);
 
 /// Whether the socket's own address is one of this machine's loopback addresses.

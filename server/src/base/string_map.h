@@ -13,7 +13,7 @@
 
 namespace millrace {
 
-/// Uses a random key that is made at the first use and stays the same as long as the program runs.
+/// Uses a random key, created at the first use, for as long as the program runs.
 struct StringHash {
   using is_transparent = void;
   std::size_t operator()(std::string_view text) const { return SipHash<1, 3>::hash(key(), text); }
