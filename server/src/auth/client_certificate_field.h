@@ -1,5 +1,5 @@
-// Where a request holds the subject of its client's certificate: beside its headers, under a name that none can have on
-// the wire.
+// The name under which a request's headers hold the subject of the client's certificate; no header can have it on the
+// wire.
 #pragma once
 
 namespace millrace {

@@ -12,10 +12,10 @@ namespace millrace {
 /// Largest file of keys, in bytes.
 inline constexpr std::size_t kMaxKeyFileBytes = 1024 * 1024;
 
-/// The token of `Authorization: Bearer <token>`; empty if there is none, or more than one such header. [RFC 6750 2.1]
+/// The token of `Authorization: Bearer <token>`; empty without such a header, or with several. [RFC 6750 2.1]
 std::string bearer_token(const httplib::Request& request);
 
-/// The value of a cookie; empty if there is none. Of several with the name the first counts. [RFC 6265 5.4]
+/// The value of a cookie; empty without it. The first of several with the name counts. [RFC 6265 5.4]
 std::string cookie(const httplib::Request& request, std::string_view name);
 
 /// Whether the text can be sent as a bearer token. [RFC 6750 2.1, b64token]

@@ -18,7 +18,7 @@ namespace {
 
 static_assert(kMaxKeyBytes < kMaxKeyFileBytes);
 
-// All of the same length, so that every comparison takes the same time.
+// Digests have equal lengths, so that every comparison takes the same time.
 using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
 
 Digest digest_of(std::string_view text) {

@@ -11,11 +11,11 @@ class RequestRecord {
  public:
   explicit RequestRecord(const httplib::Request& request);
 
-  /// Method, path, target, version, headers, parameters and addresses are as they were; there is no body.
+  /// The recorded request: method, path, target, version, headers, parameters and addresses, but no body.
   httplib::Request request() const;
 
  private:
-  std::string text_;  // each part behind its length
+  std::string text_;  // each part after its length
   int remote_port_;
   int local_port_;
 };
