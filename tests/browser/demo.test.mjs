@@ -80,7 +80,7 @@ describe("The wire", () => {
       await demo.received(200);
       await demo.page.getByRole("radio", { name: "fetch", exact: true }).check();
       await demo.shows("frames-note", /The bytes themselves/);
-      await demo.shows("frames", /^(event|id|data|retry): /);
+      await demo.shows("frames", /^topic: demo\/stocks\/\w+\nevent: tick\nid: /m);
       await demo.received((await demo.number("received")) + 300);
       await demo.page.getByRole("radio", { name: "JavaScript", exact: true }).check();
       await demo.received((await demo.number("received")) + 300);
