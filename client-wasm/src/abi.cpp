@@ -1,10 +1,10 @@
-// The core's C interface, which core.ts calls. exports.txt lists what the module exports; it imports nothing.
+// The core's C interface, which core.ts calls. exports.txt lists the module's exports; it has no imports.
 //
-// JavaScript drives: each call hands one input to a source or a parser and gets back the batch of everything that input
-// led to, as records and one run of text, which a single TextDecoder call turns into a string to be sliced; it is also
-// what replaces text that is not UTF-8 (utf8.cpp). Nothing here calls out. Input bytes go through input(), which every
-// object of the module shares, as they share the batch: both are free again when the caller has decoded the batch.
-// Times are milliseconds in doubles; a 64-bit integer never crosses.
+// JavaScript drives: each call passes one input to a source or a parser and returns the batch of all results, as
+// records and one run of text. A single TextDecoder call, which also replaces invalid UTF-8 (utf8.cpp), turns that text
+// into a string, which JavaScript slices. The module calls nothing outside. All objects of the module share input(),
+// the buffer for input bytes, and the batch: both are free again when the caller has decoded the batch. Times are
+// milliseconds in doubles; no 64-bit integer crosses the interface.
 
 #include "abi.h"
 
@@ -24,16 +24,16 @@ namespace millrace {
 
 namespace {
 
-// abi.ts repeats them: the module would be larger if it chose between them and what it is given.
+// abi.ts repeats these defaults: choosing them here would make the module larger.
 static_assert(kDefaultReconnectionTime.count() == 3000 && kMaxBackoff.count() == 60000 && kMaxEventBytes == 16777216);
-// Two Flags are these enums' numbers.
+// Two Flags have the numbers of these enums.
 static_assert(static_cast<int>(EventSourceState::Reconnect::kIdempotent) == 1 &&
               static_cast<int>(EventSourceState::Reconnect::kAlways) == 2 &&
               static_cast<int>(EventSourceState::DropReplays::kOfLogs) == 1 &&
               static_cast<int>(EventSourceState::DropReplays::kAlways) == 2);
 
-// The texts of a record follow one another in the batch's text, in this order; where there is one, its length stands
-// here. Which fields a kind uses is at the functions that add it.
+// The texts of a record follow each other in the batch's text, in this order; the record has their lengths. The
+// functions that add a kind say which fields it uses.
 struct Record {
   Kind kind;
   std::uint32_t type;
@@ -47,24 +47,24 @@ struct Batch {
   std::uint32_t count;
   const char* records;
   const char* text;
-  std::uint32_t text_bytes;  // or, where MILLRACE_UTF16 is defined, how many units the text is long
+  std::uint32_t text_bytes;  // with MILLRACE_UTF16, units of the text instead
 #ifdef MILLRACE_UTF16
-  std::uint32_t is_wide = 0;  // whether they are of UTF-16, and not bytes
+  std::uint32_t is_wide = 0;  // whether units are UTF-16, not bytes
 #endif
 };
 
-// Nothing is made when the module is loaded: it exports no _initialize().
+// Initialized at compile time, so that the module needs no _initialize().
 constinit ByteBuffer input_buffer;
 constinit ByteBuffer records;
 constinit ByteBuffer text;
 Batch batch;
 #ifdef MILLRACE_UTF16
 constinit ByteBuffer wide_text;
-bool is_wide = false;  // whether texts are of UTF-16 from the start, since the input of the batch is not all ASCII
+bool is_wide = false;  // whether texts are UTF-16 from the start, because the batch's input is not all ASCII
 #endif
 
-// Behind each text is a CR, which none can hold. So they can be told apart also where JavaScript counts otherwise than
-// in bytes, and a sequence that is cut off at the end of one never joins what the next begins with.
+// A CR, which no text contains, follows each text. It separates texts even if JavaScript does not count bytes, and an
+// incomplete sequence at the end of a text cannot join the next text.
 std::uint32_t add_text(std::string_view value) {
 #ifdef MILLRACE_UTF16
   if (is_wide) return utf16::append_text(value, text);
@@ -82,7 +82,7 @@ void add(Kind kind, std::uint32_t type = 0, std::uint32_t data = 0, std::uint32_
 }
 
 #ifdef MILLRACE_UTF16
-// Lengths are in units then. `from` is what is left of the batch's text.
+// Converts a text to UTF-16, with its length in units. `from`: the rest of the batch's text.
 void widen(std::uint32_t& length, std::string_view& from) {
   if (length == kUnchanged) return;
   const std::size_t bytes = length;
@@ -90,7 +90,7 @@ void widen(std::uint32_t& length, std::string_view& from) {
   from.remove_prefix(bytes + 1);
 }
 
-// Where input that is all ASCII has ended what was not.
+// Converts a batch of ASCII input that completes an event with other text.
 void widen_batch() {
   wide_text.clear();
   std::string_view from = text.view();
@@ -109,7 +109,7 @@ void widen_batch() {
 }
 #endif
 
-// `input` is what brings it about, as far as it can be part of its text.
+// `input`: the input that may become a part of the batch's text.
 void begin_batch([[maybe_unused]] std::string_view input) {
   records.clear();
   text.clear();
@@ -118,7 +118,7 @@ void begin_batch([[maybe_unused]] std::string_view input) {
 #endif
 }
 
-/// Null if there is nothing in it.
+/// Returns null for an empty batch.
 const Batch* end_batch() {
   if (records.empty()) return nullptr;
   batch = {static_cast<std::uint32_t>(records.size() / sizeof(Record)), records.view().data(), text.view().data(),
@@ -140,12 +140,13 @@ TimePoint time_point(double milliseconds) {
   return TimePoint(Duration(static_cast<Duration::rep>(milliseconds)));
 }
 
-// What JavaScript has been told of a stream, so that it is told only what changes. An ID that has been set to what it
-// was is told again, which JavaScript sees sooner than it could be seen here.
+// What JavaScript already knows of a stream, so that records contain only changes. An ID that is set to the same value
+// is repeated, because JavaScript detects that faster.
 class Known {
  public:
-  // The lengths of its type (0: `message`; kUnchanged: as before), its data and its ID (kUnchanged: it has none of its
-  // own). `id_changes`: how often the last event ID has been set. One that a block without data has set comes before.
+  // Adds the lengths of the event's type (0: `message`; kUnchanged: as before), its data and its ID (kUnchanged: the
+  // event has none). `id_changes`: how often the last event ID has been set. An ID that a block without data has set
+  // comes first.
   void add_event(const MessageEvent& event, std::uint32_t id_changes) {
     if (!event.has_id) add_last_event_id(event.last_event_id, id_changes);
     if (event.topic != topic_.view()) add_topic(event.topic);
@@ -249,14 +250,14 @@ using millrace::Verdict;
 
 extern "C" {
 
-/// Where to put the next `bytes` of input.
+/// Returns the address for the next `bytes` of input.
 char* input(std::uint32_t bytes) {
   return millrace::input_buffer.room_for(bytes);
 }
 
-// --- Sources: text and bytes are put into input() where their length is taken --------------------------------------
+// --- Sources: where a function takes a length, the text or bytes are in input() --------------------------------------
 
-/// `flags` are Flags, added up; a negative idle timeout is the server's. Times are in milliseconds. abi.ts has the
+/// `flags`: the sum of Flags; a negative idle timeout means the server's. Times are in milliseconds. abi.ts has the
 /// defaults.
 Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t jitter_percent, int base, int max,
                    std::uint32_t attempts, int idle_timeout, int first_byte_timeout, std::uint32_t max_event_bytes,
@@ -282,9 +283,9 @@ void source_delete(Source* source) {
   delete source;
 }
 
-/// `a` is the length of the text or the bytes, or of a response the status; `b` to `e` are the rest of a response: the
-/// length of its Content-Type and Last-Event-ID with an LF between, Retry-After in milliseconds, a Verdict, and the
-/// heartbeat in milliseconds (0: not said). Of a message, `b` says that it is a cursor.
+/// `a` is the length of the text or bytes, or a response's status. For a response, `b` to `e` are the length of its
+/// Content-Type and Last-Event-ID with an LF between, Retry-After in milliseconds, a Verdict, and the heartbeat in
+/// milliseconds (0: unknown). For a message, `b` says whether it is a cursor.
 const Batch* source_tell(Source* source, Input input, double milliseconds, int a, std::uint32_t b, int c,
                          std::uint32_t d, int e) {
   auto& state = source->state;
@@ -341,7 +342,7 @@ const Batch* source_tell(Source* source, Input input, double milliseconds, int a
   return source->poll(now, input == Input::kBytes ? given : std::string_view());
 }
 
-/// When to tell it Input::kTimeout; negative if never.
+/// When to pass Input::kTimeout; negative: never.
 double source_next_timeout(const Source* source) {
   const auto timeout = source->state.poll_timeout();
   return timeout ? static_cast<double>(timeout->time_since_epoch().count()) : -1;

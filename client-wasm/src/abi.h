@@ -1,5 +1,5 @@
-// What C++ and TypeScript call by number across the module's boundary. abi.ts has the same names with the same values;
-// build.mjs compares the two (shared-enums.mjs), and EventSourceState::Reason with abi.ts's `reasons`.
+// Numbers shared by C++ and TypeScript. abi.ts has the same names with the same values; build.mjs compares the two
+// (shared-enums.mjs), and EventSourceState::Reason with the `reasons` of abi.ts.
 
 #ifndef MILLRACE_CLIENT_WASM_ABI_H
 #define MILLRACE_CLIENT_WASM_ABI_H
@@ -8,7 +8,7 @@
 
 namespace millrace {
 
-/// What a record of a batch says. Which of its fields a kind uses is at the functions of abi.cpp that add it.
+/// The kind of a batch's record. The functions in abi.cpp that add a kind say which fields it uses.
 enum class Kind : std::uint32_t {
   kConnect,
   kOpen,
@@ -22,7 +22,7 @@ enum class Kind : std::uint32_t {
   kTopic,
 };
 
-/// What can happen to a source: the input of source_tell().
+/// The inputs of a source, for source_tell().
 enum class Input : std::uint32_t {
   kBytes,
   kMessage,
@@ -38,7 +38,7 @@ enum class Input : std::uint32_t {
   kRestart,
 };
 
-/// What the owner of a source says of a status.
+/// The owner's decision about a status.
 enum class Verdict : std::uint32_t {
   kNone,
   kRetry,
@@ -46,8 +46,8 @@ enum class Verdict : std::uint32_t {
   kMended,
 };
 
-/// The policy's yes and no, added up. Of kDropReplays… and of kIdempotent and kAlways, one at most: without them
-/// replays are not dropped, and no request is sent again.
+/// The policy's flags, added up. At most one of kDropReplays…, and one of kIdempotent and kAlways: without them the
+/// source drops no replays and repeats no request.
 enum Flag : std::uint32_t {
   kRetryOnServerError = 1,
   kPolling = 2,

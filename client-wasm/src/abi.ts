@@ -1,9 +1,9 @@
-// What C++ and TypeScript have to agree on: the module's exports, and what is called by number. The enums are those of
-// abi.h, name for name and number for number; build.mjs fails where they differ (shared-enums.mjs).
+// The interface between C++ and TypeScript: the module's exports, and the numbers of enums. The enums have the same
+// names and numbers as in abi.h; build.mjs fails if they differ (shared-enums.mjs).
 
 import type { LossReason } from "./types.js";
 
-/** exports.txt, as TypeScript sees it. Pointers, lengths and handles are numbers; a batch is a pointer to one. */
+/** exports.txt in TypeScript. Pointers, lengths and handles are numbers; a batch is a pointer to a batch. */
 export interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   input(bytes: number): number;
@@ -17,54 +17,54 @@ export interface Exports {
   parser_reset(parser: number): void;
 }
 
-// Enums, since bundles then have nothing but the numbers.
+// Enums, so that bundles contain only the numbers.
 
-/** What a record of a batch says. */
+/** The kind of a batch's record. */
 export enum Kind {
-  /** `a`: whether it is to be polled */
+  /** `a`: whether to poll */
   connect,
   open,
   event,
-  /** `a`: index of the reason, `b`: status, `c`: milliseconds until then */
+  /** `a`: index of the reason, `b`: status, `c`: milliseconds until the reconnection */
   reconnect,
   /** the same, for good */
   fail,
   /** `text`: the last event ID, changed by a block without an event */
   id,
-  /** `text`: what it says */
+  /** `text`: the comment */
   comment,
   /** `a`: milliseconds */
   retry,
   tooLarge,
-  /** `text`: the topic of the events that follow; empty: they do not say theirs */
+  /** `text`: the topic of the following events; empty: unknown */
   topic,
 }
 
-/** What can happen to a source. */
+/** The inputs of a source. */
 export enum Input {
   /** at most maxInputBytes of the body */
   bytes,
-  /** the transport has parsed an event by itself: its last event ID, and 1 if it is a cursor */
+  /** an event that the transport itself has parsed: its last event ID, and 1 if it is a cursor */
   message,
   start,
   /** status, Content-Type and Last-Event-ID with an LF between, Retry-After in milliseconds, a Verdict, the heartbeat in ms */
   response,
   end,
   networkError,
-  /** no connection, and no other attempt would change that */
+  /** no connection, and another attempt would fail, too */
   futileError,
-  /** to be told at nextTimeout(); early or late does no harm */
+  /** at nextTimeout(); early or late is harmless */
   timeout,
-  /** a waiting reconnection happens now */
+  /** reconnect now instead of waiting */
   online,
-  /** the connection has been dropped, and none is wanted until `resume` */
+  /** the connection was dropped; no new one until `resume` */
   suspend,
   resume,
-  /** the connection has been dropped, and is wanted anew at once */
+  /** the connection was dropped; connect again at once */
   restart,
 }
 
-/** What the owner of a source says of a status. */
+/** The owner's decision about a status. */
 export enum Verdict {
   none,
   retry,
@@ -72,7 +72,7 @@ export enum Verdict {
   mended,
 }
 
-/** The policy's yes and no, added up. */
+/** The policy's flags, added up. */
 export enum Flag {
   retryOnServerError = 1,
   polling = 2,
@@ -84,12 +84,12 @@ export enum Flag {
   cursorEvents = 128,
 }
 
-/** The core's defaults: milliseconds until the server says otherwise, and at most; bytes of an event. */
+/** The core's defaults: the reconnection time and the longest wait in milliseconds; the largest event in bytes. */
 export const defaultBase = 3000;
 export const defaultMax = 60_000;
 export const defaultEventBytes = 16_777_216;
 
-/** By the number of EventSourceState::Reason. */
+/** Indexed by EventSourceState::Reason. */
 export const reasons: readonly LossReason[] = [
   "none",
   "network-error",

@@ -1,9 +1,9 @@
-// A name and a password in a URL, which `fetch` refuses: they are sent as Basic.
+// Sends a name and a password in a URL, which `fetch` refuses, as Basic credentials.
 
 import { headersOf, utf8AsLatin1 } from "./transports/fetch.js";
 import type { Request } from "./transports/transport.js";
 
-/** The URL without them, and the headers with them, if there are any; an Authorization among the headers goes first. */
+/** Returns the URL without credentials, and the headers with them, unless the headers have an Authorization. */
 export function withBasic(address: string, headers: Request["headers"]): Pick<Request, "url" | "headers"> {
   const url = new URL(address);
   const { username, password } = url;

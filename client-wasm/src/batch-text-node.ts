@@ -1,19 +1,19 @@
-// The same in Node.js, whose module gives text as strings have it: Buffer makes a string of that in a fraction of the time
-// that a TextDecoder takes.
+// batch-text.ts for Node.js, whose module writes text in the form of JavaScript strings: Buffer converts that in a
+// fraction of a TextDecoder's time.
 
 import { Buffer } from "node:buffer";
 import type { Exports } from "./abi.js";
 import type { batchTextOf as Common } from "./batch-text.js";
 import { DecodedText } from "./decoded-text.js";
 
-/** Where a batch says whether its text is of UTF-16. */
+/** Offset of a batch's flag for UTF-16 text. */
 const isWideAt = 16;
 
 class BufferedText {
   #memory: Uint8Array | undefined;
   #buffer = Buffer.alloc(0);
 
-  /** `length` is in units, of two bytes or of one. */
+  /** `length` is in units of one or two bytes. */
   of(memory: Uint8Array, at: number, length: number, batch: number): string {
     if (this.#memory !== memory) {
       this.#memory = memory;
@@ -25,8 +25,8 @@ class BufferedText {
 }
 
 /**
- * Where WebAssembly may not be compiled, the core is the JavaScript for everyone. (An instance's exports inherit nothing,
- * unlike an object of JavaScript.)
+ * Without WebAssembly, the core is the same JavaScript as elsewhere. (An instance's exports have no prototype, unlike a
+ * JavaScript object.)
  */
 export const batchTextOf: typeof Common = (exports: Exports) =>
   exports instanceof Object ? new DecodedText() : new BufferedText();

@@ -1,4 +1,4 @@
-// Checks options by rules. A wrong one is a TypeError that names it and says what it may be.
+// Checks options by rules. An invalid option is a TypeError that names it and says what is valid.
 
 export type Rule = [what: string, holds: (value: unknown) => boolean];
 
@@ -6,7 +6,7 @@ const isString = (value: unknown) => typeof value === "string";
 
 export const isFunction = (value: unknown) => typeof value === "function";
 
-/** Something of one of JavaScript's types: `"a string"`, `"an object or a function"`. null is nothing of them. */
+/** A value of one of JavaScript's types: `"a string"`, `"an object or a function"`. Rejects null. */
 export const of = (what: string): Rule => [what, (value) => value !== null && what.includes(typeof value)];
 
 export const oneOf = (...values: string[]): Rule => [
@@ -21,7 +21,7 @@ export const number = (what: string, least: number, most = 0x7fffffff): Rule => 
 
 const milliseconds = () => number("milliseconds, 0 to 2147483647", 0);
 
-/** Made when they are needed: what is called while a module is loaded stays in every bundle. */
+/** Made on demand, because code that runs while a module loads stays in every bundle. */
 export const requestRules = () => ({
   method: of("a string"),
   headers: of("headers (an object) or a function that returns them"),
@@ -49,7 +49,7 @@ const retryRules = (): Record<string, Rule> => ({
   on: of("a function"),
 });
 
-/** `who` takes the options. */
+/** `who`: the name of the function that takes the options. */
 export function check(who: string, options: object, rules: Record<string, Rule>, prefix = ""): void {
   for (const [name, value] of Object.entries(options)) {
     const rule = rules[name];

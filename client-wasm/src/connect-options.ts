@@ -1,4 +1,4 @@
-// The options of connect(), checked once. A wrong one is a TypeError that names it and says what it may be.
+// The options of connect(), checked once. An invalid option is a TypeError that names it and says what is valid.
 
 import { Flag } from "./abi.js";
 import { withBasic } from "./basic.js";
@@ -14,7 +14,7 @@ import { withFetch } from "./users-fetch.js";
 
 export type AnyOptions = ConnectOptions;
 
-/** What connect() is going to do. */
+/** The checked options of connect(). */
 export interface Plan {
   readonly url: string;
   readonly request: Asked;
@@ -25,7 +25,7 @@ export interface Plan {
   readonly options: AnyOptions;
 }
 
-/** Bound on what a server that sends its first bytes at once takes for that, in milliseconds. */
+/** Longest time to the first byte of a server that sends it at once, in milliseconds. */
 const firstByteTimeout = 5000;
 
 const isString = (value: unknown) => typeof value === "string";
@@ -57,7 +57,7 @@ export function planOf(url: string | URL, options: AnyOptions): Plan {
   for (const topic of isString(topics) ? [topics as string] : topics) searchParams.append("topic", topic);
   const method = methodOf(options);
   const withCredentials = options.withCredentials ?? false;
-  // Throws what fetch would throw on every attempt: a GET with a body, a method that is none.
+  // Throws what fetch would throw on every attempt: for a GET with a body, or an invalid method.
   new Request("http://localhost", { method, body: body ?? null });
   const firstByte = topics.length ? firstByteTimeout : 0;
   const flag =
@@ -67,9 +67,9 @@ export function planOf(url: string | URL, options: AnyOptions): Plan {
   const told = { ...options, firstByteTimeout: options.firstByteTimeout ?? firstByte };
   const transport = transportFor(told, method);
   if (topics.length) {
-    // What the browser's own EventSource would not show is not asked for.
+    // Does not request fields that the browser's own EventSource would not show.
     if (transport !== "native" && !searchParams.has("fields")) searchParams.append("fields", "topic");
-    // A reconnection's header has an ID by then.
+    // By a reconnection, the header has an ID.
     if (options.lastEventId === "latest") searchParams.append("lastEventId", "latest");
   }
 
@@ -102,7 +102,7 @@ function transportFor(options: AnyOptions, method: string): TransportName {
       throw new TypeError('connect: "share" needs Web Locks, which there are in browsers and secure contexts only');
     }
   }
-  // It sees no heads: neither where a stream begins that is held back, nor the heartbeat.
+  // `native` reads no response heads: it knows neither where a held-back stream begins, nor the heartbeat.
   const isEnough = types && maxEventBytes === undefined && !options.firstByteTimeout && !idleTimeout;
   return autoTransport(options, method, isEnough);
 }

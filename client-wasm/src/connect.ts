@@ -1,4 +1,4 @@
-// connect(): an event stream as something to iterate over.
+// connect(): an event stream as an async iterable.
 
 import { type AnyOptions, type Plan, planOf } from "./connect-options.js";
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
@@ -28,16 +28,16 @@ import type {
 import { verdictBy } from "./verdict.js";
 
 /**
- * Events, and characters of their data, that may wait to be iterated over before a transport that cannot be slowed down is
- * ended and, once there is room, made again from the last ID. The others read on only when nothing waits.
+ * Events, and characters of their data, that may wait for the iteration. Beyond it a transport that cannot be paused is
+ * closed, and resumes from the last ID when there is room. Other transports read on only when nothing waits.
  */
 const maxWaitingEvents = 1024;
 const maxWaitingCharacters = 16_777_216;
 
-/** How the iteration ends: with an error thrown, or without. */
+/** How the iteration ends: with an error, or without. */
 type End = { error?: unknown };
 
-/** What waits to be iterated over; a comment is passed by on the way to the next event. */
+/** An item that waits for the iteration; comments are reported on the way to the next event. */
 type Item = ServerEvent | { readonly comment: string };
 
 interface Waiter {
@@ -49,7 +49,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   readonly url: string;
   readonly #plan: Plan;
   readonly #decode: Decoder;
-  /** undefined: what it takes is still being loaded. */
+  /** undefined while its code is being loaded. */
   #connection: CoreConnection | SharedConnection | undefined;
   readonly #stored: StoredId | undefined;
   readonly #stopListening = new AbortController();
@@ -92,7 +92,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
       this.#begin(direct(this.#owner(), this.#lastHandedOutId));
       return;
     }
-    // All that decides what the server answers; the options see to it that there is nothing else.
+    // Everything that decides what the server answers; the options reject anything else.
     const headers = [...new Headers(options.headers as RequestHeaders)];
     const name = JSON.stringify([this.url, types, request.withCredentials, transport, headers]);
     import("./extras.js")
@@ -174,7 +174,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     }
     if (!this.#end) return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
     const end = this.#end;
-    this.#end = {}; // an error is thrown once
+    this.#end = {}; // throws an error only once
     if ("error" in end) throw end.error;
     return { done: true, value: undefined };
   }
@@ -199,7 +199,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     return this.return();
   }
 
-  // --- What the connection brings ---
+  // --- Calls from the connection ---
 
   #push({ kind, ...event }: CoreEvent): void {
     const waiter = this.#waiters.shift();
@@ -221,7 +221,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     queueMicrotask(() => this.#plan.options.onComment?.(comment));
   }
 
-  // A fault of the callback's is the program's, not the stream's: reported as one in a listener is.
+  // An exception of the callback is reported like one of a listener, and does not end the stream.
   #tellGap({ data }: CoreEvent): void {
     const gap = gapIn(data);
     queueMicrotask(() => this.#plan.options.onGap?.(gap));
@@ -246,7 +246,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
 
   #lost(loss: Loss): void {
     const { reason, status, reconnectIn } = loss;
-    // Browsers say nothing of what they forbid.
+    // Browsers do not report what they forbid.
     const mayBeForbidden = !this.#hasLost && reason === "network-error" && status === 0 && globalThis.location;
     this.#hasLost = true;
     const message =
@@ -263,7 +263,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     this.#stored?.set(this.lastEventId);
   }
 
-  /** `atOnce`: what still waits is not handed out. */
+  /** `atOnce`: drops the items that still wait. */
   #finish(end: End, atOnce = false): void {
     if (atOnce) {
       if (!this.#end) this.#store();
@@ -279,7 +279,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   }
 }
 
-/** What a server says must not be able to end the program: nonsense is a gap of which nothing is known. */
+/** A server's data must not end the program: invalid data is a gap without details. */
 function gapIn(data: string): Gap {
   try {
     const { lastEventId, reason } = parseJson(data, maxSaidCharacters) as Partial<Gap>;
@@ -290,8 +290,8 @@ function gapIn(data: string): Gap {
 }
 
 /**
- * Connects, and keeps connecting, to the event stream at `url`: `for await (const event of connect(url)) …`. Leaving the
- * loop, close() or the signal ends it. Throws a TypeError that names the option if one is wrong.
+ * Connects, and reconnects, to the event stream at `url`: `for await (const event of connect(url)) …`. Leaving the
+ * loop, close() or the signal ends it. Throws a TypeError that names an invalid option.
  */
 export function connect<Events extends object = Unstated, Options extends ConnectOptions = NoOptions>(
   url: string | URL,

@@ -1,17 +1,17 @@
-// What is said of a connection that is lost.
+// The errors and events of a lost connection.
 
 import type { ConnectionErrorEvent, LossReason } from "./types.js";
 
-/** What the iteration throws when the connection has failed for good. */
+/** Thrown by the iteration when the connection has failed for good. */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionError";
-  /** The same as `status`, as in other packages' errors; undefined if there was no response. */
+  /** The same as `status`, as in other packages' errors; undefined without a response. */
   readonly code: number | undefined;
 
   constructor(
     message: string,
     readonly reason: LossReason,
-    /** The last response's status; 0 if there was none. */
+    /** The last response's status; 0 without a response. */
     readonly status: number,
   ) {
     super(message);

@@ -1,5 +1,5 @@
-// CoreConnection: one event source, run by the core. It hands the core what the transport reports and what the clock
-// says, and does what the core says, in order. EventSource and connect() are two ways to look at it.
+// CoreConnection: one event source, run by the core. It passes the transport's reports and the clock to the core, and
+// does what the core requests, in order. EventSource and connect() are built on it.
 
 import { Input, Kind, reasons, Verdict } from "./abi.js";
 import {
@@ -16,35 +16,44 @@ import {
 import type { Answer, Transport, TransportListener } from "./transports/transport.js";
 import type { ConnectionErrorEvent, LossReason } from "./types.js";
 
-/** What an `error` event says. */
+/** The details of an `error` event. */
 export type Loss = Omit<ConnectionErrorEvent, "code" | keyof Event>;
 
-/** What returns a promise holds back what has come with it, and follows, until that is kept. */
+/**
+ * The owner of a connection. A returned promise holds back the rest of the batch, and everything later, until it is
+ * fulfilled.
+ */
 export interface ConnectionOwner {
   opened(): void | Promise<void>;
-  /** What received() is given of an event, if not what the core makes of it. */
+  /** Makes the event for received(), instead of the core's own. */
   eventOf?(type: string, data: string, lastEventId: string, origin: string): CoreEvent;
-  /** `batch`: so many things have come together. */
+  /** `batch`: the number of things that have come together. */
   received(event: CoreEvent, batch: number): void | Promise<void>;
   /** The last event ID has changed without an event. */
   identified?(): void;
-  /** The stream begins anew, since the ID is too long to be sent. */
+  /** The stream begins again, because the ID is too long to send. */
   forgotten?(lastEventId: string): void;
   /** A comment, in its place among the events. */
   commented?(comment: string): void;
   lost(loss: Loss): void;
-  /** It is closed because of something that no other attempt would mend: no WebAssembly, headers that cannot be sent. */
+  /**
+   * The connection is closed for a reason that another attempt would not change: no WebAssembly, headers that cannot be
+   * sent.
+   */
   broken(error: unknown): void;
-  /** Asked after events were received: a promise holds the stream back until it is kept. */
+  /** Called after events were received: a returned promise holds the stream back until it is fulfilled. */
   full?(): Promise<void> | undefined;
-  /** Asked about each response: what to make of its status, and how long it has to be waited for, in milliseconds. */
+  /** Called for each response: returns what to do about its status, and how long to wait, in milliseconds. */
   verdict?(answer: Answer): Promise<readonly [verdict: Verdict, wait: number]>;
 }
 
-/** What a 32-bit timer can hold, in milliseconds; later timeouts are waited for in steps. */
+/** The longest 32-bit timer, in milliseconds; waits for later timeouts in steps. */
 const maxTimeout = 0x7fffffff;
 
-/** Of a last event ID that is sent, in UTF-16 units; servers refuse heads that are not much longer, so it goes on without. */
+/**
+ * Longest last event ID that is sent, in UTF-16 units. Servers refuse slightly longer heads, so the connection goes on
+ * without a longer ID.
+ */
 const maxIdCharacters = 4096;
 
 export class CoreConnection implements TransportListener {
@@ -58,14 +67,14 @@ export class CoreConnection implements TransportListener {
   #polling = false;
   machine: Source | undefined;
   #answer: Answer | undefined;
-  /** What the platform has said of the lost connection. */
+  /** The platform's error for the lost connection. */
   #cause: unknown;
   #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isActing = false;
   #isSuspended = false;
 
-  /** `makeTransport` is called again when the core wants to poll, or no longer to. */
+  /** `makeTransport` is called again when the core begins or ends polling. */
   constructor(
     owner: ConnectionOwner,
     makeTransport: (listener: TransportListener, polling: boolean) => Transport,
@@ -95,7 +104,7 @@ export class CoreConnection implements TransportListener {
     );
   }
 
-  /** Nothing reaches the owner after it, not even what has come already. */
+  /** Calls the owner no more, not even for input received already. */
   close(): void {
     this.readyState = 2;
     clearTimeout(this.#timer);
@@ -104,7 +113,7 @@ export class CoreConnection implements TransportListener {
     this.machine = undefined;
   }
 
-  /** No connection is wanted until resume(). */
+  /** Closes the connection until resume(). */
   suspend(): void {
     this.#isSuspended = true;
     this.#drop(Input.suspend);
@@ -115,7 +124,7 @@ export class CoreConnection implements TransportListener {
     this.#tell(Input.resume);
   }
 
-  /** Connects anew, at once, from the last ID. */
+  /** Connects again at once, from the last ID. */
   restart(): void {
     if (!this.#isSuspended) this.#drop(Input.restart);
   }
@@ -128,12 +137,12 @@ export class CoreConnection implements TransportListener {
     this.#tell(input);
   }
 
-  /** What waits to be connected again has reason not to wait any longer. */
+  /** The network is back: a waiting reconnection happens now. */
   online(): void {
     this.#tell(Input.online);
   }
 
-  // --- What the transport reports ---
+  // --- Reports of the transport ---
 
   async response(answer: Answer): Promise<void> {
     this.#answer = answer;
@@ -161,13 +170,13 @@ export class CoreConnection implements TransportListener {
     this.#tell(isFutile ? Input.futileError : Input.networkError);
   }
 
-  // --- What the core wants ---
+  // --- Requests of the core ---
 
   #tell(...input: Parameters<Source["tell"]>): Promise<void> {
     return this.act(this.machine?.tell(...input) ?? []);
   }
 
-  /** Runs through before it returns, but where the owner pauses. */
+  /** Completes before it returns, unless the owner pauses. */
   async act(signals: Signal[]): Promise<void> {
     this.#isActing = true;
     for (const signal of signals) {
@@ -204,7 +213,7 @@ export class CoreConnection implements TransportListener {
     this.#attempt += 1;
     this.#answer = undefined;
     this.#cause = undefined;
-    // One that nobody would take would fail every attempt to come.
+    // An ID that servers refuse would fail every later attempt.
     let id = this.lastEventId;
     if (id.length > maxIdCharacters) {
       this.owner.forgotten?.(id);
@@ -235,7 +244,7 @@ export class CoreConnection implements TransportListener {
     const wait = Math.max(Math.ceil(timeout - performance.now()), 0);
     this.#timer = setTimeout(
       () => {
-        if (!this.#isActing) this.#tell(Input.timeout); // else the timer is set again when it is done
+        if (!this.#isActing) this.#tell(Input.timeout); // otherwise act() sets the timer again at its end
       },
       Math.min(wait, maxTimeout),
     );
@@ -244,7 +253,7 @@ export class CoreConnection implements TransportListener {
 
 function sentenceFor(reason: LossReason, answer: Answer | undefined, cause: unknown): string {
   if (!answer || (reason !== "status" && reason !== "content-type")) {
-    // Node.js's says no more than that fetch has failed; why stands in its cause.
+    // Node.js's error only says that fetch has failed; its cause says why.
     const { message, cause: reasons } = (cause ?? {}) as { message?: string; cause?: Partial<Error> };
     return ["the stream was lost", reason, message, reasons?.message].filter(Boolean).join(": ");
   }

@@ -1,4 +1,4 @@
-// What tests look at from inside; no part of the package.
+// Internals for tests; not part of the package.
 
 export { Kind } from "./abi.js";
 export { coreNow, loadCore, maxInputBytes, Source } from "./core.js";

@@ -1,3 +1,3 @@
-// A file of its own in the package: the module, for the entry that loads it when it is needed.
+// The module as a file of its own in the package, for the entry that loads it on demand.
 
 export { instantiate } from "./module.js";

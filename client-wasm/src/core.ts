@@ -1,21 +1,21 @@
-// The C++ core: its WebAssembly module, and the two objects of it that the package uses. abi.cpp is the other side.
+// The C++ core: its WebAssembly module, and the two objects in it that the package uses. abi.cpp is the other side.
 //
-// Every call hands one input over and returns, decoded, what it led to. Nothing of a batch stays in the module's memory,
-// so that calls for different sources may follow one another in any order.
+// Every call passes one input and returns the decoded results. No batch stays in the module's memory, so calls for
+// different sources may follow in any order.
 
 import { type Exports, type Input, Kind } from "./abi.js";
 import { type BatchText, batchTextOf } from "./batch-text.js";
 import { instantiate, instantiateNow } from "./module.js";
 import type { ServerEvent } from "./types.js";
 
-/** What the core wants done, in order: mostly events, which are handed on as they are and have no kind. */
+/** A request of the core; mostly an event, which is passed on unchanged and has no kind. */
 export type Signal = CoreEvent | Notice;
 
 export interface CoreEvent extends ServerEvent {
   readonly kind?: undefined;
 }
 
-/** Anything but an event. What the numbers mean is at Kind. */
+/** Any signal but an event. Kind explains the numbers. */
 export interface Notice {
   readonly kind: Exclude<Kind, Kind.event>;
   readonly a: number;
@@ -24,22 +24,22 @@ export interface Notice {
   readonly text: string;
 }
 
-/** The largest piece of a chunk that is handed over at once, in bytes: it bounds what one batch can hold. */
+/** The largest piece of a chunk passed at once, in bytes; it bounds a batch. */
 export const maxInputBytes = 65536;
 
-/** In place of a length: the text is the same as before. */
+/** In place of a length: the text has not changed. */
 const unchanged = -1;
 
 /**
- * The core's policy as abi.cpp takes it: jitter in percent, base and max of the waits, attempts, idle timeout, first byte
- * timeout, event bytes, flags.
+ * The core's policy in the form of abi.cpp: jitter in percent, base and max of the waits, attempts, idle timeout, first
+ * byte timeout, event bytes, flags.
  */
 export type Policy = readonly number[];
 
 let loading: Promise<Core> | undefined;
 let loaded: Core | undefined;
 
-/** The core, instantiated once. Rejects where that is not possible. */
+/** Instantiates the core once. Rejects if that is not possible. */
 export function loadCore(): Promise<Core> {
   loading ??= instantiate().then((exports) => {
     loaded ??= new Core(exports);
@@ -48,13 +48,16 @@ export function loadCore(): Promise<Core> {
   return loading;
 }
 
-/** The same at once. Throws where WebAssembly may not be compiled, or not at once, unless the core has been loaded. */
+/**
+ * The same, synchronously. Throws if WebAssembly cannot be compiled, or not synchronously, unless the core is loaded
+ * already.
+ */
 export function coreNow(): Core {
   loaded ??= new Core(instantiateNow());
   return loaded;
 }
 
-/** Longest input that is copied byte by byte, which takes less time than a call of TypedArray.prototype.set. */
+/** Longest input that is copied byte by byte, which is faster than a call of TypedArray.prototype.set. */
 const shortInputBytes = 16;
 
 const nothing: Signal[] = [];
@@ -75,7 +78,7 @@ export class Core {
     this.#text = batchTextOf(exports);
   }
 
-  /** To be called before the memory is looked at: when it grows, it is another. */
+  /** Call it before reading the memory: memory that has grown is a new object. */
   #look(): void {
     const { buffer } = this.exported.memory;
     if (this.#bytes.buffer === buffer) return;
@@ -83,7 +86,7 @@ export class Core {
     this.#words = new Int32Array(buffer);
   }
 
-  /** Puts the input of the next call where the core reads it, and returns its length in bytes. */
+  /** Writes the next call's input to the core's buffer, and returns its length in bytes. */
   put(input: string | Uint8Array): number {
     const bytes = typeof input === "string" ? this.#encoder.encode(input) : input;
     const { length } = bytes;
@@ -97,7 +100,7 @@ export class Core {
     return length;
   }
 
-  /** What the batch says; 0 is one that says nothing. `stream` is what it is a part of. */
+  /** Decodes the batch; 0 is an empty one. `stream` is the stream it belongs to. */
   read(batch: number, stream: CoreStream): Signal[] {
     if (batch === 0) return nothing;
     this.#look();
@@ -107,7 +110,7 @@ export class Core {
     const textAt = words[(batch >> 2) + 2] as number;
     const textBytes = words[(batch >> 2) + 3] as number;
     const text = this.#text.of(this.#bytes, textAt, textBytes, batch);
-    // A UTF-16 unit a byte, or else a CR behind every text and none inside.
+    // One UTF-16 unit per byte; otherwise every text is followed by a CR and contains none.
     const isAscii = text.length === textBytes;
     let begin = 0;
     const next = (length: number) => {
@@ -143,22 +146,22 @@ export class Core {
   }
 }
 
-/** What becomes of what the core says of an event. */
+/** Makes an event from the core's data. */
 export type EventOf = (type: string, data: string, lastEventId: string, hasId: boolean, topic?: string) => CoreEvent;
 
 export const plainEvent: EventOf = (type, data, lastEventId, hasId, topic) =>
   topic ? { type, data, lastEventId, hasId, topic } : { type, data, lastEventId, hasId };
 
-/** What the core leaves out of an event because it is the same as before, and what makes one. */
+/** The parts of an event that the core omits when they have not changed, and the function that makes events. */
 export interface CoreStream {
   type: string;
   lastEventId: string;
-  /** Of the last event; empty: it did not say. */
+  /** Of the last event; empty: unknown. */
   topic: string;
   readonly eventOf: EventOf;
 }
 
-/** The core's EventSourceState: decides what an event source does next. */
+/** The core's EventSourceState, which decides what an event source does next. */
 export class Source implements CoreStream {
   type = "message";
   topic = "";
@@ -175,19 +178,19 @@ export class Source implements CoreStream {
     this.#handle = core.exported.source_new(core.put(lastEventId), seed, ...policy);
   }
 
-  /** Frees it in the module; nothing may be called after. */
+  /** Frees it in the module; no further call is allowed. */
   close(): void {
     this.#core.exported.source_delete(this.#handle);
   }
 
-  /** What comes of `input`; at most one of the parameters is text or bytes. */
+  /** Passes `input` and returns the results; at most one of the parameters is text or bytes. */
   tell(input: Input, ...parameters: (number | string | Uint8Array)[]): Signal[] {
     const numbers = parameters.map((value) => (typeof value === "number" ? value : this.#core.put(value)));
     const batch = this.#core.exported.source_tell(this.#handle, input, performance.now(), ...numbers);
     return this.#core.read(batch, this);
   }
 
-  /** On performance.now()'s clock; negative if there is none. */
+  /** On performance.now()'s clock; negative if none is set. */
   nextTimeout(): number {
     return this.#core.exported.source_next_timeout(this.#handle);
   }

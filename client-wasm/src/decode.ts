@@ -1,10 +1,10 @@
-// What connect() makes of an event's data.
+// Decodes an event's data for connect().
 
 import type { AnyOptions } from "./connect-options.js";
 import { parseJson } from "./json.js";
 import type { SchemaPath, ServerEvent } from "./types.js";
 
-/** The event with its data decoded; throws, or rejects, saying which event was wrong. */
+/** Returns the event with its data decoded; throws or rejects with an error that names the event. */
 export type Decoder = (event: ServerEvent) => ServerEvent<unknown> | Promise<ServerEvent<unknown>>;
 
 const decodings = {
@@ -12,7 +12,7 @@ const decodings = {
   base64: (data: string): unknown => Uint8Array.from(atob(data), (character) => character.charCodeAt(0)),
 };
 
-/** `url` is for what is said of wrong data. */
+/** `url` is for error messages. */
 export function decoderOf({ decode = "text", schema }: AnyOptions, url: string): Decoder {
   const wrong = ({ type, lastEventId }: ServerEvent, what: string) =>
     `${url}: the data of an event (type "${type}", ID "${lastEventId}") is not ${what}`;
@@ -36,7 +36,7 @@ export function decoderOf({ decode = "text", schema }: AnyOptions, url: string):
   };
 }
 
-/** A field's name as one would write it, from the data on: `items.0.price`. */
+/** A field's name, written from the data on: `items.0.price`. */
 function nameOf(path: SchemaPath): string {
   return path.map((part) => String(typeof part === "object" ? part.key : part)).join(".");
 }

@@ -2,7 +2,7 @@
 
 import { platformCalls } from "./handler-calls.js";
 
-/** The value of an attribute, and the listener that calls it: a function, since Node.js takes long over objects. */
+/** The value of an attribute, and the listener that calls it: a function, because objects are slow in Node.js. */
 interface Handler {
   value: unknown;
   readonly listener: (event: Event) => void;
@@ -18,7 +18,7 @@ export function setHandler(target: EventTarget, handlers: Handlers, type: string
     else {
       const added: Handler = {
         value,
-        // An object that cannot be called is kept as a value, and does nothing.
+        // An object that is not callable is kept as the value but never called.
         listener: (event) => {
           if (typeof added.value === "function" && !platformCalls()) added.value.call(target, event);
         },

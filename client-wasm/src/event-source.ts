@@ -1,4 +1,4 @@
-// EventSource as the standard has it. [WHATWG 9.2.2]
+// The standard's EventSource. [WHATWG 9.2.2]
 
 import { defaultBase, defaultEventBytes, defaultMax, Flag } from "./abi.js";
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
@@ -15,7 +15,7 @@ import { resolveUrl } from "./url.js";
 type Listener = Parameters<EventTarget["addEventListener"]>[1];
 type AddOptions = Parameters<EventTarget["addEventListener"]>[2];
 type RemoveOptions = Parameters<EventTarget["removeEventListener"]>[2];
-/** The types of the events that are there in any case. */
+/** The event types of every source. */
 export interface EventSourceEventMap {
   open: Event;
   message: MessageEvent;
@@ -23,35 +23,35 @@ export interface EventSourceEventMap {
 }
 
 /**
- * The share of the reconnection time that is added at random, so that clients do not come back all at once. Who looks for
- * the server's time to within a tenth, as the browsers' own tests do, has to find it.
+ * Largest random addition to the reconnection time, as a share of it, so that clients do not reconnect together.
+ * Programs, and the browsers' own tests, expect the server's time to within a tenth.
  */
 const jitter = 0.05;
 
 /**
- * Events that have come together get a task each, as in a browser, if they are not more. Of a larger batch the promise
- * reactions of one run before the next, which is what costs little enough for streams that fast.
+ * In a batch of at most this many events, each event gets a task, as in a browser. In a larger batch, only the promise
+ * reactions of an event run before the next one, which is cheap enough for fast streams.
  */
 const maxTasks = 16;
 
 /** The browser's interface, member for member. */
 export interface EventSource extends EventTarget {
-  /** The URL that was asked for, absolute. */
+  /** The request's URL, absolute. */
   readonly url: string;
-  /** Whether cookies go to other origins, too. */
+  /** Whether cookies are sent to other origins, too. */
   readonly withCredentials: boolean;
   readonly CONNECTING: 0;
   readonly OPEN: 1;
   readonly CLOSED: 2;
-  /** CONNECTING, also between two attempts, OPEN or CLOSED: then for good. */
+  /** CONNECTING (also between attempts), OPEN or CLOSED (for good). */
   readonly readyState: number;
-  /** Called when a connection is there. */
+  /** Called when a connection is open. */
   onopen: ((this: EventSource, event: Event) => unknown) | null;
-  /** Called with the events that have no type of their own. */
+  /** Called with the events without a type. */
   onmessage: ((this: EventSource, event: MessageEvent) => unknown) | null;
-  /** Called when a connection is lost, or has failed for good: `readyState` tells. */
+  /** Called when a connection is lost or has failed for good, which `readyState` distinguishes. */
   onerror: ((this: EventSource, event: EventSourceErrorEvent) => unknown) | null;
-  /** Ends it: nothing is fired any more. */
+  /** Closes the source, which fires no further event. */
   close(): void;
   addEventListener<K extends keyof EventSourceEventMap>(
     type: K,
@@ -77,11 +77,11 @@ export interface EventSource extends EventTarget {
   removeEventListener(type: string, listener: Listener, options?: RemoveOptions): void;
 }
 
-/** The class: the standard's, and a third argument. */
+/** The standard's class, with a third argument. */
 export interface EventSourceConstructor {
   /**
-   * Throws a SyntaxError DOMException if `url` is not one. `options` are beyond the standard: a wrong one of them fails the
-   * source, with an `error` event whose `message` names it.
+   * Throws a SyntaxError DOMException if `url` is invalid. `options` are beyond the standard: an invalid option fails
+   * the source, with an `error` event whose `message` names it.
    */
   new (url: string | URL, init?: EventSourceInit | null, options?: EventSourceOptions | null): EventSource;
   readonly prototype: EventSource;
@@ -94,12 +94,12 @@ const done = /* @__PURE__ */ Promise.resolve();
 
 class EventSourceClass extends EventTarget {
   readonly #request: Request;
-  /** undefined: what it takes is still being loaded. */
+  /** undefined while its code is being loaded. */
   #connection: CoreConnection | undefined;
   readonly #handlers: Handlers = {};
   readonly #stopListening = new AbortController();
 
-  // With defaults, so that `length` is 1, as it has to be.
+  // Defaults make `length` 1, as in the standard.
   constructor(address: string | URL, init: EventSourceInit | null = {}, options: EventSourceOptions | null = null) {
     // biome-ignore lint/complexity/noArguments: `undefined` that is given is a URL to the standard, unlike nothing at all
     if (arguments.length === 0) throw new TypeError("the URL is missing");
@@ -191,7 +191,7 @@ class EventSourceClass extends EventTarget {
   }
 }
 
-// What a class declaration cannot say of a Web IDL interface: constants, and members that show when enumerated.
+// Adds what a class declaration lacks of a Web IDL interface: constants, and enumerable members.
 function asInterface(implementation: typeof EventSourceClass): EventSourceConstructor {
   const { prototype } = implementation;
   for (const name of Object.getOwnPropertyNames(prototype)) {
@@ -200,7 +200,7 @@ function asInterface(implementation: typeof EventSourceClass): EventSourceConstr
   ["CONNECTING", "OPEN", "CLOSED"].forEach((name, value) => {
     for (const target of [implementation, prototype]) Object.defineProperty(target, name, { value, enumerable: true });
   });
-  // How libraries see that they may hand it a `fetch`, as that package's.
+  // Tells libraries that they may pass a `fetch`, as to that package's class.
   Object.assign(implementation, { [Symbol.for("eventsource.supports-fetch-override")]: true });
   Object.defineProperty(prototype, Symbol.toStringTag, { value: "EventSource", configurable: true });
   Object.defineProperty(implementation, "name", { value: "EventSource", configurable: true });

@@ -1,4 +1,4 @@
-// EventStreamParser: the bytes of an event stream in, events out, for those who bring their own transport.
+// EventStreamParser: bytes of an event stream in, events out, for programs with a transport of their own.
 
 import { Kind } from "./abi.js";
 import { type CoreEvent, coreNow, loadCore, maxInputBytes, type Signal } from "./core.js";
@@ -7,7 +7,7 @@ import type { ServerEvent } from "./types.js";
 
 /** Where a parser begins, and what it reports besides events. */
 export interface ParserOptions {
-  /** What the last event ID is until the stream sets one. */
+  /** The last event ID until the stream sets one. */
   lastEventId?: string;
   /** Called with each comment, without the colon. */
   onComment?: (comment: string) => void;
@@ -15,29 +15,29 @@ export interface ParserOptions {
   onRetry?: (retry: number) => void;
 }
 
-/** Made when the first parser is: importing the package touches nothing that a platform may lack. */
+/** Made with the first parser, so that importing the package uses nothing that a platform may lack. */
 let abandoned: FinalizationRegistry<Parser> | undefined;
 
-/** Resolves once the core can be used at once, also where WebAssembly may not be compiled. */
+/** Resolves once the core can be used synchronously, even if WebAssembly cannot be compiled. */
 export async function ready(): Promise<void> {
   await loadCore();
 }
 
-/** Whether everything in the list is an event, as is the rule. */
+/** Whether all signals are events, as usual. */
 function areEvents(signals: Signal[]): signals is CoreEvent[] {
   for (const { kind } of signals) if (kind !== undefined) return false;
   return true;
 }
 
 /**
- * Bytes of an event stream in, events out: the core's parser, for those who bring their own transport. Holds memory of the
- * core's until close(), or until it is collected.
+ * Bytes of an event stream in, events out: the core's parser, for programs with a transport of their own. Holds memory
+ * of the core until close(), or until it is garbage-collected.
  */
 export class EventStreamParser {
   readonly #options: ParserOptions;
   readonly #parser: Parser;
 
-  /** Throws where WebAssembly may not be compiled (at once): `await ready()` before. */
+  /** Throws if WebAssembly cannot be compiled synchronously: `await ready()` first. */
   constructor(options: ParserOptions = {}) {
     this.#options = options;
     this.#parser = new Parser(coreNow(), options.lastEventId);
@@ -63,12 +63,12 @@ export class EventStreamParser {
     return events;
   }
 
-  /** A new stream begins: what was incomplete is dropped; the last event ID stays. */
+  /** Begins a new stream: drops an incomplete event, and keeps the last event ID. */
   reset(): void {
     this.#parser.reset();
   }
 
-  /** Frees its memory at once, which is else left to the garbage collector. Nothing may be called after. */
+  /** Frees its memory at once instead of at garbage collection. No further call is allowed. */
   close(): void {
     abandoned?.unregister(this);
     this.#parser.close();

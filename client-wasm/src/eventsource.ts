@@ -1,5 +1,5 @@
-// `millrace/eventsource`: the class alone, which loads the core with the first source. So a page that is to be there first
-// loads half of it.
+// `millrace/eventsource`: the class alone, which loads the core with the first source, so that a page's initial load is
+// half as large.
 
 export { EventSource, type EventSourceConstructor, type EventSourceEventMap } from "./event-source.js";
 export type {

@@ -1,5 +1,5 @@
-// What few need: a file of its own, which is loaded where it is needed. EventSource needs it for its third argument, for a name
-// and a password in its URL, and where another origin does not answer; connect() for `share`.
+// Rarely needed code, in a file that is loaded on demand. EventSource needs it for its third argument, for a name and a
+// password in its URL, and if another origin does not answer; connect() for `share`.
 
 import { Flag } from "./abi.js";
 import { withBasic } from "./basic.js";
@@ -18,8 +18,8 @@ export { transportOf } from "./transports/by-name.js";
 export { askAgain } from "./transports/cross-origin-fetch.js";
 
 /**
- * What the connection is made of. `fetch` is the user's, if any; `ownFetch` may ask more than once. `types` are those listened
- * for by now. Throws a TypeError that names the option if one is wrong.
+ * The parts of a connection. `fetch` is the user's, if any; `ownFetch` may send a request more than once. `types` are
+ * those with listeners so far. Throws a TypeError that names an invalid option.
  */
 export function planFor(
   owner: ConnectionOwner,
@@ -35,7 +35,7 @@ export function planFor(
   if (refused) throw new TypeError(`EventSource: ${refused}`);
   const transport = autoTransport({ ...options, fetch }, method);
   const { body, lastEventId } = options;
-  // The own one asks once more where it has failed, and so is not for what may have effects.
+  // ownFetch repeats a failed request, so it must not be used for requests with effects.
   const asking = fetch ? withFetch(fetch) : { fetch: method === "GET" ? ownFetch : undefined };
   const request = { ...given, ...withBasic(given.url, options.headers), ...asking, method, body };
   return [

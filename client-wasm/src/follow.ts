@@ -1,31 +1,31 @@
-// What the hooks of all frameworks have in common: a connection as a state that changes.
+// Common code of all framework hooks: a connection as a changing state.
 
 import { type Connection, type ConnectOptions, connect, type EventOf, type ServerEvent, type Unstated } from "millrace";
 
-/** What a hook or a store shows of a connection. */
+/** A connection's state in a hook or a store. */
 export interface EventSourceState<Events = Record<string, string>> {
   /** The newest event; undefined before the first. */
   event?: EventOf<Events>;
   /** 0 connecting, 1 open, 2 closed: as in EventSource. */
   readyState: number;
-  /** What has ended the connection for good: a ConnectionError, or what is wrong with the options. */
+  /** Why the connection has ended for good: a ConnectionError, or the error of an invalid option. */
   error?: unknown;
 }
 
-/** What a hook takes beside the options of connect(). */
+/** A hook's option besides those of connect(). */
 export interface OnEvent<Events = Record<string, string>> {
-  /** Called with every event, also those that a rendering skips because newer ones have come. */
+  /** Called with every event, also those that a rendering skips because newer events have arrived. */
   onEvent?: (event: EventOf<Events>) => void;
 }
 
-/** What is reported of a connection, whose events are of any kind here. */
+/** A connection's state, with events of any type. */
 export interface AnyState {
   event?: ServerEvent<unknown>;
   readyState: number;
   error?: unknown;
 }
 
-/** Connects, and reports what changes until the function returned is called, which closes the connection. */
+/** Connects, and reports changes until the returned function is called, which closes the connection. */
 export function follow(
   url: string | URL,
   options: ConnectOptions | undefined,

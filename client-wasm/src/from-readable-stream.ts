@@ -1,5 +1,5 @@
-// `millrace/from-readable-stream`: what is proposed for the standard as EventSource.fromReadableStream(): the program brings
-// the bytes, from a `fetch` of its own for one, and the class parses them and fires events.
+// `millrace/from-readable-stream`: EventSource.fromReadableStream(), as proposed for the standard. The program supplies
+// the bytes, for example from its own `fetch`, and the class parses them and fires events.
 
 import {
   type EventSourceConstructor,
@@ -11,23 +11,23 @@ import {
 import { type Handlers, setHandler } from "./event-handlers.js";
 import { nextTask } from "./next-task.js";
 
-/** An EventSource that reads a stream. It never reconnects: at the stream's end, or where that breaks, it is closed. */
+/** An EventSource that reads a stream. It never reconnects: it closes when the stream ends or breaks. */
 export interface StreamEventSource extends Plain {
-  /** The ID that a request for what follows sends. */
+  /** The ID with which a request can resume the stream. */
   readonly lastEventId: string;
-  /** Milliseconds that the stream asks for between its end and that request. */
+  /** The reconnection time that the stream requests, in milliseconds. */
   readonly reconnectionTime: number;
-  /** What came of a block that has not ended is dropped: a new stream begins, through the same TransformStream. */
+  /** Drops an incomplete block: a new stream begins, through the same TransformStream. */
   reset(): void;
 }
 
-/** The class: `millrace`'s, with the method that is proposed. */
+/** The class of `millrace`, with the proposed method. */
 export interface StreamEventSourceConstructor extends EventSourceConstructor {
-  /** Throws a TypeError where the stream is locked, or none. Chunks are Uint8Arrays. */
+  /** Throws a TypeError if the stream is locked, or not a stream. Chunks are Uint8Arrays. */
   fromReadableStream(stream: ReadableStream<Uint8Array>): StreamEventSource;
 }
 
-/** The class's, until a `retry` field says otherwise. */
+/** The default, until a `retry` field changes it. */
 const defaultReconnectionTime = 3000;
 
 class StreamEventSourceClass extends EventTarget {
@@ -85,13 +85,13 @@ class StreamEventSourceClass extends EventTarget {
       if (done) return;
       if (!(value instanceof Uint8Array)) throw new TypeError("the chunks of an event stream are Uint8Arrays");
       const events = this.#parser?.feed(value) ?? [];
-      // What has been read counts, also before its event's task has come.
+      // Counts IDs already read, even before their events' tasks.
       this.#lastEventId = this.#parser?.lastEventId ?? this.#lastEventId;
       for (const event of events) await this.#dispatch(event);
     }
   }
 
-  /** A task each, as in a browser. */
+  /** Dispatches each event in its own task, as in a browser. */
   async #dispatch({ type, data, lastEventId }: ServerEvent): Promise<void> {
     await nextTask();
     if (this.#readyState === 2) return;
@@ -133,7 +133,7 @@ class StreamEventSourceClass extends EventTarget {
   }
 }
 
-/** The package's EventSource, with the method that is proposed. */
+/** The package's EventSource, with the proposed method. */
 export const EventSource: StreamEventSourceConstructor = /* @__PURE__ */ (() => {
   class WithStreams extends Plain {
     static fromReadableStream(stream: ReadableStream<Uint8Array>): StreamEventSource {
@@ -141,7 +141,7 @@ export const EventSource: StreamEventSourceConstructor = /* @__PURE__ */ (() => 
     }
   }
   Object.defineProperty(WithStreams, "name", { value: "EventSource" });
-  // So that what is made of a stream is an instance of both classes, and has their constants.
+  // Makes a stream's source an instance of both classes, with their constants.
   Object.setPrototypeOf(StreamEventSourceClass.prototype, WithStreams.prototype);
   return WithStreams;
 })();

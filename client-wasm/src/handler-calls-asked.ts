@@ -1,4 +1,4 @@
-// Whether the platform's EventTarget calls `on…` properties by itself, as that of Cloudflare's workers does.
+// Detects whether the platform's EventTarget itself calls `on…` properties, as in Cloudflare's workers.
 
 let callsItself: boolean | undefined;
 

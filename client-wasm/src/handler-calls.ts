@@ -1,4 +1,4 @@
-// Whether the platform's EventTarget calls `on…` properties by itself: none does but Cloudflare's. build.mjs puts
-// handler-calls-asked.ts in place of this file where it may be that.
+// Whether the platform's EventTarget itself calls `on…` properties: only Cloudflare's does. build.mjs replaces this
+// file by handler-calls-asked.ts in builds that may run there.
 
 export const platformCalls = () => false;

@@ -1,7 +1,7 @@
 export { EventStreamParser, type ParserOptions, ready } from "./event-stream-parser.js";
 export { type Encodable, EventStreamDecoder, EventStreamEncoder, encode, parse } from "./streams.js";
 
-// What brings the core stands above: the rest compresses better behind the module's text.
+// The import of the core comes first: the rest compresses better after the module's text.
 
 export { connect } from "./connect.js";
 export { ConnectionError } from "./connection-error.js";

@@ -1,24 +1,27 @@
-// `millrace/inspect`: a connection's life as lines on the console, since browsers show nothing readable of streams that come
-// over `fetch`.
+// `millrace/inspect`: logs a connection's events and states to the console, because browsers show streams over `fetch`
+// in no readable form.
 
 import type { Connection, ConnectionErrorEvent, ServerEvent } from "millrace";
 
-/** Where the lines go, and what they show. */
+/** The target and content of the lines. */
 export interface InspectOptions {
-  /** Takes a line, and what it is about. Default `console.debug`; of the second only where it can be unfolded: in browsers. */
+  /** Takes a line, and its subject. Default `console.debug`; with the subject only in browsers, which can unfold it. */
   log?: (line: string, subject?: unknown) => void;
   /** Characters of an event's data that a line shows; default 120. */
   maxCharacters?: number;
-  /** Of the browser's own EventSource: the types to show besides `message`, since it hands out only what is asked for by name. */
+  /**
+   * For the browser's own EventSource: the types to show besides `message`, because it delivers only types that it is
+   * asked for by name.
+   */
   types?: readonly string[];
 }
 
-/** An EventSource, ours or the browser's. */
+/** An EventSource: the package's or the browser's. */
 export type InspectedSource = EventTarget & { readonly url: string; readonly readyState: number };
 
 type Line = (what: string, subject?: unknown) => void;
 
-/** What came from outside, in quotes, without anything that a terminal would obey. */
+/** Text from outside, in quotes, without control sequences for a terminal. */
 function quoted(text: string, maxCharacters: number): string {
   const shown = JSON.stringify(text.slice(0, maxCharacters)).replace(
     /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
@@ -31,8 +34,8 @@ const logTo = (console: Console) => (line: string, subject?: unknown) =>
   subject === undefined || "process" in globalThis ? console.debug(line) : console.debug(line, subject);
 
 /**
- * Logs what becomes of it, and returns it: `for await (const event of inspect(connect(url))) …`. It changes nothing but that
- * it is looked at.
+ * Logs the source's events and states, and returns it: `for await (const event of inspect(connect(url))) …`. Changes
+ * nothing else.
  */
 export function inspect<Inspected extends InspectedSource>(source: Inspected, options: InspectOptions = {}): Inspected {
   const { log = logTo(console), maxCharacters = 120, types = [] } = options;
@@ -57,7 +60,7 @@ export function inspect<Inspected extends InspectedSource>(source: Inspected, op
   return source;
 }
 
-/** An `open` or `error` that the server has sent is one. */
+/** Also true for an event named `open` or `error` that the server has sent. */
 const isMessage = (event: Event): event is MessageEvent => "lastEventId" in event;
 
 function lossOf(event: Event, readyState: number, maxCharacters: number): string {
@@ -95,7 +98,7 @@ function tapIteration(
   };
 }
 
-/** Ours dispatches events of all types by the method that anybody may call; the browser's own has to be listened to. */
+/** The package's EventSource dispatches all types through a public method; the browser's needs listeners. */
 function tapEvents(source: InspectedSource, types: readonly string[], show: (event: MessageEvent) => void): void {
   if (globalThis.EventSource && source instanceof globalThis.EventSource) {
     for (const type of new Set(["message", ...types])) {

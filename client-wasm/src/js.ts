@@ -1,3 +1,3 @@
-// `millrace/js`: the same on the core as JavaScript, for engines known to have no WebAssembly.
+// `millrace/js`: the same with the core as JavaScript, for engines known to have no WebAssembly.
 
 export * from "./index.js";

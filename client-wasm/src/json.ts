@@ -1,10 +1,10 @@
-// parseJson(): the one way in which JSON from outside is read. Its depth is bounded before anything is made of it: who walks
-// what is nested by the million runs out of stack. The size of events is bounded by `maxEventBytes`.
+// parseJson(): parses all JSON from outside. It bounds the nesting first, because code that walks a million levels runs
+// out of stack. `maxEventBytes` bounds the size of events.
 
-/** Deepest nesting; more is an error like that of a text that is not JSON. */
+/** Deepest nesting; deeper text is an error like invalid JSON. */
 const maxDepth = 512;
 
-/** Of what a server says for the client itself, such as a gap. */
+/** Longest message of a server for the client itself, such as a gap. */
 export const maxSaidCharacters = 65536;
 
 export function parseJson(text: string, maxCharacters = Number.POSITIVE_INFINITY): unknown {
@@ -13,7 +13,7 @@ export function parseJson(text: string, maxCharacters = Number.POSITIVE_INFINITY
   return JSON.parse(text);
 }
 
-/** Counts what is open at once, outside of strings. */
+/** Counts open brackets outside of strings. */
 function isTooDeep(text: string): boolean {
   let depth = 0;
   let isInString = false;

@@ -1,5 +1,5 @@
-// The same in Node.js, whose MessageEvent takes longer to make than the event to arrive: it converts each member of a
-// dictionary by the rules of Web IDL. This is an Event that has a MessageEvent's prototype, and what it says ready.
+// message.ts for Node.js, whose MessageEvent constructor takes longer than receiving the event: it converts each member
+// of a dictionary by the rules of Web IDL. This is an Event with a MessageEvent's prototype and ready-made members.
 
 import type { CoreEvent } from "./core.js";
 
@@ -7,7 +7,9 @@ type MessageOf = (type: string, data: string, lastEventId: string, origin: strin
 
 const none = Object.freeze([]);
 
-/** Made with the first message: importing the package is not to have Node.js load what MessageEvent is part of. */
+/**
+ * Made with the first message, so that importing the package does not make Node.js load the modules of MessageEvent.
+ */
 function prepare(): MessageOf {
   const isBuiltIn = /native code/.test(`${MessageEvent}`);
   if (isBuiltIn)

@@ -1,5 +1,5 @@
-// The events that EventSource dispatches, which are also what comes of the core. build.mjs puts message-node.ts in place of
-// this file for Node.js.
+// The events that EventSource dispatches, made directly from the core's data. build.mjs replaces this file by
+// message-node.ts for Node.js.
 
 import type { CoreEvent } from "./core.js";
 

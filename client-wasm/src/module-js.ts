@@ -1,4 +1,4 @@
-// Where `millrace/js` has the core from: the C++ as JavaScript, for engines known to have no WebAssembly.
+// The core of `millrace/js`: the C++ as JavaScript, for engines known to have no WebAssembly.
 
 import type { Exports } from "./abi.js";
 import * as wasm2js from "./wasm2js.js";

@@ -1,4 +1,4 @@
-// Where `millrace/eventsource` has the core from: another file of the package, loaded with the first source.
+// The core of `millrace/eventsource`: another file of the package, loaded with the first source.
 
 import type { Exports } from "./abi.js";
 
@@ -6,7 +6,7 @@ export async function instantiate(): Promise<Exports> {
   return (await import("./core-module.js")).instantiate();
 }
 
-/** Of no use here: EventSource waits for it. */
+/** Not used here: EventSource waits for the core. */
 export function instantiateNow(): Exports {
   throw new Error("the core is loaded when it is needed");
 }

@@ -1,4 +1,4 @@
-// Where Node.js has the core from: a module of its own, in which speed counts and size does not. See batch-text-node.ts.
+// The core for Node.js: a module built for speed rather than size. See batch-text-node.ts.
 
 import wasmText from "millrace-node.wasm";
 import type { Exports } from "./abi.js";
@@ -13,7 +13,7 @@ export async function instantiate(): Promise<Exports> {
   }
 }
 
-/** Throws where WebAssembly may not be compiled. */
+/** Throws if WebAssembly cannot be compiled. */
 export function instantiateNow(): Exports {
   return new WebAssembly.Instance(new WebAssembly.Module(bytesOf(wasmText))).exports as unknown as Exports;
 }

@@ -1,13 +1,13 @@
-// Where `millrace/slim` has the core from: a file of its own, `millrace.wasm` in the package, wherever the user serves it.
+// The core of `millrace/slim`: the package's file `millrace.wasm`, which the user serves.
 
 import type { Exports } from "./abi.js";
 
-/** Where the file is, or what it holds: an address, a response, its bytes, or the compiled module. */
+/** The file's address, a response with it, its bytes, or the compiled module. */
 export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module;
 
 let source: WasmSource | Promise<WasmSource> | undefined;
 
-/** To be called before the first connection; `millrace.wasm` has to be of the same version as this. */
+/** Call it before the first connection; `millrace.wasm` must have the same version as the package. */
 export function setWasm(wasm: WasmSource | Promise<WasmSource>): void {
   source = wasm;
 }
@@ -28,7 +28,7 @@ export async function instantiate(): Promise<Exports> {
   return instanceOf(wasm instanceof WebAssembly.Module ? wasm : await WebAssembly.compile(wasm));
 }
 
-/** Of bytes or a compiled module only. */
+/** Only for bytes or a compiled module. */
 export function instantiateNow(): Exports {
   const wasm = source ?? unset();
   if (wasm instanceof WebAssembly.Module) return instanceOf(wasm);

@@ -1,15 +1,18 @@
-// The WebAssembly module as printable ASCII, so that the package is one file that every bundler and server takes as it is.
+// The WebAssembly module as printable ASCII, so that the package is one file that every bundler and server accepts
+// unchanged.
 //
-// A byte is one character where the module has it often (small numbers and the commonest instructions), two where not.
-// Compressed, that is 1 % larger than the module itself; Base64, which tears bytes apart, would be 26 % larger.
-// build.mjs has the other direction.
+// Frequent bytes (small numbers and the commonest instructions) are one character, others two. Compressed, the text is
+// 1 % larger than the module itself; Base64, which splits bytes, would be 26 % larger. build.mjs does the encoding.
 
 /**
- * What each byte is taken from: brings those that are frequent below singleCodes, and the most frequent to the letters that
- * the rest of a bundle is made of, which compresses 1 % better.
+ * Each byte is subtracted from it, which brings frequent bytes below singleCodes, and the most frequent to the letters
+ * of the rest of a bundle, which compresses 1 % better.
  */
 export const zero = 84;
-/** Characters that stand for a byte alone, from the space on; each that follows begins a pair, for the next pairCodes. */
+/**
+ * Number of characters, from the space on, that stand for one byte; each later character begins a pair, for the next
+ * pairCodes bytes.
+ */
 export const singleCodes = 93;
 export const pairCodes = 82;
 

@@ -1,11 +1,12 @@
-// Options that are written anew at each rendering: whether they ask for the same as before, and their functions as of now.
+// Options that a program writes again at each rendering: detects whether the request has changed, and calls their
+// newest functions.
 
 import type { ConnectOptions } from "millrace";
 
 /**
- * A text that is the same where the same is asked for. Of functions and of the schema, which may be made anew each time, only
- * that they are there: the newest are called. Headers, URLSearchParams and FormData are what is in them; other objects, such
- * as a signal, are told apart by where they stand in `numbers`.
+ * A text that is equal for equal requests. For functions and the schema, which may be new objects each time, only their
+ * presence counts: the newest are called. Headers, URLSearchParams and FormData count by content; other objects, such
+ * as a signal, by their index in `numbers`.
  */
 export function keyOf(asked: unknown, numbers: object[]): string {
   return JSON.stringify(asked, (name, value) => {
@@ -18,13 +19,13 @@ export function keyOf(asked: unknown, numbers: object[]): string {
 
 type Read<Value> = () => Value | undefined;
 
-/** The same function, of whichever options are the newest. */
+/** A function that calls the one of the newest options. */
 const newestOf =
   (read: Read<unknown>) =>
   (...given: unknown[]) =>
     (read() as (...given: unknown[]) => unknown)(...given);
 
-/** The options with the newest of their functions, and of their schema, in the places of the first. */
+/** The options, with functions and a schema that use the newest ones. */
 export function newestOptions(read: Read<ConnectOptions>): ConnectOptions {
   const options: Record<string, unknown> = { ...read() };
   for (const name in options) {

@@ -1,4 +1,4 @@
-// The next task of the event loop, before which everything has run that the present one has set off.
+// Waits for the next task of the event loop, after all reactions of the current one.
 
 const waiting: (() => void)[] = [];
 let channel: MessageChannel | undefined;
@@ -6,7 +6,7 @@ let channel: MessageChannel | undefined;
 /** Without the delay that browsers give to timers. */
 export function nextTask(): Promise<void> {
   return new Promise((resolve) => {
-    // Node.js; there a channel would also keep the program alive.
+    // For Node.js, where a channel would keep the program alive.
     const { setImmediate, MessageChannel } = globalThis as Partial<typeof globalThis> & {
       setImmediate?: (task: () => void) => void;
     };

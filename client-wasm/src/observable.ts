@@ -1,4 +1,4 @@
-// `millrace/observable`: an event stream as an observable, for RxJS's `from()` and whatever else knows `Symbol.observable`.
+// `millrace/observable`: an event stream as an observable, for RxJS's `from()` and other users of `Symbol.observable`.
 
 import {
   type ConnectOptions,
@@ -10,31 +10,31 @@ import {
   type Unstated,
 } from "millrace";
 
-/** What is called of a subscription: any of these. */
+/** A subscription's callbacks, each optional. */
 export interface EventObserver<Event> {
   /** Called with each event. */
   next?(event: Event): void;
-  /** Without it the error is thrown where nobody can catch it, as a listener's is. */
+  /** Without it the error is reported as uncaught, like one of a listener. */
   error?(error: unknown): void;
-  /** Called when the server has no more to send. */
+  /** Called when the server has nothing more to send. */
   complete?(): void;
 }
 
-/** What `subscribe()` returns. */
+/** The result of `subscribe()`. */
 export interface EventSubscription {
-  /** Closes the connection; nothing is called any more. */
+  /** Closes the connection; calls no further callback. */
   unsubscribe(): void;
 }
 
-/** What RxJS and others take for an observable. */
+/** An observable as RxJS and others accept it. */
 export interface EventObservable<Event> {
   /** Connects; unsubscribing closes the connection at once. */
   subscribe(observer: EventObserver<Event> | ((event: Event) => void)): EventSubscription;
-  /** Itself. `Symbol.observable` does the same, where there is one. */
+  /** Returns itself. `Symbol.observable` does the same, if it exists. */
   "@@observable"(): EventObservable<Event>;
 }
 
-/** Each subscriber has a connection of its own. */
+/** Returns an observable; each subscriber has a connection of its own. */
 export function observeEvents<Events extends object = Unstated, Options extends ConnectOptions = NoOptions>(
   url: string | URL,
   ...options: OptionsFor<Events, Options>

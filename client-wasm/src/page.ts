@@ -1,5 +1,5 @@
-// What a page, or a worker, goes through that concerns its connections: the network comes and goes, tabs are hidden, pages
-// are put aside in the back/forward cache and taken out again. In Node.js there is none of it.
+// Events of a page or worker that concern its connections: the network is lost or back, tabs are hidden, pages enter
+// and leave the back/forward cache. Does nothing in Node.js.
 
 export interface Resting {
   online(): void;
@@ -7,7 +7,10 @@ export interface Resting {
   resume(): void;
 }
 
-/** Until the signal is aborted: without the option for it, since jsdom's window knows no signal but those of its own class. */
+/**
+ * Listens until the signal is aborted. Does not use the `signal` option, because jsdom's window accepts only signals of
+ * its own class.
+ */
 export function listenUntil(
   signal: AbortSignal,
   target: EventTarget,
@@ -19,8 +22,8 @@ export function listenUntil(
 }
 
 /**
- * Tells the connection until the signal is aborted. Returns what looks again whether it is to rest, for what else `isHidden`
- * depends on.
+ * Suspends and resumes the connection until the signal is aborted. Returns a function that checks again, for other
+ * conditions of `isHidden`.
  */
 export function followPage(connection: Resting, signal: AbortSignal, isHidden = () => false): () => void {
   let isAside = false;

@@ -1,4 +1,4 @@
-// The core's EventStreamParser by itself: the bytes of an event stream in, what they say out.
+// The core's EventStreamParser alone: bytes of an event stream in, signals out.
 
 import { type Core, type CoreStream, plainEvent, type Signal } from "./core.js";
 
@@ -22,12 +22,12 @@ export class Parser implements CoreStream {
     return this.#core.read(this.#core.exported.parser_feed(this.#handle, this.#core.put(chunk)), this);
   }
 
-  /** A new stream begins; the last event ID string stays. */
+  /** Begins a new stream; keeps the last event ID string. */
   reset(): void {
     this.#core.exported.parser_reset(this.#handle);
   }
 
-  /** Frees it in the module; nothing may be called after. */
+  /** Frees it in the module; no further call is allowed. */
   close(): void {
     this.#core.exported.parser_delete(this.#handle);
   }

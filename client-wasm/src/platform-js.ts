@@ -1,5 +1,6 @@
-// What `millrace/js` needs of the platform where that may lack it: React Native, engines without a DOM, jsdom. build.mjs
-// puts these in place of the globals of the same names, in that entry alone; where the platform has one, it is the one.
+// Replacements for globals that `millrace/js` needs and a platform may lack: React Native, engines without a DOM,
+// jsdom. build.mjs puts them in place of the globals of the same names, in that entry alone; if the platform has a
+// global, it is used.
 
 class BareEvent {
   readonly type: string;
@@ -13,7 +14,7 @@ class BareEvent {
     this.type = `${type}`;
   }
 
-  /** There is nothing to prevent. */
+  /** Does nothing: these events have no default action. */
   preventDefault(): void {}
 }
 
@@ -24,7 +25,7 @@ interface Listener {
   readonly once: boolean;
 }
 
-/** Listeners in the order in which they were added; what one throws is thrown when the others have been called. */
+/** Calls listeners in the order in which they were added; throws a listener's exception after calling the others. */
 class BareEventTarget {
   readonly #listeners = new Map<string, Listener[]>();
 
@@ -72,7 +73,7 @@ class BareDOMException extends Error {
   }
 }
 
-/** UTF-8 as the standard has it, byte order mark included. [WHATWG Encoding 8.1.1] */
+/** The standard's UTF-8 decoder, including the byte order mark. [WHATWG Encoding 8.1.1] */
 class BareTextDecoder {
   readonly #keepsMark: boolean;
 
@@ -80,7 +81,7 @@ class BareTextDecoder {
     this.#keepsMark = ignoreBOM;
   }
 
-  // What is cut off at the end is replaced: the core's texts end where characters do.
+  // Replaces an incomplete character at the end: the core's texts end with whole characters.
   decode(bytes: Uint8Array = new Uint8Array()): string {
     let text = "";
     for (let at = 0; at < bytes.length; ) {
@@ -102,7 +103,7 @@ class BareTextDecoder {
   }
 }
 
-/** What may follow a first byte: no overlong form, no surrogate, nothing beyond U+10FFFF. */
+/** The valid second bytes after a first byte: excludes overlong forms, surrogates, and code points beyond U+10FFFF. */
 function secondBytes(first: number): [number, number] {
   return [first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80, first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf];
 }
@@ -125,19 +126,20 @@ class BareTextEncoder {
   }
 }
 
-// An event of one kind cannot be dispatched on a target of another: both are the platform's, or neither.
+// Event and EventTarget must both be the platform's, or neither, because one kind of target rejects events of the
+// other.
 const hasEvents = Boolean(globalThis.EventTarget && globalThis.Event);
 const hasMessageEvent = hasEvents && "MessageEvent" in globalThis;
 const ownEvent = (hasEvents ? globalThis.Event : BareEvent) as typeof Event;
 const ownTarget = (hasEvents ? globalThis.EventTarget : BareEventTarget) as typeof EventTarget;
 
-// What follows is looked for when it is used: Node.js loads half of itself for the mere name of some of it.
+// The following globals are read when they are used, because Node.js loads many modules when some of them are named.
 
 function ownRequest(...parameters: ConstructorParameters<typeof Request>): Request {
   return globalThis.Request ? new globalThis.Request(...parameters) : ({} as Request);
 }
 
-/** Without the platform's it has no `body`: responses come by XMLHttpRequest. */
+/** The replacement has no `body`: responses arrive by XMLHttpRequest. */
 const ownResponse = {
   get prototype(): object {
     return globalThis.Response?.prototype ?? {};

@@ -1,17 +1,17 @@
-// The core's policy, from the options that connect() and EventSource have in common.
+// The core's policy, from the options common to connect() and EventSource.
 
 import { defaultBase, defaultEventBytes, defaultMax, Flag } from "./abi.js";
 import type { Policy } from "./core.js";
 import type { RequestOptions } from "./types.js";
 
-/** Several requests of these methods have the effect of one. [RFC 9110 9.2.2] The core's method.h has the same. */
+/** Idempotent methods, as in the core's method.h. [RFC 9110 9.2.2] */
 const idempotent = /^(GET|HEAD|OPTIONS|TRACE|PUT|DELETE)$/;
 
 export interface PolicyOptions extends RequestOptions {
   maxEventBytes?: number;
 }
 
-/** In the order that abi.cpp wants. `jitter` and `flag` are for what the options do not say. */
+/** The policy in abi.cpp's order. `jitter` and `flag` are defaults for missing options. */
 export function policyOf(options: PolicyOptions, method: string, jitter: number, flag: number): Policy {
   const { idleTimeout = -1, firstByteTimeout = 0, maxEventBytes = defaultEventBytes, reconnect, transport } = options;
   const { base = defaultBase, max = defaultMax, jitter: share = jitter, attempts = 0 } = options.retry ?? {};
@@ -23,7 +23,7 @@ export function policyOf(options: PolicyOptions, method: string, jitter: number,
   return [share * 100, base, max, attempts, idleTimeout, firstByteTimeout, maxEventBytes, flags];
 }
 
-/** The method in capitals: `GET`, or `POST` where there is a body. */
+/** The method in capitals; by default `GET`, or `POST` with a body. */
 export function methodOf({ method, body }: RequestOptions): string {
   return method?.toUpperCase() ?? (body == null ? "GET" : "POST");
 }

@@ -1,7 +1,7 @@
-// Names that both ends share.
+// Names shared by server and client.
 
-/** What a subscriber is told when events it has missed are gone: delivered whatever `types` says. */
+/** The type of events that report a gap: delivered whatever `types` says. */
 export const gapType = "millrace.gap";
 
-/** By what a server says how far it has got, where no event does: handed out only where `types` lists it. */
+/** The type of events that carry only the server's position: delivered only if `types` lists it. */
 export const cursorType = "millrace.cursor";

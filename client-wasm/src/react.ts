@@ -9,8 +9,8 @@ import { keyOf, newestOptions } from "./newest-options.js";
 export type { EventSourceState, OnEvent } from "./follow.js";
 
 /**
- * Connects while the component is mounted and `url` is not null, and anew when `url` or the options change. Functions among
- * the options, and the schema, may be others at each rendering: the newest are called.
+ * Connects while the component is mounted and `url` is not null, and again when `url` or the options change. Functions
+ * in the options, and the schema, may be new at each rendering: the newest are called.
  */
 export function useEventSource<
   Events extends object = Unstated,

@@ -1,6 +1,6 @@
-// What the C and C++ libraries would bring along, as small as this module needs it, and so that it imports nothing.
+// Small replacements for functions of the C and C++ libraries, so that the module has no imports.
 //
-// Compiled without link-time optimization and built-ins, which would turn the copies into calls of themselves.
+// Compiled without link-time optimization and built-ins, which would turn the copies into calls to themselves.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,16 +10,16 @@
 #include <wasm_simd128.h>
 #endif
 
-extern unsigned char __heap_base;  // where the linker puts the end of what is static
+extern unsigned char __heap_base;  // the linker's end of static data
 
 namespace {
 
-// Blocks are powers of two, their exponent in front of them, and are kept by exponent when they are freed. What is
-// allocated here are strings that double and objects of one size, which find their own blocks again.
-constexpr std::size_t kHeaderBytes = 8;  // keeps blocks aligned for whatever they hold
+// Block sizes are powers of two, with the exponent before the block; freed blocks are kept by exponent. The module
+// allocates strings that double and objects of equal size, which reuse such blocks.
+constexpr std::size_t kHeaderBytes = 8;  // keeps blocks aligned for all types
 constexpr std::size_t kPageBytes = 0x10000;
 constexpr std::size_t kExponents = 32;
-// Of memory behind the last block: what is read sixteen bytes at a time may end within them. [utf16.cpp]
+// Bytes after the last block, so that reads of sixteen bytes may go beyond its end. [utf16.cpp]
 constexpr std::size_t kReadableBytes = 16;
 
 struct FreeBlock {
@@ -33,7 +33,7 @@ std::uint32_t& exponent_of(void* block) {
   return *reinterpret_cast<std::uint32_t*>(static_cast<char*>(block) - kHeaderBytes);
 }
 
-// Traps, which JavaScript sees as a WebAssembly.RuntimeError, when there is no more memory to be had.
+// Traps if memory runs out, which JavaScript gets as a WebAssembly.RuntimeError.
 std::uintptr_t grow_heap(std::size_t bytes) {
   if (heap_end == 0) heap_end = (reinterpret_cast<std::uintptr_t>(&__heap_base) + 15) & ~std::uintptr_t{15};
   const std::uintptr_t begin = heap_end;
@@ -72,7 +72,7 @@ void operator delete[](void* memory) noexcept {
   operator delete(memory);
 }
 
-// Nothing here is aligned beyond what every block is.
+// No type here needs more alignment than every block has.
 void* operator new(std::size_t, std::align_val_t) {
   __builtin_trap();
 }
@@ -89,7 +89,7 @@ void abort() {
   __builtin_trap();
 }
 
-// The library's are faster on long texts, and larger: what is searched and compared here is short.
+// The library's versions are faster for long texts, but larger; the texts here are short.
 
 void* memchr(const void* text, int wanted, std::size_t bytes) {
   for (const auto* at = static_cast<const unsigned char*>(text); bytes > 0; ++at, --bytes) {
@@ -109,7 +109,7 @@ int memcmp(const void* left, const void* right, std::size_t bytes) {
 
 #ifdef __wasm_simd128__
 
-// The instruction is a call out of the module in today's engines: text as long as a token is copied sooner by hand.
+// In today's engines the instruction is a call out of the module: for texts as short as a token, a loop is faster.
 void* memcpy(void* to, const void* from, std::size_t bytes) {
   if (bytes > 256) return __builtin_memcpy(to, from, bytes);
   auto* target = static_cast<char*>(to);
@@ -134,7 +134,7 @@ void* memset(void* to, int value, std::size_t bytes) {
   return __builtin_memset(to, value, bytes);
 }
 
-#else  // bound for JavaScript, which has no copying of bytes that is faster
+#else  // for JavaScript, which has no faster way to copy bytes
 
 void* memcpy(void* to, const void* from, std::size_t bytes) {
   return memmove(to, from, bytes);

@@ -1,17 +1,17 @@
-// SharedConnection: one connection for all pages of an origin that ask for the same. Web Locks elect the page that has it,
-// the leader; a BroadcastChannel carries what comes to all the others. When the leader is closed the lock falls to another
-// page, which goes on from the last ID that it has seen.
+// SharedConnection: one connection for all pages of an origin with equal requests. Web Locks elect the page that has
+// it, the leader; a BroadcastChannel carries its events to the others. When the leader is closed, another page gets the
+// lock and resumes from the last ID that it has seen.
 //
-// The leader numbers the events, whoever it is: what one page has as number 7, every page has. So a page knows an event
-// that comes twice, since the new leader was behind it, and one that is missing, since the new leader was ahead of it: that
-// one it asks for. Every page remembers the newest events, because it may be asked.
+// The leader numbers the events, and each number means the same event on every page. So a page recognizes an event that
+// arrives twice because the new leader was behind, and one that is missing because the new leader was ahead: it
+// requests the missing one. Every page remembers the newest events for such requests.
 
 import type { ConnectionOwner, CoreConnection, Loss } from "./connection.js";
 import type { CoreEvent } from "./core.js";
 import { gapType } from "./protocol.js";
 import type { TransportName } from "./types.js";
 
-/** Bounds on what a page remembers. What it is asked for beyond them is told as a gap. */
+/** Bounds on the events that a page remembers. Requests beyond them get a gap. */
 const maxEvents = 1024;
 const maxCharacters = 4_194_304;
 
@@ -22,23 +22,23 @@ interface Numbered {
 
 interface State {
   readonly number: number;
-  /** The leader has just come, and does not know what the others have. */
+  /** The leader is new and does not know what the others have. */
   readonly isNew: boolean;
   readonly readyState: number;
   readonly lastEventId: string;
   readonly transport: TransportName;
 }
 
-/** `term` counts leaders: what an earlier one still had on its way is not listened to. */
+/** `term` counts leaders, so that pages ignore late messages of an earlier one. */
 type Message =
   | { kind: "event"; term: number; numbered: Numbered }
   | { kind: "state"; term: number; state: State }
   | { kind: "lost"; term: number; loss: Loss }
-  /** To one page, the number of the first event that it is going to get, and whether its ID was known. */
+  /** To one page: the number of its first event, and whether its ID was known. */
   | { kind: "welcome"; term: number; page: string; next: number; isKnown: boolean }
-  /** To the leader. A page that has no number yet begins with the next event, or behind the one with its ID. */
+  /** To the leader. A page without a number begins with the next event, or after the one with its ID. */
   | { kind: "join"; page: string; number: number | undefined; lastEventId: string }
-  /** To a leader that has just come: how far this page is. */
+  /** To a new leader: this page's position. */
   | { kind: "ahead"; number: number; lastEventId: string };
 
 export class SharedConnection {
@@ -53,9 +53,9 @@ export class SharedConnection {
   #leaving = new AbortController();
   #core: CoreConnection | undefined;
   #term = 0;
-  /** Of the newest event that the owner has; undefined until it is known where to begin. */
+  /** Number of the owner's newest event; undefined until the beginning is known. */
   #number: number | undefined;
-  /** Of the newest event there is. The leader's. */
+  /** Number of the newest event. For the leader. */
   #newest = 0;
   #remembered: Numbered[] = [];
   #characters = 0;
@@ -63,7 +63,7 @@ export class SharedConnection {
   #isAsking = false;
   #isNew = false;
 
-  /** `name` says what is asked for; `lead` makes the connection where this page is to have it. */
+  /** `name` identifies the request; `lead` makes the connection if this page becomes the leader. */
   constructor(
     owner: ConnectionOwner,
     name: string,
@@ -95,13 +95,13 @@ export class SharedConnection {
     this.#ask();
   }
 
-  /** Nothing reaches the owner after it. If this page had the connection, another takes over. */
+  /** Calls the owner no more. If this page had the connection, another page takes over. */
   close(): void {
     this.#leave();
     this.readyState = 2;
   }
 
-  /** A page that rests has no part in it: it may be asked for nothing, and another has the connection. */
+  /** Leaves the group while the page rests: it answers no requests, and another page has the connection. */
   suspend(): void {
     this.#leave();
     this.readyState = 0;
@@ -115,7 +115,7 @@ export class SharedConnection {
     this.#core?.online();
   }
 
-  /** Where this page has the connection. */
+  /** Only if this page has the connection. */
   restart(): void {
     this.#core?.restart();
   }
@@ -133,7 +133,7 @@ export class SharedConnection {
     this.#owner.broken(error);
   }
 
-  /** To all pages, this one too. */
+  /** Sends to all pages, including this one. */
   #tell(message: Message): void {
     this.#channel?.postMessage(message);
     this.#hear(message);
@@ -157,7 +157,7 @@ export class SharedConnection {
 
   // --- As the leader ---
 
-  /** `number` is that of the last event before this page's time. */
+  /** `number` is that of the last event before this page became the leader. */
   #begin(number: number): void {
     this.#number = number;
     this.#newest = number;
@@ -167,7 +167,7 @@ export class SharedConnection {
     this.#core = this.#lead(
       {
         ...this.#owner,
-        full: () => undefined, // nobody is held up by a page that is slow
+        full: () => undefined, // a slow page must not hold up the others
         opened: () => this.#tellState(),
         identified: () => this.#tellState(),
         received: (event) => this.#publish(event),
@@ -205,7 +205,7 @@ export class SharedConnection {
     this.#tellState();
   }
 
-  /** undefined: it is not remembered. */
+  /** undefined if the event is not remembered. */
   #numberOf(lastEventId: string): number | undefined {
     if (lastEventId === "") return undefined;
     if (lastEventId === this.#core?.lastEventId) return this.#newest;
@@ -265,7 +265,7 @@ export class SharedConnection {
       return;
     }
     if (number <= this.#number) {
-      // Seen, unless a new leader has lost count, as it does where events have no IDs to begin behind.
+      // Already seen, unless a new leader has lost count, which happens if events have no IDs from which to resume.
       const seen = this.#remembered.find((entry) => entry.number === number)?.event;
       const isSame = seen?.lastEventId === event.lastEventId && seen.type === event.type && seen.data === event.data;
       if (isSame) return;

@@ -1,4 +1,4 @@
-// The last event ID of a stream, kept in sessionStorage: for this tab, until it is closed, and over reloads.
+// The last event ID of a stream, kept in sessionStorage for this tab, over reloads, until the tab is closed.
 
 export class StoredId {
   readonly #key: string;
@@ -7,7 +7,7 @@ export class StoredId {
     this.#key = `millrace:${url}`;
   }
 
-  /** Empty if there is none. */
+  /** Empty without a stored ID. */
   get value(): string {
     return this.#use((storage) => storage.getItem(this.#key)) ?? "";
   }
@@ -20,7 +20,7 @@ export class StoredId {
     this.#use((storage) => storage.removeItem(this.#key));
   }
 
-  // There may be no storage, or it may be forbidden or full: then a reload begins anew, as it would without all this.
+  // Storage may be missing, forbidden or full: then a reload does not resume.
   #use<Result>(act: (storage: Storage) => Result): Result | undefined {
     try {
       return act(sessionStorage);

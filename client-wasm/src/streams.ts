@@ -1,16 +1,16 @@
-// Event streams for others: whole texts, and Web Streams. They are read by the core; what it takes to write them is so
-// little that it would be more code to hand it to the core and back: tests/fixtures/writer holds both writers to the same.
+// Event streams as whole texts and as Web Streams. The core reads them. Writing takes less code here than a call to the
+// core would; tests/fixtures/writer checks that both writers write the same.
 
 import { loadCore } from "./core.js";
 import { EventStreamParser, type ParserOptions } from "./event-stream-parser.js";
 import type { ServerEvent } from "./types.js";
 
-/** What encode() writes: an event, or a comment, which clients ignore. */
+/** The input of encode(): an event, or a comment, which clients ignore. */
 export type Encodable =
   | {
       /** Any text; its line ends all arrive as LF. */
       data: string;
-      /** The `event` field; none is a `message`. At most 128 bytes, no line ends, no NUL. */
+      /** The `event` field; `message` without one. At most 128 bytes, no line ends, no NUL. */
       type?: string;
       /** At most 256 bytes, no line ends, no NUL. */
       id?: string;
@@ -20,10 +20,10 @@ export type Encodable =
     }
   | { comment: string };
 
-// No encoder that is kept: importing the package touches nothing that a platform may lack.
+// Makes an encoder for each call, so that importing the package uses nothing that a platform may lack.
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-/** The events of a whole event stream. What is incomplete at its end is no event. Throws as EventStreamParser does. */
+/** The events of a whole event stream, without an incomplete one at the end. Throws like EventStreamParser. */
 export function parse(stream: string | Uint8Array): ServerEvent[] {
   const parser = new EventStreamParser();
   try {
@@ -46,8 +46,8 @@ export function encode(event: Encodable): string {
   return `${typeField}${idField}${retryField}${lines("data", "data", data)}\n`;
 }
 
-// Like TextDecoderStream, these have a TransformStream's two ends and are not one themselves: a class that extends what is
-// global stays in every bundle.
+// Like TextDecoderStream, these classes have a TransformStream's two ends but do not extend it, because a class that
+// extends a global stays in every bundle.
 
 /** Bytes of an event stream in, events out: `response.body.pipeThrough(new EventStreamDecoder())`. */
 export class EventStreamDecoder {
@@ -107,10 +107,10 @@ function lines(field: string, name: string, value: unknown): string {
     .join("");
 }
 
-/** Nothing if the value is empty. A line end would let it inject fields, and a client takes no ID with NUL. */
+/** Returns nothing for an empty value. A line end would inject fields, and clients ignore an ID with NUL. */
 function field(field: string, name: string, value: unknown, maxBytes: number): string {
   const written = text(name, value);
-  // A UTF-16 unit is three bytes at most, so most need not be encoded.
+  // A UTF-16 unit is three bytes at most, so most values need not be encoded for the check.
   if (/[\r\n\0]/.test(written) || (written.length * 3 > maxBytes && utf8(written).length > maxBytes)) {
     throw new TypeError(`"${name}" cannot be written: it holds a line end or NUL, or is too long`);
   }

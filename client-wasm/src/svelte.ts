@@ -1,17 +1,17 @@
-// `millrace/svelte`: an event stream as a store, which needs nothing of Svelte's.
+// `millrace/svelte`: an event stream as a store, without a dependency on Svelte.
 
 import type { ConnectOptions, EventsOf, NoOptions, OptionsFor, Unstated } from "millrace";
 import { type EventSourceState, follow } from "./follow.js";
 
 export type { EventSourceState } from "./follow.js";
 
-/** Svelte's contract of stores, which RxJS's users know, too. */
+/** Svelte's store contract. */
 export interface EventSourceStore<Events = Record<string, string>> {
-  /** Calls `run` at once, and whenever something changes, until the function returned is called. */
+  /** Calls `run` at once, and at every change, until the returned function is called. */
   subscribe(run: (state: EventSourceState<Events>) => void): () => void;
 }
 
-/** Connects while somebody subscribes: the newest event, `readyState`, and what has ended it. */
+/** Connects while the store has subscribers: shows the newest event, `readyState` and `error`. */
 export function eventSourceStore<Events extends object = Unstated, Options extends ConnectOptions = NoOptions>(
   url: string | URL,
   ...[options]: OptionsFor<Events, Options>

@@ -1,130 +1,146 @@
-// What the package's users see, in types. README.md explains them with examples.
+// The package's public types. README.md explains them with examples.
 
-/** What the standard's constructor takes, and one thing more. */
+/** The options of the standard's constructor, and `fetch`. */
 export interface EventSourceInit {
   /** Sends cookies to other origins, too. */
   withCredentials?: boolean;
-  /** Used instead of the global `fetch`; to add headers, for one. */
+  /** Used instead of the global `fetch`, for example to add headers. */
   fetch?: typeof fetch;
 }
 
-/** What is asked for, over what, and how often: the options that `connect()` and EventSource have in common. */
+/** The request, its transport and its repetition: options of both `connect()` and EventSource. */
 export interface RequestOptions {
   /** The request's method; default `GET`, or `POST` if there is a body. */
   method?: string;
   /**
-   * Request headers, or a function that is asked for them before each attempt to connect. If it fails, so has the attempt,
-   * and it is asked again.
+   * Request headers, or a function that returns them, called before each attempt to connect. If the function fails, the
+   * attempt has failed, and the next one calls it again.
    */
   headers?: RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>);
-  /** The request's body, sent anew on each attempt: a stream, which can be read only once, is refused. */
+  /** The request's body, sent again with each attempt. A stream is refused, because it can be read only once. */
   body?: RequestInit["body"];
   /**
-   * Where to go on from: the ID of the last event that was dealt with; of a Millrace server also `earliest` for all there is,
-   * and `latest` for the newest event of each topic, and then what changes.
+   * Where to resume: the ID of the last event that was handled. With a Millrace server also `earliest`, for all events
+   * it has, and `latest`, for the newest event of each topic and then all new events.
    */
   lastEventId?: string;
   /**
-   * Default `auto`: `native` where it can do the job (a plain GET, with the event types known), else `fetch`. `native` sees no
-   * response's head: behind a proxy that holds streams back it begins at the head of the log, unless `lastEventId` says where.
+   * Default `auto`: `native` if it suffices (a plain GET with known event types), otherwise `fetch`. `native` cannot
+   * read response heads: behind a proxy that holds streams back it begins at the head of the log, unless `lastEventId`
+   * is set.
    */
   transport?: "auto" | TransportName;
   /**
-   * Whether the request is sent again once its connection is lost. Default `idempotent`: if its method is GET, HEAD,
-   * OPTIONS, TRACE, PUT or DELETE; another may have effects of its own, so it is sent once, however it ends. `always`: it
-   * is, too; but not once the response has ended in order without an ID to go on from. `never`: none is.
+   * Whether to send the request again after its connection is lost. Default `idempotent`: only if its method is GET,
+   * HEAD, OPTIONS, TRACE, PUT or DELETE, because repeating another method may have effects. `always`: with any method,
+   * except after a response that ended in order without an ID from which to resume. `never`: not at all.
    */
   reconnect?: "never" | "idempotent" | "always";
   retry?: RetryOptions;
-  /** Called where the server answers 401, to renew what `headers` gives; then the request is made once more, at once. */
+  /**
+   * Called when the server answers 401, to renew what `headers` returns; then the request is sent once more, at once.
+   */
   onUnauthorized?(): void | Promise<void>;
   /**
-   * Milliseconds of silence after which the connection counts as dead; 0: never. Heartbeats break it, though over `native`
-   * only events and `millrace.cursor` do. Default: two and a half heartbeats where the server says its heartbeat, as
-   * Millrace's do (so 37.5 s), which `native` cannot see; else never.
+   * Milliseconds of silence after which the connection counts as dead; 0: never. Any byte ends the silence, but over
+   * `native` only events and `millrace.cursor` do. Default: 2.5 heartbeats if the server reports its heartbeat, as
+   * Millrace does (37.5 s by default); otherwise, and over `native`, never.
    */
   idleTimeout?: number;
   /**
-   * Milliseconds after which a stream of which nothing has come is polled for instead, since a proxy must be holding it
-   * back; until then it is not open. Only for servers that begin their streams at once. Default: 5000 where `topics` are
-   * given, else never.
+   * Milliseconds without a first byte after which the connection polls instead, because a proxy must be holding the
+   * stream back. The connection opens with the first byte. Only for servers that begin streams at once. Default: 5000
+   * with `topics`, otherwise never.
    */
   firstByteTimeout?: number;
 }
 
 /**
- * EventSource's third argument, which the standard's has not. Without it all is as the standard has it; with `retry`, the
- * statuses named there are tried again.
+ * EventSource's third argument, beyond the standard. Without it EventSource behaves as in the standard; with `retry`,
+ * it tries again after the statuses described there.
  */
 export type EventSourceOptions = RequestOptions;
 
-/** The standard's `error` event, which says nothing, and what there is to say. The platform's own has none of it. */
+/** The standard's `error` event, with details that the platform's EventSource does not give. */
 export interface EventSourceErrorEvent extends Event {
-  /** What came instead of events: the status, the Content-Type and how the body begins, or how the connection was lost. */
+  /**
+   * What came instead of events: the status, the Content-Type and the beginning of the body, or how the connection was
+   * lost.
+   */
   readonly message?: string;
-  /** The last response's status; 0 if there was none. */
+  /** The last response's status; 0 without a response. */
   readonly status?: number;
-  /** The same as the `eventsource` package has it: not there if there was no response. */
+  /** The same, as in the `eventsource` package: undefined without a response. */
   readonly code?: number | undefined;
 }
 
-/** Why a connection was lost, or could not be made. */
+/** Why a connection was lost or could not be made. */
 export type LossReason =
   | "none"
-  /** No connection, or it broke. The browser's own EventSource cannot tell this from the end of the stream. */
+  /**
+   * The connection failed or broke. The browser's own EventSource cannot distinguish this from the end of the stream.
+   */
   | "network-error"
   /** The server ended the response. */
   | "end-of-stream"
-  /** Nothing came for too long. */
+  /** Nothing arrived within `idleTimeout`. */
   | "timeout"
-  /** A status other than 200; 204 means that the server wants no more. */
+  /** A status other than 200; 204 means that the server has nothing more to send. */
   | "status"
-  /** Not `text/event-stream`. */
+  /** The Content-Type is not `text/event-stream`. */
   | "content-type"
   /** An event exceeds `maxEventBytes`. */
   | "too-large"
-  /** Nothing came within `firstByteTimeout`: something on the way holds the stream back, and polling begins. */
+  /** Nothing arrived within `firstByteTimeout`: a proxy holds the stream back, and polling begins. */
   | "buffered"
-  /** Events that cannot be held back came faster than they were iterated over, and without IDs to go on from. */
+  /**
+   * Events arrived faster than the program iterates, over a transport that cannot be paused, and without IDs from which
+   * to resume.
+   */
   | "overrun";
 
 /** An event of the stream. */
 export interface ServerEvent<Data = string, Type extends string = string> {
-  /** The `event` field, `message` where there was none. */
+  /** The `event` field; `message` without one. */
   readonly type: Type;
   readonly data: Data;
-  /** The last event ID once this event has come: its own, or that of the last event that had one. */
+  /** The last event ID after this event: its own, or that of the last event that had one. */
   readonly lastEventId: string;
-  /** Whether the ID is this event's own. Over `native`, which does not say, whether it is another than before. */
+  /**
+   * Whether the event itself had an ID. Over `native`, which does not report that: whether the ID differs from the one
+   * before.
+   */
   readonly hasId: boolean;
-  /** The topic it was published to; not there if the stream does not say. Millrace's servers do, if they are asked. */
+  /** The event's topic; undefined if the stream does not name it. Millrace's servers name it on request. */
   readonly topic?: string;
 }
 
-/** What a server no longer has of what was missed. */
+/** Missed events that the server no longer has. */
 export interface Gap {
-  /** The ID that could not be gone on from. */
+  /** The ID from which the connection tried to resume. */
   readonly lastEventId: string;
-  /** `expired`: events after that ID are gone; `unknown`: the server knows no such ID. */
+  /** `expired`: events after that ID are gone; `unknown`: the server does not know the ID. */
   readonly reason: "expired" | "unknown";
 }
 
-/** What carries a connection: the browser's EventSource, `fetch`, XMLHttpRequest, or one request after the other. */
+/**
+ * The transport of a connection: the browser's EventSource, `fetch`, XMLHttpRequest, or one request after the other.
+ */
 export type TransportName = "native" | "fetch" | "xhr" | "poll";
 
-/** When a lost connection is made again. What is left out stays at the default. */
+/** When to reconnect. Missing members have their defaults. */
 export interface RetryOptions {
-  /** Milliseconds until the server sends a `retry` field; default 3000. */
+  /** The reconnection time in milliseconds, until the server sends a `retry` field; default 3000. */
   base?: number;
-  /** The longest wait that repeated failures lead to, in milliseconds; default 60000. */
+  /** The longest wait after repeated failures, in milliseconds; default 60000. */
   max?: number;
-  /** The share of the wait, 0 to 1, that is added at random; default 0.25. */
+  /** The largest random addition to a wait, as a share of it, 0 to 1; default 0.25. */
   jitter?: number;
-  /** Attempts in a row that may fail before the connection fails for good; default any number. */
+  /** Failed attempts in a row after which the connection fails for good; default: unlimited. */
   attempts?: number;
   /**
-   * Whether a status other than 200 and 204 is worth another attempt. Default, also for undefined: 408, 425, 429, 500, 502,
-   * 503, 504 and 520 to 530 are. Retry-After is heeded.
+   * Returns whether to try again after a status other than 200 and 204. By default, and for undefined: after 408, 425,
+   * 429, 500, 502, 503, 504 and 520 to 530. The next attempt waits for Retry-After.
    */
   on?(status: number): boolean | undefined;
 }
@@ -140,83 +156,99 @@ export interface StandardSchema<Output = unknown> {
   };
 }
 
-/** What a schema makes of a value: another, or what is wrong with it. */
+/** A schema's result: the value, or what is wrong with it. */
 export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string; readonly path?: SchemaPath | undefined }[] };
 
-/** From the data to what is wrong in it. */
+/** The path from the data to the fault in it. */
 export type SchemaPath = readonly (PropertyKey | { readonly key: PropertyKey })[];
 
-/** What `connect()` makes of data: text as it came, a value from JSON, bytes from Base64. */
+/** How `connect()` decodes data: as text, JSON or Base64. */
 export type Decoding = "text" | "json" | "base64";
 
 export interface ConnectOptions extends RequestOptions {
-  /** Added to the URL as `topic` parameters, as a Millrace server wants them, and `fields=topic`, which brings `event.topic`. */
+  /**
+   * Added to the URL as `topic` parameters for a Millrace server, with `fields=topic`, which makes it send
+   * `event.topic`.
+   */
   topics?: string | readonly string[];
   /**
-   * The event types wanted; others are left out, but for `millrace.gap`. Without it the `fetch` transport delivers all
-   * but `millrace.cursor`, by which a server says how far it has got, and the `native` one only `message`: the browser's
-   * EventSource hands out only what it is asked for by name.
+   * The event types to deliver, besides `millrace.gap`. Without it, the `fetch` transport delivers all types but
+   * `millrace.cursor`, which carries only the server's position, and `native` only `message`, because the browser's
+   * EventSource delivers only types that it is asked for by name.
    */
   types?: readonly string[];
   /** Aborting it closes the connection; the iteration then throws the signal's reason. */
   signal?: AbortSignal;
   /** Used instead of the global `fetch`. */
   fetch?: typeof fetch;
-  /** What becomes of the data: `json` is parsed, `base64` gives a Uint8Array. Default `text`. */
+  /** How to decode data: `json` parses it, `base64` returns a Uint8Array. Default `text`. */
   decode?: Decoding;
-  /** Checks, and may transform, decoded data. What it finds fault with ends the iteration with a TypeError. */
+  /** Checks, and may transform, decoded data. Data that it rejects ends the iteration with a TypeError. */
   schema?: StandardSchema;
   /** Sends cookies to other origins, too. */
   withCredentials?: boolean;
-  /** `close`: no connection while the page is hidden; it goes on from the last ID when it is seen. Default `keep`. */
+  /**
+   * `close`: no connection while the page is hidden; when the page is visible, it resumes from the last ID. Default
+   * `keep`.
+   */
   whenHidden?: "keep" | "close";
-  /** Called, in place of an event, where the server says that some of what was missed is gone. */
+  /** Called, in place of an event, when the server reports that some missed events are gone. */
   onGap?(gap: Gap): void;
-  /** Called with each comment, without its colon, once what came before it has been iterated over; not over `native`, nor shared. */
+  /**
+   * Called with each comment, without its colon, after the iteration has passed all earlier events; not over `native`,
+   * nor with `share`.
+   */
   onComment?(comment: string): void;
-  /** `session`: goes on after the page was reloaded, from the last event handed out before. A TypeError where there is no sessionStorage. */
+  /**
+   * `session`: after a reload of the page, resumes from the last event delivered before it. A TypeError without
+   * sessionStorage.
+   */
   persist?: "session";
   /**
-   * Whether events that a server sends once more right after a reconnection are left out: those with an ID of their own that
-   * have come before with the same ID, type and data, in the same order. Default: of servers that say where a stream begins
-   * (`Last-Event-ID` in the response's head), as Millrace's do. `true`: of all servers. Not over `native`.
+   * Whether to leave out events that a server repeats right after a reconnection: those with an ID of their own that
+   * have arrived before with the same ID, type and data, in the same order. Default: for servers that report where a
+   * stream begins (`Last-Event-ID` in the response's head), as Millrace does. `true`: for all servers. Not over
+   * `native`.
    */
   dropReplays?: boolean;
-  /** The largest event, in bytes; one that is larger fails the connection. Default 16 MiB; not over `native`. */
+  /** The largest event, in bytes; a larger one fails the connection. Default 16 MiB; not over `native`. */
   maxEventBytes?: number;
   /**
-   * All pages of this origin that ask for the same share one connection, which lives in one of them, and each gets all
-   * events. When that page is closed, another goes on from its last ID. Needs Web Locks: a secure context. Pages share
-   * where URL, types, headers, transport and credentials are the same; a function for `headers` and a `fetch` of one's own,
-   * which cannot be compared, are a TypeError.
+   * Shares one connection between all pages of this origin with equal requests: one page has the connection, and each
+   * gets all events. When that page is closed, another resumes from its last ID. Needs Web Locks, so a secure context.
+   * Requests are equal if URL, types, headers, transport and credentials are; a `headers` function or a custom `fetch`,
+   * which cannot be compared, is a TypeError.
    */
   share?: boolean;
 }
 
-/** What the platform's `fetch` takes for headers. */
+/** The headers that the platform's `fetch` accepts. */
 export type RequestHeaders = NonNullable<RequestInit["headers"]>;
 
-/** Fired as `error` when the connection is lost: for good if readyState is 2, else it will be made again. */
+/** Fired as `error` when the connection is lost: for good if readyState is 2, otherwise it reconnects. */
 export interface ConnectionErrorEvent extends Event {
   readonly reason: LossReason;
-  /** The last response's status; 0 if there was none. */
+  /** The last response's status; 0 without a response. */
   readonly status: number;
-  /** The same, as in other packages' errors: undefined if there was no response. */
+  /** The same, as in other packages' errors: undefined without a response. */
   readonly code: number | undefined;
-  /** What came instead of events: the status, the Content-Type and how the body begins, or how the connection was lost. */
+  /**
+   * What came instead of events: the status, the Content-Type and the beginning of the body, or how the connection was
+   * lost.
+   */
   readonly message: string;
-  /** Milliseconds until the next attempt; an estimate with the `native` transport; null if there will be none. */
+  /** Milliseconds until the next attempt; an estimate with the `native` transport; null without a next attempt. */
   readonly reconnectIn: number | null;
 }
 
-/** The events of a map from types to what their data is: a union that `type` tells apart. */
+/** The events of a map from types to their data: a union discriminated by `type`. */
 export type EventOf<Events> = {
   [Type in keyof Events & string]: ServerEvent<Events[Type], Type>;
 }[keyof Events & string];
 
-/** Stands for a map of events that was not stated: what the options say is taken. */
+/** Stands for a map of events that was not given: the options decide. */
 export interface Unstated {
   readonly "millrace: no map of events": never;
 }
@@ -226,7 +258,7 @@ export interface NoOptions extends ConnectOptions {
   readonly "millrace: no options"?: never;
 }
 
-/** What the options make of an event's data; `unknown` where they do not say for certain. */
+/** The type of an event's data with these options; `unknown` if they do not determine it. */
 export type DataOf<Options> = Options extends { schema: StandardSchema<infer Data> }
   ? Data
   : "millrace: no options" extends keyof Options
@@ -239,20 +271,20 @@ export type DataOf<Options> = Options extends { schema: StandardSchema<infer Dat
           : string
         : string;
 
-/** What a decoding makes of an event's data. */
+/** The type of an event's data with this decoding. */
 export type DecodedBy<Decode> = Decode extends "json" ? unknown : Decode extends "base64" ? Uint8Array : string;
 
-/** The types that the options name; without them, any. */
+/** The types that the options name; any without them. */
 export type TypesOf<Options> = Options extends { types: readonly (infer Type extends string)[] } ? Type : string;
 
-/** The map of events as it was stated, or as the options have it. */
+/** The map of events as given, or from the options. */
 export type EventsOf<Events, Options> = [Events] extends [Unstated]
   ? { [Type in TypesOf<Options>]: DataOf<Options> }
   : Events;
 
 /**
- * What follows the URL: options of the kind `Base`. Where a map of events was stated, `types` are among its keys, and what
- * is not text has to be decoded.
+ * The arguments after the URL: options of the kind `Base`. With a map of events, `types` must be among its keys, and
+ * data other than text must be decoded.
  */
 export type OptionsFor<Events, Options, Base = ConnectOptions> = [Events] extends [Unstated]
   ? [options?: Options]
@@ -267,8 +299,8 @@ export type OptionsFor<Events, Options, Base = ConnectOptions> = [Events] extend
 export type StatedOptions<Events, Base> = Omit<Base, "types"> & { types?: readonly (keyof Events & string)[] };
 
 /**
- * What `connect()` returns: events to iterate over once, and the state of the connection that brings them. `Events` maps their
- * types to what their data is.
+ * The result of `connect()`: events to iterate over once, and the state of their connection. `Events` maps event types
+ * to their data.
  */
 export interface Connection<Events = Record<string, string>> extends EventTarget, AsyncIterable<EventOf<Events>> {
   /** The request's URL, absolute, with the topics. */
@@ -276,16 +308,18 @@ export interface Connection<Events = Record<string, string>> extends EventTarget
   /** 0 connecting, 1 open, 2 closed: as in EventSource. */
   readonly readyState: number;
   readonly transport: TransportName;
-  /** What a reconnection would send: the ID of the last event handed out, or one that came without an event. */
+  /**
+   * The ID that a reconnection would send: that of the last event delivered, or a later one that came without an event.
+   */
   readonly lastEventId: string;
   /**
-   * Drops the connection, or the wait for one, and connects anew at once, from the last ID; no error is reported.
-   * A shared one is made anew by the page that has it only.
+   * Drops the connection, or the wait for one, and connects again at once from the last ID, without an error. With
+   * `share`, only the page that has the connection does so.
    */
   restart(): void;
   /** Ends the connection and the iteration. */
   close(): void;
-  /** Closes it at the end of a block: `await using connection = connect(…)`. */
+  /** Closes the connection at the end of a block: `await using connection = connect(…)`. */
   [Symbol.asyncDispose](): Promise<void>;
   addEventListener<Type extends keyof ConnectionEventMap>(
     type: Type,
@@ -299,7 +333,7 @@ export interface Connection<Events = Record<string, string>> extends EventTarget
   ): void;
 }
 
-/** What a connection fires. */
+/** The events that a connection fires. */
 export interface ConnectionEventMap {
   open: Event;
   error: ConnectionErrorEvent;
@@ -312,7 +346,7 @@ export interface EventListenerObjectOf<Type> {
 }
 
 declare global {
-  /** As TypeScript's library has it from `ESNext.Disposable` on. */
+  /** As in TypeScript's library from `ESNext.Disposable` on. */
   interface SymbolConstructor {
     readonly asyncDispose: unique symbol;
   }

@@ -1,8 +1,8 @@
 // URLs against the page's or worker's own address, as every API of the platform resolves them.
 
 /**
- * Throws a SyntaxError DOMException with the message if it is not a URL, the platform's error being its cause; without a
- * document or worker around, it has to be absolute.
+ * Throws a SyntaxError DOMException with the message, and the platform's error as its cause, if `url` is invalid.
+ * Without a document or worker, the URL must be absolute.
  */
 export function resolveUrl(url: string | URL, message: string): URL {
   try {

@@ -1,4 +1,4 @@
-// A `fetch` of the user's, which may be anything.
+// The user's own `fetch`, which may be any function.
 
 import type { Request } from "./transports/transport.js";
 
@@ -8,7 +8,10 @@ function checked(response: Response): Response {
   throw Object.assign(new TypeError("Invalid response body, expected a web ReadableStream"), { status });
 }
 
-/** Of a request. The headers that it gets can be added to by `{ ...init.headers, … }`, too. */
+/**
+ * The `fetch` of a Request. Its `init.headers` also have the fields as properties, so that `{ ...init.headers, … }`
+ * works.
+ */
 export function withFetch(fetch: Request["fetch"]): Pick<Request, "fetch" | "checked"> {
   if (!fetch) return {};
   const spreadable: typeof fetch = (url, init) => {

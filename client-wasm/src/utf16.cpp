@@ -22,7 +22,7 @@ bool is_continuation(char byte) {
   return static_cast<signed char>(byte) < -64;
 }
 
-// `text` is a whole code point.
+// `text` is one complete code point.
 std::uint32_t code_point(std::string_view text) {
   const std::uint32_t lead = static_cast<std::uint8_t>(text[0]);
   if (text.size() == 1) return lead;
@@ -31,8 +31,8 @@ std::uint32_t code_point(std::string_view text) {
   return (lead & 0x07) << 18 | low_bits(text[1]) << 12 | low_bits(text[2]) << 6 | low_bits(text[3]);
 }
 
-// What most text beyond ASCII is made of: two or three bytes, of which no check depends on which they are. How many
-// bytes of non-empty `text` that is, or 0.
+// Decodes a sequence of two or three bytes that needs no checks for particular first bytes, as most text beyond ASCII
+// has. Returns the number of its bytes at the front of non-empty `text`, or 0.
 std::size_t common_sequence(std::string_view text, char16_t& unit) {
   if (text.size() < 3 || !is_continuation(text[1])) return 0;
   const std::uint32_t lead = static_cast<std::uint8_t>(text[0]);
@@ -57,8 +57,7 @@ char16_t* put(std::uint32_t code, char16_t* to) {
   return to;
 }
 
-// Appends the code point that non-empty `text` begins with, or U+FFFD for bytes that are not UTF-8, and returns how many
-// bytes it has read.
+// Appends the first code point of non-empty `text`, or U+FFFD for invalid UTF-8, and returns the number of bytes read.
 std::size_t put_sequence(std::string_view text, char16_t*& to) {
   if (const std::size_t bytes = common_sequence(text, *to)) {
     ++to;
@@ -82,7 +81,7 @@ bool is_ascii(std::string_view text) {
 }
 
 std::uint32_t append_text(std::string_view text, ByteBuffer& out) {
-  // A unit a byte at most; what is ASCII is written sixteen units at a time, which may be more than there are.
+  // At most one unit per byte; ASCII is written sixteen units at a time, possibly beyond the end.
   auto* const begin = reinterpret_cast<char16_t*>(out.room_for((text.size() + kAtOnce) * sizeof(char16_t)));
   char16_t* to = begin;
   while (!text.empty()) {

@@ -1,5 +1,5 @@
-// Text as JavaScript's strings have it, for Node.js, which takes such strings out of memory sooner than any TextDecoder
-// makes them. The module for browsers has none of it.
+// Text in the form of JavaScript strings, for Node.js, which copies such strings from memory faster than a TextDecoder
+// makes them. The module for browsers does not contain it.
 
 #ifndef MILLRACE_CLIENT_WASM_UTF16_H
 #define MILLRACE_CLIENT_WASM_UTF16_H
@@ -14,8 +14,8 @@ namespace millrace::utf16 {
 /// Whether `text` contains only bytes below 0x80.
 bool is_ascii(std::string_view text);
 
-/// Appends UTF-8 `text` to `out` as UTF-16, with invalid parts replaced by U+FFFD, just as a TextDecoder does it, and a
-/// CR behind it. Returns how many units the text is long.
+/// Appends UTF-8 `text` to `out` as UTF-16, with invalid parts replaced by U+FFFD as by a TextDecoder, and then a CR.
+/// Returns the units of the text.
 std::uint32_t append_text(std::string_view text, ByteBuffer& out);
 
 }  // namespace millrace::utf16

@@ -1,5 +1,5 @@
-// The core's utf8.h for this module: all text leaves it through a TextDecoder, which replaces what is not UTF-8 just as
-// the core would. So nothing is looked at here, and all counts as being well.
+// The core's utf8.h for this module: all text leaves it through a TextDecoder, which replaces invalid UTF-8 as the core
+// would. So this file checks nothing and reports all text as valid.
 
 #include "utf8.h"
 

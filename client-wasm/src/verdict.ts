@@ -1,4 +1,4 @@
-// What is made of a status other than 200, by what the options say.
+// Decides about statuses other than 200, by the options.
 
 import { Verdict } from "./abi.js";
 import type { ConnectionOwner } from "./connection.js";
@@ -10,7 +10,7 @@ function waitOf(retryAfter: string): number {
   return wait > 0 ? Math.min(wait, 0x7fffffff) : 0;
 }
 
-/** To be asked about every response. What the options' functions throw is an attempt that has failed. */
+/** Returns the decision function for responses. If a function of the options throws, the attempt has failed. */
 export function verdictBy({ onUnauthorized, retry }: RequestOptions): NonNullable<ConnectionOwner["verdict"]> {
   let hasRenewed = false;
   const verdictOn = async (status: number) => {

@@ -6,19 +6,19 @@ import { type AnyState, follow, type OnEvent } from "./follow.js";
 
 export type { OnEvent } from "./follow.js";
 
-/** Refs, which stay what they are where they are taken apart. */
+/** Refs, which stay reactive when the object is destructured. */
 export interface EventSourceRefs<Events = Record<string, string>> {
   /** The newest event; undefined before the first. */
   readonly event: Readonly<ShallowRef<EventOf<Events> | undefined>>;
   /** 0 connecting, 1 open, 2 closed: as in EventSource. */
   readonly readyState: Readonly<ShallowRef<number>>;
-  /** What has ended the connection for good: a ConnectionError, or what is wrong with the options. */
+  /** Why the connection has ended for good: a ConnectionError, or the error of an invalid option. */
   readonly error: Readonly<ShallowRef<unknown>>;
 }
 
 /**
- * Connects until the scope it is called in ends, and anew when `url` changes; not while that is null. The options are taken
- * once: what is to change is a function, such as `headers`.
+ * Connects until the calling scope ends, again when `url` changes, and not while `url` is null. The options are read
+ * once: pass a function, such as `headers`, for values that change.
  */
 export function useEventSource<
   Events extends object = Unstated,

@@ -1,4 +1,4 @@
-// What build.mjs makes of build/wasm/bin/wasm2js.js.
+// The module that build.mjs makes from build/wasm/bin/wasm2js.js.
 import type { Exports } from "./abi.js";
 
 export function instantiate(): Exports;

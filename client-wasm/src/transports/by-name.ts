@@ -1,4 +1,4 @@
-// The transports that are seldom wanted, by their names.
+// The rarely used transports, by name.
 
 import { gapType } from "../protocol.js";
 import type { TransportName } from "../types.js";

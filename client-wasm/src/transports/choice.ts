@@ -1,4 +1,4 @@
-// Which transport can do what is asked for.
+// Chooses a transport that can make the request.
 
 import type { RequestOptions, TransportName } from "../types.js";
 
@@ -6,13 +6,13 @@ type Asked = RequestOptions & { fetch?: typeof fetch | undefined };
 
 const isFunction = (value: unknown) => typeof value === "function";
 
-/** The option, if any, that the browser's EventSource has no room for. */
+/** The first option that the browser's EventSource does not support, if any. */
 function beyondNative({ headers, body, fetch }: Asked, method: string, further: object): string | undefined {
   const needs = { headers, body, fetch, ...further, method: method === "GET" ? undefined : method };
   return Object.entries(needs).find(([, value]) => value != null)?.[0];
 }
 
-/** What is wrong with the transport that is asked for, if anything. `further`: options that `native` cannot have. */
+/** Why the requested transport cannot be used, if so. `further`: more options that `native` does not support. */
 export function refuseTransport(options: Asked, method: string, further: object = {}): string | undefined {
   const { transport, fetch } = options;
   if (transport === "native") {
@@ -27,7 +27,7 @@ export function refuseTransport(options: Asked, method: string, further: object 
   return undefined;
 }
 
-/** `nativeIsEnough`: nothing else is wanted than what the browser's EventSource can do. */
+/** `nativeIsEnough`: the browser's EventSource can do everything requested. */
 export function autoTransport(options: Asked, method: string, nativeIsEnough?: boolean): TransportName {
   const { transport = "auto", fetch } = options;
   if (transport !== "auto") return transport;

@@ -3,17 +3,17 @@
 import type { RequestHeaders, TransportName } from "../types.js";
 import type { Answer, Request, Transport, TransportListener } from "./transport.js";
 
-/** What a `fetch` rejects with where no other attempt would end otherwise. */
+/** The rejection of a `fetch` that would fail again on every attempt. */
 export const futile = { isFutile: true, message: "CORS or the scheme forbids it" };
 
-/** How much of a response that is no event stream goes into the error, in bytes, and how long it is waited for, in ms. */
+/** Bytes of a response other than an event stream that the error quotes, and the time to wait for them, in ms. */
 const maxExcerptBytes = 200;
 const maxExcerptWait = 500;
 
-/** What no header's value may hold, in Node.js: an ID with it goes into the URL. */
+/** Characters that Node.js refuses in a header's value: an ID with one of them goes into the URL. */
 const unsendable = /[^\t -~\x80-\xff]/;
 
-/** An event stream request: where to, and its head. [WHATWG 9.2.2, step 8 of the constructor, and 9.2.3] */
+/** The URL and the head of an event stream request. [WHATWG 9.2.2, step 8 of the constructor, and 9.2.3] */
 export function requestOf(
   request: Request,
   lastEventId: string,
@@ -29,7 +29,7 @@ export function requestOf(
     method: request.method ?? "GET",
     headers,
     body: request.body ?? null,
-    // Cloudflare's workers of before 2024-11-11 refuse it, and their Request has none.
+    // Cloudflare's workers before 2024-11-11 refuse the option, and their Request lacks it.
     cache: "cache" in (globalThis.Request?.prototype ?? {}) ? "no-store" : undefined,
     credentials: request.withCredentials ? "include" : "same-origin",
     signal,
@@ -37,19 +37,19 @@ export function requestOf(
   return [url.href, init];
 }
 
-// A header's value is a string of bytes; the last event ID is sent as UTF-8. [WHATWG 9.2.3]
+// A header's value is a string of bytes; the last event ID must be UTF-8. [WHATWG 9.2.3]
 export function utf8AsLatin1(text: string): string {
   return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
-/** The other direction. */
+/** The inverse. */
 export function utf8Text(header: string): string {
   return new TextDecoder().decode(Uint8Array.from(header, (character) => character.charCodeAt(0)));
 }
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
-/** `reader` is of the response's body, `url` what was asked for. */
+/** `reader` reads the response's body; `url` is the requested URL. */
 export async function answerOf(response: Response, reader: Reader | undefined, url: string): Promise<Answer> {
   const { status, headers } = response;
   const head = headOf((name) => headers.get(name));
@@ -68,10 +68,10 @@ async function excerptOf(reader: Reader | undefined): Promise<string> {
   return new TextDecoder().decode(chunk?.value?.subarray(0, maxExcerptBytes));
 }
 
-/** A guess at what only the core can say for certain. */
+/** A guess; only the core decides for certain. */
 export const isEventStream = /event-stream/i;
 
-/** What a response's fields say. */
+/** The Answer's parts that come from response fields. */
 export function headOf(field: (name: string) => string | null) {
   const heartbeat = Number(field("Millrace-Heartbeat")) * 1000;
   return {
@@ -82,7 +82,7 @@ export function headOf(field: (name: string) => string | null) {
   };
 }
 
-/** Rejects if a function for them fails: that is an attempt that has failed. */
+/** Rejects if the function for headers fails: then the attempt has failed. */
 export async function headersOf({ headers }: Request): Promise<RequestHeaders> {
   return (typeof headers === "function" ? await headers() : headers) ?? {};
 }
@@ -103,7 +103,7 @@ export class FetchTransport implements Transport {
     this.#attempt = new AbortController();
     const { signal } = this.#attempt;
     const { fetch = globalThis.fetch, checked } = this.#request;
-    // Only what concerns the network is caught: a fault in here or in a listener must not look like a lost connection.
+    // Catches only failures of the network: an error here or in a listener must not look like a lost connection.
     const lost = (error: unknown) => {
       if (!signal.aborted) this.#listener.failed((error as typeof futile | undefined)?.isFutile, error);
     };

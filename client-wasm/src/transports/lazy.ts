@@ -1,4 +1,4 @@
-// A transport that is loaded when it first connects.
+// A transport whose code is loaded at its first connection.
 
 import type { Transport, TransportListener } from "./transport.js";
 
@@ -14,7 +14,7 @@ export function lazyTransport(
     async connect(lastEventId) {
       attempt += 1;
       const own = attempt;
-      // What cannot be loaded is an attempt that has failed.
+      // If loading fails, the attempt has failed.
       transport ??= (await load().catch((error) => listener.failed(false, error))) ?? undefined;
       if (own === attempt) await transport?.connect(lastEventId);
     },

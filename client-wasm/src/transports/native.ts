@@ -1,5 +1,5 @@
-// The browser's own EventSource: what developer tools show as an event stream, and what crosses origins without asking
-// first. It parses and reconnects by itself; the core is told what it does, and takes over when it gives up.
+// The browser's own EventSource, which developer tools show as an event stream, and which needs no preflight requests.
+// It parses and reconnects by itself and reports to the core, which takes over when it gives up.
 
 import { Input } from "../abi.js";
 import { cursorType } from "../protocol.js";
@@ -7,8 +7,8 @@ import { answerOf, requestOf } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
 
 /**
- * Whether the EventSource is WebKit's, which keeps what a broken connection has left of a line, and takes what comes over
- * the next for the rest of it.
+ * Whether the EventSource is WebKit's, which keeps an incomplete line of a broken connection and joins it with the
+ * input of the next.
  */
 const keepsRests = () => /^Apple/.test(globalThis.navigator?.vendor ?? "");
 
@@ -29,11 +29,11 @@ export class NativeTransport implements Transport {
   }
 
   async connect(lastEventId: string): Promise<void> {
-    if (this.#eventSource) return; // it is at it already, by itself
+    if (this.#eventSource) return; // it is reconnecting by itself
     this.#inquiry = new AbortController();
     const eventSource = new EventSource(this.#urlFor(lastEventId), { withCredentials: this.#request.withCredentials });
     this.#eventSource = eventSource;
-    // An `open` or `error` that the server has sent is a MessageEvent; those of the EventSource's own are not.
+    // An `open` or `error` event from the server is a MessageEvent; the EventSource's own are not.
     eventSource.onopen = (event) => {
       if (event instanceof MessageEvent || eventSource !== this.#eventSource) return;
       this.#listener.online();
@@ -73,7 +73,7 @@ export class NativeTransport implements Transport {
     this.#eventSource = undefined;
   }
 
-  // The one way to hand an ID to a new EventSource; on its own reconnections the header that it sends goes first.
+  // The only way to pass an ID to a new EventSource; on its own reconnections, servers prefer its header.
   #urlFor(lastEventId: string): URL {
     const url = new URL(this.#request.url);
     if (lastEventId) url.searchParams.set("lastEventId", lastEventId);
@@ -84,12 +84,13 @@ export class NativeTransport implements Transport {
     const isHidden = event.type === cursorType && !this.#types.has(cursorType);
     const full = tell(this.#listener, event, isHidden);
     if (!full) return;
-    // It cannot be slowed down, so it is ended; once there is room, the core goes on from the last ID.
+    // It cannot be paused, so it is closed; when there is room, the core resumes from the last ID.
     this.drop();
     full.then(() => this.#listener.failed());
   }
 
-  // The core is told, and what it then wants dropped is left to reconnect by itself where that can be trusted.
+  // Reports the loss to the core. If the EventSource's own reconnection can be trusted, it stays although the core
+  // wants it dropped.
   #lost(): void {
     this.#isOpen = false;
     this.#reconnectsItself = !keepsRests();
@@ -97,7 +98,7 @@ export class NativeTransport implements Transport {
     this.#reconnectsItself = false;
   }
 
-  // Why the browser has given up, only a request of our own can see: a 204 means the end, a 503 may pass.
+  // Only a separate request shows why the browser has given up: 204 means the end, 503 may be temporary.
   async #inquire(): Promise<void> {
     this.#listener.online();
     this.#eventSource = undefined;
@@ -107,18 +108,18 @@ export class NativeTransport implements Transport {
     const response = await fetch(url, init).catch(() => undefined);
     const answer = response && (await answerOf(response, response.body?.getReader(), url));
     if (signal.aborted) return;
-    this.#inquiry.abort(); // it has said what there was to know
+    this.#inquiry.abort(); // the head was enough
     if (!answer || (answer.status === 200 && /^\s*text\/event-stream\s*(;|$)/i.test(answer.contentType))) {
-      return this.#listener.failed(); // all would be well now: the core has a new EventSource made
+      return this.#listener.failed(); // the server answers again: the core makes a new EventSource
     }
     await this.#listener.response(answer);
-    // If it is one after all, by fields that only the core can read, there is nobody to read that answer. Else the core
-    // has given it up by now, and this changes nothing.
+    // If the core still takes the answer for an event stream, nothing reads its body, so the attempt has failed.
+    // Otherwise the core has already given up, and this changes nothing.
     this.#listener.failed();
   }
 }
 
-/** A cursor that nobody has asked for is hidden. A promise holds the stream back until it is kept. */
+/** Hides a cursor that `types` does not list. A returned promise holds the stream back until it is fulfilled. */
 function tell(connection: TransportListener, event: MessageEvent, isHidden: boolean): Promise<void> | undefined {
   const { type, data, lastEventId } = event;
   const hasId = lastEventId !== connection.lastEventId;

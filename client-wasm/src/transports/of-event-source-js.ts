@@ -1,5 +1,5 @@
-// What carries an EventSource's stream where the platform may be React Native: XMLHttpRequest where `fetch` has no
-// streams, unless the program brings a `fetch` of its own. Other schemes fail at once by `fetch`, as elsewhere.
+// An EventSource's transport on platforms that may be React Native: XMLHttpRequest if `fetch` has no streams, unless
+// the program passes its own `fetch`. Other schemes fail at once in `fetch`, as elsewhere.
 
 import { FetchTransport } from "./fetch.js";
 import { ownFetch } from "./own-fetch.js";

@@ -1,4 +1,4 @@
-// What carries an EventSource's stream. build.mjs puts of-event-source-js.ts in place of this file for `millrace/js`.
+// An EventSource's transport. build.mjs replaces this file by of-event-source-js.ts for `millrace/js`.
 
 import { FetchTransport } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";

@@ -2,7 +2,7 @@
 
 import { futile } from "./fetch.js";
 
-/** Rejects with `futile` where the scheme or CORS forbids the request. */
+/** Rejects with `futile` if the scheme or CORS forbids the request. */
 export const ownFetch = async (input: string | URL | globalThis.Request, init?: RequestInit): Promise<Response> => {
   const url = input as string;
   try {

@@ -1,5 +1,5 @@
-// Transport: what carries a request out and the stream's bytes, or its events, in. It decides nothing: whatever happens
-// it reports to the connection, which asks the core, and does as it is told by the next connect() or drop().
+// Transport: sends a request, and receives the stream's bytes or events. It decides nothing: it reports everything to
+// the connection, which asks the core, and obeys the next connect() or drop().
 
 import type { EventOf, Signal, Source } from "../core.js";
 import type { ConnectOptions, TransportName } from "../types.js";
@@ -8,15 +8,15 @@ export interface Transport {
   readonly name: TransportName;
 
   /**
-   * Makes the connection and reports on it until it ends or is dropped. Rejects only with what no other attempt would
-   * mend: headers that cannot be sent, a `fetch` that gives something else than a response.
+   * Makes the connection and reports on it until it ends or is dropped. Rejects only with errors that another attempt
+   * would not change: headers that cannot be sent, a `fetch` that does not return a response.
    */
   connect(lastEventId: string): Promise<void>;
 
-  /** Ends the connection, if there is one; nothing of it is reported after. */
+  /** Ends the connection, if any; reports nothing about it afterwards. */
   drop(): void;
 
-  /** Another event type is wanted, by transports that have to know them. */
+  /** Adds an event type, for transports that must know them. */
   listen?(type: string): void;
 }
 
@@ -24,39 +24,39 @@ export interface Transport {
 export interface Answer {
   readonly status: number;
   readonly contentType: string;
-  /** Of where redirects have led. */
+  /** The origin after redirects. */
   readonly origin: string;
-  /** Where an event stream begins, if the server says. */
+  /** Where an event stream begins, if the server reports it. */
   readonly lastEventId?: string;
-  /** Silence after which the server sends something, in milliseconds; 0 if it does not say. */
+  /** The server's heartbeat interval in milliseconds; 0 if unknown. */
   readonly heartbeat?: number;
   /** The Retry-After field. */
   readonly retryAfter?: string | null;
-  /** The beginning of a body that is not an event stream, or other details of the failure. */
+  /** The beginning of a body other than an event stream, or other details of the failure. */
   excerpt: string;
 }
 
-/** Where a transport reports to. What returns a promise has to be waited for before more is read. */
+/** Gets a transport's reports. The transport must wait for a returned promise before it reads more. */
 export interface TransportListener {
   readonly readyState: number;
   readonly lastEventId: string;
   response(answer: Answer): Promise<void>;
   bytes(chunk: Uint8Array): Promise<void>;
   end(): void;
-  /** `isFutile`: no other attempt would change it. `cause`: what the platform says of it. */
+  /** `isFutile`: another attempt would fail, too. `cause`: the platform's error. */
   failed(isFutile?: boolean, cause?: unknown): void;
 
-  // From a transport that parses, and reconnects, by itself:
-  /** It connects now, without having been told to. */
+  // Reports of a transport that itself parses and reconnects:
+  /** It connects by itself now. */
   online(): void;
   readonly owner: { full?(): Promise<void> | undefined };
-  /** undefined: it is over. */
+  /** undefined after the end. */
   readonly machine: Source | undefined;
   readonly eventOf: EventOf;
   act(signals: Signal[]): Promise<void>;
 }
 
-/** What is asked for, apart from the last event ID. */
+/** The request, without the last event ID. */
 export interface Request {
   readonly url: string;
   readonly withCredentials: boolean;
@@ -64,6 +64,6 @@ export interface Request {
   readonly headers?: ConnectOptions["headers"];
   readonly body?: ConnectOptions["body"];
   readonly fetch?: typeof fetch;
-  /** Throws where what `fetch` gave is no response that can be read. */
+  /** Throws if `fetch` did not return a readable response. */
   readonly checked?: (response: Response) => Response;
 }

@@ -1,14 +1,14 @@
-// XMLHttpRequest, whose text grows while the response comes: for runtimes that have no streams, old ones and React Native.
+// XMLHttpRequest, whose text grows as the response arrives: for runtimes without streams, such as React Native.
 
 import { headersOf, headOf, isEventStream, requestOf } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
 
-/** Characters of a response, all of which stay in memory until its end, after which the connection is made anew. */
+/** Most characters of a response, because all of them stay in memory until its end; then it connects again. */
 const maxCharacters = 4_194_304;
 
 /**
- * The browser decodes the text as UTF-8 and takes one byte order mark away. The core is to see the text as it is now: it
- * takes this one.
+ * The browser decodes the text as UTF-8 and removes one byte order mark. This one is put before the text for the core
+ * to remove, so that the core reads the text unchanged.
  */
 const byteOrderMark = "\uFEFF";
 
@@ -53,7 +53,7 @@ export class XhrTransport implements Transport {
     this.#attempt.abort();
   }
 
-  /** To be called whenever something may have come; one call reads until there is nothing more. */
+  /** Call it whenever input may have arrived; it reads until no input is left. */
   #reading(xhr: XMLHttpRequest, signal: AbortSignal): () => Promise<void> {
     let isReading = false;
     let hasBegun = false;
@@ -67,7 +67,7 @@ export class XhrTransport implements Transport {
     return async () => {
       if (xhr.status === 0 || xhr.readyState < 2) return;
       if (isReading) {
-        // It cannot be slowed down: what comes too fast is ended and, once there is room, gone on with from the last ID.
+        // It cannot be paused: a stream that is too fast is closed, and resumes from the last ID when there is room.
         isCut ||= xhr.responseText.length - taken > maxCharacters;
         if (isCut) xhr.abort();
         return;
@@ -76,7 +76,7 @@ export class XhrTransport implements Transport {
       if (!hasBegun) {
         const answer = answerOf(xhr, this.#request.url);
         const isStream = answer.status === 200 && isEventStream.test(answer.contentType);
-        hasBegun = isStream || xhr.readyState === 4 || xhr.responseText !== ""; // what is no stream says how it begins
+        hasBegun = isStream || xhr.readyState === 4 || xhr.responseText !== ""; // other answers wait for their beginning
         if (hasBegun) await this.#listener.response(answer);
       }
       while (hasBegun && !signal.aborted && !isCut && xhr.responseText.length > taken)
