@@ -52,7 +52,7 @@ class Answer {
   /// A handle on no answer: over from the beginning.
   Answer() = default;
   /// Answers::begin() makes one.
-  explicit Answer(std::shared_ptr<State> state);
+  Answer(std::shared_ptr<State> state, bool is_joined);
 
   /// Adds an event, which all listeners get. False: the answer is over, so stop generating; end() says why. Listeners
   /// that read slowly, or none, make no difference to it. Without a store, the event is in the log when it returns;
@@ -63,7 +63,7 @@ class Answer {
   /// Ends the answer after the events that were sent. Does nothing if it is over.
   void finish() const;
 
-  /// The same with a last event that says why: of type `failed` unless AnswersOptions::last_event makes another one.
+  /// The same with a last event that says why: of type `failed` unless AnswersOptions::last_events makes others.
   /// `sentence` is for the listeners: it must not contain secrets.
   void fail(std::string_view sentence) const;
 

@@ -15,7 +15,8 @@
 //
 // With an Authorizer, the service asks it for Action::kSubscribe on the answer's topic before a request begins, resumes
 // or stops an answer. The user whom it names owns the answers that he begins: to other users they do not exist (404).
-// Without one, whoever has an ID may resume and stop: IDs that the service makes cannot be guessed.
+// Without one, a program with sessions of its own names the user itself (BeginOptions::owner, ResumeOptions::user);
+// otherwise whoever has an ID may resume and stop: IDs that the service makes cannot be guessed.
 #pragma once
 
 #include <chrono>
@@ -26,6 +27,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "millrace/core/owned.h"
 #include "millrace/core/time.h"
@@ -36,6 +38,7 @@
 
 namespace millrace {
 
+class AnswerService;
 class Server;
 
 /// Answers that run at once; beyond it begin() answers 503.
@@ -102,12 +105,12 @@ inline AlonePolicy stop_at_once() {
   return {Duration{0}};
 }
 
-/// An answer's end, for who makes its last event.
+/// An answer's end, for the function that makes its last events.
 struct AnswerEnding {
   std::string_view id;        ///< the answer's
   AnswerEnd end;              ///< never kNone
   std::string_view sentence;  ///< of fail(); otherwise as sentence_of(end)
-  std::uint64_t number;       ///< of the event: the answer has `number - 1` before it
+  std::uint64_t number;       ///< of the first of these events: the answer has `number - 1` before it
   std::string_view note;      ///< BeginOptions::note
 };
 
@@ -149,12 +152,12 @@ struct AnswersOptions {
   /// leave it empty otherwise. At most kMaxClientNameBytes.
   std::string node = {};
 
-  /// Makes the last event of an answer, in the words of a vendor's format; nothing: there is none. Called for every
-  /// end, kFinished included, on any thread, without a lock; must not wait. What it throws goes to
+  /// Makes the last events of an answer, in the words of a vendor's format; may be none. Called for every end,
+  /// kFinished included, on any thread, without a lock; must not wait. What it throws goes to
   /// ServerOptions::on_failure, and the usual event is sent. Without it, an answer that its producer did not finish
   /// ends with an event of type `stopped` (kStopped, kAlone), `interrupted` (kInterrupted) or `failed` (all others),
   /// whose data is JSON: `{"reason":"<sentence>"}`.
-  std::function<std::optional<OwnedAnswerEvent>(const AnswerEnding&)> last_event = nullptr;
+  std::function<std::vector<OwnedAnswerEvent>(const AnswerEnding&)> last_events = nullptr;
 };
 
 /// Options of one answer.
@@ -187,6 +190,9 @@ struct ResumeOptions {
   /// ID, otherwise its parameter `starting_after`, otherwise from the beginning. A number beyond the last event: a
   /// running answer goes on with its next event, and one that is over gives 204.
   std::optional<std::uint64_t> starting_after = {};
+
+  /// The client's user, where there is no authorizer to say it, as in BeginOptions::owner.
+  std::string user = {};
 
   /// As in AnswersOptions, for this request.
   std::optional<CursorForm> cursor = {};
@@ -271,8 +277,9 @@ class Answers {
   /// Begins an answer in the handler of `request`, whose response becomes its stream: the ID is in the header
   /// `Millrace-Answer`, and begins every event's ID. A request with the `Idempotency-Key` of an earlier one of the same
   /// user, or with a last event ID of one of his answers, joins that answer instead (Answer::is_joined()); with the key
-  /// and another body it is refused (422). If the request is refused, the response says why (400, 401, 403, 404, 422,
-  /// 503) and the handle is over. Throws InvalidOption if one of `options` is invalid.
+  /// and another body it is refused (422). If the request is refused, the response says why (400, 401, 403, 404, 409
+  /// where there is an answer with BeginOptions::id, 422, 503) and the handle is over. Throws InvalidOption if one of
+  /// `options` is invalid.
   Answer begin(const httplib::Request& request, httplib::Response& response, const BeginOptions& options = {});
   /// Begins one that nobody has asked for by a request of this server. The handle is over if there are too many
   /// (AnswersOptions::max_running), or the store takes nothing now.
@@ -283,8 +290,9 @@ class Answers {
                  const ResumeOptions& options = {});
 
   /// Stops an answer in the handler of `request`, and answers 204, or why not. Only its owner may; one without an owner
-  /// everybody who may subscribe to it.
-  Stopped stop(const httplib::Request& request, httplib::Response& response, std::string_view id);
+  /// everybody who may subscribe to it. `user` is the client's, where there is no authorizer to say it.
+  Stopped stop(const httplib::Request& request, httplib::Response& response, std::string_view id,
+               std::string_view user = {});
   /// Stops an answer for the program itself, which has checked rights. All listeners get the same last event.
   Stopped stop(std::string_view id);
 
@@ -292,8 +300,8 @@ class Answers {
   std::optional<AnswerInfo> find(std::string_view id) const;
   /// The same for the client of `request`, as resume() would let it listen; where there is nothing, the response says
   /// why (401, 404).
-  std::optional<AnswerInfo> find(const httplib::Request& request, httplib::Response& response,
-                                 std::string_view id) const;
+  std::optional<AnswerInfo> find(const httplib::Request& request, httplib::Response& response, std::string_view id,
+                                 std::string_view user = {}) const;
 
   /// The ID of the answer that the request's last event ID belongs to; empty if it has none of this form. For routes
   /// whose path has no ID.
@@ -303,8 +311,11 @@ class Answers {
   AnswersStatistics statistics() const;
 
  private:
-  class State;
-  std::shared_ptr<State> state_;
+  Answer join(const httplib::Request& request, httplib::Response& response, std::string_view id,
+              const BeginOptions& options);
+
+  Server& server_;
+  std::shared_ptr<AnswerService> service_;
 };
 
 }  // namespace millrace
