@@ -28,7 +28,7 @@ JetStreamEventLog::JetStreamEventLog(Options options) : options_(std::move(optio
   connection_ = std::make_unique<NatsConnection>(NatsConnection::Options{
       .address = options_.address, .credentials = options_.credentials, .on_change = [this] { connection_changed(); }});
   connected_ = connection_.get();
-  // Servers that have just been started may have to agree on a leader first.
+  // Servers that have just started may have to elect a leader first.
   const auto begun = std::chrono::steady_clock::now();
   while (true) {
     try {
@@ -37,7 +37,7 @@ JetStreamEventLog::JetStreamEventLog(Options options) : options_(std::move(optio
     } catch (const ForeignStream&) {
       throw;
     } catch (const NoJetStream&) {
-      // Nor may they have found each other.
+      // They may not have found each other yet.
       if (std::chrono::steady_clock::now() - begun >= kStoreConnectTimeout) throw;
     } catch (const StoreUnavailable&) {
       if (std::chrono::steady_clock::now() - begun >= kStoreStartTimeout) throw;
@@ -72,7 +72,7 @@ void JetStreamEventLog::start(Callbacks callbacks) {
   try {
     there = queries_->state().head;
   } catch (const StoreUnavailable&) {
-    // Then it comes when it comes.
+    // Then it arrives later.
   }
   follower_->start(std::move(callbacks.on_appended));
   prober_ = Repetition([this](const Repetition::IsStopping&) { probe(); }, kStoreRetry);
@@ -93,7 +93,7 @@ void JetStreamEventLog::append(std::span<const Publication> publications, std::s
   if (const std::string reason = trouble(); !reason.empty()) throw StoreUnavailable(append_refusal(reason));
   if (!connection_->is_connected()) throw StoreUnavailable(append_refusal("there is no connection to NATS"));
   std::size_t begun = 0;
-  // Marks change what comes behind them: that is sent once they are there.
+  // Marks decide how later publications are handled, so those are sent after the marks are stored.
   for (std::size_t i = 0; i < publications.size(); ++i) {
     const bool is_mark = publications[i].kind != Publication::Kind::kEvent;
     const bool is_last = i + 1 == publications.size();
@@ -102,11 +102,11 @@ void JetStreamEventLog::append(std::span<const Publication> publications, std::s
     append_some(publications.subspan(begun, i + 1 - begun), sequences.subspan(begun, i + 1 - begun));
     begun = i + 1;
   }
-  // Stored it is, also where the follower takes longer.
+  // The entries are stored even if the follower takes longer.
   follower_->wait_for(*std::max_element(sequences.begin(), sequences.end()));
 }
 
-// Puts each one's sequence into `sequences`, or 0 where there was nothing to append.
+// Writes the sequence of each publication to `sequences`; 0 if there was nothing to append.
 void JetStreamEventLog::append_some(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
   struct Outgoing {
     std::size_t index;
@@ -130,8 +130,8 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
       if (!keys.insert(name).second) continue;
       const auto found = queries_->find(*key);
       if (found && !is_stale(publication, *found)) continue;
-      // Of two that are sent at the same time, the stream takes one. Where an event with this ID has been here, but is
-      // forgotten, that is part of the name.
+      // The stream takes only one of two messages with the same name. If an earlier event with this ID no longer
+      // counts, its sequence is a part of the name.
       if (found) name.append(1, '-').append(std::to_string(*found));
       message.headers.emplace_back("Nats-Msg-Id", std::move(name));
     }
@@ -139,7 +139,7 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
     messages.push_back(std::move(message));
   }
   if (messages.empty()) return;
-  const bool has_ids = !keys.empty();  // the index is written without waiting for the follower
+  const bool has_ids = !keys.empty();  // then the index is written without waiting for the follower
   std::vector<NatsAck> acks =
       sender_->send(messages, has_ids ? MessageSender::Until::kStored : MessageSender::Until::kHandedOver);
 
@@ -147,7 +147,7 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
   std::vector<std::string> texts(sent.size());
   for (std::size_t i = 0; i < sent.size(); ++i) {
     const Publication& publication = publications[sent[i].index];
-    // The stream remembers IDs for a while, also those of events that are not here any more.
+    // For a while the stream also remembers IDs of events that are gone.
     while (acks[i].duplicate && is_stale(publication, acks[i].sequence)) {
       NatsMessage& again = messages[i];
       again.headers.back().second = sent[i].key->digest() + "-" + std::to_string(acks[i].sequence);
@@ -160,7 +160,7 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
   ++commits_;
 }
 
-// Whether the publisher's event with its ID at this sequence is gone, or of a life of the topic that is over.
+// Whether the event with the publisher's ID at this sequence is gone, or is older than the topic's last beginning.
 bool JetStreamEventLog::is_stale(const Publication& publication, std::uint64_t sequence) const {
   return sequence < queries_->state().oldest || queries_->has_begun_anew(publication.topic.view(), sequence);
 }
@@ -185,7 +185,7 @@ void JetStreamEventLog::probe() {
   }
 }
 
-// The callers that wait for an ack would wait in vain: it goes to the lost connection.
+// Ends the waits for acks, which would go to the lost connection.
 void JetStreamEventLog::connection_changed() {
   NatsConnection* connection = connected_;
   if (connection != nullptr) connection->give_up(kLostConnection);
@@ -199,7 +199,7 @@ void JetStreamEventLog::set_trouble(std::string JetStreamEventLog::*own, const s
   if (now == told_trouble_) return;
   if (told_trouble_.empty()) ++failures_;
   told_trouble_ = now;
-  // With the lock, so that the last call has the last word.
+  // Under the lock, so that the newest status is reported last.
   if (on_status_ != nullptr) on_status_(status_of(now));
 }
 
@@ -223,7 +223,7 @@ StoreStatistics JetStreamEventLog::statistics() const {
 // --- Reading --------------------------------------------------------------------------------------------------------
 
 std::size_t JetStreamEventLog::max_event_bytes() const {
-  // What is beside the data: topic, type and ID, each at most three times as long as they are, and names.
+  // Bytes besides the data: topic, type and ID, each escaped to at most three times its length, and header names.
   constexpr std::uint64_t kHeaders = 4'096;
   const std::uint64_t most = connection_->max_payload();
   return most > kHeaders ? most - kHeaders : 1;
@@ -238,7 +238,7 @@ std::optional<std::uint64_t> JetStreamEventLog::finished_at(const TopicFilter& f
 }
 
 EventStore::Page JetStreamEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
-  // A reader may have been given events which the log is still handing over to others.
+  // The reader may already have events that on_appended has not taken yet.
   return queries_->read_after(sequence, std::max(head(), sequence), filter);
 }
 

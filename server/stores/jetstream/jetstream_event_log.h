@@ -1,11 +1,11 @@
 // JetStreamEventLog: an event log that several servers share, in a stream of NATS JetStream.
 //
-// It sends an event to the stream, which acknowledges it when as many servers as it has replicas have it. A
-// StreamFollower delivers everything that any server has appended; append() returns when its own events have come. A
-// thread checks every kStoreRetry whether the stream can be reached and accepts events.
+// It sends an event to the stream, which acknowledges it when all of its replicas have it. A StreamFollower delivers
+// everything that any server has appended; append() returns when its own events have arrived. A thread checks every
+// kStoreRetry whether the stream can be reached and accepts events.
 //
-// "All or none" of append() holds only as far as this server can know: entries that were sent before a failure may be
-// in the stream although append() threw StoreUnavailable.
+// append() cannot fully guarantee "all or none": entries that were sent before a failure may be in the stream although
+// append() threw StoreUnavailable.
 #pragma once
 
 #include <atomic>
@@ -29,16 +29,16 @@ class JetStreamEventLog final : public EventStore {
  public:
   struct Options {
     StoreAddress address;
-    std::string credentials = {};                ///< a file, or empty
-    std::optional<std::uint64_t> replicas = {};  ///< without a value: as it is; of a stream that is made: one
+    std::string credentials = {};                ///< path of a file; may be empty
+    std::optional<std::uint64_t> replicas = {};  ///< without a value: unchanged; one for a new stream
     StoreBounds bounds;
-    std::string new_epoch;      ///< of a log that is made
-    std::uint64_t preload = 0;  ///< entries that are handed over before start() returns, if there are as many
+    std::string new_epoch;      ///< for a new log
+    std::uint64_t preload = 0;  ///< entries that on_appended takes before start() returns, if the stream has as many
   };
 
-  /// Throws StoreUnavailable if the stream cannot be reached or made: the message says why.
+  /// Throws StoreUnavailable, with the reason, if the stream cannot be reached or created.
   explicit JetStreamEventLog(Options options);
-  /// No server may use it any more.
+  /// No server may still use it.
   ~JetStreamEventLog() override = default;
   JetStreamEventLog(const JetStreamEventLog&) = delete;
   JetStreamEventLog& operator=(const JetStreamEventLog&) = delete;
@@ -65,12 +65,12 @@ class JetStreamEventLog final : public EventStore {
 
   void probe();
   void connection_changed();
-  // Each of the threads has its own: what is wrong for it, or nothing.
+  // Sets a thread's own trouble; empty if all is well.
   void set_trouble(std::string JetStreamEventLog::*own, const std::string& trouble);
   std::string trouble() const;
 
   const Options options_;
-  std::function<void(const StoreStatus&)> on_status_;  // of the server that uses it: set while no thread runs
+  std::function<void(const StoreStatus&)> on_status_;  // of the server that uses the log; set while no thread runs
   std::atomic<std::uint64_t> entries_ = 0;
   std::atomic<std::uint64_t> bytes_ = 0;
   std::atomic<std::uint64_t> commits_ = 0;
@@ -81,7 +81,7 @@ class JetStreamEventLog final : public EventStore {
   std::string probing_trouble_ GUARDED_BY(trouble_mutex_);
   std::string told_trouble_ GUARDED_BY(trouble_mutex_);
 
-  std::atomic<NatsConnection*> connected_ = nullptr;  // once there is one
+  std::atomic<NatsConnection*> connected_ = nullptr;  // null until it exists
   std::unique_ptr<NatsConnection> connection_;
   std::unique_ptr<StreamQueries> queries_;
   std::unique_ptr<StreamFollower> follower_;

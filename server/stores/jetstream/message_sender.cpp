@@ -23,7 +23,7 @@ std::size_t bytes_of(const std::vector<NatsMessage>& messages) {
 
 }  // namespace
 
-// A group's messages on their way.
+// A group's messages in flight.
 struct MessageSender::Batch {
   explicit Batch(std::vector<Contribution*> members) : contributions(std::move(members)) {
     for (const Contribution* contribution : contributions) {
@@ -34,16 +34,16 @@ struct MessageSender::Batch {
   }
 
   const std::vector<Contribution*> contributions;
-  std::shared_ptr<Flag> done;  // what the contributions' publishers wait for
+  std::shared_ptr<Flag> done;  // the contributions' publishers wait for it
   Mutex mutex;
   Condition over;
   std::vector<NatsAck> acks GUARDED_BY(mutex);
-  std::vector<bool> followed GUARDED_BY(mutex);  // which of them are to be handed over
+  std::vector<bool> followed GUARDED_BY(mutex);  // which messages the follower must deliver
   std::size_t left GUARDED_BY(mutex) = 0;        // not acknowledged yet
-  bool is_given_up GUARDED_BY(mutex) = false;    // then it is over with the last ack
+  bool is_given_up GUARDED_BY(mutex) = false;    // then it ends with the last ack
   bool is_over GUARDED_BY(mutex) = false;
 
-  // True if it was the last. Then `last` is the sequence that the follower is to come to.
+  // Takes an ack; returns true for the last one, and sets `last` to the sequence that the follower must reach.
   bool take(std::size_t index, NatsAck ack, std::uint64_t& last) noexcept {
     const MutexLock lock(mutex);
     acks[index] = std::move(ack);
@@ -54,7 +54,7 @@ struct MessageSender::Batch {
     return true;
   }
 
-  // Everybody has theirs before they are woken.
+  // Distributes the acks before it wakes the publishers.
   void end() noexcept {
     {
       const MutexLock lock(mutex);
@@ -90,7 +90,7 @@ std::vector<NatsAck> MessageSender::send(const std::vector<NatsMessage>& message
   return std::move(contribution.acks);
 }
 
-// Where it throws, nothing has been sent, and the place lets the others go on.
+// If it throws, nothing was sent, and the place lets the others go on.
 void MessageSender::send(Place& place) {
   const std::vector<Contribution*>& contributions = place.wait_for_turn();
   const auto deadline = std::chrono::steady_clock::now() + kStoreAckTimeout;
@@ -101,7 +101,7 @@ void MessageSender::send(Place& place) {
     try {
       follower_.when_at(last, [batch] { batch->end(); });
     } catch (const std::bad_alloc&) {
-      batch->end();  // they are stored, even if it is unknown whether they have come back
+      batch->end();  // the messages are stored, even if the follower may not have delivered them
     }
   });
   batch->done = place.take_end();
@@ -114,15 +114,14 @@ void MessageSender::send(Place& place) {
   const bool is_stored = batch->left == 0;
   batch->is_given_up = true;
   lock.unlock();
-  if (is_stored) return batch->end();  // also where the follower takes longer
+  if (is_stored) return batch->end();  // even if the follower takes longer
   connection_.give_up(on_ack, "NATS did not acknowledge it in time");
-  // A caller whose ack has just arrived is being woken.
+  // An ack that has just arrived may be ending the batch now.
   lock.lock();
   batch->over.wait(lock, is_over);
 }
 
-// Each message is sent, or has its ack at the end. Once all are sent the batch may be over, and its callers
-// gone.
+// Sends each message, or gives it a failed ack. Afterwards the batch may be over, and its callers may have returned.
 void MessageSender::send(const std::shared_ptr<Batch>& batch,
                          const std::shared_ptr<NatsConnection::OnAck>& on_ack) noexcept {
   std::size_t first = 0;

@@ -1,10 +1,9 @@
 // MessageSender: sends the messages of all concurrent publishers to JetStream, and waits for the acknowledgements. Any
 // thread.
 //
-// It sends messages in groups, each as soon as NATS has read the previous one. So a single publisher never waits for a
-// group, and many publishers cost the network and NATS few writes and reads. A group's publishers wake together, when
-// everything that they wait for has happened. If memory runs out, the affected publishers get an error; none waits
-// forever.
+// It sends messages in groups, each as soon as NATS has read the previous one, so that a single publisher never waits
+// for a group, and many publishers need few writes and reads. A group's publishers wake together, when everything that
+// they wait for has happened. If memory runs out, the affected publishers get an error; none waits for ever.
 #pragma once
 
 #include <cstdint>
@@ -21,24 +20,24 @@ class MessageSender {
  public:
   enum class Until : std::uint8_t {
     kStored,      ///< acknowledged
-    kHandedOver,  ///< and come back by the follower: of messages to its stream
+    kHandedOver,  ///< and delivered by the follower; only for messages to its stream
   };
 
-  /// Both must stay.
+  /// Both must outlive it.
   MessageSender(NatsConnection& connection, const StreamFollower& follower)
       : connection_(connection), follower_(follower) {}
 
-  /// Their acks. Throws StoreUnavailable if one of them was not acknowledged within kStoreAckTimeout; those before it
-  /// may be stored.
+  /// Returns the messages' acks. Throws StoreUnavailable if a message was not acknowledged within kStoreAckTimeout;
+  /// those before it may be stored.
   std::vector<NatsAck> send(const std::vector<NatsMessage>& messages, Until until);
 
  private:
-  // What one publisher brings, and what becomes of it.
+  // One publisher's messages, and their result.
   struct Contribution {
     const std::vector<NatsMessage>& messages;
     Until until;
-    std::vector<NatsAck> acks;  // as many, from the beginning
-    bool is_done = false;       // they are JetStream's
+    std::vector<NatsAck> acks;  // already as many as messages
+    bool is_done = false;       // the acks are from JetStream
   };
   using Place = Turns<Contribution>::Place;
   struct Batch;

@@ -25,7 +25,7 @@ void check(natsStatus status, const std::string& doing) {
   if (status != NATS_OK) throw StoreUnavailable(doing + ": " + natsStatus_GetText(status));
 }
 
-// Why connecting failed, for the operators.
+// Why connecting failed, for operators.
 std::string sentence(natsStatus status) {
   switch (status) {
     case NATS_NO_SERVER:
@@ -73,7 +73,7 @@ NatsAck refused(std::string_view trouble) noexcept {
   return ack;
 }
 
-// The number that a subject ends with, from there on.
+// The number at the end of a subject, from `begin` on.
 std::uint64_t number_behind(std::string_view subject, std::size_t begin) {
   const std::string_view digits = subject.substr(std::min(subject.size(), begin));
   std::uint64_t number = UINT64_MAX;
@@ -110,7 +110,7 @@ NatsConnection::Retired::~Retired() {
   for (natsSubscription* subscription : take()) natsSubscription_Destroy(subscription);
 }
 
-// Without memory for it, it is left to the system.
+// Without memory, the subscription is leaked.
 void NatsConnection::Retired::add(natsSubscription* subscription) noexcept {
   const MutexLock lock(mutex_);
   try {
@@ -124,7 +124,7 @@ std::vector<natsSubscription*> NatsConnection::Retired::take() {
   return std::exchange(subscriptions_, {});
 }
 
-// What was retired before a request, until its answer has come.
+// Holds subscriptions retired before a request until its answer has arrived.
 class NatsConnection::Reaping {
  public:
   explicit Reaping(Retired& retired) : retired_(retired), subscriptions_(retired.take()) {}
@@ -154,7 +154,7 @@ NatsSubscription::NatsSubscription(const NatsConnection& connection, const std::
   natsSubscription* made = nullptr;
   check(natsConnection_SubscribeSync(&made, connection.connection_.get(), subject.c_str()), "cannot subscribe to NATS");
   handle_.reset(made);
-  // The consumer's flow control bounds it before this does.
+  // The consumer's flow control sets in before this bound.
   natsSubscription_SetPendingLimits(made, -1, static_cast<int>(kStorePendingBytes));
 }
 
@@ -188,7 +188,7 @@ NatsConnection::NatsConnection(Options options) : options_(std::move(options)) {
   check(natsOptions_SetTimeout(made, kStoreConnectTimeout.count()), "NATS");
   check(natsOptions_SetReconnectWait(made, kStoreReconnectWait.count()), "NATS");
   check(natsOptions_SetMaxReconnect(made, -1), "NATS");
-  // A machine that has gone without a word is noticed by this.
+  // Detects a machine that has vanished.
   check(natsOptions_SetPingInterval(made, kStoreRetry.count()), "NATS");
   check(natsOptions_SetMaxPingsOut(made, 2), "NATS");
   check(natsOptions_SetWriteDeadline(made, kStoreAckTimeout.count()), "NATS");
@@ -231,11 +231,11 @@ NatsConnection::NatsConnection(Options options) : options_(std::move(options)) {
             this),
         "cannot subscribe to NATS");
   acks_.reset(acks);
-  natsSubscription_SetPendingLimits(acks, -1, -1);  // one for each message that is sent
+  natsSubscription_SetPendingLimits(acks, -1, -1);  // one ack per message sent
 }
 
 NatsConnection::~NatsConnection() {
-  // Callbacks that are under way use what is destroyed after this.
+  // Running callbacks use members that are destroyed afterwards.
   natsSubscription* acks = acks_.get();
   Mutex mutex;
   Condition completed;
@@ -329,7 +329,7 @@ std::string NatsConnection::new_inbox() const {
   return name;
 }
 
-// The first's token; nothing where there is no memory to wait for them.
+// Returns the first message's token; nothing if memory runs out.
 std::optional<std::uint64_t> NatsConnection::expect(std::size_t count, const std::shared_ptr<OnAck>& on_ack,
                                                     std::size_t first) {
   const MutexLock lock(awaited_mutex_);
@@ -366,7 +366,7 @@ void NatsConnection::send(const std::vector<NatsMessage>& messages, const std::s
         failure = refused(kOutOfMemory);
       }
     }
-    // Where a place in the order is lost, what comes behind it is not sent.
+    // After a failure, sends no further message, to keep the order.
     if (!failure.trouble.empty()) answer(*token + i, refused(failure.trouble));
   }
 }
@@ -375,7 +375,7 @@ void NatsConnection::flush() const {
   natsConnection_FlushTimeout(connection_.get(), kStoreAnswerTimeout.count());
 }
 
-// Unless it has been given up.
+// Delivers the ack, unless the wait was given up.
 void NatsConnection::answer(std::uint64_t token, NatsAck ack) noexcept {
   AwaitedAcks::node_type awaited;
   {
@@ -385,7 +385,7 @@ void NatsConnection::answer(std::uint64_t token, NatsAck ack) noexcept {
   if (awaited) (*awaited.mapped().on_ack)(awaited.mapped().index, std::move(ack));
 }
 
-// On a thread of the library: on every failure here, a caller still waits for the answer.
+// Runs on a thread of the library. On every failure here a caller still needs an answer.
 void NatsConnection::handle_ack(natsMsg* message) noexcept {
   const NatsSubscription::Message owner(message);
   const std::uint64_t token = number_behind(natsMsg_GetSubject(message), inbox_.size() + 1);

@@ -26,7 +26,7 @@
 
 namespace millrace {
 
-/// None of NATS's servers that can be reached has JetStream.
+/// No reachable NATS server has JetStream.
 class NoJetStream : public StoreUnavailable {
  public:
   using StoreUnavailable::StoreUnavailable;
@@ -35,14 +35,14 @@ class NoJetStream : public StoreUnavailable {
 struct NatsMessage {
   std::string subject;
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string_view data;  ///< must stay until it has been sent
+  std::string_view data;  ///< must stay valid until it is sent
 };
 
-/// What JetStream answered a message with.
+/// JetStream's answer to a message.
 struct NatsAck {
   std::uint64_t sequence = 0;
   bool duplicate = false;  ///< the stream has a message with its Nats-Msg-Id, at `sequence`
-  std::string trouble;     ///< why it was not stored, or why that is unknown; empty if it was
+  std::string trouble;     ///< why it was not stored, or why that is unknown; empty if it was stored
 };
 
 class NatsConnection;
@@ -54,9 +54,9 @@ class NatsSubscription {
   };
   using Message = std::unique_ptr<natsMsg, Destroy>;
 
-  /// The connection must stay.
+  /// The connection must outlive it.
   NatsSubscription(const NatsConnection& connection, const std::string& subject);
-  /// Null if none comes in time.
+  /// Returns null if no message arrives in time.
   Message next(std::chrono::milliseconds wait);
 
  private:
@@ -71,8 +71,8 @@ class NatsConnection {
  public:
   struct Options {
     StoreAddress address;
-    std::string credentials;          ///< file, or empty
-    std::function<void()> on_change;  ///< the connection was lost, or is there again
+    std::string credentials;          ///< path of a file; may be empty
+    std::function<void()> on_change;  ///< called when the connection is lost or restored
   };
 
   /// Connects. Throws StoreUnavailable.
@@ -84,34 +84,33 @@ class NatsConnection {
   bool is_connected() const;
   std::uint64_t max_payload() const;
 
-  /// Asks JetStream, `$JS.API.<what>`. An answer that is an error comes as `error`.
+  /// Sends a request to JetStream, `$JS.API.<what>`. An error is in the answer's `error`.
   nlohmann::json ask(const std::string& what, const nlohmann::json& request) const;
-  /// The same with several at once: their answers, in the order of the requests.
+  /// The same with several requests at once; returns the answers in their order.
   std::vector<nlohmann::json> ask_all(const std::string& what, const std::vector<nlohmann::json>& requests) const;
 
   NatsSubscription subscribe(const std::string& subject) const;
   void reply(const char* subject) const;
   std::string new_inbox() const;
 
-  /// Puts them on their way, in order. `on_ack` is called once for each, with its index, of which `first` is the
-  /// first's, whatever happens; and must not throw.
+  /// Queues the messages in order. Calls `on_ack` exactly once for each, with its index, beginning with `first`; it
+  /// must not throw.
   using OnAck = std::function<void(std::size_t index, NatsAck ack)>;
   void send(const std::vector<NatsMessage>& messages, const std::shared_ptr<OnAck>& on_ack, std::size_t first) noexcept;
 
-  /// Sends what is on its way, at once, and waits until NATS has read it, or kStoreAnswerTimeout.
+  /// Sends the queued messages at once, and waits until NATS has read them, at most kStoreAnswerTimeout.
   void flush() const;
 
-  /// Gives up what waits for an ack: its on_ack gets `trouble`.
+  /// Gives up all waits for acks: each on_ack gets `trouble`.
   void give_up(std::string_view trouble) noexcept;
-  /// The same for one that has called send().
+  /// The same for the messages of one call of send().
   void give_up(const std::shared_ptr<OnAck>& on_ack, std::string_view trouble) noexcept;
 
  private:
   friend class NatsSubscription;
 
-  // Ended subscriptions. The library's reader holds no reference to the one whose message it is at (until its version
-  // 3.6), so that destroying it at once would free it under the reader's hands. An answer that has come since tells
-  // that the reader is past it.
+  // Ended subscriptions. Until version 3.6 the library's reader holds no reference to the subscription whose message it
+  // is reading, so destroying it at once could free it during that. A later answer shows that the reader has passed it.
   class Retired {
    public:
     Retired() = default;
@@ -139,7 +138,7 @@ class NatsConnection {
     void operator()(natsSubscription* subscription) const;
   };
 
-  using AwaitedAcks = std::map<std::uint64_t, Awaited>;  // whose entries can be taken out without memory for it
+  using AwaitedAcks = std::map<std::uint64_t, Awaited>;  // a map, because removing entries needs no memory
 
   std::optional<std::uint64_t> expect(std::size_t count, const std::shared_ptr<OnAck>& on_ack, std::size_t first);
   void handle_ack(natsMsg* message) noexcept;
@@ -155,7 +154,7 @@ class NatsConnection {
   Mutex closed_mutex_;
   Condition closing_;
   bool is_closed_ GUARDED_BY(closed_mutex_) = false;
-  mutable Retired retired_;  // goes after the connection, which ends its reader
+  mutable Retired retired_;  // destroyed after the connection, which ends its reader
   std::unique_ptr<natsConnection, Close> connection_;
   std::unique_ptr<natsSubscription, Unsubscribe> acks_;
 };

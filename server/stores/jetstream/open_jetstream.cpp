@@ -8,7 +8,7 @@
 namespace millrace {
 
 std::shared_ptr<EventStore> open_jetstream(const std::string& url, const JetStreamOptions& options) {
-  // Not the rest of it, in which a password may be.
+  // Does not show the rest, which may contain a password.
   if (!StoreAddress::is_one(url)) {
     throw InvalidOption("open_jetstream(url)",
                         "unknown scheme \"" + url.substr(0, url.find(':')) + "\"; expected nats://HOST or tls://HOST");

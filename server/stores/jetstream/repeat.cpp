@@ -32,7 +32,7 @@ void Repetition::run(State& state, const std::function<void(const IsStopping&)>&
     try {
       work(state.is_stopping);
     } catch (const std::exception&) {
-      // Where there was no memory even to say what is wrong, there may be the next time.
+      // The work reports its own failures; after a lack of memory, the next attempt may succeed.
     }
     MutexLock lock(state.mutex);
     state.stopping.wait_for(lock, pause, [&] { return state.is_stopping.load(); });

@@ -13,20 +13,19 @@ namespace millrace {
 
 class Repetition {
  public:
-  /// What the work looks at to end early.
+  /// The work checks it to end early.
   using IsStopping = std::atomic<bool>;
 
-  /// None.
+  /// Without a thread.
   Repetition() = default;
-  /// Calls `work` again and again, with a pause in between, until it is stopped. What it throws is left at that: it is
-  /// tried again.
+  /// Calls `work` repeatedly, with a pause in between, until stop(). Ignores its exceptions, and calls it again.
   Repetition(std::function<void(const IsStopping&)> work, Duration pause);
   ~Repetition() { stop(); }
   Repetition(Repetition&&) noexcept = default;
   Repetition& operator=(Repetition&& other) noexcept;
 
   bool is_running() const { return state_ != nullptr; }
-  /// Returns when the work has. Does nothing if there is none.
+  /// Returns when the work has returned. Does nothing without a thread.
   void stop();
 
  private:

@@ -30,7 +30,7 @@ StoreAddress StoreAddress::parse(std::string_view text) {
   address.tls = text.starts_with(kTls);
   const std::string_view scheme = address.tls ? kTls : kNats;
   text.remove_prefix(scheme.size());
-  // A password may hold a slash, a host may not.
+  // A password may contain a slash, a host may not.
   const std::size_t last_user_end = text.rfind('@');
   const std::size_t slash = text.find('/', last_user_end == std::string_view::npos ? 0 : last_user_end);
   if (slash != std::string_view::npos) {
@@ -43,7 +43,7 @@ StoreAddress StoreAddress::parse(std::string_view text) {
     address.stream = stream;
     text = text.substr(0, slash);
   }
-  // Who we are to the first of them, we are to all that say nothing else.
+  // The first server's user also applies to servers without one.
   std::string user;
   while (true) {
     const std::size_t comma = text.find(',');

@@ -17,7 +17,7 @@ struct StoreAddress {
   /// Throws std::invalid_argument, with a sentence that does not repeat any password.
   static StoreAddress parse(std::string_view text);
 
-  /// Without user, password or token, as it may be shown.
+  /// The address without user, password and token, for display.
   std::string shown() const;
 };
 

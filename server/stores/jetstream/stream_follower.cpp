@@ -15,10 +15,10 @@ namespace millrace {
 
 namespace {
 
-// Entries that are handed over together, at most.
+// Most entries passed to on_appended together.
 constexpr std::size_t kHandedOverTogether = 256;
 
-// Heartbeats that may fail to come.
+// Heartbeats that may be missing.
 constexpr int kMissedHeartbeats = 3;
 
 // What the reply subject of a message says of it: `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<in this
@@ -90,7 +90,7 @@ void StreamFollower::follow(const Repetition::IsStopping& is_stopping) {
     }
     hand_over();
   } catch (const std::exception& failure) {
-    // Entries that came in order count: it continues after them. Memory may be available again then.
+    // Passes on the entries that arrived in order, and continues after them at the next attempt.
     hand_over();
     options_.on_trouble(failure.what());
   }
@@ -118,7 +118,7 @@ NatsSubscription StreamFollower::consume(std::uint64_t after) const {
   return subscription;
 }
 
-// A heartbeat, or a question whether this one keeps up.
+// Answers a heartbeat or a flow control request.
 void StreamFollower::answer(const NatsSubscription::Message& message) const {
   if (const char* reply = natsMsg_GetReply(message.get()); reply != nullptr) connection_.reply(reply);
   const std::string_view stalled = header(message, "Nats-Consumer-Stalled");
@@ -149,7 +149,7 @@ void StreamFollower::handle(const NatsSubscription::Message& message) {
     entries_.push_back(std::move(*ours));
   }
   assert(position->sequence > seen_);
-  seen_ = position->sequence;  // only now: an entry that could not be taken is asked for again
+  seen_ = position->sequence;  // set last, so that an entry that failed is requested again
   if (!is_ours) hand_over();
 }
 

@@ -24,30 +24,30 @@ class StreamFollower {
  public:
   struct Options {
     std::string stream;
-    std::uint64_t head = 0;  ///< it goes on from there
-    /// Why nothing comes now, or that it does: an empty text.
+    std::uint64_t head = 0;  ///< it begins after this entry
+    /// Gets why no entries arrive now; an empty text when they do.
     std::function<void(const std::string&)> on_trouble;
   };
 
-  /// Both must stay.
+  /// Both must outlive it.
   StreamFollower(const NatsConnection& connection, const StreamQueries& queries, Options options);
 
   using OnAppended = std::function<void(std::span<const LogEntry>)>;
   void start(OnAppended on_appended);
-  /// No callback runs any more when it returns. It can be started again, and goes on from its head().
+  /// When it returns, no callback is running, and none runs later. It can be started again, and continues after head().
   void stop();
 
-  /// Handed over.
+  /// The newest entry that on_appended has taken.
   std::uint64_t head() const { return head_; }
 
-  /// Calls `reached`, which must not throw, on any thread, once the head has reached the sequence.
+  /// Calls `reached`, which must not throw, on any thread, when the head has reached the sequence.
   void when_at(std::uint64_t sequence, std::function<void()> reached) const;
 
-  /// False if it takes longer than kStoreAckTimeout.
+  /// Returns false if that takes longer than kStoreAckTimeout.
   bool wait_for(std::uint64_t sequence) const;
 
  private:
-  using WaitersByHead = std::multimap<std::uint64_t, std::function<void()>>;  // for head_
+  using WaitersByHead = std::multimap<std::uint64_t, std::function<void()>>;  // keyed by the head_ that they wait for
 
   void follow(const Repetition::IsStopping& is_stopping);
   NatsSubscription consume(std::uint64_t after) const;
@@ -63,10 +63,10 @@ class StreamFollower {
   mutable Mutex waiting_mutex_;
   mutable WaitersByHead waiting_ GUARDED_BY(waiting_mutex_);
 
-  // Of the thread.
-  std::vector<LogEntry> entries_;  // to be handed over
-  std::uint64_t seen_ = 0;         // the newest entry's
-  std::uint64_t in_consumer_ = 0;  // the newest message's
+  // Used by the thread only.
+  std::vector<LogEntry> entries_;  // for on_appended
+  std::uint64_t seen_ = 0;         // sequence of the newest entry
+  std::uint64_t in_consumer_ = 0;  // number of the newest message
   Repetition thread_;
 };
 

@@ -28,7 +28,7 @@ constexpr int kStreamNameInUse = 10058;
 constexpr int kNotFound = 404;
 
 constexpr std::string_view kDescription = "Millrace event log, epoch ";
-// In the place of an empty publisher_key(). The header's absence says that the event is from before there were any.
+// In place of an empty publisher_key(). Events of older versions do not have the header.
 constexpr std::string_view kProgram = "-";
 
 std::int64_t nanoseconds(Duration duration) {
@@ -39,7 +39,7 @@ std::int64_t bound(std::optional<std::uint64_t> value) {
   return value ? static_cast<std::int64_t>(std::min<std::uint64_t>(*value, INT64_MAX)) : -1;
 }
 
-// The answer; null if what was asked for is not there.
+// Returns the answer; null if the requested item does not exist. Throws for other errors.
 json checked(json answer) {
   const auto error = answer.find("error");
   if (error == answer.end()) return answer;
@@ -58,7 +58,7 @@ std::string from_base64(const std::string& text) {
   return bytes;
 }
 
-// Of `NATS/1.0\r\nName: value\r\n…\r\n\r\n`.
+// A value from `NATS/1.0\r\nName: value\r\n…\r\n\r\n`.
 std::string header(std::string_view block, std::string_view name) {
   const std::size_t line = block.find("\r\n" + std::string(name) + ":");
   if (line == std::string_view::npos) return {};
@@ -80,14 +80,14 @@ StreamEntry entry_of(const json& answer) {
           .data = from_base64(message.value("data", std::string()))};
 }
 
-// What is of the stream alone: its description, else when it was made.
+// A value unique to the stream: its description, otherwise the time of its creation.
 std::string epoch_of(const json& info) {
   const std::string description = info.at("config").value("description", std::string());
   if (description.starts_with(kDescription)) return description.substr(kDescription.size());
   return sha256(info.value("created", std::string())).substr(0, 8);
 }
 
-// What an ID goes by in the index.
+// An ID's token in the index.
 std::string id_token(std::string_view publisher_id) {
   return sha256(publisher_id).substr(0, 32);
 }
@@ -96,7 +96,7 @@ std::string publisher_token(const std::string& publisher) {
   return publisher.empty() ? std::string(kProgram) : publisher;
 }
 
-// And back.
+// The inverse.
 std::string publisher_of(const std::string& token) {
   if (token.empty()) return std::string(kAnyPublisher);
   return token == kProgram ? std::string() : token;
@@ -110,7 +110,7 @@ IdKey IdKey::of(const Publication& publication) {
           .publisher = publisher_key(publication.publisher)};
 }
 
-// No topic and no ID holds a line end.
+// Neither topics nor IDs contain line ends.
 std::string IdKey::digest() const {
   return sha256(std::string(topic).append(1, '\n').append(id).append(1, '\n').append(publisher));
 }
@@ -134,7 +134,7 @@ StreamQueries::StreamQueries(const NatsConnection& connection, Options options)
   epoch_ = epoch_of(info);
   config["name"] = ids();
   config["description"] = "Where the events of " + options_.name + " are, by their publishers' IDs";
-  // The first as long as servers of versions before write there.
+  // The first pattern is for servers of older versions, which still write there.
   config["subjects"] = {ids() + ".*", ids() + ".*.*.>"};
   config["max_msgs_per_subject"] = 1;
   config["num_replicas"] = info.at("config").value("num_replicas", 1);
@@ -143,12 +143,12 @@ StreamQueries::StreamQueries(const NatsConnection& connection, Options options)
   has_former_ids_ = !checked(a_former).is_null();
 }
 
-// What JetStream says of the stream, which is made, or is given its limits, if need be.
+// Returns JetStream's description of the stream; creates the stream or updates its limits if necessary.
 json StreamQueries::prepare(const std::string& name, const json& config, const json& former_subjects) const {
   json info = checked(connection_.ask("STREAM.INFO." + name, nullptr));
   if (info.is_null()) {
     json created = connection_.ask("STREAM.CREATE." + name, config);
-    // Another node may have been faster.
+    // Another server may have created it meanwhile.
     const bool is_there = created.contains("error") && created["error"].value("err_code", 0) == kStreamNameInUse;
     info = checked(is_there ? connection_.ask("STREAM.INFO." + name, nullptr) : std::move(created));
     if (info.is_null()) throw StoreUnavailable("JetStream: the stream \"" + name + "\" cannot be created");
@@ -198,11 +198,11 @@ std::optional<std::uint64_t> StreamQueries::last(const std::string& subject) con
 
 // --- Publishers' IDs ------------------------------------------------------------------------------------------------
 
-// What an entry of the index says, while it is true.
+// The sequence in an entry of the index; nothing if the event is gone.
 std::optional<std::uint64_t> StreamQueries::indexed(const StreamEntry& entry, std::uint64_t oldest) const {
   std::uint64_t sequence = 0;
   std::from_chars(entry.data.data(), entry.data.data() + entry.data.size(), sequence);
-  // The index may have outlived the stream that it was made for.
+  // The index may belong to an earlier stream of this name.
   if (entry.data != std::to_string(sequence) + ' ' + epoch_) return std::nullopt;
   if (sequence < oldest) return std::nullopt;
   return sequence;
@@ -226,7 +226,7 @@ std::optional<OwnedTopic> StreamQueries::topic_at(std::uint64_t sequence) const 
 std::optional<std::uint64_t> StreamQueries::find(const IdKey& key) const {
   const auto found = indexed_at(index_subject(key));
   if (found || !has_former_ids_) return found;
-  // One from before has no publisher: it counts as everyone's.
+  // An entry of an older version has no publisher: it counts as every publisher's.
   const auto pattern = TopicPattern::parse(key.topic);
   return pattern ? former(key.id, TopicFilter({*pattern})) : std::nullopt;
 }
@@ -245,8 +245,8 @@ std::optional<std::uint64_t> StreamQueries::former(std::string_view publisher_id
   return oldest;
 }
 
-// The index is in nearly the same order as the events: where two servers publish at the same time, by no more than what
-// both have on their way. So only what is close behind the first can be older than that.
+// The index has nearly the same order as the events: it differs by at most the events that two servers have in flight
+// at the same time. So only entries shortly after the first one found can be older.
 std::optional<std::uint64_t> StreamQueries::find(std::string_view publisher_id, const TopicFilter& filter) const {
   constexpr std::uint64_t kOutOfOrder = 2 * kStoreGroupEntries;
   std::optional<std::uint64_t> oldest = has_former_ids_ ? former(publisher_id, filter) : std::nullopt;
@@ -283,9 +283,8 @@ NatsMessage StreamQueries::index_entry(const IdKey& key, std::uint64_t sequence,
 
 // --- Reading --------------------------------------------------------------------------------------------------------
 
-// The first entries from this sequence on whose subject matches: as many as `ahead`, if they lie close together. Asks
-// for what begins at each sequence, all at once, so that none can be missed; and for twice as many the next time, where
-// these were all of them.
+// The first matching entries from this sequence on, up to `ahead` if they lie close together. Requests, all at once,
+// the first match from each sequence on, so that none can be missed. Doubles `ahead` if every sequence matched.
 std::deque<StreamEntry> StreamQueries::next(const std::string& stream, const std::string& subject, std::uint64_t from,
                                             std::size_t& ahead) const {
   std::vector<json> requests;
@@ -310,10 +309,10 @@ EventStore::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t
   struct Run {
     std::string subject;
     std::deque<StreamEntry> next = {};
-    std::size_t ahead = 1;  // asked for at once
+    std::size_t ahead = 1;  // requests at once
   };
   const bool is_literal = filter.is_literal();
-  // For the others JetStream looks at every entry, as far as is allowed here.
+  // For wildcards JetStream checks every entry, so this bounds their number.
   const std::uint64_t last = is_literal ? head : std::min(head, sequence + EventStore::kPageScan);
   std::vector<Run> runs;
   const auto advance = [&](Run& run, std::uint64_t from) {
@@ -331,7 +330,7 @@ EventStore::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t
       return a.next.front().sequence < b.next.front().sequence;
     });
     const StreamEntry entry = least->next.front();
-    // A pattern of everybody's does not match topics of Millrace's own, as its subject does.
+    // Unlike its subject, a pattern does not match Millrace's own topics.
     std::optional<LogEntry> one = log_entry(entry);
     if (one && filter.matches(one->topic)) {
       bytes += one->payload.size();
@@ -347,7 +346,7 @@ EventStore::Page StreamQueries::read_after(std::uint64_t sequence, std::uint64_t
       return !advance(run, entry.sequence + 1);
     });
   }
-  // Asked for last: what was there when this answers was there when the entries were read.
+  // Reads the state last: what exists now also existed when the entries were read.
   const State now = state();
   if (now.head < head) throw StoreUnavailable("the NATS server that answered is behind the others");
   page.oldest = now.oldest;

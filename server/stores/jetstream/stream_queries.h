@@ -1,11 +1,11 @@
 // StreamQueries: the two streams of a log in JetStream, and the queries on them, sent to their leaders. Any thread.
-// Throws StoreUnavailable if there is no answer.
+// Throws StoreUnavailable without an answer.
 //
-// The stream NAME has the entries, by their topics: `NAME.e.<topic_subject>` events, `NAME.f.…` finishes, `NAME.b.…`
-// beginnings. The stream NAME-ids has the position of the newest event with a publisher's ID, also by topics, so that
+// The stream NAME has the entries by topic: `NAME.e.<topic_subject>` events, `NAME.f.…` finishes, `NAME.b.…`
+// beginnings. The stream NAME-ids has the position of the newest event with a publisher's ID, also by topic, so that
 // JetStream itself matches a subscription's patterns: `NAME-ids.<digest of the ID>.<publisher_key>.<topic_subject>`.
 // Earlier versions used only `NAME-ids.<digest>`, with the digest of the ID, or of `<topic>\n<ID>` if the ID belonged
-// to its topic. Entries of these versions are still found.
+// to its topic. Queries still find entries of these versions.
 #pragma once
 
 #include <cstddef>
@@ -21,18 +21,18 @@
 
 namespace millrace {
 
-/// An entry, as the stream has it.
+/// An entry in the form of the stream.
 struct StreamEntry {
   std::uint64_t sequence = 0;
   std::string subject;
-  std::string type;       // as these headers are written
+  std::string type;       // these are values of headers, still escaped
   std::string id;         //
   std::string publisher;  //
   std::string retry;      //
   std::string data;
 };
 
-/// The stream with this name is not Millrace's: waiting does not help.
+/// The stream with this name does not belong to Millrace: waiting does not help.
 class ForeignStream : public StoreUnavailable {
  public:
   using StoreUnavailable::StoreUnavailable;
@@ -45,7 +45,7 @@ struct IdKey {
   std::string publisher;  ///< publisher_key()
 
   static IdKey of(const Publication& publication);
-  /// For JetStream's own look at what has come already (Nats-Msg-Id).
+  /// For JetStream's own detection of duplicates (Nats-Msg-Id).
   std::string digest() const;
 };
 
@@ -53,7 +53,7 @@ class StreamQueries {
  public:
   struct Options {
     std::string name;
-    std::optional<std::uint64_t> replicas = {};  ///< without a value: as it is; of a stream that is made: one
+    std::optional<std::uint64_t> replicas = {};  ///< without a value: unchanged; one for a new stream
     StoreBounds bounds;
     std::string new_epoch;
   };
@@ -64,36 +64,36 @@ class StreamQueries {
   const std::string& epoch() const { return epoch_; }
 
   struct State {
-    std::uint64_t oldest = 1;  ///< head + 1 if it is empty
+    std::uint64_t oldest = 1;  ///< head + 1 in an empty stream
     std::uint64_t head = 0;
     std::uint64_t entries = 0;
     std::uint64_t bytes = 0;
   };
   State state() const;
 
-  /// The first entry from this sequence on whose subject matches.
+  /// The first entry with a matching subject from this sequence on.
   std::optional<StreamEntry> first(const std::string& subject, std::uint64_t from) const;
-  /// The sequence of the last.
+  /// The sequence of the last such entry.
   std::optional<std::uint64_t> last(const std::string& subject) const;
 
-  /// The sequence of the event with this key, while it is here.
+  /// The sequence of the event with this key, while the stream has it.
   std::optional<std::uint64_t> find(const IdKey& key) const;
-  /// As EventStore::find().
+  /// Like EventStore::find().
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const;
-  /// Says where it is.
+  /// The message that adds the event's position to the index.
   NatsMessage index_entry(const IdKey& key, std::uint64_t sequence, std::string& data) const;
 
-  /// As EventStore::read_after(), of entries up to `head`.
+  /// Like EventStore::read_after(), for entries up to `head`.
   EventStore::Page read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) const;
-  /// As EventStore::finished_at().
+  /// Like EventStore::finished_at().
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const;
-  /// Whether the topic has been finished and has begun anew since the entry with this sequence.
+  /// Whether the topic was finished and has begun again since the entry with this sequence.
   bool has_begun_anew(std::string_view topic, std::uint64_t sequence) const;
   bool is_finished(std::string_view topic) const;
 
-  /// What is sent for the publication.
+  /// The message for the publication.
   NatsMessage message(const Publication& publication) const;
-  /// The entry, but for the time it was published; nothing if it is not one that a log makes.
+  /// The entry, without its time of publication; nothing if a log cannot have made it.
   std::optional<LogEntry> log_entry(const StreamEntry& entry) const;
 
  private:
@@ -112,7 +112,7 @@ class StreamQueries {
   const NatsConnection& connection_;
   const Options options_;
   std::string epoch_;
-  bool has_former_ids_ = false;  // there were some when it was opened
+  bool has_former_ids_ = false;  // entries of older versions existed when it was opened
 };
 
 }  // namespace millrace

@@ -9,7 +9,7 @@ namespace millrace {
 
 namespace {
 
-// NATS has no empty token. As an escape it would be incomplete, so it stands for nothing else.
+// Stands for an empty segment, because NATS has no empty tokens. Unambiguous, because it is an incomplete escape.
 constexpr std::string_view kEmptySegment = "%";
 
 bool is_plain(char c) {

@@ -13,14 +13,14 @@
 
 namespace millrace {
 
-/// Of a topic or a topic pattern. Segments are tokens; what a token cannot hold is written `%XX`. At most three times
-/// as long.
+/// The subject of a topic or pattern. Segments become tokens; characters that a token cannot contain become `%XX`. At
+/// most three times as long.
 std::string topic_subject(std::string_view pattern);
 
 /// The topic with this subject; nothing if no topic has it.
 std::optional<OwnedTopic> subject_topic(std::string_view subject);
 
-/// Text that goes into a header: the same escapes, with blanks and line ends among them.
+/// Escapes text for a header in the same way, including blanks and line ends.
 std::string escape(std::string_view text);
 std::optional<std::string> unescape(std::string_view text);
 

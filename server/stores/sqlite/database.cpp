@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kPrimaryCode = 0xff;
 
-// Another connection of ours, or somebody's sqlite3, may hold a lock for a moment.
+// Another connection of this program, or a user's sqlite3, may hold a lock briefly.
 constexpr int kBusyMilliseconds = 5'000;
 
 std::string sentence(sqlite3* database, const std::string& doing, int code) {
@@ -30,7 +30,7 @@ SqliteError::SqliteError(sqlite3* database, const std::string& doing, int code)
 SqliteDatabase::SqliteDatabase(const std::string& path, Mode mode) {
   const int create = mode == Mode::kWrite ? SQLITE_OPEN_CREATE : 0;
   sqlite3* opened = nullptr;
-  // Only its owner uses a connection: SQLite needs no locks for it.
+  // Only its owner uses a connection, so SQLite needs no locks for it.
   const int code =
       sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | create, nullptr);
   handle_.reset(opened);
@@ -80,7 +80,7 @@ void SqliteStatement::bind(int index, std::int64_t value) {
 }
 
 void SqliteStatement::bind(int index, std::string_view value) {
-  // A null pointer would be no value.
+  // A null pointer would bind NULL.
   const char* const text = value.empty() ? "" : value.data();
   check(sqlite3_bind_text64(handle_.get(), index, text, value.size(), SQLITE_STATIC, SQLITE_UTF8));
 }

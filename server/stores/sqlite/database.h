@@ -17,9 +17,9 @@ namespace millrace {
 class SqliteError : public std::runtime_error {
  public:
   SqliteError(sqlite3* database, const std::string& doing, int code);
-  /// Without SQLite's extension.
+  /// SQLite's primary result code.
   int code() const { return code_; }
-  /// Whether the file is not what was written: trying again is no use.
+  /// Whether the file is damaged: a retry would not help.
   bool is_damage() const { return code_ == SQLITE_CORRUPT || code_ == SQLITE_NOTADB; }
 
  private:
@@ -35,7 +35,7 @@ class SqliteDatabase {
 
   /// Runs statements without parameters, and ignores their rows.
   void execute(const char* sql);
-  /// The number that a query for one has brought; 0 where it has brought none.
+  /// Runs a query for one number; returns 0 without a row.
   std::int64_t number(const char* sql);
 
   sqlite3* handle() const { return handle_.get(); }
@@ -47,23 +47,23 @@ class SqliteDatabase {
   std::unique_ptr<sqlite3, Close> handle_;
 };
 
-/// Bytes that are no text.
+/// Binary data.
 struct SqliteBlob {
   std::string_view bytes;
 };
 
-/// No value.
+/// NULL.
 struct SqliteNull {};
 
-/// What a statement brings, row by row. The statement can be run again once this has gone.
+/// A statement's result, row by row. The statement can be run again after this is destroyed.
 class SqliteRows {
  public:
   explicit SqliteRows(sqlite3_stmt* statement) : statement_(statement) {}
 
-  /// False if there is no further row.
+  /// Returns false without a further row.
   bool next();
 
-  // Columns of the row, from 0. Text lives until next().
+  // Columns of the row, from 0. Text is valid until next().
   std::int64_t number(int column) const { return sqlite3_column_int64(statement_.get(), column); }
   std::string_view text(int column) const;
   bool is_null(int column) const { return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL; }
@@ -79,14 +79,14 @@ class SqliteStatement {
  public:
   SqliteStatement(SqliteDatabase& database, std::string_view sql);
 
-  /// Runs it with values for its parameters, which must stay until it has been stepped through.
+  /// Runs the statement with values for its parameters, which must stay valid until the last row.
   template <typename... Values>
   [[nodiscard]] SqliteRows operator()(const Values&... values) {
     int index = 0;
     (bind(++index, values), ...);
     return SqliteRows(handle_.get());
   }
-  /// The same where no rows are wanted.
+  /// The same, ignoring rows.
   template <typename... Values>
   void run(const Values&... values) {
     SqliteRows rows = (*this)(values...);

@@ -19,7 +19,7 @@ LockFile::LockFile(const std::string& path) : file_(::open(path.c_str(), O_RDWR 
                                                 : "cannot lock " + path + ": " + std::strerror(error));
 }
 
-// The file stays: another program may be waiting to lock this very one.
+// Keeps the file, because another program may be waiting to lock it.
 LockFile::~LockFile() {
   ::close(file_);
 }

@@ -7,7 +7,8 @@ namespace millrace {
 
 class LockFile {
  public:
-  /// Creates a missing file. Throws std::runtime_error if another program has it, or if it cannot be created.
+  /// Locks the file; creates a missing one. Throws std::runtime_error if another program has locked it, or if it cannot
+  /// be created.
   explicit LockFile(const std::string& path);
   ~LockFile();
   LockFile(const LockFile&) = delete;

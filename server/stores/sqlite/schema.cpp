@@ -8,17 +8,17 @@ namespace millrace {
 
 namespace {
 
-// The steps from nothing to today's tables: the one at [n] leads from version n to n + 1. They are never changed, only
-// added to, since files of every version are out there.
+// The steps from an empty file to the present tables: the one at [n] leads from version n to n + 1. They are never
+// changed, only added to, because files of every version exist.
 //
-// meta     `epoch`; `head`, the newest sequence there has been, where it may be beyond those of the entries; `running`,
-//          the machine's boot ID while a program has the file open whose commits a power cut may take back.
-// entries  publisher_id is the publisher's ID (to version 2 id_key, with `<topic>\n` before it if it was its topic's
-//          own), publisher the publisher_key(), where there is an ID: of versions before, kAnyPublisher; published is
-//          in milliseconds since 1970; payload is the event in the format of event streams. Marks have none.
-// newest   of each topic with an event that is not retained and still in entries: the newest one's sequence, and
-//          whether the topic has been finished behind it.
-// retained a topic's newest event, if that is retained, whether it is still in entries or not.
+// meta     `epoch`; `head`, the newest sequence used, if it may be beyond those of the entries; `running`, the boot ID
+//          of the machine while a program whose commits a power cut may undo has the file open.
+// entries  publisher_id is the publisher's ID (to version 2 id_key, with `<topic>\n` before it if it belonged to its
+//          topic), publisher the publisher_key() if there is an ID, kAnyPublisher in rows of older versions; published
+//          is in milliseconds since 1970; payload is the event in the format of event streams. Marks have none.
+// newest   for each topic with an event that is not retained and still in entries: the newest one's sequence, and
+//          whether the topic was finished after it.
+// retained a topic's newest event, if it is retained, whether it is still in entries or not.
 constexpr std::array<const char*, kSqliteSchemaVersion> kSteps = {
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE entries (sequence INTEGER PRIMARY KEY, topic TEXT NOT NULL, kind INTEGER NOT NULL,"
@@ -28,8 +28,8 @@ constexpr std::array<const char*, kSqliteSchemaVersion> kSteps = {
 
     "CREATE INDEX finishes ON entries (topic) WHERE kind = 1;",
 
-    // A column that is added costs nothing, however large the file is. Rows are written anew only where IDs were their
-    // topics' own.
+    // Adding a column costs nothing, even in a large file. The update rewrites only rows whose IDs belonged to their
+    // topics.
     "DROP INDEX entries_by_id;"
     "ALTER TABLE entries RENAME COLUMN id_key TO publisher_id;"
     "ALTER TABLE entries ADD COLUMN publisher TEXT NOT NULL DEFAULT '*';"
@@ -55,7 +55,7 @@ void migrate(SqliteDatabase& database, int from, int to) {
 }  // namespace
 
 void create_schema(SqliteDatabase& database, int version) {
-  // Pages that are let go can then be given back to the file system without the whole file being written anew.
+  // Then free pages can be returned to the file system without rewriting the file.
   database.execute("PRAGMA auto_vacuum = INCREMENTAL");
   database.execute("PRAGMA journal_mode = WAL");
   database.execute("BEGIN IMMEDIATE");

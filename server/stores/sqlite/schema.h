@@ -5,20 +5,20 @@
 
 namespace millrace {
 
-/// What a file says of itself: `PRAGMA user_version`.
+/// The version of a file: `PRAGMA user_version`.
 inline constexpr int kSqliteSchemaVersion = 4;
 
-/// The same of whose it is: `PRAGMA application_id`, "Mlrc".
+/// The application of a file: `PRAGMA application_id`, "Mlrc".
 inline constexpr int kSqliteApplicationId = 0x4d6c7263;
 
 /// entries.kind
 enum class SqliteKind : std::int64_t { kEvent = 0, kFinish = 1, kBegin = 2 };
 
-/// Makes the tables in a file that has none, or brings those it has up to date, in one transaction. Throws
-/// StoreUnavailable if the file is another program's or a newer Millrace's, SqliteError if it cannot be used.
+/// Creates or updates the tables in one transaction. Throws StoreUnavailable if the file belongs to another program or
+/// a newer Millrace, SqliteError if it cannot be used.
 void prepare_schema(SqliteDatabase& database);
 
-/// Makes the tables as they were in `version`, so that a test can bring them up to date.
+/// Creates the tables of an older `version`, for tests of the update.
 void create_schema(SqliteDatabase& database, int version);
 
 }  // namespace millrace

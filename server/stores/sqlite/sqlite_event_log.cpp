@@ -12,10 +12,10 @@ namespace millrace {
 
 namespace {
 
-// Entries that a commit drops for each that it appends, when there are too many, so that it catches up by and by.
+// Entries that a commit drops per appended entry while the log exceeds its bounds, so that it gradually catches up.
 constexpr std::uint64_t kRetiredPerAppended = 2;
 
-// Those that are dropped at once when nothing is appended.
+// Entries dropped at once when nothing is appended.
 constexpr std::uint64_t kRetiredAtOnce = 1'024;
 
 std::int64_t milliseconds_of(std::chrono::system_clock::time_point time) {
@@ -53,7 +53,7 @@ SqliteEventLog::~SqliteEventLog() {
   try {
     if (writer_ != nullptr) writer_->close();
   } catch (const SqliteError&) {
-    // Then it counts as not closed in order, which is made up for when it is opened.
+    // Then the file counts as not closed in order, which the next start handles.
   }
 }
 
@@ -101,7 +101,7 @@ void SqliteEventLog::append(std::span<const Publication> publications, std::span
   throw StoreUnavailable(contribution.trouble != nullptr ? *contribution.trouble : append_refusal(kOutOfMemory));
 }
 
-// On every failure each of the group gets its result, and the file is unchanged or can be opened again.
+// On failure every publisher of the group gets its result, and the file is unchanged or can be opened again.
 void SqliteEventLog::write(const std::vector<Contribution*>& group) noexcept {
   try {
     hand_over(commit(group));
@@ -118,7 +118,7 @@ void SqliteEventLog::write(const std::vector<Contribution*>& group) noexcept {
   }
 }
 
-// Returns the entries that are in the file now, in order.
+// Returns the committed entries in order.
 std::vector<LogEntry> SqliteEventLog::commit(const std::vector<Contribution*>& group) {
   if (is_damaged_) writer_.reset();
   if (writer_ == nullptr) {
@@ -150,21 +150,21 @@ void SqliteEventLog::refuse(const std::vector<Contribution*>& group, std::string
     const auto trouble = std::make_shared<const std::string>(append_refusal(why));
     for (Contribution* contribution : group) contribution->trouble = trouble;
   } catch (const std::bad_alloc&) {
-    // They know by themselves what it means that nothing is said.
+    // A contribution without a result counts as failed for lack of memory.
   }
 }
 
-// Which takes back what it has begun. The log's own thread opens another.
+// Destroys the writer, which rolls back its transaction. The log's own thread opens another.
 void SqliteEventLog::give_up_writer(const char* why) noexcept {
   writer_.reset();
   try {
     set_trouble(why);
   } catch (const std::bad_alloc&) {
-    // That there is no writer says enough.
+    // Without a writer, appends are refused anyway.
   }
 }
 
-// What is committed is delivered before its publishers hear of it. To be called by whose turn it is.
+// Delivers committed entries before their publishers return. Only for the thread that has the turn.
 void SqliteEventLog::hand_over(std::span<const LogEntry> entries) noexcept {
   oldest_ = writer_->oldest();
   entries_ = writer_->entries();
@@ -185,7 +185,7 @@ void SqliteEventLog::run() {
     try {
       tend();
     } catch (const std::exception&) {
-      // What there was no memory for now is due the next time, too.
+      // Work that failed for lack of memory is repeated at the next turn.
     }
     lock.lock();
   }
@@ -195,7 +195,7 @@ void SqliteEventLog::tend() {
   bool more = true;
   while (more) {
     {
-      // Publishers go in between.
+      // Publishers get turns in between.
       auto place = turns_.alone();
       place.wait_for_turn();
       more = tend_a_while();
@@ -206,7 +206,7 @@ void SqliteEventLog::tend() {
   }
 }
 
-// True if there is more to do.
+// Returns true if more work is left.
 bool SqliteEventLog::tend_a_while() noexcept {
   try {
     return tend_to_file();
@@ -231,8 +231,8 @@ bool SqliteEventLog::tend_to_file() {
   return more;
 }
 
-// Once the file can be used again, it is known which entries it has: they are there, and
-// delivered, or it never was.
+// Once the file can be used again, delivers the entries that it has beyond the head: the result of their commit was
+// unknown.
 void SqliteEventLog::open_again() {
   if (is_damaged_) return;
   auto writer = std::make_unique<SqliteWriter>(options_.path, options_.sync, epoch_);
@@ -240,7 +240,7 @@ void SqliteEventLog::open_again() {
     throw StoreUnavailable("the file was replaced: restart the server to use it");
   }
   {
-    // A commit shows whether there is room.
+    // A commit shows whether the disk has room.
     SqliteWriter::Transaction transaction(*writer);
     writer->skip_to(head_);
     transaction.commit();
@@ -260,7 +260,7 @@ void SqliteEventLog::fail(const SqliteError& error) const {
   set_trouble(error.what());
 }
 
-// tell_trouble() is to follow, where no turn and no lock is held.
+// Call tell_trouble() afterwards, without a turn or a lock.
 void SqliteEventLog::set_trouble(const std::string& trouble) const {
   const MutexLock lock(trouble_mutex_);
   if (trouble_ == trouble) return;
@@ -269,7 +269,7 @@ void SqliteEventLog::set_trouble(const std::string& trouble) const {
   trouble_ = trouble;
 }
 
-// In their order, and one after the other, by one thread of those that come.
+// Reports changes in order, on one thread at a time.
 void SqliteEventLog::tell_trouble() const {
   MutexLock lock(trouble_mutex_);
   if (is_telling_) return;
@@ -299,7 +299,7 @@ StoreStatistics SqliteEventLog::statistics() const {
 
 // --- Reading --------------------------------------------------------------------------------------------------------
 
-// A reader that has failed opens the file anew the next time.
+// A reader that has failed opens the file again at its next use.
 template <typename Ask>
 auto SqliteEventLog::ask(Reader& reader, const Ask& question) const {
   try {
@@ -345,7 +345,7 @@ std::uint64_t SqliteEventLog::first_after(std::uint64_t sequence, const TopicFil
 }
 
 EventStore::Page SqliteEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
-  // A reader may have been given events which the log is still handing over to others.
+  // The reader may already have events that on_appended has not taken yet.
   const std::uint64_t head = std::max<std::uint64_t>(head_, sequence);
   return ask(pages_, [&](SqliteQueries& queries) { return queries.read_after(sequence, head, filter); });
 }

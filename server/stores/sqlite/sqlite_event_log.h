@@ -1,9 +1,8 @@
 // SqliteEventLog: an event log in an SQLite file.
 //
-// Concurrent publishers are committed together: the first in the queue writes the entries of all of them, while the
-// others wait. Committed entries go to on_appended, and only then append() returns: so no subscriber sees an event that
-// a crash takes back. A separate thread removes what the bounds no longer allow, shrinks the file, and reopens it after
-// a failure.
+// It commits concurrent publishers together: the first in the queue writes the entries of all, while the others wait.
+// Committed entries go to on_appended, and only then append() returns, so no subscriber sees an event that a crash
+// undoes. A separate thread removes entries beyond the bounds, shrinks the file, and reopens it after a failure.
 #pragma once
 
 #include <atomic>
@@ -34,13 +33,13 @@ class SqliteEventLog final : public EventStore {
     std::string path;
     StoreSync sync = StoreSync::kFull;
     StoreBounds bounds;
-    std::string new_epoch;                                         ///< of a log that is made
+    std::string new_epoch;                                         ///< for a new log
     std::function<std::chrono::system_clock::time_point()> clock;  ///< for the bound on age; any thread
   };
 
-  /// Throws StoreUnavailable if the file cannot be opened: the message says why.
+  /// Throws StoreUnavailable, with the reason, if the file cannot be opened.
   explicit SqliteEventLog(Options options);
-  /// No server may use it any more.
+  /// No server may still use it.
   ~SqliteEventLog() override;
   SqliteEventLog(const SqliteEventLog&) = delete;
   SqliteEventLog& operator=(const SqliteEventLog&) = delete;
@@ -65,15 +64,15 @@ class SqliteEventLog final : public EventStore {
   void tend();
 
  private:
-  // What one publisher brings, and what becomes of it.
+  // One publisher's publications, and their result.
   struct Contribution {
     std::span<const Publication> publications;
     std::span<std::uint64_t> sequences;
     bool is_done = false;
-    std::optional<std::string> refusal = {};               // of the bounds of retained events
-    std::shared_ptr<const std::string> trouble = nullptr;  // why not, if that could be said
+    std::optional<std::string> refusal = {};               // by the bounds of retained events
+    std::shared_ptr<const std::string> trouble = nullptr;  // why it failed, if memory allows the text
   };
-  // A reader with its own connection. There are two: pages take longer than other questions.
+  // A reader with its own connection. The log has two, because pages take longer than other queries.
   struct Reader {
     Mutex mutex;
     std::unique_ptr<SqliteDatabase> database GUARDED_BY(mutex);
@@ -99,24 +98,24 @@ class SqliteEventLog final : public EventStore {
   const Options options_;
   const LockFile lock_file_;
   std::string epoch_;
-  Callbacks callbacks_;                  // of the server that uses it: set while nothing else is called
-  std::atomic<std::uint64_t> head_ = 0;  // handed over
+  Callbacks callbacks_;                  // of the server that uses the log; set while no other member is called
+  std::atomic<std::uint64_t> head_ = 0;  // the newest entry that on_appended has taken
   std::atomic<std::uint64_t> oldest_ = 1;
   std::atomic<std::uint64_t> entries_ = 0;
   std::atomic<std::uint64_t> bytes_ = 0;
   std::atomic<std::uint64_t> commits_ = 0;
-  std::atomic<bool> has_finishes_ = false;  // there is one, or was
+  std::atomic<bool> has_finishes_ = false;  // the log has or had a finish
   mutable std::atomic<std::uint64_t> failures_ = 0;
 
   Turns<Contribution> turns_;
-  std::unique_ptr<SqliteWriter> writer_;  // of whose turn it is; null while the file cannot be used
+  std::unique_ptr<SqliteWriter> writer_;  // for the thread that has the turn; null while the file cannot be used
 
   mutable Reader lookups_;
   mutable Reader pages_;
 
   mutable Mutex trouble_mutex_;
   mutable std::string trouble_ GUARDED_BY(trouble_mutex_);
-  mutable std::deque<std::string> untold_ GUARDED_BY(trouble_mutex_);  // what on_status has not been given yet
+  mutable std::deque<std::string> untold_ GUARDED_BY(trouble_mutex_);  // changes not yet reported to on_status
   mutable bool is_telling_ GUARDED_BY(trouble_mutex_) = false;
   mutable std::atomic<bool> is_damaged_ = false;
 

@@ -10,10 +10,10 @@ namespace millrace {
 
 namespace {
 
-// What SQLite can count to.
+// The largest integer of SQLite.
 constexpr std::uint64_t kMaxSequence = INT64_MAX;
 
-// The number in the only row; nothing where an aggregate had nothing to go by, or there is no row.
+// The number in the only row; nothing without a row, or for an aggregate of no rows.
 std::optional<std::uint64_t> only_number(SqliteRows rows) {
   if (!rows.next() || rows.is_null(0)) return std::nullopt;
   return static_cast<std::uint64_t>(rows.number(0));
@@ -104,7 +104,7 @@ std::optional<std::uint64_t> SqliteQueries::find(std::string_view publisher_id, 
 
 std::uint64_t SqliteQueries::life_before(std::string_view topic) {
   if (!is_finished(topic)) return only_number(last_finish_(topic, kMaxSequence)).value_or(0);
-  // Its last finish has ended the life that counts.
+  // The topic's last finish has ended its current life.
   const auto last = only_number(last_of_life_(topic));
   return last ? only_number(last_finish_(topic, *last)).value_or(0) : 0;
 }
@@ -144,7 +144,7 @@ EventStore::Page SqliteQueries::read_after(std::uint64_t sequence, std::uint64_t
   return page;
 }
 
-// Looks at one entry after the other.
+// Checks one entry after the other.
 EventStore::Page SqliteQueries::scan(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
   PageScan scan(filter, sequence);
   EventStore::Page page{.through = head};
@@ -160,7 +160,7 @@ EventStore::Page SqliteQueries::scan(std::uint64_t sequence, std::uint64_t head,
   return page;
 }
 
-// Merges the topics' own lists, by the index, so that the others' entries cost nothing.
+// Merges the topics' own lists, from the index, so that entries of other topics cost nothing.
 EventStore::Page SqliteQueries::merge(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
   constexpr std::size_t kMost = EventStore::kPageEntries;
   std::vector<std::uint64_t> found;

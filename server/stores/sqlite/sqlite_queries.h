@@ -14,27 +14,27 @@ namespace millrace {
 
 class SqliteQueries {
  public:
-  /// The database must stay.
+  /// The database must outlive it.
   explicit SqliteQueries(SqliteDatabase& database);
 
-  /// The event of the topic and the publisher_key() with this ID.
+  /// The event with this ID, topic and publisher_key().
   std::optional<std::uint64_t> find(std::string_view publisher_id, std::string_view topic, std::string_view publisher);
-  /// As EventStore::find().
+  /// Like EventStore::find().
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter);
-  /// As EventStore::finished_at().
+  /// Like EventStore::finished_at().
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen);
-  /// The topic's last entry, if that is a finish.
+  /// The topic's last entry, if it is a finish.
   std::optional<std::uint64_t> is_finished(std::string_view topic);
-  /// The newest finish after which the topic has begun anew; 0 if it has not.
+  /// The newest finish after which the topic has begun again; 0 if it has not.
   std::uint64_t life_before(std::string_view topic);
-  /// As EventStore::read_after(), of entries up to `head`, from one state of the file.
+  /// Like EventStore::read_after(), for entries up to `head`, from one state of the file.
   EventStore::Page read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
-  /// As EventStore::read_newest().
+  /// Like EventStore::read_newest().
   EventStore::Page read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
                                EventStore::Topics topics);
-  /// The first retained event after `sequence` that matches, or one that does not after kPageScan of them.
+  /// The first matching retained event after `sequence`; after checking kPageScan events, one that does not match.
   std::optional<std::uint64_t> retained_after(std::uint64_t sequence, const TopicFilter& filter);
-  /// Bytes that the topic's retained event takes; 0 if it has none.
+  /// Bytes of the topic's retained event; 0 without one.
   std::size_t retained_cost(std::string_view topic);
   /// The newest entry, and the oldest.
   std::optional<std::uint64_t> newest();

@@ -11,18 +11,18 @@ namespace millrace {
 
 namespace {
 
-// Sequences that are left out after a power cut may have taken back commits: what clients have of those must never be
-// given to others. Far more than SQLite holds between two checkpoints.
+// Sequences skipped after a power cut that may have undone commits: clients may have these sequences, so they must
+// never be used again. Far more than SQLite holds between two checkpoints.
 constexpr std::uint64_t kSkippedSequences = 1'000'000;
 
-// How much is appended between two looks at the size of the file.
+// Bytes appended between two measurements of the file's size.
 constexpr std::uint64_t kMeasureEveryBytes = 64 * 1024;
 
-// Pages that shrink() gives back at once, and how many free ones are kept for what comes.
+// Pages that shrink() returns at once, and free pages that it keeps for later entries.
 constexpr std::int64_t kShrinkPages = 256;
 constexpr std::int64_t kKeptFreePages = 1024;
 
-// Changes with every start of the machine: a program that has only been killed loses nothing that it had committed.
+// Changes at every start of the machine, because a program that was only killed loses no commits.
 std::string boot_id() {
   std::string id;
   std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
@@ -100,11 +100,11 @@ SqliteWriter::SqliteWriter(const std::string& path, StoreSync sync, const std::s
   if (sqlite3_db_readonly(database_.handle(), "main") == 1) {
     throw StoreUnavailable("cannot write to the file: check its permissions, and those of its folder");
   }
-  // What is said of the file itself always reaches the disk.
+  // Statements about the file itself must reach the disk.
   database_.execute("PRAGMA synchronous = FULL");
   prepare_schema(database_);
   load(sync, new_epoch);
-  // A log that has been large once must not take that room for ever. In bytes.
+  // In bytes: a journal that was once large must not keep its size for ever.
   database_.execute("PRAGMA journal_size_limit = 16777216");
   if (sync == StoreSync::kNormal) database_.execute("PRAGMA synchronous = NORMAL");
 }
@@ -158,12 +158,12 @@ SqliteWriter::Transaction::Transaction(SqliteWriter& writer)
 
 void SqliteWriter::Transaction::commit() {
   is_over_ = true;
-  writer_.is_usable_ = false;  // as long as that is unknown
+  writer_.is_usable_ = false;  // while the result is unknown
   writer_.statements_->commit.run();
   writer_.is_usable_ = true;
 }
 
-// Without allocating: memory may have run out.
+// Does not allocate: memory may have run out.
 SqliteWriter::Transaction::~Transaction() {
   if (is_over_) return;
   sqlite3* const database = writer_.database_.handle();
@@ -186,7 +186,7 @@ bool SqliteWriter::is_new(const Publication& publication) {
   const std::string_view id = publication.event.id.view();
   if (id.empty()) return true;
   const auto found = std::max(queries_->find(id, topic, publisher_key(publication.publisher)),
-                              queries_->find(id, topic, kAnyPublisher));  // nothing is less than something
+                              queries_->find(id, topic, kAnyPublisher));  // an empty optional compares less
   return !found || *found < queries_->life_before(topic);
 }
 
@@ -213,13 +213,13 @@ std::optional<LogEntry> SqliteWriter::append(const Publication& publication,
   return entry;
 }
 
-// The entry is its topic's newest now.
+// Makes the entry its topic's newest.
 void SqliteWriter::index(const LogEntry& entry, bool is_retained) {
   if (entry.kind == Publication::Kind::kBegin) return;
   const std::string_view topic = entry.topic.view();
   const bool is_finish = entry.kind == Publication::Kind::kFinish;
   if (const std::size_t cost = retained_topics_ > 0 ? queries_->retained_cost(topic) : 0; cost > 0) {
-    // As long as the log has it, those that are behind get the last event of what is finished.
+    // Readers that are behind still get a finished topic's last event, as long as the log has it.
     if (is_finish) statements_->finish_retained.run(topic, oldest_);
     statements_->forget_retained.run(topic);
     --retained_topics_;
@@ -257,7 +257,7 @@ bool SqliteWriter::retire(const StoreBounds& bounds, std::int64_t published_now,
   if (unmeasured_bytes_ >= kMeasureEveryBytes) look_at_size();
   const std::uint64_t last = cutoff(bounds, published_now, most);
   if (last < oldest_) return false;
-  // Without an entry, only this says where to continue.
+  // If no entry is left, only this records where to continue.
   if (last >= head_) statements_->set_meta.run(std::string_view("head"), head_);
   statements_->retire_newest.run(last);
   statements_->remove.run(last);
@@ -268,11 +268,11 @@ bool SqliteWriter::retire(const StoreBounds& bounds, std::int64_t published_now,
   return removed >= most;
 }
 
-// The newest entry to go; 0 if all may stay.
+// The newest entry to remove; 0 for none.
 std::uint64_t SqliteWriter::cutoff(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most) {
   std::uint64_t count = 0;
   if (bounds.events && entries_ > *bounds.events) count = std::min(entries_ - *bounds.events, most);
-  // The newest stays, however large it is.
+  // Never removes the newest entry, even if it is too large.
   if (bounds.bytes && bytes_ > *bounds.bytes && entries_ > 1) count = std::min(entries_ - 1, most);
   std::uint64_t last = count > 0 ? oldest_ + count - 1 : 0;
   if (bounds.age) {

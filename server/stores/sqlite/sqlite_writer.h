@@ -1,8 +1,8 @@
 // SqliteWriter: the only connection that writes an event log's file. One thread at a time.
 //
-// Begin a Transaction, call append() and retire() any number of times, then commit(): all of it is stored, or nothing.
-// A transaction that is destroyed without a commit is rolled back. If that fails, or the result of a commit is unknown,
-// the writer cannot be used any more: its owner opens another.
+// Begin a Transaction, call append() and retire() any number of times, then commit(): everything is stored, or nothing.
+// Destroying a transaction without a commit rolls it back. If that fails, or the result of a commit is unknown, the
+// writer cannot be used any more: its owner opens another.
 #pragma once
 
 #include <chrono>
@@ -31,11 +31,11 @@ class SqliteWriter {
   std::uint64_t head() const { return head_; }
   std::uint64_t oldest() const { return oldest_; }
   std::uint64_t entries() const { return entries_; }
-  /// Of the file's pages that hold something, as of the last look.
+  /// Bytes of the file's used pages, as last measured.
   std::uint64_t bytes() const { return bytes_; }
   SqliteQueries& queries() { return *queries_; }
 
-  /// Whether there were finishes when it was opened.
+  /// Whether the file had finishes when it was opened.
   bool has_finishes() const { return has_finishes_; }
 
   class Transaction {
@@ -47,7 +47,7 @@ class SqliteWriter {
     void commit();
 
    private:
-    // What of the writer changes in it.
+    // The writer's members that it changes.
     struct State {
       std::uint64_t head;
       std::uint64_t oldest;
@@ -59,30 +59,30 @@ class SqliteWriter {
     };
     SqliteWriter& writer_;
     const State before_;
-    bool is_over_ = false;  // what became of it is settled, or it is the writer's end
+    bool is_over_ = false;  // committed, or the writer has failed
   };
 
-  /// Whether it can go on. Not after a SqliteError, and not where a transaction has gone wrong beyond being taken back.
+  /// Whether the writer can still be used: not after a SqliteError, or a transaction that could not be rolled back.
   bool is_usable() const { return is_usable_; }
 
   // In a transaction:
 
   /// Why the publications cannot all be appended: a sentence that names the bound of retained events. Nothing if they
-  /// can.
+  /// fit.
   std::optional<std::string> refusal(std::span<const Publication> publications, const StoreBounds& bounds);
-  /// The entry; nothing where there is nothing to append, as EventStore::append() says.
+  /// Returns the entry; nothing if nothing must be appended, as in EventStore::append().
   std::optional<LogEntry> append(const Publication& publication, std::chrono::system_clock::time_point published);
-  /// Drops what is beyond the bounds, oldest first, at most `most` entries. `published_now` in milliseconds since 1970.
-  /// True if there is more.
+  /// Drops entries beyond the bounds, oldest first, at most `most`. `published_now` is in milliseconds since 1970.
+  /// Returns true if more are left.
   bool retire(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most);
 
-  /// Notes in the file that sequences up to this one have been given away, whether their entries are here or not.
+  /// Records in the file that sequences up to this one were used, even without their entries.
   void skip_to(std::uint64_t head);
 
-  /// Gives a bounded number of free pages back to the file system, if there are many. True if there are more.
+  /// Returns a bounded number of free pages to the file system, if there are many. Returns true if more are left.
   bool shrink();
 
-  /// Says that the file is closed in order.
+  /// Records that the file was closed in order.
   void close();
 
  private:
@@ -103,7 +103,7 @@ class SqliteWriter {
   std::int64_t page_bytes_ = 0;
   bool has_finishes_ = false;
   bool is_usable_ = true;
-  std::uint64_t unmeasured_bytes_ = 0;  // appended since the last look
+  std::uint64_t unmeasured_bytes_ = 0;  // appended since the last measurement
   std::unique_ptr<SqliteQueries> queries_;
   struct Statements;
   std::unique_ptr<Statements> statements_;
