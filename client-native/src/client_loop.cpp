@@ -102,7 +102,7 @@ void ClientLoop::take_turns() {
     posted.push_back(member.get());
   }
 
-  // After taking the departures: a departing member is not posted any more, so that this finds all of its posts.
+  // After the departures: a departing member is no longer posted, so this finds all of its posts.
   take_posted(posted);
   for (const auto& member : departures) {
     std::erase(posted, member.get());
@@ -129,7 +129,7 @@ void ClientLoop::release(LoopMember* member) {
 }
 
 void ClientLoop::set_timer(LoopMember& member, std::optional<TimePoint> when) {
-  // A timer that would only move to later stays: it fires early, and is then set again.
+  // Does not move a timer to later: it fires early, and is then set again.
   if (member.timer_ == when || (when && member.timer_ && *member.timer_ <= *when)) return;
   if (member.timer_) timers_.erase({*member.timer_, &member});
   member.timer_ = when;

@@ -1,8 +1,8 @@
 // ClientLoop: the event sources of one thread.
 //
 // Its members take turns on the thread in run(). Other threads reach them through post(): they store a request in the
-// member and post it, and the member acts in its next turn. So members need no lock, and closing is as prompt during a
-// name lookup as during a wait for a retry.
+// member and post the member, which acts in its next turn. So members need no lock, and closing is prompt even during a
+// name lookup or a wait for a retry.
 #pragma once
 
 #include <atomic>
@@ -23,7 +23,7 @@ namespace millrace {
 
 class ClientLoop;
 
-/// What a loop runs. Only the loop's thread calls it, never from within a transfer's callback.
+/// A member of a loop. Only the loop's thread calls it, never from within a transfer's callback.
 class LoopMember {
  public:
   LoopMember() = default;
@@ -31,11 +31,11 @@ class LoopMember {
   LoopMember(const LoopMember&) = delete;
   LoopMember& operator=(const LoopMember&) = delete;
 
-  /// It was posted, or its timer has fired.
+  /// The member was posted, or its timer has fired.
   virtual void take_turn(TimePoint now) = 0;
-  /// Its transfer has ended.
+  /// The member's transfer has ended.
   virtual void finish(CURLcode code) = 0;
-  /// The loop releases it: it must stop everything.
+  /// The loop releases the member, which must stop everything.
   virtual void end() = 0;
 
  private:
@@ -57,10 +57,10 @@ class ClientLoop {
 
   // Any thread -----------------------------------------------------------------------------------------------------
 
-  /// The member takes part, from its first turn on. Does nothing once run() has returned.
+  /// Adds a member, which gets a first turn. Does nothing once run() has returned.
   void add(std::shared_ptr<LoopMember> member);
-  /// Releases the member, and waits for that. On the loop's own thread it does not wait: the loop releases the member
-  /// in its next round. The member must not be posted after it.
+  /// Makes the loop release the member, and waits for that. On the loop's own thread it does not wait: the loop
+  /// releases the member in its next round. The member must not be posted afterwards.
   void remove(const std::shared_ptr<LoopMember>& member);
   bool is_own_thread() const { return thread_.load() == std::this_thread::get_id(); }
 
@@ -71,10 +71,10 @@ class ClientLoop {
   // The loop's thread ----------------------------------------------------------------------------------------------
 
   CurlMulti& transfers() { return transfers_; }
-  /// Requests a turn at `when` at the latest; it may come earlier.
+  /// Requests a turn at `when` at the latest; the turn may be earlier.
   void set_timer(LoopMember& member, std::optional<TimePoint> when);
 
-  /// Whether the member may make a connection now. If not, the loop posts it when it may ask again.
+  /// Whether the member may make a connection now. If not, the loop posts the member when it may ask again.
   bool take_connection_slot(LoopMember& member);
   static bool waits_for_slot(const LoopMember& member) { return member.waits_for_slot_; }
   void return_connection_slot();

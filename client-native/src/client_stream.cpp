@@ -96,7 +96,7 @@ void ClientStream::take_turn(TimePoint now) {
     state_.handle_bytes({}, now);  // this side caused the silence so far
     exchange_.resume();
   }
-  if (!paused_) state_.handle_timeout(now);  // it counts as the server's silence only while we read
+  if (!paused_) state_.handle_timeout(now);  // silence counts only while the source reads
   go_on();
 }
 
@@ -173,8 +173,8 @@ void ClientStream::act_on(Output output) {
     case Output::kReconnect:
       attempting_ = false;
       drop_wanted_ = true;
-      // A silent connection must not be used again, nor a broken one. One of HTTP/2 that is broken libcurl has given up
-      // itself, and where only this stream has ended, it is well.
+      // A silent or broken connection must not be used again. For HTTP/2, libcurl itself has given up a broken
+      // connection; if only this stream has ended, the connection is usable.
       reuse_connection_ =
           state_.reason() != Reason::kTimeout && (state_.reason() != Reason::kNetworkError || exchange_.is_http2());
       report_error(true);
@@ -195,7 +195,7 @@ bool ClientStream::may_poll(TimePoint now) {
   return has_slot_;
 }
 
-// Does what must not happen inside a call from the transport.
+// Does the work that is not allowed inside a call from the transport.
 void ClientStream::go_on() {
   act();
   while (true) {
@@ -248,7 +248,7 @@ void ClientStream::give_back_slot() {
   if (std::exchange(has_slot_, false)) loop_.return_connection_slot();
 }
 
-// --- What the transport brings ------------------------------------------------------------------------------------
+// --- Calls from the transport ------------------------------------------------------------------------------------
 
 void ClientStream::connected() {
   give_back_slot();
@@ -272,7 +272,7 @@ bool ClientStream::receive_response(const ResponseHead& head) {
   log(LogLevel::kDebug, "the server answered " + std::to_string(head.status));
   state_.handle_response(response, now());
   act();
-  if (const auto due = state_.poll_timeout()) loop_.set_timer(*this, *due);  // perhaps of the server's heartbeat
+  if (const auto due = state_.poll_timeout()) loop_.set_timer(*this, *due);  // the response may have set a heartbeat
   return !drop_wanted_ && state_.ready_state() == ReadyState::kOpen;
 }
 
@@ -281,7 +281,7 @@ ResponseReceiver::Receipt ClientStream::receive_bytes(std::string_view chunk) {
     paused_ = true;
     return Receipt::kLater;
   }
-  if (bytes_this_turn_ >= kStreamBytesPerTurn) {  // the other streams' turn
+  if (bytes_this_turn_ >= kStreamBytesPerTurn) {  // other streams get their turn
     paused_ = true;
     loop_.post(*this);
     return Receipt::kLater;

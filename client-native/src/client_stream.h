@@ -1,7 +1,7 @@
 // ClientStream: an event source as its loop runs it: the state machine with a clock, a transport and listeners.
 //
-// act() does what the state machine outputs; it may run inside a call from the transport. go_on() does what concerns
-// the transport itself, after that call has returned.
+// act() executes the state machine's outputs; it may run inside a call from the transport. go_on() handles the
+// transport itself, after that call has returned.
 #pragma once
 
 #include <atomic>
@@ -83,13 +83,13 @@ class ClientStream final : public LoopMember, private ResponseReceiver {
 
   // Only the loop's thread uses these.
   bool started_ = false;
-  bool attempting_ = false;      // the state machine has requested a connection that has not ended for it
-  bool connect_wanted_ = false;  // and that connection has not begun
+  bool attempting_ = false;      // a connection that the state machine has requested has not ended for it
+  bool connect_wanted_ = false;  // that connection has not begun
   bool drop_wanted_ = false;     // the current transfer is no longer needed
   bool has_slot_ = false;
   bool paused_ = false;
   std::size_t bytes_this_turn_ = 0;
-  std::uint32_t id_changes_ = 0;  // changes that other threads know of
+  std::uint32_t id_changes_ = 0;  // changes already published to other threads
   bool reuse_connection_ = true;
   std::string problem_;  // the transport's description of the last network error
   std::string content_type_;

@@ -21,7 +21,7 @@ namespace {
 
 #if defined(MILLRACE_HAS_ZLIB)
 
-// gzip, also with several members; and deflate, also without zlib's frame, as some servers send it. [RFC 9110 8.4.1]
+// gzip, also with several members, and deflate, also without zlib's frame, as some servers send it. [RFC 9110 8.4.1]
 class Inflater final : public ContentDecoder::Coding {
  public:
   explicit Inflater(bool is_gzip) : is_gzip_(is_gzip) {}

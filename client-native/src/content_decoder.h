@@ -1,8 +1,8 @@
 // ContentDecoder: decodes a response's body from its Content-Encoding, piece by piece.
 //
-// libcurl could do it, but cannot be paused in the middle: it buffers the output of one read, up to 64 MiB, and beyond
-// that the transfer fails. This decoder makes the next piece only when the previous one has been taken. So a slow
-// reader makes the server wait, however well its stream compresses.
+// libcurl's own decoding cannot be paused in the middle: it buffers the output of one read, up to 64 MiB, and then the
+// transfer fails. This decoder makes the next piece only when the previous one has been taken, so that a slow reader
+// makes the server wait, however well the stream compresses.
 #pragma once
 
 #include <memory>

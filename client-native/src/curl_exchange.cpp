@@ -151,10 +151,10 @@ void CurlExchange::set_options() {
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, clamp_to_long(std::max(connect_deadline_ - now(), Duration{1})));
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, reuse_ ? 0L : 1L);
-  // Whether the server speaks HTTP/2, over which streams share a connection, is known after the TLS handshake of the
-  // first: the others wait for that.
+  // Streams share an HTTP/2 connection. Whether the server speaks HTTP/2 is known after the first TLS handshake, so
+  // others wait for that.
   if (url_.https) curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);  // ContentDecoder's
+  curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);  // ContentDecoder does it
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (options_.proxy) curl_easy_setopt(easy, CURLOPT_PROXY, options_.proxy->c_str());
   if (!options_.tls.ca_file.empty()) {
@@ -205,7 +205,7 @@ void CurlExchange::set_headers() {
   };
   for (const auto& [name, value] : request_.headers) {
     std::string line = name;
-    line += trimmed(value).empty() ? ";" : ": " + value;  // the former is libcurl's way to send an empty value
+    line += trimmed(value).empty() ? ";" : ": " + value;  // libcurl sends an empty value for `;`
     add(line);
   }
   add("Expect:");  // never wait for a `100 Continue`
@@ -243,7 +243,7 @@ std::optional<TransportResult> CurlExchange::finish(CURLcode code) {
     return std::nullopt;
   }
   if (stopped_) return std::nullopt;
-  if (!in_head_ && !handed_over_ && violation_.empty()) {  // a refusal has ended, and its explanation with it
+  if (!in_head_ && !handed_over_ && violation_.empty()) {  // a refusal and its explanation have ended
     hand_over_head();
     return std::nullopt;
   }
@@ -355,8 +355,8 @@ bool CurlExchange::hand_over_head() {
   return !stopped_;
 }
 
-// The bytes taken, in libcurl's sense: all or none. If a part of a chunk had to wait, libcurl passes the whole chunk
-// again, perhaps with more behind it.
+// Returns the bytes taken, in libcurl's sense: all or none. If a part of a chunk must wait, libcurl passes the whole
+// chunk again, perhaps with more after it.
 std::size_t CurlExchange::receive_chunk(std::string_view chunk) {
   std::string_view rest = chunk.substr(taken_);
   while (true) {
@@ -441,7 +441,7 @@ std::string CurlExchange::problem(CURLcode code) const {
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
       return "no TLS session with " + peer + ": " + words;
-    case CURLE_OUT_OF_MEMORY:  // libcurl's name for a single line of the head that is over its own limit, 100 KiB
+    case CURLE_OUT_OF_MEMORY:  // also for a line of the head over libcurl's own limit, 100 KiB
       return in_head_ ? too_large_a_head() : words;
     case CURLE_OK:
     case CURLE_GOT_NOTHING:

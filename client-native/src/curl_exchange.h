@@ -27,20 +27,21 @@ class CurlExchange {
 
   static void* owner_of(CURL* easy);
 
-  /// The last response came over HTTP/2: its connection may have other streams.
+  /// Whether the last response came over HTTP/2: its connection may have other streams.
   bool is_http2() const { return is_http2_; }
 
   /// Sends the request over a new connection. If `reuse` is true, the connection may have served before.
   void start(CurlMulti& transfers, const Url& url, TransportRequest request, bool reuse);
   bool active() const { return transfers_ != nullptr; }
 
-  /// Closes the connection. Not from within a call of the receiver, which returns kNoMore instead.
+  /// Closes the connection. Not within a call of the receiver, which returns kNoMore instead.
   void stop();
 
-  /// The transfer has ended. Returns how; nothing if the receiver wanted no more or the exchange continues elsewhere.
+  /// Called when the transfer has ended; returns its result; nothing if the receiver wanted no more or the exchange
+  /// continues elsewhere.
   std::optional<TransportResult> finish(CURLcode code);
 
-  /// The receiver takes bytes again after kLater. Not from within a call of the receiver.
+  /// The receiver takes bytes again after kLater. Not within a call of the receiver.
   void resume();
 
   /// When to call handle_timeout(): a name lookup has ended or taken too long, or the explanation of a refusal took too

@@ -53,8 +53,8 @@ CurlMulti::CurlMulti() {
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::set_timer);
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-  // Of one connection, once the server has said that it takes as many: until then libcurl puts 100 on it. Beyond that
-  // it does not wait for the next connection to be made, but makes one for each stream.
+  // Streams on one connection, once the server has allowed as many; until then libcurl puts 100 on it. Beyond that
+  // libcurl does not wait for the next connection, but makes one for each stream.
   curl_multi_setopt(multi_, CURLMOPT_MAX_CONCURRENT_STREAMS, static_cast<long>(kMaxStreamsPerConnection));
 }
 
@@ -155,7 +155,7 @@ curl_socket_t CurlMulti::open_socket(void* self, curlsocktype, curl_sockaddr* ad
   WatchedSocket& watch = multi.watches_[opened];
   multi.unregister_watch(opened, watch);
   watch.connecting = true;
-  // libcurl believes that this is the closed socket with the same number, which is watched: it will not ask again.
+  // libcurl takes this for the closed socket with the same number, which is watched, and will not ask again.
   if (watch.events != 0) multi.register_watch(opened, watch);
   return opened;
 }

@@ -1,8 +1,8 @@
 // CurlMulti: the transfers of one thread. libcurl moves the bytes, epoll says when.
 //
-// libcurl provides what a stream needs besides bytes: TLS with the system's certificates, HTTP/2, proxies, content
-// codings, addresses of both families. All of it is non-blocking, so that ten thousand transfers share a thread and
-// each can be closed at once. Only this pair of files and curl_exchange use libcurl.
+// libcurl provides everything else that a stream needs: TLS with the system's certificates, HTTP/2, proxies, addresses
+// of both families. All of it is non-blocking, so that ten thousand transfers share a thread and each can be closed at
+// once. Only curl_multi, curl_exchange and host_lookups use libcurl.
 //
 // libcurl 7.88 closes the socket of a connection attempt before it says that the socket need not be watched any more.
 // Another thread may have the same descriptor by then. So until connected() this class watches a duplicate, whose
@@ -37,8 +37,8 @@ class CurlMulti {
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
 
-  // Neither may be called from within a transfer's callback. Set a transfer's options before adding it; the loop sets
-  // those of its sockets.
+  // Neither may be called within a transfer's callback. Set a transfer's options before adding it; the loop sets those
+  // of its sockets.
   void add(CURL* easy);
   void remove(CURL* easy);
 
@@ -67,7 +67,7 @@ class CurlMulti {
     std::uint32_t events = 0;
     bool connecting = false;
     int registered = -1;           // with epoll: the socket, or a duplicate of it
-    SocketOwner* owner = nullptr;  // none: libcurl's
+    SocketOwner* owner = nullptr;  // null: libcurl
   };
 
   static constexpr int kConnected = -1;

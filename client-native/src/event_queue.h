@@ -29,7 +29,7 @@ class EventQueue {
     Entry entry{.type = std::string(event.type), .data = std::string(event.data), .has_id = event.has_id};
     if (!event.topic.empty()) entry.topic = std::make_unique<const std::string>(event.topic);
     entry.bytes = sizeof(Entry) + entry.type.size() + entry.data.size() + event.topic.size();
-    // Events that inherit an ID share it: otherwise a long ID would cost memory and time for each of them.
+    // Events that inherit an ID share it; otherwise each would cost the memory and time of a long ID.
     if (last_id_ == nullptr || std::exchange(id_changes_, id_changes) != id_changes) {
       last_id_ = std::make_shared<const std::string>(event.last_event_id);
       entry.bytes += last_id_->size();
@@ -69,7 +69,8 @@ class EventQueue {
     if (!timeout) {
       changed_.wait(lock, ready);
     } else {
-      changed_.wait_for(lock, std::min(*timeout, kMaxReconnectionTime), ready);  // longer ones overflow the clock
+      changed_.wait_for(lock, std::min(*timeout, kMaxReconnectionTime),
+                        ready);  // longer waits would overflow the clock
     }
     if (events_.empty()) return {};
     Entry entry = std::move(events_.front());
@@ -101,7 +102,7 @@ class EventQueue {
   std::size_t bytes_ GUARDED_BY(mutex_) = 0;
   std::shared_ptr<const std::string> last_id_ GUARDED_BY(mutex_);
   std::uint32_t id_changes_ GUARDED_BY(mutex_) = 0;
-  bool was_full_ GUARDED_BY(mutex_) = false;  // the source knows it, and waits
+  bool was_full_ GUARDED_BY(mutex_) = false;  // the source has been told to wait
   bool closed_ GUARDED_BY(mutex_) = false;
 };
 

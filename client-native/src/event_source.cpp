@@ -11,7 +11,7 @@
 
 namespace millrace {
 
-// A stream, and the loop that runs it: a pool's, or its own.
+// A stream, and the loop that runs it: the pool's or its own.
 class EventSource::Impl {
  public:
   Impl(std::shared_ptr<ClientLoop> loop, bool pooled, std::string_view url, EventSourceOptions options)
@@ -28,7 +28,7 @@ class EventSource::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  /// To add a listener to.
+  /// Returns the stream for adding a listener.
   ClientStream& listenable(bool callable) {
     if (begun_) throw std::logic_error("add listeners to an EventSource before run() or start()");
     if (!callable) throw std::invalid_argument("a listener of an EventSource must be callable");

@@ -1,4 +1,4 @@
-// Text of a server for people: what it says about a refusal, and more.
+// Text of a server for people, such as the explanation of a refusal.
 #pragma once
 
 #include <string>

@@ -63,7 +63,7 @@ void HostLookups::prepare(CURL* easy) {
   refused_ = false;
   std::unique_ptr<curl_slist, FreeList> list;
   for (const std::string& addresses : found_) {
-    // The plus: libcurl forgets the addresses after a minute, like those of its own lookups.
+    // With the plus, libcurl forgets the addresses after a minute, like those of its own lookups.
     curl_slist* const longer = curl_slist_append(list.get(), std::string("+").append(addresses).c_str());
     if (longer == nullptr) throw std::bad_alloc();
     [[maybe_unused]] const auto* const same = list.release();

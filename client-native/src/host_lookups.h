@@ -1,4 +1,4 @@
-// HostLookups: looks up the names that libcurl needs for one connection, the server's or its proxy's.
+// HostLookups: looks up the names that libcurl needs for one connection: the server's or the proxy's.
 //
 // libcurl does not say in advance which names it needs: that depends on the environment and the kind of proxy. So the
 // transfer starts, is stopped when libcurl begins a lookup, and starts again once the name has been found, until no
@@ -55,7 +55,7 @@ class HostLookups {
   std::vector<std::string> found_;  // `host:port:addresses`, in libcurl's notation
   std::unique_ptr<curl_slist, FreeList> list_;
 
-  // libcurl calls before each lookup, also that of an address, and does not say of which name.
+  // Counts of the lookups that libcurl begins, even of addresses; libcurl does not say of which names.
   int seen_ = 0;
   int let_pass_ = 0;
   bool refused_ = false;

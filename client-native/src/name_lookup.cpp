@@ -25,7 +25,7 @@ std::string text_of(const ares_addrinfo_node& node) {
     inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(node.ai_addr)->sin_addr, text, sizeof text);
   } else if (node.ai_family == AF_INET6) {
     inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(node.ai_addr)->sin6_addr, text, sizeof text);
-    return std::string("[").append(text).append("]");  // as a sum, GCC 12 warns of it
+    return std::string("[").append(text).append("]");  // GCC 12 warns of a sum of texts
   }
   return text;
 }

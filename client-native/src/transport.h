@@ -24,13 +24,13 @@ struct ResponseHead {
   std::string date = {};              ///< the header's value
   std::string last_event_id = {};     ///< the header's value
   std::string heartbeat = {};         ///< the value of Millrace-Heartbeat
-  std::string explanation = {};       ///< for a status other than 200: the body's first line, if it is for people
+  std::string explanation = {};       ///< for a status other than 200: the body's first line, if meant for people
 };
 
 /// Receives the response, on the thread that moves the transfer.
 class ResponseReceiver {
  public:
-  /// The connection is made, and the request is sent. Called more than once for a request that is redirected.
+  /// The connection is made, and the request is sent. Called several times for a redirected request.
   virtual void connected() = 0;
 
   /// The response waits for something until `when` at the latest: the owner of the transfer must handle it then.
