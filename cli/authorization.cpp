@@ -35,7 +35,7 @@ bool AuthorizationOptions::has_tokens() const {
 Authorization::Authorization(const AuthorizationOptions& options) {
   if (options.has_keys()) {
     KeyAuthorizer::Options keys = options.keys;
-    keys.anonymous_subscribe = !options.has_tokens();  // where there are tokens, they say who subscribes
+    keys.anonymous_subscribe = !options.has_tokens();  // with tokens, they decide about subscriptions
     keys_ = std::make_shared<KeyAuthorizer>(std::move(keys));
   }
   if (!options.has_tokens()) return;

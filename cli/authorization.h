@@ -16,7 +16,7 @@ namespace millrace::cli {
 struct AuthorizationOptions {
   KeyAuthorizer::Options keys;
   JwtAuthorizer::Options tokens;
-  std::vector<std::string> public_topics;  ///< of tokens, as they were typed
+  std::vector<std::string> public_topics;  ///< for tokens, as typed
 
   bool has_keys() const;
   bool has_tokens() const;

@@ -66,7 +66,7 @@ void check(const Load& load) {
   if (!load.trigger_path.empty() && load.expected == 0) throw UsageError("--trigger needs --expect");
 }
 
-// A socket is an open file: as many as the system lets us.
+// Raises the limit of open files, which include sockets, to the system's maximum.
 void raise_open_files() {
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);

@@ -18,7 +18,7 @@ namespace millrace::cli {
 inline constexpr int kSuccess = 0;
 inline constexpr int kFailure = 1;
 inline constexpr int kUsageError = 2;
-inline constexpr int kTimeIsUp = 3;  // of `tail`: --max-time has passed before --count events came
+inline constexpr int kTimeIsUp = 3;  // for `tail`: --max-time has passed before --count events arrived
 
 /// Set by the subcommand that is on the command line.
 using Command = std::function<int()>;

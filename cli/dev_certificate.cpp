@@ -95,7 +95,7 @@ std::string pem_of(EVP_PKEY& key) {
   return text_of(*bio);
 }
 
-// For its owner's eyes, and in one step.
+// Writes a file that only its owner can read, in one step.
 void write(const std::string& path, std::string_view text) {
   const std::string draft = path + ".new";
   const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);

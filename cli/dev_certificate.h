@@ -1,5 +1,5 @@
-// The certificate of `millrace serve --tls-dev`: for localhost, from an authority whose key is thrown away at once. So
-// whoever trusts the authority trusts this one certificate and no other.
+// The certificate of `millrace serve --tls-dev`: for localhost, from an authority whose key is deleted at once, so that
+// a client that trusts the authority trusts only this one certificate.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ struct DevCertificate {
 /// std::runtime_error with what went wrong.
 DevCertificate dev_certificate(const std::string& folder);
 
-/// Where it stands: $XDG_STATE_HOME/millrace/tls-dev, by default ~/.local/state/millrace/tls-dev. Throws
+/// The certificate's folder: $XDG_STATE_HOME/millrace/tls-dev, by default ~/.local/state/millrace/tls-dev. Throws
 /// std::runtime_error if the environment names no home.
 std::string dev_certificate_folder();
 

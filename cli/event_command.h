@@ -9,7 +9,7 @@ namespace millrace::cli {
 struct CommandEvent {
   std::string_view type;
   std::string_view id;
-  std::string_view topic;  ///< empty: the stream does not say
+  std::string_view topic;  ///< empty: unknown
   std::string_view data;
 };
 

@@ -1,5 +1,5 @@
-// What this build of the program has: each part can be left out (CMake's MILLRACE_WITH_…). What stands behind
-// `if constexpr (kHas…)` needs no library where the part is left out.
+// The parts in this build of the program; CMake's MILLRACE_WITH_… can leave each out. Code after `if constexpr (kHas…)`
+// needs no library in a build without the part.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ inline constexpr bool kHasMetrics = MILLRACE_HAS_METRICS;
 inline constexpr bool kHasNats = MILLRACE_HAS_NATS;
 inline constexpr bool kHasSqlite = MILLRACE_HAS_SQLITE;
 
-/// Refuses `option`, which needs a part that is left out: its target, and the CMake option for it.
+/// Refuses `option`, which needs a missing part; names the part's target and CMake option.
 [[noreturn]] inline void refuse_without(const std::string& option, const std::string& part,
                                         const std::string& cmake_option) {
   throw UsageError(option + ": this program was built without " + part + "; build it with the CMake option " +

@@ -89,7 +89,7 @@ nlohmann::ordered_json object_in(const PublishOptions& options, const std::strin
   return body;
 }
 
-// A line of `tail --json` says `type` where one to publish says `event`, and may have an empty ID.
+// A line of `tail --json` has `type` instead of `event`, and may have an empty ID.
 bool is_from_tail(const nlohmann::ordered_json& body) {
   return body.contains("type") && body["type"].is_string() && body.contains("id") && body["id"].is_string() &&
          !body.contains("event");
@@ -137,7 +137,7 @@ class Publisher {
     client_.set_keep_alive(true);
     leave_path_as_it_is(client_);
     client_.set_tcp_nodelay(true);
-    client_.set_connection_timeout(kConnectTimeout);  // of TLS, too
+    client_.set_connection_timeout(kConnectTimeout);  // including TLS
     if (!options.tls.ca_file.empty()) client_.set_ca_cert_path(options.tls.ca_file.c_str());
     client_.enable_server_certificate_verification(!options.tls.insecure);
   }
@@ -179,8 +179,8 @@ class ProgressLine {
   std::uint64_t published_ = 0;
 };
 
-// Publishes an event that another server has sent. Of its IDs some cannot be given by a publisher, such as those of a
-// log in memory: they get a name before them. Nothing if it is an event of that server's own.
+// Publishes an event that another server has sent. IDs that a publisher cannot give, such as those of a log in memory,
+// get a prefix. Returns nothing for an event of that server itself.
 std::optional<std::string> publish_again(nlohmann::ordered_json body, Publisher& publisher) {
   const auto type = body["type"].get<std::string>();
   const auto id = body["id"].get<std::string>();
@@ -224,7 +224,7 @@ void publish_lines(const PublishOptions& options, Publisher& publisher) {
 int publish(const PublishOptions& options) {
   check(options);
   Publisher publisher(options);
-  std::signal(SIGPIPE, SIG_IGN);  // cpp-httplib's TLS would end the program where a server hangs up
+  std::signal(SIGPIPE, SIG_IGN);  // otherwise cpp-httplib's TLS would end the program when a server hangs up
   if (options.data == "-") {
     publish_lines(options, publisher);
   } else {

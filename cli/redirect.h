@@ -11,14 +11,14 @@ namespace millrace::cli {
 
 class Redirect {
  public:
-  /// To `https_port` of the host that the client has asked for. `allowed_hosts`: the only ones, where there are any.
+  /// Redirects to `https_port` of the requested host; if `allowed_hosts` is not empty, only for these hosts.
   Redirect(int https_port, std::vector<std::string> allowed_hosts);
-  /// Ends it.
+  /// Stops the server.
   ~Redirect();
   Redirect(const Redirect&) = delete;
   Redirect& operator=(const Redirect&) = delete;
 
-  /// To be bound to its port, and then started.
+  /// The server, to be bound to its port and then started.
   Server& server() { return server_; }
   void start();
 

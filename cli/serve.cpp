@@ -57,7 +57,7 @@ int bind(Server& server, const ServeOptions& options, int wanted) {
   throw UsageError("cannot listen on " + options.host + ":" + std::to_string(wanted) + ": " + describe(options, error));
 }
 
-// Also when the server is only about to listen, which stop() by itself would miss.
+// Also works when the server is only about to listen, which stop() alone would miss.
 void drain_and_stop(Server& server, std::chrono::seconds window, const std::atomic<bool>& listening_is_over) {
   constexpr std::chrono::milliseconds kLook{10};
   while (!server.is_running() && !listening_is_over) std::this_thread::sleep_for(kLook);
@@ -70,7 +70,7 @@ std::string url_of(const std::string& host, int port, bool is_tls) {
   return (is_tls ? "https://" : "http://") + (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-// The demo page allows only what it needs. The authors of other pages know what those need.
+// The demo page's headers allow only what it needs; other pages get none.
 httplib::Headers web_headers(const ServeOptions& options) {
   if (!options.demo) return {};
   return {
@@ -151,7 +151,7 @@ int serve(const ServeOptions& options) {
   {
     // The threads of a store must not receive the signals of the watch.
     const BlockedSignals blocked;
-    if (!options.check_config) server_options.store = open_store(options);  // which a running server may have open
+    if (!options.check_config) server_options.store = open_store(options);  // a running server may have it open
     server.emplace(server_options);
   }
   server->events("/events").operations();
@@ -181,7 +181,7 @@ int serve(const ServeOptions& options) {
     };
   }
   const SignalWatch watch([&] { drain_and_stop(*server, window, listening_is_over); }, reload);
-  // Their threads inherit that the signals are blocked.
+  // Their threads inherit the blocked signals.
   std::optional<demo::PushRoutes> push;
   std::optional<demo::Demo> demo;
   if (options.demo) {

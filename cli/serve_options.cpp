@@ -189,7 +189,7 @@ TopicPatterns patterns_in(const std::vector<std::string>& texts) {
 }  // namespace
 
 ServerOptions ServeOptions::server_options() const {
-  // On the command line 0 stands for no bound, and for leaving the choice to the server.
+  // On the command line 0 means no bound, or the server's own choice.
   const auto unless_zero = [](auto value) { return value == 0 ? std::nullopt : std::optional(value); };
   const auto seconds = [](auto count) { return Duration{static_cast<Duration::rep>(count) * 1000}; };
   const auto age = [&](auto count) { return count == 0 ? std::nullopt : std::optional(seconds(count)); };

@@ -70,7 +70,7 @@ struct ServeOptions {
   std::string log_level = "info";
   std::string log_format = "text";
 
-  /// The options of the library, without TLS, the authorizer and the store.
+  /// The options for the library, without TLS, the authorizer and the store.
   ServerOptions server_options() const;
 };
 

@@ -1,6 +1,7 @@
-// SignalWatch: SIGINT, SIGTERM and SIGHUP as calls on a thread, which may do anything, instead of in a signal handler.
+// SignalWatch: calls functions for SIGINT, SIGTERM and SIGHUP on a thread, where they may do anything, instead of in a
+// signal handler.
 //
-// Create it before any other thread, so that they inherit that the signals are blocked.
+// Create it before any other thread, so that all threads inherit the blocked signals.
 #pragma once
 
 #include <signal.h>
@@ -25,8 +26,8 @@ class BlockedSignals {
 
 class SignalWatch {
  public:
-  /// Calls `on_end` once, at the first SIGINT or SIGTERM, and until then `on_hangup`, if it is not empty,
-  /// at each SIGHUP.
+  /// Calls `on_end` once, at the first SIGINT or SIGTERM, and until then, at each SIGHUP, `on_hangup` if it is not
+  /// empty.
   explicit SignalWatch(std::function<void()> on_end, std::function<void()> on_hangup = nullptr);
   /// Restores the previous effect of the signals.
   ~SignalWatch();

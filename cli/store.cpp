@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kSqlite = "sqlite:";
 
-// On the command line 0 stands for no bound.
+// On the command line 0 means no bound.
 StoreBounds bounds_of(const ServeOptions& options) {
   StoreBounds bounds{.bytes = std::nullopt,
                      .retained_topics = options.max_retained_topics,
@@ -44,7 +44,7 @@ std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
     }
     refuse_without("--store nats://…", "millrace::nats", "MILLRACE_WITH_NATS");
   }
-  // Not the rest of it, in which a password may be.
+  // Does not show the rest, which may contain a password.
   throw UsageError("--store: unknown store type \"" + name.substr(0, name.find(':')) +
                    "\"; expected sqlite:PATH or nats://HOST[:PORT]");
 }

@@ -57,7 +57,7 @@ std::string stream_url(const TailOptions& options) {
     }
     url.target += (url.target.find('?') == std::string::npos ? "?topic=" : "&topic=") + encode_query_value(topic);
   }
-  // Also behind a reconnection, whose header has an ID by then.
+  // Only counts for the first request: the header of a reconnection has an ID.
   if (options.since == protocol::kLatest && !topics.empty()) url.target += "&lastEventId=latest";
   return url.text();
 }

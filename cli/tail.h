@@ -1,4 +1,4 @@
-// `millrace tail URL`: prints the events of a stream as they come.
+// `millrace tail URL`: prints the events of a stream as they arrive.
 #pragma once
 
 #include <CLI/CLI.hpp>

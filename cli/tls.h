@@ -1,4 +1,4 @@
-// TLS of the program: certificates of `millrace serve`, and what its clients trust.
+// TLS of the program: certificates of `millrace serve`, and trust of its clients.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -11,7 +11,7 @@
 
 namespace millrace::cli {
 
-/// Of `millrace serve`.
+/// Options of `millrace serve`.
 struct TlsServeOptions {
   std::vector<std::string> certificates;
   std::vector<std::string> keys;
@@ -21,11 +21,11 @@ struct TlsServeOptions {
   int redirect_port = 0;
 };
 
-/// Nothing if the server speaks clear HTTP. Makes the certificate of --tls-dev if it is missing, and logs how to
-/// trust it. Throws UsageError if the options contradict one another.
+/// Nothing if the server speaks clear HTTP. Makes the certificate of --tls-dev if it is missing, and logs how to trust
+/// it. Throws UsageError if the options contradict one another.
 std::optional<ServerTls> server_tls(const TlsServeOptions& options);
 
-/// Of `tail`, `publish` and `bench`.
+/// Options of `tail`, `publish` and `bench`.
 struct TlsClientOptions {
   std::string ca_file;
   bool insecure = false;
