@@ -16,8 +16,8 @@ class BodyDecoder {
 
   virtual ~BodyDecoder() = default;
 
-  /// Decodes into `out`, and removes the bytes that it has read from `input`. Returns the bytes written; 0 if it
-  /// needs more input, or is broken.
+  /// Decodes into `out`, and removes the bytes that it has read from `input`. Returns the bytes written; 0 if it needs
+  /// more input, or is broken.
   virtual std::size_t decode(std::string_view& input, std::span<char> out) = 0;
 
   /// Whether the input is invalid in its encoding.

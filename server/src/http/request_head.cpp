@@ -36,8 +36,8 @@ struct Fields {
   bool keep_alive = false;  // a Connection field lists it
 };
 
-// Whether the request line's path contains an encoded NUL. cpp-httplib decodes it for the file system, which
-// ends the name there, although the rest was checked as a part of it.
+// Whether the request line's path contains an encoded NUL. cpp-httplib decodes it for the file system, which ends the
+// name there, although the rest was checked as a part of it.
 bool names_nul(std::string_view request_line) {
   return request_line.substr(0, request_line.find('?')).find("%00") != std::string_view::npos;
 }

@@ -1,5 +1,5 @@
-// RequestIntake: collects incoming requests, one after the other, each until it can be served. Pure: bytes
-// in, decisions out.
+// RequestIntake: collects incoming requests, one after the other, each until it can be served. Pure: bytes in,
+// decisions out.
 #pragma once
 
 #include <cstddef>

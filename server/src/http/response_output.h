@@ -1,5 +1,5 @@
-// ResponseOutput: one outgoing response. All responses to requests pass through it, whether cpp-httplib, an
-// event loop or a refusal made it. Pure.
+// ResponseOutput: one outgoing response. All responses to requests pass through it, whether cpp-httplib, an event loop
+// or a refusal made it. Pure.
 //
 // It drops bodies that are not allowed [RFC 9112 6.3]: in responses to HEAD, 204 and 304. It sets the fields that say
 // where a response ends and whether another may follow.

@@ -51,8 +51,7 @@ class PushService::State : public std::enable_shared_from_this<State> {
  public:
   State(Server& server, PushOptions options) : server_(server), options_(std::move(options)) {}
 
-  // One stream. It may end before the handler that opens it has returned; its callbacks keep their order
-  // nevertheless.
+  // One stream. It may end before the handler that opens it has returned; its callbacks keep their order nevertheless.
   struct Device {
     std::string uid;
     std::uint64_t visit = 0;        // the user's visit that counts it

@@ -41,8 +41,8 @@ Admission::Admission(const ServerOptions& options, std::uint64_t seed)
 
 // --- Names and origins ----------------------------------------------------------------------------------------------
 
-// A page of any site can make its own name point to this machine (DNS rebinding), and then has the same origin as
-// this server. Only the name in its request shows that.
+// A page of any site can make its own name point to this machine (DNS rebinding), and then has the same origin as this
+// server. Only the name in its request shows that.
 bool Admission::is_known_host(const httplib::Request& request) const {
   if (!on_loopback_ && options_.http.allowed_hosts.empty()) return true;
   if (!request.has_header("Host")) return true;  // not a browser

@@ -53,8 +53,8 @@ class Admission {
   bool take_events(const httplib::Request& request, const std::string& user, std::size_t events,
                    httplib::Response& response);
 
-  /// Answers OPTIONS on a route that has these methods, such as `GET, HEAD, POST`: a browser's question before it
-  /// sends a request for a page of another origin.
+  /// Answers OPTIONS on a route that has these methods, such as `GET, HEAD, POST`: a browser's question before it sends
+  /// a request for a page of another origin.
   void preflight(const httplib::Request& request, httplib::Response& response, std::string_view methods) const;
 
   const CrossOrigin& cross_origin() const { return cross_origin_; }

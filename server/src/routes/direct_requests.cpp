@@ -19,8 +19,7 @@ namespace millrace {
 
 namespace {
 
-// Whether the path matches only itself: cpp-httplib reads it as a regular expression, and decodes requested
-// paths.
+// Whether the path matches only itself: cpp-httplib reads it as a regular expression, and decodes requested paths.
 bool is_literal(std::string_view path) {
   constexpr std::string_view kSymbols = "/-_~";
   return path.starts_with('/') && std::all_of(path.begin(), path.end(), [&](char c) {

@@ -21,8 +21,7 @@ namespace {
 
 using Outcome = Subscribed::Outcome;
 
-// [docs/protocol.md, "The response"] Replaces headers of a handler and default headers: cpp-httplib would send
-// both.
+// [docs/protocol.md, "The response"] Replaces headers of a handler and default headers: cpp-httplib would send both.
 void set_event_stream_headers(httplib::Response& response, Duration heartbeat) {
   const auto set = [&response](const char* name, const std::string& value) {
     response.headers.erase(name);
@@ -91,8 +90,8 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
     return {Outcome::kFinished, "the topics are finished, and the client has all their events"};
   }
   set_event_stream_headers(response, options_.streams.heartbeat);
-  // If a proxy holds the body back, the head may still pass. After a gap there is no such ID: the
-  // client must get the gap first.
+  // If a proxy holds the body back, the head may still pass. After a gap there is no such ID: the client must get the
+  // gap first.
   if (cursor.gap_reason.empty() && !cursor.is_before_all) {
     response.set_header(std::string(protocol::kLastEventIdHeader).c_str(), feed_.id_of(cursor.sequence).text());
   }

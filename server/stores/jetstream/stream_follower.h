@@ -1,5 +1,5 @@
-// StreamFollower: delivers all entries of a log's stream, from every server, once and in the stream's order, from
-// its own thread; wakes callers that wait for an entry. Any thread.
+// StreamFollower: delivers all entries of a log's stream, from every server, once and in the stream's order, from its
+// own thread; wakes callers that wait for an entry. Any thread.
 #pragma once
 
 #include <atomic>

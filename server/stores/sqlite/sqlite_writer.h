@@ -21,8 +21,8 @@ namespace millrace {
 
 class SqliteWriter {
  public:
-  /// Opens the file, creates a missing one (with `new_epoch`), and creates its tables. Throws
-  /// StoreUnavailable or SqliteError.
+  /// Opens the file, creates a missing one (with `new_epoch`), and creates its tables. Throws StoreUnavailable or
+  /// SqliteError.
   SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch);
 
   ~SqliteWriter();

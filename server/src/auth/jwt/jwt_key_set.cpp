@@ -102,8 +102,8 @@ std::string string_in(const json& object, const char* name) {
   return member != object.end() && member->is_string() ? member->get<std::string>() : std::string();
 }
 
-// Whether the text is base64url without padding. cjose must not get other text, at which it may end the process.
-// [RFC 7515 2; RFC 4648 5]
+// Whether the text is base64url without padding. cjose must not get other text, at which it may end the process. [RFC
+// 7515 2; RFC 4648 5]
 bool is_base64url(std::string_view text) {
   const auto is_digit = [](char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
