@@ -23,10 +23,10 @@ namespace millrace {
 /// What ended an answer.
 enum class AnswerEnd : std::uint8_t {
   kNone,         ///< it is running
-  kFinished,     ///< its producer: finish(), or the last handle went
-  kFailed,       ///< its producer: fail()
+  kFinished,     ///< the producer called finish(), or destroyed the last handle
+  kFailed,       ///< the producer called fail()
   kStopped,      ///< Answers::stop()
-  kAlone,        ///< nobody has listened for as long as AnswersOptions::when_alone allows
+  kAlone,        ///< it had no listener for as long as AnswersOptions::when_alone allows
   kTooLarge,     ///< it would have become larger than AnswersOptions::max_bytes
   kTooOld,       ///< it has run for AnswersOptions::max_age
   kTooFast,      ///< more than AnswersOptions::max_waiting_bytes would have waited for the store
@@ -67,15 +67,15 @@ class Answer {
   /// `sentence` is for the listeners: it must not contain secrets.
   void fail(std::string_view sentence) const;
 
-  /// What wait_for_room() has waited for.
+  /// How a wait for room ended.
   enum class Room : std::uint8_t {
     kNow,        ///< the answer has room
-    kNotInTime,  ///< the time is over, and the store has not taken enough
+    kNotInTime,  ///< the timeout has passed, and the store has not taken enough
     kNever,      ///< the answer is over; end() says why
   };
-  /// What became of waiting: true if the answer has room.
+  /// The result of wait_for_room(): true if the answer has room.
   struct Waited {
-    /// Says what became of it.
+    /// How the wait ended.
     Room room = Room::kNever;
     /// Whether the answer has room.
     explicit operator bool() const { return room == Room::kNow; }
@@ -99,7 +99,7 @@ class Answer {
   /// Why it is over; kNone while it is running.
   AnswerEnd end() const;
 
-  /// Whether the request has joined an answer that another one had begun: it listens, and nothing is to be generated.
+  /// Whether the request has joined an answer begun by another request: it only listens, so generate nothing.
   bool is_joined() const;
 
   /// The answer's ID; empty for a handle on no answer.

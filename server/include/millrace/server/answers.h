@@ -1,4 +1,4 @@
-// Answers: answers that outlive the request that asked for them.
+// Answers: answers that outlive their requests.
 //
 // An answer is a stream with an ID, one producer and any number of listeners. A client that is cut off resumes it by
 // its last event ID or by a number; leaving is not stopping, and a stop reaches the producer from anywhere. Underneath,
@@ -14,9 +14,10 @@
 //   server.Delete("/v1/answers/([^/]+)", [&](auto& req, auto& res) { answers.stop(req, res, req.matches[1].str()); });
 //
 // With an Authorizer, the service asks it for Action::kSubscribe on the answer's topic before a request begins, resumes
-// or stops an answer. The user whom it names owns the answers that he begins: to other users they do not exist (404).
-// Without one, a program with sessions of its own names the user itself (BeginOptions::owner, ResumeOptions::user);
-// otherwise whoever has an ID may resume and stop: IDs that the service makes cannot be guessed.
+// or stops an answer. The user that it names owns the answers begun by this user; for other users they do not exist
+// (404). Without an Authorizer, a program with sessions of its own names the user itself (BeginOptions::owner,
+// ResumeOptions::user); otherwise any client with the ID may resume and stop. IDs that the service makes cannot be
+// guessed.
 #pragma once
 
 #include <chrono>
@@ -81,9 +82,9 @@ static_assert(kAnswerRoomBytes <= kMaxAnswerWaitingBytes && kMaxAnswerWaitingByt
 static_assert(kMaxAnswersRunning <= kMaxRetainedTopics);
 static_assert(kMaxAnswersRunning <= kMaxAnswersKept);
 
-/// What becomes of an answer to which nobody listens any more: how long it goes on. The clock starts when the last
-/// listener has left, and coming back stops it; an answer that was begun without a listener is not alone before one has
-/// come and left. Made by keep_going(), stop_after() and stop_at_once().
+/// How long an answer goes on without listeners. The clock starts when the last listener has left, and a returning
+/// listener stops it; an answer that began without a listener is not alone until one has come and left. Made by
+/// keep_going(), stop_after() and stop_at_once().
 struct AlonePolicy {
   std::optional<Duration> grace = {};  ///< without a value: to its end
 };
@@ -91,16 +92,16 @@ struct AlonePolicy {
 inline AlonePolicy keep_going() {
   return {};
 }
-/// It goes on, but for at most this long: for clients that come back after minutes.
+/// It goes on, but for at most this long: for clients that return after minutes.
 inline AlonePolicy keep_going(Duration at_most) {
   return {at_most};
 }
-/// It stops unless a listener comes back within this time: for clients that blink. The same clock as
+/// It stops unless a listener returns within this time: for clients with short interruptions. The same clock as
 /// keep_going(at_most).
 inline AlonePolicy stop_after(Duration grace) {
   return {grace};
 }
-/// It stops when the last listener has left: no reload is survived.
+/// It stops when the last listener has left, so it does not survive a reload.
 inline AlonePolicy stop_at_once() {
   return {Duration{0}};
 }
@@ -122,18 +123,18 @@ struct OwnedAnswerEvent {
 
 /// Options of an Answers service. Its constructor throws InvalidOption for a value that is out of range.
 struct AnswersOptions {
-  /// What becomes of an answer to which nobody listens any more.
+  /// How long an answer goes on without listeners.
   AlonePolicy when_alone = keep_going();
 
-  /// The topic above those of answers, which are `<topic>/<id>`. Two services on one hub need different ones. Keep
-  /// strangers from it where the server has an events route as well.
+  /// The topic above those of answers, which are `<topic>/<id>`. Two services on one hub need different ones. If the
+  /// server also has an events route, keep other clients from this topic.
   std::string topic = "answers";
 
-  /// Collects events for this time, at most kMaxAnswerBatch, and hands them on together: fewer packets, for listeners
-  /// who pay for each. Zero: each event goes out at once.
+  /// Collects events for this time, at most kMaxAnswerBatch, and sends them together, which needs fewer packets. Zero:
+  /// sends each event at once.
   Duration batch{0};
 
-  /// The reconnection time of listeners: who waits for the rest of a sentence does not want to wait long.
+  /// The reconnection time of listeners; short, because a reader waits for the rest of a sentence.
   Duration retry{500};
 
   /// The form of the cursor. Without a value: the request's `cursor` parameter, otherwise
@@ -170,11 +171,10 @@ struct BeginOptions {
   /// it is refused.
   bool listen = true;
 
-  /// Every user whom the authorizer lets subscribe may listen, not only the one who has begun it; stopping is still
-  /// his.
+  /// Every user that the authorizer lets subscribe may listen, not only the owner; only the owner may stop the answer.
   bool shared = false;
 
-  /// Who owns the answer, where there is no authorizer to say it, or no request; empty: nobody.
+  /// The owner, without an authorizer or a request; empty: no owner.
   std::string owner = {};
 
   /// Text that is kept with the answer, such as the model's name as JSON; at most kMaxAnswerNoteBytes.
@@ -191,7 +191,7 @@ struct ResumeOptions {
   /// running answer goes on with its next event, and one that is over gives 204.
   std::optional<std::uint64_t> starting_after = {};
 
-  /// The client's user, where there is no authorizer to say it, as in BeginOptions::owner.
+  /// The client's user, without an authorizer, as in BeginOptions::owner.
   std::string user = {};
 
   /// As in AnswersOptions, for this request.
@@ -201,7 +201,7 @@ struct ResumeOptions {
 /// What is known about an answer.
 struct AnswerInfo {
   std::string id;                               ///< its ID
-  std::string owner;                            ///< empty: nobody
+  std::string owner;                            ///< empty: no owner
   std::string note;                             ///< BeginOptions::note
   AnswerEnd end = AnswerEnd::kNone;             ///< kNone: it is running
   std::uint64_t events = 0;                     ///< that it has, the last one included
@@ -248,7 +248,7 @@ struct Stopped {
   explicit operator bool() const { return outcome == Outcome::kStopped || outcome == Outcome::kOver; }
 };
 
-/// Counts since the service was made, and what there is now.
+/// Counts since the service was created, and its current contents.
 struct AnswersStatistics {
   std::size_t running = 0;        ///< answers that this service produces
   std::size_t kept = 0;           ///< answers that are over and can be read
@@ -281,22 +281,22 @@ class Answers {
   /// where there is an answer with BeginOptions::id, 422, 503) and the handle is over. Throws InvalidOption if one of
   /// `options` is invalid.
   Answer begin(const httplib::Request& request, httplib::Response& response, const BeginOptions& options = {});
-  /// Begins one that nobody has asked for by a request of this server. The handle is over if there are too many
-  /// (AnswersOptions::max_running), or the store takes nothing now.
+  /// Begins an answer without a request of this server. The handle is over if too many answers run
+  /// (AnswersOptions::max_running), or if the store accepts nothing now.
   Answer begin(const BeginOptions& options = {});
 
-  /// Makes the response the answer's stream, or answers why there is none.
+  /// Turns the response into the answer's stream, or answers why not.
   Resumed resume(const httplib::Request& request, httplib::Response& response, std::string_view id,
                  const ResumeOptions& options = {});
 
-  /// Stops an answer in the handler of `request`, and answers 204, or why not. Only its owner may; one without an owner
-  /// everybody who may subscribe to it. `user` is the client's, where there is no authorizer to say it.
+  /// Stops an answer in the handler of `request`, and answers 204, or why not. Only the owner may stop it; without an
+  /// owner, every client that may subscribe to it. `user` is the client's user, without an authorizer.
   Stopped stop(const httplib::Request& request, httplib::Response& response, std::string_view id,
                std::string_view user = {});
   /// Stops an answer for the program itself, which has checked rights. All listeners get the same last event.
   Stopped stop(std::string_view id);
 
-  /// What is known about an answer; nothing if there is none.
+  /// What is known about an answer; nothing if it does not exist.
   std::optional<AnswerInfo> find(std::string_view id) const;
   /// The same for the client of `request`, as resume() would let it listen; where there is nothing, the response says
   /// why (401, 404).
@@ -307,7 +307,7 @@ class Answers {
   /// whose path has no ID.
   static std::string id_in(const httplib::Request& request);
 
-  /// The figures of now. They are among Server::metrics(), too.
+  /// The current statistics, which Server::metrics() also has.
   AnswersStatistics statistics() const;
 
  private:
