@@ -44,7 +44,7 @@ inline constexpr std::size_t kMaxTopicsPerSubscription = 64;
 /// most two to the power of this many paths in their tree, for any patterns.
 inline constexpr std::size_t kMaxWildcardDepth = 8;
 
-/// Longest interval in which a subscriber is handed what is newest.
+/// Longest interval at which a conflating subscriber gets the newest events.
 inline constexpr Duration kMaxConflateInterval{3'600'000};
 
 // --- Reconnection -----------------------------------------------------------------------------------------------
