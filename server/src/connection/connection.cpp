@@ -194,8 +194,7 @@ bool Connection::send_unsent() {
   return true;
 }
 
-// --- The handshake of TLS
-// ----------------------------------------------------------------------------------------------
+// --- The TLS handshake ---------------------------------------------------------------------------------------------
 
 // A handshake is expensive, so Handshakes gives it a turn. Until then the socket reports nothing more.
 void Connection::begin_handshake() {

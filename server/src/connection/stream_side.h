@@ -59,7 +59,7 @@ class StreamSide : public Subscriber::Outlet {
   /// Stops counting it as an open stream. A stream that has ended counts until its last bytes are written or dropped.
   void stop_counting();
 
-  // Of a subscription ------------------------------------------------------------------------------------------------
+  // For a subscription -----------------------------------------------------------------------------------------------
 
   /// Ends it; the client should reconnect after `retry`.
   void retire(Duration retry, StreamEnd reason);

@@ -76,7 +76,7 @@ class Http2Session {
   Http2Stream* find(std::uint32_t stream);
   const std::vector<Http2Stream>& streams() const { return streams_; }
 
-  // For an open stream ----------------------------------------------------------------------------------------
+  // For an open stream -----------------------------------------------------------------------------------------------
 
   /// Sends a field section, in HPACK. `ends`: ends the response and closes the stream.
   void respond(Http2Stream& stream, std::string_view block, bool ends);

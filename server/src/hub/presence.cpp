@@ -112,7 +112,7 @@ std::string data_of(std::string_view pattern, std::size_t subscribers, const Nam
 
 }  // namespace
 
-// --- What happens ---------------------------------------------------------------------------------------------------
+// --- Subscriptions --------------------------------------------------------------------------------------------------
 
 Presence::Joined Presence::join(const TopicFilter& filter, const Listener& listener) {
   const Listener counted = counted_as(listener);
@@ -283,7 +283,7 @@ void Presence::reset() {
   is_asked_ = false;
 }
 
-// --- Who follows it -------------------------------------------------------------------------------------------------
+// --- Watches --------------------------------------------------------------------------------------------------------
 
 void Presence::attach(Sink& sink) {
   const MutexLock lock(mutex_);

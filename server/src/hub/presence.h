@@ -66,7 +66,7 @@ class Presence {
   Presence() : Presence(Bounds{}) {}
   explicit Presence(const Bounds& bounds) : bounds_(bounds) {}
 
-  // What happens -----------------------------------------------------------------------------------------------------
+  // Subscriptions ----------------------------------------------------------------------------------------------------
 
   struct Joined {
     bool is_counted = false;  ///< leave() must follow; false: presence had no room
@@ -84,7 +84,7 @@ class Presence {
   /// Forgets all subscriptions.
   void reset();
 
-  // Who follows it ---------------------------------------------------------------------------------------------------
+  // Watches ----------------------------------------------------------------------------------------------------------
 
   class Sink {
    public:

@@ -117,7 +117,7 @@ OpensslChannel& OpensslChannel::of(SSL* ssl) {
   return *static_cast<OpensslChannel*>(SSL_get_app_data(ssl));
 }
 
-// --- What OpenSSL reads and writes, under the lock ------------------------------------------------------------------
+// --- Input and output of OpenSSL, under the lock -------------------------------------------------------------------
 
 const BIO_METHOD* OpensslChannel::method() {
   static const BIO_METHOD* const made = [] {
