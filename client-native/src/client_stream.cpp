@@ -248,7 +248,7 @@ void ClientStream::give_back_slot() {
   if (std::exchange(has_slot_, false)) loop_.return_connection_slot();
 }
 
-// --- Calls from the transport ------------------------------------------------------------------------------------
+// --- Calls from the transport -------------------------------------------------------------------------------------
 
 void ClientStream::connected() {
   give_back_slot();

@@ -420,7 +420,7 @@ int CurlExchange::on_request(void* self, char*, char*, int, int) {
   return CURL_PREREQFUNC_OK;
 }
 
-// --- What went wrong, in a sentence -------------------------------------------------------------------------------
+// --- Error sentences -----------------------------------------------------------------------------------------------
 
 std::string CurlExchange::problem(CURLcode code) const {
   if (!violation_.empty()) return violation_;

@@ -255,7 +255,7 @@ char* input(std::uint32_t bytes) {
   return millrace::input_buffer.room_for(bytes);
 }
 
-// --- Sources: where a function takes a length, the text or bytes are in input() --------------------------------------
+// --- Sources: where a function takes a length, the text or bytes are in input() -----------------------------------
 
 /// `flags`: the sum of Flags; a negative idle timeout means the server's. Times are in milliseconds. abi.ts has the
 /// defaults.
