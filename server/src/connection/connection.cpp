@@ -46,9 +46,14 @@ void Connection::start() {
 }
 
 void Connection::become_http2(std::string_view bytes) {
-  phase_ = Phase::kHttp2;
+  enter(Phase::kHttp2);
   http2_ = std::make_unique<Http2Connection>(*this);
   http2_->begin(bytes);
+}
+
+void Connection::enter(Phase phase) {
+  if ((phase == Phase::kWorking) != (phase_ == Phase::kWorking)) loop_.count_working(phase == Phase::kWorking);
+  phase_ = phase;
 }
 
 Transport& Connection::transport_of_carrier() const {
@@ -57,7 +62,7 @@ Transport& Connection::transport_of_carrier() const {
 
 void Connection::finish(Exchange& exchange) {
   if (is_stream_ && !http2_->close_pipe(*this, exchange.output.bytes())) {
-    phase_ = Phase::kResponding;
+    enter(Phase::kResponding);
     return close();
   }
   requests_.finish(*this, exchange);
@@ -68,11 +73,11 @@ void Connection::leave_worker() {
   if (!is_stream_ || phase_ != Phase::kWorking) return;
   std::string output;
   http2_->close_pipe(*this, output);
-  phase_ = Phase::kResponding;
+  enter(Phase::kResponding);
 }
 
 void Connection::await_first_request() {
-  phase_ = Phase::kHead;
+  enter(Phase::kHead);
   set_deadline(loop_.settings().options.http.head_deadline);
 }
 
@@ -116,7 +121,7 @@ void Connection::close(StreamEnd reason) {
   leave_worker();
   if (phase_ == Phase::kStreaming) leave(reason);
   if (phase_ == Phase::kHandshake) loop_.handshakes()->forget(*this);
-  phase_ = Phase::kClosed;
+  enter(Phase::kClosed);
   stop_counting();
   if (is_stream_) {
     http2_->drop(*this);
@@ -198,7 +203,7 @@ bool Connection::send_unsent() {
 
 // A handshake is expensive, so Handshakes gives it a turn. Until then the socket reports nothing more.
 void Connection::begin_handshake() {
-  phase_ = Phase::kHandshake;
+  enter(Phase::kHandshake);
   set_deadline(loop_.handshakes()->deadline());
   if (!watch(kInput | EPOLLONESHOT)) close();
 }
@@ -225,7 +230,7 @@ void Connection::shake_hands() {
       return requests_.reject(*this, {400, kSpeaksTls, RefusalReason::kClearText});
     case TlsChannel::Handshake::kFailed:
       loop_.handshakes()->fail(*this);
-      phase_ = Phase::kResponding;
+      enter(Phase::kResponding);
       send({});  // the alert
       return phase_ == Phase::kClosed ? void() : linger();
     case TlsChannel::Handshake::kDone:
@@ -235,7 +240,7 @@ void Connection::shake_hands() {
 
 void Connection::finish_handshake() {
   loop_.handshakes()->finish(*this);
-  phase_ = Phase::kHead;
+  enter(Phase::kHead);
   send({});
   if (phase_ == Phase::kClosed) return;
   if (is_refused_) return requests_.respond_prepared(*this);
@@ -247,7 +252,7 @@ void Connection::finish_handshake() {
 void Connection::linger() {
   assert(phase_ != Phase::kClosed);
   if (is_stream_) return http2_->end(*this);
-  phase_ = Phase::kLingering;
+  enter(Phase::kLingering);
   stop_counting();
   transport_.end_output();
   set_deadline(kLingerTimeout);

@@ -112,7 +112,7 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
 
   ConnectionLoop& loop() const { return loop_; }
   Phase phase() const { return phase_; }
-  void enter(Phase phase) { phase_ = phase; }
+  void enter(Phase phase);
   bool awaits_request() const { return phase_ == Phase::kIdle || phase_ == Phase::kHead || phase_ == Phase::kBody; }
 
   void set_deadline(Duration after);

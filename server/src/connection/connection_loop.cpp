@@ -208,7 +208,6 @@ void ConnectionLoop::drain(Duration window) {
     drain_window_ = window;
     for (StreamSide* stream : subscribed_streams()) retire(*stream, window);
     go_away();
-    if (open_streams_ == 0 && settings_.on_drained != nullptr) settings_.on_drained();
   });
 }
 
@@ -221,8 +220,10 @@ void ConnectionLoop::go_away() {
   for (Connection* const one : connections) one->http2()->go_away();
 }
 
-void ConnectionLoop::stream_closed() {
-  if (--open_streams_ == 0 && drain_window_ && settings_.on_drained != nullptr) settings_.on_drained();
+// At the end of a turn, because within one a request that becomes a stream may be neither.
+void ConnectionLoop::look_whether_drained() {
+  const bool was_drained = is_drained_.exchange(drain_window_ && open_streams_ == 0 && working_ == 0);
+  if (is_drained_ && !was_drained && settings_.on_drained != nullptr) settings_.on_drained();
 }
 
 // The stream may have been on its way from a worker when drain() ran.
@@ -328,6 +329,7 @@ bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
     connections_.pop_back();
   }
   discarded_.clear();
+  if (drain_window_) look_whether_drained();
   takes_posted_soon_ = true;
   return has_deliveries() || !took_posted || !to_wake_.empty() || !to_send_.empty() ||
          (handshakes_ && handshakes_->has_more());

@@ -88,7 +88,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
     const CrossOrigin* cross_origin = nullptr;  ///< adds the headers that let web pages read refusals; null: none
     /// Called when a stream has begun with this right, which may have changed since the grant.
     std::function<void(const StreamRightPtr&)> on_begun_by_right = nullptr;
-    /// Called after drain(), when no stream of the loop is open any more. On the loop's thread; must not wait.
+    /// Called when the loop has become drained, see is_drained(). On the loop's thread; must not wait.
     std::function<void()> on_drained = nullptr;
     DownloadGate* downloads = nullptr;  ///< counts responses cut because clients read too slowly
     const TlsContext* tls = nullptr;    ///< null: clear HTTP
@@ -130,6 +130,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   /// The number of its connections, including those on their way to it.
   std::size_t load() const { return load_.load(std::memory_order_relaxed); }
   std::size_t open_streams() const { return open_streams_; }
+  /// Whether drain() was called, and no stream is open, nor is a request with a worker, which could open one.
+  bool is_drained() const { return is_drained_; }
   const LoopCounters& counters() const { return counters_; }
   bool uses_io_uring() const { return uses_io_uring_.load(std::memory_order_relaxed); }
   /// Why it does not use io_uring although requested; empty if it does.
@@ -186,9 +188,11 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   /// A random reconnection time from `usual` to `usual + window`.
   Duration random_retry(Duration usual, Duration window);
   void stream_opened() { ++open_streams_; }
+  void stream_closed() { --open_streams_; }
   /// A subscription's first bytes are written.
   void stream_started(StreamSide& stream);
-  void stream_closed();
+  /// A request has gone to a worker, or come back.
+  void count_working(bool goes) { goes ? ++working_ : --working_; }
 
   /// Reports a new subscription to presence. True: it is counted, and left() must follow.
   bool joined(const TopicFilter& filter, const Presence::Listener& listener);
@@ -220,6 +224,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   Connection& add(int socket, Quota::Share share);
   void retire(StreamSide& stream, Duration window);
   void go_away();
+  void look_whether_drained();
   void read_on();
   void cut_slowest();
   void report_presence_soon();
@@ -271,11 +276,13 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   std::vector<Http2Connection*> to_wake_;
   std::string spare_output_;
   std::optional<Duration> drain_window_;  // set by drain()
+  std::size_t working_ = 0;               // requests with a worker
   bool takes_posted_soon_ = false;        // only on the loop's thread: this turn will take the posted frames
   std::unordered_map<std::uint64_t, StreamSide*> awaiting_;  // streams that wait for a page of the store, by ticket
   std::uint64_t last_ticket_ = 0;
   std::atomic<std::size_t> load_ = 0;
   std::atomic<std::size_t> open_streams_ = 0;
+  std::atomic<bool> is_drained_ = false;
   LoopCounters counters_;
 
   Mutex mutex_;

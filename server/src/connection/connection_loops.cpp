@@ -62,6 +62,12 @@ std::size_t ConnectionLoops::open_streams() const {
   return open;
 }
 
+bool ConnectionLoops::are_drained() const {
+  bool are_drained = true;
+  for_each([&](const ConnectionLoop& loop) { are_drained = are_drained && loop.is_drained(); });
+  return are_drained;
+}
+
 SendingWays ConnectionLoops::sending() const {
   SendingWays ways;
   for_each([&](const ConnectionLoop& loop) {

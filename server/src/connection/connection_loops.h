@@ -36,6 +36,8 @@ class ConnectionLoops {
 
   /// Likewise.
   std::size_t open_streams() const;
+  /// Whether all loops are, see ConnectionLoop::is_drained().
+  bool are_drained() const;
   SendingWays sending() const;
 
   /// Passes all loops to `visitor`; no loop is destroyed before it returns.

@@ -175,7 +175,7 @@ void Engine::stop() {
 void Engine::accept_from(int listening_socket) {
   reception_.accept_from(listening_socket, [this](int socket) {
     gradual_stop_.wait(socket, {.drain = [this](Duration window) { drain(window); },
-                                .are_streams_gone = [this] { return loops_.open_streams() == 0; },
+                                .is_drained = [this] { return loops_.are_drained(); },
                                 .shut_down = [this] { listening_.stop(); }});
   });
 }

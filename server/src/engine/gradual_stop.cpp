@@ -77,7 +77,7 @@ void GradualStop::wait(int listening_socket, const Ports& ports) {
       is_draining = true;
       ports.drain(stop->window);
     }
-    if (stop && !is_shut_down && (monotonic_now() >= stop->end || ports.are_streams_gone())) {
+    if (stop && !is_shut_down && (monotonic_now() >= stop->end || ports.is_drained())) {
       is_shut_down = true;
       ports.shut_down();
     }

@@ -1,5 +1,5 @@
 // GradualStop: listen() waits in it until the listening socket is shut down. On request it drains the streams, and
-// shuts the socket down itself when they have ended or their time is over.
+// shuts the socket down itself when the server is drained, or their time is over.
 #pragma once
 
 #include <functional>
@@ -14,8 +14,8 @@ class GradualStop {
  public:
   struct Ports {
     std::function<void(Duration window)> drain;
-    std::function<bool()> are_streams_gone;
-    std::function<void()> shut_down;  ///< shuts down the listening socket
+    std::function<bool()> is_drained;  ///< whether no stream is open, and none can be opened by a request in progress
+    std::function<void()> shut_down;   ///< shuts down the listening socket
   };
 
   /// Throws std::system_error if the system provides no eventfd.
@@ -27,7 +27,7 @@ class GradualStop {
   /// Makes wait() drain and end within `window`, or earlier if an earlier call demands it. Any thread; returns at once.
   void ask(Duration window);
 
-  /// Makes wait() check whether all streams have ended. Likewise.
+  /// Makes wait() check whether the server is drained. Likewise.
   void wake() const;
 
   /// Forgets the request.

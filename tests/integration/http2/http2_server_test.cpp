@@ -131,7 +131,7 @@ TEST_F(Http2Server, AClosedWindowIsASlowReader) {
   ASSERT_TRUE(client.until_text(other, "goes on"));
   EXPECT_LE(client.said.data[slow].size(), 200u);
   // A few bytes at a time, so that every frame is cut somewhere.
-  while (client.said.data[slow].find("event 499.") == std::string::npos) {
+  while (client.said.data[slow].find("event 499.\n\n") == std::string::npos) {
     const std::size_t had = client.said.data[slow].size();
     ASSERT_TRUE(client.send(window_update(slow, 331) + window_update(0, 331)));
     ASSERT_TRUE(client.until([&] { return client.said.data[slow].size() > had; }));

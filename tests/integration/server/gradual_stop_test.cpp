@@ -35,6 +35,8 @@ class GradualStop : public ::testing::Test {
 
   std::mutex mutex_;
   EventStream stream_;
+  std::promise<void> is_at_work_;
+  std::promise<void> may_go_on_;
   RunningServer server_{{}, [this](Server& server) {
                           server.events("/events").operations();
                           // The system keeps little: what is not read waits in the server.
@@ -43,6 +45,12 @@ class GradualStop : public ::testing::Test {
                             ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kSmall, sizeof kSmall);
                           });
                           server.Get("/stream", [&](const httplib::Request& request, httplib::Response& response) {
+                            const std::lock_guard lock(mutex_);
+                            stream_ = server.open_stream(request, response);
+                          });
+                          server.Get("/late", [&](const httplib::Request& request, httplib::Response& response) {
+                            is_at_work_.set_value();
+                            may_go_on_.get_future().wait();
                             const std::lock_guard lock(mutex_);
                             stream_ = server.open_stream(request, response);
                           });
@@ -87,6 +95,22 @@ TEST_F(GradualStop, WaitsForAnAnswerThatIsStillBeingWritten) {
   const std::string all = raw.read_to_end();
   EXPECT_NE(all.find("still here"), std::string::npos);
   EXPECT_TRUE(all.ends_with("0\r\n\r\n"));
+}
+
+TEST_F(GradualStop, LetsARequestInProgressOpenAStream) {
+  RawClient raw(server_.port());
+  raw.send(get("/late"));
+  is_at_work_.get_future().wait();
+  server_->stop(kLong);
+  ASSERT_TRUE(eventually([&] { return RawClient(server_.port()).exchange(get("/readyz")).status == 503; }));
+  may_go_on_.set_value();
+  const EventStream stream = take();
+  EXPECT_TRUE(stream.send({.data = "in time"}));
+  stream.close();
+  const std::string all = raw.read_to_end();
+  EXPECT_NE(all.find("in time"), std::string::npos);
+  EXPECT_TRUE(all.ends_with("0\r\n\r\n"));
+  server_.join();
 }
 
 TEST_F(GradualStop, WaitsUntilASlowClientHasTheEndOfAnAnswer) {

@@ -124,9 +124,9 @@ class Server : public httplib::Server {
   void stop() noexcept;
 
   /// Likewise, but lets the event streams end first: drains as drain(`window`) does, and ends listen() when all
-  /// streams, including the request-scoped ones, are gone, at the latest after `window` (at most kMaxReconnectionTime
-  /// counts). Returns at once; stop() may be called in between. If no listen() accepts connections yet, the same as
-  /// stop(). Throws std::invalid_argument if `window` is negative.
+  /// streams, including the request-scoped ones, and the requests in progress, which may open some, are gone; at the
+  /// latest after `window` (at most kMaxReconnectionTime counts). Returns at once; stop() may be called in between. If
+  /// no listen() accepts connections yet, the same as stop(). Throws std::invalid_argument if `window` is negative.
   ///
   ///   server.stop(10s);  // on SIGTERM; the thread of listen() goes on within ten seconds
   void stop(Duration window);
