@@ -128,6 +128,65 @@ describe("The wire", () => {
     }
   });
 
+  test("tabs agree on one stream, also if they look for its name at the same moment", async () => {
+    const own = await startDemo();
+    // Once there is a choice, a tab that finds nothing in the storage stands still, by a request that is not answered until
+    // the other one stands there, too, or has connected.
+    const standStill = (hasChosen) => {
+      const { setItem, getItem } = Storage.prototype;
+      let looks = hasChosen;
+      Storage.prototype.setItem = function (...entry) {
+        setItem.apply(this, entry);
+        looks = true;
+      };
+      Storage.prototype.getItem = function (key) {
+        const value = getItem.call(this, key);
+        if (!looks || value !== null || this !== localStorage) return value;
+        const request = new XMLHttpRequest();
+        request.open("GET", "/held", false);
+        request.send();
+        return value;
+      };
+    };
+    const namesOf = ({ requests }) =>
+      requests.map((url) => /client=(browser-[\d-]+)/.exec(url)?.[1]).filter((name) => name !== undefined);
+    const isHeld = ({ requests }) => requests.some((url) => url.endsWith("/held"));
+    try {
+      await withPage(
+        async (first, context) => {
+          const second = await DemoPage.open(context, own.origin);
+          for (const [demo, other] of [
+            [first, second],
+            [second, first],
+          ]) {
+            await demo.isOpen();
+            await demo.page.route("**/held", async (route) => {
+              await until(() => isHeld(other) || namesOf(other).length > 0, "the other tab", 30_000);
+              await route.fulfill({ body: "" });
+            });
+          }
+          await first.page.evaluate(standStill, false);
+          await second.page.evaluate(standStill, true);
+          await first.page.getByLabel("One connection for all tabs").check();
+          for (const demo of [first, second]) {
+            await until(() => namesOf(demo).length > 0 || demo.page.isChecked("#share"), "the tab to share");
+            await demo.isOpen();
+            await demo.received((await demo.number("received")) + 300);
+          }
+          const names = [...new Set([first, second].flatMap(namesOf))];
+          assert.equal(names.length, 1, `${names}`);
+          await until(async () => {
+            const streams = await (await fetch(`${own.origin}/subscriptions`)).json();
+            return streams.length === 1 && streams[0].client === names[0];
+          }, "one stream with that name");
+        },
+        { origin: own.origin },
+      );
+    } finally {
+      await own.close();
+    }
+  });
+
   test("shows heartbeats over fetch where a quiet subscription needs them", async () => {
     const own = await startDemo("--heartbeat", "1");
     try {

@@ -5,7 +5,7 @@ import type { Arrival, Gap, Outage } from "./arrival.js";
 import { byId, setText } from "./dom.js";
 import { grouped, speak, words } from "./language.js";
 import { press } from "./post.js";
-import { browserName, newName, onShare, storedShare, storeShare } from "./sharing.js";
+import { chooseShared, newName, onShared, sharedName } from "./sharing.js";
 import { Tabs } from "./tabs.js";
 import { type Mark, Tally } from "./tally.js";
 import { ChatView } from "./views/chat-view.js";
@@ -52,7 +52,7 @@ class Page implements Listener {
   #transport = askedTransport();
   #flow: Flow = "all";
   #core: Core = "wasm";
-  #share = storedShare();
+  #shared = sharedName();
   #marks: Mark[] = [];
   #markedAt = 0;
   #heardAt = performance.now();
@@ -70,10 +70,7 @@ class Page implements Listener {
           this.#core = core;
           this.#take();
         },
-        chooseSharing: (share) => {
-          storeShare(share);
-          this.#shareOrNot(share);
-        },
+        chooseSharing: (share) => this.#shareOrNot(chooseShared(share)),
         chooseFlow: (flow) => {
           this.#flow = flow;
           // What the counters of other topics did meanwhile is not this page's to know.
@@ -84,9 +81,9 @@ class Page implements Listener {
         comeUnknown: () => this.#take({ lastEventId: "nowhere-1" }),
       },
       this.#transport,
-      this.#share,
+      this.#shared !== undefined,
     );
-    onShare((share) => this.#shareOrNot(share));
+    onShared((name) => this.#shareOrNot(name));
     this.#tabs = new Tabs(byId("lives", HTMLElement), () => undefined);
     const draw = (now: number) => {
       this.#draw(now);
@@ -166,7 +163,7 @@ class Page implements Listener {
   // --- What the visitor does ---
 
   get #client(): string {
-    return this.#share ? browserName() : this.#tab;
+    return this.#shared ?? this.#tab;
   }
 
   /** Connects anew as has been chosen by now. `first` is called between the old connection's events and the new one's. */
@@ -183,7 +180,7 @@ class Page implements Listener {
     const begin = (connect: Route["connect"]) => {
       if (core !== this.#core) return; // another has been chosen while this one was loaded
       const transport = this.#transport;
-      const share = this.#share;
+      const share = this.#shared !== undefined;
       const url = `/events?client=${this.#client}`;
       const patience = this.#flow === "quiet" ? undefined : idleTimeout;
       this.#wireView.began(transport, share);
@@ -194,8 +191,9 @@ class Page implements Listener {
     connectOf(core).then(begin, (error: unknown) => this.failed(error));
   }
 
-  #shareOrNot(share: boolean): void {
-    this.#share = share;
+  #shareOrNot(name: string | undefined): void {
+    if (name === this.#shared) return;
+    this.#shared = name;
     this.#take();
   }
 

@@ -73,8 +73,7 @@ export const en = {
   chat: "Chat",
   monitoring: "Monitoring",
   answer: "Answer",
-  stocksLead:
-    "Forty-eight made-up prices. Each change is one event. However many arrive, they are drawn once a frame.",
+  stocksLead: "Forty-eight made-up prices. Each change is one event. However many arrive, they are drawn once a frame.",
   changes: "changes/s",
   frames: "frames/s",
   board: "Prices",
