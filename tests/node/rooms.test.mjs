@@ -23,7 +23,7 @@ const files = readdirSync(source, { recursive: true }).filter((name) => /\.(h|cp
 
 /** The room that a source includes from; nothing if it is not the server's. */
 function roomOf(include, from) {
-  const header = include.match(/^millrace\/server\/(?:stores\/)?(\w+)\.h$/);
+  const header = include.match(/^millrace\/server\/(?:stores\/|formats\/)?(\w+)\.h$/);
   if (header) return roomOfHeader(header[1]);
   const near = normalize(join(dirname(from), include));
   if (existsSync(join(source, near))) return near.split("/")[0];
@@ -44,7 +44,7 @@ test("the map has all rooms and all public headers", () => {
   assert.ok(rooms.length > 10, `${rooms.length} rooms: is the table still found?`);
   const folders = readdirSync(source, { withFileTypes: true });
   assert.deepEqual(folders.map(({ name }) => name).sort(), rooms.map(({ name }) => name).sort());
-  const headers = readdirSync(publicHeaders)
+  const headers = [...readdirSync(publicHeaders), ...readdirSync(join(publicHeaders, "formats"))]
     .filter((name) => name.endsWith(".h"))
     .map((name) => name.replace(/\.h$/, ""));
   assert.deepEqual(
@@ -102,6 +102,7 @@ test("nothing in the column includes a store", () => {
 test("an include that points up, and a room that is not on the map, are found", () => {
   assert.equal(faults("log/frame.h", '#include "engine/engine.h"\n').length, 1);
   assert.equal(faults("log/frame.h", '#include "millrace/server/server.h"\n').length, 1);
+  assert.equal(faults("log/frame.h", '#include "millrace/server/formats/responses.h"\n').length, 1);
   assert.equal(faults("log/frame.h", '#include "gzip_block.h"\n#include "base/failure.h"\n').length, 0);
   assert.equal(faults("helpers/text.h", "").length, 1);
 });
