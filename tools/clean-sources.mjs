@@ -5,7 +5,8 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { replacements } from "./sources.mjs";
 
 /** Runs it; resolves to its exit code, and what it wrote to standard output, and to standard error. */
 export function run(command, parameters, options) {
@@ -20,6 +21,26 @@ export function run(command, parameters, options) {
   });
 }
 
+/**
+ * The entries of BUILD/compile_commands.json for the sources: how each is compiled. A replacement, which this build does
+ * not compile, gets the entry of its neighbour.
+ */
+export function compileCommands(build, sources) {
+  const all = JSON.parse(readFileSync(join(build, "compile_commands.json"), "utf8"));
+  const commands = new Map(all.map((entry) => [entry.file, entry]));
+  return sources.map((source) => {
+    const file = resolve(source);
+    const entry = commands.get(file);
+    if (entry) return entry;
+    const neighbour = all.find((other) => replacements.includes(source) && dirname(other.file) === dirname(file));
+    if (!neighbour) throw new Error(`${source} is in no compile command of ${build}: is it in a CMakeLists.txt?`);
+    return { ...neighbour, file, command: neighbour.command.replaceAll(neighbour.file, file), isReplacement: true };
+  });
+}
+
+/** The compiler's flags in an entry, without its source and its object. */
+export const flagsOf = ({ command }) => command.replace(/^(\S*ccache )?\S+ /, "").replace(/ -o \S+ -c \S+$/, "");
+
 async function hashOf({ command, directory, file }, rules) {
   const { code, output } = await run("sh", ["-c", `${command.replace(/ -o \S+/, "")} -E -C -o -`], { cwd: directory });
   // What is not preprocessed is not clean: let the check say why.
@@ -28,34 +49,29 @@ async function hashOf({ command, directory, file }, rules) {
 }
 
 /**
- * `findings(source, entry)` resolves to what is wrong with the source, whose entry in BUILD/compile_commands.json that is,
- * or to nothing. Prints it, and sets the exit code.
+ * Checks the entries. `findings(entry)` resolves to what is wrong with it, or to nothing. Prints the findings, and sets
+ * the exit code.
  */
-export async function checkSources({ check, build, sources, rules, findings }) {
-  const commands = new Map(
-    JSON.parse(readFileSync(join(build, "compile_commands.json"), "utf8")).map((entry) => [entry.file, entry]),
-  );
+export async function checkSources({ check, build, entries, rules, findings }) {
   const clean = join(build, check);
   mkdirSync(clean, { recursive: true });
-  const left = [...sources];
+  const left = [...entries];
   const failed = [];
   async function work() {
-    for (let source = left.shift(); source; source = left.shift()) {
-      const entry = commands.get(resolve(source));
-      if (!entry) throw new Error(`${source} is in no compile command of ${build}: is it in a CMakeLists.txt?`);
+    for (let entry = left.shift(); entry; entry = left.shift()) {
       const hash = await hashOf(entry, rules);
       if (hash && existsSync(join(clean, hash))) continue;
-      const found = await findings(source, entry);
+      const found = await findings(entry);
       if (found === undefined) {
         if (hash) writeFileSync(join(clean, hash), "");
       } else {
-        failed.push(source);
+        failed.push(entry.file);
         process.stdout.write(found);
       }
     }
   }
   await Promise.all(Array.from({ length: availableParallelism() }, work));
   if (failed.length === 0) return;
-  console.log(`${check} found something in ${failed.length} of ${sources.length}: ${failed.sort().join(" ")}`);
+  console.log(`${check} found something in ${failed.length} of ${entries.length}: ${failed.sort().join(" ")}`);
   process.exitCode = 1;
 }

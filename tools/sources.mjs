@@ -14,6 +14,9 @@ export const shipped = [
   "web-demo/server",
 ];
 
+/** Sources that take the place of others in builds without a part: the developers' build does not compile them. */
+export const replacements = ["server/src/log/gzip_block_without_zlib.cpp", "server/src/tls/no_tls.cpp"];
+
 /** What clang-format formats, headers included. */
 export const formatted = [
   ...["core", "json", "server", "client-native", "client-wasm/src", "cli", "web-demo/server"],

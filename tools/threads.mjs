@@ -4,19 +4,21 @@
 // here, without running anything.
 
 import { execFileSync } from "node:child_process";
-import { checkSources, run } from "./clean-sources.mjs";
+import { checkSources, compileCommands, flagsOf, run } from "./clean-sources.mjs";
 import { filesBelow } from "./sources.mjs";
 
 const flags = "-fsyntax-only -Wno-everything -Wthread-safety -Wthread-safety-beta -Werror";
 const named = process.argv.slice(2);
+const build = "build/dev";
+const sources = named.length > 0 ? named : filesBelow(["server/src", "server/stores", "client-native/src"], ".cpp");
 await checkSources({
   check: "threads",
-  build: "build/dev",
-  sources: named.length > 0 ? named : filesBelow(["server/src", "server/stores", "client-native/src"], ".cpp"),
+  build,
+  entries: compileCommands(build, sources),
   rules: execFileSync("clang++", ["--version"], { encoding: "utf8" }) + flags,
-  async findings(_, { command, directory, file }) {
-    const compiled = command.replace(/^(\S*ccache )?\S+/, "clang++").replace(/ -o \S+ -c \S+$/, "");
-    const { code, errors } = await run("sh", ["-c", `${compiled} ${flags} ${file}`], { cwd: directory });
+  async findings(entry) {
+    const command = `clang++ ${flagsOf(entry)} ${flags} ${entry.file}`;
+    const { code, errors } = await run("sh", ["-c", command], { cwd: entry.directory });
     return code === 0 ? undefined : errors;
   },
 });

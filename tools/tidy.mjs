@@ -2,18 +2,20 @@
 
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { checkSources, run } from "./clean-sources.mjs";
+import { checkSources, compileCommands, flagsOf, run } from "./clean-sources.mjs";
 import { filesBelow, shipped } from "./sources.mjs";
 
+const build = "build/dev";
 const named = process.argv.slice(2);
 await checkSources({
   check: "tidy",
-  build: "build/dev",
-  sources: named.length > 0 ? named : filesBelow(shipped, ".cpp"),
+  build,
+  entries: compileCommands(build, named.length > 0 ? named : filesBelow(shipped, ".cpp")),
   rules: execFileSync("clang-tidy", ["--version"], { encoding: "utf8" }) + readFileSync(".clang-tidy", "utf8"),
-  async findings(source) {
+  async findings(entry) {
+    const command = `clang-tidy --quiet ${entry.file} -- ${flagsOf(entry)}`;
     // On standard error it counts the warnings that the rules leave out.
-    const { code, output } = await run("clang-tidy", ["--quiet", "-p", "build/dev", source]);
+    const { code, output } = await run("sh", ["-c", command], { cwd: entry.directory });
     return code === 0 ? undefined : output;
   },
 });
