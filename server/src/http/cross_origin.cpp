@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kAnyOrigin = "*";
 constexpr const char* kVary = "Vary";
-constexpr std::string_view kExposed = "Retry-After, Last-Event-ID, Millrace-Heartbeat";
+constexpr std::string_view kExposed = "Retry-After, Last-Event-ID, Millrace-Answer, Millrace-Heartbeat";
 
 bool contains(const std::vector<std::string>& texts, std::string_view text) {
   return std::find(texts.begin(), texts.end(), text) != texts.end();

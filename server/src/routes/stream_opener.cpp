@@ -36,6 +36,13 @@ void set_event_stream_headers(httplib::Response& response, Duration heartbeat) {
   response.headers.erase("Content-Length");
 }
 
+// A cursor that such a stream has been given is the log's own again. The IDs of events stay as they are.
+void remove_prefix(std::string& last_event_id, std::string_view prefix, const std::string& epoch) {
+  if (!prefix.empty() && last_event_id.starts_with(std::string(prefix) + epoch + '-')) {
+    last_event_id.erase(0, prefix.size());
+  }
+}
+
 // Turns the connection, whose response has been taken, into the stream, on its loop.
 void begin(Exchange& exchange, std::string head, Subscriber::Subscription subscription, const Feed::Cursor& cursor,
            std::string last_event_id, StreamTerms terms) {
@@ -84,6 +91,7 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
     refuse(request, response, 400, RefusalReason::kInvalid, *plan.refusal);
     return {Outcome::kInvalid, std::move(*plan.refusal)};
   }
+  remove_prefix(plan.last_event_id, options.id_prefix, feed_.epoch());
   const Feed::Cursor cursor = feed_.resolve(plan.last_event_id, plan.filter.get(), plan.latest);
   if (feed_.is_over(cursor, *plan.filter)) {
     response.status = 204;  // [WHATWG 9.2.4] the client does not reconnect
@@ -93,7 +101,8 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
   // If a proxy holds the body back, the head may still pass. After a gap there is no such ID: the client must get the
   // gap first.
   if (cursor.gap_reason.empty() && !cursor.is_before_all) {
-    response.set_header(std::string(protocol::kLastEventIdHeader).c_str(), feed_.id_of(cursor.sequence).text());
+    response.set_header(std::string(protocol::kLastEventIdHeader).c_str(),
+                        options.id_prefix + feed_.id_of(cursor.sequence).text());
   }
   if (options_.streams.gzip) response.set_header("Vary", "Accept-Encoding");
   if (is_gzip(plan.form)) response.set_header("Content-Encoding", "gzip");
@@ -108,6 +117,7 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
   begin(exchange, std::move(*head),
         {.filter = std::move(plan.filter),
          .client = options.client,
+         .id_prefix = std::move(options.id_prefix),
          .form = plan.form,
          .cursor = plan.cursor_form,
          .poll = options.poll,

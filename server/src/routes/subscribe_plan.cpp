@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "http/content_coding.h"
+#include "millrace/core/field_value.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "millrace/core/topic.h"
@@ -121,9 +122,18 @@ SubscribePlan plan_subscription(const httplib::Request& request, const RequestHe
   if (subscribe.conflate && (*subscribe.conflate < Duration{0} || *subscribe.conflate > kMaxConflateInterval)) {
     throw std::invalid_argument("conflate: must be 0 to " + std::to_string(kMaxConflateInterval.count()) + " ms");
   }
+  if (const auto prefix = EventId::parse(subscribe.id_prefix);
+      !prefix || !prefix->returns_in_a_header() || subscribe.id_prefix.size() > kMaxIdPrefixBytes) {
+    throw std::invalid_argument("id_prefix: must be at most " + std::to_string(kMaxIdPrefixBytes) +
+                                " bytes of UTF-8 without control characters, and not begin or end with a blank");
+  }
   const std::string asked = request.get_param_value(std::string(protocol::kLastEventIdParameter));
   if (plan.last_event_id.empty()) plan.last_event_id = asked;
   plan.latest = asked == protocol::kLatest || plan.last_event_id == protocol::kLatest;
+  if (subscribe.last_event_id) {
+    plan.last_event_id = *subscribe.last_event_id;
+    plan.latest = plan.last_event_id == protocol::kLatest;
+  }
   try {
     read_parameters(plan, request, subscribe, server);
   } catch (Refused& refused) {

@@ -28,7 +28,10 @@ Subscriber::Subscriber(const Feed& feed, Outlet& outlet, Subscription subscripti
     : feed_(feed),
       outlet_(outlet),
       filter_(std::move(subscription.filter)),
-      client_(subscription.client.empty() ? nullptr : std::make_unique<std::string>(std::move(subscription.client))),
+      names_(subscription.client.empty() && subscription.id_prefix.empty()
+                 ? nullptr
+                 : std::make_unique<const Names>(
+                       Names{std::move(subscription.client), std::move(subscription.id_prefix)})),
       form_(subscription.form),
       cursor_form_(subscription.cursor),
       poll_(subscription.poll) {
@@ -92,6 +95,14 @@ void Subscriber::catch_up() {
   outlet_.yield();
 }
 
+// What the client has to send to resume after `sequence`.
+OwnedEventId Subscriber::id_of(std::uint64_t sequence) const {
+  OwnedEventId id = feed_.id_of(sequence);
+  if (names_ == nullptr || names_->id_prefix.empty()) return id;
+  // The prefix was checked, and leaves room: it is an ID in any case.
+  return OwnedEventId::parse(names_->id_prefix + id.text()).value_or(id);
+}
+
 Subscriber::Reading& Subscriber::reading() {
   if (reading_ == nullptr) reading_ = std::make_unique<Reading>();
   return *reading_;
@@ -123,7 +134,7 @@ void Subscriber::fall_behind() {
 bool Subscriber::write_page(const Feed::Page& page) {
   if (page.expired) {
     std::string payload;
-    append_gap(feed_.id_of(cursor_).text(), "expired", page.through, {}, payload);
+    append_gap(id_of(cursor_).text(), "expired", page.through, {}, payload);
     outlet_.on_gap();
     if (page.state_until > page.through || reading_ != nullptr) {
       reading().state_until = std::max(reading().state_until, page.state_until);
@@ -285,7 +296,7 @@ void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
 // Always appends something, because a heartbeat must be a sign of life.
 void Subscriber::append_cursor(std::uint64_t sequence, std::optional<Duration> retry, std::string& payload) const {
   EventStreamWriter writer(payload);
-  const OwnedEventId id = feed_.id_of(sequence);
+  const OwnedEventId id = id_of(sequence);
   switch (is_before_all() ? CursorForm::kNone : cursor_form_) {
     case CursorForm::kId:
       return writer.cursor(id, retry);
@@ -303,7 +314,7 @@ void Subscriber::append_gap(std::string_view last_event_id, std::string_view rea
   const nlohmann::json gap = {{"lastEventId", last_event_id}, {"reason", reason}};
   // The ID is the client's, byte for byte: invalid UTF-8 must not make dump() throw.
   const std::string data = gap.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  const OwnedEventId id = feed_.id_of(sequence);
+  const OwnedEventId id = id_of(sequence);
   EventStreamWriter(payload).event(
       {.type = EventType(protocol::kGapEventType), .data = data, .id = id, .retry = retry});
 }

@@ -46,7 +46,8 @@ class Subscriber {
 
   struct Subscription {
     std::shared_ptr<const TopicFilter> filter;
-    std::string client;  ///< the client's name for itself; may be empty
+    std::string client;          ///< the client's name for itself; may be empty
+    std::string id_prefix = {};  ///< like SubscribeOptions::id_prefix
     WireForm form = {};
     CursorForm cursor = CursorForm::kEvent;
     bool poll = false;                      ///< ends the stream once it has carried something
@@ -111,7 +112,7 @@ class Subscriber {
   bool is_live() const { return mode_ == Mode::kLive; }
   const TopicFilter& filter() const { return *filter_; }
   const std::shared_ptr<const TopicFilter>& shared_filter() const { return filter_; }
-  std::string_view client() const { return client_ != nullptr ? std::string_view(*client_) : std::string_view(); }
+  std::string_view client() const { return names_ != nullptr ? std::string_view(names_->client) : std::string_view(); }
   WireForm form() const { return form_; }
 
   /// The end of the body of a stream that has ended in order.
@@ -129,6 +130,11 @@ class Subscriber {
     bool is_before_all = false;     // the client has received no ID yet from which it could resume
     std::optional<Duration> conflate = {};
   };
+  struct Names {
+    std::string client;     // as in Subscription
+    std::string id_prefix;  // likewise
+  };
+  OwnedEventId id_of(std::uint64_t sequence) const;
   Reading& reading();
   Place place() const;
   bool is_before_all() const { return reading_ != nullptr && reading_->is_before_all; }
@@ -153,11 +159,11 @@ class Subscriber {
   const Feed& feed_;
   Outlet& outlet_;
   const std::shared_ptr<const TopicFilter> filter_;
-  const std::unique_ptr<const std::string> client_;  // null without a name
-  std::uint64_t cursor_ = 0;                         // everything up to here is written or does not match
-  FramePtr in_flight_;                               // the partly written frame
-  std::uint32_t in_flight_bytes_ = 0;                // written of it; frames are smaller than 4 GiB
-  GzipSum gzip_sum_;                                 // of everything written, in a compressed stream
+  const std::unique_ptr<const Names> names_;  // null without any
+  std::uint64_t cursor_ = 0;                  // everything up to here is written or does not match
+  FramePtr in_flight_;                        // the partly written frame
+  std::uint32_t in_flight_bytes_ = 0;         // written of it; frames are smaller than 4 GiB
+  GzipSum gzip_sum_;                          // of everything written, in a compressed stream
   const WireForm form_;
   const CursorForm cursor_form_;
   const bool poll_;

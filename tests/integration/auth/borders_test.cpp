@@ -145,7 +145,8 @@ TEST(Borders, TellAPageWhyItWasRefused) {
   const std::string refused = get(running.port(), "Origin: https://app.example\r\n");
   EXPECT_EQ(status_of(refused), 403);
   EXPECT_EQ(header_of(refused, "Access-Control-Allow-Origin"), "https://app.example");
-  EXPECT_EQ(header_of(refused, "Access-Control-Expose-Headers"), "Retry-After, Last-Event-ID, Millrace-Heartbeat");
+  EXPECT_EQ(header_of(refused, "Access-Control-Expose-Headers"),
+            "Retry-After, Last-Event-ID, Millrace-Answer, Millrace-Heartbeat");
 }
 
 TEST(Borders, LetNoPageOfAnotherOriginPublish) {

@@ -414,6 +414,48 @@ TEST(FinishedTopic, EndsItsStreamsAndIsOverForThoseWhoComeBack) {
   EXPECT_TRUE(late.read_to_end());
 }
 
+TEST(ProgramsStream, BeginsWhereTheProgramSays) {
+  std::string begin = "earliest";
+  RunningServer server({}, [&](Server& configured) {
+    configured.Get("/stream", [&](const httplib::Request& request, httplib::Response& response) {
+      configured.subscribe(request, response, {.topics = {"a"}, .last_event_id = begin});
+    });
+  });
+  const std::string first = server->hub().publish("a", {.data = "1"}).id;
+  server->hub().publish("a", {.data = "2"}).or_throw();
+  EXPECT_EQ(StreamClient(server.port(), "/stream").next_data(), "1");
+  begin = first;
+  EXPECT_EQ(StreamClient(server.port(), "/stream?lastEventId=earliest", last_event_id("earliest")).next_data(), "2")
+      << "whatever the client asks for";
+}
+
+TEST(ProgramsStream, AnIdPrefixSaysWhichStreamACursorIsOf) {
+  RunningServer server({}, [](Server& configured) {
+    configured.Get("/stream", [&](const httplib::Request& request, httplib::Response& response) {
+      configured.subscribe(request, response, {.topics = {"a"}, .client = "c", .id_prefix = "room7/"});
+    });
+    configured.Get("/bad", [&](const httplib::Request& request, httplib::Response& response) {
+      EXPECT_THROW(configured.subscribe(request, response, {.topics = {"a"}, .id_prefix = " x"}),
+                   std::invalid_argument);
+      EXPECT_THROW(configured.subscribe(request, response,
+                                        {.topics = {"a"}, .id_prefix = std::string(kMaxIdPrefixBytes + 1, 'x')}),
+                   std::invalid_argument);
+    });
+  });
+  StreamClient stream(server.port(), "/stream");
+  const std::string cursor = stream.decoder().last_event_id();
+  EXPECT_EQ(cursor, "room7/" + server->hub().cursor());
+  EXPECT_EQ(stream.head().field("Last-Event-ID"), cursor);
+  EXPECT_EQ(server->subscriptions().at(0).client, "c");
+  server->hub().publish("a", {.data = "1", .id = "room7/1"}).or_throw();
+  server->hub().publish("a", {.data = "2", .id = "room7/2"}).or_throw();
+  EXPECT_EQ(stream.next(), (Received{"message", "1", "room7/1"}));
+  EXPECT_EQ(StreamClient(server.port(), "/stream", last_event_id(cursor)).next_data(), "1");
+  EXPECT_EQ(StreamClient(server.port(), "/stream", last_event_id("room7/1")).next_data(), "2");
+  RawClient client(server.port());
+  EXPECT_EQ(client.exchange(get("/bad")).status, 200);
+}
+
 TEST(Polling, EndsEachResponseWithItsFirstBatch) {
   RunningServer server({}, with_events);
   StreamClient waiting(server.port(), "/events?topic=a&mode=poll");

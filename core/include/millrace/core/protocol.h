@@ -19,6 +19,12 @@ inline constexpr std::string_view kLastEventIdParameter = "lastEventId";
 /// which silence the connection is dead.
 inline constexpr std::string_view kHeartbeatHeader = "Millrace-Heartbeat";
 
+/// Response header of a stream that is an answer: the answer's ID.
+inline constexpr std::string_view kAnswerHeader = "Millrace-Answer";
+
+/// Query parameter of such a stream: it begins behind the event with this number.
+inline constexpr std::string_view kStartingAfterParameter = "starting_after";
+
 /// Query parameter with a topic pattern; can be repeated.
 inline constexpr std::string_view kTopicParameter = "topic";
 

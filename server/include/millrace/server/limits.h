@@ -52,6 +52,9 @@ inline constexpr std::size_t kMaxPublishBytes = 1024 * 1024;
 /// Longest name that a subscriber may give itself, in bytes.
 inline constexpr std::size_t kMaxClientNameBytes = 128;
 
+/// Longest SubscribeOptions::id_prefix, in bytes: it leaves room for any cursor behind it.
+inline constexpr std::size_t kMaxIdPrefixBytes = 160;
+
 /// An idle keep-alive connection is closed after this long.
 inline constexpr Duration kKeepAliveTimeout{60'000};
 
