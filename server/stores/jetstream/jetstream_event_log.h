@@ -52,6 +52,7 @@ class JetStreamEventLog final : public EventStore {
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const override;
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const override;
   Page read_after(std::uint64_t sequence, const TopicFilter& filter) const override;
+  bool is_shared() const override { return true; }
   bool catch_up(std::uint64_t sequence) const override;
   void catch_up_with_others() const override { catch_up(queries_->state().head); }
   std::size_t max_event_bytes() const override;

@@ -189,6 +189,9 @@ class EventStore {
     return std::max(oldest(), sequence + 1);
   }
 
+  /// Whether other programs append to the log, too.
+  virtual bool is_shared() const { return false; }
+
   /// For a log to which other programs also append: waits, for a bounded time, until on_appended has taken the entry
   /// with this sequence. False if the log has no such entry.
   virtual bool catch_up(std::uint64_t sequence) const { return sequence <= head(); }
