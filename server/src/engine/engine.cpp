@@ -264,6 +264,7 @@ std::vector<Metric> Engine::metrics() const {
     }
     metrics = metrics_of(snapshot);
   });
+  more_metrics_.append_to(metrics);
   return metrics;
 }
 

@@ -25,6 +25,7 @@
 #include "routes/direct_requests.h"
 #include "routes/event_routes.h"
 #include "routes/guarded_routes.h"
+#include "routes/metric_sources.h"
 #include "routes/rights_review.h"
 #include "routes/stream_opener.h"
 #include "shares/buffer_budget.h"
@@ -63,9 +64,12 @@ class Engine {
   void reload_tls();
 
   std::vector<Metric> metrics() const;
+  /// Of services upon the server.
+  MetricSources& more_metrics() { return more_metrics_; }
 
   const ServerOptions& options() const { return options_; }
   Hub& hub() { return hub_; }
+  Feed& feed() { return feed_; }
   Listening& listening() { return listening_; }
   Workers& workers() { return workers_; }
   Reception& reception() { return reception_; }
@@ -86,6 +90,7 @@ class Engine {
   Listening listening_;
   GradualStop gradual_stop_;
   RefusalCounters refusals_;
+  MetricSources more_metrics_;
   const ServerOptions options_;
   Workers workers_{options_.on_failure};
   StatusReport status_report_;
