@@ -90,6 +90,11 @@ std::vector<Published> Hub::publish(std::span<const Publication> publications) {
       return all_failed(publications.size(), Published::Outcome::kRefused, std::string(kRetainsNothing));
     }
   }
+  return append(publications);
+}
+
+// Those that were checked, or are Millrace's own.
+std::vector<Published> Hub::append(std::span<const Publication> publications) {
   std::vector<std::uint64_t> sequences(publications.size());
   try {
     if (retained_ == nullptr) {

@@ -37,6 +37,10 @@ enum class RefusalReason : std::uint8_t {
   kBodyTooLarge,
   kContentEncoding,
   kRetention,
+  // Requests for answers.
+  kAnswers,
+  kUnknownAnswer,
+  kIdempotencyKey,
 };
 
 /// The label of the metric.
@@ -98,6 +102,12 @@ constexpr std::string_view name_of(RefusalReason reason) {
       return "content_encoding";
     case RefusalReason::kRetention:
       return "retention";
+    case RefusalReason::kAnswers:
+      return "answers";
+    case RefusalReason::kUnknownAnswer:
+      return "unknown_answer";
+    case RefusalReason::kIdempotencyKey:
+      return "idempotency_key";
   }
   return {};
 }

@@ -200,13 +200,13 @@ struct ResumeOptions {
 
 /// What is known about an answer.
 struct AnswerInfo {
-  std::string id;                               ///< its ID
-  std::string owner;                            ///< empty: no owner
-  std::string note;                             ///< BeginOptions::note
-  AnswerEnd end = AnswerEnd::kNone;             ///< kNone: it is running
-  std::uint64_t events = 0;                     ///< that it has, the last one included
-  std::size_t listeners = 0;                    ///< on this server
-  std::chrono::system_clock::time_point begun;  ///< when it was begun
+  std::string id;                                    ///< its ID
+  std::string owner;                                 ///< empty: no owner
+  std::string note;                                  ///< BeginOptions::note
+  AnswerEnd end = AnswerEnd::kNone;                  ///< kNone: it is running
+  std::uint64_t events = 0;                          ///< that it has, the last one included
+  std::size_t listeners = 0;                         ///< on this server
+  std::chrono::system_clock::time_point begun = {};  ///< when it was begun
 };
 
 /// What became of a request to listen to an answer. The response has been made in each case.

@@ -125,6 +125,8 @@ class Hub {
   std::optional<std::string> trouble() const;
 
  private:
+  friend class AnswerService;  // its records go to topics of Millrace's own
+  std::vector<Published> append(std::span<const Publication> publications);
   static Published not_a_topic(std::string_view text);
 
   Feed& feed_;

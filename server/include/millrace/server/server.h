@@ -148,6 +148,7 @@ class Server : public httplib::Server {
   std::size_t open_streams() const;
 
  private:
+  friend class Answers;  // it stands upon the engine, as the server does
   bool process_and_close_socket(socket_t socket) override;
   bool serve();
 

@@ -1,0 +1,152 @@
+// What an AnswerService reads of a store, and of other servers through it.
+
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "answer_service.h"
+#include "base/string_map.h"
+#include "engine/engine.h"
+#include "millrace/server/topic_filter.h"
+
+namespace millrace {
+
+namespace {
+
+using Clock = std::chrono::system_clock;
+
+constexpr std::string_view kStop = "stop";
+constexpr std::string_view kArrived = "arrived";
+constexpr std::string_view kLeft = "left";
+
+// Calls `use` with the newest event of each topic that the pattern matches.
+template <typename Use>
+void for_newest(const EventStore& store, const std::string& pattern, const Use& use) {
+  const auto checked = OwnedTopicPattern::parse(pattern);
+  if (!checked) return;  // the options have been checked
+  const TopicFilter filter({checked->get()});
+  const std::uint64_t until = store.head();
+  for (std::uint64_t sequence = 0; sequence < until;) {
+    const EventStore::Page page = store.read_newest(sequence, until, filter, EventStore::Topics::kAll);
+    for (const LogEntry& entry : page.entries) use(entry);
+    if (page.through <= sequence) return;
+    sequence = page.through;
+  }
+}
+
+// The number in an event's ID, `<id>:<number>`; 0 if there is none.
+std::uint64_t number_in(std::string_view id) {
+  std::uint64_t number = 0;
+  const std::size_t colon = id.rfind(':');
+  if (colon != std::string_view::npos) std::from_chars(id.data() + colon + 1, id.data() + id.size(), number);
+  return number;
+}
+
+}  // namespace
+
+void AnswerService::recover() {
+  if (!options_.node.empty()) {
+    engine_.feed().attach(*this);
+    is_attached_ = true;
+  }
+  store_->catch_up_with_others();
+  std::vector<AnswerRecord> died;
+  for (AnswerRecord& record : read_records()) {
+    const bool was_here = record.past.end == AnswerEnd::kNone && record.terms.node == options_.node;
+    if (was_here) {
+      died.push_back(std::move(record));
+    } else {
+      learn(record);
+    }
+  }
+  if (!died.empty()) interrupt(std::move(died));
+}
+
+std::vector<AnswerRecord> AnswerService::read_records() const {
+  std::vector<AnswerRecord> records;
+  for_newest(*store_, record_prefix_ + '*', [&](const LogEntry& entry) {
+    if (auto record = AnswerRecord::parse(data_in(entry.payload), options_.topic))
+      records.push_back(std::move(*record));
+  });
+  return records;
+}
+
+// Their listeners come back, and get what there was, and the end.
+void AnswerService::interrupt(std::vector<AnswerRecord> records) {
+  StringMap<std::uint64_t> events;
+  for (const AnswerRecord& record : records) events.emplace(record.terms.topic.text(), 0);
+  for_newest(*store_, options_.topic + "/*", [&](const LogEntry& entry) {
+    if (const auto one = events.find(entry.topic.view()); one != events.end())
+      one->second = number_in(entry.publisher_id);
+  });
+  for (AnswerRecord& record : records) {
+    record.past = {.end = AnswerEnd::kInterrupted, .events = events[record.terms.topic.text()], .ended = Clock::now()};
+    const auto answer = std::make_shared<Answer::State>(shared_from_this(), record.terms, record.past);
+    const auto last = last_events({.id = record.terms.id,
+                                   .end = AnswerEnd::kInterrupted,
+                                   .sentence = sentence_of(AnswerEnd::kInterrupted),
+                                   .number = record.past.events + 1,
+                                   .note = record.terms.note});
+    const Topic topic = record.terms.topic;
+    std::vector<OwnedEventId> ids;
+    for (std::size_t i = 0; i < last.size(); ++i) ids.push_back(answer->id_of(++record.past.events));
+    std::vector<Publication> publications;
+    for (std::size_t i = 0; i < last.size(); ++i) {
+      publications.push_back(
+          {.topic = topic, .event = {.type = last[i].type.get(), .data = last[i].data, .id = ids[i].get()}});
+    }
+    publications.push_back({.topic = topic, .kind = Publication::Kind::kFinish});
+    const OwnedTopic record_topic = *OwnedTopic::parse(record_prefix_ + record.terms.id);
+    const std::string json = record.json();
+    publications.push_back({.topic = record_topic, .event = {.data = json}});
+    if (const Published published = std::move(hub_.append(publications).back()); !published) {
+      throw StoreUnavailable("the answers of the last run cannot be ended: " + published.sentence);
+    }
+    ++ends_[static_cast<std::size_t>(AnswerEnd::kInterrupted)];
+    learn(record);
+  }
+}
+
+void AnswerService::learn(const AnswerRecord& record) {
+  if (const AnswerPtr known = register_.find(record.terms.id)) return known->learn(record.past);
+  const bool is_over = record.past.end != AnswerEnd::kNone;
+  const Clock::time_point ended = is_over ? record.past.ended : record.terms.begun + options_.max_age;
+  if (Clock::now() - ended >= options_.keep_for) return;
+  register_.add(std::make_shared<Answer::State>(shared_from_this(), record.terms, record.past), ended);
+}
+
+// --- Other servers --------------------------------------------------------------------------------------------------
+
+bool AnswerService::request(const Answer::State& answer, AnswerRequest request) {
+  if (is_stopped_) return false;
+  const auto topic = OwnedTopic::parse(request_prefix_ + answer.terms().id);
+  const std::string_view data = request == AnswerRequest::kStop      ? kStop
+                                : request == AnswerRequest::kArrived ? kArrived
+                                                                     : kLeft;
+  const Publication publication{.topic = topic->get(), .event = {.data = data}};
+  return static_cast<bool>(hub_.append({&publication, 1}).front());
+}
+
+void AnswerService::obey(std::string_view id, std::string_view request) {
+  const AnswerPtr answer = register_.find(id);
+  if (answer == nullptr || !answer->is_produced_here()) return;
+  if (request == kStop) answer->end(AnswerEnd::kStopped);
+  if (request == kArrived) answer->obey_listeners(true);
+  if (request == kLeft) answer->obey_listeners(false);
+}
+
+// Under the feed's lock.
+void AnswerService::post(const FramePtr& frame) {
+  const std::string_view topic = frame->topic_text();
+  if (topic.starts_with(record_prefix_)) {
+    writer_.run([this, frame] {
+      if (const auto record = AnswerRecord::parse(data_in(frame->payload()), options_.topic)) learn(*record);
+    });
+  } else if (topic.starts_with(request_prefix_)) {
+    writer_.run([this, frame] { obey(frame->topic_text().substr(request_prefix_.size()), data_in(frame->payload())); });
+  }
+}
+
+}  // namespace millrace

@@ -1,0 +1,417 @@
+#include "millrace/server/answers.h"
+
+#include <httplib.h>
+
+#include <charconv>
+#include <utility>
+
+#include "answer_service.h"
+#include "base/failure.h"
+#include "base/random_tag.h"
+#include "base/time_until.h"
+#include "http/error_response.h"
+#include "httplib/refusal.h"
+#include "millrace/core/protocol.h"
+#include "millrace/server/authorizer.h"
+#include "millrace/server/invalid_option.h"
+#include "millrace/server/server.h"
+
+namespace millrace {
+
+namespace {
+
+using Outcome = Resumed::Outcome;
+using Terms = Answer::State::Terms;
+
+constexpr const char* kIdempotencyKey = "Idempotency-Key";
+
+// The ID of an answer begins the IDs of its events, and those the cursors that its listeners get.
+static_assert(kMaxAnswerIdBytes + 1 <= kMaxIdPrefixBytes && kMaxAnswerIdBytes + 21 <= kMaxEventIdBytes);
+
+void require(bool is_good, const char* option, std::string problem) {
+  if (!is_good) throw InvalidOption(std::string("AnswersOptions::") + option, std::move(problem));
+}
+
+void check(const AnswersOptions& options) {
+  constexpr const char* kLonger = "must be longer than 0";
+  const auto topic = Topic::parse(options.topic);
+  require(topic && !topic->is_reserved() && options.topic.size() + 1 + kMaxAnswerIdBytes + 64 <= kMaxTopicBytes,
+          "topic", "must be a topic, short enough for the IDs of answers behind it, and not one of Millrace's own");
+  require(options.when_alone.grace.value_or(Duration{0}) >= Duration{0}, "when_alone", "must not be negative");
+  require(options.batch >= Duration{0} && options.batch <= kMaxAnswerBatch, "batch",
+          "must be 0 to " + std::to_string(kMaxAnswerBatch.count()) + " ms");
+  require(options.retry >= Duration{0} && options.retry <= kMaxReconnectionTime, "retry",
+          "must be 0 to " + std::to_string(kMaxReconnectionTime.count()) + " ms");
+  require(options.max_running > 0, "max_running", "must be at least 1");
+  require(options.max_kept > 0, "max_kept", "must be at least 1");
+  require(options.max_bytes > 0, "max_bytes", "must be at least 1");
+  require(options.max_waiting_bytes >= kAnswerRoomBytes, "max_waiting_bytes",
+          "must be at least " + std::to_string(kAnswerRoomBytes) + " (kAnswerRoomBytes)");
+  require(options.max_age > Duration{0}, "max_age", kLonger);
+  require(options.keep_for > Duration{0}, "keep_for", kLonger);
+  require(options.node.size() <= kMaxClientNameBytes, "node",
+          "must be at most " + std::to_string(kMaxClientNameBytes) + " bytes");
+}
+
+std::string last_event_id_of(const httplib::Request& request) {
+  std::string id = request.get_header_value(std::string(protocol::kLastEventIdHeader));
+  return !id.empty() ? id : request.get_param_value(std::string(protocol::kLastEventIdParameter));
+}
+
+// The whole of `text` as a number.
+std::optional<std::uint64_t> number_of(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// What a client may do with an answer.
+struct Right {
+  bool is_unauthenticated = false;
+  bool is_allowed = false;
+  std::string reason = {};
+  std::string user = {};
+  Duration lifetime{0};  // of its stream; 0: no end
+};
+
+// `user`: where there is no authorizer to say it.
+Right right_of(const httplib::Request& request, const ServerOptions& options, const OwnedTopic& topic,
+               std::string_view user) {
+  if (options.authorizer == nullptr) return {.is_allowed = true, .user = std::string(user)};
+  TopicPatterns topics;
+  topics.push_back(topic);
+  const auto decision = options.authorizer->decide(request, Authorizer::Action::kSubscribe, topics);
+  return {.is_unauthenticated = decision.status() == 401,
+          .is_allowed = decision.is_allowed(),
+          .reason = decision.reason().empty() ? "not allowed" : decision.reason(),
+          .user = decision.user(),
+          .lifetime = decision.until() ? time_until(*decision.until()) : Duration{0}};
+}
+
+bool is_owner(const Answer::State& answer, const Right& right) {
+  return answer.terms().owner.empty() || answer.terms().owner == right.user;
+}
+
+Resumed refused(const httplib::Request& request, httplib::Response& response, int status, RefusalReason reason,
+                Outcome outcome, std::string sentence) {
+  if (status == 401) response.set_header("WWW-Authenticate", "Bearer");
+  refuse(request, response, status, reason, sentence);
+  return {outcome, std::move(sentence)};
+}
+
+Resumed unknown(const httplib::Request& request, httplib::Response& response) {
+  return refused(request, response, 404, RefusalReason::kUnknownAnswer, Outcome::kUnknown,
+                 "no such answer: it never was, or is no longer kept");
+}
+
+// What a request may do about an answer that there may be.
+struct Access {
+  AnswerPtr answer;  // null: refused, and answered
+  Right right = {};
+  Resumed refusal = {};
+};
+
+Access access_to(AnswerService& service, const ServerOptions& options, const httplib::Request& request,
+                 httplib::Response& response, std::string_view id, std::string_view user, bool as_owner) {
+  // The authorizer is asked before the register: what it says must not depend on what there is.
+  const auto topic = OwnedTopic::parse(std::string(service.options().topic).append(1, '/').append(id));
+  if (!topic || id.find('/') != std::string_view::npos)
+    return {.answer = nullptr, .refusal = unknown(request, response)};
+  Right right = right_of(request, options, *topic, user);
+  if (right.is_unauthenticated) {
+    return {.answer = nullptr,
+            .refusal = refused(request, response, 401, RefusalReason::kUnauthenticated, Outcome::kUnauthenticated,
+                               right.reason)};
+  }
+  AnswerPtr answer = right.is_allowed ? service.answers().find(id) : nullptr;
+  const bool is_open = answer != nullptr && ((answer->terms().is_shared && !as_owner) || is_owner(*answer, right));
+  if (!is_open) return {.answer = nullptr, .refusal = unknown(request, response)};
+  return {.answer = std::move(answer), .right = std::move(right)};
+}
+
+Outcome outcome_of(Subscribed::Outcome outcome) {
+  switch (outcome) {
+    case Subscribed::Outcome::kOpen:
+      return Outcome::kOpen;
+    case Subscribed::Outcome::kFinished:
+      return Outcome::kWhole;
+    case Subscribed::Outcome::kHeadOnly:
+      return Outcome::kHeadOnly;
+    case Subscribed::Outcome::kInvalid:
+      return Outcome::kInvalid;
+    case Subscribed::Outcome::kDraining:
+      return Outcome::kDraining;
+    case Subscribed::Outcome::kStoreUnavailable:
+      return Outcome::kStoreUnavailable;
+  }
+  return Outcome::kInvalid;
+}
+
+// Where a listener begins.
+struct Start {
+  std::string last_event_id;
+  bool is_whole = false;  // it has all of an answer that is over
+};
+
+Start start_behind(AnswerService& service, const Answer::State& answer, std::uint64_t number) {
+  if (number == 0) return {answer.terms().beginning};
+  // Of another server's answer nobody knows here how far it has come.
+  const bool is_over = answer.ended_by() != AnswerEnd::kNone;
+  if (number > answer.events() && (is_over || answer.is_produced_here())) return {service.hub().cursor(), is_over};
+  return {answer.id_of(number).text()};
+}
+
+// Listens to the answer from there on.
+Resumed listen(AnswerService& service, Server& server, const httplib::Request& request, httplib::Response& response,
+               const AnswerPtr& answer, const Right& right, Start start, std::optional<CursorForm> cursor) {
+  response.headers.erase(std::string(protocol::kAnswerHeader));
+  response.set_header(protocol::kAnswerHeader.data(), answer->terms().id);
+  if (start.is_whole) {
+    response.status = 204;
+    return {Outcome::kWhole, "the answer is over, and the client has all of it"};
+  }
+  answer->arrived();
+  Subscribed subscribed;
+  try {
+    subscribed = server.subscribe(request, response,
+                                  {.topics = {answer->terms().topic},
+                                   .user = right.user,
+                                   .cursor = cursor ? cursor : service.options().cursor,
+                                   .last_event_id = std::move(start.last_event_id),
+                                   .id_prefix = answer->terms().id + ':',
+                                   .retry = service.options().retry,
+                                   .lifetime = right.lifetime,
+                                   .on_close = [answer](StreamEnd) { answer->left(); }});
+  } catch (...) {
+    answer->settled(false);
+    throw;
+  }
+  answer->settled(static_cast<bool>(subscribed));
+  return {outcome_of(subscribed.outcome), std::move(subscribed.sentence)};
+}
+
+std::string random_id() {
+  return random_tag() + random_tag();
+}
+
+Terms terms_of(const AnswersOptions& service, const BeginOptions& options, std::string owner) {
+  std::string id = options.id.empty() ? random_id() : options.id;
+  const auto checked = EventId::parse(id);
+  auto topic = OwnedTopic::parse(service.topic + '/' + id);
+  if (!checked || !checked->returns_in_a_header() || !topic || id.size() > kMaxAnswerIdBytes ||
+      id.find('/') != std::string::npos) {
+    throw InvalidOption("BeginOptions::id", "must be at most " + std::to_string(kMaxAnswerIdBytes) +
+                                                " bytes of UTF-8 without /, * and control characters, and not begin or "
+                                                "end with a blank");
+  }
+  if (options.note.size() > kMaxAnswerNoteBytes) {
+    throw InvalidOption("BeginOptions::note", "must be at most " + std::to_string(kMaxAnswerNoteBytes) + " bytes");
+  }
+  return {.topic = std::move(*topic),
+          .id = std::move(id),
+          .owner = std::move(owner),
+          .note = options.note,
+          .is_shared = options.shared,
+          .begun = std::chrono::system_clock::now(),
+          .node = service.node};
+}
+
+}  // namespace
+
+// --- Begin ----------------------------------------------------------------------------------------------------------
+
+Answers::Answers(Server& server, AnswersOptions options) : server_(server) {
+  check(options);
+  const auto& store = server.options().store;
+  require(store == nullptr || !store->is_shared() || !options.node.empty(), "node",
+          "is required where servers share a store: a name of this server's own, the same after a restart");
+  service_ = std::make_shared<AnswerService>(*server.engine_, std::move(options));
+  try {
+    service_->start();
+  } catch (...) {
+    service_->stop();
+    throw;
+  }
+}
+
+Answers::~Answers() {
+  service_->stop();
+}
+
+Answer Answers::begin(const BeginOptions& options) {
+  Terms terms = terms_of(service_->options(), options, options.owner);
+  terms.beginning = service_->hub().cursor();
+  const auto answer = std::make_shared<Answer::State>(service_, std::move(terms));
+  const auto [claim, known] = service_->answers().claim(answer);
+  if (claim == AnswerRegister::Claim::kTaken)
+    throw InvalidOption("BeginOptions::id", "there is an answer with this ID");
+  if (claim != AnswerRegister::Claim::kBegun) return {};
+  if (!service_->write_record(*answer)) {
+    answer->discard();
+    return {};
+  }
+  service_->count_begun();
+  return {answer, false};
+}
+
+Answer Answers::begin(const httplib::Request& request, httplib::Response& response, const BeginOptions& options) {
+  Terms terms = terms_of(service_->options(), options, options.owner);
+  // A client that repeats its request, cut off in the middle of the answer, wants the rest of that.
+  if (const std::string id = id_in(request); !id.empty()) return join(request, response, id, options);
+  const Right right = right_of(request, server_.options(), terms.topic, options.owner);
+  if (!right.is_allowed) {
+    const int status = right.is_unauthenticated ? 401 : 403;
+    refused(request, response, status,
+            right.is_unauthenticated ? RefusalReason::kUnauthenticated : RefusalReason::kForbidden, Outcome::kInvalid,
+            right.reason);
+    return {};
+  }
+  if (!right.user.empty()) terms.owner = right.user;
+  const std::string key = request.get_header_value(kIdempotencyKey);
+  if (key.size() > kMaxIdempotencyKeyBytes) {
+    refused(request, response, 400, RefusalReason::kIdempotencyKey, Outcome::kInvalid,
+            "Idempotency-Key: longer than " + std::to_string(kMaxIdempotencyKeyBytes) + " bytes");
+    return {};
+  }
+  if (!key.empty()) {
+    terms.key = publisher_key(std::to_string(terms.owner.size()) + ' ' + terms.owner + key);
+    terms.fingerprint = publisher_key(request.path + '\n' + request.body);
+  }
+  terms.beginning = service_->hub().cursor();
+  const auto answer = std::make_shared<Answer::State>(service_, std::move(terms));
+  const auto [claim, known] = service_->answers().claim(answer);
+  switch (claim) {
+    case AnswerRegister::Claim::kTaken:
+      refused(request, response, 409, RefusalReason::kAnswers, Outcome::kInvalid, "there is an answer with this ID");
+      return {};
+    case AnswerRegister::Claim::kConflict:
+      refused(request, response, 422, RefusalReason::kIdempotencyKey, Outcome::kInvalid,
+              "Idempotency-Key: it came with another request before; use a new key for a new request");
+      return {};
+    case AnswerRegister::Claim::kJoined:
+      return join(request, response, known->terms().id, options);
+    case AnswerRegister::Claim::kFull:
+      response.set_header("Retry-After", service_->retry_spread().draw());
+      refused(request, response, 503, RefusalReason::kAnswers, Outcome::kInvalid,
+              "too many answers are running; try again in a moment");
+      return {};
+    case AnswerRegister::Claim::kBegun:
+      break;
+  }
+  if (!service_->write_record(*answer)) {
+    answer->discard();
+    response.set_header("Retry-After", service_->retry_spread().draw());
+    refused(request, response, 503, RefusalReason::kStore, Outcome::kStoreUnavailable, std::string(kStoreTakesNothing));
+    return {};
+  }
+  if (options.listen &&
+      !listen(*service_, server_, request, response, answer, right, {answer->terms().beginning}, options.cursor)) {
+    answer->discard();
+    return {};
+  }
+  if (!options.listen) response.set_header(protocol::kAnswerHeader.data(), answer->terms().id);
+  service_->count_begun();
+  return {answer, false};
+}
+
+// A request for an answer that there is.
+Answer Answers::join(const httplib::Request& request, httplib::Response& response, std::string_view id,
+                     const BeginOptions& options) {
+  Access access = access_to(*service_, server_.options(), request, response, id, options.owner, false);
+  if (access.answer == nullptr) return {};
+  if (options.listen) resume(request, response, id, {.user = options.owner, .cursor = options.cursor});
+  service_->count_joined();
+  return {access.answer, true};
+}
+
+// --- Resume and stop ------------------------------------------------------------------------------------------------
+
+Resumed Answers::resume(const httplib::Request& request, httplib::Response& response, std::string_view id,
+                        const ResumeOptions& options) {
+  const Access access = access_to(*service_, server_.options(), request, response, id, options.user, false);
+  if (access.answer == nullptr) return access.refusal;
+  const Answer::State& answer = *access.answer;
+  Start start{answer.terms().beginning};
+  const std::string last_event_id = last_event_id_of(request);
+  const std::string parameter(protocol::kStartingAfterParameter);
+  if (options.starting_after) {
+    start = start_behind(*service_, answer, *options.starting_after);
+  } else if (!last_event_id.empty()) {
+    const bool is_ours = last_event_id.starts_with(answer.terms().id + ':');
+    const auto number = number_of(is_ours ? std::string_view(last_event_id).substr(answer.terms().id.size() + 1) : "");
+    if (number) {
+      start = start_behind(*service_, answer, *number);
+    } else if (last_event_id != protocol::kEarliest) {
+      start = {last_event_id};
+    }
+  } else if (request.has_param(parameter.c_str())) {
+    const auto number = number_of(request.get_param_value(parameter.c_str()));
+    if (!number) {
+      return refused(request, response, 400, RefusalReason::kInvalid, Outcome::kInvalid,
+                     parameter + ": expected the number of an event, or 0 for the beginning");
+    }
+    start = start_behind(*service_, answer, *number);
+  }
+  return listen(*service_, server_, request, response, access.answer, access.right, std::move(start), options.cursor);
+}
+
+Stopped Answers::stop(const httplib::Request& request, httplib::Response& response, std::string_view id,
+                      std::string_view user) {
+  Access access = access_to(*service_, server_.options(), request, response, id, user, true);
+  if (access.answer == nullptr) {
+    const bool is_unauthenticated = access.refusal.outcome == Outcome::kUnauthenticated;
+    return {is_unauthenticated ? Stopped::Outcome::kUnauthenticated : Stopped::Outcome::kUnknown,
+            std::move(access.refusal.sentence)};
+  }
+  Stopped stopped = stop(id);
+  if (stopped.outcome == Stopped::Outcome::kStoreUnavailable) {
+    response.set_header("Retry-After", service_->retry_spread().draw());
+    refuse(request, response, 503, RefusalReason::kStore, stopped.sentence);
+  } else {
+    response.status = 204;
+  }
+  return stopped;
+}
+
+Stopped Answers::stop(std::string_view id) {
+  const AnswerPtr answer = service_->answers().find(id);
+  if (answer == nullptr) return {Stopped::Outcome::kUnknown, "no such answer"};
+  if (answer->ended_by() == AnswerEnd::kNone) {
+    if (answer->is_produced_here()) {
+      if (answer->end(AnswerEnd::kStopped)) return {Stopped::Outcome::kStopped};
+    } else if (service_->request(*answer, AnswerRequest::kStop)) {
+      return {Stopped::Outcome::kStopped};
+    } else {
+      return {Stopped::Outcome::kStoreUnavailable, std::string(kStoreTakesNothing)};
+    }
+  }
+  return {Stopped::Outcome::kOver, std::string(sentence_of(answer->ended_by()))};
+}
+
+// --- Questions ------------------------------------------------------------------------------------------------------
+
+std::optional<AnswerInfo> Answers::find(std::string_view id) const {
+  const AnswerPtr answer = service_->answers().find(id);
+  if (answer == nullptr) return std::nullopt;
+  return answer->info();
+}
+
+std::optional<AnswerInfo> Answers::find(const httplib::Request& request, httplib::Response& response,
+                                        std::string_view id, std::string_view user) const {
+  const Access access = access_to(*service_, server_.options(), request, response, id, user, false);
+  if (access.answer == nullptr) return std::nullopt;
+  return access.answer->info();
+}
+
+std::string Answers::id_in(const httplib::Request& request) {
+  std::string id = last_event_id_of(request);
+  const std::size_t colon = id.rfind(':');
+  return colon == std::string::npos ? std::string() : id.substr(0, colon);
+}
+
+AnswersStatistics Answers::statistics() const {
+  return service_->statistics();
+}
+
+}  // namespace millrace
