@@ -23,6 +23,8 @@ export interface Plan {
   readonly types: readonly string[] | undefined;
   readonly policy: Policy;
   readonly options: AnyOptions;
+  /** The server's name for the answer that streams: that of the first response with one. */
+  answerName?: string | null | undefined;
 }
 
 /** Longest time to the first byte of a server that sends it at once, in milliseconds. */
@@ -43,6 +45,7 @@ const rules = (): Record<keyof AnyOptions, Rule> => ({
   whenHidden: oneOf("keep", "close"),
   onGap: of("a function"),
   onComment: of("a function"),
+  stop: of("a function"),
   persist: oneOf("session"),
   dropReplays: of("a boolean"),
   maxEventBytes: number("bytes, 1 to 16777216", 1, 16 * 1024 * 1024),

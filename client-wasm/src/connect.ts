@@ -134,7 +134,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
       lost: (loss) => this.#lost(loss),
       broken: (error) => this.#finish({ error }),
       full: () => this.#full(canWait ? 1 : maxWaitingEvents),
-      verdict: verdictBy(options),
+      verdict: verdictBy(options, this.#plan),
     };
     return owner;
   }
@@ -157,6 +157,11 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
 
   restart(): void {
     if (!this.#end) this.#connection?.restart();
+  }
+
+  async stop(): Promise<void> {
+    const { stopAnswer } = await import("./extras.js");
+    await stopAnswer(this, this.#plan, this.#stopListening, ConnectionError);
   }
 
   // --- The iteration ---

@@ -222,6 +222,11 @@ export interface ConnectOptions extends RequestOptions {
    * which cannot be compared, is a TypeError.
    */
   share?: boolean;
+  /**
+   * Replaces the DELETE that `stop()` sends, for servers that stop answers in another way. Called with the answer's
+   * name; `stop()` rejects with what it throws.
+   */
+  stop?(answer: string): unknown;
 }
 
 /** The headers that the platform's `fetch` accepts. */
@@ -317,8 +322,16 @@ export interface Connection<Events = Record<string, string>> extends EventTarget
    * `share`, only the page that has the connection does so.
    */
   restart(): void;
-  /** Ends the connection and the iteration. */
+  /** Ends the connection and the iteration. The server may continue an answer that streams: see stop(). */
   close(): void;
+  /**
+   * Asks the server to end the answer that streams, for all its listeners; the iteration continues to the last event.
+   * Sends a DELETE to the URL, with the answer's name as its last segment and with the connection's headers. The name is
+   * that of the response's `Millrace-Answer` field, otherwise that of the events' IDs. Without a response yet, it waits
+   * for one. Rejects with a ConnectionError if the server refuses, or has named no answer. Resolves if the answer is
+   * over already.
+   */
+  stop(): Promise<void>;
   /** Closes the connection at the end of a block: `await using connection = connect(…)`. */
   [Symbol.asyncDispose](): Promise<void>;
   addEventListener<Type extends keyof ConnectionEventMap>(

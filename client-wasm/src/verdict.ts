@@ -1,6 +1,7 @@
 // Decides about statuses other than 200, by the options.
 
 import { Verdict } from "./abi.js";
+import type { Plan } from "./connect-options.js";
 import type { ConnectionOwner } from "./connection.js";
 import type { RequestOptions } from "./types.js";
 
@@ -10,8 +11,14 @@ function waitOf(retryAfter: string): number {
   return wait > 0 ? Math.min(wait, 0x7fffffff) : 0;
 }
 
-/** Returns the decision function for responses. If a function of the options throws, the attempt has failed. */
-export function verdictBy({ onUnauthorized, retry }: RequestOptions): NonNullable<ConnectionOwner["verdict"]> {
+/**
+ * Returns the decision function for responses, which also keeps the first name of an answer in `plan`. If a function of the
+ * options throws, the attempt has failed.
+ */
+export function verdictBy(
+  { onUnauthorized, retry }: RequestOptions,
+  plan: Pick<Plan, "answerName"> = {},
+): NonNullable<ConnectionOwner["verdict"]> {
   let hasRenewed = false;
   const verdictOn = async (status: number) => {
     if (status === 200) hasRenewed = false;
@@ -25,6 +32,7 @@ export function verdictBy({ onUnauthorized, retry }: RequestOptions): NonNullabl
   };
   return async (answer) => {
     const wait = waitOf(answer.retryAfter ?? "");
+    plan.answerName ||= answer.answerName;
     try {
       return [await verdictOn(answer.status), wait];
     } catch (error) {

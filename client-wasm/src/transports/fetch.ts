@@ -78,6 +78,7 @@ export function headOf(field: (name: string) => string | null) {
     contentType: field("Content-Type") ?? "",
     lastEventId: utf8Text(field("Last-Event-ID") ?? ""),
     heartbeat: Math.min(heartbeat, 0x7fffffff) || 0,
+    answerName: field("Millrace-Answer"),
     retryAfter: field("Retry-After"),
   };
 }

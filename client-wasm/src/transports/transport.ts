@@ -30,6 +30,8 @@ export interface Answer {
   readonly lastEventId?: string;
   /** The server's heartbeat interval in milliseconds; 0 if unknown. */
   readonly heartbeat?: number;
+  /** The answer's name, where the stream is one. */
+  readonly answerName?: string | null;
   /** The Retry-After field. */
   readonly retryAfter?: string | null;
   /** The beginning of a body other than an event stream, or other details of the failure. */

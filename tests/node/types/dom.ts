@@ -114,3 +114,9 @@ connect("/events", { transport: "carrier-pigeon" });
 connect("/events", { topic: "a" });
 // @ts-expect-error read-only
 asOurs.readyState = 1;
+
+// stop() is a promise of nothing; the option gets the answer's name.
+export const stopped: Promise<void> = texts.stop();
+connect("/v1/answers", { stop: (answer) => fetch(`/v1/responses/${answer}/cancel`, { method: "POST" }) });
+// @ts-expect-error a URL does not say the method
+connect("/v1/answers", { stop: "/v1/answers/7" });
