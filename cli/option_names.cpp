@@ -25,6 +25,7 @@ constexpr Names kExceptions[] = {
     {"ServerOptions::history.age", "--history-age"},
     {"ServerOptions::history.retain", "--retain"},
     {"ServerOptions::publishing.rate", "--publish-rate"},
+    {"ServerOptions::publishing.durability", "--require"},
     {"SqliteOptions::bounds.age", "--store-age"},
     {"JetStreamOptions::bounds.age", "--store-age"},
     {"JetStreamOptions::replicas", "--store-replicas"},

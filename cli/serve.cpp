@@ -19,6 +19,7 @@
 #include "demo.h"
 #include "log.h"
 #include "loopback.h"
+#include "millrace/server/event_store.h"
 #include "millrace/server/metrics/prometheus.h"
 #include "millrace/server/server.h"
 #include "option_names.h"
@@ -90,6 +91,14 @@ void log_sending(const SendingWays& ways) {
       ways.send, ways.send + ways.io_uring, *ways.why_not);
 }
 
+void log_durability(const EventStore* store) {
+  const Durability level = store != nullptr ? store->durability() : Durability::kMemory;
+  spdlog::info("durability of acknowledged events: {}", name_of(level));
+  for (const std::string& warning : store != nullptr ? store->warnings() : std::vector<std::string>()) {
+    spdlog::warn("store: {}", warning);
+  }
+}
+
 void log_requests(Server& server) {
   server.set_logger([](const httplib::Request& request, const httplib::Response& response) {
     // Without its query, which may contain a secret.
@@ -143,7 +152,10 @@ int serve(const ServeOptions& options) {
     if (status.is_accepting()) return spdlog::info("the store accepts events again");
     spdlog::error("the store accepts no events: {}", status.reason);
   };
-  server_options.on_listening = [&server] { log_sending(server->sending()); };
+  server_options.on_listening = [&] {
+    log_sending(server->sending());
+    log_durability(server_options.store.get());
+  };
   server_options.on_failure = [](const std::string& failure) {
     spdlog::error("a handler or callback failed: {}", failure);
   };
@@ -151,7 +163,11 @@ int serve(const ServeOptions& options) {
   {
     // The threads of a store must not receive the signals of the watch.
     const BlockedSignals blocked;
-    if (!options.check_config) server_options.store = open_store(options);  // a running server may have it open
+    if (options.check_config) {
+      server_options.publishing.durability = Durability::kMemory;  // without the store, which a server may have open
+    } else {
+      server_options.store = open_store(options);
+    }
     server.emplace(server_options);
   }
   server->events("/events").operations();

@@ -93,9 +93,15 @@ void add_store(CLI::App& app, ServeOptions& options) {
   add(app, "--sync", options.store_sync,
       "What a power cut can lose; full: nothing; normal: the last moments, but publishing is faster")
       ->check(CLI::IsMember({"full", "normal"}));
+  add(app, "--require", options.require,
+      "Least that acknowledged events must survive: memory, process, disk, quorum or quorum+disk; the program does not "
+      "start with a store that does not promise it")
+      ->check(CLI::IsMember({"memory", "process", "disk", "quorum", "quorum+disk"}));
   add(app, "--store-replicas", options.store_replicas,
       "NATS servers that keep each event; 0: do not change it (a new stream: 1)");
   add(app, "--store-credentials", options.store_credentials, "File with credentials for NATS");
+  add(app, "--store-monitoring-port", options.store_monitoring_port,
+      "Port on which NATS servers are asked how they sync (http_port); 0: they are not asked");
   add(app, "--store-events", options.store_events, "Events that the store keeps; 0: unlimited");
   add(app, "--store-bytes", options.store_bytes, "Bytes that the store's events may take on the disk; 0: unlimited");
   add(app, "--store-age", options.store_age_seconds, "Seconds that the store keeps an event; 0: as long as it fits");
@@ -217,7 +223,8 @@ ServerOptions ServeOptions::server_options() const {
           .publishing = {.anonymous = insecure,
                          .max_bytes = max_publish_bytes,
                          .rate = unless_zero(publish_rate),
-                         .burst = unless_zero(publish_burst)},
+                         .burst = unless_zero(publish_burst),
+                         .durability = parse_durability(require).value()},
           .cors = {.origins = cors_origins, .headers = cors_headers},
           .option_name = typed_name};
 }

@@ -41,8 +41,10 @@ struct ServeOptions {
   std::size_t max_retained_bytes = kMaxRetainedBytes;
   std::string store;
   std::string store_sync = "full";
+  std::string require = "memory";
   std::uint32_t store_replicas = 0;
   std::string store_credentials;
+  std::uint16_t store_monitoring_port = 8222;
   std::uint64_t store_events = 0;
   std::uint64_t store_bytes = kStoreBytes;
   std::uint32_t store_age_seconds = 0;

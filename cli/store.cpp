@@ -37,8 +37,10 @@ std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
   }
   if (name.starts_with("nats://") || name.starts_with("tls://")) {
     if constexpr (kHasNats) {
-      JetStreamOptions stream{
-          .bounds = bounds_of(options), .credentials = options.store_credentials, .preload = options.history_events};
+      JetStreamOptions stream{.bounds = bounds_of(options),
+                              .credentials = options.store_credentials,
+                              .preload = options.history_events,
+                              .monitoring_port = options.store_monitoring_port};
       if (options.store_replicas != 0) stream.replicas = options.store_replicas;
       return open_jetstream(name, stream);
     }

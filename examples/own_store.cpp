@@ -39,6 +39,9 @@ class FileStore final : public IndexedStore {
  public:
   FileStore(const std::string& path, std::uint64_t events) : FileStore(path, events, Contents(path)) {}
 
+  // As write() waits for the disk.
+  Durability durability() const override { return Durability::kDisk; }
+
  private:
   FileStore(const std::string& path, std::uint64_t events, const Contents& contents)
       : IndexedStore(contents.epoch, contents.entries, events) {

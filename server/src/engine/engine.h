@@ -95,7 +95,7 @@ class Engine {
   Workers workers_{options_.on_failure};
   StatusReport status_report_;
   Feed feed_;
-  Hub hub_{feed_, options_.history.retain};
+  Hub hub_{feed_, options_.history.retain, options_.publishing.durability};
   Admission admission_;
   const std::shared_ptr<BufferBudget> buffers_;  // streams may outlive the server
   const std::shared_ptr<StreamBuffers> stream_buffers_;

@@ -11,7 +11,7 @@
 
 namespace millrace {
 
-Hub::Hub(Feed& feed, const TopicPatterns& retained) : feed_(feed) {
+Hub::Hub(Feed& feed, const TopicPatterns& retained, Durability required) : feed_(feed), required_(required) {
   if (retained.size() > 0)
     retained_ = std::make_unique<const TopicFilter>(std::vector<TopicPattern>(retained.begin(), retained.end()));
 }
@@ -24,6 +24,17 @@ using Reason = Refusal::Reason;
 std::optional<Refusal> Hub::refusal(Topic topic) {
   if (!topic.is_reserved()) return std::nullopt;
   return Refusal{Reason::kReservedTopic, "topic: topics that begin with \"millrace.\" are reserved"};
+}
+
+Durability Hub::durability() const {
+  return feed_.durability();
+}
+
+std::optional<std::string> Hub::refusal(Durability required) const {
+  const Durability promised = durability();
+  if (covers(promised, required)) return std::nullopt;
+  return "durability: the server promises \"" + std::string(name_of(promised)) + "\", which does not cover \"" +
+         std::string(name_of(required)) + "\"; require less, or publish to a server with another store";
 }
 
 std::optional<Refusal> Hub::refusal(Topic topic, const Event& event) const {
@@ -89,12 +100,19 @@ std::vector<Published> Hub::publish(std::span<const Publication> publications) {
     if (publication.retain && !retains()) {
       return all_failed(publications.size(), Published::Outcome::kRefused, std::string(kRetainsNothing));
     }
+    if (const auto unmet = refusal(publication.durability)) {
+      return all_failed(publications.size(), Published::Outcome::kRefused, *unmet);
+    }
   }
   return append(publications);
 }
 
 // Those that were checked, or are Millrace's own.
 std::vector<Published> Hub::append(std::span<const Publication> publications) {
+  const Durability promised = durability();
+  if (const auto unmet = unmet_requirement(promised)) {
+    return all_failed(publications.size(), Published::Outcome::kStoreUnavailable, *unmet);
+  }
   std::vector<std::uint64_t> sequences(publications.size());
   try {
     if (retained_ == nullptr) {
@@ -109,9 +127,12 @@ std::vector<Published> Hub::append(std::span<const Publication> publications) {
   } catch (const StoreUnavailable& unavailable) {
     return all_failed(publications.size(), Published::Outcome::kStoreUnavailable, unavailable.what());
   }
+  // Where the level has changed meanwhile, only what both say is certain.
+  const Durability certain = common_level(promised, durability());
   std::vector<Published> result(publications.size());
   for (std::size_t i = 0; i < publications.size(); ++i) {
     result[i].outcome = sequences[i] == 0 ? Published::Outcome::kRepeated : Published::Outcome::kPublished;
+    result[i].durability = certain;
     if (publications[i].kind != Publication::Kind::kEvent) continue;
     const std::string_view own = publications[i].event.id.view();
     result[i].id = own.empty() ? feed_.id_of(sequences[i]).text() : std::string(own);
@@ -147,12 +168,19 @@ Hub::Statistics Hub::statistics() const {
           .bytes = log.bytes,
           .retained_topics = log.retained_topics,
           .retained_bytes = log.retained_bytes,
-          .store = log.store};
+          .store = log.store,
+          .durability = durability()};
+}
+
+std::optional<std::string> Hub::unmet_requirement(Durability promised) const {
+  if (covers(promised, required_)) return std::nullopt;
+  return "the store promises \"" + std::string(name_of(promised)) + "\", which does not cover the required \"" +
+         std::string(name_of(required_)) + "\"";
 }
 
 std::optional<std::string> Hub::trouble() const {
   std::string reason = feed_.status().reason;
-  if (reason.empty()) return std::nullopt;
+  if (reason.empty()) return unmet_requirement(durability());
   return reason;
 }
 

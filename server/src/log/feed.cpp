@@ -351,6 +351,10 @@ StoreStatus Feed::status() const {
   return state_->store != nullptr ? state_->store->status() : StoreStatus();
 }
 
+Durability Feed::durability() const {
+  return state_->store != nullptr ? state_->store->durability() : Durability::kMemory;
+}
+
 void Feed::attach(Sink& sink) {
   const MutexLock lock(state_->mutex);
   state_->sinks.push_back(&sink);

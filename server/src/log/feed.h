@@ -75,6 +75,8 @@ class Feed {
 
   /// Whether events can be appended now, and why not.
   StoreStatus status() const;
+  /// As EventStore::durability(); of a log in memory, that.
+  Durability durability() const;
 
   struct Page {
     std::vector<FramePtr> frames;

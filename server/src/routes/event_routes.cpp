@@ -40,11 +40,15 @@ std::vector<Publication> publications_of(const std::vector<PublishRequest>& requ
   std::vector<Publication> publications;
   for (const PublishRequest& request : requests) {
     if (const auto event = request.event()) {
-      publications.push_back(
-          {.topic = request.topic(), .event = *event, .publisher = publisher, .retain = request.is_retained()});
+      publications.push_back({.topic = request.topic(),
+                              .event = *event,
+                              .publisher = publisher,
+                              .retain = request.is_retained(),
+                              .durability = request.durability()});
     }
     if (request.finishes()) {
-      publications.push_back({.topic = request.topic(), .kind = Publication::Kind::kFinish});
+      publications.push_back(
+          {.topic = request.topic(), .kind = Publication::Kind::kFinish, .durability = request.durability()});
     }
   }
   return publications;
@@ -113,13 +117,12 @@ std::string EventRoutes::answer_to(const std::vector<PublishRequest>& requests,
   std::string answer;
   auto next = published.begin();
   for (const PublishRequest& request : requests) {
+    answer.append("{");
     if (request.has_event()) {
-      answer.append("{\"id\":").append(quoted(next->id)).append(next->is_repeated() ? ",\"repeated\":true}\n" : "}\n");
-      ++next;
-    } else {
-      answer.append("{}\n");
+      answer.append("\"id\":").append(quoted(next->id)).append(next->is_repeated() ? ",\"repeated\":true," : ",");
     }
-    if (request.finishes()) ++next;
+    answer.append("\"durability\":\"").append(name_of(next->durability)).append("\"}\n");
+    next += request.has_event() && request.finishes() ? 2 : 1;
   }
   assert(next == published.end());
   return answer;

@@ -69,6 +69,17 @@ Metric handshakes(const MetricsSnapshot& snapshot) {
                 std::move(samples));
 }
 
+// A sample a level, so that an alert can ask for the level that it needs.
+Metric durability(Durability promised) {
+  Samples samples;
+  for (const Durability level : kDurabilities) {
+    samples.push_back(
+        {.labels = {{"level", std::string(name_of(level))}}, .value = covers(promised, level) ? 1.0 : 0.0});
+  }
+  return family("millrace_store_durability", "Whether an acknowledged event survives what the level says",
+                Metric::Kind::kGauge, std::move(samples));
+}
+
 // In seconds, as Prometheus expects.
 Metric latency(const MetricsSnapshot& snapshot) {
   constexpr auto& kBounds = LatencyHistogram::kBounds;
@@ -121,6 +132,7 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
       cut_streams(snapshot),
       refusals(*snapshot.refusals),
       sending(snapshot.sending),
+      durability(hub.durability),
       latency(snapshot),
   };
   if (snapshot.speaks_tls) families.push_back(handshakes(snapshot));

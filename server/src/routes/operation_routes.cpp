@@ -32,7 +32,7 @@ void tell_ready(const Ports& ports, const Request& request, Response& response) 
   if (ports.hub.trouble()) {
     return refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
   }
-  response.set_content("ready\n", "text/plain");
+  response.set_content("ready\ndurability: " + std::string(name_of(ports.hub.durability())) + "\n", "text/plain");
 }
 
 void list_subscriptions(const Ports& ports, Response& response) {

@@ -20,7 +20,8 @@ struct FieldError {
 };
 
 // An event's fields; FieldNames stores which were given by their index here.
-constexpr std::array<std::string_view, 7> kFields = {"topic", "data", "event", "id", "retry", "retain", "finish"};
+constexpr std::array<std::string_view, 8> kFields = {"topic", "data",   "event",  "id",
+                                                     "retry", "retain", "finish", "durability"};
 
 // The names of one object's fields, to detect duplicates.
 class FieldNames {
@@ -88,11 +89,21 @@ bool flag_in(const json& object, const std::string& name) {
   return object.at(name);
 }
 
+Durability durability_in(const json& object) {
+  const std::string& name = string_in(object, "durability");
+  const auto level = parse_durability(name);
+  if (!level) {
+    throw FieldError{"durability: \"" + name + "\" is not a level; expected " + std::string(kDurabilityNames)};
+  }
+  return *level;
+}
+
 void check_names(const json& object) {
   for (const auto& [name, value] : object.items()) {
     if (std::find(kFields.begin(), kFields.end(), name) == kFields.end()) {
-      throw FieldError{"\"" + name +
-                       "\" is not a field of an event; expected topic, data, event, id, retry, retain or finish"};
+      throw FieldError{
+          "\"" + name +
+          "\" is not a field of an event; expected topic, data, event, id, retry, retain, finish or durability"};
     }
   }
 }
@@ -136,6 +147,8 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
       if (request.id_.text().empty()) throw FieldError{"id: must not be empty; omit it and the server chooses one"};
     }
     if (object.contains("retry")) request.retry_ = retry_in(object);
+    if (object.contains("durability")) request.durability_ = durability_in(object);
+    if (auto unmet = hub.refusal(request.durability_)) throw FieldError{std::move(*unmet)};
     const auto event = request.event();
     auto refusal = event ? hub.refusal(request.topic(), *event) : Hub::refusal(request.topic());
     if (refusal) throw FieldError{std::move(refusal->sentence)};

@@ -1,6 +1,7 @@
 // The body of a publish request, checked: one JSON object, or NDJSON lines of them.
 //
-//   {"topic": "orders", "data": "text, or any JSON", "event": "created", "id": "17", "retry": 3000, "retain": true}
+//   {"topic": "orders", "data": "text, or any JSON", "event": "created", "id": "17", "retry": 3000, "retain": true,
+//    "durability": "disk"}
 //   {"topic": "jobs/17", "finish": true}
 #pragma once
 
@@ -28,6 +29,7 @@ class PublishRequest {
   bool has_event() const { return data_.has_value(); }
   bool finishes() const { return finish_; }
   bool is_retained() const { return retain_; }
+  Durability durability() const { return durability_; }
 
  private:
   std::optional<OwnedTopic> topic_;
@@ -37,6 +39,7 @@ class PublishRequest {
   std::optional<Duration> retry_;
   bool finish_ = false;
   bool retain_ = false;
+  Durability durability_ = Durability::kMemory;
 };
 
 /// Reads a whole body: one object, or one on every line that is not blank. All or nothing: on failure `error` names the

@@ -23,6 +23,18 @@ namespace millrace {
 
 namespace {
 
+void check_durability(const ServerOptions& options) {
+  const Durability required = options.publishing.durability;
+  const Durability promised = options.store != nullptr ? options.store->durability() : Durability::kMemory;
+  if (covers(promised, required)) return;
+  std::string problem = "the store promises \"" + std::string(name_of(promised)) +
+                        "\", which does not cover the required \"" + std::string(name_of(required)) + "\"";
+  for (const std::string& warning : options.store != nullptr ? options.store->warnings() : std::vector<std::string>()) {
+    problem.append("; ").append(warning);
+  }
+  throw InvalidOption("ServerOptions::publishing.durability", problem);
+}
+
 void check(const ServerOptions& options) {
   constexpr const char* kLonger = "must be longer than 0";
   constexpr Duration kUsual{1};
@@ -45,6 +57,7 @@ void check(const ServerOptions& options) {
   require(options.http.max_buffered_bytes > 0, "http.max_buffered_bytes", "must be at least 1");
   require(!options.publishing.rate || (std::isfinite(*options.publishing.rate) && *options.publishing.rate > 0),
           "publishing.rate", "must be more than 0 events a second; omit it for no bound");
+  check_durability(options);
   require(options.history.age.value_or(kUsual) > Duration{0}, "history.age", kLonger);
   require(!options.streams.gzip || has_gzip(), "streams.gzip",
           "this build of Millrace has no zlib; build it with the CMake option MILLRACE_WITH_ZLIB=ON");

@@ -11,10 +11,17 @@
 #include "log/turns.h"
 #include "millrace/server/limits.h"
 #include "millrace/server/stores/jetstream.h"
+#include "nats_survey.h"
 
 namespace millrace {
 
 namespace {
+
+// A version that is known to lose whole streams.
+class LosingServer : public StoreUnavailable {
+ public:
+  using StoreUnavailable::StoreUnavailable;
+};
 
 constexpr const char* kLostConnection = "the connection to NATS was lost before NATS acknowledged it";
 
@@ -36,6 +43,8 @@ JetStreamEventLog::JetStreamEventLog(Options options) : options_(std::move(optio
       return;
     } catch (const ForeignStream&) {
       throw;
+    } catch (const LosingServer&) {
+      throw;
     } catch (const NoJetStream&) {
       // They may not have found each other yet.
       if (std::chrono::steady_clock::now() - begun >= kStoreConnectTimeout) throw;
@@ -52,9 +61,10 @@ void JetStreamEventLog::open() {
                                                                                       .bounds = options_.bounds,
                                                                                       .new_epoch = options_.new_epoch});
   const StreamQueries::State state = queries->state();
+  queries_ = std::move(queries);
+  look_at_servers();
   entries_ = state.entries;
   bytes_ = state.bytes;
-  queries_ = std::move(queries);
   follower_ = std::make_unique<StreamFollower>(
       *connection_, *queries_,
       StreamFollower::Options{.stream = options_.address.stream,
@@ -174,8 +184,29 @@ bool JetStreamEventLog::catch_up(std::uint64_t sequence) const {
 
 // --- Trouble --------------------------------------------------------------------------------------------------------
 
+// Throws LosingServer if one of them must not be used.
+void JetStreamEventLog::look_at_servers() {
+  const NatsDurability found =
+      durability_of(survey_nats(options_.address, options_.monitoring_port), queries_->facts());
+  durability_ = found.level;
+  {
+    const MutexLock lock(trouble_mutex_);
+    warnings_ = found.warnings;
+  }
+  if (found.refusal) throw LosingServer(*found.refusal);
+}
+
+std::vector<std::string> JetStreamEventLog::warnings() const {
+  const MutexLock lock(trouble_mutex_);
+  return warnings_;
+}
+
 void JetStreamEventLog::probe() {
   try {
+    if (is_look_due_) {
+      look_at_servers();
+      is_look_due_ = false;
+    }
     const StreamQueries::State state = queries_->state();
     entries_ = state.entries;
     bytes_ = state.bytes;
@@ -187,6 +218,7 @@ void JetStreamEventLog::probe() {
 
 // Ends the waits for acks, which would go to the lost connection.
 void JetStreamEventLog::connection_changed() {
+  is_look_due_ = true;
   NatsConnection* connection = connected_;
   if (connection != nullptr) connection->give_up(kLostConnection);
 }

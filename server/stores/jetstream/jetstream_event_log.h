@@ -2,7 +2,8 @@
 //
 // It sends an event to the stream, which acknowledges it when all of its replicas have it. A StreamFollower delivers
 // everything that any server has appended; append() returns when its own events have arrived. A thread checks every
-// kStoreRetry whether the stream can be reached and accepts events.
+// kStoreRetry whether the stream can be reached and accepts events, and, when the connection was lost, asks its servers
+// again what they are.
 //
 // append() cannot fully guarantee "all or none": entries that were sent before a failure may be in the stream although
 // append() threw StoreUnavailable.
@@ -34,6 +35,7 @@ class JetStreamEventLog final : public EventStore {
     StoreBounds bounds;
     std::string new_epoch;      ///< for a new log
     std::uint64_t preload = 0;  ///< entries that on_appended takes before start() returns, if the stream has as many
+    std::uint16_t monitoring_port = 0;  ///< of the servers; 0: they are not asked
   };
 
   /// Throws StoreUnavailable, with the reason, if the stream cannot be reached or created.
@@ -57,6 +59,8 @@ class JetStreamEventLog final : public EventStore {
   void catch_up_with_others() const override { catch_up(queries_->state().head); }
   std::size_t max_event_bytes() const override;
   StoreStatus status() const override;
+  Durability durability() const override { return durability_; }
+  std::vector<std::string> warnings() const override;
   StoreStatistics statistics() const override;
 
  private:
@@ -64,6 +68,7 @@ class JetStreamEventLog final : public EventStore {
   void append_some(std::span<const Publication> publications, std::span<std::uint64_t> sequences);
   bool is_stale(const Publication& publication, std::uint64_t sequence) const;
 
+  void look_at_servers();
   void probe();
   void connection_changed();
   // Sets a thread's own trouble; empty if all is well.
@@ -81,6 +86,9 @@ class JetStreamEventLog final : public EventStore {
   std::string following_trouble_ GUARDED_BY(trouble_mutex_);
   std::string probing_trouble_ GUARDED_BY(trouble_mutex_);
   std::string told_trouble_ GUARDED_BY(trouble_mutex_);
+  std::vector<std::string> warnings_ GUARDED_BY(trouble_mutex_);
+  std::atomic<Durability> durability_ = Durability::kProcess;
+  std::atomic<bool> is_look_due_ = false;  // the connection was lost since the last one
 
   std::atomic<NatsConnection*> connected_ = nullptr;  // null until it exists
   std::unique_ptr<NatsConnection> connection_;

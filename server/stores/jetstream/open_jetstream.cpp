@@ -28,7 +28,8 @@ std::shared_ptr<EventStore> open_jetstream(const std::string& url, const JetStre
                                                                           .replicas = options.replicas,
                                                                           .bounds = options.bounds,
                                                                           .new_epoch = new_store_epoch(),
-                                                                          .preload = options.preload});
+                                                                          .preload = options.preload,
+                                                                          .monitoring_port = options.monitoring_port});
   } catch (const std::runtime_error& failure) {
     throw StoreUnavailable("cannot open the store \"" + address.shown() + "\": " + failure.what());
   }

@@ -168,14 +168,32 @@ json StreamQueries::prepare(const std::string& name, const json& config, const j
   return checked(connection_.ask("STREAM.UPDATE." + name, wanted));
 }
 
-StreamQueries::State StreamQueries::state() const {
-  const json info = checked(connection_.ask("STREAM.INFO." + options_.name, nullptr));
+NatsStreamFacts StreamQueries::facts() const {
+  const json answer = info();
+  NatsStreamFacts facts{.replicas = answer.at("config").value("num_replicas", std::uint64_t{1})};
+  const auto cluster = answer.find("cluster");
+  if (cluster == answer.end() || !cluster->is_object()) return facts;
+  if (const std::string leader = cluster->value("leader", std::string()); !leader.empty()) {
+    facts.peers.push_back(leader);
+  }
+  const json others = cluster->value("replicas", json::array());
+  for (const json& peer : others) facts.peers.push_back(peer.value("name", std::string()));
+  return facts;
+}
+
+json StreamQueries::info() const {
+  json info = checked(connection_.ask("STREAM.INFO." + options_.name, nullptr));
   if (info.is_null())
     throw StoreUnavailable("the stream \"" + options_.name + "\" no longer exists: restart the server");
   if (epoch_of(info) != epoch_) {
     throw StoreUnavailable("the stream \"" + options_.name + "\" was deleted and created again: restart the server");
   }
-  const json& state = info.at("state");
+  return info;
+}
+
+StreamQueries::State StreamQueries::state() const {
+  const json answer = info();
+  const json& state = answer.at("state");
   State now{.head = state.value("last_seq", std::uint64_t{0}),
             .entries = state.value("messages", std::uint64_t{0}),
             .bytes = state.value("bytes", std::uint64_t{0})};

@@ -18,6 +18,7 @@
 
 #include "millrace/server/event_store.h"
 #include "nats_connection.h"
+#include "nats_durability.h"
 
 namespace millrace {
 
@@ -71,6 +72,9 @@ class StreamQueries {
   };
   State state() const;
 
+  /// The stream's copies.
+  NatsStreamFacts facts() const;
+
   /// The first entry with a matching subject from this sequence on.
   std::optional<StreamEntry> first(const std::string& subject, std::uint64_t from) const;
   /// The sequence of the last such entry.
@@ -106,6 +110,7 @@ class StreamQueries {
   std::optional<OwnedTopic> topic_at(std::uint64_t sequence) const;
   std::deque<StreamEntry> next(const std::string& stream, const std::string& subject, std::uint64_t from,
                                std::size_t& ahead) const;
+  nlohmann::json info() const;
   nlohmann::json prepare(const std::string& name, const nlohmann::json& config,
                          const nlohmann::json& former_subjects) const;
 

@@ -3,6 +3,10 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#endif
 
 #include <cerrno>
 #include <cstring>
@@ -17,6 +21,15 @@ LockFile::LockFile(const std::string& path) : file_(::open(path.c_str(), O_RDWR 
   ::close(file_);
   throw std::runtime_error(error == EWOULDBLOCK ? "another program uses the store"
                                                 : "cannot lock " + path + ": " + std::strerror(error));
+}
+
+bool LockFile::is_in_memory() const {
+#ifdef __linux__
+  struct statfs system {};
+  return ::fstatfs(file_, &system) == 0 && (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
+#else
+  return false;
+#endif
 }
 
 // Keeps the file, because another program may be waiting to lock it.

@@ -14,6 +14,9 @@ class LockFile {
   LockFile(const LockFile&) = delete;
   LockFile& operator=(const LockFile&) = delete;
 
+  /// Whether the file system is one that the machine's next start empties.
+  bool is_in_memory() const;
+
  private:
   int file_;
 };

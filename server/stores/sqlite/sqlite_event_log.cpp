@@ -34,7 +34,11 @@ std::size_t bytes_of(std::span<const Publication> publications) {
 
 }  // namespace
 
-SqliteEventLog::SqliteEventLog(Options options) : options_(std::move(options)), lock_file_(options_.path + "-lock") {
+SqliteEventLog::SqliteEventLog(Options options)
+    : options_(std::move(options)),
+      lock_file_(options_.path + "-lock"),
+      durability_(options_.sync == StoreSync::kFull && !lock_file_.is_in_memory() ? Durability::kDisk
+                                                                                  : Durability::kProcess) {
   try {
     writer_ = std::make_unique<SqliteWriter>(options_.path, options_.sync, options_.new_epoch);
   } catch (const SqliteError& error) {
@@ -287,6 +291,11 @@ void SqliteEventLog::tell_trouble() const {
 StoreStatus SqliteEventLog::status() const {
   const MutexLock lock(trouble_mutex_);
   return status_of(trouble_);
+}
+
+std::vector<std::string> SqliteEventLog::warnings() const {
+  if (!lock_file_.is_in_memory()) return {};
+  return {"\"" + options_.path + "\" is on a file system in memory (tmpfs): the next start of the machine empties it"};
 }
 
 StoreStatistics SqliteEventLog::statistics() const {

@@ -58,6 +58,8 @@ class SqliteEventLog final : public EventStore {
   bool retains() const override { return true; }
   std::uint64_t first_after(std::uint64_t sequence, const TopicFilter& filter) const override;
   StoreStatus status() const override;
+  Durability durability() const override { return durability_; }
+  std::vector<std::string> warnings() const override;
   StoreStatistics statistics() const override;
 
   /// The periodic work of the log's own thread, every kStoreRetry.
@@ -97,6 +99,7 @@ class SqliteEventLog final : public EventStore {
 
   const Options options_;
   const LockFile lock_file_;
+  const Durability durability_;
   std::string epoch_;
   Callbacks callbacks_;                  // of the server that uses the log; set while no other member is called
   std::atomic<std::uint64_t> head_ = 0;  // the newest entry that on_appended has taken

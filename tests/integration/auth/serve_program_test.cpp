@@ -17,6 +17,7 @@
 #include "program.h"
 #include "stream_client.h"
 #include "temporary_file.h"
+#include "temporary_folder.h"
 #include "token_signer.h"
 
 namespace millrace::test {
@@ -366,6 +367,25 @@ std::string log_of(const std::string& level) {
   }
   EXPECT_EQ(server.program().wait(), 0);
   return server.program().errors();
+}
+
+TEST(ServeProgram, StartsWithNoStoreThatPromisesLessThanIsRequired) {
+  const TemporaryFolder folder;
+  const std::vector<std::vector<std::string>> too_little = {
+      {"--require", "process"},
+      {"--require", "quorum", "--store", "sqlite:" + folder.path("log")},
+      {"--require", "disk", "--store", "sqlite:" + folder.path("log"), "--sync", "normal"}};
+  for (std::vector<std::string> options : too_little) {
+    options.insert(options.begin(), {"serve", "--port", "0"});
+    Program program(options);
+    EXPECT_EQ(program.wait(), 2);
+    EXPECT_NE(program.errors().find("--require: the store promises \""), std::string::npos) << program.errors();
+    EXPECT_NE(program.errors().find("does not cover the required \"" + options[4] + "\""), std::string::npos);
+  }
+  Serving server({"--require", "disk", "--store", "sqlite:" + folder.path("log")});
+  server.program().signal(SIGTERM);
+  EXPECT_EQ(server.program().wait(), 0);
+  EXPECT_NE(server.program().errors().find("durability of acknowledged events: disk"), std::string::npos);
 }
 
 TEST(ServeProgram, LogsALinePerConnectionOnlyWhenDebugging) {

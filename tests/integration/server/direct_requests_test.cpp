@@ -228,7 +228,7 @@ TEST_F(StraightFromTheLoop, PipelinedRequestsOfBothWaysAreAnsweredInOrder) {
   }
   std::thread sender([&] { client.send(requests + get("/events?topic=b")); });
   for (int i = 0; i < kRequests; ++i) {
-    ASSERT_EQ(client.read_response().body, "{\"id\":\"n" + std::to_string(i) + "\"}\n");
+    ASSERT_EQ(client.read_response().body, "{\"id\":\"n" + std::to_string(i) + "\",\"durability\":\"memory\"}\n");
     if (i % 100 == 7) {
       ASSERT_EQ(client.read_response().body, "x");
     }

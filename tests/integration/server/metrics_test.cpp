@@ -46,6 +46,8 @@ TEST(Metrics, PrometheusReadsCountersGaugesAndHistograms) {
         "millrace_publishes_total 1\n",
         "# TYPE millrace_streams gauge\nmillrace_streams 0\n",
         "millrace_refusals_total{status=\"400\",reason=\"invalid\"} 1\n",
+        "# TYPE millrace_store_durability gauge\nmillrace_store_durability{level=\"memory\"} 1\n"
+        "millrace_store_durability{level=\"process\"} 0\n",
         "# TYPE millrace_publish_to_write_seconds histogram\n", "millrace_publish_to_write_seconds_count 0\n",
         "millrace_publish_to_write_seconds_bucket{le=\"0.001\"} 0\n",
         "millrace_publish_to_write_seconds_bucket{le=\"+Inf\"} 0\n"}) {

@@ -54,7 +54,8 @@ TEST_F(Publishing, AnswersWithTheEventsId) {
   const std::string id = Json::parse(given.body).at("id");
   EXPECT_EQ(stream.next(), (Received{"t", "1", id}));
   EXPECT_EQ(stream.decoder().retry(), Duration{50});
-  EXPECT_EQ(publish(R"({"topic":"a","data":{"n": 2},"id":"mine"})").body, "{\"id\":\"mine\"}\n");
+  EXPECT_EQ(publish(R"({"topic":"a","data":{"n": 2},"id":"mine"})").body,
+            "{\"id\":\"mine\",\"durability\":\"memory\"}\n");
   EXPECT_EQ(stream.next(), (Received{"message", "{\"n\":2}", "mine"}));
 }
 
@@ -62,19 +63,21 @@ TEST_F(Publishing, ARepeatedIdIsAnsweredButNotPublishedAgain) {
   for (int i = 0; i < 3; ++i) {
     const RawResponse response = publish(R"({"topic":"a","data":")" + std::to_string(i) + R"(","id":"7"})");
     EXPECT_EQ(response.status, 200);
-    EXPECT_EQ(response.body, i == 0 ? "{\"id\":\"7\"}\n" : "{\"id\":\"7\",\"repeated\":true}\n");
+    EXPECT_EQ(response.body, i == 0 ? "{\"id\":\"7\",\"durability\":\"memory\"}\n"
+                                    : "{\"id\":\"7\",\"repeated\":true,\"durability\":\"memory\"}\n");
   }
   EXPECT_EQ(published(), Data{"0"});
   EXPECT_EQ(
       publish("{\"topic\":\"a\",\"data\":\"x\",\"id\":\"7\"}\n{\"topic\":\"a\",\"data\":\"y\",\"id\":\"8\"}").body,
-      "{\"id\":\"7\",\"repeated\":true}\n{\"id\":\"8\"}\n")
+      "{\"id\":\"7\",\"repeated\":true,\"durability\":\"memory\"}\n{\"id\":\"8\",\"durability\":\"memory\"}\n")
       << "said of the line that it is true of";
 }
 
 // Otherwise a publisher of one topic could use up the IDs of other topics, and so suppress their events.
 TEST_F(Publishing, AnIdIsItsTopicsOwn) {
   publish(R"({"topic":"mine","data":"first","id":"order-1001"})");
-  EXPECT_EQ(publish(R"({"topic":"yours","data":"second","id":"order-1001"})").body, "{\"id\":\"order-1001\"}\n");
+  EXPECT_EQ(publish(R"({"topic":"yours","data":"second","id":"order-1001"})").body,
+            "{\"id\":\"order-1001\",\"durability\":\"memory\"}\n");
   EXPECT_EQ(published(), (Data{"first", "second"}));
   publish(R"({"topic":"yours","data":"third"})");
   StreamClient yours(server_.port(), "/events?topic=yours", "Last-Event-ID: order-1001\r\n");
@@ -98,7 +101,7 @@ TEST_F(Publishing, AnswersEachLineWithALine) {
       publish("{\"topic\":\"a\",\"data\":\"1\",\"id\":\"x\"}\n\n{\"topic\":\"b\",\"data\":\"2\",\"id\":\"y\"}\n");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.field("Content-Type"), "application/x-ndjson");
-  EXPECT_EQ(response.body, "{\"id\":\"x\"}\n{\"id\":\"y\"}\n");
+  EXPECT_EQ(response.body, "{\"id\":\"x\",\"durability\":\"memory\"}\n{\"id\":\"y\",\"durability\":\"memory\"}\n");
   EXPECT_EQ(published(), (Data{"1", "2"}));
 }
 
@@ -125,6 +128,25 @@ TEST_F(Publishing, BadInputIsNamedAndLeavesNoTrace) {
   expect_refused(400, "\"extra\"", R"({"topic":"a","data":"x","extra":1})");
   expect_refused(400, "deep", R"({"topic":"a","data":)" + std::string(100'000, '['));
   EXPECT_EQ(published(), Data{});
+}
+
+// What is not promised is refused before it is taken.
+TEST_F(Publishing, RefusesADurabilityThatTheServerDoesNotPromise) {
+  expect_refused(400, "durability: the server promises \"memory\", which does not cover \"process\"",
+                 R"({"topic":"a","data":"x","durability":"process"})");
+  expect_refused(400, "durability:", R"({"topic":"a","finish":true,"durability":"quorum+disk"})");
+  expect_refused(400, "line 2: durability:",
+                 "{\"topic\":\"a\",\"data\":\"1\"}\n{\"topic\":\"a\",\"data\":\"2\",\"durability\":\"disk\"}");
+  expect_refused(400, "durability: \"always\" is not a level; expected memory, process, disk, quorum or quorum+disk",
+                 R"({"topic":"a","data":"x","durability":"always"})");
+  expect_refused(400, "durability:", R"({"topic":"a","data":"x","durability":1})");
+  EXPECT_EQ(published(), Data{});
+  EXPECT_EQ(publish(R"({"topic":"a","data":"x","durability":"memory"})").status, 200);
+  EXPECT_EQ(publish(R"({"topic":"a","finish":true})").body, "{\"durability\":\"memory\"}\n");
+  const Publication strict{.topic = "b", .event = {.data = "x"}, .durability = Durability::kDisk};
+  const Published refused = server_->hub().publish({&strict, 1}).front();
+  EXPECT_EQ(refused.outcome, Published::Outcome::kRefused);
+  EXPECT_EQ(refused.sentence.find("durability: "), 0u) << refused.sentence;
 }
 
 TEST_F(Publishing, RefusesAnEncodingItCannotRead) {

@@ -98,11 +98,11 @@ TEST_F(StoredEvents, WithAPublishersIdAreTakenOnceAcrossARestart) {
   restart();
   RawClient client(server_->port());
   const std::string request = post("/events", R"({"topic":"a","data":"x","id":"order 17"})", kJson);
-  EXPECT_EQ(client.exchange(request).body, "{\"id\":\"order 17\"}\n");
+  EXPECT_EQ(client.exchange(request).body, "{\"id\":\"order 17\",\"durability\":\"process\"}\n");
   publish("a", "y");
   restart();
   RawClient again(server_->port());
-  EXPECT_EQ(again.exchange(request).body, "{\"id\":\"order 17\",\"repeated\":true}\n");
+  EXPECT_EQ(again.exchange(request).body, "{\"id\":\"order 17\",\"repeated\":true,\"durability\":\"process\"}\n");
   StreamClient stream(server_->port(), "/events?topic=a", resuming("order 17"));
   EXPECT_EQ(stream.next_data(), "y");
   publish("a", "z");
@@ -307,6 +307,75 @@ class FailingStore final : public EmptyStore {
  private:
   [[noreturn]] static void fail() { throw StoreUnavailable("the disk is away"); }
 };
+
+// --- What an acknowledgement means ----------------------------------------------------------------------------------
+
+TEST_F(StoredEvents, SurviveWhatTheStoreIsOpenedFor) {
+  EXPECT_EQ(open_sqlite(folder_.path("full"))->durability(), Durability::kDisk);
+  EXPECT_EQ(open_sqlite(folder_.path("normal"), {.sync = StoreSync::kNormal})->durability(), Durability::kProcess);
+  SmallDisk disk(folder_.path("disk"), 1'024);
+  if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a file system: " << disk.error();
+  const auto in_memory = open_sqlite(disk.path("log"));
+  EXPECT_EQ(in_memory->durability(), Durability::kProcess) << "the next start of the machine empties a tmpfs";
+  ASSERT_EQ(in_memory->warnings().size(), 1u);
+  EXPECT_NE(in_memory->warnings().front().find("tmpfs"), std::string::npos);
+}
+
+TEST_F(StoredEvents, SayWhatTheySurviveWhereverSomebodyLooks) {
+  ServerOptions stored = options();
+  stored.store = open_sqlite(folder_.path("log"));
+  stored.publishing.durability = Durability::kDisk;
+  RunningServer server(stored, [](Server& one) { one.events("/events").operations(); });
+  EXPECT_EQ(server->hub().publish("a", {.data = "x"}).durability, Durability::kDisk);
+  EXPECT_EQ(server->hub().finish("a").durability, Durability::kDisk);
+  RawClient client(server.port());
+  EXPECT_EQ(client.exchange(post("/events", R"({"topic":"b","data":"x","id":"1","durability":"disk"})", kJson)).body,
+            "{\"id\":\"1\",\"durability\":\"disk\"}\n");
+  EXPECT_EQ(client.exchange(post("/events", R"({"topic":"b","data":"x","durability":"quorum"})", kJson)).status, 400);
+  EXPECT_EQ(client.exchange(get("/readyz")).body, "ready\ndurability: disk\n");
+}
+
+TEST_F(StoredEvents, AreNotTakenByAServerThatRequiresMore) {
+  ServerOptions stored = options();
+  stored.store = file();
+  stored.publishing.durability = Durability::kDisk;
+  try {
+    const Server server(stored);
+    FAIL() << "it was made";
+  } catch (const InvalidOption& refusal) {
+    EXPECT_EQ(refusal.option(), "ServerOptions::publishing.durability");
+    EXPECT_NE(refusal.problem().find("\"process\", which does not cover the required \"disk\""), std::string::npos)
+        << refusal.problem();
+  }
+}
+
+// As a cluster does that is configured anew.
+class ChangingStore final : public EmptyStore {
+ public:
+  ChangingStore() : EmptyStore(new_store_epoch()) {}
+  Durability durability() const override { return level; }
+  std::atomic<Durability> level = Durability::kQuorumAndDisk;
+};
+
+TEST(Stores, ThatComeToPromiseLessThanIsRequiredTakeNothing) {
+  const auto store = std::make_shared<ChangingStore>();
+  ServerOptions options = open_to_all();
+  options.store = store;
+  options.publishing.durability = Durability::kDisk;
+  RunningServer server(options, [](Server& one) { one.events("/events").operations(); });
+  RawClient client(server.port());
+  const std::string request = post("/events", R"({"topic":"a","finish":true})", kJson);
+  EXPECT_EQ(client.exchange(request).body, "{\"durability\":\"quorum+disk\"}\n");
+  store->level = Durability::kQuorum;
+  const RawResponse refused = client.exchange(request);
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_FALSE(refused.field("Retry-After").empty());
+  EXPECT_EQ(client.exchange(get("/readyz")).status, 503);
+  EXPECT_NE(server->hub().trouble().value_or("").find("\"quorum\", which does not cover"), std::string::npos);
+  EXPECT_EQ(server->hub().finish("a").outcome, Published::Outcome::kStoreUnavailable);
+  store->level = Durability::kDisk;
+  EXPECT_EQ(client.exchange(request).status, 200);
+}
 
 // The program gets the failure as a value, the client as a 503.
 TEST(Stores, ThatFailAreResultsOfTheCalls) {

@@ -22,6 +22,7 @@
 
 #include "millrace/core/owned.h"
 #include "millrace/core/time.h"
+#include "millrace/server/durability.h"
 #include "millrace/server/limits.h"
 #include "millrace/server/publication.h"
 #include "millrace/server/topic_filter.h"
@@ -203,6 +204,15 @@ class EventStore {
 
   /// Whether it accepts events, and why not. Never waits.
   virtual StoreStatus status() const = 0;
+
+  /// What entries survive once append() has returned: publishers are told, and may require a level. May change while
+  /// the store is open, as when its servers are configured anew. A store that does not say promises nothing. Never
+  /// waits.
+  virtual Durability durability() const { return Durability::kMemory; }
+
+  /// Sentences for those who run the server: what makes acknowledgements worth less than they could be, such as a
+  /// setting of the database. Empty if there is nothing to say. Never waits.
+  virtual std::vector<std::string> warnings() const { return {}; }
 
   /// Figures for /metrics. Never waits.
   virtual StoreStatistics statistics() const = 0;

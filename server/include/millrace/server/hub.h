@@ -48,8 +48,9 @@ class Hub {
     std::string sentence;  ///< begins with the field's name and a colon
   };
 
-  /// Each Server creates its own hub. Retains events of topics that match `retained`.
-  explicit Hub(Feed& feed, const TopicPatterns& retained = {});
+  /// Each Server creates its own hub. Retains events of topics that match `retained`. While the store does not cover
+  /// the level `required`, it counts as unavailable.
+  explicit Hub(Feed& feed, const TopicPatterns& retained = {}, Durability required = Durability::kMemory);
   ~Hub();
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
@@ -100,6 +101,13 @@ class Hub {
   /// Whether events can be retained. Not every store can.
   bool retains() const;
 
+  /// Which failures an event survives that is published now.
+  Durability durability() const;
+
+  /// Why an event that must survive this cannot be published, as a sentence that begins with `durability`; nothing if
+  /// it can.
+  std::optional<std::string> refusal(Durability required) const;
+
   /// Why only Millrace can publish to the topic or finish it; nothing if others can.
   static std::optional<Refusal> refusal(Topic topic);
 
@@ -109,14 +117,15 @@ class Hub {
 
   /// Counts since the hub was created, and its current contents.
   struct Statistics {
-    std::uint64_t publishes = 0;                ///< events and marks appended to the log
-    std::uint64_t repeated = 0;                 ///< publishes of an ID already in the log
-    std::uint64_t evictions = 0;                ///< entries removed from memory
-    std::size_t entries = 0;                    ///< entries in memory
-    std::size_t bytes = 0;                      ///< bytes of these entries
-    std::size_t retained_topics = 0;            ///< topics with a retained event, in memory
-    std::size_t retained_bytes = 0;             ///< bytes of these events
-    std::optional<StoreStatistics> store = {};  ///< statistics of the store, if the server has one
+    std::uint64_t publishes = 0;                  ///< events and marks appended to the log
+    std::uint64_t repeated = 0;                   ///< publishes of an ID already in the log
+    std::uint64_t evictions = 0;                  ///< entries removed from memory
+    std::size_t entries = 0;                      ///< entries in memory
+    std::size_t bytes = 0;                        ///< bytes of these entries
+    std::size_t retained_topics = 0;              ///< topics with a retained event, in memory
+    std::size_t retained_bytes = 0;               ///< bytes of these events
+    std::optional<StoreStatistics> store = {};    ///< statistics of the store, if the server has one
+    Durability durability = Durability::kMemory;  ///< durability of events published now
   };
   /// The current statistics.
   Statistics statistics() const;
@@ -128,9 +137,11 @@ class Hub {
   friend class AnswerService;  // its records go to topics of Millrace's own
   std::vector<Published> append(std::span<const Publication> publications);
   static Published not_a_topic(std::string_view text);
+  std::optional<std::string> unmet_requirement(Durability promised) const;
 
   Feed& feed_;
   std::unique_ptr<const TopicFilter> retained_;  // null: none
+  const Durability required_;
   std::atomic<std::uint64_t> publishes_ = 0;
   std::atomic<std::uint64_t> repeated_ = 0;
 };

@@ -15,6 +15,7 @@
 #include "millrace/core/limits.h"
 #include "millrace/core/time.h"
 #include "millrace/server/cursor_form.h"
+#include "millrace/server/durability.h"
 #include "millrace/server/limits.h"
 #include "millrace/server/server_tls.h"
 #include "millrace/server/topic_patterns.h"
@@ -164,6 +165,10 @@ struct ServerOptions {
 
     /// With a rate: most events at once. Without a value: as many as in one second.
     std::optional<std::size_t> burst = {};
+
+    /// Least that an acknowledged event must survive. The server does not start with a store that does not promise it,
+    /// and accepts no events while the store has come to promise less (503). A single publish may require more.
+    Durability durability = Durability::kMemory;
   };
 
   /// Web pages of other origins.

@@ -10,6 +10,7 @@
 #include "millrace/core/event.h"
 #include "millrace/core/owned.h"
 #include "millrace/core/topic.h"
+#include "millrace/server/durability.h"
 
 namespace millrace {
 
@@ -29,6 +30,7 @@ struct Published {
   Outcome outcome = Outcome::kRefused;
   std::string id = {};        ///< the publisher's, otherwise `<epoch>-<sequence>`; empty if not published or repeated
   std::string sentence = {};  ///< why it was not published; for kRefused it begins with the field's name and a colon
+  Durability durability = Durability::kMemory;  ///< which failures it survives now, if true
 
   /// Whether the log has it: kPublished or kRepeated.
   explicit operator bool() const { return outcome == Outcome::kPublished || outcome == Outcome::kRepeated; }
@@ -67,6 +69,9 @@ struct Publication {
   Kind kind = Kind::kEvent;  ///< an event, or a mark
   /// Keeps the event beyond the log's bounds as long as it is its topic's newest and the topic is not finished.
   bool retain = false;
+  /// The least that it must survive once it is acknowledged. If the store does not promise that, it is refused, and
+  /// nothing has been published.
+  Durability durability = Durability::kMemory;
 };
 
 /// The event would exceed a bound of retained events, which the sentence names, or the store retains nothing. Nothing

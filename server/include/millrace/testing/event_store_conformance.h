@@ -545,6 +545,7 @@ TEST_P(EventStoreConformance, OutlivesTheProgram) {
     EXPECT_EQ(after.entries[i].publisher_key, before.entries[i].publisher_key);
   }
   EXPECT_EQ(append("a"), 4u) << "no sequence is given twice";
+  EXPECT_TRUE(covers(store.durability(), Durability::kProcess)) << "override durability(): publishers are told";
 }
 
 // --- Against a model that keeps everything and looks at all of it ---------------------------------------------------

@@ -37,17 +37,25 @@ struct JetStreamOptions {
   /// Newest entries that the server reads when it begins to use the store, so that it serves resuming clients from
   /// memory. Usually ServerOptions::history.events.
   std::uint64_t preload = kHistoryEvents;
+
+  /// Port on which the servers of the URL are asked whether they sync to their disks before they acknowledge (NATS's
+  /// `http_port`). 0: they are not asked, and the store promises no disk.
+  std::uint16_t monitoring_port = 8222;
 };
 
 /// Connects to `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST[:PORT]…][/STREAM]` (`tls://` likewise), and creates the
 /// stream, by default `millrace`, if it does not exist. Waits up to kStoreStartTimeout for servers that have just
 /// started.
 ///
-/// An append returns when JetStream has acknowledged it. While NATS cannot be reached, the store refuses events and
-/// tries again every kStoreRetry.
+/// An append returns when JetStream has acknowledged it. What that is worth, durability() finds out by asking each
+/// server of the URL for its version and its `sync_interval`: Durability::kQuorum with several replicas, kDisk where
+/// all sync always, kQuorumAndDisk with both; kProcess for versions that lose acknowledged messages, or while that is
+/// not known. warnings() says why. While NATS cannot be reached the store refuses events, and tries again every
+/// kStoreRetry.
 ///
 /// Throws InvalidOption if the URL or an option is invalid, StoreUnavailable if the stream can neither be used nor
-/// created. No message contains the password.
+/// created, or if a server is nats-server 2.10.20 to 2.10.22, which can lose the whole stream. No message contains the
+/// password.
 std::shared_ptr<EventStore> open_jetstream(const std::string& url, const JetStreamOptions& options = {});
 
 }  // namespace millrace

@@ -14,8 +14,8 @@ namespace millrace {
 
 /// Which acknowledged events a power cut may lose. The end of the program, even a crash, loses none.
 enum class StoreSync : std::uint8_t {
-  kFull,    ///< none: publishing waits for the disk
-  kNormal,  ///< the most recent events; publishing is faster
+  kFull,    ///< none: publishing waits for the disk (Durability::kDisk; on a tmpfs kProcess)
+  kNormal,  ///< the most recent events; publishing is faster (Durability::kProcess)
 };
 
 /// Settings of a store in an SQLite file.
