@@ -11,6 +11,7 @@ namespace millrace::cli {
 inline constexpr bool kHasJwt = MILLRACE_HAS_JWT;
 inline constexpr bool kHasMetrics = MILLRACE_HAS_METRICS;
 inline constexpr bool kHasNats = MILLRACE_HAS_NATS;
+inline constexpr bool kHasPostgres = MILLRACE_HAS_POSTGRES;
 inline constexpr bool kHasSqlite = MILLRACE_HAS_SQLITE;
 
 /// Refuses `option`, which needs a missing part; names the part's target and CMake option.

@@ -78,16 +78,16 @@ void add_borders(CLI::App& app, ServeOptions& options) {
 
 void add_store(CLI::App& app, ServeOptions& options) {
   add(app, "--store", options.store,
-      "Store that keeps events over a restart: sqlite:PATH or nats://HOST[:PORT][,HOST…][/STREAM]; default: memory "
-      "only")
+      "Store that keeps events over a restart: sqlite:PATH, nats://HOST[:PORT][,HOST…][/STREAM] or "
+      "postgres://HOST[:PORT]/DATABASE; default: memory only")
       ->check(CLI::Validator(
           [](const std::string& store) -> std::string {
-            for (const char* kind : {"sqlite:", "nats://", "tls://"}) {
+            for (const char* kind : {"sqlite:", "nats://", "tls://", "postgres://", "postgresql://"}) {
               if (store.starts_with(kind)) return {};
             }
             if (store.empty()) return {};
             return "unknown store type \"" + store.substr(0, store.find(':')) +
-                   "\"; expected sqlite:PATH or nats://HOST[:PORT]";
+                   "\"; expected sqlite:PATH, nats://HOST[:PORT] or postgres://HOST[:PORT]/DATABASE";
           },
           ""));
   add(app, "--sync", options.store_sync,
@@ -102,6 +102,8 @@ void add_store(CLI::App& app, ServeOptions& options) {
   add(app, "--store-credentials", options.store_credentials, "File with credentials for NATS");
   add(app, "--store-monitoring-port", options.store_monitoring_port,
       "Port on which NATS servers are asked how they sync (http_port); 0: they are not asked");
+  add(app, "--store-schema", options.store_schema,
+      "Schema of the tables in PostgreSQL, which is created if there is none; default: the first of the search_path");
   add(app, "--store-events", options.store_events, "Events that the store keeps; 0: unlimited");
   add(app, "--store-bytes", options.store_bytes, "Bytes that the store's events may take on the disk; 0: unlimited");
   add(app, "--store-age", options.store_age_seconds, "Seconds that the store keeps an event; 0: as long as it fits");

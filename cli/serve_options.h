@@ -45,6 +45,7 @@ struct ServeOptions {
   std::uint32_t store_replicas = 0;
   std::string store_credentials;
   std::uint16_t store_monitoring_port = 8222;
+  std::string store_schema;
   std::uint64_t store_events = 0;
   std::uint64_t store_bytes = kStoreBytes;
   std::uint32_t store_age_seconds = 0;

@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "millrace/server/stores/jetstream.h"
+#include "millrace/server/stores/postgres.h"
 #include "millrace/server/stores/sqlite.h"
 #include "parts.h"
 
@@ -46,9 +47,16 @@ std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
     }
     refuse_without("--store nats://…", "millrace::nats", "MILLRACE_WITH_NATS");
   }
+  if (name.starts_with("postgres://") || name.starts_with("postgresql://")) {
+    if constexpr (kHasPostgres) {
+      return open_postgres(
+          name, {.bounds = bounds_of(options), .schema = options.store_schema, .preload = options.history_events});
+    }
+    refuse_without("--store postgres://…", "millrace::postgres", "MILLRACE_WITH_POSTGRES");
+  }
   // Does not show the rest, which may contain a password.
   throw UsageError("--store: unknown store type \"" + name.substr(0, name.find(':')) +
-                   "\"; expected sqlite:PATH or nats://HOST[:PORT]");
+                   "\"; expected sqlite:PATH, nats://HOST[:PORT] or postgres://HOST[:PORT]/DATABASE");
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace millrace::cli {
 
 /// Opens it; null without --store. Throws UsageError if it is unknown, InvalidOption and StoreUnavailable as
-/// open_sqlite() and open_jetstream() do; the latter's message begins with the option.
+/// open_sqlite(), open_jetstream() and open_postgres() do; the latter's message begins with the option.
 std::shared_ptr<EventStore> open_store(const ServeOptions& options);
 
 }  // namespace millrace::cli

@@ -18,6 +18,7 @@ PARTS = {
     "metrics": (["prometheus-cpp/[>=1 <2]"], "server", ["prometheus-cpp::prometheus-cpp-core"]),
     "sqlite": (["sqlite3/[>=3.40 <4]"], "server", ["sqlite3::sqlite3"]),
     "nats": (["cnats/[>=3 <4]"], "server", ["cnats::cnats"]),
+    "postgres": (["libpq/[>=12 <18]"], "server", ["libpq::libpq"]),
 }
 
 
@@ -37,6 +38,7 @@ class MillraceConan(ConanFile):
         "metrics": False,
         "sqlite": False,
         "nats": False,
+        "postgres": False,
         "prometheus-cpp/*:with_pull": False,
         "prometheus-cpp/*:with_push": False,
     }

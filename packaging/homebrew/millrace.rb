@@ -16,6 +16,7 @@ class Millrace < Formula
   depends_on "cpp-httplib"
   depends_on "curl"
   depends_on "libnghttp2"
+  depends_on "libpq"
   depends_on :linux # the event loops are epoll's
   depends_on "openssl@3"
   depends_on "prometheus-cpp"
@@ -31,6 +32,7 @@ class Millrace < Formula
       -DMILLRACE_WITH_METRICS=ON
       -DMILLRACE_WITH_SQLITE=ON
       -DMILLRACE_WITH_NATS=ON
+      -DMILLRACE_WITH_POSTGRES=ON
       -DMILLRACE_WITH_PROGRAM=ON
       -DMILLRACE_WITH_LIBURING=OFF
     ]

@@ -13,6 +13,7 @@ vcpkg_check_features(OUT_FEATURE_OPTIONS FEATURE_OPTIONS
     liburing  MILLRACE_WITH_LIBURING
     metrics   MILLRACE_WITH_METRICS
     nats      MILLRACE_WITH_NATS
+    postgres  MILLRACE_WITH_POSTGRES
     server    MILLRACE_WITH_SERVER
     sqlite    MILLRACE_WITH_SQLITE
 )

@@ -8,8 +8,10 @@
 
 #include "log/ring_event_log.h"
 #include "millrace/server/stores/jetstream.h"
+#include "millrace/server/stores/postgres.h"
 #include "millrace/testing/event_store_conformance.h"
 #include "nats_server.h"
+#include "postgres_server.h"
 #include "stores/sqlite/sqlite_event_log.h"
 #include "temporary_folder.h"
 
@@ -123,7 +125,22 @@ StoreUnderTest jetstream() {
           .histories = 3};
 }
 
-const auto kOurs = ::testing::Values(memory(), sqlite(), jetstream());
+// Each new one in a schema of its own, of one server.
+StoreUnderTest postgres() {
+  const auto open = [](std::uint64_t events, int number) {
+    static PostgresServer server;
+    return open_postgres(
+        server.url(),
+        {.bounds = {.events = events, .bytes = std::nullopt}, .schema = "log" + std::to_string(number), .preload = 0});
+  };
+  const auto logs = std::make_shared<int>(0);
+  return {.name = "Postgres",
+          .open_new = [logs, open](std::uint64_t events) { return open(events, ++*logs); },
+          .open_again = [logs, open](std::uint64_t events) { return open(events, *logs); },
+          .histories = 3};
+}
+
+const auto kOurs = ::testing::Values(memory(), sqlite(), jetstream(), postgres());
 constexpr auto kName = [](const auto& info) { return info.param.name; };
 
 // What ours do beyond that: a page costs no more than it may.

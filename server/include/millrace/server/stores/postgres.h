@@ -1,0 +1,51 @@
+// open_postgres(): a store in a PostgreSQL database, which any number of servers share, and into which an application
+// publishes in its own transactions. Part `millrace::postgres`: link it.
+//
+//   millrace::Server server({.store = millrace::open_postgres("postgres://app@db.example/shop")});
+//
+//   -- In a transaction of the application; it is delivered if and only if that commits:
+//   insert into orders …; select millrace_publish('orders', '{"order":17}');
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "millrace/core/time.h"
+#include "millrace/server/event_store.h"
+#include "millrace/server/limits.h"
+
+namespace millrace {
+
+/// Time for PostgreSQL to answer a statement; then the connection counts as lost.
+inline constexpr Duration kPostgresAnswerTimeout{5'000};
+
+/// Settings of a store in a PostgreSQL database.
+struct PostgresOptions {
+  /// How much the store keeps: of several servers, each drops what its own bounds do not allow. `bytes` counts events
+  /// with their topics and IDs, not PostgreSQL's own overhead and indexes.
+  StoreBounds bounds = {};
+
+  /// Schema of the store's tables and functions, which is created if there is none. Empty: the first of the
+  /// connection's search_path, mostly `public`. Each schema is a log of its own.
+  std::string schema = {};
+
+  /// How many of the newest entries the server gets when it begins to use the store, so that clients which resume are
+  /// served from memory. Usually ServerOptions::history.events.
+  std::uint64_t preload = kHistoryEvents;
+};
+
+/// Connects to `postgres://[USER[:PASSWORD]@]HOST[:PORT][,…]/DATABASE[?PARAMETER=VALUE&…]` (or `postgresql://`), as
+/// libpq reads it, and creates the tables if there are none. Uses four connections; not through a pooler that gives a
+/// connection to another client after each transaction.
+///
+/// An append returns when its transaction has been committed. What that is worth is the database's setting:
+/// Durability::kDisk by default, kQuorumAndDisk with synchronous standbys, kProcess with `synchronous_commit = off` or
+/// `fsync = off`. While the database cannot be reached the store refuses events, and tries again every kStoreRetry.
+///
+/// Throws InvalidOption if the URL or an option is invalid, StoreUnavailable if the database cannot be used: what
+/// PostgreSQL says, a read-only standby, an encoding other than UTF8, or tables of a newer Millrace. No message
+/// contains the password.
+std::shared_ptr<EventStore> open_postgres(const std::string& url, const PostgresOptions& options = {});
+
+}  // namespace millrace

@@ -1,0 +1,64 @@
+#include <libpq-fe.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "millrace/server/invalid_option.h"
+#include "millrace/server/stores/postgres.h"
+#include "postgres_event_log.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr const char* kExpected = "expected postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?PARAMETER=VALUE&…]";
+
+// The longest name that PostgreSQL does not cut.
+constexpr std::size_t kMaxSchemaBytes = 63;
+
+// Host and database, without what may be secret. Throws InvalidOption, whose sentence does not repeat the URL.
+std::string shown(const std::string& url) {
+  if (!url.starts_with("postgres://") && !url.starts_with("postgresql://")) {
+    throw InvalidOption("open_postgres(url)",
+                        std::string("the scheme is not postgres:// or postgresql://; ") + kExpected);
+  }
+  char* error = nullptr;
+  PQconninfoOption* parsed = PQconninfoParse(url.c_str(), &error);
+  PQfreemem(error);
+  if (parsed == nullptr)
+    throw InvalidOption("open_postgres(url)", std::string("not a URL of PostgreSQL; ") + kExpected);
+  const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(parsed, PQconninfoFree);
+  const auto value = [&](std::string_view keyword) -> std::string {
+    for (const PQconninfoOption* option = parsed; option->keyword != nullptr; ++option) {
+      if (keyword == option->keyword && option->val != nullptr) return option->val;
+    }
+    return {};
+  };
+  const std::string port = value("port");
+  return "postgres://" + value("host") + (port.empty() ? "" : ":" + port) + "/" + value("dbname");
+}
+
+}  // namespace
+
+std::shared_ptr<EventStore> open_postgres(const std::string& url, const PostgresOptions& options) {
+  const std::string address = shown(url);
+  if (options.bounds.age.value_or(Duration{1}) <= Duration{0}) {
+    throw InvalidOption("PostgresOptions::bounds.age", "must be longer than 0; leave it out for no bound");
+  }
+  if (options.schema.size() > kMaxSchemaBytes) {
+    throw InvalidOption("PostgresOptions::schema", "longer than the 63 bytes of PostgreSQL's names");
+  }
+  try {
+    return std::make_shared<PostgresEventLog>(
+        PostgresEventLog::Options{.connection = {.url = url, .schema = options.schema},
+                                  .bounds = options.bounds,
+                                  .new_epoch = new_store_epoch(),
+                                  .preload = options.preload});
+  } catch (const std::runtime_error& failure) {
+    throw StoreUnavailable("cannot open the store \"" + address + "\": " + failure.what());
+  }
+}
+
+}  // namespace millrace

@@ -1,0 +1,402 @@
+// The store in PostgreSQL, on a real server: several servers on one log, applications that publish in their own
+// transactions, and what becomes of it when the database is not as it should be.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "eventually.h"
+#include "millrace/server/invalid_option.h"
+#include "millrace/server/stores/postgres.h"
+#include "postgres_server.h"
+#include "stores/postgres/pg_connection.h"
+
+namespace millrace::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+PostgresServer& postgres() {
+  static PostgresServer server;
+  return server;
+}
+
+// A log of its own.
+std::string new_schema() {
+  static std::atomic<int> number = 0;
+  return "log_" + std::to_string(++number);
+}
+
+std::string data_of(const LogEntry& entry) {
+  const std::size_t data = entry.payload.find("data: ");
+  if (data == std::string::npos) return {};
+  return entry.payload.substr(data + 6, entry.payload.find('\n', data) - data - 6);
+}
+
+// A store as a server uses it, with all that it was handed.
+class Node {
+ public:
+  explicit Node(const std::string& schema, const StoreBounds& bounds = {}, const std::string& url = postgres().url())
+      : store_(open_postgres(url, {.bounds = bounds, .schema = schema})) {
+    store_->start({.on_appended =
+                       [this](std::span<const LogEntry> entries) {
+                         const std::lock_guard lock(mutex_);
+                         entries_.insert(entries_.end(), entries.begin(), entries.end());
+                       },
+                   .on_status = [](const StoreStatus&) {}});
+  }
+  ~Node() { store_->stop(); }
+
+  EventStore& store() { return *store_; }
+  EventStore* operator->() { return store_.get(); }
+
+  // The sequence; 0 if there was nothing to append.
+  std::uint64_t publish(Topic topic, std::string_view data, EventId id = {}) {
+    const Publication publication{.topic = topic, .event = {.data = data, .id = id}};
+    std::uint64_t sequence = 0;
+    store_->append({&publication, 1}, {&sequence, 1});
+    return sequence;
+  }
+  std::vector<LogEntry> entries() {
+    const std::lock_guard lock(mutex_);
+    return entries_;
+  }
+  std::vector<std::string> data() {
+    std::vector<std::string> data;
+    for (const LogEntry& entry : entries()) data.push_back(data_of(entry));
+    return data;
+  }
+  bool has(const std::string& data) {
+    const std::vector<std::string> all = this->data();
+    return std::find(all.begin(), all.end(), data) != all.end();
+  }
+
+ private:
+  std::shared_ptr<EventStore> store_;
+  std::mutex mutex_;
+  std::vector<LogEntry> entries_;
+};
+
+// An application's own connection.
+PgConnection application(const std::string& schema) {
+  return PgConnection({.url = postgres().url(), .schema = schema});
+}
+
+// What its refusal says.
+std::string refusal(PgConnection& connection, const std::string& sql) {
+  try {
+    connection.execute(sql);
+    return "it was done: " + sql;
+  } catch (const PgError& error) {
+    return error.what();
+  }
+}
+
+std::string refusal_to_open(const std::string& url, const PostgresOptions& options = {}) {
+  try {
+    open_postgres(url, options);
+    return "it was opened";
+  } catch (const std::exception& failure) {
+    return failure.what();
+  }
+}
+
+// --- The outbox -----------------------------------------------------------------------------------------------------
+
+TEST(PostgresOutbox, DeliversIfAndOnlyIfItsTransactionCommits) {
+  const std::string schema = new_schema();
+  Node node(schema);
+  PgConnection shop = application(schema);
+  shop.execute("CREATE TABLE orders (id int)");
+  shop.execute("BEGIN; INSERT INTO orders VALUES (1); SELECT millrace_publish('orders', 'one', 'created', 'order-1')");
+  EXPECT_EQ(node.publish("x", "meanwhile"), 1u) << "a transaction that is open keeps nobody waiting";
+  shop.execute("ROLLBACK");
+  shop.execute(
+      "BEGIN; INSERT INTO orders VALUES (2); SELECT millrace_publish('orders', 'two', 'created', 'order-2');"
+      "SELECT millrace_publish('orders', E'three\\nlines\\n'); SELECT millrace_finish('orders'); COMMIT");
+  ASSERT_TRUE(eventually([&] { return node.entries().size() == 4; }));
+  const std::vector<LogEntry> entries = node.entries();
+  EXPECT_EQ(entries[1].payload, "event: created\nid: order-2\ndata: two\n\n");
+  EXPECT_EQ(entries[2].payload, "id: " + node->epoch() + "-3\ndata: three\ndata: lines\ndata: \n\n");
+  EXPECT_EQ(entries[3].kind, Publication::Kind::kFinish);
+  EXPECT_EQ(node->find("order-2", TopicFilter({TopicPattern("orders")})), 2u);
+  EXPECT_EQ(node->find("order-1", TopicFilter({TopicPattern("orders")})), std::nullopt);
+  EXPECT_EQ(shop.execute("SELECT count(*) FROM millrace_outbox").number(0, 0), 0u);
+}
+
+TEST(PostgresOutbox, RefusesInTheApplicationsTransactionWhatCannotBePublished) {
+  const std::string schema = new_schema();
+  const Node node(schema);
+  PgConnection shop = application(schema);
+  const std::map<std::string, std::string> refusals = {{"'', 'x'", "topic: "},
+                                                       {"'a/*', 'x'", "topic: "},
+                                                       {"'a//b', 'x'", "topic: "},
+                                                       {"E'a\\nb', 'x'", "topic: "},
+                                                       {"'millrace.presence', 'x'", "topic: topics that begin"},
+                                                       {"NULL, 'x'", "topic: "},
+                                                       {"'a', NULL", "data: "},
+                                                       {"'a', repeat('x', 1048577)", "data: "},
+                                                       {"'a', 'x', E'b\\nid: 5'", "event: "},
+                                                       {"'a', 'x', 'millrace.gap'", "event: "},
+                                                       {"'a', 'x', '', 'earliest'", "id: "},
+                                                       {"'a', 'x', '', 's1234567-8'", "id: "},
+                                                       {"'a', 'x', '', ' blank'", "id: "},
+                                                       {"'a', 'x', '', repeat('x', 257)", "id: "},
+                                                       {"'a', 'x', '', '', NULL", "retain: "}};
+  for (const auto& [arguments, blamed] : refusals) {
+    EXPECT_THAT(refusal(shop, "SELECT millrace_publish(" + arguments + ")"), HasSubstr(blamed)) << arguments;
+  }
+}
+
+// Whoever has the right to write the table by itself cannot stop the others.
+TEST(PostgresOutbox, KeepsWhatCannotBePublishedAndSaysWhy) {
+  const std::string schema = new_schema();
+  Node node(schema, {.retained_topics = 1});
+  PgConnection shop = application(schema);
+  shop.execute(
+      "INSERT INTO millrace_outbox (kind, topic, data, event, event_id, retain) VALUES"
+      " (0, 'a/*', 'bad', '', '', false), (0, 'a', 'good', '', '', false),"
+      " (0, 'a', 'kept', '', '', true), (0, 'b', 'one too many', '', '', true);"
+      "SELECT millrace_publish('a', 'last', '', '', true)");
+  ASSERT_TRUE(eventually([&] { return node.has("last"); }));
+  EXPECT_THAT(node.data(), ElementsAre("good", "kept", "last"));
+  const PgResult left = shop.execute("SELECT data, refused FROM millrace_outbox ORDER BY id");
+  ASSERT_EQ(left.size(), 2);
+  EXPECT_EQ(left.text(0, 0), "bad");
+  EXPECT_EQ(left.text(0, 1), "topic, event or id is not valid");
+  EXPECT_THAT(std::string(left.text(1, 1)), HasSubstr("its limit"));
+}
+
+TEST(PostgresOutbox, NeedsARightOfItsOwnAndNoOther) {
+  const std::string schema = new_schema();
+  Node node(schema);
+  PgConnection owner = application(schema);
+  owner.execute("CREATE ROLE " + schema + "_app LOGIN; GRANT USAGE ON SCHEMA " + schema + " TO " + schema + "_app");
+  PgConnection shop({.url = postgres().url(schema + "_app"), .schema = schema});
+  EXPECT_THAT(refusal(shop, "SELECT millrace_publish('a', 'x')"), HasSubstr("permission denied"));
+  owner.execute("GRANT EXECUTE ON FUNCTION millrace_publish TO " + schema + "_app");
+  // Nor is it led astray by a table of the same name.
+  shop.execute(
+      "CREATE TEMPORARY TABLE millrace_outbox (kind bigint, topic text, data text, event text, event_id text,"
+      " retain boolean)");
+  EXPECT_THAT(refusal(shop, "SELECT * FROM " + schema + ".millrace_outbox"), HasSubstr("permission denied"));
+  shop.execute("SELECT millrace_publish('a', 'allowed')");
+  EXPECT_TRUE(eventually([&] { return node.has("allowed"); }));
+}
+
+// --- Several servers ------------------------------------------------------------------------------------------------
+
+TEST(PostgresStore, IsOneLogForSeveralServers) {
+  const std::string schema = new_schema();
+  Node one(schema);
+  Node two(schema);
+  EXPECT_EQ(one->epoch(), two->epoch());
+  EXPECT_EQ(one.publish("a", "1", "id"), 1u);
+  EXPECT_TRUE(two->catch_up(1));
+  EXPECT_EQ(two.publish("a", "again", "id"), 0u) << "an ID is the log's, not the server's";
+  EXPECT_EQ(two.publish("a", "2"), 2u);
+  EXPECT_TRUE(eventually([&] { return one.has("2"); }));
+  EXPECT_FALSE(one->catch_up(3));
+  Node late(schema);
+  EXPECT_THAT(late.data(), ElementsAre("1", "2"));
+}
+
+// The trap of numbers that become visible out of order.
+TEST(PostgresStore, ShowsNoReaderAHoleBehindLongTransactions) {
+  const std::string schema = new_schema();
+  Node one(schema);
+  Node two(schema);
+  constexpr int kApplications = 6;
+  constexpr int kEach = 40;
+  std::mutex mutex;
+  std::multiset<std::string> committed;
+  std::vector<std::thread> threads;
+  for (int a = 0; a < kApplications; ++a) {
+    threads.emplace_back([&, a] {
+      std::mt19937 random(static_cast<unsigned>(a));
+      PgConnection shop = application(schema);
+      for (int i = 0; i < kEach; ++i) {
+        const std::string data = "app " + std::to_string(a) + "/" + std::to_string(i);
+        shop.execute("BEGIN; SELECT millrace_publish('a', '" + data + "')");
+        // Others begin later, and commit before.
+        if (random() % 3 == 0) shop.execute("SELECT pg_sleep(0.0" + std::to_string(1 + random() % 9) + ")");
+        const bool commits = random() % 4 != 0;
+        shop.execute(commits ? "COMMIT" : "ROLLBACK");
+        const std::lock_guard lock(mutex);
+        if (commits) committed.insert(data);
+      }
+    });
+  }
+  for (Node* node : {&one, &two}) {
+    for (int p = 0; p < 2; ++p) {
+      threads.emplace_back([&, node, p] {
+        for (int i = 0; i < kEach; ++i) {
+          const std::string data = (node == &one ? "one " : "two ") + std::to_string(p) + "/" + std::to_string(i);
+          EXPECT_NE(node->publish("b", data), 0u);
+          const std::lock_guard lock(mutex);
+          committed.insert(data);
+        }
+      });
+    }
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (Node* node : {&one, &two}) {
+    EXPECT_TRUE(eventually([&] { return node->entries().size() >= committed.size(); }));
+    const std::vector<LogEntry> entries = node->entries();
+    std::multiset<std::string> seen;
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      ASSERT_EQ(entries[i].sequence, i + 1) << "a hole, or out of order";
+      seen.insert(data_of(entries[i]));
+    }
+    EXPECT_EQ(seen, committed) << "each that was committed once, and no other";
+  }
+  EXPECT_EQ(one.data(), two.data());
+}
+
+// --- Failures -------------------------------------------------------------------------------------------------------
+
+TEST(PostgresStore, LosesNothingAcknowledgedWhereTheDatabaseIsKilled) {
+  PostgresServer server;
+  const std::string schema = "log";
+  std::mt19937 random(std::random_device{}());
+  std::map<std::uint64_t, std::string> acknowledged;
+  {
+    Node node(schema, {}, server.url());
+    for (int round = 0; round < 3; ++round) {
+      std::atomic<bool> is_over = false;
+      std::mutex mutex;
+      std::vector<std::thread> publishers;
+      for (int p = 0; p < 4; ++p) {
+        publishers.emplace_back([&, p] {
+          for (int i = 0; !is_over; ++i) {
+            const std::string data = std::to_string(round) + "/" + std::to_string(p) + "/" + std::to_string(i);
+            try {
+              const std::uint64_t sequence = node.publish("a", data);
+              const std::lock_guard lock(mutex);
+              EXPECT_TRUE(acknowledged.emplace(sequence, data).second) << "given twice: " << sequence;
+            } catch (const StoreUnavailable&) {
+              is_over = true;
+            }
+          }
+        });
+      }
+      const std::size_t enough = acknowledged.size() + 1 + random() % 200;
+      EXPECT_TRUE(eventually([&] {
+        const std::lock_guard lock(mutex);
+        return acknowledged.size() >= enough;
+      }));
+      server.kill();
+      for (std::thread& publisher : publishers) publisher.join();
+      EXPECT_FALSE(node->status().is_accepting());
+      server.start();
+      EXPECT_TRUE(eventually([&] { return node->status().is_accepting(); }));
+    }
+    EXPECT_TRUE(eventually([&] { return node->head() >= acknowledged.rbegin()->first; }));
+  }
+  Node again(schema, {}, server.url());
+  std::map<std::uint64_t, std::string> found;
+  for (const LogEntry& entry : again.entries()) found.emplace(entry.sequence, data_of(entry));
+  for (const auto& [sequence, data] : acknowledged) EXPECT_EQ(found[sequence], data) << sequence;
+}
+
+TEST(PostgresStore, HangsNoPublisherWhileTheDatabaseHangs) {
+  PostgresServer server;
+  Node node("log", {}, server.url());
+  node.publish("a", "before");
+  PgConnection other({.url = server.url(), .schema = "log"});
+  other.execute(
+      "SET idle_in_transaction_session_timeout = 0; BEGIN; LOCK TABLE millrace_events IN ACCESS EXCLUSIVE MODE");
+  EXPECT_THROW(node.publish("a", "while it hangs"), StoreUnavailable);
+  other.execute("ROLLBACK");
+  EXPECT_TRUE(eventually([&] { return node->status().is_accepting(); }));
+  EXPECT_NE(node.publish("a", "after"), 0u);
+}
+
+TEST(PostgresStore, SaysWhyItCannotBeOpened) {
+  const std::string url = postgres().url();
+  PgConnection admin({.url = url, .schema = {}});
+  admin.execute("CREATE ROLE nobody LOGIN");
+  admin.execute("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0");
+  EXPECT_THAT(refusal_to_open("mysql://x"), HasSubstr("open_postgres(url)"));
+  EXPECT_THAT(refusal_to_open("postgres://me:secret@h/db?nonsense=1"), HasSubstr("not a URL of PostgreSQL"));
+  EXPECT_THAT(refusal_to_open(postgres().url("millrace", "missing")), HasSubstr("database \"missing\" does not exist"));
+  EXPECT_THAT(refusal_to_open(postgres().url("stranger")), HasSubstr("role \"stranger\" does not exist"));
+  EXPECT_THAT(refusal_to_open(postgres().url("nobody"), {.schema = "x"}), HasSubstr("permission denied for database"));
+  EXPECT_THAT(refusal_to_open(postgres().url("millrace", "latin")), HasSubstr("ENCODING 'UTF8'"));
+  EXPECT_THAT(refusal_to_open("postgres://millrace:secret@127.0.0.1:" + std::to_string(free_port()) + "/postgres"),
+              ::testing::AllOf(HasSubstr("cannot connect to PostgreSQL"), ::testing::Not(HasSubstr("secret"))));
+  const std::string schema = new_schema();
+  { const Node node(schema); }
+  application(schema).execute("UPDATE millrace_log SET version = 2");
+  EXPECT_THAT(refusal_to_open(url, {.schema = schema}), HasSubstr("a newer Millrace made the tables"));
+  application(schema).execute("UPDATE millrace_log SET version = 1");
+  EXPECT_THAT(refusal_to_open(url + "?options=-c%20default_transaction_read_only%3Don", {.schema = schema}),
+              HasSubstr("read-only transaction"));
+}
+
+TEST(PostgresStore, TakesNothingMoreWhereItsTablesAreTakenAway) {
+  const std::string schema = new_schema();
+  Node node(schema);
+  node.publish("a", "x");
+  application(schema).execute("ALTER TABLE millrace_events RENAME TO gone");
+  EXPECT_THROW(node.publish("a", "y"), StoreUnavailable);
+  EXPECT_THAT(node->status().reason, HasSubstr("does not exist"));
+  application(schema).execute("ALTER TABLE gone RENAME TO millrace_events");
+  EXPECT_TRUE(eventually([&] { return node->status().is_accepting(); }));
+  EXPECT_EQ(node.publish("a", "z"), 2u);
+}
+
+// As after a failover to a standby that was behind.
+TEST(PostgresStore, GivesNoSequenceTwiceWhereTheDatabaseHasForgotten) {
+  const std::string schema = new_schema();
+  Node node(schema);
+  for (int i = 0; i < 5; ++i) node.publish("a", "x");
+  application(schema).execute(
+      "DELETE FROM millrace_events WHERE sequence > 3; UPDATE millrace_log SET head = 3, entries = 3");
+  EXPECT_EQ(node.publish("a", "y"), 6u);
+  EXPECT_EQ(node.entries().back().sequence, 6u);
+}
+
+TEST(PostgresStore, PromisesWhatTheDatabaseIsSetTo) {
+  const std::string schema = new_schema();
+  const auto level = [&](const std::string& settings, std::size_t warnings) {
+    const auto store = open_postgres(postgres().url() + settings, {.schema = schema});
+    EXPECT_EQ(store->warnings().size(), warnings) << settings;
+    return store->durability();
+  };
+  EXPECT_EQ(level("", 0), Durability::kDisk);
+  EXPECT_EQ(level("?options=-c%20synchronous_commit%3Doff", 1), Durability::kProcess);
+  EXPECT_EQ(level("?options=-c%20synchronous_commit%3Dlocal", 0), Durability::kDisk);
+  PostgresServer careless({"-c", "fsync=off", "-c", "full_page_writes=off"});
+  const auto store = open_postgres(careless.url());
+  EXPECT_EQ(store->durability(), Durability::kProcess);
+  EXPECT_EQ(store->warnings().size(), 2u);
+}
+
+TEST(PostgresStore, DropsWhatIsTooOldOrTooMuch) {
+  const std::string schema = new_schema();
+  Node node(schema, {.bytes = 1'000});
+  for (int i = 0; i < 30; ++i) node.publish("a", std::string(100, 'x'));
+  EXPECT_LE(node->statistics().bytes, 1'000u);
+  EXPECT_GT(node->oldest(), 20u);
+  EXPECT_EQ(node.publish("a", std::string(5'000, 'y')), 31u);
+  EXPECT_TRUE(eventually([&] { return node->oldest() == 31u; })) << "the newest stays, however large it is";
+  Node short_lived(schema, {.bytes = std::nullopt, .age = Duration{1}});
+  EXPECT_TRUE(eventually([&] { return short_lived->oldest() == 32u; }));
+  EXPECT_EQ(short_lived->head(), 31u);
+  EXPECT_EQ(application(schema).execute("SELECT count(*) FROM millrace_events").number(0, 0), 0u);
+}
+
+}  // namespace
+}  // namespace millrace::test
