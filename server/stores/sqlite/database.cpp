@@ -37,7 +37,12 @@ SqliteDatabase::SqliteDatabase(const std::string& path, Mode mode) {
   if (code != SQLITE_OK) throw SqliteError(opened, "cannot open the file", code);
   sqlite3_extended_result_codes(opened, 1);
   sqlite3_busy_timeout(opened, kBusyMilliseconds);
+  sqlite3_db_config(opened, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (mode == Mode::kRead) execute("PRAGMA query_only = 1");
+}
+
+void SqliteDatabase::checkpoint_on_close() {
+  sqlite3_db_config(handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
 }
 
 void SqliteDatabase::execute(const char* sql) {

@@ -38,6 +38,10 @@ class SqliteDatabase {
   /// Runs a query for one number; returns 0 without a row.
   std::int64_t number(const char* sql);
 
+  /// When this connection is closed, and is the last, SQLite's log is moved into the file. Otherwise it stays: after a
+  /// failure nothing may be written before the log was made sure of.
+  void checkpoint_on_close();
+
   sqlite3* handle() const { return handle_.get(); }
 
  private:

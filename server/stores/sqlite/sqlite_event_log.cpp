@@ -40,7 +40,7 @@ SqliteEventLog::SqliteEventLog(Options options)
       durability_(options_.sync == StoreSync::kFull && !lock_file_.is_in_memory() ? Durability::kDisk
                                                                                   : Durability::kProcess) {
   try {
-    writer_ = std::make_unique<SqliteWriter>(options_.path, options_.sync, options_.new_epoch);
+    writer_ = std::make_unique<SqliteWriter>(options_.path, options_.sync, options_.new_epoch, options_.boot_id);
   } catch (const SqliteError& error) {
     throw StoreUnavailable(error.what());
   }
@@ -110,6 +110,7 @@ void SqliteEventLog::write(const std::vector<Contribution*>& group) noexcept {
   try {
     hand_over(commit(group));
     for (Contribution* contribution : group) contribution->is_done = true;
+    writer_->checkpoint();
   } catch (const SqliteError& error) {
     if (error.is_damage()) is_damaged_ = true;
     give_up_writer(error.what());
@@ -231,6 +232,7 @@ bool SqliteEventLog::tend_to_file() {
   bool more = writer_->retire(options_.bounds, milliseconds_of(options_.clock()), kRetiredAtOnce);
   transaction.commit();
   more = writer_->shrink() || more;
+  writer_->checkpoint();
   hand_over({});
   return more;
 }
@@ -239,7 +241,7 @@ bool SqliteEventLog::tend_to_file() {
 // unknown.
 void SqliteEventLog::open_again() {
   if (is_damaged_) return;
-  auto writer = std::make_unique<SqliteWriter>(options_.path, options_.sync, epoch_);
+  auto writer = std::make_unique<SqliteWriter>(options_.path, options_.sync, epoch_, options_.boot_id);
   if (writer->epoch() != epoch_) {
     throw StoreUnavailable("the file was replaced: restart the server to use it");
   }

@@ -35,6 +35,7 @@ class SqliteEventLog final : public EventStore {
     StoreBounds bounds;
     std::string new_epoch;                                         ///< for a new log
     std::function<std::chrono::system_clock::time_point()> clock;  ///< for the bound on age; any thread
+    std::string boot_id = machine_boot_id();
   };
 
   /// Throws StoreUnavailable, with the reason, if the file cannot be opened.

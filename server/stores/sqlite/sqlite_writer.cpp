@@ -6,6 +6,7 @@
 #include "log/event_log.h"
 #include "log/retention.h"
 #include "schema.h"
+#include "write_ahead_log.h"
 
 namespace millrace {
 
@@ -18,16 +19,22 @@ constexpr std::uint64_t kSkippedSequences = 1'000'000;
 // Bytes appended between two measurements of the file's size.
 constexpr std::uint64_t kMeasureEveryBytes = 64 * 1024;
 
+// Pages in SQLite's log at which they are moved into the file.
+constexpr int kCheckpointPages = 1'000;
+
 // Pages that shrink() returns at once, and free pages that it keeps for later entries.
 constexpr std::int64_t kShrinkPages = 256;
 constexpr std::int64_t kKeptFreePages = 1024;
 
-// Changes at every start of the machine, because a program that was only killed loses no commits.
-std::string boot_id() {
+}  // namespace
+
+std::string machine_boot_id() {
   std::string id;
   std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
   return id.empty() ? "unknown" : id;
 }
+
+namespace {
 
 SqliteKind kind_of(const Publication& publication) {
   switch (publication.kind) {
@@ -95,15 +102,24 @@ struct SqliteWriter::Statements {
   SqliteStatement free_pages;
 };
 
-SqliteWriter::SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch)
-    : database_(path, SqliteDatabase::Mode::kWrite) {
+SqliteWriter::SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch,
+                           const std::string& boot_id)
+    : database_((rewrite_log(path), path), SqliteDatabase::Mode::kWrite) {
   if (sqlite3_db_readonly(database_.handle(), "main") == 1) {
     throw StoreUnavailable("cannot write to the file: check its permissions, and those of its folder");
   }
   // Statements about the file itself must reach the disk.
   database_.execute("PRAGMA synchronous = FULL");
   prepare_schema(database_);
-  load(sync, new_epoch);
+  load(sync, new_epoch, boot_id);
+  // In place of SQLite's own checkpoints, which keep their failures to themselves.
+  sqlite3_wal_hook(
+      database_.handle(),
+      [](void* self, sqlite3*, const char*, int pages) {
+        static_cast<SqliteWriter*>(self)->log_pages_ = pages;
+        return SQLITE_OK;
+      },
+      this);
   // In bytes: a journal that was once large must not keep its size for ever.
   database_.execute("PRAGMA journal_size_limit = 16777216");
   if (sync == StoreSync::kNormal) database_.execute("PRAGMA synchronous = NORMAL");
@@ -111,7 +127,7 @@ SqliteWriter::SqliteWriter(const std::string& path, StoreSync sync, const std::s
 
 SqliteWriter::~SqliteWriter() = default;
 
-void SqliteWriter::load(StoreSync sync, const std::string& new_epoch) {
+void SqliteWriter::load(StoreSync sync, const std::string& new_epoch, const std::string& boot_id) {
   statements_ = std::make_unique<Statements>(database_);
   Transaction transaction(*this);
   epoch_ = meta_text(database_, "epoch");
@@ -130,10 +146,9 @@ void SqliteWriter::load(StoreSync sync, const std::string& new_epoch) {
                        " ifnull(length(CAST(publisher_id AS BLOB)), 0) + length(publisher)), 0) FROM retained"));
   has_finishes_ = database_.number("SELECT EXISTS (SELECT 1 FROM entries WHERE kind = 1)") != 0;
   page_bytes_ = database_.number("PRAGMA page_size");
-  const std::string booted = boot_id();
   const std::string running = meta_text(database_, "running");
-  if (!running.empty() && running != booted) skip_to(head_ + kSkippedSequences);
-  statements_->set_meta.run(std::string_view("running"), sync == StoreSync::kNormal ? booted : std::string());
+  if (!running.empty() && running != boot_id) skip_to(head_ + kSkippedSequences);
+  statements_->set_meta.run(std::string_view("running"), sync == StoreSync::kNormal ? boot_id : std::string());
   transaction.commit();
   look_at_size();
 }
@@ -292,6 +307,15 @@ void SqliteWriter::look_at_size() {
   unmeasured_bytes_ = 0;
 }
 
+void SqliteWriter::checkpoint() {
+  if (log_pages_ < kCheckpointPages) return;
+  const int code = sqlite3_wal_checkpoint_v2(database_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  // A reader may be in the way: the next one does it.
+  if (code != SQLITE_OK && code != SQLITE_BUSY && code != SQLITE_LOCKED) {
+    throw SqliteError(database_.handle(), "cannot write the file", code);
+  }
+}
+
 bool SqliteWriter::shrink() {
   const auto free_pages = [this] {
     SqliteRows rows = statements_->free_pages();
@@ -305,6 +329,7 @@ bool SqliteWriter::shrink() {
 void SqliteWriter::close() {
   database_.execute("PRAGMA synchronous = FULL");
   statements_->set_meta.run(std::string_view("running"), std::string());
+  database_.checkpoint_on_close();
 }
 
 }  // namespace millrace

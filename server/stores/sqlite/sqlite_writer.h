@@ -19,11 +19,15 @@
 
 namespace millrace {
 
+/// Changes at every start of the machine, because a program that was only killed loses no commits.
+std::string machine_boot_id();
+
 class SqliteWriter {
  public:
-  /// Opens the file, creates a missing one (with `new_epoch`), and creates its tables. Throws StoreUnavailable or
+  /// Opens the file, creates a missing one (with `new_epoch`), and creates its tables. First it makes sure that SQLite's
+  /// log is on the disk, because a sync of it may have failed. `boot_id` is the machine's. Throws StoreUnavailable or
   /// SqliteError.
-  SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch);
+  SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch, const std::string& boot_id);
 
   ~SqliteWriter();
 
@@ -79,6 +83,9 @@ class SqliteWriter {
   /// Records in the file that sequences up to this one were used, even without their entries.
   void skip_to(std::uint64_t head);
 
+  /// Moves the pages of SQLite's log into the file if there are many. Not in a transaction. Throws SqliteError.
+  void checkpoint();
+
   /// Returns a bounded number of free pages to the file system, if there are many. Returns true if more are left.
   bool shrink();
 
@@ -86,7 +93,7 @@ class SqliteWriter {
   void close();
 
  private:
-  void load(StoreSync sync, const std::string& new_epoch);
+  void load(StoreSync sync, const std::string& new_epoch, const std::string& boot_id);
   bool is_new(const Publication& publication);
   void index(const LogEntry& entry, bool is_retained);
   std::uint64_t cutoff(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most);
@@ -103,6 +110,7 @@ class SqliteWriter {
   std::int64_t page_bytes_ = 0;
   bool has_finishes_ = false;
   bool is_usable_ = true;
+  int log_pages_ = 0;                   // as of the last commit
   std::uint64_t unmeasured_bytes_ = 0;  // appended since the last measurement
   std::unique_ptr<SqliteQueries> queries_;
   struct Statements;
