@@ -1,7 +1,9 @@
 #include "bare_stores.h"
 
+#include <fcntl.h>
 #include <nats/nats.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -236,6 +238,30 @@ Figures bare_sqlite_threads(const std::string& path, const char* sync, std::size
   BareTable table(path, sync);
   GroupCommit commit(table);
   return with_threads(threads, length, [&](std::size_t thread) { commit.insert(thread); });
+}
+
+Figures bare_file(const std::string& path, std::size_t group, std::chrono::milliseconds length) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+  // As encode_entry() makes them: numbers, topic, the event as it is sent.
+  const std::string record =
+      "1000000 0 1790000000000 5 0 0 130\nt/100id: sbench12-1000000\ndata: " + std::string(kDataBytes, 'x') + "\n\n\n";
+  std::vector<double> latencies;
+  std::size_t rows = 0;
+  const auto begun = Clock::now();
+  while (Clock::now() - begun < length) {
+    const auto before = Clock::now();
+    std::string bytes;
+    for (std::size_t i = 0; i < group; ++i) bytes += record;
+    if (::write(file, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) || ::fdatasync(file) != 0) {
+      std::perror("cannot append to the file");
+      std::exit(1);
+    }
+    rows += group;
+    latencies.push_back(microseconds(Clock::now() - before));
+  }
+  const auto took = Clock::now() - begun;
+  ::close(file);
+  return figures(std::move(latencies), rows, took);
 }
 
 Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t window,

@@ -158,6 +158,7 @@ std::vector<Subject> subjects(const Settings& settings, const std::string& singl
       {"bare sqlite3, full, threads",
        {},
        [length](File file, std::size_t n) { return bare_sqlite_threads(file, "FULL", n, length); }},
+      {"bare file, fdatasync", {}, [length](File file, std::size_t n) { return bare_file(file, n, length); }},
       {"SQLite, full", "bare sqlite3, full",
        [sqlite](File file, std::size_t n) { return sqlite(file, StoreSync::kFull, n); }},
       {"bare NATS client, 1 replica",

@@ -69,6 +69,19 @@ class PostgresEventLog::WakePipe {
   std::array<int, 2> ends_{};
 };
 
+// A reader that has failed connects again the next time.
+template <typename Ask>
+auto PostgresEventLog::ask(Reader& reader, const Ask& question) const {
+  const MutexLock lock(reader.mutex);
+  try {
+    if (reader.queries == nullptr) reader.queries = std::make_unique<PgQueries>(options_.connection);
+    return question(*reader.queries);
+  } catch (const PgError& error) {
+    reader.queries.reset();
+    throw StoreUnavailable(std::string("cannot read the store: ") + error.what());
+  }
+}
+
 PostgresEventLog::PostgresEventLog(Options options)
     : options_(std::move(options)), wake_(std::make_unique<WakePipe>()) {
   open_writer();
@@ -364,19 +377,6 @@ StoreStatistics PostgresEventLog::statistics() const {
 }
 
 // --- Reading --------------------------------------------------------------------------------------------------------
-
-// A reader that has failed connects again the next time.
-template <typename Ask>
-auto PostgresEventLog::ask(Reader& reader, const Ask& question) const {
-  const MutexLock lock(reader.mutex);
-  try {
-    if (reader.queries == nullptr) reader.queries = std::make_unique<PgQueries>(options_.connection);
-    return question(*reader.queries);
-  } catch (const PgError& error) {
-    reader.queries.reset();
-    throw StoreUnavailable(std::string("cannot read the store: ") + error.what());
-  }
-}
 
 std::optional<std::uint64_t> PostgresEventLog::find(std::string_view publisher_id, const TopicFilter& filter) const {
   return ask(lookups_, [&](PgQueries& queries) { return queries.find(publisher_id, filter); });
