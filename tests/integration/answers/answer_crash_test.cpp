@@ -39,7 +39,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kWords = 100;
+constexpr int kWords = 30;
 
 // A port that is free now, for a server that comes back to it.
 int free_port() {
