@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { connect } from "millrace";
 import { CutProxy } from "../support/cut-proxy.mjs";
+import { freePort } from "../support/free-port.mjs";
 import { eventStream, serve } from "../support/http-server.mjs";
 import { millraceProgram, startMillrace } from "../support/millrace-server.mjs";
 import { until, within } from "../support/until.mjs";
@@ -99,4 +100,30 @@ test("llm_client prints the answer whole, over a connection that is cut", async 
   const whole = await fetch(`${origin}/v1/chat/completions`, { method: "POST", body: JSON.stringify(asked) });
   assert.equal(client.output, `${(await whole.json()).choices[0].message.content}\n`);
   assert.equal((await (await fetch(`${origin}/v1/answers`)).json()).length, 2, "the question was asked once");
+});
+
+test("answers are resumed by number, and stopped for all who listen", async (context) => {
+  const port = await freePort();
+  const example = run(context, "example_answers", String(port));
+  await until(() => example.output.includes("\n"), "the example to say where it listens");
+  const url = `http://127.0.0.1:${port}/v1/answers`;
+  const asked = await until(() => fetch(url, { method: "POST", body: "mills" }).catch(() => undefined), "the answer");
+  const id = asked.headers.get("Millrace-Answer");
+  const decoder = new TextDecoder();
+  let text = "";
+  const reader = asked.body.getReader();
+  while (!text.includes("word 3 about mills")) text += decoder.decode((await reader.read()).value);
+  await reader.cancel();
+
+  const listening = [1, 2].map(async () => (await fetch(`${url}/${id}?starting_after=3`)).text());
+  const stopped = await fetch(`${url}/${id}`, { method: "DELETE" });
+  assert.equal(stopped.status, 204);
+  for (const rest of await within(Promise.all(listening), "both streams to end")) {
+    assert.doesNotMatch(rest, /data: word 3 about mills/);
+    assert.match(rest, /event: stopped\nid: .*\ndata: \{"reason":"the answer was stopped"\}/);
+  }
+  const whole = await (await fetch(`${url}/${id}`)).text();
+  assert.match(whole, new RegExp(`id: ${id}:1\\ndata: word 1 about mills\\n`));
+  assert.equal((await fetch(`${url}/${id}?starting_after=1000`)).status, 204);
+  assert.equal((await fetch(`${url}/none`)).status, 404);
 });
