@@ -24,6 +24,7 @@ Demo::Demo(Server& server, DemoAccess access, std::uint64_t seed)
     : server_(server),
       market_(seed),
       newsroom_(seed),
+      connections_(server),
       answers_(server, access),
       gauges_(server),
       feed_(kFeedBeat, [this] { publish_due(); }),
@@ -34,9 +35,9 @@ Demo::Demo(Server& server, DemoAccess access, std::uint64_t seed)
 }
 
 void Demo::add_routes(DemoAccess access) {
-  const auto add = [&](const char* path, httplib::Server::Handler handler) {
+  const auto add = [&](const char* path, httplib::Server::Handler handler, const char* method = "POST") {
     server_.guarded(
-        {.method = "POST", .path = path, .right = right_to_administer(access), .handler = std::move(handler)});
+        {.method = method, .path = path, .right = right_to_administer(access), .handler = std::move(handler)});
   };
   add("/demo/cut", [this](const httplib::Request& request, httplib::Response& response) {
     if (!request.has_param("client")) {
@@ -52,6 +53,16 @@ void Demo::add_routes(DemoAccess access) {
     if (!error.empty()) return refuse(response, 400, error);
     response.status = 204;
   });
+  add(
+      "/demo/connection",
+      [this](const httplib::Request& request, httplib::Response& response) {
+        if (!request.has_param("client")) {
+          return refuse(response, 400,
+                        "client: missing; add the client whose connection to look at, such as ?client=NAME");
+        }
+        respond(response, 200, {{"streams", connections_.streams_beside(request.get_param_value("client"))}});
+      },
+      "GET");
   // Ahead of the events route, which knows no silence.
   server_.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
     return answer_silently(request, response) ? httplib::Server::HandlerResponse::Handled
@@ -86,6 +97,7 @@ void Demo::silence(const std::string& client, const std::string& seconds, httpli
 
 bool Demo::answer_silently(const httplib::Request& request, httplib::Response& response) {
   if (request.method != "GET" || request.path != "/events") return false;
+  connections_.note(request);
   const std::lock_guard lock(mutex_);
   const auto silence = silenced_.find(request.get_param_value("client"));
   if (silence == silenced_.end()) return false;

@@ -6,6 +6,7 @@
 //   POST /demo/silence?client=NAME&seconds=N    drops them, and answers them for N seconds (1 to 60) with a stream that
 //                                               is open and says nothing, not even a heartbeat
 //   POST /demo/name?client=NAME&name=PERSON     who that is, for the chat
+//   GET /demo/connection?client=NAME            {"streams":how many event streams share its connection}
 //
 // and those of answers.h. Events go to topics below `demo/`; market.h, newsroom.h, gauges.h and guests.h say what is in
 // them. All are behind the checks of Millrace's own routes, and for administrators where DemoAccess is not kOpen.
@@ -21,6 +22,7 @@
 #include "access.h"
 #include "answers.h"
 #include "beat.h"
+#include "connections.h"
 #include "gauges.h"
 #include "guests.h"
 #include "market.h"
@@ -55,6 +57,7 @@ class Demo {
   Market market_;
   Newsroom newsroom_;
   Guests guests_;
+  Connections connections_;
   Clock::time_point published_at_ = Clock::now();
   Clock::time_point headline_at_ = Clock::now();
   Clock::time_point remark_at_ = Clock::now();

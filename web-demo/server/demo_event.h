@@ -3,9 +3,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "millrace/core/field_value.h"
+#include "millrace/core/topic.h"
 #include "millrace/server/hub.h"
 
 namespace millrace::demo {
@@ -14,11 +17,19 @@ struct DemoEvent {
   std::string topic;  ///< a valid one
   EventType type;
   std::string data;
+  bool retain = false;  ///< the newest of its topic is part of the state, however long ago it was
 };
 
-/// What a store cannot take is no loss: there is more where it came from.
+/// What a store cannot take is no loss: there is more where it came from. What cannot be retained is published without.
 inline void publish(Hub& hub, const DemoEvent& event) {
-  static_cast<void>(hub.publish(event.topic, {.type = event.type, .data = event.data}));
+  const auto topic = Topic::parse(std::string_view(event.topic));
+  if (!topic) return;
+  Publication publication{
+      .topic = *topic, .event = {.type = event.type, .data = event.data}, .retain = event.retain && hub.retains()};
+  const auto results = hub.publish(std::span(&publication, 1));
+  if (results.front().outcome != Published::Outcome::kNotRetained) return;
+  publication.retain = false;
+  static_cast<void>(hub.publish(std::span(&publication, 1)));
 }
 
 /// Milliseconds since 1970, as the demo's events have it in `time`.

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -56,10 +57,20 @@ DemoEvent Gauges::read(std::int64_t time) {
       {"publishes", a_second("millrace_publishes_total")},
       {"deliveries", a_second("millrace_deliveries_total")},
       {"bytes", a_second("millrace_delivered_bytes_total")},
+      {"log", values["millrace_log_bytes"]},
+      {"logFull", log_fullness(values)},
   };
   cpu_seconds_ = cpu;
   before_ = std::move(values);
   return {.topic = "demo/gauges", .type = "gauges", .data = gauges.dump()};
+}
+
+int Gauges::log_fullness(const Values& values) const {
+  const auto& bounds = server_.options().history;
+  if (values.at("millrace_evictions_total") > 0) return 100;
+  const double fullness = std::max(values.at("millrace_log_entries") / static_cast<double>(bounds.events),
+                                   values.at("millrace_log_bytes") / static_cast<double>(bounds.bytes));
+  return static_cast<int>(std::min(fullness * 100, 99.0));
 }
 
 Gauges::Values Gauges::metrics() const {

@@ -1,8 +1,9 @@
 // Gauges: the server's own figures, read once a second from Server::metrics() and from the kernel.
 //
 // Published as events of type `gauges` on `demo/gauges`: {"n","time","cpu","memory","connections","streams",
-// "catchingUp","publishes","deliveries","bytes"}. cpu is in percent of one core, memory in bytes, the last three are a
-// second's.
+// "catchingUp","publishes","deliveries","bytes","log","logFull"}. cpu is in percent of one core, memory in bytes;
+// publishes, deliveries and bytes are a second's; log is the bytes of the events in memory, and logFull how much of its
+// bounds they take, in percent: 100 as soon as the oldest go.
 #pragma once
 
 #include <chrono>
@@ -27,6 +28,7 @@ class Gauges {
   using Values = std::map<std::string, double>;
 
   Values metrics() const;
+  int log_fullness(const Values& values) const;
 
   const Server& server_;
   std::chrono::steady_clock::time_point read_at_;

@@ -40,6 +40,7 @@ Market::Market(std::uint64_t seed) : random_(seed) {
 }
 
 DemoEvent Market::next(std::int64_t time) {
+  if (opened_ < stocks_.size()) return tick(stocks_[opened_++], time);
   // The nearer to the front of a shuffled list, the busier: some stocks trade all the time, others now and then, but
   // none so rarely that its place on the board stays empty.
   std::uniform_real_distribution<double> unit(0, 1);
@@ -49,12 +50,17 @@ DemoEvent Market::next(std::int64_t time) {
   Stock& stock = stocks_[index];
   const double drawn = stock.price + (stock.base - stock.price) * kReversion;
   stock.price = std::max(rounded_to_cents(drawn * (1 + change(random_))), kLowestPrice);
-  const nlohmann::ordered_json tick{
+  return tick(stock, time);
+}
+
+DemoEvent Market::tick(Stock& stock, std::int64_t time) {
+  const nlohmann::ordered_json data{
       {"n", ++stock.changes}, {"symbol", stock.symbol}, {"price", stock.price}, {"time", time}};
-  return {.topic = "demo/stocks/" + std::string(stock.symbol), .type = "tick", .data = tick.dump()};
+  return {.topic = "demo/stocks/" + std::string(stock.symbol), .type = "tick", .data = data.dump(), .retain = true};
 }
 
 std::size_t Market::due(double seconds) {
+  if (opened_ < stocks_.size()) return stocks_.size() - opened_;
   constexpr double kTurn = 6.283185307179586;
   seconds = std::clamp(seconds, 0.0, kLongestStep);
   day_ += seconds;

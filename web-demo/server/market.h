@@ -1,7 +1,8 @@
-// Market: made-up stock prices, the same for the same seed.
+// Market: made-up stock prices, the same for the same seed. It opens with a price of each stock; after that they
+// change.
 //
 // Events of type `tick` on `demo/stocks/<SYMBOL>`, with compact JSON {"n","symbol","price","time"}: n counts from 1 for
-// each symbol, so that a listener can detect a missing one.
+// each symbol, so that a listener can detect a missing one. They are retained: a page begins with all prices.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +18,11 @@ class Market {
  public:
   explicit Market(std::uint64_t seed);
 
-  /// The next change of some price, at `time` (wall_clock()).
+  /// The next opening price or change of some price, at `time` (wall_clock()).
   DemoEvent next(std::int64_t time);
 
-  /// How many changes belong into `seconds` of trading: about 300 a second, more or less as the day goes.
+  /// How many belong into `seconds` of trading: first all opening prices, then about 300 changes a second, more or less
+  /// as the day goes.
   std::size_t due(double seconds);
 
  private:
@@ -31,10 +33,13 @@ class Market {
     std::uint64_t changes = 0;
   };
 
+  static DemoEvent tick(Stock& stock, std::int64_t time);
+
   std::mt19937_64 random_;
   std::vector<Stock> stocks_;
-  double day_ = 0;   // seconds of trading so far
-  double owed_ = 0;  // changes due, less those handed out
+  std::size_t opened_ = 0;  // stocks that have their opening price
+  double day_ = 0;          // seconds of trading so far
+  double owed_ = 0;         // changes due, less those handed out
 };
 
 }  // namespace millrace::demo
