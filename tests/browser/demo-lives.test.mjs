@@ -25,6 +25,69 @@ describe("Stocks", () => {
     });
   });
 
+  test("opens complete: in no frame has the board some of the prices only", async () => {
+    const noteFrames = () => {
+      window.boards = [];
+      const look = () => {
+        const priced = [...document.querySelectorAll("#prices .price")].filter((price) => /\d/.test(price.textContent));
+        const listed = document.querySelectorAll("#prices .symbol:not(:disabled)");
+        window.boards.push([listed.length, priced.length]);
+        requestAnimationFrame(look);
+      };
+      requestAnimationFrame(look);
+    };
+    // Far more is published than the log keeps: what a stock last cost is retained.
+    const small = await startDemo("--history-events", "60");
+    try {
+      await withPage(
+        async (demo) => {
+          await demo.page.waitForFunction(() => window.boards.at(-1)?.[1] === 48);
+          const boards = new Set(await demo.page.evaluate(() => window.boards.map(String)));
+          boards.delete("0,0");
+          assert.deepEqual([...boards], ["48,48"]);
+        },
+        { origin: small.origin, prepare: noteFrames },
+      );
+    } finally {
+      await small.close();
+    }
+  });
+
+  test("a page that joins a shared stream has all prices, too", async () => {
+    await withPage(async (first, context) => {
+      await first.isOpen();
+      await first.page.getByLabel("One connection for all tabs").check();
+      await first.isOpen();
+      const second = await DemoPage.open(context, demos.server.origin);
+      await second.isOpen();
+      await second.page.waitForFunction(() => document.querySelectorAll("#prices button:not(:disabled)").length === 48);
+      assert.ok(await second.page.isHidden("#problem"));
+      assert.deepEqual([await second.text("missed"), await second.text("doubled")], ["0", "0"]);
+    });
+  });
+
+  test("red is up for Chinese readers, and green for others", async () => {
+    const colours = async (demo) => {
+      await demo.page.waitForSelector("#prices [data-way=down]");
+      const rgbOf = (selector) =>
+        demo.page.evaluate(
+          (selector) => getComputedStyle(document.querySelector(selector)).color.match(/\d+/g),
+          selector,
+        );
+      const [red, green] = [0, 1].map((channel) => async (selector) => Number((await rgbOf(selector))[channel]));
+      const isRed = async (selector) => (await red(selector)) > (await green(selector));
+      await demo.page.evaluate(() => {
+        document.getElementById("news-reply").dataset.outcome = "accepted";
+      });
+      return [await isRed("#prices [data-way=up]"), await isRed("#prices [data-way=down]"), await isRed("#news-reply")];
+    };
+    await withPage(async (demo) => {
+      assert.deepEqual(await colours(demo), [false, true, false]);
+      await demo.page.click("#language");
+      assert.deepEqual(await colours(demo), [true, false, false]);
+    });
+  });
+
   test("a burst of changes is drawn once a frame, and flashes", async () => {
     await withPage(
       async (demo) => {
@@ -235,6 +298,26 @@ describe("Monitoring", () => {
     }, life("monitoring"));
   });
 
+  test("says that memory grows because the log fills, and when it is full", async () => {
+    const small = await startDemo("--history-events", "2000");
+    try {
+      await withPage(
+        async (demo) => {
+          await demo.shows(
+            "log-note",
+            /^Memory grows while the log fills: it holds \d+\.\d MB of events and is \d\d? % full\.$/,
+          );
+          await demo.shows("log-note", /^The log is full with \d+\.\d MB of events/);
+          await demo.page.click("#language");
+          await demo.shows("log-note", /^日志已满/);
+        },
+        { ...life("monitoring"), origin: small.origin },
+      );
+    } finally {
+      await small.close();
+    }
+  });
+
   test("shows in its charts what was measured before the page was opened", async () => {
     const own = await startDemo();
     const noteLabels = () => {
@@ -326,5 +409,8 @@ describe("Answer", () => {
       assert.equal(response.status, 400, path);
       assert.match((await response.json()).error, /^(seconds|client|name): /);
     }
+    const response = await fetch(`${demos.server.origin}/demo/connection`);
+    assert.equal(response.status, 400);
+    assert.match((await response.json()).error, /^client: missing/);
   });
 });

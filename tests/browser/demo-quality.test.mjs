@@ -95,6 +95,57 @@ describe("The demo page", () => {
     });
   });
 
+  test("says what it is before anything else, with links to source, docs, package and licence", async () => {
+    await withPage(async (demo) => {
+      const first = await demo.page.evaluate(() => document.querySelector(".lead").textContent.trim());
+      assert.match(first, /^Millrace is Server-Sent Events from one C\+\+ core: .* WebAssembly in this page\./);
+      const links = await demo.page
+        .locator(".what a")
+        .evaluateAll((all) => all.map((link) => [link.textContent, link.href]));
+      assert.deepEqual(
+        links.map(([text]) => text),
+        ["Source", "Docs", "npm package", "MIT licence"],
+      );
+      for (const [, href] of links) assert.match(href, /^https?:/);
+      assert.match(await (await fetch(links[3][1])).text(), /^MIT License/);
+    });
+  });
+
+  test("tells its states apart where the reader's system sets the colours", async () => {
+    await withPage(
+      async (demo) => {
+        const style = (selector, property) =>
+          demo.page.evaluate(
+            ([selector, property]) => getComputedStyle(document.querySelector(selector))[property],
+            [selector, property],
+          );
+        const differ = async (property, one, other) =>
+          assert.notEqual(await style(one, property), await style(other, property), `${one} and ${other}`);
+        await demo.isOpen();
+        await differ("borderBottomColor", "#tab-stocks", "#tab-news");
+        await differ("backgroundColor", "input[name=flow]:checked + span", "input[name=flow]:not(:checked) + span");
+        await differ("backgroundColor", ".lamp", "body");
+        await differ("backgroundColor", ".live-key", "body");
+        await differ("backgroundColor", ".live-key", ".late-key");
+        await demo.page.click("#pause");
+        await differ("backgroundColor", "#pause", "#go-silent");
+        // The river is drawn in the system's colours.
+        const text = await style(".live-key", "backgroundColor");
+        await demo.page.waitForFunction((text) => {
+          const river = document.getElementById("river");
+          const { width, height } = river;
+          const { data } = river.getContext("2d").getImageData(width - 60, (height - 22) / 2 - 2, 60, 1);
+          const [red, green, blue] = text.match(/\d+/g).map(Number);
+          return data.some(
+            (_, i) =>
+              i % 4 === 0 && data[i] === red && data[i + 1] === green && data[i + 2] === blue && data[i + 3] === 255,
+          );
+        }, text);
+      },
+      { forcedColors: "active", colorScheme: "light" },
+    );
+  });
+
   test("stands still while data flows, from a narrow phone to a wide screen", async () => {
     const wholePage = 4800; // only what is in view counts as shifted
     const at = (width) =>
@@ -167,10 +218,23 @@ describe("The demo page", () => {
 
       await focusByTab(demo.page, "[role=tab]");
       await keyboard.press("Home");
-      await focusByTab(demo.page, ".symbol[aria-pressed=false]");
+      // The board is one stop, and arrow keys go from row to row.
+      await keyboard.press("Tab");
+      const focused = () => demo.page.evaluate(() => document.activeElement.textContent);
+      assert.equal(await focused(), await demo.text("chart-symbol"));
+      for (const [key, symbol] of [
+        ["ArrowDown", "BASIN"],
+        ["End", "ZEPHYR"],
+        ["ArrowDown", "ZEPHYR"],
+        ["ArrowUp", "YARROW"],
+      ]) {
+        await keyboard.press(key);
+        assert.equal(await focused(), symbol);
+      }
       await keyboard.press("Enter");
-      const symbol = await demo.page.evaluate(() => document.activeElement.textContent);
-      assert.equal(await demo.text("chart-symbol"), symbol);
+      assert.equal(await demo.text("chart-symbol"), "YARROW");
+      await keyboard.press("Tab");
+      assert.equal(await demo.page.evaluate(() => document.activeElement.closest("#lives")), null);
 
       await focusByTab(demo.page, "[role=tab]");
       await keyboard.press("End");

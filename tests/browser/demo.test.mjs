@@ -187,6 +187,139 @@ describe("The wire", () => {
     }
   });
 
+  test("says how many streams its connection has: over HTTP/2 those of all tabs, else its own", async () => {
+    const secure = await startDemo("--tls-dev");
+    try {
+      await withPage(
+        async (first, context) => {
+          await first.shows("protocol", /^HTTP\/2$/);
+          await first.shows("beside", /^1$/);
+          const second = await DemoPage.open(context, secure.origin);
+          for (const demo of [first, second]) await demo.shows("beside", /^2$/);
+          await second.page.close();
+          await first.shows("beside", /^1$/);
+          assert.deepEqual(first.violations, []);
+        },
+        { origin: secure.origin, ignoreHTTPSErrors: true },
+      );
+    } finally {
+      await secure.close();
+    }
+    await withPage(async (first, context) => {
+      await DemoPage.open(context, demos.server.origin);
+      await first.shows("protocol", /^HTTP\/1\.1$/);
+      await first.shows("beside", /^1$/);
+    });
+  });
+
+  test("gets only the newest prices when asked to: fewer bytes, nothing counted as missed, and all again", async () => {
+    await withPage(async (demo) => {
+      const conflates = demo.page.getByLabel("Only the newest, twice a second");
+      const rate = (low, high) =>
+        demo.page.waitForFunction(
+          ([low, high]) => {
+            const rate = Number(document.getElementById("event-rate").textContent);
+            return rate > low && rate < high;
+          },
+          [low, high],
+        );
+      await demo.isOpen();
+      await rate(190, 1000);
+      await demo.shows("byte-rate", /kB$/);
+      await conflates.check();
+      await rate(10, 170);
+      await demo.received((await demo.number("received")) + 300);
+      await nothingLost(demo);
+      await conflates.uncheck();
+      await rate(190, 1000);
+      await demo.received((await demo.number("received")) + 600);
+      await nothingLost(demo);
+      assert.ok(demo.requests.some((url) => url.includes("&conflate=500")));
+    });
+  });
+
+  test("ends an outage in the picture, too, when another transport ends it", async () => {
+    const own = await startDemo("--retry", "60000");
+    const noteOutage = () => {
+      const { fillText } = CanvasRenderingContext2D.prototype;
+      CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+        if (text.startsWith("cut ")) window.outage = text;
+        fillText.call(this, text, ...place);
+      };
+    };
+    try {
+      await withPage(
+        async (demo) => {
+          await demo.isOpen();
+          await demo.received(100);
+          await demo.page.click("#cut");
+          await demo.page.waitForFunction(() => window.outage); // it is wide enough for its label
+          await demo.page.getByRole("radio", { name: "fetch", exact: true }).check();
+          await demo.shows(
+            "verdict",
+            /^Away for [1-9]\d*\.\d s, resumed after ID .*: [1-9].* caught up, 0 missed, 0 doubled\.$/,
+          );
+          const outage = await demo.page.evaluate(() => window.outage);
+          await demo.received((await demo.number("received")) + 600);
+          assert.equal(await demo.page.evaluate(() => window.outage), outage);
+          await nothingLost(demo);
+        },
+        { origin: own.origin, prepare: noteOutage },
+      );
+    } finally {
+      await own.close();
+    }
+  });
+
+  test("does not call a change of transport an absence, nor any time 0.0 s", async () => {
+    await withPage(async (demo) => {
+      await demo.isOpen();
+      await demo.received(200);
+      await demo.page.getByRole("radio", { name: "fetch", exact: true }).check();
+      const verdict = await demo.shows("verdict", /^(Changed|Away)/);
+      assert.match(
+        verdict,
+        /^Changed the connection in (less than 0\.1|0\.[1-9]|[1-9]\d*\.\d) s, on from ID [0-9a-z]+-\d+: .*, 0 missed, 0 doubled\.$/,
+      );
+    });
+  });
+
+  test("begins with a full river: what was published before it was opened, and a legend for each mark", async () => {
+    const own = await startDemo();
+    try {
+      const measured = await fetch(`${own.events}?topic=demo/gauges&lastEventId=earliest`);
+      let gauges = 0;
+      for await (const bytes of measured.body) {
+        gauges +=
+          Buffer.from(bytes)
+            .toString()
+            .match(/^event: gauges$/gm)?.length ?? 0;
+        if (gauges >= 6) break; // seconds
+      }
+      await withPage(
+        async (demo) => {
+          await demo.page.waitForFunction(() => {
+            const river = document.getElementById("river");
+            const bed = ((river.clientHeight - 22) / 2) * devicePixelRatio;
+            const { data } = river.getContext("2d").getImageData(0, bed - 20 * devicePixelRatio, river.width, 1);
+            const oldest = Array.from({ length: river.width }, (_, x) => x).find((x) => data[4 * x + 3] > 100);
+            if (oldest === undefined) return false;
+            const age = ((river.width - oldest) / devicePixelRatio / 5) * 100; // 5 px are a tenth of a second
+            return age > performance.now() + 500;
+          });
+          const keys = await demo.page.locator(".legend > span").allInnerTexts();
+          assert.deepEqual(
+            keys.map((key) => key.trim()),
+            ["live", "caught up", "no connection", "before this page", "headline", "message"],
+          );
+        },
+        { origin: own.origin },
+      );
+    } finally {
+      await own.close();
+    }
+  });
+
   test("shows heartbeats over fetch where a quiet subscription needs them", async () => {
     const own = await startDemo("--heartbeat", "1");
     try {

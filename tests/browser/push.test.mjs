@@ -15,7 +15,10 @@ const rows = (demo) =>
 
 test("opens a user's stream, shows numbered messages, and does not come back once the server has closed it", async () => {
   await withPage(async (demo) => {
-    assert.equal(await demo.text("state-text"), "Closed");
+    // Nothing is wrong yet, so it is neither "Closed" nor in the colour of it.
+    assert.equal(await demo.text("state-text"), "Not open yet");
+    const lamp = () => demo.page.evaluate(() => getComputedStyle(document.querySelector(".lamp")).backgroundColor);
+    const idle = await lamp();
     await demo.page.fill("#uid", "用户 1");
     await demo.page.click("#open");
     await demo.isOpen();
@@ -35,6 +38,7 @@ test("opens a user's stream, shows numbered messages, and does not come back onc
     await demo.shows("state-detail", /does not come back/);
     assert.equal(streams(), 2, "once more, to be told to stop");
     assert.equal(await demo.text("state-text"), "Closed");
+    assert.notEqual(await lamp(), idle);
 
     const before = (await rows(demo)).length;
     await demo.page.click("#open");

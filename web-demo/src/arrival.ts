@@ -15,7 +15,11 @@ export interface Arrival {
   readonly late: boolean;
 }
 
+/** Why there was no connection: it was lost, changed for another, or given up to come back with an old ID. */
+export type Away = "lost" | "changed" | "again";
+
 export interface Outage {
+  why: Away;
   /** When the connection was lost, in ms on the page's own clock. */
   readonly lostAt: number;
   /** When it was open again; nothing while it is not. */
@@ -26,8 +30,6 @@ export interface Outage {
   caughtUp: number;
   /** The server could not go on after `resumedId`: events may be lost. */
   gap: boolean;
-  /** The page asked for what it had already, with an old ID. */
-  readonly again: boolean;
 }
 
 /** The data of a `millrace.gap`: what came after this ID is gone, or the ID is not known at all. */

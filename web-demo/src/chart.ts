@@ -1,6 +1,7 @@
 // Chart: a line over the last minutes, drawn by uPlot in the page's colours.
 
 import uPlot from "uplot";
+import { resolvedColour } from "./dom.js";
 
 export interface ChartOptions {
   /** Seconds shown. */
@@ -29,7 +30,9 @@ export class Chart {
   constructor(place: HTMLElement, options: ChartOptions) {
     this.#place = place;
     this.#options = options;
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#rebuild());
+    for (const colours of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
+      matchMedia(colours).addEventListener("change", () => this.#rebuild());
+    }
     new ResizeObserver(() => {
       if (place.clientWidth === 0) return;
       if (this.#plot) this.#plot.setSize({ width: place.clientWidth, height: place.clientHeight });
@@ -73,7 +76,7 @@ export class Chart {
 
   #build(): uPlot {
     const style = getComputedStyle(this.#place);
-    const colour = (name: string) => style.getPropertyValue(name).trim();
+    const colour = (name: string) => resolvedColour(this.#place, name);
     const { span, label, fromZero, whole, alarm } = this.#options;
     const axis = {
       stroke: colour("--soft"),

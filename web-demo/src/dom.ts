@@ -15,6 +15,15 @@ export function setText(element: Element, text: string): void {
   } else if (element.textContent !== text) element.textContent = text;
 }
 
+/** What a custom property with a colour comes to there, system colours included, as a canvas takes it. */
+export function resolvedColour(place: HTMLElement, name: string): string {
+  const { color } = place.style;
+  place.style.color = `var(${name})`;
+  const resolved = getComputedStyle(place).color;
+  place.style.color = color;
+  return resolved;
+}
+
 /** A new element with a class and a text. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,

@@ -33,6 +33,11 @@ export function seconds(ms: number): string {
   return (ms / 1000).toFixed(1);
 }
 
+/** `3.0 s`, from ms; a time too short for that is said in words. */
+export function lasting(ms: number): string {
+  return ms < 100 ? words.instant : words.inSeconds(seconds(ms));
+}
+
 /** Speaks what public/language.js has found, and lets `button` switch to the other language. */
 export function speak(button: HTMLButtonElement, titleKey: "title" | "pushTitle"): void {
   const say = (chosen: Language) => {

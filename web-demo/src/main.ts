@@ -4,7 +4,7 @@ import type { TransportName } from "millrace";
 import type { Arrival, Gap, Outage } from "./arrival.js";
 import { byId, setText } from "./dom.js";
 import { grouped, speak, words } from "./language.js";
-import { press } from "./post.js";
+import { press, streamsBeside } from "./post.js";
 import { chooseShared, newName, onShared, sharedName } from "./sharing.js";
 import { Tabs } from "./tabs.js";
 import { type Mark, Tally } from "./tally.js";
@@ -14,7 +14,7 @@ import { NewsView } from "./views/news-view.js";
 import { RiverView } from "./views/river-view.js";
 import { StateView } from "./views/state-view.js";
 import { StocksView } from "./views/stocks-view.js";
-import { type Core, type Flow, WireView } from "./views/wire-view.js";
+import { type Core, type Flow, protocol, WireView } from "./views/wire-view.js";
 import type { Link, Listener, Route, Wire } from "./wire.js";
 
 speak(byId("language", HTMLButtonElement), "title");
@@ -24,6 +24,8 @@ const marksKept = 31; // one a second
 const goBackBy = 10_000; // ms
 const silenceSeconds = 8;
 const idleTimeout = 4000; // ms; the server's figures alone come every second
+const conflation = 500; // ms
+const maxEarly = 1000; // news and talk that wait for what was before
 const types = ["tick", "news", "chat", "presence", "gauges"];
 const topicsOf: Record<Flow, string[]> = {
   all: ["demo/stocks/*", "demo/news", "demo/chat/*", "demo/presence", "demo/gauges"],
@@ -53,9 +55,18 @@ class Page implements Listener {
   #flow: Flow = "all";
   #core: Core = "wasm";
   #shared = sharedName();
+  #conflates = false;
   #marks: Mark[] = [];
   #markedAt = 0;
   #heardAt = performance.now();
+  #openedAt: number | undefined;
+  /** The series of which there has been an event, while the stream begins with the newest event of each. */
+  #begun: Set<string> | undefined = new Set();
+  /** From before the page was opened, until it is known where it stands in the river. */
+  #past: Arrival[] = [];
+  /** News and talk that came before their history; undefined: that has been read. */
+  #early: Arrival[] | undefined = [];
+  #connectionAskedFor = "";
   #wheelAt = 0;
 
   constructor() {
@@ -71,10 +82,14 @@ class Page implements Listener {
           this.#take();
         },
         chooseSharing: (share) => this.#shareOrNot(chooseShared(share)),
+        chooseConflation: (conflates) => {
+          this.#conflates = conflates;
+          this.#take({ first: () => this.#tally.rebase(conflates) });
+        },
         chooseFlow: (flow) => {
           this.#flow = flow;
           // What the counters of other topics did meanwhile is not this page's to know.
-          this.#take({ first: () => this.#tally.rebase() });
+          this.#take({ first: () => this.#tally.rebase(this.#conflates) });
         },
         goSilent: () => this.#press("/demo/silence", { seconds: String(silenceSeconds) }),
         goBack: () => this.#goBack(),
@@ -101,8 +116,17 @@ class Page implements Listener {
     ]);
     this.#answer = new AnswerView((sentence) => this.#complain(sentence));
     this.#wire = new Wire(this);
-    this.#take();
-    for await (const arrival of readHistory()) this.#show(arrival);
+    // A stream that all tabs share has begun before.
+    this.#take(this.#shared ? {} : { lastEventId: "latest" });
+    if (this.#shared) {
+      for await (const { fields } of readHistory("latest", ["demo/stocks/*"])) this.#stocks.begin(fields);
+    }
+    for await (const arrival of readHistory("earliest", ["demo/news", "demo/chat/*", "demo/gauges"])) {
+      this.#display(arrival);
+      this.#past.push(arrival);
+    }
+    this.#endEarly();
+    this.#fillRiver();
   }
 
   // --- What the wire brings ---
@@ -112,7 +136,9 @@ class Page implements Listener {
     this.#cut.ariaDisabled = String(link.state !== "open");
     if (link.state === "open") {
       this.#heardAt = performance.now();
+      this.#openedAt ??= this.#heardAt;
       this.#chat.introduce();
+      this.#countConnection();
     } else this.#wireView.anew();
   }
 
@@ -128,11 +154,20 @@ class Page implements Listener {
 
   arrived(arrival: Arrival): void {
     const { id, type, fields } = arrival;
+    const series = seriesOf(arrival);
     this.#heardAt = performance.now();
-    this.#tally.count(id, type === "tick" ? String(fields.symbol) : type, fields.n);
+    this.#tally.count(id, series, fields.n);
     this.#wireView.arrived(arrival, this.#heardAt);
-    this.#river.add(arrival);
-    this.#show(arrival);
+    if (this.#begun?.has(series)) this.#begun = undefined;
+    if (this.#begun) this.#begun.add(series);
+    else {
+      this.#fillRiver();
+      this.#river.add(arrival);
+    }
+    if (this.#early && (type === "news" || type === "chat")) {
+      this.#early.push(arrival);
+      if (this.#early.length === maxEarly) this.#endEarly();
+    } else this.#display(arrival);
     if (this.#heardAt - this.#markedAt > 1000) {
       this.#markedAt = this.#heardAt;
       this.#marks.push(this.#tally.mark(id, this.#heardAt));
@@ -141,7 +176,7 @@ class Page implements Listener {
   }
 
   gap(gap: Gap): void {
-    if (gap.reason === "unknown") this.#tally.rebase();
+    if (gap.reason === "unknown") this.#tally.rebase(this.#conflates);
     this.#complain(gap.reason === "expired" ? words.gapExpired(gap.lastEventId) : words.gapUnknown(gap.lastEventId));
   }
 
@@ -149,15 +184,50 @@ class Page implements Listener {
     this.#wireView.bytes(chunk);
   }
 
-  #show(arrival: Arrival): void {
+  #endEarly(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const arrival of early) this.#display(arrival);
+  }
+
+  /** The server's figures say how much was published in each second; headlines and messages stand where they were. */
+  #fillRiver(): void {
+    const end = this.#openedAt;
+    if (end === undefined || this.#begun || this.#early) return;
+    for (const { type, fields } of this.#past.splice(0)) {
+      const at = typeof fields.time === "number" ? this.#wire?.publishedAt(fields.time) : undefined;
+      if (at === undefined) continue;
+      if (type === "gauges") this.#river.addPast(at, Number(fields.publishes) || 0, end);
+      else if (at < end) this.#river.addPastDrop(at, type);
+    }
+  }
+
+  #display(arrival: Arrival): void {
     if (arrival.type === "tick") this.#stocks.add(arrival, performance.now());
     else if (arrival.type === "news") this.#news.add(arrival);
     else if (arrival.type === "chat") this.#chat.add(arrival);
     else if (arrival.type === "presence") this.#chat.present(arrival);
     else if (arrival.type === "gauges") {
       this.#gauges.add(arrival);
-      if (!arrival.late) this.#wireView.streams(arrival.fields.streams);
+      if (arrival.late) return;
+      this.#wireView.streams(arrival.fields.streams);
+      this.#countConnection(arrival.fields.streams);
     }
+  }
+
+  /** Asks how many streams there are on the connection that has this page's, when their number may have changed. */
+  #countConnection(streams?: unknown): void {
+    if (protocol() !== "HTTP/2") {
+      this.#wireView.beside(1);
+      return;
+    }
+    const change = `${this.#client} ${streams}`;
+    if (streams !== undefined && change === this.#connectionAskedFor) return;
+    this.#connectionAskedFor = change;
+    streamsBeside(this.#client).then(
+      (count) => this.#wireView.beside(count),
+      () => undefined, // it stays as it was
+    );
   }
 
   // --- What the visitor does ---
@@ -181,7 +251,7 @@ class Page implements Listener {
       if (core !== this.#core) return; // another has been chosen while this one was loaded
       const transport = this.#transport;
       const share = this.#shared !== undefined;
-      const url = `/events?client=${this.#client}`;
+      const url = `/events?client=${this.#client}${this.#conflates ? `&conflate=${conflation}` : ""}`;
       const patience = this.#flow === "quiet" ? undefined : idleTimeout;
       this.#wireView.began(transport, share);
       first?.();
@@ -243,6 +313,12 @@ class Page implements Listener {
     this.#wheelAt = (this.#wheelAt + this.#wireView.rate.perSecond(now) * degreesPerFrame) % 360;
     this.#wheel.style.transform = `rotate(${this.#wheelAt.toFixed(1)}deg)`;
   }
+}
+
+/** What has a counter of its own. */
+function seriesOf({ type, fields }: Arrival): string {
+  if (type === "tick") return `tick ${fields.symbol}`;
+  return type === "chat" ? `chat ${fields.room}` : type;
 }
 
 /** What the page's own address asks for, as in `?transport=fetch`. */

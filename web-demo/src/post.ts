@@ -22,6 +22,15 @@ export async function press(path: string, parameters: Record<string, string>): P
   if (!response.ok) throw new Error(await refusal(response));
 }
 
+/** How many event streams are on the connection that has this client's, as far as the demo knows. */
+export async function streamsBeside(client: string): Promise<number> {
+  const response = await fetch(`/demo/connection?${new URLSearchParams({ client })}`);
+  if (!response.ok) throw new Error(await refusal(response));
+  const { streams } = parseJson(await response.text()) as { streams?: unknown };
+  if (typeof streams !== "number") throw new Error(words.refused(response.status));
+  return streams;
+}
+
 /** A form that publishes what is in `input`: it keeps the text, and says why, when it could not. */
 export function publishFrom(
   form: HTMLFormElement,

@@ -6,6 +6,11 @@
 export class PublishClock {
   #offset = Number.POSITIVE_INFINITY;
 
+  /** Whether it has seen a time. */
+  get isSet(): boolean {
+    return this.#offset !== Number.POSITIVE_INFINITY;
+  }
+
   /** When an event with the server's time `time` was published, in ms on the page's clock, never later than `now`. */
   toLocal(time: number, now: number): number {
     if (!Number.isFinite(time)) return now;

@@ -23,6 +23,7 @@ export class Tally {
   #epoch = "";
   #sequence = 0;
   #counters = new Map<string, number>();
+  #skips = false;
 
   /** Counts an event; `series` and `counter` are its own, nothing for those that people publish. */
   count(id: string, series: string, counter: unknown): void {
@@ -37,7 +38,7 @@ export class Tally {
       this.doubled += 1;
       return;
     }
-    if (last !== undefined) this.missed += counter - last - 1;
+    if (last !== undefined && !this.#skips) this.missed += counter - last - 1;
     this.#counters.set(series, counter);
   }
 
@@ -52,8 +53,9 @@ export class Tally {
     this.#counters = new Map(place.counters);
   }
 
-  /** What was before can no longer be compared: another log, other topics. */
-  rebase(): void {
+  /** What was before can no longer be compared: another log, other topics. `skips`: holes in the counters are asked for. */
+  rebase(skips: boolean): void {
+    this.#skips = skips;
     this.#epoch = "";
     this.#counters.clear();
   }

@@ -2,7 +2,7 @@
 // each event was published, and which of them were caught up after an outage; it draws nothing.
 
 import type { Connection, ConnectionErrorEvent, connect, LossReason, TransportName } from "millrace";
-import { type Arrival, fieldsOf, type Gap, type Outage } from "./arrival.js";
+import { type Arrival, type Away, fieldsOf, type Gap, type Outage } from "./arrival.js";
 import { isTapped, tapped } from "./frames.js";
 import { PublishClock } from "./publish-clock.js";
 
@@ -50,7 +50,9 @@ export class Wire {
   readonly #clock = new PublishClock();
   #connection: Connection | undefined;
   #outage: Outage | undefined;
+  #isTold = false; // of this outage, the listener
   #isOpen = false;
+  #hasOpened = false; // before that there is nothing to lose
 
   constructor(listener: Listener) {
     this.#listener = listener;
@@ -60,16 +62,21 @@ export class Wire {
     return this.#connection?.lastEventId ?? "";
   }
 
+  /** When something with the server's time `time` was published, in ms on the page's clock; undefined: not known yet. */
+  publishedAt(time: number): number | undefined {
+    return this.#clock.isSet ? this.#clock.toLocal(time, performance.now()) : undefined;
+  }
+
   /**
    * Connects by this route, in place of the connection there is: from `lastEventId` on, else from where that one was.
-   * `again`: the page has had what it asks for.
+   * `again`: the page has had what it asks for. An outage goes on until there is a connection, whichever that is.
    */
   take(
     { connect, url, transport, share, topics, types, idleTimeout }: Route,
     lastEventId = this.lastEventId,
     again = false,
   ): void {
-    const replaced = this.#connection !== undefined;
+    if (this.#hasOpened) this.#away(again ? "again" : "changed");
     this.#connection?.close();
     const connection = connect(url, {
       ...{ transport, share, topics, types, lastEventId },
@@ -77,7 +84,6 @@ export class Wire {
       ...(isTapped(transport, share) ? { fetch: tapped((chunk) => this.#listener.bytes(chunk)) } : {}),
     });
     this.#connection = connection;
-    if (replaced) this.#outage = { lostAt: performance.now(), caughtUp: 0, gap: false, again };
     this.#isOpen = false;
     connection.addEventListener("open", () => this.#opened(connection));
     connection.addEventListener("error", (error) => this.#lost(connection, error));
@@ -103,6 +109,14 @@ export class Wire {
     }
   }
 
+  /** There is no connection from now on, or still none. */
+  #away(why: Away): void {
+    if (!this.#outage || this.#outage.resumedAt !== undefined) {
+      this.#outage = { why, lostAt: performance.now(), caughtUp: 0, gap: false };
+      this.#isTold = false;
+    } else if (why === "again") this.#outage.why = why;
+  }
+
   #isCurrent(connection: Connection): boolean {
     return connection === this.#connection;
   }
@@ -110,6 +124,7 @@ export class Wire {
   #opened(connection: Connection): void {
     if (!this.#isCurrent(connection)) return;
     this.#isOpen = true;
+    this.#hasOpened = true;
     if (this.#outage && this.#outage.resumedAt === undefined) {
       this.#outage.resumedAt = performance.now();
       this.#outage.resumedId = this.lastEventId;
@@ -120,8 +135,10 @@ export class Wire {
   #lost(connection: Connection, { reason, status, reconnectIn }: ConnectionErrorEvent): void {
     if (!this.#isCurrent(connection)) return;
     const now = performance.now();
-    if (this.#isOpen) {
-      this.#outage = { lostAt: now, caughtUp: 0, gap: false, again: false };
+    if (this.#isOpen) this.#away("lost");
+    if (this.#outage && !this.#isTold) {
+      this.#isTold = true;
+      if (this.#outage.why === "changed") this.#outage.why = "lost"; // for another that cannot be had
       this.#listener.lost(this.#outage);
     }
     const loss = { reason, status, wasOpen: this.#isOpen };

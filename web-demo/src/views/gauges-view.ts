@@ -21,6 +21,8 @@ export class GaugesView {
   readonly #slider = byId("alarm-line", HTMLInputElement);
   readonly #charts = new Map<Name, Chart>();
   readonly #waiting: Arrival[] = [];
+  readonly #note = byId("log-note", HTMLElement);
+  #log: { bytes: number; full: number } | undefined;
   #deliveries = 0;
 
   constructor() {
@@ -50,6 +52,8 @@ export class GaugesView {
       const value = fields[name];
       if (typeof value === "number") setText(byId(`gauge-${name}`, HTMLElement), texts[name](value));
     }
+    const { log, logFull } = fields;
+    if (typeof log === "number" && typeof logFull === "number") this.#log = { bytes: log, full: logFull };
     if (typeof fields.deliveries === "number") this.#deliveries = fields.deliveries;
     this.#judge();
   }
@@ -73,6 +77,13 @@ export class GaugesView {
     setText(byId("alarm-value", HTMLElement), grouped(line));
     setText(byId("alarm-text", HTMLElement), over ? words.alarmOver : words.alarmUnder);
     byId("alarm", HTMLElement).dataset.alarm = String(over);
+    if (this.#log) setText(this.#note, logInWords(this.#log));
     this.#charts.get("deliveries")?.refresh();
   }
+}
+
+/** Why the memory grows, and when it does not any more. */
+function logInWords({ bytes, full }: { bytes: number; full: number }): string {
+  const size = texts.memory(bytes);
+  return full < 100 ? words.logFills(size, grouped(full)) : words.logIsFull(size);
 }

@@ -1,8 +1,10 @@
 // RiverView: the last seconds of the stream, drawn on a canvas. Time runs to the left, and every event stands where it
-// was *published*. So a cut leaves a hole, and resuming fills it, in another colour.
+// was *published*. So a cut leaves a hole, and resuming fills it, in another colour. What was published before the page
+// was opened is faint.
 
 import type { Arrival, Outage } from "../arrival.js";
-import { seconds, words } from "../language.js";
+import { resolvedColour } from "../dom.js";
+import { lasting, words } from "../language.js";
 
 const slotMs = 100;
 const slots = 1024;
@@ -11,24 +13,27 @@ const barStep = 5;
 const maxOutages = 32;
 const maxDrops = 256;
 const scaleHeight = 22;
+const pastAlpha = 0.5;
+
+/** How an event came: as it was published, after an outage, or before the page was opened. */
+type Manner = "live" | "late" | "past";
 
 interface Drop {
   readonly at: number;
   readonly type: string;
-  readonly late: boolean;
+  readonly manner: Manner;
 }
 
 export class RiverView {
   readonly #canvas: HTMLCanvasElement;
   readonly #context: CanvasRenderingContext2D;
   // What was published in each tenth of a second, `slot` modulo their length.
-  readonly #live = new Uint16Array(slots);
-  readonly #late = new Uint16Array(slots);
+  readonly #counts = { live: new Uint16Array(slots), late: new Uint16Array(slots), past: new Uint16Array(slots) };
   #newest = 0;
   #drops: Drop[] = [];
   #outages: Outage[] = [];
   #peak = 12;
-  #colours: Record<"live" | "late" | "lost" | "rule" | "text" | "drop", string>;
+  #colours: ReturnType<typeof coloursOf>;
   readonly #font: string;
   #width = 0;
   #height = 0;
@@ -41,17 +46,11 @@ export class RiverView {
     if (!context) throw new Error("This browser cannot draw on a canvas.");
     this.#canvas = canvas;
     this.#context = context;
-    const style = getComputedStyle(canvas);
-    const colour = (name: string) => style.getPropertyValue(name).trim();
-    this.#colours = {
-      live: colour("--river"),
-      late: colour("--late-river"),
-      lost: colour("--lost-river"),
-      rule: colour("--hero-rule"),
-      text: colour("--hero-soft"),
-      drop: colour("--hero-ink"),
-    };
-    this.#font = `12px ${style.fontFamily}`;
+    this.#colours = coloursOf(canvas);
+    matchMedia("(forced-colors: active)").addEventListener("change", () => {
+      this.#colours = coloursOf(canvas);
+    });
+    this.#font = `12px ${getComputedStyle(canvas).fontFamily}`;
     new ResizeObserver(() => this.#resize()).observe(canvas);
     new IntersectionObserver((entries) => {
       this.#seen = entries.at(-1)?.isIntersecting ?? true;
@@ -59,13 +58,36 @@ export class RiverView {
   }
 
   add({ publishedAt, late, type }: Arrival): void {
+    const manner = late ? "late" : "live";
+    this.#count(publishedAt, manner, 1);
+    this.#drop({ at: publishedAt, type, manner });
+  }
+
+  /** So many events were published in the second before `publishedAt`; of them, those before `end` are added. */
+  addPast(publishedAt: number, count: number, end: number): void {
+    const inSecond = 1000 / slotMs;
+    for (let i = 0; i < inSecond; ++i) {
+      const at = publishedAt - i * slotMs;
+      if (at < end) this.#count(at, "past", Math.round(count / inSecond));
+    }
+  }
+
+  /** A headline or a message from before the page was opened, which addPast() has counted. */
+  addPastDrop(at: number, type: string): void {
+    this.#drop({ at, type, manner: "past" });
+  }
+
+  #count(publishedAt: number, manner: Manner, count: number): void {
     const slot = Math.floor(publishedAt / slotMs);
     this.#advance(slot);
-    if (slot <= this.#newest - slots || slot < 0) return;
-    const counts = late ? this.#late : this.#live;
-    counts[slot % slots] = (counts[slot % slots] ?? 0) + 1;
-    if (type === "tick" || type === "gauges") return;
-    this.#drops.push({ at: publishedAt, type, late });
+    if (slot <= this.#newest - slots) return;
+    const counts = this.#counts[manner];
+    counts[indexOf(slot)] = (counts[indexOf(slot)] ?? 0) + count;
+  }
+
+  #drop(drop: Drop): void {
+    if (drop.type !== "news" && drop.type !== "chat") return;
+    this.#drops.push(drop);
     if (this.#drops.length > maxDrops) this.#drops.shift();
   }
 
@@ -89,8 +111,7 @@ export class RiverView {
 
   #advance(slot: number): void {
     for (let next = Math.max(this.#newest + 1, slot - slots + 1); next <= slot; ++next) {
-      this.#live[next % slots] = 0;
-      this.#late[next % slots] = 0;
+      for (const counts of Object.values(this.#counts)) counts[indexOf(next)] = 0;
     }
     this.#newest = Math.max(this.#newest, slot);
   }
@@ -107,29 +128,30 @@ export class RiverView {
     const context = this.#context;
     const visible = Math.min(slots - 1, Math.ceil(this.#width / barStep) + 1);
     let peak = 12;
-    for (let slot = this.#newest; slot > this.#newest - visible && slot >= 0; --slot) {
-      peak = Math.max(peak, (this.#live[slot % slots] ?? 0) + (this.#late[slot % slots] ?? 0));
-    }
+    const { live, late, past } = this.#counts;
+    const sumIn = (index: number) => (live[index] ?? 0) + (late[index] ?? 0) + (past[index] ?? 0);
+    for (let slot = this.#newest; slot > this.#newest - visible; --slot) peak = Math.max(peak, sumIn(indexOf(slot)));
     this.#peak += (peak - this.#peak) * 0.08;
     const reach = this.#bed - 26;
-    for (let slot = this.#newest; slot > this.#newest - visible && slot >= 0; --slot) {
-      const live = this.#live[slot % slots] ?? 0;
-      const late = this.#late[slot % slots] ?? 0;
+    for (let slot = this.#newest; slot > this.#newest - visible; --slot) {
+      const index = indexOf(slot);
+      const sum = sumIn(index);
       const x = this.#x(slot * slotMs, now);
-      const height = Math.max(1.5, Math.min(1, (live + late) / this.#peak) * reach);
-      context.fillStyle = late > live ? this.#colours.late : this.#colours.live;
-      context.globalAlpha = live + late === 0 ? 0.28 : 1;
+      const height = Math.max(1.5, Math.min(1, sum / this.#peak) * reach);
+      context.fillStyle = (late[index] ?? 0) > (live[index] ?? 0) ? this.#colours.late : this.#colours.live;
+      context.globalAlpha = sum === 0 ? 0.28 : (past[index] ?? 0) > sum / 2 ? pastAlpha : 1;
       context.fillRect(x, this.#bed - height, barWidth, 2 * height);
     }
     context.globalAlpha = 1;
   }
 
-  #drawDrop({ at, type, late }: Drop, now: number): void {
+  #drawDrop({ at, type, manner }: Drop, now: number): void {
     const x = this.#x(at, now) + barWidth / 2;
     if (x < -8 || x > this.#width + 8) return;
     const context = this.#context;
     const y = type === "news" ? 12 : this.#height - scaleHeight - 12;
-    context.fillStyle = late ? this.#colours.late : this.#colours.drop;
+    context.fillStyle = manner === "late" ? this.#colours.late : this.#colours.drop;
+    context.globalAlpha = manner === "past" ? pastAlpha : 1;
     context.beginPath();
     if (type === "news") {
       context.moveTo(x, y - 6);
@@ -140,12 +162,13 @@ export class RiverView {
       context.arc(x, y, 4, 0, 7);
     }
     context.fill();
+    context.globalAlpha = 1;
   }
 
-  #drawOutage({ lostAt, resumedAt, again }: Outage, now: number): void {
+  #drawOutage({ lostAt, resumedAt }: Outage, now: number): void {
     const left = this.#x(lostAt, now);
     const right = this.#x(resumedAt ?? now, now);
-    if (right < 0 || again) return;
+    if (right < 0) return;
     const context = this.#context;
     const bottom = this.#height - scaleHeight;
     context.fillStyle = this.#colours.lost;
@@ -154,7 +177,7 @@ export class RiverView {
     context.globalAlpha = 1;
     context.fillRect(left, 0, 2, bottom);
     if (resumedAt !== undefined) context.fillRect(right - 2, 0, 2, bottom);
-    const label = words.cutFor(seconds((resumedAt ?? now) - lostAt));
+    const label = words.cutFor(lasting((resumedAt ?? now) - lostAt));
     context.font = this.#font;
     if (right - left < context.measureText(label).width + 16) return;
     context.textAlign = "left";
@@ -191,4 +214,20 @@ export class RiverView {
     this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.#drawnAt = Number.NEGATIVE_INFINITY;
   }
+}
+
+/** Slots before the page's own time are negative. */
+function indexOf(slot: number): number {
+  return ((slot % slots) + slots) % slots;
+}
+
+function coloursOf(canvas: HTMLElement) {
+  return {
+    live: resolvedColour(canvas, "--river"),
+    late: resolvedColour(canvas, "--late-river"),
+    lost: resolvedColour(canvas, "--lost-river"),
+    rule: resolvedColour(canvas, "--hero-rule"),
+    text: resolvedColour(canvas, "--hero-soft"),
+    drop: resolvedColour(canvas, "--hero-ink"),
+  };
 }

@@ -2,7 +2,7 @@
 
 import type { Outage } from "../arrival.js";
 import { byId, setText } from "../dom.js";
-import { grouped, seconds, words } from "../language.js";
+import { grouped, lasting, seconds, words } from "../language.js";
 import type { Tally } from "../tally.js";
 import type { Link, Loss } from "../wire.js";
 
@@ -104,10 +104,11 @@ function lossInWords({ reason, status, wasOpen }: Loss): string {
 }
 
 function verdictText(outage: Outage, { missed, doubled }: Tally, now: number): string {
-  const { lostAt, resumedAt, resumedId = "", caughtUp, gap, again } = outage;
-  if (resumedAt === undefined) return words.verdictAway(seconds(now - lostAt));
-  const away = seconds(resumedAt - lostAt);
+  const { why, lostAt, resumedAt, resumedId = "", caughtUp, gap } = outage;
+  if (resumedAt === undefined) return words.verdictAway(lasting(now - lostAt));
+  const away = lasting(resumedAt - lostAt);
   if (gap) return words.verdictGap(away);
-  if (again) return words.verdictAgain(resumedId, grouped(caughtUp));
-  return words.verdictBack(away, resumedId, grouped(caughtUp), grouped(missed), grouped(doubled));
+  if (why === "again") return words.verdictAgain(resumedId, grouped(caughtUp));
+  const verdict = why === "changed" ? words.verdictChanged : words.verdictBack;
+  return verdict(away, resumedId, grouped(caughtUp), grouped(missed), grouped(doubled));
 }

@@ -15,6 +15,7 @@ const chartSpan = 60; // seconds
 const chartEvery = 100; // ms
 const figuresEvery = 500; // ms
 const flashFor = 400; // ms
+const completeWithin = 300; // ms; later the board is drawn with what there is
 
 interface Row {
   readonly element: HTMLElement;
@@ -30,7 +31,8 @@ interface Row {
 interface Stock {
   readonly symbol: string;
   readonly first: number;
-  row: Row;
+  /** undefined: it has no place on the board yet. */
+  row: Row | undefined;
   price: number;
   drawn: number;
   times: number[];
@@ -52,12 +54,16 @@ export class StocksView {
   readonly #changed = new Set<Stock>();
   readonly #calm = matchMedia("(prefers-reduced-motion: reduce)");
   #chosen: Stock | undefined;
+  /** When the first of those without a place came. */
+  #waitingSince: number | undefined;
   #chart: Chart | undefined;
   #chartAt = 0;
   #figuresAt = 0;
 
   constructor() {
     for (let i = 0; i < rowsAtFirst; ++i) this.#addRow();
+    this.#stopAt(this.#rows[0]);
+    this.#table.addEventListener("keydown", (event) => this.#key(event));
     // The file that draws charts comes when it is wanted.
     void import("../chart.js").then(({ Chart }) => {
       const label = (price: number) => price.toFixed(2);
@@ -67,16 +73,11 @@ export class StocksView {
   }
 
   add({ fields }: Arrival, now: number): void {
-    const { symbol, price, time } = fields;
-    if (
-      typeof symbol !== "string" ||
-      symbol.length > maxSymbol ||
-      typeof price !== "number" ||
-      typeof time !== "number"
-    )
-      return;
+    const tick = tickIn(fields);
+    if (!tick) return;
+    const { symbol, price, time } = tick;
     this.#rate.add(1, now);
-    const stock = this.#stocks.get(symbol) ?? this.#list(symbol, price);
+    const stock = this.#stocks.get(symbol) ?? this.#list(symbol, price, now);
     if (!stock) return;
     stock.price = price;
     this.#changed.add(stock);
@@ -89,8 +90,19 @@ export class StocksView {
     }
   }
 
+  /** A price as it was when the page was opened: nothing where there is a newer one. */
+  begin(fields: Arrival["fields"]): void {
+    const tick = tickIn(fields);
+    if (!tick || this.#stocks.has(tick.symbol)) return;
+    const stock = this.#list(tick.symbol, tick.price, performance.now());
+    if (stock) this.#changed.add(stock);
+  }
+
   draw(now: number): void {
     this.#frames.add(1, now);
+    const isComplete = this.#stocks.size >= rowsAtFirst || now - (this.#waitingSince ?? now) > completeWithin;
+    const isNew = this.#waitingSince !== undefined && isComplete;
+    if (isNew) this.#layOut();
     const figuresDue = now - this.#figuresAt >= figuresEvery;
     if (this.#chosen && this.#changed.has(this.#chosen) && now - this.#chartAt > chartEvery) {
       this.#chartAt = now;
@@ -98,8 +110,9 @@ export class StocksView {
     }
     this.#chart?.draw();
     for (const stock of this.#changed) {
-      if (!stock.row.seen && !figuresDue) continue; // often enough for screen readers
-      this.#drawStock(stock);
+      if (!stock.row) continue;
+      if (!stock.row.seen && !figuresDue && !isNew) continue; // often enough for screen readers
+      this.#drawStock(stock, stock.row);
       this.#changed.delete(stock);
     }
     if (!figuresDue) return;
@@ -108,9 +121,8 @@ export class StocksView {
     setText(byId("frame-rate", HTMLElement), grouped(this.#frames.perSecond(now)));
   }
 
-  #drawStock(stock: Stock): void {
+  #drawStock(stock: Stock, row: Row): void {
     if (stock.price === stock.drawn) return;
-    const { row } = stock;
     const rose = stock.price > stock.drawn;
     const isNew = Number.isNaN(stock.drawn);
     stock.drawn = stock.price;
@@ -137,31 +149,55 @@ export class StocksView {
 
   #choose(stock: Stock | undefined): void {
     if (!stock) return;
-    this.#chosen?.row.button.setAttribute("aria-pressed", "false");
+    this.#chosen?.row?.button.setAttribute("aria-pressed", "false");
     this.#chosen = stock;
-    stock.row.button.setAttribute("aria-pressed", "true");
+    stock.row?.button.setAttribute("aria-pressed", "true");
+    this.#stopAt(stock.row);
     setText(byId("chart-symbol", HTMLElement), stock.symbol);
     this.#drawChosen(stock);
   }
 
-  /** Takes a symbol up. The rows stand still: what moves on to make place for it, in the alphabet, is their content. */
-  #list(symbol: string, price: number): Stock | undefined {
+  /** Takes a symbol up, without a place on the board. */
+  #list(symbol: string, price: number, now: number): Stock | undefined {
     if (this.#stocks.size >= maxStocks) return undefined;
-    const row = this.#rows[this.#stocks.size] ?? this.#addRow();
-    const added: Stock = { symbol, first: price, row, price, drawn: Number.NaN, times: [], prices: [] };
+    const added: Stock = { symbol, first: price, row: undefined, price, drawn: Number.NaN, times: [], prices: [] };
     this.#stocks.set(symbol, added);
-    this.#chosen ??= added;
+    this.#waitingSince ??= now;
+    return added;
+  }
+
+  /** Gives all a place. The rows stand still: what moves on to make place, in the alphabet, is their content. */
+  #layOut(): void {
+    this.#waitingSince = undefined;
     const inOrder = [...this.#stocks.values()].sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
+    const chosen = this.#chosen ?? inOrder[0];
     for (const [index, stock] of inOrder.entries()) {
-      stock.row = this.#rows[index] ?? row;
+      const row = this.#rows[index] ?? this.#addRow();
+      stock.row = row;
       stock.drawn = Number.NaN;
-      setText(stock.row.button, stock.symbol);
-      stock.row.button.disabled = false;
-      stock.row.button.setAttribute("aria-pressed", String(stock === this.#chosen));
+      setText(row.button, stock.symbol);
+      row.button.disabled = false;
+      row.button.setAttribute("aria-pressed", String(stock === chosen));
       this.#changed.add(stock);
     }
-    this.#choose(this.#chosen);
-    return added;
+    this.#choose(chosen);
+  }
+
+  /** The board is one stop for the Tab key, and arrow keys go from row to row. */
+  #stopAt(row: Row | undefined): void {
+    if (!row) return;
+    for (const { button } of this.#rows) button.tabIndex = button === row.button ? 0 : -1;
+  }
+
+  #key(event: KeyboardEvent): void {
+    const last = this.#stocks.size - 1;
+    const at = this.#rows.findIndex(({ button }) => button === event.target);
+    const to = { ArrowDown: Math.min(at + 1, last), ArrowUp: Math.max(at - 1, 0), Home: 0, End: last }[event.key];
+    const row = to === undefined || at < 0 ? undefined : this.#rows[to];
+    if (!row) return;
+    event.preventDefault();
+    this.#stopAt(row);
+    row.button.focus();
   }
 
   #addRow(): Row {
@@ -171,6 +207,7 @@ export class StocksView {
     const button = make("button", "symbol", "–");
     button.type = "button";
     button.disabled = true;
+    button.tabIndex = -1;
     button.addEventListener("click", () => this.#choose(this.#stocks.get(button.textContent ?? "")));
     head.append(button);
     const priceCell = make("td", "number");
@@ -187,6 +224,18 @@ export class StocksView {
     this.#sight.observe(element);
     return row;
   }
+}
+
+interface Tick {
+  readonly symbol: string;
+  readonly price: number;
+  readonly time: number;
+}
+
+/** undefined: it is no change of a price. */
+function tickIn({ symbol, price, time }: Arrival["fields"]): Tick | undefined {
+  if (typeof symbol !== "string" || symbol.length > maxSymbol) return undefined;
+  return typeof price === "number" && typeof time === "number" ? { symbol, price, time } : undefined;
 }
 
 function percent(change: number): string {

@@ -14,6 +14,7 @@ export interface WireButtons {
   chooseTransport(name: TransportName): void;
   chooseCore(core: Core): void;
   chooseSharing(share: boolean): void;
+  chooseConflation(conflates: boolean): void;
   chooseFlow(flow: Flow): void;
   goSilent(): void;
   goBack(): void;
@@ -28,6 +29,7 @@ const drawEvery = 120; // ms: slower than the frames come, so that they can be r
 
 export class WireView {
   readonly rate = new Rate();
+  readonly #byteRate = new Rate();
   readonly #frames = byId("frames", HTMLElement);
   readonly #pause = byId("pause", HTMLButtonElement);
   readonly #splitter = new FrameSplitter();
@@ -55,6 +57,9 @@ export class WireView {
     const sharing = byId("share", HTMLInputElement);
     sharing.disabled = !("locks" in navigator); // an address that is not secure
     sharing.addEventListener("change", () => buttons.chooseSharing(sharing.checked));
+    const conflating = byId("conflate", HTMLInputElement);
+    conflating.addEventListener("change", () => buttons.chooseConflation(conflating.checked));
+    setText(byId("protocol", HTMLElement), protocol());
     for (const input of document.querySelectorAll<HTMLInputElement>("input[name=core]")) {
       input.addEventListener("change", () => buttons.chooseCore(input.value as Core));
     }
@@ -82,13 +87,18 @@ export class WireView {
     if (typeof count === "number") setText(byId("streams", HTMLElement), grouped(count));
   }
 
+  /** How many of them are on the connection that this page's is on. */
+  beside(count: number): void {
+    setText(byId("beside", HTMLElement), count > 0 ? grouped(count) : "–");
+  }
+
   /** A connection is lost or begun: what comes next is another response. */
   anew(): void {
     this.#splitter.reset();
   }
 
   bytes(chunk: Uint8Array): void {
-    this.#bytes += chunk.length;
+    this.#countBytes(chunk.length, performance.now());
     for (const frame of this.#splitter.split(chunk)) {
       if (isHeartbeat(frame)) this.#heartbeats += 1;
       this.#push(frame);
@@ -99,7 +109,7 @@ export class WireView {
     this.rate.add(1, now);
     if (this.#raw) return;
     const frame = frameOf(id, type, text);
-    this.#bytes += frame.length + 1; // as near as can be without encoding it
+    this.#countBytes(frame.length + 1, now); // as near as can be without encoding it
     this.#push(frame);
   }
 
@@ -109,6 +119,7 @@ export class WireView {
     setText(byId("last-event-id", HTMLElement), lastEventId || words.none);
     setText(byId("event-rate", HTMLElement), grouped(this.rate.perSecond(now)));
     setText(byId("bytes", HTMLElement), inBytes(this.#bytes));
+    setText(byId("byte-rate", HTMLElement), inBytes(this.#byteRate.perSecond(now)));
     setText(byId("heartbeats", HTMLElement), this.#raw ? grouped(this.#heartbeats) : words.unseen);
     setText(byId("frames-note", HTMLElement), this.#raw ? words.framesRaw : words.framesMade);
     if (!this.#paused) setText(this.#frames, this.#newest.join("\n\n"));
@@ -118,10 +129,22 @@ export class WireView {
     return this.#pause.ariaPressed === "true";
   }
 
+  #countBytes(count: number, now: number): void {
+    this.#bytes += count;
+    this.#byteRate.add(count, now);
+  }
+
   #push(frame: string): void {
     this.#newest.push(frame.trimEnd());
     if (this.#newest.length > shownFrames) this.#newest.shift();
   }
+}
+
+/** Which HTTP the page came over, and hence its stream. */
+export function protocol(): string {
+  const [page] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  const { nextHopProtocol = "" } = page ?? {};
+  return nextHopProtocol === "h2" ? "HTTP/2" : nextHopProtocol.toUpperCase();
 }
 
 function inBytes(count: number): string {

@@ -10,20 +10,30 @@ export const en = {
   pushLink: "One user",
   claim1: "Cut the wire.",
   claim2: "Nothing is lost.",
-  lead: "A live stream from a C++ server, read by this page through the same C++ core. Break it, and it goes on where it stopped: every event once, in order.",
+  what: "Millrace is Server-Sent Events from one C++ core: native in this page's server, and as WebAssembly in this page.",
+  sourceLink: "Source",
+  docsLink: "Docs",
+  packageLink: "npm package",
+  licenceLink: "MIT licence",
+  lead: "Break the stream that you see here, and it goes on where it stopped: every event once, in order.",
   received: "Received",
   missed: "Missed",
   doubled: "Doubled",
   cut: "Cut the wire",
   cutNote: "The server drops this page's stream in mid-flight. The page comes back by itself.",
   river:
-    "The last seconds of the stream, drawn where each event was published: as high as events came. A cut leaves a hole, and what is caught up fills it in another colour. The figures say the same in numbers.",
+    "The last seconds of the stream, drawn where each event was published: as high as events came. A cut leaves a hole, and what is caught up fills it in another colour. What was published before the page was opened is faint. The figures say the same in numbers.",
   keyLive: "live",
   keyLate: "caught up",
   keyCut: "no connection",
+  keyPast: "before this page",
+  keyNews: "headline",
+  keyChat: "message",
   now: "now",
   ago: (seconds: number) => `${seconds} s ago`,
-  cutFor: (seconds: string) => `cut ${seconds} s`,
+  cutFor: (time: string) => `cut ${time}`,
+  inSeconds: (seconds: string) => `${seconds} s`,
+  instant: "less than 0.1 s",
 
   // How the connection stands
   connecting: "Connecting",
@@ -54,15 +64,16 @@ export const en = {
 
   // What became of a cut
   verdict: "Every event carries a counter and an ID: a hole in the counter counts as missed, a repeated ID as doubled.",
-  verdictAway: (seconds: string) =>
-    `No connection for ${seconds} s. The page will ask for everything after the last event ID.`,
-  verdictGap: (seconds: string) => `Away for ${seconds} s, and the server could not go on where this page had stopped.`,
-  verdictBack: (seconds: string, id: string, events: string, missed: string, doubled: string) =>
-    `Away for ${seconds} s, resumed after ID ${id}: ${events} events caught up, ${missed} missed, ${doubled} doubled.`,
+  verdictAway: (time: string) => `No connection for ${time}. The page will ask for everything after the last event ID.`,
+  verdictGap: (time: string) => `Away for ${time}, and the server could not go on where this page had stopped.`,
+  verdictBack: (time: string, id: string, events: string, missed: string, doubled: string) =>
+    `Away for ${time}, resumed after ID ${id}: ${events} events caught up, ${missed} missed, ${doubled} doubled.`,
+  verdictChanged: (time: string, id: string, events: string, missed: string, doubled: string) =>
+    `Changed the connection in ${time}, on from ID ${id}: ${events} events caught up, ${missed} missed, ${doubled} doubled.`,
   verdictAgain: (id: string, events: string) =>
     `Came back with the old ID ${id}: ${events} events again, as asked, none missing among them.`,
   gapExpired: (id: string) =>
-    `The server no longer holds what came right after ID ${id}: this page was away for too long. It goes on from the oldest event there is, and the figures above say how many are missing.`,
+    `The server no longer holds what came right after ID ${id}: this page was away for too long. It goes on with what the server still holds, and the figures above say how many are missing.`,
   gapUnknown: (id: string) =>
     `The server does not know the ID ${id}: its log has begun anew, or never gave it. It says so and goes on from the oldest event there is; the counts start afresh.`,
 
@@ -76,7 +87,7 @@ export const en = {
   stocksLead: "Forty-eight made-up prices. Each change is one event. However many arrive, they are drawn once a frame.",
   changes: "changes/s",
   frames: "frames/s",
-  board: "Prices",
+  board: "Prices; arrow keys go from row to row",
   symbol: "Symbol",
   price: "Price",
   change: "Change",
@@ -111,6 +122,9 @@ export const en = {
   memory: "Memory, MB",
   streams: "Open streams",
   deliveries: "Deliveries/s",
+  logFills: (size: string, percent: string) =>
+    `Memory grows while the log fills: it holds ${size} MB of events and is ${percent} % full.`,
+  logIsFull: (size: string) => `The log is full with ${size} MB of events: the oldest make place for new ones.`,
   alarmLine: "Alarm line, deliveries/s",
   alarmOver: "Above the line.",
   alarmUnder: "Below the line.",
@@ -145,6 +159,9 @@ export const en = {
   flowQuiet: "only chat",
   share: "One connection for all tabs",
   atServer: "Streams at the server:",
+  besideStreams: "On this connection:",
+  conflate: "Only the newest, twice a second",
+  byteRate: "Bytes/s:",
   lastEventId: "Last event ID",
   none: "none yet",
   eventRate: "Events/s",
@@ -192,7 +209,8 @@ export const en = {
   closeStream: "Close",
   pushMessages: "Messages",
   pushNewest: "Newest first",
-  pushNobody: "Nobody is listening yet.",
+  pushIdle: "Not open yet",
+  pushNobody: "Nobody is listening.",
   pushOpen: "Messages arrive as they are sent.",
   pushNotBack: "The page does not come back.",
   interrupted: "Interrupted",
