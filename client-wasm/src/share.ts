@@ -35,9 +35,9 @@ type Message =
   | { kind: "state"; term: number; state: State }
   | { kind: "lost"; term: number; loss: Loss }
   /** To one page: the number of its first event, and whether its ID was known. */
-  | { kind: "welcome"; term: number; page: string; next: number; isKnown: boolean }
+  | { kind: "welcome"; term: number; page: number; next: number; isKnown: boolean }
   /** To the leader. A page without a number begins with the next event, or after the one with its ID. */
-  | { kind: "join"; page: string; number: number | undefined; lastEventId: string }
+  | { kind: "join"; page: number; number: number | undefined; lastEventId: string }
   /** To a new leader: this page's position. */
   | { kind: "ahead"; number: number; lastEventId: string };
 
@@ -48,7 +48,8 @@ export class SharedConnection {
   readonly #owner: ConnectionOwner;
   readonly #lead: (owner: ConnectionOwner, lastEventId: string) => CoreConnection;
   readonly #name: string;
-  readonly #page = `${Math.random()}`;
+  /** The question that is not answered yet, a new one each time: the answer to an older one is too old. 0: none. */
+  #asked = 0;
   #channel: BroadcastChannel | undefined;
   #leaving = new AbortController();
   #core: CoreConnection | undefined;
@@ -60,7 +61,6 @@ export class SharedConnection {
   #remembered: Numbered[] = [];
   #characters = 0;
   #isFull = false;
-  #isAsking = false;
   #isNew = false;
 
   /** `name` identifies the request; `lead` makes the connection if this page becomes the leader. */
@@ -147,12 +147,12 @@ export class SharedConnection {
   }
 
   #hearLeader(message: Exclude<Message, { kind: "join" | "ahead" }>): void {
-    if (message.term > this.#term) this.#isAsking = false;
+    if (message.term > this.#term) this.#asked = 0;
     this.#term = message.term;
     if (message.kind === "event") this.#accept(message.numbered);
     else if (message.kind === "state") this.#follow(message.state);
     else if (message.kind === "lost") this.#lose(message.loss);
-    else if (message.page === this.#page) this.#enter(message);
+    else if (message.page === this.#asked) this.#enter(message);
   }
 
   // --- As the leader ---
@@ -162,14 +162,18 @@ export class SharedConnection {
     this.#number = number;
     this.#newest = number;
     this.#term += 1;
-    this.#isAsking = false;
+    this.#asked = 0;
     this.readyState = 0;
     this.#core = this.#lead(
       {
         ...this.#owner,
         full: () => undefined, // a slow page must not hold up the others
         opened: () => this.#tellState(),
-        identified: () => this.#tellState(),
+        // Once an event that has come with the ID is published: nobody must take the ID for that of the one before.
+        identified: async () => {
+          await undefined;
+          if (this.#core?.lastEventId !== this.lastEventId) this.#tellState();
+        },
         received: (event) => this.#publish(event),
         lost: (loss) => this.#tell({ kind: "lost", term: this.#term, loss }),
         broken: (error) => this.#break(error),
@@ -182,6 +186,7 @@ export class SharedConnection {
   }
 
   #publish({ kind, ...event }: CoreEvent): void {
+    this.#isNew = false; // it is too late to begin elsewhere
     this.#newest += 1;
     const numbered = { number: this.#newest, event };
     this.#remember(numbered);
@@ -213,7 +218,7 @@ export class SharedConnection {
   }
 
   #catchUp({ number, lastEventId }: Message & { kind: "ahead" }): void {
-    if (!this.#core || !this.#isNew || this.#newest > 0) return;
+    if (!this.#core || !this.#isNew) return;
     this.#isNew = false;
     this.#core.close();
     this.lastEventId = lastEventId;
@@ -223,13 +228,13 @@ export class SharedConnection {
   // --- As any page ---
 
   #ask(): void {
-    if (this.#isAsking) return;
-    this.#isAsking = true;
-    this.#tell({ kind: "join", page: this.#page, number: this.#number, lastEventId: this.lastEventId });
+    if (this.#asked) return;
+    this.#asked = Math.random();
+    this.#tell({ kind: "join", page: this.#asked, number: this.#number, lastEventId: this.lastEventId });
   }
 
   #enter({ next, isKnown }: Message & { kind: "welcome" }): void {
-    this.#isAsking = false;
+    this.#asked = 0;
     const hasMissed = this.#number === undefined ? !isKnown : next > this.#number + 1;
     this.#number = next - 1;
     if (!hasMissed) return;
@@ -285,13 +290,12 @@ export class SharedConnection {
   }
 
   #remember(numbered: Numbered): void {
-    const lengthOf = ({ event }: Numbered) => event.data.length;
     this.#remembered.push(numbered);
-    this.#characters += lengthOf(numbered);
+    this.#characters += numbered.event.data.length;
     while (this.#remembered.length > maxEvents || this.#characters > maxCharacters) {
       const gone = this.#remembered.shift();
       if (!gone) return;
-      this.#characters -= lengthOf(gone);
+      this.#characters -= gone.event.data.length;
     }
   }
 }

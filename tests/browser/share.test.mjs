@@ -112,6 +112,35 @@ test("close() of the tab that has it hands it on, and the end is everybody's", a
   for (const page of [first, second, third]) await page.close();
 });
 
+test("tabs that join while events come get each of them once, from their ID on", async () => {
+  // Over `native` the leader also says what the newest ID is, and a tab that hears it asks again.
+  const native = { transport: "native", types: ["message"] };
+  const first = await openTab("five", native);
+  let published = 0;
+  let newest;
+  let isOver = false;
+  const publishing = (async () => {
+    while (!isOver) {
+      [{ id: newest }] = await server.publish(numbers("five", published, 1));
+      published += 1;
+      await new Promise((resolve) => setTimeout(resolve, 5)); // pages remember the newest 1,024
+    }
+  })();
+  const pages = [];
+  for (let i = 0; i < 4; i++) {
+    await until(() => published > 20 * (i + 1), "some events");
+    const begin = published;
+    pages.push([begin, await openTab("five", { ...native, lastEventId: newest })]);
+  }
+  isOver = true;
+  await publishing;
+  for (const [begin, page] of pages) {
+    await until(() => page.evaluate(`seen.at(-1) === ${published - 1}`), "the last event in a tab");
+    assert.deepEqual(await page.evaluate("[seen, others]"), [upTo(published).slice(begin), []]);
+  }
+  for (const page of [first, ...pages.map(([, page]) => page)]) await page.close();
+});
+
 test("without Web Locks it is refused, in words", async () => {
   const page = await tabs.newPage();
   await page.goto(`${server.origin}/`);
