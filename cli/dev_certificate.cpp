@@ -96,7 +96,7 @@ std::string pem_of(EVP_PKEY& key) {
 }
 
 // Writes a file that only its owner can read, in one step.
-void write(const std::string& path, std::string_view text) {
+void write_private(const std::string& path, std::string_view text) {
   const std::string draft = path + ".new";
   const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (file < 0) fail("cannot write \"" + draft + "\": " + std::strerror(errno));
@@ -152,9 +152,9 @@ DevCertificate dev_certificate(const std::string& folder) {
   extend(*certificate, *authority, NID_subject_alt_name, kNames);
   extend(*certificate, *authority, NID_authority_key_identifier, "keyid");
   sign(*certificate, *authority, *authority_key);
-  write(files.key, pem_of(*key));
-  write(files.chain, pem_of(*certificate));
-  write(files.authority, pem_of(*authority));
+  write_private(files.key, pem_of(*key));
+  write_private(files.chain, pem_of(*certificate));
+  write_private(files.authority, pem_of(*authority));
   return files;
 }
 
