@@ -50,7 +50,7 @@ async function hashOf({ command, directory, file }, rules) {
 
 /**
  * Checks the entries. `findings(entry)` resolves to what is wrong with it, or to nothing. Prints the findings, and sets
- * the exit code.
+ * the exit code. An entry may have a `name` in place of its file's.
  */
 export async function checkSources({ check, build, entries, rules, findings }) {
   const clean = join(build, check);
@@ -65,7 +65,7 @@ export async function checkSources({ check, build, entries, rules, findings }) {
       if (found === undefined) {
         if (hash) writeFileSync(join(clean, hash), "");
       } else {
-        failed.push(entry.file);
+        failed.push(entry.name ?? entry.file);
         process.stdout.write(found);
       }
     }
