@@ -2,7 +2,7 @@
 import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { http2Table, publish, publishParser, publishStorms, table } from "./report.mjs";
+import { answersTable, http2Table, publish, publishParser, publishStorms, table } from "./report.mjs";
 import { scenarios } from "./scenarios.mjs";
 import { servers, start } from "./servers.mjs";
 
@@ -10,6 +10,7 @@ const program = "build/release/bin/millrace";
 const longestLoadMs = 90_000;
 const storesProgram = "build/release/bin/millrace_stores_benchmark";
 const http2Program = "build/release/bin/millrace_bench_http2";
+const answersProgram = "build/release/bin/millrace_bench_answers";
 const parserProgram = "build/release/bin/millrace_parser_benchmark";
 
 function fail(message) {
@@ -111,6 +112,30 @@ function benchmarkHttp2(kinds, [streams, events, rate]) {
   console.log(`\n${http2Table(runs)}`);
 }
 
+// A thread for each answer is tried with a tenth, too: with all of them it may not get as far.
+function benchmarkAnswers(answers) {
+  const tries = [
+    [answers, "answers"],
+    [Math.ceil(answers / 10), "answers"],
+    [Math.ceil(answers / 10), "threads"],
+    [answers, "threads"],
+  ];
+  const runs = tries.map(() => []);
+  for (let round = 1; round <= rounds; ++round) {
+    for (const [i, [count, way]] of tries.entries()) {
+      progress(`bench: answers, round ${round} of ${rounds}: ${count}, ${way}`);
+      const { stdout, stderr } = spawnSync(answersProgram, [String(count), "10", way], {
+        encoding: "utf8",
+        timeout: longestLoadMs,
+      });
+      if (stdout) runs[i].push({ way, asked: count, ...JSON.parse(stdout) });
+      else trouble(`answers, ${count}, ${way}`, stderr.trim() || "it was not over in time");
+    }
+  }
+  progress("");
+  console.log(`\n${answersTable(runs)}`);
+}
+
 function simulateStorms() {
   const output = execFileSync("build/release/bin/millrace_bench_storm", { maxBuffer: 1 << 24, encoding: "utf8" });
   console.log(publishStorms(JSON.parse(output)));
@@ -135,7 +160,7 @@ if (!Number.isInteger(rounds) || rounds < 1) fail("--rounds: expected a number f
 const streams = values.streams === undefined ? undefined : Number(values.streams);
 if (streams !== undefined && (!Number.isInteger(streams) || streams < 100))
   fail("--streams: expected a number from 100");
-const all = [...Object.keys(scenarios), "h2", "million", "stores", "parser", "storm"];
+const all = [...Object.keys(scenarios), "h2", "million", "answers", "stores", "parser", "storm"];
 const chosen = positionals.length === 0 || positionals.includes("all") ? all : positionals;
 for (const name of chosen) {
   if (!all.includes(name)) fail(`unknown scenario '${name}'; expected one of ${all.join(", ")}, all`);
@@ -143,6 +168,7 @@ for (const name of chosen) {
 async function run(name) {
   if (name === "h2") return benchmarkHttp2([0, 1, 10, 100], [streams ?? 10_000, 20, 5]);
   if (name === "million") return benchmarkHttp2([100], [streams ?? 100_000, 3, 1]);
+  if (name === "answers") return benchmarkAnswers(streams ?? 10_000);
   if (name === "parser") return benchmarkParser(args.filter(isForGoogle));
   if (name === "stores") return benchmarkStores();
   if (name === "storm") return simulateStorms();

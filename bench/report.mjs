@@ -101,6 +101,20 @@ function fill(file, group, text) {
   writeFileSync(file, `${old.slice(0, from)}${begin}\n${text}${old.slice(to)}`);
 }
 
+/** Answers that run at once: of each figure the median of the rounds. */
+export function answersTable(runs) {
+  const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+  const rows = runs
+    .filter((rounds) => rounds.length > 0)
+    .map((rounds) => {
+      const of = (name) => median(rounds.map((round) => round[name]));
+      const perEvent = median(rounds.map((round) => (round.serverCpuSeconds / round.events) * 1e6));
+      const share = median(rounds.map((round) => round.events / (round.answers * round.seconds * round.rate)));
+      return `| ${rounds[0].way} | ${of("answers")} of ${rounds[0].asked} | ${of("threads")} | ${(of("bytesAnAnswer") / 1000).toFixed(1)} | ${(share * 100).toFixed(0)} % | ${perEvent.toFixed(1)} | ${of("p50Ms").toFixed(2)} | ${of("p99Ms").toFixed(2)} |`;
+    });
+  return `| way | running | threads | kB each | events that came | us of CPU each | p50, ms | p99, ms |\n|-|-|-|-|-|-|-|-|\n${rows.join("\n")}`;
+}
+
 /** Puts the simulated storms into docs/capacity.md: a table, and a chart of attempts over time. */
 export function publishStorms({ binMs, storms }) {
   mkdirSync(folder, { recursive: true });
