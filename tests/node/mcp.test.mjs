@@ -84,7 +84,10 @@ test("a call that is cancelled stops on the server", async (context) => {
   await assert.rejects(call);
   // What the server has of the call: it ends with the stop, and not with a result.
   const request = { headers: { "Last-Event-ID": `${transport.sessionId}.1:0`, "Mcp-Session-Id": transport.sessionId } };
-  const text = await within(fetch(url, request).then((response) => response.text()), "the stream to end");
+  const text = await within(
+    fetch(url, request).then((response) => response.text()),
+    "the stream to end",
+  );
   assert.match(text, /event: stopped\n/);
   assert.doesNotMatch(text, /"result"/);
 });
