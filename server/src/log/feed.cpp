@@ -90,14 +90,15 @@ struct Feed::State {
     if (store != nullptr) return store->append(publications, sequences);
     const TimePoint now = clock();
     const MutexLock lock(mutex);
-    if (const auto refusal = ring.refusal(publications)) throw RetentionRefused(*refusal);
-    append_to_ring(publications, now, sequences);
+    std::vector<FramePtr> encoded;
+    if (const auto refusal = ring.refusal(publications, now, encoded)) throw RetentionRefused(*refusal);
+    append_to_ring(publications, encoded, now, sequences);
   }
 
-  void append_to_ring(std::span<const Publication> publications, TimePoint now,
+  void append_to_ring(std::span<const Publication> publications, std::span<FramePtr> encoded, TimePoint now,
                       std::span<std::uint64_t> sequences) noexcept REQUIRES(mutex) {
     for (std::size_t i = 0; i < publications.size(); ++i) {
-      const FramePtr frame = ring.append(publications[i], now);
+      const FramePtr frame = ring.append(publications[i], now, i < encoded.size() ? std::move(encoded[i]) : nullptr);
       sequences[i] = frame != nullptr ? frame->sequence : 0;
       post(frame);
     }

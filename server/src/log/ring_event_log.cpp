@@ -19,9 +19,10 @@ std::size_t cost(const Frame& frame) {
 RingEventLog::RingEventLog(std::string epoch, const Bounds& bounds, std::uint64_t head, PinnedBytes* pinned)
     : epoch_(std::move(epoch)), bounds_(bounds), pinned_(pinned), first_(head + 1) {}
 
-FramePtr RingEventLog::append(const Publication& publication, TimePoint now) {
+FramePtr RingEventLog::append(const Publication& publication, TimePoint now, FramePtr encoded) {
   if (!is_new(publication)) return nullptr;
-  FramePtr frame = encode(epoch_, head() + 1, publication, now);
+  const bool is_right = encoded != nullptr && encoded->sequence == head() + 1;
+  FramePtr frame = is_right ? std::move(encoded) : encode(epoch_, head() + 1, publication, now);
   follow(frame);
   return frame;
 }
@@ -44,21 +45,26 @@ bool RingEventLog::has_published(const Publication& publication) const {
   return found && *found >= topics_.find(topic)->second.begun;
 }
 
-std::optional<std::string> RingEventLog::refusal(std::span<const Publication> publications) const {
+std::optional<std::string> RingEventLog::refusal(std::span<const Publication> publications, TimePoint now,
+                                                 std::vector<FramePtr>& encoded) const {
   if (std::none_of(publications.begin(), publications.end(), [](const Publication& one) { return one.retain; })) {
     return std::nullopt;
   }
   RetentionCheck check(retained_topics_, retained_bytes_,
                        {.topics = bounds_.retained_topics, .bytes = bounds_.retained_bytes});
-  for (const Publication& publication : publications) {
+  encoded.resize(publications.size());
+  std::uint64_t sequence = head();
+  for (std::size_t i = 0; i < publications.size(); ++i) {
+    const Publication& publication = publications[i];
     if (!is_new(publication)) continue;
+    ++sequence;
     const auto before = [&]() -> std::size_t {
       const auto topic = topics_.find(publication.topic.view());
-      if (topic == topics_.end()) return 0;
-      const auto newest = newest_.find(topic->second.newest);
-      return newest != newest_.end() && newest->second.is_retained() ? cost(*newest->second.frame) : 0;
+      if (topic == topics_.end() || topic->second.newest == newest_.end()) return 0;
+      const Newest& newest = topic->second.newest->second;
+      return newest.is_retained() ? cost(*newest.frame) : 0;
     };
-    const auto own = [&] { return cost(*encode(epoch_, head() + 1, publication, {})); };
+    const auto own = [&] { return cost(*(encoded[i] = encode(epoch_, sequence, publication, now))); };
     if (auto refusal = check.add(publication, own, before)) return refusal;
   }
   return std::nullopt;
@@ -72,7 +78,7 @@ void RingEventLog::follow(FramePtr frame) {
   const TimePoint now = frame->published;
   bytes_ += cost(*frame);
   if (!frame->publisher_id.empty()) ids_.insert(*frame);
-  TopicEntry& topic = topics_[frame->topic->text()];
+  TopicEntry& topic = topics_.try_emplace(frame->topic->text(), newest_.end()).first->second;
   if (topic.is_finished && !frame->finishes_topic) topic.begun = frame->sequence;
   topic.is_finished = frame->finishes_topic;
   topic.sequences.push_back(frame->sequence);
@@ -90,28 +96,27 @@ void RingEventLog::set_newest(TopicEntry& topic, const FramePtr& frame) {
     ++retained_topics_;
     retained_bytes_ += cost(*frame);
   }
-  auto before = newest_.extract(std::exchange(topic.newest, frame->sequence));
-  if (before.empty()) {
-    newest_.emplace_hint(newest_.end(), frame->sequence, Newest{.frame = frame});
+  if (topic.newest == newest_.end()) {
+    topic.newest = newest_.emplace_hint(newest_.end(), frame->sequence, Newest{.frame = frame});
     return;
   }
-  const Newest former = std::exchange(before.mapped(), {.frame = frame});
-  before.key() = frame->sequence;
-  newest_.insert(newest_.end(), std::move(before));
+  // To the end: neither is looked for, so that takes a few steps however many topics there are.
+  auto node = newest_.extract(topic.newest);
+  const Newest former = std::exchange(node.mapped(), {.frame = frame});
+  node.key() = frame->sequence;
+  topic.newest = newest_.insert(newest_.end(), std::move(node));
   if (former.is_retained()) forget(former.frame);
 }
 
 // Removes the topic's newest event from the state.
 void RingEventLog::finish(TopicEntry& topic) {
-  const auto place = newest_.find(topic.newest);
-  if (place == newest_.end()) return;
-  Newest& newest = place->second;
+  if (topic.newest == newest_.end()) return;
+  Newest& newest = topic.newest->second;
   const FramePtr frame = newest.frame;
   const bool was_retained = newest.is_retained();
   newest.is_finished = true;
   if (!is_here(*frame)) {
-    newest_.erase(place);
-    topic.newest = 0;
+    newest_.erase(std::exchange(topic.newest, newest_.end()));
     forgotten_ = std::max(forgotten_, frame->sequence);
   }
   if (was_retained) forget(frame);
@@ -139,17 +144,14 @@ void RingEventLog::evict_oldest() {
   const auto topic = topics_.find(frame->topic_text());
   topic->second.sequences.pop_front();
   if (frame->finishes_topic) topic->second.finishes.erase(topic->second.finishes.begin());
-  bool stays = false;
-  if (topic->second.newest == frame->sequence) {
-    const auto newest = newest_.find(frame->sequence);
-    stays = newest->second.is_retained();
-    if (!stays) {
-      forgotten_ = frame->sequence;
-      newest_.erase(newest);
-      topic->second.newest = 0;
-    }
+  auto& newest = topic->second.newest;
+  const bool is_newest = newest != newest_.end() && newest->first == frame->sequence;
+  const bool stays = is_newest && newest->second.is_retained();
+  if (is_newest && !stays) {
+    forgotten_ = frame->sequence;
+    newest_.erase(std::exchange(newest, newest_.end()));
   }
-  if (topic->second.sequences.empty() && topic->second.newest == 0) topics_.erase(topic);
+  if (topic->second.sequences.empty() && newest == newest_.end()) topics_.erase(topic);
   if (stays) return;
   if (!frame->publisher_id.empty()) ids_.erase(*frame);
   if (pinned_ != nullptr) pinned_->evict(*frame);
@@ -181,7 +183,8 @@ std::uint64_t RingEventLog::first_after(std::uint64_t sequence, const TopicFilte
   if (filter.is_literal()) {
     for (const TopicPattern& pattern : filter.patterns()) {
       const auto topic = topics_.find(pattern.view());
-      if (topic != topics_.end() && topic->second.newest > sequence) first = std::min(first, topic->second.newest);
+      if (topic == topics_.end() || topic->second.newest == newest_.end()) continue;
+      if (topic->second.newest->first > sequence) first = std::min(first, topic->second.newest->first);
     }
     return first;
   }
@@ -240,10 +243,9 @@ RingEventLog::Page RingEventLog::newest_of_topics(const Place& place, const Topi
   Page page{.frames = {}, .through = std::min(place.until, head()), .oldest = first_};
   for (const TopicPattern& pattern : filter.patterns()) {
     const auto topic = topics_.find(pattern.view());
-    if (topic == topics_.end()) continue;
-    const std::uint64_t sequence = topic->second.newest;
+    if (topic == topics_.end() || topic->second.newest == newest_.end()) continue;
+    const auto& [sequence, newest] = *topic->second.newest;
     if (sequence <= place.sequence || sequence > page.through) continue;
-    const Newest& newest = newest_.find(sequence)->second;
     if (!is_state || !newest.is_finished) page.frames.push_back(newest.frame);
   }
   std::sort(page.frames.begin(), page.frames.end(),

@@ -38,12 +38,13 @@ class RingEventLog final : public EventLog {
   RingEventLog(std::string epoch, const Bounds& bounds, std::uint64_t head = 0, PinnedBytes* pinned = nullptr);
 
   /// Appends the publication and returns its frame; returns null if nothing must be appended, as in
-  /// EventStore::append(). Removes what no longer fits, oldest first.
-  FramePtr append(const Publication& publication, TimePoint now);
+  /// EventStore::append(). Removes what no longer fits, oldest first. `encoded` is its frame, if refusal() has made it.
+  FramePtr append(const Publication& publication, TimePoint now, FramePtr encoded = nullptr);
 
-  /// Why the publications cannot all be appended: a sentence that names the bound of retained events. Nothing if they
-  /// fit.
-  std::optional<std::string> refusal(std::span<const Publication> publications) const;
+  /// Why the publications cannot all be appended `now`: a sentence that names the bound of retained events. Nothing if
+  /// they fit. Puts the frames that it had to make into `encoded`, each at its publication's index.
+  std::optional<std::string> refusal(std::span<const Publication> publications, TimePoint now,
+                                     std::vector<FramePtr>& encoded) const;
 
   /// Appends an entry of the store that this log follows. If entries before it are missing here, it first removes all
   /// older ones.
@@ -83,18 +84,20 @@ class RingEventLog final : public EventLog {
 
  private:
   const FramePtr& at(std::uint64_t sequence) const { return frames_[sequence - first_]; }
-  struct TopicEntry {
-    std::deque<std::uint64_t> sequences;  // of its events and finishes
-    std::vector<std::uint64_t> finishes;  // those still in the ring
-    bool is_finished = false;
-    std::uint64_t begun = 0;   // the entry with which it began again
-    std::uint64_t newest = 0;  // its newest event, which is in newest_; 0: none
-  };
   // A topic's newest event.
   struct Newest {
     FramePtr frame;
     bool is_finished = false;  // the topic was finished after it and has no newer event: not part of the state
     bool is_retained() const { return frame->is_retained && !is_finished; }
+  };
+  using NewestEvents = std::map<std::uint64_t, Newest>;  // by sequence
+  struct TopicEntry {
+    explicit TopicEntry(NewestEvents::iterator none) : newest(none) {}
+    std::deque<std::uint64_t> sequences;  // of its events, its finish included
+    std::vector<std::uint64_t> finishes;  // those that are still here
+    bool is_finished = false;
+    std::uint64_t begun = 0;        // the entry with which it began anew
+    NewestEvents::iterator newest;  // its newest event, so that it need not be looked for; the end: there is none here
   };
 
   bool is_new(const Publication& publication) const;
@@ -115,8 +118,8 @@ class RingEventLog final : public EventLog {
   std::size_t bytes_ = 0;
   std::uint64_t first_;
   std::deque<FramePtr> frames_;
-  StringMap<TopicEntry> topics_;            // topics with events in the ring
-  std::map<std::uint64_t, Newest> newest_;  // by sequence; events before first_ are retained
+  StringMap<TopicEntry> topics_;  // topics with events in the ring
+  NewestEvents newest_;           // events before first_ are retained
   std::uint64_t forgotten_ = 0;
   std::size_t retained_topics_ = 0;
   std::size_t retained_bytes_ = 0;
