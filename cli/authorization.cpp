@@ -33,11 +33,13 @@ bool AuthorizationOptions::has_tokens() const {
 }
 
 Authorization::Authorization(const AuthorizationOptions& options) {
+  const bool asks = !options.application.url.empty();
   if (options.has_keys()) {
     KeyAuthorizer::Options keys = options.keys;
-    keys.anonymous_subscribe = !options.has_tokens();  // with tokens, they decide about subscriptions
+    keys.anonymous_subscribe = !options.has_tokens() && !asks;  // these decide about subscriptions
     keys_ = std::make_shared<KeyAuthorizer>(std::move(keys));
   }
+  if (asks) application_ = std::make_shared<HttpAuthorizer>(options.application);
   if (!options.has_tokens()) return;
   if constexpr (!kHasJwt) refuse_without("--jwt-… and --jwks", "millrace::jwt", "MILLRACE_WITH_JWT");
   JwtAuthorizer::Options tokens = options.tokens;
@@ -49,15 +51,20 @@ Authorization::Authorization(const AuthorizationOptions& options) {
   if constexpr (kHasJwt) tokens_ = std::make_shared<JwtAuthorizer>(std::move(tokens));
 }
 
+// The application is asked last: what keys and tokens allow costs no request.
 std::shared_ptr<const Authorizer> Authorization::authorizer() const {
-  if (keys_ == nullptr) return tokens_;
-  if (tokens_ == nullptr) return keys_;
-  return std::make_shared<AnyAuthorizer>(std::vector<std::shared_ptr<const Authorizer>>{keys_, tokens_});
+  std::vector<std::shared_ptr<const Authorizer>> all;
+  if (keys_ != nullptr) all.push_back(keys_);
+  if (tokens_ != nullptr) all.push_back(tokens_);
+  if (application_ != nullptr) all.push_back(application_);
+  if (all.size() > 1) return std::make_shared<AnyAuthorizer>(std::move(all));
+  return all.empty() ? nullptr : all.front();
 }
 
 void Authorization::reload() const {
   reload_one(keys_, "keys");
   if constexpr (kHasJwt) reload_one(tokens_, "token keys");
+  if (application_ != nullptr) application_->forget();
 }
 
 }  // namespace millrace::cli

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <memory>
@@ -124,6 +125,26 @@ void warn_of_what_is_open(const ServeOptions& options, demo::DemoAccess demo_acc
   }
 }
 
+// The first line of the file; without a line end a whole file.
+std::string secret_in(const std::string& path) {
+  std::ifstream file(path);
+  std::string secret;
+  if (!file || !std::getline(file, secret)) throw InvalidOption("hook_secret_file", "cannot read \"" + path + '"');
+  return secret;
+}
+
+std::optional<Webhooks> webhooks(const ServeOptions& options) {
+  if (options.hook_url.empty() && options.hook_secret_file.empty()) return std::nullopt;
+  if (options.hook_url.empty()) throw UsageError("--hook-secret-file needs --hook-url");
+  if (options.hook_secret_file.empty()) {
+    throw UsageError(
+        "--hook-url needs --hook-secret-file, by which your application knows that it is told by this server");
+  }
+  return Webhooks{.url = options.hook_url,
+                  .secret = secret_in(options.hook_secret_file),
+                  .on_notice = [](auto& notice) { spdlog::warn("{}", notice); }};
+}
+
 void reload_tls(Server& server) {
   try {
     server.reload_tls();
@@ -142,8 +163,11 @@ int serve(const ServeOptions& options) {
   server_options.authorizer = authorization.authorizer();
   if constexpr (kHasMetrics) server_options.metrics = prometheus_metrics();
   server_options.tls = server_tls(options.tls);
+  server_options.webhooks = webhooks(options);
   if (options.insecure && server_options.authorizer != nullptr) {
-    throw UsageError("--insecure lets anyone publish and cannot be combined with keys or tokens: remove one of them");
+    throw UsageError(
+        "--insecure lets anyone publish and cannot be combined with keys, tokens or --authorize-url: remove one of "
+        "them");
   }
   const bool on_loopback = is_loopback(options.host);
   const demo::DemoAccess demo_access = access_to_demo(options, on_loopback, server_options.authorizer != nullptr);

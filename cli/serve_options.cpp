@@ -51,6 +51,15 @@ void add_rights(CLI::App& app, AuthorizationOptions& options) {
   add(app, "--jwt-audience", options.tokens.audience, "Value that a token's aud must be or contain");
   add_list(app, "--public-topic", options.public_topics,
            "Pattern of topics to which anyone may subscribe without a token");
+  add(app, "--authorize-url", options.application.url, "URL of your application that is asked what a client may do");
+  add_list(app, "--authorize-header", options.application.headers,
+           "Header of the client's request that it gets, besides Authorization and Cookie");
+}
+
+void add_hooks(CLI::App& app, ServeOptions& options) {
+  add(app, "--hook-url", options.hook_url,
+      "URL of your application that is told who subscribes, who leaves, and what was published to nobody");
+  add(app, "--hook-secret-file", options.hook_secret_file, "File with the secret that signs what it is told");
 }
 
 void add_tls(CLI::App& app, TlsServeOptions& options) {
@@ -163,6 +172,7 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--max-publish-bytes", options.max_publish_bytes, "Largest body of a publish request; beyond it 413")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add_rights(app, options.authorization);
+  add_hooks(app, options);
   add_borders(app, options);
   add(app, "--drain", options.drain_seconds,
       "Seconds over which clients reconnect after SIGTERM; the program ends within this time")

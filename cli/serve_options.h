@@ -61,6 +61,8 @@ struct ServeOptions {
 
   TlsServeOptions tls;
   AuthorizationOptions authorization;
+  std::string hook_url;
+  std::string hook_secret_file;
   std::vector<std::string> cors_origins;
   std::vector<std::string> cors_headers;
   std::vector<std::string> allowed_hosts;

@@ -27,7 +27,7 @@ class Teller final : public StreamOpener {
  public:
   using StreamOpener::StreamOpener;
   Subscribed subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
-                       StreamRightPtr /*right*/) const override {
+                       Route /*route*/) const override {
     std::string all =
         options.client + (options.poll ? " polls " : " reads ") + request.get_header_value("Last-Event-ID");
     for (const OwnedTopicPattern& topic : options.topics) all += '\n' + topic.text();

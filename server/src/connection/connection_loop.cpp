@@ -143,64 +143,81 @@ std::vector<StreamSide*> ConnectionLoop::subscribed_streams() const {
   return streams;
 }
 
+// Runs `call` on the loop's thread, and returns what it does.
+template <typename Call>
+auto ConnectionLoop::ask(const Call& call) {
+  std::promise<decltype(call())> result;
+  loop_.defer([&] { result.set_value(call()); });
+  return result.get_future().get();
+}
+
 std::size_t ConnectionLoop::disconnect(std::string_view client) {
-  std::promise<std::size_t> result;
-  loop_.defer([&] {
+  return ask([&] {
     std::size_t cut = 0;
     for (StreamSide* stream : subscribed_streams()) {
       if (!stream->is_client(client)) continue;
       stream->connection().close(StreamEnd::kClosed);
       ++cut;
     }
-    result.set_value(cut);
+    return cut;
   });
-  return result.get_future().get();
 }
 
-std::size_t ConnectionLoop::disconnect(const StreamSelection& selection) {
-  std::promise<std::size_t> result;
-  loop_.defer([&] {
+std::size_t ConnectionLoop::disconnect(const StreamSelection& selection, const Farewell& farewell) {
+  return ask([&] {
     std::size_t ended = 0;
     for (StreamSide* stream : subscribed_streams()) {
       if (!stream->is_selected(selection)) continue;
-      retire(*stream, stream->reconnection_time());
+      if (farewell.for_good) {
+        stream->dismiss();
+      } else {
+        const Duration retry = farewell.retry.value_or(stream->reconnection_time());
+        stream->retire(random_retry(retry, retry), StreamEnd::kClosed);
+      }
       ++ended;
     }
-    result.set_value(ended);
+    return ended;
   });
-  return result.get_future().get();
+}
+
+std::optional<NamedStream> ConnectionLoop::named_stream(std::string_view client) {
+  return ask([&] {
+    const StreamSide* const stream = names_.find(client);
+    return stream != nullptr ? std::optional(stream->named()) : std::nullopt;
+  });
+}
+
+bool ConnectionLoop::change_topics(const TopicChange& change) {
+  return ask([&] {
+    StreamSide* const stream = names_.find(change.client);
+    return stream != nullptr && stream->change_topics(change);
+  });
 }
 
 std::vector<StreamRightPtr> ConnectionLoop::open_rights() {
-  std::promise<std::vector<StreamRightPtr>> result;
-  loop_.defer([&] {
+  return ask([&] {
     std::vector<StreamRightPtr> rights;
     for (const StreamSide* stream : subscribed_streams()) {
       if (StreamRightPtr right = stream->right()) rights.push_back(std::move(right));
     }
-    result.set_value(std::move(rights));
+    return rights;
   });
-  return result.get_future().get();
 }
 
 std::vector<SubscriptionInfo> ConnectionLoop::subscriptions() {
-  std::promise<std::vector<SubscriptionInfo>> result;
-  loop_.defer([&] {
+  return ask([&] {
     std::vector<SubscriptionInfo> infos;
     for (const StreamSide* stream : subscribed_streams()) infos.push_back(stream->info());
-    result.set_value(std::move(infos));
+    return infos;
   });
-  return result.get_future().get();
 }
 
 std::size_t ConnectionLoop::catching_up() {
-  std::promise<std::size_t> result;
-  loop_.defer([&] {
+  return ask([&] {
     std::size_t count = 0;
     subscribers_.for_each([&](const Subscriber& subscriber) { count += subscriber.is_live() ? 0 : 1; });
-    result.set_value(count);
+    return count;
   });
-  return result.get_future().get();
 }
 
 void ConnectionLoop::drain(Duration window) {
@@ -236,8 +253,8 @@ void ConnectionLoop::retire(StreamSide& stream, Duration window) {
   stream.retire(random_retry(stream.reconnection_time(), window), StreamEnd::kClosed);
 }
 
-bool ConnectionLoop::joined(const TopicFilter& filter, const Presence::Listener& listener) {
-  const auto [is_counted, asks] = settings_.presence->join(filter, listener);
+bool ConnectionLoop::joined(const TopicFilter& filter, const Presence::Listener& listener, std::string_view note) {
+  const auto [is_counted, asks] = settings_.presence->join(filter, listener, note);
   if (asks) report_presence_soon();
   return is_counted;
 }

@@ -24,6 +24,7 @@
 #include "http/request_head.h"
 #include "http2/http2_session.h"
 #include "hub/presence.h"
+#include "hub/webhook_sender.h"
 #include "log/feed.h"
 #include "loop/acceptor.h"
 #include "loop/batch_sender.h"
@@ -37,7 +38,9 @@
 #include "shares/quota.h"
 #include "shares/work_budget.h"
 #include "stream/subscriber_table.h"
+#include "stream_names.h"
 #include "stream_right.h"
+#include "topic_change.h"
 
 namespace millrace {
 
@@ -84,6 +87,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
     std::size_t max_requests;                   ///< requests on one connection
     RefusalCounters* refusals;                  ///< counts refusals made before a worker gets the request
     Presence* presence;                         ///< null: the server does not report presence
+    WebhookSender* webhooks = nullptr;          ///< null: the server calls no webhooks
     BufferBudget* buffers = nullptr;            ///< memory of all requests and responses; null: no bound
     const CrossOrigin* cross_origin = nullptr;  ///< adds the headers that let web pages read refusals; null: none
     /// Called when a stream has begun with this right, which may have changed since the grant.
@@ -141,7 +145,13 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   std::size_t disconnect(std::string_view client);
 
   /// Ends the selected subscribers; returns their number. Likewise.
-  std::size_t disconnect(const StreamSelection& selection);
+  std::size_t disconnect(const StreamSelection& selection, const Farewell& farewell);
+
+  /// The newest stream with this name whose client may change its topics. Likewise.
+  std::optional<NamedStream> named_stream(std::string_view client);
+
+  /// Gives the stream other topics; false if it is not here, or not as it was. Likewise.
+  bool change_topics(const TopicChange& change);
 
   /// The rights of its open streams that have one. Likewise.
   std::vector<StreamRightPtr> open_rights();
@@ -164,6 +174,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   const Settings& settings() const { return settings_; }
   Feed& feed() { return feed_; }
   SubscriberTable& subscribers() { return subscribers_; }
+  StreamNames& names() { return names_; }
   WorkBudget& reading() { return reading_; }
   /// Queues the stream's subscriber to read on from the log.
   void read_later(StreamSide& stream);
@@ -195,7 +206,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   void count_working(bool goes) { goes ? ++working_ : --working_; }
 
   /// Reports a new subscription to presence. True: it is counted, and left() must follow.
-  bool joined(const TopicFilter& filter, const Presence::Listener& listener);
+  bool joined(const TopicFilter& filter, const Presence::Listener& listener, std::string_view note);
   void left(const TopicFilter& filter, const Presence::Listener& listener);
   /// Delivers presence events to the stream's subscriber until unwatch_presence().
   void watch_presence(StreamSide& stream) { presence_watchers_.insert(&stream); }
@@ -220,6 +231,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
     ConnectionLoop& loop;
   };
 
+  template <typename Call>
+  auto ask(const Call& call);
   void post(const FramePtr& frame) override;
   Connection& add(int socket, Quota::Share share);
   void retire(StreamSide& stream, Duration window);
@@ -256,6 +269,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   PresenceTimer presence_timer_{*this};
   std::optional<Acceptor> acceptor_;
   SubscriberTable subscribers_;
+  StreamNames names_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> discarded_;
   std::vector<FramePtr> taken_;       // from posted_

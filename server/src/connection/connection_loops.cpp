@@ -27,10 +27,10 @@ std::size_t ConnectionLoops::disconnect(std::string_view client) {
   return cut;
 }
 
-std::size_t ConnectionLoops::disconnect(const StreamSelection& selection) {
+std::size_t ConnectionLoops::disconnect(const StreamSelection& selection, const Farewell& farewell) {
   if (!selection.user && !selection.client && !selection.topic.topic()) return 0;
   std::size_t ended = 0;
-  for_each([&](ConnectionLoop& loop) { ended += loop.disconnect(selection); });
+  for_each([&](ConnectionLoop& loop) { ended += loop.disconnect(selection, farewell); });
   return ended;
 }
 
@@ -41,6 +41,21 @@ std::vector<StreamRightPtr> ConnectionLoops::open_rights() {
     std::move(some.begin(), some.end(), std::back_inserter(all));
   });
   return all;
+}
+
+std::optional<NamedStream> ConnectionLoops::named_stream(std::string_view client) const {
+  std::optional<NamedStream> newest;
+  for_each([&](ConnectionLoop& loop) {
+    auto one = loop.named_stream(client);
+    if (one && (!newest || one->opened_at > newest->opened_at)) newest = std::move(one);
+  });
+  return newest;
+}
+
+bool ConnectionLoops::change_topics(const TopicChange& change) const {
+  bool has_changed = false;
+  for_each([&](ConnectionLoop& loop) { has_changed = has_changed || loop.change_topics(change); });
+  return has_changed;
 }
 
 std::vector<SubscriptionInfo> ConnectionLoops::subscriptions() const {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "millrace/server/subscription.h"
 #include "mutex.h"
 #include "stream_right.h"
+#include "topic_change.h"
 
 namespace millrace {
 
@@ -27,9 +29,11 @@ class ConnectionLoops {
 
   /// Like the calls of ConnectionLoop, for all loops.
   std::size_t disconnect(std::string_view client);
-  /// Throws std::invalid_argument if the topic is invalid. An empty selection ends no stream.
-  std::size_t disconnect(const StreamSelection& selection);
+  /// An empty selection ends no stream.
+  std::size_t disconnect(const StreamSelection& selection, const Farewell& farewell);
   std::vector<StreamRightPtr> open_rights();
+  std::optional<NamedStream> named_stream(std::string_view client) const;
+  bool change_topics(const TopicChange& change) const;
   std::vector<SubscriptionInfo> subscriptions() const;
   /// Does not wait.
   void drain(Duration window);

@@ -39,7 +39,8 @@ void StreamSide::forget() {
 void StreamSide::subscribe(std::string_view head, Subscriber::Subscription subscription, const Feed::Cursor& cursor,
                            std::string_view last_event_id, StreamTerms terms) {
   if (terms.right != nullptr) terms.right->stream = this;
-  if (terms.ends_at || terms.retry || terms.on_close != nullptr || !terms.user.empty() || terms.right != nullptr) {
+  if (terms.ends_at || terms.retry || terms.on_close != nullptr || !terms.user.empty() || terms.right != nullptr ||
+      terms.is_changeable || !terms.note.empty()) {
     terms_ = std::make_unique<StreamTerms>(std::move(terms));
   }
   begin();
@@ -48,11 +49,13 @@ void StreamSide::subscribe(std::string_view head, Subscriber::Subscription subsc
   const bool is_poll = subscription.poll;
   subscriber_ = std::make_unique<Subscriber>(loop().feed(), *this, std::move(subscription));
   loop().subscribers().add(*subscriber_);
+  if (terms_ != nullptr && terms_->is_changeable) loop().names().add(subscriber_->client(), *this);
   if (loop().settings().presence != nullptr) {
     // Polls would join and leave all the time.
-    if (!is_poll) is_present_ = loop().joined(subscriber_->filter(), listener());
+    if (!is_poll) is_present_ = loop().joined(subscriber_->filter(), listener(), note());
     watch_presence();
   }
+  if (!is_poll) tell_begun();
   begin_intervals();
   subscriber_->start(cursor, last_event_id, head, retry);
   if (is_open()) loop().stream_started(*this);
@@ -91,7 +94,9 @@ void StreamSide::leave(StreamEnd reason) {
     loop().run_on_worker([on_close = std::move(terms_->on_close), reason] { on_close(reason); });
   }
   if (terms_ != nullptr && terms_->right != nullptr) terms_->right->stream = nullptr;
+  if (terms_ != nullptr && terms_->is_changeable) loop().names().remove(subscriber_->client(), *this);
   if (is_present_) loop().left(subscriber_->filter(), listener());
+  if (is_told_) loop().settings().webhooks->unsubscribed(subscriber_->filter(), client_for_webhooks());
   if (terms_ != nullptr && terms_->watch != nullptr) loop().unwatch_presence(*this);
 }
 
@@ -101,6 +106,23 @@ void StreamSide::stop_counting() {
 
 Presence::Listener StreamSide::listener() const {
   return {.user = terms_ != nullptr ? terms_->user : std::string(), .client = std::string(subscriber_->client())};
+}
+
+std::string_view StreamSide::note() const {
+  return terms_ != nullptr ? std::string_view(terms_->note) : std::string_view();
+}
+
+void StreamSide::tell_begun() {
+  if (loop().settings().webhooks == nullptr) return;
+  WebhookSender::Client client = client_for_webhooks();
+  client.address = peer_address(connection().socket());
+  loop().settings().webhooks->subscribed(subscriber_->filter(), client);
+  is_told_ = true;
+}
+
+WebhookSender::Client StreamSide::client_for_webhooks() const {
+  auto [user, client] = listener();
+  return {.user = std::move(user), .client = std::move(client), .address = {}};
 }
 
 void StreamSide::on_ready(std::uint32_t events) {
@@ -164,6 +186,11 @@ void StreamSide::retire(Duration retry, StreamEnd reason) {
   if (!subscriber_->retire(retry)) connection().close(reason);
 }
 
+void StreamSide::dismiss() {
+  end_reason_ = StreamEnd::kClosed;
+  subscriber_->dismiss();
+}
+
 void StreamSide::watch_presence() {
   if (!Presence::concerns(subscriber_->filter())) return;
   if (terms_ == nullptr) terms_ = std::make_unique<StreamTerms>();
@@ -189,6 +216,51 @@ void StreamSide::tell_presence(bool is_news) {
   heartbeat_at_ = heartbeat_at;
 }
 
+NamedStream StreamSide::named() const {
+  return {.user = terms_->user, .filter = subscriber_->shared_filter(), .opened_at = opened_at_};
+}
+
+bool StreamSide::change_topics(const TopicChange& change) {
+  const bool is_as_it_was = is_open() && terms_->user == change.user && opened_at_ == change.opened_at &&
+                            subscriber_->filter().key() == change.from->key();
+  if (!is_as_it_was) return false;
+  file_anew(change);
+  renew_right(change);
+  return true;
+}
+
+void StreamSide::file_anew(const TopicChange& change) {
+  const bool is_watched = loop().settings().presence != nullptr;
+  SubscriberTable& table = loop().subscribers();
+  const auto before = subscriber_->shared_filter();
+  const auto filter = table.shared(change.to);
+  const std::uint64_t served = table.served(*subscriber_);
+  table.remove(*subscriber_);
+  subscriber_->listen_to(filter, change.with_state, served);
+  table.add(*subscriber_);
+  if (is_told_) loop().settings().webhooks->changed(*before, *filter, client_for_webhooks());
+  if (!is_watched) return;
+  // Presence collects for a moment: of the topics that stay, nobody is told anything.
+  if (is_present_) loop().left(*before, listener());
+  is_present_ = loop().joined(*filter, listener(), note());
+  if (std::exchange(terms_->watch, nullptr) != nullptr) loop().unwatch_presence(*this);
+  watch_presence();
+}
+
+void StreamSide::renew_right(const TopicChange& change) {
+  if (change.until) {
+    const TimePoint ends_at = loop().event_loop().now() + time_until(*change.until);
+    if (!terms_->ends_at || ends_at < *terms_->ends_at) terms_->ends_at = ends_at;
+    set_timer();
+  }
+  if (terms_->right == nullptr) return;
+  const auto right = std::make_shared<StreamRight>(*terms_->right, subscriber_->shared_filter(), change.asked_in);
+  terms_->right->stream = nullptr;
+  right->stream = this;
+  terms_->right = right;
+  loop().settings().on_begun_by_right(right);
+}
+
 bool StreamSide::is_selected(const StreamSelection& selection) const {
   if (selection.user && (terms_ == nullptr || terms_->user != *selection.user)) return false;
   if (selection.client && !is_client(*selection.client)) return false;
@@ -197,7 +269,7 @@ bool StreamSide::is_selected(const StreamSelection& selection) const {
 }
 
 void StreamSide::settle_right(const Authorizer::Decision& decision) {
-  if (!is_open()) return;
+  if (!is_open() || decision.is_unavailable()) return;
   if (!decision.is_allowed()) {
     return retire(loop().random_retry(reconnection_time(), reconnection_time()), StreamEnd::kLifetime);
   }
@@ -304,7 +376,7 @@ void StreamSide::end() {
 }
 
 void StreamSide::read_stored(const Place& place) {
-  stored_ticket_ = loop().read_stored(*this, place, subscriber_->shared_filter());
+  stored_ticket_ = loop().read_stored(*this, place, subscriber_->reads());
 }
 
 void StreamSide::on_gap() {

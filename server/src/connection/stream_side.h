@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "hub/presence.h"
+#include "hub/webhook_sender.h"
 #include "millrace/server/authorizer.h"
 #include "millrace/server/subscription.h"
 #include "signs_of_life.h"
@@ -22,6 +23,7 @@
 #include "stream/subscriber.h"
 #include "stream_right.h"
 #include "tls/tls_channel.h"
+#include "topic_change.h"
 
 namespace millrace {
 
@@ -32,11 +34,13 @@ class RequestStream;
 /// A subscription's properties besides its filter.
 struct StreamTerms {
   std::string user;
+  std::string note = {};  ///< what presence reports with it, as JSON
   std::optional<TimePoint> ends_at;
   std::optional<Duration> retry;
   std::function<void(StreamEnd)> on_close;
   std::shared_ptr<Presence::Watch> watch = nullptr;  ///< null unless the client subscribes to presence events
   StreamRightPtr right = nullptr;                    ///< null unless an authorizer must be asked again
+  bool is_changeable = false;                        ///< the client may change the topics, by the stream's name
   std::optional<TimePoint> next_interval = {};       ///< for a subscriber that gets events at intervals
   TimePoint looks_at{};  ///< for such a subscriber: when its timer is due for everything else
 };
@@ -63,6 +67,8 @@ class StreamSide : public Subscriber::Outlet {
 
   /// Ends it; the client should reconnect after `retry`.
   void retire(Duration retry, StreamEnd reason);
+  /// Ends it; the client is not to come back. One that does not read now is told so when it does.
+  void dismiss();
   /// Lets its subscriber read on from the log; called when its turn has come.
   void read_on();
   /// Gives its subscriber the page that read_stored() requested.
@@ -75,6 +81,11 @@ class StreamSide : public Subscriber::Outlet {
   /// Likewise, if the loop has sent `sealed`.
   std::size_t take_sealed_result(std::span<const FramePtr> frames, std::string_view chunks,
                                  const TlsChannel::Sealed& sealed, ssize_t result);
+
+  /// Gives it other topics. False: it is another user's, or does not have the topics any more that it is to have.
+  bool change_topics(const TopicChange& change);
+  /// As its client may see it.
+  NamedStream named() const;
 
   bool is_client(std::string_view client) const { return subscriber_->client() == client; }
   bool is_selected(const StreamSelection& selection) const;
@@ -102,7 +113,12 @@ class StreamSide : public Subscriber::Outlet {
   bool is_open() const;
   void begin();
   void watch_presence();
+  void file_anew(const TopicChange& change);
+  void renew_right(const TopicChange& change);
   Presence::Listener listener() const;
+  std::string_view note() const;
+  void tell_begun();
+  WebhookSender::Client client_for_webhooks() const;
   void begin_intervals();
   bool end_interval(TimePoint now);
   void put_off_heartbeat();
@@ -125,7 +141,8 @@ class StreamSide : public Subscriber::Outlet {
   std::unique_ptr<StreamTerms> terms_;
   std::unique_ptr<RequestStream> request_stream_;
   bool is_counted_ = false;                      // as an open stream
-  bool is_present_ = false;                      // as a listener, by presence
+  bool is_present_ : 1 = false;                  // as a listener, by presence
+  bool is_told_ : 1 = false;                     // reported by a webhook
   bool reads_later_ = false;                     // it is among the loop's readers
   StreamEnd end_reason_ = StreamEnd::kFinished;  // for a subscription that ends in order
 };

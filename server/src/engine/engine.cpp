@@ -89,9 +89,13 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
                 .run_on_worker = [this](std::function<void()> call) { workers_.run_callback(std::move(call)); },
                 .buffers = stream_buffers_}),
       routes_(hub_, options_, admission_, *rights_, streams_),
+      topic_changes_(admission_, *rights_,
+                     {.find = [this](std::string_view client) { return loops_.named_stream(client); },
+                      .change = [this](const TopicChange& change) { return loops_.change_topics(change); }}),
       guarded_(server, admission_),
       tls_(tls_context(options_, [this](const std::string& notice) { notify_of_tls(notice); })),
-      presence_(options.streams.presence ? std::make_unique<Presence>() : nullptr) {}
+      presence_(options.streams.presence ? std::make_unique<Presence>() : nullptr),
+      webhooks_(webhook_sender()) {}
 
 // A running callback may still call the hub.
 Engine::~Engine() {
@@ -99,7 +103,7 @@ Engine::~Engine() {
 }
 
 void Engine::add_events(const std::string& path) {
-  guarded_.add_events(path, routes_);
+  guarded_.add_events(path, routes_, topic_changes_, presence_.get());
   events_paths_.push_back(path);
 }
 
@@ -110,7 +114,8 @@ void Engine::add_operations() {
                  .metrics = [this] { return metrics(); },
                  .metrics_format = options_.metrics,
                  .subscriptions = [this] { return loops_.subscriptions(); },
-                 .disconnect = [this](const StreamSelection& selection) { return loops_.disconnect(selection); }});
+                 .disconnect = [this](const StreamSelection& selection,
+                                      const Farewell& farewell) { return loops_.disconnect(selection, farewell); }});
 }
 
 ConnectionLoop::Settings Engine::loop_settings(const HttplibInsides& insides) {
@@ -122,6 +127,7 @@ ConnectionLoop::Settings Engine::loop_settings(const HttplibInsides& insides) {
       .max_requests = insides.keep_alive_count,
       .refusals = &refusals_,
       .presence = presence_.get(),
+      .webhooks = webhooks_.get(),
       .buffers = buffers_.get(),
       .cross_origin = &admission_.cross_origin(),
       .on_begun_by_right = [this](const StreamRightPtr& right) { rights_->begun(right); },
@@ -233,6 +239,16 @@ void Engine::notify_of_tls(const std::string& notice) const {
                [&] { workers_.as_user_code([&] { options_.tls->on_notice(notice); }); });
 }
 
+// What is notified may come on the sender's thread.
+std::unique_ptr<WebhookSender> Engine::webhook_sender() {
+  if (!options_.webhooks) return nullptr;
+  return std::make_unique<WebhookSender>(*options_.webhooks, feed_, [this](const std::string& notice) {
+    if (options_.webhooks->on_notice == nullptr) return;
+    call_guarded(options_.on_failure, "webhooks.on_notice",
+                 [&] { workers_.as_user_code([&] { options_.webhooks->on_notice(notice); }); });
+  });
+}
+
 void Engine::reload_tls() {
   if (tls_ == nullptr) throw InvalidOption("ServerOptions::tls", "is not set: there is nothing to reload");
   tls_->reload();
@@ -252,8 +268,10 @@ std::vector<Metric> Engine::metrics() const {
                            .connections = reception_.counts().connections(),
                            .http2_streams = reception_.counts().http2_streams,
                            .sending = loops_.sending(),
-                           .presence = {}};
+                           .presence = {},
+                           .webhooks = {}};
   if (presence_ != nullptr) snapshot.presence = presence_->statistics();
+  if (webhooks_ != nullptr) snapshot.webhooks = webhooks_->statistics();
   std::vector<Metric> metrics;
   // Reads the loops' counters under their lock.
   loops_.visit([&](const std::vector<std::unique_ptr<ConnectionLoop>>& loops) {

@@ -15,6 +15,7 @@
 #include "httplib/request_dispatch.h"
 #include "httplib/workers.h"
 #include "hub/presence.h"
+#include "hub/webhook_sender.h"
 #include "listening.h"
 #include "log/feed.h"
 #include "log/status_report.h"
@@ -28,6 +29,7 @@
 #include "routes/metric_sources.h"
 #include "routes/rights_review.h"
 #include "routes/stream_opener.h"
+#include "routes/topic_changes.h"
 #include "shares/buffer_budget.h"
 #include "shares/counters.h"
 #include "shares/download_gate.h"
@@ -84,6 +86,7 @@ class Engine {
   void report_foreign_protocol(RefusalReason reason, int socket);
   TlsTerms tls_terms();
   std::size_t loop_count() const;
+  std::unique_ptr<WebhookSender> webhook_sender();
   void notify_of_tls(const std::string& notice) const;
 
   httplib::Server& server_;
@@ -107,13 +110,15 @@ class Engine {
   const std::shared_ptr<RightsReview> rights_;
   const StreamOpener streams_;
   const EventRoutes routes_;
+  const TopicChanges topic_changes_;
   GuardedRoutes guarded_;
   DirectRequests direct_{routes_};
   std::vector<std::string> events_paths_;
   ForeignProtocols foreign_;
   NoticeLimit tls_notices_;
-  const std::unique_ptr<TlsContext> tls_;     // null without TLS
-  const std::unique_ptr<Presence> presence_;  // null without presence
+  const std::unique_ptr<TlsContext> tls_;          // null without TLS
+  const std::unique_ptr<Presence> presence_;       // null without presence
+  const std::unique_ptr<WebhookSender> webhooks_;  // null without webhooks
   std::atomic<bool> draining_ = false;
 };
 

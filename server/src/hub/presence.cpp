@@ -72,7 +72,7 @@ bool is_about_presence(const TopicPattern& wanted) {
 class Names {
  public:
   // `budget`: the bytes left for all names of the event.
-  void add(const Presence::Listener& listener, std::size_t& budget) {
+  void add(const Presence::Listener& listener, std::string_view note, std::size_t& budget) {
     if (budget == 0) {
       ++unnamed_;
       return;
@@ -80,7 +80,8 @@ class Names {
     json object = json::object();
     if (!listener.user.empty()) object["user"] = listener.user;
     if (!listener.client.empty()) object["client"] = listener.client;
-    const std::string text = dump(object);
+    std::string text = dump(object);
+    if (!note.empty()) text.insert(1, R"("note":)" + std::string(note) + ",");
     if (text.size() + 1 > budget) {
       budget = 0;
       ++unnamed_;
@@ -114,18 +115,18 @@ std::string data_of(std::string_view pattern, std::size_t subscribers, const Nam
 
 // --- Subscriptions --------------------------------------------------------------------------------------------------
 
-Presence::Joined Presence::join(const TopicFilter& filter, const Listener& listener) {
+Presence::Joined Presence::join(const TopicFilter& filter, const Listener& listener, std::string_view note) {
   const Listener counted = counted_as(listener);
   const MutexLock lock(mutex_);
   std::size_t needed = 0;
-  for (const TopicPattern& pattern : filter.patterns()) needed += cost(pattern.view(), counted);
+  for (const TopicPattern& pattern : filter.patterns()) needed += cost(pattern.view(), counted, note);
   // Counts all patterns or none, because leave() discounts all.
   if (bytes_ + needed > bounds_.bytes) {
     ++not_reported_;
     return {};
   }
   for (const TopicPattern& pattern : filter.patterns()) {
-    if (!pattern.is_reserved()) count(entry_of(pattern.view()), counted, true);
+    if (!pattern.is_reserved()) count(entry_of(pattern.view()), counted, true, note);
   }
   return {.is_counted = true, .asks = ask()};
 }
@@ -139,11 +140,12 @@ bool Presence::leave(const TopicFilter& filter, const Listener& listener) {
   return ask();
 }
 
-// Bytes that a subscription adds.
-std::size_t Presence::cost(std::string_view pattern, const Listener& listener) const {
+// Bytes that a subscription adds, at most.
+std::size_t Presence::cost(std::string_view pattern, const Listener& listener, std::string_view note) const {
   const auto place = entries_.find(pattern);
   const bool is_new = place == entries_.end() || !place->second.listeners.contains(listener);
-  return (place == entries_.end() ? bytes_of(pattern) : 0) + (is_named(listener) && is_new ? bytes_of(listener) : 0);
+  return (place == entries_.end() ? bytes_of(pattern) : 0) +
+         (is_named(listener) ? (is_new ? bytes_of(listener) : 0) + note.size() : 0);
 }
 
 Presence::Entry& Presence::entry_of(std::string_view pattern) {
@@ -156,7 +158,7 @@ Presence::Entry& Presence::entry_of(std::string_view pattern) {
   return entry;
 }
 
-void Presence::count(Entry& entry, const Listener& listener, bool joins) {
+void Presence::count(Entry& entry, const Listener& listener, bool joins, std::string_view note) {
   joins ? ++entry.subscribers : --entry.subscribers;
   mark(entry);
   if (!is_named(listener)) return;
@@ -167,6 +169,12 @@ void Presence::count(Entry& entry, const Listener& listener, bool joins) {
   }
   Count& names = place->second;
   joins ? ++names.subscriptions : --names.subscriptions;
+  if (!note.empty() && names.note != note) {
+    bytes_ += note.size();
+    bytes_ -= names.note.size();
+    names.note = note;
+    names.has_new_note = true;
+  }
   if (!std::exchange(names.is_changed, true)) entry.changed.push_back(place);
 }
 
@@ -205,14 +213,15 @@ std::size_t Presence::report(Entry& entry) {
   for (const auto& place : entry.changed) {
     Count& names = place->second;
     const bool is_present = names.subscriptions > 0;
-    if (is_present != names.is_reported) {
-      (is_present ? joined : left).add(place->first, budget);
+    if (is_present != names.is_reported || (is_present && names.has_new_note)) {
+      (is_present ? joined : left).add(place->first, is_present ? names.note : std::string_view(), budget);
       has_changed = true;
     }
     names.is_reported = is_present;
+    names.has_new_note = false;
     names.is_changed = false;
     if (is_present) continue;
-    bytes_ -= bytes_of(place->first);
+    bytes_ -= bytes_of(place->first) + names.note.size();
     --listeners_;
     entry.listeners.erase(place);
   }
@@ -361,14 +370,20 @@ void Presence::read_topics(Watch& watch, Page& page, std::size_t& bytes) const {
   }
 }
 
-// The state as last reported.
-std::string Presence::state_of(const Entry& entry) {
+// The state as last reported, or the current one.
+std::string Presence::state_of(const Entry& entry, bool as_reported) {
   Names present;
   std::size_t budget = kPresenceEventBytes;
   for (const auto& [listener, names] : entry.listeners) {
-    if (names.is_reported) present.add(listener, budget);
+    if (as_reported ? names.is_reported : names.subscriptions > 0) present.add(listener, names.note, budget);
   }
-  return data_of(entry.pattern, entry.reported, present, {}, true);
+  return data_of(entry.pattern, as_reported ? entry.reported : entry.subscribers, present, {}, true);
+}
+
+std::string Presence::look(Topic topic) const {
+  const MutexLock lock(mutex_);
+  const auto place = entries_.find(topic.view());
+  return place != entries_.end() ? state_of(place->second, false) : data_of(topic.view(), 0, {}, {}, true);
 }
 
 Presence::Statistics Presence::statistics() const {

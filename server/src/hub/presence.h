@@ -72,8 +72,9 @@ class Presence {
     bool is_counted = false;  ///< leave() must follow; false: presence had no room
     bool asks = false;        ///< the caller must schedule report()
   };
-  /// Adds a subscription. Ignores patterns of Millrace's own topics.
-  Joined join(const TopicFilter& filter, const Listener& listener);
+  /// Adds a subscription. Ignores patterns of Millrace's own topics. `note` is a JSON object that is reported with the
+  /// listener and replaces its earlier one; empty: none.
+  Joined join(const TopicFilter& filter, const Listener& listener, std::string_view note = {});
   /// Removes a counted subscription. Returns Joined::asks.
   bool leave(const TopicFilter& filter, const Listener& listener);
 
@@ -122,6 +123,9 @@ class Presence {
   /// The next events for the watch, bounded in bytes and work.
   Page read(Watch& watch) const;
 
+  /// Who listens to the topic now, as the data of an event with its state.
+  std::string look(Topic topic) const;
+
   struct Statistics {
     std::size_t topics = 0;          ///< topics and patterns that have listeners, or had some recently
     std::size_t listeners = 0;       ///< names, counted for each topic
@@ -135,7 +139,9 @@ class Presence {
   struct Count {
     std::size_t subscriptions = 0;
     bool is_reported = false;  // the last report has it as present
-    bool is_changed = false;   // Entry::changed has it
+    bool has_new_note = false;
+    std::string note;
+    bool is_changed = false;  // Entry::changed has it
   };
   using Listeners = std::map<Listener, Count>;
 
@@ -154,9 +160,9 @@ class Presence {
     std::shared_ptr<const std::string> change;  // the changes of the last report; null: read the state
   };
 
-  std::size_t cost(std::string_view pattern, const Listener& listener) const REQUIRES(mutex_);
+  std::size_t cost(std::string_view pattern, const Listener& listener, std::string_view note) const REQUIRES(mutex_);
   Entry& entry_of(std::string_view pattern) REQUIRES(mutex_);
-  void count(Entry& entry, const Listener& listener, bool joins) REQUIRES(mutex_);
+  void count(Entry& entry, const Listener& listener, bool joins, std::string_view note = {}) REQUIRES(mutex_);
   void mark(Entry& entry) REQUIRES(mutex_);
   bool ask() REQUIRES(mutex_);
   std::size_t report(Entry& entry) REQUIRES(mutex_);
@@ -165,7 +171,7 @@ class Presence {
   void erase(Entry& entry) REQUIRES(mutex_);
   void begin(Watch& watch, Page& page) const REQUIRES(mutex_);
   void read_topics(Watch& watch, Page& page, std::size_t& bytes) const REQUIRES(mutex_);
-  static std::string state_of(const Entry& entry);
+  static std::string state_of(const Entry& entry, bool as_reported = true);
 
   const Bounds bounds_;
   mutable Mutex mutex_;

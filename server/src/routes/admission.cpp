@@ -103,6 +103,11 @@ std::optional<Authorizer::Decision> Admission::allow(const httplib::Request& req
   }
   Authorizer::Decision decision = options_.authorizer->decide(request, action, topics);
   if (decision.is_allowed()) return decision;
+  if (decision.is_unavailable()) {
+    response.set_header("Retry-After", retry_spread_.draw());
+    refuse(request, response, 503, RefusalReason::kAuthorizer, decision.reason());
+    return std::nullopt;
+  }
   const bool is_unknown = decision.status() == 401;
   if (is_unknown) response.set_header("WWW-Authenticate", "Bearer");
   refuse(request, response, decision.status(), is_unknown ? RefusalReason::kUnauthenticated : RefusalReason::kForbidden,

@@ -69,7 +69,7 @@ class Admission {
   std::atomic<bool> on_loopback_ = false;
   Quota streams_;
   RateLimit publishing_;
-  RetrySpread retry_spread_;
+  mutable RetrySpread retry_spread_;  // has a lock of its own
 };
 
 }  // namespace millrace

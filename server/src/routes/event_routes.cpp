@@ -78,6 +78,7 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
                   "mode: \"" + mode + "\" is unknown; expected mode=poll");
   }
   SubscribeOptions options{.client = request.get_param_value(std::string(protocol::kClientParameter)),
+                           .note = request.get_param_value(std::string(protocol::kNoteParameter)),
                            .poll = mode == protocol::kPollMode};
   try {
     options.topics = topics_in(request);
@@ -99,7 +100,7 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
     options.on_close = [share](StreamEnd) {};  // released with the stream, or with the options
   }
   try {
-    streams_.subscribe(request, response, std::move(options), std::move(right));
+    streams_.subscribe(request, response, std::move(options), {.right = std::move(right), .is_changeable = true});
   } catch (const std::invalid_argument& failure) {
     refuse(request, response, 400, RefusalReason::kInvalid, failure.what());
   }

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "httplib/refusal.h"
+#include "presence_route.h"
 
 namespace millrace {
 
@@ -70,11 +71,23 @@ void GuardedRoutes::add(GuardedRoute route) {
   all_.emplace_back(std::move(route.method), std::move(route.path));
 }
 
-void GuardedRoutes::add_events(const std::string& path, const EventRoutes& routes) {
+void GuardedRoutes::add_events(const std::string& path, const EventRoutes& routes, const TopicChanges& changes,
+                               const Presence* presence) {
   server_.Get(path, SubscribeHandler{&routes});
   server_.Post(path, PublishHandler{&routes});
   all_.emplace_back("GET", path);
   all_.emplace_back("POST", path);
+  // Beside the events routes of a folder stands one of these for all of them.
+  const std::string folder = path.substr(0, path.rfind('/') + 1);
+  const auto is_new = [&](const std::string& method, const std::string& name) {
+    return std::find(all_.begin(), all_.end(), std::pair(method, name)) == all_.end();
+  };
+  // Another route of Millrace's has a name there.
+  if (const std::string change = folder + "subscriptions/(?!disconnect$)([^/]+)"; is_new("POST", change)) {
+    server_.Post(change, ChangeTopicsHandler{&changes});
+    all_.emplace_back("POST", change);
+  }
+  if (presence != nullptr && is_new("GET", folder + "presence")) add(presence_route(folder + "presence", *presence));
 }
 
 void GuardedRoutes::add_preflights() {

@@ -10,7 +10,9 @@
 
 #include "admission.h"
 #include "event_routes.h"
+#include "hub/presence.h"
 #include "millrace/server/guarded_route.h"
+#include "topic_changes.h"
 
 namespace millrace {
 
@@ -56,7 +58,9 @@ class GuardedRoutes {
   void add(GuardedRoute route);
 
   /// Adds an events route. Its handlers call Admission themselves, because a loop also calls them without cpp-httplib.
-  void add_events(const std::string& path, const EventRoutes& routes);
+  /// `presence` may be null.
+  void add_events(const std::string& path, const EventRoutes& routes, const TopicChanges& changes,
+                  const Presence* presence);
 
   /// Call it before the server listens: adds preflight requests, for the methods that each path has now.
   void add_preflights();

@@ -146,6 +146,16 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
     families.push_back(counter("millrace_presence_not_reported_total", "Subscriptions that presence has no room for",
                                presence.not_reported));
   }
+  if (snapshot.webhooks) {
+    const WebhookQueue::Statistics& queue = snapshot.webhooks->queue;
+    families.push_back(family("millrace_webhook_events_total", "Events for the application, by what became of them",
+                              Metric::Kind::kCounter,
+                              {{.labels = {{"result", "delivered"}}, .value = static_cast<double>(queue.delivered)},
+                               {.labels = {{"result", "dropped"}}, .value = static_cast<double>(queue.dropped)}}));
+    families.push_back(gauge("millrace_webhook_waiting", "Events that wait for the application", queue.waiting));
+    families.push_back(gauge("millrace_webhook_up", "Whether the application has taken the last batch",
+                             snapshot.webhooks->is_up ? 1 : 0));
+  }
   if (hub.store) {
     families.push_back(gauge("millrace_store_up", "Whether the store accepts events", hub.store->takes_events ? 1 : 0));
     families.push_back(gauge("millrace_store_entries", "Entries in the store", hub.store->entries));

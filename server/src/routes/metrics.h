@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "connection/connection_loop.h"
+#include "hub/webhook_sender.h"
 #include "millrace/server/hub.h"
 #include "millrace/server/metrics_format.h"
 #include "millrace/server/sending_ways.h"
@@ -32,6 +33,7 @@ struct MetricsSnapshot {
   std::size_t catching_up = 0;
   SendingWays sending = {};
   std::optional<Presence::Statistics> presence = {};
+  std::optional<WebhookSender::Statistics> webhooks = {};
 };
 
 std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot);

@@ -6,6 +6,7 @@
 
 #include "http/error_response.h"
 #include "httplib/refusal.h"
+#include "small_body.h"
 #include "stream_selection.h"
 
 namespace millrace {
@@ -50,21 +51,12 @@ void list_subscriptions(const Ports& ports, Response& response) {
 
 void disconnect(const Ports& ports, const Request& request, Response& response,
                 const httplib::ContentReader& read_content) {
-  std::string body;
-  bool too_large = false;
-  const bool complete = read_content([&](const char* data, std::size_t size) {
-    too_large = too_large || body.size() + size > kMaxDisconnectBytes;
-    if (!too_large) body.append(data, size);
-    return !too_large;
-  });
-  if (too_large) {
-    return refuse(request, response, 413, RefusalReason::kBodyTooLarge,
-                  "body: larger than " + std::to_string(kMaxDisconnectBytes) + " bytes");
-  }
-  std::string error = complete ? "" : "body: ended early, or does not match its Content-Encoding";
-  const auto selection = complete ? parse_stream_selection(body, error) : std::nullopt;
-  if (!selection) return refuse(request, response, 400, RefusalReason::kInvalid, error);
-  answer(response, {{"disconnected", ports.disconnect(*selection)}});
+  const auto body = read_small_body(request, response, read_content, kMaxDisconnectBytes);
+  if (!body) return;
+  std::string error;
+  const auto ended = parse_stream_selection(*body, error);
+  if (!ended) return refuse(request, response, 400, RefusalReason::kInvalid, error);
+  answer(response, {{"disconnected", ports.disconnect(ended->selection, ended->farewell)}});
 }
 
 }  // namespace

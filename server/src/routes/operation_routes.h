@@ -26,7 +26,7 @@ class OperationRoutes {
     std::function<std::vector<Metric>()> metrics;
     std::shared_ptr<const MetricsFormat> metrics_format;  ///< null: `/metrics` answers 501
     std::function<std::vector<SubscriptionInfo>()> subscriptions;
-    std::function<std::size_t(const StreamSelection&)> disconnect;
+    std::function<std::size_t(const StreamSelection&, const Farewell&)> disconnect;
   };
 
   static void add_to(GuardedRoutes& routes, const Ports& ports);

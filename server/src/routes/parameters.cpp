@@ -10,10 +10,10 @@ namespace millrace {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kParameters = {protocol::kTopicParameter,    protocol::kLastEventIdParameter,
-                                                         protocol::kClientParameter,   protocol::kModeParameter,
-                                                         protocol::kCursorParameter,   protocol::kFieldsParameter,
-                                                         protocol::kEnvelopeParameter, protocol::kConflateParameter};
+constexpr std::array<std::string_view, 9> kParameters = {
+    protocol::kTopicParameter,  protocol::kLastEventIdParameter, protocol::kClientParameter,
+    protocol::kNoteParameter,   protocol::kModeParameter,        protocol::kCursorParameter,
+    protocol::kFieldsParameter, protocol::kEnvelopeParameter,    protocol::kConflateParameter};
 
 // Common other names of parameters, in the form of letters_of().
 struct Alias {

@@ -78,7 +78,8 @@ void RightsReview::ask(const StreamRightPtr& right, std::uint64_t round) const {
   Authorizer::Decision decision;
   call_guarded(ports_.on_failure, "authorizer", [&] {
     const httplib::Request request = right->opened_by.request();
-    decision = authorizer_->decide(request, Authorizer::Action::kSubscribe, topics_in(request));
+    const TopicPatterns topics = right->changed_to != nullptr ? patterns_of(*right->changed_to) : topics_in(request);
+    decision = authorizer_->decide(request, Authorizer::Action::kSubscribe, topics);
   });
   right->asked_in = round;
   right->loop.defer([right, decision = std::move(decision)] {

@@ -60,9 +60,9 @@ void begin(Exchange& exchange, std::string head, Subscriber::Subscription subscr
 }  // namespace
 
 Subscribed StreamOpener::subscribe(const httplib::Request& request, httplib::Response& response,
-                                   SubscribeOptions options, StreamRightPtr right) const {
+                                   SubscribeOptions options, Route route) const {
   try {
-    return open(request, response, std::move(options), std::move(right));
+    return open(request, response, std::move(options), std::move(route));
   } catch (const StoreUnavailable& failure) {
     // A store that accepts no events has reported that already.
     if (options_.on_failure != nullptr && feed_.status().is_accepting()) {
@@ -80,7 +80,7 @@ Subscribed StreamOpener::refuse_for_now(const httplib::Request& request, httplib
 }
 
 Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
-                              StreamRightPtr right) const {
+                              Route route) const {
   Exchange& exchange = HttplibBridge::exchange_of(request);
   SubscribePlan plan = plan_subscription(request, exchange.head, options, options_);
   if (ports_.is_draining()) {
@@ -92,6 +92,10 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
     return {Outcome::kInvalid, std::move(*plan.refusal)};
   }
   remove_prefix(plan.last_event_id, options.id_prefix, feed_.epoch());
+  if (plan.last_event_id == protocol::kGoneForGood) {
+    response.status = 204;
+    return {Outcome::kFinished, "an administrator has ended the client's stream for good"};
+  }
   const Feed::Cursor cursor = feed_.resolve(plan.last_event_id, plan.filter.get(), plan.latest);
   if (feed_.is_over(cursor, *plan.filter)) {
     response.status = 204;  // [WHATWG 9.2.4] the client does not reconnect
@@ -109,10 +113,12 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
   std::optional<std::string> head = HttplibBridge::take_response(request, response);
   if (!head) return {Outcome::kHeadOnly, "the request is HEAD"};
   StreamTerms terms{.user = options.user,
+                    .note = options_.streams.presence ? std::move(plan.note) : std::string(),
                     .ends_at = {},
                     .retry = options.retry,
                     .on_close = std::move(options.on_close),
-                    .right = std::move(right)};
+                    .right = std::move(route.right),
+                    .is_changeable = route.is_changeable && !options.client.empty() && !options.poll};
   if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;
   begin(exchange, std::move(*head),
         {.filter = std::move(plan.filter),

@@ -32,17 +32,25 @@ class StreamOpener {
       : feed_(feed), options_(options), retry_spread_(retry_spread), ports_(std::move(ports)) {}
   virtual ~StreamOpener() = default;
 
-  /// Like Server::subscribe(). `right` opens the stream; null if no authorizer will be asked again. Virtual, so that a
-  /// fuzzer can see the arguments.
+  /// What distinguishes a stream of an events route from one that a handler of the program opens.
+  struct Route {
+    StreamRightPtr right = nullptr;  ///< opens the stream; null if no authorizer will be asked again
+    bool is_changeable = false;      ///< the client may change the topics
+  };
+
+  /// Like Server::subscribe(). Virtual, so that a fuzzer can see the arguments.
   virtual Subscribed subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
-                               StreamRightPtr right = nullptr) const;
+                               Route route) const;
+  Subscribed subscribe(const httplib::Request& request, httplib::Response& response, SubscribeOptions options) const {
+    return subscribe(request, response, std::move(options), Route{});
+  }
 
   /// Like Server::open_stream().
   EventStream open_stream(const httplib::Request& request, httplib::Response& response) const;
 
  private:
   Subscribed open(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
-                  StreamRightPtr right) const;
+                  Route route) const;
   Subscribed refuse_for_now(const httplib::Request& request, httplib::Response& response, Subscribed::Outcome outcome,
                             RefusalReason reason, std::string_view sentence) const;
 

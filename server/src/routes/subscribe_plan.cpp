@@ -1,6 +1,7 @@
 #include "subscribe_plan.h"
 
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "millrace/core/topic.h"
 #include "millrace/server/limits.h"
 #include "parameters.h"
+#include "parse_json.h"
 
 namespace millrace {
 
@@ -25,11 +27,6 @@ void require_some(std::size_t topics) {
     throw std::invalid_argument("topic: more than " + std::to_string(kMaxTopicsPerSubscription) +
                                 " in one subscription");
   }
-}
-
-std::shared_ptr<const TopicFilter> filter_of(const TopicPatterns& topics) {
-  require_some(topics.size());
-  return std::make_shared<const TopicFilter>(std::vector<TopicPattern>(topics.begin(), topics.end()));
 }
 
 // A parameter of the request has an unknown value.
@@ -83,6 +80,16 @@ std::optional<Duration> conflation_of(const httplib::Request& request) {
                 std::to_string(kMaxConflateInterval.count())};
 }
 
+// Compact, and without bytes that are not UTF-8, since it becomes part of events.
+std::string checked_note(const std::string& text) {
+  if (text.empty()) return {};
+  const auto json = text.size() <= kMaxNoteBytes ? parse_json(text) : nlohmann::json(nullptr);
+  std::string note = json.is_object() ? json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) : "";
+  if (!note.empty() && note.size() <= kMaxNoteBytes) return note;
+  throw std::invalid_argument("note: expected a JSON object of at most " + std::to_string(kMaxNoteBytes) +
+                              " bytes, such as {\"name\":\"Ada\"}");
+}
+
 void read_parameters(SubscribePlan& plan, const httplib::Request& request, const SubscribeOptions& subscribe,
                      const ServerOptions& server) {
   plan.cursor_form = subscribe.cursor ? *subscribe.cursor : cursor_form_of(request, server.streams.cursor);
@@ -107,6 +114,17 @@ TopicPatterns topics_in(const httplib::Request& request) {
   return texts;
 }
 
+TopicPatterns patterns_of(const TopicFilter& filter) {
+  TopicPatterns patterns;
+  for (const TopicPattern& pattern : filter.patterns()) patterns.push_back(pattern);
+  return patterns;
+}
+
+std::shared_ptr<const TopicFilter> filter_of(const TopicPatterns& topics) {
+  require_some(topics.size());
+  return std::make_shared<const TopicFilter>(std::vector<TopicPattern>(topics.begin(), topics.end()));
+}
+
 SubscribePlan plan_subscription(const httplib::Request& request, const RequestHead& head,
                                 const SubscribeOptions& subscribe, const ServerOptions& server) {
   const bool is_plain = head.http_1_0 || head.is_http2;
@@ -127,6 +145,7 @@ SubscribePlan plan_subscription(const httplib::Request& request, const RequestHe
     throw std::invalid_argument("id_prefix: must be at most " + std::to_string(kMaxIdPrefixBytes) +
                                 " bytes of UTF-8 without control characters, and not begin or end with a blank");
   }
+  plan.note = checked_note(subscribe.note);
   const std::string asked = request.get_param_value(std::string(protocol::kLastEventIdParameter));
   if (plan.last_event_id.empty()) plan.last_event_id = asked;
   plan.latest = asked == protocol::kLatest || plan.last_event_id == protocol::kLatest;

@@ -23,12 +23,19 @@ struct SubscribePlan {
   CursorForm cursor_form = CursorForm::kEvent;
   WireForm form = {};
   std::optional<Duration> conflate = {};  ///< like SubscribeOptions::conflate
+  std::string note = {};                  ///< like SubscribeOptions::note, as compact JSON
   /// Why the request is refused, as a sentence that names the parameter; nothing if it is valid.
   std::optional<std::string> refusal = {};
 };
 
 /// The patterns in a request to an events route. Throws std::invalid_argument, with a sentence, if they are invalid.
 TopicPatterns topics_in(const httplib::Request& request);
+
+/// A list of the filter's patterns.
+TopicPatterns patterns_of(const TopicFilter& filter);
+
+/// Of a subscription to these patterns. Throws std::invalid_argument, with a sentence, if there are none, or too many.
+std::shared_ptr<const TopicFilter> filter_of(const TopicPatterns& topics);
 
 /// Plans a subscription from the program's options `subscribe`, and from the request's head and parameters. Throws
 /// std::invalid_argument, with a sentence, if a value of `subscribe` is invalid.

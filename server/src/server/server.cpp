@@ -232,8 +232,14 @@ std::size_t Server::disconnect(std::string_view client) {
   return engine_->loops().disconnect(client);
 }
 
-std::size_t Server::disconnect(const StreamSelection& selection) {
-  return engine_->loops().disconnect(selection);
+std::size_t Server::disconnect(const StreamSelection& selection, const Farewell& farewell) {
+  if (farewell.retry && (*farewell.retry < Duration{0} || *farewell.retry > kMaxReconnectionTime)) {
+    throw std::invalid_argument("retry: must be 0 to " + std::to_string(kMaxReconnectionTime.count()) + " ms");
+  }
+  if (farewell.retry && farewell.for_good) {
+    throw std::invalid_argument("retry: not for clients that are not to come back");
+  }
+  return engine_->loops().disconnect(selection, farewell);
 }
 
 std::size_t Server::open_streams() const {

@@ -31,6 +31,7 @@ enum class RefusalReason : std::uint8_t {
   // Requests to events routes.
   kUnauthenticated,
   kForbidden,
+  kAuthorizer,
   kUserStreams,
   kPublishRate,
   kInvalid,
@@ -90,6 +91,8 @@ constexpr std::string_view name_of(RefusalReason reason) {
       return "unauthenticated";
     case RefusalReason::kForbidden:
       return "forbidden";
+    case RefusalReason::kAuthorizer:
+      return "authorizer";
     case RefusalReason::kUserStreams:
       return "user_streams";
     case RefusalReason::kPublishRate:

@@ -18,6 +18,9 @@ namespace {
 // dispatch an event without data.
 constexpr std::string_view kSilentHeartbeat = ":\n";
 
+constexpr EventId kGone("millrace.gone");
+static_assert(kGone.view() == protocol::kGoneForGood);
+
 bool is_mark(const FramePtr& frame) {
   return frame->is_mark;
 }
@@ -81,10 +84,11 @@ void Subscriber::wrote(std::span<const FramePtr> due, std::size_t written) {
 }
 
 void Subscriber::catch_up() {
-  if (mode_ != Mode::kCatchingUp || !write_in_flight() || awaits_stored_) return;
+  if (mode_ != Mode::kCatchingUp || !write_in_flight() || say_goodbye() || !tell_place() || awaits_stored_) return;
+  begin_adding();
   while (!outlet_.reading().is_spent()) {
     const Place from = place();
-    const Feed::Page page = feed_.read(from, filter());
+    const Feed::Page page = feed_.read(from, *reads());
     outlet_.reading().spend(page.work + 1);
     if (page.stored) {
       awaits_stored_ = true;
@@ -111,11 +115,80 @@ Subscriber::Reading& Subscriber::reading() {
 Place Subscriber::place() const {
   using Reads = Place::Reads;
   if (reading_ == nullptr) return {.sequence = cursor_};
-  const auto [state_until, forgiven, is_before_all, conflate] = *reading_;
-  if (cursor_ < state_until) {
-    return {.sequence = cursor_, .reads = Reads::kState, .until = state_until, .forgiven = forgiven};
+  const Reading& how = *reading_;
+  if (is_adding()) {
+    // What is gone of topics that it did not have is no gap.
+    return {.sequence = cursor_, .reads = Reads::kState, .until = how.goes_on_at, .forgiven = UINT64_MAX};
   }
-  return {.sequence = cursor_, .reads = conflate ? Reads::kNewest : Reads::kEverything, .forgiven = forgiven};
+  if (cursor_ < how.state_until) {
+    return {.sequence = cursor_, .reads = Reads::kState, .until = how.state_until, .forgiven = how.forgiven};
+  }
+  return {.sequence = cursor_, .reads = how.conflate ? Reads::kNewest : Reads::kEverything, .forgiven = how.forgiven};
+}
+
+std::uint64_t Subscriber::listen_to(std::shared_ptr<const TopicFilter> filter,
+                                    std::shared_ptr<const TopicFilter> with_state, std::uint64_t served) {
+  if (mode_ == Mode::kEnded) return cursor_;
+  // One that is handed events at intervals has had what it has read.
+  if (is_live() && interval() == Duration{0}) cursor_ = std::max(cursor_, served);
+  if (with_state != nullptr || is_adding()) add_topics(*filter, with_state.get());
+  filter_ = std::move(filter);
+  stored_is_stale_ = awaits_stored_;
+  tells_place_ = true;
+  mode_ = Mode::kCatchingUp;
+  outlet_.yield();
+  return place_of_change();
+}
+
+// What is half written comes to its end first.
+std::uint64_t Subscriber::place_of_change() const {
+  const std::uint64_t own = in_flight_ != nullptr ? std::max(cursor_, in_flight_->sequence) : cursor_;
+  return is_adding() ? std::max(own, reading_->goes_on_at) : own;
+}
+
+// With those whose state is being read: it is read again, as far as `filter` has them still.
+void Subscriber::add_topics(const TopicFilter& filter, const TopicFilter* added) {
+  const auto has = [](const TopicFilter* one, const TopicPattern& pattern) {
+    return one != nullptr && std::any_of(one->patterns().begin(), one->patterns().end(),
+                                         [&](const TopicPattern& its) { return its.view() == pattern.view(); });
+  };
+  std::vector<TopicPattern> patterns;
+  std::copy_if(filter.patterns().begin(), filter.patterns().end(), std::back_inserter(patterns),
+               [&](const TopicPattern& pattern) {
+                 return has(added, pattern) || (is_adding() && has(reading_->added.get(), pattern));
+               });
+  if (!is_adding()) reading().goes_on_at = 0;
+  reading().added = std::make_shared<const TopicFilter>(patterns);
+  reading().adds_next = true;
+}
+
+// The client's last event ID may be a publisher's, of a topic that it does not have any more: it could not resume from
+// that. False: the outlet is full.
+bool Subscriber::tell_place() {
+  if (!tells_place_) return true;
+  tells_place_ = false;
+  return is_behind() || write_cursor(cursor_);
+}
+
+void Subscriber::begin_adding() {
+  if (!is_adding() || !std::exchange(reading_->adds_next, false)) return;
+  reading_->goes_on_at = std::max(reading_->goes_on_at, cursor_);
+  cursor_ = 0;
+}
+
+// The client's place is `cursor_` now. False: that cannot be said yet, since the outlet is full.
+bool Subscriber::pass_phase() {
+  if (reading_ == nullptr) return true;
+  if (is_adding()) {
+    if (cursor_ < reading_->goes_on_at) return true;
+    // What it was sent of these topics has brought it to a place before its own.
+    reading_->added = nullptr;
+    if (!write_cursor(cursor_)) return false;
+  }
+  if (cursor_ < reading_->state_until) return true;
+  reading_->is_before_all = false;
+  if (!reading_->conflate) reading_.reset();
+  return true;
 }
 
 void Subscriber::next_interval() {
@@ -148,10 +221,7 @@ bool Subscriber::write_page(const Feed::Page& page) {
   // With this cursor, a client that has seen the end says so when it reconnects.
   if (page.finished && cursor_ < page.through && !write_cursor(page.through)) return false;
   cursor_ = page.through;
-  if (reading_ != nullptr && cursor_ >= reading_->state_until) {
-    reading_->is_before_all = false;
-    if (!reading_->conflate) reading_.reset();
-  }
+  if (!pass_phase()) return false;
   if (page.finished) {
     end();
     return false;
@@ -165,6 +235,10 @@ bool Subscriber::write_page(const Feed::Page& page) {
 void Subscriber::take_stored(const Feed::Page& page) {
   awaits_stored_ = false;
   outlet_.reading().spend(page.work + 1);
+  if (stored_is_stale_) {
+    stored_is_stale_ = false;
+    return catch_up();
+  }
   // If a heartbeat is only partly written, the page is read again later.
   if (mode_ != Mode::kCatchingUp || !write_in_flight()) return;
   if (write_page(page)) catch_up();
@@ -200,6 +274,27 @@ void Subscriber::tell(EventType type, std::span<const std::string> data, bool is
 bool Subscriber::retire(Duration retry) {
   if (!is_live()) return false;
   if (!write_cursor(cursor_, retry)) return false;
+  end();
+  return true;
+}
+
+void Subscriber::dismiss() {
+  if (mode_ == Mode::kEnded) return;
+  is_dismissed_ = true;
+  mode_ = Mode::kCatchingUp;
+  catch_up();
+}
+
+// An event without data, whatever form the client has chosen: it is the last block, and its ID is what matters.
+bool Subscriber::say_goodbye() {
+  if (!is_dismissed_) return false;
+  if (!has_said_goodbye_) {
+    has_said_goodbye_ = true;
+    std::string payload;
+    EventStreamWriter(payload).cursor_event(kGone);
+    const FramePtr frame = control_frame(payload, cursor_);
+    if (!write({&frame, 1})) return true;
+  }
   end();
   return true;
 }
@@ -297,7 +392,7 @@ void Subscriber::stall(std::span<const FramePtr> frames, std::size_t written) {
 void Subscriber::append_cursor(std::uint64_t sequence, std::optional<Duration> retry, std::string& payload) const {
   EventStreamWriter writer(payload);
   const OwnedEventId id = id_of(sequence);
-  switch (is_before_all() ? CursorForm::kNone : cursor_form_) {
+  switch (is_before_all() || is_behind() ? CursorForm::kNone : cursor_form_) {
     case CursorForm::kId:
       return writer.cursor(id, retry);
     case CursorForm::kEvent:

@@ -79,6 +79,12 @@ class Subscriber {
   /// Takes the page that read_stored() requested.
   void take_stored(const Feed::Page& page);
 
+  /// Listens to `filter` from its place on. `with_state`: of these topics, the newest event of each comes first; may be
+  /// null. `served` is as for heartbeat(). It reads on when outlet.yield() has had its turn; in its table it has to be
+  /// filed anew. Returns its place: behind it, the new filter counts.
+  std::uint64_t listen_to(std::shared_ptr<const TopicFilter> filter, std::shared_ptr<const TopicFilter> with_state,
+                          std::uint64_t served);
+
   /// Begins the next interval of a subscriber that gets events at intervals. Does nothing while it is catching up.
   void next_interval();
 
@@ -108,10 +114,15 @@ class Subscriber {
   /// subscriber is not live.
   bool retire(Duration retry);
 
+  /// Ends the stream, as soon as what is half written has gone; the client is not to come back.
+  void dismiss();
+
   /// Whether it is up to date and takes events as they arrive.
   bool is_live() const { return mode_ == Mode::kLive; }
   const TopicFilter& filter() const { return *filter_; }
   const std::shared_ptr<const TopicFilter>& shared_filter() const { return filter_; }
+  /// What it reads of the log now: of topics that were added with their state, that comes first.
+  const std::shared_ptr<const TopicFilter>& reads() const { return is_adding() ? reading_->added : filter_; }
   std::string_view client() const { return names_ != nullptr ? std::string_view(names_->client) : std::string_view(); }
   WireForm form() const { return form_; }
 
@@ -129,6 +140,10 @@ class Subscriber {
     std::uint64_t forgiven = 0;     // Place::forgiven
     bool is_before_all = false;     // the client has received no ID yet from which it could resume
     std::optional<Duration> conflate = {};
+    // Topics that were added with their state, which is read up to the place where the stream goes on then. Null: none.
+    std::shared_ptr<const TopicFilter> added = nullptr;
+    std::uint64_t goes_on_at = 0;
+    bool adds_next = false;  // it begins when what is half written has gone
   };
   struct Names {
     std::string client;     // as in Subscription
@@ -138,6 +153,15 @@ class Subscriber {
   Reading& reading();
   Place place() const;
   bool is_before_all() const { return reading_ != nullptr && reading_->is_before_all; }
+  bool is_adding() const { return reading_ != nullptr && reading_->added != nullptr; }
+  // It is in the state of what was added: its cursor is before the client's place.
+  bool is_behind() const { return is_adding() && cursor_ < reading_->goes_on_at; }
+  void add_topics(const TopicFilter& filter, const TopicFilter* added);
+  bool tell_place();
+  void begin_adding();
+  std::uint64_t place_of_change() const;
+  bool say_goodbye();
+  bool pass_phase();
   void end_if_over();
   void end();
   bool write_page(const Feed::Page& page);
@@ -158,7 +182,7 @@ class Subscriber {
   // A server has very many subscribers, most of them idle, so rarely used members are behind a pointer.
   const Feed& feed_;
   Outlet& outlet_;
-  const std::shared_ptr<const TopicFilter> filter_;
+  std::shared_ptr<const TopicFilter> filter_;
   const std::unique_ptr<const Names> names_;  // null without any
   std::uint64_t cursor_ = 0;                  // everything up to here is written or does not match
   FramePtr in_flight_;                        // the partly written frame
@@ -170,7 +194,11 @@ class Subscriber {
   std::unique_ptr<Reading> reading_;  // null: reads everything
   Mode mode_ = Mode::kCatchingUp;
   bool has_written_event_ : 1 = false;
-  bool awaits_stored_ : 1 = false;  // take_stored() will follow
+  bool awaits_stored_ : 1 = false;    // take_stored() will follow
+  bool stored_is_stale_ : 1 = false;  // take_stored() will bring a page that is not wanted any more
+  bool tells_place_ : 1 = false;      // the client gets its cursor next
+  bool is_dismissed_ : 1 = false;
+  bool has_said_goodbye_ : 1 = false;
 
   // Its position in the SubscriberTable.
   struct FilterGroup* group_ = nullptr;

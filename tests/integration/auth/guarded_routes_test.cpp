@@ -31,7 +31,7 @@ struct Handlers {
       ++all;
       const bool is_guarded = target_is<GuardedHandler>(handler) || target_is<GuardedBodyHandler>(handler) ||
                               target_is<SubscribeHandler>(handler) || target_is<PublishHandler>(handler) ||
-                              target_is<PreflightHandler>(handler);
+                              target_is<ChangeTopicsHandler>(handler) || target_is<PreflightHandler>(handler);
       if (!is_guarded) ++unguarded;
     }
   }
@@ -93,7 +93,7 @@ class Program {
 
 // A path that the route's takes.
 std::string example_of(const std::string& path) {
-  return std::regex_replace(path, std::regex("\\(\\.\\*\\)"), "x");
+  return std::regex_replace(path, std::regex(R"(\(\.\*\)|\(\?!disconnect\$\)\(\[\^/\]\+\))"), "x");
 }
 
 std::string asking(const std::string& method, const std::string& path, const std::string& headers) {

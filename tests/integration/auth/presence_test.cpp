@@ -84,6 +84,47 @@ TEST(PresenceEvents, TellWhoIsThereAndWhoComesAndGoes) {
   EXPECT_EQ(last["subscribers"], 0);
 }
 
+TEST(PresenceEvents, HaveTheNotesOfListeners) {
+  RunningServer server(telling());
+  StreamClient watcher(server.port(), "/events?topic=millrace.presence/rooms/1");
+  EXPECT_EQ(next_presence(watcher), state("rooms/1", 0, kNobody));
+  const json noted = {{{"user", "ada"}, {"note", {{"name", "Ada"}}}}};
+  const StreamClient one(server.port(), "/events?topic=rooms/1&note=%7B%20%22name%22:%22Ada%22%7D", as("ada"));
+  EXPECT_EQ(next_presence(watcher), change("rooms/1", 1, noted, kNobody));
+  const StreamClient two(server.port(), "/events?topic=rooms/1", as("ada"));
+  EXPECT_EQ(next_presence(watcher), change("rooms/1", 2, kNobody, kNobody)) << "it has no other to say";
+  const StreamClient three(server.port(), "/events?topic=rooms/1&note=%7B%22away%22:true%7D", as("ada"));
+  EXPECT_EQ(next_presence(watcher), change("rooms/1", 3, {{{"user", "ada"}, {"note", {{"away", true}}}}}, kNobody));
+  for (const std::string& note :
+       {std::string("x"), std::string("[]"), "%7B%22a%22:%22" + std::string(250, 'x') + "%22%7D"}) {
+    const std::string answer = ask(server.port(), request("GET", "/events?topic=a&note=" + note));
+    EXPECT_EQ(status_of(answer), 400) << note;
+    EXPECT_NE(answer.find("note: expected a JSON object"), std::string::npos) << answer;
+  }
+}
+
+TEST(PresenceEvents, CanBeLookedAtOnce) {
+  RunningServer server(telling());
+  const StreamClient one(server.port(), "/events?topic=rooms/1&note=%7B%22name%22:%22Ada%22%7D", as("ada"));
+  const auto look = [&](const std::string& query) { return ask(server.port(), request("GET", "/presence?" + query)); };
+  const std::string answer = look("topic=rooms/1&topic=rooms/2");
+  const json expected = {
+      {"topics",
+       {state("rooms/1", 1, {{{"user", "ada"}, {"note", {{"name", "Ada"}}}}}), state("rooms/2", 0, kNobody)}}};
+  EXPECT_EQ(json::parse(answer.substr(answer.find("\r\n\r\n") + 4)), expected) << "at once, not at the next report";
+  EXPECT_EQ(status_of(look("")), 400);
+  EXPECT_EQ(status_of(look("topic=rooms/*")), 400);
+  std::string many = "topic=a";
+  for (int i = 0; i < 64; ++i) many += "&topic=t" + std::to_string(i);
+  EXPECT_EQ(status_of(look(many)), 400);
+  ServerOptions closed;
+  closed.streams.presence = true;
+  RunningServer without_rights(closed);
+  EXPECT_EQ(status_of(ask(without_rights.port(), request("GET", "/presence?topic=a"))), 403);
+  RunningServer off(open_to_all());
+  EXPECT_EQ(status_of(ask(off.port(), request("GET", "/presence?topic=a"))), 404);
+}
+
 TEST(PresenceEvents, CountAUserOnceUntilTheLastTabIsGone) {
   RunningServer server(telling());
   StreamClient watcher(server.port(), "/events?topic=millrace.presence/rooms/1");

@@ -285,6 +285,43 @@ TEST(Disconnecting, EndsTheStreamsOfAUserAClientOrATopic) {
   EXPECT_GE(tab.decoder().retry(), kDefaultReconnectionTime);
 }
 
+TEST(Disconnecting, CanSendClientsAwayForATimeOrForGood) {
+  RunningServer running(open_to_all(), [](Server& server) { server.events("/events").operations(); });
+  StreamClient away(running.port(), "/events?topic=a&client=away");
+  EXPECT_NE(disconnect(running.port(), R"({"client":"away","retry":60000})").find(R"({"disconnected":1})"),
+            std::string::npos);
+  EXPECT_TRUE(away.read_to_end());
+  EXPECT_GE(away.decoder().retry(), Duration{60'000});
+  EXPECT_LE(away.decoder().retry(), Duration{120'000});
+  for (const char* form : {"event", "id", "none"}) {
+    StreamClient gone(running.port(), "/events?topic=a&client=gone&cursor=" + std::string(form));
+    EXPECT_EQ(running->disconnect({.client = "gone"}, {.for_good = true}), 1u);
+    EXPECT_TRUE(gone.read_to_end()) << form;
+    EXPECT_EQ(gone.decoder().last_event_id(), "millrace.gone") << form;
+  }
+  for (const char* query : {"topic=a", "topic=a&mode=poll", "topic=a&lastEventId=latest"}) {
+    const auto again =
+        ask(running.port(), request("GET", "/events?" + std::string(query), "Last-Event-ID: millrace.gone\r\n"));
+    EXPECT_EQ(status_of(again), 204) << query;
+  }
+  EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a&lastEventId=millrace.gone"))), 204);
+  EXPECT_THROW(running->disconnect({.client = "x"}, {.retry = Duration{-1}}), std::invalid_argument);
+  EXPECT_THROW(running->disconnect({.client = "x"}, {.retry = Duration{1}, .for_good = true}), std::invalid_argument);
+}
+
+// One that does not read has a part of an event, which has to be whole before anything else is said.
+TEST(Disconnecting, ForGoodWaitsForAClientThatDoesNotRead) {
+  RunningServer running(open_to_all(), [](Server& server) { server.events("/events").operations(); });
+  StreamClient slow(running.port(), "/events?topic=a&client=slow", {}, 4 * 1024);
+  const std::string large(1'000'000, 'x');
+  for (int i = 0; i < 20; ++i) running->hub().publish("a", {.data = large}).or_throw();
+  EXPECT_TRUE(eventually([&] { return !running->subscriptions().front().live; }));
+  EXPECT_EQ(running->disconnect({.client = "slow"}, {.for_good = true}), 1u);
+  EXPECT_TRUE(slow.read_to_end());
+  EXPECT_EQ(slow.decoder().last_event_id(), "millrace.gone");
+  EXPECT_LT(slow.decoder().events().size(), 20u) << "nothing more is sent";
+}
+
 TEST(Disconnecting, IsForAdministratorsAndRefusesWhatItDoesNotUnderstand) {
   RunningServer running({.threads = {.workers = 2, .loops = 1}},
                         [](Server& server) { server.events("/events").operations(); });
@@ -299,6 +336,11 @@ TEST(Disconnecting, IsForAdministratorsAndRefusesWhatItDoesNotUnderstand) {
            {R"({"user":1})", "user: must be"},
            {R"({"topic":"a/*"})", "topic: "},
            {R"({"users":"ada"})", R"(\"users\" is not a field)"},
+           {R"({"forGood":true})", "user: missing"},
+           {R"({"user":"ada","forGood":1})", "forGood: must be"},
+           {R"({"user":"ada","retry":-1})", "retry: must be"},
+           {R"({"user":"ada","retry":2147483648})", "retry: must be"},
+           {R"({"user":"ada","retry":1,"forGood":true})", "retry: not for"},
        }) {
     const std::string response = disconnect(open.port(), body);
     EXPECT_EQ(status_of(response), 400) << body;

@@ -107,6 +107,20 @@ TEST_F(Http2Server, SubscribesAndPublishesOnOneConnection) {
   EXPECT_THAT(client.said.data[stream], testing::Not(HasSubstr("\r\n")));
 }
 
+TEST_F(Http2Server, ChangesTopicsOfAStreamOnTheSameConnection) {
+  Http2Client client(server_.port());
+  const auto stream = client.get("/events?topic=a&client=7f0c2b1e9a4d4c1f8e55");
+  ASSERT_TRUE(client.until_text(stream, "retry:"));
+  const auto change = client.post("/subscriptions/7f0c2b1e9a4d4c1f8e55", R"({"add":"b","remove":"a"})");
+  ASSERT_TRUE(client.until_end(change));
+  EXPECT_EQ(client.status(change), "200");
+  EXPECT_EQ(client.said.data[change], R"({"topics":["b"]})");
+  server_->hub().publish("a", {.data = "not any more"}).or_throw();
+  server_->hub().publish("b", {.data = "added"}).or_throw();
+  ASSERT_TRUE(client.until_text(stream, "data: added\n\n"));
+  EXPECT_THAT(client.said.data[stream], testing::Not(HasSubstr("not any more")));
+}
+
 TEST_F(Http2Server, AHundredStreamsGetAnEvent) {
   Http2Client client(server_.port());
   std::vector<std::uint32_t> streams;

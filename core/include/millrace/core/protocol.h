@@ -31,6 +31,9 @@ inline constexpr std::string_view kTopicParameter = "topic";
 /// Query parameter with a name by which the server can identify a subscriber.
 inline constexpr std::string_view kClientParameter = "client";
 
+/// Query parameter with a JSON object that presence reports with the subscriber.
+inline constexpr std::string_view kNoteParameter = "note";
+
 /// Query parameter for the form of the response.
 inline constexpr std::string_view kModeParameter = "mode";
 
@@ -73,6 +76,9 @@ inline constexpr std::string_view kLatest = "latest";
 
 /// Last event ID that requests everything that the log holds.
 inline constexpr std::string_view kEarliest = "earliest";
+
+/// ID of the last block of a stream whose client is not to come back. A client that resumes from it gets 204.
+inline constexpr std::string_view kGoneForGood = "millrace.gone";
 
 /// Prefix of reserved event types, IDs and topics.
 inline constexpr std::string_view kReservedPrefix = "millrace.";

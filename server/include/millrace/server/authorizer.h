@@ -60,9 +60,17 @@ class Authorizer {
     /// Refuses although the client is known (403). `reason` as above.
     static Decision forbidden(std::string reason) { return {Verdict::kForbidden, {}, std::move(reason), std::nullopt}; }
 
+    /// Refuses because it is not known now whether the client may (503). The client may try again, and an open stream
+    /// that is asked about again stays. `reason` as above.
+    static Decision unavailable(std::string reason) {
+      return {Verdict::kUnavailable, {}, std::move(reason), std::nullopt};
+    }
+
     /// Whether it was made by allow().
     bool is_allowed() const { return verdict_ == Verdict::kAllowed; }
-    /// The HTTP status: 200, 401 or 403.
+    /// Whether it was made by unavailable().
+    bool is_unavailable() const { return verdict_ == Verdict::kUnavailable; }
+    /// The HTTP status: 200, 401, 403 or 503.
     int status() const { return static_cast<int>(verdict_); }
     /// Why it refuses; empty if it allows or gives no reason.
     const std::string& reason() const { return reason_; }
@@ -72,7 +80,12 @@ class Authorizer {
     const std::optional<Time>& until() const { return until_; }
 
    private:
-    enum class Verdict : std::uint16_t { kAllowed = 200, kUnauthenticated = 401, kForbidden = 403 };
+    enum class Verdict : std::uint16_t {
+      kAllowed = 200,
+      kUnauthenticated = 401,
+      kForbidden = 403,
+      kUnavailable = 503,
+    };
 
     Decision(Verdict verdict, std::string user, std::string reason, std::optional<Time> until)
         : verdict_(verdict), user_(std::move(user)), reason_(std::move(reason)), until_(until) {}
@@ -92,7 +105,7 @@ class Authorizer {
 
   /// `request` is the client's request. When the server asks again about an open event stream, it is a copy of the
   /// request that opened the stream: method, path, target, headers, parameters and addresses, but no body and no
-  /// `matches`.
+  /// `matches`. The client may have changed the topics since: `topics` are the current ones.
   ///
   /// `topics` are valid: the server has already refused others (400). They are empty only with kAdminister, which an
   /// authorizer that checks only topics must not allow. If decide() throws, the client gets 500.

@@ -55,6 +55,9 @@ inline constexpr std::size_t kMaxClientNameBytes = 128;
 /// Longest SubscribeOptions::id_prefix, in bytes: it leaves room for any cursor behind it.
 inline constexpr std::size_t kMaxIdPrefixBytes = 160;
 
+/// Largest note that a subscriber may have presence report, as JSON, in bytes; beyond it the answer is 400.
+inline constexpr std::size_t kMaxNoteBytes = 256;
+
 /// An idle keep-alive connection is closed after this long.
 inline constexpr Duration kKeepAliveTimeout{60'000};
 
@@ -88,6 +91,43 @@ inline constexpr std::size_t kUncountedBufferBytes = 16 * 1024;
 /// Bytes of presence in memory: topics with listeners, and names of listeners. Beyond it the server serves a
 /// subscription as usual, but presence does not report it.
 inline constexpr std::size_t kPresenceBytes = 64 * 1024 * 1024;
+
+/// Time for an application to answer what an HttpAuthorizer asks; then the client gets 503.
+inline constexpr Duration kAuthorizationTimeout{5'000};
+
+/// Questions to it at once; one more gets 503.
+inline constexpr std::size_t kMaxAuthorizationsAtOnce = 4;
+
+/// Answers of it that are kept; beyond it the oldest is forgotten.
+inline constexpr std::size_t kMaxAuthorizationsKept = 10'000;
+
+/// Longest time that an answer is kept, whatever the application says.
+inline constexpr Duration kMaxAuthorizationAge{3'600'000};
+
+/// Time for which an application that has not answered is not asked again.
+inline constexpr Duration kAuthorizationPause{1'000};
+
+/// Shortest secret that signs what an application is told, in bytes.
+inline constexpr std::size_t kShortestWebhookSecret = 16;
+
+/// Events that wait for the application that webhooks tell; beyond it events are dropped, and counted.
+inline constexpr std::size_t kMaxWebhookEvents = 10'000;
+
+/// Bytes of these events, as JSON; beyond it the same happens.
+inline constexpr std::size_t kMaxWebhookBytes = 8 * 1024 * 1024;
+
+/// Events of one request to it, and their bytes, or one event more.
+inline constexpr std::size_t kWebhookBatchEvents = 500;
+inline constexpr std::size_t kWebhookBatchBytes = 256 * 1024;  ///< as JSON
+
+/// Time for it to answer; then the request is sent again.
+inline constexpr Duration kWebhookTimeout{10'000};
+
+/// Attempts to deliver a batch, with pauses of 1 s to 60 s; then it is dropped.
+inline constexpr int kMaxWebhookAttempts = 10;
+
+/// Time for what waits when the server ends; a request that is under way may take kWebhookTimeout.
+inline constexpr Duration kWebhookFarewell{2'000};
 
 /// Topics and publishers with the same publisher's ID that the log checks for a client that resumes by this ID; if
 /// there are more, the ID counts as unknown.

@@ -19,6 +19,7 @@
 #include "millrace/server/limits.h"
 #include "millrace/server/server_tls.h"
 #include "millrace/server/topic_patterns.h"
+#include "millrace/server/webhooks.h"
 
 namespace millrace {
 
@@ -207,6 +208,9 @@ struct ServerOptions {
   /// Decides which clients may subscribe, publish and administer. Null: any client may subscribe, and
   /// publishing.anonymous says whether any client may publish and administer.
   std::shared_ptr<const Authorizer> authorizer = nullptr;
+
+  /// What is told to an application by HTTP. Without a value: nothing.
+  std::optional<Webhooks> webhooks = {};
 
   /// The format of `/metrics` of Server::operations(): prometheus_metrics() (millrace/server/metrics/prometheus.h, link
   /// millrace::metrics), or one of your own. Null: `/metrics` answers 501.

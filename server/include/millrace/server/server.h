@@ -53,7 +53,7 @@ class Server : public httplib::Server {
   Hub& hub();
 
   /// Adds routes for event streams at `path`: `GET` subscribes to the topics of the query, `POST` publishes JSON.
-  /// [docs/protocol.md]
+  /// Beside them, `POST` of `subscriptions/{client}` changes the topics of an open stream. [docs/protocol.md]
   Server& events(const std::string& path);
 
   /// Adds routes for operators: `/healthz`, `/readyz` (503 while draining, and while the store accepts no events),
@@ -100,9 +100,15 @@ class Server : public httplib::Server {
   std::size_t disconnect(std::string_view client);
 
   /// Ends the selected event streams in order, each with a random reconnection time from the usual one to twice that.
-  /// The clients reconnect, and the server then checks their rights. Returns the number of streams. Must not be called
-  /// in a callback of an EventStream.
-  std::size_t disconnect(const StreamSelection& selection);
+  /// The clients reconnect, and the server then checks their rights. `farewell` makes them reconnect later, or never. A
+  /// client that does not read is cut; if it must not come back, it gets the farewell when it reads again. Returns the
+  /// number of streams. Must not be called in a callback of an EventStream. Throws std::invalid_argument if the time is
+  /// out of range, or combined with `for_good`.
+  ///
+  ///   server.disconnect({.user = "ada"});                      // reconnects in a moment
+  ///   server.disconnect({.client = "tv-7"}, {.retry = 60s});   // in one or two minutes
+  ///   server.disconnect({.user = "eve"}, {.for_good = true});  // never
+  std::size_t disconnect(const StreamSelection& selection, const Farewell& farewell = {});
 
   /// Ends all event streams on the hub, each with a random reconnection time from the usual one to that plus `window`,
   /// and answers new subscriptions with 503, so that the clients reconnect later, spread out, or elsewhere. The server

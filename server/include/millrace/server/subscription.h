@@ -53,6 +53,10 @@ struct SubscribeOptions {
   /// The user, if known: subscriptions() and presence events name it.
   std::string user = {};
 
+  /// A JSON object that presence events have with the user, or the client, such as `{"name":"Ada"}`; at most
+  /// kMaxNoteBytes. Empty: nothing.
+  std::string note = {};
+
   /// Ends the response once it has carried something. [docs/protocol.md, "Polling"]
   bool poll = false;
 
@@ -117,6 +121,17 @@ struct StreamSelection {
   std::optional<std::string> user = {};    ///< the user from the authorizer or from SubscribeOptions::user
   std::optional<std::string> client = {};  ///< the name from SubscribeOptions::client
   TopicChoice topic = {};                  ///< a topic that they receive, by name or by wildcard
+};
+
+/// What disconnect() says to the clients whose streams it ends.
+struct Farewell {
+  /// The time after which they may come back, up to kMaxReconnectionTime; it is drawn anew for each, from this one to
+  /// twice as much. Without a value: the stream's reconnection time.
+  std::optional<Duration> retry = {};
+
+  /// They are not to come back: by the standard they stop. It binds those that follow the standard, so remove the right
+  /// of those that may not.
+  bool for_good = false;
 };
 
 /// One open event stream on the hub.

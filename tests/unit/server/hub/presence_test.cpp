@@ -110,6 +110,22 @@ TEST_F(Presences, TakesAUsersTabsForOneListener) {
   EXPECT_EQ(read(watch), Lines{change("rooms/1", 2, tab, nobody_)});
 }
 
+TEST_F(Presences, CountsTheBytesOfNotesAndForgetsThemWithTheirListener) {
+  const std::size_t before = presence_.statistics().bytes;
+  presence_.join(*room_, ada_, R"({"name":"Ada"})");
+  const std::size_t with_note = presence_.statistics().bytes;
+  presence_.join(*room_, ada_, R"({"n":1})");
+  EXPECT_EQ(presence_.statistics().bytes, with_note - 7) << "the newer one is shorter";
+  report();
+  for (int i = 0; i < 2; ++i) presence_.leave(*room_, ada_);
+  report();
+  presence_.reset();
+  EXPECT_EQ(presence_.statistics().bytes, before);
+  Presence small({.bytes = with_note + 100});
+  EXPECT_TRUE(small.join(*room_, ada_, R"({"name":"Ada"})").is_counted);
+  EXPECT_FALSE(small.join(*room_, ada_, std::string(101, 'x')).is_counted) << "beyond the bound";
+}
+
 TEST_F(Presences, SaysNothingOfWhoReconnects) {
   Watch watch(filter_for({"millrace.presence/**"}));
   presence_.join(*room_, ada_);

@@ -53,6 +53,11 @@ class Subscription final : public Feed::Sink {
     delivered_ = head_;
   }
   void heartbeat() { subscriber.heartbeat(delivered_); }
+  // As a loop does, where `served` is what has been delivered.
+  void listen_to(const std::vector<std::string>& patterns, const std::vector<std::string>& with_state) {
+    subscriber.listen_to(filter_for(patterns), with_state.empty() ? nullptr : filter_for(with_state), delivered_);
+    posted_.clear();
+  }
 
   // The output takes everything from here on.
   void drain() {
@@ -464,6 +469,87 @@ void run_partial_writes(std::uint32_t seed) {
   one.output.bytes += one.subscriber.ending();
   ASSERT_EQ(data_of(one.decoded()), expected) << "seed " << seed << ", ended";
   ASSERT_EQ(one.decoded().ended(), is_chunked(form)) << "seed " << seed;
+}
+
+// Topics come and go while the output takes some bytes at a time: the topic that stays loses and repeats nothing, and
+// of each that is added with its state, the first event is no older than its newest was then.
+void run_changes(std::uint32_t seed) {
+  std::mt19937 random(seed);
+  const auto up_to = [&](std::size_t most) { return random() % (most + 1); };
+  LoneHub hub(keeping(100'000));
+  Subscription one(hub, {"steady"});
+  std::size_t published = 0;
+  std::size_t newest_other = 0;  // of the topic that comes and goes, counted
+  std::vector<std::string> steady;
+  const auto publish = [&] {
+    if (up_to(1) == 0) {
+      steady.push_back("s" + std::to_string(published++) + std::string(up_to(200), 'x'));
+      hub.publish("steady", {.data = steady.back()}).or_throw();
+    } else {
+      hub.publish("other", {.data = std::to_string(++newest_other)}).or_throw();
+    }
+  };
+  for (std::size_t i = up_to(20); i > 0; --i) publish();
+  steady.clear();
+  const std::size_t most = 1 + up_to(200);
+  one.output.room = up_to(most);
+  one.start();
+  std::size_t at_least = 0;  // the newest of the other topic when it was added last
+  std::size_t adds = 0;
+  for (int step = 0; step < 200; ++step) {
+    switch (up_to(4)) {
+      case 0:
+        for (std::size_t i = up_to(5); i > 0; --i) publish();
+        break;
+      case 1:
+        one.deliver();
+        break;
+      case 2:
+        one.heartbeat();
+        break;
+      case 3:
+        one.output.room = up_to(most);
+        one.subscriber.catch_up();
+        break;
+      default:
+        if (up_to(3) != 0) break;
+        const bool adds_now = one.subscriber.filter().patterns().size() == 1;
+        if (adds_now) {
+          at_least = newest_other;
+          ++adds;
+        }
+        one.listen_to(adds_now ? std::vector<std::string>{"other", "steady"} : std::vector<std::string>{"steady"},
+                      adds_now ? std::vector<std::string>{"other"} : std::vector<std::string>{});
+    }
+  }
+  if (one.subscriber.filter().patterns().size() == 1) {
+    at_least = newest_other;
+    ++adds;
+    one.listen_to({"other", "steady"}, {"other"});
+  }
+  one.drain();
+  publish();
+  one.deliver();
+  one.drain();
+  std::vector<std::string> got;
+  std::size_t last_other = 0;
+  const StreamDecoder decoder = one.decoded();
+  for (const Received& event : decoder.events()) {
+    ASSERT_EQ(event.type, "message") << "seed " << seed << ": " << event.data;
+    if (event.data[0] == 's') {
+      got.push_back(event.data);
+    } else {
+      last_other = std::stoul(event.data);
+    }
+  }
+  ASSERT_EQ(got, steady) << "seed " << seed;
+  ASSERT_EQ(last_other, newest_other) << "seed " << seed << ", added with " << at_least << ", the " << adds
+                                      << "th time";
+  ASSERT_EQ(hub.resolve(decoder.last_event_id()).sequence, hub.resolve("").sequence) << "seed " << seed;
+}
+
+TEST(Subscriber, KeepsItsPlaceWhileItsTopicsChange) {
+  for (std::uint32_t seed = 1; seed <= 200 && !::testing::Test::HasFatalFailure(); ++seed) run_changes(seed);
 }
 
 TEST(Subscriber, GetsEveryEventOnceAndInOrderHoweverItsOutputTakesThem) {

@@ -1,0 +1,33 @@
+// TopicChange: other topics for an open event stream, which its client names.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "millrace/core/time.h"
+#include "millrace/server/topic_filter.h"
+
+namespace millrace {
+
+/// An open stream whose client may change its topics.
+struct NamedStream {
+  std::string user;  ///< empty if unknown
+  std::shared_ptr<const TopicFilter> filter;
+  TimePoint opened_at{};
+};
+
+struct TopicChange {
+  std::string client;                       ///< the stream's name
+  std::string user;                         ///< whose it has to be
+  TimePoint opened_at{};                    ///< when it was opened: another may have its name by now
+  std::shared_ptr<const TopicFilter> from;  ///< its topics: if they are others by now, it stays as it is
+  std::shared_ptr<const TopicFilter> to;
+  std::shared_ptr<const TopicFilter> with_state;  ///< of these, the newest event of each topic comes first; may be null
+  std::uint64_t asked_in = 0;                     ///< the round of rights in which the change was allowed
+  std::optional<std::chrono::system_clock::time_point> until = {};  ///< when the right to it ends
+};
+
+}  // namespace millrace

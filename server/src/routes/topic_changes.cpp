@@ -1,0 +1,148 @@
+#include "topic_changes.h"
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <stdexcept>
+#include <vector>
+
+#include "httplib/refusal.h"
+#include "millrace/core/protocol.h"
+#include "parse_json.h"
+#include "small_body.h"
+#include "subscribe_plan.h"
+
+namespace millrace {
+
+namespace {
+
+using nlohmann::json;
+
+// Throws std::invalid_argument, with a sentence that begins with the field's name.
+TopicPatterns patterns_in(const json& value, const std::string& name) {
+  const json list = value.is_array() ? value : json::array({value});
+  TopicPatterns patterns;
+  for (const json& one : list) {
+    if (!one.is_string()) throw std::invalid_argument(name + ": must be a pattern, or an array of patterns");
+    try {
+      patterns.push_back(one.get_ref<const std::string&>());
+    } catch (const InvalidTopic& failure) {
+      throw std::invalid_argument(name + ": " + failure.what());
+    }
+  }
+  return patterns;
+}
+
+AskedTopics asked_in(const json& body) {
+  if (!body.is_object()) {
+    throw std::invalid_argument("body: must be a JSON object with add or remove, such as {\"add\":[\"orders/**\"]}");
+  }
+  AskedTopics asked;
+  for (const auto& [name, value] : body.items()) {
+    if (name == "add") {
+      asked.add = patterns_in(value, name);
+    } else if (name == "remove") {
+      asked.remove = patterns_in(value, name);
+    } else if (name != protocol::kLastEventIdParameter) {
+      throw std::invalid_argument('"' + name + "\" is not a field; expected add, remove or lastEventId");
+    } else if (value != protocol::kLatest) {
+      throw std::invalid_argument("lastEventId: expected \"latest\", or no such field");
+    } else {
+      asked.with_state = true;
+    }
+  }
+  if (asked.add.empty() && asked.remove.empty()) throw std::invalid_argument("add: missing, and so is remove");
+  return asked;
+}
+
+// Texts, so that each pattern is there once.
+std::set<std::string> topics_with(const TopicFilter& filter, const AskedTopics& asked) {
+  std::set<std::string> topics;
+  for (const TopicPattern& pattern : filter.patterns()) topics.emplace(pattern.view());
+  for (const OwnedTopicPattern& pattern : asked.remove) topics.erase(pattern.text());
+  for (const OwnedTopicPattern& pattern : asked.add) topics.insert(pattern.text());
+  return topics;
+}
+
+TopicPatterns patterns_of(const std::set<std::string>& texts) {
+  return std::vector<std::string>(texts.begin(), texts.end());
+}
+
+// Those of which the state is asked for; null if none. Also of topics that the stream has: its client asks again if it
+// was cut off before the state had come.
+std::shared_ptr<const TopicFilter> with_state(const AskedTopics& asked) {
+  return asked.with_state && !asked.add.empty() ? filter_of(asked.add) : nullptr;
+}
+
+// What follows the last slash of the path, which cpp-httplib has decoded.
+std::string client_in(const httplib::Request& request) {
+  return request.path.substr(request.path.rfind('/') + 1);
+}
+
+}  // namespace
+
+std::optional<AskedTopics> parse_topic_change(std::string_view body, std::string& error) {
+  try {
+    return asked_in(parse_json(body));
+  } catch (const std::invalid_argument& failure) {
+    error = failure.what();
+    return std::nullopt;
+  }
+}
+
+void TopicChanges::answer(const httplib::Request& request, httplib::Response& response,
+                          const httplib::ContentReader& read_content) const {
+  if (!admission_.enter(request, response)) return;
+  const auto body = read_small_body(request, response, read_content, kMaxTopicChangeBytes);
+  if (!body) return;
+  std::string error;
+  const auto asked = parse_topic_change(*body, error);
+  if (!asked) return refuse(request, response, 400, RefusalReason::kInvalid, error);
+  const std::string client = client_in(request);
+  for (int tries = 0; tries < kMostChangesMeanwhile; ++tries) {
+    if (change(request, response, client, *asked) != Outcome::kMeanwhile) return;
+  }
+  refuse(request, response, 409, RefusalReason::kInvalid, "the stream's topics are being changed by others; try again");
+}
+
+TopicChanges::Outcome TopicChanges::change(const httplib::Request& request, httplib::Response& response,
+                                           const std::string& client, const AskedTopics& asked) const {
+  const auto refused = [&](int status, RefusalReason reason, const std::string& sentence) {
+    refuse(request, response, status, reason, sentence);
+    return Outcome::kRefused;
+  };
+  const auto no_such_stream = [&] {
+    return refused(404, RefusalReason::kInvalid, "client: no open stream of yours has this name; subscribe again");
+  };
+  const auto stream = ports_.find(client);
+  if (!stream) return no_such_stream();
+  const auto topics = topics_with(*stream->filter, asked);
+  std::shared_ptr<const TopicFilter> filter;
+  try {
+    filter = filter_of(patterns_of(topics));
+  } catch (const std::invalid_argument& failure) {
+    return refused(400, RefusalReason::kInvalid,
+                   topics.empty() ? "remove: no topic would be left; close the stream instead" : failure.what());
+  }
+  const std::uint64_t round = rights_.round();
+  const auto decision = admission_.allow(request, response, Authorizer::Action::kSubscribe, patterns_of(topics));
+  if (!decision) return Outcome::kRefused;
+  if (decision->user() != stream->user) return no_such_stream();
+  if (stream->user.empty() && client.size() < kShortestKeyBytes) {
+    return refused(403, RefusalReason::kForbidden,
+                   "client: a stream without a user can be changed by a name of at least " +
+                       std::to_string(kShortestKeyBytes) + " characters, drawn at random");
+  }
+  const bool has_changed = ports_.change({.client = client,
+                                          .user = stream->user,
+                                          .opened_at = stream->opened_at,
+                                          .from = stream->filter,
+                                          .to = filter,
+                                          .with_state = with_state(asked),
+                                          .asked_in = round,
+                                          .until = decision->until()});
+  if (!has_changed) return Outcome::kMeanwhile;
+  response.set_content(json{{"topics", topics}}.dump(), "application/json");
+  return Outcome::kChanged;
+}
+
+}  // namespace millrace

@@ -1,0 +1,369 @@
+// An application over HTTP that decides about rights, and that is told what happens.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ask.h"
+#include "eventually.h"
+#include "hub/webhook_queue.h"
+#include "hub/webhook_sender.h"
+#include "millrace/server/http_authorizer.h"
+#include "millrace/server/invalid_option.h"
+#include "running_server.h"
+#include "stream_client.h"
+
+namespace millrace::test {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kSecret[] = "a-secret-of-enough-bytes";
+
+// A server of another make: cpp-httplib's own.
+class Application {
+ public:
+  using Answer = std::function<void(const httplib::Request&, httplib::Response&)>;
+
+  explicit Application(Answer answer) : answer_(std::move(answer)) {
+    server_.Post("/it", [this](const httplib::Request& request, httplib::Response& response) {
+      ++asked;
+      answer_(request, response);
+    });
+    port_ = server_.bind_to_any_port("127.0.0.1");
+    thread_ = std::thread([this] { server_.listen_after_bind(); });
+    eventually([this] { return server_.is_running(); });
+  }
+  ~Application() { stop(); }
+  void stop() {
+    server_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/it"; }
+
+  std::atomic<int> asked = 0;
+
+ private:
+  const Answer answer_;
+  httplib::Server server_;
+  int port_ = 0;
+  std::thread thread_;
+};
+
+void say(httplib::Response& response, int status, const std::string& body, const std::string& cache = {}) {
+  response.status = status;
+  if (!cache.empty()) response.set_header("Cache-Control", cache);
+  response.set_content(body, "application/json");
+}
+
+ServerOptions asking(const std::shared_ptr<HttpAuthorizer>& authorizer) {
+  return {.threads = {.workers = 4, .loops = 1}, .authorizer = authorizer};
+}
+
+int status_for(int port, const std::string& target, const std::string& headers = {}) {
+  return status_of(ask(port, request("HEAD", target, headers)));
+}
+
+TEST(HttpAuthorizer, AsksTheApplicationAsTheClientThatItKnows) {
+  std::mutex mutex;
+  std::vector<std::pair<json, std::string>> questions;
+  Application application([&](const httplib::Request& asked, httplib::Response& response) {
+    const std::string cookie = asked.get_header_value("Cookie");
+    {
+      const std::lock_guard lock(mutex);
+      questions.emplace_back(json::parse(asked.body), asked.get_header_value("X-Tenant"));
+    }
+    if (cookie.empty()) return say(response, 401, R"({"error":"sign in first"})");
+    if (cookie != "session=ada") return say(response, 403, R"({"error":"not your room"})");
+    say(response, 200, R"({"user":"ada"})");
+  });
+  RunningServer server(asking(
+      std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url(), .headers = {"X-Tenant"}})));
+  const std::string ada = "Cookie: session=ada\r\nX-Tenant: acme\r\nX-Other: no\r\n";
+  const StreamClient stream(server.port(), "/events?topic=rooms/*&topic=a", ada);
+  EXPECT_EQ(server->subscriptions().front().user, "ada");
+  EXPECT_EQ(questions.front().first, json::parse(R"({"action":"subscribe","topics":["rooms/*","a"]})"));
+  EXPECT_EQ(questions.front().second, "acme");
+  const std::string refused = ask(server.port(), request("GET", "/events?topic=a"));
+  EXPECT_EQ(status_of(refused), 401);
+  EXPECT_NE(refused.find("sign in first"), std::string::npos) << refused;
+  EXPECT_EQ(status_for(server.port(), "/events?topic=a", "Cookie: session=eve\r\n"), 403);
+  EXPECT_EQ(status_of(ask(server.port(), request("POST", "/events", ada, R"({"topic":"b","data":"x"})"))), 200);
+  EXPECT_EQ(questions.back().first, json::parse(R"({"action":"publish","topics":["b"]})"));
+}
+
+TEST(HttpAuthorizer, KeepsAnAnswerAsLongAsItSays) {
+  std::atomic<bool> may = true;
+  Application application([&](const httplib::Request& asked, httplib::Response& response) {
+    say(response, may ? 200 : 403, "{}",
+        asked.get_header_value("Cookie") == "kept" ? "private, max-age=600" : "no-store");
+  });
+  const auto authorizer =
+      std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url(), .max_kept = 2});
+  RunningServer server(asking(authorizer));
+  const auto status = [&](const std::string& topic, const std::string& cookie) {
+    return status_for(server.port(), "/events?topic=" + topic, "Cookie: " + cookie + "\r\n");
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(status("a", "kept"), 200);
+  EXPECT_EQ(application.asked, 1);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(status("a", "asked anew"), 200);
+  EXPECT_EQ(application.asked, 3);
+  EXPECT_EQ(status("b", "kept"), 200) << "another question";
+  EXPECT_EQ(application.asked, 4);
+  StreamClient stream(server.port(), "/events?topic=b", "Cookie: kept\r\n");
+  EXPECT_EQ(application.asked, 4);
+  EXPECT_EQ(status("c", "kept"), 200);
+  EXPECT_EQ(status("a", "kept"), 200);
+  EXPECT_EQ(application.asked, 6) << "two are kept, and the oldest was forgotten";
+  may = false;
+  EXPECT_EQ(status("a", "kept"), 200) << "it said so for ten minutes";
+  authorizer->forget();
+  EXPECT_TRUE(stream.read_to_end()) << "asked about again";
+  EXPECT_EQ(status("a", "kept"), 403);
+}
+
+TEST(HttpAuthorizer, AllowsNothingWhileTheApplicationIsAwayAndEndsNoStream) {
+  std::atomic<int> status = 200;
+  Application application([&](const httplib::Request&, httplib::Response& response) { say(response, status, "{}"); });
+  const auto authorizer = std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url()});
+  RunningServer server(asking(authorizer));
+  StreamClient stream(server.port(), "/events?topic=a");
+  status = 500;
+  const std::string refused = ask(server.port(), request("GET", "/events?topic=b"));
+  EXPECT_EQ(status_of(refused), 503);
+  EXPECT_FALSE(header_of(refused, "Retry-After").empty()) << refused;
+  const int asked = application.asked;
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(status_for(server.port(), "/events?topic=b"), 503);
+  EXPECT_LE(application.asked, asked + 20 * 1) << "it is left alone for a moment";
+  EXPECT_LT(application.asked - asked, 20);
+  authorizer->changed();
+  application.stop();
+  server->hub().publish("a", {.data = "still here"}).or_throw();
+  EXPECT_EQ(stream.next_data(), "still here");
+  EXPECT_NE(ask(server.port(), request("GET", "/events?topic=b")).find("503"), std::string::npos);
+}
+
+TEST(HttpAuthorizer, TakesNothingForAYesThatIsNone) {
+  std::string body;
+  int status = 200;
+  Application application([&](const httplib::Request&, httplib::Response& response) { say(response, status, body); });
+  for (const auto& [said, expected] : std::map<std::string, int>{
+           {"", 200},
+           {"{}", 200},
+           {R"({"until":4102444800})", 200},
+           {"no", 503},
+           {"[]", 503},
+           {R"({"user":7})", 503},
+           {"{\"user\":\"" + std::string(257, 'a') + "\"}", 503},
+           {R"({"until":"soon"})", 503},
+           {R"({"until":-1})", 503},
+           {std::string(70'000, ' '), 503},
+       }) {
+    body = said;
+    RunningServer server(asking(std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url()})));
+    EXPECT_EQ(status_for(server.port(), "/events?topic=a"), expected) << said.substr(0, 40);
+  }
+  status = 302;
+  RunningServer server(asking(std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url()})));
+  EXPECT_EQ(status_for(server.port(), "/events?topic=a"), 503);
+}
+
+TEST(HttpAuthorizer, RefusesOptionsThatCannotWork) {
+  for (const char* url : {"", "app.example", "ftp://app.example/", "http://", "http:///may", "http://u:p@app.example/",
+                          "http://app.example/a b"}) {
+    EXPECT_THROW(HttpAuthorizer({.url = url}), InvalidOption) << url;
+  }
+  EXPECT_THROW(HttpAuthorizer({.url = "http://a/", .timeout = Duration{0}}), InvalidOption);
+  EXPECT_THROW(HttpAuthorizer({.url = "http://a/", .max_at_once = 0}), InvalidOption);
+}
+
+// --- What it is told ------------------------------------------------------------------------------------------------
+
+// An application that keeps what it is told.
+class Told {
+ public:
+  Told()
+      : application_([this](const httplib::Request& asked, httplib::Response& response) {
+          const std::lock_guard lock(mutex_);
+          signatures_.push_back(asked.get_header_value("Millrace-Signature"));
+          bodies_.push_back(asked.body);
+          response.status = status_;
+          if (status_ / 100 != 2) return;
+          const json told = json::parse(asked.body);
+          for (const json& event : told["events"]) events_.push_back(event);
+        }) {}
+
+  ServerOptions options(std::function<void(const std::string&)> on_notice = nullptr) const {
+    ServerOptions options = open_to_all();
+    options.webhooks = Webhooks{.url = application_.url(), .secret = kSecret, .on_notice = std::move(on_notice)};
+    return options;
+  }
+  // The events so far, without their times.
+  std::vector<json> events() {
+    const std::lock_guard lock(mutex_);
+    std::vector<json> events = events_;
+    for (json& event : events) {
+      EXPECT_GT(event["at"], 1'600'000'000'000);
+      event.erase("at");
+    }
+    return events;
+  }
+  bool has(std::size_t count) {
+    return eventually([&] { return events().size() >= count; });
+  }
+  void answer_with(int status) {
+    const std::lock_guard lock(mutex_);
+    status_ = status;
+  }
+  std::vector<std::string> bodies() {
+    const std::lock_guard lock(mutex_);
+    return bodies_;
+  }
+  std::string signature(std::size_t index) {
+    const std::lock_guard lock(mutex_);
+    return signatures_[index];
+  }
+
+ private:
+  std::mutex mutex_;
+  int status_ = 200;
+  std::vector<std::string> signatures_;
+  std::vector<std::string> bodies_;
+  std::vector<json> events_;
+  Application application_;
+};
+
+TEST(Webhooks, TellWhoComesAndGoesAndWhatNobodyReceives) {
+  Told told;
+  {
+    RunningServer server(told.options());
+    {
+      const StreamClient stream(server.port(), "/events?topic=rooms/*&client=7f0c2b1e9a4d4c1f8e55");
+      const StreamClient poll(server.port(), "/events?mode=poll&topic=b&lastEventId=earliest");
+      server->hub().publish("rooms/1", {.data = "heard"}).or_throw();
+      server->hub().publish("users/ada", {.data = "x", .id = "own"}).or_throw();
+      EXPECT_EQ(status_of(ask(server.port(), request("POST", "/subscriptions/7f0c2b1e9a4d4c1f8e55", "",
+                                                     R"({"add":"users/*","remove":"rooms/*"})"))),
+                200);
+      server->hub().publish("users/ada", {.data = "heard"}).or_throw();
+      server->hub().finish("users/ada").or_throw();
+    }
+    ASSERT_TRUE(told.has(5));
+  }
+  const std::string client = "7f0c2b1e9a4d4c1f8e55";
+  const std::vector<json> expected = {
+      {{"event", "subscribed"}, {"topics", {"rooms/*"}}, {"client", client}, {"address", "127.0.0.1"}},
+      {{"event", "published-to-nobody"}, {"topic", "users/ada"}, {"id", "own"}},
+      {{"event", "unsubscribed"}, {"topics", {"rooms/*"}}, {"client", client}},
+      {{"event", "subscribed"}, {"topics", {"users/*"}}, {"client", client}},
+      {{"event", "unsubscribed"}, {"topics", {"users/*"}}, {"client", client}}};
+  EXPECT_EQ(told.events(), expected);
+  const std::string signature = told.signature(0);
+  const auto seconds = std::stoll(signature.substr(2));
+  EXPECT_EQ(signature, webhook_signature(kSecret, told.bodies()[0], seconds));
+}
+
+// `printf '1750000000.{}' | openssl dgst -sha256 -hmac a-secret-of-enough-bytes`
+TEST(Webhooks, AreSignedAsTheDocumentSays) {
+  EXPECT_EQ(webhook_signature("a-secret-of-enough-bytes", "{}", 1'750'000'000),
+            "t=1750000000,v1=94f5d3b3ee28cfa90658768f3ef5884cdd6eca2f28f10418ac08736f7ca8f540");
+}
+
+TEST(Webhooks, AreSentAgainUntilTheyAreTakenAndToldOnce) {
+  Told told;
+  told.answer_with(503);
+  std::mutex mutex;
+  std::vector<std::string> notices;
+  RunningServer server(told.options([&](const std::string& notice) {
+    const std::lock_guard lock(mutex);
+    notices.push_back(notice);
+  }));
+  server->hub().publish("a", {.data = "1"}).or_throw();
+  ASSERT_TRUE(eventually([&] { return told.bodies().size() >= 2; }));
+  EXPECT_TRUE(told.events().empty());
+  told.answer_with(204);
+  ASSERT_TRUE(told.has(1));
+  const auto bodies = told.bodies();
+  for (const std::string& body : bodies) EXPECT_EQ(body, bodies.front()) << "the same batch";
+  ASSERT_TRUE(eventually([&] {
+    const std::lock_guard lock(mutex);
+    return notices.size() >= 2;
+  }));
+  const std::lock_guard lock(mutex);
+  ASSERT_EQ(notices.size(), 2u);
+  EXPECT_NE(notices[0].find("status 503"), std::string::npos) << notices[0];
+  EXPECT_NE(notices[1].find("answers again"), std::string::npos) << notices[1];
+}
+
+TEST(Webhooks, HoldNobodyUpAndKeepABoundedNumber) {
+  std::mutex mutex;
+  std::vector<std::string> notices;
+  ServerOptions options = open_to_all();
+  options.webhooks =
+      Webhooks{.url = "http://127.0.0.1:9/nobody", .secret = kSecret, .on_notice = [&](const auto& notice) {
+                 const std::lock_guard lock(mutex);
+                 notices.push_back(notice);
+               }};
+  RunningServer server(options);
+  for (std::size_t i = 0; i < kMaxWebhookEvents + 100; ++i) server->hub().publish("a", {.data = "x"}).or_throw();
+  const std::string metrics = [&] {
+    std::string text;
+    for (const Metric& metric : server->metrics()) {
+      if (metric.name != "millrace_webhook_events_total") continue;
+      for (const auto& sample : metric.samples) text += std::to_string(static_cast<int>(sample.value)) + " ";
+    }
+    return text;
+  }();
+  EXPECT_EQ(metrics, "0 100 ") << "delivered, dropped";
+  EXPECT_TRUE(eventually([&] {
+    const std::lock_guard lock(mutex);
+    return std::any_of(notices.begin(), notices.end(),
+                       [](const std::string& one) { return one.find("events are dropped") != std::string::npos; });
+  }));
+  server.stop();
+}
+
+TEST(Webhooks, RefuseOptionsThatCannotWork) {
+  const auto with = [](Webhooks webhooks) {
+    ServerOptions options;
+    options.webhooks = std::move(webhooks);
+    return options;
+  };
+  EXPECT_THROW(Server(with({.url = "http://a/", .secret = "short"})), InvalidOption);
+  EXPECT_THROW(Server(with({.url = "a", .secret = kSecret})), InvalidOption);
+  EXPECT_THROW(
+      Server(with({.url = "http://a/", .secret = kSecret, .subscriptions = false, .published_to_nobody = false})),
+      InvalidOption);
+}
+
+TEST(WebhookQueue, MakesBatchesThatStayTheSameUntilTheyAreSettled) {
+  WebhookQueue queue({.events = 5, .bytes = 100, .batch_events = 2, .batch_bytes = 20});
+  for (const char* event : {"1", "2", "3"}) EXPECT_TRUE(queue.add(event));
+  EXPECT_EQ(queue.batch(), "[1,2]");
+  EXPECT_TRUE(queue.add("4"));
+  EXPECT_EQ(queue.batch(), "[1,2]");
+  queue.settle(true);
+  EXPECT_EQ(queue.batch(), "[3,4]");
+  queue.settle(false);
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(queue.statistics().delivered, 2u);
+  EXPECT_EQ(queue.statistics().dropped, 2u);
+  EXPECT_TRUE(queue.add(std::string(30, 'x')));
+  EXPECT_TRUE(queue.add("5"));
+  EXPECT_EQ(queue.batch(), "[" + std::string(30, 'x') + "]") << "at least one";
+  EXPECT_FALSE(queue.add(std::string(70, 'x'))) << "beyond its bytes";
+  for (const char* event : {"6", "7", "8"}) EXPECT_TRUE(queue.add(event));
+  EXPECT_FALSE(queue.add("9")) << "beyond their number";
+}
+
+}  // namespace
+}  // namespace millrace::test
