@@ -274,4 +274,9 @@ EventStore::Page JetStreamEventLog::read_after(std::uint64_t sequence, const Top
   return queries_->read_after(sequence, std::max(head(), sequence), filter);
 }
 
+EventStore::Page JetStreamEventLog::read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                                                Topics topics) const {
+  return queries_->read_newest(sequence, until, std::max(head(), sequence), filter, topics);
+}
+
 }  // namespace millrace

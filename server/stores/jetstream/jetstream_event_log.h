@@ -55,6 +55,8 @@ class JetStreamEventLog final : public EventStore {
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const override;
   Page read_after(std::uint64_t sequence, const TopicFilter& filter) const override;
   bool is_shared() const override { return true; }
+  Page read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                   Topics topics) const override;
   bool catch_up(std::uint64_t sequence) const override;
   void catch_up_with_others() const override { catch_up(queries_->state().head); }
   std::size_t max_event_bytes() const override;

@@ -89,6 +89,9 @@ class StreamQueries {
 
   /// Like EventStore::read_after(), for entries up to `head`.
   EventStore::Page read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) const;
+  /// As EventStore::read_newest(), of entries up to `head`.
+  EventStore::Page read_newest(std::uint64_t sequence, std::uint64_t until, std::uint64_t head,
+                               const TopicFilter& filter, EventStore::Topics topics) const;
   /// Like EventStore::finished_at().
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const;
   /// Whether the topic was finished and has begun again since the entry with this sequence.
@@ -102,6 +105,11 @@ class StreamQueries {
 
  private:
   std::string subject(char kind, std::string_view topic) const;
+  bool is_newest(const LogEntry& event, EventStore::Topics topics) const;
+  EventStore::Page newest_of_topics(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                                    EventStore::Topics topics) const;
+  EventStore::Page newest_of_page(std::uint64_t sequence, std::uint64_t until, std::uint64_t head,
+                                  const TopicFilter& filter, EventStore::Topics topics) const;
   std::string ids() const { return options_.name + "-ids"; }
   std::string index_subject(const IdKey& key) const;
   std::optional<std::uint64_t> indexed(const StreamEntry& entry, std::uint64_t oldest) const;
