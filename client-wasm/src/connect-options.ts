@@ -16,8 +16,9 @@ export type AnyOptions = ConnectOptions;
 
 /** The checked options of connect(). */
 export interface Plan {
-  readonly url: string;
-  readonly request: Asked;
+  /** It changes with the topics; so does the request's. */
+  url: string;
+  readonly request: Asked & { url: string };
   readonly transport: TransportName;
   /** undefined: all. */
   readonly types: readonly string[] | undefined;
@@ -25,6 +26,10 @@ export interface Plan {
   readonly options: AnyOptions;
   /** The server's name for the answer that streams: that of the first response with one. */
   answerName?: string | null | undefined;
+  /** Topics whose state may not have come, if the connection was lost behind the change that asked for it. */
+  unsure?: string[];
+  /** The last change of topics that was asked for, done or not. */
+  changing?: Promise<void>;
 }
 
 /** Longest time to the first byte of a server that sends it at once, in milliseconds. */
@@ -36,6 +41,7 @@ const isList = (value: unknown) => Array.isArray(value) && value.every(isString)
 const rules = (): Record<keyof AnyOptions, Rule> => ({
   ...requestRules(),
   topics: ["a string or an array of strings", (value) => isString(value) || isList(value)],
+  client: of("a string"),
   types: ["an array of strings", isList],
   signal: ["an AbortSignal", (value) => value instanceof AbortSignal],
   fetch: of("a function"),
@@ -58,6 +64,7 @@ export function planOf(url: string | URL, options: AnyOptions): Plan {
   const target = resolveUrl(url, `not a valid URL: "${url}" (a relative one needs a page around it)`);
   const { searchParams } = target;
   for (const topic of isString(topics) ? [topics as string] : topics) searchParams.append("topic", topic);
+  if (options.client) searchParams.set("client", options.client);
   const method = methodOf(options);
   const withCredentials = options.withCredentials ?? false;
   // Throws what fetch would throw on every attempt: for a GET with a body, or an invalid method.

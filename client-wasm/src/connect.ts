@@ -10,6 +10,7 @@ import { followPage, listenUntil } from "./page.js";
 import { gapType } from "./protocol.js";
 import type { SharedConnection } from "./share.js";
 import { StoredId } from "./stored-id.js";
+import type { Changeable } from "./topics.js";
 import { lazyTransport } from "./transports/lazy.js";
 import { fetchTransport } from "./transports/poll.js";
 import type { TransportListener } from "./transports/transport.js";
@@ -22,6 +23,7 @@ import type {
   OptionsFor,
   RequestHeaders,
   ServerEvent,
+  Topics,
   TransportName,
   Unstated,
 } from "./types.js";
@@ -46,7 +48,6 @@ interface Waiter {
 }
 
 class IteratedConnection extends EventTarget implements AsyncIterator<ServerEvent<unknown>> {
-  readonly url: string;
   readonly #plan: Plan;
   readonly #decode: Decoder;
   /** undefined while its code is being loaded. */
@@ -67,7 +68,6 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     this.#plan = planOf(url, options);
     const { request, policy, transport, types } = this.#plan;
     const { signal, persist, share } = options;
-    this.url = this.#plan.url;
     this.#decode = decoderOf(options, this.url);
     this.#stored = persist && new StoredId(this.url);
     this.#lastHandedOutId = this.#stored?.value || (options.lastEventId ?? "");
@@ -121,7 +121,10 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     const { types, transport, options } = this.#plan;
     const canWait = !options.share && (transport === "fetch" || transport === "poll");
     const owner: ConnectionOwner = {
-      opened: () => void this.dispatchEvent(new Event("open")),
+      opened: () => {
+        this.dispatchEvent(new Event("open"));
+        if (this.#plan.unsure) this.#change();
+      },
       received: (event) => {
         if (event.type === gapType && options.onGap) this.#tellGap(event);
         else if (!types || types.includes(event.type)) this.#push(event);
@@ -137,6 +140,28 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
       verdict: verdictBy(options, this.#plan),
     };
     return owner;
+  }
+
+  get url(): string {
+    return this.#plan.url;
+  }
+
+  /** What topics.ts changes: done where it is loaded. */
+  async #change(add?: string[], remove?: string[]): Promise<void> {
+    const owner: Changeable = {
+      plan: this.#plan,
+      connection: () => (this.#end ? undefined : (this.#connection as CoreConnection | undefined)),
+      refused: (message, status) => new ConnectionError(message, "status", status),
+    };
+    await (await import("./extras.js")).changeTopics(owner, add, remove);
+  }
+
+  get topics(): Topics {
+    return {
+      add: (...topics) => this.#change(topics),
+      remove: (...topics) => this.#change([], topics),
+      [Symbol.iterator]: () => new URL(this.url).searchParams.getAll("topic").values(),
+    };
   }
 
   get readyState(): number {

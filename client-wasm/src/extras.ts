@@ -1,5 +1,5 @@
 // Rarely needed code, in a file that is loaded on demand. EventSource needs it for its third argument, for a name and a
-// password in its URL, and if another origin does not answer; connect() for `share` and stop().
+// password in its URL, and if another origin does not answer; connect() for `share`, stop() and topics that change.
 
 import { Flag } from "./abi.js";
 import { withBasic } from "./basic.js";
@@ -15,6 +15,7 @@ import { verdictBy } from "./verdict.js";
 
 export { SharedConnection } from "./share.js";
 export { stopAnswer } from "./stop.js";
+export { changeTopics } from "./topics.js";
 export { transportOf } from "./transports/by-name.js";
 export { askAgain } from "./transports/cross-origin-fetch.js";
 

@@ -32,6 +32,7 @@ export type {
   ServerEvent,
   StandardSchema,
   StatedOptions,
+  Topics,
   TransportName,
   TypesOf,
   Unstated,

@@ -174,6 +174,12 @@ export interface ConnectOptions extends RequestOptions {
    */
   topics?: string | readonly string[];
   /**
+   * A name for the stream, added to the URL as `client`: by it `topics.add()` and `topics.remove()` find the stream at the
+   * server. If the server does not know the user, it must have at least 16 characters, drawn at random. Default: the first
+   * change draws one, and reconnects.
+   */
+  client?: string;
+  /**
    * The event types to deliver, besides `millrace.gap`. Without it, the `fetch` transport delivers all types but
    * `millrace.cursor`, which carries only the server's position, and `native` only `message`, because the browser's
    * EventSource delivers only types that it is asked for by name.
@@ -310,6 +316,8 @@ export type StatedOptions<Events, Base> = Omit<Base, "types"> & { types?: readon
 export interface Connection<Events = Record<string, string>> extends EventTarget, AsyncIterable<EventOf<Events>> {
   /** The request's URL, absolute, with the topics. */
   readonly url: string;
+  /** What it listens to: the `topic` parameters of its URL. Not to be changed with `share`. */
+  readonly topics: Topics;
   /** 0 connecting, 1 open, 2 closed: as in EventSource. */
   readonly readyState: number;
   readonly transport: TransportName;
@@ -344,6 +352,19 @@ export interface Connection<Events = Record<string, string>> extends EventTarget
     listener: ((event: ConnectionEventMap[Type]) => unknown) | EventListenerObjectOf<ConnectionEventMap[Type]>,
     options?: Parameters<EventTarget["removeEventListener"]>[2],
   ): void;
+}
+
+/** The topics of a connection to a Millrace server, to iterate over, and to change while it is open. */
+export interface Topics extends Iterable<string> {
+  /**
+   * Adds topics or patterns. The open stream gets them without losing its place; where the server cannot do that (`native`,
+   * polling, the first change of a stream without the option `client`, another server), the connection is made anew from
+   * its last ID. With `lastEventId: "latest"` the newest event of each topic that is added comes first. Rejects with a
+   * ConnectionError, and changes nothing, if the server refuses.
+   */
+  add(...topics: string[]): Promise<void>;
+  /** Removes topics or patterns, likewise. Events that were on their way may still come. */
+  remove(...topics: string[]): Promise<void>;
 }
 
 /** The events that a connection fires. */
