@@ -49,12 +49,12 @@ Life::Life(std::uint64_t seed, bool tells_story)
     if (random_.chance(30)) retained_.push_back(topic);
   }
   wires_are_wide_ = random_.chance(30);
-  const std::vector<Act> all{&Life::publish_burst,  &Life::outrun_listener, &Life::publish_again,
-                             &Life::finish,         &Life::begin,           &Life::break_wire,
-                             &Life::stall_wire,     &Life::sleep_listener,  &Life::reload_listener,
-                             &Life::close_listener, &Life::online,          &Life::restart_listener,
-                             &Life::restart_server, &Life::drain_server,    &Life::cut_network,
-                             &Life::disconnect,     &Life::add_listener};
+  const std::vector<Act> all{
+      &Life::publish_burst,   &Life::outrun_listener, &Life::publish_again, &Life::finish,
+      &Life::begin,           &Life::break_wire,      &Life::stall_wire,    &Life::sleep_listener,
+      &Life::reload_listener, &Life::close_listener,  &Life::online,        &Life::restart_listener,
+      &Life::restart_server,  &Life::drain_server,    &Life::cut_network,   &Life::disconnect,
+      &Life::add_listener,    &Life::change_topics,   &Life::look_at_state};
   for (const Act act : all) {
     if (random_.chance(50)) acts_.insert(acts_.end(), random_.between(1, 3), act);
   }
@@ -114,12 +114,14 @@ void Life::add_listener() {
     }
     return wire;
   };
+  const auto change = [this](const std::shared_ptr<Wire>& wire, const Listener::Filter& filter,
+                             const Listener::Filter& with_state) { return server_.change(wire, filter, with_state); };
   std::string story = options.name + " wants";
   for (const TopicPattern& pattern : options.filter->patterns()) story.append(" ").append(pattern.view());
   if (options.conflate) story += ", conflated to " + std::to_string(options.conflate->count()) + " ms";
   tell(story + (options.latest ? ", the state first" : "") + (options.poll ? ", by polls" : "") +
        (options.http_1_0 ? ", over HTTP/1.0" : ""));
-  listeners_.push_back(std::make_unique<Listener>(schedule_, record_, options, connect));
+  listeners_.push_back(std::make_unique<Listener>(schedule_, record_, options, connect, change));
   listeners_.back()->start(options.latest       ? protocol::kLatest
                            : random_.chance(25) ? protocol::kEarliest
                                                 : std::string_view(),
@@ -141,6 +143,48 @@ void Life::online() {
 
 void Life::restart_listener() {
   some_listener().restart();
+}
+
+void Life::change_topics() {
+  Listener& listener = some_listener();
+  if (listener.is_closed()) return;
+  std::vector<TopicPattern> patterns;
+  for (const std::string& pattern : random_.one_of(kFilters)) patterns.push_back(*TopicPattern::parse(pattern));
+  listener.listen_to(std::make_shared<const TopicFilter>(patterns), random_.next());
+}
+
+void Life::look_at_state() {
+  std::vector<TopicPattern> patterns;
+  for (const std::string& pattern : random_.one_of(kFilters)) patterns.push_back(*TopicPattern::parse(pattern));
+  const TopicFilter filter(patterns);
+  compare_state(filter, true);
+  compare_state(filter, false);
+}
+
+// What a client would get that came now, and read at once: no more, and no less.
+void Life::compare_state(const TopicFilter& filter, bool is_state) {
+  static_cast<void>(record_.oldest());  // what is too old goes, by the log's own clock
+  const test::LoneHub& hub = server_.hub();
+  const Feed::Cursor cursor = hub.resolve(protocol::kLatest, &filter, true);
+  Place place{.sequence = cursor.sequence,
+              .reads = is_state ? Place::Reads::kState : Place::Reads::kNewest,
+              .until = is_state ? cursor.state_until : UINT64_MAX,
+              .forgiven = UINT64_MAX};
+  std::vector<std::uint64_t> got;
+  for (bool is_over = is_state && place.sequence >= place.until; !is_over;) {
+    const Feed::Page page = hub.read(place, filter);
+    for (const FramePtr& frame : page.frames) got.push_back(record_.place_of(frame->sequence) - 1);
+    is_over = page.at_head || page.finished || page.through >= place.until || page.through <= place.sequence;
+    place.sequence = page.through;
+  }
+  if (got == record_.newest_of(filter, is_state)) return;
+  const auto list = [](const std::vector<std::uint64_t>& numbers) {
+    std::string text;
+    for (const std::uint64_t number : numbers) text += " " + std::to_string(number);
+    return text.empty() ? " nothing" : text;
+  };
+  throw Broken(std::string(is_state ? "the state" : "what is newest") + " is" + list(got) + ", and not" +
+               list(record_.newest_of(filter, is_state)));
 }
 
 void Life::sleep_listener() {
@@ -310,6 +354,11 @@ void Life::come_to_rest() {
   if (random_.chance(30)) outrun_listener();
   schedule_.run_until(schedule_.now() + Duration{300'000});
   server_.check_memory();
+  for (const std::vector<std::string>& texts : kFilters) {
+    std::vector<TopicPattern> patterns;
+    for (const std::string& pattern : texts) patterns.push_back(*TopicPattern::parse(pattern));
+    compare_state(TopicFilter(patterns), true);
+  }
   for (const auto& listener : listeners_) {
     if (!listener->is_closed()) listener->view().at_rest();
   }

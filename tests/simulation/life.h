@@ -58,12 +58,15 @@ class Life {
   void close_listener();
   void online();
   void restart_listener();
+  void change_topics();
+  void look_at_state();
   void restart_server();
   void drain_server();
   void cut_network();
   void disconnect();
 
   void come_to_rest();
+  void compare_state(const TopicFilter& filter, bool is_state);
   void tell(const std::string& line) { schedule_.tell(line); }
 
   Random random_;

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include "millrace/core/protocol.h"
+
 namespace millrace::simulation {
 
 namespace {
@@ -26,10 +28,12 @@ std::vector<std::string> texts_of(const std::vector<TopicPattern>& patterns) {
 
 }  // namespace
 
-Listener::Listener(Schedule& schedule, Record& record, const Options& options, Connect connect)
+Listener::Listener(Schedule& schedule, Record& record, const Options& options, Connect connect, Change change)
     : schedule_(schedule),
       options_(options),
       connect_(std::move(connect)),
+      change_(std::move(change)),
+      filter_(options.filter),
       view_(record, options.name, texts_of(options.filter->patterns()), options.latest, options.conflate.has_value()) {}
 
 void Listener::start(std::string_view last_event_id, std::uint64_t seed) {
@@ -51,6 +55,38 @@ void Listener::close() {
   tell("closes");
   state_->close();
   drop();
+}
+
+// As the npm package does it.
+void Listener::listen_to(const Filter& filter, std::uint64_t seed) {
+  std::vector<std::string> added;
+  const auto before = texts_of(filter_->patterns());
+  for (const std::string& pattern : texts_of(filter->patterns())) {
+    if (std::find(before.begin(), before.end(), pattern) == before.end()) added.push_back(pattern);
+  }
+  filter_ = filter;
+  if (!options_.latest) added.clear();
+  std::string story = "listens to";
+  for (const TopicPattern& pattern : filter->patterns()) story.append(" ").append(pattern.view());
+  if (change(added)) return tell(story + " from now on, on its stream");
+  tell(story + " from now on, by another stream");
+  view_.changes(0, texts_of(filter->patterns()), {});
+  if (added.empty()) return restart();
+  unsure_.clear();
+  drop();
+  start(protocol::kLatest, seed);
+}
+
+bool Listener::change(const std::vector<std::string>& added) {
+  if (wire_ == nullptr) return false;
+  std::vector<TopicPattern> patterns;
+  for (const std::string& pattern : added) patterns.push_back(*TopicPattern::parse(std::string_view(pattern)));
+  const auto with_state = added.empty() ? nullptr : std::make_shared<const TopicFilter>(patterns);
+  const auto place = change_(wire_, filter_, with_state);
+  if (!place) return false;
+  view_.changes(*place, texts_of(filter_->patterns()), added);
+  unsure_.insert(unsure_.end(), added.begin(), added.end());
+  return true;
 }
 
 void Listener::go_online() {
@@ -166,6 +202,16 @@ void Listener::read_head(std::string_view head) {
   if (status == 204) view_.told_that_it_is_over(number_in(head, "X-Entries: "), number_in(head, "X-Place: "));
   reading_ = status != 200 ? Reading::kEnd : options_.http_1_0 ? Reading::kBare : Reading::kSize;
   state_->handle_response(response, schedule_.now());
+  // Nobody knows whether the state had come of what was added on an earlier stream.
+  if (status == 200) {
+    std::vector<std::string> again;
+    const auto wanted = texts_of(filter_->patterns());
+    for (const std::string& pattern : std::exchange(unsure_, {})) {
+      const bool is_new = std::find(again.begin(), again.end(), pattern) == again.end();
+      if (is_new && std::find(wanted.begin(), wanted.end(), pattern) != wanted.end()) again.push_back(pattern);
+    }
+    if (!again.empty() && !change(again)) unsure_ = again;
+  }
   if (status == 503 && options_.policy.retry_on_server_error) {
     not_before_ = retry_after_ = schedule_.now() + *response.retry_after;
   }
@@ -230,7 +276,7 @@ void Listener::connect() {
   wire_is_sound_ = healed_;
   pending_.clear();
   reading_ = Reading::kHead;
-  wire_ = connect_(*this, {.filter = options_.filter,
+  wire_ = connect_(*this, {.filter = filter_,
                            .last_event_id = std::string(id),
                            .http_1_0 = options_.http_1_0,
                            .poll = options_.poll,

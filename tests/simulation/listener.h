@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "millrace/core/event_source_state.h"
 #include "millrace/server/topic_filter.h"
@@ -32,9 +33,17 @@ class Listener final : private Wire::ClientEnd {
   /// Sends a request over a wire of its own.
   using Connect = std::function<std::shared_ptr<Wire>(Wire::ClientEnd& client, const Request& request)>;
 
-  Listener(Schedule& schedule, Record& record, const Options& options, Connect connect);
+  using Filter = std::shared_ptr<const TopicFilter>;
+  /// Changes the topics of the stream on the wire, as SimulatedServer::change().
+  using Change =
+      std::function<std::optional<std::uint64_t>(const std::shared_ptr<Wire>& wire, const Filter&, const Filter&)>;
+
+  Listener(Schedule& schedule, Record& record, const Options& options, Connect connect, Change change);
 
   void start(std::string_view last_event_id, std::uint64_t seed);
+
+  /// Listens to other topics from now on: on its stream, or else by another one.
+  void listen_to(const Filter& filter, std::uint64_t seed);
 
   /// The page is loaded again: a new state machine that has kept its last event ID.
   void reload(std::uint64_t seed);
@@ -49,7 +58,7 @@ class Listener final : private Wire::ClientEnd {
   const std::string& name() const { return options_.name; }
   const std::shared_ptr<Wire>& wire() const { return wire_; }
   bool has_watchdog() const { return options_.policy.idle_timeout > Duration{0}; }
-  bool is_subscribed_to(const std::string& topic) const { return options_.filter->matches(*Topic::parse(topic)); }
+  bool is_subscribed_to(const std::string& topic) const { return filter_->matches(*Topic::parse(topic)); }
   bool is_closed() const { return state_->ready_state() == EventSourceState::ReadyState::kClosed; }
   const View& view() const { return view_; }
 
@@ -66,6 +75,7 @@ class Listener final : private Wire::ClientEnd {
   void poll();
   void act(EventSourceState::Output output);
   void connect();
+  bool change(const std::vector<std::string>& added);
   void drop();
   void expect_timeout();
   void tell(const std::string& line) { schedule_.tell(options_.name + " " + line); }
@@ -73,6 +83,9 @@ class Listener final : private Wire::ClientEnd {
   Schedule& schedule_;
   const Options options_;
   const Connect connect_;
+  const Change change_;
+  Filter filter_;
+  std::vector<std::string> unsure_;  // topics whose state may not have come
   View view_;
   std::unique_ptr<EventSourceState> state_;
   std::shared_ptr<Wire> wire_;

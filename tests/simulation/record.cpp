@@ -76,6 +76,16 @@ bool Record::is_held(std::uint64_t number) const {
   return number >= oldest() || (entries_[number].is_retained && !has_newer(number) && !is_finished_after(number));
 }
 
+std::vector<std::uint64_t> Record::newest_of(const TopicFilter& filter, bool is_state) const {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [topic, number] : newest_) {
+    if (!filter.matches(*Topic::parse(topic)) || !is_held(number)) continue;
+    if (!is_state || !is_finished_after(number)) numbers.push_back(number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
 std::size_t Record::retained_topics() const {
   std::size_t count = 0;
   for (const auto& [topic, number] : newest_) {
@@ -103,6 +113,11 @@ bool Record::is_known(std::string_view id) const {
   return place && life->second == life_begin_.size() - 1 && *place >= oldest();
 }
 
+std::optional<std::string> Record::topic_of_publishers(std::string_view id) const {
+  const auto found = publisher_ids_.find(id);
+  return found != publisher_ids_.end() ? std::optional(entries_[found->second].topic) : std::nullopt;
+}
+
 std::uint64_t Record::place_of(std::uint64_t sequence) const {
   return life_begin_.back() + sequence;
 }
@@ -119,7 +134,7 @@ std::size_t Record::frames_held() {
 View::View(Record& record, std::string name, std::vector<std::string> patterns, bool latest, bool is_conflated)
     : record_(record),
       name_(std::move(name)),
-      patterns_(std::move(patterns)),
+      patterns_{{0, std::move(patterns)}},
       latest_(latest),
       is_conflated_(is_conflated) {}
 
@@ -145,15 +160,42 @@ void View::broken(const std::string& what) const {
   throw Broken(name_ + ": " + what);
 }
 
-bool View::wants(const Entry& entry) const {
-  return std::any_of(patterns_.begin(), patterns_.end(), [&](const std::string& pattern) {
-    return TopicPattern::parse(pattern)->matches(*Topic::parse(entry.topic));
+bool View::match(const Patterns& patterns, const std::string& topic) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    return TopicPattern::parse(pattern)->matches(*Topic::parse(topic));
   });
+}
+
+bool View::wants(std::uint64_t number) const {
+  auto of = patterns_.rbegin();
+  while (of->first > number) ++of;
+  return match(of->second, record_.entries()[number].topic);
+}
+
+void View::changes(std::uint64_t place, std::vector<std::string> patterns, const std::vector<std::string>& added) {
+  if (!added.empty()) {
+    if (!adding_) adding_.emplace();
+    adding_->until = std::max(adding_->until, place);
+    adding_->patterns.insert(adding_->patterns.end(), added.begin(), added.end());
+  }
+  while (patterns_.size() > 1 && patterns_.back().first >= place) patterns_.pop_back();
+  patterns_.emplace_back(place, std::move(patterns));
+}
+
+// An event of a topic that was added, from before the stream's place, to which it comes back afterwards.
+bool View::is_added_state(std::uint64_t number) const {
+  if (!adding_ || !seen_ || number >= adding_->until) return false;
+  return match(adding_->patterns, record_.entries()[number].topic) && (number < *seen_ || !wants(number));
 }
 
 void View::connect(std::string_view last_event_id) {
   sent_id_ = last_event_id;
   entries_at_connect_ = record_.next_number();
+  if (last_event_id == protocol::kLatest) seen_.reset();  // from the beginning
+  // It asks for what it wants now; and if it was in the state of what was added, for all that is behind that.
+  patterns_ = {{0, Patterns(patterns())}};
+  const auto place = record_.place_of(last_event_id);
+  if (std::exchange(adding_, std::nullopt) && place && seen_) seen_ = std::min(*seen_, *place);
 }
 
 void View::event(const MessageEvent& event) {
@@ -166,7 +208,14 @@ void View::event(const MessageEvent& event) {
   if (entry.kind != Entry::Kind::kEvent || event.data != data_of(number, entry.size)) broken(what + " has other data");
   if (event.type != entry.type) broken(what + " has another type: " + std::string(event.type));
   if (event.last_event_id != entry.id) broken(what + " has another ID: " + std::string(event.last_event_id));
-  if (!wants(entry)) broken(what + " was never asked for");
+  if (is_added_state(number)) {
+    if (record_.is_finished_after(number, adding_->until)) broken(what + " is added, though its topic is finished");
+    std::uint64_t& last = last_.try_emplace(entry.topic, number).first->second;
+    last = std::max(last, number);
+    return;
+  }
+  if (adding_ && number >= adding_->until) adding_.reset();
+  if (!wants(number)) broken(what + " was never asked for");
   if (number < state_until_ && record_.is_finished_after(number, state_until_)) {
     broken(what + " is in the state, though its topic is finished");
   }
@@ -183,7 +232,10 @@ void View::gap(const MessageEvent& event) {
   const std::string reason = json.at("reason");
   const std::string id = json.at("lastEventId");
   if (reason == "unknown") {
-    if (id != sent_id_ || record_.is_known(id)) broken("a gap of unknown ID, where it was known: " + id);
+    // A publisher's ID counts in the topics that are asked for.
+    const auto topic = record_.topic_of_publishers(id);
+    const bool is_asked = !topic || match(patterns(), *topic);
+    if (id != sent_id_ || (is_asked && record_.is_known(id))) broken("a gap of unknown ID, where it was known: " + id);
   } else if (reason == "expired") {
     const auto place = record_.place_of(id);
     if (!place || *place >= record_.oldest()) broken("a gap where nothing was lost behind " + id);
@@ -202,7 +254,8 @@ void View::gap(const MessageEvent& event) {
 
 void View::cursor(std::string_view last_event_id) {
   const auto place = record_.place_of(last_event_id);
-  if (!place) return;  // none yet, or the word for the earliest
+  if (!place) return;                               // none yet, or the word for the earliest
+  if (adding_ && seen_ && *place < *seen_) return;  // of an event of what was added
   if (*place > record_.next_number()) broken("a cursor beyond the log: " + std::string(last_event_id));
   if (!seen_) {
     if (sent_id_.empty() && *place < entries_at_connect_) broken("begins before it has asked");
@@ -217,7 +270,7 @@ void View::cursor(std::string_view last_event_id) {
 void View::skip_to(std::uint64_t number) {
   for (std::uint64_t i = *seen_; i < number; ++i) {
     const Entry& entry = record_.entries()[i];
-    if (entry.kind != Entry::Kind::kEvent || !wants(entry) || may_skip(i)) continue;
+    if (entry.kind != Entry::Kind::kEvent || !wants(i) || may_skip(i)) continue;
     broken("event " + std::to_string(i) + " of " + entry.topic + " was skipped" +
            (record_.is_held(i) ? ", though the log has it" : " without a word"));
   }
@@ -228,36 +281,35 @@ void View::skip_to(std::uint64_t number) {
 void View::forgive(std::uint64_t number) {
   for (std::uint64_t i = *seen_; i < number; ++i) {
     if (record_.entries()[i].kind != Entry::Kind::kEvent && i < record_.oldest()) continue;
-    if (wants(record_.entries()[i]) && record_.is_held(i))
-      broken("event " + std::to_string(i) + " was given up, though the log has it");
+    if (wants(i) && record_.is_held(i)) broken("event " + std::to_string(i) + " was given up, though the log has it");
   }
 }
 
 void View::told_that_it_is_over(std::uint64_t entries_then, std::uint64_t place) const {
   const auto& entries = record_.entries();
   const std::uint64_t seen = seen_.value_or(place);
-  if (patterns_.size() == 1) {
+  if (patterns().size() == 1) {
     // What it has seen ends with a finish, or the next there is for it is one.
     for (std::uint64_t i = std::min(seen, entries_then); i-- > 0;) {
-      if (!wants(entries[i])) continue;
+      if (!wants(i)) continue;
       if (entries[i].kind == Entry::Kind::kFinish) return;
       break;
     }
     for (std::uint64_t i = seen; i < entries_then; ++i) {
-      if (!wants(entries[i])) continue;
+      if (!wants(i)) continue;
       if (entries[i].kind == Entry::Kind::kFinish) return;
       if (entries[i].kind == Entry::Kind::kEvent) broken("the end was reported before event " + std::to_string(i));
     }
     broken("the end was reported, but the topic was not finished");
   }
-  for (const std::string& topic : patterns_) {
+  for (const std::string& topic : patterns()) {
     std::uint64_t last = entries_then;
     while (last > 0 && entries[last - 1].topic != topic) --last;
     if (last == 0 || entries[last - 1].kind != Entry::Kind::kFinish)
       broken("the end was reported, but " + topic + " is not");
   }
   for (std::uint64_t i = seen; i < entries_then; ++i) {
-    if (entries[i].kind == Entry::Kind::kEvent && wants(entries[i]))
+    if (entries[i].kind == Entry::Kind::kEvent && wants(i))
       broken("the end was reported before event " + std::to_string(i));
   }
 }
@@ -265,12 +317,12 @@ void View::told_that_it_is_over(std::uint64_t entries_then, std::uint64_t place)
 void View::at_rest() const {
   for (std::uint64_t i = seen_.value_or(record_.next_number()); i < record_.next_number(); ++i) {
     const Entry& entry = record_.entries()[i];
-    if (entry.kind == Entry::Kind::kEvent && wants(entry)) broken("never got event " + std::to_string(i));
+    if (entry.kind == Entry::Kind::kEvent && wants(i)) broken("never got event " + std::to_string(i));
   }
   if (!latest_) return;
   // What it has got, folded by topic, is the log, folded by topic.
   for (const auto& [topic, number] : record_.newest()) {
-    if (!wants(record_.entries()[number]) || !record_.is_held(number) || record_.is_finished_after(number)) continue;
+    if (!match(patterns(), topic) || !record_.is_held(number) || record_.is_finished_after(number)) continue;
     const auto last = last_.find(topic);
     if (last == last_.end() || last->second != number) broken("has not the state of " + topic);
   }

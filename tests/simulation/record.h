@@ -8,12 +8,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "log/frame.h"
 #include "lone_hub.h"
 #include "millrace/core/event.h"
 #include "millrace/core/topic.h"
+#include "millrace/server/topic_filter.h"
 #include "schedule.h"
 
 namespace millrace::simulation {
@@ -62,8 +64,13 @@ class Record final : public Feed::Sink {
   bool is_finished_after(std::uint64_t number, std::uint64_t until = UINT64_MAX) const;
   /// The number of each topic's newest event in the log there is.
   const std::map<std::string, std::uint64_t, std::less<>>& newest() const { return newest_; }
+  /// Numbers of the newest events of the filter's topics that the log has, in order; without those of finished topics
+  /// if `is_state`.
+  std::vector<std::uint64_t> newest_of(const TopicFilter& filter, bool is_state) const;
   /// Topics with a retained event.
   std::size_t retained_topics() const;
+  /// The topic of the event with this ID, if it is a publisher's.
+  std::optional<std::string> topic_of_publishers(std::string_view id) const;
   /// Whether an ID can still be honoured.
   bool is_known(std::string_view id) const;
 
@@ -97,6 +104,8 @@ class View {
   /// The stream begins: with the newest event of each topic of numbers below `state_until`; it knows that what is
   /// gone below `forgiven` is gone.
   void begins(std::uint64_t state_until, std::uint64_t forgiven);
+  /// From `place` on it listens to these patterns; of those in `added`, the state comes first.
+  void changes(std::uint64_t place, std::vector<std::string> patterns, const std::vector<std::string>& added);
   /// An event was dispatched.
   void event(const MessageEvent& event);
   /// The last event ID is this now.
@@ -106,9 +115,18 @@ class View {
   /// Nothing happens any more: there must be nothing left that it has not seen.
   void at_rest() const;
 
-  bool wants(const Entry& entry) const;
+  /// Whether it wants the entry with this number, by what it listened to there.
+  bool wants(std::uint64_t number) const;
 
  private:
+  using Patterns = std::vector<std::string>;
+  struct Adding {
+    std::uint64_t until = 0;
+    Patterns patterns;
+  };
+  static bool match(const Patterns& patterns, const std::string& topic);
+  const Patterns& patterns() const { return patterns_.back().second; }
+  bool is_added_state(std::uint64_t number) const;
   void gap(const MessageEvent& event);
   void skip_to(std::uint64_t number);
   bool may_skip(std::uint64_t number) const;
@@ -118,8 +136,9 @@ class View {
 
   Record& record_;
   const std::string name_;
-  const std::vector<std::string> patterns_;
-  std::optional<std::uint64_t> seen_;  // everything below this number has been dealt with
+  std::vector<std::pair<std::uint64_t, Patterns>> patterns_;  // each from that number on
+  std::optional<Adding> adding_;                              // state that may come
+  std::optional<std::uint64_t> seen_;                         // everything below this number has been dealt with
   const bool latest_;
   const bool is_conflated_;
   std::uint64_t state_until_ = 0;

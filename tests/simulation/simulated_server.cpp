@@ -85,6 +85,7 @@ class SimulatedServer::Stream final : public Subscriber::Outlet, public TimerWhe
     const Options& options = loop_.server().options_;
     if (options.lifetime > Duration{0}) ends_at_ = loop_.server().schedule_.now() + options.lifetime;
     set_deadline();
+    polls_ = request.poll;
     subscriber_ = std::make_unique<Subscriber>(
         loop_.hub(), *this,
         Subscriber::Subscription{.filter = loop_.subscribers().shared(request.filter),
@@ -113,6 +114,17 @@ class SimulatedServer::Stream final : public Subscriber::Outlet, public TimerWhe
     subscriber_->next_interval();
   }
 
+  std::uint64_t listen_to(const std::shared_ptr<const TopicFilter>& filter,
+                          const std::shared_ptr<const TopicFilter>& with_state) {
+    SubscriberTable& table = loop_.subscribers();
+    const auto shared = table.shared(filter);
+    const std::uint64_t served = table.served(*subscriber_);
+    table.remove(*subscriber_);
+    const std::uint64_t place = subscriber_->listen_to(shared, with_state, served);
+    table.add(*subscriber_);
+    return loop_.server().record_.place_of(place);
+  }
+
   void retire(Duration retry) {
     if (phase_ == Phase::kStreaming && !subscriber_->retire(retry)) close();
   }
@@ -125,6 +137,7 @@ class SimulatedServer::Stream final : public Subscriber::Outlet, public TimerWhe
   }
 
   bool is_streaming() const { return phase_ == Phase::kStreaming; }
+  bool is_on(const std::shared_ptr<Wire>& wire) const { return wire_ == wire && is_streaming() && !polls_; }
   Wire& wire() { return *wire_; }
 
   void on_timer(TimePoint now) override {
@@ -222,6 +235,7 @@ class SimulatedServer::Stream final : public Subscriber::Outlet, public TimerWhe
   IntervalTimer interval_timer_{*this};
   std::unique_ptr<Subscriber> subscriber_;
   Phase phase_ = Phase::kStreaming;
+  bool polls_ = false;
   TimePoint ends_at_{};
   std::string rest_;
 };
@@ -371,6 +385,17 @@ void SimulatedServer::answer(const std::shared_ptr<Wire>& wire, const Request& r
     loop.add(std::move(stream));
     begun.begin(request, cursor);
   });
+}
+
+std::optional<std::uint64_t> SimulatedServer::change(const std::shared_ptr<Wire>& wire,
+                                                     const std::shared_ptr<const TopicFilter>& filter,
+                                                     const std::shared_ptr<const TopicFilter>& with_state) {
+  for (const auto& loop : loops_) {
+    for (const auto& stream : loop->streams()) {
+      if (stream->is_on(wire)) return stream->listen_to(filter, with_state);
+    }
+  }
+  return std::nullopt;
 }
 
 void SimulatedServer::disconnect_one() {

@@ -66,6 +66,12 @@ class SimulatedServer {
   /// A request arrives.
   void request(const std::shared_ptr<Wire>& wire, const Request& request);
 
+  /// The stream on the wire gets another filter; of `with_state`, which may be null, the state comes first. Returns the
+  /// number of its place; nothing if there is no such stream, or it polls.
+  std::optional<std::uint64_t> change(const std::shared_ptr<Wire>& wire,
+                                      const std::shared_ptr<const TopicFilter>& filter,
+                                      const std::shared_ptr<const TopicFilter>& with_state);
+
   /// Cuts one of the streams.
   void disconnect_one();
 
