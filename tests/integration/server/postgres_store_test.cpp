@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -133,6 +135,21 @@ TEST(PostgresOutbox, DeliversIfAndOnlyIfItsTransactionCommits) {
   EXPECT_EQ(node->find("order-2", TopicFilter({TopicPattern("orders")})), 2u);
   EXPECT_EQ(node->find("order-1", TopicFilter({TopicPattern("orders")})), std::nullopt);
   EXPECT_EQ(shop.execute("SELECT count(*) FROM millrace_outbox").number(0, 0), 0u);
+}
+
+TEST(PostgresOutbox, DeliversWhatTheDocumentsExamplePublishes) {
+  std::ifstream file(MILLRACE_SOURCE_DIR "/docs/operations.md");
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const std::size_t begin = text.find("```sql\n") + 7;
+  const std::string example = text.substr(begin, text.find("```", begin) - begin);
+  EXPECT_EQ(text.find("```sql\n", begin), std::string::npos) << "another one, which nothing runs";
+  const std::string schema = new_schema();
+  Node node(schema);
+  PgConnection shop = application(schema);
+  shop.execute("CREATE TABLE orders (id int, total numeric)");
+  shop.execute(example);
+  ASSERT_TRUE(eventually([&] { return node.entries().size() == 1; })) << example;
+  EXPECT_EQ(node.entries()[0].payload, "event: created\nid: order-17\ndata: {\"order\":17}\n\n");
 }
 
 TEST(PostgresOutbox, RefusesInTheApplicationsTransactionWhatCannotBePublished) {
