@@ -1,6 +1,7 @@
 // Runs the benchmarks of build/release: ./run bench [SCENARIO…] [--rounds N] [--streams N]. bench/README.md has the reading.
 import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { answersTable, http2Table, publish, publishParser, publishStorms, table } from "./report.mjs";
 import { scenarios } from "./scenarios.mjs";
@@ -11,6 +12,7 @@ const longestLoadMs = 90_000;
 const storesProgram = "build/release/bin/millrace_stores_benchmark";
 const http2Program = "build/release/bin/millrace_bench_http2";
 const answersProgram = "build/release/bin/millrace_bench_answers";
+const stateProgram = "build/release/bin/millrace_bench_state";
 const parserProgram = "build/release/bin/millrace_parser_benchmark";
 
 function fail(message) {
@@ -136,6 +138,29 @@ function benchmarkAnswers(answers) {
   console.log(`\n${answersTable(runs)}`);
 }
 
+// Topics, and entries of the log: it must not matter how long that is.
+function benchmarkState() {
+  const rows = [
+    [1_000, 100_000],
+    [10_000, 10_000],
+    [10_000, 100_000],
+    [10_000, 1_000_000],
+  ].map((sizes) => {
+    const args = [...sizes, 5 * rounds].map(String);
+    const { publishNs, stateMs } = JSON.parse(execFileSync(stateProgram, args, { encoding: "utf8", timeout: 300_000 }));
+    const inOrder = stateMs.toSorted((a, b) => a - b);
+    const median = inOrder[Math.floor(inOrder.length / 2)];
+    return `| ${sizes.map((size) => size.toLocaleString("en")).join(" | ")} | ${median} | ${inOrder.at(-1)} | ${publishNs} |`;
+  });
+  const head =
+    "| topics | entries of the log | median, ms | slowest, ms | publishing, ns an event |\n|---|---|---|---|---|";
+  console.log(
+    `\n${[head, ...rows].join("\n")}\n\nLoad average: ${loadavg()
+      .map((load) => load.toFixed(2))
+      .join(", ")}`,
+  );
+}
+
 function simulateStorms() {
   const output = execFileSync("build/release/bin/millrace_bench_storm", { maxBuffer: 1 << 24, encoding: "utf8" });
   console.log(publishStorms(JSON.parse(output)));
@@ -160,7 +185,7 @@ if (!Number.isInteger(rounds) || rounds < 1) fail("--rounds: expected a number f
 const streams = values.streams === undefined ? undefined : Number(values.streams);
 if (streams !== undefined && (!Number.isInteger(streams) || streams < 100))
   fail("--streams: expected a number from 100");
-const all = [...Object.keys(scenarios), "h2", "million", "answers", "stores", "parser", "storm"];
+const all = [...Object.keys(scenarios), "h2", "million", "answers", "state", "stores", "parser", "storm"];
 const chosen = positionals.length === 0 || positionals.includes("all") ? all : positionals;
 for (const name of chosen) {
   if (!all.includes(name)) fail(`unknown scenario '${name}'; expected one of ${all.join(", ")}, all`);
@@ -171,6 +196,7 @@ async function run(name) {
   if (name === "answers") return benchmarkAnswers(streams ?? 10_000);
   if (name === "parser") return benchmarkParser(args.filter(isForGoogle));
   if (name === "stores") return benchmarkStores();
+  if (name === "state") return benchmarkState();
   if (name === "storm") return simulateStorms();
   const results = [];
   for (const scenario of scenarios[name]) results.push(await measure(scenario, rounds));
