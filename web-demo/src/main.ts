@@ -161,6 +161,8 @@ class Page implements Listener {
     if (this.#begun?.has(series)) this.#begun = undefined;
     if (this.#begun) this.#begun.add(series);
     else {
+      // The second in which the page was opened is measured after that.
+      if (type === "gauges" && arrival.publishedAt - 1000 < (this.#openedAt ?? 0)) this.#past.push(arrival);
       this.#fillRiver();
       this.#river.add(arrival);
     }
