@@ -52,7 +52,7 @@ const prepare = {
       await page.fill("#chat-text", text);
       await page.press("#chat-text", "Enter");
       await page.waitForFunction(
-        (text) => document.getElementById("messages").lastElementChild?.textContent.endsWith(text),
+        (text) => [...document.getElementById("messages").children].some((said) => said.textContent.endsWith(text)),
         text,
       );
     };
