@@ -48,7 +48,7 @@ export class SharedConnection {
   readonly #owner: ConnectionOwner;
   readonly #lead: (owner: ConnectionOwner, lastEventId: string) => CoreConnection;
   readonly #name: string;
-  /** The question that is not answered yet, a new one each time: the answer to an older one is too old. 0: none. */
+  /** Number of the unanswered question, new each time, because an answer to an older one is out of date. 0: none. */
   #asked = 0;
   #channel: BroadcastChannel | undefined;
   #leaving = new AbortController();
@@ -169,7 +169,8 @@ export class SharedConnection {
         ...this.#owner,
         full: () => undefined, // a slow page must not hold up the others
         opened: () => this.#tellState(),
-        // Once an event that has come with the ID is published: nobody must take the ID for that of the one before.
+        // Only after the event that came with the ID is published, so that no page takes the ID for that of the event
+        // before.
         identified: async () => {
           await undefined;
           if (this.#core?.lastEventId !== this.lastEventId) this.#tellState();

@@ -209,9 +209,9 @@ struct AnswerInfo {
   std::chrono::system_clock::time_point begun = {};  ///< when it was begun
 };
 
-/// What became of a request to listen to an answer. The response has been made in each case.
+/// The result of a request to listen to an answer. In each case the response is complete or has begun.
 struct Resumed {
-  /// What became of it.
+  /// The kinds of results.
   enum class Outcome : std::uint8_t {
     kOpen,              ///< the response is the answer's stream
     kWhole,             ///< 204: the answer is over, and the client has all of it, so it stops
@@ -222,17 +222,17 @@ struct Resumed {
     kDraining,          ///< 503: the server drains
     kStoreUnavailable,  ///< 503: the log's store cannot be used now
   };
-  /// Says what became of it.
+  /// The result.
   Outcome outcome = Outcome::kInvalid;
-  std::string sentence = {};  ///< why there is no stream; empty for kOpen
+  std::string sentence = {};  ///< why no stream was opened; empty for kOpen
 
   /// Whether it is kOpen.
   explicit operator bool() const { return outcome == Outcome::kOpen; }
 };
 
-/// What became of a stop.
+/// The result of a stop.
 struct Stopped {
-  /// What became of it.
+  /// The kinds of results.
   enum class Outcome : std::uint8_t {
     kStopped,           ///< 204: the answer ends
     kOver,              ///< 204: it was over already, which is no error
@@ -240,7 +240,7 @@ struct Stopped {
     kUnknown,           ///< 404: there is no such answer for this client
     kStoreUnavailable,  ///< 503: another server produces it, and the store by which it is asked takes nothing now
   };
-  /// Says what became of it.
+  /// The result.
   Outcome outcome = Outcome::kUnknown;
   std::string sentence = {};  ///< what was refused, or that there was nothing to stop
 

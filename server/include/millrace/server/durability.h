@@ -1,5 +1,5 @@
 // Durability: which failures an acknowledged event survives. docs/stores.md says which store gives which level, and how
-// each was tried.
+// each was tested.
 //
 //   if (!covers(store->durability(), Durability::kDisk)) complain(std::string(name_of(store->durability())));
 #pragma once
@@ -11,12 +11,12 @@
 
 namespace millrace {
 
-/// What an event survives once its publisher has been answered. `disk` and `quorum` do not contain each other.
+/// The failures that an acknowledged event survives. Neither of `disk` and `quorum` covers the other.
 enum class Durability : std::uint8_t {
-  kMemory,         ///< `memory`: nothing; it ends with the program
-  kProcess,        ///< `process`: the end of the program, however it ends
-  kDisk,           ///< `disk`: likewise, and a power cut
-  kQuorum,         ///< `quorum`: likewise, and the loss of one of several machines; not a power cut of all of them
+  kMemory,         ///< `memory`: none; the event ends with the program
+  kProcess,        ///< `process`: the end of the program, even a crash
+  kDisk,           ///< `disk`: also a power cut
+  kQuorum,         ///< `quorum`: like `process`, and the loss of one of several machines, but not a power cut of all
   kQuorumAndDisk,  ///< `quorum+disk`: all of this
 };
 
@@ -30,13 +30,13 @@ inline constexpr std::string_view kDurabilityNames = "memory, process, disk, quo
 /// The level's name, as in HTTP answers.
 std::string_view name_of(Durability level);
 
-/// The level with this name; nothing if there is none.
+/// The level with this name; nothing for an unknown name.
 std::optional<Durability> parse_durability(std::string_view name);
 
-/// Whether an event at `level` survives all that one at `required` survives.
+/// Whether `level` survives every failure that `required` survives.
 bool covers(Durability level, Durability required);
 
-/// The level that both cover: what is certain where either may hold.
+/// The highest level that both cover, if it is unknown which of them holds.
 Durability common_level(Durability one, Durability other);
 
 }  // namespace millrace

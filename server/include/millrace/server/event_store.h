@@ -190,7 +190,7 @@ class EventStore {
     return std::max(oldest(), sequence + 1);
   }
 
-  /// Whether other programs append to the log, too.
+  /// Whether other programs also append to the log.
   virtual bool is_shared() const { return false; }
 
   /// For a log to which other programs also append: waits, for a bounded time, until on_appended has taken the entry
@@ -205,13 +205,13 @@ class EventStore {
   /// Whether it accepts events, and why not. Never waits.
   virtual StoreStatus status() const = 0;
 
-  /// What entries survive once append() has returned: publishers are told, and may require a level. May change while
-  /// the store is open, as when its servers are configured anew. A store that does not say promises nothing. Never
-  /// waits.
+  /// Which failures entries survive after append() has returned. Publishers get the level and may require one. May
+  /// change while the store is open, for example when its servers get another configuration. By default a store
+  /// promises nothing. Never waits.
   virtual Durability durability() const { return Durability::kMemory; }
 
-  /// Sentences for those who run the server: what makes acknowledgements worth less than they could be, such as a
-  /// setting of the database. Empty if there is nothing to say. Never waits.
+  /// Sentences for operators about anything that weakens acknowledgements, such as a setting of the database; may be
+  /// empty. Never waits.
   virtual std::vector<std::string> warnings() const { return {}; }
 
   /// Figures for /metrics. Never waits.

@@ -101,10 +101,10 @@ class Hub {
   /// Whether events can be retained. Not every store can.
   bool retains() const;
 
-  /// Which failures an event survives that is published now.
+  /// Which failures an event published now survives.
   Durability durability() const;
 
-  /// Why an event that must survive this cannot be published, as a sentence that begins with `durability`; nothing if
+  /// Why an event that requires this level cannot be published, as a sentence that begins with `durability`; nothing if
   /// it can.
   std::optional<std::string> refusal(Durability required) const;
 

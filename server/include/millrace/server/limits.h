@@ -52,7 +52,7 @@ inline constexpr std::size_t kMaxPublishBytes = 1024 * 1024;
 /// Longest name that a subscriber may give itself, in bytes.
 inline constexpr std::size_t kMaxClientNameBytes = 128;
 
-/// Longest SubscribeOptions::id_prefix, in bytes: it leaves room for any cursor behind it.
+/// Longest SubscribeOptions::id_prefix, in bytes: leaves room for any cursor after it.
 inline constexpr std::size_t kMaxIdPrefixBytes = 160;
 
 /// Largest note that a subscriber may have presence report, as JSON, in bytes; beyond it the answer is 400.

@@ -167,8 +167,8 @@ struct ServerOptions {
     /// With a rate: most events at once. Without a value: as many as in one second.
     std::optional<std::size_t> burst = {};
 
-    /// Least that an acknowledged event must survive. The server does not start with a store that does not promise it,
-    /// and accepts no events while the store has come to promise less (503). A single publish may require more.
+    /// The level that every acknowledged event must have. The server does not start with a store that promises less,
+    /// and refuses events (503) while its store promises less. A single publish may require more.
     Durability durability = Durability::kMemory;
   };
 

@@ -30,7 +30,7 @@ struct Published {
   Outcome outcome = Outcome::kRefused;
   std::string id = {};        ///< the publisher's, otherwise `<epoch>-<sequence>`; empty if not published or repeated
   std::string sentence = {};  ///< why it was not published; for kRefused it begins with the field's name and a colon
-  Durability durability = Durability::kMemory;  ///< which failures it survives now, if true
+  Durability durability = Durability::kMemory;  ///< which failures the event survives now, if published or repeated
 
   /// Whether the log has it: kPublished or kRepeated.
   explicit operator bool() const { return outcome == Outcome::kPublished || outcome == Outcome::kRepeated; }
@@ -69,8 +69,8 @@ struct Publication {
   Kind kind = Kind::kEvent;  ///< an event, or a mark
   /// Keeps the event beyond the log's bounds as long as it is its topic's newest and the topic is not finished.
   bool retain = false;
-  /// The least that it must survive once it is acknowledged. If the store does not promise that, it is refused, and
-  /// nothing has been published.
+  /// The level that the acknowledged event must have. If the store promises less, the event is refused, and nothing is
+  /// published.
   Durability durability = Durability::kMemory;
 };
 

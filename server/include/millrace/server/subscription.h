@@ -69,13 +69,13 @@ struct SubscribeOptions {
   /// request's `conflate` parameter, otherwise skips nothing. [docs/protocol.md, "Conflation"]
   std::optional<Duration> conflate = {};
 
-  /// Where the stream begins: behind the event with this ID, or at `earliest`, `latest` or a Hub::cursor(). Without a
-  /// value: where the request's last event ID says, otherwise now.
+  /// Where the stream begins: after the event with this ID, or at `earliest`, `latest` or a Hub::cursor(). Without a
+  /// value: after the request's last event ID, otherwise with new events.
   std::optional<std::string> last_event_id = {};
 
-  /// Goes before the cursors that the stream is given, so that a last event ID says which stream it belongs to. The
-  /// server removes it again from the last event ID of a client that resumes. Events keep their IDs: publish them with
-  /// IDs of your own that begin with it. An ID of at most kMaxIdPrefixBytes that a header can carry.
+  /// A prefix of the stream's cursors, so that a last event ID shows which stream it belongs to. The server removes the
+  /// prefix from the last event ID of a client that resumes. Events keep their IDs: publish them with IDs of your own
+  /// that begin with it. An ID of at most kMaxIdPrefixBytes that a header can carry.
   std::string id_prefix = {};
 
   /// The reconnection time at the beginning of the stream. Without a value: ServerOptions::streams.retry.

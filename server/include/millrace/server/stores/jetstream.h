@@ -38,8 +38,8 @@ struct JetStreamOptions {
   /// memory. Usually ServerOptions::history.events.
   std::uint64_t preload = kHistoryEvents;
 
-  /// Port on which the servers of the URL are asked whether they sync to their disks before they acknowledge (NATS's
-  /// `http_port`). 0: they are not asked, and the store promises no disk.
+  /// Port (NATS's `http_port`) on which the store asks the servers of the URL whether they sync to disk before they
+  /// acknowledge. 0: does not ask, and promises no disk.
   std::uint16_t monitoring_port = 8222;
 };
 
@@ -47,11 +47,10 @@ struct JetStreamOptions {
 /// stream, by default `millrace`, if it does not exist. Waits up to kStoreStartTimeout for servers that have just
 /// started.
 ///
-/// An append returns when JetStream has acknowledged it. What that is worth, durability() finds out by asking each
-/// server of the URL for its version and its `sync_interval`: Durability::kQuorum with several replicas, kDisk where
-/// all sync always, kQuorumAndDisk with both; kProcess for versions that lose acknowledged messages, or while that is
-/// not known. warnings() says why. While NATS cannot be reached the store refuses events, and tries again every
-/// kStoreRetry.
+/// An append returns when JetStream has acknowledged it. durability() depends on the version and `sync_interval` of
+/// each server of the URL: Durability::kQuorum with several replicas, kDisk if all always sync, kQuorumAndDisk with
+/// both; kProcess for versions that lose acknowledged messages, or while the answer is unknown. warnings() says why.
+/// While NATS cannot be reached, the store refuses events and tries again every kStoreRetry.
 ///
 /// Throws InvalidOption if the URL or an option is invalid, StoreUnavailable if the stream can neither be used nor
 /// created, or if a server is nats-server 2.10.20 to 2.10.22, which can lose the whole stream. No message contains the

@@ -1,5 +1,5 @@
-// open_postgres(): a store in a PostgreSQL database, which any number of servers share, and into which an application
-// publishes in its own transactions. Part `millrace::postgres`: link it.
+// open_postgres(): a store in a PostgreSQL database, which any number of servers can share, and to which an application
+// publishes in its own transactions. Link `millrace::postgres`.
 //
 //   millrace::Server server({.store = millrace::open_postgres("postgres://app@db.example/shop")});
 //
@@ -22,29 +22,29 @@ inline constexpr Duration kPostgresAnswerTimeout{5'000};
 
 /// Settings of a store in a PostgreSQL database.
 struct PostgresOptions {
-  /// How much the store keeps: of several servers, each drops what its own bounds do not allow. `bytes` counts events
-  /// with their topics and IDs, not PostgreSQL's own overhead and indexes.
+  /// How much the store keeps. If several servers share it, each drops what its own bounds do not allow. `bytes` counts
+  /// events with their topics and IDs, without PostgreSQL's overhead and indexes.
   StoreBounds bounds = {};
 
-  /// Schema of the store's tables and functions, which is created if there is none. Empty: the first of the
-  /// connection's search_path, mostly `public`. Each schema is a log of its own.
+  /// Schema of the store's tables and functions, created if it is missing. Empty: the first of the connection's
+  /// search_path, mostly `public`. Each schema is a log of its own.
   std::string schema = {};
 
-  /// How many of the newest entries the server gets when it begins to use the store, so that clients which resume are
-  /// served from memory. Usually ServerOptions::history.events.
+  /// Newest entries that the server reads when it begins to use the store, so that it serves resuming clients from
+  /// memory. Usually ServerOptions::history.events.
   std::uint64_t preload = kHistoryEvents;
 };
 
 /// Connects to `postgres://[USER[:PASSWORD]@]HOST[:PORT][,…]/DATABASE[?PARAMETER=VALUE&…]` (or `postgresql://`), as
-/// libpq reads it, and creates the tables if there are none. Uses four connections; not through a pooler that gives a
+/// libpq reads it, and creates missing tables. Uses four connections, which must not go through a pooler that gives a
 /// connection to another client after each transaction.
 ///
-/// An append returns when its transaction has been committed. What that is worth is the database's setting:
+/// An append returns when its transaction is committed. durability() depends on the database's settings:
 /// Durability::kDisk by default, kQuorumAndDisk with synchronous standbys, kProcess with `synchronous_commit = off` or
-/// `fsync = off`. While the database cannot be reached the store refuses events, and tries again every kStoreRetry.
+/// `fsync = off`. While the database cannot be reached, the store refuses events and tries again every kStoreRetry.
 ///
-/// Throws InvalidOption if the URL or an option is invalid, StoreUnavailable if the database cannot be used: what
-/// PostgreSQL says, a read-only standby, an encoding other than UTF8, or tables of a newer Millrace. No message
+/// Throws InvalidOption if the URL or an option is invalid, StoreUnavailable if the database cannot be used: PostgreSQL
+/// refuses it, it is a read-only standby, its encoding is not UTF8, or its tables are of a newer Millrace. No message
 /// contains the password.
 std::shared_ptr<EventStore> open_postgres(const std::string& url, const PostgresOptions& options = {});
 
