@@ -260,10 +260,9 @@ TEST(AnswerCrash, NoTokenIsLostDoubledOrOutOfOrder) {
     for (std::size_t i = 0; i < listeners.size(); ++i) {
       if (polled[i].fd >= 0 && polled[i].revents != 0) listeners[i]->on_readable();
     }
-    if (cut < cuts && counts.events >= next_cut) {
+    for (; cut < cuts && counts.events >= next_cut; ++cut) {
       listeners[random() % count]->disconnect();
-      ++cut;
-      next_cut = counts.events + random() % events_per_cut;
+      next_cut += random() % events_per_cut;
     }
     if (killed < kills && counts.events >= next_kill) {
       server.kill();
