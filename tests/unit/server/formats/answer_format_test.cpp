@@ -16,6 +16,7 @@
 #include "millrace/server/formats/anthropic_messages.h"
 #include "millrace/server/formats/chat_completions.h"
 #include "millrace/server/formats/error_bodies.h"
+#include "millrace/server/formats/last_events.h"
 #include "millrace/server/formats/responses.h"
 #include "millrace/server/formats/ui_messages.h"
 
@@ -342,6 +343,27 @@ TEST(UiMessages, TheLastEventsEndNoPartThatHasNotBegun) {
   };
   EXPECT_THAT(last(2), ElementsAre("abort", "[DONE]"));
   EXPECT_THAT(last(3), ElementsAre("text-end", "finish-step", "abort", "[DONE]"));
+}
+
+TEST(LastEvents, AreThoseOfTheFormatThatTheNoteNames) {
+  const auto last = [](AnswerEnd end, std::uint64_t number, std::string_view note) {
+    std::vector<std::string> types;
+    for (const OwnedAnswerEvent& event : last_events_in_format({"a1", end, "why", number, note})) {
+      const json data = json::parse(event.data, nullptr, false);
+      types.push_back(data.is_object() && data.contains("type") ? data["type"].get<std::string>() : event.type.text());
+    }
+    return types;
+  };
+  const std::string responses = ResponsesFormat(head()).note();
+  EXPECT_THAT(last(AnswerEnd::kFinished, 9, responses), IsEmpty()) << "the producer has sent its own";
+  EXPECT_THAT(last(AnswerEnd::kStopped, 9, responses), ElementsAre("response.incomplete"));
+  EXPECT_THAT(last(AnswerEnd::kAlone, 9, responses), ElementsAre("response.incomplete"));
+  EXPECT_THAT(last(AnswerEnd::kInterrupted, 9, responses), ElementsAre("response.failed"));
+  EXPECT_THAT(last(AnswerEnd::kTooLarge, 9, responses), ElementsAre("response.incomplete"));
+  EXPECT_EQ(last(AnswerEnd::kInterrupted, 1, responses).front(), "response.created") << "there is none before";
+  EXPECT_THAT(last(AnswerEnd::kStopped, 9, "no note"), ElementsAre("stopped"));
+  EXPECT_THAT(last(AnswerEnd::kInterrupted, 9, "no note"), ElementsAre("interrupted"));
+  EXPECT_THAT(last(AnswerEnd::kFailed, 9, "no note"), ElementsAre("failed"));
 }
 
 TEST(ErrorBodies, AreTheVendors) {
