@@ -41,15 +41,23 @@ bool is_on_loopback(int socket) {
          IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr) != 0;
 }
 
-std::string peer_address(int socket) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
+std::string address_text(const sockaddr_storage& address) {
   std::string host;
   int port = 0;
-  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0) {
-    numeric_address(address, length, host, port);
-  }
+  const socklen_t length = address.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  if (address.ss_family == AF_INET || address.ss_family == AF_INET6) numeric_address(address, length, host, port);
   return host;
+}
+
+sockaddr_storage peer_of(int socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &length) != 0) address.ss_family = AF_UNSPEC;
+  return address;
+}
+
+std::string peer_address(int socket) {
+  return address_text(peer_of(socket));
 }
 
 }  // namespace millrace

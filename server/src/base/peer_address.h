@@ -10,6 +10,12 @@ namespace millrace {
 /// Sets the numeric host and port of `address`; leaves them unchanged if it is not an internet address.
 void numeric_address(const sockaddr_storage& address, socklen_t length, std::string& host, int& port);
 
+/// The numeric address, without the port; empty if it is not an internet address.
+std::string address_text(const sockaddr_storage& address);
+
+/// The address of the other end; AF_UNSPEC if the connection is closed.
+sockaddr_storage peer_of(int socket);
+
 /// The numeric address of the other end, without the port; empty if the connection is closed.
 std::string peer_address(int socket);
 

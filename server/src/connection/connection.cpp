@@ -8,6 +8,7 @@
 
 #include "connection_loop.h"
 #include "handshakes.h"
+#include "http/proxy_header.h"
 #include "http2_connection.h"
 
 namespace millrace {
@@ -40,6 +41,11 @@ Connection::~Connection() {
 }
 
 void Connection::start() {
+  if (loop_.expects_proxy_header(socket())) return await_proxy_header();
+  begin();
+}
+
+void Connection::begin() {
   if (loop_.handshakes() != nullptr) return begin_handshake();
   await_first_request();
   if (!watch(kInput)) close();
@@ -63,6 +69,7 @@ Transport& Connection::transport_of_carrier() const {
 void Connection::finish(Exchange& exchange) {
   if (is_stream_ && !http2_->close_pipe(*this, exchange.output.bytes())) {
     enter(Phase::kResponding);
+    RequestSide::end_access(*this, exchange);
     return close();
   }
   requests_.finish(*this, exchange);
@@ -140,6 +147,8 @@ void Connection::close(StreamEnd reason) {
 void Connection::on_ready(std::uint32_t events) {
   if ((events & EPOLLOUT) != 0 && has_unsent() && (awaits_request() || is_streaming()) && !send_unsent()) return;
   switch (phase_) {
+    case Phase::kProxyHeader:
+      return read_proxy_header(events);
     case Phase::kHandshake:
       return loop_.handshakes()->enqueue(*this);
     case Phase::kIdle:
@@ -174,6 +183,7 @@ void Connection::on_timer(TimePoint now) {
     case Phase::kHandshake:
       loop_.handshakes()->time_out(*this);
       return close();
+    case Phase::kProxyHeader:
     case Phase::kIdle:
     case Phase::kLingering:
       return close();
@@ -197,6 +207,46 @@ bool Connection::send_unsent() {
   if (phase_ == Phase::kClosed || has_unsent()) return false;
   if (awaits_request()) watch_for(kInput);
   return true;
+}
+
+// --- The PROXY protocol ---------------------------------------------------------------------------------------------
+
+// Peeks until the header is complete, and then reads exactly the header: the bytes after it belong to the handshake or
+// to the first request. SO_RCVLOWAT keeps the socket quiet until enough bytes are there.
+void Connection::await_proxy_header() {
+  enter(Phase::kProxyHeader);
+  set_deadline(loop_.settings().options.http.head_deadline);
+  set_least_input(kProxyHeaderBegin);
+  if (!watch(kInput)) close();
+}
+
+void Connection::set_least_input(std::size_t bytes) {
+  const int least = static_cast<int>(bytes);
+  setsockopt(socket(), SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least);
+}
+
+void Connection::read_proxy_header(std::uint32_t events) {
+  std::array<char, kMaxProxyHeaderBytes> buffer;
+  const ssize_t count = ::recv(socket(), buffer.data(), buffer.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (count <= 0) return close();
+  const ProxyHeader header = millrace::read_proxy_header({buffer.data(), static_cast<std::size_t>(count)});
+  const bool has_ended = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  if (header.progress == ProxyHeader::Progress::kIncomplete && !has_ended) return set_least_input(header.bytes);
+  if (header.progress != ProxyHeader::Progress::kWhole) {
+    const ConnectionLoop::Settings& settings = loop_.settings();
+    settings.refusals->add(400, RefusalReason::kProxyHeader);
+    if (settings.on_foreign_protocol != nullptr) settings.on_foreign_protocol(RefusalReason::kProxyHeader, socket());
+    return close();
+  }
+  if (::recv(socket(), buffer.data(), header.bytes, MSG_DONTWAIT) != static_cast<ssize_t>(header.bytes)) return close();
+  set_least_input(1);
+  loop_.event_loop().remove(socket());
+  if (!header.client || loop_.set_client(*this, *header.client)) return begin();
+  // With TLS, a response before the handshake would be noise.
+  if (loop_.handshakes() != nullptr || !watch(kInput)) return close();
+  requests_.respond_last(*this, loop_.settings().answer_refused({429, "too many connections from your address",
+                                                                 RefusalReason::kAddressConnections}));
 }
 
 // --- The TLS handshake ---------------------------------------------------------------------------------------------

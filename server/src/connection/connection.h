@@ -38,15 +38,16 @@ class Http2Connection;
 class Connection final : public EventLoop::Watcher, public StreamSide {
  public:
   enum class Phase : std::uint8_t {
-    kHandshake,   ///< the TLS handshake
-    kIdle,        ///< between requests
-    kHead,        ///< receiving a request's head
-    kBody,        ///< receiving its body
-    kWorking,     ///< a worker handles the request
-    kResponding,  ///< writing the rest of the response
-    kStreaming,   ///< an event stream
-    kHttp2,       ///< HTTP/2: each stream has a Connection of its own
-    kLingering,   ///< everything is written: waits until the client closes, or for a timeout
+    kProxyHeader,  ///< waiting for the PROXY protocol to name the client
+    kHandshake,    ///< the TLS handshake
+    kIdle,         ///< between requests
+    kHead,         ///< receiving a request's head
+    kBody,         ///< receiving its body
+    kWorking,      ///< a worker handles the request
+    kResponding,   ///< writing the rest of the response
+    kStreaming,    ///< an event stream
+    kHttp2,        ///< HTTP/2: each stream has a Connection of its own
+    kLingering,    ///< everything is written: waits until the client closes, or for a timeout
     kClosed,
   };
 
@@ -79,9 +80,9 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
     leave_worker();
     StreamSide::subscribe(head, std::move(subscription), cursor, last_event_id, std::move(terms));
   }
-  void stream(std::string_view head, std::shared_ptr<EventStream::State> state) {
+  void stream(std::string_view head, std::shared_ptr<EventStream::State> state, StreamTerms terms) {
     leave_worker();
-    StreamSide::open(head, std::move(state));
+    StreamSide::open(head, std::move(state), std::move(terms));
   }
 
   /// Closes the socket at once and drops unwritten output. The client of an event stream will reconnect.
@@ -134,6 +135,10 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
   friend class ConnectionLoop;
 
   bool watch(std::uint32_t events);
+  void begin();
+  void await_proxy_header();
+  void set_least_input(std::size_t bytes);
+  void read_proxy_header(std::uint32_t events);
   void begin_handshake();
   void finish_handshake();
   void await_first_request();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/grow.h"
+#include "base/peer_address.h"
 #include "connection.h"
 #include "http2_connection.h"
 #include "hub/presence.h"
@@ -120,6 +121,24 @@ Connection& ConnectionLoop::add_stream(Http2Connection& carrier, std::uint32_t s
   return *connections_.back();
 }
 
+bool ConnectionLoop::expects_proxy_header(int socket) const {
+  const TrustedProxies* const proxies = settings_.proxies;
+  return proxies != nullptr && proxies->field() == ProxyField::kProxyProtocol && proxies->trusts(peer_of(socket));
+}
+
+bool ConnectionLoop::set_client(const Connection& connection, const sockaddr_storage& client) {
+  auto share = settings_.take_address(client);
+  if (!share) return false;
+  clients_.emplace(&connection, Client{std::make_shared<const sockaddr_storage>(client), std::move(*share)});
+  return true;
+}
+
+std::shared_ptr<const sockaddr_storage> ConnectionLoop::client_of(const Connection& connection) const {
+  if (clients_.empty()) return nullptr;
+  const auto found = clients_.find(connection.is_stream() ? &connection.http2()->root() : &connection);
+  return found == clients_.end() ? nullptr : found->second.address;
+}
+
 bool ConnectionLoop::is_running_here() const {
   return running_loop == this;
 }
@@ -156,6 +175,7 @@ std::size_t ConnectionLoop::disconnect(std::string_view client) {
     std::size_t cut = 0;
     for (StreamSide* stream : subscribed_streams()) {
       if (!stream->is_client(client)) continue;
+      stream->note_end(AccessEnd::kDisconnected);
       stream->connection().close(StreamEnd::kClosed);
       ++cut;
     }
@@ -172,7 +192,7 @@ std::size_t ConnectionLoop::disconnect(const StreamSelection& selection, const F
         stream->dismiss();
       } else {
         const Duration retry = farewell.retry.value_or(stream->reconnection_time());
-        stream->retire(random_retry(retry, retry), StreamEnd::kClosed);
+        stream->retire(random_retry(retry, retry), StreamEnd::kClosed, AccessEnd::kDisconnected);
       }
       ++ended;
     }
@@ -223,7 +243,7 @@ std::size_t ConnectionLoop::catching_up() {
 void ConnectionLoop::drain(Duration window) {
   loop_.defer([this, window] {
     drain_window_ = window;
-    for (StreamSide* stream : subscribed_streams()) retire(*stream, window);
+    for (StreamSide* stream : subscribed_streams()) retire(*stream, window, AccessEnd::kDrained);
     go_away();
   });
 }
@@ -245,12 +265,12 @@ void ConnectionLoop::look_whether_drained() {
 
 // The stream may have been on its way from a worker when drain() ran.
 void ConnectionLoop::stream_started(StreamSide& stream) {
-  if (drain_window_) return retire(stream, *drain_window_);
+  if (drain_window_) return retire(stream, *drain_window_, AccessEnd::kDrained);
   if (const StreamRightPtr right = stream.right()) settings_.on_begun_by_right(right);
 }
 
-void ConnectionLoop::retire(StreamSide& stream, Duration window) {
-  stream.retire(random_retry(stream.reconnection_time(), window), StreamEnd::kClosed);
+void ConnectionLoop::retire(StreamSide& stream, Duration window, AccessEnd noted) {
+  stream.retire(random_retry(stream.reconnection_time(), window), StreamEnd::kClosed, noted);
 }
 
 bool ConnectionLoop::joined(const TopicFilter& filter, const Presence::Listener& listener, std::string_view note) {
@@ -337,6 +357,7 @@ bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
     std::erase_if(readers_, [](const StreamSide* one) { return !one->connection().is_streaming(); });
   }
   for (Connection* connection : discarded_) {
+    if (!clients_.empty()) clients_.erase(connection);
     const std::uint32_t index = connection->index_;
     --(connection->is_refused() ? counts_.refused : counts_.open);
     if (connection->is_stream()) --counts_.http2_streams;
@@ -440,6 +461,7 @@ void ConnectionLoop::cut_slowest() {
   const PinnedBytes& pinned = feed_.pinned();
   const std::size_t enough = pinned.max() - pinned.max() / 8;
   for (auto one = slowest.begin(); one != slowest.end() && pinned.bytes() > enough; ++one) {
+    stream_of(**one).note_end(AccessEnd::kTooSlow);
     stream_of(**one).connection().close(StreamEnd::kClosed);
     (*one)->let_go();
     counters_.pinned_cuts.add(1);

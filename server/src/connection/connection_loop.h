@@ -22,6 +22,7 @@
 #include "handshakes.h"
 #include "http/cross_origin.h"
 #include "http/request_head.h"
+#include "http/trusted_proxies.h"
 #include "http2/http2_session.h"
 #include "hub/presence.h"
 #include "hub/webhook_sender.h"
@@ -94,13 +95,19 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
     std::function<void(const StreamRightPtr&)> on_begun_by_right = nullptr;
     /// Called when the loop has become drained, see is_drained(). On the loop's thread; must not wait.
     std::function<void()> on_drained = nullptr;
-    DownloadGate* downloads = nullptr;  ///< counts responses cut because clients read too slowly
-    const TlsContext* tls = nullptr;    ///< null: clear HTTP
+    const TrustedProxies* proxies = nullptr;  ///< null: trusts no proxy
+    DownloadGate* downloads = nullptr;        ///< counts responses cut because clients read too slowly
+    const TlsContext* tls = nullptr;          ///< null: clear HTTP
     TlsTerms tls_terms = {};
     /// Called for a connection that begins with a protocol that its port does not speak.
     std::function<void(RefusalReason, int socket)> on_foreign_protocol = nullptr;
-    /// Called when an HTTP/2 stream begins: returns its share of the address's quota, or nothing and why.
-    std::function<std::optional<Quota::Share>(int socket, RequestError& why_not)> admit_stream = nullptr;
+    /// Called when an HTTP/2 stream begins: returns its share of the client's quota, or nothing and why.
+    std::function<std::optional<Quota::Share>(const sockaddr_storage& peer, RequestError& why_not)> admit_stream =
+        nullptr;
+    /// Takes a share of the quota of a client behind a proxy; returns nothing if the quota is used up.
+    std::function<std::optional<Quota::Share>(const sockaddr_storage& client)> take_address = nullptr;
+    /// Returns the response to a client that may not have another connection.
+    std::function<std::string(const RequestError&)> answer_refused = nullptr;
     /// Answers a request on the loop's thread. Returns false, without having done anything, if a worker must do it.
     std::function<bool(Exchange&, std::string_view request)> serve_here = nullptr;
   };
@@ -191,6 +198,13 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   /// A reusable buffer that keeps its capacity.
   std::string& spare_output() { return spare_output_; }
 
+  // For connections that a proxy announces by the PROXY protocol.
+  bool expects_proxy_header(int socket) const;
+  /// The connection is this client's from now on. False if the client may have no more of them.
+  bool set_client(const Connection& connection, const sockaddr_storage& client);
+  /// Null if the socket's other end is the client. Of a stream of HTTP/2, that of its connection.
+  std::shared_ptr<const sockaddr_storage> client_of(const Connection& connection) const;
+
   void dispatch(std::shared_ptr<Exchange> exchange) { dispatch_(std::move(exchange)); }
   bool serve_here(Exchange& exchange, std::string_view request) {
     return settings_.serve_here != nullptr && settings_.serve_here(exchange, request);
@@ -231,11 +245,17 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
     ConnectionLoop& loop;
   };
 
+  // Of a connection behind a proxy.
+  struct Client {
+    std::shared_ptr<const sockaddr_storage> address;
+    Quota::Share share;
+  };
+
   template <typename Call>
   auto ask(const Call& call);
   void post(const FramePtr& frame) override;
   Connection& add(int socket, Quota::Share share);
-  void retire(StreamSide& stream, Duration window);
+  void retire(StreamSide& stream, Duration window, AccessEnd noted);
   void go_away();
   void look_whether_drained();
   void read_on();
@@ -286,6 +306,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   std::optional<Handshakes> handshakes_;    // nothing without TLS
   std::size_t written_ = 0;                 // sockets written to by write() in this turn
   Http2Session::SharedDecoder hpack_;
+  std::unordered_map<const Connection*, Client> clients_;  // of those that a proxy has announced
   std::vector<Http2Connection*> to_send_;
   std::vector<Http2Connection*> to_wake_;
   std::string spare_output_;

@@ -3,12 +3,15 @@
 // A worker owns it. Meanwhile the connection waits, and only the connection's loop may use the connection.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
 #include <string>
 
+#include "access_entry.h"
 #include "exchange_wire.h"
 #include "http/request_body.h"
 #include "http/request_head.h"
@@ -32,7 +35,10 @@ struct Exchange {
   BufferBudget::Share share{};  ///< memory budget for `input`, and finally for `output`
   /// Whether the body's length is unknown, or the body is not all in `input`: a worker must wait for it.
   bool is_upload() const { return head.chunked || input.size() - head.bytes < head.content_length; }
-  std::shared_ptr<ExchangeWire> wire = nullptr;  ///< used by a worker; null on a loop
+  std::shared_ptr<const sockaddr_storage> client = nullptr;  ///< behind a trusted proxy; null: the socket's other end
+  bool is_client_counted = false;                            ///< the connection has a share of the client's quota
+  AccessEntryPtr access = nullptr;                           ///< null without ServerOptions::on_access
+  std::shared_ptr<ExchangeWire> wire = nullptr;              ///< used by a worker; null on a loop
   bool on_loop = false;       ///< the loop serves the request itself: everything happens at once, and `input` is empty
   bool last_request = false;  ///< the connection has reached its maximum of requests: close it after the response
   bool is_last() const { return last_request || head.closes; }
@@ -41,6 +47,7 @@ struct Exchange {
   // The result.
   std::size_t consumed = 0;                         ///< bytes of `input` that this request takes
   ResponseOutput output{head};                      ///< what the socket has not taken yet
+  std::uint64_t sent = 0;                           ///< bytes of the response that a worker has written
   int status = 0;                                   ///< cpp-httplib's status; 0 without a response
   RefusalReason refusal = RefusalReason::kHandler;  ///< the reason, if the status is an error
   bool is_error_seen = false;                       ///< ErrorAnswers has handled the response
@@ -50,5 +57,8 @@ struct Exchange {
   std::exception_ptr failure = nullptr;  ///< thrown where cpp-httplib catches nothing, for example in a logger
   bool taken = false;                    ///< the response is an event stream: the connection belongs to the loop again
 };
+
+/// The client's address, without its port.
+std::string client_address(const Exchange& exchange);
 
 }  // namespace millrace

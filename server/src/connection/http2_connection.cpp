@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/peer_address.h"
 #include "connection.h"
 #include "connection_loop.h"
 #include "log/frame.h"
@@ -216,7 +217,8 @@ void Http2Connection::on_request(std::uint32_t id, const RequestFields& fields, 
   ++requests_;
   const ConnectionLoop::Settings& settings = loop().settings();
   RequestError error;
-  auto share = settings.admit_stream(root_.socket(), error);
+  const auto client = loop().client_of(root_);
+  auto share = settings.admit_stream(client != nullptr ? *client : peer_of(root_.socket()), error);
   if (!share) {
     settings.refusals->add(error.status, error.reason);
     return session_.refuse(*session_.find(id), error, loop().random_retry(kRetryAfter, 2 * kRetryAfter));

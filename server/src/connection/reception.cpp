@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/peer_address.h"
 #include "http/error_response.h"
 #include "shares/who.h"
 
@@ -57,7 +58,7 @@ void Reception::accept_from(int listening_socket, const std::function<void(int s
 }
 
 void Reception::accept(ConnectionLoop& loop, int socket, const sockaddr_storage& peer) {
-  auto share = per_address_.take(Who::network(peer));
+  auto share = share_of(peer);
   if (!share) {
     return refuse(loop, socket, {429, "too many connections from your address", RefusalReason::kAddressConnections});
   }
@@ -67,11 +68,8 @@ void Reception::accept(ConnectionLoop& loop, int socket, const sockaddr_storage&
   loop_for_another(loop).adopt(socket, std::move(*share));
 }
 
-std::optional<Quota::Share> Reception::admit_stream(int socket, RequestError& why_not) {
-  sockaddr_storage peer{};
-  socklen_t size = sizeof peer;
-  ::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size);
-  auto share = per_address_.take(Who::network(peer));
+std::optional<Quota::Share> Reception::admit_stream(const sockaddr_storage& peer, RequestError& why_not) {
+  auto share = share_of(peer);
   if (!share) {
     why_not = {429, "too many connections and streams from your address", RefusalReason::kAddressConnections};
     return std::nullopt;
@@ -82,6 +80,12 @@ std::optional<Quota::Share> Reception::admit_stream(int socket, RequestError& wh
   }
   ++counts_.http2_streams;
   return share;
+}
+
+// Of the connections of a proxy, the streams count, as their clients'.
+std::optional<Quota::Share> Reception::share_of(const sockaddr_storage& peer) {
+  if (parts_.proxies != nullptr && parts_.proxies->trusts(peer)) return Quota::Share();
+  return per_address_.take(Who::network(peer));
 }
 
 void Reception::refuse(ConnectionLoop& loop, int socket, const RequestError& error) {

@@ -12,6 +12,7 @@
 #include "connection_loops.h"
 #include "http/cross_origin.h"
 #include "http/request_head.h"
+#include "http/trusted_proxies.h"
 #include "millrace/core/time.h"
 #include "millrace/server/limits.h"
 #include "shares/counters.h"
@@ -44,6 +45,7 @@ class Reception {
     RefusalCounters& refusals;
     RetrySpread& retry_spread;
     const CrossOrigin& cross_origin;
+    const TrustedProxies* proxies;  ///< null: there are none
   };
 
   Reception(Bounds bounds, Parts parts)
@@ -59,8 +61,16 @@ class Reception {
   /// Refuses a client of a server that was started with httplib::Server::listen().
   void refuse(int socket);
 
-  /// Counts an HTTP/2 stream as a connection of the socket's address and of the server. Any loop.
-  std::optional<Quota::Share> admit_stream(int socket, RequestError& why_not);
+  /// Counts an HTTP/2 stream as a connection of its client's address and of the server. Any loop.
+  std::optional<Quota::Share> admit_stream(const sockaddr_storage& peer, RequestError& why_not);
+
+  /// Counts a stream behind a trusted proxy as a connection of its client's address. Any thread.
+  std::optional<Quota::Share> take_address(const sockaddr_storage& client) {
+    return per_address_.take(Who::network(client));
+  }
+
+  /// Returns the response to a client that is refused before it has sent a request, and counts the refusal. Any loop.
+  std::string answer(const RequestError& error);
 
   ConnectionCounts& counts() { return counts_; }
   const ConnectionCounts& counts() const { return counts_; }
@@ -68,7 +78,7 @@ class Reception {
  private:
   void accept(ConnectionLoop& loop, int socket, const sockaddr_storage& peer);
   void refuse(ConnectionLoop& loop, int socket, const RequestError& error);
-  std::string answer(const RequestError& error);
+  std::optional<Quota::Share> share_of(const sockaddr_storage& peer);
   ConnectionLoop& loop_for_another(ConnectionLoop& loop) const;
 
   const Bounds bounds_;

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
 #include <new>
 #include <utility>
 
+#include "base/peer_address.h"
 #include "connection.h"
 #include "connection_loop.h"
 #include "http/error_response.h"
@@ -106,6 +108,7 @@ bool RequestSide::serve_request(Connection& connection) {
                     .input = {},
                     .last_request = served_ + 1 >= connection.loop().settings().max_requests};
   exchange.head.is_http2 = connection.is_stream();
+  identify(connection, exchange);
   if (!connection.loop().serve_here(exchange, intake_->view())) {
     if (send_answers(connection)) {
       dispatch(connection, std::move(exchange));
@@ -119,6 +122,7 @@ bool RequestSide::serve_request(Connection& connection) {
     intake_.reset();
     return false;
   }
+  end_access(connection, exchange);
   append_output(std::move(exchange.output.bytes()));
   keep_alive_ = exchange.keep_alive;
   if (!keep_alive_) {
@@ -131,6 +135,24 @@ bool RequestSide::serve_request(Connection& connection) {
   connection.enter(Connection::Phase::kIdle);
   connection.set_deadline(connection.loop().settings().keep_alive);
   return true;
+}
+
+// Finds the client behind a trusted proxy, and begins the access record.
+void RequestSide::identify(Connection& connection, Exchange& exchange) const {
+  const ConnectionLoop::Settings& settings = connection.loop().settings();
+  if (const auto client = connection.loop().client_of(connection)) {
+    exchange.client = client;
+    exchange.is_client_counted = true;
+  } else if (settings.proxies != nullptr) {
+    const sockaddr_storage peer = peer_of(exchange.socket);
+    if (settings.proxies->trusts(peer)) {
+      const std::string_view head = intake_->view().substr(0, exchange.head.bytes);
+      exchange.client = std::make_shared<const sockaddr_storage>(settings.proxies->client_of(peer, head));
+    }
+  }
+  if (settings.options.on_access == nullptr) return;
+  exchange.access =
+      begin_access(settings.options, intake_->view(), client_address(exchange), connection.loop().event_loop().now());
 }
 
 // Returns false if some stay unsent: further output must wait.
@@ -166,6 +188,7 @@ void RequestSide::reject(Connection& connection, const RequestError& error, bool
                          const std::string& origin) {
   const ConnectionLoop::Settings& settings = connection.loop().settings();
   settings.refusals->add(error.status, error.reason);
+  note_rejection(connection, error.status);
   const bool is_foreign = error.reason == RefusalReason::kTls || error.reason == RefusalReason::kHttp2 ||
                           error.reason == RefusalReason::kClearText;
   if (is_foreign && settings.on_foreign_protocol != nullptr)
@@ -180,6 +203,18 @@ void RequestSide::reject(Connection& connection, const RequestError& error, bool
   intake_.reset();
   connection.enter(Connection::Phase::kResponding);
   write(connection);
+}
+
+void RequestSide::note_rejection(Connection& connection, int status) const {
+  const ServerOptions& options = connection.loop().settings().options;
+  if (options.on_access == nullptr) return;
+  const TimePoint now = connection.loop().event_loop().now();
+  const auto client = connection.loop().client_of(connection);
+  AccessEntryPtr access =
+      begin_access(options, intake_ != nullptr ? intake_->view() : std::string_view(),
+                   client != nullptr ? address_text(*client) : peer_address(connection.socket()), now);
+  access->record.status = status;
+  millrace::end_access(options, std::move(access), now);
 }
 
 void RequestSide::on_timer(Connection& connection) {
@@ -198,7 +233,16 @@ void RequestSide::on_timer(Connection& connection) {
 
 // --- Responses ------------------------------------------------------------------------------------------------------
 
+void RequestSide::end_access(Connection& connection, Exchange& exchange) {
+  if (exchange.access == nullptr) return;
+  exchange.access->record.status = exchange.status;
+  exchange.access->record.bytes = exchange.sent + exchange.output.bytes().size();
+  millrace::end_access(connection.loop().settings().options, std::move(exchange.access),
+                       connection.loop().event_loop().now());
+}
+
 void RequestSide::finish(Connection& connection, Exchange& exchange) {
+  end_access(connection, exchange);
   keep_alive_ = exchange.keep_alive;
   set_output(std::move(exchange.output.bytes()), std::move(exchange.share));
   if (keep_alive_ && exchange.consumed < exchange.input.size()) {

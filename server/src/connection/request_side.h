@@ -38,6 +38,8 @@ class RequestSide {
   void write(Connection& connection);
   /// The deadline for a request or for room has passed.
   void on_timer(Connection& connection);
+  /// Ends the exchange's access record, if there is one.
+  static void end_access(Connection& connection, Exchange& exchange);
   /// A worker has finished the exchange.
   void finish(Connection& connection, Exchange& exchange);
   /// Writes `response` as the last one.
@@ -61,6 +63,8 @@ class RequestSide {
   bool begins_http2(const Connection& connection) const;
   void process_input(Connection& connection);
   bool serve_request(Connection& connection);
+  void identify(Connection& connection, Exchange& exchange) const;
+  void note_rejection(Connection& connection, int status) const;
   void dispatch(Connection& connection, Exchange exchange);
   /// Like reject(), for a request that is no longer held.
   void reject(Connection& connection, const RequestError& error, bool is_to_head, const std::string& origin);

@@ -1,6 +1,8 @@
 // RequestStream: a StreamSide's request-scoped stream, and that stream's outlet to the connection.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -19,6 +21,8 @@ class RequestStream final : public EventStream::State::Outlet {
   void begin(std::string_view head);
   void heartbeat() { go_on(state_->heartbeat()); }
   void leave() { state_->detach(); }
+  /// Bytes that the connection has taken.
+  std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
   ssize_t write(std::string_view bytes) override;
   bool has_unsent() const override;
@@ -27,10 +31,12 @@ class RequestStream final : public EventStream::State::Outlet {
   TimePoint now() const override;
 
  private:
+  ssize_t write_somewhere(std::string_view bytes);
   void go_on(EventStream::State::Flushed flushed);
 
   StreamSide& side_;
   const std::shared_ptr<EventStream::State> state_;
+  std::atomic<std::uint64_t> bytes_ = 0;
 };
 
 }  // namespace millrace

@@ -39,10 +39,7 @@ void StreamSide::forget() {
 void StreamSide::subscribe(std::string_view head, Subscriber::Subscription subscription, const Feed::Cursor& cursor,
                            std::string_view last_event_id, StreamTerms terms) {
   if (terms.right != nullptr) terms.right->stream = this;
-  if (terms.ends_at || terms.retry || terms.on_close != nullptr || !terms.user.empty() || terms.right != nullptr ||
-      terms.is_changeable || !terms.note.empty()) {
-    terms_ = std::make_unique<StreamTerms>(std::move(terms));
-  }
+  if (terms.is_needed()) terms_ = std::make_unique<StreamTerms>(std::move(terms));
   begin();
   subscription.filter = loop().subscribers().shared(subscription.filter);
   const Duration retry = subscription.poll ? kPollRetry : reconnection_time();
@@ -63,7 +60,8 @@ void StreamSide::subscribe(std::string_view head, Subscriber::Subscription subsc
   tell_presence(!is_poll || last_event_id.empty());
 }
 
-void StreamSide::open(std::string_view head, std::shared_ptr<EventStream::State> state) {
+void StreamSide::open(std::string_view head, std::shared_ptr<EventStream::State> state, StreamTerms terms) {
+  if (terms.is_needed()) terms_ = std::make_unique<StreamTerms>(std::move(terms));
   begin();
   request_stream_ = std::make_unique<RequestStream>(*this, std::move(state));
   request_stream_->begin(head);
@@ -98,6 +96,20 @@ void StreamSide::leave(StreamEnd reason) {
   if (is_present_) loop().left(subscriber_->filter(), listener());
   if (is_told_) loop().settings().webhooks->unsubscribed(subscriber_->filter(), client_for_webhooks());
   if (terms_ != nullptr && terms_->watch != nullptr) loop().unwatch_presence(*this);
+  end_access(reason);
+}
+
+void StreamSide::note_end(AccessEnd end) {
+  if (terms_ != nullptr && terms_->access != nullptr) terms_->access->record.end = end;
+}
+
+void StreamSide::end_access(StreamEnd reason) {
+  if (terms_ == nullptr || terms_->access == nullptr) return;
+  AccessRecord& record = terms_->access->record;
+  if (request_stream_ != nullptr) record.bytes = request_stream_->bytes();
+  constexpr AccessEnd kOf[] = {AccessEnd::kClientLeft, AccessEnd::kFinished, AccessEnd::kExpired, AccessEnd::kStopped};
+  if (record.end == AccessEnd::kAnswered) record.end = kOf[static_cast<std::size_t>(reason)];
+  millrace::end_access(loop().settings().options, std::move(terms_->access), loop().event_loop().now());
 }
 
 void StreamSide::stop_counting() {
@@ -162,10 +174,12 @@ bool StreamSide::end_interval(TimePoint now) {
 void StreamSide::on_timer(TimePoint now) {
   if (terms_ != nullptr && terms_->next_interval && !end_interval(now)) return;
   if (terms_ != nullptr && terms_->ends_at && now >= *terms_->ends_at) {
-    return retire(loop().random_retry(reconnection_time(), reconnection_time()), StreamEnd::kLifetime);
+    return retire(loop().random_retry(reconnection_time(), reconnection_time()), StreamEnd::kLifetime,
+                  AccessEnd::kExpired);
   }
   if (!connection().is_stream() &&
       client_.is_lost(connection().socket(), now, loop().settings().options.streams.unacknowledged_timeout)) {
+    note_end(AccessEnd::kVanished);
     return connection().close();
   }
   if (now >= heartbeat_at_) {
@@ -180,14 +194,16 @@ void StreamSide::on_timer(TimePoint now) {
   if (is_open()) set_timer();
 }
 
-void StreamSide::retire(Duration retry, StreamEnd reason) {
+void StreamSide::retire(Duration retry, StreamEnd reason, AccessEnd noted) {
   end_reason_ = reason;
+  note_end(noted);
   // A client that is cut keeps its reconnection time.
   if (!subscriber_->retire(retry)) connection().close(reason);
 }
 
 void StreamSide::dismiss() {
   end_reason_ = StreamEnd::kClosed;
+  note_end(AccessEnd::kDisconnected);
   subscriber_->dismiss();
 }
 
@@ -271,7 +287,8 @@ bool StreamSide::is_selected(const StreamSelection& selection) const {
 void StreamSide::settle_right(const Authorizer::Decision& decision) {
   if (!is_open() || decision.is_unavailable()) return;
   if (!decision.is_allowed()) {
-    return retire(loop().random_retry(reconnection_time(), reconnection_time()), StreamEnd::kLifetime);
+    return retire(loop().random_retry(reconnection_time(), reconnection_time()), StreamEnd::kLifetime,
+                  AccessEnd::kRevoked);
   }
   terms_->ends_at.reset();
   if (decision.until()) terms_->ends_at = loop().event_loop().now() + time_until(*decision.until());
@@ -285,12 +302,13 @@ Duration StreamSide::reconnection_time() const {
 SubscriptionInfo StreamSide::info() const {
   std::vector<std::string> topics;
   for (const TopicPattern& pattern : subscriber_->filter().patterns()) topics.emplace_back(pattern.view());
-  return {.topics = std::move(topics),
-          .client = std::string(subscriber_->client()),
-          .user = terms_ != nullptr ? terms_->user : std::string(),
-          .address = peer_address(connection().socket()),
-          .age = loop().event_loop().now() - opened_at_,
-          .live = subscriber_->is_live()};
+  return {
+      .topics = std::move(topics),
+      .client = std::string(subscriber_->client()),
+      .user = terms_ != nullptr ? terms_->user : std::string(),
+      .address = terms_ != nullptr && !terms_->address.empty() ? terms_->address : peer_address(connection().socket()),
+      .age = loop().event_loop().now() - opened_at_,
+      .live = subscriber_->is_live()};
 }
 
 void StreamSide::read_on() {
@@ -385,11 +403,14 @@ void StreamSide::on_gap() {
 
 void StreamSide::count_delivery(std::span<const FramePtr> frames, std::size_t sent, std::size_t bytes) {
   loop().counters().bytes.add(sent);
+  AccessRecord* const record = terms_ != nullptr && terms_->access != nullptr ? &terms_->access->record : nullptr;
+  if (record != nullptr) record->bytes += sent;
   // Frames without an event are written alone. Frames that did not fit are counted when they are sent.
   if (!frames.front()->topic) return;
   std::size_t whole = frames.size();
   while (whole > 0 && bytes > sent) bytes -= frames[--whole]->wire(subscriber_->form()).size();
   loop().counters().deliveries.add(whole);
+  if (record != nullptr) record->events += whole;
 }
 
 void StreamSide::put_off_heartbeat() {

@@ -14,10 +14,12 @@
 #include <string_view>
 #include <utility>
 
+#include "access_entry.h"
 #include "hub/presence.h"
 #include "hub/webhook_sender.h"
 #include "millrace/server/authorizer.h"
 #include "millrace/server/subscription.h"
+#include "shares/quota.h"
 #include "signs_of_life.h"
 #include "stream/event_stream_state.h"
 #include "stream/subscriber.h"
@@ -42,7 +44,15 @@ struct StreamTerms {
   StreamRightPtr right = nullptr;                    ///< null unless an authorizer must be asked again
   bool is_changeable = false;                        ///< the client may change the topics, by the stream's name
   std::optional<TimePoint> next_interval = {};       ///< for a subscriber that gets events at intervals
-  TimePoint looks_at{};  ///< for such a subscriber: when its timer is due for everything else
+  TimePoint looks_at{};      ///< for such a subscriber: when its timer is due for everything else
+  std::string address = {};  ///< the client's behind a proxy; empty: the socket's other end
+  std::shared_ptr<Quota::Share> address_share = nullptr;  ///< share of that client's quota
+  AccessEntryPtr access = nullptr;                        ///< null without ServerOptions::on_access
+
+  bool is_needed() const {
+    return ends_at || retry || on_close != nullptr || !user.empty() || right != nullptr || is_changeable ||
+           !note.empty() || !address.empty() || access != nullptr;
+  }
 };
 
 class StreamSide : public Subscriber::Outlet {
@@ -53,20 +63,23 @@ class StreamSide : public Subscriber::Outlet {
   /// Turns the connection into a subscription or a request-scoped stream; `head` is the response's head.
   void subscribe(std::string_view head, Subscriber::Subscription subscription, const Feed::Cursor& cursor,
                  std::string_view last_event_id, StreamTerms terms);
-  void open(std::string_view head, std::shared_ptr<EventStream::State> state);
+  void open(std::string_view head, std::shared_ptr<EventStream::State> state, StreamTerms terms);
 
   void on_ready(std::uint32_t events);
   void on_timer(TimePoint now);
 
   /// The stream is over, for any reason: runs the callbacks that wait for the end.
   void leave(StreamEnd reason);
+  /// Sets the end in the access record; without it, leave() derives the end from its reason. Call it before the stream
+  /// ends.
+  void note_end(AccessEnd end);
   /// Stops counting it as an open stream. A stream that has ended counts until its last bytes are written or dropped.
   void stop_counting();
 
   // For a subscription -----------------------------------------------------------------------------------------------
 
   /// Ends it; the client should reconnect after `retry`.
-  void retire(Duration retry, StreamEnd reason);
+  void retire(Duration retry, StreamEnd reason, AccessEnd noted);
   /// Ends it; the client is not to come back. One that does not read now is told so when it does.
   void dismiss();
   /// Lets its subscriber read on from the log; called when its turn has come.
@@ -121,6 +134,7 @@ class StreamSide : public Subscriber::Outlet {
   WebhookSender::Client client_for_webhooks() const;
   void begin_intervals();
   bool end_interval(TimePoint now);
+  void end_access(StreamEnd reason);
   void put_off_heartbeat();
   void set_timer();
   std::size_t took(std::span<const FramePtr> frames, std::size_t bytes, std::size_t taken);

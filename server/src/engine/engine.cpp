@@ -12,7 +12,6 @@
 #include "log/pinned_bytes.h"
 #include "millrace/server/invalid_option.h"
 #include "routes/metrics.h"
-#include "routes/operation_routes.h"
 
 namespace millrace {
 
@@ -32,6 +31,11 @@ std::unique_ptr<TlsContext> tls_context(const ServerOptions& options,
   std::vector<std::string> protocols{"http/1.1"};
   if (options.http.http2) protocols.insert(protocols.begin(), "h2");
   return TlsContext::make(tls, std::move(protocols));
+}
+
+std::optional<TrustedProxies> proxies_in(const ServerOptions& options) {
+  if (options.proxies.trusted.empty()) return std::nullopt;
+  return TrustedProxies(options.proxies.trusted, options.proxies.field);
 }
 
 // `1 / share` of the workers, at least one.
@@ -60,6 +64,7 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
              .store = options.store,
              .on_store_status = [this](const StoreStatus& status) { status_report_.tell(status); }}),
       admission_(options_, random_seed()),
+      proxies_(proxies_in(options)),
       buffers_(std::make_shared<BufferBudget>(options.http.max_buffered_bytes)),
       stream_buffers_(std::make_shared<StreamBuffers>(buffers_)),
       reception_({.connections = options.shares.max_connections,
@@ -69,7 +74,8 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
                  {.loops = loops_,
                   .refusals = refusals_,
                   .retry_spread = admission_.retry_spread(),
-                  .cross_origin = admission_.cross_origin()}),
+                  .cross_origin = admission_.cross_origin(),
+                  .proxies = proxies_ ? &*proxies_ : nullptr}),
       uploads_(options.threads.max_uploads.value_or(part_of(options.threads.workers, 2))),
       downloads_(options.threads.max_downloads.value_or(part_of(options.threads.workers, 4))),
       dispatch_({.workers = workers_,
@@ -87,6 +93,7 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
       streams_(feed_, options_, admission_.retry_spread(),
                {.is_draining = [this] { return draining_.load(); },
                 .run_on_worker = [this](std::function<void()> call) { workers_.run_callback(std::move(call)); },
+                .take_address = [this](const sockaddr_storage& client) { return reception_.take_address(client); },
                 .buffers = stream_buffers_}),
       routes_(hub_, options_, admission_, *rights_, streams_),
       topic_changes_(admission_, *rights_,
@@ -107,37 +114,47 @@ void Engine::add_events(const std::string& path) {
   events_paths_.push_back(path);
 }
 
-void Engine::add_operations() {
-  OperationRoutes::add_to(
-      guarded_, {.hub = hub_,
-                 .is_draining = [this] { return draining_.load(); },
-                 .metrics = [this] { return metrics(); },
-                 .metrics_format = options_.metrics,
-                 .subscriptions = [this] { return loops_.subscriptions(); },
-                 .disconnect = [this](const StreamSelection& selection,
-                                      const Farewell& farewell) { return loops_.disconnect(selection, farewell); }});
+OperationRoutes::Ports Engine::operation_ports() {
+  return {.hub = hub_,
+          .is_draining = [this] { return draining_.load(); },
+          .metrics = [this] { return metrics(); },
+          .metrics_format = options_.metrics,
+          .subscriptions = [this] { return loops_.subscriptions(); },
+          .disconnect = [this](const StreamSelection& selection,
+                               const Farewell& farewell) { return loops_.disconnect(selection, farewell); }};
+}
+
+void Engine::add_health() {
+  OperationRoutes::add_health_to(guarded_, operation_ports());
+}
+
+void Engine::add_operations_to(GuardedRoutes& routes) {
+  OperationRoutes::add_to(routes, operation_ports());
 }
 
 ConnectionLoop::Settings Engine::loop_settings(const HttplibInsides& insides) {
-  return {
-      .options = options_,
-      .read_timeout = insides.read_timeout,
-      .write_timeout = insides.write_timeout,
-      .keep_alive = Duration{1000 * insides.keep_alive_seconds},
-      .max_requests = insides.keep_alive_count,
-      .refusals = &refusals_,
-      .presence = presence_.get(),
-      .webhooks = webhooks_.get(),
-      .buffers = buffers_.get(),
-      .cross_origin = &admission_.cross_origin(),
-      .on_begun_by_right = [this](const StreamRightPtr& right) { rights_->begun(right); },
-      .on_drained = [this] { gradual_stop_.wake(); },
-      .downloads = &downloads_,
-      .tls = tls_.get(),
-      .tls_terms = tls_terms(),
-      .on_foreign_protocol = [this](RefusalReason reason, int socket) { report_foreign_protocol(reason, socket); },
-      .admit_stream = [this](int socket, RequestError& why_not) { return reception_.admit_stream(socket, why_not); },
-      .serve_here = [this](Exchange& exchange, std::string_view request) { return serve_here(exchange, request); }};
+  return {.options = options_,
+          .read_timeout = insides.read_timeout,
+          .write_timeout = insides.write_timeout,
+          .keep_alive = Duration{1000 * insides.keep_alive_seconds},
+          .max_requests = insides.keep_alive_count,
+          .refusals = &refusals_,
+          .presence = presence_.get(),
+          .webhooks = webhooks_.get(),
+          .buffers = buffers_.get(),
+          .cross_origin = &admission_.cross_origin(),
+          .on_begun_by_right = [this](const StreamRightPtr& right) { rights_->begun(right); },
+          .on_drained = [this] { gradual_stop_.wake(); },
+          .proxies = proxies_ ? &*proxies_ : nullptr,
+          .downloads = &downloads_,
+          .tls = tls_.get(),
+          .tls_terms = tls_terms(),
+          .on_foreign_protocol = [this](RefusalReason reason, int socket) { report_foreign_protocol(reason, socket); },
+          .admit_stream = [this](const sockaddr_storage& peer,
+                                 RequestError& why_not) { return reception_.admit_stream(peer, why_not); },
+          .take_address = [this](const sockaddr_storage& client) { return reception_.take_address(client); },
+          .answer_refused = [this](const RequestError& error) { return reception_.answer(error); },
+          .serve_here = [this](Exchange& exchange, std::string_view request) { return serve_here(exchange, request); }};
 }
 
 void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "connection/reception.h"
 #include "gradual_stop.h"
 #include "http/foreign_protocol.h"
+#include "http/trusted_proxies.h"
 #include "httplib/request_dispatch.h"
 #include "httplib/workers.h"
 #include "hub/presence.h"
@@ -27,6 +29,7 @@
 #include "routes/event_routes.h"
 #include "routes/guarded_routes.h"
 #include "routes/metric_sources.h"
+#include "routes/operation_routes.h"
 #include "routes/rights_review.h"
 #include "routes/stream_opener.h"
 #include "routes/topic_changes.h"
@@ -49,7 +52,11 @@ class Engine {
 
   /// `path` is an events route.
   void add_events(const std::string& path);
-  void add_operations();
+  void add_operations() { add_operations_to(guarded_); }
+  /// Only those by which others see whether the server is well.
+  void add_health();
+  /// The routes, about this engine, of another one.
+  void add_operations_to(GuardedRoutes& routes);
 
   void start(std::unique_ptr<httplib::TaskQueue> workers);
   void stop();
@@ -81,6 +88,7 @@ class Engine {
   const StreamOpener& streams() const { return streams_; }
 
  private:
+  OperationRoutes::Ports operation_ports();
   ConnectionLoop::Settings loop_settings(const HttplibInsides& insides);
   bool serve_here(Exchange& exchange, std::string_view request);
   void report_foreign_protocol(RefusalReason reason, int socket);
@@ -100,6 +108,7 @@ class Engine {
   Feed feed_;
   Hub hub_{feed_, options_.history.retain, options_.publishing.durability};
   Admission admission_;
+  const std::optional<TrustedProxies> proxies_;  // nothing if there are none
   const std::shared_ptr<BufferBudget> buffers_;  // streams may outlive the server
   const std::shared_ptr<StreamBuffers> stream_buffers_;
   ConnectionLoops loops_;

@@ -13,8 +13,8 @@ namespace millrace {
 
 class ForeignProtocols {
  public:
-  /// Counts one more connection, from `address`, that began with what `reason` names (kTls, kHttp2 or kClearText).
-  /// Returns a sentence for the log, unless there was one less than kForeignProtocolNoticeInterval ago.
+  /// Counts one more connection, from `address`, that began with what `reason` names (kTls, kHttp2, kClearText or
+  /// kProxyHeader). Returns a sentence for the log, unless there was one less than kForeignProtocolNoticeInterval ago.
   std::optional<std::string> add(RefusalReason reason, const std::string& address, TimePoint now);
 
  private:

@@ -230,6 +230,7 @@ void ExchangeStream::flush(std::size_t may_stay) {
     if (count > 0) {
       sent += static_cast<std::size_t>(count);
       sent_ += static_cast<std::uint64_t>(count);
+      exchange_.sent += static_cast<std::uint64_t>(count);
     } else if (count < 0) {
       failed_ = true;
     } else if (may_leave()) {
@@ -302,6 +303,11 @@ ssize_t ExchangeStream::write_websocket(std::string_view bytes) {
 // --- Addresses ------------------------------------------------------------------------------------------------------
 
 void ExchangeStream::get_remote_ip_and_port(std::string& ip, int& port) const {
+  if (exchange_.client != nullptr) {
+    ip = address_text(*exchange_.client);
+    port = 0;  // proxies do not say
+    return;
+  }
   address_of(exchange_.socket, ::getpeername, ip, port);
 }
 void ExchangeStream::get_local_ip_and_port(std::string& ip, int& port) const {

@@ -51,6 +51,7 @@ void RequestDispatch::serve(std::shared_ptr<Exchange> exchange) {
 void RequestDispatch::refuse(const std::shared_ptr<Exchange>& exchange, RefusalReason reason,
                              std::string_view sentence) {
   parts_.refusals.add(503, reason);
+  exchange->status = 503;
   exchange->output.append(error_response({503, sentence}, parts_.retry_spread.draw(),
                                          parts_.cross_origin.lines_for(origin_in(exchange->input))));
   exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
@@ -68,6 +69,7 @@ void RequestDispatch::serve_on_worker(const std::shared_ptr<Exchange>& exchange)
   if (exchange->taken) return;
   exchange->loop.defer([exchange, served] {
     if (served) return exchange->connection.finish(*exchange);
+    RequestSide::end_access(exchange->connection, *exchange);
     exchange->connection.close();  // how much of the response was sent is unknown
   });
 }

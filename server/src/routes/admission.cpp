@@ -18,6 +18,11 @@ bool contains(const std::vector<std::string>& texts, const std::string& text) {
   return std::find(texts.begin(), texts.end(), text) != texts.end();
 }
 
+Who publisher_of(const Exchange& exchange, const std::string& user) {
+  if (user.empty() && exchange.client != nullptr) return Who::network(*exchange.client);
+  return Who::of(exchange.socket, user);
+}
+
 void check_names(const ServerOptions& options) {
   for (const std::string& host : options.http.allowed_hosts) {
     if (host.empty() || host != host_name(host)) {
@@ -102,6 +107,9 @@ std::optional<Authorizer::Decision> Admission::allow(const httplib::Request& req
     return std::nullopt;
   }
   Authorizer::Decision decision = options_.authorizer->decide(request, action, topics);
+  if (Exchange* const exchange = HttplibBridge::find_exchange(request); exchange != nullptr && exchange->access) {
+    exchange->access->record.user = decision.user();
+  }
   if (decision.is_allowed()) return decision;
   if (decision.is_unavailable()) {
     response.set_header("Retry-After", retry_spread_.draw());
@@ -131,7 +139,7 @@ bool Admission::take_events(const httplib::Request& request, const std::string& 
                             httplib::Response& response) {
   if (!options_.publishing.rate) return true;
   const Duration wait =
-      publishing_.take(Who::of(HttplibBridge::exchange_of(request).socket, user), events, monotonic_now());
+      publishing_.take(publisher_of(HttplibBridge::exchange_of(request), user), events, monotonic_now());
   if (wait == Duration{0}) return true;
   response.set_header("Retry-After", retry_spread_.draw(wait));
   refuse(request, response, 429, RefusalReason::kPublishRate,

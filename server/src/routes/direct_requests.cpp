@@ -7,7 +7,6 @@
 #include <optional>
 #include <utility>
 
-#include "base/peer_address.h"
 #include "httplib/direct_exchange.h"
 #include "httplib/failure_handler.h"
 #include "httplib/httplib_bridge.h"
@@ -104,7 +103,7 @@ bool DirectRequests::serve(Exchange& exchange, std::string_view request_bytes) c
       head.substr(line->method.size() + 1, line_end - line->method.size() - std::string_view("  HTTP/1.1").size());
   request.version = "HTTP/1.1";
   if (!line->query.empty()) read_query(line->query, request.params);
-  if (needs_address_) request.remote_addr = peer_address(exchange.socket);
+  if (needs_address_ || exchange.client != nullptr) request.remote_addr = client_address(exchange);
   HttplibBridge::attach(request, exchange, nullptr);
 
   assert(exchange.input.empty() && !exchange.taken);

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "base/process_figures.h"
+
 namespace millrace {
 
 namespace {
@@ -100,11 +102,32 @@ Metric latency(const MetricsSnapshot& snapshot) {
   return metric;
 }
 
+Metric build_info() {
+  return family("millrace_build_info", "The version", Metric::Kind::kGauge,
+                {{.labels = {{"version", MILLRACE_VERSION}}, .value = 1}});
+}
+
+// By the names that client libraries of Prometheus have for them.
+void add_process(std::vector<Metric>& families) {
+  const auto figures = process_figures();
+  if (!figures) return;
+  families.push_back(family("process_cpu_seconds_total", "CPU time of the process", Metric::Kind::kCounter,
+                            {{.value = figures->cpu_seconds}}));
+  families.push_back(family("process_start_time_seconds", "When the process began, in seconds since 1970",
+                            Metric::Kind::kGauge, {{.value = figures->start_time_seconds}}));
+  families.push_back(gauge("process_resident_memory_bytes", "Memory of the process", figures->resident_bytes));
+  families.push_back(gauge("process_virtual_memory_bytes", "Addresses of the process", figures->virtual_bytes));
+  families.push_back(gauge("process_open_fds", "File descriptors open", figures->open_descriptors));
+  families.push_back(gauge("process_max_fds", "Most file descriptors", figures->max_descriptors));
+  families.push_back(gauge("process_threads", "Threads of the process", figures->threads));
+}
+
 }  // namespace
 
 std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
   const Hub::Statistics& hub = snapshot.hub;
   std::vector<Metric> families{
+      build_info(),
       gauge("millrace_connections", "Connections open", snapshot.connections),
       gauge("millrace_http2_streams", "Requests and event streams open over HTTP/2", snapshot.http2_streams),
       gauge("millrace_streams", "Event streams open, the request-scoped ones included", snapshot.streams),
@@ -164,6 +187,7 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
     families.push_back(
         counter("millrace_store_failures_total", "Times the store began to refuse events", hub.store->failures));
   }
+  add_process(families);
   return families;
 }
 

@@ -61,7 +61,7 @@ void disconnect(const Ports& ports, const Request& request, Response& response,
 
 }  // namespace
 
-void OperationRoutes::add_to(GuardedRoutes& routes, const Ports& ports) {
+void OperationRoutes::add_health_to(GuardedRoutes& routes, const Ports& ports) {
   routes.add({.method = "GET",
               .path = "/healthz",
               .right = GuardedRoute::no_right,
@@ -71,6 +71,10 @@ void OperationRoutes::add_to(GuardedRoutes& routes, const Ports& ports) {
        .path = "/readyz",
        .right = GuardedRoute::no_right,
        .handler = [ports](const Request& request, Response& response) { tell_ready(ports, request, response); }});
+}
+
+void OperationRoutes::add_to(GuardedRoutes& routes, const Ports& ports) {
+  add_health_to(routes, ports);
   routes.add({.method = "GET",
               .path = "/metrics",
               .right = GuardedRoute::no_right,

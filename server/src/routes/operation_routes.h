@@ -30,6 +30,8 @@ class OperationRoutes {
   };
 
   static void add_to(GuardedRoutes& routes, const Ports& ports);
+  /// Only `/healthz` and `/readyz`.
+  static void add_health_to(GuardedRoutes& routes, const Ports& ports);
 };
 
 }  // namespace millrace

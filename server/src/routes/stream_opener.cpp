@@ -79,6 +79,15 @@ Subscribed StreamOpener::refuse_for_now(const httplib::Request& request, httplib
   return {outcome, std::string(sentence)};
 }
 
+// What a stream keeps of the exchange that it comes from.
+StreamTerms StreamOpener::terms_of(Exchange& exchange) const {
+  StreamTerms terms;
+  if (exchange.client != nullptr) terms.address = client_address(exchange);
+  terms.access = std::move(exchange.access);
+  if (terms.access != nullptr) terms.access->record.status = 200;
+  return terms;
+}
+
 Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
                               Route route) const {
   Exchange& exchange = HttplibBridge::exchange_of(request);
@@ -96,6 +105,17 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
     response.status = 204;
     return {Outcome::kFinished, "an administrator has ended the client's stream for good"};
   }
+  std::shared_ptr<Quota::Share> address_share;
+  if (exchange.client != nullptr && !exchange.is_client_counted) {
+    auto share = ports_.take_address(*exchange.client);
+    if (!share) {
+      refuse(request, response, 429, RefusalReason::kAddressConnections,
+             "too many connections and streams from your address");
+      response.set_header("Retry-After", retry_spread_.draw());
+      return {Outcome::kTooMany, "the client's address has its share of connections and streams"};
+    }
+    address_share = std::make_shared<Quota::Share>(std::move(*share));
+  }
   const Feed::Cursor cursor = feed_.resolve(plan.last_event_id, plan.filter.get(), plan.latest);
   if (feed_.is_over(cursor, *plan.filter)) {
     response.status = 204;  // [WHATWG 9.2.4] the client does not reconnect
@@ -112,13 +132,21 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
   if (is_gzip(plan.form)) response.set_header("Content-Encoding", "gzip");
   std::optional<std::string> head = HttplibBridge::take_response(request, response);
   if (!head) return {Outcome::kHeadOnly, "the request is HEAD"};
-  StreamTerms terms{.user = options.user,
-                    .note = options_.streams.presence ? std::move(plan.note) : std::string(),
-                    .ends_at = {},
-                    .retry = options.retry,
-                    .on_close = std::move(options.on_close),
-                    .right = std::move(route.right),
-                    .is_changeable = route.is_changeable && !options.client.empty() && !options.poll};
+  StreamTerms terms = terms_of(exchange);
+  terms.user = options.user;
+  terms.retry = options.retry;
+  terms.on_close = std::move(options.on_close);
+  terms.right = std::move(route.right);
+  terms.note = options_.streams.presence ? std::move(plan.note) : std::string();
+  terms.is_changeable = route.is_changeable && !options.client.empty() && !options.poll;
+  terms.address_share = std::move(address_share);
+  if (terms.access != nullptr) {
+    AccessRecord& record = terms.access->record;
+    record.user = options.user;
+    record.client = options.client;
+    record.last_event_id = plan.last_event_id;
+    for (const TopicPattern& pattern : plan.filter->patterns()) record.topics.emplace_back(pattern.view());
+  }
   if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;
   begin(exchange, std::move(*head),
         {.filter = std::move(plan.filter),
@@ -141,8 +169,8 @@ EventStream StreamOpener::open_stream(const httplib::Request& request, httplib::
                                 .buffers = ports_.buffers});
   set_event_stream_headers(response, options_.streams.heartbeat);
   if (auto head = HttplibBridge::take_response(request, response)) {
-    exchange.loop.defer(
-        [&connection = exchange.connection, head = std::move(*head), state] { connection.stream(head, state); });
+    exchange.loop.defer([&connection = exchange.connection, head = std::move(*head), state,
+                         terms = terms_of(exchange)]() mutable { connection.stream(head, state, std::move(terms)); });
   } else {
     state->detach();
   }

@@ -6,25 +6,32 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "connection/stream_right.h"
+#include "connection/stream_side.h"
 #include "log/feed.h"
 #include "millrace/server/event_stream.h"
 #include "millrace/server/options.h"
 #include "millrace/server/subscription.h"
+#include "shares/quota.h"
 #include "shares/refusal_reason.h"
 #include "shares/retry_spread.h"
 #include "stream/stream_buffers.h"
 
 namespace millrace {
 
+struct Exchange;
+
 class StreamOpener {
  public:
   struct Ports {
     std::function<bool()> is_draining;
     std::function<void(std::function<void()>)> run_on_worker;  ///< callbacks of streams
-    std::shared_ptr<StreamBuffers> buffers;                    ///< for the streams of open_stream()
+    /// Takes a share of the quota of a client behind a trusted proxy; returns nothing if the quota is used up.
+    std::function<std::optional<Quota::Share>(const sockaddr_storage& client)> take_address;
+    std::shared_ptr<StreamBuffers> buffers;  ///< for the streams of open_stream()
   };
 
   /// The references must outlive it.
@@ -51,6 +58,7 @@ class StreamOpener {
  private:
   Subscribed open(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
                   Route route) const;
+  StreamTerms terms_of(Exchange& exchange) const;
   Subscribed refuse_for_now(const httplib::Request& request, httplib::Response& response, Subscribed::Outcome outcome,
                             RefusalReason reason, std::string_view sentence) const;
 

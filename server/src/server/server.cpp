@@ -194,6 +194,16 @@ Server& Server::operations() {
   return *this;
 }
 
+Server& Server::health() {
+  engine_->add_health();
+  return *this;
+}
+
+Server& Server::operations_at(Server& other) {
+  engine_->add_operations_to(other.engine_->guarded());
+  return *this;
+}
+
 Server& Server::guarded(GuardedRoute route) {
   engine_->guarded().add(std::move(route));
   return *this;

@@ -64,6 +64,12 @@ class RefusalCounters {
  public:
   using Counts = std::map<std::pair<int, RefusalReason>, std::uint64_t>;
 
+  /// Every refusal that there can be is 0: an alert can see the first one.
+  RefusalCounters() {
+    const MutexLock lock(mutex_);
+    for (const auto& [status, reason] : kRefusals) counts_[{status, reason}] = 0;
+  }
+
   /// Ignores statuses that are not errors.
   void add(int status, RefusalReason reason) {
     if (status < 400 || status > 599) return;

@@ -17,6 +17,7 @@ enum class RefusalReason : std::uint8_t {
   kTls,
   kHttp2,
   kClearText,
+  kProxyHeader,
   kTooSlow,
   kConnections,
   kAddressConnections,
@@ -44,6 +45,29 @@ enum class RefusalReason : std::uint8_t {
   kIdempotencyKey,
 };
 
+/// The reasons with the status that each has, but for kHandler, which has any. The metrics have all from the start.
+struct Refusal {
+  int status;
+  RefusalReason reason;
+};
+inline constexpr Refusal kRefusals[] = {
+    {400, RefusalReason::kMalformed},       {414, RefusalReason::kHeadTooLarge},
+    {431, RefusalReason::kHeadTooLarge},    {501, RefusalReason::kTransferCoding},
+    {405, RefusalReason::kMethod},          {501, RefusalReason::kMethod},
+    {505, RefusalReason::kVersion},         {400, RefusalReason::kTls},
+    {505, RefusalReason::kHttp2},           {400, RefusalReason::kClearText},
+    {400, RefusalReason::kProxyHeader},     {408, RefusalReason::kTooSlow},
+    {503, RefusalReason::kConnections},     {429, RefusalReason::kAddressConnections},
+    {503, RefusalReason::kUploads},         {503, RefusalReason::kWorkers},
+    {503, RefusalReason::kMemory},          {421, RefusalReason::kHost},
+    {403, RefusalReason::kOrigin},          {503, RefusalReason::kDraining},
+    {503, RefusalReason::kStore},           {501, RefusalReason::kNotBuilt},
+    {401, RefusalReason::kUnauthenticated}, {403, RefusalReason::kForbidden},
+    {429, RefusalReason::kUserStreams},     {429, RefusalReason::kPublishRate},
+    {400, RefusalReason::kInvalid},         {413, RefusalReason::kBodyTooLarge},
+    {415, RefusalReason::kContentEncoding}, {507, RefusalReason::kRetention},
+};
+
 /// The label of the metric.
 constexpr std::string_view name_of(RefusalReason reason) {
   switch (reason) {
@@ -65,6 +89,8 @@ constexpr std::string_view name_of(RefusalReason reason) {
       return "http2";
     case RefusalReason::kClearText:
       return "clear_text";
+    case RefusalReason::kProxyHeader:
+      return "proxy_header";
     case RefusalReason::kTooSlow:
       return "too_slow";
     case RefusalReason::kConnections:

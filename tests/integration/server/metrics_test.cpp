@@ -55,6 +55,28 @@ TEST(Metrics, PrometheusReadsCountersGaugesAndHistograms) {
   }
 }
 
+double value_of(const std::string& text, const std::string& name) {
+  const std::size_t at = text.find("\n" + name + " ");
+  return at == std::string::npos ? -1 : std::stod(text.substr(at + name.size() + 2));
+}
+
+TEST(Metrics, NameTheBuildTheProcessAndEveryRefusalFromTheStart) {
+  RunningServer server({.metrics = prometheus_metrics()}, with_routes);
+  const std::string text = RawClient(server.port()).exchange(get("/metrics")).body;
+  EXPECT_NE(text.find("millrace_build_info{version=\""), std::string::npos) << text;
+  EXPECT_GT(value_of(text, "process_resident_memory_bytes"), 1e6);
+  EXPECT_GT(value_of(text, "process_start_time_seconds"), 1.6e9);
+  EXPECT_GE(value_of(text, "process_open_fds"), 4);
+  EXPECT_GE(value_of(text, "process_max_fds"), value_of(text, "process_open_fds"));
+  EXPECT_GE(value_of(text, "process_cpu_seconds_total"), 0);
+  EXPECT_GE(value_of(text, "process_threads"), 2);
+  for (const char* labels : {R"(status="429",reason="publish_rate")", R"(status="503",reason="store")",
+                             R"(status="401",reason="unauthenticated")", R"(status="503",reason="connections")",
+                             R"(status="507",reason="retention")"}) {
+    EXPECT_NE(text.find(std::string("millrace_refusals_total{") + labels + "} 0\n"), std::string::npos) << labels;
+  }
+}
+
 // Writes names and first values.
 class Names final : public MetricsFormat {
  public:

@@ -17,6 +17,7 @@
 #include "millrace/server/cursor_form.h"
 #include "millrace/server/durability.h"
 #include "millrace/server/limits.h"
+#include "millrace/server/proxy_field.h"
 #include "millrace/server/server_tls.h"
 #include "millrace/server/topic_patterns.h"
 #include "millrace/server/webhooks.h"
@@ -26,6 +27,7 @@ namespace millrace {
 class Authorizer;
 class EventStore;
 class MetricsFormat;
+struct AccessRecord;
 struct StoreStatus;
 
 /// Options of a Server. Its constructor throws InvalidOption for a value that is out of range.
@@ -184,6 +186,18 @@ struct ServerOptions {
     std::vector<std::string> headers = {};
   };
 
+  /// Proxies in front of the server.
+  struct Proxies {
+    /// Networks of proxies whose word for a client's address counts, such as `10.0.0.0/8`. Their own connections do not
+    /// count against shares.max_connections_per_address; each event stream through them counts as a connection of its
+    /// client. Handlers, authorizers, rates, subscriptions() and records have the client's address. List only proxies
+    /// that append to the field: whoever else is in these networks can claim any address.
+    std::vector<std::string> trusted = {};
+
+    /// The field that they append to, or the PROXY protocol.
+    ProxyField field = ProxyField::kXForwardedFor;
+  };
+
   /// Workers and event loops.
   Threads threads = {};
   /// The part of the log in memory.
@@ -198,6 +212,8 @@ struct ServerOptions {
   Publishing publishing = {};
   /// Pages of other origins.
   Cors cors = {};
+  /// Proxies in front of the server.
+  Proxies proxies = {};
   /// TLS on the port. Without a value: clear HTTP, for use behind a proxy or on a trusted network.
   std::optional<ServerTls> tls = {};
   /// Keeps events over a restart: open_sqlite(), open_jetstream() (millrace/server/stores/), or a store of your own
@@ -232,6 +248,10 @@ struct ServerOptions {
   /// the thread of the exception, several at once; must not wait. Its own exceptions are ignored.
   /// httplib::Server::set_exception_handler() replaces it for handlers.
   std::function<void(const std::string& failure)> on_failure = nullptr;
+
+  /// Called with each answered request and each ended event stream (millrace/server/access_record.h). Called on the
+  /// thread of an event loop, several at once; must not wait.
+  std::function<void(const AccessRecord&)> on_access = nullptr;
 
   /// Called for connections that begin with a protocol that the port does not speak (TLS, HTTP/2, or clear text on a
   /// TLS port), with a sentence on what to do: at most once in kForeignProtocolNoticeInterval for each protocol. Called

@@ -61,6 +61,13 @@ class Server : public httplib::Server {
   /// `/subscriptions` and `/subscriptions/disconnect`. [docs/operations.md]
   Server& operations();
 
+  /// Adds only `/healthz` and `/readyz` of these, for a server whose other routes for operators are elsewhere.
+  Server& health();
+
+  /// Adds the routes of operations(), about this server, to `other`: a server on a port or a Unix socket that only
+  /// administrators reach. Its options say who may use them. This server must live until `other` has stopped.
+  Server& operations_at(Server& other);
+
   /// Adds a route of yours with Millrace's access checks. Throws std::invalid_argument if its method is not allowed, or
   /// if it does not have exactly one handler.
   Server& guarded(GuardedRoute route);

@@ -33,6 +33,7 @@ struct Subscribed {
     kInvalid,           ///< 400: the request is invalid
     kDraining,          ///< 503: the server drains
     kStoreUnavailable,  ///< 503: the log's store cannot be used now
+    kTooMany,           ///< 429: the address of the client, behind a trusted proxy, has its share of connections
   };
   /// The result.
   Outcome outcome = Outcome::kInvalid;

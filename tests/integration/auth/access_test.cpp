@@ -1,0 +1,298 @@
+// What the program gets to know of each request and stream, and of clients behind proxies.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ask.h"
+#include "eventually.h"
+#include "millrace/server/access_record.h"
+#include "millrace/server/function_authorizer.h"
+#include "raw_client.h"
+#include "running_server.h"
+#include "stream_client.h"
+
+namespace millrace::test {
+namespace {
+
+// The records of a server, which must live longer.
+class Records {
+ public:
+  ServerOptions options(ServerOptions options = open_to_all()) {
+    options.on_access = [this](const AccessRecord& record) {
+      const std::lock_guard lock(mutex_);
+      records_.push_back(record);
+    };
+    return options;
+  }
+
+  // The record of this path with this status, once there is one.
+  AccessRecord of(const std::string& path, int status) {
+    std::optional<AccessRecord> found;
+    EXPECT_TRUE(eventually([&] {
+      const std::lock_guard lock(mutex_);
+      const auto at = std::find_if(records_.begin(), records_.end(), [&](const AccessRecord& record) {
+        return record.path == path && record.status == status;
+      });
+      if (at != records_.end()) {
+        found = *at;
+        records_.erase(at);
+      }
+      return found.has_value();
+    })) << path
+        << ": no record with status " << status;
+    return found.value_or(AccessRecord{});
+  }
+  std::size_t count() {
+    const std::lock_guard lock(mutex_);
+    return records_.size();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<AccessRecord> records_;
+};
+
+std::string publish(int port, const std::string& headers = {}) {
+  return ask(port, request("POST", "/events", headers, R"({"topic":"a","data":"x"})"));
+}
+
+TEST(Access, RecordsEachRequestOnceWhoeverAnswersIt) {
+  Records records;
+  RunningServer server(records.options(), [](Server& routes) {
+    routes.events("/events").operations();
+    routes.Get("/own", [](const httplib::Request&, httplib::Response& response) {
+      response.set_content(std::string(1000, 'x'), "text/plain");
+    });
+    routes.Get("/broken", [](const httplib::Request&, httplib::Response&) { throw std::runtime_error("no"); });
+  });
+  publish(server.port());
+  const AccessRecord published = records.of("/events", 200);
+  EXPECT_EQ(published.method, "POST");
+  EXPECT_EQ(published.address, "127.0.0.1");
+  EXPECT_GT(published.bytes, 20u);
+  EXPECT_EQ(published.end, AccessEnd::kAnswered);
+  ask(server.port(), request("GET", "/own?token=secret"));
+  const AccessRecord own = records.of("/own", 200);
+  EXPECT_GT(own.bytes, 1000u);
+  EXPECT_LT(own.bytes, 1500u);
+  ask(server.port(), request("GET", "/broken"));
+  EXPECT_EQ(records.of("/broken", 500).method, "GET");
+  ask(server.port(), request("GET", "/nowhere"));
+  records.of("/nowhere", 404);
+  ask(server.port(), request("GET", "/events?topic=a*"));
+  records.of("/events", 400);
+  ask(server.port(), "BREW /pot HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  records.of("/pot", 501);
+  ask(server.port(), "\x16\x03\x01 hello\r\n\r\n");
+  EXPECT_EQ(records.of("", 400).method, "");
+  EXPECT_EQ(records.count(), 0u) << "each once";
+}
+
+TEST(Access, RecordsAStreamWhenItEndsWithHowItDid) {
+  Records records;
+  ServerOptions options = records.options();
+  options.authorizer = std::make_shared<FunctionAuthorizer>([](const httplib::Request& asked, auto, const auto&) {
+    return Authorizer::Decision::allow(asked.get_header_value("X-User"));
+  });
+  RunningServer server(options);
+  const auto stream = [&](const std::string& query) {
+    return StreamClient(server.port(), "/events?client=tab&topic=" + query, "X-User: ada\r\n");
+  };
+  {
+    StreamClient leaving = stream("a&topic=b/*");
+    for (int i = 0; i < 3; ++i) server->hub().publish("a", {.data = "0123456789"}).or_throw();
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(leaving.next_data(), "0123456789");
+    EXPECT_EQ(records.count(), 0u) << "while it is open";
+  }
+  const AccessRecord left = records.of("/events", 200);
+  EXPECT_EQ(left.end, AccessEnd::kClientLeft);
+  EXPECT_EQ(left.user, "ada");
+  EXPECT_EQ(left.client, "tab");
+  EXPECT_EQ(left.topics, (std::vector<std::string>{"a", "b/*"}));
+  EXPECT_EQ(left.events, 3u);
+  EXPECT_GT(left.bytes, 30u);
+
+  StreamClient resumed = stream("f&lastEventId=" + server->hub().cursor());
+  const std::string id = server->hub().cursor();
+  server->hub().finish("f").or_throw();
+  EXPECT_TRUE(resumed.read_to_end());
+  const AccessRecord finished = records.of("/events", 200);
+  EXPECT_EQ(finished.end, AccessEnd::kFinished);
+  EXPECT_EQ(finished.last_event_id, id);
+
+  StreamClient ended = stream("a");
+  server->disconnect({.user = "ada"});
+  EXPECT_TRUE(ended.read_to_end());
+  EXPECT_EQ(records.of("/events", 200).end, AccessEnd::kDisconnected);
+
+  StreamClient drained = stream("a");
+  server->drain(Duration{0});
+  EXPECT_TRUE(drained.read_to_end());
+  EXPECT_EQ(records.of("/events", 200).end, AccessEnd::kDrained);
+}
+
+TEST(Access, RecordsStreamsOfTheProgramsOwn) {
+  Records records;
+  RunningServer server(records.options(), [](Server& routes) {
+    routes.Post("/answer", [&routes](const httplib::Request& request, httplib::Response& response) {
+      const EventStream stream = routes.open_stream(request, response);
+      stream.send({.data = "0123456789"});
+      stream.close();
+    });
+  });
+  RawClient client(server.port());
+  client.send(request("POST", "/answer"));
+  client.read_until("0\r\n\r\n");
+  const AccessRecord record = records.of("/answer", 200);
+  EXPECT_EQ(record.method, "POST");
+  EXPECT_EQ(record.end, AccessEnd::kFinished);
+  EXPECT_GT(record.bytes, 10u);
+}
+
+TEST(Access, NamesASlowReaderThatIsCut) {
+  Records records;
+  ServerOptions options = records.options();
+  options.history.events = 1;
+  options.streams.max_pinned_bytes = 64 * 1024;
+  RunningServer server(options);
+  const StreamClient slow(server.port(), "/events?topic=a", "", 4096);
+  const std::string large(512 * 1024, 'x');
+  std::optional<AccessRecord> cut;
+  ASSERT_TRUE(eventually([&] {
+    for (int i = 0; i < 4; ++i) server->hub().publish("a", {.data = large}).or_throw();
+    return records.count() > 0;
+  }));
+  EXPECT_EQ(records.of("/events", 200).end, AccessEnd::kTooSlow);
+}
+
+ServerOptions behind_proxies(ServerOptions options = open_to_all()) {
+  options.proxies.trusted = {"127.0.0.0/8"};
+  return options;
+}
+
+TEST(Access, TakesAClientsAddressFromATrustedProxy) {
+  Records records;
+  RunningServer server(records.options(behind_proxies()), [](Server& routes) {
+    routes.events("/events");
+    routes.Get("/who", [](const httplib::Request& request, httplib::Response& response) {
+      response.set_content(request.remote_addr, "text/plain");
+    });
+  });
+  const std::string fields = "X-Forwarded-For: 6.6.6.6, 192.0.2.1\r\n";
+  RawClient client(server.port());
+  EXPECT_EQ(client.exchange(get("/who", fields)).body, "192.0.2.1");
+  EXPECT_EQ(records.of("/who", 200).address, "192.0.2.1");
+  EXPECT_EQ(client.exchange(get("/who")).body, "127.0.0.1") << "each request speaks for itself";
+  {
+    const StreamClient stream(server.port(), "/events?topic=a", fields);
+    ASSERT_EQ(server->subscriptions().size(), 1u);
+    EXPECT_EQ(server->subscriptions().front().address, "192.0.2.1");
+  }
+  EXPECT_EQ(records.of("/events", 200).address, "192.0.2.1");
+
+  Records of_stranger;
+  RunningServer untrusting(of_stranger.options());
+  publish(untrusting.port(), fields);
+  EXPECT_EQ(of_stranger.of("/events", 200).address, "127.0.0.1");
+}
+
+TEST(Access, CountsClientsBehindAProxyEachForItself) {
+  ServerOptions options = behind_proxies();
+  options.shares.max_connections_per_address = 2;
+  options.publishing.rate = 0.001;
+  options.publishing.burst = 1;
+  RunningServer server(options);
+  const auto from = [](const std::string& address) { return "X-Forwarded-For: " + address + "\r\n"; };
+  {
+    const StreamClient first(server.port(), "/events?topic=a", from("192.0.2.1"));
+    const StreamClient second(server.port(), "/events?topic=a", from("192.0.2.1"));
+    RawClient third(server.port());
+    const RawResponse refused = third.exchange(get("/events?topic=a", from("192.0.2.1")));
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_NE(refused.field("Retry-After"), "");
+    const StreamClient other(server.port(), "/events?topic=a", from("192.0.2.2"));
+  }
+  EXPECT_TRUE(eventually([&] {
+    RawClient again(server.port());
+    again.send(get("/events?topic=a", from("192.0.2.1")));
+    return again.read_until("\r\n").find("200") != std::string::npos;
+  })) << "a stream that has ended gives its share back";
+  EXPECT_EQ(status_of(publish(server.port(), from("192.0.2.1"))), 200);
+  EXPECT_EQ(status_of(publish(server.port(), from("192.0.2.1"))), 429);
+  EXPECT_EQ(status_of(publish(server.port(), from("192.0.2.2"))), 200);
+}
+
+std::string announced(const std::string& request, char last_byte = '\x01') {
+  const std::string header("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\x00\x02\x01\x0a\x00\x00\x01\x12\x67\x00\x50", 28);
+  std::string bytes = header + request;
+  bytes[19] = last_byte;  // 192.0.2.x
+  return bytes;
+}
+
+ServerOptions by_proxy_protocol() {
+  ServerOptions options = behind_proxies();
+  options.proxies.field = ProxyField::kProxyProtocol;
+  return options;
+}
+
+TEST(Access, TakesAClientsAddressFromTheProxyProtocol) {
+  RunningServer server(by_proxy_protocol(), [](Server& routes) {
+    routes.Get("/who", [](const httplib::Request& request, httplib::Response& response) {
+      response.set_content(request.remote_addr, "text/plain");
+    });
+  });
+  RawClient client(server.port());
+  EXPECT_EQ(client.exchange(announced(get("/who"))).body, "192.0.2.1");
+  EXPECT_EQ(client.exchange(get("/who", "X-Forwarded-For: 6.6.6.6\r\n")).body, "192.0.2.1")
+      << "of the whole connection";
+  RawClient in_pieces(server.port());
+  for (const char byte : announced(get("/who"))) in_pieces.send({&byte, 1});
+  EXPECT_EQ(in_pieces.read_response().body, "192.0.2.1");
+}
+
+TEST(Access, ClosesAConnectionOfAProxyThatDoesNotNameItsClient) {
+  ServerOptions options = by_proxy_protocol();
+  std::mutex mutex;
+  std::string notice;
+  options.on_foreign_protocol = [&](const std::string& text) {
+    const std::lock_guard lock(mutex);
+    notice = text;
+  };
+  RunningServer server(options);
+  RawClient client(server.port());
+  client.send(get("/events?topic=a"));
+  EXPECT_TRUE(client.is_at_end());
+  EXPECT_TRUE(eventually([&] {
+    const std::lock_guard lock(mutex);
+    return notice.find("PROXY protocol") != std::string::npos;
+  }));
+  RawClient short_one(server.port());
+  short_one.send(announced("").substr(0, 20));
+  short_one.end_sending();
+  EXPECT_TRUE(short_one.is_at_end());
+}
+
+TEST(Access, CountsConnectionsByTheProxyProtocolAsTheirClients) {
+  ServerOptions options = by_proxy_protocol();
+  options.shares.max_connections_per_address = 2;
+  RunningServer server(options);
+  RawClient first(server.port());
+  first.send(announced(get("/events?topic=a")));
+  first.read_until("\n\n");
+  RawClient second(server.port());
+  second.send(announced(get("/events?topic=a")));
+  second.read_until("\n\n");
+  RawClient third(server.port());
+  third.send(announced(get("/events?topic=a")));
+  EXPECT_EQ(third.read_response().status, 429);
+  RawClient other(server.port());
+  other.send(announced(get("/events?topic=a"), '\x02'));
+  EXPECT_NE(other.read_until("\r\n").find("200"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace millrace::test
