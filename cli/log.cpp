@@ -1,9 +1,12 @@
 #include "log.h"
 
+#include <spdlog/fmt/chrono.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
+#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -50,6 +53,25 @@ void set_up_log(const std::string& level, const std::string& format) {
   logger->set_formatter(std::move(formatter));
   logger->set_level(spdlog::level::from_str(level));
   spdlog::set_default_logger(std::move(logger));
+}
+
+std::string utc_now() {
+  const auto now = std::chrono::system_clock::now();
+  const auto milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
+                     milliseconds);
+}
+
+void announce(const std::string& format, const std::string& message,
+              const std::vector<std::pair<std::string, std::string>>& fields) {
+  if (format != "json") {
+    std::cout << "millrace: " << message << std::endl;
+    return;
+  }
+  nlohmann::ordered_json line{{"time", utc_now()}, {"level", "info"}, {"message", message}};
+  for (const auto& [name, value] : fields) line[name] = value;
+  std::cout << printable_json(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) << std::endl;
 }
 
 }  // namespace millrace::cli

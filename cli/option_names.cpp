@@ -35,6 +35,7 @@ constexpr Names kExceptions[] = {
     {"PostgresOptions::bounds.age", "--store-age"},
     {"PostgresOptions::schema", "--store-schema"},
     {"ServerOptions::streams.unacknowledged_timeout", "--heartbeat"},
+    {"ServerOptions::proxies.trusted", "--trusted-proxy"},
     {"ServerOptions::tls", "--tls-cert"},
     {"ServerOptions::tls.certificates", "--tls-cert"},
     {"ServerOptions::tls.certificates.chain", "--tls-cert"},

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -17,6 +18,8 @@
 #include <string_view>
 #include <thread>
 
+#include "access_log.h"
+#include "admin_listener.h"
 #include "demo.h"
 #include "log.h"
 #include "loopback.h"
@@ -28,6 +31,8 @@
 #include "push_routes.h"
 #include "redirect.h"
 #include "serve_options.h"
+#include "service_manager.h"
+#include "settings_reload.h"
 #include "signal_watch.h"
 #include "store.h"
 #include "tls.h"
@@ -46,7 +51,8 @@ std::string describe(const ServeOptions& options, int error) {
   return std::strerror(error);
 }
 
-// The port; throws UsageError if the server cannot listen there.
+// The port; throws UsageError if the server cannot listen there. A port that is in use may be free later, so that it is
+// no invalid option: a service manager is to try again.
 int bind(Server& server, const ServeOptions& options, int wanted) {
   int port = wanted;
   if (port == 0) {
@@ -56,15 +62,26 @@ int bind(Server& server, const ServeOptions& options, int wanted) {
   }
   if (port > 0) return port;
   const int error = errno;
-  throw UsageError("cannot listen on " + options.host + ":" + std::to_string(wanted) + ": " + describe(options, error));
+  const std::string problem =
+      "cannot listen on " + options.host + ":" + std::to_string(wanted) + ": " + describe(options, error);
+  if (error == EADDRINUSE) throw std::runtime_error(problem);
+  throw UsageError(problem);
 }
 
 // Also works when the server is only about to listen, which stop() alone would miss.
 void drain_and_stop(Server& server, std::chrono::seconds window, const std::atomic<bool>& listening_is_over) {
   constexpr std::chrono::milliseconds kLook{10};
   while (!server.is_running() && !listening_is_over) std::this_thread::sleep_for(kLook);
+  notify_service_manager("STOPPING=1");
   spdlog::info("draining {} event streams over {} s", server.open_streams(), window.count());
   server.stop(window);
+}
+
+// systemd compares it with its own clock. [sd_notify(3)]
+std::string reloading() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return "RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.tv_sec * 1'000'000LL + now.tv_nsec / 1000);
 }
 
 std::string url_of(const std::string& host, int port, bool is_tls) {
@@ -98,6 +115,18 @@ void log_durability(const EventStore* store) {
   for (const std::string& warning : store != nullptr ? store->warnings() : std::vector<std::string>()) {
     spdlog::warn("store: {}", warning);
   }
+}
+
+std::string describe_store(const ServeOptions& options, const EventStore* store) {
+  if (store == nullptr) return "in memory only: a restart begins a new log";
+  const std::string kind = options.store.substr(0, options.store.find(':'));
+  return kind == "sqlite" ? "in " + options.store + ", --sync " + options.store_sync : "in a store (" + kind + ")";
+}
+
+void log_start(const ServeOptions& options, const Settings& settings, const EventStore* store) {
+  spdlog::info("millrace {}; options that differ from the defaults: {}", MILLRACE_VERSION,
+               settings_that_differ(settings));
+  spdlog::info("events are kept {}", describe_store(options, store));
 }
 
 void log_requests(Server& server) {
@@ -154,9 +183,10 @@ void reload_tls(Server& server) {
   }
 }
 
-int serve(const ServeOptions& options) {
+int serve(const ServeOptions& options, const Invocation& invocation) {
   set_up_log(options.log_level, options.log_format);
   std::atomic<bool> listening_is_over{false};
+  std::optional<AccessLog> access_log;
   std::optional<Server> server;
   const Authorization authorization(options.authorization);
   ServerOptions server_options = options.server_options();
@@ -191,20 +221,35 @@ int serve(const ServeOptions& options) {
       server_options.publishing.durability = Durability::kMemory;  // without the store, which a server may have open
     } else {
       server_options.store = open_store(options);
+      if (!options.access_log.empty()) {
+        access_log.emplace(AccessLog::Options{
+            .file = options.access_log, .json = options.log_format == "json", .every_th = options.access_log_every});
+        server_options.on_access = [&access_log](const AccessRecord& record) { access_log->write(record); };
+      }
+      log_start(options, invocation.settings, server_options.store.get());
     }
     server.emplace(server_options);
   }
-  server->events("/events").operations();
+  server->events("/events");
+  if (options.admin_listen.empty()) {
+    server->operations();
+  } else {
+    server->health();
+  }
   // With a logger the loops do not answer event routes themselves, so it is set only if it logs.
   if (spdlog::should_log(spdlog::level::debug)) log_requests(*server);
   if (!options.web.empty() && !server->set_mount_point("/", options.web, web_headers(options))) {
     throw UsageError("--web \"" + options.web + "\": not a directory");
   }
+  if (!options.admin_listen.empty()) AdminAddress::parse("--admin-listen", options.admin_listen);
   if (options.check_config) {
     std::cout << "millrace: the options are valid" << std::endl;
     return kSuccess;
   }
   const int port = bind(*server, options, options.port);
+  std::optional<AdminListener> admin;
+  if (!options.admin_listen.empty())
+    admin.emplace(*server, AdminAddress::parse("--admin-listen", options.admin_listen));
   std::optional<Redirect> redirect;
   if (options.tls.redirect_port != 0) {
     redirect.emplace(port, options.allowed_hosts);
@@ -212,12 +257,17 @@ int serve(const ServeOptions& options) {
   }
 
   const std::chrono::seconds window{options.drain_seconds};
-  // Without keys or certificates to reload, SIGHUP ends the program, as usual.
+  // Without options, keys or certificates to reload, SIGHUP ends the program, as usual.
   std::function<void()> reload;
-  if (server_options.authorizer != nullptr || server_options.tls) {
+  SettingsReload settings(invocation);
+  if (!invocation.config_file.empty() || server_options.authorizer != nullptr || server_options.tls || access_log) {
     reload = [&] {
+      notify_service_manager(reloading());
+      if (access_log) access_log->reopen();
+      if (!invocation.config_file.empty()) settings.reload();
       authorization.reload();
       if (server_options.tls) reload_tls(*server);
+      notify_service_manager("READY=1");
     };
   }
   const SignalWatch watch([&] { drain_and_stop(*server, window, listening_is_over); }, reload);
@@ -229,7 +279,15 @@ int serve(const ServeOptions& options) {
     demo.emplace(*server, demo_access, options.demo_seed != 0 ? options.demo_seed : std::random_device{}());
   }
   if (redirect) redirect->start();
-  std::cout << "millrace: listening on " << url_of(options.host, port, server_options.tls.has_value()) << std::endl;
+  if (admin) {
+    admin->start();
+    spdlog::info("routes for operators: {}", admin->text());
+  }
+  const std::string url = url_of(options.host, port, server_options.tls.has_value());
+  notify_service_manager("READY=1\nSTATUS=listening on " + url);
+  // Each loop has to answer.
+  const Watchdog watchdog([&server] { server->metrics(); });
+  announce(options.log_format, "listening on " + url, {{"url", url}});
   const bool stopped = server->listen_after_bind();
   listening_is_over = true;
   if (!stopped) throw std::runtime_error("the server stopped listening unexpectedly");
@@ -237,23 +295,34 @@ int serve(const ServeOptions& options) {
   return kSuccess;
 }
 
+// Of --print-…: whether one of them was asked for.
+bool print(const ServeOptions& options, const CLI::App& app, const Settings& settings) {
+  if (options.print_options) {
+    std::cout << serve_options_table(app);
+  } else if (options.print_config) {
+    std::cout << settings_as_file("serve", settings);
+  } else if (options.print_template) {
+    std::cout << settings_as_template("serve", settings);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
-void add_serve(CLI::App& app, Command& command) {
+void add_serve(CLI::App& app, Command& command, const Invocation& invocation) {
   auto options = std::make_shared<ServeOptions>();
   CLI::App* serve_app =
       app.add_subcommand("serve", "Serve event streams: GET /events subscribes, POST /events publishes");
   add_serve_options(*serve_app, *options);
-  serve_app->callback([options, serve_app, &command] {
-    command = [options, serve_app] {
-      if (options->print_options) {
-        std::cout << serve_options_table(*serve_app);
-        return kSuccess;
-      }
+  serve_app->callback([options, serve_app, &command, &invocation] {
+    command = [options, serve_app, &invocation] {
+      if (print(*options, *serve_app, invocation.settings)) return kSuccess;
       try {
-        return serve(*options);
+        return serve(*options, invocation);
       } catch (const InvalidOption& failure) {
-        throw UsageError(sentence_of(failure));
+        throw UsageError(sentence_of(failure) + place_of(typed_name(failure.option()), invocation.settings));
       } catch (const std::invalid_argument& failure) {
         throw UsageError(failure.what());
       }

@@ -1,9 +1,9 @@
 #include "serve_options.h"
 
-#include <algorithm>
-#include <cctype>
 #include <limits>
+#include <memory>
 
+#include "configuration.h"
 #include "millrace/server/invalid_option.h"
 #include "option_names.h"
 
@@ -13,27 +13,28 @@ namespace {
 
 constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max() / 2;
 
-// --history-events is MILLRACE_HISTORY_EVENTS in the environment and history-events in the file.
-std::string environment_name(const std::string& option) {
-  std::string name = "MILLRACE_" + option.substr(2);
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return c == '-' ? '_' : static_cast<char>(std::toupper(c)); });
-  return name;
-}
-
 template <typename Value>
 CLI::Option* add(CLI::App& app, const std::string& name, Value& value, const std::string& meaning) {
-  return app.add_option(name, value, meaning)->envname(environment_name(name))->capture_default_str();
+  return app.add_option(name, value, meaning)->capture_default_str();
 }
 
 void add_flag(CLI::App& app, const std::string& name, bool& value, const std::string& meaning) {
-  app.add_flag(name, value, meaning)->envname(environment_name(name));
+  app.add_flag(name, value, meaning);
 }
 
 // A list: the option is repeated on the command line; elsewhere the values are separated by commas.
 void add_list(CLI::App& app, const std::string& name, std::vector<std::string>& values, const std::string& meaning) {
-  app.add_option(name, values, meaning)->envname(environment_name(name))->delimiter(',')->allow_extra_args(false);
+  app.add_option(name, values, meaning)->delimiter(',')->allow_extra_args(false);
 }
+
+// --help names the environment variables, too.
+class HelpWithEnvironment final : public CLI::Formatter {
+ public:
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string text = CLI::Formatter::make_option_opts(option);
+    return option->get_configurable() ? text + " (Env:" + environment_name(option->get_name()) + ")" : text;
+  }
+};
 
 void add_rights(CLI::App& app, AuthorizationOptions& options) {
   add_list(app, "--publish-key", options.keys.publish_keys, "Key that allows publishing");
@@ -78,6 +79,11 @@ void add_borders(CLI::App& app, ServeOptions& options) {
   add_list(app, "--cors-origin", options.cors_origins, "Origin whose pages may subscribe and publish");
   add_list(app, "--cors-header", options.cors_headers, "Additional request header that such pages may send");
   add_list(app, "--allowed-host", options.allowed_hosts, "Host name of the server, as clients send it in Host");
+  add_list(app, "--trusted-proxy", options.trusted_proxies,
+           "Network of proxies in front, such as 10.0.0.0/8, whose word for a client's address counts");
+  add(app, "--proxy-field", options.proxy_field,
+      "Field to which these proxies append the address; proxy-protocol: version 2 of the PROXY protocol instead")
+      ->check(CLI::IsMember({"x-forwarded-for", "forwarded", "proxy-protocol"}));
   add(app, "--max-connections-per-address", options.max_connections_per_address,
       "Connections of one address; beyond it 429; 0: unlimited");
   add(app, "--max-streams-per-user", options.max_streams_per_user, "Streams of one user; beyond it 429; 0: unlimited");
@@ -171,6 +177,9 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{kAny}));
   add(app, "--max-publish-bytes", options.max_publish_bytes, "Largest body of a publish request; beyond it 413")
       ->check(CLI::Range(std::size_t{1}, kAny));
+  add(app, "--admin-listen", options.admin_listen,
+      "HOST:PORT or unix:PATH with /metrics and the other routes for operators, which leave the main port; whoever "
+      "reaches it is an administrator");
   add_rights(app, options.authorization);
   add_hooks(app, options);
   add_borders(app, options);
@@ -180,12 +189,31 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--log-level", options.log_level, "Least severe messages to log")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   add(app, "--log-format", options.log_format, "Format of the log")->check(CLI::IsMember({"text", "json"}));
+  add(app, "--access-log", options.access_log,
+      "File for a line about each request and each stream that has ended; -: standard error; in the format of the log");
+  add(app, "--access-log-every", options.access_log_every,
+      "Write one in so many requests that succeed; streams and errors are always written")
+      ->check(CLI::Range(std::size_t{1}, kAny));
   app.add_flag("--print-options", options.print_options,
-               "Print the options as the table of the documentation, and exit");
-  app.add_flag("--check-config", options.check_config, "Check all options, print what is wrong, and exit");
+               "Print the options as the table of the documentation, and exit")
+      ->configurable(false);
+  app.add_flag("--print-config", options.print_config,
+               "Print each option's value and where it comes from, as a TOML file without keys and passwords, and exit")
+      ->configurable(false);
+  app.add_flag("--print-template", options.print_template,
+               "Print a TOML file with every option, commented out, and exit")
+      ->configurable(false);
+  app.add_flag("--check-config", options.check_config, "Check all options, print what is wrong, and exit")
+      ->configurable(false);
+  app.formatter(std::make_shared<HelpWithEnvironment>());
 }
 
 namespace {
+
+ProxyField field_named(const std::string& name) {
+  if (name == "forwarded") return ProxyField::kForwarded;
+  return name == "proxy-protocol" ? ProxyField::kProxyProtocol : ProxyField::kXForwardedFor;
+}
 
 CursorForm cursor_form(const std::string& name) {
   if (name == "id") return CursorForm::kId;
@@ -238,15 +266,16 @@ ServerOptions ServeOptions::server_options() const {
                          .burst = unless_zero(publish_burst),
                          .durability = parse_durability(require).value()},
           .cors = {.origins = cors_origins, .headers = cors_headers},
+          .proxies = {.trusted = trusted_proxies, .field = field_named(proxy_field)},
           .option_name = typed_name};
 }
 
 std::string serve_options_table(const CLI::App& app) {
   std::string table = "| option | environment | default | meaning |\n|---|---|---|---|\n";
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_envname().empty()) continue;
+    if (!option->get_configurable()) continue;
     const std::string value = option->get_default_str();
-    table += "| `" + option->get_name() + "` | `" + option->get_envname() + "` | " +
+    table += "| `" + option->get_name() + "` | `" + environment_name(option->get_name()) + "` | " +
              (value.empty() ? "" : "`" + value + "`") + " | " + option->get_description() + " |\n";
   }
   return table;

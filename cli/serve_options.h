@@ -26,6 +26,8 @@ struct ServeOptions {
   std::uint64_t demo_seed = 0;
   bool check_config = false;
   bool print_options = false;
+  bool print_config = false;
+  bool print_template = false;
 
   // Numbers in the units that the options name.
   std::size_t workers = 8;
@@ -72,8 +74,14 @@ struct ServeOptions {
   std::size_t publish_burst = 0;
   bool presence = false;
 
+  std::vector<std::string> trusted_proxies;
+  std::string proxy_field = "x-forwarded-for";
+
   std::string log_level = "info";
   std::string log_format = "text";
+  std::string admin_listen;
+  std::string access_log;
+  std::size_t access_log_every = 1;
 
   /// The options for the library, without TLS, the authorizer and the store.
   ServerOptions server_options() const;

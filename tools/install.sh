@@ -5,11 +5,11 @@
 
 compile_packages=(g++ cmake ninja-build pkg-config libcpp-httplib-dev libcurl4-openssl-dev libc-ares-dev libssl-dev
   zlib1g-dev liburing-dev nlohmann-json3-dev libspdlog-dev libcli11-dev libcjose-dev libjansson-dev prometheus-cpp-dev
-  libnghttp2-dev libsqlite3-dev libnats-dev libpq-dev libbrotli-dev)
+  libtomlplusplus-dev libnghttp2-dev libsqlite3-dev libnats-dev libpq-dev libbrotli-dev)
 unit_packages=(libgtest-dev libgmock-dev dpkg-dev file  # the latter two to make our own Debian packages
   nats-server postgresql curl nghttp2-client python3-h2)
 wasm_packages=(emscripten)
-proxy_packages=(nginx-light caddy haproxy systemd git curl)
+proxy_packages=(nginx-light caddy haproxy systemd prometheus git curl)
 npm_packages=(npm)  # only where there is no Node.js new enough: Debian 12 has 18
 browser_packages=(chromium firefox-esr webkit2gtk-driver xvfb)
 picture_packages=(chromium fonts-wqy-microhei)  # the page names its other language

@@ -22,6 +22,7 @@ class Millrace < Formula
   depends_on "prometheus-cpp"
   depends_on "spdlog"
   depends_on "sqlite"
+  depends_on "tomlplusplus"
   depends_on "zlib"
 
   def install

@@ -21,6 +21,7 @@ set(gone_NATS nats)
 set(gone_LIBPQ postgres)
 set(gone_CLI11 program)
 set(gone_SPDLOG program)
+set(gone_TOMLPLUSPLUS program)
 # Those that CMake finds by itself.
 set(package_OPENSSL OpenSSL)
 set(package_JSON nlohmann_json)

@@ -22,12 +22,18 @@ export function millraceProgram() {
   return built[0];
 }
 
+/** The environment without MILLRACE_…, of which the program takes all for its options. */
+export function withoutOptions(environment) {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith("MILLRACE_")));
+}
+
 /** Starts it; `extra` are further options. */
 export async function startMillrace(...extra) {
   const program = millraceProgram();
   const port0 = extra.includes("--port") ? [] : ["--port", "0"];
   const child = spawn(program, ["serve", "--host", "127.0.0.1", ...port0, "--insecure", ...extra], {
     stdio: ["ignore", "pipe", "pipe"],
+    env: withoutOptions(process.env),
   });
   // What it logs is of interest if it fails, and not among the results of tests else.
   let log = "";

@@ -148,6 +148,7 @@ TEST(ServeProgram, NamesTheOptionThatWasTypedInEveryComplaint) {
   const std::map<std::string, std::string> bad_values = {{"--host", "nowhere.invalid"},
                                                          {"--web", "/no/such/folder"},
                                                          {"--store", "nats://"},
+                                                         {"--access-log", "/no/such/folder/x"},
                                                          {"--publish-key", "short"},
                                                          {"--publish-key-file", "/no/such/file"},
                                                          {"--subscribe-key", "short"},

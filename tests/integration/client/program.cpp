@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <stdexcept>
+#include <string_view>
 
 #include "collector.h"
 
@@ -36,9 +37,26 @@ bool open_terminal(int (&ends)[2]) {
   return ends[1] >= 0;
 }
 
+std::vector<std::string> environment_with(const std::vector<std::string>& variables) {
+  std::vector<std::string> all = variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (!std::string_view(*variable).starts_with("MILLRACE_")) all.emplace_back(*variable);
+  }
+  return all;
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 }  // namespace
 
-Program::Program(std::vector<std::string> arguments, const std::string& input, Terminal terminal) {
+Program::Program(std::vector<std::string> arguments, const std::string& input, Terminal terminal,
+                 const std::vector<std::string>& variables) {
   int in[2];
   int out[2];
   int err[2];
@@ -55,10 +73,9 @@ Program::Program(std::vector<std::string> arguments, const std::string& input, T
   posix_spawn_file_actions_adddup2(&actions, err[1], 2);
 
   arguments.insert(arguments.begin(), MILLRACE_PROGRAM);
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  const int error = posix_spawn(&pid_, MILLRACE_PROGRAM, &actions, nullptr, pointers.data(), environ);
+  std::vector<std::string> environment = environment_with(variables);
+  const int error = posix_spawn(&pid_, MILLRACE_PROGRAM, &actions, nullptr, pointers_to(arguments).data(),
+                                pointers_to(environment).data());
   posix_spawn_file_actions_destroy(&actions);
   for (const int fd : {in[0], out[1], err[1]}) close(fd);
   output_.fd = out[0];
@@ -129,7 +146,8 @@ bool Program::read_more(Pipe& pipe) {
   return got > 0;
 }
 
-ServeProgram::ServeProgram(std::vector<std::string> options) : program_(with_port(std::move(options))) {
+ServeProgram::ServeProgram(std::vector<std::string> options, const std::vector<std::string>& variables)
+    : program_(with_port(std::move(options)), "", Program::Terminal::kNone, variables) {
   const std::string line = program_.read_line();
   const std::string expected = "millrace: listening on ";
   if (line.substr(0, expected.size()) != expected) throw std::runtime_error("serve said: " + line);

@@ -14,9 +14,9 @@ class Program {
   enum class Terminal { kNone, kOutput, kErrors };
 
   /// Starts it with these arguments; `input` is all there is on its standard input. One of its outputs may be a
-  /// terminal, which ends lines with CR LF.
+  /// terminal, which ends lines with CR LF. It has this process's environment without MILLRACE_…, and `variables`.
   explicit Program(std::vector<std::string> arguments, const std::string& input = "",
-                   Terminal terminal = Terminal::kNone);
+                   Terminal terminal = Terminal::kNone, const std::vector<std::string>& variables = {});
   /// Kills it if it still runs.
   ~Program();
   Program(const Program&) = delete;
@@ -57,7 +57,7 @@ class Program {
 /// `millrace serve` on a free port of 127.0.0.1.
 class ServeProgram {
  public:
-  explicit ServeProgram(std::vector<std::string> options);
+  explicit ServeProgram(std::vector<std::string> options, const std::vector<std::string>& variables = {});
   const std::string& url() const { return url_; }
   Program& program() { return program_; }
 

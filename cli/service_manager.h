@@ -1,0 +1,41 @@
+// What the program tells systemd, or another service manager with its protocol (sd_notify(3)), and how it proves that
+// it is alive.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <thread>
+
+namespace millrace::cli {
+
+/// Sends `state`, such as `READY=1`, to the socket in $NOTIFY_SOCKET; does nothing without it. Any thread; does not
+/// wait.
+void notify_service_manager(std::string_view state);
+
+/// How often the service manager expects a sign of life from this process ($WATCHDOG_USEC); nothing if it does not.
+std::optional<std::chrono::microseconds> watchdog_interval();
+
+/// A thread that calls `check` twice in each interval of the watchdog, and then sends the sign of life: if `check` does
+/// not return, the service manager restarts the program. Without an interval there is no thread.
+class Watchdog {
+ public:
+  explicit Watchdog(std::function<void()> check);
+  ~Watchdog();
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+ private:
+  void run(std::chrono::microseconds pause);
+
+  const std::function<void()> check_;
+  std::mutex mutex_;
+  std::condition_variable ending_;
+  bool is_ending_ = false;  // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace millrace::cli
