@@ -11,6 +11,21 @@ if(MILLRACE_HAS_PROGRAM)
   endif()
   install(TARGETS millrace_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
   install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/millrace COMPONENT program)
+  include(cmake/manual.cmake)
+  install(DIRECTORY docs/deploy DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/millrace COMPONENT program
+    PATTERN "*.service" EXCLUDE)
+  install(FILES ${manual}/millrace.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
+  foreach(command IN LISTS MILLRACE_MANUAL_COMMANDS)
+    install(FILES ${manual}/millrace-${command}.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
+  endforeach()
+  install(FILES ${manual}/millrace.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+    RENAME millrace COMPONENT program)
+  install(FILES ${manual}/millrace.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions
+    RENAME _millrace COMPONENT program)
+  install(FILES ${manual}/millrace.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT program)
+  # Only of the Debian package: with another prefix, /etc and the user of the unit are not ours to make.
+  install(FILES docs/deploy/millrace.service DESTINATION /lib/systemd/system COMPONENT service EXCLUDE_FROM_ALL)
+  install(FILES ${manual}/millrace.toml DESTINATION /etc/millrace COMPONENT service EXCLUDE_FROM_ALL)
 endif()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libmillrace-dev COMPONENT development)
 
@@ -114,17 +129,27 @@ set(CPACK_PACKAGE_CONTACT "The Millrace developers")
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_COMPONENTS_ALL development)
 if(MILLRACE_HAS_PROGRAM)
-  list(APPEND CPACK_COMPONENTS_ALL program)
+  list(APPEND CPACK_COMPONENTS_ALL program service)
 endif()
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 
-set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME millrace)
-set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION net)
-set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PROGRAM_DESCRIPTION "Server-Sent Events: server, client and load generator
- The program millrace: serve, tail, publish and bench.")
+# The program and its service are one package.
+set(CPACK_COMPONENT_PROGRAM_GROUP millrace)
+set(CPACK_COMPONENT_SERVICE_GROUP millrace)
+set(CPACK_DEBIAN_MILLRACE_PACKAGE_NAME millrace)
+set(CPACK_DEBIAN_MILLRACE_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_MILLRACE_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_MILLRACE_PACKAGE_DEPENDS "passwd, init-system-helpers")
+set(CPACK_DEBIAN_MILLRACE_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_DEBIAN_MILLRACE_PACKAGE_CONTROL_EXTRA)
+foreach(file IN ITEMS conffiles postinst prerm postrm)
+  list(APPEND CPACK_DEBIAN_MILLRACE_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/packaging/debian/${file})
+endforeach()
+set(CPACK_DEBIAN_MILLRACE_DESCRIPTION "Server-Sent Events: server, client and load generator
+ The program millrace: serve, tail, publish and bench, as a service with the
+ options in /etc/millrace/millrace.toml.")
 
 # The core needs nothing; most programs use the server or the client, so what these need is recommended, which apt
 # installs. Few use more than one of the other parts.

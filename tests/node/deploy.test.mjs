@@ -56,8 +56,26 @@ test("systemd finds nothing wrong with the unit", (context) => {
   context.after(() => rmSync(directory, { recursive: true }));
   const unit = readFileSync(join(root, "docs/deploy/millrace.service"), "utf8");
   const file = join(directory, "millrace.service");
-  writeFileSync(file, unit.replace("/usr/bin/millrace", millraceProgram()));
+  writeFileSync(file, unit.replaceAll("/usr/bin/millrace", millraceProgram()));
   const { status, stderr } = spawnSync("systemd-analyze", ["verify", "--man=no", file], { encoding: "utf8" });
   assert.equal(stderr, "");
   assert.equal(status, 0);
+});
+
+test("systemd calls the unit's exposure OK or better", () => {
+  const file = join(root, "docs/deploy/millrace.service");
+  // Tenths of its scale, on which OK begins below 5.
+  const { status, stdout, stderr } = spawnSync(
+    "systemd-analyze",
+    ["security", "--offline=true", "--no-pager", "--threshold=20", file],
+    { encoding: "utf8" },
+  );
+  assert.equal(status, 0, `${stdout}${stderr}`);
+});
+
+test("the unit tries again when a port is taken, and not when an option is invalid", () => {
+  const unit = readFileSync(join(root, "docs/deploy/millrace.service"), "utf8");
+  for (const line of ["Type=notify", "StartLimitIntervalSec=0", "RestartPreventExitStatus=2", "StateDirectory=millrace"]) {
+    assert.match(unit, new RegExp(`^${line}$`, "m"));
+  }
 });

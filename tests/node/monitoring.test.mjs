@@ -1,0 +1,66 @@
+// The dashboard and the alerts of docs/deploy: every metric that they name is one that the server has.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { root, startMillrace } from "../support/millrace-server.mjs";
+
+const deploy = join(root, "docs/deploy");
+const rules = readFileSync(join(deploy, "prometheus/millrace-alerts.yml"), "utf8");
+const dashboard = JSON.parse(readFileSync(join(deploy, "grafana/millrace.json"), "utf8"));
+
+/** The metrics of the server with all that has metrics of its own. */
+async function metrics(context) {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-metrics-"));
+  const server = await startMillrace("--presence", "--store", `sqlite:${join(folder, "events.db")}`);
+  context.after(async () => {
+    await server.close();
+    rmSync(folder, { recursive: true });
+  });
+  return (await fetch(`${server.origin}/metrics`)).text();
+}
+
+const namesIn = (text) => new Set(text.match(/\b(?:millrace|process)_[a-z0-9_]+/g) ?? []);
+
+test("the dashboard and the alerts name only metrics that there are", async (context) => {
+  const text = await metrics(context);
+  const known = namesIn(text);
+  const expressions = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+  assert.ok(expressions.length > 20, "are the panels still found?");
+  const named = new Set([...expressions, rules].flatMap((one) => [...namesIn(one)]));
+  assert.ok(named.size > 20, `${named.size} names: are they still found?`);
+  assert.deepEqual([...named].filter((name) => !known.has(name)), []);
+  const reasons = new Set([...text.matchAll(/reason="(\w+)"/g)].map(([, reason]) => reason));
+  const wanted = /reason=~"([^"]+)"/.exec(rules)[1].split("|");
+  assert.deepEqual(wanted.filter((reason) => !reasons.has(reason)), []);
+});
+
+test("the dashboard's panels do not overlap, and each has a unit and a title", () => {
+  const places = dashboard.panels.map(({ gridPos: { x, y } }) => `${x},${y}`);
+  assert.equal(new Set(places).size, places.length);
+  for (const panel of dashboard.panels) {
+    assert.ok(panel.title && panel.fieldConfig.defaults.unit, JSON.stringify(panel));
+    for (const { datasource } of panel.targets) assert.equal(datasource.uid, "${datasource}");
+  }
+});
+
+test("Prometheus accepts the alerts, and each fires when it should", () => {
+  for (const args of [
+    ["check", "rules", "millrace-alerts.yml"],
+    ["test", "rules", "millrace-alerts.test.yml"],
+  ]) {
+    const { status, stdout, stderr, error } = spawnSync("promtool", args, {
+      cwd: join(deploy, "prometheus"),
+      encoding: "utf8",
+    });
+    assert.equal(error, undefined, "promtool is of Debian's package prometheus");
+    assert.equal(status, 0, `${stdout}${stderr}`);
+  }
+  const tested = readFileSync(join(deploy, "prometheus/millrace-alerts.test.yml"), "utf8");
+  for (const [, alert] of rules.matchAll(/alert: (\w+)/g)) {
+    assert.match(tested, new RegExp(`alertname: ${alert}\\n\\s+exp_alerts:\\n`), `${alert} is never seen to fire`);
+  }
+});
