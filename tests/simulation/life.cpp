@@ -161,6 +161,15 @@ void Life::look_at_state() {
   compare_state(filter, false);
 }
 
+// A topic that ends, or begins again, is where its last event may come back from; the next event hides that.
+void Life::look_at_jobs() {
+  for (const std::vector<TopicPattern>& patterns : {std::vector<TopicPattern>{"job/*"}, {"job/1", "job/2"}}) {
+    const TopicFilter filter(patterns);
+    compare_state(filter, true);
+    compare_state(filter, false);
+  }
+}
+
 // What a client would get that came now, and read at once: no more, and no less.
 void Life::compare_state(const TopicFilter& filter, bool is_state) {
   static_cast<void>(record_.oldest());  // what is too old goes, by the log's own clock
@@ -266,18 +275,24 @@ void Life::publish_again() {
 
 void Life::finish() {
   const std::string& topic = random_.one_of(topics_);
-  if (!is_job(topic)) return;
+  if (is_job(topic)) finish(topic);
+}
+
+void Life::finish(const std::string& topic) {
   tell(topic + " is finished, as entry " + std::to_string(record_.next_number()));
   record_.expect_mark(Entry::Kind::kFinish);
   server_.hub().finish(*Topic::parse(topic)).or_throw();
+  look_at_jobs();
 }
 
 void Life::begin() {
   const std::string& topic = random_.one_of(topics_);
   if (!is_job(topic)) return;
+  if (random_.chance(50)) finish(topic);
   tell(topic + " begins anew, if it was finished");
   record_.expect_mark(Entry::Kind::kBegin);
   server_.hub().begin(*Topic::parse(topic)).or_throw();
+  look_at_jobs();
 }
 
 // --- Faults ---------------------------------------------------------------------------------------------------------

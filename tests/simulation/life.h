@@ -50,6 +50,7 @@ class Life {
   void outrun_listener();
   void publish_again();
   void finish();
+  void finish(const std::string& topic);
   void begin();
   void break_wire();
   void stall_wire();
@@ -60,6 +61,7 @@ class Life {
   void restart_listener();
   void change_topics();
   void look_at_state();
+  void look_at_jobs();
   void restart_server();
   void drain_server();
   void cut_network();
