@@ -64,7 +64,7 @@ test("the first change of a stream without a name reconnects by its cursor, and 
   const count = counting(connection);
   const events = connection[Symbol.asyncIterator]();
   await server.publish({ topic: "a", data: "a1" });
-  await Promise.all([connection.topics.add("b"), connection.topics.add("c")]);
+  await connection.topics.add("b", "c");
   assert.deepEqual([...connection.topics], ["a", "b", "c"]);
   await server.publish(["a", "b", "c"].map((topic) => ({ topic, data: `${topic}2` })));
   assert.deepEqual(await next(events, 4), ["a1", "a2", "b2", "c2"]);
