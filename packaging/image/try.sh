@@ -25,7 +25,7 @@ key=a-key-of-the-trial-0123
 
 # As in the image's configuration, with a store and a key. The user has no capabilities.
 program=(env -i MILLRACE_HOST=0.0.0.0 MILLRACE_PORT=$port MILLRACE_STORE=sqlite:/var/lib/millrace/events.db
-  MILLRACE_PUBLISH_KEY=$key chroot --userspec=65532:65532 "$root" /usr/bin/millrace)
+  MILLRACE_PUBLISH_KEY=$key "$(command -v chroot)" --userspec=65532:65532 "$root" /usr/bin/millrace)
 
 "${program[@]}" serve >/tmp/millrace-image-trial.log 2>&1 &
 server=$!

@@ -31,7 +31,7 @@ dpkg-deb --root-owner-group --build "$work/newer" "$bare/root/release/newer.deb"
   getent passwd millrace >/dev/null || fail "there is no user millrace"
   [ "$(stat -c "%U %G %a" $file)" = "root millrace 640" ] || fail "$file is $(stat -c "%U %G %a" $file)"
   [ -e /etc/systemd/system/multi-user.target.wants/millrace.service ] || fail "the service is not enabled"
-  for file_of in /usr/share/man/man1/millrace.1.gz /usr/share/man/man1/millrace-serve.1.gz /usr/share/bash-completion/completions/millrace \
+  for file_of in /usr/share/man/man1/millrace.1 /usr/share/man/man1/millrace-serve.1 /usr/share/bash-completion/completions/millrace \
       /usr/share/zsh/vendor-completions/_millrace /usr/share/fish/vendor_completions.d/millrace.fish; do
     dpkg-query --listfiles millrace | grep -qx "$file_of" || fail "the package has no $file_of"
   done
