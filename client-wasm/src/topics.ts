@@ -71,7 +71,8 @@ async function makeChange(owner: Changeable, add: string[], remove: string[], is
     throw owner.refused(`${plan.url}: the server refused to change the topics: ${text.slice(0, 500)}`, answer.status);
   }
   // The next change finds the stream by this name.
-  if (!client) rename(plan, (params) => params.set("client", drawName()));
+  const name = drawName();
+  if (!client) rename(plan, (params) => params.set("client", name));
   const fromLatest = plan.options.lastEventId === "latest" && add.length > 0;
   if (fromLatest) {
     delete plan.unsure;
