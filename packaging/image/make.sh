@@ -85,9 +85,11 @@ packed=$(stat --format %s "$out/millrace-image.tar.gz")
 # Of the package that a library is from: its name and version.
 package_of() {
   local name
-  name=$(dpkg-query --search "$1" "$(realpath "$1")" "/usr$1" 2>/dev/null | head -n 1 | cut -d: -f1)
+  # By whichever of its paths the package has it.
+  name=$({ dpkg-query --search "$1" "$(realpath "$1")" "${1#/usr}" "$(realpath "${1#/usr}")" 2>/dev/null || true; } |
+    sed -n '1s/:.*//p')
   [ -n "$name" ] || fail "no Debian package has $1"
-  dpkg-query --show --showformat '${source:Package} ${binary:Package} ${Version}\n' "$name" | head -n 1
+  dpkg-query --show --showformat '${source:Package} ${binary:Package} ${Version}\n' "$name" | sed -n 1p
 }
 spdx=$out/millrace-image.spdx
 {
