@@ -1,7 +1,6 @@
 #include "millrace/core/topic.h"
 
 #include "millrace/core/topic_segments.h"
-
 #include "utf8.h"
 
 namespace millrace {

@@ -75,7 +75,12 @@ test("systemd calls the unit's exposure OK or better", () => {
 
 test("the unit tries again when a port is taken, and not when an option is invalid", () => {
   const unit = readFileSync(join(root, "docs/deploy/millrace.service"), "utf8");
-  for (const line of ["Type=notify", "StartLimitIntervalSec=0", "RestartPreventExitStatus=2", "StateDirectory=millrace"]) {
+  for (const line of [
+    "Type=notify",
+    "StartLimitIntervalSec=0",
+    "RestartPreventExitStatus=2",
+    "StateDirectory=millrace",
+  ]) {
     assert.match(unit, new RegExp(`^${line}$`, "m"));
   }
 });

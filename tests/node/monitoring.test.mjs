@@ -32,10 +32,16 @@ test("the dashboard and the alerts name only metrics that there are", async (con
   assert.ok(expressions.length > 20, "are the panels still found?");
   const named = new Set([...expressions, rules].flatMap((one) => [...namesIn(one)]));
   assert.ok(named.size > 20, `${named.size} names: are they still found?`);
-  assert.deepEqual([...named].filter((name) => !known.has(name)), []);
+  assert.deepEqual(
+    [...named].filter((name) => !known.has(name)),
+    [],
+  );
   const reasons = new Set([...text.matchAll(/reason="(\w+)"/g)].map(([, reason]) => reason));
   const wanted = /reason=~"([^"]+)"/.exec(rules)[1].split("|");
-  assert.deepEqual(wanted.filter((reason) => !reasons.has(reason)), []);
+  assert.deepEqual(
+    wanted.filter((reason) => !reasons.has(reason)),
+    [],
+  );
 });
 
 test("the dashboard's panels do not overlap, and each has a unit and a title", () => {
@@ -43,7 +49,7 @@ test("the dashboard's panels do not overlap, and each has a unit and a title", (
   assert.equal(new Set(places).size, places.length);
   for (const panel of dashboard.panels) {
     assert.ok(panel.title && panel.fieldConfig.defaults.unit, JSON.stringify(panel));
-    for (const { datasource } of panel.targets) assert.equal(datasource.uid, "${datasource}");
+    for (const { datasource } of panel.targets) assert.equal(datasource.uid, "$" + "{datasource}");
   }
 });
 

@@ -144,6 +144,8 @@ Outcome outcome_of(Subscribed::Outcome outcome) {
       return Outcome::kDraining;
     case Subscribed::Outcome::kStoreUnavailable:
       return Outcome::kStoreUnavailable;
+    case Subscribed::Outcome::kTooMany:
+      return Outcome::kTooMany;
   }
   return Outcome::kInvalid;
 }

@@ -24,9 +24,9 @@ std::string machine_boot_id();
 
 class SqliteWriter {
  public:
-  /// Opens the file, creates a missing one (with `new_epoch`), and creates its tables. First it makes sure that SQLite's
-  /// log is on the disk, because a sync of it may have failed. `boot_id` is the machine's. Throws StoreUnavailable or
-  /// SqliteError.
+  /// Opens the file, creates a missing one (with `new_epoch`), and creates its tables. First it makes sure that
+  /// SQLite's log is on the disk, because a sync of it may have failed. `boot_id` is the machine's. Throws
+  /// StoreUnavailable or SqliteError.
   SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch, const std::string& boot_id);
 
   ~SqliteWriter();
