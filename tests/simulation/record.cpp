@@ -184,8 +184,8 @@ void View::changes(std::uint64_t place, std::vector<std::string> patterns, const
 
 // An event of a topic that was added, from before the stream's place, to which it comes back afterwards.
 bool View::is_added_state(std::uint64_t number) const {
-  if (!adding_ || !seen_ || number >= adding_->until) return false;
-  return match(adding_->patterns, record_.entries()[number].topic) && (number < *seen_ || !wants(number));
+  if (!adding_ || number >= adding_->until) return false;
+  return match(adding_->patterns, record_.entries()[number].topic) && (!wants(number) || (seen_ && number < *seen_));
 }
 
 void View::connect(std::string_view last_event_id) {
