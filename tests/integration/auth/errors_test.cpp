@@ -53,6 +53,7 @@ class Provoking {
     answer_to_single_requests();
     answer_to_slow_ones();
     answer_to_too_many();
+    answer_to_one_overtaken();
     answer_while_draining();
     return std::move(all_);
   }
@@ -61,7 +62,7 @@ class Provoking {
   std::unique_ptr<RunningServer> start(ServerOptions options) const {
     options.threads.workers = 2;
     options.threads.loops = 1;
-    options.authorizer = by_header();
+    if (options.authorizer == nullptr) options.authorizer = by_header();
     return std::make_unique<RunningServer>(options, [this](Server& server) {
       server.events("/events").operations();
       server.Get("/fails", [](const auto&, auto&) { throw std::runtime_error("it does"); });
@@ -175,6 +176,28 @@ class Provoking {
       return true;
     }));
     return refused;
+  }
+
+  // Each time the right to a change is asked for, another change of the same stream comes first.
+  void answer_to_one_overtaken() {
+    constexpr char kChanges[] = "/subscriptions/board";
+    int port = 0;
+    int changes = 0;
+    const auto server = start(
+        {.authorizer = std::make_shared<FunctionAuthorizer>([&](const httplib::Request& asked, auto, const auto&) {
+           if (asked.has_header("X-Overtaken")) {
+             const std::string topic = "t/" + std::to_string(++changes);
+             const std::string other = request("POST", kChanges, {}, R"({"add":")" + topic + R"("})");
+             EXPECT_EQ(status_of(ask(port, other)), 200);
+           }
+           return Authorizer::Decision::allow("ada");
+         })});
+    port = server->port();
+    RawClient stream(port);
+    stream.send(request("GET", "/events?topic=a&client=board"));
+    stream.read_until("\n\n");
+    add(409, "a change of topics", ask(port, request("POST", kChanges, "X-Overtaken: 1\r\n", R"({"add":"b"})")));
+    EXPECT_GT(changes, 1) << "it tries again";
   }
 
   void answer_while_draining() {
