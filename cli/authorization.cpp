@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "command.h"
 #include "millrace/server/any_authorizer.h"
 #include "option_names.h"
 #include "parts.h"
@@ -34,6 +35,7 @@ bool AuthorizationOptions::has_tokens() const {
 
 Authorization::Authorization(const AuthorizationOptions& options) {
   const bool asks = !options.application.url.empty();
+  if (!asks && !options.application.headers.empty()) throw UsageError("--authorize-header needs --authorize-url");
   if (options.has_keys()) {
     KeyAuthorizer::Options keys = options.keys;
     keys.anonymous_subscribe = !options.has_tokens() && !asks;  // these decide about subscriptions

@@ -184,6 +184,7 @@ void reload_tls(Server& server) {
 }
 
 int serve(const ServeOptions& options, const Invocation& invocation) {
+  check_store_options(options);
   set_up_log(options.log_level, options.log_format);
   std::atomic<bool> listening_is_over{false};
   std::optional<AccessLog> access_log;
@@ -226,7 +227,6 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
             .file = options.access_log, .json = options.log_format == "json", .every_th = options.access_log_every});
         server_options.on_access = [&access_log](const AccessRecord& record) { access_log->write(record); };
       }
-      log_start(options, invocation.settings, server_options.store.get());
     }
     server.emplace(server_options);
   }
@@ -278,6 +278,8 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
     push.emplace(*server, demo_access);
     demo.emplace(*server, demo_access, options.demo_seed != 0 ? options.demo_seed : std::random_device{}());
   }
+  // What is wrong with the options has been said by now, in one line.
+  log_start(options, invocation.settings, server_options.store.get());
   if (redirect) redirect->start();
   if (admin) {
     admin->start();

@@ -26,6 +26,14 @@ StoreBounds bounds_of(const ServeOptions& options) {
   return bounds;
 }
 
+bool is_of_nats(std::string_view store) {
+  return store.starts_with("nats://") || store.starts_with("tls://");
+}
+
+bool is_of_postgres(std::string_view store) {
+  return store.starts_with("postgres://") || store.starts_with("postgresql://");
+}
+
 std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
   const std::string& name = options.store;
   if (name.starts_with(kSqlite) && name.size() > kSqlite.size()) {
@@ -36,7 +44,7 @@ std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
     }
     refuse_without("--store sqlite:…", "millrace::sqlite", "MILLRACE_WITH_SQLITE");
   }
-  if (name.starts_with("nats://") || name.starts_with("tls://")) {
+  if (is_of_nats(name)) {
     if constexpr (kHasNats) {
       JetStreamOptions stream{.bounds = bounds_of(options),
                               .credentials = options.store_credentials,
@@ -47,7 +55,7 @@ std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
     }
     refuse_without("--store nats://…", "millrace::nats", "MILLRACE_WITH_NATS");
   }
-  if (name.starts_with("postgres://") || name.starts_with("postgresql://")) {
+  if (is_of_postgres(name)) {
     if constexpr (kHasPostgres) {
       return open_postgres(
           name, {.bounds = bounds_of(options), .schema = options.store_schema, .preload = options.history_events});
@@ -60,6 +68,19 @@ std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
 }
 
 }  // namespace
+
+void check_store_options(const ServeOptions& options) {
+  const ServeOptions defaults;
+  const auto needs = [](bool is_set, const char* option, bool is_right, const char* store) {
+    if (is_set && !is_right) throw UsageError(std::string(option) + " needs --store " + store);
+  };
+  const bool is_nats = is_of_nats(options.store);
+  needs(options.store_replicas != defaults.store_replicas, "--store-replicas", is_nats, "nats://…");
+  needs(!options.store_credentials.empty(), "--store-credentials", is_nats, "nats://…");
+  needs(options.store_monitoring_port != defaults.store_monitoring_port, "--store-monitoring-port", is_nats,
+        "nats://…");
+  needs(!options.store_schema.empty(), "--store-schema", is_of_postgres(options.store), "postgres://…");
+}
 
 std::shared_ptr<EventStore> open_store(const ServeOptions& options) {
   if (options.store.empty()) return nullptr;

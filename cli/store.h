@@ -8,6 +8,9 @@
 
 namespace millrace::cli {
 
+/// Throws UsageError for an option that only another store has: it would have no effect.
+void check_store_options(const ServeOptions& options);
+
 /// Opens it; null without --store. Throws UsageError if it is unknown, InvalidOption and StoreUnavailable as
 /// open_sqlite(), open_jetstream() and open_postgres() do; the latter's message begins with the option.
 std::shared_ptr<EventStore> open_store(const ServeOptions& options);

@@ -38,7 +38,7 @@ TEST_P(ProgramUsage, IsOneClearLineAndExitCodeTwo) {
 INSTANTIATE_TEST_SUITE_P(
     , ProgramUsage,
     ::testing::Values(
-        UsageMistake{{}, "missing command: expected serve, tail, publish or bench"},
+        UsageMistake{{}, "missing command: expected serve, tail, publish, bench, kick, "},
         UsageMistake{{"frobnicate"}, "frobnicate"}, UsageMistake{{"tail"}, "URL is required; see millrace tail --help"},
         UsageMistake{{"tail", "http://a/", "--bogus"}, "--bogus"},
         UsageMistake{{"tail", "localhost:8080"}, "expected http(s)://host[:port]/path"},
