@@ -35,14 +35,14 @@ constexpr std::string_view text_of(AccessEnd end) {
 
 /// One request with its response, or one event stream. All text comes from outside: escape it before it is written.
 struct AccessRecord {
-  std::string address;      ///< the client's, without the port; through a trusted proxy, that behind it
-  std::string method;       ///< empty if the request had no valid beginning
-  std::string path;         ///< without the query, which may contain a secret
-  int status = 0;           ///< of the response; 0 if the connection was closed without one
-  std::uint64_t bytes = 0;  ///< of the response, its head included, that the connection has taken
-  Duration duration{0};     ///< since the request was whole
-  std::string user;         ///< as the authorizer names it; empty if unknown
-  AccessEnd end = AccessEnd::kAnswered;
+  std::string address;                   ///< the client's, without the port; through a trusted proxy, that behind it
+  std::string method;                    ///< empty if the request had no valid beginning
+  std::string path;                      ///< without the query, which may contain a secret
+  int status = 0;                        ///< of the response; 0 if the connection was closed without one
+  std::uint64_t bytes = 0;               ///< of the response, its head included, that the connection has taken
+  Duration duration{0};                  ///< since the request was whole
+  std::string user;                      ///< as the authorizer names it; empty if unknown
+  AccessEnd end = AccessEnd::kAnswered;  ///< how it ended
 
   // Of an event stream on the hub.
   std::string client;               ///< the name it gave itself
