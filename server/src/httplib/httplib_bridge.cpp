@@ -146,9 +146,10 @@ std::optional<std::string> HttplibBridge::take_response(const httplib::Request& 
   }
   std::string head = "HTTP/1.1 200 OK\r\n";
   for (const auto& [name, value] : response.headers) head.append(name).append(": ").append(value).append("\r\n");
-  // No other response follows on the socket. A client that was not told so would send its next request into the end.
-  if (!exchange->head.is_http2) head.append("Connection: close\r\n");
-  if (!exchange->head.is_http2 && !exchange->head.http_1_0) head.append("Transfer-Encoding: chunked\r\n");
+  // Without `Connection: close` to HTTP/1.1: Node.js's fetch takes a response that says so for whole when it is cut off.
+  if (!exchange->head.is_http2) {
+    head.append(exchange->head.http_1_0 ? "Connection: close\r\n" : "Transfer-Encoding: chunked\r\n");
+  }
   head.append("\r\n");
   exchange->taken = true;
   return head;
