@@ -102,6 +102,7 @@ test("a tab that leaves before the first event takes nothing with it", async () 
 test("close() of the tab that has it hands it on, and the end is everybody's", async () => {
   const first = await openTab("four");
   const second = await openTab("four");
+  await until(() => second.evaluate("connection.lastEventId !== ''"), "the primed ID in the other tab");
   await first.evaluate("connection.close()");
   await server.publish(numbers("four", 0, 3));
   await hasSeen(second, 3);
