@@ -60,6 +60,7 @@ class StreamSide;
 struct ConnectionCounts {
   std::atomic<std::size_t> open = 0;           ///< each HTTP/2 stream counts as one more
   std::atomic<std::size_t> http2_streams = 0;  ///< of the open ones
+  std::atomic<std::uint64_t> openings = 0;     ///< of streams whose topics the client may change
 
   /// Open connections without HTTP/2 streams.
   std::size_t connections() const {
@@ -213,6 +214,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   /// A random reconnection time from `usual` to `usual + window`.
   Duration random_retry(Duration usual, Duration window);
   void stream_opened() { ++open_streams_; }
+  /// Numbers the openings of streams whose topics the client may change, over all loops.
+  std::uint64_t next_opening() { return ++counts_.openings; }
   void stream_closed() { --open_streams_; }
   /// A subscription's first bytes are written.
   void stream_started(StreamSide& stream);

@@ -47,7 +47,7 @@ std::optional<NamedStream> ConnectionLoops::named_stream(std::string_view client
   std::optional<NamedStream> newest;
   for_each([&](ConnectionLoop& loop) {
     auto one = loop.named_stream(client);
-    if (one && (!newest || one->opened_at > newest->opened_at)) newest = std::move(one);
+    if (one && (!newest || one->opening > newest->opening)) newest = std::move(one);
   });
   return newest;
 }

@@ -46,7 +46,10 @@ void StreamSide::subscribe(std::string_view head, Subscriber::Subscription subsc
   const bool is_poll = subscription.poll;
   subscriber_ = std::make_unique<Subscriber>(loop().feed(), *this, std::move(subscription));
   loop().subscribers().add(*subscriber_);
-  if (terms_ != nullptr && terms_->is_changeable) loop().names().add(subscriber_->client(), *this);
+  if (terms_ != nullptr && terms_->is_changeable) {
+    terms_->opening = loop().next_opening();
+    loop().names().add(subscriber_->client(), *this);
+  }
   if (loop().settings().presence != nullptr) {
     // Polls would join and leave all the time.
     if (!is_poll) is_present_ = loop().joined(subscriber_->filter(), listener(), note());
@@ -233,11 +236,11 @@ void StreamSide::tell_presence(bool is_news) {
 }
 
 NamedStream StreamSide::named() const {
-  return {.user = terms_->user, .filter = subscriber_->shared_filter(), .opened_at = opened_at_};
+  return {.user = terms_->user, .filter = subscriber_->shared_filter(), .opening = terms_->opening};
 }
 
 bool StreamSide::change_topics(const TopicChange& change) {
-  const bool is_as_it_was = is_open() && terms_->user == change.user && opened_at_ == change.opened_at &&
+  const bool is_as_it_was = is_open() && terms_->user == change.user && terms_->opening == change.opening &&
                             subscriber_->filter().key() == change.from->key();
   if (!is_as_it_was) return false;
   file_anew(change);

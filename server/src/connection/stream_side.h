@@ -43,6 +43,7 @@ struct StreamTerms {
   std::shared_ptr<Presence::Watch> watch = nullptr;  ///< null unless the client subscribes to presence events
   StreamRightPtr right = nullptr;                    ///< null unless an authorizer must be asked again
   bool is_changeable = false;                        ///< the client may change the topics, by the stream's name
+  std::uint64_t opening = 0;                         ///< its number among the openings of all such streams
   std::optional<TimePoint> next_interval = {};       ///< for a subscriber that gets events at intervals
   TimePoint looks_at{};      ///< for such a subscriber: when its timer is due for everything else
   std::string address = {};  ///< the client's behind a proxy; empty: the socket's other end

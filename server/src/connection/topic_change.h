@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 
-#include "millrace/core/time.h"
 #include "millrace/server/topic_filter.h"
 
 namespace millrace {
@@ -16,13 +15,13 @@ namespace millrace {
 struct NamedStream {
   std::string user;  ///< empty if unknown
   std::shared_ptr<const TopicFilter> filter;
-  TimePoint opened_at{};
+  std::uint64_t opening = 0;  ///< its number among the openings of all such streams
 };
 
 struct TopicChange {
   std::string client;                       ///< the stream's name
   std::string user;                         ///< whose it has to be
-  TimePoint opened_at{};                    ///< when it was opened: another may have its name by now
+  std::uint64_t opening = 0;                ///< that of the stream: another may have its name by now
   std::shared_ptr<const TopicFilter> from;  ///< its topics: if they are others by now, it stays as it is
   std::shared_ptr<const TopicFilter> to;
   std::shared_ptr<const TopicFilter> with_state;  ///< of these, the newest event of each topic comes first; may be null

@@ -134,7 +134,7 @@ TopicChanges::Outcome TopicChanges::change(const httplib::Request& request, http
   }
   const bool has_changed = ports_.change({.client = client,
                                           .user = stream->user,
-                                          .opened_at = stream->opened_at,
+                                          .opening = stream->opening,
                                           .from = stream->filter,
                                           .to = filter,
                                           .with_state = with_state(asked),
