@@ -146,7 +146,7 @@ std::optional<std::string> HttplibBridge::take_response(const httplib::Request& 
   }
   std::string head = "HTTP/1.1 200 OK\r\n";
   for (const auto& [name, value] : response.headers) head.append(name).append(": ").append(value).append("\r\n");
-  // Without `Connection: close` to HTTP/1.1: Node.js's fetch takes a response that says so for whole when it is cut off.
+  // No `Connection: close` to HTTP/1.1: Node.js's fetch takes a response that says so, and is cut off, for whole.
   if (!exchange->head.is_http2) {
     head.append(exchange->head.http_1_0 ? "Connection: close\r\n" : "Transfer-Encoding: chunked\r\n");
   }
