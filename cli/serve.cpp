@@ -167,7 +167,7 @@ std::optional<Webhooks> webhooks(const ServeOptions& options) {
   if (options.hook_url.empty()) throw UsageError("--hook-secret-file needs --hook-url");
   if (options.hook_secret_file.empty()) {
     throw UsageError(
-        "--hook-url needs --hook-secret-file, by which your application knows that it is told by this server");
+        "--hook-url needs --hook-secret-file: your application checks by its signature that this server has sent it");
   }
   return Webhooks{.url = options.hook_url,
                   .secret = secret_in(options.hook_secret_file),
