@@ -29,7 +29,7 @@ class AdminClient {
   /// The body of the answer. Throws std::runtime_error with what to do if it is not 200.
   std::string get(const std::string& target);
   std::string post(const std::string& target, const std::string& json);
-  /// The status of the answer; 0 if there is none.
+  /// The status of the response; 0 without a response.
   int status_of(const std::string& target);
 
  private:

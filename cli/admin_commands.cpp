@@ -155,7 +155,7 @@ int healthcheck(const HealthOptions& options, const Settings& settings) {
   AdminOptions admin = options.admin;
   if (admin.url.empty()) {
     admin.url = own_url(settings);
-    admin.tls.insecure = true;  // its certificate is for another name, and nothing is told to it
+    admin.tls.insecure = true;  // its certificate is for another name; the request carries no secret
   }
   const std::string route = options.ready ? "/readyz" : "/healthz";
   const int status = AdminClient(admin).status_of(route);

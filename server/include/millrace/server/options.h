@@ -225,7 +225,7 @@ struct ServerOptions {
   /// publishing.anonymous says whether any client may publish and administer.
   std::shared_ptr<const Authorizer> authorizer = nullptr;
 
-  /// What is told to an application by HTTP. Without a value: nothing.
+  /// The webhooks that the server calls. Without a value: none.
   std::optional<Webhooks> webhooks = {};
 
   /// The format of `/metrics` of Server::operations(): prometheus_metrics() (millrace/server/metrics/prometheus.h, link
