@@ -1,5 +1,5 @@
-// The reference, of the C++ headers by Doxygen and of the npm package by TypeDoc: node tools/docs.mjs. Both take a warning
-// for an error, and write to build/docs.
+// The reference, of the C++ headers by Doxygen and of the npm package by TypeDoc, and the web site with them (site.mjs):
+// node tools/docs.mjs. All take a warning for an error, and write to build/docs.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
@@ -11,6 +11,7 @@ const references = [
     result: "build/docs/npm/index.html",
     command: ["npm", "run", "--silent", "docs", "--workspace", "client-wasm"],
   },
+  { what: "the web site", result: "build/docs/site/index.html", command: ["node", "tools/site.mjs"] },
 ];
 mkdirSync("build/docs", { recursive: true });
 for (const { what, result, command } of references) {
@@ -19,7 +20,7 @@ for (const { what, result, command } of references) {
     console.log(`run: ${what}: ${result}`);
   } else {
     process.stdout.write(stdout + stderr);
-    console.log(`run: ${what}: the reference has warnings, see above`);
+    console.log(`run: ${what}: not without warnings, see above`);
     process.exitCode = 1;
   }
 }

@@ -9,11 +9,11 @@ compile_packages=(g++ cmake ninja-build pkg-config libcpp-httplib-dev libcurl4-o
 unit_packages=(libgtest-dev libgmock-dev dpkg-dev file  # the latter two to make our own Debian packages
   nats-server postgresql curl nghttp2-client python3-h2)
 wasm_packages=(emscripten)
-proxy_packages=(nginx-light caddy haproxy systemd prometheus git curl)
+proxy_packages=(nginx-light caddy haproxy systemd prometheus postgresql sqlite3 mkdocs git curl)
 npm_packages=(npm)  # only where there is no Node.js new enough: Debian 12 has 18
 browser_packages=(chromium firefox-esr webkit2gtk-driver xvfb)
 picture_packages=(chromium fonts-wqy-microhei)  # the page names its other language
-docs_packages=(doxygen)
+docs_packages=(doxygen mkdocs)
 port_packages=(g++-arm-linux-gnueabihf g++-s390x-linux-gnu g++-mingw-w64-x86-64-posix qemu-user-static)
 check_packages=(clang clang-format clang-tidy "${docs_packages[@]}")
 release_packages=(git abigail-tools)
@@ -101,7 +101,7 @@ need() {
         "${proxy_packages[@]}" ;;
       browsers) packages "Chromium, Firefox, and WebKitGTK with a display of its own, for the browser tests" "${browser_packages[@]}" ;;
       pictures) packages "Chromium and Chinese letters" "${picture_packages[@]}" ;;
-      docs) packages "Doxygen, for the reference of the C++ headers" "${docs_packages[@]}" ;;
+      docs) packages "Doxygen, for the reference of the C++ headers, and MkDocs, for the web site" "${docs_packages[@]}" ;;
       check) packages "formatter, linter, analyser and Doxygen for C++" "${check_packages[@]}" ;;
       ports) packages "compilers for other systems, and QEMU to run what they make" "${port_packages[@]}" ;;
       release) packages "git, to release what is committed, and abidiff" "${release_packages[@]}" ;;
