@@ -13,7 +13,7 @@ const publicHeaders = join(root, "server/include/millrace/server");
 const rooms = [
   ...readFileSync(join(root, "docs/architecture.md"), "utf8").matchAll(/^\| `(\w+)\/` \|.*\|([^|]*)\|$/gm),
 ].map(([, name, headers]) => ({ name, headers: [...headers.matchAll(/`(\w+)`/g)].map(([, header]) => header) }));
-/** The stores stand beside the column, on `log/`; nothing in it includes one. */
+/** The stores stand beside the column, on `log/` and on what they have in common; nothing in the column includes one. */
 const stores = join(root, "server/stores");
 const below = ["log", "base"];
 const floor = (name) => rooms.findIndex((room) => room.name === name);
@@ -66,6 +66,7 @@ function storeFaults(name, text) {
   return [...text.matchAll(/^#include "([^"]+)"/gm)]
     .map(([, include]) => include)
     .filter((include) => {
+      if (include.startsWith("stores/common/")) return false;
       if (/^(\.\.|stores)\//.test(include)) return true;
       const own = include.match(/^millrace\/server\/stores\/(\w+)\.h$/);
       if (own) return own[1] !== name.split("/")[0];
@@ -73,7 +74,9 @@ function storeFaults(name, text) {
       const room = roomOf(include, "none/none");
       return room !== undefined && !below.includes(room);
     })
-    .map((include) => `stores/${name} includes ${include}: a store stands on ${below.join("/, ")}/ alone`);
+    .map(
+      (include) => `stores/${name} includes ${include}: a store stands on stores/common/, ${below.join("/, ")}/ alone`,
+    );
 }
 
 test("a store includes nothing above log/, and no other store", () => {
@@ -87,9 +90,10 @@ test("a store includes nothing above log/, and no other store", () => {
     storeFaults("sqlite/x.h", '#include "loop/event_loop.h"\n#include "millrace/server/server.h"\n').length,
     2,
   );
-  assert.equal(storeFaults("sqlite/x.h", '#include "database.h"\n#include "log/turns.h"\n').length, 0);
-  const another = '#include "../jetstream/repeat.h"\n#include "millrace/server/stores/jetstream.h"\n';
-  assert.equal(storeFaults("sqlite/x.h", another).length, 2);
+  const right = '#include "database.h"\n#include "log/turns.h"\n#include "stores/common/group_commit.h"\n';
+  assert.equal(storeFaults("sqlite/x.h", right).length, 0);
+  const another = '#include "../jetstream/store_address.h"\n#include "millrace/server/stores/jetstream.h"\n';
+  for (const name of ["sqlite/x.h", "common/x.h"]) assert.equal(storeFaults(name, another).length, 2);
 });
 
 test("nothing in the column includes a store", () => {
@@ -114,4 +118,53 @@ test("cpp-httplib's insides are known in one room", () => {
     knowing.filter((name) => !name.startsWith("httplib/")),
     [],
   );
+});
+
+/** The unit tests stand in the rooms that they test; sockets and processes are for tests/integration. */
+const unitTests = join(root, "tests/unit");
+const tested = readdirSync(unitTests, { recursive: true }).filter((name) => /\.(h|cpp)$/.test(name));
+const opening =
+  /::socket(pair)?\(|posix_spawnp?\(|\bfork\(|#include "(running_server|raw_client|program|nats_server)\.h"/;
+
+test("tests/unit mirrors the rooms", () => {
+  const folders = new Set(
+    tested.map((name) => dirname(name)).filter((name) => name.startsWith("server/") && !name.includes("must_not")),
+  );
+  assert.ok(folders.size > 5, `${folders.size} folders: are they still found?`);
+  const inSource = (folder) => [folder, dirname(folder)].some((name) => name !== "." && existsSync(join(source, name)));
+  const missing = [...folders]
+    .map((folder) => folder.replace("server/", ""))
+    .filter((folder) => !inSource(folder) && !existsSync(join(root, "server", folder)));
+  assert.deepEqual(missing, []);
+});
+
+test("unit tests open no sockets and start no processes", () => {
+  const found = tested.filter((name) => opening.test(readFileSync(join(unitTests, name), "utf8")));
+  assert.deepEqual(found, []);
+  assert.match("  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);", opening);
+});
+
+test("each of a newcomer's questions has a file that exists", () => {
+  const text = readFileSync(join(root, "docs/architecture.md"), "utf8");
+  const table = /^\| question \| file \|\n\|-*\|-*\|\n((?:\|.*\n)+)/m.exec(text)[1].trim().split("\n");
+  for (const question of [
+    "Where is a subscription decided?",
+    "Where does a published event become bytes?",
+    "Where is a slow reader cut?",
+    "What uses cpp-httplib's internals?",
+    "Where would I add a query parameter?",
+    "Where would I add a store?",
+  ]) {
+    const row = table.find((line) => line.startsWith(`| ${question} |`));
+    assert.ok(row, `${question} is not in the table`);
+  }
+  for (const row of table) {
+    const links = [...row.matchAll(/\]\(([^)]+)\)/g)].map(([, link]) => link);
+    assert.ok(links.length > 0, `${row}: names no file`);
+    for (const link of links) assert.ok(existsSync(join(root, "docs", link)), `${row}: ${link} does not exist`);
+    // A member that the row names stands in the file before it.
+    for (const [, link, member] of row.matchAll(/\]\(([^)]+)\)(?:,| decides,)? `(\w+)\(\)`/g)) {
+      assert.match(readFileSync(join(root, "docs", link), "utf8"), new RegExp(`\\b${member}\\(`));
+    }
+  }
 });

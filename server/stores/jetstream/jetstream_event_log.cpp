@@ -25,10 +25,6 @@ class LosingServer : public StoreUnavailable {
 
 constexpr const char* kLostConnection = "the connection to NATS was lost before NATS acknowledged it";
 
-StoreStatus status_of(const std::string& trouble) {
-  return trouble.empty() ? StoreStatus() : StoreStatus::refusing(trouble);
-}
-
 }  // namespace
 
 JetStreamEventLog::JetStreamEventLog(Options options) : options_(std::move(options)) {
@@ -63,8 +59,8 @@ void JetStreamEventLog::open() {
   const StreamQueries::State state = queries->state();
   queries_ = std::move(queries);
   look_at_servers();
-  entries_ = state.entries;
-  bytes_ = state.bytes;
+  figures_.entries = state.entries;
+  figures_.bytes = state.bytes;
   follower_ = std::make_unique<StreamFollower>(
       *connection_, *queries_,
       StreamFollower::Options{.stream = options_.address.stream,
@@ -77,7 +73,7 @@ void JetStreamEventLog::open() {
 
 void JetStreamEventLog::start(Callbacks callbacks) {
   if (prober_.is_running()) throw std::logic_error("a server uses this store already: open one for each server");
-  on_status_ = std::move(callbacks.on_status);
+  trouble_.report_to(std::move(callbacks.on_status));
   std::uint64_t there = 0;
   try {
     there = queries_->state().head;
@@ -92,7 +88,7 @@ void JetStreamEventLog::start(Callbacks callbacks) {
 void JetStreamEventLog::stop() {
   follower_->stop();
   prober_.stop();
-  on_status_ = nullptr;
+  trouble_.report_to(nullptr);
 }
 
 // --- Appending ------------------------------------------------------------------------------------------------------
@@ -100,7 +96,7 @@ void JetStreamEventLog::stop() {
 void JetStreamEventLog::append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
   if (publications.empty()) return;
   if (!prober_.is_running()) throw StoreUnavailable(append_refusal("no server uses it"));
-  if (const std::string reason = trouble(); !reason.empty()) throw StoreUnavailable(append_refusal(reason));
+  if (const StoreStatus now = status(); !now.is_accepting()) throw StoreUnavailable(append_refusal(now.reason));
   if (!connection_->is_connected()) throw StoreUnavailable(append_refusal("there is no connection to NATS"));
   std::size_t begun = 0;
   // Marks decide how later publications are handled, so those are sent after the marks are stored.
@@ -167,7 +163,7 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
     if (sent[i].key) entries.push_back(queries_->index_entry(*sent[i].key, acks[i].sequence, texts[i]));
   }
   if (!entries.empty()) sender_->send(entries, MessageSender::Until::kStored);
-  ++commits_;
+  ++figures_.commits;
 }
 
 // Whether the event with the publisher's ID at this sequence is gone, or is older than the topic's last beginning.
@@ -190,14 +186,14 @@ void JetStreamEventLog::look_at_servers() {
       durability_of(survey_nats(options_.address, options_.monitoring_port), queries_->facts());
   durability_ = found.level;
   {
-    const MutexLock lock(trouble_mutex_);
+    const MutexLock lock(mutex_);
     warnings_ = found.warnings;
   }
   if (found.refusal) throw LosingServer(*found.refusal);
 }
 
 std::vector<std::string> JetStreamEventLog::warnings() const {
-  const MutexLock lock(trouble_mutex_);
+  const MutexLock lock(mutex_);
   return warnings_;
 }
 
@@ -208,8 +204,8 @@ void JetStreamEventLog::probe() {
       is_look_due_ = false;
     }
     const StreamQueries::State state = queries_->state();
-    entries_ = state.entries;
-    bytes_ = state.bytes;
+    figures_.entries = state.entries;
+    figures_.bytes = state.bytes;
     set_trouble(&JetStreamEventLog::probing_trouble_, {});
   } catch (const std::exception& failure) {
     set_trouble(&JetStreamEventLog::probing_trouble_, failure.what());
@@ -224,32 +220,13 @@ void JetStreamEventLog::connection_changed() {
 }
 
 void JetStreamEventLog::set_trouble(std::string JetStreamEventLog::*own, const std::string& trouble) {
-  const MutexLock lock(trouble_mutex_);
-  if (this->*own == trouble) return;
-  this->*own = trouble;
-  const std::string& now = probing_trouble_.empty() ? following_trouble_ : probing_trouble_;
-  if (now == told_trouble_) return;
-  if (told_trouble_.empty()) ++failures_;
-  told_trouble_ = now;
-  // Under the lock, so that the newest status is reported last.
-  if (on_status_ != nullptr) on_status_(status_of(now));
-}
-
-StoreStatus JetStreamEventLog::status() const {
-  return status_of(trouble());
-}
-
-std::string JetStreamEventLog::trouble() const {
-  const MutexLock lock(trouble_mutex_);
-  return told_trouble_;
-}
-
-StoreStatistics JetStreamEventLog::statistics() const {
-  return {.entries = entries_,
-          .bytes = bytes_,
-          .commits = commits_,
-          .failures = failures_,
-          .takes_events = trouble().empty()};
+  {
+    const MutexLock lock(mutex_);
+    if (this->*own == trouble) return;
+    this->*own = trouble;
+    trouble_.set(probing_trouble_.empty() ? following_trouble_ : probing_trouble_);
+  }
+  trouble_.tell();
 }
 
 // --- Reading --------------------------------------------------------------------------------------------------------

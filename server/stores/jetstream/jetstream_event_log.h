@@ -20,7 +20,9 @@
 #include "millrace/server/event_store.h"
 #include "mutex.h"
 #include "nats_connection.h"
-#include "repeat.h"
+#include "stores/common/repetition.h"
+#include "stores/common/store_figures.h"
+#include "stores/common/store_trouble.h"
 #include "stream_follower.h"
 #include "stream_queries.h"
 
@@ -60,10 +62,10 @@ class JetStreamEventLog final : public EventStore {
   bool catch_up(std::uint64_t sequence) const override;
   void catch_up_with_others() const override { catch_up(queries_->state().head); }
   std::size_t max_event_bytes() const override;
-  StoreStatus status() const override;
+  StoreStatus status() const override { return trouble_.status(); }
   Durability durability() const override { return durability_; }
   std::vector<std::string> warnings() const override;
-  StoreStatistics statistics() const override;
+  StoreStatistics statistics() const override { return figures_.with(trouble_); }
 
  private:
   void open();
@@ -75,20 +77,15 @@ class JetStreamEventLog final : public EventStore {
   void connection_changed();
   // Sets a thread's own trouble; empty if all is well.
   void set_trouble(std::string JetStreamEventLog::*own, const std::string& trouble);
-  std::string trouble() const;
 
   const Options options_;
-  std::function<void(const StoreStatus&)> on_status_;  // of the server that uses the log; set while no thread runs
-  std::atomic<std::uint64_t> entries_ = 0;
-  std::atomic<std::uint64_t> bytes_ = 0;
-  std::atomic<std::uint64_t> commits_ = 0;
-  std::atomic<std::uint64_t> failures_ = 0;
+  StoreFigures figures_;
+  StoreTrouble trouble_;
 
-  mutable Mutex trouble_mutex_;
-  std::string following_trouble_ GUARDED_BY(trouble_mutex_);
-  std::string probing_trouble_ GUARDED_BY(trouble_mutex_);
-  std::string told_trouble_ GUARDED_BY(trouble_mutex_);
-  std::vector<std::string> warnings_ GUARDED_BY(trouble_mutex_);
+  mutable Mutex mutex_;
+  std::string following_trouble_ GUARDED_BY(mutex_);
+  std::string probing_trouble_ GUARDED_BY(mutex_);
+  std::vector<std::string> warnings_ GUARDED_BY(mutex_);
   std::atomic<Durability> durability_ = Durability::kProcess;
   std::atomic<bool> is_look_due_ = false;  // the connection was lost since the last one
 

@@ -15,7 +15,7 @@
 #include "millrace/server/event_store.h"
 #include "mutex.h"
 #include "nats_connection.h"
-#include "repeat.h"
+#include "stores/common/repetition.h"
 #include "stream_queries.h"
 
 namespace millrace {

@@ -15,10 +15,10 @@ namespace {
 
 constexpr const char* kExpected = "expected postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE[?PARAMETER=VALUE&…]";
 
-// The longest name that PostgreSQL does not cut.
+// The longest name that PostgreSQL does not truncate.
 constexpr std::size_t kMaxSchemaBytes = 63;
 
-// Host and database, without what may be secret. Throws InvalidOption, whose sentence does not repeat the URL.
+// Host and database, without secrets. Throws InvalidOption, whose sentence does not repeat the URL.
 std::string shown(const std::string& url) {
   if (!url.starts_with("postgres://") && !url.starts_with("postgresql://")) {
     throw InvalidOption("open_postgres(url)",

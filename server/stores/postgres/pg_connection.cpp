@@ -44,7 +44,7 @@ std::string array_head(Oid type, std::size_t count, bool has_null) {
   append_big_endian(bytes, type, 4);
   if (count == 0) return bytes;
   append_big_endian(bytes, count, 4);
-  append_big_endian(bytes, 1, 4);  // index of the first
+  append_big_endian(bytes, 1, 4);  // index of the first element
   return bytes;
 }
 
@@ -53,7 +53,7 @@ void append_element(std::string& bytes, std::string_view value) {
   bytes.append(value);
 }
 
-// The first line, without its end: what follows are hints for those who type SQL.
+// The first line, without its line end. Further lines are hints for people at an SQL prompt.
 std::string first_line(const char* message) {
   std::string line = message == nullptr ? "" : message;
   line = line.substr(0, line.find('\n'));
@@ -133,7 +133,7 @@ std::string_view PgResult::text(int row, int column) const {
 }
 
 PgConnection::PgConnection(const Options& options) {
-  // What the URL says comes last, and counts. A machine that has gone without a word is noticed by the times.
+  // The URL comes last, so its values win. The timeouts and keepalives notice a machine that has vanished.
   constexpr std::array kNames = {"application_name",
                                  "connect_timeout",
                                  "tcp_user_timeout",
@@ -153,7 +153,7 @@ PgConnection::PgConnection(const Options& options) {
   PQsetNoticeProcessor(
       handle_.get(), [](void*, const char*) {}, nullptr);  // otherwise the library prints them
   const std::string timeout = std::to_string(kPostgresAnswerTimeout.count());
-  // A server of ours that hangs must not keep the log's lock from the others.
+  // A Millrace server that hangs must not hold the log's lock for ever.
   std::string settings =
       "SET statement_timeout = " + timeout + "; SET idle_in_transaction_session_timeout = " + timeout;
   if (!options.schema.empty()) settings += "; SET search_path = " + quoted(options.schema);
@@ -201,7 +201,7 @@ void PgConnection::fail(const std::string& what) {
   throw PgError("the connection to PostgreSQL was lost: " + what);
 }
 
-// The last result of what was sent.
+// Waits for the results of what was sent; returns the last one.
 PgResult PgConnection::answer() {
   const auto deadline = Clock::now() + kPostgresAnswerTimeout + kStoreRetry;  // statement_timeout comes first
   PgResult last(nullptr);
@@ -212,8 +212,8 @@ PgResult PgConnection::answer() {
       pollfd waiting{.fd = socket(), .events = POLLIN, .revents = 0};
       if (PQflush(handle_.get()) == 1) waiting.events |= POLLOUT;
       const int count = left > 0 ? ::poll(&waiting, 1, static_cast<int>(left)) : 0;
-      if (count == 0) fail("no answer in time");
-      if (count < 0 && errno != EINTR) fail("poll");
+      if (count == 0) fail("no answer within the time limit");
+      if (count < 0 && errno != EINTR) fail("cannot wait for its socket");
       if (PQconsumeInput(handle_.get()) == 0) fail(first_line(PQerrorMessage(handle_.get())));
     }
     PGresult* result = PQgetResult(handle_.get());
@@ -241,7 +241,7 @@ PgTransaction::~PgTransaction() {
   try {
     connection_.execute("ROLLBACK");
   } catch (const std::exception&) {
-    // Then the server takes it back, with the connection.
+    // Then the server rolls it back when the connection closes.
   }
 }
 

@@ -1,4 +1,4 @@
-// PgConnection, PgParams, PgResult: libpq with owners, deadlines and exceptions. One thread at a time.
+// PgConnection, PgParams and PgResult: libpq with destructors, deadlines and exceptions. One thread at a time.
 //
 //   const PgStatement kByTopic{"by_topic", "SELECT sequence FROM millrace_events WHERE topic = $1"};
 //   const PgResult rows = connection.run(kByTopic, PgParams().text("orders"));
@@ -26,7 +26,7 @@ class PgError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A statement that a connection prepares when it first runs it.
+/// A statement that a connection prepares at its first use.
 struct PgStatement {
   const char* name;
   const char* sql;
@@ -41,7 +41,7 @@ class PgParams {
   PgParams& numbers(std::span<const std::uint64_t> values);
   PgParams& flags(const std::vector<bool>& values);
   PgParams& texts(std::span<const std::string_view> values);
-  /// Nothing stands for NULL.
+  /// An element without a value is NULL.
   PgParams& blobs(std::span<const std::optional<std::string_view>> values);
 
  private:
@@ -74,23 +74,23 @@ class PgConnection {
  public:
   struct Options {
     std::string url;
-    std::string schema;  ///< empty: as the connection has it
+    std::string schema;  ///< empty: the connection's default
   };
 
   /// Connects. Throws PgError.
   explicit PgConnection(const Options& options);
 
-  /// One statement. Throws PgError, after which is_usable() says whether the connection is still good for others.
+  /// Runs one statement. Throws PgError; then is_usable() says whether the connection can still be used.
   PgResult run(const PgStatement& statement, const PgParams& params = {});
-  /// Statements without parameters; the result of the last, as text.
+  /// Runs statements without parameters; returns the last one's result, as text. Throws likewise.
   PgResult execute(const std::string& sql);
 
   bool is_usable() const { return is_usable_ && PQstatus(handle_.get()) == CONNECTION_OK; }
   int socket() const { return PQsocket(handle_.get()); }
-  /// Reads what has come, and forgets the notifications in it; true if one was of another process of the server than
-  /// `own`. Throws PgError.
+  /// Reads and drops the notifications that have arrived. Returns true if one came from another process of the server
+  /// than `own`. Throws PgError.
   bool take_notifications(int own);
-  /// Number of the process that serves this connection.
+  /// The ID of the server's process that serves this connection.
   int backend() const { return PQbackendPID(handle_.get()); }
   /// The name, quoted for SQL.
   std::string quoted(const std::string& name) const;
@@ -107,10 +107,10 @@ class PgConnection {
   bool is_usable_ = true;
 };
 
-/// A transaction that is taken back unless it was committed.
+/// A transaction that rolls back unless it was committed.
 class PgTransaction {
  public:
-  /// `begin`: the statement that begins it, and what else is done at once.
+  /// `begin`: the statement that begins it, perhaps with others after it.
   PgTransaction(PgConnection& connection, const std::string& begin)
       : connection_(connection), begun_(connection.execute(begin)) {}
   ~PgTransaction();

@@ -10,14 +10,13 @@ namespace {
 
 // millrace_log      one row: the log. `entries` and `bytes` count the events from `oldest` on.
 // millrace_events   the entries. kind: 0 event, 1 finish, 2 begin; published: milliseconds since 1970; payload: the
-// event
-//                   in the format of event streams; id_topic: the topic's bytes, where there is a publisher_id, for the
-//                   search of an ID's holders, whose places between topics are no texts. Rows before `oldest` are there
-//                   because they are retained.
-// millrace_outbox   what applications have published: it has no place in the log until a server moves it there, after
-//                   its transaction has been committed. `refused` says why it could not be published.
+//                   event in the format of event streams; id_topic: if there is a publisher_id, the topic's bytes,
+//                   because the search for an ID's holders compares with bytes that are no text. Rows before `oldest`
+//                   are retained events.
+// millrace_outbox   publications of applications. They have no place in the log until their transaction is committed
+//                   and a server moves them. `refused`: why a row could not be published.
 //
-// The functions belong to the log's owner, and run as it: applications need the right to execute them, and no other.
+// The functions run with the rights of the log's owner. An application only needs the right to execute them.
 constexpr const char* kTables = R"sql(
 CREATE TABLE millrace_log (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -74,7 +73,7 @@ RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS
 REVOKE EXECUTE ON FUNCTION millrace_enqueue, millrace_publish, millrace_finish FROM PUBLIC;
 )sql";
 
-// Whatever number nobody else has: one of ours at a time makes the tables.
+// One server at a time creates the tables. The number is arbitrary, and nobody else's.
 constexpr const char* kOneAtATime = "SELECT pg_advisory_xact_lock(5569065178211)";
 
 std::string setting(PgConnection& connection, const std::string& name) {
@@ -82,7 +81,7 @@ std::string setting(PgConnection& connection, const std::string& name) {
 }
 
 void check_server(PgConnection& connection) {
-  constexpr std::uint64_t kOldest = 120'000;  // as `server_version_num` counts
+  constexpr std::uint64_t kOldest = 120'000;  // in the form of `server_version_num`
   if (connection.execute("SELECT current_setting('server_version_num')").number(0, 0) < kOldest) {
     throw StoreUnavailable("PostgreSQL " + setting(connection, "server_version") + " is too old: use 12 or newer");
   }
@@ -118,7 +117,7 @@ void prepare_schema(PgConnection& connection, const std::string& schema, const s
     if (!is_there()) {
       const PgResult where = connection.execute("SELECT current_schema()");
       if (where.is_null(0, 0)) throw StoreUnavailable("no schema of the connection's search_path exists");
-      // The functions keep this path. Nobody's temporary tables come before the log's.
+      // The functions keep this path. Temporary tables come after the log's tables.
       connection.execute("SET LOCAL search_path = " + connection.quoted(std::string(where.text(0, 0))) + ", pg_temp");
       connection.execute(kTables);
       connection.execute("INSERT INTO millrace_log (version, epoch) VALUES (" + std::to_string(kPostgresSchemaVersion) +
@@ -139,14 +138,14 @@ PgDurability durability_of(PgConnection& connection) {
   const bool has_standbys = !setting(connection, "synchronous_standby_names").empty();
   const auto turned_off = [&](const char* name, const char* then) {
     if (setting(connection, name) != "off") return false;
-    result.warnings.push_back(std::string("PostgreSQL: ") + name + " is off, so that " + then);
+    result.warnings.push_back(std::string("PostgreSQL: ") + name + " is off: " + then);
     return true;
   };
   bool is_on_disk = !turned_off("fsync", "a power cut can lose acknowledged events, and damage the database");
   is_on_disk = !turned_off("synchronous_commit", "a power cut can lose acknowledged events") && is_on_disk;
   turned_off("full_page_writes", "a power cut can damage the database");
   if (!is_on_disk) return result;
-  // With remote_write the standby's disk may not have it yet: a quorum has it, and one disk.
+  // With remote_write, the commit may not be on the standby's disk yet: only one disk has it.
   const bool is_on_theirs = commit == "on" || commit == "remote_apply";
   result.level = has_standbys && is_on_theirs ? Durability::kQuorumAndDisk : Durability::kDisk;
   return result;

@@ -10,10 +10,11 @@
 
 namespace millrace {
 
-/// What millrace_log says of its tables.
+/// The version that millrace_log has for its tables.
 inline constexpr std::uint64_t kPostgresSchemaVersion = 1;
 
-/// millrace_log's row. Who writes events locks it until its transaction ends, which is what puts them in one order.
+/// The only row of millrace_log. A transaction that writes events locks it until it ends, so that events have one
+/// order.
 struct PgLogRow {
   std::string epoch;
   std::uint64_t head = 0;
@@ -23,16 +24,16 @@ struct PgLogRow {
   std::uint64_t retained_topics = 0;
   std::uint64_t retained_bytes = 0;
 
-  /// From a result of kColumns, in any form.
+  /// From a result with kColumns, as text or binary.
   static PgLogRow of(const PgResult& result);
   static constexpr const char* kColumns = "epoch, head, oldest, entries, bytes, retained_topics, retained_bytes";
 };
 
-/// Makes what is missing, in one transaction; several programs may do it at once. Throws StoreUnavailable if the
-/// database cannot have a log, PgError if it cannot be used.
+/// Creates missing tables and functions in one transaction. Several programs may call it at once. Throws
+/// StoreUnavailable if the database cannot have a log, PgError if it cannot be used.
 void prepare_schema(PgConnection& connection, const std::string& schema, const std::string& new_epoch);
 
-/// What a commit survives, by the database's settings, and sentences about those that weaken it.
+/// What a commit survives according to the database's settings, and sentences about settings that weaken it.
 struct PgDurability {
   Durability level = Durability::kProcess;
   std::vector<std::string> warnings = {};

@@ -1,24 +1,28 @@
-// PostgresEventLog: an event log that several servers share, in a PostgreSQL database; pg_log.h says how it keeps them
-// in one order.
+// PostgresEventLog: an event log that several servers share, in a PostgreSQL database. pg_writer.h says how the log
+// keeps its order.
 //
-// Concurrent publishers are committed together, as with SQLite. A thread with a connection of its own waits for
-// notifications, and for kStoreRetry where none comes: it hands over what other servers have appended, moves what
-// applications have published into the log, drops what the bounds do not allow, and connects again after a failure.
+// It commits concurrent publishers together, as SqliteEventLog does. A thread with its own connection waits for
+// notifications, at most kStoreRetry. Then it delivers entries that other servers have appended, moves publications of
+// applications into the log, drops entries beyond the bounds, and reconnects after a failure.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "log/turns.h"
 #include "millrace/server/event_store.h"
 #include "mutex.h"
-#include "pg_log.h"
+#include "pg_queries.h"
+#include "pg_writer.h"
+#include "stores/common/group_commit.h"
+#include "stores/common/store_figures.h"
+#include "stores/common/store_trouble.h"
+#include "stores/common/wake_pipe.h"
 
 namespace millrace {
 
@@ -27,13 +31,13 @@ class PostgresEventLog final : public EventStore {
   struct Options {
     PgConnection::Options connection;
     StoreBounds bounds;
-    std::string new_epoch;      ///< of a log that is made
-    std::uint64_t preload = 0;  ///< entries that are handed over before start() returns, if there are as many
+    std::string new_epoch;      ///< for a new log
+    std::uint64_t preload = 0;  ///< entries that on_appended takes before start() returns, if the log has as many
   };
 
   /// Throws StoreUnavailable and PgError.
   explicit PostgresEventLog(Options options);
-  /// No server may use it any more.
+  /// No server may still use it.
   ~PostgresEventLog() override;
   PostgresEventLog(const PostgresEventLog&) = delete;
   PostgresEventLog& operator=(const PostgresEventLog&) = delete;
@@ -54,37 +58,30 @@ class PostgresEventLog final : public EventStore {
   bool is_shared() const override { return true; }
   bool catch_up(std::uint64_t sequence) const override;
   void catch_up_with_others() const override;
-  StoreStatus status() const override;
+  StoreStatus status() const override { return trouble_.status(); }
   Durability durability() const override { return durability_; }
   std::vector<std::string> warnings() const override;
-  StoreStatistics statistics() const override;
+  StoreStatistics statistics() const override { return figures_.with(trouble_); }
 
  private:
-  struct Contribution : PgContribution {
-    bool is_done = false;
-    std::shared_ptr<const std::string> trouble = nullptr;  // why not, if that could be said
-  };
   struct Reader {
     Mutex mutex;
     std::unique_ptr<PgQueries> queries GUARDED_BY(mutex);
   };
-  class WakePipe;
 
   void open_writer();
-  void write(const std::vector<Contribution*>& group) noexcept;
-  std::vector<LogEntry> commit(const std::vector<Contribution*>& group);
+  void write(const ContributionGroup& group) noexcept;
+  std::vector<LogEntry> commit(const ContributionGroup& group);
   void hand_over(std::span<const LogEntry> entries) noexcept;
   void deliver(std::span<const LogEntry> entries) const REQUIRES(handing_);
   void follow(std::uint64_t until) const REQUIRES(handing_);
   void follow_all() const;
   template <typename Work>
   void alone(const Work& work) noexcept;
-  void give_up_writer(const std::string& why) noexcept;
+  void give_up_writer(std::string_view why) noexcept;
   void move_outbox();
   void tend();
   void note(const PgLogRow& row) const;
-  void set_trouble(const std::string& trouble) const noexcept;
-  void tell_trouble() const;
   template <typename Ask>
   auto ask(Reader& reader, const Ask& question) const;
   void run();
@@ -92,30 +89,26 @@ class PostgresEventLog final : public EventStore {
 
   const Options options_;
   std::string epoch_;
-  Callbacks callbacks_;                          // of the server that uses it: set while nothing else is called
-  mutable std::atomic<std::uint64_t> head_ = 0;  // handed over
+  // Of the server that uses the log; set while no other member is called.
+  std::function<void(std::span<const LogEntry>)> on_appended_;
+  mutable std::atomic<std::uint64_t> head_ = 0;  // the newest entry that on_appended has taken
   mutable std::atomic<std::uint64_t> oldest_ = 1;
-  mutable std::atomic<std::uint64_t> entries_ = 0;
-  mutable std::atomic<std::uint64_t> bytes_ = 0;
-  std::atomic<std::uint64_t> commits_ = 0;
-  mutable std::atomic<std::uint64_t> failures_ = 0;
+  mutable StoreFigures figures_;
+  StoreTrouble trouble_;
   std::atomic<Durability> durability_ = Durability::kProcess;
 
-  Turns<Contribution> turns_;
-  std::unique_ptr<PgWriter> writer_;  // of whose turn it is; null while the database cannot be used
-  std::atomic<int> own_backend_ = 0;  // the writer's, of whose notifications the thread knows
+  GroupCommit commits_{trouble_};
+  std::unique_ptr<PgWriter> writer_;  // for the thread that has the turn; null while the database cannot be used
+  std::atomic<int> own_backend_ = 0;  // the writer's; the thread ignores its notifications
 
-  mutable Mutex handing_;  // held while entries go to on_appended, in their order
+  mutable Mutex handing_;  // held while on_appended takes entries, to keep their order
   mutable Reader lookups_;
   mutable Reader pages_;
 
-  mutable Mutex trouble_mutex_;
-  mutable std::string trouble_ GUARDED_BY(trouble_mutex_);
-  mutable std::deque<std::string> untold_ GUARDED_BY(trouble_mutex_);  // what on_status has not been given yet
-  mutable bool is_telling_ GUARDED_BY(trouble_mutex_) = false;
-  std::vector<std::string> warnings_ GUARDED_BY(trouble_mutex_);
+  mutable Mutex warnings_mutex_;
+  std::vector<std::string> warnings_ GUARDED_BY(warnings_mutex_);
 
-  const std::unique_ptr<WakePipe> wake_;
+  WakePipe wake_;
   std::atomic<bool> is_stopping_ = false;
   std::unique_ptr<PgConnection> listener_;  // the thread's
   std::thread thread_;

@@ -22,16 +22,6 @@ std::int64_t milliseconds_of(std::chrono::system_clock::time_point time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
-StoreStatus status_of(const std::string& trouble) {
-  return trouble.empty() ? StoreStatus() : StoreStatus::refusing(trouble);
-}
-
-std::size_t bytes_of(std::span<const Publication> publications) {
-  std::size_t bytes = 0;
-  for (const Publication& publication : publications) bytes += publication.event.data.size();
-  return bytes;
-}
-
 }  // namespace
 
 SqliteEventLog::SqliteEventLog(Options options)
@@ -48,12 +38,12 @@ SqliteEventLog::SqliteEventLog(Options options)
   has_finishes_ = writer_->has_finishes();
   head_ = writer_->head();
   oldest_ = writer_->oldest();
-  entries_ = writer_->entries();
-  bytes_ = writer_->bytes();
+  figures_.entries = writer_->entries();
+  figures_.bytes = writer_->bytes();
 }
 
 SqliteEventLog::~SqliteEventLog() {
-  end_thread();
+  tending_.stop();
   try {
     if (writer_ != nullptr) writer_->close();
   } catch (const SqliteError&) {
@@ -62,54 +52,32 @@ SqliteEventLog::~SqliteEventLog() {
 }
 
 void SqliteEventLog::start(Callbacks callbacks) {
-  if (thread_.joinable()) throw std::logic_error("a server uses this store already: open one for each server");
-  callbacks_ = std::move(callbacks);
-  {
-    const MutexLock lock(run_mutex_);
-    stopped_ = false;
-  }
-  thread_ = std::thread([this] { run(); });
+  if (tending_.is_running()) throw std::logic_error("a server uses this store already: open one for each server");
+  on_appended_ = std::move(callbacks.on_appended);
+  trouble_.report_to(std::move(callbacks.on_status));
+  tending_ = Repetition([this](const Repetition::IsStopping& is_stopping) { tend(is_stopping); }, kStoreRetry,
+                        Repetition::First::kAfterPause);
 }
 
 void SqliteEventLog::stop() {
-  end_thread();
-  callbacks_ = {};
-}
-
-void SqliteEventLog::end_thread() {
-  {
-    const MutexLock lock(run_mutex_);
-    stopped_ = true;
-  }
-  stopping_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  tending_.stop();
+  on_appended_ = nullptr;
+  trouble_.report_to(nullptr);
 }
 
 // --- Writing --------------------------------------------------------------------------------------------------------
 
 void SqliteEventLog::append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
   if (publications.empty()) return;
-  if (callbacks_.on_appended == nullptr) throw StoreUnavailable(append_refusal("no server uses it"));
-  Contribution contribution{.publications = publications, .sequences = sequences};
-  {
-    auto place = turns_.join(contribution, publications.size(), bytes_of(publications));
-    if (place.works()) {
-      write(place.wait_for_turn());
-    } else {
-      place.wait_until_done();
-    }
-  }
-  if (contribution.refusal) throw RetentionRefused(*contribution.refusal);
-  if (contribution.is_done) return;
-  tell_trouble();
-  throw StoreUnavailable(contribution.trouble != nullptr ? *contribution.trouble : append_refusal(kOutOfMemory));
+  if (on_appended_ == nullptr) throw StoreUnavailable(append_refusal("no server uses it"));
+  commits_.append(publications, sequences, [this](const ContributionGroup& group) { write(group); });
 }
 
 // On failure every publisher of the group gets its result, and the file is unchanged or can be opened again.
-void SqliteEventLog::write(const std::vector<Contribution*>& group) noexcept {
+void SqliteEventLog::write(const ContributionGroup& group) noexcept {
   try {
     hand_over(commit(group));
-    for (Contribution* contribution : group) contribution->is_done = true;
+    accept(group);
     writer_->checkpoint();
   } catch (const SqliteError& error) {
     if (error.is_damage()) is_damaged_ = true;
@@ -118,13 +86,13 @@ void SqliteEventLog::write(const std::vector<Contribution*>& group) noexcept {
   } catch (const StoreUnavailable& unavailable) {
     refuse(group, unavailable.what());
   } catch (const std::exception&) {
-    if (writer_ != nullptr && !writer_->is_usable()) give_up_writer(kOutOfMemory.data());
+    if (writer_ != nullptr && !writer_->is_usable()) give_up_writer(kOutOfMemory);
     refuse(group, kOutOfMemory);
   }
 }
 
 // Returns the committed entries in order.
-std::vector<LogEntry> SqliteEventLog::commit(const std::vector<Contribution*>& group) {
+std::vector<LogEntry> SqliteEventLog::commit(const ContributionGroup& group) {
   if (is_damaged_) writer_.reset();
   if (writer_ == nullptr) {
     const std::string reason = status().reason;
@@ -150,64 +118,31 @@ std::vector<LogEntry> SqliteEventLog::commit(const std::vector<Contribution*>& g
   return entries;
 }
 
-void SqliteEventLog::refuse(const std::vector<Contribution*>& group, std::string_view why) noexcept {
-  try {
-    const auto trouble = std::make_shared<const std::string>(append_refusal(why));
-    for (Contribution* contribution : group) contribution->trouble = trouble;
-  } catch (const std::bad_alloc&) {
-    // A contribution without a result counts as failed for lack of memory.
-  }
-}
-
 // Destroys the writer, which rolls back its transaction. The log's own thread opens another.
-void SqliteEventLog::give_up_writer(const char* why) noexcept {
+void SqliteEventLog::give_up_writer(std::string_view why) noexcept {
   writer_.reset();
-  try {
-    set_trouble(why);
-  } catch (const std::bad_alloc&) {
-    // Without a writer, appends are refused anyway.
-  }
+  trouble_.set(why);
 }
 
 // Delivers committed entries before their publishers return. Only for the thread that has the turn.
 void SqliteEventLog::hand_over(std::span<const LogEntry> entries) noexcept {
   oldest_ = writer_->oldest();
-  entries_ = writer_->entries();
-  bytes_ = writer_->bytes();
+  figures_.entries = writer_->entries();
+  figures_.bytes = writer_->bytes();
   if (entries.empty()) return;
   assert(entries.front().sequence > head_);
-  ++commits_;
-  callbacks_.on_appended(entries);
+  ++figures_.commits;
+  on_appended_(entries);
   head_ = entries.back().sequence;
 }
 
 // --- Tending --------------------------------------------------------------------------------------------------------
 
-void SqliteEventLog::run() {
-  MutexLock lock(run_mutex_);
-  while (!stopping_.wait_for(lock, kStoreRetry, [this]() REQUIRES(run_mutex_) { return stopped_; })) {
-    lock.unlock();
-    try {
-      tend();
-    } catch (const std::exception&) {
-      // Work that failed for lack of memory is repeated at the next turn.
-    }
-    lock.lock();
-  }
-}
-
-void SqliteEventLog::tend() {
-  bool more = true;
-  while (more) {
-    {
-      // Publishers get turns in between.
-      auto place = turns_.alone();
-      place.wait_for_turn();
-      more = tend_a_while();
-    }
-    tell_trouble();
-    const MutexLock lock(run_mutex_);
-    more = more && !stopped_;
+void SqliteEventLog::tend(const Repetition::IsStopping& is_stopping) {
+  for (bool more = true; more && !is_stopping;) {
+    // Publishers get turns in between.
+    commits_.alone([&] { more = tend_a_while(); });
+    trouble_.tell();
   }
 }
 
@@ -258,54 +193,12 @@ void SqliteEventLog::open_again() {
     hand_over(page.entries);
     seen = page.through;
   }
-  set_trouble({});
-}
-
-void SqliteEventLog::fail(const SqliteError& error) const {
-  if (error.is_damage()) is_damaged_ = true;
-  set_trouble(error.what());
-}
-
-// Call tell_trouble() afterwards, without a turn or a lock.
-void SqliteEventLog::set_trouble(const std::string& trouble) const {
-  const MutexLock lock(trouble_mutex_);
-  if (trouble_ == trouble) return;
-  if (callbacks_.on_status != nullptr) untold_.push_back(trouble);
-  if (trouble_.empty()) ++failures_;
-  trouble_ = trouble;
-}
-
-// Reports changes in order, on one thread at a time.
-void SqliteEventLog::tell_trouble() const {
-  MutexLock lock(trouble_mutex_);
-  if (is_telling_) return;
-  is_telling_ = true;
-  while (!untold_.empty()) {
-    const std::string trouble = std::move(untold_.front());
-    untold_.pop_front();
-    lock.unlock();
-    callbacks_.on_status(status_of(trouble));
-    lock.lock();
-  }
-  is_telling_ = false;
-}
-
-StoreStatus SqliteEventLog::status() const {
-  const MutexLock lock(trouble_mutex_);
-  return status_of(trouble_);
+  trouble_.set({});
 }
 
 std::vector<std::string> SqliteEventLog::warnings() const {
   if (!lock_file_.is_in_memory()) return {};
   return {"\"" + options_.path + "\" is on a file system in memory (tmpfs): the next start of the machine empties it"};
-}
-
-StoreStatistics SqliteEventLog::statistics() const {
-  return {.entries = entries_,
-          .bytes = bytes_,
-          .commits = commits_,
-          .failures = failures_,
-          .takes_events = status().is_accepting()};
 }
 
 // --- Reading --------------------------------------------------------------------------------------------------------
@@ -328,8 +221,9 @@ auto SqliteEventLog::ask(Reader& reader, const Ask& question) const {
     }
   } catch (const SqliteError& error) {
     if (error.is_damage()) {
-      fail(error);
-      tell_trouble();
+      is_damaged_ = true;
+      trouble_.set(error.what());
+      trouble_.tell();
     }
     throw StoreUnavailable(std::string("cannot read the store: ") + error.what());
   }

@@ -8,22 +8,23 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "lock_file.h"
-#include "log/turns.h"
 #include "millrace/server/event_store.h"
 #include "millrace/server/stores/sqlite.h"
 #include "mutex.h"
 #include "sqlite_queries.h"
 #include "sqlite_writer.h"
+#include "stores/common/group_commit.h"
+#include "stores/common/repetition.h"
+#include "stores/common/store_figures.h"
+#include "stores/common/store_trouble.h"
 
 namespace millrace {
 
@@ -58,23 +59,15 @@ class SqliteEventLog final : public EventStore {
                    Topics topics) const override;
   bool retains() const override { return true; }
   std::uint64_t first_after(std::uint64_t sequence, const TopicFilter& filter) const override;
-  StoreStatus status() const override;
+  StoreStatus status() const override { return trouble_.status(); }
   Durability durability() const override { return durability_; }
   std::vector<std::string> warnings() const override;
-  StoreStatistics statistics() const override;
+  StoreStatistics statistics() const override { return figures_.with(trouble_); }
 
   /// The periodic work of the log's own thread, every kStoreRetry.
-  void tend();
+  void tend(const Repetition::IsStopping& is_stopping = Repetition::IsStopping(false));
 
  private:
-  // One publisher's publications, and their result.
-  struct Contribution {
-    std::span<const Publication> publications;
-    std::span<std::uint64_t> sequences;
-    bool is_done = false;
-    std::optional<std::string> refusal = {};               // by the bounds of retained events
-    std::shared_ptr<const std::string> trouble = nullptr;  // why it failed, if memory allows the text
-  };
   // A reader with its own connection. The log has two, because pages take longer than other queries.
   struct Reader {
     Mutex mutex;
@@ -82,51 +75,36 @@ class SqliteEventLog final : public EventStore {
     std::unique_ptr<SqliteQueries> queries GUARDED_BY(mutex);
   };
 
-  void end_thread();
-  void write(const std::vector<Contribution*>& group) noexcept;
-  std::vector<LogEntry> commit(const std::vector<Contribution*>& group);
+  void write(const ContributionGroup& group) noexcept;
+  std::vector<LogEntry> commit(const ContributionGroup& group);
   void hand_over(std::span<const LogEntry> entries) noexcept;
   bool tend_a_while() noexcept;
   bool tend_to_file();
-  void give_up_writer(const char* why) noexcept;
-  static void refuse(const std::vector<Contribution*>& group, std::string_view why) noexcept;
+  void give_up_writer(std::string_view why) noexcept;
   void open_again();
-  void fail(const SqliteError& error) const;
-  void set_trouble(const std::string& trouble) const;
-  void tell_trouble() const;
   template <typename Ask>
   auto ask(Reader& reader, const Ask& question) const;
-  void run();
 
   const Options options_;
   const LockFile lock_file_;
   const Durability durability_;
   std::string epoch_;
-  Callbacks callbacks_;                  // of the server that uses the log; set while no other member is called
+  // Of the server that uses the log; set while no other member is called.
+  std::function<void(std::span<const LogEntry>)> on_appended_;
   std::atomic<std::uint64_t> head_ = 0;  // the newest entry that on_appended has taken
   std::atomic<std::uint64_t> oldest_ = 1;
-  std::atomic<std::uint64_t> entries_ = 0;
-  std::atomic<std::uint64_t> bytes_ = 0;
-  std::atomic<std::uint64_t> commits_ = 0;
   std::atomic<bool> has_finishes_ = false;  // the log has or had a finish
-  mutable std::atomic<std::uint64_t> failures_ = 0;
+  StoreFigures figures_;
+  mutable StoreTrouble trouble_;
+  mutable std::atomic<bool> is_damaged_ = false;
 
-  Turns<Contribution> turns_;
+  GroupCommit commits_{trouble_};
   std::unique_ptr<SqliteWriter> writer_;  // for the thread that has the turn; null while the file cannot be used
 
   mutable Reader lookups_;
   mutable Reader pages_;
 
-  mutable Mutex trouble_mutex_;
-  mutable std::string trouble_ GUARDED_BY(trouble_mutex_);
-  mutable std::deque<std::string> untold_ GUARDED_BY(trouble_mutex_);  // changes not yet reported to on_status
-  mutable bool is_telling_ GUARDED_BY(trouble_mutex_) = false;
-  mutable std::atomic<bool> is_damaged_ = false;
-
-  Mutex run_mutex_;
-  Condition stopping_;
-  bool stopped_ GUARDED_BY(run_mutex_) = false;
-  std::thread thread_;
+  Repetition tending_;
 };
 
 }  // namespace millrace
