@@ -72,16 +72,13 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
                     name + ": unknown parameter; the right spelling is " + std::string(*right));
     }
   }
-  const std::string mode = request.get_param_value(std::string(protocol::kModeParameter));
-  if (!mode.empty() && mode != protocol::kPollMode) {
-    return refuse(request, response, 400, RefusalReason::kInvalid,
-                  "mode: \"" + mode + "\" is unknown; expected mode=poll");
-  }
   SubscribeOptions options{.client = request.get_param_value(std::string(protocol::kClientParameter)),
-                           .note = request.get_param_value(std::string(protocol::kNoteParameter)),
-                           .poll = mode == protocol::kPollMode};
+                           .note = request.get_param_value(std::string(protocol::kNoteParameter))};
   try {
+    options.poll = asks_for(request, protocol::kModeParameter, protocol::kPollMode);
     options.topics = topics_in(request);
+  } catch (const UnknownValue& unknown) {
+    return refuse(request, response, 400, RefusalReason::kInvalid, unknown.sentence);
   } catch (const std::invalid_argument& failure) {
     return refuse(request, response, 400, RefusalReason::kInvalid, failure.what());
   }

@@ -58,6 +58,16 @@ std::vector<std::string> parameters_of(const httplib::Request& request, std::str
   return values;
 }
 
+bool asks_for(const httplib::Request& request, std::string_view name, std::string_view known) {
+  const std::vector<std::string> values = parameters_of(request, name);
+  for (const std::string& value : values) {
+    if (value == known) continue;
+    throw UnknownValue{std::string(name) + ": \"" + value + "\" is unknown; expected " + std::string(name) + "=" +
+                       std::string(known)};
+  }
+  return !values.empty();
+}
+
 std::optional<std::string_view> right_spelling_of(std::string_view name) {
   if (std::find(kParameters.begin(), kParameters.end(), name) != kParameters.end()) return std::nullopt;
   const std::string letters = letters_of(name);

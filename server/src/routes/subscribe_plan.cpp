@@ -29,46 +29,28 @@ void require_some(std::size_t topics) {
   }
 }
 
-// A parameter of the request has an unknown value.
-struct Refused {
-  std::string sentence;
-};
-
-// The parameter's last value; empty without the parameter.
-std::string value_of(const httplib::Request& request, std::string_view name) {
-  const std::vector<std::string> values = parameters_of(request, name);
-  return values.empty() ? std::string() : values.back();
-}
-
-CursorForm cursor_form_of(const httplib::Request& request, CursorForm otherwise) {
-  const std::string form = value_of(request, protocol::kCursorParameter);
-  if (form.empty()) return otherwise;
+CursorForm cursor_form_in(const std::string& form) {
   if (form == protocol::kCursorById) return CursorForm::kId;
   if (form == protocol::kCursorByEvent) return CursorForm::kEvent;
   if (form == protocol::kNoCursor) return CursorForm::kNone;
-  throw Refused{"cursor: expected id, event or none"};
+  throw UnknownValue{"cursor: expected id, event or none"};
 }
 
-// Whether the parameter `name` has its only valid value; throws Refused for any other.
-bool asks_for(std::string_view name, const std::string& value, std::string_view known) {
-  if (value.empty() || value == known) return !value.empty();
-  throw Refused{std::string(name) + ": \"" + value + "\" is unknown; expected " + std::string(name) + "=" +
-                std::string(known)};
+// Of several values, all of which must be valid, the last counts.
+CursorForm cursor_form_of(const httplib::Request& request, CursorForm otherwise) {
+  for (const std::string& form : parameters_of(request, protocol::kCursorParameter)) otherwise = cursor_form_in(form);
+  return otherwise;
 }
 
 // Without the parameter the header counts. It ignores unknown values of the header, which comes from a client library,
 // not from its user.
 bool wants_topic(const httplib::Request& request) {
-  const std::string value = value_of(request, protocol::kFieldsParameter);
-  return asks_for(protocol::kFieldsParameter, value, protocol::kTopicField) ||
+  return asks_for(request, protocol::kFieldsParameter, protocol::kTopicField) ||
          request.get_header_value(std::string(protocol::kFieldsHeader).c_str()) == protocol::kTopicField;
 }
 
 // `conflate`, or `conflate=250`.
-std::optional<Duration> conflation_of(const httplib::Request& request) {
-  const std::vector<std::string> values = parameters_of(request, protocol::kConflateParameter);
-  if (values.empty()) return std::nullopt;
-  const std::string& text = values.back();
+Duration conflation_in(const std::string& text) {
   if (text.empty()) return Duration{0};
   Duration::rep interval = 0;
   const char* const text_end = text.data() + text.size();
@@ -76,8 +58,14 @@ std::optional<Duration> conflation_of(const httplib::Request& request) {
   if (error == std::errc{} && end == text_end && interval >= 1 && interval <= kMaxConflateInterval.count()) {
     return Duration{interval};
   }
-  throw Refused{"conflate: expected no value, or milliseconds from 1 to " +
-                std::to_string(kMaxConflateInterval.count())};
+  throw UnknownValue{"conflate: expected no value, or milliseconds from 1 to " +
+                     std::to_string(kMaxConflateInterval.count())};
+}
+
+std::optional<Duration> conflation_of(const httplib::Request& request) {
+  std::optional<Duration> conflation;
+  for (const std::string& text : parameters_of(request, protocol::kConflateParameter)) conflation = conflation_in(text);
+  return conflation;
 }
 
 // Compact, and without bytes that are not UTF-8, since it becomes part of events.
@@ -94,8 +82,7 @@ void read_parameters(SubscribePlan& plan, const httplib::Request& request, const
                      const ServerOptions& server) {
   plan.cursor_form = subscribe.cursor ? *subscribe.cursor : cursor_form_of(request, server.streams.cursor);
   plan.form.topic = wants_topic(request);
-  plan.form.envelope =
-      asks_for(protocol::kEnvelopeParameter, value_of(request, protocol::kEnvelopeParameter), protocol::kJsonEnvelope);
+  plan.form.envelope = asks_for(request, protocol::kEnvelopeParameter, protocol::kJsonEnvelope);
   plan.conflate = subscribe.conflate ? subscribe.conflate : conflation_of(request);
 }
 
@@ -155,8 +142,8 @@ SubscribePlan plan_subscription(const httplib::Request& request, const RequestHe
   }
   try {
     read_parameters(plan, request, subscribe, server);
-  } catch (Refused& refused) {
-    plan.refusal = std::move(refused.sentence);
+  } catch (UnknownValue& unknown) {
+    plan.refusal = std::move(unknown.sentence);
   }
   if (server.streams.gzip && !head.http_1_0 && takes_gzip(request)) {
     plan.form.coding = head.is_http2 ? WireCoding::kGzipPayload : WireCoding::kGzipChunk;
