@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "millrace/server/hub.h"
+#include "millrace/server/invalid_option.h"
 #include "running_server.h"
 #include "stream_client.h"
 
@@ -140,6 +141,28 @@ TEST(Retained, BeyondTheirBoundsAnEventIsRefusedAndNothingIsDropped) {
   RunningServer small(options, with_events);
   const std::string large = R"({"topic":"a","data":")" + std::string(100, 'x') + R"(","retain":true})";
   EXPECT_EQ(RawClient(small.port()).exchange(post("/events", large)).status, 507);
+}
+
+TEST(Retained, WhatCannotBeRetainedIsRefusedByName) {
+  ServerOptions options;
+  options.publishing.anonymous = true;
+  RunningServer server(options, with_events);
+  for (const auto& [body, sentence] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"topic":"millrace.mine","data":"1","retain":true})", "topic: topics that begin with \"millrace.\""},
+           {R"({"topic":"a","data":"1","retain":"yes"})", "retain: must be true or false"},
+           {R"({"topic":"a","data":"1","retain":1})", "retain: must be true or false"},
+           {R"({"topic":"a","data":"1","retain":true,"retain":true})", "retain: given twice"},
+           {R"({"topic":"a","finish":true,"retain":true})", "retain: there is no event to retain"},
+       }) {
+    const auto refused = RawClient(server.port()).exchange(post("/events", body));
+    EXPECT_EQ(refused.status, 400) << body;
+    const std::string error = nlohmann::json::parse(refused.body).at("error");
+    EXPECT_TRUE(error.starts_with(sentence)) << error;
+  }
+  EXPECT_EQ(server->hub().statistics().entries, 0u);
+  ServerOptions reserved;
+  reserved.history.retain = {"a", "millrace.presence/**"};
+  EXPECT_THROW(Server{reserved}, InvalidOption);
 }
 
 TEST(Retained, AnOldEventIsNotRetainedForANewOneThatIsNot) {
