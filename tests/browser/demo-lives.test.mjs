@@ -282,6 +282,77 @@ describe("Chat", () => {
   });
 });
 
+describe("The roster", () => {
+  const named = async (demo, name) => {
+    await demo.isOpen();
+    await demo.page.getByLabel("Your name").fill(name);
+    await demo.page.keyboard.press("Tab");
+  };
+
+  test("is whole for a page that comes when the log has long dropped it, and shows who one is", async () => {
+    const small = await startDemo("--history-events", "60");
+    try {
+      await withPage(
+        async (ada) => {
+          await named(ada, "Ada");
+          await ada.shows("here", /Ada/);
+          await ada.received((await ada.number("received")) + 500);
+          // Nobody has come or gone since: what is read here was published then.
+          const url = `${small.events}?topic=demo/presence&lastEventId=latest&mode=poll`;
+          assert.match(await (await fetch(url)).text(), /"here":\["Ada"\]/);
+          assert.equal(await ada.page.locator("#here .own").innerText(), "A\nAda");
+        },
+        { ...life("chat"), origin: small.origin },
+      );
+    } finally {
+      await small.close();
+    }
+  });
+
+  test("one who polls stays, and learns why", async () => {
+    await withPage(
+      async (demo) => {
+        await demo.isOpen();
+        await demo.received(200);
+        // It is one poll's luck to be open just then.
+        await demo.page.route("**/demo/kick?*", (route) => route.continue({ url: `${route.request().url()}-another` }));
+        await demo.page.getByRole("button", { name: "Kick me" }).click();
+        await demo.shows("problem", /^The stream was not ended\. client: has no open stream now; a client that polls/);
+        assert.equal(await demo.text("kick"), "Kick me");
+        assert.equal(await demo.text("state-text"), "Open");
+      },
+      { query: "?transport=poll#chat" },
+    );
+  });
+
+  for (const transport of ["native", "fetch", "xhr"]) {
+    test(`one who is kicked is out, does not come back by itself, and misses nothing when asked back (${transport})`, async () => {
+      await withPage(
+        async (eve, context) => {
+          const ada = await DemoPage.open(context, `${demos.server.origin}/#chat`);
+          await named(ada, "Ada");
+          await named(eve, "Eve");
+          await ada.shows("here", /Eve/);
+          await eve.received(200);
+          await eve.page.getByRole("button", { name: "Kick me" }).click();
+          await eve.shows("state-text", /^Closed$/);
+          await eve.shows("state-detail", /^The server has ended this page's stream for good\. Reload the page/);
+          await ada.shows("here", /^(?!.*Eve).*Ada/);
+          await ada.received((await ada.number("received")) + 300);
+          assert.equal(await eve.text("state-text"), "Closed");
+          await eve.page.getByRole("button", { name: "Come back" }).click();
+          await eve.isOpen();
+          await ada.shows("here", /Eve/);
+          await eve.page.getByRole("button", { name: "Kick me" }).waitFor();
+          await eve.received((await eve.number("received")) + 300);
+          assert.deepEqual([await eve.text("missed"), await eve.text("doubled")], ["0", "0"]);
+        },
+        { query: `?transport=${transport}#chat` },
+      );
+    });
+  }
+});
+
 describe("Monitoring", () => {
   test("shows the server's figures, and an alarm above the line", async () => {
     await withPage(async (demo) => {
@@ -404,7 +475,7 @@ describe("Answer", () => {
     assert.deepEqual(await refusal("?"), [400, "body: must be a JSON object"]);
     assert.match((await refusal('{"id":"a/b","prompt":"x"}')).join(), /^400,id: must be 1 to 40/);
     assert.match((await refusal('{"id":"a","prompt":""}')).join(), /^400,prompt: must have 1 to 2000 bytes/);
-    for (const path of ["silence?client=x&seconds=0", "silence?seconds=1", "cut", "name?client=x"]) {
+    for (const path of ["silence?client=x&seconds=0", "silence?seconds=1", "cut", "kick", "name?client=x"]) {
       const response = await fetch(`${demos.server.origin}/demo/${path}`, { method: "POST" });
       assert.equal(response.status, 400, path);
       assert.match((await response.json()).error, /^(seconds|client|name): /);

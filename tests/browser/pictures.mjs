@@ -1,5 +1,5 @@
 // Takes the pictures in docs/img from the demo page: ./run pictures. Each is looked at before it is committed. An argument
-// asks for some of them only: light, dark, chinese or phone.
+// asks for some of them only: light, dark, chinese, phone or paint.
 
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -37,6 +37,46 @@ async function cutAndCaughtUp(options) {
   await demo.shows("verdict", /caught up|补收/);
   await demo.page.waitForFunction((ms) => performance.now() > ms, fullRiver + 4000, { timeout: fullRiver });
   return demo;
+}
+
+/** The whole board as it is in the first frame that has a price, in a page whose requests `prepare` may change. */
+async function firstPaint(prepare) {
+  const context = await browser.newContext({ viewport: { width: 1000, height: 2400 } });
+  await prepare(context);
+  await context.addInitScript(() => {
+    const look = () => {
+      const isPriced = [...document.querySelectorAll("#prices .price")].some((price) => /\d/.test(price.textContent));
+      // The page draws once a frame: without another, it stays as it is.
+      if (isPriced) window.requestAnimationFrame = () => 0;
+      else requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  });
+  const demo = await DemoPage.open(context, server.origin);
+  await demo.page.waitForFunction(() => window.requestAnimationFrame.length === 0, undefined, { polling: 50 });
+  await demo.page.evaluate(() => {
+    document.querySelector(".board").style.height = "auto";
+  });
+  const rows = await demo.page.locator("#prices .symbol:not(:disabled)").count();
+  const picture = await demo.page.locator(".board").screenshot();
+  await context.close();
+  return { rows, png: picture.toString("base64") };
+}
+
+/** Two boards side by side, each under what it shows. */
+async function beside(name, boards) {
+  const context = await browser.newContext({ viewport: { width: 640, height: 1290 } });
+  const page = await context.newPage();
+  const figures = Object.entries(boards).map(
+    ([caption, { rows, png }]) =>
+      `<figure><figcaption>${caption}: ${rows} prices</figcaption><img alt="" src="data:image/png;base64,${png}"></figure>`,
+  );
+  await page.setContent(`<style>
+    body { display: flex; gap: 24px; margin: 16px; background: #fff; font: 600 14px/24px sans-serif }
+    figure { flex: 1; margin: 0 } img { width: 100% }
+  </style>${figures.join("")}`);
+  await take({ page }, name);
+  await context.close();
 }
 
 /** What makes a panel worth a picture. */
@@ -112,6 +152,21 @@ try {
     await lookAt(demo, "lives");
     await take(demo, "stocks-phone");
     await demo.page.context().close();
+  }
+  if (isAsked("paint")) {
+    // As it was: the same page, whose stream begins with what is published from then on.
+    const withoutState = (context) =>
+      context.route(/\/events\?.*lastEventId=latest/, (route) => {
+        const url = route
+          .request()
+          .url()
+          .replace(/&?lastEventId=latest/, "");
+        return route.continue({ url });
+      });
+    await beside("first-paint", {
+      "Without the state": await firstPaint(withoutState),
+      "lastEventId=latest": await firstPaint(() => undefined),
+    });
   }
   if (tooLarge.length > 0) throw new Error(`larger than ${maxBytes} bytes: ${tooLarge}`);
 } finally {

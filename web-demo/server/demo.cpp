@@ -45,6 +45,17 @@ void Demo::add_routes(DemoAccess access) {
     }
     respond(response, 200, {{"cut", cut(request.get_param_value("client"))}});
   });
+  add("/demo/kick", [this](const httplib::Request& request, httplib::Response& response) {
+    if (!request.has_param("client")) {
+      return refuse(response, 400, "client: missing; add the client whose event streams to end, such as ?client=NAME");
+    }
+    const std::size_t kicked = kick(request.get_param_value("client"));
+    if (kicked == 0) {
+      return refuse(response, 404,
+                    "client: has no open stream now; a client that polls has one only now and then, so try again");
+    }
+    respond(response, 200, {{"kicked", kicked}});
+  });
   add("/demo/silence", [this](const httplib::Request& request, httplib::Response& response) {
     silence(request.get_param_value("client"), request.get_param_value("seconds"), response);
   });
@@ -71,13 +82,19 @@ void Demo::add_routes(DemoAccess access) {
 }
 
 // A client that polls has a stream only now and then.
-std::size_t Demo::cut(const std::string& client) {
+std::size_t Demo::until_there_is_one(const std::function<std::size_t()>& disconnect) {
   const Clock::time_point deadline = Clock::now() + kCutPatience;
-  std::size_t count = server_.disconnect(client);
-  for (; count == 0 && Clock::now() < deadline; count = server_.disconnect(client)) {
-    std::this_thread::sleep_for(kCutLook);
-  }
+  std::size_t count = disconnect();
+  for (; count == 0 && Clock::now() < deadline; count = disconnect()) std::this_thread::sleep_for(kCutLook);
   return count;
+}
+
+std::size_t Demo::cut(const std::string& client) {
+  return until_there_is_one([&] { return server_.disconnect(client); });
+}
+
+std::size_t Demo::kick(const std::string& client) {
+  return until_there_is_one([&] { return server_.disconnect({.client = client}, {.for_good = true}); });
 }
 
 void Demo::silence(const std::string& client, const std::string& seconds, httplib::Response& response) {

@@ -5,6 +5,7 @@
 //                                               or the first one that comes within half a second
 //   POST /demo/silence?client=NAME&seconds=N    drops them, and answers them for N seconds (1 to 60) with a stream that
 //                                               is open and says nothing, not even a heartbeat
+//   POST /demo/kick?client=NAME                 ends them for good: 204 when the client comes back
 //   POST /demo/name?client=NAME&name=PERSON     who that is, for the chat
 //   GET /demo/connection?client=NAME            {"streams":how many event streams share its connection}
 //
@@ -14,6 +15,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -43,6 +45,8 @@ class Demo {
 
   void add_routes(DemoAccess access);
   std::size_t cut(const std::string& client);
+  std::size_t kick(const std::string& client);
+  static std::size_t until_there_is_one(const std::function<std::size_t()>& disconnect);
   void silence(const std::string& client, const std::string& seconds, httplib::Response& response);
   bool answer_silently(const httplib::Request& request, httplib::Response& response);
   void publish_due();

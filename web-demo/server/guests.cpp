@@ -49,7 +49,7 @@ std::optional<DemoEvent> Guests::look(const std::vector<SubscriptionInfo>& strea
   // The names are other people's words, and need not be UTF-8.
   const std::string data =
       nlohmann::json{{"here", here}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  return DemoEvent{.topic = "demo/presence", .type = "presence", .data = data};
+  return DemoEvent{.topic = "demo/presence", .type = "presence", .data = data, .retain = true};
 }
 
 }  // namespace millrace::demo

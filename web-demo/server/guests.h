@@ -1,8 +1,8 @@
 // Guests: the people that have the demo page open, for the chat.
 //
 // A page is known by the `client` name of its event stream. It may give a name of a person to that; one whose stream
-// has been gone for some seconds has left. Changes are published as events of type `presence` on `demo/presence`:
-// {"here":[name…]}.
+// has been gone for some seconds has left. At each change an event of type `presence` on `demo/presence` has the whole
+// roster: {"here":[name…]}. It is retained: a page begins with the roster.
 #pragma once
 
 #include <chrono>

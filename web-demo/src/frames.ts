@@ -13,7 +13,7 @@ export function tapped(look: (chunk: Uint8Array) => void): typeof fetch {
   return async (input, init) => {
     const response = await fetch(input, init);
     const { status, statusText, headers, body } = response;
-    if (!body) return response;
+    if (!body || status !== 200) return response; // of a 204 no Response with a body can be made
     const tap = new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
         look(chunk);

@@ -41,7 +41,11 @@ class Page implements Listener {
   readonly #river = new RiverView(byId("river", HTMLCanvasElement));
   readonly #stocks = new StocksView();
   readonly #news = new NewsView();
-  readonly #chat = new ChatView(() => this.#client);
+  readonly #chat = new ChatView(
+    () => this.#client,
+    () => this.#press("/demo/kick", {}, words.notKicked),
+    () => this.#take({ lastEventId: this.#lastId }),
+  );
   readonly #gauges = new GaugesView();
   readonly #wireView: WireView;
   readonly #tabs: Tabs;
@@ -58,6 +62,7 @@ class Page implements Listener {
   #conflates = false;
   #marks: Mark[] = [];
   #markedAt = 0;
+  #lastId = ""; // of the newest event: where a page goes on that was sent away
   #heardAt = performance.now();
   #openedAt: number | undefined;
   /** The series of which there has been an event, while the stream begins with the newest event of each. */
@@ -134,6 +139,7 @@ class Page implements Listener {
   linkChanged(link: Link): void {
     this.#state.linkChanged(link);
     this.#cut.ariaDisabled = String(link.state !== "open");
+    this.#chat.isOut(link.state === "closed" && link.loss.reason === "gone");
     if (link.state === "open") {
       this.#heardAt = performance.now();
       this.#openedAt ??= this.#heardAt;
@@ -155,6 +161,7 @@ class Page implements Listener {
   arrived(arrival: Arrival): void {
     const { id, type, fields } = arrival;
     const series = seriesOf(arrival);
+    this.#lastId = id;
     this.#heardAt = performance.now();
     this.#tally.count(id, series, fields.n);
     this.#wireView.arrived(arrival, this.#heardAt);
@@ -282,9 +289,9 @@ class Page implements Listener {
     this.#take({ lastEventId: mark.id, again: true, first: () => this.#tally.rewind(mark) });
   }
 
-  #press(path: string, parameters: Record<string, string>): void {
+  #press(path: string, parameters: Record<string, string>, otherwise = words.notCut): void {
     press(path, { client: this.#client, ...parameters }).catch((error: Error) =>
-      this.#complain(`${words.notCut} ${error.message}`),
+      this.#complain(`${otherwise} ${error.message}`),
     );
   }
 

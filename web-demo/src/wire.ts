@@ -6,8 +6,11 @@ import { type Arrival, type Away, fieldsOf, type Gap, type Outage } from "./arri
 import { isTapped, tapped } from "./frames.js";
 import { PublishClock } from "./publish-clock.js";
 
+/** The last event ID of a page that the server has sent away for good. */
+const goneForGood = "millrace.gone";
+
 export interface Loss {
-  readonly reason: LossReason | "unreadable";
+  readonly reason: LossReason | "unreadable" | "gone";
   readonly status: number;
   /** Whether the connection was open before. */
   readonly wasOpen: boolean;
@@ -141,7 +144,8 @@ export class Wire {
       if (this.#outage.why === "changed") this.#outage.why = "lost"; // for another that cannot be had
       this.#listener.lost(this.#outage);
     }
-    const loss = { reason, status, wasOpen: this.#isOpen };
+    const isGone = reconnectIn === null && connection.lastEventId === goneForGood;
+    const loss: Loss = { reason: isGone ? "gone" : reason, status, wasOpen: this.#isOpen };
     this.#isOpen = false;
     this.#listener.linkChanged(
       reconnectIn === null ? { state: "closed", loss } : { state: "waiting", loss, retryAt: now + reconnectIn },

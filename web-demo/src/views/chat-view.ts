@@ -17,6 +17,7 @@ interface Message {
 
 export class ChatView {
   readonly #client: () => string;
+  readonly #kick = byId("kick", HTMLButtonElement);
   readonly #name = byId("chat-name", HTMLInputElement);
   readonly #list = byId("messages", HTMLOListElement);
   readonly #rooms = new Map<string, Message[]>([
@@ -25,10 +26,16 @@ export class ChatView {
   ]);
   readonly #ids = new Set<string>();
   #room = "lobby";
+  #roster: string[] = [];
+  #isOut = false;
 
-  /** `client` tells the name of this page's stream, which gets the person's. */
-  constructor(client: () => string) {
+  /**
+   * `client` tells the name of this page's stream, which gets the person's. `kick` has the server end that stream for
+   * good, and `comeBack` asks for another.
+   */
+  constructor(client: () => string, kick: () => void, comeBack: () => void) {
     this.#client = client;
+    this.#kick.addEventListener("click", () => (this.#isOut ? comeBack() : kick()));
     this.#name.value = storedName() ?? guestName();
     this.#name.addEventListener("change", () => this.introduce());
     for (const input of document.querySelectorAll<HTMLInputElement>("input[name=room]")) {
@@ -43,13 +50,23 @@ export class ChatView {
       event: "chat",
       data: { time: Date.now(), room: this.#room, name: this.#name.value.trim(), text: said },
     }));
-    onLanguage(() => this.#show());
+    onLanguage(() => {
+      this.#show();
+      this.isOut(this.#isOut);
+    });
+  }
+
+  /** Whether the server has ended this page's stream for good. */
+  isOut(isOut: boolean): void {
+    this.#isOut = isOut;
+    setText(this.#kick, isOut ? words.comeBack : words.kick);
   }
 
   /** Announces the name of this page's user to the others. */
   introduce(): void {
     const name = this.#name.value.trim();
     if (name === "") return;
+    this.#showRoster();
     try {
       sessionStorage.setItem(nameKey, name);
     } catch {
@@ -72,11 +89,16 @@ export class ChatView {
   }
 
   present({ fields }: Arrival): void {
-    const names = Array.isArray(fields.here) ? fields.here.filter((name) => typeof name === "string") : [];
-    setText(byId("here-count", HTMLElement), String(names.length));
+    this.#roster = Array.isArray(fields.here) ? fields.here.filter((name) => typeof name === "string") : [];
+    this.#showRoster();
+  }
+
+  #showRoster(): void {
+    setText(byId("here-count", HTMLElement), String(this.#roster.length));
+    const own = this.#name.value.trim();
     byId("here", HTMLUListElement).replaceChildren(
-      ...names.slice(0, shownGuests).map((name) => {
-        const item = make("li", "guest");
+      ...this.#roster.slice(0, shownGuests).map((name) => {
+        const item = make("li", name === own ? "guest own" : "guest");
         item.append(face(name), make("span", "", name.slice(0, 40)));
         return item;
       }),

@@ -85,6 +85,8 @@ function lossInWords({ reason, status, wasOpen }: Loss): string {
   switch (reason) {
     case "end-of-stream":
       return words.lossEnd;
+    case "gone":
+      return words.lossGone;
     case "timeout":
       return words.lossTimeout;
     case "status":
