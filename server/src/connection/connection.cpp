@@ -41,7 +41,7 @@ Connection::~Connection() {
 }
 
 void Connection::start() {
-  if (loop_.expects_proxy_header(socket())) return await_proxy_header();
+  if (loop_.proxied_clients().expects_header(socket())) return await_proxy_header();
   begin();
 }
 
@@ -242,7 +242,7 @@ void Connection::read_proxy_header(std::uint32_t events) {
   if (::recv(socket(), buffer.data(), header.bytes, MSG_DONTWAIT) != static_cast<ssize_t>(header.bytes)) return close();
   set_least_input(1);
   loop_.event_loop().remove(socket());
-  if (!header.client || loop_.set_client(*this, *header.client)) return begin();
+  if (!header.client || loop_.proxied_clients().add(*this, *header.client)) return begin();
   // With TLS, a response before the handshake would be noise.
   if (loop_.handshakes() != nullptr || !watch(kInput)) return close();
   requests_.respond_last(*this, loop_.settings().answer_refused({429, "too many connections from your address",

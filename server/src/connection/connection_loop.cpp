@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/grow.h"
-#include "base/peer_address.h"
 #include "connection.h"
 #include "http2_connection.h"
 #include "hub/presence.h"
@@ -19,20 +18,8 @@ namespace millrace {
 
 namespace {
 
-// Subscribers that the loop writes to before it serves other sockets. With four times as many, requests wait so long
-// that publishing falls behind; with fewer, io_uring saves less.
-constexpr std::size_t kServedAtOnce = 64;
-
-// Streams of one HTTP/2 connection share a write: while there are few writes, the loop serves more subscribers, up to
-// this many times kServedAtOnce.
-constexpr std::size_t kMostRounds = 64;
-
 // The loop whose thread this is.
 thread_local const ConnectionLoop* running_loop = nullptr;
-
-StreamSide& stream_of(const Subscriber& subscriber) {
-  return static_cast<StreamSide&>(subscriber.outlet());
-}
 
 std::unique_ptr<BatchSender> sender(const ServerOptions& options, std::string& why_no_io_uring) {
   auto io_uring = options.threads.io_uring ? BatchSender::with_io_uring(why_no_io_uring) : nullptr;
@@ -49,6 +36,7 @@ ConnectionLoop::ConnectionLoop(Feed& feed, Settings settings, ConnectionCounts& 
       dispatch_(std::move(dispatch)),
       run_on_worker_(std::move(run_on_worker)),
       random_(std::random_device{}()),
+      proxied_clients_(settings_.proxies, settings_.take_address),
       sender_(sender(settings_.options, why_no_io_uring_)),
       uses_io_uring_(sender_->uses_io_uring()) {
   if (settings_.tls != nullptr) {
@@ -121,24 +109,6 @@ Connection& ConnectionLoop::add_stream(Http2Connection& carrier, std::uint32_t s
   return *connections_.back();
 }
 
-bool ConnectionLoop::expects_proxy_header(int socket) const {
-  const TrustedProxies* const proxies = settings_.proxies;
-  return proxies != nullptr && proxies->field() == ProxyField::kProxyProtocol && proxies->trusts(peer_of(socket));
-}
-
-bool ConnectionLoop::set_client(const Connection& connection, const sockaddr_storage& client) {
-  auto share = settings_.take_address(client);
-  if (!share) return false;
-  clients_.emplace(&connection, Client{std::make_shared<const sockaddr_storage>(client), std::move(*share)});
-  return true;
-}
-
-std::shared_ptr<const sockaddr_storage> ConnectionLoop::client_of(const Connection& connection) const {
-  if (clients_.empty()) return nullptr;
-  const auto found = clients_.find(connection.is_stream() ? &connection.http2()->root() : &connection);
-  return found == clients_.end() ? nullptr : found->second.address;
-}
-
 bool ConnectionLoop::is_running_here() const {
   return running_loop == this;
 }
@@ -150,6 +120,10 @@ void ConnectionLoop::forget(Http2Connection& connection) {
 
 void ConnectionLoop::discard(Connection& connection) {
   discarded_.push_back(&connection);
+}
+
+StreamSide& ConnectionLoop::stream_of(const Subscriber& subscriber) {
+  return static_cast<StreamSide&>(subscriber.outlet());
 }
 
 // A copy, because callers change the table while they go through the list.
@@ -357,7 +331,7 @@ bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
     std::erase_if(readers_, [](const StreamSide* one) { return !one->connection().is_streaming(); });
   }
   for (Connection* connection : discarded_) {
-    if (!clients_.empty()) clients_.erase(connection);
+    proxied_clients_.forget(*connection);
     const std::uint32_t index = connection->index_;
     --(connection->is_refused() ? counts_.refused : counts_.open);
     if (connection->is_stream()) --counts_.http2_streams;
@@ -371,65 +345,6 @@ bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
   takes_posted_soon_ = true;
   return has_deliveries() || !took_posted || !to_wake_.empty() || !to_send_.empty() ||
          (handshakes_ && handshakes_->has_more());
-}
-
-bool ConnectionLoop::gathers_more(std::size_t& rounds) const {
-  return !to_send_.empty() && written_ + to_send_.size() < kServedAtOnce && ++rounds < kMostRounds;
-}
-
-void ConnectionLoop::wake_http2() {
-  for (Http2Connection* const connection : std::exchange(to_wake_, {})) connection->wake();
-}
-
-// Sends the output of all streams of a connection at once, with TLS mostly in one record.
-void ConnectionLoop::send_http2() {
-  const std::vector<Http2Connection*> all = std::exchange(to_send_, {});
-  for (std::span<Http2Connection* const> left = all; !left.empty();) {
-    const auto some = left.first(std::min(left.size(), kServedAtOnce));
-    send_http2(some);
-    left = left.subspan(some.size());
-  }
-}
-
-void ConnectionLoop::send_http2(std::span<Http2Connection* const> connections) {
-  sends_.clear();
-  sealed_.clear();
-  records_.clear();
-  for (const Http2Connection* const connection : connections) {
-    const std::string_view bytes = connection->sealed();
-    if (bytes.empty()) continue;
-    sends_.push_back({.socket = connection->root().socket(), .bytes = sealed_if_due(connection->root(), bytes)});
-  }
-  sender_->send(sends_);
-  auto sent = sends_.begin();
-  auto sealed = sealed_.begin();
-  for (Http2Connection* const connection : connections) {
-    if (connection->sealed().empty()) {
-      connection->took(0);
-    } else if (connection->root().transport().is_clear()) {
-      take_result(*connection, (sent++)->result);
-    } else {
-      take_sealed_result(*connection, *sealed++, (sent++)->result);
-    }
-  }
-}
-
-void ConnectionLoop::take_result(Http2Connection& connection, ssize_t result) {
-  if (result < 0 && result != -EAGAIN) return connection.root().close();
-  connection.took(static_cast<std::size_t>(std::max<ssize_t>(result, 0)));
-}
-
-// A record holds a bounded number of bytes: send() writes the rest, unless the socket is full.
-void ConnectionLoop::take_sealed_result(Http2Connection& connection, const TlsChannel::Sealed& sealed, ssize_t result) {
-  Connection& root = connection.root();
-  if (!root.transport().tls()->settle(sealed.record, result)) return root.close();
-  std::size_t taken = sealed.plain;
-  const std::string_view rest = connection.sealed().substr(taken);
-  if (!rest.empty() && !root.has_unsent()) {
-    iovec buffer{.iov_base = const_cast<char*>(rest.data()), .iov_len = rest.size()};  // iovec is not const
-    taken += root.send({&buffer, 1});
-  }
-  connection.took(taken);
 }
 
 void ConnectionLoop::read_later(StreamSide& stream) {
@@ -484,44 +399,6 @@ bool ConnectionLoop::take_posted() {
   taken_.clear();
   if (has_missed_frames) subscribers_.for_each([](Subscriber& subscriber) { subscriber.fall_behind(); });
   return true;
-}
-
-void ConnectionLoop::write(std::span<Delivery> deliveries) {
-  sends_.clear();
-  sealed_.clear();
-  records_.clear();
-  for (Delivery& delivery : deliveries) {
-    Connection& connection = stream_of(*delivery.subscriber).connection();
-    if (!delivery.chunks.empty() && connection.is_streaming()) {
-      sends_.push_back({.socket = connection.socket(), .bytes = sealed_if_due(connection, delivery.chunks)});
-    } else {
-      Subscriber& subscriber = *delivery.subscriber;
-      delivery.written = subscriber.outlet().write(delivery.frames, 0, subscriber.form());
-    }
-  }
-  sender_->send(sends_);
-  written_ += sends_.size();
-  uses_io_uring_.store(sender_->uses_io_uring(), std::memory_order_relaxed);
-  auto sent = sends_.begin();
-  auto sealed = sealed_.begin();
-  for (Delivery& delivery : deliveries) {
-    StreamSide& stream = stream_of(*delivery.subscriber);
-    if (delivery.chunks.empty() || !stream.connection().is_streaming()) continue;
-    const ssize_t result = (sent++)->result;
-    delivery.written = stream.connection().transport().is_clear()
-                           ? stream.take_result(delivery.frames, delivery.chunks, result)
-                           : stream.take_sealed_result(delivery.frames, delivery.chunks, *sealed++, result);
-  }
-}
-
-// The bytes to send for `chunks`. With TLS they are in records_, which has room for all records of one write().
-std::string_view ConnectionLoop::sealed_if_due(Connection& connection, std::string_view chunks) {
-  if (connection.transport().is_clear()) return chunks;
-  return sealed_.emplace_back(connection.transport().tls()->seal(chunks, records_)).record;
-}
-
-void ConnectionLoop::on_served(TimePoint published) {
-  counters_.publish_to_write.add(std::max(monotonic_now() - published, Duration{0}));
 }
 
 }  // namespace millrace

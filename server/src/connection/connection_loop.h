@@ -22,7 +22,6 @@
 #include "handshakes.h"
 #include "http/cross_origin.h"
 #include "http/request_head.h"
-#include "http/trusted_proxies.h"
 #include "http2/http2_session.h"
 #include "hub/presence.h"
 #include "hub/webhook_sender.h"
@@ -33,6 +32,7 @@
 #include "millrace/server/options.h"
 #include "millrace/server/subscription.h"
 #include "mutex.h"
+#include "proxied_clients.h"
 #include "shares/buffer_budget.h"
 #include "shares/counters.h"
 #include "shares/download_gate.h"
@@ -50,6 +50,10 @@ inline constexpr std::size_t kMaxPostedFrames = 16'384;
 
 /// Bytes of events that may wait for a busy event loop; beyond it the same happens as beyond kMaxPostedFrames.
 inline constexpr std::size_t kMaxPostedBytes = 32 * 1024 * 1024;
+
+/// Subscribers that a loop writes to before it serves other sockets. With four times as many, requests wait so long
+/// that publishing falls behind; with fewer, io_uring saves less.
+inline constexpr std::size_t kServedAtOnce = 64;
 
 class Connection;
 class Http2Connection;
@@ -199,12 +203,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   /// A reusable buffer that keeps its capacity.
   std::string& spare_output() { return spare_output_; }
 
-  // For connections that a proxy announces by the PROXY protocol.
-  bool expects_proxy_header(int socket) const;
-  /// The connection is this client's from now on. False if the client may have no more of them.
-  bool set_client(const Connection& connection, const sockaddr_storage& client);
-  /// Null if the socket's other end is the client. Of a stream of HTTP/2, that of its connection.
-  std::shared_ptr<const sockaddr_storage> client_of(const Connection& connection) const;
+  /// The clients of connections that a proxy announces.
+  ProxiedClients& proxied_clients() { return proxied_clients_; }
 
   void dispatch(std::shared_ptr<Exchange> exchange) { dispatch_(std::move(exchange)); }
   bool serve_here(Exchange& exchange, std::string_view request) {
@@ -248,12 +248,6 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
     ConnectionLoop& loop;
   };
 
-  // Of a connection behind a proxy.
-  struct Client {
-    std::shared_ptr<const sockaddr_storage> address;
-    Quota::Share share;
-  };
-
   template <typename Call>
   auto ask(const Call& call);
   void post(const FramePtr& frame) override;
@@ -267,6 +261,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   void report_presence();
   void on_presence() override;
   void post_page(std::uint64_t ticket, const Feed::PagePtr& page) override;
+  static StreamSide& stream_of(const Subscriber& subscriber);
   std::vector<StreamSide*> subscribed_streams() const;
   void run();
   bool end_turn(std::chrono::nanoseconds spent);
@@ -300,6 +295,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   WorkBudget reading_;                // of this turn
   TimePoint looked_for_pinned_at_{};  // when it last found too little to cut
   std::unordered_set<StreamSide*> presence_watchers_;
+  ProxiedClients proxied_clients_;
   std::string why_no_io_uring_;
   const std::unique_ptr<BatchSender> sender_;
   std::atomic<bool> uses_io_uring_;
@@ -309,7 +305,6 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   std::optional<Handshakes> handshakes_;    // nothing without TLS
   std::size_t written_ = 0;                 // sockets written to by write() in this turn
   Http2Session::SharedDecoder hpack_;
-  std::unordered_map<const Connection*, Client> clients_;  // of those that a proxy has announced
   std::vector<Http2Connection*> to_send_;
   std::vector<Http2Connection*> to_wake_;
   std::string spare_output_;

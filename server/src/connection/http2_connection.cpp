@@ -217,7 +217,7 @@ void Http2Connection::on_request(std::uint32_t id, const RequestFields& fields, 
   ++requests_;
   const ConnectionLoop::Settings& settings = loop().settings();
   RequestError error;
-  const auto client = loop().client_of(root_);
+  const auto client = loop().proxied_clients().of(root_);
   auto share = settings.admit_stream(client != nullptr ? *client : peer_of(root_.socket()), error);
   if (!share) {
     settings.refusals->add(error.status, error.reason);

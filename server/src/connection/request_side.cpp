@@ -140,7 +140,7 @@ bool RequestSide::serve_request(Connection& connection) {
 // Finds the client behind a trusted proxy, and begins the access record.
 void RequestSide::identify(Connection& connection, Exchange& exchange) const {
   const ConnectionLoop::Settings& settings = connection.loop().settings();
-  if (const auto client = connection.loop().client_of(connection)) {
+  if (const auto client = connection.loop().proxied_clients().of(connection)) {
     exchange.client = client;
     exchange.is_client_counted = true;
   } else if (settings.proxies != nullptr) {
@@ -209,7 +209,7 @@ void RequestSide::note_rejection(Connection& connection, int status) const {
   const ServerOptions& options = connection.loop().settings().options;
   if (options.on_access == nullptr) return;
   const TimePoint now = connection.loop().event_loop().now();
-  const auto client = connection.loop().client_of(connection);
+  const auto client = connection.loop().proxied_clients().of(connection);
   AccessEntryPtr access =
       begin_access(options, intake_ != nullptr ? intake_->view() : std::string_view(),
                    client != nullptr ? address_text(*client) : peer_address(connection.socket()), now);
