@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 namespace millrace {
 
@@ -17,25 +18,31 @@ constexpr unsigned kProxy = 1;
 constexpr unsigned kTcpOverIpv4 = 0x11;
 constexpr unsigned kTcpOverIpv6 = 0x21;
 
-// Source and destination addresses, then both ports: the source is what is wanted.
-constexpr std::size_t kIpv4Bytes = 4 + 4 + 2 + 2;
-constexpr std::size_t kIpv6Bytes = 16 + 16 + 2 + 2;
+// A block has the addresses of source and destination, then their ports.
+template <typename Address>
+constexpr std::size_t kBlockBytes = 2 * (sizeof(Address) + sizeof(in_port_t));
 
-sockaddr_storage ipv4(std::string_view block) {
-  sockaddr_storage address{};
-  auto& of = reinterpret_cast<sockaddr_in&>(address);
-  of.sin_family = AF_INET;
-  std::memcpy(&of.sin_addr, block.data(), 4);
-  std::memcpy(&of.sin_port, block.data() + 8, 2);
-  return address;
+// Copies the source's address and port.
+template <typename Address>
+void copy_source(std::string_view block, Address& address, in_port_t& port) {
+  std::memcpy(&address, block.data(), sizeof address);
+  std::memcpy(&port, block.data() + 2 * sizeof address, sizeof port);
 }
 
-sockaddr_storage ipv6(std::string_view block) {
+// Nothing if the block is too short.
+std::optional<sockaddr_storage> source_in(std::string_view block, unsigned protocol) {
   sockaddr_storage address{};
-  auto& of = reinterpret_cast<sockaddr_in6&>(address);
-  of.sin6_family = AF_INET6;
-  std::memcpy(&of.sin6_addr, block.data(), 16);
-  std::memcpy(&of.sin6_port, block.data() + 32, 2);
+  if (protocol == kTcpOverIpv4 && block.size() >= kBlockBytes<in_addr>) {
+    address.ss_family = AF_INET;
+    auto& source = reinterpret_cast<sockaddr_in&>(address);
+    copy_source(block, source.sin_addr, source.sin_port);
+  } else if (protocol == kTcpOverIpv6 && block.size() >= kBlockBytes<in6_addr>) {
+    address.ss_family = AF_INET6;
+    auto& source = reinterpret_cast<sockaddr_in6&>(address);
+    copy_source(block, source.sin6_addr, source.sin6_port);
+  } else {
+    return std::nullopt;
+  }
   return address;
 }
 
@@ -56,13 +63,8 @@ ProxyHeader read_proxy_header(std::string_view input) {
   ProxyHeader header{.progress = Progress::kWhole, .bytes = bytes};
   const std::string_view block = input.substr(kProxyHeaderBegin, bytes - kProxyHeaderBegin);
   if (command == kLocal) return header;
-  if (byte(13) == kTcpOverIpv4 && block.size() >= kIpv4Bytes) {
-    header.client = ipv4(block);
-  } else if (byte(13) == kTcpOverIpv6 && block.size() >= kIpv6Bytes) {
-    header.client = ipv6(block);
-  } else {
-    return {.progress = Progress::kInvalid};
-  }
+  header.client = source_in(block, byte(13));
+  if (!header.client) return {.progress = Progress::kInvalid};
   return header;
 }
 
