@@ -1,13 +1,13 @@
-// One toy in place of a model behind the APIs of three vendors, for their own clients, unmodified.
+// Speaks the APIs of three vendors, for their own unmodified clients. A toy takes the place of a model.
 //
-//   POST   /v1/chat/completions         OpenAI's chat completions, streamed or whole; they end when the client leaves
-//   POST   /v1/responses                OpenAI's responses, with "background": true for those that go on by themselves
-//   GET    /v1/responses/ID             how far one is; ?stream=true&starting_after=N: the events behind number N
+//   POST   /v1/chat/completions         OpenAI's chat completions, streamed or whole; ends when the client leaves
+//   POST   /v1/responses                OpenAI's responses; with "background": true they continue without a client
+//   GET    /v1/responses/ID             the response so far; ?stream=true&starting_after=N: the events after number N
 //   POST   /v1/responses/ID/cancel      stops it
 //   POST   /v1/messages                 Anthropic's messages
 //   POST   /api/chat                    the AI SDK's useChat()
-//   GET    /api/chat/CHAT               the chat's messages, for a page that is opened again
-//   GET    /api/chat/CHAT/stream        the answer that is running (204: none), for useChat({resume: true})
+//   GET    /api/chat/CHAT               the chat's messages, for a page that reloads
+//   GET    /api/chat/CHAT/stream        the running answer (204 if none runs), for useChat({resume: true})
 //   DELETE /api/chat/CHAT/stream        stops it
 
 #include <millrace/server/answers.h>
@@ -23,7 +23,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -36,76 +35,21 @@
 #include <random>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
+
+#include "toy_model.h"
 
 namespace {
 
 using Json = nlohmann::ordered_json;
 using millrace::AnswerFormat;
 
-constexpr std::size_t kMaxKept = 1000;  // answers, and chats, that the example remembers
-
-// --- The toy in place of a model ------------------------------------------------------------------------------------
-
-/// The same words for the same question.
-std::deque<std::string> make_up_words(const std::string& question, std::size_t count) {
-  constexpr const char* kVocabulary[] = {"water", "wheel", "mill", "stone", "grain", "runs", "turns", "grinds",
-                                         "the",   "a",     "over", "under", "and",   "slow", "swift", "✨"};
-  std::seed_seq seed(question.begin(), question.end());
-  std::mt19937 random(seed);
-  std::deque<std::string> words;
-  for (std::size_t i = 0; i < count; ++i) {
-    words.push_back((i == 0 ? "" : " ") + std::string(kVocabulary[random() % std::size(kVocabulary)]));
-  }
-  return words;
-}
-
-/// Runs the steps of all answers that are being generated, on one thread, at the rate of the toy.
-class Generator {
- public:
-  using Step = std::function<bool()>;  // sends the next word; false: it was the last
-
-  explicit Generator(std::chrono::microseconds pause) : pause_(pause), thread_([this] { run(); }) {}
-  ~Generator() {
-    {
-      const std::lock_guard lock(mutex_);
-      ended_ = true;
-    }
-    ending_.notify_one();
-    thread_.join();
-  }
-
-  void start(Step step) {
-    const std::lock_guard lock(mutex_);
-    started_.push_back(std::move(step));
-  }
-
- private:
-  void run() {
-    std::vector<Step> running;
-    std::unique_lock lock(mutex_);
-    while (!ending_.wait_for(lock, pause_, [this] { return ended_; })) {
-      std::move(started_.begin(), started_.end(), std::back_inserter(running));
-      started_.clear();
-      lock.unlock();
-      std::erase_if(running, [](const Step& step) { return !step(); });
-      lock.lock();
-    }
-  }
-
-  const std::chrono::microseconds pause_;
-  std::mutex mutex_;
-  std::condition_variable ending_;
-  std::vector<Step> started_;  // guarded by mutex_
-  bool ended_ = false;         // guarded by mutex_
-  std::thread thread_;
-};
+constexpr std::size_t kMaxKept = 1000;  // answers, and as many chats, that the example keeps
 
 // --- Answers in a format --------------------------------------------------------------------------------------------
 
-/// An answer, its format, and the words that are still to come.
+/// An answer, its format, and the words that are not yet sent.
 class Generation {
  public:
   Generation(std::unique_ptr<AnswerFormat> format, std::deque<std::string> words)
@@ -125,7 +69,7 @@ class Generation {
     send(format_->begin());
   }
 
-  /// Adds a word, or the end. False: it is over.
+  /// Sends the next word, or the end. Returns false when it is over.
   bool step() {
     const std::lock_guard lock(mutex_);
     if (words_.empty()) {
@@ -138,7 +82,7 @@ class Generation {
     return send(format_->text(word));
   }
 
-  /// Stops it by its service, between two words. False: the service does not have it.
+  /// Stops it through the service, between two words. Returns false if the service does not have it.
   bool stop(millrace::Answers& answers) {
     const std::lock_guard lock(mutex_);
     if (!answers.stop(id())) return false;
@@ -177,7 +121,7 @@ class Generation {
 };
 using GenerationPtr = std::shared_ptr<Generation>;
 
-/// What the example remembers, by a name; the oldest go first.
+/// The newest kMaxKept values, by name.
 template <typename Value>
 class Kept {
  public:
@@ -200,7 +144,7 @@ class Kept {
   std::deque<std::string> order_;        // guarded by mutex_
 };
 
-/// One that cannot be guessed: whoever has it may listen and stop.
+/// An ID that cannot be guessed: a client that has it may listen and stop.
 std::string make_id(const std::string& prefix) {
   std::random_device random;
   std::string id = prefix;
@@ -244,7 +188,7 @@ class Question {
   }
   const Json& list(const char* field) const {
     if (!json_.contains(field) || !json_[field].is_array() || json_[field].empty()) {
-      throw InvalidField(field, "must be an array with something in it");
+      throw InvalidField(field, "must be an array that is not empty");
     }
     return json_[field];
   }
@@ -269,7 +213,7 @@ std::string ui_error(const InvalidField& error) {
   return error.what();
 }
 
-/// A handler whose InvalidField becomes a 400 as the vendor has it.
+/// A handler whose InvalidField becomes a 400 in the vendor's form.
 httplib::Server::Handler refusing(ErrorBody body, httplib::Server::Handler handler) {
   return [body = std::move(body), handler = std::move(handler)](const httplib::Request& request,
                                                                 httplib::Response& response) {
@@ -282,7 +226,7 @@ httplib::Server::Handler refusing(ErrorBody body, httplib::Server::Handler handl
   };
 }
 
-/// What all routes share.
+/// The routes, and what they share.
 class Service {
  public:
   Service(millrace::Server& server, std::chrono::microseconds pause, std::size_t words)
@@ -308,7 +252,7 @@ class Service {
   void retrieve(const httplib::Request& request, httplib::Response& response);
 
   GenerationPtr make(std::unique_ptr<AnswerFormat> format, const std::string& question) {
-    return std::make_shared<Generation>(std::move(format), make_up_words(question, words_));
+    return std::make_shared<Generation>(std::move(format), toy::make_up_words(question, words_));
   }
 
   void start(const GenerationPtr& generation, millrace::Answer answer) {
@@ -332,7 +276,7 @@ class Service {
   Kept<std::shared_ptr<const Chat>> chats_;
   millrace::Answers leaving_;  // they end with their client
   millrace::Answers staying_;
-  Generator generator_;
+  toy::Generator generator_;
 };
 
 void Service::route_openai(millrace::Server& server) {
@@ -390,7 +334,7 @@ void Service::retrieve(const httplib::Request& request, httplib::Response& respo
     return response.set_content(millrace::openai_error_body(sentence), "application/json");
   }
   if (!streams) return response.set_content(generation->body(), "application/json");
-  std::optional<std::uint64_t> events;  // without a number: behind the last event ID, as millrace's clients send it
+  std::optional<std::uint64_t> events;  // without a number: after the last event ID, which Millrace's clients send
   if (request.has_param("starting_after")) {
     const auto before = millrace::ResponsesFormat::events_before(request.get_param_value("starting_after"));
     if (!before) throw InvalidField("starting_after", "must be a whole number");

@@ -1,19 +1,18 @@
 // Streams answers as OpenAI's API does, from a toy that makes up words in place of a model.
 //
 //   POST /v1/chat/completions     {"model","messages","stream"?,"max_tokens"?}, as OpenAI's clients send it
-//   GET  /v1/answers/ID           detached: the rest of an answer, behind the header Last-Event-ID; 204 when it is
-//   whole GET  /v1/answers              what has been asked for lately, and how far it has come
+//   GET  /v1/answers/ID           detached: the answer after the header Last-Event-ID; 204 if nothing is left
+//   GET  /v1/answers              the newest answers, and how many words of each are sent
 //
-// There are two policies for a client that leaves early. With --policy cancel the generation stops: there is no cost
-// for words without a reader. With --policy detached it goes on into a topic of the hub, and a client that was only
-// cut off comes back for the rest.
+// There are two policies for a client that leaves early. With --policy cancel the generation stops, so that no word
+// without a reader costs anything. With --policy detached it continues into a topic of the hub, and a client whose
+// connection broke returns for the rest. millrace/server/answers.h has both policies ready: see answers.cpp.
 
 #include <millrace/server/server.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -21,74 +20,18 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
+
+#include "toy_model.h"
 
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Who waits for the rest of a sentence does not want to wait long.
+/// A client in the middle of a sentence reconnects soon.
 constexpr millrace::Duration kRetry{500};
-
-// --- The toy in place of a model ------------------------------------------------------------------------------------
-
-/// The same words for the same question.
-std::vector<std::string> make_up_words(const std::string& question, std::size_t count) {
-  constexpr const char* kVocabulary[] = {"water", "wheel", "mill", "stone", "grain", "runs", "turns", "grinds",
-                                         "the",   "a",     "over", "under", "and",   "slow", "swift", "until"};
-  std::seed_seq seed(question.begin(), question.end());
-  std::mt19937 random(seed);
-  std::vector<std::string> words;
-  for (std::size_t i = 0; i < count; ++i) {
-    words.push_back((i == 0 ? "" : " ") + std::string(kVocabulary[random() % std::size(kVocabulary)]));
-  }
-  return words;
-}
-
-/// Runs the steps of all answers that are being generated, on one thread, at the rate of the toy.
-class Generator {
- public:
-  using Step = std::function<bool()>;  // sends the next word; false: it was the last
-
-  explicit Generator(std::chrono::microseconds pause) : pause_(pause), thread_([this] { run(); }) {}
-  ~Generator() {
-    {
-      const std::lock_guard lock(mutex_);
-      ended_ = true;
-    }
-    ending_.notify_one();
-    thread_.join();
-  }
-
-  void start(Step step) {
-    const std::lock_guard lock(mutex_);
-    started_.push_back(std::move(step));
-  }
-
- private:
-  void run() {
-    std::vector<Step> running;
-    std::unique_lock lock(mutex_);
-    while (!ending_.wait_for(lock, pause_, [this] { return ended_; })) {
-      std::move(started_.begin(), started_.end(), std::back_inserter(running));
-      started_.clear();
-      lock.unlock();
-      std::erase_if(running, [](const Step& step) { return !step(); });
-      lock.lock();
-    }
-  }
-
-  const std::chrono::microseconds pause_;
-  std::mutex mutex_;
-  std::condition_variable ending_;
-  std::vector<Step> started_;  // guarded by mutex_
-  bool ended_ = false;         // guarded by mutex_
-  std::thread thread_;
-};
 
 // --- Questions and answers ------------------------------------------------------------------------------------------
 
@@ -96,7 +39,7 @@ struct Answer {
   std::string id;
   std::string model;
   std::int64_t created = 0;
-  std::vector<std::string> words;
+  std::deque<std::string> words;
   std::atomic<std::size_t> sent = 0;
   std::atomic<const char*> state = "generating";
 
@@ -121,10 +64,10 @@ struct Answer {
 };
 using AnswerPtr = std::shared_ptr<Answer>;
 
-/// The answers of late, for GET /v1/answers.
+/// The newest answers, for GET /v1/answers.
 class Answers {
  public:
-  AnswerPtr add(const std::string& model, std::vector<std::string> words) {
+  AnswerPtr add(const std::string& model, std::deque<std::string> words) {
     const std::lock_guard lock(mutex_);
     auto answer = std::make_shared<Answer>();
     answer->id = "chatcmpl-" + std::to_string(++last_);
@@ -162,7 +105,7 @@ struct Question {
   bool stream = false;
 };
 
-/// Throws std::invalid_argument if the body is no question; the message names the field.
+/// Throws std::invalid_argument if the body is not a question; the message names the field.
 Question parse_question(const std::string& body) {
   constexpr std::size_t kMostTokens = 10'000;
   // Deeper nesting is dropped: walking it would exhaust the stack.
@@ -196,8 +139,8 @@ void refuse(httplib::Response& response, const std::string& sentence) {
 // --- Streaming ------------------------------------------------------------------------------------------------------
 
 /// Sends one event after the other by `send`, which returns whether the stream goes on.
-Generator::Step steps(const AnswerPtr& answer, std::function<bool(const std::string& data)> send,
-                      std::function<void()> complete) {
+toy::Generator::Step steps(const AnswerPtr& answer, std::function<bool(const std::string& data)> send,
+                           std::function<void()> complete) {
   return [answer, send = std::move(send), complete = std::move(complete), begun = false]() mutable {
     const std::size_t next = answer->sent;
     bool heard = true;
@@ -219,7 +162,7 @@ Generator::Step steps(const AnswerPtr& answer, std::function<bool(const std::str
 }
 
 /// The generation belongs to the request, and ends with it.
-void stream_cancelling(millrace::Server& server, Generator& generator, const AnswerPtr& answer,
+void stream_cancelling(millrace::Server& server, toy::Generator& generator, const AnswerPtr& answer,
                        const httplib::Request& request, httplib::Response& response) {
   const millrace::EventStream stream = server.open_stream(request, response);
   stream.on_close([answer] { std::clog << answer->id << ": over after " << answer->sent << " words" << std::endl; });
@@ -229,7 +172,7 @@ void stream_cancelling(millrace::Server& server, Generator& generator, const Ans
 }
 
 /// The generation is independent of requests: this one, and a client that returns for the rest, listen to its topic.
-void stream_detached(millrace::Server& server, Generator& generator, const AnswerPtr& answer,
+void stream_detached(millrace::Server& server, toy::Generator& generator, const AnswerPtr& answer,
                      const httplib::Request& request, httplib::Response& response) {
   // OpenAI's clients read the data of events of every type: they get no cursor between the words.
   const auto cursor = millrace::CursorForm::kNone;
@@ -252,18 +195,18 @@ int main(int argc, char** argv) {
   std::string policy = "cancel";
   app.add_option("--port", port, "Port to listen on; 0 picks a free one")->check(CLI::Range(0, 65535));
   app.add_option("--rate", rate, "Words a second")->check(CLI::Range(1u, 100'000u));
-  app.add_option("--policy", policy, "What becomes of an answer whose client has left")
+  app.add_option("--policy", policy, "What happens to an answer when its client leaves")
       ->check(CLI::IsMember({"cancel", "detached"}));
   CLI11_PARSE(app, argc, argv);
 
   millrace::Server server;
-  Generator generator(std::chrono::microseconds(1'000'000 / rate));
+  toy::Generator generator(std::chrono::microseconds(1'000'000 / rate));
   Answers answers;
 
   server.Post("/v1/chat/completions", [&](const httplib::Request& request, httplib::Response& response) {
     try {
       const Question question = parse_question(request.body);
-      const AnswerPtr answer = answers.add(question.model, make_up_words(question.text, question.max_tokens));
+      const AnswerPtr answer = answers.add(question.model, toy::make_up_words(question.text, question.max_tokens));
       if (!question.stream) {
         answer->sent = answer->words.size();
         answer->state = "complete";
