@@ -112,6 +112,10 @@ std::string request_topic(std::string_view topic, std::string_view id) {
   return std::string("millrace.answer-requests/").append(topic).append(1, '/').append(id);
 }
 
+std::string node_topic(std::string_view topic) {
+  return std::string("millrace.answer-nodes/").append(topic);
+}
+
 std::string data_in(std::string_view payload) {
   EventStreamParser parser;
   parser.feed(payload);

@@ -1,5 +1,5 @@
-// AnswerRecord: what a store keeps of an answer beside its events, so that another run, and another server of the same
-// store, knows it. The newest record of an answer says all. They are JSON on a topic of Millrace's own, which no
+// AnswerRecord: describes an answer in the store, beside its events, for later runs and for other servers of that
+// store. The newest record of an answer replaces all earlier ones. Records are JSON on a reserved topic, which no
 // wildcard of a client matches.
 #pragma once
 
@@ -18,10 +18,10 @@ struct AnswerRecord {
   Answer::State::Terms terms;
   Answer::State::Past past = {};
 
-  /// Of an answer as it is now.
+  /// Describes the answer as it is now.
   static AnswerRecord of(const Answer::State& answer);
   std::string json() const;
-  /// Nothing if it is not a record of an answer below `topic`.
+  /// Returns nothing if `json` is not a record of an answer below `topic`.
   static std::optional<AnswerRecord> parse(std::string_view json, std::string_view topic);
 };
 
@@ -32,9 +32,13 @@ enum class AnswerRequest : std::uint8_t {
   kLeft,     ///< its last listener has left
 };
 
-/// Where records of the answers below `topic`, and requests about them, go: `id` may be `*`.
+/// The topics of records and requests about the answers below `topic`; `id` may be `*`.
 std::string record_topic(std::string_view topic, std::string_view id);
 std::string request_topic(std::string_view topic, std::string_view id);
+
+/// The topic on which servers that produce answers below `topic` write signs of life; the data of each event is the
+/// name of the server (AnswersOptions::node).
+std::string node_topic(std::string_view topic);
 
 /// The data of the event in `payload`, as a log keeps it.
 std::string data_in(std::string_view payload);

@@ -1,14 +1,18 @@
-// What an AnswerService reads of a store, and of other servers through it.
+// The part of AnswerService that reads a store, and hears other servers through it.
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "answer_service.h"
 #include "base/string_map.h"
 #include "engine/engine.h"
+#include "loop/event_loop.h"
 #include "millrace/server/topic_filter.h"
 
 namespace millrace {
@@ -16,6 +20,8 @@ namespace millrace {
 namespace {
 
 using Clock = std::chrono::system_clock;
+
+constexpr std::size_t kInterruptedAtOnce = 256;  // answers
 
 constexpr std::string_view kStop = "stop";
 constexpr std::string_view kArrived = "arrived";
@@ -73,7 +79,7 @@ std::vector<AnswerRecord> AnswerService::read_records() const {
   return records;
 }
 
-// Their listeners come back, and get what there was, and the end.
+// Listeners that come back get the events that were stored, and the end.
 void AnswerService::interrupt(std::vector<AnswerRecord> records) {
   StringMap<std::uint64_t> events;
   for (const AnswerRecord& record : records) events.emplace(record.terms.topic.text(), 0);
@@ -83,33 +89,63 @@ void AnswerService::interrupt(std::vector<AnswerRecord> records) {
   });
   for (AnswerRecord& record : records) {
     record.past = {.end = AnswerEnd::kInterrupted, .events = events[record.terms.topic.text()], .ended = Clock::now()};
-    const auto answer = std::make_shared<Answer::State>(shared_from_this(), record.terms, record.past);
-    const auto last = last_events({.id = record.terms.id,
-                                   .end = AnswerEnd::kInterrupted,
-                                   .sentence = sentence_of(AnswerEnd::kInterrupted),
-                                   .number = record.past.events + 1,
-                                   .note = record.terms.note});
-    const Topic topic = record.terms.topic;
+  }
+  for (std::span<AnswerRecord> left = records; !left.empty();) {
+    const auto some = left.first(std::min(left.size(), kInterruptedAtOnce));
+    write_interrupted(some);
+    left = left.subspan(some.size());
+  }
+}
+
+// In one commit: a server that starts may have thousands to end.
+void AnswerService::write_interrupted(std::span<AnswerRecord> records) {
+  struct Ending {
+    std::vector<OwnedAnswerEvent> last;
     std::vector<OwnedEventId> ids;
-    for (std::size_t i = 0; i < last.size(); ++i) ids.push_back(answer->id_of(++record.past.events));
-    std::vector<Publication> publications;
-    for (std::size_t i = 0; i < last.size(); ++i) {
+    OwnedTopic record_topic;
+    std::string record;
+  };
+  std::vector<Ending> endings;
+  for (AnswerRecord& record : records) {
+    auto last = last_events({.id = record.terms.id,
+                             .end = AnswerEnd::kInterrupted,
+                             .sentence = sentence_of(AnswerEnd::kInterrupted),
+                             .number = record.past.events + 1,
+                             .note = record.terms.note});
+    const Answer::State answer(shared_from_this(), record.terms, record.past);
+    std::vector<OwnedEventId> ids;
+    for (std::size_t i = 0; i < last.size(); ++i) ids.push_back(answer.id_of(++record.past.events));
+    endings.push_back({.last = std::move(last),
+                       .ids = std::move(ids),
+                       .record_topic = *OwnedTopic::parse(record_prefix_ + record.terms.id),
+                       .record = record.json()});
+  }
+  std::vector<Publication> publications;
+  for (std::size_t n = 0; n < endings.size(); ++n) {
+    const Topic topic = records[n].terms.topic;
+    const Ending& ending = endings[n];
+    for (std::size_t i = 0; i < ending.last.size(); ++i) {
+      const OwnedAnswerEvent& event = ending.last[i];
       publications.push_back(
-          {.topic = topic, .event = {.type = last[i].type.get(), .data = last[i].data, .id = ids[i].get()}});
+          {.topic = topic, .event = {.type = event.type.get(), .data = event.data, .id = ending.ids[i].get()}});
     }
     publications.push_back({.topic = topic, .kind = Publication::Kind::kFinish});
-    const OwnedTopic record_topic = *OwnedTopic::parse(record_prefix_ + record.terms.id);
-    const std::string json = record.json();
-    publications.push_back({.topic = record_topic, .event = {.data = json}});
-    if (const Published published = std::move(hub_.append(publications).back()); !published) {
-      throw StoreUnavailable("the answers of the last run cannot be ended: " + published.sentence);
-    }
-    ++ends_[static_cast<std::size_t>(AnswerEnd::kInterrupted)];
+    publications.push_back({.topic = ending.record_topic, .event = {.data = ending.record}});
+  }
+  if (const Published published = std::move(hub_.append(publications).back()); !published) {
+    throw StoreUnavailable("answers whose server has died cannot be ended: " + published.sentence);
+  }
+  for (const AnswerRecord& record : records) {
+    const AnswerPtr known = register_.find(record.terms.id);
+    if (known == nullptr || !known->is_abandoned()) ++ends_[static_cast<std::size_t>(AnswerEnd::kInterrupted)];
     learn(record);
   }
 }
 
 void AnswerService::learn(const AnswerRecord& record) {
+  if (nodes_ != nullptr && record.past.end == AnswerEnd::kNone && record.terms.node != options_.node) {
+    nodes_->heard(record.terms.node, monotonic_now());
+  }
   if (const AnswerPtr known = register_.find(record.terms.id)) return known->learn(record.past);
   const bool is_over = record.past.end != AnswerEnd::kNone;
   const Clock::time_point ended = is_over ? record.past.ended : record.terms.begun + options_.max_age;
@@ -144,6 +180,10 @@ void AnswerService::post(const FramePtr& frame) {
     writer_.run([this, frame] {
       if (const auto record = AnswerRecord::parse(data_in(frame->payload()), options_.topic)) learn(*record);
     });
+  } else if (topic == node_topic_) {
+    // Not on the writer's thread, which may be waiting for the store: a server that lives must not be taken for dead.
+    const std::string node = data_in(frame->payload());
+    if (nodes_ != nullptr && node != options_.node) nodes_->heard(node, monotonic_now());
   } else if (topic.starts_with(request_prefix_)) {
     writer_.run([this, frame] { obey(frame->topic_text().substr(request_prefix_.size()), data_in(frame->payload())); });
   }

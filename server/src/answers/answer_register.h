@@ -1,5 +1,5 @@
-// AnswerRegister: the answers of a service by ID and by Idempotency-Key: those that run, and those that are over and
-// can still be read, of which it forgets the oldest. Any thread.
+// AnswerRegister: finds the answers of a service by ID and by Idempotency-Key. It has those that run, and those that
+// are over and can still be read; of these it forgets the oldest. Any thread may use it.
 #pragma once
 
 #include <chrono>
@@ -26,31 +26,32 @@ class AnswerRegister {
   };
   explicit AnswerRegister(const Bounds& bounds) : bounds_(bounds) {}
 
-  /// What becomes of an answer that is to be begun.
+  /// The result of claim().
   enum class Claim : std::uint8_t {
-    kBegun,     ///< it is in the register
-    kJoined,    ///< its key is that of another one, which is returned
-    kConflict,  ///< likewise, but that one came with another request
-    kFull,      ///< too many run
-    kTaken,     ///< there is one with its ID
+    kBegun,     ///< the answer is registered
+    kJoined,    ///< another answer has its key, and is returned
+    kConflict,  ///< another answer has its key, for a different request
+    kFull,      ///< the maximum of answers is running
+    kTaken,     ///< another answer has its ID
   };
-  /// Registers one that runs.
+  /// Registers a running answer.
   std::pair<Claim, AnswerPtr> claim(const AnswerPtr& answer);
 
-  /// Registers one that has no producer here, and is over then, or at the latest. False: there is one with its ID.
+  /// Registers an answer without a producer here, which was over at `ended`, or will be by then. Returns false if
+  /// another answer has its ID.
   bool add(const AnswerPtr& answer, std::chrono::system_clock::time_point ended);
-  /// One that ran is over.
+  /// Moves a running answer to those that are over.
   void ended(const AnswerPtr& answer, std::chrono::system_clock::time_point when);
-  /// Nobody has heard of it.
+  /// Removes an answer that no client knows yet.
   void forget(const Answer::State& answer);
-  /// Forgets those whose time is over.
+  /// Removes the answers that ended too long ago.
   void expire(std::chrono::system_clock::time_point now);
 
-  /// Null: there is none.
+  /// Returns null if no answer has this ID.
   AnswerPtr find(std::string_view id) const;
-  /// Those with a producer here, in the order in which they were begun.
+  /// The running answers with a producer here, oldest first.
   std::vector<AnswerPtr> running() const;
-  /// The one of them that was begun first; null: none runs.
+  /// The oldest of these; null if none is running.
   AnswerPtr oldest() const;
   void clear();
 

@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 #include "loop/event_loop.h"
+#include "millrace/server/topic_filter.h"
 
 namespace millrace {
 
@@ -46,8 +47,12 @@ AnswerService::AnswerService(Engine& engine, AnswersOptions options)
       store_(engine.options().store),
       record_prefix_(record_topic(options_.topic, {})),
       request_prefix_(request_topic(options_.topic, {})),
+      node_topic_(node_topic(options_.topic)),
       writes_at_once_(store_ == nullptr && options_.batch == Duration{0}),
       register_({.running = options_.max_running, .kept = options_.max_kept, .keep_for = options_.keep_for}),
+      nodes_(store_ != nullptr && store_->is_shared()
+                 ? std::make_unique<AnswerNodes>(options_.node_timeout, std::random_device{}(), monotonic_now())
+                 : nullptr),
       writer_({.batch = options_.batch,
                .publish = [this](const AnswerWriter::Group& group) { return publish(group); },
                .on_tick = [this] { tick(); }}) {}
@@ -57,7 +62,7 @@ void AnswerService::start() {
   metrics_ = engine_.more_metrics().add([this] { return metrics(); });
 }
 
-// The handles of the program stay valid, and use nothing of this any more that is the server's.
+// The program's handles stay valid, and no longer use the server.
 void AnswerService::stop() {
   metrics_.reset();
   if (std::exchange(is_attached_, false)) engine_.feed().detach(*this);
@@ -69,8 +74,38 @@ void AnswerService::stop() {
 
 void AnswerService::tick() {
   register_.expire(std::chrono::system_clock::now());
+  if (nodes_ != nullptr) look_at_nodes();
   for (AnswerPtr oldest = register_.oldest(); oldest != nullptr; oldest = register_.oldest()) {
     if (!oldest->end_if_too_old(monotonic_now())) return;
+  }
+}
+
+// The event with this number may have left the log while all later events of the answer are still there. Then the
+// client misses nothing, and must get no gap. The same holds for the place where the answer began.
+std::string AnswerService::place_behind(const Answer::State& answer, std::uint64_t number) {
+  const std::string here = number == 0 ? answer.terms().beginning : answer.id_of(number).text();
+  const std::string head = hub_.cursor();  // read before the answer's number of events
+  const TopicFilter filter({TopicPattern(answer.terms().topic.get())});
+  const Feed& feed = engine_.feed();
+  try {
+    if (feed.resolve(here, &filter).gap_reason.empty()) return here;
+    const Feed::Cursor next = feed.resolve(answer.id_of(number + 1).text(), &filter);
+    if (next.gap_reason.empty() && next.sequence > 0) return feed.id_of(next.sequence - 1).text();
+    if (answer.is_produced_here() && answer.events_written() == number) return head;
+  } catch (const StoreUnavailable&) {
+    // The subscription fails in the same way, and reports it.
+  }
+  return here;
+}
+
+bool AnswerService::is_lost(const Answer::State& answer) {
+  if (!answer.events_when_over() || !answer.events_written()) return false;
+  const TopicFilter filter({TopicPattern(answer.terms().topic.get())});
+  const Feed& feed = engine_.feed();
+  try {
+    return !feed.is_over(feed.resolve({}), filter);
+  } catch (const StoreUnavailable&) {
+    return false;  // as above
   }
 }
 
@@ -90,13 +125,15 @@ bool AnswerService::write_record(const Answer::State& answer) {
   return static_cast<bool>(published);
 }
 
-// All of them in one commit; and with the end of an answer its record.
+// Publishes a group in one commit; the end of an answer together with its record.
 bool AnswerService::publish(const AnswerWriter::Group& group) {
+  if (nodes_ != nullptr && nodes_->has_lost_lease(monotonic_now())) give_up();
   std::vector<Publication> publications;
   publications.reserve(group.entries);
   std::vector<std::pair<OwnedTopic, std::string>> records;
   records.reserve(group.parts.size());
   for (const auto& [answer, entries] : group.parts) {
+    if (answer->is_abandoned()) continue;
     const Topic topic = answer->terms().topic;
     for (const Answer::State::Entry& entry : entries) {
       publications.push_back({.topic = topic,
@@ -114,7 +151,7 @@ bool AnswerService::publish(const AnswerWriter::Group& group) {
   return true;
 }
 
-// One of them cannot be published, though send() has asked: its answer fails, and the others go on.
+// Although send() has checked it, one entry cannot be published: its answer fails, and the others continue.
 void AnswerService::publish_singly(const AnswerWriter::Group& group) {
   for (const auto& [answer, entries] : group.parts) {
     const Topic topic = answer->terms().topic;

@@ -1,5 +1,6 @@
-// AnswerService: what the answers of an Answers object have in common: the log, the register, the writer, the options
-// and the figures. Answers may outlive it: those that are over use nothing of the server's. Any thread.
+// AnswerService: what the answers of an Answers object share: the log, the register, the writer, the options and the
+// counts. An answer may outlive the server: one that is over uses nothing of the server. Any thread may use the
+// service.
 #pragma once
 
 #include <array>
@@ -10,10 +11,12 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "answer_nodes.h"
 #include "answer_record.h"
 #include "answer_register.h"
 #include "answer_state.h"
@@ -35,11 +38,12 @@ class AnswerService final : public std::enable_shared_from_this<AnswerService>, 
   AnswerService(Engine& engine, AnswersOptions options);
   ~AnswerService() = default;
 
-  /// Reads what the store has of earlier runs, and of other servers. Throws StoreUnavailable.
+  /// Reads from the store the answers of earlier runs and of other servers. Throws StoreUnavailable.
   void start();
-  /// Ends what is running.
+  /// Ends the running answers.
   void stop();
 
+  Engine& engine() { return engine_; }
   const AnswersOptions& options() const { return options_; }
   Hub& hub() { return hub_; }
   AnswerWriter& writer() { return writer_; }
@@ -48,18 +52,23 @@ class AnswerService final : public std::enable_shared_from_this<AnswerService>, 
 
   /// Whether an event goes into the log before send() returns.
   bool writes_at_once() const { return writes_at_once_; }
-  /// Writes the record of one that has just begun. False: the store takes nothing now.
+  /// Writes the record of a new answer. Returns false if the store accepts nothing now.
   bool write_record(const Answer::State& answer);
-  /// Asks the server that produces it. False: the store takes nothing now.
+  /// Asks the server that produces the answer. Returns false if the store accepts nothing now.
   bool request(const Answer::State& answer, AnswerRequest request);
 
-  /// The answer's last events: the program's, otherwise the usual one.
+  /// Returns a last event ID with which a client gets the events behind this number; 0: all events.
+  std::string place_behind(const Answer::State& answer, std::uint64_t number);
+  /// Whether the answer is over, but the log no longer has its end, so that a stream of it would never end.
+  bool is_lost(const Answer::State& answer);
+
+  /// Makes the answer's last events: calls the program's function, or returns the usual event.
   std::vector<OwnedAnswerEvent> last_events(const AnswerEnding& ending) const;
-  /// An answer has come to its end, or was never heard of.
+  /// Counts and registers the end of an answer; forget() removes one that no client knows.
   void ended(const AnswerPtr& answer, AnswerEnd end);
   void forget(const Answer::State& answer) { register_.forget(answer); }
 
-  /// Calls the program's callbacks: on a worker, or here and now.
+  /// Call the program's callbacks: call_later() on a worker, call() on this thread.
   void call_later(std::vector<std::function<void()>> callbacks);
   void call(const std::function<void()>& callback) const;
 
@@ -76,10 +85,18 @@ class AnswerService final : public std::enable_shared_from_this<AnswerService>, 
   void publish_singly(const AnswerWriter::Group& group);
   void tick();
 
-  // Of a store.
+  // With a store.
   void recover();
   std::vector<AnswerRecord> read_records() const;
+  /// Ends these answers, whose producer has died. Throws StoreUnavailable.
   void interrupt(std::vector<AnswerRecord> records);
+  void write_interrupted(std::span<AnswerRecord> records);
+
+  // With a store that servers share.
+  void look_at_nodes();
+  bool append_beat();
+  void give_up();
+  bool end_answers_of(std::string_view node);
   void learn(const AnswerRecord& record);
   void obey(std::string_view id, std::string_view request);
   void post(const FramePtr& frame) override;
@@ -91,9 +108,12 @@ class AnswerService final : public std::enable_shared_from_this<AnswerService>, 
   const std::shared_ptr<EventStore> store_;  // may be null
   const std::string record_prefix_;
   const std::string request_prefix_;
+  const std::string node_topic_;
   const bool writes_at_once_;
   AnswerRegister register_;
   RetrySpread retry_spread_{std::random_device{}()};
+  const std::unique_ptr<AnswerNodes> nodes_;  // null unless servers share the store
+  bool has_given_up_ = false;                 // an end is still to be written; used by the writer's thread
   std::atomic<bool> is_stopped_ = false;
   bool is_attached_ = false;  // to the feed
 
@@ -109,7 +129,7 @@ class AnswerService final : public std::enable_shared_from_this<AnswerService>, 
   std::atomic<std::uint64_t> first_events_milliseconds_ = 0;
 
   AnswerWriter writer_;            // uses all of the above
-  std::shared_ptr<void> metrics_;  // as long as they are shown
+  std::shared_ptr<void> metrics_;  // shown as long as it exists
 };
 
 }  // namespace millrace

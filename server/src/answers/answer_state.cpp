@@ -14,7 +14,7 @@ namespace {
 
 constexpr Duration kLongestWait{86'400'000};
 
-// Whether its producer has not ended it itself.
+// Whether something else than its producer has ended it.
 bool is_stop(AnswerEnd end) {
   return end != AnswerEnd::kNone && end != AnswerEnd::kFinished && end != AnswerEnd::kFailed;
 }
@@ -79,7 +79,7 @@ bool Answer::State::send(const AnswerEvent& event) {
   return false;
 }
 
-// Why the event ends the answer instead; nothing if it has been taken.
+// Adds the event; returns nothing, or why the answer ends instead.
 std::optional<AnswerEnd> Answer::State::add(const AnswerEvent& event, std::string& sentence) {
   const AnswersOptions& options = service_->options();
   if (event.data.size() > options.max_bytes - bytes_) return AnswerEnd::kTooLarge;
@@ -151,6 +151,23 @@ void Answer::State::discard() {
   service_->forget(*this);
 }
 
+// The writer drops the entries that wait, and reports them as written.
+void Answer::State::abandon(AnswerEnd end) {
+  std::vector<std::function<void()>> callbacks;
+  {
+    const MutexLock lock(mutex_);
+    if (end_ != AnswerEnd::kNone || !is_produced_here_) return;
+    is_abandoned_ = awaits_end_ = true;
+    end_ = end;
+    ended_ = std::chrono::system_clock::now();
+    callbacks.swap(on_stop_);
+    stop_clock();
+    room_.notify_all();
+  }
+  service_->ended(shared_from_this(), end);
+  service_->call_later(std::move(callbacks));
+}
+
 void Answer::State::write_end(std::vector<OwnedAnswerEvent> last) {
   const MutexLock lock(mutex_);
   std::vector<OwnedEventId> ids;
@@ -211,7 +228,7 @@ void Answer::State::settled(bool is_open) {
   if (is_first) service_->request(*this, AnswerRequest::kArrived);
 }
 
-// It may have left before its handler comes to this.
+// The listener may have left before its handler gets here.
 void Answer::State::joined() {
   if (listeners_ > 0) stop_clock();
 }
@@ -229,7 +246,7 @@ void Answer::State::left() {
   if (is_last) service_->request(*this, AnswerRequest::kLeft);
 }
 
-// True if it ends with its last listener.
+// Returns true if the answer ends with its last listener.
 bool Answer::State::leave() {
   const std::optional<Duration>& grace = service_->options().when_alone.grace;
   if (--listeners_ > 0 || end_ != AnswerEnd::kNone || !is_produced_here_ || !grace) return false;
@@ -291,11 +308,29 @@ bool Answer::State::end_if_too_old(TimePoint now) {
 }
 
 void Answer::State::learn(const Past& past) {
+  if (past.end == AnswerEnd::kInterrupted) abandon(past.end);
   const MutexLock lock(mutex_);
-  if (is_produced_here_ || end_ != AnswerEnd::kNone) return;
+  const bool is_news = is_produced_here_ ? awaits_end_ && past.end != AnswerEnd::kNone : end_ == AnswerEnd::kNone;
+  if (!is_news) return;
+  awaits_end_ = false;
   end_ = past.end;
   events_ = past.events;
   ended_ = past.ended;
+}
+
+std::optional<std::uint64_t> Answer::State::events_when_over() const {
+  const MutexLock lock(mutex_);
+  return end_ != AnswerEnd::kNone && !awaits_end_ ? std::optional(events_) : std::nullopt;
+}
+
+bool Answer::State::is_abandoned() const {
+  const MutexLock lock(mutex_);
+  return is_abandoned_;
+}
+
+std::optional<std::uint64_t> Answer::State::events_written() const {
+  const MutexLock lock(mutex_);
+  return waiting_ == 0 ? std::optional(events_) : std::nullopt;
 }
 
 // --- The handle -----------------------------------------------------------------------------------------------------

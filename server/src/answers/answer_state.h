@@ -1,7 +1,7 @@
-// Answer::State: one answer: its events on their way into the log, its end, and how many listen.
+// Answer::State: one answer: its events on their way into the log, its end, and its number of listeners.
 //
-// Its own answers have a producer in this program; those of another server, or of an earlier run, are only known. Any
-// thread. Nothing of the program's is called under the lock.
+// An answer has its producer in this program, or it is one of another server, or of an earlier run, that this program
+// only knows. Any thread may use it. It calls no code of the program under its lock.
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,7 @@ class AnswerService;
 
 class Answer::State : public std::enable_shared_from_this<Answer::State> {
  public:
-  /// What never changes.
+  /// The parts that never change.
   struct Terms {
     OwnedTopic topic;
     std::string id = {};
@@ -40,7 +40,7 @@ class Answer::State : public std::enable_shared_from_this<Answer::State> {
     std::string fingerprint = {};  ///< of the request that came with the key
     std::string node = {};         ///< where its producer is
   };
-  /// How far an answer without a producer in this program has come.
+  /// The state of an answer without a producer in this program.
   struct Past {
     AnswerEnd end = AnswerEnd::kNone;
     std::uint64_t events = 0;
@@ -48,7 +48,7 @@ class Answer::State : public std::enable_shared_from_this<Answer::State> {
   };
 
   State(std::shared_ptr<AnswerService> service, Terms terms);
-  /// One without a producer in this program.
+  /// An answer without a producer in this program.
   State(std::shared_ptr<AnswerService> service, Terms terms, const Past& past);
 
   const Terms& terms() const { return terms_; }
@@ -61,26 +61,29 @@ class Answer::State : public std::enable_shared_from_this<Answer::State> {
   // The producer ------------------------------------------------------------------------------------------------------
 
   bool send(const AnswerEvent& event);
-  /// False if it is over already.
+  /// Ends the answer; returns false if it is over already.
   bool end(AnswerEnd end, std::string_view sentence = {});
-  /// Ends it without a last event, and forgets it: nobody has heard of it.
+  /// Ends an answer that no client knows yet, without a last event, and forgets it.
   void discard();
+  /// Ends the answer without writing anything more, because another server may have ended it.
+  void abandon(AnswerEnd end);
   Waited wait_for_room(Duration timeout);
   void on_stop(std::function<void()> callback);
 
   // Listeners ---------------------------------------------------------------------------------------------------------
 
-  /// One is about to come; settled() says whether it has, left() that it has gone.
+  /// Counts listeners: arrived() before a stream is opened, settled() when it is known whether it was, left() when it
+  /// has ended.
   void arrived();
   void settled(bool is_open);
   void left();
 
-  /// What another server says of its listeners.
+  /// Counts the listeners of another server as one.
   void obey_listeners(bool come);
 
   // Its service and writer --------------------------------------------------------------------------------------------
 
-  /// An event of the answer, or its finish, that is to be written.
+  /// An event of the answer, or its finish, that waits to be written.
   struct Entry {
     OwnedEventId id = EventId();
     OwnedEventType type = EventType();
@@ -89,16 +92,22 @@ class Answer::State : public std::enable_shared_from_this<Answer::State> {
 
     std::size_t cost() const { return data.size() + type.view().size() + id.view().size() + sizeof(Entry); }
   };
-  /// What waits; none is queued any more.
+  /// Takes the waiting entries; the answer is no longer in the writer's queue.
   std::vector<Entry> take();
-  /// The log has entries of this cost.
+  /// Notes that entries of this cost are in the log, or were dropped.
   void wrote(std::size_t cost);
-  /// Ends it if nobody has listened for too long.
+  /// Ends the answer if it has had no listener for too long.
   void look_at_clock();
-  /// The same if it has run for too long; false if not.
+  /// Ends the answer and returns true if it has run for too long.
   bool end_if_too_old(TimePoint now);
-  /// Another server has reported this of it.
+  /// Takes over what another server has reported. If that server has ended an answer that is produced here, because it
+  /// took this server for dead, the answer is abandoned.
   void learn(const Past& past);
+  bool is_abandoned() const;
+  /// The number of its events; nothing while there may be more.
+  std::optional<std::uint64_t> events_when_over() const;
+  /// The number of its events in the log; nothing while some wait to be written.
+  std::optional<std::uint64_t> events_written() const;
   OwnedEventId id_of(std::uint64_t number) const;
 
  private:
@@ -125,11 +134,13 @@ class Answer::State : public std::enable_shared_from_this<Answer::State> {
   std::size_t waiting_ GUARDED_BY(mutex_) = 0;  // cost of what has not been written
   std::vector<Entry> entries_ GUARDED_BY(mutex_);
   bool is_queued_ GUARDED_BY(mutex_) = false;  // at the writer
+  bool is_abandoned_ GUARDED_BY(mutex_) = false;
+  bool awaits_end_ GUARDED_BY(mutex_) = false;  // abandoned, and its end is not in the log yet
   std::vector<std::function<void()>> on_stop_ GUARDED_BY(mutex_);
-  // Another server counts as one; what it says may overtake what it has said before.
+  // Another server counts as one. Its reports may overtake each other, so the number can be negative for a moment.
   std::ptrdiff_t listeners_ GUARDED_BY(mutex_) = 0;
-  bool is_listened_to_ GUARDED_BY(mutex_) = false;     // its producer's server knows that somebody listens here
-  std::optional<TimePoint> clock_ GUARDED_BY(mutex_);  // when nobody will have listened for too long
+  bool is_listened_to_ GUARDED_BY(mutex_) = false;     // its producer's server knows of a listener here
+  std::optional<TimePoint> clock_ GUARDED_BY(mutex_);  // when it will have been alone for too long
 };
 
 using AnswerPtr = std::shared_ptr<Answer::State>;

@@ -1,5 +1,5 @@
-// AnswerWriter: the thread of an Answers service. It writes what answers have collected, those of all answers together
-// in few commits, and looks at their clocks. Any thread may call it; what it calls runs on its own.
+// AnswerWriter: the thread of an Answers service. It writes the waiting events of all answers together, in few commits,
+// and watches their clocks. Any thread may call it; its ports and tasks run on its own thread.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@ namespace millrace {
 
 class AnswerWriter {
  public:
-  /// Entries that are published at once: a store commits them together.
+  /// Entries of one group: a store commits them together.
   static constexpr std::size_t kEntriesAtOnce = 1'024;
 
   /// A group of entries of one or more answers, for the log.
@@ -31,9 +31,10 @@ class AnswerWriter {
     std::size_t entries = 0;
   };
   struct Ports {
-    Duration batch;                             ///< events are collected for this long
-    std::function<bool(const Group&)> publish;  ///< false: the store takes nothing now, try again
-    std::function<void()> on_tick;              ///< called every kTick, whatever else there is
+    Duration batch;  ///< events are collected for this long
+    std::function<bool(const Group&)>
+        publish;                    ///< returns false if the store accepts nothing now: the writer tries again
+    std::function<void()> on_tick;  ///< called every kTick
   };
   static constexpr Duration kTick{1'000};
 
@@ -42,15 +43,15 @@ class AnswerWriter {
   AnswerWriter(const AnswerWriter&) = delete;
   AnswerWriter& operator=(const AnswerWriter&) = delete;
 
-  /// The answer has entries to take().
+  /// Queues an answer that has entries to take().
   void enqueue(AnswerPtr answer);
-  /// Has the answer look at its clock then. An answer has one clock at most.
+  /// Makes the answer look at its clock at this time. An answer has one clock at most.
   void wake_at(TimePoint time, AnswerPtr answer);
-  /// Takes that back.
+  /// Undoes wake_at().
   void cancel(TimePoint time, const AnswerPtr& answer);
-  /// Runs it on the thread, soon; in order.
+  /// Runs the task on the thread; tasks run in order.
   void run(std::function<void()> task);
-  /// Writes what it has, for at most so long, and ends. Does nothing if it has ended.
+  /// Writes what is queued, for at most this time, and ends the thread. Does nothing if it has ended.
   void stop(Duration within);
 
  private:

@@ -5,14 +5,13 @@
 #include <charconv>
 #include <utility>
 
+#include "answer_access.h"
 #include "answer_service.h"
-#include "base/failure.h"
 #include "base/random_tag.h"
-#include "base/time_until.h"
+#include "engine/engine.h"
 #include "http/error_response.h"
 #include "httplib/refusal.h"
 #include "millrace/core/protocol.h"
-#include "millrace/server/authorizer.h"
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/server.h"
 
@@ -25,7 +24,7 @@ using Terms = Answer::State::Terms;
 
 constexpr const char* kIdempotencyKey = "Idempotency-Key";
 
-// The ID of an answer begins the IDs of its events, and those the cursors that its listeners get.
+// An answer's ID begins the IDs of its events, and the cursors of its listeners.
 static_assert(kMaxAnswerIdBytes + 1 <= kMaxIdPrefixBytes && kMaxAnswerIdBytes + 21 <= kMaxEventIdBytes);
 
 void require(bool is_good, const char* option, std::string problem) {
@@ -49,6 +48,8 @@ void check(const AnswersOptions& options) {
           "must be at least " + std::to_string(kAnswerRoomBytes) + " (kAnswerRoomBytes)");
   require(options.max_age > Duration{0}, "max_age", kLonger);
   require(options.keep_for > Duration{0}, "keep_for", kLonger);
+  require(options.node_timeout >= kMinAnswerNodeTimeout, "node_timeout",
+          "must be at least " + std::to_string(kMinAnswerNodeTimeout.count()) + " ms");
   require(options.node.size() <= kMaxClientNameBytes, "node",
           "must be at most " + std::to_string(kMaxClientNameBytes) + " bytes");
 }
@@ -64,70 +65,6 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return number;
-}
-
-// What a client may do with an answer.
-struct Right {
-  bool is_unauthenticated = false;
-  bool is_allowed = false;
-  std::string reason = {};
-  std::string user = {};
-  Duration lifetime{0};  // of its stream; 0: no end
-};
-
-// `user`: where there is no authorizer to say it.
-Right right_of(const httplib::Request& request, const ServerOptions& options, const OwnedTopic& topic,
-               std::string_view user) {
-  if (options.authorizer == nullptr) return {.is_allowed = true, .user = std::string(user)};
-  TopicPatterns topics;
-  topics.push_back(topic);
-  const auto decision = options.authorizer->decide(request, Authorizer::Action::kSubscribe, topics);
-  return {.is_unauthenticated = decision.status() == 401,
-          .is_allowed = decision.is_allowed(),
-          .reason = decision.reason().empty() ? "not allowed" : decision.reason(),
-          .user = decision.user(),
-          .lifetime = decision.until() ? time_until(*decision.until()) : Duration{0}};
-}
-
-bool is_owner(const Answer::State& answer, const Right& right) {
-  return answer.terms().owner.empty() || answer.terms().owner == right.user;
-}
-
-Resumed refused(const httplib::Request& request, httplib::Response& response, int status, RefusalReason reason,
-                Outcome outcome, std::string sentence) {
-  if (status == 401) response.set_header("WWW-Authenticate", "Bearer");
-  refuse(request, response, status, reason, sentence);
-  return {outcome, std::move(sentence)};
-}
-
-Resumed unknown(const httplib::Request& request, httplib::Response& response) {
-  return refused(request, response, 404, RefusalReason::kUnknownAnswer, Outcome::kUnknown,
-                 "no such answer: it never was, or is no longer kept");
-}
-
-// What a request may do about an answer that there may be.
-struct Access {
-  AnswerPtr answer;  // null: refused, and answered
-  Right right = {};
-  Resumed refusal = {};
-};
-
-Access access_to(AnswerService& service, const ServerOptions& options, const httplib::Request& request,
-                 httplib::Response& response, std::string_view id, std::string_view user, bool as_owner) {
-  // The authorizer is asked before the register: what it says must not depend on what there is.
-  const auto topic = OwnedTopic::parse(std::string(service.options().topic).append(1, '/').append(id));
-  if (!topic || id.find('/') != std::string_view::npos)
-    return {.answer = nullptr, .refusal = unknown(request, response)};
-  Right right = right_of(request, options, *topic, user);
-  if (right.is_unauthenticated) {
-    return {.answer = nullptr,
-            .refusal = refused(request, response, 401, RefusalReason::kUnauthenticated, Outcome::kUnauthenticated,
-                               right.reason)};
-  }
-  AnswerPtr answer = right.is_allowed ? service.answers().find(id) : nullptr;
-  const bool is_open = answer != nullptr && ((answer->terms().is_shared && !as_owner) || is_owner(*answer, right));
-  if (!is_open) return {.answer = nullptr, .refusal = unknown(request, response)};
-  return {.answer = std::move(answer), .right = std::move(right)};
 }
 
 Outcome outcome_of(Subscribed::Outcome outcome) {
@@ -153,20 +90,25 @@ Outcome outcome_of(Subscribed::Outcome outcome) {
 // Where a listener begins.
 struct Start {
   std::string last_event_id;
-  bool is_whole = false;  // it has all of an answer that is over
+  bool is_whole = false;  // the answer is over, and the client has all of it
 };
 
 Start start_behind(AnswerService& service, const Answer::State& answer, std::uint64_t number) {
-  if (number == 0) return {answer.terms().beginning};
-  // Of another server's answer nobody knows here how far it has come.
-  const bool is_over = answer.ended_by() != AnswerEnd::kNone;
-  if (number > answer.events() && (is_over || answer.is_produced_here())) return {service.hub().cursor(), is_over};
-  return {answer.id_of(number).text()};
+  if (const auto all = answer.events_when_over(); all && number >= *all) return {service.hub().cursor(), true};
+  // How far another server's answer has come is not known here.
+  if (answer.is_produced_here() && number > answer.events()) return {service.hub().cursor()};
+  return {service.place_behind(answer, number)};
 }
 
-// Listens to the answer from there on.
-Resumed listen(AnswerService& service, Server& server, const httplib::Request& request, httplib::Response& response,
-               const AnswerPtr& answer, const Right& right, Start start, std::optional<CursorForm> cursor) {
+// Options of one listener.
+struct ListenOptions {
+  std::optional<CursorForm> cursor;
+  std::string client;
+};
+
+// Opens a stream of the answer from `start` on.
+Resumed listen(AnswerService& service, const httplib::Request& request, httplib::Response& response,
+               const AnswerPtr& answer, const AnswerRight& right, Start start, ListenOptions options) {
   response.headers.erase(std::string(protocol::kAnswerHeader));
   response.set_header(protocol::kAnswerHeader.data(), answer->terms().id);
   if (start.is_whole) {
@@ -176,15 +118,18 @@ Resumed listen(AnswerService& service, Server& server, const httplib::Request& r
   answer->arrived();
   Subscribed subscribed;
   try {
-    subscribed = server.subscribe(request, response,
-                                  {.topics = {answer->terms().topic},
-                                   .user = right.user,
-                                   .cursor = cursor ? cursor : service.options().cursor,
-                                   .last_event_id = std::move(start.last_event_id),
-                                   .id_prefix = answer->terms().id + ':',
-                                   .retry = service.options().retry,
-                                   .lifetime = right.lifetime,
-                                   .on_close = [answer](StreamEnd) { answer->left(); }});
+    subscribed =
+        service.engine().streams().subscribe(request, response,
+                                             {.topics = {answer->terms().topic},
+                                              .client = std::move(options.client),
+                                              .user = right.user,
+                                              .cursor = options.cursor ? options.cursor : service.options().cursor,
+                                              .last_event_id = std::move(start.last_event_id),
+                                              .id_prefix = answer->terms().id + ':',
+                                              .retry = service.options().retry,
+                                              .lifetime = right.lifetime,
+                                              .on_close = [answer](StreamEnd) { answer->left(); }},
+                                             {.right = stream_right(service, request, *answer, right)});
   } catch (...) {
     answer->settled(false);
     throw;
@@ -193,8 +138,29 @@ Resumed listen(AnswerService& service, Server& server, const httplib::Request& r
   return {outcome_of(subscribed.outcome), std::move(subscribed.sentence)};
 }
 
+// Opens the stream of the request that begins the answer. If it cannot, it discards the answer, which no client knows
+// yet.
+bool listen_first(AnswerService& service, const httplib::Request& request, httplib::Response& response,
+                  const AnswerPtr& answer, const AnswerRight& right, const BeginOptions& options) {
+  try {
+    const Start start{answer->terms().beginning};
+    if (listen(service, request, response, answer, right, start, {options.cursor, options.client})) return true;
+    answer->discard();
+    return false;
+  } catch (...) {
+    answer->discard();
+    throw;
+  }
+}
+
 std::string random_id() {
   return random_tag() + random_tag();
+}
+
+void check_client(const char* option, const std::string& client) {
+  if (client.size() > kMaxClientNameBytes) {
+    throw InvalidOption(option, "must be at most " + std::to_string(kMaxClientNameBytes) + " bytes");
+  }
 }
 
 Terms terms_of(const AnswersOptions& service, const BeginOptions& options, std::string owner) {
@@ -210,6 +176,7 @@ Terms terms_of(const AnswersOptions& service, const BeginOptions& options, std::
   if (options.note.size() > kMaxAnswerNoteBytes) {
     throw InvalidOption("BeginOptions::note", "must be at most " + std::to_string(kMaxAnswerNoteBytes) + " bytes");
   }
+  check_client("BeginOptions::client", options.client);
   return {.topic = std::move(*topic),
           .id = std::move(id),
           .owner = std::move(owner),
@@ -261,19 +228,13 @@ Answer Answers::begin(const httplib::Request& request, httplib::Response& respon
   Terms terms = terms_of(service_->options(), options, options.owner);
   // A client that repeats its request, cut off in the middle of the answer, wants the rest of that.
   if (const std::string id = id_in(request); !id.empty()) return join(request, response, id, options);
-  const Right right = right_of(request, server_.options(), terms.topic, options.owner);
-  if (!right.is_allowed) {
-    const int status = right.is_unauthenticated ? 401 : 403;
-    refused(request, response, status,
-            right.is_unauthenticated ? RefusalReason::kUnauthenticated : RefusalReason::kForbidden, Outcome::kInvalid,
-            right.reason);
-    return {};
-  }
+  const AnswerRight right = right_to_answer(*service_, request, response, terms.topic, options.owner, false);
+  if (right.refusal) return {};
   if (!right.user.empty()) terms.owner = right.user;
   const std::string key = request.get_header_value(kIdempotencyKey);
   if (key.size() > kMaxIdempotencyKeyBytes) {
-    refused(request, response, 400, RefusalReason::kIdempotencyKey, Outcome::kInvalid,
-            "Idempotency-Key: longer than " + std::to_string(kMaxIdempotencyKeyBytes) + " bytes");
+    refuse_answer(request, response, 400, RefusalReason::kIdempotencyKey, Outcome::kInvalid,
+                  "Idempotency-Key: longer than " + std::to_string(kMaxIdempotencyKeyBytes) + " bytes");
     return {};
   }
   if (!key.empty()) {
@@ -285,18 +246,19 @@ Answer Answers::begin(const httplib::Request& request, httplib::Response& respon
   const auto [claim, known] = service_->answers().claim(answer);
   switch (claim) {
     case AnswerRegister::Claim::kTaken:
-      refused(request, response, 409, RefusalReason::kAnswers, Outcome::kInvalid, "there is an answer with this ID");
+      refuse_answer(request, response, 409, RefusalReason::kAnswers, Outcome::kInvalid,
+                    "there is an answer with this ID");
       return {};
     case AnswerRegister::Claim::kConflict:
-      refused(request, response, 422, RefusalReason::kIdempotencyKey, Outcome::kInvalid,
-              "Idempotency-Key: it came with another request before; use a new key for a new request");
+      refuse_answer(request, response, 422, RefusalReason::kIdempotencyKey, Outcome::kInvalid,
+                    "Idempotency-Key: it came with another request before; use a new key for a new request");
       return {};
     case AnswerRegister::Claim::kJoined:
       return join(request, response, known->terms().id, options);
     case AnswerRegister::Claim::kFull:
       response.set_header("Retry-After", service_->retry_spread().draw());
-      refused(request, response, 503, RefusalReason::kAnswers, Outcome::kInvalid,
-              "too many answers are running; try again in a moment");
+      refuse_answer(request, response, 503, RefusalReason::kAnswers, Outcome::kInvalid,
+                    "too many answers are running; try again in a moment");
       return {};
     case AnswerRegister::Claim::kBegun:
       break;
@@ -304,25 +266,24 @@ Answer Answers::begin(const httplib::Request& request, httplib::Response& respon
   if (!service_->write_record(*answer)) {
     answer->discard();
     response.set_header("Retry-After", service_->retry_spread().draw());
-    refused(request, response, 503, RefusalReason::kStore, Outcome::kStoreUnavailable, std::string(kStoreTakesNothing));
+    refuse_answer(request, response, 503, RefusalReason::kStore, Outcome::kStoreUnavailable,
+                  std::string(kStoreTakesNothing));
     return {};
   }
-  if (options.listen &&
-      !listen(*service_, server_, request, response, answer, right, {answer->terms().beginning}, options.cursor)) {
-    answer->discard();
-    return {};
-  }
+  if (options.listen && !listen_first(*service_, request, response, answer, right, options)) return {};
   if (!options.listen) response.set_header(protocol::kAnswerHeader.data(), answer->terms().id);
   service_->count_begun();
   return {answer, false};
 }
 
-// A request for an answer that there is.
+// Answers a request that joins an existing answer.
 Answer Answers::join(const httplib::Request& request, httplib::Response& response, std::string_view id,
                      const BeginOptions& options) {
-  Access access = access_to(*service_, server_.options(), request, response, id, options.owner, false);
+  const AnswerAccess access = access_to_answer(*service_, request, response, id, options.owner, false);
   if (access.answer == nullptr) return {};
-  if (options.listen) resume(request, response, id, {.user = options.owner, .cursor = options.cursor});
+  if (options.listen) {
+    resume(request, response, id, {.user = options.owner, .client = options.client, .cursor = options.cursor});
+  }
   service_->count_joined();
   return {access.answer, true};
 }
@@ -331,10 +292,11 @@ Answer Answers::join(const httplib::Request& request, httplib::Response& respons
 
 Resumed Answers::resume(const httplib::Request& request, httplib::Response& response, std::string_view id,
                         const ResumeOptions& options) {
-  const Access access = access_to(*service_, server_.options(), request, response, id, options.user, false);
-  if (access.answer == nullptr) return access.refusal;
+  check_client("ResumeOptions::client", options.client);
+  const AnswerAccess access = access_to_answer(*service_, request, response, id, options.user, false);
+  if (access.answer == nullptr) return *access.right.refusal;
   const Answer::State& answer = *access.answer;
-  Start start{answer.terms().beginning};
+  Start start;
   const std::string last_event_id = last_event_id_of(request);
   const std::string parameter(protocol::kStartingAfterParameter);
   if (options.starting_after) {
@@ -342,30 +304,45 @@ Resumed Answers::resume(const httplib::Request& request, httplib::Response& resp
   } else if (!last_event_id.empty()) {
     const bool is_ours = last_event_id.starts_with(answer.terms().id + ':');
     const auto number = number_of(is_ours ? std::string_view(last_event_id).substr(answer.terms().id.size() + 1) : "");
-    if (number) {
-      start = start_behind(*service_, answer, *number);
-    } else if (last_event_id != protocol::kEarliest) {
+    if (number || last_event_id == protocol::kEarliest) {
+      start = start_behind(*service_, answer, number.value_or(0));
+    } else {
       start = {last_event_id};
     }
   } else if (request.has_param(parameter.c_str())) {
     const auto number = number_of(request.get_param_value(parameter.c_str()));
     if (!number) {
-      return refused(request, response, 400, RefusalReason::kInvalid, Outcome::kInvalid,
-                     parameter + ": expected the number of an event, or 0 for the beginning");
+      return refuse_answer(request, response, 400, RefusalReason::kInvalid, Outcome::kInvalid,
+                           parameter + ": expected the number of an event, or 0 for the beginning");
     }
     start = start_behind(*service_, answer, *number);
+  } else {
+    start = start_behind(*service_, answer, 0);
   }
-  return listen(*service_, server_, request, response, access.answer, access.right, std::move(start), options.cursor);
+  if (!start.is_whole && service_->is_lost(answer)) return refuse_as_unknown(request, response);
+  return listen(*service_, request, response, access.answer, access.right, std::move(start),
+                {options.cursor, options.client});
 }
+
+namespace {
+
+Stopped not_stopped(const Resumed& refusal) {
+  switch (refusal.outcome) {
+    case Outcome::kUnauthenticated:
+      return {Stopped::Outcome::kUnauthenticated, refusal.sentence};
+    case Outcome::kUndecided:
+      return {Stopped::Outcome::kUndecided, refusal.sentence};
+    default:
+      return {Stopped::Outcome::kUnknown, refusal.sentence};
+  }
+}
+
+}  // namespace
 
 Stopped Answers::stop(const httplib::Request& request, httplib::Response& response, std::string_view id,
                       std::string_view user) {
-  Access access = access_to(*service_, server_.options(), request, response, id, user, true);
-  if (access.answer == nullptr) {
-    const bool is_unauthenticated = access.refusal.outcome == Outcome::kUnauthenticated;
-    return {is_unauthenticated ? Stopped::Outcome::kUnauthenticated : Stopped::Outcome::kUnknown,
-            std::move(access.refusal.sentence)};
-  }
+  const AnswerAccess access = access_to_answer(*service_, request, response, id, user, true);
+  if (access.answer == nullptr) return not_stopped(*access.right.refusal);
   Stopped stopped = stop(id);
   if (stopped.outcome == Stopped::Outcome::kStoreUnavailable) {
     response.set_header("Retry-After", service_->retry_spread().draw());
@@ -401,7 +378,7 @@ std::optional<AnswerInfo> Answers::find(std::string_view id) const {
 
 std::optional<AnswerInfo> Answers::find(const httplib::Request& request, httplib::Response& response,
                                         std::string_view id, std::string_view user) const {
-  const Access access = access_to(*service_, server_.options(), request, response, id, user, false);
+  const AnswerAccess access = access_to_answer(*service_, request, response, id, user, false);
   if (access.answer == nullptr) return std::nullopt;
   return access.answer->info();
 }

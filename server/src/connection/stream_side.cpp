@@ -289,7 +289,8 @@ bool StreamSide::is_selected(const StreamSelection& selection) const {
 
 void StreamSide::settle_right(const Authorizer::Decision& decision) {
   if (!is_open() || decision.is_unavailable()) return;
-  if (!decision.is_allowed()) {
+  // The right of another user does not count: the topics, the share and the presence of this stream belong to its own.
+  if (!decision.is_allowed() || decision.user() != terms_->user) {
     return retire(loop().random_retry(reconnection_time(), reconnection_time()), StreamEnd::kLifetime,
                   AccessEnd::kRevoked);
   }

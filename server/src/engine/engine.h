@@ -86,6 +86,7 @@ class Engine {
   GuardedRoutes& guarded() { return guarded_; }
   const Admission& admission() const { return admission_; }
   const StreamOpener& streams() const { return streams_; }
+  RightsReview& rights() { return *rights_; }
 
  private:
   OperationRoutes::Ports operation_ports();

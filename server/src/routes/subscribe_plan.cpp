@@ -136,7 +136,8 @@ SubscribePlan plan_subscription(const httplib::Request& request, const RequestHe
   const std::string asked = request.get_param_value(std::string(protocol::kLastEventIdParameter));
   if (plan.last_event_id.empty()) plan.last_event_id = asked;
   plan.latest = asked == protocol::kLatest || plan.last_event_id == protocol::kLatest;
-  if (subscribe.last_event_id) {
+  // A client that was sent away for good stays away, wherever the program begins its stream.
+  if (subscribe.last_event_id && plan.last_event_id != protocol::kGoneForGood) {
     plan.last_event_id = *subscribe.last_event_id;
     plan.latest = plan.last_event_id == protocol::kLatest;
   }

@@ -1,12 +1,15 @@
 // Two servers that share a store: what one has to say to the other goes through it.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "answer_server.h"
+#include "crash_server.h"
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/stores/jetstream.h"
 #include "nats_server.h"
@@ -16,6 +19,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using Lines = std::vector<std::string>;
+
+constexpr Duration kTimeout{6'000};  // short, but a machine under load is not taken for dead
 
 class AnswerCluster : public ::testing::Test {
  protected:
@@ -86,6 +91,72 @@ TEST_F(AnswerCluster, AServerThatComesBackInterruptsItsOwnAnswersOnly) {
   EXPECT_EQ(stream.next_data(), "word");
   EXPECT_EQ(stream.next()->type, "interrupted");
   EXPECT_TRUE(two->producer().is_running());
+  const Answer taken_for_dead = one->producer();
+  EXPECT_TRUE(eventually([&] { return taken_for_dead.end() == AnswerEnd::kInterrupted; }));
+  EXPECT_FALSE(taken_for_dead.send({.data = "late"}));
+}
+
+// A server whose death nobody sees, and that never comes back.
+TEST_F(AnswerCluster, TheAnswersOfAServerThatFallsSilentEndAtTheOthers) {
+  const int port = port_for_a_crash();
+  CrashServer one({nats_.url(), std::to_string(port), "50", "100000", "one", std::to_string(kTimeout.count())});
+  const auto two = serve("two", {.node_timeout = kTimeout});
+  const std::string twos = id_of(two->ask());
+  StreamClient here(RawClient(port), post("/answers", "why?", ""));
+  const std::string id = id_of(here);
+  ASSERT_TRUE(knows(*two, id));
+  StreamClient there = two->resume(id);
+  EXPECT_EQ(there.next_data(), id + " 1");
+  one.kill();
+  int last = 1;
+  std::optional<Received> event = there.next();
+  for (; event && event->type == "message"; event = there.next()) {
+    EXPECT_EQ(event->data, id + ' ' + std::to_string(++last));
+  }
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->type, "interrupted");
+  EXPECT_EQ(event->id, id + ':' + std::to_string(last + 1));
+  EXPECT_FALSE(there.next());
+  EXPECT_TRUE(eventually([&] { return (*two)->find(id)->end == AnswerEnd::kInterrupted; }));
+  EXPECT_TRUE((*two)->find(twos)->end == AnswerEnd::kNone) << "nobody ends the answers of a server that lives";
+}
+
+// It has not died, but the others cannot know that: what it has not written yet must not come behind the end.
+TEST_F(AnswerCluster, AServerThatWasSuspendedForTooLongAddsNothingToItsAnswers) {
+  const int port = port_for_a_crash();
+  CrashServer one({nats_.url(), std::to_string(port), "50", "100000", "one", std::to_string(kTimeout.count())});
+  const auto two = serve("two", {.node_timeout = kTimeout});
+  StreamClient here(RawClient(port), post("/answers", "why?", ""));
+  const std::string id = id_of(here);
+  ASSERT_TRUE(knows(*two, id));
+  StreamClient there = two->resume(id);
+  EXPECT_EQ(there.next_data(), id + " 1");
+  one.suspend();
+  EXPECT_EQ(rest_of(there).back(), R"(interrupted {"reason":"the server that produced the answer has ended"})");
+  ASSERT_TRUE(eventually([&] { return (*two)->find(id)->end == AnswerEnd::kInterrupted; }));
+  const std::uint64_t events = (*two)->find(id)->events;
+  one.go_on();
+  EXPECT_TRUE(here.read_to_end()) << "its own listeners get the end, too";
+  EXPECT_EQ(here.decoder().events().back().id, id + ':' + std::to_string(events));
+  StreamClient again(port, "/answers/" + id);
+  again.read_to_end();
+  EXPECT_EQ(again.decoder().events().back().id, id + ':' + std::to_string(events)) << "and there is nothing more";
+}
+
+TEST_F(AnswerCluster, AServerThatCannotWriteGivesItsAnswersUpAndEndsThemLater) {
+  const auto one = serve("one", {.node_timeout = kTimeout});
+  StreamClient stream = one->ask();
+  const Answer answer = one->producer();
+  EXPECT_TRUE(answer.send({.data = "word"}));
+  EXPECT_EQ(stream.next_data(), "word");
+  std::atomic<int> stops = 0;
+  answer.on_stop([&] { ++stops; });
+  nats_.kill();
+  EXPECT_TRUE(eventually([&] { return answer.end() == AnswerEnd::kInterrupted; }));
+  EXPECT_TRUE(eventually([&] { return stops == 1; }));
+  EXPECT_FALSE(answer.send({.data = "late"}));
+  nats_.start();
+  EXPECT_EQ(stream.next()->type, "interrupted");
 }
 
 TEST_F(AnswerCluster, AServerNeedsAName) {

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 
 #include "answer_server.h"
 #include "millrace/server/authorizer.h"
@@ -13,15 +15,48 @@ namespace {
 
 using Action = Authorizer::Action;
 
+// A value that tests change while a server reads it.
+template <typename Value>
+class Guarded {
+ public:
+  void operator=(Value value) {
+    const std::lock_guard lock(mutex_);
+    value_ = std::move(value);
+  }
+  bool operator==(const Value& other) const {
+    const std::lock_guard lock(mutex_);
+    return value_ == other;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Value value_;
+};
+
 // Users say who they are; `mallory` may do nothing.
 struct Everybody final : Authorizer {
   Decision decide(const httplib::Request& request, Action action, const TopicPatterns& topics) const override {
     const std::string user = request.get_header_value("User");
     if (action != Action::kSubscribe || topics.size() != 1 || !topics[0].text().starts_with("answers/")) return {};
     if (user.empty()) return Decision::unauthenticated("say who you are");
-    return user == "mallory" || barred ? Decision::forbidden("not you") : Decision::allow(user);
+    ++asked;
+    if (is_away) return Decision::unavailable("nobody can tell now");
+    return user == "mallory" || barred == user ? Decision::forbidden("not you") : Decision::allow(renamed(user));
   }
-  mutable std::atomic<bool> barred = false;
+  void bar(const std::string& user) {
+    barred = user;
+    changed();
+  }
+  void rename(const std::string& user) {
+    somebody_else = user;
+    changed();
+  }
+  std::string renamed(const std::string& user) const { return somebody_else == user ? "somebody else" : user; }
+
+  Guarded<std::string> barred;         // a user who may do nothing any more
+  Guarded<std::string> somebody_else;  // one whose session is another user's now
+  std::atomic<bool> is_away = false;
+  mutable std::atomic<int> asked = 0;
 };
 
 ServerOptions guarded(const std::shared_ptr<Everybody>& authorizer = std::make_shared<Everybody>()) {
@@ -67,7 +102,7 @@ TEST(AnswerRights, TheAuthorizerIsAskedAgainWhenAClientComesBack) {
   const auto authorizer = std::make_shared<Everybody>();
   AnswerServer server({}, guarded(authorizer));
   const StreamClient stream = server.ask(kAda);
-  authorizer->barred = true;
+  authorizer->barred = "ada";
   EXPECT_EQ(server.resume_in_vain(id_of(stream), kAda).status, 404);
   EXPECT_EQ(server.stop(id_of(stream), kAda).status, 404);
   EXPECT_TRUE(server.producer().is_running());
@@ -80,6 +115,86 @@ TEST(AnswerRights, ASharedAnswerIsHeardByOthersAndStoppedByItsOwner) {
   EXPECT_EQ(server.stop(id_of(stream), kBob).status, 404);
   EXPECT_EQ(server.resume_in_vain(id_of(stream), kMallory).status, 404);
   EXPECT_EQ(server.stop(id_of(stream), kAda).status, 204);
+}
+
+// Where the policy ends an answer that nobody listens to, the end of the revoked stream is a leave like any other.
+TEST(AnswerRights, ChangedRightsEndTheStreamsOfListenersThatHaveLostThem) {
+  const auto authorizer = std::make_shared<Everybody>();
+  AnswerServer server({.when_alone = stop_at_once()}, guarded(authorizer), {.shared = true});
+  StreamClient ada = server.ask(kAda);
+  const Answer answer = server.producer();
+  StreamClient bob = server.resume(id_of(ada), kBob);
+  authorizer->bar("bob");
+  EXPECT_TRUE(bob.read_to_end());
+  EXPECT_TRUE(answer.send({.data = "word"}));
+  EXPECT_EQ(ada.next_data(), "word") << "she may still listen";
+  EXPECT_EQ(server.resume_in_vain(id_of(ada), kBob).status, 404);
+  authorizer->bar("ada");
+  EXPECT_TRUE(ada.read_to_end());
+  EXPECT_TRUE(eventually([&] { return answer.end() == AnswerEnd::kAlone; }));
+}
+
+TEST(AnswerRights, AListenerThatIsAnotherUserNowIsNoLongerItsOwner) {
+  const auto authorizer = std::make_shared<Everybody>();
+  AnswerServer server({}, guarded(authorizer));
+  StreamClient ada = server.ask(kAda);
+  StreamClient bob = server.ask(kBob);
+  authorizer->rename("ada");
+  EXPECT_TRUE(ada.read_to_end());
+  EXPECT_TRUE(server.producer().send({.data = "word"}));
+  EXPECT_EQ(bob.next_data(), "word");
+}
+
+TEST(AnswerRights, ListenersStayWhileTheAuthorizerCannotTell) {
+  const auto authorizer = std::make_shared<Everybody>();
+  AnswerServer server({}, guarded(authorizer));
+  StreamClient ada = server.ask(kAda);
+  const Answer answer = server.producer();
+  authorizer->is_away = true;
+  const int before = authorizer->asked;
+  authorizer->changed();
+  EXPECT_TRUE(eventually([&] { return authorizer->asked > before; }));
+  const std::string id = id_of(ada);
+  for (const RawResponse& refused :
+       {server.ask_in_vain(kAda), server.resume_in_vain(id, kAda), server.stop(id, kAda)}) {
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_NE(refused.field("Retry-After"), "");
+  }
+  EXPECT_TRUE(answer.send({.data = "word"}));
+  EXPECT_EQ(ada.next_data(), "word");
+}
+
+TEST(AnswerRights, AnAdministratorEndsTheStreamsOfAUser) {
+  AnswerServer server({}, guarded());
+  StreamClient ada = server.ask(kAda);
+  const Answer answer = server.producer();
+  EXPECT_EQ(server.server().disconnect({.user = "ada"}), 1u);
+  EXPECT_TRUE(ada.read_to_end());
+  EXPECT_TRUE(answer.is_running()) << "a listener has left, nothing more";
+  EXPECT_EQ(server.resume(id_of(ada), kAda).head().status, 200) << "and may come back";
+}
+
+TEST(AnswerRights, AListenerThatIsSentAwayForGoodNeitherComesBackNorAsksAnew) {
+  AnswerServer server({}, guarded());
+  StreamClient ada = server.ask(kAda);
+  EXPECT_EQ(server.server().disconnect({.user = "ada"}, {.for_good = true}), 1u);
+  EXPECT_TRUE(ada.read_to_end());
+  const std::string gone = "Last-Event-ID: " + ada.decoder().last_event_id() + "\r\n" + kAda;
+  EXPECT_EQ(server.resume_in_vain(id_of(ada), gone).status, 204);
+  EXPECT_EQ(server.resume_in_vain(id_of(ada), gone, "?starting_after=0").status, 204);
+  EXPECT_EQ(server.ask_in_vain(gone).status, 204);
+  EXPECT_FALSE(server.producer());
+  EXPECT_EQ(server->statistics().begun, 1u);
+}
+
+TEST(AnswerRights, AListenersNameFindsItsStream) {
+  AnswerServer server({}, guarded(), {.client = "tab-1"});
+  StreamClient ada = server.ask(kAda);
+  StreamClient back = server.resume(id_of(ada), kAda);
+  EXPECT_EQ(server.server().disconnect("tab-1"), 1u);
+  EXPECT_FALSE(ada.read_to_end()) << "it is cut";
+  EXPECT_TRUE(server.producer().send({.data = "word"}));
+  EXPECT_EQ(back.next_data(), "word");
 }
 
 // A program with sessions of its own.

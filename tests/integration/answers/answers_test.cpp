@@ -166,6 +166,36 @@ TEST(Answers, AGapIsReportedWhereTheLogNoLongerReaches) {
   EXPECT_EQ(beginning.next()->type, "millrace.gap");
 }
 
+// Clients that read the data of every event get no cursor: what they name is the event, and other topics push that out
+// of the log.
+TEST(Answers, ThereIsNoGapWhereOnlyOthersEventsAreGone) {
+  ServerOptions options;
+  options.history.events = 10;
+  AnswerServer server({.cursor = CursorForm::kNone}, options);
+  const std::string id = id_of(server.ask());
+  const Answer answer = server.producer();
+  const auto fill_log = [&](int events) {
+    for (int n = 0; n < events; ++n) server.server().hub().publish("others", {.data = "x"}).or_throw();
+  };
+  fill_log(20);
+  StreamClient beginning = server.resume(id);
+  EXPECT_TRUE(answer.send({.data = "one"}));
+  EXPECT_EQ(beginning.next_data(), "one") << "behind a beginning that is gone";
+  fill_log(20);
+  StreamClient back = server.resume(id, "Last-Event-ID: " + id + ":1\r\n");
+  EXPECT_TRUE(answer.send({.data = "two"}));
+  EXPECT_EQ(back.next_data(), "two") << "it had all that there was";
+  fill_log(8);
+  StreamClient behind = server.resume(id, {}, "?starting_after=1");
+  EXPECT_EQ(behind.next_data(), "two") << "which the log still has";
+  fill_log(20);
+  EXPECT_EQ(server.resume(id, {}, "?starting_after=1").next()->type, "millrace.gap") << "now it is gone";
+  answer.finish();
+  fill_log(20);
+  EXPECT_EQ(server.resume_in_vain(id, "Last-Event-ID: " + id + ":2\r\n").status, 204);
+  EXPECT_EQ(server.resume_in_vain(id).status, 404) << "a stream that the log cannot end any more would stay open";
+}
+
 // --- Stop is not leave ----------------------------------------------------------------------------------------------
 
 TEST(Answers, AStopReachesTheProducerAndAllListeners) {

@@ -1,8 +1,10 @@
 // A server with answers in an SQLite file, to be killed: PATH PORT RATE WORDS. Prints its port when it listens. Each
-// answer has WORDS events at RATE a second; event n says "<id> n".
+// answer has WORDS events at RATE a second; event n says "<id> n". With NODE and TIMEOUT (ms) behind them, PATH is the
+// URL of a JetStream that several servers share.
 
 #include <millrace/server/answers.h>
 #include <millrace/server/server.h>
+#include <millrace/server/stores/jetstream.h>
 #include <millrace/server/stores/sqlite.h>
 
 #include <chrono>
@@ -22,11 +24,19 @@ struct Running {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) return 2;
+  if (argc != 5 && argc != 7) return 2;
+  const bool is_shared = argc == 7;
   const int rate = std::stoi(argv[3]);
   const int words = std::stoi(argv[4]);
-  millrace::Server server({.store = millrace::open_sqlite(argv[1], {.sync = millrace::StoreSync::kNormal})});
-  millrace::Answers answers(server);
+  millrace::Server server({.store = is_shared
+                                        ? millrace::open_jetstream(argv[1])
+                                        : millrace::open_sqlite(argv[1], {.sync = millrace::StoreSync::kNormal})});
+  millrace::AnswersOptions options;
+  if (is_shared) {
+    options.node = argv[5];
+    options.node_timeout = millrace::Duration{std::stoi(argv[6])};
+  }
+  millrace::Answers answers(server, options);
   std::mutex mutex;
   std::vector<Running> begun;
   server.Post("/answers", [&](const httplib::Request& request, httplib::Response& response) {

@@ -14,10 +14,11 @@
 //   server.Delete("/v1/answers/([^/]+)", [&](auto& req, auto& res) { answers.stop(req, res, req.matches[1].str()); });
 //
 // With an Authorizer, the service asks it for Action::kSubscribe on the answer's topic before a request begins, resumes
-// or stops an answer. The user that it names owns the answers begun by this user; for other users they do not exist
-// (404). Without an Authorizer, a program with sessions of its own names the user itself (BeginOptions::owner,
-// ResumeOptions::user); otherwise any client with the ID may resume and stop. IDs that the service makes cannot be
-// guessed.
+// or stops an answer, and again about open streams when rights have changed (Authorizer::changed()): a stream ends
+// whose client may no longer listen, or is no longer the owner. The user that it names owns the answers begun by this
+// user; for other users they do not exist (404). Without an Authorizer, a program with sessions of its own names the
+// user itself (BeginOptions::owner, ResumeOptions::user); otherwise any client with the ID may resume and stop. IDs
+// that the service makes cannot be guessed.
 #pragma once
 
 #include <chrono>
@@ -62,6 +63,11 @@ inline constexpr std::size_t kMaxAnswerWaitingBytes = 1024 * 1024;
 
 /// An answer has room for more while at most this many of its bytes wait to be written.
 inline constexpr std::size_t kAnswerRoomBytes = 64 * 1024;
+
+/// Time without a sign of life after which the answers of a server that shares the store are over
+/// (AnswerEnd::kInterrupted), and the shortest one that can be set.
+inline constexpr Duration kAnswerNodeTimeout{45'000};
+inline constexpr Duration kMinAnswerNodeTimeout{3'000};
 
 /// Longest ID of an answer, in bytes.
 inline constexpr std::size_t kMaxAnswerIdBytes = 128;
@@ -153,7 +159,13 @@ struct AnswersOptions {
   /// leave it empty otherwise. At most kMaxClientNameBytes.
   std::string node = {};
 
-  /// Makes the last events of an answer, in the words of a vendor's format; may be none. Called for every end,
+  /// How long servers that share a store wait for a sign of life of one that produces answers, before they end its
+  /// answers (AnswerEnd::kInterrupted). A server that has got nothing into the store for two thirds of this time ends
+  /// its own. Set a longer time if the store may be away for longer; at least kMinAnswerNodeTimeout, and the same for all
+  /// servers.
+  Duration node_timeout = kAnswerNodeTimeout;
+
+  /// Makes the last events of an answer, in a vendor's format; the list may be empty. Called for every end,
   /// kFinished included, on any thread, without a lock; must not wait. What it throws goes to
   /// ServerOptions::on_failure, and the usual event is sent. Without it, an answer that its producer did not finish
   /// ends with an event of type `stopped` (kStopped, kAlone), `interrupted` (kInterrupted) or `failed` (all others),
@@ -177,6 +189,9 @@ struct BeginOptions {
   /// The owner, without an authorizer or a request; empty: no owner.
   std::string owner = {};
 
+  /// The name of the request's stream, as in SubscribeOptions::client.
+  std::string client = {};
+
   /// Text that is kept with the answer, such as the model's name as JSON; at most kMaxAnswerNoteBytes.
   std::string note = {};
 
@@ -193,6 +208,9 @@ struct ResumeOptions {
 
   /// The client's user, without an authorizer, as in BeginOptions::owner.
   std::string user = {};
+
+  /// The name of the request's stream, as in SubscribeOptions::client.
+  std::string client = {};
 
   /// As in AnswersOptions, for this request.
   std::optional<CursorForm> cursor = {};
@@ -218,6 +236,7 @@ struct Resumed {
     kHeadOnly,          ///< the request is HEAD: the client gets the head that a stream would have
     kInvalid,           ///< 400: the request asks for something that does not exist
     kUnauthenticated,   ///< 401: the authorizer does not know the client
+    kUndecided,         ///< 503: the authorizer cannot tell now
     kUnknown,           ///< 404: there is no such answer for this client
     kDraining,          ///< 503: the server drains
     kStoreUnavailable,  ///< 503: the log's store cannot be used now
@@ -238,6 +257,7 @@ struct Stopped {
     kStopped,           ///< 204: the answer ends
     kOver,              ///< 204: it was over already, which is no error
     kUnauthenticated,   ///< 401: the authorizer does not know the client
+    kUndecided,         ///< 503: the authorizer cannot tell now
     kUnknown,           ///< 404: there is no such answer for this client
     kStoreUnavailable,  ///< 503: another server produces it, and the store by which it is asked takes nothing now
   };
@@ -277,7 +297,7 @@ class Answers {
 
   /// Begins an answer in the handler of `request`, whose response becomes its stream: the ID is in the header
   /// `Millrace-Answer`, and begins every event's ID. A request with the `Idempotency-Key` of an earlier one of the same
-  /// user, or with a last event ID of one of his answers, joins that answer instead (Answer::is_joined()); with the key
+  /// user, or with a last event ID of one of the user's answers, joins that answer instead (Answer::is_joined()); with the key
   /// and another body it is refused (422). If the request is refused, the response says why (400, 401, 403, 404, 409
   /// where there is an answer with BeginOptions::id, 422, 503) and the handle is over. Throws InvalidOption if one of
   /// `options` is invalid.

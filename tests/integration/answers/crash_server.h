@@ -1,0 +1,77 @@
+// CrashServer: the program of crash_server.cpp, until it is killed.
+#pragma once
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+extern char** environ;
+
+namespace millrace::test {
+
+// A port that is free now, for a server that comes back to it.
+inline int port_for_a_crash() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  socklen_t size = sizeof address;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  ::close(fd);
+  return ntohs(address.sin_port);
+}
+
+class CrashServer {
+ public:
+  /// The program's arguments.
+  explicit CrashServer(std::vector<std::string> arguments) : arguments_(std::move(arguments)) { start(); }
+  ~CrashServer() { kill(); }
+  CrashServer(const CrashServer&) = delete;
+  CrashServer& operator=(const CrashServer&) = delete;
+
+  /// Returns when it listens.
+  void start() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    std::string program = MILLRACE_CRASH_SERVER;
+    std::vector<char*> all{program.data()};
+    for (std::string& one : arguments_) all.push_back(one.data());
+    all.push_back(nullptr);
+    const int failed = ::posix_spawn(&pid_, MILLRACE_CRASH_SERVER, &actions, nullptr, all.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    ::close(ends[1]);
+    char line[16];
+    const ssize_t read = failed == 0 ? ::read(ends[0], line, sizeof line) : 0;
+    ::close(ends[0]);
+    if (read <= 0) throw std::runtime_error("the server does not listen");
+  }
+  void kill() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+  /// It does nothing until it goes on.
+  void suspend() const { ::kill(pid_, SIGSTOP); }
+  void go_on() const { ::kill(pid_, SIGCONT); }
+
+ private:
+  std::vector<std::string> arguments_;
+  pid_t pid_ = -1;
+};
+
+}  // namespace millrace::test
