@@ -1,11 +1,14 @@
 // The state of topics, then what changes; retained topics; conflation.
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "millrace/server/hub.h"
+#include "millrace/server/indexed_store.h"
 #include "millrace/server/invalid_option.h"
 #include "running_server.h"
 #include "stream_client.h"
@@ -163,6 +166,31 @@ TEST(Retained, WhatCannotBeRetainedIsRefusedByName) {
   ServerOptions reserved;
   reserved.history.retain = {"a", "millrace.presence/**"};
   EXPECT_THROW(Server{reserved}, InvalidOption);
+}
+
+// As JetStream is one.
+class RetainsNothing final : public IndexedStore {
+ public:
+  RetainsNothing() : IndexedStore(new_store_epoch(), {}, 100) {}
+
+ private:
+  void persist(std::span<const LogEntry>) override {}
+};
+
+TEST(Retained, IsRefusedWhereTheStoreCannot) {
+  ServerOptions options;
+  options.publishing.anonymous = true;
+  options.store = std::make_shared<RetainsNothing>();
+  {
+    RunningServer server(options, with_events);
+    const auto refused =
+        RawClient(server.port()).exchange(post("/events", R"({"topic":"a","data":"1","retain":true})"));
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_EQ(nlohmann::json::parse(refused.body).at("error"), Hub::kRetainsNothing);
+    EXPECT_EQ(server->hub().statistics().entries, 0u);
+  }
+  options.history.retain = {"a"};
+  EXPECT_THROW(Server{options}, InvalidOption);
 }
 
 TEST(Retained, AnOldEventIsNotRetainedForANewOneThatIsNot) {
