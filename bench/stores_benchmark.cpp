@@ -23,7 +23,11 @@
 #include "bare_stores.h"
 #include "lone_hub.h"
 #include "loop/event_loop.h"
+#include "millrace/server/stores/postgres.h"
+#include "millrace/server/stores/redis.h"
 #include "nats_cluster.h"
+#include "postgres_server.h"
+#include "redis_server.h"
 #include "stores/jetstream/jetstream_event_log.h"
 #include "stores/sqlite/sqlite_event_log.h"
 
@@ -123,7 +127,18 @@ struct Subject {
   std::function<Figures(const std::string& file, std::size_t publishers)> measure;
 };
 
-std::vector<Subject> subjects(const Settings& settings, const std::string& single, const std::string& cluster) {
+// The servers that stores need. Their files are in the folder of the settings.
+struct Servers {
+  test::NatsServer nats;
+  test::NatsCluster cluster;
+  test::PostgresServer postgres;
+  test::RedisServer redis;
+  test::RedisServer durable_redis{test::RedisServer::durable()};
+};
+
+std::vector<Subject> subjects(const Settings& settings, Servers& servers) {
+  const std::string single = servers.nats.url();
+  const std::string cluster = servers.cluster[0].url();
   const auto sqlite = [&settings](const std::string& file, StoreSync sync, std::size_t publishers) {
     return through_hub(std::make_shared<SqliteEventLog>(
                            SqliteEventLog::Options{.path = file,
@@ -141,6 +156,14 @@ std::vector<Subject> subjects(const Settings& settings, const std::string& singl
                            .bounds = {},
                            .new_epoch = "bench"}),
                        publishers, settings);
+  };
+  static int logs = 0;
+  const auto postgres = [&settings, &servers](std::size_t publishers) {
+    return through_hub(open_postgres(servers.postgres.url(), {.schema = "log" + std::to_string(++logs)}), publishers,
+                       settings);
+  };
+  const auto redis = [&settings](const test::RedisServer& server, std::size_t publishers) {
+    return through_hub(open_redis(server.url(), {.name = "log" + std::to_string(++logs)}), publishers, settings);
   };
   using File = const std::string&;
   const auto& length = settings.length;
@@ -183,6 +206,11 @@ std::vector<Subject> subjects(const Settings& settings, const std::string& singl
        [cluster, length](File, std::size_t n) { return bare_jetstream_threads(cluster, 3, n, length); }},
       {"JetStream, 3 replicas", "bare NATS client, 3 replicas",
        [jetstream, cluster](File, std::size_t n) { return jetstream(cluster, 3, n); }},
+      {"PostgreSQL", {}, [postgres](File, std::size_t n) { return postgres(n); }},
+      {"Redis", {}, [redis, &servers](File, std::size_t n) { return redis(servers.redis, n); }},
+      {"Redis, appendfsync always",
+       {},
+       [redis, &servers](File, std::size_t n) { return redis(servers.durable_redis, n); }},
   };
 }
 
@@ -203,11 +231,10 @@ int main(int argc, char** argv) {
       "| publishers | log | publishes/s | of the bare loop | of one with threads | p50 µs | p99 µs | delivered p50 µs"
       " | p99 µs |\n");
   std::printf("|-:|-|-:|-:|-:|-:|-:|-:|-:|\n");
-  // The NATS servers' files are to be on the same disk.
+  // The servers' files are to be on the same disk.
   ::setenv("TMPDIR", settings.folder.c_str(), 1);
-  const test::NatsServer single;
-  test::NatsCluster cluster;
-  std::vector<Subject> all = subjects(settings, single.url(), cluster[0].url());
+  Servers servers;
+  std::vector<Subject> all = subjects(settings, servers);
   std::erase_if(all, [&](const Subject& subject) { return !std::string_view(subject.name).starts_with(settings.log); });
   for (const std::size_t publishers : settings.publishers) {
     std::map<std::string, std::vector<Figures>> rounds;

@@ -12,6 +12,7 @@ inline constexpr bool kHasJwt = MILLRACE_HAS_JWT;
 inline constexpr bool kHasMetrics = MILLRACE_HAS_METRICS;
 inline constexpr bool kHasNats = MILLRACE_HAS_NATS;
 inline constexpr bool kHasPostgres = MILLRACE_HAS_POSTGRES;
+inline constexpr bool kHasRedis = MILLRACE_HAS_REDIS;
 inline constexpr bool kHasSqlite = MILLRACE_HAS_SQLITE;
 
 /// Refuses `option`, which needs a missing part; names the part's target and CMake option.

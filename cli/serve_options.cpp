@@ -93,16 +93,18 @@ void add_borders(CLI::App& app, ServeOptions& options) {
 
 void add_store(CLI::App& app, ServeOptions& options) {
   add(app, "--store", options.store,
-      "Store that keeps events over a restart: sqlite:PATH, nats://HOST[:PORT][,HOST…][/STREAM] or "
-      "postgres://HOST[:PORT]/DATABASE; default: memory only")
+      "Store that keeps events over a restart: sqlite:PATH, nats://HOST[:PORT][,HOST…][/STREAM], "
+      "postgres://HOST[:PORT]/DATABASE or redis://HOST[:PORT][/DATABASE]; default: memory only")
       ->check(CLI::Validator(
           [](const std::string& store) -> std::string {
-            for (const char* kind : {"sqlite:", "nats://", "tls://", "postgres://", "postgresql://"}) {
+            for (const char* kind :
+                 {"sqlite:", "nats://", "tls://", "postgres://", "postgresql://", "redis://", "rediss://"}) {
               if (store.starts_with(kind)) return {};
             }
             if (store.empty()) return {};
             return "unknown store type \"" + store.substr(0, store.find(':')) +
-                   "\"; expected sqlite:PATH, nats://HOST[:PORT] or postgres://HOST[:PORT]/DATABASE";
+                   "\"; expected sqlite:PATH, nats://HOST[:PORT], postgres://HOST[:PORT]/DATABASE or "
+                   "redis://HOST[:PORT]";
           },
           ""));
   add(app, "--sync", options.store_sync,
@@ -119,6 +121,8 @@ void add_store(CLI::App& app, ServeOptions& options) {
       "Port on which NATS servers are asked how they sync (http_port); 0: they are not asked");
   add(app, "--store-schema", options.store_schema,
       "Schema of the tables in PostgreSQL, which is created if there is none; default: the first of the search_path");
+  add(app, "--store-name", options.store_name,
+      "Name of the log in Redis, with which its keys begin; default: millrace");
   add(app, "--store-events", options.store_events, "Events that the store keeps; 0: unlimited");
   add(app, "--store-bytes", options.store_bytes, "Bytes that the store's events may take on the disk; 0: unlimited");
   add(app, "--store-age", options.store_age_seconds, "Seconds that the store keeps an event; 0: as long as it fits");

@@ -6,6 +6,7 @@
 #include "command.h"
 #include "millrace/server/stores/jetstream.h"
 #include "millrace/server/stores/postgres.h"
+#include "millrace/server/stores/redis.h"
 #include "millrace/server/stores/sqlite.h"
 #include "parts.h"
 
@@ -32,6 +33,10 @@ bool is_of_nats(std::string_view store) {
 
 bool is_of_postgres(std::string_view store) {
   return store.starts_with("postgres://") || store.starts_with("postgresql://");
+}
+
+bool is_of_redis(std::string_view store) {
+  return store.starts_with("redis://") || store.starts_with("rediss://");
 }
 
 std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
@@ -62,9 +67,18 @@ std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
     }
     refuse_without("--store postgres://…", "millrace::postgres", "MILLRACE_WITH_POSTGRES");
   }
+  if (is_of_redis(name)) {
+    if constexpr (kHasRedis) {
+      RedisOptions redis{.bounds = bounds_of(options), .preload = options.history_events};
+      if (!options.store_name.empty()) redis.name = options.store_name;
+      return open_redis(name, redis);
+    }
+    refuse_without("--store redis://…", "millrace::redis", "MILLRACE_WITH_REDIS");
+  }
   // Does not show the rest, which may contain a password.
-  throw UsageError("--store: unknown store type \"" + name.substr(0, name.find(':')) +
-                   "\"; expected sqlite:PATH, nats://HOST[:PORT] or postgres://HOST[:PORT]/DATABASE");
+  throw UsageError(
+      "--store: unknown store type \"" + name.substr(0, name.find(':')) +
+      "\"; expected sqlite:PATH, nats://HOST[:PORT], postgres://HOST[:PORT]/DATABASE or redis://HOST[:PORT]");
 }
 
 }  // namespace
@@ -80,6 +94,7 @@ void check_store_options(const ServeOptions& options) {
   needs(options.store_monitoring_port != defaults.store_monitoring_port, "--store-monitoring-port", is_nats,
         "nats://…");
   needs(!options.store_schema.empty(), "--store-schema", is_of_postgres(options.store), "postgres://…");
+  needs(!options.store_name.empty(), "--store-name", is_of_redis(options.store), "redis://…");
 }
 
 std::shared_ptr<EventStore> open_store(const ServeOptions& options) {

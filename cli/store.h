@@ -12,7 +12,7 @@ namespace millrace::cli {
 void check_store_options(const ServeOptions& options);
 
 /// Opens it; null without --store. Throws UsageError if it is unknown, InvalidOption and StoreUnavailable as
-/// open_sqlite(), open_jetstream() and open_postgres() do; the latter's message begins with the option.
+/// open_sqlite(), open_jetstream(), open_postgres() and open_redis() do; the latter's message begins with the option.
 std::shared_ptr<EventStore> open_store(const ServeOptions& options);
 
 }  // namespace millrace::cli

@@ -5,9 +5,9 @@
 
 compile_packages=(g++ cmake ninja-build pkg-config libcpp-httplib-dev libcurl4-openssl-dev libc-ares-dev libssl-dev
   zlib1g-dev liburing-dev nlohmann-json3-dev libspdlog-dev libcli11-dev libcjose-dev libjansson-dev prometheus-cpp-dev
-  libtomlplusplus-dev libnghttp2-dev libsqlite3-dev libnats-dev libpq-dev libbrotli-dev)
+  libtomlplusplus-dev libnghttp2-dev libsqlite3-dev libnats-dev libpq-dev libhiredis-dev libbrotli-dev)
 unit_packages=(libgtest-dev libgmock-dev dpkg-dev file  # the latter two to make our own Debian packages
-  nats-server postgresql curl nghttp2-client python3-h2)
+  nats-server postgresql redis-server curl nghttp2-client python3-h2)
 wasm_packages=(emscripten)
 proxy_packages=(nginx-light caddy haproxy systemd prometheus postgresql sqlite3 mkdocs git curl)
 npm_packages=(npm)  # only where there is no Node.js new enough: Debian 12 has 18
@@ -19,7 +19,7 @@ check_packages=(clang clang-format clang-tidy "${docs_packages[@]}")
 release_packages=(git abigail-tools)
 root_packages=(debootstrap)
 fuzz_packages=(clang libclang-rt-14-dev)
-bench_packages=(libbenchmark-dev gnuplot-nox nginx-light libnginx-mod-nchan nats-server)
+bench_packages=(libbenchmark-dev gnuplot-nox nginx-light libnginx-mod-nchan nats-server postgresql redis-server)
 
 # Vite's own minimum. The one installed where it is not met comes from the npm registry, as a package that holds the
 # program (no script needs to run to install it).

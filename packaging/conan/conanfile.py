@@ -19,6 +19,7 @@ PARTS = {
     "sqlite": (["sqlite3/[>=3.40 <4]"], "server", ["sqlite3::sqlite3"]),
     "nats": (["cnats/[>=3 <4]"], "server", ["cnats::cnats"]),
     "postgres": (["libpq/[>=12 <18]"], "server", ["libpq::libpq"]),
+    "redis": (["hiredis/[>=0.14 <2]"], "server", ["hiredis::hiredis"]),
 }
 
 
@@ -39,6 +40,7 @@ class MillraceConan(ConanFile):
         "sqlite": False,
         "nats": False,
         "postgres": False,
+        "redis": False,
         "prometheus-cpp/*:with_pull": False,
         "prometheus-cpp/*:with_push": False,
     }

@@ -15,6 +15,7 @@ class Millrace < Formula
   depends_on "cnats"
   depends_on "cpp-httplib"
   depends_on "curl"
+  depends_on "hiredis"
   depends_on "libnghttp2"
   depends_on "libpq"
   depends_on :linux # the event loops are epoll's
@@ -34,6 +35,7 @@ class Millrace < Formula
       -DMILLRACE_WITH_SQLITE=ON
       -DMILLRACE_WITH_NATS=ON
       -DMILLRACE_WITH_POSTGRES=ON
+      -DMILLRACE_WITH_REDIS=ON
       -DMILLRACE_WITH_PROGRAM=ON
       -DMILLRACE_WITH_LIBURING=OFF
     ]

@@ -3,7 +3,7 @@
 cmake_minimum_required(VERSION 3.25)
 include(${CMAKE_CURRENT_LIST_DIR}/pkg_config_without.cmake)
 configure_quietly(-S ${source} -B ${build} -D CMAKE_BUILD_TYPE=Debug -D MILLRACE_WITH_JWT=OFF -D MILLRACE_WITH_METRICS=OFF
-  -D MILLRACE_WITH_SQLITE=OFF -D MILLRACE_WITH_NATS=OFF -D MILLRACE_WITH_POSTGRES=OFF -D MILLRACE_WITH_BROTLI=OFF -D MILLRACE_WITH_ZLIB=OFF
+  -D MILLRACE_WITH_SQLITE=OFF -D MILLRACE_WITH_NATS=OFF -D MILLRACE_WITH_POSTGRES=OFF -D MILLRACE_WITH_REDIS=OFF -D MILLRACE_WITH_BROTLI=OFF -D MILLRACE_WITH_ZLIB=OFF
   -D MILLRACE_WITH_LIBURING=OFF -D MILLRACE_WITH_PROGRAM=ON)
 if(NOT status EQUAL 0)
   message(FATAL_ERROR "${output}")
@@ -24,6 +24,8 @@ expect_refusal("--store nats://…: this program was built without millrace::nat
   --store nats://127.0.0.1)
 expect_refusal("--store postgres://…: this program was built without millrace::postgres; build it with the CMake option MILLRACE_WITH_POSTGRES=ON"
   --store postgres://127.0.0.1/db)
+expect_refusal("--store redis://…: this program was built without millrace::redis; build it with the CMake option MILLRACE_WITH_REDIS=ON"
+  --store redis://127.0.0.1)
 expect_refusal("--jwt-… and --jwks: this program was built without millrace::jwt; build it with the CMake option MILLRACE_WITH_JWT=ON"
   --jwks /dev/null)
 expect_refusal("--gzip: this build of Millrace has no zlib; build it with the CMake option MILLRACE_WITH_ZLIB=ON" --gzip)

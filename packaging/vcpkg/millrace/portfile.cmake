@@ -14,6 +14,7 @@ vcpkg_check_features(OUT_FEATURE_OPTIONS FEATURE_OPTIONS
     metrics   MILLRACE_WITH_METRICS
     nats      MILLRACE_WITH_NATS
     postgres  MILLRACE_WITH_POSTGRES
+    redis     MILLRACE_WITH_REDIS
     server    MILLRACE_WITH_SERVER
     sqlite    MILLRACE_WITH_SQLITE
 )

@@ -11,6 +11,16 @@
 
 namespace millrace {
 
+inline std::string too_many_retained_topics(std::size_t most) {
+  return "retain: the server retains the newest events of " + std::to_string(most) +
+         " topics, its limit; finish topics that are over";
+}
+
+inline std::string too_many_retained_bytes(std::size_t most) {
+  return "retain: the event does not fit into the " + std::to_string(most) +
+         " bytes of retained events, the server's limit; finish topics that are over, or retain less";
+}
+
 class RetentionCheck {
  public:
   struct Bounds {
@@ -37,13 +47,9 @@ class RetentionCheck {
     retained = cost();
     bytes_ += retained;
     ++topics_;
-    if (topics_ > bounds_.topics) {
-      return "retain: the server retains the newest events of " + std::to_string(bounds_.topics) +
-             " topics, its limit; finish topics that are over";
-    }
+    if (topics_ > bounds_.topics) return too_many_retained_topics(bounds_.topics);
     if (bytes_ <= bounds_.bytes) return std::nullopt;
-    return "retain: the event does not fit into the " + std::to_string(bounds_.bytes) +
-           " bytes of retained events, the server's limit; finish topics that are over, or retain less";
+    return too_many_retained_bytes(bounds_.bytes);
   }
 
  private:

@@ -9,9 +9,11 @@
 #include "log/ring_event_log.h"
 #include "millrace/server/stores/jetstream.h"
 #include "millrace/server/stores/postgres.h"
+#include "millrace/server/stores/redis.h"
 #include "millrace/testing/event_store_conformance.h"
 #include "nats_server.h"
 #include "postgres_server.h"
+#include "redis_server.h"
 #include "stores/sqlite/sqlite_event_log.h"
 #include "temporary_folder.h"
 
@@ -140,7 +142,22 @@ StoreUnderTest postgres() {
           .histories = 3};
 }
 
-const auto kOurs = ::testing::Values(memory(), sqlite(), jetstream(), postgres());
+// Each new one under a name of its own, of one server.
+StoreUnderTest redis() {
+  const auto open = [](std::uint64_t events, int number) {
+    static RedisServer server(RedisServer::durable());
+    return open_redis(
+        server.url(),
+        {.bounds = {.events = events, .bytes = std::nullopt}, .name = "log" + std::to_string(number), .preload = 0});
+  };
+  const auto logs = std::make_shared<int>(0);
+  return {.name = "Redis",
+          .open_new = [logs, open](std::uint64_t events) { return open(events, ++*logs); },
+          .open_again = [logs, open](std::uint64_t events) { return open(events, *logs); },
+          .histories = 2};
+}
+
+const auto kOurs = ::testing::Values(memory(), sqlite(), jetstream(), postgres(), redis());
 constexpr auto kName = [](const auto& info) { return info.param.name; };
 
 // What ours do beyond that: a page costs no more than it may.

@@ -21,6 +21,7 @@
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/stores/postgres.h"
 #include "postgres_server.h"
+#include "started_store.h"
 #include "stores/postgres/pg_connection.h"
 
 namespace millrace::test {
@@ -40,54 +41,10 @@ std::string new_schema() {
   return "log_" + std::to_string(++number);
 }
 
-std::string data_of(const LogEntry& entry) {
-  const std::size_t data = entry.payload.find("data: ");
-  if (data == std::string::npos) return {};
-  return entry.payload.substr(data + 6, entry.payload.find('\n', data) - data - 6);
-}
-
-// A store as a server uses it, with all that it was handed.
-class Node {
+class Node : public StartedStore {
  public:
   explicit Node(const std::string& schema, const StoreBounds& bounds = {}, const std::string& url = postgres().url())
-      : store_(open_postgres(url, {.bounds = bounds, .schema = schema})) {
-    store_->start({.on_appended =
-                       [this](std::span<const LogEntry> entries) {
-                         const std::lock_guard lock(mutex_);
-                         entries_.insert(entries_.end(), entries.begin(), entries.end());
-                       },
-                   .on_status = [](const StoreStatus&) {}});
-  }
-  ~Node() { store_->stop(); }
-
-  EventStore& store() { return *store_; }
-  EventStore* operator->() { return store_.get(); }
-
-  // The sequence; 0 if there was nothing to append.
-  std::uint64_t publish(Topic topic, std::string_view data, EventId id = {}) {
-    const Publication publication{.topic = topic, .event = {.data = data, .id = id}};
-    std::uint64_t sequence = 0;
-    store_->append({&publication, 1}, {&sequence, 1});
-    return sequence;
-  }
-  std::vector<LogEntry> entries() {
-    const std::lock_guard lock(mutex_);
-    return entries_;
-  }
-  std::vector<std::string> data() {
-    std::vector<std::string> data;
-    for (const LogEntry& entry : entries()) data.push_back(data_of(entry));
-    return data;
-  }
-  bool has(const std::string& data) {
-    const std::vector<std::string> all = this->data();
-    return std::find(all.begin(), all.end(), data) != all.end();
-  }
-
- private:
-  std::shared_ptr<EventStore> store_;
-  std::mutex mutex_;
-  std::vector<LogEntry> entries_;
+      : StartedStore(open_postgres(url, {.bounds = bounds, .schema = schema})) {}
 };
 
 // An application's own connection.
@@ -285,46 +242,20 @@ TEST(PostgresStore, ShowsNoReaderAHoleBehindLongTransactions) {
 
 TEST(PostgresStore, LosesNothingAcknowledgedWhereTheDatabaseIsKilled) {
   PostgresServer server;
-  const std::string schema = "log";
   std::mt19937 random(std::random_device{}());
-  std::map<std::uint64_t, std::string> acknowledged;
+  Acknowledged acknowledged;
   {
-    Node node(schema, {}, server.url());
+    Node node("log", {}, server.url());
     for (int round = 0; round < 3; ++round) {
-      std::atomic<bool> is_over = false;
-      std::mutex mutex;
-      std::vector<std::thread> publishers;
-      for (int p = 0; p < 4; ++p) {
-        publishers.emplace_back([&, p] {
-          for (int i = 0; !is_over; ++i) {
-            const std::string data = std::to_string(round) + "/" + std::to_string(p) + "/" + std::to_string(i);
-            try {
-              const std::uint64_t sequence = node.publish("a", data);
-              const std::lock_guard lock(mutex);
-              EXPECT_TRUE(acknowledged.emplace(sequence, data).second) << "given twice: " << sequence;
-            } catch (const StoreUnavailable&) {
-              is_over = true;
-            }
-          }
-        });
-      }
-      const std::size_t enough = acknowledged.size() + 1 + random() % 200;
-      EXPECT_TRUE(eventually([&] {
-        const std::lock_guard lock(mutex);
-        return acknowledged.size() >= enough;
-      }));
-      server.kill();
-      for (std::thread& publisher : publishers) publisher.join();
+      publish_until_killed(node, acknowledged, random, [&] { server.kill(); });
       EXPECT_FALSE(node->status().is_accepting());
       server.start();
       EXPECT_TRUE(eventually([&] { return node->status().is_accepting(); }));
     }
     EXPECT_TRUE(eventually([&] { return node->head() >= acknowledged.rbegin()->first; }));
   }
-  Node again(schema, {}, server.url());
-  std::map<std::uint64_t, std::string> found;
-  for (const LogEntry& entry : again.entries()) found.emplace(entry.sequence, data_of(entry));
-  for (const auto& [sequence, data] : acknowledged) EXPECT_EQ(found[sequence], data) << sequence;
+  Node again("log", {}, server.url());
+  EXPECT_EQ(lost_of(acknowledged, again), 0u);
 }
 
 TEST(PostgresStore, HangsNoPublisherWhileTheDatabaseHangs) {

@@ -1,0 +1,45 @@
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "base/random_tag.h"
+#include "millrace/server/invalid_option.h"
+#include "millrace/server/stores/redis.h"
+#include "redis_event_log.h"
+
+namespace millrace {
+
+namespace {
+
+constexpr std::size_t kMaxNameBytes = 64;
+
+bool is_name(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxNameBytes && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+}
+
+}  // namespace
+
+std::shared_ptr<EventStore> open_redis(const std::string& url, const RedisOptions& options) {
+  const RedisAddress address = RedisAddress::parse(url);
+  if (options.bounds.age.value_or(Duration{1}) <= Duration{0}) {
+    throw InvalidOption("RedisOptions::bounds.age", "must be longer than 0; leave it out for no bound");
+  }
+  if (!is_name(options.name)) {
+    throw InvalidOption("RedisOptions::name",
+                        "\"" + options.name + "\" is not valid: expected 1 to 64 letters, digits, - and _");
+  }
+  try {
+    return std::make_shared<RedisEventLog>(RedisEventLog::Options{.place = {.address = address, .name = options.name},
+                                                                  .bounds = options.bounds,
+                                                                  .new_epoch = new_store_epoch(),
+                                                                  .tag = random_tag(),
+                                                                  .preload = options.preload});
+  } catch (const std::runtime_error& failure) {
+    throw StoreUnavailable("cannot open the store \"" + address.shown() + "\": " + failure.what());
+  }
+}
+
+}  // namespace millrace

@@ -1,0 +1,308 @@
+#include "redis_scripts.h"
+
+namespace millrace {
+
+// Numbers in Lua are doubles: exact up to 2^53, which is more than a log can have.
+const char* const kRedisScriptFunctions = R"lua(
+local log, events, topics, finishes, ids, newest, retained = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local call = redis.call
+local EVENT, FINISH, BEGIN = '0', '1', '2'
+
+local function decimal(n) return string.format('%.0f', n) end
+local function padded(n) return string.format('%016.0f', n) end
+local function entry_id(n) return decimal(n) .. '-0' end
+local function sequence_of(id) return tonumber(string.sub(id, 1, string.find(id, '-', 1, true) - 1)) end
+local function optional(text) if text == '' then return nil end return tonumber(text) end
+
+local function shape()
+  return call('XLEN', events) .. ' ' .. call('ZCARD', topics) .. ' ' .. call('ZCARD', finishes) .. ' ' ..
+    call('ZCARD', ids) .. ' ' .. call('HLEN', newest) .. ' ' .. call('HLEN', retained)
+end
+local function load_log()
+  local v = call('HMGET', log, 'epoch', 'run', 'head', 'oldest', 'entries', 'bytes', 'retained_topics',
+    'retained_bytes', 'shape')
+  if not v[1] then return nil end
+  return {epoch = v[1], run = v[2], head = tonumber(v[3]), oldest = tonumber(v[4]), entries = tonumber(v[5]),
+    bytes = tonumber(v[6]), retained_topics = tonumber(v[7]), retained_bytes = tonumber(v[8]), shape = v[9]}
+end
+local function open_log()
+  local s = load_log()
+  if not s then return nil, redis.error_reply('MILLRACE_GONE the log is missing') end
+  if s.shape ~= shape() then return nil, redis.error_reply('MILLRACE_CHANGED its keys do not fit together') end
+  return s
+end
+local function open_own_log(epoch, run)
+  local s, refusal = open_log()
+  if s and (s.epoch ~= epoch or s.run ~= run) then
+    return nil, redis.error_reply('MILLRACE_MOVED another epoch or run')
+  end
+  return s, refusal
+end
+local function save_log(s)
+  call('HSET', log, 'epoch', s.epoch, 'run', s.run, 'head', decimal(s.head), 'oldest', decimal(s.oldest),
+    'entries', decimal(s.entries), 'bytes', decimal(s.bytes), 'retained_topics', decimal(s.retained_topics),
+    'retained_bytes', decimal(s.retained_bytes), 'shape', shape())
+end
+local function answer(s)
+  return {s.epoch, decimal(s.head), decimal(s.oldest), decimal(s.entries), decimal(s.bytes)}
+end
+
+-- The newest member that begins with the prefix and has a sequence from `from` on, and before `before` if given.
+local function last_of(key, prefix, from, before)
+  local high = before and ('(' .. prefix .. '\0' .. padded(before)) or ('(' .. prefix .. '\1')
+  return call('ZREVRANGEBYLEX', key, high, '[' .. prefix .. '\0' .. padded(from), 'LIMIT', 0, 1)[1]
+end
+local function sequence_in(member, prefix) return tonumber(string.sub(member, #prefix + 2, #prefix + 17)) end
+local function last_sequence(key, prefix, from, before)
+  local member = last_of(key, prefix, from, before)
+  return member and sequence_in(member, prefix)
+end
+local function kind_in(member, prefix) return string.sub(member, #prefix + 18, #prefix + 18) end
+local function size_in(member, prefix) return tonumber(string.sub(member, #prefix + 19)) end
+
+local function entry_at(sequence) return call('XRANGE', events, entry_id(sequence), entry_id(sequence))[1] end
+-- The fields of an entry by their places.
+local function fields(entry)
+  local f = entry[2]
+  return {kind = f[2], topic = f[4], id = f[6], publisher = f[8], time = tonumber(f[10]), event = f[12]}
+end
+local function cost(e) return #e.event + #e.topic + #e.id + #e.publisher end
+local function id_prefix(e) return e.id .. '\0' .. e.topic .. '\0' .. e.publisher end
+local function topic_member(sequence, e) return e.topic .. '\0' .. padded(sequence) .. e.kind .. decimal(#e.event) end
+
+local function is_finished(s, topic)
+  local member = last_of(topics, topic, s.oldest)
+  return member ~= nil and kind_in(member, topic) == FINISH
+end
+
+-- An entry that is neither in the log nor retained any more.
+local function forget(sequence, e)
+  call('XDEL', events, entry_id(sequence))
+  if e.id ~= '' then call('ZREM', ids, id_prefix(e) .. '\0' .. padded(sequence)) end
+  if e.kind == EVENT and call('HGET', newest, e.topic) == decimal(sequence) then call('HDEL', newest, e.topic) end
+end
+local function retained_of(topic)
+  local value = call('HGET', retained, topic)
+  if not value then return nil, 0 end
+  local colon = string.find(value, ':', 1, true)
+  return tonumber(string.sub(value, 1, colon - 1)), tonumber(string.sub(value, colon + 1))
+end
+-- The topic has a newer event now, or is finished.
+local function release(s, topic)
+  if s.retained_topics == 0 then return end
+  local sequence, bytes = retained_of(topic)
+  if not sequence then return end
+  call('HDEL', retained, topic)
+  s.retained_topics = s.retained_topics - 1
+  s.retained_bytes = s.retained_bytes - bytes
+  if sequence < s.oldest then forget(sequence, fields(entry_at(sequence))) end
+end
+
+-- Drops at most so many of the oldest entries; true if there may be more to drop.
+local function retire(s, max_events, max_bytes, before, most)
+  local dropped = 0
+  while dropped < most and s.entries > 0 do
+    local is_too_much = (max_events and s.entries > max_events) or
+      (max_bytes and s.bytes > max_bytes and s.entries > 1)
+    if not is_too_much and not before then break end
+    local entry = call('XRANGE', events, entry_id(s.oldest), '+', 'COUNT', 1)[1]
+    if not entry then break end
+    local e = fields(entry)
+    local sequence = sequence_of(entry[1])
+    s.oldest = sequence
+    if not is_too_much and e.time >= before then break end
+    call('ZREM', topics, topic_member(sequence, e))
+    if e.kind == FINISH then call('ZREM', finishes, e.topic .. '\0' .. padded(sequence)) end
+    if s.retained_topics == 0 or retained_of(e.topic) ~= sequence then forget(sequence, e) end
+    s.entries = s.entries - 1
+    s.bytes = s.bytes - cost(e)
+    s.oldest = sequence + 1
+    dropped = dropped + 1
+  end
+  if dropped == 0 then return false end
+  local first = call('XRANGE', events, entry_id(s.oldest), '+', 'COUNT', 1)[1]
+  s.oldest = first and sequence_of(first[1]) or s.head + 1
+  return dropped == most
+end
+
+-- The entries of these sequences, behind the answer.
+local function add_entries(result, sequences)
+  for _, sequence in ipairs(sequences) do
+    local entry = entry_at(sequence)
+    if entry then result[#result + 1] = entry end
+  end
+  return result
+end
+-- The first of {sequence, size}, in order, which fit into a page; behind the answer and where the page ends.
+local function page(result, found, through, most, bytes)
+  table.sort(found, function(a, b) return a[1] < b[1] end)
+  local chosen, size = {}, 0
+  for _, one in ipairs(found) do
+    if #chosen == most or size >= bytes then
+      through = chosen[#chosen]
+      break
+    end
+    chosen[#chosen + 1] = one[1]
+    size = size + one[2]
+  end
+  result[#result + 1] = decimal(through)
+  return add_entries(result, chosen)
+end
+-- Whether it is its topic's newest event, and counts.
+local function is_newest(sequence, topic, takes_finished)
+  if call('HGET', newest, topic) ~= decimal(sequence) then return false end
+  return takes_finished or not last_sequence(finishes, topic, sequence)
+end
+)lua";
+
+// A run that is not the one which wrote last may have lost what came after it, and others may have seen that: so its
+// numbers are not given again.
+const RedisScript kRedisEnter{R"lua(
+local given, skipped = tonumber(ARGV[3]), tonumber(ARGV[5])
+local s = load_log()
+if not s then
+  if shape() ~= '0 0 0 0 0 0' then return redis.error_reply('MILLRACE_CHANGED there are keys without a log') end
+  local head = given > 0 and given + skipped or 0
+  s = {epoch = ARGV[1], head = head, oldest = head + 1, entries = 0, bytes = 0, retained_topics = 0, retained_bytes = 0}
+else
+  if tonumber(call('HGET', log, 'version')) > tonumber(ARGV[4]) then
+    return redis.error_reply('MILLRACE_NEWER version ' .. call('HGET', log, 'version'))
+  end
+  if s.shape ~= shape() then return redis.error_reply('MILLRACE_CHANGED its keys do not fit together') end
+  local head = math.max(s.head, given)
+  if s.run ~= ARGV[2] then head = head + skipped end
+  if head > s.head and s.entries == 0 then s.oldest = head + 1 end
+  s.head = head
+end
+s.run = ARGV[2]
+-- A full Redis refuses the first write of a script, and no other.
+call('XADD', KEYS[8], '*', 'a', 'b')
+call('XDEL', KEYS[8], '0-1')
+call('DEL', KEYS[8])
+call('ZADD', KEYS[9], 0, 'a')
+call('ZREM', KEYS[9], 'a')
+call('HSET', KEYS[10], 'a', 'b')
+call('HDEL', KEYS[10], 'a')
+call('HSET', log, 'version', ARGV[4])
+save_log(s)
+return answer(s)
+)lua"};
+
+const RedisScript kRedisAppend{R"lua(
+local s, refusal = open_own_log(ARGV[1], ARGV[2])
+if not s then return refusal end
+local max_events, max_bytes = optional(ARGV[3]), optional(ARGV[4])
+local max_topics, max_retained = tonumber(ARGV[5]), tonumber(ARGV[6])
+local time, channel, tag = ARGV[7], ARGV[8], ARGV[9]
+
+local function life_before(topic)
+  local last = last_of(topics, topic, s.oldest)
+  if not last then return 0 end
+  local sequence = sequence_in(last, topic)
+  if kind_in(last, topic) == FINISH then
+    sequence = last_sequence(topics, topic, s.oldest, sequence)
+    if not sequence then return 0 end
+  end
+  return last_sequence(finishes, topic, s.oldest, sequence) or 0
+end
+local function is_new(p)
+  if p.kind ~= EVENT then return is_finished(s, p.topic) == (p.kind == BEGIN) end
+  if p.id == '' then return true end
+  local found = last_sequence(ids, id_prefix(p), 0)
+  return not found or found < life_before(p.topic)
+end
+local function event_at(p, sequence) return p.numbered and p.before .. decimal(sequence) .. p.after or p.before end
+
+-- Why the contribution does not fit into the bounds of retained events.
+local function overflow(contribution)
+  local count, bytes, costs = s.retained_topics, s.retained_bytes, {}
+  for _, p in ipairs(contribution) do
+    if p.kind ~= BEGIN and is_new(p) then
+      local _, before = retained_of(p.topic)
+      before = costs[p.topic] or before
+      if before > 0 then count = count - 1 end
+      bytes = bytes - before
+      costs[p.topic] = 0
+      if p.retain then
+        p.event = event_at(p, s.head + 1)
+        costs[p.topic] = cost(p)
+        count = count + 1
+        bytes = bytes + costs[p.topic]
+        if count > max_topics then return 'topics' end
+        if bytes > max_retained then return 'bytes' end
+      end
+    end
+  end
+end
+local appended = 0
+local function append(p)
+  if not is_new(p) then return 0 end
+  local sequence = s.head + 1
+  p.event = event_at(p, sequence)
+  -- First, since the first to be refused for a reason of Redis's own is then the only one.
+  call('XADD', events, entry_id(sequence), 'kind', p.kind, 'topic', p.topic, 'id', p.id, 'publisher', p.publisher,
+    'time', time, 'event', p.event)
+  s.head = sequence
+  s.entries = s.entries + 1
+  s.bytes = s.bytes + cost(p)
+  call('ZADD', topics, 0, topic_member(sequence, p))
+  if p.kind == FINISH then call('ZADD', finishes, 0, p.topic .. '\0' .. padded(sequence)) end
+  if p.id ~= '' then call('ZADD', ids, 0, id_prefix(p) .. '\0' .. padded(sequence)) end
+  if p.kind == EVENT then call('HSET', newest, p.topic, decimal(sequence)) end
+  if p.kind ~= BEGIN then release(s, p.topic) end
+  if p.retain then
+    call('HSET', retained, p.topic, decimal(sequence) .. ':' .. decimal(cost(p)))
+    s.retained_topics = s.retained_topics + 1
+    s.retained_bytes = s.retained_bytes + cost(p)
+  end
+  appended = appended + 1
+  return sequence
+end
+
+local given, at = {}, 10
+local function take()
+  at = at + 1
+  return ARGV[at - 1]
+end
+while at <= #ARGV do
+  local contribution, retains = {}, false
+  for i = 1, tonumber(take()) do
+    local p = {kind = take(), topic = take(), id = take(), publisher = take(), retain = take() == 'retain',
+      numbered = take() == 'numbered', before = take(), after = take()}
+    contribution[i] = p
+    retains = retains or p.retain
+  end
+  local why = retains and overflow(contribution)
+  for _, p in ipairs(contribution) do given[#given + 1] = why or decimal(append(p)) end
+end
+if appended > 0 then
+  retire(s, max_events, max_bytes, nil, 2 * appended + 1)
+  save_log(s)
+  call('PUBLISH', channel, tag)
+end
+local result = answer(s)
+result[6] = given
+return result
+)lua"};
+
+namespace {
+
+constexpr const char* kRetire = R"lua(
+local s, refusal = open_own_log(ARGV[1], ARGV[2])
+if not s then return refusal end
+-- A full Redis refuses this one, before it lets anything be deleted.
+call('HSET', log, 'epoch', s.epoch)
+local oldest = s.oldest
+local more = retire(s, optional(ARGV[3]), optional(ARGV[4]), optional(ARGV[5]), tonumber(ARGV[6]))
+if s.oldest ~= oldest then save_log(s) end
+local result = answer(s)
+result[6] = more and 1 or 0
+return result
+)lua";
+
+}  // namespace
+
+const RedisScript kRedisRetire{kRetire};
+const RedisScript kRedisRetireWhenFull{kRetire, "#!lua flags=allow-oom\n"};
+
+}  // namespace millrace

@@ -1,0 +1,435 @@
+// The store in Redis, on a real server: several servers on one log, what survives when Redis is killed or loses its
+// power, and what becomes of the store when Redis is not as it should be.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "eventually.h"
+#include "millrace/server/stores/redis.h"
+#include "redis_server.h"
+#include "running_server.h"
+#include "started_store.h"
+#include "stores/redis/redis_connection.h"
+#include "stream_client.h"
+
+namespace millrace::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+RedisServer& redis() {
+  static RedisServer server;
+  return server;
+}
+
+// A log of its own.
+std::string new_name() {
+  static std::atomic<int> number = 0;
+  return "log" + std::to_string(++number);
+}
+
+class Node : public StartedStore {
+ public:
+  explicit Node(const std::string& name, const StoreBounds& bounds = {}, const std::string& url = redis().url())
+      : StartedStore(open_redis(url, {.bounds = bounds, .name = name})) {}
+};
+
+void run(const RedisServer& server, const RedisWords& words) {
+  RedisConnection(server.address()).run(words);
+}
+
+std::uint64_t number(const RedisServer& server, const RedisWords& words) {
+  return RedisConnection(server.address()).run(words).number();
+}
+
+std::string refusal_to_open(const std::string& url, const RedisOptions& options = {}) {
+  try {
+    open_redis(url, options);
+    return "it was opened";
+  } catch (const std::exception& failure) {
+    return failure.what();
+  }
+}
+
+bool is_accepting_again(Node& node) {
+  return eventually([&] { return node->status().is_accepting(); });
+}
+
+// --- Several servers ------------------------------------------------------------------------------------------------
+
+TEST(RedisStore, IsOneLogForSeveralServers) {
+  const std::string name = new_name();
+  Node one(name);
+  Node two(name);
+  EXPECT_EQ(one->epoch(), two->epoch());
+  EXPECT_EQ(one.publish("a", "1", "id"), 1u);
+  EXPECT_TRUE(two->catch_up(1));
+  EXPECT_EQ(two.publish("a", "again", "id"), 0u) << "an ID is the log's, not the server's";
+  EXPECT_EQ(two.publish("a", "2"), 2u);
+  EXPECT_TRUE(eventually([&] { return one.has("2"); }));
+  EXPECT_FALSE(one->catch_up(3));
+  Node late(name);
+  EXPECT_THAT(late.data(), ElementsAre("1", "2"));
+  Node other(new_name());
+  EXPECT_EQ(other->head(), 0u) << "another name is another log";
+}
+
+TEST(RedisStore, HandsOverTheSameOrderOnAllServers) {
+  const std::string name = new_name();
+  Node one(name);
+  Node two(name);
+  constexpr std::size_t kEach = 100;
+  std::vector<std::thread> publishers;
+  for (Node* node : {&one, &two}) {
+    for (int p = 0; p < 2; ++p) {
+      publishers.emplace_back([node] {
+        for (std::size_t i = 0; i < kEach; ++i) EXPECT_NE(node->publish("a", std::to_string(i)), 0u);
+      });
+    }
+  }
+  for (std::thread& publisher : publishers) publisher.join();
+  for (Node* node : {&one, &two}) {
+    EXPECT_TRUE(eventually([&] { return node->entries().size() >= 4 * kEach; }));
+    const std::vector<LogEntry> entries = node->entries();
+    for (std::size_t i = 0; i < entries.size(); ++i) ASSERT_EQ(entries[i].sequence, i + 1) << "a hole, or out of order";
+  }
+  EXPECT_EQ(one.data(), two.data());
+}
+
+TEST(RedisStore, KeepsEventsByteForByteAsSubscribersGotThem) {
+  const std::string name = new_name();
+  Node node(name);
+  node.publish("a", std::string("\0\r\n1\n2", 6));
+  node.publish({.topic = "a", .event = {.type = "id: x-1", .data = "typed"}});
+  node.publish("a", "named", "order-1");
+  Node again(name);
+  ASSERT_EQ(again.entries().size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(again.entries()[i].payload, node.entries()[i].payload);
+}
+
+// --- What survives --------------------------------------------------------------------------------------------------
+
+TEST(RedisStore, LosesNothingAcknowledgedWhereRedisIsKilled) {
+  RedisServer server(RedisServer::durable());
+  std::mt19937 random(std::random_device{}());
+  Acknowledged acknowledged;
+  {
+    Node node("log", {}, server.url());
+    EXPECT_EQ(node->durability(), Durability::kDisk);
+    for (int round = 0; round < 3; ++round) {
+      publish_until_killed(node, acknowledged, random, [&] { server.kill(); });
+      EXPECT_FALSE(node->status().is_accepting());
+      server.start();
+      EXPECT_TRUE(is_accepting_again(node));
+    }
+  }
+  Node again("log", {}, server.url());
+  EXPECT_EQ(lost_of(acknowledged, again), 0u);
+}
+
+// Cuts what Redis appends to where it was last synced.
+std::size_t lose_unsynced(const RedisServer& server, const std::string& noted_sizes) {
+  std::size_t lost = 0;
+  for (const auto& file : std::filesystem::directory_iterator(server.folder() + "/appendonlydir")) {
+    if (!file.path().string().ends_with(".incr.aof")) continue;
+    std::uintmax_t synced = 0;
+    std::ifstream(noted_sizes + "/" + file.path().filename().string()) >> synced;
+    lost += file.file_size() - synced;
+    std::filesystem::resize_file(file.path(), synced);
+  }
+  return lost;
+}
+
+// Publishes until the power is cut; what was acknowledged and is lost.
+std::size_t lost_at_a_power_cut(const std::string& appendfsync, Durability promised) {
+  const TemporaryFolder sizes;
+  std::filesystem::create_directory(sizes.path("sizes"));
+  RedisServer server(
+      {"--appendonly", "yes", "--appendfsync", appendfsync},
+      {std::string("LD_PRELOAD=") + MILLRACE_SYNCED_SIZES_LIBRARY, "MILLRACE_SYNCED_SIZES=" + sizes.path("sizes")});
+  std::mt19937 random(std::random_device{}());
+  Acknowledged acknowledged;
+  std::size_t lost_bytes = 0;
+  {
+    Node node("log", {}, server.url());
+    EXPECT_EQ(node->durability(), promised);
+    publish_until_killed(node, acknowledged, random, [&] {
+      server.kill();
+      lost_bytes = lose_unsynced(server, sizes.path("sizes"));
+    });
+    server.start();
+    EXPECT_TRUE(is_accepting_again(node));
+    const std::uint64_t next = node.publish("a", "after");
+    EXPECT_FALSE(acknowledged.contains(next)) << "a sequence that was given before";
+    acknowledged[next] = "after";
+  }
+  Node again("log", {}, server.url());
+  const std::size_t lost = lost_of(acknowledged, again);
+  EXPECT_TRUE(lost == 0 || lost_bytes > 0);
+  return lost;
+}
+
+TEST(RedisStore, LosesNothingAcknowledgedAsOnTheDiskAtAPowerCut) {
+  for (int round = 0; round < 3; ++round) EXPECT_EQ(lost_at_a_power_cut("always", Durability::kDisk), 0u);
+}
+
+// Shows that the power cut of the test above is one.
+TEST(RedisStore, LosesAtAPowerCutWhatItDoesNotPromise) {
+  EXPECT_GT(lost_at_a_power_cut("everysec", Durability::kMemory), 0u);
+}
+
+TEST(RedisStore, GivesNoSequenceTwiceWhereRedisHasForgotten) {
+  RedisServer server;
+  Node node("log", {}, server.url());
+  for (int i = 0; i < 5; ++i) node.publish("a", "x");
+  const std::string epoch = node->epoch();
+  server.kill();
+  server.start();
+  EXPECT_TRUE(is_accepting_again(node));
+  const std::uint64_t after_restart = node.publish("a", "y");
+  EXPECT_GT(after_restart, 5u);
+  EXPECT_EQ(node->epoch(), epoch) << "clients still resume";
+  EXPECT_EQ(node->oldest(), after_restart);
+  run(server, {"FLUSHALL"});
+  EXPECT_TRUE(eventually([&] { return number(server, {"EXISTS", "{log}:log"}) == 1; })) << "the log begins anew";
+  EXPECT_TRUE(is_accepting_again(node));
+  EXPECT_GT(node.publish("a", "z"), after_restart);
+  EXPECT_EQ(node.entries().back().sequence, node->head());
+}
+
+// Another that has nothing in memory of what was lost does not give its numbers either.
+TEST(RedisStore, PassesOverNumbersThatMayBeLostAfterARestart) {
+  RedisServer server({"--appendonly", "yes", "--appendfsync", "always"});
+  { EXPECT_EQ(Node("log", {}, server.url()).publish("a", "kept"), 1u); }
+  server.kill();
+  server.start();
+  Node node("log", {}, server.url());
+  EXPECT_THAT(node.data(), ElementsAre("kept"));
+  EXPECT_GT(node.publish("a", "x"), 1'000'000'000u);
+  EXPECT_EQ(node->read_after(1, TopicFilter({TopicPattern("**")})).entries.size(), 1u);
+}
+
+// --- Failures -------------------------------------------------------------------------------------------------------
+
+TEST(RedisStore, HangsNoPublisherWhileRedisHangs) {
+  RedisServer server;
+  Node node("log", {}, server.url());
+  node.publish("a", "before");
+  server.freeze(true);
+  EXPECT_THAT(node.refusal("a", "while it hangs"), HasSubstr("no answer in time"));
+  server.freeze(false);
+  EXPECT_TRUE(is_accepting_again(node));
+  const std::uint64_t after = node.publish("a", "after");
+  EXPECT_EQ(node.entries().back().sequence, after);
+  // What Redis did once it went on is in the log; its publisher does not know.
+  EXPECT_EQ(node.entries().size(), after);
+}
+
+TEST(RedisStore, SaysWhyItCannotBeOpened) {
+  const auto refusal = [](const std::string& url) { return refusal_to_open(url); };
+  EXPECT_THAT(refusal("mysql://x"), HasSubstr("open_redis(url): the scheme is not redis://"));
+  EXPECT_THAT(refusal("rediss://x"), HasSubstr("TLS (rediss://) is not supported"));
+  EXPECT_THAT(refusal("redis://"), HasSubstr("the host is missing"));
+  EXPECT_THAT(refusal("redis://h:0"), HasSubstr("the port is not a number from 1 to 65535"));
+  EXPECT_THAT(refusal("redis://h:"), HasSubstr("the port is not a number from 1 to 65535"));
+  EXPECT_THAT(refusal("redis://h/events"), HasSubstr("the database is not a number"));
+  EXPECT_THAT(refusal("redis://[::1"), HasSubstr("no closing bracket"));
+  EXPECT_THAT(refusal("redis://:sec%ret@h"), AllOf(HasSubstr("%25 stands for %"), Not(HasSubstr("ret"))));
+  EXPECT_THAT(refusal("redis://:secret@127.0.0.1:" + std::to_string(free_port())),
+              AllOf(HasSubstr("cannot connect to Redis"), Not(HasSubstr("secret"))));
+  EXPECT_THAT(refusal_to_open(redis().url(), {.name = "a b"}), HasSubstr("RedisOptions::name"));
+  EXPECT_THAT(refusal_to_open(redis().url(), {.bounds = {.age = Duration{0}}}), HasSubstr("RedisOptions::bounds.age"));
+  EXPECT_THAT(refusal_to_open(redis().url() + "/99"), HasSubstr("out of range"));
+}
+
+TEST(RedisStore, SaysThatItsPasswordOrRightsAreWrong) {
+  const RedisServer server({"--requirepass", "p@ss"});
+  EXPECT_THAT(refusal_to_open(server.url()), HasSubstr("Redis asks for a password"));
+  EXPECT_THAT(refusal_to_open(server.url(":wrong")),
+              AllOf(HasSubstr("refuses the user or the password"), Not(HasSubstr("wrong"))));
+  EXPECT_THAT(refusal_to_open(server.url(":p%40ss")), HasSubstr("it was opened"));
+  EXPECT_THAT(refusal_to_open(server.url("default:p@ss")), HasSubstr("it was opened"));
+  RedisConnection admin(RedisAddress::parse(server.url(":p@ss")));
+  admin.run({"ACL", "SETUSER", "reader", "on", ">x", "~*", "&*", "+@all", "-zadd"});
+  EXPECT_THAT(refusal_to_open(server.url("reader:x"), {.name = "rights"}),
+              HasSubstr("does not let this user run a command"));
+  EXPECT_EQ(admin.run({"EXISTS", "{rights}:events"}).number(), 0u) << "it was half made";
+  // The rights that docs/operations.md names are enough.
+  admin.run({"ACL", "SETUSER", "millrace", "on", ">x", "~{least}:*", "&{least}:news", "+@stream", "+@hash",
+             "+@sortedset", "+@scripting", "+@connection", "+del", "+publish", "+subscribe", "+info", "+config|get"});
+  Node node("least", {.events = 1}, server.url("millrace:x"));
+  node.publish({.topic = "a", .event = {.data = "x", .id = "1"}, .retain = true});
+  EXPECT_EQ(node.publish({.topic = "a", .kind = Publication::Kind::kFinish}), 2u);
+}
+
+TEST(RedisStore, RefusesKeysThatAreNotItsOwn) {
+  run(redis(), {"SET", "{taken}:ids", "x"});
+  EXPECT_THAT(refusal_to_open(redis().url(), {.name = "taken"}), HasSubstr("a key of the log is of another type"));
+  const std::string name = new_name();
+  { const Node node(name); }
+  run(redis(), {"HSET", "{" + name + "}:log", "version", "2"});
+  EXPECT_THAT(refusal_to_open(redis().url(), {.name = name}), HasSubstr("a newer Millrace made the log"));
+}
+
+// One that another program writes to, or that Redis has evicted.
+TEST(RedisStore, TakesNothingMoreWhereItsKeysWereChanged) {
+  for (const RedisWords& change : {RedisWords{"DEL", "ids"},
+                                   {"DEL", "events"},
+                                   {"XTRIM", "events", "MAXLEN", "1"},
+                                   {"DEL", "newest"},
+                                   {"XADD", "events", "9-0", "a", "b"},
+                                   {"ZREMRANGEBYRANK", "topics", "0", "0"}}) {
+    const std::string name = new_name();
+    Node node(name);
+    node.publish("a", "x", "1");
+    node.publish("a", "y", "2");
+    RedisWords words = change;
+    words[1] = "{" + name + "}:" + change[1];
+    run(redis(), words);
+    EXPECT_THAT(node.refusal("a", "z"), HasSubstr("keys of the log were changed or evicted")) << words[0] << words[1];
+    EXPECT_THROW(node->read_after(0, TopicFilter({TopicPattern("a")})), StoreUnavailable) << words[0] << words[1];
+    EXPECT_EQ(node->head(), 2u);
+  }
+}
+
+TEST(RedisStore, RefusesEventsWhileRedisIsFull) {
+  RedisServer server;
+  Node node("log", {}, server.url());
+  Acknowledged acknowledged;
+  for (int i = 0; i < 20; ++i) {
+    const std::string data = std::to_string(i) + std::string(50'000, '.');
+    acknowledged[node.publish("a", data)] = data;
+  }
+  run(server, {"CONFIG", "SET", "maxmemory", "1mb"});
+  EXPECT_THAT(node.refusal("a", "x"), HasSubstr("Redis is full (maxmemory)"));
+  EXPECT_THAT(node->status().reason, HasSubstr("Redis is full"));
+  EXPECT_EQ(node->read_after(19, TopicFilter({TopicPattern("a")})).entries.size(), 1u) << "it is still read";
+  EXPECT_THAT(refusal_to_open(server.url(), {.name = "new"}), HasSubstr("Redis is full"));
+  EXPECT_EQ(number(server, {"EXISTS", "{new}:log", "{new}:probe"}), 0u) << "it was half made";
+  run(server, {"CONFIG", "SET", "maxmemory", "0"});
+  EXPECT_TRUE(is_accepting_again(node));
+  Node again("log", {}, server.url());
+  EXPECT_EQ(again.entries().size(), 20u);
+  EXPECT_EQ(lost_of(acknowledged, again), 0u);
+}
+
+TEST(RedisStore, MakesRoomInAFullRedisByDroppingOldEvents) {
+  RedisServer server;
+  Node node("log", {.age = Duration{10'000}}, server.url());
+  for (int i = 0; i < 100; ++i) node.publish("a", std::string(50'000, '.'));
+  run(server, {"CONFIG", "SET", "maxmemory", "3mb"});
+  EXPECT_THAT(node.refusal("a", "x"), HasSubstr("Redis is full"));
+  EXPECT_TRUE(eventually([&] { return node->oldest() > 100; }));
+  EXPECT_TRUE(is_accepting_again(node));
+  EXPECT_EQ(node.publish("a", "y"), 101u);
+}
+
+TEST(RedisStore, RefusesEventsWhileItsRedisIsAReplica) {
+  const RedisServer primary;
+  RedisServer server;
+  Node node("log", {}, server.url());
+  node.publish("a", "x");
+  run(server, {"REPLICAOF", "127.0.0.1", std::to_string(primary.port())});
+  // While it copies its primary it may say something else, but it accepts nothing.
+  EXPECT_TRUE(eventually([&] {
+    const std::string refusal = node.refusal("a", "y");
+    EXPECT_THAT(refusal, Not(HasSubstr("it was published")));
+    return refusal.find("read-only replica") != std::string::npos;
+  }));
+  EXPECT_THAT(refusal_to_open(server.url()), HasSubstr("read-only replica"));
+  run(server, {"REPLICAOF", "NO", "ONE"});
+  EXPECT_TRUE(is_accepting_again(node));
+  EXPECT_GT(node.publish("a", "z"), 2u) << "the numbers of what a failover loses are not given again";
+}
+
+TEST(RedisStore, RefusesEventsWhileRedisLoads) {
+  // A millisecond for each command that it loads.
+  RedisServer server({"--appendonly", "yes", "--appendfsync", "always", "--key-load-delay", "1000"});
+  Node node("log", {}, server.url());
+  for (int i = 0; i < 900; ++i) node.publish("a", "x");
+  server.kill();
+  server.spawn();
+  EXPECT_TRUE(eventually([&] { return node.refusal("a", "y").find("still loading") != std::string::npos; }));
+  EXPECT_THAT(refusal_to_open(server.url(), {.name = "log"}), HasSubstr("still loading"));
+  EXPECT_TRUE(is_accepting_again(node));
+  EXPECT_EQ(node.entries().size(), 900u);
+}
+
+TEST(RedisStore, AnswersItsClientsWith503AndWithItsLevel) {
+  RedisServer server(RedisServer::durable());
+  ServerOptions options = open_to_all();
+  options.store = open_redis(server.url());
+  RunningServer millrace(options, [](Server& one) { one.events("/events").operations(); });
+  RawClient client(millrace.port());
+  const auto publish = [&] {
+    return client.exchange(post("/events", R"({"topic":"a","data":"x"})", "Content-Type: application/json\r\n"));
+  };
+  const RawResponse accepted = publish();
+  EXPECT_EQ(accepted.status, 200);
+  EXPECT_THAT(accepted.body, HasSubstr(R"("durability":"disk")"));
+  server.kill();
+  EXPECT_EQ(publish().status, 503);
+  EXPECT_EQ(client.exchange(get("/readyz")).status, 503);
+  server.start();
+  EXPECT_TRUE(eventually([&] { return publish().status == 200; }));
+}
+
+// --- Levels and bounds ----------------------------------------------------------------------------------------------
+
+TEST(RedisStore, PromisesWhatRedisIsSetTo) {
+  const auto level = [](const std::vector<std::string>& settings, const std::string& warning) {
+    const RedisServer server(settings);
+    const auto store = open_redis(server.url());
+    EXPECT_THAT(store->warnings(), ElementsAre(HasSubstr(warning)));
+    return store->durability();
+  };
+  EXPECT_EQ(level({}, "appendonly is no"), Durability::kMemory);
+  EXPECT_EQ(level({"--appendonly", "yes"}, "appendfsync is everysec"), Durability::kMemory);
+  EXPECT_EQ(level({"--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "yes"},
+                  "no-appendfsync-on-rewrite is yes"),
+            Durability::kProcess);
+  EXPECT_EQ(level({"--appendonly", "yes", "--appendfsync", "always", "--rename-command", "CONFIG", ""}, "is not known"),
+            Durability::kMemory);
+  EXPECT_EQ(level({"--appendonly", "yes", "--appendfsync", "always", "--maxmemory", "100mb", "--maxmemory-policy",
+                   "allkeys-lru"},
+                  "can evict the log"),
+            Durability::kMemory);
+  const RedisServer durable(RedisServer::durable());
+  Node changing("log", {}, durable.url());
+  EXPECT_EQ(changing->durability(), Durability::kDisk);
+  EXPECT_THAT(changing->warnings(), ElementsAre());
+  run(durable, {"CONFIG", "SET", "appendfsync", "everysec"});
+  EXPECT_TRUE(eventually([&] { return changing->durability() == Durability::kMemory; })) << "it asks again";
+}
+
+TEST(RedisStore, DropsWhatIsTooOldOrTooMuch) {
+  const std::string name = new_name();
+  Node node(name, {.bytes = 1'000});
+  for (int i = 0; i < 30; ++i) node.publish("a", std::string(100, 'x'), i == 3 ? EventId("id") : EventId());
+  EXPECT_LE(node->statistics().bytes, 1'000u);
+  EXPECT_GT(node->oldest(), 20u);
+  EXPECT_EQ(node.publish("a", std::string(5'000, 'y')), 31u);
+  EXPECT_TRUE(eventually([&] { return node->oldest() == 31u; })) << "the newest stays, however large it is";
+  Node short_lived(name, {.bytes = std::nullopt, .age = Duration{1}});
+  EXPECT_TRUE(eventually([&] { return short_lived->oldest() == 32u; }));
+  EXPECT_EQ(short_lived->head(), 31u);
+  const std::vector<RedisWords> counts = {{"XLEN", "events"}, {"ZCARD", "topics"}, {"ZCARD", "finishes"},
+                                          {"ZCARD", "ids"},   {"HLEN", "newest"},  {"HLEN", "retained"}};
+  for (const RedisWords& count : counts) {
+    EXPECT_EQ(number(redis(), {count[0], "{" + name + "}:" + count[1]}), 0u) << count[1];
+  }
+}
+
+}  // namespace
+}  // namespace millrace::test
