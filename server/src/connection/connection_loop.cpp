@@ -174,17 +174,17 @@ std::size_t ConnectionLoop::disconnect(const StreamSelection& selection, const F
   });
 }
 
-std::optional<NamedStream> ConnectionLoop::named_stream(std::string_view client) {
+std::optional<NamedStream> ConnectionLoop::named_stream(std::string_view client, std::uint64_t opening) {
   return ask([&] {
-    const StreamSide* const stream = names_.find(client);
-    return stream != nullptr ? std::optional(stream->named()) : std::nullopt;
+    const auto found = names().find(client, opening);
+    return found && found->loop == this ? std::optional(found->stream->named()) : std::nullopt;
   });
 }
 
 bool ConnectionLoop::change_topics(const TopicChange& change) {
   return ask([&] {
-    StreamSide* const stream = names_.find(change.client);
-    return stream != nullptr && stream->change_topics(change);
+    const auto newest = names().newest(change.client);
+    return newest && newest->loop == this && newest->stream->change_topics(change);
   });
 }
 

@@ -59,12 +59,11 @@ class Connection;
 class Http2Connection;
 class StreamSide;
 
-/// Counts a server's connections on all loops. The caller that gives a connection to a loop counts it; the loop
-/// discounts it.
+/// What a server's loops share: the counts of connections on all of them, and the names of streams. The caller that
+/// gives a connection to a loop counts it; the loop discounts it.
 struct ConnectionCounts {
   std::atomic<std::size_t> open = 0;           ///< each HTTP/2 stream counts as one more
   std::atomic<std::size_t> http2_streams = 0;  ///< of the open ones
-  std::atomic<std::uint64_t> openings = 0;     ///< of streams whose topics the client may change
 
   /// Open connections without HTTP/2 streams.
   std::size_t connections() const {
@@ -72,6 +71,7 @@ struct ConnectionCounts {
     return all - std::min<std::size_t>(all, http2_streams);
   }
   std::atomic<std::size_t> refused = 0;  ///< connections that only get a refusal
+  StreamNames names;
 
   /// Counts one more, unless `max` are counted already. Any thread.
   static bool add_to(std::atomic<std::size_t>& count, std::size_t max) {
@@ -159,8 +159,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   /// Ends the selected subscribers; returns their number. Likewise.
   std::size_t disconnect(const StreamSelection& selection, const Farewell& farewell);
 
-  /// The newest stream with this name whose client may change its topics. Likewise.
-  std::optional<NamedStream> named_stream(std::string_view client);
+  /// The stream of this opening whose client may change its topics; nothing if it has ended. Likewise.
+  std::optional<NamedStream> named_stream(std::string_view client, std::uint64_t opening);
 
   /// Gives the stream other topics; false if it is not here, or not as it was. Likewise.
   bool change_topics(const TopicChange& change);
@@ -186,7 +186,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   const Settings& settings() const { return settings_; }
   Feed& feed() { return feed_; }
   SubscriberTable& subscribers() { return subscribers_; }
-  StreamNames& names() { return names_; }
+  StreamNames& names() { return counts_.names; }
   WorkBudget& reading() { return reading_; }
   /// Queues the stream's subscriber to read on from the log.
   void read_later(StreamSide& stream);
@@ -214,8 +214,6 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   /// A random reconnection time from `usual` to `usual + window`.
   Duration random_retry(Duration usual, Duration window);
   void stream_opened() { ++open_streams_; }
-  /// Numbers the openings of streams whose topics the client may change, over all loops.
-  std::uint64_t next_opening() { return ++counts_.openings; }
   void stream_closed() { --open_streams_; }
   /// A subscription's first bytes are written.
   void stream_started(StreamSide& stream);
@@ -287,7 +285,6 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   PresenceTimer presence_timer_{*this};
   std::optional<Acceptor> acceptor_;
   SubscriberTable subscribers_;
-  StreamNames names_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> discarded_;
   std::vector<FramePtr> taken_;       // from posted_

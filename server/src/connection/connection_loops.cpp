@@ -44,18 +44,25 @@ std::vector<StreamRightPtr> ConnectionLoops::open_rights() {
 }
 
 std::optional<NamedStream> ConnectionLoops::named_stream(std::string_view client) const {
-  std::optional<NamedStream> newest;
-  for_each([&](ConnectionLoop& loop) {
-    auto one = loop.named_stream(client);
-    if (one && (!newest || one->opening > newest->opening)) newest = std::move(one);
-  });
-  return newest;
+  std::optional<NamedStream> stream;
+  ask_owner(client, [&](ConnectionLoop& loop, std::uint64_t opening) { stream = loop.named_stream(client, opening); });
+  return stream;
 }
 
 bool ConnectionLoops::change_topics(const TopicChange& change) const {
   bool has_changed = false;
-  for_each([&](ConnectionLoop& loop) { has_changed = has_changed || loop.change_topics(change); });
+  ask_owner(change.client, [&](ConnectionLoop& loop, std::uint64_t) { has_changed = loop.change_topics(change); });
   return has_changed;
+}
+
+// Waits for the loop of the newest stream with this name, and for no other.
+template <typename Call>
+void ConnectionLoops::ask_owner(std::string_view client, const Call& call) const {
+  visit([&](const auto& loops) {
+    if (loops.empty()) return;
+    const auto newest = loops.front()->names().newest(client);
+    if (newest) call(*newest->loop, newest->opening);
+  });
 }
 
 std::vector<SubscriptionInfo> ConnectionLoops::subscriptions() const {

@@ -59,6 +59,9 @@ class ConnectionLoops {
     });
   }
 
+  template <typename Call>
+  void ask_owner(std::string_view client, const Call& call) const;
+
   mutable Mutex mutex_;
   std::vector<std::unique_ptr<ConnectionLoop>> loops_;  // changed under mutex_, while no loop accepts
 };

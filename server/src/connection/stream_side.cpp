@@ -47,8 +47,7 @@ void StreamSide::subscribe(std::string_view head, Subscriber::Subscription subsc
   subscriber_ = std::make_unique<Subscriber>(loop().feed(), *this, std::move(subscription));
   loop().subscribers().add(*subscriber_);
   if (terms_ != nullptr && terms_->is_changeable) {
-    terms_->opening = loop().next_opening();
-    loop().names().add(subscriber_->client(), *this);
+    terms_->opening = loop().names().add(subscriber_->client(), loop(), *this);
   }
   if (loop().settings().presence != nullptr) {
     // Polls would join and leave all the time.
@@ -95,7 +94,7 @@ void StreamSide::leave(StreamEnd reason) {
     loop().run_on_worker([on_close = std::move(terms_->on_close), reason] { on_close(reason); });
   }
   if (terms_ != nullptr && terms_->right != nullptr) terms_->right->stream = nullptr;
-  if (terms_ != nullptr && terms_->is_changeable) loop().names().remove(subscriber_->client(), *this);
+  if (terms_ != nullptr && terms_->is_changeable) loop().names().remove(subscriber_->client(), terms_->opening);
   if (is_present_) loop().left(subscriber_->filter(), listener());
   if (is_told_) loop().settings().webhooks->unsubscribed(subscriber_->filter(), client_for_webhooks());
   if (terms_ != nullptr && terms_->watch != nullptr) loop().unwatch_presence(*this);

@@ -65,6 +65,26 @@ TEST(TopicChanges, AddAndRemoveTopicsOfAnOpenStream) {
   EXPECT_EQ(server->subscriptions().front().topics, (Data{"b", "c/**", "d"}));
 }
 
+void change_the_newest(std::size_t loops) {
+  RunningServer server(ServerOptions{.threads = {.workers = 2, .loops = loops}});
+  auto older = open(server, "topic=a");
+  {
+    auto newer = open(server, "topic=b");
+    EXPECT_EQ(topics_of(change(server.port(), kKey, R"({"add":"c"})")), json({"b", "c"}));
+    publish(server, "c", "to the newer");
+    EXPECT_EQ(newer.next_data(), "to the newer");
+  }
+  ASSERT_TRUE(eventually([&] { return server->open_streams() == 1; }));
+  EXPECT_EQ(topics_of(change(server.port(), kKey, R"({"add":"c"})")), json({"a", "c"})) << "the newer one is gone";
+  publish(server, "c", "to the older");
+  EXPECT_EQ(older.next_data(), "to the older");
+}
+
+TEST(TopicChanges, GoToTheNewestOpenStreamThatHasTheName) {
+  change_the_newest(1);
+  change_the_newest(4);
+}
+
 // What matters: at any rate of publishing, the topics that stay lose nothing and get nothing twice.
 void run_while_publishing(const ServerOptions& options, int events) {
   RunningServer server(options);
