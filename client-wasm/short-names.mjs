@@ -3,9 +3,9 @@
 
 const internal = [
   ["broken", "commented", "contentType", "excerpt", "full", "identified", "instantiateNow", "mayReconnect"],
-  ["forgotten", "heartbeat", "isFutile", "nextTimeout", "opened", "received", "retryAfter", "tell"],
+  ["forgotten", "heartbeat", "isFutile", "nextTimeout", "opened", "received", "tell"],
   ["verdict", "exported", "wait", "drop", "put", "lost", "listen", "failed"],
-  ["eventOf", "act", "machine", "owner", "checked", "answerName"],
+  ["eventOf", "act", "machine", "owner", "checked"],
 ].flat();
 
 const regExpOf = (names) => new RegExp(`^(${names.join("|")})$`);

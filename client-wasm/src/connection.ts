@@ -149,7 +149,7 @@ export class CoreConnection implements TransportListener {
     const attempt = this.#attempt;
     const [verdict, wait] = (await this.owner.verdict?.(answer)) ?? [Verdict.none, 0];
     if (attempt !== this.#attempt) return;
-    const { status, contentType, lastEventId = "", heartbeat = 0 } = answer;
+    const { status, contentType, lastEventId, heartbeat } = answer;
     await this.#tell(Input.response, status, `${contentType}\n${lastEventId}`, wait, verdict, heartbeat);
   }
 
@@ -241,12 +241,11 @@ export class CoreConnection implements TransportListener {
     clearTimeout(this.#timer);
     const timeout = this.machine?.nextTimeout() ?? -1;
     if (timeout < 0) return;
-    const wait = Math.max(Math.ceil(timeout - performance.now()), 0);
     this.#timer = setTimeout(
       () => {
         if (!this.#isActing) this.#tell(Input.timeout); // otherwise act() sets the timer again at its end
       },
-      Math.min(wait, maxTimeout),
+      Math.min(Math.ceil(timeout - performance.now()), maxTimeout),
     );
   }
 }

@@ -60,7 +60,8 @@ export function coreNow(): Core {
 /** Longest input that is copied byte by byte, which is faster than a call of TypedArray.prototype.set. */
 const shortInputBytes = 16;
 
-const nothing: Signal[] = [];
+/** The empty list of a frozen kind. */
+export const nothing = /* @__PURE__ */ Object.freeze<never[]>([]) as never[];
 
 export class Core {
   readonly exported: Exports;

@@ -3,7 +3,7 @@
 import { defaultBase, defaultEventBytes, defaultMax, Flag } from "./abi.js";
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
 import { type Handlers, setHandler } from "./event-handlers.js";
-import { messageOf } from "./message.js";
+import { messageOf, prepareMessages } from "./message.js";
 import { nextTask } from "./next-task.js";
 import { followPage } from "./page.js";
 import { transportOfEventSource } from "./transports/of-event-source.js";
@@ -108,6 +108,7 @@ class EventSourceClass extends EventTarget {
     if (init !== null && Object(init) !== init) throw new TypeError("init must be an object");
     const { href: url, username, password } = resolveUrl(text, "An invalid or illegal string was specified");
     this.#request = { url, withCredentials: Boolean(init?.withCredentials), fetch: ownFetch };
+    prepareMessages();
     const owner: ConnectionOwner = {
       opened: () => {
         this.dispatchEvent(new Event("open"));

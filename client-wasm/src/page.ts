@@ -36,7 +36,7 @@ export function followPage(connection: Resting, signal: AbortSignal, isHidden = 
     else connection.resume();
   };
   const moved = ({ type, persisted }: Event & { persisted?: boolean }) => {
-    isAside = type === "pagehide" && persisted === true;
+    isAside = type === "pagehide" && Boolean(persisted);
     look();
   };
   listenUntil(signal, globalThis, "online", () => connection.online());

@@ -146,12 +146,14 @@ const ownResponse = {
   },
 };
 
-function ownMessageEvent(type: string, given: MessageEventInit = {}): Event {
-  if (hasMessageEvent) return new globalThis.MessageEvent(type, given);
-  const { data = null, origin = "", lastEventId = "" } = given;
-  return Object.assign(new ownEvent(type), { data, origin, lastEventId, source: null, ports: [] });
-}
-Object.defineProperty(ownMessageEvent, Symbol.hasInstance, { value: (event: object) => "lastEventId" in event });
+/** What message.ts and `instanceof` need. */
+const ownMessageEvent = {
+  get prototype(): Event {
+    if (hasMessageEvent) return globalThis.MessageEvent.prototype;
+    return Object.create(ownEvent.prototype, { source: { value: null, enumerable: true } });
+  },
+  [Symbol.hasInstance]: (event: object) => "lastEventId" in event,
+};
 
 const ownException = (globalThis.DOMException ?? BareDOMException) as typeof DOMException;
 const ownDecoder = (globalThis.TextDecoder ?? BareTextDecoder) as typeof TextDecoder;

@@ -31,8 +31,8 @@ export function verdictBy(
     return again === undefined ? Verdict.none : again ? Verdict.retry : Verdict.fail;
   };
   return async (answer) => {
-    const wait = waitOf(answer.retryAfter ?? "");
-    plan.answerName ||= answer.answerName;
+    const wait = waitOf(answer.field?.("Retry-After") ?? "");
+    plan.answerName ||= answer.field?.("Millrace-Answer");
     try {
       return [await verdictOn(answer.status), wait];
     } catch (error) {

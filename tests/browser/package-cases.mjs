@@ -37,6 +37,42 @@ const throwingListener = {
   ],
 };
 
+const messageEvent = {
+  name: "a message is a MessageEvent in all that can be seen",
+  respond: streams({ body: "id: 1\ndata: a\n\n", open: true }),
+  async run(EventSource, base) {
+    const source = new EventSource(`${base}/stream`);
+    const event = await new Promise((resolve) => {
+      source.onmessage = resolve;
+    });
+    source.close();
+    // As a listener finds it; `initMessageEvent` is only for programs that make events.
+    const own = new MessageEvent("message", { data: "a", lastEventId: "1", origin: base });
+    const differing = [];
+    for (const name in own) {
+      const values = [event, own].map((of) =>
+        typeof of[name] === "function" ? typeof of[name] : JSON.stringify(of[name]),
+      );
+      if (!(name in event) || values[0] !== values[1]) differing.push(name);
+    }
+    for (const name in event) if (!(name in own)) differing.push(name);
+    const again = await new Promise((resolve) => {
+      const other = new EventTarget();
+      other.addEventListener("message", resolve);
+      setTimeout(() => other.dispatchEvent(event)); // when its own dispatch has ended
+    });
+    const copy = new MessageEvent("copy", event);
+    return [
+      differing.filter(
+        (name) => !/^(isTrusted|timeStamp|target|currentTarget|srcElement|eventPhase|initMessageEvent)$/.test(name),
+      ),
+      event instanceof MessageEvent && event.constructor === MessageEvent && `${event}` === `${own}`,
+      Object.isFrozen(event.ports) && again === event && copy.data === "a" && copy.lastEventId === "1",
+    ];
+  },
+  expect: [[], true, true],
+};
+
 /** Another origin than the page's, which allows only what `allow` says. */
 const elsewhere = (allow) => (request, response) => {
   if (request.headers.host.startsWith("127.")) response.writeHead(404).end();
@@ -324,7 +360,7 @@ const pageCases = [
 
 /** The lists of what an EventSource does, with the browser's own class: they are only as good as they fit it. */
 export function testBrowsersOwn(newPage, name, differences) {
-  const cases = [...eventSourceCases, throwingListener, ...crossOriginCases];
+  const cases = [...eventSourceCases, messageEvent, throwingListener, ...crossOriginCases];
   runInPage(cases, newPage, "globalThis.EventSource", `${name}'s EventSource`, differences);
 }
 
@@ -383,6 +419,7 @@ export function testPackage(newPage, differences) {
   run(
     [
       ...eventSourceCases,
+      messageEvent,
       throwingListener,
       cachedPage,
       onlineAgain,
@@ -396,7 +433,7 @@ export function testPackage(newPage, differences) {
   for (const kind of ["Worker", "SharedWorker"]) {
     const newWorker = async () => workerOf(await newPage(), kind);
     const prefix = `our EventSource in a ${kind}`;
-    runInPage([...eventSourceCases, onlineAgain], newWorker, "millrace.EventSource", prefix, differences);
+    runInPage([...eventSourceCases, messageEvent, onlineAgain], newWorker, "millrace.EventSource", prefix, differences);
   }
   const connectBy = (options) => `(url, options) => millrace.connect(url, { ...options, ${options} })`;
   for (const transport of ["fetch", "native", "xhr", "poll"]) {

@@ -104,7 +104,7 @@ test("events follow one another where there are neither channels nor setImmediat
   assert.deepEqual(lines, ["a", "b"]);
 });
 
-test("where fetch refuses `cache`, it is not given", async (context) => {
+test("where fetch refuses `cache`, as in old workers of Cloudflare, it is not given", async (context) => {
   const server = await serve(streams({ body: "data: a\n\n", open: true }, { body: "data: a\n\n", open: true }));
   context.after(() => server.close());
   const lines = await outputOf(
@@ -119,6 +119,7 @@ test("where fetch refuses `cache`, it is not given", async (context) => {
      source.onerror = ({ message }) => { console.log(message); source.close(); };
      for await (const { data } of connect(url)) { console.log(data); break; }`,
     server.origin,
+    "workerd",
   );
   assert.deepEqual(lines, ["a", "a"]);
 });

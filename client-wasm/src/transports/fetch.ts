@@ -1,6 +1,7 @@
 // Fetch streaming: works everywhere fetch does, with any method, headers and body.
 
 import type { RequestHeaders, TransportName } from "../types.js";
+import { cacheMode } from "./cache-mode.js";
 import type { Answer, Request, Transport, TransportListener } from "./transport.js";
 
 /** The rejection of a `fetch` that would fail again on every attempt. */
@@ -29,8 +30,7 @@ export function requestOf(
     method: request.method ?? "GET",
     headers,
     body: request.body ?? null,
-    // Cloudflare's workers before 2024-11-11 refuse the option, and their Request lacks it.
-    cache: "cache" in (globalThis.Request?.prototype ?? {}) ? "no-store" : undefined,
+    cache: cacheMode(),
     credentials: request.withCredentials ? "include" : "same-origin",
     signal,
   };
@@ -71,15 +71,14 @@ async function excerptOf(reader: Reader | undefined): Promise<string> {
 /** A guess; only the core decides for certain. */
 export const isEventStream = /event-stream/i;
 
-/** The Answer's parts that come from response fields. */
+/** The Answer's parts that come from response fields; `field` returns the value of one. */
 export function headOf(field: (name: string) => string | null) {
   const heartbeat = Number(field("Millrace-Heartbeat")) * 1000;
   return {
     contentType: field("Content-Type") ?? "",
     lastEventId: utf8Text(field("Last-Event-ID") ?? ""),
     heartbeat: Math.min(heartbeat, 0x7fffffff) || 0,
-    answerName: field("Millrace-Answer"),
-    retryAfter: field("Retry-After"),
+    field,
   };
 }
 

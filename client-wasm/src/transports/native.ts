@@ -39,7 +39,8 @@ export class NativeTransport implements Transport {
       this.#listener.online();
       this.#isOpen = true;
       const { origin } = new URL(eventSource.url);
-      this.#listener.response({ status: 200, contentType: "text/event-stream", origin, excerpt: "" });
+      const head = { contentType: "text/event-stream", lastEventId: "", heartbeat: 0 };
+      this.#listener.response({ status: 200, ...head, origin, excerpt: "" });
     };
     for (const type of new Set([...this.#types, cursorType])) this.#listenFor(type);
     eventSource.onerror = (event) => {

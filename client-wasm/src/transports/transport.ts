@@ -27,13 +27,11 @@ export interface Answer {
   /** The origin after redirects. */
   readonly origin: string;
   /** Where an event stream begins, if the server reports it. */
-  readonly lastEventId?: string;
+  readonly lastEventId: string;
   /** The server's heartbeat interval in milliseconds; 0 if unknown. */
-  readonly heartbeat?: number;
-  /** The answer's name, where the stream is one. */
-  readonly answerName?: string | null;
-  /** The Retry-After field. */
-  readonly retryAfter?: string | null;
+  readonly heartbeat: number;
+  /** Returns a response field's value. */
+  readonly field?: (name: string) => string | null;
   /** The beginning of a body other than an event stream, or other details of the failure. */
   excerpt: string;
 }

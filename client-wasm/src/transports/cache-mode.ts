@@ -1,0 +1,3 @@
+// The mode of a request for events. build.mjs replaces this file by cache-mode-asked.ts where it may be Cloudflare's.
+
+export const cacheMode = (): RequestCache | undefined => "no-store";
