@@ -65,7 +65,7 @@ async function firstPaint(prepare) {
 
 /** Two boards side by side, each under what it shows. */
 async function beside(name, boards) {
-  const context = await browser.newContext({ viewport: { width: 640, height: 1290 } });
+  const context = await browser.newContext({ viewport: { width: 540, height: 1120 } });
   const page = await context.newPage();
   const figures = Object.entries(boards).map(
     ([caption, { rows, png }]) =>
