@@ -1,4 +1,4 @@
-#include "answers.h"
+#include "answer_routes.h"
 
 #include <algorithm>
 #include <cctype>

@@ -9,8 +9,8 @@
 //   POST /demo/name?client=NAME&name=PERSON     who that is, for the chat
 //   GET /demo/connection?client=NAME            {"streams":how many event streams share its connection}
 //
-// and those of answers.h. Events go to topics below `demo/`; market.h, newsroom.h, gauges.h and guests.h say what is in
-// them. All are behind the checks of Millrace's own routes, and for administrators where DemoAccess is not kOpen.
+// and those of answer_routes.h. Events go to topics below `demo/`; market.h, newsroom.h, gauges.h and guests.h say what
+// is in them. All are behind the checks of Millrace's own routes, and for administrators where DemoAccess is not kOpen.
 #pragma once
 
 #include <chrono>
@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "access.h"
-#include "answers.h"
+#include "answer_routes.h"
 #include "beat.h"
 #include "connections.h"
 #include "gauges.h"
