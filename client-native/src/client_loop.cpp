@@ -18,6 +18,8 @@ void ClientLoop::run(const std::function<bool()>& done) {
       loop.arrivals_.clear();
       loop.departures_.clear();
       loop.leaving_.clear();
+      std::vector<LoopMember*> ignored;  // members that remove() waits for are about to be destroyed
+      loop.take_posted(ignored);
       loop.thread_ = std::thread::id();
       loop.removed_.notify_all();
     }
@@ -102,12 +104,10 @@ void ClientLoop::take_turns() {
     posted.push_back(member.get());
   }
 
-  // After the departures: a departing member is no longer posted, so this finds all of its posts.
+  // After the departures: a member that is released can post another that departs, but nobody posts it any more then.
+  for (const auto& member : departures) release(member.get());
   take_posted(posted);
-  for (const auto& member : departures) {
-    std::erase(posted, member.get());
-    release(member.get());
-  }
+  for (const auto& member : departures) std::erase(posted, member.get());
   if (!departures.empty()) {
     const MutexLock lock(mutex_);
     for (const auto& member : departures) leaving_.erase(member.get());
@@ -146,26 +146,47 @@ void ClientLoop::fire_timers() {
   }
 }
 
-bool ClientLoop::take_connection_slot(LoopMember& member) {
-  if (connections_being_made_ < kMaxConnectionsBeingMade) {
+std::shared_ptr<ConnectionGate> ClientLoop::gate_of(const std::string& key) {
+  std::weak_ptr<ConnectionGate>& known = gates_[key];
+  if (auto gate = known.lock()) return gate;
+  std::shared_ptr<ConnectionGate> gate(new ConnectionGate([this](LoopMember& member) { post(member); }),
+                                       [this, key](ConnectionGate* unused) {
+                                         gates_.erase(key);
+                                         delete unused;
+                                       });
+  known = gate;
+  return gate;
+}
+
+bool ClientLoop::take_connection_slot(LoopMember& member, ConnectionGate* gate, ConnectionGate::Way way) {
+  const bool has_room = connections_being_made_ < kMaxConnectionsBeingMade;
+  if (has_room && (gate == nullptr || gate->enter(member, way))) {
     stop_waiting_for_slot(member);
     ++connections_being_made_;
     return true;
   }
-  if (!std::exchange(member.waits_for_slot_, true)) waiting_for_slot_.push_back(&member);
+  wait_in(has_room ? gate->waiting() : waiting_for_slot_, member);
   return false;
 }
 
 void ClientLoop::return_connection_slot() {
   --connections_being_made_;
-  if (waiting_for_slot_.empty()) return;
-  LoopMember& next = *waiting_for_slot_.front();
-  stop_waiting_for_slot(next);
-  post(next);
+  if (!waiting_for_slot_.empty()) post(*waiting_for_slot_.front());
 }
 
+void ClientLoop::wait_in(std::deque<LoopMember*>& queue, LoopMember& member) {
+  if (member.waits_in_ == &queue) return;
+  stop_waiting_for_slot(member);
+  member.waits_in_ = &queue;
+  queue.push_back(&member);
+}
+
+// The next one may have its turn now: this member may have been posted, and then not have taken the slot.
 void ClientLoop::stop_waiting_for_slot(LoopMember& member) {
-  if (std::exchange(member.waits_for_slot_, false)) std::erase(waiting_for_slot_, &member);
+  auto* const queue = std::exchange(member.waits_in_, nullptr);
+  if (queue == nullptr) return;
+  std::erase(*queue, &member);
+  if (!queue->empty()) post(*queue->front());
 }
 
 }  // namespace millrace

@@ -11,11 +11,13 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "connection_gate.h"
 #include "curl_multi.h"
 #include "mutex.h"
 
@@ -37,13 +39,15 @@ class LoopMember {
   virtual void finish(CURLcode code) = 0;
   /// The loop releases the member, which must stop everything.
   virtual void end() = 0;
+  /// The member waits for a connection, and another member could not make it.
+  virtual void share_failure(const std::string& problem) = 0;
 
  private:
   friend class ClientLoop;
   std::atomic<bool> posted_{false};
   LoopMember* next_posted_ = nullptr;
   std::optional<TimePoint> timer_;
-  bool waits_for_slot_ = false;
+  std::deque<LoopMember*>* waits_in_ = nullptr;  // for its turn to connect
 };
 
 class ClientLoop {
@@ -74,9 +78,12 @@ class ClientLoop {
   /// Requests a turn at `when` at the latest; the turn may be earlier.
   void set_timer(LoopMember& member, std::optional<TimePoint> when);
 
-  /// Whether the member may make a connection now. If not, the loop posts the member when it may ask again.
-  bool take_connection_slot(LoopMember& member);
-  static bool waits_for_slot(const LoopMember& member) { return member.waits_for_slot_; }
+  /// The gate of the server that `key` names, for as long as a member uses it.
+  std::shared_ptr<ConnectionGate> gate_of(const std::string& key);
+  /// Whether the member may begin a request now. If not, the loop posts the member when it may ask again. `gate`: its
+  /// server's, which the member enters; null: none.
+  bool take_connection_slot(LoopMember& member, ConnectionGate* gate, ConnectionGate::Way way);
+  static bool waits_for_slot(const LoopMember& member) { return member.waits_in_ != nullptr; }
   void return_connection_slot();
   /// The member no longer wants to make a connection.
   void stop_waiting_for_slot(LoopMember& member);
@@ -88,6 +95,7 @@ class ClientLoop {
   void take_posted(std::vector<LoopMember*>& members);
   void release(LoopMember* member);
   void fire_timers();
+  void wait_in(std::deque<LoopMember*>& queue, LoopMember& member);
 
   CurlMulti transfers_;
   std::atomic<LoopMember*> posted_{nullptr};  // a stack, linked through next_posted_
@@ -105,6 +113,7 @@ class ClientLoop {
   std::set<std::pair<TimePoint, LoopMember*>> timers_;
   std::size_t connections_being_made_ = 0;
   std::deque<LoopMember*> waiting_for_slot_;
+  std::unordered_map<std::string, std::weak_ptr<ConnectionGate>> gates_;
 };
 
 }  // namespace millrace

@@ -32,6 +32,13 @@ Url polled(Url url) {
   return url;
 }
 
+// Streams with equal keys can share connections. Only HTTP/2 shares them, which a server in clear speaks if it is asked
+// to without negotiation.
+std::string gate_key(const Url& url, const EventSourceOptions& options) {
+  return url.origin() + '\n' + options.proxy.value_or("\n") + '\n' + options.tls.ca_file +
+         (options.tls.verify ? "" : "\n");
+}
+
 EventSourceOptions checked(EventSourceOptions options) {
   check_headers(options.headers);
   check_credentials(options);
@@ -90,6 +97,7 @@ std::optional<ReceivedEvent> ClientStream::next(std::optional<Duration> timeout)
 void ClientStream::take_turn(TimePoint now) {
   if (!std::exchange(started_, true)) state_.start();
   take_result(exchange_.handle_timeout(now));
+  if (gate_deadline_ && now >= *gate_deadline_) leave_gate();
   bytes_this_turn_ = 0;
   if (paused_ && !queue_.is_full()) {
     paused_ = false;
@@ -109,6 +117,7 @@ void ClientStream::finish(CURLcode code) {
 void ClientStream::take_result(const std::optional<TransportResult>& result) {
   if (!result) return;
   problem_ = one_line(result->problem);
+  if (gate_ != nullptr && gate_->has(*this) && !is_connected_) gate_->fail(problem_);
   if (result->whole) {
     state_.handle_end(now());
   } else {
@@ -124,7 +133,14 @@ void ClientStream::end() {
   publish_state();
   exchange_.stop();
   give_back_slot();
+  leave_gate();
+  gate_.reset();
   queue_.close(!by_itself);
+}
+
+void ClientStream::share_failure(const std::string& problem) {
+  shared_failure_ = problem;
+  loop_.post(*this);
 }
 
 // Does what the state machine outputs.
@@ -174,9 +190,11 @@ void ClientStream::act_on(Output output) {
       attempting_ = false;
       drop_wanted_ = true;
       // A silent or broken connection must not be used again. For HTTP/2, libcurl itself has given up a broken
-      // connection; if only this stream has ended, the connection is usable.
+      // connection, and a silent one is cut for all its streams; if only this stream has ended or is silent, the
+      // connection is usable.
+      if (state_.reason() == Reason::kTimeout) exchange_.cut_if_silent_for(state_.idle_timeout());
       reuse_connection_ =
-          state_.reason() != Reason::kTimeout && (state_.reason() != Reason::kNetworkError || exchange_.is_http2());
+          exchange_.is_http2() || (state_.reason() != Reason::kTimeout && state_.reason() != Reason::kNetworkError);
       report_error(true);
       break;
     case Output::kFail:
@@ -191,8 +209,21 @@ bool ClientStream::may_poll(TimePoint now) {
   if (attempting_ || has_slot_ || state_.ready_state() != ReadyState::kConnecting) return true;
   const auto due = state_.poll_timeout();
   if (due && *due > now) return true;
-  has_slot_ = loop_.take_connection_slot(*this);
+  if (shared_failure_) {
+    loop_.stop_waiting_for_slot(*this);
+    return true;
+  }
+  if (gate_ == nullptr && (url_.https || options_.http2_prior_knowledge)) {
+    gate_ = loop_.gate_of(gate_key(url_, options_));
+  }
+  using Way = ConnectionGate::Way;
+  has_slot_ = loop_.take_connection_slot(*this, gate_.get(), may_reuse() ? Way::kJoin : Way::kMake);
   return has_slot_;
+}
+
+void ClientStream::leave_gate() {
+  gate_deadline_.reset();
+  if (gate_ != nullptr) gate_->leave(*this);
 }
 
 // Does the work that is not allowed inside a call from the transport.
@@ -202,7 +233,10 @@ void ClientStream::go_on() {
     if (std::exchange(drop_wanted_, false)) {
       exchange_.stop();
       paused_ = false;
-      if (!connect_wanted_) give_back_slot();
+      if (!connect_wanted_) {
+        give_back_slot();
+        leave_gate();
+      }
     }
     if (!connect_wanted_ || closing_) break;
     connect_wanted_ = false;
@@ -211,6 +245,7 @@ void ClientStream::go_on() {
   }
   if (ready_state() == ReadyState::kClosed) {
     give_back_slot();
+    leave_gate();
     loop_.stop_waiting_for_slot(*this);
     loop_.set_timer(*this, std::nullopt);
     return queue_.close(closing_);
@@ -218,16 +253,21 @@ void ClientStream::go_on() {
   std::optional<TimePoint> timer = exchange_.deadline();
   const auto states = state_.poll_timeout();
   if (states && !paused_ && !loop_.waits_for_slot(*this) && (!timer || *states < *timer)) timer = states;
+  if (gate_deadline_ && (!timer || *gate_deadline_ < *timer)) timer = gate_deadline_;
   loop_.set_timer(*this, timer);
 }
 
 void ClientStream::connect() {
+  is_connected_ = false;
+  if (auto failure = std::exchange(shared_failure_, std::nullopt)) {
+    problem_ = std::move(*failure);
+    return state_.handle_network_error(now());
+  }
   std::optional<TransportRequest> request = make_request();
   if (!request) return state_.handle_network_error(now());
   log(LogLevel::kDebug, "connecting to " + url_.origin());
   // If a reused connection turns out to be dead, libcurl sends the request again by itself.
-  const bool reuse = reuse_connection_ && options_.policy.is_idempotent;
-  exchange_.start(loop_.transfers(), state_.is_polling() ? polled(url_) : url_, std::move(*request), reuse);
+  exchange_.start(loop_.transfers(), state_.is_polling() ? polled(url_) : url_, std::move(*request), may_reuse());
 }
 
 // The request of the next attempt; nothing if the user's function for its headers failed.
@@ -250,8 +290,19 @@ void ClientStream::give_back_slot() {
 
 // --- Calls from the transport -------------------------------------------------------------------------------------
 
-void ClientStream::connected() {
+void ClientStream::connected(bool is_new) {
+  is_connected_ = true;
   give_back_slot();
+  if (gate_ == nullptr || !gate_->has(*this)) return;
+  if (!is_new || !may_reuse()) return leave_gate();
+  gate_deadline_ = now() + kSettingsWait;
+  look_after_at(*gate_deadline_);
+}
+
+void ClientStream::head_arrived() {
+  if (gate_ == nullptr || exchange_.has_left_origin()) return;
+  gate_->learn(exchange_.is_http2());
+  leave_gate();
 }
 
 void ClientStream::look_after_at(TimePoint when) {

@@ -6,12 +6,14 @@
 
 #include <atomic>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "client_loop.h"
+#include "connection_gate.h"
 #include "curl_exchange.h"
 #include "event_queue.h"
 #include "millrace/client/event_source.h"
@@ -48,12 +50,14 @@ class ClientStream final : public LoopMember, private ResponseReceiver {
   void take_turn(TimePoint now) override;
   void finish(CURLcode code) override;
   void end() override;
+  void share_failure(const std::string& problem) override;
 
  private:
   using Output = EventSourceState::Output;
   using Reason = EventSourceState::Reason;
 
-  void connected() override;
+  void connected(bool is_new) override;
+  void head_arrived() override;
   void look_after_at(TimePoint when) override;
   bool receive_response(const ResponseHead& head) override;
   Receipt receive_bytes(std::string_view chunk) override;
@@ -62,6 +66,8 @@ class ClientStream final : public LoopMember, private ResponseReceiver {
   void act();
   void act_on(Output output);
   bool may_poll(TimePoint now);
+  bool may_reuse() const { return reuse_connection_ && options_.policy.is_idempotent; }
+  void leave_gate();
   void go_on();
   void connect();
   std::optional<TransportRequest> make_request();
@@ -87,6 +93,10 @@ class ClientStream final : public LoopMember, private ResponseReceiver {
   bool connect_wanted_ = false;  // that connection has not begun
   bool drop_wanted_ = false;     // the current transfer is no longer needed
   bool has_slot_ = false;
+  bool is_connected_ = false;               // the current attempt has its connection
+  std::shared_ptr<ConnectionGate> gate_;    // of the server; null for one that certainly speaks HTTP/1.1
+  std::optional<TimePoint> gate_deadline_;  // until then the server should have answered
+  std::optional<std::string> shared_failure_;
   bool paused_ = false;
   std::size_t bytes_this_turn_ = 0;
   std::uint32_t id_changes_ = 0;  // changes already published to other threads

@@ -113,6 +113,7 @@ void CurlExchange::start(CurlMulti& transfers, const Url& url, TransportRequest 
 }
 
 void CurlExchange::begin() {
+  needs_connection_ = false;
   connect_deadline_ = now() + std::min(options_.connect_timeout, kMaxReconnectionTime);
   hosts_.begin(url_);
   send();
@@ -138,7 +139,15 @@ void CurlExchange::send() {
   set_request();
   set_headers();
   hosts_.prepare(easy_.get());
+  joining_ = joins_by_prior_knowledge();
+  if (joining_) return transfers_->add_to_connection(easy_.get(), needs_connection_);
   transfers_->add(easy_.get());
+}
+
+// libcurl 7.88 cannot put a request with prior knowledge on a connection that exists. One without it can go there, and
+// must not make a connection.
+bool CurlExchange::joins_by_prior_knowledge() const {
+  return options_.http2_prior_knowledge && !url_.https && reuse_ && !needs_connection_;
 }
 
 void CurlExchange::set_options() {
@@ -150,10 +159,13 @@ void CurlExchange::set_options() {
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, clamp_to_long(std::max(connect_deadline_ - now(), Duration{1})));
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, reuse_ ? 0L : 1L);
-  // Streams share an HTTP/2 connection. Whether the server speaks HTTP/2 is known after the first TLS handshake, so
-  // others wait for that.
-  if (url_.https) curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, reuse_ && !needs_connection_ ? 0L : 1L);
+  // A ConnectionGate decides which streams wait for a connection that is being made.
+  if (options_.http2_prior_knowledge) {
+    curl_easy_setopt(
+        easy, CURLOPT_HTTP_VERSION,
+        static_cast<long>(joins_by_prior_knowledge() ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
+  }
   curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);  // ContentDecoder does it
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (options_.proxy) curl_easy_setopt(easy, CURLOPT_PROXY, options_.proxy->c_str());
@@ -232,6 +244,11 @@ std::optional<TransportResult> CurlExchange::finish(CURLcode code) {
     const auto state = hosts_.look_up(code, transfers, [this] { receiver_.look_after_at(*deadline()); });
     return go_on(state, transfers);
   }
+  if (std::exchange(joining_, false) && needs_connection_) {
+    transfers_ = &transfers;
+    send();
+    return std::nullopt;
+  }
   if (redirecting_) {
     try {
       follow();
@@ -265,6 +282,13 @@ void CurlExchange::follow() {
   change_for_redirect(request_, head_.status, same_origin);
   may_authenticate_ = may_authenticate_ && same_origin;
   url_ = std::move(next);
+}
+
+void CurlExchange::cut_if_silent_for(Duration time) {
+  if (transfers_ == nullptr || !is_http2_) return;
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket);
+  if (socket != CURL_SOCKET_BAD) transfers_->cut_if_silent_for(socket, time);
 }
 
 void CurlExchange::resume() {
@@ -323,6 +347,7 @@ bool CurlExchange::end_head() {
   long version = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_VERSION, &version);
   is_http2_ = version >= CURL_HTTP_VERSION_2_0;
+  receiver_.head_arrived();
   if (status < 200) {  // such as `100 Continue`: another head follows
     head_ = {};
     location_.reset();
@@ -416,7 +441,9 @@ std::size_t CurlExchange::on_bytes(char* data, std::size_t, std::size_t size, vo
 int CurlExchange::on_request(void* self, char*, char*, int, int) {
   auto& exchange = *static_cast<CurlExchange*>(self);
   exchange.transfers_->connected(exchange.easy_.get());
-  exchange.receiver_.connected();
+  long made = 0;
+  curl_easy_getinfo(exchange.easy_.get(), CURLINFO_NUM_CONNECTS, &made);
+  exchange.receiver_.connected(made > 0);
   return CURL_PREREQFUNC_OK;
 }
 

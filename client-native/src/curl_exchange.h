@@ -29,6 +29,10 @@ class CurlExchange {
 
   /// Whether the last response came over HTTP/2: its connection may have other streams.
   bool is_http2() const { return is_http2_; }
+  /// Whether the current request has been redirected.
+  bool has_left_origin() const { return redirects_ > 0; }
+  /// Ends the connection, and so all its streams, if nothing has come on it for this long.
+  void cut_if_silent_for(Duration time);
 
   /// Sends the request over a new connection. If `reuse` is true, the connection may have served before.
   void start(CurlMulti& transfers, const Url& url, TransportRequest request, bool reuse);
@@ -59,6 +63,7 @@ class CurlExchange {
 
   void begin();
   void send();
+  bool joins_by_prior_knowledge() const;
   void set_options();
   void set_request();
   void set_headers();
@@ -86,8 +91,10 @@ class CurlExchange {
   TransportRequest request_;
   Url url_;
   bool reuse_ = true;
-  bool is_http2_ = false;         // the last response
-  bool may_authenticate_ = true;  // no redirect has led to another origin
+  bool joining_ = false;           // the transfer may only use a connection that exists
+  bool needs_connection_ = false;  // none that exists has room
+  bool is_http2_ = false;          // the last response
+  bool may_authenticate_ = true;   // no redirect has led to another origin
   int redirects_ = 0;
 
   // The connection being made.

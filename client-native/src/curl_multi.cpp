@@ -53,8 +53,7 @@ CurlMulti::CurlMulti() {
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::set_timer);
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-  // Streams on one connection, once the server has allowed as many; until then libcurl puts 100 on it. Beyond that
-  // libcurl does not wait for the next connection, but makes one for each stream.
+  // Streams on one connection, if the server allows as many.
   curl_multi_setopt(multi_, CURLMOPT_MAX_CONCURRENT_STREAMS, static_cast<long>(kMaxStreamsPerConnection));
 }
 
@@ -66,8 +65,16 @@ CurlMulti::~CurlMulti() {
 }
 
 void CurlMulti::add(CURL* easy) {
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &CurlMulti::open_socket);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+  add_with(easy, &CurlMulti::open_socket, this);
+}
+
+void CurlMulti::add_to_connection(CURL* easy, bool& needs_connection) {
+  add_with(easy, &CurlMulti::open_none, &needs_connection);
+}
+
+void CurlMulti::add_with(CURL* easy, curl_opensocket_callback open, void* data) {
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, data);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &CurlMulti::close_socket);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);
   if (curl_multi_add_handle(multi_, easy) != CURLM_OK) throw std::bad_alloc();
@@ -94,6 +101,7 @@ void CurlMulti::turn(std::optional<TimePoint> deadline) {
       watched->second.owner->handle_socket(events[i].data.fd, had);
       continue;
     }
+    if (watched != watches_.end() && (had & EPOLLIN) != 0) watched->second.heard = now();
     act(events[i].data.fd, ((had & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
                                ((had & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
                                ((had & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0));
@@ -148,6 +156,11 @@ int CurlMulti::watch(CURL* easy, curl_socket_t socket, int what, void* self, voi
   return multi.register_watch(socket, watch) ? 0 : -1;
 }
 
+curl_socket_t CurlMulti::open_none(void* needs_connection, curlsocktype, curl_sockaddr*) {
+  *static_cast<bool*>(needs_connection) = true;
+  return CURL_SOCKET_BAD;
+}
+
 curl_socket_t CurlMulti::open_socket(void* self, curlsocktype, curl_sockaddr* address) {
   auto& multi = *static_cast<CurlMulti*>(self);
   const int opened = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -176,6 +189,11 @@ void CurlMulti::connected(CURL* easy) {
   if (watched->second.registered < 0) return;
   unregister_watch(socket, watched->second);
   register_watch(socket, watched->second);
+}
+
+void CurlMulti::cut_if_silent_for(int socket, Duration time) {
+  const auto watched = watches_.find(socket);
+  if (watched != watches_.end() && now() - watched->second.heard >= time) shutdown(socket, SHUT_RDWR);
 }
 
 void CurlMulti::watch_for(SocketOwner& owner, int socket, std::uint32_t events) {

@@ -40,6 +40,8 @@ class CurlMulti {
   // Neither may be called within a transfer's callback. Set a transfer's options before adding it; the loop sets those
   // of its sockets.
   void add(CURL* easy);
+  /// Likewise, but the transfer fails, and sets `needs_connection`, if it would have to make a connection.
+  void add_to_connection(CURL* easy, bool& needs_connection);
   void remove(CURL* easy);
 
   /// Waits until a transfer can continue, `deadline` has come or wake() was called; then continues the transfers.
@@ -55,6 +57,9 @@ class CurlMulti {
   /// The transfer has its connection and will send its request now.
   void connected(CURL* easy);
 
+  /// Ends the connection of one of libcurl's sockets if nothing has come on it for this long. Its transfers then fail.
+  void cut_if_silent_for(int socket, Duration time);
+
   /// Watches a socket for epoll's `events`; 0: stops watching it.
   void watch_for(SocketOwner& owner, int socket, std::uint32_t events);
 
@@ -68,12 +73,15 @@ class CurlMulti {
     bool connecting = false;
     int registered = -1;           // with epoll: the socket, or a duplicate of it
     SocketOwner* owner = nullptr;  // null: libcurl
+    TimePoint heard{};             // when something last came
   };
 
   static constexpr int kConnected = -1;
 
   static int watch(CURL* easy, curl_socket_t socket, int what, void* self, void*);
   static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static curl_socket_t open_none(void* needs_connection, curlsocktype purpose, curl_sockaddr* address);
+  void add_with(CURL* easy, curl_opensocket_callback open, void* data);
   static int close_socket(void* self, curl_socket_t socket);
   static int set_timer(CURLM* multi, long milliseconds, void* self);
   bool register_watch(int socket, WatchedSocket& watch);

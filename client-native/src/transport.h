@@ -30,8 +30,11 @@ struct ResponseHead {
 /// Receives the response, on the thread that moves the transfer.
 class ResponseReceiver {
  public:
-  /// The connection is made, and the request is sent. Called several times for a redirected request.
-  virtual void connected() = 0;
+  /// The connection is made (`is_new`), or one with room was found, and the request is sent. Called several times for a
+  /// redirected request.
+  virtual void connected(bool is_new) = 0;
+  /// The head of a response has come, also one that redirects.
+  virtual void head_arrived() = 0;
 
   /// The response waits for something until `when` at the latest: the owner of the transfer must handle it then.
   virtual void look_after_at(TimePoint when) = 0;

@@ -1,9 +1,8 @@
 // EventSourcePool: threads that run any number of event sources, for gateways and load tests.
 //
 // Ten thousand sources on one thread cost a connection and a few kilobytes each. A listener or a `headers_for_attempt`
-// that blocks delays the other sources of its thread. With TLS, sources of one server and a thread share an HTTP/2
-// connection, up to 1,000 if the server allows as many. Of more than 100 that begin at the same time, some may get
-// connections of their own.
+// that blocks delays the other sources of its thread. Over HTTP/2, the sources of a thread share connections to a
+// server, each with as many streams as the server allows, up to kMaxStreamsPerConnection.
 //
 //   millrace::EventSourcePool pool;
 //   std::vector<std::unique_ptr<millrace::EventSource>> sources;

@@ -45,6 +45,10 @@ inline constexpr std::size_t kDecodedPieceBytes = 16 * 1024;
 /// Connections that one thread of an EventSourcePool makes at once; others wait for their turn.
 inline constexpr std::size_t kMaxConnectionsBeingMade = 128;
 
+/// Time for a server to answer the first request on a new connection. Until then the other sources of a pool's thread
+/// for that server do not begin a request; they need to know whether, and how many of them, the connection takes.
+inline constexpr Duration kSettingsWait{500};
+
 /// Most streams of one HTTP/2 connection of a pool's thread, if the server allows as many.
 inline constexpr std::size_t kMaxStreamsPerConnection = 1'000;
 

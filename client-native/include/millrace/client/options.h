@@ -87,6 +87,11 @@ struct EventSourceOptions {
   /// Certificates of https servers and proxies.
   TlsOptions tls = {};
 
+  /// Speaks HTTP/2 with `http://` servers, without asking whether they do ("prior knowledge"). Set it only for servers
+  /// known to speak it in clear, such as Millrace's; others break off the connection. With `https://`, TLS negotiates
+  /// the version.
+  bool http2_prior_knowledge = false;
+
   /// `http://`, `https://`, `socks4://`, `socks4a://`, `socks5://` or `socks5h://`, host and port, and user and
   /// password if the proxy needs them. Not set: the environment decides (`http_proxy`, `https_proxy`, `all_proxy`,
   /// `no_proxy`). Empty: no proxy, whatever the environment says.
