@@ -20,7 +20,7 @@ constexpr std::uint32_t kNothing = EPOLLONESHOT;
 constexpr std::string_view kSpeaksTls = "this port speaks TLS: use https://";
 
 // A server has very many connections. The allocator rounds up to steps of 16 bytes and takes 8 bytes itself.
-static_assert(sizeof(void*) != 8 || sizeof(Connection) <= 184);
+static_assert(sizeof(void*) != 8 || sizeof(Connection) <= 168);
 
 }  // namespace
 
@@ -99,7 +99,7 @@ void Connection::refuse(std::string response) {
 }
 
 bool Connection::watch(std::uint32_t events) {
-  watched_for_ = events;
+  watched_for_ = packed(events);
   return loop_.event_loop().add(socket(), events, *this);
 }
 
@@ -107,11 +107,11 @@ bool Connection::watch(std::uint32_t events) {
 // must wait.
 void Connection::watch_for(std::uint32_t events) {
   if (is_stream_) {
-    watched_for_ = events;
+    watched_for_ = packed(events);
     if (wants_output()) http2_->await_room();
     return;
   }
-  if (std::exchange(watched_for_, events) != events) loop_.event_loop().modify(socket(), events, *this);
+  if (std::exchange(watched_for_, packed(events)) != packed(events)) loop_.event_loop().modify(socket(), events, *this);
 }
 
 void Connection::want_output(bool wanted) {

@@ -146,7 +146,12 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
   Transport& transport_of_carrier() const;
   void leave_worker();
 
-  std::uint32_t watched_for_ = 0;  // events of epoll
+  // Events of epoll in 16 bits. Only EPOLLONESHOT of those in use is above them.
+  static std::uint16_t packed(std::uint32_t events) {
+    return static_cast<std::uint16_t>((events & 0x7fff) | (events & EPOLLONESHOT) >> 15);
+  }
+
+  std::uint16_t watched_for_ = 0;  // packed
   ConnectionLoop& loop_;
   [[no_unique_address]] Transport transport_;  // for an HTTP/2 stream only a number
   std::uint32_t index_ = 0;                    // in the loop's list of connections

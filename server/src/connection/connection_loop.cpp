@@ -291,9 +291,11 @@ void ConnectionLoop::post(const FramePtr& frame) {
   loop_.wake();
 }
 
-std::uint64_t ConnectionLoop::read_stored(StreamSide& stream, const Place& place,
+// No request waits for as long as the tickets take to begin again.
+std::uint32_t ConnectionLoop::read_stored(StreamSide& stream, const Place& place,
                                           std::shared_ptr<const TopicFilter> filter) {
-  const std::uint64_t ticket = ++last_ticket_;
+  if (++last_ticket_ == 0) ++last_ticket_;
+  const std::uint32_t ticket = last_ticket_;
   awaiting_[ticket] = &stream;
   feed_.read_stored(*this, ticket, place, std::move(filter));
   return ticket;

@@ -229,7 +229,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
 
   /// Makes the feed read on from its store for this stream's subscriber, which gets the page by take_stored(). Returns
   /// a ticket that can cancel the request.
-  std::uint64_t read_stored(StreamSide& stream, const Place& place, std::shared_ptr<const TopicFilter> filter);
+  std::uint32_t read_stored(StreamSide& stream, const Place& place, std::shared_ptr<const TopicFilter> filter);
   void forget_stored(std::uint64_t ticket) { awaiting_.erase(ticket); }
 
   /// Null without TLS.
@@ -309,7 +309,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   std::size_t working_ = 0;               // requests with a worker
   bool takes_posted_soon_ = false;        // only on the loop's thread: this turn will take the posted frames
   std::unordered_map<std::uint64_t, StreamSide*> awaiting_;  // streams that wait for a page of the store, by ticket
-  std::uint64_t last_ticket_ = 0;
+  std::uint32_t last_ticket_ = 0;
   std::atomic<std::size_t> load_ = 0;
   std::atomic<std::size_t> open_streams_ = 0;
   std::atomic<bool> is_drained_ = false;

@@ -115,7 +115,8 @@ void StreamSide::end_access(StreamEnd reason) {
 }
 
 void StreamSide::stop_counting() {
-  if (std::exchange(is_counted_, false)) loop().stream_closed();
+  if (is_counted_) loop().stream_closed();
+  is_counted_ = false;
 }
 
 Presence::Listener StreamSide::listener() const {

@@ -114,7 +114,11 @@ class StreamSide : public Subscriber::Outlet {
   const Connection& connection() const;
   bool reads_later() const { return reads_later_; }
   /// Sets whether the loop has it among its readers; returns the previous value.
-  bool set_reads_later(bool reads_later) { return std::exchange(reads_later_, reads_later); }
+  bool set_reads_later(bool reads_later) {
+    const bool previous = reads_later_;
+    reads_later_ = reads_later;
+    return previous;
+  }
 
  protected:
   StreamSide();
@@ -149,16 +153,16 @@ class StreamSide : public Subscriber::Outlet {
   void on_gap() override;
 
   std::unique_ptr<Subscriber> subscriber_;
-  std::uint64_t stored_ticket_ = 0;  // of the subscriber's request to the store
   TimePoint opened_at_{};
   TimePoint heartbeat_at_{};  // unless something is written earlier
   SignsOfLife client_;
   std::unique_ptr<StreamTerms> terms_;
   std::unique_ptr<RequestStream> request_stream_;
-  bool is_counted_ = false;                      // as an open stream
+  std::uint32_t stored_ticket_ = 0;              // of the subscriber's request to the store
+  bool is_counted_ : 1 = false;                  // as an open stream
   bool is_present_ : 1 = false;                  // as a listener, by presence
   bool is_told_ : 1 = false;                     // reported by a webhook
-  bool reads_later_ = false;                     // it is among the loop's readers
+  bool reads_later_ : 1 = false;                 // it is among the loop's readers
   StreamEnd end_reason_ = StreamEnd::kFinished;  // for a subscription that ends in order
 };
 

@@ -9,10 +9,10 @@ std::optional<Quota::Share> Quota::take(const Who& holder) {
   if (!max_) return Share();
   const MutexLock lock(mutex_);
   auto entry = held_.find(holder.key());
-  if (entry == held_.end()) entry = held_.emplace(std::string(holder.key()), 0).first;
-  if (entry->second >= *max_) return std::nullopt;
-  ++entry->second;
-  return Share(this, &*entry);
+  if (entry == held_.end()) entry = held_.emplace(std::string(holder.key()), Share::Held{this, 0}).first;
+  if (entry->second.count >= *max_) return std::nullopt;
+  ++entry->second.count;
+  return Share(&*entry);
 }
 
 Quota::~Quota() {
@@ -21,8 +21,8 @@ Quota::~Quota() {
 
 void Quota::give_back(Share::Entry& entry) {
   const MutexLock lock(mutex_);
-  assert(entry.second > 0);
-  if (--entry.second == 0) held_.erase(held_.find(entry.first));
+  assert(entry.second.count > 0);
+  if (--entry.second.count == 0) held_.erase(held_.find(entry.first));
 }
 
 }  // namespace millrace

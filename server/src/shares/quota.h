@@ -23,19 +23,21 @@ class Quota {
   class Share {
    public:
     Share() = default;
-    Share(Share&& other) noexcept
-        : quota_(std::exchange(other.quota_, nullptr)), entry_(std::exchange(other.entry_, nullptr)) {}
+    Share(Share&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
     Share& operator=(Share&&) = delete;
     ~Share() {
-      if (quota_ != nullptr) quota_->give_back(*entry_);
+      if (entry_ != nullptr) entry_->second.quota->give_back(*entry_);
     }
 
    private:
     friend class Quota;
-    using Entry = StringMap<std::size_t>::value_type;
-    Share(Quota* quota, Entry* entry) : quota_(quota), entry_(entry) {}
+    struct Held {
+      Quota* quota;  // here, because a server has very many shares of few holders
+      std::size_t count;
+    };
+    using Entry = StringMap<Held>::value_type;
+    explicit Share(Entry* entry) : entry_(entry) {}
 
-    Quota* quota_ = nullptr;
     Entry* entry_ = nullptr;  // the map's entries do not move
   };
 
@@ -47,7 +49,7 @@ class Quota {
 
   const std::optional<std::size_t> max_;
   Mutex mutex_;
-  StringMap<std::size_t> held_ GUARDED_BY(mutex_);  // without entries of 0
+  StringMap<Share::Held> held_ GUARDED_BY(mutex_);  // without entries of 0
 };
 
 }  // namespace millrace

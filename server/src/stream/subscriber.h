@@ -190,8 +190,13 @@ class Subscriber {
   GzipSum gzip_sum_;                          // of everything written, in a compressed stream
   const WireForm form_;
   const CursorForm cursor_form_;
-  const bool poll_;
   std::unique_ptr<Reading> reading_;  // null: reads everything
+
+  // Its position in the SubscriberTable.
+  struct FilterGroup* group_ = nullptr;
+  std::uint32_t index_ = 0;
+
+  const bool poll_;
   Mode mode_ = Mode::kCatchingUp;
   bool has_written_event_ : 1 = false;
   bool awaits_stored_ : 1 = false;    // take_stored() will follow
@@ -199,10 +204,7 @@ class Subscriber {
   bool tells_place_ : 1 = false;      // the client gets its cursor next
   bool is_dismissed_ : 1 = false;
   bool has_said_goodbye_ : 1 = false;
-
-  // Its position in the SubscriberTable.
-  struct FilterGroup* group_ = nullptr;
-  std::size_t index_ = 0;
 };
+static_assert(sizeof(void*) != 8 || sizeof(Subscriber) <= 104);
 
 }  // namespace millrace

@@ -37,7 +37,7 @@ std::shared_ptr<const TopicFilter> SubscriberTable::shared(const std::shared_ptr
 void SubscriberTable::add(Subscriber& subscriber) {
   FilterGroup& group = subscriber.interval() > Duration{0} ? at_intervals_ : group_of(subscriber);
   subscriber.group_ = &group;
-  subscriber.index_ = group.members.size();
+  subscriber.index_ = static_cast<std::uint32_t>(group.members.size());
   make_room(group.members);
   group.members.push_back(&subscriber);
   ++size_;
@@ -50,7 +50,7 @@ void SubscriberTable::remove(Subscriber& subscriber) {
   // leaves out none.
   const auto move = [&group](std::size_t from, std::size_t to) {
     group.members[to] = group.members[from];
-    group.members[to]->index_ = to;
+    group.members[to]->index_ = static_cast<std::uint32_t>(to);
   };
   std::size_t hole = subscriber.index_;
   if (hole < group.next) {
