@@ -102,12 +102,13 @@ function benchmarkStores() {
 
 // Rounds of each kind take turns, and the median of each counts: figures drift, and ratios within a run do so less.
 function benchmarkHttp2(kinds, [streams, events, rate]) {
-  const runs = new Map(kinds.map((each) => [each, []]));
+  const runs = new Map(["clear", "tls"].flatMap((line) => kinds.map((each) => [`${line} ${each}`, []])));
   for (let round = 1; round <= rounds; ++round) {
-    for (const each of kinds) {
-      progress(`bench: HTTP/2, round ${round} of ${rounds}: ${each || "HTTP/1.1"}`);
-      const args = [streams, each, events, rate].map(String);
-      runs.get(each).push(JSON.parse(execFileSync(http2Program, args, { encoding: "utf8", timeout: 900_000 })));
+    for (const kind of runs.keys()) {
+      progress(`bench: HTTP/2, round ${round} of ${rounds}: ${kind} a connection`);
+      const [line, each] = kind.split(" ");
+      const args = [line, streams, each, events, rate].map(String);
+      runs.get(kind).push(JSON.parse(execFileSync(http2Program, args, { encoding: "utf8", timeout: 900_000 })));
     }
   }
   progress("");

@@ -193,20 +193,25 @@ export function publish(group, results) {
   fill(page, group, `${note}\n\n${sections.join("\n")}`);
 }
 
-/** Of `runs` by streams a connection, 0 for HTTP/1.1: the medians, and each kind's CPU against HTTP/1.1's if that was run. */
+/**
+ * Of `runs` by kind, as "clear 100": whether over TLS, and streams a connection, 0 for HTTP/1.1. The medians, and each
+ * kind's CPU against clear HTTP/1.1's if that was run.
+ */
 export function http2Table(runs) {
-  const of = (each, figure) => median(runs.get(each).map((run) => run[figure]));
-  const base = runs.has(0) ? of(0, "cpuMicrosecondsADelivery") : undefined;
+  const of = (kind, figure) => median(runs.get(kind).map((run) => run[figure]));
+  const base = runs.has("clear 0") ? of("clear 0", "cpuMicrosecondsADelivery") : undefined;
   const lines = [
-    "| streams a connection | streams | connections | CPU a delivery, µs | to HTTP/1.1 | memory a stream | one event to all, ms | opened in, s |",
-    "|-|-|-|-|-|-|-|-|",
+    "| | streams a connection | streams | connections | CPU a delivery, µs | to HTTP/1.1 | memory a stream | one event to all, ms | opened in, s |",
+    "|-|-|-|-|-|-|-|-|-|",
   ];
-  for (const each of runs.keys()) {
-    const cpu = of(each, "cpuMicrosecondsADelivery");
+  for (const kind of runs.keys()) {
+    const [line, each] = kind.split(" ");
+    const cpu = of(kind, "cpuMicrosecondsADelivery");
+    const name = `${line === "tls" ? "TLS" : "clear"} | ${each === "0" ? "HTTP/1.1" : each}`;
     lines.push(
-      `| ${each === 0 ? "HTTP/1.1" : each} | ${of(each, "streams")} | ${of(each, "connections")} | ${cpu.toPrecision(3)} | ` +
-        `${base === undefined ? "" : `${(cpu / base).toFixed(2)}x`} | ${of(each, "bytesAStream").toFixed(0)} B | ` +
-        `${of(each, "oneEventMs").toPrecision(3)} | ${of(each, "openSeconds").toPrecision(3)} |`,
+      `| ${name} | ${of(kind, "streams")} | ${of(kind, "connections")} | ${cpu.toPrecision(3)} | ` +
+        `${base === undefined ? "" : `${(cpu / base).toFixed(2)}x`} | ${of(kind, "bytesAStream").toFixed(0)} B | ` +
+        `${of(kind, "oneEventMs").toPrecision(3)} | ${of(kind, "openSeconds").toPrecision(3)} |`,
     );
   }
   return lines.join("\n");
