@@ -11,6 +11,7 @@ import { eventSourceCases } from "../support/event-source-cases.mjs";
 import { eventStream, streams, tellWhenClosed } from "../support/http-server.mjs";
 import { root } from "../support/millrace-server.mjs";
 import { consume, cuts, publishThroughCuts, serverBehindProxy } from "../support/resume-case.mjs";
+import { overTls } from "../support/test-tls.mjs"; // what a proxy sees of streams then is sealed
 import { until } from "../support/until.mjs";
 
 const throwingListener = {
@@ -379,7 +380,7 @@ function testCuts(newPage, transport, ...extra) {
     `);
     await publishThroughCuts(behind, result, () => page.evaluate("globalThis.progress ?? {}"));
     // Each stream that was resumed, and the one before them.
-    if (extra.includes("--gzip")) assert.ok(behind.proxy.compressedStreams > cuts);
+    if (extra.includes("--gzip") && !overTls) assert.ok(behind.proxy.compressedStreams > cuts);
   });
 }
 
@@ -409,7 +410,7 @@ function testCompressed(newPage, transport) {
       await result,
       events.map(({ data }) => data),
     );
-    assert.equal(proxy.compressedStreams, 1);
+    if (!overTls) assert.equal(proxy.compressedStreams, 1);
   });
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { runInPage } from "../support/cases.mjs";
-import { differences, launchChromium } from "../support/chromium.mjs";
+import { contextOptions, differences, launchChromium } from "../support/chromium.mjs";
 import { lastEventIdOf } from "../support/connect-cases.mjs";
 import { eventStream } from "../support/http-server.mjs";
 import { testBrowsersOwn, testPackage } from "./package-cases.mjs";
@@ -12,7 +12,7 @@ let browser;
 let tabs;
 before(async () => {
   browser = await launchChromium();
-  tabs = await browser.newContext();
+  tabs = await browser.newContext(contextOptions);
 });
 after(() => browser.close());
 

@@ -1,6 +1,10 @@
 // Debian's Chromium, headless, driven by playwright-core.
 
 import { chromium } from "playwright-core";
+import { overTls } from "./test-tls.mjs";
+
+/** Of a context of its pages: accepts the certificate of test-tls.mjs. */
+export const contextOptions = { ignoreHTTPSErrors: overTls };
 
 /** See runInPage(). */
 export const differences = [

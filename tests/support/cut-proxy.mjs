@@ -1,6 +1,7 @@
 // A TCP proxy on 127.0.0.1 that cuts connections, as networks do.
 
 import { connect, createServer } from "node:net";
+import { overTls } from "./test-tls.mjs";
 
 export class CutProxy {
   /** Connections made so far. */
@@ -27,7 +28,7 @@ export class CutProxy {
   }
 
   get origin() {
-    return `http://127.0.0.1:${this.port}`;
+    return `${overTls ? "https" : "http"}://127.0.0.1:${this.port}`;
   }
 
   /** Resets all connections, in the middle of anything. */

@@ -191,7 +191,8 @@ export const eventSourceCases = [
     name: "follows redirects each time anew, and the origin is that of the last one",
     respond(request, response, count) {
       if (request.url === "/stream") {
-        const elsewhere = `http://localhost:${request.socket.localPort}/stream/target`;
+        const scheme = request.socket.encrypted ? "https" : "http";
+        const elsewhere = `${scheme}://localhost:${request.socket.localPort}/stream/target`;
         response.writeHead(307, { Location: elsewhere, "Access-Control-Allow-Origin": "*" }).end();
         return;
       }

@@ -1,7 +1,10 @@
 // A server that emits exactly the bytes a test wants, on 127.0.0.1 and a free port.
 
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { constants, createSecureServer } from "node:http2";
+import { overTls, testCertificate } from "./test-tls.mjs";
 
 export const eventStream = { "Content-Type": "text/event-stream" };
 
@@ -11,7 +14,7 @@ export const eventStream = { "Content-Type": "text/event-stream" };
  */
 export async function serve(respond) {
   const requests = [];
-  const server = createServer(async (request, response) => {
+  const { server, closeAll } = (overTls ? makeHttp2Server : makeHttp1Server)(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const { method, url, headers } = request;
@@ -20,11 +23,39 @@ export async function serve(respond) {
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    origin: `http://127.0.0.1:${server.address().port}`,
+    origin: `${overTls ? "https" : "http"}://127.0.0.1:${server.address().port}`,
     requests,
     async close() {
-      server.closeAllConnections();
+      closeAll();
       await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function makeHttp1Server(respond) {
+  const server = createServer(respond);
+  return { server, closeAll: () => server.closeAllConnections() };
+}
+
+/** HTTP/2 over TLS, for listeners that were written for HTTP/1.1. */
+function makeHttp2Server(respond) {
+  const { chain, key } = testCertificate();
+  const sessions = new Set();
+  const server = createSecureServer({ cert: readFileSync(chain), key: readFileSync(key) }, (request, response) => {
+    request.headers.host ??= request.authority;
+    // What breaks a connection of HTTP/1.1 ends a stream.
+    response.destroy = () => response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    return respond(request, response);
+  });
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.on("close", () => sessions.delete(session));
+    session.on("error", () => {}); // browsers break connections, too
+  });
+  return {
+    server,
+    closeAll() {
+      for (const session of sessions) session.destroy();
     },
   };
 }

@@ -5,6 +5,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { fetchOverTls, overTls, testCertificate } from "./test-tls.mjs";
 import { within } from "./until.mjs";
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -30,6 +31,10 @@ export function withoutOptions(environment) {
 /** Starts it; `extra` are further options. */
 export async function startMillrace(...extra) {
   const program = millraceProgram();
+  if (overTls && !extra.some((option) => option.startsWith("--tls-"))) {
+    const { chain, key } = testCertificate();
+    extra.push("--tls-cert", chain, "--tls-key", key);
+  }
   const port0 = extra.includes("--port") ? [] : ["--port", "0"];
   const child = spawn(program, ["serve", "--host", "127.0.0.1", ...port0, "--insecure", ...extra], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -62,7 +67,11 @@ export async function startMillrace(...extra) {
     async publish(events) {
       const body = (Array.isArray(events) ? events : [events]).map((event) => JSON.stringify(event)).join("\n");
       const type = Array.isArray(events) ? "application/x-ndjson" : "application/json";
-      const response = await fetch(`${origin}/events`, { method: "POST", headers: { "Content-Type": type }, body });
+      const response = await (overTls ? fetchOverTls : fetch)(`${origin}/events`, {
+        method: "POST",
+        headers: { "Content-Type": type },
+        body,
+      });
       const text = await response.text();
       if (!response.ok) throw new Error(`publishing was answered with ${response.status}: ${text}`);
       return text

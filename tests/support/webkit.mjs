@@ -7,6 +7,7 @@ import { readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { Builder, Capabilities } from "selenium-webdriver";
 import { freePort } from "./free-port.mjs";
+import { overTls } from "./test-tls.mjs";
 import { until, within } from "./until.mjs";
 
 const startTimeout = 60_000;
@@ -57,6 +58,7 @@ export async function launchWebKit() {
     browserName: "MiniBrowser",
     "webkitgtk:browserOptions": { binary: miniBrowser(), args: ["--automation"] },
   });
+  capabilities.setAcceptInsecureCerts(overTls);
   const session = await within(
     new Builder().usingServer(url).withCapabilities(capabilities).build(),
     "WebKitGTK to start",
