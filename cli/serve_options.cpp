@@ -144,6 +144,8 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       ->check(CLI::Range(0, 256));
   add_flag(app, "--no-io-uring", options.no_io_uring, "Do not use io_uring: write to each socket with its own call");
   add_flag(app, "--no-http2", options.no_http2, "Do not speak HTTP/2: clients that begin with it get 505");
+  add(app, "--max-http2-streams", options.max_http2_streams, "Requests and streams at a time on one HTTP/2 connection")
+      ->check(CLI::Range(std::size_t{1}, kHttp2MaxStreams));
   add_flag(app, "--gzip", options.gzip,
            "Compress streams for clients that accept gzip; events below 256 bytes are not compressed");
   add(app, "--history-events", options.history_events, "Events kept in memory")
@@ -260,6 +262,7 @@ ServerOptions ServeOptions::server_options() const {
           .http = {.allowed_hosts = allowed_hosts,
                    .max_body_bytes = max_body_bytes,
                    .http2 = !no_http2,
+                   .max_http2_streams = max_http2_streams,
                    .max_buffered_bytes = max_buffered_bytes},
           .shares = {.max_connections = max_connections,
                      .max_connections_per_address = unless_zero(max_connections_per_address),

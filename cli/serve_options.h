@@ -34,6 +34,7 @@ struct ServeOptions {
   std::size_t loops = 0;
   bool no_io_uring = false;
   bool no_http2 = false;
+  std::size_t max_http2_streams = kHttp2MaxStreams;
   bool gzip = false;
   std::size_t history_events = kHistoryEvents;
   std::size_t history_bytes = kHistoryBytes;

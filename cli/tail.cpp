@@ -42,6 +42,7 @@ struct TailOptions {
   std::string reconnect = "idempotent";
   std::string command;  // empty: print
   bool json = false;
+  bool http2_prior_knowledge = false;
   TlsClientOptions tls;
 };
 
@@ -97,6 +98,7 @@ std::unique_ptr<EventSource> make_source(const TailOptions& options) {
   source_options.headers = parse_headers(options.headers);
   source_options.last_event_id = options.since;
   source_options.tls = options.tls.of_client();
+  source_options.http2_prior_knowledge = options.http2_prior_knowledge;
   source_options.policy.retry_on_server_error = true;
   if (options.reconnect == "never") source_options.policy.reconnect = EventSourceState::Reconnect::kNever;
   if (options.idle_seconds) source_options.policy.idle_timeout = milliseconds(*options.idle_seconds);
@@ -245,6 +247,8 @@ void add_tail(CLI::App& app, Command& command) {
   tail_app->add_option("--header,-H", options->headers, "Send this header; can be repeated")
       ->type_name("\"NAME: VALUE\"")
       ->allow_extra_args(false);
+  tail_app->add_flag("--http2-prior-knowledge", options->http2_prior_knowledge,
+                     "http: speak HTTP/2 without asking whether the server does");
   add_tls_client(*tail_app, options->tls);
   tail_app->add_flag("--json", options->json,
                      "Print JSON objects with topic, type, id and data; --exec commands get them as input");

@@ -71,7 +71,8 @@ class Owner final : public Http2Session::Listener {
         session_.respond(stream, block, false);
         return send(id, "an event");
       case 3:
-        return session_.refuse(stream, {503, "no"});
+        session_.respond(stream, block, false);
+        return end(stream, "no");
       default:
         return;
     }
@@ -81,6 +82,12 @@ class Owner final : public Http2Session::Listener {
     if (is_last) bodies_[stream.id].append("|");
     if (habit_ % 2 == 0) session_.consume(stream, bytes.size());
     if (is_last && habit_ % 3 == 0) session_.reset(stream, Http2Error::kNone);
+  }
+  void on_too_large(Http2Stream& stream, const RequestFields&) override {
+    transcript.push_back(std::to_string(stream.id) + " too large");
+    std::string block;
+    append_status(431, block);
+    session_.respond(stream, block, true);
   }
   void on_reset(Http2Stream& stream) override { transcript.push_back(std::to_string(stream.id) + " lost"); }
   void on_room(Http2Stream& stream) override { send(stream.id, "more"); }
@@ -93,6 +100,10 @@ class Owner final : public Http2Session::Listener {
   void send(std::uint32_t id, std::string_view bytes) {
     Http2Stream& stream = *session_.find(id);
     own_ += session_.send(stream, {&bytes, 1}, false) + kFrameHeadBytes;
+  }
+
+  void end(Http2Stream& stream, std::string_view bytes) {
+    own_ += session_.send(stream, {&bytes, 1}, true) + kFrameHeadBytes;
   }
 
   // It is frames, and none is too large.
@@ -122,7 +133,7 @@ class Owner final : public Http2Session::Listener {
   std::map<std::uint32_t, std::string> bodies_;
   std::size_t said_ = 0;
   std::size_t own_ = 0;
-  Http2Session session_{*this, shared_decoder, kMaxHeadBytes};
+  Http2Session session_{*this, shared_decoder, {.head_bytes = kMaxHeadBytes}};
 };
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include "base/peer_address.h"
 #include "connection.h"
 #include "connection_loop.h"
+#include "http/cross_origin.h"
+#include "http/error_response.h"
 #include "log/frame.h"
 #include "millrace/server/limits.h"
 #include "shares/retry_spread.h"
@@ -28,10 +30,13 @@ constexpr std::size_t kMaxPieces = 64;
 
 Http2Connection::Http2Connection(Connection& root)
     : root_(root),
-      session_(*this, loop().hpack(), loop().settings().options.http.max_head_bytes),
+      session_(*this, loop().hpack(),
+               {.head_bytes = loop().settings().options.http.max_head_bytes,
+                .streams = loop().settings().options.http.max_http2_streams}),
       share_(loop().settings().buffers),
       settled_by_(loop().event_loop().now() + kHttp2SettingsTimeout),
-      idle_until_(loop().event_loop().now() + loop().settings().keep_alive) {}
+      idle_until_(loop().event_loop().now() + loop().settings().keep_alive),
+      sent_at_(loop().event_loop().now()) {}
 
 Http2Connection::~Http2Connection() {
   loop().forget(*this);
@@ -107,7 +112,10 @@ std::string_view Http2Connection::sealed() const {
 void Http2Connection::took(std::size_t bytes) {
   is_dirty_ = false;
   if (is_lost_ || awaits_socket_) return;
-  if (bytes > 0) client_.owes_a_sign(loop().event_loop().now());
+  if (bytes > 0) {
+    sent_at_ = loop().event_loop().now();
+    client_.owes_a_sign(sent_at_);
+  }
   std::string& output = session_.output();
   const bool was_full = session_.is_output_blocked() || output.size() >= kHttp2GatherBytes;
   output.erase(0, bytes);
@@ -165,6 +173,8 @@ void Http2Connection::on_timer(TimePoint now) {
     session_.fail(Http2Error::kEnhanceYourCalm, "a field section did not arrive in time");
   } else if (session_.open() == 0 && now >= idle_until_) {
     session_.go_away("the connection was idle");
+  } else if (session_.open() > 0 && !awaits_socket_ && now - sent_at_ >= ping_after()) {
+    session_.ping();
   }
   if (client_.is_lost(root_.socket(), now, loop().settings().options.streams.unacknowledged_timeout)) {
     return root_.close();
@@ -172,6 +182,11 @@ void Http2Connection::on_timer(TimePoint now) {
   end_if_over();
   touch();
   if (!is_ending_) set_timer();
+}
+
+// Streams send their own heartbeats before, unless the client's windows are shut or workers take their time.
+Duration Http2Connection::ping_after() const {
+  return loop().settings().options.streams.heartbeat * 3 / 2;
 }
 
 void Http2Connection::set_timer() {
@@ -220,8 +235,7 @@ void Http2Connection::on_request(std::uint32_t id, const RequestFields& fields, 
   const auto client = loop().proxied_clients().of(root_);
   auto share = settings.admit_stream(client != nullptr ? *client : peer_of(root_.socket()), error);
   if (!share) {
-    settings.refusals->add(error.status, error.reason);
-    return session_.refuse(*session_.find(id), error, loop().random_retry(kRetryAfter, 2 * kRetryAfter));
+    return refuse(*session_.find(id), fields, error, true);
   }
   Connection& user = loop().add_stream(*this, id, std::move(*share));
   session_.find(id)->user = &user;
@@ -235,6 +249,32 @@ void Http2Connection::on_request(std::uint32_t id, const RequestFields& fields, 
     head.append(kEmptyLine);
   }
   user.take_in(head);
+}
+
+void Http2Connection::on_too_large(Http2Stream& stream, const RequestFields& fields) {
+  refuse(stream, fields, {431, "the request's fields are larger than the server's limit", RefusalReason::kHeadTooLarge},
+         false);
+}
+
+// Answers a request that gets no Connection. Nothing waits for room, so a body that does not fit is left out.
+void Http2Connection::refuse(Http2Stream& stream, const RequestFields& fields, const RequestError& error,
+                             bool may_return) {
+  const ConnectionLoop::Settings& settings = loop().settings();
+  settings.refusals->add(error.status, error.reason);
+  const Duration wait = loop().random_retry(kRetryAfter, 2 * kRetryAfter);
+  const std::string origin = origin_in("\r\n" + std::string(fields.lines()));
+  std::string text =
+      error_response(error, may_return ? std::to_string(wait.count() / 1000) : std::string(),
+                     settings.cross_origin != nullptr ? settings.cross_origin->lines_for(origin) : std::string());
+  const bool has_body = !fields.is_to_head() && session_.room(stream) >= text.size();
+  if (!has_body && !fields.is_to_head()) {
+    text.replace(text.rfind("Content-Length:"), std::string::npos, "Content-Length: 0\r\n\r\n");
+  }
+  ResponseReader response(!has_body);
+  std::string_view left = text;
+  response.next(left);
+  session_.respond(stream, response.block(), !has_body);
+  if (has_body) session_.send(stream, {&left, 1}, true);
 }
 
 // Most bodies without a declared length end within the input received so far: then the length is known. Other bodies

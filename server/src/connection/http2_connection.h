@@ -91,6 +91,7 @@ class Http2Connection final : private Http2Session::Listener {
 
   void on_request(std::uint32_t stream, const RequestFields& fields, bool has_body) override;
   void on_body(Http2Stream& stream, std::string_view bytes, bool is_last) override;
+  void on_too_large(Http2Stream& stream, const RequestFields& fields) override;
   void on_reset(Http2Stream& stream) override;
   void on_room(Http2Stream& stream) override;
   void on_room() override;
@@ -102,9 +103,11 @@ class Http2Connection final : private Http2Session::Listener {
   void await_socket();
   void wake_later();
   void end_if_over();
+  Duration ping_after() const;
   void set_timer();
   void close_streams();
   void lose(Connection& stream);
+  void refuse(Http2Stream& stream, const RequestFields& fields, const RequestError& error, bool may_return);
   void decide();
   void feed(Http2Stream& stream, std::string_view bytes);
   Http2Stream* find(const Connection& stream);
@@ -124,6 +127,7 @@ class Http2Connection final : private Http2Session::Listener {
   TimePoint settled_by_;
   TimePoint fields_by_ = TimePoint::max();  // deadline for an incomplete field section
   TimePoint idle_until_;                    // while no stream is open
+  TimePoint sent_at_;                       // when something was last sent
   std::size_t working_ = 0;                 // streams that are over, but that workers still handle
   std::size_t requests_ = 0;                // in this turn
   std::size_t turn_ = 0;                    // where wake() begins among the streams that wait for room

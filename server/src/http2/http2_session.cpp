@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "frame_writer.h"
-#include "http/error_response.h"
 
 namespace millrace {
 
@@ -16,15 +15,19 @@ constexpr char kTableIsEmpty = '\x20';
 // Streams that the server has ended before the peer, for which frames may still arrive.
 constexpr std::size_t kRememberedResets = 256;
 
+// Ranges of skipped stream numbers; the oldest is forgotten, and then its numbers count as those of streams that are
+// over.
+constexpr std::size_t kRememberedSkips = 16;
+
 }  // namespace
 
-Http2Session::Http2Session(Listener& listener, SharedDecoder& shared, std::size_t max_head_bytes)
-    : listener_(listener), shared_(shared), max_head_bytes_(max_head_bytes) {
+Http2Session::Http2Session(Listener& listener, SharedDecoder& shared, Bounds bounds)
+    : listener_(listener), shared_(shared), bounds_(bounds) {
   const std::pair<SettingId, std::uint32_t> settings[] = {
       {SettingId::kHeaderTableSize, 0},
-      {SettingId::kMaxConcurrentStreams, static_cast<std::uint32_t>(kHttp2MaxStreams)},
+      {SettingId::kMaxConcurrentStreams, static_cast<std::uint32_t>(bounds.streams)},
       {SettingId::kInitialWindowSize, static_cast<std::uint32_t>(kHttp2StreamWindowBytes)},
-      {SettingId::kMaxHeaderListSize, static_cast<std::uint32_t>(max_head_bytes)}};
+      {SettingId::kMaxHeaderListSize, static_cast<std::uint32_t>(bounds.head_bytes)}};
   append_settings(settings, output_);
   append_window_update(0, static_cast<std::uint32_t>(kHttp2ConnectionWindowBytes - kInitialWindow), output_);
 }
@@ -68,6 +71,12 @@ void Http2Session::go_away(std::string_view sentence) {
   append_go_away(last_stream_, Http2Error::kNone, sentence, output_);
 }
 
+void Http2Session::ping() {
+  if (is_over_) return;
+  append_ping(std::string_view("\0\0\0\0\0\0\0\0", 8), false, output_);
+  control_.add(1);
+}
+
 // --- Streams --------------------------------------------------------------------------------------------------------
 
 Http2Stream* Http2Session::find(std::uint32_t id) {
@@ -86,21 +95,6 @@ void Http2Session::respond(Http2Stream& stream, std::string_view block, bool end
   }
   control_.add(kHttp2ControlFramesEarned);
   if (ends) end(stream);
-}
-
-void Http2Session::refuse(Http2Stream& stream, const RequestError& error, std::optional<Duration> retry_after) {
-  const std::string body = error_body(error.sentence);
-  std::string block;
-  append_status(error.status, block);
-  append_field("content-type", "application/json", block);
-  append_field("content-length", std::to_string(body.size()), block);
-  if (retry_after) append_field("retry-after", std::to_string(retry_after->count() / 1000), block);
-  const bool fits = room(stream) >= body.size();
-  respond(stream, block, !fits);
-  if (fits) {
-    const std::string_view piece = body;
-    send(stream, {&piece, 1}, true);
-  }
 }
 
 // A stream with many bytes in flight cannot use the last eighth of the connection's window, so that a stalled reader
@@ -193,6 +187,19 @@ void Http2Session::remember_reset(std::uint32_t id) {
 
 bool Http2Session::was_reset(std::uint32_t id) const {
   return std::find(reset_.begin(), reset_.end(), id) != reset_.end();
+}
+
+// A stream closes those with lower numbers that were never opened. [RFC 9113 5.1.1]
+void Http2Session::remember_skipped(std::uint32_t next) {
+  const std::uint32_t expected = last_stream_ == 0 ? 1 : last_stream_ + 2;
+  if (next <= expected) return;
+  if (skipped_.size() == kRememberedSkips) skipped_.erase(skipped_.begin());
+  skipped_.push_back({.first = expected, .last = next - 2});
+}
+
+bool Http2Session::was_skipped(std::uint32_t id) const {
+  return std::any_of(skipped_.begin(), skipped_.end(),
+                     [id](const Skipped& range) { return range.first <= id && id <= range.last; });
 }
 
 // --- Bounds ---------------------------------------------------------------------------------------------------------

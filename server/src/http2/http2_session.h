@@ -50,6 +50,8 @@ class Http2Session {
     virtual void on_request(std::uint32_t stream, const RequestFields& fields, bool has_body) = 0;
     /// A piece of a request's body: call consume() afterwards. `is_last`: the body ends; the piece may be empty.
     virtual void on_body(Http2Stream& stream, std::string_view bytes, bool is_last) = 0;
+    /// A request whose field section is larger than the bound: refuse it. `fields` has those that fit.
+    virtual void on_too_large(Http2Stream& stream, const RequestFields& fields) = 0;
     /// The peer has reset the stream or broken the protocol. The stream must not be used any more.
     virtual void on_reset(Http2Stream& stream) = 0;
     /// The peer's window has room again: for this stream; for all streams.
@@ -65,8 +67,13 @@ class Http2Session {
     HpackDecoder decoder{HpackDecoder::Table::kNone};
   };
 
-  /// `max_head_bytes`: largest field section of a request. The first bytes of output() are the server's preface.
-  Http2Session(Listener& listener, SharedDecoder& shared, std::size_t max_head_bytes);
+  struct Bounds {
+    std::size_t head_bytes;  ///< largest field section of a request
+    std::size_t streams = kHttp2MaxStreams;
+  };
+
+  /// The first bytes of output() are the server's preface.
+  Http2Session(Listener& listener, SharedDecoder& shared, Bounds bounds);
 
   /// Takes the connection's input, first the client's preface. Returns false if the connection is over: send output(),
   /// then close.
@@ -80,8 +87,6 @@ class Http2Session {
 
   /// Sends a field section, in HPACK. `ends`: ends the response and closes the stream.
   void respond(Http2Stream& stream, std::string_view block, bool ends);
-  /// Answers with one of Millrace's errors, which ends the stream. `retry_after`: sent in whole seconds.
-  void refuse(Http2Stream& stream, const RequestError& error, std::optional<Duration> retry_after = {});
   /// The bytes that send() would take.
   std::size_t room(const Http2Stream& stream) const;
   /// Sends as much of the pieces, in order, as the windows allow; returns the number of bytes. `ends`: ends the
@@ -101,6 +106,8 @@ class Http2Session {
   void block_output(bool is_blocked) { is_blocked_ = is_blocked; }
   bool is_output_blocked() const { return is_blocked_; }
 
+  /// Sends a PING, which the peer acknowledges.
+  void ping();
   /// Accepts no further requests, but answers those received. `sentence` explains it to people who debug the
   /// connection.
   void go_away(std::string_view sentence);
@@ -161,10 +168,12 @@ class Http2Session {
   void erase(Http2Stream& stream);
   void remember_reset(std::uint32_t id);
   bool was_reset(std::uint32_t id) const;
+  void remember_skipped(std::uint32_t next);
+  bool was_skipped(std::uint32_t id) const;
 
   Listener& listener_;
   SharedDecoder& shared_;
-  const std::size_t max_head_bytes_;
+  const Bounds bounds_;
   std::vector<Http2Stream> streams_;  // in order of their numbers, which only grow
   // An incomplete body with a declared length.
   struct Body {
@@ -202,6 +211,12 @@ class Http2Session {
   Allowance control_{kHttp2ControlFramesAtOnce, kHttp2ControlFramesPerSecond};
   Allowance resets_{kHttp2ResetsAtOnce, kHttp2ResetsPerSecond};
   std::vector<std::uint32_t> reset_;  // streams that the server has ended before the peer, newest last
+  // Ranges of numbers that the peer has left out. Few clients leave any out.
+  struct Skipped {
+    std::uint32_t first;
+    std::uint32_t last;
+  };
+  std::vector<Skipped> skipped_;
   Http2Error error_ = Http2Error::kNone;
   std::string_view error_sentence_;
 };

@@ -21,6 +21,7 @@ void Http2Session::take_headers(const FrameReader::Piece& piece) {
   block_fields_ = Fields::kRequest;
   if (id <= last_stream_) {
     Http2Stream* const stream = find(id);
+    if (stream == nullptr && was_skipped(id)) return fail(Http2Error::kProtocol, "a stream's number that was skipped");
     if (stream == nullptr && !was_reset(id)) return fail(Http2Error::kStreamClosed, "HEADERS on a stream that is over");
     block_fields_ = stream != nullptr ? Fields::kTrailers : Fields::kIgnored;
   }
@@ -48,7 +49,7 @@ void Http2Session::end_block(std::string_view block) {
   const std::uint32_t id = std::exchange(block_stream_, 0);
   RequestFields fields(
       block_fields_ == Fields::kRequest ? RequestFields::Section::kHead : RequestFields::Section::kTrailers,
-      max_head_bytes_);
+      bounds_.head_bytes);
   if (!decode(block, fields)) return fail(Http2Error::kCompression, "a field section is not HPACK");
   switch (block_fields_) {
     case Fields::kRequest:
@@ -79,17 +80,15 @@ bool Http2Session::decode(std::string_view block, RequestFields& fields) {
 }
 
 void Http2Session::begin_request(std::uint32_t id, RequestFields& fields) {
+  remember_skipped(id);
   last_stream_ = id;
   const bool has_body = !block_ends_stream_;
   fields.finish(has_body);
   control_.add(kHttp2ControlFramesEarned);
-  if (is_going_away_ || open() >= kHttp2MaxStreams) return refuse_stream(id, Http2Error::kRefusedStream);
+  if (is_going_away_ || open() >= bounds_.streams) return refuse_stream(id, Http2Error::kRefusedStream);
   if (!fields.fault().empty()) return refuse_stream(id, Http2Error::kProtocol);
   Http2Stream& stream = begin_stream(id, has_body, fields.content_length());
-  if (fields.is_too_large()) {
-    return refuse(stream,
-                  {431, "the request's fields are larger than the server's limit", RefusalReason::kHeadTooLarge});
-  }
+  if (fields.is_too_large()) return listener_.on_too_large(stream, fields);
   listener_.on_request(id, fields, has_body);
 }
 

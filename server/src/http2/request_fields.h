@@ -33,6 +33,8 @@ class RequestFields {
   /// The request line and the fields, each with its line end, but without the empty line, so that the caller can add a
   /// field. Only for a head that has no fault and is not too large.
   std::string head() const;
+  /// The regular fields, each with its line end.
+  std::string_view lines() const { return lines_; }
 
  private:
   void add_pseudo(std::string_view name, std::string_view value);

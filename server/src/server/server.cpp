@@ -64,6 +64,8 @@ void check(const ServerOptions& options) {
   require(options.streams.retry >= Duration{0}, "streams.retry", "must not be negative");
   require(options.streams.heartbeat > Duration{0}, "streams.heartbeat", kLonger);
   require(options.streams.unacknowledged_timeout > Duration{0}, "streams.unacknowledged_timeout", kLonger);
+  require(options.http.max_http2_streams > 0 && options.http.max_http2_streams <= kHttp2MaxStreams,
+          "http.max_http2_streams", "must be 1 to 1,000; set http.http2 to false for no HTTP/2");
   require(options.http.head_deadline > Duration{0}, "http.head_deadline", kLonger);
   require(options.http.body_deadline > Duration{0}, "http.body_deadline", kLonger);
   if (!options.tls) return;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <future>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -73,6 +74,7 @@ class Http2Server : public testing::Test {
     });
     server.Get("/stream", [this, &server](const Request& request, Response& response) {
       streams_.push_back(server.open_stream(request, response));
+      ++opened_;
     });
     server.Post("/whole", [](const Request&, Response& response, const httplib::ContentReader& read) {
       std::size_t size = 0;
@@ -87,6 +89,7 @@ class Http2Server : public testing::Test {
   std::atomic<int> waiting_ = 0;
   std::promise<void> release_;
   std::vector<EventStream> streams_;
+  std::atomic<std::size_t> opened_ = 0;
   RunningServer server_{open_to_all(), [this](Server& server) { configure(server); }};
 };
 
@@ -364,7 +367,7 @@ TEST_F(Http2Server, AStreamOfTheRequestsOwn) {
   Http2Client client(server_.port());
   const auto id = client.get("/stream");
   ASSERT_TRUE(client.until([&] { return client.status(id) == "200"; }));
-  ASSERT_EQ(streams_.size(), 1u);
+  ASSERT_TRUE(eventually([&] { return opened_ == 1; }));
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(streams_[0].send({.data = "token " + std::to_string(i)}));
   ASSERT_TRUE(client.until_text(id, "data: token 99\n\n"));
   streams_[0].close();
@@ -372,6 +375,7 @@ TEST_F(Http2Server, AStreamOfTheRequestsOwn) {
   EXPECT_TRUE(client.said.ends[id]);
   const auto left = client.get("/stream");
   ASSERT_TRUE(client.until([&] { return client.status(left) == "200"; }));
+  ASSERT_TRUE(eventually([&] { return opened_ == 2; }));
   client.send(reset_of(left));
   EXPECT_TRUE(eventually([&] { return !streams_[1].is_open(); }));
 }
@@ -402,6 +406,24 @@ TEST_F(Http2Server, DrainingSaysWhenToComeBackAndGoesAway) {
   ASSERT_TRUE(client.until([&] { return !client.said.go_aways.empty(); }));
   EXPECT_EQ(client.said.go_aways.front(), Http2Error::kNone);
   EXPECT_TRUE(client.connection().is_at_end());
+}
+
+TEST_F(Http2Server, DrainingSpreadsTheReturnOfEachStream) {
+  Http2Client client(server_.port());
+  std::vector<std::uint32_t> streams;
+  for (int i = 0; i < 50; ++i) streams.push_back(client.get("/events?topic=a"));
+  for (const auto stream : streams) ASSERT_TRUE(client.until_text(stream, "retry:"));
+  for (const auto stream : streams) client.said.data[stream].clear();
+  server_->drain(Duration{60'000});
+  std::set<std::string> retries;
+  for (const auto stream : streams) {
+    ASSERT_TRUE(client.until_end(stream));
+    const std::string& said = client.said.data[stream];
+    const std::size_t begin = said.find("retry: ");
+    ASSERT_NE(begin, std::string::npos);
+    retries.insert(said.substr(begin, said.find('\n', begin) - begin));
+  }
+  EXPECT_GT(retries.size(), 40u);  // of 60,000 values, so two of 50 are rarely equal
 }
 
 TEST_F(Http2Server, ResumesAndTellsOfGaps) {
@@ -462,6 +484,129 @@ TEST(Http2Options, StreamsCountAsConnectionsOfTheirAddress) {
   ASSERT_TRUE(becomes(server, "millrace_streams", 1));
   const auto four = client.get("/events?topic=a");
   EXPECT_TRUE(client.until_text(four, "retry:"));
+}
+
+// With all of its windows shut, or while a worker takes its time, no stream can send a heartbeat.
+TEST(Http2Heartbeats, APingTakesThePlaceOfStreamsThatCannotSend) {
+  ServerOptions options;
+  options.streams.heartbeat = Duration{50};
+  RunningServer server(options);
+  Http2Client client(server.port(), setting(SettingId::kInitialWindowSize, 0));
+  client.get("/events?topic=a");
+  EXPECT_TRUE(client.until([&] { return client.said.pings.size() >= 3; }));
+}
+
+TEST(Http2Heartbeats, StreamsThatSendTheirOwnNeedNoPing) {
+  ServerOptions options;
+  options.streams.heartbeat = Duration{400};
+  RunningServer server(options);
+  Http2Client client(server.port());
+  const auto stream = client.get("/events?topic=a");
+  const auto blocks = [&] {
+    std::size_t count = 0;
+    const std::string& said = client.said.data[stream];
+    for (std::size_t at = 0; (at = said.find("id: ", at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  ASSERT_TRUE(client.until([&] { return blocks() >= 6; }));
+  EXPECT_TRUE(client.said.pings.empty());
+}
+
+TEST(Http2Deadlines, AConnectionWithoutStreamsGoesAway) {
+  RunningServer server({}, [](Server& one) {
+    one.events("/events");
+    one.set_keep_alive_timeout(1);
+  });
+  Http2Client client(server.port());
+  ASSERT_TRUE(client.until([&] { return !client.said.go_aways.empty(); }));
+  EXPECT_EQ(client.said.go_aways.front(), Http2Error::kNone);
+  EXPECT_TRUE(client.connection().is_at_end());
+}
+
+TEST(Http2Deadlines, AConnectionWithAStreamStays) {
+  RunningServer server({}, [](Server& one) {
+    one.events("/events");
+    one.set_keep_alive_timeout(1);
+  });
+  Http2Client other(server.port());
+  Http2Client client(server.port());
+  const auto stream = client.get("/events?topic=a");
+  ASSERT_TRUE(client.until_text(stream, "retry:"));
+  ASSERT_TRUE(other.until([&] { return !other.said.go_aways.empty(); }));  // this one's time is over
+  server->hub().publish("a", {.data = "still here"}).or_throw();
+  EXPECT_TRUE(client.until_text(stream, "still here"));
+  EXPECT_TRUE(client.said.go_aways.empty());
+}
+
+TEST(Http2Deadlines, SettingsMustBeAcknowledged) {
+  RunningServer server(open_to_all());
+  RawClient client(server.port());
+  client.send(std::string(kHttp2Preface) + settings() + headers(1, get_fields("/events?topic=a")));
+  Said said;
+  while (said.go_aways.empty()) {
+    const std::string bytes = client.read_some();
+    ASSERT_FALSE(bytes.empty());
+    said.read(bytes);
+  }
+  EXPECT_EQ(said.go_aways.front(), Http2Error::kSettingsTimeout);
+  EXPECT_TRUE(said.heads.contains(1));
+  EXPECT_TRUE(client.is_at_end());
+}
+
+// A page of another origin can read refusals, and when to come back, over HTTP/2 as over HTTP/1.1.
+TEST(Http2Refusals, APageOfAnotherOriginCanReadThem) {
+  ServerOptions options;
+  options.cors.origins = {"https://page.example"};
+  options.shares.max_connections_per_address = 2;  // the connection, and a stream
+  RunningServer server(options);
+  Http2Client client(server.port());
+  const Fields origin{{"origin", "https://page.example"}};
+  ASSERT_TRUE(client.until_text(client.get("/events?topic=a"), "retry:"));
+  Fields much = origin;
+  much.emplace_back("cookie", std::string(16'200, 'c'));
+  for (const auto& [fields, status] : {std::pair(origin, "429"), std::pair(much, "431")}) {
+    const auto id = client.get("/events?topic=a", fields);
+    ASSERT_TRUE(client.until_end(id));
+    EXPECT_EQ(client.status(id), status);
+    EXPECT_EQ(client.field(id, "access-control-allow-origin"), "https://page.example");
+    EXPECT_EQ(client.field(id, "vary"), "Origin");
+    EXPECT_THAT(client.said.data[id], StartsWith("{\"error\":"));
+  }
+  const auto other = client.get("/events?topic=a", {{"origin", "https://other.example"}});
+  ASSERT_TRUE(client.until_end(other));
+  EXPECT_EQ(client.field(other, "access-control-allow-origin"), "");
+  EXPECT_NE(client.field(other, "retry-after"), "");
+}
+
+TEST(Http2Refusals, ARefusalWithoutRoomForItsSentenceIsWholeAllTheSame) {
+  ServerOptions options;
+  options.shares.max_connections_per_address = 2;
+  RunningServer server(options);
+  Http2Client client(server.port(), setting(SettingId::kInitialWindowSize, 0));
+  client.get("/events?topic=a");
+  const auto refused = client.get("/events?topic=a");
+  ASSERT_TRUE(client.until_end(refused));
+  EXPECT_EQ(client.status(refused), "429");
+  EXPECT_EQ(client.field(refused, "content-length"), "0");
+  EXPECT_TRUE(client.said.ends[refused]);
+  const auto head = client.request("HEAD", "/events", {}, {}, true);
+  ASSERT_TRUE(client.until_end(head));
+  EXPECT_EQ(client.status(head), "429");
+  EXPECT_NE(client.field(head, "content-length"), "0");
+}
+
+TEST(Http2Options, BoundsTheStreamsOfAConnection) {
+  ServerOptions options;
+  options.http.max_http2_streams = 2;
+  RunningServer server(options);
+  Http2Client client(server.port());
+  const auto one = client.get("/events?topic=a");
+  const auto two = client.get("/events?topic=a");
+  const auto three = client.get("/events?topic=a");
+  ASSERT_TRUE(client.until_end(three));
+  EXPECT_EQ(client.said.settings[SettingId::kMaxConcurrentStreams], 2u);
+  EXPECT_EQ(client.said.resets[three], Http2Error::kRefusedStream);
+  EXPECT_TRUE(client.until_text(one, "retry:") && client.until_text(two, "retry:"));
 }
 
 TEST(Http2Options, CanBeOff) {

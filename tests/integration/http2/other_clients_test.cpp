@@ -1,4 +1,5 @@
-// Clients of others speak HTTP/2 with the server: curl, nghttp, h2load, and Python's h2, which judges every frame.
+// Clients of others speak HTTP/2 with the server: curl, nghttp, h2load, and Python's h2, which judges every frame. With
+// MILLRACE_TEST_TLS in the environment they do so over TLS.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -27,8 +28,11 @@ std::string output_of(const std::string& command) {
 class Http2OtherClients : public testing::Test {
  protected:
   std::string url(const std::string& path) const {
-    return "'http://127.0.0.1:" + std::to_string(server_.port()) + path + "'";
+    return (tls() ? "'https" : "'http") + ("://127.0.0.1:" + std::to_string(server_.port())) + path + "'";
   }
+  bool tls() const { return speaks_tls(server_.port()); }
+  std::string curl() const { return tls() ? "curl -s --insecure --http2 " : "curl -s --http2-prior-knowledge "; }
+  std::string nghttp() const { return tls() ? "nghttp --no-verify-peer " : "nghttp "; }
 
   RunningServer server_{open_to_all(), [](Server& server) {
                           server.events("/events");
@@ -41,30 +45,28 @@ class Http2OtherClients : public testing::Test {
 };
 
 TEST_F(Http2OtherClients, CurlReadsAndUploads) {
-  EXPECT_EQ(output_of("curl -s --http2-prior-knowledge -w ' %{http_version} %{http_code}' " + url("/x")), "x 2 200");
-  EXPECT_EQ(output_of("head -c 2000000 /dev/zero | curl -s --http2-prior-knowledge -H 'content-type: "
-                      "application/octet-stream' --data-binary @- " +
-                      url("/echo") + " | wc -c"),
+  EXPECT_EQ(output_of(curl() + "-w ' %{http_version} %{http_code}' " + url("/x")), "x 2 200");
+  EXPECT_EQ(output_of("head -c 2000000 /dev/zero | " + curl() +
+                      "-H 'content-type: application/octet-stream' --data-binary @- " + url("/echo") + " | wc -c"),
             "2000000\n");
-  EXPECT_EQ(output_of("head -c 2000000 /dev/zero | curl -s --http2-prior-knowledge -H 'content-type: "
-                      "application/octet-stream' -T - -X POST " +
-                      url("/echo") + " | wc -c"),
+  EXPECT_EQ(output_of("head -c 2000000 /dev/zero | " + curl() +
+                      "-H 'content-type: application/octet-stream' -T - -X POST " + url("/echo") + " | wc -c"),
             "2000000\n");
-  EXPECT_THAT(output_of("curl -s --http2-prior-knowledge -d '{\"topic\":\"a\",\"data\":1}' " + url("/events")),
-              HasSubstr("\"id\""));
-  EXPECT_THAT(output_of("curl -s --http2-prior-knowledge " + url("/events?topic=a&mode=poll&lastEventId=earliest")),
-              HasSubstr("data: 1"));
+  EXPECT_THAT(output_of(curl() + "-d '{\"topic\":\"a\",\"data\":1}' " + url("/events")), HasSubstr("\"id\""));
+  EXPECT_THAT(output_of(curl() + url("/events?topic=a&mode=poll&lastEventId=earliest")), HasSubstr("data: 1"));
 }
 
 TEST_F(Http2OtherClients, CurlThatAsksForAnUpgradeStaysWithHttp1) {
+  if (tls()) GTEST_SKIP() << "the handshake negotiates the version";
   EXPECT_EQ(output_of("curl -s --http2 -w ' %{http_version} %{http_code}' " + url("/x")), "x 1.1 200");
 }
 
 TEST_F(Http2OtherClients, NghttpReadsManyAtOnce) {
   std::string urls;
   for (int i = 0; i < 20; ++i) urls += url("/x") + " ";
-  EXPECT_THAT(output_of("nghttp -ns " + urls), testing::Not(HasSubstr("rror")));
-  EXPECT_THAT(output_of("nghttp -nv " + url("/x")), testing::AllOf(HasSubstr(":status: 200"), HasSubstr("END_STREAM")));
+  EXPECT_THAT(output_of(nghttp() + "-ns " + urls), testing::Not(HasSubstr("rror")));
+  EXPECT_THAT(output_of(nghttp() + "-nv " + url("/x")),
+              testing::AllOf(HasSubstr(":status: 200"), HasSubstr("END_STREAM")));
 }
 
 TEST_F(Http2OtherClients, H2loadIsAnsweredInFull) {
@@ -76,7 +78,8 @@ TEST_F(Http2OtherClients, H2loadIsAnsweredInFull) {
 }
 
 TEST_F(Http2OtherClients, PythonsH2FindsNothingWrong) {
-  EXPECT_EQ(output_of("/usr/bin/python3 " MILLRACE_SCRIPTS "/second_opinion.py " + std::to_string(server_.port())),
+  EXPECT_EQ(output_of("/usr/bin/python3 " MILLRACE_SCRIPTS "/second_opinion.py " + std::to_string(server_.port()) +
+                      (tls() ? " tls" : "")),
             "fine\n");
 }
 

@@ -1,9 +1,10 @@
 """What Python's h2 has to say of a server's frames: it raises an exception at the first that breaks the protocol.
 
-second_opinion.py PORT: subscribes on many streams, publishes, uploads, and reads with small windows; prints "fine".
+second_opinion.py PORT [tls]: subscribes on many streams, publishes, uploads, and reads with small windows; prints "fine".
 """
 
 import socket
+import ssl
 import sys
 
 import h2.config
@@ -15,9 +16,22 @@ STREAMS = 50
 UPLOAD = 300_000
 
 
+def connect(port, tls):
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    if not tls:
+        return connection
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    sealed = context.wrap_socket(connection)
+    assert sealed.selected_alpn_protocol() == "h2"
+    return sealed
+
+
 class Client:
-    def __init__(self, port, window):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+    def __init__(self, port, tls, window):
+        self.socket = connect(port, tls)
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
         self.h2.initiate_connection()
         self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
@@ -71,9 +85,9 @@ class Client:
             self.flush()
 
 
-def main(port):
+def main(port, tls):
     for window in (65_535, 100, 1_000_000):
-        client = Client(port, window)
+        client = Client(port, tls, window)
         streams = [client.request("GET", "/events?topic=a") for _ in range(STREAMS)]
         client.until(lambda: all(b"retry:" in client.bodies[one] for one in streams))
         event = b'{"topic":"a","data":"%s"}' % (b"x" * 2_000)
@@ -101,4 +115,4 @@ def main(port):
     print("fine")
 
 
-main(int(sys.argv[1]))
+main(int(sys.argv[1]), "tls" in sys.argv[2:])

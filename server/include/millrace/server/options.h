@@ -132,6 +132,10 @@ struct ServerOptions {
     /// preface with 505.
     bool http2 = true;
 
+    /// Requests and event streams that a client may have open on one connection of HTTP/2: 1 to kHttp2MaxStreams.
+    /// Beyond it the client opens another connection. Lower it if a balancer is to spread the streams of one client.
+    std::size_t max_http2_streams = kHttp2MaxStreams;
+
     /// Most bytes of incoming requests and of responses that clients have not read yet, on all connections together;
     /// kUncountedBufferBytes of each are not counted. Beyond it the server refuses requests (503), and workers wait
     /// until their responses have been read.

@@ -17,7 +17,7 @@ class Http2Peer final : public Http2Session::Listener {
  public:
   /// `consumes`: bodies are read as they come.
   explicit Http2Peer(bool consumes = true, std::size_t max_head_bytes = 16 * 1024)
-      : session(*this, shared_, max_head_bytes), consumes_(consumes) {}
+      : session(*this, shared_, {.head_bytes = max_head_bytes}), consumes_(consumes) {}
 
   /// The preface and the client's settings.
   static std::string greeting(std::string_view values = {}) { return std::string(kHttp2Preface) + settings(values); }
@@ -59,6 +59,7 @@ class Http2Peer final : public Http2Session::Listener {
   std::map<std::uint32_t, std::string> heads;
   std::map<std::uint32_t, std::string> bodies;
   std::map<std::uint32_t, bool> whole;
+  std::vector<std::uint32_t> too_large;
   std::vector<std::uint32_t> lost;
   std::vector<std::uint32_t> with_room;
   int room_for_all = 0;
@@ -74,6 +75,7 @@ class Http2Peer final : public Http2Session::Listener {
     if (is_last) whole[stream.id] = true;
     if (consumes_) session.consume(stream, bytes.size());
   }
+  void on_too_large(Http2Stream& stream, const RequestFields&) override { too_large.push_back(stream.id); }
   void on_reset(Http2Stream& stream) override { lost.push_back(stream.id); }
   void on_room(Http2Stream& stream) override { with_room.push_back(stream.id); }
   void on_room() override { ++room_for_all; }

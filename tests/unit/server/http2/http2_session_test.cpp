@@ -345,11 +345,21 @@ TEST(Http2SessionLife, NothingFollowsItsEnd) {
   EXPECT_THAT(std::string(peer.session.error_sentence()), HasSubstr("PUSH_PROMISE"));
 }
 
-TEST(Http2SessionLife, ARefusedFieldSectionIsAnsweredWithASentence) {
+TEST(Http2SessionLife, ReportsAFieldSectionThatIsTooLarge) {
   Http2Peer peer(true, 100);
   peer.give(Http2Peer::greeting() + headers(1, get_fields("/" + std::string(200, 'x'))));
-  EXPECT_EQ(peer.said.heads.at(1).front().second, "431");
-  EXPECT_THAT(peer.said.data.at(1), StartsWith("{\"error\":"));
+  EXPECT_THAT(peer.too_large, testing::ElementsAre(1u));
+  EXPECT_TRUE(peer.heads.empty());
+}
+
+TEST(Http2SessionLife, PingsAndIsNotChargedForTheAnswer) {
+  Http2Peer peer;
+  peer.greet();
+  for (std::size_t i = 0; i < 2 * kHttp2ControlFramesAtOnce; ++i) {
+    peer.session.ping();
+    ASSERT_TRUE(peer.give(frame(FrameType::kPing, frame_flag::kAck, 0, std::string(8, '\0')))) << i;
+  }
+  EXPECT_EQ(peer.said.pings.size(), 2 * kHttp2ControlFramesAtOnce);
 }
 
 TEST(Http2SessionLife, HoldsNoMemoryForWhatIsOver) {
