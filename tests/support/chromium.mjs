@@ -25,6 +25,7 @@ export function launchChromium() {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...(overTls ? ["--ignore-certificate-errors"] : []), // also in shared workers
     ],
   });
 }

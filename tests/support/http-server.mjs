@@ -41,12 +41,17 @@ function makeHttp1Server(respond) {
 function makeHttp2Server(respond) {
   const { chain, key } = testCertificate();
   const sessions = new Set();
-  const server = createSecureServer({ cert: readFileSync(chain), key: readFileSync(key) }, (request, response) => {
-    request.headers.host ??= request.authority;
-    // What breaks a connection of HTTP/1.1 ends a stream.
-    response.destroy = () => response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-    return respond(request, response);
-  });
+  // Node.js refuses new streams while more than this, in megabytes, waits for a client.
+  const maxSessionMemory = 1000;
+  const server = createSecureServer(
+    { cert: readFileSync(chain), key: readFileSync(key), maxSessionMemory },
+    (request, response) => {
+      request.headers.host ??= request.authority;
+      // What breaks a connection of HTTP/1.1 ends a stream.
+      response.destroy = () => response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      return respond(request, response);
+    },
+  );
   server.on("session", (session) => {
     sessions.add(session);
     session.on("close", () => sessions.delete(session));
