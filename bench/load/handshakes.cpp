@@ -19,7 +19,7 @@ namespace millrace::load {
 
 namespace {
 
-// On their way at a time: a server that falls behind gets no more.
+// In flight at a time: a server that falls behind gets no more.
 constexpr std::size_t kAtOnce = 256;
 
 std::unique_ptr<Link> begin(const Load& load, SSL_CTX* tls) {

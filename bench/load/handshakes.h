@@ -1,5 +1,4 @@
-// HandshakeLoad: clients beside those that are measured, which connect by TLS, ask nothing, and leave: so many a
-// second.
+// HandshakeLoad: unmeasured clients that connect by TLS and leave without a request, at a given rate.
 #pragma once
 
 #include <sys/types.h>
@@ -13,14 +12,14 @@ namespace millrace::load {
 
 class HandshakeLoad {
  public:
-  /// Begins at once, in a process of its own; does nothing where the load has none.
+  /// Begins at once, in its own process. Does nothing if the load has no handshakes.
   explicit HandshakeLoad(const Load& load);
-  /// The process ends.
+  /// Ends the process.
   ~HandshakeLoad();
   HandshakeLoad(const HandshakeLoad&) = delete;
   HandshakeLoad& operator=(const HandshakeLoad&) = delete;
 
-  /// Handshakes done so far.
+  /// Handshakes completed so far.
   std::uint64_t done() const;
 
  private:

@@ -1,4 +1,4 @@
-// Inflater: a gzip stream in, its bytes out, as they come. [RFC 1952]
+// Inflater: decompresses a gzip stream piece by piece. [RFC 1952]
 #pragma once
 
 #include <zlib.h>
@@ -18,7 +18,7 @@ class Inflater {
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
 
-  /// False if the bytes are not of a gzip stream.
+  /// Returns false if the bytes are not a gzip stream.
   bool decode(std::string_view bytes, const Sink& sink);
 
  private:

@@ -1,4 +1,4 @@
-// LatencyDistribution: durations, each to within 1 %, of any size. One thread adds.
+// LatencyDistribution: durations of any size, accurate to 1 %. One thread adds them.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ class LatencyDistribution {
     if (other.max_ > max_) max_ = other.max_;
   }
 
-  /// Milliseconds that `share` (0 to 1) of what was added does not exceed; 0 if nothing was.
+  /// Milliseconds that a `share` (0 to 1) of the added durations does not exceed; 0 without durations.
   double quantile_ms(double share) const {
     const auto rank = static_cast<std::uint64_t>(share * static_cast<double>(total_));
     std::uint64_t seen = 0;
@@ -37,7 +37,7 @@ class LatencyDistribution {
   std::uint64_t total() const { return total_; }
 
  private:
-  // Of each power of two, kSteps buckets; values below kSteps have one each.
+  // Each power of two has kSteps buckets; each value below kSteps has its own.
   static constexpr std::size_t kStepBits = 7;
   static constexpr std::size_t kSteps = std::size_t{1} << kStepBits;
   static constexpr std::size_t kBuckets = kSteps * (64 - kStepBits + 1);

@@ -19,7 +19,7 @@ bool wait_for(int socket, short events) {
   return ::poll(&waiting, 1, static_cast<int>(std::chrono::milliseconds(kPatience).count())) > 0;
 }
 
-// Of a process, for all of its links; it goes with the process.
+// For all links of a process; it lasts as long as the process.
 int keep_first(SSL* ssl, SSL_SESSION* session) {
   SSL_CTX* const context = SSL_get_SSL_CTX(ssl);
   if (SSL_CTX_get_app_data(context) != nullptr) return 0;
@@ -44,8 +44,7 @@ TlsSetUp tls_set_up(const Load& load) {
   const bool is_trusting = load.ca_file.empty() ? SSL_CTX_set_default_verify_paths(context.get()) == 1
                                                 : SSL_CTX_load_verify_file(context.get(), load.ca_file.c_str()) == 1;
   ERR_clear_error();
-  if (!is_trusting)
-    throw std::runtime_error("--cacert \"" + load.ca_file + "\": contains no certificate that can be read");
+  if (!is_trusting) throw std::runtime_error("--cacert \"" + load.ca_file + "\": contains no readable certificate");
   return context;
 }
 
@@ -55,7 +54,7 @@ Link::Link(int socket, SSL_CTX* tls, const std::string& host) : socket_(socket) 
   if (ssl_ == nullptr || SSL_set_fd(ssl_.get(), socket) != 1) throw std::bad_alloc();
   SSL_set1_host(ssl_.get(), host.substr(0, host.rfind(':')).c_str());
   if (const auto* const session = static_cast<const SSL_SESSION*>(SSL_CTX_get_app_data(tls))) {
-    // Of its own, since OpenSSL lets each be used once.
+    // A copy, because OpenSSL lets each session be used once.
     SSL_SESSION* const own = SSL_SESSION_dup(session);
     SSL_set_session(ssl_.get(), own);
     SSL_SESSION_free(own);
@@ -70,7 +69,7 @@ void Link::reset_at_end() const {
 
 Link::~Link() {
   if (ssl_ != nullptr)
-    SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);  // its session stays good
+    SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);  // keeps its session valid
   ssl_.reset();
   ::close(socket_);
 }
@@ -116,7 +115,7 @@ ssize_t Link::read(char* data, std::size_t size) {
     if (count >= 0) return count;
     return errno == EINTR ? -EAGAIN : -errno;
   }
-  // A record is at most 16 KiB: what has come is read together, as it is in the clear.
+  // A record has at most 16 KiB: reads several together, as without TLS.
   std::size_t sum = 0;
   while (sum < size) {
     ERR_clear_error();

@@ -1,4 +1,4 @@
-// Link: one connection to the server, in the clear or by TLS. Nothing waits but connect() and exchange().
+// Link: one connection to the server, with or without TLS. Only connect() and exchange() wait.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -19,43 +19,43 @@ struct SslFree {
   void operator()(SSL* one) const { SSL_free(one); }
 };
 
-/// What all links of a process share; null in the clear. With `resume_tls` a session is among it, once a link has one.
+/// The TLS context that all links of a process share; null without TLS. With `resume_tls` it keeps the first session.
 /// Throws std::runtime_error if the load's certificates cannot be read.
 using TlsSetUp = std::unique_ptr<SSL_CTX, SslFree>;
 TlsSetUp tls_set_up(const Load& load);
 
 class Link {
  public:
-  /// On a socket that is being connected, or is. It owns the socket. `tls`: null in the clear.
+  /// Takes over a socket that is connected or is being connected. `tls`: null without TLS.
   Link(int socket, SSL_CTX* tls, const std::string& host);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  /// Connected, and ready for requests; throws std::runtime_error.
+  /// Returns a connection that is ready for requests; throws std::runtime_error.
   static std::unique_ptr<Link> connect(const Load& load, SSL_CTX* tls);
 
   int socket() const { return socket_; }
 
-  /// What poll() is to wait for during the handshake.
+  /// The events that poll() must wait for during the handshake.
   short wanted() const { return has_begun_ ? POLLIN : POLLOUT; }
-  /// Its end is an RST, so that its port is free at once.
+  /// Closes with an RST, so that the port is free at once.
   void reset_at_end() const;
 
   enum class Handshake { kDone, kWaits, kFailed };
-  /// Once the socket is connected: goes on with the handshake. Done at once in the clear.
+  /// Continues the handshake of a connected socket. Without TLS it is done at once.
   Handshake shake_hands();
 
-  /// Bytes read; 0 at the end; negative: -EAGAIN if nothing has come.
+  /// Returns the number of bytes read; 0 at the end; a negative error, -EAGAIN if there is nothing to read.
   ssize_t read(char* data, std::size_t size);
-  /// Bytes sent; negative: -EAGAIN if nothing goes.
+  /// Returns the number of bytes sent; a negative error, -EAGAIN if the socket is full.
   ssize_t write(std::string_view bytes);
-  /// read() has more that the socket does not show.
+  /// Whether read() has bytes that poll() does not report.
   bool has_pending() const { return ssl_ != nullptr && SSL_pending(ssl_.get()) > 0; }
 
-  /// Waits until there is something to read(), or kPatience is over; then false.
+  /// Waits until there is something to read(). Returns false after kPatience.
   bool wait_for_input() const;
-  /// Sends all of it. Throws std::runtime_error if the server does not take it.
+  /// Sends all bytes. Throws std::runtime_error if the server does not accept them.
   void write_all(std::string_view bytes);
 
  private:
@@ -63,7 +63,7 @@ class Link {
 
   const int socket_;
   bool has_begun_ = false;             // the handshake
-  std::unique_ptr<SSL, SslFree> ssl_;  // null in the clear
+  std::unique_ptr<SSL, SslFree> ssl_;  // null without TLS
 };
 
 }  // namespace millrace::load

@@ -14,7 +14,7 @@ namespace millrace::load {
 
 namespace {
 
-// Text as in typical events, for servers that compress: names that repeat, and numbers that do not.
+// Text like that of typical events, for servers that compress: repeated names, and different numbers.
 void fill(std::uint64_t sequence, std::size_t bytes, std::string& data) {
   constexpr std::string_view kNames[] = {"price: ", ", volume: ", ", bid: ", ", ask: ", ", trades: "};
   std::minstd_rand random(static_cast<std::minstd_rand::result_type>(sequence));

@@ -19,7 +19,8 @@ namespace {
 
 constexpr std::chrono::microseconds kWindowLook{200};
 
-// Bytes of the first response in `input`, 0 if it is not whole. Throws std::runtime_error if it is no success.
+// The size of the first response in `input`; 0 if it is incomplete. Throws std::runtime_error if its status is an
+// error.
 std::size_t response_bytes(std::string_view input) {
   const std::size_t end = input.find("\r\n\r\n");
   if (end == std::string_view::npos) return 0;
@@ -43,7 +44,7 @@ struct Publisher::Connection {
 
   const std::unique_ptr<Link> link;
   std::size_t unanswered = 0;
-  std::deque<std::int64_t> due;  // of the unanswered
+  std::deque<std::int64_t> due;  // of requests without an answer
   std::string output;
   std::string input;
 };
@@ -136,7 +137,7 @@ void Publisher::add_request(Connection& connection, std::size_t topic, std::int6
   write(connection);
 }
 
-// Moves bytes both ways; waits until something moves, but no longer than this.
+// Sends and receives; waits until there is something to do, at most this long.
 void Publisher::exchange(std::chrono::nanoseconds wait) {
   std::vector<pollfd> fds;
   for (const auto& connection : connections_) {

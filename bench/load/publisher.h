@@ -1,7 +1,7 @@
-// Publisher: publishes over HTTP at a rate, or as fast as the subscribers are served.
+// Publisher: publishes over HTTP at a rate, or as fast as the server delivers.
 //
-// The events of one topic go over one connection, so that their order is the publisher's own. At a rate, an event
-// counts as published when it was due, so that a server which does not keep up cannot hide it.
+// One connection carries all events of a topic, which keeps their order. At a rate, an event counts as published when
+// it was due, so that a server that falls behind cannot hide it.
 #pragma once
 
 #include <chrono>
@@ -21,8 +21,8 @@ namespace millrace::load {
 
 class Publisher {
  public:
-  /// `deliveries` says how many events the subscribers have received. Throws std::system_error if the server cannot be
-  /// reached.
+  /// `deliveries` returns how many events the subscribers have received. Throws std::system_error if the server cannot
+  /// be reached.
   Publisher(const Load& load, std::function<std::uint64_t()> deliveries);
   ~Publisher();
   Publisher(const Publisher&) = delete;
@@ -36,9 +36,9 @@ class Publisher {
   void publish(std::uint64_t events);
 
   std::uint64_t published() const { return published_; }
-  /// From when a request was due until its answer.
+  /// From the time when a request was due to its answer.
   const LatencyDistribution& latency() const { return latency_; }
-  /// Events that each topic has had, and with them the sequence of its last.
+  /// The number of events of each topic, which is its last event's sequence.
   const std::vector<std::uint64_t>& sequences() const { return sequences_; }
 
  private:
@@ -58,7 +58,7 @@ class Publisher {
   const TlsSetUp tls_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<std::uint64_t> sequences_;
-  std::mt19937_64 random_{1};  // every run publishes the same
+  std::mt19937_64 random_{1};  // a fixed seed: every run publishes the same
   std::uint64_t published_ = 0;
   LatencyDistribution latency_;
 };

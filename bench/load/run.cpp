@@ -28,7 +28,7 @@ namespace millrace::load {
 namespace {
 
 constexpr std::chrono::milliseconds kLook{2};
-// After connecting, until memory is measured and publishing begins.
+// Pause between connecting and the measurement of memory, before publishing begins.
 constexpr std::chrono::milliseconds kSettle{250};
 
 double seconds_between(std::int64_t from_ns, std::int64_t to_ns) {
@@ -47,7 +47,7 @@ void wait_for(const std::function<std::uint64_t()>& count, std::uint64_t wanted)
   }
 }
 
-// The ID that the server gives to the first event: `publish` is called once somebody listens.
+// The ID of the server's first event. Calls `publish` when the stream is open.
 std::string id_of_first_event(const Load& load, const std::function<void()>& publish) {
   const TlsSetUp tls = tls_set_up(load);
   const auto link = Link::connect(load, tls.get());
@@ -74,7 +74,7 @@ std::string id_of_first_event(const Load& load, const std::function<void()>& pub
   return id;
 }
 
-// Makes the server publish by itself.
+// Makes the server publish.
 void trigger(const Load& load) {
   const TlsSetUp tls = tls_set_up(load);
   const auto link = Link::connect(load, tls.get());
@@ -86,7 +86,7 @@ void trigger(const Load& load) {
   if (!answer.starts_with("HTTP/1.1 2")) throw std::runtime_error("the server refused " + load.trigger_path);
 }
 
-// Events without subscribers, many in a request.
+// Publishes events before there are subscribers, many per request.
 void fill_log(Load load) {
   if (load.fill == 0) return;
   load.publishers = 1;
@@ -96,7 +96,7 @@ void fill_log(Load load) {
   publisher.publish((load.fill + load.batch - 1) / load.batch);
 }
 
-// Processes with the subscribers, which end with this.
+// The subscribers' processes; ends them.
 class SubscriberProcesses {
  public:
   SubscriberProcesses(const Load& load, const TallyBoard& board, const std::string& last_event_id,
@@ -124,7 +124,7 @@ class SubscriberProcesses {
   SubscriberProcesses(const SubscriberProcesses&) = delete;
   SubscriberProcesses& operator=(const SubscriberProcesses&) = delete;
 
-  /// Afterwards the tallies are whole.
+  /// Afterwards the tallies are complete.
   void stop() {
     board_.stop();
     for (const pid_t pid : std::exchange(pids_, {})) ::waitpid(pid, nullptr, 0);
@@ -142,12 +142,12 @@ struct Measurements {
   std::uint64_t expected = 0;
   std::uint64_t handshakes = 0;
   LatencyDistribution publishing;
-  ServerUsage before;     // no client is connected
-  ServerUsage connected;  // all are
-  ServerUsage after;      // everything has been published and received
+  ServerUsage before;     // without clients
+  ServerUsage connected;  // with all clients
+  ServerUsage after;      // after the last delivery
 };
 
-// Milliseconds from publishing an event until the last subscriber had it, of events that all have received.
+// Milliseconds from publishing an event until the last subscriber got it, for events that all received.
 LatencyDistribution last_arrivals(const TallyBoard& board, const Load& load) {
   LatencyDistribution histogram;
   for (std::size_t sequence = 0; sequence < Tally::kFollowed; ++sequence) {
@@ -192,10 +192,10 @@ nlohmann::ordered_json report_of(const Load& load, const TallyBoard& board, cons
   const double connect_seconds = seconds_between(time.connecting_ns, sum.last_connected_ns);
   const double seconds = deliveries == 0 ? 0 : seconds_between(time.publishing_ns, sum.last_delivery_ns);
   const double connect_cpu = time.connected.cpu_seconds - time.before.cpu_seconds;
-  // Those that resume are served while they connect.
+  // Subscribers that resume get events while they connect.
   const double cpu = time.after.cpu_seconds - (load.behind > 0 ? time.before : time.connected).cpu_seconds;
   const auto rate = [](std::uint64_t count, double in) { return in > 0 ? static_cast<double>(count) / in : 0; };
-  // What is missing at the end is lost as well as what was found missing on the way.
+  // Events missing at the end are lost, like those found missing on the way.
   const std::uint64_t missing = time.expected > deliveries ? time.expected - deliveries : 0;
   nlohmann::ordered_json report{{"subscribers", load.subscribers},
                                 {"connected", board.connected()},
@@ -265,7 +265,7 @@ nlohmann::ordered_json run_load(const Load& load) {
       time.published = publisher.published();
       time.publishing.add(publisher.latency());
       time.expected = load.conflate > 0 ? 0 : time.published * load.subscribers * load.topics_each / load.topics;
-      // What is newest comes once more.
+      // The newest event arrives once more.
       if (load.conflate > 0) std::this_thread::sleep_for(2 * std::chrono::milliseconds(load.conflate));
       time.handshakes = handshakes.done();
     }

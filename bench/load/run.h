@@ -1,4 +1,4 @@
-// One run of a load: subscribers are connected, events are published, and what came of it is added up.
+// One run of a load: connects subscribers, publishes events, and reports the results.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -7,11 +7,11 @@
 
 namespace millrace::load {
 
-/// The report. Throws std::runtime_error or std::system_error if the load cannot be put on the server at all;
-/// what the server loses, doubles or mixes up stands in the report as failures.
+/// Returns the report, which counts lost, duplicate and reordered events as failures. Throws std::runtime_error or
+/// std::system_error if the load cannot run at all.
 nlohmann::ordered_json run_load(const Load& load);
 
-/// Whether the report has nothing lost, doubled, out of order, refused or closed.
+/// Whether the report has no lost, duplicate or reordered event, and no refused or closed stream.
 bool is_clean(const nlohmann::ordered_json& report);
 
 }  // namespace millrace::load

@@ -1,4 +1,4 @@
-// ServerUsage: what the processes of a server have used, as the system counts it. Linux only, like the benchmark.
+// ServerUsage: CPU time and memory of a server's processes, as the system counts them. Linux only, like the benchmark.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +9,10 @@ namespace millrace::load {
 
 struct ServerUsage {
   double cpu_seconds = 0;
-  std::uint64_t memory_bytes = 0;  ///< resident, each page that is shared counted in parts (PSS)
+  std::uint64_t memory_bytes = 0;  ///< resident; a shared page counts in parts (PSS)
   std::size_t threads = 0;
 
-  /// Of these processes and all that have come of them. Those that are gone count nothing.
+  /// The usage of these processes and their descendants. Processes that have ended count nothing.
   static ServerUsage of(const std::vector<int>& pids);
 };
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kReplayEveryMs = 1'000;
 
-// One of the ways in which a pattern can take in the topics' prefix: each of its segments, or a wildcard.
+// One of the ways to match the topics' prefix: each segment itself, or a wildcard.
 std::string part_of(std::string_view prefix, std::size_t way) {
   std::string part;
   while (!prefix.empty()) {
@@ -31,7 +31,7 @@ std::string part_of(std::string_view prefix, std::size_t way) {
 std::string request_of(const Load& load, std::size_t stranger, bool replays) {
   std::string request = replays ? "GET /events?lastEventId=earliest" : "GET /events?client=stranger";
   for (std::size_t i = 0; i < load.patterns; ++i) {
-    // Each has a wildcard, or it would be a plain topic, which costs nothing.
+    // Each needs a wildcard: a plain topic would cost nothing.
     request +=
         "&topic=" + part_of(load.topic_prefix, 2 * i + 1) + "z" + std::to_string(stranger) + "." + std::to_string(i);
   }

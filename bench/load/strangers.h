@@ -1,6 +1,6 @@
-// Strangers: connections beside those that are measured, whose patterns match nothing that is published. They ask a
-// server for what would be dear if it looked at one pattern after the other: as many patterns as one may have, each of
-// which takes in all of a topic but its last segment; and, of the replays, for the whole log anew every second.
+// Strangers: unmeasured connections whose patterns match no published event. They are expensive for a server that tries
+// one pattern after another: each has as many patterns as allowed, and each pattern matches all segments of a topic but
+// the last. Replays also request the whole log every second.
 #pragma once
 
 #include <sys/types.h>
@@ -11,9 +11,9 @@ namespace millrace::load {
 
 class Strangers {
  public:
-  /// Returns once all are connected, in a process of their own. Throws std::runtime_error if one is refused.
+  /// Returns when all are connected, in their own process. Throws std::runtime_error if the server refuses one.
   explicit Strangers(const Load& load);
-  /// The process ends.
+  /// Ends the process.
   ~Strangers();
   Strangers(const Strangers&) = delete;
   Strangers& operator=(const Strangers&) = delete;

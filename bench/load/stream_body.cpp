@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kMaxHeadBytes = 16 * 1024;
 
-// Whether the head has this line; ignores case.
+// Whether the head has this line, in any case.
 bool has_line(std::string_view head, std::string_view line) {
   const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
   return std::search(head.begin(), head.end(), line.begin(), line.end(), same) != head.end();

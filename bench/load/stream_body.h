@@ -1,5 +1,5 @@
-// StreamBody: what comes out of an HTTP/1.1 response as the body of an event stream: the head is checked, chunks are
-// taken apart [RFC 9112 7.1], and a compressed stream is decompressed. Bytes may be split anywhere.
+// StreamBody: the event stream in an HTTP/1.1 response. Checks the head, removes the chunk framing [RFC 9112 7.1], and
+// decompresses. Bytes may be split anywhere.
 #pragma once
 
 #include <cstddef>
@@ -16,15 +16,15 @@ namespace millrace::load {
 class StreamBody {
  public:
   enum class State : std::uint8_t {
-    kHead,      ///< not all of the head has come
-    kOpen,      ///< the body goes on
-    kRefused,   ///< the response is no event stream
+    kHead,      ///< the head is incomplete
+    kOpen,      ///< the body continues
+    kRefused,   ///< the response is not an event stream
     kFinished,  ///< the body has ended, or its framing is broken
   };
 
   using Sink = std::function<void(std::string_view)>;
 
-  /// Hands to `sink` what the bytes add to the body.
+  /// Passes the body's new bytes to `sink`.
   State read(std::string_view bytes, const Sink& sink);
 
  private:

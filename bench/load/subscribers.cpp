@@ -24,7 +24,7 @@ namespace {
 constexpr std::size_t kReadBytes = 256 * 1024;
 constexpr int kWaitMilliseconds = 20;
 
-// Ports to connect from are counted by address: thousands of connections from a single one take long to find theirs.
+// Each address has its own local ports: with a single address, thousands of connections take long to find a free one.
 constexpr std::size_t kSubscribersPerAddress = 1000;
 
 in_addr source_address(std::size_t subscriber) {
@@ -39,7 +39,7 @@ struct Subscribers::Stream {
       : number(subscriber), next_sequences(topics, next) {}
   const std::size_t number;
   std::unique_ptr<Link> link;  // null: closed
-  bool is_ready = false;       // for the request
+  bool is_ready = false;       // the request can be sent
   bool answered = false;
   std::vector<std::uint64_t> next_sequences;  // of each of its topics
   StreamBody body;
@@ -93,7 +93,7 @@ void Subscribers::connect_some() {
     sockaddr_in from{};
     from.sin_family = AF_INET;
     from.sin_addr = source_address(stream.number);
-    // A server that is not on loopback cannot be reached from such an address.
+    // Such an address only reaches a server on loopback.
     const bool on_loopback = (ntohl(load_.server.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
     epoll_event event{.events = EPOLLOUT, .data = {.ptr = &stream}};
     if (socket < 0 || (on_loopback && ::bind(socket, reinterpret_cast<sockaddr*>(&from), sizeof from) != 0) ||
@@ -131,7 +131,7 @@ void Subscribers::send_request(Stream& stream) {
   if (!last_event_id_.empty()) request += "Last-Event-ID: " + last_event_id_ + "\r\n";
   if (load_.gzip) request += "Accept-Encoding: gzip\r\n";
   request += "\r\n";
-  // A socket that is new takes this much at once; one that could not be connected takes nothing.
+  // A new socket accepts this much at once, and a socket that failed to connect accepts nothing.
   const auto size = static_cast<ssize_t>(request.size());
   if (stream.link->write(request) != size) fail(stream);
 }
@@ -172,13 +172,13 @@ std::size_t Subscribers::first_topic(const Stream& stream) const {
   return stream.number * load_.topics_each % load_.topics;
 }
 
-// Which of its topics the event says that it is of.
+// The index of the event's topic among the subscriber's topics.
 std::size_t Subscribers::topic_of(const Stream& stream, const MessageEvent& event) const {
   if (load_.topics_each == 1) return 0;
   for (std::size_t i = 0; i < load_.topics_each; ++i) {
     if (event.topic == topic_name(load_, first_topic(stream) + i)) return i;
   }
-  throw std::runtime_error("an event of another topic");
+  throw std::runtime_error("the server sent an event of another topic");
 }
 
 void Subscribers::take_event(Stream& stream, const MessageEvent& event, std::int64_t now) {

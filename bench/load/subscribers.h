@@ -1,6 +1,6 @@
-// Subscribers: very many event streams on one epoll, each read with the real parser and checked for its sequence.
+// Subscribers: many event streams on one epoll. The real parser reads each of them, and their sequences are checked.
 //
-// Each group runs in its own process, so that the bound on open files of a process does not bound the load.
+// Each group runs in its own process, so that the limit on open files per process does not limit the load.
 #pragma once
 
 #include <cstddef>
@@ -19,15 +19,15 @@ namespace millrace::load {
 
 class Subscribers {
  public:
-  /// Those in [first, last). `last_event_id`, unless empty, is where they resume; what comes next is `next_sequence`.
-  /// Throws std::system_error if the system has no epoll to give.
+  /// The subscribers in [first, last). With a `last_event_id` they resume there, and expect `next_sequence`. Throws
+  /// std::system_error if the system refuses an epoll.
   Subscribers(const Load& load, std::size_t first, std::size_t last, std::string last_event_id,
               std::uint64_t next_sequence, Tally& tally);
   ~Subscribers();
   Subscribers(const Subscribers&) = delete;
   Subscribers& operator=(const Subscribers&) = delete;
 
-  /// Connects them all and reads until the tally stops.
+  /// Connects all subscribers and reads until the tally stops.
   void run();
 
  private:
@@ -51,7 +51,7 @@ class Subscribers {
   std::vector<std::unique_ptr<Stream>> streams_;
   std::vector<char> buffer_;
   std::size_t begun_ = 0;       // streams whose connecting has begun
-  std::size_t connecting_ = 0;  // of them, those not answered yet
+  std::size_t connecting_ = 0;  // of these, without an answer yet
 };
 
 }  // namespace millrace::load

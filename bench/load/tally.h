@@ -1,4 +1,4 @@
-// Tally: what the subscribers of one process have seen, in memory that it shares with the process that reports.
+// Tally: the results of one process's subscribers, in memory shared with the process that reports.
 #pragma once
 
 #include <atomic>
@@ -10,9 +10,9 @@
 
 namespace millrace::load {
 
-/// The process with the subscribers writes, the other reads; all but the counters only once `finished` is set.
+/// The subscribers' process writes and the other reads; except the atomic counters, only when `finished` is set.
 struct Tally {
-  /// Events whose arrivals are followed one by one.
+  /// Events whose arrivals are recorded one by one.
   static constexpr std::size_t kFollowed = 8192;
   struct Arrivals {
     std::uint64_t count = 0;
@@ -20,28 +20,28 @@ struct Tally {
     std::int64_t last_ns = 0;
   };
 
-  std::atomic<std::uint64_t> connected = 0;   ///< subscribers that have been answered with an event stream
-  std::atomic<std::uint64_t> failed = 0;      ///< that were not
+  std::atomic<std::uint64_t> connected = 0;   ///< subscribers that got an event stream
+  std::atomic<std::uint64_t> failed = 0;      ///< subscribers that did not
   std::atomic<std::uint64_t> deliveries = 0;  ///< events received
-  std::atomic<bool> stop = false;             ///< set from outside: the process is to end
+  std::atomic<bool> stop = false;             ///< set from outside: ends the process
   std::atomic<bool> finished = false;
 
   // Failures, all of them
   std::uint64_t lost = 0;
   std::uint64_t doubled = 0;
   std::uint64_t out_of_order = 0;
-  std::uint64_t gaps = 0;     ///< that the server reported
-  std::uint64_t skipped = 0;  ///< by a server that was asked for what is newest: no failure
+  std::uint64_t gaps = 0;     ///< reported by the server
+  std::uint64_t skipped = 0;  ///< by a server that sends only newest events: not a failure
   std::uint64_t closed = 0;   ///< streams that ended
 
   std::uint64_t bytes = 0;  ///< received
   std::int64_t last_connected_ns = 0;
   std::int64_t last_delivery_ns = 0;
   LatencyDistribution latency;
-  Arrivals arrivals[kFollowed];  ///< of one topic's events, by sequence; none where there are several topics
+  Arrivals arrivals[kFollowed];  ///< of one topic's events, by sequence; unused with several topics
 };
 
-/// The tallies of all processes. Made before they are.
+/// The tallies of all processes; created before the processes.
 class TallyBoard {
  public:
   /// Throws std::system_error if there is no memory.

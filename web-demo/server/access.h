@@ -1,9 +1,9 @@
 // DemoAccess: access to the demo's routes, which change what every visitor sees.
 //
-//   kOpen            every client whose Host and Origin the server admits: with --insecure, or on a loopback address
+//   kOpen            every client whose Host and Origin the server accepts: with --insecure, or on a loopback address
 //                    without an authorizer
 //   kByRights        clients with a key or token for the topic: on a loopback address
-//   kAdministrators  administrators only: where other machines can reach the address
+//   kAdministrators  administrators only: on an address that other machines can reach
 #pragma once
 
 #include <functional>
@@ -18,7 +18,7 @@ namespace millrace::demo {
 
 enum class DemoAccess { kOpen, kByRights, kAdministrators };
 
-/// For GuardedRoute::right: this action on the topic that a request is about.
+/// For GuardedRoute::right: this action on the request's topic.
 inline GuardedRoute::RightOf right_to(DemoAccess access, Authorizer::Action action,
                                       std::function<std::string(const httplib::Request&)> topic_of) {
   if (access == DemoAccess::kOpen) return GuardedRoute::no_right;

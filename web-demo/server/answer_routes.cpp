@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr Duration kRetry{1'500};  // short: the reader waits for the rest of a sentence
+constexpr Duration kRetry{1'500};  // short: the reader is in the middle of a sentence
 constexpr std::chrono::milliseconds kBeat{10};
 constexpr std::chrono::milliseconds kPause{35};  // between two tokens
 
@@ -42,7 +42,7 @@ std::optional<std::string> text_of(const Json& json, const char* field) {
   return value->get<std::string>();
 }
 
-// Nothing, and an answer, if the body is no question.
+// Returns nothing, after answering, if the body is not a question.
 std::optional<Question> question_of(const std::string& body, httplib::Response& response) {
   const Json json = parse_json<Json>(body);
   if (!json.is_object()) return refuse(response, 400, "body: must be a JSON object"), std::nullopt;
@@ -85,7 +85,7 @@ void Answers::ask(const httplib::Request& request, httplib::Response& response) 
       return refuse(response, 409, "id: already has an answer in progress");
     if (!again && running_.size() >= kMaxAtOnce) return refuse(response, 503, "prompt: too many answers at once");
   }
-  // The client's name is the answer's, so that a page can have this stream cut and no other.
+  // The client's name is the answer's ID, so that a page can cut only this stream.
   if (!server_.subscribe(request, response,
                          {.topics = {topic_of(question->id)}, .client = question->id, .retry = kRetry})) {
     return;
@@ -130,7 +130,7 @@ bool Answers::write(const std::string& id, Answer& answer) {
 void Answers::finish(const std::string& id, std::size_t tokens, const char* reason) {
   const std::string topic = topic_of(id);
   publish(server_.hub(), {.topic = topic, .type = "done", .data = Json{{"n", tokens}, {"reason", reason}}.dump()});
-  static_cast<void>(server_.hub().finish(topic));  // a store that fails has lost the answer's end, too
+  static_cast<void>(server_.hub().finish(topic));  // if the store fails, the answer's end is lost, too
 }
 
 }  // namespace millrace::demo

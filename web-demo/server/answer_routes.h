@@ -1,13 +1,12 @@
 // Answers: a toy language model. Each answer streams into its own topic.
 //
-//   POST   /demo/answers       {"id","prompt","language"?}: begins the answer with this ID of the client's choosing,
-//   and
-//                              streams it; asked again, with a Last-Event-ID, it goes on from there. The generation
-//                              does not notice that a client was cut off
-//   DELETE /demo/answers/ID    stops the generation; the stream ends
+//   POST   /demo/answers       {"id","prompt","language"?}: begins the answer with this ID, which the client chooses,
+//                              and streams it. A repeated request with a Last-Event-ID continues the stream there. The
+//                              generation does not depend on connections
+//   DELETE /demo/answers/ID    stops the generation and ends the stream
 //
-// Events of type `token` on `demo/answers/ID` have {"n","text"}, the last one, of type `done`, {"n","reason"} with n
-// the number of tokens and reason `complete` or `stopped`. The same question is answered in the same words.
+// Events of type `token` on `demo/answers/ID` have {"n","text"}. The last event has the type `done` and {"n","reason"}:
+// n is the number of tokens, and the reason is `complete` or `stopped`. The same question gets the same answer.
 #pragma once
 
 #include <chrono>
@@ -25,11 +24,11 @@ namespace millrace::demo {
 
 class Answers {
  public:
-  static constexpr std::size_t kMaxAtOnce = 64;  ///< beyond it 503
+  static constexpr std::size_t kMaxAtOnce = 64;  ///< beyond it: 503
   static constexpr std::size_t kMaxPromptBytes = 2'000;
   static constexpr std::size_t kMaxIdBytes = 40;
 
-  /// Adds the routes to `server`, which outlives it.
+  /// Adds the routes to `server`, which must outlive it.
   Answers(Server& server, DemoAccess access);
 
  private:

@@ -1,4 +1,4 @@
-// What the demo's toy answers, cut into tokens: a few sentences on event streams, in English or Chinese.
+// The answers of the demo's toy model, as tokens: a few sentences on event streams, in English or Chinese.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace millrace::demo {
 
-/// The same words for the same prompt. `chinese`: in Chinese, else in English. Joined, the tokens are the answer.
+/// The tokens of the answer, which are the same for the same prompt. `chinese`: in Chinese instead of English.
 std::vector<std::string> answer_tokens(std::string_view prompt, bool chinese);
 
 }  // namespace millrace::demo

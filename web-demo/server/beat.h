@@ -1,4 +1,4 @@
-// Beat: calls a function at a steady pace, on its own thread, as long as it exists. The demo's feeds use it.
+// Beat: calls a function at a steady pace, on its own thread, until it is destroyed. For the demo's feeds.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@ class Beat {
  public:
   /// Calls `step` at once and then every `period`; a step that takes longer delays the next.
   Beat(std::chrono::milliseconds period, std::function<void()> step);
-  /// Waits for a step that is under way.
+  /// Waits for a running step.
   ~Beat();
   Beat(const Beat&) = delete;
   Beat& operator=(const Beat&) = delete;

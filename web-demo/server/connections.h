@@ -1,6 +1,6 @@
 // Connections: which of the demo's event streams share a connection, as all tabs of a browser do over HTTP/2.
 //
-// A stream is known by its `client` name, its connection by the address and port that the request for it came from.
+// A stream is identified by its `client` name, and its connection by the address and port of its request.
 #pragma once
 
 #include <httplib.h>
@@ -16,17 +16,17 @@ namespace millrace::demo {
 
 class Connections {
  public:
-  /// Names that are remembered at most. Beyond it those without a stream are forgotten; a further one is not counted.
+  /// Most names that are kept. Beyond it, names without a stream are forgotten; further names are not counted.
   static constexpr std::size_t kMaxClients = 1000;
 
-  /// `server` outlives it.
+  /// `server` must outlive it.
   explicit Connections(const Server& server) : server_(server) {}
 
-  /// To be called with each request for an event stream.
+  /// Call it with each request for an event stream.
   void note(const httplib::Request& request);
 
-  /// Event streams on the connection that has this client's; 0 if it is not known. Behind a proxy, the connection is
-  /// the proxy's.
+  /// The number of event streams on this client's connection; 0 if it is unknown. Behind a proxy, the connection is the
+  /// proxy's.
   std::size_t streams_beside(const std::string& client) const;
 
  private:

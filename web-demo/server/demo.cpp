@@ -74,14 +74,14 @@ void Demo::add_routes(DemoAccess access) {
         respond(response, 200, {{"streams", connections_.streams_beside(request.get_param_value("client"))}});
       },
       "GET");
-  // Ahead of the events route, which knows no silence.
+  // Before the events route, which has no silence.
   server_.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
     return answer_silently(request, response) ? httplib::Server::HandlerResponse::Handled
                                               : httplib::Server::HandlerResponse::Unhandled;
   });
 }
 
-// A client that polls has a stream only now and then.
+// A client that polls has a stream only from time to time.
 std::size_t Demo::until_there_is_one(const std::function<std::size_t()>& disconnect) {
   const Clock::time_point deadline = Clock::now() + kCutPatience;
   std::size_t count = disconnect();
@@ -119,7 +119,7 @@ bool Demo::answer_silently(const httplib::Request& request, httplib::Response& r
   const auto silence = silenced_.find(request.get_param_value("client"));
   if (silence == silenced_.end()) return false;
   if (!server_.admits(request, response)) return true;
-  // Silent from the second block on: behind a stream that does not even begin, a client suspects a proxy.
+  // Silent only after the first block: a client blames a proxy for a stream that does not even begin.
   const EventStream& stream = silence->second.streams.emplace_back(server_.open_stream(request, response));
   stream.send({.type = EventType(protocol::kCursorEventType)});
   return true;
@@ -147,7 +147,7 @@ void Demo::publish_due() {
 }
 
 void Demo::end_silence(Clock::time_point now) {
-  std::map<std::string, Silence> over;  // destroyed, which ends the streams, without the lock
+  std::map<std::string, Silence> over;  // destroyed without the lock, which ends the streams
   const std::lock_guard lock(mutex_);
   for (auto silence = silenced_.begin(); silence != silenced_.end();) {
     const auto current = silence++;

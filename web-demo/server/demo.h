@@ -1,16 +1,17 @@
-// Demo: what the demo page shows. Made-up prices, news and talk, the server's own figures, answers of a toy, and
-// buttons that break the page's connection in several ways.
+// Demo: the server's side of the demo page: made-up prices, news and talk, the server's own figures, answers of a toy
+// model, and buttons that break the page's connection in several ways.
 //
-//   POST /demo/cut?client=NAME                  drops the event streams of that name in mid-flight,
-//                                               or the first one that comes within half a second
-//   POST /demo/silence?client=NAME&seconds=N    drops them, and answers them for N seconds (1 to 60) with a stream that
-//                                               is open and says nothing, not even a heartbeat
-//   POST /demo/kick?client=NAME                 ends them for good: 204 when the client comes back
-//   POST /demo/name?client=NAME&name=PERSON     who that is, for the chat
-//   GET /demo/connection?client=NAME            {"streams":how many event streams share its connection}
+//   POST /demo/cut?client=NAME                  cuts the client's event streams in mid-flight,
+//                                               or the first one that opens within half a second
+//   POST /demo/silence?client=NAME&seconds=N    cuts them, and for N seconds (1 to 60) answers their requests with an
+//                                               open stream without events or heartbeats
+//   POST /demo/kick?client=NAME                 ends them for good: a client that reconnects gets 204
+//   POST /demo/name?client=NAME&name=PERSON     sets the client's name in the chat
+//   GET /demo/connection?client=NAME            {"streams":number of event streams that share its connection}
 //
-// and those of answer_routes.h. Events go to topics below `demo/`; market.h, newsroom.h, gauges.h and guests.h say what
-// is in them. All are behind the checks of Millrace's own routes, and for administrators where DemoAccess is not kOpen.
+// and the routes of answer_routes.h. Events go to topics below `demo/`; market.h, newsroom.h, gauges.h and guests.h
+// describe them. All routes have the access checks of Millrace's own routes; unless DemoAccess is kOpen, they are for
+// administrators.
 #pragma once
 
 #include <chrono>
@@ -35,9 +36,9 @@ namespace millrace::demo {
 
 class Demo {
  public:
-  static constexpr std::size_t kMaxSilenced = 100;  ///< clients at once; beyond it 503
+  static constexpr std::size_t kMaxSilenced = 100;  ///< clients at once; beyond it: 503
 
-  /// Adds its routes to `server`, which outlives it. The same seed makes the same prices, news and talk.
+  /// Adds its routes to `server`, which must outlive it. The same seed makes the same prices, news and talk.
   Demo(Server& server, DemoAccess access, std::uint64_t seed);
 
  private:
@@ -70,7 +71,7 @@ class Demo {
   std::map<std::string, Silence> silenced_;  // by client; guarded by mutex_
   Answers answers_;
   Gauges gauges_;
-  Beat feed_;  // from here on: threads that use the others
+  Beat feed_;  // from here on: threads that use the other members
   Beat gauging_;
 };
 

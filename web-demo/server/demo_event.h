@@ -1,4 +1,4 @@
-// DemoEvent: what the demo's generators make, ready for the hub.
+// DemoEvent: an event of the demo's generators.
 #pragma once
 
 #include <chrono>
@@ -14,13 +14,14 @@
 namespace millrace::demo {
 
 struct DemoEvent {
-  std::string topic;  ///< a valid one
+  std::string topic;  ///< a valid topic
   EventType type;
   std::string data;
-  bool retain = false;  ///< the newest of its topic is part of the state, however long ago it was
+  bool retain = false;  ///< the topic's newest event stays, however old it is
 };
 
-/// What a store cannot take is no loss: there is more where it came from. What cannot be retained is published without.
+/// Publishes it. Ignores a store that fails, because further events follow. Publishes an event that cannot be retained
+/// without retaining it.
 inline void publish(Hub& hub, const DemoEvent& event) {
   const auto topic = Topic::parse(std::string_view(event.topic));
   if (!topic) return;
@@ -32,7 +33,7 @@ inline void publish(Hub& hub, const DemoEvent& event) {
   static_cast<void>(hub.publish(std::span(&publication, 1)));
 }
 
-/// Milliseconds since 1970, as the demo's events have it in `time`.
+/// Milliseconds since 1970, for `time` in the demo's events.
 inline std::int64_t wall_clock() {
   const auto since = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();

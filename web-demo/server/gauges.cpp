@@ -23,7 +23,7 @@ double cpu_seconds_so_far() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// Resident, as the kernel counts it.
+// Resident memory, as the kernel counts it.
 std::uint64_t memory_bytes() {
   std::ifstream statm("/proc/self/statm");
   std::uint64_t size = 0;

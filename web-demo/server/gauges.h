@@ -1,9 +1,9 @@
 // Gauges: the server's own figures, read once a second from Server::metrics() and from the kernel.
 //
 // Published as events of type `gauges` on `demo/gauges`: {"n","time","cpu","memory","connections","streams",
-// "catchingUp","publishes","deliveries","bytes","log","logFull"}. cpu is in percent of one core, memory in bytes;
-// publishes, deliveries and bytes are a second's; log is the bytes of the events in memory, and logFull how much of its
-// bounds they take, in percent: 100 as soon as the oldest go.
+// "catchingUp","publishes","deliveries","bytes","log","logFull"}. cpu is in percent of one core, and memory in bytes;
+// publishes, deliveries and bytes are per second; log is the bytes of the events in memory, and logFull their share of
+// the bounds in percent: 100 as soon as the oldest events are dropped.
 #pragma once
 
 #include <chrono>
@@ -18,10 +18,10 @@ namespace millrace::demo {
 
 class Gauges {
  public:
-  /// `server` outlives it.
+  /// `server` must outlive it.
   explicit Gauges(const Server& server);
 
-  /// To be called about once a second.
+  /// Call it about once a second.
   DemoEvent read(std::int64_t time);
 
  private:

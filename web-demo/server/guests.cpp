@@ -8,7 +8,7 @@ namespace millrace::demo {
 
 namespace {
 
-// A page that is cut comes back within this, and has not been away for the others.
+// A page that was cut reconnects within this time, and does not count as left.
 constexpr std::chrono::seconds kGrace{8};
 
 }  // namespace
@@ -46,7 +46,7 @@ std::optional<DemoEvent> Guests::look(const std::vector<SubscriptionInfo>& strea
   for (const auto& [client, guest] : guests_) {
     if (guest.here) here.push_back(guest.name);
   }
-  // The names are other people's words, and need not be UTF-8.
+  // The names come from clients and may be invalid UTF-8.
   const std::string data =
       nlohmann::json{{"here", here}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   return DemoEvent{.topic = "demo/presence", .type = "presence", .data = data, .retain = true};

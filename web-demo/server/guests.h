@@ -1,8 +1,8 @@
-// Guests: the people that have the demo page open, for the chat.
+// Guests: the people who have the demo page open, for the chat.
 //
-// A page is known by the `client` name of its event stream. It may give a name of a person to that; one whose stream
-// has been gone for some seconds has left. At each change an event of type `presence` on `demo/presence` has the whole
-// roster: {"here":[name…]}. It is retained: a page begins with the roster.
+// A page is identified by the `client` name of its event stream, and may set a person's name for it. A page whose
+// stream has been closed for some seconds has left. Each change publishes an event of type `presence` on
+// `demo/presence` with the whole roster, {"here":[name…]}. It is retained: a page begins with the roster.
 #pragma once
 
 #include <chrono>
@@ -20,14 +20,14 @@ namespace millrace::demo {
 
 class Guests {
  public:
-  /// Pages that are remembered at most; further ones stay nameless.
+  /// Most pages that are kept; further pages get no name.
   static constexpr std::size_t kMaxGuests = 1000;
   static constexpr std::size_t kMaxNameBytes = 80;
 
-  /// Gives the page a name. Returns why not, as a sentence; empty if it has it now.
+  /// Gives the page a name. Returns an empty text, or a sentence that says why not.
   std::string rename(const std::string& client, const std::string& name);
 
-  /// What is to be published, now that these streams are open; nothing if everybody knows that.
+  /// The event to publish when these streams are open; nothing if nothing has changed.
   std::optional<DemoEvent> look(const std::vector<SubscriptionInfo>& streams,
                                 std::chrono::steady_clock::time_point now);
 

@@ -1,4 +1,4 @@
-// How the demo's routes answer.
+// The responses of the demo's routes.
 #pragma once
 
 #include <httplib.h>
@@ -10,7 +10,7 @@ namespace millrace::demo {
 
 inline void respond(httplib::Response& response, int status, const nlohmann::json& body) {
   response.status = status;
-  // What is quoted from a request need not be UTF-8.
+  // A quotation from a request may be invalid UTF-8.
   response.set_content(body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n', "application/json");
 }
 

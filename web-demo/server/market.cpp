@@ -18,12 +18,12 @@ constexpr std::array kSymbols = {"ALDER",  "BASIN",  "BROOK",  "CAIRN", "CANAL",
                                  "TIDE",   "TUNDRA", "UPLAND", "VALE",  "WEIR",    "WILLOW", "YARROW", "ZEPHYR"};
 
 constexpr double kLowestPrice = 0.01;
-constexpr double kVolatility = 0.0011;  // of a price, per change
-constexpr double kReversion = 0.0008;   // of the way back to where the price began, per change
+constexpr double kVolatility = 0.0011;  // relative change of a price, per change
+constexpr double kReversion = 0.0008;   // share of the way back to the opening price, per change
 constexpr double kMeanRate = 300;       // changes a second
-constexpr double kSwell = 0.3;          // of the mean rate: how far it rises and falls
+constexpr double kSwell = 0.3;          // share of the mean rate by which it rises and falls
 constexpr double kSwellSeconds = 11;
-constexpr double kLongestStep = 0.25;  // seconds: a machine that has slept does not make up for it
+constexpr double kLongestStep = 0.25;  // seconds: a machine that has slept does not catch up
 
 double rounded_to_cents(double price) {
   return std::round(price * 100) / 100;
@@ -41,8 +41,8 @@ Market::Market(std::uint64_t seed) : random_(seed) {
 
 DemoEvent Market::next(std::int64_t time) {
   if (opened_ < stocks_.size()) return tick(stocks_[opened_++], time);
-  // The nearer to the front of a shuffled list, the busier: some stocks trade all the time, others now and then, but
-  // none so rarely that its place on the board stays empty.
+  // A stock near the front of the shuffled list trades often, and others rarely, but none so rarely that its place on
+  // the board stays empty.
   std::uniform_real_distribution<double> unit(0, 1);
   std::normal_distribution<double> change(0, kVolatility);
   const double place = std::pow(unit(random_), 2);

@@ -1,4 +1,4 @@
-// Market: made-up stock prices, the same for the same seed. It opens with a price of each stock; after that they
+// Market: made-up stock prices, the same for the same seed. First each stock gets an opening price; then the prices
 // change.
 //
 // Events of type `tick` on `demo/stocks/<SYMBOL>`, with compact JSON {"n","symbol","price","time"}: n counts from 1 for
@@ -18,17 +18,17 @@ class Market {
  public:
   explicit Market(std::uint64_t seed);
 
-  /// The next opening price or change of some price, at `time` (wall_clock()).
+  /// The next opening price, or the next change of a price, at `time` (wall_clock()).
   DemoEvent next(std::int64_t time);
 
-  /// How many belong into `seconds` of trading: first all opening prices, then about 300 changes a second, more or less
-  /// as the day goes.
+  /// The number of events in `seconds` of trading: first all opening prices, then about 300 changes a second, which
+  /// rises and falls with the time of day.
   std::size_t due(double seconds);
 
  private:
   struct Stock {
     std::string_view symbol;
-    double base;  // where the price is drawn back to
+    double base;  // the price tends to return to it
     double price;
     std::uint64_t changes = 0;
   };

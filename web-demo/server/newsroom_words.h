@@ -1,4 +1,4 @@
-// What the demo's headlines and talk are made of, in English and Chinese.
+// The texts of the demo's headlines and talk, in English and Chinese.
 #pragma once
 
 #include <span>
@@ -13,7 +13,7 @@ struct Words {
 
 struct Story {
   std::string_view desk;
-  Words words;  ///< {} is the place
+  Words words;  ///< {} is replaced by a place
 };
 
 struct Remark {
@@ -24,7 +24,7 @@ struct Remark {
 std::span<const Words> places();
 std::span<const Story> stories();
 
-/// What is said in the rooms, in this order.
+/// The lines of each room, in this order.
 std::span<const Remark> lobby_script();
 std::span<const Remark> workshop_script();
 

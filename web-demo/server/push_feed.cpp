@@ -7,8 +7,8 @@ namespace millrace::demo {
 
 namespace {
 
-// The message behind the last one, whose number this is; again the next time, if the store does not take it. False if
-// the user is not connected.
+// Sends the message after the last one, which has this number. If the store does not accept it, the next call repeats
+// it. Returns false if the user is not connected.
 bool send_next(PushService& push, const std::string& uid, std::uint64_t& number, std::uint64_t random) {
   const std::string digits = std::to_string(number + 1);
   const auto sent =

@@ -1,7 +1,7 @@
-// PushFeed: sends numbered messages to users, one a second each, for the demo to show.
+// PushFeed: sends numbered messages to users, one a second to each.
 //
-// The n-th message of a user has the ID `消息n` and the data `uid:… number:n message:<random>`. A user's messages end
-// when the user is not connected any more; they go on with the next number when they are started again.
+// The n-th message of a user has the ID `消息n` and the data `uid:… number:n message:<random>`. A user's messages stop
+// when the user is no longer connected, and continue with the next number when they are started again.
 #pragma once
 
 #include <condition_variable>
@@ -18,7 +18,7 @@ namespace millrace::demo {
 
 class PushFeed {
  public:
-  /// Most users whose number is remembered when they are not there. Beyond it somebody's is forgotten.
+  /// Most disconnected users whose number is kept. Beyond it, one user's number is forgotten.
   static constexpr std::size_t kMaxRememberedUsers = 10'000;
 
   /// Sends through `push`, which must outlive it, on its own thread.
@@ -27,7 +27,7 @@ class PushFeed {
   PushFeed(const PushFeed&) = delete;
   PushFeed& operator=(const PushFeed&) = delete;
 
-  /// Begins with the first message at once; does nothing if the user's messages are running.
+  /// Sends the first message at once. Does nothing if the user's messages are running.
   void start(const std::string& uid);
 
   /// Ends the user's messages; the next start() counts from 1 again.
@@ -40,7 +40,7 @@ class PushFeed {
   PushService& push_;
   std::mutex mutex_;
   // Guarded by mutex_.
-  std::map<std::string, std::uint64_t> running_;   // the number each user's last message had
+  std::map<std::string, std::uint64_t> running_;   // the number of each user's last message
   std::map<std::string, std::uint64_t> finished_;  // the same, for users that are not connected
   std::mt19937_64 random_;
   bool ended_ = false;

@@ -30,7 +30,7 @@ bool holds_message(const Request& request) {
   return request.has_param("id") || request.has_param("message");
 }
 
-// What is quoted from a request need not be UTF-8.
+// A quotation from a request may be invalid UTF-8.
 void answer(Response& response, int status, const nlohmann::json& body) {
   response.status = status;
   response.set_content(body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n', "application/json");
@@ -40,7 +40,7 @@ void refuse(Response& response, int status, std::string_view sentence) {
   answer(response, status, {{"error", sentence}});
 }
 
-// The store fails. Only the log gets the reason; clients retry at different times.
+// The answer while the store fails. Only the log gets the reason; clients retry at different times.
 void refuse_for_now(Response& response) {
   refuse(response, 503, "the store is not available at the moment; the server's log has the reason");
   response.set_header("Retry-After", std::to_string(1 + std::random_device{}() % 3));
@@ -73,7 +73,7 @@ void send(PushService& push, const std::string& uid, const std::string& id, cons
   }
 }
 
-// The body; nothing, and an answer, if it is too large or not whole.
+// The body. Returns nothing, after answering, if it is too large or incomplete.
 std::optional<std::string> body_of(const httplib::ContentReader& read_content, Response& response) {
   std::string body;
   bool too_large = false;

@@ -1,16 +1,16 @@
 // PushRoutes: the demo's controller for messages to users, under `/push`.
 //
 //   GET /push/createSse?uid=U                 opens U's stream
-//   GET /push/sendMsg?uid=U                   opens it, and sends U a numbered message a second while it is open
+//   GET /push/sendMsg?uid=U                   opens it, and sends U a numbered message each second while it is open
 //   GET /push/sendMsg?uid=U&id=I&message=M    sends U that one message; answers {"id":…}
-//   GET /push/closeSse?uid=U                  ends U's streams for good; answers {"closed":<how many>}
-//   PUT /push/users/U/messages/I              the body is the message; as above
-//   DELETE /push/users/U/connections          as closeSse
+//   GET /push/closeSse?uid=U                  ends U's streams for good; answers {"closed":<number of streams>}
+//   PUT /push/users/U/messages/I              sends the body as a message; answers as above
+//   DELETE /push/users/U/connections          the same as closeSse
 //
 // Errors are 400 (404 for a user who is not connected, 413 for a message too large, 503 with Retry-After while the
-// store is in trouble) with {"error":"<sentence>"}.
-// It is for demonstration, but behind the same checks as every route of Millrace's own: the Host header, the page's
-// origin (those that GET changes something by included), and a right as DemoAccess has it.
+// store refuses events) with {"error":"<sentence>"}.
+// It is a demonstration, but has the access checks of Millrace's own routes: the Host header, the page's origin (also
+// for GET routes that change something), and the right that DemoAccess requires.
 #pragma once
 
 #include <string>
@@ -23,7 +23,7 @@ namespace millrace::demo {
 
 class PushRoutes {
  public:
-  /// Adds the routes to `server`, which outlives it; it outlives listen().
+  /// Adds the routes to `server`, which must outlive it. It must outlive listen().
   PushRoutes(Server& server, DemoAccess access);
 
  private:

@@ -13,7 +13,7 @@ namespace millrace {
 
 namespace {
 
-// How many bytes at the end of `text` begin a character whose rest may still come.
+// The number of bytes at the end of `text` that begin a character and wait for its remaining bytes.
 std::size_t unfinished_at_end(std::string_view text) {
   for (std::size_t length = 1; length <= 3 && length <= text.size(); ++length) {
     const auto byte = static_cast<unsigned char>(text[text.size() - length]);

@@ -11,7 +11,7 @@ using State = AnswerFormat::State;
 
 constexpr std::uint64_t kEventsOfABeginning = 3;
 
-// An event whose data has its type, too.
+// An event whose data repeats its type.
 FormattedEvent typed(EventType type, const Json& members) {
   Json json = {{"type", type.view()}};
   json.update(members);

@@ -1,4 +1,4 @@
-// JSON as the formats write and read it, and lists of events.
+// How the formats write and read JSON, and their lists of events.
 #pragma once
 
 #include <iterator>
@@ -14,7 +14,7 @@ namespace millrace {
 
 using Json = nlohmann::ordered_json;
 
-/// What is not UTF-8 becomes U+FFFD.
+/// Invalid UTF-8 becomes U+FFFD.
 inline std::string text_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -23,14 +23,14 @@ inline void append_to(FormattedEvents& out, FormattedEvents events) {
   out.insert(out.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
 }
 
-/// Nothing if `data` is not an object.
+/// Returns nothing if `data` is not an object.
 inline std::optional<Json> object_in(std::string_view data) {
   Json json = parse_json<Json>(data, kMaxEventBytes);
   if (!json.is_object()) return std::nullopt;
   return json;
 }
 
-/// The string at `path`; empty if there is none.
+/// The string at `path`; empty if it is missing.
 inline std::string string_at(const Json& json, const char* path) {
   const Json::json_pointer pointer(path);
   if (!json.contains(pointer) || !json.at(pointer).is_string()) return {};

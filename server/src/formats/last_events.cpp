@@ -28,7 +28,7 @@ State state_of(AnswerEnd end) {
   return State::kFailed;
 }
 
-// As the service has it by itself.
+// The event that the service sends without this function.
 OwnedAnswerEvent without_format(const AnswerEnding& ending) {
   const std::string data = text_of({{"reason", ending.sentence}});
   if (state_of(ending.end) == State::kStopped) return {.type = EventType("stopped"), .data = data};
@@ -36,7 +36,7 @@ OwnedAnswerEvent without_format(const AnswerEnding& ending) {
   return {.type = EventType("failed"), .data = data};
 }
 
-// Of an answer that has no event yet, the beginning comes first.
+// An answer without an event needs its beginning first.
 FormattedEvents whole_answer(AnswerFormat& format, State state, std::string_view sentence) {
   if (state == State::kStopped) return format.stop();
   return state == State::kFailed ? format.fail(sentence) : format.cut_short();

@@ -59,7 +59,7 @@ Json json_of(const TokenUsage& usage) {
           {"total_tokens", usage.input + usage.output}};
 }
 
-// What the response object says of an answer.
+// The response object's words for a state of the answer.
 struct Snapshot {
   const AnswerHead& head;
   State state;
@@ -97,7 +97,7 @@ Json json_of(const Snapshot& answer) {
           {"usage", answer.state > State::kRunning ? json_of(answer.usage) : Json(nullptr)}};
 }
 
-// Appends events, each with the next number.
+// Appends events and numbers them.
 class Numbered {
  public:
   Numbered(std::uint64_t& next, FormattedEvents& out) : next_(next), out_(out) {}
@@ -119,7 +119,7 @@ EventType type_of_end(State state) {
   return "response.incomplete";
 }
 
-// The members of an event about the text of the one item.
+// The members of an event about the only item's text.
 Json place_in(const AnswerHead& head, Json members) {
   Json json = {{"item_id", item_id_of(head)}, {"output_index", 0}, {"content_index", 0}};
   json.update(members);
@@ -160,7 +160,7 @@ void ResponsesFormat::write_end(FormattedEvents& out) {
 
 FormattedEvents ResponsesFormat::last_events(State how, std::string_view sentence, std::uint64_t events) const {
   Json response = json_of(Snapshot{head(), how, is_in_background(), {}, usage(), sentence});
-  response.erase("output");  // clients then take what they have
+  response.erase("output");  // clients then keep the output that they have
   FormattedEvents out;
   Numbered(events, out).add(type_of_end(how), {{"response", response}});
   return out;

@@ -10,7 +10,7 @@ using State = AnswerFormat::State;
 
 constexpr std::uint64_t kEventsOfABeginning = 3;
 constexpr std::string_view kDone = "[DONE]";
-constexpr std::string_view kPart = "text-1";  // the one part's ID
+constexpr std::string_view kPart = "text-1";  // ID of the only part
 
 FormattedEvent chunk(std::string_view type, const Json& members = Json::object()) {
   Json json = {{"type", type}};

@@ -1,15 +1,15 @@
-// AnswerFormat: one answer of a model, in the form that the clients of a vendor read.
+// AnswerFormat: one answer of a model, in the form that a vendor's clients read.
 //
-// A format turns what the model says into the events that the vendor's own clients expect, unmodified, and has the same
-// answer as the one JSON object that they get without streaming. It is pure: no socket, no thread, no clock, no lock.
-// There is one object for each answer; send the events in the order in which they are returned, and call it from one
-// thread at a time. docs/answers.md says what each client expects.
+// A format turns the model's text into the events that the vendor's own unmodified clients expect. It also has the
+// answer as the one JSON object that clients get without streaming. It is pure: no socket, thread, clock or lock.
+// Make one object for each answer, send the events in the order in which they are returned, and call the object from
+// one thread at a time. docs/answers.md says what each client expects.
 //
 //   ChatCompletionsFormat format({.id = "chatcmpl-1", .model = "toy", .created = now});
 //   for (const FormattedEvent& event : format.text("Hello")) stream.send(event.view());
 //   for (const FormattedEvent& event : format.complete()) stream.send(event.view());
 //
-// Tokens may end in the middle of a character: its bytes wait for the next token. What is not UTF-8 becomes U+FFFD.
+// A token may end in the middle of a character: its bytes wait for the next token. Invalid UTF-8 becomes U+FFFD.
 #pragma once
 
 #include <cstddef>
@@ -26,14 +26,14 @@
 
 namespace millrace {
 
-/// Longest text of an answer, in bytes. Text that goes beyond it is left out, and the answer ends there as cut_short().
+/// Longest text of an answer, in bytes. The format drops text beyond it and ends the answer there, as cut_short() does.
 inline constexpr std::size_t kMaxFormattedTextBytes = 1024 * 1024;
 // A byte becomes six at most (\u0001), and some of a format's last events hold the whole text.
 static_assert(kMaxFormattedTextBytes * 6 + 64 * std::size_t{1024} <= kMaxEventBytes);
 
 /// An event of a format. It owns its text.
 struct FormattedEvent {
-  OwnedEventType type = EventType{};  ///< empty: the event has none
+  OwnedEventType type = EventType{};  ///< empty for an event without a type
   std::string data = {};              ///< JSON, or the vendor's word for the end
 
   /// The event to send, valid as long as this object.
@@ -41,14 +41,14 @@ struct FormattedEvent {
   Event view() const&& = delete;
 };
 
-/// Events to send, in this order. Often there is one, and for bytes that wait for the rest of a character none.
+/// Events to send, in this order. Empty if the text only has the first bytes of a character.
 using FormattedEvents = std::vector<FormattedEvent>;
 
-/// What every format says of an answer.
+/// The members that every format has for an answer.
 struct AnswerHead {
-  std::string id = {};       ///< by which the vendor's clients ask for it again; not empty
-  std::string model = {};    ///< its name
-  std::int64_t created = 0;  ///< when it was asked for, in seconds since 1970
+  std::string id = {};       ///< with which the vendor's clients request it again; must not be empty
+  std::string model = {};    ///< the model's name
+  std::int64_t created = 0;  ///< the time of the request, in seconds since 1970
 };
 
 /// Tokens that an answer took. Formats that must report them report 0 until they are set.
@@ -59,18 +59,18 @@ struct TokenUsage {
 
 class AnswerFormat;
 
-/// Makes the format of an answer again from what AnswerFormat::note() has returned; null if `note` is something else.
+/// Makes an answer's format again from the text that AnswerFormat::note() returned. Returns null for any other text.
 std::unique_ptr<AnswerFormat> format_from_note(std::string_view id, std::string_view note);
 
 /// One answer in the form of a vendor.
 class AnswerFormat {
  public:
-  /// How far the answer is.
+  /// The state of the answer.
   enum class State : std::uint8_t {
-    kNew,       ///< nothing was returned yet
+    kNew,       ///< no event was returned yet
     kRunning,   ///< there may be more text
-    kComplete,  ///< the model was done
-    kCutShort,  ///< it reached a limit of its length
+    kComplete,  ///< the model finished
+    kCutShort,  ///< it reached a limit on its length
     kStopped,   ///< somebody stopped it
     kFailed,    ///< it failed
   };
@@ -79,47 +79,47 @@ class AnswerFormat {
   AnswerFormat(const AnswerFormat&) = delete;
   AnswerFormat& operator=(const AnswerFormat&) = delete;
 
-  /// What comes before the first text. The first call of another function does the same if this was not called.
+  /// Begins the answer. Optional: otherwise the first call of another function does the same.
   FormattedEvents begin();
-  /// More text. An answer that is over returns nothing.
+  /// Adds text. Returns nothing if the answer is over.
   FormattedEvents text(std::string_view piece);
-  /// The end: the model was done.
+  /// Ends the answer: the model finished.
   FormattedEvents complete();
-  /// The end: the answer reached a limit of its length.
+  /// Ends the answer: it reached a limit on its length.
   FormattedEvents cut_short();
-  /// The end: somebody stopped it. What was said stays.
+  /// Ends the answer: somebody stopped it. Its text stays.
   FormattedEvents stop();
-  /// The end: it failed; `sentence` says why, to the client.
+  /// Ends the answer: it failed. The client gets `sentence`, which says why.
   FormattedEvents fail(std::string_view sentence);
 
-  /// Takes over an event that this format returned earlier, such as in a process that has ended: an object that has
-  /// read all events of an answer goes on where the other stopped. Returns false, and changes nothing, if it is no
-  /// event of this format. Tokens of TokenUsage are not read.
+  /// Reads an event that this format returned earlier, for example in a process that has ended. An object that has read
+  /// all events of an answer continues where the other object stopped. Returns false, and changes nothing, if it is not
+  /// an event of this format. Does not read TokenUsage.
   bool read(const Event& event);
 
-  /// The end of an answer that this object has not followed, and whose text is unknown: for a service that ends an
-  /// answer without its producer. `state` says how the answer ended, `sentence` why if it failed; it has `events` of
-  /// this format before. Changes nothing.
+  /// The last events of an answer whose text this object does not know: for a service that ends an answer without its
+  /// producer. `state` says how the answer ended, and `sentence` why if it failed; `events` is the number of events of
+  /// this format that the answer has. Changes nothing.
   virtual FormattedEvents last_events(State state, std::string_view sentence, std::uint64_t events) const = 0;
 
-  /// What there is to keep with the answer, as JSON, so that format_from_note() makes this format again.
+  /// A note to keep with the answer, as JSON: format_from_note() makes this format again from it.
   std::string note() const;
 
-  /// Sets what the end reports; no effect on what was returned before.
+  /// Sets the figures that the end reports. Has no effect on events already returned.
   void set_usage(TokenUsage usage) { usage_ = usage; }
 
-  /// The answer as the JSON object that clients get without streaming, as far as it is.
+  /// The answer so far, as the JSON object that clients get without streaming.
   virtual std::string body() const = 0;
 
   /// The format's name in a note.
   virtual std::string_view name() const = 0;
 
-  /// Whether the client may leave, and fetch the answer later: Responses alone have a word for it.
+  /// Whether the client may leave and fetch the answer later. Only Responses have this.
   virtual bool is_in_background() const { return false; }
 
-  /// How far the answer is.
+  /// The state of the answer.
   State state() const { return state_; }
-  /// Whether it has ended.
+  /// Whether the answer has ended.
   bool is_over() const { return state_ > State::kRunning; }
   /// All text so far.
   std::string_view all_text() const { return text_; }
@@ -130,24 +130,24 @@ class AnswerFormat {
   /// Throws std::invalid_argument if the head has no ID.
   explicit AnswerFormat(AnswerHead head);
 
-  /// What an event says of the answer.
+  /// The contents of an event.
   struct Read {
     std::string text = {};          ///< more text
     State state = State::kRunning;  ///< the state after it
     std::string failure = {};       ///< why it failed
   };
 
-  /// What set_usage() was given, else zeros.
+  /// The figures of set_usage(), or zeros.
   const TokenUsage& usage() const { return usage_; }
-  /// Why it failed.
+  /// Why the answer failed.
   const std::string& failure() const { return failure_; }
 
  private:
   virtual void write_begin(FormattedEvents& out) = 0;
   virtual void write_text(std::string_view piece, FormattedEvents& out) = 0;
-  /// state() is how the answer ended, and all_text() is whole.
+  /// Called when the answer has ended: state() says how, and all_text() is complete.
   virtual void write_end(FormattedEvents& out) = 0;
-  /// Nothing if this is no event of the format.
+  /// Returns nothing if this is not an event of the format.
   virtual std::optional<Read> read_event(const Event& event) = 0;
 
   void append(std::string_view piece, FormattedEvents& out);
@@ -156,7 +156,7 @@ class AnswerFormat {
   const AnswerHead head_;
   State state_ = State::kNew;
   std::string text_;
-  std::string unfinished_;  // the first bytes of a character
+  std::string unfinished_;  // the first bytes of a character that is not complete
   std::string failure_;
   TokenUsage usage_;
 };

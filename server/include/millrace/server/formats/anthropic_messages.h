@@ -1,10 +1,9 @@
-// AnthropicMessagesFormat: an answer as Anthropic's messages stream it: events whose type is also in their data.
+// AnthropicMessagesFormat: an answer in the form of Anthropic's messages: events whose type is also in their data.
 //
-//   POST /v1/messages {"stream": true, …}       send what the format returns, and ping() while the model is silent
+//   POST /v1/messages {"stream": true, …}       send the returned events, and ping() while the model is silent
 //   POST /v1/messages without `stream`          answer with body() once it is over
 //
-// Anthropic's client does not come back to a message that was cut off. It passes over events whose type it does not
-// know.
+// Anthropic's client does not reconnect to a message that was cut off. It ignores events of unknown types.
 #pragma once
 
 #include <cstdint>
@@ -17,21 +16,21 @@
 
 namespace millrace {
 
-/// An answer as a message with one block of text. A stopped one looks complete (`end_turn`): the format has no word for
-/// it. A failed one ends with an `error` event, which Anthropic's client throws.
+/// An answer as a message with one block of text. A stopped answer looks complete (`end_turn`), because the format
+/// cannot express it. A failed answer ends with an `error` event, which Anthropic's client throws.
 class AnthropicMessagesFormat final : public AnswerFormat {
  public:
   /// Throws std::invalid_argument if the head has no ID.
   explicit AnthropicMessagesFormat(AnswerHead head) : AnswerFormat(std::move(head)) {}
 
-  /// A sign of life. It is no part of the answer and needs no place in it.
+  /// A keepalive event. It is not part of the answer and may be sent anywhere.
   static FormattedEvent ping();
 
-  /// A `message`; of a failed answer, the error.
+  /// A `message`; for a failed answer, the error.
   std::string body() const override;
   FormattedEvents last_events(State state, std::string_view sentence, std::uint64_t events) const override;
   std::string_view name() const override { return kName; }
-  static constexpr std::string_view kName = "messages";  ///< in a note
+  static constexpr std::string_view kName = "messages";  ///< the format's name in a note
 
  private:
   void write_begin(FormattedEvents& out) override;

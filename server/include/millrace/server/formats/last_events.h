@@ -1,7 +1,7 @@
-// last_events_in_format(): what ends an answer of an Answers service whose events are in a vendor's format.
+// last_events_in_format(): ends the answers of an Answers service in a vendor's format.
 //
-// Give the service the function, and each answer its format's note: then an answer that is stopped, fails, or whose
-// producer has died ends as the vendor's clients expect.
+// Give the function to the service, and its format's note to each answer. Then an answer ends as the vendor's clients
+// expect, even if it is stopped, fails, or loses its producer.
 //
 //   millrace::Answers answers(server, {.cursor = millrace::CursorForm::kNone,
 //                                      .last_events = millrace::last_events_in_format});
@@ -16,8 +16,8 @@
 
 namespace millrace {
 
-/// For AnswersOptions::last_events. An answer that its producer has finished gets none, since the format has returned
-/// its end. One without a format's note gets what it would get without this function.
+/// For AnswersOptions::last_events. Adds nothing to an answer that its producer has finished, because the format has
+/// returned its end. An answer without a format's note ends as it would without this function.
 std::vector<OwnedAnswerEvent> last_events_in_format(const AnswerEnding& ending);
 
 }  // namespace millrace

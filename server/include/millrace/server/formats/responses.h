@@ -1,13 +1,14 @@
-// ResponsesFormat: an answer as OpenAI's Responses stream it: events whose type is also in their data, numbered from 0.
+// ResponsesFormat: an answer in the form of OpenAI's Responses: events whose type is also in their data, numbered from
+// 0.
 //
-//   POST /v1/responses {"stream": true, …}                    send what the format returns
+//   POST /v1/responses {"stream": true, …}                    send the returned events
 //   POST /v1/responses {"background": true}                   answer with body() at once
 //   GET  /v1/responses/ID                                     answer with body()
-//   GET  /v1/responses/ID?stream=true&starting_after=N        send the events behind number N
+//   GET  /v1/responses/ID?stream=true&starting_after=N        send the events after number N
 //   POST /v1/responses/ID/cancel                              stop(), and answer with body()
 //
-// OpenAI's clients come back by number: the last `sequence_number` that they have seen. Each event has the next one, so
-// the event with number N is the one at place N of the answer, from 0.
+// OpenAI's clients resume by number: the last `sequence_number` that they have seen. Each event has the next number, so
+// the event with number N is the answer's event at index N, from 0.
 #pragma once
 
 #include <cstdint>
@@ -20,25 +21,25 @@
 
 namespace millrace {
 
-/// An answer as a response with one message. A stopped one ends with `response.incomplete`, the only type of end that
-/// fits and that the clients know, and its `status` is `cancelled`; a failed one with `response.failed`.
+/// An answer as a response with one message. A stopped answer ends with `response.incomplete`, the only fitting type
+/// that the clients know, and with `cancelled` as its `status`. A failed answer ends with `response.failed`.
 class ResponsesFormat final : public AnswerFormat {
  public:
-  /// Whether the client may leave: what the request's `background` says.
+  /// The request's `background`: whether the client may leave.
   enum class Background : bool { kNo, kYes };
 
   /// Throws std::invalid_argument if the head has no ID.
   explicit ResponsesFormat(AnswerHead head, Background background = Background::kNo)
       : AnswerFormat(std::move(head)), background_(background) {}
 
-  /// A `response` object with the text so far; `status` says how far it is.
+  /// A `response` object with the text so far and the current `status`.
   std::string body() const override;
   FormattedEvents last_events(State state, std::string_view sentence, std::uint64_t events) const override;
   std::string_view name() const override { return kName; }
-  static constexpr std::string_view kName = "responses";  ///< in a note
+  static constexpr std::string_view kName = "responses";  ///< the format's name in a note
 
-  /// How many events a client has that asks for those behind this `starting_after`: one more than the number, since
-  /// the first event has number 0. Nothing if it is not a whole number.
+  /// The number of events that a client with this `starting_after` has: one more, because the first event has number 0.
+  /// Returns nothing if the text is not a whole number.
   static std::optional<std::uint64_t> events_before(std::string_view starting_after);
 
   bool is_in_background() const override { return background_ == Background::kYes; }
