@@ -7,6 +7,7 @@ import { join } from "node:path";
 export const shipped = [
   "core/src",
   "server/src",
+  "server/metrics",
   "server/stores",
   "client-native/src",
   "cli",

@@ -44,14 +44,14 @@ function groupsOf(entries) {
   return groups.map((group) => group.entries);
 }
 
-/** One entry for the group: of a source that includes its sources. */
-function together(group, index) {
+/** One entry for the group: of a source that includes its sources, named after the first of them. */
+function together(group) {
   const [first] = group;
   if (group.length === 1) return { ...first, parts: [] };
-  const file = resolve(build, "tidy", `${index}.cpp`);
+  const file = resolve(build, "tidy", relative(".", first.file).replaceAll("/", "."));
   const includes = group.map((part) => `#include "${part.file}"  // NOLINT(bugprone-suspicious-include)\n`).join("");
   writeFileSync(file, includes);
-  const command = first.command.replace(/ -o \S+ -c \S+$/, ` -o ${index}.o -c ${file}`);
+  const command = first.command.replace(/ -o \S+ -c \S+$/, ` -o ${file}.o -c ${file}`);
   const name = group.map((part) => relative(".", part.file)).join(" ");
   return { file, name, directory: first.directory, command, parts: group };
 }
@@ -69,7 +69,7 @@ const entries = compileCommands(build, named.length > 0 ? named : filesBelow(shi
 await checkSources({
   check: "tidy",
   build,
-  entries: groupsOf(entries).map(together),
+  entries: groupsOf(entries).map((group) => together(group)),
   rules: execFileSync("clang-tidy", ["--version"], { encoding: "utf8" }) + readFileSync(".clang-tidy", "utf8"),
   async findings(entry) {
     const found = await tidy(entry);
