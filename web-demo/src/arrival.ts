@@ -7,32 +7,32 @@ export interface Arrival {
   readonly type: string;
   /** The data as it was sent. */
   readonly text: string;
-  /** The data's fields; none where it is no JSON object. Anyone may publish here, so nothing of them is certain. */
+  /** The data's fields; empty unless it is a JSON object. Anyone may publish here, so check every field. */
   readonly fields: Readonly<Record<string, unknown>>;
   /** When it was published, in ms on the page's own clock (`performance.now`). */
   readonly publishedAt: number;
-  /** Whether it was published while this page had no connection, or was not yet open, and was caught up later. */
+  /** Whether it was published while this page had no connection or was not open, and arrived later. */
   readonly late: boolean;
 }
 
-/** Why there was no connection: it was lost, changed for another, or given up to come back with an old ID. */
+/** Why there was no connection: it was lost, replaced, or closed to return to an old ID. */
 export type Away = "lost" | "changed" | "again";
 
 export interface Outage {
   why: Away;
   /** When the connection was lost, in ms on the page's own clock. */
   readonly lostAt: number;
-  /** When it was open again; nothing while it is not. */
+  /** When a connection was open again; undefined until then. */
   resumedAt?: number;
-  /** The last event ID from which the stream went on. */
+  /** The last event ID after which the stream continued. */
   resumedId?: string;
   /** Events caught up so far. */
   caughtUp: number;
-  /** The server could not go on after `resumedId`: events may be lost. */
+  /** The server could not continue after `resumedId`: events may be lost. */
   gap: boolean;
 }
 
-/** The data of a `millrace.gap`: what came after this ID is gone, or the ID is not known at all. */
+/** The data of a `millrace.gap`: the events after this ID are gone, or the ID is unknown. */
 export interface Gap {
   readonly lastEventId: string;
   readonly reason: "expired" | "unknown";

@@ -6,7 +6,7 @@ import { resolvedColour } from "./dom.js";
 export interface ChartOptions {
   /** Seconds shown. */
   readonly span: number;
-  /** A number as the axis has it. */
+  /** Formats a number for the axis. */
   readonly label: (value: number) => string;
   /** Begins at zero, rather than close to the lowest value. */
   readonly fromZero: boolean;
@@ -44,7 +44,7 @@ export class Chart {
   add(time: number, value: number): void {
     const at = time / 1000;
     const before = this.#times.findLastIndex((other) => other <= at);
-    if (this.#times[before] === at) return; // come again after going back to an old ID
+    if (this.#times[before] === at) return; // repeated after a return to an old ID
     this.#times.splice(before + 1, 0, at);
     this.#values.splice(before + 1, 0, value);
     if (this.#times.length > maxPoints) {
@@ -60,7 +60,7 @@ export class Chart {
     this.#stale = true;
   }
 
-  /** Draws again where something has changed; to be called while the chart is in view. */
+  /** Redraws after a change. Call it while the chart is visible. */
   draw(): void {
     if (!this.#stale || this.#place.clientWidth === 0) return;
     this.#stale = false;
@@ -112,7 +112,7 @@ export class Chart {
     );
   }
 
-  /** The alarm line has moved. */
+  /** Call it when the alarm line has moved. */
   refresh(): void {
     this.#stale = true;
   }

@@ -1,21 +1,21 @@
-// The few steps between this page's code and its elements.
+// How this page's code reaches its elements.
 
-/** The element with this ID, which index.html promises. */
+/** The element with this ID, which must be in index.html. */
 export function byId<T extends Element>(id: string, type: new () => T): T {
   const element = document.getElementById(id);
   if (!(element instanceof type)) throw new Error(`index.html has no ${type.name} with the ID "${id}"`);
   return element;
 }
 
-/** Writes text only when it differs, so that a frame without news touches nothing. */
+/** Writes text only if it differs, so that a frame without changes touches nothing. */
 export function setText(element: Element, text: string): void {
   const { firstChild: only } = element;
   if (only instanceof Text && !only.nextSibling) {
-    if (only.data !== text) only.data = text; // the node stays: cheaper than another
+    if (only.data !== text) only.data = text; // keeps the node, which is cheaper than a new one
   } else if (element.textContent !== text) element.textContent = text;
 }
 
-/** What a custom property with a colour comes to there, system colours included, as a canvas takes it. */
+/** The resolved colour of a custom property, system colours included, in a form for a canvas. */
 export function resolvedColour(place: HTMLElement, name: string): string {
   const { color } = place.style;
   place.style.color = `var(${name})`;

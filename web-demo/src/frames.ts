@@ -1,14 +1,14 @@
-// Frames: the stream's bytes, looked at on their way. Over fetch the page sees them as they are; over what parses by
-// itself they are written anew from the events.
+// Frames: the stream's bytes for the page. With fetch, the page sees the real bytes; with a transport that parses them
+// itself, it writes them again from the events.
 
 import type { TransportName } from "millrace";
 
-/** Whether the bytes of this transport can be seen on their way: a shared connection may be another tab's. */
+/** Whether the page sees this transport's bytes: a shared connection may belong to another tab. */
 export function isTapped(transport: TransportName, share: boolean): boolean {
   return !share && (transport === "fetch" || transport === "poll");
 }
 
-/** A `fetch` whose bodies are shown to `look` as they are read. */
+/** A `fetch` that passes the bytes of its bodies to `look` as they are read. */
 export function tapped(look: (chunk: Uint8Array) => void): typeof fetch {
   return async (input, init) => {
     const response = await fetch(input, init);
@@ -29,7 +29,7 @@ export function frameOf(id: string, type: string, text: string): string {
   return `event: ${type}\nid: ${id}\n${text.replace(/^/gm, "data: ")}\n`;
 }
 
-/** Cuts bytes into frames, as far as they are whole. */
+/** Splits bytes into complete frames. */
 export class FrameSplitter {
   #decoder = new TextDecoder();
   #rest = "";
@@ -40,7 +40,7 @@ export class FrameSplitter {
     return frames.filter((frame) => frame !== "");
   }
 
-  /** Another response begins. */
+  /** Call it when another response begins. */
   reset(): void {
     this.#decoder = new TextDecoder();
     this.#rest = "";

@@ -1,11 +1,11 @@
-// History: what was published before this page was opened, as far as the log holds it, read by one poll.
+// History: events published before this page was opened, as far as the log has them. One poll reads them.
 
 import { connect } from "millrace";
 import { type Arrival, fieldsOf } from "./arrival.js";
 
 const patience = 5000; // ms
 
-/** What these topics have: all, or the newest event of each. */
+/** The events of these topics: all, or the newest of each. */
 export async function* readHistory(from: "earliest" | "latest", topics: string[]): AsyncGenerator<Arrival> {
   const connection = connect("/events?mode=poll", {
     topics,
@@ -13,7 +13,7 @@ export async function* readHistory(from: "earliest" | "latest", topics: string[]
     transport: "fetch",
     idleTimeout: patience,
   });
-  // The response ends when all has been said; that, or a failure, which the page's own stream tells of, is enough.
+  // The response ends after the last event. A failure ends it too, and the page's own stream reports that.
   connection.addEventListener("error", () => connection.close());
   try {
     for await (const { type, data, lastEventId } of connection) {

@@ -1,4 +1,4 @@
-// The page's language: which words there are, and putting them where the HTML names them.
+// The page's language: the words, and their places in the HTML.
 
 import { en, type Words } from "./words/en.js";
 import { zh } from "./words/zh.js";
@@ -7,7 +7,7 @@ export type Language = "en" | "zh";
 
 const key = "millrace-language";
 
-/** What is said now. It is replaced as a whole when the language changes; `onLanguage` tells. */
+/** The current words. A change of the language replaces them as a whole and calls the `onLanguage` listeners. */
 export let words: Words = en;
 
 const listeners: (() => void)[] = [];
@@ -33,12 +33,12 @@ export function seconds(ms: number): string {
   return (ms / 1000).toFixed(1);
 }
 
-/** `3.0 s`, from ms; a time too short for that is said in words. */
+/** `3.0 s`, from ms; words for a shorter time. */
 export function lasting(ms: number): string {
   return ms < 100 ? words.instant : words.inSeconds(seconds(ms));
 }
 
-/** Speaks what public/language.js has found, and lets `button` switch to the other language. */
+/** Uses the language that public/language.js has found, and lets `button` switch to the other one. */
 export function speak(button: HTMLButtonElement, titleKey: "title" | "pushTitle"): void {
   const say = (chosen: Language) => {
     words = chosen === "zh" ? zh : en;
@@ -61,7 +61,7 @@ export function speak(button: HTMLButtonElement, titleKey: "title" | "pushTitle"
     try {
       localStorage.setItem(key, chosen);
     } catch {
-      // Then it holds until the page is left.
+      // Then the choice lasts until the page is closed.
     }
     say(chosen);
   });

@@ -25,7 +25,7 @@ const goBackBy = 10_000; // ms
 const silenceSeconds = 8;
 const idleTimeout = 4000; // ms; the server's figures alone come every second
 const conflation = 500; // ms
-const maxEarly = 1000; // news and talk that wait for what was before
+const maxEarly = 1000; // news and talk that wait for earlier events
 const types = ["tick", "news", "chat", "presence", "gauges"];
 const topicsOf: Record<Flow, string[]> = {
   all: ["demo/stocks/*", "demo/news", "demo/chat/*", "demo/presence", "demo/gauges"],
@@ -34,7 +34,7 @@ const topicsOf: Record<Flow, string[]> = {
 };
 
 class Page implements Listener {
-  // The server cuts streams by the name they came with: this tab's own, or one that all tabs know.
+  // The server cuts streams by name: this tab's own, or the name that all tabs share.
   readonly #tab = newName("tab");
   readonly #tally = new Tally();
   readonly #state = new StateView();
@@ -65,11 +65,11 @@ class Page implements Listener {
   #lastId = ""; // of the newest event: where a page goes on that was sent away
   #heardAt = performance.now();
   #openedAt: number | undefined;
-  /** The series of which there has been an event, while the stream begins with the newest event of each. */
+  /** The series that have had an event, while the stream begins with the newest event of each. */
   #begun: Set<string> | undefined = new Set();
-  /** From before the page was opened, until it is known where it stands in the river. */
+  /** Earlier events, until their place in the river is known. */
   #past: Arrival[] = [];
-  /** News and talk that came before their history; undefined: that has been read. */
+  /** News and talk that arrived before their history; undefined when the history has been read. */
   #early: Arrival[] | undefined = [];
   #connectionAskedFor = "";
   #wheelAt = 0;
@@ -93,7 +93,7 @@ class Page implements Listener {
         },
         chooseFlow: (flow) => {
           this.#flow = flow;
-          // What the counters of other topics did meanwhile is not this page's to know.
+          // The counters of other topics have moved meanwhile, so they count anew.
           this.#take({ first: () => this.#tally.rebase(this.#conflates) });
         },
         goSilent: () => this.#press("/demo/silence", { seconds: String(silenceSeconds) }),
@@ -112,7 +112,7 @@ class Page implements Listener {
     requestAnimationFrame(draw);
   }
 
-  /** Connects. The package is loaded from separate files, so that the page appears before it. */
+  /** Connects. Separate files hold the package, so that the page appears first. */
   async run(): Promise<void> {
     const [{ Wire }, { readHistory }, { AnswerView }] = await Promise.all([
       import("./wire.js"),
@@ -121,7 +121,7 @@ class Page implements Listener {
     ]);
     this.#answer = new AnswerView((sentence) => this.#complain(sentence));
     this.#wire = new Wire(this);
-    // A stream that all tabs share has begun before.
+    // A stream that all tabs share may have begun earlier.
     this.#take(this.#shared ? {} : { lastEventId: "latest" });
     if (this.#shared) {
       for await (const { fields } of readHistory("latest", ["demo/stocks/*"])) this.#stocks.begin(fields);
@@ -134,7 +134,7 @@ class Page implements Listener {
     this.#fillRiver();
   }
 
-  // --- What the wire brings ---
+  // --- Events ---
 
   linkChanged(link: Link): void {
     this.#state.linkChanged(link);
@@ -168,7 +168,7 @@ class Page implements Listener {
     if (this.#begun?.has(series)) this.#begun = undefined;
     if (this.#begun) this.#begun.add(series);
     else {
-      // The second in which the page was opened is measured after that.
+      // The figures of the second in which the page was opened arrive later.
       if (type === "gauges" && arrival.publishedAt - 1000 < (this.#openedAt ?? 0)) this.#past.push(arrival);
       this.#fillRiver();
       this.#river.add(arrival);
@@ -199,7 +199,7 @@ class Page implements Listener {
     for (const arrival of early) this.#display(arrival);
   }
 
-  /** The server's figures say how much was published in each second; headlines and messages stand where they were. */
+  /** The server's figures give the number of events in each second; headlines and messages keep their own time. */
   #fillRiver(): void {
     const end = this.#openedAt;
     if (end === undefined || this.#begun || this.#early) return;
@@ -224,7 +224,7 @@ class Page implements Listener {
     }
   }
 
-  /** Asks how many streams there are on the connection that has this page's, when their number may have changed. */
+  /** Requests the number of streams on this page's connection, when it may have changed. */
   #countConnection(streams?: unknown): void {
     if (protocol() !== "HTTP/2") {
       this.#wireView.beside(1);
@@ -235,17 +235,17 @@ class Page implements Listener {
     this.#connectionAskedFor = change;
     streamsBeside(this.#client).then(
       (count) => this.#wireView.beside(count),
-      () => undefined, // it stays as it was
+      () => undefined, // keeps the last number
     );
   }
 
-  // --- What the visitor does ---
+  // --- Buttons ---
 
   get #client(): string {
     return this.#shared ?? this.#tab;
   }
 
-  /** Connects anew as has been chosen by now. `first` is called between the old connection's events and the new one's. */
+  /** Reconnects with the current choices. Calls `first` between the old connection's events and the new one's. */
   #take({
     lastEventId,
     again = false,
@@ -257,7 +257,7 @@ class Page implements Listener {
   } = {}): void {
     const core = this.#core;
     const begin = (connect: Route["connect"]) => {
-      if (core !== this.#core) return; // another has been chosen while this one was loaded
+      if (core !== this.#core) return; // another choice was made while this one was loading
       const transport = this.#transport;
       const share = this.#shared !== undefined;
       const url = `/events?client=${this.#client}${this.#conflates ? `&conflate=${conflation}` : ""}`;
@@ -280,7 +280,7 @@ class Page implements Listener {
     if (this.#cut.ariaDisabled !== "true") this.#press("/demo/cut", {});
   }
 
-  /** To where the page was some seconds ago: the events since then come again. */
+  /** Returns to the page's position some seconds ago: later events arrive again. */
   #goBack(): void {
     const at = performance.now() - goBackBy;
     const mark = this.#marks.findLast((mark) => mark.at <= at) ?? this.#marks[0];
@@ -300,7 +300,7 @@ class Page implements Listener {
     setText(this.#problem, sentence);
   }
 
-  /** What the page needs could not be loaded. */
+  /** Shows that a file of the page could not be loaded. */
   failed(error: unknown): void {
     this.linkChanged({ state: "closed", loss: { reason: "unreadable", status: 0, wasOpen: false } });
     this.#complain(error instanceof Error ? error.message : String(error));
@@ -324,19 +324,19 @@ class Page implements Listener {
   }
 }
 
-/** What has a counter of its own. */
+/** The name of the event's series, which has its own counter. */
 function seriesOf({ type, fields }: Arrival): string {
   if (type === "tick") return `tick ${fields.symbol}`;
   return type === "chat" ? `chat ${fields.room}` : type;
 }
 
-/** What the page's own address asks for, as in `?transport=fetch`. */
+/** The choices in the page's address, as in `?transport=fetch`. */
 function askedTransport(): TransportName {
   const asked = new URLSearchParams(location.search).get("transport");
   return asked === "fetch" || asked === "xhr" || asked === "poll" ? asked : "native";
 }
 
-/** The package on the core as WebAssembly, or on the same core as JavaScript, which is loaded when it is wanted. */
+/** The package with the core as WebAssembly, or as JavaScript, which is loaded at its first use. */
 async function connectOf(core: Core): Promise<Route["connect"]> {
   return core === "wasm" ? (await import("millrace")).connect : (await import("millrace/js")).connect;
 }

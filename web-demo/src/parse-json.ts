@@ -1,4 +1,4 @@
-// The one way in which the page reads JSON: anyone may publish here, so its size is bounded first.
+// The only place that parses JSON: anyone may publish here, so its size is bounded first.
 
 const maxCharacters = 65536;
 

@@ -1,28 +1,28 @@
-// Requests of the page's own, and what the server has against them, in a sentence.
+// The page's own requests, and the server's refusals as sentences.
 
 import { words } from "./language.js";
 import { parseJson } from "./parse-json.js";
 
-/** Why the server refused, in its own words where it gave some. */
+/** Why the server refused, in its own words if it sent any. */
 export async function refusal(response: Response): Promise<string> {
   const body = await response.text();
   try {
     const { error } = parseJson(body) as { error?: unknown };
     if (typeof error === "string" && error !== "") return error;
   } catch {
-    // Not the server's JSON: a proxy may have answered.
+    // Not the server's JSON: perhaps a proxy answered.
   }
   return words.refused(response.status);
 }
 
-/** Asks one of the demo's buttons' routes. Throws an Error with a sentence if it is refused or there is no answer. */
+/** Calls a route of the demo's buttons. Throws an Error with a sentence if it is refused or not answered. */
 export async function press(path: string, parameters: Record<string, string>): Promise<void> {
   const response = await fetch(`${path}?${new URLSearchParams(parameters)}`, { method: "POST" }).catch(() => undefined);
   if (!response) throw new Error(words.noAnswer);
   if (!response.ok) throw new Error(await refusal(response));
 }
 
-/** How many event streams are on the connection that has this client's, as far as the demo knows. */
+/** How many event streams share this client's connection, as far as the demo knows. */
 export async function streamsBeside(client: string): Promise<number> {
   const response = await fetch(`/demo/connection?${new URLSearchParams({ client })}`);
   if (!response.ok) throw new Error(await refusal(response));
@@ -31,7 +31,7 @@ export async function streamsBeside(client: string): Promise<number> {
   return streams;
 }
 
-/** A form that publishes what is in `input`: it keeps the text, and says why, when it could not. */
+/** A form that publishes the text of `input`. If that fails, it keeps the text and shows why. */
 export function publishFrom(
   form: HTMLFormElement,
   input: HTMLInputElement,

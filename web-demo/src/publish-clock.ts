@@ -1,7 +1,7 @@
-// PublishClock: puts the server's times on the page's own clock.
+// PublishClock: converts the server's times to the page's clock.
 //
-// The two clocks differ by an unknown amount and every event takes some time to come. The smallest difference seen is
-// the one with the least delay in it, hence the best guess.
+// The two clocks differ by an unknown amount, and every event takes some time to arrive. The smallest difference seen
+// contains the least delay, so it is the best estimate.
 
 export class PublishClock {
   #offset = Number.POSITIVE_INFINITY;

@@ -1,4 +1,4 @@
-// Listens to one user's messages as any page listens to an EventSource, only that the class comes from the package.
+// Listens to one user's messages as any page does with an EventSource; only the class comes from the package.
 
 import { EventSource } from "millrace";
 import { byId, make, setText } from "./dom.js";
@@ -67,7 +67,7 @@ class PushPage {
       ["state-detail", detail],
     ] as const) {
       const element = byId(id, HTMLElement);
-      delete element.dataset.t; // it says more than the words it began with
+      delete element.dataset.t; // its text now differs from the words in the HTML
       setText(element, sentence);
     }
   }
@@ -77,7 +77,7 @@ class PushPage {
     setText(this.#problem, sentence);
   }
 
-  /** Says that this browser cannot listen. */
+  /** Shows that this browser cannot listen. */
   giveUp(): void {
     this.#show("closed", words.unsupported, words.neither);
     for (const id of ["open", "close"]) byId(id, HTMLButtonElement).disabled = true;

@@ -1,4 +1,4 @@
-// Rate: how many in the last second.
+// Rate: the number of events in the last second.
 
 const slots = 10;
 const slotMs = 100;

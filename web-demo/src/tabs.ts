@@ -1,11 +1,11 @@
-// Tabs: which of the lives is in view. Arrow keys, Home and End move among them, and the address remembers.
+// Tabs: which live view is visible. Arrow keys, Home and End move between them, and the address keeps the choice.
 
 export class Tabs {
   readonly #tabs: HTMLElement[];
   readonly #changed: (panel: string) => void;
   selected = "";
 
-  /** Calls `changed` with the ID of the panel that has come into view. */
+  /** Calls `changed` with the ID of the panel that becomes visible. */
   constructor(list: Element, changed: (panel: string) => void) {
     this.#tabs = [...list.querySelectorAll<HTMLElement>("[role=tab]")];
     this.#changed = changed;

@@ -1,6 +1,6 @@
-// Tally: the proof. Counts what came, what never came and what came twice, from the events' counters and IDs.
+// Tally: the proof. Counts received, missing and duplicate events by their counters and IDs.
 
-/** Where the page stood at some moment, to come back to. */
+/** The page's position at some moment, to return to. */
 export interface Mark {
   readonly id: string;
   readonly at: number;
@@ -25,7 +25,7 @@ export class Tally {
   #counters = new Map<string, number>();
   #skips = false;
 
-  /** Counts an event; `series` and `counter` are its own, nothing for those that people publish. */
+  /** Counts an event; `series` and `counter` are its own, undefined for events that people publish. */
   count(id: string, series: string, counter: unknown): void {
     this.received += 1;
     if (this.#isRepeated(id)) {
@@ -46,25 +46,25 @@ export class Tally {
     return { id, at, place: { epoch: this.#epoch, sequence: this.#sequence, counters: new Map(this.#counters) } };
   }
 
-  /** The page goes back to a mark on purpose: what comes after it comes again, and is not doubled. */
+  /** The page returns to a mark on purpose: events after it arrive again and do not count as duplicates. */
   rewind({ place }: Mark): void {
     this.#epoch = place.epoch;
     this.#sequence = place.sequence;
     this.#counters = new Map(place.counters);
   }
 
-  /** What was before can no longer be compared: another log, other topics. `skips`: holes in the counters are asked for. */
+  /** Forgets what was counted, after a change of the log or topics. `skips`: the page requests holes in the counters. */
   rebase(skips: boolean): void {
     this.#skips = skips;
     this.#epoch = "";
     this.#counters.clear();
   }
 
-  // In the log's order, so that a sequence that is not beyond the last one has been here before.
+  // Events arrive in the log's order, so a sequence that is not beyond the last one is a duplicate.
   #isRepeated(id: string): boolean {
     const dash = id.lastIndexOf("-");
     const sequence = dash > 0 ? Number(id.slice(dash + 1)) : Number.NaN;
-    if (!Number.isInteger(sequence)) return false; // a publisher's own
+    if (!Number.isInteger(sequence)) return false; // a publisher's own ID
     const epoch = id.slice(0, dash);
     const repeated = epoch === this.#epoch && sequence <= this.#sequence;
     if (!repeated) {

@@ -1,5 +1,5 @@
-// Wire: this page's event stream, from `connect()` to what the views are told. It knows how the connection stands, when
-// each event was published, and which of them were caught up after an outage; it draws nothing.
+// Wire: this page's event stream, from `connect()` to the views. It knows the state of the connection, when each event was
+// published, and which events were caught up after an outage. It draws nothing.
 
 import type { Connection, ConnectionErrorEvent, connect, LossReason, TransportName } from "millrace";
 import { type Arrival, type Away, fieldsOf, type Gap, type Outage } from "./arrival.js";
@@ -26,12 +26,12 @@ export type Link =
 export interface Listener {
   linkChanged(link: Link): void;
   lost(outage: Outage): void;
-  /** What was published during the outage has come. */
+  /** All events of the outage have arrived. */
   caughtUp(outage: Outage): void;
   arrived(arrival: Arrival): void;
-  /** The server could not go on where this page had stopped. */
+  /** The server could not continue where this page had stopped. */
   gap(gap: Gap): void;
-  /** Bytes of the stream as they came, where the transport shows them. */
+  /** Bytes of the stream as they arrive, if the transport shows them. */
   bytes(chunk: Uint8Array): void;
 }
 
@@ -40,9 +40,9 @@ export interface Route {
   readonly connect: typeof connect;
   readonly url: string;
   readonly transport: TransportName;
-  /** One connection for all of the browser's tabs that take this route. */
+  /** One connection for all of the browser's tabs on this route. */
   readonly share: boolean;
-  /** After how many ms of silence the connection counts as dead; nothing where silence is usual. */
+  /** After how many ms of silence the connection counts as dead; undefined if silence is normal. */
   readonly idleTimeout: number | undefined;
   readonly topics: readonly string[];
   readonly types: readonly string[];
@@ -53,9 +53,9 @@ export class Wire {
   readonly #clock = new PublishClock();
   #connection: Connection | undefined;
   #outage: Outage | undefined;
-  #isTold = false; // of this outage, the listener
+  #isTold = false; // the listener knows of this outage
   #isOpen = false;
-  #hasOpened = false; // before that there is nothing to lose
+  #hasOpened = false; // before that, nothing can be lost
 
   constructor(listener: Listener) {
     this.#listener = listener;
@@ -65,14 +65,14 @@ export class Wire {
     return this.#connection?.lastEventId ?? "";
   }
 
-  /** When something with the server's time `time` was published, in ms on the page's clock; undefined: not known yet. */
+  /** When something with the server's time `time` was published, in ms on the page's clock; undefined while that is unknown. */
   publishedAt(time: number): number | undefined {
     return this.#clock.isSet ? this.#clock.toLocal(time, performance.now()) : undefined;
   }
 
   /**
-   * Connects by this route, in place of the connection there is: from `lastEventId` on, else from where that one was.
-   * `again`: the page has had what it asks for. An outage goes on until there is a connection, whichever that is.
+   * Connects by this route and replaces the present connection. Begins after `lastEventId`, or where that connection was.
+   * `again`: the page already has the events that it requests. An outage lasts until any connection is open.
    */
   take(
     { connect, url, transport, share, topics, types, idleTimeout }: Route,
@@ -97,7 +97,7 @@ export class Wire {
   async #read(connection: Connection): Promise<void> {
     try {
       for await (const { type, data, lastEventId } of connection) {
-        if (!this.#isCurrent(connection)) return; // replaced while this one was on its way here
+        if (!this.#isCurrent(connection)) return; // replaced while this event was on its way
         if (type === "millrace.gap") this.#gap(data);
         else this.#arrived(lastEventId, type, data);
       }
@@ -112,7 +112,7 @@ export class Wire {
     }
   }
 
-  /** There is no connection from now on, or still none. */
+  /** The connection is lost, or the attempt has failed. */
   #away(why: Away): void {
     if (!this.#outage || this.#outage.resumedAt !== undefined) {
       this.#outage = { why, lostAt: performance.now(), caughtUp: 0, gap: false };
@@ -141,7 +141,7 @@ export class Wire {
     if (this.#isOpen) this.#away("lost");
     if (this.#outage && !this.#isTold) {
       this.#isTold = true;
-      if (this.#outage.why === "changed") this.#outage.why = "lost"; // for another that cannot be had
+      if (this.#outage.why === "changed") this.#outage.why = "lost"; // the new connection failed
       this.#listener.lost(this.#outage);
     }
     const isGone = reconnectIn === null && connection.lastEventId === goneForGood;
@@ -168,7 +168,7 @@ export class Wire {
     this.#listener.arrived({ id, type, text, fields, publishedAt, late });
   }
 
-  /** Events come in the log's order: after a resume they are late until the first that was published since. */
+  /** Events arrive in the log's order: after a resume, they are late until the first one published since then. */
   #isLate(publishedAt: number, hasTime: boolean): boolean {
     const outage = this.#outage;
     if (outage?.resumedAt === undefined) return false;

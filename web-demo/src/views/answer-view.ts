@@ -1,4 +1,4 @@
-// AnswerView: a prompt, and the answer as its tokens come, by POST. Stop ends the writing; a cut only the wire.
+// AnswerView: a prompt, and the answer token by token, by POST. Stop ends the generation; a cut ends only the connection.
 
 import { connect } from "millrace";
 import { fieldsOf } from "../arrival.js";
@@ -40,7 +40,7 @@ export class AnswerView {
     });
   }
 
-  /** Puts what has come since the last frame on the page. */
+  /** Shows the tokens that have arrived since the last frame. */
   draw(): void {
     if (this.#pending === "") return;
     if (this.#cutPending) {
@@ -71,7 +71,7 @@ export class AnswerView {
     this.#become("writing");
     const connection = connect("/demo/answers", {
       method: "POST",
-      // The server knows the answer by its name: asked again, it goes on with it.
+      // The server knows the answer by its ID, so a repeated request continues it.
       reconnect: "always",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ id: this.#id, prompt, language: language() }),

@@ -30,8 +30,8 @@ export class ChatView {
   #isOut = false;
 
   /**
-   * `client` tells the name of this page's stream, which gets the person's. `kick` has the server end that stream for
-   * good, and `comeBack` asks for another.
+   * `client` returns the name of this page's stream, which gets the person's name. `kick` makes the server end that
+   * stream for good, and `comeBack` requests another.
    */
   constructor(client: () => string, kick: () => void, comeBack: () => void) {
     this.#client = client;
@@ -70,14 +70,14 @@ export class ChatView {
     try {
       sessionStorage.setItem(nameKey, name);
     } catch {
-      // Then it holds until the page is left.
+      // Then the choice lasts until the page is closed.
     }
-    // Without it one is nameless, and can talk all the same.
+    // A visitor without a name can still write.
     press("/demo/name", { client: this.#client(), name }).catch(() => undefined);
   }
 
   add({ id, fields }: Arrival): void {
-    if (this.#ids.has(id)) return; // from the history, or come again after going back to an old ID
+    if (this.#ids.has(id)) return; // from the history, or repeated after a return to an old ID
     this.#ids.add(id);
     const name = typeof fields.name === "string" && fields.name !== "" ? fields.name.slice(0, 40) : "?";
     const room = fields.room === "workshop" ? "workshop" : "lobby";

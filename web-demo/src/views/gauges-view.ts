@@ -1,4 +1,4 @@
-// GaugesView: the server's own figures as charts, with a line above which there is an alarm.
+// GaugesView: the server's own figures as charts, with an alarm line.
 
 import type { Arrival } from "../arrival.js";
 import type { Chart } from "../chart.js";
@@ -42,7 +42,7 @@ export class GaugesView {
     this.#judge();
   }
 
-  /** Takes up the figures of now, or of before: those only the charts show. */
+  /** Adds current figures, or earlier ones, which only the charts show. */
   add(arrival: Arrival): void {
     if (this.#charts.size > 0) this.#chart(arrival);
     else this.#waiting.push(arrival);
@@ -82,7 +82,7 @@ export class GaugesView {
   }
 }
 
-/** Why the memory grows, and when it does not any more. */
+/** Why the memory grows, and when that ends. */
 function logInWords({ bytes, full }: { bytes: number; full: number }): string {
   const size = texts.memory(bytes);
   return full < 100 ? words.logFills(size, grouped(full)) : words.logIsFull(size);

@@ -30,7 +30,7 @@ export class NewsView {
   }
 
   add({ id, fields }: Arrival): void {
-    if (this.#ids.has(id)) return; // from the history, or come again after going back to an old ID
+    if (this.#ids.has(id)) return; // from the history, or repeated after a return to an old ID
     this.#ids.add(id);
     const item = make("li", "headline");
     const row = { item, desk: make("span", "desk"), text: make("p", "headline-text"), fields };
@@ -57,7 +57,7 @@ export function inLanguage(fields: Arrival["fields"]): string {
   return String(said).slice(0, 500);
 }
 
-/** `14:05`, from ms since 1970; without a number: now. */
+/** `14:05`, from ms since 1970; the current time without a number. */
 export function clock(time: unknown): string {
   const at = new Date(typeof time === "number" ? time : Date.now());
   return Number.isNaN(at.getTime()) ? "" : at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });

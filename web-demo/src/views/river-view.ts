@@ -1,6 +1,6 @@
-// RiverView: the last seconds of the stream, drawn on a canvas. Time runs to the left, and every event stands where it
-// was *published*. So a cut leaves a hole, and resuming fills it, in another colour. What was published before the page
-// was opened is faint.
+// RiverView: the last seconds of the stream, drawn on a canvas. Time runs to the left, and every event stands at the
+// time when it was *published*. So a cut leaves a hole, and resuming fills it in another colour. Events published before
+// the page was opened are faint.
 
 import type { Arrival, Outage } from "../arrival.js";
 import { resolvedColour } from "../dom.js";
@@ -15,7 +15,7 @@ const maxDrops = 256;
 const scaleHeight = 22;
 const pastAlpha = 0.5;
 
-/** How an event came: as it was published, after an outage, or before the page was opened. */
+/** How an event arrived: when it was published, after an outage, or from before the page was opened. */
 type Manner = "live" | "late" | "past";
 
 interface Drop {
@@ -27,7 +27,7 @@ interface Drop {
 export class RiverView {
   readonly #canvas: HTMLCanvasElement;
   readonly #context: CanvasRenderingContext2D;
-  // What was published in each tenth of a second, `slot` modulo their length.
+  // The number of events in each tenth of a second, at `slot` modulo the length.
   readonly #counts = { live: new Uint16Array(slots), late: new Uint16Array(slots), past: new Uint16Array(slots) };
   #newest = 0;
   #drops: Drop[] = [];
@@ -63,7 +63,7 @@ export class RiverView {
     this.#drop({ at: publishedAt, type, manner });
   }
 
-  /** So many events were published in the second before `publishedAt`; of them, those before `end` are added. */
+  /** Adds the events published in the second before `publishedAt`, as far as they lie before `end`. */
   addPast(publishedAt: number, count: number, end: number): void {
     const inSecond = 1000 / slotMs;
     for (let i = 0; i < inSecond; ++i) {
@@ -186,7 +186,7 @@ export class RiverView {
     context.fillText(label, Math.max(left, 0) + 8, 5);
   }
 
-  /** How long ago. */
+  /** The age of a time. */
   #drawScale(now: number): void {
     const context = this.#context;
     context.font = this.#font;

@@ -6,7 +6,7 @@ import { grouped, lasting, seconds, words } from "../language.js";
 import type { Tally } from "../tally.js";
 import type { Link, Loss } from "../wire.js";
 
-/** Without anything from the server for this long, the page says so, in ms. */
+/** The page shows a silence of the server that lasts longer than this, in ms. */
 const silenceAfter = 2500;
 
 export class StateView {
@@ -38,7 +38,7 @@ export class StateView {
     this.#announce(verdictText(outage, tally, performance.now()));
   }
 
-  /** `heardAt`: when something last came; `expectsMuch`: it comes all the time unless something is wrong. */
+  /** `heardAt`: the last arrival; `expectsMuch`: events arrive all the time unless something is wrong. */
   draw(now: number, tally: Tally, heardAt: number, expectsMuch: boolean): void {
     const silence = expectsMuch && this.#link.state === "open" ? now - heardAt : 0;
     const [state, text, detail] = silence > silenceAfter ? silentWords(silence) : this.#words(now);
@@ -66,7 +66,7 @@ export class StateView {
     }
   }
 
-  /** Only what changes the state is said aloud, not every event or second. */
+  /** Screen readers announce changes of the state, not every event or second. */
   #announce(sentence: string): void {
     setText(this.#announcement, sentence);
   }

@@ -1,5 +1,5 @@
-// StocksView: the board of prices, and the course of one of them. Changes are gathered and drawn once a frame, as far as
-// they can be seen.
+// StocksView: the board of prices, and the chart of one stock. It collects changes and draws the visible ones once a
+// frame.
 
 import type { Arrival } from "../arrival.js";
 import type { Chart } from "../chart.js";
@@ -15,7 +15,7 @@ const chartSpan = 60; // seconds
 const chartEvery = 100; // ms
 const figuresEvery = 500; // ms
 const flashFor = 400; // ms
-const completeWithin = 300; // ms; later the board is drawn with what there is
+const completeWithin = 300; // ms; then the board is drawn with the prices that it has
 
 interface Row {
   readonly element: HTMLElement;
@@ -23,7 +23,7 @@ interface Row {
   readonly priceText: HTMLElement;
   readonly changeCell: HTMLElement;
   readonly bar: HTMLElement;
-  /** Whether it is in view, and not beyond the edges of the board or the window. */
+  /** Whether it is visible, inside the board and the window. */
   seen: boolean;
   flash?: Animation;
 }
@@ -31,7 +31,7 @@ interface Row {
 interface Stock {
   readonly symbol: string;
   readonly first: number;
-  /** undefined: it has no place on the board yet. */
+  /** undefined while it has no place on the board. */
   row: Row | undefined;
   price: number;
   drawn: number;
@@ -54,7 +54,7 @@ export class StocksView {
   readonly #changed = new Set<Stock>();
   readonly #calm = matchMedia("(prefers-reduced-motion: reduce)");
   #chosen: Stock | undefined;
-  /** When the first of those without a place came. */
+  /** When the first stock without a place arrived. */
   #waitingSince: number | undefined;
   #chart: Chart | undefined;
   #chartAt = 0;
@@ -64,7 +64,7 @@ export class StocksView {
     for (let i = 0; i < rowsAtFirst; ++i) this.#addRow();
     this.#stopAt(this.#rows[0]);
     this.#table.addEventListener("keydown", (event) => this.#key(event));
-    // The file that draws charts comes when it is wanted.
+    // The file that draws charts is loaded at its first use.
     void import("../chart.js").then(({ Chart }) => {
       const label = (price: number) => price.toFixed(2);
       this.#chart = new Chart(byId("price-chart", HTMLElement), { span: chartSpan, label, fromZero: false });
@@ -81,7 +81,7 @@ export class StocksView {
     if (!stock) return;
     stock.price = price;
     this.#changed.add(stock);
-    if (time < (stock.times.at(-1) ?? 0)) return; // come again after going back to an old ID
+    if (time < (stock.times.at(-1) ?? 0)) return; // repeated after a return to an old ID
     stock.times.push(time);
     stock.prices.push(price);
     if (stock.times.length > maxCourse) {
@@ -90,7 +90,7 @@ export class StocksView {
     }
   }
 
-  /** A price as it was when the page was opened: nothing where there is a newer one. */
+  /** A price from before the page was opened; ignored if there is a newer one. */
   begin(fields: Arrival["fields"]): void {
     const tick = tickIn(fields);
     if (!tick || this.#stocks.has(tick.symbol)) return;
@@ -157,7 +157,7 @@ export class StocksView {
     this.#drawChosen(stock);
   }
 
-  /** Takes a symbol up, without a place on the board. */
+  /** Adds a symbol without a place on the board. */
   #list(symbol: string, price: number, now: number): Stock | undefined {
     if (this.#stocks.size >= maxStocks) return undefined;
     const added: Stock = { symbol, first: price, row: undefined, price, drawn: Number.NaN, times: [], prices: [] };
@@ -166,7 +166,7 @@ export class StocksView {
     return added;
   }
 
-  /** Gives all a place. The rows stand still: what moves on to make place, in the alphabet, is their content. */
+  /** Gives all stocks a place in alphabetical order. The rows stay where they are, and their contents move. */
   #layOut(): void {
     this.#waitingSince = undefined;
     const inOrder = [...this.#stocks.values()].sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
@@ -183,7 +183,7 @@ export class StocksView {
     this.#choose(chosen);
   }
 
-  /** The board is one stop for the Tab key, and arrow keys go from row to row. */
+  /** The board is one stop for the Tab key, and arrow keys move between its rows. */
   #stopAt(row: Row | undefined): void {
     if (!row) return;
     for (const { button } of this.#rows) button.tabIndex = button === row.button ? 0 : -1;
@@ -232,7 +232,7 @@ interface Tick {
   readonly time: number;
 }
 
-/** undefined: it is no change of a price. */
+/** undefined if it is not a change of a price. */
 function tickIn({ symbol, price, time }: Arrival["fields"]): Tick | undefined {
   if (typeof symbol !== "string" || symbol.length > maxSymbol) return undefined;
   return typeof price === "number" && typeof time === "number" ? { symbol, price, time } : undefined;

@@ -1,4 +1,4 @@
-// WireView: what goes over the wire, and the ways to disturb it.
+// WireView: the bytes on the wire, and the buttons that disturb it.
 
 import type { TransportName } from "millrace";
 import type { Arrival } from "../arrival.js";
@@ -21,11 +21,11 @@ export interface WireButtons {
   comeUnknown(): void;
 }
 
-/** What the package offers. */
+/** The transports of the package. */
 const transports: readonly TransportName[] = ["native", "fetch", "xhr", "poll"];
 
 const shownFrames = 4;
-const drawEvery = 120; // ms: slower than the frames come, so that they can be read at all
+const drawEvery = 120; // ms: slower than the frames arrive, so that they can be read
 
 export class WireView {
   readonly rate = new Rate();
@@ -55,7 +55,7 @@ export class WireView {
       }
     });
     const sharing = byId("share", HTMLInputElement);
-    sharing.disabled = !("locks" in navigator); // an address that is not secure
+    sharing.disabled = !("locks" in navigator); // not a secure context
     sharing.addEventListener("change", () => buttons.chooseSharing(sharing.checked));
     const conflating = byId("conflate", HTMLInputElement);
     conflating.addEventListener("change", () => buttons.chooseConflation(conflating.checked));
@@ -75,7 +75,7 @@ export class WireView {
     this.began(transport, share);
   }
 
-  /** A connection has been begun over this transport. */
+  /** A connection over this transport has begun. */
   began(transport: TransportName, share: boolean): void {
     byId("share", HTMLInputElement).checked = share;
     this.#raw = isTapped(transport, share);
@@ -87,12 +87,12 @@ export class WireView {
     if (typeof count === "number") setText(byId("streams", HTMLElement), grouped(count));
   }
 
-  /** How many of them are on the connection that this page's is on. */
+  /** How many of them share this page's connection. */
   beside(count: number): void {
     setText(byId("beside", HTMLElement), count > 0 ? grouped(count) : "–");
   }
 
-  /** A connection is lost or begun: what comes next is another response. */
+  /** A connection is lost or begins: the next bytes belong to another response. */
   anew(): void {
     this.#splitter.reset();
   }
@@ -109,7 +109,7 @@ export class WireView {
     this.rate.add(1, now);
     if (this.#raw) return;
     const frame = frameOf(id, type, text);
-    this.#countBytes(frame.length + 1, now); // as near as can be without encoding it
+    this.#countBytes(frame.length + 1, now); // an estimate, without encoding it
     this.#push(frame);
   }
 
@@ -140,7 +140,7 @@ export class WireView {
   }
 }
 
-/** Which HTTP the page came over, and hence its stream. */
+/** The HTTP version of the page, which is also that of its stream. */
 export function protocol(): string {
   const [page] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
   const { nextHopProtocol = "" } = page ?? {};

@@ -1,4 +1,4 @@
-// The page in English: what index.html and push.html name in `data-t`, and what is said while data flows.
+// The page in English: what index.html and push.html name in `data-t`, and the words for what happens.
 
 export const en = {
   languageName: "English",
@@ -35,7 +35,7 @@ export const en = {
   inSeconds: (seconds: string) => `${seconds} s`,
   instant: "less than 0.1 s",
 
-  // How the connection stands
+  // The state of the connection
   connecting: "Connecting",
   connectingDetail: "to the server.",
   open: "Open",
@@ -63,7 +63,7 @@ export const en = {
   lossNoAnswer: "The server does not answer.",
   cannotRead: "The event stream cannot be read.",
 
-  // What became of a cut
+  // The results of a cut
   verdict: "Every event carries a counter and an ID: a hole in the counter counts as missed, a repeated ID as doubled.",
   verdictAway: (time: string) => `No connection for ${time}. The page will ask for everything after the last event ID.`,
   verdictGap: (time: string) => `Away for ${time}, and the server could not go on where this page had stopped.`,
@@ -78,7 +78,7 @@ export const en = {
   gapUnknown: (id: string) =>
     `The server does not know the ID ${id}: its log has begun anew, or never gave it. It says so and goes on from the oldest event there is; the counts start afresh.`,
 
-  // The lives
+  // The live views
   lives: "Live data",
   stocks: "Stocks",
   news: "News",
