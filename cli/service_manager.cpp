@@ -60,7 +60,7 @@ Watchdog::Watchdog(std::function<void()> check) : check_(std::move(check)) {
 Watchdog::~Watchdog() {
   if (!thread_.joinable()) return;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     is_ending_ = true;
   }
   ending_.notify_one();
@@ -68,13 +68,13 @@ Watchdog::~Watchdog() {
 }
 
 void Watchdog::run(std::chrono::microseconds pause) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!is_ending_) {
     lock.unlock();
     check_();
     notify_service_manager("WATCHDOG=1");
     lock.lock();
-    ending_.wait_for(lock, pause, [this] { return is_ending_; });
+    ending_.wait_for(lock, pause, [this]() REQUIRES(mutex_) { return is_ending_; });
   }
 }
 

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string_view>
 #include <thread>
+
+#include "mutex.h"
 
 namespace millrace::cli {
 
@@ -32,9 +32,9 @@ class Watchdog {
   void run(std::chrono::microseconds pause);
 
   const std::function<void()> check_;
-  std::mutex mutex_;
-  std::condition_variable ending_;
-  bool is_ending_ = false;  // guarded by mutex_
+  Mutex mutex_;
+  Condition ending_;
+  bool is_ending_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

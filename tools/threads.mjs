@@ -1,16 +1,15 @@
-// Clang's thread-safety analysis of the server and the native client: node tools/threads.mjs [SOURCE…]
+// Clang's thread-safety analysis of what we ship: node tools/threads.mjs [SOURCE…]
 //
-// What a mutex guards is written where it is declared (thread_safety.h); that it is held wherever it must be is shown
-// here, without running anything.
+// Declarations say what a mutex guards (threads/mutex.h). This checks, without running anything, that it is held.
 
 import { execFileSync } from "node:child_process";
 import { checkSources, compileCommands, flagsOf, run } from "./clean-sources.mjs";
-import { filesBelow } from "./sources.mjs";
+import { filesBelow, shipped } from "./sources.mjs";
 
 const flags = "-fsyntax-only -Wno-everything -Wthread-safety -Wthread-safety-beta -Werror";
 const named = process.argv.slice(2);
 const build = "build/dev";
-const sources = named.length > 0 ? named : filesBelow(["server/src", "server/stores", "client-native/src"], ".cpp");
+const sources = named.length > 0 ? named : filesBelow(shipped, ".cpp");
 await checkSources({
   check: "threads",
   build,

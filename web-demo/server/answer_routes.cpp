@@ -80,7 +80,7 @@ void Answers::ask(const httplib::Request& request, httplib::Response& response) 
   if (!question) return;
   const bool again = request.has_header("Last-Event-ID");
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!again && running_.contains(question->id))
       return refuse(response, 409, "id: already has an answer in progress");
     if (!again && running_.size() >= kMaxAtOnce) return refuse(response, 503, "prompt: too many answers at once");
@@ -91,13 +91,13 @@ void Answers::ask(const httplib::Request& request, httplib::Response& response) 
     return;
   }
   if (again) return;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   running_[question->id] = {.tokens = answer_tokens(question->prompt, question->chinese),
                             .due = std::chrono::steady_clock::now()};
 }
 
 void Answers::stop(const std::string& id, httplib::Response& response) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto answer = running_.find(id);
   if (answer == running_.end()) return refuse(response, 404, "id: no answer in progress");
   const std::size_t sent = answer->second.sent;
@@ -108,7 +108,7 @@ void Answers::stop(const std::string& id, httplib::Response& response) {
 
 void Answers::generate() {
   const auto now = std::chrono::steady_clock::now();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto next = running_.begin(); next != running_.end();) {
     const auto answer = next++;
     if (now >= answer->second.due && !write(answer->first, answer->second)) running_.erase(answer);

@@ -12,13 +12,13 @@
 #include <chrono>
 #include <cstddef>
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "access.h"
 #include "beat.h"
 #include "millrace/server/server.h"
+#include "mutex.h"
 
 namespace millrace::demo {
 
@@ -45,9 +45,9 @@ class Answers {
   void finish(const std::string& id, std::size_t tokens, const char* reason);
 
   Server& server_;
-  std::mutex mutex_;
-  std::map<std::string, Answer> running_;  // by ID; guarded by mutex_
-  Beat beat_;                              // last: it uses the others
+  Mutex mutex_;
+  std::map<std::string, Answer> running_ GUARDED_BY(mutex_);  // by ID
+  Beat beat_;                                                 // last: it uses the others
 };
 
 }  // namespace millrace::demo

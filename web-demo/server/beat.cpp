@@ -9,7 +9,7 @@ Beat::Beat(std::chrono::milliseconds period, std::function<void()> step)
 
 Beat::~Beat() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ended_ = true;
   }
   ending_.notify_one();
@@ -17,12 +17,12 @@ Beat::~Beat() {
 }
 
 void Beat::run(std::chrono::milliseconds period, const std::function<void()>& step) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   do {
     lock.unlock();
     step();
     lock.lock();
-  } while (!ending_.wait_for(lock, period, [this] { return ended_; }));
+  } while (!ending_.wait_for(lock, period, [this]() REQUIRES(mutex_) { return ended_; }));
 }
 
 }  // namespace millrace::demo

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <thread>
+
+#include "mutex.h"
 
 namespace millrace::demo {
 
@@ -21,9 +21,9 @@ class Beat {
  private:
   void run(std::chrono::milliseconds period, const std::function<void()>& step);
 
-  std::mutex mutex_;
-  std::condition_variable ending_;
-  bool ended_ = false;
+  Mutex mutex_;
+  Condition ending_;
+  bool ended_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -7,10 +7,10 @@
 
 #include <cstddef>
 #include <map>
-#include <mutex>
 #include <string>
 
 #include "millrace/server/server.h"
+#include "mutex.h"
 
 namespace millrace::demo {
 
@@ -30,11 +30,11 @@ class Connections {
   std::size_t streams_beside(const std::string& client) const;
 
  private:
-  void forget_gone();
+  void forget_gone() REQUIRES(mutex_);
 
   const Server& server_;
-  mutable std::mutex mutex_;
-  std::map<std::string, std::string> peers_;  // by client; guarded by mutex_
+  mutable Mutex mutex_;
+  std::map<std::string, std::string> peers_ GUARDED_BY(mutex_);  // by client
 };
 
 }  // namespace millrace::demo

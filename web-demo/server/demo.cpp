@@ -105,7 +105,7 @@ void Demo::silence(const std::string& client, const std::string& seconds, httpli
     return refuse(response, 400, "seconds: must be 1 to " + std::to_string(kLongestSilence));
   }
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (silenced_.size() >= kMaxSilenced) return refuse(response, 503, "client: too many clients are silenced");
     silenced_[client].until = Clock::now() + std::chrono::seconds(length);
   }
@@ -115,7 +115,7 @@ void Demo::silence(const std::string& client, const std::string& seconds, httpli
 bool Demo::answer_silently(const httplib::Request& request, httplib::Response& response) {
   if (request.method != "GET" || request.path != "/events") return false;
   connections_.note(request);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto silence = silenced_.find(request.get_param_value("client"));
   if (silence == silenced_.end()) return false;
   if (!server_.admits(request, response)) return true;
@@ -148,7 +148,7 @@ void Demo::publish_due() {
 
 void Demo::end_silence(Clock::time_point now) {
   std::map<std::string, Silence> over;  // destroyed without the lock, which ends the streams
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto silence = silenced_.begin(); silence != silenced_.end();) {
     const auto current = silence++;
     if (now >= current->second.until) over.insert(silenced_.extract(current));

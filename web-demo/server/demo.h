@@ -18,7 +18,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -30,6 +29,7 @@
 #include "guests.h"
 #include "market.h"
 #include "millrace/server/server.h"
+#include "mutex.h"
 #include "newsroom.h"
 
 namespace millrace::demo {
@@ -67,8 +67,8 @@ class Demo {
   Clock::time_point headline_at_ = Clock::now();
   Clock::time_point remark_at_ = Clock::now();
   Clock::time_point looked_at_ = Clock::now();
-  std::mutex mutex_;
-  std::map<std::string, Silence> silenced_;  // by client; guarded by mutex_
+  Mutex mutex_;
+  std::map<std::string, Silence> silenced_ GUARDED_BY(mutex_);  // by client
   Answers answers_;
   Gauges gauges_;
   Beat feed_;  // from here on: threads that use the other members

@@ -20,7 +20,7 @@ std::string Guests::rename(const std::string& client, const std::string& name) {
   if (name.empty() || name.size() > kMaxNameBytes) {
     return "name: must have 1 to " + std::to_string(kMaxNameBytes) + " bytes";
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto known = guests_.find(client);
   if (known == guests_.end() && guests_.size() >= kMaxGuests) return "name: too many guests";
   Guest& guest = known != guests_.end() ? known->second : guests_[client];
@@ -32,7 +32,7 @@ std::string Guests::rename(const std::string& client, const std::string& name) {
 
 std::optional<DemoEvent> Guests::look(const std::vector<SubscriptionInfo>& streams,
                                       std::chrono::steady_clock::time_point now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const SubscriptionInfo& stream : streams) {
     const auto guest = guests_.find(stream.client);
     if (guest == guests_.end()) continue;

@@ -8,13 +8,13 @@
 #include <chrono>
 #include <cstddef>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "demo_event.h"
 #include "millrace/server/server.h"
+#include "mutex.h"
 
 namespace millrace::demo {
 
@@ -38,9 +38,9 @@ class Guests {
     bool here = false;
   };
 
-  std::mutex mutex_;
-  std::map<std::string, Guest> guests_;  // by client
-  bool changed_ = false;
+  Mutex mutex_;
+  std::map<std::string, Guest> guests_ GUARDED_BY(mutex_);  // by client
+  bool changed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace millrace::demo

@@ -23,7 +23,7 @@ PushFeed::PushFeed(PushService& push, std::uint64_t seed) : push_(push), random_
 
 PushFeed::~PushFeed() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ended_ = true;
   }
   ending_.notify_one();
@@ -31,7 +31,7 @@ PushFeed::~PushFeed() {
 }
 
 void PushFeed::start(const std::string& uid) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (running_.contains(uid)) return;
   std::uint64_t& number = running_[uid];
   if (const auto known = finished_.extract(uid)) number = known.mapped();
@@ -39,14 +39,14 @@ void PushFeed::start(const std::string& uid) {
 }
 
 void PushFeed::forget(const std::string& uid) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   running_.erase(uid);
   finished_.erase(uid);
 }
 
 void PushFeed::run() {
-  std::unique_lock lock(mutex_);
-  while (!ending_.wait_for(lock, std::chrono::seconds(1), [this] { return ended_; })) send_all();
+  MutexLock lock(mutex_);
+  while (!ending_.wait_for(lock, std::chrono::seconds(1), [this]() REQUIRES(mutex_) { return ended_; })) send_all();
 }
 
 void PushFeed::send_all() {

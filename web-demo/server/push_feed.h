@@ -4,15 +4,14 @@
 // when the user is no longer connected, and continue with the next number when they are started again.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <random>
 #include <string>
 #include <thread>
 
 #include "millrace/server/push_service.h"
+#include "mutex.h"
 
 namespace millrace::demo {
 
@@ -35,16 +34,15 @@ class PushFeed {
 
  private:
   void run();
-  void send_all();
+  void send_all() REQUIRES(mutex_);
 
   PushService& push_;
-  std::mutex mutex_;
-  // Guarded by mutex_.
-  std::map<std::string, std::uint64_t> running_;   // the number of each user's last message
-  std::map<std::string, std::uint64_t> finished_;  // the same, for users that are not connected
-  std::mt19937_64 random_;
-  bool ended_ = false;
-  std::condition_variable ending_;
+  Mutex mutex_;
+  std::map<std::string, std::uint64_t> running_ GUARDED_BY(mutex_);   // the number of each user's last message
+  std::map<std::string, std::uint64_t> finished_ GUARDED_BY(mutex_);  // the same, for users that are not connected
+  std::mt19937_64 random_ GUARDED_BY(mutex_);
+  bool ended_ GUARDED_BY(mutex_) = false;
+  Condition ending_;
   std::thread thread_;
 };
 
