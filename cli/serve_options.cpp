@@ -59,8 +59,9 @@ void add_rights(CLI::App& app, AuthorizationOptions& options) {
 
 void add_hooks(CLI::App& app, ServeOptions& options) {
   add(app, "--hook-url", options.hook_url,
-      "URL of your application that is told who subscribes, who leaves, and what was published to nobody");
-  add(app, "--hook-secret-file", options.hook_secret_file, "File with the secret that signs what it is told");
+      "URL of your application, which gets reports of subscriptions, of their ends, and of events that nobody "
+      "received");
+  add(app, "--hook-secret-file", options.hook_secret_file, "File with the secret that signs these reports");
 }
 
 void add_tls(CLI::App& app, TlsServeOptions& options) {

@@ -259,7 +259,7 @@ void StreamSide::file_anew(const TopicChange& change) {
   table.add(*subscriber_);
   if (is_told_) loop().settings().webhooks->changed(*before, *filter, client_for_webhooks());
   if (!is_watched) return;
-  // Presence collects for a moment: of the topics that stay, nobody is told anything.
+  // Presence collects changes for a moment, so it reports nothing about topics that stay.
   if (is_present_) loop().left(*before, listener());
   is_present_ = loop().joined(*filter, listener(), note());
   if (std::exchange(terms_->watch, nullptr) != nullptr) loop().unwatch_presence(*this);

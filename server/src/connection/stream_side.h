@@ -81,7 +81,7 @@ class StreamSide : public Subscriber::Outlet {
 
   /// Ends it; the client should reconnect after `retry`.
   void retire(Duration retry, StreamEnd reason, AccessEnd noted);
-  /// Ends it; the client is not to come back. One that does not read now is told so when it does.
+  /// Ends it for good: the client should not reconnect. A client that does not read now learns this when it reads.
   void dismiss();
   /// Lets its subscriber read on from the log; called when its turn has come.
   void read_on();

@@ -119,7 +119,7 @@ void WebhookSender::changed(const TopicFilter& before, const TopicFilter& after,
   tell("subscribed", added, client);
 }
 
-// Of Millrace's own topics nothing is told.
+// Ignores Millrace's own topics.
 void WebhookSender::tell(std::string_view event, const std::vector<TopicPattern>& topics, const Client& client) {
   if (!options_.subscriptions) return;
   json names = json::array();
@@ -201,13 +201,13 @@ bool WebhookSender::send(const std::string& body, std::string& why) {
   return false;
 }
 
-// Of an outage it tells when it begins and when it ends.
+// Reports the beginning and the end of an outage.
 void WebhookSender::notify_once(bool is_up, const std::string& sentence) {
   {
     const MutexLock lock(mutex_);
     if (std::exchange(is_up_, is_up) == is_up) return;
   }
-  notify_("webhooks: " + options_.url + (is_up ? " " : " does not take what it is told, which waits: ") + sentence);
+  notify_("webhooks: " + options_.url + (is_up ? " " : " does not accept reports, which wait: ") + sentence);
 }
 
 void WebhookSender::notify_of_drops() {

@@ -49,7 +49,7 @@ inline void refuse(const ContributionGroup& group, std::string_view why) noexcep
 
 class GroupCommit {
  public:
-  /// `trouble` is told after a failure, and must outlive it.
+  /// Calls tell() of `trouble` after a failure. `trouble` must outlive it.
   explicit GroupCommit(StoreTrouble& trouble) : trouble_(trouble) {}
 
   /// Returns when the publications are committed. For each group, one of its publishers calls `write`, which throws
