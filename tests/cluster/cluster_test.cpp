@@ -33,7 +33,6 @@ namespace millrace::test {
 namespace {
 
 using nlohmann::json;
-using testing::CutProxy;
 
 constexpr std::size_t kNodes = 3;
 constexpr std::size_t kPublishers = 4;
@@ -52,7 +51,7 @@ class Node {
   }
 
   void start() {
-    program_ = std::make_unique<testing::Program>(std::vector<std::string>{
+    program_ = std::make_unique<Program>(std::vector<std::string>{
         "serve", "--insecure", "--port", std::to_string(port_), "--store", store_, "--store-replicas", "3",
         "--heartbeat", "1", "--retry", "50", "--history-events", "200", "--workers", "16"});
     const std::string line = program_->read_line();
@@ -67,7 +66,7 @@ class Node {
   void part(bool on) {
     for (auto& link : links_) link->stall(on);
   }
-  testing::Program& program() { return *program_; }
+  Program& program() { return *program_; }
   CutProxy& clients() { return clients_; }
   int port() const { return clients_.port(); }
   int status(const std::string& target) const {
@@ -85,7 +84,7 @@ class Node {
   CutProxy clients_;
   std::array<std::unique_ptr<CutProxy>, NatsCluster::kServers> links_;
   std::string store_;
-  std::unique_ptr<testing::Program> program_;
+  std::unique_ptr<Program> program_;
 };
 
 class Cluster : public ::testing::Test {

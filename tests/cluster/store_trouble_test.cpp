@@ -18,13 +18,13 @@ namespace {
 std::string refusal(std::vector<std::string> options) {
   std::vector<std::string> arguments = {"serve", "--port", "0", "--insecure"};
   arguments.insert(arguments.end(), options.begin(), options.end());
-  testing::Program program(arguments);
+  Program program(arguments);
   const std::string line = program.read_error_line();
   EXPECT_EQ(program.wait(), 1);
   return line;
 }
 
-int port_of(const testing::ServeProgram& server) {
+int port_of(const ServeProgram& server) {
   return std::stoi(server.url().substr(server.url().rfind(':') + 1));
 }
 
@@ -48,16 +48,16 @@ TEST(StoreTrouble, WrongPasswordsAndTokensAreSaidAndRightOnesLetIn) {
   const NatsServer users("authorization { user: millrace, password: right }");
   const std::string said = refusal({"--store", "nats://millrace:wrong@" + users.host()});
   EXPECT_NE(said.find("refuses the user, password"), std::string::npos) << said;
-  testing::ServeProgram by_password({"--insecure", "--store", "nats://millrace:right@" + users.host()});
+  ServeProgram by_password({"--insecure", "--store", "nats://millrace:right@" + users.host()});
   EXPECT_EQ(publish(port_of(by_password), R"({"topic":"a","data":"x"})").status, 200);
   const NatsServer token("authorization { token: sesame }");
-  testing::ServeProgram by_token({"--insecure", "--store", "nats://sesame@" + token.host()});
+  ServeProgram by_token({"--insecure", "--store", "nats://sesame@" + token.host()});
   EXPECT_EQ(publish(port_of(by_token), R"({"topic":"a","data":"x"})").status, 200);
 }
 
 TEST(StoreTrouble, AnotherProgramsStreamIsLeftAlone) {
   const NatsServer nats;
-  testing::ServeProgram first({"--insecure", "--store", nats.url() + "/a"});
+  ServeProgram first({"--insecure", "--store", nats.url() + "/a"});
   // The index of "a" is a stream as well, but no log.
   const std::string said = refusal({"--store", nats.url() + "/a-ids"});
   EXPECT_NE(said.find("belongs to another program"), std::string::npos) << said;
@@ -65,7 +65,7 @@ TEST(StoreTrouble, AnotherProgramsStreamIsLeftAlone) {
 
 TEST(StoreTrouble, WhileTheServerIsDeadStreamsStayAndPublishesAreRefused) {
   NatsServer nats;
-  testing::ServeProgram server({"--insecure", "--store", nats.url(), "--heartbeat", "1"});
+  ServeProgram server({"--insecure", "--store", nats.url(), "--heartbeat", "1"});
   const int port = port_of(server);
   StreamClient stream(port, "/events?topic=a");
   ASSERT_EQ(publish(port, R"({"topic":"a","data":"0"})").status, 200);
@@ -99,7 +99,7 @@ TEST(StoreTrouble, WhileTheServerIsDeadStreamsStayAndPublishesAreRefused) {
 
 TEST(StoreTrouble, WhoSendsToUsersMeanwhileIsToldToComeBack) {
   NatsServer nats;
-  testing::ServeProgram server({"--insecure", "--demo", "--store", nats.url()});
+  ServeProgram server({"--insecure", "--demo", "--store", nats.url()});
   const int port = port_of(server);
   const auto send = [port](const std::string& id) {
     return RawClient(port).exchange("PUT /push/users/ada/messages/" + id +
@@ -126,7 +126,7 @@ TEST(StoreTrouble, ARestartGoesUnnoticedAlsoBehindWhatIsInMemory) {
   const std::vector<std::string> options = {"--insecure", "--store", nats.url(), "--history-events", "2"};
   std::string id;
   {
-    testing::ServeProgram server(options);
+    ServeProgram server(options);
     const int port = port_of(server);
     ASSERT_EQ(publish(port, R"({"topic":"a","data":"0","id":"mine"})").status, 200);
     StreamClient stream(port, "/events?topic=a&lastEventId=mine");
@@ -138,7 +138,7 @@ TEST(StoreTrouble, ARestartGoesUnnoticedAlsoBehindWhatIsInMemory) {
     server.program().signal(SIGKILL);
     server.program().wait();
   }
-  testing::ServeProgram server(options);
+  ServeProgram server(options);
   const int port = port_of(server);
   EXPECT_EQ(publish(port, R"({"topic":"b","data":"again","id":"mine"})").status, 200);
   StreamClient stream(port, "/events?topic=*&lastEventId=mine");

@@ -290,10 +290,10 @@ int soak(const Arguments& arguments) {
   const auto started = [] {
     const LowLimit files(RLIMIT_NOFILE, kMaxFiles);
     const LowLimit memory(RLIMIT_AS, kMaxMemory);
-    return std::make_unique<millrace::testing::ServeProgram>(std::vector<std::string>{
+    return std::make_unique<millrace::test::ServeProgram>(std::vector<std::string>{
         "--insecure", "--history-events", "1000", "--heartbeat", "2", "--workers", "8", "--log-level", "error"});
   }();
-  millrace::testing::ServeProgram& server = *started;
+  millrace::test::ServeProgram& server = *started;
   const int port = std::stoi(server.url().substr(server.url().rfind(':') + 1));
   const pid_t process = server.program().pid();
 

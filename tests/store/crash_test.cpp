@@ -79,9 +79,9 @@ class Known {
 class Crash : public ::testing::Test {
  protected:
   void start() {
-    server_ = std::make_unique<testing::ServeProgram>(
-        std::vector<std::string>{"--insecure", "--store", "sqlite:" + path_, "--sync", sync_, "--store-events",
-                                 std::to_string(kKept), "--history-events", "50"});
+    server_ = std::make_unique<ServeProgram>(std::vector<std::string>{"--insecure", "--store", "sqlite:" + path_,
+                                                                      "--sync", sync_, "--store-events",
+                                                                      std::to_string(kKept), "--history-events", "50"});
     port_ = std::stoi(server_->url().substr(server_->url().rfind(':') + 1));
   }
 
@@ -204,7 +204,7 @@ class Crash : public ::testing::Test {
   const std::string sync_ = sync();
   TemporaryFolder folder_;
   std::string path_ = folder_.path("log");
-  std::unique_ptr<testing::ServeProgram> server_;
+  std::unique_ptr<ServeProgram> server_;
   int port_ = 0;
   std::uint64_t round_ = 0;
   Known acknowledged_;

@@ -33,7 +33,7 @@ TEST(FarBehind, ManyCatchUpWithoutStallingLiveOnesOrFillingTheMemory) {
   const std::uint64_t streams = from_environment("MILLRACE_FAR_BEHIND_STREAMS", 100);
   const std::uint64_t events = from_environment("MILLRACE_FAR_BEHIND_EVENTS", 10'000);
   const TemporaryFolder folder;
-  testing::ServeProgram server(
+  ServeProgram server(
       {"--insecure", "--store", "sqlite:" + folder.path("log"), "--sync", "normal", "--history-events", "100"});
   const int port = std::stoi(server.url().substr(server.url().rfind(':') + 1));
   RawClient publisher(port);

@@ -20,7 +20,7 @@
 #include <system_error>
 #include <thread>
 
-namespace millrace::testing {
+namespace millrace::test {
 
 class CutProxy {
  public:
@@ -186,4 +186,4 @@ class CutProxy {
   std::thread accepting_;
 };
 
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -21,8 +21,6 @@ namespace millrace::test {
 namespace {
 
 using nlohmann::json;
-using testing::Program;
-using testing::ServeProgram;
 
 constexpr char kSecret[] = "a-secret-of-enough-bytes";
 

@@ -13,23 +13,8 @@
 namespace millrace::test {
 namespace {
 
-using testing::Program;
-using testing::ServeProgram;
-
-struct Said {
-  int code = 0;
-  std::string output;
-  std::string errors;
-};
-
-Said run(const std::vector<std::string>& arguments, const std::vector<std::string>& variables = {}) {
-  Program program(arguments, "", Program::Terminal::kNone, variables);
-  const int code = program.wait();
-  return {code, program.output(), program.errors()};
-}
-
-Said check(const TemporaryFile& file, const std::vector<std::string>& variables = {}) {
-  return run({"check-config", file.path()}, variables);
+ProgramResult check(const TemporaryFile& file, const std::vector<std::string>& variables = {}) {
+  return run_program({"check-config", file.path()}, variables);
 }
 
 #define EXPECT_CONTAINS(text, part) \
@@ -38,7 +23,7 @@ Said check(const TemporaryFile& file, const std::vector<std::string>& variables 
 TEST(Configuration, NamesEachUnknownKeyWithItsLineAndTheNearestRightName) {
   const TemporaryFile file(
       "[serve]\nprot = 8080\nhistory_events = 5\nxyzzy = 1\n\n[sevre]\nport = 1\n[tail]\nsinze = \"x\"\n");
-  const Said said = check(file);
+  const ProgramResult said = check(file);
   EXPECT_EQ(said.code, 2);
   EXPECT_CONTAINS(said.errors,
                   "millrace: " + file.path() + ":2: prot: [serve] has no option of this name; did you mean port?\n");
@@ -54,7 +39,7 @@ TEST(Configuration, NamesEachValueThatAnOptionCannotHaveWithItsLine) {
   const TemporaryFile file(
       "port = 8080\n[serve]\nport = 70000\nheartbeat = \"soon\"\ngzip = \"perhaps\"\nhost = [\"a\", \"b\"]\n"
       "retain = [1979-05-27]\ncursor = \"newest\"\n");
-  const Said said = check(file);
+  const ProgramResult said = check(file);
   EXPECT_EQ(said.code, 2);
   EXPECT_CONTAINS(said.errors, file.path() + ":1: port: an option belongs below the section of its command");
   EXPECT_CONTAINS(said.errors, file.path() + ":3: --port: ");
@@ -68,14 +53,14 @@ TEST(Configuration, NamesEachValueThatAnOptionCannotHaveWithItsLine) {
 
 TEST(Configuration, SaysWhereAFileIsNotToml) {
   const TemporaryFile unquoted("[serve]\nport = 8080\nhost = localhost\n");
-  const Said said = check(unquoted);
+  const ProgramResult said = check(unquoted);
   EXPECT_EQ(said.code, 2);
   EXPECT_CONTAINS(said.errors, unquoted.path() + ":3:8: not valid TOML: ");
   EXPECT_CONTAINS(said.errors, "text needs quotes");
   EXPECT_EQ(said.errors.find("INI"), std::string::npos) << said.errors;
   const TemporaryFile twice("[serve]\nport = 1\nport = 2\n");
   EXPECT_CONTAINS(check(twice).errors, twice.path() + ":3:");
-  const Said missing = run({"check-config", "/no/such/file.toml"});
+  const ProgramResult missing = run_program({"check-config", "/no/such/file.toml"});
   EXPECT_EQ(missing.code, 2);
   EXPECT_CONTAINS(missing.errors, "--config: cannot read \"/no/such/file.toml\": No such file or directory");
   const TemporaryFile large(std::string((1 << 20) + 1, '#'));
@@ -84,13 +69,14 @@ TEST(Configuration, SaysWhereAFileIsNotToml) {
 
 TEST(Configuration, RefusesVariablesThatAreNoOptions) {
   const TemporaryFile file("[serve]\nport = 0\n");
-  const Said said = check(file, {"MILLRACE_PROT=1", "MILLRACE_HEARTBEAT=0", "MILLRACE_TYPE=of-tail", "MILLRACE_HOST="});
+  const ProgramResult said =
+      check(file, {"MILLRACE_PROT=1", "MILLRACE_HEARTBEAT=0", "MILLRACE_TYPE=of-tail", "MILLRACE_HOST="});
   EXPECT_EQ(said.code, 2);
   EXPECT_CONTAINS(said.errors, "environment: MILLRACE_PROT: no option has this name; did you mean MILLRACE_PORT?\n");
   EXPECT_CONTAINS(said.errors, "MILLRACE_HEARTBEAT: --heartbeat: ");
   EXPECT_EQ(said.errors.find("MILLRACE_TYPE"), std::string::npos) << said.errors;
-  const Said link =
-      run({"serve", "--check-config"}, {"MILLRACE_PORT=tcp://10.0.0.1:8080", "MILLRACE_SERVICE_HOST=10.0.0.1"});
+  const ProgramResult link =
+      run_program({"serve", "--check-config"}, {"MILLRACE_PORT=tcp://10.0.0.1:8080", "MILLRACE_SERVICE_HOST=10.0.0.1"});
   EXPECT_EQ(link.code, 2);
   EXPECT_CONTAINS(link.errors, "MILLRACE_PORT: Kubernetes sets it");
   EXPECT_CONTAINS(link.errors, "MILLRACE_SERVICE_HOST: Kubernetes sets it");
@@ -99,19 +85,19 @@ TEST(Configuration, RefusesVariablesThatAreNoOptions) {
 
 TEST(Configuration, NamesThePlaceOfAValueThatTheLibraryRefuses) {
   const TemporaryFile file("[serve]\n\npublish-key = [\"short\"]\n");
-  const Said said = check(file);
+  const ProgramResult said = check(file);
   EXPECT_EQ(said.code, 2);
   EXPECT_CONTAINS(said.errors, "--publish-key");
   EXPECT_CONTAINS(said.errors, "(" + file.path() + ":3)");
-  EXPECT_CONTAINS(run({"serve", "--check-config"}, {"MILLRACE_CORS_ORIGIN=app.example"}).errors,
+  EXPECT_CONTAINS(run_program({"serve", "--check-config"}, {"MILLRACE_CORS_ORIGIN=app.example"}).errors,
                   "(MILLRACE_CORS_ORIGIN)");
 }
 
 TEST(Configuration, SuggestsTheNearestFlagAndCommand) {
-  EXPECT_CONTAINS(run({"serve", "--prot", "1"}).errors, "--prot; did you mean --port?\n");
-  EXPECT_CONTAINS(run({"serve", "--prot=1"}).errors, "; did you mean --port?\n");
-  EXPECT_CONTAINS(run({"srve"}).errors, "srve; did you mean serve?\n");
-  EXPECT_CONTAINS(run({"serve", "--xyzzy"}).errors, "--xyzzy; see millrace serve --help\n");
+  EXPECT_CONTAINS(run_program({"serve", "--prot", "1"}).errors, "--prot; did you mean --port?\n");
+  EXPECT_CONTAINS(run_program({"serve", "--prot=1"}).errors, "; did you mean --port?\n");
+  EXPECT_CONTAINS(run_program({"srve"}).errors, "srve; did you mean serve?\n");
+  EXPECT_CONTAINS(run_program({"serve", "--xyzzy"}).errors, "--xyzzy; see millrace serve --help\n");
 }
 
 TEST(Configuration, PrintsWhatCountsAndWhereItComesFrom) {
@@ -120,7 +106,8 @@ TEST(Configuration, PrintsWhatCountsAndWhereItComesFrom) {
       "publish-key = [\"a-publish-key-0123456789\"]\n");
   const std::vector<std::string> variables = {"MILLRACE_HEARTBEAT=30", "MILLRACE_WORKERS=3", "MILLRACE_PRESENCE=yes",
                                               "MILLRACE_STORE=nats://a-password@one,two:4222"};
-  const Said said = run({"serve", "--config", file.path(), "--print-config", "--history-events", "8"}, variables);
+  const ProgramResult said =
+      run_program({"serve", "--config", file.path(), "--print-config", "--history-events", "8"}, variables);
   EXPECT_EQ(said.code, 0) << said.errors;
   for (const char* line : {"[serve]\n", "host = \"127.0.0.1\"  # default\n", "history-events = 8  # command line\n",
                            "workers = 3  # MILLRACE_WORKERS\n", "presence = true  # MILLRACE_PRESENCE\n",
@@ -135,14 +122,14 @@ TEST(Configuration, PrintsWhatCountsAndWhereItComesFrom) {
   }
   EXPECT_EQ(said.output.find("a-publish-key"), std::string::npos);
   EXPECT_EQ(said.output.find("a-password"), std::string::npos);
-  const Said postgres = run({"serve", "--print-config"},
-                            {"MILLRACE_STORE=postgres://ada:a-p@ssword@db.example/shop?password=a-p@ssword"});
+  const ProgramResult postgres = run_program(
+      {"serve", "--print-config"}, {"MILLRACE_STORE=postgres://ada:a-p@ssword@db.example/shop?password=a-p@ssword"});
   EXPECT_CONTAINS(postgres.output, "store = \"postgres://***@db.example/shop\"  # MILLRACE_STORE");
 
   // What it prints, and the template, are files that it accepts.
-  const TemporaryFile printed(run({"serve", "--print-config"}).output);
+  const TemporaryFile printed(run_program({"serve", "--print-config"}).output);
   EXPECT_EQ(check(printed).code, 0) << check(printed).errors;
-  const std::string text = run({"serve", "--print-template"}).output;
+  const std::string text = run_program({"serve", "--print-template"}).output;
   const TemporaryFile commented(text);
   EXPECT_EQ(check(commented).code, 0) << check(commented).errors;
   std::string all;
@@ -159,11 +146,11 @@ TEST(Configuration, PrintsWhatCountsAndWhereItComesFrom) {
 
 TEST(Configuration, GivesTheOtherCommandsTheirSections) {
   const TemporaryFile file("[tail]\nURL = \"http://127.0.0.1:1\"\nreconnect = \"never\"\n[publish]\ntopic = \"a\"\n");
-  EXPECT_EQ(run({"tail", "--config", file.path()}).errors.find("URL is required"), std::string::npos);
-  const Said said = run({"publish", "--config", file.path()});
+  EXPECT_EQ(run_program({"tail", "--config", file.path()}).errors.find("URL is required"), std::string::npos);
+  const ProgramResult said = run_program({"publish", "--config", file.path()});
   EXPECT_EQ(said.code, 2);
   EXPECT_CONTAINS(said.errors, "URL is required; see millrace publish --help");
-  EXPECT_CONTAINS(run({"publish", "--help"}).output, "REQUIRED");
+  EXPECT_CONTAINS(run_program({"publish", "--help"}).output, "REQUIRED");
 }
 
 TEST(Configuration, IsReadAgainBySighupWhichSaysWhatNeedsARestart) {

@@ -17,21 +17,6 @@
 namespace millrace::test {
 namespace {
 
-using testing::Program;
-using testing::ServeProgram;
-
-struct Said {
-  int code = 0;
-  std::string output;
-  std::string errors;
-};
-
-Said run(const std::vector<std::string>& arguments, const std::vector<std::string>& variables = {}) {
-  Program program(arguments, "", Program::Terminal::kNone, variables);
-  const int code = program.wait();
-  return {code, program.output(), program.errors()};
-}
-
 int port_of(const ServeProgram& server) {
   return std::stoi(server.url().substr(server.url().rfind(':') + 1));
 }
@@ -61,12 +46,12 @@ TEST(Operators, HaveAnAddressOfTheirOwnWithWhatLeavesTheMainPort) {
     EXPECT_EQ(status_of(ask(port, request("GET", path))), 200) << path;
   }
   const StreamClient stream(port, "/events?topic=news/*&client=tab");
-  const Said top = run({"top", "--once", socket.address()});
+  const ProgramResult top = run_program({"top", "--once", socket.address()});
   EXPECT_EQ(top.code, 0) << top.errors;
   EXPECT_NE(top.output.find("streams      1 open, 0 catching up"), std::string::npos) << top.output;
   EXPECT_NE(top.output.find("news/*\n"), std::string::npos) << top.output;
   EXPECT_NE(top.output.find("refused      2 status=\"404\",reason=\"handler\""), std::string::npos) << top.output;
-  EXPECT_EQ(run({"topics", socket.address()}).output, "1\tnews/*\n");
+  EXPECT_EQ(run_program({"topics", socket.address()}).output, "1\tnews/*\n");
   server.program().signal(SIGTERM);
   EXPECT_EQ(server.program().wait(), 0);
   EXPECT_FALSE(std::filesystem::exists(socket.path()));
@@ -76,12 +61,12 @@ TEST(Operators, GetTheReasonOfAnAdminAddressThatCannotBe) {
   const TemporaryFile file("precious");
   for (const std::string& address :
        {std::string("9090"), std::string(":9090"), std::string("127.0.0.1:99999"), std::string("unix:")}) {
-    const Said said = run({"serve", "--port", "0", "--admin-listen", address});
+    const ProgramResult said = run_program({"serve", "--port", "0", "--admin-listen", address});
     EXPECT_EQ(said.code, 2);
     EXPECT_NE(said.errors.find("--admin-listen \"" + address + "\": expected HOST:PORT"), std::string::npos)
         << said.errors;
   }
-  const Said no_socket = run({"serve", "--port", "0", "--admin-listen", "unix:" + file.path()});
+  const ProgramResult no_socket = run_program({"serve", "--port", "0", "--admin-listen", "unix:" + file.path()});
   EXPECT_EQ(no_socket.code, 2);
   EXPECT_NE(no_socket.errors.find("exists and is no socket"), std::string::npos) << no_socket.errors;
   EXPECT_TRUE(std::filesystem::exists(file.path()));
@@ -92,44 +77,45 @@ TEST(Operators, EndTheStreamsOfAClient) {
   ServeProgram server({"--admin-key", kKey});
   StreamClient tab(port_of(server), "/events?topic=a&client=tab");
   StreamClient other(port_of(server), "/events?topic=a&client=other");
-  const Said refused = run({"kick", server.url(), "--client", "tab"});
+  const ProgramResult refused = run_program({"kick", server.url(), "--client", "tab"});
   EXPECT_EQ(refused.code, 1);
   EXPECT_NE(refused.errors.find("send an admin key"), std::string::npos) << refused.errors;
-  EXPECT_EQ(run({"kick", server.url()}).code, 2);
+  EXPECT_EQ(run_program({"kick", server.url()}).code, 2);
   const TemporaryFile profile("[kick]\nURL = \"" + server.url() + "\"\nheader = [\"Authorization: Bearer " + kKey +
                               "\"]\n");
-  const Said ended = run({"kick", "--config", profile.path(), "--client", "tab"});
+  const ProgramResult ended = run_program({"kick", "--config", profile.path(), "--client", "tab"});
   EXPECT_EQ(ended.output, "1 stream ended\n") << ended.errors;
   EXPECT_TRUE(tab.read_to_end());
-  EXPECT_EQ(run({"topics", server.url(), "--header", std::string("Authorization: Bearer ") + kKey}).output, "1\ta\n");
+  EXPECT_EQ(run_program({"topics", server.url(), "--header", std::string("Authorization: Bearer ") + kKey}).output,
+            "1\ta\n");
 }
 
 TEST(Operators, SeeAnEventAsItIsSent) {
   ServeProgram server({"--insecure"});
-  run({"publish", server.url(), "--topic", "a", "one"});
+  run_program({"publish", server.url(), "--topic", "a", "one"});
   Program publish({"publish", server.url(), "--topic", "a", "--event", "note", "two\nlines"});
   ASSERT_EQ(publish.wait(), 0);
   std::string id = publish.output();
   id.pop_back();
-  run({"publish", server.url(), "--topic", "a", "three"});
-  const Said said = run({"inspect", server.url(), id});
+  run_program({"publish", server.url(), "--topic", "a", "three"});
+  const ProgramResult said = run_program({"inspect", server.url(), id});
   EXPECT_EQ(said.code, 0) << said.errors;
   EXPECT_NE(said.output.find("event: note\n"), std::string::npos) << said.output;
   EXPECT_NE(said.output.find("data: two\ndata: lines\n"), std::string::npos) << said.output;
   EXPECT_NE(said.output.find("id: " + id), std::string::npos) << said.output;
   EXPECT_EQ(said.output.find("three"), std::string::npos) << said.output;
-  EXPECT_EQ(run({"inspect", server.url(), "mine"}).code, 2);
+  EXPECT_EQ(run_program({"inspect", server.url(), "mine"}).code, 2);
 }
 
 TEST(Operators, AskTheirOwnServerForItsHealth) {
   const ServeProgram server({});
   const std::string port = "MILLRACE_PORT=" + std::to_string(port_of(server));
-  EXPECT_EQ(run({"healthcheck"}, {port}).code, 0);
-  EXPECT_EQ(run({"healthcheck", "--ready"}, {port, "MILLRACE_HOST=0.0.0.0"}).code, 0);
-  EXPECT_EQ(run({"healthcheck", server.url()}).code, 0);
+  EXPECT_EQ(run_program({"healthcheck"}, {port}).code, 0);
+  EXPECT_EQ(run_program({"healthcheck", "--ready"}, {port, "MILLRACE_HOST=0.0.0.0"}).code, 0);
+  EXPECT_EQ(run_program({"healthcheck", server.url()}).code, 0);
   const TemporaryFile file("[serve]\nport = " + std::to_string(port_of(server)) + "\n");
-  EXPECT_EQ(run({"healthcheck", "--config", file.path()}).code, 0);
-  const Said none = run({"healthcheck", "http://127.0.0.1:1"});
+  EXPECT_EQ(run_program({"healthcheck", "--config", file.path()}).code, 0);
+  const ProgramResult none = run_program({"healthcheck", "http://127.0.0.1:1"});
   EXPECT_EQ(none.code, 1);
   EXPECT_NE(none.errors.find("http://127.0.0.1:1/healthz: no answer"), std::string::npos) << none.errors;
 }

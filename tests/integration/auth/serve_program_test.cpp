@@ -24,8 +24,6 @@ namespace millrace::test {
 namespace {
 
 using nlohmann::json;
-using testing::Program;
-using testing::ServeProgram;
 
 constexpr char kPublishKey[] = "publish-key-0123456789";
 constexpr char kSubscribeKey[] = "subscribe-key-012345678";

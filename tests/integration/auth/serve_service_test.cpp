@@ -22,8 +22,6 @@ namespace millrace::test {
 namespace {
 
 using nlohmann::json;
-using testing::Program;
-using testing::ServeProgram;
 
 // What a service manager has: a socket for datagrams.
 class NotifySocket {

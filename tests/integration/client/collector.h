@@ -9,7 +9,7 @@
 
 #include "millrace/client/event_source.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 
 /// Long enough for a machine under load; reached only when something is broken.
 inline constexpr std::chrono::seconds kDeadline{20};
@@ -49,4 +49,4 @@ class Collector {
   std::vector<std::string> lines_;
 };
 
-}  // namespace millrace::testing
+}  // namespace millrace::test

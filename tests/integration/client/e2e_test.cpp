@@ -13,7 +13,7 @@
 #include "millrace/server/hub.h"
 #include "millrace/server/server.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -166,4 +166,4 @@ TEST(EndToEnd, TellsOfAGapWhenTheLogHasMovedOn) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

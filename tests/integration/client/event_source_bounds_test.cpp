@@ -18,7 +18,7 @@
 #include "scripted_server.h"
 #include "sleeping_threads.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -221,4 +221,4 @@ TEST(EventSourceBounds, TrailersCountAsPartOfTheHead) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

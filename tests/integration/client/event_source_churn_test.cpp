@@ -14,7 +14,7 @@
 #include "millrace/client/event_source_pool.h"
 #include "stream_server.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 constexpr int kTimes = 10'000;
@@ -73,4 +73,4 @@ TEST(EventSourceChurn, OfSourcesInAPool) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

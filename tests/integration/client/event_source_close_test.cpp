@@ -15,7 +15,7 @@
 #include "millrace/client/event_source.h"
 #include "scripted_server.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -226,4 +226,4 @@ TEST(EventSourceClose, RefusesAListenerThatCannotBeCalled) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

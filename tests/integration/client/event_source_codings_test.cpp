@@ -13,7 +13,7 @@
 #include "millrace/client/event_source.h"
 #include "scripted_server.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -233,4 +233,4 @@ TEST(EventSourceCoding, OfARefusalIsUndone) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

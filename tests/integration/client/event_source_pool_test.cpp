@@ -19,7 +19,7 @@
 #include "millrace/server/hub.h"
 #include "millrace/server/server.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 std::size_t threads_of_this_process() {
@@ -173,4 +173,4 @@ TEST(EventSourcePool, RunsItsSourcesItself) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -17,7 +17,7 @@
 #include "scripted_server.h"
 #include "sleeping_threads.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -316,4 +316,4 @@ TEST(EventSourceLog, TellsEachStepAndNoSecret) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -16,7 +16,7 @@
 #include "millrace/client/event_source_pool.h"
 #include "scripted_server.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -217,4 +217,4 @@ TEST(EventSourceRepeat, AConnectionIsGivenUpByTheHeartbeatOfItsServer) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -10,7 +10,7 @@
 #include "millrace/client/limits.h"
 #include "scripted_server.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -218,4 +218,4 @@ TEST(EventSourceRequest, RefusesOptionsItCannotHonour) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

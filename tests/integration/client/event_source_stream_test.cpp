@@ -10,7 +10,7 @@
 #include "millrace/client/event_source.h"
 #include "scripted_server.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -341,4 +341,4 @@ TEST(EventSourceStream, TakesTheServersReconnectionTime) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -18,7 +18,7 @@
 #include "millrace/client/event_source.h"
 #include "scripted_server.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 /// A folder with a self-signed certificate and its key, for these names.
@@ -211,4 +211,4 @@ TEST_F(EventSourceTls, ClosesWhileReadingAndDuringTheHandshake) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -50,7 +50,7 @@ class Sources {
       return source->ready_state() == EventSource::ReadyState::kOpen;
     }));
   }
-  testing::CutProxy& proxy() { return proxy_; }
+  CutProxy& proxy() { return proxy_; }
   std::vector<std::unique_ptr<EventSource>>& all() { return sources_; }
 
   std::atomic<std::size_t> opened = 0;
@@ -58,7 +58,7 @@ class Sources {
   std::atomic<std::size_t> failed = 0;
 
  private:
-  testing::CutProxy proxy_;
+  CutProxy proxy_;
   const std::string url_;
   EventSourcePool pool_;
   std::vector<std::unique_ptr<EventSource>> sources_;
@@ -86,7 +86,7 @@ TEST_P(EventSourcePoolOverHttp2, SourcesFillConnectionsAndComeBackOnAsFew) {
   server_->hub().publish("all", {.data = "to all"}).or_throw();
   EXPECT_TRUE(eventually([&] { return sources.events == kSources; }));
 
-  sources.proxy().cut(testing::CutProxy::Cut::kReset);
+  sources.proxy().cut(CutProxy::Cut::kReset);
   ASSERT_TRUE(eventually([&] { return sources.opened == 2 * kSources && sources.open() == kSources; }));
   EXPECT_TRUE(eventually([&] { return metric(server_, "millrace_http2_streams") == static_cast<int>(kSources); }));
   EXPECT_TRUE(eventually([&] { return metric(server_, "millrace_connections") == kConnections; }));
@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(, EventSourcePoolOverHttp2, ::testing::Bool(),
 // One attempt fails for all that wait for it, so that 100 sources do not wait for 100 timeouts.
 TEST(EventSourcePoolOverTls, SourcesOfAServerThatDoesNotAnswerFailTogether) {
   RunningServer server(options_of(true));
-  testing::CutProxy proxy(static_cast<std::uint16_t>(server.port()));
+  CutProxy proxy(static_cast<std::uint16_t>(server.port()));
   proxy.stall(true);
   EventSourcePool pool;
   std::atomic<std::size_t> errors = 0;
@@ -148,7 +148,7 @@ TEST(EventSourcePoolOverTls, AServerOfHttp1GivesEachSourceItsConnection) {
   Sources sources(server, 200, {});
   ASSERT_TRUE(eventually([&] { return sources.opened == 200; }));
   EXPECT_EQ(metric(server, "millrace_connections"), 200);
-  sources.proxy().cut(testing::CutProxy::Cut::kReset);
+  sources.proxy().cut(CutProxy::Cut::kReset);
   EXPECT_TRUE(eventually([&] { return sources.opened == 400; }));
 }
 

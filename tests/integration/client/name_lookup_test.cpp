@@ -23,7 +23,7 @@
 #include "millrace/client/event_source_pool.h"
 #include "scripted_server.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -231,4 +231,4 @@ TEST(NameLookup, LeavesTheHostToTheProxyAndFindsTheProxy) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

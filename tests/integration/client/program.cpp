@@ -18,7 +18,7 @@
 
 extern char** environ;
 
-namespace millrace::testing {
+namespace millrace::test {
 
 namespace {
 
@@ -146,6 +146,12 @@ bool Program::read_more(Pipe& pipe) {
   return got > 0;
 }
 
+ProgramResult run_program(const std::vector<std::string>& arguments, const std::vector<std::string>& variables) {
+  Program program(arguments, "", Program::Terminal::kNone, variables);
+  const int code = program.wait();
+  return {code, program.output(), program.errors()};
+}
+
 ServeProgram::ServeProgram(std::vector<std::string> options, const std::vector<std::string>& variables)
     : program_(with_port(std::move(options)), "", Program::Terminal::kNone, variables) {
   const std::string line = program_.read_line();
@@ -163,4 +169,4 @@ bool allow_open_files(std::size_t wanted) {
   return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace millrace::testing {
+namespace millrace::test {
 
 class Program {
  public:
@@ -54,6 +54,16 @@ class Program {
   Pipe errors_;
 };
 
+/// How a run of the program ended, and everything that it wrote.
+struct ProgramResult {
+  int code = 0;
+  std::string output;
+  std::string errors;
+};
+
+/// Runs it to its end, without input.
+ProgramResult run_program(const std::vector<std::string>& arguments, const std::vector<std::string>& variables = {});
+
 /// `millrace serve` on a free port of 127.0.0.1.
 class ServeProgram {
  public:
@@ -69,4 +79,4 @@ class ServeProgram {
 /// Whether this process, and the programs it starts from now on, may each have so many files open; raises the limit.
 bool allow_open_files(std::size_t wanted);
 
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -10,7 +10,7 @@
 #include "program.h"
 #include "scripted_server.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 /// Sends the same bytes to every client, and then nothing.
@@ -214,4 +214,4 @@ TEST(ProgramPublish, ShowsOnATerminalHowFarALongInputHasCome) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

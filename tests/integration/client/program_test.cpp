@@ -14,7 +14,7 @@
 #include "collector.h"
 #include "scripted_server.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 using Arguments = std::vector<std::string>;
@@ -211,4 +211,4 @@ TEST(Program, ServesADemoFeedAndCutsItOnDemand) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

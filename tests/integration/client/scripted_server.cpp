@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <system_error>
 
-namespace millrace::testing {
+namespace millrace::test {
 
 std::string Peer::read_request() {
   std::string request;
@@ -124,4 +124,4 @@ std::string header_of(const std::string& request, const std::string& name) {
   return {};
 }
 
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <thread>
 
-namespace millrace::testing {
+namespace millrace::test {
 
 /// The head of a response that opens an event stream of no given length.
 inline constexpr std::string_view kStreamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
@@ -66,4 +66,4 @@ class ScriptedServer {
 /// The value of a header in a raw request; empty if it is not there.
 std::string header_of(const std::string& request, const std::string& name);
 
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace millrace::testing {
+namespace millrace::test {
 
 namespace {
 
@@ -86,4 +86,4 @@ void StreamServer::serve() {
   }
 }
 
-}  // namespace millrace::testing
+}  // namespace millrace::test

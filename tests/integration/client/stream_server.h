@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-namespace millrace::testing {
+namespace millrace::test {
 
 class StreamServer {
  public:
@@ -29,4 +29,4 @@ class StreamServer {
   std::thread thread_;
 };
 
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -12,7 +12,7 @@
 #include "millrace/client/event_source_pool.h"
 #include "program.h"
 
-namespace millrace::testing {
+namespace millrace::test {
 namespace {
 
 constexpr int kStreams = 10'000;
@@ -77,4 +77,4 @@ TEST(TenThousandStreams, EachGetTheEventOnTwoThreadsAndLeaveNothingBehind) {
 }
 
 }  // namespace
-}  // namespace millrace::testing
+}  // namespace millrace::test

@@ -300,8 +300,8 @@ TEST(PushService, CallsNobodyOnceItIsGone) {
 TEST(PushService, ANativeClientMissesNothingOverCutConnections) {
   constexpr int kMessages = 300;
   PushServer push({.retry = Duration{1}, .keep_for_later = true});
-  testing::CutProxy proxy(static_cast<std::uint16_t>(push.port()));
-  proxy.cut_after(1500, testing::CutProxy::Cut::kReset);
+  CutProxy proxy(static_cast<std::uint16_t>(push.port()));
+  proxy.cut_after(1500, CutProxy::Cut::kReset);
   Notes received;
   std::atomic<bool> open = false;
   std::atomic<int> closed = 0;

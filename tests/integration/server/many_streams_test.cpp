@@ -23,8 +23,8 @@ std::size_t threads_of(pid_t process) {
 
 TEST(ManyStreams, CostTheProgramNoThreadAndKeepNobodyWaiting) {
   constexpr std::size_t kFiles = kStreams + 500;
-  if (!testing::allow_open_files(kFiles)) GTEST_SKIP() << "needs " << kFiles << " open files (ulimit -n)";
-  testing::ServeProgram server({"--insecure", "--workers", "8"});
+  if (!allow_open_files(kFiles)) GTEST_SKIP() << "needs " << kFiles << " open files (ulimit -n)";
+  ServeProgram server({"--insecure", "--workers", "8"});
   const int port = std::stoi(server.url().substr(server.url().rfind(':') + 1));
   const std::string publish = post("/events", R"({"topic":"a","data":"to all"})", "Content-Type: application/json\r\n");
   RawClient ordinary(port);

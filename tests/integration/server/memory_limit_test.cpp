@@ -46,7 +46,7 @@ class MemoryLimit : public ::testing::Test {
                 kJson);
   }
 
-  testing::ServeProgram server_;
+  ServeProgram server_;
   const int port_;
 };
 

@@ -21,7 +21,7 @@ struct Refusal {
 };
 
 // The program's line about it, among those of its start.
-std::string said_of_sending(testing::ServeProgram& server) {
+std::string said_of_sending(ServeProgram& server) {
   for (;;) {
     std::string line = server.program().read_error_line();
     if (line.empty() || line.find("writing to subscribers") != std::string::npos) return line;
@@ -34,7 +34,7 @@ class SendingWhere : public ::testing::TestWithParam<Refusal> {};
 TEST_P(SendingWhere, TheSystemRefusesRingsEverySubscriberGetsEverythingAllTheSame) {
   const auto [name, call, error] = GetParam();
   where_system_call_fails(call, error, [] {
-    testing::ServeProgram server({"--insecure"});
+    ServeProgram server({"--insecure"});
     const int port = std::stoi(server.url().substr(server.url().rfind(':') + 1));
     std::vector<StreamClient> subscribers;
     for (int i = 0; i < 20; ++i) subscribers.emplace_back(port, "/events?topic=a");
@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(Calls, SendingWhere,
                          [](const auto& refusal) { return std::string(refusal.param.name); });
 
 TEST(Sending, IsByIoUringWhereTheSystemHasIt) {
-  testing::ServeProgram server({"--insecure"});
+  ServeProgram server({"--insecure"});
   const int port = std::stoi(server.url().substr(server.url().rfind(':') + 1));
   const std::string metrics = RawClient(port).exchange(get("/metrics")).body;
   const std::string said = said_of_sending(server);
@@ -71,7 +71,7 @@ TEST(Sending, IsByIoUringWhereTheSystemHasIt) {
 }
 
 TEST(Sending, IsByCallsWhereTheOperatorWantsIt) {
-  testing::ServeProgram server({"--insecure", "--no-io-uring"});
+  ServeProgram server({"--insecure", "--no-io-uring"});
   const std::string said = said_of_sending(server);
   EXPECT_NE(said.find("writing to subscribers with send() on "), std::string::npos) << said;
 }
