@@ -12,6 +12,7 @@ const longestLoadMs = 90_000;
 const storesProgram = "build/release/bin/millrace_stores_benchmark";
 const http2Program = "build/release/bin/millrace_bench_http2";
 const answersProgram = "build/release/bin/millrace_bench_answers";
+const stopsProgram = "build/release/bin/millrace_bench_answer_stops";
 const stateProgram = "build/release/bin/millrace_bench_state";
 const parserProgram = "build/release/bin/millrace_parser_benchmark";
 
@@ -136,7 +137,22 @@ function benchmarkAnswers(answers) {
     }
   }
   progress("");
-  console.log(`\n${answersTable(runs)}`);
+  console.log(`\n${answersTable(runs)}\n`);
+  for (const way of ["here", "there"]) measureStops(way);
+}
+
+// How long a stop takes to reach the producer, while 1,000 others run; through a store only 100.
+function measureStops(way) {
+  const { stdout, stderr } = spawnSync(stopsProgram, [way === "here" ? "1000" : "100", "1000", way], {
+    encoding: "utf8",
+    timeout: longestLoadMs,
+  });
+  if (!stdout) return trouble(`stops ${way}`, stderr?.trim() || "it was not over in time");
+  const { running, stops, p50Ms, p99Ms, maxMs } = JSON.parse(stdout);
+  const from = way === "here" ? "another connection" : "another node";
+  console.log(
+    `stop p99: ${p99Ms} ms from ${from} (p50 ${p50Ms}, longest ${maxMs}; ${stops} stops, ${running} running)`,
+  );
 }
 
 // Topics, and entries of the log: it must not matter how long that is.
