@@ -1,5 +1,5 @@
 // Takes the pictures in docs/img from the demo page: ./run pictures. Each is looked at before it is committed. An argument
-// asks for some of them only: light, dark, chinese, phone or paint.
+// asks for some of them only: light, dark, chinese, phone, paint or answers.
 
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -111,15 +111,42 @@ const prepare = {
   },
   monitoring: () => {},
   answer: async (demo) => {
-    const tokens = (count) =>
-      demo.page.waitForFunction((count) => Number(document.getElementById("answer-tokens").textContent) > count, count);
     await demo.page.click("#suggestions button");
-    await tokens(60);
+    await answerHas(demo, 60);
     await demo.page.click("#answer-cut");
     await demo.page.waitForSelector("#page .cut-mark");
-    await tokens(150);
+    await answerHas(demo, 150);
   },
 };
+
+/** What becomes of one answer: its wire is cut, the page is reloaded, and another tab stops it. */
+async function answerPictures() {
+  const viewport = { ...window, height: 920 }; // down to the line below the answer
+  const context = await browser.newContext({ viewport, colorScheme: "light" });
+  const demo = await DemoPage.open(context, `${server.origin}/#answer`);
+  await demo.page.click("#suggestions button");
+  await answerHas(demo, 30);
+  await demo.page.click("#answer-cut");
+  await demo.page.waitForSelector("#page .cut-mark");
+  await answerHas(demo, 70);
+  await lookAt(demo, "lives");
+  await take(demo, "answer-cut");
+  await demo.page.reload();
+  await demo.page.waitForSelector("#page .cut-mark.reload");
+  await answerHas(demo, 100);
+  await lookAt(demo, "lives");
+  await take(demo, "answer-reload");
+  const other = await DemoPage.open(context, `${server.origin}/#answer`);
+  await answerHas(other, 100);
+  await other.page.click("#answer-stop");
+  await demo.shows("answer-status", /^Stopped in all tabs/);
+  await lookAt(demo, "lives");
+  await take(demo, "answer-stop");
+  await context.close();
+}
+
+const answerHas = (demo, count) =>
+  demo.page.waitForFunction((count) => Number(document.getElementById("answer-tokens").textContent) > count, count);
 
 const lookAt = (demo, id) =>
   demo.page.evaluate((id) => document.getElementById(id).scrollIntoView({ behavior: "instant" }), id);
@@ -168,6 +195,7 @@ try {
       "lastEventId=latest": await firstPaint(() => undefined),
     });
   }
+  if (isAsked("answers")) await answerPictures();
   if (tooLarge.length > 0) throw new Error(`larger than ${maxBytes} bytes: ${tooLarge}`);
 } finally {
   await browser.close();

@@ -1,37 +1,35 @@
 #include "answer_routes.h"
 
-#include <algorithm>
-#include <cctype>
+#include <httplib.h>
+
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <string_view>
+#include <random>
+#include <utility>
 
 #include "answer_words.h"
-#include "demo_event.h"
 #include "json_response.h"
+#include "millrace/server/event_store.h"
 #include "parse_json.h"
 
 namespace millrace::demo {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
 
-constexpr Duration kRetry{1'500};  // short: the reader is in the middle of a sentence
 constexpr std::chrono::milliseconds kBeat{10};
 constexpr std::chrono::milliseconds kPause{35};  // between two tokens
+constexpr Duration kAlone{120'000};              // a reload, or a closed laptop, is no reason to stop
 
-bool is_id(std::string_view text) {
-  return !text.empty() && text.size() <= Answers::kMaxIdBytes &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '-'; });
-}
-
-std::string topic_of(const std::string& id) {
-  return "demo/answers/" + id;
+// Where servers share a store, each needs a name. This one changes with each start: what an earlier one was writing
+// ends when the others have not heard from it for a while.
+std::string node_name(const Server& server) {
+  const auto& store = server.options().store;
+  return store != nullptr && store->is_shared() ? "demo-" + std::to_string(std::random_device{}()) : std::string();
 }
 
 struct Question {
-  std::string id;
   std::string prompt;
   bool chinese = false;
 };
@@ -42,95 +40,69 @@ std::optional<std::string> text_of(const Json& json, const char* field) {
   return value->get<std::string>();
 }
 
-// Returns nothing, after answering, if the body is not a question.
+// Returns nothing, after refusing the request, if the body is not a question.
 std::optional<Question> question_of(const std::string& body, httplib::Response& response) {
   const Json json = parse_json<Json>(body);
   if (!json.is_object()) return refuse(response, 400, "body: must be a JSON object"), std::nullopt;
-  const auto id = text_of(json, "id");
-  if (!id || !is_id(*id)) {
-    refuse(response, 400, "id: must be 1 to " + std::to_string(Answers::kMaxIdBytes) + " letters, digits and -");
-    return std::nullopt;
-  }
   const auto prompt = text_of(json, "prompt");
-  if (!prompt || prompt->empty() || prompt->size() > Answers::kMaxPromptBytes) {
-    refuse(response, 400, "prompt: must have 1 to " + std::to_string(Answers::kMaxPromptBytes) + " bytes");
+  if (!prompt || prompt->empty() || prompt->size() > AnswerRoutes::kMaxPromptBytes) {
+    refuse(response, 400, "prompt: must have 1 to " + std::to_string(AnswerRoutes::kMaxPromptBytes) + " bytes");
     return std::nullopt;
   }
-  return Question{.id = *id, .prompt = *prompt, .chinese = text_of(json, "language") == "zh"};
+  return Question{.prompt = *prompt, .chinese = text_of(json, "language") == "zh"};
+}
+
+std::string client_of(const httplib::Request& request) {
+  return request.get_param_value("client").substr(0, kMaxClientNameBytes);
 }
 
 }  // namespace
 
-Answers::Answers(Server& server, DemoAccess access) : server_(server), beat_(kBeat, [this] { generate(); }) {
-  server.guarded(
-      {.method = "POST",
-       .path = "/demo/answers",
-       .right = right_to_administer(access),
-       .handler = [this](const httplib::Request& request, httplib::Response& response) { ask(request, response); }});
-  server.guarded({.method = "DELETE",
-                  .path = "/demo/answers/(.*)",
-                  .right = right_to_administer(access),
-                  .handler = [this](const httplib::Request& request, httplib::Response& response) {
-                    stop(request.matches[1], response);
-                  }});
+AnswerRoutes::AnswerRoutes(Server& server, DemoAccess access)
+    : answers_(server, {.when_alone = keep_going(kAlone),
+                        .topic = "demo/answers",
+                        .max_running = kMaxAtOnce,
+                        .max_kept = kMaxKept,
+                        .node = node_name(server)}),
+      beat_(kBeat, [this] { write_due(); }) {
+  const auto add = [&](const char* method, const char* path, httplib::Server::Handler handler) {
+    server.guarded(
+        {.method = method, .path = path, .right = right_to_administer(access), .handler = std::move(handler)});
+  };
+  add("POST", "/demo/answers", [this](const auto& request, auto& response) { ask(request, response); });
+  add("GET", "/demo/answers/([^/]+)", [this](const auto& request, auto& response) {
+    answers_.resume(request, response, request.matches[1].str(), {.client = client_of(request)});
+  });
+  add("DELETE", "/demo/answers/([^/]+)",
+      [this](const auto& request, auto& response) { answers_.stop(request, response, request.matches[1].str()); });
 }
 
-void Answers::ask(const httplib::Request& request, httplib::Response& response) {
+void AnswerRoutes::ask(const httplib::Request& request, httplib::Response& response) {
   const auto question = question_of(request.body, response);
   if (!question) return;
-  const bool again = request.has_header("Last-Event-ID");
-  {
-    const MutexLock lock(mutex_);
-    if (!again && running_.contains(question->id))
-      return refuse(response, 409, "id: already has an answer in progress");
-    if (!again && running_.size() >= kMaxAtOnce) return refuse(response, 503, "prompt: too many answers at once");
-  }
-  // The client's name is the answer's ID, so that a page can cut only this stream.
-  if (!server_.subscribe(request, response,
-                         {.topics = {topic_of(question->id)}, .client = question->id, .retry = kRetry})) {
-    return;
-  }
-  if (again) return;
+  Answer answer = answers_.begin(request, response, {.client = client_of(request)});
+  if (!answer) return;
   const MutexLock lock(mutex_);
-  running_[question->id] = {.tokens = answer_tokens(question->prompt, question->chinese),
-                            .due = std::chrono::steady_clock::now()};
+  writing_.push_back({.answer = std::move(answer),
+                      .tokens = answer_tokens(question->prompt, question->chinese),
+                      .due = std::chrono::steady_clock::now()});
 }
 
-void Answers::stop(const std::string& id, httplib::Response& response) {
-  const MutexLock lock(mutex_);
-  const auto answer = running_.find(id);
-  if (answer == running_.end()) return refuse(response, 404, "id: no answer in progress");
-  const std::size_t sent = answer->second.sent;
-  finish(id, sent, "stopped");
-  running_.erase(answer);
-  respond(response, 200, {{"tokens", sent}});
-}
-
-void Answers::generate() {
+void AnswerRoutes::write_due() {
   const auto now = std::chrono::steady_clock::now();
   const MutexLock lock(mutex_);
-  for (auto next = running_.begin(); next != running_.end();) {
-    const auto answer = next++;
-    if (now >= answer->second.due && !write(answer->first, answer->second)) running_.erase(answer);
-  }
+  std::erase_if(writing_, [now](Writing& writing) { return now >= writing.due && !write(writing); });
 }
 
-bool Answers::write(const std::string& id, Answer& answer) {
-  if (answer.sent == answer.tokens.size()) {
-    finish(id, answer.sent, "complete");
+// False when the answer is over.
+bool AnswerRoutes::write(Writing& writing) {
+  if (writing.sent == writing.tokens.size()) {
+    writing.answer.send({.type = "done", .data = "{}"});
+    writing.answer.finish();
     return false;
   }
-  const std::string& token = answer.tokens[answer.sent++];
-  publish(server_.hub(),
-          {.topic = topic_of(id), .type = "token", .data = Json{{"n", answer.sent}, {"text", token}}.dump()});
-  answer.due += kPause;
-  return true;
-}
-
-void Answers::finish(const std::string& id, std::size_t tokens, const char* reason) {
-  const std::string topic = topic_of(id);
-  publish(server_.hub(), {.topic = topic, .type = "done", .data = Json{{"n", tokens}, {"reason", reason}}.dump()});
-  static_cast<void>(server_.hub().finish(topic));  // if the store fails, the answer's end is lost, too
+  writing.due += kPause;
+  return writing.answer.send({.type = "token", .data = Json{{"text", writing.tokens[writing.sent++]}}.dump()});
 }
 
 }  // namespace millrace::demo

@@ -69,7 +69,7 @@ class Demo {
   Clock::time_point looked_at_ = Clock::now();
   Mutex mutex_;
   std::map<std::string, Silence> silenced_ GUARDED_BY(mutex_);  // by client
-  Answers answers_;
+  AnswerRoutes answers_;
   Gauges gauges_;
   Beat feed_;  // from here on: threads that use the other members
   Beat gauging_;

@@ -134,7 +134,7 @@ export const en = {
   alarmOver: "Above the line.",
   alarmUnder: "Below the line.",
   answerLead:
-    "A toy in place of a language model, streamed by POST. Cut drops the wire: the answer goes on where it was. Stop ends the writing itself.",
+    "A toy in place of a language model, streamed by POST. Cut the wire, or reload the page: the answer goes on where it was. Stop ends the writing, in all tabs.",
   prompt: "Prompt",
   promptPrompt: "Ask about event streams",
   ask: "Ask",
@@ -147,10 +147,14 @@ export const en = {
   answerWriting: "The answer is being written.",
   answerWaiting: "The wire is cut. The writing goes on without us.",
   answerResumed: (token: string) => `Back, and on from token ${token}.`,
+  answerReloaded: (tokens: string) => `Reloaded after ${tokens} tokens. The writing has not noticed.`,
+  answerElsewhere: "Asked in another tab, and read here from its beginning.",
   answerComplete: "The answer is complete.",
-  answerStopped: "Stopped: nothing more is being written.",
+  answerStopped: "Stopped in all tabs: nothing more is being written.",
+  answerInterrupted: "The server has ended while it was writing.",
   answerFailed: "The answer could not be had.",
   answerCutHere: "The wire was cut here",
+  answerReloadedHere: "The page was reloaded here",
   tokens: "tokens",
 
   // The wire
