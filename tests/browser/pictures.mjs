@@ -123,21 +123,20 @@ const prepare = {
 async function answerPictures() {
   const viewport = { ...window, height: 920 }; // down to the line below the answer
   const context = await browser.newContext({ viewport, colorScheme: "light" });
+  const other = await DemoPage.open(context, `${server.origin}/#answer`);
   const demo = await DemoPage.open(context, `${server.origin}/#answer`);
   await demo.page.click("#suggestions button");
   await answerHas(demo, 30);
   await demo.page.click("#answer-cut");
   await demo.page.waitForSelector("#page .cut-mark");
-  await answerHas(demo, 70);
+  await answerHas(demo, 55);
   await lookAt(demo, "lives");
   await take(demo, "answer-cut");
   await demo.page.reload();
   await demo.page.waitForSelector("#page .cut-mark.reload");
-  await answerHas(demo, 100);
+  await answerHas(demo, 85);
   await lookAt(demo, "lives");
   await take(demo, "answer-reload");
-  const other = await DemoPage.open(context, `${server.origin}/#answer`);
-  await answerHas(other, 100);
   await other.page.click("#answer-stop");
   await demo.shows("answer-status", /^Stopped in all tabs/);
   await lookAt(demo, "lives");
