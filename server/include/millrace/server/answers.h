@@ -65,8 +65,10 @@ inline constexpr std::size_t kMaxAnswerWaitingBytes = 1024 * 1024;
 inline constexpr std::size_t kAnswerRoomBytes = 64 * 1024;
 
 /// Time without a sign of life after which the answers of a server that shares the store are over
-/// (AnswerEnd::kInterrupted), and the shortest one that can be set.
+/// (AnswerEnd::kInterrupted).
 inline constexpr Duration kAnswerNodeTimeout{45'000};
+
+/// Shortest AnswersOptions::node_timeout.
 inline constexpr Duration kMinAnswerNodeTimeout{3'000};
 
 /// Longest ID of an answer, in bytes.
@@ -161,8 +163,8 @@ struct AnswersOptions {
 
   /// How long servers that share a store wait for a sign of life of one that produces answers, before they end its
   /// answers (AnswerEnd::kInterrupted). A server that has got nothing into the store for two thirds of this time ends
-  /// its own. Set a longer time if the store may be away for longer; at least kMinAnswerNodeTimeout, and the same for all
-  /// servers.
+  /// its own. Set a longer time if the store may be away for longer; at least kMinAnswerNodeTimeout, and the same for
+  /// all servers.
   Duration node_timeout = kAnswerNodeTimeout;
 
   /// Makes the last events of an answer, in a vendor's format; the list may be empty. Called for every end,
@@ -297,10 +299,10 @@ class Answers {
 
   /// Begins an answer in the handler of `request`, whose response becomes its stream: the ID is in the header
   /// `Millrace-Answer`, and begins every event's ID. A request with the `Idempotency-Key` of an earlier one of the same
-  /// user, or with a last event ID of one of the user's answers, joins that answer instead (Answer::is_joined()); with the key
-  /// and another body it is refused (422). If the request is refused, the response says why (400, 401, 403, 404, 409
-  /// where there is an answer with BeginOptions::id, 422, 503) and the handle is over. Throws InvalidOption if one of
-  /// `options` is invalid.
+  /// user, or with a last event ID of one of the user's answers, joins that answer instead (Answer::is_joined()); with
+  /// the key and another body it is refused (422). If the request is refused, the response says why (400, 401, 403,
+  /// 404, 409 where there is an answer with BeginOptions::id, 422, 503) and the handle is over. Throws InvalidOption if
+  /// one of `options` is invalid.
   Answer begin(const httplib::Request& request, httplib::Response& response, const BeginOptions& options = {});
   /// Begins an answer without a request of this server. The handle is over if too many answers run
   /// (AnswersOptions::max_running), or if the store accepts nothing now.
