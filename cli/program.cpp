@@ -10,6 +10,7 @@
 #include "nearest_name.h"
 #include "publish.h"
 #include "serve.h"
+#include "store_command.h"
 #include "tail.h"
 #include "terminal_text.h"
 #include "top.h"
@@ -42,11 +43,13 @@ class Parsed {
     add_topics(app_, command_);
     add_inspect(app_, command_);
     add_top(app_, command_);
-    add_healthcheck(app_, command_, [](const std::string& config_file) {
+    const auto settings_of_serve = [](const std::string& config_file) {
       std::vector<std::string> of_serve{"serve"};
       if (!config_file.empty()) of_serve.insert(of_serve.end(), {"--config", config_file});
       return Parsed(of_serve).read();
-    });
+    };
+    add_healthcheck(app_, command_, settings_of_serve);
+    add_store(app_, command_, settings_of_serve);
     for (CLI::App* command : app_.get_subcommands([](CLI::App*) { return true; })) {
       command->footer("--config FILE: take options from a TOML file, of its section [" + command->get_name() + "]");
     }

@@ -1,5 +1,7 @@
 #include "store.h"
 
+#include <spdlog/spdlog.h>
+
 #include <string>
 #include <string_view>
 
@@ -39,6 +41,13 @@ bool is_of_redis(std::string_view store) {
   return store.starts_with("redis://") || store.starts_with("rediss://");
 }
 
+// Does not show the rest, which may contain a password.
+[[noreturn]] void refuse_unknown(const std::string& option, const std::string& name) {
+  throw UsageError(
+      option + ": unknown store type \"" + name.substr(0, name.find(':')) +
+      "\"; expected sqlite:PATH, nats://HOST[:PORT], postgres://HOST[:PORT]/DATABASE or redis://HOST[:PORT]");
+}
+
 std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
   const std::string& name = options.store;
   if (name.starts_with(kSqlite) && name.size() > kSqlite.size()) {
@@ -75,10 +84,20 @@ std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
     }
     refuse_without("--store redis://…", "millrace::redis", "MILLRACE_WITH_REDIS");
   }
-  // Does not show the rest, which may contain a password.
-  throw UsageError(
-      "--store: unknown store type \"" + name.substr(0, name.find(':')) +
-      "\"; expected sqlite:PATH, nats://HOST[:PORT], postgres://HOST[:PORT]/DATABASE or redis://HOST[:PORT]");
+  refuse_unknown("--store", name);
+}
+
+// Older programs cannot open it afterwards, so nobody should be surprised.
+void announce_update(const ServeOptions& options) {
+  if (!options.store.starts_with(kSqlite)) return;
+  try {
+    const StoreDescription store = access_store("--store", options.store, options.store_schema)->describe();
+    if (store.version == store.known_version) return;
+    spdlog::warn("updating the store from version {} to {}: older programs cannot open it afterwards", store.version,
+                 store.known_version);
+  } catch (const StoreUnavailable&) {
+    // There is none yet, or it cannot be opened, which open_named() says.
+  }
 }
 
 }  // namespace
@@ -100,10 +119,32 @@ void check_store_options(const ServeOptions& options) {
 std::shared_ptr<EventStore> open_store(const ServeOptions& options) {
   if (options.store.empty()) return nullptr;
   try {
+    if constexpr (kHasSqlite) announce_update(options);
     return open_named(options);
   } catch (const StoreUnavailable& failure) {
     throw StoreUnavailable(std::string("--store: ") + failure.what());
   }
+}
+
+std::unique_ptr<StoreAccess> access_store(const std::string& option, const std::string& store,
+                                          const std::string& schema) {
+  if (store.starts_with(kSqlite) && store.size() > kSqlite.size()) {
+    if constexpr (kHasSqlite) return access_sqlite(store.substr(kSqlite.size()));
+    refuse_without(option + " sqlite:…", "millrace::sqlite", "MILLRACE_WITH_SQLITE");
+  }
+  if (is_of_postgres(store)) {
+    if constexpr (kHasPostgres) return access_postgres(store, schema);
+    refuse_without(option + " postgres://…", "millrace::postgres", "MILLRACE_WITH_POSTGRES");
+  }
+  if (is_of_nats(store)) {
+    throw UsageError(option +
+                     ": a store in NATS JetStream has NATS's own tools: nats stream info, nats stream backup and nats "
+                     "stream restore, for the stream and its -ids");
+  }
+  if (is_of_redis(store)) {
+    throw UsageError(option + ": a store in Redis has Redis's own tools: BGSAVE and its files, and DUMP and RESTORE");
+  }
+  refuse_unknown(option, store);
 }
 
 }  // namespace millrace::cli

@@ -1,6 +1,6 @@
 # The manual pages, the completions of shells and the file of options: the program prints them, from its own options.
 set(manual ${PROJECT_BINARY_DIR}/manual)
-set(MILLRACE_MANUAL_COMMANDS serve tail publish bench kick topics inspect top healthcheck check-config generate)
+set(MILLRACE_MANUAL_COMMANDS serve tail publish bench kick topics inspect top healthcheck store check-config generate)
 set(outputs)
 function(millrace_print file)
   add_custom_command(OUTPUT ${manual}/${file}

@@ -7,6 +7,7 @@
 
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/stores/postgres.h"
+#include "pg_access.h"
 #include "postgres_event_log.h"
 
 namespace millrace {
@@ -40,16 +41,28 @@ std::string shown(const std::string& url) {
   return "postgres://" + value("host") + (port.empty() ? "" : ":" + port) + "/" + value("dbname");
 }
 
+void check_schema_name(const char* option, const std::string& schema) {
+  if (schema.size() > kMaxSchemaBytes) throw InvalidOption(option, "longer than the 63 bytes of PostgreSQL's names");
+}
+
 }  // namespace
+
+std::unique_ptr<StoreAccess> access_postgres(const std::string& url, const std::string& schema) {
+  const std::string address = shown(url);
+  check_schema_name("access_postgres(schema)", schema);
+  try {
+    return std::make_unique<PgAccess>(PgConnection::Options{.url = url, .schema = schema}, address);
+  } catch (const std::runtime_error& failure) {
+    throw StoreUnavailable("\"" + address + "\": " + failure.what());
+  }
+}
 
 std::shared_ptr<EventStore> open_postgres(const std::string& url, const PostgresOptions& options) {
   const std::string address = shown(url);
   if (options.bounds.age.value_or(Duration{1}) <= Duration{0}) {
     throw InvalidOption("PostgresOptions::bounds.age", "must be longer than 0; leave it out for no bound");
   }
-  if (options.schema.size() > kMaxSchemaBytes) {
-    throw InvalidOption("PostgresOptions::schema", "longer than the 63 bytes of PostgreSQL's names");
-  }
+  check_schema_name("PostgresOptions::schema", options.schema);
   try {
     return std::make_shared<PostgresEventLog>(
         PostgresEventLog::Options{.connection = {.url = url, .schema = options.schema},

@@ -125,10 +125,15 @@ void prepare_schema(PgConnection& connection, const std::string& schema, const s
     }
     transaction.commit();
   }
+  check_schema_version(connection);
+}
+
+void check_schema_version(PgConnection& connection) {
   const std::uint64_t version = connection.execute("SELECT version FROM millrace_log").number(0, 0);
   if (version > kPostgresSchemaVersion) {
     throw StoreUnavailable("a newer Millrace made the tables (version " + std::to_string(version) +
-                           ", this program's version " + std::to_string(kPostgresSchemaVersion) + ")");
+                           ", this program's version " + std::to_string(kPostgresSchemaVersion) +
+                           "): use that Millrace, or another schema");
   }
 }
 

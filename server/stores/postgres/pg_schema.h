@@ -33,6 +33,9 @@ struct PgLogRow {
 /// StoreUnavailable if the database cannot have a log, PgError if it cannot be used.
 void prepare_schema(PgConnection& connection, const std::string& schema, const std::string& new_epoch);
 
+/// Throws StoreUnavailable if a newer Millrace made the tables.
+void check_schema_version(PgConnection& connection);
+
 /// What a commit survives according to the database's settings, and sentences about settings that weaken it.
 struct PgDurability {
   Durability level = Durability::kProcess;

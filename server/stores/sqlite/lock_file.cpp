@@ -23,11 +23,12 @@ LockFile::LockFile(const std::string& path) : file_(::open(path.c_str(), O_RDWR 
                                                 : "cannot lock " + path + ": " + std::strerror(error));
 }
 
-bool LockFile::is_in_memory() const {
+bool is_in_memory(const std::string& path) {
 #ifdef __linux__
   struct statfs system {};
-  return ::fstatfs(file_, &system) == 0 && (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
+  return ::statfs(path.c_str(), &system) == 0 && (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
 #else
+  static_cast<void>(path);
   return false;
 #endif
 }

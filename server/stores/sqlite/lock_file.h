@@ -5,6 +5,9 @@
 
 namespace millrace {
 
+/// Whether the file is on a file system that the machine's next start empties.
+bool is_in_memory(const std::string& path);
+
 class LockFile {
  public:
   /// Locks the file; creates a missing one. Throws std::runtime_error if another program has locked it, or if it cannot
@@ -13,9 +16,6 @@ class LockFile {
   ~LockFile();
   LockFile(const LockFile&) = delete;
   LockFile& operator=(const LockFile&) = delete;
-
-  /// Whether the file system is one that the machine's next start empties.
-  bool is_in_memory() const;
 
  private:
   int file_;

@@ -64,20 +64,31 @@ void create_schema(SqliteDatabase& database, int version) {
   database.execute("COMMIT");
 }
 
-void prepare_schema(SqliteDatabase& database) {
-  const std::int64_t version = database.number("PRAGMA user_version");
-  if (database.number("SELECT count(*) FROM sqlite_schema") == 0) return create_schema(database, kSqliteSchemaVersion);
+int schema_version(SqliteDatabase& database) {
+  if (database.number("SELECT count(*) FROM sqlite_schema") == 0) return 0;
   if (database.number("PRAGMA application_id") != kSqliteApplicationId) {
     throw StoreUnavailable("the file belongs to another program: choose another path for the store");
   }
+  const std::int64_t version = database.number("PRAGMA user_version");
   if (version > kSqliteSchemaVersion) {
     throw StoreUnavailable("a newer Millrace wrote the file (file version " + std::to_string(version) +
-                           ", this program's version " + std::to_string(kSqliteSchemaVersion) + ")");
+                           ", this program's version " + std::to_string(kSqliteSchemaVersion) +
+                           "): use that Millrace, or restore a backup of this one's");
   }
+  return static_cast<int>(version);
+}
+
+void update_schema(SqliteDatabase& database, int version) {
+  migrate(database, version, kSqliteSchemaVersion);
+}
+
+void prepare_schema(SqliteDatabase& database) {
+  const int version = schema_version(database);
+  if (version == 0) return create_schema(database, kSqliteSchemaVersion);
   database.execute("PRAGMA journal_mode = WAL");
   if (version == kSqliteSchemaVersion) return;
   database.execute("BEGIN IMMEDIATE");
-  migrate(database, static_cast<int>(version), kSqliteSchemaVersion);
+  update_schema(database, version);
   database.execute("COMMIT");
 }
 

@@ -18,6 +18,12 @@ enum class SqliteKind : std::int64_t { kEvent = 0, kFinish = 1, kBegin = 2 };
 /// a newer Millrace, SqliteError if it cannot be used.
 void prepare_schema(SqliteDatabase& database);
 
+/// The version of the tables; 0 without tables. Throws like prepare_schema(), and changes nothing.
+int schema_version(SqliteDatabase& database);
+
+/// Makes the steps from an older `version` to the present tables. In a transaction of the caller's.
+void update_schema(SqliteDatabase& database, int version);
+
 /// Creates the tables of an older `version`, for tests of the update.
 void create_schema(SqliteDatabase& database, int version);
 

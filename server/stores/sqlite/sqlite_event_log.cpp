@@ -27,8 +27,8 @@ std::int64_t milliseconds_of(std::chrono::system_clock::time_point time) {
 SqliteEventLog::SqliteEventLog(Options options)
     : options_(std::move(options)),
       lock_file_(options_.path + "-lock"),
-      durability_(options_.sync == StoreSync::kFull && !lock_file_.is_in_memory() ? Durability::kDisk
-                                                                                  : Durability::kProcess) {
+      durability_(options_.sync == StoreSync::kFull && !is_in_memory(options_.path + "-lock") ? Durability::kDisk
+                                                                                              : Durability::kProcess) {
   try {
     writer_ = std::make_unique<SqliteWriter>(options_.path, options_.sync, options_.new_epoch, options_.boot_id);
   } catch (const SqliteError& error) {
@@ -197,7 +197,7 @@ void SqliteEventLog::open_again() {
 }
 
 std::vector<std::string> SqliteEventLog::warnings() const {
-  if (!lock_file_.is_in_memory()) return {};
+  if (!is_in_memory(options_.path + "-lock")) return {};
   return {"\"" + options_.path + "\" is on a file system in memory (tmpfs): the next start of the machine empties it"};
 }
 

@@ -65,6 +65,14 @@ SqliteQueries::SqliteQueries(SqliteDatabase& database)
                "SELECT sequence, topic, kind, publisher_id, payload, publisher, published FROM entries"
                " WHERE sequence > ?1 AND sequence <= ?2"
                " ORDER BY sequence LIMIT ?3"),
+      all_entries_(database,
+                   "SELECT * FROM (SELECT e.sequence, e.topic, e.kind, e.publisher_id, e.payload, e.publisher,"
+                   " e.published, r.sequence IS NOT NULL FROM entries e LEFT JOIN retained r USING (sequence)"
+                   " WHERE e.sequence > ?1 ORDER BY e.sequence LIMIT ?2)"
+                   " UNION ALL SELECT * FROM (SELECT sequence, topic, 0, publisher_id, payload, publisher, published, 1"
+                   " FROM retained r WHERE sequence > ?1 AND NOT EXISTS"
+                   " (SELECT 1 FROM entries e WHERE e.sequence = r.sequence) ORDER BY sequence LIMIT ?2)"
+                   " ORDER BY 1 LIMIT ?2"),
       newest_of_topic_(database,
                        "SELECT sequence, finished FROM newest WHERE topic = ?1"
                        " UNION ALL SELECT sequence, 0 FROM retained WHERE topic = ?1"),
@@ -142,6 +150,15 @@ EventStore::Page SqliteQueries::read_after(std::uint64_t sequence, std::uint64_t
   EventStore::Page page = filter.is_literal() ? merge(sequence, head, filter) : scan(sequence, head, filter);
   page.oldest = oldest().value_or(head + 1);
   return page;
+}
+
+std::vector<StoreAccess::Entry> SqliteQueries::read_all_after(std::uint64_t sequence) {
+  std::vector<StoreAccess::Entry> entries;
+  const std::uint64_t after = std::min(sequence, kMaxSequence);
+  for (SqliteRows rows = all_entries_(after, std::uint64_t{EventStore::kPageEntries}); rows.next();) {
+    entries.push_back({.entry = entry(rows), .is_retained = rows.number(7) != 0});
+  }
+  return entries;
 }
 
 // Checks one entry after the other.

@@ -9,6 +9,7 @@
 
 #include "database.h"
 #include "millrace/server/event_store.h"
+#include "millrace/server/store_access.h"
 
 namespace millrace {
 
@@ -29,6 +30,8 @@ class SqliteQueries {
   std::uint64_t life_before(std::string_view topic);
   /// Like EventStore::read_after(), for entries up to `head`, from one state of the file.
   EventStore::Page read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter);
+  /// Like StoreAccess::read_after(); the caller sees to one state of the file.
+  std::vector<StoreAccess::Entry> read_all_after(std::uint64_t sequence);
   /// Like EventStore::read_newest().
   EventStore::Page read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
                                EventStore::Topics topics);
@@ -61,6 +64,7 @@ class SqliteQueries {
   SqliteStatement sequences_;
   SqliteStatement entry_;
   SqliteStatement entries_;
+  SqliteStatement all_entries_;
   SqliteStatement newest_of_topic_;
   SqliteStatement newest_events_;
   SqliteStatement retained_entry_;

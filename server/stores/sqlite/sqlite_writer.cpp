@@ -36,8 +36,8 @@ std::string machine_boot_id() {
 
 namespace {
 
-SqliteKind kind_of(const Publication& publication) {
-  switch (publication.kind) {
+SqliteKind kind_of(Publication::Kind kind) {
+  switch (kind) {
     case Publication::Kind::kEvent:
       break;
     case Publication::Kind::kFinish:
@@ -209,10 +209,15 @@ std::optional<LogEntry> SqliteWriter::append(const Publication& publication,
                                              std::chrono::system_clock::time_point published) {
   if (!is_new(publication)) return std::nullopt;
   LogEntry entry = LogEntry::of(epoch_, head_ + 1, publication, published);
+  insert(entry, publication.retain);
+  return entry;
+}
+
+void SqliteWriter::insert(const LogEntry& entry, bool is_retained) {
   const std::int64_t milliseconds =
-      std::chrono::duration_cast<std::chrono::milliseconds>(published.time_since_epoch()).count();
-  if (publication.kind != Publication::Kind::kEvent) {
-    statements_->insert_mark.run(entry.sequence, entry.topic.view(), static_cast<std::int64_t>(kind_of(publication)),
+      std::chrono::duration_cast<std::chrono::milliseconds>(entry.published.time_since_epoch()).count();
+  if (entry.kind != Publication::Kind::kEvent) {
+    statements_->insert_mark.run(entry.sequence, entry.topic.view(), static_cast<std::int64_t>(kind_of(entry.kind)),
                                  milliseconds);
   } else if (entry.publisher_id.empty()) {
     statements_->insert_event.run(entry.sequence, entry.topic.view(), SqliteNull{}, milliseconds,
@@ -221,11 +226,25 @@ std::optional<LogEntry> SqliteWriter::append(const Publication& publication,
     statements_->insert_event.run(entry.sequence, entry.topic.view(), entry.publisher_id, milliseconds,
                                   SqliteBlob{entry.payload}, entry.publisher_key);
   }
-  ++head_;
+  head_ = entry.sequence;
   ++entries_;
   unmeasured_bytes_ += entry.payload.size();
-  index(entry, publication.retain);
-  return entry;
+  index(entry, is_retained);
+}
+
+void SqliteWriter::restore(const LogEntry& entry, bool is_retained) {
+  if (entries_ == 0) oldest_ = entry.sequence;
+  insert(entry, is_retained);
+}
+
+void SqliteWriter::restore_log(const std::string& epoch, std::uint64_t oldest) {
+  epoch_ = epoch;
+  statements_->set_meta.run(std::string_view("epoch"), epoch_);
+  if (oldest <= oldest_) return;
+  statements_->retire_newest.run(oldest - 1);
+  statements_->remove.run(oldest - 1);
+  entries_ -= static_cast<std::uint64_t>(sqlite3_changes64(database_.handle()));
+  oldest_ = queries_->oldest().value_or(head_ + 1);
 }
 
 // Makes the entry its topic's newest.

@@ -80,6 +80,12 @@ class SqliteWriter {
   /// Returns true if more are left.
   bool retire(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most);
 
+  /// Appends an entry of another log with its sequence, which must be greater than head().
+  void restore(const LogEntry& entry, bool is_retained);
+  /// After the last of them: takes over the other log's epoch, and drops entries before `oldest`, but for what is
+  /// retained.
+  void restore_log(const std::string& epoch, std::uint64_t oldest);
+
   /// Records in the file that sequences up to this one were used, even without their entries.
   void skip_to(std::uint64_t head);
 
@@ -95,6 +101,7 @@ class SqliteWriter {
  private:
   void load(StoreSync sync, const std::string& new_epoch, const std::string& boot_id);
   bool is_new(const Publication& publication);
+  void insert(const LogEntry& entry, bool is_retained);
   void index(const LogEntry& entry, bool is_retained);
   std::uint64_t cutoff(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most);
   void look_at_size();

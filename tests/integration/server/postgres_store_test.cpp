@@ -346,5 +346,69 @@ TEST(PostgresStore, DropsWhatIsTooOldOrTooMuch) {
   EXPECT_EQ(application(schema).execute("SELECT count(*) FROM millrace_events").number(0, 0), 0u);
 }
 
+// --- For operators ---------------------------------------------------------------------------------------------------
+
+std::vector<StoreAccess::Entry> all_of(StoreAccess& store) {
+  std::vector<StoreAccess::Entry> all;
+  for (auto page = store.read_after(0); !page.empty(); page = store.read_after(all.back().entry.sequence)) {
+    all.insert(all.end(), page.begin(), page.end());
+  }
+  return all;
+}
+
+TEST(PostgresStore, IsCopiedWholeWhileServersUseIt) {
+  const std::string schema = new_schema();
+  Node node(schema, {.events = 50});
+  const auto append = [&](const Publication& publication) {
+    std::uint64_t sequence = 0;
+    node->append({&publication, 1}, {&sequence, 1});
+  };
+  append({.topic = "kept", .event = {.data = "state"}, .retain = true});
+  for (int i = 0; i < 100; ++i) append({.topic = "a", .event = {.data = "x"}});
+  append({.topic = "job", .event = {.data = "x", .id = "own"}, .publisher = "user ada"});
+  append({.topic = "job", .kind = Publication::Kind::kFinish});
+  const auto original = access_postgres(postgres().url(), schema);
+  const auto all = all_of(*original);
+  ASSERT_EQ(all.front().entry.sequence, 1u);
+  EXPECT_TRUE(all.front().is_retained);
+  append({.topic = "a", .event = {.data = "later"}});
+  const StoreDescription was = original->describe();
+  EXPECT_EQ(was.head, 103u) << "of the state that is read";
+
+  const std::string other = new_schema();
+  const auto fill = [&](StoreAccess& store) {
+    std::size_t next = 0;
+    store.fill(was, [&]() -> std::optional<StoreAccess::Entry> {
+      if (next == all.size()) return std::nullopt;
+      return all[next++];
+    });
+  };
+  const auto copied = access_postgres(postgres().url(), other);
+  EXPECT_THROW(copied->describe(), StoreUnavailable) << "without tables";
+  fill(*copied);
+  EXPECT_THROW(fill(*access_postgres(postgres().url(), other)), StoreUnavailable) << "it is not empty any more";
+  EXPECT_EQ(copied->describe().head, was.head);
+  EXPECT_EQ(copied->describe().oldest, was.oldest);
+  EXPECT_EQ(copied->describe().entries, was.entries);
+  EXPECT_EQ(copied->describe().retained_topics, 1u);
+  EXPECT_EQ(copied->describe().epoch, was.epoch);
+  EXPECT_TRUE(copied->find_damage().empty());
+  const auto entries = all_of(*access_postgres(postgres().url(), other));
+  ASSERT_EQ(entries.size(), all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(entries[i].entry.sequence, all[i].entry.sequence);
+    EXPECT_EQ(entries[i].entry.payload, all[i].entry.payload);
+    EXPECT_EQ(entries[i].entry.publisher_id, all[i].entry.publisher_id);
+    EXPECT_EQ(entries[i].entry.publisher_key, all[i].entry.publisher_key);
+    EXPECT_EQ(entries[i].entry.published, all[i].entry.published);
+    EXPECT_EQ(entries[i].is_retained, all[i].is_retained);
+  }
+  Node again(other);
+  EXPECT_TRUE(again->finished_at(TopicFilter({TopicPattern("job")}), 0));
+  EXPECT_EQ(again.publish("a", "next"), was.head + 1);
+  application(other).execute("UPDATE millrace_log SET entries = entries + 1");
+  ASSERT_EQ(access_postgres(postgres().url(), other)->find_damage().size(), 1u);
+}
+
 }  // namespace
 }  // namespace millrace::test

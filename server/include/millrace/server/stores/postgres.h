@@ -14,6 +14,7 @@
 #include "millrace/core/time.h"
 #include "millrace/server/event_store.h"
 #include "millrace/server/limits.h"
+#include "millrace/server/store_access.h"
 
 namespace millrace {
 
@@ -47,5 +48,9 @@ struct PostgresOptions {
 /// refuses it, it is a read-only standby, its encoding is not UTF8, or its tables are of a newer Millrace. No message
 /// contains the password.
 std::shared_ptr<EventStore> open_postgres(const std::string& url, const PostgresOptions& options = {});
+
+/// The same log for operators, with one connection; `schema` as in PostgresOptions. Servers may use it. Throws
+/// InvalidOption if the URL or the schema is invalid, StoreUnavailable if it cannot connect.
+std::unique_ptr<StoreAccess> access_postgres(const std::string& url, const std::string& schema = {});
 
 }  // namespace millrace

@@ -9,6 +9,7 @@
 
 #include "millrace/server/event_store.h"
 #include "millrace/server/limits.h"
+#include "millrace/server/store_access.h"
 
 namespace millrace {
 
@@ -35,5 +36,9 @@ struct SqliteOptions {
 /// Throws InvalidOption if an option is invalid, StoreUnavailable if the file cannot be used: another program has it
 /// open, it is not a Millrace file, or the system refuses it.
 std::shared_ptr<EventStore> open_sqlite(const std::string& path, const SqliteOptions& options = {});
+
+/// The same file for operators. A server may have it open; StoreAccess::update() and fill() then throw
+/// StoreUnavailable. Opens nothing yet.
+std::unique_ptr<StoreAccess> access_sqlite(const std::string& path);
 
 }  // namespace millrace

@@ -1,0 +1,224 @@
+// `millrace store`: a store is checked, backed up while its server runs, restored, and updated.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { connect } from "millrace";
+import { millraceProgram, startMillrace, withoutOptions } from "../support/millrace-server.mjs";
+
+function millrace(args, input = "") {
+  const { status, stdout, stderr } = spawnSync(millraceProgram(), ["store", ...args], {
+    input,
+    encoding: "utf8",
+    env: withoutOptions(process.env),
+  });
+  return { status, stdout, stderr };
+}
+
+function folderFor(context) {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-store-"));
+  context.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** The events after this ID, up to the one with the data "last". */
+async function eventsAfter(server, lastEventId) {
+  const events = [];
+  for await (const event of connect(server.events, { topics: "**", lastEventId })) {
+    events.push(event);
+    if (event.data === "last") return events;
+  }
+}
+
+test("a backup taken while the server runs is restored, and clients resume from any ID they have", async (context) => {
+  const folder = folderFor(context);
+  const store = `sqlite:${join(folder, "events.db")}`;
+  const restored = `sqlite:${join(folder, "restored.db")}`;
+  const backup = join(folder, "backup.ndjson");
+
+  const server = await startMillrace("--store", store);
+  const [first] = await server.publish([
+    { topic: "orders/1", event: "created", data: "two\nlines", id: "own-1" },
+    { topic: "orders/2", data: { price: 5 }, retain: true },
+    { topic: "orders/1", data: "", retry: 1234 },
+  ]);
+  const exported = millrace(["export", store, "--file", backup]);
+  assert.equal(exported.status, 0, exported.stderr);
+  assert.match(exported.stderr, /exported 3 entries/);
+  assert.equal(statSync(backup).mode & 0o777, 0o600);
+  const [lost] = await server.publish({ topic: "orders/1", data: "published after the backup" });
+  await server.close();
+
+  const lines = readFileSync(backup, "utf8").trim().split("\n").map(JSON.parse);
+  assert.equal(lines.length, 5);
+  const { time, publisher, ...created } = lines[1];
+  assert.ok(Math.abs(Date.now() - time) < 60_000 && /^[0-9a-f]{32}$/.test(publisher));
+  assert.deepEqual(created, {
+    sequence: 1,
+    topic: "orders/1",
+    kind: "event",
+    id: "own-1",
+    type: "created",
+    data: "two\nlines",
+  });
+  assert.equal(lines[2].retained, true);
+  assert.equal(lines[3].retry, 1234);
+  assert.deepEqual(lines[4], { end: true, entries: 3 });
+
+  const imported = millrace(["import", restored, "--file", backup]);
+  assert.equal(imported.status, 0, imported.stderr);
+  const again = await startMillrace("--store", restored);
+  context.after(() => again.close());
+  const [repeated] = await again.publish({ topic: "orders/1", data: "again", id: "own-1" });
+  assert.equal(repeated.repeated, true, "the publisher's own ID is still known");
+  const [last] = await again.publish({ topic: "orders/1", data: "last" });
+  const sequence = (id) => Number(id.slice(id.lastIndexOf("-") + 1));
+  assert.ok(sequence(last.id) > sequence(lost.id), `${last.id} is not the ID of the lost event, ${lost.id}`);
+  const all = await eventsAfter(again, "earliest");
+  assert.deepEqual(
+    all.map(({ type, data }) => [type, data]),
+    [
+      ["created", "two\nlines"],
+      ["message", '{"price":5}'],
+      ["message", ""],
+      ["message", "last"],
+    ],
+  );
+  for (const [id, expected] of [
+    [first.id, 3],
+    [all[1].lastEventId, 2],
+    [lost.id, 1], // what was lost is not replaced by something else
+  ]) {
+    const events = await eventsAfter(again, id);
+    assert.deepEqual(
+      events.map(({ data }) => data),
+      all.slice(-expected).map(({ data }) => data),
+      `after ${id}`,
+    );
+  }
+});
+
+test("check says what a store is, also while its server runs, and finds damage", async (context) => {
+  const folder = folderFor(context);
+  const file = join(folder, "events.db");
+  const server = await startMillrace("--store", `sqlite:${file}`);
+  await server.publish(Array.from({ length: 500 }, () => ({ topic: "a", data: "x".repeat(200) })));
+  const running = millrace(["check", `sqlite:${file}`]);
+  assert.equal(running.status, 0, running.stderr);
+  assert.match(running.stdout, /^tables {6}version \d+, this program's$/m);
+  assert.match(running.stdout, /^log {9}epoch s[a-z0-9]{7}, 500 entries from 1, head 500, 0 retained topics$/m);
+  assert.match(running.stdout, /^durability {2}(disk|process)$/m);
+  assert.match(running.stdout, /^integrity {3}no damage found$/m);
+  const taken = millrace(
+    ["import", `sqlite:${file}`],
+    '{"millrace":"store","format":1,"epoch":"e","oldest":1,"head":0}\n',
+  );
+  assert.equal(taken.status, 1);
+  assert.match(taken.stderr, /another program uses the store/);
+  await server.close();
+
+  const config = join(folder, "millrace.toml");
+  writeFileSync(config, `[serve]\nstore = "sqlite:${file}"\nsync = "normal"\n`);
+  const configured = millrace(["check", "--config", config]);
+  assert.match(configured.stdout, /^durability {2}process$/m);
+
+  const bytes = readFileSync(file);
+  bytes.fill(0xff, bytes.length / 2, bytes.length / 2 + 8192);
+  writeFileSync(file, bytes);
+  const damaged = millrace(["check", `sqlite:${file}`]);
+  assert.equal(damaged.status, 1);
+  assert.match(damaged.stdout, /^DAMAGED/m);
+});
+
+test("an older store is updated once, after a rehearsal, and a newer one is refused by all", async (context) => {
+  const file = join(folderFor(context), "events.db");
+  const sql = (text) => spawnSync("sqlite3", [file, text], { encoding: "utf8" }).stdout.trim();
+  const server = await startMillrace("--store", `sqlite:${file}`);
+  await server.publish({ topic: "a", data: "x" });
+  await server.close();
+  // As version 3 had it.
+  sql("DROP TABLE newest; DROP TABLE retained; PRAGMA user_version = 3;");
+  assert.match(
+    millrace(["check", `sqlite:${file}`]).stdout,
+    /version 3, this program's is 4: `millrace store migrate`/,
+  );
+  const rehearsed = millrace(["migrate", `sqlite:${file}`, "--dry-run"]);
+  assert.equal(rehearsed.status, 0, rehearsed.stderr);
+  assert.match(rehearsed.stdout, /rehearsing the update from version 3 to 4\nit works; nothing was changed/);
+  assert.equal(sql("PRAGMA user_version"), "3");
+  const updated = millrace(["migrate", `sqlite:${file}`]);
+  assert.match(updated.stdout, /from version 3 to 4; older programs cannot open the store afterwards\ndone/);
+  assert.equal(sql("PRAGMA user_version; SELECT topic FROM newest;"), "4\na");
+  assert.match(millrace(["migrate", `sqlite:${file}`]).stdout, /^nothing to do/);
+
+  sql("PRAGMA user_version = 5");
+  for (const action of ["check", "migrate", "export"]) {
+    const refused = millrace([action, `sqlite:${file}`]);
+    assert.equal(refused.status, 1);
+    assert.match(
+      refused.stderr,
+      /a newer Millrace wrote the file \(file version 5, this program's version 4\): use that/,
+    );
+  }
+});
+
+test("a file that was cut off or changed is refused with its line, and nothing is stored", (context) => {
+  const store = join(folderFor(context), "events.db");
+  const head = '{"millrace":"store","format":1,"epoch":"e","oldest":1,"head":9}\n';
+  const event = (fields) =>
+    `${JSON.stringify({ sequence: 1, topic: "a", time: 0, id: "e-1", data: "x", ...fields })}\n`;
+  const end = (entries) => `{"end":true,"entries":${entries}}\n`;
+  for (const [text, problem] of [
+    ["", /standard input:0: expected the first line/],
+    ["hello\n", /:1: expected the first line of a file of millrace store export/],
+    [head.replace('"format":1', '"format":2'), /:1: format: a newer Millrace/],
+    [head + event({}), /:2: the last line is missing, .*: the file was cut off/],
+    [head + event({}) + end(2), /:3: entries: the file has 1 of them/],
+    [head + event({}) + event({}) + end(2), /:3: sequence: expected one after 1/],
+    [head + event({ sequence: 10 }) + end(1), /:2: sequence: is beyond the head/],
+    [head + event({ topic: "a/*" }) + end(1), /:2: topic: expected a topic/],
+    [head + event({ data: 5 }) + end(1), /:2: data: expected text/],
+    [head + event({ kind: "party" }) + end(1), /:2: kind: expected event, finish or begin/],
+    [head + event({ type: "a\nb" }) + end(1), /:2: type or id/],
+    [head + event({ payload: "?" }) + end(1), /:2: payload: expected base64/],
+    [head + event({ time: 1e18 }) + end(1), /:2: time/],
+    [head.replace('"e"', '"\'; --"') + end(0), /epoch: expected 1 to 32 letters and digits/],
+  ]) {
+    const refused = millrace(["import", `sqlite:${store}`], text);
+    assert.equal(refused.status, 1, text);
+    assert.match(refused.stderr, problem);
+    if (existsSync(store)) assert.match(millrace(["check", `sqlite:${store}`]).stdout, / 0 entries, head 0,/);
+  }
+  const taken = millrace(["import", `sqlite:${store}`], head + event({}) + end(1));
+  assert.equal(taken.status, 0, taken.stderr);
+});
+
+test("text that is not UTF-8 comes back byte for byte", (context) => {
+  const folder = folderFor(context);
+  const payload = Buffer.from("id: e-1\ndata: \xff\xfe\n\n", "latin1").toString("base64");
+  const head = '{"millrace":"store","format":1,"epoch":"e","oldest":1,"head":1}\n';
+  const line = `${JSON.stringify({ sequence: 1, topic: "a", time: 5, payload })}\n`;
+  millrace(["import", `sqlite:${folder}/a.db`], `${head + line}{"end":true,"entries":1}\n`);
+  const { stdout } = millrace(["export", `sqlite:${folder}/a.db`]);
+  assert.equal(JSON.parse(stdout.split("\n")[1]).payload, payload);
+});
+
+test("what has no tables of Millrace is named with what to do", (context) => {
+  const folder = folderFor(context);
+  for (const [args, status, sentence] of [
+    [["check"], 2, /STORE is missing: name one, such as sqlite:PATH/],
+    [["check", "mysql://x:secret@h"], 2, /STORE: unknown store type "mysql"; expected sqlite:PATH/],
+    [["export", "nats://127.0.0.1"], 2, /nats stream backup/],
+    [["check", `sqlite:${folder}/missing.db`], 1, /unable to open database file/],
+    [["check", `sqlite:${folder}/x.db`, "--dry-run"], 2, /--dry-run is for store migrate/],
+    [["lose", "sqlite:x"], 2, /lose/],
+  ]) {
+    const refused = millrace(args);
+    assert.equal(refused.status, status, refused.stderr);
+    assert.match(refused.stderr, sentence);
+    assert.doesNotMatch(refused.stderr, /secret/);
+  }
+});
