@@ -3,6 +3,10 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
+#include <array>
+
+#include "command.h"
+
 namespace millrace::cli {
 
 namespace {
@@ -29,6 +33,21 @@ bool is_loopback(const std::string& host) {
   }
   freeaddrinfo(found);
   return all;
+}
+
+SocketAddress address_of(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  const auto& generic = reinterpret_cast<const sockaddr&>(address);
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      (address.ss_family != AF_INET && address.ss_family != AF_INET6) ||
+      ::getnameinfo(&generic, size, host.data(), host.size(), port.data(), port.size(),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    throw UsageError("the service manager passes a socket that is not of TCP: use ListenStream=HOST:PORT");
+  }
+  return {.host = host.data(), .port = std::stoi(port.data())};
 }
 
 }  // namespace millrace::cli

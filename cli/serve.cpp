@@ -142,15 +142,15 @@ demo::DemoAccess access_to_demo(const ServeOptions& options, bool on_loopback, b
   return has_authorizer && on_loopback ? demo::DemoAccess::kByRights : demo::DemoAccess::kAdministrators;
 }
 
-void warn_of_what_is_open(const ServeOptions& options, demo::DemoAccess demo_access) {
+void warn_of_what_is_open(const ServeOptions& options, const std::string& host, demo::DemoAccess demo_access) {
   if (options.insecure) {
     spdlog::warn(
         "--insecure on {}: anyone who can reach this address can publish, read every topic, and end streams; use "
         "--publish-key and --admin-key, or --host 127.0.0.1",
-        options.host);
+        host);
   }
   if (options.demo && demo_access == demo::DemoAccess::kAdministrators) {
-    spdlog::warn("--demo on {}: its routes, /demo and /push, are for administrators only", options.host);
+    spdlog::warn("--demo on {}: its routes, /demo and /push, are for administrators only", host);
   }
 }
 
@@ -172,6 +172,31 @@ std::optional<Webhooks> webhooks(const ServeOptions& options) {
   return Webhooks{.url = options.hook_url,
                   .secret = secret_in(options.hook_secret_file),
                   .on_notice = [](auto& notice) { spdlog::warn("{}", notice); }};
+}
+
+// The options that SIGHUP changes.
+std::vector<SettingsReload::Live> live_options(Server& server) {
+  const auto number = [](const Settings& settings, const char* option) {
+    const auto values = values_of(settings, option);
+    return values.empty() ? 0.0 : std::stod(values.front());
+  };
+  return {
+      {.options = {"--log-level"},
+       .apply =
+           [](const Settings& now) {
+             spdlog::set_level(spdlog::level::from_str(values_of(now, "--log-level").front()));
+           }},
+      {.options = {"--cors-origin", "--cors-header"},
+       .apply =
+           [&server](const Settings& now) {
+             server.set_cors({.origins = values_of(now, "--cors-origin"), .headers = values_of(now, "--cors-header")});
+           }},
+      {.options = {"--publish-rate", "--publish-burst"}, .apply = [&server, number](const Settings& now) {
+         const double rate = number(now, "--publish-rate");
+         const double burst = number(now, "--publish-burst");
+         server.set_publish_rate(rate == 0 ? std::nullopt : std::optional(rate),
+                                 burst == 0 ? std::nullopt : std::optional(static_cast<std::size_t>(burst)));
+       }}};
 }
 
 void reload_tls(Server& server) {
@@ -200,9 +225,12 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
         "--insecure lets anyone publish and cannot be combined with keys, tokens or --authorize-url: remove one of "
         "them");
   }
-  const bool on_loopback = is_loopback(options.host);
+  std::optional<int> passed;
+  if (!options.check_config) passed = passed_socket();
+  const SocketAddress at = passed ? address_of(*passed) : SocketAddress{.host = options.host, .port = options.port};
+  const bool on_loopback = is_loopback(at.host);
   const demo::DemoAccess demo_access = access_to_demo(options, on_loopback, server_options.authorizer != nullptr);
-  if (!on_loopback) warn_of_what_is_open(options, demo_access);
+  if (!on_loopback) warn_of_what_is_open(options, at.host, demo_access);
   server_options.on_store_status = [](const StoreStatus& status) {
     if (status.is_accepting()) return spdlog::info("the store accepts events again");
     spdlog::error("the store accepts no events: {}", status.reason);
@@ -246,7 +274,8 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
     std::cout << "millrace: the options are valid" << std::endl;
     return kSuccess;
   }
-  const int port = bind(*server, options, options.port);
+  if (passed) server->bind_to_socket(*passed);
+  const int port = passed ? at.port : bind(*server, options, options.port);
   std::optional<AdminListener> admin;
   if (!options.admin_listen.empty())
     admin.emplace(*server, AdminAddress::parse("--admin-listen", options.admin_listen));
@@ -259,7 +288,7 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
   const std::chrono::seconds window{options.drain_seconds};
   // Without options, keys or certificates to reload, SIGHUP ends the program, as usual.
   std::function<void()> reload;
-  SettingsReload settings(invocation);
+  SettingsReload settings(invocation, live_options(*server));
   if (!invocation.config_file.empty() || server_options.authorizer != nullptr || server_options.tls || access_log) {
     reload = [&] {
       notify_service_manager(reloading());
@@ -280,12 +309,13 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
   }
   // What is wrong with the options has been said by now, in one line.
   log_start(options, invocation.settings, server_options.store.get());
+  if (passed) spdlog::info("listening on the service manager's socket; --host and --port do not count");
   if (redirect) redirect->start();
   if (admin) {
     admin->start();
     spdlog::info("routes for operators: {}", admin->text());
   }
-  const std::string url = url_of(options.host, port, server_options.tls.has_value());
+  const std::string url = url_of(at.host, port, server_options.tls.has_value());
   notify_service_manager("READY=1\nSTATUS=listening on " + url);
   // Each loop has to answer.
   const Watchdog watchdog([&server] { server->metrics(); });

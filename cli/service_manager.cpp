@@ -9,7 +9,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <utility>
+
+#include "command.h"
 
 namespace millrace::cli {
 
@@ -26,6 +29,17 @@ std::optional<std::uint64_t> number_in(const char* variable) {
 }
 
 }  // namespace
+
+std::optional<int> passed_socket() {
+  constexpr int kFirst = 3;
+  const auto process = number_in("LISTEN_PID");
+  const auto count = number_in("LISTEN_FDS");
+  for (const char* variable : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) unsetenv(variable);
+  if (!count || *count == 0 || process != static_cast<std::uint64_t>(getpid())) return std::nullopt;
+  if (*count == 1) return kFirst;
+  throw UsageError("the service manager passes " + std::to_string(*count) +
+                   " sockets; expected one: leave one ListenStream= in the socket unit");
+}
 
 // Without libsystemd, which would bring compression and encryption libraries along for one datagram.
 void notify_service_manager(std::string_view state) {

@@ -12,6 +12,10 @@
 
 namespace millrace::cli {
 
+/// The listening socket that the service manager has passed (sd_listen_fds(3)); nothing without one. Throws UsageError
+/// if it has passed several. Call it once: the variables are removed from the environment.
+std::optional<int> passed_socket();
+
 /// Sends `state`, such as `READY=1`, to the socket in $NOTIFY_SOCKET; does nothing without it. Any thread; does not
 /// wait.
 void notify_service_manager(std::string_view state);

@@ -4,19 +4,58 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
+#include <utility>
 
 #include "configuration.h"
+#include "millrace/server/invalid_option.h"
+#include "option_names.h"
 
 namespace millrace::cli {
 
-SettingsReload::SettingsReload(const Invocation& invocation) : invocation_(invocation), running_(invocation.settings) {}
+namespace {
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+auto with(const std::string& option) {
+  return [&option](const Setting& setting) { return setting.option == option; };
+}
+
+}  // namespace
+
+std::vector<std::string> values_of(const Settings& settings, const std::string& option) {
+  const auto found = std::find_if(settings.begin(), settings.end(), with(option));
+  return found == settings.end() ? std::vector<std::string>() : found->values;
+}
+
+SettingsReload::SettingsReload(const Invocation& invocation, std::vector<Live> live)
+    : invocation_(invocation), live_(std::move(live)), running_(invocation.settings) {}
 
 bool SettingsReload::reload() {
   const auto complain = [](const std::string& problem) {
     spdlog::error("could not reload the options, and keeps the old ones: {}", problem);
   };
   try {
-    for (const Setting& setting : invocation_.read_again()) follow(setting);
+    const Settings now = invocation_.read_again();
+    const Settings differing = this->differing(now);
+    const auto is_of = [](const Live& live) {
+      return [&live](const Setting& setting) { return contains(live.options, setting.option); };
+    };
+    // First, since the log may become less talkative.
+    for (const Setting& setting : differing) {
+      const bool is_live =
+          std::any_of(live_.begin(), live_.end(), [&](const Live& live) { return is_of(live)(setting); });
+      if (is_live) continue;
+      spdlog::warn("{} is {} in the options now ({}), and {} in this process: restart it to apply the change",
+                   setting.option, setting.shown, setting.source, running(setting.option).shown);
+    }
+    for (const Live& live : live_) {
+      Settings its;
+      std::copy_if(differing.begin(), differing.end(), std::back_inserter(its), is_of(live));
+      if (!its.empty()) follow(live, its, now);
+    }
     return true;
   } catch (const InvalidConfiguration& invalid) {
     for (const std::string& problem : invalid.problems()) complain(problem);
@@ -26,17 +65,30 @@ bool SettingsReload::reload() {
   return false;
 }
 
-void SettingsReload::follow(const Setting& now) {
-  const auto running = std::find_if(running_.begin(), running_.end(),
-                                    [&](const Setting& setting) { return setting.option == now.option; });
-  if (running == running_.end() || running->values == now.values) return;
-  if (now.option == "--log-level") {
-    *running = now;
-    spdlog::set_level(spdlog::level::from_str(now.values.front()));
-    return spdlog::info("{} is now {} ({})", now.option, now.shown, now.source);
+Settings SettingsReload::differing(const Settings& now) const {
+  Settings differing;
+  for (const Setting& setting : now) {
+    const auto running = std::find_if(running_.begin(), running_.end(), with(setting.option));
+    if (running != running_.end() && running->values != setting.values) differing.push_back(setting);
   }
-  spdlog::warn("{} is {} in the options now ({}), and {} in this process: restart it to apply the change", now.option,
-               now.shown, now.source, running->shown);
+  return differing;
+}
+
+Setting& SettingsReload::running(const std::string& option) {
+  return *std::find_if(running_.begin(), running_.end(), with(option));
+}
+
+void SettingsReload::follow(const Live& live, const Settings& differing, const Settings& now) {
+  try {
+    live.apply(now);
+  } catch (const InvalidOption& failure) {
+    return spdlog::error("could not reload {}, and keeps the old value: {}", differing.front().option,
+                         sentence_of(failure));
+  }
+  for (const Setting& setting : differing) {
+    spdlog::info("{} is now {} ({})", setting.option, setting.shown, setting.source);
+    running(setting.option) = setting;
+  }
 }
 
 }  // namespace millrace::cli

@@ -44,17 +44,26 @@ void Reception::prepare(int listening_socket) const {
 }
 
 // Uses a duplicate, so that the caller may shut down and close its own descriptor at any time.
-void Reception::accept_from(int listening_socket, const std::function<void(int socket)>& wait) {
-  const int socket = ::fcntl(listening_socket, F_DUPFD_CLOEXEC, 0);
-  if (socket < 0 && errno != EBADF) throw std::system_error(errno, std::generic_category(), "cannot listen");
-  if (socket < 0) return;  // shut down already
+void Reception::accept_from(int accepting, int ending, const std::function<void(int socket)>& wait) {
+  const auto copy = [](int socket) {
+    const int copied = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
+    if (copied < 0 && errno != EBADF) throw std::system_error(errno, std::generic_category(), "cannot listen");
+    return copied;
+  };
+  const int end = copy(ending);
+  if (end < 0) return;  // shut down already
+  const int socket = accepting == ending ? end : accepting;
   for (const auto& loop : parts_.loops.all()) {
     loop->accept_from(socket,
                       [this, &to = *loop](int accepted, const sockaddr_storage& peer) { accept(to, accepted, peer); });
   }
-  wait(socket);
+  wait(end);
+  stop_accepting();
+  ::close(end);
+}
+
+void Reception::stop_accepting() {
   for (const auto& loop : parts_.loops.all()) loop->stop_accepting();
-  ::close(socket);
 }
 
 void Reception::accept(ConnectionLoop& loop, int socket, const sockaddr_storage& peer) {

@@ -54,9 +54,13 @@ class Reception {
   /// Sets the socket options that accepted sockets inherit, and makes the listening socket non-blocking.
   void prepare(int listening_socket) const;
 
-  /// Accepts connections on the loops until `wait` returns. `wait` gets the socket, which is a descriptor of its own.
+  /// Accepts connections of `accepting` on the loops until `wait` returns. `wait` gets `ending`, the socket whose
+  /// shutdown ends that, as a descriptor of its own: the caller may close his at any time. Mostly both are the same.
   /// Throws std::system_error if the system has no descriptor left.
-  void accept_from(int listening_socket, const std::function<void(int socket)>& wait);
+  void accept_from(int accepting, int ending, const std::function<void(int socket)>& wait);
+
+  /// Ends that earlier. On the thread of accept_from().
+  void stop_accepting();
 
   /// Refuses a client of a server that was started with httplib::Server::listen().
   void refuse(int socket);

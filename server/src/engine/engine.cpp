@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -170,7 +171,7 @@ void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
                     .write_timeout = settings.write_timeout,
                     .downloads = downloads_,
                     .is_stopping = [&socket = insides.listening_socket] { return socket == INVALID_SOCKET; }}));
-  admission_.set_on_loopback(is_on_loopback(insides.listening_socket));
+  admission_.set_on_loopback(is_on_loopback(socket_to_accept_from(insides.listening_socket)));
   workers_.start(std::move(workers));
   loops_.start(loop_count(), [&] {
     return std::make_unique<ConnectionLoop>(
@@ -195,9 +196,19 @@ void Engine::stop() {
   draining_ = false;
 }
 
+int Engine::take_socket(int listening_socket) {
+  if (taken_) throw std::invalid_argument("listening_socket: the server has one already");
+  return taken_.emplace(listening_socket).stand_in();
+}
+
 void Engine::accept_from(int listening_socket) {
-  reception_.accept_from(listening_socket, [this](int socket) {
-    gradual_stop_.wait(socket, {.drain = [this](Duration window) { drain(window); },
+  reception_.accept_from(socket_to_accept_from(listening_socket), listening_socket, [this](int socket) {
+    gradual_stop_.wait(socket, {.drain =
+                                    [this](Duration window) {
+                                      // Who accepts from it next is to have the connections that come now.
+                                      if (taken_) reception_.stop_accepting();
+                                      drain(window);
+                                    },
                                 .is_drained = [this] { return loops_.are_drained(); },
                                 .shut_down = [this] { listening_.stop(); }});
   });

@@ -39,6 +39,7 @@
 #include "shares/notice_limit.h"
 #include "shares/upload_gate.h"
 #include "stream/stream_buffers.h"
+#include "taken_socket.h"
 #include "tls/tls_context.h"
 
 namespace millrace {
@@ -60,8 +61,13 @@ class Engine {
 
   void start(std::unique_ptr<httplib::TaskQueue> workers);
   void stop();
-  /// Accepts connections on the loops until the socket is shut down. Call it between start() and stop().
+  /// Accepts connections from socket_to_accept_from() on the loops until `listening_socket`, cpp-httplib's, is shut
+  /// down. Call it between start() and stop().
   void accept_from(int listening_socket);
+  /// Accepts from this socket instead of cpp-httplib's. Returns what cpp-httplib gets in its place. Throws
+  /// std::invalid_argument if it cannot be used.
+  int take_socket(int listening_socket);
+  int socket_to_accept_from(int listening_socket) const { return taken_ ? taken_->socket() : listening_socket; }
   /// Calls ServerOptions::on_listening.
   void announce_listening();
   /// Makes a running listen() drain and end within `window`.
@@ -84,7 +90,7 @@ class Engine {
   Reception& reception() { return reception_; }
   ConnectionLoops& loops() { return loops_; }
   GuardedRoutes& guarded() { return guarded_; }
-  const Admission& admission() const { return admission_; }
+  Admission& admission() { return admission_; }
   const StreamOpener& streams() const { return streams_; }
   RightsReview& rights() { return *rights_; }
 
@@ -129,6 +135,7 @@ class Engine {
   const std::unique_ptr<TlsContext> tls_;          // null without TLS
   const std::unique_ptr<Presence> presence_;       // null without presence
   const std::unique_ptr<WebhookSender> webhooks_;  // null without webhooks
+  std::optional<TakenSocket> taken_;               // before listen()
   std::atomic<bool> draining_ = false;
 };
 

@@ -27,11 +27,24 @@ void add_vary(httplib::Response& response, const std::string& value) {
 
 }  // namespace
 
-CrossOrigin::CrossOrigin(const ServerOptions& options)
-    : origins_(options.cors.origins),
-      any_origin_(contains(options.cors.origins, kAnyOrigin)),
-      allowed_headers_("Authorization, Cache-Control, Content-Type, Last-Event-ID") {
-  for (const std::string& origin : origins_) {
+CrossOrigin::CrossOrigin(const ServerOptions::Cors& options) : rules_(std::make_shared<const Rules>(options)) {}
+
+void CrossOrigin::change(const ServerOptions::Cors& options) {
+  auto rules = std::make_shared<const Rules>(options);
+  const MutexLock lock(mutex_);
+  rules_.swap(rules);
+}
+
+std::shared_ptr<const CrossOrigin::Rules> CrossOrigin::rules() const {
+  const MutexLock lock(mutex_);
+  return rules_;
+}
+
+CrossOrigin::Rules::Rules(const ServerOptions::Cors& options)
+    : origins(options.origins),
+      any_origin(contains(options.origins, kAnyOrigin)),
+      allowed_headers("Authorization, Cache-Control, Content-Type, Last-Event-ID") {
+  for (const std::string& origin : origins) {
     if (origin != kAnyOrigin && !is_origin(origin)) {
       throw InvalidOption("ServerOptions::cors.origins",
                           "\"" + origin +
@@ -39,43 +52,45 @@ CrossOrigin::CrossOrigin(const ServerOptions& options)
                               "https://app.example, or *");
     }
   }
-  for (const std::string& header : options.cors.headers) {
+  for (const std::string& header : options.headers) {
     if (!is_token(header) || header == kAnyOrigin) {
       throw InvalidOption("ServerOptions::cors.headers", "\"" + header + "\" is not a header name");
     }
-    allowed_headers_.append(", ").append(header);
+    allowed_headers.append(", ").append(header);
   }
 }
 
-bool CrossOrigin::is_listed(std::string_view origin) const {
-  return origin != kAnyOrigin && contains(origins_, origin);
+bool CrossOrigin::Rules::is_listed(std::string_view origin) const {
+  return origin != kAnyOrigin && contains(origins, origin);
 }
 
 // For some requests of a page (an image, a frame) the browser sends no origin, but it says whether the page is from
 // this site. [Fetch Metadata 2.1]
 bool CrossOrigin::may_change_things(const httplib::Request& request) const {
-  const bool any = any_origin_ && !request.has_header("Cookie");
+  const auto rules = this->rules();
+  const bool any = rules->any_origin && !request.has_header("Cookie");
   if (!request.has_header("Origin")) {
     const std::string site = request.get_header_value("Sec-Fetch-Site");
     return any || (site != "cross-site" && site != "same-site");
   }
   const std::string origin = request.get_header_value("Origin");
-  return any || is_listed(origin) || is_same_origin(origin, request.get_header_value("Host"));
+  return any || rules->is_listed(origin) || is_same_origin(origin, request.get_header_value("Host"));
 }
 
 bool CrossOrigin::may_ask(const httplib::Request& request) const {
+  const auto rules = this->rules();
   const std::string origin = request.get_header_value("Origin");
-  if (!request.has_header("Origin") || is_listed(origin) || any_origin_) return true;
+  if (!request.has_header("Origin") || rules->is_listed(origin) || rules->any_origin) return true;
   return is_same_origin(origin, request.get_header_value("Host"));
 }
 
-CrossOrigin::Fields CrossOrigin::fields_for(std::string_view origin) const {
-  if (origins_.empty()) return {};
+CrossOrigin::Fields CrossOrigin::fields_for(const Rules& rules, std::string_view origin) {
+  if (rules.origins.empty()) return {};
   Fields fields{{kVary, "Origin"}};
-  if (!origin.empty() && is_listed(origin)) {
+  if (!origin.empty() && rules.is_listed(origin)) {
     fields.emplace_back("Access-Control-Allow-Origin", origin);
     fields.emplace_back("Access-Control-Allow-Credentials", "true");
-  } else if (any_origin_) {
+  } else if (rules.any_origin) {
     fields.emplace_back("Access-Control-Allow-Origin", kAnyOrigin);
   } else {
     return fields;

@@ -1,22 +1,27 @@
 // CrossOrigin: which web pages of other origins may read the server's answers and change things, and the response
-// headers for that. (CORS, [Fetch 3.2].) Any thread.
+// headers for that. (CORS, [Fetch 3.2].) Any thread; the rules may change while requests are answered.
 #pragma once
 
 #include <httplib.h>
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "millrace/server/options.h"
+#include "mutex.h"
 
 namespace millrace {
 
 class CrossOrigin {
  public:
   /// Throws InvalidOption if an origin or a header's name is malformed.
-  explicit CrossOrigin(const ServerOptions& options);
+  explicit CrossOrigin(const ServerOptions::Cors& options);
+
+  /// Takes other rules from now on. Throws like the constructor, and then keeps the old ones.
+  void change(const ServerOptions::Cors& options);
 
   /// Whether a page may make the server change something. A browser sends cookies also for pages of other origins
   /// (CSRF), but names the page's origin.
@@ -33,17 +38,26 @@ class CrossOrigin {
   std::string lines_for(std::string_view origin) const;
 
   /// The headers a page may send, as a preflight request is answered.
-  const std::string& allowed_headers() const { return allowed_headers_; }
+  std::string allowed_headers() const { return rules()->allowed_headers; }
 
  private:
   using Fields = std::vector<std::pair<const char*, std::string>>;
 
-  bool is_listed(std::string_view origin) const;
-  Fields fields_for(std::string_view origin) const;
+  struct Rules {
+    explicit Rules(const ServerOptions::Cors& options);
+    bool is_listed(std::string_view origin) const;
 
-  const std::vector<std::string> origins_;
-  const bool any_origin_;
-  std::string allowed_headers_;
+    std::vector<std::string> origins;
+    bool any_origin;
+    std::string allowed_headers;
+  };
+
+  std::shared_ptr<const Rules> rules() const;
+  static Fields fields_for(const Rules& rules, std::string_view origin);
+  Fields fields_for(std::string_view origin) const { return fields_for(*rules(), origin); }
+
+  mutable Mutex mutex_;
+  std::shared_ptr<const Rules> rules_ GUARDED_BY(mutex_);
 };
 
 /// The value of the Origin field in a head that may be incomplete; empty if there is not exactly one such field.

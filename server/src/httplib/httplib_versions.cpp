@@ -130,6 +130,7 @@ bool enqueue_in(httplib::TaskQueue& queue, std::function<void()> task) {
 // --- The server -----------------------------------------------------------------------------------------------------
 
 HttplibInsides open_up(httplib::Server& server);
+void give_socket_to(httplib::Server& server, socket_t socket);
 bool process_request_of(httplib::Server& server, HttplibStream& stream, bool close_connection,
                         const std::function<void(httplib::Request&)>& set_up);
 std::function<void()> watch_refusals_of(httplib::Server& server, void (*seen)(const httplib::Request& request));
@@ -291,6 +292,7 @@ struct Opened {
             .max_body_bytes = server.*kMaxBodyBytes,
             .listening_socket = server.*kSocket};
   }
+  friend void give_socket_to(httplib::Server& server, socket_t socket) { server.*kSocket = socket; }
   friend bool process_request_of(httplib::Server& server, HttplibStream& stream, bool close_connection,
                                  const SetUp& set_up) {
     return process_by(kProcessRequest, server, stream, close_connection, set_up);
@@ -321,6 +323,10 @@ std::string keep_alive_terms(const HttplibInsides& insides) {
 
 HttplibInsides look_into(httplib::Server& server) {
   return open_up(server);
+}
+
+void give_socket(httplib::Server& server, socket_t socket) {
+  give_socket_to(server, socket);
 }
 
 bool process_request(httplib::Server& server, HttplibStream& stream, bool close_connection, const SetUp& set_up) {

@@ -146,6 +146,9 @@ std::string keep_alive_terms(const HttplibInsides& insides);
 /// References into `server`.
 HttplibInsides look_into(httplib::Server& server);
 
+/// Makes `socket` the one that a bind would have made. It listens already, or is never accepted from.
+void give_socket(httplib::Server& server, socket_t socket);
+
 /// Serves one request of the stream with its handlers, by httplib::Server::process_request(). `set_up` gets the request
 /// when its head has been read.
 bool process_request(httplib::Server& server, HttplibStream& stream, bool close_connection,

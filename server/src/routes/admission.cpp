@@ -37,9 +37,10 @@ void check_names(const ServerOptions& options) {
 
 Admission::Admission(const ServerOptions& options, std::uint64_t seed)
     : options_(options),
-      cross_origin_(options),
+      cross_origin_(options.cors),
       streams_(options.shares.max_streams_per_user),
       publishing_(options.publishing.rate, options.publishing.burst),
+      has_rate_(options.publishing.rate.has_value()),
       retry_spread_(seed) {
   check_names(options);
 }
@@ -135,9 +136,14 @@ std::shared_ptr<Quota::Share> Admission::take_stream(const httplib::Request& req
   return nullptr;
 }
 
+void Admission::change_publish_rate(std::optional<double> per_second, std::optional<std::size_t> burst) {
+  publishing_.change(per_second, burst);
+  has_rate_ = per_second.has_value();
+}
+
 bool Admission::take_events(const httplib::Request& request, const std::string& user, std::size_t events,
                             httplib::Response& response) {
-  if (!options_.publishing.rate) return true;
+  if (!has_rate_) return true;
   const Duration wait =
       publishing_.take(publisher_of(HttplibBridge::exchange_of(request), user), events, monotonic_now());
   if (wait == Duration{0}) return true;

@@ -57,6 +57,10 @@ class Admission {
   /// a request for a page of another origin.
   void preflight(const httplib::Request& request, httplib::Response& response, std::string_view methods) const;
 
+  /// Takes other rules, or other bounds, from now on. Throw InvalidOption, and then keep the old ones.
+  void change(const ServerOptions::Cors& cors) { cross_origin_.change(cors); }
+  void change_publish_rate(std::optional<double> per_second, std::optional<std::size_t> burst);
+
   const CrossOrigin& cross_origin() const { return cross_origin_; }
   RetrySpread& retry_spread() { return retry_spread_; }
 
@@ -65,10 +69,11 @@ class Admission {
   bool check_host(const httplib::Request& request, httplib::Response& response) const;
 
   const ServerOptions& options_;
-  const CrossOrigin cross_origin_;
+  CrossOrigin cross_origin_;
   std::atomic<bool> on_loopback_ = false;
   Quota streams_;
   RateLimit publishing_;
+  std::atomic<bool> has_rate_;        // without, nobody waits for the lock of publishing_
   mutable RetrySpread retry_spread_;  // has a lock of its own
 };
 

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -35,6 +36,11 @@ void check_durability(const ServerOptions& options) {
   throw InvalidOption("ServerOptions::publishing.durability", problem);
 }
 
+void check_rate(const std::optional<double>& rate) {
+  if (!rate || (std::isfinite(*rate) && *rate > 0)) return;
+  throw InvalidOption("ServerOptions::publishing.rate", "must be more than 0 events a second; omit it for no bound");
+}
+
 void check(const ServerOptions& options) {
   constexpr const char* kLonger = "must be longer than 0";
   constexpr Duration kUsual{1};
@@ -55,8 +61,7 @@ void check(const ServerOptions& options) {
   require(options.shares.max_connections > 0, "shares.max_connections", "must be at least 1");
   require(options.http.max_body_bytes > 0, "http.max_body_bytes", "must be at least 1");
   require(options.http.max_buffered_bytes > 0, "http.max_buffered_bytes", "must be at least 1");
-  require(!options.publishing.rate || (std::isfinite(*options.publishing.rate) && *options.publishing.rate > 0),
-          "publishing.rate", "must be more than 0 events a second; omit it for no bound");
+  check_rate(options.publishing.rate);
   check_durability(options);
   require(options.history.age.value_or(kUsual) > Duration{0}, "history.age", kLonger);
   require(!options.streams.gzip || has_gzip(), "streams.gzip",
@@ -165,9 +170,23 @@ bool Server::serve() {
   };
   // cpp-httplib listens with a backlog of 5, which a burst of connections overflows. At this point stop() cannot close
   // the socket yet.
-  engine_->reception().prepare(look_into(*this).listening_socket);
-  ::listen(look_into(*this).listening_socket, SOMAXCONN);
+  const int socket = engine_->socket_to_accept_from(look_into(*this).listening_socket);
+  engine_->reception().prepare(socket);
+  ::listen(socket, SOMAXCONN);
   return httplib::Server::listen_after_bind();
+}
+
+void Server::bind_to_socket(int listening_socket) {
+  give_socket(*this, engine_->take_socket(listening_socket));
+}
+
+void Server::set_cors(const ServerOptions::Cors& cors) {
+  engine_->admission().change(cors);
+}
+
+void Server::set_publish_rate(std::optional<double> rate, std::optional<std::size_t> burst) {
+  check_rate(rate);
+  engine_->admission().change_publish_rate(rate, burst);
 }
 
 void Server::reload_tls() {

@@ -7,23 +7,33 @@
 
 namespace millrace {
 
+RateLimit::Bounds RateLimit::Bounds::of(std::optional<double> per_second, std::optional<std::size_t> at_once) {
+  return {.per_millisecond = per_second.value_or(0) / 1000,
+          .burst = at_once ? static_cast<double>(*at_once) : std::max(1.0, std::ceil(per_second.value_or(0)))};
+}
+
 RateLimit::RateLimit(std::optional<double> per_second, std::optional<std::size_t> burst)
-    : per_millisecond_(per_second.value_or(0) / 1000),
-      burst_(burst ? static_cast<double>(*burst) : std::max(1.0, std::ceil(per_second.value_or(0)))) {}
+    : bounds_(Bounds::of(per_second, burst)) {}
+
+void RateLimit::change(std::optional<double> per_second, std::optional<std::size_t> burst) {
+  const MutexLock lock(mutex_);
+  bounds_ = Bounds::of(per_second, burst);
+}
 
 Duration RateLimit::take(const Who& publisher, std::size_t count, TimePoint time) {
-  if (per_millisecond_ <= 0) return Duration{0};
   const auto now = static_cast<double>(time.time_since_epoch().count());
   const MutexLock lock(mutex_);
+  const auto [per_millisecond, burst] = bounds_;
+  if (per_millisecond <= 0) return Duration{0};
   const auto bucket = bucket_of(publisher, now);
-  const double missing = std::max(0.0, bucket->first - now) * per_millisecond_;
-  const double needed = std::min(static_cast<double>(count), burst_);
-  const double lacking = missing + needed - burst_;
+  const double missing = std::max(0.0, bucket->first - now) * per_millisecond;
+  const double needed = std::min(static_cast<double>(count), burst);
+  const double lacking = missing + needed - burst;
   // Less than a millionth of an event is a rounding error.
   if (lacking > 1e-6)
-    return Duration{std::max<Duration::rep>(1, std::llround(std::ceil(lacking / per_millisecond_ - 1e-6)))};
+    return Duration{std::max<Duration::rep>(1, std::llround(std::ceil(lacking / per_millisecond - 1e-6)))};
   auto moved = buckets_.extract(bucket);
-  moved.key() = std::max(now, moved.key()) + static_cast<double>(count) / per_millisecond_;
+  moved.key() = std::max(now, moved.key()) + static_cast<double>(count) / per_millisecond;
   by_publisher_.find(publisher.key())->second = buckets_.insert(std::move(moved));
   return Duration{0};
 }

@@ -25,6 +25,9 @@ class RateLimit {
   /// `per_second` on average; without a value: no bound. `burst` at once; without a value: as many as in a second.
   RateLimit(std::optional<double> per_second, std::optional<std::size_t> burst);
 
+  /// Takes other bounds from now on. What a publisher has used up counts for as long as before.
+  void change(std::optional<double> per_second, std::optional<std::size_t> burst);
+
   /// Takes `count` for this publisher and returns zero; or takes nothing and returns how long the publisher must wait.
   /// If a whole burst is available, it allows even more than a burst: the publisher then owes the rest.
   Duration take(const Who& publisher, std::size_t count, TimePoint now);
@@ -38,9 +41,14 @@ class RateLimit {
 
   Buckets::iterator bucket_of(const Who& publisher, double now) REQUIRES(mutex_);
 
-  const double per_millisecond_;  // 0: no bound
-  const double burst_;
+  struct Bounds {
+    static Bounds of(std::optional<double> per_second, std::optional<std::size_t> at_once);
+    double per_millisecond;  // 0: no bound
+    double burst;
+  };
+
   mutable Mutex mutex_;
+  Bounds bounds_ GUARDED_BY(mutex_);
   Buckets buckets_ GUARDED_BY(mutex_);  // ordered by the time at which they are full
   StringMap<Buckets::iterator> by_publisher_ GUARDED_BY(mutex_);
 };

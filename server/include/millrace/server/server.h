@@ -132,6 +132,12 @@ class Server : public httplib::Server {
   /// The same after bind_to_port() or bind_to_any_port().
   bool listen_after_bind();
 
+  /// Instead of bind_to_port(): the server accepts from a TCP socket that listens already, for example one that a
+  /// service manager has made and goes on using. The server owns the descriptor, but never shuts the socket down: it
+  /// stops accepting when it drains or stops, and connections wait for whoever accepts next. Call it before
+  /// listen_after_bind(), once. Throws std::invalid_argument if it is no listening TCP socket.
+  void bind_to_socket(int listening_socket);
+
   /// Ends a running listen() and returns at once. Does nothing if no listen() is running. Any thread, any number of
   /// times, also in handlers and callbacks.
   void stop() noexcept;
@@ -147,6 +153,13 @@ class Server : public httplib::Server {
   /// Reads the files of ServerOptions::tls again for new connections; open connections do not change. Throws
   /// InvalidOption if a file is invalid, and then keeps the old ones.
   void reload_tls();
+
+  /// Replaces ServerOptions::cors for requests from now on; open streams go on. Throws InvalidOption, and then keeps
+  /// what it had.
+  void set_cors(const ServerOptions::Cors& cors);
+
+  /// Replaces ServerOptions::publishing.rate and burst for events from now on. Throws InvalidOption, likewise.
+  void set_publish_rate(std::optional<double> rate, std::optional<std::size_t> burst = {});
 
   /// The options given to the constructor.
   const ServerOptions& options() const;
