@@ -44,6 +44,28 @@ test("the dashboard and the alerts name only metrics that there are", async (con
   );
 });
 
+test("the histograms of the store and of catching up count what happened", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-histograms-"));
+  const server = await startMillrace("--store", `sqlite:${join(folder, "events.db")}`);
+  context.after(async () => {
+    await server.close();
+    rmSync(folder, { recursive: true });
+  });
+  const value = async (name) => {
+    const text = await (await fetch(`${server.origin}/metrics`)).text();
+    return Number(new RegExp(`^${name} (.*)$`, "m").exec(text)[1]);
+  };
+  assert.equal(await value("millrace_store_append_seconds_count"), 0);
+  assert.equal(await value('millrace_catch_up_depth_events_bucket{le="\\+Inf"}'), 0);
+  for (let i = 0; i < 3; i++) await server.publish({ topic: "a", data: "x" });
+  assert.equal(await value("millrace_store_append_seconds_count"), 3);
+  const stream = await fetch(`${server.events}?topic=a&lastEventId=earliest&mode=poll`);
+  assert.equal((await stream.text()).match(/^data: x$/gm).length, 3);
+  assert.equal(await value("millrace_catch_up_depth_events_sum"), 3);
+  assert.equal(await value('millrace_catch_up_depth_events_bucket{le="1"}'), 0);
+  assert.equal(await value('millrace_catch_up_depth_events_bucket{le="10"}'), 1);
+});
+
 test("the dashboard's panels do not overlap, and each has a unit and a title", () => {
   const places = dashboard.panels.map(({ gridPos: { x, y } }) => `${x},${y}`);
   assert.equal(new Set(places).size, places.length);

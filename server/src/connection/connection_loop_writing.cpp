@@ -53,7 +53,8 @@ std::string_view ConnectionLoop::sealed_if_due(Connection& connection, std::stri
 }
 
 void ConnectionLoop::on_served(TimePoint published) {
-  counters_.publish_to_write.add(std::max(monotonic_now() - published, Duration{0}));
+  counters_.publish_to_write.add(
+      static_cast<std::uint64_t>(std::max(monotonic_now() - published, Duration{0}).count()));
 }
 
 // --- HTTP/2 ---------------------------------------------------------------------------------------------------------

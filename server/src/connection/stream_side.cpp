@@ -405,6 +405,10 @@ void StreamSide::on_gap() {
   loop().counters().gaps.add(1);
 }
 
+void StreamSide::on_read(std::uint64_t behind) {
+  loop().counters().catch_up_depth.add(behind);
+}
+
 void StreamSide::count_delivery(std::span<const FramePtr> frames, std::size_t sent, std::size_t bytes) {
   loop().counters().bytes.add(sent);
   AccessRecord* const record = terms_ != nullptr && terms_->access != nullptr ? &terms_->access->record : nullptr;

@@ -151,6 +151,7 @@ class StreamSide : public Subscriber::Outlet {
   void end() override;
   void read_stored(const Place& place) override;
   void on_gap() override;
+  void on_read(std::uint64_t behind) override;
 
   std::unique_ptr<Subscriber> subscriber_;
   TimePoint opened_at_{};

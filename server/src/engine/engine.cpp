@@ -296,6 +296,7 @@ std::vector<Metric> Engine::metrics() const {
                            .connections = reception_.counts().connections(),
                            .http2_streams = reception_.counts().http2_streams,
                            .sending = loops_.sending(),
+                           .store_appends = feed_.store_appends(),
                            .presence = {},
                            .webhooks = {}};
   if (presence_ != nullptr) snapshot.presence = presence_->statistics();

@@ -16,8 +16,11 @@ void Feed::State::post(const FramePtr& frame) noexcept {
 }
 
 void Feed::State::append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
-  if (store != nullptr) return store->append(publications, sequences);
   const TimePoint now = clock();
+  if (store != nullptr) {
+    store->append(publications, sequences);
+    return store_appends.add(static_cast<std::uint64_t>(std::max(clock() - now, Duration{0}).count()));
+  }
   const MutexLock lock(mutex);
   std::vector<FramePtr> encoded;
   if (const auto refusal = ring.refusal(publications, now, encoded)) throw RetentionRefused(*refusal);
@@ -93,6 +96,10 @@ Feed::Statistics Feed::statistics() const {
           .retained_topics = state_->ring.retained_topics(),
           .retained_bytes = state_->ring.retained_bytes(),
           .store = store};
+}
+
+const SharedLatencyHistogram* Feed::store_appends() const {
+  return state_->store != nullptr ? &state_->store_appends : nullptr;
 }
 
 StoreStatus Feed::status() const {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/histogram.h"
 #include "frame.h"
 #include "millrace/core/time.h"
 #include "millrace/server/event_store.h"
@@ -73,6 +74,9 @@ class Feed {
   };
   Statistics statistics() const;
 
+  /// How long calls of EventStore::append() took that succeeded; null without a store.
+  const SharedLatencyHistogram* store_appends() const;
+
   /// Whether events can be appended now, and why not.
   StoreStatus status() const;
   /// As EventStore::durability(); of a log in memory, that.
@@ -81,6 +85,7 @@ class Feed {
   struct Page {
     std::vector<FramePtr> frames;
     std::uint64_t through = 0;  ///< up to here, no other event matches the filter
+    std::uint64_t behind = 0;   ///< entries of all topics from the place to the head, of read()
     bool at_head = false;       ///< nothing follows `through`
     bool finished = false;      ///< the topics are finished, and nothing will follow `through`
     /// Events after the place are gone, and `frames` is empty. The reader continues after `through`, and reads up to

@@ -159,12 +159,17 @@ Feed::Page Feed::State::stored_page(const Place& place, const TopicFilter& filte
 
 Feed::Page Feed::read(const Place& place, const TopicFilter& filter) const {
   const bool reads_all = place.reads == Place::Reads::kEverything;
-  if (!filter.is_literal())
-    return reads_all ? state_->scan(place.sequence, filter) : state_->scan_newest(place, filter);
+  Page page{.frames = {}, .stored = true};
+  if (!filter.is_literal()) {
+    page = reads_all ? state_->scan(place.sequence, filter) : state_->scan_newest(place, filter);
+  }
   const MutexLock lock(state_->mutex);
-  auto page = reads_all ? state_->page_in_memory(place.sequence, filter) : state_->newest_in_memory(place, filter);
-  if (page) return std::move(*page);
-  return {.frames = {}, .stored = true};
+  if (filter.is_literal()) {
+    auto found = reads_all ? state_->page_in_memory(place.sequence, filter) : state_->newest_in_memory(place, filter);
+    if (found) page = std::move(*found);
+  }
+  page.behind = state_->ring.head() - std::min(state_->ring.head(), place.sequence);
+  return page;
 }
 
 }  // namespace millrace

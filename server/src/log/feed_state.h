@@ -100,6 +100,7 @@ struct Feed::State {
   const std::function<TimePoint()> clock;
   const std::function<std::chrono::system_clock::time_point()> time;
   PinnedBytes pinned;
+  SharedLatencyHistogram store_appends;
   const std::unique_ptr<StoredLog> stored;  // null without a store
   mutable Mutex mutex;
   RingEventLog ring GUARDED_BY(mutex);

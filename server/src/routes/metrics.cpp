@@ -82,25 +82,32 @@ Metric durability(Durability promised) {
                 Metric::Kind::kGauge, std::move(samples));
 }
 
-// In seconds, as Prometheus expects.
-Metric latency(const MetricsSnapshot& snapshot) {
-  constexpr auto& kBounds = LatencyHistogram::kBounds;
-  Metric metric{
-      .name = "millrace_publish_to_write_seconds",
-      .help = "From publishing an event until the last live subscriber of an event loop had it, a sample a batch",
-      .kind = Metric::Kind::kHistogram};
-  std::uint64_t milliseconds = 0;
+// Of several histograms, as one. `unit`: of one of the numbers, in the metric's.
+template <typename Numbers>
+Metric histogram(std::string name, std::string help, double unit, const std::vector<const Numbers*>& parts) {
+  constexpr auto& kBounds = Numbers::kBounds;
+  Metric metric{.name = std::move(name), .help = std::move(help), .kind = Metric::Kind::kHistogram};
+  std::uint64_t sum = 0;
   for (std::size_t i = 0; i <= kBounds.size(); ++i) {
-    for (const LoopCounters* loop : snapshot.loops) metric.count += loop->publish_to_write.count(i);
+    for (const Numbers* part : parts) metric.count += part->count(i);
     if (i < kBounds.size()) {
       metric.buckets.push_back(
-          {.upper_bound = static_cast<double>(kBounds[i]) / 1000, .cumulative_count = metric.count});
+          {.upper_bound = static_cast<double>(kBounds[i]) * unit, .cumulative_count = metric.count});
     }
   }
-  for (const LoopCounters* loop : snapshot.loops) milliseconds += loop->publish_to_write.sum_milliseconds();
-  metric.sum = static_cast<double>(milliseconds) / 1000;
+  for (const Numbers* part : parts) sum += part->sum();
+  metric.sum = static_cast<double>(sum) * unit;
   return metric;
 }
+
+template <typename Numbers>
+std::vector<const Numbers*> of_loops(const MetricsSnapshot& snapshot, Numbers LoopCounters::*numbers) {
+  std::vector<const Numbers*> parts;
+  for (const LoopCounters* loop : snapshot.loops) parts.push_back(&(loop->*numbers));
+  return parts;
+}
+
+constexpr double kMillisecond = 0.001;  // in seconds, as Prometheus expects
 
 Metric build_info() {
   return family("millrace_build_info", "The version", Metric::Kind::kGauge,
@@ -156,8 +163,18 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
       refusals(*snapshot.refusals),
       sending(snapshot.sending),
       durability(hub.durability),
-      latency(snapshot),
+      histogram("millrace_publish_to_write_seconds",
+                "From publishing an event until the last live subscriber of an event loop had it, a sample a batch",
+                kMillisecond, of_loops(snapshot, &LoopCounters::publish_to_write)),
+      histogram("millrace_catch_up_depth_events",
+                "Entries from a reader's place to the log's head, a sample for each page that it reads", 1,
+                of_loops(snapshot, &LoopCounters::catch_up_depth)),
   };
+  if (snapshot.store_appends != nullptr) {
+    families.push_back(histogram("millrace_store_append_seconds",
+                                 "Time that publishers waited until the store had their entries", kMillisecond,
+                                 std::vector{snapshot.store_appends}));
+  }
   if (snapshot.speaks_tls) families.push_back(handshakes(snapshot));
   if (snapshot.presence) {
     const Presence::Statistics& presence = *snapshot.presence;

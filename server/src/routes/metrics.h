@@ -32,6 +32,7 @@ struct MetricsSnapshot {
   std::size_t streams = 0;
   std::size_t catching_up = 0;
   SendingWays sending = {};
+  const SharedLatencyHistogram* store_appends = nullptr;  ///< null without a store
   std::optional<Presence::Statistics> presence = {};
   std::optional<WebhookSender::Statistics> webhooks = {};
 };

@@ -90,6 +90,7 @@ void Subscriber::catch_up() {
     const Place from = place();
     const Feed::Page page = feed_.read(from, *reads());
     outlet_.reading().spend(page.work + 1);
+    if (page.behind > 0) outlet_.on_read(page.behind);
     if (page.stored) {
       awaits_stored_ = true;
       return outlet_.read_stored(from);

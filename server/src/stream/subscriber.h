@@ -39,6 +39,8 @@ class Subscriber {
     virtual void read_stored(const Place& place) = 0;
     /// Called when the client gets a gap event.
     virtual void on_gap() = 0;
+    /// It reads on from the log, so many entries behind its head.
+    virtual void on_read(std::uint64_t /*behind*/) {}
 
    protected:
     ~Outlet() = default;
