@@ -18,7 +18,8 @@ namespace {
 constexpr std::string_view kUnix = "unix:";
 constexpr std::chrono::seconds kPatience{10};
 
-std::string describe(const httplib::Response& response) {
+// `events`: of the events route, which the address of --admin-listen does not have.
+std::string describe(const httplib::Response& response, bool events) {
   const auto body = parse_json(response.body);
   std::string sentence = "the server answered " + std::to_string(response.status);
   if (body.is_object() && body.contains("error") && body["error"].is_string()) {
@@ -27,7 +28,7 @@ std::string describe(const httplib::Response& response) {
   if (response.status == 401 || response.status == 403) {
     sentence += "; send an admin key (--header \"Authorization: Bearer KEY\"), or ask the address of --admin-listen";
   } else if (response.status == 404) {
-    sentence += "; with --admin-listen, ask that address";
+    sentence += events ? "; ask the server's main port" : "; with --admin-listen, ask that address";
   }
   return sentence;
 }
@@ -58,20 +59,22 @@ AdminClient::AdminClient(const AdminOptions& options) : name_(options.url) {
   client_->set_read_timeout(kPatience);
 }
 
-std::string AdminClient::body_of(const httplib::Result& result) const {
+std::string AdminClient::body_of(const httplib::Result& result, bool events) const {
   if (!result) {
-    throw std::runtime_error("cannot reach " + printable(name_) + ": " + httplib::to_string(result.error()));
+    const bool is_closed = result.error() == httplib::Error::Connection;
+    throw std::runtime_error("cannot reach " + printable(name_) + ": " +
+                             (is_closed ? "no server answers there" : httplib::to_string(result.error())));
   }
-  if (result->status != 200) throw std::runtime_error(describe(*result));
+  if (result->status != 200) throw std::runtime_error(describe(*result, events));
   return result->body;
 }
 
 std::string AdminClient::get(const std::string& target) {
-  return body_of(client_->Get(target, headers_));
+  return body_of(client_->Get(target, headers_), target.starts_with("/events"));
 }
 
 std::string AdminClient::post(const std::string& target, const std::string& json) {
-  return body_of(client_->Post(target, headers_, json, "application/json"));
+  return body_of(client_->Post(target, headers_, json, "application/json"), false);
 }
 
 int AdminClient::status_of(const std::string& target) {

@@ -33,7 +33,7 @@ class AdminClient {
   int status_of(const std::string& target);
 
  private:
-  std::string body_of(const httplib::Result& result) const;
+  std::string body_of(const httplib::Result& result, bool events) const;
 
   std::string name_;
   httplib::Headers headers_;

@@ -113,15 +113,18 @@ std::string block_with(const std::string& stream, const std::string& id) {
 
 int inspect(const InspectOptions& options) {
   AdminClient client(options.admin);
-  const std::string stream =
-      client.get("/events?topic=**&mode=poll&cursor=none&lastEventId=" + encode_query_value(id_before(options.id)));
+  const std::string stream = client.get("/events?topic=**&mode=poll&cursor=none&fields=topic&lastEventId=" +
+                                        encode_query_value(id_before(options.id)));
   const std::string block = block_with(stream, options.id);
   if (block.empty()) throw std::runtime_error("the log has no event \"" + printable(options.id) + "\" any more");
   std::size_t at = 0;
   while (at < block.size()) {
     const std::size_t end = std::min(block.find('\n', at), block.size());
-    std::cout << printable(block.substr(at, end - at)) << '\n';
+    const std::string line = block.substr(at, end - at);
+    const bool is_streams_own = at == 0 && line.starts_with("retry: ");  // that of an event comes after its ID
     at = end + 1;
+    if (is_streams_own) continue;
+    std::cout << printable(line) << '\n';
   }
   return kSuccess;
 }
@@ -185,7 +188,8 @@ void add_topics(CLI::App& app, Command& command) {
 
 void add_inspect(CLI::App& app, Command& command) {
   auto options = std::make_shared<InspectOptions>();
-  CLI::App* inspect_app = app.add_subcommand("inspect", "Print an event of the log as it is sent");
+  CLI::App* inspect_app =
+      app.add_subcommand("inspect", "Print an event of the log as it is sent, with its topic. URL: the main port");
   add_admin_options(*inspect_app, options->admin);
   inspect_app->add_option("ID", options->id, "The event's ID")->required();
   inspect_app->callback([options, &command] { command = [options] { return inspect(*options); }; });

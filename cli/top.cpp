@@ -53,9 +53,8 @@ double value(const View& view, std::string_view name) {
   return found == view.samples.end() ? 0 : found->second;
 }
 
-// A second, between two views; 0 with the first.
+// A second, between two views.
 double rate(const View& now, const std::optional<View>& before, std::string_view name) {
-  if (!before) return 0;
   const double seconds = std::chrono::duration<double>(now.at - before->at).count();
   return seconds > 0 ? std::max(0.0, value(now, name) - value(*before, name)) / seconds : 0;
 }
@@ -82,12 +81,15 @@ std::string text_in(const nlohmann::json& object, const char* key) {
 std::string summary(const View& now, const std::optional<View>& before) {
   const auto show = [&](const char* name) { return short_number(value(now, name)); };
   const auto bytes = [&](const char* name) { return short_number(value(now, name), "B"); };
-  const auto each_second = [&](const char* name) { return short_number(rate(now, before, name)) + "/s"; };
+  // With the first view: so far.
+  const auto each_second = [&](const char* name, const char* unit = "") {
+    return before ? short_number(rate(now, before, name), unit) + "/s" : short_number(value(now, name), unit);
+  };
   std::string text = "streams      " + show("millrace_streams") + " open, " + show("millrace_catching_up_subscribers") +
                      " catching up, on " + show("millrace_connections") + " connections\n";
   text += "events       " + each_second("millrace_publishes_total") + " published, " +
           each_second("millrace_deliveries_total") + " delivered, " +
-          short_number(rate(now, before, "millrace_delivered_bytes_total"), "B") + "/s\n";
+          each_second("millrace_delivered_bytes_total", "B") + (before ? "\n" : " so far\n");
   text += "log          " + show("millrace_log_entries") + " events, " + bytes("millrace_log_bytes") +
           "; kept for slow clients " + bytes("millrace_pinned_bytes") + ", cut " +
           show("millrace_cut_subscribers_total") + "; gaps " + show("millrace_gaps_total") + "\n";
@@ -97,9 +99,10 @@ std::string summary(const View& now, const std::optional<View>& before) {
             show("millrace_store_entries") + " events, " + bytes("millrace_store_bytes") + ", " +
             each_second("millrace_store_commits_total") + " commits\n";
   }
-  text += "process      " + short_number(100 * rate(now, before, "process_cpu_seconds_total"), "%") + " CPU, " +
-          bytes("process_resident_memory_bytes") + ", " + show("process_open_fds") + " of " + show("process_max_fds") +
-          " descriptors\n";
+  const std::string cpu = before ? short_number(100 * rate(now, before, "process_cpu_seconds_total"), "%")
+                                 : short_number(value(now, "process_cpu_seconds_total"), "s");
+  text += "process      " + cpu + " CPU, " + bytes("process_resident_memory_bytes") + ", " + show("process_open_fds") +
+          " of " + show("process_max_fds") + " descriptors\n";
   return text;
 }
 

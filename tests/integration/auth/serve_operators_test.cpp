@@ -50,6 +50,11 @@ TEST(Operators, HaveAnAddressOfTheirOwnWithWhatLeavesTheMainPort) {
   EXPECT_EQ(top.code, 0) << top.errors;
   EXPECT_NE(top.output.find("streams      1 open, 0 catching up"), std::string::npos) << top.output;
   EXPECT_NE(top.output.find("news/*\n"), std::string::npos) << top.output;
+  EXPECT_NE(top.output.find("events       0 published, 0 delivered, "), std::string::npos) << "not: 0/s\n"
+                                                                                           << top.output;
+  EXPECT_NE(top.output.find(" so far\n"), std::string::npos) << top.output;
+  EXPECT_NE(run_program({"inspect", socket.address(), "s0000000-1"}).errors.find("ask the server's main port"),
+            std::string::npos);
   EXPECT_NE(top.output.find("refused      2 status=\"404\",reason=\"handler\""), std::string::npos) << top.output;
   EXPECT_EQ(run_program({"topics", socket.address()}).output, "1\tnews/*\n");
   server.program().signal(SIGTERM);
@@ -104,7 +109,11 @@ TEST(Operators, SeeAnEventAsItIsSent) {
   EXPECT_NE(said.output.find("data: two\ndata: lines\n"), std::string::npos) << said.output;
   EXPECT_NE(said.output.find("id: " + id), std::string::npos) << said.output;
   EXPECT_EQ(said.output.find("three"), std::string::npos) << said.output;
+  EXPECT_EQ(said.output.substr(0, 9), "topic: a\n") << "without the stream's own fields";
   EXPECT_EQ(run_program({"inspect", server.url(), "mine"}).code, 2);
+  const auto none = run_program({"inspect", "http://127.0.0.1:1", id});
+  EXPECT_NE(none.errors.find("cannot reach http://127.0.0.1:1: no server answers there"), std::string::npos)
+      << none.errors;
 }
 
 TEST(Operators, AskTheirOwnServerForItsHealth) {

@@ -72,7 +72,8 @@ TEST_F(SqliteAccessTest, CopiesAllThatALogIs) {
   auto store = open(file_, {.events = 150});
   append(*store, {.topic = "kept", .event = {.data = "old state"}, .retain = true});
   for (int i = 0; i < 200; ++i) append(*store, {.topic = "a", .event = {.data = "x"}});
-  append(*store, {.topic = "jobs/1", .event = {.data = "x", .id = "own", .retry = Duration{7}}, .publisher = "user ada"});
+  append(*store,
+         {.topic = "jobs/1", .event = {.data = "x", .id = "own", .retry = Duration{7}}, .publisher = "user ada"});
   append(*store, {.topic = "jobs/1", .kind = Kind::kFinish});
   append(*store, {.topic = "b", .event = {.data = "new state"}, .retain = true});
   const auto original = access_sqlite(file_);
