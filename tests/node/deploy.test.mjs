@@ -51,13 +51,15 @@ test("behind HAProxy each event arrives at once, and a killed HAProxy is survive
     command: (file) => ["/usr/sbin/haproxy", "-db", "-q", "-f", file],
   }));
 
-test("systemd finds nothing wrong with the unit", (context) => {
+test("systemd finds nothing wrong with the units", (context) => {
   const directory = mkdtempSync(join(tmpdir(), "millrace-unit-"));
   context.after(() => rmSync(directory, { recursive: true }));
-  const unit = readFileSync(join(root, "docs/deploy/millrace.service"), "utf8");
-  const file = join(directory, "millrace.service");
-  writeFileSync(file, unit.replaceAll("/usr/bin/millrace", millraceProgram()));
-  const { status, stderr } = spawnSync("systemd-analyze", ["verify", "--man=no", file], { encoding: "utf8" });
+  const files = ["millrace.service", "millrace.socket"].map((name) => {
+    const unit = readFileSync(join(root, "docs/deploy", name), "utf8");
+    writeFileSync(join(directory, name), unit.replaceAll("/usr/bin/millrace", millraceProgram()));
+    return join(directory, name);
+  });
+  const { status, stderr } = spawnSync("systemd-analyze", ["verify", "--man=no", ...files], { encoding: "utf8" });
   assert.equal(stderr, "");
   assert.equal(status, 0);
 });
