@@ -83,7 +83,8 @@ Wire::Character Life::wire_character() {
   if (wires_are_wide_) return {.capacity = 4'000'000, .delay = Duration{5}};
   return {.capacity = random_.one_of<std::size_t>({16, 150, 1'000, 65'536, 4'000'000}),
           .piece = random_.one_of<std::size_t>({1, 40, 1'000, 65'536}),
-          .delay = random_.one_of<Duration>({Duration{0}, Duration{5}, Duration{60}, Duration{900}})};
+          .delay = random_.one_of<Duration>({Duration{0}, Duration{5}, Duration{60}, Duration{900}}),
+          .window = random_.one_of<std::size_t>({Wire::kNoWindow, Wire::kNoWindow, 16, 100, 5'000, 65'535})};
 }
 
 void Life::add_listener() {
@@ -315,7 +316,9 @@ void Life::stall_wire() {
   if (listener.wire() == nullptr) return;
   tell(listener.name() + " does not read for a while");
   ++faults_;
-  listener.wire()->stall(random_.one_of<Duration>({Duration{1'000}, Duration{20'000}, Duration{120'000}}));
+  const Duration time = random_.one_of<Duration>({Duration{1'000}, Duration{20'000}, Duration{120'000}});
+  if (random_.chance(50) && listener.wire()->shut_window(time)) return;
+  listener.wire()->stall(time);
 }
 
 void Life::restart_server() {

@@ -15,8 +15,9 @@ void Wire::attach(ServerEnd& server) {
 
 std::size_t Wire::write(std::string_view bytes) {
   const std::size_t room = character_.capacity - std::min(character_.capacity, bytes_.size());
-  bytes = bytes.substr(0, std::min(room, bytes.size()));
+  bytes = bytes.substr(0, std::min({room, credit_, bytes.size()}));
   bytes_.append(bytes);
+  if (credit_ != kNoWindow) credit_ -= bytes.size();
   if (!dark_) {
     expect_delivery();
   } else if (!bytes.empty() && !std::exchange(unacknowledged_, true)) {
@@ -32,14 +33,35 @@ void Wire::want_writable(bool wanted) {
 
 // As epoll says it: for as long as it is wanted and there is room.
 void Wire::expect_writable() {
-  if (server_ == nullptr || writable_expected_ || bytes_.size() >= character_.capacity) return;
+  if (server_ == nullptr || writable_expected_ || bytes_.size() >= character_.capacity || credit_ == 0) return;
   writable_expected_ = true;
   schedule_.after(random_.between(Duration{0}, Duration{2}), [self = shared_from_this()] {
     self->writable_expected_ = false;
-    if (!self->wants_writable_ || self->server_ == nullptr) return;
+    if (!self->wants_writable_ || self->server_ == nullptr || self->credit_ == 0) return;
     self->server_->on_writable();
     if (self->wants_writable_) self->expect_writable();
   });
+}
+
+// Clients give credit for half a window at once.
+void Wire::has_read(std::size_t bytes) {
+  if (credit_ == kNoWindow) return;
+  owed_ += bytes;
+  if (owed_ < (character_.window + 1) / 2 || credit_expected_ || dark_) return;
+  credit_expected_ = true;
+  schedule_.at(std::max(schedule_.now() + delay(), shut_until_), [self = shared_from_this()] { self->give_credit(); });
+}
+
+void Wire::give_credit() {
+  credit_expected_ = false;
+  if (dark_ || credit_ == kNoWindow) return;
+  credit_ += std::exchange(owed_, 0);
+  if (wants_writable_) expect_writable();
+}
+
+bool Wire::shut_window(Duration time) {
+  shut_until_ = schedule_.now() + time;
+  return credit_ != kNoWindow;
 }
 
 void Wire::finish() {
@@ -90,8 +112,8 @@ void Wire::suffer(Fault fault) {
       dark_ = true;
       break;
   }
-  // What was under way is never acknowledged.
-  if (!bytes_.empty() && !std::exchange(unacknowledged_, true)) {
+  // What was under way is never acknowledged, and with windows neither is the PING of a heartbeat.
+  if ((!bytes_.empty() || character_.window != kNoWindow) && !std::exchange(unacknowledged_, true)) {
     schedule_.after(kUnacknowledgedTimeout, [self = shared_from_this()] { self->close_server(); });
   }
 }
@@ -99,6 +121,7 @@ void Wire::suffer(Fault fault) {
 void Wire::heal() {
   character_ = {};
   character_.delay = Duration{1};
+  credit_ = kNoWindow;
   stalled_until_ = {};
   delivery_expected_ = false;  // the one that is may be an hour off
   expect_delivery();
@@ -129,6 +152,7 @@ void Wire::deliver() {
     const std::string piece = bytes_.substr(0, random_.between(1, most));
     bytes_.erase(0, piece.size());
     if (last_bytes_ != std::string::npos) last_bytes_ -= piece.size();
+    has_read(piece.size());
     client_->on_bytes(piece);
     if (wants_writable_) expect_writable();
   }

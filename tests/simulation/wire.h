@@ -1,10 +1,13 @@
 // Wire: one connection, as far as bytes go from the server to a listener: a buffer of bounded size, a delay, and all
 // that can happen to it. The other way goes one request, which is the listener's to delay.
 //
-// It hands over pieces of any size, so that a cut falls inside any byte of anything.
+// It hands over pieces of any size, so that a cut falls inside any byte of anything. As a stream of HTTP/2 it has a
+// window, too: so many bytes may be written before the client has given credit for what it has read.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -43,14 +46,17 @@ class Wire : public std::enable_shared_from_this<Wire> {
     kBlackHole,       ///< no bytes arrive in either direction
   };
 
+  static constexpr std::size_t kNoWindow = std::numeric_limits<std::size_t>::max();
+
   struct Character {
-    std::size_t capacity = 65'536;  ///< bytes on their way
-    std::size_t piece = 65'536;     ///< most that arrives at once
-    Duration delay{20};             ///< longest
+    std::size_t capacity = 65'536;   ///< bytes on their way
+    std::size_t piece = 65'536;      ///< most that arrives at once
+    Duration delay{20};              ///< longest
+    std::size_t window = kNoWindow;  ///< of the stream, when it begins
   };
 
   Wire(Schedule& schedule, Random& random, const Character& character, ClientEnd& client)
-      : schedule_(schedule), random_(random), character_(character), client_(&client) {}
+      : schedule_(schedule), random_(random), character_(character), client_(&client), credit_(character.window) {}
 
   void attach(ServerEnd& server);
 
@@ -79,6 +85,8 @@ class Wire : public std::enable_shared_from_this<Wire> {
   void suffer(Fault fault);
   /// The client reads nothing for a while.
   void stall(Duration time) { stalled_until_ = schedule_.now() + time; }
+  /// The client reads, but gives no credit for a while: the window shuts. False if there is none.
+  bool shut_window(Duration time);
   /// From now on it is fast and wide.
   void heal();
   bool is_open() const { return client_ != nullptr && server_ != nullptr; }
@@ -88,6 +96,8 @@ class Wire : public std::enable_shared_from_this<Wire> {
   void expect_delivery();
   void deliver();
   void expect_writable();
+  void has_read(std::size_t bytes);
+  void give_credit();
   void break_client();
   void close_server();
 
@@ -97,6 +107,10 @@ class Wire : public std::enable_shared_from_this<Wire> {
   ClientEnd* client_;
   ServerEnd* server_ = nullptr;
   std::string bytes_;
+  std::size_t credit_;    // bytes that may be written
+  std::size_t owed_ = 0;  // bytes that were read, without credit so far
+  bool credit_expected_ = false;
+  TimePoint shut_until_{};
   std::size_t last_bytes_ = std::string::npos;  // how many still arrive before the client hears that it is broken
   bool wants_writable_ = false;
   bool writable_expected_ = false;
