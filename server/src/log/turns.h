@@ -77,7 +77,7 @@ class Turns {
     ~Place() {
       if (turns_ == nullptr) return;
       pass_on();
-      if (ends_) group_->is_done_.set();
+      if (ends_) group_->is_done.set();
     }
 
     /// Whether the owner of this place does the work of the group.
@@ -89,7 +89,7 @@ class Turns {
     const std::vector<Member*>& wait_for_turn() noexcept {
       turns_->wait_for_turn(*group_);
       has_turn_ = true;
-      return group_->members_;
+      return group_->members;
     }
     /// Passes the turn to the next group, before this group's other members go on. Further calls do nothing.
     void pass_on() noexcept {
@@ -102,12 +102,12 @@ class Turns {
     /// used.
     std::shared_ptr<Flag> take_end() noexcept {
       ends_ = false;
-      return {group_, &group_->is_done_};
+      return {group_, &group_->is_done};
     }
 
     // For the other places:
 
-    void wait_until_done() const { group_->is_done_.wait(); }
+    void wait_until_done() const { group_->is_done.wait(); }
 
    private:
     friend class Turns;
@@ -126,19 +126,18 @@ class Turns {
     const MutexLock lock(mutex_);
     if (!queue_.empty()) {
       const std::shared_ptr<Group>& last = queue_.back();
-      if (last->is_open_ && last->entries_ + entries <= kStoreGroupEntries &&
-          last->bytes_ + bytes <= kStoreGroupBytes) {
-        last->members_.push_back(&member);
-        last->entries_ += entries;
-        last->bytes_ += bytes;
-        if (last->members_.size() >= expected_) gathered_.notify_one();
+      if (last->is_open && last->entries + entries <= kStoreGroupEntries && last->bytes + bytes <= kStoreGroupBytes) {
+        last->members.push_back(&member);
+        last->entries += entries;
+        last->bytes += bytes;
+        if (last->members.size() >= expected_) gathered_.notify_one();
         return Place(nullptr, last);
       }
     }
     auto group = std::make_shared<Group>();
-    group->members_.push_back(&member);
-    group->entries_ = entries;
-    group->bytes_ = bytes;
+    group->members.push_back(&member);
+    group->entries = entries;
+    group->bytes = bytes;
     return add(std::move(group));
   }
 
@@ -146,7 +145,7 @@ class Turns {
   Place alone() {
     const MutexLock lock(mutex_);
     auto group = std::make_shared<Group>();
-    group->is_open_ = false;
+    group->is_open = false;
     return add(std::move(group));
   }
 
@@ -158,32 +157,32 @@ class Turns {
   static constexpr std::chrono::milliseconds kMostGathering{1};
 
   struct Group {
-    std::vector<Member*> members_;  // this and the following are guarded by the mutex while the group is open
-    std::size_t entries_ = 0;
-    std::size_t bytes_ = 0;
-    bool is_open_ = true;  // guarded by the mutex
-    Flag is_next_;
-    Flag is_done_;
+    std::vector<Member*> members;  // this and the following are guarded by the mutex while the group is open
+    std::size_t entries = 0;
+    std::size_t bytes = 0;
+    bool is_open = true;  // guarded by the mutex
+    Flag is_next;
+    Flag is_done;
   };
 
   // Appends the group to the queue, and closes the group before it.
   Place add(std::shared_ptr<Group> group) REQUIRES(mutex_) {
     queue_.push_back(group);
     if (queue_.size() == 1) {
-      group->is_next_.set();
-    } else if (Group& last = *queue_[queue_.size() - 2]; last.is_open_) {
-      last.is_open_ = false;
+      group->is_next.set();
+    } else if (Group& last = *queue_[queue_.size() - 2]; last.is_open) {
+      last.is_open = false;
       gathered_.notify_one();
     }
     return Place(this, std::move(group));
   }
 
   void wait_for_turn(Group& group) noexcept {
-    group.is_next_.wait();
+    group.is_next.wait();
     MutexLock lock(mutex_);
     gathered_.wait_for(lock, patience_,
-                       [&]() REQUIRES(mutex_) { return !group.is_open_ || group.members_.size() >= expected_; });
-    group.is_open_ = false;
+                       [&]() REQUIRES(mutex_) { return !group.is_open || group.members.size() >= expected_; });
+    group.is_open = false;
     begun_ = Clock::now();
   }
 
@@ -191,11 +190,11 @@ class Turns {
   void pass_on() noexcept {
     const MutexLock lock(mutex_);
     patience_ = std::min<Clock::duration>((Clock::now() - begun_) / kGatheringShare, kMostGathering);
-    expected_ = queue_.front()->members_.size();
+    expected_ = queue_.front()->members.size();
     queue_.pop_front();
     if (queue_.empty()) return;
-    expected_ += queue_.front()->members_.size();
-    queue_.front()->is_next_.set();
+    expected_ += queue_.front()->members.size();
+    queue_.front()->is_next.set();
   }
 
   Mutex mutex_;

@@ -62,6 +62,7 @@ std::vector<LogEntry> PgWriter::move_outbox(Time now) {
   std::vector<Contribution> contributions;
   contributions.reserve(waiting.size());
   std::vector<Contribution*> group;
+  group.reserve(waiting.size());
   for (OutboxRow& row : waiting) {
     group.push_back(&contributions.emplace_back(
         Contribution{.publications = {&row.publication, 1}, .sequences = {&row.sequence, 1}}));

@@ -30,6 +30,7 @@ std::vector<PgTopicState> topic_states(PgConnection& connection, const std::vect
                                        std::uint64_t oldest) {
   const PgResult rows = connection.run(kTopicStates, PgParams().texts(topics).number(oldest));
   std::vector<PgTopicState> states;
+  states.reserve(static_cast<std::size_t>(rows.size()));
   for (int row = 0; row < rows.size(); ++row) {
     states.push_back(
         {.last_finish = rows.number(row, 0), .last_other = rows.number(row, 1), .life_before = rows.number(row, 2)});
