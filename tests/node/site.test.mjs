@@ -1,7 +1,7 @@
 // The documentation as a web site, built by MkDocs and served by `millrace serve --web`: its links, its search, its list.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { buildSite } from "../../tools/site.mjs";
@@ -60,6 +60,8 @@ test("every link of the site leads to something, and nothing comes from elsewher
 
 test("llms.txt lists the documents as they were written", async () => {
   const { text } = await page("/llms.txt");
+  for (const name of readdirSync(join(root, "docs")).filter((file) => file.endsWith(".md")))
+    assert.ok(text.includes(`(md/${name})`), `tools/site.mjs has no page for docs/${name}`);
   assert.match(text, /^# Millrace\n\n> .+\n/);
   const documents = [...text.matchAll(/^- \[.+\]\((md\/[\w-]+\.md)\): (.*)$/gm)];
   assert.ok(documents.length > 15, text);
