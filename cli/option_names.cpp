@@ -24,6 +24,7 @@ constexpr Names kExceptions[] = {
     {"ServerOptions::history.bytes", "--history-bytes"},
     {"ServerOptions::history.age", "--history-age"},
     {"ServerOptions::history.retain", "--retain"},
+    {"ServerOptions::publishing.max_bytes", "--max-publish-bytes"},
     {"ServerOptions::publishing.rate", "--publish-rate"},
     {"ServerOptions::publishing.durability", "--require"},
     {"SqliteOptions::bounds.age", "--store-age"},

@@ -41,19 +41,19 @@ namespace millrace::cli {
 
 namespace {
 
-// Why listening failed; `error` is the last errno.
-std::string describe(const ServeOptions& options, int error) {
+// Why listening failed; `error` is the last errno, `option` that of the port.
+std::string describe(const ServeOptions& options, int error, const std::string& option) {
   addrinfo* found = nullptr;
   const int lookup = getaddrinfo(options.host.c_str(), nullptr, nullptr, &found);
   if (lookup != 0) return "cannot find the host (" + std::string(gai_strerror(lookup)) + "); see --host";
   freeaddrinfo(found);
-  if (error == EADDRINUSE) return "the port is in use; choose another with --port (0 picks a free one)";
+  if (error == EADDRINUSE) return "the port is in use; choose another with " + option;
   return std::strerror(error);
 }
 
 // The port; throws UsageError if the server cannot listen there. A port that is in use may be free later, so that it is
 // no invalid option: a service manager is to try again.
-int bind(Server& server, const ServeOptions& options, int wanted) {
+int bind(Server& server, const ServeOptions& options, int wanted, const std::string& option) {
   int port = wanted;
   if (port == 0) {
     port = server.bind_to_any_port(options.host);
@@ -63,7 +63,7 @@ int bind(Server& server, const ServeOptions& options, int wanted) {
   if (port > 0) return port;
   const int error = errno;
   const std::string problem =
-      "cannot listen on " + options.host + ":" + std::to_string(wanted) + ": " + describe(options, error);
+      "cannot listen on " + options.host + ":" + std::to_string(wanted) + ": " + describe(options, error, option);
   if (error == EADDRINUSE) throw std::runtime_error(problem);
   throw UsageError(problem);
 }
@@ -275,14 +275,14 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
     return kSuccess;
   }
   if (passed) server->bind_to_socket(*passed);
-  const int port = passed ? at.port : bind(*server, options, options.port);
+  const int port = passed ? at.port : bind(*server, options, options.port, "--port (0 picks a free one)");
   std::optional<AdminListener> admin;
   if (!options.admin_listen.empty())
     admin.emplace(*server, AdminAddress::parse("--admin-listen", options.admin_listen));
   std::optional<Redirect> redirect;
   if (options.tls.redirect_port != 0) {
     redirect.emplace(port, options.allowed_hosts);
-    bind(redirect->server(), options, options.tls.redirect_port);
+    bind(redirect->server(), options, options.tls.redirect_port, "--redirect-port");
   }
 
   const std::chrono::seconds window{options.drain_seconds};

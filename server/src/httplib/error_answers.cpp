@@ -54,7 +54,7 @@ void refuse_body(const httplib::Request& request, httplib::Response& response) {
     case BodyFailure::kTooLarge:
       return refuse_with(413, RefusalReason::kBodyTooLarge,
                          "body: larger than the limit of " + std::to_string(exchange.max_body_bytes) +
-                             " bytes (max_body_bytes), as sent or "
+                             " bytes (ServerOptions::http.max_body_bytes), as sent or "
                              "decoded; send it in several requests");
     case BodyFailure::kUnknownCoding:
       return refuse_with(415, RefusalReason::kContentEncoding,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/failure.h"
+#include "base/option_name.h"
 #include "base/time_until.h"
 #include "http/error_response.h"
 #include "httplib/error_answers.h"
@@ -135,7 +136,8 @@ bool EventRoutes::admits_publishing(const httplib::Request& request, httplib::Re
 
 void EventRoutes::refuse_as_too_large(const httplib::Request& request, httplib::Response& response) const {
   refuse(request, response, 413, RefusalReason::kBodyTooLarge,
-         "body: larger than " + std::to_string(options_.publishing.max_bytes) + " bytes; publish in several requests");
+         "body: larger than the limit of " + std::to_string(options_.publishing.max_bytes) + " bytes (" +
+             name_of_option(options_, "publishing.max_bytes") + "); publish in several requests");
 }
 
 void EventRoutes::publish(const httplib::Request& request, httplib::Response& response, std::string_view body) const {
@@ -170,6 +172,10 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
     body.append(data, size);
     return true;
   });
+  // A body that is refused unread, by the bound of all bodies, is too large for this route's bound as well.
+  const Exchange& exchange = HttplibBridge::exchange_of(request);
+  too_large = too_large || (exchange.body_failure == BodyFailure::kTooLarge &&
+                            exchange.max_body_bytes >= options_.publishing.max_bytes);
   if (too_large) return refuse_as_too_large(request, response);
   if (!complete) return refuse_body(request, response);
   publish_body(request, response, body);

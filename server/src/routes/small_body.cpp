@@ -1,5 +1,7 @@
 #include "small_body.h"
 
+#include "httplib/error_answers.h"
+#include "httplib/httplib_bridge.h"
 #include "httplib/refusal.h"
 
 namespace millrace {
@@ -13,14 +15,14 @@ std::optional<std::string> read_small_body(const httplib::Request& request, http
     if (!too_large) body.append(data, size);
     return !too_large;
   });
-  if (too_large) {
+  // A length that is beyond the bound of all bodies is refused before the first byte.
+  if (too_large || HttplibBridge::exchange_of(request).body_failure == BodyFailure::kTooLarge) {
     refuse(request, response, 413, RefusalReason::kBodyTooLarge,
            "body: larger than " + std::to_string(max_bytes) + " bytes");
     return std::nullopt;
   }
   if (!complete) {
-    refuse(request, response, 400, RefusalReason::kInvalid,
-           "body: ended early, or does not match its Content-Encoding");
+    refuse_body(request, response);
     return std::nullopt;
   }
   return body;

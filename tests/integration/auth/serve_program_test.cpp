@@ -83,6 +83,17 @@ TEST(ServeProgram, GoesByKeysFromOptionsAndFilesAndReadsTheFilesAgain) {
   EXPECT_EQ(status_of(server.publish("a", bearer(kPublishKey))), 401);
 }
 
+// Whether the body has come, or was announced and is beyond the bound of all bodies.
+TEST(ServeProgram, NamesItsOptionInRefusalsOfLargePublishes) {
+  const Serving server({"--insecure", "--max-body-bytes", "2000000", "--max-publish-bytes", "1000"});
+  const std::string announced = "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n\r\n";
+  for (const std::string& asked : {request("POST", "/events", "", std::string(1'001, 'x')), announced}) {
+    const std::string answer = ask(server.port(), asked);
+    EXPECT_EQ(status_of(answer), 413) << answer;
+    EXPECT_NE(answer.find("limit of 1000 bytes (--max-publish-bytes)"), std::string::npos) << answer;
+  }
+}
+
 TEST(ServeProgram, GoesByTokensOfAllKindsOfKeys) {
   const TokenSigner rsa = TokenSigner::rs256();
   const TokenSigner ec = TokenSigner::es256();

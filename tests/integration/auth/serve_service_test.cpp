@@ -83,6 +83,14 @@ TEST(Service, FailsOnATakenPortAsOnSomethingThatMayPass) {
   EXPECT_NE(second.errors().find("the port is in use"), std::string::npos) << second.errors();
 }
 
+TEST(Service, NamesTheOptionOfAPortThatIsTaken) {
+  const ServeProgram first({});
+  const std::string port = first.url().substr(first.url().rfind(':') + 1);
+  Program second({"serve", "--port", "0", "--tls-dev", "--redirect-port", port});
+  EXPECT_EQ(second.wait(), 1);
+  EXPECT_NE(second.errors().find("choose another with --redirect-port"), std::string::npos) << second.errors();
+}
+
 TEST(Logs, SayAtTheStartWhatRunsAndHow) {
   ServeProgram server({"--heartbeat", "20", "--publish-key", "a-publish-key-0123456789"}, {"MILLRACE_WORKERS=3"});
   server.program().signal(SIGTERM);

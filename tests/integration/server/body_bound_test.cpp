@@ -130,6 +130,31 @@ TEST(BodyBound, ABodyOfAnnouncedLengthBeyondItIsRefusedUnread) {
   }
 }
 
+// Also by routes whose own bound is far lower.
+TEST(BodyBound, ABodyOfAnnouncedLengthBeyondItIsTooLargeForEveryRoute) {
+  ServerOptions options;
+  options.publishing.anonymous = true;
+  RunningServer server(options, with_routes);
+  for (const char* const target : {"/events", "/subscriptions/disconnect", "/subscriptions/a-name-of-a-stream"}) {
+    RawClient client(server.port());
+    client.send("POST " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 536870912\r\n\r\n");
+    const RawResponse response = client.read_response();
+    EXPECT_EQ(response.status, 413) << target << response.body;
+    EXPECT_NE(error_in(response).find("larger than"), std::string::npos) << target << response.body;
+  }
+}
+
+TEST(BodyBound, ACodingThatIsNotKnownIs415OnEveryRoute) {
+  ServerOptions options;
+  options.publishing.anonymous = true;
+  RunningServer server(options, with_routes);
+  for (const char* const target : {"/events", "/subscriptions/disconnect", "/subscriptions/a-name-of-a-stream"}) {
+    const RawResponse response = RawClient(server.port()).exchange(post(target, "x", "Content-Encoding: zstd\r\n"));
+    EXPECT_EQ(response.status, 415) << target << response.body;
+    EXPECT_NE(error_in(response).find("Content-Encoding"), std::string::npos) << target << response.body;
+  }
+}
+
 TEST(BodyBound, NothingIsReadForAPathWithoutARoute) {
   RunningServer server({}, with_routes);
   for (const char* const fields : {"Content-Length: 536870912\r\n", "Transfer-Encoding: chunked\r\n",
