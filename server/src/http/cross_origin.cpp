@@ -111,8 +111,11 @@ void CrossOrigin::add_to(const httplib::Request& request, httplib::Response& res
 }
 
 std::string CrossOrigin::lines_for(std::string_view origin) const {
+  const auto rules = this->rules();
+  if (origin.empty() && rules->origins.size() == 1) origin = rules->origins.front();
   std::string lines;
-  for (const auto& [name, value] : fields_for(origin)) lines.append(name).append(": ").append(value).append("\r\n");
+  for (const auto& [name, value] : fields_for(*rules, origin))
+    lines.append(name).append(": ").append(value).append("\r\n");
   return lines;
 }
 

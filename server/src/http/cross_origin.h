@@ -33,8 +33,8 @@ class CrossOrigin {
   /// Sets the headers by which a browser lets a page read the answer; replaces existing ones.
   void add_to(const httplib::Request& request, httplib::Response& response) const;
 
-  /// The same as lines of a response's head, each with its CRLF. `origin` is the request's; empty if the request has
-  /// none or was not read: then the lines allow `*`, if that is configured.
+  /// The same as lines of a response's head, each with its CRLF. `origin` is the request's; empty if it has none or was
+  /// not read: then the lines allow `*` if that is configured, otherwise the listed origin if there is only one.
   std::string lines_for(std::string_view origin) const;
 
   /// The headers a page may send, as a preflight request is answered.
