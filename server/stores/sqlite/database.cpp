@@ -14,7 +14,8 @@ constexpr int kBusyMilliseconds = 5'000;
 std::string sentence(sqlite3* database, const std::string& doing, int code) {
   std::string text = doing + ": ";
   if (database == nullptr) return text + sqlite3_errstr(code);
-  text += sqlite3_errmsg(database);
+  const bool is_sqlites = (sqlite3_errcode(database) & kPrimaryCode) == (code & kPrimaryCode);
+  text += is_sqlites ? sqlite3_errmsg(database) : sqlite3_errstr(code);
   const int system = sqlite3_system_errno(database);
   const int primary = code & kPrimaryCode;
   const bool is_systems = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN || primary == SQLITE_FULL;

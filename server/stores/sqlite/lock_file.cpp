@@ -23,6 +23,18 @@ LockFile::LockFile(const std::string& path) : file_(::open(path.c_str(), O_RDWR 
                                                 : "cannot lock " + path + ": " + std::strerror(error));
 }
 
+std::string LockFile::text() const {
+  std::string text(64, '\0');
+  const ssize_t size = ::pread(file_, text.data(), text.size(), 0);
+  text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  return text;
+}
+
+void LockFile::set_text(const std::string& text) const noexcept {
+  const bool is_written = ::pwrite(file_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
+  if (is_written && ::ftruncate(file_, static_cast<off_t>(text.size())) == 0) ::fsync(file_);
+}
+
 bool is_in_memory(const std::string& path) {
 #ifdef __linux__
   struct statfs system {};

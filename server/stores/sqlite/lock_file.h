@@ -17,6 +17,11 @@ class LockFile {
   LockFile(const LockFile&) = delete;
   LockFile& operator=(const LockFile&) = delete;
 
+  /// Text in the file, up to 64 bytes; empty if there is none.
+  std::string text() const;
+  /// Writes the text to the disk. Does nothing if the disk is full.
+  void set_text(const std::string& text) const noexcept;
+
  private:
   int file_;
 };

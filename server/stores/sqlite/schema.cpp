@@ -11,11 +11,12 @@ namespace {
 // The steps from an empty file to the present tables: the one at [n] leads from version n to n + 1. They are never
 // changed, only added to, because files of every version exist.
 //
-// meta     `epoch`; `head`, the newest sequence used, if it may be beyond those of the entries; `running`, the boot ID
-//          of the machine while a program whose commits a power cut may undo has the file open.
+// meta     `epoch`; `head`, the newest sequence used, if it may be beyond those of the entries; `boot`, the boot ID
+//          of the machine when a program opened the file last; `running`, the same while a program has it open.
 // entries  publisher_id is the publisher's ID (to version 2 id_key, with `<topic>\n` before it if it belonged to its
 //          topic), publisher the publisher_key() if there is an ID, kAnyPublisher in rows of older versions; published
-//          is in milliseconds since 1970; payload is the event in the format of event streams. Marks have none.
+//          is in milliseconds since 1970; payload is the event in the format of event streams. Marks have none. digest
+//          is payload_digest(), without a value in rows of older versions.
 // newest   for each topic with an event that is not retained and still in entries: the newest one's sequence, and
 //          whether the topic was finished after it.
 // retained a topic's newest event, if it is retained, whether it is still in entries or not.
@@ -45,6 +46,9 @@ constexpr std::array<const char*, kSqliteSchemaVersion> kSteps = {
     "INSERT INTO newest SELECT topic, max(sequence), 0 FROM entries WHERE kind = 0 GROUP BY topic;"
     "UPDATE newest SET finished = 1 WHERE EXISTS (SELECT 1 FROM entries WHERE entries.kind = 1"
     "  AND entries.topic = newest.topic AND entries.sequence > newest.sequence);",
+
+    "ALTER TABLE entries ADD COLUMN digest INTEGER;"
+    "ALTER TABLE retained ADD COLUMN digest INTEGER;",
 };
 
 void migrate(SqliteDatabase& database, int from, int to) {

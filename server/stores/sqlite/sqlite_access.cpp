@@ -84,7 +84,7 @@ class SqliteAccess final : public StoreAccess {
     saying_where([&] {
       check_log(log);
       const LockFile locked = lock(path_);
-      SqliteWriter writer(path_, StoreSync::kFull, log.epoch, machine_boot_id());
+      SqliteWriter writer(path_, StoreSync::kFull, log.epoch, {.now = machine_boot_id()});
       if (writer.head() != 0) {
         throw StoreUnavailable("it has had " + std::to_string(writer.head()) +
                                " entries; name a file that does not exist, or move this one away");

@@ -30,9 +30,15 @@ SqliteEventLog::SqliteEventLog(Options options)
       durability_(options_.sync == StoreSync::kFull && !is_in_memory(options_.path + "-lock") ? Durability::kDisk
                                                                                               : Durability::kProcess) {
   try {
-    writer_ = std::make_unique<SqliteWriter>(options_.path, options_.sync, options_.new_epoch, options_.boot_id);
+    writer_ =
+        std::make_unique<SqliteWriter>(options_.path, options_.sync, options_.new_epoch,
+                                       SqliteWriter::Boots{.now = options_.boot_id, .left_open = lock_file_.text()});
+    lock_file_.set_text(options_.boot_id);
   } catch (const SqliteError& error) {
-    throw StoreUnavailable(error.what());
+    if (error.code() != SQLITE_CORRUPT) throw StoreUnavailable(error.what());
+    throw StoreUnavailable(std::string("the file is damaged, perhaps since its disk reported writes that it had not "
+                                       "done before a power cut: ") +
+                           error.what());
   }
   epoch_ = writer_->epoch();
   has_finishes_ = writer_->has_finishes();
@@ -45,7 +51,10 @@ SqliteEventLog::SqliteEventLog(Options options)
 SqliteEventLog::~SqliteEventLog() {
   tending_.stop();
   try {
-    if (writer_ != nullptr) writer_->close();
+    if (writer_ != nullptr) {
+      writer_->close();
+      lock_file_.set_text({});
+    }
   } catch (const SqliteError&) {
     // Then the file counts as not closed in order, which the next start handles.
   }
@@ -176,7 +185,8 @@ bool SqliteEventLog::tend_to_file() {
 // unknown.
 void SqliteEventLog::open_again() {
   if (is_damaged_) return;
-  auto writer = std::make_unique<SqliteWriter>(options_.path, options_.sync, epoch_, options_.boot_id);
+  auto writer = std::make_unique<SqliteWriter>(options_.path, options_.sync, epoch_,
+                                               SqliteWriter::Boots{.now = options_.boot_id});
   if (writer->epoch() != epoch_) {
     throw StoreUnavailable("the file was replaced: restart the server to use it");
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/sip_hash.h"
 #include "log/id_holders.h"
 #include "schema.h"
 
@@ -58,21 +59,22 @@ SqliteQueries::SqliteQueries(SqliteDatabase& database)
       sequences_(database,
                  "SELECT sequence FROM entries WHERE topic = ?1 AND sequence > ?2 AND sequence <= ?3"
                  " ORDER BY sequence LIMIT ?4"),
-      entry_(
-          database,
-          "SELECT sequence, topic, kind, publisher_id, payload, publisher, published FROM entries WHERE sequence = ?1"),
+      entry_(database,
+             "SELECT sequence, topic, kind, publisher_id, payload, publisher, published, digest FROM entries WHERE "
+             "sequence = ?1"),
       entries_(database,
-               "SELECT sequence, topic, kind, publisher_id, payload, publisher, published FROM entries"
+               "SELECT sequence, topic, kind, publisher_id, payload, publisher, published, digest FROM entries"
                " WHERE sequence > ?1 AND sequence <= ?2"
                " ORDER BY sequence LIMIT ?3"),
-      all_entries_(database,
-                   "SELECT * FROM (SELECT e.sequence, e.topic, e.kind, e.publisher_id, e.payload, e.publisher,"
-                   " e.published, r.sequence IS NOT NULL FROM entries e LEFT JOIN retained r USING (sequence)"
-                   " WHERE e.sequence > ?1 ORDER BY e.sequence LIMIT ?2)"
-                   " UNION ALL SELECT * FROM (SELECT sequence, topic, 0, publisher_id, payload, publisher, published, 1"
-                   " FROM retained r WHERE sequence > ?1 AND NOT EXISTS"
-                   " (SELECT 1 FROM entries e WHERE e.sequence = r.sequence) ORDER BY sequence LIMIT ?2)"
-                   " ORDER BY 1 LIMIT ?2"),
+      all_entries_(
+          database,
+          "SELECT * FROM (SELECT e.sequence, e.topic, e.kind, e.publisher_id, e.payload, e.publisher,"
+          " e.published, e.digest, r.sequence IS NOT NULL FROM entries e LEFT JOIN retained r USING (sequence)"
+          " WHERE e.sequence > ?1 ORDER BY e.sequence LIMIT ?2)"
+          " UNION ALL SELECT * FROM (SELECT sequence, topic, 0, publisher_id, payload, publisher, published, digest, 1"
+          " FROM retained r WHERE sequence > ?1 AND NOT EXISTS"
+          " (SELECT 1 FROM entries e WHERE e.sequence = r.sequence) ORDER BY sequence LIMIT ?2)"
+          " ORDER BY 1 LIMIT ?2"),
       newest_of_topic_(database,
                        "SELECT sequence, finished FROM newest WHERE topic = ?1"
                        " UNION ALL SELECT sequence, 0 FROM retained WHERE topic = ?1"),
@@ -81,7 +83,7 @@ SqliteQueries::SqliteQueries(SqliteDatabase& database)
                      " UNION ALL SELECT sequence, topic, 0 FROM retained WHERE sequence > ?1 AND sequence <= ?2"
                      " ORDER BY 1 LIMIT ?3"),
       retained_entry_(database,
-                      "SELECT sequence, topic, 0, publisher_id, payload, publisher, published FROM retained"
+                      "SELECT sequence, topic, 0, publisher_id, payload, publisher, published, digest FROM retained"
                       " WHERE sequence = ?1"),
       retained_after_(database, "SELECT sequence, topic FROM retained WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"),
       retained_topic_(database, "SELECT sequence FROM retained WHERE topic = ?1 AND sequence > ?2"),
@@ -91,6 +93,10 @@ SqliteQueries::SqliteQueries(SqliteDatabase& database)
                      " WHERE topic = ?1"),
       newest_(database, "SELECT max(sequence) FROM entries"),
       oldest_(database, "SELECT min(sequence) FROM entries") {}
+
+std::int64_t payload_digest(std::uint64_t sequence, std::string_view payload) {
+  return static_cast<std::int64_t>(SipHash<1, 3>::hash({.first = sequence, .second = 0}, payload));
+}
 
 std::optional<std::uint64_t> SqliteQueries::find(std::string_view publisher_id, std::string_view topic,
                                                  std::string_view publisher) {
@@ -156,7 +162,7 @@ std::vector<StoreAccess::Entry> SqliteQueries::read_all_after(std::uint64_t sequ
   std::vector<StoreAccess::Entry> entries;
   const std::uint64_t after = std::min(sequence, kMaxSequence);
   for (SqliteRows rows = all_entries_(after, std::uint64_t{EventStore::kPageEntries}); rows.next();) {
-    entries.push_back({.entry = entry(rows), .is_retained = rows.number(7) != 0});
+    entries.push_back({.entry = entry(rows), .is_retained = rows.number(8) != 0});
   }
   return entries;
 }
@@ -299,7 +305,25 @@ LogEntry SqliteQueries::entry(const SqliteRows& row) const {
   entry.publisher_id = row.text(3);
   if (!entry.publisher_id.empty()) entry.publisher_key = row.text(5);
   entry.payload = row.text(4);
+  if (!row.is_null(7) && row.number(7) != payload_digest(entry.sequence, entry.payload)) {
+    throw SqliteError(database_.handle(), "event " + std::to_string(entry.sequence) + " is not what was written",
+                      SQLITE_CORRUPT);
+  }
   return entry;
+}
+
+void SqliteQueries::check_everything() {
+  SqliteStatement integrity(database_, "PRAGMA integrity_check(1)");
+  SqliteRows result = integrity();
+  if (result.next() && result.text(0) != "ok") {
+    throw SqliteError(database_.handle(), std::string(result.text(0)), SQLITE_CORRUPT);
+  }
+  for (const char* table : {"entries", "retained"}) {
+    const std::string kind = std::string(table) == "entries" ? "kind" : "0";
+    SqliteStatement all(database_, "SELECT sequence, topic, " + kind +
+                                       ", publisher_id, payload, publisher, published, digest FROM " + table);
+    for (SqliteRows rows = all(); rows.next();) entry(rows);
+  }
 }
 
 }  // namespace millrace

@@ -13,6 +13,9 @@
 
 namespace millrace {
 
+/// Tells whether a payload is the one that was written with this sequence.
+std::int64_t payload_digest(std::uint64_t sequence, std::string_view payload);
+
 class SqliteQueries {
  public:
   /// The database must outlive it.
@@ -39,6 +42,8 @@ class SqliteQueries {
   std::optional<std::uint64_t> retained_after(std::uint64_t sequence, const TopicFilter& filter);
   /// Bytes of the topic's retained event; 0 without one.
   std::size_t retained_cost(std::string_view topic);
+  /// Reads the whole file. Throws SqliteError if something in it cannot be what was written.
+  void check_everything();
   /// The newest entry, and the oldest.
   std::optional<std::uint64_t> newest();
   std::optional<std::uint64_t> oldest();

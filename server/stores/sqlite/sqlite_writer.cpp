@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "base/sip_hash.h"
 #include "log/event_log.h"
 #include "log/retention.h"
 #include "schema.h"
@@ -15,6 +16,7 @@ namespace {
 // Sequences skipped after a power cut that may have undone commits: clients may have these sequences, so they must
 // never be used again. Far more than SQLite holds between two checkpoints.
 constexpr std::uint64_t kSkippedSequences = 1'000'000;
+constexpr std::uint64_t kMostVariedSequences = std::uint64_t{1} << 32;
 
 // Bytes appended between two measurements of the file's size.
 constexpr std::uint64_t kMeasureEveryBytes = 64 * 1024;
@@ -61,8 +63,8 @@ struct SqliteWriter::Statements {
       : begin(database, "BEGIN IMMEDIATE"),
         commit(database, "COMMIT"),
         insert_event(database,
-                     "INSERT INTO entries (sequence, topic, kind, publisher_id, published, payload, publisher)"
-                     " VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6)"),
+                     "INSERT INTO entries (sequence, topic, kind, publisher_id, published, payload, publisher, digest)"
+                     " VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7)"),
         insert_mark(database,
                     "INSERT INTO entries (sequence, topic, kind, published, publisher) VALUES (?1, ?2, ?3, ?4, '')"),
         remove(database, "DELETE FROM entries WHERE sequence <= ?1"),
@@ -74,8 +76,9 @@ struct SqliteWriter::Statements {
         finish_newest(database, "UPDATE newest SET finished = 1 WHERE topic = ?1"),
         retire_newest(database, "DELETE FROM newest WHERE sequence <= ?1"),
         retain(database,
-               "INSERT OR REPLACE INTO retained (sequence, topic, publisher_id, published, payload, publisher)"
-               " SELECT sequence, topic, publisher_id, published, payload, publisher FROM entries WHERE sequence = ?1"),
+               "INSERT OR REPLACE INTO retained (sequence, topic, publisher_id, published, payload, publisher, digest)"
+               " SELECT sequence, topic, publisher_id, published, payload, publisher, digest FROM entries"
+               " WHERE sequence = ?1"),
         finish_retained(database,
                         "INSERT OR REPLACE INTO newest (topic, sequence, finished) SELECT topic, sequence, 1"
                         " FROM retained WHERE topic = ?1 AND sequence >= ?2"),
@@ -102,8 +105,7 @@ struct SqliteWriter::Statements {
   SqliteStatement free_pages;
 };
 
-SqliteWriter::SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch,
-                           const std::string& boot_id)
+SqliteWriter::SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch, const Boots& boots)
     : database_((rewrite_log(path), path), SqliteDatabase::Mode::kWrite) {
   if (sqlite3_db_readonly(database_.handle(), "main") == 1) {
     throw StoreUnavailable("cannot write to the file: check its permissions, and those of its folder");
@@ -111,7 +113,7 @@ SqliteWriter::SqliteWriter(const std::string& path, StoreSync sync, const std::s
   // Statements about the file itself must reach the disk.
   database_.execute("PRAGMA synchronous = FULL");
   prepare_schema(database_);
-  load(sync, new_epoch, boot_id);
+  load(new_epoch, boots);
   // In place of SQLite's own checkpoints, which keep their failures to themselves.
   sqlite3_wal_hook(
       database_.handle(),
@@ -127,7 +129,7 @@ SqliteWriter::SqliteWriter(const std::string& path, StoreSync sync, const std::s
 
 SqliteWriter::~SqliteWriter() = default;
 
-void SqliteWriter::load(StoreSync sync, const std::string& new_epoch, const std::string& boot_id) {
+void SqliteWriter::load(const std::string& new_epoch, const Boots& boots) {
   statements_ = std::make_unique<Statements>(database_);
   Transaction transaction(*this);
   epoch_ = meta_text(database_, "epoch");
@@ -146,11 +148,22 @@ void SqliteWriter::load(StoreSync sync, const std::string& new_epoch, const std:
                        " ifnull(length(CAST(publisher_id AS BLOB)), 0) + length(publisher)), 0) FROM retained"));
   has_finishes_ = database_.number("SELECT EXISTS (SELECT 1 FROM entries WHERE kind = 1)") != 0;
   page_bytes_ = database_.number("PRAGMA page_size");
-  const std::string running = meta_text(database_, "running");
-  if (!running.empty() && running != boot_id) skip_to(head_ + kSkippedSequences);
-  statements_->set_meta.run(std::string_view("running"), sync == StoreSync::kNormal ? boot_id : std::string());
+  const std::string running = boots.left_open.empty() ? meta_text(database_, "running") : boots.left_open;
+  if (!running.empty() && running != boots.now) queries_->check_everything();
+  // Also in a file that was closed in order: a disk that lies can take all back that was written to it since.
+  const std::string last = running.empty() ? meta_text(database_, "boot") : running;
+  if (!last.empty() && last != boots.now) skip_after(boots.now);
+  statements_->set_meta.run(std::string_view("boot"), boots.now);
+  statements_->set_meta.run(std::string_view("running"), boots.now);
   transaction.commit();
   look_at_size();
+}
+
+// A power cut may have taken back commits: by StoreSync::kNormal, or by a disk that lies, which may have taken back the
+// last skip as well. So the skip differs from start to start of the machine.
+void SqliteWriter::skip_after(const std::string& boot_id) {
+  const std::uint64_t varied = SipHash<1, 3>::hash({.first = head_, .second = 0}, boot_id) % kMostVariedSequences;
+  skip_to(head_ + kSkippedSequences + varied);
 }
 
 void SqliteWriter::skip_to(std::uint64_t head) {
@@ -221,10 +234,12 @@ void SqliteWriter::insert(const LogEntry& entry, bool is_retained) {
                                  milliseconds);
   } else if (entry.publisher_id.empty()) {
     statements_->insert_event.run(entry.sequence, entry.topic.view(), SqliteNull{}, milliseconds,
-                                  SqliteBlob{entry.payload}, std::string_view());
+                                  SqliteBlob{entry.payload}, std::string_view(),
+                                  payload_digest(entry.sequence, entry.payload));
   } else {
     statements_->insert_event.run(entry.sequence, entry.topic.view(), entry.publisher_id, milliseconds,
-                                  SqliteBlob{entry.payload}, entry.publisher_key);
+                                  SqliteBlob{entry.payload}, entry.publisher_key,
+                                  payload_digest(entry.sequence, entry.payload));
   }
   head_ = entry.sequence;
   ++entries_;

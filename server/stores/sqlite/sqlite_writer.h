@@ -24,10 +24,16 @@ std::string machine_boot_id();
 
 class SqliteWriter {
  public:
+  /// Starts of the machine, by machine_boot_id().
+  struct Boots {
+    std::string now;
+    std::string left_open = {};  ///< in which a program opened the file and did not close it, if that is known
+  };
+
   /// Opens the file, creates a missing one (with `new_epoch`), and creates its tables. First it makes sure that
-  /// SQLite's log is on the disk, because a sync of it may have failed. `boot_id` is the machine's. Throws
-  /// StoreUnavailable or SqliteError.
-  SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch, const std::string& boot_id);
+  /// SQLite's log is on the disk, because a sync of it may have failed. If a program had the file open when the machine
+  /// was started anew, it reads and checks the whole file. Throws StoreUnavailable or SqliteError.
+  SqliteWriter(const std::string& path, StoreSync sync, const std::string& new_epoch, const Boots& boots);
 
   ~SqliteWriter();
 
@@ -99,7 +105,8 @@ class SqliteWriter {
   void close();
 
  private:
-  void load(StoreSync sync, const std::string& new_epoch, const std::string& boot_id);
+  void load(const std::string& new_epoch, const Boots& boots);
+  void skip_after(const std::string& boot_id);
   bool is_new(const Publication& publication);
   void insert(const LogEntry& entry, bool is_retained);
   void index(const LogEntry& entry, bool is_retained);
