@@ -1,9 +1,12 @@
-// Does NATS keep what it has acknowledged when the leader of a stream hangs and wakes up again, or is killed and
-// started again? Three nats-servers, and publishers through the C client; nothing of Millrace. A program to be run by
-// hand: it exits with 1, and says what is wrong, if a message that was acknowledged is not at the sequence it was
-// given, on any of the three.
+// Does NATS keep what it has acknowledged? Three nats-servers, and publishers through the C client; nothing of
+// Millrace. A program to be run by hand: it exits with 1, and says what is wrong, if a message that was acknowledged is
+// not at the sequence it was given, on any of the three. The last line is a row for the table in docs/stores.md.
 //
-//   millrace_nats_alone [hang|kill [ROUNDS [PUBLISHERS]]]
+//   millrace_nats_alone [FAULT [ROUNDS [PUBLISHERS [SYNC_INTERVAL]]]]
+//
+// FAULT: hang (the leader of the stream stops for a while, and goes on), kill (it is killed, and started again),
+// kill-all (all three at once), or power (likewise, and each file is then what was last synced of it: synced_files.h).
+// SYNC_INTERVAL: as in nats-server's configuration: always, or a time; `default` is two minutes (2.9 has no other).
 #include <nats/nats.h>
 
 #include <atomic>
@@ -14,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,12 +26,14 @@
 
 #include "eventually.h"
 #include "nats_cluster.h"
+#include "synced_files.h"
 
 namespace {
 
 using millrace::test::eventually;
 using millrace::test::NatsCluster;
 using millrace::test::NatsServer;
+using millrace::test::SyncedFiles;
 
 constexpr const char* kStream = "hangs";
 constexpr std::chrono::milliseconds kPace{5};
@@ -177,29 +183,67 @@ std::set<std::string> everywhere_at(const Client& client, std::uint64_t sequence
   return texts;
 }
 
+enum class Fault : std::uint8_t { kHang, kKill, kKillAll, kPower };
+
+std::optional<Fault> fault_named(std::string_view name) {
+  static const std::map<std::string_view, Fault> faults = {
+      {"hang", Fault::kHang}, {"kill", Fault::kKill}, {"kill-all", Fault::kKillAll}, {"power", Fault::kPower}};
+  const auto found = faults.find(name);
+  return found == faults.end() ? std::nullopt : std::optional(found->second);
+}
+
+void fail_the_leader(NatsCluster& nats, Client& client, Publishing& publishing, bool kills) {
+  std::string leader;
+  eventually([&] { return !(leader = leader_of(client)).empty(); });
+  NatsServer& server = nats.named(leader);
+  kills ? server.kill() : server.freeze(true);
+  const bool survives = publishing.progress();
+  kills ? server.start() : server.freeze(false);
+  std::printf("%s %s%s", leader.c_str(), kills ? "was killed" : "hung",
+              survives ? "" : ", nothing was acknowledged without it");
+}
+
+void kill_all(NatsCluster& nats, Publishing& publishing, bool cuts_power) {
+  std::vector<std::unique_ptr<SyncedFiles>> disks;
+  for (std::size_t i = 0; i < NatsCluster::kServers && cuts_power; ++i) {
+    disks.push_back(std::make_unique<SyncedFiles>(nats[i].process(), nats[i].store()));
+  }
+  publishing.progress();
+  for (std::size_t i = 0; i < NatsCluster::kServers; ++i) nats[i].signal(SIGKILL);
+  for (std::size_t i = 0; i < NatsCluster::kServers; ++i) nats[i].kill();
+  for (const auto& disk : disks) disk->lose_the_rest();
+  for (std::size_t i = 0; i < NatsCluster::kServers; ++i) nats[i].start();
+  std::printf("%s", cuts_power ? "all lost their power" : "all were killed");
+}
+
 }  // namespace
 
 int main(int count, char** arguments) try {
-  const bool kills = count > 1 && std::string_view(arguments[1]) == "kill";
+  const std::string_view name = count > 1 ? arguments[1] : "hang";
+  const auto fault = fault_named(name);
+  if (!fault) {
+    std::fprintf(stderr, "unknown fault; expected hang, kill, kill-all or power\n");
+    return 2;
+  }
   const int rounds = count > 2 ? std::atoi(arguments[2]) : 20;
   const std::size_t publishers = count > 3 ? std::strtoull(arguments[3], nullptr, 10) : 12;
-  NatsCluster nats;
+  const std::string sync = count > 4 ? arguments[4] : "default";
+  NatsCluster nats(sync == "default" ? "" : "sync_interval: " + sync);
   auto client = std::make_unique<Client>(nats, 0);
   if (!eventually([&] { return make_stream(*client); })) check(NATS_TIMEOUT, "the stream cannot be made");
   Publishing publishing(nats, publishers);
   for (int round = 1; round <= rounds; ++round) {
     publishing.set_round(round);
-    std::string leader;
-    eventually([&] { return !(leader = leader_of(*client)).empty(); });
-    NatsServer& server = nats.named(leader);
-    kills ? server.kill() : server.freeze(true);
-    const bool survives = publishing.progress();
-    kills ? server.start() : server.freeze(false);
+    std::printf("round %d: ", round);
+    if (*fault == Fault::kHang || *fault == Fault::kKill) {
+      fail_the_leader(nats, *client, publishing, *fault == Fault::kKill);
+    } else {
+      kill_all(nats, publishing, *fault == Fault::kPower);
+    }
     const bool goes_on = publishing.progress();
-    std::printf("round %d: %s %s%s%s, %zu acknowledged\n", round, leader.c_str(), kills ? "was killed" : "hung",
-                survives ? "" : ", nothing was acknowledged without it",
-                goes_on ? "" : ", nothing was acknowledged with it", publishing.count());
+    std::printf("%s, %zu acknowledged\n", goes_on ? "" : ", nothing was acknowledged with it", publishing.count());
     std::fflush(stdout);
+    if (!goes_on) break;
   }
   publishing.stop();
   if (publishing.count() == 0) check(NATS_TIMEOUT, "nothing was acknowledged at all");
@@ -222,6 +266,9 @@ int main(int count, char** arguments) try {
                 static_cast<long long>(message.took.count()), is.c_str(), twice ? " (acknowledged twice)" : "");
   }
   std::printf("%zu of %zu acknowledged messages are not where they were said to be\n", wrong, publishing.count());
+  const auto [major, minor] = millrace::test::nats_version();
+  std::printf("| %d.%d | %.*s, %d times | `%s` | %zu | %zu |\n", major, minor, static_cast<int>(name.size()),
+              name.data(), rounds, sync.c_str(), publishing.count(), wrong);
   return wrong == 0 ? 0 : 1;
 } catch (const std::exception& failure) {
   std::fprintf(stderr, "%s\n", failure.what());

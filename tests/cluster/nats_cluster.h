@@ -25,7 +25,8 @@ class NatsCluster {
  public:
   static constexpr std::size_t kServers = 3;
 
-  NatsCluster() {
+  /// `settings`: of each server's part on JetStream.
+  explicit NatsCluster(const std::string& settings = "") {
     std::array<int, kServers> ports{};
     for (int& port : ports) port = free_port();
     std::string routes;
@@ -34,8 +35,9 @@ class NatsCluster {
     for (std::size_t i = 0; i < kServers; ++i) {
       servers_[i] =
           std::make_unique<NatsServer>("server_name: n" + std::to_string(i) +
-                                       "\ncluster { name: millrace, listen: 127.0.0.1:" + std::to_string(ports[i]) +
-                                       ", no_advertise: true, routes: [" + routes + " ] }");
+                                           "\ncluster { name: millrace, listen: 127.0.0.1:" + std::to_string(ports[i]) +
+                                           ", no_advertise: true, routes: [" + routes + " ] }",
+                                       true, settings);
     }
   }
 

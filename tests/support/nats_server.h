@@ -41,11 +41,13 @@ inline int free_port() {
 
 class NatsServer {
  public:
-  /// `config` is appended to its configuration: `authorization {…}`, `cluster {…}`.
-  explicit NatsServer(const std::string& config = "", bool jetstream = true) : port_(free_port()) {
+  /// `config` is appended to its configuration: `authorization {…}`, `cluster {…}`; `settings` to its part on
+  /// JetStream.
+  explicit NatsServer(const std::string& config = "", bool jetstream = true, const std::string& settings = "")
+      : port_(free_port()) {
     std::ofstream file(folder_.path("config"));
     file << "listen: 127.0.0.1:" << port_ << "\n";
-    if (jetstream) file << "jetstream { store_dir: \"" << folder_.path("store") << "\" }\n";
+    if (jetstream) file << "jetstream { store_dir: \"" << store() << "\"\n" << settings << " }\n";
     file << config << "\n";
     file.close();
     start();
@@ -57,6 +59,9 @@ class NatsServer {
   int port() const { return port_; }
   std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
   std::string url() const { return "nats://" + host(); }
+  /// The folder of what it keeps.
+  std::string store() const { return folder_.path("store"); }
+  pid_t process() const { return process_; }
 
   /// Returns once it lets connections in. It has what it had before.
   void start() {
@@ -80,6 +85,8 @@ class NatsServer {
   bool is_running() const { return process_ > 0; }
   /// Stops it without an end of its connections, as a machine that hangs; and lets it go on.
   void freeze(bool on) const { ::kill(process_, on ? SIGSTOP : SIGCONT); }
+  /// Does not wait for what it does.
+  void signal(int number) const { ::kill(process_, number); }
 
  private:
   bool is_listening() const {
