@@ -2,7 +2,8 @@
 //
 // Set one in ServerOptions. The server asks it before every subscription, including one that resumes, so that a client
 // gets only replayed events that it may see now; before every publish; and, when the authorizer reports changed rights,
-// again about open event streams of events routes. Called on worker threads, several at once.
+// again about open event streams of events routes and of answers (answers.h). Called on worker threads, several at
+// once.
 //
 //   struct OnlyOwnTopics : millrace::Authorizer {
 //     Decision decide(const httplib::Request& request, Action, const millrace::TopicPatterns& topics) const override {
@@ -118,8 +119,8 @@ class Authorizer {
   virtual bool may_block() const { return true; }
 
   /// Call it when rights have changed: each server with this authorizer then asks it again about the open streams of
-  /// its events routes. The server ends streams that are no longer allowed, or for which decide() throws, and keeps the
-  /// others until the new `until`. Returns at once; any thread.
+  /// its events routes and of its answers. The server ends streams that are no longer allowed, or for which decide()
+  /// throws, and keeps the others until the new `until`. Returns at once; any thread.
   void changed() const;
 
   /// Makes changed() call `on_change`, on its thread, until the returned object is destroyed: for authorizers that ask

@@ -75,8 +75,13 @@ struct SubscribeOptions {
   std::optional<std::string> last_event_id = {};
 
   /// A prefix of the stream's cursors, so that a last event ID shows which stream it belongs to. The server removes the
-  /// prefix from the last event ID of a client that resumes. Events keep their IDs: publish them with IDs of your own
-  /// that begin with it. An ID of at most kMaxIdPrefixBytes that a header can carry.
+  /// prefix from the last event ID of a client that resumes. An ID of at most kMaxIdPrefixBytes that a header can
+  /// carry.
+  ///
+  /// Events keep their IDs, because their bytes are made once and shared by all subscribers. So publish the events of
+  /// these topics with IDs of your own that begin with the prefix, as Answers does: then every ID that a client of the
+  /// stream can send, of an event or a cursor, begins with it. The ID that the log gives an event names no stream; a
+  /// client that has just received such an event sends that one, so its request must name the stream in another way.
   std::string id_prefix = {};
 
   /// The reconnection time at the beginning of the stream. Without a value: ServerOptions::streams.retry.
