@@ -61,8 +61,8 @@ class Authorizer {
     /// Refuses although the client is known (403). `reason` as above.
     static Decision forbidden(std::string reason) { return {Verdict::kForbidden, {}, std::move(reason), std::nullopt}; }
 
-    /// Refuses because it is not known now whether the client may (503). The client may try again, and an open stream
-    /// that is asked about again stays. `reason` as above.
+    /// Refuses because the authorizer cannot decide now (503). The client may try again; an open stream whose right is
+    /// checked again stays open. `reason` as above.
     static Decision unavailable(std::string reason) {
       return {Verdict::kUnavailable, {}, std::move(reason), std::nullopt};
     }

@@ -12,8 +12,8 @@
 
 namespace millrace {
 
-/// The subject of the certificate with which the request's client has connected, as RFC 2253 writes it, in UTF-8. Empty
-/// if the client has none, or ServerTls::client_ca is not set. The certificate has been verified. Any thread.
+/// The subject of the client's verified certificate, in the form of RFC 2253, in UTF-8. Empty if the client has no
+/// certificate, or if ServerTls::client_ca is not set. Any thread.
 std::string client_certificate_subject(const httplib::Request& request);
 
 }  // namespace millrace

@@ -5,8 +5,8 @@
 // preflight requests.
 //
 //   server.guarded({.method = "POST", .path = "/cache/flush", .handler = flush});    // for administrators
-//   server.guarded({.method = "GET", .path = "/version", .right = millrace::GuardedRoute::no_right, .handler =
-//   version});
+//   using millrace::GuardedRoute;
+//   server.guarded({.method = "GET", .path = "/version", .right = GuardedRoute::no_right, .handler = version});
 #pragma once
 
 #include <functional>

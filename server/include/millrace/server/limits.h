@@ -67,7 +67,7 @@ inline constexpr std::size_t kKeepAliveRequests = 100'000;
 /// Interval of heartbeats on idle event streams.
 inline constexpr Duration kHeartbeatInterval{15'000};
 
-/// Reconnection time of a poll, which ends after it has carried something.
+/// Reconnection time of a poll, which ends after it has delivered something.
 inline constexpr Duration kPollRetry{100};
 
 /// The server closes an event stream whose client's machine has not acknowledged bytes or a window probe for this long.
@@ -78,8 +78,8 @@ inline constexpr Duration kUnacknowledgedTimeout{15'000};
 /// Beyond it the server cuts the readers furthest behind; they reconnect and resume.
 inline constexpr std::size_t kMaxPinnedBytes = 64 * 1024 * 1024;
 
-/// Bytes of a response that the event loop writes to a slow client while the worker goes on; for more bytes the worker
-/// waits.
+/// Bytes of a response that the event loop writes to a slow client while the worker continues; for more bytes the
+/// worker waits.
 inline constexpr std::size_t kMaxBufferedResponseBytes = 1024 * 1024;
 
 /// Bytes of requests and responses in progress, for all connections together.
@@ -92,41 +92,41 @@ inline constexpr std::size_t kUncountedBufferBytes = 16 * 1024;
 /// subscription as usual, but presence does not report it.
 inline constexpr std::size_t kPresenceBytes = 64 * 1024 * 1024;
 
-/// Time for an application to answer what an HttpAuthorizer asks; then the client gets 503.
+/// Time for an application to answer a question of an HttpAuthorizer; then the client gets 503.
 inline constexpr Duration kAuthorizationTimeout{5'000};
 
-/// Questions to it at once; one more gets 503.
+/// Questions to the application at once; for one more, the client gets 503.
 inline constexpr std::size_t kMaxAuthorizationsAtOnce = 4;
 
-/// Answers of it that are kept; beyond it the oldest is forgotten.
+/// Answers of the application that are kept; beyond it the oldest is forgotten.
 inline constexpr std::size_t kMaxAuthorizationsKept = 10'000;
 
-/// Longest time that an answer is kept, whatever the application says.
+/// Longest time that an answer is kept, even if the application allows more.
 inline constexpr Duration kMaxAuthorizationAge{3'600'000};
 
-/// Time for which an application that has not answered is not asked again.
+/// Pause before a question to an application that has not answered the last one.
 inline constexpr Duration kAuthorizationPause{1'000};
 
-/// Shortest secret that signs what an application is told, in bytes.
+/// Shortest secret that signs webhook requests, in bytes.
 inline constexpr std::size_t kShortestWebhookSecret = 16;
 
-/// Events that wait for the application that webhooks tell; beyond it events are dropped, and counted.
+/// Events that wait for the webhooks' application; beyond it events are dropped, and counted.
 inline constexpr std::size_t kMaxWebhookEvents = 10'000;
 
 /// Bytes of these events, as JSON; beyond it the same happens.
 inline constexpr std::size_t kMaxWebhookBytes = 8 * 1024 * 1024;
 
-/// Events of one request to it, and their bytes, or one event more.
+/// Events of one request to it, and their bytes; a single event may be larger.
 inline constexpr std::size_t kWebhookBatchEvents = 500;
 inline constexpr std::size_t kWebhookBatchBytes = 256 * 1024;  ///< as JSON
 
-/// Time for it to answer; then the request is sent again.
+/// Time for it to answer; then the server sends the request again.
 inline constexpr Duration kWebhookTimeout{10'000};
 
 /// Attempts to deliver a batch, with pauses of 1 s to 60 s; then it is dropped.
 inline constexpr int kMaxWebhookAttempts = 10;
 
-/// Time for what waits when the server ends; a request that is under way may take kWebhookTimeout.
+/// Time to deliver waiting events when the server ends; a request already sent may take kWebhookTimeout.
 inline constexpr Duration kWebhookFarewell{2'000};
 
 /// Topics and publishers with the same publisher's ID that the log checks for a client that resumes by this ID; if

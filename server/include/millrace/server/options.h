@@ -192,10 +192,10 @@ struct ServerOptions {
 
   /// Proxies in front of the server.
   struct Proxies {
-    /// Networks of proxies whose word for a client's address counts, such as `10.0.0.0/8`. Their own connections do not
-    /// count against shares.max_connections_per_address; each event stream through them counts as a connection of its
-    /// client. Handlers, authorizers, rates, subscriptions() and records have the client's address. List only proxies
-    /// that append to the field: whoever else is in these networks can claim any address.
+    /// Networks of proxies that the server trusts for a client's address, such as `10.0.0.0/8`. Their connections do
+    /// not count against shares.max_connections_per_address; each event stream through them counts as a connection of
+    /// its client. Handlers, authorizers, rates, subscriptions() and records have the client's address. List only
+    /// proxies that append to the field: any other machine in these networks can claim any address.
     std::vector<std::string> trusted = {};
 
     /// The field that they append to, or the PROXY protocol.

@@ -112,8 +112,8 @@ class PushService {
   PushService(const PushService&) = delete;
   PushService& operator=(const PushService&) = delete;
 
-  /// Opens a stream for the user, as one more device, from the request's last event ID on. To be called in the handler
-  /// of `request`. If it opens no stream, it answers why, as Server::subscribe() does: 204 for a device whose stream
+  /// Opens a stream for the user, as one more device, from the request's last event ID on. Call it in the handler of
+  /// `request`. If it opens no stream, it answers why, as Server::subscribe() does: 204 for a device whose stream
   /// close() has ended, so that the device stops. kInvalid (400) if the uid is invalid, see uid_error().
   Subscribed connect(const httplib::Request& request, httplib::Response& response, std::string_view uid);
 
@@ -128,7 +128,7 @@ class PushService {
 
   /// Ends the user's streams for good, after the messages already sent: a device that reconnects to an ended stream
   /// gets 204 and stops. A device that connects for the first time opens the user's stream again. If the result is
-  /// false, the streams go on.
+  /// false, the streams continue.
   Closed close(std::string_view uid);
 
   /// The users that are connected now, ordered by uid.

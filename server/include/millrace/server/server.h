@@ -61,11 +61,11 @@ class Server : public httplib::Server {
   /// `/subscriptions` and `/subscriptions/disconnect`. [docs/operations.md]
   Server& operations();
 
-  /// Adds only `/healthz` and `/readyz` of these, for a server whose other routes for operators are elsewhere.
+  /// Adds only `/healthz` and `/readyz`, for a server whose other operator routes are elsewhere.
   Server& health();
 
-  /// Adds the routes of operations(), about this server, to `other`: a server on a port or a Unix socket that only
-  /// administrators reach. Its options say who may use them. This server must live until `other` has stopped.
+  /// Adds this server's operations() routes to `other`, on a port or Unix socket that only administrators can reach.
+  /// The options of `other` decide which clients may use them. This server must live until `other` has stopped.
   Server& operations_at(Server& other);
 
   /// Adds a route of yours with Millrace's access checks. Throws std::invalid_argument if its method is not allowed, or
@@ -108,7 +108,7 @@ class Server : public httplib::Server {
 
   /// Ends the selected event streams in order, each with a random reconnection time from the usual one to twice that.
   /// The clients reconnect, and the server then checks their rights. `farewell` makes them reconnect later, or never. A
-  /// client that does not read is cut; if it must not come back, it gets the farewell when it reads again. Returns the
+  /// client that does not read is cut; with `for_good`, it gets the farewell when it reads again. Returns the
   /// number of streams. Must not be called in a callback of an EventStream. Throws std::invalid_argument if the time is
   /// out of range, or combined with `for_good`.
   ///
@@ -147,7 +147,7 @@ class Server : public httplib::Server {
   /// latest after `window` (at most kMaxReconnectionTime counts). Returns at once; stop() may be called in between. If
   /// no listen() accepts connections yet, the same as stop(). Throws std::invalid_argument if `window` is negative.
   ///
-  ///   server.stop(10s);  // on SIGTERM; the thread of listen() goes on within ten seconds
+  ///   server.stop(10s);  // on SIGTERM; listen() returns within ten seconds
   void stop(Duration window);
 
   /// Reads the files of ServerOptions::tls again for new connections; open connections do not change. Throws
@@ -174,7 +174,7 @@ class Server : public httplib::Server {
   std::size_t open_streams() const;
 
  private:
-  friend class Answers;  // it stands upon the engine, as the server does
+  friend class Answers;  // it uses the engine, as the server does
   bool process_and_close_socket(socket_t socket) override;
   bool serve();
 

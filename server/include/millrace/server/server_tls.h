@@ -74,8 +74,8 @@ struct ServerTls {
   /// Most handshakes at once. For one more, the server closes the connection whose client it has waited for longest.
   std::size_t max_handshakes = kMaxTlsHandshakes;
 
-  /// Called with OpenSSL's context after its set-up, for each certificate, at the start and at each reload: changes
-  /// what the options above do not cover. Returning false counts as an invalid option.
+  /// Called with OpenSSL's context after its set-up, for each certificate, at the start and at each reload: for
+  /// settings that the options above do not cover. Returning false counts as an invalid option.
   std::function<bool(ssl_ctx_st& context)> customize = nullptr;
 
   /// Called with a sentence for the log: a key file that other users may read, a certificate that expires soon, why a

@@ -18,7 +18,7 @@ namespace millrace {
 /// Why an event stream ended.
 enum class StreamEnd : std::uint8_t {
   kClientLeft,  ///< the client closed it, or its connection broke
-  kFinished,    ///< its topics are finished, or a poll has carried something
+  kFinished,    ///< its topics are finished, or a poll has delivered something
   kLifetime,    ///< its lifetime, or the client's right to it, is over
   kClosed,      ///< the server has ended or cut it
 };
@@ -33,7 +33,7 @@ struct Subscribed {
     kInvalid,           ///< 400: the request is invalid
     kDraining,          ///< 503: the server drains
     kStoreUnavailable,  ///< 503: the log's store cannot be used now
-    kTooMany,           ///< 429: the address of the client, behind a trusted proxy, has its share of connections
+    kTooMany,           ///< 429: the client behind a trusted proxy has as many connections as its address may have
   };
   /// The result.
   Outcome outcome = Outcome::kInvalid;
@@ -58,7 +58,7 @@ struct SubscribeOptions {
   /// kMaxNoteBytes. Empty: nothing.
   std::string note = {};
 
-  /// Ends the response once it has carried something. [docs/protocol.md, "Polling"]
+  /// Ends the response when it has delivered something. [docs/protocol.md, "Polling"]
   bool poll = false;
 
   /// The form of the cursor. Without a value: the request's `cursor` parameter, otherwise
@@ -129,14 +129,14 @@ struct StreamSelection {
   TopicChoice topic = {};                  ///< a topic that they receive, by name or by wildcard
 };
 
-/// What disconnect() says to the clients whose streams it ends.
+/// What disconnect() sends to the clients whose streams it ends.
 struct Farewell {
-  /// The time after which they may come back, up to kMaxReconnectionTime; it is drawn anew for each, from this one to
-  /// twice as much. Without a value: the stream's reconnection time.
+  /// The reconnection time, at most kMaxReconnectionTime; each client gets a random one from this to twice as much.
+  /// Without a value: the stream's reconnection time.
   std::optional<Duration> retry = {};
 
-  /// They are not to come back: by the standard they stop. It binds those that follow the standard, so remove the right
-  /// of those that may not.
+  /// Clients that follow the standard stop and do not reconnect. Other clients may ignore it, so also remove the right
+  /// of a client that must stay out.
   bool for_good = false;
 };
 

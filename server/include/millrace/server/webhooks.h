@@ -1,8 +1,8 @@
-// Webhooks: what a server tells an application by HTTP: which clients subscribe, which leave, and what was published
-// that nobody received.
+// Webhooks: requests to an application that report which clients subscribe and leave, and which events nobody has
+// received.
 //
-// The server posts JSON, in batches and in order, on a thread of its own: no client and no publisher waits for the
-// application. A batch that is not answered with 2xx is posted again. docs/webhooks.md has the format.
+// The server posts JSON, in batches and in order, on its own thread: no client and no publisher waits for the
+// application. It posts a batch again if the answer is not 2xx. docs/webhooks.md has the format.
 //
 //   millrace::Server server({.webhooks = millrace::Webhooks{.url = "https://app.example/hooks", .secret = secret}});
 #pragma once
@@ -12,23 +12,23 @@
 
 namespace millrace {
 
-/// Where the server posts to, and what.
+/// The application's URL, and the reports that it gets.
 struct Webhooks {
   /// An `http://` or `https://` URL.
   std::string url = {};
 
-  /// The key of the signature (HMAC-SHA-256) by which the application knows that a request is the server's; at least
+  /// The key of the signature (HMAC-SHA-256) that proves to the application that a request is from the server; at least
   /// kShortestWebhookSecret bytes.
   std::string secret = {};
 
-  /// Tells of subscriptions, `subscribed` and `unsubscribed`, but not of polls.
+  /// Reports subscriptions as `subscribed` and `unsubscribed`, except polls.
   bool subscriptions = true;
 
-  /// Tells of events for which this server had no subscriber, `published-to-nobody`.
+  /// Reports events without a subscriber on this server as `published-to-nobody`.
   bool published_to_nobody = true;
 
-  /// Called with a sentence when the application does not answer any more, when it answers again, and when events are
-  /// dropped: once for each time. Called on a thread of the server; must not wait.
+  /// Called with a sentence when the application stops answering, when it answers again, and when events are dropped:
+  /// once each time. Called on a thread of the server; must not wait.
   std::function<void(const std::string& notice)> on_notice = nullptr;
 };
 

@@ -1,6 +1,6 @@
 // EventStoreConformance: GoogleTest tests of what every EventStore must do, for a store of your own.
 //
-// Include this header in one source file of a test program, and tell it how to open your store:
+// Include this header in one source file of a test program, and say how to open your store:
 //
 //   using millrace::EventStoreConformance;
 //   INSTANTIATE_TEST_SUITE_P(MyStore, EventStoreConformance,
