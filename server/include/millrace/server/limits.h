@@ -172,7 +172,7 @@ inline constexpr std::size_t kMaxWaitingUploads = 64;
 // --- HTTP/2 -----------------------------------------------------------------------------------------------------
 
 /// Open streams of one connection, plus requests whose stream is over but whose worker still runs; beyond it the server
-/// refuses a request (REFUSED_STREAM), which the client may repeat. Default and largest value of http.max_http2_streams.
+/// refuses a request (REFUSED_STREAM), which the client may repeat. Default of http.max_http2_streams, and its largest.
 inline constexpr std::size_t kHttp2MaxStreams = 1'000;
 
 /// Bytes of a request's body on one stream that the server has not read yet; beyond it the client waits.
