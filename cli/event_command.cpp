@@ -1,6 +1,5 @@
 #include "event_command.h"
 
-#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +8,8 @@
 #include <csignal>
 #include <system_error>
 #include <vector>
+
+#include "socket_calls.h"
 
 namespace millrace::cli {
 
@@ -76,9 +77,8 @@ void write_all(int fd, std::string_view bytes) {
 
 int run_command(const std::string& command, const CommandEvent& event) {
   int input[2];
-  if (pipe2(input, O_CLOEXEC) != 0) {
+  if (open_pipe(input) != 0)
     throw std::system_error(errno, std::generic_category(), "cannot create a pipe for the command");
-  }
   pid_t pid = -1;
   try {
     pid = start(command, event, input[0]);

@@ -7,6 +7,8 @@
 #include <functional>
 #include <thread>
 
+#include "wakeup.h"
+
 namespace millrace::cli {
 
 class OutputWatch {
@@ -19,7 +21,7 @@ class OutputWatch {
   OutputWatch& operator=(const OutputWatch&) = delete;
 
  private:
-  int end_fd_;
+  Wakeup end_;
   std::thread thread_;
 };
 

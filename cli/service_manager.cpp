@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "command.h"
+#include "socket_calls.h"
 
 namespace millrace::cli {
 
@@ -51,11 +52,11 @@ void notify_service_manager(std::string_view state) {
   if (length < 2 || length >= sizeof address.sun_path) return;
   std::memcpy(address.sun_path, path, length);
   if (path[0] == '@') address.sun_path[0] = '\0';  // of the abstract namespace
-  const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const int socket = open_socket(AF_UNIX, SOCK_DGRAM, 0);
   if (socket < 0) return;
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-  [[maybe_unused]] const auto sent = ::sendto(socket, state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-                                              reinterpret_cast<const sockaddr*>(&address), size);
+  [[maybe_unused]] const auto sent =
+      ::sendto(socket, state.data(), state.size(), kSendFlags, reinterpret_cast<const sockaddr*>(&address), size);
   ::close(socket);
 }
 

@@ -5,7 +5,7 @@ function(millrace_target target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   if(NOT EMSCRIPTEN)
-    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/threads)  # mutex.h
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/threads ${PROJECT_SOURCE_DIR}/sockets)
   endif()
   if(NOT EMSCRIPTEN AND NOT type STREQUAL "EXECUTABLE")
     # For shared objects, too. Without interposition the compiler may inline as in a program.
@@ -27,6 +27,17 @@ function(millrace_target target)
     # GCC warns of what is not so once it instruments.
     target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     target_link_options(${target} PUBLIC -fsanitize=${MILLRACE_SANITIZE})
+  endif()
+endfunction()
+
+# The sockets' waiting, compiled into each library that waits: none of it is in their interfaces. Debian has kqueue as a
+# library upon epoll, which is enough to try its code.
+function(millrace_poller target)
+  target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/sockets/poller_${MILLRACE_POLLER}.cpp ${PROJECT_SOURCE_DIR}/sockets/wakeup.cpp)
+  if(MILLRACE_POLLER STREQUAL "kqueue" AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    find_package(PkgConfig REQUIRED)
+    pkg_check_modules(LIBKQUEUE REQUIRED IMPORTED_TARGET libkqueue)
+    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:PkgConfig::LIBKQUEUE>)
   endif()
 endfunction()
 

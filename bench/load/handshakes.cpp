@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "link.h"
+#include "socket_calls.h"
 
 namespace millrace::load {
 
@@ -23,7 +24,8 @@ namespace {
 constexpr std::size_t kAtOnce = 256;
 
 std::unique_ptr<Link> begin(const Load& load, SSL_CTX* tls) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int socket = open_socket(AF_INET, SOCK_STREAM, 0);
+  if (socket >= 0) set_up_descriptor(socket);
   auto link = std::make_unique<Link>(socket, tls, load.host);
   ::connect(socket, reinterpret_cast<const sockaddr*>(&load.server), sizeof load.server);
   return link;

@@ -10,6 +10,8 @@
 #include <new>
 #include <stdexcept>
 
+#include "socket_calls.h"
+
 namespace millrace::load {
 
 namespace {
@@ -129,7 +131,7 @@ ssize_t Link::read(char* data, std::size_t size) {
 
 ssize_t Link::write(std::string_view bytes) {
   if (ssl_ == nullptr) {
-    const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), kSendFlags);
     return count >= 0 ? count : -errno;
   }
   if (bytes.empty()) return 0;

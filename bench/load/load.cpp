@@ -10,6 +10,8 @@
 #include <random>
 #include <system_error>
 
+#include "socket_calls.h"
+
 namespace millrace::load {
 
 namespace {
@@ -60,7 +62,7 @@ std::int64_t clock_ns() {
 }
 
 int connect_to(const sockaddr_in& server) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int fd = open_socket(AF_INET, SOCK_STREAM, 0);
   if (fd >= 0 && ::connect(fd, reinterpret_cast<const sockaddr*>(&server), sizeof server) == 0) return fd;
   const int error = errno;
   if (fd >= 0) ::close(fd);

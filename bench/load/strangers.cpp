@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "socket_calls.h"
+
 namespace millrace::load {
 
 namespace {
@@ -40,7 +42,7 @@ std::string request_of(const Load& load, std::size_t stranger, bool replays) {
 
 int open(const Load& load, const std::string& request) {
   const int fd = connect_to(load.server);
-  if (::send(fd, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) return -1;
+  if (::send(fd, request.data(), request.size(), kSendFlags) != static_cast<ssize_t>(request.size())) return -1;
   return fd;
 }
 

@@ -2,19 +2,17 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
 #include "millrace/core/event_stream_parser.h"
 #include "millrace/core/protocol.h"
+#include "socket_calls.h"
 #include "stream_body.h"
 
 namespace millrace::load {
@@ -46,36 +44,33 @@ struct Subscribers::Stream {
   EventStreamParser parser;
 };
 
+std::uintptr_t Subscribers::tag_of(Stream& stream) {
+  return reinterpret_cast<std::uintptr_t>(&stream);
+}
+
 Subscribers::Subscribers(const Load& load, std::size_t first, std::size_t last, std::string last_event_id,
                          std::uint64_t next_sequence, Tally& tally)
     : load_(load),
       last_event_id_(std::move(last_event_id)),
       tally_(tally),
       tls_(tls_set_up(load)),
-      epoll_(epoll_create1(EPOLL_CLOEXEC)),
       buffer_(kReadBytes) {
-  if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "cannot create an epoll");
   streams_.reserve(last - first);
   for (std::size_t i = first; i < last; ++i) {
     streams_.push_back(std::make_unique<Stream>(i, load.topics_each, next_sequence));
   }
 }
 
-Subscribers::~Subscribers() {
-  ::close(epoll_);
-}
+Subscribers::~Subscribers() = default;
 
 void Subscribers::run() {
-  std::array<epoll_event, 512> events;
   while (!tally_.stop) {
     connect_some();
-    const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), kWaitMilliseconds);
-    for (int i = 0; i < count; ++i) {
-      const epoll_event& event = events[static_cast<std::size_t>(i)];
-      Stream& stream = *static_cast<Stream*>(event.data.ptr);
+    for (const auto& [tag, ready] : poller_.wait(kWaitMilliseconds)) {
+      Stream& stream = *reinterpret_cast<Stream*>(tag);
       if (!stream.is_ready) {
         shake_hands(stream);
-      } else if ((event.events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0 && stream.link != nullptr) {
+      } else if ((ready & (Ready::kInput | Ready::kError | Ready::kHangUp)) != 0 && stream.link != nullptr) {
         read(stream);
       }
     }
@@ -86,20 +81,22 @@ void Subscribers::connect_some() {
   while (begun_ < streams_.size() && connecting_ < load_.connect_window) {
     Stream& stream = *streams_[begun_++];
     ++connecting_;
-    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int socket = open_socket(AF_INET, SOCK_STREAM, 0);
+    if (socket >= 0) set_up_descriptor(socket);
     stream.link = std::make_unique<Link>(socket, tls_.get(), load_.host);
+#ifdef IP_BIND_ADDRESS_NO_PORT
     const int on = 1;
     setsockopt(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+#endif
     sockaddr_in from{};
     from.sin_family = AF_INET;
     from.sin_addr = source_address(stream.number);
     // Such an address only reaches a server on loopback.
     const bool on_loopback = (ntohl(load_.server.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
-    epoll_event event{.events = EPOLLOUT, .data = {.ptr = &stream}};
     if (socket < 0 || (on_loopback && ::bind(socket, reinterpret_cast<sockaddr*>(&from), sizeof from) != 0) ||
         (::connect(socket, reinterpret_cast<const sockaddr*>(&load_.server), sizeof load_.server) != 0 &&
          errno != EINPROGRESS) ||
-        epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &event) != 0) {
+        !poller_.add(socket, Ready::kOutput, tag_of(stream))) {
       fail(stream);
     }
   }
@@ -115,8 +112,7 @@ void Subscribers::shake_hands(Stream& stream) {
   if (stream.link == nullptr) return;
   const Link::Handshake handshake = stream.link->shake_hands();
   if (handshake == Link::Handshake::kFailed) return fail(stream);
-  epoll_event event{.events = EPOLLIN, .data = {.ptr = &stream}};
-  epoll_ctl(epoll_, EPOLL_CTL_MOD, stream.link->socket(), &event);
+  poller_.modify(stream.link->socket(), Ready::kInput, tag_of(stream));
   if (handshake == Link::Handshake::kWaits) return;
   stream.is_ready = true;
   send_request(stream);
@@ -207,6 +203,7 @@ void Subscribers::take_event(Stream& stream, const MessageEvent& event, std::int
 }
 
 void Subscribers::close(Stream& stream) {
+  if (stream.link != nullptr && stream.link->socket() >= 0) poller_.remove(stream.link->socket());
   stream.link.reset();
 }
 

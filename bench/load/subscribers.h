@@ -1,4 +1,4 @@
-// Subscribers: many event streams on one epoll. The real parser reads each of them, and their sequences are checked.
+// Subscribers: many event streams on one poller. The real parser reads each of them, and their sequences are checked.
 //
 // Each group runs in its own process, so that the limit on open files per process does not limit the load.
 #pragma once
@@ -13,6 +13,7 @@
 #include "link.h"
 #include "load.h"
 #include "millrace/core/event.h"
+#include "poller.h"
 #include "tally.h"
 
 namespace millrace::load {
@@ -20,7 +21,7 @@ namespace millrace::load {
 class Subscribers {
  public:
   /// The subscribers in [first, last). With a `last_event_id` they resume there, and expect `next_sequence`. Throws
-  /// std::system_error if the system refuses an epoll.
+  /// std::system_error if the system lacks descriptors.
   Subscribers(const Load& load, std::size_t first, std::size_t last, std::string last_event_id,
               std::uint64_t next_sequence, Tally& tally);
   ~Subscribers();
@@ -33,6 +34,7 @@ class Subscribers {
  private:
   struct Stream;
 
+  static std::uintptr_t tag_of(Stream& stream);
   void connect_some();
   void fail(Stream& stream);
   void shake_hands(Stream& stream);
@@ -47,7 +49,7 @@ class Subscribers {
   const std::string last_event_id_;
   Tally& tally_;
   const TlsSetUp tls_;
-  int epoll_;
+  Poller poller_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::vector<char> buffer_;
   std::size_t begun_ = 0;       // streams whose connecting has begun

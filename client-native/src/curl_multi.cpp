@@ -1,20 +1,16 @@
 #include "curl_multi.h"
 
 #include <fcntl.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <limits>
 #include <new>
-#include <system_error>
 #include <utility>
 
 #include "clock.h"
 #include "millrace/client/limits.h"
+#include "socket_calls.h"
 
 namespace millrace {
 
@@ -37,18 +33,8 @@ void set_up_curl() {
 
 CurlMulti::CurlMulti() {
   set_up_curl();
-  epoll_ = epoll_create1(EPOLL_CLOEXEC);
-  wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   multi_ = curl_multi_init();
-  epoll_event event{.events = EPOLLIN, .data = {.fd = wake_fd_}};
-  if (epoll_ < 0 || wake_fd_ < 0 || multi_ == nullptr || epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_fd_, &event) != 0) {
-    const int error = errno;
-    if (multi_ != nullptr) curl_multi_cleanup(multi_);
-    for (const int fd : {epoll_, wake_fd_}) {
-      if (fd >= 0) close(fd);
-    }
-    throw std::system_error(error, std::generic_category(), "cannot create an event loop");
-  }
+  if (multi_ == nullptr) throw std::bad_alloc();
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlMulti::watch);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &CurlMulti::set_timer);
@@ -60,8 +46,6 @@ CurlMulti::CurlMulti() {
 CurlMulti::~CurlMulti() {
   curl_multi_cleanup(multi_);
   for (auto& [socket, watch] : watches_) unregister_watch(socket, watch);
-  close(epoll_);
-  close(wake_fd_);
 }
 
 void CurlMulti::add(CURL* easy) {
@@ -87,24 +71,17 @@ void CurlMulti::remove(CURL* easy) {
 
 void CurlMulti::turn(std::optional<TimePoint> deadline) {
   if (curl_deadline_ && (!deadline || *curl_deadline_ < *deadline)) deadline = curl_deadline_;
-  epoll_event events[128];
-  const int count = epoll_wait(epoll_, events, static_cast<int>(std::size(events)), milliseconds_until(deadline));
-  for (int i = 0; i < count; ++i) {
-    if (events[i].data.fd == wake_fd_) {
-      eventfd_t ignored = 0;
-      eventfd_read(wake_fd_, &ignored);
-      continue;
-    }
-    const std::uint32_t had = events[i].events;
-    const auto watched = watches_.find(events[i].data.fd);
+  for (const auto& [tag, ready] : poller_.wait(milliseconds_until(deadline))) {
+    const int socket = static_cast<int>(tag);
+    const auto watched = watches_.find(socket);
     if (watched != watches_.end() && watched->second.owner != nullptr) {
-      watched->second.owner->handle_socket(events[i].data.fd, had);
+      watched->second.owner->handle_socket(socket, ready);
       continue;
     }
-    if (watched != watches_.end() && (had & EPOLLIN) != 0) watched->second.heard = now();
-    act(events[i].data.fd, ((had & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
-                               ((had & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
-                               ((had & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0));
+    if (watched != watches_.end() && (ready & Ready::kInput) != 0) watched->second.heard = now();
+    act(socket, ((ready & Ready::kInput) != 0 ? CURL_CSELECT_IN : 0) |
+                    ((ready & Ready::kOutput) != 0 ? CURL_CSELECT_OUT : 0) |
+                    ((ready & (Ready::kError | Ready::kHangUp)) != 0 ? CURL_CSELECT_ERR : 0));
   }
   if (curl_deadline_ && now() >= *curl_deadline_) {
     curl_deadline_.reset();  // first: the call below may set it again
@@ -126,11 +103,7 @@ std::optional<CurlMulti::Finished> CurlMulti::next_finished() {
 }
 
 void CurlMulti::wake() noexcept {
-  const int saved_errno = errno;
-  const eventfd_t one = 1;
-  // It fails only when the counter is full, and then the waiter is already awake.
-  [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
-  errno = saved_errno;
+  poller_.wake();
 }
 
 // --- Sockets ------------------------------------------------------------------------------------------------------
@@ -151,8 +124,7 @@ int CurlMulti::watch(CURL* easy, curl_socket_t socket, int what, void* self, voi
       connecting = socket;
     }
   }
-  watch.events = ((what & CURL_POLL_IN) != 0 ? std::uint32_t{EPOLLIN} : 0) |
-                 ((what & CURL_POLL_OUT) != 0 ? std::uint32_t{EPOLLOUT} : 0);
+  watch.events = ((what & CURL_POLL_IN) != 0 ? Ready::kInput : 0) | ((what & CURL_POLL_OUT) != 0 ? Ready::kOutput : 0);
   return multi.register_watch(socket, watch) ? 0 : -1;
 }
 
@@ -163,7 +135,7 @@ curl_socket_t CurlMulti::open_none(void* needs_connection, curlsocktype, curl_so
 
 curl_socket_t CurlMulti::open_socket(void* self, curlsocktype, curl_sockaddr* address) {
   auto& multi = *static_cast<CurlMulti*>(self);
-  const int opened = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  const int opened = millrace::open_socket(address->family, address->socktype, address->protocol);
   if (opened < 0) return CURL_SOCKET_BAD;
   WatchedSocket& watch = multi.watches_[opened];
   multi.unregister_watch(opened, watch);
@@ -206,12 +178,15 @@ void CurlMulti::watch_for(SocketOwner& owner, int socket, std::uint32_t events) 
 }
 
 bool CurlMulti::register_watch(int socket, WatchedSocket& watch) {
-  epoll_event event{.events = watch.events, .data = {.fd = socket}};
-  if (watch.registered >= 0) return epoll_ctl(epoll_, EPOLL_CTL_MOD, watch.registered, &event) == 0;
+  const auto tag = static_cast<std::uintptr_t>(socket);
+  if (watch.registered >= 0) {
+    poller_.modify(watch.registered, watch.events, tag);
+    return true;
+  }
   // If no descriptor is left for a duplicate, it watches the socket itself.
   const int duplicate = watch.connecting ? fcntl(socket, F_DUPFD_CLOEXEC, 0) : -1;
   watch.registered = duplicate >= 0 ? duplicate : socket;
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, watch.registered, &event) == 0) return true;
+  if (poller_.add(watch.registered, watch.events, tag)) return true;
   if (duplicate >= 0) close(duplicate);
   watch.registered = -1;
   return false;
@@ -219,8 +194,7 @@ bool CurlMulti::register_watch(int socket, WatchedSocket& watch) {
 
 void CurlMulti::unregister_watch(int socket, WatchedSocket& watch) {
   if (watch.registered < 0) return;
-  epoll_event ignored{};
-  epoll_ctl(epoll_, EPOLL_CTL_DEL, watch.registered, &ignored);
+  poller_.remove(watch.registered);
   if (watch.registered != socket) close(watch.registered);
   watch.registered = -1;
 }

@@ -1,4 +1,4 @@
-// CurlMulti: the transfers of one thread. libcurl moves the bytes, epoll says when.
+// CurlMulti: the transfers of one thread. libcurl moves the bytes, a poller says when.
 //
 // libcurl provides everything else that a stream needs: TLS with the system's certificates, HTTP/2, proxies, addresses
 // of both families. All of it is non-blocking, so that ten thousand transfers share a thread and each can be closed at
@@ -16,14 +16,15 @@
 #include <unordered_map>
 
 #include "millrace/core/time.h"
+#include "poller.h"
 
 namespace millrace {
 
 /// The owner of other sockets than libcurl's.
 class SocketOwner {
  public:
-  /// `events`: epoll's. Must not destroy the owner.
-  virtual void handle_socket(int socket, std::uint32_t events) = 0;
+  /// Must not destroy the owner.
+  virtual void handle_socket(int socket, std::uint32_t ready) = 0;
 
  protected:
   ~SocketOwner() = default;
@@ -60,7 +61,7 @@ class CurlMulti {
   /// Ends the connection of one of libcurl's sockets if nothing has come on it for this long. Its transfers then fail.
   void cut_if_silent_for(int socket, Duration time);
 
-  /// Watches a socket for epoll's `events`; 0: stops watching it.
+  /// Watches a socket for `events`, a sum of Ready's; 0: stops watching it.
   void watch_for(SocketOwner& owner, int socket, std::uint32_t events);
 
   /// Ends the current or the next turn() at once. Any thread, and signal handlers.
@@ -71,7 +72,7 @@ class CurlMulti {
   struct WatchedSocket {
     std::uint32_t events = 0;
     bool connecting = false;
-    int registered = -1;           // with epoll: the socket, or a duplicate of it
+    int registered = -1;           // with the poller: the socket, or a duplicate of it
     SocketOwner* owner = nullptr;  // null: libcurl
     TimePoint heard{};             // when something last came
   };
@@ -89,9 +90,8 @@ class CurlMulti {
   void forget_watch(int socket);
   void act(curl_socket_t socket, int events);
 
+  Poller poller_;
   CURLM* multi_ = nullptr;
-  int epoll_ = -1;
-  int wake_fd_ = -1;
   std::unordered_map<int, WatchedSocket> watches_;
   std::unordered_map<CURL*, int> connecting_;  // by transfer, its socket, until it is connected: then kConnected
   std::optional<TimePoint> curl_deadline_;

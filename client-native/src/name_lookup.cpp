@@ -3,7 +3,6 @@
 #include <ares.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/epoll.h>
 
 #include <new>
 #include <utility>
@@ -68,16 +67,15 @@ void NameLookup::handle_timeout() {
 }
 
 void NameLookup::handle_socket(int socket, std::uint32_t events) {
-  const bool readable = (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
-  const bool writable = (events & EPOLLOUT) != 0;
+  const bool readable = (events & (Ready::kInput | Ready::kError | Ready::kHangUp)) != 0;
+  const bool writable = (events & Ready::kOutput) != 0;
   ares_process_fd(channel_, readable ? socket : ARES_SOCKET_BAD, writable ? socket : ARES_SOCKET_BAD);
   changed_();
 }
 
 void NameLookup::on_socket(void* self, int socket, int readable, int writable) {
   auto& lookup = *static_cast<NameLookup*>(self);
-  lookup.loop_.watch_for(lookup, socket,
-                         (readable != 0 ? std::uint32_t{EPOLLIN} : 0) | (writable != 0 ? std::uint32_t{EPOLLOUT} : 0));
+  lookup.loop_.watch_for(lookup, socket, (readable != 0 ? Ready::kInput : 0) | (writable != 0 ? Ready::kOutput : 0));
 }
 
 void NameLookup::on_answer(void* self, int status, int, ares_addrinfo* answer) {

@@ -47,7 +47,7 @@ class MillraceConan(ConanFile):
 
     def export_sources(self):
         root = os.path.join(self.recipe_folder, "..", "..")
-        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "core/*", "server/*", "client-native/*", "json/*", "threads/*",
+        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "core/*", "server/*", "client-native/*", "json/*", "threads/*", "sockets/*",
                         "client-wasm/package.json"):
             copy(self, pattern, root, self.export_sources_folder)
 
@@ -57,7 +57,7 @@ class MillraceConan(ConanFile):
     def validate(self):
         check_min_cppstd(self, 20)
         if self.settings.os != "Linux" and (self.options.server or self.options.client):
-            raise ConanInvalidConfiguration("the event loops of server and client need Linux: -o server=False -o client=False")
+            raise ConanInvalidConfiguration("server and client have been tried on Linux alone: -o server=False -o client=False")
         for part, (_, upon, _) in PARTS.items():
             if self.options.get_safe(part) and upon != "core" and not self.options.get_safe(upon):
                 raise ConanInvalidConfiguration(f"{part} is built upon {upon}: -o {upon}=True")

@@ -15,7 +15,7 @@ namespace millrace {
 
 namespace {
 
-constexpr std::uint32_t kNothing = EPOLLONESHOT;
+constexpr std::uint32_t kNothing = Ready::kOnce;
 
 constexpr std::string_view kSpeaksTls = "this port speaks TLS: use https://";
 
@@ -115,7 +115,7 @@ void Connection::watch_for(std::uint32_t events) {
 }
 
 void Connection::want_output(bool wanted) {
-  watch_for(kInput | (wanted || has_unsent() ? EPOLLOUT : 0u));
+  watch_for(kInput | (wanted || has_unsent() ? Ready::kOutput : 0u));
 }
 
 void Connection::set_deadline(Duration after) {
@@ -145,7 +145,7 @@ void Connection::close(StreamEnd reason) {
 }
 
 void Connection::on_ready(std::uint32_t events) {
-  if ((events & EPOLLOUT) != 0 && has_unsent() && (awaits_request() || is_streaming()) && !send_unsent()) return;
+  if ((events & Ready::kOutput) != 0 && has_unsent() && (awaits_request() || is_streaming()) && !send_unsent()) return;
   switch (phase_) {
     case Phase::kProxyHeader:
       return read_proxy_header(events);
@@ -231,7 +231,7 @@ void Connection::read_proxy_header(std::uint32_t events) {
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) return close();
   const ProxyHeader header = millrace::read_proxy_header({buffer.data(), static_cast<std::size_t>(count)});
-  const bool has_ended = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  const bool has_ended = (events & (Ready::kInputEnd | Ready::kHangUp | Ready::kError)) != 0;
   if (header.progress == ProxyHeader::Progress::kIncomplete && !has_ended) return set_least_input(header.bytes);
   if (header.progress != ProxyHeader::Progress::kWhole) {
     const ConnectionLoop::Settings& settings = loop_.settings();
@@ -255,7 +255,7 @@ void Connection::read_proxy_header(std::uint32_t events) {
 void Connection::begin_handshake() {
   enter(Phase::kHandshake);
   set_deadline(loop_.handshakes()->deadline());
-  if (!watch(kInput | EPOLLONESHOT)) close();
+  if (!watch(kInput | Ready::kOnce)) close();
 }
 
 void Connection::shake_hands() {
@@ -272,7 +272,7 @@ void Connection::shake_hands() {
       if (phase_ == Phase::kClosed) return;
       // Arms the one-shot watch again.
       watched_for_ = 0;
-      return watch_for(kInput | EPOLLONESHOT | (has_unsent() ? EPOLLOUT : 0u));
+      return watch_for(kInput | Ready::kOnce | (has_unsent() ? Ready::kOutput : 0u));
     case TlsChannel::Handshake::kClearText:
       loop_.handshakes()->forget(*this);
       transport_.set_tls(nullptr);

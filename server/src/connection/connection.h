@@ -52,7 +52,7 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
   };
 
   /// Input and its end.
-  static constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP;
+  static constexpr std::uint32_t kInput = Ready::kInput | Ready::kInputEnd;
 
   /// `share`: the connection's share of its address's quota.
   Connection(ConnectionLoop& loop, int socket, Quota::Share share);
@@ -120,7 +120,7 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
   void watch_for(std::uint32_t events);
   /// Also watches for room to write; needed for unsent bytes, too.
   void want_output(bool wanted);
-  bool wants_output() const { return (watched_for_ & EPOLLOUT) != 0; }
+  bool wants_output() const { return (watched_for_ & Ready::kOutput) != 0; }
   /// Returns the bytes that the transport took. Closes a broken connection.
   std::size_t send(std::span<iovec> buffers);
   bool has_unsent() const { return !is_stream_ && transport_.has_unsent(); }
@@ -146,9 +146,9 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
   Transport& transport_of_carrier() const;
   void leave_worker();
 
-  // Events of epoll in 16 bits. Only EPOLLONESHOT of those in use is above them.
+  // Sums of Ready in 16 bits. Of those in use, only kOnce is above them.
   static std::uint16_t packed(std::uint32_t events) {
-    return static_cast<std::uint16_t>((events & 0x7fff) | (events & EPOLLONESHOT) >> 15);
+    return static_cast<std::uint16_t>((events & 0x7fff) | (events & Ready::kOnce) >> 15);
   }
 
   std::uint16_t watched_for_ = 0;  // packed

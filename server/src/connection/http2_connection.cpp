@@ -55,14 +55,14 @@ void Http2Connection::begin(std::string_view bytes) {
 }
 
 void Http2Connection::on_ready(std::uint32_t events) {
-  if ((events & (EPOLLERR | EPOLLHUP)) != 0) return root_.close();
-  if ((events & EPOLLOUT) != 0) {
+  if ((events & (Ready::kError | Ready::kHangUp)) != 0) return root_.close();
+  if ((events & Ready::kOutput) != 0) {
     if (root_.has_unsent()) root_.send({});
     if (is_lost_) return;
     awaits_socket_ = root_.has_unsent();
     touch();
   }
-  if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) read();
+  if ((events & (Ready::kInput | Ready::kInputEnd)) != 0) read();
 }
 
 // Stops reading when the connection has used up its share of the turn, and while the client does not read its
@@ -137,7 +137,7 @@ void Http2Connection::await_socket() {
   session_.output().swap(loop().spare_output());
   session_.output().swap(rest);
   const bool is_to_read = session_.output().size() < kHttp2GatherBytes;
-  root_.watch_for(EPOLLOUT | (is_to_read ? Connection::kInput : 0u));
+  root_.watch_for(Ready::kOutput | (is_to_read ? Connection::kInput : 0u));
   if (!share_.resize(session_.held_bytes() + session_.output().capacity())) root_.close();
 }
 
@@ -162,7 +162,7 @@ void Http2Connection::wake() {
   }
   if (waiting.empty()) return;
   std::rotate(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(turn_++ % waiting.size()), waiting.end());
-  for (Connection* const one : waiting) one->on_ready(EPOLLOUT);
+  for (Connection* const one : waiting) one->on_ready(Ready::kOutput);
 }
 
 void Http2Connection::on_timer(TimePoint now) {
@@ -335,7 +335,7 @@ void Http2Connection::lose(Connection& user) {
 
 void Http2Connection::on_room(Http2Stream& stream) {
   if (stream.user != nullptr && stream.user->wants_output() && session_.room(stream) > 0) {
-    stream.user->on_ready(EPOLLOUT);
+    stream.user->on_ready(Ready::kOutput);
   }
 }
 

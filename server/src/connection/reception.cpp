@@ -14,19 +14,30 @@
 #include "base/peer_address.h"
 #include "http/error_response.h"
 #include "shares/who.h"
+#include "socket_calls.h"
 
 namespace millrace {
 
 namespace {
 
-// The socket option TCP_RTO_MAX_MS of Linux 6.15, which the headers of older systems lack.
-constexpr int kTcpRtoMaxMs = 44;
+// Probes a client that has stopped reading this often. Older systems, without the option, probe ever less often, down
+// to every two minutes.
+void bound_retransmission_pause(int socket, Duration pause) {
+#ifdef __linux__
+  constexpr int kTcpRtoMaxMs = 44;  // TCP_RTO_MAX_MS of Linux 6.15, which older headers lack
+  const auto longest = static_cast<int>(pause.count());
+  setsockopt(socket, IPPROTO_TCP, kTcpRtoMaxMs, &longest, sizeof longest);
+#else
+  static_cast<void>(socket);
+  static_cast<void>(pause);
+#endif
+}
 
 // A loop keeps the connections that it accepts unless it has more than another by over one part in this many.
 constexpr std::size_t kUnevenness = 16;
 
 void send_and_close(int socket, const std::string& response) {
-  [[maybe_unused]] const auto sent = ::send(socket, response.data(), response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  [[maybe_unused]] const auto sent = ::send(socket, response.data(), response.size(), kSendFlags);
   ::close(socket);
 }
 
@@ -35,11 +46,8 @@ void send_and_close(int socket, const std::string& response) {
 void Reception::prepare(int listening_socket) const {
   const int on = 1;
   setsockopt(listening_socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  // Probes a client that has stopped reading this often. Older systems, without the option, probe ever less often, down
-  // to every two minutes.
-  const auto longest_pause =
-      static_cast<int>(std::clamp(bounds_.heartbeat / 2, kMinRetransmissionPause, kMaxRetransmissionPause).count());
-  setsockopt(listening_socket, IPPROTO_TCP, kTcpRtoMaxMs, &longest_pause, sizeof longest_pause);
+  bound_retransmission_pause(listening_socket,
+                             std::clamp(bounds_.heartbeat / 2, kMinRetransmissionPause, kMaxRetransmissionPause));
   ::fcntl(listening_socket, F_SETFL, ::fcntl(listening_socket, F_GETFL) | O_NONBLOCK);
 }
 

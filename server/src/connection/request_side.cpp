@@ -294,7 +294,7 @@ void RequestSide::await_room(Connection& connection) {
     patience = std::clamp(floor.left(output_->begin, now - *output_->waiting_since), Duration{0}, patience);
   }
   connection.set_deadline(patience);
-  connection.watch_for(EPOLLOUT);
+  connection.watch_for(Ready::kOutput);
 }
 
 // Writes output_. Returns whether everything is sent, including what the transport had kept, also of a worker's output.

@@ -6,6 +6,8 @@
 
 namespace millrace {
 
+#ifdef __linux__
+
 bool SignsOfLife::is_lost(int socket, TimePoint now, Duration timeout) {
   tcp_info info{};
   socklen_t size = sizeof info;
@@ -18,5 +20,14 @@ bool SignsOfLife::is_lost(int socket, TimePoint now, Duration timeout) {
   if (unheard_since_ == TimePoint::max() || last_heard > unheard_since_) unheard_since_ = now;
   return now - unheard_since_ >= timeout;
 }
+
+#else
+
+// Other systems do not report when a machine was last heard. They give up its connection themselves, later.
+bool SignsOfLife::is_lost(int, TimePoint, Duration) {
+  return false;
+}
+
+#endif
 
 }  // namespace millrace

@@ -141,9 +141,9 @@ WebhookSender::Client StreamSide::client_for_webhooks() const {
 }
 
 void StreamSide::on_ready(std::uint32_t events) {
-  if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) return connection().close();
-  if ((events & EPOLLIN) != 0) connection().discard_input();  // clients of event streams send nothing more
-  if (!is_open() || (events & EPOLLOUT) == 0) return;
+  if ((events & (Ready::kError | Ready::kHangUp | Ready::kInputEnd)) != 0) return connection().close();
+  if ((events & Ready::kInput) != 0) connection().discard_input();  // clients of event streams send nothing more
+  if (!is_open() || (events & Ready::kOutput) == 0) return;
   if (subscriber_ != nullptr) {
     read_on();
   } else {

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "socket_calls.h"
+
 namespace millrace {
 
 Transport::~Transport() {
@@ -26,7 +28,7 @@ ssize_t Transport::write_socket(std::span<iovec> buffers) {
   message.msg_iov = buffers.data();
   message.msg_iovlen = buffers.size();
   while (true) {
-    const ssize_t count = ::sendmsg(socket_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t count = ::sendmsg(socket_, &message, kSendFlags);
     if (count >= 0) return count;
     if (errno == EAGAIN) return 0;
     if (errno != EINTR) return -errno;

@@ -1,16 +1,11 @@
 #include "gradual_stop.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <climits>
-#include <cstdint>
-#include <system_error>
 
 #include "loop/event_loop.h"
 
@@ -33,14 +28,6 @@ int milliseconds_until(TimePoint end) {
 
 }  // namespace
 
-GradualStop::GradualStop() : event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  if (event_ < 0) throw std::system_error(errno, std::generic_category(), "cannot set up a server");
-}
-
-GradualStop::~GradualStop() {
-  ::close(event_);
-}
-
 void GradualStop::ask(Duration window) {
   {
     const TimePoint end = monotonic_now() + window;
@@ -51,9 +38,7 @@ void GradualStop::ask(Duration window) {
 }
 
 void GradualStop::wake() const {
-  const std::uint64_t one = 1;
-  // The write fails only if the counter is full, and then wait() is awake already.
-  [[maybe_unused]] const auto written = ::write(event_, &one, sizeof one);
+  wakeup_.set();
 }
 
 void GradualStop::reset() {
@@ -69,8 +54,8 @@ std::optional<GradualStop::Asked> GradualStop::asked() const {
 void GradualStop::wait(int listening_socket, const Ports& ports) {
   bool is_draining = false;
   bool is_shut_down = false;
-  std::array<pollfd, 2> waiting{
-      {{.fd = listening_socket, .events = 0, .revents = 0}, {.fd = event_, .events = POLLIN, .revents = 0}}};
+  std::array<pollfd, 2> waiting{{{.fd = listening_socket, .events = 0, .revents = 0},
+                                 {.fd = wakeup_.descriptor(), .events = POLLIN, .revents = 0}}};
   while (listening_socket >= 0 && (waiting[0].revents & kShutDown) == 0) {
     const auto stop = asked();
     if (stop && !is_draining) {
@@ -84,9 +69,7 @@ void GradualStop::wait(int listening_socket, const Ports& ports) {
     for (pollfd& one : waiting) one.revents = 0;
     if (::poll(waiting.data(), waiting.size(), stop && !is_shut_down ? milliseconds_until(stop->end) : -1) <= 0)
       continue;
-    std::uint64_t count = 0;
-    if (waiting[1].revents != 0) [[maybe_unused]]
-      const auto read = ::read(event_, &count, sizeof count);
+    if (waiting[1].revents != 0) wakeup_.clear();
     if (waiting[0].revents != 0) forget_error(listening_socket);
   }
 }

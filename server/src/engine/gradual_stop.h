@@ -7,6 +7,7 @@
 
 #include "millrace/core/time.h"
 #include "mutex.h"
+#include "wakeup.h"
 
 namespace millrace {
 
@@ -18,9 +19,8 @@ class GradualStop {
     std::function<void()> shut_down;   ///< shuts down the listening socket
   };
 
-  /// Throws std::system_error if the system provides no eventfd.
-  GradualStop();
-  ~GradualStop();
+  /// Throws std::system_error if the process has no descriptors left.
+  GradualStop() = default;
   GradualStop(const GradualStop&) = delete;
   GradualStop& operator=(const GradualStop&) = delete;
 
@@ -43,7 +43,7 @@ class GradualStop {
   };
   std::optional<Asked> asked() const;
 
-  const int event_;
+  const Wakeup wakeup_;
   mutable Mutex mutex_;
   std::optional<Asked> asked_ GUARDED_BY(mutex_);
 };

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "socket_calls.h"
+
 namespace millrace {
 
 namespace {
@@ -23,7 +25,8 @@ Acceptor::~Acceptor() {
 }
 
 void Acceptor::watch() {
-  if (!loop_.add(socket_, EPOLLIN | EPOLLEXCLUSIVE, *this)) loop_.timers().set(*this, loop_.now() + kAcceptPause);
+  if (!loop_.add(socket_, Ready::kInput | Ready::kExclusive, *this))
+    loop_.timers().set(*this, loop_.now() + kAcceptPause);
 }
 
 // Waits for descriptors to become free. Clients wait in the system's queue.
@@ -39,8 +42,7 @@ void Acceptor::on_timer(TimePoint) {
 void Acceptor::on_ready(std::uint32_t) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     sockaddr_storage peer{};
-    socklen_t length = sizeof peer;
-    const int accepted = ::accept4(socket_, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int accepted = accept_socket(socket_, peer);
     if (accepted >= 0) {
       take_(accepted, peer);
       continue;

@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "socket_calls.h"
 
 #if defined(MILLRACE_HAS_LIBURING)
 #include <liburing.h>
@@ -17,8 +18,6 @@ namespace millrace {
 
 namespace {
 
-constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
-
 class SystemCalls final : public BatchSender {
  public:
   void send(std::span<Send> sends) override {
@@ -27,7 +26,7 @@ class SystemCalls final : public BatchSender {
 
   static void send_one(Send& send) {
     do {
-      send.result = ::send(send.socket, send.bytes.data(), send.bytes.size(), kFlags);
+      send.result = ::send(send.socket, send.bytes.data(), send.bytes.size(), kSendFlags);
     } while (send.result < 0 && errno == EINTR);
     if (send.result < 0) send.result = -errno;
   }
@@ -74,8 +73,8 @@ class IoUring final : public BatchSender {
 
   // Even if the ring supports SEND, seccomp may forbid it to this program.
   std::string failure_of_a_trial() {
-    std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return std::strerror(errno);
+    int ends[2];
+    if (open_socket_pair(ends) != 0) return std::strerror(errno);
     Send trial{.socket = ends[0], .bytes = "x"};
     send_some({&trial, 1});
     for (const int end : ends) ::close(end);
@@ -86,7 +85,7 @@ class IoUring final : public BatchSender {
   void send_some(std::span<Send> sends) {
     for (Send& send : sends) {
       io_uring_sqe* const entry = io_uring_get_sqe(&ring_);
-      io_uring_prep_send(entry, send.socket, send.bytes.data(), send.bytes.size(), kFlags);
+      io_uring_prep_send(entry, send.socket, send.bytes.data(), send.bytes.size(), kSendFlags);
       io_uring_sqe_set_data(entry, &send);
       send.result = -ECANCELED;
     }

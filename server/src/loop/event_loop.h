@@ -1,9 +1,7 @@
-// EventLoop: one epoll, its timers, and tasks from other threads.
+// EventLoop: one poller, its timers, and tasks from other threads.
 //
 // run() is the loop's thread; only it may call the other functions, except defer() and stop().
 #pragma once
-
-#include <sys/epoll.h>
 
 #include <chrono>
 #include <cstdint>
@@ -12,6 +10,7 @@
 
 #include "millrace/core/time.h"
 #include "mutex.h"
+#include "poller.h"
 #include "timer_wheel.h"
 
 namespace millrace {
@@ -24,16 +23,14 @@ class EventLoop {
   /// Handles the events of a socket. The loop keeps the watcher's address until remove().
   class Watcher : public TimerWheel::Timer {
    public:
-    /// `events` are those of epoll.
-    virtual void on_ready(std::uint32_t events) = 0;
+    virtual void on_ready(std::uint32_t ready) = 0;
 
    protected:
     ~Watcher() = default;
   };
 
-  /// Throws std::system_error if the system can create no epoll or eventfd.
-  EventLoop();
-  ~EventLoop();
+  /// Throws std::system_error if the system lacks descriptors or memory.
+  EventLoop() = default;
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
@@ -52,10 +49,10 @@ class EventLoop {
   /// Ends run() after the tasks deferred so far. Any thread.
   void stop();
 
-  /// Returns false if the system refuses, for example for lack of memory.
-  [[nodiscard]] bool add(int fd, std::uint32_t events, Watcher& watcher);
-  void modify(int fd, std::uint32_t events, Watcher& watcher);
-  void remove(int fd);
+  /// See Poller.
+  [[nodiscard]] bool add(int socket, std::uint32_t watched, Watcher& watcher);
+  void modify(int socket, std::uint32_t watched, Watcher& watcher);
+  void remove(int socket);
 
   TimerWheel& timers() { return timers_; }
 
@@ -66,15 +63,14 @@ class EventLoop {
   void run_deferred();
   int wait_milliseconds() const;
 
-  int epoll_;
-  int wakeup_;
-  TimePoint now_;
-  TimerWheel timers_;
+  Poller poller_;
+  TimePoint now_ = monotonic_now();
+  TimerWheel timers_{now_};
   bool stopped_ = false;
 
   Mutex mutex_;
   std::vector<std::function<void()>> deferred_ GUARDED_BY(mutex_);
-  bool awake_ GUARDED_BY(mutex_) = false;  // wakeup_ has been written to
+  bool awake_ GUARDED_BY(mutex_) = false;  // the poller has been woken
 };
 
 }  // namespace millrace

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "pem.h"
+#include "socket_calls.h"
 
 namespace millrace {
 
@@ -324,7 +325,7 @@ bool OpensslChannel::seal_into(std::string_view bytes, std::string& records) {
 // Returns 0 or an errno. Keeps what the socket does not take.
 int OpensslChannel::send(std::string_view record) {
   while (!record.empty()) {
-    const ssize_t count = ::send(socket_, record.data(), record.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t count = ::send(socket_, record.data(), record.size(), kSendFlags);
     if (count >= 0) {
       record.remove_prefix(static_cast<std::size_t>(count));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {

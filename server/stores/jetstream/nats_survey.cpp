@@ -16,6 +16,7 @@
 
 #include "jetstream_limits.h"
 #include "parse_json.h"
+#include "socket_calls.h"
 
 namespace millrace {
 
@@ -95,8 +96,9 @@ std::string greeting_of(const HostPort& server, Clock::time_point deadline) {
   if (::getaddrinfo(server.host.c_str(), server.port.c_str(), &hints, &found) != 0) return {};
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, ::freeaddrinfo);
   for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-    const Socket socket(::socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const Socket socket(open_socket(one->ai_family, SOCK_STREAM, 0));
     if (socket.file() < 0) continue;
+    set_up_descriptor(socket.file());
     if (::connect(socket.file(), one->ai_addr, one->ai_addrlen) != 0 && errno != EINPROGRESS) continue;
     if (!wait_for(socket.file(), POLLOUT, deadline)) continue;
     if (std::string line = line_from(socket.file(), deadline); !line.empty()) return line;

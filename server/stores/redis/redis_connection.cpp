@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "millrace/server/stores/redis.h"
+#include "socket_calls.h"
 
 namespace millrace {
 
@@ -153,7 +154,7 @@ void RedisConnection::send(const RedisWords& words, Clock::time_point deadline) 
   const std::unique_ptr<char, void (*)(char*)> command(made, redisFreeCommand);
   std::string_view rest(made, static_cast<std::size_t>(size));
   while (!rest.empty()) {
-    const ssize_t sent = ::send(socket(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = ::send(socket(), rest.data(), rest.size(), kSendFlags);
     if (sent >= 0) {
       rest.remove_prefix(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
