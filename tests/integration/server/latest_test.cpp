@@ -213,7 +213,8 @@ TEST(Latest, AStateThatIsCompleteHasNoGap) {
   }
   const std::string first = id_at(server->hub(), 1);
   for (int i = 0; i < 5; ++i) {
-    const Publication retained{.topic = "c", .event = {.data = std::to_string(i)}, .retain = true};
+    const std::string number = std::to_string(i);
+    const Publication retained{.topic = "c", .event = {.data = number}, .retain = true};
     server->hub().publish({&retained, 1}).front().or_throw();
   }
   StreamClient complete(server.port(), "/events?topic=*&lastEventId=latest", "Last-Event-ID: " + first + "\r\n");
