@@ -22,6 +22,19 @@ void reload_one(const std::shared_ptr<ReloadableAuthorizer>& authorizer, const c
   }
 }
 
+// Without a key that signs tokens, these would do nothing, and the operator would believe that they do.
+void refuse_idle(const AuthorizationOptions& options) {
+  const auto refuse = [](bool is_set, const char* option) {
+    if (is_set) {
+      throw UsageError(std::string(option) + " is for tokens, and needs --jwt-secret-file, --jwt-public-key or --jwks");
+    }
+  };
+  refuse(!options.tokens.cookie.empty(), "--jwt-cookie");
+  refuse(!options.tokens.issuer.empty(), "--jwt-issuer");
+  refuse(!options.tokens.audience.empty(), "--jwt-audience");
+  refuse(!options.public_topics.empty(), "--public-topic");
+}
+
 }  // namespace
 
 bool AuthorizationOptions::has_keys() const {
@@ -42,7 +55,10 @@ Authorization::Authorization(const AuthorizationOptions& options) {
     keys_ = std::make_shared<KeyAuthorizer>(std::move(keys));
   }
   if (asks) application_ = std::make_shared<HttpAuthorizer>(options.application);
-  if (!options.has_tokens()) return;
+  if (!options.has_tokens()) {
+    refuse_idle(options);
+    return;
+  }
   if constexpr (!kHasJwt) refuse_without("--jwt-… and --jwks", "millrace::jwt", "MILLRACE_WITH_JWT");
   JwtAuthorizer::Options tokens = options.tokens;
   for (const std::string& text : options.public_topics) {

@@ -210,6 +210,9 @@ void reload_tls(Server& server) {
 
 int serve(const ServeOptions& options, const Invocation& invocation) {
   check_store_options(options);
+  if (options.proxy_field != ServeOptions().proxy_field && options.trusted_proxies.empty()) {
+    throw UsageError("--proxy-field needs --trusted-proxy: nobody else is believed");
+  }
   set_up_log(options.log_level, options.log_format);
   std::atomic<bool> listening_is_over{false};
   std::optional<AccessLog> access_log;
