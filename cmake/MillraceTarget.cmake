@@ -30,17 +30,6 @@ function(millrace_target target)
   endif()
 endfunction()
 
-# The sockets' waiting, compiled into each library that waits: none of it is in their interfaces. Debian has kqueue as a
-# library upon epoll, which is enough to try its code.
-function(millrace_poller target)
-  target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/sockets/poller_${MILLRACE_POLLER}.cpp ${PROJECT_SOURCE_DIR}/sockets/wakeup.cpp)
-  if(MILLRACE_POLLER STREQUAL "kqueue" AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
-    find_package(PkgConfig REQUIRED)
-    pkg_check_modules(LIBKQUEUE REQUIRED IMPORTED_TARGET libkqueue)
-    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:PkgConfig::LIBKQUEUE>)
-  endif()
-endfunction()
-
 # The compiler's checks go into all code that a program runs, the libraries' included. In a debug build they would be for
 # nothing: those of _FORTIFY_SOURCE need optimization.
 function(millrace_hardening target type)

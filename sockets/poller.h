@@ -1,5 +1,5 @@
 // Poller: waits until sockets are ready. One interface over three of the systems' calls: epoll (Linux), kqueue (macOS,
-// the BSDs) and poll (any POSIX system). The build chooses one: MILLRACE_POLLER.
+// the BSDs) and poll (any POSIX system). The system decides which, or the build: MILLRACE_POLLER.
 //
 // It belongs to one thread, except wake().
 #pragma once
@@ -61,3 +61,16 @@ class Poller {
 };
 
 }  // namespace millrace
+
+#if defined(MILLRACE_POLLER_POLL)
+#include "poller_poll.h"
+#elif defined(MILLRACE_POLLER_KQUEUE)
+#include "poller_kqueue.h"
+#elif defined(MILLRACE_POLLER_EPOLL) || defined(__linux__)
+#include "poller_epoll.h"
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || \
+    defined(__DragonFly__)
+#include "poller_kqueue.h"
+#else
+#include "poller_poll.h"
+#endif

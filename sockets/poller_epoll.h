@@ -1,3 +1,6 @@
+// Poller, by epoll: poller.h includes it.
+#pragma once
+
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -6,23 +9,17 @@
 #include <cstddef>
 #include <system_error>
 
-#include "poller.h"
 #include "wakeup.h"
 
 namespace millrace {
-
-namespace {
 
 static_assert(Ready::kInput == EPOLLIN && Ready::kOutput == EPOLLOUT && Ready::kError == EPOLLERR &&
               Ready::kHangUp == EPOLLHUP && Ready::kInputEnd == EPOLLRDHUP && Ready::kExclusive == EPOLLEXCLUSIVE &&
               Ready::kOnce == EPOLLONESHOT);
 
-// Of one wait(); the rest comes with the next.
-constexpr std::size_t kEventsPerWait = 256;
-
-}  // namespace
-
 struct Poller::System {
+  static constexpr std::size_t kEventsPerWait = 256;  // of one wait(); the rest comes with the next
+
   System() : epoll(epoll_create1(EPOLL_CLOEXEC)) {
     if (epoll < 0) throw std::system_error(errno, std::generic_category(), "cannot create an epoll");
   }
@@ -44,29 +41,29 @@ struct Poller::System {
   std::array<Event, kEventsPerWait> events;
 };
 
-Poller::Poller() : system_(std::make_unique<System>()) {
+inline Poller::Poller() : system_(std::make_unique<System>()) {
   if (!system_->control(EPOLL_CTL_ADD, system_->wakeup.descriptor(), EPOLLIN, system_->own_tag())) {
     throw std::system_error(errno, std::generic_category(), "cannot watch an eventfd");
   }
 }
 
-Poller::~Poller() = default;
+inline Poller::~Poller() = default;
 
-bool Poller::add(int socket, std::uint32_t watched, std::uintptr_t tag) {
+inline bool Poller::add(int socket, std::uint32_t watched, std::uintptr_t tag) {
   return system_->control(EPOLL_CTL_ADD, socket, watched, tag);
 }
 
-void Poller::modify(int socket, std::uint32_t watched, std::uintptr_t tag) {
+inline void Poller::modify(int socket, std::uint32_t watched, std::uintptr_t tag) {
   system_->control(EPOLL_CTL_MOD, socket, watched, tag);
 }
 
-void Poller::remove(int socket) {
+inline void Poller::remove(int socket) {
   epoll_ctl(system_->epoll, EPOLL_CTL_DEL, socket, nullptr);
 }
 
-std::span<const Poller::Event> Poller::wait(int milliseconds) {
+inline std::span<const Poller::Event> Poller::wait(int milliseconds) {
   was_woken_ = false;
-  const int count = epoll_wait(system_->epoll, system_->reported.data(), kEventsPerWait, milliseconds);
+  const int count = epoll_wait(system_->epoll, system_->reported.data(), System::kEventsPerWait, milliseconds);
   std::size_t used = 0;
   for (int i = 0; i < count; ++i) {
     const epoll_event& one = system_->reported[static_cast<std::size_t>(i)];
@@ -80,7 +77,7 @@ std::span<const Poller::Event> Poller::wait(int milliseconds) {
   return {system_->events.data(), used};
 }
 
-void Poller::wake() noexcept {
+inline void Poller::wake() noexcept {
   system_->wakeup.set();
 }
 
