@@ -93,7 +93,7 @@ class Program {
 
 // A path that the route's takes.
 std::string example_of(const std::string& path) {
-  return std::regex_replace(path, std::regex(R"(\(\.\*\)|\(\?!disconnect\$\)\(\[\^/\]\+\))"), "x");
+  return std::regex_replace(path, std::regex(R"(\(\.\*\)|(\(\?!disconnect\$\))?\(\[\^/\]\+\))"), "x");
 }
 
 std::string asking(const std::string& method, const std::string& path, const std::string& headers) {
