@@ -214,6 +214,30 @@ class Cluster : public ::testing::Test {
     }
     return {};
   }
+  // What NATS has delivered to a server, and has no longer: its leader was killed before the others had it. Empty if
+  // nothing is lost. Such a server waits for ever for the rest of the log.
+  std::string delivered_and_lost() {
+    const NatsConnection connection(
+        {.address = StoreAddress::parse(nats_[0].url()), .credentials = {}, .on_change = [] {}});
+    std::string loss;
+    EXPECT_TRUE(eventually([&] {
+      try {
+        const json consumers = connection.ask("CONSUMER.LIST.cluster", nullptr).at("consumers");
+        const std::uint64_t last = connection.ask("STREAM.INFO.cluster", nullptr).at("state").at("last_seq");
+        for (const json& consumer : consumers) {
+          const std::uint64_t delivered = consumer.at("delivered").at("stream_seq");
+          if (delivered > last) {
+            loss = "it has delivered sequence " + std::to_string(delivered) + ", and its last one is " +
+                   std::to_string(last);
+          }
+        }
+        return !consumers.empty();
+      } catch (const StoreUnavailable&) {
+        return false;  // until there is a leader
+      }
+    }));
+    return loss;
+  }
   static std::vector<json> copy(const NatsConnection& connection, std::uint64_t last) {
     constexpr std::uint64_t kAtOnce = 256;
     std::vector<json> messages;
@@ -343,6 +367,10 @@ TEST_F(Cluster, BringsWhatWasAcknowledgedToEverySubscriberOnceAndInOrder) {
   for (auto& node : nodes_) node->clients().cut(CutProxy::Cut::kReset);
   for (std::thread& thread : subscribing) thread.join();
 
+  if (const std::string loss = delivered_and_lost(); !loss.empty()) {
+    ASSERT_LT(nats_version(), std::pair(2, 10)) << "nats-server has lost what it had delivered: " << loss;
+    GTEST_SKIP() << "nats-server 2.9 has lost what it had delivered, use 2.10 or newer: " << loss;
+  }
   std::vector<std::vector<Received>> logs;
   for (std::size_t i = 0; i < kNodes; ++i) logs.push_back(everything(i));
   // No client can make up for that, and none could tell what is right then. Of 2.9 it is known: nats_alone.cpp shows it
