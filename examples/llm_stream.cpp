@@ -150,9 +150,9 @@ toy::Generator::Step steps(const AnswerPtr& answer, std::function<bool(const std
       heard = send(answer->chunk({{"content", answer->words[next]}}, nullptr));
       if (heard) ++answer->sent;
     } else {
+      answer->state = "complete";  // before a client can ask, having read the end
       send(answer->chunk(Json::object(), "stop"));
       send("[DONE]");
-      answer->state = "complete";
       complete();
       return false;
     }
