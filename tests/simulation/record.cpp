@@ -288,6 +288,13 @@ void View::forgive(std::uint64_t number) {
 void View::told_that_it_is_over(std::uint64_t entries_then, std::uint64_t place) const {
   const auto& entries = record_.entries();
   const std::uint64_t seen = seen_.value_or(place);
+  const auto is_finished = [&](const std::string& topic) {
+    std::uint64_t last = entries_then;
+    while (last > 0 && entries[last - 1].topic != topic) --last;
+    return last > 0 && entries[last - 1].kind == Entry::Kind::kFinish;
+  };
+  // The state, which it gets in place of what the log has lost, has no finished topic.
+  if (latest_ && seen < record_.oldest() && std::all_of(patterns().begin(), patterns().end(), is_finished)) return;
   if (patterns().size() == 1) {
     // What it has seen ends with a finish, or the next there is for it is one.
     for (std::uint64_t i = std::min(seen, entries_then); i-- > 0;) {
@@ -303,10 +310,7 @@ void View::told_that_it_is_over(std::uint64_t entries_then, std::uint64_t place)
     broken("the end was reported, but the topic was not finished");
   }
   for (const std::string& topic : patterns()) {
-    std::uint64_t last = entries_then;
-    while (last > 0 && entries[last - 1].topic != topic) --last;
-    if (last == 0 || entries[last - 1].kind != Entry::Kind::kFinish)
-      broken("the end was reported, but " + topic + " is not");
+    if (!is_finished(topic)) broken("the end was reported, but " + topic + " is not");
   }
   for (std::uint64_t i = seen; i < entries_then; ++i) {
     if (entries[i].kind == Entry::Kind::kEvent && wants(i))
