@@ -138,7 +138,9 @@ class Http2Session {
   bool take_preface(std::string_view& bytes);
   void take(const FrameReader::Piece& piece);
   void take_data(const FrameReader::Piece& piece);
-  void take_body(Http2Stream& stream, std::string_view data, bool is_last);
+  enum class BodyEnd { kLater, kInThisFrame, kNow };
+  /// `rest`: bytes of the frame's data that are still to come.
+  void take_body(Http2Stream& stream, std::string_view data, std::size_t rest, BodyEnd end);
   std::string_view without_padding(const FrameReader::Piece& piece);
   void take_headers(const FrameReader::Piece& piece);
   void take_continuation(const FrameReader::Piece& piece);

@@ -106,7 +106,7 @@ void Http2Session::end_with_trailers(Http2Stream& stream, const RequestFields& f
   if (!block_ends_stream_ || !fields.fault().empty() || fields.is_too_large()) {
     return break_stream(stream, Http2Error::kProtocol);
   }
-  take_body(stream, {}, true);
+  take_body(stream, {}, 0, BodyEnd::kNow);
 }
 
 // --- Bodies ---------------------------------------------------------------------------------------------------------
@@ -135,7 +135,9 @@ void Http2Session::take_data(const FrameReader::Piece& piece) {
   }
   stream->received = static_cast<std::uint16_t>(stream->received + piece.payload.size());
   if (data.size() < piece.payload.size()) consume(*stream, piece.payload.size() - data.size());
-  take_body(*stream, data, piece.is_last && head.has(frame_flag::kEndStream));
+  BodyEnd end = BodyEnd::kLater;
+  if (head.has(frame_flag::kEndStream)) end = piece.is_last ? BodyEnd::kNow : BodyEnd::kInThisFrame;
+  take_body(*stream, data, data_left_, end);
 }
 
 // Returns the data of a DATA frame's piece, or the part of the field section in a HEADERS frame.
@@ -161,11 +163,14 @@ std::string_view Http2Session::without_padding(const FrameReader::Piece& piece) 
   return payload;
 }
 
-void Http2Session::take_body(Http2Stream& stream, std::string_view data, bool is_last) {
+// Judges a frame by its length as soon as it begins, however the network cuts it. [RFC 9113 8.1.1]
+void Http2Session::take_body(Http2Stream& stream, std::string_view data, std::size_t rest, BodyEnd end) {
+  const bool is_last = end == BodyEnd::kNow;
   const auto body = std::lower_bound(bodies_.begin(), bodies_.end(), stream.id,
                                      [](const Body& one, std::uint32_t id) { return one.stream < id; });
   if (body != bodies_.end() && body->stream == stream.id) {
-    if (data.size() > body->left || (is_last && data.size() < body->left)) {
+    const std::size_t framed = data.size() + rest;
+    if (framed > body->left || (end != BodyEnd::kLater && framed < body->left)) {
       return break_stream(stream, Http2Error::kProtocol);
     }
     body->left -= data.size();

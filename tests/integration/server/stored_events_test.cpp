@@ -412,8 +412,8 @@ TEST(Stores, ThatFailAreResultsOfTheCalls) {
     EXPECT_GT(std::stoi(response.field("Retry-After")), 0) << path;
     EXPECT_EQ(response.body.find("disk"), std::string::npos) << path << ": " << response.body;
   }
-  EXPECT_EQ(outcomes, std::vector(2, Subscribed::Outcome::kStoreUnavailable));
   server.stop();
+  EXPECT_EQ(outcomes, std::vector(2, Subscribed::Outcome::kStoreUnavailable));
   push.reset();
 }
 

@@ -429,17 +429,16 @@ TEST(FinishedTopic, EndsItsStreamsAndIsOverForThoseWhoComeBack) {
 }
 
 TEST(ProgramsStream, BeginsWhereTheProgramSays) {
-  std::string begin = "earliest";
   RunningServer server({}, [&](Server& configured) {
-    configured.Get("/stream", [&](const httplib::Request& request, httplib::Response& response) {
-      configured.subscribe(request, response, {.topics = {"a"}, .last_event_id = begin});
+    configured.Get("/stream/(.*)", [&](const httplib::Request& request, httplib::Response& response) {
+      configured.subscribe(request, response, {.topics = {"a"}, .last_event_id = request.matches[1].str()});
     });
   });
   const std::string first = server->hub().publish("a", {.data = "1"}).id;
   server->hub().publish("a", {.data = "2"}).or_throw();
-  EXPECT_EQ(StreamClient(server.port(), "/stream").next_data(), "1");
-  begin = first;
-  EXPECT_EQ(StreamClient(server.port(), "/stream?lastEventId=earliest", last_event_id("earliest")).next_data(), "2")
+  EXPECT_EQ(StreamClient(server.port(), "/stream/earliest").next_data(), "1");
+  const std::string after_first = "/stream/" + first + "?lastEventId=earliest";
+  EXPECT_EQ(StreamClient(server.port(), after_first, last_event_id("earliest")).next_data(), "2")
       << "whatever the client asks for";
 }
 
