@@ -54,17 +54,21 @@ TEST(HttpAuthorizer, AsksTheApplicationAsTheClientThatItKnows) {
   });
   RunningServer server(asking(
       std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url(), .headers = {"X-Tenant"}})));
+  const auto last_question = [&] {
+    const std::lock_guard lock(mutex);
+    return questions.back();
+  };
   const std::string ada = "Cookie: session=ada\r\nX-Tenant: acme\r\nX-Other: no\r\n";
   const StreamClient stream(server.port(), "/events?topic=rooms/*&topic=a", ada);
   EXPECT_EQ(server->subscriptions().front().user, "ada");
-  EXPECT_EQ(questions.front().first, json::parse(R"({"action":"subscribe","topics":["rooms/*","a"]})"));
-  EXPECT_EQ(questions.front().second, "acme");
+  EXPECT_EQ(last_question(),
+            std::pair(json::parse(R"({"action":"subscribe","topics":["rooms/*","a"]})"), std::string("acme")));
   const std::string refused = ask(server.port(), request("GET", "/events?topic=a"));
   EXPECT_EQ(status_of(refused), 401);
   EXPECT_NE(refused.find("sign in first"), std::string::npos) << refused;
   EXPECT_EQ(status_for(server.port(), "/events?topic=a", "Cookie: session=eve\r\n"), 403);
   EXPECT_EQ(status_of(ask(server.port(), request("POST", "/events", ada, R"({"topic":"b","data":"x"})"))), 200);
-  EXPECT_EQ(questions.back().first, json::parse(R"({"action":"publish","topics":["b"]})"));
+  EXPECT_EQ(last_question().first, json::parse(R"({"action":"publish","topics":["b"]})"));
 }
 
 TEST(HttpAuthorizer, KeepsAnAnswerAsLongAsItSays) {
@@ -119,9 +123,18 @@ TEST(HttpAuthorizer, AllowsNothingWhileTheApplicationIsAwayAndEndsNoStream) {
 }
 
 TEST(HttpAuthorizer, TakesNothingForAYesThatIsNone) {
+  std::mutex mutex;
   std::string body;
   int status = 200;
-  Application application([&](const httplib::Request&, httplib::Response& response) { say(response, status, body); });
+  Application application([&](const httplib::Request&, httplib::Response& response) {
+    const std::lock_guard lock(mutex);
+    say(response, status, body);
+  });
+  const auto answer_from_now_on = [&](int now_status, const std::string& now_body) {
+    const std::lock_guard lock(mutex);
+    status = now_status;
+    body = now_body;
+  };
   for (const auto& [said, expected] : std::map<std::string, int>{
            {"", 200},
            {"{}", 200},
@@ -134,11 +147,11 @@ TEST(HttpAuthorizer, TakesNothingForAYesThatIsNone) {
            {R"({"until":-1})", 503},
            {std::string(70'000, ' '), 503},
        }) {
-    body = said;
+    answer_from_now_on(200, said);
     RunningServer server(asking(std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url()})));
     EXPECT_EQ(status_for(server.port(), "/events?topic=a"), expected) << said.substr(0, 40);
   }
-  status = 302;
+  answer_from_now_on(302, "");
   RunningServer server(asking(std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url()})));
   EXPECT_EQ(status_for(server.port(), "/events?topic=a"), 503);
 }
