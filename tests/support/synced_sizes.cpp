@@ -27,11 +27,12 @@ void note(int file, off_t size) {
   if (folder == nullptr || !std::string_view(path).ends_with(".aof")) return;
   const std::string noted = std::string(folder) + path.substr(path.rfind('/'));
   const std::string text = std::to_string(size) + "\n";
-  // Of one write: it is killed before or after.
-  const int out = ::open((noted + ".new").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  // Of one write: it is killed before or after. Its threads may sync the same file at once.
+  const std::string draft = noted + "." + std::to_string(::gettid());
+  const int out = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (out < 0 || ::write(out, text.data(), text.size()) < 0) std::abort();
   ::close(out);
-  if (::rename((noted + ".new").c_str(), noted.c_str()) != 0) std::abort();
+  if (::rename(draft.c_str(), noted.c_str()) != 0) std::abort();
 }
 
 int sync_and_note(const char* name, int file) {
