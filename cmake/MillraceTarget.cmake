@@ -15,6 +15,8 @@ function(millrace_target target)
   if(MILLRACE_DEVELOPER_MODE)
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
                                              -Wold-style-cast -Wimplicit-fallthrough -Werror)
+    # GCC 12 takes a string that is inserted into another for one that overlaps it, once it optimizes.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
     # Bounds and preconditions of the standard library, except in what is measured.
     target_compile_definitions(${target} PRIVATE $<$<NOT:$<CONFIG:Release,MinSizeRel>>:_GLIBCXX_ASSERTIONS>)
   endif()

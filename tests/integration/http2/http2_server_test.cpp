@@ -140,7 +140,7 @@ TEST_F(Http2Server, AClosedWindowIsASlowReader) {
   Http2Client client(server_.port(), setting(SettingId::kInitialWindowSize, 200));
   const auto slow = client.get("/events?topic=a");
   const auto other = client.get("/events?topic=b");
-  ASSERT_TRUE(client.until_text(slow, "retry:"));
+  ASSERT_TRUE(client.until_text(slow, "retry:") && client.until_text(other, "retry:"));
   constexpr int kEvents = 500;
   for (int i = 0; i < kEvents; ++i)
     server_->hub().publish("a", {.data = "event " + std::to_string(i) + "."}).or_throw();
