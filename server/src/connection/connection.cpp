@@ -315,7 +315,10 @@ void Connection::discard_input() {
   for (int reads = 0; reads < RequestSide::kReadsPerTurn; ++reads) {
     const ssize_t count = phase_ == Phase::kLingering ? transport_.read_socket(buffer.data(), buffer.size())
                                                       : transport_.read(buffer.data(), buffer.size());
-    if (count > 0) continue;
+    if (count > 0) {
+      requests_.follow_no_more();
+      continue;
+    }
     if (count != -EAGAIN) close();
     return;
   }

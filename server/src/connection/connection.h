@@ -2,9 +2,9 @@
 //
 // One of its two sides is active at a time. The RequestSide collects a request, waits while a worker handles it, writes
 // what the worker could not write, and begins again. If the connection becomes an event stream, the StreamSide takes
-// over for good. With TLS the handshake comes first. An HTTP/2 connection has a Connection without a socket for each of
-// its streams. A server has very many connections, so rarely used members are behind a pointer, and small members fill
-// the padding of others.
+// over until the stream ends. With TLS the handshake comes first. An HTTP/2 connection has a Connection without a
+// socket for each of its streams. A server has very many connections, so rarely used members are behind a pointer, and
+// small members fill the padding of others.
 #pragma once
 
 #include <sys/uio.h>
@@ -126,8 +126,9 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
   bool has_unsent() const { return !is_stream_ && transport_.has_unsent(); }
   void discard_input();
 
-  /// The stream is over: writes `response`, the rest of its output, and then lingers.
-  void end_with(std::string response) { requests_.respond_last(*this, std::move(response)); }
+  /// The stream is over: writes `rest`, its last bytes, and then waits for another request, or lingers if none can
+  /// follow.
+  void end_with(std::string rest) { requests_.end_stream(*this, std::move(rest)); }
   /// Everything is written: waits until the client closes, or for a timeout.
   void linger();
 

@@ -122,6 +122,11 @@ void ConnectionLoop::discard(Connection& connection) {
   discarded_.push_back(&connection);
 }
 
+void ConnectionLoop::forget_stream(Connection& connection) {
+  connection.stop_counting();
+  ended_.push_back(&connection);
+}
+
 StreamSide& ConnectionLoop::stream_of(const Subscriber& subscriber) {
   return static_cast<StreamSide&>(subscriber.outlet());
 }
@@ -328,10 +333,22 @@ bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
   send_http2();
   if (handshakes_) handshakes_->take_turns(has_deliveries());
   if (feed_.pinned().bytes() > feed_.pinned().max()) cut_slowest();
-  if (std::any_of(discarded_.begin(), discarded_.end(),
-                  [](const Connection* one) { return one->stream_side().reads_later(); })) {
+  remove_ended();
+  if (drain_window_) look_whether_drained();
+  takes_posted_soon_ = true;
+  return has_deliveries() || !took_posted || !to_wake_.empty() || !to_send_.empty() ||
+         (handshakes_ && handshakes_->has_more());
+}
+
+// Streams and connections that have ended in this turn. Until now the table may have been serving them.
+void ConnectionLoop::remove_ended() {
+  const auto reads_later = [](const Connection* one) { return one->stream_side().reads_later(); };
+  if (std::any_of(discarded_.begin(), discarded_.end(), reads_later) ||
+      std::any_of(ended_.begin(), ended_.end(), reads_later)) {
     std::erase_if(readers_, [](const StreamSide* one) { return !one->connection().is_streaming(); });
   }
+  for (Connection* connection : ended_) connection->stream_side().clear();
+  ended_.clear();
   for (Connection* connection : discarded_) {
     proxied_clients_.forget(*connection);
     const std::uint32_t index = connection->index_;
@@ -343,10 +360,6 @@ bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
     connections_.pop_back();
   }
   discarded_.clear();
-  if (drain_window_) look_whether_drained();
-  takes_posted_soon_ = true;
-  return has_deliveries() || !took_posted || !to_wake_.empty() || !to_send_.empty() ||
-         (handshakes_ && handshakes_->has_more());
 }
 
 void ConnectionLoop::read_later(StreamSide& stream) {

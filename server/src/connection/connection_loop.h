@@ -217,6 +217,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   void stream_closed() { --open_streams_; }
   /// A subscription's first bytes are written.
   void stream_started(StreamSide& stream);
+  bool is_draining() const { return drain_window_.has_value(); }
   /// A request has gone to a worker, or come back.
   void count_working(bool goes) { goes ? ++working_ : --working_; }
 
@@ -237,6 +238,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
 
   /// Deletes the connection when this turn ends.
   void discard(Connection& connection);
+  /// The connection's stream has ended, but not the connection: removes the stream when this turn ends.
+  void forget_stream(Connection& connection);
 
  private:
   // Makes presence report after it has collected changes for a while.
@@ -265,6 +268,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   bool end_turn(std::chrono::nanoseconds spent);
   bool has_deliveries() const { return subscribers_.has_more() || !readers_.empty(); }
   bool take_posted();
+  void remove_ended();
   bool gathers_more(std::size_t& rounds) const;
   void wake_http2();
   void send_http2();
@@ -287,6 +291,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   SubscriberTable subscribers_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> discarded_;
+  std::vector<Connection*> ended_;    // their streams have ended
   std::vector<FramePtr> taken_;       // from posted_
   std::deque<StreamSide*> readers_;   // streams that read from the log, in turn
   WorkBudget reading_;                // of this turn

@@ -109,10 +109,15 @@ bool RequestSide::serve_request(Connection& connection) {
                     .last_request = served_ + 1 >= connection.loop().settings().max_requests};
   exchange.head.is_http2 = connection.is_stream();
   identify(connection, exchange);
+  // Input during an event stream is discarded, and with it perhaps the beginning of a request.
+  const bool may_follow_stream = !connection.is_stream() && !exchange.is_last() && !exchange.head.http_1_0 &&
+                                 !exchange.head.chunked && intake_->view().size() == request_bytes;
+  const bool kept_alive = std::exchange(keep_alive_, may_follow_stream);
   if (!connection.loop().serve_here(exchange, intake_->view())) {
     if (send_answers(connection)) {
       dispatch(connection, std::move(exchange));
     } else if (connection.phase() != Connection::Phase::kClosed) {
+      keep_alive_ = kept_alive;
       intake_->head() = std::move(exchange.head);
     }
     return false;
@@ -120,6 +125,7 @@ bool RequestSide::serve_request(Connection& connection) {
   ++served_;
   if (exchange.taken) {
     intake_.reset();
+    if (connection.phase() == Connection::Phase::kResponding) write(connection);  // the stream is over already
     return false;
   }
   end_access(connection, exchange);
@@ -258,6 +264,13 @@ void RequestSide::respond_last(Connection& connection, std::string response) {
   respond_prepared(connection);
 }
 
+void RequestSide::end_stream(Connection& connection, std::string rest) {
+  set_output(std::move(rest));
+  keep_alive_ = keep_alive_ && !connection.transport().has_pending_input();
+  connection.enter(Connection::Phase::kResponding);
+  if (intake_ == nullptr) write(connection);  // otherwise serve_request() does it, which has made the stream
+}
+
 void RequestSide::respond_prepared(Connection& connection) {
   keep_alive_ = false;
   connection.enter(Connection::Phase::kResponding);
@@ -318,7 +331,10 @@ void RequestSide::await_request(Connection& connection) {
 
 void RequestSide::after_response(Connection& connection) {
   if (connection.phase() == Connection::Phase::kClosed) return;  // together with the response, as an HTTP/2 stream is
-  if (!keep_alive_) return connection.linger();
+  // A client whose stream a draining server has ended shall reconnect to another one.
+  const bool is_moving = connection.has_stream() && connection.loop().is_draining();
+  if (!keep_alive_ || is_moving) return connection.linger();
+  if (connection.has_stream()) connection.loop().forget_stream(connection);
   await_request(connection);
   // Pipelining: some or all of the next request is here already.
   if (intake_ != nullptr) return process_input(connection);

@@ -44,6 +44,10 @@ class RequestSide {
   void finish(Connection& connection, Exchange& exchange);
   /// Writes `response` as the last one.
   void respond_last(Connection& connection, std::string response);
+  /// Writes `rest`, the last bytes of an event stream. Afterwards the client may send another request.
+  void end_stream(Connection& connection, std::string rest);
+  /// The client has sent something during the event stream: it was discarded, so no request can follow.
+  void follow_no_more() { keep_alive_ = false; }
   /// Keeps `response` for respond_prepared(), which writes it as the last one.
   void prepare(std::string response) { set_output(std::move(response)); }
   void respond_prepared(Connection& connection);

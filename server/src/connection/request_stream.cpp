@@ -50,7 +50,7 @@ void RequestStream::go_on(EventStream::State::Flushed flushed) {
     case EventStream::State::Flushed::kOver:
       side_.note_end(AccessEnd::kFinished);
       side_.leave(StreamEnd::kClosed);
-      return connection.linger();
+      return connection.end_with({});
     case EventStream::State::Flushed::kCut:
       side_.note_end(state_->end() == EventStreamEnd::kClientLeft ? AccessEnd::kClientLeft : AccessEnd::kTooSlow);
       return connection.close(StreamEnd::kClosed);

@@ -36,6 +36,17 @@ void StreamSide::forget() {
   loop().forget_stored(stored_ticket_);
 }
 
+void StreamSide::clear() {
+  assert(!is_open());
+  forget();
+  subscriber_.reset();
+  request_stream_.reset();
+  terms_.reset();
+  stored_ticket_ = 0;
+  is_present_ = is_told_ = reads_later_ = false;
+  end_reason_ = StreamEnd::kFinished;
+}
+
 void StreamSide::subscribe(std::string_view head, Subscriber::Subscription subscription, const Feed::Cursor& cursor,
                            std::string_view last_event_id, StreamTerms terms) {
   if (terms.right != nullptr) terms.right->stream = this;
@@ -78,7 +89,7 @@ bool StreamSide::is_open() const {
 }
 
 void StreamSide::begin() {
-  assert(subscriber_ == nullptr && request_stream_ == nullptr);  // a connection becomes a stream only once
+  assert(!has_stream());
   connection().enter(Connection::Phase::kStreaming);
   opened_at_ = loop().event_loop().now();
   is_counted_ = true;

@@ -76,6 +76,11 @@ class StreamSide : public Subscriber::Outlet {
   void note_end(AccessEnd end);
   /// Stops counting it as an open stream. A stream that has ended counts until its last bytes are written or dropped.
   void stop_counting();
+  /// Whether the connection is, or was, a stream that clear() has not removed yet.
+  bool has_stream() const { return subscriber_ != nullptr || request_stream_ != nullptr; }
+  /// Removes what is left of a stream that has ended: the connection goes on with another request. Not while the loop
+  /// serves subscribers, which may be this one.
+  void clear();
 
   // For a subscription -----------------------------------------------------------------------------------------------
 
@@ -123,7 +128,7 @@ class StreamSide : public Subscriber::Outlet {
  protected:
   StreamSide();
   ~StreamSide();
-  /// The connection is being destroyed: removes the subscriber from the loop's table.
+  /// Removes the subscriber from the loop's table.
   void forget();
 
  private:

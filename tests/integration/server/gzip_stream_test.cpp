@@ -110,7 +110,7 @@ TEST(GzipStream, SavesBytes) {
     publish(*server, 0, 300);
     server->hub().finish("a").or_throw();
     RawClient client(server.port());
-    client.send(get("/events?topic=a&lastEventId=earliest", fields));
+    client.send(get("/events?topic=a&lastEventId=earliest", "Connection: close\r\n" + fields));
     return client.read_to_end().size();
   };
   EXPECT_LT(bytes_of(kGzip), bytes_of("") * 2 / 3);
