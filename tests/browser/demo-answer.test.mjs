@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { readUntil } from "../support/until.mjs";
 import { DemoPage, demoForTests } from "./demo-page.mjs";
 
 const demos = demoForTests();
@@ -119,8 +120,7 @@ describe("Answer", () => {
       [...stream.matchAll(/^data: (.*"text".*)$/gm)].map(([, data]) => JSON.parse(data).text).join("");
     const all = ask().then((response) => response.text());
     const reader = (await ask()).body.getReader();
-    let first = "";
-    while (!/^id: \w+:9$/m.test(first)) first += new TextDecoder().decode((await reader.read()).value);
+    let first = await readUntil(reader, /^id: \w+:9$/m, "the ninth event");
     await reader.cancel();
     first = first.slice(0, first.lastIndexOf("\n\n") + 2);
     const lastId = [...first.matchAll(/^id: (.*)$/gm)].at(-1)[1];

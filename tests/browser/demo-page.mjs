@@ -120,7 +120,7 @@ export class DemoPage {
         return new RegExp(source, flags).test(text) && text;
       },
       [id, source, flags],
-      { timeout: 15_000 },
+      { timeout: 30_000 },
     );
     return found.jsonValue();
   }

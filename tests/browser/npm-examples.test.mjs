@@ -49,7 +49,7 @@ for (const name of exampleNames().filter((name) => name !== "node")) {
     const errors = [];
     page.on("pageerror", (error) => errors.push(error.message));
     await page.goto(`${server.origin}/index.html?events=/events`);
-    await page.getByText(/17/).waitFor({ timeout: 10_000 });
+    await page.getByText(/17/).waitFor({ timeout: 30_000 });
     assert.deepEqual(errors, []);
   });
 }

@@ -32,7 +32,11 @@ async function passesEachEventAtOnce(context, server, origin) {
   const pieces = read(`${origin}/events?topic=orders`, abort.signal);
   const next = async (text, what) => {
     let all = "";
-    while (!all.includes(text)) all += (await within(pieces.next(), what, 10_000)).value;
+    while (!all.includes(text)) {
+      const { value, done } = await within(pieces.next(), what);
+      assert.ok(!done, `the stream has ended before ${what}`);
+      all += value;
+    }
   };
   await next("id: ", "the first block to arrive");
   for (let n = 0; n < 5; ++n) {

@@ -11,7 +11,7 @@ import { CutProxy } from "../support/cut-proxy.mjs";
 import { freePort } from "../support/free-port.mjs";
 import { eventStream, serve } from "../support/http-server.mjs";
 import { millraceProgram, startMillrace } from "../support/millrace-server.mjs";
-import { until, within } from "../support/until.mjs";
+import { readUntil, until, within } from "../support/until.mjs";
 
 const folder = dirname(realpathSync(millraceProgram()));
 
@@ -94,7 +94,7 @@ test("llm_client prints the answer whole, over a connection that is cut", async 
     await until(() => client.output.split(" ").length > words, `${words} words`);
     proxy.cut();
   }
-  assert.equal(await client.exited, 0);
+  assert.equal(await within(client.exited, "the client to have the answer and end"), 0);
   // The toy's words follow from the bytes of the messages: members in the order in which the client sends them.
   const asked = { model: "toy", messages: [{ content: "Why a mill?", role: "user" }] };
   const whole = await fetch(`${origin}/v1/chat/completions`, { method: "POST", body: JSON.stringify(asked) });
@@ -109,10 +109,8 @@ test("answers are resumed by number, and stopped for all who listen", async (con
   const url = `http://127.0.0.1:${port}/v1/answers`;
   const asked = await until(() => fetch(url, { method: "POST", body: "mills" }).catch(() => undefined), "the answer");
   const id = asked.headers.get("Millrace-Answer");
-  const decoder = new TextDecoder();
-  let text = "";
   const reader = asked.body.getReader();
-  while (!text.includes("word 3 about mills")) text += decoder.decode((await reader.read()).value);
+  await readUntil(reader, /word 3 about mills/, "the third word");
   await reader.cancel();
 
   const listening = [1, 2].map(async () => (await fetch(`${url}/${id}?starting_after=3`)).text());

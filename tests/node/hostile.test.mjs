@@ -188,7 +188,7 @@ async function runSeed(name, seed) {
   const random = generator(seed);
   const server = await hostileServer(random, 1 + random.below(3));
   try {
-    const how = await within(clients[name](server.url), `seed ${seed}: the event that comes well, or an end`, 30_000);
+    const how = await within(clients[name](server.url), `seed ${seed}: the event that comes well, or an end`, 120_000);
     // Without options, statuses are final as the standard has it.
     const mayBeFinal = server.mayBeFinal || name === "EventSource";
     if (how !== "well") {

@@ -30,7 +30,7 @@ test("node prints what comes", async (context) => {
   context.after(() => server.close());
   const { stdout } = await run(process.execPath, ["main.js", server.origin], {
     cwd: join(copyExamples("npm-examples"), "node"),
-    timeout: 20_000,
+    timeout: 60_000,
   });
   assert.match(stdout, /open, over fetch\n.*"created" \(ID "7"\) "17"\ncreated 17 7\n/);
 });

@@ -137,7 +137,7 @@ for (const [name, text] of Object.entries(programs)) {
     const server = await serve(streams({ body: "data: first\n\n", open: true }));
     context.after(() => server.close());
     writeFileSync(join(project.folder, name), text);
-    const { stdout } = await run(process.execPath, [name, server.origin], { cwd: project.folder, timeout: 20_000 });
+    const { stdout } = await run(process.execPath, [name, server.origin], { cwd: project.folder, timeout: 60_000 });
     assert.equal(stdout, "first\n");
   });
 }

@@ -155,7 +155,7 @@ test("an unknown ID is answered with a gap, then with all events of the log", as
 
 for (const options of [[], ["--gzip"]]) {
   const name = ["through four cuts every event arrives exactly once and in order", ...options].join(" ");
-  test(name, { timeout: 60_000 }, async (context) => {
+  test(name, { timeout: 300_000 }, async (context) => {
     const behind = await serverBehindProxy(context, ...options);
     const progress = { open: false, arrived: 0 };
     const result = consume(connect, `${behind.proxy.origin}/events`, { topics: "numbers" }, progress);

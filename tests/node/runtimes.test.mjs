@@ -66,7 +66,7 @@ async function outputOf(prepare, program, url, entry = "index") {
   const script = `${prepare}; const url = ${JSON.stringify(url)};
     const { EventSource, connect } = await import(${JSON.stringify(pathToFileURL(new URL(`${entry}.js`, distribution).pathname).href)});
     ${program}`;
-  const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], { timeout: 20_000 });
+  const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], { timeout: 60_000 });
   return stdout.trim().split("\n");
 }
 

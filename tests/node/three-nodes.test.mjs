@@ -92,9 +92,9 @@ test("three nodes behind nginx are one: a machine may die, and clients resume at
   };
   const machines = [1, 2, 3].map(machine);
   for (const one of machines) one.startNats();
-  for (const one of machines) await until(() => one.natsIsUp(), "nats-server to be up", 30_000);
+  for (const one of machines) await until(() => one.natsIsUp(), "nats-server to be up", 60_000);
   for (const one of machines) one.startMillrace();
-  for (const one of machines) await until(() => one.isUp(), "Millrace to be up", 30_000);
+  for (const one of machines) await until(() => one.isUp(), "Millrace to be up", 60_000);
 
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (kind) => `${kind}_temp_path ${directory}/${kind};`,
@@ -115,7 +115,7 @@ test("three nodes behind nginx are one: a machine may die, and clients resume at
     for (const connection of connections) connection.close();
   });
   for (const connection of connections) {
-    await until(() => connection.readyState === 1, "the streams to be open through nginx", 20_000);
+    await until(() => connection.readyState === 1, "the streams to be open through nginx", 60_000);
   }
   const streams = connections.map((connection) => connection[Symbol.asyncIterator]());
 
@@ -132,7 +132,7 @@ test("three nodes behind nginx are one: a machine may die, and clients resume at
         return response.status === 200;
       },
       `event ${published} to be accepted`,
-      30_000,
+      60_000,
     );
     ++published;
   };
@@ -140,7 +140,7 @@ test("three nodes behind nginx are one: a machine may die, and clients resume at
   const receive = async () => {
     for (; received < published; ++received) {
       for (const stream of streams) {
-        const { value } = await within(stream.next(), `event ${received} to arrive`, 30_000);
+        const { value } = await within(stream.next(), `event ${received} to arrive`, 60_000);
         assert.equal(value.type, "message");
         assert.equal(value.data, `${received}`);
       }
@@ -155,7 +155,7 @@ test("three nodes behind nginx are one: a machine may die, and clients resume at
   await receive();
   dies.startNats();
   dies.startMillrace();
-  await until(() => dies.isUp(), "Millrace to be up again", 30_000);
+  await until(() => dies.isUp(), "Millrace to be up again", 60_000);
   for (let i = 0; i < 5; ++i) await publish();
   await receive();
 });

@@ -10,8 +10,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import tls from "node:tls";
 import { freePort } from "../support/free-port.mjs";
-import { millraceProgram, startMillrace } from "../support/millrace-server.mjs";
-import { until } from "../support/until.mjs";
+import { millraceProgram, startMillrace, withoutOptions } from "../support/millrace-server.mjs";
+import { until, within } from "../support/until.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-tls-"));
 process.env.XDG_STATE_HOME = folder;
@@ -33,7 +33,7 @@ function run(command, args, { input = "", env = {} } = {}) {
     const child = execFile(
       command,
       args,
-      { env: { ...process.env, ...env }, timeout: 30_000 },
+      { env: { ...withoutOptions(process.env), ...env }, timeout: 60_000 },
       (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr }),
     );
     child.stdin.on("error", () => {});
@@ -103,7 +103,7 @@ for (const version of ["1.2", "1.3"]) {
     const url = `https://localhost:${server.port}/events`;
     const published = await run("curl", [...own, "--json", `{"topic":"curl/${version}","data":"over TLS"}`, url]);
     assert.match(published.stdout, /"id"/, published.stderr);
-    const read = await run("curl", [...own, "-N", "-m", "1", `${url}?topic=curl/${version}&lastEventId=earliest`]);
+    const read = await run("curl", [...own, `${url}?topic=curl/${version}&lastEventId=earliest&mode=poll`]);
     assert.match(read.stdout, /data: over TLS/, read.stderr);
   });
 
@@ -155,7 +155,7 @@ test("millrace bench loses nothing over TLS", async () => {
   assert.equal(JSON.parse(stdout).connected, 50);
 });
 
-test("SIGHUP brings a new certificate, and no stream ends", async () => {
+test("SIGHUP brings a new certificate, and no stream ends", async (context) => {
   const old = await makeCertificate("old");
   const fresh = await makeCertificate("fresh");
   const files = { cert: join(folder, "now.pem"), key: join(folder, "now.key") };
@@ -164,16 +164,10 @@ test("SIGHUP brings a new certificate, and no stream ends", async () => {
     writeFileSync(files.cert, readFileSync(cert));
   };
   place(old);
-  const child = spawn(program, [
-    "serve",
-    "--port",
-    "0",
-    "--insecure",
-    "--tls-cert",
-    files.cert,
-    "--tls-key",
-    files.key,
-  ]);
+  const options = ["--port", "0", "--insecure", "--tls-cert", files.cert, "--tls-key", files.key];
+  const child = spawn(program, ["serve", ...options], { env: withoutOptions(process.env) });
+  context.after(() => child.kill("SIGKILL"));
+  const exited = new Promise((resolve) => child.once("exit", resolve));
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text) => {
@@ -225,7 +219,7 @@ test("SIGHUP brings a new certificate, and no stream ends", async () => {
   assert.equal(hasEnded, false);
   stream.destroy();
   child.kill("SIGTERM");
-  await new Promise((resolve) => child.once("exit", resolve));
+  await within(exited, "the server to end");
 });
 
 test("--redirect-port sends clear HTTP to https", async () => {

@@ -12,12 +12,20 @@ import { test } from "node:test";
 import { serve } from "./http-server.mjs";
 import { within } from "./until.mjs";
 
+/** How long a case may take: in ms, and longer than each of its waits. */
+const wholeCase = 60_000;
+
 export function makeTools() {
   return {
-    /** Waits until `condition` holds. */
+    /** Waits until `condition` holds; rejects after 30 s, before those give up that wait for the whole case. */
     until(condition) {
-      return new Promise((resolve) => {
-        const ask = () => (condition() ? resolve() : setTimeout(ask, 2));
+      const end = performance.now() + 30_000;
+      return new Promise((resolve, reject) => {
+        const ask = () => {
+          if (condition()) resolve();
+          else if (performance.now() < end) setTimeout(ask, 2);
+          else reject(new Error(`not within 30 s: ${condition}`));
+        };
         ask();
       });
     },
@@ -51,7 +59,7 @@ export function runInNode(cases, client, prefix = "") {
     test(`${prefix}${name}`, async (context) => {
       const server = await serve(respond);
       context.after(() => server.close());
-      const result = await within(run(client, server.origin, makeTools()), name);
+      const result = await within(run(client, server.origin, makeTools()), name, wholeCase);
       assert.deepEqual(result, expect);
       requests?.(server.requests);
     });
@@ -129,7 +137,7 @@ export function runInPage(cases, newPage, client, prefix, differences = []) {
       await page.goto(`${server.origin}/page`);
       const parameters = `${client}, location.origin, (${makeTools})()`;
       const script = `import("/millrace.js").then((millrace) => (${asFunction(run)})(${parameters}))`;
-      assert.deepEqual(await within(page.evaluate(script), name), expect);
+      assert.deepEqual(await within(page.evaluate(script), name, wholeCase), expect);
       requests?.(server.requests.filter(({ url }) => url.startsWith("/stream")));
     });
   }

@@ -41,7 +41,7 @@ export async function passesEventsUnbuffered(context, { documented, adapt, comma
 
   const connection = connect(`http://127.0.0.1:${port}/events`, { topics: "orders" });
   context.after(() => connection.close());
-  await until(() => connection.readyState === 1, "the stream to be open through the proxy", 20_000);
+  await until(() => connection.readyState === 1, "the stream to be open through the proxy");
   const events = connection[Symbol.asyncIterator]();
   // The next one is published only once the last has arrived: nothing may wait for more.
   for (let n = 0; n < 20; ++n) {
@@ -69,6 +69,6 @@ export async function passesEventsUnbuffered(context, { documented, adapt, comma
   await within(proxy.exited, "the proxy to be gone");
   await server.publish({ topic: "orders", data: "while it was away" });
   proxy = start();
-  const { value } = await within(events.next(), "the event published meanwhile", 20_000);
+  const { value } = await within(events.next(), "the event published meanwhile");
   assert.equal(value.data, "while it was away");
 }

@@ -129,7 +129,7 @@ async function startPostgres(programs, folder) {
       }
     },
     "PostgreSQL to be up",
-    30_000,
+    60_000,
   );
   return url;
 }
@@ -167,7 +167,7 @@ async function startServer(programs, port, store, drain) {
         () => false,
       ),
     "it to be ready",
-    30_000,
+    60_000,
   );
   return server;
 }
@@ -228,7 +228,7 @@ export async function rollingRestart({ count, drain = 2, say = () => {} }) {
     for (const [index, port] of ports.entries()) {
       const begin = performance.now();
       servers[index].kill("SIGTERM");
-      const code = await within(servers[index].exited, "a server to drain", 1000 * drain + 10_000);
+      const code = await within(servers[index].exited, "a server to drain", 1000 * drain + 60_000);
       if (code !== 0) throw new Error(`the server ended with ${code}`);
       servers[index] = await startServer(programs, port, store, drain);
       const up = published;
