@@ -1,10 +1,10 @@
 // The servers under test: how each is started, and how the load generator speaks to it.
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { freePort } from "../tests/support/free-port.mjs";
 
 const bin = "build/release/bin";
 const plainPaths = ["--subscribe-path", "/sub/{topic}", "--publish-path", "/pub/{topic}", "--raw-body"];
@@ -118,14 +118,6 @@ function certificate() {
   const names = ["-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1"];
   execFileSync("openssl", [...kind, ...names, "-out", files[0], "-keyout", files[1]], { stdio: "ignore" });
   return files;
-}
-
-async function freePort() {
-  const probe = createServer();
-  await new Promise((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
 
 async function startNginx() {

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { runInPage, workerOf } from "../support/cases.mjs";
@@ -476,10 +477,13 @@ export function testPackage(newPage, differences) {
   });
 }
 
-/** A folder for `millrace serve --web`: a page, and the package. */
+let folder;
+
+/** A folder for `millrace serve --web`: a page, and the package. It is this process's own: other browsers' tests run beside. */
 export function pageFolder() {
-  const folder = join(root, "build/package-page");
-  mkdirSync(folder, { recursive: true });
+  if (folder) return folder;
+  folder = mkdtempSync(join(tmpdir(), "millrace-package-page-"));
+  process.on("exit", () => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, "index.html"), "<!doctype html><title>Millrace</title>");
   copyFileSync(join(root, "client-wasm/dist/index.js"), join(folder, "millrace.js"));
   copyFileSync(join(root, "client-wasm/dist/extras.js"), join(folder, "extras.js"));
