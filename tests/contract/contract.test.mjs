@@ -441,7 +441,7 @@ for (const [name, command] of Object.entries(services)) {
     }
 
     test("goes on giving up connections that have gone silent", async (context) => {
-      let { server, client, stream } = await connected(context, { readTimeoutMs: 300 });
+      let { server, client, stream } = await connected(context, { readTimeoutMs: 1000 });
       for (let n = 0; n < 2; n += 1) {
         assert.equal((await client.message()).kind, "error");
         stream = await server.request();
@@ -451,7 +451,7 @@ for (const [name, command] of Object.entries(services)) {
     });
 
     test("gives up a connection that has gone silent", async (context) => {
-      const { server, client, stream } = await connected(context, { readTimeoutMs: 300 });
+      const { server, client, stream } = await connected(context, { readTimeoutMs: 1000 });
       await stream.send("id: 1\ndata: Hello\n\n");
       assert.equal((await client.event()).data, "Hello");
       assert.equal((await client.message()).kind, "error");

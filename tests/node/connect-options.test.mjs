@@ -148,7 +148,7 @@ test("statuses of servers and proxies that may pass are tried again by default",
 
 test("where the server says its heartbeat, silence of two and a half of them is the end of a connection", async (context) => {
   const server = await serveFor(context, (_request, response, count) => {
-    response.writeHead(200, { ...eventStream, "Millrace-Heartbeat": "0.1" }).write("id: 1\n\n");
+    response.writeHead(200, { ...eventStream, "Millrace-Heartbeat": "0.4" }).write("id: 1\n\n");
     if (count > 1) response.write("data: a\n\n");
   });
   const connection = connect(server.origin, { retry: fast });
@@ -271,7 +271,7 @@ test("behind what holds a stream back, it is polled for", async (context) => {
     const next = Number(headers["last-event-id"] ?? 0) + 1;
     response.writeHead(200, eventStream).end(`retry: 20\nid: ${next}\ndata: ${next}\n\n`);
   });
-  const connection = connect(server.origin, { firstByteTimeout: 50 });
+  const connection = connect(server.origin, { firstByteTimeout: 300 });
   const states = [];
   connection.addEventListener("open", () => states.push("open"));
   connection.addEventListener("error", ({ reason }) => states.push(reason));

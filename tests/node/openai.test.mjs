@@ -97,7 +97,7 @@ test("cancel: the generation stops when the client leaves", async (context) => {
 
 test("detached: the generation goes on without its client, which can fetch the rest", async (context) => {
   const { origin, port, client, answers } = await startExample(context, "--policy", "detached", "--rate", "200");
-  const asked = question({ max_tokens: 200 });
+  const asked = question({ max_tokens: 800 }); // so many that it is under way still when it is cut
   const text = (await client.chat.completions.create(asked)).choices[0].message.content;
 
   // Cut in the middle. OpenAI's client hides the IDs, so the body is read here.

@@ -36,6 +36,14 @@ export class CutProxy {
     for (const pair of this.#pairs) for (const socket of [pair.near, pair.far]) reset(socket);
   }
 
+  /** Ends all connections behind what has been passed on: a reset may drop what a client has not read yet. */
+  end() {
+    for (const { near, far } of this.#pairs) {
+      near.destroySoon();
+      far.destroy();
+    }
+  }
+
   async close() {
     this.cut();
     await new Promise((resolve) => this.#server.close(resolve));
