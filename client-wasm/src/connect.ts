@@ -26,6 +26,7 @@ import type {
   Topics,
   TransportName,
   Unstated,
+  UrlOf,
 } from "./types.js";
 import { verdictBy } from "./verdict.js";
 
@@ -324,7 +325,7 @@ function gapIn(data: string): Gap {
  * loop, close() or the signal ends it. Throws a TypeError that names an invalid option.
  */
 export function connect<Events extends object = Unstated, Options extends ConnectOptions = NoOptions>(
-  url: string | URL,
+  url: UrlOf<Events>,
   ...options: OptionsFor<Events, Options>
 ): Connection<EventsOf<Events, Options>> {
   return new IteratedConnection(url, ...(options as [ConnectOptions?])) as unknown as Connection<

@@ -20,7 +20,9 @@ export type {
   EventSourceInit,
   EventSourceOptions,
   EventsOf,
+  EventsUrl,
   Gap,
+  Inferred,
   LossReason,
   NoOptions,
   OptionsFor,
@@ -36,4 +38,5 @@ export type {
   TransportName,
   TypesOf,
   Unstated,
+  UrlOf,
 } from "./types.js";

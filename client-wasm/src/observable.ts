@@ -8,6 +8,7 @@ import {
   type NoOptions,
   type OptionsFor,
   type Unstated,
+  type UrlOf,
 } from "millrace";
 
 /** A subscription's callbacks, each optional. */
@@ -36,7 +37,7 @@ export interface EventObservable<Event> {
 
 /** Returns an observable; each subscriber has a connection of its own. */
 export function observeEvents<Events extends object = Unstated, Options extends ConnectOptions = NoOptions>(
-  url: string | URL,
+  url: UrlOf<Events>,
   ...options: OptionsFor<Events, Options>
 ): EventObservable<EventOf<EventsOf<Events, Options>>> {
   type Map = EventsOf<Events, Options>;

@@ -1,7 +1,7 @@
 "use client";
 // `millrace/react`: an event stream as a hook.
 
-import type { ConnectOptions, EventOf, EventsOf, NoOptions, OptionsFor, Unstated } from "millrace";
+import type { ConnectOptions, EventOf, EventsOf, NoOptions, OptionsFor, Unstated, UrlOf } from "millrace";
 import { useEffect, useRef, useState } from "react";
 import { type EventSourceState, follow, type OnEvent } from "./follow.js";
 import { keyOf, newestOptions } from "./newest-options.js";
@@ -16,7 +16,7 @@ export function useEventSource<
   Events extends object = Unstated,
   Options extends ConnectOptions & { onEvent?: unknown } = NoOptions,
 >(
-  url: string | URL | null | undefined,
+  url: UrlOf<Events> | null | undefined,
   ...[options]: OptionsFor<
     Events,
     Options & OnEvent<EventsOf<Events, Options>>,

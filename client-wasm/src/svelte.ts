@@ -1,6 +1,6 @@
 // `millrace/svelte`: an event stream as a store, without a dependency on Svelte.
 
-import type { ConnectOptions, EventsOf, NoOptions, OptionsFor, Unstated } from "millrace";
+import type { ConnectOptions, EventsOf, NoOptions, OptionsFor, Unstated, UrlOf } from "millrace";
 import { type EventSourceState, follow } from "./follow.js";
 
 export type { EventSourceState } from "./follow.js";
@@ -13,7 +13,7 @@ export interface EventSourceStore<Events = Record<string, string>> {
 
 /** Connects while the store has subscribers: shows the newest event, `readyState` and `error`. */
 export function eventSourceStore<Events extends object = Unstated, Options extends ConnectOptions = NoOptions>(
-  url: string | URL,
+  url: UrlOf<Events>,
   ...[options]: OptionsFor<Events, Options>
 ): EventSourceStore<EventsOf<Events, Options>> {
   type State = EventSourceState<EventsOf<Events, Options>>;

@@ -288,10 +288,22 @@ export type DecodedBy<Decode> = Decode extends "json" ? unknown : Decode extends
 /** The types that the options name; any without them. */
 export type TypesOf<Options> = Options extends { types: readonly (infer Type extends string)[] } ? Type : string;
 
-/** The map of events as given, or from the options. */
+/** The map of events as given, or from the options. Either way `types` narrows it, if the options were inferred. */
 export type EventsOf<Events, Options> = [Events] extends [Unstated]
   ? { [Type in TypesOf<Options>]: DataOf<Options> }
-  : Events;
+  : "millrace: no options" extends keyof Options
+    ? Events
+    : { [Type in keyof Events & TypesOf<Options>]: Events[Type] };
+
+/**
+ * A URL that carries the type of its map of events: `"/events" as EventsUrl<Orders>`. Then the map and the options are
+ * both inferred, and `types` narrows the map. It cannot narrow the map of `connect<Orders>(…)`, because TypeScript
+ * infers all type arguments of a call or none: there, state the part, `connect<Pick<Orders, "created">>(…)`.
+ */
+export type EventsUrl<Events> = (string | URL) & { readonly "millrace: events": Events };
+
+/** A URL, with or without the type of its map of events. */
+export type UrlOf<Events> = string | URL | EventsUrl<Events>;
 
 /**
  * The arguments after the URL: options of the kind `Base`. With a map of events, `types` must be among its keys, and
@@ -300,11 +312,15 @@ export type EventsOf<Events, Options> = [Events] extends [Unstated]
 export type OptionsFor<Events, Options, Base = ConnectOptions> = [Events] extends [Unstated]
   ? [options?: Options]
   : [Events[keyof Events]] extends [string]
-    ? [options?: StatedOptions<Events, Base> & { decode?: "text" }]
+    ? [options?: Inferred<Options> & StatedOptions<Events, Base> & { decode?: "text" }]
     : [
-        options: StatedOptions<Events, Base> &
+        options: Inferred<Options> &
+          StatedOptions<Events, Base> &
           ({ decode: "json" | "base64" } | { schema: StandardSchema<Events[keyof Events]> }),
       ];
+
+/** The options as inferred; anything if they were not. */
+export type Inferred<Options> = "millrace: no options" extends keyof Options ? unknown : Options;
 
 /** Options whose `types` are keys of the map. */
 export type StatedOptions<Events, Base> = Omit<Base, "types"> & { types?: readonly (keyof Events & string)[] };

@@ -1,6 +1,6 @@
 // `millrace/vue`: an event stream as a composable.
 
-import type { ConnectOptions, EventOf, EventsOf, NoOptions, OptionsFor, Unstated } from "millrace";
+import type { ConnectOptions, EventOf, EventsOf, NoOptions, OptionsFor, Unstated, UrlOf } from "millrace";
 import { type MaybeRefOrGetter, type ShallowRef, shallowRef, toValue, watchEffect } from "vue";
 import { type AnyState, follow, type OnEvent } from "./follow.js";
 
@@ -24,7 +24,7 @@ export function useEventSource<
   Events extends object = Unstated,
   Options extends ConnectOptions & { onEvent?: unknown } = NoOptions,
 >(
-  url: MaybeRefOrGetter<string | URL | null | undefined>,
+  url: MaybeRefOrGetter<UrlOf<Events> | null | undefined>,
   ...[options]: OptionsFor<
     Events,
     Options & OnEvent<EventsOf<Events, Options>>,

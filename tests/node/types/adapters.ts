@@ -1,6 +1,6 @@
 // Compiled, not run: the hooks, the store, the observable and the rest beside `millrace`.
 
-import { connect } from "millrace";
+import { connect, type EventsUrl } from "millrace";
 import { EventSource } from "millrace/from-readable-stream";
 import { inspect } from "millrace/inspect";
 import { observeEvents } from "millrace/observable";
@@ -13,6 +13,8 @@ interface Orders {
   deleted: { id: string };
 }
 
+const ordersUrl = "/events" as EventsUrl<Orders>;
+
 export function Component(): (number | string | undefined)[] {
   const { event } = useEventSource<Orders>("/events", {
     decode: "json",
@@ -23,6 +25,17 @@ export function Component(): (number | string | undefined)[] {
   // @ts-expect-error decoded, it may be anything
   any?.data satisfies string | undefined;
   const { event: newest, readyState } = useVue<Orders>(() => "/events", { decode: "json" });
+  const { event: created } = useEventSource(ordersUrl, {
+    decode: "json",
+    types: ["created"],
+    onEvent: (event) => event.type === "created" && event.data.total.toFixed(),
+  });
+  created?.type satisfies "created" | undefined;
+  const { event: deleted } = useVue(() => ordersUrl, {
+    decode: "json",
+    types: ["deleted"],
+  });
+  deleted.value?.data.id satisfies string | undefined;
   return [
     event?.type === "created" ? event.data.total : event?.data.id,
     text?.data,
@@ -33,6 +46,8 @@ export function Component(): (number | string | undefined)[] {
 
 eventSourceStore<Orders>("/events", { decode: "json" }).subscribe(({ event, readyState }) => [event?.type, readyState]);
 observeEvents("/events", { types: ["a"] }).subscribe(({ type, data }) => [type satisfies "a", data.length]);
+eventSourceStore(ordersUrl, { decode: "json", types: ["created"] }).subscribe(({ event }) => event?.data.total);
+observeEvents(ordersUrl, { decode: "json", types: ["deleted"] }).subscribe(({ data }) => data.id);
 observeEvents<Orders>("/events", { decode: "json" })
   .subscribe({
     next: (event) => event.type === "deleted" && event.data.id,

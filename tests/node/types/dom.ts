@@ -6,6 +6,7 @@ import {
   type ConnectOptions,
   connect,
   EventSource,
+  type EventsUrl,
   type ServerEvent,
   type StandardSchema,
 } from "millrace";
@@ -59,6 +60,42 @@ connect<Orders>("/events");
 connect<Orders>("/events", { types: ["created"] });
 // @ts-expect-error misspelt
 connect<Orders>("/events", { decode: "json", types: ["cretaed"] });
+
+// A map in the URL's type is inferred, and so are the options: `types` narrows it.
+const ordersUrl = "/events?topic=orders" as EventsUrl<Orders>;
+export async function narrowed(): Promise<number> {
+  let sum = 0;
+  for await (const event of connect(ordersUrl, { decode: "json", types: ["created"] })) {
+    event.type satisfies "created";
+    sum += event.data.total;
+  }
+  for await (const event of connect(ordersUrl, { decode: "json" })) {
+    // @ts-expect-error it is one of two
+    sum += event.data.total;
+    if (event.type === "created") sum += event.data.total;
+  }
+  for await (const event of connect(new URL("/events", "http://localhost") as EventsUrl<Record<string, Order>>, {
+    decode: "json",
+    types: ["created", "paid"],
+  })) {
+    event.type satisfies "created" | "paid";
+    sum += event.data.total;
+  }
+  // One that is stated as a type argument cannot be narrowed by the options: state the part.
+  for await (const event of connect<Pick<Orders, "created">>("/events", { decode: "json", types: ["created"] })) {
+    event.type satisfies "created";
+    sum += event.data.total;
+  }
+  return sum;
+}
+// @ts-expect-error what is not text has to be decoded
+connect(ordersUrl);
+// @ts-expect-error nor without `decode`
+connect(ordersUrl, { types: ["created"] });
+// @ts-expect-error misspelt
+connect(ordersUrl, { decode: "json", types: ["cretaed"] });
+// @ts-expect-error not a part of the map that is stated
+connect<Pick<Orders, "created">>("/events", { decode: "json", types: ["deleted"] });
 
 // Without one, the options do: what they do not say for certain is unknown.
 export async function inferred(binary: boolean, given: ConnectOptions): Promise<void> {
