@@ -6,14 +6,14 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { runInPage, workerOf } from "../support/cases.mjs";
+import { runInPage, servePage, workerOf } from "../support/cases.mjs";
 import { connectCases, lastEventIdOf } from "../support/connect-cases.mjs";
 import { eventSourceCases } from "../support/event-source-cases.mjs";
-import { eventStream, streams, tellWhenClosed } from "../support/http-server.mjs";
+import { eventStream, serve, streams, tellWhenClosed } from "../support/http-server.mjs";
 import { root } from "../support/millrace-server.mjs";
 import { consume, cuts, publishThroughCuts, serverBehindProxy } from "../support/resume-case.mjs";
 import { overTls } from "../support/test-tls.mjs"; // what a proxy sees of streams then is sealed
-import { until } from "../support/until.mjs";
+import { until, within } from "../support/until.mjs";
 
 const throwingListener = {
   name: "a listener that throws is reported to the page, and the stream goes on",
@@ -358,10 +358,61 @@ const pageCases = [
   },
 ];
 
+/** Numbers the cookies of tests, which may share a browser's. */
+let cookies = 0;
+
+/**
+ * Another origin of the page's site, another port, sets a cookie and ends the stream: whether the first two requests had it, by
+ * `init`. It allows the header Last-Event-ID to those that ask.
+ */
+function testCookies(newPage, client, prefix) {
+  const expected = { "withCredentials: true": "kept", "withCredentials: false": "none", "": "none" };
+  for (const [init, second] of Object.entries(expected)) {
+    test(`${prefix}: cookies of another origin, {${init}}`, async (context) => {
+      cookies += 1;
+      const cookie = `mill${cookies}=kept`;
+      const home = await serve((request, response) => {
+        if (!servePage(request, response)) response.writeHead(404).end();
+      });
+      const other = await serve((request, response, count) => {
+        const allow = {
+          "Access-Control-Allow-Origin": home.origin,
+          "Access-Control-Allow-Credentials": "true",
+          "Access-Control-Allow-Headers": "Last-Event-ID",
+        };
+        if (request.method === "OPTIONS") return response.writeHead(204, allow).end();
+        const had = request.headers.cookie?.includes(cookie) ? "kept" : "none";
+        response.writeHead(200, { ...eventStream, ...allow, "Set-Cookie": cookie });
+        if (count === 1) response.end(`retry: 20\nid: 1\ndata: ${had}\n\n`);
+        else response.write(`data: ${had}\n\n`);
+      });
+      const page = await newPage();
+      context.after(async () => {
+        await page.close();
+        await Promise.all([home.close(), other.close()]);
+      });
+      await page.goto(`${home.origin}/page`);
+      const received = page.evaluate(`import("/millrace.js").then((millrace) => new Promise((resolve) => {
+        const data = [];
+        const source = new (${client})("${other.origin}/stream", {${init}});
+        source.onmessage = (event) => {
+          if (data.push(event.data) < 2) return;
+          source.close();
+          resolve(data);
+        };
+      }))`);
+      assert.deepEqual(await within(received, "two events"), ["none", second]);
+      const streamed = other.requests.filter(({ method }) => method === "GET");
+      assert.deepEqual(streamed.map(lastEventIdOf), [undefined, "1"]);
+    });
+  }
+}
+
 /** The lists of what an EventSource does, with the browser's own class: they are only as good as they fit it. */
 export function testBrowsersOwn(newPage, name, differences) {
   const cases = [...eventSourceCases, messageEvent, throwingListener, ...crossOriginCases];
   runInPage(cases, newPage, "globalThis.EventSource", `${name}'s EventSource`, differences);
+  testCookies(newPage, "globalThis.EventSource", `${name}'s EventSource`);
 }
 
 /** What is published arrives through cuts; `extra` are options of `millrace serve`. */
@@ -430,6 +481,10 @@ export function testPackage(newPage, differences) {
     "millrace.EventSource",
     "our EventSource",
   );
+  testCookies(newPage, "millrace.EventSource", "our EventSource");
+  const native =
+    'class { constructor(...given) { return new millrace.EventSource(...given, { transport: "native" }); } }';
+  testCookies(newPage, native, "our EventSource over native");
   for (const kind of ["Worker", "SharedWorker"]) {
     const newWorker = async () => workerOf(await newPage(), kind);
     const prefix = `our EventSource in a ${kind}`;
