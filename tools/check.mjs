@@ -9,6 +9,7 @@ const checks = {
   format: ["clang-format", ["--dry-run", "-Werror", ...filesBelow(formatted, ".cpp", ".h")]],
   threads: node("tools/threads.mjs"),
   tidy: node("tools/tidy.mjs"),
+  release: node("tools/optimized.mjs"),
   biome: ["npx", ["--no-install", "biome", "ci", "--colors=off"]],
   types: ["npm", ["run", "check:types", "--workspaces", "--if-present"]],
   docs: node("tools/docs.mjs"),
