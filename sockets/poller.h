@@ -1,5 +1,5 @@
 // Poller: waits until sockets are ready. One interface over three of the systems' calls: epoll (Linux), kqueue (macOS,
-// the BSDs) and poll (any POSIX system). The system decides which, or the build: MILLRACE_POLLER.
+// the BSDs) and poll (any other system). The system decides which, or the build: MILLRACE_POLLER.
 //
 // It belongs to one thread, except wake().
 #pragma once

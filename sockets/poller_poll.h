@@ -1,14 +1,17 @@
 // Poller, by poll: poller.h includes it.
 #pragma once
 
-#include <poll.h>
-
 #include <cerrno>
 #include <cstddef>
 #include <new>
 #include <vector>
 
+#include "portable_calls.h"
+#ifdef _WIN32
+#include "wakeup_windows.h"
+#else
 #include "wakeup.h"
+#endif
 
 namespace millrace {
 
@@ -19,6 +22,8 @@ struct Poller::System {
 #else
   static constexpr short kInputEnd = 0;  // then POLLIN reports it
 #endif
+
+  using Descriptor = decltype(pollfd::fd);
 
   static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
 
@@ -46,7 +51,8 @@ struct Poller::System {
   };
 
   System()
-      : sockets{{.fd = wakeup.descriptor(), .events = POLLIN, .revents = 0}}, watched{{.tag = 0, .is_once = false}} {}
+      : sockets{{.fd = static_cast<Descriptor>(wakeup.descriptor()), .events = POLLIN, .revents = 0}},
+        watched{{.tag = 0, .is_once = false}} {}
 
   std::size_t place_of(int socket) const {
     const auto index = static_cast<std::size_t>(socket);
@@ -54,7 +60,7 @@ struct Poller::System {
   }
 
   void set(std::size_t place, int socket, std::uint32_t interest, std::uintptr_t tag) {
-    sockets[place] = {.fd = socket, .events = polled(interest), .revents = 0};
+    sockets[place] = {.fd = static_cast<Descriptor>(socket), .events = polled(interest), .revents = 0};
     watched[place] = {.tag = tag, .is_once = (interest & Ready::kOnce) != 0};
   }
 
@@ -94,7 +100,7 @@ inline void Poller::modify(int socket, std::uint32_t watched, std::uintptr_t tag
 inline void Poller::remove(int socket) {
   const std::size_t place = system_->place_of(socket);
   if (place == System::kNowhere) return;
-  const int last = system_->sockets.back().fd;
+  const int last = static_cast<int>(system_->sockets.back().fd);
   system_->places[static_cast<std::size_t>(last >= 0 ? last : ~last)] = place;
   system_->places[static_cast<std::size_t>(socket)] = System::kNowhere;
   system_->sockets[place] = system_->sockets.back();
@@ -106,7 +112,7 @@ inline std::span<const Poller::Event> Poller::wait(int milliseconds) {
   System& system = *system_;
   was_woken_ = false;
   system.events.clear();
-  int count = ::poll(system.sockets.data(), static_cast<nfds_t>(system.sockets.size()), milliseconds);
+  int count = poll_sockets(system.sockets.data(), system.sockets.size(), milliseconds);
   if (count <= 0) return {};
   was_woken_ = system.sockets.front().revents != 0;
   if (was_woken_) {

@@ -20,7 +20,7 @@ export const replacements = ["server/src/log/gzip_block_without_zlib.cpp", "serv
 
 /** What clang-format formats, headers included. */
 export const formatted = [
-  ...["core", "json", "server", "client-native", "client-wasm/src", "cli", "web-demo/server"],
+  ...["core", "json", "sockets", "threads", "server", "client-native", "client-wasm/src", "cli", "web-demo/server"],
   ...["tests", "bench", "examples"],
 ];
 

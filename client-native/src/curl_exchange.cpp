@@ -3,11 +3,11 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <cstring>
 #include <fstream>
 #include <limits>
 #include <new>
 #include <stdexcept>
+#include <system_error>
 
 #include "clock.h"
 #include "explanation.h"
@@ -288,7 +288,7 @@ void CurlExchange::cut_if_silent_for(Duration time) {
   if (transfers_ == nullptr || !is_http2_) return;
   curl_socket_t socket = CURL_SOCKET_BAD;
   curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket);
-  if (socket != CURL_SOCKET_BAD) transfers_->cut_if_silent_for(socket, time);
+  if (socket != CURL_SOCKET_BAD) transfers_->cut_if_silent_for(static_cast<int>(socket), time);
 }
 
 void CurlExchange::resume() {
@@ -454,7 +454,7 @@ std::string CurlExchange::problem(CURLcode code) const {
   long error = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &error);
   std::string words = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code);
-  const std::string why = error != 0 ? std::strerror(static_cast<int>(error)) : words;
+  const std::string why = error != 0 ? std::system_category().message(static_cast<int>(error)) : words;
   const std::string peer = peer_name(url_);
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:

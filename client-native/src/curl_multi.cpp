@@ -1,8 +1,5 @@
 #include "curl_multi.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <limits>
 #include <new>
@@ -10,7 +7,7 @@
 
 #include "clock.h"
 #include "millrace/client/limits.h"
-#include "socket_calls.h"
+#include "portable_calls.h"
 
 namespace millrace {
 
@@ -79,9 +76,9 @@ void CurlMulti::turn(std::optional<TimePoint> deadline) {
       continue;
     }
     if (watched != watches_.end() && (ready & Ready::kInput) != 0) watched->second.heard = now();
-    act(socket, ((ready & Ready::kInput) != 0 ? CURL_CSELECT_IN : 0) |
-                    ((ready & Ready::kOutput) != 0 ? CURL_CSELECT_OUT : 0) |
-                    ((ready & (Ready::kError | Ready::kHangUp)) != 0 ? CURL_CSELECT_ERR : 0));
+    act(static_cast<curl_socket_t>(socket),
+        ((ready & Ready::kInput) != 0 ? CURL_CSELECT_IN : 0) | ((ready & Ready::kOutput) != 0 ? CURL_CSELECT_OUT : 0) |
+            ((ready & (Ready::kError | Ready::kHangUp)) != 0 ? CURL_CSELECT_ERR : 0));
   }
   if (curl_deadline_ && now() >= *curl_deadline_) {
     curl_deadline_.reset();  // first: the call below may set it again
@@ -108,8 +105,9 @@ void CurlMulti::wake() noexcept {
 
 // --- Sockets ------------------------------------------------------------------------------------------------------
 
-int CurlMulti::watch(CURL* easy, curl_socket_t socket, int what, void* self, void*) {
+int CurlMulti::watch(CURL* easy, curl_socket_t handle, int what, void* self, void*) {
   auto& multi = *static_cast<CurlMulti*>(self);
+  const int socket = static_cast<int>(handle);
   if (what == CURL_POLL_REMOVE) {
     multi.forget_watch(socket);
     return 0;
@@ -142,14 +140,15 @@ curl_socket_t CurlMulti::open_socket(void* self, curlsocktype, curl_sockaddr* ad
   watch.connecting = true;
   // libcurl takes this for the closed socket with the same number, which is watched, and will not ask again.
   if (watch.events != 0) multi.register_watch(opened, watch);
-  return opened;
+  return static_cast<curl_socket_t>(opened);
 }
 
-int CurlMulti::close_socket(void* self, curl_socket_t socket) {
+int CurlMulti::close_socket(void* self, curl_socket_t handle) {
   auto& multi = *static_cast<CurlMulti*>(self);
+  const int socket = static_cast<int>(handle);
   const auto watched = multi.watches_.find(socket);
   if (watched != multi.watches_.end()) multi.unregister_watch(socket, watched->second);
-  return close(socket);
+  return millrace::close_socket(socket);
 }
 
 void CurlMulti::connected(CURL* easy) {
@@ -165,7 +164,7 @@ void CurlMulti::connected(CURL* easy) {
 
 void CurlMulti::cut_if_silent_for(int socket, Duration time) {
   const auto watched = watches_.find(socket);
-  if (watched != watches_.end() && now() - watched->second.heard >= time) shutdown(socket, SHUT_RDWR);
+  if (watched != watches_.end() && now() - watched->second.heard >= time) shut_down_socket(socket);
 }
 
 void CurlMulti::watch_for(SocketOwner& owner, int socket, std::uint32_t events) {
@@ -184,10 +183,10 @@ bool CurlMulti::register_watch(int socket, WatchedSocket& watch) {
     return true;
   }
   // If no descriptor is left for a duplicate, it watches the socket itself.
-  const int duplicate = watch.connecting ? fcntl(socket, F_DUPFD_CLOEXEC, 0) : -1;
+  const int duplicate = watch.connecting ? duplicate_socket(socket) : -1;
   watch.registered = duplicate >= 0 ? duplicate : socket;
   if (poller_.add(watch.registered, watch.events, tag)) return true;
-  if (duplicate >= 0) close(duplicate);
+  if (duplicate >= 0) millrace::close_socket(duplicate);
   watch.registered = -1;
   return false;
 }
@@ -195,7 +194,7 @@ bool CurlMulti::register_watch(int socket, WatchedSocket& watch) {
 void CurlMulti::unregister_watch(int socket, WatchedSocket& watch) {
   if (watch.registered < 0) return;
   poller_.remove(watch.registered);
-  if (watch.registered != socket) close(watch.registered);
+  if (watch.registered != socket) millrace::close_socket(watch.registered);
   watch.registered = -1;
 }
 

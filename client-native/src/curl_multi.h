@@ -6,7 +6,7 @@
 //
 // libcurl 7.88 closes the socket of a connection attempt before it says that the socket need not be watched any more.
 // Another thread may have the same descriptor by then. So until connected() this class watches a duplicate, whose
-// descriptor it owns.
+// descriptor it owns, where there are duplicates (not on Windows).
 #pragma once
 
 #include <curl/curl.h>
@@ -79,11 +79,11 @@ class CurlMulti {
 
   static constexpr int kConnected = -1;
 
-  static int watch(CURL* easy, curl_socket_t socket, int what, void* self, void*);
+  static int watch(CURL* easy, curl_socket_t handle, int what, void* self, void*);
   static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static curl_socket_t open_none(void* needs_connection, curlsocktype purpose, curl_sockaddr* address);
   void add_with(CURL* easy, curl_opensocket_callback open, void* data);
-  static int close_socket(void* self, curl_socket_t socket);
+  static int close_socket(void* self, curl_socket_t handle);
   static int set_timer(CURLM* multi, long milliseconds, void* self);
   bool register_watch(int socket, WatchedSocket& watch);
   void unregister_watch(int socket, WatchedSocket& watch);

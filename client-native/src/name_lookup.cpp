@@ -1,13 +1,12 @@
 #include "name_lookup.h"
 
 #include <ares.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
 
 #include <new>
 #include <utility>
 
 #include "clock.h"
+#include "portable_calls.h"
 
 namespace millrace {
 
@@ -35,7 +34,9 @@ NameLookup::NameLookup(CurlMulti& loop, const std::string& host, std::function<v
     : loop_(loop), changed_(std::move(changed)) {
   set_up_ares();
   ares_options options{};
-  options.sock_state_cb = &NameLookup::on_socket;
+  options.sock_state_cb = [](void* self, ares_socket_t socket, int readable, int writable) {
+    on_socket(self, static_cast<int>(socket), readable, writable);
+  };
   options.sock_state_cb_data = this;
   if (ares_init_options(&channel_, &options, ARES_OPT_SOCK_STATE_CB) != ARES_SUCCESS) throw std::bad_alloc();
   ares_addrinfo_hints hints{};
@@ -69,7 +70,8 @@ void NameLookup::handle_timeout() {
 void NameLookup::handle_socket(int socket, std::uint32_t events) {
   const bool readable = (events & (Ready::kInput | Ready::kError | Ready::kHangUp)) != 0;
   const bool writable = (events & Ready::kOutput) != 0;
-  ares_process_fd(channel_, readable ? socket : ARES_SOCKET_BAD, writable ? socket : ARES_SOCKET_BAD);
+  const auto handle = static_cast<ares_socket_t>(socket);
+  ares_process_fd(channel_, readable ? handle : ARES_SOCKET_BAD, writable ? handle : ARES_SOCKET_BAD);
   changed_();
 }
 

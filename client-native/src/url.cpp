@@ -1,11 +1,11 @@
 #include "millrace/client/url.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
 #include <stdexcept>
 #include <vector>
+
+#include "portable_calls.h"
 
 namespace millrace {
 
