@@ -1,66 +1,162 @@
 #!/bin/bash
-# The core on other systems: tests/ports/try.sh [armhf] [s390x] [windows]
+# The core on other systems, and the native client for Windows: tests/ports/try.sh [arm64] [armhf] [s390x] [musl] [windows]
 #
-# Its sources and its tests of the format, of the client's state machine and of the C interface are compiled for a 32-bit
-# ARM, for a big-endian machine and for Windows, with GoogleTest from its source, and run: by QEMU's user mode, by Wine if it
-# is there. Used by ./run test ports, which installs the compilers. Prints a line for each; the exit code is 1 if one fails.
+# The core's sources and its tests of the format, of the client's state machine and of the C interface are compiled for
+# ARM of 64 and of 32 bits, for a big-endian machine, for musl and for Windows, with GoogleTest from its source, and run:
+# by QEMU's user mode, by Wine if it is there. musl has no C++ library in Debian: Zig's compiler, which brings one, is
+# used if it is there. For Windows the native client is compiled as well; with MILLRACE_WINDOWS_PREFIX, the folder of a
+# libcurl and a c-ares for MinGW, it is linked, and receives an event from the program build/bin/millrace.
+#
+# ./run test ports calls it, and installs the compilers. Prints a line for each; the exit code is 1 if one fails.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 out=${MILLRACE_PORTS:-build/ports}
 gtest=/usr/src/googletest/googletest
-tests=(c_interface_test event_source_state_test fixture fixture_test reference_parser simulated_client stream_generator
+core_tests=(c_interface_test event_source_state_test fixture fixture_test reference_parser simulated_client stream_generator
   transcript writer_fixture_test)
+core=(core/src/*.cpp)
+core_tests=("${core_tests[@]/#/tests/unit/core/}")
+core_tests=("${core_tests[@]/%/.cpp}")
 
-# compile FOLDER COMPILER FLAG…: the program FOLDER/tests.
+# compile FOLDER FLAG… -- SOURCE…: object files of the port's compiler, as many at once as there are processors.
 compile() {
-  local folder=$1 objects=() source name
+  local folder=$1 flags=()
   shift
-  mkdir -p "$folder/include"
-  # Of /usr/include only what is the same everywhere.
-  cp -r /usr/include/nlohmann "$folder/include/"
-  for source in core/src/*.cpp "${tests[@]/#/tests/unit/core/}" "$gtest/src/gtest-all.cc" "$gtest/src/gtest_main.cc"; do
-    [[ $source == *.c* ]] || source=$source.cpp
-    name=$folder/$(basename "$source").o
-    objects+=("$name")
-    "$@" -std=c++20 -O1 -D"MILLRACE_FIXTURES=\"$PWD/tests/fixtures\"" -I core/include -I core/src -I tests/unit/core \
-      -I "$gtest/include" -I "$gtest" -I "$folder/include" -c "$source" -o "$name" || return
-  done
-  "$@" -static "${objects[@]}" -o "$folder/tests"
+  mkdir -p "$folder"
+  while [ "$1" != -- ]; do flags+=("$1") && shift; done
+  shift
+  printf '%s\0' "$@" | xargs -0 -P "$(nproc)" -I '{}' bash -c 'source=$1 folder=$2 && shift 2 &&
+    exec "$@" -c "$source" -o "$folder/$(basename "$source").o"' compile '{}' "$folder" \
+    ${CMAKE_CXX_COMPILER_LAUNCHER:-} "${compiler[@]}" -std=c++20 -O1 "${flags[@]}"
+}
+
+# Of /usr/include only what is the same everywhere.
+copy_includes() {
+  mkdir -p "$1/include"
+  cp -r /usr/include/nlohmann "$1/include/"
+}
+
+core_program() {
+  local folder=$1
+  copy_includes "$folder"
+  compile "$folder/core" -I core/include -- "${core[@]}" &&
+    compile "$folder/tests" -D"MILLRACE_FIXTURES=\"$PWD/tests/fixtures\"" -I core/include -I core/src -I tests/unit/core \
+      -I "$gtest/include" -I "$gtest" -I "$folder/include" -- \
+      "${core_tests[@]}" "$gtest/src/gtest-all.cc" "$gtest/src/gtest_main.cc" &&
+    "${compiler[@]}" -static "$folder"/core/*.o "$folder"/tests/*.o -o "$folder/program"
 }
 
 # try NAME RUNNER COMPILER FLAG…
 try() {
-  local name=$1 runner=$2
+  local name=$1 runner=$2 folder=$out/$1 log=$out/$1.log
   shift 2
-  local log=$out/$name.log
-  mkdir -p "$out/$name"
+  compiler=("$@")
+  mkdir -p "$folder"
   if ! command -v "$1" >/dev/null; then
     echo "ports: $name: the compiler $1 is missing"
     return 1
   fi
-  if ! compile "$out/$name" "$@" >"$log" 2>&1; then
+  if ! core_program "$folder" >"$log" 2>&1; then
     echo "ports: $name: does not compile: see $log"
     return 1
   fi
   if [ -z "$runner" ]; then
     echo "ports: $name: compiles and links; nothing here runs it"
-    return
-  fi
-  if ! $runner "$out/$name/tests" --gtest_brief=1 >>"$log" 2>&1; then
+  elif $runner "$folder/program" --gtest_brief=1 >>"$log" 2>&1; then
+    echo "ports: $name: $(grep -aE '^\[  PASSED  \]' "$log" | tail -n 1 | tr -d '\r')"
+  else
     echo "ports: $name: fails: see $log"
     return 1
   fi
-  echo "ports: $name: $(grep -aE '^\[  PASSED  \]' "$log" | tail -n 1 | tr -d '\r')"
 }
 
+# --- The native client for Windows ------------------------------------------------------------------------------------
+
+# The headers of libcurl are the same everywhere; those of c-ares but for the file that says what the system has.
+client_includes() {
+  local folder=$1
+  copy_includes "$folder"
+  if [ -n "${MILLRACE_WINDOWS_PREFIX:-}" ]; then
+    cp -r "$MILLRACE_WINDOWS_PREFIX/include/." "$folder/include/"
+    return
+  fi
+  cp -r "/usr/include/$(gcc -print-multiarch)/curl" "$folder/include/"
+  cp /usr/include/ares.h /usr/include/ares_rules.h /usr/include/ares_version.h "$folder/include/"
+  printf '#pragma once\n#include <ws2tcpip.h>\n#define CARES_TYPEOF_ARES_SOCKLEN_T int\n' >"$folder/include/ares_build.h"
+  printf '#define CARES_HAVE_ARPA_NAMESER_H 0\ntypedef int ares_socklen_t;\ntypedef SSIZE_T ares_ssize_t;\n' \
+    >>"$folder/include/ares_build.h"
+}
+
+client_objects() {
+  local folder=$1
+  shift
+  client_includes "$folder"
+  compile "$folder/client" -Wall -Wextra -Werror -DNOMINMAX -DWIN32_LEAN_AND_MEAN -DCARES_STATICLIB -DCURL_STATICLIB \
+    -I client-native/include -I client-native/src -I core/include -I json -I sockets -I threads -isystem "$folder/include" \
+    -- client-native/src/*.cpp "$@"
+}
+
+# A program that prints the data of the first event.
+client_program() {
+  local folder=$1 prefix=$MILLRACE_WINDOWS_PREFIX
+  "${compiler[@]}" -static "$folder"/client/*.o "$folder"/core/*.o -o "$folder/first_event.exe" -L "$prefix/lib" -lcurl \
+    -lcares -lws2_32 -lcrypt32 -lbcrypt -liphlpapi
+}
+
+# An event of the program of this machine, received by that of Windows.
+receive() {
+  local runner=$1 program=$2 lines server origin=
+  coproc served { exec build/bin/millrace serve --insecure --port 0 2>&1; }
+  server=$served_PID
+  while [ -z "$origin" ] && IFS= read -r -t 30 -u "${served[0]}" lines; do
+    origin=$(grep -oE 'http://[0-9.:]+' <<<"$lines" || true)
+  done
+  build/bin/millrace publish "$origin" --topic ports "hello, Windows" >/dev/null
+  timeout 120 $runner "$program" "$origin/events?topic=ports&lastEventId=earliest" | tr -d '\r'
+  kill "$server"
+  wait "$server" 2>/dev/null
+}
+
+try_windows_client() {
+  local runner=$1 folder=$out/windows log=$out/windows-client.log received
+  if ! client_objects "$folder" tests/ports/first_event.cpp >"$log" 2>&1; then
+    echo "ports: windows: the native client does not compile: see $log"
+    return 1
+  fi
+  if [ -z "${MILLRACE_WINDOWS_PREFIX:-}" ] || [ -z "$runner" ]; then
+    echo "ports: windows: the native client compiles; without MILLRACE_WINDOWS_PREFIX and Wine nothing here runs it"
+    return
+  fi
+  if ! client_program "$folder" >>"$log" 2>&1; then
+    echo "ports: windows: the native client does not link: see $log"
+    return 1
+  fi
+  received=$(receive "$runner" "$folder/first_event.exe" 2>>"$log")
+  if [ "$received" != "hello, Windows" ]; then
+    echo "ports: windows: the native client receives '$received' instead of 'hello, Windows': see $log"
+    return 1
+  fi
+  echo "ports: windows: the native client receives an event"
+}
+
+# --- Which ------------------------------------------------------------------------------------------------------------
+
 failed=0
-[ $# -gt 0 ] || set -- armhf s390x windows
+if [ $# = 0 ]; then
+  set -- arm64 armhf s390x windows
+  command -v zig >/dev/null && set -- "$@" musl || echo "ports: musl: left out, since there is no zig"
+fi
 for port; do
   case $port in
+    arm64) try arm64 qemu-aarch64-static aarch64-linux-gnu-g++ ;;
     armhf) try armhf qemu-arm-static arm-linux-gnueabihf-g++ -Wno-psabi ;;
     s390x) try s390x qemu-s390x-static s390x-linux-gnu-g++ ;;
-    windows) try windows "$(command -v wine64 || command -v wine || true)" x86_64-w64-mingw32-g++-posix ;;
-    *) echo "ports: unknown port '$port'; expected armhf, s390x or windows" >&2 && exit 2 ;;
+    musl) try musl env zig c++ -target x86_64-linux-musl ;;
+    windows)
+      wine=$(command -v wine64 || command -v wine || true)
+      try windows "$wine" x86_64-w64-mingw32-g++-posix && try_windows_client "$wine"
+      ;;
+    *) echo "ports: unknown port '$port'; expected arm64, armhf, s390x, musl or windows" >&2 && exit 2 ;;
   esac || failed=1
 done
 exit $failed
