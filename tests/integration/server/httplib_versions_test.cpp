@@ -216,6 +216,28 @@ TEST(HttplibVersions, ABodyThatNoHandlerReadsIsNotAskedForAndNotWaitedFor) {
   EXPECT_TRUE(client.is_at_end());
 }
 
+// --- Clients that leave ---------------------------------------------------------------------------------------------
+
+TEST(HttplibVersions, AHandlerIsToldThatItsClientHasLeft) {
+  if (!is_httplib(18, 5)) GTEST_SKIP() << "cpp-httplib has is_connection_closed since 0.18.5";
+  std::promise<void> waits;
+  std::promise<bool> outcome;
+  const auto wait = [&](const auto& request) {
+    if constexpr (requires { request.is_connection_closed(); }) {
+      EXPECT_FALSE(request.is_connection_closed());
+      waits.set_value();
+      outcome.set_value(eventually([&] { return request.is_connection_closed(); }));
+    }
+  };
+  RunningServer server(
+      {}, [&](Server& one) { one.Get("/wait", [&](const Request& request, Response&) { wait(request); }); });
+  RawClient client(server.port());
+  client.send(get("/wait"));
+  waits.get_future().wait();
+  client.close();
+  EXPECT_TRUE(outcome.get_future().get());
+}
+
 // --- Queues that refuse ---------------------------------------------------------------------------------------------
 
 // Takes no task while it is told to; before 0.15 a queue has no way to say so.
