@@ -1,6 +1,7 @@
 #!/bin/bash
 # The unit, fault and feature suites in each Debian that people have: with its compiler, and its cpp-httplib, OpenSSL,
-# nghttp2 and NATS. `./run test distros` calls it; by hand, and before a release.
+# nghttp2 and NATS; and the ways of docs/install.md with the core alone. `./run test distros` calls it; by hand, and before
+# a release.
 #
 #   sudo tests/distros/try.sh                   bookworm (12), trixie (13) and forky (testing), each from nothing
 #   sudo tests/distros/try.sh --again trixie    in the root that the last trial left, brought up to date
@@ -18,7 +19,7 @@ fi
 [ $# -gt 0 ] || set -- bookworm trixie forky
 mkdir -p build/log
 table=build/log/distros.txt
-printf '%-9s | %-6s | %-11s | %-7s | %-7s | %-6s | %s\n' Debian GCC cpp-httplib OpenSSL nghttp2 NATS tests >"$table"
+printf '%-9s | %-6s | %-11s | %-7s | %-7s | %-6s | %s | %s\n' Debian GCC cpp-httplib OpenSSL nghttp2 NATS tests "core by" >"$table"
 failed=0
 for suite; do
   log=build/log/distros-$suite.log
