@@ -1,9 +1,10 @@
-// Runs the benchmarks of build/release: ./run bench [SCENARIO…] [--rounds N] [--streams N]. bench/README.md has the reading.
+// Runs the benchmarks of build/release: ./run bench [SCENARIO…] [--rounds N] [--streams N] [--minutes N]. bench/README.md
+// has the reading.
 import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { answersTable, http2Table, publish, publishParser, publishStorms, table } from "./report.mjs";
+import { answersTable, http2Table, longRunTable, publish, publishParser, publishStorms, table } from "./report.mjs";
 import { scenarios } from "./scenarios.mjs";
 import { servers, start } from "./servers.mjs";
 
@@ -11,6 +12,7 @@ const program = "build/release/bin/millrace";
 const longestLoadMs = 90_000;
 const storesProgram = "build/release/bin/millrace_stores_benchmark";
 const http2Program = "build/release/bin/millrace_bench_http2";
+const longRunProgram = "build/release/bin/millrace_bench_long_run";
 const answersProgram = "build/release/bin/millrace_bench_answers";
 const stopsProgram = "build/release/bin/millrace_bench_answer_stops";
 const stateProgram = "build/release/bin/millrace_bench_state";
@@ -116,6 +118,23 @@ function benchmarkHttp2(kinds, [streams, events, rate]) {
   console.log(`\n${http2Table(runs)}`);
 }
 
+// Minutes of events and heartbeats, cuts, and resuming; in clear and over TLS. The program prints its steps on stderr.
+function runLong(streams, minutes) {
+  const runs = new Map();
+  for (const line of ["clear", "tls"]) {
+    console.error(`bench: ${minutes} minutes of ${streams} streams, ${line}`);
+    const { stdout, status } = spawnSync(longRunProgram, [line, String(streams), String(minutes)], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "inherit"],
+      timeout: (minutes + 15) * 60_000,
+    });
+    if (status !== 0)
+      trouble(`million, ${line}`, "it was not over in time, or an event was lost or doubled: see above");
+    if (stdout) runs.set(line, JSON.parse(stdout));
+  }
+  console.log(`\n${longRunTable(runs)}`);
+}
+
 // A thread for each answer is tried with a tenth, too: with all of them it may not get as far.
 function benchmarkAnswers(answers) {
   const tries = [
@@ -189,11 +208,11 @@ function parsed() {
   try {
     return parseArgs({
       args: args.filter((arg) => !isForGoogle(arg)),
-      options: { rounds: { type: "string", default: "3" }, streams: { type: "string" } },
+      options: { rounds: { type: "string", default: "3" }, streams: { type: "string" }, minutes: { type: "string" } },
       allowPositionals: true,
     });
   } catch (error) {
-    return fail(`${error.message.split(". ")[0]}; expected [SCENARIO…] [--rounds N] [--streams N]`);
+    return fail(`${error.message.split(". ")[0]}; expected [SCENARIO…] [--rounds N] [--streams N] [--minutes N]`);
   }
 }
 const { values, positionals } = parsed();
@@ -202,6 +221,9 @@ if (!Number.isInteger(rounds) || rounds < 1) fail("--rounds: expected a number f
 const streams = values.streams === undefined ? undefined : Number(values.streams);
 if (streams !== undefined && (!Number.isInteger(streams) || streams < 100))
   fail("--streams: expected a number from 100");
+const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+if (minutes !== undefined && (!Number.isInteger(minutes) || minutes < 1 || positionals.join() !== "million"))
+  fail("--minutes: expected a number from 1, and the scenario million alone");
 const all = [...Object.keys(scenarios), "h2", "million", "answers", "state", "stores", "parser", "storm"];
 const chosen = positionals.length === 0 || positionals.includes("all") ? all : positionals;
 for (const name of chosen) {
@@ -209,6 +231,7 @@ for (const name of chosen) {
 }
 async function run(name) {
   if (name === "h2") return benchmarkHttp2([0, 1, 10, 100], [streams ?? 10_000, 20, 5]);
+  if (name === "million" && minutes !== undefined) return runLong(streams ?? 100_000, minutes);
   if (name === "million") return benchmarkHttp2([100], [streams ?? 100_000, 3, 1]);
   if (name === "answers") return benchmarkAnswers(streams ?? 10_000);
   if (name === "parser") return benchmarkParser(args.filter(isForGoogle));

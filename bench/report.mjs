@@ -216,3 +216,34 @@ export function http2Table(runs) {
   }
   return lines.join("\n");
 }
+
+/** Of one run of each line, "clear" and "tls": its figures, and the server's memory after each of its steps. */
+export function longRunTable(runs) {
+  const named = (line) => (line === "tls" ? "TLS" : "clear");
+  const figures = [
+    ["streams", ({ streams }) => streams.toLocaleString("en")],
+    ["opened in, s", ({ openSeconds }) => openSeconds.toFixed(1)],
+    ["events delivered", ({ delivered }) => delivered.toLocaleString("en")],
+    ["heartbeats", ({ heartbeats }) => heartbeats.toLocaleString("en")],
+    ["lost", ({ lost }) => lost],
+    ["doubled", ({ doubled }) => doubled],
+    ["gaps", ({ gaps }) => gaps],
+    ["slowest event to all, ms", ({ slowestEventMs }) => slowestEventMs.toFixed(0)],
+    ["a tenth back in, s", ({ tenthBackSeconds }) => tenthBackSeconds.toFixed(1)],
+    ["all back in, s", ({ allBackSeconds }) => allBackSeconds.toFixed(1)],
+  ];
+  const lines = [...runs.keys()];
+  const row = (name, cell) => `| ${[name, ...lines.map(cell)].join(" | ")} |`;
+  const head = (name) => [row(name, named), `|-|${lines.map(() => "-:|").join("")}`];
+  const first = runs.get(lines[0]);
+  if (first === undefined) return "";
+  const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+  const memory = ({ allocatedBytes, residentBytes }) => `${megabytes(allocatedBytes)}, ${megabytes(residentBytes)}`;
+  return [
+    ...head(""),
+    ...figures.map(([name, figure]) => row(name, (line) => figure(runs.get(line)))),
+    "",
+    ...head("server's memory, MB: allocated by malloc, resident"),
+    ...first.steps.map(({ step }, i) => row(step, (line) => memory(runs.get(line).steps[i]))),
+  ].join("\n");
+}

@@ -20,6 +20,7 @@ test("./run names what it expects instead of an unknown word", () => {
     [["bench", "--x"], /^run: unknown option '--x'; expected --rounds N/],
     [["bench", "nonsense"], /^run: unknown scenario 'nonsense'; expected one of fanout, .*, all$/m],
     [["bench", "fanout", "--rounds", "x"], /^run: --rounds: expected a whole number instead of 'x'$/m],
+    [["bench", "million", "--minutes", "x"], /^run: --minutes: expected a whole number instead of 'x'$/m],
     [["bench", "wasm", "--x"], /^run: .\/run bench wasm takes no parameters; remove '--x'$/m],
     [["fuzz", "--x"], /^run: unknown option '--x'; expected --runs N, --seconds N, --seed N$/m],
     [["fuzz", "--runs"], /^run: --runs: expected a whole number instead of ''$/m],
