@@ -46,7 +46,7 @@ std::size_t part_of(std::size_t workers, std::size_t share) {
 
 }  // namespace
 
-Engine::Engine(httplib::Server& server, const ServerOptions& options)
+Engine::Engine(httplib::Server& server, const ServerOptions& options, Feed* shared_feed)
     : server_(server),
       options_(options),
       status_report_(
@@ -54,16 +54,8 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
             call_guarded(options_.on_failure, "on_store_status",
                          [&] { workers_.as_user_code([&] { options_.on_store_status(status); }); });
           })),
-      feed_({.history_events = options.history.events,
-             .history_bytes = options.history.bytes,
-             .history_age = options.history.age,
-             .max_pinned_bytes = options.streams.max_pinned_bytes,
-             .max_retained_topics = options.history.max_retained_topics,
-             .max_retained_bytes = options.history.max_retained_bytes,
-             .epoch = memory_epoch(random_tag()),
-             .clock = monotonic_now,
-             .store = options.store,
-             .on_store_status = [this](const StoreStatus& status) { status_report_.tell(status); }}),
+      own_feed_(shared_feed == nullptr ? std::make_unique<Feed>(feed_options()) : nullptr),
+      feed_(shared_feed == nullptr ? *own_feed_ : *shared_feed),
       admission_(options_, random_seed()),
       proxies_(proxies_in(options)),
       buffers_(std::make_shared<BufferBudget>(options.http.max_buffered_bytes)),
@@ -104,6 +96,19 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options)
       tls_(tls_context(options_, [this](const std::string& notice) { notify_of_tls(notice); })),
       presence_(options.streams.presence ? std::make_unique<Presence>() : nullptr),
       webhooks_(webhook_sender()) {}
+
+Feed::Options Engine::feed_options() {
+  return {.history_events = options_.history.events,
+          .history_bytes = options_.history.bytes,
+          .history_age = options_.history.age,
+          .max_pinned_bytes = options_.streams.max_pinned_bytes,
+          .max_retained_topics = options_.history.max_retained_topics,
+          .max_retained_bytes = options_.history.max_retained_bytes,
+          .epoch = memory_epoch(random_tag()),
+          .clock = monotonic_now,
+          .store = options_.store,
+          .on_store_status = [this](const StoreStatus& status) { status_report_.tell(status); }};
+}
 
 // A running callback may still call the hub.
 Engine::~Engine() {

@@ -46,7 +46,10 @@ namespace millrace {
 
 class Engine {
  public:
-  Engine(httplib::Server& server, const ServerOptions& options);
+  Engine(httplib::Server& server, const ServerOptions& options) : Engine(server, options, nullptr) {}
+  /// On the log of another engine, which must outlive it.
+  Engine(httplib::Server& server, const ServerOptions& options, Engine& log_of)
+      : Engine(server, options, &log_of.feed_) {}
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -95,6 +98,8 @@ class Engine {
   RightsReview& rights() { return *rights_; }
 
  private:
+  Engine(httplib::Server& server, const ServerOptions& options, Feed* shared_feed);
+  Feed::Options feed_options();
   OperationRoutes::Ports operation_ports();
   ConnectionLoop::Settings loop_settings(const HttplibInsides& insides);
   bool serve_here(Exchange& exchange, std::string_view request);
@@ -112,7 +117,8 @@ class Engine {
   const ServerOptions options_;
   Workers workers_{options_.on_failure};
   StatusReport status_report_;
-  Feed feed_;
+  const std::unique_ptr<Feed> own_feed_;  // null on the log of another engine
+  Feed& feed_;
   Hub hub_{feed_, options_.history.retain, options_.publishing.durability};
   Admission admission_;
   const std::optional<TrustedProxies> proxies_;  // nothing if there are none

@@ -78,6 +78,16 @@ void check(const ServerOptions& options) {
   require(options.tls->max_handshakes > 0, "tls.max_handshakes", "must be at least 1");
 }
 
+ServerOptions with_log_of(const ServerOptions& other, ServerOptions options) {
+  if (options.store != nullptr) {
+    throw InvalidOption("ServerOptions::store", "must be null for a server on the log of another, whose store it has");
+  }
+  options.history = other.history;
+  options.store = other.store;
+  options.publishing.durability = other.publishing.durability;
+  return options;
+}
+
 void check_window(Duration window) {
   if (window < Duration{0}) throw std::invalid_argument("window: must not be negative");
 }
@@ -109,6 +119,17 @@ void refuse_shared_port(socket_t socket) {
 Server::Server(const ServerOptions& options, built_with::ThisCppHttplib /*compiled_with*/) {
   check(options);
   engine_ = std::make_unique<Engine>(*this, options);
+  set_up(options);
+}
+
+Server::Server(Server& log_of, const ServerOptions& options, built_with::ThisCppHttplib /*compiled_with*/) {
+  const ServerOptions on_its_log = with_log_of(log_of.options(), options);
+  check(on_its_log);
+  engine_ = std::make_unique<Engine>(*this, on_its_log, *log_of.engine_);
+  set_up(on_its_log);
+}
+
+void Server::set_up(const ServerOptions& options) {
   new_task_queue = [workers = options.threads.workers] { return new httplib::ThreadPool(workers); };
   set_exception_handler(FailureHandler{&engine_->options()});
   set_socket_options(refuse_shared_port);

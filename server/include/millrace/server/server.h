@@ -45,6 +45,15 @@ class Server : public httplib::Server {
   /// Throws InvalidOption if an option is invalid, and StoreUnavailable if the store cannot be opened; the message
   /// names it. Leave out `compiled_with`: with it the linker compares the program's cpp-httplib with the library's.
   explicit Server(const ServerOptions& options = {}, built_with::ThisCppHttplib compiled_with = {});
+  /// A second server on the log of `log_of`, for example on a private port with other rights: what is published on one
+  /// reaches the subscribers of both, with the same IDs. ServerOptions::history, store and publishing.durability are
+  /// those of `log_of`, which must live until this server has been destroyed; streams, limits and metrics are its own.
+  /// Throws InvalidOption if an option is invalid, or if `options` has a store.
+  ///
+  ///   millrace::Server inside(server, {.publishing = {.anonymous = true}});
+  ///   inside.events("/events");
+  ///   inside.listen("10.0.0.1", 8081);
+  Server(Server& log_of, const ServerOptions& options, built_with::ThisCppHttplib compiled_with = {});
   /// Stops the server if it runs, and waits for a listen() that runs on another thread. Called in one of the server's
   /// own handlers or callbacks, it would wait for itself: it ends the program with a message instead.
   ~Server() override;
@@ -176,6 +185,7 @@ class Server : public httplib::Server {
  private:
   friend class Answers;  // it uses the engine, as the server does
   bool process_and_close_socket(socket_t socket) override;
+  void set_up(const ServerOptions& options);
   bool serve();
 
   std::unique_ptr<Engine> engine_;
