@@ -31,6 +31,15 @@ ServerOptions options_for_administrators() {
   return {.threads = {.workers = 2, .loops = 1}, .publishing = {.anonymous = true}};
 }
 
+// Only the page needs the log, whose events each loop on it is given.
+std::unique_ptr<Server> make_listener(Server& server, const DebuggerPage* page) {
+  if (page == nullptr) return std::make_unique<Server>(options_for_administrators());
+  auto listener = std::make_unique<Server>(server, options_for_administrators());
+  listener->events("/events");
+  page->add_to(*listener);
+  return listener;
+}
+
 }  // namespace
 
 AdminAddress AdminAddress::parse(const std::string& option, const std::string& text) {
@@ -54,22 +63,22 @@ AdminAddress AdminAddress::parse(const std::string& option, const std::string& t
   return address;
 }
 
-AdminListener::AdminListener(Server& server, const AdminAddress& address)
-    : address_(address), listener_(options_for_administrators()) {
-  server.operations_at(listener_);
+AdminListener::AdminListener(Server& server, const AdminAddress& address, const DebuggerPage* page)
+    : address_(address), listener_(make_listener(server, page)) {
+  server.operations_at(*listener_);
   bool bound = false;
   if (address.is_unix) {
     remove_stale_socket(address.host);
-    listener_.set_address_family(AF_UNIX);
+    listener_->set_address_family(AF_UNIX);
     const mode_t before = ::umask(0117);  // for its user and group
-    bound = listener_.bind_to_port(address.host, 80);
+    bound = listener_->bind_to_port(address.host, 80);
     ::umask(before);
   } else if (address.port == 0) {
-    port_ = listener_.bind_to_any_port(address.host);
+    port_ = listener_->bind_to_any_port(address.host);
     bound = port_ > 0;
   } else {
     port_ = address.port;
-    bound = listener_.bind_to_port(address.host, address.port);
+    bound = listener_->bind_to_port(address.host, address.port);
   }
   if (!bound) {
     throw UsageError(std::string(kOption) + ": cannot listen on \"" + address.host + "\": " + std::strerror(errno));
@@ -81,13 +90,13 @@ AdminListener::AdminListener(Server& server, const AdminAddress& address)
 }
 
 AdminListener::~AdminListener() {
-  listener_.stop();
+  listener_->stop();
   if (thread_.joinable()) thread_.join();
   if (address_.is_unix) ::unlink(address_.host.c_str());
 }
 
 void AdminListener::start() {
-  thread_ = std::thread([this] { listener_.listen_after_bind(); });
+  thread_ = std::thread([this] { listener_->listen_after_bind(); });
 }
 
 std::string AdminListener::text() const {

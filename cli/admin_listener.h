@@ -1,9 +1,11 @@
 // AdminListener: the routes for operators on an address of their own (`millrace serve --admin-listen`).
 #pragma once
 
+#include <memory>
 #include <string>
 #include <thread>
 
+#include "debugger.h"
 #include "millrace/server/server.h"
 
 namespace millrace::cli {
@@ -21,8 +23,9 @@ struct AdminAddress {
 class AdminListener {
  public:
   /// Listens there, with the routes for operators of `server`, which must outlive it. Whoever reaches the address is an
-  /// administrator. Throws UsageError if it cannot listen.
-  AdminListener(Server& server, const AdminAddress& address);
+  /// administrator. With a debugger's page there are an events route on the server's log and the page, too. Throws
+  /// UsageError if it cannot listen.
+  AdminListener(Server& server, const AdminAddress& address, const DebuggerPage* page = nullptr);
   /// Ends it, and removes a Unix socket.
   ~AdminListener();
   AdminListener(const AdminListener&) = delete;
@@ -35,7 +38,7 @@ class AdminListener {
  private:
   const AdminAddress address_;
   int port_ = 0;
-  Server listener_;
+  const std::unique_ptr<Server> listener_;
   std::thread thread_;
 };
 

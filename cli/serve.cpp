@@ -20,6 +20,7 @@
 
 #include "access_log.h"
 #include "admin_listener.h"
+#include "debugger.h"
 #include "demo.h"
 #include "log.h"
 #include "loopback.h"
@@ -199,6 +200,20 @@ std::vector<SettingsReload::Live> live_options(Server& server) {
        }}};
 }
 
+// The page of --ui; nothing without.
+std::optional<DebuggerPage> debugger_page(const ServeOptions& options, bool has_authorizer) {
+  if (!options.ui) {
+    if (!options.ui_files.empty()) throw UsageError("--ui-files needs --ui");
+    return std::nullopt;
+  }
+  if (!has_authorizer && !options.insecure && options.admin_listen.empty()) {
+    throw UsageError(
+        "--ui is for administrators, and nobody is one: add --admin-key-file, --admin-listen 127.0.0.1:9090, or, for "
+        "trials, --insecure");
+  }
+  return DebuggerPage(options.ui_files);
+}
+
 void reload_tls(Server& server) {
   try {
     server.reload_tls();
@@ -216,6 +231,7 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
   set_up_log(options.log_level, options.log_format);
   std::atomic<bool> listening_is_over{false};
   std::optional<AccessLog> access_log;
+  std::optional<DebuggerPage> page;
   std::optional<Server> server;
   const Authorization authorization(options.authorization);
   ServerOptions server_options = options.server_options();
@@ -228,6 +244,7 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
         "--insecure lets anyone publish and cannot be combined with keys, tokens or --authorize-url: remove one of "
         "them");
   }
+  page = debugger_page(options, server_options.authorizer != nullptr);
   std::optional<int> passed;
   if (!options.check_config) passed = passed_socket();
   const SocketAddress at = passed ? address_of(*passed) : SocketAddress{.host = options.host, .port = options.port};
@@ -264,6 +281,7 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
   server->events("/events");
   if (options.admin_listen.empty()) {
     server->operations();
+    if (page) page->add_to(*server);
   } else {
     server->health();
   }
@@ -280,8 +298,9 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
   if (passed) server->bind_to_socket(*passed);
   const int port = passed ? at.port : bind(*server, options, options.port, "--port (0 picks a free one)");
   std::optional<AdminListener> admin;
-  if (!options.admin_listen.empty())
-    admin.emplace(*server, AdminAddress::parse("--admin-listen", options.admin_listen));
+  if (!options.admin_listen.empty()) {
+    admin.emplace(*server, AdminAddress::parse("--admin-listen", options.admin_listen), page ? &*page : nullptr);
+  }
   std::optional<Redirect> redirect;
   if (options.tls.redirect_port != 0) {
     redirect.emplace(port, options.allowed_hosts);
@@ -322,6 +341,7 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
   notify_service_manager("READY=1\nSTATUS=listening on " + url);
   // Each loop has to answer.
   const Watchdog watchdog([&server] { server->metrics(); });
+  if (page) spdlog::info("the page of --ui: {}, path /ui/", admin ? admin->text() : url);
   announce(options.log_format, "listening on " + url, {{"url", url}});
   const bool stopped = server->listen_after_bind();
   listening_is_over = true;

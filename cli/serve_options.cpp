@@ -187,6 +187,12 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--admin-listen", options.admin_listen,
       "HOST:PORT or unix:PATH with /metrics and the other routes for operators, which leave the main port; whoever "
       "reaches it is an administrator");
+  add_flag(app, "--ui", options.ui,
+           "Serve a page for administrators at /ui/: streams, topics, a form that publishes, and the wire; with "
+           "--admin-listen, there");
+  add(app, "--ui-files", options.ui_files,
+      "Folder of this page's files; default: share/millrace/ui beside bin/millrace")
+      ->type_name("DIR");
   add_rights(app, options.authorization);
   add_hooks(app, options);
   add_borders(app, options);

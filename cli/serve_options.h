@@ -82,6 +82,8 @@ struct ServeOptions {
   std::string log_level = "info";
   std::string log_format = "text";
   std::string admin_listen;
+  bool ui = false;
+  std::string ui_files;
   std::string access_log;
   std::size_t access_log_every = 1;
 

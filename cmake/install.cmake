@@ -11,6 +11,8 @@ if(MILLRACE_HAS_PROGRAM)
   endif()
   install(TARGETS millrace_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
   install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/millrace COMPONENT program)
+  # The page of `serve --ui`, where `npm run build --workspace web-demo` has made it.
+  install(DIRECTORY web-demo/ui/dist/ DESTINATION ${CMAKE_INSTALL_DATADIR}/millrace/ui COMPONENT program OPTIONAL)
   include(cmake/manual.cmake)
   install(DIRECTORY docs/deploy DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/millrace COMPONENT program
     PATTERN "*.service" EXCLUDE PATTERN "*.socket" EXCLUDE)

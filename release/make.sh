@@ -45,6 +45,10 @@ core/single_header.sh "$version" >"$out/millrace_parser.h"
 cmake -G Ninja -S "$tree" -B "$work/cmake" -D CMAKE_BUILD_TYPE=Release -D CMAKE_INSTALL_PREFIX=/usr \
   -D CMAKE_CXX_FLAGS="-ffile-prefix-map=$tree=/usr/src/millrace-$version"
 cmake --build "$work/cmake"
+# The page of `serve --ui`, which the program's package has.
+ln -s "$repository/node_modules" "$tree/node_modules"
+(cd "$tree/client-wasm" && node build.mjs)
+(cd "$tree/web-demo" && node "$tree/node_modules/vite/bin/vite.js" build --logLevel warn --config ui/vite.config.js)
 cpack -G DEB --config "$work/cmake/CPackConfig.cmake" -B "$work/cpack"
 # Packed once more: cpack dates files by when they were built.
 for package in "$work"/cpack/*.deb; do
@@ -57,8 +61,6 @@ for package in "$work"/cpack/*.deb; do
   dpkg-deb --root-owner-group --threads-max=1 -Zxz --build "$content" "$out/"
 done
 
-ln -s "$repository/node_modules" "$tree/node_modules"
-(cd "$tree/client-wasm" && node build.mjs)
 (cd "$tree/client-wasm" && npm pack --offline --ignore-scripts --loglevel=error --pack-destination "$work")
 mv "$work/millrace-$version.tgz" "$out/millrace-npm-$version.tgz"
 

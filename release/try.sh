@@ -38,6 +38,7 @@ for package in "$out"/*.deb; do
   [ "$(dpkg-deb --field "$package" Version)" = "$version" ] || fail "$package is not of version $version"
   dpkg-deb --extract "$package" "$try/debian"
 done
+[ -f "$try/debian/usr/share/millrace/ui/index.html" ] || fail "the package has no page of serve --ui"
 [ "$("$try/debian/usr/bin/millrace" --version)" = "millrace $version" ] || fail "millrace --version is not $version"
 grep -q "^Version: $version\$" "$try"/debian/usr/lib/*/pkgconfig/millrace-server.pc || fail "pkg-config has another version"
 if grep --recursive --files-with-matches --fixed-strings "$out" "$try/debian"; then

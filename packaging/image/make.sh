@@ -2,15 +2,16 @@
 # Makes the container image, without a network and without a container engine: a root with the program, the libraries
 # that it links and the system's certificates, and nothing else. The same program and libraries give the same bytes.
 #
-#   packaging/image/make.sh PROGRAM OUT
+#   packaging/image/make.sh PROGRAM OUT [UI]
 #
+# UI: the folder of the page of `serve --ui`, web-demo/ui/dist; without it the image has no such page.
 # OUT/root: the root. OUT/millrace-image.tar.gz: for `docker load` and `podman load`. OUT/millrace-image.spdx: what is in it
 # (SPDX 2.3, tag-value). Needs Debian's dpkg and binutils.
 set -euo pipefail
 
 fail() { printf 'image: %s\n' "$*" >&2; exit 1; }
-[ $# -eq 2 ] || fail "expected PROGRAM and OUT; for example: packaging/image/make.sh build/release/bin/millrace build/image"
-program=$1 out=$2
+[ $# -eq 2 ] || [ $# -eq 3 ] || fail "expected PROGRAM, OUT and perhaps UI; for example: packaging/image/make.sh build/release/bin/millrace build/image"
+program=$1 out=$2 ui=${3:-}
 [ -x "$program" ] || fail "$program is no program: build it with cmake --preset release"
 version=$("$program" --version | cut -d' ' -f2)
 user=65532
@@ -25,6 +26,11 @@ ln -s usr/lib "$root/lib64"
 # --- The root ---------------------------------------------------------------------------------------------------------
 
 strip -o "$root/usr/bin/millrace" "$program"
+if [ -n "$ui" ]; then
+  [ -f "$ui/index.html" ] || fail "there is no page in $ui: npm run build --workspace web-demo makes it"
+  mkdir -p "$root/usr/share/millrace"
+  cp -r "$ui" "$root/usr/share/millrace/ui"
+fi
 # Each library by the name it is asked for by; the loader by the path that the program names.
 libraries=$(ldd "$program" | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }' | sort -u)
 [ -n "$libraries" ] || fail "ldd finds no libraries of $program"

@@ -10,12 +10,23 @@ import { root, startMillrace } from "../support/millrace-server.mjs";
 
 /** Where the page is that this process is about: others may build it at the same time. */
 export const built = mkdtempSync(join(tmpdir(), "millrace-demo-"));
-process.on("exit", () => rmSync(built, { recursive: true }));
+/** The same of the page of --ui. */
+export const builtUi = mkdtempSync(join(tmpdir(), "millrace-ui-"));
+process.on("exit", () => {
+  for (const folder of [built, builtUi]) rmSync(folder, { recursive: true });
+});
 
 /** Builds the page from its sources, apart from web-demo/dist, so that what is tested is never an old one. */
 export async function buildDemoPage() {
   const options = { outDir: built, emptyOutDir: true, rolldownOptions: { checks: { pluginTimings: false } } };
   await build({ root: join(root, "web-demo"), logLevel: "warn", build: options });
+}
+
+/** The page of --ui, likewise. */
+export async function buildUiPage() {
+  const options = { outDir: builtUi, emptyOutDir: true, rolldownOptions: { checks: { pluginTimings: false } } };
+  const configFile = join(root, "web-demo/ui/vite.config.js");
+  await build({ configFile, logLevel: "warn", build: options });
 }
 
 /** The server that serves it, with its made-up lives; `extra` are further options. */

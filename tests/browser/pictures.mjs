@@ -1,11 +1,11 @@
 // Takes the pictures in docs/img from the demo page: ./run pictures. Each is looked at before it is committed. An argument
-// asks for some of them only: light, dark, chinese, phone, paint or answers.
+// asks for some of them only: light, dark, chinese, phone, paint, answers or ui.
 
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { launchChromium } from "../support/chromium.mjs";
-import { root } from "../support/millrace-server.mjs";
-import { buildDemoPage, DemoPage, lives, startDemo } from "./demo-page.mjs";
+import { root, startMillrace } from "../support/millrace-server.mjs";
+import { buildDemoPage, buildUiPage, builtUi, DemoPage, lives, startDemo } from "./demo-page.mjs";
 
 const folder = join(root, "docs/img");
 const maxBytes = 180_000;
@@ -144,6 +144,36 @@ async function answerPictures() {
   await context.close();
 }
 
+/** The page for administrators, beside some clients of the demo's topics. */
+async function uiPictures() {
+  await buildUiPage();
+  const busy = await startMillrace("--demo", "--demo-seed", "7", "--ui", "--ui-files", builtUi);
+  const gone = new AbortController();
+  const patterns = ["demo/stocks/*", "demo/news", "demo/chat/*", "demo/stocks/*", "demo/gauges"];
+  for (const [index, topic] of patterns.entries()) {
+    const query = new URLSearchParams({ topic, client: `tab-${index + 1}` });
+    await fetch(`${busy.events}?${query}`, { signal: gone.signal });
+  }
+  for (const colorScheme of ["light", "dark"]) {
+    const context = await browser.newContext({ viewport: { ...window, height: 1060 }, colorScheme });
+    const page = await context.newPage();
+    await page.goto(`${busy.origin}/ui/`);
+    await page.fill("#patterns", "demo/news demo/gauges orders/**");
+    await page.click("#open");
+    await page.fill("#topic", "orders/eu");
+    await page.fill("#type", "created");
+    await page.fill("#data", '{"order":17,"total":99.9}');
+    await page.click("#publish button");
+    await page.waitForFunction(() => /orders\/eu/.test(document.getElementById("frames").textContent));
+    await page.waitForFunction(() => document.querySelectorAll("#subscriptions tr").length > 5);
+    await page.evaluate(() => scrollTo(0, 0));
+    await take({ page }, `ui-${colorScheme}`);
+    await context.close();
+  }
+  gone.abort();
+  await busy.close();
+}
+
 const answerHas = (demo, count) =>
   demo.page.waitForFunction((count) => Number(document.getElementById("answer-tokens").textContent) > count, count);
 
@@ -195,6 +225,7 @@ try {
     });
   }
   if (isAsked("answers")) await answerPictures();
+  if (isAsked("ui")) await uiPictures();
   if (tooLarge.length > 0) throw new Error(`larger than ${maxBytes} bytes: ${tooLarge}`);
 } finally {
   await browser.close();

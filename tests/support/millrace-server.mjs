@@ -28,7 +28,7 @@ export function withoutOptions(environment) {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith("MILLRACE_")));
 }
 
-/** Starts it; `extra` are further options. */
+/** Starts it; `extra` are further options. Open to all, unless they have keys. */
 export async function startMillrace(...extra) {
   const program = millraceProgram();
   if (overTls && !extra.some((option) => option.startsWith("--tls-"))) {
@@ -36,7 +36,8 @@ export async function startMillrace(...extra) {
     extra.push("--tls-cert", chain, "--tls-key", key);
   }
   const port0 = extra.includes("--port") ? [] : ["--port", "0"];
-  const child = spawn(program, ["serve", "--host", "127.0.0.1", ...port0, "--insecure", ...extra], {
+  const open = extra.some((option) => /^--(?:admin|publish|subscribe)-key/.test(option)) ? [] : ["--insecure"];
+  const child = spawn(program, ["serve", "--host", "127.0.0.1", ...port0, ...open, ...extra], {
     stdio: ["ignore", "pipe", "pipe"],
     env: withoutOptions(process.env),
   });

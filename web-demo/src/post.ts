@@ -2,17 +2,11 @@
 
 import { words } from "./language.js";
 import { parseJson } from "./parse-json.js";
+import { sentenceIn } from "./refusal.js";
 
 /** Why the server refused, in its own words if it sent any. */
 export async function refusal(response: Response): Promise<string> {
-  const body = await response.text();
-  try {
-    const { error } = parseJson(body) as { error?: unknown };
-    if (typeof error === "string" && error !== "") return error;
-  } catch {
-    // Not the server's JSON: perhaps a proxy answered.
-  }
-  return words.refused(response.status);
+  return (await sentenceIn(response)) ?? words.refused(response.status);
 }
 
 /** Calls a route of the demo's buttons. Throws an Error with a sentence if it is refused or not answered. */
