@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -106,7 +107,9 @@ RawClient& RawClient::operator=(RawClient&& other) noexcept {
 
 void RawClient::shake_hands(const TlsWish& wish) {
   tls_ = std::make_unique<TlsEnd>(wish);
+  const Deadline deadline;
   while (true) {
+    deadline.check([] { return "the end of the handshake"; });
     const bool is_good = tls_->shake_hands();
     send_plainly(tls_->take_output());
     if (!is_good) throw std::runtime_error("the handshake failed: " + tls_->error());
@@ -159,7 +162,9 @@ std::size_t RawClient::send_some(std::string_view bytes) const {
 // False at the connection's end.
 bool RawClient::fill() {
   std::array<char, 64 * 1024> bytes;
+  const Deadline deadline;
   while (true) {
+    deadline.check([] { return "data in the records that came"; });
     wait_for(socket_, POLLIN);
     const ssize_t count = recv(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (count > 0 && tls_ != nullptr) {
@@ -179,16 +184,20 @@ bool RawClient::fill() {
 
 std::string RawClient::read_until(std::string_view delimiter) {
   std::size_t searched = 0;
+  const Deadline deadline;
   while (true) {
     const std::size_t found = buffer_.find(delimiter, searched - std::min(searched, delimiter.size()));
     if (found != std::string::npos) return read_exactly(found + delimiter.size());
     searched = buffer_.size();
+    deadline.check([&] { return '"' + std::string(delimiter) + "\" after " + newest(); });
     if (!fill()) throw std::runtime_error("the connection ended after \"" + buffer_ + "\"");
   }
 }
 
 std::string RawClient::read_exactly(std::size_t size) {
+  const Deadline deadline;
   while (buffer_.size() < size) {
+    deadline.check([&] { return std::to_string(size) + " bytes; the newest are " + newest(); });
     if (!fill()) throw std::runtime_error("the connection ended after \"" + buffer_.substr(0, 200) + "\"");
   }
   std::string bytes = buffer_.substr(0, size);
@@ -202,9 +211,15 @@ std::string RawClient::read_some() {
 }
 
 std::string RawClient::read_to_end() {
-  while (fill()) {
-  }
+  const Deadline deadline;
+  while (fill()) deadline.check([&] { return "the connection's end after " + newest(); });
   return std::exchange(buffer_, {});
+}
+
+// Of what has come, as much as a reader of a failure wants to see.
+std::string RawClient::newest() const {
+  constexpr std::size_t kShown = 200;
+  return '"' + buffer_.substr(buffer_.size() - std::min(buffer_.size(), kShown)) + '"';
 }
 
 bool RawClient::is_at_end() {

@@ -1,5 +1,6 @@
 // RawClient: a TCP client that sends exact bytes and sees exact bytes. Whatever it waits for has a deadline, beyond
-// which it throws. To a port that speaks TLS it does so, too: then these are the bytes inside.
+// which it throws, also if other bytes come all the time. To a port that speaks TLS it does so, too: then these are the
+// bytes inside.
 #pragma once
 
 #include <cstddef>
@@ -74,6 +75,7 @@ class RawClient {
   void shake_hands(const TlsWish& wish);
   bool send_plainly(std::string_view bytes) const;
   bool fill();
+  std::string newest() const;
 
   int socket_;
   std::unique_ptr<TlsEnd> tls_;  // null: clear

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -44,7 +45,9 @@ class RunningServer {
     port_ = server_.bind_to_any_port(host);
     set_speaks_tls(port_, server_.options().tls.has_value());
     thread_ = std::thread([this] { server_.listen_after_bind(); });
-    eventually([this] { return server_.is_running(); });
+    if (eventually([this] { return server_.is_running(); })) return;
+    stop();
+    throw std::runtime_error("the server does not begin to listen");
   }
 
   /// Returns when listen() has.

@@ -8,6 +8,8 @@
 #include <string>
 #include <thread>
 
+#include "eventually.h"
+
 namespace millrace::test {
 
 /// Whether every other thread waits for something.
@@ -26,7 +28,9 @@ inline bool others_sleep() {
 
 /// Returns once they all do, in many looks in a row: one may wake another between two threads of a look.
 inline void wait_until_others_sleep() {
+  const Deadline deadline;
   for (int looks = 0; looks < 50; ++looks) {
+    deadline.check([] { return "all other threads to wait for something"; });
     if (!others_sleep()) looks = 0;
     std::this_thread::yield();
   }

@@ -1,5 +1,6 @@
 #include "stream_client.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -12,6 +13,15 @@ StreamClient::StreamClient(RawClient client, std::string_view request) : client_
   head_.status = 200;
   decoder_ = StreamDecoder(head_.field("Transfer-Encoding") == "chunked", head_.field("Content-Encoding") == "gzip");
   read_until([](const StreamDecoder& decoder) { return decoder.chunks() > 0; });
+}
+
+// What the stream has brought, for a failure.
+std::string StreamClient::so_far() const {
+  constexpr std::size_t kShown = 200;
+  const std::string& text = decoder_.text();
+  return "the stream brought " + std::to_string(decoder_.events().size()) + " events in " +
+         std::to_string(decoder_.chunks()) + " pieces, the newest \"" +
+         text.substr(text.size() - std::min(text.size(), kShown)) + '"';
 }
 
 bool StreamClient::read_on() {
@@ -34,8 +44,8 @@ std::string StreamClient::next_data() {
 }
 
 bool StreamClient::read_to_end() {
-  while (read_on()) {
-  }
+  const Deadline deadline;
+  while (read_on()) deadline.check([this] { return "the end of the stream; " + so_far(); });
   return decoder_.ended();
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "eventually.h"
 #include "raw_client.h"
 #include "stream_decoder.h"
 
@@ -27,10 +28,13 @@ class StreamClient {
   std::optional<Received> next();
   /// The next event's data; `<end>` if there is none.
   std::string next_data();
-  /// Reads on until `condition` holds of the decoder; false if the stream ends first.
+  /// Reads on until `condition` holds of the decoder; false if the stream ends first. Throws if it takes too long,
+  /// heartbeats or not.
   template <typename Condition>
   bool read_until(Condition condition) {
+    const Deadline deadline;
     while (!condition(decoder_)) {
+      deadline.check([this] { return so_far(); });
       if (!read_on()) return false;
     }
     return true;
@@ -40,6 +44,7 @@ class StreamClient {
 
  private:
   bool read_on();
+  std::string so_far() const;
 
   RawClient client_;
   RawResponse head_;

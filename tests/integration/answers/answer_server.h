@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -79,10 +80,11 @@ class AnswerServer {
  private:
   // A client may have its stream's first block before its handler has returned.
   void await_handlers() {
-    eventually([this] {
+    const bool has_handled = eventually([this] {
       const std::lock_guard lock(mutex_);
       return handled_ == asked_;
     });
+    if (!has_handled) throw std::runtime_error("a handler does not return");
   }
   void add_routes(Server& server) {
     server.Post("/answers", [this](const httplib::Request& request, httplib::Response& response) {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -25,7 +26,9 @@ class Application {
     });
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
-    eventually([this] { return server_.is_running(); });
+    if (eventually([this] { return server_.is_running(); })) return;
+    stop();
+    throw std::runtime_error("the application does not begin to listen");
   }
   ~Application() { stop(); }
   Application(const Application&) = delete;

@@ -1,11 +1,15 @@
 // Http2Client: a client of HTTP/2, by prior knowledge, that sends exact frames and sees all that a server says.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "eventually.h"
 #include "http2_frames.h"
 #include "raw_client.h"
 
@@ -44,10 +48,13 @@ class Http2Client {
     return id;
   }
 
-  /// Reads until `is_so` holds for what the server has said. False if it ends the connection before.
+  /// Reads until `is_so` holds for what the server has said. False if it ends the connection before. Throws if it takes
+  /// too long, although frames come: the sentence has `what`, and how much came on each stream.
   template <typename Condition>
-  bool until(Condition is_so) {
+  bool until(Condition is_so, const std::string& what = "what the test waits for") {
+    const Deadline deadline;
     while (!is_so()) {
+      deadline.check([&] { return what + so_far(); });
       const std::string bytes = connection_.read_some();
       if (bytes.empty()) return is_so();
       said.read(bytes);
@@ -58,11 +65,20 @@ class Http2Client {
   }
   /// Until the response on the stream is whole.
   bool until_end(std::uint32_t id) {
-    return until([&] { return said.ends.contains(id) || said.resets.contains(id); });
+    return until([&] { return said.ends.contains(id) || said.resets.contains(id); },
+                 "the end of stream " + std::to_string(id));
   }
   /// Until the stream's data has this text in it.
   bool until_text(std::uint32_t id, std::string_view text) {
-    return until([&] { return said.data[id].find(text) != std::string::npos; });
+    return until([&] { return said.data[id].find(text) != std::string::npos; },
+                 '"' + std::string(text) + "\" on stream " + std::to_string(id));
+  }
+
+  /// Returns once these event streams are live: what is published from then on reaches them. One of them says nothing
+  /// about another, though both were asked for in this order.
+  bool subscribed(std::initializer_list<std::uint32_t> streams) { return subscribed(std::vector(streams)); }
+  bool subscribed(const std::vector<std::uint32_t>& streams) {
+    return std::all_of(streams.begin(), streams.end(), [&](std::uint32_t id) { return until_text(id, "retry:"); });
   }
 
   /// Widens the connection's window by all that comes; each stream's is its own affair.
@@ -79,6 +95,14 @@ class Http2Client {
   Said said;
 
  private:
+  std::string so_far() const {
+    std::string text;
+    for (const auto& [id, data] : said.data) {
+      text += "; stream " + std::to_string(id) + " brought " + std::to_string(data.size()) + " bytes";
+    }
+    return text;
+  }
+
   void answer(std::size_t bytes) { send(window_update(0, static_cast<std::uint32_t>(bytes))); }
 
   // The next field section has to say that the table is empty now. [RFC 7541 4.2]

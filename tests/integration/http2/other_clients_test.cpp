@@ -14,8 +14,11 @@ namespace {
 
 using testing::HasSubstr;
 
+// What the shell makes of the command. One that hangs is ended, and says so.
 std::string output_of(const std::string& command) {
-  FILE* const pipe = popen((command + " 2>&1").c_str(), "r");
+  std::string quoted;
+  for (const char c : command) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  FILE* const pipe = popen(("timeout --verbose 100 sh -c '" + quoted + "' 2>&1").c_str(), "r");
   std::string output;
   std::array<char, 4096> buffer;
   for (std::size_t count = 0; (count = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {

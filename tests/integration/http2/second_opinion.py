@@ -6,6 +6,7 @@ second_opinion.py PORT [tls]: subscribes on many streams, publishes, uploads, an
 import socket
 import ssl
 import sys
+import time
 
 import h2.config
 import h2.connection
@@ -14,6 +15,7 @@ import h2.settings
 
 STREAMS = 50
 UPLOAD = 300_000
+PATIENCE = 60  # seconds; heartbeats come all the time
 
 
 def connect(port, tls):
@@ -70,8 +72,11 @@ class Client:
                 raise SystemExit(f"GOAWAY {event.error_code} {event.additional_data}")
         self.flush()
 
-    def until(self, condition):
+    def until(self, condition, what):
+        end = time.monotonic() + PATIENCE
         while not condition():
+            if time.monotonic() > end:
+                raise SystemExit(f"not within {PATIENCE} s: {what}")
             self.step()
 
     def upload(self, stream, body):
@@ -89,27 +94,27 @@ def main(port, tls):
     for window in (65_535, 100, 1_000_000):
         client = Client(port, tls, window)
         streams = [client.request("GET", "/events?topic=a") for _ in range(STREAMS)]
-        client.until(lambda: all(b"retry:" in client.bodies[one] for one in streams))
+        client.until(lambda: all(b"retry:" in client.bodies[one] for one in streams), "all streams to begin")
         event = b'{"topic":"a","data":"%s"}' % (b"x" * 2_000)
         for _ in range(5):
             publish = client.request("POST", "/events", ends=False, fields=[("content-type", "application/json")])
             client.upload(publish, event)
-            client.until(lambda: publish in client.ended)
+            client.until(lambda: publish in client.ended, "the answer to a publish")
             assert client.heads[publish][b":status"] == b"200", client.heads[publish]
-        client.until(lambda: all(client.bodies[one].count(b"x" * 2_000) == 5 for one in streams))
+        client.until(lambda: all(client.bodies[one].count(b"x" * 2_000) == 5 for one in streams), "all events")
         upload = client.request("POST", "/echo", ends=False)
         client.upload(upload, b"y" * UPLOAD)
-        client.until(lambda: upload in client.ended)
+        client.until(lambda: upload in client.ended, "the answer to the upload")
         assert client.bodies[upload] == b"y" * UPLOAD
         head = client.request("HEAD", "/x")
         missing = client.request("GET", "/nowhere")
-        client.until(lambda: {head, missing} <= client.ended)
+        client.until(lambda: {head, missing} <= client.ended, "both answers")
         assert client.heads[missing][b":status"] == b"404"
         client.h2.reset_stream(streams[0])
         client.h2.ping(b"12345678")
         client.flush()
         last = client.request("GET", "/x")
-        client.until(lambda: last in client.ended)
+        client.until(lambda: last in client.ended, "the last answer")
         client.h2.close_connection()
         client.flush()
     print("fine")
