@@ -6,6 +6,7 @@ const internal = [
   ["forgotten", "heartbeat", "isFutile", "nextTimeout", "opened", "received", "tell"],
   ["verdict", "exported", "wait", "drop", "put", "lost", "listen", "failed"],
   ["eventOf", "act", "machine", "owner", "checked"],
+  ["setAside", "takeBack", "networkBack", "answered", "arrived", "ended"],
 ].flat();
 
 const regExpOf = (names) => new RegExp(`^(${names.join("|")})$`);

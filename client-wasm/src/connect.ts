@@ -261,7 +261,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
   #full(limit: number): Promise<void> | undefined {
     if (this.#waiting.length < limit && this.#waitingCharacters < maxWaitingCharacters) return undefined;
     if (limit > 1 && !this.#connection?.lastEventId) {
-      const message = `${this.url}: more than ${limit} events or 16 MiB wait, and without IDs the stream cannot be interrupted; the fetch transport slows it down`;
+      const message = `${this.url}: more than ${limit} events or 16 MiB wait, and without IDs the stream cannot be interrupted: use the fetch transport`;
       this.#finish({ error: new ConnectionError(message, "overrun", 200) });
     }
     return new Promise((resolve) => {

@@ -7,7 +7,6 @@ import {
   type EventOf,
   loadCore,
   maxInputBytes,
-  type Notice,
   type Policy,
   plainEvent,
   type Signal,
@@ -71,7 +70,6 @@ export class CoreConnection implements TransportListener {
   #cause: unknown;
   #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #isActing = false;
   #isSuspended = false;
 
   /** `makeTransport` is called again when the core begins or ends polling. */
@@ -98,7 +96,7 @@ export class CoreConnection implements TransportListener {
         if (this.readyState === 2) return;
         this.machine = new Source(core, this.lastEventId, Math.random() * 2 ** 53, this.#policy, this.eventOf);
         this.act(this.machine.tell(Input.start));
-        if (this.#isSuspended) this.suspend();
+        if (this.#isSuspended) this.setAside();
       },
       (error) => this.#break(error),
     );
@@ -113,13 +111,13 @@ export class CoreConnection implements TransportListener {
     this.machine = undefined;
   }
 
-  /** Closes the connection until resume(). */
-  suspend(): void {
+  /** Closes the connection until takeBack(). */
+  setAside(): void {
     this.#isSuspended = true;
     this.#drop(Input.suspend);
   }
 
-  resume(): void {
+  takeBack(): void {
     this.#isSuspended = false;
     this.#tell(Input.resume);
   }
@@ -138,22 +136,22 @@ export class CoreConnection implements TransportListener {
   }
 
   /** The network is back: a waiting reconnection happens now. */
-  online(): void {
+  networkBack(): void {
     this.#tell(Input.online);
   }
 
   // --- Reports of the transport ---
 
-  async response(answer: Answer): Promise<void> {
+  async answered(answer: Answer): Promise<void> {
     this.#answer = answer;
+    const { status, contentType, lastEventId, heartbeat } = answer;
     const attempt = this.#attempt;
     const [verdict, wait] = (await this.owner.verdict?.(answer)) ?? [Verdict.none, 0];
     if (attempt !== this.#attempt) return;
-    const { status, contentType, lastEventId, heartbeat } = answer;
     await this.#tell(Input.response, status, `${contentType}\n${lastEventId}`, wait, verdict, heartbeat);
   }
 
-  async bytes(chunk: Uint8Array): Promise<void> {
+  async arrived(chunk: Uint8Array): Promise<void> {
     for (let begin = 0; begin < chunk.length; begin += maxInputBytes) {
       await this.#tell(Input.bytes, chunk.subarray(begin, begin + maxInputBytes));
       const full = this.owner.full?.();
@@ -161,7 +159,7 @@ export class CoreConnection implements TransportListener {
     }
   }
 
-  end(): void {
+  ended(): void {
     this.#tell(Input.end);
   }
 
@@ -177,22 +175,32 @@ export class CoreConnection implements TransportListener {
   }
 
   /** Completes before it returns, unless the owner pauses. */
-  async act(signals: Signal[]): Promise<void> {
-    this.#isActing = true;
-    for (const signal of signals) {
-      if (this.readyState === 2) return;
-      let held: void | Promise<void>;
-      if (signal.kind === undefined) {
-        this.lastEventId = signal.lastEventId;
-        held = this.owner.received(signal, signals.length);
-      } else held = this.#do(signal);
-      if (held) await held;
-    }
-    this.#isActing = false;
-    if (this.readyState !== 2) this.#setTimer();
+  act(signals: Signal[]): Promise<void> {
+    clearTimeout(this.#timer); // no timeout while the owner holds events back
+    let done = 0;
+    return new Promise((resolve, reject) => {
+      // A loop that awaits would take a tenth of a fast stream's time.
+      const proceed = (): void => {
+        try {
+          while (this.readyState !== 2 && done < signals.length) {
+            const held = this.#do(signals[done++] as Signal, signals.length);
+            if (held) return void held.then(proceed);
+          }
+          resolve(this.#setTimer());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      proceed();
+    });
   }
 
-  #do({ kind, a, b, c, text }: Notice): void | Promise<void> {
+  #do(signal: Signal, batch: number): void | Promise<void> {
+    if (signal.kind === undefined) {
+      this.lastEventId = signal.lastEventId;
+      return this.owner.received(signal, batch);
+    }
+    const { kind, a, b, c, text } = signal;
     if (kind === Kind.open) {
       this.readyState = 1;
       return this.owner.opened();
@@ -211,8 +219,7 @@ export class CoreConnection implements TransportListener {
       this.transport = this.#makeTransport(this, polling);
     }
     this.#attempt += 1;
-    this.#answer = undefined;
-    this.#cause = undefined;
+    this.#answer = this.#cause = undefined;
     // An ID that servers refuse would fail every later attempt.
     let id = this.lastEventId;
     if (id.length > maxIdCharacters) {
@@ -240,13 +247,8 @@ export class CoreConnection implements TransportListener {
   #setTimer(): void {
     clearTimeout(this.#timer);
     const timeout = this.machine?.nextTimeout() ?? -1;
-    if (timeout < 0) return;
-    this.#timer = setTimeout(
-      () => {
-        if (!this.#isActing) this.#tell(Input.timeout); // otherwise act() sets the timer again at its end
-      },
-      Math.min(Math.ceil(timeout - performance.now()), maxTimeout),
-    );
+    const wait = Math.min(Math.ceil(timeout - performance.now()), maxTimeout);
+    if (timeout >= 0) this.#timer = setTimeout(() => this.#tell(Input.timeout), wait);
   }
 }
 

@@ -2,9 +2,9 @@
 // and leave the back/forward cache. Does nothing in Node.js.
 
 export interface Resting {
-  online(): void;
-  suspend(): void;
-  resume(): void;
+  networkBack(): void;
+  setAside(): void;
+  takeBack(): void;
 }
 
 /**
@@ -32,14 +32,14 @@ export function followPage(connection: Resting, signal: AbortSignal, isHidden = 
     const rests = isAside || isHidden();
     if (rests === isResting) return;
     isResting = rests;
-    if (rests) connection.suspend();
-    else connection.resume();
+    if (rests) connection.setAside();
+    else connection.takeBack();
   };
   const moved = ({ type, persisted }: Event & { persisted?: boolean }) => {
     isAside = type === "pagehide" && Boolean(persisted);
     look();
   };
-  listenUntil(signal, globalThis, "online", () => connection.online());
+  listenUntil(signal, globalThis, "online", () => connection.networkBack());
   listenUntil(signal, globalThis, "pagehide", moved);
   listenUntil(signal, globalThis, "pageshow", moved);
   return look;

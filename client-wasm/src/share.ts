@@ -102,17 +102,17 @@ export class SharedConnection {
   }
 
   /** Leaves the group while the page rests: it answers no requests, and another page has the connection. */
-  suspend(): void {
+  setAside(): void {
     this.#leave();
     this.readyState = 0;
   }
 
-  resume(): void {
+  takeBack(): void {
     this.start();
   }
 
-  online(): void {
-    this.#core?.online();
+  networkBack(): void {
+    this.#core?.networkBack();
   }
 
   /** Only if this page has the connection. */

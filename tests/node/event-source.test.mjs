@@ -55,6 +55,25 @@ async function outputOf(url, program) {
   return (await text(child.stdout)).trim().split("\n");
 }
 
+test("a dispatchEvent() of a subclass that throws ends the source, with an error event", async (context) => {
+  const server = await serve(streams({ body: "data: a\n\ndata: b\n\n", open: true }));
+  context.after(() => server.close());
+  const lines = await outputOf(
+    server.origin,
+    `console.error = () => {};
+     class Throwing extends EventSource {
+       dispatchEvent(event) {
+         if (event.data === "b") throw new Error("in dispatchEvent");
+         return super.dispatchEvent(event);
+       }
+     }
+     const source = new Throwing(url);
+     source.onmessage = ({ data }) => console.log(data);
+     source.onerror = ({ message }) => console.log(message, source.readyState);`,
+  );
+  assert.deepEqual(lines, ["a", "in dispatchEvent 2"]);
+});
+
 test("a listener that throws is an uncaught exception, and the stream goes on", async (context) => {
   const server = await serve(streams({ body: "data: a\n\ndata: b\n\n", open: true }));
   context.after(() => server.close());

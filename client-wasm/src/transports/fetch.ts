@@ -48,6 +48,7 @@ export function utf8Text(header: string): string {
 }
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
+type ReadResult = Awaited<ReturnType<Reader["read"]>>;
 
 /** `reader` reads the response's body; `url` is the requested URL. */
 export async function answerOf(response: Response, reader: Reader | undefined, url: string): Promise<Answer> {
@@ -115,14 +116,12 @@ export class FetchTransport implements Transport {
     const reader = response.body?.getReader();
     const answer = await answerOf(response, reader, url);
     if (signal.aborted) return;
-    await this.#listener.response(answer);
+    await this.#listener.answered(answer);
     while (!signal.aborted) {
-      const chunk: { done: boolean; value?: Uint8Array } | undefined = reader
-        ? ((await reader.read().catch(lost)) ?? undefined)
-        : { done: true };
+      const chunk = await (reader ? reader.read().catch(lost) : ({ done: true } as ReadResult));
       if (!chunk || signal.aborted) return;
-      if (chunk.done) return this.#listener.end();
-      await this.#listener.bytes(chunk.value as Uint8Array);
+      if (chunk.done) return this.#listener.ended();
+      await this.#listener.arrived(chunk.value as Uint8Array);
     }
   }
 

@@ -36,11 +36,11 @@ export class NativeTransport implements Transport {
     // An `open` or `error` event from the server is a MessageEvent; the EventSource's own are not.
     eventSource.onopen = (event) => {
       if (event instanceof MessageEvent || eventSource !== this.#eventSource) return;
-      this.#listener.online();
+      this.#listener.networkBack();
       this.#isOpen = true;
       const { origin } = new URL(eventSource.url);
       const head = { contentType: "text/event-stream", lastEventId: "", heartbeat: 0 };
-      this.#listener.response({ status: 200, ...head, origin, excerpt: "" });
+      this.#listener.answered({ status: 200, ...head, origin, excerpt: "" });
     };
     for (const type of new Set([...this.#types, cursorType])) this.#listenFor(type);
     eventSource.onerror = (event) => {
@@ -101,7 +101,7 @@ export class NativeTransport implements Transport {
 
   // Only a separate request shows why the browser has given up: 204 means the end, 503 may be temporary.
   async #inquire(): Promise<void> {
-    this.#listener.online();
+    this.#listener.networkBack();
     this.#eventSource = undefined;
     const { signal } = this.#inquiry;
     const request = { ...this.#request, url: this.#urlFor(this.#listener.lastEventId).href };
@@ -113,7 +113,7 @@ export class NativeTransport implements Transport {
     if (!answer || (answer.status === 200 && /^\s*text\/event-stream\s*(;|$)/i.test(answer.contentType))) {
       return this.#listener.failed(); // the server answers again: the core makes a new EventSource
     }
-    await this.#listener.response(answer);
+    await this.#listener.answered(answer);
     // If the core still takes the answer for an event stream, nothing reads its body, so the attempt has failed.
     // Otherwise the core has already given up, and this changes nothing.
     this.#listener.failed();

@@ -40,15 +40,15 @@ export interface Answer {
 export interface TransportListener {
   readonly readyState: number;
   readonly lastEventId: string;
-  response(answer: Answer): Promise<void>;
-  bytes(chunk: Uint8Array): Promise<void>;
-  end(): void;
+  answered(answer: Answer): Promise<void>;
+  arrived(chunk: Uint8Array): Promise<void>;
+  ended(): void;
   /** `isFutile`: another attempt would fail, too. `cause`: the platform's error. */
   failed(isFutile?: boolean, cause?: unknown): void;
 
   // Reports of a transport that itself parses and reconnects:
   /** It connects by itself now. */
-  online(): void;
+  networkBack(): void;
   readonly owner: { full?(): Promise<void> | undefined };
   /** undefined after the end. */
   readonly machine: Source | undefined;

@@ -77,14 +77,14 @@ export class XhrTransport implements Transport {
         const answer = answerOf(xhr, this.#request.url);
         const isStream = answer.status === 200 && isEventStream.test(answer.contentType);
         hasBegun = isStream || xhr.readyState === 4 || xhr.responseText !== ""; // other answers wait for their beginning
-        if (hasBegun) await this.#listener.response(answer);
+        if (hasBegun) await this.#listener.answered(answer);
       }
       while (hasBegun && !signal.aborted && !isCut && xhr.responseText.length > taken)
-        await this.#listener.bytes(next());
+        await this.#listener.arrived(next());
       isReading = false;
       if (signal.aborted || !hasBegun) return;
       if (isCut || (taken > maxCharacters && xhr.readyState < 4)) this.#listener.failed();
-      else if (xhr.readyState === 4) this.#listener.end();
+      else if (xhr.readyState === 4) this.#listener.ended();
     };
   }
 }
