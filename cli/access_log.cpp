@@ -107,6 +107,8 @@ std::string as_json(const AccessRecord& record) {
                               {"bytes", record.bytes},
                               {"duration_ms", record.duration.count()},
                               {"user", record.user}};
+  if (!record.traceparent.empty()) line["traceparent"] = record.traceparent;
+  if (!record.tracestate.empty()) line["tracestate"] = record.tracestate;
   if (record.end != AccessEnd::kAnswered) {
     line["end"] = text_of(record.end);
     line["client"] = record.client;
@@ -125,6 +127,8 @@ std::string as_text(const AccessRecord& record) {
   std::string line = utc_now() + " " + record.address + " " + (record.user.empty() ? "-" : in_quotes(record.user)) +
                      " " + in_quotes(record.method + " " + record.path) + " " + std::to_string(record.status) + " " +
                      std::to_string(record.bytes) + "B " + std::to_string(record.duration.count()) + "ms";
+  if (!record.traceparent.empty()) line += " traceparent=" + record.traceparent;
+  if (!record.tracestate.empty()) line += " tracestate=" + in_quotes(record.tracestate);
   if (record.end == AccessEnd::kAnswered) return line;
   line.append(" end=").append(text_of(record.end)).append(" events=").append(std::to_string(record.events));
   for (const std::string& topic : record.topics) line += " topic=" + in_quotes(topic);

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/string_map.h"
+#include "base/trace_context.h"
 #include "loop/event_loop.h"
 #include "millrace/server/invalid_option.h"
 #include "mutex.h"
@@ -47,6 +48,7 @@ std::string_view name_of(Authorizer::Action action) {
 struct Question {
   std::string body;
   httplib::Headers headers;
+  TraceContext trace = {};
 
   // Everything that the answer may depend on, in a fixed number of bytes.
   std::string digest() const {
@@ -59,6 +61,13 @@ struct Question {
   }
 };
 
+std::vector<std::string_view> values_of(const httplib::Request& request, const char* name) {
+  const auto [begin, end] = request.headers.equal_range(name);
+  std::vector<std::string_view> values;
+  for (auto field = begin; field != end; ++field) values.emplace_back(field->second);
+  return values;
+}
+
 Question question_of(const httplib::Request& request, Authorizer::Action action, const TopicPatterns& topics,
                      const std::vector<std::string>& names) {
   json patterns = json::array();
@@ -68,7 +77,20 @@ Question question_of(const httplib::Request& request, Authorizer::Action action,
     const auto [begin, end] = request.headers.equal_range(name);
     for (auto field = begin; field != end; ++field) question.headers.emplace(name, field->second);
   }
+  question.trace = trace_context(values_of(request, kTraceParentHeader), values_of(request, kTraceStateHeader));
   return question;
+}
+
+// With the trace, on which no answer depends: one that is kept counts for every trace.
+httplib::Headers headers_of(const Question& question) {
+  httplib::Headers headers = question.headers;
+  const auto set = [&headers](const char* name, const std::string& value) {
+    headers.erase(name);
+    if (!value.empty()) headers.emplace(name, value);
+  };
+  set(kTraceParentHeader, question.trace.parent);
+  set(kTraceStateHeader, question.trace.state);
+  return headers;
 }
 
 // The sentence of `{"error":"…"}`, or nothing.
@@ -194,7 +216,7 @@ Decision HttpAuthorizer::State::ask(const Question& question, const std::string&
   }
   const std::uint64_t generation_before = generation();
   std::string why;
-  const auto answer = application.post(question.body, question.headers, why);
+  const auto answer = application.post(question.body, headers_of(question), why);
   const Decision decision = answer ? decision_by(*answer) : Decision::unavailable(why);
   if (decision.is_unavailable()) {
     paused_until = monotonic_now() + kAuthorizationPause;

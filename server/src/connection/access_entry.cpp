@@ -5,8 +5,10 @@
 
 #include "base/failure.h"
 #include "base/peer_address.h"
+#include "base/trace_context.h"
 #include "exchange.h"
 #include "http/field_text.h"
+#include "http/field_values.h"
 
 namespace millrace {
 
@@ -22,6 +24,11 @@ AccessEntryPtr begin_access(const ServerOptions& options, std::string_view reque
   const std::string_view target = line.substr(method.size() + 1);
   entry->record.method = method;
   entry->record.path = target.substr(0, target.find_first_of("? "));
+  if (const auto parents = field_values(request, kTraceParentHeader); !parents.empty()) {
+    auto [parent, state] = trace_context(parents, field_values(request, kTraceStateHeader));
+    entry->record.traceparent = std::move(parent);
+    entry->record.tracestate = std::move(state);
+  }
   return entry;
 }
 

@@ -142,6 +142,10 @@ void StreamSide::tell_begun() {
   if (loop().settings().webhooks == nullptr) return;
   WebhookSender::Client client = client_for_webhooks();
   client.address = peer_address(connection().socket());
+  if (terms_ != nullptr && terms_->traceparent != nullptr) {
+    client.traceparent = *terms_->traceparent;
+    terms_->traceparent = nullptr;
+  }
   loop().settings().webhooks->subscribed(subscriber_->filter(), client);
   is_told_ = true;
 }

@@ -49,10 +49,11 @@ struct StreamTerms {
   std::string address = {};  ///< the client's behind a proxy; empty: the socket's other end
   std::shared_ptr<Quota::Share> address_share = nullptr;  ///< share of that client's quota
   AccessEntryPtr access = nullptr;                        ///< null without ServerOptions::on_access
+  std::shared_ptr<const std::string> traceparent = {};    ///< of the request, until it has been reported; mostly null
 
   bool is_needed() const {
     return ends_at || retry || on_close != nullptr || !user.empty() || right != nullptr || is_changeable ||
-           !note.empty() || !address.empty() || access != nullptr;
+           !note.empty() || !address.empty() || access != nullptr || traceparent != nullptr;
   }
 };
 

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "field_text.h"
+#include "field_values.h"
 #include "millrace/server/invalid_option.h"
 
 namespace millrace {
@@ -45,21 +46,6 @@ std::optional<sockaddr_storage> numeric(std::string_view text) {
     return std::nullopt;
   }
   return address;
-}
-
-// The values of all fields of this name, in order.
-std::vector<std::string_view> values_of(std::string_view head, std::string_view name) {
-  std::vector<std::string_view> values;
-  while (!head.empty()) {
-    const std::size_t end = std::min(head.find("\r\n"), head.size());
-    const std::string_view line = head.substr(0, end);
-    const std::size_t colon = line.find(':');
-    if (colon != std::string_view::npos && equals_ignoring_case(line.substr(0, colon), name)) {
-      values.push_back(line.substr(colon + 1));
-    }
-    head.remove_prefix(std::min(end + 2, head.size()));
-  }
-  return values;
 }
 
 // The last item of a list, which is removed from it. Commas in quotes are not expected: an item with one is no address.
@@ -133,7 +119,7 @@ sockaddr_storage TrustedProxies::client_of(const sockaddr_storage& peer, std::st
   sockaddr_storage client = peer;
   if (!trusts(peer) || field_ == ProxyField::kProxyProtocol) return client;
   const bool is_forwarded = field_ == ProxyField::kForwarded;
-  std::vector<std::string_view> values = values_of(head, is_forwarded ? "Forwarded" : "X-Forwarded-For");
+  std::vector<std::string_view> values = field_values(head, is_forwarded ? "Forwarded" : "X-Forwarded-For");
   for (; !values.empty(); values.pop_back()) {
     for (std::string_view list = values.back(); !list.empty();) {
       const std::string_view item = take_last(list);

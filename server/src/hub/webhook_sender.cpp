@@ -131,6 +131,7 @@ void WebhookSender::tell(std::string_view event, const std::vector<TopicPattern>
   if (!client.address.empty()) told["address"] = client.address;
   if (!client.user.empty()) told["user"] = client.user;
   if (!client.client.empty()) told["client"] = client.client;
+  if (!client.traceparent.empty()) told["traceparent"] = client.traceparent;
   add(dump(told));
 }
 

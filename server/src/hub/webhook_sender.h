@@ -30,6 +30,7 @@ class WebhookSender final : private Feed::Sink {
     std::string user;
     std::string client;
     std::string address;
+    std::string traceparent = {};  ///< of the request that subscribes
   };
 
   /// Throws InvalidOption. `notify` gets what is to be told to the program, on the sender's thread.

@@ -1,11 +1,13 @@
 #include "stream_opener.h"
 
 #include <chrono>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/failure.h"
+#include "base/trace_context.h"
 #include "connection/connection.h"
 #include "connection/connection_loop.h"
 #include "http/error_response.h"
@@ -41,6 +43,13 @@ void remove_prefix(std::string& last_event_id, std::string_view prefix, const st
   if (!prefix.empty() && last_event_id.starts_with(std::string(prefix) + epoch + '-')) {
     last_event_id.erase(0, prefix.size());
   }
+}
+
+// Of a request that has exactly one, and a valid one; otherwise empty.
+std::string trace_parent_of(const httplib::Request& request) {
+  const auto [begin, end] = request.headers.equal_range(kTraceParentHeader);
+  if (begin == end || std::next(begin) != end) return {};
+  return trace_context({begin->second}, {}).parent;
 }
 
 // Turns the connection, whose response has been taken, into the stream, on its loop.
@@ -146,6 +155,11 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
     record.client = options.client;
     record.last_event_id = plan.last_event_id;
     for (const TopicPattern& pattern : plan.filter->patterns()) record.topics.emplace_back(pattern.view());
+  }
+  if (options_.webhooks && !options.poll) {
+    if (std::string trace = trace_parent_of(request); !trace.empty()) {
+      terms.traceparent = std::make_shared<const std::string>(std::move(trace));
+    }
   }
   if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;
   begin(exchange, std::move(*head),

@@ -135,6 +135,40 @@ TEST(Access, RecordsAStreamWhenItEndsWithHowItDid) {
   EXPECT_EQ(records.of("/events", 200).end, AccessEnd::kDrained);
 }
 
+constexpr char kTrace[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+TEST(Access, RecordsTheTraceOfARequest) {
+  Records records;
+  RunningServer server(records.options(), [](Server& routes) {
+    routes.events("/events");
+    routes.Get("/own", [](const httplib::Request&, httplib::Response&) {});
+  });
+  const std::string trace = std::string("TraceParent: ") + kTrace + "\r\n";
+  const std::string state = "tracestate: congo=t61rcWkgMzE\r\n";
+  publish(server.port(), trace + state + "tracestate: rojo=1\r\n");
+  const AccessRecord published = records.of("/events", 200);
+  EXPECT_EQ(published.traceparent, kTrace);
+  EXPECT_EQ(published.tracestate, "congo=t61rcWkgMzE,rojo=1");
+  ask(server.port(), request("GET", "/own", trace));
+  EXPECT_EQ(records.of("/own", 200).traceparent, kTrace);
+  ask(server.port(), request("GET", "/events?topic=a*", trace));
+  EXPECT_EQ(records.of("/events", 400).traceparent, kTrace);
+  { const StreamClient stream(server.port(), "/events?topic=a", trace + state); }
+  const AccessRecord stream = records.of("/events", 200);
+  EXPECT_EQ(stream.traceparent, kTrace);
+  EXPECT_EQ(stream.tracestate, "congo=t61rcWkgMzE");
+
+  for (const std::string& fields : {std::string("traceparent: 00-not-valid\r\n"), trace + trace}) {
+    publish(server.port(), fields + state);
+    const AccessRecord untraced = records.of("/events", 200);
+    EXPECT_EQ(untraced.traceparent, "") << fields;
+    EXPECT_EQ(untraced.tracestate, "") << fields;
+  }
+  // In a body it is data.
+  ask(server.port(), request("POST", "/events", {}, trace + "\r\n"));
+  EXPECT_EQ(records.of("/events", 400).traceparent, "");
+}
+
 TEST(Access, RecordsStreamsOfTheProgramsOwn) {
   Records records;
   RunningServer server(records.options(), [](Server& routes) {

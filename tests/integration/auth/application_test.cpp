@@ -71,6 +71,33 @@ TEST(HttpAuthorizer, AsksTheApplicationAsTheClientThatItKnows) {
   EXPECT_EQ(last_question().first, json::parse(R"({"action":"publish","topics":["b"]})"));
 }
 
+constexpr char kTrace[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+constexpr char kOtherTrace[] = "00-5bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+TEST(HttpAuthorizer, PassesOnTheTraceOfARequestAndKeepsAnAnswerForEveryTrace) {
+  std::mutex mutex;
+  std::vector<std::string> traces;
+  Application application([&](const httplib::Request& asked, httplib::Response& response) {
+    {
+      const std::lock_guard lock(mutex);
+      traces.push_back(asked.get_header_value("traceparent") + " " + asked.get_header_value("tracestate"));
+    }
+    say(response, 200, "{}", asked.body.find("kept") != std::string::npos ? "max-age=600" : "no-store");
+  });
+  RunningServer server(asking(std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url()})));
+  const auto publish = [&](const std::string& topic, const std::string& trace) {
+    return status_of(ask(server.port(), request("POST", "/events", "traceparent: " + trace + "\r\ntracestate: a=b\r\n",
+                                                R"({"topic":")" + topic + R"(","data":"x"})")));
+  };
+  EXPECT_EQ(publish("a", kTrace), 200);
+  EXPECT_EQ(publish("a", "00-not-valid"), 200);
+  EXPECT_EQ(publish("kept", kTrace), 200);
+  EXPECT_EQ(publish("kept", kOtherTrace), 200);
+  const std::lock_guard lock(mutex);
+  const std::string traced = std::string(kTrace) + " a=b";
+  EXPECT_EQ(traces, (std::vector<std::string>{traced, " ", traced}));
+}
+
 TEST(HttpAuthorizer, KeepsAnAnswerAsLongAsItSays) {
   std::atomic<bool> may = true;
   Application application([&](const httplib::Request& asked, httplib::Response& response) {
@@ -249,6 +276,20 @@ TEST(Webhooks, TellWhoComesAndGoesAndWhatNobodyReceives) {
   const std::string signature = told.signature(0);
   const auto seconds = std::stoll(signature.substr(2));
   EXPECT_EQ(signature, webhook_signature(kSecret, told.bodies()[0], seconds));
+}
+
+TEST(Webhooks, NameTheTraceOfTheRequestThatSubscribes) {
+  Told told;
+  {
+    RunningServer server(told.options());
+    { const StreamClient stream(server.port(), "/events?topic=a", std::string("traceparent: ") + kTrace + "\r\n"); }
+    { const StreamClient stream(server.port(), "/events?topic=b", "traceparent: 00-not-valid\r\n"); }
+    ASSERT_TRUE(told.has(4));
+  }
+  for (const json& event : told.events()) {
+    const bool is_traced = event["event"] == "subscribed" && event["topics"] == json::array({"a"});
+    EXPECT_EQ(event.value("traceparent", ""), is_traced ? kTrace : "") << event;
+  }
 }
 
 // `printf '1750000000.{}' | openssl dgst -sha256 -hmac a-secret-of-enough-bytes`

@@ -43,6 +43,8 @@ struct AccessRecord {
   Duration duration{0};                  ///< since the request was complete
   std::string user;                      ///< as the authorizer names it; empty if unknown
   AccessEnd end = AccessEnd::kAnswered;  ///< how it ended
+  std::string traceparent;               ///< the request's, if it is valid, otherwise empty [W3C Trace Context]
+  std::string tracestate;                ///< likewise; at most 512 bytes
 
   // Only for an event stream on the hub.
   std::string client;               ///< the name that the client gave itself

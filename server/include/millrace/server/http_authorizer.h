@@ -1,9 +1,9 @@
 // HttpAuthorizer: asks an existing application over HTTP what a client may do.
 //
 // For each request it posts `{"action":"subscribe","topics":["news/**"]}` to the application, with the client's
-// `Authorization` and `Cookie`, so that the application recognises the client as on its own pages. 200 allows, and
-// may name the user; 401 and 403 refuse. Answers are kept as long as their `Cache-Control: max-age` says.
-// docs/webhooks.md has the format.
+// `Authorization` and `Cookie`, so that the application recognises the client as on its own pages, and its
+// `traceparent` and `tracestate`. 200 allows, and may name the user; 401 and 403 refuse. Answers are kept as long as
+// their `Cache-Control: max-age` says. docs/webhooks.md has the format.
 //
 //   millrace::Server server({.authorizer = std::make_shared<millrace::HttpAuthorizer>(
 //                                millrace::HttpAuthorizer::Options{.url = "http://127.0.0.1:3000/may"})});
