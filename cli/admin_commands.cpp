@@ -23,7 +23,7 @@ namespace {
 
 nlohmann::json subscriptions_of(AdminClient& client) {
   nlohmann::json list = parse_json(client.get("/subscriptions"));
-  if (!list.is_array()) throw std::runtime_error("the answer is no list of subscriptions; check the URL");
+  if (!list.is_array()) throw std::runtime_error("the answer is not a list of subscriptions; check the URL");
   return list;
 }
 
@@ -170,7 +170,7 @@ int healthcheck(const HealthOptions& options, const Settings& settings) {
 
 void add_kick(CLI::App& app, Command& command) {
   auto options = std::make_shared<KickOptions>();
-  CLI::App* kick_app = app.add_subcommand("kick", "End event streams of a running server; their clients may come back");
+  CLI::App* kick_app = app.add_subcommand("kick", "End event streams of a running server; their clients may reconnect");
   add_admin_options(*kick_app, options->admin);
   kick_app->add_option("--user", options->user, "Streams of this user");
   kick_app->add_option("--client", options->client, "Streams with this name");
@@ -199,9 +199,10 @@ void add_healthcheck(CLI::App& app, Command& command,
                      std::function<Settings(const std::string& config_file)> settings_of_serve) {
   auto options = std::make_shared<HealthOptions>();
   CLI::App* health_app = app.add_subcommand(
-      "healthcheck", "Ask a server whether it is well: exit code 0 if so. Without URL: the server with these options");
+      "healthcheck",
+      "Check the health of a server; exit code 0 if it is healthy. Without URL: the server with these options");
   health_app->add_option("URL", options->admin.url, "The server's URL")->configurable(false);
-  health_app->add_flag("--ready", options->ready, "Whether it accepts new streams and events, too")
+  health_app->add_flag("--ready", options->ready, "Also check that it accepts new streams and events")
       ->configurable(false);
   health_app->callback([options, &app, settings = std::move(settings_of_serve), &command] {
     command = [options, &app, settings] {

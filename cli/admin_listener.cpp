@@ -23,7 +23,8 @@ constexpr std::string_view kUnix = "unix:";
 void remove_stale_socket(const std::string& path) {
   struct stat found {};
   if (::lstat(path.c_str(), &found) != 0) return;
-  if (!S_ISSOCK(found.st_mode)) throw UsageError(std::string(kOption) + ": \"" + path + "\" exists and is no socket");
+  if (!S_ISSOCK(found.st_mode))
+    throw UsageError(std::string(kOption) + ": \"" + path + "\" exists and is not a socket");
   ::unlink(path.c_str());
 }
 

@@ -18,7 +18,7 @@ void reload_one(const std::shared_ptr<ReloadableAuthorizer>& authorizer, const c
     authorizer->reload();
     spdlog::info("reloaded the {}", what);
   } catch (const InvalidOption& failure) {
-    spdlog::error("could not reload the {}, and keeps the old ones: {}", what, sentence_of(failure));
+    spdlog::error("could not reload the {}; the old ones stay in use: {}", what, sentence_of(failure));
   }
 }
 

@@ -104,7 +104,8 @@ void add_bench(CLI::App& app, Command& command) {
   add("--topics", load.topics, "Topics over which the subscribers are spread")->check(count);
   add("--topics-each", load.topics_each, "Topics of each subscriber, of a Millrace server")
       ->check(CLI::Range(std::size_t{1}, std::size_t{64}));
-  add("--conflate", load.conflate, "Milliseconds after which a subscriber gets what is newest; 0: it gets everything")
+  add("--conflate", load.conflate,
+      "Interval in milliseconds at which a subscriber gets only the newest events; 0: it gets all")
       ->check(CLI::Range(std::size_t{0}, std::size_t{3'600'000}));
   add("--processes", load.processes, "Processes that hold the subscribers")
       ->check(CLI::Range(std::size_t{1}, std::size_t{64}));
@@ -123,7 +124,7 @@ void add_bench(CLI::App& app, Command& command) {
       ->check(CLI::Range(std::size_t{0}, std::size_t{10'000'000}));
   add("--subscribe-path", load.subscribe_path, "Path for GET; {topic} stands for the topic");
   add("--publish-path", load.publish_path, "Path for POST");
-  bench_app->add_option("--topic-prefix", load.topic_prefix, "Beginning of all topics: segments, each followed by /");
+  bench_app->add_option("--topic-prefix", load.topic_prefix, "Prefix of all topics: segments, each followed by /");
   add("--strangers", load.strangers, "Additional connections with patterns that match no published topic")
       ->check(CLI::Range(std::size_t{0}, std::size_t{100'000}));
   add("--patterns", load.patterns, "Patterns of each such connection")

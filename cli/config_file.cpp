@@ -64,7 +64,7 @@ class Reader {
         file_.sections.push_back({name, place_of(key)});
         for (const auto& [entry, value] : *section) add(name, entry, value);
       } else {
-        complain(place_of(key), name, "an option belongs below the section of its command: write [serve] above it");
+        complain(place_of(key), name, "an option belongs in the section of its command: write [serve] above it");
       }
     }
     // The library sorts by name.

@@ -126,7 +126,7 @@ std::string dev_certificate_folder() {
   };
   if (const std::string state = from("XDG_STATE_HOME"); state.starts_with('/')) return state + "/millrace/tls-dev";
   if (const std::string home = from("HOME"); home.starts_with('/')) return home + "/.local/state/millrace/tls-dev";
-  fail("there is no home folder to keep the certificate in: set HOME or XDG_STATE_HOME");
+  fail("there is no home directory for the certificate: set HOME or XDG_STATE_HOME");
 }
 
 DevCertificate dev_certificate(const std::string& folder) {

@@ -45,7 +45,7 @@ SocketAddress address_of(int socket) {
       (address.ss_family != AF_INET && address.ss_family != AF_INET6) ||
       ::getnameinfo(&generic, size, host.data(), host.size(), port.data(), port.size(),
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-    throw UsageError("the service manager passes a socket that is not of TCP: use ListenStream=HOST:PORT");
+    throw UsageError("the service manager passed a socket that is not a TCP socket: use ListenStream=HOST:PORT");
   }
   return {.host = host.data(), .port = std::stoi(port.data())};
 }

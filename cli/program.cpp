@@ -51,7 +51,7 @@ class Parsed {
     add_healthcheck(app_, command_, settings_of_serve);
     add_store(app_, command_, settings_of_serve);
     for (CLI::App* command : app_.get_subcommands([](CLI::App*) { return true; })) {
-      command->footer("--config FILE: take options from a TOML file, of its section [" + command->get_name() + "]");
+      command->footer("--config FILE: read options from a TOML file, from its section [" + command->get_name() + "]");
     }
     add_check_config();
     add_generate();

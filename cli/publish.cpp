@@ -40,7 +40,8 @@ struct PublishOptions {
 
 void check(const PublishOptions& options) {
   if (options.ndjson && (options.data != "-" || !options.event.empty() || !options.id.empty())) {
-    throw UsageError("--ndjson needs - as the data, and excludes --event and --id, which each line names itself");
+    throw UsageError(
+        "--ndjson needs - as the data, and cannot be combined with --event or --id: each line has its own");
   }
   if (options.topic.empty() && !options.ndjson) {
     throw UsageError("--topic is required; see millrace publish --help");
@@ -212,7 +213,7 @@ void publish_lines(const PublishOptions& options, Publisher& publisher) {
       if (const auto id = publish_line(options, line, publisher)) {
         std::cout << *id << std::endl;
       } else {
-        std::cerr << "millrace: line " << number << ": left out, since it is an event of the server's own\n";
+        std::cerr << "millrace: line " << number << ": skipped, since it is an event of the server itself\n";
       }
     } catch (const std::runtime_error& error) {
       throw std::runtime_error("line " + std::to_string(number) + ": " + error.what());

@@ -52,9 +52,9 @@ void add_rights(CLI::App& app, AuthorizationOptions& options) {
   add(app, "--jwt-audience", options.tokens.audience, "Value that a token's aud must be or contain");
   add_list(app, "--public-topic", options.public_topics,
            "Pattern of topics to which anyone may subscribe without a token");
-  add(app, "--authorize-url", options.application.url, "URL of your application that is asked what a client may do");
+  add(app, "--authorize-url", options.application.url, "URL of your application, which decides what a client may do");
   add_list(app, "--authorize-header", options.application.headers,
-           "Header of the client's request that it gets, besides Authorization and Cookie");
+           "Header of the client's request that it also gets, besides Authorization and Cookie");
 }
 
 void add_hooks(CLI::App& app, ServeOptions& options) {
@@ -81,15 +81,18 @@ void add_borders(CLI::App& app, ServeOptions& options) {
   add_list(app, "--cors-header", options.cors_headers, "Additional request header that such pages may send");
   add_list(app, "--allowed-host", options.allowed_hosts, "Host name of the server, as clients send it in Host");
   add_list(app, "--trusted-proxy", options.trusted_proxies,
-           "Network of proxies in front, such as 10.0.0.0/8, whose word for a client's address counts");
+           "Network of trusted proxies, such as 10.0.0.0/8; the server uses the client addresses that they report");
   add(app, "--proxy-field", options.proxy_field,
       "Field to which these proxies append the address; proxy-protocol: version 2 of the PROXY protocol instead")
       ->check(CLI::IsMember({"x-forwarded-for", "forwarded", "proxy-protocol"}));
   add(app, "--max-connections-per-address", options.max_connections_per_address,
-      "Connections of one address; beyond it 429; 0: unlimited");
-  add(app, "--max-streams-per-user", options.max_streams_per_user, "Streams of one user; beyond it 429; 0: unlimited");
-  add(app, "--publish-rate", options.publish_rate, "Events a second of one publisher; beyond it 429; 0: unlimited");
-  add(app, "--publish-burst", options.publish_burst, "Events of one publisher at once; 0: as many as in one second");
+      "Maximum of connections of one address; beyond it 429; 0: unlimited");
+  add(app, "--max-streams-per-user", options.max_streams_per_user,
+      "Maximum of streams of one user; beyond it 429; 0: unlimited");
+  add(app, "--publish-rate", options.publish_rate,
+      "Maximum of events a second of one publisher; beyond it 429; 0: unlimited");
+  add(app, "--publish-burst", options.publish_burst,
+      "Maximum of events of one publisher at once; 0: as many as in one second");
 }
 
 void add_store(CLI::App& app, ServeOptions& options) {
@@ -112,16 +115,16 @@ void add_store(CLI::App& app, ServeOptions& options) {
       "What a power cut can lose; full: nothing; normal: the last moments, but publishing is faster")
       ->check(CLI::IsMember({"full", "normal"}));
   add(app, "--require", options.require,
-      "Least that acknowledged events must survive: memory, process, disk, quorum or quorum+disk; the program does not "
-      "start with a store that does not promise it")
+      "Durability that acknowledged events must have: memory, process, disk, quorum or quorum+disk; the program does "
+      "not start if the store does not promise it")
       ->check(CLI::IsMember({"memory", "process", "disk", "quorum", "quorum+disk"}));
   add(app, "--store-replicas", options.store_replicas,
       "NATS servers that keep each event; 0: do not change it (a new stream: 1)");
   add(app, "--store-credentials", options.store_credentials, "File with credentials for NATS");
   add(app, "--store-monitoring-port", options.store_monitoring_port,
-      "Port on which NATS servers are asked how they sync (http_port); 0: they are not asked");
+      "Monitoring port of the NATS servers (http_port), where Millrace reads how they sync; 0: it does not");
   add(app, "--store-schema", options.store_schema,
-      "Schema of the tables in PostgreSQL, which is created if there is none; default: the first of the search_path");
+      "Schema of the tables in PostgreSQL, created if it does not exist; default: the first of the search_path");
   add(app, "--store-name", options.store_name,
       "Name of the log in Redis, with which its keys begin; default: millrace");
   add(app, "--store-events", options.store_events, "Events that the store keeps; 0: unlimited");
@@ -158,8 +161,9 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add_list(app, "--retain", options.retain,
            "Pattern of topics whose newest event is kept beyond the bounds of the history and the store");
   add(app, "--max-retained-topics", options.max_retained_topics,
-      "Topics with a retained event; beyond it publishing gets 507");
-  add(app, "--max-retained-bytes", options.max_retained_bytes, "Bytes of retained events; beyond it the same happens");
+      "Maximum of topics with a retained event; beyond it publishing gets 507");
+  add(app, "--max-retained-bytes", options.max_retained_bytes,
+      "Maximum of bytes of retained events; beyond it publishing gets 507");
   add_store(app, options);
   add(app, "--retry", options.retry_milliseconds, "Milliseconds after which clients reconnect")
       ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{0x7fff'ffff}));
@@ -171,22 +175,22 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       ->check(CLI::Range(1, 3600));
   add_flag(app, "--presence", options.presence,
            "Report who listens to a topic, who joins and who leaves, on millrace.presence/TOPIC");
-  add(app, "--max-connections", options.max_connections, "Connections at once; beyond it 503")
+  add(app, "--max-connections", options.max_connections, "Maximum of connections; beyond it 503")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-buffered-bytes", options.max_buffered_bytes,
-      "Bytes of requests and responses in progress, on all connections; beyond it 503")
+      "Maximum of bytes of requests and responses in progress, on all connections; beyond it 503")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-pinned-bytes", options.max_pinned_bytes,
-      "Bytes of events that have left the history, but that slow clients have only partly received; beyond it the "
-      "slowest streams are cut")
+      "Maximum of bytes of events that have left the history, but that slow clients have only partly received; beyond "
+      "it the slowest streams are cut")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-body-bytes", options.max_body_bytes, "Largest body of any request, as sent or decoded; beyond it 413")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{kAny}));
   add(app, "--max-publish-bytes", options.max_publish_bytes, "Largest body of a publish request; beyond it 413")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--admin-listen", options.admin_listen,
-      "HOST:PORT or unix:PATH with /metrics and the other routes for operators, which leave the main port; whoever "
-      "reaches it is an administrator");
+      "HOST:PORT or unix:PATH for /metrics and the other routes for operators, instead of the main port; anyone who "
+      "can reach it is an administrator");
   add_flag(app, "--ui", options.ui,
            "Serve a page for administrators at /ui/: streams, topics, a form that publishes, and the wire; with "
            "--admin-listen, there");
@@ -205,7 +209,7 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--access-log", options.access_log,
       "File for a line about each request and each stream that has ended; -: standard error; in the format of the log");
   add(app, "--access-log-every", options.access_log_every,
-      "Write one in so many requests that succeed; streams and errors are always written")
+      "Write one of every N successful requests; streams and errors are always written")
       ->check(CLI::Range(std::size_t{1}, kAny));
   app.add_flag("--print-options", options.print_options,
                "Print the options as the table of the documentation, and exit")

@@ -35,7 +35,7 @@ SettingsReload::SettingsReload(const Invocation& invocation, std::vector<Live> l
 
 bool SettingsReload::reload() {
   const auto complain = [](const std::string& problem) {
-    spdlog::error("could not reload the options, and keeps the old ones: {}", problem);
+    spdlog::error("could not reload the options; the old ones stay in use: {}", problem);
   };
   try {
     const Settings now = invocation_.read_again();
@@ -82,7 +82,7 @@ void SettingsReload::follow(const Live& live, const Settings& differing, const S
   try {
     live.apply(now);
   } catch (const InvalidOption& failure) {
-    return spdlog::error("could not reload {}, and keeps the old value: {}", differing.front().option,
+    return spdlog::error("could not reload {}; the old value stays in use: {}", differing.front().option,
                          sentence_of(failure));
   }
   for (const Setting& setting : differing) {

@@ -189,8 +189,7 @@ void add_store(CLI::App& app, Command& command,
   store_app->add_option("--file", options->file, "File to export to, or import from; default: the standard streams")
       ->type_name("FILE")
       ->configurable(false);
-  store_app->add_flag("--dry-run", options->dry_run, "With migrate: take the update back once it has worked")
-      ->configurable(false);
+  store_app->add_flag("--dry-run", options->dry_run, "With migrate: try the update, then undo it")->configurable(false);
   store_app->callback([options, &app, settings = std::move(settings_of_serve), &command] {
     command = [options, &app, settings] {
       if (options->store.empty()) take_from_serve(*options, settings(app.get_option("--config")->as<std::string>()));

@@ -221,7 +221,7 @@ StoreLines::StoreLines(std::istream& input, std::string name) : input_(input), n
       throw std::runtime_error("expected the first line of a file of millrace store export");
     }
     if (field<std::uint64_t>(object, "format", "a number") > kFormatVersion) {
-      throw std::runtime_error("format: a newer Millrace has written the file; import it with that Millrace");
+      throw std::runtime_error("format: a newer version of Millrace wrote the file; import it with that version");
     }
     store_.epoch = field<std::string>(object, "epoch", "letters and digits");
     store_.oldest = field<std::uint64_t>(object, "oldest", "a number");
@@ -239,7 +239,7 @@ std::optional<StoreAccess::Entry> StoreLines::next() {
     if (!object.is_object()) throw std::runtime_error("expected a JSON object");
     if (object.contains("end")) {
       if (field<std::uint64_t>(object, "entries", "a number") != entries_) {
-        throw std::runtime_error("entries: the file has " + std::to_string(entries_) + " of them");
+        throw std::runtime_error("entries: differs from the number in the file, " + std::to_string(entries_));
       }
       if (read_line()) throw std::runtime_error("expected nothing after the last line");
       return std::nullopt;
@@ -247,9 +247,9 @@ std::optional<StoreAccess::Entry> StoreLines::next() {
     StoreAccess::Entry entry = entry_in(object, store_.epoch);
     const std::uint64_t sequence = entry.entry.sequence;
     if (sequence <= last_) throw std::runtime_error("sequence: expected one after " + std::to_string(last_));
-    if (sequence > store_.head) throw std::runtime_error("sequence: is beyond the head in the first line");
+    if (sequence > store_.head) throw std::runtime_error("sequence: beyond the head in the first line");
     if (sequence < store_.oldest && !entry.is_retained) {
-      throw std::runtime_error("sequence: is before the oldest in the first line, and not retained");
+      throw std::runtime_error("sequence: before the oldest in the first line, and not retained");
     }
     last_ = sequence;
     ++entries_;

@@ -68,7 +68,8 @@ void add_tls_client(CLI::App& app, TlsClientOptions& options) {
   app.add_option("--cacert", options.ca_file, "https: trust the certificates of this PEM file, not the system's")
       ->type_name("FILE")
       ->check(CLI::ExistingFile);
-  app.add_flag("--insecure-tls", options.insecure, "https: accept any certificate, which anyone in between can have");
+  app.add_flag("--insecure-tls", options.insecure,
+               "https: accept any certificate; others on the way can then read and change everything");
 }
 
 }  // namespace millrace::cli

@@ -1,7 +1,7 @@
 // Answers that survive a reload: ask, come back, and stop from anywhere. docs/answers.md explains it.
 //
 //   curl -Nd 'Why a mill?' localhost:8080/v1/answers             # asks; the header Millrace-Answer has the ID
-//   curl -N localhost:8080/v1/answers/ID?starting_after=7        # the rest, behind event 7; 204 when there is none
+//   curl -N localhost:8080/v1/answers/ID?starting_after=7        # the rest, behind event 7; 204 if nothing follows
 //   curl -X DELETE localhost:8080/v1/answers/ID                  # stops the model, for all who listen
 
 #include <millrace/server/answers.h>

@@ -407,7 +407,7 @@ std::string ClientStream::describe_error() const {
     case Reason::kEndOfStream:
       return "the server ended the stream";
     case Reason::kTimeout:
-      return "nothing came for " + std::to_string(state_.idle_timeout().count()) + " ms";
+      return "no data arrived for " + std::to_string(state_.idle_timeout().count()) + " ms";
     case Reason::kStatus:
       if (state_.status() == 204) return "the server answered 204: it has nothing more to send";
       return "the server answered " + std::to_string(state_.status()) +
@@ -417,8 +417,8 @@ std::string ClientStream::describe_error() const {
     case Reason::kTooLarge:
       return "an event is larger than " + std::to_string(options_.policy.max_event_bytes) + " bytes";
     case Reason::kBuffered:
-      return "nothing came for " + std::to_string(options_.policy.first_byte_timeout.count()) +
-             " ms: something between server and client holds the stream back; polling instead";
+      return "no data arrived for " + std::to_string(options_.policy.first_byte_timeout.count()) +
+             " ms: a proxy seems to hold the stream back; polling instead";
   }
   return {};
 }

@@ -41,7 +41,7 @@ class HostLookups {
   /// The failure, as a libcurl code.
   CURLcode failure() const { return failure_; }
 
-  /// Cancels the current lookup; false if there is none.
+  /// Cancels the current lookup; false if no lookup is running.
   bool stop() { return std::exchange(lookup_, nullptr) != nullptr; }
 
  private:

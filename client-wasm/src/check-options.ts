@@ -26,7 +26,7 @@ export const requestRules = () => ({
   method: of("a string"),
   headers: of("headers (an object) or a function that returns them"),
   body: [
-    "something that can be sent more than once, so not a stream",
+    "a body that can be sent again, so not a stream",
     (value: unknown) => !(value as ReadableStream)?.getReader,
   ] as Rule,
   lastEventId: [
@@ -44,7 +44,7 @@ export const requestRules = () => ({
 const retryRules = (): Record<string, Rule> => ({
   base: milliseconds(),
   max: milliseconds(),
-  jitter: number("a share, 0 to 1", 0, 1),
+  jitter: number("a number from 0 to 1", 0, 1),
   attempts: number("a number from 1 on", 1),
   on: of("a function"),
 });
@@ -54,7 +54,7 @@ export function check(who: string, options: object, rules: Record<string, Rule>,
   for (const [name, value] of Object.entries(options)) {
     const rule = rules[name];
     if (!rule)
-      throw new TypeError(`${who}: there is no option "${prefix}${name}", only ${Object.keys(rules).join(", ")}`);
+      throw new TypeError(`${who}: unknown option "${prefix}${name}"; expected ${Object.keys(rules).join(", ")}`);
     const [what, holds] = rule;
     if (value !== undefined && !holds(value)) {
       throw new TypeError(`${who}: "${prefix}${name}" must be ${what}, not ${isString(value) ? `"${value}"` : value}`);

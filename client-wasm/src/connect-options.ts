@@ -104,7 +104,7 @@ function transportFor(options: AnyOptions, method: string): TransportName {
     const without = isFunction(headers) ? "a function for headers" : options.fetch && "a fetch of your own";
     if (without) {
       throw new TypeError(
-        `connect: "share" cannot be used with ${without}: whether pages ask for the same is not to be seen`,
+        `connect: "share" cannot be used with ${without}: pages cannot compare it`,
       );
     }
     if (method !== "GET") throw new TypeError('connect: "share" is for GET only');

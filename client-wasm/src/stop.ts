@@ -53,5 +53,5 @@ export async function stopAnswer(
   const headers = new Headers(await headersOf(request));
   const credentials = withCredentials ? "include" : "same-origin";
   const { ok, status } = await fetch(url, { method: "DELETE", headers, credentials });
-  if (!ok) throw new Failure(`${url}: the server has not stopped the answer: status ${status}`, "status", status);
+  if (!ok) throw new Failure(`${url}: the server did not stop the answer: status ${status}`, "status", status);
 }

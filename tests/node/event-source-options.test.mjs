@@ -113,10 +113,10 @@ test("it polls where that is asked for, and from an ID that it is given", async 
 
 for (const [options, message] of [
   [{ idleTimeout: -1 }, /EventSource: "idleTimeout" must be milliseconds, 0 to 2147483647, not -1/],
-  [{ header: {} }, /EventSource: there is no option "header", only method, headers, /],
+  [{ header: {} }, /EventSource: unknown option "header"; expected method, headers, /],
   [{ transport: "native" }, /EventSource: "transport" cannot be "native": there is no EventSource here/],
   [{ retry: { attempts: 0 } }, /"retry\.attempts" must be a number from 1 on/],
-  [{ body: new ReadableStream() }, /"body" must be something that can be sent more than once/],
+  [{ body: new ReadableStream() }, /"body" must be a body that can be sent again/],
 ]) {
   test(`${JSON.stringify(options)} fails the source with an error event that names it`, async (context) => {
     context.mock.method(console, "error", () => {});

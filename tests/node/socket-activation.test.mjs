@@ -74,7 +74,7 @@ test("a restart refuses no connection, and loses no event", async (context) => {
     rmSync(folder, { recursive: true });
   });
   assert.ok(
-    said.some((one) => one.endsWith("--host and --port do not count")),
+    said.some((one) => one.endsWith("--host and --port are ignored")),
     said.join("\n"),
   );
   assert.ok(
@@ -120,10 +120,10 @@ test("a restart refuses no connection, and loses no event", async (context) => {
   assert.deepEqual([...got].sort(), ["after", "before", "during", "nobody is there"]);
 });
 
-test("several sockets, and one that is not of TCP, are refused with what to write", async () => {
+test("several sockets, and one that is not a TCP socket, are refused with what to write", async () => {
   for (const [count, script, sentence] of [
     [2, "", /passes 2 sockets; expected one: leave one ListenStream= in the socket unit/],
-    [1, "3<&0", /not of TCP: use ListenStream=HOST:PORT/],
+    [1, "3<&0", /not a TCP socket: use ListenStream=HOST:PORT/],
   ]) {
     const child = spawn(
       "sh",

@@ -104,7 +104,7 @@ test("a refused stop rejects with its status, and the stream goes on", async (co
   await assert.rejects(connection.stop(), (error) => {
     assert.ok(error instanceof ConnectionError);
     assert.equal(error.status, 404);
-    assert.match(error.message, /\/v1\/answers\/a1: the server has not stopped the answer: status 404/);
+    assert.match(error.message, /\/v1\/answers\/a1: the server did not stop the answer: status 404/);
     return true;
   });
   assert.equal(connection.readyState, 1);

@@ -205,7 +205,7 @@ test("SIGHUP brings a new certificate, and no stream ends", async (context) => {
   writeFileSync(files.cert, "nothing");
   child.kill("SIGHUP");
   await until(
-    () => output.includes("could not reload the certificates, and keeps the old ones: --tls-cert:"),
+    () => output.includes("could not reload the certificates; the old ones stay in use: --tls-cert:"),
     "the refusal",
   );
   assert.equal(await seen(fresh.cert), "fresh");

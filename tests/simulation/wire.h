@@ -85,7 +85,7 @@ class Wire : public std::enable_shared_from_this<Wire> {
   void suffer(Fault fault);
   /// The client reads nothing for a while.
   void stall(Duration time) { stalled_until_ = schedule_.now() + time; }
-  /// The client reads, but gives no credit for a while: the window shuts. False if there is none.
+  /// The client reads, but gives no credit for a while: the window shuts. False if the client has no stream.
   bool shut_window(Duration time);
   /// From now on it is fast and wide.
   void heal();

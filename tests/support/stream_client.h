@@ -26,7 +26,7 @@ class StreamClient {
 
   /// The next event; nothing if the stream ends first, however it does.
   std::optional<Received> next();
-  /// The next event's data; `<end>` if there is none.
+  /// The next event's data; `<end>` if the stream has ended.
   std::string next_data();
   /// Reads on until `condition` holds of the decoder; false if the stream ends first. Throws if it takes too long,
   /// heartbeats or not.

@@ -46,7 +46,7 @@ Resumed refuse_answer(const httplib::Request& request, httplib::Response& respon
 
 Resumed refuse_as_unknown(const httplib::Request& request, httplib::Response& response) {
   return refuse_answer(request, response, 404, RefusalReason::kUnknownAnswer, Outcome::kUnknown,
-                       "no such answer: it never was, or is no longer kept");
+                       "no such answer: the ID is unknown, or the answer is no longer kept");
 }
 
 AnswerRight right_to_answer(AnswerService& service, const httplib::Request& request, httplib::Response& response,

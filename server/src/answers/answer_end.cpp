@@ -15,9 +15,9 @@ std::string_view sentence_of(AnswerEnd end) {
     case AnswerEnd::kAlone:
       return "nobody listened to the answer any more";
     case AnswerEnd::kTooLarge:
-      return "the answer has reached its largest size";
+      return "the answer has reached its maximum size";
     case AnswerEnd::kTooOld:
-      return "the answer has run for its longest time";
+      return "the answer has run for its maximum time";
     case AnswerEnd::kTooFast:
       return "the answer came faster than it could be stored";
     case AnswerEnd::kInterrupted:

@@ -42,7 +42,7 @@ void for_newest(const EventStore& store, const std::string& pattern, const Use& 
   }
 }
 
-// The number in an event's ID, `<id>:<number>`; 0 if there is none.
+// The number in an event's ID, `<id>:<number>`; 0 if it has no number.
 std::uint64_t number_in(std::string_view id) {
   std::uint64_t number = 0;
   const std::size_t colon = id.rfind(':');

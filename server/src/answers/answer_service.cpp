@@ -234,7 +234,8 @@ std::vector<Metric> AnswerService::metrics() const {
   const auto metric = [&](const char* name, const char* help, Kind kind, auto value) {
     return Metric{.name = name, .help = help, .kind = kind, .samples = {sample(static_cast<double>(value))}};
   };
-  Metric ended{.name = "millrace_answers_ended_total", .help = "Answers that are over, by why", .kind = Kind::kCounter};
+  Metric ended{
+      .name = "millrace_answers_ended_total", .help = "Answers that have ended, by reason", .kind = Kind::kCounter};
   for (const auto& [reason, count] : {std::pair{"finished", now.finished}, std::pair{"failed", now.failed},
                                       std::pair{"stopped", now.stopped}, std::pair{"interrupted", now.interrupted}}) {
     ended.samples.push_back(sample(static_cast<double>(count), reason));
@@ -250,7 +251,7 @@ std::vector<Metric> AnswerService::metrics() const {
   }
   first.sum = static_cast<double>(first_events_milliseconds_) / 1000;
   return {metric("millrace_answers_running", "Answers with a producer in this server", Kind::kGauge, now.running),
-          metric("millrace_answers_kept", "Answers that are over and can be read", Kind::kGauge, now.kept),
+          metric("millrace_answers_kept", "Answers that have ended and can be read", Kind::kGauge, now.kept),
           metric("millrace_answers_listeners", "Open streams of answers", Kind::kGauge, now.listeners),
           metric("millrace_answers_waiting_bytes", "Bytes of answers that the log does not have yet", Kind::kGauge,
                  now.waiting_bytes),

@@ -193,8 +193,9 @@ Terms terms_of(const AnswersOptions& service, const BeginOptions& options, std::
 Answers::Answers(Server& server, AnswersOptions options) : server_(server) {
   check(options);
   const auto& store = server.options().store;
-  require(store == nullptr || !store->is_shared() || !options.node.empty(), "node",
-          "is required where servers share a store: a name of this server's own, the same after a restart");
+  require(
+      store == nullptr || !store->is_shared() || !options.node.empty(), "node",
+      "is required if servers share a store: a name that no other server has, and that stays the same after a restart");
   service_ = std::make_shared<AnswerService>(*server.engine_, std::move(options));
   try {
     service_->start();
@@ -214,7 +215,7 @@ Answer Answers::begin(const BeginOptions& options) {
   const auto answer = std::make_shared<Answer::State>(service_, std::move(terms));
   const auto [claim, known] = service_->answers().claim(answer);
   if (claim == AnswerRegister::Claim::kTaken)
-    throw InvalidOption("BeginOptions::id", "there is an answer with this ID");
+    throw InvalidOption("BeginOptions::id", "an answer with this ID already exists");
   if (claim != AnswerRegister::Claim::kBegun) return {};
   if (!service_->write_record(*answer)) {
     answer->discard();
@@ -247,11 +248,11 @@ Answer Answers::begin(const httplib::Request& request, httplib::Response& respon
   switch (claim) {
     case AnswerRegister::Claim::kTaken:
       refuse_answer(request, response, 409, RefusalReason::kAnswers, Outcome::kInvalid,
-                    "there is an answer with this ID");
+                    "an answer with this ID already exists");
       return {};
     case AnswerRegister::Claim::kConflict:
       refuse_answer(request, response, 422, RefusalReason::kIdempotencyKey, Outcome::kInvalid,
-                    "Idempotency-Key: it came with another request before; use a new key for a new request");
+                    "Idempotency-Key: it was sent with a different request before; use a new key for a new request");
       return {};
     case AnswerRegister::Claim::kJoined:
       return join(request, response, known->terms().id, options);

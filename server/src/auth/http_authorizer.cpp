@@ -107,7 +107,7 @@ Decision allowed_by(const std::string& body) {
   if (!said.is_object()) return Decision::unavailable("its answer is not a JSON object");
   const json user = said.value("user", json(""));
   if (!user.is_string() || user.get_ref<const std::string&>().size() > kMaxUserBytes) {
-    return Decision::unavailable("the user in its answer is not a text of at most " + std::to_string(kMaxUserBytes) +
+    return Decision::unavailable("the user in its answer is not a string of at most " + std::to_string(kMaxUserBytes) +
                                  " bytes");
   }
   if (!said.contains("until") || said["until"].is_null()) return Decision::allow(user.get<std::string>());
@@ -212,7 +212,7 @@ Decision HttpAuthorizer::State::ask(const Question& question, const std::string&
     const std::size_t before;
   } const one(asking);
   if (one.before >= options.max_at_once) {
-    return Decision::unavailable("too many requests are being asked about at once; try again in a moment");
+    return Decision::unavailable("too many requests wait for the decision of the application; try again in a moment");
   }
   const std::uint64_t generation_before = generation();
   std::string why;

@@ -45,7 +45,7 @@ class Reception {
     RefusalCounters& refusals;
     RetrySpread& retry_spread;
     const CrossOrigin& cross_origin;
-    const TrustedProxies* proxies;  ///< null: there are none
+    const TrustedProxies* proxies;  ///< null: no trusted proxies
   };
 
   Reception(Bounds bounds, Parts parts)

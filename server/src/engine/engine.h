@@ -121,7 +121,7 @@ class Engine {
   Feed& feed_;
   Hub hub_{feed_, options_.history.retain, options_.publishing.durability};
   Admission admission_;
-  const std::optional<TrustedProxies> proxies_;  // nothing if there are none
+  const std::optional<TrustedProxies> proxies_;  // nothing: no trusted proxies
   const std::shared_ptr<BufferBudget> buffers_;  // streams may outlive the server
   const std::shared_ptr<StreamBuffers> stream_buffers_;
   ConnectionLoops loops_;

@@ -6,8 +6,8 @@ namespace millrace {
 
 class TakenSocket {
  public:
-  /// Owns `socket`. Throws std::invalid_argument if it is no listening TCP socket, std::system_error if the system has
-  /// no descriptor left.
+  /// Owns `socket`. Throws std::invalid_argument if it is not a listening TCP socket, std::system_error if the system
+  /// has no descriptor left.
   explicit TakenSocket(int socket);
   ~TakenSocket();
   TakenSocket(const TakenSocket&) = delete;

@@ -253,7 +253,7 @@ std::optional<RequestHead> parse_request_head(std::string_view text, RequestErro
     return std::nullopt;
   }
   if (!fields.host && !head.http_1_0) {
-    error = {400, "Host: missing, which HTTP/1.1 wants"};
+    error = {400, "Host: missing; HTTP/1.1 requires it"};
     return std::nullopt;
   }
   head.closes = head.closes || (head.http_1_0 && !fields.keep_alive);

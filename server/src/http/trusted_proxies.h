@@ -1,4 +1,4 @@
-// TrustedProxies: the networks whose word for a client's address counts, and how it is read.
+// TrustedProxies: the networks of trusted proxies, and how the client addresses that they report are read.
 //
 // A field may have been begun by the client itself. Each proxy appends the address that it has seen, so the list is
 // read from its end: the client is the first address that no trusted proxy has. Pure.

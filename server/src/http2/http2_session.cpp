@@ -213,7 +213,7 @@ bool Http2Session::spend_control(std::size_t cost) {
 
 bool Http2Session::spend_reset() {
   if (resets_.spend(1, now_)) return true;
-  fail(Http2Error::kEnhanceYourCalm, "too many streams that were reset");
+  fail(Http2Error::kEnhanceYourCalm, "too many streams were reset");
   return false;
 }
 

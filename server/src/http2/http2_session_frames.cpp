@@ -54,13 +54,13 @@ void Http2Session::take_priority(const FrameReader::Piece& piece) {
   if (piece.head.stream == 0) return fail(Http2Error::kProtocol, "PRIORITY without a stream");
   if (!spend_control() || piece.payload.size() == 5) return;
   if (Http2Stream* const stream = find(piece.head.stream)) return break_stream(*stream, Http2Error::kFrameSize);
-  fail(Http2Error::kFrameSize, "PRIORITY of another size than 5 bytes");
+  fail(Http2Error::kFrameSize, "PRIORITY of a size other than 5 bytes");
 }
 
 void Http2Session::take_reset(const FrameReader::Piece& piece) {
-  if (piece.payload.size() != 4) return fail(Http2Error::kFrameSize, "RST_STREAM of another size than 4 bytes");
+  if (piece.payload.size() != 4) return fail(Http2Error::kFrameSize, "RST_STREAM of a size other than 4 bytes");
   if (piece.head.stream == 0 || piece.head.stream > last_stream_) {
-    return fail(Http2Error::kProtocol, "RST_STREAM of a stream that never was");
+    return fail(Http2Error::kProtocol, "RST_STREAM of an idle stream");
   }
   if (!spend_control()) return;
   Http2Stream* const stream = find(piece.head.stream);
@@ -74,7 +74,7 @@ void Http2Session::take_settings(const FrameReader::Piece& piece) {
   const bool is_ack = piece.head.has(frame_flag::kAck);
   if (piece.head.stream != 0) return fail(Http2Error::kProtocol, "SETTINGS on a stream");
   if (piece.payload.size() % kSettingBytes != 0 || (is_ack && !piece.payload.empty())) {
-    return fail(Http2Error::kFrameSize, "SETTINGS of a size that it cannot have");
+    return fail(Http2Error::kFrameSize, "SETTINGS of an invalid size");
   }
   if (!spend_control(1 + piece.payload.size() / kSettingBytes)) return;
   if (is_ack) {
@@ -98,14 +98,14 @@ bool Http2Session::take_setting(SettingId id, std::uint32_t value) {
       break;
     case SettingId::kInitialWindowSize:
       if (value > kMaxWindow) {
-        fail(Http2Error::kFlowControl, "SETTINGS_INITIAL_WINDOW_SIZE is larger than a window can be");
+        fail(Http2Error::kFlowControl, "SETTINGS_INITIAL_WINDOW_SIZE is larger than 2^31 - 1");
         break;
       }
       if (spend_control(streams_.size() / kStreamsPerControlFrame)) change_initial_window(value);
       break;
     case SettingId::kMaxFrameSize:
       if (value < kMaxFramePayload || value > 0xff'ffff) {
-        fail(Http2Error::kProtocol, "SETTINGS_MAX_FRAME_SIZE is outside of what is allowed");
+        fail(Http2Error::kProtocol, "SETTINGS_MAX_FRAME_SIZE is not 16,384 to 16,777,215");
       }
       break;
     case SettingId::kHeaderTableSize:  // the server uses no table of the peer
@@ -121,7 +121,7 @@ void Http2Session::change_initial_window(std::uint32_t value) {
   const std::int64_t change = std::int64_t{value} - stream_send_window_;
   for (Http2Stream& stream : streams_) {
     const std::int64_t window = stream.send_window + change;
-    if (window > kMaxWindow) return fail(Http2Error::kFlowControl, "a window grows beyond what it can be");
+    if (window > kMaxWindow) return fail(Http2Error::kFlowControl, "a window grows beyond 2^31 - 1 bytes");
     stream.send_window = static_cast<std::int32_t>(window);
   }
   stream_send_window_ = value;
@@ -130,7 +130,7 @@ void Http2Session::change_initial_window(std::uint32_t value) {
 
 void Http2Session::take_ping(const FrameReader::Piece& piece) {
   if (piece.head.stream != 0) return fail(Http2Error::kProtocol, "PING on a stream");
-  if (piece.payload.size() != 8) return fail(Http2Error::kFrameSize, "PING of another size than 8 bytes");
+  if (piece.payload.size() != 8) return fail(Http2Error::kFrameSize, "PING of a size other than 8 bytes");
   if (!spend_control() || piece.head.has(frame_flag::kAck)) return;
   append_ping(piece.payload, true, output_);
 }
@@ -145,8 +145,8 @@ void Http2Session::take_go_away(const FrameReader::Piece& piece) {
 
 // [RFC 9113 6.9]
 void Http2Session::take_window_update(const FrameReader::Piece& piece) {
-  if (piece.payload.size() != 4) return fail(Http2Error::kFrameSize, "WINDOW_UPDATE of another size than 4 bytes");
-  if (piece.head.stream > last_stream_) return fail(Http2Error::kProtocol, "WINDOW_UPDATE of a stream that never was");
+  if (piece.payload.size() != 4) return fail(Http2Error::kFrameSize, "WINDOW_UPDATE of a size other than 4 bytes");
+  if (piece.head.stream > last_stream_) return fail(Http2Error::kProtocol, "WINDOW_UPDATE of an idle stream");
   if (!spend_control()) return;
   const std::uint32_t bytes = read_32(piece.payload) & 0x7fff'ffff;
   if (piece.head.stream == 0) return widen_connection(bytes);
@@ -162,7 +162,7 @@ void Http2Session::widen(Http2Stream& stream, std::uint32_t bytes) {
 }
 
 void Http2Session::widen_connection(std::uint32_t bytes) {
-  if (bytes == 0) return fail(Http2Error::kProtocol, "WINDOW_UPDATE by nothing");
+  if (bytes == 0) return fail(Http2Error::kProtocol, "WINDOW_UPDATE with an increment of 0");
   if (send_window_ + bytes > kMaxWindow) return fail(Http2Error::kFlowControl, "the connection's window is too large");
   send_window_ += bytes;
   widest_ = std::max(widest_, send_window_);

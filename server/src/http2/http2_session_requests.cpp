@@ -21,8 +21,9 @@ void Http2Session::take_headers(const FrameReader::Piece& piece) {
   block_fields_ = Fields::kRequest;
   if (id <= last_stream_) {
     Http2Stream* const stream = find(id);
-    if (stream == nullptr && was_skipped(id)) return fail(Http2Error::kProtocol, "a stream's number that was skipped");
-    if (stream == nullptr && !was_reset(id)) return fail(Http2Error::kStreamClosed, "HEADERS on a stream that is over");
+    if (stream == nullptr && was_skipped(id))
+      return fail(Http2Error::kProtocol, "HEADERS on a stream whose number was skipped");
+    if (stream == nullptr && !was_reset(id)) return fail(Http2Error::kStreamClosed, "HEADERS on a closed stream");
     block_fields_ = stream != nullptr ? Fields::kTrailers : Fields::kIgnored;
   }
   block_stream_ = id;
@@ -33,7 +34,7 @@ void Http2Session::take_headers(const FrameReader::Piece& piece) {
 }
 
 void Http2Session::take_continuation(const FrameReader::Piece& piece) {
-  if (block_stream_ == 0) return fail(Http2Error::kProtocol, "CONTINUATION of nothing");
+  if (block_stream_ == 0) return fail(Http2Error::kProtocol, "CONTINUATION without HEADERS before it");
   add_to_block(piece.payload, piece.head.has(frame_flag::kEndHeaders));
 }
 
@@ -114,10 +115,10 @@ void Http2Session::end_with_trailers(Http2Stream& stream, const RequestFields& f
 void Http2Session::take_data(const FrameReader::Piece& piece) {
   const FrameHead& head = piece.head;
   if (head.stream == 0) return fail(Http2Error::kProtocol, "DATA without a stream");
-  if (head.stream > last_stream_) return fail(Http2Error::kProtocol, "DATA on a stream that never was");
+  if (head.stream > last_stream_) return fail(Http2Error::kProtocol, "DATA on an idle stream");
   received_ += piece.payload.size();
   if (received_ > kHttp2ConnectionWindowBytes) {
-    return fail(Http2Error::kFlowControl, "more DATA than the connection's window lets through");
+    return fail(Http2Error::kFlowControl, "more DATA than the connection's window allows");
   }
   const std::string_view data = without_padding(piece);
   if (is_over_) return;
@@ -126,7 +127,7 @@ void Http2Session::take_data(const FrameReader::Piece& piece) {
   Http2Stream* const stream = find(head.stream);
   if (stream == nullptr) {
     credit(piece.payload.size());
-    if (piece.is_first && !was_reset(head.stream)) fail(Http2Error::kStreamClosed, "DATA on a stream that is over");
+    if (piece.is_first && !was_reset(head.stream)) fail(Http2Error::kStreamClosed, "DATA on a closed stream");
     return;
   }
   if (stream->is_remote_over || stream->received + piece.payload.size() > kHttp2StreamWindowBytes) {

@@ -46,14 +46,14 @@ void RequestFields::add(std::string_view name, std::string_view value) {
   has_regular_ = true;
   if (!is_name(name)) return fail("a field's name is empty, or has a character that is not allowed");
   if (!is_value(value)) return fail("a field's value has CR, LF or NUL, or blanks around it");
-  if (is_connection_field(name)) return fail("a field that HTTP/2 does not have: Connection, Upgrade or the like");
+  if (is_connection_field(name)) return fail("a field that HTTP/2 forbids, such as Connection or Upgrade");
   add_regular(name, value);
 }
 
 // [RFC 9113 8.3]
 void RequestFields::add_pseudo(std::string_view name, std::string_view value) {
   if (section_ == Section::kTrailers) return fail("a pseudo-header field among the trailers");
-  if (has_regular_) return fail("a pseudo-header field behind a regular one");
+  if (has_regular_) return fail("a pseudo-header field after a regular one");
   std::optional<std::string>* const known = name == ":method"      ? &method_
                                             : name == ":scheme"    ? &scheme_
                                             : name == ":authority" ? &authority_
@@ -102,7 +102,7 @@ void RequestFields::take_host(std::string_view value) {
 void RequestFields::finish(bool has_body) {
   if (is_too_large() || section_ == Section::kTrailers) return;
   if (!method_) return fail(":method is missing");
-  if (!is_token(*method_)) return fail(":method is not a method");
+  if (!is_token(*method_)) return fail(":method is not a valid method");
   if (method_ == "CONNECT") {  // [RFC 9113 8.5]
     if (scheme_ || path_ || !authority_) return fail("CONNECT has :authority, and neither :scheme nor :path");
   } else {
@@ -114,9 +114,9 @@ void RequestFields::finish(bool has_body) {
     const bool is_of_server = path_ == "*" && method_ == "OPTIONS";
     if (!path_->starts_with('/') && !is_of_server) return fail(":path does not begin with a slash");
   }
-  if (authority_ && authority_->find('@') != std::string::npos) return fail(":authority names a user");
+  if (authority_ && authority_->find('@') != std::string::npos) return fail(":authority contains a user name");
   if (authority_ && host_ && !equals_ignoring_case(*authority_, *host_)) return fail("Host differs from :authority");
-  if (!has_body && content_length_.value_or(0) > 0) return fail("Content-Length says more than there is");
+  if (!has_body && content_length_.value_or(0) > 0) return fail("Content-Length is larger than the body");
 }
 
 std::string RequestFields::head() const {

@@ -78,7 +78,7 @@ void refuse_body(const httplib::Request& request, httplib::Response& response) {
 
 void answer_late(Exchange& exchange) {
   if (exchange.output.status() != 416 || exchange.is_error_seen) return;
-  exchange.output.give_body("application/json", error_body("Range: lies beyond the end of what is here"));
+  exchange.output.give_body("application/json", error_body("Range: lies beyond the end of the content"));
 }
 
 void keep_alive_behind_error(const httplib::Response& response, const std::string& terms, Exchange& exchange) {

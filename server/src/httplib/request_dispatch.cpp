@@ -43,7 +43,7 @@ void RequestDispatch::dispatch(const std::shared_ptr<Exchange>& exchange) {
 // A refused upload passes its turn to a waiting one.
 void RequestDispatch::serve(std::shared_ptr<Exchange> exchange) {
   while (exchange != nullptr && !parts_.workers.enqueue([this, exchange] { serve_on_worker(exchange); })) {
-    refuse(exchange, RefusalReason::kWorkers, "the server has more requests than it can take");
+    refuse(exchange, RefusalReason::kWorkers, "the server has more requests than it can handle");
     exchange = exchange->is_upload() ? parts_.uploads.leave() : nullptr;
   }
 }

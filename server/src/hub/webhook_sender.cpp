@@ -51,7 +51,7 @@ const Webhooks& checked(const Webhooks& options) {
           "must have at least " + std::to_string(kShortestWebhookSecret) +
               " bytes; `openssl rand -hex 32` makes a good one");
   require(options.subscriptions || options.published_to_nobody, "subscriptions",
-          "there is nothing to tell; set subscriptions or published_to_nobody");
+          "there is nothing to report; set subscriptions or published_to_nobody");
   return options;
 }
 

@@ -132,7 +132,8 @@ std::shared_ptr<Quota::Share> Admission::take_stream(const httplib::Request& req
   if (auto share = streams_.take(Who::user(user))) return std::make_shared<Quota::Share>(std::move(*share));
   response.set_header("Retry-After", retry_spread_.draw());
   refuse(request, response, 429, RefusalReason::kUserStreams,
-         "the user has the maximum of open event streams, " + std::to_string(*options_.shares.max_streams_per_user));
+         "the user has the maximum number of open event streams, " +
+             std::to_string(*options_.shares.max_streams_per_user));
   return nullptr;
 }
 

@@ -56,7 +56,7 @@ Metric cut_streams(const MetricsSnapshot& snapshot) {
                                       std::pair{"no_buffer_space", snapshot.cut_streams_no_space}}) {
     samples.push_back({.labels = {{"reason", reason}}, .value = static_cast<double>(count)});
   }
-  return family("millrace_cut_streams_total", "Request-scoped streams cut since their clients read too slowly",
+  return family("millrace_cut_streams_total", "Request-scoped streams cut because their clients read too slowly",
                 Metric::Kind::kCounter, std::move(samples));
 }
 
@@ -67,7 +67,7 @@ Metric handshakes(const MetricsSnapshot& snapshot) {
         std::pair{"failed", &LoopCounters::handshakes_failed}, std::pair{"cut", &LoopCounters::handshakes_cut}}) {
     samples.push_back({.labels = {{"result", result}}, .value = static_cast<double>(sum(snapshot, counter))});
   }
-  return family("millrace_tls_handshakes_total", "TLS handshakes, by what became of them", Metric::Kind::kCounter,
+  return family("millrace_tls_handshakes_total", "TLS handshakes, by outcome", Metric::Kind::kCounter,
                 std::move(samples));
 }
 
@@ -140,7 +140,7 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
       gauge("millrace_streams", "Event streams open, the request-scoped ones included", snapshot.streams),
       gauge("millrace_catching_up_subscribers", "Subscribers that read from the log", snapshot.catching_up),
       counter("millrace_publishes_total", "Events published", hub.publishes),
-      counter("millrace_repeated_publishes_total", "Publishes of an ID that the log already had", hub.repeated),
+      counter("millrace_repeated_publishes_total", "Published events whose ID the log already had", hub.repeated),
       counter("millrace_evictions_total", "Entries that have left the log", hub.evictions),
       gauge("millrace_retained_topics", "Topics with a retained event in memory", hub.retained_topics),
       gauge("millrace_retained_bytes", "Bytes of retained events in memory", hub.retained_bytes),
@@ -150,7 +150,8 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
       counter("millrace_delivered_bytes_total", "Bytes written to subscribers", sum(snapshot, &LoopCounters::bytes)),
       counter("millrace_gaps_total", "Gaps reported to subscribers", sum(snapshot, &LoopCounters::gaps)),
       gauge("millrace_buffered_bytes", "Bytes of large requests and responses in progress", snapshot.buffered_bytes),
-      gauge("millrace_stream_buffered_bytes", "Of these, bytes that request-scoped streams keep for slow clients",
+      gauge("millrace_stream_buffered_bytes",
+            "Bytes of millrace_buffered_bytes that request-scoped streams keep for slow clients",
             snapshot.stream_buffered_bytes),
       gauge("millrace_pinned_bytes",
             "Bytes of events that have left the log, but that slow subscribers have only partly received",
@@ -163,11 +164,12 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
       refusals(*snapshot.refusals),
       sending(snapshot.sending),
       durability(hub.durability),
-      histogram("millrace_publish_to_write_seconds",
-                "From publishing an event until the last live subscriber of an event loop had it, a sample a batch",
-                kMillisecond, of_loops(snapshot, &LoopCounters::publish_to_write)),
+      histogram(
+          "millrace_publish_to_write_seconds",
+          "Time from publishing an event until the last live subscriber of an event loop had it, one sample per batch",
+          kMillisecond, of_loops(snapshot, &LoopCounters::publish_to_write)),
       histogram("millrace_catch_up_depth_events",
-                "Entries from a reader's place to the log's head, a sample for each page that it reads", 1,
+                "Entries from a reader's place to the log's head, one sample per page that it reads", 1,
                 of_loops(snapshot, &LoopCounters::catch_up_depth)),
   };
   if (snapshot.store_appends != nullptr) {
@@ -188,7 +190,7 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
   }
   if (snapshot.webhooks) {
     const WebhookQueue::Statistics& queue = snapshot.webhooks->queue;
-    families.push_back(family("millrace_webhook_events_total", "Events for the application, by what became of them",
+    families.push_back(family("millrace_webhook_events_total", "Events for the application, by outcome",
                               Metric::Kind::kCounter,
                               {{.labels = {{"result", "delivered"}}, .value = static_cast<double>(queue.delivered)},
                                {.labels = {{"result", "dropped"}}, .value = static_cast<double>(queue.dropped)}}));

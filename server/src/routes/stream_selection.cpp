@@ -60,7 +60,8 @@ EndedStreams ended_by(const json& body) {
   const auto& [user, client, topic] = ended.selection;
   if (!user && !client && !topic.topic()) throw std::invalid_argument("user: missing, and so are client and topic");
   if (ended.farewell.for_good && ended.farewell.retry) {
-    throw std::invalid_argument("retry: not for clients that are not to come back; leave out retry or forGood");
+    throw std::invalid_argument(
+        "retry: has no effect with forGood, which keeps clients from reconnecting; leave out one of them");
   }
   return ended;
 }

@@ -128,9 +128,10 @@ TopicChanges::Outcome TopicChanges::change(const httplib::Request& request, http
   if (!decision) return Outcome::kRefused;
   if (decision->user() != stream->user) return no_such_stream();
   if (stream->user.empty() && client.size() < kShortestKeyBytes) {
-    return refused(403, RefusalReason::kForbidden,
-                   "client: a stream without a user can be changed by a name of at least " +
-                       std::to_string(kShortestKeyBytes) + " characters, drawn at random");
+    return refused(
+        403, RefusalReason::kForbidden,
+        "client: without a user, a stream's topics can be changed only if its name is random and has at least " +
+            std::to_string(kShortestKeyBytes) + " characters");
   }
   const bool has_changed = ports_.change({.client = client,
                                           .user = stream->user,

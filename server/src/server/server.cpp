@@ -289,7 +289,8 @@ std::size_t Server::disconnect(const StreamSelection& selection, const Farewell&
     throw std::invalid_argument("retry: must be 0 to " + std::to_string(kMaxReconnectionTime.count()) + " ms");
   }
   if (farewell.retry && farewell.for_good) {
-    throw std::invalid_argument("retry: not for clients that are not to come back");
+    throw std::invalid_argument(
+        "retry: has no effect with for_good, which keeps clients from reconnecting; leave out one of them");
   }
   return engine_->loops().disconnect(selection, farewell);
 }

@@ -77,7 +77,7 @@ std::string sentence_of(unsigned long error) {
   switch (ERR_GET_REASON(error)) {
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_VERSION_TOO_LOW:
-      return "the client speaks no newer version of TLS than 1.1; this server speaks 1.2 and 1.3";
+      return "the client supports TLS up to version 1.1 only; this server supports 1.2 and 1.3";
     case SSL_R_NO_SHARED_CIPHER:
       return "the client and the server have no cipher in common that the server's certificates can be used with";
     case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
@@ -86,7 +86,7 @@ std::string sentence_of(unsigned long error) {
       return "the client does not trust the server's certificate: does the chain have all certificates between it and "
              "the root?";
     case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
-      return "for the client, the server's certificate has expired";
+      return "the client regards the server's certificate as expired";
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
       return "the client has sent no certificate";
     default: {

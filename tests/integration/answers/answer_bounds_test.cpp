@@ -64,7 +64,7 @@ TEST(AnswerBounds, ATooLargeAnswerEnds) {
   EXPECT_EQ(answer.end(), AnswerEnd::kTooLarge);
   const auto rest = rest_of(stream);
   ASSERT_EQ(rest.size(), 2u);
-  EXPECT_EQ(rest[1], R"(failed {"reason":"the answer has reached its largest size"})");
+  EXPECT_EQ(rest[1], R"(failed {"reason":"the answer has reached its maximum size"})");
   EXPECT_EQ(server->statistics().failed, 1u);
 }
 
@@ -153,7 +153,7 @@ TEST(AnswerBounds, ARequestForAnIdThatThereIsIsRefused) {
   const StreamClient stream = server.ask();
   const RawResponse again = server.ask_in_vain();
   EXPECT_EQ(again.status, 409);
-  EXPECT_NE(again.body.find("there is an answer with this ID"), std::string::npos) << again.body;
+  EXPECT_NE(again.body.find("an answer with this ID already exists"), std::string::npos) << again.body;
   EXPECT_FALSE(server.producer());
 }
 

@@ -307,7 +307,7 @@ TEST(Answers, TheSameKeyWithAnotherRequestIsRefused) {
   const StreamClient first = server.ask("Idempotency-Key: k1\r\n", "why?");
   const RawResponse other = server.ask_in_vain("Idempotency-Key: k1\r\n", "how?");
   EXPECT_EQ(other.status, 422);
-  EXPECT_NE(other.body.find("Idempotency-Key: it came with another request"), std::string::npos) << other.body;
+  EXPECT_NE(other.body.find("Idempotency-Key: it was sent with a different request"), std::string::npos) << other.body;
   const RawResponse longer = server.ask_in_vain("Idempotency-Key: " + std::string(256, 'k') + "\r\n");
   EXPECT_EQ(longer.status, 400);
 }

@@ -15,7 +15,7 @@ std::string ask(int port, const std::string& request_bytes);
 
 int status_of(std::string_view response);
 
-/// The value of a header line, as it was sent; empty if there is none.
+/// The value of a header line, as it was sent; empty if the field is missing.
 std::string header_of(std::string_view response, std::string_view name);
 
 }  // namespace millrace::test

@@ -41,7 +41,7 @@ TEST(Configuration, NamesEachValueThatAnOptionCannotHaveWithItsLine) {
       "retain = [1979-05-27]\ncursor = \"newest\"\n");
   const ProgramResult said = check(file);
   EXPECT_EQ(said.code, 2);
-  EXPECT_CONTAINS(said.errors, file.path() + ":1: port: an option belongs below the section of its command");
+  EXPECT_CONTAINS(said.errors, file.path() + ":1: port: an option belongs in the section of its command");
   EXPECT_CONTAINS(said.errors, file.path() + ":3: --port: ");
   EXPECT_CONTAINS(said.errors, file.path() + ":4: ");
   EXPECT_CONTAINS(said.errors, "--heartbeat");

@@ -73,7 +73,7 @@ TEST(Operators, GetTheReasonOfAnAdminAddressThatCannotBe) {
   }
   const ProgramResult no_socket = run_program({"serve", "--port", "0", "--admin-listen", "unix:" + file.path()});
   EXPECT_EQ(no_socket.code, 2);
-  EXPECT_NE(no_socket.errors.find("exists and is no socket"), std::string::npos) << no_socket.errors;
+  EXPECT_NE(no_socket.errors.find("exists and is not a socket"), std::string::npos) << no_socket.errors;
   EXPECT_TRUE(std::filesystem::exists(file.path()));
 }
 

@@ -134,7 +134,7 @@ TEST(EndToEnd, NoticesAConnectionThatHasGoneDeadByTheMissingHeartbeat) {
   proxy.stall(true);
   server.hub().publish("numbers", {.data = "2"}).or_throw();
   ASSERT_TRUE(collector.wait_for(3));
-  EXPECT_EQ(collector.lines()[2], "error nothing came for 2000 ms");
+  EXPECT_EQ(collector.lines()[2], "error no data arrived for 2000 ms");
   proxy.stall(false);
   const auto has_second = [&] {
     const Lines lines = collector.lines();

@@ -212,7 +212,7 @@ TEST(EventSourceRepeat, AConnectionIsGivenUpByTheHeartbeatOfItsServer) {
   Collector collector(source);
   source.start();
   ASSERT_TRUE(collector.wait_for(4));
-  EXPECT_EQ(collector.lines(), (Lines{"open", "message|a|", "error nothing came for 2500 ms",
+  EXPECT_EQ(collector.lines(), (Lines{"open", "message|a|", "error no data arrived for 2500 ms",
                                       "error the server answered 204: it has nothing more to send"}));
 }
 

@@ -289,7 +289,7 @@ TEST(EventSourceStream, DropsAConnectionThatHasGoneSilent) {
   EventSource source(server.url(), std::move(options));
   Collector collector(source);
   source.run();
-  EXPECT_EQ(collector.lines(), (Lines{"open", "error nothing came for 50 ms", "error nothing came for 50 ms",
+  EXPECT_EQ(collector.lines(), (Lines{"open", "error no data arrived for 50 ms", "error no data arrived for 50 ms",
                                       "error the server answered 204: it has nothing more to send"}));
 }
 

@@ -32,7 +32,7 @@ class Program {
   /// it did not end in time.
   int wait();
 
-  /// The next line of its standard output, without the line end; empty if there is none in time.
+  /// The next line of its standard output, without the line end; empty if none arrives in time.
   std::string read_line();
   /// The same of its standard error.
   std::string read_error_line();

@@ -109,7 +109,7 @@ TEST(ProgramTail, GivesUpASilentConnectionAfterAsLongAsItIsTold) {
   Program tail({"tail", server.url(), "-n", "1", "--idle-timeout", "0.2"});
   EXPECT_EQ(tail.wait(), 0);
   EXPECT_EQ(tail.output(), "message - a\n");
-  EXPECT_NE(tail.errors().find("nothing came for 200 ms"), std::string::npos) << tail.errors();
+  EXPECT_NE(tail.errors().find("no data arrived for 200 ms"), std::string::npos) << tail.errors();
 }
 
 TEST(ProgramTail, EndsWithItsFirstConnectionWhereItShouldNotConnectAgain) {

@@ -108,7 +108,7 @@ TEST(Tls, OlderVersionsAreRefusedAndReported) {
   RunningServer server(over_tls(tls));
   EXPECT_THROW(RawClient(server.port(), {.min_version = TLS1_1_VERSION, .max_version = TLS1_1_VERSION}),
                std::runtime_error);
-  EXPECT_TRUE(notices.has("speaks no newer version of TLS than 1.1"));
+  EXPECT_TRUE(notices.has("supports TLS up to version 1.1 only"));
 }
 
 TEST(Tls, AgreesOnHttp11) {

@@ -8,7 +8,7 @@
 namespace millrace {
 
 /// Returns the essence (`type/subtype`, as written) of the last comma-separated value that is a MIME type and not
-/// `*/*`; empty if there is none. `content_type` is the value of the Content-Type field, or of several such fields,
+/// `*/*`; empty if no value is one. `content_type` is the value of the Content-Type field, or of several such fields,
 /// separated by commas. The result is a part of it.
 std::string_view extract_essence(std::string_view content_type);
 

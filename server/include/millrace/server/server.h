@@ -144,7 +144,7 @@ class Server : public httplib::Server {
   /// Instead of bind_to_port(): the server accepts from a TCP socket that listens already, for example one that a
   /// service manager has made and goes on using. The server owns the descriptor, but never shuts the socket down: it
   /// stops accepting when it drains or stops, and connections wait for whoever accepts next. Call it before
-  /// listen_after_bind(), once. Throws std::invalid_argument if it is no listening TCP socket.
+  /// listen_after_bind(), once. Throws std::invalid_argument if it is not a listening TCP socket.
   void bind_to_socket(int listening_socket);
 
   /// Ends a running listen() and returns at once. Does nothing if no listen() is running. Any thread, any number of

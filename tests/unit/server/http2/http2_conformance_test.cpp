@@ -264,7 +264,8 @@ std::vector<Case> frames() {
            kFlow),
       fine("6.9.2", "a setting that makes it negative",
            open_get() + settings(setting(SettingId::kInitialWindowSize, 0)) + window_update(1, 5)),
-      ends("6.10", "CONTINUATION of nothing", open_get() + frame(kContinuation, kEndHeaders, 1), kProtocol),
+      ends("6.10", "CONTINUATION without HEADERS before it", open_get() + frame(kContinuation, kEndHeaders, 1),
+           kProtocol),
       ends("6.10", "CONTINUATION without a stream", frame(kContinuation, kEndHeaders, 0), kProtocol),
       fine("6.10", "a field section in three frames",
            frame(kHeaders, kEndStream, 1, prefix().substr(0, 5)) + frame(kContinuation, 0, 1, prefix().substr(5, 9)) +
@@ -336,7 +337,7 @@ std::vector<Case> messages() {
       fine("8.2.3", "several cookies", headers(1, with(with(get_fields(), "cookie", "a=1"), "cookie", "b=2"))),
       bad("8.3", "an unknown pseudo-header field", with(get_fields(), ":port", "80")),
       bad("8.3", "one of responses", with(get_fields(), ":status", "200")),
-      bad("8.3", "a pseudo-header field behind a regular one",
+      bad("8.3", "a pseudo-header field after a regular one",
           with(with(without(get_fields(), ":path"), "a", "b"), ":path", "/")),
       bad("8.3.1", "no :method", without(get_fields(), ":method")),
       bad("8.3.1", "no :scheme", without(get_fields(), ":scheme")),
