@@ -5,8 +5,10 @@ import { execFile, spawn } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import https from "node:https";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import tls from "node:tls";
 import { freePort } from "../support/free-port.mjs";
@@ -228,7 +230,19 @@ test("--redirect-port sends clear HTTP to https", async () => {
   const answer = await fetch(`http://localhost:${clear}/events?topic=a`, { redirect: "manual" });
   assert.equal(answer.status, 308);
   assert.equal(answer.headers.get("location"), `https://localhost:${redirecting.port}/events?topic=a`);
-  assert.equal((await fetch(`http://127.0.0.1:${clear}/`, { redirect: "manual" })).status, 421);
+  const elsewhere = await fetch(`http://127.0.0.1:${clear}/`, { redirect: "manual" });
+  assert.equal(elsewhere.status, 421);
+  assert.match((await elsewhere.json()).error, /not a name of this server \(--allowed-host\)/);
+  for (const [target, host, sentence] of [
+    ["/", "", /^Host: missing/],
+    ["*", "localhost", /redirects paths/],
+  ]) {
+    const socket = net.connect(clear, "127.0.0.1");
+    socket.write(`OPTIONS ${target} HTTP/1.0\r\nHost: ${host}\r\n\r\n`);
+    const [head, body] = (await text(socket)).split("\r\n\r\n");
+    assert.match(head, /^HTTP\/1\.\d 400 .*\r\nContent-Type: application\/json\r\n/is);
+    assert.match(JSON.parse(body).error, sentence);
+  }
   await redirecting.close();
 });
 
