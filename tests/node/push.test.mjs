@@ -1,6 +1,8 @@
 // The demo's controller for messages to users, from the real server.
 
 import assert from "node:assert/strict";
+import http from "node:http";
+import { json } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { EventSource } from "millrace";
 import { CutProxy } from "../support/cut-proxy.mjs";
@@ -88,6 +90,18 @@ test("bad input is refused by parameter", async () => {
     assert.equal(answered, status, path);
     assert.match(body.error, sentence, path);
   }
+});
+
+test("a message beyond the bound of all bodies is refused before it is sent", async () => {
+  const request = http.request(`${server.origin}/push/users/u/messages/1`, {
+    method: "PUT",
+    headers: { "content-length": 40_000_000 },
+  });
+  request.flushHeaders();
+  const response = await new Promise((resolve, reject) => request.on("response", resolve).on("error", reject));
+  assert.equal(response.statusCode, 413);
+  assert.match((await json(response)).error, /^body: larger than the limit of 33554432 bytes \(--max-body-bytes\)/);
+  request.destroy();
 });
 
 test("numbered messages go on where a cut client was, each once, by their own IDs", async (context) => {

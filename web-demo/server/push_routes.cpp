@@ -73,7 +73,7 @@ void send(PushService& push, const std::string& uid, const std::string& id, cons
   }
 }
 
-// The body. Returns nothing, after answering, if it is too large or incomplete.
+// The body. Returns nothing if it is too large, after answering, or incomplete: then the server answers, with the reason.
 std::optional<std::string> body_of(const httplib::ContentReader& read_content, Response& response) {
   std::string body;
   bool too_large = false;
@@ -83,11 +83,7 @@ std::optional<std::string> body_of(const httplib::ContentReader& read_content, R
     return !too_large;
   });
   if (complete) return body;
-  if (too_large) {
-    refuse(response, 413, "message: larger than " + std::to_string(kMaxPublishBytes) + " bytes");
-  } else {
-    refuse(response, 400, "message: the body ended early, or does not match its Content-Encoding");
-  }
+  if (too_large) refuse(response, 413, "message: larger than " + std::to_string(kMaxPublishBytes) + " bytes");
   return std::nullopt;
 }
 
