@@ -87,6 +87,7 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options, Feed* shar
                {.is_draining = [this] { return draining_.load(); },
                 .run_on_worker = [this](std::function<void()> call) { workers_.run_callback(std::move(call)); },
                 .take_address = [this](const sockaddr_storage& client) { return reception_.take_address(client); },
+                .take_user = [this](const std::string& user) { return admission_.take_stream(user); },
                 .buffers = stream_buffers_}),
       routes_(hub_, options_, admission_, *rights_, streams_),
       topic_changes_(admission_, *rights_,

@@ -126,15 +126,9 @@ std::optional<Authorizer::Decision> Admission::allow(const httplib::Request& req
 
 // --- Fair shares ----------------------------------------------------------------------------------------------------
 
-std::shared_ptr<Quota::Share> Admission::take_stream(const httplib::Request& request, const std::string& user,
-                                                     httplib::Response& response) {
-  if (user.empty()) return std::make_shared<Quota::Share>();  // counted by the connections of its network
-  if (auto share = streams_.take(Who::user(user))) return std::make_shared<Quota::Share>(std::move(*share));
-  response.set_header("Retry-After", retry_spread_.draw());
-  refuse(request, response, 429, RefusalReason::kUserStreams,
-         "the user has the maximum number of open event streams, " +
-             std::to_string(*options_.shares.max_streams_per_user));
-  return nullptr;
+std::optional<Quota::Share> Admission::take_stream(const std::string& user) {
+  if (user.empty()) return Quota::Share();  // counted by the connections of its network
+  return streams_.take(Who::user(user));
 }
 
 void Admission::change_publish_rate(std::optional<double> per_second, std::optional<std::size_t> burst) {

@@ -45,9 +45,8 @@ class Admission {
   std::optional<Authorizer::Decision> allow(const httplib::Request& request, httplib::Response& response,
                                             Authorizer::Action action, const TopicPatterns& topics) const;
 
-  /// Takes one of the user's event streams. Null: refused, 429.
-  std::shared_ptr<Quota::Share> take_stream(const httplib::Request& request, const std::string& user,
-                                            httplib::Response& response);
+  /// Takes one of the user's event streams; returns nothing if the user has the maximum. Answers no request.
+  std::optional<Quota::Share> take_stream(const std::string& user);
 
   /// Counts `events` against the publisher's rate. False: refused, 429.
   bool take_events(const httplib::Request& request, const std::string& user, std::size_t events,

@@ -92,11 +92,6 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
   }
   if (decision->until()) options.lifetime = time_until(*decision->until());
   options.user = decision->user();
-  if (!options.user.empty()) {
-    auto share = admission_.take_stream(request, options.user, response);
-    if (share == nullptr) return;
-    options.on_close = [share](StreamEnd) {};  // released with the stream, or with the options
-  }
   try {
     streams_.subscribe(request, response, std::move(options), {.right = std::move(right), .is_changeable = true});
   } catch (const std::invalid_argument& failure) {

@@ -1,10 +1,12 @@
 #include "stream_opener.h"
 
 #include <chrono>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/failure.h"
 #include "base/trace_context.h"
@@ -52,6 +54,13 @@ std::string trace_parent_of(const httplib::Request& request) {
   return trace_context({begin->second}, {}).parent;
 }
 
+// `on_close`, which also holds the share: it is released when the stream ends, not when the client closes.
+std::function<void(StreamEnd)> release_when_closed(Quota::Share share, std::function<void(StreamEnd)> on_close) {
+  return [share = std::make_shared<Quota::Share>(std::move(share)), on_close = std::move(on_close)](StreamEnd end) {
+    if (on_close != nullptr) on_close(end);
+  };
+}
+
 // Turns the connection, whose response has been taken, into the stream, on its loop.
 void begin(Exchange& exchange, std::string head, Subscriber::Subscription subscription, const Feed::Cursor& cursor,
            std::string last_event_id, StreamTerms terms) {
@@ -88,12 +97,39 @@ Subscribed StreamOpener::refuse_for_now(const httplib::Request& request, httplib
   return {outcome, std::string(sentence)};
 }
 
+Subscribed StreamOpener::refuse_as_too_many(const httplib::Request& request, httplib::Response& response,
+                                            RefusalReason reason, std::string sentence) const {
+  refuse(request, response, 429, reason, sentence);
+  response.set_header("Retry-After", retry_spread_.draw());
+  return {Outcome::kTooMany, std::move(sentence)};
+}
+
 // What a stream keeps of the exchange that it comes from.
 StreamTerms StreamOpener::terms_of(Exchange& exchange) const {
   StreamTerms terms;
   if (exchange.client != nullptr) terms.address = client_address(exchange);
   terms.access = std::move(exchange.access);
   if (terms.access != nullptr) terms.access->record.status = 200;
+  return terms;
+}
+
+StreamTerms StreamOpener::terms_of(Exchange& exchange, SubscribeOptions& options, Route& route,
+                                   SubscribePlan& plan) const {
+  StreamTerms terms = terms_of(exchange);
+  terms.user = options.user;
+  terms.retry = options.retry;
+  terms.on_close = std::move(options.on_close);
+  terms.right = std::move(route.right);
+  terms.note = options_.streams.presence ? std::move(plan.note) : std::string();
+  terms.is_changeable = route.is_changeable && !options.client.empty() && !options.poll;
+  if (terms.access != nullptr) {
+    AccessRecord& record = terms.access->record;
+    record.user = options.user;
+    record.client = options.client;
+    record.last_event_id = plan.last_event_id;
+    for (const TopicPattern& pattern : plan.filter->patterns()) record.topics.emplace_back(pattern.view());
+  }
+  if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;
   return terms;
 }
 
@@ -118,12 +154,19 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
   if (exchange.client != nullptr && !exchange.is_client_counted) {
     auto share = ports_.take_address(*exchange.client);
     if (!share) {
-      refuse(request, response, 429, RefusalReason::kAddressConnections,
-             "too many connections and streams from your address");
-      response.set_header("Retry-After", retry_spread_.draw());
-      return {Outcome::kTooMany, "the client's address has its share of connections and streams"};
+      return refuse_as_too_many(request, response, RefusalReason::kAddressConnections,
+                                "too many connections and streams from your address");
     }
     address_share = std::make_shared<Quota::Share>(std::move(*share));
+  }
+  if (!options.user.empty()) {
+    auto share = ports_.take_user(options.user);
+    if (!share) {
+      return refuse_as_too_many(request, response, RefusalReason::kUserStreams,
+                                "the user has the maximum number of open event streams, " +
+                                    std::to_string(*options_.shares.max_streams_per_user));
+    }
+    options.on_close = release_when_closed(std::move(*share), std::move(options.on_close));
   }
   const Feed::Cursor cursor = feed_.resolve(plan.last_event_id, plan.filter.get(), plan.latest);
   if (feed_.is_over(cursor, *plan.filter)) {
@@ -141,27 +184,13 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
   if (is_gzip(plan.form)) response.set_header("Content-Encoding", "gzip");
   std::optional<std::string> head = HttplibBridge::take_response(request, response);
   if (!head) return {Outcome::kHeadOnly, "the request is HEAD"};
-  StreamTerms terms = terms_of(exchange);
-  terms.user = options.user;
-  terms.retry = options.retry;
-  terms.on_close = std::move(options.on_close);
-  terms.right = std::move(route.right);
-  terms.note = options_.streams.presence ? std::move(plan.note) : std::string();
-  terms.is_changeable = route.is_changeable && !options.client.empty() && !options.poll;
+  StreamTerms terms = terms_of(exchange, options, route, plan);
   terms.address_share = std::move(address_share);
-  if (terms.access != nullptr) {
-    AccessRecord& record = terms.access->record;
-    record.user = options.user;
-    record.client = options.client;
-    record.last_event_id = plan.last_event_id;
-    for (const TopicPattern& pattern : plan.filter->patterns()) record.topics.emplace_back(pattern.view());
-  }
   if (options_.webhooks && !options.poll) {
     if (std::string trace = trace_parent_of(request); !trace.empty()) {
       terms.traceparent = std::make_shared<const std::string>(std::move(trace));
     }
   }
-  if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;
   begin(exchange, std::move(*head),
         {.filter = std::move(plan.filter),
          .client = options.client,

@@ -23,14 +23,16 @@
 namespace millrace {
 
 struct Exchange;
+struct SubscribePlan;
 
 class StreamOpener {
  public:
   struct Ports {
     std::function<bool()> is_draining;
     std::function<void(std::function<void()>)> run_on_worker;  ///< callbacks of streams
-    /// Takes a share of the quota of a client behind a trusted proxy; returns nothing if the quota is used up.
+    /// Take a share of the quota of a client behind a trusted proxy, and of a user; return nothing if it is used up.
     std::function<std::optional<Quota::Share>(const sockaddr_storage& client)> take_address;
+    std::function<std::optional<Quota::Share>(const std::string& user)> take_user;
     std::shared_ptr<StreamBuffers> buffers;  ///< for the streams of open_stream()
   };
 
@@ -59,8 +61,11 @@ class StreamOpener {
   Subscribed open(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
                   Route route) const;
   StreamTerms terms_of(Exchange& exchange) const;
+  StreamTerms terms_of(Exchange& exchange, SubscribeOptions& options, Route& route, SubscribePlan& plan) const;
   Subscribed refuse_for_now(const httplib::Request& request, httplib::Response& response, Subscribed::Outcome outcome,
                             RefusalReason reason, std::string_view sentence) const;
+  Subscribed refuse_as_too_many(const httplib::Request& request, httplib::Response& response, RefusalReason reason,
+                                std::string sentence) const;
 
   const Feed& feed_;
   const ServerOptions& options_;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -68,6 +69,32 @@ ServerOptions guarded(const std::shared_ptr<Everybody>& authorizer = std::make_s
 constexpr const char* kAda = "User: ada\r\n";
 constexpr const char* kBob = "User: bob\r\n";
 constexpr const char* kMallory = "User: mallory\r\n";
+
+TEST(AnswerRights, StreamsOfAnswersCountForTheirUser) {
+  ServerOptions options = guarded();
+  options.shares.max_streams_per_user = 2;
+  AnswerServer server({}, options);
+  const StreamClient first = server.ask(kAda);
+  const auto resumes = [&] {
+    try {
+      return server.resume(id_of(first), kAda).head().status == 200;
+    } catch (const std::runtime_error&) {
+      return false;
+    }
+  };
+  {
+    const StreamClient second = server.resume(id_of(first), kAda);
+    for (const RawResponse& refused : {server.resume_in_vain(id_of(first), kAda), server.ask_in_vain(kAda)}) {
+      EXPECT_EQ(refused.status, 429) << refused.body;
+      EXPECT_FALSE(refused.field("Retry-After").empty());
+      EXPECT_NE(refused.body.find("the maximum number of open event streams, 2"), std::string::npos) << refused.body;
+    }
+    EXPECT_FALSE(server.producer()) << "nobody hears the answer: it is not begun";
+    EXPECT_EQ(server->statistics().running, 1u);
+    EXPECT_EQ(server.ask(kBob).head().status, 200);
+  }
+  EXPECT_TRUE(eventually(resumes)) << "one of them has ended";
+}
 
 TEST(AnswerRights, WhoMayNotListenBeginsNothing) {
   AnswerServer server({}, guarded());

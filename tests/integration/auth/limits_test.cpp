@@ -254,6 +254,28 @@ TEST(Limits, RefusesAUserWhoHasHisStreams) {
   first.read_until("data: still here\n");
 }
 
+// Whichever route opens them.
+TEST(Limits, CountsStreamsThatTheProgramOpensForAUser) {
+  RunningServer running({.threads = {.workers = 2, .loops = 1}, .shares = {.max_streams_per_user = 1}},
+                        [](Server& server) {
+                          server.Get("/mine", [&server](const httplib::Request& asked, httplib::Response& response) {
+                            server.subscribe(asked, response,
+                                             {.topics = {"a"}, .user = asked.get_header_value("X-User")});
+                          });
+                        });
+  const std::string asking = request("GET", "/mine", "X-User: ada\r\n");
+  {
+    RawClient first(running.port());
+    first.send(asking);
+    first.read_until("\n\n");
+    const std::string refused = ask(running.port(), asking);
+    EXPECT_EQ(status_of(refused), 429) << refused;
+    expect_retry_after(refused);
+    EXPECT_EQ(status_of(ask(running.port(), request("GET", "/mine"))), 200);
+  }
+  EXPECT_TRUE(eventually([&] { return status_of(ask(running.port(), asking)) == 200; }));
+}
+
 // What does not come to a stream takes nothing of the share.
 TEST(Limits, CountsOnlyStreamsThatAreOpen) {
   RunningServer running(

@@ -242,7 +242,7 @@ struct Resumed {
     kUnknown,           ///< 404: there is no such answer for this client
     kDraining,          ///< 503: the server drains
     kStoreUnavailable,  ///< 503: the log's store cannot be used now
-    kTooMany,           ///< 429: the client's address has its share of connections and streams
+    kTooMany,           ///< 429: the user, or the client's address, has as many streams as allowed
   };
   /// The result.
   Outcome outcome = Outcome::kInvalid;

@@ -151,8 +151,8 @@ struct ServerOptions {
     /// for a server behind a proxy, where all connections have the proxy's address.
     std::optional<std::size_t> max_connections_per_address = kMaxConnectionsPerAddress;
 
-    /// Most open event streams of one user, as the authorizer names users, through events routes (429). Without a
-    /// value: no bound.
+    /// Most open event streams of one user (429), as the authorizer or SubscribeOptions::user names users, whichever
+    /// route or service opens them. Without a value: no bound.
     std::optional<std::size_t> max_streams_per_user = kMaxStreamsPerUser;
   };
 

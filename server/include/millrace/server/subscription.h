@@ -33,7 +33,7 @@ struct Subscribed {
     kInvalid,           ///< 400: the request is invalid
     kDraining,          ///< 503: the server drains
     kStoreUnavailable,  ///< 503: the log's store cannot be used now
-    kTooMany,           ///< 429: the client behind a trusted proxy has as many connections as its address may have
+    kTooMany,           ///< 429: the user, or the address behind a trusted proxy, has as many streams as allowed
   };
   /// The result.
   Outcome outcome = Outcome::kInvalid;
@@ -51,7 +51,7 @@ struct SubscribeOptions {
   /// A name that disconnect() and subscriptions() use for the stream; at most kMaxClientNameBytes.
   std::string client = {};
 
-  /// The user, if known: subscriptions() and presence events name it.
+  /// The user, if known: subscriptions() and presence events name it, and ServerOptions::shares bounds its streams.
   std::string user = {};
 
   /// A JSON object that presence events have with the user, or the client, such as `{"name":"Ada"}`; at most
