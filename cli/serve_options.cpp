@@ -184,6 +184,8 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       "Maximum of bytes of events that have left the history, but that slow clients have only partly received; beyond "
       "it the slowest streams are cut")
       ->check(CLI::Range(std::size_t{1}, kAny));
+  add(app, "--max-head-bytes", options.max_head_bytes, "Largest head of any request; beyond it 431")
+      ->check(CLI::Range(std::size_t{1'024}, kAny));
   add(app, "--max-body-bytes", options.max_body_bytes, "Largest body of any request, as sent or decoded; beyond it 413")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{kAny}));
   add(app, "--max-publish-bytes", options.max_publish_bytes, "Largest body of a publish request; beyond it 413")
@@ -271,6 +273,7 @@ ServerOptions ServeOptions::server_options() const {
                       .presence = presence,
                       .max_pinned_bytes = max_pinned_bytes},
           .http = {.allowed_hosts = allowed_hosts,
+                   .max_head_bytes = max_head_bytes,
                    .max_body_bytes = max_body_bytes,
                    .http2 = !no_http2,
                    .max_http2_streams = max_http2_streams,

@@ -59,6 +59,7 @@ struct ServeOptions {
   std::size_t max_connections = kMaxConnections;
   std::size_t max_buffered_bytes = kMaxBufferedBytes;
   std::size_t max_pinned_bytes = kMaxPinnedBytes;
+  std::size_t max_head_bytes = kMaxRequestHeadBytes;
   std::uint64_t max_body_bytes = kMaxBodyBytes;
   std::size_t max_publish_bytes = kMaxPublishBytes;
   std::uint32_t drain_seconds = 5;

@@ -252,8 +252,8 @@ void Http2Connection::on_request(std::uint32_t id, const RequestFields& fields, 
 }
 
 void Http2Connection::on_too_large(Http2Stream& stream, const RequestFields& fields) {
-  refuse(stream, fields, {431, "the request's fields are larger than the server's limit", RefusalReason::kHeadTooLarge},
-         false);
+  const std::string sentence = too_large_head(loop().settings().options.http.max_head_bytes);
+  refuse(stream, fields, {431, sentence, RefusalReason::kHeadTooLarge}, false);
 }
 
 // Answers a request that gets no Connection. Nothing waits for room, so a body that does not fit is left out.

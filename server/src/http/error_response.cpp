@@ -56,7 +56,6 @@ std::string error_response(const RequestError& error, std::string_view retry_aft
   const std::string body = error_body(error.sentence);
   std::string response = "HTTP/1.1 " + std::to_string(error.status) + ' ';
   response.append(reason_phrase(error.status)).append("\r\nContent-Type: application/json\r\nConnection: close\r\n");
-  if (error.status == 405) response.append("Allow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT\r\n");
   if (!retry_after.empty()) response.append("Retry-After: ").append(retry_after).append("\r\n");
   response.append(lines);
   return response.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n").append(body);

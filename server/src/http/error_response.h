@@ -25,8 +25,7 @@ std::string_view reason_phrase(int status);
 std::string error_body(std::string_view sentence);
 
 /// A complete response that closes the connection, for requests that never reach cpp-httplib. `retry_after`: the
-/// header's value in seconds; empty: no such header. `lines`: more lines of the head, each with its CRLF. A 405 has an
-/// `Allow` header with the methods of Millrace's routes.
+/// header's value in seconds; empty: no such header. `lines`: more lines of the head, each with its CRLF.
 std::string error_response(const RequestError& error, std::string_view retry_after = {}, std::string_view lines = {});
 
 }  // namespace millrace

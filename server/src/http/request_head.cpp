@@ -42,13 +42,13 @@ bool names_nul(std::string_view request_line) {
   return request_line.substr(0, request_line.find('?')).find("%00") != std::string_view::npos;
 }
 
-// The methods of Millrace's routes, and methods that are known but not served. [RFC 9110 9.3]
-constexpr std::string_view kMethods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+// The methods that routes can have, and TRACE, which no route has: its 405 names the methods of the path. [RFC
+// 9110 9.3]
+constexpr std::string_view kMethods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"};
 
 RequestError check_method(std::string_view method) {
   if (!is_token(method)) return {400, "the request line does not begin with a method"};
   if (std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods)) return {};
-  if (method == "TRACE") return {405, "TRACE is not supported", RefusalReason::kMethod};
   return {501, "unknown or unsupported method", RefusalReason::kMethod};
 }
 
@@ -123,6 +123,7 @@ RequestError read_request_line(std::string_view line, RequestHead& head) {
   if (target.find(' ') != std::string_view::npos) return {400, "the request line contains more than two blanks"};
   head.http_1_0 = version == "HTTP/1.0";
   head.to_head = method == "HEAD";
+  head.closes = method == "TRACE";  // it has no body: what looks like one must not be read as a request
   if (const RequestError error = check_version(version); error.status != 0) return error;
   if (const RequestError error = check_method(method); error.status != 0) return error;
   return read_target(target, method, method_end + 1, head);
@@ -176,6 +177,11 @@ RequestError read_field(std::string_view line, RequestHead& head, Fields& fields
 }
 
 }  // namespace
+
+std::string too_large_head(std::size_t max_bytes) {
+  return "the request head is larger than max_head_bytes, " + std::to_string(max_bytes) +
+         " bytes; send fewer or shorter header fields";
+}
 
 std::size_t find_head_end(std::string_view input, std::size_t from) {
   const std::size_t overlap = kEmptyLine.size() - 1;
@@ -236,9 +242,10 @@ std::optional<RequestHead> parse_request_head(std::string_view text, RequestErro
     text.remove_prefix(end + 2);
     error = {};
     if (line.size() + 2 > kMaxRequestLineBytes) {
-      error = is_request_line
-                  ? RequestError{414, "the request line is longer than 8190 bytes", RefusalReason::kHeadTooLarge}
-                  : RequestError{431, "a header line is longer than 8190 bytes", RefusalReason::kHeadTooLarge};
+      error = is_request_line ? RequestError{414, "the request line is longer than 8190 bytes, a fixed limit",
+                                             RefusalReason::kHeadTooLarge}
+                              : RequestError{431, "a header line is longer than 8190 bytes, a fixed limit",
+                                             RefusalReason::kHeadTooLarge};
     } else if (!is_request_line) {
       error = read_field(line, head, fields);
     } else if (names_nul(line)) {

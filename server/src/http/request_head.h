@@ -43,6 +43,9 @@ inline constexpr std::size_t kMaxRequestLineBytes = 8192;
 /// Most parts of a body that one Range may ask for.
 inline constexpr std::size_t kMaxRanges = 16;
 
+/// The sentence of a 431: names the limit.
+std::string too_large_head(std::size_t max_bytes);
+
 /// The position after the head's empty line; npos if it has not arrived yet. `from`: where an earlier search ended.
 std::size_t find_head_end(std::string_view input, std::size_t from);
 

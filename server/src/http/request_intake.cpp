@@ -59,7 +59,8 @@ RequestIntake::Progress RequestIntake::advance_head(std::size_t max_head_bytes) 
     return Progress::kRefused;
   }
   if (!fits) {
-    error_ = {431, "the request head is larger than the server's limit", RefusalReason::kHeadTooLarge};
+    sentence_ = too_large_head(max_head_bytes);
+    error_ = {431, sentence_, RefusalReason::kHeadTooLarge};
     return Progress::kRefused;
   }
   if (end == std::string::npos) return Progress::kHead;

@@ -58,6 +58,7 @@ class RequestIntake {
   std::size_t begin_ = 0;     // of the request; the bytes before it have been served
   std::size_t searched_ = 0;  // bytes of the request that were searched for the end of its head
   std::optional<RequestHead> head_;
+  std::string sentence_;  // of error_, if it names a number
   RequestError error_;
 };
 

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "base/option_name.h"
+#include "connection/connection_loop.h"
 #include "http/error_response.h"
 #include "httplib_bridge.h"
 #include "httplib_versions.h"
@@ -13,8 +15,18 @@ namespace millrace {
 
 namespace {
 
+bool is_trace(const httplib::Request& request) {
+  return request.method == "TRACE";
+}
+
 bool is_bare(const httplib::Response& response) {
   return response.body.empty() && response.content_provider_ == nullptr;
+}
+
+// Whether no route takes the request. cpp-httplib then answers 404, and 400 to a method for which it has no routes.
+bool is_unrouted(const RouteTable& routes, const httplib::Request& request, const httplib::Response& response) {
+  const bool is_unanswered = response.status == 404 || (response.status == 400 && is_trace(request));
+  return is_unanswered && is_bare(response) && routes.find(request.method, request.path) == RouteTable::Reads::kNothing;
 }
 
 // Whether cpp-httplib has refused the body and no handler has seen the request. Until 0.46 it reads the body before it
@@ -53,9 +65,9 @@ void refuse_body(const httplib::Request& request, httplib::Response& response) {
   switch (exchange.body_failure) {
     case BodyFailure::kTooLarge:
       return refuse_with(413, RefusalReason::kBodyTooLarge,
-                         "body: larger than the limit of " + std::to_string(exchange.max_body_bytes) +
-                             " bytes (ServerOptions::http.max_body_bytes), as sent or "
-                             "decoded; send it in several requests");
+                         "body: larger than the limit of " + std::to_string(exchange.max_body_bytes) + " bytes (" +
+                             name_of_option(exchange.loop.settings().options, "http.max_body_bytes") +
+                             "), as sent or decoded; send it in several requests");
     case BodyFailure::kUnknownCoding:
       return refuse_with(415, RefusalReason::kContentEncoding,
                          "Content-Encoding: not supported; send the body unencoded or in gzip");
@@ -104,9 +116,7 @@ httplib::Server::HandlerResponse ErrorAnswers::operator()(const httplib::Request
 void ErrorAnswers::complete(Exchange& exchange, const httplib::Request& request, httplib::Response& response) const {
   if (exchange.refusal != RefusalReason::kHandler) {
     keep_refusal(request, response);
-  } else if (exchange.body_failure == BodyFailure::kNoRoute ||
-             (response.status == 404 && is_bare(response) &&
-              routes->find(request.method, request.path) == RouteTable::Reads::kNothing)) {
+  } else if (exchange.body_failure == BodyFailure::kNoRoute || is_unrouted(*routes, request, response)) {
     answer_unrouted(request, response);
   } else if (is_bare(response) && exchange.body_failure != BodyFailure::kNone) {
     refuse_body(request, response);
@@ -129,7 +139,8 @@ void ErrorAnswers::answer_unrouted(const httplib::Request& request, httplib::Res
   ask_program(request, response);
   if (!is_bare(response)) return;
   if (response.status == 405) {
-    refuse(request, response, 405, RefusalReason::kHandler, "this path does not allow the method; allowed: " + methods);
+    const RefusalReason reason = is_trace(request) ? RefusalReason::kMethod : RefusalReason::kHandler;
+    refuse(request, response, 405, reason, "this path does not allow the method; allowed: " + methods);
   } else if (response.status == 404) {
     refuse(request, response, 404, RefusalReason::kHandler, "no route for this path");
   }

@@ -59,6 +59,7 @@ void check(const ServerOptions& options) {
   require(options.history.retain.size() == 0 || options.store == nullptr || options.store->retains(), "history.retain",
           "the store keeps no event beyond its bounds; use memory or SQLite, or omit it");
   require(options.shares.max_connections > 0, "shares.max_connections", "must be at least 1");
+  require(options.http.max_head_bytes > 0, "http.max_head_bytes", "must be at least 1");
   require(options.http.max_body_bytes > 0, "http.max_body_bytes", "must be at least 1");
   require(options.http.max_buffered_bytes > 0, "http.max_buffered_bytes", "must be at least 1");
   check_rate(options.publishing.rate);

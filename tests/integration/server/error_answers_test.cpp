@@ -62,6 +62,7 @@ TEST(ErrorAnswer, ToAMethodWithoutARouteNamesThoseThereAre) {
   EXPECT_EQ(allowed(post("/things/7", "")), "GET, HEAD, PUT");
   EXPECT_EQ(allowed(get("/form")), "POST");
   EXPECT_EQ(allowed("OPTIONS /form HTTP/1.1\r\nHost: localhost\r\n\r\n"), "POST");
+  EXPECT_EQ(allowed("TRACE /form HTTP/1.1\r\nHost: localhost\r\n\r\n"), "POST");
 }
 
 TEST(ErrorAnswer, OfCppHttplibsOwnIsJson) {

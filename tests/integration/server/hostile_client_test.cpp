@@ -34,13 +34,15 @@ void expect_served(int port) {
   EXPECT_EQ(RawClient(port).exchange(get("/plain")).body, "x");
 }
 
-// That the client gets this one answer, as JSON, and then the end of the connection.
-void expect_rejected(RawClient& client, int status) {
+// That the client gets this one answer, as JSON, and then the end of the connection. Returns the sentence.
+std::string expect_rejected(RawClient& client, int status) {
   const RawResponse response = client.read_response();
   EXPECT_EQ(response.status, status) << response.head;
   EXPECT_EQ(response.field("Connection"), "close");
-  EXPECT_TRUE(Json::parse(response.body).contains("error")) << response.body;
+  const Json body = Json::parse(response.body);
+  EXPECT_TRUE(body.contains("error")) << response.body;
   EXPECT_TRUE(client.is_at_end());
+  return body.value("error", std::string());
 }
 
 TEST(HalfRequest, HoldsNoThreadAndIsTimedOut) {
@@ -140,10 +142,11 @@ TEST(TooLarge, AHeadBeyondTheLimitIs431) {
   while (head.size() < 8'000) head += "X-Filler: " + std::string(100, 'x') + "\r\n";
   RawClient whole(server.port());
   whole.send(head + "\r\n");
-  expect_rejected(whole, 431);
+  const std::string limit = "larger than max_head_bytes, 8000 bytes";
+  EXPECT_NE(expect_rejected(whole, 431).find(limit), std::string::npos);
   RawClient endless(server.port());
   endless.send(head);
-  expect_rejected(endless, 431);
+  EXPECT_NE(expect_rejected(endless, 431).find(limit), std::string::npos);
 }
 
 TEST(TooLarge, AHeadJustUnderTheLimitIsServed) {

@@ -99,6 +99,11 @@ TEST(RequestHead, RefusesFoldedLinesAndNamesThatAreNone) {
   }
 }
 
+// Its 405 names the methods of the path, which the parser does not know.
+TEST(RequestHead, LetsTraceThroughAsTheLastRequest) {
+  EXPECT_TRUE(accepted("TRACE / HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n").closes);
+}
+
 TEST(RequestHead, RefusesLinesThatAreTooLong) {
   const std::string longest(kMaxRequestLineBytes - 2 - 3, 'x');
   accepted(head_with("A: " + longest + "\r\n"));
