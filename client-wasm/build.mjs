@@ -8,7 +8,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
-import { checkSharedEnums } from "./shared-enums.mjs";
+import { checkSharedValues } from "../tools/shared-values.mjs";
 import { exportNames, manglingOf, renameExports } from "./short-names.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -53,7 +53,7 @@ async function importTypeScript(path) {
   return import(`data:text/javascript,${encodeURIComponent(code)}`);
 }
 
-checkSharedEnums();
+checkSharedValues();
 buildCore();
 const names = exportNames(readFileSync(join(here, "exports.txt"), "utf8").trim().split("\n"));
 const moduleOf = (name) => renameExports(readFileSync(join(wasmBuild, "bin", name)), names);

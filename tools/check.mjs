@@ -10,6 +10,7 @@ const checks = {
   threads: node("tools/threads.mjs"),
   tidy: node("tools/tidy.mjs"),
   release: node("tools/optimized.mjs"),
+  shared: [process.execPath, ["tools/shared-values.mjs", "--check"]],
   biome: ["npx", ["--no-install", "biome", "ci", "--colors=off"]],
   types: ["npm", ["run", "check:types", "--workspaces", "--if-present"]],
   docs: node("tools/docs.mjs"),

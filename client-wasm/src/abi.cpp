@@ -24,7 +24,7 @@ namespace millrace {
 
 namespace {
 
-// abi.ts repeats these defaults: choosing them here would make the module larger.
+// shared-values.ts repeats these defaults: choosing them here would make the module larger.
 static_assert(kDefaultReconnectionTime.count() == 3000 && kMaxBackoff.count() == 60000 && kMaxEventBytes == 16777216);
 // Two Flags have the numbers of these enums.
 static_assert(static_cast<int>(EventSourceState::Reconnect::kIdempotent) == 1 &&
@@ -257,7 +257,7 @@ char* input(std::uint32_t bytes) {
 
 // --- Sources: where a function takes a length, the text or bytes are in input() -----------------------------------
 
-/// `flags`: the sum of Flags; a negative idle timeout means the server's. Times are in milliseconds. abi.ts has the
+/// `flags`: the sum of Flags; a negative idle timeout means the server's. Times are in milliseconds. shared-values.ts has the
 /// defaults.
 Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t jitter_percent, int base, int max,
                    std::uint32_t attempts, int idle_timeout, int first_byte_timeout, std::uint32_t max_event_bytes,

@@ -1,5 +1,5 @@
-// Numbers shared by C++ and TypeScript. abi.ts has the same names with the same values; build.mjs compares the two
-// (shared-enums.mjs), and EventSourceState::Reason with the `reasons` of abi.ts.
+// Numbers shared by C++ and TypeScript. tools/shared-values.mjs generates shared-values.ts from these enums; run it
+// after a change.
 
 #ifndef MILLRACE_CLIENT_WASM_ABI_H
 #define MILLRACE_CLIENT_WASM_ABI_H
@@ -10,32 +10,34 @@ namespace millrace {
 
 /// The kind of a batch's record. The functions in abi.cpp that add a kind say which fields it uses.
 enum class Kind : std::uint32_t {
-  kConnect,
+  kConnect,  ///< `a`: whether to poll
   kOpen,
   kEvent,
-  kReconnect,
-  kFail,
-  kId,
-  kComment,
-  kRetry,
+  kReconnect,  ///< `a`: index of the reason, `b`: status, `c`: milliseconds until the reconnection
+  kFail,       ///< the same, for good
+  kId,         ///< `text`: the last event ID, changed by a block without an event
+  kComment,    ///< `text`: the comment
+  kRetry,      ///< `a`: milliseconds
   kTooLarge,
-  kTopic,
+  kTopic,  ///< `text`: the topic of the following events; empty: unknown
 };
 
 /// The inputs of a source, for source_tell().
 enum class Input : std::uint32_t {
-  kBytes,
-  kMessage,
+  kBytes,    ///< at most maxInputBytes of the body
+  kMessage,  ///< an event that the transport itself has parsed: its last event ID, and 1 if it is a cursor
   kStart,
+  /// status, Content-Type and Last-Event-ID with an LF between, Retry-After in milliseconds, a Verdict, the heartbeat
+  /// in ms
   kResponse,
   kEnd,
   kNetworkError,
-  kFutileError,
-  kTimeout,
-  kOnline,
-  kSuspend,
+  kFutileError,  ///< no connection, and another attempt would fail, too
+  kTimeout,      ///< at nextTimeout(); early or late is harmless
+  kOnline,       ///< reconnect now instead of waiting
+  kSuspend,      ///< the connection was dropped; no new one until `resume`
   kResume,
-  kRestart,
+  kRestart,  ///< the connection was dropped; connect again at once
 };
 
 /// The owner's decision about a status.
@@ -46,8 +48,8 @@ enum class Verdict : std::uint32_t {
   kMended,
 };
 
-/// The policy's flags, added up. At most one of kDropReplays…, and one of kIdempotent and kAlways: without them the
-/// source drops no replays and repeats no request.
+/// The policy's flags, added up. At most one of the two about replays, and one of `idempotent` and `always`: without
+/// them the source drops no replays and repeats no request.
 enum Flag : std::uint32_t {
   kRetryOnServerError = 1,
   kPolling = 2,

@@ -1,11 +1,10 @@
 // The options of connect(), checked once. An invalid option is a TypeError that names it and says what is valid.
 
-import { Flag } from "./abi.js";
 import { withBasic } from "./basic.js";
 import { check, isFunction, number, of, oneOf, type Rule, requestRules } from "./check-options.js";
 import type { Policy } from "./core.js";
 import { methodOf, policyOf } from "./policy.js";
-import { cursorType, gapType } from "./protocol.js";
+import { cursorType, Flag, gapType } from "./shared-values.js";
 import { autoTransport, refuseTransport } from "./transports/choice.js";
 import type { Request as Asked } from "./transports/transport.js";
 import type { ConnectOptions, StandardSchema, TransportName } from "./types.js";
@@ -103,9 +102,7 @@ function transportFor(options: AnyOptions, method: string): TransportName {
   if (share) {
     const without = isFunction(headers) ? "a function for headers" : options.fetch && "a fetch of your own";
     if (without) {
-      throw new TypeError(
-        `connect: "share" cannot be used with ${without}: pages cannot compare it`,
-      );
+      throw new TypeError(`connect: "share" cannot be used with ${without}: pages cannot compare it`);
     }
     if (method !== "GET") throw new TypeError('connect: "share" is for GET only');
     if (!globalThis.navigator?.locks) {

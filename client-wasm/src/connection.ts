@@ -1,7 +1,6 @@
 // CoreConnection: one event source, run by the core. It passes the transport's reports and the clock to the core, and
 // does what the core requests, in order. EventSource and connect() are built on it.
 
-import { Input, Kind, reasons, Verdict } from "./abi.js";
 import {
   type CoreEvent,
   type EventOf,
@@ -12,6 +11,7 @@ import {
   type Signal,
   Source,
 } from "./core.js";
+import { Input, Kind, reasons, Verdict } from "./shared-values.js";
 import type { Answer, Transport, TransportListener } from "./transports/transport.js";
 import type { ConnectionErrorEvent, LossReason } from "./types.js";
 

@@ -1,5 +1,5 @@
 // Internals for tests; not part of the package.
 
-export { Kind } from "./abi.js";
 export { coreNow, loadCore, maxInputBytes, Source } from "./core.js";
 export { Parser } from "./parser.js";
+export { Kind } from "./shared-values.js";

@@ -3,9 +3,10 @@
 // Every call passes one input and returns the decoded results. No batch stays in the module's memory, so calls for
 // different sources may follow in any order.
 
-import { type Exports, type Input, Kind } from "./abi.js";
+import type { Exports } from "./abi.js";
 import { type BatchText, batchTextOf } from "./batch-text.js";
 import { instantiate, instantiateNow } from "./module.js";
+import { type Input, Kind } from "./shared-values.js";
 import type { ServerEvent } from "./types.js";
 
 /** A request of the core; mostly an event, which is passed on unchanged and has no kind. */

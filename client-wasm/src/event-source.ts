@@ -1,11 +1,11 @@
 // The standard's EventSource. [WHATWG 9.2.2]
 
-import { defaultBase, defaultEventBytes, defaultMax, Flag } from "./abi.js";
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
 import { type Handlers, setHandler } from "./event-handlers.js";
 import { messageOf, prepareMessages } from "./message.js";
 import { nextTask } from "./next-task.js";
 import { followPage } from "./page.js";
+import { defaultBase, defaultEventBytes, defaultMax, Flag } from "./shared-values.js";
 import { transportOfEventSource } from "./transports/of-event-source.js";
 import { ownFetch } from "./transports/own-fetch.js";
 import type { Request } from "./transports/transport.js";

@@ -1,8 +1,8 @@
 // EventStreamParser: bytes of an event stream in, events out, for programs with a transport of their own.
 
-import { Kind } from "./abi.js";
 import { type CoreEvent, coreNow, loadCore, maxInputBytes, type Signal } from "./core.js";
 import { Parser } from "./parser.js";
+import { Kind } from "./shared-values.js";
 import type { ServerEvent } from "./types.js";
 
 /** Where a parser begins, and what it reports besides events. */

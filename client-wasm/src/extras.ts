@@ -1,11 +1,11 @@
 // Rarely needed code, in a file that is loaded on demand. EventSource needs it for its third argument, for a name and a
 // password in its URL, and if another origin does not answer; connect() for `share`, stop() and topics that change.
 
-import { Flag } from "./abi.js";
 import { withBasic } from "./basic.js";
 import { check, requestRules } from "./check-options.js";
 import type { ConnectionOwner, CoreConnection } from "./connection.js";
 import { methodOf, policyOf } from "./policy.js";
+import { Flag } from "./shared-values.js";
 import { transportOf } from "./transports/by-name.js";
 import { autoTransport, refuseTransport } from "./transports/choice.js";
 import type { Request } from "./transports/transport.js";

@@ -1,7 +1,7 @@
 // The core's policy, from the options common to connect() and EventSource.
 
-import { defaultBase, defaultEventBytes, defaultMax, Flag } from "./abi.js";
 import type { Policy } from "./core.js";
+import { defaultBase, defaultEventBytes, defaultMax, Flag } from "./shared-values.js";
 import type { RequestOptions } from "./types.js";
 
 /** Idempotent methods, as in the core's method.h. [RFC 9110 9.2.2] */

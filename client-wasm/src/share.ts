@@ -8,7 +8,7 @@
 
 import type { ConnectionOwner, CoreConnection, Loss } from "./connection.js";
 import type { CoreEvent } from "./core.js";
-import { gapType } from "./protocol.js";
+import { gapType } from "./shared-values.js";
 import type { TransportName } from "./types.js";
 
 /** Bounds on the events that a page remembers. Requests beyond them get a gap. */

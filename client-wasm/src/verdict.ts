@@ -1,8 +1,8 @@
 // Decides about statuses other than 200, by the options.
 
-import { Verdict } from "./abi.js";
 import type { Plan } from "./connect-options.js";
 import type { ConnectionOwner } from "./connection.js";
+import { Verdict } from "./shared-values.js";
 import type { RequestOptions } from "./types.js";
 
 /** Milliseconds. [RFC 9110 10.2.3] */

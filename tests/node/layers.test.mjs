@@ -4,26 +4,33 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { checkSharedEnums, differences } from "../../client-wasm/shared-enums.mjs";
+import { checkSharedValues, sharedValues } from "../../tools/shared-values.mjs";
 import { root } from "../support/millrace-server.mjs";
 
 const source = join(root, "client-wasm/src");
 const read = (path) => readFileSync(join(source, path), "utf8");
 
 test("C++ and TypeScript call the same by the same number", () => {
-  checkSharedEnums();
-  const texts = [read("abi.h"), read("../../core/include/millrace/core/event_source_state.h"), read("abi.ts")];
-  const changed = (index, from, to) => {
-    assert.ok(texts[index].includes(from));
-    return differences(...texts.map((text, at) => (at === index ? text.replace(from, to) : text)));
-  };
-  assert.deepEqual(changed(0, "  kOpen,\n", ""), [
-    "Kind is [connect = 0,event = 1,reconnect = 2,fail = 3,id = 4,comment = 5,retry = 6,tooLarge = 7,topic = 8] in C++, " +
-      "[connect = 0,open = 1,event = 2,reconnect = 3,fail = 4,id = 5,comment = 6,retry = 7,tooLarge = 8,topic = 9] in TypeScript",
-  ]);
-  assert.match(changed(0, "kPolling = 2", "kPolling = 3")[0], /^Flag is /);
-  assert.match(changed(1, "kTimeout,", "kSilence,")[0], /^reasons is /);
-  assert.match(changed(2, "enum Verdict", "enum Judgement")[0], /^Verdict is \[.*\] in C\+\+, \[missing\]/);
+  checkSharedValues();
+  const changed = (header, from, to) =>
+    sharedValues((path) => {
+      const text = readFileSync(join(root, path), "utf8");
+      if (!path.endsWith(header)) return text;
+      assert.ok(text.includes(from), `${header} has no "${from}"`);
+      return text.replace(from, to);
+    });
+  const committed = read("shared-values.ts");
+  assert.equal(changed("abi.h", "  kOpen,\n", ""), committed.replace("  open,\n", ""));
+  assert.equal(changed("abi.h", "kPolling = 2", "kPolling = 3"), committed.replace("polling = 2", "polling = 3"));
+  assert.equal(changed("abi.h", "enum class Verdict", "enum Judgement").includes("export enum Judgement {"), true);
+  assert.equal(changed("event_source_state.h", "kTimeout,", "kSilence,"), committed.replace('"timeout"', '"silence"'));
+  assert.equal(changed("limits.h", "kMaxBackoff{60'000}", "kMaxBackoff{2 * 500}"), committed.replace("60_000", "1000"));
+  assert.equal(changed("protocol.h", '"millrace.gap"', '"millrace.hole"'), committed.replace(".gap", ".hole"));
+  assert.throws(
+    () => changed("abi.h", "  kOpen,", "  kOpen = kConnect + 1,"),
+    /enum Kind: "kOpen = .*" is not a member/,
+  );
+  assert.throws(() => changed("limits.h", "kMaxBackoff{60'000}", "kMaxBackoff{kMinBackoff}"), /kMaxBackoff: /);
 });
 
 test("no source imports itself, types included", () => {

@@ -1,6 +1,6 @@
 // The rarely used transports, by name.
 
-import { gapType } from "../protocol.js";
+import { gapType } from "../shared-values.js";
 import type { TransportName } from "../types.js";
 import { NativeTransport } from "./native.js";
 import { fetchTransport } from "./poll.js";

@@ -1,8 +1,7 @@
 // The browser's own EventSource, which developer tools show as an event stream, and which needs no preflight requests.
 // It parses and reconnects by itself and reports to the core, which takes over when it gives up.
 
-import { Input } from "../abi.js";
-import { cursorType } from "../protocol.js";
+import { cursorType, Input } from "../shared-values.js";
 import { answerOf, requestOf } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
 
