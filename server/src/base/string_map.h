@@ -20,12 +20,12 @@ struct StringHash {
 
  private:
   static const SipKey& key() {
-    static const SipKey key = [] {
+    static const SipKey kKey = [] {
       std::random_device device;
       const auto draw = [&device] { return std::uint64_t{device()} << 32 | device(); };
       return SipKey{.first = draw(), .second = draw()};
     }();
-    return key;
+    return kKey;
   }
 };
 

@@ -311,58 +311,58 @@ bool Presence::concerns(const TopicFilter& filter) {
 Presence::Page Presence::read(Watch& watch) const {
   const MutexLock lock(mutex_);
   Page page;
-  if (!watch.has_begun || watch.complete_at < forgotten_) begin(watch, page);
+  if (!watch.has_begun_ || watch.complete_at_ < forgotten_) begin(watch, page);
   std::size_t bytes = 0;
   read_topics(watch, page, bytes);
   std::size_t looked_at = 0;
-  for (auto place = by_version_.upper_bound(watch.seen); !page.has_more && place != by_version_.end(); ++place) {
+  for (auto place = by_version_.upper_bound(watch.seen_); !page.has_more && place != by_version_.end(); ++place) {
     if (bytes >= kPageBytes || ++looked_at > kLookedAt) {
       page.has_more = true;
       return page;
     }
-    watch.seen = place->first;
+    watch.seen_ = place->first;
     const Entry& entry = *place->second;
     // The topic had no listeners when the watch began.
-    if (watch.is_first && entry.reported == 0 && entry.version <= watch.complete_at) continue;
+    if (watch.is_first_ && entry.reported == 0 && entry.version <= watch.complete_at_) continue;
     if (!watch.filter->matches(entry.topic)) continue;
     // A change is meaningful only to a watch that was complete before it.
-    const bool follows = !watch.is_first && entry.change != nullptr && entry.previous <= watch.complete_at;
+    const bool follows = !watch.is_first_ && entry.change != nullptr && entry.previous <= watch.complete_at_;
     page.events.push_back(follows ? *entry.change : state_of(entry));
     bytes += page.events.back().size();
   }
   if (page.has_more) return page;
-  watch.is_first = false;
-  watch.seen = watch.complete_at = version_;
+  watch.is_first_ = false;
+  watch.seen_ = watch.complete_at_ = version_;
   return page;
 }
 
 // Begins with the state; also again, if the watch has missed that a topic lost its listeners.
 void Presence::begin(Watch& watch, Page& page) const {
-  watch.has_begun = true;
-  watch.is_first = true;
-  watch.next_topic = 0;
-  watch.complete_at = version_;
+  watch.has_begun_ = true;
+  watch.is_first_ = true;
+  watch.next_topic_ = 0;
+  watch.complete_at_ = version_;
   const std::vector<TopicPattern>& patterns = watch.filter->patterns();
   const bool names_topics = std::all_of(patterns.begin(), patterns.end(), [](const TopicPattern& pattern) {
     return !is_about_presence(pattern) || !subject_of(pattern).empty();
   });
   // A watch that names its topics gets the state of each, also without listeners. Any other gets all entries, page by
   // page.
-  watch.seen = names_topics ? version_ : 0;
+  watch.seen_ = names_topics ? version_ : 0;
   if (names_topics) return;
-  watch.next_topic = patterns.size();
+  watch.next_topic_ = patterns.size();
   page.events.emplace_back(kReset);
 }
 
 // The state of topics that the watch names.
 void Presence::read_topics(Watch& watch, Page& page, std::size_t& bytes) const {
   const std::vector<TopicPattern>& patterns = watch.filter->patterns();
-  while (watch.next_topic < patterns.size()) {
+  while (watch.next_topic_ < patterns.size()) {
     if (bytes >= kPageBytes) {
       page.has_more = true;
       return;
     }
-    const std::string_view subject = subject_of(patterns[watch.next_topic++]);
+    const std::string_view subject = subject_of(patterns[watch.next_topic_++]);
     if (subject.empty()) continue;
     const auto place = entries_.find(subject);
     page.events.push_back(place != entries_.end() ? state_of(place->second) : data_of(subject, 0, {}, {}, true));

@@ -106,12 +106,11 @@ class Presence {
 
    private:
     friend class Presence;
-    bool has_begun = false;
-    bool is_first = true;        // it still reads its initial state
-    std::size_t next_topic = 0;  // index into the filter's patterns: the initial state of those before was reported
-    std::uint64_t seen = 0;      // the versions read so far
-    std::uint64_t complete_at =
-        0;  // the version at which it last was complete; before that, the version at which it began
+    bool has_begun_ = false;
+    bool is_first_ = true;           // it still reads its initial state
+    std::size_t next_topic_ = 0;     // index into the filter's patterns: the initial state of those before was reported
+    std::uint64_t seen_ = 0;         // the versions read so far
+    std::uint64_t complete_at_ = 0;  // the version at which it was complete last, or else at which it began
   };
   /// Whether a filter selects presence events.
   static bool concerns(const TopicFilter& filter);
