@@ -296,26 +296,6 @@ void ConnectionLoop::post(const FramePtr& frame) {
   loop_.wake();
 }
 
-// No request waits for as long as the tickets take to begin again.
-std::uint32_t ConnectionLoop::read_stored(StreamSide& stream, const Place& place,
-                                          std::shared_ptr<const TopicFilter> filter) {
-  if (++last_ticket_ == 0) ++last_ticket_;
-  const std::uint32_t ticket = last_ticket_;
-  awaiting_[ticket] = &stream;
-  feed_.read_stored(*this, ticket, place, std::move(filter));
-  return ticket;
-}
-
-void ConnectionLoop::post_page(std::uint64_t ticket, const Feed::PagePtr& page) {
-  loop_.defer([this, ticket, page] {
-    const auto found = awaiting_.find(ticket);
-    if (found == awaiting_.end()) return;
-    StreamSide& stream = *found->second;
-    awaiting_.erase(found);
-    stream.take_stored(*page);
-  });
-}
-
 // Sends all waiting events together: one write for each subscriber, however many events there are. Between groups of
 // subscribers, the loop serves sockets and tasks. Deliveries get as much time as those have taken, so that fast
 // publishers cannot starve subscribers.
@@ -360,21 +340,6 @@ void ConnectionLoop::remove_ended() {
     connections_.pop_back();
   }
   discarded_.clear();
-}
-
-void ConnectionLoop::read_later(StreamSide& stream) {
-  if (!stream.set_reads_later(true)) readers_.push_back(&stream);
-}
-
-// Waiting readers use a turn's work first. What they leave goes to new readers, which then need not wait.
-void ConnectionLoop::read_on() {
-  reading_.refill(kReadWorkPerTurn);
-  for (std::size_t count = readers_.size(); count > 0 && !reading_.is_spent(); --count) {
-    StreamSide& stream = *readers_.front();
-    readers_.pop_front();
-    stream.set_reads_later(false);
-    stream.read_on();
-  }
 }
 
 // Cuts those furthest behind first, until an eighth of the bound is free, so that one search serves several cuts. It

@@ -1,0 +1,47 @@
+// How the subscribers of a loop read the log: one after the other, within the turn's work, and pages of a store when
+// they have arrived.
+#include <memory>
+#include <utility>
+
+#include "connection.h"
+#include "connection_loop.h"
+#include "log/event_log.h"
+
+namespace millrace {
+
+// No request waits for as long as the tickets take to begin again.
+std::uint32_t ConnectionLoop::read_stored(StreamSide& stream, const Place& place,
+                                          std::shared_ptr<const TopicFilter> filter) {
+  if (++last_ticket_ == 0) ++last_ticket_;
+  const std::uint32_t ticket = last_ticket_;
+  awaiting_[ticket] = &stream;
+  feed_.read_stored(*this, ticket, place, std::move(filter));
+  return ticket;
+}
+
+void ConnectionLoop::post_page(std::uint64_t ticket, const Feed::PagePtr& page) {
+  loop_.defer([this, ticket, page] {
+    const auto found = awaiting_.find(ticket);
+    if (found == awaiting_.end()) return;
+    StreamSide& stream = *found->second;
+    awaiting_.erase(found);
+    stream.take_stored(*page);
+  });
+}
+
+void ConnectionLoop::read_later(StreamSide& stream) {
+  if (!stream.set_reads_later(true)) readers_.push_back(&stream);
+}
+
+// Waiting readers use a turn's work first. What they leave goes to new readers, which then need not wait.
+void ConnectionLoop::read_on() {
+  reading_.refill(kReadWorkPerTurn);
+  for (std::size_t count = readers_.size(); count > 0 && !reading_.is_spent(); --count) {
+    StreamSide& stream = *readers_.front();
+    readers_.pop_front();
+    stream.set_reads_later(false);
+    stream.read_on();
+  }
+}
+
+}  // namespace millrace
