@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
         std::this_thread::sleep_for(50ms);
       }
     })
-        .detach();  // the answer is finished when the last copy of `answer` goes
+        .detach();  // the answer is finished when the last copy of `answer` is destroyed
   });
   server.Get("/v1/answers/([^/]+)", [&](const httplib::Request& request, httplib::Response& response) {
     answers.resume(request, response, request.matches[1].str());
