@@ -55,7 +55,8 @@ struct GuardedRoute {
 
   /// Answers the request. Set exactly one of `handler` and `body_handler`.
   Handler handler = nullptr;
-  /// Like `handler`, for methods with a body; the handler reads the body itself.
+  /// Like `handler`, for methods with a body; the handler reads the body itself. If the reader returns false because it
+  /// cannot read on, return without an answer: the server answers with the reason (413, 415, 400 or 408).
   BodyHandler body_handler = nullptr;
 };
 
