@@ -374,7 +374,7 @@ export interface Connection<Events = Record<string, string>> extends EventTarget
 export interface Topics extends Iterable<string> {
   /**
    * Adds topics or patterns. The open stream gets them without losing its place; where the server cannot do that (`native`,
-   * polling, the first change of a stream without the option `client`, another server), the connection is made anew from
+   * polling, the first change of a stream without the option `client`, another server), a new connection resumes from
    * its last ID. With `lastEventId: "latest"` the newest event of each topic that is added comes first. Rejects with a
    * ConnectionError, and changes nothing, if the server refuses.
    */

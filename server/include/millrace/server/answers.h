@@ -203,7 +203,7 @@ struct BeginOptions {
 
 /// Options of one resumption.
 struct ResumeOptions {
-  /// Begins behind the event with this number; 0: from the beginning. Without a value: behind the request's last event
+  /// Begins after the event with this number; 0: from the beginning. Without a value: after the request's last event
   /// ID, otherwise its parameter `starting_after`, otherwise from the beginning. A number beyond the last event: a
   /// running answer goes on with its next event, and one that is over gives 204.
   std::optional<std::uint64_t> starting_after = {};
