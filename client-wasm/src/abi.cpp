@@ -257,8 +257,8 @@ char* input(std::uint32_t bytes) {
 
 // --- Sources: where a function takes a length, the text or bytes are in input() -----------------------------------
 
-/// `flags`: the sum of Flags; a negative idle timeout means the server's. Times are in milliseconds. shared-values.ts has
-/// the defaults.
+/// `flags`: the sum of Flags; a negative idle timeout means the server's. Times are in milliseconds. shared-values.ts
+/// has the defaults.
 Source* source_new(std::uint32_t last_event_id_bytes, double seed, std::uint32_t jitter_percent, int base, int max,
                    std::uint32_t attempts, int idle_timeout, int first_byte_timeout, std::uint32_t max_event_bytes,
                    std::uint32_t flags) {
