@@ -86,13 +86,13 @@ void add_borders(CLI::App& app, ServeOptions& options) {
       "Field to which these proxies append the address; proxy-protocol: version 2 of the PROXY protocol instead")
       ->check(CLI::IsMember({"x-forwarded-for", "forwarded", "proxy-protocol"}));
   add(app, "--max-connections-per-address", options.max_connections_per_address,
-      "Maximum of connections of one address; beyond it 429; 0: unlimited");
+      "Maximum number of connections of one address; beyond it 429; 0: unlimited");
   add(app, "--max-streams-per-user", options.max_streams_per_user,
-      "Maximum of streams of one user; beyond it 429; 0: unlimited");
+      "Maximum number of streams of one user; beyond it 429; 0: unlimited");
   add(app, "--publish-rate", options.publish_rate,
-      "Maximum of events a second of one publisher; beyond it 429; 0: unlimited");
+      "Maximum number of events a second of one publisher; beyond it 429; 0: unlimited");
   add(app, "--publish-burst", options.publish_burst,
-      "Maximum of events of one publisher at once; 0: as many as in one second");
+      "Maximum number of events of one publisher at once; 0: as many as in one second");
 }
 
 void add_store(CLI::App& app, ServeOptions& options) {
@@ -161,9 +161,9 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add_list(app, "--retain", options.retain,
            "Pattern of topics whose newest event is kept beyond the bounds of the history and the store");
   add(app, "--max-retained-topics", options.max_retained_topics,
-      "Maximum of topics with a retained event; beyond it publishing gets 507");
+      "Maximum number of topics with a retained event; beyond it publishing gets 507");
   add(app, "--max-retained-bytes", options.max_retained_bytes,
-      "Maximum of bytes of retained events; beyond it publishing gets 507");
+      "Maximum bytes of retained events; beyond it publishing gets 507");
   add_store(app, options);
   add(app, "--retry", options.retry_milliseconds, "Milliseconds after which clients reconnect")
       ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{0x7fff'ffff}));
@@ -175,13 +175,13 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       ->check(CLI::Range(1, 3600));
   add_flag(app, "--presence", options.presence,
            "Report who listens to a topic, who joins and who leaves, on millrace.presence/TOPIC");
-  add(app, "--max-connections", options.max_connections, "Maximum of connections; beyond it 503")
+  add(app, "--max-connections", options.max_connections, "Maximum number of connections; beyond it 503")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-buffered-bytes", options.max_buffered_bytes,
-      "Maximum of bytes of requests and responses in progress, on all connections; beyond it 503")
+      "Maximum bytes of requests and responses in progress, on all connections; beyond it 503")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-pinned-bytes", options.max_pinned_bytes,
-      "Maximum of bytes of events that have left the history, but that slow clients have only partly received; beyond "
+      "Maximum bytes of events that have left the history, but that slow clients have only partly received; beyond "
       "it the slowest streams are cut")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-head-bytes", options.max_head_bytes, "Largest head of any request; beyond it 431")
