@@ -97,7 +97,7 @@ class RingEventLog final : public EventLog {
     std::vector<std::uint64_t> finishes;  // those that are still here
     bool is_finished = false;
     std::uint64_t begun = 0;        // the entry with which it began anew
-    NewestEvents::iterator newest;  // its newest event, so that it need not be looked for; the end: there is none here
+    NewestEvents::iterator newest;  // its newest event, so that it need not be looked for; the end: it is not here
   };
 
   bool is_new(const Publication& publication) const;

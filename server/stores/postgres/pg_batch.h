@@ -46,9 +46,9 @@ class PgBatch {
   void ask_ids(PgConnection& connection);
 
   std::vector<LogEntry> entries_;
-  std::vector<bool> retained_;                             // for each entry
-  std::map<std::string_view, PgTopicState> states_;        // only of topics whose state decides
-  std::map<IdOf, std::uint64_t> ids_;                      // the sequence of the event with this ID; 0 if there is none
+  std::vector<bool> retained_;                       // for each entry
+  std::map<std::string_view, PgTopicState> states_;  // only of topics whose state decides
+  std::map<IdOf, std::uint64_t> ids_;                // the sequence of the event with this ID; 0 if no event has it
   std::map<std::string_view, std::size_t> last_of_topic_;  // index of its newest event or finish
 };
 

@@ -10,7 +10,7 @@
 
 namespace millrace {
 
-/// Sequences of a topic's newest entries; 0 if there is none.
+/// Sequences of a topic's newest entries; 0 if it has no such entry.
 struct PgTopicState {
   std::uint64_t last_finish = 0;
   std::uint64_t last_other = 0;

@@ -229,7 +229,7 @@ void PostgresEventLog::move_outbox() {
   }
 }
 
-// Does work on the writer between the groups of publishers; opens a writer if there is none.
+// Does work on the writer between the groups of publishers; opens a writer if none is open.
 template <typename Work>
 void PostgresEventLog::alone(const Work& work) noexcept {
   try {

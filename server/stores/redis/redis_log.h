@@ -46,7 +46,7 @@ class RedisWriter {
     std::string tag;        ///< of this server, for the channel
   };
 
-  /// Connects, and makes the log if there is none. `head`: sequences up to it have been given away. Throws
+  /// Connects, and makes the log if it does not exist. `head`: sequences up to it have been given away. Throws
   /// StoreUnavailable and RedisError.
   RedisWriter(const Options& options, std::uint64_t head);
 
@@ -55,7 +55,7 @@ class RedisWriter {
 
   /// Appends what the contributions bring, in their order, each all or none. Returns the new entries.
   std::vector<LogEntry> append(const ContributionGroup& group, std::chrono::system_clock::time_point now);
-  /// Makes the log if there is none, and sees whether Redis lets it be written.
+  /// Makes the log if it does not exist, and sees whether Redis lets it be written.
   void enter(std::uint64_t head);
   /// Drops entries that the bounds do not allow, also if Redis is full (7.0 and newer); true if there may be more.
   bool retire(std::chrono::system_clock::time_point now);

@@ -17,7 +17,7 @@ class LockFile {
   LockFile(const LockFile&) = delete;
   LockFile& operator=(const LockFile&) = delete;
 
-  /// Text in the file, up to 64 bytes; empty if there is none.
+  /// Text in the file, up to 64 bytes; empty if the file has no text.
   std::string text() const;
   /// Writes the text to the disk. Does nothing if the disk is full.
   void set_text(const std::string& text) const noexcept;

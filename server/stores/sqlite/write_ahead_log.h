@@ -5,7 +5,7 @@
 
 namespace millrace {
 
-/// Writes the log again, byte for byte, and syncs it; does nothing if there is none. To be called before the file is
+/// Writes the log again, byte for byte, and syncs it; does nothing if there is no log. To be called before the file is
 /// opened for writing.
 ///
 /// When a sync fails, Linux forgets what it had to write, and the next sync succeeds. What is read back then is what
