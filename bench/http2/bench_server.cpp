@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,8 +57,25 @@ std::string data_of(int number) {
   return data.append(BenchServer::kMarks, BenchServer::kMark);
 }
 
-// Writes its port to `pipe`. GET /usage: CPU seconds and allocated bytes; GET /publish?events=N&rate=R&number=M.
-[[noreturn]] void serve(int pipe, std::size_t streams, bool tls) {
+// What the benchmark asks of the server's process, beside the server: a connection of its own would wait with the
+// others.
+struct Order {
+  int events = 0;  // 0: only the usage
+  int rate = 1;
+  int number = 1;
+};
+
+void publish(Server& server, const Order& order) {
+  const auto pause = std::chrono::nanoseconds(1'000'000'000 / order.rate);
+  auto due = Clock::now();
+  for (int i = 0; i < order.events; ++i, due += pause) {
+    std::this_thread::sleep_until(due);
+    server.hub().publish("a", {.data = data_of(order.number + i)}).or_throw();
+  }
+}
+
+// Writes its port to `control`, and then the usage after each order.
+[[noreturn]] void serve(int control, std::size_t streams, bool tls) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   ServerOptions options;
   if (tls) {
@@ -70,21 +88,16 @@ std::string data_of(int number) {
   options.shares.max_connections_per_address.reset();
   Server server(options);
   server.events("/events");
-  server.Get("/usage", [](const auto&, auto& response) {
-    response.set_content(std::to_string(cpu_seconds()) + " " + std::to_string(allocated_bytes()), "text/plain");
-  });
-  server.Get("/publish", [&server](const httplib::Request& request, auto&) {
-    const auto parameter = [&request](const char* name) { return std::stoi(request.get_param_value(name)); };
-    const int first = parameter("number");
-    const auto pause = std::chrono::nanoseconds(1'000'000'000 / parameter("rate"));
-    auto due = Clock::now();
-    for (int i = 0; i < parameter("events"); ++i, due += pause) {
-      std::this_thread::sleep_until(due);
-      server.hub().publish("a", {.data = data_of(first + i)}).or_throw();
-    }
-  });
   const int port = server.bind_to_any_port("127.0.0.1");
-  if (write(pipe, &port, sizeof port) != sizeof port) std::exit(1);
+  if (write(control, &port, sizeof port) != sizeof port) std::exit(1);
+  std::thread([&server, control] {
+    for (Order order; read(control, &order, sizeof order) == sizeof order;) {
+      publish(server, order);
+      const std::array<double, 2> usage{cpu_seconds(), allocated_bytes()};
+      if (write(control, usage.data(), sizeof usage) != sizeof usage) break;
+    }
+    std::_Exit(0);
+  }).detach();
   server.listen_after_bind();
   std::exit(0);
 }
@@ -97,43 +110,32 @@ void fail(const std::string& what) {
 }
 
 BenchServer::BenchServer(std::size_t streams, bool tls) : tls_(tls) {
+  std::signal(SIGPIPE, SIG_IGN);  // a lost connection is reported by what uses it
   allow_many_files();
   std::array<int, 2> ends{};
-  if (pipe(ends.data()) != 0) fail("no pipe");
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) fail("no socket pair");
   process_ = fork();
   if (process_ < 0) fail("cannot create a process");
   if (process_ == 0) serve(ends[1], streams, tls);
   close(ends[1]);
-  if (read(ends[0], &port_, sizeof port_) != sizeof port_) fail("the server does not start");
-  close(ends[0]);
+  control_ = ends[0];
+  if (read(control_, &port_, sizeof port_) != sizeof port_) fail("the server does not start");
 }
 
 BenchServer::~BenchServer() {
   kill(process_, SIGKILL);
   waitpid(process_, nullptr, 0);
+  close(control_);
 }
 
-std::unique_ptr<httplib::Client> BenchServer::client() const {
-  auto client =
-      std::make_unique<httplib::Client>((tls_ ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(port_));
-  client->enable_server_certificate_verification(false);
-  client->set_read_timeout(600);
-  return client;
-}
-
-BenchServer::Usage BenchServer::usage() const {
-  const auto response = client()->Get("/usage");
-  if (!response) fail("the server does not answer");
-  Usage usage;
-  std::sscanf(response->body.c_str(), "%lf %lf", &usage.cpu, &usage.allocated);
-  usage.resident = resident_bytes(process_);
-  return usage;
-}
-
-void BenchServer::publish(int events, int rate, int number) const {
-  const auto response = client()->Get("/publish?events=" + std::to_string(events) + "&rate=" + std::to_string(rate) +
-                                      "&number=" + std::to_string(number));
-  if (!response || response->status != 200) fail("cannot publish");
+BenchServer::Usage BenchServer::publish(int events, int rate, int number) const {
+  const Order order{.events = events, .rate = rate, .number = number};
+  std::array<double, 2> usage{};
+  if (write(control_, &order, sizeof order) != sizeof order ||
+      read(control_, usage.data(), sizeof usage) != sizeof usage) {
+    fail("the server has ended");
+  }
+  return {.cpu = usage[0], .allocated = usage[1], .resident = resident_bytes(process_)};
 }
 
 }  // namespace millrace::bench

@@ -4,12 +4,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
-#include <memory>
 #include <string>
-
-namespace httplib {
-class Client;
-}
 
 namespace millrace::bench {
 
@@ -35,11 +30,12 @@ class BenchServer {
 
   int port() const { return port_; }
   bool tls() const { return tls_; }
-  Usage usage() const;
+  Usage usage() const { return publish(0, 1); }
 
   /// Publishes events of 120 bytes, so many a second, and returns after the last one. The data of the first begins with
-  /// `number` and a space, that of the next with the next number; each contains kMark kMarks times.
-  void publish(int events, int rate, int number = 1) const;
+  /// `number` and a space, that of the next with the next number; each contains kMark kMarks times. One thread at a
+  /// time calls it or usage().
+  Usage publish(int events, int rate, int number = 1) const;
 
   /// Nearly nowhere else on the wire.
   static constexpr char kMark = '~';
@@ -47,10 +43,9 @@ class BenchServer {
   static constexpr std::size_t kDataBytes = 120;
 
  private:
-  std::unique_ptr<httplib::Client> client() const;
-
   const bool tls_;
   pid_t process_ = -1;
+  int control_ = -1;
   int port_ = 0;
 };
 
