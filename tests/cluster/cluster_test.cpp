@@ -21,6 +21,7 @@
 
 #include "cut_proxy.h"
 #include "eventually.h"
+#include "free_port.h"
 #include "from_environment.h"
 #include "millrace/server/hub.h"
 #include "nats_cluster.h"

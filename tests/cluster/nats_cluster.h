@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "free_port.h"
 #include "nats_server.h"
 
 namespace millrace::test {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "eventually.h"
+#include "free_port.h"
 #include "nats_server.h"
 #include "program.h"
 #include "raw_client.h"

@@ -21,23 +21,10 @@
 #include <vector>
 
 #include "eventually.h"
+#include "free_port.h"
 #include "temporary_folder.h"
 
 namespace millrace::test {
-
-/// A port of 127.0.0.1 that is free now.
-inline int free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  const bool bound = ::bind(fd, generic, size) == 0 && ::getsockname(fd, generic, &size) == 0;
-  ::close(fd);
-  if (!bound) throw std::system_error(errno, std::generic_category(), "no port is free");
-  return ntohs(address.sin_port);
-}
 
 class NatsServer {
  public:

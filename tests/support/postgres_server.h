@@ -2,6 +2,7 @@
 // starts it as the user `postgres`, whom Debian's package makes.
 #pragma once
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
@@ -16,7 +17,7 @@
 #include <vector>
 
 #include "eventually.h"
-#include "nats_server.h"
+#include "free_port.h"
 #include "temporary_folder.h"
 
 namespace millrace::test {

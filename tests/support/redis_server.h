@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "eventually.h"
-#include "nats_server.h"
+#include "free_port.h"
 #include "stores/redis/redis_connection.h"
 #include "temporary_folder.h"
 

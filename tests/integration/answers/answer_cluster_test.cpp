@@ -10,6 +10,7 @@
 
 #include "answer_server.h"
 #include "crash_server.h"
+#include "free_port.h"
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/stores/jetstream.h"
 #include "nats_server.h"
@@ -98,7 +99,7 @@ TEST_F(AnswerCluster, AServerThatComesBackInterruptsItsOwnAnswersOnly) {
 
 // A server whose death nobody sees, and that never comes back.
 TEST_F(AnswerCluster, TheAnswersOfAServerThatFallsSilentEndAtTheOthers) {
-  const int port = port_for_a_crash();
+  const int port = free_port();
   CrashServer one({nats_.url(), std::to_string(port), "50", "100000", "one", std::to_string(kTimeout.count())});
   const auto two = serve("two", {.node_timeout = kTimeout});
   const std::string twos = id_of(two->ask());
@@ -123,7 +124,7 @@ TEST_F(AnswerCluster, TheAnswersOfAServerThatFallsSilentEndAtTheOthers) {
 
 // It has not died, but the others cannot know that: what it has not written yet must not come behind the end.
 TEST_F(AnswerCluster, AServerThatWasSuspendedForTooLongAddsNothingToItsAnswers) {
-  const int port = port_for_a_crash();
+  const int port = free_port();
   CrashServer one({nats_.url(), std::to_string(port), "50", "100000", "one", std::to_string(kTimeout.count())});
   const auto two = serve("two", {.node_timeout = kTimeout});
   StreamClient here(RawClient(port), post("/answers", "why?", ""));

@@ -25,6 +25,7 @@
 
 #include "crash_server.h"
 #include "eventually.h"
+#include "free_port.h"
 #include "from_environment.h"
 #include "raw_client.h"
 #include "stream_decoder.h"
@@ -187,7 +188,7 @@ TEST(AnswerCrash, NoTokenIsLostDoubledOrOutOfOrder) {
   SCOPED_TRACE("MILLRACE_ANSWERS_SEED=" + std::to_string(seed));
   std::mt19937_64 random(seed);
   const TemporaryFolder folder;
-  const int port = port_for_a_crash();
+  const int port = free_port();
   CrashServer server({folder.path("log"), std::to_string(port), std::to_string(rate), std::to_string(kWords)});
   Counts counts;
   std::vector<std::unique_ptr<Listener>> listeners;

@@ -1,36 +1,24 @@
 // CrashServer: the program of crash_server.cpp, until it is killed.
 #pragma once
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
+#include <poll.h>
 #include <spawn.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "eventually.h"
+
 extern char** environ;
 
 namespace millrace::test {
-
-// A port that is free now, for a server that comes back to it.
-inline int port_for_a_crash() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
-  socklen_t size = sizeof address;
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
 
 class CrashServer {
  public:
@@ -55,7 +43,9 @@ class CrashServer {
     posix_spawn_file_actions_destroy(&actions);
     ::close(ends[1]);
     char line[16];
-    const ssize_t read = failed == 0 ? ::read(ends[0], line, sizeof line) : 0;
+    pollfd said{.fd = ends[0], .events = POLLIN, .revents = 0};
+    const bool in_time = ::poll(&said, 1, static_cast<int>(std::chrono::milliseconds(kDeadline).count())) > 0;
+    const ssize_t read = failed == 0 && in_time ? ::read(ends[0], line, sizeof line) : 0;
     ::close(ends[0]);
     if (read <= 0) throw std::runtime_error("the server does not listen");
   }

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "free_port.h"
 #include "millrace/server/stores/jetstream.h"
 #include "nats_server.h"
 #include "stores/jetstream/nats_survey.h"
@@ -102,14 +103,18 @@ TEST(NatsDurability, IsTheDiskWhereAServerSyncsAlways) {
 // Greets like a nats-server of a version that nobody has any more.
 class Greeter {
  public:
-  explicit Greeter(std::string greeting) : greeting_(std::move(greeting)), port_(free_port()) {
+  explicit Greeter(std::string greeting) : greeting_(std::move(greeting)) {
     listening_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port_));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::bind(listening_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listening_, 8) != 0)
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(listening_, generic, size) != 0 || ::listen(listening_, 8) != 0 ||
+        ::getsockname(listening_, generic, &size) != 0) {
       throw std::runtime_error("no port");
+    }
+    port_ = ntohs(address.sin_port);
     thread_ = std::thread([this] { greet(); });
   }
   ~Greeter() {
@@ -130,7 +135,7 @@ class Greeter {
     }
   }
   std::string greeting_;
-  int port_;
+  int port_ = 0;
   int listening_;
   std::atomic<bool> is_over_ = false;
   std::thread thread_;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "eventually.h"
+#include "free_port.h"
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/stores/postgres.h"
 #include "postgres_server.h"

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "eventually.h"
+#include "free_port.h"
 #include "millrace/server/stores/redis.h"
 #include "redis_server.h"
 #include "running_server.h"
