@@ -2,7 +2,8 @@
 // nowhere is an error. If the references are in build/docs (tools/docs.mjs), the site has them.
 //
 // The documents are written for GitHub. What MkDocs reads in another way is changed in a copy, build/docs/pages: names of
-// headings, the indentation of lists, and links to files of the tree, which the site then has as text.
+// headings, the indentation of lists, and links to files of the tree, which the site then has as text. If the demo is built
+// (web-demo/dist), the site has it, too; it is live where `millrace serve --demo --web build/docs/site` serves the site.
 
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -133,11 +134,23 @@ function writeList(site) {
   writeFileSync(join(site, "llms.txt"), list);
 }
 
-function configuration(folder, site, references) {
+const demoPage = `# Live demo
+
+The server that has this site publishes made-up data, and this frame shows one stream of it: cut the wire, and watch it resume.
+[Open it on a page of its own](live/index.html).
+
+<iframe src="live/index.html" title="The demo: live data on one stream" width="100%" height="900" style="border: 0"></iframe>
+
+The demo needs \`millrace serve --demo --web build/docs/site\`. From another web server the page says that nothing answers;
+\`./run demo\` shows it on your machine.
+`;
+
+function configuration(folder, site, { references, hasDemo }) {
   const navigation = Object.entries(chapters).map(([chapter, its]) => ({
     [chapter]: Object.keys(its).map((page) => `${page}.md`),
   }));
   if (references.length > 0) navigation.push("api.md");
+  if (hasDemo) navigation.push("demo.md");
   return {
     site_name: "Millrace",
     docs_dir: resolve(folder),
@@ -150,7 +163,7 @@ function configuration(folder, site, references) {
   };
 }
 
-export function buildSite(site = "build/docs/site", folder = "build/docs/pages") {
+export function buildSite(site = "build/docs/site", folder = "build/docs/pages", demo = "web-demo/dist") {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const needed = new Set();
@@ -163,8 +176,13 @@ export function buildSite(site = "build/docs/site", folder = "build/docs/pages")
   for (const { name } of references) cpSync(`build/docs/${name}`, join(folder, name), { recursive: true });
   const links = references.map(({ name, title }) => `- [${title}](${name}/index.html)\n`);
   if (links.length > 0) writeFileSync(join(folder, "api.md"), `# API\n\n${links.join("")}`);
+  const hasDemo = existsSync(join(demo, "index.html"));
+  if (hasDemo) {
+    cpSync(demo, join(folder, "live"), { recursive: true });
+    writeFileSync(join(folder, "demo.md"), demoPage);
+  }
   const file = join(folder, "..", "mkdocs.yml");
-  writeFileSync(file, JSON.stringify(configuration(folder, site, references), null, 2)); // JSON is YAML, too
+  writeFileSync(file, JSON.stringify(configuration(folder, site, { references, hasDemo }), null, 2)); // JSON is YAML, too
   const { status, stdout, stderr, error } = spawnSync(
     "mkdocs",
     ["build", "--strict", "--quiet", "--config-file", file],

@@ -15,9 +15,21 @@ const licence = {
   },
 };
 
+/** What the page may load and reach, as built: the development server needs more. */
+const policy = {
+  name: "policy",
+  apply: "build",
+  transformIndexHtml() {
+    const content =
+      "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; font-src 'self'; img-src 'self'; " +
+      "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'";
+    return [{ tag: "meta", attrs: { "http-equiv": "Content-Security-Policy", content }, injectTo: "head-prepend" }];
+  },
+};
+
 export default defineConfig({
   base: "./",
-  plugins: [slimFont, preloadFont, licence],
+  plugins: [slimFont, preloadFont, licence, policy],
   build: {
     target: "es2022",
     // The page's CSP forbids `data:` and inline scripts, so everything stays a file of its own.

@@ -1,10 +1,12 @@
-// The documentation as a web site, built by MkDocs and served by `millrace serve --web`: its links, its search, its list.
+// The documentation as a web site, built by MkDocs and served by `millrace serve --web`: its links, its search, its list,
+// and the demo in it.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { buildSite } from "../../tools/site.mjs";
+import { buildDemoPage, built } from "../browser/demo-page.mjs";
 import { launchChromium } from "../support/chromium.mjs";
 import { root, startMillrace } from "../support/millrace-server.mjs";
 
@@ -13,7 +15,12 @@ const pages = new Map(); // by path: what was served
 
 before(async () => {
   process.chdir(root);
-  server = await startMillrace("--web", buildSite("build/docs/site-of-test", "build/docs/pages-of-test"));
+  await buildDemoPage();
+  server = await startMillrace(
+    "--demo",
+    "--web",
+    buildSite("build/docs/site-of-test", "build/docs/pages-of-test", built),
+  );
 });
 after(() => server?.close());
 
@@ -90,4 +97,26 @@ test("the search finds a page by a word of it", async (context) => {
     found.some((href) => href.includes("stores.html")),
     found.join(" "),
   );
+});
+
+test("the demo is embedded, and live", async (context) => {
+  const browser = await launchChromium();
+  context.after(() => browser.close());
+  const tab = await browser.newPage();
+  const faults = [];
+  tab.on("pageerror", (error) => faults.push(error.message));
+  tab.on("console", (message) => {
+    // The cut, which the test asks for, is an error for the browser.
+    if (message.type() === "error" && !/ERR_INCOMPLETE_CHUNKED_ENCODING/.test(message.text()))
+      faults.push(message.text());
+  });
+  await tab.goto(`${server.origin}/index.html`);
+  await tab.click("text=Live demo");
+  const demo = tab.frameLocator("iframe");
+  await demo.locator("#state-text", { hasText: /^Open$/ }).waitFor();
+  await demo.locator("#received", { hasText: /^\d{2,}|^\d,/ }).waitFor();
+  await demo.locator("#cut").click();
+  await demo.locator("#verdict", { hasText: "caught up" }).waitFor();
+  assert.equal(await demo.locator("#missed").textContent(), "0");
+  assert.deepEqual(faults, []);
 });
