@@ -166,7 +166,7 @@ std::optional<Webhooks> webhooks(const ServeOptions& options) {
   if (options.hook_url.empty()) throw UsageError("--hook-secret-file needs --hook-url");
   if (options.hook_secret_file.empty()) {
     throw UsageError(
-        "--hook-url needs --hook-secret-file: your application checks by its signature that this server has sent it");
+        "--hook-url needs --hook-secret-file: your application checks with it that this server sent a report");
   }
   return Webhooks{.url = options.hook_url,
                   .secret = secret_in(options.hook_secret_file),
@@ -217,14 +217,14 @@ void reload_tls(Server& server) {
     server.reload_tls();
     spdlog::info("reloaded the certificates");
   } catch (const InvalidOption& failure) {
-    spdlog::error("could not reload the certificates, and keeps the old ones: {}", sentence_of(failure));
+    spdlog::error("could not reload the certificates; the old ones stay in use: {}", sentence_of(failure));
   }
 }
 
 int serve(const ServeOptions& options, const Invocation& invocation) {
   check_store_options(options);
   if (options.proxy_field != ServeOptions().proxy_field && options.trusted_proxies.empty()) {
-    throw UsageError("--proxy-field needs --trusted-proxy: nobody else is believed");
+    throw UsageError("--proxy-field needs --trusted-proxy: the field of other clients is ignored");
   }
   set_up_log(options.log_level, options.log_format);
   std::atomic<bool> listening_is_over{false};
@@ -329,7 +329,7 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
   }
   // What is wrong with the options has been said by now, in one line.
   log_start(options, invocation.settings, server_options.store.get());
-  if (passed) spdlog::info("listening on the service manager's socket; --host and --port do not count");
+  if (passed) spdlog::info("listening on the service manager's socket; --host and --port are ignored");
   if (redirect) redirect->start();
   if (admin) {
     admin->start();
