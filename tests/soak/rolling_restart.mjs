@@ -1,12 +1,14 @@
 // By hand: a rolling restart under many streams; docs/operations.md has figures.
 //
-//   ulimit -n 65536; node tests/soak/rolling_restart.mjs 10000
+//   ulimit -n 65536; node tests/soak/rolling_restart.mjs 10000 [nginx | haproxy | caddy]
 
 import { rollingRestart } from "../support/rolling-restart.mjs";
 
 const count = Number(process.argv[2] ?? 10_000);
-const { published, seconds, faults } = await rollingRestart({ count, drain: 10, say: console.log });
-console.log(`${published} events to each of ${count} streams; faults: ${faults.length}`);
+const proxy = process.argv[3] ?? "nginx";
+if (!["nginx", "haproxy", "caddy"].includes(proxy)) throw new Error(`unknown proxy ${proxy}; expected nginx, haproxy or caddy`);
+const { published, seconds, faults } = await rollingRestart({ count, proxy, drain: 10, say: console.log });
+console.log(`behind ${proxy}: ${published} events to each of ${count} streams; faults: ${faults.length}`);
 for (const fault of faults.slice(0, 10)) console.log(fault);
 console.log(`until all streams were live again: ${seconds.map((one) => `${one.toFixed(1)} s`).join(", ")}`);
 process.exitCode = faults.length === 0 ? 0 : 1;

@@ -1,4 +1,4 @@
-// A rolling restart, measured: two servers that share a store in PostgreSQL, behind nginx as docs/deploy has it, are
+// A rolling restart, measured: two servers that share a store in PostgreSQL, behind a proxy as docs/deploy has it, are
 // restarted one after the other while events are published. Every stream must have every event once, in order.
 
 import { execFileSync, spawn } from "node:child_process";
@@ -134,24 +134,58 @@ async function startPostgres(programs, folder) {
   return url;
 }
 
-async function startNginx(programs, folder, upstreams) {
+/** How each proxy is started, with two servers in place of the three that its file in docs/deploy names. */
+const proxies = {
+  nginx: {
+    documented: "nginx-three-nodes.conf",
+    adapt(text, { folder, port }) {
+      const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+        (kind) => `${kind}_temp_path ${folder}/${kind};`,
+      );
+      return text
+        .replace(/^.*10\.0\.0\.3.*$/m, "")
+        .replace("listen 8081;", `listen 127.0.0.1:${port} backlog=4096;`)
+        .replace("worker_connections 20000;", "worker_connections 30000;")
+        .replace("http {", `http { access_log off; ${temporary.join(" ")}`);
+    },
+    command(file, folder) {
+      // Several processes, since each stream needs two descriptors of one.
+      const user = process.getuid() === 0 ? " user root;" : "";
+      const globals = `daemon off; worker_processes 4; pid ${folder}/pid;${user}`;
+      return ["/usr/sbin/nginx", "-p", folder, "-e", "stderr", "-c", file, "-g", globals];
+    },
+  },
+  haproxy: {
+    documented: "haproxy-three-nodes.cfg",
+    adapt: (text, { port, descriptors }) =>
+      text
+        .replace(/^.*10\.0\.0\.3.*$/m, "")
+        .replace("bind :8081", `bind 127.0.0.1:${port}`)
+        .replace("maxconn 20000", `maxconn ${descriptors}`),
+    command: (file) => ["/usr/sbin/haproxy", "-db", "-q", "-f", file],
+    ending: "SIGKILL", // at SIGTERM it ends with a code, which would count as a failure
+  },
+  caddy: {
+    documented: "Caddyfile-three-nodes",
+    adapt: (text, { port }) =>
+      `{\n\tadmin off\n\tlog {\n\t\tlevel ERROR\n\t}\n}\n${text
+        .replace(":8081 {", `http://127.0.0.1:${port} {`)
+        .replace(" 10.0.0.3:8080", "")}`,
+    command: (file) => ["/usr/bin/caddy", "run", "--config", file, "--adapter", "caddyfile"],
+  },
+};
+
+async function startProxy(programs, folder, upstreams, { kind, count }) {
+  const { documented, adapt, command, ending = "SIGTERM" } = proxies[kind];
   const port = await freePort();
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-    (kind) => `${kind}_temp_path ${folder}/${kind};`,
-  );
-  const file = join(folder, "nginx.conf");
-  const text = readFileSync(join(root, "docs/deploy/nginx-three-nodes.conf"), "utf8")
-    .replace("server 10.0.0.1:8080", `server 127.0.0.1:${upstreams[0]}`)
-    .replace("server 10.0.0.2:8080", `server 127.0.0.1:${upstreams[1]}`)
-    .replace(/^.*10\.0\.0\.3.*$/m, "")
-    .replace("listen 8081;", `listen 127.0.0.1:${port} backlog=4096;`)
-    .replace("worker_connections 20000;", "worker_connections 30000;")
-    .replace("http {", `http { access_log off; ${temporary.join(" ")}`);
-  writeFileSync(file, text);
-  // Several processes, since each stream needs two descriptors of one.
-  const globals = `daemon off; worker_processes 4; pid ${folder}/pid;${process.getuid() === 0 ? " user root;" : ""}`;
-  const args = ["-p", folder, "-e", "stderr", "-c", file, "-g", globals];
-  programs.start("/usr/sbin/nginx", args, { ending: "SIGTERM" });
+  const file = join(folder, documented);
+  const text = readFileSync(join(root, "docs/deploy", documented), "utf8")
+    .replace("10.0.0.1:8080", `127.0.0.1:${upstreams[0]}`)
+    .replace("10.0.0.2:8080", `127.0.0.1:${upstreams[1]}`);
+  writeFileSync(file, adapt(text, { folder, port, descriptors: count + 200 }));
+  const [program, ...args] = command(file, folder);
+  const env = { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
+  programs.start(program, args, { ending, env });
   return `http://127.0.0.1:${port}`;
 }
 
@@ -182,7 +216,7 @@ function post(url, body) {
 }
 
 /** Restarts both servers under `count` streams. Returns what the streams have seen, and the times. */
-export async function rollingRestart({ count, drain = 2, say = () => {} }) {
+export async function rollingRestart({ count, proxy = "nginx", drain = 2, say = () => {} }) {
   const folder = mkdtempSync(join(tmpdir(), "millrace-rolling-"));
   chmodSync(folder, 0o755); // PostgreSQL's user has to pass
   const programs = new Programs();
@@ -193,14 +227,14 @@ export async function rollingRestart({ count, drain = 2, say = () => {} }) {
     const ports = [await freePort(), await freePort()];
     const servers = [];
     for (const port of ports) servers.push(await startServer(programs, port, store, drain));
-    const origin = await startNginx(programs, folder, ports);
+    const origin = await startProxy(programs, folder, ports, { kind: proxy, count });
     await until(
       () =>
         fetch(`${origin}/healthz`).then(
           ({ ok }) => ok,
           () => false,
         ),
-      "nginx to be up",
+      `${proxy} to be up`,
     );
 
     const url = `${origin}/events?topic=numbers&cursor=id`;
