@@ -81,7 +81,8 @@ TEST(Buffers, RefuseARequestThatHasNoRoomAndKeepTheOthers) {
   EXPECT_EQ(refused.status, 503);
   EXPECT_EQ(refused.body, "{\"error\":\"the server has no memory for this request\"}\n");
   EXPECT_GT(std::stoi(refused.field("Retry-After")), 0);
-  EXPECT_EQ(metric(running.port(), R"(millrace_refusals_total{status="503",reason="memory"})"), 1u);
+  EXPECT_TRUE(eventually(
+      [&] { return metric(running.port(), R"(millrace_refusals_total{status="503",reason="memory"})") == 1; }));
 
   first.send("}");
   EXPECT_EQ(first.read_response().status, 200);

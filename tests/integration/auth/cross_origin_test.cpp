@@ -45,8 +45,8 @@ void expect_readable(const std::string& response, int status) {
 
 TEST(CrossOrigin, IsSaidInRefusalsOfEventLoops) {
   ServerOptions options = open_to_page();
-  options.http.head_deadline = Duration{100};
-  options.http.body_deadline = Duration{100};
+  options.http.head_deadline = Duration{1'000};  // in which a client has to send what it sends
+  options.http.body_deadline = Duration{1'000};
   RunningServer running(options);
   const int port = running.port();
   expect_readable(answer_to(port, from_page("GET", "/events", "X: " + std::string(20'000, 'x') + "\r\n")), 431);

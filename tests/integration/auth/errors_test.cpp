@@ -117,7 +117,7 @@ class Provoking {
   }
 
   void answer_to_slow_ones() {
-    const auto server = start({.http = {.head_deadline = Duration{50}, .body_deadline = Duration{50}}});
+    const auto server = start({.http = {.head_deadline = Duration{500}, .body_deadline = Duration{500}}});
     add(408, "a head", ask(server->port(), "GET /events HTTP/1.1\r\n"));
     const std::string publish = request("POST", "/events", kAda, kEvent);
     add(408, "a body", ask(server->port(), publish.substr(0, publish.size() - 1)));

@@ -336,7 +336,7 @@ TEST(JwtAuthorizer, TakesTheTokenFromTheHeaderOrFromTheCookie) {
 TEST(JwtAuthorizer, EndsTheStreamWithTheToken) {
   RunningServer running({.threads = {.workers = 2, .loops = 1}, .authorizer = with_secret()});
   json claims = granting({"news"});
-  claims["exp"] = now() + 1;
+  claims["exp"] = now() + 3;  // in which the stream has to begin, and an event to reach it
   const std::string token = TokenSigner::hs256(kSecret).sign(claims);
   const std::string asking = request("GET", "/events?topic=news", "Authorization: Bearer " + token + "\r\n");
   RawClient stream(running.port());

@@ -1,18 +1,15 @@
 // Collector: what a source has reported, as lines, to be waited for by a test.
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "eventually.h"
 #include "millrace/client/event_source.h"
 
 namespace millrace::test {
-
-/// Long enough for a machine under load; reached only when something is broken.
-inline constexpr std::chrono::seconds kDeadline{20};
 
 class Collector {
  public:

@@ -9,6 +9,7 @@
 
 #include "collector.h"
 #include "cut_proxy.h"
+#include "eventually.h"
 #include "millrace/client/event_source.h"
 #include "millrace/server/hub.h"
 #include "millrace/server/server.h"
@@ -24,7 +25,7 @@ class RunningServer {
     server_.events("/events");
     port_ = static_cast<std::uint16_t>(server_.bind_to_any_port("127.0.0.1"));
     thread_ = std::thread([this] { server_.listen_after_bind(); });
-    while (!server_.is_running()) std::this_thread::yield();
+    EXPECT_TRUE(eventually([this] { return server_.is_running(); }));
   }
   ~RunningServer() {
     server_.stop();
@@ -104,7 +105,8 @@ TEST(EndToEnd, ResumesBeforeTheFirstEvent) {
   Collector collector(source);
   source.start();
   ASSERT_TRUE(collector.wait_for(1));
-  while (source.last_event_id().empty()) std::this_thread::yield();  // the primed ID: the head may be there before it
+  // The primed ID: the head may be there before it.
+  ASSERT_TRUE(eventually([&] { return !source.last_event_id().empty(); }));
   proxy.stall(true);
   proxy.cut(CutProxy::Cut::kReset);
   server.hub().publish("numbers", {.type = "number", .data = "while it was away"}).or_throw();

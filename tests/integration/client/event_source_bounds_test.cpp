@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "collector.h"
+#include "eventually.h"
 #include "millrace/client/event_source.h"
 #include "millrace/client/limits.h"
 #include "scripted_server.h"
@@ -106,7 +107,7 @@ Fetched fetch_slowly(const std::string& url, std::size_t likely_ahead) {
   std::size_t bytes = 0;
   for (const ReceivedEvent& event : source) {
     if (fetched.events == 0) {  // until it has run ahead as far as it should, and does not run further
-      while (events_read < likely_ahead) std::this_thread::yield();
+      EXPECT_TRUE(eventually([&] { return events_read >= likely_ahead; })) << events_read;
       test::wait_until_others_sleep();
       fetched.memory = std::max(memory_now(), memory_before) - memory_before;
     }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "collector.h"
+#include "eventually.h"
 #include "millrace/client/event_source.h"
 #include "millrace/client/limits.h"
 #include "millrace/server/hub.h"
@@ -30,13 +31,10 @@ std::size_t threads_of_this_process() {
 /// Counts up, and can be waited for.
 class Count {
  public:
-  void add() {
-    ++value_;
-    value_.notify_all();
-  }
-  /// Ends the test's waiting by the test's own time limit only.
-  void wait_for(int wanted) {
-    for (int value = value_; value < wanted; value = value_) value_.wait(value);
+  void add() { ++value_; }
+  /// False if it has not come so far in time.
+  bool wait_for(int wanted) const {
+    return eventually([&] { return value_ >= wanted; }, kWholeDeadline);
   }
   int value() const { return value_; }
 
@@ -50,7 +48,7 @@ class PooledServer {
     server_.events("/events");
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
-    while (!server_.is_running()) std::this_thread::yield();
+    EXPECT_TRUE(eventually([this] { return server_.is_running(); }));
   }
   ~PooledServer() {
     server_.stop();
@@ -88,13 +86,13 @@ TEST(EventSourcePool, HoldsManySourcesOnOneThread) {
     });
     sources.back()->start();
     if (i > 0) continue;
-    opened.wait_for(1);
+    ASSERT_TRUE(opened.wait_for(1));
     threads_with_one = threads_of_this_process();
   }
-  opened.wait_for(kSources);
+  ASSERT_TRUE(opened.wait_for(kSources)) << opened.value();
   EXPECT_EQ(threads_of_this_process(), threads_with_one);
   server.hub().publish("all", {.data = "hello"}).or_throw();
-  received.wait_for(kSources);
+  ASSERT_TRUE(received.wait_for(kSources)) << received.value();
   EXPECT_EQ(received.value(), kSources);
 }
 
@@ -116,7 +114,7 @@ TEST(EventSourcePool, SpreadsItsSourcesOverItsThreads) {
     });
     sources.back()->start();
   }
-  opened.wait_for(6);
+  ASSERT_TRUE(opened.wait_for(6)) << opened.value();
   const std::lock_guard lock(mutex);
   EXPECT_EQ(threads.size(), 3u);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "collector.h"
+#include "eventually.h"
 #include "millrace/client/event_source.h"
 #include "millrace/client/limits.h"
 #include "scripted_server.h"
@@ -120,7 +121,7 @@ TEST(EventSourcePull, HandsOutWhatWaitsWhenTheStreamIsLongOver) {
   const auto threads_before = threads();
   EventSource source(server.url(), eager());
   EXPECT_EQ(source.next()->data, "a");
-  while (threads() > threads_before) std::this_thread::yield();  // until the source's own has ended
+  ASSERT_TRUE(eventually([&] { return threads() <= threads_before; })) << "the source's own does not end";
   EXPECT_EQ(source.ready_state(), EventSource::ReadyState::kClosed);
   EXPECT_EQ(source.next()->data, "b");
   EXPECT_EQ(source.next()->data, "c");

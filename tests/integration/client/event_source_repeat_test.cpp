@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "collector.h"
+#include "eventually.h"
 #include "millrace/client/event_source.h"
 #include "millrace/client/event_source_pool.h"
 #include "scripted_server.h"
@@ -166,7 +167,7 @@ TEST(EventSourceRepeat, APostGoesOverAConnectionOfItsOwn) {
     EventSourcePool pool;
     EventSource first(pool, server.url());
     ASSERT_TRUE(first.next());
-    while (first.ready_state() == EventSource::ReadyState::kOpen) std::this_thread::yield();
+    ASSERT_TRUE(eventually([&] { return first.ready_state() != EventSource::ReadyState::kOpen; }));
     first.close();  // its connection stays up, for others to use
     EventSource second(pool, server.url(), posting());
     Collector errors;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "collector.h"
+#include "free_port.h"
 #include "millrace/client/event_source.h"
 #include "scripted_server.h"
 
@@ -134,7 +135,7 @@ TEST(EventSourceStream, BeginsAPollWhereTheHeadOfTheStreamThatWasHeldBackSaid) {
     peer.send(kNoContent);
   });
   EventSourceOptions options = eager();
-  options.policy.first_byte_timeout = Duration{200};
+  options.policy.first_byte_timeout = Duration{1'000};  // in which the head has to come
   EventSource source(server.url(), options);
   source.run();
   EXPECT_EQ(ids, (Lines{"", "e-7"}));
@@ -181,11 +182,7 @@ TEST(EventSourceStream, ComesBackAfterAResetConnection) {
 }
 
 TEST(EventSourceStream, SaysWhereItCouldNotConnectAndWhenItTriesAgain) {
-  std::uint16_t port = 0;
-  {
-    ScriptedServer gone([](Peer&, int) {});
-    port = gone.port();
-  }
+  const int port = free_port();
   EventSourceOptions options;
   options.policy.backoff.reconnection_time = Duration{3'600'000};
   EventSource source("http://127.0.0.1:" + std::to_string(port) + "/", std::move(options));
@@ -285,11 +282,11 @@ TEST(EventSourceStream, DropsAConnectionThatHasGoneSilent) {
     peer.send(kNoContent);
   });
   EventSourceOptions options = eager();
-  options.policy.idle_timeout = Duration{50};
+  options.policy.idle_timeout = Duration{1'000};  // in which the head, and the last answer, have to come
   EventSource source(server.url(), std::move(options));
   Collector collector(source);
   source.run();
-  EXPECT_EQ(collector.lines(), (Lines{"open", "error no data arrived for 50 ms", "error no data arrived for 50 ms",
+  EXPECT_EQ(collector.lines(), (Lines{"open", "error no data arrived for 1000 ms", "error no data arrived for 1000 ms",
                                       "error the server answered 204: it has nothing more to send"}));
 }
 

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "collector.h"
+#include "eventually.h"
 #include "millrace/client/event_source.h"
 #include "scripted_server.h"
 
@@ -70,7 +71,7 @@ class TlsServer {
     SSL_CTX_ctrl(server_.ssl_context(), SSL_CTRL_SET_TLSEXT_SERVERNAME_ARG, 0, this);
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
-    while (!server_.is_running()) std::this_thread::yield();
+    EXPECT_TRUE(eventually([this] { return server_.is_running(); }));
   }
   ~TlsServer() {
     ending_ = true;

@@ -151,11 +151,12 @@ TEST(ProgramPublish, LetsNothingThroughThatATerminalObeys) {
 
 TEST(ProgramTail, SaysByItsExitCodeWhetherTheTimeWasUpFirst) {
   ScriptedServer server(saying("data: a\n\n"));
-  Program enough({"tail", server.url(), "--max-time", "20", "--count", "1"});
+  Program enough({"tail", server.url(), "--max-time", "100", "--count", "1"});
   EXPECT_EQ(enough.wait(), 0);
-  Program short_of({"tail", server.url(), "--max-time", "0.3", "--count", "2"});
+  // In this time the program has to start, and the event to come.
+  Program short_of({"tail", server.url(), "--max-time", "2", "--count", "2"});
   EXPECT_EQ(short_of.wait(), 3);
-  Program any({"tail", server.url(), "--max-time", "0.3"});
+  Program any({"tail", server.url(), "--max-time", "2"});
   EXPECT_EQ(any.wait(), 0);
   EXPECT_EQ(any.output(), "message - a\n");
   Program nothing({"tail", "http://127.0.0.1:1/", "--max-time", "0.3"});

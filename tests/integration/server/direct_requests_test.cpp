@@ -363,7 +363,8 @@ TEST(TheUsersCode, SeesRequestsToEventsRoutes) {
   EXPECT_EQ(client.exchange(post("/events", event("a", "1"))).status, 200);
   EXPECT_EQ(client.exchange(post("/events", event("a", "1"), "X-Stop: 1\r\n")).status, 418);
   EXPECT_EQ(seen, 2);
-  EXPECT_EQ(logged, 2);
+  // A request is logged behind its answer, which may already have arrived.
+  EXPECT_TRUE(eventually([&] { return logged == 2; }));
 }
 
 TEST(TheUsersCode, KeepsTheRoutesThatStoodBeforeTheEventsRoute) {

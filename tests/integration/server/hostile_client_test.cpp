@@ -62,7 +62,7 @@ TEST(HalfRequest, HoldsNoThreadAndIsTimedOut) {
 
 TEST(HalfRequest, IsNotKeptAliveByATrickle) {
   ServerOptions options;
-  options.http.head_deadline = Duration{300};
+  options.http.head_deadline = Duration{1'000};  // in which the client has to begin
   RunningServer server(options, with_routes);
   RawClient client(server.port());
   client.send("GET /plain HTTP/1.1\r\nHost: localhost\r\nX: ");
@@ -75,7 +75,7 @@ TEST(HalfRequest, IsNotKeptAliveByATrickle) {
 
 TEST(HalfRequest, IsTimedOutOnAKeptConnectionToo) {
   ServerOptions options;
-  options.http.head_deadline = Duration{200};
+  options.http.head_deadline = Duration{1'000};  // in which the client has to send the first one
   RunningServer server(options, with_routes);
   RawClient client(server.port());
   EXPECT_EQ(client.exchange(get("/plain")).status, 200);

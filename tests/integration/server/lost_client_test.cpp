@@ -68,6 +68,7 @@ TEST(LostClient, IsNoticedWhenItIsKilled) {
     if (::write(ready[1], "x", 1) != 1) ::_exit(1);
     while (true) ::pause();
   }
+  ::close(ready[1]);  // so that the end of a child that fails is seen
   char byte = 0;
   ASSERT_EQ(::read(ready[0], &byte, 1), 1);
   StreamClient witness(server.port(), "/events?topic=b");
@@ -77,7 +78,6 @@ TEST(LostClient, IsNoticedWhenItIsKilled) {
   int status = 0;
   ::waitpid(child, &status, 0);
   ::close(ready[0]);
-  ::close(ready[1]);
 }
 
 TEST(LostClient, IsNoticedWithinTwoHeartbeatsWhenItsMachineVanishes) {

@@ -38,7 +38,12 @@ TEST(Metrics, PrometheusReadsCountersGaugesAndHistograms) {
   RunningServer server({.metrics = prometheus_metrics()}, with_routes);
   server->hub().publish("a", {.data = "x"}).or_throw();
   ASSERT_EQ(RawClient(server.port()).exchange(get("/events?topic=a*")).status, 400);
-  const RawResponse response = RawClient(server.port()).exchange(get("/metrics"));
+  RawResponse response;
+  // A refusal is counted behind its answer, which may already have arrived.
+  EXPECT_TRUE(eventually([&] {
+    response = RawClient(server.port()).exchange(get("/metrics"));
+    return response.body.find("millrace_refusals_total{status=\"400\",reason=\"invalid\"} 1\n") != std::string::npos;
+  })) << response.body;
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.field("Content-Type"), "text/plain; version=0.0.4");
   for (const char* lines :

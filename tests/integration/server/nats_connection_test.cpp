@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "eventually.h"
 #include "nats_server.h"
 
 namespace millrace::test {
@@ -24,7 +24,7 @@ TEST(NatsConnection, EndsSubscriptionsWhileMessagesComeForThem) {
   int received = 0;
   for (int round = 0; round < 500; ++round) {
     NatsSubscription subscription = connection.subscribe("prices");
-    if (subscription.next(std::chrono::seconds(10)) != nullptr) ++received;
+    if (subscription.next(kDeadline) != nullptr) ++received;
     if (round % 50 == 0) {
       EXPECT_TRUE(connection.ask("INFO", nullptr).is_object());
     }
