@@ -84,6 +84,10 @@ TEST(Listening, GoesOnWithItsStreamsOnEveryLoopWhileThereAreNoDescriptors) {
   for (int i = 0; i < 6; ++i) streams.emplace_back(server.port(), "/events?topic=a");
   RawClient publisher(server.port());
   ASSERT_EQ(publisher.exchange(post("/events", R"({"topic":"a","data":"before"})")).status, 200);
+  {
+    const std::lock_guard lock(g_mutex);
+    g_refused.clear();
+  }
   g_is_full = true;
   std::deque<RawClient> waiting;
   for (int i = 0; i < 20; ++i) waiting.emplace_back(server.port()).send(get("/events?topic=a"));
@@ -105,6 +109,7 @@ TEST(Listening, GoesOnWithItsStreamsOnEveryLoopWhileThereAreNoDescriptors) {
 TEST(Listening, KeepsItsLoopsWhenStoppedUntilNoneOfThemAccepts) {
   RunningServer server(open_to_all(), with_events);
   const StreamClient stream(server.port(), "/events?topic=a");
+  g_is_held = false;
   g_holds = true;
   RawClient held(server.port());
   ASSERT_TRUE(eventually([] { return g_is_held.load(); }));

@@ -222,7 +222,9 @@ TEST_F(OpenStream, WaitingForRoomEndsWhenTheClientReads) {
   auto room = std::async(std::launch::async, [stream] { return stream.wait_for_room(kDeadline); });
   while (room.wait_for(Duration{0}) != std::future_status::ready) {
     // There may be nothing left to read before the thread that waits has noticed.
-    if (client.has_input()) ASSERT_FALSE(client.read_some().empty());
+    if (client.has_input()) {
+      ASSERT_FALSE(client.read_some().empty());
+    }
   }
   EXPECT_TRUE(room.get());
   EXPECT_LE(stream.buffered_bytes(), kStreamRoomBytes);
