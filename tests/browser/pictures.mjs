@@ -160,6 +160,7 @@ async function uiPictures() {
     await page.goto(`${busy.origin}/ui/`);
     await page.fill("#patterns", "demo/news demo/gauges orders/**");
     await page.click("#open");
+    await page.waitForFunction(() => document.getElementById("wire-state").textContent === "Open.");
     await page.fill("#topic", "orders/eu");
     await page.fill("#type", "created");
     await page.fill("#data", '{"order":17,"total":99.9}');

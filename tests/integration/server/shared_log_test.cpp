@@ -22,7 +22,7 @@ class SecondServer {
     port_ = server_.bind_to_any_port("127.0.0.1");
     set_speaks_tls(port_, server_.options().tls.has_value());
     thread_ = std::thread([this] { server_.listen_after_bind(); });
-    eventually([this] { return server_.is_running(); });
+    EXPECT_TRUE(eventually([this] { return server_.is_running(); }));
   }
   ~SecondServer() {
     server_.stop();
