@@ -36,6 +36,7 @@ copy_includes() {
   cp -r /usr/include/nlohmann "$1/include/"
 }
 
+# Named .exe, as Windows wants it.
 core_program() {
   local folder=$1
   copy_includes "$folder"
@@ -43,7 +44,7 @@ core_program() {
     compile "$folder/tests" -D"MILLRACE_FIXTURES=\"$PWD/tests/fixtures\"" -I core/include -I core/src -I tests/unit/core \
       -I "$gtest/include" -I "$gtest" -I "$folder/include" -- \
       "${core_tests[@]}" "$gtest/src/gtest-all.cc" "$gtest/src/gtest_main.cc" &&
-    "${compiler[@]}" -static "$folder"/core/*.o "$folder"/tests/*.o -o "$folder/program"
+    "${compiler[@]}" -static "$folder"/core/*.o "$folder"/tests/*.o -o "$folder/program.exe"
 }
 
 # try NAME RUNNER COMPILER FLAG…
@@ -62,7 +63,7 @@ try() {
   fi
   if [ -z "$runner" ]; then
     echo "ports: $name: compiles and links; nothing here runs it"
-  elif $runner "$folder/program" --gtest_brief=1 >>"$log" 2>&1; then
+  elif $runner "$folder/program.exe" --gtest_brief=1 >>"$log" 2>&1; then
     echo "ports: $name: $(grep -aE '^\[  PASSED  \]' "$log" | tail -n 1 | tr -d '\r')"
   else
     echo "ports: $name: fails: see $log"
