@@ -16,8 +16,9 @@ namespace millrace {
 
 namespace {
 
-// Sentences about damage, of which SQLite may have any number.
+// Sentences about damage, of which SQLite may have any number, and of rows as many again.
 constexpr const char* kIntegrityCheck = "PRAGMA integrity_check(20)";
+constexpr std::size_t kMostDamagedRows = 20;
 
 void add_damage_of_rows(SqliteDatabase& database, std::vector<std::string>& damage) {
   const auto add = [&](const char* query, const char* what) {
@@ -154,11 +155,8 @@ class SqliteAccess final : public StoreAccess {
       }
       if (!damage.empty() || version_of(database) != kSqliteSchemaVersion) return damage;
       add_damage_of_rows(database, damage);
-      SqliteQueries queries(database);
-      std::uint64_t seen = 0;
-      for (auto entries = queries.read_all_after(seen); !entries.empty(); entries = queries.read_all_after(seen)) {
-        seen = entries.back().entry.sequence;
-      }
+      const std::vector<std::string> rows = SqliteQueries(database).find_damaged_rows(kMostDamagedRows);
+      damage.insert(damage.end(), rows.begin(), rows.end());
     } catch (const SqliteError& error) {
       if (!error.is_damage()) throw;
       damage.emplace_back(error.what());

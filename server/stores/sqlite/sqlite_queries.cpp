@@ -312,18 +312,42 @@ LogEntry SqliteQueries::entry(const SqliteRows& row) const {
   return entry;
 }
 
+// Both tables with payloads, while `look` returns true.
+template <typename Look>
+void SqliteQueries::for_each_row(const Look& look) {
+  for (const char* table : {"entries", "retained"}) {
+    const std::string kind = std::string(table) == "entries" ? "kind" : "0";
+    SqliteStatement all(database_, "SELECT sequence, topic, " + kind +
+                                       ", publisher_id, payload, publisher, published, digest FROM " + table);
+    for (SqliteRows rows = all(); rows.next();) {
+      if (!look(table, rows)) return;
+    }
+  }
+}
+
 void SqliteQueries::check_everything() {
   SqliteStatement integrity(database_, "PRAGMA integrity_check(1)");
   SqliteRows result = integrity();
   if (result.next() && result.text(0) != "ok") {
     throw SqliteError(database_.handle(), std::string(result.text(0)), SQLITE_CORRUPT);
   }
-  for (const char* table : {"entries", "retained"}) {
-    const std::string kind = std::string(table) == "entries" ? "kind" : "0";
-    SqliteStatement all(database_, "SELECT sequence, topic, " + kind +
-                                       ", publisher_id, payload, publisher, published, digest FROM " + table);
-    for (SqliteRows rows = all(); rows.next();) entry(rows);
-  }
+  for_each_row([this](const char* /*table*/, const SqliteRows& row) {
+    entry(row);
+    return true;
+  });
+}
+
+std::vector<std::string> SqliteQueries::find_damaged_rows(std::size_t most) {
+  std::vector<std::string> damage;
+  for_each_row([&](const char* table, const SqliteRows& row) {
+    try {
+      entry(row);
+    } catch (const SqliteError& error) {
+      damage.push_back(std::string("table ") + table + ", row " + std::to_string(row.number(0)) + ": " + error.what());
+    }
+    return damage.size() < most;
+  });
+  return damage;
 }
 
 }  // namespace millrace

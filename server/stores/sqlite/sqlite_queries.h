@@ -44,6 +44,9 @@ class SqliteQueries {
   std::size_t retained_cost(std::string_view topic);
   /// Reads the whole file. Throws SqliteError if something in it cannot be what was written.
   void check_everything();
+  /// Reads all rows with payloads, and compares each payload with its digest; a sentence for each row that is not what
+  /// was written, which names it, and at most so many.
+  std::vector<std::string> find_damaged_rows(std::size_t most);
   /// The newest entry, and the oldest.
   std::optional<std::uint64_t> newest();
   std::optional<std::uint64_t> oldest();
@@ -56,6 +59,8 @@ class SqliteQueries {
   EventStore::Page newest_of_topics(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
                                     EventStore::Topics topics);
   LogEntry newest_entry(std::uint64_t sequence);
+  template <typename Look>
+  void for_each_row(const Look& look);
   Topic topic_of(const SqliteRows& row, int column) const;
   LogEntry entry(const SqliteRows& row) const;
 

@@ -18,6 +18,8 @@
 namespace millrace::test {
 namespace {
 
+using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Kind = Publication::Kind;
@@ -195,6 +197,25 @@ TEST_F(SqliteAccessTest, FindsDamage) {
     file << std::string(20'000, '\xff');
   }
   EXPECT_FALSE(access_sqlite(file_)->find_damage().empty());
+}
+
+TEST_F(SqliteAccessTest, NamesEachRowWhosePayloadIsNotWhatWasWritten) {
+  {
+    auto store = open(file_);
+    for (int i = 0; i < 10; ++i) append(*store, {.topic = "a", .event = {.data = "price 10"}});
+    append(*store, {.topic = "kept", .event = {.data = "price 10"}, .retain = true});
+  }
+  const auto change = [&](const char* sql) { SqliteDatabase(file_, SqliteDatabase::Mode::kWrite).execute(sql); };
+  change("UPDATE entries SET payload = replace(CAST(payload AS TEXT), '10', '99') WHERE sequence IN (3, 7)");
+  EXPECT_THAT(access_sqlite(file_)->find_damage(),
+              ElementsAre(HasSubstr("table entries, row 3: event 3 is not what was written"),
+                          HasSubstr("table entries, row 7: event 7 is not what was written")));
+  // The same event, still right in the other table.
+  change("UPDATE retained SET payload = 'data: 99' || char(10) || char(10)");
+  EXPECT_THAT(access_sqlite(file_)->find_damage(), Contains(HasSubstr("table retained, row 11: ")));
+  change("UPDATE entries SET topic = ''");
+  EXPECT_LE(access_sqlite(file_)->find_damage().size(), 20u);
+  EXPECT_GT(access_sqlite(file_)->find_damage().size(), 3u);
 }
 
 }  // namespace
