@@ -6,6 +6,7 @@
 #include "configuration.h"
 #include "millrace/server/invalid_option.h"
 #include "option_names.h"
+#include "store.h"
 
 namespace millrace::cli {
 
@@ -98,19 +99,9 @@ void add_borders(CLI::App& app, ServeOptions& options) {
 void add_store(CLI::App& app, ServeOptions& options) {
   add(app, "--store", options.store,
       "Store that keeps events over a restart: sqlite:PATH, nats://HOST[:PORT][,HOST…][/STREAM], "
-      "postgres://HOST[:PORT]/DATABASE or redis://HOST[:PORT][/DATABASE]; default: memory only")
+      "postgres://HOST[:PORT]/DATABASE or redis[s]://HOST[:PORT][/DATABASE]; default: memory only")
       ->check(CLI::Validator(
-          [](const std::string& store) -> std::string {
-            for (const char* kind :
-                 {"sqlite:", "nats://", "tls://", "postgres://", "postgresql://", "redis://", "rediss://"}) {
-              if (store.starts_with(kind)) return {};
-            }
-            if (store.empty()) return {};
-            return "unknown store type \"" + store.substr(0, store.find(':')) +
-                   "\"; expected sqlite:PATH, nats://HOST[:PORT], postgres://HOST[:PORT]/DATABASE or "
-                   "redis://HOST[:PORT]";
-          },
-          ""));
+          [](const std::string& store) { return store.empty() ? std::string() : store_complaint(store); }, ""));
   add(app, "--sync", options.store_sync,
       "What a power cut can lose; full: nothing; normal: the last moments, but publishing is faster")
       ->check(CLI::IsMember({"full", "normal"}));
@@ -125,6 +116,8 @@ void add_store(CLI::App& app, ServeOptions& options) {
       "Monitoring port of the NATS servers (http_port), where Millrace reads how they sync; 0: it does not");
   add(app, "--store-schema", options.store_schema,
       "Schema of the tables in PostgreSQL, created if it does not exist; default: the first of the search_path");
+  add(app, "--store-ca", options.store_ca,
+      "File with certificates (PEM) of the authorities to trust for rediss://; default: the system's");
   add(app, "--store-name", options.store_name,
       "Name of the log in Redis, with which its keys begin; default: millrace");
   add(app, "--store-events", options.store_events, "Events that the store keeps; 0: unlimited");

@@ -49,6 +49,7 @@ struct ServeOptions {
   std::string store_credentials;
   std::uint16_t store_monitoring_port = 8222;
   std::string store_schema;
+  std::string store_ca;
   std::string store_name;
   std::uint64_t store_events = 0;
   std::uint64_t store_bytes = kStoreBytes;

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -41,11 +42,9 @@ bool is_of_redis(std::string_view store) {
   return store.starts_with("redis://") || store.starts_with("rediss://");
 }
 
-// Does not show the rest, which may contain a password.
+// Does not show what follows the kind, which may contain a password.
 [[noreturn]] void refuse_unknown(const std::string& option, const std::string& name) {
-  throw UsageError(
-      option + ": unknown store type \"" + name.substr(0, name.find(':')) +
-      "\"; expected sqlite:PATH, nats://HOST[:PORT], postgres://HOST[:PORT]/DATABASE or redis://HOST[:PORT]");
+  throw UsageError(option + ": " + store_complaint(name));
 }
 
 std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
@@ -80,6 +79,7 @@ std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
     if constexpr (kHasRedis) {
       RedisOptions redis{.bounds = bounds_of(options), .preload = options.history_events};
       if (!options.store_name.empty()) redis.name = options.store_name;
+      redis.ca_file = options.store_ca;
       return open_redis(name, redis);
     }
     refuse_without("--store redis://…", "millrace::redis", "MILLRACE_WITH_REDIS");
@@ -102,6 +102,29 @@ void announce_update(const ServeOptions& options) {
 
 }  // namespace
 
+std::string store_complaint(const std::string& name) {
+  struct Kind {
+    std::string_view begin;
+    const char* missing;
+    const char* expected;
+  };
+  static constexpr std::array kKinds = {Kind{kSqlite, "the path", "sqlite:PATH"},
+                                        Kind{"nats://", "//HOST", "nats://HOST[:PORT][,HOST…][/STREAM]"},
+                                        Kind{"tls://", "//HOST", "tls://HOST[:PORT][,HOST…][/STREAM]"},
+                                        Kind{"postgres://", "//HOST/DATABASE", "postgres://HOST[:PORT]/DATABASE"},
+                                        Kind{"postgresql://", "//HOST/DATABASE", "postgresql://HOST[:PORT]/DATABASE"},
+                                        Kind{"redis://", "//HOST", "redis://HOST[:PORT][/DATABASE]"},
+                                        Kind{"rediss://", "//HOST", "rediss://HOST[:PORT][/DATABASE]"}};
+  const std::string kind = name.substr(0, name.find(':'));
+  for (const Kind& known : kKinds) {
+    if (name.starts_with(known.begin) && (known.begin != kSqlite || name.size() > kSqlite.size())) return {};
+    if (kind + ':' != known.begin.substr(0, known.begin.find(':') + 1)) continue;
+    return std::string(known.missing) + " is missing behind \"" + kind + ":\"; expected " + known.expected;
+  }
+  return "unknown store type \"" + kind +
+         "\"; expected sqlite:PATH, nats://HOST[:PORT], postgres://HOST[:PORT]/DATABASE or redis://HOST[:PORT]";
+}
+
 void check_store_options(const ServeOptions& options) {
   const ServeOptions defaults;
   const auto needs = [](bool is_set, const char* option, bool is_right, const char* store) {
@@ -114,6 +137,7 @@ void check_store_options(const ServeOptions& options) {
         "nats://…");
   needs(!options.store_schema.empty(), "--store-schema", is_of_postgres(options.store), "postgres://…");
   needs(!options.store_name.empty(), "--store-name", is_of_redis(options.store), "redis://…");
+  needs(!options.store_ca.empty(), "--store-ca", options.store.starts_with("rediss://"), "rediss://…");
 }
 
 std::shared_ptr<EventStore> open_store(const ServeOptions& options) {

@@ -10,6 +10,9 @@
 
 namespace millrace::cli {
 
+/// Why no store can have this address, as a sentence that does not show more of it than its kind; empty if one can.
+std::string store_complaint(const std::string& name);
+
 /// Throws UsageError for an option that only another store has: it would have no effect.
 void check_store_options(const ServeOptions& options);
 

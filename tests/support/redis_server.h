@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -26,9 +28,17 @@ class RedisServer {
   /// What makes Redis write each event to its disk before it answers.
   static std::vector<std::string> durable() { return {"--appendonly", "yes", "--appendfsync", "always"}; }
 
+  /// Files in PEM: its own, and the authority that its clients trust.
+  struct Tls {
+    std::string certificate;
+    std::string key;
+    std::string authority;
+  };
+
   /// `settings` as on its command line; `environment` as NAME=VALUE. Keeps nothing on its disk unless they say so.
-  explicit RedisServer(std::vector<std::string> settings = {}, std::vector<std::string> environment = {})
-      : settings_(std::move(settings)), environment_(std::move(environment)), port_(free_port()) {
+  explicit RedisServer(std::vector<std::string> settings = {}, std::vector<std::string> environment = {},
+                       std::optional<Tls> tls = {})
+      : settings_(std::move(settings)), environment_(std::move(environment)), tls_(std::move(tls)), port_(free_port()) {
     std::filesystem::create_directory(folder());
     start();
   }
@@ -40,9 +50,13 @@ class RedisServer {
   /// The folder of its files.
   std::string folder() const { return folder_.path("data"); }
   std::string url(const std::string& user = "") const {
-    return "redis://" + (user.empty() ? "" : user + "@") + "127.0.0.1:" + std::to_string(port_);
+    return (tls_ ? "rediss://" : "redis://") + (user.empty() ? "" : user + "@") + "127.0.0.1:" + std::to_string(port_);
   }
-  RedisAddress address() const { return RedisAddress::parse(url()); }
+  RedisAddress address() const {
+    RedisAddress address = RedisAddress::parse(url());
+    if (tls_) address.ca_file = tls_->authority;
+    return address;
+  }
 
   /// Returns once it answers. It has what it had before, as far as its settings say so.
   void start() {
@@ -51,12 +65,17 @@ class RedisServer {
   }
   /// Starts it, and does not wait.
   void spawn() {
-    std::vector<std::string> command = {"redis-server",     "--port",    std::to_string(port_),
+    std::vector<std::string> command = {"redis-server",     "--port",    tls_ ? "0" : std::to_string(port_),
                                         "--bind",           "127.0.0.1", "--dir",
                                         folder(),           "--save",    "",
                                         "--daemonize",      "no",        "--logfile",
                                         folder_.path("log")};
     command.insert(command.end(), settings_.begin(), settings_.end());
+    if (tls_) {
+      command.insert(command.end(),
+                     {"--tls-port", std::to_string(port_), "--tls-cert-file", tls_->certificate, "--tls-key-file",
+                      tls_->key, "--tls-ca-cert-file", tls_->authority, "--tls-auth-clients", "no"});
+    }
     std::vector<char*> arguments;
     for (std::string& argument : command) arguments.push_back(argument.data());
     arguments.push_back(nullptr);
@@ -83,13 +102,16 @@ class RedisServer {
       RedisConnection(address()).run({"PING"});
       return true;
     } catch (const RedisError& error) {
-      return error.code() == "NOAUTH";
+      const bool refuses_certificate =
+          std::string_view(error.what()).find("certificate is refused") != std::string::npos;
+      return error.code() == "NOAUTH" || refuses_certificate;
     }
   }
 
   TemporaryFolder folder_;
   std::vector<std::string> settings_;
   std::vector<std::string> environment_;
+  std::optional<Tls> tls_;
   int port_;
   pid_t process_ = -1;
 };

@@ -23,7 +23,11 @@ bool is_name(const std::string& name) {
 }  // namespace
 
 std::shared_ptr<EventStore> open_redis(const std::string& url, const RedisOptions& options) {
-  const RedisAddress address = RedisAddress::parse(url);
+  RedisAddress address = RedisAddress::parse(url);
+  if (!options.ca_file.empty() && !address.tls) {
+    throw InvalidOption("RedisOptions::ca_file", "needs an address with TLS: rediss://");
+  }
+  address.ca_file = options.ca_file;
   if (options.bounds.age.value_or(Duration{1}) <= Duration{0}) {
     throw InvalidOption("RedisOptions::bounds.age", "must be longer than 0; leave it out for no bound");
   }

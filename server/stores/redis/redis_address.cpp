@@ -11,7 +11,8 @@ namespace millrace {
 namespace {
 
 constexpr std::string_view kScheme = "redis://";
-constexpr const char* kExpected = "expected redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]";
+constexpr std::string_view kTlsScheme = "rediss://";
+constexpr const char* kExpected = "expected redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]";
 
 [[noreturn]] void refuse(const std::string& why) {
   throw InvalidOption("open_redis(url)", why + "; " + kExpected);
@@ -58,12 +59,10 @@ std::string_view split_host(std::string_view host, std::string& name) {
 }  // namespace
 
 RedisAddress RedisAddress::parse(std::string_view url) {
-  if (url.starts_with("rediss://")) {
-    refuse("TLS (rediss://) is not supported: use a network that you trust, or a TLS tunnel");
-  }
-  if (!url.starts_with(kScheme)) refuse("the scheme is not redis://");
-  url.remove_prefix(kScheme.size());
   RedisAddress address;
+  address.tls = url.starts_with(kTlsScheme);
+  if (!address.tls && !url.starts_with(kScheme)) refuse("the scheme is not redis:// or rediss://");
+  url.remove_prefix(address.tls ? kTlsScheme.size() : kScheme.size());
   const std::size_t at = url.rfind('@');
   if (at != std::string_view::npos) {
     const std::string_view user = url.substr(0, at);
@@ -81,6 +80,9 @@ RedisAddress RedisAddress::parse(std::string_view url) {
     }
     url = url.substr(0, slash);
   }
+  if (url.find(',') != std::string_view::npos) {
+    refuse("there are several hosts, and Sentinel is not supported: name one that leads to the primary");
+  }
   const std::string_view port = split_host(url, address.host);
   if (address.host.empty()) refuse("the host is missing");
   if (url.ends_with(':') || !port.empty()) {
@@ -93,7 +95,8 @@ RedisAddress RedisAddress::parse(std::string_view url) {
 
 std::string RedisAddress::shown() const {
   const bool is_ipv6 = host.find(':') != std::string::npos;
-  std::string text = std::string(kScheme) + (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  std::string text =
+      std::string(tls ? kTlsScheme : kScheme) + (is_ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
   if (!database.empty()) text += "/" + database;
   return text;
 }

@@ -13,8 +13,10 @@ struct RedisAddress {
   std::string user;  ///< empty: Redis's user `default`
   std::string password;
   std::string database;  ///< its number; empty: as the connection has it
+  bool tls = false;
+  std::string ca_file;  ///< with the authorities to trust; empty: the system's. It is not in a URL
 
-  /// Reads `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, with `%XX` for what user and password cannot have.
+  /// Reads `redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, with `%XX` for what user and password cannot have.
   /// Throws InvalidOption, whose sentence does not repeat the URL.
   static RedisAddress parse(std::string_view url);
   /// The URL without user and password.

@@ -91,6 +91,7 @@ RedisConnection::RedisConnection(const RedisAddress& address) {
   if (context_ == nullptr) throw std::bad_alloc();
   if (context_->err != 0) throw RedisError(std::string("cannot connect to Redis: ") + context_->errstr);
   redisEnableKeepAlive(context_.get());
+  if (address.tls) shake_hands(address, Clock::now() + kRedisConnectTimeout);
   if (!address.password.empty()) {
     if (address.user.empty()) {
       run({"AUTH", address.password});
@@ -152,11 +153,17 @@ void RedisConnection::send(const RedisWords& words, Clock::time_point deadline) 
   const auto size = redisFormatCommandArgv(&made, static_cast<int>(words.size()), pointers.data(), sizes.data());
   if (size < 0) throw std::bad_alloc();
   const std::unique_ptr<char, void (*)(char*)> command(made, redisFreeCommand);
-  std::string_view rest(made, static_cast<std::size_t>(size));
-  while (!rest.empty()) {
-    const ssize_t sent = ::send(socket(), rest.data(), rest.size(), kSendFlags);
+  const std::string_view bytes(made, static_cast<std::size_t>(size));
+  if (tls_ == nullptr) return send_bytes(bytes, deadline);
+  tls_->write(bytes);
+  send_bytes(tls_->take_sealed(), deadline);
+}
+
+void RedisConnection::send_bytes(std::string_view bytes, Clock::time_point deadline) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(socket(), bytes.data(), bytes.size(), kSendFlags);
     if (sent >= 0) {
-      rest.remove_prefix(static_cast<std::size_t>(sent));
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       wait_for(POLLOUT, deadline);
     } else if (errno != EINTR) {
@@ -178,10 +185,40 @@ bool RedisConnection::read_some() {
   if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return false;
   if (count < 0) lose(std::generic_category().message(errno));
   if (count == 0) lose("Redis has closed it");
-  if (redisReaderFeed(context_->reader, bytes.data(), static_cast<std::size_t>(count)) != REDIS_OK) {
-    lose(context_->reader->errstr);
+  const std::string_view received(bytes.data(), static_cast<std::size_t>(count));
+  if (tls_ == nullptr) {
+    feed(received);
+    return true;
   }
+  try {
+    tls_->feed(received);
+    for (std::string clear = tls_->read(); !clear.empty(); clear = tls_->read()) feed(clear);
+  } catch (const RedisError& error) {
+    lose(error.what());
+  }
+  // What TLS itself has to say, such as a new key.
+  send_bytes(tls_->take_sealed(), Clock::now() + kRedisAnswerTimeout);
   return true;
+}
+
+void RedisConnection::feed(std::string_view bytes) {
+  if (redisReaderFeed(context_->reader, bytes.data(), bytes.size()) != REDIS_OK) lose(context_->reader->errstr);
+}
+
+void RedisConnection::shake_hands(const RedisAddress& address, Clock::time_point deadline) {
+  tls_ = std::make_unique<RedisTls>(address.host, address.ca_file);
+  try {
+    while (true) {
+      const bool is_done = tls_->shake_hands();
+      send_bytes(tls_->take_sealed(), deadline);
+      if (is_done) return;
+      while (!read_some()) wait_for(POLLIN, deadline);
+    }
+  } catch (const RedisError& error) {
+    const std::string why = error.what();
+    if (why.find("TLS") != std::string::npos) throw;
+    throw RedisError("TLS with Redis failed: " + why + "; write redis:// if it has no TLS on this port");
+  }
 }
 
 RedisReply RedisConnection::receive(Clock::time_point deadline) {

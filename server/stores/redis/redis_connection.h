@@ -12,27 +12,16 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "redis_address.h"
+#include "redis_error.h"
 #include "redis_scripts.h"
+#include "redis_tls.h"
 
 namespace millrace {
-
-/// What Redis has refused, or what has become of the connection, as a sentence.
-class RedisError : public std::runtime_error {
- public:
-  /// `code`: the first word of Redis's error; empty if it did not answer.
-  explicit RedisError(const std::string& sentence, std::string code = {})
-      : std::runtime_error(sentence), code_(std::move(code)) {}
-  const std::string& code() const { return code_; }
-
- private:
-  std::string code_;
-};
 
 /// A part of a reply; valid as long as the reply.
 class RedisValue {
@@ -91,7 +80,10 @@ class RedisConnection {
   struct Free {
     void operator()(redisContext* context) const { redisFree(context); }
   };
+  void shake_hands(const RedisAddress& address, Clock::time_point deadline);
   void send(const RedisWords& words, Clock::time_point deadline);
+  void send_bytes(std::string_view bytes, Clock::time_point deadline);
+  void feed(std::string_view bytes);
   RedisReply receive(Clock::time_point deadline);
   redisReply* next_reply();
   bool read_some();
@@ -99,6 +91,7 @@ class RedisConnection {
   [[noreturn]] void lose(const std::string& why);
 
   std::unique_ptr<redisContext, Free> context_;
+  std::unique_ptr<RedisTls> tls_;                     // null without TLS
   std::map<const RedisScript*, std::string> loaded_;  // what Redis calls a script
   bool is_usable_ = true;
 };

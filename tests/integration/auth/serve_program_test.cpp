@@ -178,7 +178,7 @@ TEST(ServeProgram, NamesTheOptionThatWasTypedInEveryComplaint) {
                                                          {"--max-connections", "0"},
                                                          {"--max-buffered-bytes", "0"},
                                                          {"--heartbeat", "0"}};
-  const std::set<std::string> any_text = {"--store-credentials"};
+  const std::set<std::string> any_text = {"--store-ca", "--store-credentials"};
   Program table({"serve", "--print-options"});
   ASSERT_EQ(table.wait(), 0);
   std::size_t options = 0;

@@ -17,9 +17,11 @@
 #include "millrace/server/stores/redis.h"
 #include "redis_server.h"
 #include "running_server.h"
+#include "scripted_outlet.h"
 #include "started_store.h"
 #include "stores/redis/redis_connection.h"
 #include "stream_client.h"
+#include "test_tls.h"
 
 namespace millrace::test {
 namespace {
@@ -250,8 +252,8 @@ TEST(RedisStore, HangsNoPublisherWhileRedisHangs) {
 
 TEST(RedisStore, SaysWhyItCannotBeOpened) {
   const auto refusal = [](const std::string& url) { return refusal_to_open(url); };
-  EXPECT_THAT(refusal("mysql://x"), HasSubstr("open_redis(url): the scheme is not redis://"));
-  EXPECT_THAT(refusal("rediss://x"), HasSubstr("TLS (rediss://) is not supported"));
+  EXPECT_THAT(refusal("mysql://x"), HasSubstr("open_redis(url): the scheme is not redis:// or rediss://"));
+  EXPECT_THAT(refusal("redis://a:26379,b:26379"), HasSubstr("Sentinel is not supported"));
   EXPECT_THAT(refusal("redis://"), HasSubstr("the host is missing"));
   EXPECT_THAT(refusal("redis://h:0"), HasSubstr("the port is not a number from 1 to 65535"));
   EXPECT_THAT(refusal("redis://h:"), HasSubstr("the port is not a number from 1 to 65535"));
@@ -263,6 +265,59 @@ TEST(RedisStore, SaysWhyItCannotBeOpened) {
   EXPECT_THAT(refusal_to_open(redis().url(), {.name = "a b"}), HasSubstr("RedisOptions::name"));
   EXPECT_THAT(refusal_to_open(redis().url(), {.bounds = {.age = Duration{0}}}), HasSubstr("RedisOptions::bounds.age"));
   EXPECT_THAT(refusal_to_open(redis().url() + "/99"), HasSubstr("out of range"));
+}
+
+// A certificate for these names, and what is needed to trust it, in files.
+class TlsFiles {
+ public:
+  explicit TlsFiles(const TestAuthority::Wish& wish = {}) {
+    const TestCertificate made = test_authority().issue(wish);
+    std::ofstream(server_.certificate) << made.chain;
+    std::ofstream(server_.key) << made.key;
+    std::ofstream(server_.authority) << test_authority().certificate();
+  }
+  const RedisServer::Tls& server() const { return server_; }
+  const std::string& authority() const { return server_.authority; }
+
+ private:
+  TemporaryFolder folder_;
+  const RedisServer::Tls server_{folder_.path("cert.pem"), folder_.path("key.pem"), folder_.path("ca.pem")};
+};
+
+TEST(RedisStore, SpeaksTls) {
+  const TlsFiles files;
+  RedisServer server(RedisServer::durable(), {}, files.server());
+  const auto open = [&] { return open_redis(server.url(), {.ca_file = files.authority()}); };
+  StartedStore one(open());
+  StartedStore other(open());
+  const std::string large(300'000, 'x');
+  ASSERT_EQ(one.publish("a", large), 1U);
+  ASSERT_EQ(one.publish("a", "small"), 2U);
+  EXPECT_TRUE(eventually([&] { return other.data() == std::vector<std::string>{large, "small"}; }));
+  EXPECT_EQ(other->read_after(0, *filter_for({"a"})).entries.size(), 1U) << "a page is full with it";
+  server.kill();
+  server.start();
+  EXPECT_TRUE(eventually([&] {
+    try {
+      return one.publish("a", "again") > 2U;
+    } catch (const StoreUnavailable&) {
+      return false;
+    }
+  }));
+}
+
+TEST(RedisStore, SaysWhyTlsFails) {
+  const TlsFiles files;
+  const TlsFiles foreign({.names = {"DNS:redis.example"}});
+  const RedisServer server({}, {}, files.server());
+  const RedisServer with_other_name(
+      {}, {}, RedisServer::Tls{foreign.server().certificate, foreign.server().key, foreign.server().authority});
+  EXPECT_THAT(refusal_to_open(server.url()), AllOf(HasSubstr("the certificate is refused"), HasSubstr("--store-ca")));
+  EXPECT_THAT(refusal_to_open(with_other_name.url(), {.ca_file = files.authority()}), HasSubstr("mismatch"));
+  EXPECT_THAT(refusal_to_open(server.url(), {.ca_file = "/nowhere.pem"}), HasSubstr("\"/nowhere.pem\" cannot be read"));
+  const std::string without_tls = "rediss" + redis().url().substr(5);
+  EXPECT_THAT(refusal_to_open(without_tls), HasSubstr("TLS with Redis failed"));
+  EXPECT_THAT(refusal_to_open(redis().url(), {.ca_file = files.authority()}), HasSubstr("RedisOptions::ca_file"));
 }
 
 TEST(RedisStore, SaysThatItsPasswordOrRightsAreWrong) {

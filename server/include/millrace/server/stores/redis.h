@@ -29,13 +29,16 @@ struct RedisOptions {
   /// name is a log of its own.
   std::string name = "millrace";
 
+  /// File with the certificates (PEM) of the authorities to trust, for `rediss://`; empty: the system's.
+  std::string ca_file = {};
+
   /// Newest entries that the server reads when it begins to use the store, so that it serves resuming clients from
   /// memory. Usually ServerOptions::history.events.
   std::uint64_t preload = kHistoryEvents;
 };
 
-/// Connects to `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]` (Redis 6.2 or newer, or Valkey), and creates the log
-/// if it is missing. Uses four connections.
+/// Connects to `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, or with TLS to `rediss://…` (Redis 6.2 or newer, or
+/// Valkey), and creates the log if it is missing. Uses four connections.
 ///
 /// An append returns when Redis has answered. durability() depends on Redis's settings: Durability::kDisk with
 /// `appendonly yes` and `appendfsync always`, otherwise kMemory. warnings() says why. While Redis cannot be reached,
