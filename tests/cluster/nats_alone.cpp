@@ -6,6 +6,9 @@
 //
 // FAULT: hang (the leader of the stream stops for a while, and goes on), kill (it is killed, and started again),
 // kill-all (all three at once), or power (likewise, and each file is then what was last synced of it: synced_files.h).
+// Or part (no byte passes between the leader and the others for a while), part-hears (the leader hears the others, and
+// they do not hear it), part-speaks (the other way round), part-other (another server than the leader), members (the
+// stream gets one replica, and three again), or part-members (likewise, while another server is parted).
 // SYNC_INTERVAL: as in nats-server's configuration: always, or a time; `default` is two minutes (2.9 has no other).
 #include <nats/nats.h>
 
@@ -80,7 +83,7 @@ class Client {
   jsCtx* jetstream_ = nullptr;
 };
 
-bool make_stream(const Client& client) {
+bool set_stream(const Client& client, std::int64_t replicas, bool is_new) {
   jsStreamConfig config;
   jsStreamConfig_Init(&config);
   const char* subjects[] = {"hangs.>"};
@@ -88,9 +91,22 @@ bool make_stream(const Client& client) {
   config.Subjects = subjects;
   config.SubjectsLen = 1;
   config.Storage = js_FileStorage;
-  config.Replicas = 3;
+  config.Replicas = replicas;
   config.AllowDirect = true;
-  return js_AddStream(nullptr, *client, &config, nullptr, nullptr) == NATS_OK;
+  const auto set = is_new ? js_AddStream : js_UpdateStream;
+  return set(nullptr, *client, &config, nullptr, nullptr) == NATS_OK;
+}
+
+// Whether three servers have all of the stream, by what its leader says.
+bool is_whole(const Client& client) {
+  jsStreamInfo* info = nullptr;
+  if (js_GetStreamInfo(&info, *client, kStream, nullptr, nullptr) != NATS_OK) return false;
+  int current = 0;
+  for (int i = 0; info->Cluster != nullptr && i < info->Cluster->ReplicasLen; ++i) {
+    current += info->Cluster->Replicas[i]->Current ? 1 : 0;
+  }
+  jsStreamInfo_Destroy(info);
+  return current == 2;
 }
 
 std::string leader_of(const Client& client) {
@@ -183,11 +199,30 @@ std::set<std::string> everywhere_at(const Client& client, std::uint64_t sequence
   return texts;
 }
 
-enum class Fault : std::uint8_t { kHang, kKill, kKillAll, kPower };
+enum class Fault : std::uint8_t {
+  kHang,
+  kKill,
+  kKillAll,
+  kPower,
+  kPart,
+  kPartHears,
+  kPartSpeaks,
+  kPartOther,
+  kMembers,
+  kPartMembers
+};
 
 std::optional<Fault> fault_named(std::string_view name) {
-  static const std::map<std::string_view, Fault> faults = {
-      {"hang", Fault::kHang}, {"kill", Fault::kKill}, {"kill-all", Fault::kKillAll}, {"power", Fault::kPower}};
+  static const std::map<std::string_view, Fault> faults = {{"hang", Fault::kHang},
+                                                           {"kill", Fault::kKill},
+                                                           {"kill-all", Fault::kKillAll},
+                                                           {"power", Fault::kPower},
+                                                           {"part", Fault::kPart},
+                                                           {"part-hears", Fault::kPartHears},
+                                                           {"part-speaks", Fault::kPartSpeaks},
+                                                           {"part-other", Fault::kPartOther},
+                                                           {"members", Fault::kMembers},
+                                                           {"part-members", Fault::kPartMembers}};
   const auto found = faults.find(name);
   return found == faults.end() ? std::nullopt : std::optional(found->second);
 }
@@ -216,27 +251,77 @@ void kill_all(NatsCluster& nats, Publishing& publishing, bool cuts_power) {
   std::printf("%s", cuts_power ? "all lost their power" : "all were killed");
 }
 
+NatsServer& leader_in(NatsCluster& nats, const Client& client) {
+  std::string leader;
+  eventually([&] { return !(leader = leader_of(client)).empty(); });
+  return nats.named(leader);
+}
+
+// Not the first, by which changes are asked for.
+NatsServer& other_than(NatsCluster& nats, const NatsServer& server) {
+  return &nats[2] == &server ? nats[1] : nats[2];
+}
+
+void part(NatsCluster& nats, const Client& client, Publishing& publishing, Fault fault) {
+  NatsServer& leader = leader_in(nats, client);
+  NatsServer& parted = fault == Fault::kPartOther ? other_than(nats, leader) : leader;
+  const auto how = fault == Fault::kPartHears    ? NatsCluster::Parted::kHearsOnly
+                   : fault == Fault::kPartSpeaks ? NatsCluster::Parted::kSpeaksOnly
+                                                 : NatsCluster::Parted::kCompletely;
+  nats.part(parted, true, how);
+  const bool survives = publishing.progress();
+  nats.part(parted, false);
+  std::printf("%s was parted%s", &parted == &leader ? "the leader" : "another",
+              survives ? "" : ", nothing was acknowledged meanwhile");
+}
+
+// A change may be refused while another is under way, or be made without an answer.
+void change_members(NatsCluster& nats, const Client& client, Publishing& publishing, bool parts) {
+  NatsServer& parted = other_than(nats, leader_in(nats, client));
+  if (parts) nats.part(parted, true);
+  const bool is_one = eventually([&] { return set_stream(client, 1, false); });
+  publishing.progress();
+  const bool is_three = eventually([&] { return set_stream(client, 3, false); });
+  publishing.progress();
+  if (parts) nats.part(parted, false);
+  const bool has_all = eventually([&] { return is_whole(client); });
+  std::printf("one replica%s, three%s%s", is_one ? "" : " (refused)", is_three ? "" : " (refused)",
+              has_all ? "" : ", which do not become whole");
+}
+
+bool is_of_parting(Fault fault) {
+  return fault == Fault::kPart || fault == Fault::kPartHears || fault == Fault::kPartSpeaks ||
+         fault == Fault::kPartOther;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) try {
   const std::string_view name = count > 1 ? arguments[1] : "hang";
   const auto fault = fault_named(name);
   if (!fault) {
-    std::fprintf(stderr, "unknown fault; expected hang, kill, kill-all or power\n");
+    std::fprintf(stderr,
+                 "unknown fault; expected hang, kill, kill-all, power, part, part-hears, part-speaks, part-other, "
+                 "members or part-members\n");
     return 2;
   }
   const int rounds = count > 2 ? std::atoi(arguments[2]) : 20;
   const std::size_t publishers = count > 3 ? std::strtoull(arguments[3], nullptr, 10) : 12;
   const std::string sync = count > 4 ? arguments[4] : "default";
-  NatsCluster nats(sync == "default" ? "" : "sync_interval: " + sync);
+  NatsCluster nats(sync == "default" ? "" : "sync_interval: " + sync,
+                   is_of_parting(*fault) || *fault == Fault::kPartMembers);
   auto client = std::make_unique<Client>(nats, 0);
-  if (!eventually([&] { return make_stream(*client); })) check(NATS_TIMEOUT, "the stream cannot be made");
+  if (!eventually([&] { return set_stream(*client, 3, true); })) check(NATS_TIMEOUT, "the stream cannot be made");
   Publishing publishing(nats, publishers);
   for (int round = 1; round <= rounds; ++round) {
     publishing.set_round(round);
     std::printf("round %d: ", round);
     if (*fault == Fault::kHang || *fault == Fault::kKill) {
       fail_the_leader(nats, *client, publishing, *fault == Fault::kKill);
+    } else if (is_of_parting(*fault)) {
+      part(nats, *client, publishing, *fault);
+    } else if (*fault == Fault::kMembers || *fault == Fault::kPartMembers) {
+      change_members(nats, *client, publishing, *fault == Fault::kPartMembers);
     } else {
       kill_all(nats, publishing, *fault == Fault::kPower);
     }

@@ -62,9 +62,12 @@ class CutProxy {
   }
   void stop_cutting() { cut_after_ = std::numeric_limits<std::uint64_t>::max(); }
 
-  /// While it lasts no byte passes either way, and nothing says so. Once it has returned, what is sent does not arrive.
-  void stall(bool on) {
-    stalled_ = on;
+  enum class Way { kBoth, kToServer, kToClient };
+
+  /// While it lasts no byte passes this way, and nothing says so. Once it has returned, what is sent does not arrive.
+  void stall(bool on, Way way = Way::kBoth) {
+    if (way != Way::kToClient) stalled_to_server_ = on;
+    if (way != Way::kToServer) stalled_to_client_ = on;
     const std::lock_guard lock(mutex_);
     for (auto& connection : connections_) const std::lock_guard passing(connection->passing);
   }
@@ -116,13 +119,16 @@ class CutProxy {
     Ending ending = connection.server < 0 ? Ending::kReset : Ending::kNone;
     std::uint64_t passed = 0;
     while (ending == Ending::kNone) {
-      pollfd fds[] = {{connection.client, POLLIN, 0}, {connection.server, POLLIN, 0}};
-      poll(fds, stalled_ ? 0 : 2, kTurnMilliseconds);
+      // poll() ignores what is below zero.
+      pollfd fds[] = {{stalled_to_server_ ? -1 : connection.client, POLLIN, 0},
+                      {stalled_to_client_ ? -1 : connection.server, POLLIN, 0}};
+      poll(fds, 2, kTurnMilliseconds);
       ending = connection.end;
       const std::lock_guard passing(connection.passing);
-      if (ending != Ending::kNone || stalled_) continue;
-      if (fds[0].revents != 0 && !forward(connection.client, connection.server, kWholeBuffer)) ending = Ending::kEnd;
-      if (fds[1].revents != 0) {
+      if (ending != Ending::kNone) continue;
+      if (fds[0].revents != 0 && !stalled_to_server_ && !forward(connection.client, connection.server, kWholeBuffer))
+        ending = Ending::kEnd;
+      if (fds[1].revents != 0 && !stalled_to_client_) {
         const std::uint64_t limit = cut_after_;
         const std::size_t allowed = limit > passed ? static_cast<std::size_t>(limit - passed) : 0;
         const ssize_t count = allowed == 0 ? 0 : forward(connection.server, connection.client, allowed);
@@ -177,7 +183,8 @@ class CutProxy {
   std::uint16_t port_ = 0;
   const int listener_;
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> stalled_{false};
+  std::atomic<bool> stalled_to_server_{false};
+  std::atomic<bool> stalled_to_client_{false};
   std::atomic<std::uint64_t> cut_after_{std::numeric_limits<std::uint64_t>::max()};
   std::atomic<Cut> cut_how_{Cut::kEnd};
   std::atomic<std::size_t> accepted_{0};

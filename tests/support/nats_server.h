@@ -48,6 +48,8 @@ class NatsServer {
   std::string url() const { return "nats://" + host(); }
   /// The folder of what it keeps.
   std::string store() const { return folder_.path("store"); }
+  /// The folder of what it keeps of this stream.
+  std::string store_of(const std::string& stream) const { return store() + "/jetstream/$G/streams/" + stream; }
   pid_t process() const { return process_; }
 
   /// Returns once it lets connections in. It has what it had before.

@@ -23,6 +23,7 @@ class LosingServer : public StoreUnavailable {
   using StoreUnavailable::StoreUnavailable;
 };
 
+constexpr const char* kLostEvents = "NATS has lost events that this server has delivered";
 constexpr const char* kLostConnection = "the connection to NATS was lost before NATS acknowledged it";
 
 }  // namespace
@@ -63,11 +64,12 @@ void JetStreamEventLog::open() {
   figures_.bytes = state.bytes;
   follower_ = std::make_unique<StreamFollower>(
       *connection_, *queries_,
-      StreamFollower::Options{.stream = options_.address.stream,
-                              .head = std::max(state.oldest - 1, state.head - std::min(state.head, options_.preload)),
-                              .on_trouble = [this](const std::string& trouble) {
-                                set_trouble(&JetStreamEventLog::following_trouble_, trouble);
-                              }});
+      StreamFollower::Options{
+          .stream = options_.address.stream,
+          .head = std::max(state.oldest - 1, state.head - std::min(state.head, options_.preload)),
+          .on_trouble =
+              [this](const std::string& trouble) { set_trouble(&JetStreamEventLog::following_trouble_, trouble); },
+          .append = [this](const NatsMessage& message) { sender_->send({message}, MessageSender::Until::kStored); }});
   sender_ = std::make_unique<MessageSender>(*connection_, *follower_);
 }
 
@@ -98,6 +100,8 @@ void JetStreamEventLog::append(std::span<const Publication> publications, std::s
   if (!prober_.is_running()) throw StoreUnavailable(append_refusal("no server uses it"));
   if (const StoreStatus now = status(); !now.is_accepting()) throw StoreUnavailable(append_refusal(now.reason));
   if (!connection_->is_connected()) throw StoreUnavailable(append_refusal("there is no connection to NATS"));
+  if (follower_->is_suspected()) throw StoreUnavailable(append_refusal(kLostEvents));
+  const std::uint64_t losses = follower_->losses();
   std::size_t begun = 0;
   // Marks decide how later publications are handled, so those are sent after the marks are stored.
   for (std::size_t i = 0; i < publications.size(); ++i) {
@@ -110,6 +114,9 @@ void JetStreamEventLog::append(std::span<const Publication> publications, std::s
   }
   // The entries are stored even if the follower takes longer.
   follower_->wait_for(*std::max_element(sequences.begin(), sequences.end()));
+  if (follower_->losses() != losses) throw StoreUnavailable(append_refusal(kLostEvents));
+  const auto numbers = queries_->numbers();
+  for (std::uint64_t& sequence : sequences) sequence = numbers->in_log(sequence);
 }
 
 // Writes the sequence of each publication to `sequences`; 0 if there was nothing to append.
@@ -145,6 +152,7 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
     messages.push_back(std::move(message));
   }
   if (messages.empty()) return;
+  const std::uint64_t delivered = follower_->head();
   const bool has_ids = !keys.empty();  // then the index is written without waiting for the follower
   std::vector<NatsAck> acks =
       sender_->send(messages, has_ids ? MessageSender::Until::kStored : MessageSender::Until::kHandedOver);
@@ -158,6 +166,11 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
       NatsMessage& again = messages[i];
       again.headers.back().second = sent[i].key->digest() + "-" + std::to_string(acks[i].sequence);
       acks[i] = sender_->send({again}, MessageSender::Until::kStored).front();
+    }
+    // The stream had another event there: it is behind the loss that the follower will find.
+    if (!acks[i].duplicate && acks[i].sequence <= delivered) {
+      follower_->suspect();
+      throw StoreUnavailable(append_refusal(kLostEvents));
     }
     if (!acks[i].duplicate) sequences[sent[i].index] = acks[i].sequence;
     if (sent[i].key) entries.push_back(queries_->index_entry(*sent[i].key, acks[i].sequence, texts[i]));
@@ -173,8 +186,18 @@ bool JetStreamEventLog::is_stale(const Publication& publication, std::uint64_t s
 
 bool JetStreamEventLog::catch_up(std::uint64_t sequence) const {
   if (head() >= sequence) return true;
-  if (queries_->state().head < sequence) return false;
-  if (follower_->wait_for(sequence)) return true;
+  const std::uint64_t in_stream = queries_->numbers()->in_stream(sequence);
+  if (queries_->state().head < in_stream) return false;
+  wait_for(in_stream);
+  return true;
+}
+
+void JetStreamEventLog::catch_up_with_others() const {
+  wait_for(queries_->state().head);
+}
+
+void JetStreamEventLog::wait_for(std::uint64_t in_stream) const {
+  if (follower_->wait_for(in_stream)) return;
   throw StoreUnavailable("this server is behind the others and has not received the event yet");
 }
 
@@ -204,8 +227,12 @@ void JetStreamEventLog::probe() {
       is_look_due_ = false;
     }
     const StreamQueries::State state = queries_->state();
+    // Compares what was delivered a while ago: the stream's leader may be a little behind the server that delivers.
+    if (state.head < delivered_before_) follower_->suspect();
+    delivered_before_ = follower_->head();
     figures_.entries = state.entries;
     figures_.bytes = state.bytes;
+    queries_->keep_losses();
     set_trouble(&JetStreamEventLog::probing_trouble_, {});
   } catch (const std::exception& failure) {
     set_trouble(&JetStreamEventLog::probing_trouble_, failure.what());
@@ -239,21 +266,41 @@ std::size_t JetStreamEventLog::max_event_bytes() const {
 }
 
 std::optional<std::uint64_t> JetStreamEventLog::find(std::string_view publisher_id, const TopicFilter& filter) const {
-  return queries_->find(publisher_id, filter);
+  const auto found = queries_->find(publisher_id, filter);
+  return found ? std::optional(queries_->numbers()->in_log(*found)) : std::nullopt;
 }
 
 std::optional<std::uint64_t> JetStreamEventLog::finished_at(const TopicFilter& filter, std::uint64_t seen) const {
-  return queries_->finished_at(filter, seen);
+  const auto numbers = queries_->numbers();
+  const auto found = queries_->finished_at(filter, numbers->in_stream(seen));
+  return found ? std::optional(numbers->in_log(*found)) : std::nullopt;
 }
 
 EventStore::Page JetStreamEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
+  const auto numbers = queries_->numbers();
+  if (const auto next = numbers->first_behind(sequence)) return {.through = *next - 1, .oldest = *next};
+  const std::uint64_t after = numbers->in_stream(sequence);
   // The reader may already have events that on_appended has not taken yet.
-  return queries_->read_after(sequence, std::max(head(), sequence), filter);
+  return in_log(*numbers, queries_->read_after(after, std::max(follower_->head(), after), filter));
 }
 
 EventStore::Page JetStreamEventLog::read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
                                                 Topics topics) const {
-  return queries_->read_newest(sequence, until, std::max(head(), sequence), filter, topics);
+  const auto numbers = queries_->numbers();
+  const std::uint64_t after = numbers->in_stream(sequence);
+  const std::uint64_t head = std::max(follower_->head(), after);
+  Page page = in_log(*numbers, queries_->read_newest(after, numbers->in_stream(until), head, filter, topics));
+  page.through = std::min(page.through, std::max(sequence, until));
+  return page;
+}
+
+// The page with the log's numbers. IDs in its entries have those of when it was read.
+EventStore::Page JetStreamEventLog::in_log(const StreamNumbers& numbers, Page page) const {
+  if (queries_->numbers().get() != &numbers) throw StoreUnavailable("NATS has lost events: reading again");
+  for (LogEntry& entry : page.entries) entry.sequence = numbers.in_log(entry.sequence);
+  page.through = numbers.through_in_log(page.through);
+  page.oldest = numbers.in_log(page.oldest);
+  return page;
 }
 
 }  // namespace millrace

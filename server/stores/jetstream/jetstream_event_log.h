@@ -50,8 +50,8 @@ class JetStreamEventLog final : public EventStore {
   void start(Callbacks callbacks) override;
   void stop() override;
   const std::string& epoch() const override { return queries_->epoch(); }
-  std::uint64_t head() const override { return follower_->head(); }
-  std::uint64_t oldest() const override { return queries_->state().oldest; }
+  std::uint64_t head() const override { return follower_->log_head(); }
+  std::uint64_t oldest() const override { return queries_->numbers()->in_log(queries_->state().oldest); }
   void append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) override;
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const override;
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const override;
@@ -60,7 +60,7 @@ class JetStreamEventLog final : public EventStore {
   Page read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
                    Topics topics) const override;
   bool catch_up(std::uint64_t sequence) const override;
-  void catch_up_with_others() const override { catch_up(queries_->state().head); }
+  void catch_up_with_others() const override;
   std::size_t max_event_bytes() const override;
   StoreStatus status() const override { return trouble_.status(); }
   Durability durability() const override { return durability_; }
@@ -70,6 +70,8 @@ class JetStreamEventLog final : public EventStore {
  private:
   void open();
   void append_some(std::span<const Publication> publications, std::span<std::uint64_t> sequences);
+  void wait_for(std::uint64_t in_stream) const;
+  Page in_log(const StreamNumbers& numbers, Page page) const;
   bool is_stale(const Publication& publication, std::uint64_t sequence) const;
 
   void look_at_servers();
@@ -88,6 +90,7 @@ class JetStreamEventLog final : public EventStore {
   std::vector<std::string> warnings_ GUARDED_BY(mutex_);
   std::atomic<Durability> durability_ = Durability::kProcess;
   std::atomic<bool> is_look_due_ = false;  // the connection was lost since the last one
+  std::uint64_t delivered_before_ = 0;     // head at the last probe; used by its thread only
 
   std::atomic<NatsConnection*> connected_ = nullptr;  // null until it exists
   std::unique_ptr<NatsConnection> connection_;

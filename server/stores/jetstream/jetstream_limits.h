@@ -24,6 +24,14 @@ inline constexpr Duration kStoreAckTimeout{5'000};
 /// lost.
 inline constexpr Duration kStoreHeartbeat{500};
 
+/// Time for which the stream must lack events that were delivered before they count as lost: a server of NATS that is
+/// behind the others catches up sooner.
+inline constexpr Duration kStoreLossAfter{3'000};
+
+/// Newest entries of which the time of publication is kept, to find how far the stream has lost what was delivered.
+/// Older ones count as still there.
+inline constexpr std::size_t kStoreRememberedEntries = 4'096;
+
 /// Time for which a store of several servers itself recognizes events with the same publisher's ID.
 inline constexpr Duration kStoreDuplicateWindow{120'000};
 

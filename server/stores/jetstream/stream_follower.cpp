@@ -18,6 +18,9 @@ namespace {
 // Most entries passed to on_appended together.
 constexpr std::size_t kHandedOverTogether = 256;
 
+constexpr const char* kEndsEarly =
+    "NATS has lost events that this server has delivered, or the NATS server that answered is behind the others";
+
 // Heartbeats that may be missing.
 constexpr int kMissedHeartbeats = 3;
 
@@ -54,8 +57,12 @@ std::string_view header(const NatsSubscription::Message& message, const char* na
 
 }  // namespace
 
-StreamFollower::StreamFollower(const NatsConnection& connection, const StreamQueries& queries, Options options)
-    : connection_(connection), queries_(queries), options_(std::move(options)), head_(options_.head) {}
+StreamFollower::StreamFollower(const NatsConnection& connection, StreamQueries& queries, Options options)
+    : connection_(connection),
+      queries_(queries),
+      options_(std::move(options)),
+      head_(options_.head),
+      log_head_(queries.numbers()->in_log(options_.head)) {}
 
 void StreamFollower::start(OnAppended on_appended) {
   on_appended_ = std::move(on_appended);
@@ -70,12 +77,15 @@ void StreamFollower::stop() {
 // --- Following ------------------------------------------------------------------------------------------------------
 
 void StreamFollower::follow(const Repetition::IsStopping& is_stopping) {
-  seen_ = head_;
   in_consumer_ = 0;
   try {
+    is_suspicious_ = false;
+    check_continuity();
+    seen_ = head_;
     NatsSubscription subscription = consume(seen_);
     int missed = 0;
     while (!is_stopping) {
+      if (is_suspicious_) throw StoreUnavailable(kEndsEarly);
       const auto wait = entries_.empty() ? kStoreHeartbeat : Duration{0};
       const NatsSubscription::Message message =
           entries_.size() < kHandedOverTogether ? subscription.next(wait) : nullptr;
@@ -141,15 +151,28 @@ void StreamFollower::handle(const NatsSubscription::Message& message) {
       .publisher = std::string(header(message, "Millrace-Publisher")),
       .retry = std::string(header(message, "Millrace-Retry")),
       .data = {natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))}};
+  take(entry, position->published);
+}
+
+void StreamFollower::take(const StreamEntry& entry, std::int64_t published) {
+  // Entries before a mark are delivered with the numbers that they had.
+  const bool is_mark = queries_.is_loss_mark(entry.subject);
+  if (is_mark) {
+    hand_over();
+    queries_.take_loss(entry.data, entry.sequence);
+  }
   std::optional<LogEntry> ours = queries_.log_entry(entry);
   const bool is_ours = ours.has_value();
+  delivered_.push_back({.sequence = entry.sequence, .published = published});
+  if (delivered_.size() > kStoreRememberedEntries) delivered_.pop_front();
   if (is_ours) {
+    ours->sequence = queries_.numbers()->in_log(entry.sequence);
     ours->published = std::chrono::system_clock::time_point(
-        std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::nanoseconds(position->published)));
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::nanoseconds(published)));
     entries_.push_back(std::move(*ours));
   }
-  assert(position->sequence > seen_);
-  seen_ = position->sequence;  // set last, so that an entry that failed is requested again
+  assert(entry.sequence > seen_);
+  seen_ = entry.sequence;  // set last, so that an entry that failed is requested again
   if (!is_ours) hand_over();
 }
 
@@ -161,11 +184,66 @@ void StreamFollower::hand_over() noexcept {
   {
     const MutexLock lock(waiting_mutex_);
     head_ = seen_;
+    log_head_ = std::max(log_head_.load(), queries_.numbers()->in_log(seen_));
     while (!waiting_.empty() && waiting_.begin()->first <= seen_) {
       reached.insert(reached.end(), waiting_.extract(waiting_.begin()));
     }
   }
   for (const auto& [sequence, one] : reached) one();
+}
+
+// --- Losses ---------------------------------------------------------------------------------------------------------
+
+bool StreamFollower::is_there(const Delivered& entry) const {
+  const auto published = queries_.published_at(entry.sequence);
+  return !published || *published == entry.published;  // one that was removed cannot be compared
+}
+
+// Returns if the stream has what was delivered, or has been set to follow anew. Throws StoreUnavailable if that is not
+// certain yet.
+void StreamFollower::check_continuity() {
+  while (!delivered_.empty() && delivered_.back().sequence > head_) delivered_.pop_back();
+  if (delivered_.empty()) return;
+  const StreamQueries::State now = queries_.state();
+  const bool ends_early = now.head < head_;
+  if (!ends_early && is_there(delivered_.back())) {
+    ends_early_since_.reset();
+    return;
+  }
+  // A server that is behind the others catches up soon.
+  const auto time = std::chrono::steady_clock::now();
+  if (!ends_early_since_) ends_early_since_ = time;
+  if (time - *ends_early_since_ < kStoreLossAfter) throw StoreUnavailable(kEndsEarly);
+  const auto end = std::partition_point(delivered_.begin(), delivered_.end(),
+                                        [&](const Delivered& one) { return one.sequence <= now.head; });
+  const auto lost = std::partition_point(delivered_.begin(), end, [&](const Delivered& one) { return is_there(one); });
+  if (lost == delivered_.end()) return;  // they are there again
+  const std::uint64_t through = std::min(lost->sequence - 1, now.head);
+  mark_loss(through, now.head);
+  follow_anew(through);
+}
+
+// Without a later entry, nothing shows yet that the stream goes on without what was delivered: the mark does, and is
+// refused if the stream does not end there.
+void StreamFollower::mark_loss(std::uint64_t through, std::uint64_t end) {
+  const std::uint64_t given = std::max(log_head_.load(), queries_.numbers()->in_log(end));
+  const StreamLoss loss{.through = through, .next = given + kNumbersBehindLoss, .mark = end + 1};
+  const std::string text = loss.text();
+  try {
+    options_.append(queries_.loss_mark(text, through == end ? std::optional(end) : std::nullopt));
+  } catch (const StoreUnavailable& failure) {
+    throw StoreUnavailable(std::string(kEndsEarly) + "; it cannot be noted in the stream yet: " + failure.what());
+  }
+}
+
+void StreamFollower::follow_anew(std::uint64_t through) {
+  queries_.take_losses_after(through, true);
+  while (!delivered_.empty() && delivered_.back().sequence > through) delivered_.pop_back();
+  const MutexLock lock(waiting_mutex_);
+  head_ = through;
+  ++losses_;
+  log_head_ = std::max(log_head_.load(), queries_.numbers()->through_in_log(through));
+  ends_early_since_.reset();
 }
 
 // --- Waiting --------------------------------------------------------------------------------------------------------

@@ -23,11 +23,9 @@ namespace {
 
 using nlohmann::json;
 
-// JetStream's error codes.
+// JetStream's error code.
 constexpr int kStreamNameInUse = 10058;
-constexpr int kNotFound = 404;
 
-constexpr std::string_view kDescription = "Millrace event log, epoch ";
 // In place of an empty publisher_key(). Events of older versions do not have the header.
 constexpr std::string_view kProgram = "-";
 
@@ -37,14 +35,6 @@ std::int64_t nanoseconds(Duration duration) {
 
 std::int64_t bound(std::optional<std::uint64_t> value) {
   return value ? static_cast<std::int64_t>(std::min<std::uint64_t>(*value, INT64_MAX)) : -1;
-}
-
-// Returns the answer; null if the requested item does not exist. Throws for other errors.
-json checked(json answer) {
-  const auto error = answer.find("error");
-  if (error == answer.end()) return answer;
-  if (error->value("code", 0) == kNotFound) return nullptr;
-  throw StoreUnavailable("JetStream: " + error->value("description", std::string("an error without a description")));
 }
 
 std::string from_base64(const std::string& text) {
@@ -80,13 +70,6 @@ StreamEntry entry_of(const json& answer) {
           .data = from_base64(message.value("data", std::string()))};
 }
 
-// A value unique to the stream: its description, otherwise the time of its creation.
-std::string epoch_of(const json& info) {
-  const std::string description = info.at("config").value("description", std::string());
-  if (description.starts_with(kDescription)) return description.substr(kDescription.size());
-  return sha256(info.value("created", std::string())).substr(0, 8);
-}
-
 // An ID's token in the index.
 std::string id_token(std::string_view publisher_id) {
   return sha256(publisher_id).substr(0, 32);
@@ -120,7 +103,7 @@ StreamQueries::StreamQueries(const NatsConnection& connection, Options options)
   const StoreBounds& bounds = options_.bounds;
   const Duration window = std::min(bounds.age.value_or(kStoreDuplicateWindow), kStoreDuplicateWindow);
   json config = {{"name", options_.name},
-                 {"description", std::string(kDescription) + options_.new_epoch},
+                 {"description", description(options_.new_epoch, {})},
                  {"subjects", {options_.name + ".>"}},
                  {"retention", "limits"},
                  {"storage", "file"},
@@ -132,6 +115,8 @@ StreamQueries::StreamQueries(const NatsConnection& connection, Options options)
                  {"num_replicas", options_.replicas.value_or(1)}};
   const json info = prepare(options_.name, config, config["subjects"]);
   epoch_ = epoch_of(info);
+  set_numbers(numbers_of(info));
+  take_losses_after(numbers()->last_mark(), false);
   config["name"] = ids();
   config["description"] = "Where the events of " + options_.name + " are, by their publishers' IDs";
   // The first pattern is for servers of older versions, which still write there.
@@ -216,12 +201,16 @@ std::optional<std::uint64_t> StreamQueries::last(const std::string& subject) con
 
 // --- Publishers' IDs ------------------------------------------------------------------------------------------------
 
+// What the index has behind a sequence: it may belong to an earlier stream of this name, or to a lost event.
+std::string StreamQueries::tag(std::uint64_t sequence) const {
+  return epoch_ + numbers()->generation(sequence);
+}
+
 // The sequence in an entry of the index; nothing if the event is gone.
 std::optional<std::uint64_t> StreamQueries::indexed(const StreamEntry& entry, std::uint64_t oldest) const {
   std::uint64_t sequence = 0;
   std::from_chars(entry.data.data(), entry.data.data() + entry.data.size(), sequence);
-  // The index may belong to an earlier stream of this name.
-  if (entry.data != std::to_string(sequence) + ' ' + epoch_) return std::nullopt;
+  if (entry.data != std::to_string(sequence) + ' ' + tag(sequence)) return std::nullopt;
   if (sequence < oldest) return std::nullopt;
   return sequence;
 }
@@ -295,7 +284,7 @@ std::string StreamQueries::index_subject(const IdKey& key) const {
 }
 
 NatsMessage StreamQueries::index_entry(const IdKey& key, std::uint64_t sequence, std::string& data) const {
-  data = std::to_string(sequence) + ' ' + epoch_;
+  data = std::to_string(sequence) + ' ' + tag(sequence);
   return {.subject = index_subject(key), .headers = {}, .data = data};
 }
 
@@ -452,7 +441,8 @@ std::optional<LogEntry> StreamQueries::log_entry(const StreamEntry& entry) const
     default:
       return std::nullopt;
   }
-  LogEntry ours = LogEntry::of(epoch_, entry.sequence, publication, {});
+  LogEntry ours = LogEntry::of(epoch_, numbers()->in_log(entry.sequence), publication, {});
+  ours.sequence = entry.sequence;
   if (!ours.publisher_id.empty()) ours.publisher_key = publisher_of(entry.publisher);
   return ours;
 }

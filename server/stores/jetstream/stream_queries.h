@@ -6,19 +6,27 @@
 // JetStream itself matches a subscription's patterns: `NAME-ids.<digest of the ID>.<publisher_key>.<topic_subject>`.
 // Earlier versions used only `NAME-ids.<digest>`, with the digest of the ID, or of `<topic>\n<ID>` if the ID belonged
 // to its topic. Queries still find entries of these versions.
+//
+// All sequences here are those of the stream, also in entries and pages; numbers() makes the log's of them. Only the
+// IDs in payloads have the log's already.
+//
+// `NAME.lost` has the marks of losses (stream_numbers.h). The stream's description keeps them when the marks are gone.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "millrace/server/event_store.h"
+#include "mutex.h"
 #include "nats_connection.h"
 #include "nats_durability.h"
+#include "stream_numbers.h"
 
 namespace millrace {
 
@@ -72,6 +80,22 @@ class StreamQueries {
   };
   State state() const;
 
+  /// When the stream's entry with this sequence was published, in nanoseconds since 1970; nothing if there is none. Two
+  /// entries that the stream has had at one sequence differ in it.
+  std::optional<std::int64_t> published_at(std::uint64_t sequence) const;
+
+  /// Any thread; the value does not change.
+  std::shared_ptr<const StreamNumbers> numbers() const;
+  bool is_loss_mark(std::string_view subject) const { return subject == loss_subject(); }
+  /// The mark of a loss. `ends_at`: the stream refuses it unless this is its last entry.
+  NatsMessage loss_mark(const std::string& text, std::optional<std::uint64_t> ends_at) const;
+  /// Takes the mark with this text, in the stream's order.
+  void take_loss(std::string_view text, std::uint64_t mark);
+  /// Takes all marks behind this entry. `is_lost`: what there was behind it is lost, marks as well.
+  void take_losses_after(std::uint64_t sequence, bool is_lost);
+  /// Adds to the stream's description what it lacks of them.
+  void keep_losses();
+
   /// The stream's copies.
   NatsStreamFacts facts() const;
 
@@ -119,12 +143,21 @@ class StreamQueries {
   std::deque<StreamEntry> next(const std::string& stream, const std::string& subject, std::uint64_t from,
                                std::size_t& ahead) const;
   nlohmann::json info() const;
+  static nlohmann::json checked(nlohmann::json answer);
+  static std::string description(std::string_view epoch, const StreamNumbers& numbers);
+  static std::string epoch_of(const nlohmann::json& info);
+  static StreamNumbers numbers_of(const nlohmann::json& info);
+  std::string loss_subject() const { return options_.name + ".lost"; }
+  std::string tag(std::uint64_t sequence) const;
+  void set_numbers(StreamNumbers numbers);
   nlohmann::json prepare(const std::string& name, const nlohmann::json& config,
                          const nlohmann::json& former_subjects) const;
 
   const NatsConnection& connection_;
   const Options options_;
   std::string epoch_;
+  mutable Mutex numbers_mutex_;
+  std::shared_ptr<const StreamNumbers> numbers_ GUARDED_BY(numbers_mutex_) = std::make_shared<StreamNumbers>();
   bool has_former_ids_ = false;  // entries of older versions existed when it was opened
 };
 
