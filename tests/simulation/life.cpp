@@ -12,6 +12,11 @@ namespace millrace::simulation {
 
 namespace {
 
+// The others have their log in memory.
+constexpr std::size_t kPercentWithStore = 15;
+// Sets what a life draws for its store apart from all else: lives without one are the same as if there were none.
+constexpr std::uint64_t kStoreSalt = 0x9e3779b97f4a7c15;
+
 // Jobs are finished.
 const std::vector<std::string> kTopics{"a", "t/1", "t/2", "t/2/x", "job/1", "job/2", "own"};
 
@@ -26,21 +31,32 @@ bool is_job(const std::string& topic) {
 
 }  // namespace
 
-SimulatedServer::Options Life::server_options(Random& random) {
-  return {.history_events = random.one_of<std::size_t>({1, 3, 10, 50, 300, 5'000, 5'000}),
-          .history_bytes = random.one_of<std::size_t>({6'000, 100'000, 64 * 1024 * 1024, 64 * 1024 * 1024}),
-          .history_age = random.one_of<std::optional<Duration>>({{}, {}, Duration{3'000}, Duration{60'000}}),
-          .max_retained_topics = random.one_of<std::size_t>({0, 1, 3, 10'000, 10'000}),
-          .loops = random.between(1, 3),
-          .max_posted = random.one_of<std::size_t>({1, 20, 16'384}),
-          .read_work = random.one_of<std::size_t>({1, 2'000, kReadWorkPerTurn}),
-          .served_at_once = random.one_of<std::size_t>({1, 3, 64}),
-          .retry = random.one_of<Duration>({Duration{0}, Duration{100}, Duration{3'000}, Duration{10'000}}),
-          .lifetime = random.one_of<Duration>({Duration{0}, Duration{0}, Duration{0}, Duration{20'000}})};
+SimulatedServer::Options Life::server_options(Random& random, Random& store_random) {
+  SimulatedServer::Options options{
+      .history_events = random.one_of<std::size_t>({1, 3, 10, 50, 300, 5'000, 5'000}),
+      .history_bytes = random.one_of<std::size_t>({6'000, 100'000, 64 * 1024 * 1024, 64 * 1024 * 1024}),
+      .history_age = random.one_of<std::optional<Duration>>({{}, {}, Duration{3'000}, Duration{60'000}}),
+      .max_retained_topics = random.one_of<std::size_t>({0, 1, 3, 10'000, 10'000}),
+      .loops = random.between(1, 3),
+      .max_posted = random.one_of<std::size_t>({1, 20, 16'384}),
+      .read_work = random.one_of<std::size_t>({1, 2'000, kReadWorkPerTurn}),
+      .served_at_once = random.one_of<std::size_t>({1, 3, 64}),
+      .retry = random.one_of<Duration>({Duration{0}, Duration{100}, Duration{3'000}, Duration{10'000}}),
+      .lifetime = random.one_of<Duration>({Duration{0}, Duration{0}, Duration{0}, Duration{20'000}})};
+  if (!store_random.chance(kPercentWithStore)) return options;
+  options.store = SimulatedStore::Options{
+      .max_entries = store_random.one_of<std::uint64_t>({1, 3, 10, 50, 300, 1'000, 1'000}),
+      .preload = store_random.one_of<std::uint64_t>({0, 5, 1'000}),
+      .fault_percent = store_random.one_of<std::size_t>({0, 2, 10}),
+      .longest_delay = store_random.one_of<Duration>({Duration{0}, Duration{20}, Duration{4'000}})};
+  return options;
 }
 
 Life::Life(std::uint64_t seed, bool tells_story)
-    : random_(seed), schedule_(tells_story), server_(schedule_, random_, record_, server_options(random_)) {
+    : random_(seed),
+      store_random_(seed ^ kStoreSalt),
+      schedule_(tells_story),
+      server_(schedule_, random_, store_random_, record_, server_options(random_, store_random_)) {
   for (const std::string& topic : kTopics) {
     if (random_.chance(60)) topics_.push_back(topic);
   }
@@ -63,7 +79,10 @@ Life::Life(std::uint64_t seed, bool tells_story)
 }
 
 Totals Life::totals() const {
-  return {.steps = schedule_.taken(), .published = record_.next_number(), .faults = faults_, .lives = 1};
+  return {.steps = schedule_.taken(),
+          .published = record_.next_number(),
+          .faults = faults_ + server_.store_faults(),
+          .lives = 1};
 }
 
 void Life::live() {
@@ -71,6 +90,7 @@ void Life::live() {
   for (std::size_t i = random_.between(10, 150); i > 0; --i) {
     schedule_.run_until(schedule_.now() + random_.between(Duration{0}, longest));
     (this->*random_.one_of(acts_))();
+    record_.check();
     server_.check_memory();
   }
   come_to_rest();
@@ -174,6 +194,14 @@ void Life::look_at_jobs() {
 // What a client would get that came now, and read at once: no more, and no less.
 void Life::compare_state(const TopicFilter& filter, bool is_state) {
   static_cast<void>(record_.oldest());  // what is too old goes, by the log's own clock
+  try {
+    compare_readable_state(filter, is_state);
+  } catch (const StoreUnavailable&) {
+    tell("the state cannot be read now");
+  }
+}
+
+void Life::compare_readable_state(const TopicFilter& filter, bool is_state) {
   const test::LoneHub& hub = server_.hub();
   const Feed::Cursor cursor = hub.resolve(protocol::kLatest, &filter, true);
   Place place{.sequence = cursor.sequence,
@@ -182,7 +210,14 @@ void Life::compare_state(const TopicFilter& filter, bool is_state) {
               .forgiven = UINT64_MAX};
   std::vector<std::uint64_t> got;
   for (bool is_over = is_state && place.sequence >= place.until; !is_over;) {
-    const Feed::Page page = hub.read(place, filter);
+    Feed::Page page = hub.read(place, filter);
+    if (page.stored) {
+      // The page is waited for, and so the filter lives long enough.
+      const std::shared_ptr<const TopicFilter> borrowed(std::shared_ptr<const TopicFilter>(), &filter);
+      const Feed::PagePtr stored = server_.stored_page(place, borrowed);
+      if (stored == nullptr) throw StoreUnavailable("the store cannot be read now");
+      page = *stored;
+    }
     for (const FramePtr& frame : page.frames) got.push_back(record_.place_of(frame->sequence) - 1);
     is_over = page.at_head || page.finished || page.through >= place.until || page.through <= place.sequence;
     place.sequence = page.through;
@@ -214,7 +249,9 @@ void Life::publish_to(const std::string& topic) {
   const std::string type = random_.chance(30) ? "priced" : "message";
   std::string id;
   if (random_.chance(25)) id = "publishers-" + std::to_string(++last_publisher_id_) + "#";
-  const bool is_retained = std::count(retained_.begin(), retained_.end(), topic) > 0 && random_.chance(70);
+  // IndexedStore retains nothing.
+  const bool is_retained =
+      server_.store() == nullptr && std::count(retained_.begin(), retained_.end(), topic) > 0 && random_.chance(70);
   record_.expect(type, id, size, is_retained);
   const Publication publication{.topic = *Topic::parse(topic),
                                 .event = {.type = type == "message" ? EventType() : *EventType::parse(type),
@@ -230,13 +267,38 @@ void Life::publish_to(const std::string& topic) {
     if (record_.next_number() != number || others < server_.max_retained_topics()) {
       throw Broken("an event was not retained, though there was room");
     }
+    record_.expect_nothing();
     return tell("event " + std::to_string(number) + " cannot be retained");
   }
+  const Appended known = appended(published, number);
+  if (known != Appended::kNo && !id.empty()) identified_.push_back({.topic = topic, .id = id, .number = number});
+  if (known != Appended::kYes) return;
   if (record_.next_number() != number + 1 || published.is_repeated()) throw Broken("a publish that is not in the log");
   if (published.id != record_.entries().back().id) throw Broken("a publish was answered with another ID");
-  if (!id.empty()) identified_.push_back({.topic = topic, .id = id, .number = number});
   if (schedule_.tells_story())
     tell("event " + std::to_string(number) + " is published to " + topic + " as " + published.id);
+}
+
+// Whether the entry with this number is in the log: what the publisher was told must be so. Brings a server back that
+// has died with its store.
+Life::Appended Life::appended(const Published& published, std::uint64_t number) {
+  record_.check();
+  if (published.outcome != Published::Outcome::kStoreUnavailable) {
+    record_.expect_nothing();
+    return Appended::kYes;
+  }
+  const bool is_refused = server_.store()->fate() == SimulatedStore::Fate::kRefused;
+  tell("entry " + std::to_string(number) + (is_refused ? " is refused" : " gets no answer"));
+  if (is_refused) record_.expect_nothing();
+  if (!server_.is_running()) {
+    schedule_.run_until(schedule_.now() + store_random_.one_of<Duration>({Duration{0}, Duration{2'000}}));
+    tell("the server is back, with its store");
+    server_.start(true);
+  }
+  record_.expect_nothing();
+  if (record_.next_number() == number) return Appended::kNo;
+  if (is_refused || record_.next_number() != number + 1) throw Broken("a refused publish is in the log");
+  return Appended::kByNow;
 }
 
 void Life::publish_burst() {
@@ -267,8 +329,10 @@ void Life::publish_again() {
     if (entry.kind != Entry::Kind::kFinish && is_over) return;
   }
   const std::uint64_t number = record_.next_number();
+  record_.expect_nothing();
   const Published published =
       server_.hub().publish(*Topic::parse(event.topic), {.data = "again", .id = *EventId::parse(event.id)});
+  if (appended(published, number) != Appended::kYes) return;
   if (!published.is_repeated() || published.id != event.id || record_.next_number() != number) {
     throw Broken("an event that was published again was taken for another");
   }
@@ -281,9 +345,7 @@ void Life::finish() {
 
 void Life::finish(const std::string& topic) {
   tell(topic + " is finished, as entry " + std::to_string(record_.next_number()));
-  record_.expect_mark(Entry::Kind::kFinish);
-  server_.hub().finish(*Topic::parse(topic)).or_throw();
-  look_at_jobs();
+  publish_mark(topic, Entry::Kind::kFinish);
 }
 
 void Life::begin() {
@@ -291,8 +353,14 @@ void Life::begin() {
   if (!is_job(topic)) return;
   if (random_.chance(50)) finish(topic);
   tell(topic + " begins anew, if it was finished");
-  record_.expect_mark(Entry::Kind::kBegin);
-  server_.hub().begin(*Topic::parse(topic)).or_throw();
+  publish_mark(topic, Entry::Kind::kBegin);
+}
+
+void Life::publish_mark(const std::string& topic, Entry::Kind kind) {
+  const std::uint64_t number = record_.next_number();
+  record_.expect_mark(kind);
+  const Topic name = *Topic::parse(topic);
+  appended(kind == Entry::Kind::kFinish ? server_.hub().finish(name) : server_.hub().begin(name), number);
   look_at_jobs();
 }
 
@@ -367,11 +435,13 @@ void Life::come_to_rest() {
   healed_ = true;
   network_back_ = {};
   for (const auto& listener : listeners_) listener->heal();
+  if (server_.store() != nullptr) server_.store()->heal();
   // Timeouts, waits and heartbeats have their time.
   schedule_.run_until(schedule_.now() + Duration{300'000});
   if (random_.chance(30)) outrun_listener();
   schedule_.run_until(schedule_.now() + Duration{300'000});
   server_.check_memory();
+  record_.check();
   for (const std::vector<std::string>& texts : kFilters) {
     std::vector<TopicPattern> patterns;
     for (const std::string& pattern : texts) patterns.push_back(*TopicPattern::parse(pattern));

@@ -38,7 +38,7 @@ class Life {
  private:
   using Act = void (Life::*)();
 
-  static SimulatedServer::Options server_options(Random& random);
+  static SimulatedServer::Options server_options(Random& random, Random& store_random);
   Wire::Character wire_character();
   void add_listener();
   Listener& some_listener() { return *listeners_[random_.below(listeners_.size())]; }
@@ -46,12 +46,15 @@ class Life {
   // What happens.
   void publish();
   void publish_to(const std::string& topic);
+  enum class Appended : std::uint8_t { kYes, kNo, kByNow };
+  Appended appended(const Published& published, std::uint64_t number);
   void publish_burst();
   void outrun_listener();
   void publish_again();
   void finish();
   void finish(const std::string& topic);
   void begin();
+  void publish_mark(const std::string& topic, Entry::Kind kind);
   void break_wire();
   void stall_wire();
   void sleep_listener();
@@ -69,9 +72,11 @@ class Life {
 
   void come_to_rest();
   void compare_state(const TopicFilter& filter, bool is_state);
+  void compare_readable_state(const TopicFilter& filter, bool is_state);
   void tell(const std::string& line) { schedule_.tell(line); }
 
   Random random_;
+  Random store_random_;
   Schedule schedule_;
   Record record_;
   SimulatedServer server_;

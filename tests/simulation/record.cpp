@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "log/event_log.h"
 #include "millrace/core/protocol.h"
 
 namespace millrace::simulation {
@@ -19,7 +20,8 @@ std::string data_of(std::uint64_t number, std::size_t size) {
 
 // --- Record ---------------------------------------------------------------------------------------------------------
 
-void Record::begin_life(const std::string& epoch, test::LoneHub& hub) {
+void Record::begin_life(const std::string& epoch, test::LoneHub& hub, const SimulatedDisk* disk) {
+  disk_ = disk;
   lives_[epoch] = life_begin_.size();
   life_begin_.push_back(entries_.size());
   checked_ = entries_.size();
@@ -29,29 +31,70 @@ void Record::begin_life(const std::string& epoch, test::LoneHub& hub) {
   hub.attach(*this);
 }
 
+void Record::resume_life(test::LoneHub& hub) {
+  hub_ = &hub;
+  hub.attach(*this);
+  const std::uint64_t known = entries_.size() - life_begin_.back();
+  if (disk_->head < known) throw Broken("a delivered entry was lost with the process");
+  for (const LogEntry& stored : disk_->entries) {
+    if (stored.sequence <= known) {
+      compare(entries_[place_of(stored.sequence) - 1], stored);
+    } else if (expected_ && stored.sequence == known + 1) {
+      add(stored.sequence, stored.topic.text());
+      frames_.emplace_back();
+      compare(entries_.back(), stored);
+    } else {
+      throw Broken("entry " + std::to_string(place_of(stored.sequence) - 1) + " is on the disk, though it was refused");
+    }
+  }
+}
+
+void Record::compare(const Entry& entry, const LogEntry& stored) const {
+  const bool is_event = entry.kind == Entry::Kind::kEvent;
+  const std::string own = millrace::id_of(disk_->epoch, stored.sequence).text();
+  const std::string& id = stored.publisher_id.empty() ? own : stored.publisher_id;
+  const bool is_same = entry.topic == stored.topic.text() && entry.sequence == stored.sequence &&
+                       is_event == (stored.kind == Publication::Kind::kEvent) && (!is_event || entry.id == id);
+  if (!is_same) throw Broken("the disk has another entry " + std::to_string(stored.sequence) + " than was delivered");
+}
+
+void Record::check() const {
+  if (!violation_.empty()) throw Broken(violation_);
+}
+
 void Record::expect(std::string type, std::string id, std::size_t size, bool is_retained) {
-  expected_ = {.kind = Entry::Kind::kEvent,
-               .topic = {},
-               .type = std::move(type),
-               .id = std::move(id),
-               .size = size,
-               .is_retained = is_retained};
+  expected_ = Entry{.kind = Entry::Kind::kEvent,
+                    .topic = {},
+                    .type = std::move(type),
+                    .id = std::move(id),
+                    .size = size,
+                    .is_retained = is_retained};
 }
 
 void Record::expect_mark(Entry::Kind kind) {
-  expected_ = {.kind = kind, .topic = {}, .type = {}, .id = {}};
+  expected_ = Entry{.kind = kind, .topic = {}, .type = {}, .id = {}};
 }
 
 void Record::post(const FramePtr& frame) {
-  Entry entry = expected_;
+  if (frame->sequence != entries_.size() - life_begin_.back() + 1) violation_ = "the log's sequence has a hole";
+  if (!expected_) {
+    violation_ = "an entry was delivered that was refused, or that nobody has published";
+  } else if (frame->finishes_topic != (expected_->kind == Entry::Kind::kFinish)) {
+    violation_ = "an entry of another kind";
+  }
+  if (!violation_.empty()) return;
+  add(frame->sequence, std::string(frame->topic->view()));
+  frames_.push_back(frame);
+}
+
+void Record::add(std::uint64_t sequence, std::string topic) {
+  Entry entry = *expected_;
   entry.life = life_begin_.size() - 1;
-  entry.sequence = frame->sequence;
-  entry.topic = frame->topic->view();
-  if (frame->sequence != entries_.size() - life_begin_.back() + 1) throw Broken("the log's sequence has a hole");
-  if (frame->finishes_topic != (entry.kind == Entry::Kind::kFinish)) throw Broken("an entry of another kind");
+  entry.sequence = sequence;
+  entry.topic = std::move(topic);
   if (entry.kind == Entry::Kind::kEvent) {
     if (entry.id.empty()) {
-      entry.id = hub_->id_of(frame->sequence).text();
+      entry.id = hub_->id_of(sequence).text();
     } else {
       publisher_ids_[entry.id] = entries_.size();
     }
@@ -59,7 +102,7 @@ void Record::post(const FramePtr& frame) {
   if (entry.kind == Entry::Kind::kEvent) newest_[entry.topic] = entries_.size();
   if (entry.kind == Entry::Kind::kFinish) finished_[entry.topic] = entries_.size();
   entries_.push_back(std::move(entry));
-  frames_.push_back(frame);
+  expected_.reset();
 }
 
 bool Record::has_newer(std::uint64_t number) const {
@@ -123,7 +166,7 @@ std::uint64_t Record::place_of(std::uint64_t sequence) const {
 }
 
 std::size_t Record::frames_held() {
-  const std::uint64_t oldest_now = oldest();
+  const std::uint64_t oldest_now = oldest_in_memory();
   for (; checked_ < oldest_now; ++checked_) held_.push_back(frames_[checked_]);
   std::erase_if(held_, [](const auto& frame) { return frame.expired(); });
   return held_.size();

@@ -17,6 +17,7 @@
 #include "millrace/core/topic.h"
 #include "millrace/server/topic_filter.h"
 #include "schedule.h"
+#include "simulated_store.h"
 
 namespace millrace::simulation {
 
@@ -38,12 +39,19 @@ struct Entry {
 /// Every entry of every log there was, in one order. An entry's place in it is its number.
 class Record final : public Feed::Sink {
  public:
-  /// A log's life begins; the one before is lost.
-  void begin_life(const std::string& epoch, test::LoneHub& hub);
+  /// A log's life begins; the one before is lost. `disk`: of the store that keeps it; may be null.
+  void begin_life(const std::string& epoch, test::LoneHub& hub, const SimulatedDisk* disk = nullptr);
+  /// Another process has the same log, from its disk. Whatever was delivered must be there; and of what was not, at
+  /// most the entry that is expected: its publisher has not heard of it.
+  void resume_life(test::LoneHub& hub);
 
   /// The next frame posted is an event of this type and ID, with data_of(number, size).
   void expect(std::string type, std::string id, std::size_t size, bool is_retained);
   void expect_mark(Entry::Kind kind);
+  /// No frame may be posted: nothing was published, or it was refused.
+  void expect_nothing() { expected_.reset(); }
+  /// Throws Broken if a frame was posted that may not be. post() cannot throw: the program would end.
+  void check() const;
   void post(const FramePtr& frame) override;
   void post_page(std::uint64_t, const Feed::PagePtr&) override {}  // there is no store
 
@@ -55,7 +63,7 @@ class Record final : public Feed::Sink {
   /// The number behind the entry with this sequence in the log there is.
   std::uint64_t place_of(std::uint64_t sequence) const;
   /// Numbers below this one are no longer in a log.
-  std::uint64_t oldest() const { return life_begin_.back() + hub_->statistics().evictions; }
+  std::uint64_t oldest() const { return disk_ != nullptr ? place_of(disk_->oldest()) - 1 : oldest_in_memory(); }
   /// Whether the event with this number is still in the log, retained or not.
   bool is_held(std::uint64_t number) const;
   /// Whether its topic has a newer event in the log there is, or its log is gone.
@@ -78,6 +86,10 @@ class Record final : public Feed::Sink {
   std::size_t frames_held();
 
  private:
+  std::uint64_t oldest_in_memory() const { return life_begin_.back() + hub_->statistics().evictions; }
+  void add(std::uint64_t sequence, std::string topic);
+  void compare(const Entry& entry, const LogEntry& stored) const;
+
   std::vector<Entry> entries_;
   std::map<std::string, std::size_t, std::less<>> lives_;  // by epoch
   std::vector<std::uint64_t> life_begin_;                  // number of each life's first entry
@@ -86,7 +98,9 @@ class Record final : public Feed::Sink {
   std::map<std::string, std::uint64_t, std::less<>> newest_;
   std::map<std::string, std::uint64_t, std::less<>> finished_;
   test::LoneHub* hub_ = nullptr;
-  Entry expected_;
+  const SimulatedDisk* disk_ = nullptr;
+  std::optional<Entry> expected_;
+  std::string violation_;
   // Of the frames: those in the log, from held_from_ on, and those that were held when they left it.
   std::vector<std::weak_ptr<const Frame>> frames_;
   std::uint64_t checked_ = 0;

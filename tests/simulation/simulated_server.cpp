@@ -1,6 +1,7 @@
 #include "simulated_server.h"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "millrace/server/limits.h"
@@ -29,7 +30,7 @@ class SimulatedServer::Loop final : public Feed::Sink, private DeliveryWriter {
     expect_turn();
   }
 
-  void post_page(std::uint64_t, const Feed::PagePtr&) override {}  // there is no store
+  void post_page(std::uint64_t, const Feed::PagePtr&) override {}  // streams read their pages themselves
 
   void add(std::unique_ptr<Stream> stream) { streams_.push_back(std::move(stream)); }
   void discard(Stream& stream) {
@@ -156,7 +157,7 @@ class SimulatedServer::Stream final : public Subscriber::Outlet, public TimerWhe
     if (phase_ != Phase::kStreaming) return;
     loop_.reading().refill(loop_.server().options_.read_work);
     subscriber_->catch_up();
-    if (phase_ == Phase::kStreaming && subscriber_->is_live()) wire_->want_writable(false);
+    stop_writing();
   }
 
   void on_closed() override { close(); }
@@ -208,7 +209,31 @@ class SimulatedServer::Stream final : public Subscriber::Outlet, public TimerWhe
   }
 
   void on_gap() override {}
-  void read_stored(const Place&) override {}  // there is no store
+
+  // Some time later the store is read, and some time after that the page is here.
+  void read_stored(const Place& place) override { load_later(place, subscriber_->reads(), loop_.server().soon()); }
+
+  void load_later(const Place& place, const std::shared_ptr<const TopicFilter>& filter, Duration after) {
+    loop_.server().schedule_.after(after, [this, place, filter, alive = std::weak_ptr(alive_)] {
+      if (!alive.expired()) load(place, filter);
+    });
+  }
+
+  void load(const Place& place, const std::shared_ptr<const TopicFilter>& filter) {
+    const Feed::PagePtr page = loop_.server().stored_page(place, filter);
+    if (page == nullptr) return load_later(place, filter, kStoreRetry);
+    loop_.server().schedule_.after(loop_.server().soon(), [this, page, alive = std::weak_ptr(alive_)] {
+      if (alive.expired() || phase_ != Phase::kStreaming) return;
+      loop_.reading().refill(loop_.server().options_.read_work);
+      subscriber_->take_stored(*page);
+      stop_writing();
+    });
+  }
+
+  void stop_writing() {
+    const bool is_streaming = phase_ == Phase::kStreaming;
+    if (is_streaming && (subscriber_->is_live() || subscriber_->awaits_stored())) wire_->want_writable(false);
+  }
 
   void write_rest() {
     rest_.erase(0, wire_->write(rest_));
@@ -233,6 +258,7 @@ class SimulatedServer::Stream final : public Subscriber::Outlet, public TimerWhe
     Stream& stream;
   };
   IntervalTimer interval_timer_{*this};
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::unique_ptr<Subscriber> subscriber_;
   Phase phase_ = Phase::kStreaming;
   bool polls_ = false;
@@ -295,8 +321,9 @@ void SimulatedServer::Loop::expect_timers() {
 
 // --- SimulatedServer ------------------------------------------------------------------------------------------------
 
-SimulatedServer::SimulatedServer(Schedule& schedule, Random& random, Record& record, const Options& options)
-    : schedule_(schedule), random_(random), record_(record), options_(options) {
+SimulatedServer::SimulatedServer(Schedule& schedule, Random& random, Random& store_random, Record& record,
+                                 const Options& options)
+    : schedule_(schedule), random_(random), store_random_(store_random), record_(record), options_(options) {
   start(false);
 }
 
@@ -304,18 +331,57 @@ SimulatedServer::~SimulatedServer() {
   loops_.clear();
 }
 
-void SimulatedServer::start(bool with_log) {
-  if (!with_log || hub_ == nullptr) {
-    // Like the real ones: of a fixed length, so that none begins another.
-    std::string epoch = std::to_string(random_.between(10'000'000, 99'999'999));
-    hub_ = std::make_unique<test::LoneHub>(Feed::Options{.history_events = options_.history_events,
-                                                         .history_bytes = options_.history_bytes,
-                                                         .history_age = options_.history_age,
-                                                         .max_retained_topics = options_.max_retained_topics,
-                                                         .epoch = epoch,
-                                                         .clock = [this] { return schedule_.now(); }});
-    record_.begin_life(epoch, *hub_);
+Feed::PagePtr SimulatedServer::stored_page(const Place& place, std::shared_ptr<const TopicFilter> filter) const {
+  struct Waiting final : Feed::Sink {
+    std::shared_ptr<std::promise<Feed::PagePtr>> page = std::make_shared<std::promise<Feed::PagePtr>>();
+    void post(const FramePtr&) override {}
+    void post_page(std::uint64_t, const Feed::PagePtr& read) override {
+      const auto promise = page;  // which outlives this
+      promise->set_value(read);
+    }
+  };
+  if (!store_->is_readable()) return nullptr;
+  Waiting waiting;
+  auto page = waiting.page->get_future();
+  hub_->read_stored(waiting, 0, place, std::move(filter));
+  return page.get();
+}
+
+std::unique_ptr<test::LoneHub> SimulatedServer::new_hub(const std::string& epoch) {
+  return std::make_unique<test::LoneHub>(Feed::Options{.history_events = options_.history_events,
+                                                       .history_bytes = options_.history_bytes,
+                                                       .history_age = options_.history_age,
+                                                       .max_retained_topics = options_.max_retained_topics,
+                                                       .epoch = epoch,
+                                                       .clock = [this] { return schedule_.now(); },
+                                                       .store = store_,
+                                                       .time = [] { return std::chrono::system_clock::time_point(); }});
+}
+
+// A log in memory outlives the process here, as if it had been handed over; one in a store is read from its disk.
+void SimulatedServer::begin_log(bool with_log) {
+  const bool is_new = !with_log || hub_ == nullptr;
+  if (!is_new && !options_.store) return;
+  // Like the real ones: of a fixed length, so that none begins another.
+  std::string epoch;
+  if (is_new) epoch = std::to_string(random_.between(10'000'000, 99'999'999));
+  hub_.reset();
+  if (options_.store) {
+    if (is_new) disk_ = {.epoch = epoch};
+    store_faults_ = store_faults();
+    const auto end_process = [this] { stop(store_random_.chance(50) ? End::kCrash : End::kOrderly); };
+    store_ = std::make_shared<SimulatedStore>(schedule_, store_random_, disk_, *options_.store, end_process);
   }
+  hub_ = new_hub(epoch);
+  if (is_new) {
+    record_.begin_life(epoch, *hub_, options_.store ? &disk_ : nullptr);
+  } else {
+    record_.resume_life(*hub_);
+  }
+}
+
+void SimulatedServer::start(bool with_log) {
+  begin_log(with_log);
   for (std::size_t i = 0; i < options_.loops; ++i) loops_.push_back(std::make_unique<Loop>(*this));
   running_ = true;
   draining_ = false;
@@ -354,6 +420,11 @@ void SimulatedServer::respond(Wire& wire, std::string_view head) {
   wire.finish();
 }
 
+void SimulatedServer::refuse(Wire& wire) {
+  respond(wire, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: " + std::to_string(random_.between(1, 6)) +
+                    "\r\nContent-Length: 0\r\n\r\n");
+}
+
 void SimulatedServer::request(const std::shared_ptr<Wire>& wire, const Request& request) {
   if (!running_) return wire->refuse();
   schedule_.after(soon(), [this, wire, request, life = life_] {
@@ -366,12 +437,16 @@ void SimulatedServer::request(const std::shared_ptr<Wire>& wire, const Request& 
 }
 
 void SimulatedServer::answer(const std::shared_ptr<Wire>& wire, const Request& request) {
-  if (draining_) {
-    return respond(*wire, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: " + std::to_string(random_.between(1, 6)) +
-                              "\r\nContent-Length: 0\r\n\r\n");
+  if (draining_) return refuse(*wire);
+  Feed::Cursor cursor;
+  bool is_over = false;
+  try {
+    cursor = hub_->resolve(request.last_event_id, request.filter.get(), request.latest);
+    is_over = hub_->is_over(cursor, *request.filter);
+  } catch (const StoreUnavailable&) {
+    return refuse(*wire);
   }
-  const Feed::Cursor cursor = hub_->resolve(request.last_event_id, request.filter.get(), request.latest);
-  if (hub_->is_over(cursor, *request.filter)) {
+  if (is_over) {
     return respond(*wire,
                    "HTTP/1.1 204 No Content\r\nX-Entries: " + std::to_string(record_.next_number()) + "\r\nX-Place: " +
                        std::to_string(record_.place_of(std::max(cursor.sequence, cursor.state_until))) + "\r\n\r\n");

@@ -18,6 +18,7 @@
 #include "random.h"
 #include "record.h"
 #include "schedule.h"
+#include "simulated_store.h"
 #include "stream/subscriber.h"
 #include "stream/subscriber_table.h"
 #include "wire.h"
@@ -47,9 +48,11 @@ class SimulatedServer {
     std::size_t served_at_once = 64;           ///< subscribers in one turn
     Duration retry{3'000};
     Duration lifetime{0};  ///< of each stream; zero: unlimited
+    std::optional<SimulatedStore::Options> store = {};
   };
 
-  SimulatedServer(Schedule& schedule, Random& random, Record& record, const Options& options);
+  /// `store_random`: what the store draws.
+  SimulatedServer(Schedule& schedule, Random& random, Random& store_random, Record& record, const Options& options);
   ~SimulatedServer();
 
   /// Starts the process, with the log there was or with a new one.
@@ -76,6 +79,11 @@ class SimulatedServer {
   void disconnect_one();
 
   test::LoneHub& hub() { return *hub_; }
+  /// Null without a store.
+  SimulatedStore* store() { return store_.get(); }
+  /// What the feed reads of the store on its thread, for which everything here waits; null if it cannot be read now.
+  Feed::PagePtr stored_page(const Place& place, std::shared_ptr<const TopicFilter> filter) const;
+  std::uint64_t store_faults() const { return store_faults_ + (store_ != nullptr ? store_->faults() : 0); }
   std::size_t streams() const;
   std::size_t max_retained_topics() const { return options_.max_retained_topics; }
 
@@ -88,12 +96,19 @@ class SimulatedServer {
 
   Duration soon() { return random_.between(Duration{0}, Duration{3}); }
   void answer(const std::shared_ptr<Wire>& wire, const Request& request);
+  void begin_log(bool with_log);
+  std::unique_ptr<test::LoneHub> new_hub(const std::string& epoch);
+  void refuse(Wire& wire);
   static void respond(Wire& wire, std::string_view head);
 
   Schedule& schedule_;
   Random& random_;
+  Random& store_random_;
   Record& record_;
   const Options options_;
+  SimulatedDisk disk_;
+  std::shared_ptr<SimulatedStore> store_;
+  std::uint64_t store_faults_ = 0;  // of earlier processes
   std::unique_ptr<test::LoneHub> hub_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::uint64_t life_ = 0;  // of the process: what was to happen in an earlier one does not
