@@ -213,7 +213,11 @@ test("what has no tables of Millrace is named with what to do", (context) => {
     [["check", "mysql://x:secret@h"], 2, /STORE: unknown store type "mysql"; expected sqlite:PATH/],
     [["check", "sqlite:"], 2, /STORE: the path is missing behind "sqlite:"; expected sqlite:PATH/],
     [["check", "sqlite"], 2, /STORE: the path is missing behind "sqlite:"; expected sqlite:PATH/],
-    [["check", "postgres:x:secret@h"], 2, /STORE: \/\/HOST\/DATABASE is missing behind "postgres:"; expected postgres:\/\//],
+    [
+      ["check", "postgres:x:secret@h"],
+      2,
+      /STORE: \/\/HOST\/DATABASE is missing behind "postgres:"; expected postgres:\/\//,
+    ],
     [["export", "nats://127.0.0.1"], 2, /nats stream backup/],
     [["check", `sqlite:${folder}/missing.db`], 1, /unable to open database file/],
     [["check", `sqlite:${folder}/x.db`, "--dry-run"], 2, /--dry-run is for store migrate/],
