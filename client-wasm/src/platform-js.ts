@@ -129,7 +129,6 @@ class BareTextEncoder {
 // Event and EventTarget must both be the platform's, or neither, because one kind of target rejects events of the
 // other.
 const hasEvents = Boolean(globalThis.EventTarget && globalThis.Event);
-const hasMessageEvent = hasEvents && "MessageEvent" in globalThis;
 const ownEvent = (hasEvents ? globalThis.Event : BareEvent) as typeof Event;
 const ownTarget = (hasEvents ? globalThis.EventTarget : BareEventTarget) as typeof EventTarget;
 
@@ -149,7 +148,7 @@ const ownResponse = {
 /** What message.ts and `instanceof` need. */
 const ownMessageEvent = {
   get prototype(): Event {
-    if (hasMessageEvent) return globalThis.MessageEvent.prototype;
+    if (hasEvents && globalThis.MessageEvent) return globalThis.MessageEvent.prototype;
     return Object.create(ownEvent.prototype, { source: { value: null, enumerable: true } });
   },
   [Symbol.hasInstance]: (event: object) => "lastEventId" in event,

@@ -104,6 +104,19 @@ test("events follow one another where there are neither channels nor setImmediat
   assert.deepEqual(lines, ["a", "b"]);
 });
 
+test("millrace/js works where MessageEvent is a global without a value", async (context) => {
+  const server = await serve(streams({ body: "id: 1\ndata: a\n\n", open: true }));
+  context.after(() => server.close());
+  const lines = await outputOf(
+    "Object.defineProperty(globalThis, 'MessageEvent', { value: undefined });",
+    `const source = new EventSource(url);
+     source.onmessage = ({ data, lastEventId, source: from }) => { console.log(data, lastEventId, from); source.close(); };`,
+    server.origin,
+    "js",
+  );
+  assert.deepEqual(lines, ["a 1 null"]);
+});
+
 test("where fetch refuses `cache`, as in old workers of Cloudflare, it is not given", async (context) => {
   const server = await serve(streams({ body: "data: a\n\n", open: true }, { body: "data: a\n\n", open: true }));
   context.after(() => server.close());
