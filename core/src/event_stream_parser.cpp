@@ -275,11 +275,13 @@ EventStreamParser::Item EventStreamParser::dispatch() {
   }
   const bool in_chunk = data_in_chunk_.data() != nullptr;
   const std::string_view data = in_chunk ? data_in_chunk_ : data_buffer_.view();
+  const std::string_view topics = topic_buffer_.view();
   event_ = {.type = event_type_buffer_.empty() ? protocol::kDefaultEventType : event_type_buffer_.view(),
             .data = (in_chunk ? chunk_is_ascii_ : kIsForSpeed && data_is_ascii_) ? data : decoded(data, decoded_),
             .last_event_id = last_event_id_.view(),
             .has_id = has_id,
-            .topic = topic_buffer_.view()};
+            .topic = topics.substr(0, topics.find('\t')),
+            .topics = topics};
   dispatched_ = true;
   return Item::kEvent;
 }

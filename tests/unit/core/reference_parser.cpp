@@ -183,7 +183,8 @@ void ReferenceParser::dispatch() {
   }
   data_buffer_.pop_back();  // which is an LF, always
   const std::u32string type = event_type_buffer_.empty() ? U"message" : event_type_buffer_;
-  transcript_.push_back(event_entry(encode(type), encode(data_buffer_), last_event_id(), encode(topic_buffer_)));
+  transcript_.push_back(event_entry(encode(type), encode(data_buffer_), last_event_id(),
+                                    encode(topic_buffer_.substr(0, topic_buffer_.find(U'\t')))));
   data_buffer_.clear();
   event_type_buffer_.clear();
   topic_buffer_.clear();
