@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     const auto event = request.event();
     if (!event && !request.finishes()) stop("neither event nor finish: " + quoted(body));
     if (!event) continue;
-    const Published published = hub.publish(request.topic(), *event);
+    const Published published = hub.publish(request.topics(), *event);
     if (published.is_repeated()) continue;
     const Transcript transcript = ReferenceParser().read(last.payload());
     std::size_t events = 0;

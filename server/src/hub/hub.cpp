@@ -1,12 +1,17 @@
 #include "millrace/server/hub.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <map>
 #include <optional>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 #include "log/event_log.h"
 #include "log/feed.h"
 #include "millrace/core/protocol.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/topic_filter.h"
 
 namespace millrace {
@@ -24,6 +29,43 @@ using Reason = Refusal::Reason;
 std::optional<Refusal> Hub::refusal(Topic topic) {
   if (!topic.is_reserved()) return std::nullopt;
   return Refusal{Reason::kReservedTopic, "topic: topics that begin with \"millrace.\" are reserved"};
+}
+
+std::optional<Refusal> Hub::refusal(std::span<const Topic> topics) {
+  const auto refused = [](std::string sentence) { return Refusal{Reason::kTopics, "topic: " + std::move(sentence)}; };
+  if (topics.empty()) return refused("the list is empty; name at least one topic");
+  if (topics.size() > kMaxTopicsPerEvent) {
+    return refused(std::to_string(topics.size()) + " topics, more than the limit of " +
+                   std::to_string(kMaxTopicsPerEvent) + " for one event");
+  }
+  std::size_t bytes = 0;
+  std::vector<std::string_view> names;
+  for (const Topic topic : topics) {
+    if (auto reserved = refusal(topic)) return reserved;
+    bytes += topic.view().size();
+    names.push_back(topic.view());
+  }
+  if (topics.size() > 1 && bytes > kMaxTopicBytesPerEvent) {
+    return refused("the topics of one event have " + std::to_string(bytes) +
+                   " bytes together, more than the limit of " + std::to_string(kMaxTopicBytesPerEvent));
+  }
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice != names.end()) return refused("\"" + std::string(*twice) + "\" is given twice");
+  return std::nullopt;
+}
+
+std::optional<Refusal> Hub::refusal(std::span<const Topic> topics, const Event& event) const {
+  if (auto refused = refusal(topics)) return refused;
+  if (topics.size() > 1 && !takes_several_topics()) {
+    return Refusal{Reason::kTopics,
+                   "topic: the server's store keeps one topic for each event; publish to each topic by itself"};
+  }
+  return refusal(topics.front(), event);
+}
+
+bool Hub::takes_several_topics() const {
+  return feed_.takes_several_topics();
 }
 
 Durability Hub::durability() const {
@@ -76,6 +118,38 @@ std::vector<Published> all_failed(std::size_t count, Published::Outcome outcome,
   return {count, Published{.outcome = outcome, .sentence = sentence}};
 }
 
+std::vector<Topic> topics_of(const Publication& publication) {
+  std::vector<Topic> topics{publication.topic};
+  topics.insert(topics.end(), publication.further_topics.begin(), publication.further_topics.end());
+  return topics;
+}
+
+// Why one batch cannot hold these publications: an ID that two of them have for some of the same topics, but not for
+// all. The log looks for IDs that it had before the batch.
+std::optional<std::string> conflict_within(std::span<const Publication> publications) {
+  const bool is_possible =
+      publications.size() > 1 && std::any_of(publications.begin(), publications.end(), [](const Publication& one) {
+        return !one.further_topics.empty() && !one.event.id.empty();
+      });
+  if (!is_possible) return std::nullopt;
+  std::map<std::tuple<std::string_view, std::string_view, std::string_view>, const Publication*> first;
+  for (const Publication& one : publications) {
+    if (one.kind != Publication::Kind::kEvent || one.event.id.empty()) continue;
+    std::vector<const Publication*> others;
+    for (const Topic topic : topics_of(one)) {
+      const auto [place, is_new] = first.try_emplace({one.event.id.view(), one.publisher, topic.view()}, &one);
+      if (!is_new) others.push_back(place->second);
+    }
+    const bool is_other = std::any_of(others.begin(), others.end(), [&](const Publication* other) {
+      return other != others.front() || other->topic_count() != others.size();
+    });
+    if (!is_other && (others.empty() || others.size() == one.topic_count())) continue;
+    return "id: two events of one request have the ID \"" + std::string(one.event.id.view()) +
+           "\" and some of the same topics, but not all; use another ID";
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Published Hub::not_a_topic(std::string_view text) {
@@ -92,10 +166,26 @@ Published Hub::publish(Topic topic, const Event& event, std::string_view publish
   return std::move(publish({&publication, 1}).front());
 }
 
+Published Hub::publish(std::span<const Topic> topics, const Event& event, std::string_view publisher) {
+  if (topics.empty()) return {.outcome = Published::Outcome::kRefused, .sentence = refusal(topics)->sentence};
+  const Publication publication{
+      .topic = topics.front(), .further_topics = topics.subspan(1), .event = event, .publisher = publisher};
+  return std::move(publish({&publication, 1}).front());
+}
+
+// Why it cannot be published, whatever the log has.
+std::optional<Refusal> Hub::refusal(const Publication& publication) const {
+  const bool is_event = publication.kind == Publication::Kind::kEvent;
+  if (publication.further_topics.empty()) {
+    return is_event ? refusal(publication.topic, publication.event) : refusal(publication.topic);
+  }
+  if (is_event) return refusal(topics_of(publication), publication.event);
+  return Refusal{Reason::kTopics, "topic: a topic is finished, or begins again, by itself; publish one mark for each"};
+}
+
 std::vector<Published> Hub::publish(std::span<const Publication> publications) {
   for (const Publication& publication : publications) {
-    const bool is_event = publication.kind == Publication::Kind::kEvent;
-    const auto refused = is_event ? refusal(publication.topic, publication.event) : refusal(publication.topic);
+    const auto refused = refusal(publication);
     if (refused) return all_failed(publications.size(), Published::Outcome::kRefused, refused->sentence);
     if (publication.retain && !retains()) {
       return all_failed(publications.size(), Published::Outcome::kRefused, std::string(kRetainsNothing));
@@ -103,6 +193,9 @@ std::vector<Published> Hub::publish(std::span<const Publication> publications) {
     if (const auto unmet = refusal(publication.durability)) {
       return all_failed(publications.size(), Published::Outcome::kRefused, *unmet);
     }
+  }
+  if (const auto conflict = conflict_within(publications)) {
+    return all_failed(publications.size(), Published::Outcome::kIdInUse, *conflict);
   }
   return append(publications);
 }
@@ -119,9 +212,15 @@ std::vector<Published> Hub::append(std::span<const Publication> publications) {
       feed_.append(publications, sequences);
     } else {
       std::vector<Publication> all(publications.begin(), publications.end());
-      for (Publication& one : all) one.retain = one.retain || retained_->matches(one.topic);
+      for (Publication& one : all) {
+        for (std::size_t i = 0; i < one.topic_count(); ++i) {
+          one.retain = one.retain || retained_->matches(one.topic_at(i));
+        }
+      }
       feed_.append(all, sequences);
     }
+  } catch (const IdConflict& conflict) {
+    return all_failed(publications.size(), Published::Outcome::kIdInUse, conflict.what());
   } catch (const RetentionRefused& refused) {
     return all_failed(publications.size(), Published::Outcome::kNotRetained, refused.what());
   } catch (const StoreUnavailable& unavailable) {

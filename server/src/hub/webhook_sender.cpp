@@ -139,11 +139,17 @@ void WebhookSender::tell(std::string_view event, const std::vector<TopicPattern>
 void WebhookSender::post(const FramePtr& frame) {
   if (frame->is_mark || !frame->topic) return;
   const MutexLock lock(mutex_);
-  if (audience_.listens_to(*frame->topic)) return;
+  for (std::size_t i = 0; i < frame->topic_count(); ++i) {
+    if (audience_.listens_to(frame->topic_at(i))) return;
+  }
   const std::string id =
       frame->publisher_id.empty() ? feed_.id_of(frame->sequence).text() : std::string(frame->publisher_id);
-  add(dump(
-      {{"event", "published-to-nobody"}, {"topic", frame->topic->view()}, {"id", id}, {"at", now_in(Duration{})}}));
+  json topic = frame->topic->view();
+  if (frame->topic_count() > 1) {
+    topic = json::array();
+    for (std::size_t i = 0; i < frame->topic_count(); ++i) topic.push_back(frame->topic_at(i).view());
+  }
+  add(dump({{"event", "published-to-nobody"}, {"topic", topic}, {"id", id}, {"at", now_in(Duration{})}}));
 }
 
 void WebhookSender::add(std::string event) {

@@ -69,11 +69,17 @@ std::string payload_of(std::string_view epoch, std::uint64_t sequence, const Eve
 
 namespace {
 
-// The common part of the frames of events and marks.
-std::shared_ptr<Frame> blank_frame(std::uint64_t sequence, Topic topic, Publication::Kind kind, TimePoint published) {
+// The common part of the frames of events and marks. `Entry`: Publication or LogEntry.
+template <typename Entry>
+std::shared_ptr<Frame> blank_frame(std::uint64_t sequence, const Entry& entry, TimePoint published) {
+  const Publication::Kind kind = entry.kind;
   auto frame = std::make_shared<Frame>();
   frame->sequence = sequence;
-  frame->topic = topic;
+  frame->topic = entry.topic;
+  if (!entry.further_topics.empty()) {
+    frame->further_topics =
+        std::make_unique<const std::vector<OwnedTopic>>(entry.further_topics.begin(), entry.further_topics.end());
+  }
   frame->published = published;
   frame->is_mark = kind != Publication::Kind::kEvent;
   frame->finishes_topic = kind == Publication::Kind::kFinish;
@@ -91,7 +97,7 @@ std::string mark_payload(std::string_view epoch, std::uint64_t sequence) {
 }  // namespace
 
 std::shared_ptr<Frame> frame_of(std::string_view epoch, const LogEntry& entry, TimePoint published) {
-  auto frame = blank_frame(entry.sequence, entry.topic, entry.kind, published);
+  auto frame = blank_frame(entry.sequence, entry, published);
   if (frame->is_mark) {
     set_payload(*frame, mark_payload(epoch, entry.sequence));
     return frame;
@@ -104,7 +110,7 @@ std::shared_ptr<Frame> frame_of(std::string_view epoch, const LogEntry& entry, T
 
 std::shared_ptr<Frame> encode(std::string_view epoch, std::uint64_t sequence, const Publication& publication,
                               TimePoint now) {
-  auto frame = blank_frame(sequence, publication.topic, publication.kind, now);
+  auto frame = blank_frame(sequence, publication, now);
   if (frame->is_mark) {
     set_payload(*frame, mark_payload(epoch, sequence));
     return frame;

@@ -1,6 +1,7 @@
 #include "millrace/server/event_store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -14,10 +15,10 @@ namespace millrace {
 namespace {
 
 // Whether no event follows in the topic; and with Topics::kGoingOn, no finish either.
-bool is_newest(const EventStore& store, const LogEntry& event, EventStore::Topics topics) {
-  const TopicFilter topic({event.topic.get()});
-  for (std::uint64_t seen = event.sequence;;) {
-    const EventStore::Page page = store.read_after(seen, topic);
+bool is_newest(const EventStore& store, std::uint64_t event, const OwnedTopic& topic, EventStore::Topics topics) {
+  const TopicFilter filter({topic.get()});
+  for (std::uint64_t seen = event;;) {
+    const EventStore::Page page = store.read_after(seen, filter);
     for (const LogEntry& entry : page.entries) {
       if (entry.kind == Publication::Kind::kEvent) return false;
       if (entry.kind == Publication::Kind::kFinish && topics == EventStore::Topics::kGoingOn) return false;
@@ -42,10 +43,32 @@ LogEntry LogEntry::of(std::string_view epoch, std::uint64_t sequence, const Publ
                       std::chrono::system_clock::time_point published) {
   LogEntry entry{.sequence = sequence, .topic = publication.topic, .kind = publication.kind, .published = published};
   if (publication.kind != Publication::Kind::kEvent) return entry;
+  entry.further_topics.assign(publication.further_topics.begin(), publication.further_topics.end());
   entry.publisher_id = publication.event.id.view();
   if (!entry.publisher_id.empty()) entry.publisher_key = millrace::publisher_key(publication.publisher);
   entry.payload = payload_of(epoch, sequence, publication.event);
   return entry;
+}
+
+std::string LogEntry::joined_topics() const {
+  std::string joined = topic.text();
+  for (const OwnedTopic& further : further_topics) joined.append(1, '\n').append(further.text());
+  return joined;
+}
+
+bool LogEntry::set_topics(std::string_view joined) {
+  std::vector<OwnedTopic> topics;
+  while (true) {
+    const std::size_t end = joined.find('\n');
+    auto one = OwnedTopic::parse(std::string(joined.substr(0, end)));
+    if (!one || topics.size() == kMaxTopicsPerEvent) return false;
+    topics.push_back(std::move(*one));
+    if (end == std::string_view::npos) break;
+    joined.remove_prefix(end + 1);
+  }
+  topic = std::move(topics.front());
+  further_topics.assign(std::make_move_iterator(topics.begin() + 1), std::make_move_iterator(topics.end()));
+  return true;
 }
 
 // Reads one page of the log: a topic's last event in the page counts, if the log has none after it.
@@ -53,16 +76,30 @@ EventStore::Page EventStore::read_newest(std::uint64_t sequence, std::uint64_t u
                                          Topics topics) const {
   Page page = read_after(sequence, filter);
   page.through = std::min(page.through, until);
-  std::map<std::string, LogEntry*> last;
-  for (LogEntry& entry : page.entries) {
+  std::map<std::string, std::uint64_t> last;
+  for (const LogEntry& entry : page.entries) {
     if (entry.sequence > until) break;
-    if (entry.kind == Publication::Kind::kEvent) last[entry.topic.text()] = &entry;
+    if (entry.kind != Publication::Kind::kEvent) continue;
+    for (std::size_t i = 0; i < entry.topic_count(); ++i) {
+      if (filter.matches(entry.topic_at(i))) last[entry.topic_at(i).text()] = entry.sequence;
+    }
   }
   std::vector<LogEntry> newest;
-  for (const auto& [name, entry] : last) {
-    if (is_newest(*this, *entry, topics)) newest.push_back(std::move(*entry));
+  for (LogEntry& entry : page.entries) {
+    if (entry.sequence > until) break;
+    if (entry.kind != Publication::Kind::kEvent) continue;
+    std::vector<OwnedTopic> kept;
+    for (std::size_t i = 0; i < entry.topic_count(); ++i) {
+      const OwnedTopic& topic = entry.topic_at(i);
+      const auto found = last.find(topic.text());
+      const bool is_last = found != last.end() && found->second == entry.sequence;
+      if (is_last && is_newest(*this, entry.sequence, topic, topics)) kept.push_back(topic);
+    }
+    if (kept.empty()) continue;
+    entry.topic = std::move(kept.front());
+    entry.further_topics.assign(std::make_move_iterator(kept.begin() + 1), std::make_move_iterator(kept.end()));
+    newest.push_back(std::move(entry));
   }
-  std::sort(newest.begin(), newest.end(), [](const LogEntry& a, const LogEntry& b) { return a.sequence < b.sequence; });
   page.entries = std::move(newest);
   return page;
 }
@@ -72,10 +109,11 @@ PageScan::PageScan(const TopicFilter& filter, std::uint64_t sequence)
 
 PageScan::~PageScan() = default;
 
-bool PageScan::wants(std::uint64_t sequence, Topic topic) {
+bool PageScan::wants(std::uint64_t sequence, Topic topic, std::span<const OwnedTopic> further_topics) {
   through_ = sequence;
   ++looked_at_;
-  return matcher_->matches(topic);
+  return matcher_->matches(topic) || std::any_of(further_topics.begin(), further_topics.end(),
+                                                 [&](const OwnedTopic& one) { return matcher_->matches(one); });
 }
 
 void PageScan::add(std::size_t bytes) {

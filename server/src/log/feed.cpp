@@ -22,6 +22,7 @@ void Feed::State::append(std::span<const Publication> publications, std::span<st
     return store_appends.add(static_cast<std::uint64_t>(std::max(clock() - now, Duration{0}).count()));
   }
   const MutexLock lock(mutex);
+  if (const auto conflict = ring.id_conflict(publications)) throw IdConflict(*conflict);
   std::vector<FramePtr> encoded;
   if (const auto refusal = ring.refusal(publications, now, encoded)) throw RetentionRefused(*refusal);
   append_to_ring(publications, encoded, now, sequences);
@@ -80,6 +81,10 @@ const std::string& Feed::epoch() const {
 
 bool Feed::retains() const {
   return state_->store == nullptr || state_->store->retains();
+}
+
+bool Feed::takes_several_topics() const {
+  return state_->store == nullptr || state_->store->takes_several_topics();
 }
 
 std::size_t Feed::max_event_bytes() const {

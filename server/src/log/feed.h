@@ -51,8 +51,8 @@ class Feed {
 
   /// Appends the publications in order, all or none, and passes them to the sinks; fills `sequences` like
   /// EventStore::append(). Throws StoreUnavailable if the store cannot append them now, RetentionRefused if one cannot
-  /// be retained. If memory for the log itself runs out, it calls std::terminate(), because a log with half of an event
-  /// would lose others silently.
+  /// be retained, IdConflict as EventStore::append() does. If memory for the log itself runs out, it calls
+  /// std::terminate(), because a log with half of an event would lose others silently.
   void append(std::span<const Publication> publications, std::span<std::uint64_t> sequences);
 
   /// The tag of the IDs that the log gives.
@@ -61,6 +61,8 @@ class Feed {
   OwnedEventId id_of(std::uint64_t sequence) const;
   /// Whether the log keeps retained events beyond its bounds.
   bool retains() const;
+  /// Whether an event can have several topics.
+  bool takes_several_topics() const;
   /// The largest data of an event.
   std::size_t max_event_bytes() const;
 

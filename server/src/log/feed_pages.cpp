@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "feed_state.h"
+#include "topic_matcher.h"
 
 namespace millrace {
 
@@ -103,9 +104,7 @@ Feed::Page Feed::State::scan(std::uint64_t sequence, const TopicFilter& filter) 
         at_head = false;
         break;
       }
-      if (!scan.wants(frame->sequence, *frame->topic)) continue;
-      scan.add(frame->bytes.size());
-      frames.push_back(std::move(frame));
+      take_wanted(std::move(frame), scan, frames);
     }
   }
   return {.frames = std::move(frames), .through = scan.through(), .at_head = at_head, .work = scan.work()};
@@ -126,7 +125,7 @@ std::optional<Feed::Page> Feed::State::newest_in_memory(const Place& place, cons
 Feed::Page Feed::State::scan_newest(const Place& place, const TopicFilter& filter) const {
   PageScan scan(filter, place.sequence);
   std::vector<FramePtr> frames;
-  std::vector<FramePtr> some;
+  std::vector<RingEventLog::NewestOfTopic> some;
   std::uint64_t copied_through = place.sequence;
   bool is_complete = false;
   bool at_head = false;
@@ -139,11 +138,8 @@ Feed::Page Feed::State::scan_newest(const Place& place, const TopicFilter& filte
       is_complete = copied_through >= std::min(place.until, ring.head());
       at_head = is_complete && place.reads == Place::Reads::kNewest;
     }
-    for (FramePtr& frame : some) {
-      if (scan.is_full()) return {.frames = std::move(frames), .through = scan.through(), .work = scan.work()};
-      if (!scan.wants(frame->sequence, *frame->topic)) continue;
-      scan.add(frame->bytes.size());
-      frames.push_back(std::move(frame));
+    if (!RingEventLog::take_newest(some, scan, frames)) {
+      return {.frames = std::move(frames), .through = scan.through(), .work = scan.work()};
     }
   }
   return {.frames = std::move(frames), .through = copied_through, .at_head = at_head, .work = scan.work()};
@@ -153,7 +149,11 @@ Feed::Page Feed::State::stored_page(const Place& place, const TopicFilter& filte
   const bool reads_all = place.reads == Place::Reads::kEverything;
   Page page = reads_all ? page_of(*stored, place.sequence, filter) : newest_page_of(*stored, place, filter);
   page.at_head = false;  // more may be published before the page arrives: the reader looks into memory next
-  for (const FramePtr& frame : page.frames) pinned.evict(*frame);  // only the page holds it
+  TopicMatcher matcher(filter);
+  for (FramePtr& frame : page.frames) {
+    frame = as_reached_by(std::move(frame), matcher);
+    PinnedBytes::begin_gone(*frame);  // only the page holds it
+  }
   return page;
 }
 

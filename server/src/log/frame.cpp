@@ -6,13 +6,31 @@
 #include <utility>
 
 #include "millrace/core/protocol.h"
+#include "pinned_bytes.h"
+#include "topic_matcher.h"
 
 namespace millrace {
 
 namespace {
 
+// The topics as the `topic` field has them: no topic contains a tab.
+std::string topic_field(const Frame& frame) {
+  std::string text(frame.topic_text());
+  for (std::size_t i = 1; i < frame.topic_count(); ++i) text.append(1, '\t').append(frame.topic_at(i).view());
+  return text;
+}
+
+// The same as an envelope has them: a string, or an array of several.
+nlohmann::ordered_json topics_in_json(const Frame& frame) {
+  if (frame.topic_count() == 1) return frame.topic_text();
+  auto topics = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < frame.topic_count(); ++i) topics.push_back(frame.topic_at(i).view());
+  return topics;
+}
+
 // An event's payload with `{"topic":…,"data":…}` in place of its data. EventStreamWriter writes the `data` lines last.
-std::string enveloped(std::string_view topic, std::string_view payload) {
+std::string enveloped(const Frame& frame) {
+  std::string_view payload = frame.payload();
   constexpr std::string_view kData = "data: ";
   std::string fields;
   std::string data;
@@ -28,7 +46,7 @@ std::string enveloped(std::string_view topic, std::string_view payload) {
     }
     payload.remove_prefix(std::min(end, payload.size() - 1) + 1);
   }
-  const nlohmann::ordered_json envelope = {{"topic", topic}, {"data", data}};
+  const nlohmann::ordered_json envelope = {{"topic", topics_in_json(frame)}, {"data", data}};
   // Invalid UTF-8 arrives at the client as it would without the envelope.
   fields.append(kData).append(envelope.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return fields.append("\n\n");
@@ -64,19 +82,33 @@ std::string_view Frame::coded(WireCoding coding) const {
 
 const Frame& Frame::in(WireForm form) const {
   if (!topic || (!form.topic && !form.envelope)) return *this;
-  const Frame& data = form.envelope ? made(enveloped_, [this] { return enveloped(topic_text(), payload()); }) : *this;
+  const Frame& data = form.envelope ? made(enveloped_, [this] { return enveloped(*this); }) : *this;
   if (!form.topic) return data;
   return data.made(data.with_topic_, [&] {
-    return std::string(protocol::kTopicField).append(": ").append(topic_text()).append(1, '\n').append(data.payload());
+    return std::string(protocol::kTopicField)
+        .append(": ")
+        .append(topic_field(*this))
+        .append(1, '\n')
+        .append(data.payload());
   });
 }
+
+namespace {
+
+void copy_topics(const Frame& from, Frame& to) {
+  to.topic = from.topic;
+  if (from.further_topics != nullptr)
+    to.further_topics = std::make_unique<const std::vector<OwnedTopic>>(*from.further_topics);
+}
+
+}  // namespace
 
 template <typename Make>
 const Frame& Frame::made(Variant& variant, const Make& make) const {
   if (const Frame* there = variant.load(std::memory_order_acquire)) return *there;
   auto frame = std::make_unique<Frame>();
   frame->sequence = sequence;
-  frame->topic = topic;
+  copy_topics(*this, *frame);
   set_payload(*frame, make());
   const Frame* first = nullptr;
   // If another thread was faster, its frame is used.
@@ -105,8 +137,41 @@ void set_payload(Frame& frame, std::string_view payload) {
   constexpr std::size_t kFraming = 20;
   frame.bytes.clear();
   frame.bytes.reserve(payload.size() + kFraming);
-  frame.payload_begin = static_cast<std::uint32_t>(append_chunk(payload, frame.bytes));
+  frame.payload_begin = static_cast<std::uint8_t>(append_chunk(payload, frame.bytes));
   frame.payload_bytes = static_cast<std::uint32_t>(payload.size());
+}
+
+FramePtr of_topics(FramePtr frame, TopicSet topics) {
+  if (frame->further_topics == nullptr) return frame;
+  const auto has = [&](std::size_t index) { return (topics >> index & 1) != 0; };
+  std::vector<OwnedTopic> kept;
+  for (std::size_t i = 0; i < frame->topic_count(); ++i) {
+    if (has(i)) kept.push_back(frame->topic_at(i));
+  }
+  if (kept.empty() || kept.size() == frame->topic_count()) return frame;
+  auto part = std::make_shared<Frame>();
+  part->sequence = frame->sequence;
+  part->topic = std::move(kept.front());
+  kept.erase(kept.begin());
+  if (!kept.empty()) part->further_topics = std::make_unique<const std::vector<OwnedTopic>>(std::move(kept));
+  part->publisher_id = frame->publisher_id;
+  part->publisher = frame->publisher;
+  part->is_retained = frame->is_retained;
+  part->payload_begin = frame->payload_begin;
+  part->payload_bytes = frame->payload_bytes;
+  part->published = frame->published;
+  part->bytes = frame->bytes;
+  PinnedBytes::begin_gone(*part);
+  return part;
+}
+
+FramePtr as_reached_by(FramePtr frame, TopicMatcher& matcher) {
+  if (frame->further_topics == nullptr) return frame;
+  TopicSet topics = 0;
+  for (std::size_t i = 0; i < frame->topic_count(); ++i) {
+    if (matcher.matches(frame->topic_at(i))) topics |= TopicSet{1} << i;
+  }
+  return of_topics(std::move(frame), topics);
 }
 
 }  // namespace millrace

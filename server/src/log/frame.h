@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gzip_block.h"
 #include "millrace/core/event.h"
@@ -44,6 +45,8 @@ constexpr bool is_gzip(WireForm form) {
   return form.coding == WireCoding::kGzipPayload || form.coding == WireCoding::kGzipChunk;
 }
 
+class TopicMatcher;
+
 struct Frame {
   Frame() = default;
   ~Frame();
@@ -51,16 +54,17 @@ struct Frame {
   Frame& operator=(const Frame&) = delete;
 
   std::uint64_t sequence = 0;  ///< of its event; in a frame without an event, the client's position after the frame
-  std::optional<OwnedTopic> topic;  ///< nothing if the frame carries no event of the log
-  std::string publisher_id;         ///< empty if the log gave the event its ID
-  std::string publisher;            ///< publisher_key() of this publisher; empty without such an ID
-  bool is_mark = false;             ///< a mark: carries no event, and no subscriber gets it
-  bool finishes_topic = false;      ///< a mark that finishes its topic
-  bool is_retained = false;         ///< stays beyond the log's bounds while it is its topic's newest event
-  TimePoint published{};            ///< when it was appended to the log
-  std::string bytes;                ///< size line, payload, CRLF [RFC 9112 7.1]
-  std::uint32_t payload_begin = 0;
+  std::optional<OwnedTopic> topic;                                ///< nothing if the frame carries no event of the log
+  std::unique_ptr<const std::vector<OwnedTopic>> further_topics;  ///< null if it has one topic
+  std::string publisher_id;                                       ///< empty if the log gave the event its ID
+  std::string publisher;           ///< publisher_key() of this publisher; empty without such an ID
+  bool is_mark = false;            ///< a mark: carries no event, and no subscriber gets it
+  bool finishes_topic = false;     ///< a mark that finishes its topic
+  bool is_retained = false;        ///< stays beyond the log's bounds while it is its topic's newest event
+  std::uint8_t payload_begin = 0;  ///< behind the size line
   std::uint32_t payload_bytes = 0;
+  TimePoint published{};  ///< when it was appended to the log
+  std::string bytes;      ///< size line, payload, CRLF [RFC 9112 7.1]
 
   std::string_view chunk() const { return bytes; }
   std::string_view payload() const { return std::string_view(bytes).substr(payload_begin, payload_bytes); }
@@ -72,6 +76,9 @@ struct Frame {
   const Frame& in(WireForm form) const;
 
   std::string_view topic_text() const { return topic ? topic->view() : std::string_view(); }
+  /// Of a frame with an event of the log.
+  std::size_t topic_count() const { return further_topics == nullptr ? 1 : 1 + further_topics->size(); }
+  const OwnedTopic& topic_at(std::size_t index) const { return index == 0 ? *topic : (*further_topics)[index - 1]; }
 
   /// Sets gzip()'s result in advance, before another thread has the frame.
   void set_gzip(GzipBlock block) { gzip_ = std::make_unique<const GzipBlock>(std::move(block)); }
@@ -92,6 +99,19 @@ struct Frame {
 };
 
 using FramePtr = std::shared_ptr<const Frame>;
+
+// Events of one topic, which are most, pay nothing for those of several.
+static_assert(sizeof(void*) != 8 || sizeof(std::once_flag) != 4 || sizeof(Frame) <= 200);
+
+/// Some of a frame's topics: bit i stands for topic_at(i).
+using TopicSet = std::uint32_t;
+
+/// The event as an event of these topics alone, of which there must be one: the frame itself if it has no others.
+/// Otherwise a copy, which no log holds.
+FramePtr of_topics(FramePtr frame, TopicSet topics);
+
+/// The event with those of its topics that match, of which there must be one; the frame itself if all do.
+FramePtr as_reached_by(FramePtr frame, TopicMatcher& matcher);
 
 /// Appends `payload` to `out` as a chunk; returns the payload's position in `out`.
 std::size_t append_chunk(std::string_view payload, std::string& out);

@@ -16,10 +16,10 @@ namespace millrace {
 
 class IdIndex {
  public:
-  /// Inserts the frame; replaces an older event with the same key. Changes nothing if it throws.
+  /// Inserts the frame under each of its topics; replaces older events with the same keys.
   void insert(const Frame& frame);
-  /// Erases the frame, unless a newer event has replaced it.
-  void erase(const Frame& frame);
+  /// Erases the frame under its topic with this index, unless a newer event has replaced it.
+  void erase(const Frame& frame, std::uint8_t topic);
 
   /// The sequence of this publisher's event in this topic.
   std::optional<std::uint64_t> find(std::string_view id, std::string_view topic, std::string_view publisher) const;
@@ -28,13 +28,14 @@ class IdIndex {
 
  private:
   struct Key {
-    std::size_t hash;  // of the ID; compared first, which mostly decides
+    std::uint32_t hash;  // of the ID; compared first, which mostly decides
     std::string_view id;
     std::string_view topic;
     std::string_view publisher;
   };
   struct Entry {
-    std::size_t hash;
+    std::uint32_t hash;
+    mutable std::uint8_t topic;  // index of the frame's topic
     mutable const Frame* frame;
   };
   struct Less {
@@ -49,8 +50,7 @@ class IdIndex {
     static bool is_less(const Key& a, const Key& b);
   };
 
-  static std::size_t hash(std::string_view id);
-  static Key key(const Frame& frame);
+  static std::uint32_t hash(std::string_view id);
 
   std::set<Entry, Less> entries_;
 };

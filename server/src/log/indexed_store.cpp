@@ -11,6 +11,7 @@
 #include <tuple>
 #include <utility>
 
+#include "id_conflict.h"
 #include "id_holders.h"
 #include "mutex.h"
 
@@ -22,7 +23,7 @@ using Kind = Publication::Kind;
 using Time = std::chrono::system_clock::time_point;
 
 std::size_t bytes_of(const LogEntry& entry) {
-  return entry.payload.size() + entry.topic.text().size() + entry.publisher_id.size() + entry.publisher_key.size();
+  return entry.payload.size() + entry.joined_topics().size() + entry.publisher_id.size() + entry.publisher_key.size();
 }
 
 // The entries of one topic.
@@ -40,20 +41,10 @@ class Index {
   using HolderKey = std::tuple<std::string, std::string, std::string>;  // ID, topic, publisher's key
 
   void add(const LogEntry& entry) {
-    TopicLife& topic = topics_[entry.topic.text()];
-    if (topic.is_finished() && entry.kind != Kind::kFinish) topic.begun = entry.sequence;
-    if (entry.kind == Kind::kFinish) topic.finishes.push_back(entry.sequence);
-    topic.newest = entry.sequence;
-    ++topic.entries;
-    if (!entry.publisher_id.empty()) holders_[key_of(entry)] = entry.sequence;
+    for (std::size_t i = 0; i < entry.topic_count(); ++i) add(entry, entry.topic_at(i).text());
   }
   void remove(const LogEntry& oldest) {
-    const auto topic = topics_.find(oldest.topic.text());
-    if (oldest.kind == Kind::kFinish) topic->second.finishes.pop_front();
-    if (--topic->second.entries == 0) topics_.erase(topic);
-    if (oldest.publisher_id.empty()) return;
-    const auto holder = holders_.find(key_of(oldest));
-    if (holder->second == oldest.sequence) holders_.erase(holder);
+    for (std::size_t i = 0; i < oldest.topic_count(); ++i) remove(oldest, oldest.topic_at(i).text());
   }
 
   // Whether the publication must be appended.
@@ -62,10 +53,20 @@ class Index {
     if (publication.kind != Kind::kEvent) {
       return (topic != nullptr && topic->is_finished()) == (publication.kind == Kind::kBegin);
     }
-    if (topic == nullptr || publication.event.id.empty()) return true;
-    const auto holder = holders_.find({std::string(publication.event.id.view()), std::string(publication.topic.view()),
-                                       publisher_key(publication.publisher)});
-    return holder == holders_.end() || holder->second < topic->begun;
+    for (std::size_t i = 0; i < publication.topic_count(); ++i) {
+      if (!published_as(publication, publication.topic_at(i))) return true;
+    }
+    return false;
+  }
+
+  // The publisher's event with this ID in the topic, published since the topic began.
+  std::optional<std::uint64_t> published_as(const Publication& publication, Topic name) const {
+    const TopicLife* topic = life_of(name.view());
+    if (topic == nullptr || publication.event.id.empty()) return std::nullopt;
+    const auto holder = holders_.find(
+        {std::string(publication.event.id.view()), std::string(name.view()), publisher_key(publication.publisher)});
+    if (holder == holders_.end() || holder->second < topic->begun) return std::nullopt;
+    return holder->second;
   }
 
   std::optional<IdHolder> holder_from(std::string_view id, std::string_view topic, std::string_view publisher) const {
@@ -82,8 +83,25 @@ class Index {
   }
 
  private:
-  static HolderKey key_of(const LogEntry& entry) {
-    return {entry.publisher_id, entry.topic.text(), entry.publisher_key};
+  static HolderKey key_of(const LogEntry& entry, const std::string& topic) {
+    return {entry.publisher_id, topic, entry.publisher_key};
+  }
+
+  void add(const LogEntry& entry, const std::string& name) {
+    TopicLife& topic = topics_[name];
+    if (topic.is_finished() && entry.kind != Kind::kFinish) topic.begun = entry.sequence;
+    if (entry.kind == Kind::kFinish) topic.finishes.push_back(entry.sequence);
+    topic.newest = entry.sequence;
+    ++topic.entries;
+    if (!entry.publisher_id.empty()) holders_[key_of(entry, name)] = entry.sequence;
+  }
+  void remove(const LogEntry& oldest, const std::string& name) {
+    const auto topic = topics_.find(name);
+    if (oldest.kind == Kind::kFinish) topic->second.finishes.pop_front();
+    if (--topic->second.entries == 0) topics_.erase(topic);
+    if (oldest.publisher_id.empty()) return;
+    const auto holder = holders_.find(key_of(oldest, name));
+    if (holder->second == oldest.sequence) holders_.erase(holder);
   }
 
   std::map<std::string, TopicLife, std::less<>> topics_;
@@ -191,6 +209,9 @@ void IndexedStore::append(std::span<const Publication> publications, std::span<s
     state_->set_status(StoreStatus::refusing(reason));
     throw StoreUnavailable(reason);
   };
+  const auto find = [&](const Publication& one, Topic topic)
+                        REQUIRES(state_->mutex) { return state_->index.published_as(one, topic); };
+  if (const auto conflict = id_conflict(publications, find)) throw IdConflict(*conflict);
   std::vector<LogEntry> added;
   try {
     for (std::size_t i = 0; i < publications.size(); ++i) {
@@ -248,7 +269,7 @@ EventStore::Page IndexedStore::read_after(std::uint64_t sequence, const TopicFil
       break;
     }
     const LogEntry& entry = state_->entries[next - first];
-    if (!scan.wants(next, entry.topic)) continue;
+    if (!scan.wants(next, entry.topic, entry.further_topics)) continue;
     scan.add(entry.payload.size());
     page.entries.push_back(entry);
   }
@@ -277,10 +298,11 @@ std::string encode_entry(const LogEntry& entry) {
   const auto add = [&record](auto number) { record.append(1, ' ').append(std::to_string(number)); };
   add(static_cast<int>(entry.kind));
   add(published.count());
-  for (const std::string* text : {&entry.topic.text(), &entry.publisher_id, &entry.publisher_key, &entry.payload}) {
+  const std::string topics = entry.joined_topics();
+  for (const std::string* text : {&topics, &entry.publisher_id, &entry.publisher_key, &entry.payload}) {
     add(text->size());
   }
-  record.append(1, '\n').append(entry.topic.text()).append(entry.publisher_id).append(entry.publisher_key);
+  record.append(1, '\n').append(topics).append(entry.publisher_id).append(entry.publisher_key);
   return record.append(entry.payload).append(1, '\n');
 }
 
@@ -301,17 +323,18 @@ std::optional<LogEntry> decode_entry(std::string_view& bytes) {
     texts[i].assign(next, static_cast<std::size_t>(numbers[3 + i]));
     next += numbers[3 + i];
   }
-  auto topic = OwnedTopic::parse(texts[0]);
   const bool is_kind = numbers[1] <= static_cast<std::int64_t>(Kind::kBegin);
-  if (next == end || *next != '\n' || !topic || !is_kind) return std::nullopt;
+  if (next == end || *next != '\n' || !is_kind) return std::nullopt;
+  LogEntry entry{.sequence = static_cast<std::uint64_t>(numbers[0]),
+                 .topic = Topic("-"),
+                 .kind = static_cast<Kind>(numbers[1]),
+                 .publisher_id = std::move(texts[1]),
+                 .publisher_key = std::move(texts[2]),
+                 .payload = std::move(texts[3]),
+                 .published = Time(std::chrono::milliseconds(numbers[2]))};
+  if (!entry.set_topics(texts[0])) return std::nullopt;
   bytes.remove_prefix(static_cast<std::size_t>(next + 1 - bytes.data()));
-  return LogEntry{.sequence = static_cast<std::uint64_t>(numbers[0]),
-                  .topic = std::move(*topic),
-                  .kind = static_cast<Kind>(numbers[1]),
-                  .publisher_id = std::move(texts[1]),
-                  .publisher_key = std::move(texts[2]),
-                  .payload = std::move(texts[3]),
-                  .published = Time(std::chrono::milliseconds(numbers[2]))};
+  return entry;
 }
 
 }  // namespace millrace

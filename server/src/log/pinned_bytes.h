@@ -27,6 +27,9 @@ class PinnedBytes {
     if (frame.pins_.fetch_or(kGone) > 0) bytes_ += size(frame);
   }
 
+  /// A frame that no log will ever hold, before another thread has it.
+  static void begin_gone(const Frame& frame) { frame.pins_ = kGone; }
+
   /// Whether a frame that a reader holds has left the log.
   static bool is_gone(const Frame& frame) { return (frame.pins_.load() & kGone) != 0; }
 

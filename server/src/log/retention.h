@@ -33,20 +33,25 @@ class RetentionCheck {
       : topics_(topics), bytes_(bytes), bounds_(bounds) {}
 
   /// Checks the next publication, which is new. Calls `cost` for the bytes of the publication if it is retained, and
-  /// `before` for the bytes that its topic retains so far (0: none). Returns why it does not fit, as a sentence.
+  /// `before(topic)` for the bytes that a topic retains so far (0: none). Returns why it does not fit, as a sentence.
+  /// An event of several topics counts for each.
   template <typename Cost, typename Before>
   std::optional<std::string> add(const Publication& publication, const Cost& cost, const Before& before) {
     if (publication.kind == Publication::Kind::kBegin) return std::nullopt;
-    const auto [place, is_first] = costs_.try_emplace(std::string(publication.topic.view()), 0);
-    std::size_t& retained = place->second;
-    if (is_first) retained = before();
-    if (retained > 0) --topics_;
-    bytes_ -= retained;
-    retained = 0;
-    if (publication.kind != Publication::Kind::kEvent || !publication.retain) return std::nullopt;
-    retained = cost();
-    bytes_ += retained;
-    ++topics_;
+    const bool is_retained = publication.kind == Publication::Kind::kEvent && publication.retain;
+    const std::size_t own = is_retained ? cost() : 0;
+    for (std::size_t i = 0; i < publication.topic_count(); ++i) {
+      const Topic topic = publication.topic_at(i);
+      const auto [place, is_first] = costs_.try_emplace(std::string(topic.view()), 0);
+      std::size_t& retained = place->second;
+      if (is_first) retained = before(topic);
+      if (retained > 0) --topics_;
+      bytes_ -= retained;
+      retained = own;
+      bytes_ += own;
+      if (is_retained) ++topics_;
+    }
+    if (!is_retained) return std::nullopt;
     if (topics_ > bounds_.topics) return too_many_retained_topics(bounds_.topics);
     if (bytes_ <= bounds_.bytes) return std::nullopt;
     return too_many_retained_bytes(bounds_.bytes);

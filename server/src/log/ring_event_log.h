@@ -23,6 +23,9 @@
 
 namespace millrace {
 
+/// Checks the entry with the scan; if one of its topics matches, adds it to `frames` with those that do.
+void take_wanted(FramePtr frame, PageScan& scan, std::vector<FramePtr>& frames);
+
 class RingEventLog final : public EventLog {
  public:
   struct Bounds {
@@ -46,6 +49,10 @@ class RingEventLog final : public EventLog {
   std::optional<std::string> refusal(std::span<const Publication> publications, TimePoint now,
                                      std::vector<FramePtr>& encoded) const;
 
+  /// Why the publications cannot all be appended: a sentence about an event of several topics whose ID is in use in
+  /// some of them. Nothing if there is none.
+  std::optional<std::string> id_conflict(std::span<const Publication> publications) const;
+
   /// Appends an entry of the store that this log follows. If entries before it are missing here, it first removes all
   /// older ones.
   void follow(FramePtr frame);
@@ -67,10 +74,18 @@ class RingEventLog final : public EventLog {
   /// Whether a topic of the filter, which has no wildcards, was finished after `sequence`.
   bool has_finished_after(std::uint64_t sequence, const TopicFilter& filter) const;
 
-  /// Replaces `events` by at most `count` newest events of topics after `after`, as the place reads them. Returns the
-  /// sequence up to which it has checked all.
+  /// An event, as the newest of one of its topics.
+  struct NewestOfTopic {
+    FramePtr frame;
+    std::uint8_t topic = 0;  ///< index of that topic
+  };
+  /// Replaces `events` by newest events of topics after `after`, as the place reads them: about `count`, but all topics
+  /// of an event, one after the other. Returns the sequence up to which it has checked all.
   std::uint64_t copy_newest(const Place& place, std::uint64_t after, std::size_t count,
-                            std::vector<FramePtr>& events) const;
+                            std::vector<NewestOfTopic>& events) const;
+  /// Moves events that copy_newest() has copied into `frames`, until the page is full: each once, with those of these
+  /// topics that match. Returns whether all fitted.
+  static bool take_newest(std::vector<NewestOfTopic>& events, PageScan& scan, std::vector<FramePtr>& frames);
 
   /// Replaces `entries` by at most `count` entries after `sequence`, which must not be before the oldest.
   void copy_after(std::uint64_t sequence, std::size_t count, std::vector<FramePtr>& entries) const;
@@ -87,10 +102,11 @@ class RingEventLog final : public EventLog {
   // A topic's newest event.
   struct Newest {
     FramePtr frame;
+    std::uint8_t topic = 0;    // index of the topic among the frame's
     bool is_finished = false;  // the topic was finished after it and has no newer event: not part of the state
     bool is_retained() const { return frame->is_retained && !is_finished; }
   };
-  using NewestEvents = std::map<std::uint64_t, Newest>;  // by sequence
+  using NewestEvents = std::multimap<std::uint64_t, Newest>;  // by sequence, once for each topic
   struct TopicEntry {
     explicit TopicEntry(NewestEvents::iterator none) : newest(none) {}
     std::deque<std::uint64_t> sequences;  // of its events, its finish included
@@ -101,11 +117,14 @@ class RingEventLog final : public EventLog {
   };
 
   bool is_new(const Publication& publication) const;
-  bool has_published(const Publication& publication) const;
+  std::optional<std::uint64_t> published_as(const Publication& publication, Topic topic) const;
+  void add_to_topic(const FramePtr& frame, std::uint8_t index);
   void evict_oldest();
-  void set_newest(TopicEntry& topic, const FramePtr& frame);
+  bool drop_from_topic(const Frame& frame, const OwnedTopic& name);
+  void set_newest(TopicEntry& topic, const FramePtr& frame, std::uint8_t index);
   void finish(TopicEntry& topic);
-  void forget(const FramePtr& frame);
+  void forget(const FramePtr& frame, std::uint8_t topic);
+  bool is_retained_elsewhere(const Frame& frame) const;
   bool is_here(const Frame& frame) const { return frame.sequence >= first_; }
   Page newest_of_topics(const Place& place, const TopicFilter& filter) const;
   Page scan_newest(const Place& place, const TopicFilter& filter) const;

@@ -202,6 +202,7 @@ PushService::Sent PushService::State::send(std::string_view uid, Topic topic, co
     case Published::Outcome::kRepeated:
       return {.outcome = Sent::Outcome::kRepeated, .id = std::move(published.id)};
     case Published::Outcome::kRefused:
+    case Published::Outcome::kIdInUse:      // its messages have one topic
     case Published::Outcome::kNotRetained:  // no option of this service retains
       return {.outcome = Sent::Outcome::kInvalid, .sentence = std::move(published.sentence)};
     case Published::Outcome::kStoreUnavailable:

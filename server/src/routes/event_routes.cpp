@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -27,7 +28,10 @@ namespace {
 TopicPatterns topics_of(const std::vector<PublishRequest>& requests) {
   std::vector<Topic> all;
   all.reserve(requests.size());
-  for (const PublishRequest& request : requests) all.push_back(request.topic());
+  for (const PublishRequest& request : requests) {
+    all.push_back(request.topic());
+    all.insert(all.end(), request.further_topics().begin(), request.further_topics().end());
+  }
   std::sort(all.begin(), all.end(), [](Topic one, Topic other) { return one.view() < other.view(); });
   TopicPatterns topics;
   for (const Topic topic : all) {
@@ -42,17 +46,22 @@ std::vector<Publication> publications_of(const std::vector<PublishRequest>& requ
   for (const PublishRequest& request : requests) {
     if (const auto event = request.event()) {
       publications.push_back({.topic = request.topic(),
+                              .further_topics = request.further_topics(),
                               .event = *event,
                               .publisher = publisher,
                               .retain = request.is_retained(),
                               .durability = request.durability()});
     }
-    if (request.finishes()) {
-      publications.push_back(
-          {.topic = request.topic(), .kind = Publication::Kind::kFinish, .durability = request.durability()});
+    if (!request.finishes()) continue;
+    for (const Topic topic : request.topics()) {
+      publications.push_back({.topic = topic, .kind = Publication::Kind::kFinish, .durability = request.durability()});
     }
   }
   return publications;
+}
+
+std::size_t topic_count(const PublishRequest& request) {
+  return 1 + request.further_topics().size();
 }
 
 // The ID as JSON. Most IDs are the log's own, which need no escaping.
@@ -116,7 +125,8 @@ std::string EventRoutes::answer_to(const std::vector<PublishRequest>& requests,
       answer.append("\"id\":").append(quoted(next->id)).append(next->is_repeated() ? ",\"repeated\":true," : ",");
     }
     answer.append("\"durability\":\"").append(name_of(next->durability)).append("\"}\n");
-    next += request.has_event() && request.finishes() ? 2 : 1;
+    next +=
+        static_cast<std::ptrdiff_t>((request.has_event() ? 1 : 0) + (request.finishes() ? topic_count(request) : 0));
   }
   assert(next == published.end());
   return answer;
@@ -183,9 +193,16 @@ void EventRoutes::publish_body(const httplib::Request& request, httplib::Respons
   if (!requests) return refuse(request, response, 400, RefusalReason::kInvalid, error);
   const auto decision = admission_.allow(request, response, Authorizer::Action::kPublish,
                                          options_.authorizer != nullptr ? topics_of(*requests) : TopicPatterns());
-  if (!decision || !admission_.take_events(request, decision->user(), requests->size(), response)) return;
+  if (!decision) return;
+  // An event of several topics counts once for each.
+  std::size_t events = 0;
+  for (const PublishRequest& one : *requests) events += topic_count(one);
+  if (!admission_.take_events(request, decision->user(), events, response)) return;
   const std::vector<Published> published = publish(*requests, decision->user());
   assert(!published.empty());
+  if (published.front().outcome == Published::Outcome::kIdInUse) {
+    return refuse(request, response, 409, RefusalReason::kIdInUse, published.front().sentence);
+  }
   if (published.front().outcome == Published::Outcome::kNotRetained) {
     return refuse(request, response, 507, RefusalReason::kRetention, published.front().sentence);
   }

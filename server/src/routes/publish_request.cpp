@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 #include "parse_json.h"
 
 namespace millrace {
@@ -98,6 +99,28 @@ Durability durability_in(const json& object) {
   return *level;
 }
 
+OwnedTopic topic_in(const json& value) {
+  if (!value.is_string()) {
+    throw FieldError{std::string("topic: must be a string, or an array of strings; found ") + value.type_name()};
+  }
+  auto topic = OwnedTopic::parse(value.get_ref<const std::string&>());
+  if (!topic) {
+    throw FieldError{"topic: must be 1 to " + std::to_string(kMaxTopicBytes) +
+                     " bytes of segments separated by /, without * and control characters"};
+  }
+  return std::move(*topic);
+}
+
+std::vector<OwnedTopic> topics_in(const json& value) {
+  if (value.empty() || value.size() > kMaxTopicsPerEvent) {
+    throw FieldError{"topic: an array must have 1 to " + std::to_string(kMaxTopicsPerEvent) + " topics, not " +
+                     std::to_string(value.size())};
+  }
+  std::vector<OwnedTopic> topics;
+  for (const json& one : value) topics.push_back(topic_in(one));
+  return topics;
+}
+
 void check_names(const json& object) {
   for (const auto& [name, value] : object.items()) {
     if (std::find(kFields.begin(), kFields.end(), name) == kFields.end()) {
@@ -128,10 +151,10 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
     check_names(object);
     PublishRequest request;
     if (!object.contains("topic")) throw FieldError{"topic: missing"};
-    request.topic_ = OwnedTopic::parse(string_in(object, "topic"));
-    if (!request.topic_) {
-      throw FieldError{"topic: must be 1 to " + std::to_string(kMaxTopicBytes) +
-                       " bytes of segments separated by /, without * and control characters"};
+    if (const json& topic = object.at("topic"); topic.is_array()) {
+      request.set_topics(topics_in(topic));
+    } else {
+      request.topic_ = topic_in(topic);
     }
     request.finish_ = flag_in(object, "finish");
     request.retain_ = flag_in(object, "retain");
@@ -150,7 +173,7 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
     if (object.contains("durability")) request.durability_ = durability_in(object);
     if (auto unmet = hub.refusal(request.durability_)) throw FieldError{std::move(*unmet)};
     const auto event = request.event();
-    auto refusal = event ? hub.refusal(request.topic(), *event) : Hub::refusal(request.topic());
+    auto refusal = request.refusal(hub);
     if (refusal) throw FieldError{std::move(refusal->sentence)};
     if (request.retain_ && !event) throw FieldError{"retain: there is no event to retain; add data"};
     if (request.retain_ && !hub.retains()) throw FieldError{std::string(Hub::kRetainsNothing)};
@@ -159,6 +182,31 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
     error = std::move(failure.sentence);
     return std::nullopt;
   }
+}
+
+void PublishRequest::set_topics(std::vector<OwnedTopic> topics) {
+  if (topics.size() > 1) {
+    further_topics_ = std::make_shared<const OwnedList<Topic>>(std::vector<Topic>(topics.begin() + 1, topics.end()));
+  }
+  topic_ = std::move(topics.front());
+}
+
+std::optional<Hub::Refusal> PublishRequest::refusal(const Hub& hub) const {
+  const auto its_event = event();
+  if (further_topics_ == nullptr) return its_event ? hub.refusal(topic(), *its_event) : Hub::refusal(topic());
+  return its_event ? hub.refusal(topics(), *its_event) : Hub::refusal(topics());
+}
+
+std::span<const Topic> PublishRequest::further_topics() const {
+  if (further_topics_ == nullptr) return {};
+  return further_topics_->views();
+}
+
+std::vector<Topic> PublishRequest::topics() const {
+  std::vector<Topic> topics{topic()};
+  const auto further = further_topics();
+  topics.insert(topics.end(), further.begin(), further.end());
+  return topics;
 }
 
 std::optional<Event> PublishRequest::event() const {

@@ -2,10 +2,13 @@
 //
 //   {"topic": "orders", "data": "text, or any JSON", "event": "created", "id": "17", "retry": 3000, "retain": true,
 //    "durability": "disk"}
+//   {"topic": ["books/1", "authors/7"], "data": "one event of two topics"}
 //   {"topic": "jobs/17", "finish": true}
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +27,10 @@ class PublishRequest {
   static std::optional<PublishRequest> parse(std::string_view json, const Hub& hub, std::string& error);
 
   Topic topic() const { return *topic_; }
+  /// Valid as long as this object, or a copy of it.
+  std::span<const Topic> further_topics() const;
+  /// All of them.
+  std::vector<Topic> topics() const;
   /// Nothing if the request finishes a topic and has no data.
   std::optional<Event> event() const;
   bool has_event() const { return data_.has_value(); }
@@ -32,7 +39,11 @@ class PublishRequest {
   Durability durability() const { return durability_; }
 
  private:
+  void set_topics(std::vector<OwnedTopic> topics);
+  std::optional<Hub::Refusal> refusal(const Hub& hub) const;
+
   std::optional<OwnedTopic> topic_;
+  std::shared_ptr<const OwnedList<Topic>> further_topics_;  // null if there is one topic
   std::optional<std::string> data_;
   OwnedEventType type_{EventType()};
   OwnedEventId id_{EventId()};

@@ -39,6 +39,7 @@ enum class RefusalReason : std::uint8_t {
   kBodyTooLarge,
   kContentEncoding,
   kRetention,
+  kIdInUse,
   // Requests for answers.
   kAnswers,
   kUnknownAnswer,
@@ -66,6 +67,7 @@ inline constexpr Refusal kRefusals[] = {
     {429, RefusalReason::kUserStreams},     {429, RefusalReason::kPublishRate},
     {400, RefusalReason::kInvalid},         {413, RefusalReason::kBodyTooLarge},
     {415, RefusalReason::kContentEncoding}, {507, RefusalReason::kRetention},
+    {409, RefusalReason::kIdInUse},
 };
 
 /// The label of the metric.
@@ -131,6 +133,8 @@ constexpr std::string_view name_of(RefusalReason reason) {
       return "content_encoding";
     case RefusalReason::kRetention:
       return "retention";
+    case RefusalReason::kIdInUse:
+      return "id_in_use";
     case RefusalReason::kAnswers:
       return "answers";
     case RefusalReason::kUnknownAnswer:

@@ -114,17 +114,48 @@ void SubscriberTable::forget(FilterGroup& group) {
   groups_.erase(filter->key());
 }
 
+// Calls `found` for each group that the topic reaches, several times if several of its patterns match.
+template <typename Found>
+void SubscriberTable::for_each_group(Topic topic, const Found& found) const {
+  if (const auto listed = by_topic_.find(topic.view()); listed != by_topic_.end()) {
+    for (FilterGroup* group : listed->second) found(*group);
+  }
+  by_pattern_.match(topic, [&](FilterGroup& group) {
+    found(group);
+    return true;
+  });
+}
+
 void SubscriberTable::post(std::span<const FramePtr> frames) {
   for (const FramePtr& frame : frames) {
-    if (const auto found = by_topic_.find(frame->topic->view()); found != by_topic_.end()) {
-      for (FilterGroup* group : found->second) add_to_batch(frame, *group);
+    if (frame->further_topics == nullptr) {
+      for_each_group(*frame->topic, [&](FilterGroup& group) {
+        if (std::exchange(group.matched, frame->sequence) != frame->sequence) add_to_batch(frame, group);
+      });
+    } else {
+      post_to_several(frame);
     }
-    by_pattern_.match(*frame->topic, [&](FilterGroup& group) {
-      // Several patterns of the group may match.
-      if (std::exchange(group.matched, frame->sequence) != frame->sequence) add_to_batch(frame, group);
-      return true;
-    });
     posted_ = frame->sequence;
+  }
+}
+
+// Each group gets the event once, with those of its topics that the group has.
+void SubscriberTable::post_to_several(const FramePtr& frame) {
+  std::vector<FilterGroup*> groups;
+  for (std::size_t i = 0; i < frame->topic_count(); ++i) {
+    for_each_group(frame->topic_at(i), [&](FilterGroup& group) {
+      if (std::exchange(group.matched, frame->sequence) != frame->sequence) {
+        group.reached = 0;
+        groups.push_back(&group);
+      }
+      group.reached |= TopicSet{1} << i;
+    });
+  }
+  std::map<TopicSet, FramePtr> parts;
+  for (FilterGroup* group : groups) {
+    FramePtr& part = parts[group->reached];
+    if (part == nullptr) part = of_topics(frame, group->reached);
+    add_to_batch(part, *group);
   }
 }
 

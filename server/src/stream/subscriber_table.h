@@ -36,6 +36,7 @@ struct FilterGroup {
   std::vector<TopicTrie<FilterGroup>::Entry> entries;  // of the filter's patterns, if it has wildcards
   // If it has no wildcards: the group's index in by_topic_, for each topic. Most groups have one topic.
   std::uint32_t first_place = 0;
+  TopicSet reached = 0;  // topics of that event that match, if it has several
   std::unique_ptr<std::uint32_t[]> further_places;
 };
 
@@ -94,6 +95,9 @@ class SubscriberTable {
   void list(FilterGroup& group, std::size_t topic);
   void unlist(FilterGroup& group, std::size_t topic);
   void forget(FilterGroup& group);
+  template <typename Found>
+  void for_each_group(Topic topic, const Found& found) const;
+  void post_to_several(const FramePtr& frame);
   void add_to_batch(const FramePtr& frame, FilterGroup& group);
   void drop(FilterGroup& group, std::size_t count);
   void collect(std::size_t at_once);

@@ -26,6 +26,7 @@ struct Contribution {
   std::span<const Publication> publications;
   std::span<std::uint64_t> sequences;
   std::optional<std::string> refusal = {};               ///< by the bounds of retained events
+  std::optional<std::string> conflict = {};              ///< IdConflict
   bool is_done = false;                                  ///< committed, and given to on_appended
   std::shared_ptr<const std::string> trouble = nullptr;  ///< why it failed, if memory allows the text
 };
@@ -53,7 +54,7 @@ class GroupCommit {
   explicit GroupCommit(StoreTrouble& trouble) : trouble_(trouble) {}
 
   /// Returns when the publications are committed. For each group, one of its publishers calls `write`, which throws
-  /// nothing and gives each contribution its result. Throws RetentionRefused or StoreUnavailable.
+  /// nothing and gives each contribution its result. Throws RetentionRefused, IdConflict or StoreUnavailable.
   template <typename Write>
   void append(std::span<const Publication> publications, std::span<std::uint64_t> sequences, const Write& write) {
     Contribution contribution{.publications = publications, .sequences = sequences};
@@ -65,6 +66,7 @@ class GroupCommit {
         place.wait_until_done();
       }
     }
+    if (contribution.conflict) throw IdConflict(*contribution.conflict);
     if (contribution.refusal) throw RetentionRefused(*contribution.refusal);
     if (contribution.is_done) return;
     trouble_.tell();

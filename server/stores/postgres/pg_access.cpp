@@ -171,6 +171,10 @@ void PgAccess::fill_tables(const StoreDescription& log, const std::function<std:
     bytes = 0;
   };
   while (std::optional<Entry> entry = next()) {
+    if (!entry->entry.further_topics.empty()) {
+      throw StoreUnavailable("the entry " + std::to_string(entry->entry.sequence) +
+                             " has several topics, which this store does not keep; import into an SQLite file");
+    }
     bytes += entry->entry.payload.size();
     group.push_back(std::move(*entry));
     if (group.size() == EventStore::kPageEntries || bytes >= EventStore::kPageBytes) insert_group();

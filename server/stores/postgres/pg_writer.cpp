@@ -83,7 +83,7 @@ std::vector<LogEntry> PgWriter::append_locked(std::span<Contribution* const> gro
       for (const Publication& publication : contribution->publications) {
         if (!batch.is_new(publication)) continue;
         const auto cost = [&] { return PgBatch::cost_of(LogEntry::of(log_.epoch, log_.head + 1, publication, now)); };
-        const auto before = [&] { return retained_cost(publication.topic.view()); };
+        const auto before = [&](Topic topic) { return retained_cost(topic.view()); };
         if ((contribution->refusal = tried.add(publication, cost, before))) break;
       }
       if (contribution->refusal) continue;

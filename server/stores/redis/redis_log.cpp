@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <iterator>
+#include <map>
+#include <span>
 #include <utility>
 
+#include "log/id_conflict.h"
 #include "log/id_holders.h"
 #include "log/retention.h"
 
@@ -52,18 +57,30 @@ std::string page_bytes() {
   throw RedisError("the log in Redis has an entry that Millrace did not write");
 }
 
+// An entry has at least one.
+std::vector<OwnedTopic> topics_in(std::string_view joined) {
+  LogEntry entry{.topic = Topic("-")};
+  if (!entry.set_topics(joined)) refuse_foreign();
+  std::vector<OwnedTopic> topics{std::move(entry.topic)};
+  for (OwnedTopic& topic : entry.further_topics) topics.push_back(std::move(topic));
+  return topics;
+}
+
 LogEntry entry_of(const RedisValue& row) {
   const std::string_view id = row[0].text();
   const RedisValue fields = row[1];
-  const auto topic = Topic::parse(fields[3].text());
-  if (fields.size() != 12 || !topic || !id.ends_with("-0")) refuse_foreign();
-  return {.sequence = row[0].number(),
-          .topic = *topic,
-          .kind = static_cast<Kind>(fields[1].number()),
-          .publisher_id = std::string(fields[5].text()),
-          .publisher_key = std::string(fields[7].text()),
-          .payload = std::string(fields[11].text()),
-          .published = Time(std::chrono::milliseconds(fields[9].number()))};
+  if (fields.size() != 12 || !id.ends_with("-0")) refuse_foreign();
+  std::vector<OwnedTopic> topics = topics_in(fields[3].text());
+  LogEntry entry{.sequence = row[0].number(),
+                 .topic = std::move(topics.front()),
+                 .kind = static_cast<Kind>(fields[1].number()),
+                 .publisher_id = std::string(fields[5].text()),
+                 .publisher_key = std::string(fields[7].text()),
+                 .payload = std::string(fields[11].text()),
+                 .published = Time(std::chrono::milliseconds(fields[9].number()))};
+  topics.erase(topics.begin());
+  entry.further_topics = std::move(topics);
+  return entry;
 }
 
 // The entries that a script answers with, from the element `first` on.
@@ -127,6 +144,24 @@ void RedisWriter::ask_again() {
   server_ = std::move(server);
 }
 
+namespace {
+
+constexpr std::string_view kConflict = "conflict ";
+
+// The script has found it, and says where: the places of the publication and of its topic.
+std::string conflict_of(const Contribution& contribution, std::string_view what) {
+  what.remove_prefix(kConflict.size());
+  std::size_t publication = 0;
+  std::size_t topic = 0;
+  const char* const end = what.data() + what.size();
+  const auto behind = std::from_chars(what.data(), end, publication);
+  if (behind.ptr != end) std::from_chars(behind.ptr + 1, end, topic);
+  const Publication& refused = contribution.publications[std::min(publication, contribution.publications.size() - 1)];
+  return id_conflict(refused, refused.topic_at(std::min(topic, refused.topic_count() - 1)));
+}
+
+}  // namespace
+
 // An event without an ID of its publisher's gets one with its sequence, which only the script knows: it is sent as what
 // comes before that and after.
 void RedisWriter::add_contribution(RedisWords& words, const Contribution& contribution) const {
@@ -143,7 +178,7 @@ void RedisWriter::add_contribution(RedisWords& words, const Contribution& contri
       first.payload.erase(differs, first.payload.end());
     }
     words.push_back(std::to_string(static_cast<int>(publication.kind)));
-    words.emplace_back(publication.topic.view());
+    words.push_back(first.joined_topics());
     words.push_back(std::move(first.publisher_id));
     words.push_back(std::move(first.publisher_key));
     words.emplace_back(publication.retain && is_event ? "retain" : "");
@@ -169,8 +204,9 @@ std::vector<LogEntry> RedisWriter::append(const ContributionGroup& group, Time n
     for (std::size_t i = 0; i < contribution->publications.size(); ++i, ++at) {
       const std::string_view what = given[at].text();
       if (what == "topics") contribution->refusal = too_many_retained_topics(options_.bounds.retained_topics);
+      if (what.starts_with(kConflict)) contribution->conflict = conflict_of(*contribution, what);
       if (what == "bytes") contribution->refusal = too_many_retained_bytes(options_.bounds.retained_bytes);
-      if (contribution->refusal) continue;
+      if (contribution->refusal || contribution->conflict) continue;
       const std::uint64_t sequence = given[at].number();
       contribution->sequences[i] = sequence;
       if (sequence != 0) entries.push_back(LogEntry::of(log_.epoch, sequence, contribution->publications[i], now));
@@ -247,20 +283,29 @@ EventStore::Page RedisQueries::scan(std::uint64_t sequence, std::uint64_t until,
                        std::to_string(kScannedBytes), newest});
   PageScan scan(filter, sequence);
   std::vector<std::uint64_t> chosen;
+  std::map<std::uint64_t, std::vector<OwnedTopic>> named;  // of newest events, as far as they match
   std::uint64_t bytes = 0;
   std::size_t row = RedisState::kElements;
   for (; row < rows.size() && !scan.is_full(); ++row) {
     const RedisValue one = rows[row];
-    const auto topic = Topic::parse(one[1].text());
-    if (!topic) refuse_foreign();
+    std::vector<OwnedTopic> topics = topics_in(one[1].text());
     bytes += one[2].number();
-    if (!scan.wants(one[0].number(), *topic) || one[3].number() == 0) continue;
+    std::erase_if(topics, [&](const OwnedTopic& topic) { return !scan.wants(one[0].number(), topic); });
+    if (topics.empty() || one[3].number() == 0) continue;
     chosen.push_back(one[0].number());
+    named[one[0].number()] = std::move(topics);
     scan.add(one[2].number());
   }
   const bool is_whole = row == rows.size() && row - RedisState::kElements < EventStore::kPageScan &&
                         bytes < kScannedBytes && !scan.is_full();
-  return fetch(chosen, is_whole ? until : scan.through());
+  EventStore::Page page = fetch(chosen, is_whole ? until : scan.through());
+  if (*newest == '\0') return page;
+  for (LogEntry& entry : page.entries) {
+    std::vector<OwnedTopic>& topics = named[entry.sequence];
+    entry.topic = std::move(topics.front());
+    entry.further_topics.assign(std::make_move_iterator(topics.begin() + 1), std::make_move_iterator(topics.end()));
+  }
+  return page;
 }
 
 EventStore::Page RedisQueries::read_after(std::uint64_t sequence, std::uint64_t head, const TopicFilter& filter) {
@@ -290,9 +335,9 @@ std::uint64_t RedisQueries::first_after(std::uint64_t sequence, const TopicFilte
   for (std::size_t row = RedisState::kElements; row < rows.size(); ++row) {
     last = rows[row][0].number();
     bytes += rows[row][2].number();
-    const auto topic = Topic::parse(rows[row][1].text());
-    if (!topic) refuse_foreign();
-    if (scan.wants(last, *topic) || scan.is_full() || bytes >= kScannedBytes) return last;
+    const std::vector<OwnedTopic> topics = topics_in(rows[row][1].text());
+    const bool is_wanted = scan.wants(last, topics.front(), std::span(topics).subspan(1));
+    if (is_wanted || scan.is_full() || bytes >= kScannedBytes) return last;
   }
   return std::max(RedisState::of(rows).oldest, sequence + 1);
 }

@@ -28,7 +28,8 @@ end
 return result
 )lua"};
 
-// Sequence, topic, size and whether it counts of each entry. It reads their events, so it stops at a bound of bytes.
+// Sequence, topics (those for which it counts), size and whether it counts of each entry. It reads their events, so it
+// stops at a bound of bytes.
 const RedisScript kRedisScan{R"lua(
 local s, refusal = open_log()
 if not s then return refusal end
@@ -42,9 +43,16 @@ while not is_over do
   for _, entry in ipairs(entries) do
     after = sequence_of(entry[1])
     local e = fields(entry)
-    local counts = 1
-    if ARGV[6] ~= '' then counts = e.kind == EVENT and is_newest(after, e.topic, ARGV[6] == 'all') and 1 or 0 end
-    result[#result + 1] = {decimal(after), e.topic, #e.event, counts}
+    local counts, named = 1, e.topic
+    if ARGV[6] ~= '' then
+      local newest_of = {}
+      for _, topic in ipairs(e.topics) do
+        if e.kind == EVENT and is_newest(after, topic, ARGV[6] == 'all') then newest_of[#newest_of + 1] = topic end
+      end
+      counts = #newest_of > 0 and 1 or 0
+      if counts == 1 then named = table.concat(newest_of, '\n') end
+    end
+    result[#result + 1] = {decimal(after), named, #e.event, counts}
     count = count + 1
     size = size + #e.event
     if count == most or size >= bytes then return result end
@@ -77,7 +85,7 @@ for i = 6, #ARGV do
   local topic = ARGV[i]
   local sequence = tonumber(call('HGET', newest, topic) or 0)
   if sequence > after and sequence <= until_ and is_newest(sequence, topic, ARGV[5] == 'all') then
-    found[#found + 1] = {sequence, #fields(entry_at(sequence)).event}
+    found[#found + 1] = {sequence, #fields(entry_at(sequence)).event, topic}
   end
 end
 return page(answer(s), found, until_, tonumber(ARGV[3]), tonumber(ARGV[4]))

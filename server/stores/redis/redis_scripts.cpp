@@ -61,31 +61,47 @@ local function kind_in(member, prefix) return string.sub(member, #prefix + 18, #
 local function size_in(member, prefix) return tonumber(string.sub(member, #prefix + 19)) end
 
 local function entry_at(sequence) return call('XRANGE', events, entry_id(sequence), entry_id(sequence))[1] end
+-- The topics of an event of several stand in one text.
+local function topics_in(text)
+  local found = {}
+  for topic in string.gmatch(text, '[^\n]+') do found[#found + 1] = topic end
+  return found
+end
 -- The fields of an entry by their places.
 local function fields(entry)
   local f = entry[2]
-  return {kind = f[2], topic = f[4], id = f[6], publisher = f[8], time = tonumber(f[10]), event = f[12]}
+  return {kind = f[2], topic = f[4], topics = topics_in(f[4]), id = f[6], publisher = f[8], time = tonumber(f[10]),
+    event = f[12]}
 end
 local function cost(e) return #e.event + #e.topic + #e.id + #e.publisher end
-local function id_prefix(e) return e.id .. '\0' .. e.topic .. '\0' .. e.publisher end
-local function topic_member(sequence, e) return e.topic .. '\0' .. padded(sequence) .. e.kind .. decimal(#e.event) end
+local function id_prefix(e, topic) return e.id .. '\0' .. topic .. '\0' .. e.publisher end
+local function topic_member(sequence, e, topic)
+  return topic .. '\0' .. padded(sequence) .. e.kind .. decimal(#e.event)
+end
 
 local function is_finished(s, topic)
   local member = last_of(topics, topic, s.oldest)
   return member ~= nil and kind_in(member, topic) == FINISH
 end
 
--- An entry that is neither in the log nor retained any more.
-local function forget(sequence, e)
-  call('XDEL', events, entry_id(sequence))
-  if e.id ~= '' then call('ZREM', ids, id_prefix(e) .. '\0' .. padded(sequence)) end
-  if e.kind == EVENT and call('HGET', newest, e.topic) == decimal(sequence) then call('HDEL', newest, e.topic) end
+-- The topic has an entry no more that is neither in the log nor retained for it.
+local function forget(sequence, e, topic)
+  if e.id ~= '' then call('ZREM', ids, id_prefix(e, topic) .. '\0' .. padded(sequence)) end
+  if e.kind == EVENT and call('HGET', newest, topic) == decimal(sequence) then call('HDEL', newest, topic) end
 end
 local function retained_of(topic)
   local value = call('HGET', retained, topic)
   if not value then return nil, 0 end
   local colon = string.find(value, ':', 1, true)
   return tonumber(string.sub(value, 1, colon - 1)), tonumber(string.sub(value, colon + 1))
+end
+-- Whether one of its topics retains the entry.
+local function is_retained(s, sequence, e)
+  if s.retained_topics == 0 then return false end
+  for _, topic in ipairs(e.topics) do
+    if retained_of(topic) == sequence then return true end
+  end
+  return false
 end
 -- The topic has a newer event now, or is finished.
 local function release(s, topic)
@@ -95,7 +111,10 @@ local function release(s, topic)
   call('HDEL', retained, topic)
   s.retained_topics = s.retained_topics - 1
   s.retained_bytes = s.retained_bytes - bytes
-  if sequence < s.oldest then forget(sequence, fields(entry_at(sequence))) end
+  if sequence >= s.oldest then return end
+  local e = fields(entry_at(sequence))
+  forget(sequence, e, topic)
+  if not is_retained(s, sequence, e) then call('XDEL', events, entry_id(sequence)) end
 end
 
 -- Drops at most so many of the oldest entries; true if there may be more to drop.
@@ -111,9 +130,12 @@ local function retire(s, max_events, max_bytes, before, most)
     local sequence = sequence_of(entry[1])
     s.oldest = sequence
     if not is_too_much and e.time >= before then break end
-    call('ZREM', topics, topic_member(sequence, e))
-    if e.kind == FINISH then call('ZREM', finishes, e.topic .. '\0' .. padded(sequence)) end
-    if s.retained_topics == 0 or retained_of(e.topic) ~= sequence then forget(sequence, e) end
+    if not is_retained(s, sequence, e) then call('XDEL', events, entry_id(sequence)) end
+    for _, topic in ipairs(e.topics) do
+      call('ZREM', topics, topic_member(sequence, e, topic))
+      if e.kind == FINISH then call('ZREM', finishes, topic .. '\0' .. padded(sequence)) end
+      if s.retained_topics == 0 or retained_of(topic) ~= sequence then forget(sequence, e, topic) end
+    end
     s.entries = s.entries - 1
     s.bytes = s.bytes - cost(e)
     s.oldest = sequence + 1
@@ -125,28 +147,43 @@ local function retire(s, max_events, max_bytes, before, most)
   return dropped == most
 end
 
--- The entries of these sequences, behind the answer.
-local function add_entries(result, sequences)
+-- The entries of these sequences, behind the answer. `named`: of an entry's topics, those that it keeps.
+local function add_entries(result, sequences, named)
   for _, sequence in ipairs(sequences) do
     local entry = entry_at(sequence)
+    if entry and named and named[sequence] then
+      local kept = {}
+      for _, topic in ipairs(topics_in(entry[2][4])) do
+        if named[sequence][topic] then kept[#kept + 1] = topic end
+      end
+      entry[2][4] = table.concat(kept, '\n')
+    end
     if entry then result[#result + 1] = entry end
   end
   return result
 end
--- The first of {sequence, size}, in order, which fit into a page; behind the answer and where the page ends.
+-- The first of {sequence, size, topic}, in order, which fit into a page; behind the answer and where the page ends. One
+-- may stand there for several topics; with a topic, its entry gets these and no others.
 local function page(result, found, through, most, bytes)
   table.sort(found, function(a, b) return a[1] < b[1] end)
-  local chosen, size = {}, 0
+  local chosen, size, named = {}, 0, {}
   for _, one in ipairs(found) do
-    if #chosen == most or size >= bytes then
-      through = chosen[#chosen]
-      break
+    local sequence, topic = one[1], one[3]
+    if chosen[#chosen] ~= sequence then
+      if #chosen == most or size >= bytes then
+        through = chosen[#chosen]
+        break
+      end
+      chosen[#chosen + 1] = sequence
+      size = size + one[2]
     end
-    chosen[#chosen + 1] = one[1]
-    size = size + one[2]
+    if topic then
+      named[sequence] = named[sequence] or {}
+      named[sequence][topic] = true
+    end
   end
   result[#result + 1] = decimal(through)
-  return add_entries(result, chosen)
+  return add_entries(result, chosen, named)
 end
 -- Whether it is its topic's newest event, and counts.
 local function is_newest(sequence, topic, takes_finished)
@@ -205,11 +242,31 @@ local function life_before(topic)
   end
   return last_sequence(finishes, topic, s.oldest, sequence) or 0
 end
+-- The publisher's event with this ID in the topic, published since the topic began.
+local function published_as(p, topic)
+  local found = last_sequence(ids, id_prefix(p, topic), 0)
+  if found and found >= life_before(topic) then return found end
+end
 local function is_new(p)
   if p.kind ~= EVENT then return is_finished(s, p.topic) == (p.kind == BEGIN) end
   if p.id == '' then return true end
-  local found = last_sequence(ids, id_prefix(p), 0)
-  return not found or found < life_before(p.topic)
+  for _, topic in ipairs(p.topics) do
+    if not published_as(p, topic) then return true end
+  end
+  return false
+end
+-- Which event of several topics has an ID that is in use in some of them, and in which, by their places from 0 on.
+local function conflict(contribution)
+  for i, p in ipairs(contribution) do
+    if #p.topics > 1 and p.id ~= '' then
+      local first = published_as(p, p.topics[1])
+      for n = 2, #p.topics do
+        if published_as(p, p.topics[n]) ~= first then
+          return 'conflict ' .. (i - 1) .. ' ' .. (first and 0 or n - 1)
+        end
+      end
+    end
+  end
 end
 local function event_at(p, sequence) return p.numbered and p.before .. decimal(sequence) .. p.after or p.before end
 
@@ -218,19 +275,21 @@ local function overflow(contribution)
   local count, bytes, costs = s.retained_topics, s.retained_bytes, {}
   for _, p in ipairs(contribution) do
     if p.kind ~= BEGIN and is_new(p) then
-      local _, before = retained_of(p.topic)
-      before = costs[p.topic] or before
-      if before > 0 then count = count - 1 end
-      bytes = bytes - before
-      costs[p.topic] = 0
+      local own = 0
       if p.retain then
         p.event = event_at(p, s.head + 1)
-        costs[p.topic] = cost(p)
-        count = count + 1
-        bytes = bytes + costs[p.topic]
-        if count > max_topics then return 'topics' end
-        if bytes > max_retained then return 'bytes' end
+        own = cost(p)
       end
+      for _, topic in ipairs(p.topics) do
+        local _, before = retained_of(topic)
+        before = costs[topic] or before
+        if before > 0 then count = count - 1 end
+        if own > 0 then count = count + 1 end
+        bytes = bytes - before + own
+        costs[topic] = own
+      end
+      if p.retain and count > max_topics then return 'topics' end
+      if p.retain and bytes > max_retained then return 'bytes' end
     end
   end
 end
@@ -245,15 +304,17 @@ local function append(p)
   s.head = sequence
   s.entries = s.entries + 1
   s.bytes = s.bytes + cost(p)
-  call('ZADD', topics, 0, topic_member(sequence, p))
-  if p.kind == FINISH then call('ZADD', finishes, 0, p.topic .. '\0' .. padded(sequence)) end
-  if p.id ~= '' then call('ZADD', ids, 0, id_prefix(p) .. '\0' .. padded(sequence)) end
-  if p.kind == EVENT then call('HSET', newest, p.topic, decimal(sequence)) end
-  if p.kind ~= BEGIN then release(s, p.topic) end
-  if p.retain then
-    call('HSET', retained, p.topic, decimal(sequence) .. ':' .. decimal(cost(p)))
-    s.retained_topics = s.retained_topics + 1
-    s.retained_bytes = s.retained_bytes + cost(p)
+  for _, topic in ipairs(p.topics) do
+    call('ZADD', topics, 0, topic_member(sequence, p, topic))
+    if p.kind == FINISH then call('ZADD', finishes, 0, topic .. '\0' .. padded(sequence)) end
+    if p.id ~= '' then call('ZADD', ids, 0, id_prefix(p, topic) .. '\0' .. padded(sequence)) end
+    if p.kind == EVENT then call('HSET', newest, topic, decimal(sequence)) end
+    if p.kind ~= BEGIN then release(s, topic) end
+    if p.retain then
+      call('HSET', retained, topic, decimal(sequence) .. ':' .. decimal(cost(p)))
+      s.retained_topics = s.retained_topics + 1
+      s.retained_bytes = s.retained_bytes + cost(p)
+    end
   end
   appended = appended + 1
   return sequence
@@ -269,10 +330,11 @@ while at <= #ARGV do
   for i = 1, tonumber(take()) do
     local p = {kind = take(), topic = take(), id = take(), publisher = take(), retain = take() == 'retain',
       numbered = take() == 'numbered', before = take(), after = take()}
+    p.topics = topics_in(p.topic)
     contribution[i] = p
     retains = retains or p.retain
   end
-  local why = retains and overflow(contribution)
+  local why = conflict(contribution) or (retains and overflow(contribution))
   for _, p in ipairs(contribution) do given[#given + 1] = why or decimal(append(p)) end
 end
 if appended > 0 then

@@ -16,10 +16,13 @@ namespace {
 // entries  publisher_id is the publisher's ID (to version 2 id_key, with `<topic>\n` before it if it belonged to its
 //          topic), publisher the publisher_key() if there is an ID, kAnyPublisher in rows of older versions; published
 //          is in milliseconds since 1970; payload is the event in the format of event streams. Marks have none. digest
-//          is payload_digest(), without a value in rows of older versions.
+//          is payload_digest(), without a value in rows of older versions. topics are all topics of an event of
+//          several (LogEntry::joined_topics()), of which `topic` is the first; otherwise without a value.
+// further  the other topics of these events, one a row, with what is looked for by topic.
 // newest   for each topic with an event that is not retained and still in entries: the newest one's sequence, and
 //          whether the topic was finished after it.
-// retained a topic's newest event, if it is retained, whether it is still in entries or not.
+// retained a topic's newest event, if it is retained, whether it is still in entries or not. An event of several topics
+//          has a row for each that retains it.
 constexpr std::array<const char*, kSqliteSchemaVersion> kSteps = {
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE entries (sequence INTEGER PRIMARY KEY, topic TEXT NOT NULL, kind INTEGER NOT NULL,"
@@ -49,6 +52,20 @@ constexpr std::array<const char*, kSqliteSchemaVersion> kSteps = {
 
     "ALTER TABLE entries ADD COLUMN digest INTEGER;"
     "ALTER TABLE retained ADD COLUMN digest INTEGER;",
+
+    "ALTER TABLE entries ADD COLUMN topics TEXT;"
+    "CREATE TABLE further (topic TEXT NOT NULL, sequence INTEGER NOT NULL, publisher_id TEXT, publisher TEXT NOT NULL,"
+    "  PRIMARY KEY (topic, sequence)) WITHOUT ROWID;"
+    "CREATE INDEX further_by_sequence ON further (sequence);"
+    "CREATE INDEX further_by_id ON further (publisher_id, topic, publisher) WHERE publisher_id IS NOT NULL;"
+    "CREATE TABLE retained_by_topic (topic TEXT NOT NULL UNIQUE, sequence INTEGER NOT NULL, publisher_id TEXT,"
+    "  published INTEGER NOT NULL, payload BLOB NOT NULL, publisher TEXT NOT NULL, digest INTEGER);"
+    "INSERT INTO retained_by_topic SELECT topic, sequence, publisher_id, published, payload, publisher, digest"
+    "  FROM retained;"
+    "DROP TABLE retained;"
+    "ALTER TABLE retained_by_topic RENAME TO retained;"
+    "CREATE INDEX retained_by_sequence ON retained (sequence);"
+    "CREATE INDEX retained_by_id ON retained (publisher_id, topic, publisher) WHERE publisher_id IS NOT NULL;",
 };
 
 void migrate(SqliteDatabase& database, int from, int to) {

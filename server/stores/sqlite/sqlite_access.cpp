@@ -28,6 +28,8 @@ void add_damage_of_rows(SqliteDatabase& database, std::vector<std::string>& dama
   add("SELECT count(*) FROM newest n WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.sequence = n.sequence)"
       " AND NOT EXISTS (SELECT 1 FROM retained r WHERE r.sequence = n.sequence)",
       " topics name a newest event that the file does not have");
+  add("SELECT count(*) FROM further f WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.sequence = f.sequence)",
+      " further topics belong to an event that the file does not have");
   add("SELECT count(*) FROM entries WHERE kind = 0 AND payload IS NULL", " events have no payload");
   add("SELECT count(*) FROM entries WHERE kind NOT IN (0, 1, 2)", " entries are of an unknown kind");
 }

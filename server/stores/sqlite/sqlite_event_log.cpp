@@ -112,6 +112,8 @@ std::vector<LogEntry> SqliteEventLog::commit(const ContributionGroup& group) {
   entries.reserve(group.size());
   SqliteWriter::Transaction transaction(*writer_);
   for (Contribution* contribution : group) {
+    contribution->conflict = writer_->id_conflict(contribution->publications);
+    if (contribution->conflict) continue;
     contribution->refusal = writer_->refusal(contribution->publications, options_.bounds);
     if (contribution->refusal) continue;
     for (std::size_t i = 0; i < contribution->publications.size(); ++i) {

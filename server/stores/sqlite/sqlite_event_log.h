@@ -58,6 +58,7 @@ class SqliteEventLog final : public EventStore {
   Page read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
                    Topics topics) const override;
   bool retains() const override { return true; }
+  bool takes_several_topics() const override { return true; }
   std::uint64_t first_after(std::uint64_t sequence, const TopicFilter& filter) const override;
   StoreStatus status() const override { return trouble_.status(); }
   Durability durability() const override { return durability_; }

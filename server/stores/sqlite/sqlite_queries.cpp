@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <map>
+#include <utility>
 
 #include "base/sip_hash.h"
 #include "log/id_holders.h"
@@ -13,6 +16,9 @@ namespace {
 
 // The largest integer of SQLite.
 constexpr std::uint64_t kMaxSequence = INT64_MAX;
+
+// Of rows with an entry: all topics of an event of several.
+constexpr int kTopicsColumn = 8;
 
 // The number in the only row; nothing without a row, or for an aggregate of no rows.
 std::optional<std::uint64_t> only_number(SqliteRows rows) {
@@ -44,36 +50,43 @@ SqliteQueries::SqliteQueries(SqliteDatabase& database)
       find_(database,
             "SELECT max(sequence) FROM ("
             "SELECT sequence FROM entries WHERE publisher_id = ?1 AND topic = ?2 AND publisher = ?3 UNION ALL "
+            "SELECT sequence FROM further WHERE publisher_id = ?1 AND topic = ?2 AND publisher = ?3 UNION ALL "
             "SELECT sequence FROM retained WHERE publisher_id = ?1 AND topic = ?2 AND publisher = ?3)"),
       next_holder_(database,
                    "SELECT * FROM (SELECT topic, publisher FROM entries"
+                   " WHERE publisher_id = ?1 AND (topic, publisher) >= (?2, ?3) ORDER BY topic, publisher LIMIT 1)"
+                   " UNION ALL SELECT * FROM (SELECT topic, publisher FROM further"
                    " WHERE publisher_id = ?1 AND (topic, publisher) >= (?2, ?3) ORDER BY topic, publisher LIMIT 1)"
                    " UNION ALL SELECT * FROM (SELECT topic, publisher FROM retained"
                    " WHERE publisher_id = ?1 AND (topic, publisher) >= (?2, ?3) ORDER BY topic, publisher LIMIT 1)"
                    " ORDER BY topic, publisher LIMIT 1"),
       first_finish_(database, "SELECT min(sequence) FROM entries WHERE kind = 1 AND topic = ?1 AND sequence >= ?2"),
       last_finish_(database, "SELECT max(sequence) FROM entries WHERE kind = 1 AND topic = ?1 AND sequence < ?2"),
-      last_entry_(database, "SELECT sequence, kind FROM entries WHERE topic = ?1 ORDER BY sequence DESC LIMIT 1"),
+      last_entry_(database,
+                  "SELECT sequence, kind FROM entries WHERE topic = ?1 UNION ALL SELECT sequence, 0 FROM further"
+                  " WHERE topic = ?1 ORDER BY 1 DESC LIMIT 1"),
       last_of_life_(database,
-                    "SELECT sequence FROM entries WHERE topic = ?1 AND kind <> 1 ORDER BY sequence DESC LIMIT 1"),
+                    "SELECT sequence FROM entries WHERE topic = ?1 AND kind <> 1 UNION ALL SELECT sequence FROM further"
+                    " WHERE topic = ?1 ORDER BY 1 DESC LIMIT 1"),
       sequences_(database,
                  "SELECT sequence FROM entries WHERE topic = ?1 AND sequence > ?2 AND sequence <= ?3"
-                 " ORDER BY sequence LIMIT ?4"),
+                 " UNION ALL SELECT sequence FROM further WHERE topic = ?1 AND sequence > ?2 AND sequence <= ?3"
+                 " ORDER BY 1 LIMIT ?4"),
       entry_(database,
-             "SELECT sequence, topic, kind, publisher_id, payload, publisher, published, digest FROM entries WHERE "
-             "sequence = ?1"),
+             "SELECT sequence, topic, kind, publisher_id, payload, publisher, published, digest, topics FROM entries"
+             " WHERE sequence = ?1"),
       entries_(database,
-               "SELECT sequence, topic, kind, publisher_id, payload, publisher, published, digest FROM entries"
+               "SELECT sequence, topic, kind, publisher_id, payload, publisher, published, digest, topics FROM entries"
                " WHERE sequence > ?1 AND sequence <= ?2"
                " ORDER BY sequence LIMIT ?3"),
       all_entries_(
           database,
           "SELECT * FROM (SELECT e.sequence, e.topic, e.kind, e.publisher_id, e.payload, e.publisher,"
-          " e.published, e.digest, r.sequence IS NOT NULL FROM entries e LEFT JOIN retained r USING (sequence)"
-          " WHERE e.sequence > ?1 ORDER BY e.sequence LIMIT ?2)"
-          " UNION ALL SELECT * FROM (SELECT sequence, topic, 0, publisher_id, payload, publisher, published, digest, 1"
-          " FROM retained r WHERE sequence > ?1 AND NOT EXISTS"
-          " (SELECT 1 FROM entries e WHERE e.sequence = r.sequence) ORDER BY sequence LIMIT ?2)"
+          " e.published, e.digest, e.topics, EXISTS (SELECT 1 FROM retained r WHERE r.sequence = e.sequence)"
+          " FROM entries e WHERE e.sequence > ?1 ORDER BY e.sequence LIMIT ?2)"
+          " UNION ALL SELECT * FROM (SELECT sequence, min(topic), 0, publisher_id, payload, publisher, published,"
+          " digest, group_concat(topic, char(10)), 1 FROM retained r WHERE sequence > ?1 AND NOT EXISTS"
+          " (SELECT 1 FROM entries e WHERE e.sequence = r.sequence) GROUP BY sequence ORDER BY sequence LIMIT ?2)"
           " ORDER BY 1 LIMIT ?2"),
       newest_of_topic_(database,
                        "SELECT sequence, finished FROM newest WHERE topic = ?1"
@@ -83,8 +96,8 @@ SqliteQueries::SqliteQueries(SqliteDatabase& database)
                      " UNION ALL SELECT sequence, topic, 0 FROM retained WHERE sequence > ?1 AND sequence <= ?2"
                      " ORDER BY 1 LIMIT ?3"),
       retained_entry_(database,
-                      "SELECT sequence, topic, 0, publisher_id, payload, publisher, published, digest FROM retained"
-                      " WHERE sequence = ?1"),
+                      "SELECT sequence, topic, 0, publisher_id, payload, publisher, published, digest, NULL"
+                      " FROM retained WHERE sequence = ?1 LIMIT 1"),
       retained_after_(database, "SELECT sequence, topic FROM retained WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"),
       retained_topic_(database, "SELECT sequence FROM retained WHERE topic = ?1 AND sequence > ?2"),
       retained_cost_(database,
@@ -162,7 +175,7 @@ std::vector<StoreAccess::Entry> SqliteQueries::read_all_after(std::uint64_t sequ
   std::vector<StoreAccess::Entry> entries;
   const std::uint64_t after = std::min(sequence, kMaxSequence);
   for (SqliteRows rows = all_entries_(after, std::uint64_t{EventStore::kPageEntries}); rows.next();) {
-    entries.push_back({.entry = entry(rows), .is_retained = rows.number(8) != 0});
+    entries.push_back({.entry = entry(rows), .is_retained = rows.number(9) != 0});
   }
   return entries;
 }
@@ -172,7 +185,7 @@ EventStore::Page SqliteQueries::scan(std::uint64_t sequence, std::uint64_t head,
   PageScan scan(filter, sequence);
   EventStore::Page page{.through = head};
   for (SqliteRows rows = entries_(sequence, head, std::uint64_t{EventStore::kPageScan}); rows.next();) {
-    if (scan.wants(static_cast<std::uint64_t>(rows.number(0)), topic_of(rows, 1))) {
+    if (scan.wants(static_cast<std::uint64_t>(rows.number(0)), topic_of(rows, 1), further_topics_of(rows))) {
       page.entries.push_back(entry(rows));
       scan.add(page.entries.back().payload.size());
     }
@@ -193,6 +206,7 @@ EventStore::Page SqliteQueries::merge(std::uint64_t sequence, std::uint64_t head
     }
   }
   std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());  // those of several of these topics
 
   EventStore::Page page{.through = head};
   std::size_t bytes = 0;
@@ -222,49 +236,78 @@ EventStore::Page SqliteQueries::scan_newest(std::uint64_t sequence, std::uint64_
                                             EventStore::Topics topics) {
   PageScan scan(filter, sequence);
   EventStore::Page page{.through = until};
+  std::uint64_t event = 0;  // of the last row
+  std::vector<OwnedTopic> wanted;
+  const auto take = [&] {
+    if (wanted.empty()) return;
+    page.entries.push_back(newest_entry(event, std::exchange(wanted, {})));
+    scan.add(page.entries.back().payload.size());
+  };
+  // The page ends between two events, never between two topics of one.
+  constexpr std::uint64_t kMost = EventStore::kPageScan + kMaxTopicsPerEvent;
   std::size_t rows_seen = 0;
-  for (SqliteRows rows = newest_events_(sequence, until, std::uint64_t{EventStore::kPageScan}); rows.next();) {
-    ++rows_seen;
+  for (SqliteRows rows = newest_events_(sequence, until, kMost); rows.next(); ++rows_seen) {
     const auto one = static_cast<std::uint64_t>(rows.number(0));
-    const bool is_over = topics == EventStore::Topics::kGoingOn && rows.number(2) != 0;
-    if (scan.wants(one, topic_of(rows, 1)) && !is_over) {
-      page.entries.push_back(newest_entry(one));
-      scan.add(page.entries.back().payload.size());
+    if (one != event) {
+      take();
+      if (scan.is_full() || rows_seen >= EventStore::kPageScan) {
+        page.through = scan.through();
+        return page;
+      }
+      event = one;
     }
-    if (!scan.is_full() && rows_seen < EventStore::kPageScan) continue;
-    page.through = scan.through();
-    break;
+    const Topic topic = topic_of(rows, 1);
+    const bool is_over = topics == EventStore::Topics::kGoingOn && rows.number(2) != 0;
+    if (scan.wants(one, topic) && !is_over) wanted.emplace_back(topic);
   }
+  take();
   return page;
 }
 
 EventStore::Page SqliteQueries::newest_of_topics(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
                                                  EventStore::Topics topics) {
-  std::vector<std::uint64_t> found;
-  for (const TopicPattern& topic : filter.patterns()) {
-    SqliteRows rows = newest_of_topic_(topic.view());
-    if (!rows.next()) continue;
+  std::map<std::uint64_t, std::vector<OwnedTopic>> found;
+  for (const TopicPattern& pattern : filter.patterns()) {
+    const auto topic = pattern.literal();
+    SqliteRows rows = newest_of_topic_(pattern.view());
+    if (!topic || !rows.next()) continue;
     const auto one = static_cast<std::uint64_t>(rows.number(0));
     const bool is_over = topics == EventStore::Topics::kGoingOn && rows.number(1) != 0;
-    if (one > sequence && one <= until && !is_over) found.push_back(one);
+    if (one > sequence && one <= until && !is_over) found[one].emplace_back(*topic);
   }
-  std::sort(found.begin(), found.end());
   EventStore::Page page{.through = until};
   std::size_t bytes = 0;
-  for (const std::uint64_t one : found) {
+  for (auto& [one, its_topics] : found) {
     if (page.entries.size() == EventStore::kPageEntries || bytes >= EventStore::kPageBytes) {
       page.through = page.entries.back().sequence;
       break;
     }
-    page.entries.push_back(newest_entry(one));
+    page.entries.push_back(newest_entry(one, std::move(its_topics)));
     bytes += page.entries.back().payload.size();
   }
   return page;
 }
 
+// The event, with only these of its topics: in its own order, if it is still in `entries`.
+LogEntry SqliteQueries::newest_entry(std::uint64_t sequence, std::vector<OwnedTopic> topics) {
+  LogEntry newest = newest_entry(sequence);
+  const auto place = [&](const OwnedTopic& topic) {
+    std::size_t index = 0;
+    while (index < newest.topic_count() && newest.topic_at(index) != topic) ++index;
+    return index;
+  };
+  if (topics.size() > 1) {
+    std::stable_sort(topics.begin(), topics.end(),
+                     [&](const OwnedTopic& one, const OwnedTopic& other) { return place(one) < place(other); });
+  }
+  newest.topic = std::move(topics.front());
+  newest.further_topics.assign(std::make_move_iterator(topics.begin() + 1), std::make_move_iterator(topics.end()));
+  return newest;
+}
+
 LogEntry SqliteQueries::newest_entry(std::uint64_t sequence) {
-  if (SqliteRows rows = retained_entry_(sequence); rows.next()) return entry(rows);
-  SqliteRows rows = entry_(sequence);
+  if (SqliteRows rows = entry_(sequence); rows.next()) return entry(rows);
+  SqliteRows rows = retained_entry_(sequence);
   if (!rows.next()) throw SqliteError(database_.handle(), "an index refers to a missing entry", SQLITE_CORRUPT);
   return entry(rows);
 }
@@ -296,12 +339,24 @@ Topic SqliteQueries::topic_of(const SqliteRows& row, int column) const {
   throw SqliteError(database_.handle(), "an entry has an invalid topic", SQLITE_CORRUPT);
 }
 
+std::vector<OwnedTopic> SqliteQueries::further_topics_of(const SqliteRows& row) const {
+  if (row.is_null(kTopicsColumn)) return {};
+  LogEntry entry{.topic = topic_of(row, 1)};
+  if (!entry.set_topics(row.text(kTopicsColumn))) {
+    throw SqliteError(database_.handle(), "an entry has an invalid topic", SQLITE_CORRUPT);
+  }
+  return std::move(entry.further_topics);
+}
+
 LogEntry SqliteQueries::entry(const SqliteRows& row) const {
   LogEntry entry{.sequence = static_cast<std::uint64_t>(row.number(0)),
                  .topic = topic_of(row, 1),
                  .kind = publication_kind(SqliteKind{row.number(2)}),
                  .published = std::chrono::system_clock::time_point(std::chrono::milliseconds(row.number(6)))};
   if (entry.kind != Publication::Kind::kEvent) return entry;
+  if (!row.is_null(kTopicsColumn) && !entry.set_topics(row.text(kTopicsColumn))) {
+    throw SqliteError(database_.handle(), "an entry has an invalid topic", SQLITE_CORRUPT);
+  }
   entry.publisher_id = row.text(3);
   if (!entry.publisher_id.empty()) entry.publisher_key = row.text(5);
   entry.payload = row.text(4);
@@ -316,9 +371,10 @@ LogEntry SqliteQueries::entry(const SqliteRows& row) const {
 template <typename Look>
 void SqliteQueries::for_each_row(const Look& look) {
   for (const char* table : {"entries", "retained"}) {
-    const std::string kind = std::string(table) == "entries" ? "kind" : "0";
-    SqliteStatement all(database_, "SELECT sequence, topic, " + kind +
-                                       ", publisher_id, payload, publisher, published, digest FROM " + table);
+    const bool is_entries = std::string_view(table) == "entries";
+    SqliteStatement all(database_, std::string("SELECT sequence, topic, ") + (is_entries ? "kind" : "0") +
+                                       ", publisher_id, payload, publisher, published, digest, " +
+                                       (is_entries ? "topics" : "NULL") + " FROM " + table);
     for (SqliteRows rows = all(); rows.next();) {
       if (!look(table, rows)) return;
     }

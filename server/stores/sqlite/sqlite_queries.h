@@ -58,9 +58,11 @@ class SqliteQueries {
                                EventStore::Topics topics);
   EventStore::Page newest_of_topics(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
                                     EventStore::Topics topics);
+  LogEntry newest_entry(std::uint64_t sequence, std::vector<OwnedTopic> topics);
   LogEntry newest_entry(std::uint64_t sequence);
   template <typename Look>
   void for_each_row(const Look& look);
+  std::vector<OwnedTopic> further_topics_of(const SqliteRows& row) const;
   Topic topic_of(const SqliteRows& row, int column) const;
   LogEntry entry(const SqliteRows& row) const;
 

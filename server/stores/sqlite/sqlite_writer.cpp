@@ -5,6 +5,7 @@
 
 #include "base/sip_hash.h"
 #include "log/event_log.h"
+#include "log/id_conflict.h"
 #include "log/retention.h"
 #include "schema.h"
 #include "write_ahead_log.h"
@@ -65,9 +66,14 @@ struct SqliteWriter::Statements {
         insert_event(database,
                      "INSERT INTO entries (sequence, topic, kind, publisher_id, published, payload, publisher, digest)"
                      " VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7)"),
+        set_topics(database, "UPDATE entries SET topics = ?2 WHERE sequence = ?1"),
+        insert_further(database,
+                       "INSERT INTO further (topic, sequence, publisher_id, publisher) SELECT ?2, sequence,"
+                       " publisher_id, publisher FROM entries WHERE sequence = ?1"),
         insert_mark(database,
                     "INSERT INTO entries (sequence, topic, kind, published, publisher) VALUES (?1, ?2, ?3, ?4, '')"),
         remove(database, "DELETE FROM entries WHERE sequence <= ?1"),
+        remove_further(database, "DELETE FROM further WHERE sequence <= ?1"),
         old(database,
             "SELECT max(sequence) FROM (SELECT sequence, published FROM entries ORDER BY sequence LIMIT ?1)"
             " WHERE published < ?2"),
@@ -77,7 +83,7 @@ struct SqliteWriter::Statements {
         retire_newest(database, "DELETE FROM newest WHERE sequence <= ?1"),
         retain(database,
                "INSERT OR REPLACE INTO retained (sequence, topic, publisher_id, published, payload, publisher, digest)"
-               " SELECT sequence, topic, publisher_id, published, payload, publisher, digest FROM entries"
+               " SELECT sequence, ?2, publisher_id, published, payload, publisher, digest FROM entries"
                " WHERE sequence = ?1"),
         finish_retained(database,
                         "INSERT OR REPLACE INTO newest (topic, sequence, finished) SELECT topic, sequence, 1"
@@ -90,8 +96,11 @@ struct SqliteWriter::Statements {
   SqliteStatement begin;
   SqliteStatement commit;
   SqliteStatement insert_event;
+  SqliteStatement set_topics;
+  SqliteStatement insert_further;
   SqliteStatement insert_mark;
   SqliteStatement remove;
+  SqliteStatement remove_further;
   SqliteStatement old;
   SqliteStatement set_newest;
   SqliteStatement forget_newest;
@@ -207,15 +216,28 @@ SqliteWriter::Transaction::~Transaction() {
 }
 
 bool SqliteWriter::is_new(const Publication& publication) {
-  const std::string_view topic = publication.topic.view();
   if (publication.kind != Publication::Kind::kEvent) {
-    return queries_->is_finished(topic).has_value() == (publication.kind == Publication::Kind::kBegin);
+    const bool is_finished = queries_->is_finished(publication.topic.view()).has_value();
+    return is_finished == (publication.kind == Publication::Kind::kBegin);
   }
+  for (std::size_t i = 0; i < publication.topic_count(); ++i) {
+    if (!published_as(publication, publication.topic_at(i))) return true;
+  }
+  return false;
+}
+
+// The publisher's event with this ID in the topic, published since the topic began.
+std::optional<std::uint64_t> SqliteWriter::published_as(const Publication& publication, Topic topic) {
   const std::string_view id = publication.event.id.view();
-  if (id.empty()) return true;
-  const auto found = std::max(queries_->find(id, topic, publisher_key(publication.publisher)),
-                              queries_->find(id, topic, kAnyPublisher));  // an empty optional compares less
-  return !found || *found < queries_->life_before(topic);
+  if (id.empty()) return std::nullopt;
+  const auto found = std::max(queries_->find(id, topic.view(), publisher_key(publication.publisher)),
+                              queries_->find(id, topic.view(), kAnyPublisher));  // an empty optional compares less
+  return found && *found >= queries_->life_before(topic.view()) ? found : std::nullopt;
+}
+
+std::optional<std::string> SqliteWriter::id_conflict(std::span<const Publication> publications) {
+  return millrace::id_conflict(publications,
+                               [this](const Publication& one, Topic topic) { return published_as(one, topic); });
 }
 
 std::optional<LogEntry> SqliteWriter::append(const Publication& publication,
@@ -241,10 +263,16 @@ void SqliteWriter::insert(const LogEntry& entry, bool is_retained) {
                                   SqliteBlob{entry.payload}, entry.publisher_key,
                                   payload_digest(entry.sequence, entry.payload));
   }
+  if (!entry.further_topics.empty()) statements_->set_topics.run(entry.sequence, entry.joined_topics());
+  for (const OwnedTopic& topic : entry.further_topics) {
+    statements_->insert_further.run(entry.sequence, topic.view());
+    unmeasured_bytes_ += topic.view().size();
+  }
   head_ = entry.sequence;
   ++entries_;
   unmeasured_bytes_ += entry.payload.size();
-  index(entry, is_retained);
+  if (entry.kind == Publication::Kind::kBegin) return;
+  for (std::size_t i = 0; i < entry.topic_count(); ++i) index(entry, entry.topic_at(i).view(), is_retained);
 }
 
 void SqliteWriter::restore(const LogEntry& entry, bool is_retained) {
@@ -257,15 +285,14 @@ void SqliteWriter::restore_log(const std::string& epoch, std::uint64_t oldest) {
   statements_->set_meta.run(std::string_view("epoch"), epoch_);
   if (oldest <= oldest_) return;
   statements_->retire_newest.run(oldest - 1);
+  statements_->remove_further.run(oldest - 1);
   statements_->remove.run(oldest - 1);
   entries_ -= static_cast<std::uint64_t>(sqlite3_changes64(database_.handle()));
   oldest_ = queries_->oldest().value_or(head_ + 1);
 }
 
-// Makes the entry its topic's newest.
-void SqliteWriter::index(const LogEntry& entry, bool is_retained) {
-  if (entry.kind == Publication::Kind::kBegin) return;
-  const std::string_view topic = entry.topic.view();
+// Makes the entry, no begin, the topic's newest.
+void SqliteWriter::index(const LogEntry& entry, std::string_view topic, bool is_retained) {
   const bool is_finish = entry.kind == Publication::Kind::kFinish;
   if (const std::size_t cost = retained_topics_ > 0 ? queries_->retained_cost(topic) : 0; cost > 0) {
     // Readers that are behind still get a finished topic's last event, as long as the log has it.
@@ -279,7 +306,7 @@ void SqliteWriter::index(const LogEntry& entry, bool is_retained) {
   if (is_finish) return;
   if (!is_retained) return statements_->set_newest.run(topic, entry.sequence);
   statements_->forget_newest.run(topic);
-  statements_->retain.run(entry.sequence);
+  statements_->retain.run(entry.sequence, topic);
   ++retained_topics_;
   retained_bytes_ += queries_->retained_cost(topic);
 }
@@ -294,9 +321,10 @@ std::optional<std::string> SqliteWriter::refusal(std::span<const Publication> pu
     if (!is_new(publication)) continue;
     const auto own = [&] {
       const LogEntry entry = LogEntry::of(epoch_, head_ + 1, publication, {});
-      return entry.payload.size() + entry.topic.view().size() + entry.publisher_id.size() + entry.publisher_key.size();
+      return entry.payload.size() + entry.joined_topics().size() + entry.publisher_id.size() +
+             entry.publisher_key.size();
     };
-    const auto before = [&] { return queries_->retained_cost(publication.topic.view()); };
+    const auto before = [&](Topic topic) { return queries_->retained_cost(topic.view()); };
     if (auto refusal = check.add(publication, own, before)) return refusal;
   }
   return std::nullopt;
@@ -309,6 +337,7 @@ bool SqliteWriter::retire(const StoreBounds& bounds, std::int64_t published_now,
   // If no entry is left, only this records where to continue.
   if (last >= head_) statements_->set_meta.run(std::string_view("head"), head_);
   statements_->retire_newest.run(last);
+  statements_->remove_further.run(last);
   statements_->remove.run(last);
   const auto removed = static_cast<std::uint64_t>(sqlite3_changes64(database_.handle()));
   entries_ -= removed;

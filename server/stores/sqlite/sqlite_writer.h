@@ -80,6 +80,8 @@ class SqliteWriter {
   /// Why the publications cannot all be appended: a sentence that names the bound of retained events. Nothing if they
   /// fit.
   std::optional<std::string> refusal(std::span<const Publication> publications, const StoreBounds& bounds);
+  /// The sentence of an IdConflict; nothing if there is none.
+  std::optional<std::string> id_conflict(std::span<const Publication> publications);
   /// Returns the entry; nothing if nothing must be appended, as in EventStore::append().
   std::optional<LogEntry> append(const Publication& publication, std::chrono::system_clock::time_point published);
   /// Drops entries beyond the bounds, oldest first, at most `most`. `published_now` is in milliseconds since 1970.
@@ -108,8 +110,9 @@ class SqliteWriter {
   void load(const std::string& new_epoch, const Boots& boots);
   void skip_after(const std::string& boot_id);
   bool is_new(const Publication& publication);
+  std::optional<std::uint64_t> published_as(const Publication& publication, Topic topic);
   void insert(const LogEntry& entry, bool is_retained);
-  void index(const LogEntry& entry, bool is_retained);
+  void index(const LogEntry& entry, std::string_view topic, bool is_retained);
   std::uint64_t cutoff(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most);
   void look_at_size();
 

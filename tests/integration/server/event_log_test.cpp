@@ -38,6 +38,7 @@ class RingStore final : public EventStore {
   void append(std::span<const Publication> publications, std::span<std::uint64_t> sequences) override {
     if (callbacks_.on_appended == nullptr) throw StoreUnavailable("not in use");
     const std::lock_guard lock(mutex_);
+    if (const auto conflict = ring_.id_conflict(publications)) throw IdConflict(*conflict);
     std::vector<LogEntry> entries;
     for (std::size_t i = 0; i < publications.size(); ++i) {
       const FramePtr frame = ring_.append(publications[i], kAnyTime);
@@ -61,12 +62,28 @@ class RingStore final : public EventStore {
     for (const FramePtr& frame : read.frames) page.entries.push_back(entry_of(*frame));
     return page;
   }
+  Page read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                   Topics topics) const override {
+    const std::lock_guard lock(mutex_);
+    const auto reads = topics == Topics::kAll ? Place::Reads::kNewest : Place::Reads::kState;
+    const EventLog::Page read = ring_.read_newest({.sequence = sequence, .reads = reads, .until = until}, filter);
+    Page page{.through = read.through, .oldest = read.oldest};
+    for (const FramePtr& frame : read.frames) page.entries.push_back(entry_of(*frame));
+    return page;
+  }
+  bool retains() const override { return true; }
+  std::uint64_t first_after(std::uint64_t sequence, const TopicFilter& filter) const override {
+    const std::lock_guard lock(mutex_);
+    return ring_.first_after(sequence, filter);
+  }
+  bool takes_several_topics() const override { return true; }
   StoreStatus status() const override { return {}; }
   StoreStatistics statistics() const override { return {}; }
 
  private:
   static LogEntry entry_of(const Frame& frame) {
     LogEntry entry{.sequence = frame.sequence, .topic = *frame.topic};
+    if (frame.further_topics != nullptr) entry.further_topics = *frame.further_topics;
     if (frame.is_mark) entry.kind = frame.finishes_topic ? Publication::Kind::kFinish : Publication::Kind::kBegin;
     if (frame.is_mark) return entry;
     entry.publisher_id = frame.publisher_id;

@@ -43,6 +43,7 @@ struct StoreBounds {
 struct LogEntry {
   std::uint64_t sequence = 0;                          ///< greater than 0
   OwnedTopic topic;                                    ///< of the event or mark
+  std::vector<OwnedTopic> further_topics = {};         ///< of an event that was published to several
   Publication::Kind kind = Publication::Kind::kEvent;  ///< event or mark
   std::string publisher_id = {};                       ///< the event's ID if the publisher chose it; otherwise empty
   std::string publisher_key = {};  ///< publisher_key() of this publisher; empty without a publisher_id
@@ -55,6 +56,15 @@ struct LogEntry {
   /// `<epoch>-<sequence>`.
   static LogEntry of(std::string_view epoch, std::uint64_t sequence, const Publication& publication,
                      std::chrono::system_clock::time_point published);
+
+  /// The number of topics.
+  std::size_t topic_count() const { return 1 + further_topics.size(); }
+  /// The topic at `index`, which must be less than topic_count(): `topic`, then the further ones.
+  const OwnedTopic& topic_at(std::size_t index) const { return index == 0 ? topic : further_topics[index - 1]; }
+  /// All topics in order, as one text for a store: a line end is between two of them, and in none.
+  std::string joined_topics() const;
+  /// Sets the topics from such a text. False, and nothing is set, if a part is not a topic.
+  [[nodiscard]] bool set_topics(std::string_view joined);
 };
 
 /// Identifies a publisher in a log: empty for the program itself, otherwise 32 hexadecimal digits, whatever the length
@@ -132,6 +142,9 @@ class EventStore {
   /// - for a finish of a finished topic, and for a begin of a topic that is not finished. A topic is finished if its
   ///   newest entry still in the store is a finish. It begins again with the next event or begin after a finish.
   ///
+  /// An event of several topics with a publisher's ID was published before if one event has the ID in all of its
+  /// topics. If only some of them have the ID, or different events, it throws IdConflict and appends nothing.
+  ///
   /// When it returns, the entries survive what the store promises to survive, and on_appended has taken them. Throws
   /// StoreUnavailable if they were not appended, or if that is unknown: the publisher may try again.
   ///
@@ -173,15 +186,19 @@ class EventStore {
     kAll,      ///< finished topics, too
   };
   /// The newest event of each matching topic, if it lies after `sequence` and not after `until`; in the order of the
-  /// log. Events only, no marks. Bounded like read_after(), and `through` is at most `until`. Leaves out an event that
-  /// one after `until` has replaced. This default reads all of the log after `sequence`; a store with an index of its
-  /// topics can do better.
+  /// log. Events only, no marks. Of the topics of an event, only those for which this holds. Bounded like read_after(),
+  /// and `through` is at most `until`. Leaves out an event that one after `until` has replaced. This default reads all
+  /// of the log after `sequence`; a store with an index of its topics can do better.
   virtual Page read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter, Topics topics) const;
 
   /// Whether the store keeps an event with Publication::retain beyond its bounds, as long as the event is its topic's
   /// newest and the topic is not finished. If not, the server refuses such events. If so, append() throws
   /// RetentionRefused when the bounds on these events allow no more.
   virtual bool retains() const { return false; }
+
+  /// Whether it appends events of several topics. If not, the server refuses such events. If so, an event is an entry
+  /// of each of its topics: wherever this class speaks of a topic, it counts for each by itself.
+  virtual bool takes_several_topics() const { return false; }
 
   /// For a store that retains: a sequence after `sequence` and, if possible, at most oldest(), such that no retained
   /// event of a matching topic lies between the two. After checking kPageScan retained events, it may return the
@@ -241,8 +258,8 @@ class PageScan {
   PageScan(const PageScan&) = delete;
   PageScan& operator=(const PageScan&) = delete;
 
-  /// Checks the next entry. True if its topic matches: put it into the page and call add().
-  bool wants(std::uint64_t sequence, Topic topic);
+  /// Checks the next entry. True if one of its topics matches: put it into the page and call add().
+  bool wants(std::uint64_t sequence, Topic topic, std::span<const OwnedTopic> further_topics = {});
   /// Counts an entry of this many bytes.
   void add(std::size_t bytes);
 

@@ -41,6 +41,7 @@ class Hub {
       kReservedId,     ///< `earliest`, `latest`, or an ID of Millrace's own
       kIdOfALog,  ///< this log, or a log in memory (perhaps this server's before a restart), may have given the ID to
                   ///< another event
+      kTopics,    ///< the list of topics is too long, names one twice, or the store takes only one
       kUnreturnableId,  ///< a client could not return the ID in a header [EventId::returns_in_a_header()]
       kTooLarge,        ///< the data is larger than the log
     };
@@ -65,6 +66,11 @@ class Hub {
     const auto checked = Topic::parse(std::string_view(topic));
     return checked ? publish(*checked, event, publisher) : not_a_topic(topic);
   }
+
+  /// Publishes one event to several topics: one entry of the log, which each subscriber gets once, however many of the
+  /// topics it has. Publication says what several topics mean, and what bounds them. The topics are views for the
+  /// duration of the call; a `std::vector<Topic>` will do.
+  [[nodiscard]] Published publish(std::span<const Topic> topics, const Event& event, std::string_view publisher = {});
 
   /// Publishes several in order, all or none. Returns one result for each. If one cannot be published, all results have
   /// its outcome and sentence. With Publication::retain an event outlives the log's bounds.
@@ -97,6 +103,16 @@ class Hub {
 
   /// Why the event cannot be published to the topic; nothing if it can.
   std::optional<Refusal> refusal(Topic topic, const Event& event) const;
+
+  /// The same for one event of several topics.
+  std::optional<Refusal> refusal(std::span<const Topic> topics, const Event& event) const;
+
+  /// Why only Millrace can publish to one of these topics, or why one request cannot name all of them; nothing
+  /// otherwise.
+  static std::optional<Refusal> refusal(std::span<const Topic> topics);
+
+  /// Whether an event can have several topics. Not every store takes them.
+  bool takes_several_topics() const;
 
   /// Whether events can be retained. Not every store can.
   bool retains() const;
@@ -137,6 +153,7 @@ class Hub {
   friend class AnswerService;  // its records go to topics of Millrace's own
   std::vector<Published> append(std::span<const Publication> publications);
   static Published not_a_topic(std::string_view text);
+  std::optional<Refusal> refusal(const Publication& publication) const;
   std::optional<std::string> unmet_requirement(Durability promised) const;
 
   Feed& feed_;

@@ -41,6 +41,7 @@ class IndexedStore : public EventStore {
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen) const override;
   Page read_after(std::uint64_t sequence, const TopicFilter& filter) const override;
   StoreStatus status() const override;
+  bool takes_several_topics() const override { return true; }
   StoreStatistics statistics() const override;
 
  protected:

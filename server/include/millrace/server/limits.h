@@ -133,6 +133,12 @@ inline constexpr Duration kWebhookFarewell{2'000};
 /// there are more, the ID counts as unknown.
 inline constexpr std::size_t kMaxIdHolders = 1'024;
 
+/// Topics of one event; an event with more is refused (400).
+inline constexpr std::size_t kMaxTopicsPerEvent = 16;
+
+/// Bytes of the topics of one event together; beyond it the same happens.
+inline constexpr std::size_t kMaxTopicBytesPerEvent = 4 * 1024;
+
 /// Topics whose newest event is retained beyond the log's bounds; an event of one more topic is refused (507).
 inline constexpr std::size_t kMaxRetainedTopics = 10'000;
 

@@ -158,6 +158,28 @@ class EventStoreConformance : public ::testing::TestWithParam<StoreUnderTest> {
     return append({.topic = topic, .event = {.data = "x", .id = id}, .retain = true});
   }
 
+  /// An event of several topics, the first of which is `topics[0]`.
+  std::uint64_t append(const std::vector<Topic>& topics, EventId id = {}, bool retain = false) {
+    return append({.topic = topics.front(),
+                   .further_topics = std::span(topics).subspan(1),
+                   .event = {.data = "x", .id = id},
+                   .retain = retain});
+  }
+  static std::vector<std::string> topics_of(const LogEntry& entry) {
+    std::vector<std::string> topics;
+    for (std::size_t i = 0; i < entry.topic_count(); ++i) topics.push_back(entry.topic_at(i).text());
+    return topics;
+  }
+  /// The topics of each entry in read_newest()'s page.
+  std::vector<std::vector<std::string>> newest_topics(const std::vector<std::string>& patterns,
+                                                      Topics topics = Topics::kGoingOn) {
+    std::vector<std::vector<std::string>> result;
+    const auto page = store_->read_newest(0, store_->head(), filter_for(patterns), topics);
+    for (const LogEntry& entry : page.entries) result.push_back(topics_of(entry));
+    for (std::vector<std::string>& names : result) std::sort(names.begin(), names.end());
+    return result;
+  }
+
   void compare_with_model(std::uint32_t seed);
 
   std::shared_ptr<EventStore> store_;
@@ -505,6 +527,83 @@ TEST_P(EventStoreConformance, KeepsWhatItRetainsWhereItOutlivesTheProgram) {
   EXPECT_EQ(read_newest(0, {"**"}), Sequences{4});
 }
 
+// --- Events of several topics ---------------------------------------------------------------------------------------
+
+TEST_P(EventStoreConformance, AppendsAnEventOfSeveralTopicsOnce) {
+  if (!keeping(20).takes_several_topics()) GTEST_SKIP() << "an event has one topic";
+  EXPECT_EQ(append({"a", "b/x", "c"}), 1u);
+  append("b/x");
+  EXPECT_EQ(read_all(0, {"a"}), Sequences{1});
+  EXPECT_EQ(read_all(0, {"b/x"}), (Sequences{1, 2}));
+  EXPECT_EQ(read_all(0, {"c", "b/x", "a"}), (Sequences{1, 2})) << "once, although several of its topics match";
+  EXPECT_EQ(read_all(0, {"b/*", "*"}), (Sequences{1, 2}));
+  EXPECT_EQ(read_all(0, {"d", "e"}), Sequences());
+  const EventStore::Page page = page_after(0, {"**"});
+  ASSERT_EQ(page.entries.size(), 2u);
+  EXPECT_EQ(topics_of(page.entries[0]), (std::vector<std::string>{"a", "b/x", "c"}));
+  EXPECT_EQ(topics_of(handed_over().at(0)), (std::vector<std::string>{"a", "b/x", "c"}));
+}
+
+TEST_P(EventStoreConformance, CountsAnEventOfSeveralTopicsForEach) {
+  if (!keeping(20).takes_several_topics()) GTEST_SKIP() << "an event has one topic";
+  append({"a", "b", "c"});
+  append("a");
+  using Lists = std::vector<std::vector<std::string>>;
+  EXPECT_EQ(newest_topics({"**"}), (Lists{{"b", "c"}, {"a"}})) << "a has a newer one";
+  EXPECT_EQ(newest_topics({"a", "b"}), (Lists{{"b"}, {"a"}}));
+  EXPECT_EQ(read_newest(0, {"a"}), Sequences{2});
+  EXPECT_EQ(finish("b"), 3u);
+  EXPECT_EQ(newest_topics({"**"}), (Lists{{"c"}, {"a"}}));
+  EXPECT_EQ(newest_topics({"*", "b"}, Topics::kAll), (Lists{{"b", "c"}, {"a"}}));
+  EXPECT_EQ(finished_at({"b"}), 3u);
+  EXPECT_EQ(append({"d", "b"}), 4u);
+  EXPECT_EQ(finished_at({"b"}), 0u) << "it has begun again, with an event that names it second";
+  EXPECT_EQ(begin("b"), 0u);
+}
+
+TEST_P(EventStoreConformance, KnowsAPublishersIdInEachTopicOfItsEvent) {
+  if (!keeping(4).takes_several_topics()) GTEST_SKIP() << "an event has one topic";
+  EXPECT_EQ(append({"a", "b"}, "1"), 1u);
+  EXPECT_EQ(append({"b", "a"}, "1"), 0u);
+  EXPECT_EQ(append("b", "x", "1"), 0u);
+  EXPECT_EQ(find("1", {"b"}), 1u);
+  EXPECT_EQ(find("1", {"b/*", "b"}), 1u);
+  EXPECT_THROW(append({"a", "c"}, "1"), IdConflict);
+  EXPECT_THROW(append({"c", "b"}, "1"), IdConflict);
+  EXPECT_EQ(append("c", "x", "1"), 2u) << "nothing of a refused event was kept";
+  EXPECT_THROW(append({"a", "c"}, "1"), IdConflict) << "two different events";
+  EXPECT_TRUE(store_->status().is_accepting());
+  finish("b");
+  begin("b");
+  EXPECT_THROW(append({"a", "b"}, "1"), IdConflict) << "b has begun anew";
+  append("x");
+  EXPECT_EQ(find("1", {"b"}), 0u) << "dropped in all of its topics";
+  EXPECT_NE(append({"a", "b"}, "1"), 0u);
+}
+
+TEST_P(EventStoreConformance, RetainsAnEventForEachOfItsTopics) {
+  EventStore& store = keeping(3);
+  if (!store.takes_several_topics() || !store.retains()) GTEST_SKIP() << "the store does not do both";
+  append({"a", "b"}, "mine", true);
+  for (int i = 0; i < 4; ++i) append("x");
+  EXPECT_EQ(read_newest(0, {"**"}), (Sequences{1, 5})) << "once";
+  EXPECT_EQ(read_newest(0, {"b", "a"}), Sequences{1});
+  EXPECT_EQ(store.first_after(0, filter_for({"b"})), 1u);
+  EXPECT_EQ(append({"a", "b"}, "mine"), 0u);
+  append("a");
+  using Lists = std::vector<std::vector<std::string>>;
+  EXPECT_EQ(newest_topics({"a", "b"}), (Lists{{"b"}, {"a"}}));
+  EXPECT_EQ(find("mine", {"b"}), 1u);
+  for (int i = 0; i < 4; ++i) append("x");
+  EXPECT_EQ(read_newest(0, {"**"}), (Sequences{1, 10})) << "the topic a is forgotten";
+  EXPECT_EQ(newest_topics({"a", "b"}), Lists{{"b"}});
+  EXPECT_EQ(append("a", "x", "mine"), 11u) << "in a, it is gone";
+  finish("b");
+  for (int i = 0; i < 4; ++i) append("x");
+  EXPECT_EQ(read_newest(0, {"**"}), Sequences{store.head()});
+  EXPECT_EQ(find("mine"), 0u);
+}
+
 // --- Its life -------------------------------------------------------------------------------------------------------
 
 TEST_P(EventStoreConformance, IsUsedByOneServerAfterTheOther) {
@@ -527,10 +626,11 @@ TEST_P(EventStoreConformance, OutlivesTheProgram) {
   append("a", "first", "one", "user ada");
   append("b");
   finish("b");
+  append(store_->takes_several_topics() ? std::vector<Topic>{"c", "a/x"} : std::vector<Topic>{"c"});
   const EventStore::Page before = page_after(0, {"**"});
   EventStore& store = again();
   EXPECT_EQ(store.epoch(), epoch);
-  EXPECT_EQ(store.head(), 3u);
+  EXPECT_EQ(store.head(), 4u);
   EXPECT_EQ(store.oldest(), 1u);
   EXPECT_EQ(find("one"), 1u);
   EXPECT_EQ(append("a", "again", "one", "user ada"), 0u);
@@ -538,13 +638,13 @@ TEST_P(EventStoreConformance, OutlivesTheProgram) {
   const EventStore::Page after = page_after(0, {"**"});
   ASSERT_EQ(after.entries.size(), before.entries.size());
   for (std::size_t i = 0; i < after.entries.size(); ++i) {
-    EXPECT_EQ(after.entries[i].topic, before.entries[i].topic);
+    EXPECT_EQ(topics_of(after.entries[i]), topics_of(before.entries[i]));
     EXPECT_EQ(after.entries[i].kind, before.entries[i].kind);
     EXPECT_EQ(after.entries[i].payload, before.entries[i].payload);
     EXPECT_EQ(after.entries[i].publisher_id, before.entries[i].publisher_id);
     EXPECT_EQ(after.entries[i].publisher_key, before.entries[i].publisher_key);
   }
-  EXPECT_EQ(append("a"), 4u) << "no sequence is given twice";
+  EXPECT_EQ(append("a"), 5u) << "no sequence is given twice";
   EXPECT_TRUE(covers(store.durability(), Durability::kProcess)) << "override durability(): publishers are told";
 }
 
@@ -553,8 +653,9 @@ TEST_P(EventStoreConformance, OutlivesTheProgram) {
 inline void EventStoreConformance::compare_with_model(std::uint32_t seed) {
   struct Entry {
     std::uint64_t sequence;
-    std::string topic;
+    std::vector<std::string> topics;
     std::string id;
+    bool has(const std::string& topic) const { return std::count(topics.begin(), topics.end(), topic) > 0; }
   };
   std::mt19937 random(seed);
   const auto up_to = [&](std::size_t most) { return std::uniform_int_distribution<std::size_t>(0, most)(random); };
@@ -567,12 +668,18 @@ inline void EventStoreConformance::compare_with_model(std::uint32_t seed) {
   std::vector<Entry> model;
 
   for (int step = 0; step < 300; ++step) {
-    Entry entry{.sequence = model.size() + 1, .topic = topics[up_to(topics.size() - 1)], .id = {}};
+    Entry entry{.sequence = model.size() + 1, .topics = {topics[up_to(topics.size() - 1)]}, .id = {}};
+    while (store.takes_several_topics() && up_to(3) == 0) {
+      const std::string& further = topics[up_to(topics.size() - 1)];
+      if (!entry.has(further)) entry.topics.push_back(further);
+    }
     if (up_to(3) == 0) {
       entry.id = "id" + std::to_string(up_to(400));
       if (find(entry.id) != 0) entry.id.clear();
     }
-    append(*Topic::parse(entry.topic), "x", *EventId::parse(entry.id));
+    std::vector<Topic> its_topics;
+    for (const std::string& topic : entry.topics) its_topics.push_back(Topic::parse(topic).value());
+    append(its_topics, EventId::parse(entry.id).value());
     model.push_back(entry);
     const std::uint64_t oldest = model.size() > capacity ? model.size() - capacity + 1 : 1;
     ASSERT_EQ(store.oldest(), oldest) << "seed " << seed;
@@ -587,17 +694,21 @@ inline void EventStoreConformance::compare_with_model(std::uint32_t seed) {
 
     const auto& patterns = filters[up_to(filters.size() - 1)];
     const std::uint64_t after = oldest - 1 + up_to(model.size() - (oldest - 1));
+    const TopicFilter filter = filter_for(patterns);
+    const auto matches = [&](const std::string& topic) { return filter.matches(Topic::parse(topic).value()); };
     Sequences expected;
     for (const Entry& one : model) {
-      const bool matches = std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-        return TopicPattern::parse(pattern)->matches(*Topic::parse(one.topic));
-      });
-      if (one.sequence > after && matches) expected.push_back(one.sequence);
+      const bool is_wanted = std::any_of(one.topics.begin(), one.topics.end(), matches);
+      if (one.sequence > after && is_wanted) expected.push_back(one.sequence);
     }
     ASSERT_EQ(read_all(after, patterns), expected) << "seed " << seed << ", step " << step;
     std::erase_if(expected, [&](std::uint64_t sequence) {
-      return std::any_of(model.begin() + static_cast<std::ptrdiff_t>(sequence), model.end(),
-                         [&](const Entry& later) { return later.topic == model[sequence - 1].topic; });
+      const auto is_replaced = [&](const std::string& topic) {
+        return !matches(topic) || std::any_of(model.begin() + static_cast<std::ptrdiff_t>(sequence), model.end(),
+                                              [&](const Entry& later) { return later.has(topic); });
+      };
+      const auto& its_topics_then = model[sequence - 1].topics;
+      return std::all_of(its_topics_then.begin(), its_topics_then.end(), is_replaced);
     });
     ASSERT_EQ(read_newest(after, patterns), expected) << "seed " << seed << ", step " << step;
   }

@@ -38,9 +38,11 @@ TEST(RingEventLog, EncodesAnEventOnceAsAWholeChunk) {
 
 // Whether it comes from memory or through a store, a client gets the same bytes.
 TEST(RingEventLog, HasTheFramesThatEntriesOfAStoreBecome) {
+  const std::vector<Topic> further{"d", "e/f"};
   const std::vector<Publication> publications = {
       {.topic = "a", .event = {.type = "t", .data = "x\ny", .retry = Duration{7}}},
       {.topic = "b/c", .event = {.data = "x", .id = "mine"}, .publisher = "user ada"},
+      {.topic = "b/c", .further_topics = further, .event = {.data = "x"}},
       {.topic = "a", .kind = Publication::Kind::kFinish},
       {.topic = "a", .kind = Publication::Kind::kBegin}};
   for (std::uint64_t i = 0; i < publications.size(); ++i) {
@@ -50,6 +52,8 @@ TEST(RingEventLog, HasTheFramesThatEntriesOfAStoreBecome) {
     EXPECT_EQ(stored->chunk(), direct->chunk());
     EXPECT_EQ(stored->payload(), direct->payload());
     EXPECT_EQ(stored->topic_text(), direct->topic_text());
+    EXPECT_EQ(stored->topic_count(), direct->topic_count());
+    EXPECT_EQ(stored->topic_at(stored->topic_count() - 1), direct->topic_at(direct->topic_count() - 1));
     EXPECT_EQ(stored->publisher_id, direct->publisher_id);
     EXPECT_EQ(stored->publisher, direct->publisher);
     EXPECT_EQ(stored->is_mark, direct->is_mark);
@@ -96,6 +100,50 @@ TEST(RingEventLog, DropsWhatIsOlderThanItsBoundOnAge) {
   log.expire(kNow + Duration{60'000});
   EXPECT_EQ(log.oldest(), 12u) << "an empty log begins behind its head";
   EXPECT_EQ(log.head(), 11u);
+}
+
+TEST(RingEventLog, GivesAReaderTheTopicsThatItsFilterHas) {
+  RingEventLog log("e", {.events = 10, .bytes = kPlenty});
+  const std::vector<Topic> further{"b", "c/d"};
+  const FramePtr given = log.append({.topic = "a", .further_topics = further, .event = {.data = "x"}}, kNow);
+  EXPECT_EQ(log.read_after(0, *filter_for({"**"})).frames.at(0), given) << "all of them: the frame itself";
+  EXPECT_EQ(log.read_after(0, *filter_for({"a", "b", "c/d"})).frames.at(0), given);
+  for (const auto& patterns : std::vector<std::vector<std::string>>{{"c/*"}, {"c/d", "e"}}) {
+    const auto page = log.read_after(0, *filter_for(patterns));
+    ASSERT_EQ(page.frames.size(), 1u);
+    EXPECT_EQ(page.frames[0]->topic_text(), "c/d");
+    EXPECT_EQ(page.frames[0]->topic_count(), 1u);
+    EXPECT_EQ(page.frames[0]->chunk(), given->chunk());
+    EXPECT_EQ(page.frames[0]->sequence, given->sequence);
+  }
+  const auto two = log.read_after(0, *filter_for({"b", "c/**"}));
+  ASSERT_EQ(two.frames.size(), 1u);
+  EXPECT_EQ(two.frames[0]->topic_count(), 2u);
+  EXPECT_EQ(two.frames[0]->topic_at(1).text(), "c/d");
+}
+
+TEST(RingEventLog, CountsWhatSeveralTopicsRetainForEach) {
+  RingEventLog log("e", {.events = 2, .bytes = kPlenty, .retained_topics = 2});
+  const std::vector<Topic> further{"b"};
+  const Publication both{.topic = "a", .further_topics = further, .event = {.data = "x"}, .retain = true};
+  log.append(both, kNow);
+  EXPECT_EQ(log.retained_topics(), 2u);
+  const std::size_t bytes = log.retained_bytes();
+  std::vector<FramePtr> encoded;
+  EXPECT_FALSE(log.refusal({&both, 1}, kNow, encoded)) << "in the place of what there is";
+  const std::vector<Topic> other{"c"};
+  const Publication one_more{.topic = "a", .further_topics = other, .event = {.data = "x"}, .retain = true};
+  EXPECT_TRUE(log.refusal({&one_more, 1}, kNow, encoded));
+  append(log);
+  EXPECT_EQ(log.retained_topics(), 1u);
+  EXPECT_EQ(log.retained_bytes(), bytes / 2);
+  append(log);
+  append(log);
+  EXPECT_EQ(log.read_newest({.reads = Place::Reads::kState}, *filter_for({"b"})).frames.size(), 1u);
+  log.append({.topic = "b", .kind = Publication::Kind::kFinish}, kNow);
+  EXPECT_EQ(log.retained_topics(), 0u);
+  EXPECT_EQ(log.retained_bytes(), 0u);
+  EXPECT_EQ(log.read_newest({.reads = Place::Reads::kState}, *filter_for({"b"})).frames.size(), 0u);
 }
 
 TEST(RingEventLog, FollowsAnotherLogFromWhereItIs) {

@@ -106,6 +106,21 @@ TEST_F(SubscriberTableTest, EachGetsWhatItListensToOnceAndInOrder) {
   EXPECT_EQ(other->received(), (Data{"4"}));
 }
 
+TEST_F(SubscriberTableTest, AnEventOfSeveralTopicsReachesEachOnce) {
+  const auto literal = subscribe({"b"});
+  const auto several = subscribe({"a", "b", "c"});
+  const auto wild = subscribe({"*", "*/*", "**"});
+  const auto other = subscribe({"d"});
+  const std::vector<Topic> topics{"a", "b", "x/y"};
+  hub_.publish(topics, {.data = "1"}).or_throw();
+  publish("b", "2");
+  deliver();
+  EXPECT_EQ(literal->received(), (Data{"1", "2"}));
+  EXPECT_EQ(several->received(), (Data{"1", "2"}));
+  EXPECT_EQ(wild->received(), (Data{"1", "2"}));
+  EXPECT_EQ(other->received(), Data());
+}
+
 TEST_F(SubscriberTableTest, SubscribersWithEqualFiltersShareOne) {
   const auto one = subscribe({"a", "b"});
   const auto two = subscribe({"b", "a", "b"});

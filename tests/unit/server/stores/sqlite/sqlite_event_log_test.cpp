@@ -190,6 +190,28 @@ TEST_F(SqliteEventLogTest, BringsAnOlderFileUpToDate) {
   EXPECT_EQ(file.number("SELECT count(*) FROM sqlite_schema WHERE name = 'finishes'"), 1);
 }
 
+// As the fifth version left it: each retained event in one row, found by its sequence.
+TEST_F(SqliteEventLogTest, KeepsWhatAnOlderFileRetains) {
+  {
+    SqliteDatabase old(file_, SqliteDatabase::Mode::kWrite);
+    create_schema(old, 5);
+    old.execute("INSERT INTO meta VALUES ('epoch', 'old')");
+    old.execute(
+        "INSERT INTO retained (sequence, topic, publisher_id, published, payload, publisher)"
+        " VALUES (3, 'b', 'mine', 1000, CAST('id: mine' || char(10) || 'data: x' || char(10, 10) AS BLOB), '*')");
+    old.execute("INSERT INTO meta VALUES ('head', 9)");
+  }
+  SqliteEventLog& log = open();
+  const auto page = log.read_newest(0, 9, *filter_for({"**"}), EventStore::Topics::kGoingOn);
+  ASSERT_EQ(page.entries.size(), 1u);
+  EXPECT_EQ(page.entries[0].sequence, 3u);
+  EXPECT_EQ(page.entries[0].payload, "id: mine\ndata: x\n\n");
+  EXPECT_EQ(append("again", "mine", "b"), 0u);
+  const std::vector<Topic> further{"b"};
+  append({.topic = "c", .further_topics = further, .event = {.data = "y"}, .retain = true});
+  EXPECT_EQ(log.read_newest(0, log.head(), *filter_for({"**"}), EventStore::Topics::kGoingOn).entries.size(), 1u);
+}
+
 // As the second version left it: IDs were the log's, or with their topic before them that topic's own.
 TEST_F(SqliteEventLogTest, FindsTheIdsOfAnOlderFile) {
   {
