@@ -29,7 +29,7 @@ namespace {
 
 struct PublishOptions {
   std::string url;
-  std::string topic;
+  std::vector<std::string> topics;
   std::string event;
   std::string id;
   std::string data;
@@ -43,12 +43,12 @@ void check(const PublishOptions& options) {
     throw UsageError(
         "--ndjson needs - as the data, and cannot be combined with --event or --id: each line has its own");
   }
-  if (options.topic.empty() && !options.ndjson) {
+  if (options.topics.empty() && !options.ndjson) {
     throw UsageError("--topic is required; see millrace publish --help");
   }
-  if (!options.topic.empty() && !Topic::parse(options.topic)) {
-    throw UsageError("--topic \"" + options.topic +
-                     "\": not a valid topic; expected segments separated by /, without *");
+  for (const std::string& topic : options.topics) {
+    if (Topic::parse(topic)) continue;
+    throw UsageError("--topic \"" + topic + "\": not a valid topic; expected segments separated by /, without *");
   }
   if (!EventType::parse(options.event)) {
     throw UsageError("--event: expected an event type without line ends, of at most " +
@@ -71,8 +71,15 @@ std::string text_of(const nlohmann::ordered_json& body) {
   }
 }
 
+// A string, or an array of several.
+nlohmann::ordered_json topic_of(const PublishOptions& options) {
+  if (options.topics.size() == 1) return options.topics.front();
+  return options.topics;
+}
+
 std::string request_body(const PublishOptions& options, const std::string& data) {
-  nlohmann::ordered_json body{{"topic", options.topic}};
+  nlohmann::ordered_json body;
+  body["topic"] = topic_of(options);
   if (!options.event.empty()) body["event"] = options.event;
   if (!options.id.empty()) body["id"] = options.id;
   body["data"] = data;
@@ -84,8 +91,8 @@ nlohmann::ordered_json object_in(const PublishOptions& options, const std::strin
   auto body = parse_json<nlohmann::ordered_json>(line, kMaxPublishBytes);
   if (!body.is_object()) throw std::runtime_error("not a JSON object");
   if (!body.contains("topic")) {
-    if (options.topic.empty()) throw std::runtime_error("no \"topic\" in the object, and no --topic");
-    body["topic"] = options.topic;
+    if (options.topics.empty()) throw std::runtime_error("no \"topic\" in the object, and no --topic");
+    body["topic"] = topic_of(options);
   }
   return body;
 }
@@ -242,7 +249,9 @@ void add_publish(CLI::App& app, Command& command) {
   publish_app->add_option("URL", options->url, "The server's URL, such as http://localhost:8080")->required();
   publish_app->add_option("DATA", options->data, "The event's data; - publishes each line of standard input")
       ->required();
-  publish_app->add_option("--topic,-t", options->topic, "Publish to this topic")->type_name("TOPIC");
+  publish_app->add_option("--topic,-t", options->topics, "Publish to this topic; repeated: one event of several topics")
+      ->type_name("TOPIC")
+      ->allow_extra_args(false);
   publish_app->add_flag(
       "--ndjson", options->ndjson,
       "The lines of standard input are JSON objects with data and optionally topic, event, id and retry, as POST "

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "millrace/core/event_stream_parser.h"
 #include "millrace/core/event_stream_writer.h"
@@ -149,19 +151,43 @@ std::string payload_in(const json& object) {
   return *payload;
 }
 
+// A string, or an array of the topics of an event of several.
+json topic_of(const LogEntry& entry) {
+  if (entry.further_topics.empty()) return entry.topic.text();
+  json topics = json::array();
+  for (std::size_t i = 0; i < entry.topic_count(); ++i) topics.push_back(entry.topic_at(i).text());
+  return topics;
+}
+
+std::vector<OwnedTopic> topics_in(const json& object) {
+  const auto fail = [] { return std::runtime_error("topic: expected a topic, or an array of different topics"); };
+  const auto found = object.find("topic");
+  if (found == object.end()) throw fail();
+  const json all = found->is_array() ? *found : json::array({*found});
+  if (all.empty() || all.size() > kMaxTopicsPerEvent) throw fail();
+  std::vector<OwnedTopic> topics;
+  for (const json& one : all) {
+    auto topic = one.is_string() ? OwnedTopic::parse(one.get<std::string>()) : std::nullopt;
+    if (!topic || std::count(topics.begin(), topics.end(), *topic) > 0) throw fail();
+    topics.push_back(std::move(*topic));
+  }
+  return topics;
+}
+
 StoreAccess::Entry entry_in(const json& object, const std::string& epoch) {
   const auto sequence = field<std::uint64_t>(object, "sequence", "a number");
-  auto topic = OwnedTopic::parse(field<std::string>(object, "topic", "a topic"));
-  if (!topic) throw std::runtime_error("topic: expected a topic");
+  std::vector<OwnedTopic> topics = topics_in(object);
   const auto milliseconds = field<std::uint64_t>(object, "time", "milliseconds since 1970", 0);
   if (milliseconds > kMaxTime) throw std::runtime_error("time: expected milliseconds since 1970");
   StoreAccess::Entry entry{
       .entry = {.sequence = sequence,
-                .topic = std::move(*topic),
+                .topic = std::move(topics.front()),
                 .kind = kind_in(object),
                 .published = std::chrono::system_clock::time_point(std::chrono::milliseconds(milliseconds))},
       .is_retained = field<bool>(object, "retained", "true or false", false)};
+  entry.entry.further_topics.assign(std::make_move_iterator(topics.begin() + 1), std::make_move_iterator(topics.end()));
   if (entry.entry.kind != Kind::kEvent) {
+    if (topics.size() > 1) throw std::runtime_error("topic: only an event can have several");
     if (entry.is_retained) throw std::runtime_error("retained: only an event can be");
     return entry;
   }
@@ -189,7 +215,7 @@ std::string entry_line(const std::string& epoch, const StoreAccess::Entry& entry
   const auto milliseconds =
       std::chrono::duration_cast<std::chrono::milliseconds>(one.published.time_since_epoch()).count();
   json object{{"sequence", one.sequence},
-              {"topic", one.topic.text()},
+              {"topic", topic_of(one)},
               {"kind", name_of(one.kind)},
               {"time", static_cast<std::uint64_t>(std::max<std::int64_t>(milliseconds, 0))}};
   if (entry.is_retained) object["retained"] = true;

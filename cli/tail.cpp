@@ -75,6 +75,10 @@ bool wants_colour() {
 std::string json_line(const ReceivedEvent& event) {
   nlohmann::ordered_json line;
   if (event.topic) line["topic"] = *event.topic;
+  if (!event.further_topics.empty()) {
+    line["topic"] = nlohmann::ordered_json::array({*event.topic});
+    for (const std::string& topic : event.further_topics) line["topic"].push_back(topic);
+  }
   line["type"] = event.type;
   line["id"] = event.last_event_id;
   line["data"] = event.data;

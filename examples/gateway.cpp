@@ -7,20 +7,35 @@
 #include <millrace/client/event_source.h>
 #include <millrace/server/server.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <iostream>
 #include <string>
 #include <string_view>
+#include <vector>
+
+// All topics that the upstream names. They are views of the event's text.
+static std::vector<millrace::Topic> topics_of(const millrace::MessageEvent& event) {
+  std::vector<millrace::Topic> topics;
+  for (std::size_t begin = 0; begin < event.topics.size();) {
+    const std::size_t end = std::min(event.topics.find('\t', begin), event.topics.size());
+    if (const auto topic = millrace::Topic::parse(event.topics.substr(begin, end - begin))) topics.push_back(*topic);
+    begin = end + 1;
+  }
+  if (topics.empty()) topics.push_back("upstream");
+  return topics;
+}
 
 // With the upstream's own ID, where the event has one: what comes from there a second time is known here then, and so
 // also to a mirror of this server. An ID that a publisher cannot give here gets a prefix.
 static millrace::Published pass_on(millrace::Hub& hub, const millrace::MessageEvent& event) {
   const auto type = millrace::EventType::parse(event.type == "message" ? "" : event.type);
   if (!type) return {.sentence = "type: too long"};
-  const std::string topic(event.topic.empty() ? "upstream" : event.topic);
+  const std::vector<millrace::Topic> topics = topics_of(event);
   const auto publish = [&](std::string_view id) {
     const auto parsed = millrace::EventId::parse(id);
-    return hub.publish(topic, {.type = *type, .data = event.data, .id = parsed ? *parsed : millrace::EventId()});
+    return hub.publish(topics, {.type = *type, .data = event.data, .id = parsed ? *parsed : millrace::EventId()});
   };
   if (!event.has_id) return publish("");
   const auto published = publish(event.last_event_id);

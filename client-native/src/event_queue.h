@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "millrace/client/event_source.h"
@@ -27,8 +28,8 @@ class EventQueue {
   void push(const MessageEvent& event, std::uint32_t id_changes) {
     const MutexLock lock(mutex_);
     Entry entry{.type = std::string(event.type), .data = std::string(event.data), .has_id = event.has_id};
-    if (!event.topic.empty()) entry.topic = std::make_unique<const std::string>(event.topic);
-    entry.bytes = sizeof(Entry) + entry.type.size() + entry.data.size() + event.topic.size();
+    if (!event.topic.empty()) entry.topics = std::make_unique<const std::string>(event.topics);
+    entry.bytes = sizeof(Entry) + entry.type.size() + entry.data.size() + event.topics.size();
     // Events that inherit an ID share it; otherwise each would cost the memory and time of a long ID.
     if (last_id_ == nullptr || std::exchange(id_changes_, id_changes) != id_changes) {
       last_id_ = std::make_shared<const std::string>(event.last_event_id);
@@ -81,16 +82,26 @@ class EventQueue {
                         .data = std::move(entry.data),
                         .last_event_id = *entry.id,
                         .has_id = entry.has_id};
-    if (entry.topic != nullptr) event.topic = *entry.topic;
+    if (entry.topics != nullptr) set_topics(*entry.topics, event);
     return {.event = std::move(event), .made_room = has_room && std::exchange(was_full_, false)};
   }
 
  private:
+  static void set_topics(std::string_view topics, ReceivedEvent& event) {
+    std::size_t end = topics.find('\t');
+    event.topic = std::string(topics.substr(0, end));
+    while (end != std::string_view::npos) {
+      topics.remove_prefix(end + 1);
+      end = topics.find('\t');
+      event.further_topics.emplace_back(topics.substr(0, end));
+    }
+  }
+
   struct Entry {
     std::string type;
     std::string data;
     std::shared_ptr<const std::string> id = nullptr;
-    std::unique_ptr<const std::string> topic = nullptr;  // most streams have none
+    std::unique_ptr<const std::string> topics = nullptr;  // as in MessageEvent; most streams have none
     bool has_id = false;
     std::size_t bytes = 0;
   };

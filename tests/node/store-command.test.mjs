@@ -101,6 +101,52 @@ test("a backup taken while the server runs is restored, and clients resume from 
   }
 });
 
+test("events of several topics are backed up and restored with all of them", async (context) => {
+  const folder = folderFor(context);
+  const store = `sqlite:${join(folder, "events.db")}`;
+  const restored = `sqlite:${join(folder, "restored.db")}`;
+  const backup = join(folder, "backup.ndjson");
+  const server = await startMillrace("--store", store);
+  await server.publish([
+    { topic: ["a", "b/1", "c"], data: "old", id: "own-1", retain: true },
+    { topic: "a", data: "new" },
+  ]);
+  assert.equal(millrace(["export", store, "--file", backup]).status, 0);
+  await server.close();
+  const lines = readFileSync(backup, "utf8").trim().split("\n").map(JSON.parse);
+  assert.deepEqual(lines[1].topic, ["a", "b/1", "c"]);
+  assert.equal(lines[1].retained, true);
+
+  const imported = millrace(["import", restored, "--file", backup]);
+  assert.equal(imported.status, 0, imported.stderr);
+  const checked = millrace(["check", restored]);
+  assert.match(checked.stdout, /^integrity {3}no damage found$/m);
+  assert.match(checked.stdout, /2 retained topics$/m, "of a, there is a newer event");
+  const again = await startMillrace("--store", restored);
+  context.after(() => again.close());
+  const [repeated] = await again.publish({ topic: ["c", "b/1"], data: "again", id: "own-1" });
+  assert.equal(repeated.repeated, true);
+  await again.publish({ topic: "last", data: "last" });
+  const events = [];
+  for await (const event of connect(again.events, { topics: ["a", "c", "last"], lastEventId: "latest" })) {
+    events.push([event.topic, event.data]);
+    if (event.data === "last") break;
+  }
+  assert.deepEqual(events, [
+    ["c", "old"],
+    ["a", "new"],
+    ["last", "last"],
+  ]);
+
+  for (const topic of ['["a","a"]', "[]", '["a",1]', '["a*"]']) {
+    const refused = millrace(
+      ["import", `sqlite:${join(folder, "refused.db")}`],
+      `{"millrace":"store","format":1,"epoch":"e","oldest":1,"head":1}\n{"sequence":1,"topic":${topic},"id":"e-1","data":"x"}\n`,
+    );
+    assert.match(refused.stderr, /:2: topic: expected a topic, or an array of different topics/, topic);
+  }
+});
+
 test("check says what a store is, also while its server runs, and finds damage", async (context) => {
   const folder = folderFor(context);
   const file = join(folder, "events.db");

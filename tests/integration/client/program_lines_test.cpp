@@ -187,6 +187,26 @@ TEST(ProgramPublish, TakesLinesOfJson) {
             "note one x\nmessage " + publish.output().substr(4, publish.output().size() - 5) + " {\"n\":1}\n");
 }
 
+TEST(ProgramPublish, PublishesOneEventToSeveralTopicsAndCopiesSuchEvents) {
+  ServeProgram server({"--insecure"});
+  Program publish({"publish", server.url(), "-t", "a/b", "--topic", "c", "--id", "1", "x"});
+  EXPECT_EQ(publish.wait(), 0) << publish.errors();
+  Program tail({"tail", server.url(), "--since", "earliest", "-n", "1", "--json"});
+  EXPECT_EQ(tail.wait(), 0) << tail.errors();
+  EXPECT_EQ(nlohmann::json::parse(tail.output())["topic"], (nlohmann::json{"a/b", "c"})) << tail.output();
+
+  ServeProgram mirror({"--insecure"});
+  Program copy({"publish", mirror.url(), "-", "--ndjson"}, tail.output());
+  EXPECT_EQ(copy.wait(), 0) << copy.errors();
+  Program again({"tail", mirror.url(), "--since", "earliest", "-n", "1", "--json"});
+  EXPECT_EQ(again.wait(), 0) << again.errors();
+  EXPECT_EQ(again.output(), tail.output());
+
+  Program of_one({"tail", server.url(), "--since", "earliest", "-n", "1", "--json", "-t", "c"});
+  EXPECT_EQ(of_one.wait(), 0) << of_one.errors();
+  EXPECT_EQ(nlohmann::json::parse(of_one.output())["topic"], "c") << "of its own topics only";
+}
+
 TEST(ProgramPublish, NamesTheLineThatIsNoEvent) {
   ServeProgram server({"--insecure"});
   for (const auto& [line, complaint] :

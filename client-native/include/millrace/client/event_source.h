@@ -21,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "millrace/client/limits.h"
 #include "millrace/client/options.h"
@@ -58,6 +59,8 @@ struct ReceivedEvent {
 
   /// The topic of the event. Nothing if the stream does not name it; a Millrace server does.
   std::optional<std::string> topic = {};
+  /// The others, of an event that was published to several topics of the stream.
+  std::vector<std::string> further_topics = {};
 };
 
 /// One event stream, over all its connections.
