@@ -63,6 +63,7 @@ void check(const Load& load) {
   if (load.tls && load.strangers + load.replays > 0) {
     throw UsageError("--strangers and --replays need http://");
   }
+  if (load.streams_each > 1 && !load.http2) throw UsageError("--streams-each needs --http2");
   if (!load.trigger_path.empty() && load.expected == 0) throw UsageError("--trigger needs --expect");
 }
 
@@ -142,6 +143,10 @@ void add_bench(CLI::App& app, Command& command) {
   add("--handshakes", load.handshakes,
       "https: connections a second that are made and closed while events are published")
       ->check(CLI::NonNegativeNumber);
+  bench_app->add_flag("--http2", load.http2,
+                      "Subscribe and publish over HTTP/2: https: the handshake must choose it; http: without asking");
+  add("--streams-each", load.streams_each, "With --http2: subscribers on one connection")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{100'000}));
   bench_app->add_flag("--gzip", load.gzip, "Request compressed streams");
   bench_app
       ->add_option("--server-pid", load.server_pids,

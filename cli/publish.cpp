@@ -1,6 +1,5 @@
 #include "publish.h"
 
-#include <httplib.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -13,13 +12,13 @@
 #include <utility>
 #include <vector>
 
-#include "millrace/client/limits.h"
 #include "millrace/core/field_value.h"
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "millrace/core/topic.h"
 #include "millrace/server/limits.h"
 #include "parse_json.h"
+#include "post_client.h"
 #include "terminal_text.h"
 #include "tls.h"
 
@@ -36,6 +35,7 @@ struct PublishOptions {
   std::vector<std::string> headers;
   TlsClientOptions tls;
   bool ndjson = false;
+  bool http2_prior_knowledge = false;
 };
 
 void check(const PublishOptions& options) {
@@ -103,23 +103,8 @@ bool is_from_tail(const nlohmann::ordered_json& body) {
          !body.contains("event");
 }
 
-std::string describe(httplib::Error error) {
-  switch (error) {
-    case httplib::Error::Connection:
-      return "no server answers there";
-    case httplib::Error::ConnectionTimeout:
-      return "no server answers there in time";
-    case httplib::Error::Read:
-      return "the server sent no answer";
-    case httplib::Error::SSLServerVerification:
-      return "the server's certificate is not accepted";
-    default:
-      return httplib::to_string(error);
-  }
-}
-
 // The error message of the server's answer.
-std::string refusal(const httplib::Response& response) {
+std::string refusal(const PostClient::Answer& response) {
   const auto body = parse_json(response.body);
   if (body.is_object() && body.contains("error") && body["error"].is_string()) {
     return printable(body["error"].get<std::string>());
@@ -128,44 +113,25 @@ std::string refusal(const httplib::Response& response) {
          " without a Millrace server's error message; check the URL";
 }
 
-// The function was renamed in 0.23.
-template <typename Client>
-void leave_path_as_it_is(Client& client) {
-  if constexpr (requires { client.set_path_encode(false); }) {
-    client.set_path_encode(false);
-  } else {
-    client.set_url_encode(false);
-  }
-}
-
 class Publisher {
  public:
-  explicit Publisher(const PublishOptions& options) : url_(events_url(options.url)), client_(url_.origin()) {
-    for (const auto& [name, value] : parse_headers(options.headers)) headers_.emplace(name, value);
-    client_.set_keep_alive(true);
-    leave_path_as_it_is(client_);
-    client_.set_tcp_nodelay(true);
-    client_.set_connection_timeout(kConnectTimeout);  // including TLS
-    if (!options.tls.ca_file.empty()) client_.set_ca_cert_path(options.tls.ca_file.c_str());
-    client_.enable_server_certificate_verification(!options.tls.insecure);
-  }
+  explicit Publisher(const PublishOptions& options)
+      : client_(events_url(options.url), parse_headers(options.headers), options.tls, options.http2_prior_knowledge) {}
 
   /// The event's ID. Throws std::runtime_error with what went wrong.
   std::string publish(const std::string& body) {
-    const auto result = client_.Post(url_.target, headers_, body, "application/json");
-    if (!result) throw std::runtime_error("cannot reach " + url_.origin() + ": " + describe(result.error()));
-    if (result->status != 200) throw std::runtime_error(refusal(*result));
-    const auto answer = parse_json(result->body);
-    if (!answer.is_object() || !answer.contains("id") || !answer["id"].is_string()) {
-      throw std::runtime_error("the answer of " + url_.text() + " has no event ID; check that it is a Millrace server");
+    const PostClient::Answer answer = client_.post(body);
+    if (answer.status != 200) throw std::runtime_error(refusal(answer));
+    const auto json = parse_json(answer.body);
+    if (!json.is_object() || !json.contains("id") || !json["id"].is_string()) {
+      throw std::runtime_error("the answer of " + client_.url().text() +
+                               " has no event ID; check that it is a Millrace server");
     }
-    return printable(answer["id"].get<std::string>());
+    return printable(json["id"].get<std::string>());
   }
 
  private:
-  Url url_;
-  httplib::Headers headers_;
-  httplib::Client client_;
+  PostClient client_;
 };
 
 // Shows the progress of a long input on stderr if that is a terminal, unless the IDs are printed on it, too.
@@ -232,7 +198,7 @@ void publish_lines(const PublishOptions& options, Publisher& publisher) {
 int publish(const PublishOptions& options) {
   check(options);
   Publisher publisher(options);
-  std::signal(SIGPIPE, SIG_IGN);  // otherwise cpp-httplib's TLS would end the program when a server hangs up
+  std::signal(SIGPIPE, SIG_IGN);  // otherwise TLS would end the program when a server hangs up
   if (options.data == "-") {
     publish_lines(options, publisher);
   } else {
@@ -261,6 +227,7 @@ void add_publish(CLI::App& app, Command& command) {
   publish_app->add_option("--header,-H", options->headers, "Send this header; can be repeated")
       ->type_name("\"NAME: VALUE\"")
       ->allow_extra_args(false);
+  add_http2_client(*publish_app, options->http2_prior_knowledge);
   add_tls_client(*publish_app, options->tls);
   publish_app->callback([options, &command] { command = [options] { return publish(*options); }; });
 }

@@ -251,8 +251,7 @@ void add_tail(CLI::App& app, Command& command) {
   tail_app->add_option("--header,-H", options->headers, "Send this header; can be repeated")
       ->type_name("\"NAME: VALUE\"")
       ->allow_extra_args(false);
-  tail_app->add_flag("--http2-prior-knowledge", options->http2_prior_knowledge,
-                     "http: use HTTP/2 without negotiation; the server must support it");
+  add_http2_client(*tail_app, options->http2_prior_knowledge);
   add_tls_client(*tail_app, options->tls);
   tail_app->add_flag("--json", options->json,
                      "Print JSON objects with topic, type, id and data; --exec commands get them as input");

@@ -72,4 +72,9 @@ void add_tls_client(CLI::App& app, TlsClientOptions& options) {
                "https: accept any certificate; others on the way can then read and change everything");
 }
 
+void add_http2_client(CLI::App& app, bool& prior_knowledge) {
+  app.add_flag("--http2-prior-knowledge", prior_knowledge,
+               "http: use HTTP/2 without negotiation; the server must support it");
+}
+
 }  // namespace millrace::cli

@@ -36,4 +36,8 @@ struct TlsClientOptions {
 /// Adds --cacert and --insecure-tls to a subcommand, which reads them into `options`; that must stay at its address.
 void add_tls_client(CLI::App& app, TlsClientOptions& options);
 
+/// Adds --http2-prior-knowledge, which is read into `prior_knowledge`; that must stay at its address. With https:// the
+/// handshake decides.
+void add_http2_client(CLI::App& app, bool& prior_knowledge);
+
 }  // namespace millrace::cli

@@ -45,6 +45,10 @@ TlsSetUp tls_set_up(const Load& load) {
   }
   const bool is_trusting = load.ca_file.empty() ? SSL_CTX_set_default_verify_paths(context.get()) == 1
                                                 : SSL_CTX_load_verify_file(context.get(), load.ca_file.c_str()) == 1;
+  if (load.http2) {
+    constexpr std::string_view kProtocol = "\x02h2";  // [RFC 7301 3.1]
+    SSL_CTX_set_alpn_protos(context.get(), reinterpret_cast<const unsigned char*>(kProtocol.data()), kProtocol.size());
+  }
   ERR_clear_error();
   if (!is_trusting) throw std::runtime_error("--cacert \"" + load.ca_file + "\": contains no readable certificate");
   return context;
@@ -97,6 +101,14 @@ Link::Handshake Link::shake_hands() {
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) return Handshake::kDone;
   return SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ ? Handshake::kWaits : Handshake::kFailed;
+}
+
+bool Link::may_speak_http2() const {
+  if (ssl_ == nullptr) return true;
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+  return std::string_view(reinterpret_cast<const char*>(name), size) == "h2";
 }
 
 ssize_t Link::failed(int result) const {

@@ -46,6 +46,10 @@ class Link {
   /// Continues the handshake of a connected socket. Without TLS it is done at once.
   Handshake shake_hands();
 
+  /// After the handshake: whether the server has chosen HTTP/2. Without TLS nothing was negotiated, and a client may
+  /// try.
+  bool may_speak_http2() const;
+
   /// Returns the number of bytes read; 0 at the end; a negative error, -EAGAIN if there is nothing to read.
   ssize_t read(char* data, std::size_t size);
   /// Returns the number of bytes sent; a negative error, -EAGAIN if the socket is full.

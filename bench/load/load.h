@@ -42,6 +42,8 @@ struct Load {
   std::string trigger_path;      ///< POST that makes the server publish instead
   std::uint64_t expected = 0;    ///< deliveries that the trigger causes
   bool gzip = false;             ///< ask for compressed streams
+  bool http2 = false;            ///< subscribers and publishers speak it
+  std::size_t streams_each = 1;  ///< with http2: subscribers on one connection
   bool tls = false;              ///< https
   bool verify_tls = true;        ///< the server's certificate
   bool resume_tls = false;       ///< connections resume the first one's TLS session

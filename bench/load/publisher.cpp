@@ -11,7 +11,10 @@
 #include <charconv>
 #include <deque>
 #include <stdexcept>
+#include <unordered_map>
 #include <utility>
+
+#include "http2_session.h"
 
 namespace millrace::load {
 
@@ -39,20 +42,60 @@ std::size_t response_bytes(std::string_view input) {
 
 }  // namespace
 
-struct Publisher::Connection {
-  explicit Connection(std::unique_ptr<Link> to) : link(std::move(to)) {}
+struct Publisher::Connection final : Http2Receiver {
+  Connection(std::unique_ptr<Link> to, bool http2)
+      : link(std::move(to)), session(http2 ? std::make_unique<Http2Session>(*this) : nullptr) {}
+
+  /// Takes bytes of answers; `due`, of their requests, is appended to `answered`.
+  void read(std::string_view bytes);
+  void collect_output() {
+    for (auto bytes = session->output(); !bytes.empty(); bytes = session->output()) output.append(bytes);
+  }
 
   const std::unique_ptr<Link> link;
+  const std::unique_ptr<Http2Session> session;  // null: HTTP/1.1
   std::size_t unanswered = 0;
-  std::deque<std::int64_t> due;  // of requests without an answer
+  std::deque<std::int64_t> due;                           // HTTP/1.1: of requests without an answer
+  std::unordered_map<std::int32_t, std::int64_t> due_of;  // HTTP/2: of streams without one
+  std::vector<std::int64_t> answered;
   std::string output;
   std::string input;
+
+ private:
+  void head(std::int32_t stream, const Http2Head& head) override {
+    if (head.status / 100 != 2) {
+      throw std::runtime_error("the server refuses to publish: it answers " + std::to_string(head.status));
+    }
+    const auto found = due_of.find(stream);
+    if (found == due_of.end()) return;
+    answered.push_back(found->second);
+    due_of.erase(found);
+  }
+  void body(std::int32_t, std::string_view) override {}
+  void end(std::int32_t stream) override {
+    if (due_of.contains(stream)) throw std::runtime_error("the server reset a publish request");
+  }
 };
+
+void Publisher::Connection::read(std::string_view bytes) {
+  if (session != nullptr) {
+    if (!session->receive(bytes)) throw std::runtime_error("the server ended an HTTP/2 connection");
+    return collect_output();
+  }
+  input.append(bytes);
+  std::size_t used = 0;
+  while (const std::size_t size = response_bytes(std::string_view(input).substr(used))) {
+    used += size;
+    answered.push_back(due.front());
+    due.pop_front();
+  }
+  input.erase(0, used);
+}
 
 Publisher::Publisher(const Load& load, std::function<std::uint64_t()> deliveries)
     : load_(load), deliveries_(std::move(deliveries)), tls_(tls_set_up(load)), sequences_(load.topics) {
   for (std::size_t i = 0; i < load.publishers; ++i) {
-    connections_.push_back(std::make_unique<Connection>(Link::connect(load, tls_.get())));
+    connections_.push_back(std::make_unique<Connection>(Link::connect(load, tls_.get()), load.http2));
     const int on = 1;
     setsockopt(connections_.back()->link->socket(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
@@ -129,11 +172,19 @@ void Publisher::add_request(Connection& connection, std::size_t topic, std::int6
       if (load_.batch > 1) body += '\n';
     }
   }
-  connection.output += "POST " + with_topic(load_, load_.publish_path, topic) + " HTTP/1.1\r\nHost: " + load_.host +
-                       "\r\nContent-Type: " + (load_.raw_body ? "text/plain" : "application/json") +
-                       "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  const std::string path = with_topic(load_, load_.publish_path, topic);
+  const std::string type = load_.raw_body ? "text/plain" : "application/json";
+  if (connection.session != nullptr) {
+    auto fields = request_fields("POST", load_.tls, load_.host, path);
+    fields.emplace_back("content-type", type);
+    connection.due_of[connection.session->request(fields, std::move(body))] = published_ns;
+    connection.collect_output();
+  } else {
+    connection.output += "POST " + path + " HTTP/1.1\r\nHost: " + load_.host + "\r\nContent-Type: " + type +
+                         "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    connection.due.push_back(published_ns);
+  }
   ++connection.unanswered;
-  connection.due.push_back(published_ns);
   write(connection);
 }
 
@@ -171,15 +222,11 @@ void Publisher::read(Connection& connection) {
   const ssize_t count = connection.link->read(buffer.data(), buffer.size());
   if (count == -EAGAIN) return;
   if (count <= 0) throw std::runtime_error("the server closed a publishing connection");
-  connection.input.append(buffer.data(), static_cast<std::size_t>(count));
-  std::size_t used = 0;
-  while (const std::size_t bytes = response_bytes(std::string_view(connection.input).substr(used))) {
-    used += bytes;
+  connection.read({buffer.data(), static_cast<std::size_t>(count)});
+  for (const std::int64_t due : std::exchange(connection.answered, {})) {
     --connection.unanswered;
-    latency_.add(clock_ns() - connection.due.front());
-    connection.due.pop_front();
+    latency_.add(clock_ns() - due);
   }
-  connection.input.erase(0, used);
 }
 
 }  // namespace millrace::load

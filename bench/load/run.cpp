@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "handshakes.h"
+#include "http2_session.h"
 #include "link.h"
 #include "millrace/core/event_stream_parser.h"
 #include "millrace/core/protocol.h"
@@ -47,8 +48,42 @@ void wait_for(const std::function<std::uint64_t()>& count, std::uint64_t wanted)
   }
 }
 
+// Throws std::runtime_error if the server does not speak HTTP/2, or allows fewer streams on a connection than the load
+// has.
+void check_http2(const Load& load) {
+  struct Nothing final : Http2Receiver {
+    void head(std::int32_t, const Http2Head&) override {}
+    void body(std::int32_t, std::string_view) override {}
+    void end(std::int32_t) override {}
+  } nothing;
+  const char* const kRefusal = "the server does not speak HTTP/2; without --http2, HTTP/1.1 is used";
+  const TlsSetUp tls = tls_set_up(load);
+  const auto link = Link::connect(load, tls.get());
+  if (!link->may_speak_http2()) throw std::runtime_error(kRefusal);
+  Http2Session session(nothing);
+  for (auto bytes = session.output(); !bytes.empty(); bytes = session.output()) link->write_all(bytes);
+  std::array<char, 4096> buffer;
+  while (!session.max_streams()) {
+    const ssize_t count = link->wait_for_input() ? link->read(buffer.data(), buffer.size()) : 0;
+    if (count == -EAGAIN) continue;
+    if (count <= 0 || !session.receive({buffer.data(), static_cast<std::size_t>(count)}))
+      throw std::runtime_error(kRefusal);
+  }
+  if (*session.max_streams() < load.streams_each) {
+    throw std::runtime_error("--streams-each " + std::to_string(load.streams_each) + ": the server allows " +
+                             std::to_string(*session.max_streams()) + " at a time on a connection");
+  }
+}
+
+// The load of the few connections beside it, which are not measured.
+Load over_http1(Load load) {
+  load.http2 = false;
+  return load;
+}
+
 // The ID of the server's first event. Calls `publish` when the stream is open.
-std::string id_of_first_event(const Load& load, const std::function<void()>& publish) {
+std::string id_of_first_event(const Load& measured, const std::function<void()>& publish) {
+  const Load load = over_http1(measured);
   const TlsSetUp tls = tls_set_up(load);
   const auto link = Link::connect(load, tls.get());
   link->write_all("GET " + with_topic(load, load.subscribe_path, 0) + " HTTP/1.1\r\nHost: " + load.host +
@@ -75,7 +110,8 @@ std::string id_of_first_event(const Load& load, const std::function<void()>& pub
 }
 
 // Makes the server publish.
-void trigger(const Load& load) {
+void trigger(const Load& measured) {
+  const Load load = over_http1(measured);
   const TlsSetUp tls = tls_set_up(load);
   const auto link = Link::connect(load, tls.get());
   link->write_all("POST " + load.trigger_path + " HTTP/1.1\r\nHost: " + load.host + "\r\nContent-Length: 0\r\n\r\n");
@@ -232,6 +268,7 @@ nlohmann::ordered_json report_of(const Load& load, const TallyBoard& board, cons
 }  // namespace
 
 nlohmann::ordered_json run_load(const Load& load) {
+  if (load.http2) check_http2(load);
   const TallyBoard board(load.processes);
   const auto deliveries = [&board] { return board.deliveries(); };
   Measurements time;

@@ -1,4 +1,4 @@
-// Subscribers: many event streams on one poller. The real parser reads each of them, and their sequences are checked.
+// Subscribers: many event streams on one poller. A Subscriber reads each of them and checks its sequences.
 //
 // Each group runs in its own process, so that the limit on open files per process does not limit the load.
 #pragma once
@@ -7,12 +7,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "link.h"
 #include "load.h"
-#include "millrace/core/event.h"
 #include "poller.h"
 #include "tally.h"
 
@@ -32,28 +30,27 @@ class Subscribers {
   void run();
 
  private:
-  struct Stream;
+  class Connection;
+  class Http1Connection;
+  class Http2Connection;
 
-  static std::uintptr_t tag_of(Stream& stream);
   void connect_some();
-  void fail(Stream& stream);
-  void shake_hands(Stream& stream);
-  void send_request(Stream& stream);
-  void read(Stream& stream);
-  std::size_t first_topic(const Stream& stream) const;
-  std::size_t topic_of(const Stream& stream, const MessageEvent& event) const;
-  void take_event(Stream& stream, const MessageEvent& event, std::int64_t now);
-  void close(Stream& stream);
+  void open(Connection& connection);
+  void shake_hands(Connection& connection);
+  void read(Connection& connection);
+  void write(Connection& connection);
+  void settle(Connection& connection);
+  void close(Connection& connection);
 
   const Load& load_;
   const std::string last_event_id_;
   Tally& tally_;
   const TlsSetUp tls_;
   Poller poller_;
-  std::vector<std::unique_ptr<Stream>> streams_;
+  std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<char> buffer_;
-  std::size_t begun_ = 0;       // streams whose connecting has begun
-  std::size_t connecting_ = 0;  // of these, without an answer yet
+  std::size_t begun_ = 0;       // connections that are made or being made
+  std::size_t connecting_ = 0;  // of these, with a stream that has no answer yet
 };
 
 }  // namespace millrace::load
