@@ -239,10 +239,15 @@ void Life::sleep_listener() {
 // --- Publishing -----------------------------------------------------------------------------------------------------
 
 void Life::publish() {
-  publish_to(random_.one_of(topics_));
+  std::vector<std::string> topics{random_.one_of(topics_)};
+  while (random_.chance(15)) {
+    const std::string& further = random_.one_of(topics_);
+    if (std::count(topics.begin(), topics.end(), further) == 0) topics.push_back(further);
+  }
+  publish_to(topics);
 }
 
-void Life::publish_to(const std::string& topic) {
+void Life::publish_to(const std::vector<std::string>& topics) {
   const std::uint64_t number = record_.next_number();
   const std::size_t size = random_.chance(4) ? 5'000 : random_.between(1, 60);
   const std::string data = data_of(number, size);
@@ -250,33 +255,41 @@ void Life::publish_to(const std::string& topic) {
   std::string id;
   if (random_.chance(25)) id = "publishers-" + std::to_string(++last_publisher_id_) + "#";
   // IndexedStore retains nothing.
-  const bool is_retained =
-      server_.store() == nullptr && std::count(retained_.begin(), retained_.end(), topic) > 0 && random_.chance(70);
+  const bool is_retained = server_.store() == nullptr &&
+                           std::count(retained_.begin(), retained_.end(), topics.front()) > 0 && random_.chance(70);
+  std::vector<Topic> further;
+  for (std::size_t i = 1; i < topics.size(); ++i) further.push_back(*Topic::parse(topics[i]));
   record_.expect(type, id, size, is_retained);
-  const Publication publication{.topic = *Topic::parse(topic),
+  const Publication publication{.topic = *Topic::parse(topics.front()),
+                                .further_topics = further,
                                 .event = {.type = type == "message" ? EventType() : *EventType::parse(type),
                                           .data = data,
                                           .id = *EventId::parse(id)},
                                 .retain = is_retained};
   const Published published = server_.hub().publish({&publication, 1}).front();
   if (published.outcome == Published::Outcome::kNotRetained) {
-    const auto newest = record_.newest().find(topic);
-    const bool is_one = newest != record_.newest().end() && record_.entries()[newest->second].is_retained &&
-                        !record_.is_finished_after(newest->second);
-    const std::size_t others = record_.retained_topics() - (is_one ? 1 : 0);
-    if (record_.next_number() != number || others < server_.max_retained_topics()) {
+    std::size_t retained = record_.retained_topics() + topics.size();
+    for (const std::string& topic : topics) {
+      const auto newest = record_.newest().find(topic);
+      const bool is_one = newest != record_.newest().end() && record_.entries()[newest->second].is_retained &&
+                          !record_.is_finished_after(newest->second, topic);
+      if (is_one) --retained;
+    }
+    if (record_.next_number() != number || retained <= server_.max_retained_topics()) {
       throw Broken("an event was not retained, though there was room");
     }
     record_.expect_nothing();
     return tell("event " + std::to_string(number) + " cannot be retained");
   }
   const Appended known = appended(published, number);
-  if (known != Appended::kNo && !id.empty()) identified_.push_back({.topic = topic, .id = id, .number = number});
+  if (known != Appended::kNo && !id.empty()) identified_.push_back({.topics = topics, .id = id, .number = number});
   if (known != Appended::kYes) return;
   if (record_.next_number() != number + 1 || published.is_repeated()) throw Broken("a publish that is not in the log");
   if (published.id != record_.entries().back().id) throw Broken("a publish was answered with another ID");
-  if (schedule_.tells_story())
-    tell("event " + std::to_string(number) + " is published to " + topic + " as " + published.id);
+  if (!schedule_.tells_story()) return;
+  std::string story = "event " + std::to_string(number) + " is published to";
+  for (const std::string& topic : topics) story.append(" ").append(topic);
+  tell(story + " as " + published.id);
 }
 
 // Whether the entry with this number is in the log: what the publisher was told must be so. Brings a server back that
@@ -312,7 +325,7 @@ void Life::outrun_listener() {
   const std::string& topic = random_.one_of(topics_);
   if (!listener.is_subscribed_to(topic)) return;
   listener.reload(random_.next());
-  for (std::size_t i = random_.between(250, 600); i > 0; --i) publish_to(topic);
+  for (std::size_t i = random_.between(250, 600); i > 0; --i) publish_to({topic});
 }
 
 // Its publisher has not heard the answer.
@@ -320,18 +333,21 @@ void Life::publish_again() {
   if (identified_.empty()) return;
   const Identified& event = random_.one_of(identified_);
   if (event.number < record_.oldest()) return;
-  // Where the topic has begun anew since, it would be another event.
-  bool is_over = false;
-  for (std::size_t i = event.number; i < record_.entries().size(); ++i) {
-    const Entry& entry = record_.entries()[i];
-    if (entry.topic != event.topic) continue;
-    if (entry.kind == Entry::Kind::kFinish) is_over = true;
-    if (entry.kind != Entry::Kind::kFinish && is_over) return;
+  // Where a topic has begun anew since, it would be another event.
+  for (const std::string& topic : event.topics) {
+    bool is_over = false;
+    for (std::size_t i = event.number; i < record_.entries().size(); ++i) {
+      const Entry& entry = record_.entries()[i];
+      if (std::count(entry.topics.begin(), entry.topics.end(), topic) == 0) continue;
+      if (entry.kind == Entry::Kind::kFinish) is_over = true;
+      if (entry.kind != Entry::Kind::kFinish && is_over) return;
+    }
   }
+  std::vector<Topic> topics;
+  for (const std::string& topic : event.topics) topics.push_back(*Topic::parse(topic));
   const std::uint64_t number = record_.next_number();
   record_.expect_nothing();
-  const Published published =
-      server_.hub().publish(*Topic::parse(event.topic), {.data = "again", .id = *EventId::parse(event.id)});
+  const Published published = server_.hub().publish(topics, {.data = "again", .id = *EventId::parse(event.id)});
   if (appended(published, number) != Appended::kYes) return;
   if (!published.is_repeated() || published.id != event.id || record_.next_number() != number) {
     throw Broken("an event that was published again was taken for another");

@@ -45,7 +45,7 @@ class Life {
 
   // What happens.
   void publish();
-  void publish_to(const std::string& topic);
+  void publish_to(const std::vector<std::string>& topics);
   enum class Appended : std::uint8_t { kYes, kNo, kByNow };
   Appended appended(const Published& published, std::uint64_t number);
   void publish_burst();
@@ -90,7 +90,7 @@ class Life {
   std::uint64_t faults_ = 0;
   std::uint64_t last_publisher_id_ = 0;
   struct Identified {
-    std::string topic;
+    std::vector<std::string> topics;
     std::string id;
     std::uint64_t number;
   };

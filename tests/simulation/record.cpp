@@ -18,6 +18,18 @@ std::string data_of(std::uint64_t number, std::size_t size) {
   return data;
 }
 
+namespace {
+
+// `Of`: Frame or LogEntry.
+template <typename Of>
+std::vector<std::string> topics_of(const Of& entry) {
+  std::vector<std::string> topics;
+  for (std::size_t i = 0; i < entry.topic_count(); ++i) topics.push_back(entry.topic_at(i).text());
+  return topics;
+}
+
+}  // namespace
+
 // --- Record ---------------------------------------------------------------------------------------------------------
 
 void Record::begin_life(const std::string& epoch, test::LoneHub& hub, const SimulatedDisk* disk) {
@@ -40,7 +52,7 @@ void Record::resume_life(test::LoneHub& hub) {
     if (stored.sequence <= known) {
       compare(entries_[place_of(stored.sequence) - 1], stored);
     } else if (expected_ && stored.sequence == known + 1) {
-      add(stored.sequence, stored.topic.text());
+      add(stored.sequence, topics_of(stored));
       frames_.emplace_back();
       compare(entries_.back(), stored);
     } else {
@@ -53,7 +65,7 @@ void Record::compare(const Entry& entry, const LogEntry& stored) const {
   const bool is_event = entry.kind == Entry::Kind::kEvent;
   const std::string own = millrace::id_of(disk_->epoch, stored.sequence).text();
   const std::string& id = stored.publisher_id.empty() ? own : stored.publisher_id;
-  const bool is_same = entry.topic == stored.topic.text() && entry.sequence == stored.sequence &&
+  const bool is_same = entry.topics == topics_of(stored) && entry.sequence == stored.sequence &&
                        is_event == (stored.kind == Publication::Kind::kEvent) && (!is_event || entry.id == id);
   if (!is_same) throw Broken("the disk has another entry " + std::to_string(stored.sequence) + " than was delivered");
 }
@@ -64,7 +76,6 @@ void Record::check() const {
 
 void Record::expect(std::string type, std::string id, std::size_t size, bool is_retained) {
   expected_ = Entry{.kind = Entry::Kind::kEvent,
-                    .topic = {},
                     .type = std::move(type),
                     .id = std::move(id),
                     .size = size,
@@ -72,7 +83,7 @@ void Record::expect(std::string type, std::string id, std::size_t size, bool is_
 }
 
 void Record::expect_mark(Entry::Kind kind) {
-  expected_ = Entry{.kind = kind, .topic = {}, .type = {}, .id = {}};
+  expected_ = Entry{.kind = kind, .type = {}, .id = {}};
 }
 
 void Record::post(const FramePtr& frame) {
@@ -83,15 +94,15 @@ void Record::post(const FramePtr& frame) {
     violation_ = "an entry of another kind";
   }
   if (!violation_.empty()) return;
-  add(frame->sequence, std::string(frame->topic->view()));
+  add(frame->sequence, topics_of(*frame));
   frames_.push_back(frame);
 }
 
-void Record::add(std::uint64_t sequence, std::string topic) {
+void Record::add(std::uint64_t sequence, std::vector<std::string> topics) {
   Entry entry = *expected_;
   entry.life = life_begin_.size() - 1;
   entry.sequence = sequence;
-  entry.topic = std::move(topic);
+  entry.topics = std::move(topics);
   if (entry.kind == Entry::Kind::kEvent) {
     if (entry.id.empty()) {
       entry.id = hub_->id_of(sequence).text();
@@ -99,40 +110,48 @@ void Record::add(std::uint64_t sequence, std::string topic) {
       publisher_ids_[entry.id] = entries_.size();
     }
   }
-  if (entry.kind == Entry::Kind::kEvent) newest_[entry.topic] = entries_.size();
-  if (entry.kind == Entry::Kind::kFinish) finished_[entry.topic] = entries_.size();
+  for (const std::string& topic : entry.topics) {
+    if (entry.kind == Entry::Kind::kEvent) newest_[topic] = entries_.size();
+    if (entry.kind == Entry::Kind::kFinish) finished_[topic] = entries_.size();
+  }
   entries_.push_back(std::move(entry));
   expected_.reset();
 }
 
-bool Record::has_newer(std::uint64_t number) const {
-  return number < life_begin_.back() || newest_.at(entries_[number].topic) != number;
+bool Record::has_newer(std::uint64_t number, const std::string& topic) const {
+  return number < life_begin_.back() || newest_.at(topic) != number;
 }
 
-bool Record::is_finished_after(std::uint64_t number, std::uint64_t until) const {
-  const auto finish = finished_.find(entries_[number].topic);
+bool Record::is_finished_after(std::uint64_t number, const std::string& topic, std::uint64_t until) const {
+  const auto finish = finished_.find(topic);
   return finish != finished_.end() && finish->second > number && finish->second < until;
 }
 
-bool Record::is_held(std::uint64_t number) const {
+bool Record::is_held(std::uint64_t number, const OfTopic& counts) const {
   if (number < life_begin_.back()) return false;
-  return number >= oldest() || (entries_[number].is_retained && !has_newer(number) && !is_finished_after(number));
+  if (number >= oldest()) return true;
+  const Entry& entry = entries_[number];
+  return entry.is_retained && std::any_of(entry.topics.begin(), entry.topics.end(), [&](const std::string& topic) {
+           return counts(topic) && !has_newer(number, topic) && !is_finished_after(number, topic);
+         });
 }
 
 std::vector<std::uint64_t> Record::newest_of(const TopicFilter& filter, bool is_state) const {
   std::vector<std::uint64_t> numbers;
   for (const auto& [topic, number] : newest_) {
-    if (!filter.matches(*Topic::parse(topic)) || !is_held(number)) continue;
-    if (!is_state || !is_finished_after(number)) numbers.push_back(number);
+    if (!filter.matches(*Topic::parse(topic))) continue;
+    if (!is_held(number, [&](const std::string& one) { return one == topic; })) continue;
+    if (!is_state || !is_finished_after(number, topic)) numbers.push_back(number);
   }
   std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());  // an event of several topics comes once
   return numbers;
 }
 
 std::size_t Record::retained_topics() const {
   std::size_t count = 0;
   for (const auto& [topic, number] : newest_) {
-    count += entries_[number].is_retained && !is_finished_after(number) ? 1 : 0;
+    count += entries_[number].is_retained && !is_finished_after(number, topic) ? 1 : 0;
   }
   return count;
 }
@@ -148,17 +167,20 @@ std::optional<std::uint64_t> Record::place_of(std::string_view id) const {
   return life_begin_[life->second] + sequence;
 }
 
-bool Record::is_known(std::string_view id) const {
+bool Record::is_known(std::string_view id, const OfTopic& is_asked) const {
   // A publisher's ID goes with its event; the log's own say where it is even so.
-  if (const auto found = publisher_ids_.find(id); found != publisher_ids_.end()) return is_held(found->second);
+  if (const auto found = of_publisher(id)) {
+    const std::vector<std::string>& topics = entries_[*found].topics;
+    return std::any_of(topics.begin(), topics.end(), is_asked) && is_held(*found, is_asked);
+  }
   const auto place = place_of(id);
   const auto life = lives_.find(id.substr(0, id.rfind('-')));
   return place && life->second == life_begin_.size() - 1 && *place >= oldest();
 }
 
-std::optional<std::string> Record::topic_of_publishers(std::string_view id) const {
+std::optional<std::uint64_t> Record::of_publisher(std::string_view id) const {
   const auto found = publisher_ids_.find(id);
-  return found != publisher_ids_.end() ? std::optional(entries_[found->second].topic) : std::nullopt;
+  return found != publisher_ids_.end() ? std::optional(found->second) : std::nullopt;
 }
 
 std::uint64_t Record::place_of(std::uint64_t sequence) const {
@@ -194,9 +216,15 @@ std::uint64_t View::beginning(std::uint64_t otherwise) const {
 
 // What it wants and was not sent. Gone without a word it may not be, but where the stream has said so.
 bool View::may_skip(std::uint64_t number) const {
-  if (number < forgiven_ && !record_.is_held(number)) return true;
-  if (is_conflated_ && record_.has_newer(number)) return true;
-  return latest_ && number < state_until_ && (record_.has_newer(number) || record_.is_finished_after(number));
+  const std::vector<std::string> topics = wanted(number);
+  const auto is_wanted = [&](const std::string& topic) { return std::count(topics.begin(), topics.end(), topic) > 0; };
+  if (number < forgiven_ && !record_.is_held(number, is_wanted)) return true;
+  // For each topic by itself.
+  return std::all_of(topics.begin(), topics.end(), [&](const std::string& topic) {
+    const bool has_newer = record_.has_newer(number, topic);
+    if (is_conflated_ && has_newer) return true;
+    return latest_ && number < state_until_ && (has_newer || record_.is_finished_after(number, topic));
+  });
 }
 
 void View::broken(const std::string& what) const {
@@ -209,10 +237,18 @@ bool View::match(const Patterns& patterns, const std::string& topic) {
   });
 }
 
-bool View::wants(std::uint64_t number) const {
+std::vector<std::string> View::wanted(std::uint64_t number) const {
   auto of = patterns_.rbegin();
   while (of->first > number) ++of;
-  return match(of->second, record_.entries()[number].topic);
+  std::vector<std::string> topics;
+  for (const std::string& topic : record_.entries()[number].topics) {
+    if (match(of->second, topic)) topics.push_back(topic);
+  }
+  return topics;
+}
+
+bool View::wants(std::uint64_t number) const {
+  return !wanted(number).empty();
 }
 
 void View::changes(std::uint64_t place, std::vector<std::string> patterns, const std::vector<std::string>& added) {
@@ -228,7 +264,10 @@ void View::changes(std::uint64_t place, std::vector<std::string> patterns, const
 // An event of a topic that was added, from before the stream's place, to which it comes back afterwards.
 bool View::is_added_state(std::uint64_t number) const {
   if (!adding_ || number >= adding_->until) return false;
-  return match(adding_->patterns, record_.entries()[number].topic) && (!wants(number) || (seen_ && number < *seen_));
+  const std::vector<std::string>& topics = record_.entries()[number].topics;
+  const bool is_added = std::any_of(topics.begin(), topics.end(),
+                                    [&](const std::string& topic) { return match(adding_->patterns, topic); });
+  return is_added && (!wants(number) || (seen_ && number < *seen_));
 }
 
 void View::connect(std::string_view last_event_id) {
@@ -252,14 +291,23 @@ void View::event(const MessageEvent& event) {
   if (event.type != entry.type) broken(what + " has another type: " + std::string(event.type));
   if (event.last_event_id != entry.id) broken(what + " has another ID: " + std::string(event.last_event_id));
   if (is_added_state(number)) {
-    if (record_.is_finished_after(number, adding_->until)) broken(what + " is added, though its topic is finished");
-    std::uint64_t& last = last_.try_emplace(entry.topic, number).first->second;
-    last = std::max(last, number);
+    if (std::all_of(entry.topics.begin(), entry.topics.end(), [&](const std::string& topic) {
+          return !match(adding_->patterns, topic) || record_.is_finished_after(number, topic, adding_->until);
+        })) {
+      broken(what + " is added, though its topic is finished");
+    }
+    for (const std::string& topic : entry.topics) {
+      std::uint64_t& last = last_.try_emplace(topic, number).first->second;
+      last = std::max(last, number);
+    }
     return;
   }
   if (adding_ && number >= adding_->until) adding_.reset();
   if (!wants(number)) broken(what + " was never asked for");
-  if (number < state_until_ && record_.is_finished_after(number, state_until_)) {
+  const std::vector<std::string> topics = wanted(number);
+  if (number < state_until_ && std::all_of(topics.begin(), topics.end(), [&](const std::string& topic) {
+        return record_.is_finished_after(number, topic, state_until_);
+      })) {
     broken(what + " is in the state, though its topic is finished");
   }
   // The first cursor has come in the same piece, and is not seen here.
@@ -267,7 +315,7 @@ void View::event(const MessageEvent& event) {
   if (number < *seen_) broken(what + " comes twice, or out of order");
   skip_to(number);
   seen_ = number + 1;
-  last_[entry.topic] = number;
+  for (const std::string& topic : topics) last_[topic] = number;
 }
 
 void View::gap(const MessageEvent& event) {
@@ -276,9 +324,8 @@ void View::gap(const MessageEvent& event) {
   const std::string id = json.at("lastEventId");
   if (reason == "unknown") {
     // A publisher's ID counts in the topics that are asked for.
-    const auto topic = record_.topic_of_publishers(id);
-    const bool is_asked = !topic || match(patterns(), *topic);
-    if (id != sent_id_ || (is_asked && record_.is_known(id))) broken("a gap of unknown ID, where it was known: " + id);
+    const auto is_asked = [&](const std::string& topic) { return match(patterns(), topic); };
+    if (id != sent_id_ || record_.is_known(id, is_asked)) broken("a gap of unknown ID, where it was known: " + id);
   } else if (reason == "expired") {
     const auto place = record_.place_of(id);
     if (!place || *place >= record_.oldest()) broken("a gap where nothing was lost behind " + id);
@@ -314,7 +361,7 @@ void View::skip_to(std::uint64_t number) {
   for (std::uint64_t i = *seen_; i < number; ++i) {
     const Entry& entry = record_.entries()[i];
     if (entry.kind != Entry::Kind::kEvent || !wants(i) || may_skip(i)) continue;
-    broken("event " + std::to_string(i) + " of " + entry.topic + " was skipped" +
+    broken("event " + std::to_string(i) + " of " + entry.topics.front() + " was skipped" +
            (record_.is_held(i) ? ", though the log has it" : " without a word"));
   }
   seen_ = number;
@@ -324,7 +371,12 @@ void View::skip_to(std::uint64_t number) {
 void View::forgive(std::uint64_t number) {
   for (std::uint64_t i = *seen_; i < number; ++i) {
     if (record_.entries()[i].kind != Entry::Kind::kEvent && i < record_.oldest()) continue;
-    if (wants(i) && record_.is_held(i)) broken("event " + std::to_string(i) + " was given up, though the log has it");
+    const std::vector<std::string> topics = wanted(i);
+    const auto is_wanted = [&](const std::string& topic) {
+      return std::count(topics.begin(), topics.end(), topic) > 0;
+    };
+    if (!topics.empty() && record_.is_held(i, is_wanted))
+      broken("event " + std::to_string(i) + " was given up, though the log has it");
   }
 }
 
@@ -333,7 +385,10 @@ void View::told_that_it_is_over(std::uint64_t entries_then, std::uint64_t place)
   const std::uint64_t seen = seen_.value_or(place);
   const auto is_finished = [&](const std::string& topic) {
     std::uint64_t last = entries_then;
-    while (last > 0 && entries[last - 1].topic != topic) --last;
+    const auto has = [&](const Entry& entry) {
+      return std::count(entry.topics.begin(), entry.topics.end(), topic) > 0;
+    };
+    while (last > 0 && !has(entries[last - 1])) --last;
     return last > 0 && entries[last - 1].kind == Entry::Kind::kFinish;
   };
   // The state, which it gets in place of what the log has lost, has no finished topic.
@@ -369,7 +424,9 @@ void View::at_rest() const {
   if (!latest_) return;
   // What it has got, folded by topic, is the log, folded by topic.
   for (const auto& [topic, number] : record_.newest()) {
-    if (!match(patterns(), topic) || !record_.is_held(number) || record_.is_finished_after(number)) continue;
+    const auto is_it = [&](const std::string& one) { return one == topic; };
+    if (!match(patterns(), topic) || !record_.is_held(number, is_it)) continue;
+    if (record_.is_finished_after(number, topic)) continue;
     const auto last = last_.find(topic);
     if (last == last_.end() || last->second != number) broken("has not the state of " + topic);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,7 +30,7 @@ struct Entry {
   Kind kind = Kind::kEvent;
   std::size_t life = 0;        ///< of the log: which of them this is of
   std::uint64_t sequence = 0;  ///< in it
-  std::string topic;
+  std::vector<std::string> topics = {};
   std::string type;  ///< as dispatched
   std::string id;    ///< as dispatched
   std::size_t size = 0;
@@ -64,12 +65,15 @@ class Record final : public Feed::Sink {
   std::uint64_t place_of(std::uint64_t sequence) const;
   /// Numbers below this one are no longer in a log.
   std::uint64_t oldest() const { return disk_ != nullptr ? place_of(disk_->oldest()) - 1 : oldest_in_memory(); }
-  /// Whether the event with this number is still in the log, retained or not.
-  bool is_held(std::uint64_t number) const;
-  /// Whether its topic has a newer event in the log there is, or its log is gone.
-  bool has_newer(std::uint64_t number) const;
-  /// Whether its topic has been finished since, with an entry before `until`.
-  bool is_finished_after(std::uint64_t number, std::uint64_t until = UINT64_MAX) const;
+  /// A question about a topic.
+  using OfTopic = std::function<bool(const std::string& topic)>;
+  static bool any_topic(const std::string&) { return true; }
+  /// Whether the event with this number is still in the log, or retained for a topic that `counts`.
+  bool is_held(std::uint64_t number, const OfTopic& counts = any_topic) const;
+  /// Whether the topic has an event newer than this one in the log there is, or its log is gone.
+  bool has_newer(std::uint64_t number, const std::string& topic) const;
+  /// Whether the topic has been finished behind this entry, with an entry before `until`.
+  bool is_finished_after(std::uint64_t number, const std::string& topic, std::uint64_t until = UINT64_MAX) const;
   /// The number of each topic's newest event in the log there is.
   const std::map<std::string, std::uint64_t, std::less<>>& newest() const { return newest_; }
   /// Numbers of the newest events of the filter's topics that the log has, in order; without those of finished topics
@@ -77,17 +81,17 @@ class Record final : public Feed::Sink {
   std::vector<std::uint64_t> newest_of(const TopicFilter& filter, bool is_state) const;
   /// Topics with a retained event.
   std::size_t retained_topics() const;
-  /// The topic of the event with this ID, if it is a publisher's.
-  std::optional<std::string> topic_of_publishers(std::string_view id) const;
-  /// Whether an ID can still be honoured.
-  bool is_known(std::string_view id) const;
+  /// The event with this ID, if it is a publisher's.
+  std::optional<std::uint64_t> of_publisher(std::string_view id) const;
+  /// Whether an ID can still be honoured, for a listener of these topics.
+  bool is_known(std::string_view id, const OfTopic& is_asked) const;
 
   /// Frames that have left the log and are still held by somebody.
   std::size_t frames_held();
 
  private:
   std::uint64_t oldest_in_memory() const { return life_begin_.back() + hub_->statistics().evictions; }
-  void add(std::uint64_t sequence, std::string topic);
+  void add(std::uint64_t sequence, std::vector<std::string> topics);
   void compare(const Entry& entry, const LogEntry& stored) const;
 
   std::vector<Entry> entries_;
@@ -139,6 +143,8 @@ class View {
     Patterns patterns;
   };
   static bool match(const Patterns& patterns, const std::string& topic);
+  // Of the entry's topics, those it listened to there.
+  std::vector<std::string> wanted(std::uint64_t number) const;
   const Patterns& patterns() const { return patterns_.back().second; }
   bool is_added_state(std::uint64_t number) const;
   void gap(const MessageEvent& event);
