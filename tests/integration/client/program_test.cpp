@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "collector.h"
@@ -200,11 +201,17 @@ TEST(Program, ServesADemoFeedAndCutsItOnDemand) {
     EXPECT_GT(tick["time"], 1'600'000'000'000);
     EXPECT_NE(tick["symbol"], "");
   }
+  // A client whose output nobody reads stops reading, too, and would not see the cut.
+  std::thread reader([&tail] {
+    while (!tail.read_line().empty()) continue;
+  });
   // The page's own way to cut its stream, asked for with our HTTP client: publish posts to any URL.
   Program cut({"publish", server.url() + "/demo/cut?client=page-1", "--topic", "ignored", "ignored"});
   EXPECT_EQ(cut.wait(), 1) << "its answer holds no event ID";
   EXPECT_EQ(tail.read_error_line().substr(0, 10), "millrace: ");
   EXPECT_EQ(tail.read_error_line(), "millrace: reconnected");
+  tail.signal(SIGTERM);
+  reader.join();
 }
 
 }  // namespace
