@@ -139,14 +139,17 @@ class View {
  private:
   using Patterns = std::vector<std::string>;
   struct Adding {
-    std::uint64_t until = 0;
+    std::uint64_t until = 0;  // the largest of `befores`
     Patterns patterns;
+    std::vector<std::uint64_t> befores;  // of each pattern: its state is that of the log before this number
   };
   static bool match(const Patterns& patterns, const std::string& topic);
   // Of the entry's topics, those it listened to there.
   std::vector<std::string> wanted(std::uint64_t number) const;
   const Patterns& patterns() const { return patterns_.back().second; }
   bool is_added_state(std::uint64_t number) const;
+  // Whether the entry with this number was in the state of the topic when a pattern for it was added.
+  bool was_added_unfinished(std::uint64_t number, const std::string& topic) const;
   void gap(const MessageEvent& event);
   void skip_to(std::uint64_t number);
   bool may_skip(std::uint64_t number) const;

@@ -342,7 +342,7 @@ TEST(Disconnecting, IsForAdministratorsAndRefusesWhatItDoesNotUnderstand) {
            {R"({"user":"ada","forGood":1})", "forGood: must be"},
            {R"({"user":"ada","retry":-1})", "retry: must be"},
            {R"({"user":"ada","retry":2147483648})", "retry: must be"},
-           {R"({"user":"ada","retry":1,"forGood":true})", "retry: not for"},
+           {R"({"user":"ada","retry":1,"forGood":true})", "retry: has no effect"},
        }) {
     const std::string response = disconnect(open.port(), body);
     EXPECT_EQ(status_of(response), 400) << body;
