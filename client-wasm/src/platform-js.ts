@@ -129,6 +129,7 @@ class BareTextEncoder {
 // Event and EventTarget must both be the platform's, or neither, because one kind of target rejects events of the
 // other.
 const hasEvents = Boolean(globalThis.EventTarget && globalThis.Event);
+const hasMessageEvent = hasEvents && Boolean(globalThis.MessageEvent);
 const ownEvent = (hasEvents ? globalThis.Event : BareEvent) as typeof Event;
 const ownTarget = (hasEvents ? globalThis.EventTarget : BareEventTarget) as typeof EventTarget;
 
@@ -148,7 +149,7 @@ const ownResponse = {
 /** What message.ts and `instanceof` need. */
 const ownMessageEvent = {
   get prototype(): Event {
-    if (hasEvents && globalThis.MessageEvent) return globalThis.MessageEvent.prototype;
+    if (hasMessageEvent) return globalThis.MessageEvent.prototype;
     return Object.create(ownEvent.prototype, { source: { value: null, enumerable: true } });
   },
   [Symbol.hasInstance]: (event: object) => "lastEventId" in event,

@@ -186,27 +186,28 @@ test("an older store is updated once, after a rehearsal, and a newer one is refu
   await server.publish({ topic: "a", data: "x" });
   await server.close();
   // As version 3 had it.
-  sql("DROP TABLE newest; DROP TABLE retained; ALTER TABLE entries DROP COLUMN digest; PRAGMA user_version = 3;");
+  sql("DROP TABLE newest; DROP TABLE retained; DROP TABLE further; ALTER TABLE entries DROP COLUMN topics;");
+  sql("ALTER TABLE entries DROP COLUMN digest; PRAGMA user_version = 3;");
   assert.match(
     millrace(["check", `sqlite:${file}`]).stdout,
-    /version 3, this program's is 5: `millrace store migrate`/,
+    /version 3, this program's is 6: `millrace store migrate`/,
   );
   const rehearsed = millrace(["migrate", `sqlite:${file}`, "--dry-run"]);
   assert.equal(rehearsed.status, 0, rehearsed.stderr);
-  assert.match(rehearsed.stdout, /rehearsing the update from version 3 to 5\nit works; nothing was changed/);
+  assert.match(rehearsed.stdout, /rehearsing the update from version 3 to 6\nit works; nothing was changed/);
   assert.equal(sql("PRAGMA user_version"), "3");
   const updated = millrace(["migrate", `sqlite:${file}`]);
-  assert.match(updated.stdout, /from version 3 to 5; older programs cannot open the store afterwards\ndone/);
-  assert.equal(sql("PRAGMA user_version; SELECT topic FROM newest;"), "5\na");
+  assert.match(updated.stdout, /from version 3 to 6; older programs cannot open the store afterwards\ndone/);
+  assert.equal(sql("PRAGMA user_version; SELECT topic FROM newest;"), "6\na");
   assert.match(millrace(["migrate", `sqlite:${file}`]).stdout, /^nothing to do/);
 
-  sql("PRAGMA user_version = 6");
+  sql("PRAGMA user_version = 7");
   for (const action of ["check", "migrate", "export"]) {
     const refused = millrace([action, `sqlite:${file}`]);
     assert.equal(refused.status, 1);
     assert.match(
       refused.stderr,
-      /a newer Millrace wrote the file \(file version 6, this program's version 5\): use that/,
+      /a newer Millrace wrote the file \(file version 7, this program's version 6\): use that/,
     );
   }
 });
