@@ -16,7 +16,11 @@ export const shipped = [
 ];
 
 /** Sources that take the place of others in builds without a part: the developers' build does not compile them. */
-export const replacements = ["server/src/log/gzip_block_without_zlib.cpp", "server/src/tls/no_tls.cpp"];
+export const replacements = [
+  "server/src/log/gzip_block_without_zlib.cpp",
+  "server/src/tls/no_tls.cpp",
+  "server/stores/redis/redis_no_tls.cpp",
+];
 
 /** What clang-format formats, headers included. */
 export const formatted = [

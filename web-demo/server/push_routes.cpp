@@ -73,7 +73,8 @@ void send(PushService& push, const std::string& uid, const std::string& id, cons
   }
 }
 
-// The body. Returns nothing if it is too large, after answering, or incomplete: then the server answers, with the reason.
+// The body. Returns nothing if it is too large, after answering, or incomplete: then the server answers, with the
+// reason.
 std::optional<std::string> body_of(const httplib::ContentReader& read_content, Response& response) {
   std::string body;
   bool too_large = false;

@@ -256,13 +256,12 @@ TEST(Limits, RefusesAUserWhoHasHisStreams) {
 
 // Whichever route opens them.
 TEST(Limits, CountsStreamsThatTheProgramOpensForAUser) {
-  RunningServer running({.threads = {.workers = 2, .loops = 1}, .shares = {.max_streams_per_user = 1}},
-                        [](Server& server) {
-                          server.Get("/mine", [&server](const httplib::Request& asked, httplib::Response& response) {
-                            server.subscribe(asked, response,
-                                             {.topics = {"a"}, .user = asked.get_header_value("X-User")});
-                          });
-                        });
+  RunningServer running(
+      {.threads = {.workers = 2, .loops = 1}, .shares = {.max_streams_per_user = 1}}, [](Server& server) {
+        server.Get("/mine", [&server](const httplib::Request& asked, httplib::Response& response) {
+          server.subscribe(asked, response, {.topics = {"a"}, .user = asked.get_header_value("X-User")});
+        });
+      });
   const std::string asking = request("GET", "/mine", "X-User: ada\r\n");
   {
     RawClient first(running.port());
