@@ -34,9 +34,14 @@ async function answerOf(id) {
 }
 
 const idIn = (demo) => demo.page.evaluate(() => JSON.parse(localStorage.getItem("millrace-answer")).id);
-const textIn = (demo) =>
-  demo.page.evaluate(() =>
-    [...document.getElementById("page").childNodes].map((node) => (node instanceof Text ? node.data : "")).join(""),
+/** Waits until the page has drawn exactly this: it draws once a frame, after the status. */
+const hasDrawn = (demo, text) =>
+  demo.page.waitForFunction(
+    (text) =>
+      [...document.getElementById("page").childNodes]
+        .map((node) => (node instanceof Text ? node.data : ""))
+        .join("") === text,
+    text,
   );
 
 describe("Answer", () => {
@@ -56,7 +61,7 @@ describe("Answer", () => {
       assert.ok(asked.length >= 2, `asked ${asked.length} times`);
       const { text, last } = await answerOf(await idIn(demo));
       assert.equal(last, "stopped", "the writing is over on the server, too");
-      assert.equal(await textIn(demo), text);
+      await hasDrawn(demo, text);
     });
   });
 
@@ -74,7 +79,7 @@ describe("Answer", () => {
       await press(demo, "Stop");
       await demo.shows("answer-status", /^Stopped/);
       await isWhole(demo);
-      assert.equal(await textIn(demo), (await answerOf(await idIn(demo))).text);
+      await hasDrawn(demo, (await answerOf(await idIn(demo))).text);
     });
   });
 
@@ -90,11 +95,12 @@ describe("Answer", () => {
         await demo.shows("answer-status", /^Stopped in all tabs/);
         await isWhole(demo);
       }
-      assert.equal(await textIn(asking), await textIn(other));
+      const { text } = await answerOf(await idIn(asking));
+      for (const demo of [asking, other]) await hasDrawn(demo, text);
       // A tab that comes later reads the same.
       const late = await DemoPage.open(context, `${demos.server.origin}/#answer`);
       await late.shows("answer-status", /^Stopped in all tabs/);
-      assert.equal(await textIn(late), await textIn(other));
+      await hasDrawn(late, text);
     }, inView);
   });
 

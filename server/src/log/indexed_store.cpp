@@ -209,8 +209,9 @@ void IndexedStore::append(std::span<const Publication> publications, std::span<s
     state_->set_status(StoreStatus::refusing(reason));
     throw StoreUnavailable(reason);
   };
-  const auto find = [&](const Publication& one, Topic topic)
-                        REQUIRES(state_->mutex) { return state_->index.published_as(one, topic); };
+  const auto find = [&index = std::as_const(state_->index)](const Publication& one, Topic topic) {
+    return index.published_as(one, topic);
+  };
   if (const auto conflict = id_conflict(publications, find)) throw IdConflict(*conflict);
   std::vector<LogEntry> added;
   try {
