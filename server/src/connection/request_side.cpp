@@ -30,6 +30,7 @@ void RequestSide::read(Connection& connection) {
     if (begins_http2(connection)) return connection.become_http2(std::exchange(intake_, nullptr)->input());
     process_input(connection);
     if (!connection.awaits_request() || static_cast<std::size_t>(count) < buffer.size()) return;
+    if (connection.has_stream()) return;  // over, and removed when this turn ends: the next request must wait for that
   }
 }
 

@@ -83,6 +83,28 @@ TEST_F(StreamEnd, AnotherRequestMayFollowAPoll) {
   EXPECT_EQ(client_.exchange(get("/x")).body, "x");
 }
 
+// Both are there when the server reads: the first fills what it reads at once.
+TEST_F(StreamEnd, AnotherStreamMayFollowInTheSameMoment) {
+  finish_topic();
+  constexpr std::size_t kReadAtOnce = 16 * 1024;
+  std::string fields = "Last-Event-ID: earliest\r\n";
+  const std::size_t bytes = get("/events?topic=job", fields).size();
+  for (std::size_t left = kReadAtOnce - bytes; left > 0;) {
+    const std::size_t line = left > 4'000 ? 2'000 : left > 2'100 ? 1'000 : left;
+    fields += "X: " + std::string(line - 5, 'x') + "\r\n";
+    left -= line;
+  }
+  const std::string first = get("/events?topic=job", fields);
+  ASSERT_EQ(first.size(), kReadAtOnce);
+  client_.send(first + get("/events?topic=next"));
+  client_.read_until("data: last\n");
+  client_.read_until("\r\n0\r\n\r\n");
+  client_.read_until("retry:");
+  server_->hub().publish("next", {.data = "new"}).or_throw();
+  client_.read_until("data: new\n");
+  EXPECT_EQ(server_->subscriptions().size(), 1u);
+}
+
 // The server has discarded the beginning of a request, perhaps.
 TEST_F(StreamEnd, NothingFollowsAStreamDuringWhichTheClientHasSentSomething) {
   client_.send(get("/events?topic=job"));
