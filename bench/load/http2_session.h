@@ -51,7 +51,7 @@ class Http2Session {
   /// stream, it waits for one to end. Returns the stream's number.
   std::int32_t request(const Fields& fields, std::string body = {});
 
-  /// Returns bytes to send; empty if there are none. They are gone from the session.
+  /// Returns the bytes to send, which may be empty. They are gone from the session.
   std::string_view output();
 
   /// Takes bytes from the server and calls the receiver. Returns false if the connection is of no more use.

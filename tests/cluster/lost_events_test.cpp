@@ -72,7 +72,8 @@ class LostEvents : public ::testing::Test {
       }));
       return sequence;
     }
-    /// The number of the store's entry with this data after `before`; 0 if there is none, or it cannot be read now.
+    /// The number of the store's entry with this data after `before`; 0 without such an entry, or if it cannot be read
+    /// now.
     std::uint64_t found(std::string_view data, std::uint64_t before) const {
       try {
         for (const LogEntry& entry : log_.read_after(before, *filter_for({"a"})).entries) {

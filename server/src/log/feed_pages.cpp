@@ -99,12 +99,12 @@ Feed::Page Feed::State::scan(std::uint64_t sequence, const TopicFilter& filter) 
       ring.copy_after(scan.through(), kCopiedAtOnce, some);
       at_head = scan.through() + some.size() >= ring.head();
     }
-    for (FramePtr& frame : some) {
+    for (const FramePtr& frame : some) {
       if (scan.is_full()) {
         at_head = false;
         break;
       }
-      take_wanted(std::move(frame), scan, frames);
+      take_wanted(frame, scan, frames);
     }
   }
   return {.frames = std::move(frames), .through = scan.through(), .at_head = at_head, .work = scan.work()};

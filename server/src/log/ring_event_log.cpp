@@ -344,14 +344,14 @@ RingEventLog::Page RingEventLog::scan(std::uint64_t sequence, const TopicFilter&
   return page;
 }
 
-void take_wanted(FramePtr frame, PageScan& scan, std::vector<FramePtr>& frames) {
+void take_wanted(const FramePtr& frame, PageScan& scan, std::vector<FramePtr>& frames) {
   TopicSet topics = 0;
   for (std::size_t i = 0; i < frame->topic_count(); ++i) {
     if (scan.wants(frame->sequence, frame->topic_at(i))) topics |= TopicSet{1} << i;
   }
   if (topics == 0) return;
   scan.add(frame->bytes.size());
-  frames.push_back(of_topics(std::move(frame), topics));
+  frames.push_back(of_topics(frame, topics));
 }
 
 void RingEventLog::copy_after(std::uint64_t sequence, std::size_t count, std::vector<FramePtr>& entries) const {

@@ -24,7 +24,7 @@
 namespace millrace {
 
 /// Checks the entry with the scan; if one of its topics matches, adds it to `frames` with those that do.
-void take_wanted(FramePtr frame, PageScan& scan, std::vector<FramePtr>& frames);
+void take_wanted(const FramePtr& frame, PageScan& scan, std::vector<FramePtr>& frames);
 
 class RingEventLog final : public EventLog {
  public:
@@ -50,7 +50,7 @@ class RingEventLog final : public EventLog {
                                      std::vector<FramePtr>& encoded) const;
 
   /// Why the publications cannot all be appended: a sentence about an event of several topics whose ID is in use in
-  /// some of them. Nothing if there is none.
+  /// some of them. Nothing if they can.
   std::optional<std::string> id_conflict(std::span<const Publication> publications) const;
 
   /// Appends an entry of the store that this log follows. If entries before it are missing here, it first removes all

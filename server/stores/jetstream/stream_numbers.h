@@ -49,7 +49,7 @@ class StreamNumbers {
   bool take(StreamLoss loss);
   /// Forgets the marks behind this entry, which the stream has lost as well.
   void forget_after(std::uint64_t in_stream);
-  /// The sequence of the last mark; 0 if there is none.
+  /// The sequence of the last mark; 0 without marks.
   std::uint64_t last_mark() const { return losses_.empty() ? 0 : losses_.back().mark; }
 
   std::uint64_t in_log(std::uint64_t in_stream) const;

@@ -80,8 +80,8 @@ class StreamQueries {
   };
   State state() const;
 
-  /// When the stream's entry with this sequence was published, in nanoseconds since 1970; nothing if there is none. Two
-  /// entries that the stream has had at one sequence differ in it.
+  /// When the stream's entry with this sequence was published, in nanoseconds since 1970; nothing without such an
+  /// entry. Two entries that the stream has had at one sequence differ in it.
   std::optional<std::int64_t> published_at(std::uint64_t sequence) const;
 
   /// Any thread; the value does not change.

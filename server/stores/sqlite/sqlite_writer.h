@@ -80,7 +80,7 @@ class SqliteWriter {
   /// Why the publications cannot all be appended: a sentence that names the bound of retained events. Nothing if they
   /// fit.
   std::optional<std::string> refusal(std::span<const Publication> publications, const StoreBounds& bounds);
-  /// The sentence of an IdConflict; nothing if there is none.
+  /// The sentence of an IdConflict; nothing without a conflict.
   std::optional<std::string> id_conflict(std::span<const Publication> publications);
   /// Returns the entry; nothing if nothing must be appended, as in EventStore::append().
   std::optional<LogEntry> append(const Publication& publication, std::chrono::system_clock::time_point published);

@@ -191,7 +191,7 @@ class OnlyBelowA final : public Authorizer {
   }
 };
 
-TEST(SeveralTopicsOf, APublisherNeedTheRightToEach) {
+TEST(SeveralTopicsOf, NeedTheRightToEachOfThem) {
   ServerOptions options;
   options.authorizer = std::make_shared<OnlyBelowA>();
   RunningServer server(options, with_events);
@@ -204,7 +204,7 @@ TEST(SeveralTopicsOf, APublisherNeedTheRightToEach) {
   EXPECT_EQ(status(R"(["b","a/1"])"), 403);
 }
 
-TEST(SeveralTopicsOf, AnEventCountForEachInAPublishersRate) {
+TEST(SeveralTopicsOf, CountForEachInAPublishersRate) {
   ServerOptions options = open_to_all();
   options.publishing.rate = 0.001;
   options.publishing.burst = 4;
