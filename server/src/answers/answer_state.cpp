@@ -122,6 +122,7 @@ bool Answer::State::end(AnswerEnd end, std::string_view sentence) {
   {
     const MutexLock lock(mutex_);
     if (end_ != AnswerEnd::kNone || !is_produced_here_) return false;
+    is_ending_ = true;
     end_ = end;
     ended_ = std::chrono::system_clock::now();
     number = events_ + 1;
@@ -170,6 +171,7 @@ void Answer::State::abandon(AnswerEnd end) {
 
 void Answer::State::write_end(std::vector<OwnedAnswerEvent> last) {
   const MutexLock lock(mutex_);
+  is_ending_ = false;
   std::vector<OwnedEventId> ids;
   for (std::size_t i = 0; i < last.size(); ++i) ids.push_back(id_of(++events_));
   if (!service_->writes_at_once()) {
@@ -320,7 +322,7 @@ void Answer::State::learn(const Past& past) {
 
 std::optional<std::uint64_t> Answer::State::events_when_over() const {
   const MutexLock lock(mutex_);
-  return end_ != AnswerEnd::kNone && !awaits_end_ ? std::optional(events_) : std::nullopt;
+  return end_ != AnswerEnd::kNone && !is_ending_ && !awaits_end_ ? std::optional(events_) : std::nullopt;
 }
 
 bool Answer::State::is_abandoned() const {

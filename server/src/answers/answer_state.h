@@ -134,6 +134,7 @@ class Answer::State : public std::enable_shared_from_this<Answer::State> {
   std::size_t waiting_ GUARDED_BY(mutex_) = 0;  // cost of what has not been written
   std::vector<Entry> entries_ GUARDED_BY(mutex_);
   bool is_queued_ GUARDED_BY(mutex_) = false;  // at the writer
+  bool is_ending_ GUARDED_BY(mutex_) = false;  // its last events are being made
   bool is_abandoned_ GUARDED_BY(mutex_) = false;
   bool awaits_end_ GUARDED_BY(mutex_) = false;  // abandoned, and its end is not in the log yet
   std::vector<std::function<void()>> on_stop_ GUARDED_BY(mutex_);

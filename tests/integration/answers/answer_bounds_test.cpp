@@ -188,6 +188,27 @@ TEST(AnswerBounds, TheProgramMakesTheLastEvents) {
   EXPECT_EQ(rest_of(failed), std::vector<std::string>{R"(failed {"reason":"why"})"});
 }
 
+// A client may come back after the answer has ended and before its last event is in the log.
+TEST(AnswerBounds, AClientThatComesWhileTheLastEventsAreMadeGetsThem) {
+  AnswerServer* running = nullptr;
+  std::vector<StreamClient> streams;
+  AnswersOptions options;
+  options.last_events = [&](const AnswerEnding& ending) -> std::vector<OwnedAnswerEvent> {
+    if (ending.end != AnswerEnd::kStopped) return {};
+    streams.push_back(running->resume("ending"));
+    streams.push_back(running->resume("ending", "Last-Event-ID: ending:1\r\n"));
+    return {{.data = "last"}};
+  };
+  AnswerServer server(options);
+  running = &server;
+  const Answer answer = server->begin({.id = "ending"});
+  EXPECT_TRUE(answer.send({.data = "first"}));
+  server->stop("ending");
+  ASSERT_EQ(streams.size(), 2u);
+  EXPECT_EQ(rest_of(streams[0]), (std::vector<std::string>{"first", "last"}));
+  EXPECT_EQ(rest_of(streams[1]), std::vector<std::string>{"last"});
+}
+
 TEST(AnswerBounds, FiguresAreAmongTheServersMetrics) {
   AnswerServer server;
   StreamClient stream = server.ask();
