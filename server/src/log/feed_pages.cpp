@@ -125,7 +125,7 @@ std::optional<Feed::Page> Feed::State::newest_in_memory(const Place& place, cons
 Feed::Page Feed::State::scan_newest(const Place& place, const TopicFilter& filter) const {
   PageScan scan(filter, place.sequence);
   std::vector<FramePtr> frames;
-  std::vector<RingEventLog::NewestOfTopic> some;
+  std::vector<RingEventLog::NewestEvent> some;
   std::uint64_t copied_through = place.sequence;
   bool is_complete = false;
   bool at_head = false;

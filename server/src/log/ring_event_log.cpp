@@ -1,6 +1,7 @@
 #include "ring_event_log.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "event_log.h"
@@ -15,6 +16,11 @@ std::size_t cost(const Frame& frame) {
   std::size_t bytes = frame.bytes.size() + frame.publisher_id.size() + frame.publisher.size();
   for (std::size_t i = 0; i < frame.topic_count(); ++i) bytes += frame.topic_at(i).view().size();
   return bytes;
+}
+
+// The topic that is alone in the set.
+std::uint8_t index_of(TopicSet topic) {
+  return static_cast<std::uint8_t>(std::countr_zero(topic));
 }
 
 // The index of the frame's topic with this name, as a set.
@@ -80,9 +86,9 @@ std::optional<std::string> RingEventLog::refusal(std::span<const Publication> pu
     ++sequence;
     const auto before = [&](Topic name) -> std::size_t {
       const auto topic = topics_.find(name.view());
-      if (topic == topics_.end() || topic->second.newest == newest_.end()) return 0;
-      const Newest& newest = topic->second.newest->second;
-      return newest.is_retained() ? cost(*newest.frame) : 0;
+      if (topic == topics_.end() || topic->second.newest.sequence == 0) return 0;
+      const NewestPlace& newest = topic->second.newest;
+      return slot(newest).retains(newest.topic) ? cost(*slot(newest).frame) : 0;
     };
     const auto own = [&] { return cost(*(encoded[i] = encode(epoch_, sequence, publication, now))); };
     if (auto refusal = check.add(publication, own, before)) return refusal;
@@ -92,111 +98,125 @@ std::optional<std::string> RingEventLog::refusal(std::span<const Publication> pu
 
 void RingEventLog::follow(FramePtr frame) {
   if (frame->sequence != head() + 1) {
-    while (!frames_.empty()) evict_oldest();
+    while (!slots_.empty()) evict_oldest();
     first_ = frame->sequence;
+    newest_.erase_before(first_);
   }
   const TimePoint now = frame->published;
   bytes_ += cost(*frame);
   if (!frame->publisher_id.empty()) ids_.insert(*frame);
-  frames_.push_back(frame);
-  for (std::size_t i = 0; i < frame->topic_count(); ++i) add_to_topic(frame, static_cast<std::uint8_t>(i));
-  while (frames_.size() > bounds_.events || (bytes_ > bounds_.bytes && frames_.size() > 1)) evict_oldest();
+  const std::size_t topics = frame->topic_count();
+  slots_.push_back({.frame = std::move(frame)});
+  for (std::size_t i = 0; i < topics; ++i) add_to_topic(i);
+  while (slots_.size() > bounds_.events || (bytes_ > bounds_.bytes && slots_.size() > 1)) evict_oldest();
   expire(now);
 }
 
-void RingEventLog::add_to_topic(const FramePtr& frame, std::uint8_t index) {
-  TopicEntry& topic = topics_.try_emplace(frame->topic_at(index).text(), newest_.end()).first->second;
-  if (topic.is_finished && !frame->finishes_topic) topic.begun = frame->sequence;
-  topic.is_finished = frame->finishes_topic;
-  topic.sequences.push_back(frame->sequence);
-  if (frame->finishes_topic) topic.finishes.push_back(frame->sequence);
-  if (frame->finishes_topic) finish(topic);
-  if (!frame->is_mark) set_newest(topic, frame, index);
+// Adds the newest entry to one of its topics.
+void RingEventLog::add_to_topic(std::size_t index) {
+  const Frame& frame = *slots_.back().frame;
+  TopicEntry& topic = topics_[frame.topic_at(index).text()];
+  if (topic.is_finished && !frame.finishes_topic) topic.begun = frame.sequence;
+  topic.is_finished = frame.finishes_topic;
+  topic.sequences.push_back(frame.sequence);
+  if (frame.finishes_topic) topic.finishes.push_back(frame.sequence);
+  if (frame.finishes_topic) finish(topic);
+  if (!frame.is_mark) set_newest(topic, index);
 }
 
-// Makes this event, the newest of all, the topic's newest.
-void RingEventLog::set_newest(TopicEntry& topic, const FramePtr& frame, std::uint8_t index) {
-  if (frame->is_retained) {
+const RingEventLog::Slot& RingEventLog::slot(const NewestPlace& place) const {
+  return place.sequence >= first_ ? slots_[place.sequence - first_] : retained_.at(place.sequence);
+}
+
+// Makes the newest entry the topic's newest event.
+void RingEventLog::set_newest(TopicEntry& topic, std::size_t index) {
+  Slot& newest = slots_.back();
+  const NewestPlace former = std::exchange(topic.newest, {newest.frame->sequence, TopicSet{1} << index});
+  newest.newest |= topic.newest.topic;
+  newest_.insert(topic.newest.sequence);
+  if (newest.frame->is_retained) {
     ++retained_topics_;
-    retained_bytes_ += cost(*frame);
+    retained_bytes_ += cost(*newest.frame);
   }
-  if (topic.newest == newest_.end()) {
-    topic.newest = newest_.emplace_hint(newest_.end(), frame->sequence, Newest{.frame = frame, .topic = index});
-    return;
+  if (former.sequence != 0) unset_newest(former);
+}
+
+// The event at this place is no longer its topic's newest.
+void RingEventLog::unset_newest(const NewestPlace& place) {
+  Slot& former = slot(place);
+  const FramePtr frame = former.frame;
+  const bool was_retained = former.retains(place.topic);
+  former.newest &= ~place.topic;
+  former.finished &= ~place.topic;
+  if (former.newest == 0) {
+    newest_.erase(place.sequence);
+    retained_.erase(place.sequence);
   }
-  // To the end: neither is looked for, so that takes a few steps however many topics there are.
-  auto node = newest_.extract(topic.newest);
-  const Newest former = std::exchange(node.mapped(), {.frame = frame, .topic = index});
-  node.key() = frame->sequence;
-  topic.newest = newest_.insert(newest_.end(), std::move(node));
-  if (former.is_retained()) forget(former.frame, former.topic);
+  if (was_retained) forget(frame, place.topic);
 }
 
 // Removes the topic's newest event from the state.
 void RingEventLog::finish(TopicEntry& topic) {
-  if (topic.newest == newest_.end()) return;
-  Newest& newest = topic.newest->second;
-  const FramePtr frame = newest.frame;
-  const std::uint8_t index = newest.topic;
-  const bool was_retained = newest.is_retained();
-  newest.is_finished = true;
-  if (!is_here(*frame)) {
-    newest_.erase(std::exchange(topic.newest, newest_.end()));
-    forgotten_ = std::max(forgotten_, frame->sequence);
+  const NewestPlace newest = topic.newest;
+  if (newest.sequence == 0) return;
+  if (newest.sequence < first_) {
+    topic.newest = {};
+    forgotten_ = std::max(forgotten_, newest.sequence);
+    return unset_newest(newest);
   }
-  if (was_retained) forget(frame, index);
+  Slot& here = slot(newest);
+  const bool was_retained = here.retains(newest.topic);
+  here.finished |= newest.topic;
+  if (was_retained) forget(here.frame, newest.topic);
 }
 
 // Stops retaining the event for one of its topics.
-void RingEventLog::forget(const FramePtr& frame, std::uint8_t topic) {
+void RingEventLog::forget(const FramePtr& frame, TopicSet topic) {
   --retained_topics_;
   retained_bytes_ -= cost(*frame);
   if (is_here(*frame)) return;
-  if (!frame->publisher_id.empty()) ids_.erase(*frame, topic);
-  if (pinned_ != nullptr && !is_retained_elsewhere(*frame)) pinned_->evict(*frame);
-}
-
-// Whether another topic retains the event.
-bool RingEventLog::is_retained_elsewhere(const Frame& frame) const {
-  if (frame.topic_count() == 1) return false;
-  const auto [first, end] = newest_.equal_range(frame.sequence);
-  return std::any_of(first, end, [](const auto& one) { return one.second.is_retained(); });
+  if (!frame->publisher_id.empty()) ids_.erase(*frame, index_of(topic));
+  if (pinned_ != nullptr && !retained_.contains(frame->sequence)) pinned_->evict(*frame);
 }
 
 void RingEventLog::expire(TimePoint now) {
   if (!bounds_.age) return;
-  while (!frames_.empty() && now - frames_.front()->published > *bounds_.age) evict_oldest();
+  while (!slots_.empty() && now - slots_.front().frame->published > *bounds_.age) evict_oldest();
 }
 
+// What of it is retained stays, outside the ring.
 void RingEventLog::evict_oldest() {
-  const FramePtr frame = std::move(frames_.front());
-  frames_.pop_front();
-  ++first_;
+  Slot oldest = std::move(slots_.front());
+  slots_.pop_front();
+  newest_.erase_before(++first_);
+  const FramePtr frame = oldest.frame;
   bytes_ -= cost(*frame);
-  bool stays = false;
   for (std::size_t i = 0; i < frame->topic_count(); ++i) {
-    if (drop_from_topic(*frame, frame->topic_at(i))) {
-      stays = true;
-    } else if (!frame->publisher_id.empty()) {
-      ids_.erase(*frame, static_cast<std::uint8_t>(i));
-    }
+    if (drop_from_topic(oldest, i)) continue;
+    oldest.newest &= ~(TopicSet{1} << i);
+    if (!frame->publisher_id.empty()) ids_.erase(*frame, static_cast<std::uint8_t>(i));
   }
-  if (pinned_ != nullptr && !stays) pinned_->evict(*frame);
+  if (oldest.newest != 0) {
+    retained_.emplace(frame->sequence, std::move(oldest));
+  } else if (pinned_ != nullptr) {
+    pinned_->evict(*frame);
+  }
 }
 
-// The topic's oldest entry goes. Returns whether the topic retains it.
-bool RingEventLog::drop_from_topic(const Frame& frame, const OwnedTopic& name) {
-  const auto topic = topics_.find(name.view());
+// The oldest entry of one of its topics goes. Returns whether the topic retains it.
+bool RingEventLog::drop_from_topic(const Slot& oldest, std::size_t index) {
+  const Frame& frame = *oldest.frame;
+  const auto topic = topics_.find(frame.topic_at(index).view());
   topic->second.sequences.pop_front();
   if (frame.finishes_topic) topic->second.finishes.erase(topic->second.finishes.begin());
-  auto& newest = topic->second.newest;
-  const bool is_newest = newest != newest_.end() && newest->first == frame.sequence;
-  const bool stays = is_newest && newest->second.is_retained();
+  NewestPlace& newest = topic->second.newest;
+  const bool is_newest = newest.sequence == frame.sequence;
+  const bool stays = is_newest && oldest.retains(newest.topic);
   if (is_newest && !stays) {
     forgotten_ = frame.sequence;
-    newest_.erase(std::exchange(newest, newest_.end()));
+    newest = {};
   }
-  if (topic->second.sequences.empty() && newest == newest_.end()) topics_.erase(topic);
+  if (topic->second.sequences.empty() && newest.sequence == 0) topics_.erase(topic);
   return stays;
 }
 
@@ -221,110 +241,11 @@ std::optional<std::uint64_t> RingEventLog::find(std::string_view publisher_id, c
   return ids_.find(publisher_id, filter);
 }
 
-std::uint64_t RingEventLog::first_after(std::uint64_t sequence, const TopicFilter& filter) const {
-  std::uint64_t first = std::max(first_, sequence + 1);
-  if (filter.is_literal()) {
-    for (const TopicPattern& pattern : filter.patterns()) {
-      const auto topic = topics_.find(pattern.view());
-      if (topic == topics_.end() || topic->second.newest == newest_.end()) continue;
-      if (topic->second.newest->first > sequence) first = std::min(first, topic->second.newest->first);
-    }
-    return first;
-  }
-  PageScan scan(filter, sequence);
-  for (auto place = newest_.upper_bound(sequence); place != newest_.end() && place->first < first; ++place) {
-    if (scan.is_full() || scan.wants(place->first, place->second.frame->topic_at(place->second.topic)))
-      return place->first;
-  }
-  return first;
-}
-
 bool RingEventLog::has_finished_after(std::uint64_t sequence, const TopicFilter& filter) const {
   return std::any_of(filter.patterns().begin(), filter.patterns().end(), [&](const TopicPattern& pattern) {
     const auto topic = topics_.find(pattern.view());
     return topic != topics_.end() && !topic->second.finishes.empty() && topic->second.finishes.back() > sequence;
   });
-}
-
-std::uint64_t RingEventLog::copy_newest(const Place& place, std::uint64_t after, std::size_t count,
-                                        std::vector<NewestOfTopic>& events) const {
-  events.clear();
-  const std::uint64_t until = std::min(place.until, head());
-  const bool is_state = place.reads == Place::Reads::kState;
-  auto next = newest_.upper_bound(after);
-  for (; next != newest_.end() && next->first <= until; ++next) {
-    if (is_state && next->second.is_finished) continue;
-    if (events.size() >= count && events.back().frame->sequence != next->first) return events.back().frame->sequence;
-    events.push_back({.frame = next->second.frame, .topic = next->second.topic});
-  }
-  return until;
-}
-
-bool RingEventLog::take_newest(std::vector<NewestOfTopic>& events, PageScan& scan, std::vector<FramePtr>& frames) {
-  for (auto next = events.begin(); next != events.end();) {
-    if (scan.is_full()) return false;
-    FramePtr& frame = next->frame;
-    TopicSet topics = 0;
-    auto last = next;
-    for (; last != events.end() && last->frame->sequence == frame->sequence; ++last) {
-      if (scan.wants(frame->sequence, frame->topic_at(last->topic))) topics |= TopicSet{1} << last->topic;
-    }
-    next = last;
-    if (topics == 0) continue;
-    scan.add(frame->bytes.size());
-    frames.push_back(of_topics(std::move(frame), topics));
-  }
-  return true;
-}
-
-RingEventLog::Page RingEventLog::read_newest(const Place& place, const TopicFilter& filter) const {
-  return filter.is_literal() ? newest_of_topics(place, filter) : scan_newest(place, filter);
-}
-
-RingEventLog::Page RingEventLog::scan_newest(const Place& place, const TopicFilter& filter) const {
-  PageScan scan(filter, place.sequence);
-  std::vector<NewestOfTopic> events;
-  Page page{.frames = {}, .through = copy_newest(place, place.sequence, SIZE_MAX, events), .oldest = first_};
-  if (!take_newest(events, scan, page.frames)) page.through = scan.through();
-  page.work = scan.work();
-  return page;
-}
-
-namespace {
-
-struct NewestOfTopics {
-  const FramePtr* frame = nullptr;
-  TopicSet topics = 0;
-};
-
-}  // namespace
-
-// For a filter without wildcards: looks at each of its topics.
-RingEventLog::Page RingEventLog::newest_of_topics(const Place& place, const TopicFilter& filter) const {
-  const bool is_state = place.reads == Place::Reads::kState;
-  Page page{.frames = {}, .through = std::min(place.until, head()), .oldest = first_};
-  std::map<std::uint64_t, NewestOfTopics> found;
-  for (const TopicPattern& pattern : filter.patterns()) {
-    const auto topic = topics_.find(pattern.view());
-    if (topic == topics_.end() || topic->second.newest == newest_.end()) continue;
-    const auto& [sequence, newest] = *topic->second.newest;
-    if (sequence <= place.sequence || sequence > page.through) continue;
-    if (is_state && newest.is_finished) continue;
-    NewestOfTopics& one = found[sequence];
-    one.frame = &newest.frame;
-    one.topics |= TopicSet{1} << newest.topic;
-  }
-  std::size_t bytes = 0;
-  for (const auto& [sequence, one] : found) {
-    if (page.frames.size() == kPageFrames || bytes >= kPageBytes) {
-      page.through = page.frames.back()->sequence;
-      break;
-    }
-    bytes += (*one.frame)->bytes.size();
-    page.frames.push_back(of_topics(*one.frame, one.topics));
-  }
-  page.work = filter.patterns().size() + kWorkPerFrame * page.frames.size();
-  return page;
 }
 
 RingEventLog::Page RingEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
@@ -355,9 +276,12 @@ void take_wanted(const FramePtr& frame, PageScan& scan, std::vector<FramePtr>& f
 }
 
 void RingEventLog::copy_after(std::uint64_t sequence, std::size_t count, std::vector<FramePtr>& entries) const {
-  const auto begin = frames_.begin() + static_cast<std::ptrdiff_t>(sequence + 1 - first_);
+  const auto begin = slots_.begin() + static_cast<std::ptrdiff_t>(sequence + 1 - first_);
   const auto left = static_cast<std::size_t>(head() - sequence);
-  entries.assign(begin, begin + static_cast<std::ptrdiff_t>(std::min(left, count)));
+  const auto end = begin + static_cast<std::ptrdiff_t>(std::min(left, count));
+  entries.clear();
+  entries.reserve(static_cast<std::size_t>(end - begin));
+  for (auto next = begin; next != end; ++next) entries.push_back(next->frame);
 }
 
 // Merges the topics' own lists, so that events of other topics cost nothing.

@@ -14,12 +14,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/string_map.h"
 #include "event_log.h"
 #include "id_index.h"
 #include "pinned_bytes.h"
+#include "sequence_set.h"
 
 namespace millrace {
 
@@ -61,7 +63,7 @@ class RingEventLog final : public EventLog {
   void expire(TimePoint now);
 
   const std::string& epoch() const override { return epoch_; }
-  std::uint64_t head() const override { return first_ + frames_.size() - 1; }
+  std::uint64_t head() const override { return first_ + slots_.size() - 1; }
   std::uint64_t oldest() const override { return first_; }
   std::optional<std::uint64_t> find(std::string_view publisher_id, const TopicFilter& filter) const override;
   std::optional<std::uint64_t> finished_at(const TopicFilter& filter, std::uint64_t seen = kNow) const override;
@@ -74,23 +76,23 @@ class RingEventLog final : public EventLog {
   /// Whether a topic of the filter, which has no wildcards, was finished after `sequence`.
   bool has_finished_after(std::uint64_t sequence, const TopicFilter& filter) const;
 
-  /// An event, as the newest of one of its topics.
-  struct NewestOfTopic {
+  /// An event that is the newest of topics.
+  struct NewestEvent {
     FramePtr frame;
-    std::uint8_t topic = 0;  ///< index of that topic
+    TopicSet topics = 0;  ///< those topics
   };
-  /// Replaces `events` by newest events of topics after `after`, as the place reads them: about `count`, but all topics
-  /// of an event, one after the other. Returns the sequence up to which it has checked all.
+  /// Replaces `events` by at most `count` newest events of topics after `after`, as the place reads them. Returns the
+  /// sequence up to which it has checked all.
   std::uint64_t copy_newest(const Place& place, std::uint64_t after, std::size_t count,
-                            std::vector<NewestOfTopic>& events) const;
+                            std::vector<NewestEvent>& events) const;
   /// Moves events that copy_newest() has copied into `frames`, until the page is full: each once, with those of these
   /// topics that match. Returns whether all fitted.
-  static bool take_newest(std::vector<NewestOfTopic>& events, PageScan& scan, std::vector<FramePtr>& frames);
+  static bool take_newest(std::vector<NewestEvent>& events, PageScan& scan, std::vector<FramePtr>& frames);
 
   /// Replaces `entries` by at most `count` entries after `sequence`, which must not be before the oldest.
   void copy_after(std::uint64_t sequence, std::size_t count, std::vector<FramePtr>& entries) const;
 
-  std::size_t entries() const { return frames_.size(); }
+  std::size_t entries() const { return slots_.size(); }
   /// Bytes of the entries, with their topics and publishers' IDs.
   std::size_t bytes() const { return bytes_; }
   /// The number of retained events, including those that the ring has dropped, and their bytes.
@@ -98,33 +100,39 @@ class RingEventLog final : public EventLog {
   std::size_t retained_bytes() const { return retained_bytes_; }
 
  private:
-  const FramePtr& at(std::uint64_t sequence) const { return frames_[sequence - first_]; }
-  // A topic's newest event.
-  struct Newest {
+  // An entry, with what it still stands for.
+  struct Slot {
     FramePtr frame;
-    std::uint8_t topic = 0;    // index of the topic among the frame's
-    bool is_finished = false;  // the topic was finished after it and has no newer event: not part of the state
-    bool is_retained() const { return frame->is_retained && !is_finished; }
+    TopicSet newest = 0;    // topics whose newest event it is
+    TopicSet finished = 0;  // of these, those finished after it, without a newer event: not part of the state
+    bool retains(TopicSet topic) const { return frame->is_retained && (newest & ~finished & topic) != 0; }
   };
-  using NewestEvents = std::multimap<std::uint64_t, Newest>;  // by sequence, once for each topic
+  // Where a topic's newest event is.
+  struct NewestPlace {
+    std::uint64_t sequence = 0;  // 0: the log has none
+    TopicSet topic = 0;          // the topic among the event's
+  };
   struct TopicEntry {
-    explicit TopicEntry(NewestEvents::iterator none) : newest(none) {}
     std::deque<std::uint64_t> sequences;  // of its events, its finish included
     std::vector<std::uint64_t> finishes;  // those that are still here
     bool is_finished = false;
-    std::uint64_t begun = 0;        // the entry with which it began anew
-    NewestEvents::iterator newest;  // its newest event, so that it need not be looked for; the end: it is not here
+    std::uint64_t begun = 0;  // the entry with which it began anew
+    NewestPlace newest;
   };
 
+  const FramePtr& at(std::uint64_t sequence) const { return slots_[sequence - first_].frame; }
+  // The entry at this place, in the ring or retained.
+  const Slot& slot(const NewestPlace& place) const;
+  Slot& slot(const NewestPlace& place) { return const_cast<Slot&>(std::as_const(*this).slot(place)); }
   bool is_new(const Publication& publication) const;
   std::optional<std::uint64_t> published_as(const Publication& publication, Topic topic) const;
-  void add_to_topic(const FramePtr& frame, std::uint8_t index);
+  void add_to_topic(std::size_t index);
   void evict_oldest();
-  bool drop_from_topic(const Frame& frame, const OwnedTopic& name);
-  void set_newest(TopicEntry& topic, const FramePtr& frame, std::uint8_t index);
+  bool drop_from_topic(const Slot& oldest, std::size_t index);
+  void set_newest(TopicEntry& topic, std::size_t index);
+  void unset_newest(const NewestPlace& place);
   void finish(TopicEntry& topic);
-  void forget(const FramePtr& frame, std::uint8_t topic);
-  bool is_retained_elsewhere(const Frame& frame) const;
+  void forget(const FramePtr& frame, TopicSet topic);
   bool is_here(const Frame& frame) const { return frame.sequence >= first_; }
   Page newest_of_topics(const Place& place, const TopicFilter& filter) const;
   Page scan_newest(const Place& place, const TopicFilter& filter) const;
@@ -136,9 +144,10 @@ class RingEventLog final : public EventLog {
   PinnedBytes* const pinned_;
   std::size_t bytes_ = 0;
   std::uint64_t first_;
-  std::deque<FramePtr> frames_;
-  StringMap<TopicEntry> topics_;  // topics with events in the ring
-  NewestEvents newest_;           // events before first_ are retained
+  std::deque<Slot> slots_;
+  SequenceSet newest_;                      // entries of the ring that are the newest of a topic
+  std::map<std::uint64_t, Slot> retained_;  // entries before the ring, by sequence
+  StringMap<TopicEntry> topics_;            // topics with events in the ring or retained
   std::uint64_t forgotten_ = 0;
   std::size_t retained_topics_ = 0;
   std::size_t retained_bytes_ = 0;

@@ -164,5 +164,15 @@ TEST(RingEventLog, FollowsAnotherLogFromWhereItIs) {
   EXPECT_EQ(log.find("9", *filter_for({"**"})), 9u);
 }
 
+TEST(RingEventLog, FollowsFarBehindItsLastEntry) {
+  constexpr std::uint64_t kFar = 1'000'000'000'000;
+  RingEventLog other("e", {.events = 10, .bytes = kPlenty}, kFar);
+  append(other);
+  RingEventLog log("e", {.events = 10, .bytes = kPlenty});
+  append(log);
+  log.follow(other.read_after(kFar, *filter_for({"a"})).frames.at(0));
+  EXPECT_EQ(log.read_newest({.reads = Place::Reads::kState}, *filter_for({"**"})).frames.size(), 1u);
+}
+
 }  // namespace
 }  // namespace millrace::test
