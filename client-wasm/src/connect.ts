@@ -14,20 +14,8 @@ import type { Changeable } from "./topics.js";
 import { lazyTransport } from "./transports/lazy.js";
 import { fetchTransport } from "./transports/poll.js";
 import type { TransportListener } from "./transports/transport.js";
-import type {
-  Connection,
-  ConnectOptions,
-  EventsOf,
-  Gap,
-  NoOptions,
-  OptionsFor,
-  RequestHeaders,
-  ServerEvent,
-  Topics,
-  TransportName,
-  Unstated,
-  UrlOf,
-} from "./types.js";
+import type { EventsOf, NoOptions, OptionsFor, Unstated, UrlOf } from "./typed-events.js";
+import type { Connection, ConnectOptions, Gap, RequestHeaders, ServerEvent, Topics, TransportName } from "./types.js";
 import { verdictBy } from "./verdict.js";
 
 /**
