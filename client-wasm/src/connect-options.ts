@@ -25,7 +25,7 @@ export interface Plan {
   readonly options: AnyOptions;
   /** The server's name for the answer that streams: that of the first response with one. */
   answerName?: string | null | undefined;
-  /** Topics whose state may not have come, if the connection was lost behind the change that asked for it. */
+  /** Topics whose state may not have come, if the connection was lost after the change that asked for it. */
   unsure?: string[];
   /** The last change of topics that was asked for, done or not. */
   changing?: Promise<void>;
