@@ -64,11 +64,10 @@ std::shared_ptr<EventStore> open_postgres(const std::string& url, const Postgres
   }
   check_schema_name("PostgresOptions::schema", options.schema);
   try {
-    return std::make_shared<PostgresEventLog>(
-        PostgresEventLog::Options{.connection = {.url = url, .schema = options.schema},
-                                  .bounds = options.bounds,
-                                  .new_epoch = new_store_epoch(),
-                                  .preload = options.preload});
+    return std::make_shared<PostgresEventLog>(PgWriter::Options{.connection = {.url = url, .schema = options.schema},
+                                                                .bounds = options.bounds,
+                                                                .new_epoch = new_store_epoch()},
+                                              options.preload);
   } catch (const std::runtime_error& failure) {
     throw StoreUnavailable("cannot open the store \"" + address + "\": " + failure.what());
   }

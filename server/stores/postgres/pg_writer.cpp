@@ -37,6 +37,7 @@ PgWriter::LockedLog::LockedLog(PgWriter& writer)
                    std::string("BEGIN; SELECT ") + PgLogRow::kColumns + " FROM millrace_log FOR UPDATE") {
   PgLogRow& log = writer_.log_;
   log = PgLogRow::of(transaction_.begun());
+  if (!writer_.epoch_.empty() && log.epoch != writer_.epoch_) throw StoreUnavailable(kPostgresLogReplaced);
   if (log.head >= writer_.given_to_clients_) return;
   if (log.entries == 0) log.oldest = writer_.given_to_clients_ + 1;
   log.head = writer_.given_to_clients_;
@@ -60,6 +61,7 @@ PgWriter::PgWriter(const Options& options, std::uint64_t head)
   prepare_schema(connection_, options.connection.schema, options.new_epoch);
   durability_ = durability_of(connection_);
   LockedLog(*this).commit();  // shows whether the log can be written
+  epoch_ = log_.epoch;
 }
 
 std::vector<LogEntry> PgWriter::append(std::span<Contribution* const> group, Time now) {

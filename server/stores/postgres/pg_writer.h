@@ -25,6 +25,9 @@
 
 namespace millrace {
 
+/// The sentence for a database that has another log than before.
+inline constexpr const char* kPostgresLogReplaced = "the database was replaced: restart the server to use it";
+
 class PgWriter {
  public:
   using Time = std::chrono::system_clock::time_point;
@@ -40,7 +43,8 @@ class PgWriter {
   PgWriter(const Options& options, std::uint64_t head);
 
   const PgLogRow& log() const { return log_; }
-  const PgDurability& durability() const { return durability_; }
+  /// What a commit survives.
+  const PgDurability& worth() const { return durability_; }
 
   /// Appends the group's publications in order, those of each contribution all or none, in one transaction. Returns the
   /// new entries. Throws PgError.
@@ -74,6 +78,7 @@ class PgWriter {
 
   const StoreBounds bounds_;
   PgConnection connection_;
+  std::string epoch_;  // of the log when it was opened
   PgLogRow log_;
   PgDurability durability_;
   std::uint64_t given_to_clients_;  // the database may say less, for example after a failover to a standby

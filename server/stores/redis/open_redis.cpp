@@ -36,11 +36,11 @@ std::shared_ptr<EventStore> open_redis(const std::string& url, const RedisOption
                         "\"" + options.name + "\" is not valid: expected 1 to 64 letters, digits, - and _");
   }
   try {
-    return std::make_shared<RedisEventLog>(RedisEventLog::Options{.place = {.address = address, .name = options.name},
-                                                                  .bounds = options.bounds,
-                                                                  .new_epoch = new_store_epoch(),
-                                                                  .tag = random_tag(),
-                                                                  .preload = options.preload});
+    return std::make_shared<RedisEventLog>(RedisWriter::Options{.place = {.address = address, .name = options.name},
+                                                                .bounds = options.bounds,
+                                                                .new_epoch = new_store_epoch(),
+                                                                .tag = random_tag()},
+                                           options.preload);
   } catch (const std::runtime_error& failure) {
     throw StoreUnavailable("cannot open the store \"" + address.shown() + "\": " + failure.what());
   }

@@ -51,7 +51,10 @@ class RedisWriter {
   RedisWriter(const Options& options, std::uint64_t head);
 
   const RedisState& log() const { return log_; }
-  const RedisServer& server() const { return server_; }
+  /// What an append survives.
+  const RedisServer& worth() const { return server_; }
+  /// Not after a lack of memory: it may have left an answer unread.
+  static bool is_usable() { return false; }
 
   /// Appends what the contributions bring, in their order, each all or none. Returns the new entries.
   std::vector<LogEntry> append(const ContributionGroup& group, std::chrono::system_clock::time_point now);
