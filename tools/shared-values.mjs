@@ -18,6 +18,7 @@ const constants = {
     kMaxBackoff: "defaultMax",
     kMaxEventBytes: "defaultEventBytes",
   },
+  "server/include/millrace/server/limits.h": { kMaxTopicsPerEvent: "maxTopics" },
   "core/include/millrace/core/protocol.h": { kGapEventType: "gapType", kCursorEventType: "cursorType" },
 };
 

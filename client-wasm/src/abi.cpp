@@ -100,7 +100,7 @@ void widen_batch() {
     Record& record = all[i];
     if (record.kind == Kind::kEvent) widen(record.type, from);
     if (record.kind == Kind::kEvent || record.kind == Kind::kComment) widen(record.data, from);
-    if (record.kind == Kind::kEvent || record.kind == Kind::kId || record.kind == Kind::kTopic) {
+    if (record.kind == Kind::kEvent || record.kind == Kind::kId || record.kind == Kind::kTopics) {
       widen(record.last_event_id, from);
     }
   }
@@ -149,7 +149,7 @@ class Known {
   // comes first.
   void add_event(const MessageEvent& event, std::uint32_t id_changes) {
     if (!event.has_id) add_last_event_id(event.last_event_id, id_changes);
-    if (event.topic != topic_.view()) add_topic(event.topic);
+    if (event.topics != topics_.view()) add_topics(event.topics);
     const std::uint32_t type =
         add_type(event.type.data() == protocol::kDefaultEventType.data() || event.type == protocol::kDefaultEventType
                      ? ""
@@ -171,9 +171,9 @@ class Known {
     return add_text(type);
   }
 
-  [[gnu::noinline]] void add_topic(std::string_view topic) {
-    topic_.assign(topic);
-    add(Kind::kTopic, 0, 0, add_text(topic));
+  [[gnu::noinline]] void add_topics(std::string_view topics) {
+    topics_.assign(topics);
+    add(Kind::kTopics, 0, 0, add_text(topics));
   }
 
   std::uint32_t add_id(std::string_view id, std::uint32_t changes) {
@@ -183,7 +183,7 @@ class Known {
   }
 
   ByteBuffer type_;
-  ByteBuffer topic_;
+  ByteBuffer topics_;
   std::uint32_t id_changes_ = 0;
 };
 

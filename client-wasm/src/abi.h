@@ -19,7 +19,7 @@ enum class Kind : std::uint32_t {
   kComment,    ///< `text`: the comment
   kRetry,      ///< `a`: milliseconds
   kTooLarge,
-  kTopic,  ///< `text`: the topic of the following events; empty: unknown
+  kTopics,  ///< `text`: the topics of the following events, with a tab between two; empty: unknown
 };
 
 /// The inputs of a source, for source_tell().

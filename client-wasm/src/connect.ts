@@ -3,7 +3,7 @@
 import { type AnyOptions, type Plan, planOf } from "./connect-options.js";
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
 import { ConnectionError, LossEvent } from "./connection-error.js";
-import type { CoreEvent } from "./core.js";
+import { type CoreEvent, plainEvent } from "./core.js";
 import { type Decoder, decoderOf } from "./decode.js";
 import { maxSaidCharacters, parseJson } from "./json.js";
 import { followPage, listenUntil } from "./page.js";
@@ -110,6 +110,7 @@ class IteratedConnection extends EventTarget implements AsyncIterator<ServerEven
     const { types, transport, options } = this.#plan;
     const canWait = !options.share && (transport === "fetch" || transport === "poll");
     const owner: ConnectionOwner = {
+      eventOf: plainEvent,
       opened: () => {
         this.dispatchEvent(new Event("open"));
         if (this.#plan.unsure) this.#change();

@@ -1,16 +1,7 @@
 // CoreConnection: one event source, run by the core. It passes the transport's reports and the clock to the core, and
 // does what the core requests, in order. EventSource and connect() are built on it.
 
-import {
-  type CoreEvent,
-  type EventOf,
-  loadCore,
-  maxInputBytes,
-  type Policy,
-  plainEvent,
-  type Signal,
-  Source,
-} from "./core.js";
+import { type CoreEvent, type EventOf, loadCore, maxInputBytes, type Policy, type Signal, Source } from "./core.js";
 import { Input, Kind, reasons, Verdict } from "./shared-values.js";
 import type { Answer, Transport, TransportListener } from "./transports/transport.js";
 import type { ConnectionErrorEvent, LossReason } from "./types.js";
@@ -24,8 +15,8 @@ export type Loss = Omit<ConnectionErrorEvent, "code" | keyof Event>;
  */
 export interface ConnectionOwner {
   opened(): void | Promise<void>;
-  /** Makes the event for received(), instead of the core's own. */
-  eventOf?(type: string, data: string, lastEventId: string, origin: string): CoreEvent;
+  /** Makes the events for received(). */
+  readonly eventOf: EventOf;
   /** `batch`: the number of things that have come together. */
   received(event: CoreEvent, batch: number): void | Promise<void>;
   /** The last event ID has changed without an event. */
@@ -62,10 +53,10 @@ export class CoreConnection implements TransportListener {
   readonly owner: ConnectionOwner;
   readonly #makeTransport: (listener: TransportListener, polling: boolean) => Transport;
   readonly #policy: Policy;
-  readonly eventOf: EventOf = plainEvent;
   #polling = false;
   machine: Source | undefined;
-  #answer: Answer | undefined;
+  /** The last attempt's. */
+  answer: Answer | undefined;
   /** The platform's error for the lost connection. */
   #cause: unknown;
   #attempt = 0;
@@ -80,10 +71,6 @@ export class CoreConnection implements TransportListener {
     lastEventId = "",
   ) {
     this.owner = owner;
-    const { eventOf } = owner;
-    if (eventOf) {
-      this.eventOf = (type, data, lastEventId) => eventOf(type, data, lastEventId, this.#answer?.origin ?? "");
-    }
     this.#makeTransport = makeTransport;
     this.#policy = policy;
     this.lastEventId = lastEventId;
@@ -94,7 +81,7 @@ export class CoreConnection implements TransportListener {
     loadCore().then(
       (core) => {
         if (this.readyState === 2) return;
-        this.machine = new Source(core, this.lastEventId, Math.random() * 2 ** 53, this.#policy, this.eventOf);
+        this.machine = new Source(core, this.lastEventId, Math.random() * 2 ** 53, this.#policy, this.owner.eventOf);
         this.act(this.machine.tell(Input.start));
         if (this.#isSuspended) this.setAside();
       },
@@ -143,7 +130,7 @@ export class CoreConnection implements TransportListener {
   // --- Reports of the transport ---
 
   async answered(answer: Answer): Promise<void> {
-    this.#answer = answer;
+    this.answer = answer;
     const { status, contentType, lastEventId, heartbeat } = answer;
     const attempt = this.#attempt;
     const [verdict, wait] = (await this.owner.verdict?.(answer)) ?? [Verdict.none, 0];
@@ -219,7 +206,7 @@ export class CoreConnection implements TransportListener {
       this.transport = this.#makeTransport(this, polling);
     }
     this.#attempt += 1;
-    this.#answer = this.#cause = undefined;
+    this.answer = this.#cause = undefined;
     // An ID that servers refuse would fail every later attempt.
     let id = this.lastEventId;
     if (id.length > maxIdCharacters) {
@@ -230,7 +217,7 @@ export class CoreConnection implements TransportListener {
   }
 
   #lose(mayPass: boolean, reason: LossReason, status: number, wait: number): void {
-    const message = sentenceFor(reason, this.#answer, this.#cause);
+    const message = sentenceFor(reason, this.answer, this.#cause);
     if (mayPass) {
       this.readyState = 0;
       this.transport.drop();

@@ -6,7 +6,7 @@
 import type { Exports } from "./abi.js";
 import { type BatchText, batchTextOf } from "./batch-text.js";
 import { instantiate, instantiateNow } from "./module.js";
-import { type Input, Kind } from "./shared-values.js";
+import { type Input, Kind, maxTopics } from "./shared-values.js";
 import type { ServerEvent } from "./types.js";
 
 /** A request of the core; mostly an event, which is passed on unchanged and has no kind. */
@@ -121,7 +121,7 @@ export class Core {
       begin = end + 1;
       return piece;
     };
-    let { type, lastEventId, topic } = stream;
+    let { type, lastEventId, topics } = stream;
     const signals: Signal[] = [];
     for (const last = at + count * 4; at < last; at += 4) {
       const kind = words[at] as Kind;
@@ -133,9 +133,11 @@ export class Core {
         const data = next(b);
         const hasId = c !== unchanged;
         if (hasId) lastEventId = next(c);
-        signals.push(stream.eventOf(type, data, lastEventId, hasId, topic));
-      } else if (kind === Kind.topic) topic = next(c);
-      else if (kind === Kind.id) {
+        signals.push(stream.eventOf(type, data, lastEventId, hasId, topics));
+      } else if (kind === Kind.topics) {
+        const said = next(c);
+        topics = said ? Object.freeze(said.split("\t", maxTopics)) : undefined;
+      } else if (kind === Kind.id) {
         const said = next(c);
         if (said !== lastEventId) signals.push({ kind, a, b, c, text: said });
         lastEventId = said;
@@ -143,30 +145,36 @@ export class Core {
     }
     stream.type = type;
     stream.lastEventId = lastEventId;
-    stream.topic = topic;
+    stream.topics = topics;
     return signals;
   }
 }
 
 /** Makes an event from the core's data. */
-export type EventOf = (type: string, data: string, lastEventId: string, hasId: boolean, topic?: string) => CoreEvent;
+export type EventOf = (
+  type: string,
+  data: string,
+  lastEventId: string,
+  hasId: boolean,
+  topics?: readonly string[],
+) => CoreEvent;
 
-export const plainEvent: EventOf = (type, data, lastEventId, hasId, topic) =>
-  topic ? { type, data, lastEventId, hasId, topic } : { type, data, lastEventId, hasId };
+export const plainEvent: EventOf = (type, data, lastEventId, hasId, topics) =>
+  topics ? { type, data, lastEventId, hasId, topic: topics[0] as string, topics } : { type, data, lastEventId, hasId };
 
 /** The parts of an event that the core omits when they have not changed, and the function that makes events. */
 export interface CoreStream {
   type: string;
   lastEventId: string;
-  /** Of the last event; empty: unknown. */
-  topic: string;
+  /** Of the last event, and shared by all that have the same; undefined: unknown. */
+  topics: readonly string[] | undefined;
   readonly eventOf: EventOf;
 }
 
 /** The core's EventSourceState, which decides what an event source does next. */
 export class Source implements CoreStream {
   type = "message";
-  topic = "";
+  topics: readonly string[] | undefined;
   lastEventId: string;
   readonly eventOf: EventOf;
   readonly #core: Core;

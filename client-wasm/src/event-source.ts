@@ -114,7 +114,7 @@ class EventSourceClass extends EventTarget {
         this.dispatchEvent(new Event("open"));
         return nextTask();
       },
-      eventOf: messageOf,
+      eventOf: (type, data, lastEventId) => messageOf(type, data, lastEventId, this.#connection?.answer?.origin ?? ""),
       received: (event, batch) => {
         this.dispatchEvent(event as unknown as MessageEvent);
         return batch > maxTasks ? done : nextTask();

@@ -20,8 +20,8 @@ export enum Kind {
   /** `a`: milliseconds */
   retry,
   tooLarge,
-  /** `text`: the topic of the following events; empty: unknown */
-  topic,
+  /** `text`: the topics of the following events, with a tab between two; empty: unknown */
+  topics,
 }
 
 /** The inputs of a source, for source_tell(). */
@@ -97,6 +97,9 @@ export const defaultMax = 60_000;
  * with an error: a parser never buffers without bound.
  */
 export const defaultEventBytes = 16_777_216;
+
+/** Topics of one event; an event with more is refused (400). */
+export const maxTopics = 16;
 
 /** Type of the event that reports a gap: the log no longer holds what the client missed. */
 export const gapType = "millrace.gap";

@@ -113,8 +113,13 @@ export interface ServerEvent<Data = string, Type extends string = string> {
    * before.
    */
   readonly hasId: boolean;
-  /** The event's topic; undefined if the stream does not name it. Millrace's servers name it on request. */
+  /** The event's topic; of several, the first. Undefined if the stream names none: Millrace's servers do on request. */
   readonly topic?: string;
+  /**
+   * All topics of the event that the connection listens to, in the publisher's order: `topic`, and further ones of an
+   * event that was published to several. Frozen. Undefined if the stream names none.
+   */
+  readonly topics?: readonly string[];
 }
 
 /** Missed events that the server no longer has. */
@@ -172,7 +177,7 @@ export type Decoding = "text" | "json" | "base64";
 export interface ConnectOptions extends RequestOptions {
   /**
    * Added to the URL as `topic` parameters for a Millrace server, with `fields=topic`, which makes it send
-   * `event.topic`.
+   * `event.topic` and `event.topics`.
    */
   topics?: string | readonly string[];
   /**

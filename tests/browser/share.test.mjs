@@ -36,7 +36,9 @@ async function openTab(topic, options = {}) {
     globalThis.others = [];
     import("/millrace.js").then(async ({ connect }) => {
       globalThis.connection = connect("/events", ${all});
-      for await (const { type, data } of connection) {
+      for await (const event of connection) {
+        const { type, data } = event;
+        globalThis.newest = event;
         if (type === "message") seen.push(Number(data));
         else others.push(type);
       }
@@ -67,6 +69,16 @@ test("tabs share one connection, and each gets every event once", async () => {
     await page.close();
   }
   await until(async () => (await streams()) === 0, "the connection to be gone with the last tab");
+});
+
+test("an event in a tab has all its topics", async () => {
+  const pages = [await openTab(["topics/a", "topics/b"]), await openTab(["topics/a", "topics/b"])];
+  await server.publish({ topic: ["topics/b", "topics/c", "topics/a"], data: "0" });
+  for (const page of pages) {
+    await hasSeen(page, 1);
+    assert.deepEqual(await page.evaluate("[newest.topic, newest.topics]"), ["topics/b", ["topics/b", "topics/a"]]);
+    await page.close();
+  }
 });
 
 test("the tab that has the connection leaves again and again, and nothing is lost or doubled", async () => {

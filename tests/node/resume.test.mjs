@@ -20,8 +20,15 @@ test("what is published arrives, with its type, data and ID", async (context) =>
   const events = [];
   for await (const event of connection) if (events.push(event) === 2) break;
   assert.deepEqual(events, [
-    { type: "created", data: '["zwei\\nZeilen",5]', lastEventId: id, hasId: true, topic: "orders/eu" },
-    { type: "message", data: "a\nb", lastEventId: "own-id", hasId: true, topic: "orders/us" },
+    {
+      type: "created",
+      data: '["zwei\\nZeilen",5]',
+      lastEventId: id,
+      hasId: true,
+      topic: "orders/eu",
+      topics: ["orders/eu"],
+    },
+    { type: "message", data: "a\nb", lastEventId: "own-id", hasId: true, topic: "orders/us", topics: ["orders/us"] },
   ]);
 });
 

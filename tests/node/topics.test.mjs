@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { ConnectionError, connect } from "millrace";
+import { ConnectionError, connect, parse } from "millrace";
 import { eventStream, serve } from "../support/http-server.mjs";
 import { startMillrace } from "../support/millrace-server.mjs";
 import { until, within } from "../support/until.mjs";
@@ -192,4 +192,29 @@ test("a poll asks for other topics from its next request on", async (context) =>
   await connection.topics.add("b");
   await server.publish(["b", "a"].map((topic) => ({ topic, data: `${topic}2` })));
   assert.deepEqual(await next(events, 2), ["b2", "a2"]);
+});
+
+test("an event of several topics says which of them the connection listens to", async (context) => {
+  const server = await startedFor(context);
+  const connection = await opened(context, server.events, { topics: ["a", "b/*"] });
+  const events = connection[Symbol.asyncIterator]();
+  await server.publish([
+    { topic: ["b/1", "elsewhere", "a"], data: "several" },
+    { topic: ["elsewhere", "b/2"], data: "one of two" },
+    { topic: "a", data: "one" },
+  ]);
+  const expected = [["b/1", "a"], ["b/2"], ["a"]];
+  for (const topics of expected) {
+    const { value } = await within(events.next(), "an event");
+    assert.deepEqual(value.topics, topics, value.data);
+    assert.equal(value.topic, topics[0], value.data);
+    // Other events may have the same list.
+    assert.throws(() => value.topics.push("c"), TypeError);
+  }
+});
+
+test("an event names at most as many topics as a server takes, and none where the stream names none", () => {
+  const [event, plain] = parse(`topic: ${"\t".repeat(100_000)}\ndata: a\n\ndata: b\n\n`);
+  assert.deepEqual(event.topics, Array(16).fill(""));
+  assert.ok(!("topics" in plain) && !("topic" in plain));
 });

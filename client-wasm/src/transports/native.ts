@@ -124,6 +124,6 @@ function tell(connection: TransportListener, event: MessageEvent, isHidden: bool
   const { type, data, lastEventId } = event;
   const hasId = lastEventId !== connection.lastEventId;
   const signals = connection.machine?.tell(Input.message, lastEventId, isHidden ? 1 : 0) ?? [];
-  connection.act(isHidden ? signals : [...signals, connection.eventOf(type, data, lastEventId, hasId)]);
+  connection.act(isHidden ? signals : [...signals, connection.owner.eventOf(type, data, lastEventId, hasId)]);
   return connection.owner.full?.();
 }

@@ -49,10 +49,9 @@ export interface TransportListener {
   // Reports of a transport that itself parses and reconnects:
   /** It connects by itself now. */
   networkBack(): void;
-  readonly owner: { full?(): Promise<void> | undefined };
+  readonly owner: { readonly eventOf: EventOf; full?(): Promise<void> | undefined };
   /** undefined after the end. */
   readonly machine: Source | undefined;
-  readonly eventOf: EventOf;
   act(signals: Signal[]): Promise<void>;
 }
 

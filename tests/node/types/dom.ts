@@ -99,7 +99,9 @@ connect<Pick<Orders, "created">>("/events", { decode: "json", types: ["deleted"]
 
 // Without one, the options do: what they do not say for certain is unknown.
 export async function inferred(binary: boolean, given: ConnectOptions): Promise<void> {
-  for await (const { type, data } of connect("/events", { types: ["a", "b"] })) {
+  for await (const { type, data, topic, topics } of connect("/events", { types: ["a", "b"] })) {
+    topic satisfies string | undefined;
+    topics satisfies readonly string[] | undefined;
     const known: "a" | "b" = type;
     known satisfies string;
     data satisfies string;
