@@ -1,6 +1,15 @@
 // Common code of all framework hooks: a connection as a changing state.
 
-import { type Connection, type ConnectOptions, connect, type EventOf, type ServerEvent, type Unstated } from "millrace";
+import {
+  type Connection,
+  type ConnectOptions,
+  connect,
+  type EventOf,
+  type EventsOf,
+  type OptionsFor,
+  type ServerEvent,
+  type Unstated,
+} from "millrace";
 
 /** A connection's state in a hook or a store. */
 export interface EventSourceState<Events = Record<string, string>> {
@@ -17,6 +26,30 @@ export interface OnEvent<Events = Record<string, string>> {
   /** Called with every event, also those that a rendering skips because newer events have arrived. */
   onEvent?: (event: EventOf<Events>) => void;
 }
+
+/**
+ * The constraint on the options that TypeScript infers. It infers functions whose parameters have no type yet as
+ * `unknown`, and then infers nothing if that violates the constraint. So only the options that decide the type of the
+ * events have a type here; HookOptionsFor checks the others.
+ */
+export type HookOptions = {
+  [Name in keyof ConnectOptions | "onEvent"]?: Name extends "decode" | "schema" | "types"
+    ? ConnectOptions[Name]
+    : unknown;
+};
+
+/**
+ * The arguments of a hook after the URL. From the mapped type TypeScript infers the options before it types the parameter
+ * of `onEvent`, which depends on them.
+ */
+export type HookOptionsFor<Events, Options> = OptionsFor<
+  Events,
+  Options & { [Name in keyof Options]: Options[Name] } & HookBase<EventsOf<Events, Options>>,
+  HookBase<EventsOf<Events, Options>>
+>;
+
+/** All options of a hook. */
+export type HookBase<Events> = ConnectOptions & OnEvent<Events>;
 
 /** A connection's state, with events of any type. */
 export interface AnyState {

@@ -1,27 +1,20 @@
 "use client";
 // `millrace/react`: an event stream as a hook.
 
-import type { ConnectOptions, EventOf, EventsOf, NoOptions, OptionsFor, Unstated, UrlOf } from "millrace";
+import type { ConnectOptions, EventOf, EventsOf, NoOptions, Unstated, UrlOf } from "millrace";
 import { useEffect, useRef, useState } from "react";
-import { type EventSourceState, follow, type OnEvent } from "./follow.js";
+import { type EventSourceState, follow, type HookOptions, type HookOptionsFor, type OnEvent } from "./follow.js";
 import { keyOf, newestOptions } from "./newest-options.js";
 
-export type { EventSourceState, OnEvent } from "./follow.js";
+export type { EventSourceState, HookBase, HookOptions, HookOptionsFor, OnEvent } from "./follow.js";
 
 /**
  * Connects while the component is mounted and `url` is not null, and again when `url` or the options change. Functions
  * in the options, and the schema, may be new at each rendering: the newest are called.
  */
-export function useEventSource<
-  Events extends object = Unstated,
-  Options extends ConnectOptions & { onEvent?: unknown } = NoOptions,
->(
+export function useEventSource<Events extends object = Unstated, Options extends HookOptions = NoOptions>(
   url: UrlOf<Events> | null | undefined,
-  ...[options]: OptionsFor<
-    Events,
-    Options & OnEvent<EventsOf<Events, Options>>,
-    ConnectOptions & OnEvent<EventsOf<Events, Options>>
-  >
+  ...[options]: HookOptionsFor<Events, Options>
 ): EventSourceState<EventsOf<Events, Options>> {
   type Map = EventsOf<Events, Options>;
   const [state, setState] = useState<EventSourceState<Map>>({ readyState: 0 });

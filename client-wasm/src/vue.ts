@@ -1,10 +1,10 @@
 // `millrace/vue`: an event stream as a composable.
 
-import type { ConnectOptions, EventOf, EventsOf, NoOptions, OptionsFor, Unstated, UrlOf } from "millrace";
+import type { ConnectOptions, EventOf, EventsOf, NoOptions, Unstated, UrlOf } from "millrace";
 import { type MaybeRefOrGetter, type ShallowRef, shallowRef, toValue, watchEffect } from "vue";
-import { type AnyState, follow, type OnEvent } from "./follow.js";
+import { type AnyState, follow, type HookOptions, type HookOptionsFor, type OnEvent } from "./follow.js";
 
-export type { OnEvent } from "./follow.js";
+export type { HookBase, HookOptions, HookOptionsFor, OnEvent } from "./follow.js";
 
 /** Refs, which stay reactive when the object is destructured. */
 export interface EventSourceRefs<Events = Record<string, string>> {
@@ -20,16 +20,9 @@ export interface EventSourceRefs<Events = Record<string, string>> {
  * Connects until the calling scope ends, again when `url` changes, and not while `url` is null. The options are read
  * once: pass a function, such as `headers`, for values that change.
  */
-export function useEventSource<
-  Events extends object = Unstated,
-  Options extends ConnectOptions & { onEvent?: unknown } = NoOptions,
->(
+export function useEventSource<Events extends object = Unstated, Options extends HookOptions = NoOptions>(
   url: MaybeRefOrGetter<UrlOf<Events> | null | undefined>,
-  ...[options]: OptionsFor<
-    Events,
-    Options & OnEvent<EventsOf<Events, Options>>,
-    ConnectOptions & OnEvent<EventsOf<Events, Options>>
-  >
+  ...[options]: HookOptionsFor<Events, Options>
 ): EventSourceRefs<EventsOf<Events, Options>> {
   type Map = EventsOf<Events, Options>;
   const { onEvent, ...asked } = (options ?? {}) as ConnectOptions & OnEvent<Map>;

@@ -1,6 +1,6 @@
 // Compiled, not run: the hooks, the store, the observable and the rest beside `millrace`.
 
-import { connect, type EventsUrl } from "millrace";
+import { type ConnectOptions, connect, type EventsUrl, type StandardSchema } from "millrace";
 import { EventSource } from "millrace/from-readable-stream";
 import { inspect } from "millrace/inspect";
 import { observeEvents } from "millrace/observable";
@@ -28,7 +28,7 @@ export function Component(): (number | string | undefined)[] {
   const { event: created } = useEventSource(ordersUrl, {
     decode: "json",
     types: ["created"],
-    onEvent: (event) => event.type === "created" && event.data.total.toFixed(),
+    onEvent: (event) => event.data.total.toFixed(),
   });
   created?.type satisfies "created" | undefined;
   const { event: deleted } = useVue(() => ordersUrl, {
@@ -43,6 +43,48 @@ export function Component(): (number | string | undefined)[] {
     readyState.value,
   ];
 }
+
+// What `onEvent` gets is decided by the options around it, whatever their order, and whichever have functions.
+export function useNarrowed(schema: StandardSchema<{ total: number }>, given?: ConnectOptions): void {
+  useEventSource(ordersUrl, { decode: "json", types: ["created"], onEvent: ({ data }) => data.total satisfies number });
+  useEventSource(ordersUrl, { onEvent: ({ type }) => type satisfies "created", types: ["created"], decode: "json" });
+  useVue(ordersUrl, { decode: "json", types: ["deleted"], onEvent: ({ data }) => data.id satisfies string });
+  useVue("/events", {
+    types: ["a", "b"],
+    onEvent: ({ type, data }) => [type satisfies "a" | "b", data satisfies string],
+  });
+  useEventSource("/events", { decode: "base64", onEvent: ({ data }) => data satisfies Uint8Array });
+  useEventSource("/events", { decode: "json", schema, onEvent: ({ data }) => data.total satisfies number });
+  useEventSource("/events", {
+    decode: "json",
+    onEvent: ({ data }) => {
+      // @ts-expect-error decoded, it may be anything
+      data satisfies string;
+    },
+  });
+  const { event } = useEventSource(ordersUrl, {
+    decode: "json",
+    types: ["created"],
+    headers: () => ({ Authorization: "Bearer …" }),
+    retry: { on: (status) => status === 404 },
+    onGap: ({ reason }) => reason satisfies "expired" | "unknown",
+    onEvent: (event) => {
+      // @ts-expect-error the other type's
+      event.data.id;
+      return event.topics?.length;
+    },
+  });
+  event?.data.total satisfies number | undefined;
+  // @ts-expect-error misspelt
+  useEventSource(ordersUrl, { decode: "json", types: ["cretaed"], onEvent: () => {} });
+  // @ts-expect-error has to be decoded
+  useEventSource(ordersUrl, { types: ["created"], onEvent: () => {} });
+  // @ts-expect-error in milliseconds
+  useEventSource("/events", { idleTimeout: "5s", onEvent: () => {} });
+  useEventSource("/events", given).event?.data satisfies unknown;
+  useOrders({ topics: "a" }).event?.data satisfies string | undefined;
+}
+export const useOrders = <Options extends ConnectOptions>(options: Options) => useEventSource("/events", options);
 
 eventSourceStore<Orders>("/events", { decode: "json" }).subscribe(({ event, readyState }) => [event?.type, readyState]);
 observeEvents("/events", { types: ["a"] }).subscribe(({ type, data }) => [type satisfies "a", data.length]);
