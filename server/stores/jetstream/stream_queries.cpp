@@ -1,19 +1,13 @@
 #include "stream_queries.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
 #include "jetstream_limits.h"
-#include "log/digest.h"
 #include "log/event_log.h"
-#include "log/turns.h"
-#include "millrace/server/limits.h"
 #include "millrace/server/topic_filter.h"
 #include "topic_subject.h"
 
@@ -26,9 +20,6 @@ using nlohmann::json;
 // JetStream's error code.
 constexpr int kStreamNameInUse = 10058;
 
-// In place of an empty publisher_key(). Events of older versions do not have the header.
-constexpr std::string_view kProgram = "-";
-
 std::int64_t nanoseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
 }
@@ -37,66 +28,7 @@ std::int64_t bound(std::optional<std::uint64_t> value) {
   return value ? static_cast<std::int64_t>(std::min<std::uint64_t>(*value, INT64_MAX)) : -1;
 }
 
-std::string from_base64(const std::string& text) {
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) throw StoreUnavailable("cannot read JetStream's answer");
-  const auto padding =
-      static_cast<std::size_t>(std::count(text.end() - std::min<std::ptrdiff_t>(2, std::ssize(text)), text.end(), '='));
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
-}
-
-// A value from `NATS/1.0\r\nName: value\r\n…\r\n\r\n`.
-std::string header(std::string_view block, std::string_view name) {
-  const std::size_t line = block.find("\r\n" + std::string(name) + ":");
-  if (line == std::string_view::npos) return {};
-  std::string_view value = block.substr(line + 3 + name.size());
-  value = value.substr(0, value.find("\r\n"));
-  while (value.starts_with(' ')) value.remove_prefix(1);
-  return std::string(value);
-}
-
-StreamEntry entry_of(const json& answer) {
-  const json& message = answer.at("message");
-  const std::string headers = from_base64(message.value("hdrs", std::string()));
-  return {.sequence = message.at("seq").get<std::uint64_t>(),
-          .subject = message.at("subject").get<std::string>(),
-          .type = header(headers, "Millrace-Type"),
-          .id = header(headers, "Millrace-Id"),
-          .publisher = header(headers, "Millrace-Publisher"),
-          .retry = header(headers, "Millrace-Retry"),
-          .data = from_base64(message.value("data", std::string()))};
-}
-
-// An ID's token in the index.
-std::string id_token(std::string_view publisher_id) {
-  return sha256(publisher_id).substr(0, 32);
-}
-
-std::string publisher_token(const std::string& publisher) {
-  return publisher.empty() ? std::string(kProgram) : publisher;
-}
-
-// The inverse.
-std::string publisher_of(const std::string& token) {
-  if (token.empty()) return std::string(kAnyPublisher);
-  return token == kProgram ? std::string() : token;
-}
-
 }  // namespace
-
-IdKey IdKey::of(const Publication& publication) {
-  return {.topic = publication.topic.view(),
-          .id = publication.event.id.view(),
-          .publisher = publisher_key(publication.publisher)};
-}
-
-// Neither topics nor IDs contain line ends.
-std::string IdKey::digest() const {
-  return sha256(std::string(topic).append(1, '\n').append(id).append(1, '\n').append(publisher));
-}
 
 StreamQueries::StreamQueries(const NatsConnection& connection, Options options)
     : connection_(connection), options_(std::move(options)) {
@@ -190,102 +122,13 @@ std::optional<StreamEntry> StreamQueries::first(const std::string& subject, std:
   const json answer =
       checked(connection_.ask("STREAM.MSG.GET." + options_.name, {{"seq", from}, {"next_by_subj", subject}}));
   if (answer.is_null()) return std::nullopt;
-  return entry_of(answer);
+  return StreamEntry::of(answer);
 }
 
 std::optional<std::uint64_t> StreamQueries::last(const std::string& subject) const {
   const json answer = checked(connection_.ask("STREAM.MSG.GET." + options_.name, {{"last_by_subj", subject}}));
   if (answer.is_null()) return std::nullopt;
   return answer.at("message").at("seq").get<std::uint64_t>();
-}
-
-// --- Publishers' IDs ------------------------------------------------------------------------------------------------
-
-// What the index has behind a sequence: it may belong to an earlier stream of this name, or to a lost event.
-std::string StreamQueries::tag(std::uint64_t sequence) const {
-  return epoch_ + numbers()->generation(sequence);
-}
-
-// The sequence in an entry of the index; nothing if the event is gone.
-std::optional<std::uint64_t> StreamQueries::indexed(const StreamEntry& entry, std::uint64_t oldest) const {
-  std::uint64_t sequence = 0;
-  std::from_chars(entry.data.data(), entry.data.data() + entry.data.size(), sequence);
-  if (entry.data != std::to_string(sequence) + ' ' + tag(sequence)) return std::nullopt;
-  if (sequence < oldest) return std::nullopt;
-  return sequence;
-}
-
-std::optional<std::uint64_t> StreamQueries::indexed_at(const std::string& subject) const {
-  const json answer = checked(connection_.ask("STREAM.MSG.GET." + ids(), {{"last_by_subj", subject}}));
-  if (answer.is_null()) return std::nullopt;
-  return indexed(entry_of(answer), state().oldest);
-}
-
-std::optional<OwnedTopic> StreamQueries::topic_at(std::uint64_t sequence) const {
-  const json answer = checked(connection_.ask("STREAM.MSG.GET." + options_.name, {{"seq", sequence}}));
-  if (answer.is_null()) return std::nullopt;
-  const std::string subject = entry_of(answer).subject;
-  const std::size_t begin = options_.name.size() + 3;  // `NAME.e.`
-  if (subject.size() <= begin) return std::nullopt;
-  return subject_topic(std::string_view(subject).substr(begin));
-}
-
-std::optional<std::uint64_t> StreamQueries::find(const IdKey& key) const {
-  const auto found = indexed_at(index_subject(key));
-  if (found || !has_former_ids_) return found;
-  // An entry of an older version has no publisher: it counts as every publisher's.
-  const auto pattern = TopicPattern::parse(key.topic);
-  return pattern ? former(key.id, TopicFilter({*pattern})) : std::nullopt;
-}
-
-std::optional<std::uint64_t> StreamQueries::former(std::string_view publisher_id, const TopicFilter& filter) const {
-  std::optional<std::uint64_t> oldest = indexed_at(ids() + "." + sha256(publisher_id));
-  if (oldest) {
-    const auto topic = topic_at(*oldest);
-    if (!topic || !filter.matches(*topic)) oldest.reset();
-  }
-  if (!filter.is_literal()) return oldest;
-  for (const TopicPattern& topic : filter.patterns()) {
-    const auto own = indexed_at(ids() + "." + sha256(std::string(topic.view()).append(1, '\n').append(publisher_id)));
-    if (own) oldest = std::min(oldest.value_or(*own), *own);
-  }
-  return oldest;
-}
-
-// The index has nearly the same order as the events: it differs by at most the events that two servers have in flight
-// at the same time. So only entries shortly after the first one found can be older.
-std::optional<std::uint64_t> StreamQueries::find(std::string_view publisher_id, const TopicFilter& filter) const {
-  constexpr std::uint64_t kOutOfOrder = 2 * kStoreGroupEntries;
-  std::optional<std::uint64_t> oldest = has_former_ids_ ? former(publisher_id, filter) : std::nullopt;
-  const std::uint64_t oldest_here = state().oldest;
-  std::size_t looks = 0;
-  for (const TopicPattern& pattern : filter.patterns()) {
-    const std::string subject = ids() + "." + id_token(publisher_id) + ".*." + topic_subject(pattern.view());
-    std::uint64_t last = UINT64_MAX;
-    std::size_t ahead = 1;
-    for (std::uint64_t from = 1; from <= last;) {
-      if (++looks > kMaxIdHolders) return std::nullopt;
-      const std::deque<StreamEntry> entries = next(ids(), subject, from, ahead);
-      if (entries.empty()) break;
-      for (const StreamEntry& entry : entries) {
-        const auto found = indexed(entry, oldest_here);
-        if (!found) continue;
-        oldest = std::min(oldest.value_or(*found), *found);
-        last = std::min(last, entry.sequence + kOutOfOrder);
-      }
-      from = entries.back().sequence + 1;
-    }
-  }
-  return oldest;
-}
-
-std::string StreamQueries::index_subject(const IdKey& key) const {
-  return ids() + "." + id_token(key.id) + "." + publisher_token(key.publisher) + "." + topic_subject(key.topic);
-}
-
-NatsMessage StreamQueries::index_entry(const IdKey& key, std::uint64_t sequence, std::string& data) const {
-  data = std::to_string(sequence) + ' ' + tag(sequence);
-  return {.subject = index_subject(key), .headers = {}, .data = data};
 }
 
 // --- Reading --------------------------------------------------------------------------------------------------------
@@ -301,7 +144,7 @@ std::deque<StreamEntry> StreamQueries::next(const std::string& stream, const std
   for (json& one : connection_.ask_all("STREAM.MSG.GET." + stream, requests)) {
     const json answer = checked(std::move(one));
     if (answer.is_null()) break;
-    StreamEntry entry = entry_of(answer);
+    StreamEntry entry = StreamEntry::of(answer);
     if (!entries.empty() && entry.sequence == entries.back().sequence) continue;
     bytes += entry.data.size();
     entries.push_back(std::move(entry));

@@ -26,20 +26,10 @@
 #include "mutex.h"
 #include "nats_connection.h"
 #include "nats_durability.h"
+#include "stream_entry.h"
 #include "stream_numbers.h"
 
 namespace millrace {
-
-/// An entry in the form of the stream.
-struct StreamEntry {
-  std::uint64_t sequence = 0;
-  std::string subject;
-  std::string type;       // these are values of headers, still escaped
-  std::string id;         //
-  std::string publisher;  //
-  std::string retry;      //
-  std::string data;
-};
 
 /// The stream with this name does not belong to Millrace: waiting does not help.
 class ForeignStream : public StoreUnavailable {
