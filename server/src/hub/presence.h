@@ -54,7 +54,7 @@ class Presence {
     std::string user;
     std::string client;
     // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the 0 in a comparison made of this one for a pointer.
-    auto operator<=>(const Listener&) const = default;
+    auto operator<=>(const Listener&) const = default;  // NOLINT(modernize-use-nullptr): clang 14 errs
   };
 
   /// Bounds of its memory, in bytes.

@@ -17,7 +17,7 @@ struct Place {
   std::uint64_t until = UINT64_MAX;  ///< for kState
   std::uint64_t forgiven = 0;  ///< newest events missing up to here are no gap: the reader knows that they are gone
 
-  auto operator<=>(const Place&) const = default;
+  auto operator<=>(const Place&) const = default;  // NOLINT(modernize-use-nullptr): clang 14 errs
 };
 
 }  // namespace millrace

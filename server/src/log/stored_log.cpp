@@ -33,7 +33,7 @@ EventLog::Page StoredLog::read_newest(const Place& place, const TopicFilter& fil
   return page_of(store_->read_newest(place.sequence, std::min(place.until, head()), filter, topics));
 }
 
-EventLog::Page StoredLog::page_of(EventStore::Page read) const {
+EventLog::Page StoredLog::page_of(const EventStore::Page& read) const {
   Page page{.frames = {}, .through = read.through, .oldest = read.oldest};
   page.frames.reserve(read.entries.size());
   for (const LogEntry& entry : read.entries) page.frames.push_back(frame_of(epoch_, entry, {}));

@@ -36,7 +36,7 @@ class StoredLog final : public EventLog {
   }
 
  private:
-  Page page_of(EventStore::Page read) const;
+  Page page_of(const EventStore::Page& read) const;
 
   const std::shared_ptr<EventStore> store_;
   const std::string epoch_;

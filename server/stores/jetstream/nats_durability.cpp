@@ -13,7 +13,7 @@ struct Version {
   int major = 0;
   int minor = 0;
   int patch = 0;
-  friend auto operator<=>(const Version&, const Version&) = default;
+  friend auto operator<=>(const Version&, const Version&) = default;  // NOLINT(modernize-use-nullptr): clang 14 errs
 };
 
 // `2.10.27`, and what may follow, as in `2.12.0-RC.1`.
