@@ -119,7 +119,7 @@ std::string store_complaint(const std::string& name) {
   for (const Kind& known : kKinds) {
     if (name.starts_with(known.begin) && (known.begin != kSqlite || name.size() > kSqlite.size())) return {};
     if (kind + ':' != known.begin.substr(0, known.begin.find(':') + 1)) continue;
-    return std::string(known.missing) + " is missing behind \"" + kind + ":\"; expected " + known.expected;
+    return std::string(known.missing) + " is missing after \"" + kind + ":\"; expected " + known.expected;
   }
   return "unknown store type \"" + kind +
          "\"; expected sqlite:PATH, nats://HOST[:PORT], postgres://HOST[:PORT]/DATABASE or redis://HOST[:PORT]";

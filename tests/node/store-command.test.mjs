@@ -258,12 +258,12 @@ test("what has no tables of Millrace is named with what to do", (context) => {
   for (const [args, status, sentence] of [
     [["check"], 2, /STORE is missing: name one, such as sqlite:PATH/],
     [["check", "mysql://x:secret@h"], 2, /STORE: unknown store type "mysql"; expected sqlite:PATH/],
-    [["check", "sqlite:"], 2, /STORE: the path is missing behind "sqlite:"; expected sqlite:PATH/],
-    [["check", "sqlite"], 2, /STORE: the path is missing behind "sqlite:"; expected sqlite:PATH/],
+    [["check", "sqlite:"], 2, /STORE: the path is missing after "sqlite:"; expected sqlite:PATH/],
+    [["check", "sqlite"], 2, /STORE: the path is missing after "sqlite:"; expected sqlite:PATH/],
     [
       ["check", "postgres:x:secret@h"],
       2,
-      /STORE: \/\/HOST\/DATABASE is missing behind "postgres:"; expected postgres:\/\//,
+      /STORE: \/\/HOST\/DATABASE is missing after "postgres:"; expected postgres:\/\//,
     ],
     [["export", "nats://127.0.0.1"], 2, /nats stream backup/],
     [["check", `sqlite:${folder}/missing.db`], 1, /unable to open database file/],

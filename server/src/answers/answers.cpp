@@ -35,7 +35,7 @@ void check(const AnswersOptions& options) {
   constexpr const char* kLonger = "must be longer than 0";
   const auto topic = Topic::parse(options.topic);
   require(topic && !topic->is_reserved() && options.topic.size() + 1 + kMaxAnswerIdBytes + 64 <= kMaxTopicBytes,
-          "topic", "must be a topic, short enough for the IDs of answers behind it, and not one of Millrace's own");
+          "topic", "must be a topic, short enough for the IDs of answers after it, and not one of Millrace's own");
   require(options.when_alone.grace.value_or(Duration{0}) >= Duration{0}, "when_alone", "must not be negative");
   require(options.batch >= Duration{0} && options.batch <= kMaxAnswerBatch, "batch",
           "must be 0 to " + std::to_string(kMaxAnswerBatch.count()) + " ms");

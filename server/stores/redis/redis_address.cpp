@@ -34,7 +34,7 @@ std::string decoded(std::string_view text) {
       continue;
     }
     const auto byte = i + 2 < text.size() ? number_of<unsigned char>(text.substr(i + 1, 2), 16) : std::nullopt;
-    if (!byte) refuse("user or password have a % without two hexadecimal digits behind it (%25 stands for %)");
+    if (!byte) refuse("user or password have a % that no two hexadecimal digits follow (%25 stands for %)");
     result += static_cast<char>(*byte);
     i += 2;
   }
@@ -67,7 +67,7 @@ RedisAddress RedisAddress::parse(std::string_view url) {
   if (at != std::string_view::npos) {
     const std::string_view user = url.substr(0, at);
     const std::size_t colon = user.find(':');
-    if (colon == std::string_view::npos) refuse("there is a user, but no password behind a colon");
+    if (colon == std::string_view::npos) refuse("there is a user, but no password after a colon");
     address.user = decoded(user.substr(0, colon));
     address.password = decoded(user.substr(colon + 1));
     url.remove_prefix(at + 1);

@@ -9,7 +9,7 @@
 namespace millrace {
 
 std::shared_ptr<EventStore> open_sqlite(const std::string& path, const SqliteOptions& options) {
-  if (path.empty()) throw InvalidOption("open_sqlite(path)", "the path is empty; expected that of a file");
+  if (path.empty()) throw InvalidOption("open_sqlite(path)", "the path is empty; expected the path of a file");
   if (options.bounds.age.value_or(Duration{1}) <= Duration{0}) {
     throw InvalidOption("SqliteOptions::bounds.age", "must be longer than 0; leave it out for no bound");
   }

@@ -186,7 +186,7 @@ class SqliteAccess final : public StoreAccess {
 }  // namespace
 
 std::unique_ptr<StoreAccess> access_sqlite(const std::string& path) {
-  if (path.empty()) throw InvalidOption("access_sqlite(path)", "the path is empty; expected that of a file");
+  if (path.empty()) throw InvalidOption("access_sqlite(path)", "the path is empty; expected the path of a file");
   return std::make_unique<SqliteAccess>(path);
 }
 
