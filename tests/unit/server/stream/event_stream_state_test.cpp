@@ -159,7 +159,7 @@ TEST_F(EventStreamStateTest, WritesBareBlocksOverHttp10) {
   EXPECT_EQ(flushed_, State::Flushed::kOver);
 }
 
-TEST_F(EventStreamStateTest, EndsBehindWhatWasSent) {
+TEST_F(EventStreamStateTest, EndsAfterWhatWasSent) {
   const auto state = make();
   attach(*state);
   room_ = 4;
@@ -251,7 +251,7 @@ TEST_F(EventStreamStateTest, BytesThatAreWrittenMakeRoom) {
   }
 }
 
-TEST_F(EventStreamStateTest, TellsItsListenersOnceThatItIsOver) {
+TEST_F(EventStreamStateTest, CallsItsListenersOnceWhenItIsOver) {
   const auto state = make();
   attach(*state);
   int calls = 0;

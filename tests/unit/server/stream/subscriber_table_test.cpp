@@ -130,7 +130,7 @@ TEST_F(SubscriberTableTest, SubscribersWithEqualFiltersShareOne) {
   EXPECT_EQ(table_.size(), 3u);
 }
 
-TEST_F(SubscriberTableTest, WhoHasGoneGetsNothingAndTheOthersDo) {
+TEST_F(SubscriberTableTest, ASubscriberThatHasGoneGetsNothingAndTheOthersDo) {
   std::vector<std::unique_ptr<Member>> members;
   for (int i = 0; i < 5; ++i) members.push_back(subscribe({"a"}));
   auto wild = subscribe({"**"});
@@ -154,7 +154,7 @@ TEST_F(SubscriberTableTest, WhoHasGoneGetsNothingAndTheOthersDo) {
   EXPECT_EQ(late->received(), Data{"3"});
 }
 
-TEST_F(SubscriberTableTest, WhoGoesWhenAllThatAreLeftHaveBeenServedTakesNobodyAlong) {
+TEST_F(SubscriberTableTest, ASubscriberThatGoesWhenTheOthersHaveBeenServedTakesNoneAlong) {
   const auto first = subscribe({"a"});
   const auto second = subscribe({"a"});
   const auto third = subscribe({"a"});
@@ -235,7 +235,7 @@ TEST_F(SubscriberTableTest, SaysHowFarASubscriberHasBeenServed) {
   EXPECT_EQ(table_.served(third->subscriber), 3u);
 }
 
-TEST_F(SubscriberTableTest, ComingAndGoingAtRandomNobodyGetsTooMuchOrTooLittle) {
+TEST_F(SubscriberTableTest, ComingAndGoingAtRandomNoneGetsTooMuchOrTooLittle) {
   for (std::uint32_t seed = 1; seed <= 30; ++seed) {
     std::mt19937 random(seed);
     const auto up_to = [&](std::size_t most) { return std::uniform_int_distribution<std::size_t>(0, most)(random); };

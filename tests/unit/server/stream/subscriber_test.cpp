@@ -3,101 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "fed_subscriber.h"
 #include "log/event_log.h"
-#include "lone_hub.h"
-#include "scripted_outlet.h"
-#include "stream_decoder.h"
 
 namespace millrace::test {
 namespace {
 
-TimePoint time_zero() {
-  return TimePoint{};
-}
-
-Feed::Options keeping(std::size_t events) {
-  return {.history_events = events, .history_bytes = 64 * 1024 * 1024, .epoch = "ep", .clock = time_zero};
-}
-
-// One subscriber of a hub, fed by it as by an event loop.
-class Subscription final : public Feed::Sink {
- public:
-  Subscription(LoneHub& hub, const std::vector<std::string>& patterns, WireForm form = {}, bool poll = false,
-               CursorForm cursor = CursorForm::kEvent)
-      : subscriber(hub, output,
-                   {.filter = filter_for(patterns), .client = "", .form = form, .cursor = cursor, .poll = poll}),
-        hub_(hub),
-        form_(form) {
-    hub_.attach(*this);
-  }
-  ~Subscription() { hub_.detach(*this); }
-
-  void start(std::string_view last_event_id = {}, std::string_view preface = {}) {
-    subscriber.start(hub_.resolve(last_event_id), last_event_id, preface, Duration{1'500});
-  }
-
-  void post(const FramePtr& frame) override {
-    if (subscriber.filter().matches(*frame->topic)) posted_.push_back(frame);
-    head_ = frame->sequence;
-  }
-
-  // What a turn of a loop does.
-  void deliver() {
-    const auto due = subscriber.due(posted_);
-    if (!due.empty()) subscriber.wrote(due, output.write(due, 0, form_));
-    posted_.clear();
-    delivered_ = head_;
-  }
-  void heartbeat() { subscriber.heartbeat(delivered_); }
-  // As a loop does, where `served` is what has been delivered.
-  void listen_to(const std::vector<std::string>& patterns, const std::vector<std::string>& with_state) {
-    subscriber.listen_to(filter_for(patterns), with_state.empty() ? nullptr : filter_for(with_state), delivered_);
-    posted_.clear();
-  }
-
-  // The output takes everything from here on.
-  void drain() {
-    output.room = ScriptedOutlet::kUnlimited;
-    do {
-      output.yielded = false;
-      subscriber.catch_up();
-    } while (output.yielded);
-    deliver();
-  }
-
-  StreamDecoder decoded() const {
-    StreamDecoder decoder(is_chunked(form_), is_gzip(form_));
-    decoder.feed(output.bytes);
-    return decoder;
-  }
-
-  ScriptedOutlet output;
-  Subscriber subscriber;
-
- private:
-  LoneHub& hub_;
-  const WireForm form_;
-  std::vector<FramePtr> posted_;
-  std::uint64_t head_ = 0;
-  std::uint64_t delivered_ = 0;
-};
-
-std::vector<std::string> data_of(const StreamDecoder& decoder) {
-  std::vector<std::string> result;
-  for (const Received& event : decoder.events()) result.push_back(event.data);
-  return result;
-}
-
-using Data = std::vector<std::string>;
-
 TEST(Subscriber, BeginsWithTheHeadTheReconnectionTimeAndTheCursor) {
   LoneHub hub(keeping(10));
   hub.publish("a", {.data = "before"}).or_throw();
-  Subscription one(hub, {"a"});
+  FedSubscriber one(hub, {"a"});
   one.start({}, "HEAD\r\n\r\n");
   EXPECT_EQ(one.output.bytes, "HEAD\r\n\r\n33\r\nevent: millrace.cursor\nid: ep-1\nretry: 1500\ndata:\n\n\r\n");
   EXPECT_TRUE(one.subscriber.is_live());
@@ -106,7 +24,7 @@ TEST(Subscriber, BeginsWithTheHeadTheReconnectionTimeAndTheCursor) {
 // The whole stream of one that gets the event "x", a heartbeat and its topic's end.
 std::string stream_with(CursorForm form) {
   LoneHub hub(keeping(10));
-  Subscription one(hub, {"a"}, WireForm{.coding = WireCoding::kPayload}, false, form);
+  FedSubscriber one(hub, {"a"}, WireForm{.coding = WireCoding::kPayload}, false, form);
   one.start({}, "HEAD\r\n\r\n");
   hub.publish("a", {.data = "x"}).or_throw();
   one.deliver();
@@ -135,7 +53,7 @@ TEST(Subscriber, WantsNoCursorAndGetsNoBlockThatIsNoEvent) {
 
 TEST(Subscriber, IsSentNoMarksAndNoEndThatIsNotItsOwn) {
   LoneHub hub(keeping(100));
-  Subscription one(hub, {"a", "b"});
+  FedSubscriber one(hub, {"a", "b"});
   one.start();
   hub.publish("a", {.data = "1"}).or_throw();
   hub.finish("a").or_throw();
@@ -150,7 +68,7 @@ TEST(Subscriber, IsSentNoMarksAndNoEndThatIsNotItsOwn) {
 TEST(Subscriber, SaysWhereTheEndIsOnceThoughTheOutputIsFull) {
   for (std::size_t room = 0; room < 60; ++room) {
     LoneHub hub(keeping(100));
-    Subscription one(hub, {"a"});
+    FedSubscriber one(hub, {"a"});
     one.start();
     one.output.room = room;
     hub.finish("a").or_throw();
@@ -164,7 +82,7 @@ TEST(Subscriber, SaysWhereTheEndIsOnceThoughTheOutputIsFull) {
 
 TEST(Subscriber, APollIsNotOverForACursorOrAMark) {
   LoneHub hub(keeping(100));
-  Subscription one(hub, {"a", "b"}, WireForm{}, true);
+  FedSubscriber one(hub, {"a", "b"}, WireForm{}, true);
   one.start();
   hub.finish("a").or_throw();
   one.deliver();
@@ -177,7 +95,7 @@ TEST(Subscriber, APollIsNotOverForACursorOrAMark) {
 TEST(Subscriber, GetsWhatItMissedAndThenWhatComes) {
   LoneHub hub(keeping(1'000));
   for (int i = 1; i <= 300; ++i) hub.publish("a", {.data = std::to_string(i)}).or_throw();
-  Subscription one(hub, {"a"});
+  FedSubscriber one(hub, {"a"});
   one.start("ep-200");
   one.drain();
   hub.publish("a", {.data = "301"}).or_throw();
@@ -191,7 +109,7 @@ TEST(Subscriber, GetsWhatItMissedAndThenWhatComes) {
 
 TEST(Subscriber, IsNotHandedTwiceWhatItReadFromTheLog) {
   LoneHub hub(keeping(100));
-  Subscription one(hub, {"a"});
+  FedSubscriber one(hub, {"a"});
   hub.publish("a", {.data = "1"}).or_throw();  // posted, but not yet delivered when it begins
   one.start("earliest");
   hub.publish("a", {.data = "2"}).or_throw();
@@ -202,7 +120,7 @@ TEST(Subscriber, IsNotHandedTwiceWhatItReadFromTheLog) {
 TEST(Subscriber, AnUnknownIdIsAnsweredWithAGapThatQuotesIt) {
   LoneHub hub(keeping(100));
   hub.publish("a", {.data = "1"}).or_throw();
-  Subscription one(hub, {"a"});
+  FedSubscriber one(hub, {"a"});
   one.start("some\"thing\xff");
   const StreamDecoder decoder = one.decoded();
   ASSERT_EQ(decoder.events().size(), 2u);
@@ -215,7 +133,7 @@ TEST(Subscriber, AnUnknownIdIsAnsweredWithAGapThatQuotesIt) {
 
 TEST(Subscriber, HoldsNothingWhileItsOutputIsFullAndLosesNothing) {
   LoneHub hub(keeping(10'000));
-  Subscription one(hub, {"a"});
+  FedSubscriber one(hub, {"a"});
   one.start();
   one.output.room = 10;
   for (int i = 1; i <= 2'000; ++i) {
@@ -230,9 +148,9 @@ TEST(Subscriber, HoldsNothingWhileItsOutputIsFullAndLosesNothing) {
   for (int i = 0; i < 2'000; ++i) ASSERT_EQ(decoder.events()[i].data, std::to_string(i + 1));
 }
 
-TEST(Subscriber, IsToldWhatItMissedWhileItsOutputWasFull) {
+TEST(Subscriber, GetsAGapForWhatItMissedWhileItsOutputWasFull) {
   LoneHub hub(keeping(10));
-  Subscription one(hub, {"a"});
+  FedSubscriber one(hub, {"a"});
   one.start();
   hub.publish("a", {.data = "1"}).or_throw();
   one.deliver();
@@ -251,9 +169,9 @@ TEST(Subscriber, IsToldWhatItMissedWhileItsOutputWasFull) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(decoder.events()[3 + i].data, std::to_string(41 + i));
 }
 
-TEST(Subscriber, IsToldOfAGapThatDoesNotFitEither) {
+TEST(Subscriber, GetsAGapThatDoesNotFitEither) {
   LoneHub hub(keeping(3));
-  Subscription one(hub, {"a"});
+  FedSubscriber one(hub, {"a"});
   one.start();
   one.output.room = 0;
   for (int i = 1; i <= 10; ++i) hub.publish("a", {.data = std::to_string(i)}).or_throw();
@@ -270,7 +188,7 @@ TEST(Subscriber, IsToldOfAGapThatDoesNotFitEither) {
 
 TEST(Subscriber, AHeartbeatCarriesTheCursorPastTheOthersTraffic) {
   LoneHub hub(keeping(10));
-  Subscription one(hub, {"quiet"});
+  FedSubscriber one(hub, {"quiet"});
   one.start();
   for (int i = 0; i < 7; ++i) hub.publish("noisy", {.data = "x"}).or_throw();
   one.deliver();
@@ -282,7 +200,7 @@ TEST(Subscriber, AHeartbeatCarriesTheCursorPastTheOthersTraffic) {
 
 TEST(Subscriber, AHeartbeatDoesNotRunAheadOfWhatWasDelivered) {
   LoneHub hub(keeping(10));
-  Subscription one(hub, {"a"});
+  FedSubscriber one(hub, {"a"});
   one.start();
   hub.publish("a", {.data = "1"}).or_throw();
   one.deliver();
@@ -295,7 +213,7 @@ TEST(Subscriber, AHeartbeatDoesNotRunAheadOfWhatWasDelivered) {
 
 TEST(Subscriber, AHeartbeatDoesNotTurnBackACursorThatIsAhead) {
   LoneHub hub(keeping(100));
-  Subscription one(hub, {"a"});
+  FedSubscriber one(hub, {"a"});
   for (int i = 0; i < 5; ++i) hub.publish("a", {.data = "x"}).or_throw();
   one.start("earliest");
   one.heartbeat();  // the loop has delivered nothing yet, but the log was read up to 5
@@ -305,7 +223,7 @@ TEST(Subscriber, AHeartbeatDoesNotTurnBackACursorThatIsAhead) {
 TEST(Subscriber, YieldsBetweenPagesOfALongLog) {
   LoneHub hub(keeping(10'000));
   for (int i = 1; i <= 5'000; ++i) hub.publish("a", {.data = std::to_string(i)}).or_throw();
-  Subscription one(hub, {"a"});
+  FedSubscriber one(hub, {"a"});
   one.start("earliest");
   EXPECT_TRUE(one.output.yielded);
   EXPECT_FALSE(one.subscriber.is_live());
@@ -320,7 +238,7 @@ TEST(Subscriber, YieldsAfterABoundedAmountOfMatching) {
   for (int i = 0; i < 50'000; ++i) hub.publish("a/b/c", {.data = ""}).or_throw();
   std::vector<std::string> patterns;
   for (int i = 0; i < 64; ++i) patterns.push_back((i % 2 == 0 ? "*/b/z" : "a/*/z") + std::to_string(i));
-  Subscription one(hub, patterns);
+  FedSubscriber one(hub, patterns);
   one.start("earliest");
   std::uint64_t turns = 1;
   while (!one.subscriber.is_live()) {
@@ -336,9 +254,9 @@ TEST(Subscriber, YieldsAfterABoundedAmountOfMatching) {
   EXPECT_EQ(data_of(one.decoded()), Data{"1"});
 }
 
-TEST(Subscriber, EndsBehindTheLastEventOfAFinishedTopic) {
+TEST(Subscriber, EndsAfterTheLastEventOfAFinishedTopic) {
   LoneHub hub(keeping(100));
-  Subscription one(hub, {"a", "b"});
+  FedSubscriber one(hub, {"a", "b"});
   one.start();
   hub.publish("a", {.data = "1"}).or_throw();
   hub.finish("a").or_throw();
@@ -360,15 +278,15 @@ TEST(Subscriber, EndsBehindTheLastEventOfAFinishedTopic) {
 
 TEST(Subscriber, OthersTrafficThatTheLogHasLetGoIsNoGapToALiveOne) {
   LoneHub hub(keeping(4));
-  Subscription finished(hub, {"a"});
-  Subscription slow(hub, {"b"});
-  for (Subscription* one : {&finished, &slow}) one->start();
+  FedSubscriber finished(hub, {"a"});
+  FedSubscriber slow(hub, {"b"});
+  for (FedSubscriber* one : {&finished, &slow}) one->start();
   for (int i = 0; i < 100; ++i) hub.publish("other", {.data = "x"}).or_throw();
   hub.publish("a", {.data = "last"}).or_throw();
   hub.finish("a").or_throw();
   hub.publish("b", {.data = "y"}).or_throw();
   slow.output.room = 0;
-  for (Subscription* one : {&finished, &slow}) one->deliver();
+  for (FedSubscriber* one : {&finished, &slow}) one->deliver();
   slow.drain();
   EXPECT_EQ(data_of(finished.decoded()), (Data{"last"}));
   EXPECT_TRUE(finished.output.ended);
@@ -377,7 +295,7 @@ TEST(Subscriber, OthersTrafficThatTheLogHasLetGoIsNoGapToALiveOne) {
 
 TEST(Subscriber, EndsAFinishedTopicOnlyWhenItsOutputHasAllOfIt) {
   LoneHub hub(keeping(100));
-  Subscription one(hub, {"a"});
+  FedSubscriber one(hub, {"a"});
   one.start();
   one.output.room = 3;
   hub.publish("a", {.data = "1"}).or_throw();
@@ -391,7 +309,7 @@ TEST(Subscriber, EndsAFinishedTopicOnlyWhenItsOutputHasAllOfIt) {
 
 TEST(Subscriber, APollEndsOnceItHasCarriedSomething) {
   LoneHub hub(keeping(100));
-  Subscription waiting(hub, {"a"}, WireForm{}, true);
+  FedSubscriber waiting(hub, {"a"}, WireForm{}, true);
   waiting.start();
   EXPECT_FALSE(waiting.output.ended);
   hub.publish("a", {.data = "1"}).or_throw();
@@ -400,160 +318,15 @@ TEST(Subscriber, APollEndsOnceItHasCarriedSomething) {
   EXPECT_TRUE(waiting.output.ended);
   EXPECT_EQ(data_of(waiting.decoded()), (Data{"1", "2"}));
 
-  Subscription resuming(hub, {"a"}, WireForm{}, true);
+  FedSubscriber resuming(hub, {"a"}, WireForm{}, true);
   resuming.start("ep-1");
   EXPECT_TRUE(resuming.output.ended);
   EXPECT_EQ(data_of(resuming.decoded()), (Data{"2"}));
 
-  Subscription quiet(hub, {"a"}, WireForm{}, true);
+  FedSubscriber quiet(hub, {"a"}, WireForm{}, true);
   quiet.start();
   quiet.heartbeat();
   EXPECT_TRUE(quiet.output.ended);
-}
-
-// --- Any pattern of partial writes
-// ------------------------------------------------------------------------------------
-
-void run_partial_writes(std::uint32_t seed) {
-  std::mt19937 random(seed);
-  const auto up_to = [&](std::size_t most) { return std::uniform_int_distribution<std::size_t>(0, most)(random); };
-  const auto form = WireForm{.coding = static_cast<WireCoding>(up_to(3)), .topic = up_to(1) == 1, .envelope = false};
-  const bool wild = up_to(1) == 0;
-  LoneHub hub(keeping(100'000));
-  Subscription one(hub, wild ? std::vector<std::string>{"a/*"} : std::vector<std::string>{"a/1", "a/2"}, form);
-  std::vector<std::string> expected;
-  const auto publish = [&] {
-    static constexpr Topic kTopics[] = {"a/1", "a/2", "b/1"};
-    const Topic topic = kTopics[up_to(2)];
-    const std::string data = std::to_string(expected.size()) + std::string(up_to(1) == 0 ? up_to(60) : up_to(600), 'x');
-    hub.publish(topic, {.data = data}).or_throw();
-    if (topic.view() != "b/1") expected.push_back(data);
-  };
-  for (std::size_t i = up_to(100); i > 0; --i) publish();
-  const bool from_the_beginning = up_to(1) == 0;
-  if (!from_the_beginning) expected.clear();
-  const std::size_t most = 1 + up_to(300);
-  one.output.room = up_to(most);
-  one.start(from_the_beginning ? "earliest" : "");
-  for (int step = 0; step < 300; ++step) {
-    switch (up_to(4)) {
-      case 0:
-        for (std::size_t i = up_to(5); i > 0; --i) publish();
-        break;
-      case 1:
-        one.deliver();
-        break;
-      case 2:
-        one.heartbeat();
-        break;
-      default:
-        one.output.room = up_to(most);
-        one.subscriber.catch_up();
-    }
-    // What a client has at any time leaves nothing out, and its cursor does not run ahead.
-    const StreamDecoder decoder = one.decoded();
-    const auto data = data_of(decoder);
-    ASSERT_LE(data.size(), expected.size()) << "seed " << seed;
-    ASSERT_TRUE(std::equal(data.begin(), data.end(), expected.begin())) << "seed " << seed << ", step " << step;
-    if (decoder.chunks() == 0 || decoder.last_event_id().empty()) continue;
-    const auto page = hub.read_after(hub.resolve(decoder.last_event_id()).sequence, one.subscriber.filter());
-    if (data.size() < expected.size()) {
-      StreamDecoder next(false);
-      ASSERT_FALSE(page.frames.empty()) << "seed " << seed << ", step " << step;
-      next.feed(page.frames.front()->payload());
-      ASSERT_EQ(data_of(next).front(), expected[data.size()]) << "seed " << seed << ", step " << step;
-    }
-  }
-  one.drain();
-  ASSERT_EQ(data_of(one.decoded()), expected) << "seed " << seed;
-  one.output.bytes += one.subscriber.ending();
-  ASSERT_EQ(data_of(one.decoded()), expected) << "seed " << seed << ", ended";
-  ASSERT_EQ(one.decoded().ended(), is_chunked(form)) << "seed " << seed;
-}
-
-// Topics come and go while the output takes some bytes at a time: the topic that stays loses and repeats nothing, and
-// of each that is added with its state, the first event is no older than its newest was then.
-void run_changes(std::uint32_t seed) {
-  std::mt19937 random(seed);
-  const auto up_to = [&](std::size_t most) { return random() % (most + 1); };
-  LoneHub hub(keeping(100'000));
-  Subscription one(hub, {"steady"});
-  std::size_t published = 0;
-  std::size_t newest_other = 0;  // of the topic that comes and goes, counted
-  std::vector<std::string> steady;
-  const auto publish = [&] {
-    if (up_to(1) == 0) {
-      steady.push_back("s" + std::to_string(published++) + std::string(up_to(200), 'x'));
-      hub.publish("steady", {.data = steady.back()}).or_throw();
-    } else {
-      hub.publish("other", {.data = std::to_string(++newest_other)}).or_throw();
-    }
-  };
-  for (std::size_t i = up_to(20); i > 0; --i) publish();
-  steady.clear();
-  const std::size_t most = 1 + up_to(200);
-  one.output.room = up_to(most);
-  one.start();
-  std::size_t at_least = 0;  // the newest of the other topic when it was added last
-  std::size_t adds = 0;
-  for (int step = 0; step < 200; ++step) {
-    switch (up_to(4)) {
-      case 0:
-        for (std::size_t i = up_to(5); i > 0; --i) publish();
-        break;
-      case 1:
-        one.deliver();
-        break;
-      case 2:
-        one.heartbeat();
-        break;
-      case 3:
-        one.output.room = up_to(most);
-        one.subscriber.catch_up();
-        break;
-      default:
-        if (up_to(3) != 0) break;
-        const bool adds_now = one.subscriber.filter().patterns().size() == 1;
-        if (adds_now) {
-          at_least = newest_other;
-          ++adds;
-        }
-        one.listen_to(adds_now ? std::vector<std::string>{"other", "steady"} : std::vector<std::string>{"steady"},
-                      adds_now ? std::vector<std::string>{"other"} : std::vector<std::string>{});
-    }
-  }
-  if (one.subscriber.filter().patterns().size() == 1) {
-    at_least = newest_other;
-    ++adds;
-    one.listen_to({"other", "steady"}, {"other"});
-  }
-  one.drain();
-  publish();
-  one.deliver();
-  one.drain();
-  std::vector<std::string> got;
-  std::size_t last_other = 0;
-  const StreamDecoder decoder = one.decoded();
-  for (const Received& event : decoder.events()) {
-    ASSERT_EQ(event.type, "message") << "seed " << seed << ": " << event.data;
-    if (event.data[0] == 's') {
-      got.push_back(event.data);
-    } else {
-      last_other = std::stoul(event.data);
-    }
-  }
-  ASSERT_EQ(got, steady) << "seed " << seed;
-  ASSERT_EQ(last_other, newest_other) << "seed " << seed << ", added with " << at_least << ", the " << adds
-                                      << "th time";
-  ASSERT_EQ(hub.resolve(decoder.last_event_id()).sequence, hub.resolve("").sequence) << "seed " << seed;
-}
-
-TEST(Subscriber, KeepsItsPlaceWhileItsTopicsChange) {
-  for (std::uint32_t seed = 1; seed <= 200 && !::testing::Test::HasFatalFailure(); ++seed) run_changes(seed);
-}
-
-TEST(Subscriber, GetsEveryEventOnceAndInOrderHoweverItsOutputTakesThem) {
-  for (std::uint32_t seed = 1; seed <= 60 && !::testing::Test::HasFatalFailure(); ++seed) run_partial_writes(seed);
 }
 
 }  // namespace
