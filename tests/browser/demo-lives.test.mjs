@@ -314,7 +314,7 @@ describe("The roster", () => {
     }
   });
 
-  test("one who polls stays, and learns why", async () => {
+  test("a visitor that polls stays, and learns why", async () => {
     await withPage(
       async (demo) => {
         await demo.isOpen();

@@ -364,7 +364,7 @@ describe("The wire", () => {
     });
   });
 
-  test("comes back with an unknown ID, and is told of the gap", async () => {
+  test("reconnects with an unknown ID, and gets a gap", async () => {
     await withPage(async (demo) => {
       await demo.isOpen();
       await demo.received(100);
@@ -376,7 +376,7 @@ describe("The wire", () => {
     });
   });
 
-  test("comes back with an ID that the server no longer holds: is told, and counts what is gone", async () => {
+  test("reconnects with an ID that the server no longer holds: gets a gap, and counts what is gone", async () => {
     const own = await startDemo("--history-events", "200");
     try {
       await withPage(

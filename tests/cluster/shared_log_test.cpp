@@ -143,7 +143,7 @@ TEST_F(SharedLog, IsResumedByAPublishersIdThatCannotBeFoundInItYet) {
 }
 
 // They go out together, and come back together.
-TEST_F(SharedLog, TellsEachOfManyPublishersOfItsOwnEventAndOfNoOthersTrouble) {
+TEST_F(SharedLog, AnswersEachOfManyPublishersForItsOwnEventAlone) {
   constexpr std::size_t kPublishers = 16;
   constexpr std::size_t kEvents = 50;
   Log log(*this);

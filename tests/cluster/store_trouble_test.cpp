@@ -98,7 +98,7 @@ TEST(StoreTrouble, WhileTheServerIsDeadStreamsStayAndPublishesAreRefused) {
   EXPECT_EQ(server.program().wait(), 0);
 }
 
-TEST(StoreTrouble, WhoSendsToUsersMeanwhileIsToldToComeBack) {
+TEST(StoreTrouble, SendingToUsersMeanwhileIsRefusedForNow) {
   NatsServer nats;
   ServeProgram server({"--insecure", "--demo", "--store", nats.url()});
   const int port = port_of(server);
@@ -122,7 +122,7 @@ TEST(StoreTrouble, WhoSendsToUsersMeanwhileIsToldToComeBack) {
   EXPECT_EQ(ada.next_data(), "hello");
 }
 
-TEST(StoreTrouble, ARestartGoesUnnoticedAlsoBehindWhatIsInMemory) {
+TEST(StoreTrouble, ARestartGoesUnnoticedAlsoBeyondWhatIsInMemory) {
   const NatsServer nats;
   const std::vector<std::string> options = {"--insecure", "--store", nats.url(), "--history-events", "2"};
   std::string id;

@@ -215,7 +215,7 @@ for (const [name, command] of Object.entries(services)) {
       assert.equal((await client.event()).data, "Hello");
     });
 
-    test("reports a comment behind a byte order mark", async (context) => {
+    test("reports a comment after a byte order mark", async (context) => {
       const { client, stream } = await connected(context);
       await stream.send("\ufeff:one\ndata: \ufeffHello\n\n");
       assert.deepEqual(await client.message(), { kind: "comment", comment: "one" });

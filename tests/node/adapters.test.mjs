@@ -127,7 +127,7 @@ const source = readFileSync(new URL("../../client-wasm/src/newest-options.ts", i
 const { code } = transformSync(source, { loader: "ts", format: "esm" });
 const { keyOf, newestOptions } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
 
-test("hooks tell options apart by what they ask for", () => {
+test("hooks distinguish options by what they ask for", () => {
   const numbers = [];
   const key = (options) => keyOf(["/events", options], numbers);
   const cyclic = { "~standard": {} };

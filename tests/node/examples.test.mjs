@@ -102,7 +102,7 @@ test("llm_client prints the answer whole, over a connection that is cut", async 
   assert.equal((await (await fetch(`${origin}/v1/answers`)).json()).length, 2, "the question was asked once");
 });
 
-test("answers are resumed by number, and stopped for all who listen", async (context) => {
+test("answers are resumed by number, and stopped for all listeners", async (context) => {
   const port = await freePort();
   const example = run(context, "example_answers", String(port));
   await until(() => example.output.includes("\n"), "the example to say where it listens");

@@ -73,7 +73,7 @@ test("openai: a response streams typed, numbered events", async (context) => {
   assert.equal((await runner.finalResponse()).output_text, whole.output_text);
 });
 
-test("openai: a response in the background is fetched behind the last number, after a cut", async (context) => {
+test("openai: a response in the background is fetched after the last number, after a cut", async (context) => {
   // It is to be under way still when the client that was cut off has noticed it.
   const words = 800;
   const { origin, port } = await startFormats(context, "--rate", 200, "--words", words);
@@ -132,7 +132,7 @@ test("openai: a response in the background goes on without any client", async (c
   assert.equal(done.background, true);
 });
 
-test("openai: cancel ends the response for all who listen", async (context) => {
+test("openai: cancel ends the response for all listeners", async (context) => {
   const { origin } = await startFormats(context, "--rate", 100, "--words", 10_000);
   const client = openaiOf(origin);
   const stream = await client.responses.create({ ...asked, background: true, stream: true });

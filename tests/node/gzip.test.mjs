@@ -105,7 +105,7 @@ test("the native client reads them", async (context) => {
   );
 });
 
-test("the native client goes on behind a cut, which leaves a gzip stream without its end", async (context) => {
+test("the native client continues after a cut, which leaves a gzip stream without its end", async (context) => {
   const server = await serverWith(context, numbers(0, 50));
   const proxy = await CutProxy.to(server.port);
   context.after(() => proxy.close());

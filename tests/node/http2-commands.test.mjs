@@ -79,7 +79,7 @@ async function onlyHttp2(options = {}, forward = (data) => [data]) {
 
 const none = { lost: 0, doubled: 0, outOfOrder: 0, gaps: 0, refused: 0, closed: 0 };
 
-test("publish speaks HTTP/2 in clear if told to, and each line is one request of one connection", async (context) => {
+test("publish speaks HTTP/2 in clear if asked to, and each line is one request of one connection", async (context) => {
   const other = await onlyHttp2();
   context.after(other.close);
   const published = await millrace(["publish", other.origin, "-", "--topic", "t", clear, "-H", "x-a: b"], "one\ntwo\n");
@@ -202,7 +202,7 @@ test("a load over HTTP/2 loses nothing, in clear and over TLS, compressed or not
   }
 });
 
-test("subscribers over HTTP/2 resume behind an event", async () => {
+test("subscribers over HTTP/2 resume after an event", async () => {
   const args = ["--http2", "--subscribers", 20, "--streams-each", 20, "--behind", 200];
   const { code, report, stderr } = await bench(server.origin, ...args);
   assert.equal(code, 0, stderr + JSON.stringify(report));

@@ -59,7 +59,7 @@ test("close() stops nothing", async (context) => {
   assert.deepEqual(stops(server), []);
 });
 
-test("stop() works after close(), for who has left for good", async (context) => {
+test("stop() works after close(), for a client that has left for good", async (context) => {
   const server = await answering(context);
   const connection = connect(`${server.origin}/v1/answers/a1`);
   for await (const _ of connection) break;

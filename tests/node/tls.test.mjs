@@ -247,7 +247,7 @@ test("--redirect-port sends clear HTTP to https", async () => {
   await redirecting.close();
 });
 
-test("clear HTTP on the port is told to use https", async () => {
+test("clear HTTP on the port is answered with the advice to use https", async () => {
   const answer = await fetch(`http://localhost:${server.port}/events?topic=a`);
   assert.equal(answer.status, 400);
   assert.match((await answer.json()).error, /use https:\/\//);

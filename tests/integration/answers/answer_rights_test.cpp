@@ -96,7 +96,7 @@ TEST(AnswerRights, StreamsOfAnswersCountForTheirUser) {
   EXPECT_TRUE(eventually(resumes)) << "one of them has ended";
 }
 
-TEST(AnswerRights, WhoMayNotListenBeginsNothing) {
+TEST(AnswerRights, AClientThatMayNotListenBeginsNothing) {
   AnswerServer server({}, guarded());
   EXPECT_EQ(server.ask_in_vain().status, 401);
   EXPECT_EQ(server.ask_in_vain(kMallory).status, 403);

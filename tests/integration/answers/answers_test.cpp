@@ -58,7 +58,7 @@ TEST(Answers, AFailureIsTheLastEventOfAllListeners) {
   EXPECT_EQ(rest_of(other), expected);
 }
 
-TEST(Answers, ResumesBehindAnyEventByIdAndByNumber) {
+TEST(Answers, ResumesAfterAnyEventByIdAndByNumber) {
   AnswerServer server;
   StreamClient first = server.ask();
   const std::string id = id_of(first);
@@ -270,7 +270,7 @@ TEST(Answers, ComingBackStopsTheClock) {
   EXPECT_TRUE(eventually([&] { return server.producer().end() == AnswerEnd::kAlone; }));
 }
 
-TEST(Answers, OneThatNobodyHasListenedToIsNotAlone) {
+TEST(Answers, AnAnswerThatNeverHadAListenerIsNotAlone) {
   AnswerServer server({.when_alone = stop_at_once()});
   const Answer answer = server->begin({.id = "background", .note = "nightly"});
   EXPECT_TRUE(answer.send({.data = "one"}));

@@ -149,7 +149,7 @@ TEST(HttpAuthorizer, AllowsNothingWhileTheApplicationIsAwayAndEndsNoStream) {
   EXPECT_NE(ask(server.port(), request("GET", "/events?topic=b")).find("503"), std::string::npos);
 }
 
-TEST(HttpAuthorizer, TakesNothingForAYesThatIsNone) {
+TEST(HttpAuthorizer, TakesNoOtherAnswerForAYes) {
   std::mutex mutex;
   std::string body;
   int status = 200;
@@ -248,7 +248,7 @@ class Told {
   Application application_;
 };
 
-TEST(Webhooks, TellWhoComesAndGoesAndWhatNobodyReceives) {
+TEST(Webhooks, ReportSubscriptionsAndUnreceivedEvents) {
   Told told;
   {
     RunningServer server(told.options());
@@ -298,7 +298,7 @@ TEST(Webhooks, AreSignedAsTheDocumentSays) {
             "t=1750000000,v1=94f5d3b3ee28cfa90658768f3ef5884cdd6eca2f28f10418ac08736f7ca8f540");
 }
 
-TEST(Webhooks, AreSentAgainUntilTheyAreTakenAndToldOnce) {
+TEST(Webhooks, AreSentAgainUntilTheyAreTakenAndReportedOnce) {
   Told told;
   told.answer_with(503);
   std::mutex mutex;

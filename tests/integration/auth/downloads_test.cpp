@@ -45,7 +45,7 @@ TEST(Downloads, KeepsWorkersFreeOfClientsThatReadTooSlowly) {
   })) << metrics;
 }
 
-TEST(Downloads, CutsTheSlowestWhoReads) {
+TEST(Downloads, CutsTheSlowestReader) {
   std::array<std::array<int, 2>, 3> pairs{};
   for (auto& pair : pairs) ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()), 0);
   struct Client final : DownloadGate::Client {
@@ -104,11 +104,11 @@ void expect_an_end(std::size_t response_bytes) {
   drip.join();
 }
 
-TEST(Downloads, EndWhereAWorkerWaitsForWhoTakesAByteNowAndThen) {
+TEST(Downloads, EndWhereAWorkerWaitsForAClientThatTakesAByteNowAndThen) {
   expect_an_end(8 * kMaxBufferedResponseBytes);
 }
 
-TEST(Downloads, EndWhereNoWorkerWaitsAnyMoreForWhoTakesAByteNowAndThen) {
+TEST(Downloads, EndWhereNoWorkerWaitsAnyMoreForAClientThatTakesAByteNowAndThen) {
   expect_an_end(kMaxBufferedResponseBytes - 4'096);
 }
 

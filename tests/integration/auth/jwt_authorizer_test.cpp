@@ -118,7 +118,7 @@ TEST(JwtAuthorizer, RefusesGoodSignaturesOfOtherAlgorithms) {
   EXPECT_EQ(status(es256, ec_signer().as("ES384").sign(claims)), 401);
 }
 
-TEST(JwtAuthorizer, LetsOnlyThoseSeeWhoListensWhoseTokenSaysSo) {
+TEST(JwtAuthorizer, ShowsListenersOnlyToTokensThatAllowIt) {
   const auto authorizer = with_secret();
   const auto sees = [&](const json& claims, const std::string& topic) {
     return subscribe(*authorizer, TokenSigner::hs256(kSecret).sign(claims), {topic}).status();

@@ -94,7 +94,7 @@ TEST(RateLimit, AllowsABurstAndThenTheRate) {
   EXPECT_NE(limit.take(Who::user("a"), 1, now), Duration{0});
 }
 
-TEST(RateLimit, LendsToWhoComesWithMoreThanABurst) {
+TEST(RateLimit, LendsToAPublisherOfMoreThanABurst) {
   RateLimit limit(10, 5);
   TimePoint now{Duration{1'000}};
   EXPECT_EQ(limit.take(Who::user("a"), 1, now), Duration{0});
@@ -119,7 +119,7 @@ TEST(RateLimit, ForgetsTheFullestBucketRatherThanRefuseAStranger) {
   EXPECT_EQ(limit.take(Who::user("greedy"), 1, now), Duration{1'000}) << "the emptiest bucket is kept";
 }
 
-TEST(RetrySpread, SpreadsThoseWhoWereTurnedAwayTogether) {
+TEST(RetrySpread, SpreadsClientsThatWereRefusedTogether) {
   RetrySpread retry_spread(7);
   std::vector<int> seen(100);
   for (int i = 0; i < 1'000; ++i) ++seen[static_cast<std::size_t>(std::stoi(retry_spread.draw(Duration{9'500})))];
@@ -236,7 +236,7 @@ TEST(Limits, TurnsEveryoneAwayWhenItsConnectionsAreTaken) {
   expect_retry_after(response);
 }
 
-TEST(Limits, RefusesAUserWhoHasHisStreams) {
+TEST(Limits, RefusesAUserWithAsManyStreamsAsAllowed) {
   RunningServer running(
       {.threads = {.workers = 2, .loops = 1}, .shares = {.max_streams_per_user = 2}, .authorizer = by_header()});
   const std::string asking = request("GET", "/events?topic=a", "X-User: ada\r\n");
@@ -286,7 +286,7 @@ TEST(Limits, CountsOnlyStreamsThatAreOpen) {
   EXPECT_EQ(status_of(ask(running.port(), request("GET", "/events?topic=a", "X-User: ada\r\n"))), 200);
 }
 
-TEST(Limits, RefusesAPublisherWhoIsTooFast) {
+TEST(Limits, RefusesAPublisherThatIsTooFast) {
   RunningServer running(
       {.threads = {.workers = 2, .loops = 1}, .publishing = {.rate = 0.001, .burst = 3}, .authorizer = by_header()});
   RawClient stream = open_stream(running.port());

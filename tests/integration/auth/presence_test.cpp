@@ -66,7 +66,7 @@ std::string as(const std::string& user) {
   return "X-User: " + user + "\r\n";
 }
 
-TEST(PresenceEvents, TellWhoIsThereAndWhoComesAndGoes) {
+TEST(PresenceEvents, ReportTheListenersAndThoseThatComeAndGo) {
   RunningServer server(telling());
   StreamClient watcher(server.port(), "/events?topic=millrace.presence/rooms/1");
   EXPECT_EQ(next_presence(watcher), state("rooms/1", 0, kNobody));
@@ -330,7 +330,7 @@ TEST(PresenceEvents, BeginAnewWithTheServer) {
   }
 }
 
-TEST(PresenceEvents, AreForThoseWhoMaySeeThem) {
+TEST(PresenceEvents, AreForClientsThatMaySeeThem) {
   const auto status = [](const ServerOptions& options, const std::string& topic, const std::string& headers) {
     RunningServer server(options);
     return status_of(ask(server.port(), request("HEAD", "/events?topic=a&topic=" + topic, headers)));

@@ -116,7 +116,7 @@ TEST(Rights, ThatEndAtAnotherTimeAreKeptUntilThen) {
   EXPECT_TRUE(ada.read_to_end());
 }
 
-TEST(Rights, ThatNobodyCanTellOfAreGone) {
+TEST(Rights, ThatCannotBeCheckedAreGone) {
   const auto members = std::make_shared<Members>(std::set<std::string>{"ada"});
   std::mutex mutex;
   std::string said;
@@ -135,7 +135,7 @@ TEST(Rights, ThatNobodyCanTellOfAreGone) {
   })) << said;
 }
 
-TEST(Rights, ThatNobodyCanTellOfAreGoneAlsoIfTheReportFails) {
+TEST(Rights, ThatCannotBeCheckedAreGoneAlsoIfTheReportFails) {
   const auto members = std::make_shared<Members>(std::set<std::string>{"ada", "bob"});
   std::atomic<int> reports = 0;
   ServerOptions options = with(members);

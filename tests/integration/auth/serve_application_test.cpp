@@ -116,7 +116,7 @@ std::vector<std::string> hooks_to(const Told& told, const TemporaryFile& secret)
   return {"--insecure", "--hook-url", told.url(), "--hook-secret-file", secret.path()};
 }
 
-TEST(ServeWithAnApplication, TellsItInSignedBatchesWhoComesAndGoesAndWhatNobodyReceived) {
+TEST(ServeWithAnApplication, ReportsSubscriptionsAndUnreceivedEventsInSignedBatches) {
   const TemporaryFile secret(std::string(kSecret) + "\nonly the first line counts\n");
   Told told;
   ServeProgram server(hooks_to(told, secret));

@@ -56,7 +56,7 @@ class NotifySocket {
   const int socket_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 };
 
-TEST(Service, TellsItsManagerWhenItIsReadyReloadsAndStops) {
+TEST(Service, ReportsToItsManagerThatItIsReadyReloadsAndStops) {
   const NotifySocket manager;
   const TemporaryFile file("[serve]\nheartbeat = 15\n");
   ServeProgram server({"--config", file.path()}, {manager.variable()});

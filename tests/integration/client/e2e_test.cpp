@@ -146,7 +146,7 @@ TEST(EndToEnd, NoticesAConnectionThatHasGoneDeadByTheMissingHeartbeat) {
   source.close();
 }
 
-TEST(EndToEnd, TellsOfAGapWhenTheLogHasMovedOn) {
+TEST(EndToEnd, ReportsAGapWhenTheLogHasMovedOn) {
   ServerOptions options;
   options.history.events = 10;
   RunningServer server(options);

@@ -47,7 +47,7 @@ TEST(EventSourcePull, HandsOutEventsOneByOneToALoop) {
   EXPECT_EQ(source.next(), std::nullopt);
 }
 
-TEST(EventSourcePull, WaitsNoLongerThanTold) {
+TEST(EventSourcePull, WaitsNoLongerThanItsTimeout) {
   ScriptedServer server([](Peer& peer, int) {
     peer.read_request();
     peer.send(kStreamHead);
@@ -235,7 +235,7 @@ TEST(EventSourceRetry, HeedsADateAndTheUsersSayAndTheNumberOfAttempts) {
   EXPECT_EQ(server.attempts(), 3);
 }
 
-TEST(EventSourceRequest, SaysWhoAsksButNotToAnotherOrigin) {
+TEST(EventSourceRequest, AuthenticatesItselfButNotToAnotherOrigin) {
   const auto authorization_of = [](EventSourceOptions options) {
     Lines seen;
     ScriptedServer other([&](Peer& peer, int) {
@@ -302,7 +302,7 @@ TEST(EventSourceRequest, GoesToAnIpv6Address) {
   EXPECT_EQ(header_of(request, "Host"), "[::1]:" + std::to_string(server.port()));
 }
 
-TEST(EventSourceLog, TellsEachStepAndNoSecret) {
+TEST(EventSourceLog, ReportsEachStepAndNoSecret) {
   ScriptedServer server([](Peer& peer, int) {
     peer.read_request();
     peer.send(kNoContent);

@@ -105,7 +105,7 @@ TEST(EventSourceStream, TakesCursorsAndHandsOutNone) {
   EXPECT_EQ(events, Lines{"message"});
 }
 
-TEST(EventSourceStream, TellsOfCursorsWhereThatIsAskedFor) {
+TEST(EventSourceStream, ReportsCursorsWhereThatIsAskedFor) {
   ScriptedServer server([&](Peer& peer, int attempt) {
     peer.read_request();
     peer.send(attempt == 1 ? std::string(kStreamHead) + "event: millrace.cursor\nid: e-1\ndata:\n\n"
@@ -168,7 +168,7 @@ TEST(EventSourceStream, BeginsWithTheGivenLastEventId) {
   EXPECT_EQ(id, "earliest");
 }
 
-TEST(EventSourceStream, ComesBackAfterAResetConnection) {
+TEST(EventSourceStream, ReconnectsAfterAResetConnection) {
   ScriptedServer server([](Peer& peer, int attempt) {
     peer.read_request();
     if (attempt == 1) return peer.reset();
@@ -245,7 +245,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"HTTP/1.1 200 OK\r\n\r\ndata: x\n\n", Reason::kContentType, 200,
                 "the server answered with content type \"\" instead of text/event-stream"}));
 
-TEST(EventSourceStream, ComesBackAfterAServerErrorIfToldTo) {
+TEST(EventSourceStream, ReconnectsAfterAServerErrorIfThePolicySaysSo) {
   ScriptedServer server([](Peer& peer, int attempt) {
     answer(peer, attempt == 1 ? "HTTP/1.1 503 Busy\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n" : kNoContent);
   });

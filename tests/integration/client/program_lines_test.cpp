@@ -96,7 +96,7 @@ TEST(ProgramTail, LetsNothingThroughInWhatAServerSaysEither) {
             "millrace: the server answered with content type \"text/]0;xhtml\" instead of text/event-stream\n");
 }
 
-TEST(ProgramTail, GivesUpASilentConnectionAfterAsLongAsItIsTold) {
+TEST(ProgramTail, GivesUpASilentConnectionAfterTheIdleTimeout) {
   ScriptedServer server([](Peer& peer, int attempt) {
     peer.read_request();
     if (attempt == 1) {

@@ -103,7 +103,7 @@ TEST(Program, PublishesAndTails) {
   EXPECT_EQ(event["data"], "");
 }
 
-TEST(Program, TailsEverythingOfAServerUnlessToldOtherwise) {
+TEST(Program, TailsEverythingOfAServerUnlessTopicsAreGiven) {
   ServeProgram server({"--insecure"});
   Program tail({"tail", server.url(), "--since", "earliest", "--count", "2"});
   for (const char* topic : {"x", "y/z"}) {

@@ -137,7 +137,7 @@ TEST(PushService, SaysWhyAMessageIsNotSent) {
   EXPECT_TRUE(reason(std::string(128, 'u'), "1", "x", Outcome::kNotConnected).ends_with("is not connected"));
 }
 
-TEST(PushService, AUidThatIsNoneOpensNoStream) {
+TEST(PushService, AnInvalidUidOpensNoStream) {
   PushServer push;
   RawClient client(push.port());
   const RawResponse response = client.exchange(get("/stream?uid=a%2Fb"));
@@ -147,7 +147,7 @@ TEST(PushService, AUidThatIsNoneOpensNoStream) {
   EXPECT_TRUE(push->connected().empty());
 }
 
-TEST(PushService, WhatIsKeptForLaterIsThereForADeviceThatComesBack) {
+TEST(PushService, WhatIsKeptForLaterReachesADeviceThatReconnects) {
   PushServer push({.keep_for_later = true});
   std::string id;
   {

@@ -335,7 +335,7 @@ TEST(BodyBound, MultipartLinesHaveTheirsEncodedOrNot) {
   }
 }
 
-TEST(BodyBound, NobodyIsInvitedToSendWhatWillBeRefused) {
+TEST(BodyBound, NoClientIsInvitedToSendWhatWillBeRefused) {
   RunningServer server({}, with_routes);
   const auto asked = [&](const char* target, const char* fields, const char* version = "1.1") {
     RawClient client(server.port());

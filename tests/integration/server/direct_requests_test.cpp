@@ -166,7 +166,7 @@ TEST(DirectRequests, AreRefusedAlikeWithKeysAndBoundsOnRates) {
   expect_same_answers(options);
 }
 
-TEST(DirectRequests, CountByAddressWhoPublishes) {
+TEST(DirectRequests, CountPublishersByAddress) {
   ServerOptions options = open_to_all();
   options.publishing.rate = 0.001;
   options.publishing.burst = 1;

@@ -141,7 +141,7 @@ TEST(FailedAllocation, InAFileLeavesNobodyWaiting) {
   EXPECT_GT(fail_each_allocation(log, *handed_over), 5);
 }
 
-TEST(FailedAllocation, InAFileLeavesNobodyWaitingOfThoseWhoCommitTogether) {
+TEST(FailedAllocation, InAFileLeavesNoPublisherOfAGroupWaiting) {
   constexpr int kThreads = 8;
   constexpr int kEach = 150;
   const TemporaryFolder folder;

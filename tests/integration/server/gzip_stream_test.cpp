@@ -39,7 +39,7 @@ void expect_events(const StreamDecoder& decoder, int from, int to) {
   for (int i = from; i < to; ++i) ASSERT_EQ(decoder.events()[static_cast<std::size_t>(i - from)].data, data_of(i));
 }
 
-TEST(GzipStream, IsWholeForThoseWhoJoinAtAnyTime) {
+TEST(GzipStream, IsWholeForClientsThatJoinAtAnyTime) {
   RunningServer server(compressing(), with_events);
   std::vector<StreamClient> clients;
   constexpr int kSteps = 20;
@@ -56,7 +56,7 @@ TEST(GzipStream, IsWholeForThoseWhoJoinAtAnyTime) {
   }
 }
 
-TEST(GzipStream, TakesOnFromTheLogForThoseWhoResume) {
+TEST(GzipStream, ContinuesFromTheLogForClientsThatResume) {
   RunningServer server(compressing(), with_events);
   publish(*server, 0, 500);
   server->hub().finish("a").or_throw();
@@ -79,7 +79,7 @@ TEST(GzipStream, LosesNothingOfASlowReader) {
   expect_events(slow.decoder(), 0, kEvents);
 }
 
-TEST(GzipStream, TellsOfAGapAndOfTheEndOfAPoll) {
+TEST(GzipStream, ReportsAGapAndTheEndOfAPoll) {
   RunningServer server(compressing(), with_events);
   StreamClient lost(server.port(), "/events?topic=a&mode=poll", kGzip + "Last-Event-ID: gone\r\n");
   EXPECT_TRUE(lost.read_to_end());
@@ -116,7 +116,7 @@ TEST(GzipStream, SavesBytes) {
   EXPECT_LT(bytes_of(kGzip), bytes_of("") * 2 / 3);
 }
 
-TEST(GzipStream, IsForThoseWhoCanReadItOnly) {
+TEST(GzipStream, IsOnlyForClientsThatCanReadIt) {
   RunningServer server(compressing(), with_events);
   const auto head = [&](const std::string& request) {
     RawClient client(server.port());

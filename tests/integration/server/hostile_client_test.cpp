@@ -194,7 +194,7 @@ TEST(Smuggling, WhatTwoParsersCouldReadInTwoWaysIsRefusedAndWhatFollowsIsNotServ
   }
 }
 
-TEST(Smuggling, ABodyNobodyAskedForIsNotTheNextRequest) {
+TEST(Smuggling, ABodyThatWasNotAskedForIsNotTheNextRequest) {
   RunningServer server({}, with_routes);
   RawClient client(server.port());
   const std::string smuggled = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -91,7 +91,7 @@ TEST_F(HttpConnection, ClosesWhenAsked) {
   EXPECT_TRUE(client_.is_at_end());
 }
 
-TEST_F(HttpConnection, ClosesAfterAsManyRequestsAsItIsToldTo) {
+TEST_F(HttpConnection, ClosesAfterAsManyRequestsAsAllowed) {
   RunningServer server({}, [](Server& one) {
     with_routes(one);
     one.set_keep_alive_max_count(3);

@@ -207,7 +207,7 @@ TEST(HttplibFeature, AnEventsRouteIsARouteLikeOthers) {
   EXPECT_EQ(stream.field("Content-Type"), "text/event-stream");
 }
 
-TEST(HttplibFeature, TellsWhoIsAsking) {
+TEST(HttplibFeature, ReportsTheAddressesOfBothEnds) {
   RunningServer server({}, [](Server& one) {
     one.Get("/who", [](const Request& request, Response& response) {
       say(response, request.remote_addr + " " + std::to_string(request.remote_port) + " " + request.local_addr + " " +

@@ -146,7 +146,7 @@ TEST(HttplibPromise, FormsInWholeAndInPieces) {
 }
 
 // "Send content with the content provider": with a length, and what is released in the end.
-TEST(HttplibPromise, AProvidersResourceIsReleasedAndToldHowItWent) {
+TEST(HttplibPromise, AProvidersResourceIsReleasedWithItsResult) {
   std::mutex mutex;
   std::vector<bool> released;
   const auto provide = [&](Response& response, bool cancels) {
@@ -267,31 +267,31 @@ class QuietProvider : public ::testing::TestWithParam<bool> {
   std::optional<RawClient> client_;
 };
 
-TEST_P(QuietProvider, IsToldThatItsClientHasClosed) {
+TEST_P(QuietProvider, LearnsThatItsClientHasClosed) {
   client_->close();
   EXPECT_EQ(RawClient(server_->port()).exchange(get("/x")).body, "x") << "the worker is free again";
   EXPECT_EQ(left_, 1);
 }
 
-TEST_P(QuietProvider, IsToldThatItsClientHasResetTheConnection) {
+TEST_P(QuietProvider, LearnsThatItsClientHasResetTheConnection) {
   client_->reset();
   EXPECT_EQ(RawClient(server_->port()).exchange(get("/x")).body, "x");
   EXPECT_EQ(left_, 1);
 }
 
-TEST_P(QuietProvider, IsToldThatItsClientHasClosedBehindAnotherRequest) {
+TEST_P(QuietProvider, LearnsThatItsClientHasClosedAfterAnotherRequest) {
   client_->send(get("/x"));
   client_->close();
   EXPECT_EQ(RawClient(server_->port()).exchange(get("/x")).body, "x");
   EXPECT_EQ(left_, 1);
 }
 
-TEST_P(QuietProvider, IsToldThatTheServerStops) {
+TEST_P(QuietProvider, LearnsThatTheServerStops) {
   server_->stop();
   EXPECT_EQ(left_, 1);
 }
 
-TEST_P(QuietProvider, IsToldNothingWhileItsClientWaits) {
+TEST_P(QuietProvider, LearnsNothingWhileItsClientWaits) {
   RawClient other(server_->port());
   other.send(get("/x"));
   EXPECT_EQ(left_, 0);

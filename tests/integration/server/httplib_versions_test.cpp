@@ -80,7 +80,7 @@ TEST(HttplibVersions, AHeaderWriterWritesTheAnswersOfAnEventsRoute) {
   EXPECT_EQ(RawClient(server.port()).exchange(post("/events", kEvent)).field("X-Written"), "yes");
 }
 
-TEST(HttplibVersions, AnErrorLoggerIsToldWhatItIsToldWithoutMillrace) {
+TEST(HttplibVersions, AnErrorLoggerGetsTheSameAsWithoutMillrace) {
   std::atomic<int> told = 0;
   bool has_logger = false;
   const auto configure = [&](Server& one) {
@@ -219,7 +219,7 @@ TEST(HttplibVersions, ABodyThatNoHandlerReadsIsNotAskedForAndNotWaitedFor) {
 
 // --- Clients that leave ---------------------------------------------------------------------------------------------
 
-TEST(HttplibVersions, AHandlerIsToldThatItsClientHasLeft) {
+TEST(HttplibVersions, AHandlerLearnsThatItsClientHasLeft) {
   if (!is_httplib(18, 5)) GTEST_SKIP() << "cpp-httplib has is_connection_closed since 0.18.5";
   std::promise<void> waits;
   std::promise<bool> outcome;

@@ -124,7 +124,7 @@ TEST_F(OpenStream, WhatIsSentInsideTheHandlerArrivesBeforeItReturns) {
   EXPECT_TRUE(client.read_to_end()) << "the last handle has gone";
 }
 
-TEST_F(OpenStream, ClosingEndsTheResponseBehindWhatWasSent) {
+TEST_F(OpenStream, ClosingEndsTheResponseAfterWhatWasSent) {
   StreamClient client(RawClient(server_.port()), post("/stream", "1"));
   const EventStream stream = opened_.take();
   std::atomic<int> closes = 0;
@@ -140,7 +140,7 @@ TEST_F(OpenStream, ClosingEndsTheResponseBehindWhatWasSent) {
   EXPECT_TRUE(eventually([&] { return closes == 1 && server_->open_streams() == 0; }));
 }
 
-TEST_F(OpenStream, TellsWhenTheClientLeaves) {
+TEST_F(OpenStream, ReportsThatTheClientHasLeft) {
   RawClient client(server_.port());
   open(client, get("/stream"));
   const EventStream stream = opened_.take();

@@ -92,7 +92,7 @@ TEST(SlowReaderMemory, IsUnder64KilobytesBeyondTheLogForABacklogOf200Megabytes) 
 
 // Each has been sent a part of another event, and none of them reads: so all of these events stay, long after the log
 // has let them go.
-TEST(SlowReaderMemory, OfManyWhoNeverReadIsBoundedForAllTogether) {
+TEST(SlowReaderMemory, OfManyThatNeverReadIsBoundedForAllTogether) {
   constexpr std::size_t kBytes = 1'000'000;
   constexpr int kReaders = 250;
   ServerOptions options = open_to_all();

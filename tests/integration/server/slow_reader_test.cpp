@@ -59,7 +59,7 @@ TEST(SlowReader, GetsEverythingInOrderWhenItReadsAgain) {
   EXPECT_TRUE(slow.read_until([](const StreamDecoder& decoder) { return decoder.events().size() > kEvents; }));
 }
 
-TEST(SlowReader, IsToldWhatTheLogHadToLetGo) {
+TEST(SlowReader, GetsAGapForWhatTheLogHadToLetGo) {
   constexpr int kKept = 500;
   ServerOptions options;
   options.history.events = kKept;
@@ -108,7 +108,7 @@ TEST(SlowReader, ManyOfThemCostNoMemory) {
 #endif
 }
 
-TEST(SlowReader, WhoLeavesInTheMiddleResumesWithoutLossOrRepetition) {
+TEST(SlowReader, ThatLeavesInTheMiddleResumesWithoutLossOrRepetition) {
   RunningServer server({}, with_events);
   std::vector<int> numbers;
   std::string last_event_id = "earliest";

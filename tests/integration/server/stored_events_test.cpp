@@ -109,7 +109,7 @@ TEST_F(StoredEvents, WithAPublishersIdAreTakenOnceAcrossARestart) {
   EXPECT_EQ(stream.next_data(), "z");
 }
 
-TEST_F(StoredEvents, OfAFinishedTopicAreOverForWhoHasThemAlsoAfterARestart) {
+TEST_F(StoredEvents, OfAFinishedTopicAreOverForClientsThatHaveThemAlsoAfterARestart) {
   restart();
   publish_numbers("job", 1, 30);
   (*server_)->hub().finish("job").or_throw();
@@ -135,7 +135,7 @@ TEST_F(StoredEvents, OfSeveralTopicsEndWithTheLastFinishThoughMemoryHasForgotten
   EXPECT_TRUE(stream.read_to_end());
 }
 
-TEST_F(StoredEvents, ThatAreGoneAreToldAsAGap) {
+TEST_F(StoredEvents, ThatAreGoneAreReportedAsAGap) {
   ServerOptions bounded = options();
   bounded.store = file({.events = 50});
   RunningServer server(bounded, [](Server& one) { one.events("/events"); });
@@ -148,7 +148,7 @@ TEST_F(StoredEvents, ThatAreGoneAreToldAsAGap) {
   expect_numbers(stream, 151, 200);
 }
 
-TEST_F(StoredEvents, ReachWhoResumesWhileOthersPublishOnceAndInOrder) {
+TEST_F(StoredEvents, ReachAClientThatResumesWhileOthersPublishOnceAndInOrder) {
   restart();
   constexpr int kEvents = 4'000;
   constexpr int kStreams = 20;

@@ -115,7 +115,7 @@ TEST(CursorForm, APollHasItToo) {
   }
 }
 
-TEST(LastEventIdHeader, IsTheCursorOfTheFirstBlockAndNeverBehindAGap) {
+TEST(LastEventIdHeader, IsTheCursorOfTheFirstBlockAndNeverBeyondAGap) {
   ServerOptions options;
   options.history.events = 3;
   RunningServer server(options, with_events);
@@ -326,12 +326,12 @@ class Resuming : public ::testing::Test {
 
 using Data = std::vector<std::string>;
 
-TEST_F(Resuming, GoesOnBehindTheHeadersId) {
+TEST_F(Resuming, ContinuesAfterTheHeadersId) {
   EXPECT_EQ(data_of("/events?topic=a", last_event_id(ids_[4])), (Data{"6"}));
   EXPECT_EQ(data_of("/events?topic=**", last_event_id(ids_[4])), (Data{"6"}));
 }
 
-TEST_F(Resuming, GoesOnBehindTheQuerysId) {
+TEST_F(Resuming, ContinuesAfterTheQuerysId) {
   EXPECT_EQ(data_of("/events?topic=a&lastEventId=" + ids_[4], ""), (Data{"6"}));
 }
 
@@ -409,7 +409,7 @@ TEST(Heartbeat, KeepsComingOnAQuietStream) {
 // --- Ends
 // -------------------------------------------------------------------------------------------------------------
 
-TEST(FinishedTopic, EndsItsStreamsAndIsOverForThoseWhoComeBack) {
+TEST(FinishedTopic, EndsItsStreamsAndIsOverForClientsThatReconnect) {
   RunningServer server({}, with_events);
   StreamClient stream(server.port(), "/events?topic=job");
   StreamClient wild(server.port(), "/events?topic=*");

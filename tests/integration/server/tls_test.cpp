@@ -139,7 +139,7 @@ class PlainClient : public RawClient {
   explicit PlainClient(int port) : RawClient((set_speaks_tls(port, false), port)) {}
 };
 
-TEST(Tls, ClearTextIsToldAtOnce) {
+TEST(Tls, ClearTextIsAnsweredAtOnce) {
   Notices notices;
   ServerOptions options = over_tls();
   options.on_foreign_protocol = notices.taker();
@@ -152,14 +152,14 @@ TEST(Tls, ClearTextIsToldAtOnce) {
   EXPECT_TRUE(notices.has("began with clear text, but this port speaks TLS"));
 }
 
-TEST(Tls, ClearTextIsToldAtItsFirstByte) {
+TEST(Tls, ClearTextIsAnsweredAtItsFirstByte) {
   RunningServer server(over_tls());
   PlainClient client(server.port());
   client.send("G");
   EXPECT_EQ(client.read_response().status, 400);
 }
 
-TEST(Tls, TlsOnAClearPortIsTold) {
+TEST(Tls, TlsOnAClearPortIsAnswered) {
   Notices notices;
   ServerOptions options = open_to_all();
   options.on_foreign_protocol = notices.taker();
@@ -172,7 +172,7 @@ TEST(Tls, TlsOnAClearPortIsTold) {
   thread.join();
 }
 
-TEST(Tls, ARecordThatIsNoneClosesTheConnection) {
+TEST(Tls, AnInvalidRecordClosesTheConnection) {
   RunningServer server(over_tls());
   PlainClient client(server.port());
   client.send(std::string("\x16\x03\x01\x40\x00", 5) + std::string(70'000, 'x'));
@@ -217,7 +217,7 @@ TEST(Tls, OneHandshakeTooManyCutsTheOneThatHasKeptTheServerWaitingLongest) {
   EXPECT_FALSE(third.has_input());
 }
 
-TEST(Tls, AConnectionBeyondTheBoundIsToldSo) {
+TEST(Tls, AConnectionBeyondTheBoundGetsAnAnswer) {
   ServerOptions options = over_tls();
   options.shares.max_connections = 1;
   RunningServer server(options);

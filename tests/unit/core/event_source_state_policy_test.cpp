@@ -196,7 +196,7 @@ TEST(EventSourceState, DoesNotComeBackBeforeRetryAfter) {
   EXPECT_EQ(client.state.poll_timeout(), client.now + Duration{30'000});
 }
 
-TEST(EventSourceState, ComesBackNoSoonerThanTheReconnectionTimeWhateverRetryAfterSays) {
+TEST(EventSourceState, ReconnectsNoSoonerThanTheReconnectionTimeWhateverRetryAfterSays) {
   for (const Duration retry_after : {Duration{0}, Duration{-5'000}, Duration{999}}) {
     SimulatedClient client(retrying_on_server_error());
     client.start();
@@ -230,7 +230,7 @@ TEST(EventSourceState, DropsAConnectionThatIsNeverAnswered) {
   EXPECT_EQ(client.sleep_until_timeout(), Outputs{"reconnect: timeout"});
 }
 
-TEST(EventSourceState, TakesTheServersHeartbeatForItsIdleTimeoutUnlessToldOtherwise) {
+TEST(EventSourceState, TakesTheServersHeartbeatForItsIdleTimeoutUnlessOneIsSet) {
   const auto connected = [](const State::Policy& policy, std::optional<Duration> heartbeat) {
     SimulatedClient client(policy);
     client.start();

@@ -134,7 +134,7 @@ TEST(EventSourceState, TakesAMessageForAByte) {
   EXPECT_FALSE(client.state.poll_timeout().has_value());
 }
 
-TEST(EventSourceState, StreamsAgainOnceAPollFindsNobodyThere) {
+TEST(EventSourceState, StreamsAgainOnceAPollFindsNoServer) {
   SimulatedClient client(watching_for_the_first_byte());
   client.start();
   client.sleep_until_timeout();

@@ -76,7 +76,7 @@ TEST(EventSourceState, SendsNoAnsweredRequestAgainWithoutAnIdThoughAskedTo) {
   }
 }
 
-TEST(EventSourceState, SendsAnyRequestAgainWhenToldToStartOver) {
+TEST(EventSourceState, SendsAnyRequestAgainWhenItIsRestarted) {
   SimulatedClient client(policy_for("POST", Reconnect::kNever));
   client.connect();
   client.state.handle_restart(client.now);

@@ -35,7 +35,7 @@ TEST(EventStreamParser, HandsOutDataInPlaceWhereTheEventLiesWholeInTheChunk) {
   EXPECT_EQ(parser.event().data.data(), chunk.data() + chunk.find("more"));
 }
 
-TEST(EventStreamParser, TellsTheLastEventIdOnlyWhenTheBlockHasEnded) {
+TEST(EventStreamParser, ReportsTheLastEventIdOnlyWhenTheBlockHasEnded) {
   EventStreamParser parser("0");
   EXPECT_EQ(read_chunks(parser, {"id: 1\ndata: a\n"}), Transcript{});
   EXPECT_EQ(parser.last_event_id(), "0");
@@ -177,7 +177,7 @@ TEST(EventStreamParser, AcceptsAnEventAsLargeAsTheDefaultLimit) {
   EXPECT_EQ(events, 1U);
 }
 
-TEST(EventStreamParser, TellsAnEventThatHasAnIdFromOneThatInheritsIt) {
+TEST(EventStreamParser, DistinguishesAnEventThatHasAnIdFromOneThatInheritsIt) {
   EventStreamParser parser("0");
   std::vector<bool> has_id;
   using std::string_view_literals::operator""sv;

@@ -98,7 +98,7 @@ TEST(EventStreamWriter, CursorNeedsNoRetry) {
   EXPECT_EQ(bytes, "id: e-7\n\n");
 }
 
-TEST(EventStreamWriter, ACursorMayBeAnEventThatOnlyItsTypeTells) {
+TEST(EventStreamWriter, ACursorMayBeAnEventOfItsOwnType) {
   std::string bytes;
   EventStreamWriter(bytes).cursor_event("e-7", Duration{2000});
   EXPECT_EQ(bytes, "event: millrace.cursor\nid: e-7\nretry: 2000\ndata:\n\n");

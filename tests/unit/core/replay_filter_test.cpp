@@ -50,7 +50,7 @@ TEST(ReplayFilter, KeepsEventsWithoutAnIdOfTheirOwn) {
   EXPECT_EQ(receive_after_break(cleared, "id\ndata: a\n\n"), Outputs{"message a "});
 }
 
-TEST(ReplayFilter, TellsEventsOfOneIdApartByTypeAndData) {
+TEST(ReplayFilter, DistinguishesEventsOfOneIdByTypeAndData) {
   auto client = after("id: 1\ndata: temp=20\n\n");
   EXPECT_EQ(receive_after_break(client, "id: 1\nevent: x\ndata: temp=20\n\n"), Outputs{"x temp=20 1"});
   EXPECT_EQ(receive_after_break(client, "id: 1\ndata: longer\n\n"), Outputs{"message longer 1"});

@@ -46,7 +46,7 @@ TEST(TopicPatterns, AreMadeOfLiteralsTextAndWhatWasCheckedBefore) {
   EXPECT_TRUE(TopicPatterns().empty());
 }
 
-TEST(TopicPatterns, RefuseTextThatIsNoneWithASentence) {
+TEST(TopicPatterns, RefuseOtherTextWithASentence) {
   for (const std::string& text : {std::string(), std::string("a/**/b"), std::string("a*"), std::string("**/a"),
                                   std::string("a\nb"), std::string("\xff"), std::string(1025, 'x')}) {
     const std::string complaint = complaint_of([&] { TopicPatterns{"a", text}; });

@@ -43,7 +43,7 @@ TEST(BodyGuard, TakesOnlyDigitsForASizeAndNoMoreThanCanBeCounted) {
   EXPECT_FALSE(admits("10000000000000005\r\nhello\r\n0\r\n\r\n"));
 }
 
-TEST(BodyGuard, WantsALineEndBehindEachChunk) {
+TEST(BodyGuard, WantsALineEndAfterEachChunk) {
   for (const char* const end : {"X", "X\r\n", "\rX\n", "0\r\n", " \r\n", "\n", "\r"}) {
     EXPECT_FALSE(admits(std::string("5\r\nhello") + end + "0\r\n\r\n")) << end;
   }
@@ -74,7 +74,7 @@ TEST(BodyGuard, BoundsTheLineOfAMultipartBodyThatAnExpressionLooksAt) {
   EXPECT_FALSE(MultipartGuard().admits("--b\r\n" + field + much + "\r\n"));
 }
 
-TEST(BodyGuard, AdmitsNothingBehindWhatItHasRefused) {
+TEST(BodyGuard, AdmitsNothingAfterWhatItHasRefused) {
   ChunkReader chunks;
   std::string data;
   EXPECT_FALSE(chunks.read("x", data));

@@ -59,7 +59,7 @@ TEST(TrustedProxies, TakeTheFirstAddressFromTheEndThatIsNoProxy) {
   EXPECT_EQ(client(proxies, "10.0.0.1", "X-Forwarded-For: 10.0.0.3, 10.0.0.2\r\n"), "10.0.0.3") << "a client of ours";
 }
 
-TEST(TrustedProxies, BelieveNobodyElse) {
+TEST(TrustedProxies, BelieveNoOtherAddress) {
   const TrustedProxies proxies({"10.0.0.0/8"}, ProxyField::kXForwardedFor);
   EXPECT_EQ(client(proxies, "192.0.2.9", "X-Forwarded-For: 192.0.2.1\r\n"), "192.0.2.9");
   EXPECT_EQ(client(proxies, "10.0.0.1", ""), "10.0.0.1");

@@ -250,7 +250,7 @@ TEST_F(Resolving, EarliestIsAllThereIs) {
   expect("earliest", 5, "");
 }
 
-TEST_F(Resolving, AnIdOfThisLogResumesBehindIt) {
+TEST_F(Resolving, AnIdOfThisLogResumesAfterIt) {
   expect("ep-7", 7, "");
   expect("ep-10", 10, "");
   expect("ep-6", 6, "");
@@ -262,7 +262,7 @@ TEST_F(Resolving, AnIdThatWasEvictedIsExpired) {
   expect("ep-0", 5, "expired");
 }
 
-TEST_F(Resolving, APublishersIdResumesBehindIt) {
+TEST_F(Resolving, APublishersIdResumesAfterIt) {
   expect("eight", 8, "");
 }
 
@@ -285,7 +285,7 @@ TEST(Hub, AnEmptyLogIsResolvedToItsHead) {
 // --- Finished topics
 // --------------------------------------------------------------------------------------------------
 
-TEST(Hub, AClientThatHasAllOfAFinishedTopicIsTold) {
+TEST(Hub, AFinishedTopicIsOverForAClientThatHasAllOfIt) {
   LoneHub hub(keeping(10));
   const auto a = filter_for({"a"});
   hub.publish("a", {.data = "x"}).or_throw();

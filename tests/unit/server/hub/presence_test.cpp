@@ -53,7 +53,7 @@ class Presences : public ::testing::Test {
   const json nobody_ = json::array();
 };
 
-TEST_F(Presences, TellsTheStateFirstAndThenWhatChanges) {
+TEST_F(Presences, ReportsTheStateFirstAndThenWhatChanges) {
   EXPECT_TRUE(presence_.join(*room_, ada_).asks);
   EXPECT_FALSE(presence_.join(*room_, {}).asks) << "somebody has been asked already";
   Watch early(filter_for({"millrace.presence/rooms/1"}));
@@ -126,7 +126,7 @@ TEST_F(Presences, CountsTheBytesOfNotesAndForgetsThemWithTheirListener) {
   EXPECT_FALSE(small.join(*room_, ada_, std::string(101, 'x')).is_counted) << "beyond the bound";
 }
 
-TEST_F(Presences, SaysNothingOfWhoReconnects) {
+TEST_F(Presences, ReportsNothingOfAClientThatReconnects) {
   Watch watch(filter_for({"millrace.presence/**"}));
   presence_.join(*room_, ada_);
   report();
@@ -141,7 +141,7 @@ TEST_F(Presences, SaysNothingOfWhoReconnects) {
   EXPECT_EQ(presence_.statistics().topics, 1u) << "and keeps nothing of a topic that nobody was told of";
 }
 
-TEST_F(Presences, TellsOfPatternsOnTheTopicOfAllAndOfMillracesOwnNowhere) {
+TEST_F(Presences, ReportsPatternsOnTheTopicOfAllAndMillracesOwnNowhere) {
   Watch all(filter_for({"millrace.presence"}));
   Watch topics(filter_for({"millrace.presence/**"}));
   read(all);
@@ -210,7 +210,7 @@ TEST_F(Presences, MakesABoundedNumberOfBytesAtATime) {
   EXPECT_LE(statistics.bytes, 64 * 64 * (kMaxClientNameBytes + 200) + kPresenceChangesBytes + 100'000);
 }
 
-TEST_F(Presences, LeavesOutWhomThereIsNoRoomFor) {
+TEST_F(Presences, LeavesOutListenersBeyondItsBound) {
   Presence small({.bytes = 3'000, .changes_bytes = 3'000});
   int counted = 0;
   std::vector<std::shared_ptr<const TopicFilter>> filters;
@@ -228,7 +228,7 @@ TEST_F(Presences, LeavesOutWhomThereIsNoRoomFor) {
   EXPECT_EQ(small.statistics().topics, 4u) << "two of them for those who have to be told that they are empty";
 }
 
-TEST_F(Presences, ForgetsWhatNobodyListensToAndTellsTheSlowFromTheBeginning) {
+TEST_F(Presences, ForgetsTopicsWithoutListenersAndStartsSlowReadersAnew) {
   Presence small({.bytes = 1'000'000, .changes_bytes = 5'000});
   Watch slow(filter_for({"millrace.presence/**"}));
   Watch named(filter_for({"millrace.presence/0"}));

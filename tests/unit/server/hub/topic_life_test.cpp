@@ -26,7 +26,7 @@ std::vector<std::string> payloads(const Feed::Page& page) {
   return result;
 }
 
-TEST(TopicLife, WhoWasThereIsLedToTheEndWhateverComesAfterIt) {
+TEST(TopicLife, AnEarlierListenerReachesTheEndWhateverComesAfterIt) {
   LoneHub hub(keeping(10));
   const TopicFilter a = filter_of({"a"});
   hub.publish("a", {.data = "1"}).or_throw();
@@ -57,7 +57,7 @@ TEST(TopicLife, BeginningOpensAFinishedTopicToNewcomersAndDoesNothingElse) {
   EXPECT_FALSE(hub.is_over(hub.resolve(""), a));
 }
 
-TEST(TopicLife, WhoListensToSeveralTopicsHearsTheirNewLife) {
+TEST(TopicLife, AListenerOfSeveralTopicsGetsTheirNewEvents) {
   LoneHub hub(keeping(10));
   const TopicFilter both = filter_of({"a", "b"});
   hub.publish("a", {.data = "1"}).or_throw();

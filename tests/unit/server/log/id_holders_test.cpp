@@ -80,7 +80,7 @@ TEST(IdHolders, AreFoundAsByALookAtEachOfThem) {
   }
 }
 
-TEST(IdHolders, OfTopicsThatNobodyAskedForCostNextToNothing) {
+TEST(IdHolders, OfOtherTopicsCostNextToNothing) {
   Holders holders;
   for (std::size_t i = 0; i < 5'000; ++i) holders.add("strangers/" + std::to_string(i) + "/x", "", i + 1);
   holders.add("zoo/7/x", "", 9'000);

@@ -100,7 +100,7 @@ TEST(TopicTrie, FollowsATopicOfAnyDepth) {
   EXPECT_TRUE(trie.empty());
 }
 
-TEST(TopicTrie, StopsOnceItIsToldTo) {
+TEST(TopicTrie, StopsOnceItIsAskedTo) {
   Trie trie;
   const auto one = add(trie, {"a/*", "a/**", "**", "*/b", "a/b"});
   int calls = 0;

@@ -115,7 +115,7 @@ TEST_F(PublishBody, NamesTheFieldThatIsWrong) {
   first(R"({"topic":"a","data":"x","retry":2147483647})");
 }
 
-TEST_F(PublishBody, NamesTheFieldThatIsNone) {
+TEST_F(PublishBody, NamesAnUnknownField) {
   EXPECT_NE(refused(R"({"topic":"a","data":"x","tpoic":"b"})").find("\"tpoic\""), std::string::npos);
 }
 

@@ -25,7 +25,7 @@ TEST(StreamNumbers, AreTheStreamsWithoutALoss) {
   EXPECT_EQ(numbers.generation(7), "");
 }
 
-TEST(StreamNumbers, AreNewBehindALoss) {
+TEST(StreamNumbers, AreNewAfterALoss) {
   const StreamNumbers numbers = numbers_with({{.through = 10, .next = 1'000, .mark = 15}});
   EXPECT_EQ(numbers.in_log(10), 10U);
   EXPECT_EQ(numbers.through_in_log(9), 9U);
