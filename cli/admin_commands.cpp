@@ -97,7 +97,7 @@ std::string id_before(const std::string& id) {
   return id.substr(0, dash + 1) + std::to_string(sequence - 1);
 }
 
-// Of an event stream's text, the block with this ID: a poll ends behind the first events.
+// Of an event stream's text, the block with this ID: a poll ends after the first events.
 std::string block_with(const std::string& stream, const std::string& id) {
   for (std::size_t at = 0; at < stream.size();) {
     const std::size_t end = std::min(stream.find("\n\n", at), stream.size());

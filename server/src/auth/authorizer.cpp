@@ -36,6 +36,7 @@ struct Authorizer::Watchers {
 
 Authorizer::Authorizer() : watchers_(std::make_shared<Watchers>()) {}
 Authorizer::Authorizer(const Authorizer& /*other*/) : Authorizer() {}
+// NOLINTNEXTLINE(bugprone-unhandled-self-assignment): nothing is assigned
 Authorizer& Authorizer::operator=(const Authorizer& /*other*/) {
   return *this;
 }
