@@ -61,7 +61,7 @@ void EventSourceState::handle_response(const Response& response, TimePoint now) 
   brought_event_ = false;
   parser_.reset();
   const bool is_log = policy_.drop_replays == DropReplays::kOfLogs && !response.last_event_id.empty();
-  // A stream that continues exactly behind the ID that was sent repeats nothing.
+  // A stream that continues exactly after the ID that was sent repeats nothing.
   replays_.begin(is_log || policy_.drop_replays == DropReplays::kAlways,
                  !last_event_id().empty() && last_event_id() != response.last_event_id);
   // A last event ID comes from the stream: a header must not change it.

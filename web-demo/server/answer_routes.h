@@ -2,7 +2,7 @@
 //
 //   POST   /demo/answers       {"prompt","language"?}: begins an answer, and streams it. With the Idempotency-Key of an
 //                              earlier request, or the last event ID of an answer, it streams that answer instead
-//   GET    /demo/answers/ID    streams the answer from the beginning, or behind the request's last event ID; 204 when
+//   GET    /demo/answers/ID    streams the answer from the beginning, or after the request's last event ID; 204 when
 //   the
 //                              client has all of it
 //   DELETE /demo/answers/ID    stops it, for all listeners

@@ -57,7 +57,7 @@ class AnswerService final : public std::enable_shared_from_this<AnswerService>, 
   /// Asks the server that produces the answer. Returns false if the store accepts nothing now.
   bool request(const Answer::State& answer, AnswerRequest request);
 
-  /// Returns a last event ID with which a client gets the events behind this number; 0: all events.
+  /// Returns a last event ID with which a client gets the events after this number; 0: all events.
   std::string place_behind(const Answer::State& answer, std::uint64_t number);
   /// Whether the answer is over, but the log no longer has its end, so that a stream of it would never end.
   bool is_lost(const Answer::State& answer);

@@ -2,7 +2,7 @@
 // own thread; wakes callers that wait for an entry. Any thread.
 //
 // Before it follows the stream, and when suspect() says so, it checks that the stream still has the last entry that it
-// delivered. If NATS has lost that, it appends a mark (stream_numbers.h) and follows anew behind the last entry that is
+// delivered. If NATS has lost that, it appends a mark (stream_numbers.h) and follows anew after the last entry that is
 // left. Sequences are the stream's, except those of delivered entries and log_head().
 #pragma once
 

@@ -1,7 +1,7 @@
 // StreamNumbers: which number of the log an entry of the stream has.
 //
 // They are the same until NATS loses entries that a server has delivered. The stream then gives their sequences again,
-// to other entries; the log must not. The server that notices it appends a mark to the stream: the entries behind the
+// to other entries; the log must not. The server that notices it appends a mark to the stream: the entries after the
 // last one that is left get numbers that no server has given. The numbers in between remain void. All servers read the
 // marks in the stream's order and so come to the same numbers. A value; no I/O.
 #pragma once
@@ -47,7 +47,7 @@ class StreamNumbers {
 
   /// Takes the next mark of the stream. False if it is known, or impossible.
   bool take(StreamLoss loss);
-  /// Forgets the marks behind this entry, which the stream has lost as well.
+  /// Forgets the marks after this entry, which the stream has lost as well.
   void forget_after(std::uint64_t in_stream);
   /// The sequence of the last mark; 0 without marks.
   std::uint64_t last_mark() const { return losses_.empty() ? 0 : losses_.back().mark; }
@@ -57,7 +57,7 @@ class StreamNumbers {
   std::uint64_t through_in_log(std::uint64_t in_stream) const { return in_log(in_stream + 1) - 1; }
   /// The stream's entry with this number, or the last one before it.
   std::uint64_t in_stream(std::uint64_t in_log) const;
-  /// If this number is void: the number of the first entry behind the loss. A reader there has seen entries that are
+  /// If this number is void: the number of the first entry after the loss. A reader there has seen entries that are
   /// lost, or that have another number now.
   std::optional<std::uint64_t> first_behind(std::uint64_t in_log) const;
 

@@ -81,7 +81,7 @@ class StreamQueries {
   NatsMessage loss_mark(const std::string& text, std::optional<std::uint64_t> ends_at) const;
   /// Takes the mark with this text, in the stream's order.
   void take_loss(std::string_view text, std::uint64_t mark);
-  /// Takes all marks behind this entry. `is_lost`: what there was behind it is lost, marks as well.
+  /// Takes all marks after this entry. `is_lost`: what there was after it is lost, marks as well.
   void take_losses_after(std::uint64_t sequence, bool is_lost);
   /// Adds to the stream's description what it lacks of them.
   void keep_losses();

@@ -36,7 +36,7 @@ std::string IdKey::digest() const {
   return sha256(std::string(topic).append(1, '\n').append(id).append(1, '\n').append(publisher));
 }
 
-// What the index has behind a sequence: it may belong to an earlier stream of this name, or to a lost event.
+// What the index has after a sequence: it may belong to an earlier stream of this name, or to a lost event.
 std::string StreamQueries::tag(std::uint64_t sequence) const {
   return epoch_ + numbers()->generation(sequence);
 }

@@ -35,7 +35,7 @@ class RedisValue {
   std::string_view text() const;
   /// Elements of an array; 0 for anything else.
   std::size_t size() const;
-  /// Nil behind the last.
+  /// Nil after the last.
   RedisValue operator[](std::size_t index) const;
 
  private:

@@ -9,7 +9,7 @@ namespace millrace {
 /// opened for writing.
 ///
 /// When a sync fails, Linux forgets what it had to write, and the next sync succeeds. What is read back then is what
-/// the disk never got. SQLite would take it for committed, and put further commits behind it, which a power cut would
+/// the disk never got. SQLite would take it for committed, and put further commits after it, which a power cut would
 /// take with it. Written again, it is on the disk, or the sync fails again.
 ///
 /// Throws SqliteError.

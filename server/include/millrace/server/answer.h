@@ -56,7 +56,7 @@ class Answer {
 
   /// Adds an event, which all listeners get. False: the answer is over, so stop generating; end() says why. Listeners
   /// that read slowly, or none, make no difference to it. Without a store, the event is in the log when it returns;
-  /// with one, it is written behind the caller's back, many events in one commit, and waits in memory until then: pace
+  /// with one, another thread writes it, many events in one commit, and it waits in memory until then: pace
   /// the producer by wait_for_room(), or the answer ends at AnswersOptions::max_waiting_bytes (kTooFast).
   bool send(const AnswerEvent& event) const;
 

@@ -14,8 +14,8 @@
 //   server.Delete("/v1/answers/([^/]+)", [&](auto& req, auto& res) { answers.stop(req, res, req.matches[1].str()); });
 //
 // With an Authorizer, the service asks it for Action::kSubscribe on the answer's topic before a request begins, resumes
-// or stops an answer, and again about open streams when rights have changed (Authorizer::changed()): a stream ends
-// whose client may no longer listen, or is no longer the owner. The user that it names owns the answers begun by this
+// or stops an answer, and again about open streams when rights have changed (Authorizer::changed()): it ends those of
+// clients that may no longer listen, or are no longer the owner. The user that it names owns the answers begun by this
 // user; for other users they do not exist (404). Without an Authorizer, a program with sessions of its own names the
 // user itself (BeginOptions::owner, ResumeOptions::user); otherwise any client with the ID may resume and stop. IDs
 // that the service makes cannot be guessed.
