@@ -35,8 +35,8 @@ std::string describe(const httplib::Response& response, bool events) {
 
 }  // namespace
 
-void add_admin_options(CLI::App& app, AdminOptions& options) {
-  app.add_option("URL", options.url, "The server, or its --admin-listen: http://HOST:PORT or unix:PATH")->required();
+void add_admin_options(CLI::App& app, AdminOptions& options, const char* url) {
+  app.add_option("URL", options.url, url)->required();
   app.add_option("--header,-H", options.headers, "Send this header; can be repeated")
       ->type_name("\"NAME: VALUE\"")
       ->allow_extra_args(false);

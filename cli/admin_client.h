@@ -18,8 +18,11 @@ struct AdminOptions {
   TlsClientOptions tls;
 };
 
-/// Adds URL, --header and the options of TLS to a command.
-void add_admin_options(CLI::App& app, AdminOptions& options);
+/// What URL is for a command that an administrator's address answers as well.
+inline constexpr const char* kServerOrAdminListen = "The server, or its --admin-listen: http://HOST:PORT or unix:PATH";
+
+/// Adds URL, --header and the options of TLS to a command. `url` says what URL is.
+void add_admin_options(CLI::App& app, AdminOptions& options, const char* url = kServerOrAdminListen);
 
 class AdminClient {
  public:

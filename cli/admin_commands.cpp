@@ -27,8 +27,7 @@ nlohmann::json subscriptions_of(AdminClient& client) {
   return list;
 }
 
-// --- kick
-// -------------------------------------------------------------------------------------------------------------
+// --- kick -----------------------------------------------------------------------------------------------------------
 
 struct KickOptions {
   AdminOptions admin;
@@ -54,8 +53,7 @@ int kick(const KickOptions& options) {
   return kSuccess;
 }
 
-// --- topics
-// -----------------------------------------------------------------------------------------------------------
+// --- topics ---------------------------------------------------------------------------------------------------------
 
 // Patterns with the streams that have them, those with most first.
 int topics(const AdminOptions& options) {
@@ -74,8 +72,7 @@ int topics(const AdminOptions& options) {
   return kSuccess;
 }
 
-// --- inspect
-// ----------------------------------------------------------------------------------------------------------
+// --- inspect --------------------------------------------------------------------------------------------------------
 
 struct InspectOptions {
   AdminOptions admin;
@@ -129,8 +126,7 @@ int inspect(const InspectOptions& options) {
   return kSuccess;
 }
 
-// --- healthcheck
-// ------------------------------------------------------------------------------------------------------
+// --- healthcheck ----------------------------------------------------------------------------------------------------
 
 std::string value_of(const Settings& settings, const std::string& option) {
   const auto found =
@@ -188,9 +184,8 @@ void add_topics(CLI::App& app, Command& command) {
 
 void add_inspect(CLI::App& app, Command& command) {
   auto options = std::make_shared<InspectOptions>();
-  CLI::App* inspect_app =
-      app.add_subcommand("inspect", "Print an event of the log as it is sent, with its topic. URL: the main port");
-  add_admin_options(*inspect_app, options->admin);
+  CLI::App* inspect_app = app.add_subcommand("inspect", "Print an event of the log as it is sent, with its topic");
+  add_admin_options(*inspect_app, options->admin, "The server's URL, at its main port, such as http://localhost:8080");
   inspect_app->add_option("ID", options->id, "The event's ID")->required();
   inspect_app->callback([options, &command] { command = [options] { return inspect(*options); }; });
 }
