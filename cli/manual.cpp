@@ -38,8 +38,7 @@ std::string value_name(const CLI::Option& option) {
   return name.empty() ? "VALUE" : name;
 }
 
-// --- Manual pages
-// -----------------------------------------------------------------------------------------------------
+// --- Manual pages ---------------------------------------------------------------------------------------------------
 
 // Text of a page: no character of it is a command of roff.
 std::string roff(std::string_view text) {
@@ -120,8 +119,7 @@ std::string program_page(const CLI::App& app) {
   return page + ".SH EXIT STATUS\n0 success, 1 failure, 2 the command line is invalid.\n" + see_also(app, "millrace");
 }
 
-// --- Completions
-// ------------------------------------------------------------------------------------------------------
+// --- Completions ----------------------------------------------------------------------------------------------------
 
 std::string in_single_quotes(std::string_view text) {
   std::string quoted = "'";

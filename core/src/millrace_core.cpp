@@ -116,8 +116,7 @@ int32_t millrace_abi_version(void) {
   return MILLRACE_ABI_VERSION;
 }
 
-// --- Parser
-// -----------------------------------------------------------------------------------------------------------
+// --- Parser ---------------------------------------------------------------------------------------------------------
 
 millrace_parser* millrace_parser_new(const char* last_event_id, size_t last_event_id_size, size_t max_event_bytes) {
   return new millrace_parser{EventStreamParser(view(last_event_id, last_event_id_size),
@@ -156,8 +155,7 @@ int64_t millrace_parser_reconnection_time(const millrace_parser* parser) {
   return parser->parser.reconnection_time().count();
 }
 
-// --- Writer
-// -----------------------------------------------------------------------------------------------------------
+// --- Writer ---------------------------------------------------------------------------------------------------------
 
 millrace_writer* millrace_writer_new(void) {
   return new millrace_writer;
@@ -206,8 +204,7 @@ void millrace_writer_clear(millrace_writer* writer) {
   writer->bytes.clear();
 }
 
-// --- Source
-// -----------------------------------------------------------------------------------------------------------
+// --- Source ---------------------------------------------------------------------------------------------------------
 
 void millrace_policy_init(millrace_policy* policy) {
   const EventSourceState::Policy standard;

@@ -304,8 +304,7 @@ TEST(Limits, RefusesAPublisherThatIsTooFast) {
   EXPECT_NE(all.find("data: 2\n"), std::string::npos) << all;
 }
 
-// --- Clients that are slow on purpose
-// ---------------------------------------------------------------------------------
+// --- Clients that are slow on purpose -------------------------------------------------------------------------------
 
 std::string upload_head() {
   return "POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";

@@ -96,8 +96,7 @@ void add_plain_routes(httplib::Server& server) {
   server.Get("/broken", [](const Request&, Response&) { throw std::runtime_error("no model"); });
 }
 
-// --- Before: a chunked content provider
-// -------------------------------------------------------------------------------
+// --- Before: a chunked content provider -----------------------------------------------------------------------------
 
 void add_provider(httplib::Server& server, Program& program) {
   server.Post("/completion", [&program](const Request& request, Response& response) {
@@ -129,8 +128,7 @@ void set_up_before(httplib::Server& server, Program& program) {
   add_provider(server, program);
 }
 
-// --- After: an EventStream
-// --------------------------------------------------------------------------------------------
+// --- After: an EventStream ------------------------------------------------------------------------------------------
 
 void set_up_after(Server& server, Program& program) {
   add_middleware(server);
@@ -150,8 +148,7 @@ void set_up_after(Server& server, Program& program) {
   });
 }
 
-// --- Running and asking
-// -------------------------------------------------------------------------------------------------
+// --- Running and asking ---------------------------------------------------------------------------------------------
 
 // Any of the servers, by the calls that a program makes: bind, listen on a thread, wait, stop.
 template <typename AnyServer>

@@ -288,8 +288,7 @@ TEST(Subscribing, DisconnectCutsTheStreamsOfOneClient) {
   EXPECT_EQ(nameless.next_data(), "on");
 }
 
-// --- Resuming
-// ---------------------------------------------------------------------------------------------------------
+// --- Resuming -------------------------------------------------------------------------------------------------------
 
 class Resuming : public ::testing::Test {
  protected:
@@ -376,8 +375,7 @@ TEST_F(Resuming, FromTheFirstBlockMissesNothing) {
   EXPECT_EQ(data_of("/events?topic=a", last_event_id(cursor)), (Data{"while away"}));
 }
 
-// --- Heartbeats
-// -------------------------------------------------------------------------------------------------------
+// --- Heartbeats -----------------------------------------------------------------------------------------------------
 
 TEST(Heartbeat, CarriesTheCursorOfAQuietTopicPastTheOthersTraffic) {
   ServerOptions options;
@@ -406,8 +404,7 @@ TEST(Heartbeat, KeepsComingOnAQuietStream) {
   EXPECT_TRUE(stream.decoder().events().empty());
 }
 
-// --- Ends
-// -------------------------------------------------------------------------------------------------------------
+// --- Ends -----------------------------------------------------------------------------------------------------------
 
 TEST(FinishedTopic, EndsItsStreamsAndIsOverForClientsThatReconnect) {
   RunningServer server({}, with_events);

@@ -216,8 +216,7 @@ TEST(Hub, RefusesIdsThatNoHeaderBringsBack) {
   }
 }
 
-// --- Where a client begins
-// --------------------------------------------------------------------------------------------
+// --- Where a client begins ------------------------------------------------------------------------------------------
 
 class Resolving : public ::testing::Test {
  protected:
@@ -282,8 +281,7 @@ TEST(Hub, AnEmptyLogIsResolvedToItsHead) {
   EXPECT_EQ(hub.resolve("ep-1").gap_reason, "unknown");
 }
 
-// --- Finished topics
-// --------------------------------------------------------------------------------------------------
+// --- Finished topics ------------------------------------------------------------------------------------------------
 
 TEST(Hub, AFinishedTopicIsOverForAClientThatHasAllOfIt) {
   LoneHub hub(keeping(10));

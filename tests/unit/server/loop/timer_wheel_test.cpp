@@ -151,8 +151,7 @@ TEST(TimerWheel, ATimerThatSetsItselfAgainForThePastDoesNotHoldUpTheLoop) {
   EXPECT_EQ(alarm.rung.size(), 2u);
 }
 
-// --- Against a model that looks at every timer
-// ------------------------------------------------------------------------
+// --- Against a model that looks at every timer ----------------------------------------------------------------------
 
 struct Expected {
   TimePoint deadline;
