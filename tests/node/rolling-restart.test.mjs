@@ -1,4 +1,4 @@
-// Two servers behind each proxy are restarted one after the other.
+// Three servers behind each proxy are restarted one after the other.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// A rolling restart, measured: two servers that share a store in PostgreSQL, behind a proxy as docs/deploy has it, are
+// A rolling restart, measured: three servers that share a store in PostgreSQL, behind a proxy as docs/deploy has it, are
 // restarted one after the other while events are published. Every stream must have every event once, in order.
 
 import { execFileSync, spawn } from "node:child_process";
@@ -20,6 +20,9 @@ import { millraceProgram, root, withoutOptions } from "./millrace-server.mjs";
 import { until, within } from "./until.mjs";
 
 const kPatience = 120_000;
+
+/** Streams through one process of a proxy, which has two descriptors for each. Many streams have several such proxies. */
+const kStreamsPerProxy = 5_000;
 
 /** A client that does what the standard asks of one, and no more: it resumes by the last ID, after `retry`. */
 class Stream {
@@ -134,7 +137,7 @@ async function startPostgres(programs, folder) {
   return url;
 }
 
-/** How each proxy is started, with two servers in place of the three that its file in docs/deploy names. */
+/** How each proxy is started. */
 const proxies = {
   nginx: {
     documented: "nginx-three-nodes.conf",
@@ -143,7 +146,6 @@ const proxies = {
         (kind) => `${kind}_temp_path ${folder}/${kind};`,
       );
       return text
-        .replace(/^.*10\.0\.0\.3.*$/m, "")
         .replace("listen 8081;", `listen 127.0.0.1:${port} backlog=4096;`)
         .replace("worker_connections 20000;", "worker_connections 30000;")
         .replace("http {", `http { access_log off; ${temporary.join(" ")}`);
@@ -158,35 +160,39 @@ const proxies = {
   haproxy: {
     documented: "haproxy-three-nodes.cfg",
     adapt: (text, { port, descriptors }) =>
-      text
-        .replace(/^.*10\.0\.0\.3.*$/m, "")
-        .replace("bind :8081", `bind 127.0.0.1:${port}`)
-        .replace("maxconn 20000", `maxconn ${descriptors}`),
+      text.replace("bind :8081", `bind 127.0.0.1:${port}`).replace("maxconn 20000", `maxconn ${descriptors}`),
     command: (file) => ["/usr/sbin/haproxy", "-db", "-q", "-f", file],
     ending: "SIGKILL", // at SIGTERM it ends with a code, which would count as a failure
   },
   caddy: {
     documented: "Caddyfile-three-nodes",
     adapt: (text, { port }) =>
-      `{\n\tadmin off\n\tlog {\n\t\tlevel ERROR\n\t}\n}\n${text
-        .replace(":8081 {", `http://127.0.0.1:${port} {`)
-        .replace(" 10.0.0.3:8080", "")}`,
+      `{\n\tadmin off\n\tlog {\n\t\tlevel ERROR\n\t}\n}\n${text.replace(":8081 {", `http://127.0.0.1:${port} {`)}`,
     command: (file) => ["/usr/bin/caddy", "run", "--config", file, "--adapter", "caddyfile"],
   },
 };
 
-async function startProxy(programs, folder, upstreams, { kind, count }) {
+async function startProxy(programs, parent, upstreams, kind) {
   const { documented, adapt, command, ending = "SIGTERM" } = proxies[kind];
   const port = await freePort();
+  const folder = mkdtempSync(join(parent, "proxy-"));
   const file = join(folder, documented);
-  const text = readFileSync(join(root, "docs/deploy", documented), "utf8")
-    .replace("10.0.0.1:8080", `127.0.0.1:${upstreams[0]}`)
-    .replace("10.0.0.2:8080", `127.0.0.1:${upstreams[1]}`);
-  writeFileSync(file, adapt(text, { folder, port, descriptors: count + 200 }));
+  const text = readFileSync(join(root, "docs/deploy", documented), "utf8").replaceAll(
+    /10\.0\.0\.([123]):8080/g,
+    (_, number) => `127.0.0.1:${upstreams[number - 1]}`,
+  );
+  writeFileSync(file, adapt(text, { folder, port, descriptors: kStreamsPerProxy + 200 }));
   const [program, ...args] = command(file, folder);
   const env = { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
   programs.start(program, args, { ending, env });
-  return `http://127.0.0.1:${port}`;
+  const origin = `http://127.0.0.1:${port}`;
+  const isUp = () =>
+    fetch(`${origin}/healthz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  await until(isUp, `${kind} to be up`);
+  return origin;
 }
 
 async function startServer(programs, port, store, drain) {
@@ -215,7 +221,7 @@ function post(url, body) {
   });
 }
 
-/** Restarts both servers under `count` streams. Returns what the streams have seen, and the times. */
+/** Restarts each of three servers under `count` streams. Returns what the streams have seen, and the times. */
 export async function rollingRestart({ count, proxy = "nginx", drain = 2, say = () => {} }) {
   const folder = mkdtempSync(join(tmpdir(), "millrace-rolling-"));
   chmodSync(folder, 0o755); // PostgreSQL's user has to pass
@@ -224,23 +230,17 @@ export async function rollingRestart({ count, proxy = "nginx", drain = 2, say = 
   let isPublishing = true;
   try {
     const store = await startPostgres(programs, folder);
-    const ports = [await freePort(), await freePort()];
+    const ports = [await freePort(), await freePort(), await freePort()];
     const servers = [];
     for (const port of ports) servers.push(await startServer(programs, port, store, drain));
-    const origin = await startProxy(programs, folder, ports, { kind: proxy, count });
-    await until(
-      () =>
-        fetch(`${origin}/healthz`).then(
-          ({ ok }) => ok,
-          () => false,
-        ),
-      `${proxy} to be up`,
-    );
-
-    const url = `${origin}/events?topic=numbers&cursor=id`;
+    const origins = [];
+    while (origins.length * kStreamsPerProxy < count) {
+      origins.push(await startProxy(programs, folder, ports, proxy));
+    }
+    const url = (index) => `${origins[index % origins.length]}/events?topic=numbers&cursor=id`;
     for (let begun = 0; begun < count; ) {
       const next = Math.min(count, begun + 500);
-      while (streams.length < next) streams.push(new Stream(url));
+      while (streams.length < next) streams.push(new Stream(url(streams.length)));
       await until(() => streams.every(({ isOpen }) => isOpen), "the streams to be open", kPatience);
       begun = next;
     }
@@ -251,7 +251,7 @@ export async function rollingRestart({ count, proxy = "nginx", drain = 2, say = 
       while (isPublishing) {
         // Again until it is accepted, under an ID of its own: it is published once.
         const body = JSON.stringify({ topic: "numbers", id: `n${published}`, data: `${published}` });
-        if ((await post(`${origin}/events`, body)) === 200) ++published;
+        if ((await post(`${origins[0]}/events`, body)) === 200) ++published;
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     })();
