@@ -89,7 +89,7 @@ std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
 
 // Older programs cannot open it afterwards, so nobody should be surprised.
 void announce_update(const ServeOptions& options) {
-  if (!options.store.starts_with(kSqlite)) return;
+  if (!options.store.starts_with(kSqlite) && !is_of_postgres(options.store)) return;
   try {
     const StoreDescription store = access_store("--store", options.store, options.store_schema)->describe();
     if (store.version == store.known_version) return;

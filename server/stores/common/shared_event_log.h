@@ -105,7 +105,7 @@ class SharedEventLog final : public EventStore {
     return ask(lookups_, [&](Queries& queries) { return queries.first_after(sequence, filter); });
   }
   bool retains() const override { return true; }
-  bool takes_several_topics() const override { return Speech::kTakesSeveralTopics; }
+  bool takes_several_topics() const override { return true; }
   bool is_shared() const override { return true; }
   bool catch_up(std::uint64_t sequence) const override {
     if (head_ < sequence) follow_all();

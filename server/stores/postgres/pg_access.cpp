@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "pg_rows.h"
 #include "pg_schema.h"
 
 namespace millrace {
@@ -15,14 +16,20 @@ namespace {
 using Kind = Publication::Kind;
 using Time = std::chrono::system_clock::time_point;
 
-constexpr PgStatement kPage{"access_page",
-                            "SELECT sequence, topic, kind, publisher_id, publisher, published, payload, retained"
-                            " FROM millrace_events WHERE sequence > $1 ORDER BY sequence LIMIT $2"};
-constexpr PgStatement kFill{
-    "access_fill",
-    "INSERT INTO millrace_events"
-    " (sequence, topic, kind, publisher_id, id_topic, publisher, published, payload, retained)"
-    " SELECT s, t, k, i, d, p, w, y, r FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) u(s, t, k, i, d, p, w, y, r)"};
+// Before `oldest`, an event of several topics is there only for those that retain it.
+constexpr PgStatement kPage{
+    "access_page",
+    "SELECT e.sequence, CASE WHEN e.sequence < l.oldest AND strpos(e.topic, E'\\n') > 0 THEN (SELECT"
+    " string_agg(t.topic, E'\\n' ORDER BY t.place) FROM millrace_topics t WHERE t.sequence = e.sequence AND t.retained)"
+    " ELSE e.topic END, e.kind, e.publisher_id, e.publisher, e.published, e.payload, e.retained"
+    " FROM millrace_log l, millrace_events e WHERE e.sequence > $1 ORDER BY e.sequence LIMIT $2"};
+
+// Of several topics of an event, those that have a newer event or are finished do not retain it.
+constexpr const char* kReleaseFilled = R"sql(
+UPDATE millrace_topics t SET retained = false WHERE retained AND EXISTS
+  (SELECT 1 FROM millrace_by_topic n WHERE n.topic = t.topic AND n.sequence > t.sequence AND n.kind <> 2);
+UPDATE millrace_events e SET retained = false WHERE retained AND strpos(topic, E'\n') > 0 AND NOT EXISTS
+  (SELECT 1 FROM millrace_topics t WHERE t.sequence = e.sequence AND t.retained))sql";
 
 // The log's row, from the events that are there.
 std::string filled_log(const StoreDescription& log) {
@@ -33,8 +40,9 @@ std::string filled_log(const StoreDescription& log) {
          " sequence >= " +
          oldest + "), " + head + " + 1), count(*) FILTER (WHERE sequence >= " + oldest +
          "), coalesce(sum(cost) FILTER (WHERE sequence >= " + oldest +
-         "), 0), count(*) FILTER (WHERE retained), coalesce(sum(cost) FILTER (WHERE retained), 0) FROM "
-         "millrace_events)";
+         "), 0), (SELECT count(*) FROM millrace_by_topic WHERE retained AND strpos(topic, E'\\n') = 0),"
+         " (SELECT coalesce(sum(e.cost), 0) FROM millrace_by_topic t JOIN millrace_events e USING (sequence)"
+         " WHERE t.retained AND strpos(t.topic, E'\\n') = 0) FROM millrace_events)";
 }
 
 constexpr const char* kDamage = R"sql(
@@ -46,9 +54,15 @@ UNION ALL SELECT EXISTS (SELECT 1 FROM millrace_events, millrace_log WHERE seque
 UNION ALL SELECT (SELECT count(*) FROM millrace_events, millrace_log WHERE sequence >= oldest)
     <> (SELECT sum(entries) FROM millrace_log),
   'millrace_log counts other entries than millrace_events has'
-UNION ALL SELECT EXISTS (SELECT 1 FROM millrace_events WHERE retained GROUP BY topic HAVING count(*) > 1),
-  'a topic has several retained events'
 UNION ALL SELECT EXISTS (SELECT 1 FROM millrace_events WHERE kind NOT IN (0, 1, 2)), 'entries are of an unknown kind'
+UNION ALL SELECT EXISTS (SELECT 1 FROM millrace_by_topic WHERE retained AND strpos(topic, E'\n') = 0
+    GROUP BY topic HAVING count(*) > 1),
+  'a topic has several retained events'
+UNION ALL SELECT EXISTS (SELECT 1 FROM millrace_topics WHERE sequence NOT IN (SELECT sequence FROM millrace_events)),
+  'millrace_topics has entries that millrace_events does not have'
+UNION ALL SELECT EXISTS (SELECT 1 FROM millrace_log l JOIN millrace_events e ON e.sequence >= l.oldest WHERE e.topic <>
+    (SELECT string_agg(t.topic, E'\n' ORDER BY t.place) FROM millrace_topics t WHERE t.sequence = e.sequence)),
+  'millrace_topics has other topics of an event than millrace_events'
 )sql";
 
 }  // namespace
@@ -74,16 +88,23 @@ void PgAccess::check_tables() {
   if (connection_.execute("SELECT to_regclass('millrace_log')").is_null(0, 0)) {
     throw StoreUnavailable("there are no tables of Millrace in this schema");
   }
-  check_schema_version(connection_);
+}
+
+// Throws if the tables are not of this program's version.
+void PgAccess::check_current_tables() {
+  check_tables();
+  const std::uint64_t version = schema_version(connection_);
+  if (version == kPostgresSchemaVersion) return;
+  throw StoreUnavailable("its tables are of version " + std::to_string(version) +
+                         ", and must be updated first: millrace store migrate");
 }
 
 StoreDescription PgAccess::describe() {
   return saying_where([&] {
     check_tables();
-    const PgResult rows =
-        connection_.execute(std::string("SELECT ") + PgLogRow::kColumns + ", version FROM millrace_log");
+    const PgResult rows = connection_.execute(std::string("SELECT ") + PgLogRow::kColumns + " FROM millrace_log");
     const PgLogRow log = PgLogRow::of(rows);
-    return StoreDescription{.version = rows.number(0, 7),
+    return StoreDescription{.version = log.version,
                             .known_version = kPostgresSchemaVersion,
                             .epoch = log.epoch,
                             .oldest = log.oldest,
@@ -96,13 +117,9 @@ StoreDescription PgAccess::describe() {
 
 std::vector<std::string> PgAccess::find_damage() {
   return saying_where([&] {
-    check_tables();
-    std::vector<std::string> damage;
+    check_current_tables();
     const PgTransaction state(connection_, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    const PgResult rows = connection_.execute(kDamage);
-    for (int row = 0; row < rows.size(); ++row) {
-      if (rows.number(row, 0) != 0) damage.emplace_back(rows.text(row, 1));
-    }
+    std::vector<std::string> damage = damage_of_tables();
     std::uint64_t seen = 0;
     for (auto entries = page_after(seen); !entries.empty(); entries = page_after(seen)) {
       seen = entries.back().entry.sequence;
@@ -111,15 +128,33 @@ std::vector<std::string> PgAccess::find_damage() {
   });
 }
 
-// There has been one version only.
-void PgAccess::update(Update /*update*/) {
-  saying_where([&] { check_tables(); });
+void PgAccess::update(Update update) {
+  saying_where([&] {
+    check_tables();
+    PgTransaction transaction(connection_, "BEGIN; SELECT version FROM millrace_log FOR UPDATE");
+    const std::uint64_t version = schema_version(connection_);
+    if (version == kPostgresSchemaVersion) return;
+    update_schema(connection_, version);
+    const std::vector<std::string> damage = damage_of_tables();
+    if (!damage.empty()) throw StoreUnavailable("the updated tables are damaged: " + damage.front());
+    if (update == Update::kKeep) transaction.commit();
+  });
+}
+
+// In a transaction: of one state.
+std::vector<std::string> PgAccess::damage_of_tables() {
+  std::vector<std::string> damage;
+  const PgResult rows = connection_.execute(kDamage);
+  for (int row = 0; row < rows.size(); ++row) {
+    if (rows.number(row, 0) != 0) damage.emplace_back(rows.text(row, 1));
+  }
+  return damage;
 }
 
 std::vector<StoreAccess::Entry> PgAccess::read_after(std::uint64_t sequence) {
   return saying_where([&] {
     if (!is_reading_) {
-      check_tables();
+      check_current_tables();
       connection_.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
       is_reading_ = true;
     }
@@ -132,18 +167,17 @@ std::vector<StoreAccess::Entry> PgAccess::page_after(std::uint64_t sequence) {
       kPage, PgParams().number(std::min<std::uint64_t>(sequence, INT64_MAX)).number(EventStore::kPageEntries));
   std::vector<Entry> entries;
   for (int row = 0; row < rows.size(); ++row) {
-    const auto topic = Topic::parse(rows.text(row, 1));
-    if (!topic) {
-      throw StoreUnavailable("the entry " + std::to_string(rows.number(row, 0)) + " has an invalid topic");
+    LogEntry entry{.sequence = rows.number(row, 0),
+                   .topic = Topic("-"),
+                   .kind = static_cast<Kind>(rows.number(row, 2)),
+                   .publisher_id = std::string(rows.text(row, 3)),
+                   .publisher_key = std::string(rows.text(row, 4)),
+                   .payload = std::string(rows.text(row, 6)),
+                   .published = Time(std::chrono::milliseconds(rows.number(row, 5)))};
+    if (!entry.set_topics(rows.text(row, 1))) {
+      throw StoreUnavailable("the entry " + std::to_string(entry.sequence) + " has an invalid topic");
     }
-    entries.push_back({.entry = {.sequence = rows.number(row, 0),
-                                 .topic = *topic,
-                                 .kind = static_cast<Kind>(rows.number(row, 2)),
-                                 .publisher_id = std::string(rows.text(row, 3)),
-                                 .publisher_key = std::string(rows.text(row, 4)),
-                                 .payload = std::string(rows.text(row, 6)),
-                                 .published = Time(std::chrono::milliseconds(rows.number(row, 5)))},
-                       .is_retained = rows.number(row, 7) != 0});
+    entries.push_back({.entry = std::move(entry), .is_retained = rows.number(row, 7) != 0});
   }
   return entries;
 }
@@ -171,52 +205,22 @@ void PgAccess::fill_tables(const StoreDescription& log, const std::function<std:
     bytes = 0;
   };
   while (std::optional<Entry> entry = next()) {
-    if (!entry->entry.further_topics.empty()) {
-      throw StoreUnavailable("the entry " + std::to_string(entry->entry.sequence) +
-                             " has several topics, which this store does not keep; import into an SQLite file");
-    }
     bytes += entry->entry.payload.size();
     group.push_back(std::move(*entry));
     if (group.size() == EventStore::kPageEntries || bytes >= EventStore::kPageBytes) insert_group();
   }
   insert_group();
+  connection_.execute(kReleaseFilled);
   connection_.execute(filled_log(log));
   transaction.commit();
 }
 
 void PgAccess::insert(const std::vector<Entry>& entries) {
-  std::vector<std::uint64_t> sequences;
-  std::vector<std::uint64_t> kinds;
-  std::vector<std::uint64_t> times;
-  std::vector<std::string_view> topics;
-  std::vector<std::optional<std::string_view>> publishers;
-  std::vector<std::optional<std::string_view>> ids;
-  std::vector<std::optional<std::string_view>> id_topics;
-  std::vector<std::optional<std::string_view>> payloads;
-  std::vector<bool> retained;
-  for (const auto& [entry, is_retained] : entries) {
-    const bool has_id = !entry.publisher_id.empty();
-    sequences.push_back(entry.sequence);
-    kinds.push_back(static_cast<std::uint64_t>(entry.kind));
-    times.push_back(static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(entry.published.time_since_epoch()).count()));
-    topics.push_back(entry.topic.view());
-    publishers.emplace_back(entry.publisher_key);
-    ids.push_back(has_id ? std::optional<std::string_view>(entry.publisher_id) : std::nullopt);
-    id_topics.push_back(has_id ? std::optional(entry.topic.view()) : std::nullopt);
-    payloads.emplace_back(entry.payload);
-    retained.push_back(is_retained);
+  PgRows rows;
+  for (const Entry& one : entries) {
+    rows.add(one.entry, [&](std::string_view /*topic*/) { return one.is_retained; });
   }
-  connection_.run(kFill, PgParams()
-                             .numbers(sequences)
-                             .texts(topics)
-                             .numbers(kinds)
-                             .blobs(ids)
-                             .blobs(id_topics)
-                             .blobs(publishers)
-                             .numbers(times)
-                             .blobs(payloads)
-                             .flags(retained));
+  rows.insert(connection_);
 }
 
 }  // namespace millrace

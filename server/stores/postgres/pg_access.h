@@ -24,6 +24,8 @@ class PgAccess final : public StoreAccess {
 
  private:
   void check_tables();
+  void check_current_tables();
+  std::vector<std::string> damage_of_tables();
   std::vector<Entry> page_after(std::uint64_t sequence);
   void fill_tables(const StoreDescription& log, const std::function<std::optional<Entry>()>& next);
   void insert(const std::vector<Entry>& entries);

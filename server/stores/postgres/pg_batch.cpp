@@ -3,6 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include "log/id_conflict.h"
+
 namespace millrace {
 
 namespace {
@@ -10,14 +12,16 @@ namespace {
 using Kind = Publication::Kind;
 
 constexpr PgStatement kIds{"ids",
-                           "SELECT coalesce((SELECT max(e.sequence) FROM millrace_events e WHERE e.publisher_id = k.id"
-                           " AND e.id_topic = k.topic AND e.publisher = k.publisher), 0)"
+                           "SELECT coalesce((SELECT max(e.sequence) FROM millrace_by_topic e WHERE e.publisher_id ="
+                           " k.id AND e.id_topic = k.topic AND e.publisher = k.publisher), 0)"
                            " FROM unnest($1, $2, $3) WITH ORDINALITY k(id, topic, publisher, n) ORDER BY n"};
 
 }  // namespace
 
 std::size_t PgBatch::cost_of(const LogEntry& entry) {
-  return entry.payload.size() + entry.topic.text().size() + entry.publisher_id.size() + entry.publisher_key.size();
+  std::size_t topics = entry.topic.text().size();
+  for (const OwnedTopic& further : entry.further_topics) topics += 1 + further.text().size();
+  return entry.payload.size() + topics + entry.publisher_id.size() + entry.publisher_key.size();
 }
 
 PgBatch::PgBatch(PgConnection& connection, std::span<Contribution* const> group, std::uint64_t oldest) {
@@ -32,23 +36,41 @@ bool PgBatch::is_new(const Publication& publication) const {
   if (publication.kind != Kind::kEvent) {
     return states_.at(publication.topic.view()).is_finished() == (publication.kind == Kind::kBegin);
   }
-  if (publication.event.id.empty()) return true;
-  const std::uint64_t found = ids_.at(id_of(publication));
-  return found == 0 || found < states_.at(publication.topic.view()).life_before;
+  for (std::size_t i = 0; i < publication.topic_count(); ++i) {
+    if (!published_as(publication, publication.topic_at(i))) return true;
+  }
+  return false;
+}
+
+// The publisher's event with this ID in the topic, published since the topic began.
+std::optional<std::uint64_t> PgBatch::published_as(const Publication& publication, Topic topic) const {
+  if (publication.event.id.empty()) return std::nullopt;
+  const std::uint64_t found = ids_.at(id_of(publication, topic));
+  if (found == 0 || found < states_.at(topic.view()).life_before) return std::nullopt;
+  return found;
+}
+
+std::optional<std::string> PgBatch::id_conflict(std::span<const Publication> publications) const {
+  return millrace::id_conflict(publications,
+                               [this](const Publication& one, Topic topic) { return published_as(one, topic); });
 }
 
 void PgBatch::add(LogEntry entry, const Publication& publication) {
-  if (const auto state = states_.find(publication.topic.view()); state != states_.end()) {
-    state->second.add(entry.sequence, entry.kind);
-  }
-  if (!entry.publisher_id.empty()) ids_[id_of(publication)] = entry.sequence;
-  if (entry.kind != Kind::kBegin) {
-    // Only a topic's newest event is retained.
-    const auto [last, is_first] = last_of_topic_.try_emplace(publication.topic.view(), entries_.size());
-    if (!is_first) retained_[std::exchange(last->second, entries_.size())] = false;
+  for (std::size_t i = 0; i < publication.topic_count(); ++i) {
+    const Topic topic = publication.topic_at(i);
+    if (const auto state = states_.find(topic.view()); state != states_.end()) {
+      state->second.add(entry.sequence, entry.kind);
+    }
+    if (!entry.publisher_id.empty()) ids_[id_of(publication, topic)] = entry.sequence;
+    if (entry.kind != Kind::kBegin) last_of_topic_[topic.view()] = entries_.size();
   }
   retained_.push_back(publication.retain && entry.kind == Kind::kEvent);
   entries_.push_back(std::move(entry));
+}
+
+// A topic retains only its newest event.
+bool PgBatch::is_retained(std::size_t index, std::string_view topic) const {
+  return retained_[index] && last_of_topic_.at(topic) == index;
 }
 
 std::vector<std::string_view> PgBatch::topics() const {
@@ -57,14 +79,18 @@ std::vector<std::string_view> PgBatch::topics() const {
   return topics;
 }
 
-PgBatch::IdOf PgBatch::id_of(const Publication& publication) {
-  return {std::string(publication.event.id.view()), publication.topic.view(), publisher_key(publication.publisher)};
+PgBatch::IdOf PgBatch::id_of(const Publication& publication, Topic topic) {
+  return {std::string(publication.event.id.view()), topic.view(), publisher_key(publication.publisher)};
 }
 
 void PgBatch::note(const Publication& publication) {
   const bool has_id = publication.kind == Kind::kEvent && !publication.event.id.empty();
-  if (has_id) ids_.try_emplace(id_of(publication), 0);
-  if (has_id || publication.kind != Kind::kEvent) states_.try_emplace(publication.topic.view());
+  if (!has_id && publication.kind == Kind::kEvent) return;
+  for (std::size_t i = 0; i < publication.topic_count(); ++i) {
+    const Topic topic = publication.topic_at(i);
+    if (has_id) ids_.try_emplace(id_of(publication, topic), 0);
+    states_.try_emplace(topic.view());
+  }
 }
 
 void PgBatch::ask_states(PgConnection& connection, std::uint64_t oldest) {

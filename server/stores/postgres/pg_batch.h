@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,8 @@ class PgBatch {
 
   /// Whether there is something to append, as in EventStore::append().
   bool is_new(const Publication& publication) const;
+  /// The sentence of an IdConflict; nothing without a conflict.
+  std::optional<std::string> id_conflict(std::span<const Publication> publications) const;
   void add(LogEntry entry, const Publication& publication);
 
   /// Bytes that an entry counts for in the bounds; the column `cost` computes the same.
@@ -35,18 +38,20 @@ class PgBatch {
   std::vector<std::string_view> topics() const;
   const std::vector<LogEntry>& entries() const { return entries_; }
   std::vector<LogEntry> take_entries() { return std::move(entries_); }
-  bool is_retained(std::size_t index) const { return retained_[index]; }
+  /// Whether the topic, one of the entry's, retains it.
+  bool is_retained(std::size_t index, std::string_view topic) const;
 
  private:
   using IdOf = std::tuple<std::string, std::string_view, std::string>;  // ID, topic, publisher_key()
 
-  static IdOf id_of(const Publication& publication);
+  static IdOf id_of(const Publication& publication, Topic topic);
+  std::optional<std::uint64_t> published_as(const Publication& publication, Topic topic) const;
   void note(const Publication& publication);
   void ask_states(PgConnection& connection, std::uint64_t oldest);
   void ask_ids(PgConnection& connection);
 
   std::vector<LogEntry> entries_;
-  std::vector<bool> retained_;                       // for each entry
+  std::vector<bool> retained_;                       // for each entry: whether it was published so
   std::map<std::string_view, PgTopicState> states_;  // only of topics whose state decides
   std::map<IdOf, std::uint64_t> ids_;                // the sequence of the event with this ID; 0 if no event has it
   std::map<std::string_view, std::size_t> last_of_topic_;  // index of its newest event or finish

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "pg_locked_log.h"
+#include "pg_rows.h"
 
 namespace millrace {
 
@@ -16,15 +17,32 @@ constexpr std::uint64_t kRetiredAtOnce = 1'024;
 constexpr PgStatement kOldEntries{
     "old_entries",
     "SELECT sequence, published, cost FROM millrace_events WHERE sequence >= $1 ORDER BY sequence LIMIT $2"};
-constexpr PgStatement kRemove{"remove",
-                              "DELETE FROM millrace_events WHERE sequence >= $1 AND sequence <= $2 AND NOT retained"};
+constexpr PgStatement kRemove{
+    "remove",
+    "WITH topics AS (DELETE FROM millrace_topics WHERE sequence >= $1 AND sequence <= $2 AND NOT retained)"
+    " DELETE FROM millrace_events WHERE sequence >= $1 AND sequence <= $2 AND NOT retained"};
 constexpr PgStatement kReleaseOld{"release_old",
                                   "DELETE FROM millrace_events WHERE retained AND topic = ANY($1)"
                                   " AND sequence < $2 RETURNING cost"};
 constexpr PgStatement kRelease{"release",
                                "UPDATE millrace_events SET retained = false WHERE retained"
                                " AND topic = ANY($1) RETURNING cost"};
-constexpr PgStatement kRetainedCost{"retained_cost", "SELECT cost FROM millrace_events WHERE retained AND topic = $1"};
+// Of events of several topics: the topics, then the events that no topic retains any more.
+constexpr PgStatement kReleaseTopics{
+    "release_topics",
+    "UPDATE millrace_topics t SET retained = false FROM millrace_events e WHERE t.retained AND t.topic = ANY($1)"
+    " AND e.sequence = t.sequence RETURNING e.cost, t.sequence"};
+constexpr PgStatement kForgetTopics{
+    "forget_topics", "DELETE FROM millrace_topics WHERE sequence = ANY($1) AND NOT retained AND sequence < $2"};
+constexpr PgStatement kReleaseEvents{
+    "release_events",
+    "UPDATE millrace_events e SET retained = false WHERE e.sequence = ANY($1) AND NOT EXISTS"
+    " (SELECT 1 FROM millrace_topics t WHERE t.sequence = e.sequence AND t.retained)"};
+constexpr PgStatement kForgetEvents{
+    "forget_events", "DELETE FROM millrace_events WHERE sequence = ANY($1) AND NOT retained AND sequence < $2"};
+constexpr PgStatement kRetainedCost{"retained_cost",
+                                    "SELECT e.cost FROM millrace_by_topic t JOIN millrace_events e USING (sequence)"
+                                    " WHERE t.retained AND t.topic = $1"};
 
 }  // namespace
 
@@ -45,6 +63,15 @@ void PgWriter::release_retained(const PgBatch& batch) {
   };
   release(connection_.run(kReleaseOld, PgParams().texts(topics).number(log_.oldest)));
   release(connection_.run(kRelease, PgParams().texts(topics)));
+
+  const PgResult rows = connection_.run(kReleaseTopics, PgParams().texts(topics));
+  if (rows.size() == 0) return;
+  release(rows);
+  std::vector<std::uint64_t> events;
+  for (int row = 0; row < rows.size(); ++row) events.push_back(rows.number(row, 1));
+  connection_.run(kForgetTopics, PgParams().numbers(events).number(log_.oldest));
+  connection_.run(kReleaseEvents, PgParams().numbers(events));
+  connection_.run(kForgetEvents, PgParams().numbers(events).number(log_.oldest));
 }
 
 bool PgWriter::retire(Time now) {

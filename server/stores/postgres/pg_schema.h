@@ -11,7 +11,7 @@
 namespace millrace {
 
 /// The version that millrace_log has for its tables.
-inline constexpr std::uint64_t kPostgresSchemaVersion = 1;
+inline constexpr std::uint64_t kPostgresSchemaVersion = 2;
 
 /// The only row of millrace_log. A transaction that writes events locks it until it ends, so that events have one
 /// order.
@@ -23,18 +23,25 @@ struct PgLogRow {
   std::uint64_t bytes = 0;
   std::uint64_t retained_topics = 0;
   std::uint64_t retained_bytes = 0;
+  std::uint64_t version = kPostgresSchemaVersion;
 
-  /// From a result with kColumns, as text or binary.
+  /// From a result with kColumns, as text or binary. Throws StoreUnavailable if a newer Millrace made the tables: so
+  /// whatever reads or writes the log finds out, also while it runs.
   static PgLogRow of(const PgResult& result);
-  static constexpr const char* kColumns = "epoch, head, oldest, entries, bytes, retained_topics, retained_bytes";
+  static constexpr const char* kColumns =
+      "epoch, head, oldest, entries, bytes, retained_topics, retained_bytes, version";
 };
 
-/// Creates missing tables and functions in one transaction. Several programs may call it at once. Throws
-/// StoreUnavailable if the database cannot have a log, PgError if it cannot be used.
+/// Creates missing tables and functions, or updates those of an older version, in one transaction. Several programs may
+/// call it at once. Throws StoreUnavailable if the database cannot have a log, or if a newer Millrace made it; PgError
+/// if it cannot be used.
 void prepare_schema(PgConnection& connection, const std::string& schema, const std::string& new_epoch);
 
-/// Throws StoreUnavailable if a newer Millrace made the tables.
-void check_schema_version(PgConnection& connection);
+/// The version of the tables; 0 without tables. Throws StoreUnavailable if a newer Millrace made them.
+std::uint64_t schema_version(PgConnection& connection);
+
+/// Updates the tables from a version, 0 for none, to another, in the transaction of the connection.
+void update_schema(PgConnection& connection, std::uint64_t from, std::uint64_t to = kPostgresSchemaVersion);
 
 /// What a commit survives according to the database's settings, and sentences about settings that weaken it.
 struct PgDurability {

@@ -6,6 +6,7 @@
 
 #include "log/retention.h"
 #include "pg_locked_log.h"
+#include "pg_rows.h"
 
 namespace millrace {
 
@@ -14,22 +15,12 @@ namespace {
 // Entries that a commit drops per appended entry while the log exceeds its bounds, so that it gradually catches up.
 constexpr std::uint64_t kRetiredPerAppended = 2;
 
-constexpr PgStatement kInsert{
-    "insert",
-    "INSERT INTO millrace_events"
-    " (sequence, topic, kind, publisher_id, id_topic, publisher, published, payload, retained)"
-    " SELECT s, t, k, i, d, p, $7, y, r FROM unnest($1, $2, $3, $4, $5, $6, $8, $9) u(s, t, k, i, d, p, y, r)"};
 constexpr PgStatement kSave{
     "save",
     "WITH saved AS (UPDATE millrace_log SET head = $1, oldest = $2, entries = $3, bytes = $4, retained_topics = $5,"
     " retained_bytes = $6 RETURNING epoch) SELECT pg_notify('millrace_' || epoch, '') FROM saved"};
 
 }  // namespace
-
-std::uint64_t PgWriter::milliseconds_of(Time time) {
-  const auto count = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
-}
 
 PgWriter::LockedLog::LockedLog(PgWriter& writer)
     : writer_(writer),
@@ -80,6 +71,8 @@ std::vector<LogEntry> PgWriter::append_locked(std::span<Contribution* const> gro
     return std::any_of(one->publications.begin(), one->publications.end(), [](const auto& p) { return p.retain; });
   });
   for (Contribution* contribution : group) {
+    contribution->conflict = batch.id_conflict(contribution->publications);
+    if (contribution->conflict) continue;
     if (retains) {
       RetentionCheck tried = *check;  // nothing of a refused contribution counts
       for (const Publication& publication : contribution->publications) {
@@ -109,39 +102,17 @@ std::vector<LogEntry> PgWriter::append_locked(std::span<Contribution* const> gro
 }
 
 void PgWriter::insert(const PgBatch& batch) {
-  std::vector<std::uint64_t> sequences;
-  std::vector<std::uint64_t> kinds;
-  std::vector<std::string_view> topics;
-  std::vector<std::optional<std::string_view>> publishers;
-  std::vector<std::optional<std::string_view>> ids;
-  std::vector<std::optional<std::string_view>> id_topics;
-  std::vector<std::optional<std::string_view>> payloads;
-  std::vector<bool> retained;
+  PgRows rows;
   for (std::size_t i = 0; i < batch.entries().size(); ++i) {
     const LogEntry& entry = batch.entries()[i];
-    sequences.push_back(entry.sequence);
-    kinds.push_back(static_cast<std::uint64_t>(entry.kind));
-    topics.push_back(entry.topic.view());
-    publishers.emplace_back(entry.publisher_key);
-    const bool has_id = !entry.publisher_id.empty();
-    ids.push_back(has_id ? std::optional<std::string_view>(entry.publisher_id) : std::nullopt);
-    id_topics.push_back(has_id ? std::optional(entry.topic.view()) : std::nullopt);
-    payloads.emplace_back(entry.payload);
-    retained.push_back(batch.is_retained(i));
-    if (!batch.is_retained(i)) continue;
-    ++log_.retained_topics;
-    log_.retained_bytes += PgBatch::cost_of(entry);
+    rows.add(entry, [&](std::string_view topic) { return batch.is_retained(i, topic); });
+    for (std::size_t n = 0; n < entry.topic_count(); ++n) {
+      if (!batch.is_retained(i, entry.topic_at(n).view())) continue;
+      ++log_.retained_topics;
+      log_.retained_bytes += PgBatch::cost_of(entry);
+    }
   }
-  connection_.run(kInsert, PgParams()
-                               .numbers(sequences)
-                               .texts(topics)
-                               .numbers(kinds)
-                               .blobs(ids)
-                               .blobs(id_topics)
-                               .blobs(publishers)
-                               .number(milliseconds_of(batch.entries().front().published))
-                               .blobs(payloads)
-                               .flags(retained));
+  rows.insert(connection_);
 }
 
 }  // namespace millrace

@@ -64,9 +64,6 @@ class PgWriter {
   bool is_usable() const { return connection_.is_usable(); }
 
  private:
-  // Since 1970; 0 for earlier times.
-  static std::uint64_t milliseconds_of(Time time);
-
   // Locks millrace_log's row until its transaction ends.
   class LockedLog;
 

@@ -25,7 +25,6 @@ class PgSpeech {
   static constexpr const char* kReconnecting = "the server is reconnecting to PostgreSQL";
   static constexpr const char* kReplaced = kPostgresLogReplaced;
   static constexpr bool kHasOutbox = true;
-  static constexpr bool kTakesSeveralTopics = false;
 
   explicit PgSpeech(Options options) : options_(std::move(options)) {}
 

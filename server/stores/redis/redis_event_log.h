@@ -22,7 +22,6 @@ class RedisSpeech {
   static constexpr const char* kReconnecting = "the connection to Redis is being opened again";
   static constexpr const char* kReplaced = "Redis has another log than before: restart the server to use it";
   static constexpr bool kHasOutbox = false;
-  static constexpr bool kTakesSeveralTopics = true;
 
   /// `tag`: of this server, different from all others'.
   using Options = RedisWriter::Options;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <fstream>
@@ -13,6 +14,7 @@
 #include <mutex>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,6 +26,7 @@
 #include "postgres_server.h"
 #include "started_store.h"
 #include "stores/postgres/pg_connection.h"
+#include "stores/postgres/pg_schema.h"
 
 namespace millrace::test {
 namespace {
@@ -116,7 +119,8 @@ TEST(PostgresOutbox, RefusesInTheApplicationsTransactionWhatCannotBePublished) {
   PgConnection shop = application(schema);
   const std::map<std::string, std::string> refusals = {{"'', 'x'", "topic: "},
                                                        {"'a/*', 'x'", "topic: "},
-                                                       {"'a//b', 'x'", "topic: "},
+                                                       {"E'a\\u0001b', 'x'", "topic: "},
+                                                       {"repeat('x', 1025), 'x'", "topic: "},
                                                        {"E'a\\nb', 'x'", "topic: "},
                                                        {"'millrace.presence', 'x'", "topic: topics that begin"},
                                                        {"NULL, 'x'", "topic: "},
@@ -132,6 +136,42 @@ TEST(PostgresOutbox, RefusesInTheApplicationsTransactionWhatCannotBePublished) {
   for (const auto& [arguments, blamed] : refusals) {
     EXPECT_THAT(refusal(shop, "SELECT millrace_publish(" + arguments + ")"), HasSubstr(blamed)) << arguments;
   }
+  for (const char* topics :
+       {"NULL", "'{}'", "'{{a},{b}}'", "array_fill('a'::text, ARRAY[17])", "'{a,b,a}'", "'{a,NULL}'", "'{a,b*}'",
+        "ARRAY[repeat('a', 1000), repeat('b', 1000), repeat('c', 1000),"
+        " repeat('d', 1000), repeat('e', 1000)]"}) {
+    EXPECT_THAT(refusal(shop, std::string("SELECT millrace_publish_to(") + topics + ", 'x')"), HasSubstr("topic"))
+        << topics;
+  }
+}
+
+TEST(PostgresOutbox, TakesUrlsAsTopics) {
+  const std::string schema = new_schema();
+  Node node(schema);
+  application(schema).execute(
+      "SELECT millrace_publish('https://example.com/books/1', 'x'), millrace_publish('/', 'y')");
+  ASSERT_TRUE(eventually([&] { return node.entries().size() == 2; }));
+  EXPECT_EQ(node.entries()[0].topic.text(), "https://example.com/books/1");
+  EXPECT_EQ(node.entries()[1].topic.text(), "/");
+}
+
+TEST(PostgresOutbox, PublishesOneEventToSeveralTopics) {
+  const std::string schema = new_schema();
+  Node node(schema);
+  PgConnection shop = application(schema);
+  shop.execute(
+      "SELECT millrace_publish('b', 'first', '', 'taken'), millrace_publish_to('{a,b}', 'both', 'created', 'own'),"
+      " millrace_publish_to('{a,b}', 'again', '', 'own'), millrace_publish_to('{a,b}', 'conflict', '', 'taken')");
+  ASSERT_TRUE(eventually(
+      [&] { return shop.execute("SELECT count(*) FROM millrace_outbox WHERE refused IS NULL").number(0, 0) == 0; }));
+  ASSERT_TRUE(eventually([&] { return node.has("both"); }));
+  EXPECT_THAT(node.data(), ElementsAre("first", "both"));
+  EXPECT_EQ(node.entries()[1].joined_topics(), "a\nb");
+  EXPECT_EQ(node->find("own", TopicFilter({TopicPattern("b")})), 2u);
+  const PgResult left = shop.execute("SELECT data, refused FROM millrace_outbox");
+  ASSERT_EQ(left.size(), 1);
+  EXPECT_EQ(left.text(0, 0), "conflict");
+  EXPECT_THAT(std::string(left.text(0, 1)), HasSubstr("in use in topic \"b\""));
 }
 
 // Whoever has the right to write the table by itself cannot stop the others.
@@ -287,11 +327,84 @@ TEST(PostgresStore, SaysWhyItCannotBeOpened) {
               ::testing::AllOf(HasSubstr("cannot connect to PostgreSQL"), ::testing::Not(HasSubstr("secret"))));
   const std::string schema = new_schema();
   { const Node node(schema); }
-  application(schema).execute("UPDATE millrace_log SET version = 2");
+  application(schema).execute("UPDATE millrace_log SET version = 3");
   EXPECT_THAT(refusal_to_open(url, {.schema = schema}), HasSubstr("a newer Millrace made the tables"));
-  application(schema).execute("UPDATE millrace_log SET version = 1");
+  application(schema).execute("UPDATE millrace_log SET version = 2");
   EXPECT_THAT(refusal_to_open(url + "?options=-c%20default_transaction_read_only%3Don", {.schema = schema}),
               HasSubstr("read-only transaction"));
+}
+
+// Tables as the first version made them, with an event and a retained one.
+void make_first_tables(PgConnection& connection, const std::string& schema) {
+  connection.execute("CREATE SCHEMA " + schema + "; BEGIN");
+  update_schema(connection, 0, 1);
+  connection.execute(
+      "INSERT INTO millrace_log (version, epoch, head, entries, bytes, retained_topics, retained_bytes)"
+      " VALUES (1, 's1234567', 2, 2, 30, 1, 12);"
+      "INSERT INTO millrace_events (sequence, topic, kind, publisher, published, payload, retained) VALUES"
+      " (1, 'a', 0, '', 1, E'data: old\\n\\n', true), (2, 'b', 0, '', 2, E'data: newer\\n\\n', false); COMMIT");
+}
+
+TEST(PostgresStore, UpdatesTheTablesOfAnOlderMillrace) {
+  const std::string schema = new_schema();
+  PgConnection owner = application(schema);
+  make_first_tables(owner, schema);
+  const std::string role = schema + "_app";
+  owner.execute("CREATE ROLE " + role + " LOGIN; GRANT USAGE ON SCHEMA " + schema + " TO " + role +
+                "; GRANT EXECUTE ON FUNCTION millrace_publish TO " + role);
+  PgConnection shop({.url = postgres().url(role), .schema = schema});
+  shop.execute("SELECT millrace_publish('c', 'before')");
+  const auto for_operators = access_postgres(postgres().url(), schema);
+  EXPECT_EQ(for_operators->describe().version, 1u);
+  EXPECT_THROW(for_operators->read_after(0), StoreUnavailable) << "the tables need an update";
+  for_operators->update(StoreAccess::Update::kRehearse);
+  EXPECT_EQ(for_operators->describe().version, 1u);
+
+  Node node(schema);
+  EXPECT_EQ(for_operators->describe().version, kPostgresSchemaVersion);
+  EXPECT_TRUE(eventually([&] { return node.has("before"); }));
+  const std::array<Topic, 1> further = {"b"};
+  EXPECT_EQ(node.publish({.topic = "a", .further_topics = further, .event = {.data = "both"}}), 4u);
+  const EventStore::Page newest = node->read_newest(0, 4, TopicFilter({TopicPattern("**")}), EventStore::Topics::kAll);
+  ASSERT_EQ(newest.entries.size(), 2u);
+  EXPECT_EQ(newest.entries[1].joined_topics(), "a\nb");
+  shop.execute("SELECT millrace_publish('c', 'after')");  // with the right that it had
+  EXPECT_TRUE(eventually([&] { return node.has("after"); }));
+  EXPECT_THAT(refusal(shop, "SELECT millrace_publish_to('{a}', 'x')"), HasSubstr("permission denied"));
+  EXPECT_TRUE(for_operators->find_damage().empty());
+}
+
+TEST(PostgresStore, UpdatesTheTablesForOperators) {
+  const std::string schema = new_schema();
+  PgConnection owner = application(schema);
+  make_first_tables(owner, schema);
+  const auto for_operators = access_postgres(postgres().url(), schema);
+  for_operators->update(StoreAccess::Update::kKeep);
+  EXPECT_EQ(for_operators->describe().version, kPostgresSchemaVersion);
+  EXPECT_EQ(for_operators->read_after(0).size(), 2u);
+}
+
+TEST(PostgresStore, SaysThatOnlyTheOwnerUpdatesItsTables) {
+  const std::string schema = new_schema();
+  PgConnection owner = application(schema);
+  make_first_tables(owner, schema);
+  const std::string role = schema + "_server";
+  owner.execute("CREATE ROLE " + role + " LOGIN; GRANT ALL ON SCHEMA " + schema + " TO " + role +
+                "; GRANT ALL ON ALL TABLES IN SCHEMA " + schema + " TO " + role);
+  EXPECT_THAT(refusal_to_open(postgres().url(role), {.schema = schema}),
+              HasSubstr("cannot update the tables from version 1 to 2, which their owner must do: "));
+}
+
+// A server that is running when another one updates the tables.
+TEST(PostgresStore, TakesNothingMoreOfTablesThatANewerMillraceHasUpdated) {
+  const std::string schema = new_schema();
+  Node node(schema);
+  node.publish("a", "x");
+  application(schema).execute("UPDATE millrace_log SET version = 3");
+  EXPECT_THAT(node.refusal("a", "y"), HasSubstr("a newer Millrace made the tables (version 3"));
+  EXPECT_THROW(node->catch_up_with_others(), StoreUnavailable);
+  EXPECT_TRUE(eventually([&] { return !node->status().is_accepting(); }));
+  EXPECT_EQ(node.entries().size(), 1u);
 }
 
 TEST(PostgresStore, TakesNothingMoreWhereItsTablesAreTakenAway) {
@@ -365,16 +478,27 @@ TEST(PostgresStore, IsCopiedWholeWhileServersUseIt) {
     node->append({&publication, 1}, {&sequence, 1});
   };
   append({.topic = "kept", .event = {.data = "state"}, .retain = true});
-  for (int i = 0; i < 100; ++i) append({.topic = "a", .event = {.data = "x"}});
+  const std::array<Topic, 2> others = {"dropped", "kept too"};
+  append({.topic = "gone", .further_topics = others, .event = {.data = "of three"}, .retain = true});
+  append({.topic = "gone", .event = {.data = "newer"}});
+  append({.topic = "dropped", .kind = Publication::Kind::kFinish});
+  for (int i = 0; i < 97; ++i) append({.topic = "a", .event = {.data = "x"}});
+  append({.topic = "a",
+          .further_topics = std::span(others).first(1),
+          .event = {.data = "of two", .id = "2"},
+          .retain = true});
+  append({.topic = "a", .event = {.data = "x"}});
   append({.topic = "job", .event = {.data = "x", .id = "own"}, .publisher = "user ada"});
   append({.topic = "job", .kind = Publication::Kind::kFinish});
   const auto original = access_postgres(postgres().url(), schema);
   const auto all = all_of(*original);
   ASSERT_EQ(all.front().entry.sequence, 1u);
   EXPECT_TRUE(all.front().is_retained);
+  ASSERT_EQ(all[1].entry.sequence, 2u);
+  EXPECT_EQ(all[1].entry.joined_topics(), "kept too") << "the others have a newer event, or are finished";
   append({.topic = "a", .event = {.data = "later"}});
   const StoreDescription was = original->describe();
-  EXPECT_EQ(was.head, 103u) << "of the state that is read";
+  EXPECT_EQ(was.head, 105u) << "of the state that is read";
 
   const std::string other = new_schema();
   const auto fill = [&](StoreAccess& store) {
@@ -391,13 +515,15 @@ TEST(PostgresStore, IsCopiedWholeWhileServersUseIt) {
   EXPECT_EQ(copied->describe().head, was.head);
   EXPECT_EQ(copied->describe().oldest, was.oldest);
   EXPECT_EQ(copied->describe().entries, was.entries);
-  EXPECT_EQ(copied->describe().retained_topics, 1u);
+  EXPECT_EQ(was.retained_topics, 3u);
+  EXPECT_EQ(copied->describe().retained_topics, 3u);
   EXPECT_EQ(copied->describe().epoch, was.epoch);
   EXPECT_TRUE(copied->find_damage().empty());
   const auto entries = all_of(*access_postgres(postgres().url(), other));
   ASSERT_EQ(entries.size(), all.size());
   for (std::size_t i = 0; i < all.size(); ++i) {
     EXPECT_EQ(entries[i].entry.sequence, all[i].entry.sequence);
+    EXPECT_EQ(entries[i].entry.joined_topics(), all[i].entry.joined_topics());
     EXPECT_EQ(entries[i].entry.payload, all[i].entry.payload);
     EXPECT_EQ(entries[i].entry.publisher_id, all[i].entry.publisher_id);
     EXPECT_EQ(entries[i].entry.publisher_key, all[i].entry.publisher_key);
