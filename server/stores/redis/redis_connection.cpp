@@ -54,8 +54,11 @@ std::string sentence_of(std::string_view error, std::string_view code) {
       Known{kRedisLogMoved, "Redis was restarted or replaced"},
       Known{kRedisLogNewer, "a newer Millrace made the log"}};
   const auto* known = std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& one) { return one.word == code; });
-  if (known != kKnown.end()) return known->sentence;
-  return "Redis: " + std::string(error.substr(0, error.find(" script: ")));
+  const std::string_view what = error.substr(0, error.find(" script: "));
+  if (known == kKnown.end()) return "Redis: " + std::string(what);
+  if (code != kRedisLogNewer) return known->sentence;
+  return std::string(known->sentence) + " (" + std::string(what.substr(code.size() + 1)) +
+         "): use that Millrace, or another name";
 }
 
 timeval timeval_of(Duration time) {

@@ -134,8 +134,7 @@ RedisWriter::RedisWriter(const Options& options, std::uint64_t head)
 
 void RedisWriter::enter(std::uint64_t head) {
   log_ = RedisState::of(connection_.run(
-      kRedisEnter, keys_,
-      {options_.new_epoch, server_.run, text_of(head), kRedisLogVersion, std::to_string(kSkippedSequences)}));
+      kRedisEnter, keys_, {options_.new_epoch, server_.run, text_of(head), std::to_string(kSkippedSequences)}));
 }
 
 void RedisWriter::ask_again() {

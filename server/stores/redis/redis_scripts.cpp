@@ -6,6 +6,8 @@ namespace millrace {
 const char* const kRedisScriptFunctions = R"lua(
 local log, events, topics, finishes, ids, newest, retained = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local call = redis.call
+-- The newest version of a log that these scripts know, and the one from which on it may have events of several topics.
+local KNOWN_VERSION, SEVERAL_TOPICS = 2, 2
 local EVENT, FINISH, BEGIN = '0', '1', '2'
 
 local function decimal(n) return string.format('%.0f', n) end
@@ -18,17 +20,28 @@ local function shape()
   return call('XLEN', events) .. ' ' .. call('ZCARD', topics) .. ' ' .. call('ZCARD', finishes) .. ' ' ..
     call('ZCARD', ids) .. ' ' .. call('HLEN', newest) .. ' ' .. call('HLEN', retained)
 end
+-- Programs from before there was a second version look at the shape only: so it differs from what they expect.
+local function shape_of(s) return (s.version > 1 and 'v' .. s.version .. ' ' or '') .. shape() end
 local function load_log()
   local v = call('HMGET', log, 'epoch', 'run', 'head', 'oldest', 'entries', 'bytes', 'retained_topics',
-    'retained_bytes', 'shape')
+    'retained_bytes', 'shape', 'version')
   if not v[1] then return nil end
   return {epoch = v[1], run = v[2], head = tonumber(v[3]), oldest = tonumber(v[4]), entries = tonumber(v[5]),
-    bytes = tonumber(v[6]), retained_topics = tonumber(v[7]), retained_bytes = tonumber(v[8]), shape = v[9]}
+    bytes = tonumber(v[6]), retained_topics = tonumber(v[7]), retained_bytes = tonumber(v[8]), shape = v[9],
+    version = tonumber(v[10])}
+end
+-- Why the log cannot be used.
+local function flaw(s)
+  if s.version > KNOWN_VERSION then
+    return redis.error_reply('MILLRACE_NEWER version ' .. s.version .. ', known is ' .. KNOWN_VERSION)
+  end
+  if s.shape ~= shape_of(s) then return redis.error_reply('MILLRACE_CHANGED its keys do not fit together') end
 end
 local function open_log()
   local s = load_log()
   if not s then return nil, redis.error_reply('MILLRACE_GONE the log is missing') end
-  if s.shape ~= shape() then return nil, redis.error_reply('MILLRACE_CHANGED its keys do not fit together') end
+  local why = flaw(s)
+  if why then return nil, why end
   return s
 end
 local function open_own_log(epoch, run)
@@ -41,7 +54,7 @@ end
 local function save_log(s)
   call('HSET', log, 'epoch', s.epoch, 'run', s.run, 'head', decimal(s.head), 'oldest', decimal(s.oldest),
     'entries', decimal(s.entries), 'bytes', decimal(s.bytes), 'retained_topics', decimal(s.retained_topics),
-    'retained_bytes', decimal(s.retained_bytes), 'shape', shape())
+    'retained_bytes', decimal(s.retained_bytes), 'shape', shape_of(s), 'version', decimal(s.version))
 end
 local function answer(s)
   return {s.epoch, decimal(s.head), decimal(s.oldest), decimal(s.entries), decimal(s.bytes)}
@@ -195,17 +208,16 @@ end
 // A run that is not the one which wrote last may have lost what came after it, and others may have seen that: so its
 // numbers are not given again.
 const RedisScript kRedisEnter{R"lua(
-local given, skipped = tonumber(ARGV[3]), tonumber(ARGV[5])
+local given, skipped = tonumber(ARGV[3]), tonumber(ARGV[4])
 local s = load_log()
 if not s then
   if shape() ~= '0 0 0 0 0 0' then return redis.error_reply('MILLRACE_CHANGED there are keys without a log') end
   local head = given > 0 and given + skipped or 0
-  s = {epoch = ARGV[1], head = head, oldest = head + 1, entries = 0, bytes = 0, retained_topics = 0, retained_bytes = 0}
+  s = {epoch = ARGV[1], head = head, oldest = head + 1, entries = 0, bytes = 0, retained_topics = 0, retained_bytes = 0,
+    version = 1}
 else
-  if tonumber(call('HGET', log, 'version')) > tonumber(ARGV[4]) then
-    return redis.error_reply('MILLRACE_NEWER version ' .. call('HGET', log, 'version'))
-  end
-  if s.shape ~= shape() then return redis.error_reply('MILLRACE_CHANGED its keys do not fit together') end
+  local why = flaw(s)
+  if why then return why end
   local head = math.max(s.head, given)
   if s.run ~= ARGV[2] then head = head + skipped end
   if head > s.head and s.entries == 0 then s.oldest = head + 1 end
@@ -220,7 +232,6 @@ call('ZADD', KEYS[9], 0, 'a')
 call('ZREM', KEYS[9], 'a')
 call('HSET', KEYS[10], 'a', 'b')
 call('HDEL', KEYS[10], 'a')
-call('HSET', log, 'version', ARGV[4])
 save_log(s)
 return answer(s)
 )lua"};
@@ -304,6 +315,7 @@ local function append(p)
   s.head = sequence
   s.entries = s.entries + 1
   s.bytes = s.bytes + cost(p)
+  if #p.topics > 1 then s.version = math.max(s.version, SEVERAL_TOPICS) end
   for _, topic in ipairs(p.topics) do
     call('ZADD', topics, 0, topic_member(sequence, p, topic))
     if p.kind == FINISH then call('ZADD', finishes, 0, topic .. '\0' .. padded(sequence)) end

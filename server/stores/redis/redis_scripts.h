@@ -20,12 +20,12 @@
 //
 // `shape` is how many entries each key has. A key that another program has changed, or that Redis has evicted, is
 // noticed by it before anything is read or written.
+//
+// `version` is 1, and 2 from the first event of several topics on. Every script looks at it, so that a server which
+// does not know a version stops when another one writes it.
 #pragma once
 
 namespace millrace {
-
-/// What {NAME}:log says of its keys.
-inline constexpr const char* kRedisLogVersion = "1";
 
 /// A script that a connection loads when it first runs it.
 struct RedisScript {
@@ -46,7 +46,7 @@ inline constexpr const char* kRedisLogNewer = "MILLRACE_NEWER";      ///< a newe
 inline constexpr const char* kRedisLogMoved = "MILLRACE_MOVED";      ///< another epoch, or another run of Redis
 
 // Those that write.
-extern const RedisScript kRedisEnter;  ///< new epoch, run, given away, version, skipped: makes the log if it is missing
+extern const RedisScript kRedisEnter;           ///< new epoch, run, given away, skipped: makes the log if it is missing
 extern const RedisScript kRedisAppend;          ///< epoch, run, 2 + 2 bounds, time, channel, tag, contributions
 extern const RedisScript kRedisRetire;          ///< epoch, run, 2 bounds, time before which entries are too old, most
 extern const RedisScript kRedisRetireWhenFull;  ///< the same, for Redis 7.0 and newer

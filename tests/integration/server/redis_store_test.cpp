@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -345,8 +346,42 @@ TEST(RedisStore, RefusesKeysThatAreNotItsOwn) {
   EXPECT_THAT(refusal_to_open(redis().url(), {.name = "taken"}), HasSubstr("a key of the log is of another type"));
   const std::string name = new_name();
   { const Node node(name); }
-  run(redis(), {"HSET", "{" + name + "}:log", "version", "2"});
-  EXPECT_THAT(refusal_to_open(redis().url(), {.name = name}), HasSubstr("a newer Millrace made the log"));
+  run(redis(), {"HSET", "{" + name + "}:log", "version", "3"});
+  EXPECT_THAT(refusal_to_open(redis().url(), {.name = name}),
+              HasSubstr("a newer Millrace made the log (version 3, known is 2): use that Millrace, or another name"));
+}
+
+// A server that is running when a newer one writes the log in its own way.
+TEST(RedisStore, TakesNothingMoreOfALogThatANewerMillraceWrites) {
+  const std::string name = new_name();
+  Node node(name);
+  node.publish("a", "x");
+  run(redis(), {"HSET", "{" + name + "}:log", "version", "3"});
+  EXPECT_THAT(node.refusal("a", "y"), HasSubstr("a newer Millrace made the log (version 3"));
+  EXPECT_THROW(node->catch_up_with_others(), StoreUnavailable);
+  EXPECT_THROW(node->read_after(0, TopicFilter({TopicPattern("a")})), StoreUnavailable);
+  EXPECT_EQ(node->head(), 1u);
+}
+
+// Older programs share the log until it has an event that they cannot read. Those that run see by the shape that they
+// must stop, and those that start, by the version.
+TEST(RedisStore, HasItsSecondVersionFromTheFirstEventOfSeveralTopicsOn) {
+  const std::string name = new_name();
+  Node node(name);
+  const auto field = [&](const char* of) {
+    return std::string(RedisConnection(redis().address()).run({"HGET", "{" + name + "}:log", of}).text());
+  };
+  node.publish("a", "x", "1");
+  EXPECT_EQ(field("version"), "1");
+  EXPECT_EQ(field("shape"), "1 1 0 1 1 0");
+  const std::array<Topic, 2> further = {"b", "c"};
+  EXPECT_EQ(node.publish({.topic = "a", .further_topics = further, .event = {.data = "y"}}), 2u);
+  EXPECT_EQ(field("version"), "2");
+  EXPECT_EQ(field("shape"), "v2 2 4 0 1 3 0");
+  EXPECT_EQ(node.publish("a", "z"), 3u);
+  Node other(name);
+  EXPECT_EQ(other.publish("a", "z"), 4u);
+  EXPECT_EQ(field("version"), "2");
 }
 
 // One that another program writes to, or that Redis has evicted.
