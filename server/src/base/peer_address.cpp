@@ -56,8 +56,4 @@ sockaddr_storage peer_of(int socket) {
   return address;
 }
 
-std::string peer_address(int socket) {
-  return address_text(peer_of(socket));
-}
-
 }  // namespace millrace

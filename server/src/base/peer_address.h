@@ -13,11 +13,8 @@ void numeric_address(const sockaddr_storage& address, socklen_t length, std::str
 /// The numeric address, without the port; empty if it is not an internet address.
 std::string address_text(const sockaddr_storage& address);
 
-/// The address of the other end; AF_UNSPEC if the connection is closed.
+/// The address of the other end, which may be a proxy's; AF_UNSPEC if the connection is closed.
 sockaddr_storage peer_of(int socket);
-
-/// The numeric address of the other end, without the port; empty if the connection is closed.
-std::string peer_address(int socket);
 
 /// The bytes that identify a client for counting: an IPv4 address, or the /64 network of an IPv6 address, which one
 /// client may own as a whole. Empty if it is not an internet address.

@@ -4,9 +4,7 @@
 #include <utility>
 
 #include "base/failure.h"
-#include "base/peer_address.h"
 #include "base/trace_context.h"
-#include "exchange.h"
 #include "http/field_text.h"
 #include "http/field_values.h"
 
@@ -36,10 +34,6 @@ void end_access(const ServerOptions& options, AccessEntryPtr entry, TimePoint no
   if (entry == nullptr) return;
   entry->record.duration = now - entry->began;
   call_guarded(options.on_failure, "on_access", [&] { options.on_access(entry->record); });
-}
-
-std::string client_address(const Exchange& exchange) {
-  return exchange.client != nullptr ? address_text(*exchange.client) : peer_address(exchange.socket);
 }
 
 }  // namespace millrace

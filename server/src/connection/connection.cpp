@@ -236,7 +236,9 @@ void Connection::read_proxy_header(std::uint32_t events) {
   if (header.progress != ProxyHeader::Progress::kWhole) {
     const ConnectionLoop::Settings& settings = loop_.settings();
     settings.refusals->add(400, RefusalReason::kProxyHeader);
-    if (settings.on_foreign_protocol != nullptr) settings.on_foreign_protocol(RefusalReason::kProxyHeader, socket());
+    if (settings.on_foreign_protocol != nullptr) {
+      settings.on_foreign_protocol(RefusalReason::kProxyHeader, loop_.proxied_clients().address_of(*this));
+    }
     return close();
   }
   if (::recv(socket(), buffer.data(), header.bytes, MSG_DONTWAIT) != static_cast<ssize_t>(header.bytes)) return close();

@@ -104,8 +104,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
     DownloadGate* downloads = nullptr;        ///< counts responses cut because clients read too slowly
     const TlsContext* tls = nullptr;          ///< null: clear HTTP
     TlsTerms tls_terms = {};
-    /// Called for a connection that begins with a protocol that its port does not speak.
-    std::function<void(RefusalReason, int socket)> on_foreign_protocol = nullptr;
+    /// Called for a connection that begins with a protocol that its port does not speak; `client` is its address.
+    std::function<void(RefusalReason, const std::string& client)> on_foreign_protocol = nullptr;
     /// Called when an HTTP/2 stream begins: returns its share of the client's quota, or nothing and why.
     std::function<std::optional<Quota::Share>(const sockaddr_storage& peer, RequestError& why_not)> admit_stream =
         nullptr;

@@ -58,7 +58,20 @@ struct Exchange {
   bool taken = false;                    ///< the response is an event stream: the connection belongs to the loop again
 };
 
+/// The client: behind a trusted proxy, the one that the proxy has named.
+sockaddr_storage client_of(const Exchange& exchange);
+
 /// The client's address, without its port.
 std::string client_address(const Exchange& exchange);
+
+struct Endpoint {
+  std::string address;
+  int port = 0;
+};
+
+/// The client's address, with its port, or with 0 behind a proxy, which does not say it.
+Endpoint client_endpoint(const Exchange& exchange);
+/// The server's end of the connection.
+Endpoint local_endpoint(const Exchange& exchange);
 
 }  // namespace millrace

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "connection.h"
+#include "connection_loop.h"
 
 namespace millrace {
 
@@ -40,7 +41,8 @@ void Handshakes::fail(Connection& connection) {
 
 void Handshakes::pass_on_remark(Connection& connection) {
   const TlsChannel::Remark remark = connection.transport().tls()->take_remark();
-  if (!remark.sentence.empty() && terms_.on_remark != nullptr) terms_.on_remark(remark, connection.socket());
+  if (remark.sentence.empty() || terms_.on_remark == nullptr) return;
+  terms_.on_remark(remark, connection.loop().proxied_clients().address_of(connection));
 }
 
 void Handshakes::time_out(Connection& connection) {

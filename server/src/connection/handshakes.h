@@ -25,8 +25,8 @@ class Connection;
 struct TlsTerms {
   Duration handshake_deadline = kTlsHandshakeDeadline;
   std::size_t max_handshakes = kMaxTlsHandshakes;  ///< of one loop
-  /// Called with a remark for the log about a handshake with the socket's client. Must not wait.
-  std::function<void(const TlsChannel::Remark& remark, int socket)> on_remark = nullptr;
+  /// Called with a remark for the log about a handshake with the client at this address. Must not wait.
+  std::function<void(const TlsChannel::Remark& remark, const std::string& client)> on_remark = nullptr;
 };
 
 class Handshakes {

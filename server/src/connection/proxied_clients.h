@@ -1,5 +1,5 @@
-// ProxiedClients: the clients of a loop's connections whose proxy announces them by the PROXY protocol. The loop's
-// thread.
+// ProxiedClients: the clients of a loop's connections behind trusted proxies, which announce them by the PROXY protocol
+// or name them in each request. Whatever reports or counts a client asks here. The loop's thread.
 #pragma once
 
 #include <sys/socket.h>
@@ -7,6 +7,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "http/trusted_proxies.h"
@@ -30,8 +32,16 @@ class ProxiedClients {
   /// The connection is this client's from now on. Returns false if the client may have no more connections.
   bool add(const Connection& connection, const sockaddr_storage& client);
 
-  /// Returns null if the socket's other end is the client. For a stream of HTTP/2: the client of its connection.
-  std::shared_ptr<const sockaddr_storage> of(const Connection& connection) const;
+  /// Whether the PROXY protocol has announced the connection's client, which then has a share for it. For a stream of
+  /// HTTP/2: the client of its connection.
+  bool has(const Connection& connection) const { return find(connection) != nullptr; }
+
+  /// Returns null if the socket's other end is the client. `head`: of the client's request; without one, only an
+  /// announced client is known.
+  std::shared_ptr<const sockaddr_storage> of(const Connection& connection, std::string_view head = {}) const;
+
+  /// The client's address, without its port, also if that is the socket's other end.
+  std::string address_of(const Connection& connection, std::string_view head = {}) const;
 
   void forget(const Connection& connection);
 
@@ -40,6 +50,8 @@ class ProxiedClients {
     std::shared_ptr<const sockaddr_storage> address;
     Quota::Share share;
   };
+
+  const Client* find(const Connection& connection) const;
 
   const TrustedProxies* const proxies_;
   const TakeAddress& take_;

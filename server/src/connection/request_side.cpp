@@ -7,7 +7,6 @@
 #include <new>
 #include <utility>
 
-#include "base/peer_address.h"
 #include "connection.h"
 #include "connection_loop.h"
 #include "http/error_response.h"
@@ -146,20 +145,13 @@ bool RequestSide::serve_request(Connection& connection) {
 
 // Finds the client behind a trusted proxy, and begins the access record.
 void RequestSide::identify(Connection& connection, Exchange& exchange) const {
-  const ConnectionLoop::Settings& settings = connection.loop().settings();
-  if (const auto client = connection.loop().proxied_clients().of(connection)) {
-    exchange.client = client;
-    exchange.is_client_counted = true;
-  } else if (settings.proxies != nullptr) {
-    const sockaddr_storage peer = peer_of(exchange.socket);
-    if (settings.proxies->trusts(peer)) {
-      const std::string_view head = intake_->view().substr(0, exchange.head.bytes);
-      exchange.client = std::make_shared<const sockaddr_storage>(settings.proxies->client_of(peer, head));
-    }
-  }
-  if (settings.options.on_access == nullptr) return;
+  const ProxiedClients& clients = connection.loop().proxied_clients();
+  exchange.client = clients.of(connection, intake_->view().substr(0, exchange.head.bytes));
+  exchange.is_client_counted = clients.has(connection);
+  const ServerOptions& options = connection.loop().settings().options;
+  if (options.on_access == nullptr) return;
   exchange.access =
-      begin_access(settings.options, intake_->view(), client_address(exchange), connection.loop().event_loop().now());
+      begin_access(options, intake_->view(), client_address(exchange), connection.loop().event_loop().now());
 }
 
 // Returns false if some stay unsent: further output must wait.
@@ -199,7 +191,7 @@ void RequestSide::reject(Connection& connection, const RequestError& error, bool
   const bool is_foreign = error.reason == RefusalReason::kTls || error.reason == RefusalReason::kHttp2 ||
                           error.reason == RefusalReason::kClearText;
   if (is_foreign && settings.on_foreign_protocol != nullptr)
-    settings.on_foreign_protocol(error.reason, connection.socket());
+    settings.on_foreign_protocol(error.reason, connection.loop().proxied_clients().address_of(connection));
   const Duration wait = connection.loop().random_retry(kRetryAfter, 2 * kRetryAfter);
   ResponseOutput output(is_to_head, false);
   output.append(
@@ -212,14 +204,16 @@ void RequestSide::reject(Connection& connection, const RequestError& error, bool
   write(connection);
 }
 
+// A proxy appends the client's address: only a whole head has it.
 void RequestSide::note_rejection(Connection& connection, int status) const {
   const ServerOptions& options = connection.loop().settings().options;
   if (options.on_access == nullptr) return;
   const TimePoint now = connection.loop().event_loop().now();
-  const auto client = connection.loop().proxied_clients().of(connection);
+  const std::string_view request = intake_ != nullptr ? intake_->view() : std::string_view();
+  const std::size_t head_end = find_head_end(request, 0);
+  const std::string_view head = head_end != std::string_view::npos ? request.substr(0, head_end) : std::string_view();
   AccessEntryPtr access =
-      begin_access(options, intake_ != nullptr ? intake_->view() : std::string_view(),
-                   client != nullptr ? address_text(*client) : peer_address(connection.socket()), now);
+      begin_access(options, request, connection.loop().proxied_clients().address_of(connection, head), now);
   access->record.status = status;
   millrace::end_access(options, std::move(access), now);
 }

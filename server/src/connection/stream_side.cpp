@@ -141,13 +141,17 @@ std::string_view StreamSide::note() const {
 void StreamSide::tell_begun() {
   if (loop().settings().webhooks == nullptr) return;
   WebhookSender::Client client = client_for_webhooks();
-  client.address = peer_address(connection().socket());
+  client.address = client_address();
   if (terms_ != nullptr && terms_->traceparent != nullptr) {
     client.traceparent = *terms_->traceparent;
     terms_->traceparent = nullptr;
   }
   loop().settings().webhooks->subscribed(subscriber_->filter(), client);
   is_told_ = true;
+}
+
+std::string StreamSide::client_address() const {
+  return terms_ != nullptr && !terms_->address.empty() ? terms_->address : address_text(peer_of(connection().socket()));
 }
 
 WebhookSender::Client StreamSide::client_for_webhooks() const {
@@ -321,13 +325,12 @@ Duration StreamSide::reconnection_time() const {
 SubscriptionInfo StreamSide::info() const {
   std::vector<std::string> topics;
   for (const TopicPattern& pattern : subscriber_->filter().patterns()) topics.emplace_back(pattern.view());
-  return {
-      .topics = std::move(topics),
-      .client = std::string(subscriber_->client()),
-      .user = terms_ != nullptr ? terms_->user : std::string(),
-      .address = terms_ != nullptr && !terms_->address.empty() ? terms_->address : peer_address(connection().socket()),
-      .age = loop().event_loop().now() - opened_at_,
-      .live = subscriber_->is_live()};
+  return {.topics = std::move(topics),
+          .client = std::string(subscriber_->client()),
+          .user = terms_ != nullptr ? terms_->user : std::string(),
+          .address = client_address(),
+          .age = loop().event_loop().now() - opened_at_,
+          .live = subscriber_->is_live()};
 }
 
 void StreamSide::read_on() {

@@ -141,6 +141,7 @@ class StreamSide : public Subscriber::Outlet {
   void renew_right(const TopicChange& change);
   Presence::Listener listener() const;
   std::string_view note() const;
+  std::string client_address() const;
   void tell_begun();
   WebhookSender::Client client_for_webhooks() const;
   void begin_intervals();

@@ -156,7 +156,8 @@ ConnectionLoop::Settings Engine::loop_settings(const HttplibInsides& insides) {
           .downloads = &downloads_,
           .tls = tls_.get(),
           .tls_terms = tls_terms(),
-          .on_foreign_protocol = [this](RefusalReason reason, int socket) { report_foreign_protocol(reason, socket); },
+          .on_foreign_protocol = [this](RefusalReason reason,
+                                        const std::string& client) { report_foreign_protocol(reason, client); },
           .admit_stream = [this](const sockaddr_storage& peer,
                                  RequestError& why_not) { return reception_.admit_stream(peer, why_not); },
           .take_address = [this](const sockaddr_storage& client) { return reception_.take_address(client); },
@@ -242,9 +243,9 @@ void Engine::announce_listening() {
 }
 
 // Called on a loop's thread, which no exception may end.
-void Engine::report_foreign_protocol(RefusalReason reason, int socket) {
+void Engine::report_foreign_protocol(RefusalReason reason, const std::string& client) {
   if (options_.on_foreign_protocol == nullptr) return;
-  if (const auto notice = foreign_.add(reason, peer_address(socket), monotonic_now())) {
+  if (const auto notice = foreign_.add(reason, client, monotonic_now())) {
     call_guarded(options_.on_failure, "on_foreign_protocol",
                  [&] { workers_.as_user_code([&] { options_.on_foreign_protocol(*notice); }); });
   }
@@ -258,10 +259,10 @@ TlsTerms Engine::tls_terms() {
   if (!options_.tls) return {};
   return {.handshake_deadline = options_.tls->handshake_deadline,
           .max_handshakes = part_of(options_.tls->max_handshakes, loop_count()),
-          .on_remark = [this](const TlsChannel::Remark& remark, int socket) {
+          .on_remark = [this](const TlsChannel::Remark& remark, const std::string& client) {
             const auto others = tls_notices_.take(remark.kind, monotonic_now());
             if (!others) return;
-            notify_of_tls("a TLS handshake with a client at " + peer_address(socket) + ": " + remark.sentence +
+            notify_of_tls("a TLS handshake with a client at " + client + ": " + remark.sentence +
                           NoticeLimit::tail(*others));
           }};
 }

@@ -103,7 +103,7 @@ class Engine {
   OperationRoutes::Ports operation_ports();
   ConnectionLoop::Settings loop_settings(const HttplibInsides& insides);
   bool serve_here(Exchange& exchange, std::string_view request);
-  void report_foreign_protocol(RefusalReason reason, int socket);
+  void report_foreign_protocol(RefusalReason reason, const std::string& client);
   TlsTerms tls_terms();
   std::size_t loop_count() const;
   std::unique_ptr<WebhookSender> webhook_sender();

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/peer_address.h"
 #include "http/error_response.h"
 #include "http/field_text.h"
 #include "loop/event_loop.h"
@@ -31,12 +30,6 @@ constexpr std::string_view kSwitchingProtocols = "HTTP/1.1 101 ";
 
 // Interval at which a wait for a websocket's client checks whether the server stops.
 constexpr Duration kWebsocketWait{200};
-
-void address_of(int socket, int (*ask)(int, sockaddr*, socklen_t*), std::string& ip, int& port) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  if (ask(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0) numeric_address(address, length, ip, port);
-}
 
 // Whether cpp-httplib would decode this coding, without a bound, or refuse it.
 bool is_undone_by_httplib(const std::string& coding) {
@@ -303,15 +296,14 @@ ssize_t ExchangeStream::write_websocket(std::string_view bytes) {
 // --- Addresses ------------------------------------------------------------------------------------------------------
 
 void ExchangeStream::get_remote_ip_and_port(std::string& ip, int& port) const {
-  if (exchange_.client != nullptr) {
-    ip = address_text(*exchange_.client);
-    port = 0;  // proxies do not say
-    return;
-  }
-  address_of(exchange_.socket, ::getpeername, ip, port);
+  auto [address, number] = client_endpoint(exchange_);
+  ip = std::move(address);
+  port = number;
 }
 void ExchangeStream::get_local_ip_and_port(std::string& ip, int& port) const {
-  address_of(exchange_.socket, ::getsockname, ip, port);
+  auto [address, number] = local_endpoint(exchange_);
+  ip = std::move(address);
+  port = number;
 }
 
 }  // namespace millrace

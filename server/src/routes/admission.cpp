@@ -19,8 +19,7 @@ bool contains(const std::vector<std::string>& texts, const std::string& text) {
 }
 
 Who publisher_of(const Exchange& exchange, const std::string& user) {
-  if (user.empty() && exchange.client != nullptr) return Who::network(*exchange.client);
-  return Who::of(exchange.socket, user);
+  return user.empty() ? Who::network(client_of(exchange)) : Who::user(user);
 }
 
 void check_names(const ServerOptions& options) {

@@ -13,6 +13,7 @@
 #include "httplib/httplib_versions.h"
 #include "httplib/route_table.h"
 #include "millrace/server/authorizer.h"
+#include "millrace/server/key_authorizer.h"
 
 namespace millrace {
 
@@ -52,6 +53,16 @@ bool needs_httplib(const httplib::Headers& headers) {
   return headers.find("Range") != headers.end() || headers.find("Content-Encoding") != headers.end();
 }
 
+// As cpp-httplib does for each request. Costs two calls of the system, so only for an authorizer that may look.
+void set_addresses(httplib::Request& request, const Exchange& exchange) {
+  auto [client, client_port] = client_endpoint(exchange);
+  auto [local, local_port] = local_endpoint(exchange);
+  request.remote_addr = std::move(client);
+  request.remote_port = client_port;
+  request.local_addr = std::move(local);
+  request.local_port = local_port;
+}
+
 }  // namespace
 
 void DirectRequests::start(httplib::Server& server, const std::vector<std::string>& paths,
@@ -63,7 +74,8 @@ void DirectRequests::start(httplib::Server& server, const std::vector<std::strin
   keep_alive_ = keep_alive_terms(insides);
   has_websockets_ = insides.has_websockets;
   max_body_bytes_ = std::min<std::uint64_t>(insides.max_body_bytes, kMaxDirectBodyBytes);
-  needs_address_ = options.publishing.rate.has_value();
+  shows_addresses_ =
+      options.authorizer != nullptr && dynamic_cast<const KeyAuthorizer*>(options.authorizer.get()) == nullptr;
   const bool may_block = options.store != nullptr || (options.authorizer != nullptr && options.authorizer->may_block());
   const bool runs_user_code =
       insides.has_hooks || insides.error != nullptr || insides.exception.target<FailureHandler>() == nullptr;
@@ -103,7 +115,7 @@ bool DirectRequests::serve(Exchange& exchange, std::string_view request_bytes) c
       head.substr(line->method.size() + 1, line_end - line->method.size() - std::string_view("  HTTP/1.1").size());
   request.version = "HTTP/1.1";
   if (!line->query.empty()) read_query(line->query, request.params);
-  if (needs_address_ || exchange.client != nullptr) request.remote_addr = client_address(exchange);
+  if (shows_addresses_) set_addresses(request, exchange);
   HttplibBridge::attach(request, exchange, nullptr);
 
   assert(exchange.input.empty() && !exchange.taken);

@@ -46,7 +46,7 @@ class DirectRequests {
   httplib::Headers default_headers_;
   std::string keep_alive_;  // the value of the Keep-Alive header
   std::uint64_t max_body_bytes_ = 0;
-  bool needs_address_ = false;
+  bool shows_addresses_ = false;
   bool has_websockets_ = false;
 };
 

@@ -17,8 +17,6 @@ class Who {
   // Avoids operator+, of which GCC 12 warns at -O3 (-Wrestrict).
   static Who user(std::string_view name) { return Who(std::string("u").append(name)); }
   static Who network(const sockaddr_storage& address);
-  /// `user` may be empty; `socket` is the client's.
-  static Who of(int socket, std::string_view user);
 
   /// Different for different holders.
   std::string_view key() const { return key_; }

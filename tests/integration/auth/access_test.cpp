@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -10,6 +12,7 @@
 #include "ask.h"
 #include "eventually.h"
 #include "millrace/server/access_record.h"
+#include "millrace/server/authorizer.h"
 #include "millrace/server/function_authorizer.h"
 #include "raw_client.h"
 #include "running_server.h"
@@ -286,6 +289,94 @@ TEST(Access, TakesAClientsAddressFromTheProxyProtocol) {
   RawClient in_pieces(server.port());
   for (const char byte : announced(get("/who"))) in_pieces.send({&byte, 1});
   EXPECT_EQ(in_pieces.read_response().body, "192.0.2.1");
+}
+
+TEST(Access, RecordsTheClientOfARequestThatIsRefused) {
+  Records records;
+  RunningServer server(records.options(behind_proxies()));
+  const std::string fields = "X-Forwarded-For: 192.0.2.1\r\n";
+  RawClient no_length(server.port());
+  no_length.send(get("/no-length", fields + "Content-Length: x\r\n"));
+  EXPECT_EQ(records.of("/no-length", 400).address, "192.0.2.1");
+  RawClient half_head(server.port());
+  half_head.send("GET /half HTTP/1.1\r\n" + fields + "X-Forwarded-For: 6.6");
+  half_head.send(std::string(64 * 1024, '6'));
+  EXPECT_EQ(records.of("/half", 431).address, "127.0.0.1") << "the address that a proxy appends may still come";
+}
+
+// The notices of a server about foreign protocols, and about TLS.
+class Notices {
+ public:
+  std::function<void(const std::string&)> taker() {
+    return [this](const std::string& notice) {
+      const std::lock_guard lock(mutex_);
+      text_ += notice + '\n';
+    };
+  }
+  bool have(const std::string& part) {
+    return eventually([&] {
+      const std::lock_guard lock(mutex_);
+      return text_.find(part) != std::string::npos;
+    });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string text_;
+};
+
+const std::string kNoHandshake("\x16\x03\x01\x00\x04none", 9);
+
+// Sends the bytes in clear, whatever the port speaks.
+RawClient client_that_sends(const RunningServer& server, const std::string& bytes) {
+  set_speaks_tls(server.port(), false);
+  RawClient client(server.port());
+  client.send(bytes);
+  return client;
+}
+
+TEST(Access, NamesTheAnnouncedClientOfAForeignProtocol) {
+  Notices notices;
+  ServerOptions options = by_proxy_protocol();
+  options.on_foreign_protocol = notices.taker();
+  RunningServer clear(options);
+  const RawClient speaks_tls = client_that_sends(clear, announced(kNoHandshake));
+  EXPECT_TRUE(notices.have("a client at 192.0.2.1 began with a TLS handshake"));
+  options.tls = test_tls();
+  RunningServer over_tls(options);
+  const RawClient speaks_clear = client_that_sends(over_tls, announced(get("/events?topic=a"), '\x02'));
+  EXPECT_TRUE(notices.have("a client at 192.0.2.2 began with clear text"));
+}
+
+TEST(Access, NamesTheAnnouncedClientOfAFailedHandshake) {
+  Notices notices;
+  ServerOptions options = by_proxy_protocol();
+  options.tls = test_tls();
+  options.tls->on_notice = notices.taker();
+  RunningServer server(options);
+  const RawClient client = client_that_sends(server, announced(kNoHandshake));
+  EXPECT_TRUE(notices.have("a TLS handshake with a client at 192.0.2.1: "));
+}
+
+// Event loops ask such an authorizer, and serve events routes without cpp-httplib.
+class ByAddress : public Authorizer {
+ public:
+  Decision decide(const httplib::Request& request, Action /*action*/, const TopicPatterns& /*topics*/) const override {
+    const bool is_known = request.remote_addr == "192.0.2.1" && request.remote_port == 0 &&
+                          request.local_addr == "127.0.0.1" && request.local_port != 0;
+    return is_known ? Decision::allow() : Decision::forbidden("from " + request.remote_addr);
+  }
+  bool may_block() const override { return false; }
+};
+
+TEST(Access, ShowsTheClientsAddressToAnAuthorizerThatLoopsAsk) {
+  ServerOptions options = behind_proxies();
+  options.authorizer = std::make_shared<ByAddress>();
+  RunningServer server(options);
+  EXPECT_EQ(status_of(publish(server.port(), "X-Forwarded-For: 192.0.2.1\r\n")), 200);
+  const std::string refused = publish(server.port());
+  EXPECT_EQ(status_of(refused), 403);
+  EXPECT_NE(refused.find("from 127.0.0.1"), std::string::npos) << refused;
 }
 
 TEST(Access, ClosesAConnectionOfAProxyThatDoesNotNameItsClient) {

@@ -292,6 +292,22 @@ TEST(Webhooks, NameTheTraceOfTheRequestThatSubscribes) {
   }
 }
 
+TEST(Webhooks, NameTheClientBehindATrustedProxy) {
+  Told told;
+  {
+    ServerOptions options = told.options();
+    options.proxies.trusted = {"127.0.0.0/8"};
+    RunningServer server(options);
+    { const StreamClient stream(server.port(), "/events?topic=a", "X-Forwarded-For: 6.6.6.6, 192.0.2.1\r\n"); }
+    { const StreamClient stream(server.port(), "/events?topic=b"); }
+    ASSERT_TRUE(told.has(4));
+  }
+  for (const json& event : told.events()) {
+    if (event["event"] != "subscribed") continue;
+    EXPECT_EQ(event["address"], event["topics"] == json::array({"a"}) ? "192.0.2.1" : "127.0.0.1");
+  }
+}
+
 // `printf '1750000000.{}' | openssl dgst -sha256 -hmac a-secret-of-enough-bytes`
 TEST(Webhooks, AreSignedAsTheDocumentSays) {
   EXPECT_EQ(webhook_signature("a-secret-of-enough-bytes", "{}", 1'750'000'000),
