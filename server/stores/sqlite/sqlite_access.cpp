@@ -4,12 +4,13 @@
 #include <stdexcept>
 #include <utility>
 
-#include "lock_file.h"
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/stores/sqlite.h"
 #include "schema.h"
 #include "sqlite_queries.h"
 #include "sqlite_writer.h"
+#include "stores/common/boot_id.h"
+#include "stores/common/lock_file.h"
 #include "write_ahead_log.h"
 
 namespace millrace {

@@ -15,13 +15,14 @@
 #include <string_view>
 #include <vector>
 
-#include "lock_file.h"
 #include "millrace/server/event_store.h"
 #include "millrace/server/stores/sqlite.h"
 #include "mutex.h"
 #include "sqlite_queries.h"
 #include "sqlite_writer.h"
+#include "stores/common/boot_id.h"
 #include "stores/common/group_commit.h"
+#include "stores/common/lock_file.h"
 #include "stores/common/repetition.h"
 #include "stores/common/store_figures.h"
 #include "stores/common/store_trouble.h"

@@ -1,7 +1,6 @@
 #include "sqlite_writer.h"
 
 #include <algorithm>
-#include <fstream>
 
 #include "base/sip_hash.h"
 #include "log/event_log.h"
@@ -28,16 +27,6 @@ constexpr int kCheckpointPages = 1'000;
 // Pages that shrink() returns at once, and free pages that it keeps for later entries.
 constexpr std::int64_t kShrinkPages = 256;
 constexpr std::int64_t kKeptFreePages = 1024;
-
-}  // namespace
-
-std::string machine_boot_id() {
-  std::string id;
-  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
-  return id.empty() ? "unknown" : id;
-}
-
-namespace {
 
 SqliteKind kind_of(Publication::Kind kind) {
   switch (kind) {

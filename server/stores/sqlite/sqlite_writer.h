@@ -19,9 +19,6 @@
 
 namespace millrace {
 
-/// Changes at every start of the machine, because a program that was only killed loses no commits.
-std::string machine_boot_id();
-
 class SqliteWriter {
  public:
   /// Starts of the machine, by machine_boot_id().

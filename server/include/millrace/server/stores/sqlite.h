@@ -3,21 +3,15 @@
 //   millrace::Server server({.store = millrace::open_sqlite("/var/lib/app/events.db", {.bounds = {.age = 24h}})});
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "millrace/server/event_store.h"
 #include "millrace/server/limits.h"
 #include "millrace/server/store_access.h"
+#include "millrace/server/stores/store_sync.h"
 
 namespace millrace {
-
-/// Which acknowledged events a power cut may lose. The end of the program, even a crash, loses none.
-enum class StoreSync : std::uint8_t {
-  kFull,    ///< none: publishing waits for the disk (Durability::kDisk; on a tmpfs kProcess)
-  kNormal,  ///< the most recent events; publishing is faster (Durability::kProcess)
-};
 
 /// Settings of a store in an SQLite file.
 struct SqliteOptions {

@@ -1,0 +1,160 @@
+#include "log_writer.h"
+
+#include <random>
+#include <utility>
+
+#include "millrace/server/event_store.h"
+
+namespace millrace {
+
+namespace {
+
+// Bytes that mend() writes and cuts off again, to see whether the disk takes any.
+constexpr std::size_t kRoomTried = 64 * 1'024;
+
+// Bytes up to which the buffer of a group is kept for the next one.
+constexpr std::size_t kBufferKept = 8 * 1'024 * 1'024;
+
+SipKey new_key() {
+  std::random_device device;
+  const auto draw = [&device] { return std::uint64_t{device()} << 32 | device(); };
+  return {.first = draw(), .second = draw()};
+}
+
+}  // namespace
+
+LogWriter::LogWriter(LogFolder& folder, StoreSync sync, LoadedLog& log, std::uint64_t boot)
+    : folder_(folder), sync_(sync), head_(log.last) {
+  for (const std::string& name : log.leftovers) folder_.remove(name);
+  if (!log.leftovers.empty()) folder_.sync();
+  head_.epoch = log.epoch;
+  head_.boot = boot;
+  if (log.last_bytes == 0) {
+    create(log.index.head() + 1);
+    return;
+  }
+  head_ = log.last;
+  bytes_ = log.last_bytes;
+  file_ = folder_.open_to_append(segment_name(head_.first));
+  // A program before this one may have ended with a sync that failed.
+  state_ = State::kDoubtful;
+}
+
+LogWriter::~LogWriter() {
+  try {
+    if (file_ != nullptr && !is_broken()) sync();
+  } catch (const FileError&) {
+    // The next program that opens the store writes the segment anew.
+  }
+}
+
+void LogWriter::sync() {
+  if (synced_ == bytes_) return;
+  try {
+    file_->sync();
+  } catch (...) {
+    state_ = State::kDoubtful;
+    throw;
+  }
+  synced_ = bytes_;
+}
+
+void LogWriter::write() {
+  if (is_broken()) throw FileError("the last file of the store must be mended first");
+  state_ = State::kUnsure;
+  file_->append(buffer_);
+  if (sync_ != StoreSync::kFull) return;
+  state_ = State::kDoubtful;
+  file_->sync();
+  state_ = State::kUnsure;
+}
+
+void LogWriter::keep() {
+  bytes_ += buffer_.size();
+  if (sync_ == StoreSync::kFull) synced_ = bytes_;
+  state_ = State::kGood;
+  if (buffer_.capacity() > kBufferKept) buffer_ = {};
+}
+
+void LogWriter::begin_segment(std::uint64_t first) {
+  sync();
+  const std::uint64_t previous = std::exchange(head_.previous, head_.first);
+  const std::uint64_t own = head_.first;
+  const SipKey key = head_.key;
+  try {
+    create(first);
+  } catch (...) {
+    head_.first = own;
+    head_.previous = previous;
+    head_.key = key;
+    throw;
+  }
+}
+
+void LogWriter::create(std::uint64_t first) {
+  head_.first = first;
+  head_.key = new_key();
+  const std::string bytes = head_.encode();
+  auto file = write_new(segment_name(first), bytes);
+  file_ = std::move(file);
+  bytes_ = bytes.size();
+  synced_ = bytes_;
+}
+
+// Returns the file when all of it is on the disk under its name.
+std::unique_ptr<LogFile> LogWriter::write_new(const std::string& name, std::string_view bytes) {
+  const std::string new_name = name + std::string(kNewSuffix);
+  auto file = folder_.create(new_name);
+  file->append(bytes);
+  file->sync();
+  folder_.rename(new_name, name);
+  folder_.sync();
+  return file;
+}
+
+void LogWriter::mend() {
+  if (state_ == State::kGood) return;
+  if (state_ == State::kUnsure) {
+    file_->truncate(bytes_);
+    state_ = State::kDoubtful;
+    file_->sync();
+    synced_ = bytes_;
+  } else {
+    rewrite();
+  }
+  state_ = State::kUnsure;
+  try_room();
+  state_ = State::kGood;
+}
+
+// Copies the segment into a new file: a second sync of the old one would not tell whether its bytes are on the disk.
+void LogWriter::rewrite() {
+  const std::string name = segment_name(head_.first);
+  const std::string bytes = folder_.open(name)->read(0, static_cast<std::size_t>(bytes_));
+  if (bytes.size() != bytes_) throw StoreUnavailable(damage_at(name, bytes.size(), "its end is missing"));
+  for (std::size_t offset = kLogHeadBytes; offset < bytes.size();) {
+    const auto group = LogGroup::decode(bytes, offset, head_.key);
+    if (!group || !group->entries(bytes, head_.key)) {
+      throw StoreUnavailable(damage_at(name, offset, "a group of events is not what was written"));
+    }
+    offset += group->bytes;
+  }
+  file_ = write_new(name, bytes);
+  synced_ = bytes_;
+}
+
+void LogWriter::try_room() {
+  file_->append(std::string(kRoomTried, '\0'));
+  file_->truncate(bytes_);
+  // Or the next segment may follow while this one ends in zeros.
+  state_ = State::kDoubtful;
+  file_->sync();
+}
+
+void LogWriter::write_retained(const std::vector<LogEntry>& entries, std::uint64_t first) {
+  LogHead head = head_;
+  head.key = new_key();
+  write_new(std::string(kRetainedFile), encode_retained(std::move(head), entries, first));
+}
+
+}  // namespace millrace
