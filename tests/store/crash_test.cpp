@@ -1,6 +1,7 @@
-// `millrace serve --store sqlite:…`, the process, killed by SIGKILL at random points under load, with publishers,
-// subscribers and retention running. After each death: every event that was acknowledged is there, once and in order;
-// and every event that a subscriber has seen is there, too. In a second test the disk is full for a while in each life.
+// `millrace serve --store sqlite:…` or `file:…`, the process, killed by SIGKILL at random points under load, with
+// publishers, subscribers and retention running. After each death: every event that was acknowledged is there, once and
+// in order; and every event that a subscriber has seen is there, too. In a second test the disk is full for a while in
+// each life.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -76,10 +77,10 @@ class Known {
   std::condition_variable counted_;
 };
 
-class Crash : public ::testing::Test {
+class Crash : public ::testing::TestWithParam<std::string> {  // the kind of the store
  protected:
   void start() {
-    server_ = std::make_unique<ServeProgram>(std::vector<std::string>{"--insecure", "--store", "sqlite:" + path_,
+    server_ = std::make_unique<ServeProgram>(std::vector<std::string>{"--insecure", "--store", GetParam() + ":" + path_,
                                                                       "--sync", sync_, "--store-events",
                                                                       std::to_string(kKept), "--history-events", "50"});
     port_ = std::stoi(server_->url().substr(server_->url().rfind(':') + 1));
@@ -215,7 +216,7 @@ class Crash : public ::testing::Test {
   std::vector<std::string> resume_from_ = std::vector<std::string>(kSubscribers);
 };
 
-TEST_F(Crash, LosesNothingThatWasAcknowledgedAndTakesNothingBackThatWasSeen) {
+TEST_P(Crash, LosesNothingThatWasAcknowledgedAndTakesNothingBackThatWasSeen) {
   const std::uint64_t rounds = from_environment("MILLRACE_CRASH_ROUNDS", 30);
   const std::uint64_t seed = from_environment("MILLRACE_CRASH_SEED", std::random_device{}());
   std::cout << "MILLRACE_CRASH_SEED=" << seed << " MILLRACE_CRASH_ROUNDS=" << rounds << " MILLRACE_CRASH_SYNC=" << sync_
@@ -231,7 +232,7 @@ TEST_F(Crash, LosesNothingThatWasAcknowledgedAndTakesNothingBackThatWasSeen) {
   }
 }
 
-TEST_F(Crash, NorWhereTheDiskWasFullMeanwhile) {
+TEST_P(Crash, NorWhereTheDiskWasFullMeanwhile) {
   const std::uint64_t rounds = from_environment("MILLRACE_CRASH_FULL_ROUNDS", 6);
   const std::uint64_t seed = from_environment("MILLRACE_CRASH_SEED", std::random_device{}());
   std::cout << "MILLRACE_CRASH_SEED=" << seed << " MILLRACE_CRASH_FULL_ROUNDS=" << rounds
@@ -264,6 +265,9 @@ TEST_F(Crash, NorWhereTheDiskWasFullMeanwhile) {
   tell();
   EXPECT_GT(refusing, 0u) << "the disk was never too full";
 }
+
+INSTANTIATE_TEST_SUITE_P(Stores, Crash, ::testing::Values("sqlite", "file"),
+                         [](const auto& store) { return store.param; });
 
 }  // namespace
 }  // namespace millrace::test

@@ -14,6 +14,8 @@
 #include "nats_server.h"
 #include "postgres_server.h"
 #include "redis_server.h"
+#include "stores/file/file_event_log.h"
+#include "stores/file/system_folder.h"
 #include "stores/sqlite/sqlite_event_log.h"
 #include "temporary_folder.h"
 
@@ -130,6 +132,30 @@ StoreUnderTest sqlite() {
           .open_again = open};
 }
 
+StoreUnderTest file() {
+  const auto folder = std::make_shared<std::unique_ptr<TemporaryFolder>>();
+  const auto open = [folder](std::uint64_t events) {
+    const auto files = std::make_shared<SystemFolder>((*folder)->path("log"));
+    files->make();
+    files->lock();
+    return std::make_shared<FileEventLog>(
+        FileEventLog::Options{.folder = files,
+                              .sync = StoreSync::kNormal,
+                              .bounds = {.events = events, .bytes = std::nullopt},
+                              .new_epoch = "e",
+                              .clock = [] { return std::chrono::system_clock::time_point{}; },
+                              .boot_id = "boot",
+                              .segment_bytes = 8'000});
+  };
+  return {.name = "File",
+          .open_new =
+              [folder, open](std::uint64_t events) {
+                *folder = std::make_unique<TemporaryFolder>();
+                return open(events);
+              },
+          .open_again = open};
+}
+
 // Each new one in a stream of its own, of one server.
 StoreUnderTest jetstream() {
   const auto open = [](std::uint64_t events, int number) {
@@ -174,7 +200,7 @@ StoreUnderTest redis() {
           .histories = 2};
 }
 
-const auto kOurs = ::testing::Values(memory(), sqlite(), jetstream(), postgres(), redis());
+const auto kOurs = ::testing::Values(memory(), sqlite(), file(), jetstream(), postgres(), redis());
 constexpr auto kName = [](const auto& info) { return info.param.name; };
 
 // What ours do beyond that: a page costs no more than it may.

@@ -18,6 +18,7 @@
 #include "eventually.h"
 #include "failing_memory.h"
 #include "log/feed.h"
+#include "millrace/server/stores/file.h"
 #include "millrace/server/stores/postgres.h"
 #include "millrace/server/stores/redis.h"
 #include "nats_server.h"
@@ -133,6 +134,13 @@ SqliteEventLog::Options file_in(const TemporaryFolder& folder) {
           .clock = [] { return std::chrono::system_clock::time_point{}; }};
 }
 
+// The store in files, in a folder that goes before it.
+struct FolderLog {
+  FolderLog() : log(open_file_log(folder.path("log"), {.sync = StoreSync::kNormal})) {}
+  const TemporaryFolder folder;
+  const std::shared_ptr<EventStore> log;
+};
+
 TEST(FailedAllocation, InAFileLeavesNobodyWaiting) {
   const TemporaryFolder folder;
   const auto handed_over = std::make_unique<HandedOver>();
@@ -141,13 +149,17 @@ TEST(FailedAllocation, InAFileLeavesNobodyWaiting) {
   EXPECT_GT(fail_each_allocation(log, *handed_over), 5);
 }
 
-TEST(FailedAllocation, InAFileLeavesNoPublisherOfAGroupWaiting) {
+TEST(FailedAllocation, InFilesLeavesNobodyWaiting) {
+  const auto handed_over = std::make_unique<HandedOver>();
+  const FolderLog files;
+  files.log->start(handed_over->callbacks());
+  EXPECT_GT(fail_each_allocation(*files.log, *handed_over), 5);
+  files.log->stop();
+}
+
+void fail_allocations_of_a_group(EventStore& log, const HandedOver& handed_over) {
   constexpr int kThreads = 8;
   constexpr int kEach = 150;
-  const TemporaryFolder folder;
-  const auto handed_over = std::make_unique<HandedOver>();
-  SqliteEventLog log(file_in(folder));
-  log.start(handed_over->callbacks());
   std::array<std::vector<std::string>, kThreads> acknowledged;
   std::atomic<int> returned = 0;
   std::vector<std::thread> publishers;
@@ -177,8 +189,24 @@ TEST(FailedAllocation, InAFileLeavesNoPublisherOfAGroupWaiting) {
     for (const std::string& id : ids) EXPECT_EQ(all.contains(id) ? all.at(id) : 0, 1) << id;
   }
   EXPECT_EQ(all.size(), taken) << "in a file, what was refused is not there";
-  EXPECT_EQ(handed_over->sequences().size(), all.size());
+  EXPECT_EQ(handed_over.sequences().size(), all.size());
   EXPECT_EQ(log.status().reason, "") << "the file has done nothing wrong";
+}
+
+TEST(FailedAllocation, InAFileLeavesNoPublisherOfAGroupWaiting) {
+  const TemporaryFolder folder;
+  const auto handed_over = std::make_unique<HandedOver>();
+  SqliteEventLog log(file_in(folder));
+  log.start(handed_over->callbacks());
+  fail_allocations_of_a_group(log, *handed_over);
+}
+
+TEST(FailedAllocation, InFilesLeavesNoPublisherOfAGroupWaiting) {
+  const auto handed_over = std::make_unique<HandedOver>();
+  const FolderLog files;
+  files.log->start(handed_over->callbacks());
+  fail_allocations_of_a_group(*files.log, *handed_over);
+  files.log->stop();
 }
 
 // A database may have taken an event although there was no memory for its answer; the store then connects again.
