@@ -31,6 +31,8 @@ constexpr Names kExceptions[] = {
     {"JetStreamOptions::bounds.age", "--store-age"},
     {"JetStreamOptions::replicas", "--store-replicas"},
     {"open_sqlite(path)", "--store"},
+    {"open_file_log(folder)", "--store"},
+    {"FileLogOptions::bounds.age", "--store-age"},
     {"open_jetstream(url)", "--store"},
     {"open_postgres(url)", "--store"},
     {"PostgresOptions::bounds.age", "--store-age"},

@@ -119,7 +119,8 @@ void log_durability(const EventStore* store) {
 std::string describe_store(const ServeOptions& options, const EventStore* store) {
   if (store == nullptr) return "in memory only: a restart begins a new log";
   const std::string kind = options.store.substr(0, options.store.find(':'));
-  return kind == "sqlite" ? "in " + options.store + ", --sync " + options.store_sync : "in a store (" + kind + ")";
+  return kind == "sqlite" || kind == "file" ? "in " + options.store + ", --sync " + options.store_sync
+                                            : "in a store (" + kind + ")";
 }
 
 void log_start(const ServeOptions& options, const Settings& settings, const EventStore* store) {

@@ -98,7 +98,7 @@ void add_borders(CLI::App& app, ServeOptions& options) {
 
 void add_store(CLI::App& app, ServeOptions& options) {
   add(app, "--store", options.store,
-      "Store that keeps events over a restart: sqlite:PATH, nats://HOST[:PORT][,HOST…][/STREAM], "
+      "Store that keeps events over a restart: sqlite:PATH, file:DIR, nats://HOST[:PORT][,HOST…][/STREAM], "
       "postgres://HOST[:PORT]/DATABASE or redis[s]://HOST[:PORT][/DATABASE]; default: memory only")
       ->check(CLI::Validator(
           [](const std::string& store) { return store.empty() ? std::string() : store_complaint(store); }, ""));

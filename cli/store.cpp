@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "command.h"
+#include "millrace/server/stores/file.h"
 #include "millrace/server/stores/jetstream.h"
 #include "millrace/server/stores/postgres.h"
 #include "millrace/server/stores/redis.h"
@@ -18,6 +19,7 @@ namespace millrace::cli {
 namespace {
 
 constexpr std::string_view kSqlite = "sqlite:";
+constexpr std::string_view kFile = "file:";
 
 // On the command line 0 means no bound.
 StoreBounds bounds_of(const ServeOptions& options) {
@@ -28,6 +30,14 @@ StoreBounds bounds_of(const ServeOptions& options) {
   if (options.store_bytes != 0) bounds.bytes = options.store_bytes;
   if (options.store_age_seconds != 0) bounds.age = Duration{Duration::rep{options.store_age_seconds} * 1000};
   return bounds;
+}
+
+bool is_of_files(std::string_view store) {
+  return store.starts_with(kFile) && store.size() > kFile.size();
+}
+
+StoreSync sync_of(const ServeOptions& options) {
+  return options.store_sync == "full" ? StoreSync::kFull : StoreSync::kNormal;
 }
 
 bool is_of_nats(std::string_view store) {
@@ -51,11 +61,12 @@ std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
   const std::string& name = options.store;
   if (name.starts_with(kSqlite) && name.size() > kSqlite.size()) {
     if constexpr (kHasSqlite) {
-      return open_sqlite(
-          name.substr(kSqlite.size()),
-          {.sync = options.store_sync == "full" ? StoreSync::kFull : StoreSync::kNormal, .bounds = bounds_of(options)});
+      return open_sqlite(name.substr(kSqlite.size()), {.sync = sync_of(options), .bounds = bounds_of(options)});
     }
     refuse_without("--store sqlite:…", "millrace::sqlite", "MILLRACE_WITH_SQLITE");
+  }
+  if (is_of_files(name)) {
+    return open_file_log(name.substr(kFile.size()), {.sync = sync_of(options), .bounds = bounds_of(options)});
   }
   if (is_of_nats(name)) {
     if constexpr (kHasNats) {
@@ -109,6 +120,7 @@ std::string store_complaint(const std::string& name) {
     const char* expected;
   };
   static constexpr std::array kKinds = {Kind{kSqlite, "the path", "sqlite:PATH"},
+                                        Kind{kFile, "the folder", "file:DIR"},
                                         Kind{"nats://", "//HOST", "nats://HOST[:PORT][,HOST…][/STREAM]"},
                                         Kind{"tls://", "//HOST", "tls://HOST[:PORT][,HOST…][/STREAM]"},
                                         Kind{"postgres://", "//HOST/DATABASE", "postgres://HOST[:PORT]/DATABASE"},
@@ -117,12 +129,14 @@ std::string store_complaint(const std::string& name) {
                                         Kind{"rediss://", "//HOST", "rediss://HOST[:PORT][/DATABASE]"}};
   const std::string kind = name.substr(0, name.find(':'));
   for (const Kind& known : kKinds) {
-    if (name.starts_with(known.begin) && (known.begin != kSqlite || name.size() > kSqlite.size())) return {};
+    const bool has_path = !known.begin.ends_with(':') || name.size() > known.begin.size();
+    if (name.starts_with(known.begin) && has_path) return {};
     if (kind + ':' != known.begin.substr(0, known.begin.find(':') + 1)) continue;
     return std::string(known.missing) + " is missing after \"" + kind + ":\"; expected " + known.expected;
   }
   return "unknown store type \"" + kind +
-         "\"; expected sqlite:PATH, nats://HOST[:PORT], postgres://HOST[:PORT]/DATABASE or redis://HOST[:PORT]";
+         "\"; expected sqlite:PATH, file:DIR, nats://HOST[:PORT], postgres://HOST[:PORT]/DATABASE or "
+         "redis://HOST[:PORT]";
 }
 
 void check_store_options(const ServeOptions& options) {
@@ -156,6 +170,7 @@ std::unique_ptr<StoreAccess> access_store(const std::string& option, const std::
     if constexpr (kHasSqlite) return access_sqlite(store.substr(kSqlite.size()));
     refuse_without(option + " sqlite:…", "millrace::sqlite", "MILLRACE_WITH_SQLITE");
   }
+  if (is_of_files(store)) return access_file_log(store.substr(kFile.size()));
   if (is_of_postgres(store)) {
     if constexpr (kHasPostgres) return access_postgres(store, schema);
     refuse_without(option + " postgres://…", "millrace::postgres", "MILLRACE_WITH_POSTGRES");

@@ -17,7 +17,8 @@ std::string store_complaint(const std::string& name);
 void check_store_options(const ServeOptions& options);
 
 /// Opens it; null without --store. Throws UsageError if it is unknown, InvalidOption and StoreUnavailable as
-/// open_sqlite(), open_jetstream(), open_postgres() and open_redis() do; the latter's message begins with the option.
+/// open_sqlite(), open_file_log(), open_jetstream(), open_postgres() and open_redis() do; the latter's message begins
+/// with the option.
 /// The log has a line about an update of the store's tables.
 std::shared_ptr<EventStore> open_store(const ServeOptions& options);
 

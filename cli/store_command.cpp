@@ -184,7 +184,8 @@ void add_store(CLI::App& app, Command& command,
       ->required()
       ->check(CLI::IsMember({"check", "migrate", "export", "import"}))
       ->configurable(false);
-  store_app->add_option("STORE", options->store, "sqlite:PATH or postgres://HOST[:PORT]/DATABASE")->configurable(false);
+  store_app->add_option("STORE", options->store, "sqlite:PATH, file:DIR or postgres://HOST[:PORT]/DATABASE")
+      ->configurable(false);
   store_app->add_option("--schema", options->schema, "Schema of the tables in PostgreSQL")->configurable(false);
   store_app->add_option("--file", options->file, "File to export to, or import from; default: the standard streams")
       ->type_name("FILE")
