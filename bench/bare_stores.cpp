@@ -133,10 +133,44 @@ class BareTable {
   std::size_t rows_ = 0;
 };
 
+// A file to which groups of records are appended. As encode_entry() makes them: numbers, topic, the event as it is
+// sent.
+class BareFile {
+ public:
+  explicit BareFile(const std::string& path)
+      : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600)) {}
+  ~BareFile() { ::close(file_); }
+  BareFile(const BareFile&) = delete;
+  BareFile& operator=(const BareFile&) = delete;
+
+  void begin() { group_.clear(); }
+  void insert(std::size_t /*topic*/) {
+    group_ += record_;
+    ++rows_;
+  }
+  void commit() {
+    if (::write(file_, group_.data(), group_.size()) == static_cast<ssize_t>(group_.size()) &&
+        ::fdatasync(file_) == 0) {
+      return;
+    }
+    std::perror("cannot append to the file");
+    std::exit(1);
+  }
+  std::size_t rows() const { return rows_; }
+
+ private:
+  const std::string record_ =
+      "1000000 0 1790000000000 5 0 0 130\nt/100id: sbench12-1000000\ndata: " + std::string(kDataBytes, 'x') + "\n\n\n";
+  const int file_;
+  std::string group_;
+  std::size_t rows_ = 0;
+};
+
 // Rows of many threads, committed together.
+template <typename Table>
 class GroupCommit {
  public:
-  explicit GroupCommit(BareTable& table) : table_(table) {}
+  explicit GroupCommit(Table& table) : table_(table) {}
 
   void insert(std::size_t topic) {
     std::unique_lock lock(mutex_);
@@ -162,7 +196,7 @@ class GroupCommit {
   }
 
  private:
-  BareTable& table_;
+  Table& table_;
   std::mutex mutex_;
   std::condition_variable over_;
   std::vector<std::size_t> waiting_;  // topics of the rows; guarded by mutex_, as what follows
@@ -241,27 +275,23 @@ Figures bare_sqlite_threads(const std::string& path, const char* sync, std::size
 }
 
 Figures bare_file(const std::string& path, std::size_t group, std::chrono::milliseconds length) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
-  // As encode_entry() makes them: numbers, topic, the event as it is sent.
-  const std::string record =
-      "1000000 0 1790000000000 5 0 0 130\nt/100id: sbench12-1000000\ndata: " + std::string(kDataBytes, 'x') + "\n\n\n";
+  BareFile file(path);
   std::vector<double> latencies;
-  std::size_t rows = 0;
   const auto begun = Clock::now();
   while (Clock::now() - begun < length) {
     const auto before = Clock::now();
-    std::string bytes;
-    for (std::size_t i = 0; i < group; ++i) bytes += record;
-    if (::write(file, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) || ::fdatasync(file) != 0) {
-      std::perror("cannot append to the file");
-      std::exit(1);
-    }
-    rows += group;
+    file.begin();
+    for (std::size_t i = 0; i < group; ++i) file.insert(i);
+    file.commit();
     latencies.push_back(microseconds(Clock::now() - before));
   }
-  const auto took = Clock::now() - begun;
-  ::close(file);
-  return figures(std::move(latencies), rows, took);
+  return figures(std::move(latencies), file.rows(), Clock::now() - begun);
+}
+
+Figures bare_file_threads(const std::string& path, std::size_t threads, std::chrono::milliseconds length) {
+  BareFile file(path);
+  GroupCommit commit(file);
+  return with_threads(threads, length, [&](std::size_t thread) { commit.insert(thread); });
 }
 
 Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t window,

@@ -40,6 +40,9 @@ Figures bare_sqlite_threads(const std::string& path, const char* sync, std::size
 /// What a disk allows: a file to which `group` records are appended in one write, and one fdatasync(). Without indexes.
 Figures bare_file(const std::string& path, std::size_t group, std::chrono::milliseconds length);
 
+/// The same file, to which each of the threads appends a record at a time, as with bare_sqlite_threads().
+Figures bare_file_threads(const std::string& path, std::size_t threads, std::chrono::milliseconds length);
+
 /// Messages of the same size, of which `window` may be without an acknowledgement, by the C client's own publisher,
 /// which also follows the stream, if that is wanted. The stream is made for this, and deleted.
 Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t window,

@@ -23,6 +23,7 @@
 #include "bare_stores.h"
 #include "lone_hub.h"
 #include "loop/event_loop.h"
+#include "millrace/server/stores/file.h"
 #include "millrace/server/stores/postgres.h"
 #include "millrace/server/stores/redis.h"
 #include "nats_cluster.h"
@@ -148,6 +149,9 @@ std::vector<Subject> subjects(const Settings& settings, Servers& servers) {
                                                    .clock = [] { return std::chrono::system_clock::now(); }}),
                        publishers, settings);
   };
+  const auto files = [&settings](const std::string& file, StoreSync sync, std::size_t publishers) {
+    return through_hub(open_file_log(file, {.sync = sync}), publishers, settings);
+  };
   const auto jetstream = [&settings](const std::string& url, std::size_t replicas, std::size_t publishers) {
     static int streams = 0;
     return through_hub(std::make_shared<JetStreamEventLog>(JetStreamEventLog::Options{
@@ -181,9 +185,15 @@ std::vector<Subject> subjects(const Settings& settings, Servers& servers) {
       {"bare sqlite3, full, threads",
        {},
        [length](File file, std::size_t n) { return bare_sqlite_threads(file, "FULL", n, length); }},
-      {"bare file, fdatasync", {}, [length](File file, std::size_t n) { return bare_file(file, n, length); }},
       {"SQLite, full", "bare sqlite3, full",
        [sqlite](File file, std::size_t n) { return sqlite(file, StoreSync::kFull, n); }},
+      {"bare file, fdatasync", {}, [length](File file, std::size_t n) { return bare_file(file, n, length); }},
+      {"bare file, fdatasync, threads",
+       {},
+       [length](File file, std::size_t n) { return bare_file_threads(file, n, length); }},
+      {"files, full", "bare file, fdatasync",
+       [files](File file, std::size_t n) { return files(file, StoreSync::kFull, n); }},
+      {"files, normal", {}, [files](File file, std::size_t n) { return files(file, StoreSync::kNormal, n); }},
       {"bare NATS client, 1 replica",
        {},
        [single, length](File, std::size_t n) { return bare_jetstream(single, 1, n, length, false); }},
