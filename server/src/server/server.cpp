@@ -57,7 +57,7 @@ void check(const ServerOptions& options) {
     require(!pattern.get().is_reserved(), "history.retain", "must not contain a reserved topic (millrace.…)");
   }
   require(options.history.retain.size() == 0 || options.store == nullptr || options.store->retains(), "history.retain",
-          "the store keeps no event beyond its bounds; use memory, SQLite, PostgreSQL or Redis, or omit it");
+          "the store keeps no event beyond its bounds; use memory, SQLite, files, PostgreSQL or Redis, or omit it");
   require(options.shares.max_connections > 0, "shares.max_connections", "must be at least 1");
   require(options.http.max_head_bytes > 0, "http.max_head_bytes", "must be at least 1");
   require(options.http.max_body_bytes > 0, "http.max_body_bytes", "must be at least 1");
