@@ -55,8 +55,9 @@ export class CoreConnection implements TransportListener {
   readonly #policy: Policy;
   #polling = false;
   machine: Source | undefined;
-  /** The last attempt's. */
-  answer: Answer | undefined;
+  /** Of the URL that answered, which may be another after redirects. */
+  origin = "";
+  #answer: Answer | undefined;
   /** The platform's error for the lost connection. */
   #cause: unknown;
   #attempt = 0;
@@ -130,7 +131,8 @@ export class CoreConnection implements TransportListener {
   // --- Reports of the transport ---
 
   async answered(answer: Answer): Promise<void> {
-    this.answer = answer;
+    this.#answer = answer;
+    this.origin = answer.origin;
     const { status, contentType, lastEventId, heartbeat } = answer;
     const attempt = this.#attempt;
     const [verdict, wait] = (await this.owner.verdict?.(answer)) ?? [Verdict.none, 0];
@@ -206,7 +208,7 @@ export class CoreConnection implements TransportListener {
       this.transport = this.#makeTransport(this, polling);
     }
     this.#attempt += 1;
-    this.answer = this.#cause = undefined;
+    this.#answer = this.#cause = undefined;
     // An ID that servers refuse would fail every later attempt.
     let id = this.lastEventId;
     if (id.length > maxIdCharacters) {
@@ -217,7 +219,7 @@ export class CoreConnection implements TransportListener {
   }
 
   #lose(mayPass: boolean, reason: LossReason, status: number, wait: number): void {
-    const message = sentenceFor(reason, this.answer, this.#cause);
+    const message = sentenceFor(reason, this.#answer, this.#cause);
     if (mayPass) {
       this.readyState = 0;
       this.transport.drop();

@@ -2,7 +2,7 @@
 
 import { type ConnectionOwner, CoreConnection, type Loss } from "./connection.js";
 import { type Handlers, setHandler } from "./event-handlers.js";
-import { messageOf, prepareMessages } from "./message.js";
+import { dispatching, messageOf, prepareMessages } from "./message-target.js";
 import { nextTask } from "./next-task.js";
 import { followPage } from "./page.js";
 import { defaultBase, defaultEventBytes, defaultMax, Flag } from "./shared-values.js";
@@ -108,13 +108,14 @@ class EventSourceClass extends EventTarget {
     if (init !== null && Object(init) !== init) throw new TypeError("init must be an object");
     const { href: url, username, password } = resolveUrl(text, "An invalid or illegal string was specified");
     this.#request = { url, withCredentials: Boolean(init?.withCredentials), fetch: ownFetch };
-    prepareMessages();
+    prepareMessages(this);
     const owner: ConnectionOwner = {
       opened: () => {
         this.dispatchEvent(new Event("open"));
         return nextTask();
       },
-      eventOf: (type, data, lastEventId) => messageOf(type, data, lastEventId, this.#connection?.answer?.origin ?? ""),
+      eventOf: (type, data, lastEventId) =>
+        messageOf(type, data, lastEventId, (this.#connection as CoreConnection).origin),
       received: (event, batch) => {
         this.dispatchEvent(event as unknown as MessageEvent);
         return batch > maxTasks ? done : nextTask();
@@ -134,10 +135,11 @@ class EventSourceClass extends EventTarget {
     };
     if (options || init?.fetch || username || password) {
       const types = new Set<string>();
+      const { addEventListener } = this;
       this.addEventListener = (type: string, ...rest: [Listener, AddOptions?]) => {
         types.add(type);
         this.#connection?.transport.listen?.(type);
-        super.addEventListener(type, ...rest);
+        addEventListener.call(this, type, ...rest);
       };
       import("./extras.js")
         .then(({ planFor }) => start(...planFor(owner, this.#request, init?.fetch, options ?? {}, jitter, types)))
@@ -209,4 +211,6 @@ function asInterface(implementation: typeof EventSourceClass): EventSourceConstr
 }
 
 /** The standard's class, member for member, over `fetch`. It reconnects, with the last event ID, until close(). */
-export const EventSource: EventSourceConstructor = /* @__PURE__ */ asInterface(EventSourceClass);
+export const EventSource: EventSourceConstructor = /* @__PURE__ */ dispatching(
+  /* @__PURE__ */ asInterface(EventSourceClass),
+);

@@ -19,7 +19,7 @@ class Message extends Event {
 }
 
 /** For each source, and not when the package is imported: naming MessageEvent makes Node.js load modules. */
-export function prepareMessages(): void {
+export function prepareMessages(_source?: EventTarget): void {
   const prototype: Partial<Event> & { constructor?: unknown } = Message.prototype;
   Object.setPrototypeOf(prototype, MessageEvent.prototype);
   delete prototype.constructor;

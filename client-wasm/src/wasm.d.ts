@@ -16,3 +16,8 @@ declare module "node:buffer" {
   }
   export const Buffer: { alloc(bytes: number): Buffer; from(memory: ArrayBufferLike): Buffer };
 }
+
+declare module "node:events" {
+  /** The listeners of the type, as they were given. */
+  export function getEventListeners(target: EventTarget, type: string): unknown[];
+}

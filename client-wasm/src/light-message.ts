@@ -1,0 +1,214 @@
+// The messages of EventSource in Node.js, where an Event's constructor takes longer than receiving, parsing and
+// dispatching an event of the stream. A Message has a MessageEvent's prototype and its members, but Event's constructor has
+// not made it; message-target-node.ts dispatches it.
+
+import { type CoreEvent, nothing } from "./core.js";
+import * as events from "./message.js";
+
+/** A listener that is a function without options. */
+export interface Listener {
+  readonly callback: (this: EventTarget, event: unknown) => unknown;
+  isRemoved: boolean;
+}
+
+/** Reports an error as the platform reports a listener's. */
+function report(error: unknown): void {
+  const target = new EventTarget();
+  target.addEventListener("error", () => {
+    throw error;
+  });
+  target.dispatchEvent(new Event("error"));
+}
+
+/** The values that Node.js's EventTarget sets on a message, if a program dispatches it once more there. */
+const marksOn = (message: object) =>
+  Object.getOwnPropertySymbols(message).map((key) => (message as Record<symbol, unknown>)[key]);
+
+/** What the messages of a batch have in common. */
+export interface Batch {
+  readonly origin: string;
+  readonly timeStamp: number;
+}
+
+/** The standard's flags of an event that is being dispatched. [DOM 2.2] */
+enum Dispatch {
+  runs = 1,
+  stopped = 2,
+  endsAtOnce = 4,
+}
+
+export class Message {
+  readonly type: string;
+  readonly data: string;
+  readonly lastEventId: string;
+  readonly #batch: Batch;
+  #target: EventTarget | null = null;
+  #flags = 0;
+
+  constructor(type: string, data: string, lastEventId: string, batch: Batch) {
+    this.type = type;
+    this.data = data;
+    this.lastEventId = lastEventId;
+    this.#batch = batch;
+  }
+
+  /** Whether it is one that has not been dispatched yet. */
+  static isNew(event: object): event is Message {
+    return #target in event && event.#target === null;
+  }
+
+  static isBeingDispatched(event: object): boolean {
+    return #flags in event && event.#flags !== 0;
+  }
+
+  static batchOf(message: Message): Batch {
+    return message.#batch;
+  }
+
+  static asEvent({ type, data, lastEventId, origin }: Message): Event {
+    return events.messageOf(type, data, lastEventId, origin) as unknown as Event;
+  }
+
+  /** [DOM 2.9, "inner invoke"] */
+  static dispatch(message: Message, target: EventTarget, listeners: readonly Listener[]): void {
+    message.#target = target;
+    message.#flags = Dispatch.runs;
+    for (const listener of listeners) {
+      if (listener.isRemoved) continue;
+      try {
+        const result = listener.callback.call(target, message) as Partial<Promise<unknown>> | undefined;
+        // As Node.js does it.
+        if (typeof result === "object" && typeof result?.then === "function") result.then(undefined, report);
+      } catch (error) {
+        report(error);
+      }
+      if (message.#flags & Dispatch.endsAtOnce) break;
+    }
+    message.#flags = 0;
+  }
+
+  get origin(): string {
+    return this.#batch.origin;
+  }
+  get timeStamp(): number {
+    return this.#batch.timeStamp;
+  }
+  get ports(): readonly never[] {
+    return nothing;
+  }
+  get target(): EventTarget | null {
+    return (marksOn(this).find((mark) => mark instanceof EventTarget) as EventTarget | undefined) ?? this.#target;
+  }
+  get srcElement(): EventTarget | null {
+    return this.target;
+  }
+  get currentTarget(): EventTarget | null {
+    return this.#flags !== 0 || marksOn(this).includes(true) ? this.target : null;
+  }
+  get eventPhase(): number {
+    return this.currentTarget ? 2 : 0;
+  }
+  composedPath(): EventTarget[] {
+    const { currentTarget } = this;
+    return currentTarget ? [currentTarget] : [];
+  }
+  stopPropagation(): void {
+    this.#flags |= Dispatch.stopped;
+  }
+  stopImmediatePropagation(): void {
+    this.#flags |= Dispatch.stopped | Dispatch.endsAtOnce;
+  }
+  get cancelBubble(): boolean {
+    return (this.#flags & Dispatch.stopped) !== 0;
+  }
+  set cancelBubble(value: unknown) {
+    if (value) this.stopPropagation();
+  }
+  get bubbles(): boolean {
+    return false;
+  }
+  get cancelable(): boolean {
+    return false;
+  }
+  get composed(): boolean {
+    return false;
+  }
+  get isTrusted(): boolean {
+    return false;
+  }
+  get defaultPrevented(): boolean {
+    return false;
+  }
+  get returnValue(): boolean {
+    return true;
+  }
+  set returnValue(_: unknown) {}
+  preventDefault(): void {}
+  initEvent(): void {}
+
+  [Symbol.for("nodejs.util.inspect.custom")](
+    _: number,
+    options: object,
+    inspect: (...what: object[]) => string,
+  ): string {
+    return `MessageEvent ${inspect({ ...this }, options)}`;
+  }
+}
+
+/** Whether messages can be of this class, found out with the first source. */
+let isLight: boolean | undefined;
+
+export function prepareLightMessages(): void {
+  events.prepareMessages();
+  if (isLight !== undefined) return;
+  const { prototype } = Message as { prototype: object };
+  const names = [...Object.keys(new Message("", "", "", noBatch)), ...Object.getOwnPropertyNames(prototype)];
+  for (const name of Object.getOwnPropertyNames(prototype)) {
+    // Node.js 18 has no initEvent().
+    if (name === "constructor" || !(name in MessageEvent.prototype)) Reflect.deleteProperty(prototype, name);
+    else Object.defineProperty(prototype, name, { enumerable: true });
+  }
+  // CoreConnection asks each signal for it. Found here, it is not looked for in the platform's prototypes, which is slow.
+  Object.defineProperty(prototype, "kind", { value: undefined });
+  for (const name of Object.keys(MessageEvent.prototype)) {
+    if (!names.includes(name)) Object.defineProperty(prototype, name, { value: null, enumerable: true });
+  }
+  Object.setPrototypeOf(prototype, MessageEvent.prototype);
+  const isKnown = ([name, { value }]: [string, PropertyDescriptor]) =>
+    names.includes(name) || typeof value === "number";
+  isLight = Object.entries(Object.getOwnPropertyDescriptors(Event.prototype)).every(isKnown) && isTaken();
+}
+
+/** Whether the platform's targets dispatch such a message, as a program may ask them to. */
+function isTaken(): boolean {
+  const message = new Message("probe", "", "", noBatch);
+  const target = new EventTarget();
+  let taken: unknown;
+  target.addEventListener("probe", (event) => {
+    taken = event;
+  });
+  try {
+    target.dispatchEvent(message as unknown as Event);
+    return taken === message && message.target === target;
+  } catch {
+    return false;
+  }
+}
+
+const noBatch: Batch = { origin: "", timeStamp: 0 };
+
+/** The batch whose messages are being made; undefined afterwards. */
+let batch: Batch | undefined;
+const done = Promise.resolve();
+const forget = () => {
+  batch = undefined;
+};
+
+export function messageOf(type: string, data: string, lastEventId: string, origin: string): CoreEvent {
+  if (!isLight) return events.messageOf(type, data, lastEventId, origin);
+  if (batch?.origin !== origin) {
+    batch = { origin, timeStamp: performance.now() };
+    done.then(forget);
+  }
+  return new Message(type, data, lastEventId, batch) as unknown as CoreEvent;
+}
