@@ -36,6 +36,15 @@ int sync_descriptor(int file) {
 #endif
 }
 
+void sync_folder(const std::string& path) {
+  const int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) fail("open the folder", path, errno);
+  const int result = ::fsync(folder);
+  const int error = errno;
+  ::close(folder);
+  if (result != 0) fail("sync the folder", path, error);
+}
+
 class SystemFile final : public LogFile {
  public:
   SystemFile(std::string path, int file) : path_(std::move(path)), file_(file) {}
@@ -84,7 +93,11 @@ class SystemFile final : public LogFile {
 }  // namespace
 
 void SystemFolder::make() {
-  if (::mkdir(path_.c_str(), 0700) != 0 && errno != EEXIST) fail("create the folder", path_, errno);
+  if (::mkdir(path_.c_str(), 0700) == 0) {
+    sync_folder(path_ + "/..");  // or a power cut may take the folder with all that is in it
+  } else if (errno != EEXIST) {
+    fail("create the folder", path_, errno);
+  }
   struct stat status {};
   if (::stat(path_.c_str(), &status) != 0) fail("look at", path_, errno);
   if (!S_ISDIR(status.st_mode)) fail("use", path_, ENOTDIR);
@@ -129,12 +142,7 @@ std::vector<std::string> SystemFolder::list() {
 }
 
 void SystemFolder::sync() {
-  const int folder = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) fail("open the folder", path_, errno);
-  const int result = ::fsync(folder);
-  const int error = errno;
-  ::close(folder);
-  if (result != 0) fail("sync the folder", path_, error);
+  sync_folder(path_);
 }
 
 }  // namespace millrace
