@@ -4,7 +4,7 @@
 // their names in unnamed namespaces clash. If that file does not compile, it reads its sources one by one.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { checkSources, compileCommands, flagsOf, run } from "./clean-sources.mjs";
 import { filesBelow, shipped } from "./sources.mjs";
@@ -56,6 +56,26 @@ function together(group) {
   return { file, name, directory: first.directory, command, parts: group };
 }
 
+const isForWasm = (file) => file.startsWith("client-wasm/");
+
+/** The entries of the sources that only Emscripten compiles: with its headers, for its target. */
+function wasmCommands(files) {
+  const headers = "/usr/share/emscripten/cache/sysroot/include";
+  if (files.length > 0 && !existsSync(headers)) {
+    console.log(`tidy leaves out ${files.join(" ")}: Emscripten is not installed`);
+    return [];
+  }
+  const flags = [
+    ...["--target=wasm32-unknown-emscripten", "-D__EMSCRIPTEN__", "-msimd128", "-std=c++20", "-fno-exceptions"],
+    ...["core/include", "core/src", "client-wasm/src"].map((folder) => `-I${resolve(folder)}`),
+    ...["-nostdinc++", ...["c++/v1", "compat", "."].map((folder) => `-isystem ${join(headers, folder)}`)],
+  ].join(" ");
+  return files.map((source) => {
+    const file = resolve(source);
+    return { file, directory: resolve("."), command: `clang++ ${flags} -o ${file}.o -c ${file}`, isReplacement: true };
+  });
+}
+
 async function tidy(entry) {
   // The build's compiler is GCC, some of whose warnings clang does not know.
   const command = `clang-tidy --quiet ${entry.file} -- ${flagsOf(entry)} -Wno-unknown-warning-option`;
@@ -66,7 +86,14 @@ async function tidy(entry) {
 
 mkdirSync(join(build, "tidy"), { recursive: true });
 const named = process.argv.slice(2);
-const entries = compileCommands(build, named.length > 0 ? named : filesBelow(shipped, ".cpp"));
+const sources = named.length > 0 ? named : filesBelow([...shipped, "client-wasm/src"], ".cpp");
+const entries = [
+  ...compileCommands(
+    build,
+    sources.filter((file) => !isForWasm(file)),
+  ),
+  ...wasmCommands(sources.filter(isForWasm)),
+];
 await checkSources({
   check: "tidy",
   build,

@@ -10,7 +10,8 @@
 #include <wasm_simd128.h>
 #endif
 
-extern unsigned char __heap_base;  // the linker's end of static data
+// The linker's end of static data, by its name.
+extern unsigned char __heap_base;  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace {
 
@@ -53,6 +54,7 @@ void* operator new(std::size_t bytes) {
     free_blocks[exponent] = block->next;
     return block;
   }
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): new memory begins as an address
   void* const block = reinterpret_cast<void*>(grow_heap(std::size_t{1} << exponent) + kHeaderBytes);
   exponent_of(block) = exponent;
   return block;

@@ -45,7 +45,10 @@ void EventLoop::run(const OnTurn& on_turn) {
     const auto events = poller_.wait(has_more ? 0 : wait_milliseconds());
     now_ = monotonic_now();
     const auto began = std::chrono::steady_clock::now();
-    for (const Poller::Event& event : events) reinterpret_cast<Watcher*>(event.tag)->on_ready(event.ready);
+    for (const Poller::Event& event : events) {
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): the tag is the address of the watcher
+      reinterpret_cast<Watcher*>(event.tag)->on_ready(event.ready);
+    }
     if (poller_.was_woken()) run_deferred();
     timers_.advance(now_);
     has_more = on_turn(std::chrono::steady_clock::now() - began);

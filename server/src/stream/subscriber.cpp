@@ -122,7 +122,7 @@ Place Subscriber::place() const {
 }
 
 std::uint64_t Subscriber::listen_to(std::shared_ptr<const TopicFilter> filter,
-                                    std::shared_ptr<const TopicFilter> with_state, std::uint64_t served) {
+                                    const std::shared_ptr<const TopicFilter>& with_state, std::uint64_t served) {
   if (mode_ == Mode::kEnded) return cursor_;
   // One that is handed events at intervals has had what it has read.
   if (is_live() && interval() == Duration{0}) cursor_ = std::max(cursor_, served);

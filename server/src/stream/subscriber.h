@@ -84,8 +84,8 @@ class Subscriber {
   /// Listens to `filter` from its place on. `with_state`: of these topics, the newest event of each comes first; may be
   /// null. `served` is as for heartbeat(). It reads on when outlet.yield() has had its turn; in its table it has to be
   /// filed anew. Returns its place: after it, the new filter counts.
-  std::uint64_t listen_to(std::shared_ptr<const TopicFilter> filter, std::shared_ptr<const TopicFilter> with_state,
-                          std::uint64_t served);
+  std::uint64_t listen_to(std::shared_ptr<const TopicFilter> filter,
+                          const std::shared_ptr<const TopicFilter>& with_state, std::uint64_t served);
 
   /// Begins the next interval of a subscriber that gets events at intervals. Does nothing while it is catching up.
   void next_interval();
