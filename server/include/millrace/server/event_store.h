@@ -1,5 +1,5 @@
-// EventStore: keeps published events after the program ends. open_sqlite(), open_jetstream(), open_postgres() and
-// open_redis() (millrace/server/stores/) open Millrace's own stores; docs/stores.md says how to write another.
+// EventStore: keeps published events after the program ends. The functions of millrace/server/stores/, such as
+// open_sqlite(), open Millrace's own stores; docs/stores.md says how to write another.
 //
 //   millrace::Server server({.store = millrace::open_sqlite("/var/lib/app/events.db")});
 //
