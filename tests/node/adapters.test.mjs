@@ -179,3 +179,17 @@ test("hooks call the newest of their functions, wherever they stand", () => {
     ["new", "500 new", "data new", "a", 5],
   );
 });
+
+test("the store and the observable pass an event's topics on", async (context) => {
+  const body = { body: "topic: a\tb\ndata: x\n\n", open: true };
+  const url = await serverOf(context, body, body);
+  const newest = (subscribe) => within(new Promise(subscribe), "an event");
+  const stored = await newest((resolve) => {
+    context.after(eventSourceStore(url).subscribe(({ event }) => event && resolve(event)));
+  });
+  const observed = await newest((resolve) => {
+    const subscription = observeEvents(url).subscribe(resolve);
+    context.after(() => subscription.unsubscribe());
+  });
+  for (const { topic, topics } of [stored, observed]) assert.deepEqual([topic, topics], ["a", ["a", "b"]]);
+});

@@ -97,7 +97,7 @@ test("every example is in a language that a test reads", () => {
     for (const { language, content } of blocks) {
       if (language === "json") JSON.parse(content);
       else if (language === "sh") execFileSync("bash", ["-n"], { input: content });
-      else assert.match(language, /^(cpp|c\+\+|js|sql|tsx?)$/, `${name}: a block of '${language}'`);
+      else assert.match(language, /^(cpp|c\+\+|js|mjs|sql|svelte|tsx?|vue)$/, `${name}: a block of '${language}'`);
     }
   }
 });

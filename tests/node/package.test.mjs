@@ -98,9 +98,17 @@ test("its types serve CommonJS in Node.js without the DOM's", () => {
 
 test("what the documents show compiles", () => {
   const documents = ["client-wasm/README.md", "README.md"].map((path) => readFileSync(join(root, path), "utf8"));
-  const examples = [...documents.join("\n").matchAll(/^```(js|tsx?)\n(.*?)^```/gms)].map(
-    ([, language, text], index) => [`example-${index + 1}.${language.replace("js", "ts")}`, text],
-  );
+  const all = documents.join("\n");
+  const scripts = [...all.matchAll(/^```(?:vue|svelte)\n<script.*?>\n(.*?)^<\/script>/gms)].map(([, text]) => [
+    "ts",
+    text,
+  ]);
+  assert.ok(scripts.length >= 2);
+  const shown = [...all.matchAll(/^```(js|tsx?)\n(.*?)^```/gms)].map(([, language, text]) => [language, text]);
+  const examples = [...shown, ...scripts].map(([language, text], index) => [
+    `example-${index + 1}.${language.replace("js", "ts")}`,
+    `${text}\nexport {};`,
+  ]);
   assert.ok(examples.length >= 10);
   typeCheck("types-readme", examples, { ...browserOptions, jsx: "react-jsx" });
 });

@@ -1,16 +1,20 @@
 // The package as npm packs it: what is in it, what the checkers of packages say, and that it runs where it is installed.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { freePort } from "../support/free-port.mjs";
 import { serve, streams } from "../support/http-server.mjs";
 import { root } from "../support/millrace-server.mjs";
 import { projectWithPackage } from "../support/packed-package.mjs";
+import { within } from "../support/until.mjs";
 
 const run = promisify(execFile);
 
@@ -141,6 +145,30 @@ for (const [name, text] of Object.entries(programs)) {
     assert.equal(stdout, "first\n");
   });
 }
+
+test("what its README begins with brings the first events, and the next ones after a restart of the server", async (context) => {
+  const readme = readFileSync(join(project.installed, "README.md"), "utf8");
+  const [server, client] = [...readme.matchAll(/^```mjs\n(.*?)^```/gms)].map(([, text]) => text);
+  const port = await freePort();
+  const start = (name, text) => {
+    writeFileSync(join(project.folder, name), text.replaceAll("8080", port).replace("1000", "50"));
+    const child = spawn(process.execPath, [name], { cwd: project.folder, stdio: ["ignore", "pipe", "inherit"] });
+    context.after(() => child.kill());
+    return child;
+  };
+  const first = start("server.mjs", server);
+  const lines = createInterface(start("client.mjs", client).stdout)[Symbol.asyncIterator]();
+  const next = async () => (await within(lines.next(), "an event")).value;
+  assert.deepEqual([await next(), await next()], ["event 1", "event 2"]);
+  first.kill();
+  await once(first, "exit");
+  start("server.mjs", server.replace("event ", "again "));
+  for (let number = 3; ; number++) {
+    const line = await next();
+    if (line === `again ${number}`) break;
+    assert.equal(line, `event ${number}`); // was on its way when the server ended
+  }
+});
 
 test("slim says what it lacks", async () => {
   writeFileSync(join(project.folder, "unset.js"), 'import { parse } from "millrace/slim"; parse("data: a");');
