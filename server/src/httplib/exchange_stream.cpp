@@ -49,14 +49,13 @@ void ExchangeStream::begin_body(httplib::Request& request) {
   }
   if (request.is_multipart_form_data()) body_.guard_multipart();
   const std::string coding = request.get_header_value("Content-Encoding");
-  if (request.get_header_value_count("Content-Encoding") > 1 || coding.find(',') != std::string::npos) {
-    exchange_.body_failure = BodyFailure::kUnknownCoding;
-  } else if (auto decoder = BodyDecoder::of(coding)) {
+  const bool is_one = request.get_header_value_count("Content-Encoding") <= 1 && coding.find(',') == std::string::npos;
+  if (auto decoder = is_one ? BodyDecoder::of(coding) : nullptr) {
     body_.decode_with(std::move(decoder));
     request.headers.erase("Content-Encoding");
-  } else if (equals_ignoring_case(coding, "identity")) {  // means no coding
+  } else if (is_one && equals_ignoring_case(coding, "identity")) {  // means no coding
     if (kHttplibRefusesUnknownCodings) request.headers.erase("Content-Encoding");
-  } else if (!coding.empty() && is_undone_by_httplib(coding)) {
+  } else if (!is_one || (!coding.empty() && is_undone_by_httplib(coding))) {
     exchange_.body_failure = BodyFailure::kUnknownCoding;
   }
   // A decoded body's length is unknown. cpp-httplib checks this field first.

@@ -47,10 +47,10 @@ void add_certificate(Request& request, const TlsChannel& tls, bool is_on_worker)
 
 }  // namespace
 
-HttplibBridge::HttplibBridge(httplib::Server& server, const ExchangeTerms& terms)
+HttplibBridge::HttplibBridge(httplib::Server& server, ExchangeTerms terms)
     : server_(server),
       insides_(look_into(server)),
-      terms_(terms),
+      terms_(std::move(terms)),
       routes_(server),
       error_handler_(insides_.error),
       unwatch_refusals_(watch_refusals(server, note_refused_body)),

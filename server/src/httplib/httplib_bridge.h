@@ -21,7 +21,7 @@ class HttplibBridge {
  public:
   /// While it exists, it replaces the server's error handler, error logger and bound on bodies, and applies them
   /// itself. The objects that `terms` refers to must outlive it.
-  HttplibBridge(httplib::Server& server, const ExchangeTerms& terms);
+  HttplibBridge(httplib::Server& server, ExchangeTerms terms);
   ~HttplibBridge();
   HttplibBridge(const HttplibBridge&) = delete;
   HttplibBridge& operator=(const HttplibBridge&) = delete;

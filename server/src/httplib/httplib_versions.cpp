@@ -146,6 +146,7 @@ Duration milliseconds(time_t seconds, time_t microseconds) {
 // Of the overloads for different versions, only one is used.
 
 // Replaces httplib::Server in versions without the member.
+// NOLINTBEGIN(readability-identifier-naming): cpp-httplib's names
 struct NotYet {
   std::nullptr_t header_writer_;
   std::nullptr_t pre_request_handler_;
@@ -154,6 +155,7 @@ struct NotYet {
   std::nullptr_t trusted_proxies_;
   std::nullptr_t websocket_handlers_;
 };
+// NOLINTEND(readability-identifier-naming)
 template <int kVersion>
 using Since = std::conditional_t<(kHttplibVersion >= kVersion), httplib::Server, NotYet>;
 

@@ -124,7 +124,7 @@ std::string EventRoutes::answer_to(const std::vector<PublishRequest>& requests,
     if (request.has_event()) {
       answer.append("\"id\":").append(quoted(next->id)).append(next->is_repeated() ? ",\"repeated\":true," : ",");
     }
-    answer.append("\"durability\":\"").append(name_of(next->durability)).append("\"}\n");
+    answer.append(R"("durability":")").append(name_of(next->durability)).append("\"}\n");
     next +=
         static_cast<std::ptrdiff_t>((request.has_event() ? 1 : 0) + (request.finishes() ? topic_count(request) : 0));
   }

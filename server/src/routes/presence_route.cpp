@@ -21,6 +21,7 @@ std::vector<OwnedTopic> topics_asked_for(const httplib::Request& request) {
     throw InvalidTopic("topic: more than " + std::to_string(kMaxTopicsPerSubscription) + " in one request");
   }
   std::vector<OwnedTopic> topics;
+  topics.reserve(texts.size());
   for (const std::string& text : texts) topics.emplace_back(detail::checked_topic(text));
   return topics;
 }

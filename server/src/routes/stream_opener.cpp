@@ -177,7 +177,7 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
   // If a proxy holds the body back, the head may still pass. After a gap there is no such ID: the client must get the
   // gap first.
   if (cursor.gap_reason.empty() && !cursor.is_before_all) {
-    response.set_header(std::string(protocol::kLastEventIdHeader).c_str(),
+    response.set_header(std::string(protocol::kLastEventIdHeader),
                         options.id_prefix + feed_.id_of(cursor.sequence).text());
   }
   if (options_.streams.gzip) response.set_header("Vary", "Accept-Encoding");

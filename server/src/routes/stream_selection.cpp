@@ -39,7 +39,7 @@ bool flag_of(const std::string& name, const json& value) {
 
 EndedStreams ended_by(const json& body) {
   if (!body.is_object() || body.empty()) {
-    throw std::invalid_argument("body: must be a JSON object with user, client or topic, such as {\"user\":\"ada\"}");
+    throw std::invalid_argument(R"(body: must be a JSON object with user, client or topic, such as {"user":"ada"})");
   }
   EndedStreams ended;
   for (const auto& [name, value] : body.items()) {

@@ -46,7 +46,7 @@ CursorForm cursor_form_of(const httplib::Request& request, CursorForm otherwise)
 // not from its user.
 bool wants_topic(const httplib::Request& request) {
   return asks_for(request, protocol::kFieldsParameter, protocol::kTopicField) ||
-         request.get_header_value(std::string(protocol::kFieldsHeader).c_str()) == protocol::kTopicField;
+         request.get_header_value(std::string(protocol::kFieldsHeader)) == protocol::kTopicField;
 }
 
 // `conflate`, or `conflate=250`.
@@ -75,7 +75,7 @@ std::string checked_note(const std::string& text) {
   std::string note = json.is_object() ? json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) : "";
   if (!note.empty() && note.size() <= kMaxNoteBytes) return note;
   throw std::invalid_argument("note: expected a JSON object of at most " + std::to_string(kMaxNoteBytes) +
-                              " bytes, such as {\"name\":\"Ada\"}");
+                              R"( bytes, such as {"name":"Ada"})");
 }
 
 void read_parameters(SubscribePlan& plan, const httplib::Request& request, const SubscribeOptions& subscribe,

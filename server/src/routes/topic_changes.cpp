@@ -34,7 +34,7 @@ TopicPatterns patterns_in(const json& value, const std::string& name) {
 
 AskedTopics asked_in(const json& body) {
   if (!body.is_object()) {
-    throw std::invalid_argument("body: must be a JSON object with add or remove, such as {\"add\":[\"orders/**\"]}");
+    throw std::invalid_argument(R"(body: must be a JSON object with add or remove, such as {"add":["orders/**"]})");
   }
   AskedTopics asked;
   for (const auto& [name, value] : body.items()) {
