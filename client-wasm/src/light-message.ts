@@ -2,6 +2,7 @@
 // dispatching an event of the stream. A Message has a MessageEvent's prototype and its members, but Event's constructor has
 // not made it; message-target-node.ts dispatches it.
 
+import { getEventListeners } from "node:events";
 import { type CoreEvent, nothing } from "./core.js";
 import * as events from "./message.js";
 
@@ -179,7 +180,7 @@ export function prepareLightMessages(): void {
   isLight = Object.entries(Object.getOwnPropertyDescriptors(Event.prototype)).every(isKnown) && isTaken();
 }
 
-/** Whether the platform's targets dispatch such a message, as a program may ask them to. */
+/** Whether the platform's targets are Node.js's, and dispatch such a message, as a program may ask them to. */
 function isTaken(): boolean {
   const message = new Message("probe", "", "", noBatch);
   const target = new EventTarget();
@@ -189,7 +190,7 @@ function isTaken(): boolean {
   });
   try {
     target.dispatchEvent(message as unknown as Event);
-    return taken === message && message.target === target;
+    return taken === message && message.target === target && getEventListeners(target, message.type).length === 1;
   } catch {
     return false;
   }

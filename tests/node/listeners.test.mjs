@@ -191,6 +191,39 @@ test("where a program has replaced addEventListener(), messages take the way tha
   );
 });
 
+test("where events are not Node.js's own, as in a simulated page, messages are such events", async (context) => {
+  const lines = await outputOf(
+    context,
+    `const target = Symbol("target");
+     globalThis.Event = class {
+       constructor(type) { this.type = type; }
+       get target() { return this[target]; }
+     };
+     globalThis.MessageEvent = class extends Event {};
+     globalThis.EventTarget = class {
+       listeners = [];
+       addEventListener(type, listener) { this.listeners.push({ type, listener }); }
+       removeEventListener() {}
+       dispatchEvent(event) {
+         event[target] = this;
+         for (const { type, listener } of this.listeners) if (type === event.type) listener.call(this, event);
+         return true;
+       }
+     };
+     const { EventSource } = await import("millrace");
+     const source = new EventSource(url);
+     source.onerror = ({ message }) => { console.log(message); process.exit(); };
+     source.onmessage = (event) => {
+       console.log(event.data, event.target === source, event instanceof MessageEvent);
+       if (event.data === "3") source.close();
+     };`,
+  );
+  assert.deepEqual(
+    lines,
+    data.map((each) => `${each} true true`),
+  );
+});
+
 test("what a listener throws, or its promise, is an uncaught exception, and the others are called", async (context) => {
   const lines = await outputOf(
     context,
