@@ -228,24 +228,24 @@ test("an older store is updated once, after a rehearsal, and a newer one is refu
   sql("ALTER TABLE entries DROP COLUMN digest; PRAGMA user_version = 3;");
   assert.match(
     millrace(["check", `sqlite:${file}`]).stdout,
-    /version 3, this program's is 6: `millrace store migrate`/,
+    /version 3, this program's is 7: `millrace store migrate`/,
   );
   const rehearsed = millrace(["migrate", `sqlite:${file}`, "--dry-run"]);
   assert.equal(rehearsed.status, 0, rehearsed.stderr);
-  assert.match(rehearsed.stdout, /rehearsing the update from version 3 to 6\nit works; nothing was changed/);
+  assert.match(rehearsed.stdout, /rehearsing the update from version 3 to 7\nit works; nothing was changed/);
   assert.equal(sql("PRAGMA user_version"), "3");
   const updated = millrace(["migrate", `sqlite:${file}`]);
-  assert.match(updated.stdout, /from version 3 to 6; older programs cannot open the store afterwards\ndone/);
-  assert.equal(sql("PRAGMA user_version; SELECT topic FROM newest;"), "6\na");
+  assert.match(updated.stdout, /from version 3 to 7; older programs cannot open the store afterwards\ndone/);
+  assert.equal(sql("PRAGMA user_version; SELECT topic FROM newest;"), "7\na");
   assert.match(millrace(["migrate", `sqlite:${file}`]).stdout, /^nothing to do/);
 
-  sql("PRAGMA user_version = 7");
+  sql("PRAGMA user_version = 8");
   for (const action of ["check", "migrate", "export"]) {
     const refused = millrace([action, `sqlite:${file}`]);
     assert.equal(refused.status, 1);
     assert.match(
       refused.stderr,
-      /a newer Millrace wrote the file \(file version 7, this program's version 6\): use that/,
+      /a newer Millrace wrote the file \(file version 8, this program's version 7\): use that/,
     );
   }
 });

@@ -12,7 +12,8 @@ namespace {
 // changed, only added to, because files of every version exist.
 //
 // meta     `epoch`; `head`, the newest sequence used, if it may be beyond those of the entries; `boot`, the boot ID
-//          of the machine when a program opened the file last; `running`, the same while a program has it open.
+//          of the machine when a program opened the file last; `running`, the same while a program has it open;
+//          `indexed`, the sequence up to which `newest` accounts for the entries.
 // entries  publisher_id is the publisher's ID (to version 2 id_key, with `<topic>\n` before it if it belonged to its
 //          topic), publisher the publisher_key() if there is an ID, kAnyPublisher in rows of older versions; published
 //          is in milliseconds since 1970; payload is the event in the format of event streams. Marks have none. digest
@@ -20,7 +21,8 @@ namespace {
 //          several (LogEntry::joined_topics()), of which `topic` is the first; otherwise without a value.
 // further  the other topics of these events, one a row, with what is looked for by topic.
 // newest   for each topic with an event that is not retained and still in entries: the newest one's sequence, and
-//          whether the topic was finished after it.
+//          whether the topic was finished after it. It is not written with each event, which took as long as the event
+//          itself: readers combine it with the few entries after `indexed` (UnindexedTopics).
 // retained a topic's newest event, if it is retained, whether it is still in entries or not. An event of several topics
 //          has a row for each that retains it.
 constexpr std::array<const char*, kSqliteSchemaVersion> kSteps = {
@@ -66,6 +68,8 @@ constexpr std::array<const char*, kSqliteSchemaVersion> kSteps = {
     "ALTER TABLE retained_by_topic RENAME TO retained;"
     "CREATE INDEX retained_by_sequence ON retained (sequence);"
     "CREATE INDEX retained_by_id ON retained (publisher_id, topic, publisher) WHERE publisher_id IS NOT NULL;",
+
+    "INSERT OR REPLACE INTO meta SELECT 'indexed', ifnull(max(sequence), 0) FROM entries;",
 };
 
 void migrate(SqliteDatabase& database, int from, int to) {

@@ -6,7 +6,7 @@
 namespace millrace {
 
 /// The version of a file: `PRAGMA user_version`.
-inline constexpr int kSqliteSchemaVersion = 6;
+inline constexpr int kSqliteSchemaVersion = 7;
 
 /// The application of a file: `PRAGMA application_id`, "Mlrc".
 inline constexpr int kSqliteApplicationId = 0x4d6c7263;

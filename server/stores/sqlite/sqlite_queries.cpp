@@ -104,6 +104,11 @@ SqliteQueries::SqliteQueries(SqliteDatabase& database)
                      "SELECT length(payload) + length(CAST(topic AS BLOB)) +"
                      " ifnull(length(CAST(publisher_id AS BLOB)), 0) + length(publisher) FROM retained"
                      " WHERE topic = ?1"),
+      indexed_(database, "SELECT value FROM meta WHERE key = 'indexed'"),
+      unindexed_(database,
+                 "SELECT sequence, topic, kind FROM (SELECT sequence, topic, kind FROM entries WHERE sequence > ?1"
+                 " UNION ALL SELECT sequence, topic, 0 FROM further WHERE sequence > ?1) AS late"
+                 " WHERE NOT EXISTS (SELECT 1 FROM retained WHERE retained.topic = late.topic) ORDER BY sequence"),
       newest_(database, "SELECT max(sequence) FROM entries"),
       oldest_(database, "SELECT min(sequence) FROM entries") {}
 
@@ -226,10 +231,24 @@ EventStore::Page SqliteQueries::merge(std::uint64_t sequence, std::uint64_t head
 EventStore::Page SqliteQueries::read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
                                             EventStore::Topics topics) {
   const Snapshot snapshot(database_);
+  look_at_unindexed();
   EventStore::Page page = filter.is_literal() ? newest_of_topics(sequence, until, filter, topics)
                                               : scan_newest(sequence, until, filter, topics);
   page.oldest = oldest().value_or(until + 1);
   return page;
+}
+
+// The pages of one read mostly see the same entries.
+void SqliteQueries::look_at_unindexed() {
+  const UnindexedState state{
+      .indexed = only_number(indexed_()).value_or(0), .oldest = oldest().value_or(0), .newest = newest().value_or(0)};
+  if (unindexed_state_ == state) return;
+  unindexed_state_.reset();
+  unindexed_topics_ = {};
+  for (SqliteRows rows = unindexed_(state.indexed); rows.next();) {
+    unindexed_topics_.add(static_cast<std::uint64_t>(rows.number(0)), rows.text(1), SqliteKind{rows.number(2)});
+  }
+  unindexed_state_ = state;
 }
 
 EventStore::Page SqliteQueries::scan_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
@@ -243,24 +262,44 @@ EventStore::Page SqliteQueries::scan_newest(std::uint64_t sequence, std::uint64_
     page.entries.push_back(newest_entry(event, std::exchange(wanted, {})));
     scan.add(page.entries.back().payload.size());
   };
-  // The page ends between two events, never between two topics of one.
-  constexpr std::uint64_t kMost = EventStore::kPageScan + kMaxTopicsPerEvent;
+  // The page ends between two events, never between two topics of one. False: it ends here.
   std::size_t rows_seen = 0;
-  for (SqliteRows rows = newest_events_(sequence, until, kMost); rows.next(); ++rows_seen) {
-    const auto one = static_cast<std::uint64_t>(rows.number(0));
+  const auto see = [&](std::uint64_t one, Topic topic, bool counts) {
     if (one != event) {
       take();
-      if (scan.is_full() || rows_seen >= EventStore::kPageScan) {
-        page.through = scan.through();
-        return page;
-      }
+      if (scan.is_full() || rows_seen >= EventStore::kPageScan) return false;
       event = one;
     }
-    const Topic topic = topic_of(rows, 1);
-    const bool is_over = topics == EventStore::Topics::kGoingOn && rows.number(2) != 0;
-    if (scan.wants(one, topic) && !is_over) wanted.emplace_back(topic);
+    ++rows_seen;
+    if (scan.wants(one, topic) && counts) wanted.emplace_back(topic);
+    return true;
+  };
+  const auto counts = [&](bool is_finished) { return topics == EventStore::Topics::kAll || !is_finished; };
+  const std::vector<UnindexedTopics::Event> late = unindexed_topics_.events(sequence, until);
+  auto next_late = late.begin();
+  const auto see_late = [&](std::uint64_t last) {
+    for (; next_late != late.end() && next_late->sequence <= last; ++next_late) {
+      if (!see(next_late->sequence, checked_topic(next_late->topic), counts(next_late->is_finished))) return false;
+    }
+    return true;
+  };
+  const auto see_all = [&] {
+    constexpr std::uint64_t kMost = EventStore::kPageScan + kMaxTopicsPerEvent;
+    for (SqliteRows rows = newest_events_(sequence, until, kMost); rows.next();) {
+      const auto one = static_cast<std::uint64_t>(rows.number(0));
+      const Topic topic = topic_of(rows, 1);
+      const UnindexedTopics::Change* const change = unindexed_topics_.of(topic.view());
+      const bool is_replaced = change != nullptr && change->sequence != 0;
+      const bool is_finished = rows.number(2) != 0 || (change != nullptr && change->is_finished);
+      if (!see_late(one) || !see(one, topic, !is_replaced && counts(is_finished))) return false;
+    }
+    return see_late(until);
+  };
+  if (see_all()) {
+    take();
+  } else {
+    page.through = scan.through();
   }
-  take();
   return page;
 }
 
@@ -269,10 +308,18 @@ EventStore::Page SqliteQueries::newest_of_topics(std::uint64_t sequence, std::ui
   std::map<std::uint64_t, std::vector<OwnedTopic>> found;
   for (const TopicPattern& pattern : filter.patterns()) {
     const auto topic = pattern.literal();
-    SqliteRows rows = newest_of_topic_(pattern.view());
-    if (!topic || !rows.next()) continue;
-    const auto one = static_cast<std::uint64_t>(rows.number(0));
-    const bool is_over = topics == EventStore::Topics::kGoingOn && rows.number(1) != 0;
+    if (!topic) continue;
+    std::uint64_t one = 0;
+    bool is_finished = false;
+    if (SqliteRows rows = newest_of_topic_(pattern.view()); rows.next()) {
+      one = static_cast<std::uint64_t>(rows.number(0));
+      is_finished = rows.number(1) != 0;
+    }
+    if (const UnindexedTopics::Change* const change = unindexed_topics_.of(pattern.view())) {
+      is_finished = change->is_finished || (is_finished && change->sequence == 0);
+      if (change->sequence != 0) one = change->sequence;
+    }
+    const bool is_over = topics == EventStore::Topics::kGoingOn && is_finished;
     if (one > sequence && one <= until && !is_over) found[one].emplace_back(*topic);
   }
   EventStore::Page page{.through = until};
@@ -335,7 +382,11 @@ std::size_t SqliteQueries::retained_cost(std::string_view topic) {
 }
 
 Topic SqliteQueries::topic_of(const SqliteRows& row, int column) const {
-  if (const auto topic = Topic::parse(row.text(column))) return *topic;
+  return checked_topic(row.text(column));
+}
+
+Topic SqliteQueries::checked_topic(std::string_view text) const {
+  if (const auto topic = Topic::parse(text)) return *topic;
   throw SqliteError(database_.handle(), "an entry has an invalid topic", SQLITE_CORRUPT);
 }
 

@@ -10,6 +10,7 @@
 #include "database.h"
 #include "millrace/server/event_store.h"
 #include "millrace/server/store_access.h"
+#include "unindexed_topics.h"
 
 namespace millrace {
 
@@ -58,13 +59,23 @@ class SqliteQueries {
                                EventStore::Topics topics);
   EventStore::Page newest_of_topics(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
                                     EventStore::Topics topics);
+  void look_at_unindexed();
   LogEntry newest_entry(std::uint64_t sequence, std::vector<OwnedTopic> topics);
   LogEntry newest_entry(std::uint64_t sequence);
   template <typename Look>
   void for_each_row(const Look& look);
   std::vector<OwnedTopic> further_topics_of(const SqliteRows& row) const;
   Topic topic_of(const SqliteRows& row, int column) const;
+  Topic checked_topic(std::string_view text) const;
   LogEntry entry(const SqliteRows& row) const;
+
+  // What decides which entries the table `newest` does not account for.
+  struct UnindexedState {
+    std::uint64_t indexed;
+    std::uint64_t oldest;
+    std::uint64_t newest;
+    friend bool operator==(const UnindexedState&, const UnindexedState&) = default;
+  };
 
   SqliteDatabase& database_;
   SqliteStatement find_;
@@ -83,8 +94,13 @@ class SqliteQueries {
   SqliteStatement retained_after_;
   SqliteStatement retained_topic_;
   SqliteStatement retained_cost_;
+  SqliteStatement indexed_;
+  SqliteStatement unindexed_;
   SqliteStatement newest_;
   SqliteStatement oldest_;
+
+  UnindexedTopics unindexed_topics_;
+  std::optional<UnindexedState> unindexed_state_;  // of which they are
 };
 
 }  // namespace millrace

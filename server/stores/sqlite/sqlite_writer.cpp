@@ -21,6 +21,9 @@ constexpr std::uint64_t kMostVariedSequences = std::uint64_t{1} << 32;
 // Bytes appended between two measurements of the file's size.
 constexpr std::uint64_t kMeasureEveryBytes = 64 * 1024;
 
+// Entries for which the table `newest` does not account yet: every reader of newest events looks at all of them.
+constexpr std::uint64_t kMostUnindexed = 256;
+
 // Pages in SQLite's log at which they are moved into the file.
 constexpr int kCheckpointPages = 1'000;
 
@@ -66,9 +69,17 @@ struct SqliteWriter::Statements {
         old(database,
             "SELECT max(sequence) FROM (SELECT sequence, published FROM entries ORDER BY sequence LIMIT ?1)"
             " WHERE published < ?2"),
-        set_newest(database, "INSERT OR REPLACE INTO newest (topic, sequence, finished) VALUES (?1, ?2, 0)"),
+        index_events(database,
+                     "INSERT OR REPLACE INTO newest (topic, sequence, finished) SELECT topic, max(sequence), 0 FROM"
+                     " (SELECT topic, sequence FROM entries WHERE sequence > ?1 AND kind = 0"
+                     " UNION ALL SELECT topic, sequence FROM further WHERE sequence > ?1) AS event"
+                     " WHERE NOT EXISTS (SELECT 1 FROM retained WHERE retained.topic = event.topic) GROUP BY topic"),
+        index_finishes(
+            database,
+            "UPDATE newest SET finished = 1 WHERE topic IN"
+            " (SELECT topic FROM entries WHERE sequence > ?1 AND +kind = 1) AND EXISTS (SELECT 1 FROM entries"
+            " WHERE kind = 1 AND entries.topic = newest.topic AND entries.sequence > newest.sequence)"),
         forget_newest(database, "DELETE FROM newest WHERE topic = ?1"),
-        finish_newest(database, "UPDATE newest SET finished = 1 WHERE topic = ?1"),
         retire_newest(database, "DELETE FROM newest WHERE sequence <= ?1"),
         retain(database,
                "INSERT OR REPLACE INTO retained (sequence, topic, publisher_id, published, payload, publisher, digest)"
@@ -91,9 +102,9 @@ struct SqliteWriter::Statements {
   SqliteStatement remove;
   SqliteStatement remove_further;
   SqliteStatement old;
-  SqliteStatement set_newest;
+  SqliteStatement index_events;
+  SqliteStatement index_finishes;
   SqliteStatement forget_newest;
-  SqliteStatement finish_newest;
   SqliteStatement retire_newest;
   SqliteStatement retain;
   SqliteStatement finish_retained;
@@ -146,6 +157,7 @@ void SqliteWriter::load(const std::string& new_epoch, const Boots& boots) {
                        " ifnull(length(CAST(publisher_id AS BLOB)), 0) + length(publisher)), 0) FROM retained"));
   has_finishes_ = database_.number("SELECT EXISTS (SELECT 1 FROM entries WHERE kind = 1)") != 0;
   page_bytes_ = database_.number("PRAGMA page_size");
+  indexed_ = static_cast<std::uint64_t>(database_.number("SELECT value FROM meta WHERE key = 'indexed'"));
   const std::string running = boots.left_open.empty() ? meta_text(database_, "running") : boots.left_open;
   if (!running.empty() && running != boots.now) queries_->check_everything();
   // Also in a file that was closed in order: a disk that lies can take all back that was written to it since.
@@ -178,7 +190,8 @@ SqliteWriter::Transaction::Transaction(SqliteWriter& writer)
               .bytes = writer.bytes_,
               .retained_topics = writer.retained_topics_,
               .retained_bytes = writer.retained_bytes_,
-              .unmeasured_bytes = writer.unmeasured_bytes_} {
+              .unmeasured_bytes = writer.unmeasured_bytes_,
+              .indexed = writer.indexed_} {
   writer_.statements_->begin.run();
 }
 
@@ -201,6 +214,7 @@ SqliteWriter::Transaction::~Transaction() {
   writer_.retained_topics_ = before_.retained_topics;
   writer_.retained_bytes_ = before_.retained_bytes;
   writer_.unmeasured_bytes_ = before_.unmeasured_bytes;
+  writer_.indexed_ = before_.indexed;
   if (!is_back) writer_.is_usable_ = false;
 }
 
@@ -260,8 +274,17 @@ void SqliteWriter::insert(const LogEntry& entry, bool is_retained) {
   head_ = entry.sequence;
   ++entries_;
   unmeasured_bytes_ += entry.payload.size();
-  if (entry.kind == Publication::Kind::kBegin) return;
-  for (std::size_t i = 0; i < entry.topic_count(); ++i) index(entry, entry.topic_at(i).view(), is_retained);
+  if (entry.kind != Publication::Kind::kBegin) {
+    for (std::size_t i = 0; i < entry.topic_count(); ++i) index(entry, entry.topic_at(i).view(), is_retained);
+  }
+  if (head_ - indexed_ >= kMostUnindexed) index_newest();
+}
+
+void SqliteWriter::index_newest() {
+  statements_->index_events.run(indexed_);
+  statements_->index_finishes.run(indexed_);
+  indexed_ = head_;
+  statements_->set_meta.run(std::string_view("indexed"), indexed_);
 }
 
 void SqliteWriter::restore(const LogEntry& entry, bool is_retained) {
@@ -280,7 +303,7 @@ void SqliteWriter::restore_log(const std::string& epoch, std::uint64_t oldest) {
   oldest_ = queries_->oldest().value_or(head_ + 1);
 }
 
-// Makes the entry, no begin, the topic's newest.
+// What the entry, no begin, changes in the topic's retained event. Other events wait for index_newest().
 void SqliteWriter::index(const LogEntry& entry, std::string_view topic, bool is_retained) {
   const bool is_finish = entry.kind == Publication::Kind::kFinish;
   if (const std::size_t cost = retained_topics_ > 0 ? queries_->retained_cost(topic) : 0; cost > 0) {
@@ -289,11 +312,8 @@ void SqliteWriter::index(const LogEntry& entry, std::string_view topic, bool is_
     statements_->forget_retained.run(topic);
     --retained_topics_;
     retained_bytes_ -= cost;
-  } else if (is_finish) {
-    statements_->finish_newest.run(topic);
   }
-  if (is_finish) return;
-  if (!is_retained) return statements_->set_newest.run(topic, entry.sequence);
+  if (is_finish || !is_retained) return;
   statements_->forget_newest.run(topic);
   statements_->retain.run(entry.sequence, topic);
   ++retained_topics_;
@@ -380,7 +400,10 @@ bool SqliteWriter::shrink() {
 
 void SqliteWriter::close() {
   database_.execute("PRAGMA synchronous = FULL");
+  Transaction transaction(*this);
+  if (indexed_ != head_) index_newest();
   statements_->set_meta.run(std::string_view("running"), std::string());
+  transaction.commit();
   database_.checkpoint_on_close();
 }
 

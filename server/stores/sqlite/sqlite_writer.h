@@ -63,6 +63,7 @@ class SqliteWriter {
       std::size_t retained_topics;
       std::size_t retained_bytes;
       std::uint64_t unmeasured_bytes;
+      std::uint64_t indexed;
     };
     SqliteWriter& writer_;
     const State before_;
@@ -110,6 +111,8 @@ class SqliteWriter {
   std::optional<std::uint64_t> published_as(const Publication& publication, Topic topic);
   void insert(const LogEntry& entry, bool is_retained);
   void index(const LogEntry& entry, std::string_view topic, bool is_retained);
+  // Makes the table `newest` account for all entries.
+  void index_newest();
   std::uint64_t cutoff(const StoreBounds& bounds, std::int64_t published_now, std::uint64_t most);
   void look_at_size();
 
@@ -126,6 +129,7 @@ class SqliteWriter {
   bool is_usable_ = true;
   int log_pages_ = 0;                   // as of the last commit
   std::uint64_t unmeasured_bytes_ = 0;  // appended since the last measurement
+  std::uint64_t indexed_ = 0;           // the sequence up to which the table `newest` accounts for the entries
   std::unique_ptr<SqliteQueries> queries_;
   struct Statements;
   std::unique_ptr<Statements> statements_;

@@ -5,11 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "eventually.h"
@@ -188,6 +192,106 @@ TEST_F(SqliteEventLogTest, BringsAnOlderFileUpToDate) {
   SqliteDatabase file(file_, SqliteDatabase::Mode::kRead);
   EXPECT_EQ(file.number("PRAGMA user_version"), kSqliteSchemaVersion);
   EXPECT_EQ(file.number("SELECT count(*) FROM sqlite_schema WHERE name = 'finishes'"), 1);
+}
+
+// --- Newest events: the file's table of them is behind the log
+// --------------------------------------------------------
+
+using Newest = std::vector<std::pair<std::uint64_t, std::string>>;  // sequence and topics
+
+template <typename Read>
+Newest all_newest(const SqliteEventLog& log, std::uint64_t after, const Read& read) {
+  Newest newest;
+  for (std::uint64_t seen = after; seen < log.head();) {
+    const EventStore::Page page = read(seen, log.head());
+    for (const LogEntry& entry : page.entries) newest.emplace_back(entry.sequence, entry.joined_topics());
+    seen = page.through;
+  }
+  return newest;
+}
+
+// By the table, and by a look at the log.
+void expect_the_same_newest(const SqliteEventLog& log, std::uint64_t after, const std::string& patterns) {
+  const auto filter =
+      filter_for(patterns == "**" ? std::vector<std::string>{"**"} : std::vector<std::string>{"t1", "t2"});
+  for (const auto topics : {EventStore::Topics::kAll, EventStore::Topics::kGoingOn}) {
+    EXPECT_EQ(all_newest(log, after,
+                         [&](std::uint64_t seen, std::uint64_t until) {
+                           return log.read_newest(seen, until, *filter, topics);
+                         }),
+              all_newest(log, after,
+                         [&](std::uint64_t seen, std::uint64_t until) {
+                           return log.EventStore::read_newest(seen, until, *filter, topics);
+                         }))
+        << "after " << after << ", head " << log.head() << ", " << patterns;
+  }
+}
+
+TEST_F(SqliteEventLogTest, FindsNewestEventsAsALookAtTheLogDoes) {
+  std::mt19937 random(7);
+  open();
+  std::vector<std::string> names;
+  for (int i = 0; i < 12; ++i) names.push_back("t" + std::to_string(i));
+  const auto any_topic = [&] { return Topic::parse(names[random() % names.size()]).value(); };
+  for (int step = 1; step <= 900 && !HasFailure(); ++step) {
+    const Topic topic = any_topic();
+    const Topic other = any_topic();
+    Publication publication{.topic = topic, .event = {.data = "x"}, .retain = random() % 5 == 0};
+    if (other.view() != topic.view() && random() % 4 == 0) publication.further_topics = {&other, 1};
+    if (random() % 10 == 0) publication = {.topic = topic, .kind = Publication::Kind::kFinish};
+    if (random() % 20 == 0) publication = {.topic = topic, .kind = Publication::Kind::kBegin};
+    append(publication);
+    if (step == 450) open();
+    if (step % 45 != 0) continue;
+    expect_the_same_newest(*log_, random() % (log_->head() + 1), "**");
+    expect_the_same_newest(*log_, 0, "**");
+    expect_the_same_newest(*log_, 0, "t1, t2");
+  }
+}
+
+TEST_F(SqliteEventLogTest, FindsNewestEventsAfterTheProgramWasKilled) {
+  constexpr std::array<Topic, 7> topics = {"t0", "t1", "t2", "t3", "t4", "t5", "t6"};
+  open();
+  for (int i = 0; i < 300; ++i) append("x", {}, topics[static_cast<std::size_t>(i % 7)]);
+  append({.topic = "t3", .kind = Publication::Kind::kFinish});
+  append({.topic = "t4", .event = {.data = "kept"}, .retain = true});
+  const std::string here = file_;
+  for (const char* part : {"", "-wal"}) std::filesystem::copy_file(here + part, folder_.path("copy") + part);
+  const SqliteEventLog copy({.path = folder_.path("copy"), .bounds = {}, .new_epoch = "none", .clock = [] {
+                               return std::chrono::system_clock::now();
+                             }});
+  const auto newest = copy.read_newest(0, 302, *filter_for({"**"}), EventStore::Topics::kGoingOn);
+  std::vector<std::uint64_t> sequences;
+  for (const LogEntry& entry : newest.entries) sequences.push_back(entry.sequence);
+  EXPECT_THAT(sequences, ::testing::ElementsAre(294, 295, 296, 297, 300, 302));
+}
+
+TEST_F(SqliteEventLogTest, ForgetsNewestEventsThatItHasDropped) {
+  open({.age = Duration{1'000}});
+  const auto newest = [&] {
+    return log_->read_newest(0, log_->head(), *filter_for({"**"}), EventStore::Topics::kAll).entries.size();
+  };
+  append("x", {}, "t0");
+  append("x", {}, "t1");
+  now_ += std::chrono::milliseconds(600);
+  append("x", {}, "t2");
+  EXPECT_EQ(newest(), 3u);
+  now_ += std::chrono::milliseconds(600);
+  log_->tend();
+  EXPECT_EQ(log_->oldest(), 3u);
+  EXPECT_EQ(newest(), 1u);
+}
+
+// Each page takes about as long as the event itself: one for its row, one by which its topic finds it.
+TEST_F(SqliteEventLogTest, WritesTwoPagesForAnEvent) {
+  open();
+  append();
+  const auto log_bytes = [&] { return std::filesystem::file_size(file_ + "-wal"); };
+  const auto before = log_bytes();
+  constexpr std::uint64_t kEvents = 200;
+  for (std::uint64_t i = 0; i < kEvents; ++i) append();
+  constexpr std::uint64_t kPage = 4096 + 24;
+  EXPECT_LE((log_bytes() - before) / kPage, kEvents * 2 + kEvents / 10);
 }
 
 // As the fifth version left it: each retained event in one row, found by its sequence.
