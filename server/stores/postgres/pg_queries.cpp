@@ -23,21 +23,26 @@ constexpr PgStatement kLog{"log",
                            "SELECT epoch, head, oldest, entries, bytes, retained_topics, retained_bytes,"
                            " version FROM millrace_log"};
 constexpr PgStatement kHasWaiting{"has_waiting", "SELECT EXISTS (SELECT 1 FROM millrace_outbox WHERE refused IS NULL)"};
+// Each table by itself first: only so does each page read no more of an index than it returns.
 constexpr PgStatement kHolder{
     "holder",
-    "SELECT id_topic, publisher, sequence FROM (SELECT id_topic, publisher FROM millrace_by_topic WHERE"
-    " publisher_id = $1 AND (id_topic, publisher) >= ($2, $3) ORDER BY id_topic, publisher LIMIT 1) h, LATERAL (SELECT"
-    " max(e.sequence) AS sequence FROM millrace_by_topic e WHERE e.publisher_id = $1 AND e.id_topic = h.id_topic"
-    " AND e.publisher = h.publisher) m"};
+    "SELECT id_topic, publisher, sequence FROM (SELECT id_topic, publisher FROM ((SELECT id_topic, publisher FROM"
+    " millrace_events WHERE publisher_id = $1 AND (id_topic, publisher) >= ($2, $3) ORDER BY id_topic, publisher"
+    " LIMIT 1) UNION ALL (SELECT id_topic, publisher FROM millrace_topics WHERE publisher_id = $1"
+    " AND (id_topic, publisher) >= ($2, $3) ORDER BY id_topic, publisher LIMIT 1)) b ORDER BY id_topic, publisher"
+    " LIMIT 1) h, LATERAL (SELECT max(e.sequence) AS sequence FROM millrace_by_topic e WHERE e.publisher_id = $1"
+    " AND e.id_topic = h.id_topic AND e.publisher = h.publisher) m"};
 constexpr PgStatement kFirstFinish{
     "first_finish",
     "SELECT coalesce(min(sequence), 0) FROM millrace_events WHERE topic = $1 AND kind = 1 AND sequence >= $2"
     " AND sequence >= (SELECT oldest FROM millrace_log)"};
 constexpr PgStatement kOfTopics{
     "of_topics",
-    "SELECT DISTINCT e.sequence, e.size FROM unnest($1) t(topic) CROSS JOIN LATERAL (SELECT sequence, size"
-    " FROM millrace_by_topic WHERE topic = t.topic AND sequence > $2 AND sequence <= $3"
-    " AND sequence >= (SELECT oldest FROM millrace_log) ORDER BY sequence LIMIT $4) e ORDER BY 1 LIMIT $4"};
+    "SELECT DISTINCT e.sequence, e.size FROM unnest($1) t(topic) CROSS JOIN LATERAL ((SELECT sequence,"
+    " octet_length(payload)::bigint AS size FROM millrace_events WHERE topic = t.topic AND sequence > $2"
+    " AND sequence <= $3 AND sequence >= (SELECT oldest FROM millrace_log) ORDER BY sequence LIMIT $4)"
+    " UNION ALL (SELECT sequence, size FROM millrace_topics WHERE topic = t.topic AND sequence > $2 AND sequence <= $3"
+    " AND sequence >= (SELECT oldest FROM millrace_log) ORDER BY sequence LIMIT $4)) e ORDER BY 1 LIMIT $4"};
 constexpr PgStatement kScan{"scan",
                             "SELECT sequence, octet_length(payload), topic FROM millrace_events WHERE sequence > $1"
                             " AND sequence <= $2 AND sequence >= (SELECT oldest FROM millrace_log)"
@@ -45,8 +50,10 @@ constexpr PgStatement kScan{"scan",
 // $4: whether finished topics count.
 constexpr PgStatement kNewestOfTopics{
     "newest_of_topics",
-    "SELECT e.sequence, e.size, t.topic FROM unnest($1) t(topic) CROSS JOIN LATERAL (SELECT sequence, size"
-    " FROM millrace_by_topic WHERE topic = t.topic AND kind = 0 ORDER BY sequence DESC LIMIT 1) e"
+    "SELECT e.sequence, e.size, t.topic FROM unnest($1) t(topic) CROSS JOIN LATERAL (SELECT sequence, size FROM"
+    " ((SELECT sequence, octet_length(payload)::bigint AS size FROM millrace_events WHERE topic = t.topic AND kind = 0"
+    " ORDER BY sequence DESC LIMIT 1) UNION ALL (SELECT sequence, size FROM millrace_topics WHERE topic = t.topic"
+    " ORDER BY sequence DESC LIMIT 1)) b ORDER BY sequence DESC LIMIT 1) e"
     " WHERE e.sequence > $2 AND e.sequence <= $3 AND ($4 = 1 OR NOT EXISTS (SELECT 1 FROM millrace_events f"
     " WHERE f.topic = t.topic AND f.kind = 1 AND f.sequence > e.sequence)) ORDER BY 1"};
 // The third column: those of its topics for which it is the newest event and counts.

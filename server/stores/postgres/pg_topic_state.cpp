@@ -12,8 +12,10 @@ constexpr PgStatement kTopicStates{
     " FROM unnest($1) WITH ORDINALITY t(topic, n)"
     " LEFT JOIN LATERAL (SELECT e.sequence FROM millrace_events e WHERE e.topic = t.topic AND e.kind = 1"
     " AND e.sequence >= $2 ORDER BY e.sequence DESC LIMIT 1) f ON true"
-    " LEFT JOIN LATERAL (SELECT e.sequence FROM millrace_by_topic e WHERE e.topic = t.topic AND e.kind <> 1"
-    " AND e.sequence >= $2 ORDER BY e.sequence DESC LIMIT 1) o ON true ORDER BY n"};
+    " LEFT JOIN LATERAL (SELECT greatest((SELECT e.sequence FROM millrace_events e WHERE e.topic = t.topic"
+    " AND e.kind <> 1 AND e.sequence >= $2 ORDER BY e.sequence DESC LIMIT 1), (SELECT e.sequence FROM millrace_topics e"
+    " WHERE e.topic = t.topic AND e.sequence >= $2 ORDER BY e.sequence DESC LIMIT 1)) AS sequence) o ON true ORDER BY "
+    "n"};
 
 }  // namespace
 
