@@ -92,11 +92,22 @@ class SystemFile final : public LogFile {
 
 }  // namespace
 
+// A program that ended too early may have created the folder. Its parent need not be readable.
+void SystemFolder::sync_parent_of_existing() {
+  try {
+    sync_folder(path_ + "/..");
+  } catch (const FileError&) {
+    // Then whoever created the folder sees to it.
+  }
+}
+
 void SystemFolder::make() {
   if (::mkdir(path_.c_str(), 0700) == 0) {
     sync_folder(path_ + "/..");  // or a power cut may take the folder with all that is in it
   } else if (errno != EEXIST) {
     fail("create the folder", path_, errno);
+  } else {
+    sync_parent_of_existing();
   }
   struct stat status {};
   if (::stat(path_.c_str(), &status) != 0) fail("look at", path_, errno);

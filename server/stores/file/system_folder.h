@@ -35,6 +35,7 @@ class SystemFolder final : public LogFolder {
   std::string path_of(const std::string& name) const { return path_ + "/" + name; }
   std::unique_ptr<LogFile> open(const std::string& name, int flags);
 
+  void sync_parent_of_existing();
   std::string lock_path() const { return path_ + "/lock"; }
 
   const std::string path_;
