@@ -147,7 +147,7 @@ class SharedEventLog final : public EventStore {
   template <typename Work>
   void alone(const Work& work) noexcept;
   void tend();
-  void move_outbox() requires(Speech::kHasOutbox);
+  void move_outbox();
 
   Speech speech_;
   std::string epoch_;
@@ -342,7 +342,7 @@ void SharedEventLog<Speech>::run() {
     try {
       if (has_news || is_due) {
         follow_all();
-        if constexpr (Speech::kHasOutbox) move_outbox();
+        move_outbox();
       }
     } catch (const std::exception&) {
       // The next turn repeats it. Whether events are accepted depends on the writer, which finds out for itself.
@@ -403,14 +403,16 @@ void SharedEventLog<Speech>::tend() {
 }
 
 template <typename Speech>
-void SharedEventLog<Speech>::move_outbox() requires(Speech::kHasOutbox) {
-  while (!is_stopping_ && ask(lookups_, [](Queries& queries) { return queries.has_waiting(); })) {
-    bool is_moved = false;
-    alone([&] {
-      hand_over(writer_->move_outbox(SystemClock::now()));
-      is_moved = true;
-    });
-    if (!is_moved) return;
+void SharedEventLog<Speech>::move_outbox() {
+  if constexpr (Speech::kHasOutbox) {
+    while (!is_stopping_ && ask(lookups_, [](Queries& queries) { return queries.has_waiting(); })) {
+      bool is_moved = false;
+      alone([&] {
+        hand_over(writer_->move_outbox(SystemClock::now()));
+        is_moved = true;
+      });
+      if (!is_moved) return;
+    }
   }
 }
 
