@@ -310,8 +310,8 @@ Resumed Answers::resume(const httplib::Request& request, httplib::Response& resp
     } else {
       start = {last_event_id};
     }
-  } else if (request.has_param(parameter.c_str())) {
-    const auto number = number_of(request.get_param_value(parameter.c_str()));
+  } else if (request.has_param(parameter)) {
+    const auto number = number_of(request.get_param_value(parameter));
     if (!number) {
       return refuse_answer(request, response, 400, RefusalReason::kInvalid, Outcome::kInvalid,
                            parameter + ": expected the number of an event, or 0 for the beginning");

@@ -13,7 +13,7 @@ namespace millrace {
 namespace {
 
 // Sets the dynamic table's size to 0. [RFC 7541 6.3]
-constexpr std::string_view kNoTable = "\x20";
+constexpr std::string_view kNoTable = "\x20";  // NOLINT(modernize-raw-string-literal): a number, no blank
 
 // Response fields of the static table. [RFC 7541 A]
 struct StaticName {
