@@ -1,5 +1,5 @@
-// `millrace serve --store sqlite:…`, the process, and many subscribers that come back from far behind what it has in
-// memory.
+// `millrace serve --store sqlite:…` or `file:…`, the process, and many subscribers that come back from far behind what
+// it has in memory.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -29,12 +29,14 @@ std::size_t peak_memory(pid_t process) {
   return kilobytes;
 }
 
-TEST(FarBehind, ManyCatchUpWithoutStallingLiveOnesOrFillingTheMemory) {
+class FarBehind : public ::testing::TestWithParam<std::string> {};  // the kind of the store
+
+TEST_P(FarBehind, ManyCatchUpWithoutStallingLiveOnesOrFillingTheMemory) {
   const std::uint64_t streams = from_environment("MILLRACE_FAR_BEHIND_STREAMS", 100);
   const std::uint64_t events = from_environment("MILLRACE_FAR_BEHIND_EVENTS", 10'000);
   const TemporaryFolder folder;
   ServeProgram server(
-      {"--insecure", "--store", "sqlite:" + folder.path("log"), "--sync", "normal", "--history-events", "100"});
+      {"--insecure", "--store", GetParam() + ":" + folder.path("log"), "--sync", "normal", "--history-events", "100"});
   const int port = std::stoi(server.url().substr(server.url().rfind(':') + 1));
   RawClient publisher(port);
   const auto publish = [&publisher](const std::string& lines) {
@@ -80,6 +82,9 @@ TEST(FarBehind, ManyCatchUpWithoutStallingLiveOnesOrFillingTheMemory) {
   EXPECT_LT(grown, 32u * 1024) << "KiB, of which the pages on their way are 8 MiB at most";
 #endif
 }
+
+INSTANTIATE_TEST_SUITE_P(Stores, FarBehind, ::testing::Values("sqlite", "file"),
+                         [](const auto& store) { return store.param; });
 
 }  // namespace
 }  // namespace millrace::test

@@ -100,6 +100,7 @@ class FileEventLog final : public EventStore {
   template <typename MakePlan>
   Page read(const MakePlan& make_plan) const;
   std::vector<LogEntry> read(const FileIndex::Plan& plan) const;
+  LogEntry decode(std::string_view bytes, const FileIndex::Location& location, const FileIndex::Plan& plan) const;
 
   const Options options_;
   std::string epoch_;

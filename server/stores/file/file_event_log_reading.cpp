@@ -12,6 +12,16 @@ namespace {
 // Tries to read a page while files are removed.
 constexpr int kReadAttempts = 8;
 
+// The end of the locations that follow one another in a file, and can be read at once. The page bounds their bytes.
+std::size_t end_of_run(const std::vector<FileIndex::Location>& all, std::size_t begin) {
+  std::size_t end = begin + 1;
+  while (end < all.size() && all[end].segment == all[begin].segment &&
+         all[end].offset == all[end - 1].offset + all[end - 1].bytes) {
+    ++end;
+  }
+  return end;
+}
+
 }  // namespace
 
 template <typename Ask>
@@ -65,26 +75,36 @@ std::vector<LogEntry> FileEventLog::read(const FileIndex::Plan& plan) const {
   std::vector<LogEntry> entries = plan.from_memory;
   std::unique_ptr<LogFile> file;
   std::uint64_t segment = 0;
-  for (const FileIndex::Location& location : plan.locations) {
-    if (segment != location.segment) file = options_.folder->open(segment_name(location.segment));
-    segment = location.segment;
-    const std::string bytes = file->read(location.offset, location.bytes);
-    std::string_view rest = bytes;
-    auto stored = decode_record(rest, location.key, location.sequence);
-    if (!stored) {
-      const std::string why = damage_at(segment_name(segment), location.offset, "an event is not what was written");
-      is_damaged_ = true;
-      trouble_.set(why);
-      trouble_.tell();
-      throw StoreUnavailable("cannot read the store: " + why);
+  const auto& all = plan.locations;
+  for (std::size_t i = 0; i < all.size();) {
+    if (segment != all[i].segment) file = options_.folder->open(segment_name(all[i].segment));
+    segment = all[i].segment;
+    const std::size_t end = end_of_run(all, i);
+    const std::string bytes = file->read(all[i].offset, all[end - 1].offset + all[end - 1].bytes - all[i].offset);
+    for (const std::size_t begin = all[i].offset; i < end; ++i) {
+      const std::size_t at = std::min(all[i].offset - begin, bytes.size());
+      entries.push_back(decode(std::string_view(bytes).substr(at), all[i], plan));
     }
-    if (const auto topics = plan.topics.find(location.sequence); topics != plan.topics.end()) {
-      stored->entry.topic = topics->second.front();
-      stored->entry.further_topics.assign(topics->second.begin() + 1, topics->second.end());
-    }
-    entries.push_back(std::move(stored->entry));
   }
   return entries;
+}
+
+LogEntry FileEventLog::decode(std::string_view bytes, const FileIndex::Location& location,
+                              const FileIndex::Plan& plan) const {
+  auto stored = decode_record(bytes, location.key, location.sequence);
+  if (!stored) {
+    const std::string why =
+        damage_at(segment_name(location.segment), location.offset, "an event is not what was written");
+    is_damaged_ = true;
+    trouble_.set(why);
+    trouble_.tell();
+    throw StoreUnavailable("cannot read the store: " + why);
+  }
+  if (const auto topics = plan.topics.find(location.sequence); topics != plan.topics.end()) {
+    stored->entry.topic = topics->second.front();
+    stored->entry.further_topics.assign(topics->second.begin() + 1, topics->second.end());
+  }
+  return std::move(stored->entry);
 }
 
 }  // namespace millrace
