@@ -90,7 +90,7 @@ class EventQueue {
   static void set_topics(std::string_view topics, ReceivedEvent& event) {
     std::size_t end = topics.find('\t');
     event.topic = std::string(topics.substr(0, end));
-    while (end != std::string_view::npos) {
+    while (end != std::string_view::npos && event.further_topics.size() + 1 < kMaxReceivedTopics) {
       topics.remove_prefix(end + 1);
       end = topics.find('\t');
       event.further_topics.emplace_back(topics.substr(0, end));

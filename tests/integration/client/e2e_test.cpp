@@ -11,13 +11,17 @@
 #include "cut_proxy.h"
 #include "eventually.h"
 #include "millrace/client/event_source.h"
+#include "millrace/client/limits.h"
 #include "millrace/server/hub.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/server.h"
 
 namespace millrace::test {
 namespace {
 
 using Lines = std::vector<std::string>;
+
+static_assert(kMaxReceivedTopics == kMaxTopicsPerEvent, "clients keep all topics that a server sends");
 
 class RunningServer {
  public:

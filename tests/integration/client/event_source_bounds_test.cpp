@@ -148,6 +148,15 @@ TEST(EventSourceBounds, HowManyBytesMayWaitIsAnOption) {
   EXPECT_THROW(EventSource("http://a/", {.max_waiting_bytes = 0}), std::invalid_argument);
 }
 
+TEST(EventSourceBounds, AnEventHasNoMoreTopicsThanAServerSends) {
+  ScriptedServer server(once(std::string(kStreamHead) + "topic: a" + std::string(100'000, '\t') + "b\ndata: x\n\n"));
+  EventSource source(server.url(), eager());
+  const auto event = source.next();
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->topic, "a");
+  EXPECT_EQ(event->further_topics, Lines(kMaxReceivedTopics - 1));
+}
+
 TEST(EventSourceBounds, ALongIdIsHeldOnceForAllEventsThatInheritIt) {
   std::string events = std::string(kStreamHead) + "id: " + std::string(kMiB / 10, 'i') + "\n\n";
   for (int n = 0; n < 1'000; ++n) events += "data\n\n";

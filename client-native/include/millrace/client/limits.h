@@ -35,6 +35,9 @@ inline constexpr std::size_t kMaxWaitingEvents = 1024;
 /// Bytes of memory of events that wait for next(), by default; at the bound the same happens as at kMaxWaitingEvents.
 inline constexpr std::size_t kMaxWaitingBytes = 16 * 1024 * 1024;
 
+/// Topics of one event that a ReceivedEvent has; further ones are left out. A Millrace server sends at most as many.
+inline constexpr std::size_t kMaxReceivedTopics = 16;
+
 /// Bytes of a stream that a source handles before the other sources of its thread have their turn.
 inline constexpr std::size_t kStreamBytesPerTurn = 1024 * 1024;
 
