@@ -65,7 +65,7 @@ export async function publishThroughCuts({ server, proxy }, result, progress) {
     await publishing;
   }
   await server.publish({ topic: "numbers", data: "end" });
-  const { seen, losses } = await within(result, "the last event", 60_000);
+  const { seen, losses } = await within(result, "the last event", 200_000);
   assert.deepEqual(
     seen,
     Array.from({ length: published }, (_, index) => index),
