@@ -59,7 +59,7 @@ struct ReceivedEvent {
 
   /// The topic of the event. Nothing if the stream does not name it; a Millrace server does.
   std::optional<std::string> topic = {};
-  /// The others, of an event that was published to several topics of the stream.
+  /// The others, of an event that was published to several topics of the stream; at most kMaxReceivedTopics - 1.
   std::vector<std::string> further_topics = {};
 };
 
