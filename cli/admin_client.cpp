@@ -51,7 +51,7 @@ AdminClient::AdminClient(const AdminOptions& options) : name_(options.url) {
     headers_.emplace("Host", "localhost");
   } else {
     client_ = std::make_unique<httplib::Client>(events_url(options.url).origin());
-    if (!options.tls.ca_file.empty()) client_->set_ca_cert_path(options.tls.ca_file.c_str());
+    if (!options.tls.ca_file.empty()) client_->set_ca_cert_path(options.tls.ca_file);
     client_->enable_server_certificate_verification(!options.tls.insecure);
   }
   client_->set_keep_alive(true);

@@ -92,7 +92,7 @@ std::string see_also(const CLI::App& app, const std::string& own) {
 std::string command_page(const CLI::App& app, const CLI::App& command) {
   const std::string name = "millrace-" + command.get_name();
   std::string page = heading(name) + ".SH NAME\n" + roff(name) + " \\- " + roff(command.get_description()) +
-                     "\n.SH SYNOPSIS\n\\fBmillrace " + roff(command.get_name()) + "\\fR [\\fIOPTION\\fR]...";
+                     "\n.SH SYNOPSIS\n\\fBmillrace " + roff(command.get_name()) + R"(\fR [\fIOPTION\fR]...)";
   for (const CLI::Option* option : command.get_options()) {
     if (is_positional(*option)) page += " \\fI" + roff(option->get_name()) + "\\fR";
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 #include <optional>
+#include <utility>
 
 #include "admin_commands.h"
 #include "bench.h"
@@ -27,7 +28,7 @@ void complain(const std::string& problem) {
 
 class Parsed {
  public:
-  explicit Parsed(const std::vector<std::string>& arguments) : arguments_(arguments) {
+  explicit Parsed(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {
     app_.set_version_flag("--version", "millrace " MILLRACE_VERSION);
     app_.require_subcommand(0, 1);
     app_.add_option("--config", config_file_,

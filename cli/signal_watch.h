@@ -4,9 +4,8 @@
 // Create it before any other thread, so that all threads inherit the blocked signals.
 #pragma once
 
-#include <signal.h>
-
 #include <atomic>
+#include <csignal>
 #include <functional>
 #include <thread>
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -68,8 +69,8 @@ std::string short_number(double number, const char* unit = "") {
     ++step;
   }
   char text[32];
-  std::snprintf(text, sizeof text, step == 0 && number == static_cast<std::int64_t>(number) ? "%.0f%s%s" : "%.1f%s%s",
-                number, kSteps[step], unit);
+  std::snprintf(text, sizeof text, step == 0 && number == std::trunc(number) ? "%.0f%s%s" : "%.1f%s%s", number,
+                kSteps[step], unit);
   return text;
 }
 
@@ -132,6 +133,7 @@ std::string topics(const View& now) {
     }
   }
   std::vector<std::pair<std::size_t, std::string>> rows;
+  rows.reserve(streams.size());
   for (const auto& [topic, count] : streams) rows.emplace_back(count, topic);
   std::sort(rows.rbegin(), rows.rend());
   if (rows.size() > kRows) rows.resize(kRows);
