@@ -159,7 +159,13 @@ void Http2Connection::wake() {
   }
   if (waiting.empty()) return;
   std::rotate(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(turn_++ % waiting.size()), waiting.end());
-  for (Connection* const one : waiting) one->on_ready(Ready::kOutput);
+  for (Connection* const one : waiting) {
+    if (!session_.has_room()) {  // a byte of room must not cost as much as room for all
+      has_waiting_ = true;
+      return;
+    }
+    one->on_ready(Ready::kOutput);
+  }
 }
 
 void Http2Connection::on_timer(TimePoint now) {

@@ -15,6 +15,9 @@ constexpr char kTableIsEmpty = '\x20';
 // Streams that the server has ended before the peer, for which frames may still arrive.
 constexpr std::size_t kRememberedResets = 256;
 
+// Bytes of a DATA frame that earns the peer control frames although it has used up a window.
+constexpr std::size_t kLeastFullFrame = 16;
+
 // Ranges of skipped stream numbers; the oldest is forgotten, and then its numbers count as those of streams that are
 // over.
 constexpr std::size_t kRememberedSkips = 16;
@@ -100,7 +103,7 @@ void Http2Session::respond(Http2Stream& stream, std::string_view block, bool end
 // A stream with many bytes in flight cannot use the last eighth of the connection's window, so that a stalled reader
 // does not block other streams.
 std::size_t Http2Session::room(const Http2Stream& stream) const {
-  if (is_over_ || is_blocked_ || output_.size() >= kHttp2GatherBytes) return 0;
+  if (!has_room()) return 0;
   const std::int64_t on_its_way = stream_send_window_ - stream.send_window;
   if (on_its_way >= kHttp2StreamInFlightBytes && send_window_ < widest_ / 8) return 0;
   const std::int64_t window = std::min<std::int64_t>(stream.send_window, send_window_);
@@ -117,8 +120,11 @@ std::size_t Http2Session::send(Http2Stream& stream, std::span<const std::string_
   std::size_t begin = 0;  // offset in the first piece
   auto piece = pieces.begin();
   while (left > 0 || (is_end && total == 0)) {
-    std::size_t payload = std::min(left, kMaxFramePayload);
+    const std::size_t frame = std::min(left, kMaxFramePayload);
+    std::size_t payload = frame;
     left -= payload;
+    stream.send_window -= static_cast<std::int32_t>(frame);
+    send_window_ -= static_cast<std::int64_t>(frame);
     const bool is_last = is_end && left == 0;
     append_frame_head({.length = static_cast<std::uint32_t>(payload),
                        .type = FrameType::kData,
@@ -135,11 +141,9 @@ std::size_t Http2Session::send(Http2Stream& stream, std::span<const std::string_
         begin = 0;
       }
     }
-    control_.add(kHttp2ControlFramesEarned);
+    earn_for_data(frame, stream.send_window);
     if (total == 0) break;
   }
-  stream.send_window -= static_cast<std::int32_t>(taken);
-  send_window_ -= static_cast<std::int64_t>(taken);
   if (is_end) end(stream);
   return taken;
 }
@@ -203,6 +207,13 @@ bool Http2Session::was_skipped(std::uint32_t id) const {
 }
 
 // --- Bounds ---------------------------------------------------------------------------------------------------------
+
+// A small frame that has used up a window pays for nothing: a client that widens its windows byte by byte makes the
+// server send such frames, and could go on for ever.
+void Http2Session::earn_for_data(std::size_t bytes, std::int64_t stream_window) {
+  const bool is_window_used_up = stream_window <= 0 || send_window_ <= 0;
+  if (!is_window_used_up || bytes >= kLeastFullFrame) control_.add(kHttp2ControlFramesEarned);
+}
 
 // Counts frames without content; returns false if they have ended the connection.
 bool Http2Session::spend_control(std::size_t cost) {

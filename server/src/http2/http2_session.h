@@ -89,6 +89,8 @@ class Http2Session {
   void respond(Http2Stream& stream, std::string_view block, bool ends);
   /// The bytes that send() would take.
   std::size_t room(const Http2Stream& stream) const;
+  /// Whether send() would take anything from a stream whose own window has room.
+  bool has_room() const { return !is_over_ && !is_blocked_ && output_.size() < kHttp2GatherBytes && send_window_ > 0; }
   /// Sends as much of the pieces, in order, as the windows allow; returns the number of bytes. `ends`: ends the
   /// response, and closes the stream once all bytes are taken.
   std::size_t send(Http2Stream& stream, std::span<const std::string_view> pieces, bool ends);
@@ -162,6 +164,7 @@ class Http2Session {
 
   bool spend_control(std::size_t cost = 1);
   bool spend_reset();
+  void earn_for_data(std::size_t bytes, std::int64_t stream_window);
   void break_stream(Http2Stream& stream, Http2Error error);
   void refuse_stream(std::uint32_t id, Http2Error error);
   void credit(std::size_t bytes);

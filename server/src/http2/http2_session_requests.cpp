@@ -122,9 +122,10 @@ void Http2Session::take_data(const FrameReader::Piece& piece) {
   }
   const std::string_view data = without_padding(piece);
   if (is_over_) return;
-  const bool carries_nothing = piece.is_first && data_left_ + data.size() == 0;
-  if (carries_nothing && !head.has(frame_flag::kEndStream) && !spend_control()) return;
   Http2Stream* const stream = find(head.stream);
+  const bool carries_data = !piece.is_first || data_left_ + data.size() > 0;
+  const bool ends_stream = stream != nullptr && head.has(frame_flag::kEndStream);
+  if (!carries_data && !ends_stream && !spend_control()) return;
   if (stream == nullptr) {
     credit(piece.payload.size());
     if (piece.is_first && !was_reset(head.stream)) fail(Http2Error::kStreamClosed, "DATA on a closed stream");
