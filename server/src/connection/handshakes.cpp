@@ -59,12 +59,14 @@ void Handshakes::forget(Connection& connection) {
 }
 
 void Handshakes::take_turns(bool events_wait) {
+  const auto until = std::chrono::steady_clock::now() + kTlsHandshakeTime;
   std::size_t turns = std::min(waiting_.size(), events_wait ? kTlsHandshakesBesideEvents : kTlsHandshakesPerTurn);
   for (; turns > 0 && !waiting_.empty(); --turns) {
     Connection& connection = *waiting_.front();
     waiting_.pop_front();
     places_[&connection].waiting.reset();
     connection.shake_hands();
+    if (std::chrono::steady_clock::now() >= until) return;
   }
 }
 
