@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "eventually.h"
@@ -19,6 +21,7 @@
 #include "stores/file/file_event_log.h"
 #include "stores/file/log_format.h"
 #include "stores/file/log_loader.h"
+#include "stores/file/system_folder.h"
 #include "temporary_folder.h"
 
 namespace millrace::test {
@@ -314,6 +317,45 @@ TEST(FileLogFolder, IsUsedByOneProgramAtATime) {
   EXPECT_THAT(complaint_of(folder.path("log")), HasSubstr("cannot open the store \"file:"));
   first.reset();
   EXPECT_EQ(complaint_of(folder.path("log")), "it opens");
+}
+
+// A reader knows where entries are before it opens their file, which may be removed in between.
+TEST(FileLogFolder, IsReadWhileItsFilesAreRemoved) {
+  const TemporaryFolder folder;
+  const auto files = std::make_shared<SystemFolder>(folder.path("log"));
+  files->make();
+  const auto log = std::make_shared<FileEventLog>(FileEventLog::Options{.folder = files,
+                                                                        .sync = StoreSync::kNormal,
+                                                                        .bounds = {.events = 50, .bytes = std::nullopt},
+                                                                        .new_epoch = "e",
+                                                                        .clock = std::chrono::system_clock::now,
+                                                                        .boot_id = "boot",
+                                                                        .segment_bytes = 1'000});
+  StartedStore store(log);
+  std::atomic<bool> is_over = false;
+  std::atomic<int> failures = 0;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      while (!is_over) {
+        try {
+          std::uint64_t last = 0;
+          for (const LogEntry& entry : log->read_after(log->oldest() - 1, everything()).entries) {
+            if (entry.sequence <= last || data_of(entry) != std::to_string(entry.sequence)) ++failures;
+            last = entry.sequence;
+          }
+        } catch (const StoreUnavailable& unavailable) {
+          ADD_FAILURE() << unavailable.what();
+          ++failures;
+        }
+      }
+    });
+  }
+  for (int i = 1; i <= 400 && failures == 0; ++i) store.publish("a", std::to_string(i));
+  is_over = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(failures, 0);
+  EXPECT_EQ(log->oldest() + 49, log->head());
 }
 
 TEST(FileLogFolder, SaysWhatIsWrongWithAPath) {
