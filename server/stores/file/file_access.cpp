@@ -53,10 +53,10 @@ class FileAccess final : public StoreAccess {
       if (!loaded_) loaded_ = load();
       std::vector<Entry> entries = retained_after(sequence);
       const FileIndex& index = loaded_->index;
-      static const TopicFilter everything({TopicPattern("**")});
+      static const TopicFilter kEverything({TopicPattern("**")});
       std::uint64_t seen = std::max(sequence, index.oldest() - 1);
       while (entries.empty() && seen < index.head()) {
-        const FileIndex::Plan plan = index.read_after(seen, index.head(), everything);
+        const FileIndex::Plan plan = index.read_after(seen, index.head(), kEverything);
         for (const FileIndex::Location& location : plan.locations) entries.push_back(read(location));
         seen = plan.through;
       }
@@ -207,6 +207,7 @@ class FileAccess final : public StoreAccess {
     const std::uint64_t first = group.front().entry.sequence;
     if (writer.bytes() >= kFileLogBytes) writer.begin_segment(first);
     std::vector<LogEntry> entries;
+    entries.reserve(group.size());
     for (const Entry& one : group) entries.push_back(one.entry);
     writer.append(
         std::span<const LogEntry>(entries), [&](std::size_t i) { return group[i].is_retained; }, oldest);
