@@ -258,7 +258,10 @@ void SharedEventLog<Speech>::give_up_writer(std::string_view why) noexcept {
 
 template <typename Speech>
 void SharedEventLog<Speech>::note_log(const auto& log) const {
-  oldest_ = log.oldest;
+  // A reader may have an older state than a publisher that has gone on since.
+  std::uint64_t oldest = oldest_;
+  while (oldest < log.oldest && !oldest_.compare_exchange_weak(oldest, log.oldest)) {
+  }
   figures_.entries = log.entries;
   figures_.bytes = log.bytes;
 }
