@@ -352,7 +352,7 @@ bool SqliteWriter::retire(const StoreBounds& bounds, std::int64_t published_now,
   entries_ -= removed;
   oldest_ = queries_->oldest().value_or(head_ + 1);
   look_at_size();
-  return removed >= most;
+  return removed >= most || (bounds.bytes && bytes_ > *bounds.bytes && entries_ > 1);
 }
 
 // The newest entry to remove; 0 for none.
@@ -360,7 +360,11 @@ std::uint64_t SqliteWriter::cutoff(const StoreBounds& bounds, std::int64_t publi
   std::uint64_t count = 0;
   if (bounds.events && entries_ > *bounds.events) count = std::min(entries_ - *bounds.events, most);
   // Never removes the newest entry, even if it is too large.
-  if (bounds.bytes && bytes_ > *bounds.bytes && entries_ > 1) count = std::min(entries_ - 1, most);
+  if (bounds.bytes && bytes_ > *bounds.bytes && entries_ > 1) {
+    // By their average size, as many as are too much.
+    const std::uint64_t too_many = (bytes_ - *bounds.bytes) / (bytes_ / entries_ + 1) + 1;
+    count = std::max(count, std::min({too_many, entries_ - 1, most}));
+  }
   std::uint64_t last = count > 0 ? oldest_ + count - 1 : 0;
   if (bounds.age) {
     SqliteRows rows = statements_->old(most, published_now - bounds.age->count());

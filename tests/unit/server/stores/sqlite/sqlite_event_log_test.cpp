@@ -134,6 +134,7 @@ TEST_F(SqliteEventLogTest, KeepsToItsBytesAndToTheFilesSize) {
   open({.bytes = kBytes});
   const std::string data(10'000, 'x');
   for (int i = 0; i < 2'000; ++i) append(data);
+  log_->tend();  // while the log may be a little too large
   EXPECT_LE(log_->statistics().bytes, kBytes + 128 * 1024);
   EXPECT_GE(log_->statistics().bytes, kBytes / 2);
   EXPECT_LE(file_bytes(), 2 * kBytes) << "20 MB have gone through it";
