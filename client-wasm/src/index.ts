@@ -9,7 +9,6 @@ export { EventSource, type EventSourceConstructor, type EventSourceEventMap } fr
 export type {
   DataOf,
   DecodedBy,
-  EventOf,
   EventsOf,
   EventsUrl,
   Inferred,
@@ -27,6 +26,7 @@ export type {
   ConnectOptions,
   Decoding,
   EventListenerObjectOf,
+  EventOf,
   EventSourceErrorEvent,
   EventSourceInit,
   EventSourceOptions,

@@ -1,12 +1,7 @@
 // How the types of events follow from a map of events, or from the options of connect(). README.md explains them with
 // examples.
 
-import type { ConnectOptions, ServerEvent, StandardSchema } from "./types.js";
-
-/** The events of a map from types to their data: a union discriminated by `type`. */
-export type EventOf<Events> = {
-  [Type in keyof Events & string]: ServerEvent<Events[Type], Type>;
-}[keyof Events & string];
+import type { ConnectOptions, StandardSchema } from "./types.js";
 
 /** Stands for a map of events that was not given: the options decide. */
 export interface Unstated {

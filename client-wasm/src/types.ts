@@ -1,7 +1,5 @@
 // The package's public types. README.md explains them with examples.
 
-import type { EventOf } from "./typed-events.js";
-
 /** The options of the standard's constructor, and `fetch`. */
 export interface EventSourceInit {
   /** Sends cookies to other origins, too. */
@@ -260,6 +258,11 @@ export interface ConnectionErrorEvent extends Event {
   /** Milliseconds until the next attempt; an estimate with the `native` transport; null without a next attempt. */
   readonly reconnectIn: number | null;
 }
+
+/** The events of a map from types to their data: a union discriminated by `type`. */
+export type EventOf<Events> = {
+  [Type in keyof Events & string]: ServerEvent<Events[Type], Type>;
+}[keyof Events & string];
 
 /**
  * The result of `connect()`: events to iterate over once, and the state of their connection. `Events` maps event types

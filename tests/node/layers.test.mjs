@@ -24,13 +24,16 @@ test("C++ and TypeScript call the same by the same number", () => {
   assert.equal(changed("abi.h", "kPolling = 2", "kPolling = 3"), committed.replace("polling = 2", "polling = 3"));
   assert.equal(changed("abi.h", "enum class Verdict", "enum Judgement").includes("export enum Judgement {"), true);
   assert.equal(changed("event_source_state.h", "kTimeout,", "kSilence,"), committed.replace('"timeout"', '"silence"'));
-  assert.equal(changed("limits.h", "kMaxBackoff{60'000}", "kMaxBackoff{2 * 500}"), committed.replace("60_000", "1000"));
+  assert.equal(
+    changed("core/limits.h", "kMaxBackoff{60'000}", "kMaxBackoff{2 * 500}"),
+    committed.replace("60_000", "1000"),
+  );
   assert.equal(changed("protocol.h", '"millrace.gap"', '"millrace.hole"'), committed.replace(".gap", ".hole"));
   assert.throws(
     () => changed("abi.h", "  kOpen,", "  kOpen = kConnect + 1,"),
     /enum Kind: "kOpen = .*" is not a member/,
   );
-  assert.throws(() => changed("limits.h", "kMaxBackoff{60'000}", "kMaxBackoff{kMinBackoff}"), /kMaxBackoff: /);
+  assert.throws(() => changed("core/limits.h", "kMaxBackoff{60'000}", "kMaxBackoff{kMinBackoff}"), /kMaxBackoff: /);
 });
 
 test("no source imports itself, types included", () => {

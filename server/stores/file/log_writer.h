@@ -17,7 +17,7 @@
 #include "log_files.h"
 #include "log_format.h"
 #include "log_loader.h"
-#include "millrace/server/stores/store_sync.h"
+#include "millrace/server/stores/file.h"
 
 namespace millrace {
 
