@@ -14,6 +14,10 @@ constexpr SipKey kHeadKey{.first = 0x4d696c6c72616365, .second = 0x4c6f672048656
 constexpr unsigned kKindBits = 3;
 constexpr unsigned kRetained = 4;
 
+// Times before and after 1970 that the system's clock can have, with room to calculate.
+constexpr std::int64_t kMostMilliseconds =
+    std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::duration::max() / 2).count();
+
 template <typename Number>
 void put(char* to, Number number) {
   for (std::size_t i = 0; i < sizeof(Number); ++i) to[i] = static_cast<char>(number >> (8 * i));
@@ -117,13 +121,13 @@ std::optional<StoredEntry> decode_record(std::string_view& bytes, const SipKey& 
   if (size > rest.size()) return std::nullopt;
   if (digest != digest_of(key, sequence, bytes.substr(8, kRecordHeadBytes - 8 + size))) return std::nullopt;
   if ((kind & kKindBits) > static_cast<unsigned>(Publication::Kind::kBegin)) return std::nullopt;
-  const std::chrono::milliseconds since(published);
-  if (std::chrono::abs(since) > std::chrono::system_clock::duration::max() / 2) return std::nullopt;
-  StoredEntry stored{.entry = {.sequence = sequence,
-                               .topic = Topic("-"),
-                               .kind = static_cast<Publication::Kind>(kind & kKindBits),
-                               .published = std::chrono::system_clock::time_point(since)},
-                     .is_retained = (kind & kRetained) != 0};
+  if (published < -kMostMilliseconds || published > kMostMilliseconds) return std::nullopt;
+  StoredEntry stored{
+      .entry = {.sequence = sequence,
+                .topic = Topic("-"),
+                .kind = static_cast<Publication::Kind>(kind & kKindBits),
+                .published = std::chrono::system_clock::time_point(std::chrono::milliseconds(published))},
+      .is_retained = (kind & kRetained) != 0};
   if (!stored.entry.set_topics(take_text(rest, topics))) return std::nullopt;
   stored.entry.publisher_id = take_text(rest, id);
   stored.entry.publisher_key = take_text(rest, publisher);
