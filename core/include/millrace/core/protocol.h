@@ -22,7 +22,7 @@ inline constexpr std::string_view kHeartbeatHeader = "Millrace-Heartbeat";
 /// Response header of a stream that is an answer: the answer's ID.
 inline constexpr std::string_view kAnswerHeader = "Millrace-Answer";
 
-/// Query parameter of such a stream: it begins behind the event with this number.
+/// Query parameter of such a stream: it begins after the event with this number.
 inline constexpr std::string_view kStartingAfterParameter = "starting_after";
 
 /// Query parameter with a topic pattern; can be repeated.
