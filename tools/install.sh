@@ -9,7 +9,7 @@ compile_packages=(g++ cmake ninja-build pkg-config libcpp-httplib-dev libcurl4-o
 unit_packages=(libgtest-dev libgmock-dev dpkg-dev file  # the latter two to make our own Debian packages
   nats-server postgresql redis-server curl nghttp2-client python3-h2)
 wasm_packages=(emscripten)
-proxy_packages=(nginx-light caddy haproxy nghttp2-proxy systemd prometheus postgresql sqlite3 mkdocs git curl)
+proxy_packages=(nginx-light caddy haproxy strace nghttp2-proxy systemd prometheus postgresql sqlite3 mkdocs git curl)
 npm_packages=(npm)  # only where there is no Node.js new enough: Debian 12 has 18
 browser_packages=(chromium firefox-esr webkit2gtk-driver xvfb)
 picture_packages=(chromium fonts-wqy-microhei)  # the page names its other language
@@ -97,7 +97,7 @@ need() {
       compiler) packages "compiler and libraries" "${compile_packages[@]}" ;;
       unit) packages "the unit tests' framework" "${unit_packages[@]}" ;;
       wasm) packages "Emscripten, to compile the core to WebAssembly" "${wasm_packages[@]}" ;;
-      proxies) packages "nginx, Caddy and HAProxy, to stand in front of Millrace in a test, systemd, to check its unit, git and curl" \
+      proxies) packages "nginx, Caddy and HAProxy, to stand in front of Millrace in a test, strace, systemd, to check its unit, git and curl" \
         "${proxy_packages[@]}" ;;
       browsers) packages "Chromium, Firefox, and WebKitGTK with a display of its own, for the browser tests" "${browser_packages[@]}" ;;
       pictures) packages "Chromium and Chinese letters" "${picture_packages[@]}" ;;
