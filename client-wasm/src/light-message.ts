@@ -21,9 +21,27 @@ function report(error: unknown): void {
   target.dispatchEvent(new Event("error"));
 }
 
-/** The values that Node.js's EventTarget sets on a message, if a program dispatches it once more there. */
-const marksOn = (message: object) =>
-  Object.getOwnPropertySymbols(message).map((key) => (message as Record<symbol, unknown>)[key]);
+/** Where Node.js's EventTarget keeps an event's target, whether it is being dispatched, and whether that ends at once. */
+interface PlatformKeys {
+  readonly target: symbol;
+  readonly runs: symbol;
+  readonly endsAtOnce: symbol;
+}
+
+/** Looks for them in an event of the platform's; undefined: the platform is another. */
+function platformKeys(): PlatformKeys | undefined {
+  const dispatcher = new EventTarget();
+  const event = new Event("probe") as Event & Record<symbol, unknown>;
+  const keyOf = (value: unknown) => Object.getOwnPropertySymbols(event).find((key) => event[key] === value);
+  let [target, runs]: (symbol | undefined)[] = [];
+  dispatcher.addEventListener("probe", () => {
+    [target, runs] = [keyOf(dispatcher), keyOf(true)];
+  });
+  dispatcher.dispatchEvent(event);
+  event.stopImmediatePropagation();
+  const endsAtOnce = keyOf(true);
+  return target && runs && endsAtOnce && { target, runs, endsAtOnce };
+}
 
 /** What the messages of a batch have in common. */
 export interface Batch {
@@ -59,7 +77,7 @@ export class Message {
   }
 
   static isBeingDispatched(event: object): boolean {
-    return #flags in event && event.#flags !== 0;
+    return #flags in event && event.#is(Dispatch.runs);
   }
 
   static batchOf(message: Message): Batch {
@@ -68,6 +86,37 @@ export class Message {
 
   static asEvent({ type, data, lastEventId, origin }: Message): Event {
     return events.messageOf(type, data, lastEventId, origin) as unknown as Event;
+  }
+
+  /**
+   * Lets the platform's EventTarget dispatch messages, too, if a program asks it to: what it reads and sets by its keys
+   * is the message's own state.
+   */
+  static prepareForPlatform(keys: PlatformKeys): void {
+    Object.defineProperties(Message.prototype, {
+      [keys.target]: {
+        get(this: Message) {
+          return this.#target;
+        },
+        set(this: Message, target: EventTarget) {
+          this.#target = target;
+        },
+      },
+      [keys.runs]: {
+        get(this: Message) {
+          return this.#is(Dispatch.runs);
+        },
+        set(this: Message, runs: boolean) {
+          // Node.js sets false after each listener, so the other flags stay.
+          this.#flags = runs ? this.#flags | Dispatch.runs : this.#flags & ~Dispatch.runs;
+        },
+      },
+      [keys.endsAtOnce]: {
+        get(this: Message) {
+          return this.#is(Dispatch.endsAtOnce);
+        },
+      },
+    });
   }
 
   /** [DOM 2.9, "inner invoke"] */
@@ -83,9 +132,13 @@ export class Message {
       } catch (error) {
         report(error);
       }
-      if (message.#flags & Dispatch.endsAtOnce) break;
+      if (message.#is(Dispatch.endsAtOnce)) break;
     }
     message.#flags = 0;
+  }
+
+  #is(flag: Dispatch): boolean {
+    return (this.#flags & flag) !== 0;
   }
 
   get origin(): string {
@@ -98,13 +151,13 @@ export class Message {
     return nothing;
   }
   get target(): EventTarget | null {
-    return (marksOn(this).find((mark) => mark instanceof EventTarget) as EventTarget | undefined) ?? this.#target;
+    return this.#target;
   }
   get srcElement(): EventTarget | null {
-    return this.target;
+    return this.#target;
   }
   get currentTarget(): EventTarget | null {
-    return this.#flags !== 0 || marksOn(this).includes(true) ? this.target : null;
+    return this.#is(Dispatch.runs) ? this.#target : null;
   }
   get eventPhase(): number {
     return this.currentTarget ? 2 : 0;
@@ -120,7 +173,7 @@ export class Message {
     this.#flags |= Dispatch.stopped | Dispatch.endsAtOnce;
   }
   get cancelBubble(): boolean {
-    return (this.#flags & Dispatch.stopped) !== 0;
+    return this.#is(Dispatch.stopped);
   }
   set cancelBubble(value: unknown) {
     if (value) this.stopPropagation();
@@ -184,13 +237,22 @@ export function prepareLightMessages(): void {
 function isTaken(): boolean {
   const message = new Message("probe", "", "", noBatch);
   const target = new EventTarget();
-  let taken: unknown;
-  target.addEventListener("probe", (event) => {
-    taken = event;
-  });
+  const taken: unknown[] = [];
+  const listen = () =>
+    target.addEventListener("probe", (event) => {
+      taken.push(event, event.currentTarget);
+      event.stopImmediatePropagation();
+    });
+  listen();
+  listen();
   try {
+    const keys = platformKeys();
+    if (!keys) return false;
+    Message.prepareForPlatform(keys);
     target.dispatchEvent(message as unknown as Event);
-    return taken === message && message.target === target && getEventListeners(target, message.type).length === 1;
+    const [event, current, ...more] = taken;
+    const isRight = event === message && current === target && more.length === 0 && message.currentTarget === null;
+    return isRight && getEventListeners(target, message.type).length === 2;
   } catch {
     return false;
   }

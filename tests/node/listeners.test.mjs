@@ -127,6 +127,49 @@ const cases = {
       }
     });
   },
+  "a message that is stopped once it was dispatched is not being dispatched again"(target, log) {
+    const again = new EventTarget();
+    again.addEventListener("message", ({ data, cancelBubble }) => log.push(["again", data, cancelBubble]));
+    target.addEventListener("message", (event) =>
+      queueMicrotask(() => {
+        event.stopPropagation();
+        log.push([event.currentTarget, event.eventPhase, event.cancelBubble]);
+        again.dispatchEvent(event);
+        log.push([event.currentTarget, event.eventPhase]);
+      }),
+    );
+  },
+  "a message that is stopped before another target dispatches it reaches no listener there"(target, log) {
+    const again = new EventTarget();
+    again.addEventListener("message", ({ data }) => log.push(["again", data]));
+    target.addEventListener("message", (event) =>
+      queueMicrotask(() => {
+        log.push(event.data);
+        if (event.data === "2") event.stopImmediatePropagation();
+        again.dispatchEvent(event);
+      }),
+    );
+  },
+  "another target does not dispatch a message that is being dispatched"(target, log) {
+    const again = new EventTarget();
+    again.addEventListener("message", () => log.push("again"));
+    target.addEventListener("message", (event) => {
+      try {
+        again.dispatchEvent(event);
+      } catch {
+        log.push(["refused", event.data, event.target === target]);
+      }
+    });
+  },
+  "stopImmediatePropagation() spares the later listeners of another target, too"(target, log) {
+    const again = new EventTarget();
+    again.addEventListener("message", (event) => {
+      log.push(["first", event.data, event.currentTarget === again]);
+      if (event.data === "2") event.stopImmediatePropagation();
+    });
+    again.addEventListener("message", ({ data }) => log.push(["second", data]));
+    target.addEventListener("message", (event) => queueMicrotask(() => again.dispatchEvent(event)));
+  },
   "a message has the platform's members while it is dispatched, and afterwards"(target, log) {
     target.addEventListener("message", (event) => {
       log.push(membersOf(event, target));
