@@ -35,6 +35,7 @@ const bytesEach = {
   show: bytes,
 };
 
+const memoryEach = { ...figure.memory, ratio: true };
 const megabytes = { title: "MB", of: (report) => report.megabytesReceived, show: (value) => value.toPrecision(3) };
 const cpuSeconds = { title: "CPU s", of: (report) => report.cpuSeconds, show: (value) => value.toPrecision(3) };
 const handshakes = {
@@ -174,6 +175,21 @@ export const scenarios = {
       ]),
       servers: ["millrace", "millrace_tls", "millrace_tls_resumed"],
       base: "millrace",
+    },
+    {
+      ...fanout(10_000, 3, 4),
+      name: "tls-http2-fanout",
+      title: "Fan-out to 10,000 subscribers over HTTP/2 and TLS, 100 on a connection, 3 events/s",
+      servers: ["millrace_http2", "nchan_http2"],
+      base: "millrace_http2",
+      chart: figure.cpu,
+    },
+    {
+      ...unpublished("tls-http2-idle", "10,000 idle subscribers over HTTP/2 and TLS, 100 on a connection", [
+        memoryEach,
+      ]),
+      servers: ["millrace_http2", "nchan_http2"],
+      base: "millrace_http2",
     },
   ],
   wildcards: [wildcards(4)],

@@ -1,6 +1,7 @@
 // The servers under test: how each is started, and how the load generator speaks to it.
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -8,8 +9,10 @@ import { freePort } from "../tests/support/free-port.mjs";
 
 const bin = "build/release/bin";
 const plainPaths = ["--subscribe-path", "/sub/{topic}", "--publish-path", "/pub/{topic}", "--raw-body"];
+const http2 = ["--insecure-tls", "--http2", "--streams-each", 100];
 
-const nginxConfiguration = (folder, port) => `
+// `how` continues its `listen`, and may be followed by more directives.
+const nginxConfiguration = (folder, port, how) => `
 daemon off;
 load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
 worker_processes 2;
@@ -27,7 +30,7 @@ http {
   keepalive_requests 100000000;
   nchan_max_reserved_memory 512M;
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${port} backlog=4096 ${how};
     location ~ ^/sub/(.*)$ {
       nchan_subscriber eventsource;
       nchan_channel_id $1;
@@ -43,7 +46,7 @@ http {
 }
 `;
 
-/** Those the scenarios name. `command` gets the number of subscribers. */
+/** Those the scenarios name. `command` gets the number of subscribers; nginx has `nginx` instead, how it listens. */
 export const servers = {
   ceiling: {
     title: "ceiling: a bare `send()` loop",
@@ -79,6 +82,12 @@ export const servers = {
     command: () => [`${bin}/millrace_bench_millrace`, "tls", ...certificate()],
     load: ["--insecure-tls", "--handshakes", 2000],
   },
+  millrace_http2: {
+    title: "**Millrace**, HTTP/2 and TLS",
+    scheme: "https",
+    command: () => [`${bin}/millrace_bench_millrace`, "tls", ...certificate()],
+    load: http2,
+  },
   millrace_by_workers: {
     title: "**Millrace**, by workers",
     command: () => [`${bin}/millrace_bench_millrace`, "by-workers"],
@@ -94,7 +103,16 @@ export const servers = {
     command: () => [`${bin}/millrace_bench_millrace`],
     load: ["--replays", 20],
   },
-  nchan: { title: "nginx + nchan", command: null, load: plainPaths },
+  nchan: { title: "nginx + nchan", nginx: () => "", load: plainPaths },
+  nchan_http2: {
+    title: "nginx + nchan, HTTP/2 and TLS",
+    scheme: "https",
+    nginx: () => {
+      const [chain, key] = certificate();
+      return `ssl http2; ssl_certificate ${chain}; ssl_certificate_key ${key}; http2_max_concurrent_streams 1000`;
+    },
+    load: [...plainPaths, ...http2],
+  },
   better_sse: {
     title: "better-sse on Node.js",
     command: () => ["node", "bench/peers/better_sse.mjs"],
@@ -120,24 +138,30 @@ function certificate() {
   return files;
 }
 
-async function startNginx() {
+async function startNginx(how) {
   const folder = mkdtempSync(join(tmpdir(), "millrace-bench-"));
   mkdirSync(join(folder, "body"));
   const port = await freePort();
-  writeFileSync(join(folder, "nginx.conf"), nginxConfiguration(folder, port));
+  writeFileSync(join(folder, "nginx.conf"), nginxConfiguration(folder, port, how));
   const child = spawn("nginx", ["-c", join(folder, "nginx.conf"), "-p", folder], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   const ended = endOf(child);
-  // nginx says nothing when it is ready: it is once it has written its process ID.
+  // nginx says nothing when it is ready.
   const deadline = Date.now() + 10_000;
   while (Date.now() < deadline && child.exitCode === null) {
-    const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => null);
-    if (answer) return { port, pid: child.pid, stop: () => stop(child, ended, folder) };
+    if (await accepts(port)) return { port, pid: child.pid, stop: () => stop(child, ended, folder) };
   }
   const said = child.stderr.read() ?? "";
   await stop(child, ended, folder);
   throw new Error(`nginx does not start: ${said || (await ended)}`);
+}
+
+function accepts(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
 }
 
 // Why the process has ended, or could not begin.
@@ -158,7 +182,7 @@ async function stop(child, ended, folder) {
 
 /** Starts a server; gives its `port`, its `pid`, and `stop()`. */
 export async function start(name, subscribers) {
-  if (name === "nchan") return startNginx();
+  if (servers[name].nginx !== undefined) return startNginx(servers[name].nginx());
   const [command, ...args] = servers[name].command(subscribers);
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
   const ended = endOf(child);
