@@ -1,12 +1,12 @@
 // Checks C++ sources by a command, as many at once as there are processors. What was clean is not read again until the
 // preprocessed text with its comments, the command that compiles it, or the rules are others: BUILD/CHECK has its hash.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { replacements } from "./sources.mjs";
+import { filesBelow, replacements, shipped } from "./sources.mjs";
 
 /** Runs it; resolves to its exit code, and what it wrote to standard output, and to standard error. */
 export function run(command, parameters, options) {
@@ -74,4 +74,23 @@ export async function checkSources({ check, build, entries, rules, findings }) {
   if (failed.length === 0) return;
   console.log(`${check} found something in ${failed.length} of ${entries.length}: ${failed.sort().join(" ")}`);
   process.exitCode = 1;
+}
+
+/**
+ * Checks the sources, or all that we ship if none is named, by a compiler with these flags more, for which every warning
+ * is an error.
+ */
+export async function checkByCompiler({ check, compiler, flags, sources }) {
+  const build = "build/dev";
+  await checkSources({
+    check,
+    build,
+    entries: compileCommands(build, sources.length > 0 ? sources : filesBelow(shipped, ".cpp")),
+    rules: execFileSync(compiler, ["--version"], { encoding: "utf8" }) + flags,
+    async findings(entry) {
+      const command = `${compiler} ${flagsOf(entry)} ${flags} ${entry.file}`;
+      const { code, errors } = await run("sh", ["-c", command], { cwd: entry.directory });
+      return code === 0 ? undefined : errors;
+    },
+  });
 }
