@@ -25,6 +25,8 @@ namespace {
 
 using Outcome = Subscribed::Outcome;
 
+constexpr char kTooManyOfAddress[] = "too many connections and streams from your address";
+
 // [docs/protocol.md, "The response"] Replaces headers of a handler and default headers: cpp-httplib would send both.
 void set_event_stream_headers(httplib::Response& response, Duration heartbeat) {
   const auto set = [&response](const char* name, const std::string& value) {
@@ -104,6 +106,15 @@ Subscribed StreamOpener::refuse_as_too_many(const httplib::Request& request, htt
   return {Outcome::kTooMany, std::move(sentence)};
 }
 
+// Counts a stream behind a trusted proxy as its client's. False if the client has its maximum. Leaves `share` null if
+// the connection counts already.
+bool StreamOpener::take_address_share(const Exchange& exchange, std::shared_ptr<Quota::Share>& share) const {
+  if (exchange.client == nullptr || exchange.is_client_counted) return true;
+  auto taken = ports_.take_address(*exchange.client);
+  if (taken) share = std::make_shared<Quota::Share>(std::move(*taken));
+  return share != nullptr;
+}
+
 // What a stream keeps of the exchange that it comes from.
 StreamTerms StreamOpener::terms_of(Exchange& exchange) const {
   StreamTerms terms;
@@ -151,13 +162,8 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
     return {Outcome::kFinished, "an administrator has ended the client's stream for good"};
   }
   std::shared_ptr<Quota::Share> address_share;
-  if (exchange.client != nullptr && !exchange.is_client_counted) {
-    auto share = ports_.take_address(*exchange.client);
-    if (!share) {
-      return refuse_as_too_many(request, response, RefusalReason::kAddressConnections,
-                                "too many connections and streams from your address");
-    }
-    address_share = std::make_shared<Quota::Share>(std::move(*share));
+  if (!take_address_share(exchange, address_share)) {
+    return refuse_as_too_many(request, response, RefusalReason::kAddressConnections, kTooManyOfAddress);
   }
   if (!options.user.empty()) {
     auto share = ports_.take_user(options.user);
@@ -210,10 +216,18 @@ EventStream StreamOpener::open_stream(const httplib::Request& request, httplib::
                                 .chunked = !exchange.head.http_1_0 && !exchange.head.is_http2,
                                 .on_failure = options_.on_failure,
                                 .buffers = ports_.buffers});
+  std::shared_ptr<Quota::Share> address_share;
+  if (!take_address_share(exchange, address_share)) {
+    refuse_as_too_many(request, response, RefusalReason::kAddressConnections, kTooManyOfAddress);
+    state->detach();
+    return EventStream(std::move(state));
+  }
   set_event_stream_headers(response, options_.streams.heartbeat);
   if (auto head = HttplibBridge::take_response(request, response)) {
+    StreamTerms terms = terms_of(exchange);
+    terms.address_share = std::move(address_share);
     exchange.loop.defer([&connection = exchange.connection, head = std::move(*head), state,
-                         terms = terms_of(exchange)]() mutable { connection.stream(head, state, std::move(terms)); });
+                         terms = std::move(terms)]() mutable { connection.stream(head, state, std::move(terms)); });
   } else {
     state->detach();
   }

@@ -60,6 +60,7 @@ class StreamOpener {
  private:
   Subscribed open(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
                   Route route) const;
+  bool take_address_share(const Exchange& exchange, std::shared_ptr<Quota::Share>& share) const;
   StreamTerms terms_of(Exchange& exchange) const;
   StreamTerms terms_of(Exchange& exchange, SubscribeOptions& options, Route& route, SubscribePlan& plan) const;
   Subscribed refuse_for_now(const httplib::Request& request, httplib::Response& response, Subscribed::Outcome outcome,

@@ -263,6 +263,36 @@ TEST(Access, CountsClientsBehindAProxyEachForItself) {
   EXPECT_EQ(status_of(publish(server.port(), from("192.0.2.2"))), 200);
 }
 
+TEST(Access, CountsStreamsOfHandlersBehindAProxyAsTheirClients) {
+  ServerOptions options = behind_proxies();
+  options.shares.max_connections_per_address = 2;
+  RunningServer server(options, [](Server& routes) {
+    routes.events("/events");
+    routes.Get("/own", [&routes](const httplib::Request& request, httplib::Response& response) {
+      const EventStream stream = routes.open_stream(request, response);
+      EXPECT_EQ(stream.is_open(), request.get_header_value("X-Expect") != "closed");
+      stream.send({.data = "x"});
+      stream.on_close([stream] {});  // keeps it open until the client leaves
+    });
+  });
+  const auto from = [](const std::string& address) { return "X-Forwarded-For: " + address + "\r\n"; };
+  {
+    const StreamClient first(server.port(), "/own", from("192.0.2.1"));
+    const StreamClient second(server.port(), "/events?topic=a", from("192.0.2.1"));
+    RawClient third(server.port());
+    const RawResponse refused = third.exchange(get("/own", from("192.0.2.1") + "X-Expect: closed\r\n"));
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_NE(refused.field("Retry-After"), "");
+    EXPECT_NE(refused.body.find("from your address"), std::string::npos) << refused.body;
+    const StreamClient other(server.port(), "/own", from("192.0.2.2"));
+  }
+  EXPECT_TRUE(eventually([&] {
+    RawClient again(server.port());
+    again.send(get("/events?topic=a", from("192.0.2.1")));
+    return again.read_until("\r\n").find("200") != std::string::npos;
+  })) << "a stream that has ended gives its share back";
+}
+
 std::string announced(const std::string& request, char last_byte = '\x01') {
   const std::string header("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\x00\x02\x01\x0a\x00\x00\x01\x12\x67\x00\x50", 28);
   std::string bytes = header + request;

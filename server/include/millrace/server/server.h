@@ -96,7 +96,8 @@ class Server : public httplib::Server {
 
   /// Turns the response into an event stream and sends its head: status 200, with the headers that `response` has at
   /// this moment. Call it once, in a handler; later changes of `response` have no effect. For HEAD it sends only the
-  /// head, and the stream is closed from the beginning. Throws std::logic_error if called elsewhere, or before the
+  /// head, and the stream is closed from the beginning. So it is for a client behind a trusted proxy whose address has
+  /// as many streams as allowed: the answer is 429. Throws std::logic_error if called elsewhere, or before the
   /// request's body has been read.
   EventStream open_stream(const httplib::Request& request, httplib::Response& response);
 
