@@ -2,19 +2,18 @@
 #pragma once
 
 #include <fcntl.h>
-#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "eventually.h"
+#include "progress.h"
 
 extern char** environ;
 
@@ -28,26 +27,17 @@ class CrashServer {
   CrashServer(const CrashServer&) = delete;
   CrashServer& operator=(const CrashServer&) = delete;
 
-  /// Returns when it listens.
+  /// Returns when it listens, however slow the machine is. Throws if it ends before, or does nothing for kDeadline.
   void start() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    std::string program = MILLRACE_CRASH_SERVER;
-    std::vector<char*> all{program.data()};
-    for (std::string& one : arguments_) all.push_back(one.data());
-    all.push_back(nullptr);
-    const int failed = ::posix_spawn(&pid_, MILLRACE_CRASH_SERVER, &actions, nullptr, all.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    ::close(ends[1]);
+    const int output = spawn();
     char line[16];
-    pollfd said{.fd = ends[0], .events = POLLIN, .revents = 0};
-    const bool in_time = ::poll(&said, 1, static_cast<int>(std::chrono::milliseconds(kDeadline).count())) > 0;
-    const ssize_t read = failed == 0 && in_time ? ::read(ends[0], line, sizeof line) : 0;
-    ::close(ends[0]);
-    if (read <= 0) throw std::runtime_error("the server does not listen");
+    const bool has_moved = wait_while_working(output, pid_);
+    const ssize_t read = has_moved ? ::read(output, line, sizeof line) : 0;
+    ::close(output);
+    if (read > 0) return;
+    kill();
+    throw std::runtime_error(has_moved ? "the server has ended before it listened"
+                                       : "the server neither listens nor uses any processor time");
   }
   void kill() {
     if (pid_ <= 0) return;
@@ -55,11 +45,36 @@ class CrashServer {
     ::waitpid(pid_, nullptr, 0);
     pid_ = -1;
   }
+  /// Whether it has ended by itself.
+  bool has_ended() const {
+    siginfo_t end{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOHANG | WNOWAIT) != 0 || end.si_pid != 0;
+  }
   /// It does nothing until it goes on.
   void suspend() const { ::kill(pid_, SIGSTOP); }
   void go_on() const { ::kill(pid_, SIGCONT); }
 
  private:
+  // Returns the end of a pipe with its output.
+  int spawn() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("cannot make a pipe");
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    std::string program = MILLRACE_CRASH_SERVER;
+    std::vector<char*> all{program.data()};
+    for (std::string& one : arguments_) all.push_back(one.data());
+    all.push_back(nullptr);
+    const int error = ::posix_spawn(&pid_, MILLRACE_CRASH_SERVER, &actions, nullptr, all.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    ::close(ends[1]);
+    if (error == 0) return ends[0];
+    ::close(ends[0]);
+    pid_ = -1;
+    throw std::system_error(error, std::generic_category(), "cannot start " MILLRACE_CRASH_SERVER);
+  }
+
   std::vector<std::string> arguments_;
   pid_t pid_ = -1;
 };
