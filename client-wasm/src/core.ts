@@ -134,10 +134,8 @@ export class Core {
         const hasId = c !== unchanged;
         if (hasId) lastEventId = next(c);
         signals.push(stream.eventOf(type, data, lastEventId, hasId, topics));
-      } else if (kind === Kind.topics) {
-        const said = next(c);
-        topics = said ? Object.freeze(said.split("\t", maxTopics)) : undefined;
-      } else if (kind === Kind.id) {
+      } else if (kind === Kind.topics) topics = next(c);
+      else if (kind === Kind.id) {
         const said = next(c);
         if (said !== lastEventId) signals.push({ kind, a, b, c, text: said });
         lastEventId = said;
@@ -151,30 +149,36 @@ export class Core {
 }
 
 /** Makes an event from the core's data. */
-export type EventOf = (
-  type: string,
-  data: string,
-  lastEventId: string,
-  hasId: boolean,
-  topics?: readonly string[],
-) => CoreEvent;
+export type EventOf = (type: string, data: string, lastEventId: string, hasId: boolean, topics?: string) => CoreEvent;
 
-export const plainEvent: EventOf = (type, data, lastEventId, hasId, topics) =>
-  topics ? { type, data, lastEventId, hasId, topic: topics[0] as string, topics } : { type, data, lastEventId, hasId };
+/** The topics of the event that was made last, as text and as the list that all events with the same text share. */
+let newestTopics: string | undefined;
+let topics: readonly string[] | undefined;
+
+export const plainEvent: EventOf = (type, data, lastEventId, hasId, text) => {
+  if (text !== newestTopics) {
+    newestTopics = text;
+    // No topic is empty: a tab that separates nothing is left out, as by set_topics() of event_stream_parser.cpp.
+    topics = Object.freeze(text?.match(/[^\t](.*[^\t])?/s)?.[0].split(/\t+/, maxTopics));
+  }
+  return topics
+    ? { type, data, lastEventId, hasId, topic: topics[0] as string, topics }
+    : { type, data, lastEventId, hasId };
+};
 
 /** The parts of an event that the core omits when they have not changed, and the function that makes events. */
 export interface CoreStream {
   type: string;
   lastEventId: string;
-  /** Of the last event, and shared by all that have the same; undefined: unknown. */
-  topics: readonly string[] | undefined;
+  /** Of the last event, with a tab between two; empty: unknown. */
+  topics: string;
   readonly eventOf: EventOf;
 }
 
 /** The core's EventSourceState, which decides what an event source does next. */
 export class Source implements CoreStream {
   type = "message";
-  topics: readonly string[] | undefined;
+  topics = "";
   lastEventId: string;
   readonly eventOf: EventOf;
   readonly #core: Core;

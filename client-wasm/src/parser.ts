@@ -4,7 +4,7 @@ import { type Core, type CoreStream, plainEvent, type Signal } from "./core.js";
 
 export class Parser implements CoreStream {
   type = "message";
-  topics: readonly string[] | undefined;
+  topics = "";
   /** The last event ID string: what a reconnection would send. */
   lastEventId: string;
   readonly eventOf = plainEvent;

@@ -214,7 +214,11 @@ test("an event of several topics says which of them the connection listens to", 
 });
 
 test("an event names at most as many topics as a server takes, and none where the stream names none", () => {
-  const [event, plain] = parse(`topic: ${"\t".repeat(100_000)}\ndata: a\n\ndata: b\n\n`);
-  assert.deepEqual(event.topics, Array(16).fill(""));
-  assert.ok(!("topics" in plain) && !("topic" in plain));
+  const tabs = "\t".repeat(100_000);
+  const fields = [`topic: ${"a\t".repeat(100_000)}`, `topic: ${tabs}b${tabs}c`, `topic: ${tabs}`, ":"];
+  const [event, late, ...plain] = parse(fields.map((field) => `${field}\ndata\n\n`).join(""));
+  assert.deepEqual(event.topics, Array(16).fill("a"));
+  assert.deepEqual([late.topic, late.topics], ["b", ["b", "c"]]);
+  assert.equal(plain.length, 2);
+  for (const each of plain) assert.ok(!("topics" in each) && !("topic" in each));
 });

@@ -149,12 +149,27 @@ TEST(EventSourceBounds, HowManyBytesMayWaitIsAnOption) {
 }
 
 TEST(EventSourceBounds, AnEventHasNoMoreTopicsThanAServerSends) {
-  ScriptedServer server(once(std::string(kStreamHead) + "topic: a" + std::string(100'000, '\t') + "b\ndata: x\n\n"));
+  std::string topics = "topic: ";
+  for (int n = 0; n < 100'000; ++n) topics += "a\t";
+  ScriptedServer server(once(std::string(kStreamHead) + topics + "\ndata: x\n\n"));
   EventSource source(server.url(), eager());
   const auto event = source.next();
   ASSERT_TRUE(event);
   EXPECT_EQ(event->topic, "a");
-  EXPECT_EQ(event->further_topics, Lines(kMaxReceivedTopics - 1));
+  EXPECT_EQ(event->further_topics, Lines(kMaxReceivedTopics - 1, "a"));
+}
+
+TEST(EventSourceBounds, ATabThatSeparatesNothingMakesNoTopic) {
+  const std::string events = "topic: \ta\t" + std::string(100'000, '\t') + "b\t\ndata: x\n\ntopic: \t\ndata: y\n\n";
+  ScriptedServer server(once(std::string(kStreamHead) + events));
+  EventSource source(server.url(), eager());
+  const auto event = source.next();
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->topic, "a");
+  EXPECT_EQ(event->further_topics, Lines({"b"}));
+  const auto without = source.next();
+  ASSERT_TRUE(without);
+  EXPECT_FALSE(without->topic);
 }
 
 TEST(EventSourceBounds, ALongIdIsHeldOnceForAllEventsThatInheritIt) {

@@ -154,7 +154,8 @@ void ReferenceParser::process_field(const std::u32string& name, const std::u32st
   if (name == U"event") {
     event_type_buffer_ = value;
   } else if (name == U"topic") {
-    topic_buffer_ = value;  // Millrace's own
+    topic_buffer_ = value;  // Millrace's own; no topic is empty
+    while (topic_buffer_.starts_with(U'\t')) topic_buffer_.erase(0, 1);
   } else if (name == U"data") {
     data_buffer_ += value;
     data_buffer_ += U'\n';

@@ -33,7 +33,7 @@ struct MessageEvent {
   std::string_view last_event_id;  ///< the last event ID string: it stays until an `id` field changes it
   bool has_id = false;             ///< this event had an `id`; otherwise last_event_id is that of an earlier event
   std::string_view topic = {};     ///< of its `topic` field, which a Millrace server adds on request; else empty
-  std::string_view topics = {};    ///< all topics of that field, with a tab, which none contains, between two
+  std::string_view topics = {};    ///< all topics of that field, with one tab between two; no topic contains a tab
 };
 
 }  // namespace millrace
