@@ -65,6 +65,7 @@ export async function publishThroughCuts({ server, proxy }, result, progress) {
     await publishing;
   }
   await server.publish({ topic: "numbers", data: "end" });
+  // Node.js hands each compressed event to a thread and back: milliseconds an event on a busy machine (docs/findings.md).
   const { seen, losses } = await within(result, "the last event", 200_000);
   assert.deepEqual(
     seen,
