@@ -27,6 +27,9 @@ using Kind = Publication::Kind;
 constexpr char kFormat[] = "store";
 constexpr std::uint64_t kFormatVersion = 1;
 
+// Leaves room for the sequences that a restored store skips, and for those after them.
+constexpr std::uint64_t kMaxHead = (std::uint64_t{1} << 62) - 1;
+
 // In the year 2255; later times do not fit into the clock's nanoseconds.
 constexpr std::uint64_t kMaxTime = 9'000'000'000'000;
 
@@ -75,20 +78,22 @@ struct Fields {
   std::optional<Duration> retry = {};
 };
 
+// Nothing unless it is one event, and nothing else: subscribers get the bytes as they are.
 std::optional<Fields> fields_of(std::string_view payload) {
   EventStreamParser parser({}, payload.size() + 1);
   parser.feed(payload);
+  std::optional<Fields> found;
   Fields fields;
   for (auto item = parser.next(); item != EventStreamParser::Item::kNeedMore; item = parser.next()) {
-    if (item == EventStreamParser::Item::kTooLarge) return std::nullopt;
+    if (item == EventStreamParser::Item::kTooLarge || found) return std::nullopt;
     if (item == EventStreamParser::Item::kRetry) fields.retry = parser.reconnection_time();
     if (item != EventStreamParser::Item::kEvent) continue;
     if (parser.event().type != "message") fields.type = parser.event().type;
     fields.data = parser.event().data;
     fields.id = parser.event().last_event_id;
-    return fields;
+    found = std::move(fields);
   }
-  return std::nullopt;
+  return payload.find("\n\n") + 2 == payload.size() ? found : std::nullopt;
 }
 
 // Nothing if no event can have these fields.
@@ -195,6 +200,9 @@ StoreAccess::Entry entry_in(const json& object, const std::string& epoch) {
   const auto fields = fields_of(entry.entry.payload);
   if (!fields) throw std::runtime_error("payload: expected an event in the format of event streams");
   if (fields->id == own_id(epoch, sequence)) return entry;
+  if (fields->id.starts_with(epoch + "-")) {
+    throw std::runtime_error("id: expected " + own_id(epoch, sequence) + ", or one that the log has not given");
+  }
   entry.entry.publisher_id = fields->id;
   entry.entry.publisher_key = field<std::string>(object, "publisher", "text", "");
   return entry;
@@ -252,6 +260,7 @@ StoreLines::StoreLines(std::istream& input, std::string name) : input_(input), n
     store_.epoch = field<std::string>(object, "epoch", "letters and digits");
     store_.oldest = field<std::uint64_t>(object, "oldest", "a number");
     store_.head = field<std::uint64_t>(object, "head", "a number");
+    if (store_.head > kMaxHead) throw std::runtime_error("head: expected a number below 2^62");
   } catch (const std::runtime_error& failure) {
     fail(failure.what());
   }
