@@ -12,7 +12,7 @@ wasm_packages=(emscripten)
 proxy_packages=(nginx-light caddy haproxy strace nghttp2-proxy systemd prometheus postgresql sqlite3 mkdocs git curl)
 npm_packages=(npm)  # only where there is no Node.js new enough: Debian 12 has 18
 browser_packages=(chromium firefox-esr webkit2gtk-driver xvfb)
-picture_packages=(chromium fonts-wqy-microhei)  # the page names its other language
+picture_packages=(chromium optipng fonts-wqy-microhei)  # the page names its other language
 docs_packages=(doxygen mkdocs)
 port_packages=(g++-aarch64-linux-gnu g++-arm-linux-gnueabihf g++-s390x-linux-gnu g++-mingw-w64-x86-64-posix qemu-user-static)
 check_packages=(clang clang-format clang-tidy "${docs_packages[@]}")
@@ -100,7 +100,7 @@ need() {
       proxies) packages "nginx, Caddy and HAProxy, to stand in front of Millrace in a test, strace, systemd, to check its unit, git and curl" \
         "${proxy_packages[@]}" ;;
       browsers) packages "Chromium, Firefox, and WebKitGTK with a display of its own, for the browser tests" "${browser_packages[@]}" ;;
-      pictures) packages "Chromium and Chinese letters" "${picture_packages[@]}" ;;
+      pictures) packages "Chromium, Chinese letters, and a compressor of pictures" "${picture_packages[@]}" ;;
       docs) packages "Doxygen, for the reference of the C++ headers, and MkDocs, for the web site" "${docs_packages[@]}" ;;
       check) packages "formatter, linter, analyser and Doxygen for C++" "${check_packages[@]}" ;;
       ports) packages "compilers for other systems, and QEMU to run what they make" "${port_packages[@]}" ;;

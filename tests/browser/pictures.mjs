@@ -1,6 +1,7 @@
 // Takes the pictures in docs/img from the demo page: ./run pictures. Each is looked at before it is committed. An argument
 // asks for some of them only: light, dark, chinese, phone, paint, answers or ui.
 
+import { execFileSync } from "node:child_process";
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { launchChromium } from "../support/chromium.mjs";
@@ -24,6 +25,7 @@ const isAsked = (kind) => asked === undefined || asked === kind;
 async function take(demo, name) {
   const path = join(folder, `${name}.png`);
   await demo.page.screenshot({ path });
+  execFileSync("optipng", ["-quiet", "-o2", path]); // the same picture, a quarter smaller
   const { size } = statSync(path);
   console.log(`${path}: ${size} bytes`);
   if (size > maxBytes) tooLarge.push(name);
