@@ -139,8 +139,8 @@ TEST(EventSourceBounds, HowManyBytesMayWaitIsAnOption) {
   ScriptedServer server(once(events));
   EventSourceOptions options = eager();
   options.max_waiting_bytes = 1;
-  EventSource source(server.url(), std::move(options));
   std::atomic<std::size_t> read{0};
+  EventSource source(server.url(), std::move(options));
   source.on_any([&](const MessageEvent&) { ++read; });
   std::size_t fetched = 0;
   while (source.next()) ASSERT_LE(read - fetched++, 2 * kReceiveBufferBytes / event.size()) << "those of one read";

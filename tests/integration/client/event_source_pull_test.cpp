@@ -75,8 +75,8 @@ TEST(EventSourcePull, MakesTheServerWaitWhileEventsDo) {
   });
   EventSourceOptions options = eager();
   options.policy.idle_timeout = Duration{3'600'000};
-  EventSource source(server.url(), std::move(options));
   std::atomic<std::size_t> read{0};
+  EventSource source(server.url(), std::move(options));
   source.on_any([&](const MessageEvent&) { ++read; });
   constexpr std::size_t kMostAhead = kMaxWaitingEvents + 200;  // those of the same read, of 16 KiB
   std::size_t expected = 0;
@@ -95,9 +95,9 @@ TEST(EventSourcePull, HandsOutNothingThatWaitsOnceItIsClosed) {
     peer.send(std::string(kStreamHead) + "data: a\n\ndata: b\n\ndata: c\n\n");
     peer.wait_until_closed();
   });
-  EventSource source(server.url());
   Collector heard;
   std::promise<void> closed;
+  EventSource source(server.url());
   source.on_any([&](const MessageEvent& event) {
     heard.add(std::string(event.data));
     if (event.data == "c") closed.get_future().wait();  // so that the source's thread can drop nothing itself
@@ -135,9 +135,9 @@ TEST(EventSourceRestart, ConnectsAnewFromTheLastIdWithoutAnError) {
     peer.send(std::string(kStreamHead) + "retry: 3600000\nid: " + std::to_string(attempt) + "\ndata: x\n\ndata: y\n\n");
     if (attempt < 3) peer.wait_until_closed();
   });
+  int heard = 0;
   EventSource source(server.url());
   Collector collector(source);
-  int heard = 0;
   source.on_message([&](const MessageEvent&) {
     if (++heard <= 2) source.restart();  // in the middle of a chunk: y is not heard
   });
