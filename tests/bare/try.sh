@@ -30,8 +30,9 @@ root=$bare/root$of_suite
 make_base() {
   say "making a minimal Debian ($suite) in $base, once"
   rm -rf "$base.new"
-  # Debian's own main archive among this machine's sources: the one that has what a base system is made of.
-  mirror=${MILLRACE_BARE_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | head -n 1)}
+  # Debian's own main archive among this machine's sources: the one that has what a base system is made of. sed reads all
+  # lines, since apt-get fails if its reader ends early; the next line explains a failure.
+  mirror=${MILLRACE_BARE_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | sed -n 1p || true)}
   [ -n "$mirror" ] || fail "no source of Debian's packages here: name one in MILLRACE_BARE_MIRROR"
   # A Debian that is newer than debootstrap is made as the newest that it knows.
   script=/usr/share/debootstrap/scripts/$suite
