@@ -19,10 +19,20 @@ fail() { printf 'try: %s\n' "$*" >&2; exit 1; }
 bare=${MILLRACE_BARE:-/tmp/millrace-bare}
 repository=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
 suite=bookworm
-if [ "${1:-}" = --suite ]; then
-  suite=${2:?which Debian? For example: --suite trixie}
-  shift 2
-fi
+again=no
+while true; do
+  case ${1:-} in
+    --suite)
+      suite=${2:?which Debian? For example: --suite trixie}
+      shift 2
+      ;;
+    --again)
+      again=yes
+      shift
+      ;;
+    *) break ;;
+  esac
+done
 of_suite=$([ "$suite" = bookworm ] || echo "-$suite")
 base=$bare/base$of_suite
 root=$bare/root$of_suite
@@ -94,11 +104,6 @@ fi
 command -v debootstrap >/dev/null || fail "debootstrap is missing: apt-get install debootstrap"
 mkdir -p "$bare"
 
-again=no
-if [ "${1:-}" = --again ]; then
-  again=yes
-  shift
-fi
 [ $# -gt 0 ] || fail "which command? For example: tests/bare/try.sh ./run test"
 
 if [ "$again" = yes ]; then

@@ -1,11 +1,20 @@
 #!/bin/bash
-# How long from an empty directory to the first event: sudo tests/install/first_event.sh [package] [header] [fetch]
+# How long from an empty directory to the first event:
 #
-# In a bare Debian 12 (tests/bare/try.sh), for the Debian package, the single header and FetchContent, each in a copy of its
+#   sudo tests/install/first_event.sh [--suite CODENAME] [package] [header] [fetch]
+#
+# In a bare Debian (tests/bare/try.sh), for the Debian package, the single header and FetchContent, each in a copy of its
 # own: apt's downloads, the compiler's installation and the build count. Prints a line for each, which docs/install.md has.
+# CODENAME is bookworm (12) by default. The Debian package is of the Debian that made it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bare=${MILLRACE_BARE:-/tmp/millrace-bare}
+suite=bookworm
+if [ "${1:-}" = --suite ]; then
+  suite=${2:?which Debian? For example: --suite trixie}
+  shift 2
+fi
+root=$bare/root$([ "$suite" = bookworm ] || echo "-$suite")
 version=$(sed -nE 's/^ *"version": "([^"]+)".*/\1/p' client-wasm/package.json | head -n 1)
 
 say() { printf 'first event: %s\n' "$*"; }
@@ -13,17 +22,17 @@ fail() { printf 'first event: %s\n' "$*" >&2; exit 1; }
 
 # trial NAME COMMANDS: what is needed is in /trial of the root, and nothing else is there.
 trial() {
-  local name=$1 log=$bare/first-event-$1.log begin
-  tests/bare/try.sh true >"$log" 2>&1 || fail "tests/bare/try.sh makes no root: see $log"
-  rm -rf "$bare/root/root/millrace/build" "$bare/root/trial"
-  mkdir "$bare/root/trial"
-  cp -r "$bare/trial/." "$bare/root/trial/"
+  local name=$1 log=$bare/first-event-$suite-$1.log begin
+  tests/bare/try.sh --suite "$suite" true >"$log" 2>&1 || fail "tests/bare/try.sh makes no root: see $log"
+  rm -rf "$root/root/millrace/build" "$root/trial"
+  mkdir "$root/trial"
+  cp -r "$bare/trial/." "$root/trial/"
   # The lists of packages are a machine's that is in use.
-  tests/bare/try.sh --again apt-get update >>"$log" 2>&1
+  tests/bare/try.sh --suite "$suite" --again apt-get update >>"$log" 2>&1
   begin=$SECONDS
-  tests/bare/try.sh --again bash -euc "cd /trial; $2" >>"$log" 2>&1 || fail "$name: see $log"
+  tests/bare/try.sh --suite "$suite" --again bash -euc "cd /trial; $2" >>"$log" 2>&1 || fail "$name: see $log"
   grep -q '^received: ' "$log" || fail "$name: no event was received: see $log"
-  say "$name: $((SECONDS - begin)) s"
+  say "$suite: $name: $((SECONDS - begin)) s"
 }
 
 rm -rf "$bare/trial"
