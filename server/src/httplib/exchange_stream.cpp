@@ -190,26 +190,33 @@ ssize_t ExchangeStream::write(const char* data, std::size_t size) {
   if (exchange_.taken) return static_cast<ssize_t>(size);  // drops cpp-httplib's own response
   if (is_websocket_) return write_websocket({data, size});
   if (failed_) return -1;
-  const std::string_view bytes(data, size);
-  ResponseOutput& output = exchange_.output;
-  if (!output.has_head()) {
-    if (bytes.starts_with(kSwitchingProtocols)) {
-      is_websocket_ = true;
-      return write_websocket(bytes);
-    }
-    if (bytes == kExpectationFailed) throw ExpectationFailed{};
-    if (bytes == kContinue) {
-      owes_continue_ = !exchange_.head.http_1_0;  // [RFC 9110 10.1.1]
-      return static_cast<ssize_t>(size);
-    }
+  std::string_view bytes(data, size);
+  if (!exchange_.output.has_head()) {
+    bytes = pieces_.join(bytes);
+    if (bytes.empty() || takes_continue(bytes)) return static_cast<ssize_t>(size);
+    is_websocket_ = bytes.starts_with(kSwitchingProtocols);
   }
+  const bool is_written = is_websocket_ ? write_websocket(bytes) >= 0 : write_response(bytes);
+  return is_written ? static_cast<ssize_t>(size) : -1;
+}
+
+// Notes that the client waits for 100 Continue, which it gets when the body is first read.
+bool ExchangeStream::takes_continue(std::string_view head) {
+  if (head == kExpectationFailed) throw ExpectationFailed{};
+  if (head != kContinue) return false;
+  owes_continue_ = !exchange_.head.http_1_0;  // [RFC 9110 10.1.1]
+  return true;
+}
+
+bool ExchangeStream::write_response(std::string_view bytes) {
+  ResponseOutput& output = exchange_.output;
   const bool is_taken = output.append(bytes, exchange_.is_last() || !is_body_here());
   if (output.is_made_as_it_goes()) {
     flush(0);
   } else if (output.bytes().size() >= kFlushBytes) {
     flush(kMaxBufferedResponseBytes);
   }
-  return failed_ || !is_taken ? -1 : static_cast<ssize_t>(size);
+  return !failed_ && is_taken;
 }
 
 void ExchangeStream::flush(std::size_t may_stay) {

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "connection/exchange.h"
+#include "http/head_pieces.h"
 #include "http/request_body.h"
 #include "httplib_versions.h"
 #include "millrace/core/time.h"
@@ -76,6 +77,8 @@ class ExchangeStream final : public HttplibStream {
   ssize_t read_body(char* data, std::size_t size);
   ssize_t read_wire(char* data, std::size_t size);
   ssize_t read_websocket(char* data, std::size_t size);
+  bool takes_continue(std::string_view head);
+  bool write_response(std::string_view bytes);
   ssize_t write_websocket(std::string_view bytes);
   bool wait_for_websocket() const;
   ssize_t fail(BodyFailure failure);
@@ -94,6 +97,7 @@ class ExchangeStream final : public HttplibStream {
   bool is_held_ = false;         // cpp-httplib holds the body until the handler returns
   Duration waited_{0};           // total, for the body
   std::uint64_t consumed_ = 0;   // bytes of the request, head included, as sent
+  HeadPieces pieces_;            // since 0.17.3 cpp-httplib writes interim heads in two
   bool owes_continue_ = false;   // the client waits for 100 Continue
   Duration waited_for_room_{0};  // total, for the response
   std::uint64_t sent_ = 0;       // bytes of the response
