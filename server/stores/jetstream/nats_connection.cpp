@@ -1,7 +1,6 @@
 #include "nats_connection.h"
 
 #include <algorithm>
-#include <charconv>
 #include <new>
 #include <nlohmann/json.hpp>
 
@@ -9,7 +8,7 @@
 #include "log/event_log.h"
 #include "millrace/server/limits.h"
 #include "millrace/server/publication.h"
-#include "parse_json.h"
+#include "nats_messages.h"
 
 namespace millrace {
 
@@ -20,10 +19,6 @@ using nlohmann::json;
 struct OptionsDestroy {
   void operator()(natsOptions* options) const { natsOptions_Destroy(options); }
 };
-
-void check(natsStatus status, const std::string& doing) {
-  if (status != NATS_OK) throw StoreUnavailable(doing + ": " + natsStatus_GetText(status));
-}
 
 // Why connecting failed, for operators.
 std::string sentence(natsStatus status) {
@@ -45,64 +40,7 @@ std::string sentence(natsStatus status) {
   }
 }
 
-natsMsg* new_message(const NatsMessage& message, const std::string& reply) {
-  natsMsg* made = nullptr;
-  check(natsMsg_Create(&made, message.subject.c_str(), reply.c_str(), message.data.data(),
-                       static_cast<int>(message.data.size())),
-        "cannot create a message");
-  for (const auto& [name, value] : message.headers) {
-    const natsStatus status = natsMsgHeader_Set(made, name.c_str(), value.c_str());
-    if (status == NATS_OK) continue;
-    natsMsg_Destroy(made);
-    check(status, "cannot create a message");
-  }
-  return made;
-}
-
 constexpr const char* kNoJetStream = "NATS answers, but has no JetStream: turn JetStream on in NATS";
-
-constexpr const char* kNotUnderstood = "cannot read JetStream's answer";
-
-NatsAck refused(std::string_view trouble) noexcept {
-  NatsAck ack;
-  try {
-    ack.trouble = trouble;
-  } catch (const std::bad_alloc&) {
-    ack.trouble = kOutOfMemory;
-  }
-  return ack;
-}
-
-// The number at the end of a subject, from `begin` on.
-std::uint64_t number_behind(std::string_view subject, std::size_t begin) {
-  const std::string_view digits = subject.substr(std::min(subject.size(), begin));
-  std::uint64_t number = UINT64_MAX;
-  std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  return number;
-}
-
-json answer_in(const NatsSubscription::Message& message) {
-  const std::string_view data(natsMsg_GetData(message.get()),
-                              static_cast<std::size_t>(natsMsg_GetDataLength(message.get())));
-  json answer = parse_json(data, kMaxStoreAnswerBytes);
-  if (!answer.is_object()) throw StoreUnavailable(kNotUnderstood);
-  return answer;
-}
-
-std::string error_text(const json& error) {
-  return "NATS: " + error.value("description", std::string("an error without a description"));
-}
-
-NatsAck ack_in(const NatsSubscription::Message& message) {
-  if (natsMsg_IsNoResponders(message.get())) return refused("the stream has no leader at the moment");
-  const std::string_view data(natsMsg_GetData(message.get()),
-                              static_cast<std::size_t>(natsMsg_GetDataLength(message.get())));
-  const json answer = parse_json(data, kMaxStoreAnswerBytes);
-  if (!answer.is_object()) return refused(kNotUnderstood);
-  if (answer.contains("error")) return refused(error_text(answer["error"]));
-  return {
-      .sequence = answer.value("seq", std::uint64_t{0}), .duplicate = answer.value("duplicate", false), .trouble = {}};
-}
 
 }  // namespace
 
@@ -152,7 +90,8 @@ void NatsSubscription::Retire::operator()(natsSubscription* subscription) const 
 NatsSubscription::NatsSubscription(const NatsConnection& connection, const std::string& subject)
     : handle_(nullptr, Retire{&connection}) {
   natsSubscription* made = nullptr;
-  check(natsConnection_SubscribeSync(&made, connection.connection_.get(), subject.c_str()), "cannot subscribe to NATS");
+  check_nats(natsConnection_SubscribeSync(&made, connection.connection_.get(), subject.c_str()),
+             "cannot subscribe to NATS");
   handle_.reset(made);
   // The consumer's flow control sets in before this bound.
   natsSubscription_SetPendingLimits(made, -1, static_cast<int>(kStorePendingBytes));
@@ -162,7 +101,7 @@ NatsSubscription::Message NatsSubscription::next(std::chrono::milliseconds wait)
   natsMsg* message = nullptr;
   const natsStatus status = natsSubscription_NextMsg(&message, handle_.get(), wait.count());
   if (status == NATS_TIMEOUT) return nullptr;
-  check(status, "cannot follow the stream");
+  check_nats(status, "cannot follow the stream");
   return Message(message);
 }
 
@@ -178,58 +117,58 @@ void NatsConnection::Unsubscribe::operator()(natsSubscription* subscription) con
 
 NatsConnection::NatsConnection(Options options) : options_(std::move(options)) {
   natsOptions* made = nullptr;
-  check(natsOptions_Create(&made), "cannot use the NATS library");
+  check_nats(natsOptions_Create(&made), "cannot use the NATS library");
   const std::unique_ptr<natsOptions, OptionsDestroy> nats(made);
   std::vector<const char*> servers;
   for (const std::string& server : options_.address.servers) servers.push_back(server.c_str());
-  check(natsOptions_SetServers(made, servers.data(), static_cast<int>(servers.size())),
-        "cannot use the servers' addresses");
-  check(natsOptions_SetName(made, "millrace"), "NATS");
-  check(natsOptions_SetTimeout(made, kStoreConnectTimeout.count()), "NATS");
-  check(natsOptions_SetReconnectWait(made, kStoreReconnectWait.count()), "NATS");
-  check(natsOptions_SetMaxReconnect(made, -1), "NATS");
+  check_nats(natsOptions_SetServers(made, servers.data(), static_cast<int>(servers.size())),
+             "cannot use the servers' addresses");
+  check_nats(natsOptions_SetName(made, "millrace"), "NATS");
+  check_nats(natsOptions_SetTimeout(made, kStoreConnectTimeout.count()), "NATS");
+  check_nats(natsOptions_SetReconnectWait(made, kStoreReconnectWait.count()), "NATS");
+  check_nats(natsOptions_SetMaxReconnect(made, -1), "NATS");
   // Detects a machine that has vanished.
-  check(natsOptions_SetPingInterval(made, kStoreRetry.count()), "NATS");
-  check(natsOptions_SetMaxPingsOut(made, 2), "NATS");
-  check(natsOptions_SetWriteDeadline(made, kStoreAckTimeout.count()), "NATS");
-  check(natsOptions_SetFailRequestsOnDisconnect(made, true), "NATS");
-  if (options_.address.tls) check(natsOptions_SetSecure(made, true), "TLS");
+  check_nats(natsOptions_SetPingInterval(made, kStoreRetry.count()), "NATS");
+  check_nats(natsOptions_SetMaxPingsOut(made, 2), "NATS");
+  check_nats(natsOptions_SetWriteDeadline(made, kStoreAckTimeout.count()), "NATS");
+  check_nats(natsOptions_SetFailRequestsOnDisconnect(made, true), "NATS");
+  if (options_.address.tls) check_nats(natsOptions_SetSecure(made, true), "TLS");
   if (!options_.credentials.empty()) {
-    check(natsOptions_SetUserCredentialsFromFiles(made, options_.credentials.c_str(), nullptr),
-          "the credentials file \"" + options_.credentials + "\" cannot be read");
+    check_nats(natsOptions_SetUserCredentialsFromFiles(made, options_.credentials.c_str(), nullptr),
+               "the credentials file \"" + options_.credentials + "\" cannot be read");
   }
   const auto changed = [](natsConnection* /*connection*/, void* self) {
     static_cast<NatsConnection*>(self)->options_.on_change();
   };
-  check(natsOptions_SetDisconnectedCB(made, changed, this), "NATS");
-  check(natsOptions_SetReconnectedCB(made, changed, this), "NATS");
-  check(natsOptions_SetClosedCB(
-            made,
-            [](natsConnection*, void* closed) {
-              auto& self = *static_cast<NatsConnection*>(closed);
-              const MutexLock lock(self.closed_mutex_);
-              self.is_closed_ = true;
-              self.closing_.notify_all();
-            },
-            this),
-        "NATS");
+  check_nats(natsOptions_SetDisconnectedCB(made, changed, this), "NATS");
+  check_nats(natsOptions_SetReconnectedCB(made, changed, this), "NATS");
+  check_nats(natsOptions_SetClosedCB(
+                 made,
+                 [](natsConnection*, void* closed) {
+                   auto& self = *static_cast<NatsConnection*>(closed);
+                   const MutexLock lock(self.closed_mutex_);
+                   self.is_closed_ = true;
+                   self.closing_.notify_all();
+                 },
+                 this),
+             "NATS");
   // Without a handler the library prints errors.
-  check(natsOptions_SetErrorHandler(
-            made, [](natsConnection*, natsSubscription*, natsStatus, void*) {}, nullptr),
-        "NATS");
+  check_nats(natsOptions_SetErrorHandler(
+                 made, [](natsConnection*, natsSubscription*, natsStatus, void*) {}, nullptr),
+             "NATS");
   natsConnection* connection = nullptr;
   const natsStatus status = natsConnection_Connect(&connection, made);
   if (status != NATS_OK) throw StoreUnavailable(sentence(status));
   connection_.reset(connection);
   inbox_ = new_inbox();
   natsSubscription* acks = nullptr;
-  check(natsConnection_Subscribe(
-            &acks, connection, (inbox_ + ".*").c_str(),
-            [](natsConnection*, natsSubscription*, natsMsg* message, void* self) {
-              static_cast<NatsConnection*>(self)->handle_ack(message);
-            },
-            this),
-        "cannot subscribe to NATS");
+  check_nats(natsConnection_Subscribe(
+                 &acks, connection, (inbox_ + ".*").c_str(),
+                 [](natsConnection*, natsSubscription*, natsMsg* message, void* self) {
+                   static_cast<NatsConnection*>(self)->handle_ack(message);
+                 },
+                 this),
+             "cannot subscribe to NATS");
   acks_.reset(acks);
   natsSubscription_SetPendingLimits(acks, -1, -1);  // one ack per message sent
 }
@@ -294,9 +233,9 @@ std::vector<json> NatsConnection::ask_all(const std::string& what, const std::ve
   NatsSubscription subscription = subscribe(inbox + "*");
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const std::string text = requests[i].dump();
-    check(natsConnection_PublishRequestString(connection_.get(), subject.c_str(), (inbox + std::to_string(i)).c_str(),
-                                              text.c_str()),
-          "cannot send a request to JetStream");
+    check_nats(natsConnection_PublishRequestString(connection_.get(), subject.c_str(),
+                                                   (inbox + std::to_string(i)).c_str(), text.c_str()),
+               "cannot send a request to JetStream");
   }
   flush();
   std::vector<json> answers(requests.size());
@@ -307,7 +246,7 @@ std::vector<json> NatsConnection::ask_all(const std::string& what, const std::ve
     if (message == nullptr) throw StoreUnavailable("JetStream did not answer in time");
     reaping.answered();
     if (natsMsg_IsNoResponders(message.get())) throw NoJetStream(kNoJetStream);
-    const std::size_t index = number_behind(natsMsg_GetSubject(message.get()), inbox.size());
+    const std::size_t index = number_after(natsMsg_GetSubject(message.get()), inbox.size());
     if (index < answers.size()) answers[index] = answer_in(message);
   }
   return answers;
@@ -323,7 +262,7 @@ void NatsConnection::reply(const char* subject) const {
 
 std::string NatsConnection::new_inbox() const {
   natsInbox* inbox = nullptr;
-  check(natsInbox_Create(&inbox), "NATS");
+  check_nats(natsInbox_Create(&inbox), "NATS");
   std::string name(inbox);
   natsInbox_Destroy(inbox);
   return name;
@@ -359,7 +298,7 @@ void NatsConnection::send(const std::vector<NatsMessage>& messages, const std::s
     if (failure.trouble.empty()) {
       try {
         const NatsSubscription::Message made(new_message(messages[i], inbox_ + "." + std::to_string(*token + i)));
-        check(natsConnection_PublishMsg(connection_.get(), made.get()), "cannot send to NATS");
+        check_nats(natsConnection_PublishMsg(connection_.get(), made.get()), "cannot send to NATS");
       } catch (const StoreUnavailable& unavailable) {
         failure = refused(unavailable.what());
       } catch (const std::bad_alloc&) {
@@ -388,14 +327,14 @@ void NatsConnection::answer(std::uint64_t token, NatsAck ack) noexcept {
 // Runs on a thread of the library. On every failure here a caller still needs an answer.
 void NatsConnection::handle_ack(natsMsg* message) noexcept {
   const NatsSubscription::Message owner(message);
-  const std::uint64_t token = number_behind(natsMsg_GetSubject(message), inbox_.size() + 1);
+  const std::uint64_t token = number_after(natsMsg_GetSubject(message), inbox_.size() + 1);
   NatsAck ack;
   try {
     ack = ack_in(owner);
   } catch (const std::bad_alloc&) {
     ack = refused(kOutOfMemory);
   } catch (const json::exception&) {
-    ack = refused(kNotUnderstood);
+    ack = refused(kUnreadableAnswer);
   }
   answer(token, std::move(ack));
 }

@@ -57,6 +57,14 @@ std::int64_t SqliteDatabase::number(const char* sql) {
   return rows.next() ? rows.number(0) : 0;
 }
 
+SqliteSnapshot::SqliteSnapshot(SqliteDatabase& database) : database_(database) {
+  database_.execute("BEGIN");
+}
+
+SqliteSnapshot::~SqliteSnapshot() {
+  sqlite3_exec(database_.handle(), "COMMIT", nullptr, nullptr, nullptr);
+}
+
 bool SqliteRows::next() {
   const int code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
@@ -67,6 +75,11 @@ bool SqliteRows::next() {
 std::string_view SqliteRows::text(int column) const {
   const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
   return {bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+std::optional<std::uint64_t> only_number(SqliteRows rows) {
+  if (!rows.next() || rows.is_null(0)) return std::nullopt;
+  return static_cast<std::uint64_t>(rows.number(0));
 }
 
 SqliteStatement::SqliteStatement(SqliteDatabase& database, std::string_view sql) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -51,6 +52,21 @@ class SqliteDatabase {
   std::unique_ptr<sqlite3, Close> handle_;
 };
 
+/// One state of the file for several statements.
+class SqliteSnapshot {
+ public:
+  explicit SqliteSnapshot(SqliteDatabase& database);
+  ~SqliteSnapshot();
+  SqliteSnapshot(const SqliteSnapshot&) = delete;
+  SqliteSnapshot& operator=(const SqliteSnapshot&) = delete;
+
+ private:
+  SqliteDatabase& database_;
+};
+
+/// SQLite's largest integer.
+inline constexpr std::uint64_t kMaxSqliteInteger = INT64_MAX;
+
 /// Binary data.
 struct SqliteBlob {
   std::string_view bytes;
@@ -78,6 +94,9 @@ class SqliteRows {
   };
   std::unique_ptr<sqlite3_stmt, Reset> statement_;
 };
+
+/// The number in the only row; nothing without a row, or for an aggregate of no rows.
+std::optional<std::uint64_t> only_number(SqliteRows rows);
 
 class SqliteStatement {
  public:
