@@ -224,8 +224,11 @@ export function prepareLightMessages(): void {
   }
   // CoreConnection asks each signal for it. Found here, it is not looked for in the platform's prototypes, which is slow.
   Object.defineProperty(prototype, "kind", { value: undefined });
-  for (const name of Object.keys(MessageEvent.prototype)) {
-    if (!names.includes(name)) Object.defineProperty(prototype, name, { value: null, enumerable: true });
+  // Those that are fields, too, because compilers like Babel make assignments of fields.
+  for (const name of [...Object.keys(MessageEvent.prototype), "type"]) {
+    if (!Object.hasOwn(prototype, name)) {
+      Object.defineProperty(prototype, name, { value: null, enumerable: true, writable: true });
+    }
   }
   Object.setPrototypeOf(prototype, MessageEvent.prototype);
   const isKnown = ([name, { value }]: [string, PropertyDescriptor]) =>

@@ -23,9 +23,10 @@ export function prepareMessages(_source?: EventTarget): void {
   const prototype: Partial<Event> & { constructor?: unknown } = Message.prototype;
   Object.setPrototypeOf(prototype, MessageEvent.prototype);
   delete prototype.constructor;
-  // The platform's accessors throw on what its constructor has not made: all that have no field are null.
+  // The platform's accessors throw on what its constructor has not made: all that have no field are null. They can be
+  // written, because Babel and others make assignments of fields.
   for (const name of Object.keys(MessageEvent.prototype)) {
-    Object.defineProperty(prototype, name, { value: null, enumerable: true });
+    Object.defineProperty(prototype, name, { value: null, enumerable: true, writable: true });
   }
 }
 

@@ -6,6 +6,7 @@ import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import * as esbuild from "esbuild";
 import * as millrace from "../../client-wasm/dist/index.js";
 import * as ofNode from "../../client-wasm/dist/node.js";
 import { loadBare } from "../support/bare-engine.mjs";
@@ -159,3 +160,39 @@ test("where the window knows no signal but those of its own class, as jest-fixed
   const life = [...types.map((type) => `listens ${type}`), "a", ...types.map((type) => `leaves ${type}`)];
   assert.deepEqual(lines, [...life, ...life]);
 });
+
+/** What an entry exports, once a compiler has made assignments of its classes' fields, as Babel does for Metro. */
+async function withAssignedFields(entry) {
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [new URL(`${entry}.js`, distribution).pathname],
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "es2022",
+    loader: { ".js": "ts" },
+    tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
+    logLevel: "error",
+    write: false,
+  });
+  return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+}
+
+for (const entry of ["index", "node", "js", "eventsource"]) {
+  test(`messages arrive where a compiler makes assignments of fields: ${entry}`, async (context) => {
+    const server = await serve(streams({ body: "id: 1\ndata: a\n\n", open: true }));
+    context.after(() => server.close());
+    const { EventSource } = await withAssignedFields(entry);
+    const source = new EventSource(server.origin);
+    context.after(() => source.close());
+    const {
+      type,
+      data,
+      lastEventId,
+      source: sender,
+    } = await new Promise((resolve, reject) => {
+      source.onmessage = resolve;
+      source.onerror = ({ message }) => reject(new Error(message));
+    });
+    assert.deepEqual([type, data, lastEventId, sender], ["message", "a", "1", null]);
+  });
+}
