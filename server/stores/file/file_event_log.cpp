@@ -86,6 +86,7 @@ void FileEventLog::open() {
   }
   // A group does not say what was dropped after it.
   while (retire(options_.clock(), kRetiredAtOnce)) continue;
+  set_room_aside();
   head_ = own_index().head();
 }
 
@@ -215,6 +216,7 @@ void FileEventLog::begin_segment(std::uint64_t first) {
 // Drops entries beyond the bounds, at most `most`. Returns true if more are left.
 bool FileEventLog::retire(std::chrono::system_clock::time_point now, std::uint64_t most) {
   const MutexLock lock(mutex_);
+  if (is_index_broken_) return false;
   const std::uint64_t last = cutoff(now, most);
   const std::uint64_t before = index_.entries();
   if (last >= index_.oldest()) {
@@ -271,6 +273,12 @@ void FileEventLog::remove_old_segments() {
   take_figures();
 }
 
+// So that old segments can be removed on a full disk.
+void FileEventLog::set_room_aside() noexcept {
+  const FileIndex& index = own_index();
+  writer_->set_room_aside(most_bytes_of_retained(index.retained_topics(), index.retained_bytes()));
+}
+
 void FileEventLog::give_up(std::string_view why) noexcept {
   has_given_up_ = true;
   trouble_.set(why);
@@ -304,9 +312,11 @@ void FileEventLog::tend(const Repetition::IsStopping& is_stopping) {
 bool FileEventLog::tend_a_while() noexcept {
   try {
     if (is_damaged_) return false;
-    mend();
+    // First, because it makes room on a full disk.
     const bool more = retire(options_.clock(), kRetiredAtOnce);
     remove_old_segments();
+    mend();
+    set_room_aside();
     return more;
   } catch (const std::exception& failure) {
     give_up(failure.what());

@@ -191,6 +191,10 @@ std::string encode_retained(LogHead head, const std::vector<LogEntry>& entries, 
   return bytes;
 }
 
+std::size_t most_bytes_of_retained(std::size_t topics, std::size_t cost) {
+  return kLogHeadBytes + topics * (kGroupHeadBytes + kRecordHeadBytes) + cost;
+}
+
 std::vector<std::string> find_damage(LogFolder& folder, std::size_t most) {
   std::vector<std::string> damage;
   const Listed listed = list(folder);

@@ -1,7 +1,8 @@
 // load_log(): what the files of a store hold. Changes nothing.
 //
 // Files: `<first sequence, 20 digits>.log` (segments), `retained` (the retained events of segments that were removed),
-// `lock`. `*.new` is a file being written; `importing` is there while an empty store is filled.
+// `reserve` (room for `retained` on a full disk), `lock`. `*.new` is a file being written; `importing` is there while
+// an empty store is filled.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 namespace millrace {
 
 inline constexpr std::string_view kRetainedFile = "retained";
+inline constexpr std::string_view kReserveFile = "reserve";
 inline constexpr std::string_view kImportingFile = "importing";
 inline constexpr std::string_view kNewSuffix = ".new";
 
@@ -38,6 +40,9 @@ LoadedLog load_log(LogFolder& folder);
 
 /// The bytes of the `retained` file: `entries`, each with the topics that retain it. Segments begin with `first`.
 std::string encode_retained(LogHead head, const std::vector<LogEntry>& entries, std::uint64_t first);
+
+/// The most bytes that it can have, of so many retaining topics, whose events cost so many bytes by retained_cost().
+std::size_t most_bytes_of_retained(std::size_t topics, std::size_t cost);
 
 /// What is wrong with the files, a sentence each, at most `most`.
 std::vector<std::string> find_damage(LogFolder& folder, std::size_t most);

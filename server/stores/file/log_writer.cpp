@@ -1,5 +1,6 @@
 #include "log_writer.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -15,6 +16,18 @@ constexpr std::size_t kRoomTried = 64 * 1'024;
 // Bytes up to which the buffer of a group is kept for the next one.
 constexpr std::size_t kBufferKept = 8 * 1'024 * 1'024;
 
+// Least bytes that are set aside.
+constexpr std::size_t kLeastRoomAside = 64 * 1'024;
+
+std::uint64_t size_of(LogFolder& folder, const std::string& name) {
+  try {
+    return folder.open(name)->size();
+  } catch (const FileError& error) {
+    if (!error.is_missing()) throw;
+    return 0;
+  }
+}
+
 SipKey new_key() {
   std::random_device device;
   const auto draw = [&device] { return std::uint64_t{device()} << 32 | device(); };
@@ -24,7 +37,7 @@ SipKey new_key() {
 }  // namespace
 
 LogWriter::LogWriter(LogFolder& folder, StoreSync sync, LoadedLog& log, std::uint64_t boot)
-    : folder_(folder), sync_(sync), head_(log.last) {
+    : folder_(folder), sync_(sync), head_(log.last), room_aside_(size_of(folder, std::string(kReserveFile))) {
   for (const std::string& name : log.leftovers) folder_.remove(name);
   if (!log.leftovers.empty()) folder_.sync();
   head_.epoch = log.epoch;
@@ -104,12 +117,26 @@ void LogWriter::create(std::uint64_t first) {
 // Returns the file when all of it is on the disk under its name.
 std::unique_ptr<LogFile> LogWriter::write_new(const std::string& name, std::string_view bytes) {
   const std::string new_name = name + std::string(kNewSuffix);
-  auto file = folder_.create(new_name);
-  file->append(bytes);
-  file->sync();
-  folder_.rename(new_name, name);
-  folder_.sync();
-  return file;
+  try {
+    auto file = folder_.create(new_name);
+    file->append(bytes);
+    file->sync();
+    folder_.rename(new_name, name);
+    folder_.sync();
+    return file;
+  } catch (const FileError&) {
+    remove_after_failure(new_name);
+    throw;
+  }
+}
+
+// A part of a file may hold the last room of the disk.
+void LogWriter::remove_after_failure(const std::string& new_name) {
+  try {
+    folder_.remove(new_name);
+  } catch (const FileError&) {
+    // The next start removes it.
+  }
 }
 
 void LogWriter::mend() {
@@ -154,7 +181,33 @@ void LogWriter::try_room() {
 void LogWriter::write_retained(const std::vector<LogEntry>& entries, std::uint64_t first) {
   LogHead head = head_;
   head.key = new_key();
-  write_new(std::string(kRetainedFile), encode_retained(std::move(head), entries, first));
+  const std::string bytes = encode_retained(std::move(head), entries, first);
+  try {
+    write_new(std::string(kRetainedFile), bytes);
+  } catch (const FileError&) {
+    if (room_aside_ == 0) throw;
+    give_room_back();
+    write_new(std::string(kRetainedFile), bytes);
+  }
+}
+
+void LogWriter::set_room_aside(std::size_t bytes) noexcept {
+  if (room_aside_ >= bytes) return;
+  try {
+    // More than that, so that it is not written anew for each further event.
+    const std::string room(std::max(kLeastRoomAside, bytes + bytes / 2), '\0');
+    write_new(std::string(kReserveFile), room);
+    room_aside_ = room.size();
+  } catch (const std::exception&) {
+    // The next call tries again.
+  }
+}
+
+// File systems with a journal may reuse the blocks only once the folder is on the disk.
+void LogWriter::give_room_back() {
+  room_aside_ = 0;
+  folder_.remove(std::string(kReserveFile));
+  folder_.sync();
 }
 
 }  // namespace millrace

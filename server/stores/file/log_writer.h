@@ -63,8 +63,11 @@ class LogWriter {
   /// or StoreUnavailable if the segment is damaged.
   void mend();
 
-  /// Replaces the file `retained`. Then segments before `first` are not needed.
+  /// Replaces the file `retained`. Then segments before `first` are not needed. If the disk is full, it takes the room
+  /// that was set aside. Throws FileError.
   void write_retained(const std::vector<LogEntry>& entries, std::uint64_t first);
+  /// Sets room aside for a file `retained` of so many bytes, if the disk has that much.
+  void set_room_aside(std::size_t bytes) noexcept;
 
   /// Returns when all that was kept is on the disk. Throws FileError.
   void sync();
@@ -81,7 +84,9 @@ class LogWriter {
   void rewrite();
   void replace(const std::string& name, std::string_view bytes);
   std::unique_ptr<LogFile> write_new(const std::string& name, std::string_view bytes);
+  void remove_after_failure(const std::string& new_name);
   void try_room();
+  void give_room_back();
 
   LogFolder& folder_;
   const StoreSync sync_;
@@ -90,6 +95,7 @@ class LogWriter {
   std::uint64_t bytes_ = 0;   // kept
   std::uint64_t synced_ = 0;  // on the disk
   State state_ = State::kGood;
+  std::uint64_t room_aside_ = 0;  // bytes of the file `reserve`
   std::string buffer_;
 };
 

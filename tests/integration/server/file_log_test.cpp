@@ -249,6 +249,34 @@ TEST_F(FileLog, RemovesWholeFilesAndKeepsWhatIsRetained) {
   EXPECT_EQ(log_->find("own", everything()), std::nullopt);
 }
 
+TEST_F(FileLog, SetsAsMuchRoomAsideAsItsRetainedEventsNeed) {
+  const auto store = open();
+  const auto room = [&] { return disk_->bytes_of("reserve").size(); };
+  EXPECT_EQ(room(), 64u * 1024);
+  std::size_t bytes = 0;
+  for (int i = 0; i < 10; ++i) {
+    const std::string topic = "state/" + std::to_string(i);
+    store->publish({.topic = *Topic::parse(topic), .event = {.data = std::string(20'000, 'x')}, .retain = true});
+    bytes += 20'000;
+    log_->tend();
+    EXPECT_GT(room(), bytes);
+    EXPECT_LT(room(), 64u * 1024 + 2 * bytes);
+  }
+}
+
+TEST_F(FileLog, AcceptsEventsThoughItHasNoRoomToSetAside) {
+  const auto store = open();
+  store->publish({.topic = "state", .event = {.data = std::string(100'000, 'x')}, .retain = true});
+  disk_->set_faults({.name = 1});
+  log_->tend();
+  EXPECT_TRUE(log_->status().is_accepting());
+  EXPECT_EQ(store->publish("a", "next"), 2u);
+  EXPECT_EQ(disk_->bytes_of("reserve").size(), 64u * 1024);
+  disk_->set_faults({});
+  log_->tend();
+  EXPECT_GT(disk_->bytes_of("reserve").size(), 100'000u);
+}
+
 TEST_F(FileLog, KeepsToABoundOnBytes) {
   bounds_.bytes = 1'000'000;
   const auto store = open();
@@ -387,6 +415,41 @@ TEST(FileLogFolder, RefusesWhileTheDiskIsFullAndGoesOnWhenThereIsRoom) {
   disk.make_room();
   EXPECT_TRUE(eventually([&] { return log->status().is_accepting(); }));
   EXPECT_EQ(store.publish("a", "after"), last + 1);
+}
+
+// Events that are too old make room, though it takes some to remove their files: what they retain goes into another.
+TEST(FileLogFolder, RemovesOldFilesWhileTheDiskIsFull) {
+  const TemporaryFolder folder;
+  SmallDisk disk(folder.path("disk"), 4 * 1'024);
+  if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a file system: " << disk.error();
+  const auto files = std::make_shared<SystemFolder>(disk.path("log"));
+  files->make();
+  std::atomic<int> hours = 0;
+  FileEventLog::Options options{
+      .folder = files,
+      .bounds = {.bytes = std::nullopt, .age = std::chrono::hours(1)},
+      .new_epoch = "e",
+      .clock = [&] { return std::chrono::system_clock::time_point(std::chrono::hours(500'000 + hours)); },
+      .boot_id = "boot",
+      .segment_bytes = 200'000};
+  auto log = std::make_shared<FileEventLog>(options);
+  {
+    StartedStore store(log);
+    store.publish({.topic = "state", .event = {.data = "kept"}, .retain = true});
+    for (int i = 0; i < 30; ++i) store.publish("a", std::string(50'000, 'x'));
+    disk.fill();
+    ASSERT_TRUE(eventually(
+        [&] { return store.refusal("a", std::string(50'000, 'x')).find("No space left") != std::string::npos; }));
+    hours = 2;
+    EXPECT_TRUE(eventually([&] { return log->status().is_accepting(); })) << log->status().reason;
+    EXPECT_GT(store.publish("a", "after"), 30u);
+  }
+  EXPECT_EQ(log->statistics().entries, 1u);
+  log.reset();
+  log = std::make_shared<FileEventLog>(options);
+  const auto state = log->read_newest(0, log->head(), everything(), EventStore::Topics::kGoingOn);
+  ASSERT_THAT(state.entries, SizeIs(2));
+  EXPECT_EQ(data_of(state.entries[0]), "kept");
 }
 
 // --- For operators --------------------------------------------------------------------------------------------------
