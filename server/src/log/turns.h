@@ -27,7 +27,7 @@
 
 namespace millrace {
 
-/// Entries that a store commits together; a larger request is committed alone.
+/// Entries that a store commits together, if it sets no bound of its own; a larger request is committed alone.
 inline constexpr std::size_t kStoreGroupEntries = 1'024;
 
 /// Bytes of data that a store commits together; a larger request is committed alone.
@@ -120,13 +120,16 @@ class Turns {
     bool ends_ = true;
   };
 
-  /// Joins a group of at most kStoreGroupEntries and kStoreGroupBytes. The member must exist until the place is
+  /// A group has at most so many entries.
+  explicit Turns(std::size_t most_entries = kStoreGroupEntries) : most_entries_(most_entries) {}
+
+  /// Joins a group of at most that many entries, and kStoreGroupBytes. The member must exist until the place is
   /// destroyed or has been waited for. If it throws, it has not joined.
   Place join(Member& member, std::size_t entries, std::size_t bytes) {
     const MutexLock lock(mutex_);
     if (!queue_.empty()) {
       const std::shared_ptr<Group>& last = queue_.back();
-      if (last->is_open && last->entries + entries <= kStoreGroupEntries && last->bytes + bytes <= kStoreGroupBytes) {
+      if (last->is_open && last->entries + entries <= most_entries_ && last->bytes + bytes <= kStoreGroupBytes) {
         last->members.push_back(&member);
         last->entries += entries;
         last->bytes += bytes;
@@ -197,6 +200,7 @@ class Turns {
     queue_.front()->is_next.set();
   }
 
+  const std::size_t most_entries_;
   Mutex mutex_;
   std::deque<std::shared_ptr<Group>> queue_ GUARDED_BY(mutex_);  // the first group has the turn
   Condition gathered_;

@@ -50,8 +50,9 @@ inline void refuse(const ContributionGroup& group, std::string_view why) noexcep
 
 class GroupCommit {
  public:
-  /// Calls tell() of `trouble` after a failure. `trouble` must outlive it.
-  explicit GroupCommit(StoreTrouble& trouble) : trouble_(trouble) {}
+  /// Calls tell() of `trouble` after a failure. `trouble` must outlive it. A group has at most `most_entries`.
+  explicit GroupCommit(StoreTrouble& trouble, std::size_t most_entries = kStoreGroupEntries)
+      : trouble_(trouble), turns_(most_entries) {}
 
   /// Returns when the publications are committed. For each group, one of its publishers calls `write`, which throws
   /// nothing and gives each contribution its result. Throws RetentionRefused, IdConflict or StoreUnavailable.

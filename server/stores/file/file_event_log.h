@@ -30,6 +30,10 @@
 
 namespace millrace {
 
+/// Entries that the log commits together. An entry costs so little that the wait for the disk would cost more if there
+/// were fewer.
+inline constexpr std::size_t kFileLogGroupEntries = 4'096;
+
 class FileEventLog final : public EventStore {
  public:
   struct Options {
@@ -119,7 +123,7 @@ class FileEventLog final : public EventStore {
   bool is_index_broken_ GUARDED_BY(mutex_) = false;
 
   // For the thread that has the turn.
-  GroupCommit commits_{trouble_};
+  GroupCommit commits_{trouble_, kFileLogGroupEntries};
   std::unique_ptr<LogWriter> writer_;
   bool has_given_up_ = false;
 

@@ -224,6 +224,28 @@ TEST_F(FileLog, SkipsSequencesAfterARestartOfTheMachine) {
   EXPECT_EQ(log->oldest(), 1u);
 }
 
+// Each call brings more than half of what other stores commit together.
+TEST_F(FileLog, CommitsThousandsOfEventsTogether) {
+  bounds_.events = 1'000;
+  const auto store = open();
+  const std::vector<Publication> publications(1'000, {.topic = "a", .event = {.data = "x"}});
+  std::atomic<bool> is_over = false;
+  std::atomic<std::uint64_t> calls = 0;
+  std::vector<std::thread> publishers;
+  for (int i = 0; i < 4; ++i) {
+    publishers.emplace_back([&] {
+      std::vector<std::uint64_t> sequences(publications.size());
+      for (; !is_over; ++calls) log_->append(publications, sequences);
+    });
+  }
+  EXPECT_TRUE(eventually([&] {
+    const std::uint64_t returned = calls;
+    return log_->statistics().commits < returned;
+  })) << "each call was a commit of its own";
+  is_over = true;
+  for (std::thread& publisher : publishers) publisher.join();
+}
+
 // --- Bounds ---------------------------------------------------------------------------------------------------------
 
 TEST_F(FileLog, RemovesWholeFilesAndKeepsWhatIsRetained) {
