@@ -16,6 +16,8 @@
 #include <thread>
 #include <utility>
 
+#include "log/turns.h"
+
 namespace millrace::bench {
 
 namespace {
@@ -292,6 +294,14 @@ Figures bare_file_threads(const std::string& path, std::size_t threads, std::chr
   BareFile file(path);
   GroupCommit commit(file);
   return with_threads(threads, length, [&](std::size_t thread) { commit.insert(thread); });
+}
+
+Figures bare_waiting_threads(std::size_t threads, std::chrono::milliseconds length) {
+  Turns<std::size_t> turns;
+  return with_threads(threads, length, [&](std::size_t thread) {
+    const auto place = turns.join(thread, 1, kDataBytes);
+    if (!place.works()) place.wait_until_done();
+  });
 }
 
 Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t window,

@@ -43,6 +43,10 @@ Figures bare_file(const std::string& path, std::size_t group, std::chrono::milli
 /// The same file, to which each of the threads appends a record at a time, as with bare_sqlite_threads().
 Figures bare_file_threads(const std::string& path, std::size_t threads, std::chrono::milliseconds length);
 
+/// What threads allow: each of them joins a group, as the publishers of a store do, and waits until it is served. The
+/// first of a group serves it, and has nothing to do but to wake the others.
+Figures bare_waiting_threads(std::size_t threads, std::chrono::milliseconds length);
+
 /// Messages of the same size, of which `window` may be without an acknowledgement, by the C client's own publisher,
 /// which also follows the stream, if that is wanted. The stream is made for this, and deleted.
 Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t window,

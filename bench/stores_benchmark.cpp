@@ -3,9 +3,11 @@
 // as there are publishers, each of which waits for its own, as those of the hub do. Prints a Markdown table; rounds are
 // interleaved, and medians shown.
 //
-//   millrace_stores_benchmark [--rounds 3] [--milliseconds 1000] [--folder DIR] [--publishers N] [--log NAME]
+//   millrace_stores_benchmark [--rounds 3] [--milliseconds 1000] [--folder DIR] [--publishers N] [--batch N]
+//                             [--log NAME]
 //
-// NAME is the beginning of one line's, for a profile.
+// --batch: events that each call of a publisher brings; those of the engines by themselves stay one. NAME is the
+// beginning of one line's, for a profile.
 #include <unistd.h>
 
 #include <algorithm>
@@ -43,6 +45,7 @@ struct Settings {
   std::chrono::milliseconds length{1'000};
   std::filesystem::path folder = std::filesystem::temp_directory_path();
   std::vector<std::size_t> publishers = {1, 16, 256};
+  std::size_t batch = 1;
   std::string log;
 };
 
@@ -81,12 +84,13 @@ Figures through_hub(std::shared_ptr<EventStore> store, std::size_t publishers, c
   const auto begun = Clock::now();
   for (std::size_t p = 0; p < publishers; ++p) {
     threads.emplace_back([&, p] {
-      const std::string topic = "t/" + std::to_string(p);
+      const OwnedTopic topic = OwnedTopic::parse("t/" + std::to_string(p)).value();
       const std::string data(kDataBytes, 'x');
+      const std::vector<Publication> batch(settings.batch, {.topic = topic, .event = {.data = data}});
       while (!stop) {
         receiver.begin(p);
         const auto before = Clock::now();
-        hub.publish(topic, {.data = data}).or_throw();
+        for (const Published& published : hub.publish(batch)) published.or_throw();
         latencies[p].push_back(microseconds(Clock::now() - before));
       }
     });
@@ -100,7 +104,7 @@ Figures through_hub(std::shared_ptr<EventStore> store, std::size_t publishers, c
   for (const auto& some : latencies) all.insert(all.end(), some.begin(), some.end());
   std::sort(all.begin(), all.end());
   std::vector<double> delivered = receiver.sorted();
-  return {.per_second = static_cast<double>(all.size()) / seconds,
+  return {.per_second = static_cast<double>(all.size() * settings.batch) / seconds,
           .p50 = quantile(all, 0.5),
           .p99 = quantile(all, 0.99),
           .delivered_p50 = quantile(delivered, 0.5),
@@ -173,6 +177,7 @@ std::vector<Subject> subjects(const Settings& settings, Servers& servers) {
   const auto& length = settings.length;
   return {
       {"memory", {}, [&settings](File, std::size_t n) { return through_hub(nullptr, n, settings); }},
+      {"bare threads that wait", {}, [length](File, std::size_t n) { return bare_waiting_threads(n, length); }},
       {"bare sqlite3, normal",
        {},
        [length](File file, std::size_t n) { return bare_sqlite(file, "NORMAL", n, length); }},
@@ -234,6 +239,7 @@ int main(int argc, char** argv) {
     if (name == "--milliseconds") settings.length = std::chrono::milliseconds(std::stoul(argv[i + 1]));
     if (name == "--folder") settings.folder = argv[i + 1];
     if (name == "--log") settings.log = argv[i + 1];
+    if (name == "--batch") settings.batch = std::stoul(argv[i + 1]);
     if (name == "--publishers") settings.publishers = {std::stoul(argv[i + 1])};
   }
   const auto folder = settings.folder / ("millrace-stores-" + std::to_string(::getpid()));
