@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "collector.h"
+#include "progress.h"
 
 extern char** environ;
 
@@ -121,6 +122,13 @@ std::string Program::read_line() {
   return read_line(output_);
 }
 
+std::string Program::await_line() {
+  while (output_.text.find('\n') == std::string::npos && wait_while_working(output_.fd, pid_)) {
+    if (!read_more(output_)) return {};
+  }
+  return read_line();
+}
+
 std::string Program::read_error_line() {
   return read_line(errors_);
 }
@@ -154,7 +162,7 @@ ProgramResult run_program(const std::vector<std::string>& arguments, const std::
 
 ServeProgram::ServeProgram(std::vector<std::string> options, const std::vector<std::string>& variables)
     : program_(with_port(std::move(options)), "", Program::Terminal::kNone, variables) {
-  const std::string line = program_.read_line();
+  const std::string line = program_.await_line();
   const std::string expected = "millrace: listening on ";
   if (line.substr(0, expected.size()) != expected) throw std::runtime_error("serve said: " + line);
   url_ = line.substr(expected.size());

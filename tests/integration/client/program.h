@@ -34,7 +34,10 @@ class Program {
 
   /// The next line of its standard output, without the line end; empty if none arrives in time.
   std::string read_line();
-  /// The same of its standard error.
+  /// The same, however long the line takes while the program uses processor time: for what depends on how much there is
+  /// to do, and on the machine.
+  std::string await_line();
+  /// As read_line(), of its standard error.
   std::string read_error_line();
 
   /// Everything that has not been read as a line; after wait().
