@@ -1,16 +1,16 @@
 // Everything at once, on the program and real sockets: `millrace_soak [--rounds N | --seconds N] [--seed N]
-// [--attacks N]`. It ends after N attacks of each attacker or, by default, after N seconds (20); --attacks bounds them
-// in a second.
+// [--attacks N] [--tls]`. It ends after N attacks of each attacker or, by default, after N seconds (20); --attacks
+// bounds them in a second. With --tls all of it is over TLS.
 //
-// A few subscribers listen to one topic, to which little is published, in order. Beside them others do all that hurts:
-// thousands of connections that are gone again, half requests, garbage, readers that never read, readers of single
-// bytes, resets in the middle, floods of events, bodies and heads beyond every limit. The program may open few files
-// and little memory. The subscribers must get everything, once and in order; and when it is over, the program must
-// have given back its files and its memory.
+// A few subscribers, over HTTP/1.1 and HTTP/2, listen to one topic, to which little is published, in order. Beside them
+// others do all that hurts: thousands of connections that are gone again, half requests, garbage, readers that never
+// read, readers of single bytes, resets in the middle, floods of events, bodies and heads beyond every limit, streams
+// that are reset at once, frames at random, windows that stay shut. The program may open few files and little memory.
+// The subscribers must get everything, once and in order; and when it is over, the program must have given back its
+// files and its memory.
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <charconv>
 #include <chrono>
@@ -21,24 +21,30 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <random>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "eventually.h"
+#include "http2_stream.h"
 #include "program.h"
 #include "raw_client.h"
 #include "stream_client.h"
+#include "temporary_folder.h"
+#include "test_tls.h"
+#include "trouble_maker.h"
 
 using namespace millrace::test;
-using namespace std::string_literals;
 using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr int kSteadySubscribers = 6;
+constexpr int kSteadySubscribers = 6;  // over HTTP/1.1,
+constexpr int kSteadyStreams = 2;      // and over HTTP/2
 constexpr int kTroubleMakers = 2;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 // A sanitizer opens a pipe to see whether an object can be read, wants all of the address space, and keeps what has
@@ -51,8 +57,6 @@ constexpr rlim_t kMaxFiles = 700;
 constexpr rlim_t kMaxMemory = rlim_t{2} << 30;  // of address space
 constexpr std::size_t kMaxGrowthKilobytes = 48 * 1024;
 #endif
-
-const std::string kJson = "Content-Type: application/json\r\n";
 
 // What the program holds.
 struct Holdings {
@@ -89,139 +93,9 @@ class LowLimit {
   rlimit before_{};
 };
 
-// Attacks the server again and again. That the server refuses is no failure.
-class TroubleMaker {
- public:
-  /// `pause` is between the beginnings of two attacks, at least.
-  TroubleMaker(int port, std::uint64_t seed, Clock::duration pause) : port_(port), random_(seed), pause_(pause) {}
-
-  void run(const std::atomic<bool>& over, std::uint64_t rounds) {
-    while (!over && acts < rounds) {
-      const auto next = Clock::now() + pause_;
-      try {
-        act();
-      } catch (const std::exception&) {
-        ++refusals;
-      }
-      ++acts;
-      std::this_thread::sleep_until(next);
-    }
-  }
-
-  std::uint64_t acts = 0;
-  std::uint64_t refusals = 0;
-
- private:
-  std::size_t below(std::size_t bound) { return random_() % bound; }
-
-  void act() {
-    switch (below(9)) {
-      case 0:
-        return come_and_go(500);
-      case 1:
-        return leave(get("/events?topic=flood&topic=steady&lastEventId=earliest").substr(0, 1 + below(60)));
-      case 2:
-        return garbage();
-      case 3:
-        return never_read();
-      case 4:
-        return flood();
-      case 5:
-        return oversize();
-      case 6:
-        return pipeline();
-      case 7:
-        return read_bytes();
-      default:
-        return odd_requests();
-    }
-  }
-
-  void come_and_go(int count) {
-    std::vector<RawClient> clients;
-    for (int i = 0; i < count; ++i) clients.emplace_back(port_);
-    for (RawClient& client : clients) client.reset();
-  }
-
-  // Says it, perhaps in single bytes, and goes.
-  void leave(const std::string& bytes) {
-    RawClient client(port_);
-    if (below(2) == 0) {
-      for (const char byte : bytes) client.send_some({&byte, 1});
-    } else {
-      client.send_some(bytes);
-    }
-    if (below(2) == 0) client.reset();
-  }
-
-  void garbage() {
-    std::string bytes(below(3'000), '\0');
-    for (char& byte : bytes) byte = static_cast<char>(random_());
-    leave(bytes + "\r\n\r\n");
-  }
-
-  void never_read() {
-    if (idle_.size() >= 60) idle_.erase(idle_.begin(), idle_.begin() + 30);
-    for (int i = 0; i < 5; ++i) {
-      idle_.emplace_back(port_, 1'024);
-      idle_.back().send_some(get("/events?topic=flood&lastEventId=earliest"));
-    }
-  }
-
-  void flood() {
-    std::string lines;
-    for (int i = 0; i < 400; ++i) lines += R"({"topic":"flood","data":")" + std::string(1'000, 'f') + "\"}\n";
-    RawClient client(port_);
-    client.send(post("/events", lines, kJson));
-    if (below(4) > 0) client.read_response();
-  }
-
-  void oversize() {
-    leave("GET / HTTP/1.1\r\nHost: localhost\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n");
-    leave("POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999999\r\n\r\n" + std::string(10'000, 'x'));
-    leave("POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n" +
-          std::string(10'000, 'x'));
-    leave(
-        "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: "
-        "300000\r\n\r\n--b\r\n"
-        "Content-Disposition: form-data; name=\"" +
-        std::string(290'000, 'x'));
-  }
-
-  void pipeline() {
-    std::string requests;
-    for (int i = 0; i < 50; ++i) requests += get(below(2) == 0 ? "/healthz" : "/metrics");
-    leave(requests + get("/events?topic=steady"));
-  }
-
-  void read_bytes() {
-    RawClient client(port_, 1'024);
-    client.send(get("/events?topic=flood&lastEventId=earliest"));
-    for (int i = 0; i < 300; ++i) client.read_exactly(1);
-    client.reset();
-  }
-
-  void odd_requests() {
-    const std::array<std::string, 8> requests{
-        "HEAD /events?topic=a HTTP/1.1\r\nHost: localhost\r\n\r\n"s,
-        "OPTIONS /events HTTP/1.1\r\nHost: localhost\r\nOrigin: http://elsewhere\r\n\r\n"s,
-        "GET /events?topic=a HTTP/1.0\r\n\r\n"s,
-        "GET /events?topic=%00 HTTP/1.1\r\nHost: localhost\r\n\r\n"s,
-        "GET /events?topic=\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n"s,
-        "GET /events?topic=a\0b HTTP/1.1\r\nHost: localhost\r\n\r\n"s,
-        "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello"s,
-        "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{\"topic\":\"a\",\"data\":\"\xff\xff\xff\"}}"s};
-    leave(requests[below(requests.size())]);
-  }
-
-  const int port_;
-  std::mt19937_64 random_;
-  const Clock::duration pause_;
-  std::vector<RawClient> idle_;
-};
-
 // What one steady subscriber has to say: nothing, if it has seen every number up to the end.
-std::string listen(StreamClient& stream, const std::atomic<std::uint64_t>& published) {
+template <typename Stream>
+std::string listen(Stream& stream, const std::atomic<std::uint64_t>& published) {
   std::uint64_t next = 0;
   while (const auto event = stream.next()) {
     if (event->type == "end") return next == published ? "" : "ended at " + std::to_string(next);
@@ -247,6 +121,7 @@ struct Arguments {
   std::uint64_t seconds = 0;  // 0: until the rounds are over
   std::uint64_t seed = std::random_device{}();
   std::uint64_t attacks = 0;  // a second; 0: as many as it comes to
+  bool tls = false;
 };
 
 [[noreturn]] void refuse(const std::string& sentence) {
@@ -259,6 +134,11 @@ Arguments read(int count, char** values) {
   bool has_rounds = false;
   for (int i = 1; i < count; i += 2) {
     const std::string_view name = values[i];
+    if (name == "--tls") {
+      arguments.tls = true;
+      --i;  // it has no value
+      continue;
+    }
     const std::string_view value = i + 1 < count ? values[i + 1] : "";
     std::uint64_t number = 0;
     const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), number);
@@ -274,7 +154,7 @@ Arguments read(int count, char** values) {
       arguments.attacks = number;
     } else {
       refuse("unknown or invalid: " + std::string(name) + " " + std::string(value) +
-             "; expected --rounds N, --seconds N, --seed N or --attacks N");
+             "; expected --rounds N, --seconds N, --seed N, --attacks N or --tls");
     }
   }
   if (has_rounds && arguments.seconds > 0) refuse("--rounds and --seconds exclude each other: give one of them");
@@ -282,23 +162,40 @@ Arguments read(int count, char** values) {
   return arguments;
 }
 
+std::unique_ptr<ServeProgram> serve(const Arguments& arguments, const TemporaryFolder& folder) {
+  std::vector<std::string> options{"--insecure", "--history-events", "1000", "--heartbeat", "2", "--workers",
+                                   "8",          "--log-level",      "error"};
+  if (arguments.tls) {
+    const TestCertificate certificate = test_authority().issue();
+    const std::string chain = folder.path("chain.pem");
+    const std::string key = folder.path("key.pem");
+    std::ofstream(chain) << certificate.chain;
+    std::ofstream(key) << certificate.key;
+    options.insert(options.end(), {"--tls-cert", chain, "--tls-key", key});
+  }
+  const LowLimit files(RLIMIT_NOFILE, kMaxFiles);
+  const LowLimit memory(RLIMIT_AS, kMaxMemory);
+  return std::make_unique<ServeProgram>(std::move(options));
+}
+
 int soak(const Arguments& arguments) {
   const std::uint64_t seed = arguments.seed;
   std::printf("soak: %llu %s, seed %llu\n",
               static_cast<unsigned long long>(arguments.seconds > 0 ? arguments.seconds : arguments.rounds),
               arguments.seconds > 0 ? "s" : "rounds", static_cast<unsigned long long>(seed));
-  const auto started = [] {
-    const LowLimit files(RLIMIT_NOFILE, kMaxFiles);
-    const LowLimit memory(RLIMIT_AS, kMaxMemory);
-    return std::make_unique<millrace::test::ServeProgram>(std::vector<std::string>{
-        "--insecure", "--history-events", "1000", "--heartbeat", "2", "--workers", "8", "--log-level", "error"});
-  }();
-  millrace::test::ServeProgram& server = *started;
+  const TemporaryFolder folder;
+  const auto started = serve(arguments, folder);
+  ServeProgram& server = *started;
   const int port = std::stoi(server.url().substr(server.url().rfind(':') + 1));
+  set_speaks_tls(port, arguments.tls);
   const pid_t process = server.program().pid();
 
   std::vector<StreamClient> streams;
   for (int i = 0; i < kSteadySubscribers; ++i) streams.emplace_back(port, "/events?topic=steady");
+  std::vector<std::unique_ptr<Http2Stream>> http2_streams;
+  for (int i = 0; i < kSteadyStreams; ++i) {
+    http2_streams.push_back(std::make_unique<Http2Stream>(port, "/events?topic=steady"));
+  }
   RawClient publisher(port);
   // The log is full and every thread has worked once before what is held is counted.
   std::string lines;
@@ -308,10 +205,13 @@ int soak(const Arguments& arguments) {
 
   std::atomic<std::uint64_t> published = 0;
   std::atomic<bool> over = false;
-  std::vector<std::string> complaints(streams.size());
+  std::vector<std::string> complaints(kSteadySubscribers + kSteadyStreams);
   std::vector<std::thread> listening;
   for (std::size_t i = 0; i < streams.size(); ++i) {
     listening.emplace_back([&, i] { complaints[i] = listen(streams[i], published); });
+  }
+  for (std::size_t i = 0; i < http2_streams.size(); ++i) {
+    listening.emplace_back([&, i] { complaints[kSteadySubscribers + i] = listen(*http2_streams[i], published); });
   }
   Clock::duration pause{};
   if (arguments.attacks > 0) {
@@ -377,7 +277,7 @@ int soak(const Arguments& arguments) {
   if (after.kilobytes > before.kilobytes + kMaxGrowthKilobytes) status = 1;
   std::printf("%llu attacks (%llu refused) in %.0f s; %llu steady events to each of %d; slowest publish %lld ms\n",
               static_cast<unsigned long long>(acts), static_cast<unsigned long long>(refusals), taken.count(),
-              static_cast<unsigned long long>(published), kSteadySubscribers,
+              static_cast<unsigned long long>(published), kSteadySubscribers + kSteadyStreams,
               static_cast<long long>(std::chrono::duration_cast<std::chrono::milliseconds>(longest).count()));
   std::printf("files: %zu before, %zu at most, %zu after\n", before.files, most_files, after.files);
   std::printf("resident kB: %zu before, %zu at most, %zu after\n", before.kilobytes, most_kilobytes, after.kilobytes);
