@@ -203,7 +203,7 @@ struct HttpAuthorizer::State {
 
 Decision HttpAuthorizer::State::ask(const Question& question, const std::string& digest) {
   constexpr const char* kAway = "the application that decides about rights does not answer; try again in a moment";
-  // While it does not answer, workers do not wait for it one after the other.
+  // While it cannot be reached, workers do not wait for it one after the other.
   if (monotonic_now() < paused_until.load()) return Decision::unavailable(kAway);
   struct Asking {
     explicit Asking(std::atomic<std::size_t>& of) : count(of), before(count.fetch_add(1)) {}
@@ -215,13 +215,12 @@ Decision HttpAuthorizer::State::ask(const Question& question, const std::string&
     return Decision::unavailable("too many requests wait for the decision of the application; try again in a moment");
   }
   const std::uint64_t generation_before = generation();
-  std::string why;
-  const auto answer = application.post(question.body, headers_of(question), why);
-  const Decision decision = answer ? decision_by(*answer) : Decision::unavailable(why);
-  if (decision.is_unavailable()) {
-    paused_until = monotonic_now() + kAuthorizationPause;
-    return Decision::unavailable(kAway);
-  }
+  Application::Failure failure;
+  const auto answer = application.post(question.body, headers_of(question), failure);
+  // Only for this: whatever else goes wrong may be due to what one client asks, and concerns no other.
+  if (failure.is_unreachable) paused_until = monotonic_now() + kAuthorizationPause;
+  const Decision decision = answer ? decision_by(*answer) : Decision::unavailable(failure.why);
+  if (decision.is_unavailable()) return Decision::unavailable(kAway);
   keep(digest, decision, age_allowed_by(answer->cache_control), generation_before);
   return decision;
 }

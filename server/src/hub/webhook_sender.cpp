@@ -200,11 +200,12 @@ void WebhookSender::deliver() {
 
 bool WebhookSender::send(const std::string& body, std::string& why) {
   const std::int64_t seconds = now_in(std::chrono::seconds{});
+  Application::Failure failure;
   const auto answer = application_.post(
       body, {{"Millrace-Signature", webhook_signature(options_.secret, body, seconds)}, {"User-Agent", "millrace"}},
-      why);
+      failure);
   if (answer && answer->status / 100 == 2) return true;
-  if (answer) why = "status " + std::to_string(answer->status);
+  why = answer ? "status " + std::to_string(answer->status) : std::move(failure.why);
   return false;
 }
 

@@ -19,6 +19,11 @@ std::unique_ptr<httplib::Client> client_for(const std::string& origin) {
   return std::make_unique<httplib::Client>(origin);
 }
 
+bool prevents_connecting(httplib::Error error) {
+  return error == httplib::Error::Connection || error == httplib::Error::ConnectionTimeout ||
+         error == httplib::Error::SSLConnection || error == httplib::Error::SSLServerVerification;
+}
+
 }  // namespace
 
 Application::Application(const std::string& option, const std::string& url, Duration timeout) : timeout_(timeout) {
@@ -72,7 +77,7 @@ void Application::give_back(std::unique_ptr<httplib::Client> client) {
 }
 
 std::optional<Application::Answer> Application::post(const std::string& body, httplib::Headers headers,
-                                                     std::string& why) {
+                                                     Failure& failure) {
   Answer answer;
   httplib::Request request;
   request.method = "POST";
@@ -92,8 +97,9 @@ std::optional<Application::Answer> Application::post(const std::string& body, ht
   auto client = take();
   const auto result = client->send(request);
   if (!result) {
-    why = is_too_long ? "its answer has more than " + std::to_string(kMaxApplicationAnswerBytes) + " bytes"
-                      : "no answer (" + httplib::to_string(result.error()) + ")";
+    failure.why = is_too_long ? "its answer has more than " + std::to_string(kMaxApplicationAnswerBytes) + " bytes"
+                              : "no answer (" + httplib::to_string(result.error()) + ")";
+    failure.is_unreachable = prevents_connecting(result.error());
     return std::nullopt;
   }
   answer.status = result->status;

@@ -28,8 +28,12 @@ class Application {
     std::string body;
     std::string cache_control;
   };
-  /// Posts JSON, and waits for the answer. Nothing: there was none, and `why` says why.
-  std::optional<Answer> post(const std::string& body, httplib::Headers headers, std::string& why);
+  struct Failure {
+    std::string why;
+    bool is_unreachable = false;  ///< there is no connection to it, whatever it is asked
+  };
+  /// Posts JSON, and waits for the answer. Nothing: there was none, and `failure` says why.
+  std::optional<Answer> post(const std::string& body, httplib::Headers headers, Failure& failure);
 
  private:
   std::unique_ptr<httplib::Client> take();

@@ -1,25 +1,18 @@
-// An application over HTTP that decides about rights, and that is told what happens.
+// An application over HTTP that is told what happens.
 #include "application.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <map>
-#include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "ask.h"
 #include "eventually.h"
 #include "hub/webhook_queue.h"
 #include "hub/webhook_sender.h"
-#include "millrace/server/http_authorizer.h"
 #include "millrace/server/invalid_option.h"
 #include "running_server.h"
 #include "stream_client.h"
@@ -30,169 +23,7 @@ namespace {
 using nlohmann::json;
 
 constexpr char kSecret[] = "a-secret-of-enough-bytes";
-
-ServerOptions asking(const std::shared_ptr<HttpAuthorizer>& authorizer) {
-  return {.threads = {.workers = 4, .loops = 1}, .authorizer = authorizer};
-}
-
-int status_for(int port, const std::string& target, const std::string& headers = {}) {
-  return status_of(ask(port, request("HEAD", target, headers)));
-}
-
-TEST(HttpAuthorizer, AsksTheApplicationAsTheClientThatItKnows) {
-  std::mutex mutex;
-  std::vector<std::pair<json, std::string>> questions;
-  Application application([&](const httplib::Request& asked, httplib::Response& response) {
-    const std::string cookie = asked.get_header_value("Cookie");
-    {
-      const std::lock_guard lock(mutex);
-      questions.emplace_back(json::parse(asked.body), asked.get_header_value("X-Tenant"));
-    }
-    if (cookie.empty()) return say(response, 401, R"({"error":"sign in first"})");
-    if (cookie != "session=ada") return say(response, 403, R"({"error":"not your room"})");
-    say(response, 200, R"({"user":"ada"})");
-  });
-  RunningServer server(asking(
-      std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url(), .headers = {"X-Tenant"}})));
-  const auto last_question = [&] {
-    const std::lock_guard lock(mutex);
-    return questions.back();
-  };
-  const std::string ada = "Cookie: session=ada\r\nX-Tenant: acme\r\nX-Other: no\r\n";
-  const StreamClient stream(server.port(), "/events?topic=rooms/*&topic=a", ada);
-  EXPECT_EQ(server->subscriptions().front().user, "ada");
-  EXPECT_EQ(last_question(),
-            std::pair(json::parse(R"({"action":"subscribe","topics":["rooms/*","a"]})"), std::string("acme")));
-  const std::string refused = ask(server.port(), request("GET", "/events?topic=a"));
-  EXPECT_EQ(status_of(refused), 401);
-  EXPECT_NE(refused.find("sign in first"), std::string::npos) << refused;
-  EXPECT_EQ(status_for(server.port(), "/events?topic=a", "Cookie: session=eve\r\n"), 403);
-  EXPECT_EQ(status_of(ask(server.port(), request("POST", "/events", ada, R"({"topic":"b","data":"x"})"))), 200);
-  EXPECT_EQ(last_question().first, json::parse(R"({"action":"publish","topics":["b"]})"));
-}
-
 constexpr char kTrace[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-constexpr char kOtherTrace[] = "00-5bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-
-TEST(HttpAuthorizer, PassesOnTheTraceOfARequestAndKeepsAnAnswerForEveryTrace) {
-  std::mutex mutex;
-  std::vector<std::string> traces;
-  Application application([&](const httplib::Request& asked, httplib::Response& response) {
-    {
-      const std::lock_guard lock(mutex);
-      traces.push_back(asked.get_header_value("traceparent") + " " + asked.get_header_value("tracestate"));
-    }
-    say(response, 200, "{}", asked.body.find("kept") != std::string::npos ? "max-age=600" : "no-store");
-  });
-  RunningServer server(asking(std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url()})));
-  const auto publish = [&](const std::string& topic, const std::string& trace) {
-    return status_of(ask(server.port(), request("POST", "/events", "traceparent: " + trace + "\r\ntracestate: a=b\r\n",
-                                                R"({"topic":")" + topic + R"(","data":"x"})")));
-  };
-  EXPECT_EQ(publish("a", kTrace), 200);
-  EXPECT_EQ(publish("a", "00-not-valid"), 200);
-  EXPECT_EQ(publish("kept", kTrace), 200);
-  EXPECT_EQ(publish("kept", kOtherTrace), 200);
-  const std::lock_guard lock(mutex);
-  const std::string traced = std::string(kTrace) + " a=b";
-  EXPECT_EQ(traces, (std::vector<std::string>{traced, " ", traced}));
-}
-
-TEST(HttpAuthorizer, KeepsAnAnswerAsLongAsItSays) {
-  std::atomic<bool> may = true;
-  Application application([&](const httplib::Request& asked, httplib::Response& response) {
-    say(response, may ? 200 : 403, "{}",
-        asked.get_header_value("Cookie") == "kept" ? "private, max-age=600" : "no-store");
-  });
-  const auto authorizer =
-      std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url(), .max_kept = 2});
-  RunningServer server(asking(authorizer));
-  const auto status = [&](const std::string& topic, const std::string& cookie) {
-    return status_for(server.port(), "/events?topic=" + topic, "Cookie: " + cookie + "\r\n");
-  };
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(status("a", "kept"), 200);
-  EXPECT_EQ(application.asked, 1);
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(status("a", "asked anew"), 200);
-  EXPECT_EQ(application.asked, 3);
-  EXPECT_EQ(status("b", "kept"), 200) << "another question";
-  EXPECT_EQ(application.asked, 4);
-  StreamClient stream(server.port(), "/events?topic=b", "Cookie: kept\r\n");
-  EXPECT_EQ(application.asked, 4);
-  EXPECT_EQ(status("c", "kept"), 200);
-  EXPECT_EQ(status("a", "kept"), 200);
-  EXPECT_EQ(application.asked, 6) << "two are kept, and the oldest was forgotten";
-  may = false;
-  EXPECT_EQ(status("a", "kept"), 200) << "it said so for ten minutes";
-  authorizer->forget();
-  EXPECT_TRUE(stream.read_to_end()) << "asked about again";
-  EXPECT_EQ(status("a", "kept"), 403);
-}
-
-TEST(HttpAuthorizer, AllowsNothingWhileTheApplicationIsAwayAndEndsNoStream) {
-  std::atomic<int> status = 200;
-  Application application([&](const httplib::Request&, httplib::Response& response) { say(response, status, "{}"); });
-  const auto authorizer = std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url()});
-  RunningServer server(asking(authorizer));
-  StreamClient stream(server.port(), "/events?topic=a");
-  status = 500;
-  const std::string refused = ask(server.port(), request("GET", "/events?topic=b"));
-  EXPECT_EQ(status_of(refused), 503);
-  EXPECT_FALSE(header_of(refused, "Retry-After").empty()) << refused;
-  const int asked = application.asked;
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(status_for(server.port(), "/events?topic=b"), 503);
-  EXPECT_LE(application.asked, asked + 20 * 1) << "it is left alone for a moment";
-  EXPECT_LT(application.asked - asked, 20);
-  authorizer->changed();
-  application.stop();
-  server->hub().publish("a", {.data = "still here"}).or_throw();
-  EXPECT_EQ(stream.next_data(), "still here");
-  EXPECT_NE(ask(server.port(), request("GET", "/events?topic=b")).find("503"), std::string::npos);
-}
-
-TEST(HttpAuthorizer, TakesNoOtherAnswerForAYes) {
-  std::mutex mutex;
-  std::string body;
-  int status = 200;
-  Application application([&](const httplib::Request&, httplib::Response& response) {
-    const std::lock_guard lock(mutex);
-    say(response, status, body);
-  });
-  const auto answer_from_now_on = [&](int now_status, const std::string& now_body) {
-    const std::lock_guard lock(mutex);
-    status = now_status;
-    body = now_body;
-  };
-  for (const auto& [said, expected] : std::map<std::string, int>{
-           {"", 200},
-           {"{}", 200},
-           {R"({"until":4102444800})", 200},
-           {"no", 503},
-           {"[]", 503},
-           {R"({"user":7})", 503},
-           {"{\"user\":\"" + std::string(257, 'a') + "\"}", 503},
-           {R"({"until":"soon"})", 503},
-           {R"({"until":-1})", 503},
-           {std::string(70'000, ' '), 503},
-       }) {
-    answer_from_now_on(200, said);
-    RunningServer server(asking(std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url()})));
-    EXPECT_EQ(status_for(server.port(), "/events?topic=a"), expected) << said.substr(0, 40);
-  }
-  answer_from_now_on(302, "");
-  RunningServer server(asking(std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url()})));
-  EXPECT_EQ(status_for(server.port(), "/events?topic=a"), 503);
-}
-
-TEST(HttpAuthorizer, RefusesOptionsThatCannotWork) {
-  for (const char* url : {"", "app.example", "ftp://app.example/", "http://", "http:///may", "http://u:p@app.example/",
-                          "http://app.example/a b"}) {
-    EXPECT_THROW(HttpAuthorizer({.url = url}), InvalidOption) << url;
-  }
-  EXPECT_THROW(HttpAuthorizer({.url = "http://a/", .timeout = Duration{0}}), InvalidOption);
-  EXPECT_THROW(HttpAuthorizer({.url = "http://a/", .max_at_once = 0}), InvalidOption);
-}
-
-// --- What it is told ------------------------------------------------------------------------------------------------
 
 // An application that keeps what it is told.
 class Told {

@@ -47,8 +47,8 @@ class HttpAuthorizer final : public Authorizer {
   ~HttpAuthorizer() override;
 
   /// Asks the application, unless it has kept an answer to the same question. If the application does not answer, or
-  /// answers with a status other than 200, 401 and 403, the client gets 503, and open streams stay. It then does not
-  /// ask again for kAuthorizationPause.
+  /// answers with a status other than 200, 401 and 403, the client gets 503, and open streams stay. If the application
+  /// cannot be reached, it does not ask again for kAuthorizationPause.
   Decision decide(const httplib::Request& request, Action action, const TopicPatterns& topics) const override;
 
   /// Forgets the answers and makes the server check the rights of open streams again. Any thread.

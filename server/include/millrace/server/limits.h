@@ -104,7 +104,7 @@ inline constexpr std::size_t kMaxAuthorizationsKept = 10'000;
 /// Longest time that an answer is kept, even if the application allows more.
 inline constexpr Duration kMaxAuthorizationAge{3'600'000};
 
-/// Pause before a question to an application that has not answered the last one.
+/// Pause before a question to an application that could not be reached for the last one.
 inline constexpr Duration kAuthorizationPause{1'000};
 
 /// Shortest secret that signs webhook requests, in bytes.
