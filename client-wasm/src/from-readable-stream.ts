@@ -33,8 +33,6 @@ const defaultReconnectionTime = 3000;
 class StreamEventSourceClass extends EventTarget {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #handlers: Handlers = {};
-  readonly url = "about:event-stream";
-  readonly withCredentials = false;
   #parser: EventStreamParser | undefined;
   #readyState = 0;
   #lastEventId = "";
@@ -47,6 +45,14 @@ class StreamEventSourceClass extends EventTarget {
       () => this.#fail("the stream has ended"),
       (error) => this.#fail(`${error}`, error),
     );
+  }
+
+  get url(): string {
+    return "about:event-stream";
+  }
+
+  get withCredentials(): boolean {
+    return false;
   }
 
   get readyState(): number {

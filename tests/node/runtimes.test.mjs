@@ -196,3 +196,13 @@ for (const entry of ["index", "node", "js", "eventsource"]) {
     assert.deepEqual([type, data, lastEventId, sender], ["message", "a", "1", null]);
   });
 }
+
+test("a stream of one's own is read there, too", async (context) => {
+  const { EventSource } = await withAssignedFields("from-readable-stream");
+  const source = EventSource.fromReadableStream(new Response("data: a\n\n").body);
+  context.after(() => source.close());
+  const { data } = await new Promise((resolve) => {
+    source.onmessage = resolve;
+  });
+  assert.deepEqual([data, source.url, source.withCredentials], ["a", "about:event-stream", false]);
+});
