@@ -27,12 +27,9 @@ constexpr std::string_view kStop = "stop";
 constexpr std::string_view kArrived = "arrived";
 constexpr std::string_view kLeft = "left";
 
-// Calls `use` with the newest event of each topic that the pattern matches.
+// Calls `use` with the newest event of each topic that the filter matches.
 template <typename Use>
-void for_newest(const EventStore& store, const std::string& pattern, const Use& use) {
-  const auto checked = OwnedTopicPattern::parse(pattern);
-  if (!checked) return;  // the options have been checked
-  const TopicFilter filter({checked->get()});
+void for_newest(const EventStore& store, const TopicFilter& filter, const Use& use) {
   const std::uint64_t until = store.head();
   for (std::uint64_t sequence = 0; sequence < until;) {
     const EventStore::Page page = store.read_newest(sequence, until, filter, EventStore::Topics::kAll);
@@ -72,7 +69,9 @@ void AnswerService::recover() {
 
 std::vector<AnswerRecord> AnswerService::read_records() const {
   std::vector<AnswerRecord> records;
-  for_newest(*store_, record_prefix_ + '*', [&](const LogEntry& entry) {
+  const auto all = OwnedTopicPattern::parse(record_prefix_ + '*');
+  if (!all) return records;  // the options have been checked
+  for_newest(*store_, TopicFilter({all->get()}), [&](const LogEntry& entry) {
     if (auto record = AnswerRecord::parse(data_in(entry.payload), options_.topic))
       records.push_back(std::move(*record));
   });
@@ -81,20 +80,27 @@ std::vector<AnswerRecord> AnswerService::read_records() const {
 
 // Listeners that come back get the events that were stored, and the end.
 void AnswerService::interrupt(std::vector<AnswerRecord> records) {
-  StringMap<std::uint64_t> events;
-  for (const AnswerRecord& record : records) events.emplace(record.terms.topic.text(), 0);
-  for_newest(*store_, options_.topic + "/*", [&](const LogEntry& entry) {
-    if (const auto one = events.find(entry.topic.view()); one != events.end())
-      one->second = number_in(entry.publisher_id);
-  });
-  for (AnswerRecord& record : records) {
-    record.past = {.end = AnswerEnd::kInterrupted, .events = events[record.terms.topic.text()], .ended = Clock::now()};
-  }
   for (std::span<AnswerRecord> left = records; !left.empty();) {
     const auto some = left.first(std::min(left.size(), kInterruptedAtOnce));
+    count_events(some);
     write_interrupted(some);
     left = left.subspan(some.size());
   }
+}
+
+// By their own topics: the log may have many more answers, which are over.
+void AnswerService::count_events(std::span<AnswerRecord> records) const {
+  std::vector<TopicPattern> topics;
+  StringMap<AnswerRecord*> by_topic;
+  for (AnswerRecord& record : records) {
+    record.past = {.end = AnswerEnd::kInterrupted, .ended = Clock::now()};
+    topics.emplace_back(record.terms.topic.get());
+    by_topic.emplace(record.terms.topic.text(), &record);
+  }
+  for_newest(*store_, TopicFilter(topics), [&](const LogEntry& entry) {
+    if (const auto one = by_topic.find(entry.topic.view()); one != by_topic.end())
+      one->second->past.events = number_in(entry.publisher_id);
+  });
 }
 
 // In one commit: a server that starts may have thousands to end.

@@ -90,6 +90,7 @@ class AnswerService final : public std::enable_shared_from_this<AnswerService>, 
   std::vector<AnswerRecord> read_records() const;
   /// Ends these answers, whose producer has died. Throws StoreUnavailable.
   void interrupt(std::vector<AnswerRecord> records);
+  void count_events(std::span<AnswerRecord> records) const;
   void write_interrupted(std::span<AnswerRecord> records);
 
   // With a store that servers share.

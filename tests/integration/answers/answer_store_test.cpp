@@ -1,12 +1,18 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "answer_server.h"
+#include "millrace/server/indexed_store.h"
 #include "millrace/server/stores/sqlite.h"
 #include "temporary_folder.h"
 
@@ -131,6 +137,90 @@ TEST(StoredAnswers, ThoseWhoseProducerDiedAreInterrupted) {
   EXPECT_EQ((*server)->statistics().interrupted, 0u) << "once is enough";
   StreamClient back = server->resume(id);
   EXPECT_EQ(rest_of(back), (Lines{"one", "two", kInterruptedEvent}));
+}
+
+// A store in memory, which counts the answers' own events that it is asked for.
+class CountingStore final : public IndexedStore {
+ public:
+  explicit CountingStore(std::vector<LogEntry> entries = {})
+      : IndexedStore("sabcdefg", entries, 100'000), entries_(std::move(entries)) {}
+
+  std::vector<LogEntry> entries() const {
+    const std::lock_guard lock(mutex_);
+    return entries_;
+  }
+  std::size_t answers_read() const { return answers_read_; }
+
+  Page read_newest(std::uint64_t sequence, std::uint64_t until, const TopicFilter& filter,
+                   Topics topics) const override {
+    Page page = IndexedStore::read_newest(sequence, until, filter, topics);
+    for (const LogEntry& entry : page.entries) answers_read_ += entry.topic.text().starts_with("answers/") ? 1 : 0;
+    return page;
+  }
+
+ private:
+  void persist(std::span<const LogEntry> entries) override {
+    const std::lock_guard lock(mutex_);
+    entries_.insert(entries_.end(), entries.begin(), entries.end());
+  }
+
+  mutable std::mutex mutex_;
+  std::vector<LogEntry> entries_;
+  mutable std::atomic<std::size_t> answers_read_ = 0;
+};
+
+std::unique_ptr<AnswerServer> serve(std::shared_ptr<EventStore> store) {
+  ServerOptions options;
+  options.store = std::move(store);
+  return std::make_unique<AnswerServer>(AnswersOptions{}, options);
+}
+
+// A log of days has many answers that are over: what a start costs must not depend on their events.
+TEST(StoredAnswers, AStartReadsNoEventsOfAnswersThatAreOver) {
+  const auto store = std::make_shared<CountingStore>();
+  std::vector<LogEntry> left;
+  {
+    const auto died = serve(store);
+    for (int n = 0; n < 20; ++n) {
+      const Answer whole = (*died)->begin({});
+      ASSERT_TRUE(whole.send({.data = "word"}));
+    }
+    const Answer running = (*died)->begin({.id = "running"});
+    ASSERT_TRUE(running.send({.data = "one"}));
+    ASSERT_TRUE(running.send({.data = "two"}));
+    ASSERT_TRUE(eventually([&] {
+      left = store->entries();
+      return !left.empty() && left.back().publisher_id == "running:2";
+    }));
+  }
+  const auto again = std::make_shared<CountingStore>(left);
+  const auto server = serve(again);
+  EXPECT_EQ((*server)->statistics().kept, 21u);
+  EXPECT_EQ(again->answers_read(), 1u);
+  StreamClient back = server->resume("running");
+  EXPECT_EQ(rest_of(back), (Lines{"one", "two", kInterruptedEvent}));
+}
+
+// More than are ended in one commit.
+TEST(StoredAnswers, ThousandsThatDiedAtOnceAreEachInterruptedAfterTheirLastEvent) {
+  const auto store = std::make_shared<CountingStore>();
+  constexpr std::size_t kAnswers = 1'000;
+  std::vector<LogEntry> left;
+  {
+    const auto died = serve(store);
+    std::vector<Answer> answers;
+    for (std::size_t n = 0; n < kAnswers; ++n) {
+      answers.push_back((*died)->begin({.id = std::to_string(n)}));
+      for (std::size_t i = 0; i < n % 3; ++i) ASSERT_TRUE(answers.back().send({.data = "word"}));
+    }
+    ASSERT_TRUE(eventually([&] { return (*died)->statistics().waiting_bytes == 0; }));
+    left = store->entries();
+  }
+  const auto server = serve(std::make_shared<CountingStore>(left));
+  EXPECT_EQ((*server)->statistics().interrupted, kAnswers);
+  for (std::size_t n = 0; n < kAnswers; ++n) {
+    EXPECT_EQ((*server)->find(std::to_string(n))->events, n % 3 + 1) << n;
+  }
 }
 
 TEST(StoredAnswers, AnEndOfTheServiceIsKept) {
