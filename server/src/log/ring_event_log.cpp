@@ -15,7 +15,7 @@ namespace {
 std::size_t cost(const Frame& frame) {
   std::size_t bytes = frame.bytes.size() + frame.publisher_id.size() + frame.publisher.size();
   for (std::size_t i = 0; i < frame.topic_count(); ++i) bytes += frame.topic_at(i).view().size();
-  return bytes;
+  return bytes + (frame.topic_count() - 1) * kFurtherTopicBytes;
 }
 
 // The topic that is alone in the set.
@@ -288,8 +288,8 @@ void RingEventLog::copy_after(std::uint64_t sequence, std::size_t count, std::ve
 RingEventLog::Page RingEventLog::merge(std::uint64_t sequence, const TopicFilter& filter) const {
   struct Run {
     std::string_view topic;
-    std::deque<std::uint64_t>::const_iterator next;
-    std::deque<std::uint64_t>::const_iterator end;
+    SequenceQueue::Iterator next;
+    SequenceQueue::Iterator end;
   };
   std::vector<Run> runs;
   for (const TopicPattern& topic : filter.patterns()) {

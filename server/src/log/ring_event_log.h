@@ -21,12 +21,16 @@
 #include "event_log.h"
 #include "id_index.h"
 #include "pinned_bytes.h"
+#include "sequence_queue.h"
 #include "sequence_set.h"
 
 namespace millrace {
 
 /// Checks the entry with the scan; if one of its topics matches, adds it to `frames` with those that do.
 void take_wanted(const FramePtr& frame, PageScan& scan, std::vector<FramePtr>& frames);
+
+/// What each further topic of an event counts in Bounds::bytes, besides its text: the log lists the event under each.
+inline constexpr std::size_t kFurtherTopicBytes = 256;
 
 class RingEventLog final : public EventLog {
  public:
@@ -93,7 +97,7 @@ class RingEventLog final : public EventLog {
   void copy_after(std::uint64_t sequence, std::size_t count, std::vector<FramePtr>& entries) const;
 
   std::size_t entries() const { return slots_.size(); }
-  /// Bytes of the entries, with their topics and publishers' IDs.
+  /// Bytes of the entries, with their topics and publishers' IDs, and kFurtherTopicBytes.
   std::size_t bytes() const { return bytes_; }
   /// The number of retained events, including those that the ring has dropped, and their bytes.
   std::size_t retained_topics() const { return retained_topics_; }
@@ -113,7 +117,7 @@ class RingEventLog final : public EventLog {
     TopicSet topic = 0;          // the topic among the event's
   };
   struct TopicEntry {
-    std::deque<std::uint64_t> sequences;  // of its events, its finish included
+    SequenceQueue sequences;              // of its events, its finish included
     std::vector<std::uint64_t> finishes;  // those that are still here
     bool is_finished = false;
     std::uint64_t begun = 0;  // the entry with which it began anew

@@ -10,6 +10,7 @@
 
 #include "counted_memory.h"
 #include "eventually.h"
+#include "millrace/core/owned.h"
 #include "raw_client.h"
 #include "running_server.h"
 
@@ -100,6 +101,25 @@ TEST(ConnectionMemory, IsGivenBackOverAHundredThousandConnections) {
       << before << " bytes before, " << live_bytes() << " after";
   EXPECT_EQ(server->open_streams(), 0u);
   std::cout << before << " bytes before, " << live_bytes() << " after\n";
+}
+
+// A publisher must not be able to fill the memory with events that count little.
+TEST(ConnectionMemory, OfTheLogIsBoundedAlsoForEventsOfManyTopics) {
+  constexpr std::size_t kBytes = 4 * 1024 * 1024;
+  ServerOptions options = open_to_all();
+  options.history = {.events = 100'000, .bytes = kBytes};
+  RunningServer server(options);
+  const std::int64_t before = live_bytes();
+  for (int event = 0; event < 20'000; ++event) {
+    std::vector<OwnedTopic> topics;
+    for (std::size_t i = 0; i < kMaxTopicsPerEvent; ++i) {
+      topics.push_back(OwnedTopic::parse(std::to_string(event) + "." + std::to_string(i)).value());
+    }
+    const std::vector<Topic> views(topics.begin(), topics.end());
+    const std::string id = "id-" + std::to_string(event);
+    server->hub().publish(views, {.data = "x", .id = EventId::parse(id).value()}).or_throw();
+  }
+  EXPECT_LT(live_bytes() - before, std::int64_t{4 * kBytes});
 }
 
 }  // namespace
