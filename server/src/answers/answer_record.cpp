@@ -84,9 +84,9 @@ std::optional<AnswerRecord> AnswerRecord::parse(std::string_view text, std::stri
   if (!json.is_object()) return std::nullopt;
   std::string id;
   if (!read(json, "id", id)) return std::nullopt;
-  auto answer_topic = OwnedTopic::parse(std::string(topic).append(1, '/').append(id));
-  if (!answer_topic) return std::nullopt;
-  AnswerRecord record{.terms = {.topic = std::move(*answer_topic), .id = std::move(id)}};
+  auto its_topic = answer_topic(topic, id);
+  if (!its_topic) return std::nullopt;
+  AnswerRecord record{.terms = {.topic = std::move(*its_topic), .id = std::move(id)}};
   std::int64_t begun = 0;
   std::int64_t ended = 0;
   std::string end;
@@ -104,16 +104,27 @@ std::optional<AnswerRecord> AnswerRecord::parse(std::string_view text, std::stri
   return record;
 }
 
-std::string record_topic(std::string_view topic, std::string_view id) {
-  return std::string("millrace.answers/").append(topic).append(1, '/').append(id);
+std::optional<OwnedTopic> answer_topic(std::string_view topic, std::string_view id) {
+  const auto checked = EventId::parse(id);
+  if (!checked || !checked->returns_in_a_header()) return std::nullopt;
+  if (id.empty() || id.size() > kMaxAnswerIdBytes || id.find('/') != std::string_view::npos) return std::nullopt;
+  return OwnedTopic::parse(std::string(topic).append(1, '/').append(id));
 }
 
-std::string request_topic(std::string_view topic, std::string_view id) {
-  return std::string("millrace.answer-requests/").append(topic).append(1, '/').append(id);
+std::string record_prefix(std::string_view topic) {
+  return std::string("millrace.answers/").append(topic).append(1, '/');
 }
 
-std::string node_topic(std::string_view topic) {
-  return std::string("millrace.answer-nodes/").append(topic);
+std::string request_prefix(std::string_view topic) {
+  return std::string("millrace.answer-requests/").append(topic).append(1, '/');
+}
+
+OwnedTopic topic_about(const std::string& prefix, const std::string& id) {
+  return OwnedTopic::parse(prefix + id).value();
+}
+
+OwnedTopic node_topic(std::string_view topic) {
+  return OwnedTopic::parse(std::string("millrace.answer-nodes/").append(topic)).value();
 }
 
 std::string data_in(std::string_view payload) {

@@ -32,13 +32,19 @@ enum class AnswerRequest : std::uint8_t {
   kLeft,     ///< its last listener has left
 };
 
-/// The topics of records and requests about the answers below `topic`; `id` may be `*`.
-std::string record_topic(std::string_view topic, std::string_view id);
-std::string request_topic(std::string_view topic, std::string_view id);
+/// The topic of the answer `id` below `topic`; nothing if no answer can have this ID.
+std::optional<OwnedTopic> answer_topic(std::string_view topic, std::string_view id);
+
+/// How the topics of records and requests about the answers below `topic` begin; an answer's ID follows.
+std::string record_prefix(std::string_view topic);
+std::string request_prefix(std::string_view topic);
+
+/// The prefix with the ID of an answer, which answer_topic() has checked. AnswersOptions::topic leaves room for both.
+OwnedTopic topic_about(const std::string& prefix, const std::string& id);
 
 /// The topic on which servers that produce answers below `topic` write signs of life; the data of each event is the
 /// name of the server (AnswersOptions::node).
-std::string node_topic(std::string_view topic);
+OwnedTopic node_topic(std::string_view topic);
 
 /// The data of the event in `payload`, as a log keeps it.
 std::string data_in(std::string_view payload);

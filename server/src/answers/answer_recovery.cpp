@@ -123,7 +123,7 @@ void AnswerService::write_interrupted(std::span<AnswerRecord> records) {
     for (std::size_t i = 0; i < last.size(); ++i) ids.push_back(answer.id_of(++record.past.events));
     endings.push_back({.last = std::move(last),
                        .ids = std::move(ids),
-                       .record_topic = *OwnedTopic::parse(record_prefix_ + record.terms.id),
+                       .record_topic = topic_about(record_prefix_, record.terms.id),
                        .record = record.json()});
   }
   std::vector<Publication> publications;
@@ -163,11 +163,11 @@ void AnswerService::learn(const AnswerRecord& record) {
 
 bool AnswerService::request(const Answer::State& answer, AnswerRequest request) {
   if (is_stopped_) return false;
-  const auto topic = OwnedTopic::parse(request_prefix_ + answer.terms().id);
+  const OwnedTopic topic = topic_about(request_prefix_, answer.terms().id);
   const std::string_view data = request == AnswerRequest::kStop      ? kStop
                                 : request == AnswerRequest::kArrived ? kArrived
                                                                      : kLeft;
-  const Publication publication{.topic = topic->get(), .event = {.data = data}};
+  const Publication publication{.topic = topic, .event = {.data = data}};
   return static_cast<bool>(hub_.append({&publication, 1}).front());
 }
 
@@ -186,7 +186,7 @@ void AnswerService::post(const FramePtr& frame) {
     writer_.run([this, frame] {
       if (const auto record = AnswerRecord::parse(data_in(frame->payload()), options_.topic)) learn(*record);
     });
-  } else if (topic == node_topic_) {
+  } else if (topic == node_topic_.view()) {
     // Not on the writer's thread, which may be waiting for the store: a server that lives must not be taken for dead.
     const std::string node = data_in(frame->payload());
     if (nodes_ != nullptr && node != options_.node) nodes_->heard(node, monotonic_now());

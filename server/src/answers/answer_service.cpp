@@ -45,8 +45,8 @@ AnswerService::AnswerService(Engine& engine, AnswersOptions options)
       options_(std::move(options)),
       on_failure_(engine.options().on_failure),
       store_(engine.options().store),
-      record_prefix_(record_topic(options_.topic, {})),
-      request_prefix_(request_topic(options_.topic, {})),
+      record_prefix_(record_prefix(options_.topic)),
+      request_prefix_(request_prefix(options_.topic)),
       node_topic_(node_topic(options_.topic)),
       writes_at_once_(store_ == nullptr && options_.batch == Duration{0}),
       register_({.running = options_.max_running, .kept = options_.max_kept, .keep_for = options_.keep_for}),
@@ -113,7 +113,7 @@ bool AnswerService::is_lost(const Answer::State& answer) {
 
 bool AnswerService::write_record(const Answer::State& answer) {
   if (store_ == nullptr) return true;
-  const OwnedTopic topic = *OwnedTopic::parse(record_prefix_ + answer.terms().id);
+  const OwnedTopic topic = topic_about(record_prefix_, answer.terms().id);
   const std::string json = AnswerRecord::of(answer).json();
   // The store keeps it beyond its bounds, if it can, until the answer is over.
   Publication record{.topic = topic, .event = {.data = json}, .retain = hub_.retains()};
@@ -140,7 +140,7 @@ bool AnswerService::publish(const AnswerWriter::Group& group) {
                               .event = {.type = entry.type.get(), .data = entry.data, .id = entry.id.get()},
                               .kind = entry.kind});
       if (entry.kind != Publication::Kind::kFinish || store_ == nullptr) continue;
-      records.emplace_back(*OwnedTopic::parse(record_prefix_ + answer->terms().id), AnswerRecord::of(*answer).json());
+      records.emplace_back(topic_about(record_prefix_, answer->terms().id), AnswerRecord::of(*answer).json());
       publications.push_back({.topic = records.back().first, .event = {.data = records.back().second}});
     }
   }

@@ -109,7 +109,7 @@ class AnswerService final : public std::enable_shared_from_this<AnswerService>, 
   const std::shared_ptr<EventStore> store_;  // may be null
   const std::string record_prefix_;
   const std::string request_prefix_;
-  const std::string node_topic_;
+  const OwnedTopic node_topic_;
   const bool writes_at_once_;
   AnswerRegister register_;
   RetrySpread retry_spread_{std::random_device{}()};

@@ -26,8 +26,7 @@ void AnswerService::look_at_nodes() {
 }
 
 bool AnswerService::append_beat() {
-  const OwnedTopic topic = *OwnedTopic::parse(node_topic_);
-  const Publication beat{.topic = topic, .event = {.data = options_.node}};
+  const Publication beat{.topic = node_topic_, .event = {.data = options_.node}};
   return static_cast<bool>(hub_.append({&beat, 1}).front());
 }
 

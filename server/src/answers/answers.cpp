@@ -165,10 +165,8 @@ void check_client(const char* option, const std::string& client) {
 
 Terms terms_of(const AnswersOptions& service, const BeginOptions& options, std::string owner) {
   std::string id = options.id.empty() ? random_id() : options.id;
-  const auto checked = EventId::parse(id);
-  auto topic = OwnedTopic::parse(service.topic + '/' + id);
-  if (!checked || !checked->returns_in_a_header() || !topic || id.size() > kMaxAnswerIdBytes ||
-      id.find('/') != std::string::npos) {
+  auto topic = answer_topic(service.topic, id);
+  if (!topic) {
     throw InvalidOption("BeginOptions::id", "must be at most " + std::to_string(kMaxAnswerIdBytes) +
                                                 " bytes of UTF-8 without /, * and control characters, and not begin or "
                                                 "end with a blank");
