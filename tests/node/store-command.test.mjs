@@ -200,6 +200,7 @@ test("check says what a store in files is, also while its server runs, and names
 
   const cut = millrace(["import", `file:${store}-new`], head);
   assert.equal(cut.status, 1, "the last line is missing");
+  assert.doesNotMatch(cut.stderr, /file:/, "the text is at fault, not the store");
   assert.match(millrace(["check", `file:${store}-new`]).stderr, /has no files of a store/);
 
   const file = join(store, "00000000000000000001.log");

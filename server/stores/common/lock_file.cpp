@@ -10,17 +10,18 @@
 
 #include <cerrno>
 #include <cstring>
-#include <stdexcept>
+
+#include "millrace/server/publication.h"
 
 namespace millrace {
 
 LockFile::LockFile(const std::string& path) : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-  if (file_ < 0) throw std::runtime_error("cannot create " + path + ": " + std::strerror(errno));
+  if (file_ < 0) throw StoreUnavailable("cannot create " + path + ": " + std::strerror(errno));
   if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
   const int error = errno;
   ::close(file_);
-  throw std::runtime_error(error == EWOULDBLOCK ? "another program uses the store"
-                                                : "cannot lock " + path + ": " + std::strerror(error));
+  throw StoreUnavailable(error == EWOULDBLOCK ? "another program uses the store"
+                                              : "cannot lock " + path + ": " + std::strerror(error));
 }
 
 std::string LockFile::text() const {

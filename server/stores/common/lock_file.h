@@ -10,7 +10,7 @@ bool is_in_memory(const std::string& path);
 
 class LockFile {
  public:
-  /// Locks the file; creates a missing one. Throws std::runtime_error if another program has locked it, or if it cannot
+  /// Locks the file; creates a missing one. Throws StoreUnavailable if another program has locked it, or if it cannot
   /// be created.
   explicit LockFile(const std::string& path);
   ~LockFile();

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 
 #include "log_loader.h"
@@ -11,6 +10,7 @@
 #include "millrace/server/stores/file.h"
 #include "stores/common/boot_id.h"
 #include "stores/common/lock_file.h"
+#include "stores/common/named_store.h"
 #include "system_folder.h"
 
 namespace millrace {
@@ -31,25 +31,25 @@ class FileAccess final : public StoreAccess {
   explicit FileAccess(const std::string& folder) : folder_(folder) {}
 
   StoreDescription describe() override {
-    return saying_where([&] {
+    return named([&] {
       if (loaded_) return describe(*loaded_);
       return describe(load());
     });
   }
 
   std::vector<std::string> find_damage() override {
-    return saying_where([&] {
+    return named([&] {
       if (read_nothing()) throw StoreUnavailable(kNoStore);
       return millrace::find_damage(folder_, kMostDamage);
     });
   }
 
   void update(Update /*update*/) override {
-    saying_where([&] { load(); });
+    named([&] { load(); });
   }
 
   std::vector<Entry> read_after(std::uint64_t sequence) override {
-    return saying_where([&] {
+    return named([&] {
       if (!loaded_) loaded_ = load();
       std::vector<Entry> entries = retained_after(sequence);
       const FileIndex& index = loaded_->index;
@@ -65,7 +65,7 @@ class FileAccess final : public StoreAccess {
   }
 
   void fill(const StoreDescription& log, const std::function<std::optional<Entry>()>& next) override {
-    saying_where([&] {
+    named([&] {
       check_log(log);
       folder_.make();
       const Locked locked(folder_);
@@ -146,7 +146,7 @@ class FileAccess final : public StoreAccess {
     const std::string bytes = file_->read(location.offset, location.bytes);
     std::string_view rest = bytes;
     auto stored = decode_record(rest, location.key, location.sequence);
-    if (!stored) throw StoreUnavailable(damage_at(name, location.offset, "an event is not what was written"));
+    if (!stored) throw StoreUnavailable(damage_at(name, location.offset, "an event fails its integrity check"));
     Entry entry{.entry = std::move(stored->entry)};
     for (std::size_t i = 0; i < entry.entry.topic_count(); ++i) {
       const TopicState* topic = loaded_->index.state_of(entry.entry.topic_at(i).view());
@@ -215,14 +215,8 @@ class FileAccess final : public StoreAccess {
   }
 
   template <typename Work>
-  auto saying_where(const Work& work) -> decltype(work()) {
-    try {
-      return work();
-    } catch (const InvalidOption&) {
-      throw;
-    } catch (const std::runtime_error& failure) {
-      throw StoreUnavailable("\"file:" + folder_.path() + "\": " + failure.what());
-    }
+  auto named(const Work& work) -> decltype(work()) {
+    return naming_store<FileError>("file:" + folder_.path(), work);
   }
 
   SystemFolder folder_;

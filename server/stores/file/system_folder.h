@@ -18,7 +18,7 @@ class SystemFolder final : public LogFolder {
 
   /// Creates the folder if it is missing; its parent must exist. Throws FileError.
   void make();
-  /// Keeps other programs from locking the folder. Throws std::runtime_error if another one has locked it.
+  /// Keeps other programs from locking the folder. Throws StoreUnavailable if another one has locked it.
   void lock() { lock_.emplace(lock_path()); }
   void unlock() { lock_.reset(); }
   const std::string& path() const { return path_; }

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <stdexcept>
 #include <string_view>
 #include <utility>
 
 #include "pg_rows.h"
 #include "pg_schema.h"
+#include "stores/common/named_store.h"
 
 namespace millrace {
 
@@ -74,14 +74,8 @@ PgAccess::PgAccess(const PgConnection::Options& options, std::string shown)
 }
 
 template <typename Work>
-auto PgAccess::saying_where(const Work& work) -> decltype(work()) {
-  try {
-    return work();
-  } catch (const StoreUnavailable& failure) {
-    throw StoreUnavailable("\"" + shown_ + "\": " + failure.what());
-  } catch (const PgError& failure) {
-    throw StoreUnavailable("\"" + shown_ + "\": " + failure.what());
-  }
+auto PgAccess::named(const Work& work) -> decltype(work()) {
+  return naming_store<PgError>(shown_, work);
 }
 
 void PgAccess::check_tables() {
@@ -100,7 +94,7 @@ void PgAccess::check_current_tables() {
 }
 
 StoreDescription PgAccess::describe() {
-  return saying_where([&] {
+  return named([&] {
     check_tables();
     const PgResult rows = connection_.execute(std::string("SELECT ") + PgLogRow::kColumns + " FROM millrace_log");
     const PgLogRow log = PgLogRow::of(rows);
@@ -116,7 +110,7 @@ StoreDescription PgAccess::describe() {
 }
 
 std::vector<std::string> PgAccess::find_damage() {
-  return saying_where([&] {
+  return named([&] {
     check_current_tables();
     const PgTransaction state(connection_, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     std::vector<std::string> damage = damage_of_tables();
@@ -129,7 +123,7 @@ std::vector<std::string> PgAccess::find_damage() {
 }
 
 void PgAccess::update(Update update) {
-  saying_where([&] {
+  named([&] {
     check_tables();
     PgTransaction transaction(connection_, "BEGIN; SELECT version FROM millrace_log FOR UPDATE");
     const std::uint64_t version = schema_version(connection_);
@@ -152,7 +146,7 @@ std::vector<std::string> PgAccess::damage_of_tables() {
 }
 
 std::vector<StoreAccess::Entry> PgAccess::read_after(std::uint64_t sequence) {
-  return saying_where([&] {
+  return named([&] {
     if (!is_reading_) {
       check_current_tables();
       connection_.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
@@ -183,7 +177,7 @@ std::vector<StoreAccess::Entry> PgAccess::page_after(std::uint64_t sequence) {
 }
 
 void PgAccess::fill(const StoreDescription& log, const std::function<std::optional<Entry>()>& next) {
-  saying_where([&] {
+  named([&] {
     check_log(log);
     prepare_schema(connection_, options_.schema, log.epoch);
     fill_tables(log, next);

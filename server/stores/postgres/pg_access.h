@@ -30,7 +30,7 @@ class PgAccess final : public StoreAccess {
   void fill_tables(const StoreDescription& log, const std::function<std::optional<Entry>()>& next);
   void insert(const std::vector<Entry>& entries);
   template <typename Work>
-  auto saying_where(const Work& work) -> decltype(work());
+  auto named(const Work& work) -> decltype(work());
 
   const PgConnection::Options options_;
   const std::string shown_;

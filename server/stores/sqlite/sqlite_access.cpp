@@ -1,7 +1,6 @@
 // access_sqlite(): the file of a store, as its operators need it.
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 
 #include "millrace/server/invalid_option.h"
@@ -11,6 +10,7 @@
 #include "sqlite_writer.h"
 #include "stores/common/boot_id.h"
 #include "stores/common/lock_file.h"
+#include "stores/common/named_store.h"
 #include "write_ahead_log.h"
 
 namespace millrace {
@@ -35,20 +35,12 @@ void add_damage_of_rows(SqliteDatabase& database, std::vector<std::string>& dama
   add("SELECT count(*) FROM entries WHERE kind NOT IN (0, 1, 2)", " entries are of an unknown kind");
 }
 
-LockFile lock(const std::string& path) {
-  try {
-    return LockFile(path + "-lock");
-  } catch (const std::runtime_error& failure) {
-    throw StoreUnavailable(failure.what());
-  }
-}
-
 class SqliteAccess final : public StoreAccess {
  public:
   explicit SqliteAccess(std::string path) : path_(std::move(path)) {}
 
   StoreDescription describe() override {
-    return saying_where([&] {
+    return named([&] {
       StoreDescription store = reading_ ? describe(reading_->database) : describe_now();
       store.durability = is_in_memory(path_) ? Durability::kProcess : Durability::kDisk;
       return store;
@@ -56,14 +48,14 @@ class SqliteAccess final : public StoreAccess {
   }
 
   std::vector<std::string> find_damage() override {
-    return saying_where([&] { return damage_of(SqliteDatabase(path_, SqliteDatabase::Mode::kRead)); });
+    return named([&] { return damage_of(SqliteDatabase(path_, SqliteDatabase::Mode::kRead)); });
   }
 
   void update(Update update) override {
-    saying_where([&] {
+    named([&] {
       // Before the file of locks, which would be left where there is no store.
       if (describe_now().version == kSqliteSchemaVersion) return;
-      const LockFile locked = lock(path_);
+      const LockFile locked(path_ + "-lock");
       rewrite_log(path_);
       SqliteDatabase database(path_, SqliteDatabase::Mode::kWrite);
       database.execute("PRAGMA synchronous = FULL");
@@ -78,16 +70,16 @@ class SqliteAccess final : public StoreAccess {
   }
 
   std::vector<Entry> read_after(std::uint64_t sequence) override {
-    return saying_where([&] {
+    return named([&] {
       if (!reading_) reading_ = std::make_unique<Reading>(path_);
       return reading_->queries.read_all_after(sequence);
     });
   }
 
   void fill(const StoreDescription& log, const std::function<std::optional<Entry>()>& next) override {
-    saying_where([&] {
+    named([&] {
       check_log(log);
-      const LockFile locked = lock(path_);
+      const LockFile locked(path_ + "-lock");
       SqliteWriter writer(path_, StoreSync::kFull, log.epoch, {.now = machine_boot_id()});
       if (writer.head() != 0) {
         throw StoreUnavailable("it has had " + std::to_string(writer.head()) +
@@ -168,16 +160,8 @@ class SqliteAccess final : public StoreAccess {
   }
 
   template <typename Work>
-  auto saying_where(const Work& work) -> decltype(work()) {
-    try {
-      return work();
-    } catch (const InvalidOption&) {
-      throw;
-    } catch (const StoreUnavailable& failure) {
-      throw StoreUnavailable("\"sqlite:" + path_ + "\": " + failure.what());
-    } catch (const SqliteError& failure) {
-      throw StoreUnavailable("\"sqlite:" + path_ + "\": " + failure.what());
-    }
+  auto named(const Work& work) -> decltype(work()) {
+    return naming_store<SqliteError>("sqlite:" + path_, work);
   }
 
   const std::string path_;
