@@ -192,6 +192,7 @@ void Configuration::apply_environment(CLI::App& command) {
       set(*option->second, {value}, name);
     } else {
       std::vector<std::string> names;
+      names.reserve(known.size());
       for (const auto& [one, of] : known) names.push_back(one);
       refuse("environment: " + name + ": no option has this name", name, names);
     }

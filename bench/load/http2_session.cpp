@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
+#include <cstddef>
 #include <new>
 
 namespace millrace::load {
@@ -71,7 +71,7 @@ struct Http2Session::Callbacks {
                            nghttp2_data_source* source, void*) {
     auto& body = *static_cast<Body*>(source->ptr);
     const std::size_t count = std::min(size, body.bytes.size() - body.sent);
-    std::memcpy(buffer, body.bytes.data() + body.sent, count);
+    std::copy_n(body.bytes.begin() + static_cast<std::ptrdiff_t>(body.sent), count, buffer);
     body.sent += count;
     if (body.sent == body.bytes.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
     return static_cast<ssize_t>(count);

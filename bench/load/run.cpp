@@ -56,10 +56,10 @@ void check_http2(const Load& load) {
     void body(std::int32_t, std::string_view) override {}
     void end(std::int32_t) override {}
   } nothing;
-  const char* const kRefusal = "the server does not speak HTTP/2; without --http2, HTTP/1.1 is used";
+  const char* const refusal = "the server does not speak HTTP/2; without --http2, HTTP/1.1 is used";
   const TlsSetUp tls = tls_set_up(load);
   const auto link = Link::connect(load, tls.get());
-  if (!link->may_speak_http2()) throw std::runtime_error(kRefusal);
+  if (!link->may_speak_http2()) throw std::runtime_error(refusal);
   Http2Session session(nothing);
   for (auto bytes = session.output(); !bytes.empty(); bytes = session.output()) link->write_all(bytes);
   std::array<char, 4096> buffer;
@@ -67,7 +67,7 @@ void check_http2(const Load& load) {
     const ssize_t count = link->wait_for_input() ? link->read(buffer.data(), buffer.size()) : 0;
     if (count == -EAGAIN) continue;
     if (count <= 0 || !session.receive({buffer.data(), static_cast<std::size_t>(count)}))
-      throw std::runtime_error(kRefusal);
+      throw std::runtime_error(refusal);
   }
   if (*session.max_streams() < load.streams_each) {
     throw std::runtime_error("--streams-each " + std::to_string(load.streams_each) + ": the server allows " +

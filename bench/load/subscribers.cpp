@@ -202,6 +202,7 @@ void Subscribers::run() {
   while (!tally_.stop) {
     connect_some();
     for (const auto& [tag, ready] : poller_.wait(kWaitMilliseconds)) {
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): the tag is the address of the connection
       Connection& connection = *reinterpret_cast<Connection*>(tag);
       if (connection.link == nullptr) continue;
       if (!connection.is_ready) {

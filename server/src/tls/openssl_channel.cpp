@@ -121,7 +121,7 @@ OpensslChannel& OpensslChannel::of(SSL* ssl) {
 // --- Input and output of OpenSSL, under the lock -------------------------------------------------------------------
 
 const BIO_METHOD* OpensslChannel::method() {
-  static const BIO_METHOD* const made = [] {
+  static const BIO_METHOD* const kMethod = [] {
     BIO_METHOD* const one = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "millrace");
     if (one == nullptr) throw std::bad_alloc();
     BIO_meth_set_read(one, &OpensslChannel::read_socket);
@@ -129,7 +129,7 @@ const BIO_METHOD* OpensslChannel::method() {
     BIO_meth_set_ctrl(one, &OpensslChannel::control);
     return one;
   }();
-  return made;
+  return kMethod;
 }
 
 int OpensslChannel::read_socket(BIO* bio, char* data, int size) {
@@ -233,8 +233,8 @@ bool OpensslChannel::is_resumed() const {
 }
 
 const std::string& OpensslChannel::client_subject() const {
-  static const std::string none;
-  return rare_ != nullptr ? rare_->client_subject : none;
+  static const std::string kNone;
+  return rare_ != nullptr ? rare_->client_subject : kNone;
 }
 
 // --- Bytes ----------------------------------------------------------------------------------------------------------

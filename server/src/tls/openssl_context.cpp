@@ -129,8 +129,8 @@ void set_up(SSL_CTX& context) {
 
 class OpensslContext final : public TlsContext {
  public:
-  OpensslContext(const ServerTls& options, std::vector<std::string> protocols)
-      : options_(options), protocols_(std::move(protocols)), identities_(read()) {}
+  OpensslContext(ServerTls options, std::vector<std::string> protocols)
+      : options_(std::move(options)), protocols_(std::move(protocols)), identities_(read()) {}
 
   std::unique_ptr<TlsChannel> open(int socket) const override {
     std::shared_ptr<const Identities> identities;
