@@ -33,7 +33,7 @@ class AccessLog::File final : public spdlog::sinks::base_sink<std::mutex> {
     if (!is_file()) return;
     const int fresh = open_file();
     if (fresh < 0) {
-      return spdlog::error("could not open the access log \"{}\" again, and writes on to the old file: {}", path_,
+      return spdlog::error("could not reopen the access log \"{}\"; still writing to the old file: {}", path_,
                            std::strerror(errno));
     }
     const std::lock_guard lock(mutex_);

@@ -41,7 +41,7 @@ int kick(const KickOptions& options) {
   if (!options.user.empty()) selection["user"] = options.user;
   if (!options.client.empty()) selection["client"] = options.client;
   if (!options.topic.empty()) selection["topic"] = options.topic;
-  if (selection.empty()) throw UsageError("name whose streams are to end: --user, --client or --topic");
+  if (selection.empty()) throw UsageError("name the streams to end: add --user, --client or --topic");
   AdminClient client(options.admin);
   const auto answer = parse_json(client.post("/subscriptions/disconnect",
                                              selection.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));

@@ -207,7 +207,8 @@ std::optional<DebuggerPage> debugger_page(const ServeOptions& options, bool has_
   }
   if (!has_authorizer && !options.insecure && options.admin_listen.empty()) {
     throw UsageError(
-        "--ui is for administrators, and nobody is one: add --admin-key-file, --admin-listen 127.0.0.1:9090, or, for "
+        "--ui is for administrators, but these options allow none: add --admin-key-file, --admin-listen "
+        "127.0.0.1:9090, or, for "
         "trials, --insecure");
   }
   return DebuggerPage(options.ui_files);

@@ -113,7 +113,7 @@ void add_store(CLI::App& app, ServeOptions& options) {
       "NATS servers that keep each event; 0: do not change it (a new stream: 1)");
   add(app, "--store-credentials", options.store_credentials, "File with credentials for NATS");
   add(app, "--store-monitoring-port", options.store_monitoring_port,
-      "Monitoring port of the NATS servers (http_port), where Millrace reads how they sync; 0: it does not");
+      "Monitoring port of the NATS servers (http_port), where Millrace reads how they sync; 0: do not ask");
   add(app, "--store-schema", options.store_schema,
       "Schema of the tables in PostgreSQL, created if it does not exist; default: the first of the search_path");
   add(app, "--store-ca", options.store_ca,
@@ -198,7 +198,7 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--drain", options.drain_seconds,
       "Seconds over which clients reconnect after SIGTERM; the program ends within this time")
       ->check(CLI::Range(0, 3600));
-  add(app, "--log-level", options.log_level, "Least severe messages to log")
+  add(app, "--log-level", options.log_level, "Lowest severity of the messages to log")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   add(app, "--log-format", options.log_format, "Format of the log")->check(CLI::IsMember({"text", "json"}));
   add(app, "--access-log", options.access_log,

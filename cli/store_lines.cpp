@@ -152,7 +152,7 @@ std::string payload_in(const json& object) {
     fields.retry = Duration{static_cast<Duration::rep>(retry)};
   }
   const auto payload = payload_of(fields);
-  if (!payload) throw std::runtime_error("type or id: expected text without line ends, as events have it");
+  if (!payload) throw std::runtime_error("type or id: must be the type or ID of an event, without line ends");
   return *payload;
 }
 
@@ -192,8 +192,8 @@ StoreAccess::Entry entry_in(const json& object, const std::string& epoch) {
       .is_retained = field<bool>(object, "retained", "true or false", false)};
   entry.entry.further_topics.assign(std::make_move_iterator(topics.begin() + 1), std::make_move_iterator(topics.end()));
   if (entry.entry.kind != Kind::kEvent) {
-    if (topics.size() > 1) throw std::runtime_error("topic: only an event can have several");
-    if (entry.is_retained) throw std::runtime_error("retained: only an event can be");
+    if (topics.size() > 1) throw std::runtime_error("topic: only an event can have several topics");
+    if (entry.is_retained) throw std::runtime_error("retained: only an event can be retained");
     return entry;
   }
   entry.entry.payload = payload_in(object);
@@ -268,7 +268,7 @@ StoreLines::StoreLines(std::istream& input, std::string name) : input_(input), n
 
 std::optional<StoreAccess::Entry> StoreLines::next() {
   const auto line = read_line();
-  if (!line) fail("the last line is missing, which says how many entries there are: the file was cut off");
+  if (!line) fail("the last line, with the number of entries, is missing: the file was cut off");
   const json object = parse_json(*line, kMaxStoreLineBytes);
   try {
     if (!object.is_object()) throw std::runtime_error("expected a JSON object");

@@ -45,7 +45,7 @@ const retryRules = (): Record<string, Rule> => ({
   base: milliseconds(),
   max: milliseconds(),
   jitter: number("a number from 0 to 1", 0, 1),
-  attempts: number("a number from 1 on", 1),
+  attempts: number("1 or more", 1),
   on: of("a function"),
 });
 

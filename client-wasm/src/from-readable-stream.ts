@@ -89,7 +89,7 @@ class StreamEventSourceClass extends EventTarget {
     while (this.#readyState < 2) {
       const { value, done } = await this.#reader.read();
       if (done) return;
-      if (!(value instanceof Uint8Array)) throw new TypeError("the chunks of an event stream are Uint8Arrays");
+      if (!(value instanceof Uint8Array)) throw new TypeError("the stream's chunks must be Uint8Arrays");
       const events = this.#parser?.feed(value) ?? [];
       // Counts IDs already read, even before their events' tasks.
       this.#lastEventId = this.#parser?.lastEventId ?? this.#lastEventId;

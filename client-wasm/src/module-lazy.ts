@@ -8,5 +8,5 @@ export async function instantiate(): Promise<Exports> {
 
 /** Not used here: EventSource waits for the core. */
 export function instantiateNow(): Exports {
-  throw new Error("the core is loaded when it is needed");
+  throw new Error("the core is loaded asynchronously");
 }

@@ -95,7 +95,7 @@ export class EventStreamEncoder {
 function bytesOf(chunk: string | Uint8Array): Uint8Array {
   if (typeof chunk === "string") return utf8(chunk);
   if (chunk instanceof Uint8Array) return chunk;
-  throw new TypeError("an event stream is read from text or Uint8Arrays");
+  throw new TypeError("event streams are text or Uint8Arrays");
 }
 
 /** A line for each line of the value, none of which can begin a field of its own. */

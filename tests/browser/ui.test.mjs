@@ -244,7 +244,7 @@ for (const colorScheme of ["light", "dark"]) {
 
 test("says what is missing when it cannot be served", () => {
   for (const [options, sentence] of [
-    [["--ui", "--ui-files", builtUi], /--ui is for administrators, and nobody is one: add --admin-key-file/],
+    [["--ui", "--ui-files", builtUi], /--ui is for administrators, but these options allow none: add --admin-key-file/],
     [["--ui-files", builtUi, "--insecure"], /--ui-files needs --ui/],
     [["--ui", "--insecure", "--ui-files", "/nowhere"], /--ui: there is no page in "\/nowhere".*--ui-files/],
   ]) {

@@ -344,7 +344,7 @@ for (const [options, message] of [
   [{ retry: true }, /"retry" must be an object, not true/],
   [{ retry: { base: -1 } }, /"retry.base" must be milliseconds, 0 to 2147483647, not -1/],
   [{ retry: { jitter: 25 } }, /"retry.jitter" must be a number from 0 to 1, not 25/],
-  [{ retry: { attempts: 0 } }, /"retry.attempts" must be a number from 1 on, not 0/],
+  [{ retry: { attempts: 0 } }, /"retry.attempts" must be 1 or more, not 0/],
   [{ retry: { tries: 1 } }, /unknown option "retry.tries"; expected base, max, jitter, attempts, on/],
   [{ idleTimeout: Number.NaN }, /"idleTimeout" must be milliseconds/],
   [{ maxEventBytes: 2 ** 30 }, /"maxEventBytes" must be bytes, 1 to 16777216/],

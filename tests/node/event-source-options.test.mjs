@@ -115,7 +115,7 @@ for (const [options, message] of [
   [{ idleTimeout: -1 }, /EventSource: "idleTimeout" must be milliseconds, 0 to 2147483647, not -1/],
   [{ header: {} }, /EventSource: unknown option "header"; expected method, headers, /],
   [{ transport: "native" }, /EventSource: "transport" cannot be "native": there is no EventSource here/],
-  [{ retry: { attempts: 0 } }, /"retry\.attempts" must be a number from 1 on/],
+  [{ retry: { attempts: 0 } }, /"retry\.attempts" must be 1 or more/],
   [{ body: new ReadableStream() }, /"body" must be a body that can be sent again/],
 ]) {
   test(`${JSON.stringify(options)} fails the source with an error event that names it`, async (context) => {

@@ -261,7 +261,7 @@ test("a file that was cut off or changed is refused with its line, and nothing i
     ["", /standard input:0: expected the first line/],
     ["hello\n", /:1: expected the first line of a file of millrace store export/],
     [head.replace('"format":1', '"format":2'), /:1: format: a newer version of Millrace/],
-    [head + event({}), /:2: the last line is missing, .*: the file was cut off/],
+    [head + event({}), /:2: the last line, with the number of entries, is missing: the file was cut off/],
     [head + event({}) + end(2), /:3: entries: differs from the number in the file, 1/],
     [head + event({}) + event({}) + end(2), /:3: sequence: expected one after 1/],
     [head + event({ sequence: 10, id: "e-10" }) + end(1), /:2: sequence: beyond the head/],

@@ -13,7 +13,7 @@ std::string_view sentence_of(AnswerEnd end) {
     case AnswerEnd::kStopped:
       return "the answer was stopped";
     case AnswerEnd::kAlone:
-      return "nobody listened to the answer any more";
+      return "nobody was listening to the answer any more";
     case AnswerEnd::kTooLarge:
       return "the answer has reached its maximum size";
     case AnswerEnd::kTooOld:

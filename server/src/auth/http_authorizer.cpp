@@ -107,13 +107,13 @@ Decision allowed_by(const std::string& body) {
   if (!said.is_object()) return Decision::unavailable("its answer is not a JSON object");
   const json user = said.value("user", json(""));
   if (!user.is_string() || user.get_ref<const std::string&>().size() > kMaxUserBytes) {
-    return Decision::unavailable("the user in its answer is not a string of at most " + std::to_string(kMaxUserBytes) +
+    return Decision::unavailable("\"user\" in its answer is not a string of at most " + std::to_string(kMaxUserBytes) +
                                  " bytes");
   }
   if (!said.contains("until") || said["until"].is_null()) return Decision::allow(user.get<std::string>());
   constexpr std::int64_t kLatest = 253'402'300'799;  // the end of the year 9999
   if (!said["until"].is_number_integer() || said["until"] < 0 || said["until"] > kLatest) {
-    return Decision::unavailable("until in its answer is not in seconds since 1970");
+    return Decision::unavailable("\"until\" in its answer is not a number of seconds since 1970");
   }
   return Decision::allow(user.get<std::string>(),
                          Decision::Time(std::chrono::seconds(said["until"].get<std::int64_t>())));

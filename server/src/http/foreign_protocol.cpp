@@ -12,7 +12,7 @@ const char* what_it_began_with(RefusalReason reason) {
     case RefusalReason::kClearText:
       return "clear text, but this port speaks TLS: use https://";
     case RefusalReason::kProxyHeader:
-      return "something other than a header of the PROXY protocol (version 2), which the trusted proxies have to send "
+      return "something other than a header of the PROXY protocol (version 2), which the trusted proxies must send "
              "(HAProxy: send-proxy-v2)";
     default:
       return "HTTP/2, but this port speaks clear HTTP/1.1: use HTTP/1.1, or put a proxy that speaks HTTP/2 in front";

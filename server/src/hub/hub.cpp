@@ -59,7 +59,7 @@ std::optional<Refusal> Hub::refusal(std::span<const Topic> topics, const Event& 
   if (auto refused = refusal(topics)) return refused;
   if (topics.size() > 1 && !takes_several_topics()) {
     return Refusal{Reason::kTopics,
-                   "topic: the server's store keeps one topic for each event; publish to each topic by itself"};
+                   "topic: the server's store keeps only one topic for each event; publish to each topic separately"};
   }
   return refusal(topics.front(), event);
 }
@@ -145,7 +145,7 @@ std::optional<std::string> conflict_within(std::span<const Publication> publicat
     });
     if (!is_other && (others.empty() || others.size() == one.topic_count())) continue;
     return "id: two events of one request have the ID \"" + std::string(one.event.id.view()) +
-           "\" and some of the same topics, but not all; use another ID";
+           "\" and only some topics in common; use another ID";
   }
   return std::nullopt;
 }
@@ -180,7 +180,7 @@ std::optional<Refusal> Hub::refusal(const Publication& publication) const {
     return is_event ? refusal(publication.topic, publication.event) : refusal(publication.topic);
   }
   if (is_event) return refusal(topics_of(publication), publication.event);
-  return Refusal{Reason::kTopics, "topic: a topic is finished, or begins again, by itself; publish one mark for each"};
+  return Refusal{Reason::kTopics, "topic: finishing or beginning concerns one topic; publish one mark for each topic"};
 }
 
 std::vector<Published> Hub::publish(std::span<const Publication> publications) {

@@ -215,7 +215,7 @@ void WebhookSender::notify_once(bool is_up, const std::string& sentence) {
     const MutexLock lock(mutex_);
     if (std::exchange(is_up_, is_up) == is_up) return;
   }
-  notify_("webhooks: " + options_.url + (is_up ? " " : " does not accept reports, which wait: ") + sentence);
+  notify_("webhooks: " + options_.url + (is_up ? " " : " is not accepting reports; they wait: ") + sentence);
 }
 
 void WebhookSender::notify_of_drops() {
@@ -229,7 +229,8 @@ void WebhookSender::notify_of_drops() {
     }
     dropped = drops_told_ = queue_.statistics().dropped;
   }
-  notify_("webhooks: " + options_.url + ": events are dropped, since too many wait or a batch was refused each time (" +
+  notify_("webhooks: " + options_.url +
+          ": events are dropped, because too many wait, or because a batch was refused each time (" +
           std::to_string(dropped) + " so far); millrace_webhook_events_total counts them");
 }
 

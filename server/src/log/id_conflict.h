@@ -13,7 +13,7 @@ namespace millrace {
 /// The sentence of the IdConflict of this publication, whose ID is in use in the topic.
 inline std::string id_conflict(const Publication& publication, Topic topic) {
   return "id: \"" + std::string(publication.event.id.view()) + "\" is in use in topic \"" + std::string(topic.view()) +
-         "\" and not for the same event in all topics of this one; use another ID, or publish to the same topics";
+         "\" for an event with other topics; use another ID, or publish to the same topics";
 }
 
 /// Why one of the publications cannot be appended, as a sentence; nothing if all can. `find(publication, topic)`: the

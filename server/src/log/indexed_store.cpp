@@ -178,7 +178,7 @@ IndexedStore::~IndexedStore() = default;
 
 void IndexedStore::start(Callbacks callbacks) {
   const MutexLock lock(state_->mutex);
-  if (state_->callbacks) throw std::logic_error("a server uses this store already");
+  if (state_->callbacks) throw std::logic_error("another server already uses this store");
   state_->callbacks = std::move(callbacks);
 }
 

@@ -81,7 +81,8 @@ void check(const ServerOptions& options) {
 
 ServerOptions with_log_of(const ServerOptions& other, ServerOptions options) {
   if (options.store != nullptr) {
-    throw InvalidOption("ServerOptions::store", "must be null for a server on the log of another, whose store it has");
+    throw InvalidOption("ServerOptions::store",
+                        "must be null for a server on the log of another server: it uses that server's store");
   }
   options.history = other.history;
   options.store = other.store;

@@ -177,7 +177,7 @@ class SharedEventLog final : public EventStore {
 
 template <typename Speech>
 void SharedEventLog<Speech>::start(Callbacks callbacks) {
-  if (thread_.joinable()) throw std::logic_error("a server uses this store already: open one for each server");
+  if (thread_.joinable()) throw std::logic_error("another server already uses this store: open one for each server");
   on_appended_ = std::move(callbacks.on_appended);
   trouble_.report_to(std::move(callbacks.on_status));
   try {

@@ -98,7 +98,7 @@ void FileEventLog::skip_after_restart(const LogHead& last) {
 }
 
 void FileEventLog::start(Callbacks callbacks) {
-  if (tending_.is_running()) throw std::logic_error("a server uses this store already: open one for each server");
+  if (tending_.is_running()) throw std::logic_error("another server already uses this store: open one for each server");
   on_appended_ = std::move(callbacks.on_appended);
   trouble_.report_to(std::move(callbacks.on_status));
   tending_ = Repetition([this](const Repetition::IsStopping& is_stopping) { tend(is_stopping); }, kStoreRetry,
@@ -166,7 +166,7 @@ bool FileEventLog::is_broken() const {
 std::vector<LogEntry> FileEventLog::commit(const ContributionGroup& group, std::chrono::system_clock::time_point now) {
   if (has_given_up_ || is_damaged_) {
     const std::string reason = status().reason;
-    throw StoreUnavailable(reason.empty() ? "the files are being mended" : reason);
+    throw StoreUnavailable(reason.empty() ? "the files are being repaired" : reason);
   }
   GroupDraft draft(own_index(), epoch_, options_.bounds);
   for (Contribution* contribution : group) draft.add(*contribution, now);

@@ -27,7 +27,7 @@ std::size_t end_of_run(const std::vector<FileIndex::Location>& all, std::size_t 
 template <typename Ask>
 auto FileEventLog::ask(const Ask& question) const {
   const MutexLock lock(mutex_);
-  if (is_index_broken_) throw StoreUnavailable("cannot read the store: its index is being made again");
+  if (is_index_broken_) throw StoreUnavailable("cannot read the store: its index is being rebuilt");
   return question(index_);
 }
 
@@ -94,7 +94,7 @@ LogEntry FileEventLog::decode(std::string_view bytes, const FileIndex::Location&
   auto stored = decode_record(bytes, location.key, location.sequence);
   if (!stored) {
     const std::string why =
-        damage_at(segment_name(location.segment), location.offset, "an event is not what was written");
+        damage_at(segment_name(location.segment), location.offset, "an event fails its integrity check");
     is_damaged_ = true;
     trouble_.set(why);
     trouble_.tell();

@@ -91,7 +91,7 @@ class Loader {
       const auto group = LogGroup::decode(bytes, offset, head.key);
       const auto entries = group ? group->entries(bytes, head.key) : std::nullopt;
       const bool is_good = entries && entries->size() == 1 && group->first > before && group->first < head.first;
-      if (!is_good) throw StoreUnavailable(damage_at(name, offset, "a retained event is not what was written"));
+      if (!is_good) throw StoreUnavailable(damage_at(name, offset, "a retained event fails its integrity check"));
       before = group->first;
       log_.index.add_retained(entries->front().entry);
       offset += group->bytes;
@@ -135,7 +135,7 @@ class Loader {
     if (log_.torn_bytes == 0) return;
     // Only the last group can be one that nobody was told of; a file is on the disk before another one follows.
     if (!is_last || is_before_synced_group(bytes, offset, head.key)) {
-      throw StoreUnavailable(damage_at(name, offset, "a group of events is not what was written"));
+      throw StoreUnavailable(damage_at(name, offset, "a group of events fails its integrity check"));
     }
   }
 
@@ -172,7 +172,7 @@ std::string read_log_file(LogFolder& folder, const std::string& name, LogHead& h
     case LogHead::Result::kDamaged:
       break;
   }
-  throw StoreUnavailable(damage_at(name, 0, "its head is not what was written"));
+  throw StoreUnavailable(damage_at(name, 0, "its header fails its integrity check"));
 }
 
 LoadedLog load_log(LogFolder& folder) {
@@ -213,7 +213,7 @@ std::vector<std::string> find_damage(LogFolder& folder, std::size_t most) {
       }
       const bool may_be_torn = name == names.back() && !is_before_synced_group(bytes, offset, head.key);
       if (offset < bytes.size() && !may_be_torn) {
-        damage.push_back(damage_at(name, offset, "a group of events is not what was written"));
+        damage.push_back(damage_at(name, offset, "a group of events fails its integrity check"));
       }
     } catch (const StoreUnavailable& wrong) {
       damage.emplace_back(wrong.what());

@@ -73,7 +73,7 @@ void LogWriter::sync() {
 }
 
 void LogWriter::write() {
-  if (is_broken()) throw FileError("the last file of the store must be mended first");
+  if (is_broken()) throw FileError("the last file of the store must be repaired first");
   state_ = State::kUnsure;
   file_->append(buffer_);
   if (sync_ != StoreSync::kFull) return;
@@ -162,7 +162,7 @@ void LogWriter::rewrite() {
   for (std::size_t offset = kLogHeadBytes; offset < bytes.size();) {
     const auto group = LogGroup::decode(bytes, offset, head_.key);
     if (!group || !group->entries(bytes, head_.key)) {
-      throw StoreUnavailable(damage_at(name, offset, "a group of events is not what was written"));
+      throw StoreUnavailable(damage_at(name, offset, "a group of events fails its integrity check"));
     }
     offset += group->bytes;
   }

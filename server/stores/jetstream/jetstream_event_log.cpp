@@ -74,7 +74,7 @@ void JetStreamEventLog::open() {
 }
 
 void JetStreamEventLog::start(Callbacks callbacks) {
-  if (prober_.is_running()) throw std::logic_error("a server uses this store already: open one for each server");
+  if (prober_.is_running()) throw std::logic_error("another server already uses this store: open one for each server");
   trouble_.report_to(std::move(callbacks.on_status));
   std::uint64_t there = 0;
   try {

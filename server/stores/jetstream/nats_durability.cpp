@@ -48,7 +48,7 @@ constexpr std::array kKnownLosses = {
               {2, 10, 0},
               Verdict::kUnproven,
               "if a leader is killed or hangs, acknowledged events may be replaced by others"},
-    KnownLoss{{2, 10, 0}, {2, 10, 20}, Verdict::kUnproven, "this version was not tried"},
+    KnownLoss{{2, 10, 0}, {2, 10, 20}, Verdict::kUnproven, "Millrace has not been tested with this version"},
     KnownLoss{{2, 10, 20}, {2, 10, 23}, Verdict::kRefused, "if servers are killed, the whole stream can be lost"},
     KnownLoss{{2, 10, 23},
               {2, 12, 3},

@@ -232,7 +232,8 @@ void StreamFollower::mark_loss(std::uint64_t through, std::uint64_t end) {
   try {
     options_.append(queries_.loss_mark(text, through == end ? std::optional(end) : std::nullopt));
   } catch (const StoreUnavailable& failure) {
-    throw StoreUnavailable(std::string(kEndsEarly) + "; it cannot be noted in the stream yet: " + failure.what());
+    throw StoreUnavailable(std::string(kEndsEarly) +
+                           "; the stream does not accept a note about it yet: " + failure.what());
   }
 }
 

@@ -34,7 +34,7 @@ std::string decoded(std::string_view text) {
       continue;
     }
     const auto byte = i + 2 < text.size() ? number_of<unsigned char>(text.substr(i + 1, 2), 16) : std::nullopt;
-    if (!byte) refuse("user or password have a % that no two hexadecimal digits follow (%25 stands for %)");
+    if (!byte) refuse("the user or the password has a % without two hexadecimal digits after it; write %25 for %");
     result += static_cast<char>(*byte);
     i += 2;
   }
@@ -49,7 +49,7 @@ std::string_view split_host(std::string_view host, std::string& name) {
     if (end == std::string_view::npos) refuse("the IPv6 address has no closing bracket");
     name = host.substr(1, end - 1);
     colon = end + 1 == host.size() ? std::string_view::npos : end + 1;
-    if (colon != std::string_view::npos && host[colon] != ':') refuse("between host and port there must be a colon");
+    if (colon != std::string_view::npos && host[colon] != ':') refuse("expected a colon between host and port");
   } else {
     name = host.substr(0, colon);
   }
@@ -67,7 +67,8 @@ RedisAddress RedisAddress::parse(std::string_view url) {
   if (at != std::string_view::npos) {
     const std::string_view user = url.substr(0, at);
     const std::size_t colon = user.find(':');
-    if (colon == std::string_view::npos) refuse("there is a user, but no password after a colon");
+    if (colon == std::string_view::npos)
+      refuse("a user without a password; expected USER:PASSWORD or :PASSWORD before the @");
     address.user = decoded(user.substr(0, colon));
     address.password = decoded(user.substr(colon + 1));
     url.remove_prefix(at + 1);

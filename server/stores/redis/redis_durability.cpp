@@ -62,17 +62,17 @@ std::pair<int, int> version_of(const Info& server) {
 // Only `always` makes Redis write before it answers: with the others it answers also while a disk is slow or full.
 void find_level(RedisConnection& connection, const Info& persistence, RedisServer& server) {
   if (value(persistence, "aof_enabled") != "1") {
-    server.warnings.emplace_back("Redis: appendonly is no, so that the end of Redis can lose acknowledged events");
+    server.warnings.emplace_back("Redis: appendonly is no, so acknowledged events can be lost when Redis ends");
     return;
   }
   const auto sync = setting(connection, "appendfsync");
   const auto pauses = setting(connection, "no-appendfsync-on-rewrite");
   if (!sync || !pauses) {
     server.warnings.emplace_back(
-        "Redis: appendfsync is not known, since CONFIG GET is refused: what acknowledged events survive is not known");
+        "Redis: refuses CONFIG GET, so appendfsync is unknown, and with it which failures acknowledged events survive");
   } else if (*sync != "always") {
     server.warnings.push_back("Redis: appendfsync is " + *sync +
-                              ", so that the end of Redis can lose acknowledged events; always loses none");
+                              ", so acknowledged events can be lost when Redis ends; always loses none");
   } else if (*pauses != "no") {
     server.level = Durability::kProcess;
     server.warnings.emplace_back(

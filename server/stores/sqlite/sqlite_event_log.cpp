@@ -36,7 +36,7 @@ SqliteEventLog::SqliteEventLog(Options options)
     lock_file_.set_text(options_.boot_id);
   } catch (const SqliteError& error) {
     if (error.code() != SQLITE_CORRUPT) throw StoreUnavailable(error.what());
-    throw StoreUnavailable(std::string("the file is damaged, perhaps since its disk reported writes that it had not "
+    throw StoreUnavailable(std::string("the file is damaged, perhaps because its disk reported writes that it had not "
                                        "done before a power cut: ") +
                            error.what());
   }
@@ -61,7 +61,7 @@ SqliteEventLog::~SqliteEventLog() {
 }
 
 void SqliteEventLog::start(Callbacks callbacks) {
-  if (tending_.is_running()) throw std::logic_error("a server uses this store already: open one for each server");
+  if (tending_.is_running()) throw std::logic_error("another server already uses this store: open one for each server");
   on_appended_ = std::move(callbacks.on_appended);
   trouble_.report_to(std::move(callbacks.on_status));
   tending_ = Repetition([this](const Repetition::IsStopping& is_stopping) { tend(is_stopping); }, kStoreRetry,

@@ -236,7 +236,7 @@ LogEntry SqliteQueries::entry(const SqliteRows& row) const {
   if (!entry.publisher_id.empty()) entry.publisher_key = row.text(5);
   entry.payload = row.text(4);
   if (!row.is_null(7) && row.number(7) != payload_digest(entry.sequence, entry.payload)) {
-    throw SqliteError(database_.handle(), "event " + std::to_string(entry.sequence) + " is not what was written",
+    throw SqliteError(database_.handle(), "event " + std::to_string(entry.sequence) + " fails its integrity check",
                       SQLITE_CORRUPT);
   }
   return entry;

@@ -174,7 +174,7 @@ TEST(ServeWithAnApplication, KeepsABoundedNumberWhileItsTargetIsDownAndSaysSoOnc
   EXPECT_TRUE(told.batches().front().ends_with("-1"));
   ASSERT_TRUE(eventually([&] { return metric(server, "millrace_webhook_up") == 1; }));
   const std::string log = log_of(server);
-  EXPECT_EQ(count_of(log, "does not accept reports"), 1u) << log;
+  EXPECT_EQ(count_of(log, "is not accepting reports"), 1u) << log;
   EXPECT_EQ(count_of(log, "events are dropped"), 1u) << log;
   EXPECT_EQ(count_of(log, "answers again"), 1u) << log;
 }
@@ -187,7 +187,7 @@ TEST(ServeWithAnApplication, StartsAndEndsAlthoughNobodyListensAtTheHookUrl) {
   EXPECT_EQ(publish(server, R"({"topic":"a","data":"x"})"), 200);
   ASSERT_TRUE(eventually([&] { return metric(server, "millrace_webhook_up") == 0; }));
   EXPECT_EQ(metric(server, "millrace_webhook_waiting"), 1);
-  EXPECT_EQ(count_of(log_of(server), "does not accept reports"), 1u);
+  EXPECT_EQ(count_of(log_of(server), "is not accepting reports"), 1u);
 }
 
 // --- Rights ---------------------------------------------------------------------------------------------------------

@@ -145,7 +145,7 @@ TEST_F(FileLog, RefusesAFileThatIsNotItsOwnOrOfANewerVersion) {
   first_file()[12] = 2;
   EXPECT_THAT(complaint(), HasSubstr("was written by a newer Millrace"));
   first_file() = sound.substr(0, 50);
-  EXPECT_THAT(complaint(), HasSubstr("its head is not what was written"));
+  EXPECT_THAT(complaint(), HasSubstr("its header fails its integrity check"));
   first_file() = sound;
   EXPECT_EQ(complaint(), "it opens");
 }
@@ -175,7 +175,7 @@ TEST_F(FileLog, AcceptsNoMoreEventsOnceItHasReadADamagedOne) {
   first_file()[kLogHeadBytes + kGroupHeadBytes + kRecordHeadBytes] ^= 1;
   EXPECT_THROW(log_->read_after(0, everything()), StoreUnavailable);
   EXPECT_THAT(store->refusal("a", "three"), HasSubstr("is damaged at byte "));
-  EXPECT_THAT(log_->status().reason, HasSubstr("an event is not what was written"));
+  EXPECT_THAT(log_->status().reason, HasSubstr("an event fails its integrity check"));
   log_->tend();
   EXPECT_FALSE(log_->status().is_accepting());
 }

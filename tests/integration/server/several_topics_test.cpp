@@ -232,7 +232,7 @@ TEST(SeveralTopicsOf, AnEventArePublishedByAProgram) {
   EXPECT_EQ(server->hub().publish(std::vector<Topic>(), {.data = "x"}).outcome, Published::Outcome::kRefused);
   const Publication marks{.topic = "a", .further_topics = others, .kind = Publication::Kind::kFinish};
   EXPECT_EQ(server->hub().publish({&marks, 1}).front().sentence,
-            "topic: a topic is finished, or begins again, by itself; publish one mark for each");
+            "topic: finishing or beginning concerns one topic; publish one mark for each topic");
 }
 
 }  // namespace

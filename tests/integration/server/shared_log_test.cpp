@@ -118,8 +118,9 @@ TEST(SharedLog, RefusesAStoreOfTheSecondServer) {
     const Server second(first, options);
     FAIL() << "it was accepted";
   } catch (const InvalidOption& failure) {
-    EXPECT_STREQ(failure.what(),
-                 "ServerOptions::store: must be null for a server on the log of another, whose store it has");
+    EXPECT_STREQ(
+        failure.what(),
+        "ServerOptions::store: must be null for a server on the log of another server: it uses that server's store");
   }
 }
 

@@ -97,7 +97,7 @@ void check_validity(const json& claims, const JwtAuthorizer::Options& options) {
 Decision decide_by_rights(const json& claims, Action action, const TopicPatterns& topics, const Decision& allowed) {
   const auto claim = claims.find("millrace");
   const json rights = claim == claims.end() ? json::object() : *claim;
-  if (!rights.is_object()) throw BadClaim{"the token's millrace is not an object"};
+  if (!rights.is_object()) throw BadClaim{"the token's claim \"millrace\" is not an object"};
   const auto admin = rights.find("admin");
   const bool administers = admin != rights.end() && *admin == true;
   if (action == Action::kAdminister) {

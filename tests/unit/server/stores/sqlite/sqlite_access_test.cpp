@@ -208,8 +208,8 @@ TEST_F(SqliteAccessTest, NamesEachRowWhosePayloadIsNotWhatWasWritten) {
   const auto change = [&](const char* sql) { SqliteDatabase(file_, SqliteDatabase::Mode::kWrite).execute(sql); };
   change("UPDATE entries SET payload = replace(CAST(payload AS TEXT), '10', '99') WHERE sequence IN (3, 7)");
   EXPECT_THAT(access_sqlite(file_)->find_damage(),
-              ElementsAre(HasSubstr("table entries, row 3: event 3 is not what was written"),
-                          HasSubstr("table entries, row 7: event 7 is not what was written")));
+              ElementsAre(HasSubstr("table entries, row 3: event 3 fails its integrity check"),
+                          HasSubstr("table entries, row 7: event 7 fails its integrity check")));
   // The same event, still right in the other table.
   change("UPDATE retained SET payload = 'data: 99' || char(10) || char(10)");
   EXPECT_THAT(access_sqlite(file_)->find_damage(), Contains(HasSubstr("table retained, row 11: ")));
