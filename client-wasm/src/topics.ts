@@ -5,10 +5,10 @@ import type { Plan } from "./connect-options.js";
 import type { CoreConnection } from "./connection.js";
 import { headersOf } from "./transports/fetch.js";
 
-/** How long the server has to answer, in milliseconds; then the connection is made anew. */
+/** How long the server has to answer, in milliseconds; then the connection is made again. */
 const maxWait = 10_000;
 
-/** Parameters of the subscription itself; what else the URL has may be for whoever decides about rights. */
+/** Parameters of the subscription itself; what else the URL has may be for the server's authorizer. */
 const own = new Set(["topic", "lastEventId", "client", "mode", "cursor", "fields", "envelope", "conflate"]);
 
 /** What is changed. */
@@ -24,7 +24,7 @@ const topicsIn = (url: string): string[] => new URL(url).searchParams.getAll("to
 
 /**
  * One change after the other. Rejects if the server refuses, and then leaves the topics as they were. Without `add`: the
- * connection has been made anew, and state is asked for again of which nobody knows whether it had come.
+ * connection has been made again, and state is asked for again of which nobody knows whether it had come.
  */
 export function changeTopics(owner: Changeable, add?: string[], remove: string[] = []): Promise<void> {
   if (add) return queue(owner, () => makeChange(owner, add, remove));

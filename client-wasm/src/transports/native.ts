@@ -1,5 +1,5 @@
 // The browser's own EventSource, which developer tools show as an event stream, and which needs no preflight requests.
-// It parses and reconnects by itself and reports to the core, which takes over when it gives up.
+// It parses and reconnects automatically and reports to the core, which takes over when it gives up.
 
 import { cursorType, Input } from "../shared-values.js";
 import { answerOf, requestOf } from "./fetch.js";
@@ -28,7 +28,7 @@ export class NativeTransport implements Transport {
   }
 
   async connect(lastEventId: string): Promise<void> {
-    if (this.#eventSource) return; // it is reconnecting by itself
+    if (this.#eventSource) return; // it is reconnecting automatically
     this.#inquiry = new AbortController();
     const eventSource = new EventSource(this.#urlFor(lastEventId), { withCredentials: this.#request.withCredentials });
     this.#eventSource = eventSource;

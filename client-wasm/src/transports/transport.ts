@@ -47,7 +47,7 @@ export interface TransportListener {
   failed(isFutile?: boolean, cause?: unknown): void;
 
   // Reports of a transport that itself parses and reconnects:
-  /** It connects by itself now. */
+  /** It connects automatically now. */
   networkBack(): void;
   readonly owner: { readonly eventOf: EventOf; full?(): Promise<void> | undefined };
   /** undefined after the end. */

@@ -39,7 +39,7 @@ std::uint64_t count_descriptors() {
 
 }  // namespace
 
-// The fields behind the name, which may have spaces and is in parentheses. [proc(5)]
+// The fields after the name, which may have spaces and is in parentheses. [proc(5)]
 std::optional<ProcessFigures> process_figures() {
   std::ifstream file("/proc/self/stat");
   std::string text;

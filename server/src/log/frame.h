@@ -61,7 +61,7 @@ struct Frame {
   bool is_mark = false;            ///< a mark: carries no event, and no subscriber gets it
   bool finishes_topic = false;     ///< a mark that finishes its topic
   bool is_retained = false;        ///< stays beyond the log's bounds while it is its topic's newest event
-  std::uint8_t payload_begin = 0;  ///< behind the size line
+  std::uint8_t payload_begin = 0;  ///< after the size line
   std::uint32_t payload_bytes = 0;
   TimePoint published{};  ///< when it was appended to the log
   std::string bytes;      ///< size line, payload, CRLF [RFC 9112 7.1]

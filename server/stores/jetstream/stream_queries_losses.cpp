@@ -16,7 +16,7 @@ using nlohmann::json;
 
 constexpr int kNotFound = 404;
 constexpr std::string_view kDescription = "Millrace event log, epoch ";
-constexpr std::string_view kLosses = "; lost ";  // behind the epoch
+constexpr std::string_view kLosses = "; lost ";  // after the epoch
 
 // Nanoseconds since 1970 of a time in UTC, as `2026-11-29T12:00:00.123456789Z`.
 std::int64_t nanoseconds_of(const std::string& time) {

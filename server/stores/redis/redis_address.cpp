@@ -41,7 +41,7 @@ std::string decoded(std::string_view text) {
   return result;
 }
 
-// The port's text, behind the host; IPv6 addresses are in brackets.
+// The port's text, after the host; IPv6 addresses are in brackets.
 std::string_view split_host(std::string_view host, std::string& name) {
   std::size_t colon = host.find(':');
   if (host.starts_with('[')) {

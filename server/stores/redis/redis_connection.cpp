@@ -19,7 +19,7 @@ namespace millrace {
 namespace {
 
 // The first word of an error. Of a command that a script runs, Redis says in other words that the user may not run it,
-// and 6.2 puts the command's error behind words of its own.
+// and 6.2 puts words of its own before the command's error.
 std::string code_of(std::string_view error) {
   for (const std::string_view words : {"The user executing the script can't", "ACL failure in script"}) {
     if (error.find(words) != std::string_view::npos) return "NOPERM";

@@ -94,7 +94,7 @@ void add_topics(RedisWords& words, const TopicFilter& filter) {
   for (const TopicPattern& pattern : filter.patterns()) words.emplace_back(pattern.view());
 }
 
-// In the order of the index of IDs, whose members have zeros behind their parts: a zero in what is looked for comes
+// In the order of the index of IDs, whose members have zeros after their parts: a zero in what is looked for comes
 // after those.
 std::string in_order(std::string_view text) {
   std::string result;

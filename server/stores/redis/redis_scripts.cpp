@@ -160,7 +160,7 @@ local function retire(s, max_events, max_bytes, before, most)
   return dropped == most
 end
 
--- The entries of these sequences, behind the answer. `named`: of an entry's topics, those that it keeps.
+-- The entries of these sequences, after the answer. `named`: of an entry's topics, those that it keeps.
 local function add_entries(result, sequences, named)
   for _, sequence in ipairs(sequences) do
     local entry = entry_at(sequence)
@@ -175,7 +175,7 @@ local function add_entries(result, sequences, named)
   end
   return result
 end
--- The first of {sequence, size, topic}, in order, which fit into a page; behind the answer and where the page ends. One
+-- The first of {sequence, size, topic}, in order, which fit into a page; after the answer and where the page ends. One
 -- may stand there for several topics; with a topic, its entry gets these and no others.
 local function page(result, found, through, most, bytes)
   table.sort(found, function(a, b) return a[1] < b[1] end)

@@ -1,7 +1,7 @@
 // Backoff: how long to wait before the next attempt to connect.
 //
 // The wait is never shorter than the reconnection time (the server's `retry`). A random part is added from a window
-// that doubles with every failed attempt, up to a cap, so that clients that lost the same server do not come back
+// that doubles with every failed attempt, up to a cap, so that clients that lost the same server do not return
 // together. The caller passes the random seed: the same seed gives the same waits.
 #pragma once
 

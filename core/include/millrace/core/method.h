@@ -1,4 +1,4 @@
-// Request methods: whether a client may send a request again by itself. [RFC 9110 9.2.2]
+// Request methods: whether a client may repeat a request automatically. [RFC 9110 9.2.2]
 #pragma once
 
 #include <string_view>

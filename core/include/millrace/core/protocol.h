@@ -77,7 +77,7 @@ inline constexpr std::string_view kLatest = "latest";
 /// Last event ID that requests everything that the log holds.
 inline constexpr std::string_view kEarliest = "earliest";
 
-/// ID of the last block of a stream whose client is not to come back. A client that resumes from it gets 204.
+/// ID of the last block of a stream whose client must not reconnect. A client that resumes from it gets 204.
 inline constexpr std::string_view kGoneForGood = "millrace.gone";
 
 /// Prefix of reserved event types, IDs and topics.

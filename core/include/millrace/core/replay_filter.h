@@ -5,7 +5,7 @@
 // kReplayWindowEvents events (compared by 64-bit hashes). Events without an `id` are never replays. A filter belongs to
 // one event source; no locking.
 //
-//   filter.begin(true, true);                                            // a new connection, which goes on from an ID
+//   filter.begin(true, true);                                            // a new connection, from an ID on
 //   if (!filter.is_replay(parser.event())) dispatch(parser.event());
 #pragma once
 

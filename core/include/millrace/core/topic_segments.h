@@ -15,7 +15,7 @@ class TopicSegments {
   /// Whether all have been taken.
   bool empty() const { return is_over_; }
 
-  /// Returns the next segment, and goes on after it.
+  /// Returns the next segment, and continues after it.
   std::string_view take() {
     const std::size_t slash = rest_.find('/');
     const std::string_view segment = rest_.substr(0, slash);

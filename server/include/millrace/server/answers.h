@@ -90,17 +90,17 @@ static_assert(kAnswerRoomBytes <= kMaxAnswerWaitingBytes && kMaxAnswerWaitingByt
 static_assert(kMaxAnswersRunning <= kMaxRetainedTopics);
 static_assert(kMaxAnswersRunning <= kMaxAnswersKept);
 
-/// How long an answer goes on without listeners. The clock starts when the last listener has left, and a returning
+/// How long an answer continues without listeners. The clock starts when the last listener has left, and a returning
 /// listener stops it; an answer that began without a listener is not alone until one has come and left. Made by
 /// keep_going(), stop_after() and stop_at_once().
 struct AlonePolicy {
   std::optional<Duration> grace = {};  ///< without a value: to its end
 };
-/// It goes on to its end.
+/// It continues to its end.
 inline AlonePolicy keep_going() {
   return {};
 }
-/// It goes on, but for at most this long: for clients that return after minutes.
+/// It continues, but for at most this long: for clients that return after minutes.
 inline AlonePolicy keep_going(Duration at_most) {
   return {at_most};
 }
@@ -131,7 +131,7 @@ struct OwnedAnswerEvent {
 
 /// Options of an Answers service. Its constructor throws InvalidOption for a value that is out of range.
 struct AnswersOptions {
-  /// How long an answer goes on without listeners.
+  /// How long an answer continues without listeners.
   AlonePolicy when_alone = keep_going();
 
   /// The topic above those of answers, which are `<topic>/<id>`. Two services on one hub need different ones. If the
@@ -205,7 +205,7 @@ struct BeginOptions {
 struct ResumeOptions {
   /// Begins after the event with this number; 0: from the beginning. Without a value: after the request's last event
   /// ID, otherwise its parameter `starting_after`, otherwise from the beginning. A number beyond the last event: a
-  /// running answer goes on with its next event, and one that is over gives 204.
+  /// running answer continues with its next event, and one that is over gives 204.
   std::optional<std::uint64_t> starting_after = {};
 
   /// The client's user, without an authorizer, as in BeginOptions::owner.

@@ -197,7 +197,7 @@ class EventStore {
   virtual bool retains() const { return false; }
 
   /// Whether it appends events of several topics. If not, the server refuses such events. If so, an event is an entry
-  /// of each of its topics: wherever this class speaks of a topic, it counts for each by itself.
+  /// of each of its topics: wherever this class speaks of a topic, it counts for each separately.
   virtual bool takes_several_topics() const { return false; }
 
   /// For a store that retains: a sequence after `sequence` and, if possible, at most oldest(), such that no retained

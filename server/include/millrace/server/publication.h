@@ -55,7 +55,7 @@ struct Published {
 /// time, as OwnedTopic, and the array behind `further_topics` until the publication has been published.
 ///
 /// An event of several topics is one entry of the log. A subscriber of several of them gets it once. It begins each
-/// topic that was finished, is the newest event of each, and is retained for each by itself.
+/// topic that was finished, is the newest event of each, and is retained for each separately.
 ///
 /// A publisher's ID identifies one event of this publisher in this topic, as long as the log holds the event and until
 /// the topic begins again (after finish(), by begin() or another event). The same ID in another topic, or from another

@@ -143,8 +143,8 @@ class Server : public httplib::Server {
   bool listen_after_bind();
 
   /// Instead of bind_to_port(): the server accepts from a TCP socket that listens already, for example one that a
-  /// service manager has made and goes on using. The server owns the descriptor, but never shuts the socket down: it
-  /// stops accepting when it drains or stops, and connections wait for whoever accepts next. Call it before
+  /// service manager has made and continues to use. The server owns the descriptor, but never shuts the socket down: it
+  /// stops accepting when it drains or stops, and connections wait for the next program that accepts. Call it before
   /// listen_after_bind(), once. Throws std::invalid_argument if it is not a listening TCP socket.
   void bind_to_socket(int listening_socket);
 
@@ -164,7 +164,7 @@ class Server : public httplib::Server {
   /// InvalidOption if a file is invalid, and then keeps the old ones.
   void reload_tls();
 
-  /// Replaces ServerOptions::cors for requests from now on; open streams go on. Throws InvalidOption, and then keeps
+  /// Replaces ServerOptions::cors for requests from now on; open streams continue. Throws InvalidOption, and then keeps
   /// what it had.
   void set_cors(const ServerOptions::Cors& cors);
 
