@@ -179,16 +179,16 @@ std::size_t ConnectionLoop::disconnect(const StreamSelection& selection, const F
   });
 }
 
-std::optional<NamedStream> ConnectionLoop::named_stream(std::string_view client, std::uint64_t opening) {
+std::optional<NamedStream> ConnectionLoop::named_stream(const StreamName& name, std::uint64_t opening) {
   return ask([&] {
-    const auto found = names().find(client, opening);
+    const auto found = names().find(name, opening);
     return found && found->loop == this ? std::optional(found->stream->named()) : std::nullopt;
   });
 }
 
 bool ConnectionLoop::change_topics(const TopicChange& change) {
   return ask([&] {
-    const auto newest = names().newest(change.client);
+    const auto newest = names().newest(change.name);
     return newest && newest->loop == this && newest->stream->change_topics(change);
   });
 }

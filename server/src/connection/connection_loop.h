@@ -160,7 +160,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   std::size_t disconnect(const StreamSelection& selection, const Farewell& farewell);
 
   /// The stream of this opening whose client may change its topics; nothing if it has ended. Likewise.
-  std::optional<NamedStream> named_stream(std::string_view client, std::uint64_t opening);
+  std::optional<NamedStream> named_stream(const StreamName& name, std::uint64_t opening);
 
   /// Gives the stream other topics; false if it is not here, or not as it was. Likewise.
   bool change_topics(const TopicChange& change);

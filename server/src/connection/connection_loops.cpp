@@ -43,24 +43,24 @@ std::vector<StreamRightPtr> ConnectionLoops::open_rights() {
   return all;
 }
 
-std::optional<NamedStream> ConnectionLoops::named_stream(std::string_view client) const {
+std::optional<NamedStream> ConnectionLoops::named_stream(const StreamName& name) const {
   std::optional<NamedStream> stream;
-  ask_owner(client, [&](ConnectionLoop& loop, std::uint64_t opening) { stream = loop.named_stream(client, opening); });
+  ask_owner(name, [&](ConnectionLoop& loop, std::uint64_t opening) { stream = loop.named_stream(name, opening); });
   return stream;
 }
 
 bool ConnectionLoops::change_topics(const TopicChange& change) const {
   bool has_changed = false;
-  ask_owner(change.client, [&](ConnectionLoop& loop, std::uint64_t) { has_changed = loop.change_topics(change); });
+  ask_owner(change.name, [&](ConnectionLoop& loop, std::uint64_t) { has_changed = loop.change_topics(change); });
   return has_changed;
 }
 
 // Waits for the loop of the newest stream with this name, and for no other.
 template <typename Call>
-void ConnectionLoops::ask_owner(std::string_view client, const Call& call) const {
+void ConnectionLoops::ask_owner(const StreamName& name, const Call& call) const {
   visit([&](const auto& loops) {
     if (loops.empty()) return;
-    const auto newest = loops.front()->names().newest(client);
+    const auto newest = loops.front()->names().newest(name);
     if (newest) call(*newest->loop, newest->opening);
   });
 }

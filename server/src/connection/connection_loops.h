@@ -32,7 +32,7 @@ class ConnectionLoops {
   /// An empty selection ends no stream.
   std::size_t disconnect(const StreamSelection& selection, const Farewell& farewell);
   std::vector<StreamRightPtr> open_rights();
-  std::optional<NamedStream> named_stream(std::string_view client) const;
+  std::optional<NamedStream> named_stream(const StreamName& name) const;
   bool change_topics(const TopicChange& change) const;
   std::vector<SubscriptionInfo> subscriptions() const;
   /// Does not wait.
@@ -60,7 +60,7 @@ class ConnectionLoops {
   }
 
   template <typename Call>
-  void ask_owner(std::string_view client, const Call& call) const;
+  void ask_owner(const StreamName& name, const Call& call) const;
 
   mutable Mutex mutex_;
   std::vector<std::unique_ptr<ConnectionLoop>> loops_;  // changed under mutex_, while no loop accepts

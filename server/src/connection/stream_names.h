@@ -1,15 +1,15 @@
-// StreamNames: the open streams of all loops whose clients may change their topics, by the names that these gave them.
-// So a change asks only the loop that has the stream. Any thread; a stream is used on the thread of its loop alone.
+// StreamNames: the open streams of all loops whose clients may change their topics, by user and by the names that the
+// clients gave them: a name of one user is none of another's. So a change asks only the loop that has the stream. Any
+// thread; a stream is used on the thread of its loop alone.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <utility>
 
 #include "mutex.h"
+#include "topic_change.h"
 
 namespace millrace {
 
@@ -25,21 +25,20 @@ class StreamNames {
   };
 
   /// Returns the number of the opening.
-  std::uint64_t add(std::string_view name, ConnectionLoop& loop, StreamSide& stream) {
+  std::uint64_t add(const StreamName& name, ConnectionLoop& loop, StreamSide& stream) {
     const MutexLock lock(mutex_);
     const std::uint64_t opening = ++openings_;
-    streams_.emplace(std::pair(std::string(name), opening), Named{&loop, &stream, opening});
+    streams_.emplace(Key(name, opening), Named{&loop, &stream, opening});
     return opening;
   }
 
-  void remove(std::string_view name, std::uint64_t opening) {
+  void remove(const StreamName& name, std::uint64_t opening) {
     const MutexLock lock(mutex_);
-    const auto found = streams_.find(Key(name, opening));
-    if (found != streams_.end()) streams_.erase(found);
+    streams_.erase(Key(name, opening));
   }
 
   /// The newest that has the name.
-  std::optional<Named> newest(std::string_view name) const {
+  std::optional<Named> newest(const StreamName& name) const {
     const MutexLock lock(mutex_);
     auto next = streams_.upper_bound(Key(name, UINT64_MAX));
     if (next == streams_.begin() || (--next)->first.first != name) return std::nullopt;
@@ -47,22 +46,18 @@ class StreamNames {
   }
 
   /// That of this opening.
-  std::optional<Named> find(std::string_view name, std::uint64_t opening) const {
+  std::optional<Named> find(const StreamName& name, std::uint64_t opening) const {
     const MutexLock lock(mutex_);
     const auto found = streams_.find(Key(name, opening));
     return found != streams_.end() ? std::optional(found->second) : std::nullopt;
   }
 
  private:
-  using Key = std::pair<std::string_view, std::uint64_t>;
-  struct Less {
-    using is_transparent = void;
-    bool operator()(const Key& one, const Key& other) const { return one < other; }
-  };
+  using Key = std::pair<StreamName, std::uint64_t>;
 
   mutable Mutex mutex_;
   std::uint64_t openings_ GUARDED_BY(mutex_) = 0;
-  std::map<std::pair<std::string, std::uint64_t>, Named, Less> streams_ GUARDED_BY(mutex_);
+  std::map<Key, Named> streams_ GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace

@@ -53,7 +53,7 @@ void StreamSide::subscribe(std::string_view head, Subscriber::Subscription subsc
   subscriber_ = std::make_unique<Subscriber>(loop().feed(), *this, std::move(subscription));
   loop().subscribers().add(*subscriber_);
   if (terms_ != nullptr && terms_->is_changeable) {
-    terms_->opening = loop().names().add(subscriber_->client(), loop(), *this);
+    terms_->opening = loop().names().add(name(), loop(), *this);
   }
   if (loop().settings().presence != nullptr) {
     // Polls would join and leave all the time.
@@ -100,7 +100,7 @@ void StreamSide::leave(StreamEnd reason) {
     loop().run_on_worker([on_close = std::move(terms_->on_close), reason] { on_close(reason); });
   }
   if (terms_ != nullptr && terms_->right != nullptr) terms_->right->stream = nullptr;
-  if (terms_ != nullptr && terms_->is_changeable) loop().names().remove(subscriber_->client(), terms_->opening);
+  if (terms_ != nullptr && terms_->is_changeable) loop().names().remove(name(), terms_->opening);
   if (is_present_) loop().left(subscriber_->filter(), listener());
   if (is_told_) loop().settings().webhooks->unsubscribed(subscriber_->filter(), client_for_webhooks());
   if (terms_ != nullptr && terms_->watch != nullptr) loop().unwatch_presence(*this);
@@ -249,13 +249,17 @@ void StreamSide::tell_presence(bool is_news) {
   heartbeat_at_ = heartbeat_at;
 }
 
+StreamName StreamSide::name() const {
+  return {.user = terms_->user, .client = std::string(subscriber_->client())};
+}
+
 NamedStream StreamSide::named() const {
-  return {.user = terms_->user, .filter = subscriber_->shared_filter(), .opening = terms_->opening};
+  return {.filter = subscriber_->shared_filter(), .opening = terms_->opening};
 }
 
 bool StreamSide::change_topics(const TopicChange& change) {
-  const bool is_as_it_was = is_open() && terms_->user == change.user && terms_->opening == change.opening &&
-                            subscriber_->filter().key() == change.from->key();
+  const bool is_as_it_was =
+      is_open() && terms_->opening == change.opening && subscriber_->filter().key() == change.from->key();
   if (!is_as_it_was) return false;
   file_anew(change);
   renew_right(change);

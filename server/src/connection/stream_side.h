@@ -102,7 +102,7 @@ class StreamSide : public Subscriber::Outlet {
   std::size_t take_sealed_result(std::span<const FramePtr> frames, std::string_view chunks,
                                  const TlsChannel::Sealed& sealed, ssize_t result);
 
-  /// Gives it other topics. False: it is another user's, or does not have the topics any more that it is to have.
+  /// Gives it other topics. False: it does not have the topics any more that it is to have.
   bool change_topics(const TopicChange& change);
   /// As its client may see it.
   NamedStream named() const;
@@ -139,6 +139,7 @@ class StreamSide : public Subscriber::Outlet {
   void watch_presence();
   void file_anew(const TopicChange& change);
   void renew_right(const TopicChange& change);
+  StreamName name() const;
   Presence::Listener listener() const;
   std::string_view note() const;
   std::string client_address() const;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,16 +12,22 @@
 
 namespace millrace {
 
+/// A stream's name among those of its user, which is empty if unknown.
+struct StreamName {
+  std::string user;
+  std::string client;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the 0 in a comparison made of this one for a pointer.
+  auto operator<=>(const StreamName&) const = default;
+};
+
 /// An open stream whose client may change its topics.
 struct NamedStream {
-  std::string user;  ///< empty if unknown
   std::shared_ptr<const TopicFilter> filter;
   std::uint64_t opening = 0;  ///< its number among the openings of all such streams
 };
 
 struct TopicChange {
-  std::string client;                       ///< the stream's name
-  std::string user;                         ///< whose it has to be
+  StreamName name;
   std::uint64_t opening = 0;                ///< that of the stream: another may have its name by now
   std::shared_ptr<const TopicFilter> from;  ///< its topics: if they are others by now, it stays as it is
   std::shared_ptr<const TopicFilter> to;

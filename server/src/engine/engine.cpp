@@ -91,7 +91,7 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options, Feed* shar
                 .buffers = stream_buffers_}),
       routes_(hub_, options_, admission_, *rights_, streams_),
       topic_changes_(admission_, *rights_,
-                     {.find = [this](std::string_view client) { return loops_.named_stream(client); },
+                     {.find = [this](const StreamName& name) { return loops_.named_stream(name); },
                       .change = [this](const TopicChange& change) { return loops_.change_topics(change); }}),
       guarded_(server, admission_),
       tls_(tls_context(options_, [this](const std::string& notice) { notify_of_tls(notice); })),

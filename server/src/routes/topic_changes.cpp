@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "httplib/refusal.h"
+#include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "parse_json.h"
 #include "small_body.h"
@@ -20,6 +21,9 @@ using nlohmann::json;
 // Throws std::invalid_argument, with a sentence that begins with the field's name.
 TopicPatterns patterns_in(const json& value, const std::string& name) {
   const json list = value.is_array() ? value : json::array({value});
+  if (list.size() > kMaxTopicsPerSubscription) {
+    throw std::invalid_argument(name + ": more than " + std::to_string(kMaxTopicsPerSubscription) + " patterns");
+  }
   TopicPatterns patterns;
   for (const json& one : list) {
     if (!one.is_string()) throw std::invalid_argument(name + ": must be a pattern, or an array of patterns");
@@ -97,15 +101,31 @@ void TopicChanges::answer(const httplib::Request& request, httplib::Response& re
   std::string error;
   const auto asked = parse_topic_change(*body, error);
   if (!asked) return refuse(request, response, 400, RefusalReason::kInvalid, error);
-  const std::string client = client_in(request);
+  const auto name = name_of_stream(request, response, *asked);
+  if (!name) return;
   for (int tries = 0; tries < kMostChangesMeanwhile; ++tries) {
-    if (change(request, response, client, *asked) != Outcome::kMeanwhile) return;
+    if (change(request, response, *name, *asked) != Outcome::kMeanwhile) return;
   }
   refuse(request, response, 409, RefusalReason::kInvalid, "the stream's topics are being changed by others; try again");
 }
 
+// The authorizer is asked about the topics of the request before its stream is looked for, among those of its user: so
+// no client learns of another's stream, or keeps another from one by taking its name.
+std::optional<StreamName> TopicChanges::name_of_stream(const httplib::Request& request, httplib::Response& response,
+                                                       const AskedTopics& asked) const {
+  const auto decision =
+      admission_.allow(request, response, Authorizer::Action::kSubscribe, asked.add.empty() ? asked.remove : asked.add);
+  if (!decision) return std::nullopt;
+  StreamName name{.user = decision->user(), .client = client_in(request)};
+  if (!name.user.empty() || name.client.size() >= kShortestKeyBytes) return name;
+  refuse(request, response, 403, RefusalReason::kForbidden,
+         "client: without a user, a stream's topics can be changed only if its name is random and has at least " +
+             std::to_string(kShortestKeyBytes) + " characters");
+  return std::nullopt;
+}
+
 TopicChanges::Outcome TopicChanges::change(const httplib::Request& request, httplib::Response& response,
-                                           const std::string& client, const AskedTopics& asked) const {
+                                           const StreamName& name, const AskedTopics& asked) const {
   const auto refused = [&](int status, RefusalReason reason, const std::string& sentence) {
     refuse(request, response, status, reason, sentence);
     return Outcome::kRefused;
@@ -113,7 +133,7 @@ TopicChanges::Outcome TopicChanges::change(const httplib::Request& request, http
   const auto no_such_stream = [&] {
     return refused(404, RefusalReason::kInvalid, "client: no open stream of yours has this name; subscribe again");
   };
-  const auto stream = ports_.find(client);
+  const auto stream = ports_.find(name);
   if (!stream) return no_such_stream();
   const auto topics = topics_with(*stream->filter, asked);
   std::shared_ptr<const TopicFilter> filter;
@@ -126,15 +146,8 @@ TopicChanges::Outcome TopicChanges::change(const httplib::Request& request, http
   const std::uint64_t round = rights_.round();
   const auto decision = admission_.allow(request, response, Authorizer::Action::kSubscribe, patterns_of(topics));
   if (!decision) return Outcome::kRefused;
-  if (decision->user() != stream->user) return no_such_stream();
-  if (stream->user.empty() && client.size() < kShortestKeyBytes) {
-    return refused(
-        403, RefusalReason::kForbidden,
-        "client: without a user, a stream's topics can be changed only if its name is random and has at least " +
-            std::to_string(kShortestKeyBytes) + " characters");
-  }
-  const bool has_changed = ports_.change({.client = client,
-                                          .user = stream->user,
+  if (decision->user() != name.user) return no_such_stream();
+  const bool has_changed = ports_.change({.name = name,
                                           .opening = stream->opening,
                                           .from = stream->filter,
                                           .to = filter,

@@ -40,7 +40,7 @@ std::optional<AskedTopics> parse_topic_change(std::string_view body, std::string
 class TopicChanges {
  public:
   struct Ports {
-    std::function<std::optional<NamedStream>(std::string_view client)> find;
+    std::function<std::optional<NamedStream>(const StreamName& name)> find;
     std::function<bool(const TopicChange&)> change;
   };
 
@@ -53,7 +53,9 @@ class TopicChanges {
 
  private:
   enum class Outcome { kChanged, kRefused, kMeanwhile };
-  Outcome change(const httplib::Request& request, httplib::Response& response, const std::string& client,
+  std::optional<StreamName> name_of_stream(const httplib::Request& request, httplib::Response& response,
+                                           const AskedTopics& asked) const;
+  Outcome change(const httplib::Request& request, httplib::Response& response, const StreamName& name,
                  const AskedTopics& asked) const;
 
   Admission& admission_;

@@ -200,7 +200,7 @@ TEST(TopicChanges, AskForRightsAgain) {
   StreamClient stream(server.port(), "/events?topic=a&client=tab", ada);
   EXPECT_EQ(status_of(change(server.port(), "tab", R"({"add":["b","secret"]})", ada)), 403);
   EXPECT_EQ(status_of(change(server.port(), "tab", R"({"add":"b"})", "X-User: eve\r\n")), 404);
-  EXPECT_EQ(status_of(change(server.port(), "tab", R"({"add":"b"})")), 404);
+  EXPECT_EQ(status_of(change(server.port(), "tab", R"({"add":"b"})")), 403) << "no user, and no key";
   EXPECT_EQ(server->subscriptions().front().topics, (Data{"a"})) << "it stays as it is";
   EXPECT_EQ(topics_of(change(server.port(), "tab", R"({"add":"b"})", ada)), json({"a", "b"})) << "a user needs no key";
   publish(server, "b", "1");
@@ -209,6 +209,55 @@ TEST(TopicChanges, AskForRightsAgain) {
   forbidden->insert("b");
   authorizer->changed();
   EXPECT_TRUE(stream.read_to_end());
+}
+
+// Presence tells names, and so do the names themselves: whoever knows one learns neither whether the stream is open nor
+// what its topics are.
+TEST(TopicChanges, TellOthersNothingOfAStream) {
+  const auto authorizer = std::make_shared<FunctionAuthorizer>(
+      [](const httplib::Request& asked, Authorizer::Action, const TopicPatterns& topics) {
+        const std::string user = asked.get_header_value("X-User");
+        for (const OwnedTopicPattern& topic : topics) {
+          const bool is_private = topic.text().starts_with("users/");
+          if (is_private && topic.text() != "users/" + user) return Authorizer::Decision::forbidden(topic.text());
+        }
+        return Authorizer::Decision::allow(user);
+      });
+  RunningServer server({.authorizer = authorizer});
+  const std::string ada = "X-User: ada\r\n";
+  const StreamClient stream(server.port(), "/events?topic=users/ada&client=ada-phone", ada);
+  const StreamClient keyed(server.port(), "/events?topic=users/ada&client=" + std::string(kKey), ada);
+  const StreamClient guessable(server.port(), "/events?topic=users/&client=kiosk");
+  std::string many;
+  for (int i = 0; i < 64; ++i) many.append(i > 0 ? "," : "").append("\"t" + std::to_string(i) + "\"");
+  const auto answer = [&](const std::string& client, const std::string& body, const std::string& user) {
+    const std::string response = change(server.port(), client, body, user);
+    return std::pair(status_of(response), response.substr(response.find("\r\n\r\n")));
+  };
+  for (const std::string user : {"X-User: eve\r\n", ""}) {
+    for (const std::string& body : {std::string(R"({"remove":"users/ada"})"), std::string(R"({"remove":"never"})"),
+                                    std::string(R"({"add":"b"})"), std::string(R"({"add":"b","remove":"users/ada"})"),
+                                    std::string(R"({"add":"users/ada"})"), R"({"add":[)" + many + "]}"}) {
+      EXPECT_EQ(answer("ada-phone", body, user), answer("eva-phone", body, user)) << body << user;
+      EXPECT_EQ(answer(kKey, body, user), answer("8f0c2b1e9a4d4c1f8e55", body, user)) << body << user;
+      EXPECT_EQ(answer("kiosk", body, user), answer("quiosk", body, user)) << body << user;
+    }
+  }
+  EXPECT_EQ(answer("ada-phone", R"({"remove":"users/ada"})", ada).first, 400);
+  EXPECT_EQ(answer("ada-phone", R"({"add":[)" + many + "]}", ada).first, 400);
+  EXPECT_EQ(answer("ada-phone", R"({"add":"users/eve"})", ada).first, 403);
+  EXPECT_EQ(answer("ada-phone", R"({"remove":"never"})", ada).first, 200);
+}
+
+TEST(TopicChanges, GoToAUsersOwnStreamWhoeverElseHasTakenItsName) {
+  RunningServer server({.authorizer = own_topics(std::make_shared<std::set<std::string>>())});
+  const std::string ada = "X-User: ada\r\n";
+  const std::string eve = "X-User: eve\r\n";
+  const StreamClient of_ada(server.port(), "/events?topic=a&client=tab", ada);
+  const StreamClient of_eve(server.port(), "/events?topic=e&client=tab", eve);
+  EXPECT_EQ(topics_of(change(server.port(), "tab", R"({"add":"b"})", ada)), json({"a", "b"}));
+  EXPECT_EQ(topics_of(change(server.port(), "tab", R"({"remove":"a"})", ada)), json({"b"}));
+  EXPECT_EQ(topics_of(change(server.port(), "tab", R"({"add":"b"})", eve)), json({"b", "e"}));
 }
 
 TEST(TopicChanges, EndTheStreamWithTheEarlierOfTheTwoRights) {
@@ -309,6 +358,8 @@ TEST(TopicChanges, RefuseWhatTheyDoNotUnderstand) {
            {R"({"add":"b","lastEventId":"earliest"})", "lastEventId: expected"},
            {R"({"remove":"a"})", "remove: no topic would be left"},
            {"{\"add\":[" + many + "]}", "topic: more than 64"},
+           {"{\"add\":[" + many + ",\"t\"]}", "add: more than 64"},
+           {"{\"remove\":[" + many + ",\"t\"]}", "remove: more than 64"},
        }) {
     const std::string response = change(server.port(), kKey, body);
     EXPECT_EQ(status_of(response), 400) << body;
