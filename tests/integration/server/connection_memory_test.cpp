@@ -103,6 +103,36 @@ TEST(ConnectionMemory, IsGivenBackOverAHundredThousandConnections) {
   std::cout << before << " bytes before, " << live_bytes() << " after\n";
 }
 
+// Topics of one request that have as many segments as fit.
+std::string deep_topics(int number) {
+  std::string topics;
+  for (int i = 0; i < 7; ++i) {
+    std::string pattern = (i > 0 ? "&topic=*/" : "topic=*/") + std::to_string(number) + "." + std::to_string(i);
+    topics += pattern.append(1'000 - pattern.size(), '/');
+  }
+  return topics;
+}
+
+TEST(ConnectionMemory, OfAStreamIsAFewTimesTheBytesOfItsPatternsHoweverManySegmentsTheyHave) {
+  constexpr int kStreams = 50;
+  ServerOptions options = open_to_all();
+  options.threads.loops = 1;
+  RunningServer server(options);
+  std::vector<RawClient> clients;
+  clients.reserve(2 * kStreams);
+  const auto open = [&] {
+    for (int i = 0; i < kStreams; ++i) {
+      RawClient& client = clients.emplace_back(server.port());
+      client.send(get("/events?" + deep_topics(static_cast<int>(clients.size()))));
+      client.read_until("\n\n");
+    }
+  };
+  open();  // also what is made once
+  const std::int64_t before = live_bytes();
+  open();
+  EXPECT_LT((live_bytes() - before) / kStreams, 16 * 7'000);
+}
+
 // A publisher must not be able to fill the memory with events that count little.
 TEST(ConnectionMemory, OfTheLogIsBoundedAlsoForEventsOfManyTopics) {
   constexpr std::size_t kBytes = 4 * 1024 * 1024;

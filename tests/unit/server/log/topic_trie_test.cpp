@@ -61,7 +61,8 @@ TEST(TopicTrie, FindsWhatMatchesByDefinitionWhileOthersComeAndGo) {
       std::vector<std::string> patterns;
       for (std::size_t n = up_to(3); n > 0 || patterns.empty(); n -= n > 0 ? 1 : 0) {
         std::vector<std::string> segments;
-        for (std::size_t i = up_to(3) + 1; i > 0; --i) segments.push_back(any_of({"a", "b", "", "*", "millrace.x"}));
+        for (std::size_t i = up_to(5) + 1; i > 0; --i)
+          segments.push_back(any_of({"a", "b", "ab", "", "*", "millrace.x"}));
         if (up_to(3) == 0) segments.back() = "**";
         patterns.push_back(joined(segments));
       }
@@ -72,7 +73,7 @@ TEST(TopicTrie, FindsWhatMatchesByDefinitionWhileOthersComeAndGo) {
       owners.pop_back();
     }
     std::vector<std::string> segments;
-    for (std::size_t i = up_to(4) + 1; i > 0; --i) segments.push_back(any_of({"a", "b", "c", "", "millrace.x"}));
+    for (std::size_t i = up_to(6) + 1; i > 0; --i) segments.push_back(any_of({"a", "b", "ab", "c", "", "millrace.x"}));
     const OwnedTopic topic = OwnedTopic::parse(joined(segments)).value();
     for (const auto& owner : owners) owner->found = 0;
     match(trie, topic);
