@@ -179,8 +179,8 @@ RequestError read_field(std::string_view line, RequestHead& head, Fields& fields
 }  // namespace
 
 std::string too_large_head(std::size_t max_bytes) {
-  return "the request head is larger than max_head_bytes, " + std::to_string(max_bytes) +
-         " bytes; send fewer or shorter header fields";
+  return "the request head is larger than the limit of " + std::to_string(max_bytes) +
+         " bytes (http.max_head_bytes, --max-head-bytes); send fewer or shorter header fields";
 }
 
 std::size_t find_head_end(std::string_view input, std::size_t from) {

@@ -23,7 +23,7 @@ TEST_F(Http2Limits, RefusesWhatTheStandardForbids) {
   const auto large = client.get("/x", {{"cookie", std::string(16'200, 'c')}});
   ASSERT_TRUE(client.until_end(large));
   EXPECT_EQ(client.status(large), "431");
-  EXPECT_THAT(client.said.data[large], HasSubstr("larger than max_head_bytes, 16384 bytes"));
+  EXPECT_THAT(client.said.data[large], HasSubstr("larger than the limit of 16384 bytes"));
   const auto unknown = client.request("BREW", "/x", {}, {}, true);
   ASSERT_TRUE(client.until_end(unknown));
   EXPECT_EQ(client.status(unknown), "501");

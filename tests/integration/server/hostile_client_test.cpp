@@ -142,7 +142,7 @@ TEST(TooLarge, AHeadBeyondTheLimitIs431) {
   while (head.size() < 8'000) head += "X-Filler: " + std::string(100, 'x') + "\r\n";
   RawClient whole(server.port());
   whole.send(head + "\r\n");
-  const std::string limit = "larger than max_head_bytes, 8000 bytes";
+  const std::string limit = "larger than the limit of 8000 bytes (http.max_head_bytes, --max-head-bytes)";
   EXPECT_NE(expect_rejected(whole, 431).find(limit), std::string::npos);
   RawClient endless(server.port());
   endless.send(head);
