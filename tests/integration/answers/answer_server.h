@@ -43,11 +43,11 @@ class AnswerServer {
     return ask(RawClient(port()), fields, body);
   }
   StreamClient ask(RawClient client, std::string_view fields = {}, std::string_view body = "why?") {
-    ++asked_;
+    count_request();
     return StreamClient(std::move(client), post("/answers", body, fields));
   }
   RawResponse ask_in_vain(std::string_view fields = {}, std::string_view body = "why?") {
-    ++asked_;
+    count_request();
     RawClient client(port());
     return client.exchange(post("/answers", body, fields));
   }
@@ -78,6 +78,11 @@ class AnswerServer {
   }
 
  private:
+  // The handlers of earlier requests have returned, so that the newest handle is the newest request's.
+  void count_request() {
+    await_handlers();
+    ++asked_;
+  }
   // A client may have its stream's first block before its handler has returned.
   void await_handlers() {
     const bool has_handled = eventually([this] {
