@@ -99,8 +99,11 @@ void widen_batch() {
   for (std::size_t i = 0; i < count; ++i) {
     Record& record = all[i];
     if (record.kind == Kind::kEvent) widen(record.type, from);
-    if (record.kind == Kind::kEvent || record.kind == Kind::kComment) widen(record.data, from);
-    if (record.kind == Kind::kEvent || record.kind == Kind::kId || record.kind == Kind::kTopics) {
+    if (record.kind == Kind::kEvent || record.kind == Kind::kComment || record.kind == Kind::kTrace) {
+      widen(record.data, from);
+    }
+    if (record.kind == Kind::kEvent || record.kind == Kind::kId || record.kind == Kind::kTopics ||
+        record.kind == Kind::kTrace) {
       widen(record.last_event_id, from);
     }
   }
@@ -150,6 +153,7 @@ class Known {
   void add_event(const MessageEvent& event, std::uint32_t id_changes) {
     if (!event.has_id) add_last_event_id(event.last_event_id, id_changes);
     if (event.topics != topics_.view()) add_topics(event.topics);
+    if (has_trace_ || !event.trace.empty()) add_trace(event.trace);
     const std::uint32_t type =
         add_type(event.type.data() == protocol::kDefaultEventType.data() || event.type == protocol::kDefaultEventType
                      ? ""
@@ -176,6 +180,13 @@ class Known {
     add(Kind::kTopics, 0, 0, add_text(topics));
   }
 
+  // For each event with a trace, and for the first one after it without.
+  [[gnu::noinline]] void add_trace(TraceContext trace) {
+    has_trace_ = !trace.empty();
+    const std::uint32_t parent = add_text(trace.parent());
+    add(Kind::kTrace, 0, parent, add_text(trace.state()));
+  }
+
   std::uint32_t add_id(std::string_view id, std::uint32_t changes) {
     if (changes == id_changes_) return kUnchanged;
     id_changes_ = changes;
@@ -184,6 +195,7 @@ class Known {
 
   ByteBuffer type_;
   ByteBuffer topics_;
+  bool has_trace_ = false;  // of the last event
   std::uint32_t id_changes_ = 0;
 };
 

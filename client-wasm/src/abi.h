@@ -20,6 +20,7 @@ enum class Kind : std::uint32_t {
   kRetry,      ///< `a`: milliseconds
   kTooLarge,
   kTopics,  ///< `text`: the topics of the following events, with a tab between two; empty: unknown
+  kTrace,   ///< the traceparent and tracestate of the following events; empty: unknown
 };
 
 /// The inputs of a source, for source_tell().

@@ -121,7 +121,7 @@ export class Core {
       begin = end + 1;
       return piece;
     };
-    let { type, lastEventId, topics } = stream;
+    let { type, lastEventId, topics, trace } = stream;
     const signals: Signal[] = [];
     for (const last = at + count * 4; at < last; at += 4) {
       const kind = words[at] as Kind;
@@ -133,8 +133,9 @@ export class Core {
         const data = next(b);
         const hasId = c !== unchanged;
         if (hasId) lastEventId = next(c);
-        signals.push(stream.eventOf(type, data, lastEventId, hasId, topics));
+        signals.push(stream.eventOf(type, data, lastEventId, hasId, topics, trace));
       } else if (kind === Kind.topics) topics = next(c);
+      else if (kind === Kind.trace) trace = [next(b), next(c)];
       else if (kind === Kind.id) {
         const said = next(c);
         if (said !== lastEventId) signals.push({ kind, a, b, c, text: said });
@@ -144,26 +145,38 @@ export class Core {
     stream.type = type;
     stream.lastEventId = lastEventId;
     stream.topics = topics;
+    stream.trace = trace;
     return signals;
   }
 }
 
 /** Makes an event from the core's data. */
-export type EventOf = (type: string, data: string, lastEventId: string, hasId: boolean, topics?: string) => CoreEvent;
+export type EventOf = (
+  type: string,
+  data: string,
+  lastEventId: string,
+  hasId: boolean,
+  topics?: string,
+  trace?: Trace,
+) => CoreEvent;
+
+/** The `traceparent` and `tracestate` of an event; each is empty if it is unknown. */
+export type Trace = readonly [string, string];
 
 /** The topics of the event that was made last, as text and as the list that all events with the same text share. */
 let newestTopics: string | undefined;
 let topics: readonly string[] | undefined;
 
-export const plainEvent: EventOf = (type, data, lastEventId, hasId, text) => {
+export const plainEvent: EventOf = (type, data, lastEventId, hasId, text, [traceparent, tracestate] = ["", ""]) => {
   if (text !== newestTopics) {
     newestTopics = text;
     // No topic is empty: a tab that separates nothing is left out, as by set_topics() of event_stream_parser.cpp.
     topics = Object.freeze(text?.match(/[^\t](.*[^\t])?/s)?.[0].split(/\t+/, maxTopics));
   }
-  return topics
+  const event = topics
     ? { type, data, lastEventId, hasId, topic: topics[0] as string, topics }
     : { type, data, lastEventId, hasId };
+  return traceparent ? { ...event, traceparent, ...(tracestate && { tracestate }) } : event;
 };
 
 /** The parts of an event that the core omits when they have not changed, and the function that makes events. */
@@ -172,6 +185,8 @@ export interface CoreStream {
   lastEventId: string;
   /** Of the last event, with a tab between two; empty: unknown. */
   topics: string;
+  /** Of the last event. */
+  trace?: Trace;
   readonly eventOf: EventOf;
 }
 
@@ -179,6 +194,7 @@ export interface CoreStream {
 export class Source implements CoreStream {
   type = "message";
   topics = "";
+  trace?: Trace;
   lastEventId: string;
   readonly eventOf: EventOf;
   readonly #core: Core;

@@ -1,10 +1,11 @@
 // The core's EventStreamParser alone: bytes of an event stream in, signals out.
 
-import { type Core, type CoreStream, plainEvent, type Signal } from "./core.js";
+import { type Core, type CoreStream, plainEvent, type Signal, type Trace } from "./core.js";
 
 export class Parser implements CoreStream {
   type = "message";
   topics = "";
+  trace?: Trace;
   /** The last event ID string: what a reconnection would send. */
   lastEventId: string;
   readonly eventOf = plainEvent;

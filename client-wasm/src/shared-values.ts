@@ -22,6 +22,8 @@ export enum Kind {
   tooLarge,
   /** `text`: the topics of the following events, with a tab between two; empty: unknown */
   topics,
+  /** the traceparent and tracestate of the following events; empty: unknown */
+  trace,
 }
 
 /** The inputs of a source, for source_tell(). */

@@ -118,6 +118,10 @@ export interface ServerEvent<Data = string, Type extends string = string> {
    * event that was published to several. Frozen. Undefined if the stream names none.
    */
   readonly topics?: readonly string[];
+  /** The trace that the event belongs to (W3C Trace Context), if the stream names one: `traces` asks a server for it. */
+  readonly traceparent?: string;
+  /** What vendors add to the trace. Undefined without `traceparent`. */
+  readonly tracestate?: string;
 }
 
 /** Missed events that the server no longer has. */

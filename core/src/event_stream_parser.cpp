@@ -239,6 +239,10 @@ EventStreamParser::Item EventStreamParser::process_field(std::string_view name, 
     event_type_buffer_.assign(decoded(value, decoded_));
   } else if (name == protocol::kTopicField) {
     set_topics(decoded(value, decoded_), topic_buffer_);
+  } else if (name == protocol::kTraceParentField) {
+    trace_parent_buffer_.assign(value);
+  } else if (name == protocol::kTraceStateField) {
+    trace_state_buffer_.assign(value);
   } else if (name == "id") {
     if (value.find('\0') == std::string_view::npos) {
       last_event_id_buffer_.assign(in_chunk && chunk_is_ascii_ ? value : decoded(value, decoded_));
@@ -281,8 +285,7 @@ EventStreamParser::Item EventStreamParser::dispatch() {
   }
   const bool has_id = std::exchange(last_event_id_changed_, false);
   if (data_lines_ == 0) {
-    event_type_buffer_.clear();
-    topic_buffer_.clear();
+    forget_fields();
     return Item::kNeedMore;
   }
   const bool in_chunk = data_in_chunk_.data() != nullptr;
@@ -294,6 +297,10 @@ EventStreamParser::Item EventStreamParser::dispatch() {
             .has_id = has_id,
             .topic = topics.substr(0, topics.find('\t')),
             .topics = topics};
+  if (!trace_parent_buffer_.empty()) {
+    event_.trace =
+        TraceContext::parse(trace_parent_buffer_.view(), trace_state_buffer_.view()).value_or(TraceContext());
+  }
   dispatched_ = true;
   return Item::kEvent;
 }
@@ -303,8 +310,14 @@ void EventStreamParser::forget_block() {
   data_buffer_.clear();
   data_in_chunk_ = {};
   data_lines_ = 0;
+  forget_fields();
+}
+
+void EventStreamParser::forget_fields() {
   event_type_buffer_.clear();
   topic_buffer_.clear();
+  trace_parent_buffer_.clear();
+  trace_state_buffer_.clear();
 }
 
 // The chunk ends, or more lines follow: copies the data into the buffer.

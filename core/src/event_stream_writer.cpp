@@ -21,6 +21,7 @@ bool take_line(std::string_view& rest, std::string_view& line) {
 }  // namespace
 
 void EventStreamWriter::event(const Event& event) {
+  trace(event.trace);
   if (!event.type.empty()) field("event: ", event.type.view());
   if (!event.id.empty()) field("id: ", event.id.view());
   if (event.retry) retry_field(*event.retry);
@@ -32,6 +33,11 @@ void EventStreamWriter::event(const Event& event) {
     field("data: ", line);
   }
   out_ += '\n';
+}
+
+void EventStreamWriter::trace(TraceContext trace) {
+  if (!trace.empty()) field("traceparent: ", trace.parent());
+  if (!trace.state().empty()) field("tracestate: ", trace.state());
 }
 
 void EventStreamWriter::cursor(EventId id, std::optional<Duration> retry) {

@@ -13,16 +13,16 @@ const builds = { WebAssembly: wasm, "Node.js's": node, JavaScript: js };
 function expectedOf(output) {
   if ("retry" in output) return { kind: Kind.retry, a: output.retry };
   if ("comment" in output) return { kind: Kind.comment, text: textOf(output.comment) };
-  const { type, data, lastEventId, topic, topics = topic && [topic] } = output;
-  return { type, data: textOf(data), lastEventId, topic, topics };
+  const { type, data, lastEventId, topic, topics = topic && [topic], traceparent, tracestate } = output;
+  return { type, data: textOf(data), lastEventId, topic, topics, traceparent, tracestate };
 }
 
 /** What there is to compare of one. */
 function outputOf(signal) {
   if (signal.kind === Kind.retry) return { kind: signal.kind, a: signal.a };
   if (signal.kind === Kind.comment) return { kind: signal.kind, text: signal.text };
-  const { type, data, lastEventId, topic, topics } = signal;
-  return { type, data, lastEventId, topic, topics };
+  const { type, data, lastEventId, topic, topics, traceparent, tracestate } = signal;
+  return { type, data, lastEventId, topic, topics, traceparent, tracestate };
 }
 
 function connectionsOf({ stream, expect, lastEventId, connections = [{ stream, expect, lastEventId }] }) {

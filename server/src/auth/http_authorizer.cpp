@@ -14,9 +14,10 @@
 #include <utility>
 
 #include "base/string_map.h"
-#include "base/trace_context.h"
 #include "loop/event_loop.h"
+#include "millrace/core/protocol.h"
 #include "millrace/server/invalid_option.h"
+#include "millrace/server/trace.h"
 #include "mutex.h"
 #include "outbound/application.h"
 #include "parse_json.h"
@@ -48,7 +49,7 @@ std::string_view name_of(Authorizer::Action action) {
 struct Question {
   std::string body;
   httplib::Headers headers;
-  TraceContext trace = {};
+  OwnedTraceContext trace = {};
 
   // Everything that the answer may depend on, in a fixed number of bytes.
   std::string digest() const {
@@ -61,13 +62,6 @@ struct Question {
   }
 };
 
-std::vector<std::string_view> values_of(const httplib::Request& request, const char* name) {
-  const auto [begin, end] = request.headers.equal_range(name);
-  std::vector<std::string_view> values;
-  for (auto field = begin; field != end; ++field) values.emplace_back(field->second);
-  return values;
-}
-
 Question question_of(const httplib::Request& request, Authorizer::Action action, const TopicPatterns& topics,
                      const std::vector<std::string>& names) {
   json patterns = json::array();
@@ -77,19 +71,20 @@ Question question_of(const httplib::Request& request, Authorizer::Action action,
     const auto [begin, end] = request.headers.equal_range(name);
     for (auto field = begin; field != end; ++field) question.headers.emplace(name, field->second);
   }
-  question.trace = trace_context(values_of(request, kTraceParentHeader), values_of(request, kTraceStateHeader));
+  question.trace = trace_of(request);
   return question;
 }
 
 // With the trace, on which no answer depends: one that is kept counts for every trace.
 httplib::Headers headers_of(const Question& question) {
   httplib::Headers headers = question.headers;
-  const auto set = [&headers](const char* name, const std::string& value) {
+  const auto set = [&headers](std::string_view field, const std::string& value) {
+    const std::string name(field);
     headers.erase(name);
     if (!value.empty()) headers.emplace(name, value);
   };
-  set(kTraceParentHeader, question.trace.parent);
-  set(kTraceStateHeader, question.trace.state);
+  set(protocol::kTraceParentField, question.trace.parent());
+  set(protocol::kTraceStateField, question.trace.state());
   return headers;
 }
 

@@ -7,6 +7,7 @@
 #include "base/trace_context.h"
 #include "http/field_text.h"
 #include "http/field_values.h"
+#include "millrace/core/protocol.h"
 
 namespace millrace {
 
@@ -22,10 +23,10 @@ AccessEntryPtr begin_access(const ServerOptions& options, std::string_view reque
   const std::string_view target = line.substr(method.size() + 1);
   entry->record.method = method;
   entry->record.path = target.substr(0, target.find_first_of("? "));
-  if (const auto parents = field_values(request, kTraceParentHeader); !parents.empty()) {
-    auto [parent, state] = trace_context(parents, field_values(request, kTraceStateHeader));
-    entry->record.traceparent = std::move(parent);
-    entry->record.tracestate = std::move(state);
+  if (const auto parents = field_values(request, protocol::kTraceParentField); !parents.empty()) {
+    const OwnedTraceContext trace = trace_context(parents, field_values(request, protocol::kTraceStateField));
+    entry->record.traceparent = trace.parent();
+    entry->record.tracestate = trace.state();
   }
   return entry;
 }

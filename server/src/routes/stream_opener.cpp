@@ -2,20 +2,19 @@
 
 #include <chrono>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "base/failure.h"
-#include "base/trace_context.h"
 #include "connection/connection.h"
 #include "connection/connection_loop.h"
 #include "http/error_response.h"
 #include "httplib/httplib_bridge.h"
 #include "httplib/refusal.h"
 #include "millrace/core/protocol.h"
+#include "millrace/server/trace.h"
 #include "stream/event_stream_state.h"
 #include "subscribe_plan.h"
 
@@ -47,13 +46,6 @@ void remove_prefix(std::string& last_event_id, std::string_view prefix, const st
   if (!prefix.empty() && last_event_id.starts_with(std::string(prefix) + epoch + '-')) {
     last_event_id.erase(0, prefix.size());
   }
-}
-
-// Of a request that has exactly one, and a valid one; otherwise empty.
-std::string trace_parent_of(const httplib::Request& request) {
-  const auto [begin, end] = request.headers.equal_range(kTraceParentHeader);
-  if (begin == end || std::next(begin) != end) return {};
-  return trace_context({begin->second}, {}).parent;
 }
 
 // `on_close`, which also holds the share: it is released when the stream ends, not when the client closes.
@@ -193,8 +185,8 @@ Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response
   StreamTerms terms = terms_of(exchange, options, route, plan);
   terms.address_share = std::move(address_share);
   if (options_.webhooks && !options.poll) {
-    if (std::string trace = trace_parent_of(request); !trace.empty()) {
-      terms.traceparent = std::make_shared<const std::string>(std::move(trace));
+    if (const OwnedTraceContext trace = trace_of(request); !trace.empty()) {
+      terms.traceparent = std::make_shared<const std::string>(trace.parent());
     }
   }
   begin(exchange, std::move(*head),

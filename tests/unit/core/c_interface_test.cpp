@@ -46,6 +46,12 @@ Transcript read(millrace_parser* parser, std::string_view stream, std::size_t ch
   return transcript;
 }
 
+// The interface has no traces.
+Transcript without_traces(Transcript entries) {
+  for (std::string& entry : entries) entry.resize(std::min(entry.size(), entry.find(" trace \"")));
+  return entries;
+}
+
 TEST(CInterface, ReadsAllFixtures) {
   const std::vector<Fixture> fixtures = load_fixtures(MILLRACE_FIXTURES);
   ASSERT_GT(fixtures.size(), 100U);
@@ -56,7 +62,7 @@ TEST(CInterface, ReadsAllFixtures) {
       const Parser parser(millrace_parser_new(id.data(), id.size(), 0), millrace_parser_delete);
       for (const Fixture::Connection& connection : fixture.connections) {
         if (&connection != &fixture.connections.front()) millrace_parser_reset(parser.get());
-        EXPECT_EQ(read(parser.get(), connection.stream, bytes), connection.expected);
+        EXPECT_EQ(read(parser.get(), connection.stream, bytes), without_traces(connection.expected));
         millrace_text last;
         millrace_parser_last_event_id(parser.get(), &last);
         EXPECT_EQ(view(last), connection.last_event_id);

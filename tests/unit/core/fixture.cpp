@@ -58,7 +58,8 @@ std::string expected_entry(const json& output) {
   if (output.contains("comment")) return comment_entry(expected_text(output.at("comment")));
   if (output.contains("retry")) return retry_entry(output.at("retry").get<std::int64_t>());
   return event_entry(output.at("type").get<std::string>(), expected_text(output.at("data")),
-                     output.at("lastEventId").get<std::string>(), output.value("topic", ""));
+                     output.at("lastEventId").get<std::string>(), output.value("topic", ""),
+                     trace_text(output.value("traceparent", ""), output.value("tracestate", "")));
 }
 
 Fixture::Connection load_connection(const json& source) {

@@ -101,9 +101,9 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, EventStreamFixture, testing::ValuesIn(load_fi
 TEST(Fixtures, CoverEverySubject) {
   std::set<std::string> files;
   for (const Fixture& fixture : load_fixtures(MILLRACE_FIXTURES)) files.insert(fixture.file);
-  const std::set<std::string> wanted{"byte-order-mark", "comments",   "connections", "data",
-                                     "end-of-stream",   "event-type", "fields",      "last-event-id",
-                                     "line-ends",       "retry",      "topic",       "utf-8"};
+  const std::set<std::string> wanted{"byte-order-mark", "comments", "connections",   "data",      "end-of-stream",
+                                     "event-type",      "fields",   "last-event-id", "line-ends", "retry",
+                                     "topic",           "trace",    "utf-8"};
   EXPECT_EQ(files, wanted);
 }
 

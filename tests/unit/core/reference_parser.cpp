@@ -1,6 +1,8 @@
 #include "reference_parser.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <regex>
 #include <utility>
 
 namespace millrace::test {
@@ -95,6 +97,24 @@ void drop_one_leading_space(std::u32string& value) {
   if (!value.empty() && value[0] == U' ') value.erase(0, 1);
 }
 
+// [W3C Trace Context 3.2 and 3.3] As regular expressions; an invalid parent is no trace, an invalid state is left out.
+std::string trace_of(const std::string& parent, const std::string& state) {
+  static const std::regex kParent(
+      "(?!ff)(?!.{3}0{32})(?!.{36}0{16})(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}|"
+      "(?!00)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?)");
+  static const std::regex kMember("[ \\t]*([a-z0-9][a-z0-9_*/@-]{0,255}=[ -+\\--<>-~]{0,255}[!-+\\--<>-~])?[ \\t]*");
+  if (parent.size() > 128 || !std::regex_match(parent, kParent)) return "";
+  std::size_t members = 0;
+  for (std::size_t at = 0; at <= state.size() && state.size() <= 512;) {
+    const std::size_t end = std::min(state.find(',', at), state.size());
+    const std::string member = state.substr(at, end - at);
+    if (!std::regex_match(member, kMember)) return parent;
+    if (member.find('=') != std::string::npos) ++members;
+    at = end + 1;
+  }
+  return trace_text(parent, members > 0 && members <= 32 ? state : "");
+}
+
 }  // namespace
 
 ReferenceParser::ReferenceParser(std::string_view last_event_id) : last_event_id_string_(decode(last_event_id)) {}
@@ -108,8 +128,7 @@ std::string ReferenceParser::last_event_id() const {
 Transcript ReferenceParser::read(std::string_view stream) {
   transcript_.clear();
   data_buffer_.clear();
-  event_type_buffer_.clear();
-  topic_buffer_.clear();
+  forget_fields();
   last_event_id_buffer_ = last_event_id_string_;
 
   // [WHATWG 9.2.5] A line ends at CR LF, at LF without CR before it, at CR without LF behind it.
@@ -156,6 +175,10 @@ void ReferenceParser::process_field(const std::u32string& name, const std::u32st
   } else if (name == U"topic") {
     topic_buffer_ = value;  // Millrace's own; no topic is empty
     while (topic_buffer_.starts_with(U'\t')) topic_buffer_.erase(0, 1);
+  } else if (name == U"traceparent") {
+    trace_parent_buffer_ = value;
+  } else if (name == U"tracestate") {
+    trace_state_buffer_ = value;
   } else if (name == U"data") {
     data_buffer_ += value;
     data_buffer_ += U'\n';
@@ -178,17 +201,23 @@ void ReferenceParser::process_field(const std::u32string& name, const std::u32st
 void ReferenceParser::dispatch() {
   last_event_id_string_ = last_event_id_buffer_;
   if (data_buffer_.empty()) {
-    event_type_buffer_.clear();
-    topic_buffer_.clear();
+    forget_fields();
     return;
   }
   data_buffer_.pop_back();  // which is an LF, always
   const std::u32string type = event_type_buffer_.empty() ? U"message" : event_type_buffer_;
   transcript_.push_back(event_entry(encode(type), encode(data_buffer_), last_event_id(),
-                                    encode(topic_buffer_.substr(0, topic_buffer_.find(U'\t')))));
+                                    encode(topic_buffer_.substr(0, topic_buffer_.find(U'\t'))),
+                                    trace_of(encode(trace_parent_buffer_), encode(trace_state_buffer_))));
   data_buffer_.clear();
+  forget_fields();
+}
+
+void ReferenceParser::forget_fields() {
   event_type_buffer_.clear();
   topic_buffer_.clear();
+  trace_parent_buffer_.clear();
+  trace_state_buffer_.clear();
 }
 
 }  // namespace millrace::test

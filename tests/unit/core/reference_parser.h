@@ -26,10 +26,13 @@ class ReferenceParser {
   void process_line(const std::u32string& line);
   void process_field(const std::u32string& name, const std::u32string& value);
   void dispatch();
+  void forget_fields();
 
   std::u32string data_buffer_;
   std::u32string event_type_buffer_;
   std::u32string topic_buffer_;
+  std::u32string trace_parent_buffer_;
+  std::u32string trace_state_buffer_;
   std::u32string last_event_id_buffer_;
   std::u32string last_event_id_string_;
   Transcript transcript_;

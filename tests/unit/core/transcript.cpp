@@ -28,9 +28,15 @@ std::string quoted(std::string_view text) {
 }
 
 std::string event_entry(std::string_view type, std::string_view data, std::string_view last_event_id,
-                        std::string_view topic) {
+                        std::string_view topic, std::string_view trace) {
   const std::string of_topic = topic.empty() ? "" : " topic " + quoted(topic);
-  return "event " + quoted(type) + " data " + quoted(data) + " last event ID " + quoted(last_event_id) + of_topic;
+  const std::string of_trace = trace.empty() ? "" : " trace " + quoted(trace);
+  return "event " + quoted(type) + " data " + quoted(data) + " last event ID " + quoted(last_event_id) + of_topic +
+         of_trace;
+}
+
+std::string trace_text(std::string_view parent, std::string_view state) {
+  return std::string(parent).append(state.empty() ? "" : " ").append(state);
 }
 
 std::string comment_entry(std::string_view comment) {
@@ -55,7 +61,8 @@ Transcript read_chunks(EventStreamParser& parser, const std::vector<std::string_
     for (Item item = parser.next(); item != Item::kNeedMore; item = parser.next()) {
       if (item == Item::kEvent) {
         const MessageEvent& event = parser.event();
-        transcript.push_back(event_entry(event.type, event.data, event.last_event_id, event.topic));
+        transcript.push_back(event_entry(event.type, event.data, event.last_event_id, event.topic,
+                                         trace_text(event.trace.parent(), event.trace.state())));
       } else if (item == Item::kComment) {
         transcript.push_back(comment_entry(parser.comment()));
       } else if (item == Item::kRetry) {

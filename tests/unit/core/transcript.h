@@ -15,7 +15,9 @@ namespace millrace::test {
 using Transcript = std::vector<std::string>;
 
 std::string event_entry(std::string_view type, std::string_view data, std::string_view last_event_id,
-                        std::string_view topic = {});
+                        std::string_view topic = {}, std::string_view trace = {});
+/// The two fields of a trace, in one text; empty without a parent.
+std::string trace_text(std::string_view parent, std::string_view state);
 std::string comment_entry(std::string_view comment);
 std::string retry_entry(std::int64_t milliseconds);
 std::string too_large_entry();

@@ -8,6 +8,7 @@
 
 #include "millrace/core/field_value.h"
 #include "millrace/core/time.h"
+#include "millrace/core/trace_context.h"
 
 namespace millrace {
 
@@ -24,6 +25,9 @@ struct Event {
 
   /// Sets the client's reconnection time.
   std::optional<Duration> retry = {};
+
+  /// The trace that the event belongs to. A server's log keeps it for subscribers that ask for traces.
+  TraceContext trace = {};
 };
 
 /// A received event, in valid UTF-8. [WHATWG 9.2.6, "dispatch the event"]
@@ -34,6 +38,7 @@ struct MessageEvent {
   bool has_id = false;             ///< this event had an `id`; otherwise last_event_id is that of an earlier event
   std::string_view topic = {};     ///< of its `topic` field, which a Millrace server adds on request; else empty
   std::string_view topics = {};    ///< all topics of that field, with one tab between two; no topic contains a tab
+  TraceContext trace = {};         ///< of its fields `traceparent` and `tracestate`, which a server adds on request
 };
 
 }  // namespace millrace

@@ -76,6 +76,7 @@ class EventStreamParser {
   Item append_line_of_data(std::string_view value, bool in_chunk);
   Item dispatch();
   void forget_block();
+  void forget_fields();
   void own_data();
 
   // The chunk being read: [position_, chunk_end_).
@@ -100,7 +101,9 @@ class EventStreamParser {
   std::size_t data_lines_ = 0;
   bool data_is_ascii_ = false;  // the data buffer is known to be ASCII
   ByteBuffer event_type_buffer_;
-  ByteBuffer topic_buffer_;  // Millrace's own field, which the standard has a parser ignore
+  ByteBuffer topic_buffer_;  // Millrace's own fields, which the standard has a parser ignore
+  ByteBuffer trace_parent_buffer_;
+  ByteBuffer trace_state_buffer_;
   // The last event ID buffer is the same as the string until this block has an `id`.
   ByteBuffer last_event_id_buffer_;
   bool last_event_id_changed_ = false;

@@ -22,8 +22,12 @@ class EventStreamWriter {
   /// `out` must outlive it.
   explicit EventStreamWriter(std::string& out) : out_(out) {}
 
-  /// Writes one block: `event`, `id` and `retry` if they are set, then the data, then the empty line.
+  /// Writes one block: `traceparent`, `tracestate`, `event`, `id` and `retry` if they are set, then the data, then the
+  /// empty line.
   void event(const Event& event);
+
+  /// Writes only the fields of a trace, for a block that goes on after them. Writes nothing without a trace.
+  void trace(TraceContext trace);
 
   /// Writes a block without data. It dispatches nothing, but sets the client's last event ID and, if set, its
   /// reconnection time: for a stream's first block and for heartbeats. An empty `id` clears the client's ID.

@@ -23,6 +23,13 @@ inline constexpr std::size_t kMaxEventIdBytes = 256;
 /// Longest event type a publisher may give, in bytes.
 inline constexpr std::size_t kMaxEventTypeBytes = 128;
 
+/// Longest `traceparent`, in bytes, which only versions after 00 can reach; a longer one is ignored.
+inline constexpr std::size_t kMaxTraceParentBytes = 128;
+
+/// Longest `tracestate`, in bytes, and the most members of its list; a longer one is ignored. [W3C Trace Context 3.3.1]
+inline constexpr std::size_t kMaxTraceStateBytes = 512;
+inline constexpr std::size_t kMaxTraceStateMembers = 32;
+
 // --- JSON -------------------------------------------------------------------------------------------------------
 
 /// Deepest nesting of JSON that is accepted, from any source.

@@ -58,8 +58,15 @@ inline constexpr std::string_view kFieldsParameter = "fields";
 /// Request header with the same, for clients whose URL belongs to their user.
 inline constexpr std::string_view kFieldsHeader = "Millrace-Fields";
 
-/// The one value of kFieldsParameter: a `topic` field with the event's topic.
+/// Value of kFieldsParameter: a `topic` field with the event's topic.
 inline constexpr std::string_view kTopicField = "topic";
+
+/// Value of kFieldsParameter: the two fields of the trace of an event that has one.
+inline constexpr std::string_view kTraceFields = "trace";
+
+/// Fields of an event, and headers of a request: the trace that it belongs to. [W3C Trace Context]
+inline constexpr std::string_view kTraceParentField = "traceparent";
+inline constexpr std::string_view kTraceStateField = "tracestate";
 
 /// Query parameter for data that names its topic.
 inline constexpr std::string_view kEnvelopeParameter = "envelope";
