@@ -76,6 +76,7 @@ struct Fields {
   std::string data = {};
   std::string id = {};
   std::optional<Duration> retry = {};
+  OwnedTraceContext trace = {};
 };
 
 // Nothing unless it is one event, and nothing else: subscribers get the bytes as they are.
@@ -91,6 +92,7 @@ std::optional<Fields> fields_of(std::string_view payload) {
     if (parser.event().type != "message") fields.type = parser.event().type;
     fields.data = parser.event().data;
     fields.id = parser.event().last_event_id;
+    fields.trace = parser.event().trace;
     found = std::move(fields);
   }
   return payload.find("\n\n") + 2 == payload.size() ? found : std::nullopt;
@@ -102,7 +104,8 @@ std::optional<std::string> payload_of(const Fields& fields) {
   const auto id = EventId::parse(std::string_view(fields.id));
   if (!type || !id) return std::nullopt;
   std::string payload;
-  EventStreamWriter(payload).event({.type = *type, .data = fields.data, .id = *id, .retry = fields.retry});
+  EventStreamWriter(payload).event(
+      {.type = *type, .data = fields.data, .id = *id, .retry = fields.retry, .trace = fields.trace});
   return payload;
 }
 
@@ -135,6 +138,17 @@ Kind kind_in(const json& object) {
   throw std::runtime_error("kind: expected event, finish or begin");
 }
 
+OwnedTraceContext trace_in(const json& object) {
+  if (!object.contains("traceparent")) return {};
+  const auto parent = field<std::string>(object, "traceparent", "text");
+  const auto state = field<std::string>(object, "tracestate", "text", "");
+  const auto trace = TraceContext::parse(parent, state);
+  if (!trace || trace->state() != state) {
+    throw std::runtime_error("traceparent or tracestate: expected them in the form of W3C Trace Context");
+  }
+  return *trace;
+}
+
 std::string payload_in(const json& object) {
   if (object.contains("payload")) {
     const auto bytes = bytes_of(field<std::string>(object, "payload", "base64"));
@@ -151,6 +165,7 @@ std::string payload_in(const json& object) {
     }
     fields.retry = Duration{static_cast<Duration::rep>(retry)};
   }
+  fields.trace = trace_in(object);
   const auto payload = payload_of(fields);
   if (!payload) throw std::runtime_error("type or id: must be the type or ID of an event, without line ends");
   return *payload;
@@ -235,6 +250,8 @@ std::string entry_line(const std::string& epoch, const StoreAccess::Entry& entry
     if (!fields->type.empty()) object["type"] = fields->type;
     object["data"] = fields->data;
     if (fields->retry) object["retry"] = fields->retry->count();
+    if (!fields->trace.empty()) object["traceparent"] = fields->trace.parent();
+    if (!fields->trace.state().empty()) object["tracestate"] = fields->trace.state();
   }
   // What the fields do not say exactly is kept byte for byte.
   const bool is_exact = fields && payload_of(*fields) == one.payload &&

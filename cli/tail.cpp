@@ -42,6 +42,7 @@ struct TailOptions {
   std::string reconnect = "idempotent";
   std::string command;  // empty: print
   bool json = false;
+  bool traces = false;
   bool http2_prior_knowledge = false;
   TlsClientOptions tls;
 };
@@ -82,6 +83,8 @@ std::string json_line(const ReceivedEvent& event) {
   line["type"] = event.type;
   line["id"] = event.last_event_id;
   line["data"] = event.data;
+  if (!event.trace.empty()) line["traceparent"] = event.trace.parent();
+  if (!event.trace.state().empty()) line["tracestate"] = event.trace.state();
   return printable_json(line.dump());
 }
 
@@ -101,6 +104,7 @@ std::unique_ptr<EventSource> make_source(const TailOptions& options) {
   EventSourceOptions source_options;
   source_options.headers = parse_headers(options.headers);
   source_options.last_event_id = options.since;
+  source_options.traces = options.traces;
   source_options.tls = options.tls.of_client();
   source_options.http2_prior_knowledge = options.http2_prior_knowledge;
   source_options.policy.retry_on_server_error = true;
@@ -253,8 +257,12 @@ void add_tail(CLI::App& app, Command& command) {
       ->allow_extra_args(false);
   add_http2_client(*tail_app, options->http2_prior_knowledge);
   add_tls_client(*tail_app, options->tls);
-  tail_app->add_flag("--json", options->json,
-                     "Print JSON objects with topic, type, id and data; --exec commands get them as input");
+  CLI::Option* const json = tail_app->add_flag(
+      "--json", options->json, "Print JSON objects with topic, type, id and data; --exec commands get them as input");
+  tail_app
+      ->add_flag("--traces", options->traces,
+                 "Ask a Millrace server for the traceparent and tracestate of events; they are in the JSON objects")
+      ->needs(json);
   tail_app->callback([options, &command] { command = [options] { return tail(*options); }; });
 }
 

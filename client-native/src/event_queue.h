@@ -29,7 +29,9 @@ class EventQueue {
     const MutexLock lock(mutex_);
     Entry entry{.type = std::string(event.type), .data = std::string(event.data), .has_id = event.has_id};
     if (!event.topic.empty()) entry.topics = std::make_unique<const std::string>(event.topics);
-    entry.bytes = sizeof(Entry) + entry.type.size() + entry.data.size() + event.topics.size();
+    if (!event.trace.empty()) entry.trace = std::make_unique<OwnedTraceContext>(event.trace);
+    entry.bytes = sizeof(Entry) + entry.type.size() + entry.data.size() + event.topics.size() +
+                  event.trace.parent().size() + event.trace.state().size();
     // Events that inherit an ID share it; otherwise each would cost the memory and time of a long ID.
     if (last_id_ == nullptr || std::exchange(id_changes_, id_changes) != id_changes) {
       last_id_ = std::make_shared<const std::string>(event.last_event_id);
@@ -83,6 +85,7 @@ class EventQueue {
                         .last_event_id = *entry.id,
                         .has_id = entry.has_id};
     if (entry.topics != nullptr) set_topics(*entry.topics, event);
+    if (entry.trace != nullptr) event.trace = std::move(*entry.trace);
     return {.event = std::move(event), .made_room = has_room && std::exchange(was_full_, false)};
   }
 
@@ -102,6 +105,7 @@ class EventQueue {
     std::string data;
     std::shared_ptr<const std::string> id = nullptr;
     std::unique_ptr<const std::string> topics = nullptr;  // as in MessageEvent; most streams have none
+    std::unique_ptr<OwnedTraceContext> trace = nullptr;   // likewise
     bool has_id = false;
     std::size_t bytes = 0;
   };

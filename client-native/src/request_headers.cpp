@@ -72,10 +72,12 @@ void check_credentials(const EventSourceOptions& options) {
 // [WHATWG 9.2.2: Accept and no caching] [WHATWG 9.2.4: Last-Event-ID, as UTF-8]
 HttpHeaders request_headers(const EventSourceOptions& options, const HttpHeaders& for_attempt,
                             std::string_view last_event_id) {
+  std::string fields(protocol::kTopicField);
+  if (options.traces) fields.append(",").append(protocol::kTraceFields);
   HttpHeaders headers = {{"Accept", std::string(protocol::kContentType)},
                          {"Cache-Control", "no-cache"},
                          {"Accept-Encoding", std::string(ContentDecoder::accepted())},
-                         {std::string(protocol::kFieldsHeader), std::string(protocol::kTopicField)}};
+                         {std::string(protocol::kFieldsHeader), fields}};
   if (!options.bearer_token.empty()) headers.emplace_back("Authorization", "Bearer " + options.bearer_token);
   replace(headers, options.headers);
   replace(headers, for_attempt);

@@ -149,7 +149,9 @@ void WebhookSender::post(const FramePtr& frame) {
     topic = json::array();
     for (std::size_t i = 0; i < frame->topic_count(); ++i) topic.push_back(frame->topic_at(i).view());
   }
-  add(dump({{"event", "published-to-nobody"}, {"topic", topic}, {"id", id}, {"at", now_in(Duration{})}}));
+  json told = {{"event", "published-to-nobody"}, {"topic", topic}, {"id", id}, {"at", now_in(Duration{})}};
+  if (const TraceContext trace = frame->trace(); !trace.empty()) told["traceparent"] = trace.parent();
+  add(dump(told));
 }
 
 void WebhookSender::add(std::string event) {

@@ -104,7 +104,7 @@ std::shared_ptr<Frame> frame_of(std::string_view epoch, const LogEntry& entry, T
   }
   frame->publisher_id = entry.publisher_id;
   frame->publisher = entry.publisher_key;
-  set_payload(*frame, entry.payload);
+  set_event(*frame, entry.payload);
   return frame;
 }
 
@@ -118,7 +118,7 @@ std::shared_ptr<Frame> encode(std::string_view epoch, std::uint64_t sequence, co
   frame->is_retained = publication.retain;
   frame->publisher_id = publication.event.id.view();
   if (!frame->publisher_id.empty()) frame->publisher = publisher_key(publication.publisher);
-  set_payload(*frame, payload_of(epoch, sequence, publication.event));
+  set_event(*frame, payload_of(epoch, sequence, publication.event));
   return frame;
 }
 

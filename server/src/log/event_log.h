@@ -105,7 +105,8 @@ std::string store_epoch(std::string random);
 /// publisher.
 inline constexpr std::string_view kAnyPublisher = "*";
 
-/// The event as it is kept and sent. If its publisher gave no ID, it gets the ID of its entry.
+/// The event as it is kept: as it is sent, with its trace in front. If its publisher gave no ID, it gets the ID of its
+/// entry.
 std::string payload_of(std::string_view epoch, std::uint64_t sequence, const Event& event);
 
 /// The entry's frame.

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "millrace/core/event_stream_writer.h"
 #include "millrace/core/protocol.h"
 #include "pinned_bytes.h"
 #include "topic_matcher.h"
@@ -28,8 +29,33 @@ nlohmann::ordered_json topics_in_json(const Frame& frame) {
   return topics;
 }
 
+constexpr std::uint8_t kWithTopic = 1;
+constexpr std::uint8_t kWithEnvelope = 2;
+constexpr std::uint8_t kWithTrace = 4;
+
+// Removes the line of this field from the beginning of `text`, and returns its value; nothing if it begins otherwise.
+std::string_view take_field(std::string_view& text, std::string_view name) {
+  if (!text.starts_with(name) || text.substr(name.size(), 2) != ": ") return {};
+  const std::size_t end = std::min(text.find('\n'), text.size() - 1);
+  const std::string_view value = text.substr(name.size() + 2, end - name.size() - 2);
+  text.remove_prefix(end + 1);
+  return value;
+}
+
+// Removes the trace's fields from the beginning of an event. Nothing if it has none, or an invalid one.
+TraceContext take_trace(std::string_view& event) {
+  const std::string_view parent = take_field(event, protocol::kTraceParentField);
+  const std::string_view state = take_field(event, protocol::kTraceStateField);
+  return TraceContext::parse(parent, state).value_or(TraceContext());
+}
+
+void add_members(TraceContext trace, nlohmann::ordered_json& envelope) {
+  if (!trace.empty()) envelope[std::string(protocol::kTraceParentField)] = trace.parent();
+  if (!trace.state().empty()) envelope[std::string(protocol::kTraceStateField)] = trace.state();
+}
+
 // An event's payload with `{"topic":…,"data":…}` in place of its data. EventStreamWriter writes the `data` lines last.
-std::string enveloped(const Frame& frame) {
+std::string enveloped(const Frame& frame, TraceContext trace) {
   std::string_view payload = frame.payload();
   constexpr std::string_view kData = "data: ";
   std::string fields;
@@ -46,7 +72,8 @@ std::string enveloped(const Frame& frame) {
     }
     payload.remove_prefix(std::min(end, payload.size() - 1) + 1);
   }
-  const nlohmann::ordered_json envelope = {{"topic", topics_in_json(frame)}, {"data", data}};
+  nlohmann::ordered_json envelope = {{"topic", topics_in_json(frame)}, {"data", data}};
+  add_members(trace, envelope);
   // Invalid UTF-8 arrives at the client as it would without the envelope.
   fields.append(kData).append(envelope.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return fields.append("\n\n");
@@ -55,8 +82,7 @@ std::string enveloped(const Frame& frame) {
 }  // namespace
 
 Frame::~Frame() {
-  delete with_topic_.load(std::memory_order_relaxed);
-  delete enveloped_.load(std::memory_order_relaxed);
+  delete next_form_.load(std::memory_order_relaxed);
 }
 
 const GzipBlock& Frame::gzip() const {
@@ -80,39 +106,49 @@ std::string_view Frame::coded(WireCoding coding) const {
   return gzip().chunk;
 }
 
+TraceContext Frame::trace() const {
+  std::string_view fields = trace_fields();
+  return take_trace(fields);
+}
+
+Frame::Additions Frame::additions_of(WireForm form) const {
+  if (!topic) return 0;
+  unsigned additions = form.topic ? kWithTopic : 0U;
+  if (form.envelope) additions |= kWithEnvelope;
+  if (form.trace && !trace_fields().empty()) additions |= kWithTrace;
+  return static_cast<Additions>(additions);
+}
+
+std::string Frame::payload_with(Additions additions) const {
+  std::string payload;
+  if ((additions & kWithTopic) != 0) {
+    payload.append(protocol::kTopicField).append(": ").append(topic_field(*this)).append(1, '\n');
+  }
+  const bool has_trace = (additions & kWithTrace) != 0;
+  if (has_trace) payload.append(trace_fields());
+  if ((additions & kWithEnvelope) == 0) return payload.append(this->payload());
+  return payload.append(enveloped(*this, has_trace ? trace() : TraceContext()));
+}
+
 const Frame& Frame::in(WireForm form) const {
-  if (!topic || (!form.topic && !form.envelope)) return *this;
-  const Frame& data = form.envelope ? made(enveloped_, [this] { return enveloped(*this); }) : *this;
-  if (!form.topic) return data;
-  return data.made(data.with_topic_, [&] {
-    return std::string(protocol::kTopicField)
-        .append(": ")
-        .append(topic_field(*this))
-        .append(1, '\n')
-        .append(data.payload());
-  });
-}
-
-namespace {
-
-void copy_topics(const Frame& from, Frame& to) {
-  to.topic = from.topic;
-  if (from.further_topics != nullptr)
-    to.further_topics = std::make_unique<const std::vector<OwnedTopic>>(*from.further_topics);
-}
-
-}  // namespace
-
-template <typename Make>
-const Frame& Frame::made(Variant& variant, const Make& make) const {
-  if (const Frame* there = variant.load(std::memory_order_acquire)) return *there;
-  auto frame = std::make_unique<Frame>();
-  frame->sequence = sequence;
-  copy_topics(*this, *frame);
-  set_payload(*frame, make());
-  const Frame* first = nullptr;
-  // If another thread was faster, its frame is used.
-  return variant.compare_exchange_strong(first, frame.get(), std::memory_order_acq_rel) ? *frame.release() : *first;
+  const Additions additions = additions_of(form);
+  const Frame* last = this;
+  std::unique_ptr<Frame> made;
+  while (last->additions_ != additions) {
+    const Frame* next = last->next_form_.load(std::memory_order_acquire);
+    if (next == nullptr) {
+      if (made == nullptr) {
+        made = std::make_unique<Frame>();
+        made->sequence = sequence;
+        made->additions_ = additions;
+        set_payload(*made, payload_with(additions));
+      }
+      // If another thread was faster, the list goes on with its frame.
+      if (last->next_form_.compare_exchange_strong(next, made.get(), std::memory_order_acq_rel)) return *made.release();
+    }
+    last = next;
+  }
+  return *last;
 }
 
 std::size_t append_chunk(std::string_view payload, std::string& out) {
@@ -132,13 +168,22 @@ void wrap_chunk(std::string& out, std::size_t begin) {
   out.insert(begin, std::string_view(line, static_cast<std::size_t>(end + 2 - line))).append("\r\n");
 }
 
-void set_payload(Frame& frame, std::string_view payload) {
+void set_payload(Frame& frame, std::string_view payload, std::string_view trace) {
   // Reserves everything at once: a string that grows would take twice the memory for as long as the log keeps it.
   constexpr std::size_t kFraming = 20;
   frame.bytes.clear();
-  frame.bytes.reserve(payload.size() + kFraming);
+  frame.bytes.reserve(payload.size() + kFraming + trace.size());
   frame.payload_begin = static_cast<std::uint8_t>(append_chunk(payload, frame.bytes));
   frame.payload_bytes = static_cast<std::uint32_t>(payload.size());
+  frame.bytes.append(trace);
+}
+
+void set_event(Frame& frame, std::string_view event) {
+  std::string_view rest = event;
+  const TraceContext trace = take_trace(rest);
+  std::string fields;
+  if (!trace.empty()) EventStreamWriter(fields).trace(trace);
+  set_payload(frame, rest, fields);
 }
 
 FramePtr of_topics(FramePtr frame, TopicSet topics) {

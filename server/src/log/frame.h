@@ -1,8 +1,8 @@
 // Frame: an event's bytes on the wire, encoded once and shared by all receivers.
 //
 // They are an HTTP/1.1 chunk. HTTP/1.0 and HTTP/2 clients get only its payload; clients that accept gzip get the
-// compressed payload. A frame has further forms, each made once at its first use: with a `topic` field, and with data
-// that names its topic.
+// compressed payload. A frame has further forms, each made once at its first use: with a `topic` field, with the fields
+// of its event's trace, and with data that names the topic.
 #pragma once
 
 #include <atomic>
@@ -32,8 +32,10 @@ enum class WireCoding : std::uint8_t {
 /// The form of frames that a client gets.
 struct WireForm {
   WireCoding coding = WireCoding::kChunk;
-  bool topic = false;     ///< events have a `topic` field
-  bool envelope = false;  ///< their data is JSON that names the topic
+  // In one byte: each subscriber has a form.
+  bool topic : 1 = false;     ///< events have a `topic` field
+  bool envelope : 1 = false;  ///< their data is JSON that names the topic
+  bool trace : 1 = false;     ///< those with a trace have its fields, and its members in an envelope
 
   friend bool operator==(const WireForm&, const WireForm&) = default;
 };
@@ -64,9 +66,9 @@ struct Frame {
   std::uint8_t payload_begin = 0;  ///< after the size line
   std::uint32_t payload_bytes = 0;
   TimePoint published{};  ///< when it was appended to the log
-  std::string bytes;      ///< size line, payload, CRLF [RFC 9112 7.1]
+  std::string bytes;      ///< size line, payload, CRLF [RFC 9112 7.1]; then the trace
 
-  std::string_view chunk() const { return bytes; }
+  std::string_view chunk() const { return std::string_view(bytes).substr(0, chunk_bytes()); }
   std::string_view payload() const { return std::string_view(bytes).substr(payload_begin, payload_bytes); }
   /// The payload as a part of a gzip stream. The first caller compresses it, on any thread.
   const GzipBlock& gzip() const;
@@ -75,6 +77,12 @@ struct Frame {
   /// frame. A frame without an event of the log has only one form.
   const Frame& in(WireForm form) const;
 
+  /// The event's trace; empty if it has none.
+  TraceContext trace() const;
+  /// Its fields, each with its line end.
+  std::string_view trace_fields() const {
+    return bytes.size() > chunk_bytes() ? std::string_view(bytes).substr(chunk_bytes()) : std::string_view();
+  }
   std::string_view topic_text() const { return topic ? topic->view() : std::string_view(); }
   /// Of a frame with an event of the log.
   std::size_t topic_count() const { return further_topics == nullptr ? 1 : 1 + further_topics->size(); }
@@ -86,16 +94,18 @@ struct Frame {
  private:
   friend class PinnedBytes;
   mutable std::atomic<std::uint32_t> pins_ = 0;  // used by PinnedBytes
-  // Another form of the frame, owned by the frame.
-  using Variant = std::atomic<const Frame*>;
+  // What a form adds to the payload, as bits.
+  using Additions = std::uint8_t;
+  std::size_t chunk_bytes() const { return std::size_t{payload_begin} + payload_bytes + 2; }
   std::string_view coded(WireCoding coding) const;
-  template <typename Make>
-  const Frame& made(Variant& variant, const Make& make) const;
+  Additions additions_of(WireForm form) const;
+  std::string payload_with(Additions additions) const;
 
   mutable std::once_flag gzip_once_;
   mutable std::unique_ptr<const GzipBlock> gzip_;
-  mutable Variant with_topic_ = nullptr;
-  mutable Variant enveloped_ = nullptr;
+  // The forms are a list, which begins at the frame itself. Each owns the next one.
+  mutable std::atomic<const Frame*> next_form_ = nullptr;
+  Additions additions_ = 0;  // those of this form
 };
 
 using FramePtr = std::shared_ptr<const Frame>;
@@ -122,7 +132,10 @@ void wrap_chunk(std::string& out, std::size_t begin);
 /// The chunk that ends a body. [RFC 9112 7.1]
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
-/// Makes `payload` the frame's bytes.
-void set_payload(Frame& frame, std::string_view payload);
+/// Makes `payload` the frame's bytes. `trace`: see Frame::trace_fields().
+void set_payload(Frame& frame, std::string_view payload, std::string_view trace = {});
+
+/// The same from an event as a log keeps it: the fields of its trace come first. Drops a trace that is invalid.
+void set_event(Frame& frame, std::string_view event);
 
 }  // namespace millrace

@@ -18,6 +18,7 @@
 #include "httplib/refusal.h"
 #include "millrace/core/protocol.h"
 #include "millrace/server/authorizer.h"
+#include "millrace/server/trace.h"
 #include "parameters.h"
 #include "subscribe_plan.h"
 
@@ -41,10 +42,12 @@ TopicPatterns topics_of(const std::vector<PublishRequest>& requests) {
 }
 
 // Publishes all at once: with a store, in one commit.
-std::vector<Publication> publications_of(const std::vector<PublishRequest>& requests, std::string_view publisher) {
+std::vector<Publication> publications_of(const std::vector<PublishRequest>& requests, std::string_view publisher,
+                                         TraceContext trace) {
   std::vector<Publication> publications;
   for (const PublishRequest& request : requests) {
-    if (const auto event = request.event()) {
+    if (auto event = request.event()) {
+      if (event->trace.empty()) event->trace = trace;
       publications.push_back({.topic = request.topic(),
                               .further_topics = request.further_topics(),
                               .event = *event,
@@ -109,9 +112,9 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
 }
 
 // The prefix keeps a user's IDs apart from those of other publishers, whatever the user's name.
-std::vector<Published> EventRoutes::publish(const std::vector<PublishRequest>& requests,
-                                            const std::string& user) const {
-  return hub_.publish(publications_of(requests, user.empty() ? "anonymous" : "user " + user));
+std::vector<Published> EventRoutes::publish(const std::vector<PublishRequest>& requests, const std::string& user,
+                                            TraceContext trace) const {
+  return hub_.publish(publications_of(requests, user.empty() ? "anonymous" : "user " + user, trace));
 }
 
 // One line for each request.
@@ -198,7 +201,8 @@ void EventRoutes::publish_body(const httplib::Request& request, httplib::Respons
   std::size_t events = 0;
   for (const PublishRequest& one : *requests) events += topic_count(one);
   if (!admission_.take_events(request, decision->user(), events, response)) return;
-  const std::vector<Published> published = publish(*requests, decision->user());
+  const OwnedTraceContext trace = trace_of(request);
+  const std::vector<Published> published = publish(*requests, decision->user(), trace);
   assert(!published.empty());
   if (published.front().outcome == Published::Outcome::kIdInUse) {
     return refuse(request, response, 409, RefusalReason::kIdInUse, published.front().sentence);

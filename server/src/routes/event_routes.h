@@ -35,7 +35,8 @@ class EventRoutes {
   bool admits_publishing(const httplib::Request& request, httplib::Response& response) const;
   void refuse_as_too_large(const httplib::Request& request, httplib::Response& response) const;
   void publish_body(const httplib::Request& request, httplib::Response& response, std::string_view body) const;
-  std::vector<Published> publish(const std::vector<PublishRequest>& requests, const std::string& user) const;
+  std::vector<Published> publish(const std::vector<PublishRequest>& requests, const std::string& user,
+                                 TraceContext trace) const;
   static std::string answer_to(const std::vector<PublishRequest>& requests, const std::vector<Published>& published);
 
   Hub& hub_;

@@ -21,8 +21,8 @@ struct FieldError {
 };
 
 // An event's fields; FieldNames stores which were given by their index here.
-constexpr std::array<std::string_view, 8> kFields = {"topic", "data",   "event",  "id",
-                                                     "retry", "retain", "finish", "durability"};
+constexpr std::array<std::string_view, 10> kFields = {"topic",  "data",   "event",      "id",          "retry",
+                                                      "retain", "finish", "durability", "traceparent", "tracestate"};
 
 // The names of one object's fields, to detect duplicates.
 class FieldNames {
@@ -99,6 +99,28 @@ Durability durability_in(const json& object) {
   return *level;
 }
 
+// Stricter than with headers, which every proxy may add: an invalid field is the publisher's mistake.
+OwnedTraceContext trace_in(const json& object) {
+  if (!object.contains("traceparent")) {
+    if (object.contains("tracestate")) throw FieldError{"tracestate: needs traceparent beside it"};
+    return {};
+  }
+  const std::string& parent = string_in(object, "traceparent");
+  const std::string state = object.contains("tracestate") ? string_in(object, "tracestate") : "";
+  const auto trace = TraceContext::parse(parent, state);
+  if (!trace) {
+    throw FieldError{
+        "traceparent: must be 00-<trace ID, 32 hexadecimal digits>-<parent ID, 16>-<flags, 2>, in lower "
+        "case and with neither ID all zeros"};
+  }
+  if (trace->state() != state) {
+    throw FieldError{"tracestate: must be a list of key=value with commas between, of at most " +
+                     std::to_string(kMaxTraceStateMembers) + " members and " + std::to_string(kMaxTraceStateBytes) +
+                     " bytes"};
+  }
+  return *trace;
+}
+
 OwnedTopic topic_in(const json& value) {
   if (!value.is_string()) {
     throw FieldError{std::string("topic: must be a string, or an array of strings; found ") + value.type_name()};
@@ -126,7 +148,8 @@ void check_names(const json& object) {
     if (std::find(kFields.begin(), kFields.end(), name) == kFields.end()) {
       throw FieldError{
           "\"" + name +
-          "\" is not a field of an event; expected topic, data, event, id, retry, retain, finish or durability"};
+          "\" is not a field of an event; expected topic, data, event, id, retry, retain, finish, durability, "
+          "traceparent or tracestate"};
     }
   }
 }
@@ -170,6 +193,7 @@ std::optional<PublishRequest> PublishRequest::parse(std::string_view text, const
       if (request.id_.text().empty()) throw FieldError{"id: must not be empty; omit it and the server chooses one"};
     }
     if (object.contains("retry")) request.retry_ = retry_in(object);
+    request.trace_ = trace_in(object);
     if (object.contains("durability")) request.durability_ = durability_in(object);
     if (auto unmet = hub.refusal(request.durability_)) throw FieldError{std::move(*unmet)};
     const auto event = request.event();
@@ -211,7 +235,7 @@ std::vector<Topic> PublishRequest::topics() const {
 
 std::optional<Event> PublishRequest::event() const {
   if (!data_) return std::nullopt;
-  return Event{.type = type_, .data = *data_, .id = id_, .retry = retry_};
+  return Event{.type = type_, .data = *data_, .id = id_, .retry = retry_, .trace = trace_};
 }
 
 std::optional<std::vector<PublishRequest>> parse_publish_body(std::string_view body, const Hub& hub,

@@ -1,7 +1,7 @@
 // The body of a publish request, checked: one JSON object, or NDJSON lines of them.
 //
 //   {"topic": "orders", "data": "text, or any JSON", "event": "created", "id": "17", "retry": 3000, "retain": true,
-//    "durability": "disk"}
+//    "durability": "disk", "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
 //   {"topic": ["books/1", "authors/7"], "data": "one event of two topics"}
 //   {"topic": "jobs/17", "finish": true}
 #pragma once
@@ -48,6 +48,7 @@ class PublishRequest {
   OwnedEventType type_{EventType()};
   OwnedEventId id_{EventId()};
   std::optional<Duration> retry_;
+  OwnedTraceContext trace_;
   bool finish_ = false;
   bool retain_ = false;
   Durability durability_ = Durability::kMemory;

@@ -42,11 +42,36 @@ CursorForm cursor_form_of(const httplib::Request& request, CursorForm otherwise)
   return otherwise;
 }
 
-// Without the parameter the header counts. It ignores unknown values of the header, which comes from a client library,
-// not from its user.
-bool wants_topic(const httplib::Request& request) {
-  return asks_for(request, protocol::kFieldsParameter, protocol::kTopicField) ||
-         request.get_header_value(std::string(protocol::kFieldsHeader)) == protocol::kTopicField;
+// Adds a field to the form. False if there is no such field.
+bool add_field(std::string_view name, WireForm& form) {
+  const bool is_topic = name == protocol::kTopicField;
+  const bool is_trace = name == protocol::kTraceFields;
+  form.topic = form.topic || is_topic;
+  form.trace = form.trace || is_trace;
+  return is_topic || is_trace;
+}
+
+// Adds the fields of a list such as `topic,trace`. False if one is unknown; the others are added.
+bool add_fields(std::string_view list, WireForm& form) {
+  bool are_known = true;
+  while (true) {
+    const std::size_t end = list.find(',');
+    std::string_view name = list.substr(0, end);
+    while (name.starts_with(' ')) name.remove_prefix(1);
+    are_known = add_field(name, form) && are_known;
+    if (end == std::string_view::npos) return are_known;
+    list.remove_prefix(end + 1);
+  }
+}
+
+// From the parameter and the header. Ignores unknown values of the header, which comes from a client library, not from
+// its user.
+void read_fields(const httplib::Request& request, WireForm& form) {
+  for (const std::string& list : parameters_of(request, protocol::kFieldsParameter)) {
+    if (add_fields(list, form)) continue;
+    throw UnknownValue{"fields: \"" + list + "\" is unknown; expected topic, trace, or both with a comma between"};
+  }
+  add_fields(request.get_header_value(std::string(protocol::kFieldsHeader)), form);
 }
 
 // `conflate`, or `conflate=250`.
@@ -81,7 +106,7 @@ std::string checked_note(const std::string& text) {
 void read_parameters(SubscribePlan& plan, const httplib::Request& request, const SubscribeOptions& subscribe,
                      const ServerOptions& server) {
   plan.cursor_form = subscribe.cursor ? *subscribe.cursor : cursor_form_of(request, server.streams.cursor);
-  plan.form.topic = wants_topic(request);
+  read_fields(request, plan.form);
   plan.form.envelope = asks_for(request, protocol::kEnvelopeParameter, protocol::kJsonEnvelope);
   plan.conflate = subscribe.conflate ? subscribe.conflate : conflation_of(request);
 }

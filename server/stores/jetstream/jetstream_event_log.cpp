@@ -259,8 +259,9 @@ void JetStreamEventLog::set_trouble(std::string JetStreamEventLog::*own, const s
 // --- Reading --------------------------------------------------------------------------------------------------------
 
 std::size_t JetStreamEventLog::max_event_bytes() const {
-  // Bytes besides the data: topic, type and ID, each escaped to at most three times its length, and header names.
-  constexpr std::uint64_t kHeaders = 4'096;
+  // Bytes besides the data: topic, type, ID and the trace's state, each escaped to at most three times its length, the
+  // trace's parent, and header names.
+  constexpr std::uint64_t kHeaders = 4'096 + kMaxTraceParentBytes + 3 * kMaxTraceStateBytes;
   const std::uint64_t most = connection_->max_payload();
   return most > kHeaders ? most - kHeaders : 1;
 }

@@ -52,6 +52,8 @@ StreamEntry StreamEntry::of(const json& answer) {
           .id = header(headers, "Millrace-Id"),
           .publisher = header(headers, "Millrace-Publisher"),
           .retry = header(headers, "Millrace-Retry"),
+          .trace_parent = header(headers, "Millrace-Traceparent"),
+          .trace_state = header(headers, "Millrace-Tracestate"),
           .data = from_base64(message.value("data", std::string()))};
 }
 

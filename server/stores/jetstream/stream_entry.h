@@ -11,10 +11,12 @@ namespace millrace {
 struct StreamEntry {
   std::uint64_t sequence = 0;
   std::string subject;
-  std::string type;       // these are values of headers, still escaped
-  std::string id;         //
-  std::string publisher;  //
-  std::string retry;      //
+  std::string type;          // these are values of headers, still escaped
+  std::string id;            //
+  std::string publisher;     //
+  std::string retry;         //
+  std::string trace_parent;  // not escaped
+  std::string trace_state;   //
   std::string data;
 
   /// From JetStream's answer to a request for a message. Throws StoreUnavailable if its Base64 is invalid.

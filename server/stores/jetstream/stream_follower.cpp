@@ -150,6 +150,8 @@ void StreamFollower::handle(const NatsSubscription::Message& message) {
       .id = std::string(header(message, "Millrace-Id")),
       .publisher = std::string(header(message, "Millrace-Publisher")),
       .retry = std::string(header(message, "Millrace-Retry")),
+      .trace_parent = std::string(header(message, "Millrace-Traceparent")),
+      .trace_state = std::string(header(message, "Millrace-Tracestate")),
       .data = {natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))}};
   take(entry, position->published);
 }

@@ -250,6 +250,10 @@ NatsMessage StreamQueries::message(const Publication& publication) const {
     message.headers.emplace_back("Millrace-Publisher", publisher_token(publisher_key(publication.publisher)));
   }
   if (event.retry) message.headers.emplace_back("Millrace-Retry", std::to_string(event.retry->count()));
+  if (const TraceContext& trace = event.trace; !trace.empty()) {
+    message.headers.emplace_back("Millrace-Traceparent", std::string(trace.parent()));
+    if (!trace.state().empty()) message.headers.emplace_back("Millrace-Tracestate", escape(trace.state()));
+  }
   return message;
 }
 
@@ -262,6 +266,7 @@ std::optional<LogEntry> StreamQueries::log_entry(const StreamEntry& entry) const
   Publication publication{.topic = *topic};
   const auto type_text = unescape(entry.type);
   const auto id_text = unescape(entry.id);
+  const std::string trace_state = unescape(entry.trace_state).value_or("");
   if (!type_text || !id_text) return std::nullopt;
   switch (rest[0]) {
     case 'f':
@@ -275,6 +280,7 @@ std::optional<LogEntry> StreamQueries::log_entry(const StreamEntry& entry) const
       const auto id = EventId::parse(*id_text);
       if (!type || !id) return std::nullopt;
       publication.event = {.type = *type, .data = entry.data, .id = *id};
+      publication.event.trace = TraceContext::parse(entry.trace_parent, trace_state).value_or(TraceContext());
       Duration::rep retry = 0;
       const auto end = std::from_chars(entry.retry.data(), entry.retry.data() + entry.retry.size(), retry).ptr;
       if (!entry.retry.empty() && end == entry.retry.data() + entry.retry.size())

@@ -123,6 +123,20 @@ TEST(Webhooks, NameTheTraceOfTheRequestThatSubscribes) {
   }
 }
 
+TEST(Webhooks, NameTheTraceOfAnEventThatNobodyReceived) {
+  Told told;
+  {
+    RunningServer server(told.options());
+    const auto trace = TraceContext::parse(kTrace);
+    server->hub().publish("a", {.data = "x", .trace = trace.value()}).or_throw();
+    server->hub().publish("b", {.data = "x"}).or_throw();
+    ASSERT_TRUE(told.has(2));
+  }
+  for (const json& event : told.events()) {
+    EXPECT_EQ(event.value("traceparent", ""), event["topic"] == "a" ? kTrace : "") << event;
+  }
+}
+
 TEST(Webhooks, NameTheClientBehindATrustedProxy) {
   Told told;
   {

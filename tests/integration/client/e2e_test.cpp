@@ -102,6 +102,29 @@ TEST(EndToEnd, ResumesFromThePublishersOwnIds) {
   EXPECT_GT(proxy.accepted(), 10u);
 }
 
+TEST(EndToEnd, BringsTheTraceOfAnEventToASourceThatAsksForIt) {
+  const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  RunningServer server;
+  const auto trace = TraceContext::parse(parent, "congo=1");
+  server.hub().publish("a", {.data = "1", .trace = trace.value()}).or_throw();
+  server.hub().publish("a", {.data = "2"}).or_throw();
+  const std::string url = "http://127.0.0.1:" + std::to_string(server.port()) + "/events?topic=a";
+  for (const bool traces : {true, false}) {
+    EventSource source(url, {.last_event_id = "earliest", .traces = traces});
+    Collector listened;
+    source.on_any([&](const MessageEvent& event) { listened.add(std::string(event.trace.state())); });
+    const auto first = source.next();
+    const auto second = source.next();
+    ASSERT_TRUE(first && second);
+    EXPECT_EQ(first->trace.parent(), traces ? parent : "");
+    EXPECT_EQ(first->trace.state(), traces ? "congo=1" : "");
+    EXPECT_EQ(first->topic, "a");
+    EXPECT_TRUE(second->trace.empty());
+    ASSERT_TRUE(listened.wait_for(2));
+    EXPECT_EQ(listened.lines(), (Lines{traces ? "congo=1" : "", ""}));
+  }
+}
+
 TEST(EndToEnd, ResumesBeforeTheFirstEvent) {
   RunningServer server;
   CutProxy proxy(server.port());

@@ -207,6 +207,33 @@ TEST(ProgramPublish, PublishesOneEventToSeveralTopicsAndCopiesSuchEvents) {
   EXPECT_EQ(nlohmann::json::parse(of_one.output())["topic"], "c") << "of its own topics only";
 }
 
+TEST(ProgramPublish, GivesAnEventItsTraceAndCopiesIt) {
+  const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  ServeProgram server({"--insecure"});
+  Program publish({"publish", server.url(), "-t", "a", "--id", "1", "-H", "traceparent: " + parent, "-H",
+                   "tracestate: congo=1", "x"});
+  EXPECT_EQ(publish.wait(), 0) << publish.errors();
+  Program untraced({"tail", server.url(), "--since", "earliest", "-n", "1", "--json"});
+  EXPECT_EQ(untraced.wait(), 0) << untraced.errors();
+  EXPECT_EQ(untraced.output(), "{\"topic\":\"a\",\"type\":\"message\",\"id\":\"1\",\"data\":\"x\"}\n");
+
+  Program tail({"tail", server.url(), "--since", "earliest", "-n", "1", "--json", "--traces"});
+  EXPECT_EQ(tail.wait(), 0) << tail.errors();
+  EXPECT_EQ(nlohmann::json::parse(tail.output())["traceparent"], parent) << tail.output();
+  EXPECT_EQ(nlohmann::json::parse(tail.output())["tracestate"], "congo=1") << tail.output();
+
+  ServeProgram mirror({"--insecure"});
+  Program copy({"publish", mirror.url(), "-", "--ndjson"}, tail.output());
+  EXPECT_EQ(copy.wait(), 0) << copy.errors();
+  Program again({"tail", mirror.url(), "--since", "earliest", "-n", "1", "--json", "--traces"});
+  EXPECT_EQ(again.wait(), 0) << again.errors();
+  EXPECT_EQ(again.output(), tail.output());
+
+  Program without_json({"tail", server.url(), "--traces"});
+  EXPECT_EQ(without_json.wait(), 2);
+  EXPECT_NE(without_json.errors().find("--json"), std::string::npos) << without_json.errors();
+}
+
 TEST(ProgramPublish, NamesTheLineThatIsNoEvent) {
   ServeProgram server({"--insecure"});
   for (const auto& [line, complaint] :

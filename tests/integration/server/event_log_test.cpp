@@ -90,7 +90,7 @@ class RingStore final : public EventStore {
     if (frame.is_mark) return entry;
     entry.publisher_id = frame.publisher_id;
     entry.publisher_key = frame.publisher;
-    entry.payload = frame.payload();
+    entry.payload = std::string(frame.trace_fields()).append(frame.payload());
     return entry;
   }
   struct Locked {

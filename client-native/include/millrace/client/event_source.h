@@ -27,6 +27,7 @@
 #include "millrace/client/options.h"
 #include "millrace/core/event.h"
 #include "millrace/core/event_source_state.h"
+#include "millrace/core/trace_context.h"
 
 namespace millrace {
 
@@ -61,6 +62,8 @@ struct ReceivedEvent {
   std::optional<std::string> topic = {};
   /// The others, of an event that was published to several topics of the stream; at most kMaxReceivedTopics - 1.
   std::vector<std::string> further_topics = {};
+  /// The trace that the event belongs to; empty if the stream names none. EventSourceOptions::traces asks for it.
+  OwnedTraceContext trace = {};
 };
 
 /// One event stream, over all its connections.

@@ -97,6 +97,9 @@ struct EventSourceOptions {
   /// `no_proxy`). Empty: no proxy, whatever the environment says.
   std::optional<std::string> proxy = {};
 
+  /// Asks a Millrace server for the trace of each event that has one (MessageEvent::trace, ReceivedEvent::trace).
+  bool traces = false;
+
   /// Called with one sentence for each attempt, response and loss. Runs on the source's thread and must not throw. The
   /// sentences never contain header values.
   std::function<void(LogLevel, std::string_view)> log = nullptr;

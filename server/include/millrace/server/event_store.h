@@ -47,7 +47,8 @@ struct LogEntry {
   Publication::Kind kind = Publication::Kind::kEvent;  ///< event or mark
   std::string publisher_id = {};                       ///< the event's ID if the publisher chose it; otherwise empty
   std::string publisher_key = {};  ///< publisher_key() of this publisher; empty without a publisher_id
-  std::string payload = {};        ///< the event as subscribers get it, kept byte for byte; empty in a mark
+  /// The event as subscribers get it, with its trace in front; kept byte for byte. Empty in a mark.
+  std::string payload = {};
   /// When it was published. The clock's epoch if the store does not know: the entry then counts as very old, which
   /// matters only to ServerOptions::history.age.
   std::chrono::system_clock::time_point published = {};

@@ -12,6 +12,7 @@ namespace millrace::test {
 namespace {
 
 constexpr TimePoint kNow{Duration{1'000}};
+constexpr char kParent[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 constexpr std::size_t kPlenty = 64 * 1024 * 1024;
 
 void append(RingEventLog& log, std::string_view data = "x", TimePoint now = kNow, EventId id = {}) {
@@ -36,6 +37,36 @@ TEST(RingEventLog, EncodesAnEventOnceAsAWholeChunk) {
   EXPECT_EQ(page.frames[2]->topic_text(), "a");
 }
 
+TEST(RingEventLog, KeepsAnEventsTraceBesideItsChunk) {
+  RingEventLog log("e", {.events = 10, .bytes = kPlenty});
+  const auto trace = TraceContext::parse(kParent, "a=1");
+  const FramePtr frame = log.append({.topic = "a", .event = {.data = "x", .trace = trace.value()}}, kNow);
+  const std::string fields = std::string("traceparent: ") + kParent + "\ntracestate: a=1\n";
+  EXPECT_EQ(frame->payload(), "id: e-1\ndata: x\n\n");
+  EXPECT_EQ(frame->chunk(), "11\r\nid: e-1\ndata: x\n\n\r\n");
+  EXPECT_EQ(frame->trace_fields(), fields);
+  EXPECT_EQ(frame->trace().state(), "a=1");
+  const auto in = [&](bool topic, bool envelope, bool is_traced) {
+    return frame->wire({.coding = WireCoding::kPayload, .topic = topic, .envelope = envelope, .trace = is_traced});
+  };
+  EXPECT_EQ(in(false, false, true), fields + "id: e-1\ndata: x\n\n");
+  EXPECT_EQ(in(true, false, true), "topic: a\n" + fields + "id: e-1\ndata: x\n\n");
+  EXPECT_EQ(in(true, false, false), "topic: a\nid: e-1\ndata: x\n\n");
+  EXPECT_EQ(in(false, true, false), "id: e-1\ndata: {\"topic\":\"a\",\"data\":\"x\"}\n\n");
+  EXPECT_EQ(in(false, true, true), fields + "id: e-1\ndata: {\"topic\":\"a\",\"data\":\"x\",\"traceparent\":\"" +
+                                       kParent + "\",\"tracestate\":\"a=1\"}\n\n");
+  EXPECT_EQ(in(false, false, false).data(), frame->payload().data());
+  EXPECT_EQ(in(true, false, true).data(), in(true, false, true).data()) << "each form is made once";
+}
+
+TEST(RingEventLog, DropsATraceInAStoreThatIsInvalid) {
+  const LogEntry entry{
+      .sequence = 1, .topic = Topic("a"), .payload = "traceparent: 00-1\ntracestate: a=1\nid: 1\ndata: x\n\n"};
+  const auto frame = frame_of("e", entry, kNow);
+  EXPECT_EQ(frame->payload(), "id: 1\ndata: x\n\n");
+  EXPECT_EQ(frame->trace_fields(), "");
+}
+
 // Whether it comes from memory or through a store, a client gets the same bytes.
 TEST(RingEventLog, HasTheFramesThatEntriesOfAStoreBecome) {
   const std::vector<Topic> further{"d", "e/f"};
@@ -43,6 +74,8 @@ TEST(RingEventLog, HasTheFramesThatEntriesOfAStoreBecome) {
       {.topic = "a", .event = {.type = "t", .data = "x\ny", .retry = Duration{7}}},
       {.topic = "b/c", .event = {.data = "x", .id = "mine"}, .publisher = "user ada"},
       {.topic = "b/c", .further_topics = further, .event = {.data = "x"}},
+      {.topic = "a", .event = {.data = "x", .trace = TraceContext::parse(kParent, "a=1").value()}},
+      {.topic = "a", .event = {.data = "x", .trace = TraceContext::parse(kParent).value()}},
       {.topic = "a", .kind = Publication::Kind::kFinish},
       {.topic = "a", .kind = Publication::Kind::kBegin}};
   for (std::uint64_t i = 0; i < publications.size(); ++i) {
@@ -51,6 +84,7 @@ TEST(RingEventLog, HasTheFramesThatEntriesOfAStoreBecome) {
     EXPECT_EQ(stored->sequence, direct->sequence);
     EXPECT_EQ(stored->chunk(), direct->chunk());
     EXPECT_EQ(stored->payload(), direct->payload());
+    EXPECT_EQ(stored->trace_fields(), direct->trace_fields());
     EXPECT_EQ(stored->topic_text(), direct->topic_text());
     EXPECT_EQ(stored->topic_count(), direct->topic_count());
     EXPECT_EQ(stored->topic_at(stored->topic_count() - 1), direct->topic_at(direct->topic_count() - 1));

@@ -48,6 +48,18 @@ TEST_F(PublishBody, HasEveryField) {
   EXPECT_EQ(event.retry, Duration{3'000});
 }
 
+TEST_F(PublishBody, MayHaveATrace) {
+  constexpr char kParent[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const std::string parent = R"({"topic":"a","data":"","traceparent":")" + std::string(kParent) + '"';
+  EXPECT_EQ(first(parent + "}").trace.parent(), kParent);
+  EXPECT_EQ(first(parent + R"(,"tracestate":"a=1"})").trace.state(), "a=1");
+  EXPECT_EQ(first(parent + R"(,"tracestate":""})").trace.state(), "");
+  expect_blamed("traceparent", R"({"topic":"a","data":"","traceparent":"00-1"})");
+  expect_blamed("traceparent", R"({"topic":"a","data":"","traceparent":7})");
+  expect_blamed("tracestate", R"({"topic":"a","data":"","tracestate":"a=1"})");
+  expect_blamed("tracestate", parent + R"(,"tracestate":"A=1"})");
+}
+
 TEST_F(PublishBody, NeedsOnlyTopicAndData) {
   const Event event = first("\r\n {\n\t\"topic\":\n \"a\",\n \"data\": \"\"}\n\n");
   EXPECT_EQ(event.data, "");

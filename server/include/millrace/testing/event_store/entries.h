@@ -63,6 +63,24 @@ TEST_P(EventStoreConformance, KeepsAndHandsOverEventsAsSubscribersGetThem) {
   }
 }
 
+TEST_P(EventStoreConformance, KeepsTheTraceOfAnEvent) {
+  keeping(10);
+  const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const std::string state = "congo=" + std::string(250, 'x') + ",rojo= !~";
+  const auto trace = TraceContext::parse(parent, state);
+  ASSERT_TRUE(trace);
+  append({.topic = "a", .event = {.data = "with both", .trace = *trace}});
+  append({.topic = "a", .event = {.data = "with a parent", .id = "mine", .trace = *TraceContext::parse(parent)}});
+  append("a", "without");
+  const std::vector<LogEntry> appended = handed_over();
+  for (const std::vector<LogEntry>& entries : {appended, page_after(0, {"a"}).entries}) {
+    ASSERT_EQ(entries.size(), 3u);
+    EXPECT_TRUE(entries[0].payload.starts_with("traceparent: " + parent + "\ntracestate: " + state + "\nid: "));
+    EXPECT_EQ(entries[1].payload, "traceparent: " + parent + "\nid: mine\ndata: with a parent\n\n");
+    EXPECT_TRUE(entries[2].payload.starts_with("id: ")) << entries[2].payload;
+  }
+}
+
 TEST_P(EventStoreConformance, KeepsEveryByteOfDataAndTopics) {
   keeping(10);
   const std::string data("\0 \xff\xfe \xe6\xb6\x88\r", 9);
