@@ -40,6 +40,7 @@ const isList = (value: unknown) => Array.isArray(value) && value.every(isString)
 const rules = (): Record<keyof AnyOptions, Rule> => ({
   ...requestRules(),
   topics: ["a string or an array of strings", (value) => isString(value) || isList(value)],
+  traces: of("a boolean"),
   client: of("a string"),
   types: ["an array of strings", isList],
   signal: ["an AbortSignal", (value) => value instanceof AbortSignal],
@@ -75,9 +76,11 @@ export function planOf(url: string | URL, options: AnyOptions): Plan {
     (types?.includes(cursorType) ? Flag.cursorEvents : 0);
   const told = { ...options, firstByteTimeout: options.firstByteTimeout ?? firstByte };
   const transport = transportFor(told, method);
+  const hasFields = searchParams.has("fields");
+  if (options.traces) searchParams.append("fields", "trace");
   if (topics.length) {
     // Does not request fields that the browser's own EventSource would not show.
-    if (transport !== "native" && !searchParams.has("fields")) searchParams.append("fields", "topic");
+    if (transport !== "native" && !hasFields) searchParams.append("fields", "topic");
     // By a reconnection, the header has an ID.
     if (options.lastEventId === "latest") searchParams.append("lastEventId", "latest");
   }
@@ -93,8 +96,9 @@ export function planOf(url: string | URL, options: AnyOptions): Plan {
 }
 
 function transportFor(options: AnyOptions, method: string): TransportName {
-  const { types, headers, maxEventBytes, idleTimeout, share, persist } = options;
-  const refused = refuseTransport(options, method, { maxEventBytes });
+  const { types, headers, maxEventBytes, idleTimeout, share, persist, traces } = options;
+  // The browser's EventSource reports no further fields.
+  const refused = refuseTransport(options, method, { maxEventBytes, traces: traces || undefined });
   if (refused) throw new TypeError(`connect: ${refused}`);
   if (persist && !("sessionStorage" in globalThis)) {
     throw new TypeError('connect: "persist" needs sessionStorage, which there is in pages only');
@@ -110,6 +114,6 @@ function transportFor(options: AnyOptions, method: string): TransportName {
     }
   }
   // `native` reads no response heads: it knows neither where a held-back stream begins, nor the heartbeat.
-  const isEnough = types && maxEventBytes === undefined && !options.firstByteTimeout && !idleTimeout;
+  const isEnough = types && maxEventBytes === undefined && !options.firstByteTimeout && !idleTimeout && !traces;
   return autoTransport(options, method, isEnough);
 }

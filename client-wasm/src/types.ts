@@ -182,6 +182,8 @@ export interface ConnectOptions extends RequestOptions {
    * `event.topic` and `event.topics`.
    */
   topics?: string | readonly string[];
+  /** Asks a Millrace server for each event's `traceparent` and `tracestate`: adds `fields=trace` to the URL. */
+  traces?: boolean;
   /**
    * A name for the stream, added to the URL as `client`: by it `topics.add()` and `topics.remove()` find the stream at the
    * server. If the server does not know the user, it must have at least 16 characters, drawn at random. Default: the first

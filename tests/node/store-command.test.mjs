@@ -9,6 +9,8 @@ import { test } from "node:test";
 import { connect } from "millrace";
 import { millraceProgram, startMillrace, withoutOptions } from "../support/millrace-server.mjs";
 
+const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 function millrace(args, input = "") {
   const { status, stdout, stderr } = spawnSync(millraceProgram(), ["store", ...args], {
     input,
@@ -30,7 +32,7 @@ function folderFor(context) {
 /** The events after this ID, up to the one with the data "last". */
 async function eventsAfter(server, lastEventId) {
   const events = [];
-  for await (const event of connect(server.events, { topics: "**", lastEventId })) {
+  for await (const event of connect(server.events, { topics: "**", lastEventId, traces: true })) {
     events.push(event);
     if (event.data === "last") return events;
   }
@@ -45,7 +47,7 @@ for (const kind of kinds)
 
     const server = await startMillrace("--store", store);
     const [first] = await server.publish([
-      { topic: "orders/1", event: "created", data: "two\nlines", id: "own-1" },
+      { topic: "orders/1", event: "created", data: "two\nlines", id: "own-1", traceparent, tracestate: "congo=1" },
       { topic: "orders/2", data: { price: 5 }, retain: true },
       { topic: "orders/1", data: "", retry: 1234 },
     ]);
@@ -67,6 +69,8 @@ for (const kind of kinds)
       id: "own-1",
       type: "created",
       data: "two\nlines",
+      traceparent,
+      tracestate: "congo=1",
     });
     assert.equal(lines[2].retained, true);
     assert.equal(lines[3].retry, 1234);
@@ -82,6 +86,7 @@ for (const kind of kinds)
     const sequence = (id) => Number(id.slice(id.lastIndexOf("-") + 1));
     assert.ok(sequence(last.id) > sequence(lost.id), `${last.id} is not the ID of the lost event, ${lost.id}`);
     const all = await eventsAfter(again, "earliest");
+    assert.deepEqual([all[0].traceparent, all[0].tracestate, all[1].traceparent], [traceparent, "congo=1", undefined]);
     assert.deepEqual(
       all.map(({ type, data }) => [type, data]),
       [
