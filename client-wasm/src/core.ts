@@ -160,8 +160,14 @@ export type EventOf = (
   trace?: Trace,
 ) => CoreEvent;
 
-/** The `traceparent` and `tracestate` of an event; each is empty if it is unknown. */
+/** The `traceparent` and `tracestate` of an event as they were sent; each is empty if it is unknown. */
 export type Trace = readonly [string, string];
+
+// As is_trace_parent() and is_trace_state() of trace_context.cpp: the same fixtures try both.
+const traceParent =
+  /^(?!00.{54}|.{129}|ff|.{3}0{32}|.{36}0{16})[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}(-[!-~]*)?$/;
+const traceState =
+  /^(?!.{513})[\t ,]*([a-z\d][a-z\d_*/@-]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~][\t ]*(,[\t ,]*|$)){1,32}$/;
 
 /** The topics of the event that was made last, as text and as the list that all events with the same text share. */
 let newestTopics: string | undefined;
@@ -176,7 +182,8 @@ export const plainEvent: EventOf = (type, data, lastEventId, hasId, text, [trace
   const event = topics
     ? { type, data, lastEventId, hasId, topic: topics[0] as string, topics }
     : { type, data, lastEventId, hasId };
-  return traceparent ? { ...event, traceparent, ...(tracestate && { tracestate }) } : event;
+  if (!traceParent.test(traceparent)) return event;
+  return { ...event, traceparent, ...(traceState.test(tracestate) && { tracestate }) };
 };
 
 /** The parts of an event that the core omits when they have not changed, and the function that makes events. */

@@ -240,9 +240,9 @@ EventStreamParser::Item EventStreamParser::process_field(std::string_view name, 
   } else if (name == protocol::kTopicField) {
     set_topics(decoded(value, decoded_), topic_buffer_);
   } else if (name == protocol::kTraceParentField) {
-    trace_parent_buffer_.assign(value);
+    trace_parent_buffer_.assign(decoded(value, decoded_));
   } else if (name == protocol::kTraceStateField) {
-    trace_state_buffer_.assign(value);
+    trace_state_buffer_.assign(decoded(value, decoded_));
   } else if (name == "id") {
     if (value.find('\0') == std::string_view::npos) {
       last_event_id_buffer_.assign(in_chunk && chunk_is_ascii_ ? value : decoded(value, decoded_));
@@ -297,12 +297,16 @@ EventStreamParser::Item EventStreamParser::dispatch() {
             .has_id = has_id,
             .topic = topics.substr(0, topics.find('\t')),
             .topics = topics};
-  if (!trace_parent_buffer_.empty()) {
-    event_.trace =
-        TraceContext::parse(trace_parent_buffer_.view(), trace_state_buffer_.view()).value_or(TraceContext());
-  }
+  if (!trace_parent_buffer_.empty()) event_.trace = trace();
   dispatched_ = true;
   return Item::kEvent;
+}
+
+TraceContext EventStreamParser::trace() const {
+  const std::string_view parent = trace_parent_buffer_.view();
+  const std::string_view state = trace_state_buffer_.view();
+  if constexpr (!kIsForSpeed) return {parent, state};  // core.ts checks them, in fewer bytes
+  return TraceContext::parse(parent, state).value_or(TraceContext());
 }
 
 void EventStreamParser::forget_block() {

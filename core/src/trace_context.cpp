@@ -2,8 +2,6 @@
 
 #include "millrace/core/limits.h"
 
-// Loops over characters and few functions: the WebAssembly module, which every page loads, has these checks, too.
-
 namespace millrace {
 
 namespace {

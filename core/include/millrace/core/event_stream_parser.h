@@ -77,6 +77,7 @@ class EventStreamParser {
   Item dispatch();
   void forget_block();
   void forget_fields();
+  TraceContext trace() const;
   void own_data();
 
   // The chunk being read: [position_, chunk_end_).

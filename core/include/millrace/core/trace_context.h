@@ -44,6 +44,7 @@ class TraceContext {
 
  private:
   friend class OwnedTraceContext;
+  friend class EventStreamParser;  // its module for JavaScript leaves the check to that
   constexpr TraceContext(std::string_view parent, std::string_view state) : parent_(parent), state_(state) {}
 
   std::string_view parent_;
