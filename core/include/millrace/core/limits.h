@@ -26,8 +26,10 @@ inline constexpr std::size_t kMaxEventTypeBytes = 128;
 /// Longest `traceparent`, in bytes, which only versions after 00 can reach; a longer one is ignored.
 inline constexpr std::size_t kMaxTraceParentBytes = 128;
 
-/// Longest `tracestate`, in bytes, and the most members of its list; a longer one is ignored. [W3C Trace Context 3.3.1]
+/// Longest `tracestate`, in bytes; a longer one is ignored. [W3C Trace Context 3.3.1.5]
 inline constexpr std::size_t kMaxTraceStateBytes = 512;
+
+/// Most members of a `tracestate`; one with more is ignored. [W3C Trace Context 3.3.1.1]
 inline constexpr std::size_t kMaxTraceStateMembers = 32;
 
 // --- JSON -------------------------------------------------------------------------------------------------------

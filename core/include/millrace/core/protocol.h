@@ -64,8 +64,10 @@ inline constexpr std::string_view kTopicField = "topic";
 /// Value of kFieldsParameter: the two fields of the trace of an event that has one.
 inline constexpr std::string_view kTraceFields = "trace";
 
-/// Fields of an event, and headers of a request: the trace that it belongs to. [W3C Trace Context]
+/// Field of an event, and header of a request: the trace that it belongs to. [W3C Trace Context 3.2]
 inline constexpr std::string_view kTraceParentField = "traceparent";
+
+/// Field of an event, and header of a request: what vendors add to the trace. [W3C Trace Context 3.3]
 inline constexpr std::string_view kTraceStateField = "tracestate";
 
 /// Query parameter for data that names its topic.
