@@ -1,5 +1,5 @@
 // StreamNames: the open streams of all loops whose clients may change their topics, by user and by the names that the
-// clients gave them: a name of one user is none of another's. So a change asks only the loop that has the stream. Any
+// clients gave them: names of different users do not clash. So a change asks only the loop that has the stream. Any
 // thread; a stream is used on the thread of its loop alone.
 #pragma once
 

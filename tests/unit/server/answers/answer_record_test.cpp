@@ -19,7 +19,7 @@ TEST(AnswerRecord, IsReadAsItWasWritten) {
   EXPECT_EQ(record->terms.topic.view(), "answers/seven");
 }
 
-// Others can write to a store. An ID that no answer can have would make topics that are none.
+// Others can write to a store. An ID that no answer can have would make invalid topics.
 TEST(AnswerRecord, IsNoneIfNoAnswerCanHaveItsId) {
   EXPECT_TRUE(AnswerRecord::parse(record_of(std::string(kMaxAnswerIdBytes, 'x')), "answers"));
   const std::string ids[] = {
