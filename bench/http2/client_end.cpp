@@ -8,6 +8,8 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
+#include <string>
 
 #include "http2/bench_server.h"
 
@@ -17,6 +19,13 @@ namespace {
 
 constexpr std::size_t kPortsAnAddress = 18'000;
 
+// The kernel chooses the port when it connects, by both ends: chosen by bind(), a port is not free while an earlier
+// run's connections from the same address are in TIME_WAIT.
+bool choose_port_late(int socket) {
+  const int on = 1;
+  return setsockopt(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) == 0;
+}
+
 int connected_socket(int port, std::size_t nth) {
   const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
   const auto host = static_cast<std::uint32_t>(nth / kPortsAnAddress);
@@ -25,9 +34,10 @@ int connected_socket(int port, std::size_t nth) {
                        .sin_port = htons(static_cast<std::uint16_t>(port)),
                        .sin_addr = {htonl(INADDR_LOOPBACK)},
                        .sin_zero = {}};
-  if (socket < 0 || bind(socket, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0 ||
+  if (socket < 0 || !choose_port_late(socket) ||
+      bind(socket, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0 ||
       ::connect(socket, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
-    fail("cannot connect: are there enough files (ulimit -n)?");
+    fail(std::string("cannot connect: ") + std::strerror(errno));
   }
   return socket;
 }
