@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "millrace/core/limits.h"
 #include "millrace/server/formats/answer_format.h"
@@ -27,7 +28,7 @@ inline void append_to(FormattedEvents& out, FormattedEvents events) {
 inline std::optional<Json> object_in(std::string_view data) {
   Json json = parse_json<Json>(data, kMaxEventBytes);
   if (!json.is_object()) return std::nullopt;
-  return json;
+  return std::make_optional(std::move(json));  // converting would be ambiguous: a Json converts to anything
 }
 
 /// The string at `path`; empty if it is missing.

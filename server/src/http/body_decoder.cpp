@@ -1,5 +1,6 @@
 #include "body_decoder.h"
 
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 

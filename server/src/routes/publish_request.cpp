@@ -58,16 +58,16 @@ json parse_fields(std::string_view text) {
   }
 }
 
-const std::string& string_in(const json& object, const std::string& name) {
+const std::string& string_in(const json& object, const char* name) {
   const json& value = object.at(name);
-  if (!value.is_string()) throw FieldError{name + ": must be a string, not " + value.type_name()};
+  if (!value.is_string()) throw FieldError{std::string(name) + ": must be a string, not " + value.type_name()};
   return value.get_ref<const std::string&>();
 }
 
 // `View`: EventType or EventId.
 template <typename View>
 Owned<View> field_in(const json& object, const std::string& name, std::size_t max_bytes) {
-  auto value = Owned<View>::parse(string_in(object, name));
+  auto value = Owned<View>::parse(string_in(object, name.c_str()));
   if (!value) {
     throw FieldError{name + ": must not contain CR, LF or NUL, or more than " + std::to_string(max_bytes) + " bytes"};
   }
