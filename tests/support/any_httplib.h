@@ -56,6 +56,22 @@ std::size_t parts_in(const Request& request) {
   }
 }
 
+/// How long the contents of a form's files and fields are together.
+template <typename Request>
+std::size_t bytes_of_parts(const Request& request) {
+  std::size_t bytes = 0;
+  const auto add = [&bytes](const auto& parts) {
+    for (const auto& [name, part] : parts) bytes += part.content.size();
+  };
+  if constexpr (requires { request.files; }) {
+    add(request.files);
+  } else {
+    add(request.form.files);
+    add(request.form.fields);
+  }
+  return bytes;
+}
+
 /// What TaskQueue::enqueue() returns: nothing until 0.14, then bool.
 using EnqueueResult = decltype(std::declval<httplib::TaskQueue&>().enqueue(nullptr));
 

@@ -49,6 +49,16 @@ class Certificate {
   std::filesystem::path folder_;
 };
 
+/// tls_context() since cpp-httplib 0.31, which then deprecated ssl_context().
+template <typename AnyServer>
+SSL_CTX* context_of(AnyServer& server) {
+  if constexpr (requires { server.tls_context(); }) {
+    return static_cast<SSL_CTX*>(server.tls_context());
+  } else {
+    return server.ssl_context();
+  }
+}
+
 /// Streams two events and keeps the stream open until the client has gone.
 class TlsServer {
  public:
@@ -66,9 +76,9 @@ class TlsServer {
     server_.Get("/moved",
                 [](const httplib::Request&, httplib::Response& response) { response.set_redirect("/events"); });
     // As OpenSSL's macros do it, which the compiler warns of.
-    SSL_CTX_callback_ctrl(server_.ssl_context(), SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
+    SSL_CTX_callback_ctrl(context_of(server_), SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
                           reinterpret_cast<void (*)()>(&TlsServer::note_name));
-    SSL_CTX_ctrl(server_.ssl_context(), SSL_CTRL_SET_TLSEXT_SERVERNAME_ARG, 0, this);
+    SSL_CTX_ctrl(context_of(server_), SSL_CTRL_SET_TLSEXT_SERVERNAME_ARG, 0, this);
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     EXPECT_TRUE(eventually([this] { return server_.is_running(); }));

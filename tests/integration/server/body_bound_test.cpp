@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "any_httplib.h"
 #include "raw_client.h"
 #include "running_server.h"
 
@@ -73,8 +74,7 @@ std::string chunked(std::string_view target, const std::vector<std::string>& chu
 void with_routes(Server& server) {
   server.events("/events").operations();
   server.Post("/size", [](const Request& request, Response& response) {
-    std::size_t bytes = request.body.size();
-    for (const auto& [name, file] : request.files) bytes += file.content.size();
+    const std::size_t bytes = request.body.size() + bytes_of_parts(request);
     response.set_content(std::to_string(bytes) + request.get_header_value("Content-Encoding"), "text/plain");
   });
   server.Delete("/size", [](const Request& request, Response& response) {

@@ -35,6 +35,11 @@ int status_of(const httplib::Result& result) {
   return result ? result->status : 0;
 }
 
+// A name for what newer versions could also take for parameters.
+httplib::Headers asking_for(const httplib::Ranges& ranges) {
+  return {httplib::make_range_header(ranges)};
+}
+
 TEST(HttplibFeature, RegexRoutesWithMatches) {
   RunningServer server({}, [](Server& one) {
     one.Get(R"(/users/(\d+)/(\w+))", [](const Request& request, Response& response) {
@@ -85,7 +90,7 @@ TEST(HttplibFeature, MountedFiles) {
     EXPECT_EQ(index->get_header_value("Content-Type"), "text/html");
     EXPECT_EQ(index->get_header_value("X-Mounted"), "yes");
     EXPECT_EQ(body_of(client.Get("/static/sub/large.css")), large);
-    const auto range = client.Get("/static/sub/large.css", {httplib::make_range_header({{10, 19}})});
+    const auto range = client.Get("/static/sub/large.css", asking_for({{10, 19}}));
     EXPECT_EQ(range->status, 206);
     EXPECT_EQ(range->body, std::string(10, 'f'));
     EXPECT_EQ(status_of(client.Get("/static/../../etc/passwd")), 404);
@@ -235,14 +240,14 @@ TEST(HttplibFeature, RangesOfContentAndOfProviders) {
   httplib::Client client("127.0.0.1", server.port());
   for (const char* path : {"/content", "/provider"}) {
     EXPECT_EQ(body_of(client.Get(path)), "0123456789") << path;
-    const auto one = client.Get(path, {httplib::make_range_header({{2, 6}})});
+    const auto one = client.Get(path, asking_for({{2, 6}}));
     EXPECT_EQ(one->status, 206) << path;
     EXPECT_EQ(one->body, "23456") << path;
-    EXPECT_EQ(body_of(client.Get(path, {httplib::make_range_header({{-1, 3}})})), "789") << path;
-    const auto two = client.Get(path, {httplib::make_range_header({{0, 1}, {8, 9}})});
+    EXPECT_EQ(body_of(client.Get(path, asking_for({{-1, 3}}))), "789") << path;
+    const auto two = client.Get(path, asking_for({{0, 1}, {8, 9}}));
     EXPECT_NE(two->body.find("\r\n\r\n01\r\n"), std::string::npos) << path;
   }
-  EXPECT_EQ(status_of(client.Get("/content", {httplib::make_range_header({{20, 30}})})), 416);
+  EXPECT_EQ(status_of(client.Get("/content", asking_for({{20, 30}}))), 416);
 }
 
 TEST(HttplibFeature, ChunkedAndEndlessProviders) {
@@ -296,7 +301,7 @@ TEST(HttplibFeature, CompressedResponses) {
   RunningServer server(
       {}, [&](Server& one) { one.Get("/text", [&](const Request&, Response& response) { say(response, text); }); });
   httplib::Client client("127.0.0.1", server.port());
-  const auto response = client.Get("/text", {{"Accept-Encoding", "gzip"}});
+  const auto response = client.Get("/text", httplib::Headers{{"Accept-Encoding", "gzip"}});
   EXPECT_EQ(response->get_header_value("Content-Encoding"), "gzip");
   EXPECT_EQ(response->body, text);
 }
