@@ -99,11 +99,8 @@ void widen_batch() {
   for (std::size_t i = 0; i < count; ++i) {
     Record& record = all[i];
     if (record.kind == Kind::kEvent) widen(record.type, from);
-    if (record.kind == Kind::kEvent || record.kind == Kind::kComment || record.kind == Kind::kTrace) {
-      widen(record.data, from);
-    }
-    if (record.kind == Kind::kEvent || record.kind == Kind::kId || record.kind == Kind::kTopics ||
-        record.kind == Kind::kTrace) {
+    if (record.kind == Kind::kEvent || record.kind == Kind::kComment) widen(record.data, from);
+    if (record.kind == Kind::kEvent || record.kind == Kind::kId || record.kind == Kind::kField) {
       widen(record.last_event_id, from);
     }
   }
@@ -152,8 +149,9 @@ class Known {
   // comes first.
   void add_event(const MessageEvent& event, std::uint32_t id_changes) {
     if (!event.has_id) add_last_event_id(event.last_event_id, id_changes);
-    if (event.topics != topics_.view()) add_topics(event.topics);
-    if (has_trace_ || !event.trace.empty()) add_trace(event.trace);
+    add_field(0, event.topics);
+    add_field(1, event.trace.parent());
+    add_field(2, event.trace.state());
     const std::uint32_t type =
         add_type(event.type.data() == protocol::kDefaultEventType.data() || event.type == protocol::kDefaultEventType
                      ? ""
@@ -175,16 +173,10 @@ class Known {
     return add_text(type);
   }
 
-  [[gnu::noinline]] void add_topics(std::string_view topics) {
-    topics_.assign(topics);
-    add(Kind::kTopics, 0, 0, add_text(topics));
-  }
-
-  // For each event with a trace, and for the first one after it without.
-  [[gnu::noinline]] void add_trace(TraceContext trace) {
-    has_trace_ = !trace.empty();
-    const std::uint32_t parent = add_text(trace.parent());
-    add(Kind::kTrace, 0, parent, add_text(trace.state()));
+  [[gnu::noinline]] void add_field(std::uint32_t field, std::string_view value) {
+    if (value == fields_[field].view()) return;
+    fields_[field].assign(value);
+    add(Kind::kField, field, 0, add_text(value));  // in place of a length
   }
 
   std::uint32_t add_id(std::string_view id, std::uint32_t changes) {
@@ -194,8 +186,8 @@ class Known {
   }
 
   ByteBuffer type_;
-  ByteBuffer topics_;
-  bool has_trace_ = false;  // of the last event
+  static constexpr std::uint32_t kFields = 3;
+  ByteBuffer fields_[kFields];
   std::uint32_t id_changes_ = 0;
 };
 

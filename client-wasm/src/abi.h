@@ -19,8 +19,9 @@ enum class Kind : std::uint32_t {
   kComment,    ///< `text`: the comment
   kRetry,      ///< `a`: milliseconds
   kTooLarge,
-  kTopics,  ///< `text`: the topics of the following events, with a tab between two; empty: unknown
-  kTrace,   ///< the traceparent and tracestate of the following events; empty: unknown
+  /// `a`: which of Millrace's own fields; `text`: its value in the following events; empty: unknown. 0: the topics,
+  /// with a tab between two; 1 and 2: `traceparent` and `tracestate`
+  kField,
 };
 
 /// The inputs of a source, for source_tell().

@@ -121,7 +121,7 @@ export class Core {
       begin = end + 1;
       return piece;
     };
-    let { type, lastEventId, topics, trace } = stream;
+    let { type, lastEventId } = stream;
     const signals: Signal[] = [];
     for (const last = at + count * 4; at < last; at += 4) {
       const kind = words[at] as Kind;
@@ -133,9 +133,8 @@ export class Core {
         const data = next(b);
         const hasId = c !== unchanged;
         if (hasId) lastEventId = next(c);
-        signals.push(stream.eventOf(type, data, lastEventId, hasId, topics, trace));
-      } else if (kind === Kind.topics) topics = next(c);
-      else if (kind === Kind.trace) trace = [next(b), next(c)];
+        signals.push(stream.eventOf(type, data, lastEventId, hasId, stream.fields));
+      } else if (kind === Kind.field) stream.fields[a] = next(c);
       else if (kind === Kind.id) {
         const said = next(c);
         if (said !== lastEventId) signals.push({ kind, a, b, c, text: said });
@@ -144,24 +143,18 @@ export class Core {
     }
     stream.type = type;
     stream.lastEventId = lastEventId;
-    stream.topics = topics;
-    stream.trace = trace;
     return signals;
   }
 }
 
 /** Makes an event from the core's data. */
-export type EventOf = (
-  type: string,
-  data: string,
-  lastEventId: string,
-  hasId: boolean,
-  topics?: string,
-  trace?: Trace,
-) => CoreEvent;
+export type EventOf = (type: string, data: string, lastEventId: string, hasId: boolean, fields?: Fields) => CoreEvent;
 
-/** The `traceparent` and `tracestate` of an event as they were sent; each is empty if it is unknown. */
-export type Trace = readonly [string, string];
+/**
+ * Millrace's own fields of an event: the topics, with a tab between two, and `traceparent` and `tracestate` as they were sent.
+ * Undefined and empty: unknown.
+ */
+export type Fields = [topics?: string, traceparent?: string, tracestate?: string];
 
 // As is_trace_parent() and is_trace_state() of trace_context.cpp: the same fixtures try both.
 const traceParent =
@@ -173,7 +166,8 @@ const traceState =
 let newestTopics: string | undefined;
 let topics: readonly string[] | undefined;
 
-export const plainEvent: EventOf = (type, data, lastEventId, hasId, text, [traceparent, tracestate] = ["", ""]) => {
+export const plainEvent: EventOf = (type, data, lastEventId, hasId, fields = []) => {
+  const [text, traceparent = "", tracestate = ""] = fields;
   if (text !== newestTopics) {
     newestTopics = text;
     // No topic is empty: a tab that separates nothing is left out, as by set_topics() of event_stream_parser.cpp.
@@ -190,18 +184,15 @@ export const plainEvent: EventOf = (type, data, lastEventId, hasId, text, [trace
 export interface CoreStream {
   type: string;
   lastEventId: string;
-  /** Of the last event, with a tab between two; empty: unknown. */
-  topics: string;
   /** Of the last event. */
-  trace?: Trace;
+  readonly fields: Fields;
   readonly eventOf: EventOf;
 }
 
 /** The core's EventSourceState, which decides what an event source does next. */
 export class Source implements CoreStream {
   type = "message";
-  topics = "";
-  trace?: Trace;
+  readonly fields: Fields = [];
   lastEventId: string;
   readonly eventOf: EventOf;
   readonly #core: Core;

@@ -1,11 +1,10 @@
 // The core's EventStreamParser alone: bytes of an event stream in, signals out.
 
-import { type Core, type CoreStream, plainEvent, type Signal, type Trace } from "./core.js";
+import { type Core, type CoreStream, type Fields, plainEvent, type Signal } from "./core.js";
 
 export class Parser implements CoreStream {
   type = "message";
-  topics = "";
-  trace?: Trace;
+  readonly fields: Fields = [];
   /** The last event ID string: what a reconnection would send. */
   lastEventId: string;
   readonly eventOf = plainEvent;

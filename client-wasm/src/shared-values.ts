@@ -20,10 +20,11 @@ export enum Kind {
   /** `a`: milliseconds */
   retry,
   tooLarge,
-  /** `text`: the topics of the following events, with a tab between two; empty: unknown */
-  topics,
-  /** the traceparent and tracestate of the following events; empty: unknown */
-  trace,
+  /**
+   * `a`: which of Millrace's own fields; `text`: its value in the following events; empty: unknown. 0: the topics,
+   * with a tab between two; 1 and 2: `traceparent` and `tracestate`
+   */
+  field,
 }
 
 /** The inputs of a source, for source_tell(). */

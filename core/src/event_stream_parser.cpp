@@ -16,6 +16,10 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::uint8_t kByteOrderMarkDone = 0xFF;
 constexpr std::string_view kDataField = "data:";
 
+// The names of fields_, in the order of Field.
+constexpr std::string_view kFieldNames[] = {"event", protocol::kTopicField, protocol::kTraceParentField,
+                                            protocol::kTraceStateField};
+
 // Code that is only for speed is left out of the module for browsers, which must load each byte of code, and where a
 // call from JavaScript costs far more.
 #if defined(__wasm__)
@@ -69,10 +73,9 @@ bool is_event_id(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
 
-// No topic is empty: a tab that separates nothing is left out.
+// No topic is empty: a tab that separates nothing is left out. (core.ts does it in fewer bytes, as it splits them.)
 void set_topics(std::string_view value, ByteBuffer& topics) {
   topics.clear();
-  if constexpr (!kIsForSpeed) return topics.append(value);  // core.ts does it in fewer bytes, as it splits them
   while (!value.empty()) {
     const std::size_t end = std::min(value.find('\t'), value.size());
     if (end > 0 && !topics.empty()) topics.append("\t");
@@ -235,15 +238,7 @@ EventStreamParser::Item EventStreamParser::process_line(std::string_view line, b
 // [WHATWG 9.2.6] "Process the field". Names are case-sensitive.
 EventStreamParser::Item EventStreamParser::process_field(std::string_view name, std::string_view value, bool in_chunk) {
   if (name == "data") return append_data(value, in_chunk);
-  if (name == "event") {
-    event_type_buffer_.assign(decoded(value, decoded_));
-  } else if (name == protocol::kTopicField) {
-    set_topics(decoded(value, decoded_), topic_buffer_);
-  } else if (name == protocol::kTraceParentField) {
-    trace_parent_buffer_.assign(decoded(value, decoded_));
-  } else if (name == protocol::kTraceStateField) {
-    trace_state_buffer_.assign(decoded(value, decoded_));
-  } else if (name == "id") {
+  if (name == "id") {
     if (value.find('\0') == std::string_view::npos) {
       last_event_id_buffer_.assign(in_chunk && chunk_is_ascii_ ? value : decoded(value, decoded_));
       last_event_id_changed_ = true;
@@ -253,8 +248,22 @@ EventStreamParser::Item EventStreamParser::process_field(std::string_view name, 
       reconnection_time_ = *retry;
       return Item::kRetry;
     }
+  } else {
+    keep_field(name, value);
   }
   return Item::kNeedMore;
+}
+
+void EventStreamParser::keep_field(std::string_view name, std::string_view value) {
+  for (std::size_t field = 0; field != kFields; ++field) {
+    if (name != kFieldNames[field]) continue;
+    const std::string_view text = decoded(value, decoded_);
+    if (kIsForSpeed && field == kTopics) {
+      set_topics(text, fields_[field]);
+    } else {
+      fields_[field].assign(text);
+    }
+  }
 }
 
 // Most events have one line, and it is not copied: this path must be short.
@@ -290,21 +299,21 @@ EventStreamParser::Item EventStreamParser::dispatch() {
   }
   const bool in_chunk = data_in_chunk_.data() != nullptr;
   const std::string_view data = in_chunk ? data_in_chunk_ : data_buffer_.view();
-  const std::string_view topics = topic_buffer_.view();
-  event_ = {.type = event_type_buffer_.empty() ? protocol::kDefaultEventType : event_type_buffer_.view(),
+  const std::string_view topics = fields_[kTopics].view();
+  event_ = {.type = fields_[kEventType].empty() ? protocol::kDefaultEventType : fields_[kEventType].view(),
             .data = (in_chunk ? chunk_is_ascii_ : kIsForSpeed && data_is_ascii_) ? data : decoded(data, decoded_),
             .last_event_id = last_event_id_.view(),
             .has_id = has_id,
-            .topic = topics.substr(0, topics.find('\t')),
             .topics = topics};
-  if (!trace_parent_buffer_.empty()) event_.trace = trace();
+  if constexpr (kIsForSpeed) event_.topic = topics.substr(0, topics.find('\t'));  // core.ts takes it from the topics
+  if (!kIsForSpeed || !fields_[kTraceParent].empty()) event_.trace = trace();
   dispatched_ = true;
   return Item::kEvent;
 }
 
 TraceContext EventStreamParser::trace() const {
-  const std::string_view parent = trace_parent_buffer_.view();
-  const std::string_view state = trace_state_buffer_.view();
+  const std::string_view parent = fields_[kTraceParent].view();
+  const std::string_view state = fields_[kTraceState].view();
   if constexpr (!kIsForSpeed) return {parent, state};  // core.ts checks them, in fewer bytes
   return TraceContext::parse(parent, state).value_or(TraceContext());
 }
@@ -318,10 +327,7 @@ void EventStreamParser::forget_block() {
 }
 
 void EventStreamParser::forget_fields() {
-  event_type_buffer_.clear();
-  topic_buffer_.clear();
-  trace_parent_buffer_.clear();
-  trace_state_buffer_.clear();
+  for (ByteBuffer& field : fields_) field.clear();
 }
 
 // The chunk ends, or more lines follow: copies the data into the buffer.

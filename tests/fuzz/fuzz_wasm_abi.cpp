@@ -60,14 +60,13 @@ void check(const Batch* given) {
   for (std::uint32_t i = 0; i < given->count; ++i) {
     Record record{};
     std::memcpy(&record, given->records + i * sizeof record, sizeof record);
-    if (record.kind > Kind::kTrace) test::stop("a record of no kind");
+    if (record.kind > Kind::kField) test::stop("a record of no kind");
     if (record.kind == Kind::kEvent) {
       texts.expect(record.type);
       texts.expect(record.data);
     }
-    if (record.kind == Kind::kComment || record.kind == Kind::kTrace) texts.expect(record.data);
-    if (record.kind == Kind::kEvent || record.kind == Kind::kId || record.kind == Kind::kTopics ||
-        record.kind == Kind::kTrace) {
+    if (record.kind == Kind::kComment) texts.expect(record.data);
+    if (record.kind == Kind::kEvent || record.kind == Kind::kId || record.kind == Kind::kField) {
       texts.expect(record.last_event_id);
     }
   }

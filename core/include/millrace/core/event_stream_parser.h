@@ -72,6 +72,7 @@ class EventStreamParser {
   Item append_to_line(std::string_view text);
   Item process_line(std::string_view line, bool in_chunk);
   Item process_field(std::string_view name, std::string_view value, bool in_chunk);
+  void keep_field(std::string_view name, std::string_view value);
   Item append_data(std::string_view value, bool in_chunk);
   Item append_line_of_data(std::string_view value, bool in_chunk);
   Item dispatch();
@@ -101,10 +102,9 @@ class EventStreamParser {
   std::string_view data_in_chunk_;
   std::size_t data_lines_ = 0;
   bool data_is_ascii_ = false;  // the data buffer is known to be ASCII
-  ByteBuffer event_type_buffer_;
-  ByteBuffer topic_buffer_;  // Millrace's own fields, which the standard has a parser ignore
-  ByteBuffer trace_parent_buffer_;
-  ByteBuffer trace_state_buffer_;
+  // The event type buffer, and the same for Millrace's own fields, which the standard has a parser ignore.
+  enum Field : std::size_t { kEventType, kTopics, kTraceParent, kTraceState, kFields };
+  ByteBuffer fields_[kFields];
   // The last event ID buffer is the same as the string until this block has an `id`.
   ByteBuffer last_event_id_buffer_;
   bool last_event_id_changed_ = false;
