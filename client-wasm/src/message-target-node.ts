@@ -103,8 +103,13 @@ const methods = {
 /** Gives the class of sources methods that do this. */
 export function dispatching<Target extends { readonly prototype: object }>(implementation: Target): Target {
   for (const [name, value] of Object.entries(methods)) {
-    // Not among the interface's own members.
-    Object.defineProperty(implementation.prototype, name, { value, writable: true, configurable: true });
+    // Enumerable as the platform's own: otherwise it would hide that name from `for (const name in source)`.
+    Object.defineProperty(implementation.prototype, name, {
+      value,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
   }
   return implementation;
 }

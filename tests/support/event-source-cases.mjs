@@ -343,7 +343,9 @@ export const eventSourceCases = [
           return [value, writable, enumerable, configurable].join(" ");
         }),
       );
-      const named = Object.keys(EventSource.prototype).sort();
+      const named = Object.keys(EventSource.prototype).filter((name) => !(name in EventTarget.prototype));
+      const missing = new Set(Object.keys(EventTarget.prototype));
+      for (const name in plain) missing.delete(name);
       const thrown = (act) => {
         try {
           act();
@@ -354,7 +356,8 @@ export const eventSourceCases = [
       };
       return {
         constants,
-        named,
+        named: named.sort(),
+        missing: [...missing],
         name: EventSource.name,
         length: EventSource.length,
         tag: Object.prototype.toString.call(source),
@@ -384,6 +387,7 @@ export const eventSourceCases = [
         "url",
         "withCredentials",
       ],
+      missing: [],
       name: "EventSource",
       length: 1,
       tag: "[object EventSource]",
