@@ -92,6 +92,9 @@ export interface EventSourceConstructor {
 
 const done = /* @__PURE__ */ Promise.resolve();
 
+/** The platform's class, which a program may replace by this one. */
+let platformsOwn: typeof globalThis.EventSource | undefined;
+
 class EventSourceClass extends EventTarget {
   readonly #request: Request;
   /** undefined while its code is being loaded. */
@@ -106,7 +109,7 @@ class EventSourceClass extends EventTarget {
     super();
     const text = `${address}`;
     if (init !== null && Object(init) !== init) throw new TypeError("init must be an object");
-    const { href: url, username, password } = resolveUrl(text, "An invalid or illegal string was specified");
+    const { href: url, origin, username, password } = resolveUrl(text, "An invalid or illegal string was specified");
     this.#request = { url, withCredentials: Boolean(init?.withCredentials), fetch: ownFetch };
     prepareMessages(this);
     const owner: ConnectionOwner = {
@@ -133,7 +136,12 @@ class EventSourceClass extends EventTarget {
       this.#connection.start();
       followPage(this.#connection, this.#stopListening.signal);
     };
-    if (options || init?.fetch || username || password) {
+    const startPlain = () => {
+      const policy = [jitter * 100, defaultBase, defaultMax, 0, -1, 0, defaultEventBytes, Flag.idempotent];
+      start(owner, (listener) => transportOfEventSource(this.#request, listener), policy);
+    };
+    const isAsked = options || init?.fetch || username || password;
+    if (isAsked || (globalThis.location?.origin ?? origin) !== origin) {
       const types = new Set<string>();
       const { addEventListener } = this;
       this.addEventListener = (type: string, ...rest: [Listener, AddOptions?]) => {
@@ -142,12 +150,11 @@ class EventSourceClass extends EventTarget {
         addEventListener.call(this, type, ...rest);
       };
       import("./extras.js")
-        .then(({ planFor }) => start(...planFor(owner, this.#request, init?.fetch, options ?? {}, jitter, types)))
-        .catch(owner.broken);
-    } else {
-      const policy = [jitter * 100, defaultBase, defaultMax, 0, -1, 0, defaultEventBytes, Flag.idempotent];
-      start(owner, (listener) => transportOfEventSource(this.#request, listener), policy);
-    }
+        .then(({ planFor }) =>
+          start(...planFor(owner, this.#request, init?.fetch, options, jitter, types, platformsOwn)),
+        )
+        .catch(isAsked ? owner.broken : startPlain);
+    } else startPlain();
   }
 
   #fail({ message, status = 0 }: Pick<Loss, "message"> & Partial<Loss>): void {
@@ -196,6 +203,7 @@ class EventSourceClass extends EventTarget {
 
 // Adds what a class declaration lacks of a Web IDL interface: constants, and enumerable members.
 function asInterface(implementation: typeof EventSourceClass): EventSourceConstructor {
+  platformsOwn = globalThis.EventSource;
   const { prototype } = implementation;
   for (const name of Object.getOwnPropertyNames(prototype)) {
     if (name !== "constructor") Object.defineProperty(prototype, name, { enumerable: true });

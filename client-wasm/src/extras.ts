@@ -1,5 +1,5 @@
 // Rarely needed code, in a file that is loaded on demand. EventSource needs it for its third argument, for a name and a
-// password in its URL, and if another origin does not answer; connect() for `share`, stop() and topics that change.
+// password in its URL, and for other origins; connect() for `share`, stop() and topics that change.
 
 import { withBasic } from "./basic.js";
 import { check, requestRules } from "./check-options.js";
@@ -7,7 +7,7 @@ import type { ConnectionOwner, CoreConnection } from "./connection.js";
 import { methodOf, policyOf } from "./policy.js";
 import { Flag } from "./shared-values.js";
 import { transportOf } from "./transports/by-name.js";
-import { autoTransport, refuseTransport } from "./transports/choice.js";
+import { autoTransport, isBrowsers, refuseTransport } from "./transports/choice.js";
 import type { Request } from "./transports/transport.js";
 import type { EventSourceOptions } from "./types.js";
 import { withFetch } from "./users-fetch.js";
@@ -20,26 +20,33 @@ export { transportOf } from "./transports/by-name.js";
 export { askAgain } from "./transports/cross-origin-fetch.js";
 
 /**
- * The parts of a connection. `fetch` is the user's, if any; `ownFetch` may send a request more than once. `types` are
- * those with listeners so far. Throws a TypeError that names an invalid option.
+ * The parts of a connection. `fetch` and `given` are the user's, if any; `ownFetch` may send a request more than once.
+ * `types` are those with listeners so far. `platformsOwn`: the platform's class. Throws a TypeError that names an invalid
+ * option.
  */
 export function planFor(
   owner: ConnectionOwner,
-  { fetch: ownFetch, ...given }: Request,
+  { fetch: ownFetch, ...standard }: Request,
   fetch: Request["fetch"],
-  options: EventSourceOptions,
+  given: EventSourceOptions | null,
   jitter: number,
   types: Set<string>,
+  platformsOwn: typeof EventSource | undefined,
 ): ConstructorParameters<typeof CoreConnection> {
+  const options = given ?? {};
   check("EventSource", options, requestRules());
   const method = methodOf(options);
   const refused = refuseTransport({ ...options, fetch }, method);
   if (refused) throw new TypeError(`EventSource: ${refused}`);
-  const transport = autoTransport({ ...options, fetch }, method);
+  const basic = withBasic(standard.url, options.headers);
+  // No option says otherwise: the page has another origin, to which only the browser's own class sends the last event ID
+  // without its permission.
+  const isForBrowser = !given && !fetch && !basic.headers && isBrowsers(platformsOwn);
+  const transport = isForBrowser ? "native" : autoTransport({ ...options, fetch }, method);
   const { body, lastEventId } = options;
   // ownFetch repeats a failed request, so it must not be used for requests with effects.
   const asking = fetch ? withFetch(fetch) : { fetch: method === "GET" ? ownFetch : undefined };
-  const request = { ...given, ...withBasic(given.url, options.headers), ...asking, method, body };
+  const request = { ...standard, ...basic, ...asking, method, body, platformsOwn, staysClosed: !options.retry };
   return [
     { ...owner, verdict: verdictBy(options) },
     (listener, polling) => transportOf(polling ? "poll" : transport, request, [...types], listener),

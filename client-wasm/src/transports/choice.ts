@@ -1,6 +1,7 @@
 // Chooses a transport that can make the request.
 
 import type { RequestOptions, TransportName } from "../types.js";
+import { keepsRests } from "./native.js";
 
 type Asked = RequestOptions & { fetch?: typeof fetch | undefined };
 
@@ -11,6 +12,12 @@ function beyondNative({ headers, body, fetch }: Asked, method: string, further: 
   const needs = { headers, body, fetch, ...further, method: method === "GET" ? undefined : method };
   return Object.entries(needs).find(([, value]) => value != null)?.[0];
 }
+
+/**
+ * Whether it is a browser's class, and not a replacement. WebKit's does not count: each of its reconnections is a new one,
+ * which cannot send the last event ID as a header.
+ */
+export const isBrowsers = (platformsOwn: unknown) => /\[native code\]/.test(`${platformsOwn}`) && !keepsRests();
 
 /** Why the requested transport cannot be used, if so. `further`: more options that `native` does not support. */
 export function refuseTransport(options: Asked, method: string, further: object = {}): string | undefined {

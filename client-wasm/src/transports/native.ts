@@ -2,14 +2,14 @@
 // It parses and reconnects automatically and reports to the core, which takes over when it gives up.
 
 import { cursorType, Input } from "../shared-values.js";
-import { answerOf, requestOf } from "./fetch.js";
+import { answerOf, type futile, requestOf } from "./fetch.js";
 import type { Request, Transport, TransportListener } from "./transport.js";
 
 /**
  * Whether the EventSource is WebKit's, which keeps an incomplete line of a broken connection and joins it with the
  * input of the next.
  */
-const keepsRests = () => /^Apple/.test(globalThis.navigator?.vendor ?? "");
+export const keepsRests = () => /^Apple/.test(globalThis.navigator?.vendor ?? "");
 
 export class NativeTransport implements Transport {
   readonly name = "native";
@@ -30,7 +30,8 @@ export class NativeTransport implements Transport {
   async connect(lastEventId: string): Promise<void> {
     if (this.#eventSource) return; // it is reconnecting automatically
     this.#inquiry = new AbortController();
-    const eventSource = new EventSource(this.#urlFor(lastEventId), { withCredentials: this.#request.withCredentials });
+    const { withCredentials, platformsOwn = EventSource } = this.#request;
+    const eventSource = new platformsOwn(this.#urlFor(lastEventId), { withCredentials });
     this.#eventSource = eventSource;
     // An `open` or `error` event from the server is a MessageEvent; the EventSource's own are not.
     eventSource.onopen = (event) => {
@@ -44,7 +45,7 @@ export class NativeTransport implements Transport {
     for (const type of new Set([...this.#types, cursorType])) this.#listenFor(type);
     eventSource.onerror = (event) => {
       if (event instanceof MessageEvent || eventSource !== this.#eventSource) return;
-      const gaveUp = eventSource.readyState === EventSource.CLOSED;
+      const gaveUp = eventSource.readyState === eventSource.CLOSED;
       if (!gaveUp || this.#isOpen) this.#lost();
       if (gaveUp) this.#inquire();
     };
@@ -98,24 +99,27 @@ export class NativeTransport implements Transport {
     this.#reconnectsItself = false;
   }
 
-  // Only a separate request shows why the browser has given up: 204 means the end, 503 may be temporary.
+  // Only a separate request shows why the browser has given up: 204 means the end, 503 may be temporary, and CORS may
+  // forbid it. If the server answers with a stream, the answer was another one before, or the user has stopped it.
   async #inquire(): Promise<void> {
     this.#listener.networkBack();
     this.#eventSource = undefined;
     const { signal } = this.#inquiry;
+    const { fetch = globalThis.fetch, staysClosed } = this.#request;
     const request = { ...this.#request, url: this.#urlFor(this.#listener.lastEventId).href };
     const [url, init] = requestOf(request, "", new Headers(), signal);
-    const response = await fetch(url, init).catch(() => undefined);
+    const response = await fetch(url, init).catch((error: Partial<typeof futile>) => {
+      if (!signal.aborted) this.#listener.failed(error.isFutile, error);
+    });
     const answer = response && (await answerOf(response, response.body?.getReader(), url));
-    if (signal.aborted) return;
+    if (!answer || signal.aborted) return;
     this.#inquiry.abort(); // the head was enough
-    if (!answer || (answer.status === 200 && /^\s*text\/event-stream\s*(;|$)/i.test(answer.contentType))) {
-      return this.#listener.failed(); // the server answers again: the core makes a new EventSource
+    if (answer.status !== 200 || !/^\s*text\/event-stream\s*(;|$)/i.test(answer.contentType)) {
+      await this.#listener.answered(answer);
+      // If the core takes the answer for an event stream, nothing reads its body, so the attempt has failed. Otherwise the
+      // core has already given up, and this changes nothing.
     }
-    await this.#listener.answered(answer);
-    // If the core still takes the answer for an event stream, nothing reads its body, so the attempt has failed.
-    // Otherwise the core has already given up, and this changes nothing.
-    this.#listener.failed();
+    this.#listener.failed(staysClosed, { message: "the browser's EventSource has closed" });
   }
 }
 

@@ -63,6 +63,10 @@ export interface Request {
   readonly headers?: ConnectOptions["headers"];
   readonly body?: ConnectOptions["body"];
   readonly fetch?: typeof fetch;
+  /** For `native`: the platform's class, if a program may have replaced it. */
+  readonly platformsOwn?: typeof EventSource | undefined;
+  /** For `native`: what the browser closes stays closed, by the standard. Otherwise the core connects again. */
+  readonly staysClosed?: boolean;
   /** Throws if `fetch` did not return a readable response. */
   readonly checked?: (response: Response) => Response;
 }
