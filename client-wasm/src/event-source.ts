@@ -218,7 +218,10 @@ function asInterface(implementation: typeof EventSourceClass): EventSourceConstr
   return implementation as unknown as EventSourceConstructor;
 }
 
-/** The standard's class, member for member, over `fetch`. It reconnects, with the last event ID, until close(). */
+/**
+ * The standard's class, member for member, over `fetch`, or over the browser's own class for other origins. It reconnects,
+ * with the last event ID, until close().
+ */
 export const EventSource: EventSourceConstructor = /* @__PURE__ */ dispatching(
   /* @__PURE__ */ asInterface(EventSourceClass),
 );

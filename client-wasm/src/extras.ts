@@ -8,6 +8,7 @@ import { methodOf, policyOf } from "./policy.js";
 import { Flag } from "./shared-values.js";
 import { transportOf } from "./transports/by-name.js";
 import { autoTransport, isBrowsers, refuseTransport } from "./transports/choice.js";
+import { NativeFirst } from "./transports/native-first.js";
 import type { Request } from "./transports/transport.js";
 import type { EventSourceOptions } from "./types.js";
 import { withFetch } from "./users-fetch.js";
@@ -42,14 +43,17 @@ export function planFor(
   // No option says otherwise: the page has another origin, to which only the browser's own class sends the last event ID
   // without its permission.
   const isForBrowser = !given && !fetch && !basic.headers && isBrowsers(platformsOwn);
-  const transport = isForBrowser ? "native" : autoTransport({ ...options, fetch }, method);
+  const transport = autoTransport({ ...options, fetch }, method);
   const { body, lastEventId } = options;
   // ownFetch repeats a failed request, so it must not be used for requests with effects.
   const asking = fetch ? withFetch(fetch) : { fetch: method === "GET" ? ownFetch : undefined };
   const request = { ...standard, ...basic, ...asking, method, body, platformsOwn, staysClosed: !options.retry };
   return [
     { ...owner, verdict: verdictBy(options) },
-    (listener, polling) => transportOf(polling ? "poll" : transport, request, [...types], listener),
+    (listener, polling) =>
+      isForBrowser
+        ? new NativeFirst(request, [...types], listener)
+        : transportOf(polling ? "poll" : transport, request, [...types], listener),
     policyOf(options, method, jitter, options.retry ? Flag.retryOnServerError : 0),
     lastEventId,
   ];

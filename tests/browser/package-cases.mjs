@@ -305,6 +305,38 @@ const cachedPage = {
   },
 };
 
+const cachedElsewhere = {
+  name: "a page back from the back/forward cache sends another origin the last event ID as a header",
+  respond(request, response) {
+    const allow = { "Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "Last-Event-ID" };
+    if (request.headers.host.startsWith("127.")) response.writeHead(404).end();
+    else if (request.method === "OPTIONS") response.writeHead(204, allow).end();
+    else response.writeHead(200, { ...eventStream, ...allow }).write("id: 1\ndata: a\n\n");
+  },
+  async run(EventSource, base, { record, until }) {
+    const turn = (type) => dispatchEvent(new PageTransitionEvent(type, { persisted: true }));
+    const source = new EventSource(`${base.replace("127.0.0.1", "localhost")}/stream`);
+    const lines = record(source);
+    await until(() => lines.length === 2);
+    turn("pagehide");
+    turn("pageshow");
+    await until(() => lines.length === 4);
+    source.close();
+    return lines;
+  },
+  expect: ["open 1", "message 1 a 1", "open 1", "message 1 a 1"],
+  requests(requests) {
+    const streamed = requests.filter(({ method }) => method === "GET");
+    assert.deepEqual(
+      streamed.map(({ url, headers }) => [url, headers["last-event-id"]]),
+      [
+        ["/stream", undefined],
+        ["/stream", "1"],
+      ],
+    );
+  },
+};
+
 const onlineAgain = {
   name: "a wait for the network ends when the browser is online again",
   respond: streams("retry: 3600000\nid: 1\ndata: a\n\n", { body: "id: 2\ndata: b\n\n", open: true }),
@@ -474,6 +506,7 @@ export function testPackage(newPage, differences = []) {
       messageEvent,
       throwingListener,
       cachedPage,
+      cachedElsewhere,
       onlineAgain,
       ...crossOriginCases,
       ...policyCases,

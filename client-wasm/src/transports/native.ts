@@ -18,7 +18,7 @@ export class NativeTransport implements Transport {
   readonly #listener: TransportListener;
   #eventSource: EventSource | undefined;
   #inquiry = new AbortController();
-  #reconnectsItself = false;
+  #staysUp = false;
   #isOpen = false;
 
   constructor(request: Request, types: readonly string[], listener: TransportListener) {
@@ -27,8 +27,12 @@ export class NativeTransport implements Transport {
     this.#listener = listener;
   }
 
+  get reconnectsItself(): boolean {
+    return this.#eventSource !== undefined;
+  }
+
   async connect(lastEventId: string): Promise<void> {
-    if (this.#eventSource) return; // it is reconnecting automatically
+    if (this.reconnectsItself) return;
     this.#inquiry = new AbortController();
     const { withCredentials, platformsOwn = EventSource } = this.#request;
     const eventSource = new platformsOwn(this.#urlFor(lastEventId), { withCredentials });
@@ -65,8 +69,8 @@ export class NativeTransport implements Transport {
   }
 
   drop(): void {
-    const staysUp = this.#reconnectsItself;
-    this.#reconnectsItself = false;
+    const staysUp = this.#staysUp;
+    this.#staysUp = false;
     if (staysUp) return;
     this.#isOpen = false;
     this.#inquiry.abort();
@@ -94,9 +98,9 @@ export class NativeTransport implements Transport {
   // wants it dropped.
   #lost(): void {
     this.#isOpen = false;
-    this.#reconnectsItself = !keepsRests();
+    this.#staysUp = !keepsRests();
     this.#listener.failed();
-    this.#reconnectsItself = false;
+    this.#staysUp = false;
   }
 
   // Only a separate request shows why the browser has given up: 204 means the end, 503 may be temporary, and CORS may
