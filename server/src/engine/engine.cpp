@@ -94,6 +94,7 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options, Feed* shar
                      {.find = [this](const StreamName& name) { return loops_.named_stream(name); },
                       .change = [this](const TopicChange& change) { return loops_.change_topics(change); }}),
       guarded_(server, admission_),
+      direct_(routes_, commits_, [this](int status, RefusalReason reason) { refusals_.add(status, reason); }),
       tls_(tls_context(options_, [this](const std::string& notice) { notify_of_tls(notice); })),
       presence_(options.streams.presence ? std::make_unique<Presence>() : nullptr),
       webhooks_(webhook_sender()) {}
@@ -140,29 +141,30 @@ void Engine::add_operations_to(GuardedRoutes& routes) {
 }
 
 ConnectionLoop::Settings Engine::loop_settings(const HttplibInsides& insides) {
-  return {.options = options_,
-          .read_timeout = insides.read_timeout,
-          .write_timeout = insides.write_timeout,
-          .keep_alive = Duration{1000 * insides.keep_alive_seconds},
-          .max_requests = insides.keep_alive_count,
-          .refusals = &refusals_,
-          .presence = presence_.get(),
-          .webhooks = webhooks_.get(),
-          .buffers = buffers_.get(),
-          .cross_origin = &admission_.cross_origin(),
-          .on_begun_by_right = [this](const StreamRightPtr& right) { rights_->begun(right); },
-          .on_drained = [this] { gradual_stop_.wake(); },
-          .proxies = proxies_ ? &*proxies_ : nullptr,
-          .downloads = &downloads_,
-          .tls = tls_.get(),
-          .tls_terms = tls_terms(),
-          .on_foreign_protocol = [this](RefusalReason reason,
-                                        const std::string& client) { report_foreign_protocol(reason, client); },
-          .admit_stream = [this](const sockaddr_storage& peer,
-                                 RequestError& why_not) { return reception_.admit_stream(peer, why_not); },
-          .take_address = [this](const sockaddr_storage& client) { return reception_.take_address(client); },
-          .answer_refused = [this](const RequestError& error) { return reception_.answer(error); },
-          .serve_here = [this](Exchange& exchange, std::string_view request) { return serve_here(exchange, request); }};
+  return {
+      .options = options_,
+      .read_timeout = insides.read_timeout,
+      .write_timeout = insides.write_timeout,
+      .keep_alive = Duration{1000 * insides.keep_alive_seconds},
+      .max_requests = insides.keep_alive_count,
+      .refusals = &refusals_,
+      .presence = presence_.get(),
+      .webhooks = webhooks_.get(),
+      .buffers = buffers_.get(),
+      .cross_origin = &admission_.cross_origin(),
+      .on_begun_by_right = [this](const StreamRightPtr& right) { rights_->begun(right); },
+      .on_drained = [this] { gradual_stop_.wake(); },
+      .proxies = proxies_ ? &*proxies_ : nullptr,
+      .downloads = &downloads_,
+      .tls = tls_.get(),
+      .tls_terms = tls_terms(),
+      .on_foreign_protocol = [this](RefusalReason reason,
+                                    const std::string& client) { report_foreign_protocol(reason, client); },
+      .admit_stream = [this](const sockaddr_storage& peer,
+                             RequestError& why_not) { return reception_.admit_stream(peer, why_not); },
+      .take_address = [this](const sockaddr_storage& client) { return reception_.take_address(client); },
+      .answer_refused = [this](const RequestError& error) { return reception_.answer(error); },
+      .serve_here = [this](Exchange& exchange, std::string_view request) { return direct_.serve(exchange, request); }};
 }
 
 void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
@@ -180,10 +182,13 @@ void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
                     .is_stopping = [&socket = insides.listening_socket] { return socket == INVALID_SOCKET; }}));
   admission_.set_on_loopback(is_on_loopback(socket_to_accept_from(insides.listening_socket)));
   workers_.start(std::move(workers));
+  if (options_.store != nullptr) commits_.start();
   loops_.start(loop_count(), [&] {
     return std::make_unique<ConnectionLoop>(
         feed_, settings, reception_.counts(),
-        [this](const std::shared_ptr<Exchange>& exchange) { dispatch_.dispatch(exchange); },
+        [this](const std::shared_ptr<Exchange>& exchange) {
+          if (!direct_.publish_later(exchange)) dispatch_.dispatch(exchange);
+        },
         [this](std::function<void()> callback) { workers_.run_callback(std::move(callback)); });
   });
   rights_->start();
@@ -195,6 +200,7 @@ void Engine::stop() {
   if (!workers_.close()) return;
   rights_->stop();
   workers_.finish();
+  commits_.stop();
   loops_.stop();
   workers_.run_left_over();
   if (presence_ != nullptr) presence_->reset();
@@ -229,12 +235,6 @@ void Engine::stop_within(Duration window) {
 void Engine::drain(Duration window) {
   draining_ = true;
   loops_.drain(window);
-}
-
-bool Engine::serve_here(Exchange& exchange, std::string_view request) {
-  if (!direct_.serve(exchange, request)) return false;
-  refusals_.add(exchange.status, exchange.refusal);
-  return true;
 }
 
 void Engine::announce_listening() {
@@ -304,6 +304,7 @@ std::vector<Metric> Engine::metrics() const {
                            .http2_streams = reception_.counts().http2_streams,
                            .sending = loops_.sending(),
                            .store_appends = feed_.store_appends(),
+                           .waiting_publishes = commits_.waiting(),
                            .presence = {},
                            .webhooks = {}};
   if (presence_ != nullptr) snapshot.presence = presence_->statistics();

@@ -102,7 +102,6 @@ class Engine {
   Feed::Options feed_options();
   OperationRoutes::Ports operation_ports();
   ConnectionLoop::Settings loop_settings(const HttplibInsides& insides);
-  bool serve_here(Exchange& exchange, std::string_view request);
   void report_foreign_protocol(RefusalReason reason, const std::string& client);
   TlsTerms tls_terms();
   std::size_t loop_count() const;
@@ -134,7 +133,8 @@ class Engine {
   const EventRoutes routes_;
   const TopicChanges topic_changes_;
   GuardedRoutes guarded_;
-  DirectRequests direct_{routes_};
+  CommitQueue commits_{hub_};
+  DirectRequests direct_;
   std::vector<std::string> events_paths_;
   ForeignProtocols foreign_;
   NoticeLimit tls_notices_;

@@ -7,10 +7,14 @@
 #include <optional>
 #include <utility>
 
+#include "connection/connection.h"
+#include "connection/connection_loop.h"
+#include "http/error_response.h"
 #include "httplib/direct_exchange.h"
 #include "httplib/failure_handler.h"
 #include "httplib/httplib_bridge.h"
 #include "httplib/httplib_versions.h"
+#include "httplib/refusal.h"
 #include "httplib/route_table.h"
 #include "millrace/server/authorizer.h"
 #include "millrace/server/key_authorizer.h"
@@ -18,6 +22,8 @@
 namespace millrace {
 
 namespace {
+
+constexpr std::string_view kVersion = "HTTP/1.1";
 
 // Whether the path matches only itself: cpp-httplib reads it as a regular expression, and decodes requested paths.
 bool is_literal(std::string_view path) {
@@ -39,13 +45,17 @@ std::optional<RequestLine> read_request_line(std::string_view line) {
   const std::size_t method_end = line.find(' ');
   const std::size_t target_end = line.rfind(' ');
   if (method_end == std::string_view::npos || method_end == target_end) return std::nullopt;
-  if (line.substr(target_end + 1) != "HTTP/1.1") return std::nullopt;
+  if (line.substr(target_end + 1) != kVersion) return std::nullopt;
   const std::string_view target = line.substr(method_end + 1, target_end - method_end - 1);
   const std::size_t path_end = std::min(target.find('?'), target.size());
   RequestLine read{.method = line.substr(0, method_end), .path = target.substr(0, path_end), .query = {}};
   if (path_end < target.size()) read.query = target.substr(path_end + 1);
   if (read.query.find_first_of("?# ") != std::string_view::npos) return std::nullopt;
   return read;
+}
+
+std::string_view body_of(const Exchange& exchange, std::string_view request) {
+  return request.substr(exchange.head.bytes, static_cast<std::size_t>(exchange.head.content_length));
 }
 
 // Whether the request has ranges or an encoded body, which cpp-httplib handles.
@@ -69,6 +79,7 @@ void DirectRequests::start(httplib::Server& server, const std::vector<std::strin
                            const ServerOptions& options) {
   get_paths_.clear();
   post_paths_.clear();
+  waits_for_store_ = options.store != nullptr;
   const HttplibInsides insides = look_into(server);
   default_headers_ = insides.default_headers;
   keep_alive_ = keep_alive_terms(insides);
@@ -76,14 +87,16 @@ void DirectRequests::start(httplib::Server& server, const std::vector<std::strin
   max_body_bytes_ = std::min<std::uint64_t>(insides.max_body_bytes, kMaxDirectBodyBytes);
   shows_addresses_ =
       options.authorizer != nullptr && dynamic_cast<const KeyAuthorizer*>(options.authorizer.get()) == nullptr;
-  const bool may_block = options.store != nullptr || (options.authorizer != nullptr && options.authorizer->may_block());
+  const bool may_block = options.authorizer != nullptr && options.authorizer->may_block();
   const bool runs_user_code =
       insides.has_hooks || insides.error != nullptr || insides.exception.target<FailureHandler>() == nullptr;
   if (runs_user_code || may_block) return;
   const RouteTable routes(server);
   for (const std::string& path : paths) {
     if (!is_literal(path)) continue;
-    if (!insides.has_files && routes.gets_by<SubscribeHandler>(path)) get_paths_.push_back(path);
+    // Whoever subscribes may have to wait for the store, on a worker.
+    const bool can_subscribe = !insides.has_files && !waits_for_store_;
+    if (can_subscribe && routes.gets_by<SubscribeHandler>(path)) get_paths_.push_back(path);
     if (routes.posts_by<PublishHandler>(path)) post_paths_.push_back(path);
   }
 }
@@ -98,42 +111,132 @@ bool DirectRequests::takes(const Exchange& exchange, std::string_view method, st
   return method == "POST" && head.content_length > 0 && head.content_length <= max_body_bytes_ && holds(post_paths_);
 }
 
-bool DirectRequests::serve(Exchange& exchange, std::string_view request_bytes) const {
-  const std::string_view head = request_bytes.substr(0, exchange.head.bytes);
+// Returns false if cpp-httplib must read the request.
+bool DirectRequests::read(Exchange& exchange, std::string_view bytes, httplib::Request& request) const {
+  const std::string_view head = bytes.substr(0, exchange.head.bytes);
   const std::size_t line_end = head.find("\r\n");
   const auto line = read_request_line(head.substr(0, line_end));
   if (!line || !takes(exchange, line->method, line->path)) return false;
-  const std::string_view body =
-      request_bytes.substr(head.size(), static_cast<std::size_t>(exchange.head.content_length));
-
-  httplib::Request request;
   if (!read_fields(head.substr(line_end + 2), request.headers) || needs_httplib(request.headers)) return false;
   if (has_websockets_ && request.has_header("Upgrade")) return false;
   request.method = line->method;
   request.path = line->path;
   request.target =
       head.substr(line->method.size() + 1, line_end - line->method.size() - std::string_view("  HTTP/1.1").size());
-  request.version = "HTTP/1.1";
+  request.version = kVersion;
   if (!line->query.empty()) read_query(line->query, request.params);
   if (shows_addresses_) set_addresses(request, exchange);
   HttplibBridge::attach(request, exchange, nullptr);
+  return true;
+}
 
+httplib::Response DirectRequests::empty_response() const {
+  httplib::Response response;
+  response.version = kVersion;
+  response.headers = default_headers_;
+  return response;
+}
+
+void DirectRequests::fail(const httplib::Request& request, httplib::Response& response,
+                          const std::exception_ptr& failure) const {
+  FailureHandler{&routes_.options()}(request, response, failure);
+}
+
+void DirectRequests::write(httplib::Response& response, Exchange& exchange) const {
+  write_answer(response, keep_alive_, exchange);
+  count_(exchange.status, exchange.refusal);
+}
+
+bool DirectRequests::serve(Exchange& exchange, std::string_view request_bytes) const {
+  httplib::Request request;
+  if (waits_for_store_ || !read(exchange, request_bytes, request)) return false;
   assert(exchange.input.empty() && !exchange.taken);
   exchange.on_loop = true;
-  httplib::Response response;
-  response.version = request.version;
-  response.headers = default_headers_;
+  httplib::Response response = empty_response();
   try {
     if (request.method == "GET") {
       routes_.subscribe(request, response);
     } else {
-      routes_.publish(request, response, body);
+      routes_.publish(request, response, body_of(exchange, request_bytes));
     }
   } catch (...) {
-    FailureHandler{&routes_.options()}(request, response, std::current_exception());
+    fail(request, response, std::current_exception());
   }
-  if (!exchange.taken) write_answer(response, keep_alive_, exchange);
+  if (!exchange.taken) write(response, exchange);
   return true;
+}
+
+// --- With a store ---------------------------------------------------------------------------------------------------
+
+// Has everything that the answer needs.
+class DirectRequests::LatePublish final : public CommitQueue::Job {
+ public:
+  LatePublish(const DirectRequests& direct, std::shared_ptr<Exchange> exchange)
+      : direct_(direct), exchange_(std::move(exchange)), response_(direct.empty_response()) {}
+
+  /// Returns false if a worker must answer.
+  bool read() { return direct_.read(*exchange_, exchange_->input, request_); }
+
+  /// Returns false if there is nothing to publish: the response is complete.
+  bool plan() {
+    try {
+      return direct_.routes_.plan(request_, response_, body_of(*exchange_, exchange_->input), plan_) && hold();
+    } catch (...) {
+      direct_.fail(request_, response_, std::current_exception());
+      return false;
+    }
+  }
+
+  void finish() { direct_.finish(response_, exchange_); }
+
+  std::span<const Publication> publications() const override { return plan_.publications; }
+
+  void publish_done(std::span<const Published> results) override {
+    try {
+      direct_.routes_.answer(request_, response_, plan_, results);
+    } catch (...) {
+      return publish_failed(std::current_exception());
+    }
+    finish();
+  }
+
+  void publish_failed(const std::exception_ptr& failure) override {
+    direct_.fail(request_, response_, failure);
+    finish();
+  }
+
+ private:
+  // Many small events take many times the bytes of their request while they wait.
+  bool hold() {
+    if (exchange_->share.resize(exchange_->input.size() + plan_.bytes())) return true;
+    response_.set_header("Retry-After", std::to_string(kRetryAfter.count() / 1000));
+    refuse(request_, response_, 503, RefusalReason::kMemory, kNoMemory);
+    return false;
+  }
+
+  const DirectRequests& direct_;
+  const std::shared_ptr<Exchange> exchange_;
+  httplib::Request request_;
+  httplib::Response response_;
+  PublishPlan plan_;
+};
+
+bool DirectRequests::publish_later(const std::shared_ptr<Exchange>& exchange) const {
+  if (!waits_for_store_ || exchange->is_upload()) return false;
+  auto late = std::make_unique<LatePublish>(*this, exchange);
+  if (!late->read()) return false;
+  if (!late->plan()) {
+    late->finish();
+    return true;
+  }
+  return commits_.add(std::move(late));
+}
+
+void DirectRequests::finish(httplib::Response& response, const std::shared_ptr<Exchange>& exchange) const {
+  static_cast<void>(exchange->share.resize(exchange->input.size()));  // less always fits
+  exchange->consumed = exchange->head.bytes + static_cast<std::size_t>(exchange->head.content_length);
+  write(response, *exchange);
+  exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
 }
 
 }  // namespace millrace

@@ -2,20 +2,26 @@
 // parsing and routing between them.
 //
 // Only if nothing can block and no code of the user is involved, except an authorizer that does not block: events in
-// memory, no handler around the routes, no logger or error handler, no other route for the path. EventRoutes decides
-// about the request and makes the answer on both paths.
+// memory, no handler around the routes, no logger or error handler, no other route for the path. With a store, publish
+// requests wait in a queue until they are committed, and hold no thread meanwhile. EventRoutes decides about the
+// request and makes the answer on all paths.
 #pragma once
 
 #include <httplib.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "connection/exchange.h"
 #include "event_routes.h"
+#include "hub/commit_queue.h"
 #include "millrace/server/limits.h"
 #include "millrace/server/options.h"
 
@@ -28,7 +34,12 @@ static_assert(kMaxDirectBodyBytes <= kMaxBufferedBodyBytes);  // a loop collects
 
 class DirectRequests {
  public:
-  explicit DirectRequests(const EventRoutes& routes) : routes_(routes) {}
+  /// Called with an answer's status, and the reason if it is an error. On any thread.
+  using Count = std::function<void(int status, RefusalReason reason)>;
+
+  /// All arguments must outlive it.
+  DirectRequests(const EventRoutes& routes, CommitQueue& commits, Count count)
+      : routes_(routes), commits_(commits), count_(std::move(count)) {}
 
   /// Determines for which of the `paths` of events routes a loop may answer, as the server is set up now.
   void start(httplib::Server& server, const std::vector<std::string>& paths, const ServerOptions& options);
@@ -37,10 +48,24 @@ class DirectRequests {
   /// having done anything, if a worker must answer.
   bool serve(Exchange& exchange, std::string_view request) const;
 
+  /// Takes a publish request whose events a store keeps: finishes the exchange when they are committed. On the loop's
+  /// thread. Returns false, without having done anything, if a worker must answer.
+  bool publish_later(const std::shared_ptr<Exchange>& exchange) const;
+
  private:
+  class LatePublish;
+
   bool takes(const Exchange& exchange, std::string_view method, std::string_view path) const;
+  bool read(Exchange& exchange, std::string_view bytes, httplib::Request& request) const;
+  httplib::Response empty_response() const;
+  void fail(const httplib::Request& request, httplib::Response& response, const std::exception_ptr& failure) const;
+  void write(httplib::Response& response, Exchange& exchange) const;
+  void finish(httplib::Response& response, const std::shared_ptr<Exchange>& exchange) const;
 
   const EventRoutes& routes_;
+  CommitQueue& commits_;
+  const Count count_;
+  bool waits_for_store_ = false;
   std::vector<std::string> get_paths_;
   std::vector<std::string> post_paths_;
   httplib::Headers default_headers_;

@@ -41,17 +41,16 @@ TopicPatterns topics_of(const std::vector<PublishRequest>& requests) {
   return topics;
 }
 
-// Publishes all at once: with a store, in one commit.
-std::vector<Publication> publications_of(const std::vector<PublishRequest>& requests, std::string_view publisher,
-                                         TraceContext trace) {
+// All are published at once: with a store, in one commit.
+std::vector<Publication> publications_of(const PublishPlan& plan) {
   std::vector<Publication> publications;
-  for (const PublishRequest& request : requests) {
+  for (const PublishRequest& request : plan.requests) {
     if (auto event = request.event()) {
-      if (event->trace.empty()) event->trace = trace;
+      if (event->trace.empty()) event->trace = plan.trace;
       publications.push_back({.topic = request.topic(),
                               .further_topics = request.further_topics(),
                               .event = *event,
-                              .publisher = publisher,
+                              .publisher = plan.publisher,
                               .retain = request.is_retained(),
                               .durability = request.durability()});
     }
@@ -75,7 +74,28 @@ std::string quoted(const std::string& id) {
   return is_plain ? '"' + id + '"' : nlohmann::json(id).dump();
 }
 
+// One line for each request.
+std::string answer_to(const std::vector<PublishRequest>& requests, std::span<const Published> published) {
+  std::string answer;
+  auto next = published.begin();
+  for (const PublishRequest& request : requests) {
+    answer.append("{");
+    if (request.has_event()) {
+      answer.append("\"id\":").append(quoted(next->id)).append(next->is_repeated() ? ",\"repeated\":true," : ",");
+    }
+    answer.append(R"("durability":")").append(name_of(next->durability)).append("\"}\n");
+    next +=
+        static_cast<std::ptrdiff_t>((request.has_event() ? 1 : 0) + (request.finishes() ? topic_count(request) : 0));
+  }
+  assert(next == published.end());
+  return answer;
+}
+
 }  // namespace
+
+std::size_t PublishPlan::bytes() const {
+  return requests.capacity() * sizeof(PublishRequest) + publications.capacity() * sizeof(Publication);
+}
 
 void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& response) const {
   if (!admission_.enter(request, response)) return;
@@ -111,30 +131,6 @@ void EventRoutes::subscribe(const httplib::Request& request, httplib::Response& 
   }
 }
 
-// The prefix keeps a user's IDs apart from those of other publishers, whatever the user's name.
-std::vector<Published> EventRoutes::publish(const std::vector<PublishRequest>& requests, const std::string& user,
-                                            TraceContext trace) const {
-  return hub_.publish(publications_of(requests, user.empty() ? "anonymous" : "user " + user, trace));
-}
-
-// One line for each request.
-std::string EventRoutes::answer_to(const std::vector<PublishRequest>& requests,
-                                   const std::vector<Published>& published) {
-  std::string answer;
-  auto next = published.begin();
-  for (const PublishRequest& request : requests) {
-    answer.append("{");
-    if (request.has_event()) {
-      answer.append("\"id\":").append(quoted(next->id)).append(next->is_repeated() ? ",\"repeated\":true," : ",");
-    }
-    answer.append(R"("durability":")").append(name_of(next->durability)).append("\"}\n");
-    next +=
-        static_cast<std::ptrdiff_t>((request.has_event() ? 1 : 0) + (request.finishes() ? topic_count(request) : 0));
-  }
-  assert(next == published.end());
-  return answer;
-}
-
 // The checks that need no body.
 bool EventRoutes::admits_publishing(const httplib::Request& request, httplib::Response& response) const {
   if (!admission_.enter(request, response)) return false;
@@ -149,9 +145,18 @@ void EventRoutes::refuse_as_too_large(const httplib::Request& request, httplib::
 }
 
 void EventRoutes::publish(const httplib::Request& request, httplib::Response& response, std::string_view body) const {
-  if (!admits_publishing(request, response)) return;
-  if (body.size() > options_.publishing.max_bytes) return refuse_as_too_large(request, response);
-  publish_body(request, response, body);
+  PublishPlan its_plan;
+  if (plan(request, response, body, its_plan)) answer(request, response, its_plan, hub_.publish(its_plan.publications));
+}
+
+bool EventRoutes::plan(const httplib::Request& request, httplib::Response& response, std::string_view body,
+                       PublishPlan& plan) const {
+  if (!admits_publishing(request, response)) return false;
+  if (body.size() > options_.publishing.max_bytes) {
+    refuse_as_too_large(request, response);
+    return false;
+  }
+  return plan_body(request, response, body, plan);
 }
 
 void EventRoutes::publish(const httplib::Request& request, httplib::Response& response,
@@ -191,34 +196,52 @@ void EventRoutes::publish(const httplib::Request& request, httplib::Response& re
 
 void EventRoutes::publish_body(const httplib::Request& request, httplib::Response& response,
                                std::string_view body) const {
+  PublishPlan plan;
+  if (plan_body(request, response, body, plan)) answer(request, response, plan, hub_.publish(plan.publications));
+}
+
+bool EventRoutes::plan_body(const httplib::Request& request, httplib::Response& response, std::string_view body,
+                            PublishPlan& plan) const {
   std::string error;
-  const auto requests = parse_publish_body(body, hub_, error);
-  if (!requests) return refuse(request, response, 400, RefusalReason::kInvalid, error);
+  auto requests = parse_publish_body(body, hub_, error);
+  if (!requests) {
+    refuse(request, response, 400, RefusalReason::kInvalid, error);
+    return false;
+  }
   const auto decision = admission_.allow(request, response, Authorizer::Action::kPublish,
                                          options_.authorizer != nullptr ? topics_of(*requests) : TopicPatterns());
-  if (!decision) return;
+  if (!decision) return false;
   // An event of several topics counts once for each.
   std::size_t events = 0;
   for (const PublishRequest& one : *requests) events += topic_count(one);
-  if (!admission_.take_events(request, decision->user(), events, response)) return;
-  const OwnedTraceContext trace = trace_of(request);
-  const std::vector<Published> published = publish(*requests, decision->user(), trace);
+  if (!admission_.take_events(request, decision->user(), events, response)) return false;
+  plan.requests = std::move(*requests);
+  // The prefix keeps a user's IDs apart from those of other publishers, whatever the user's name.
+  plan.publisher = decision->user().empty() ? "anonymous" : "user " + decision->user();
+  plan.trace = trace_of(request);
+  plan.publications = publications_of(plan);
+  return true;
+}
+
+void EventRoutes::answer(const httplib::Request& request, httplib::Response& response, const PublishPlan& plan,
+                         std::span<const Published> published) const {
   assert(!published.empty());
-  if (published.front().outcome == Published::Outcome::kIdInUse) {
-    return refuse(request, response, 409, RefusalReason::kIdInUse, published.front().sentence);
+  const Published& first = published.front();
+  switch (first.outcome) {
+    case Published::Outcome::kIdInUse:
+      return refuse(request, response, 409, RefusalReason::kIdInUse, first.sentence);
+    case Published::Outcome::kNotRetained:
+      return refuse(request, response, 507, RefusalReason::kRetention, first.sentence);
+    case Published::Outcome::kStoreUnavailable:
+      refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
+      return response.set_header("Retry-After", admission_.retry_spread().draw());
+    case Published::Outcome::kRefused:
+      return refuse(request, response, 400, RefusalReason::kInvalid, first.sentence);
+    case Published::Outcome::kPublished:
+    case Published::Outcome::kRepeated:
+      return response.set_content(answer_to(plan.requests, published),
+                                  plan.requests.size() == 1 ? "application/json" : "application/x-ndjson");
   }
-  if (published.front().outcome == Published::Outcome::kNotRetained) {
-    return refuse(request, response, 507, RefusalReason::kRetention, published.front().sentence);
-  }
-  if (published.front().outcome == Published::Outcome::kStoreUnavailable) {
-    refuse(request, response, 503, RefusalReason::kStore, kStoreTakesNothing);
-    return response.set_header("Retry-After", admission_.retry_spread().draw());
-  }
-  if (!published.front()) {
-    return refuse(request, response, 400, RefusalReason::kInvalid, published.front().sentence);
-  }
-  response.set_content(answer_to(*requests, published),
-                       requests->size() == 1 ? "application/json" : "application/x-ndjson");
 }
 
 }  // namespace millrace

@@ -3,6 +3,8 @@
 
 #include <httplib.h>
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,21 @@
 #include "stream_opener.h"
 
 namespace millrace {
+
+/// A publish request that may be published. Where it is: its publications refer to it.
+struct PublishPlan {
+  PublishPlan() = default;
+  PublishPlan(const PublishPlan&) = delete;
+  PublishPlan& operator=(const PublishPlan&) = delete;
+
+  /// What the events take, beside the bytes of the body.
+  std::size_t bytes() const;
+
+  std::vector<PublishRequest> requests;
+  std::string publisher;
+  OwnedTraceContext trace;
+  std::vector<Publication> publications;
+};
 
 class EventRoutes {
  public:
@@ -31,13 +48,19 @@ class EventRoutes {
   /// The same for a body that is complete and has no Content-Encoding.
   void publish(const httplib::Request& request, httplib::Response& response, std::string_view body) const;
 
+  /// The same in two steps, with Hub::publish() between them: fills an empty plan, or refuses and returns false.
+  bool plan(const httplib::Request& request, httplib::Response& response, std::string_view body,
+            PublishPlan& plan) const;
+  /// Answers with the result of the plan's publications.
+  void answer(const httplib::Request& request, httplib::Response& response, const PublishPlan& plan,
+              std::span<const Published> published) const;
+
  private:
   bool admits_publishing(const httplib::Request& request, httplib::Response& response) const;
   void refuse_as_too_large(const httplib::Request& request, httplib::Response& response) const;
+  bool plan_body(const httplib::Request& request, httplib::Response& response, std::string_view body,
+                 PublishPlan& plan) const;
   void publish_body(const httplib::Request& request, httplib::Response& response, std::string_view body) const;
-  std::vector<Published> publish(const std::vector<PublishRequest>& requests, const std::string& user,
-                                 TraceContext trace) const;
-  static std::string answer_to(const std::vector<PublishRequest>& requests, const std::vector<Published>& published);
 
   Hub& hub_;
   const ServerOptions& options_;

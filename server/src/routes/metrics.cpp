@@ -174,8 +174,10 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
   };
   if (snapshot.store_appends != nullptr) {
     families.push_back(histogram("millrace_store_append_seconds",
-                                 "Time that publishers waited until the store had their entries", kMillisecond,
+                                 "Time that the store took to have entries that were appended together", kMillisecond,
                                  std::vector{snapshot.store_appends}));
+    families.push_back(gauge("millrace_waiting_publishes", "Publish requests that wait for the store without a worker",
+                             snapshot.waiting_publishes));
   }
   if (snapshot.speaks_tls) families.push_back(handshakes(snapshot));
   if (snapshot.presence) {

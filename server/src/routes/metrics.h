@@ -33,6 +33,7 @@ struct MetricsSnapshot {
   std::size_t catching_up = 0;
   SendingWays sending = {};
   const SharedLatencyHistogram* store_appends = nullptr;  ///< null without a store
+  std::size_t waiting_publishes = 0;
   std::optional<Presence::Statistics> presence = {};
   std::optional<WebhookSender::Statistics> webhooks = {};
 };

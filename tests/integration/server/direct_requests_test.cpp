@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <memory>
 #include <regex>
@@ -16,9 +17,11 @@
 
 #include "millrace/server/any_authorizer.h"
 #include "millrace/server/key_authorizer.h"
+#include "millrace/server/stores/file.h"
 #include "raw_client.h"
 #include "running_server.h"
 #include "stream_client.h"
+#include "temporary_folder.h"
 
 namespace millrace::test {
 namespace {
@@ -140,11 +143,16 @@ std::vector<std::string> answers(const ServerOptions& options, void (*configure)
   return answers;
 }
 
-void expect_same_answers(const ServerOptions& options) {
+// `make_options` is called for each server.
+void expect_same_answers_with(const std::function<ServerOptions()>& make_options) {
   const std::vector<std::string> requests = all_kinds_of_requests();
-  const std::vector<std::string> expected = answers(options, through_httplib);
-  const std::vector<std::string> given = answers(options, straight);
+  const std::vector<std::string> expected = answers(make_options(), through_httplib);
+  const std::vector<std::string> given = answers(make_options(), straight);
   for (std::size_t i = 0; i < requests.size(); ++i) EXPECT_EQ(given[i], expected[i]) << requests[i];
+}
+
+void expect_same_answers(const ServerOptions& options) {
+  expect_same_answers_with([&] { return options; });
 }
 
 TEST(DirectRequests, AreAnsweredAsCppHttplibDoesToTheByte) {
@@ -152,6 +160,16 @@ TEST(DirectRequests, AreAnsweredAsCppHttplibDoesToTheByte) {
   options.publishing.max_bytes = 1000;
   options.cors.origins = {"https://good.example"};
   expect_same_answers(options);
+}
+
+TEST(DirectRequests, AreAnsweredAlikeWithAStore) {
+  const TemporaryFolder folder;
+  int logs = 0;
+  expect_same_answers_with([&] {
+    ServerOptions options = open_to_all();
+    options.store = open_file_log(folder.path("log" + std::to_string(++logs)));
+    return options;
+  });
 }
 
 TEST(DirectRequests, AreRefusedAlikeWherePublishingIsSwitchedOff) {

@@ -1,0 +1,226 @@
+// Publishing over HTTP to a server with a store: requests wait together for the disk, and hold no thread meanwhile.
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "millrace/server/key_authorizer.h"
+#include "raw_client.h"
+#include "running_server.h"
+#include "stores/file/file_event_log.h"
+#include "stores/file/system_folder.h"
+#include "stream_client.h"
+#include "temporary_folder.h"
+
+namespace millrace::test {
+namespace {
+
+// A disk on which a sync takes as long as the test wants.
+class SlowDisk final : public LogFolder {
+ public:
+  explicit SlowDisk(const std::string& path) : folder_(path) { folder_.make(); }
+
+  // Releases the disk at its end, so that a server that is destroyed later need not wait.
+  class Hold {
+   public:
+    explicit Hold(SlowDisk& disk) : disk_(disk) {}
+    ~Hold() { release(); }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+    void release() { disk_.release(); }
+
+   private:
+    SlowDisk& disk_;
+  };
+
+  [[nodiscard]] Hold hold() {
+    const std::lock_guard lock(mutex_);
+    is_held_ = true;
+    return Hold(*this);
+  }
+  void release() {
+    const std::lock_guard lock(mutex_);
+    is_held_ = false;
+    released_.notify_all();
+  }
+
+  std::unique_ptr<LogFile> open(const std::string& name) override { return folder_.open(name); }
+  std::unique_ptr<LogFile> open_to_append(const std::string& name) override {
+    return std::make_unique<File>(*this, folder_.open_to_append(name));
+  }
+  std::unique_ptr<LogFile> create(const std::string& name) override {
+    return std::make_unique<File>(*this, folder_.create(name));
+  }
+  void rename(const std::string& name, const std::string& new_name) override { folder_.rename(name, new_name); }
+  void remove(const std::string& name) override { folder_.remove(name); }
+  std::vector<std::string> list() override { return folder_.list(); }
+  void sync() override { folder_.sync(); }
+
+ private:
+  class File final : public LogFile {
+   public:
+    File(SlowDisk& disk, std::unique_ptr<LogFile> file) : disk_(disk), file_(std::move(file)) {}
+    void append(std::string_view bytes) override { file_->append(bytes); }
+    void sync() override {
+      disk_.wait();
+      file_->sync();
+    }
+    void truncate(std::uint64_t size) override { file_->truncate(size); }
+    std::string read(std::uint64_t offset, std::size_t size) const override { return file_->read(offset, size); }
+    std::uint64_t size() const override { return file_->size(); }
+
+   private:
+    SlowDisk& disk_;
+    const std::unique_ptr<LogFile> file_;
+  };
+
+  void wait() {
+    std::unique_lock lock(mutex_);
+    released_.wait(lock, [this] { return !is_held_; });
+  }
+
+  SystemFolder folder_;
+  std::mutex mutex_;
+  std::condition_variable released_;
+  bool is_held_ = false;
+};
+
+std::string event(const std::string& topic, const std::string& more = {}) {
+  return R"({"topic":")" + topic + R"(","data":"x")" + more + "}";
+}
+
+class PublishingToAStore : public ::testing::Test {
+ protected:
+  ServerOptions options() const {
+    ServerOptions options = open_to_all();
+    options.threads.workers = 1;
+    options.store = log_;
+    return options;
+  }
+  // Requests of which each is on a connection of its own, and none has an answer while the disk is held.
+  std::vector<std::unique_ptr<RawClient>> send(const RunningServer& server, std::size_t count,
+                                               const std::string& request) {
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (std::size_t i = 0; i < count; ++i) {
+      clients.push_back(std::make_unique<RawClient>(server.port()));
+      clients.back()->send(request);
+    }
+    return clients;
+  }
+  std::string waiting(const RunningServer& server) const {
+    const std::string metrics = RawClient(server.port()).exchange(get("/metrics")).body;
+    const std::string name = "\nmillrace_waiting_publishes ";
+    const std::size_t at = metrics.find(name);
+    return at == std::string::npos ? "missing"
+                                   : metrics.substr(at + name.size(), metrics.find('\n', at + 1) - at - name.size());
+  }
+
+  static void with_operations(Server& server) { server.events("/events").operations(); }
+
+  TemporaryFolder folder_;
+  const std::shared_ptr<SlowDisk> disk_ = std::make_shared<SlowDisk>(folder_.path("log"));
+  const std::shared_ptr<FileEventLog> log_ =
+      std::make_shared<FileEventLog>(FileEventLog::Options{.folder = disk_,
+                                                           .bounds = {},
+                                                           .new_epoch = "files",
+                                                           .clock = [] { return std::chrono::system_clock::now(); },
+                                                           .boot_id = "boot"});
+};
+
+TEST_F(PublishingToAStore, HoldsNoWorker) {
+  const RunningServer server(options(), with_operations);
+  auto disk = disk_->hold();
+  auto publishers = send(server, 5, post("/events", event("a")));
+  StreamClient stream(server.port(), "/events?topic=a");
+  EXPECT_EQ(RawClient(server.port()).exchange(get("/healthz")).status, 200);
+  disk.release();
+  for (const auto& publisher : publishers) EXPECT_EQ(publisher->read_response().status, 200);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(stream.next_data(), "x");
+}
+
+TEST_F(PublishingToAStore, CommitsTogetherWhatCameMeanwhile) {
+  constexpr std::size_t kRequests = 100;
+  const RunningServer server(options(), with_operations);
+  const std::uint64_t before = log_->statistics().commits;
+  auto disk = disk_->hold();
+  auto publishers = send(server, kRequests, post("/events", event("a")));
+  ASSERT_TRUE(eventually([&] { return waiting(server) == std::to_string(kRequests); })) << waiting(server);
+  disk.release();
+  for (const auto& publisher : publishers) EXPECT_EQ(publisher->read_response().status, 200);
+  EXPECT_EQ(log_->statistics().entries, kRequests);
+  // One for each thread that commits, before all have come; then the others.
+  EXPECT_LE(log_->statistics().commits - before, 4u);
+}
+
+TEST_F(PublishingToAStore, AnswersInTheOrderOfTheRequestsOfAConnection) {
+  const RunningServer server(options(), with_operations);
+  RawClient client(server.port());
+  client.send(post("/events", event("a", R"(,"id":"1")")) + post("/events", "no JSON") + get("/healthz") +
+              post("/events", event("a", R"(,"id":"2")")));
+  EXPECT_EQ(client.read_response().body, "{\"id\":\"1\",\"durability\":\"disk\"}\n");
+  EXPECT_EQ(client.read_response().status, 400);
+  EXPECT_EQ(client.read_response().status, 200);
+  EXPECT_EQ(client.read_response().body, "{\"id\":\"2\",\"durability\":\"disk\"}\n");
+}
+
+TEST_F(PublishingToAStore, RefusesOnlyTheRequestThatIsInConflict) {
+  const RunningServer server(options(), with_operations);
+  RawClient first(server.port());
+  EXPECT_EQ(first.exchange(post("/events", event("a", R"(,"id":"1")"))).status, 200);
+  auto disk = disk_->hold();
+  auto good = send(server, 20, post("/events", event("b")));
+  auto bad = send(server, 1, post("/events", R"({"topic":["a","b"],"data":"y","id":"1"})"));
+  auto more = send(server, 20, post("/events", event("b")));
+  ASSERT_TRUE(eventually([&] { return waiting(server) == "41"; })) << waiting(server);
+  disk.release();
+  EXPECT_EQ(bad.front()->read_response().status, 409);
+  for (const auto& one : good) EXPECT_EQ(one->read_response().status, 200);
+  for (const auto& one : more) EXPECT_EQ(one->read_response().status, 200);
+  EXPECT_EQ(log_->statistics().entries, 41u);
+}
+
+TEST_F(PublishingToAStore, AnswersWhatWaitsBeforeItStops) {
+  RunningServer server(options(), with_operations);
+  auto disk = disk_->hold();
+  auto publishers = send(server, 10, post("/events", event("a")));
+  ASSERT_TRUE(eventually([&] { return waiting(server) == "10"; })) << waiting(server);
+  std::thread stopping([&] { server.stop(); });
+  disk.release();
+  stopping.join();
+  for (const auto& publisher : publishers) EXPECT_EQ(publisher->read_response().status, 200);
+}
+
+// Each takes many times the bytes of its request while it waits.
+TEST_F(PublishingToAStore, RefusesEventsThatItHasNoMemoryToKeepWaiting) {
+  ServerOptions small = options();
+  small.http.max_buffered_bytes = 1024 * 1024;
+  const RunningServer server(small, with_operations);
+  std::string lines;
+  while (lines.size() < 50'000) lines += "{\"topic\":\"a\",\"data\":\"\"}\n";
+  auto disk = disk_->hold();
+  RawClient client(server.port());
+  const RawResponse refused = client.exchange(post("/events", lines));
+  EXPECT_EQ(refused.status, 503) << refused.body;
+  EXPECT_NE(refused.body.find("no memory"), std::string::npos) << refused.body;
+  disk.release();
+  EXPECT_EQ(client.exchange(post("/events", event("a"))).status, 200);
+}
+
+TEST_F(PublishingToAStore, AsksTheAuthorizer) {
+  const std::string key = "0123456789abcdef0123456789abcdef";
+  ServerOptions keyed = options();
+  keyed.publishing.anonymous = false;
+  keyed.authorizer = std::make_shared<KeyAuthorizer>(KeyAuthorizer::Options{.publish_keys = {key}});
+  const RunningServer server(keyed);
+  RawClient client(server.port());
+  EXPECT_EQ(client.exchange(post("/events", event("a"))).status, 401);
+  EXPECT_EQ(client.exchange(post("/events", event("a"), "Authorization: Bearer " + key + "\r\n")).status, 200);
+  EXPECT_EQ(log_->statistics().entries, 1u);
+}
+
+}  // namespace
+}  // namespace millrace::test
