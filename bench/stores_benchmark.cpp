@@ -18,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -132,9 +133,19 @@ struct Subject {
   std::function<Figures(const std::string& file, std::size_t publishers)> measure;
 };
 
+// Whether the nats-server found knows `sync_interval: always`, as those since 2.10 do.
+bool nats_syncs_always() {
+  const std::unique_ptr<FILE, int (*)(FILE*)> version(::popen("nats-server -v", "r"), ::pclose);
+  int major = 0;
+  int minor = 0;
+  const bool is_read = version && std::fscanf(version.get(), "nats-server: v%d.%d", &major, &minor) == 2;
+  return is_read && (major > 2 || (major == 2 && minor >= 10));
+}
+
 // The servers that stores need. Their files are in the folder of the settings.
 struct Servers {
   test::NatsServer nats;
+  std::optional<test::NatsServer> syncing_nats;  // none if it does not know the setting
   test::NatsCluster cluster;
   test::PostgresServer postgres;
   test::RedisServer redis;
@@ -175,7 +186,7 @@ std::vector<Subject> subjects(const Settings& settings, Servers& servers) {
   };
   using File = const std::string&;
   const auto& length = settings.length;
-  return {
+  std::vector<Subject> all{
       {"memory", {}, [&settings](File, std::size_t n) { return through_hub(nullptr, n, settings); }},
       {"bare threads that wait", {}, [length](File, std::size_t n) { return bare_waiting_threads(n, length); }},
       {"bare sqlite3, normal",
@@ -227,6 +238,12 @@ std::vector<Subject> subjects(const Settings& settings, Servers& servers) {
        {},
        [redis, &servers](File, std::size_t n) { return redis(servers.durable_redis, n); }},
   };
+  if (servers.syncing_nats) {
+    all.push_back(
+        {"JetStream, 1 replica, sync always", "JetStream, 1 replica",
+         [jetstream, &servers](File, std::size_t n) { return jetstream(servers.syncing_nats->url(), 1, n); }});
+  }
+  return all;
 }
 
 }  // namespace
@@ -250,6 +267,12 @@ int main(int argc, char** argv) {
   // The servers' files are to be on the same disk.
   ::setenv("TMPDIR", settings.folder.c_str(), 1);
   Servers servers;
+  if (nats_syncs_always()) {
+    servers.syncing_nats.emplace("", true, "sync_interval: always\n");
+  } else {
+    std::fprintf(stderr,
+                 "NATS with `sync_interval: always` is not measured: it needs nats-server 2.10 or newer in PATH\n");
+  }
   std::vector<Subject> all = subjects(settings, servers);
   std::erase_if(all, [&](const Subject& subject) { return !std::string_view(subject.name).starts_with(settings.log); });
   for (const std::size_t publishers : settings.publishers) {
