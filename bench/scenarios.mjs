@@ -97,6 +97,20 @@ function addressed(name, title, load, servers) {
   };
 }
 
+// A topic for each publisher, since a topic's events come one after the other.
+function acknowledged(name, title, load) {
+  return {
+    name: `acknowledged-${name}`,
+    title: `Publishing over HTTP with a store, ${title}`,
+    subscribers: 256,
+    load: ["--subscribers", 256, "--topics", 256, "--rate", 0, "--seconds", 4, "--window", 10_000_000, ...load],
+    servers: ["millrace", "millrace_files", "millrace_sqlite"],
+    base: "millrace",
+    figures: [figure.deliveries, figure.p50, figure.p99, figure.cpu],
+    chart: figure.deliveries,
+  };
+}
+
 // Strangers with patterns that take in all of a topic's segments but the last, in every combination of wildcards; and
 // those that have the whole log, of as many events as it holds, looked through for such patterns, anew every second.
 function wildcards(seconds) {
@@ -156,6 +170,10 @@ export const scenarios = {
     addressed("post", "one HTTP POST an event", posts, peersAndWorkers),
     addressed("batch", "NDJSON batches of 100 events", [...posts, "--batch", 100], ["millrace"]),
     addressed("inside", "published from inside the program", inside, ["ceiling", "millrace"]),
+  ],
+  acknowledged: [
+    acknowledged("post", "256 publishers with one event a request", ["--publishers", 256]),
+    acknowledged("batch", "64 publishers with 64 events a request", ["--publishers", 64, "--batch", 64]),
   ],
   tls: [
     {

@@ -3,7 +3,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve as resolvePath } from "node:path";
 import { createInterface } from "node:readline";
 import { freePort } from "../tests/support/free-port.mjs";
 
@@ -93,6 +93,16 @@ export const servers = {
     command: () => [`${bin}/millrace_bench_millrace`, "by-workers"],
     load: [],
   },
+  millrace_sqlite: {
+    title: "**Millrace**, SQLite",
+    command: () => [`${bin}/millrace_bench_millrace`, "sqlite", join(newFolder(), "events.db")],
+    load: [],
+  },
+  millrace_files: {
+    title: "**Millrace**, files",
+    command: () => [`${bin}/millrace_bench_millrace`, "files", newFolder()],
+    load: [],
+  },
   millrace_strangers: {
     title: "**Millrace**, 256,000 patterns",
     command: () => [`${bin}/millrace_bench_millrace`],
@@ -125,6 +135,13 @@ export const servers = {
     load: [...plainPaths, "--connect-window", 4],
   },
 };
+
+/** A folder on the disk of the working directory, removed in the end. */
+function newFolder() {
+  const folder = mkdtempSync(resolvePath("build/bench-store-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
 
 /** Files of a certificate for 127.0.0.1, P-256, and of its key; made once. */
 function certificate() {

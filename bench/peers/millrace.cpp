@@ -6,7 +6,8 @@
 //   POST /inside?topics=T&events=N   Hub::publish of N events to topics t0 … tT-1 at random
 //
 // The argument `by-workers` has a worker answer each request, as a program's logger or authorizer does; `tls CERT KEY`
-// has it speak TLS; a number is that of event loops. Prints `listening on PORT` once it is.
+// has it speak TLS; `sqlite FILE` and `files FOLDER` give it a store; a number is that of event loops. Prints
+// `listening on PORT` once it is.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -20,6 +21,8 @@
 
 #include "joined_thread.h"
 #include "millrace/server/server.h"
+#include "millrace/server/stores/file.h"
+#include "millrace/server/stores/sqlite.h"
 
 namespace {
 
@@ -86,7 +89,10 @@ int main(int argc, char** argv) {
     options.tls = millrace::ServerTls{
         .certificates = {{.chain = millrace::Pem::file(argv[2]), .key = millrace::Pem::file(argv[3])}}};
   }
-  if (!argument.empty() && !by_workers && !is_tls) options.threads.loops = std::stoul(argument);
+  if (argc == 3)
+    options.store = argument == "sqlite" ? millrace::open_sqlite(argv[2]) : millrace::open_file_log(argv[2]);
+  if (!argument.empty() && !by_workers && !is_tls && options.store == nullptr)
+    options.threads.loops = std::stoul(argument);
   options.streams.gzip = true;  // for those who ask
   options.history.events = 1'000'000;
   options.history.bytes = 512 * 1024 * 1024;
