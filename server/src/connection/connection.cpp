@@ -58,7 +58,8 @@ void Connection::become_http2(std::string_view bytes) {
 }
 
 void Connection::enter(Phase phase) {
-  if ((phase == Phase::kWorking) != (phase_ == Phase::kWorking)) loop_.count_working(phase == Phase::kWorking);
+  const auto is_busy = [](Phase one) { return one == Phase::kWorking || one == Phase::kResponding; };
+  if (is_busy(phase) != is_busy(phase_)) loop_.count_busy(is_busy(phase));
   phase_ = phase;
 }
 

@@ -238,7 +238,7 @@ void ConnectionLoop::go_away() {
 
 // At the end of a turn, because within one a request that becomes a stream may be neither.
 void ConnectionLoop::look_whether_drained() {
-  const bool was_drained = is_drained_.exchange(drain_window_ && open_streams_ == 0 && working_ == 0);
+  const bool was_drained = is_drained_.exchange(drain_window_ && open_streams_ == 0 && busy_ == 0);
   if (is_drained_ && !was_drained && settings_.on_drained != nullptr) settings_.on_drained();
 }
 

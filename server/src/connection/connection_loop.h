@@ -146,7 +146,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   /// The number of its connections, including those on their way to it.
   std::size_t load() const { return load_.load(std::memory_order_relaxed); }
   std::size_t open_streams() const { return open_streams_; }
-  /// Whether drain() was called, and no stream is open, nor is a request with a worker, which could open one.
+  /// Whether drain() was called, and no stream is open, no request is with a worker, which could open one, and no
+  /// response is being written.
   bool is_drained() const { return is_drained_; }
   const LoopCounters& counters() const { return counters_; }
   bool uses_io_uring() const { return uses_io_uring_.load(std::memory_order_relaxed); }
@@ -218,8 +219,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   /// A subscription's first bytes are written.
   void stream_started(StreamSide& stream);
   bool is_draining() const { return drain_window_.has_value(); }
-  /// A request has gone to a worker, or come back.
-  void count_working(bool goes) { goes ? ++working_ : --working_; }
+  /// A connection begins or ceases to have a request with a worker or a response to write.
+  void count_busy(bool begins) { begins ? ++busy_ : --busy_; }
 
   /// Reports a new subscription to presence. True: it is counted, and left() must follow.
   bool joined(const TopicFilter& filter, const Presence::Listener& listener, std::string_view note);
@@ -311,7 +312,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   std::vector<Http2Connection*> to_wake_;
   std::string spare_output_;
   std::optional<Duration> drain_window_;  // set by drain()
-  std::size_t working_ = 0;               // requests with a worker
+  std::size_t busy_ = 0;                  // connections with a request with a worker, or a response to write
   bool takes_posted_soon_ = false;        // only on the loop's thread: this turn will take the posted frames
   std::unordered_map<std::uint64_t, StreamSide*> awaiting_;  // streams that wait for a page of the store, by ticket
   std::uint32_t last_ticket_ = 0;

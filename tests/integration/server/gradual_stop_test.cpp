@@ -22,6 +22,9 @@ namespace {
 // Longer than any test may last: what ends before has not waited for it.
 constexpr std::chrono::hours kLong{1};
 
+// Waits in the loop while its client does not read.
+constexpr std::size_t kLargeBytes = 500'000;
+
 class GradualStop : public ::testing::Test {
  protected:
   EventStream take() {
@@ -53,6 +56,9 @@ class GradualStop : public ::testing::Test {
                             may_go_on_.get_future().wait();
                             const std::lock_guard lock(mutex_);
                             stream_ = server.open_stream(request, response);
+                          });
+                          server.Get("/large", [](const httplib::Request&, httplib::Response& response) {
+                            response.set_content(std::string(kLargeBytes, 'x'), "text/plain");
                           });
                           server.Get("/stop", [&](const httplib::Request&, httplib::Response&) { server.stop(kLong); });
                         }};
@@ -125,6 +131,19 @@ TEST_F(GradualStop, WaitsUntilASlowClientHasTheEndOfAnAnswer) {
   const std::string all = raw.read_to_end();
   EXPECT_TRUE(all.ends_with("0\r\n\r\n"));
   EXPECT_GT(all.size(), static_cast<std::size_t>(sent) * 100'000);
+  server_.join();
+}
+
+TEST_F(GradualStop, WaitsUntilASlowClientHasTheWholeResponse) {
+  RawClient raw(server_.port(), 4'096);
+  raw.send(get("/large"));
+  raw.read_until("\r\n\r\n");
+  StreamClient hub_stream(server_.port(), "/events?topic=a");
+  server_->stop(kLong);
+  EXPECT_TRUE(hub_stream.read_to_end());
+  // A server that is about to end refuses one of these.
+  for (int i = 0; i < 50; ++i) ASSERT_EQ(RawClient(server_.port()).exchange(get("/readyz")).status, 503);
+  EXPECT_EQ(raw.read_exactly(kLargeBytes), std::string(kLargeBytes, 'x'));
   server_.join();
 }
 
