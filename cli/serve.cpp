@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -214,6 +215,13 @@ std::optional<DebuggerPage> debugger_page(const ServeOptions& options, bool has_
   return DebuggerPage(options.ui_files);
 }
 
+bool all_loops_answer(const Server& server) {
+  const std::vector<Metric> metrics = server.metrics();
+  return std::none_of(metrics.begin(), metrics.end(), [](const Metric& one) {
+    return one.name == "millrace_silent_loops" && one.samples.front().value > 0;
+  });
+}
+
 void reload_tls(Server& server) {
   try {
     server.reload_tls();
@@ -340,7 +348,7 @@ int serve(const ServeOptions& options, const Invocation& invocation) {
   const std::string url = url_of(at.host, port, server_options.tls.has_value());
   notify_service_manager("READY=1\nSTATUS=listening on " + url);
   // Each loop has to answer.
-  const Watchdog watchdog([&server] { server->metrics(); });
+  const Watchdog watchdog([&server] { return all_loops_answer(*server); });
   if (page) spdlog::info("the page of --ui: {}, path /ui/", admin ? admin->text() : url);
   announce(options.log_format, "listening on " + url, {{"url", url}});
   const bool stopped = server->listen_after_bind();

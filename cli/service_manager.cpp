@@ -68,7 +68,7 @@ std::optional<std::chrono::microseconds> watchdog_interval() {
   return std::chrono::microseconds(*interval);
 }
 
-Watchdog::Watchdog(std::function<void()> check) : check_(std::move(check)) {
+Watchdog::Watchdog(std::function<bool()> check) : check_(std::move(check)) {
   if (const auto interval = watchdog_interval()) thread_ = std::thread([this, interval] { run(*interval / 2); });
 }
 
@@ -86,8 +86,7 @@ void Watchdog::run(std::chrono::microseconds pause) {
   MutexLock lock(mutex_);
   while (!is_ending_) {
     lock.unlock();
-    check_();
-    notify_service_manager("WATCHDOG=1");
+    if (check_()) notify_service_manager("WATCHDOG=1");
     lock.lock();
     ending_.wait_for(lock, pause, [this]() REQUIRES(mutex_) { return is_ending_; });
   }

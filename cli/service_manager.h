@@ -23,11 +23,12 @@ void notify_service_manager(std::string_view state);
 /// How often the service manager expects a sign of life from this process ($WATCHDOG_USEC); nothing if it does not.
 std::optional<std::chrono::microseconds> watchdog_interval();
 
-/// A thread that calls `check` twice in each interval of the watchdog, and then sends the sign of life: if `check` does
-/// not return, the service manager restarts the program. Without an interval there is no thread.
+/// A thread that calls `check` twice in each interval of the watchdog, and sends the sign of life if it returns true:
+/// otherwise, or if it does not return, the service manager restarts the program. Without an interval there is no
+/// thread.
 class Watchdog {
  public:
-  explicit Watchdog(std::function<void()> check);
+  explicit Watchdog(std::function<bool()> check);
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
@@ -35,7 +36,7 @@ class Watchdog {
  private:
   void run(std::chrono::microseconds pause);
 
-  const std::function<void()> check_;
+  const std::function<bool()> check_;
   Mutex mutex_;
   Condition ending_;
   bool is_ending_ GUARDED_BY(mutex_) = false;

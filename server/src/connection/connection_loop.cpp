@@ -211,12 +211,15 @@ std::vector<SubscriptionInfo> ConnectionLoop::subscriptions() {
   });
 }
 
-std::size_t ConnectionLoop::catching_up() {
-  return ask([&] {
+// The caller may have given up when the loop answers.
+std::future<std::size_t> ConnectionLoop::catching_up() {
+  const auto answer = std::make_shared<std::promise<std::size_t>>();
+  loop_.defer([this, answer] {
     std::size_t count = 0;
     subscribers_.for_each([&](const Subscriber& subscriber) { count += subscriber.is_live() ? 0 : 1; });
-    return count;
+    answer->set_value(count);
   });
+  return answer->get_future();
 }
 
 void ConnectionLoop::drain(Duration window) {

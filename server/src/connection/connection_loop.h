@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <random>
@@ -172,8 +173,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   /// The subscriptions on this loop. Likewise.
   std::vector<SubscriptionInfo> subscriptions();
 
-  /// The number of subscriptions that are catching up. Likewise.
-  std::size_t catching_up();
+  /// The number of subscriptions that are catching up, once the loop has answered. Does not wait.
+  std::future<std::size_t> catching_up();
 
   /// Ends all present and future subscriptions, each with a reconnection time from the usual one to that plus `window`.
   void drain(Duration window);

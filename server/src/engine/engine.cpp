@@ -289,6 +289,25 @@ void Engine::reload_tls() {
   tls_->reload();
 }
 
+namespace {
+
+// What only the loops themselves know. A loop that is stuck must not keep operators from all else that there is to see.
+void ask(const std::vector<std::unique_ptr<ConnectionLoop>>& loops, MetricsSnapshot& snapshot) {
+  std::vector<std::future<std::size_t>> answers;
+  answers.reserve(loops.size());
+  for (const auto& loop : loops) answers.push_back(loop->catching_up());
+  const auto patience_ends = std::chrono::steady_clock::now() + kLoopPatience;
+  for (auto& answer : answers) {
+    if (answer.wait_until(patience_ends) == std::future_status::ready) {
+      snapshot.catching_up += answer.get();
+    } else {
+      ++snapshot.silent_loops;
+    }
+  }
+}
+
+}  // namespace
+
 std::vector<Metric> Engine::metrics() const {
   MetricsSnapshot snapshot{.hub = hub_.statistics(),
                            .speaks_tls = tls_ != nullptr,
@@ -315,8 +334,8 @@ std::vector<Metric> Engine::metrics() const {
     for (const auto& loop : loops) {
       snapshot.loops.push_back(&loop->counters());
       snapshot.streams += loop->open_streams();
-      snapshot.catching_up += loop->catching_up();
     }
+    ask(loops, snapshot);
     metrics = metrics_of(snapshot);
   });
   more_metrics_.append_to(metrics);

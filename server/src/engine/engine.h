@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,9 @@
 #include "tls/tls_context.h"
 
 namespace millrace {
+
+/// How long metrics() waits for the event loops.
+inline constexpr std::chrono::seconds kLoopPatience{3};
 
 class Engine {
  public:

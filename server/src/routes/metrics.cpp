@@ -139,6 +139,7 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
       gauge("millrace_http2_streams", "Requests and event streams open over HTTP/2", snapshot.http2_streams),
       gauge("millrace_streams", "Event streams open, the request-scoped ones included", snapshot.streams),
       gauge("millrace_catching_up_subscribers", "Subscribers that read from the log", snapshot.catching_up),
+      gauge("millrace_silent_loops", "Event loops that have not answered within 3 seconds", snapshot.silent_loops),
       counter("millrace_publishes_total", "Events published", hub.publishes),
       counter("millrace_repeated_publishes_total", "Published events whose ID the log already had", hub.repeated),
       counter("millrace_evictions_total", "Entries that have left the log", hub.evictions),

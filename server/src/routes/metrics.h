@@ -30,7 +30,8 @@ struct MetricsSnapshot {
   std::size_t connections = 0;
   std::size_t http2_streams = 0;
   std::size_t streams = 0;
-  std::size_t catching_up = 0;
+  std::size_t catching_up = 0;   ///< without those of silent loops
+  std::size_t silent_loops = 0;  ///< loops that did not answer
   SendingWays sending = {};
   const SharedLatencyHistogram* store_appends = nullptr;  ///< null without a store
   std::size_t waiting_publishes = 0;

@@ -2,12 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <latch>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "millrace/server/authorizer.h"
 #include "millrace/server/metrics/prometheus.h"
 #include "raw_client.h"
 #include "running_server.h"
@@ -80,6 +83,37 @@ TEST(Metrics, NameTheBuildTheProcessAndEveryRefusalFromTheStart) {
                              R"(status="507",reason="retention")"}) {
     EXPECT_NE(text.find(std::string("millrace_refusals_total{") + labels + "} 0\n"), std::string::npos) << labels;
   }
+}
+
+// Blocks the event loop that asks it, which an authorizer must not do.
+class StuckAuthorizer final : public Authorizer {
+ public:
+  Decision decide(const httplib::Request&, Action, const TopicPatterns&) const override {
+    is_asked.count_down();
+    may_go.wait();
+    return Decision::allow();
+  }
+  bool may_block() const override { return false; }
+
+  mutable std::latch is_asked{1};
+  mutable std::latch may_go{1};
+};
+
+double value_of(const std::vector<Metric>& metrics, const std::string& name) {
+  const auto found = std::find_if(metrics.begin(), metrics.end(), [&](const Metric& one) { return one.name == name; });
+  return found == metrics.end() ? -1 : found->samples.at(0).value;
+}
+
+TEST(Metrics, AreThereWhileAnEventLoopIsStuck) {
+  const auto authorizer = std::make_shared<StuckAuthorizer>();
+  RunningServer server({.threads = {.loops = 1}, .authorizer = authorizer}, with_routes);
+  EXPECT_EQ(value_of(server->metrics(), "millrace_silent_loops"), 0);
+  const RawClient client(server.port());
+  client.send(get("/events?topic=a"));
+  authorizer->is_asked.wait();
+  EXPECT_EQ(value_of(server->metrics(), "millrace_silent_loops"), 1);
+  authorizer->may_go.count_down();
+  EXPECT_TRUE(eventually([&] { return value_of(server->metrics(), "millrace_silent_loops") == 0; }));
 }
 
 // Writes names and first values.
