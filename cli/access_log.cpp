@@ -15,6 +15,7 @@
 #include "command.h"
 #include "log.h"
 #include "terminal_text.h"
+#include "thread_name.h"
 
 namespace millrace::cli {
 
@@ -65,7 +66,8 @@ class AccessLog::File final : public spdlog::sinks::base_sink<std::mutex> {
 AccessLog::AccessLog(const Options& options)
     : options_(options),
       file_(std::make_shared<File>(options.file)),
-      thread_(std::make_shared<spdlog::details::thread_pool>(kMaxWaitingLines, 1)),
+      thread_(std::make_shared<spdlog::details::thread_pool>(kMaxWaitingLines, 1,
+                                                             [] { name_this_thread("millrace-access"); })),
       logger_(std::make_shared<spdlog::async_logger>("access", file_, thread_,
                                                      spdlog::async_overflow_policy::overrun_oldest)) {}
 

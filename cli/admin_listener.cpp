@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "loopback.h"
+#include "thread_name.h"
 
 namespace millrace::cli {
 
@@ -97,7 +98,10 @@ AdminListener::~AdminListener() {
 }
 
 void AdminListener::start() {
-  thread_ = std::thread([this] { listener_->listen_after_bind(); });
+  thread_ = std::thread([this] {
+    name_this_thread("millrace-admin");
+    listener_->listen_after_bind();
+  });
 }
 
 std::string AdminListener::text() const {

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "thread_name.h"
+
 namespace millrace::cli {
 
 namespace {
@@ -41,7 +43,10 @@ Redirect::Redirect(int https_port, std::vector<std::string> allowed_hosts)
 }
 
 void Redirect::start() {
-  thread_ = std::thread([this] { server_.listen_after_bind(); });
+  thread_ = std::thread([this] {
+    name_this_thread("millrace-https");
+    server_.listen_after_bind();
+  });
 }
 
 Redirect::~Redirect() {

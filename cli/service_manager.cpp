@@ -14,6 +14,7 @@
 
 #include "command.h"
 #include "socket_calls.h"
+#include "thread_name.h"
 
 namespace millrace::cli {
 
@@ -83,6 +84,7 @@ Watchdog::~Watchdog() {
 }
 
 void Watchdog::run(std::chrono::microseconds pause) {
+  name_this_thread("millrace-watch");
   MutexLock lock(mutex_);
   while (!is_ending_) {
     lock.unlock();

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "thread_name.h"
+
 namespace millrace::cli {
 
 BlockedSignals::BlockedSignals() {
@@ -22,6 +24,7 @@ SignalWatch::SignalWatch(std::function<void()> on_end, std::function<void()> on_
   if (on_hangup != nullptr) sigaddset(&signals_, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals_, &before_);
   thread_ = std::thread([this, on_end = std::move(on_end), on_hangup = std::move(on_hangup)] {
+    name_this_thread("millrace-signal");
     int signal = 0;
     while (sigwait(&signals_, &signal) == 0 && signal == SIGHUP) on_hangup();
     if (!ending_) on_end();

@@ -5,11 +5,15 @@
 
 #include "loop/event_loop.h"
 #include "millrace/server/limits.h"
+#include "thread_name.h"
 
 namespace millrace {
 
 AnswerWriter::AnswerWriter(Ports ports)
-    : ports_(std::move(ports)), next_tick_(monotonic_now() + kTick), thread_([this] { work(); }) {}
+    : ports_(std::move(ports)), next_tick_(monotonic_now() + kTick), thread_([this] {
+        name_this_thread("millrace-answer");
+        work();
+      }) {}
 
 void AnswerWriter::enqueue(AnswerPtr answer) {
   const MutexLock lock(mutex_);

@@ -13,6 +13,7 @@
 #include "hub/presence.h"
 #include "log/event_log.h"
 #include "log/pinned_bytes.h"
+#include "thread_name.h"
 
 namespace millrace {
 
@@ -56,6 +57,7 @@ ConnectionLoop::~ConnectionLoop() {
 }
 
 void ConnectionLoop::run() {
+  name_this_thread("millrace-loop");
   running_loop = this;
   takes_posted_soon_ = true;
   loop_.run([this](std::chrono::nanoseconds spent) { return end_turn(spent); });

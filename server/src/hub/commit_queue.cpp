@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "log/turns.h"
+#include "thread_name.h"
 
 namespace millrace {
 
@@ -58,6 +59,7 @@ bool CommitQueue::add(std::unique_ptr<Job> job) {
 }
 
 void CommitQueue::run() {
+  name_this_thread("millrace-commit");
   while (true) {
     Jobs group;
     {

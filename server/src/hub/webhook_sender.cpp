@@ -15,6 +15,7 @@
 #include "base/random_tag.h"
 #include "loop/event_loop.h"
 #include "millrace/server/invalid_option.h"
+#include "thread_name.h"
 
 namespace millrace {
 
@@ -77,7 +78,10 @@ WebhookSender::WebhookSender(const Webhooks& options, Feed& feed, std::function<
       application_("ServerOptions::webhooks.url", options.url, kWebhookTimeout),
       sender_(random_tag()) {
   if (options_.published_to_nobody) feed_.attach(*this);
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    name_this_thread("millrace-hooks");
+    run();
+  });
 }
 
 WebhookSender::~WebhookSender() {

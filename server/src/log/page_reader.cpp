@@ -4,10 +4,15 @@
 
 #include "millrace/server/limits.h"
 #include "millrace/server/topic_filter.h"
+#include "thread_name.h"
 
 namespace millrace {
 
-PageReader::PageReader(Read read) : read_(std::move(read)), thread_([this] { run(); }) {}
+PageReader::PageReader(Read read)
+    : read_(std::move(read)), thread_([this] {
+        name_this_thread("millrace-pages");
+        run();
+      }) {}
 
 PageReader::~PageReader() {
   {

@@ -12,6 +12,7 @@
 
 #include "millrace/server/event_store.h"
 #include "mutex.h"
+#include "thread_name.h"
 
 namespace millrace {
 
@@ -45,6 +46,7 @@ class StatusReport {
 
  private:
   void run() {
+    name_this_thread("millrace-status");
     MutexLock lock(mutex_);
     while (true) {
       changed_.wait(lock, [this]() REQUIRES(mutex_) { return is_stopped_ || pending_; });

@@ -19,6 +19,7 @@
 #include "millrace/server/event_store.h"
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/limits.h"
+#include "thread_name.h"
 
 namespace millrace {
 
@@ -34,6 +35,11 @@ void check_durability(const ServerOptions& options) {
     problem.append("; ").append(warning);
   }
   throw InvalidOption("ServerOptions::publishing.durability", problem);
+}
+
+httplib::TaskQueue* named_workers(std::size_t count) {
+  const NameOfNewThreads name("millrace-worker");
+  return new httplib::ThreadPool(count);
 }
 
 void check_rate(const std::optional<double>& rate) {
@@ -132,7 +138,7 @@ Server::Server(Server& log_of, const ServerOptions& options, built_with::ThisCpp
 }
 
 void Server::set_up(const ServerOptions& options) {
-  new_task_queue = [workers = options.threads.workers] { return new httplib::ThreadPool(workers); };
+  new_task_queue = [workers = options.threads.workers] { return named_workers(workers); };
   set_exception_handler(FailureHandler{&engine_->options()});
   set_socket_options(refuse_shared_port);
   set_payload_max_length(static_cast<std::size_t>(options.http.max_body_bytes));

@@ -11,6 +11,7 @@
 #include "joined_thread.h"
 #include "millrace/core/time.h"
 #include "mutex.h"
+#include "thread_name.h"
 
 namespace millrace {
 
@@ -25,6 +26,7 @@ class Repetition {
   /// Calls `work` repeatedly, with a pause in between, until stop(). Ignores its exceptions, and calls it again.
   Repetition(std::function<void(const IsStopping&)> work, Duration pause, First first = First::kAtOnce)
       : state_(std::make_unique<State>()), thread_([&state = *state_, work = std::move(work), pause, first] {
+          name_this_thread("millrace-store");
           if (first == First::kAfterPause) state.wait(pause);
           run(state, work, pause);
         }) {}

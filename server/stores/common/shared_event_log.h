@@ -49,6 +49,7 @@
 #include "mutex.h"
 #include "store_figures.h"
 #include "store_trouble.h"
+#include "thread_name.h"
 #include "wake_pipe.h"
 
 namespace millrace {
@@ -186,7 +187,10 @@ void SharedEventLog<Speech>::start(Callbacks callbacks) {
     // The thread delivers the entries later.
   }
   is_stopping_ = false;
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    name_this_thread("millrace-store");
+    run();
+  });
 }
 
 template <typename Speech>
