@@ -9,7 +9,8 @@ compile_packages=(g++ cmake ninja-build pkg-config libcpp-httplib-dev libcurl4-o
 unit_packages=(libgtest-dev libgmock-dev dpkg-dev file  # the latter two to make our own Debian packages
   nats-server postgresql redis-server curl nghttp2-client python3-h2)
 wasm_packages=(emscripten)
-proxy_packages=(nginx-light caddy haproxy strace nghttp2-proxy systemd prometheus postgresql sqlite3 mkdocs git curl)
+proxy_packages=(nginx-light caddy haproxy strace nghttp2-proxy systemd prometheus python3-prometheus-client google-perftools
+  postgresql sqlite3 mkdocs git curl)
 npm_packages=(npm)  # only where there is no Node.js new enough: Debian 12 has 18
 browser_packages=(chromium firefox-esr webkit2gtk-driver xvfb)
 picture_packages=(chromium optipng fonts-wqy-microhei)  # the page names its other language

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "open_metrics.h"
+
 namespace millrace {
 
 namespace {
@@ -22,8 +24,8 @@ ClientMetric sample(const Metric& metric, const Metric::Sample& given) {
 
 ClientMetric histogram(const Metric& metric) {
   ClientMetric made;
-  for (const auto& [upper_bound, cumulative_count] : metric.buckets) {
-    made.histogram.bucket.push_back({.cumulative_count = cumulative_count, .upper_bound = upper_bound});
+  for (const Metric::Bucket& one : metric.buckets) {
+    made.histogram.bucket.push_back({.cumulative_count = one.cumulative_count, .upper_bound = one.upper_bound});
   }
   made.histogram.sample_count = metric.count;
   made.histogram.sample_sum = metric.sum;
@@ -59,6 +61,14 @@ class PrometheusFormat final : public MetricsFormat {
     for (const Metric& metric : metrics) families.push_back(family(metric));
     return prometheus::TextSerializer().Serialize(families);
   }
+
+  const MetricsFormat& accepted_by(std::string_view accept) const override {
+    if (prefers_open_metrics(accept)) return open_metrics_;
+    return *this;
+  }
+
+ private:
+  const OpenMetrics open_metrics_;
 };
 
 }  // namespace

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root, startMillrace } from "../support/millrace-server.mjs";
-import { until } from "../support/until.mjs";
+import { startPrometheus } from "../support/prometheus.mjs";
+import { readUntil, until } from "../support/until.mjs";
 
 const deploy = join(root, "docs/deploy");
 const rules = readFileSync(join(deploy, "prometheus/millrace-alerts.yml"), "utf8");
@@ -66,6 +67,78 @@ test("the histograms of the store and of catching up count what happened", async
   await until(async () => (await value("millrace_catch_up_depth_events_sum")) === 3, "the catching up to be counted");
   assert.equal(await value('millrace_catch_up_depth_events_bucket{le="1"}'), 0);
   assert.equal(await value('millrace_catch_up_depth_events_bucket{le="10"}'), 1);
+});
+
+/** What Python's parser, the reference of the format, reads: the families, and the exemplars with their buckets. */
+function parsed(text) {
+  const script = `
+import json, sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+families = list(text_string_to_metric_families(sys.stdin.read()))
+print(json.dumps({
+  "families": {one.name: one.type for one in families},
+  "exemplars": [[sample.name, sample.labels, sample.exemplar.labels, sample.exemplar.value]
+                for one in families for sample in one.samples if sample.exemplar]}))`;
+  const { status, stdout, stderr } = spawnSync("/usr/bin/python3", ["-c", script], { input: text, encoding: "utf8" });
+  assert.equal(status, 0, `${stderr}\nDebian's package python3-prometheus-client has the parser\n${text}`);
+  return JSON.parse(stdout);
+}
+
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/** A server whose one subscriber gets an event of a trace. */
+async function serverWithTrace(context, ...options) {
+  const server = await startMillrace("--presence", ...options);
+  context.after(() => server.close());
+  const stream = await fetch(`${server.events}?topic=a`);
+  const reader = stream.body.getReader();
+  context.after(() => reader.cancel());
+  await readUntil(reader, /^id: /m, "the stream's first block");
+  const response = await fetch(server.events, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+    body: JSON.stringify({ topic: "a", data: "x" }),
+  });
+  assert.equal(response.status, 200);
+  await readUntil(reader, /^data: x$/m, "the event");
+  return server;
+}
+
+test("OpenMetrics are valid, and have the trace of an event with the time that it took", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-exemplars-"));
+  const server = await serverWithTrace(context, "--store", `sqlite:${join(folder, "events.db")}`);
+  context.after(() => rmSync(folder, { recursive: true }));
+  const headers = { Accept: "application/openmetrics-text;version=1.0.0" };
+  const read = async () => parsed(await (await fetch(`${server.origin}/metrics`, { headers })).text());
+  // The subscriber may have the event before it is counted.
+  const { families, exemplars } = await until(async () => {
+    const all = await read();
+    return all.exemplars.length > 0 && all;
+  }, "the exemplar");
+  const plain = namesIn(await (await fetch(`${server.origin}/metrics`)).text());
+  for (const [name, type] of Object.entries(families))
+    assert.ok(plain.has(type === "counter" ? `${name}_total` : name));
+  assert.ok(Object.keys(families).length > 40);
+  const [[name, labels, exemplar, value]] = exemplars;
+  assert.equal(exemplars.length, 1);
+  assert.equal(name, "millrace_publish_to_write_seconds_bucket");
+  assert.deepEqual(exemplar, { trace_id: traceId });
+  assert.ok(value <= Number(labels.le.replace("+Inf", "Infinity")), `${value} is in the bucket up to ${labels.le}`);
+});
+
+test("Prometheus scrapes OpenMetrics, and finds the trace of a slow event", async (context) => {
+  const server = await serverWithTrace(context);
+  const prometheus = await startPrometheus(`127.0.0.1:${server.port}`);
+  context.after(() => prometheus.close());
+  const metric = "millrace_publish_to_write_seconds_bucket";
+  const found = await until(async () => {
+    const data = await prometheus.ask(`query_exemplars?query=${metric}&start=0&end=4102444800`);
+    return data?.length > 0 && data;
+  }, "Prometheus to have the exemplar");
+  assert.equal(found[0].seriesLabels.__name__, metric);
+  assert.equal(found[0].exemplars[0].labels.trace_id, traceId);
+  const { result } = await prometheus.ask("query?query=millrace_publishes_total");
+  assert.equal(result[0].value[1], "1");
 });
 
 test("the dashboard's panels do not overlap, and each has a unit and a title", () => {

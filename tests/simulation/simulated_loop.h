@@ -49,7 +49,7 @@ class SimulatedServer::Loop final : public Feed::Sink, private DeliveryWriter {
   void expect_turn();
   void turn();
   void write(std::span<Delivery> deliveries) override;
-  void on_served(TimePoint) override {}
+  void on_served(const Frame&) override {}
   void expect_timers();
 
   SimulatedServer& server_;

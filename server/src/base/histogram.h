@@ -34,11 +34,13 @@ class Histogram {
  public:
   static constexpr auto& kBounds = kUpperBounds;
 
-  void add(std::uint64_t value) {
+  /// Returns the number of its bucket.
+  std::size_t add(std::uint64_t value) {
     std::size_t bucket = 0;
     while (bucket < kBounds.size() && value > kBounds[bucket]) ++bucket;
     buckets_[bucket].add(1);
     sum_.add(value);
+    return bucket;
   }
 
   /// Of numbers in (kBounds[bucket - 1], kBounds[bucket]]; the last bucket has no upper bound.

@@ -279,7 +279,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   void take_sealed_result(Http2Connection& connection, const TlsChannel::Sealed& sealed, ssize_t result);
   void write(std::span<Delivery> deliveries) override;
   std::string_view sealed_if_due(Connection& connection, std::string_view chunks);
-  void on_served(TimePoint published) override;
+  void on_served(const Frame& oldest) override;
 
   Feed& feed_;
   const Settings settings_;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/exemplars.h"
 #include "connection.h"
 #include "connection_loop.h"
 #include "http2_connection.h"
@@ -52,9 +53,13 @@ std::string_view ConnectionLoop::sealed_if_due(Connection& connection, std::stri
   return sealed_.emplace_back(connection.transport().tls()->seal(chunks, records_)).record;
 }
 
-void ConnectionLoop::on_served(TimePoint published) {
-  counters_.publish_to_write.add(
-      static_cast<std::uint64_t>(std::max(monotonic_now() - published, Duration{0}).count()));
+void ConnectionLoop::on_served(const Frame& oldest) {
+  const auto waited = static_cast<std::uint64_t>(std::max(monotonic_now() - oldest.published, Duration{0}).count());
+  const std::size_t bucket = counters_.publish_to_write.add(waited);
+  if (oldest.trace_fields().empty()) return;
+  if (const auto trace = sampled_trace(oldest.trace())) {
+    counters_.publish_to_write_exemplars.keep(bucket, {.trace = *trace, .value = waited, .time = wall_clock()});
+  }
 }
 
 // --- HTTP/2 ---------------------------------------------------------------------------------------------------------

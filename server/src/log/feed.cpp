@@ -19,7 +19,8 @@ void Feed::State::append(std::span<const Publication> publications, std::span<st
   const TimePoint now = clock();
   if (store != nullptr) {
     store->append(publications, sequences);
-    return store_appends.add(static_cast<std::uint64_t>(std::max(clock() - now, Duration{0}).count()));
+    store_appends.add(static_cast<std::uint64_t>(std::max(clock() - now, Duration{0}).count()));
+    return;
   }
   const MutexLock lock(mutex);
   if (const auto conflict = ring.id_conflict(publications)) throw IdConflict(*conflict);

@@ -1,8 +1,10 @@
 #include "metrics.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "base/exemplars.h"
 #include "base/process_figures.h"
 
 namespace millrace {
@@ -109,6 +111,29 @@ std::vector<const Numbers*> of_loops(const MetricsSnapshot& snapshot, Numbers Lo
 
 constexpr double kMillisecond = 0.001;  // in seconds, as Prometheus expects
 
+// The newest of any loop; nothing if none has one.
+std::optional<Metric::Exemplar> newest_exemplar(const MetricsSnapshot& snapshot, std::size_t bucket) {
+  std::optional<Exemplar> newest;
+  for (const LoopCounters* loop : snapshot.loops) {
+    const auto one = loop->publish_to_write_exemplars.of(bucket);
+    if (one && (!newest || newest->time < one->time)) newest = one;
+  }
+  if (!newest) return std::nullopt;
+  return Metric::Exemplar{.trace_id = newest->trace.text(),
+                          .value = static_cast<double>(newest->value) * kMillisecond,
+                          .time = static_cast<double>(newest->time) * kMillisecond};
+}
+
+Metric publish_to_write(const MetricsSnapshot& snapshot) {
+  Metric metric = histogram(
+      "millrace_publish_to_write_seconds",
+      "Time from publishing an event until the last live subscriber of an event loop had it, one sample per batch",
+      kMillisecond, of_loops(snapshot, &LoopCounters::publish_to_write));
+  for (std::size_t i = 0; i < metric.buckets.size(); ++i) metric.buckets[i].exemplar = newest_exemplar(snapshot, i);
+  metric.exemplar_above = newest_exemplar(snapshot, metric.buckets.size());
+  return metric;
+}
+
 Metric build_info() {
   return family("millrace_build_info", "The version", Metric::Kind::kGauge,
                 {{.labels = {{"version", MILLRACE_VERSION}}, .value = 1}});
@@ -165,10 +190,7 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
       refusals(*snapshot.refusals),
       sending(snapshot.sending),
       durability(hub.durability),
-      histogram(
-          "millrace_publish_to_write_seconds",
-          "Time from publishing an event until the last live subscriber of an event loop had it, one sample per batch",
-          kMillisecond, of_loops(snapshot, &LoopCounters::publish_to_write)),
+      publish_to_write(snapshot),
       histogram("millrace_catch_up_depth_events",
                 "Entries from a reader's place to the log's head, one sample per page that it reads", 1,
                 of_loops(snapshot, &LoopCounters::catch_up_depth)),

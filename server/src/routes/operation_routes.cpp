@@ -82,7 +82,8 @@ void OperationRoutes::add_to(GuardedRoutes& routes, const Ports& ports) {
                 if (ports.metrics_format == nullptr) {
                   return refuse(request, response, 501, RefusalReason::kNotBuilt, kNoMetrics);
                 }
-                response.set_content(ports.metrics_format->text(ports.metrics()), ports.metrics_format->content_type());
+                const MetricsFormat& format = ports.metrics_format->accepted_by(request.get_header_value("Accept"));
+                response.set_content(format.text(ports.metrics()), format.content_type());
               }});
   routes.add({.method = "GET", .path = "/subscriptions", .handler = [ports](const Request&, Response& response) {
                 list_subscriptions(ports, response);

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "base/exemplars.h"
 #include "base/histogram.h"
 #include "mutex.h"
 #include "refusal_reason.h"
@@ -24,6 +25,7 @@ struct LoopCounters {
   Counter handshakes_cut;             ///< clients that were too slow, or one too many at once
   DepthHistogram catch_up_depth;      ///< entries from a reader's place to the head, a sample for each page it reads
   LatencyHistogram publish_to_write;  ///< from publishing until the last of a loop's live subscribers had it
+  Exemplars<LatencyHistogram::kBounds.size() + 1> publish_to_write_exemplars;
 };
 
 /// Requests that were refused, by status and reason. Any thread.

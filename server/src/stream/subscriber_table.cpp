@@ -202,7 +202,7 @@ void SubscriberTable::collect(std::size_t at_once) {
 
 void SubscriberTable::end_rounds(DeliveryWriter& writer) {
   for (FilterGroup* group : ended_) {
-    writer.on_served(group->batch.frames().front()->published);
+    writer.on_served(*group->batch.frames().front());
     drop(*group, group->of_round);
     group->next = 0;
     group->of_round = group->batch.frames().size();

@@ -54,8 +54,8 @@ class DeliveryWriter {
  public:
   /// Writes what fits without waiting, and sets `written`.
   virtual void write(std::span<Delivery> deliveries) = 0;
-  /// All subscribers of a group have had the events of this batch, the oldest of which was published then.
-  virtual void on_served(TimePoint published) = 0;
+  /// All subscribers of a group have had the events of a batch, which begins with this one.
+  virtual void on_served(const Frame& oldest) = 0;
 
  protected:
   ~DeliveryWriter() = default;

@@ -5,7 +5,7 @@
 #include <latch>
 #include <limits>
 #include <memory>
-#include <mutex>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,6 +14,7 @@
 #include "millrace/server/metrics/prometheus.h"
 #include "raw_client.h"
 #include "running_server.h"
+#include "stream_client.h"
 
 namespace millrace::test {
 namespace {
@@ -66,6 +67,106 @@ TEST(Metrics, PrometheusReadsCountersGaugesAndHistograms) {
 double value_of(const std::string& text, const std::string& name) {
   const std::size_t at = text.find("\n" + name + " ");
   return at == std::string::npos ? -1 : std::stod(text.substr(at + name.size() + 2));
+}
+
+constexpr char kTraceId[] = "4bf92f3577b34da6a3ce929d0e0e4736";
+constexpr char kOpenMetrics[] = "application/openmetrics-text; version=1.0.0";
+
+std::string metrics_as(int port, const std::string& accept) {
+  return RawClient(port).exchange(get("/metrics", "Accept: " + accept + "\r\n")).body;
+}
+
+OwnedTraceContext trace_with(const std::string& flags) {
+  const std::string parent = std::string("00-") + kTraceId + "-00f067aa0ba902b7-" + flags;
+  return TraceContext::parse(parent).value();
+}
+
+TEST(Metrics, AreOpenMetricsForClientsThatPreferIt) {
+  RunningServer server({.metrics = prometheus_metrics()}, with_routes);
+  const std::string plain = "text/plain; version=0.0.4";
+  const std::string open = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+  const auto type_for = [&](const std::string& accept) {
+    return RawClient(server.port()).exchange(get("/metrics", accept)).field("Content-Type");
+  };
+  EXPECT_EQ(type_for(""), plain);
+  for (const char* accept :
+       {"*/*", "text/plain", "application/openmetrics-text;q=0", "application/openmetrics-text;version=2.0.0",
+        "application/openmetrics-text;q=0.4, text/plain;q=0.5", "application/openmetrics", "", ";,;q=1,"}) {
+    EXPECT_EQ(type_for(std::string("Accept: ") + accept + "\r\n"), plain) << accept;
+  }
+  for (const char* accept :
+       {"application/openmetrics-text", "Application/OpenMetrics-Text;Version=1.0.0",
+        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+        "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        "text/plain;q=0.5, application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6"}) {
+    EXPECT_EQ(type_for(std::string("Accept: ") + accept + "\r\n"), open) << accept;
+  }
+}
+
+TEST(Metrics, AsOpenMetricsNameFamiliesUnitsAndBounds) {
+  RunningServer server({.metrics = prometheus_metrics()}, with_routes);
+  server->hub().publish("a", {.data = "x"}).or_throw();
+  const std::string text = metrics_as(server.port(), kOpenMetrics);
+  for (const char* lines :
+       {"# TYPE millrace_publishes counter\n# HELP millrace_publishes Events published\nmillrace_publishes_total 1\n",
+        "# TYPE process_cpu_seconds counter\n# UNIT process_cpu_seconds seconds\n",
+        "# TYPE millrace_log_bytes gauge\n# UNIT millrace_log_bytes bytes\n", "\nmillrace_streams 0\n",
+        "millrace_refusals_total{status=\"503\",reason=\"store\"} 0\n",
+        "millrace_publish_to_write_seconds_bucket{le=\"0.001\"} 0\n",
+        "millrace_publish_to_write_seconds_bucket{le=\"1.0\"} 0\n",
+        "millrace_catch_up_depth_events_bucket{le=\"100000.0\"} 0\n",
+        "millrace_catch_up_depth_events_bucket{le=\"1e+06\"} 0\n",
+        "millrace_catch_up_depth_events_bucket{le=\"+Inf\"} 0\nmillrace_catch_up_depth_events_count 0\n"
+        "millrace_catch_up_depth_events_sum 0\n"}) {
+    EXPECT_NE(text.find(lines), std::string::npos) << lines << "\nis not in\n" << text;
+  }
+  EXPECT_TRUE(text.ends_with("\n# EOF\n")) << text;
+}
+
+TEST(Metrics, AsOpenMetricsEscapeWhatComesFromElsewhere) {
+  const Metric metric{.name = "odd",
+                      .help = "a \"b\" \\\nc",
+                      .kind = Metric::Kind::kGauge,
+                      .samples = {{.labels = {{"x", "\"\\\n"}, {"y", "z"}}, .value = -1.5},
+                                  {.value = 1e300},
+                                  {.value = std::numeric_limits<double>::infinity()}}};
+  const auto format = prometheus_metrics();
+  EXPECT_EQ(format->accepted_by(kOpenMetrics).text({&metric, 1}),
+            "# TYPE odd gauge\n# HELP odd a \\\"b\\\" \\\\\\nc\nodd{x=\"\\\"\\\\\\n\",y=\"z\"} -1.5\nodd 1e+300\n"
+            "odd +Inf\n# EOF\n");
+}
+
+TEST(Metrics, HaveTheTraceOfAnEventInEachBucketThatItFellInto) {
+  RunningServer server({.metrics = prometheus_metrics()}, with_routes);
+  StreamClient stream(server.port(), "/events?topic=a");
+  const auto publish = [&](const Event& event) {
+    const auto count = [&] {
+      return value_of(metrics_as(server.port(), kOpenMetrics), "millrace_publish_to_write_seconds_count");
+    };
+    const double before = count();
+    server->hub().publish("a", event).or_throw();
+    ASSERT_TRUE(eventually([&] { return count() > before; }));
+  };
+  publish({.data = "no trace"});
+  const OwnedTraceContext not_recorded = trace_with("00");
+  publish({.data = "a trace that nobody records", .trace = not_recorded});
+  EXPECT_EQ(metrics_as(server.port(), kOpenMetrics).find(" # {"), std::string::npos);
+  const OwnedTraceContext recorded = trace_with("01");
+  publish({.data = "a trace", .trace = recorded});
+  const std::string exemplar = std::string(" # {trace_id=\"") + kTraceId + "\"} ";
+  const std::string text = metrics_as(server.port(), kOpenMetrics);
+  const std::size_t at = text.find(exemplar);
+  ASSERT_NE(at, std::string::npos) << text;
+  EXPECT_EQ(text.substr(0, at).rfind("millrace_publish_to_write_seconds_bucket{"), text.rfind('\n', at) + 1);
+  // Value and time.
+  std::istringstream numbers(text.substr(at + exemplar.size()));
+  double value = -1;
+  double time = -1;
+  numbers >> value >> time;
+  EXPECT_GE(value, 0);
+  EXPECT_GT(time, 1.6e9);
+  EXPECT_EQ(RawClient(server.port()).exchange(get("/metrics")).body.find(kTraceId), std::string::npos)
+      << "the plain text has no exemplars";
 }
 
 TEST(Metrics, NameTheBuildTheProcessAndEveryRefusalFromTheStart) {

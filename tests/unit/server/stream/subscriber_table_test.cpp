@@ -77,7 +77,7 @@ class SubscriberTableTest : public ::testing::Test, private Feed::Sink, protecte
       ++writes_;
     }
   }
-  void on_served(TimePoint) override { ++rounds_; }
+  void on_served(const Frame&) override { ++rounds_; }
 
   std::vector<FramePtr> posted_;
 
