@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 
 #include "command.h"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr char kOption[] = "--admin-listen";
 constexpr std::string_view kUnix = "unix:";
+constexpr std::chrono::seconds kFarewell{2};  // for the answers that are being written
 
 // What an earlier process has left there; nothing else is removed.
 void remove_stale_socket(const std::string& path) {
@@ -30,7 +32,8 @@ void remove_stale_socket(const std::string& path) {
 }
 
 ServerOptions options_for_administrators() {
-  return {.threads = {.workers = 2, .loops = 1}, .publishing = {.anonymous = true}};
+  // One may wait for a profile.
+  return {.threads = {.workers = 3, .loops = 1}, .publishing = {.anonymous = true}};
 }
 
 // Only the page needs the log, whose events each loop on it is given.
@@ -66,8 +69,9 @@ AdminAddress AdminAddress::parse(const std::string& option, const std::string& t
 }
 
 AdminListener::AdminListener(Server& server, const AdminAddress& address, const DebuggerPage* page)
-    : address_(address), listener_(make_listener(server, page)) {
+    : address_(address), diagnostics_(server), listener_(make_listener(server, page)) {
   server.operations_at(*listener_);
+  diagnostics_.add_to(*listener_);
   bool bound = false;
   if (address.is_unix) {
     remove_stale_socket(address.host);
@@ -92,7 +96,8 @@ AdminListener::AdminListener(Server& server, const AdminAddress& address, const 
 }
 
 AdminListener::~AdminListener() {
-  listener_->stop();
+  diagnostics_.stop();
+  listener_->stop(kFarewell);
   if (thread_.joinable()) thread_.join();
   if (address_.is_unix) ::unlink(address_.host.c_str());
 }

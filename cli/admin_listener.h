@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "debugger.h"
+#include "diagnostics.h"
 #include "millrace/server/server.h"
 
 namespace millrace::cli {
@@ -22,9 +23,9 @@ struct AdminAddress {
 
 class AdminListener {
  public:
-  /// Listens there, with the routes for operators of `server`, which must outlive it. Whoever reaches the address is an
-  /// administrator. With a debugger's page there are an events route on the server's log and the page, too. Throws
-  /// UsageError if it cannot listen.
+  /// Listens there, with the routes for operators and the Diagnostics of `server`, which must outlive it. Whoever
+  /// reaches the address is an administrator. With a debugger's page there are an events route on the server's log and
+  /// the page, too. Throws UsageError if it cannot listen.
   AdminListener(Server& server, const AdminAddress& address, const DebuggerPage* page = nullptr);
   /// Ends it, and removes a Unix socket.
   ~AdminListener();
@@ -38,6 +39,7 @@ class AdminListener {
  private:
   const AdminAddress address_;
   int port_ = 0;
+  Diagnostics diagnostics_;
   const std::unique_ptr<Server> listener_;
   std::thread thread_;
 };

@@ -5,7 +5,8 @@
 
 compile_packages=(g++ cmake ninja-build pkg-config libcpp-httplib-dev libcurl4-openssl-dev libc-ares-dev libssl-dev
   zlib1g-dev liburing-dev nlohmann-json3-dev libspdlog-dev libcli11-dev libcjose-dev libjansson-dev prometheus-cpp-dev
-  libtomlplusplus-dev libnghttp2-dev libsqlite3-dev libnats-dev libpq-dev libhiredis-dev libbrotli-dev)
+  libtomlplusplus-dev libnghttp2-dev libsqlite3-dev libnats-dev libpq-dev libhiredis-dev libbrotli-dev
+  libgoogle-perftools-dev)
 unit_packages=(libgtest-dev libgmock-dev dpkg-dev file  # the latter two to make our own Debian packages
   nats-server postgresql redis-server curl nghttp2-client python3-h2)
 wasm_packages=(emscripten)

@@ -38,6 +38,7 @@ class Millrace < Formula
       -DMILLRACE_WITH_REDIS=ON
       -DMILLRACE_WITH_PROGRAM=ON
       -DMILLRACE_WITH_LIBURING=OFF
+      -DMILLRACE_WITH_PROFILER=OFF
     ]
     system "cmake", "-S", ".", "-B", "build", *args, *std_cmake_args
     system "cmake", "--build", "build"

@@ -23,6 +23,7 @@ set(gone_HIREDIS redis)
 set(gone_CLI11 program)
 set(gone_SPDLOG program)
 set(gone_TOMLPLUSPLUS program)
+set(gone_PROFILER PROFILER)
 # Those that CMake finds by itself.
 set(package_OPENSSL OpenSSL)
 set(package_JSON nlohmann_json)
