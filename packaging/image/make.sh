@@ -25,7 +25,7 @@ ln -s usr/lib "$root/lib64"
 
 # --- The root ---------------------------------------------------------------------------------------------------------
 
-strip -o "$root/usr/bin/millrace" "$program"
+strip --strip-debug -o "$root/usr/bin/millrace" "$program"  # profilers can name its functions
 if [ -n "$ui" ]; then
   [ -f "$ui/index.html" ] || fail "there is no page in $ui: npm run build --workspace web-demo makes it"
   mkdir -p "$root/usr/share/millrace"

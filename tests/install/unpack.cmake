@@ -7,7 +7,7 @@ execute_process(COMMAND ${cpack} -G DEB --config ${build}/CPackConfig.cmake -B $
 # Of each, what it must say it needs: the program what it is linked with; the libraries recommend what server and client
 # are linked with, and suggest what the other parts are.
 set(fields_millrace Depends)
-set(needs_millrace_Depends libcurl libcpp-httplib libssl)
+set(needs_millrace_Depends libcurl libcpp-httplib libssl libgoogle-perftools)
 set(fields_libmillrace-dev Recommends Suggests)
 set(needs_libmillrace-dev_Recommends libcurl4-openssl-dev libcpp-httplib-dev libc-ares-dev libssl-dev zlib1g-dev)
 set(needs_libmillrace-dev_Suggests libcjose-dev prometheus-cpp-dev libsqlite3-dev libnats-dev libpq-dev libhiredis-dev libgtest-dev)
@@ -27,3 +27,20 @@ foreach(name IN ITEMS millrace libmillrace-dev)
     endforeach()
   endforeach()
 endforeach()
+
+# What a programmer reads first.
+foreach(name IN ITEMS server.md client.md examples/answers.cpp examples/event_source_client.cpp)
+  if(NOT EXISTS ${root}/usr/share/doc/libmillrace-dev/${name})
+    message(FATAL_ERROR "libmillrace-dev has no ${name}")
+  endif()
+endforeach()
+
+# The program has the names of its functions, for profilers, and nothing more for debuggers.
+execute_process(COMMAND nm --demangle ${root}/usr/bin/millrace OUTPUT_VARIABLE names COMMAND_ERROR_IS_FATAL ANY)
+if(NOT names MATCHES "millrace::ConnectionLoop::run\\(\\)")
+  message(FATAL_ERROR "/usr/bin/millrace has no names of functions")
+endif()
+execute_process(COMMAND readelf --section-headers --wide ${root}/usr/bin/millrace OUTPUT_VARIABLE sections COMMAND_ERROR_IS_FATAL ANY)
+if(sections MATCHES "[.]debug_info")
+  message(FATAL_ERROR "/usr/bin/millrace has debug information, which takes much room")
+endif()
