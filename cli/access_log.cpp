@@ -50,13 +50,23 @@ class AccessLog::File final : public spdlog::sinks::base_sink<std::mutex> {
   void sink_it_(const spdlog::details::log_msg& message) override {
     std::string line(message.payload.data(), message.payload.size());
     line += '\n';
-    if (::write(descriptor_, line.data(), line.size()) == static_cast<ssize_t>(line.size())) {
+    if (write_whole(line)) {
       has_failed_ = false;
     } else if (!std::exchange(has_failed_, true)) {
       spdlog::error("cannot write to the access log: {}", std::strerror(errno));
     }
   }
   void flush_() override {}
+
+  // A pipe may take a part of a long line, above all where a signal comes.
+  bool write_whole(std::string_view line) const {
+    while (!line.empty()) {
+      const ssize_t count = ::write(descriptor_, line.data(), line.size());
+      if (count == 0 || (count < 0 && errno != EINTR)) return false;
+      if (count > 0) line.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return true;
+  }
 
   const std::string path_;
   int descriptor_ = -1;
