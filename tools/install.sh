@@ -14,7 +14,7 @@ proxy_packages=(nginx-light caddy haproxy strace nghttp2-proxy systemd prometheu
   postgresql sqlite3 mkdocs git curl)
 npm_packages=(npm)  # only where there is no Node.js new enough: Debian 12 has 18
 browser_packages=(chromium firefox-esr webkit2gtk-driver xvfb)
-picture_packages=(chromium optipng fonts-wqy-microhei)  # the page names its other language
+picture_packages=(chromium optipng fonts-wqy-microhei prometheus)  # the page names its other language
 docs_packages=(doxygen mkdocs)
 port_packages=(g++-aarch64-linux-gnu g++-arm-linux-gnueabihf g++-s390x-linux-gnu g++-mingw-w64-x86-64-posix qemu-user-static)
 check_packages=(clang libc++-dev clang-format clang-tidy "${docs_packages[@]}")
@@ -102,10 +102,10 @@ need() {
       compiler) packages "compiler and libraries" "${compile_packages[@]}" ;;
       unit) packages "the unit tests' framework" "${unit_packages[@]}" ;;
       wasm) packages "Emscripten, to compile the core to WebAssembly" "${wasm_packages[@]}" ;;
-      proxies) packages "nginx, Caddy and HAProxy, to stand in front of Millrace in a test, strace, systemd, to check its unit, git and curl" \
+      proxies) packages "nginx, Caddy and HAProxy, to stand in front of Millrace in a test, strace, systemd, to check its unit, readers of metrics and profiles, git and curl" \
         "${proxy_packages[@]}" ;;
       browsers) packages "Chromium, Firefox, and WebKitGTK with a display of its own, for the browser tests" "${browser_packages[@]}" ;;
-      pictures) packages "Chromium, Chinese letters, and a compressor of pictures" "${picture_packages[@]}" ;;
+      pictures) packages "Chromium, Chinese letters, a compressor of pictures, and Prometheus" "${picture_packages[@]}" ;;
       docs) packages "Doxygen, for the reference of the C++ headers, and MkDocs, for the web site" "${docs_packages[@]}" ;;
       check) packages "formatter, linter, analyser and Doxygen for C++" "${check_packages[@]}" ;;
       ports)

@@ -1,11 +1,12 @@
 // Takes the pictures in docs/img from the demo page: ./run pictures. Each is looked at before it is committed. An argument
-// asks for some of them only: light, dark, chinese, phone, paint, answers or ui.
+// asks for some of them only: light, dark, chinese, phone, paint, answers, ui or dashboard.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { launchChromium } from "../support/chromium.mjs";
 import { root, startMillrace } from "../support/millrace-server.mjs";
+import { dashboardPicture } from "./dashboard-picture.mjs";
 import { buildDemoPage, buildUiPage, builtUi, DemoPage, lives, startDemo } from "./demo-page.mjs";
 
 const folder = join(root, "docs/img");
@@ -22,9 +23,9 @@ const tooLarge = [];
 const asked = process.argv[2];
 const isAsked = (kind) => asked === undefined || asked === kind;
 
-async function take(demo, name) {
+async function take(demo, name, options = {}) {
   const path = join(folder, `${name}.png`);
-  await demo.page.screenshot({ path });
+  await demo.page.screenshot({ path, ...options });
   execFileSync("optipng", ["-quiet", "-o2", path]); // the same picture, a quarter smaller
   const { size } = statSync(path);
   console.log(`${path}: ${size} bytes`);
@@ -229,6 +230,7 @@ try {
   }
   if (isAsked("answers")) await answerPictures();
   if (isAsked("ui")) await uiPictures();
+  if (isAsked("dashboard")) await dashboardPicture(browser, (page) => take({ page }, "dashboard", { fullPage: true }));
   if (tooLarge.length > 0) throw new Error(`larger than ${maxBytes} bytes: ${tooLarge}`);
 } finally {
   await browser.close();
