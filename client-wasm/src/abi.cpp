@@ -149,9 +149,8 @@ class Known {
   // comes first.
   void add_event(const MessageEvent& event, std::uint32_t id_changes) {
     if (!event.has_id) add_last_event_id(event.last_event_id, id_changes);
-    add_field(0, event.topics);
-    add_field(1, event.trace.parent());
-    add_field(2, event.trace.state());
+    const std::size_t known = fields_[0].size() | fields_[1].size();
+    if ((known | event.topics.size() | event.trace.parent().size()) != 0) add_fields(event);  // most streams have none
     const std::uint32_t type =
         add_type(event.type.data() == protocol::kDefaultEventType.data() || event.type == protocol::kDefaultEventType
                      ? ""
@@ -167,16 +166,23 @@ class Known {
   }
 
  private:
-  [[gnu::noinline]] std::uint32_t add_type(std::string_view type) {
-    if (type == type_.view()) return kUnchanged;
-    type_.assign(type);
-    return add_text(type);
+  // Returns whether `value` is another than `known`, which it then is.
+  [[gnu::noinline]] static bool update(ByteBuffer& known, std::string_view value) {
+    if (value == known.view()) return false;
+    known.assign(value);
+    return true;
   }
 
-  [[gnu::noinline]] void add_field(std::uint32_t field, std::string_view value) {
-    if (value == fields_[field].view()) return;
-    fields_[field].assign(value);
-    add(Kind::kField, field, 0, add_text(value));  // in place of a length
+  std::uint32_t add_type(std::string_view type) { return update(type_, type) ? add_text(type) : kUnchanged; }
+
+  [[gnu::noinline]] void add_fields(const MessageEvent& event) {
+    add_field(0, event.topics);
+    add_field(1, event.trace.parent());
+    add_field(2, event.trace.state());
+  }
+
+  void add_field(std::uint32_t field, std::string_view value) {
+    if (update(fields_[field], value)) add(Kind::kField, field, 0, add_text(value));  // in place of a length
   }
 
   std::uint32_t add_id(std::string_view id, std::uint32_t changes) {
