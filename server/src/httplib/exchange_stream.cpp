@@ -83,10 +83,11 @@ socket_t ExchangeStream::socket() const {
   return request_ == nullptr ? std::min(exchange_.socket, FD_SETSIZE - 1) : exchange_.socket;
 }
 
+// Null after the head: cpp-httplib asks again for as long as it gets a pointer.
 const char* ExchangeStream::buffered_data(std::size_t& size) const {
   const std::size_t read = std::min<std::size_t>(consumed_, exchange_.head.bytes);
   size = exchange_.taken ? 0 : exchange_.head.bytes - read;
-  return exchange_.input.data() + read;
+  return size == 0 ? nullptr : exchange_.input.data() + read;
 }
 
 ssize_t ExchangeStream::read(char* data, std::size_t size) {

@@ -92,19 +92,22 @@ bool may_httplib_refuse_accept(std::string_view value) {
 
 namespace {
 
+// The newest versions leave no other mark where a route is a path without expressions or parameters.
 template <typename Request>
-bool has_path_parameters(const Request& request) {
-  if constexpr (requires { request.path_params; }) {
-    return !request.path_params.empty();
+bool is_matched_by_any(const Request& request) {
+  if constexpr (requires { request.matched_route; }) {  // since 0.21
+    return !request.matched_route.empty();
+  } else if constexpr (requires { request.path_params; }) {
+    return !request.matches.empty() || !request.path_params.empty();
   } else {
-    return false;
+    return !request.matches.empty();
   }
 }
 
 }  // namespace
 
 bool is_matched(const httplib::Request& request) {
-  return !request.matches.empty() || has_path_parameters(request);
+  return is_matched_by_any(request);
 }
 
 // --- Workers --------------------------------------------------------------------------------------------------------
