@@ -1,11 +1,22 @@
 #include "direct_exchange.h"
 
+#include <algorithm>
+
 #include "error_answers.h"
 #include "http/error_response.h"
 #include "http/field_text.h"
 #include "httplib_versions.h"
 
 namespace millrace {
+
+namespace {
+
+// Newer versions of cpp-httplib refuse such a value.
+bool has_control_character(std::string_view value) {
+  return std::any_of(value.begin(), value.end(), [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
+}
+
+}  // namespace
 
 bool read_fields(std::string_view lines, httplib::Headers& headers) {
   std::size_t fields = 0;
@@ -16,7 +27,7 @@ bool read_fields(std::string_view lines, httplib::Headers& headers) {
     const std::string_view name = line.substr(0, colon);
     std::string value(trimmed(line.substr(colon + 1)));
     if (value.empty() && !kHttplibKeepsEmptyFields) continue;
-    if (++fields > kMaxHttplibFields) return false;
+    if (++fields > kMaxHttplibFields || has_control_character(value)) return false;
     if (equals_ignoring_case(name, "Accept") && may_httplib_refuse_accept(value)) return false;
     if (value.find('%') != std::string::npos && httplib_decodes(name)) {
       if (equals_ignoring_case(name, "Connection")) return false;
