@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "any_httplib.h"
@@ -190,7 +191,9 @@ TEST(BodyBound, DecodingStopsAtIt) {
   const std::size_t before = peak_memory();
   expect_too_large(RawClient(server.port()).exchange(post("/size", gzip, "Content-Encoding: gzip\r\n")));
   expect_too_large(RawClient(server.port()).exchange(post("/size", gzip, "Content-Encoding: GZip\r\n")));
-  expect_too_large(RawClient(server.port()).exchange(post("/size", gzip, "Content-Encoding: g%7Aip\r\n")));
+  if (!is_httplib(44)) {  // which percent-decodes values
+    expect_too_large(RawClient(server.port()).exchange(post("/size", gzip, "Content-Encoding: g%7Aip\r\n")));
+  }
   expect_too_large(RawClient(server.port()).exchange(post("/size", deflate, "Content-Encoding: deflate\r\n")));
   expect_too_large(RawClient(server.port()).exchange(post("/pieces", gzip, "Content-Encoding: gzip\r\n")));
   expect_too_large(RawClient(server.port()).exchange(chunked("/size", {gzip}, "Content-Encoding: gzip\r\n")));
@@ -328,6 +331,7 @@ TEST(BodyBound, MultipartLinesHaveTheirsEncodedOrNot) {
   RunningServer server({}, with_routes);
   const std::string body = "--b\r\nContent-Disposition: " + std::string(9'000, 'x') + "\r\n\r\nx\r\n--b--\r\n";
   for (const char* const type : {"multipart/form-data; boundary=b", "multipart%2fform-data; boundary=b"}) {
+    if (is_httplib(44) && std::string_view(type).find('%') != std::string_view::npos) continue;  // not decoded
     const std::string fields = "Content-Type: " + std::string(type) + "\r\n";
     EXPECT_EQ(RawClient(server.port()).exchange(post("/size", body, fields)).status, 400) << type;
     EXPECT_NE(RawClient(server.port()).exchange(post("/size", body, fields)).body.find("multipart"), std::string::npos)

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "any_httplib.h"
 #include "raw_client.h"
 #include "running_server.h"
 #include "stream_client.h"
@@ -216,7 +217,11 @@ TEST_F(HttpRules, RangesAreCountedAsTheyAreRead) {
   for (int i = 0; i < 500; ++i) ranges += "%2c0-0";
   const RawResponse response =
       RawClient(server_.port()).exchange("GET /x HTTP/1.1\r\nHost: localhost\r\nRange: " + ranges + "\r\n\r\n");
-  EXPECT_EQ(response.body, "localhost") << "all of it, once";
+  if (is_httplib(44)) {  // which does not percent-decode values
+    EXPECT_EQ(response.status, 416);
+  } else {
+    EXPECT_EQ(response.body, "localhost") << "all of it, once";
+  }
 }
 
 TEST(ForeignProtocol, IsAnsweredAtOnceCountedAndLogged) {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -67,6 +68,7 @@ TEST(HttplibFeature, EveryMethod) {
   EXPECT_EQ(body_of(client.Patch("/x", "3", "text/plain")), "PATCH 3");
   EXPECT_EQ(body_of(client.Delete("/x", "4", "text/plain")), "DELETE 4");
   EXPECT_EQ(client.Options("/x")->get_header_value("Allow"), "GET, OPTIONS");
+  client.set_default_headers({{"Accept-Encoding", "identity"}});  // some versions give HEAD the length in a coding
   const auto head = client.Head("/x");
   EXPECT_EQ(head->status, 200);
   EXPECT_EQ(head->get_header_value("Content-Length"), "5");
@@ -103,7 +105,8 @@ TEST(HttplibFeature, ParametersOfQueryAndForm) {
   RunningServer server({}, [](Server& one) {
     const auto handler = [](const Request& request, Response& response) {
       std::string text;
-      for (const auto& [name, value] : request.params) text += name + "=" + value + ";";
+      const std::multimap<std::string, std::string> sorted(request.params.begin(), request.params.end());
+      for (const auto& [name, value] : sorted) text += name + "=" + value + ";";
       say(response, text);
     };
     one.Get("/params", handler).Post("/params", handler);

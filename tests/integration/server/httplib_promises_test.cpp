@@ -58,8 +58,9 @@ TEST(HttplibPromise, ARequestsBodyHeadersAndParameters) {
                         std::to_string(request.has_param("y")));
     });
   });
-  EXPECT_EQ(RawClient(server.port()).exchange(post("/all?key=p", "body", "X-Key: h%20h\r\n")).body, "body|1h h|1p|00")
-      << "values are percent-decoded, as in that version";
+  const std::string value = is_httplib(44) ? "h%20h" : "h h";  // percent-decoded or not, as in that version
+  EXPECT_EQ(RawClient(server.port()).exchange(post("/all?key=p", "body", "X-Key: h%20h\r\n")).body,
+            "body|1" + value + "|1p|00");
 }
 
 // "Static File Server"
