@@ -2,6 +2,7 @@
 // What counts is how many ask for a connection in the same tenth of a second, and when all are back.
 //
 // Prints JSON: for each storm, attempts in each tenth of a second. The same seed, the same storm.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <functional>

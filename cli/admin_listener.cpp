@@ -9,6 +9,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstring>
+#include <system_error>
 
 #include "command.h"
 #include "loopback.h"

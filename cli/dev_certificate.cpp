@@ -18,6 +18,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 
 namespace millrace::cli {
 

@@ -1,6 +1,7 @@
 #include "manual.h"
 
 #include <algorithm>
+#include <cctype>
 #include <string_view>
 
 #include "configuration.h"

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <streambuf>
 #include <string_view>
 #include <type_traits>
 #include <utility>

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <exception>
 #include <memory>
 #include <new>
 #include <stdexcept>

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <exception>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <stdexcept>

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <exception>
 #include <functional>
 #include <iostream>
 #include <map>

@@ -1,6 +1,7 @@
 // Topic patterns against the plainest matcher there is, which tries every way.
 //
 // The input is two patterns and a topic, divided by LF.
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>

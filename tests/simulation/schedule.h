@@ -3,6 +3,7 @@
 // It also keeps the story of a life, where it is wanted: what happened, and when.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <queue>

@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <array>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>

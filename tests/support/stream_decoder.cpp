@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "gunzip.h"

@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 
 #include <array>
+#include <cstdint>
 #include <mutex>
 #include <set>
 #include <stdexcept>

@@ -1,6 +1,7 @@
 #include "demo.h"
 
 #include <charconv>
+#include <system_error>
 #include <thread>
 #include <utility>
 

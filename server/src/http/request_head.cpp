@@ -4,6 +4,7 @@
 #include <charconv>
 #include <iterator>
 #include <limits>
+#include <system_error>
 #include <utility>
 
 #include "field_text.h"

@@ -8,6 +8,7 @@
 #include <exception>
 #include <map>
 #include <stdexcept>
+#include <system_error>
 #include <tuple>
 #include <utility>
 

@@ -1,6 +1,7 @@
 #include "page_reader.h"
 
 #include <chrono>
+#include <exception>
 
 #include "millrace/server/limits.h"
 #include "millrace/server/topic_filter.h"

@@ -1,5 +1,6 @@
 // access_file_log(): the folder of a store, as its operators need it.
 #include <algorithm>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <utility>

@@ -1,6 +1,7 @@
 #include "log_writer.h"
 
 #include <algorithm>
+#include <exception>
 #include <random>
 #include <utility>
 

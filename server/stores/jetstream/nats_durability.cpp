@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <compare>
 #include <string_view>
+#include <system_error>
 
 namespace millrace {
 

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <exception>
+#include <new>
 
 #include "millrace/server/stores/postgres.h"
 

@@ -7,8 +7,11 @@
 #include <array>
 #include <atomic>
 #include <deque>
+#include <exception>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <ranges>
 #include <string>
 #include <thread>
 #include <vector>

@@ -2,6 +2,7 @@
 // may reach through Millrace. SECURITY.md lists them.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <string>
 
 #include "raw_client.h"

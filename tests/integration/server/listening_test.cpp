@@ -8,8 +8,10 @@
 #include <atomic>
 #include <cerrno>
 #include <deque>
+#include <exception>
 #include <map>
 #include <mutex>
+#include <ranges>
 #include <string>
 #include <thread>
 

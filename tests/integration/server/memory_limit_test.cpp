@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <exception>
 #include <fstream>
 #include <string>
 #include <vector>

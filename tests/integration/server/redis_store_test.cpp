@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <memory>

@@ -1,6 +1,7 @@
 // Readers that do not keep up: they cost a cursor, not a queue, and lose nothing in silence.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
