@@ -9,6 +9,8 @@
 // written `[&]() REQUIRES(mutex_) { … }`.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <utility>
@@ -38,7 +40,7 @@ class MILLRACE_THREAD_SAFETY(capability("mutex")) Mutex {
   std::mutex mutex_;
 };
 
-/// Holds a mutex until it goes, or unlock() is called.
+/// Holds a mutex until its destructor or unlock() releases it.
 class MILLRACE_THREAD_SAFETY(scoped_lockable) MutexLock {
  public:
   explicit MutexLock(Mutex& mutex) MILLRACE_THREAD_SAFETY(acquire_capability(mutex)) : lock_(mutex.mutex_) {}
@@ -54,9 +56,12 @@ class MILLRACE_THREAD_SAFETY(scoped_lockable) MutexLock {
   std::unique_lock<std::mutex> lock_;
 };
 
-/// Waiting gives the mutex up and takes it again, which the analysis need not know.
+/// Waiting releases the mutex and acquires it again, which the analysis need not know.
 class Condition {
  public:
+  /// Longest wait_for(): the sum of a longer one and the present time could overflow.
+  static constexpr std::chrono::hours kLongestWait{24};
+
   void notify_one() noexcept { condition_.notify_one(); }
   void notify_all() noexcept { condition_.notify_all(); }
 
@@ -69,12 +74,12 @@ class Condition {
 
   template <typename Span>
   std::cv_status wait_for(MutexLock& lock, const Span& span) {
-    return condition_.wait_for(lock.lock_, span);
+    return condition_.wait_for(lock.lock_, bounded(span));
   }
 
   template <typename Span, typename Predicate>
   bool wait_for(MutexLock& lock, const Span& span, Predicate predicate) {
-    return condition_.wait_for(lock.lock_, span, std::move(predicate));
+    return condition_.wait_for(lock.lock_, bounded(span), std::move(predicate));
   }
 
   template <typename Time>
@@ -88,6 +93,11 @@ class Condition {
   }
 
  private:
+  template <typename Span>
+  static constexpr Span bounded(const Span& span) {
+    return std::clamp(span, Span::zero(), std::chrono::duration_cast<Span>(kLongestWait));
+  }
+
   std::condition_variable condition_;
 };
 

@@ -4,7 +4,6 @@
 // it exceeds its bounds by at most the events of one piece of the stream.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -15,7 +14,7 @@
 
 #include "millrace/client/event_source.h"
 #include "millrace/client/limits.h"
-#include "millrace/core/limits.h"
+#include "millrace/core/time.h"
 #include "mutex.h"
 
 namespace millrace {
@@ -72,8 +71,7 @@ class EventQueue {
     if (!timeout) {
       changed_.wait(lock, ready);
     } else {
-      changed_.wait_for(lock, std::min(*timeout, kMaxReconnectionTime),
-                        ready);  // longer waits would overflow the clock
+      changed_.wait_for(lock, *timeout, ready);
     }
     if (events_.empty()) return {};
     Entry entry = std::move(events_.front());

@@ -8,17 +8,10 @@
 
 namespace millrace {
 
-namespace {
-
-// A longer wait could overflow the clock.
-constexpr Duration kLongestWait{24 * 60 * 60 * 1000};
-
-}  // namespace
-
 bool ExchangePipe::wait_for_input(Duration timeout) {
   MutexLock lock(mutex_);
   const auto is_there = [this]() REQUIRES(mutex_) { return is_cut_ || has_all_input_ || begin_ < input_.size(); };
-  if (!is_there()) changed_.wait_for(lock, std::clamp(timeout, Duration{0}, kLongestWait), is_there);
+  if (!is_there()) changed_.wait_for(lock, timeout, is_there);
   return is_there();
 }
 
@@ -43,7 +36,7 @@ ssize_t ExchangePipe::read(char* data, std::size_t size) {
 bool ExchangePipe::wait_for_room(Duration timeout) {
   MutexLock lock(mutex_);
   const auto is_there = [this]() REQUIRES(mutex_) { return is_cut_ || output_.size() < kHttp2PipeBytes; };
-  if (!is_there()) changed_.wait_for(lock, std::clamp(timeout, Duration{0}, kLongestWait), is_there);
+  if (!is_there()) changed_.wait_for(lock, timeout, is_there);
   return !is_cut_ && is_there();
 }
 

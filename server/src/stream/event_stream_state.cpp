@@ -1,6 +1,5 @@
 #include "event_stream_state.h"
 
-#include <algorithm>
 #include <cassert>
 #include <chrono>
 #include <utility>
@@ -17,9 +16,6 @@ namespace {
 
 // A larger buffer is freed when it is empty.
 constexpr std::size_t kKeptBytes = 4096;
-
-// A longer wait could overflow the clock.
-constexpr Duration kLongestWait{24 * 60 * 60 * 1000};
 
 // A producer that waits for room must hold only bytes that do not count.
 static_assert(kStreamRoomBytes <= kUncountedBufferBytes && kUncountedBufferBytes < kMaxStreamBufferBytes);
@@ -95,8 +91,7 @@ std::size_t EventStream::State::buffered_bytes() const {
 EventStream::Waited EventStream::State::wait_for_room(Duration timeout) {
   MutexLock lock(mutex_);
   if (!is_over() && !has_room()) {
-    room_waiters().changed.wait_for(lock, std::clamp(timeout, Duration{0}, kLongestWait),
-                                    [this]() REQUIRES(mutex_) { return is_over() || has_room(); });
+    room_waiters().changed.wait_for(lock, timeout, [this]() REQUIRES(mutex_) { return is_over() || has_room(); });
   }
   if (is_over()) return {Room::kNever};
   return {has_room() ? Room::kNow : Room::kNotInTime};

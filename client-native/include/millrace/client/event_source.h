@@ -127,7 +127,7 @@ class EventSource {
   /// EventSourceOptions::max_waiting_bytes bytes wait for next(), the source does not read, so that the server must
   /// wait.
   std::optional<ReceivedEvent> next();
-  /// As next(), but returns nothing after `timeout` without an event.
+  /// As next(), but returns nothing after `timeout` (at most one day counts) without an event.
   std::optional<ReceivedEvent> next(Duration timeout);
 
   class Iterator;
