@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "millrace/core/event.h"
 #include "millrace/core/owned.h"
 #include "millrace/core/time.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
 
@@ -115,6 +117,7 @@ static_assert(sizeof(void*) != 8 || sizeof(std::once_flag) != 4 || sizeof(Frame)
 
 /// Some of a frame's topics: bit i stands for topic_at(i).
 using TopicSet = std::uint32_t;
+static_assert(kMaxTopicsPerEvent <= std::numeric_limits<TopicSet>::digits);
 
 /// The event as an event of these topics alone, of which there must be one: the frame itself if it has no others.
 /// Otherwise a copy, which no log holds.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "guarded_routes.h"
+#include "millrace/core/limits.h"
 #include "millrace/server/hub.h"
 #include "millrace/server/metrics_format.h"
 #include "millrace/server/subscription.h"
@@ -16,6 +17,7 @@ namespace millrace {
 /// Largest body of a request that ends the streams of a user, a client or a topic, in bytes; beyond it the answer is
 /// 413.
 inline constexpr std::size_t kMaxDisconnectBytes = 4 * 1024;
+static_assert(kMaxTopicBytes < kMaxDisconnectBytes);
 
 class OperationRoutes {
  public:

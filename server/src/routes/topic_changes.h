@@ -13,6 +13,8 @@
 
 #include "admission.h"
 #include "connection/topic_change.h"
+#include "millrace/core/limits.h"
+#include "millrace/server/limits.h"
 #include "millrace/server/topic_patterns.h"
 #include "rights_review.h"
 
@@ -20,9 +22,11 @@ namespace millrace {
 
 /// Largest body of a request that changes topics, in bytes; beyond it the answer is 413.
 inline constexpr std::size_t kMaxTopicChangeBytes = 256 * 1024;
+static_assert(kMaxTopicsPerSubscription * kMaxTopicBytes < kMaxTopicChangeBytes);
 
 /// Shortest name, in bytes, by which a stream without a user can be changed: the name is its key.
 inline constexpr std::size_t kShortestKeyBytes = 16;
+static_assert(kShortestKeyBytes <= kMaxClientNameBytes);
 
 /// Changes of a stream's topics by others, at the same time, after which the answer is 409.
 inline constexpr int kMostChangesMeanwhile = 8;

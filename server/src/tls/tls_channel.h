@@ -22,6 +22,7 @@ class TlsChannel {
   /// Plain bytes of one record: sealed, with all additions of TLS 1.2 or 1.3, they are at most kMaxSealedBytes.
   static constexpr std::size_t kMaxPlainBytes = 16'000;
   static constexpr std::size_t kMaxSealedBytes = 16'384;
+  static_assert(kMaxPlainBytes < kMaxSealedBytes);
 
   enum class Handshake : std::uint8_t {
     kDone,

@@ -51,6 +51,7 @@ inline constexpr std::size_t kMaxConnectionsBeingMade = 128;
 /// Time for a server to answer the first request on a new connection. Until then the other sources of a pool's thread
 /// for that server do not begin a request; they need to know whether, and how many of them, the connection takes.
 inline constexpr Duration kSettingsWait{500};
+static_assert(kSettingsWait < kConnectTimeout);
 
 /// Most streams of one HTTP/2 connection of a pool's thread, if the server allows as many.
 inline constexpr std::size_t kMaxStreamsPerConnection = 1'000;
@@ -63,5 +64,7 @@ inline constexpr std::size_t kReceiveBufferBytes = 64 * 1024;
 
 /// Bytes that a source of a pool reads at once; each source has a buffer of this size.
 inline constexpr std::size_t kPooledReceiveBufferBytes = 4 * 1024;
+static_assert(kPooledReceiveBufferBytes <= kReceiveBufferBytes && kReceiveBufferBytes <= kStreamBytesPerTurn);
+static_assert(kDecodedPieceBytes <= kStreamBytesPerTurn);
 
 }  // namespace millrace

@@ -89,6 +89,7 @@ static_assert(kAnswerRoomBytes <= kMaxAnswerWaitingBytes && kMaxAnswerWaitingByt
 // The store keeps the records of all answers that run beyond its bounds.
 static_assert(kMaxAnswersRunning <= kMaxRetainedTopics);
 static_assert(kMaxAnswersRunning <= kMaxAnswersKept);
+static_assert(kMinAnswerNodeTimeout <= kAnswerNodeTimeout);
 
 /// How long an answer continues without listeners. The clock starts when the last listener has left, and a returning
 /// listener stops it; an answer that began without a listener is not alone until one has come and left. Made by
