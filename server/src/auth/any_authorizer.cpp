@@ -32,4 +32,8 @@ bool AnyAuthorizer::may_block() const {
   return std::any_of(authorizers_.begin(), authorizers_.end(), [](const auto& one) { return one->may_block(); });
 }
 
+bool AnyAuthorizer::reads_addresses() const {
+  return std::any_of(authorizers_.begin(), authorizers_.end(), [](const auto& one) { return one->reads_addresses(); });
+}
+
 }  // namespace millrace

@@ -17,7 +17,6 @@
 #include "httplib/refusal.h"
 #include "httplib/route_table.h"
 #include "millrace/server/authorizer.h"
-#include "millrace/server/key_authorizer.h"
 
 namespace millrace {
 
@@ -63,7 +62,7 @@ bool needs_httplib(const httplib::Headers& headers) {
   return headers.find("Range") != headers.end() || headers.find("Content-Encoding") != headers.end();
 }
 
-// As cpp-httplib does for each request. Costs two calls of the system, so only for an authorizer that may look.
+// As cpp-httplib does for each request. Costs two system calls, so only for an authorizer that reads them.
 void set_addresses(httplib::Request& request, const Exchange& exchange) {
   auto [client, client_port] = client_endpoint(exchange);
   auto [local, local_port] = local_endpoint(exchange);
@@ -85,8 +84,7 @@ void DirectRequests::start(httplib::Server& server, const std::vector<std::strin
   keep_alive_ = keep_alive_terms(insides);
   has_websockets_ = insides.has_websockets;
   max_body_bytes_ = std::min<std::uint64_t>(insides.max_body_bytes, kMaxDirectBodyBytes);
-  shows_addresses_ =
-      options.authorizer != nullptr && dynamic_cast<const KeyAuthorizer*>(options.authorizer.get()) == nullptr;
+  shows_addresses_ = options.authorizer != nullptr && options.authorizer->reads_addresses();
   const bool may_block = options.authorizer != nullptr && options.authorizer->may_block();
   const bool runs_user_code =
       insides.has_hooks || insides.error != nullptr || insides.exception.target<FailureHandler>() == nullptr;

@@ -12,8 +12,10 @@
 #include "ask.h"
 #include "eventually.h"
 #include "millrace/server/access_record.h"
+#include "millrace/server/any_authorizer.h"
 #include "millrace/server/authorizer.h"
 #include "millrace/server/function_authorizer.h"
+#include "millrace/server/key_authorizer.h"
 #include "raw_client.h"
 #include "running_server.h"
 #include "stream_client.h"
@@ -407,6 +409,25 @@ TEST(Access, ShowsTheClientsAddressToAnAuthorizerThatLoopsAsk) {
   const std::string refused = publish(server.port());
   EXPECT_EQ(status_of(refused), 403);
   EXPECT_NE(refused.find("from 127.0.0.1"), std::string::npos) << refused;
+}
+
+// Says so although it looks at them.
+class WithoutAddresses final : public ByAddress {
+ public:
+  bool reads_addresses() const override { return false; }
+};
+
+TEST(Access, SavesTheAddressesOfRequestsIfNoAuthorizerReadsThem) {
+  using All = std::vector<std::shared_ptr<const Authorizer>>;
+  const auto keys = std::make_shared<KeyAuthorizer>(KeyAuthorizer::Options{.admin_keys = {"an-admin-key-0001"}});
+  const auto status_with = [](const All& authorizers) {
+    ServerOptions options = behind_proxies();
+    options.authorizer = std::make_shared<AnyAuthorizer>(authorizers);
+    RunningServer server(options);
+    return status_of(publish(server.port(), "X-Forwarded-For: 192.0.2.1\r\n"));
+  };
+  EXPECT_EQ(status_with({keys, std::make_shared<WithoutAddresses>()}), 403);
+  EXPECT_EQ(status_with({keys, std::make_shared<ByAddress>()}), 200);
 }
 
 TEST(Access, ClosesAConnectionOfAProxyThatDoesNotNameItsClient) {

@@ -25,6 +25,9 @@ class AnyAuthorizer final : public Authorizer {
   /// True if one of the authorizers may block.
   bool may_block() const override;
 
+  /// True if one of the authorizers may read them.
+  bool reads_addresses() const override;
+
  private:
   const std::vector<std::shared_ptr<const Authorizer>> authorizers_;
   std::vector<std::shared_ptr<void>> watches_;  // of the authorizers

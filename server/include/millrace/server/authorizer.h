@@ -118,6 +118,11 @@ class Authorizer {
   /// not call the Server. Read when the server begins to listen.
   virtual bool may_block() const { return true; }
 
+  /// Whether decide() may read the request's addresses and ports (`remote_addr`, `remote_port`, `local_addr`,
+  /// `local_port`). True unless overridden. With false, event loops leave them empty, which saves two system calls per
+  /// request. Read when the server begins to listen, and only if may_block() returns false.
+  virtual bool reads_addresses() const { return true; }
+
   /// Call it when rights have changed: each server with this authorizer then asks it again about the open streams of
   /// its events routes and of its answers. The server ends streams that are no longer allowed, or for which decide()
   /// throws, and keeps the others until the new `until`. Returns at once; any thread.

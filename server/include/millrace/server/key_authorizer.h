@@ -58,6 +58,9 @@ class KeyAuthorizer final : public Authorizer {
   /// False: it only compares hashes.
   bool may_block() const override { return false; }
 
+  /// False: it only looks at the key.
+  bool reads_addresses() const override { return false; }
+
  private:
   struct Keys;
 
