@@ -96,7 +96,7 @@ class Reader {
                       .values = {},
                       .place = place_of(key),
                       .line = key.source().begin.line};
-    const auto take = [&](const toml::node& value) {
+    const auto add_value = [&](const toml::node& value) {
       const auto text = text_of(value);
       if (text) entry.values.push_back(*text);
       return text.has_value();
@@ -104,9 +104,9 @@ class Reader {
     bool valid = true;
     if (const toml::array* list = node.as_array()) {
       entry.is_list = true;
-      for (const toml::node& value : *list) valid = valid && take(value);
+      for (const toml::node& value : *list) valid = valid && add_value(value);
     } else {
-      valid = take(node);
+      valid = add_value(node);
     }
     if (valid) return file_.entries.push_back(std::move(entry));
     complain(entry.place, entry.key, "expected a text in quotes, a number, true or false, or a list of these");

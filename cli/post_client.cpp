@@ -57,7 +57,7 @@ PostClient::PostClient(Url url, const HttpHeaders& headers, const TlsClientOptio
     curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
   }
-  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &PostClient::take);
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &PostClient::receive);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
   curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, &PostClient::before_sending);
   curl_easy_setopt(handle, CURLOPT_PREREQDATA, this);
@@ -95,7 +95,7 @@ int PostClient::perform(Way way) {
   return curl_easy_perform(handle_.get());
 }
 
-std::size_t PostClient::take(char* bytes, std::size_t, std::size_t size, void* self) {
+std::size_t PostClient::receive(char* bytes, std::size_t, std::size_t size, void* self) {
   auto& body = static_cast<PostClient*>(self)->answer_.body;
   if (body.size() + size > kMaxAnswerBytes) return CURL_WRITEFUNC_ERROR;
   body.append(bytes, size);

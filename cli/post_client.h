@@ -51,7 +51,7 @@ class PostClient {
   enum class Way : std::uint8_t { kConnect, kJoin };
 
   int perform(Way way);
-  static std::size_t take(char* bytes, std::size_t, std::size_t size, void* self);
+  static std::size_t receive(char* bytes, std::size_t, std::size_t size, void* self);
   static int before_sending(void* self, char*, char*, int, int);
   std::string reason(int code) const;
 

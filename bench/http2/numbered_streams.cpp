@@ -126,12 +126,12 @@ void NumberedStreams::read_until(const std::function<bool()>& is_so, Clock::time
                                  static_cast<int>(std::min<std::int64_t>(left, 1'000)));
     for (int i = 0; i < count; ++i) {
       auto& connection = *static_cast<Connection*>(events[static_cast<std::size_t>(i)].data.ptr);
-      connection.end->read([&](std::string_view bytes) { take(connection, bytes); });
+      connection.end->read([&](std::string_view bytes) { read(connection, bytes); });
     }
   }
 }
 
-void NumberedStreams::take(Connection& connection, std::string_view bytes) {
+void NumberedStreams::read(Connection& connection, std::string_view bytes) {
   if (!connection.input.empty()) {
     connection.input.append(bytes);
     bytes = connection.input;

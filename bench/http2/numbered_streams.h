@@ -53,7 +53,7 @@ class NumberedStreams {
 
   void read_until(const std::function<bool()>& is_so, std::chrono::steady_clock::time_point end);
   void connect(Connection& connection);
-  void take(Connection& connection, std::string_view bytes);
+  void read(Connection& connection, std::string_view bytes);
   void take_frame(Connection& connection, std::string_view frame);
   void take_data(Stream& stream, std::string_view data);
 

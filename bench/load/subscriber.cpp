@@ -18,7 +18,7 @@ void Subscriber::read(const Load& load, std::string_view bytes, std::int64_t now
   using Item = EventStreamParser::Item;
   parser_.feed(bytes);
   for (auto item = parser_.next(); item != Item::kNeedMore && item != Item::kTooLarge; item = parser_.next()) {
-    if (item == Item::kEvent) take(load, parser_.event(), now, tally);
+    if (item == Item::kEvent) count(load, parser_.event(), now, tally);
   }
 }
 
@@ -31,7 +31,7 @@ std::size_t Subscriber::topic_of(const Load& load, const MessageEvent& event) co
   throw std::runtime_error("the server sent an event of another topic");
 }
 
-void Subscriber::take(const Load& load, const MessageEvent& event, std::int64_t now, Tally& tally) {
+void Subscriber::count(const Load& load, const MessageEvent& event, std::int64_t now, Tally& tally) {
   std::uint64_t sequence = 0;
   std::int64_t published = 0;
   if (!read_payload(event.data, sequence, published)) {

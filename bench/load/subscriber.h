@@ -33,7 +33,7 @@ class Subscriber {
  private:
   std::size_t first_topic(const Load& load) const { return number_ * load.topics_each % load.topics; }
   std::size_t topic_of(const Load& load, const MessageEvent& event) const;
-  void take(const Load& load, const MessageEvent& event, std::int64_t now, Tally& tally);
+  void count(const Load& load, const MessageEvent& event, std::int64_t now, Tally& tally);
 
   const std::size_t number_;
   std::vector<std::uint64_t> next_sequences_;  // of each of its topics

@@ -20,9 +20,9 @@ bool TopicPattern::matches(Topic topic) const {
   TopicSegments pattern_rest(text_);
   TopicSegments topic_rest(topic.view());
   while (!pattern_rest.empty() && !topic_rest.empty()) {
-    const std::string_view wanted = pattern_rest.take();
+    const std::string_view wanted = pattern_rest.next();
     if (wanted == "**") return true;  // only ever the last segment; at least one of the topic's is left for it
-    const std::string_view segment = topic_rest.take();
+    const std::string_view segment = topic_rest.next();
     if (wanted != "*" && wanted != segment) return false;
   }
   return pattern_rest.empty() && topic_rest.empty();
@@ -33,9 +33,9 @@ bool TopicPattern::covers(TopicPattern other) const {
   TopicSegments rest(text_);
   TopicSegments other_rest(other.text_);
   while (!rest.empty() && !other_rest.empty()) {
-    const std::string_view wanted = rest.take();
+    const std::string_view wanted = rest.next();
     if (wanted == "**") return true;  // the other has at least one more segment
-    const std::string_view segment = other_rest.take();
+    const std::string_view segment = other_rest.next();
     if (segment == "**") return false;  // it takes in longer topics than this pattern
     if (wanted != "*" && wanted != segment) return false;
   }

@@ -54,7 +54,7 @@ AnswerService::AnswerService(Engine& engine, AnswersOptions options)
                  ? std::make_unique<AnswerNodes>(options_.node_timeout, std::random_device{}(), monotonic_now())
                  : nullptr),
       writer_({.batch = options_.batch,
-               .publish = [this](const AnswerWriter::Group& group) { return publish(group); },
+               .publish = [this](const AnswerWriter::Commit& commit) { return publish(commit); },
                .on_tick = [this] { tick(); }}) {}
 
 void AnswerService::start() {
@@ -125,14 +125,14 @@ bool AnswerService::write_record(const Answer::State& answer) {
   return static_cast<bool>(published);
 }
 
-// Publishes a group in one commit; the end of an answer together with its record.
-bool AnswerService::publish(const AnswerWriter::Group& group) {
+// Publishes all entries in one commit of the store; the end of an answer together with its record.
+bool AnswerService::publish(const AnswerWriter::Commit& commit) {
   if (nodes_ != nullptr && nodes_->has_lost_lease(monotonic_now())) give_up();
   std::vector<Publication> publications;
-  publications.reserve(group.entries);
+  publications.reserve(commit.entries);
   std::vector<std::pair<OwnedTopic, std::string>> records;
-  records.reserve(group.parts.size());
-  for (const auto& [answer, entries] : group.parts) {
+  records.reserve(commit.parts.size());
+  for (const auto& [answer, entries] : commit.parts) {
     if (answer->is_abandoned()) continue;
     const Topic topic = answer->terms().topic;
     for (const Answer::State::Entry& entry : entries) {
@@ -147,13 +147,13 @@ bool AnswerService::publish(const AnswerWriter::Group& group) {
   if (publications.empty()) return true;
   const Published first = std::move(hub_.append(publications).front());
   if (first.outcome == Published::Outcome::kStoreUnavailable) return false;
-  if (!first) publish_singly(group);
+  if (!first) publish_singly(commit);
   return true;
 }
 
 // Although send() has checked it, one entry cannot be published: its answer fails, and the others continue.
-void AnswerService::publish_singly(const AnswerWriter::Group& group) {
-  for (const auto& [answer, entries] : group.parts) {
+void AnswerService::publish_singly(const AnswerWriter::Commit& commit) {
+  for (const auto& [answer, entries] : commit.parts) {
     const Topic topic = answer->terms().topic;
     for (const Answer::State::Entry& entry : entries) {
       const Published published =

@@ -81,8 +81,8 @@ class AnswerService final : public std::enable_shared_from_this<AnswerService>, 
   std::vector<Metric> metrics() const;
 
  private:
-  bool publish(const AnswerWriter::Group& group);
-  void publish_singly(const AnswerWriter::Group& group);
+  bool publish(const AnswerWriter::Commit& commit);
+  void publish_singly(const AnswerWriter::Commit& commit);
   void tick();
 
   // With a store.

@@ -281,7 +281,7 @@ void Answer::State::stop_clock() {
 
 // --- Its service and writer -----------------------------------------------------------------------------------------
 
-std::vector<Answer::State::Entry> Answer::State::take() {
+std::vector<Answer::State::Entry> Answer::State::take_entries() {
   const MutexLock lock(mutex_);
   is_queued_ = false;
   return std::exchange(entries_, {});

@@ -93,7 +93,7 @@ class Answer::State : public std::enable_shared_from_this<Answer::State> {
     std::size_t cost() const { return data.size() + type.view().size() + id.view().size() + sizeof(Entry); }
   };
   /// Takes the waiting entries; the answer is no longer in the writer's queue.
-  std::vector<Entry> take();
+  std::vector<Entry> take_entries();
   /// Notes that entries of this cost are in the log, or were dropped.
   void wrote(std::size_t cost);
   /// Ends the answer if it has had no listener for too long.

@@ -69,30 +69,30 @@ void AnswerWriter::work() {
     const auto tasks = std::exchange(tasks_, {});
     lock.unlock();
     for (const auto& task : tasks) task();
-    for (const Group& group : groups_of(std::move(answers))) write(group);
+    for (const Commit& commit : commits_of(std::move(answers))) write(commit);
     look_at_clocks();
     lock.lock();
   }
 }
 
-std::vector<AnswerWriter::Group> AnswerWriter::groups_of(std::vector<AnswerPtr> answers) const {
-  std::vector<Group> groups;
+std::vector<AnswerWriter::Commit> AnswerWriter::commits_of(std::vector<AnswerPtr> answers) const {
+  std::vector<Commit> commits;
   for (AnswerPtr& answer : answers) {
-    std::vector<Answer::State::Entry> entries = answer->take();
-    if (groups.empty() || groups.back().entries + entries.size() > kEntriesAtOnce) groups.emplace_back();
-    groups.back().entries += entries.size();
-    groups.back().parts.push_back({std::move(answer), std::move(entries)});
+    std::vector<Answer::State::Entry> entries = answer->take_entries();
+    if (commits.empty() || commits.back().entries + entries.size() > kEntriesAtOnce) commits.emplace_back();
+    commits.back().entries += entries.size();
+    commits.back().parts.push_back({std::move(answer), std::move(entries)});
   }
-  return groups;
+  return commits;
 }
 
-// An answer's entries stay in order, since one group is written after the other.
-void AnswerWriter::write(const Group& group) {
-  while (!ports_.publish(group)) {
+// An answer's entries stay in order, since one commit is written after the other.
+void AnswerWriter::write(const Commit& commit) {
+  while (!ports_.publish(commit)) {
     if (!pause(kStoreRetry)) break;
     look_at_clocks();
   }
-  report(group);
+  report(commit);
 }
 
 // False if the service ends, and its time is over.
@@ -108,8 +108,8 @@ bool AnswerWriter::pause(Duration pause) {
   }
 }
 
-void AnswerWriter::report(const Group& group) {
-  for (const Group::Part& part : group.parts) {
+void AnswerWriter::report(const Commit& commit) {
+  for (const Commit::Part& part : commit.parts) {
     std::size_t cost = 0;
     for (const auto& entry : part.entries) cost += entry.cost();
     part.answer->wrote(cost);

@@ -18,11 +18,11 @@ namespace millrace {
 
 class AnswerWriter {
  public:
-  /// Entries of one group: a store commits them together.
+  /// Entries of one commit.
   static constexpr std::size_t kEntriesAtOnce = 1'024;
 
-  /// A group of entries of one or more answers, for the log.
-  struct Group {
+  /// Entries of one or more answers, which a store commits together.
+  struct Commit {
     struct Part {
       AnswerPtr answer;
       std::vector<Answer::State::Entry> entries;
@@ -32,7 +32,7 @@ class AnswerWriter {
   };
   struct Ports {
     Duration batch;  ///< events are collected for this long
-    std::function<bool(const Group&)>
+    std::function<bool(const Commit&)>
         publish;                    ///< returns false if the store accepts nothing now: the writer tries again
     std::function<void()> on_tick;  ///< called every kTick
   };
@@ -43,7 +43,7 @@ class AnswerWriter {
   AnswerWriter(const AnswerWriter&) = delete;
   AnswerWriter& operator=(const AnswerWriter&) = delete;
 
-  /// Queues an answer that has entries to take().
+  /// Queues an answer whose take_entries() has some to write.
   void enqueue(AnswerPtr answer);
   /// Makes the answer look at its clock at this time. An answer has one clock at most.
   void wake_at(TimePoint time, AnswerPtr answer);
@@ -57,11 +57,11 @@ class AnswerWriter {
  private:
   void work();
   void wait_for_work(MutexLock& lock) REQUIRES(mutex_);
-  std::vector<Group> groups_of(std::vector<AnswerPtr> answers) const;
-  void write(const Group& group);
+  std::vector<Commit> commits_of(std::vector<AnswerPtr> answers) const;
+  void write(const Commit& commit);
   bool pause(Duration pause);
   void look_at_clocks();
-  static void report(const Group& group);
+  static void report(const Commit& commit);
 
   const Ports ports_;
   Mutex mutex_;

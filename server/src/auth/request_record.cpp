@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 namespace millrace {
 
@@ -15,7 +16,7 @@ void append(std::string& text, std::string_view part) {
   text.append(bytes, sizeof size).append(part);
 }
 
-std::string take(std::string_view& text) {
+std::string next_part(std::string_view& text) {
   std::uint32_t size = 0;
   std::memcpy(&size, text.data(), sizeof size);
   const std::string part(text.substr(sizeof size, size));
@@ -33,10 +34,10 @@ void append_all(std::string& text, const Map& fields) {
 }
 
 template <typename Map>
-void take_all(std::string_view& text, Map& fields) {
-  for (std::size_t left = std::stoul(take(text)); left > 0; --left) {
-    std::string name = take(text);
-    fields.emplace(std::move(name), take(text));
+void next_fields(std::string_view& text, Map& fields) {
+  for (std::size_t left = std::stoul(next_part(text)); left > 0; --left) {
+    std::string name = next_part(text);
+    fields.emplace(std::move(name), next_part(text));
   }
 }
 
@@ -58,10 +59,10 @@ httplib::Request RequestRecord::request() const {
   std::string_view text = text_;
   for (std::string* part :
        {&request.method, &request.path, &request.target, &request.version, &request.remote_addr, &request.local_addr}) {
-    *part = take(text);
+    *part = next_part(text);
   }
-  take_all(text, request.headers);
-  take_all(text, request.params);
+  next_fields(text, request.headers);
+  next_fields(text, request.params);
   request.remote_port = remote_port_;
   request.local_port = local_port_;
   return request;

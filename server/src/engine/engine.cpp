@@ -260,7 +260,7 @@ TlsTerms Engine::tls_terms() {
   return {.handshake_deadline = options_.tls->handshake_deadline,
           .max_handshakes = part_of(options_.tls->max_handshakes, loop_count()),
           .on_remark = [this](const TlsChannel::Remark& remark, const std::string& client) {
-            const auto others = tls_notices_.take(remark.kind, monotonic_now());
+            const auto others = tls_notices_.allow(remark.kind, monotonic_now());
             if (!others) return;
             notify_of_tls("a TLS handshake with a client at " + client + ": " + remark.sentence +
                           NoticeLimit::tail(*others));

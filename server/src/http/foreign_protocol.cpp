@@ -22,7 +22,7 @@ const char* what_it_began_with(RefusalReason reason) {
 }  // namespace
 
 std::optional<std::string> ForeignProtocols::add(RefusalReason reason, const std::string& address, TimePoint now) {
-  const auto others = limit_.take(name_of(reason), now);
+  const auto others = limit_.allow(name_of(reason), now);
   if (!others) return std::nullopt;
   return "a client at " + address + " began with " + what_it_began_with(reason) + NoticeLimit::tail(*others);
 }

@@ -45,7 +45,7 @@ bool Http2Session::receive(std::string_view bytes, TimePoint now) {
       fail(Http2Error::kFrameSize, "a frame is larger than 16,384 bytes");
       break;
     }
-    take(reader_.piece());
+    take_frame(reader_.piece());
   }
   reader_.let_go();
   return !is_over_;

@@ -138,7 +138,7 @@ class Http2Session {
   enum class Fields : std::uint8_t { kRequest, kTrailers, kIgnored };
 
   bool take_preface(std::string_view& bytes);
-  void take(const FrameReader::Piece& piece);
+  void take_frame(const FrameReader::Piece& piece);
   void take_data(const FrameReader::Piece& piece);
   enum class BodyEnd { kLater, kInThisFrame, kNow };
   /// `rest`: bytes of the frame's data that are still to come.

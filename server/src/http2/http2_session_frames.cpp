@@ -15,7 +15,7 @@ constexpr std::size_t kStreamsPerControlFrame = 16;
 
 }  // namespace
 
-void Http2Session::take(const FrameReader::Piece& piece) {
+void Http2Session::take_frame(const FrameReader::Piece& piece) {
   const FrameHead& head = piece.head;
   if (!has_settings_ && (head.type != FrameType::kSettings || head.has(frame_flag::kAck))) {
     return fail(Http2Error::kProtocol, "the first frame is not SETTINGS");

@@ -44,7 +44,7 @@ class TopicTrie {
     Node* node = &root_;
     for (TopicSegments rest(pattern.view()); !rest.empty();) {
       if (is_wildcard(rest.first())) {
-        node = &node->wildcard(rest.take());
+        node = &node->wildcard(rest.next());
       } else {
         node = &node->child(literal_begin(rest));
         rest.skip(node->segments);
@@ -172,7 +172,7 @@ class TopicTrie {
     const std::string_view text = rest.text();
     std::size_t bytes = 0;
     while (!rest.empty() && !is_wildcard(rest.first())) {
-      const std::string_view segment = rest.take();
+      const std::string_view segment = rest.next();
       bytes = static_cast<std::size_t>(segment.data() + segment.size() - text.data());
     }
     return text.substr(0, bytes);
@@ -208,7 +208,7 @@ class TopicTrie {
       if (takes_wildcards && below.rest != nullptr) tell(*below.rest, goes_on, found);
       if (takes_wildcards && below.any != nullptr && goes_on) {
         TopicSegments after = rest;
-        after.take();
+        after.next();
         descend(*below.any, after, true, steps, goes_on, found);
       }
       if (!goes_on || below.named.empty()) return;

@@ -52,7 +52,7 @@ Application::Application(const std::string& option, const std::string& url, Dura
 Application::~Application() = default;
 
 // One client does one request at a time.
-std::unique_ptr<httplib::Client> Application::take() {
+std::unique_ptr<httplib::Client> Application::take_client() {
   {
     const MutexLock lock(mutex_);
     if (!idle_.empty()) {
@@ -94,7 +94,7 @@ std::optional<Application::Answer> Application::post(const std::string& body, ht
     answer.body.append(data, size);
     return true;
   };
-  auto client = take();
+  auto client = take_client();
   const auto result = client->send(request);
   if (!result) {
     failure.why = is_too_long ? "its answer has more than " + std::to_string(kMaxApplicationAnswerBytes) + " bytes"

@@ -36,7 +36,7 @@ class Application {
   std::optional<Answer> post(const std::string& body, httplib::Headers headers, Failure& failure);
 
  private:
-  std::unique_ptr<httplib::Client> take();
+  std::unique_ptr<httplib::Client> take_client();
   void give_back(std::unique_ptr<httplib::Client> client);
 
   std::string origin_;

@@ -139,7 +139,7 @@ bool Admission::take_events(const httplib::Request& request, const std::string& 
                             httplib::Response& response) {
   if (!has_rate_) return true;
   const Duration wait =
-      publishing_.take(publisher_of(HttplibBridge::exchange_of(request), user), events, monotonic_now());
+      publishing_.spend(publisher_of(HttplibBridge::exchange_of(request), user), events, monotonic_now());
   if (wait == Duration{0}) return true;
   response.set_header("Retry-After", retry_spread_.draw(wait));
   refuse(request, response, 429, RefusalReason::kPublishRate,

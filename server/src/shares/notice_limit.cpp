@@ -6,7 +6,7 @@
 
 namespace millrace {
 
-std::optional<std::uint64_t> NoticeLimit::take(std::string_view kind, TimePoint now) {
+std::optional<std::uint64_t> NoticeLimit::allow(std::string_view kind, TimePoint now) {
   const MutexLock lock(mutex_);
   if (seen_.size() >= kMaxKinds && seen_.find(kind) == seen_.end()) kind = {};
   Seen& seen = seen_[std::string(kind)];

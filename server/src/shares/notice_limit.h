@@ -20,7 +20,7 @@ class NoticeLimit {
 
   /// Allows one notice of this kind in kForeignProtocolNoticeInterval: returns the number of notices suppressed since
   /// the last one; nothing if the notice must be suppressed.
-  std::optional<std::uint64_t> take(std::string_view kind, TimePoint now);
+  std::optional<std::uint64_t> allow(std::string_view kind, TimePoint now);
 
   /// The text to append to a notice about suppressed ones.
   static std::string tail(std::uint64_t others);

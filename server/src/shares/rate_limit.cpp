@@ -20,7 +20,7 @@ void RateLimit::change(std::optional<double> per_second, std::optional<std::size
   bounds_ = Bounds::of(per_second, burst);
 }
 
-Duration RateLimit::take(const Who& publisher, std::size_t count, TimePoint time) {
+Duration RateLimit::spend(const Who& publisher, std::size_t count, TimePoint time) {
   const auto now = static_cast<double>(time.time_since_epoch().count());
   const MutexLock lock(mutex_);
   const auto [per_millisecond, burst] = bounds_;

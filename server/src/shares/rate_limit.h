@@ -28,9 +28,9 @@ class RateLimit {
   /// Takes other bounds from now on. What a publisher has used up counts for as long as before.
   void change(std::optional<double> per_second, std::optional<std::size_t> burst);
 
-  /// Takes `count` for this publisher and returns zero; or takes nothing and returns how long the publisher must wait.
-  /// If a whole burst is available, it allows even more than a burst: the publisher then owes the rest.
-  Duration take(const Who& publisher, std::size_t count, TimePoint now);
+  /// Spends `count` tokens of this publisher and returns zero; or spends nothing and returns how long the publisher
+  /// must wait. If a whole burst is available, it allows even more than a burst: the publisher then owes the rest.
+  Duration spend(const Who& publisher, std::size_t count, TimePoint now);
 
   /// Publishers that have a bucket.
   std::size_t watched() const;

@@ -31,7 +31,7 @@ void add(std::string& bytes, Number number) {
 
 // The next number of `bytes`, which has it.
 template <typename Number>
-Number take(std::string_view& bytes) {
+Number take_number(std::string_view& bytes) {
   Number number = 0;
   for (std::size_t i = 0; i < sizeof(Number); ++i) {
     number = static_cast<Number>(number | static_cast<Number>(static_cast<unsigned char>(bytes[i])) << (8 * i));
@@ -71,18 +71,18 @@ LogHead::Result LogHead::decode(std::string_view bytes, LogHead& head) {
   if (!bytes.starts_with(kMagic)) return Result::kForeign;
   if (bytes.size() < kLogHeadBytes) return Result::kDamaged;
   std::string_view rest = bytes.substr(kMagic.size(), kLogHeadBytes - kMagic.size());
-  const auto version = take<std::uint32_t>(rest);
+  const auto version = take_number<std::uint32_t>(rest);
   if (version > kLogFormatVersion) return Result::kNewer;
   const std::uint64_t digest = digest_of(kHeadKey, 0, bytes.substr(0, kLogHeadBytes - 8));
   for (std::uint64_t* number : {&head.first, &head.previous, &head.boot, &head.key.first, &head.key.second}) {
-    *number = take<std::uint64_t>(rest);
+    *number = take_number<std::uint64_t>(rest);
   }
-  const std::size_t epoch_size = take<std::uint8_t>(rest);
+  const std::size_t epoch_size = take_number<std::uint8_t>(rest);
   rest.remove_prefix(7);
   if (epoch_size == 0 || epoch_size > EventStore::kMaxEpochBytes) return Result::kDamaged;
   head.epoch = rest.substr(0, epoch_size);
   rest.remove_prefix(EventStore::kMaxEpochBytes);
-  return take<std::uint64_t>(rest) == digest && head.first > 0 ? Result::kGood : Result::kDamaged;
+  return take_number<std::uint64_t>(rest) == digest && head.first > 0 ? Result::kGood : Result::kDamaged;
 }
 
 std::uint64_t encode_record(std::string& bytes, const SipKey& key, const LogEntry& entry, bool is_retained) {
@@ -109,13 +109,13 @@ std::uint64_t encode_record(std::string& bytes, const SipKey& key, const LogEntr
 std::optional<StoredEntry> decode_record(std::string_view& bytes, const SipKey& key, std::uint64_t sequence) {
   if (bytes.size() < kRecordHeadBytes) return std::nullopt;
   std::string_view rest = bytes;
-  const auto digest = take<std::uint64_t>(rest);
-  const auto published = static_cast<std::int64_t>(take<std::uint64_t>(rest));
-  const std::size_t payload = take<std::uint32_t>(rest);
-  const std::size_t topics = take<std::uint16_t>(rest);
-  const std::size_t id = take<std::uint16_t>(rest);
-  const unsigned kind = take<std::uint8_t>(rest);
-  const std::size_t publisher = take<std::uint8_t>(rest);
+  const auto digest = take_number<std::uint64_t>(rest);
+  const auto published = static_cast<std::int64_t>(take_number<std::uint64_t>(rest));
+  const std::size_t payload = take_number<std::uint32_t>(rest);
+  const std::size_t topics = take_number<std::uint16_t>(rest);
+  const std::size_t id = take_number<std::uint16_t>(rest);
+  const unsigned kind = take_number<std::uint8_t>(rest);
+  const std::size_t publisher = take_number<std::uint8_t>(rest);
   rest.remove_prefix(2);
   const std::size_t size = payload + topics + id + publisher;
   if (size > rest.size()) return std::nullopt;
@@ -161,13 +161,13 @@ std::optional<LogGroup> LogGroup::decode(std::string_view file, std::size_t offs
   if (bytes.size() < kGroupHeadBytes || !bytes.starts_with(kGroupMagic)) return std::nullopt;
   std::string_view rest = bytes.substr(kGroupMagic.size());
   LogGroup group;
-  group.count = take<std::uint32_t>(rest);
-  const std::size_t size = take<std::uint32_t>(rest);
+  group.count = take_number<std::uint32_t>(rest);
+  const std::size_t size = take_number<std::uint32_t>(rest);
   rest.remove_prefix(4);
   for (std::uint64_t* number : {&group.first, &group.oldest, &group.synced, &group.digests}) {
-    *number = take<std::uint64_t>(rest);
+    *number = take_number<std::uint64_t>(rest);
   }
-  const auto digest = take<std::uint64_t>(rest);
+  const auto digest = take_number<std::uint64_t>(rest);
   // First, because without the key nobody can make the rest expensive.
   if (digest != digest_of(key, 0, bytes.substr(0, kGroupHeadBytes - 8))) return std::nullopt;
   if (size > rest.size() || group.count > size / kRecordHeadBytes || group.first == 0) return std::nullopt;
@@ -188,7 +188,7 @@ std::optional<std::vector<StoredEntry>> LogGroup::entries(std::string_view file,
     if (!stored) return std::nullopt;
     stored->offset = static_cast<std::size_t>(record.data() - file.data());
     std::string_view head = record;
-    mix = mixed(mix, take<std::uint64_t>(head));
+    mix = mixed(mix, take_number<std::uint64_t>(head));
     entries.push_back(std::move(*stored));
   }
   if (!rest.empty() || mix != digests) return std::nullopt;

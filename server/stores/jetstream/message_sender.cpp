@@ -43,8 +43,8 @@ struct MessageSender::Batch {
   bool is_given_up GUARDED_BY(mutex) = false;    // then it ends with the last ack
   bool is_over GUARDED_BY(mutex) = false;
 
-  // Takes an ack; returns true for the last one, and sets `last` to the sequence that the follower must reach.
-  bool take(std::size_t index, NatsAck ack, std::uint64_t& last) noexcept {
+  // Notes a message's ack; returns true for the last one, and sets `last` to the sequence that the follower must reach.
+  bool settle(std::size_t index, NatsAck ack, std::uint64_t& last) noexcept {
     const MutexLock lock(mutex);
     acks[index] = std::move(ack);
     if (--left > 0) return false;
@@ -97,7 +97,7 @@ void MessageSender::send(Place& place) {
   const auto batch = std::make_shared<Batch>(contributions);
   const auto on_ack = std::make_shared<NatsConnection::OnAck>([this, batch](std::size_t index, NatsAck ack) noexcept {
     std::uint64_t last = 0;
-    if (!batch->take(index, std::move(ack), last)) return;
+    if (!batch->settle(index, std::move(ack), last)) return;
     try {
       follower_.when_at(last, [batch] { batch->end(); });
     } catch (const std::bad_alloc&) {

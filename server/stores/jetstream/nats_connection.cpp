@@ -45,7 +45,7 @@ constexpr const char* kNoJetStream = "NATS answers, but has no JetStream: turn J
 }  // namespace
 
 NatsConnection::Retired::~Retired() {
-  for (natsSubscription* subscription : take()) natsSubscription_Destroy(subscription);
+  for (natsSubscription* subscription : take_all()) natsSubscription_Destroy(subscription);
 }
 
 // Without memory, the subscription is leaked.
@@ -57,7 +57,7 @@ void NatsConnection::Retired::add(natsSubscription* subscription) noexcept {
   }
 }
 
-std::vector<natsSubscription*> NatsConnection::Retired::take() {
+std::vector<natsSubscription*> NatsConnection::Retired::take_all() {
   const MutexLock lock(mutex_);
   return std::exchange(subscriptions_, {});
 }
@@ -65,7 +65,7 @@ std::vector<natsSubscription*> NatsConnection::Retired::take() {
 // Holds subscriptions retired before a request until its answer has arrived.
 class NatsConnection::Reaping {
  public:
-  explicit Reaping(Retired& retired) : retired_(retired), subscriptions_(retired.take()) {}
+  explicit Reaping(Retired& retired) : retired_(retired), subscriptions_(retired.take_all()) {}
   ~Reaping() {
     for (natsSubscription* subscription : subscriptions_) retired_.add(subscription);
   }

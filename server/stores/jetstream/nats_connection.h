@@ -119,7 +119,7 @@ class NatsConnection {
     Retired& operator=(const Retired&) = delete;
 
     void add(natsSubscription* subscription) noexcept;
-    std::vector<natsSubscription*> take();
+    std::vector<natsSubscription*> take_all();
 
    private:
     Mutex mutex_;

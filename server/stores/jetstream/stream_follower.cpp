@@ -7,6 +7,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "jetstream_limits.h"
@@ -153,10 +154,10 @@ void StreamFollower::handle(const NatsSubscription::Message& message) {
       .trace_parent = std::string(header(message, "Millrace-Traceparent")),
       .trace_state = std::string(header(message, "Millrace-Tracestate")),
       .data = {natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))}};
-  take(entry, position->published);
+  deliver(entry, position->published);
 }
 
-void StreamFollower::take(const StreamEntry& entry, std::int64_t published) {
+void StreamFollower::deliver(const StreamEntry& entry, std::int64_t published) {
   // Entries before a mark are delivered with the numbers that they had.
   const bool is_mark = queries_.is_loss_mark(entry.subject);
   if (is_mark) {

@@ -80,7 +80,7 @@ class StreamFollower {
   void follow_anew(std::uint64_t through);
   NatsSubscription consume(std::uint64_t after) const;
   void handle(const NatsSubscription::Message& message);
-  void take(const StreamEntry& entry, std::int64_t published);
+  void deliver(const StreamEntry& entry, std::int64_t published);
   void answer(const NatsSubscription::Message& message) const;
   void hand_over() noexcept;
 

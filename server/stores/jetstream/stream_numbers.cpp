@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <system_error>
 
 namespace millrace {
 
@@ -66,7 +67,7 @@ StreamNumbers StreamNumbers::parse(std::string_view text) {
   return parsed;
 }
 
-bool StreamNumbers::take(StreamLoss loss) {
+bool StreamNumbers::add(StreamLoss loss) {
   if (loss.mark <= last_mark() || !is_possible(loss)) return false;
   // Two servers may have noticed the same loss: the second mark must not give numbers that the first has given.
   loss.next = std::max(loss.next, in_log(loss.mark) + 1);

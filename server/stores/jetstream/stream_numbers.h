@@ -45,8 +45,8 @@ class StreamNumbers {
   /// For the stream's description; empty without losses.
   std::string text() const;
 
-  /// Takes the next mark of the stream. False if it is known, or impossible.
-  bool take(StreamLoss loss);
+  /// Adds the next mark of the stream. Returns false if it is known, or impossible.
+  bool add(StreamLoss loss);
   /// Forgets the marks after this entry, which the stream has lost as well.
   void forget_after(std::uint64_t in_stream);
   /// The sequence of the last mark; 0 without marks.

@@ -102,7 +102,7 @@ NatsMessage StreamQueries::loss_mark(const std::string& text, std::optional<std:
 void StreamQueries::take_loss(std::string_view text, std::uint64_t mark) {
   const auto loss = StreamLoss::parse(text, mark);
   StreamNumbers changed = *numbers();
-  if (loss && changed.take(*loss)) set_numbers(std::move(changed));
+  if (loss && changed.add(*loss)) set_numbers(std::move(changed));
 }
 
 void StreamQueries::take_losses_after(std::uint64_t sequence, bool is_lost) {

@@ -22,7 +22,7 @@ class TopicSegments {
   std::string_view first() const { return rest_.substr(0, rest_.find('/')); }
 
   /// Returns the next segment, and continues after it.
-  std::string_view take() {
+  std::string_view next() {
     const std::string_view segment = first();
     go_on_after(segment.size());
     return segment;

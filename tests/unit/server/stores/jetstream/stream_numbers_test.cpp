@@ -10,7 +10,7 @@ namespace {
 
 StreamNumbers numbers_with(std::initializer_list<StreamLoss> losses) {
   StreamNumbers numbers;
-  for (const StreamLoss& loss : losses) EXPECT_TRUE(numbers.take(loss));
+  for (const StreamLoss& loss : losses) EXPECT_TRUE(numbers.add(loss));
   return numbers;
 }
 
@@ -44,10 +44,10 @@ TEST(StreamNumbers, AreNewAfterALoss) {
 TEST(StreamNumbers, AreNeverGivenTwiceByTwoMarksOfOneLoss) {
   StreamNumbers numbers = numbers_with({{.through = 10, .next = 1'000, .mark = 15}});
   const std::uint64_t given = numbers.in_log(16);
-  EXPECT_TRUE(numbers.take({.through = 10, .next = 990, .mark = 16}));
+  EXPECT_TRUE(numbers.add({.through = 10, .next = 990, .mark = 16}));
   EXPECT_GT(numbers.in_log(11), given);
-  EXPECT_FALSE(numbers.take({.through = 10, .next = 5'000, .mark = 16})) << "known";
-  EXPECT_FALSE(numbers.take({.through = 10, .next = 5'000, .mark = 15})) << "known";
+  EXPECT_FALSE(numbers.add({.through = 10, .next = 5'000, .mark = 16})) << "known";
+  EXPECT_FALSE(numbers.add({.through = 10, .next = 5'000, .mark = 15})) << "known";
 }
 
 TEST(StreamNumbers, KeepSeveralLosses) {
@@ -67,7 +67,7 @@ TEST(StreamNumbers, AreBounded) {
   StreamNumbers numbers;
   for (std::uint64_t i = 1; i <= 2 * kMaxStreamLosses; ++i) {
     ASSERT_TRUE(
-        numbers.take({.through = 10 * i, .next = numbers.in_log(10 * i) + kNumbersBehindLoss, .mark = 10 * i + 5}));
+        numbers.add({.through = 10 * i, .next = numbers.in_log(10 * i) + kNumbersBehindLoss, .mark = 10 * i + 5}));
   }
   EXPECT_LE(numbers.text().size(), 4'000U) << "a stream's description has 4 KiB";
   EXPECT_EQ(StreamNumbers::parse(numbers.text()).text(), numbers.text());
@@ -75,9 +75,9 @@ TEST(StreamNumbers, AreBounded) {
 
 TEST(StreamNumbers, IgnoreWhatCannotBe) {
   StreamNumbers numbers;
-  EXPECT_FALSE(numbers.take({.through = 5, .next = 5, .mark = 6})) << "a number given twice";
-  EXPECT_FALSE(numbers.take({.through = 5, .next = 9, .mark = 5})) << "a mark in front of the loss";
-  EXPECT_FALSE(numbers.take({.through = 5, .next = UINT64_MAX, .mark = 6})) << "no numbers left";
+  EXPECT_FALSE(numbers.add({.through = 5, .next = 5, .mark = 6})) << "a number given twice";
+  EXPECT_FALSE(numbers.add({.through = 5, .next = 9, .mark = 5})) << "a mark in front of the loss";
+  EXPECT_FALSE(numbers.add({.through = 5, .next = UINT64_MAX, .mark = 6})) << "no numbers left";
   for (const char* text : {"", "1", "1 ", "1 2 3", "a b", "-1 5", "1 99999999999999999999", "5 4"}) {
     EXPECT_FALSE(StreamLoss::parse(text, 100)) << text;
   }
