@@ -1,19 +1,9 @@
-// The contract, held against both clients: the native one and the npm package, each as a service of its own.
+// The contract, held against both clients: the native one and the npm package, each as a service of its own. What comes
+// after a connection is lost is in reconnecting.test.mjs.
 
 import assert from "node:assert/strict";
-import { readFileSync, realpathSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { millraceProgram } from "../support/millrace-server.mjs";
-import { ReportedClient, Service, StreamServer } from "./harness.mjs";
-
-const nativeService =
-  process.env.CONTRACT_SERVICE_BIN ?? join(dirname(realpathSync(millraceProgram())), "millrace-contract-service");
-const services = {
-  native: [nativeService],
-  npm: [process.execPath, fileURLToPath(new URL("service.mjs", import.meta.url))],
-};
+import { test } from "node:test";
+import { StreamServer, withEachService } from "./harness.mjs";
 
 /** What comes of a stream: [its bytes, the events]; an event is its data, or [type, data, id]. */
 const streams = {
@@ -47,436 +37,248 @@ const asEvent = (event) => {
   return { type, data, id };
 };
 
-for (const [name, command] of Object.entries(services)) {
-  describe(name, () => {
-    let service;
-    before(async () => {
-      service = await Service.start(...command);
-    });
-    after(() => service.kill());
+withEachService(({ running, start, connected }) => {
+  // --- The service ---
 
-    const start = (context, parameters) => ReportedClient.start(context, service, parameters);
+  test("says what the client can do", async () => {
+    const { capabilities } = await (await running.service.ask("GET", "/")).json();
+    assert.deepEqual(capabilities.toSorted(), [
+      "bom",
+      "comments",
+      "empty-or-missing-location",
+      "headers",
+      "last-event-id",
+      "payload-size-stress-testable",
+      "post",
+      "read-timeout",
+      "report",
+      "restart",
+      "server-directed-shutdown-request",
+    ]);
+  });
 
-    /** A client whose stream is open. */
-    const connected = async (context, parameters = {}) => {
-      const server = await StreamServer.start(context);
-      const client = await start(context, { streamUrl: server.url, initialDelayMs: 0, ...parameters });
-      const stream = (await server.request()).open();
-      return { server, client, stream };
-    };
-
-    // --- The service ---
-
-    test("says what the client can do", async () => {
-      const { capabilities } = await (await service.ask("GET", "/")).json();
-      assert.deepEqual(capabilities.toSorted(), [
-        "bom",
-        "comments",
-        "empty-or-missing-location",
-        "headers",
-        "last-event-id",
-        "payload-size-stress-testable",
-        "post",
-        "read-timeout",
-        "report",
-        "restart",
-        "server-directed-shutdown-request",
-      ]);
-    });
-
-    test("refuses what it cannot do", async (context) => {
-      const { client } = await connected(context);
-      const callbackUrl = "http://127.0.0.1:1/";
-      for (const parameters of [
-        "{",
-        [],
-        { callbackUrl },
-        { streamUrl: "http://127.0.0.1:1/" },
-        { streamUrl: "nowhere", callbackUrl },
-        { streamUrl: "http://127.0.0.1:1/", callbackUrl, headers: { "bad name": "x" } },
-        { streamUrl: "http://127.0.0.1:1/", callbackUrl, headers: 1 },
-        { streamUrl: "http://127.0.0.1:1/", callbackUrl, readTimeoutMs: "soon" },
-      ]) {
-        assert.equal((await service.ask("POST", "/", parameters)).status, 400, JSON.stringify(parameters));
-      }
-      assert.equal((await client.command({ command: "dance" })).status, 400);
-      assert.equal((await client.command({ command: "listen", listen: { type: "x" } })).ok, true);
-      assert.equal((await service.ask("POST", "/streams/987654", { command: "restart" })).status, 404);
-      assert.equal((await service.ask("DELETE", "/streams/987654")).status, 404);
-    });
-
-    test("takes null for what is not said", async (context) => {
-      const nothing = { initialDelayMs: null, readTimeoutMs: null, lastEventId: null, headers: null, method: null, body: null };
-      const server = await StreamServer.start(context);
-      const client = await start(context, { streamUrl: server.url, ...nothing });
-      const request = await server.request();
-      assert.equal(request.method, "GET");
-      assert.equal(request.headers["last-event-id"], undefined);
-      await request.open().send("data: Hello\n\n");
-      assert.equal((await client.event()).data, "Hello");
-    });
-
-    test("answers whole, so that connections can be used again", async (context) => {
-      const { client } = await connected(context);
-      for (const answer of [client.created, await client.command({ command: "restart" })]) {
-        assert.equal(answer.headers.get("content-length"), "0");
-      }
-    });
-
-    test("continues if its reports are no longer accepted", async (context) => {
-      const { client, stream } = await connected(context);
-      client.refuseReports();
-      await stream.send("data: unheard\n\n");
-      await client.refused;
-      assert.equal((await client.stop()).status, 204);
-      await stream.closed;
-      const next = await connected(context);
-      await next.stream.send("data: Hello\n\n");
-      assert.equal((await next.client.event()).data, "Hello");
-    });
-
-    test("minds no query", async (context) => {
-      assert.equal((await service.ask("GET", "/?verbose=1")).status, 200);
-      const { client, stream } = await connected(context);
-      client.url.search = "?reason=test";
-      assert.equal((await client.command({ command: "restart" })).status, 202);
-      await stream.closed;
-      assert.equal((await client.stop()).status, 204);
-    });
-
-    test("takes an empty string for what is not said", async (context) => {
-      const server = await StreamServer.start(context);
-      const client = await start(context, { streamUrl: server.url, lastEventId: "", method: "", body: "" });
-      const request = await server.request();
-      assert.equal(request.method, "GET");
-      assert.equal(request.headers["last-event-id"], undefined);
-      await request.open().send("data: Hello\n\n");
-      assert.equal((await client.event()).data, "Hello");
-    });
-
-    test("closes a client if its server, or the receiver of its reports, does not answer", async (context) => {
-      const server = await StreamServer.start(context);
-      const connecting = await start(context, { streamUrl: server.url });
-      await server.request();
-      assert.equal((await connecting.stop()).status, 204);
-
-      const { client, stream } = await connected(context);
-      client.holdReports();
-      await stream.send("data: unanswered\n\n");
-      await client.held;
-      const began = performance.now();
-      assert.equal((await client.stop()).status, 204);
-      await stream.closed;
-      assert.ok(performance.now() - began < 4_000); // what a client waits for its report's answer is 5 s
-    });
-
-    test("closes the client that is deleted", async (context) => {
-      const { client, stream } = await connected(context);
-      assert.equal((await client.stop()).status, 204);
-      await stream.closed;
-      assert.equal((await client.stop()).status, 404);
-    });
-
-    // --- The format ---
-
-    for (const [what, [bytes, events]] of Object.entries(streams)) {
-      test(`reads ${what}, whole and in single bytes`, async (context) => {
-        const { client, stream } = await connected(context);
-        await stream.send(bytes);
-        // After a carriage return a line feed may come, which would belong to it: the next event must not wait for it.
-        for (const event of events) assert.deepEqual(await client.event(), asEvent(event));
-        stream.end();
-
-        const again = await connected(context);
-        for (const byte of Buffer.from(bytes)) await again.stream.send(Buffer.of(byte));
-        for (const event of events) assert.deepEqual(await again.client.event(), asEvent(event));
-      });
+  test("refuses what it cannot do", async (context) => {
+    const { client } = await connected(context);
+    const callbackUrl = "http://127.0.0.1:1/";
+    for (const parameters of [
+      "{",
+      [],
+      { callbackUrl },
+      { streamUrl: "http://127.0.0.1:1/" },
+      { streamUrl: "nowhere", callbackUrl },
+      { streamUrl: "http://127.0.0.1:1/", callbackUrl, headers: { "bad name": "x" } },
+      { streamUrl: "http://127.0.0.1:1/", callbackUrl, headers: 1 },
+      { streamUrl: "http://127.0.0.1:1/", callbackUrl, readTimeoutMs: "soon" },
+    ]) {
+      assert.equal((await running.service.ask("POST", "/", parameters)).status, 400, JSON.stringify(parameters));
     }
+    assert.equal((await client.command({ command: "dance" })).status, 400);
+    assert.equal((await client.command({ command: "listen", listen: { type: "x" } })).ok, true);
+    assert.equal((await running.service.ask("POST", "/streams/987654", { command: "restart" })).status, 404);
+    assert.equal((await running.service.ask("DELETE", "/streams/987654")).status, 404);
+  });
 
-    test("reads a stream split anywhere", async (context) => {
-      const bytes = Buffer.from("\ufeff:c\r\nid: 1\rdata: é\r\n\r\ndata: b\n\n");
-      for (let at = 0; at <= bytes.length; at += 1) {
-        const { client, stream } = await connected(context);
-        await stream.send(bytes.subarray(0, at));
-        await stream.send(bytes.subarray(at));
-        assert.deepEqual(await client.message(), { kind: "comment", comment: "c" }, `split at ${at}`);
-        assert.deepEqual(await client.event(), { type: "message", data: "é", id: "1" }, `split at ${at}`);
-        assert.deepEqual(await client.event(), { type: "message", data: "b", id: "1" }, `split at ${at}`);
-      }
-    });
+  test("takes null for what is not said", async (context) => {
+    const nothing = { initialDelayMs: null, readTimeoutMs: null, lastEventId: null, headers: null, method: null, body: null };
+    const server = await StreamServer.start(context);
+    const client = await start(context, { streamUrl: server.url, ...nothing });
+    const request = await server.request();
+    assert.equal(request.method, "GET");
+    assert.equal(request.headers["last-event-id"], undefined);
+    await request.open().send("data: Hello\n\n");
+    assert.equal((await client.event()).data, "Hello");
+  });
 
-    test("reports comments at once, in their place", async (context) => {
-      const { client, stream } = await connected(context);
-      await stream.send(":one\n");
-      assert.deepEqual(await client.message(), { kind: "comment", comment: "one" });
-      await stream.send(": two\ndata: Hello\n:three\n\n");
-      assert.equal((await client.message()).kind, "comment");
-      assert.deepEqual(await client.message(), { kind: "comment", comment: "three" });
-      assert.equal((await client.event()).data, "Hello");
-    });
-
-    test("reports a comment after a byte order mark", async (context) => {
-      const { client, stream } = await connected(context);
-      await stream.send("\ufeff:one\ndata: \ufeffHello\n\n");
-      assert.deepEqual(await client.message(), { kind: "comment", comment: "one" });
-      assert.equal((await client.event()).data, "\ufeffHello");
-    });
-
-    for (const size of [1, 1023, 1024, 1025, 4095, 4096, 8192, 16_384, 65_536, 1_048_576, 10_485_760]) {
-      test(`reads an event of ${size} bytes`, async (context) => {
-        const { client, stream } = await connected(context);
-        await stream.send(`data: ${"x".repeat(size)}\n\n`);
-        assert.equal((await client.event()).data.length, size);
-      });
+  test("answers whole, so that connections can be used again", async (context) => {
+    const { client } = await connected(context);
+    for (const answer of [client.created, await client.command({ command: "restart" })]) {
+      assert.equal(answer.headers.get("content-length"), "0");
     }
+  });
 
-    test("keeps the order of many events", async (context) => {
+  test("continues if its reports are no longer accepted", async (context) => {
+    const { client, stream } = await connected(context);
+    client.refuseReports();
+    await stream.send("data: unheard\n\n");
+    await client.refused;
+    assert.equal((await client.stop()).status, 204);
+    await stream.closed;
+    const next = await connected(context);
+    await next.stream.send("data: Hello\n\n");
+    assert.equal((await next.client.event()).data, "Hello");
+  });
+
+  test("minds no query", async (context) => {
+    assert.equal((await running.service.ask("GET", "/?verbose=1")).status, 200);
+    const { client, stream } = await connected(context);
+    client.url.search = "?reason=test";
+    assert.equal((await client.command({ command: "restart" })).status, 202);
+    await stream.closed;
+    assert.equal((await client.stop()).status, 204);
+  });
+
+  test("takes an empty string for what is not said", async (context) => {
+    const server = await StreamServer.start(context);
+    const client = await start(context, { streamUrl: server.url, lastEventId: "", method: "", body: "" });
+    const request = await server.request();
+    assert.equal(request.method, "GET");
+    assert.equal(request.headers["last-event-id"], undefined);
+    await request.open().send("data: Hello\n\n");
+    assert.equal((await client.event()).data, "Hello");
+  });
+
+  test("closes a client if its server, or the receiver of its reports, does not answer", async (context) => {
+    const server = await StreamServer.start(context);
+    const connecting = await start(context, { streamUrl: server.url });
+    await server.request();
+    assert.equal((await connecting.stop()).status, 204);
+
+    const { client, stream } = await connected(context);
+    client.holdReports();
+    await stream.send("data: unanswered\n\n");
+    await client.held;
+    const began = performance.now();
+    assert.equal((await client.stop()).status, 204);
+    await stream.closed;
+    assert.ok(performance.now() - began < 4_000); // what a client waits for its report's answer is 5 s
+  });
+
+  test("closes the client that is deleted", async (context) => {
+    const { client, stream } = await connected(context);
+    assert.equal((await client.stop()).status, 204);
+    await stream.closed;
+    assert.equal((await client.stop()).status, 404);
+  });
+
+  // --- The format ---
+
+  for (const [what, [bytes, events]] of Object.entries(streams)) {
+    test(`reads ${what}, whole and in single bytes`, async (context) => {
       const { client, stream } = await connected(context);
-      await stream.send(Array.from({ length: 500 }, (_, n) => `data: ${n}\n\n`).join(""));
-      for (let n = 0; n < 500; n += 1) assert.equal((await client.event()).data, String(n));
-    });
-
-    // --- The request ---
-
-    test("asks as the standard has it", async (context) => {
-      const server = await StreamServer.start(context);
-      await start(context, { streamUrl: server.url });
-      const request = await server.request();
-      assert.equal(request.method, "GET");
-      assert.equal(request.headers.accept, "text/event-stream");
-      assert.equal(request.headers["cache-control"], "no-cache");
-      assert.equal(request.headers["last-event-id"], undefined);
-      assert.equal(request.body, "");
-    });
-
-    test("sends headers and the ID to begin with", async (context) => {
-      const server = await StreamServer.start(context);
-      await start(context, { streamUrl: server.url, headers: { "x-one": "1", authorization: "Bearer x" }, lastEventId: "é7" });
-      const { headers } = await server.request();
-      assert.equal(headers["x-one"], "1");
-      assert.equal(headers.authorization, "Bearer x");
-      assert.equal(Buffer.from(headers["last-event-id"], "latin1").toString(), "é7");
-    });
-
-    for (const method of ["POST", "REPORT"]) {
-      test(`sends a ${method} with its body, and again when it reconnects`, async (context) => {
-        const server = await StreamServer.start(context);
-        const body = '{"hello": "wörld"}';
-        const headers = { "content-type": "application/json; charset=utf-8" };
-        await start(context, { streamUrl: server.url, initialDelayMs: 0, method, body, headers });
-        for (let n = 0; n < 2; n += 1) {
-          const request = await server.request();
-          assert.equal(request.method, method);
-          assert.equal(request.body, body);
-          assert.equal(request.headers["content-type"], headers["content-type"]);
-          request.open().break();
-        }
-      });
-    }
-
-    for (const status of [301, 302, 303, 307, 308]) {
-      test(`follows a ${status}, and comes back to where it began`, async (context) => {
-        const server = await StreamServer.start(context);
-        const client = await start(context, { streamUrl: server.url, initialDelayMs: 0 });
-        for (let n = 0; n < 2; n += 1) {
-          const first = await server.request();
-          assert.equal(first.path, "/stream");
-          first.answer(status, { Location: "/elsewhere" });
-          const second = await server.request();
-          assert.equal(second.path, "/elsewhere");
-          await second.open().send("data: Hello\n\n");
-          assert.equal((await client.nextOf("event")).event.data, "Hello");
-          second.end();
-        }
-      });
-
-      test(`reports a ${status} that leads nowhere`, async (context) => {
-        for (const headers of [{}, { Location: "" }]) {
-          const server = await StreamServer.start(context);
-          const client = await start(context, { streamUrl: server.url });
-          const answering = (async () => {
-            for (;;) (await server.request()).answer(status, headers);
-          })();
-          answering.catch(() => {}); // there is no further request: that is the point
-          assert.equal((await client.message()).kind, "error");
-        }
-      });
-    }
-
-    // --- Coming back ---
-
-    test("comes back from a reset and from an end, from the last ID", async (context) => {
-      let { server, client, stream } = await connected(context);
-      await stream.send("id: 1\ndata: a\n\ndata: b\n\nid: never\ndata: incomplete");
-      assert.deepEqual(await client.event(), { type: "message", data: "a", id: "1" });
-      assert.deepEqual(await client.event(), { type: "message", data: "b", id: "1" });
-      for (const how of ["break", "end"]) {
-        stream[how]();
-        assert.equal((await client.message()).kind, "error");
-        stream = await server.request();
-        assert.equal(stream.headers["last-event-id"], "1");
-        await stream.open().send("data: again\n\n");
-        assert.deepEqual(await client.event(), { type: "message", data: "again", id: "1" });
-      }
-      await stream.send("id\ndata: cleared\n\n");
-      assert.deepEqual(await client.event(), { type: "message", data: "cleared", id: "" });
+      await stream.send(bytes);
+      // After a carriage return a line feed may come, which would belong to it: the next event must not wait for it.
+      for (const event of events) assert.deepEqual(await client.event(), asEvent(event));
       stream.end();
-      assert.equal((await server.request()).headers["last-event-id"], undefined);
-    });
 
-    test("reconnects at once, again and again, if the reconnection time is 0 ms", async (context) => {
-      let { server, client, stream } = await connected(context);
-      for (let n = 0; n < 3; n += 1) {
-        await stream.send(`data: ${n}\n\n`);
-        assert.equal((await client.event()).data, String(n));
-        const ended = performance.now();
-        stream.break();
-        assert.equal((await client.message()).kind, "error");
-        stream = await server.request();
-        assert.ok(stream.at - ended < 5_000, `${stream.at - ended} ms`); // what other harnesses wait
-        stream.open();
+      const again = await connected(context);
+      for (const byte of Buffer.from(bytes)) await again.stream.send(Buffer.of(byte));
+      for (const event of events) assert.deepEqual(await again.client.event(), asEvent(event));
+    });
+  }
+
+  test("reads a stream split anywhere", async (context) => {
+    const bytes = Buffer.from("\ufeff:c\r\nid: 1\rdata: é\r\n\r\ndata: b\n\n");
+    for (let at = 0; at <= bytes.length; at += 1) {
+      const { client, stream } = await connected(context);
+      await stream.send(bytes.subarray(0, at));
+      await stream.send(bytes.subarray(at));
+      assert.deepEqual(await client.message(), { kind: "comment", comment: "c" }, `split at ${at}`);
+      assert.deepEqual(await client.event(), { type: "message", data: "é", id: "1" }, `split at ${at}`);
+      assert.deepEqual(await client.event(), { type: "message", data: "b", id: "1" }, `split at ${at}`);
+    }
+  });
+
+  test("reports comments at once, in their place", async (context) => {
+    const { client, stream } = await connected(context);
+    await stream.send(":one\n");
+    assert.deepEqual(await client.message(), { kind: "comment", comment: "one" });
+    await stream.send(": two\ndata: Hello\n:three\n\n");
+    assert.equal((await client.message()).kind, "comment");
+    assert.deepEqual(await client.message(), { kind: "comment", comment: "three" });
+    assert.equal((await client.event()).data, "Hello");
+  });
+
+  test("reports a comment after a byte order mark", async (context) => {
+    const { client, stream } = await connected(context);
+    await stream.send("\ufeff:one\ndata: \ufeffHello\n\n");
+    assert.deepEqual(await client.message(), { kind: "comment", comment: "one" });
+    assert.equal((await client.event()).data, "\ufeffHello");
+  });
+
+  for (const size of [1, 1023, 1024, 1025, 4095, 4096, 8192, 16_384, 65_536, 1_048_576, 10_485_760]) {
+    test(`reads an event of ${size} bytes`, async (context) => {
+      const { client, stream } = await connected(context);
+      await stream.send(`data: ${"x".repeat(size)}\n\n`);
+      assert.equal((await client.event()).data.length, size);
+    });
+  }
+
+  test("keeps the order of many events", async (context) => {
+    const { client, stream } = await connected(context);
+    await stream.send(Array.from({ length: 500 }, (_, n) => `data: ${n}\n\n`).join(""));
+    for (let n = 0; n < 500; n += 1) assert.equal((await client.event()).data, String(n));
+  });
+
+  // --- The request ---
+
+  test("asks as the standard has it", async (context) => {
+    const server = await StreamServer.start(context);
+    await start(context, { streamUrl: server.url });
+    const request = await server.request();
+    assert.equal(request.method, "GET");
+    assert.equal(request.headers.accept, "text/event-stream");
+    assert.equal(request.headers["cache-control"], "no-cache");
+    assert.equal(request.headers["last-event-id"], undefined);
+    assert.equal(request.body, "");
+  });
+
+  test("sends headers and the ID to begin with", async (context) => {
+    const server = await StreamServer.start(context);
+    await start(context, { streamUrl: server.url, headers: { "x-one": "1", authorization: "Bearer x" }, lastEventId: "é7" });
+    const { headers } = await server.request();
+    assert.equal(headers["x-one"], "1");
+    assert.equal(headers.authorization, "Bearer x");
+    assert.equal(Buffer.from(headers["last-event-id"], "latin1").toString(), "é7");
+  });
+
+  for (const method of ["POST", "REPORT"]) {
+    test(`sends a ${method} with its body, and again when it reconnects`, async (context) => {
+      const server = await StreamServer.start(context);
+      const body = '{"hello": "wörld"}';
+      const headers = { "content-type": "application/json; charset=utf-8" };
+      await start(context, { streamUrl: server.url, initialDelayMs: 0, method, body, headers });
+      for (let n = 0; n < 2; n += 1) {
+        const request = await server.request();
+        assert.equal(request.method, method);
+        assert.equal(request.body, body);
+        assert.equal(request.headers["content-type"], headers["content-type"]);
+        request.open().break();
       }
     });
+  }
 
-    test("waits before it reconnects: first as configured, then as the server says", async (context) => {
-      let { server, stream } = await connected(context, { initialDelayMs: 200 });
-      let ended = performance.now();
-      stream.end();
-      stream = await server.request();
-      assert.ok(stream.at - ended >= 195, `${stream.at - ended} ms`);
-      await stream.open().send("retry: 400\n\n");
-      ended = performance.now();
-      stream.end();
-      stream = await server.request();
-      assert.ok(stream.at - ended >= 395, `${stream.at - ended} ms`);
-    });
-
-    test("stops at 204", async (context) => {
-      const { server, client, stream } = await connected(context);
-      stream.end();
-      assert.equal((await client.message()).kind, "error");
-      (await server.request()).answer(204);
-      assert.equal((await client.message()).kind, "error");
-      assert.equal(server.unanswered, 0);
-    });
-
-    for (const status of [400, 401, 403, 404, 410]) {
-      test(`stops at ${status}, and says so`, async (context) => {
-        const server = await StreamServer.start(context);
-        const client = await start(context, { streamUrl: server.url, initialDelayMs: 0 });
-        (await server.request()).answer(status, { "Content-Type": "text/event-stream" }, "data: no\n\n");
-        const message = await client.message();
-        assert.equal(message.kind, "error");
-        assert.match(message.comment, new RegExp(status));
-        assert.equal(server.unanswered, 0);
-      });
-    }
-
-    for (const status of [408, 425, 429, 500, 502, 503, 504, 520, 530]) {
-      test(`comes back after ${status}`, async (context) => {
-        const server = await StreamServer.start(context);
-        const client = await start(context, { streamUrl: server.url, initialDelayMs: 0 });
-        (await server.request()).answer(status, { "Content-Type": "text/plain" }, "later");
-        assert.equal((await client.message()).kind, "error");
-        await (await server.request()).open().send("data: Hello\n\n");
-        assert.equal((await client.event()).data, "Hello");
-      });
-    }
-
-    test("stops at what is no event stream", async (context) => {
+  for (const status of [301, 302, 303, 307, 308]) {
+    test(`follows a ${status}, and comes back to where it began`, async (context) => {
       const server = await StreamServer.start(context);
       const client = await start(context, { streamUrl: server.url, initialDelayMs: 0 });
-      (await server.request()).answer(200, { "Content-Type": "text/html" }, "data: no\n\n");
-      assert.equal((await client.message()).kind, "error");
-      assert.equal(server.unanswered, 0);
-    });
-
-    const contentTypes = new URL("../fixtures/responses/content-types.json", import.meta.url);
-    for (const { name, fields, stream } of JSON.parse(readFileSync(contentTypes, "utf8")).cases) {
-      test(`${stream ? "reads" : "refuses"} a response by its Content-Type: ${name}`, async (context) => {
-        const server = await StreamServer.start(context);
-        const client = await start(context, { streamUrl: server.url, initialDelayMs: 0 });
-        const { response } = await server.request();
-        response.writeHead(200, fields.flatMap((field) => ["Content-Type", field])).write("data: Hello\n\n");
-        assert.equal((await client.message()).kind, stream ? "event" : "error");
-      });
-    }
-
-    // --- What is sent again ---
-
-    const losses = {
-      "is broken before its head": (request) => request.break(),
-      "is answered 503": (request) => request.answer(503),
-      "is broken before an ID": async (request) => {
-        await request.open().send("data: Hello\n\n");
-        request.break();
-      },
-      "is broken behind an ID": async (request) => {
-        await request.open().send("id: 7\ndata: Hello\n\n");
-        request.break();
-      },
-      "ends without an ID": async (request) => {
-        await request.open().send("data: Hello\n\n");
-        request.end();
-      },
-      "ends behind an ID": async (request) => {
-        await request.open().send("id: 7\ndata: Hello\n\n");
-        request.end();
-      },
-    };
-    for (const [what, lose] of Object.entries(losses)) {
-      for (const [reconnect, method] of [["never", "GET"], ["idempotent", "PUT"], ["idempotent", "POST"], ["always", "POST"]]) {
-        const again = method === "PUT" || (reconnect === "always" && what !== "ends without an ID");
-        test(`sends a ${method} ${again ? "again" : "no more"} that ${what}: ${reconnect}`, async (context) => {
-          const server = await StreamServer.start(context);
-          const client = await start(context, { streamUrl: server.url, initialDelayMs: 0, reconnect, method });
-          await lose(await server.request());
-          await client.nextOf("error");
-          if (again) return server.request();
-          // Nothing is on its way any more: what else is asked for comes first.
-          await start(context, { streamUrl: `${server.url}/other` });
-          assert.equal((await server.request()).path, "/stream/other");
-        });
-      }
-    }
-
-    test("goes on giving up connections that have gone silent", async (context) => {
-      let { server, client, stream } = await connected(context, { readTimeoutMs: 1000 });
       for (let n = 0; n < 2; n += 1) {
+        const first = await server.request();
+        assert.equal(first.path, "/stream");
+        first.answer(status, { Location: "/elsewhere" });
+        const second = await server.request();
+        assert.equal(second.path, "/elsewhere");
+        await second.open().send("data: Hello\n\n");
+        assert.equal((await client.nextOf("event")).event.data, "Hello");
+        second.end();
+      }
+    });
+
+    test(`reports a ${status} that leads nowhere`, async (context) => {
+      for (const headers of [{}, { Location: "" }]) {
+        const server = await StreamServer.start(context);
+        const client = await start(context, { streamUrl: server.url });
+        const answering = (async () => {
+          for (;;) (await server.request()).answer(status, headers);
+        })();
+        answering.catch(() => {}); // there is no further request: that is the point
         assert.equal((await client.message()).kind, "error");
-        stream = await server.request();
-        await stream.open().send("data: Hello\n\n");
-        assert.equal((await client.event()).data, "Hello");
       }
     });
+  }
 
-    test("gives up a connection that has gone silent", async (context) => {
-      const { server, client, stream } = await connected(context, { readTimeoutMs: 1000 });
-      await stream.send("id: 1\ndata: Hello\n\n");
-      assert.equal((await client.event()).data, "Hello");
-      assert.equal((await client.message()).kind, "error");
-      await stream.closed;
-      assert.equal((await server.request()).headers["last-event-id"], "1");
-    });
-
-    test("restarts on command, without an error", async (context) => {
-      let { server, client, stream } = await connected(context, { initialDelayMs: 3_600_000 });
-      await stream.send("id: 1\ndata: Hello\n\n");
-      assert.equal((await client.event()).data, "Hello");
-      for (let n = 0; n < 3; n += 1) {
-        assert.equal((await client.command({ command: "restart" })).ok, true);
-        await stream.closed;
-        stream = await server.request();
-        assert.equal(stream.headers["last-event-id"], "1");
-        await stream.open().send("data: Thanks\n\n");
-        assert.equal((await client.event()).data, "Thanks");
-      }
-    });
-
-    // Last: the service is gone afterwards.
-    test("exits on command", async () => {
-      assert.equal((await service.ask("DELETE", "/")).ok, true);
-      assert.equal(await service.exited, 0);
-    });
+  // Last: the service is gone afterwards.
+  test("exits on command", async () => {
+    assert.equal((await running.service.ask("DELETE", "/")).ok, true);
+    assert.equal(await running.service.exited, 0);
   });
-}
+});

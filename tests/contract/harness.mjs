@@ -1,8 +1,13 @@
 // What the contract tests stand on: services that run a client, and streams for those clients to read.
 
 import { spawn } from "node:child_process";
+import { realpathSync } from "node:fs";
 import { createServer } from "node:http";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { after, before, describe } from "node:test";
+import { fileURLToPath } from "node:url";
+import { millraceProgram } from "../support/millrace-server.mjs";
 import { within } from "../support/until.mjs";
 
 const listening = (server) => new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -198,5 +203,37 @@ export class ReportedClient {
       const message = await this.message();
       if (message.kind === kind) return message;
     }
+  }
+}
+
+const nativeService =
+  process.env.CONTRACT_SERVICE_BIN ?? join(dirname(realpathSync(millraceProgram())), "millrace-contract-service");
+const services = {
+  native: [nativeService],
+  npm: [process.execPath, fileURLToPath(new URL("service.mjs", import.meta.url))],
+};
+
+/**
+ * Runs the tests that `define` defines with both services. It gets `running`, whose `service` they use, and two functions that make
+ * a client: `start`, and `connected` for one whose stream is open.
+ */
+export function withEachService(define) {
+  for (const [name, command] of Object.entries(services)) {
+    describe(name, () => {
+      const running = {};
+      before(async () => {
+        running.service = await Service.start(...command);
+      });
+      after(() => running.service.kill());
+
+      const start = (context, parameters) => ReportedClient.start(context, running.service, parameters);
+      const connected = async (context, parameters = {}) => {
+        const server = await StreamServer.start(context);
+        const client = await start(context, { streamUrl: server.url, initialDelayMs: 0, ...parameters });
+        const stream = (await server.request()).open();
+        return { server, client, stream };
+      };
+      define({ running, start, connected });
+    });
   }
 }

@@ -75,6 +75,9 @@ export function streams(...bodies) {
   };
 }
 
+/** The same for every request; the stream stays open. */
+export const always = (body) => (_request, response) => response.writeHead(200, eventStream).write(body || ":\n");
+
 function asStream(value) {
   if (value === undefined) return { body: "", status: 204, headers: {} };
   return typeof value === "string" ? { body: value } : value;

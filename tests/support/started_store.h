@@ -19,6 +19,7 @@
 
 #include "eventually.h"
 #include "millrace/server/event_store.h"
+#include "millrace/server/topic_filter.h"
 
 namespace millrace::test {
 
@@ -26,6 +27,11 @@ inline std::string data_of(const LogEntry& entry) {
   const std::size_t data = entry.payload.find("data: ");
   if (data == std::string::npos) return {};
   return entry.payload.substr(data + 6, entry.payload.find('\n', data) - data - 6);
+}
+
+inline const TopicFilter& everything() {
+  static const TopicFilter filter({TopicPattern("**")});
+  return filter;
 }
 
 class StartedStore {

@@ -12,7 +12,7 @@ class TopicSegments {
   /// Begins with the first segment. The text must outlive it.
   explicit TopicSegments(std::string_view text) : rest_(text) {}
 
-  /// Whether all have been taken.
+  /// Whether all have been returned.
   bool empty() const { return is_over_; }
 
   /// All that are left, joined by slashes.
