@@ -7,6 +7,7 @@
 
 #include "answer_access.h"
 #include "answer_service.h"
+#include "base/option_time.h"
 #include "base/random_tag.h"
 #include "engine/engine.h"
 #include "http/error_response.h"
@@ -32,11 +33,10 @@ void require(bool is_good, const char* option, std::string problem) {
 }
 
 void check(const AnswersOptions& options) {
-  constexpr const char* kLonger = "must be longer than 0";
   const auto topic = Topic::parse(options.topic);
   require(topic && !topic->is_reserved() && options.topic.size() + 1 + kMaxAnswerIdBytes + 64 <= kMaxTopicBytes,
           "topic", "must be a topic, short enough for the IDs of answers after it, and not one of Millrace's own");
-  require(options.when_alone.grace.value_or(Duration{0}) >= Duration{0}, "when_alone", "must not be negative");
+  require(is_time_or_zero(options.when_alone.grace.value_or(Duration{0})), "when_alone", kExpectedTimeOrZero);
   require(options.batch >= Duration{0} && options.batch <= kMaxAnswerBatch, "batch",
           "must be 0 to " + std::to_string(kMaxAnswerBatch.count()) + " ms");
   require(options.retry >= Duration{0} && options.retry <= kMaxReconnectionTime, "retry",
@@ -46,10 +46,10 @@ void check(const AnswersOptions& options) {
   require(options.max_bytes > 0, "max_bytes", "must be at least 1");
   require(options.max_waiting_bytes >= kAnswerRoomBytes, "max_waiting_bytes",
           "must be at least " + std::to_string(kAnswerRoomBytes) + " (kAnswerRoomBytes)");
-  require(options.max_age > Duration{0}, "max_age", kLonger);
-  require(options.keep_for > Duration{0}, "keep_for", kLonger);
-  require(options.node_timeout >= kMinAnswerNodeTimeout, "node_timeout",
-          "must be at least " + std::to_string(kMinAnswerNodeTimeout.count()) + " ms");
+  require(is_time(options.max_age), "max_age", kExpectedTime);
+  require(is_time(options.keep_for), "keep_for", kExpectedTime);
+  require(options.node_timeout >= kMinAnswerNodeTimeout && is_time(options.node_timeout), "node_timeout",
+          "must be at least " + std::to_string(kMinAnswerNodeTimeout.count()) + " ms, and at most 100 years");
   require(options.node.size() <= kMaxClientNameBytes, "node",
           "must be at most " + std::to_string(kMaxClientNameBytes) + " bytes");
 }

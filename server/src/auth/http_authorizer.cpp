@@ -13,6 +13,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/option_time.h"
 #include "base/string_map.h"
 #include "loop/event_loop.h"
 #include "millrace/core/protocol.h"
@@ -224,7 +225,7 @@ HttpAuthorizer::HttpAuthorizer(const Options& options) : state_(std::make_unique
   const auto require = [](bool good, const char* field, const char* problem) {
     if (!good) throw InvalidOption(std::string("HttpAuthorizer::Options::") + field, problem);
   };
-  require(options.timeout > Duration{0}, "timeout", "must be longer than 0");
+  require(is_time(options.timeout), "timeout", kExpectedTime);
   require(options.max_at_once > 0, "max_at_once", "must be at least 1");
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/failure.h"
+#include "base/option_time.h"
 #include "http/error_response.h"
 #include "httplib/refusal.h"
 #include "millrace/core/limits.h"
@@ -249,7 +250,9 @@ PushService::PushService(Server& server, PushOptions options) {
     throw std::invalid_argument("PushOptions::retry must be 0 to " + std::to_string(kMaxReconnectionTime.count()) +
                                 " ms");
   }
-  if (options.lifetime < Duration{0}) throw std::invalid_argument("PushOptions::lifetime must not be negative");
+  if (!is_time_or_zero(options.lifetime)) {
+    throw std::invalid_argument(std::string("PushOptions::lifetime ") + kExpectedTimeOrZero);
+  }
   state_ = std::make_shared<State>(server, std::move(options));
 }
 

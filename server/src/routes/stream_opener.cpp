@@ -1,5 +1,6 @@
 #include "stream_opener.h"
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "base/failure.h"
+#include "base/option_time.h"
 #include "connection/connection.h"
 #include "connection/connection_loop.h"
 #include "http/error_response.h"
@@ -132,7 +134,9 @@ StreamTerms StreamOpener::terms_of(Exchange& exchange, SubscribeOptions& options
     record.last_event_id = plan.last_event_id;
     for (const TopicPattern& pattern : plan.filter->patterns()) record.topics.emplace_back(pattern.view());
   }
-  if (options.lifetime > Duration{0}) terms.ends_at = monotonic_now() + options.lifetime;
+  if (options.lifetime > Duration{0}) {
+    terms.ends_at = monotonic_now() + std::min(options.lifetime, kMaxOptionTime);
+  }
   return terms;
 }
 

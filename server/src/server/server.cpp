@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "base/option_time.h"
 #include "engine/engine.h"
 #include "httplib/failure_handler.h"
 #include "httplib/httplib_bridge.h"
@@ -48,7 +49,6 @@ void check_rate(const std::optional<double>& rate) {
 }
 
 void check(const ServerOptions& options) {
-  constexpr const char* kLonger = "must be longer than 0";
   constexpr Duration kUsual{1};
   const auto require = [](bool good, const char* field, const char* problem) {
     if (!good) throw InvalidOption(std::string("ServerOptions::") + field, problem);
@@ -70,18 +70,18 @@ void check(const ServerOptions& options) {
   require(options.http.max_buffered_bytes > 0, "http.max_buffered_bytes", "must be at least 1");
   check_rate(options.publishing.rate);
   check_durability(options);
-  require(options.history.age.value_or(kUsual) > Duration{0}, "history.age", kLonger);
+  require(is_time(options.history.age.value_or(kUsual)), "history.age", kExpectedTime);
   require(!options.streams.gzip || has_gzip(), "streams.gzip",
           "this build of Millrace has no zlib; build it with the CMake option MILLRACE_WITH_ZLIB=ON");
-  require(options.streams.retry >= Duration{0}, "streams.retry", "must not be negative");
-  require(options.streams.heartbeat > Duration{0}, "streams.heartbeat", kLonger);
-  require(options.streams.unacknowledged_timeout > Duration{0}, "streams.unacknowledged_timeout", kLonger);
+  require(is_time_or_zero(options.streams.retry), "streams.retry", kExpectedTimeOrZero);
+  require(is_time(options.streams.heartbeat), "streams.heartbeat", kExpectedTime);
+  require(is_time(options.streams.unacknowledged_timeout), "streams.unacknowledged_timeout", kExpectedTime);
   require(options.http.max_http2_streams > 0 && options.http.max_http2_streams <= kHttp2MaxStreams,
           "http.max_http2_streams", "must be 1 to 1,000; set http.http2 to false for no HTTP/2");
-  require(options.http.head_deadline > Duration{0}, "http.head_deadline", kLonger);
-  require(options.http.body_deadline > Duration{0}, "http.body_deadline", kLonger);
+  require(is_time(options.http.head_deadline), "http.head_deadline", kExpectedTime);
+  require(is_time(options.http.body_deadline), "http.body_deadline", kExpectedTime);
   if (!options.tls) return;
-  require(options.tls->handshake_deadline > Duration{0}, "tls.handshake_deadline", kLonger);
+  require(is_time(options.tls->handshake_deadline), "tls.handshake_deadline", kExpectedTime);
   require(options.tls->max_handshakes > 0, "tls.max_handshakes", "must be at least 1");
 }
 
@@ -97,7 +97,7 @@ ServerOptions with_log_of(const ServerOptions& other, ServerOptions options) {
 }
 
 void check_window(Duration window) {
-  if (window < Duration{0}) throw std::invalid_argument("window: must not be negative");
+  if (!is_time_or_zero(window)) throw std::invalid_argument(std::string("window: ") + kExpectedTimeOrZero);
 }
 
 // The queue to which cpp-httplib passes accepted sockets. Millrace accepts all of them before cpp-httplib would;

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/option_time.h"
 #include "file_event_log.h"
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/stores/file.h"
@@ -13,9 +14,7 @@ namespace millrace {
 
 std::shared_ptr<EventStore> open_file_log(const std::string& folder, const FileLogOptions& options) {
   if (folder.empty()) throw InvalidOption("open_file_log(folder)", "the path is empty; expected that of a folder");
-  if (options.bounds.age.value_or(Duration{1}) <= Duration{0}) {
-    throw InvalidOption("FileLogOptions::bounds.age", "must be longer than 0; leave it out for no bound");
-  }
+  require_age(options.bounds.age, "FileLogOptions::bounds.age");
   try {
     auto files = std::make_shared<SystemFolder>(folder);
     files->make();

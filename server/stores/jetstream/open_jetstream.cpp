@@ -1,5 +1,6 @@
 #include <stdexcept>
 
+#include "base/option_time.h"
 #include "jetstream_event_log.h"
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/stores/jetstream.h"
@@ -13,9 +14,7 @@ std::shared_ptr<EventStore> open_jetstream(const std::string& url, const JetStre
     throw InvalidOption("open_jetstream(url)",
                         "unknown scheme \"" + url.substr(0, url.find(':')) + "\"; expected nats://HOST or tls://HOST");
   }
-  if (options.bounds.age.value_or(Duration{1}) <= Duration{0}) {
-    throw InvalidOption("JetStreamOptions::bounds.age", "must be longer than 0; leave it out for no bound");
-  }
+  require_age(options.bounds.age, "JetStreamOptions::bounds.age");
   if (options.replicas.value_or(1) > kMaxStoreReplicas || options.replicas == 0) {
     throw InvalidOption(
         "JetStreamOptions::replicas",

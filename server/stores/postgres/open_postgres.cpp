@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/option_time.h"
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/stores/postgres.h"
 #include "pg_access.h"
@@ -59,9 +60,7 @@ std::unique_ptr<StoreAccess> access_postgres(const std::string& url, const std::
 
 std::shared_ptr<EventStore> open_postgres(const std::string& url, const PostgresOptions& options) {
   const std::string address = shown(url);
-  if (options.bounds.age.value_or(Duration{1}) <= Duration{0}) {
-    throw InvalidOption("PostgresOptions::bounds.age", "must be longer than 0; leave it out for no bound");
-  }
+  require_age(options.bounds.age, "PostgresOptions::bounds.age");
   check_schema_name("PostgresOptions::schema", options.schema);
   try {
     return std::make_shared<PostgresEventLog>(PgWriter::Options{.connection = {.url = url, .schema = options.schema},

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "base/option_time.h"
 #include "base/random_tag.h"
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/stores/redis.h"
@@ -28,9 +29,7 @@ std::shared_ptr<EventStore> open_redis(const std::string& url, const RedisOption
     throw InvalidOption("RedisOptions::ca_file", "needs an address with TLS: rediss://");
   }
   address.ca_file = options.ca_file;
-  if (options.bounds.age.value_or(Duration{1}) <= Duration{0}) {
-    throw InvalidOption("RedisOptions::bounds.age", "must be longer than 0; leave it out for no bound");
-  }
+  require_age(options.bounds.age, "RedisOptions::bounds.age");
   if (!is_name(options.name)) {
     throw InvalidOption("RedisOptions::name",
                         "\"" + options.name + "\" is not valid: expected 1 to 64 letters, digits, - and _");

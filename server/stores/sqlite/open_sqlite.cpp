@@ -2,6 +2,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/option_time.h"
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/stores/sqlite.h"
 #include "sqlite_event_log.h"
@@ -10,9 +11,7 @@ namespace millrace {
 
 std::shared_ptr<EventStore> open_sqlite(const std::string& path, const SqliteOptions& options) {
   if (path.empty()) throw InvalidOption("open_sqlite(path)", "the path is empty; expected the path of a file");
-  if (options.bounds.age.value_or(Duration{1}) <= Duration{0}) {
-    throw InvalidOption("SqliteOptions::bounds.age", "must be longer than 0; leave it out for no bound");
-  }
+  require_age(options.bounds.age, "SqliteOptions::bounds.age");
   try {
     return std::make_shared<SqliteEventLog>(SqliteEventLog::Options{
         .path = path, .sync = options.sync, .bounds = options.bounds, .new_epoch = new_store_epoch(), .clock = [] {

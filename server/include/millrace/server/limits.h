@@ -4,12 +4,17 @@
 // The header of each part of the server has the bounds of that part alone.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
 #include "millrace/core/time.h"
 
 namespace millrace {
+
+/// Longest time that an option can be, about 100 years; a longer one is refused, because its sum with the present time
+/// could overflow.
+inline constexpr Duration kMaxOptionTime = std::chrono::hours(876'000);
 
 /// Largest request head (request line and headers) in bytes; beyond it the answer is 431.
 inline constexpr std::size_t kMaxRequestHeadBytes = 16 * 1024;

@@ -88,7 +88,7 @@ struct SubscribeOptions {
   std::optional<Duration> retry = {};
 
   /// The stream ends after this time, with a random reconnection time from the usual one to twice that, so that clients
-  /// do not reconnect together. Zero: never.
+  /// do not reconnect together. Zero: never. At most kMaxOptionTime counts.
   Duration lifetime{0};
 
   /// Called once when the stream is over: on a worker thread, or, while the server stops, on the thread of listen(),
