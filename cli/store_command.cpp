@@ -86,9 +86,9 @@ int migrate(StoreAccess& store, const StoreOptions& options) {
 }
 
 // Writes to standard output, or to a new file that takes its name once it is whole.
-class Output {
+class ExportTarget {
  public:
-  explicit Output(const std::string& file) : file_(file), new_(file + ".new") {
+  explicit ExportTarget(const std::string& file) : file_(file), new_(file + ".new") {
     if (file_.empty()) return;
     std::remove(new_.c_str());  // of an attempt that was killed
     stream_.open(new_, std::ios::binary | std::ios::trunc);
@@ -96,11 +96,11 @@ class Output {
     // It has all that was published, whoever may subscribe to it.
     std::filesystem::permissions(new_, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   }
-  ~Output() {
+  ~ExportTarget() {
     if (!file_.empty() && !is_whole_) std::remove(new_.c_str());
   }
-  Output(const Output&) = delete;
-  Output& operator=(const Output&) = delete;
+  ExportTarget(const ExportTarget&) = delete;
+  ExportTarget& operator=(const ExportTarget&) = delete;
 
   void write(const std::string& text) {
     (file_.empty() ? std::cout : stream_) << text;
@@ -133,7 +133,7 @@ class Output {
 int export_store(StoreAccess& store, const StoreOptions& options) {
   auto entries = store.read_after(0);
   const StoreDescription log = store.describe();  // of the same state
-  Output output(options.file);
+  ExportTarget output(options.file);
   std::uint64_t count = 0;
   output.write(head_line(log));
   while (!entries.empty()) {

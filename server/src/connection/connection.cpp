@@ -233,8 +233,8 @@ void Connection::read_proxy_header(std::uint32_t events) {
   if (count <= 0) return close();
   const ProxyHeader header = millrace::read_proxy_header({buffer.data(), static_cast<std::size_t>(count)});
   const bool has_ended = (events & (Ready::kInputEnd | Ready::kHangUp | Ready::kError)) != 0;
-  if (header.reading == ProxyHeader::Reading::kIncomplete && !has_ended) return set_least_input(header.bytes);
-  if (header.reading != ProxyHeader::Reading::kWhole) {
+  if (header.status == ProxyHeader::Status::kIncomplete && !has_ended) return set_least_input(header.bytes);
+  if (header.status != ProxyHeader::Status::kWhole) {
     const ConnectionLoop::Settings& settings = loop_.settings();
     settings.refusals->add(400, RefusalReason::kProxyHeader);
     if (settings.on_foreign_protocol != nullptr) {

@@ -49,22 +49,22 @@ std::optional<sockaddr_storage> source_in(std::string_view block, unsigned proto
 }  // namespace
 
 ProxyHeader read_proxy_header(std::string_view input) {
-  using Reading = ProxyHeader::Reading;
+  using Status = ProxyHeader::Status;
   const std::size_t seen = std::min(input.size(), kSignature.size());
-  if (input.substr(0, seen) != kSignature.substr(0, seen)) return {.reading = Reading::kInvalid};
+  if (input.substr(0, seen) != kSignature.substr(0, seen)) return {.status = Status::kInvalid};
   if (input.size() < kProxyHeaderBegin) return {};
   const auto byte = [input](std::size_t at) { return unsigned{static_cast<unsigned char>(input[at])}; };
   const unsigned command = byte(12) & 0x0f;
   const std::size_t bytes = kProxyHeaderBegin + (byte(14) << 8) + byte(15);
   if (byte(12) >> 4 != kVersion || command > kProxy || bytes > kMaxProxyHeaderBytes) {
-    return {.reading = Reading::kInvalid};
+    return {.status = Status::kInvalid};
   }
   if (input.size() < bytes) return {.bytes = bytes};
-  ProxyHeader header{.reading = Reading::kWhole, .bytes = bytes};
+  ProxyHeader header{.status = Status::kWhole, .bytes = bytes};
   const std::string_view block = input.substr(kProxyHeaderBegin, bytes - kProxyHeaderBegin);
   if (command == kLocal) return header;
   header.client = source_in(block, byte(13));
-  if (!header.client) return {.reading = Reading::kInvalid};
+  if (!header.client) return {.status = Status::kInvalid};
   return header;
 }
 

@@ -19,12 +19,12 @@ inline constexpr std::size_t kProxyHeaderBegin = 16;
 inline constexpr std::size_t kMaxProxyHeaderBytes = 4096;
 
 struct ProxyHeader {
-  enum class Reading : std::uint8_t {
+  enum class Status : std::uint8_t {
     kIncomplete,  ///< `bytes` must have come before there is more to read
     kInvalid,     ///< it is no such header, or too large
     kWhole,       ///< it has `bytes` bytes
   };
-  Reading reading = Reading::kIncomplete;
+  Status status = Status::kIncomplete;
   std::size_t bytes = kProxyHeaderBegin;
   std::optional<sockaddr_storage> client = {};  ///< nothing: the proxy speaks for itself, as in its health checks
 };
