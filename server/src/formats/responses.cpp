@@ -120,7 +120,7 @@ EventType type_of_end(State state) {
 }
 
 // The members of an event about the only item's text.
-Json place_in(const AnswerHead& head, Json members) {
+Json place_in(const AnswerHead& head, const Json& members) {
   Json json = {{"item_id", item_id_of(head)}, {"output_index", 0}, {"content_index", 0}};
   json.update(members);
   return json;
