@@ -95,7 +95,7 @@ std::string ExchangePipe::take_output() {
   return std::exchange(output_, {});
 }
 
-void ExchangePipe::put_back(std::string rest) {
+void ExchangePipe::put_back(std::string_view rest) {
   const MutexLock lock(mutex_);
   output_.insert(0, rest);
 }

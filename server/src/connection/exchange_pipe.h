@@ -45,7 +45,7 @@ class ExchangePipe final : public ExchangeWire {
   std::size_t take_read();
   /// Takes the response bytes to send.
   std::string take_output();
-  void put_back(std::string rest);
+  void put_back(std::string_view rest);
 
  private:
   bool wake_once() REQUIRES(mutex_);

@@ -163,7 +163,7 @@ void Http2Connection::pump(Connection& user) {
   std::string output = pipe->take_output();
   output.erase(0, send_message(user, *message, output));
   if (output.empty()) return user.want_output(false);
-  pipe->put_back(std::move(output));
+  pipe->put_back(output);
   user.want_output(true);
 }
 
