@@ -6,13 +6,15 @@
 #include "http/error_response.h"
 #include "http/field_text.h"
 #include "httplib_versions.h"
+#include "millrace/core/protocol.h"
 
 namespace millrace {
 
 namespace {
 
-// Newer versions of cpp-httplib refuse such a value.
-bool has_control_character(std::string_view value) {
+// Newer versions of cpp-httplib refuse a control character, which an event's ID may have.
+bool may_httplib_refuse(std::string_view name, std::string_view value) {
+  if (equals_ignoring_case(name, protocol::kLastEventIdHeader)) return false;
   return std::any_of(value.begin(), value.end(), [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
 }
 
@@ -27,7 +29,7 @@ bool read_fields(std::string_view lines, httplib::Headers& headers) {
     const std::string_view name = line.substr(0, colon);
     std::string value(trimmed(line.substr(colon + 1)));
     if (value.empty() && !kHttplibKeepsEmptyFields) continue;
-    if (++fields > kMaxHttplibFields || has_control_character(value)) return false;
+    if (++fields > kMaxHttplibFields || may_httplib_refuse(name, value)) return false;
     if (equals_ignoring_case(name, "Accept") && may_httplib_refuse_accept(value)) return false;
     if (value.find('%') != std::string::npos && httplib_decodes(name)) {
       if (equals_ignoring_case(name, "Connection")) return false;
