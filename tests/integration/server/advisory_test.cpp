@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string>
 
+#include "any_httplib.h"
 #include "raw_client.h"
 #include "running_server.h"
 
@@ -16,7 +17,8 @@ void with_routes(Server& server) {
   server.Get("/plain",
              [](const httplib::Request&, httplib::Response& response) { response.set_content("x", "text/plain"); });
   server.Get("/address", [](const httplib::Request& request, httplib::Response& response) {
-    response.set_content(request.get_header_value("REMOTE_ADDR"), "text/plain");
+    // Since 0.27 it is no field.
+    response.set_content(is_httplib(27) ? request.remote_addr : request.get_header_value("REMOTE_ADDR"), "text/plain");
   });
   server.Get("/reflect", [](const httplib::Request& request, httplib::Response& response) {
     response.set_header("X-Reflected", request.get_header_value("X-Sent"));

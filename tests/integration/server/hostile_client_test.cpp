@@ -152,7 +152,8 @@ TEST(TooLarge, AHeadBeyondTheLimitIs431) {
 TEST(TooLarge, AHeadJustUnderTheLimitIsServed) {
   RunningServer server({}, with_routes);
   std::string fields;
-  while (fields.size() < kMaxRequestHeadBytes - 200) fields += "X-Filler: " + std::string(100, 'x') + "\r\n";
+  // Long ones: of a newer cpp-httplib, 100 fields is the limit.
+  while (fields.size() < kMaxRequestHeadBytes - 2'200) fields += "X-Filler: " + std::string(2'000, 'x') + "\r\n";
   EXPECT_EQ(RawClient(server.port()).exchange(get("/plain", fields)).status, 200);
 }
 
