@@ -1,5 +1,6 @@
 #include "peer_address.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 
@@ -17,6 +18,23 @@ void numeric_address(const sockaddr_storage& address, socklen_t length, std::str
   }
   host = host_text.data();
   port = std::atoi(port_text.data());
+}
+
+std::optional<sockaddr_storage> parse_address(std::string_view text) {
+  std::array<char, INET6_ADDRSTRLEN> copy{};
+  if (text.empty() || text.size() >= copy.size()) return std::nullopt;
+  text.copy(copy.data(), text.size());
+  sockaddr_storage address{};
+  auto& ipv4 = reinterpret_cast<sockaddr_in&>(address);
+  auto& ipv6 = reinterpret_cast<sockaddr_in6&>(address);
+  if (inet_pton(AF_INET, copy.data(), &ipv4.sin_addr) == 1) {
+    address.ss_family = AF_INET;
+  } else if (inet_pton(AF_INET6, copy.data(), &ipv6.sin6_addr) == 1) {
+    address.ss_family = AF_INET6;
+  } else {
+    return std::nullopt;
+  }
+  return address;
 }
 
 std::string network_of(const sockaddr_storage& address) {

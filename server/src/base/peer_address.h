@@ -3,7 +3,9 @@
 
 #include <sys/socket.h>
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace millrace {
 
@@ -12,6 +14,9 @@ void numeric_address(const sockaddr_storage& address, socklen_t length, std::str
 
 /// The numeric address, without the port; empty if it is not an internet address.
 std::string address_text(const sockaddr_storage& address);
+
+/// The address that a numeric text such as `::1` stands for, without a port; nothing if it is none.
+std::optional<sockaddr_storage> parse_address(std::string_view text);
 
 /// The address of the other end, which may be a proxy's; AF_UNSPEC if the connection is closed.
 sockaddr_storage peer_of(int socket);

@@ -22,6 +22,10 @@ sockaddr_storage client_of(const Exchange& exchange) {
   return exchange.client != nullptr ? *exchange.client : peer_of(exchange.socket);
 }
 
+Who holder_of(const Exchange& exchange, std::string_view user) {
+  return user.empty() ? Who::network(client_of(exchange)) : Who::user(user);
+}
+
 std::string client_address(const Exchange& exchange) {
   return address_text(client_of(exchange));
 }

@@ -10,6 +10,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "access_entry.h"
 #include "exchange_wire.h"
@@ -18,6 +19,7 @@
 #include "http/response_output.h"
 #include "shares/buffer_budget.h"
 #include "shares/refusal_reason.h"
+#include "shares/who.h"
 
 namespace millrace {
 
@@ -60,6 +62,9 @@ struct Exchange {
 
 /// The client: behind a trusted proxy, the one that the proxy has named.
 sockaddr_storage client_of(const Exchange& exchange);
+
+/// The holder of what the request uses up: the user, otherwise the client's network.
+Who holder_of(const Exchange& exchange, std::string_view user);
 
 /// The client's address, without its port.
 std::string client_address(const Exchange& exchange);

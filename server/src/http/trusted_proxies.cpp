@@ -1,12 +1,11 @@
 #include "trusted_proxies.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <system_error>
 
+#include "base/peer_address.h"
 #include "field_text.h"
 #include "field_values.h"
 #include "millrace/server/invalid_option.h"
@@ -30,23 +29,6 @@ std::optional<Bytes> bytes_of(const sockaddr_storage& address) {
   bytes[10] = bytes[11] = 0xff;
   std::memcpy(bytes.data() + 12, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, 4);
   return bytes;
-}
-
-std::optional<sockaddr_storage> numeric(std::string_view text) {
-  std::array<char, INET6_ADDRSTRLEN> copy{};
-  if (text.empty() || text.size() >= copy.size()) return std::nullopt;
-  text.copy(copy.data(), text.size());
-  sockaddr_storage address{};
-  auto& ipv4 = reinterpret_cast<sockaddr_in&>(address);
-  auto& ipv6 = reinterpret_cast<sockaddr_in6&>(address);
-  if (inet_pton(AF_INET, copy.data(), &ipv4.sin_addr) == 1) {
-    address.ss_family = AF_INET;
-  } else if (inet_pton(AF_INET6, copy.data(), &ipv6.sin6_addr) == 1) {
-    address.ss_family = AF_INET6;
-  } else {
-    return std::nullopt;
-  }
-  return address;
 }
 
 // The last item of a list, which is removed from it. Commas in quotes are not expected: an item with one is no address.
@@ -81,16 +63,16 @@ std::optional<sockaddr_storage> forwarded_address(std::string_view text) {
     if (end == std::string_view::npos) return std::nullopt;
     const std::string_view behind = text.substr(end + 1);
     if (!behind.empty() && !behind.starts_with(':')) return std::nullopt;
-    return numeric(text.substr(1, end - 1));
+    return parse_address(text.substr(1, end - 1));
   }
   if (std::count(text.begin(), text.end(), ':') == 1) text = text.substr(0, text.find(':'));
-  return numeric(text);
+  return parse_address(text);
 }
 
 TrustedProxies::TrustedProxies(const std::vector<std::string>& networks, ProxyField field) : field_(field) {
   for (const std::string& text : networks) {
     const std::size_t slash = text.find('/');
-    const auto address = numeric(std::string_view(text).substr(0, slash));
+    const auto address = parse_address(std::string_view(text).substr(0, slash));
     const unsigned offset = address && address->ss_family == AF_INET ? kIpv4Offset : 0;
     unsigned bits = 128 - offset;
     bool valid = address.has_value();

@@ -18,10 +18,6 @@ bool contains(const std::vector<std::string>& texts, const std::string& text) {
   return std::find(texts.begin(), texts.end(), text) != texts.end();
 }
 
-Who publisher_of(const Exchange& exchange, const std::string& user) {
-  return user.empty() ? Who::network(client_of(exchange)) : Who::user(user);
-}
-
 void check_names(const ServerOptions& options) {
   for (const std::string& host : options.http.allowed_hosts) {
     if (host.empty() || host != host_name(host)) {
@@ -139,7 +135,7 @@ bool Admission::take_events(const httplib::Request& request, const std::string& 
                             httplib::Response& response) {
   if (!has_rate_) return true;
   const Duration wait =
-      publishing_.spend(publisher_of(HttplibBridge::exchange_of(request), user), events, monotonic_now());
+      publishing_.spend(holder_of(HttplibBridge::exchange_of(request), user), events, monotonic_now());
   if (wait == Duration{0}) return true;
   response.set_header("Retry-After", retry_spread_.draw(wait));
   refuse(request, response, 429, RefusalReason::kPublishRate,

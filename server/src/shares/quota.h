@@ -25,6 +25,11 @@ class Quota {
     Share() = default;
     Share(Share&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
     Share& operator=(Share&&) = delete;
+
+    /// Nothing if it counts for nobody.
+    std::optional<Who> holder() const {
+      return entry_ != nullptr ? std::optional(Who::of_key(entry_->first)) : std::nullopt;
+    }
     ~Share() {
       if (entry_ != nullptr) entry_->second.quota->give_back(*entry_);
     }

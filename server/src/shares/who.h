@@ -17,6 +17,11 @@ class Who {
   // Avoids operator+, of which GCC 12 warns at -O3 (-Wrestrict).
   static Who user(std::string_view name) { return Who(std::string("u").append(name)); }
   static Who network(const sockaddr_storage& address);
+  /// The network of a numeric address; all other texts are one holder.
+  static Who address(std::string_view text);
+
+  /// The holder with this key().
+  static Who of_key(std::string_view key) { return Who(std::string(key)); }
 
   /// Different for different holders.
   std::string_view key() const { return key_; }
