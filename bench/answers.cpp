@@ -194,7 +194,8 @@ void generate(const std::vector<millrace::Answer>& answers, const Plan& plan) {
 class AnswersWay {
  public:
   explicit AnswersWay(const Plan& plan)
-      : server_({.threads = {.workers = 8, .loops = 1}}), service_(server_, {.max_running = plan.answers}) {
+      : server_({.threads = {.workers = 8, .loops = 1}}),
+        service_(server_, {.max_running = plan.answers, .max_running_per_client = plan.answers}) {
     server_.Post("/v1/answers", [this](const httplib::Request& request, httplib::Response& response) {
       auto answer = service_.begin(request, response);
       const std::lock_guard lock(mutex_);

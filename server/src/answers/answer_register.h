@@ -1,11 +1,13 @@
 // AnswerRegister: finds the answers of a service by ID and by Idempotency-Key. It has those that run, and those that
-// are over and can still be read; of these it forgets the oldest. Any thread may use it.
+// are over and can still be read; of these it forgets the oldest, or the oldest of a client that has more than half.
+// Any thread may use it.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +16,8 @@
 #include "answer_state.h"
 #include "base/string_map.h"
 #include "mutex.h"
+#include "shares/quota.h"
+#include "shares/who.h"
 
 namespace millrace {
 
@@ -21,10 +25,11 @@ class AnswerRegister {
  public:
   struct Bounds {
     std::size_t running;
+    std::size_t running_per_client;
     std::size_t kept;
     Duration keep_for;
   };
-  explicit AnswerRegister(const Bounds& bounds) : bounds_(bounds) {}
+  explicit AnswerRegister(const Bounds& bounds) : bounds_(bounds), clients_(bounds.running_per_client) {}
 
   /// The result of claim().
   enum class Claim : std::uint8_t {
@@ -32,10 +37,11 @@ class AnswerRegister {
     kJoined,    ///< another answer has its key, and is returned
     kConflict,  ///< another answer has its key, for a different request
     kFull,      ///< the maximum of answers is running
+    kShare,     ///< the maximum of this client's answers is running
     kTaken,     ///< another answer has its ID
   };
-  /// Registers a running answer.
-  std::pair<Claim, AnswerPtr> claim(const AnswerPtr& answer);
+  /// Registers a running answer. Without a client it counts for none.
+  std::pair<Claim, AnswerPtr> claim(const AnswerPtr& answer, const std::optional<Who>& client);
 
   /// Registers an answer without a producer here, which was over at `ended`, or will be by then. Returns false if
   /// another answer has its ID.
@@ -66,16 +72,29 @@ class AnswerRegister {
     AnswerPtr answer;
     std::uint64_t number = 0;  // in the order of beginning
   };
-  void keep(const AnswerPtr& answer, std::chrono::system_clock::time_point when) REQUIRES(mutex_);
+  struct Running {
+    AnswerPtr answer;
+    Quota::Share share;  // of its client
+  };
+  using Time = std::chrono::system_clock::time_point;
+  struct Kept {
+    AnswerPtr answer;
+    std::optional<Who> client;
+  };
+  using KeptInOrder = std::multimap<Time, Kept>;  // by their end
+  void keep(const AnswerPtr& answer, std::optional<Who> client, Time when) REQUIRES(mutex_);
+  KeptInOrder::iterator one_too_many(const std::optional<Who>& newest) REQUIRES(mutex_);
+  void forget(KeptInOrder::iterator kept) REQUIRES(mutex_);
   void erase(const Answer::State& answer) REQUIRES(mutex_);
-  void erase_oldest() REQUIRES(mutex_);
 
   const Bounds bounds_;
+  Quota clients_;  // before the shares
   mutable Mutex mutex_;
   StringMap<Known> answers_ GUARDED_BY(mutex_);     // by ID
   StringMap<AnswerPtr> by_key_ GUARDED_BY(mutex_);  // by Terms::key
-  std::map<std::uint64_t, AnswerPtr> running_ GUARDED_BY(mutex_);
-  std::multimap<std::chrono::system_clock::time_point, AnswerPtr> kept_ GUARDED_BY(mutex_);  // by their end
+  std::map<std::uint64_t, Running> running_ GUARDED_BY(mutex_);
+  KeptInOrder kept_ GUARDED_BY(mutex_);
+  StringMap<std::multimap<Time, KeptInOrder::iterator>> kept_by_client_ GUARDED_BY(mutex_);  // of each, in this order
   std::uint64_t last_ GUARDED_BY(mutex_) = 0;
 };
 

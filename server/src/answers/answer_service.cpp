@@ -49,7 +49,10 @@ AnswerService::AnswerService(Engine& engine, AnswersOptions options)
       request_prefix_(request_prefix(options_.topic)),
       node_topic_(node_topic(options_.topic)),
       writes_at_once_(store_ == nullptr && options_.batch == Duration{0}),
-      register_({.running = options_.max_running, .kept = options_.max_kept, .keep_for = options_.keep_for}),
+      register_({.running = options_.max_running,
+                 .running_per_client = options_.max_running_per_client.value_or((options_.max_running + 1) / 2),
+                 .kept = options_.max_kept,
+                 .keep_for = options_.keep_for}),
       nodes_(store_ != nullptr && store_->is_shared()
                  ? std::make_unique<AnswerNodes>(options_.node_timeout, std::random_device{}(), monotonic_now())
                  : nullptr),

@@ -9,8 +9,10 @@
 #include "answer_service.h"
 #include "base/option_time.h"
 #include "base/random_tag.h"
+#include "connection/exchange.h"
 #include "engine/engine.h"
 #include "http/error_response.h"
+#include "httplib/httplib_bridge.h"
 #include "httplib/refusal.h"
 #include "millrace/core/protocol.h"
 #include "millrace/server/invalid_option.h"
@@ -42,6 +44,7 @@ void check(const AnswersOptions& options) {
   require(options.retry >= Duration{0} && options.retry <= kMaxReconnectionTime, "retry",
           "must be 0 to " + std::to_string(kMaxReconnectionTime.count()) + " ms");
   require(options.max_running > 0, "max_running", "must be at least 1");
+  require(options.max_running_per_client.value_or(1) > 0, "max_running_per_client", "must be at least 1");
   require(options.max_kept > 0, "max_kept", "must be at least 1");
   require(options.max_bytes > 0, "max_bytes", "must be at least 1");
   require(options.max_waiting_bytes >= kAnswerRoomBytes, "max_waiting_bytes",
@@ -210,8 +213,9 @@ Answers::~Answers() {
 Answer Answers::begin(const BeginOptions& options) {
   Terms terms = terms_of(service_->options(), options, options.owner);
   terms.beginning = service_->hub().cursor();
+  const auto client = options.owner.empty() ? std::nullopt : std::optional(Who::user(options.owner));
   const auto answer = std::make_shared<Answer::State>(service_, std::move(terms));
-  const auto [claim, known] = service_->answers().claim(answer);
+  const auto [claim, known] = service_->answers().claim(answer, client);
   if (claim == AnswerRegister::Claim::kTaken)
     throw InvalidOption("BeginOptions::id", "an answer with this ID already exists");
   if (claim != AnswerRegister::Claim::kBegun) return {};
@@ -241,8 +245,9 @@ Answer Answers::begin(const httplib::Request& request, httplib::Response& respon
     terms.fingerprint = publisher_key(request.path + '\n' + request.body);
   }
   terms.beginning = service_->hub().cursor();
+  const Who client = holder_of(HttplibBridge::exchange_of(request), terms.owner);
   const auto answer = std::make_shared<Answer::State>(service_, std::move(terms));
-  const auto [claim, known] = service_->answers().claim(answer);
+  const auto [claim, known] = service_->answers().claim(answer, client);
   switch (claim) {
     case AnswerRegister::Claim::kTaken:
       refuse_answer(request, response, 409, RefusalReason::kAnswers, Outcome::kInvalid,
@@ -258,6 +263,12 @@ Answer Answers::begin(const httplib::Request& request, httplib::Response& respon
       response.set_header("Retry-After", service_->retry_spread().draw());
       refuse_answer(request, response, 503, RefusalReason::kAnswers, Outcome::kInvalid,
                     "too many answers are running; try again in a moment");
+      return {};
+    case AnswerRegister::Claim::kShare:
+      response.set_header("Retry-After", service_->retry_spread().draw());
+      refuse_answer(request, response, 429, RefusalReason::kAnswers, Outcome::kTooMany,
+                    "too many of your answers are running (AnswersOptions::max_running_per_client); stop one, or try "
+                    "again in a moment");
       return {};
     case AnswerRegister::Claim::kBegun:
       break;

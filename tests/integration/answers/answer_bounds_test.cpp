@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST(AnswerBounds, OneTooManyIsRefusedUntilAnotherIsOver) {
-  AnswerServer server({.max_running = 2});
+  AnswerServer server({.max_running = 2, .max_running_per_client = 2});
   const StreamClient one = server.ask();
   const StreamClient two = server.ask();
   const RawResponse refused = server.ask_in_vain();
@@ -25,6 +25,34 @@ TEST(AnswerBounds, OneTooManyIsRefusedUntilAnotherIsOver) {
   EXPECT_FALSE(server->begin({.id = "also"}));
   server->stop(id_of(one));
   EXPECT_EQ(server.ask().head().status, 200);
+}
+
+// Behind a proxy that the server trusts, so that there are many addresses.
+TEST(AnswerBounds, OneClientLeavesRoomForOthers) {
+  ServerOptions options;
+  options.proxies.trusted = {"127.0.0.0/8"};
+  AnswerServer server({.max_running = 4}, options);
+  const auto by = [](const std::string& address) { return "X-Forwarded-For: " + address + "\r\n"; };
+  const StreamClient one = server.ask(by("2001:db8::1"));
+  const StreamClient two = server.ask(by("2001:db8::2"));
+  const RawResponse refused = server.ask_in_vain(by("2001:db8::3"));
+  EXPECT_EQ(refused.status, 429) << "of the same /64";
+  EXPECT_FALSE(refused.field("Retry-After").empty());
+  EXPECT_NE(refused.body.find("AnswersOptions::max_running_per_client"), std::string::npos) << refused.body;
+  EXPECT_FALSE(server.producer());
+  EXPECT_EQ(server.ask(by("2001:db8:0:1::1")).head().status, 200);
+  EXPECT_TRUE(server->begin()) << "the program's own";
+  server->stop(id_of(one));
+  EXPECT_EQ(server.ask(by("2001:db8::3")).head().status, 200);
+}
+
+TEST(AnswerBounds, AnOwnersAnswersCountTogetherWhereverTheyComeFrom) {
+  AnswerServer server({.max_running = 9, .max_running_per_client = 2}, {}, {.owner = "ada"});
+  const StreamClient one = server.ask(RawClient(server.port()));
+  const StreamClient two = server.ask(RawClient(server.port(), 0, "127.0.0.2"));
+  EXPECT_EQ(server.ask_in_vain().status, 429);
+  EXPECT_FALSE(server->begin({.owner = "ada"}));
+  EXPECT_TRUE(server->begin({.owner = "bob"}));
 }
 
 TEST(AnswerBounds, TheOldestOfThoseKeptIsForgotten) {
@@ -43,6 +71,24 @@ TEST(AnswerBounds, TheOldestOfThoseKeptIsForgotten) {
   EXPECT_NE(server.resume_in_vain(ids[1]).status, 404);
   EXPECT_TRUE(eventually([&] { return server->statistics().kept == 2; }));
   EXPECT_NE(id_of(server.ask("Idempotency-Key: k0\r\n")), ids[0]) << "its key is free again";
+}
+
+TEST(AnswerBounds, AClientThatEndsManyPushesOutItsOwn) {
+  ServerOptions options;
+  options.proxies.trusted = {"127.0.0.0/8"};
+  AnswerServer server({.max_kept = 3}, options);
+  const auto ended_by = [&](const std::string& address) {
+    StreamClient stream = server.ask("X-Forwarded-For: " + address + "\r\n");
+    server.forget_producers();
+    EXPECT_TRUE(stream.read_to_end());
+    return id_of(stream);
+  };
+  const std::string others = ended_by("192.0.2.1");
+  std::vector<std::string> own;
+  for (int n = 0; n < 4; ++n) own.push_back(ended_by("192.0.2.2"));
+  EXPECT_TRUE(eventually([&] { return !server->find(own[1]); }));
+  EXPECT_FALSE(server->find(own[0]));
+  for (const std::string& id : {others, own[2], own[3]}) EXPECT_TRUE(server->find(id)) << id;
 }
 
 TEST(AnswerBounds, WhatIsOverIsForgottenAfterItsTime) {
@@ -132,6 +178,7 @@ TEST(AnswerBounds, OptionsOutOfRangeAreRefusedByName) {
   EXPECT_EQ(option({.batch = 11s}), "AnswersOptions::batch");
   EXPECT_EQ(option({.retry = -1ms}), "AnswersOptions::retry");
   EXPECT_EQ(option({.max_running = 0}), "AnswersOptions::max_running");
+  EXPECT_EQ(option({.max_running_per_client = 0}), "AnswersOptions::max_running_per_client");
   EXPECT_EQ(option({.max_kept = 0}), "AnswersOptions::max_kept");
   EXPECT_EQ(option({.max_bytes = 0}), "AnswersOptions::max_bytes");
   EXPECT_EQ(option({.max_age = 0ms}), "AnswersOptions::max_age");

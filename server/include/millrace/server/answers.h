@@ -46,7 +46,8 @@ class Server;
 /// Answers that run at once; beyond it begin() answers 503.
 inline constexpr std::size_t kMaxAnswersRunning = 10'000;
 
-/// Answers that are over and can still be read; one more makes the service forget the oldest, which is then 404.
+/// Answers that are over and can still be read; one more makes the service forget the oldest, which is then 404: the
+/// oldest of its client, if that has more than half.
 inline constexpr std::size_t kMaxAnswersKept = 50'000;
 
 /// Data of one answer's events, in bytes; the event that would go beyond it ends the answer (AnswerEnd::kTooLarge).
@@ -150,7 +151,13 @@ struct AnswersOptions {
   /// ServerOptions::streams.cursor. Use CursorForm::kNone for clients that read the data of events of every type.
   std::optional<CursorForm> cursor = {};
 
-  std::size_t max_running = kMaxAnswersRunning;            ///< answers at once (503)
+  std::size_t max_running = kMaxAnswersRunning;  ///< answers at once (503)
+
+  /// Answers at once of one client (429), so that others can still begin some. A client is the owner, otherwise an IPv4
+  /// address or an IPv6 /64. Without a value: half of max_running, rounded up. Answers that the program begins without
+  /// a request and without an owner do not count.
+  std::optional<std::size_t> max_running_per_client = {};
+
   std::size_t max_kept = kMaxAnswersKept;                  ///< answers that are over; the oldest is forgotten (404)
   std::size_t max_bytes = kMaxAnswerBytes;                 ///< of one answer's data (AnswerEnd::kTooLarge)
   Duration max_age = kMaxAnswerAge;                        ///< of one that runs (AnswerEnd::kTooOld)
@@ -302,11 +309,11 @@ class Answers {
   /// `Millrace-Answer`, and begins every event's ID. A request with the `Idempotency-Key` of an earlier one of the same
   /// user, or with a last event ID of one of the user's answers, joins that answer instead (Answer::is_joined()); with
   /// the key and another body it is refused (422). If the request is refused, the response says why (400, 401, 403,
-  /// 404, 409 where there is an answer with BeginOptions::id, 422, 503) and the handle is over. Throws InvalidOption if
-  /// one of `options` is invalid.
+  /// 404, 409 where there is an answer with BeginOptions::id, 422, 429, 503) and the handle is over. Throws
+  /// InvalidOption if one of `options` is invalid.
   Answer begin(const httplib::Request& request, httplib::Response& response, const BeginOptions& options = {});
   /// Begins an answer without a request of this server. The handle is over if too many answers run
-  /// (AnswersOptions::max_running), or if the store accepts nothing now.
+  /// (AnswersOptions::max_running, max_running_per_client), or if the store accepts nothing now.
   Answer begin(const BeginOptions& options = {});
 
   /// Turns the response into the answer's stream, or answers why not.
