@@ -22,6 +22,15 @@ void reload_one(const std::shared_ptr<ReloadableAuthorizer>& authorizer, const c
   }
 }
 
+HttpAuthorizer::Options application_of(const AuthorizationOptions& options) {
+  HttpAuthorizer::Options application = options.application;
+  application.option_name = typed_name;
+  if (options.max_authorizations_per_address != 0) {
+    application.max_at_once_per_address = options.max_authorizations_per_address;
+  }
+  return application;
+}
+
 // Without a key that signs tokens, these would do nothing, and the operator would believe that they do.
 void refuse_idle(const AuthorizationOptions& options) {
   const auto refuse = [](bool is_set, const char* option) {
@@ -54,7 +63,7 @@ Authorization::Authorization(const AuthorizationOptions& options) {
     keys.anonymous_subscribe = !options.has_tokens() && !asks;  // these decide about subscriptions
     keys_ = std::make_shared<KeyAuthorizer>(std::move(keys));
   }
-  if (asks) application_ = std::make_shared<HttpAuthorizer>(options.application);
+  if (asks) application_ = std::make_shared<HttpAuthorizer>(application_of(options));
   if (!options.has_tokens()) {
     refuse_idle(options);
     return;

@@ -3,6 +3,7 @@
 // docs/authorization.md describes them.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,8 +18,9 @@ namespace millrace::cli {
 struct AuthorizationOptions {
   KeyAuthorizer::Options keys;
   JwtAuthorizer::Options tokens;
-  std::vector<std::string> public_topics;  ///< for tokens, as typed
-  HttpAuthorizer::Options application;     ///< without a URL no application is asked
+  std::vector<std::string> public_topics;          ///< for tokens, as typed
+  HttpAuthorizer::Options application;             ///< without a URL no application is asked
+  std::size_t max_authorizations_per_address = 0;  ///< 0: the library's own choice
 
   bool has_keys() const;
   bool has_tokens() const;

@@ -50,6 +50,8 @@ constexpr Names kExceptions[] = {
     {"ServerOptions::webhooks.url", "--hook-url"},
     {"ServerOptions::webhooks.secret", "--hook-secret-file"},
     {"HttpAuthorizer::Options::url", "--authorize-url"},
+    {"HttpAuthorizer::Options::max_at_once", "--max-authorizations"},
+    {"HttpAuthorizer::Options::max_at_once_per_address", "--max-authorizations-per-address"},
     {"publish_keys", "--publish-key"},
     {"subscribe_keys", "--subscribe-key"},
     {"admin_keys", "--admin-key"},

@@ -56,6 +56,11 @@ void add_rights(CLI::App& app, AuthorizationOptions& options) {
   add(app, "--authorize-url", options.application.url, "URL of your application, which decides what a client may do");
   add_list(app, "--authorize-header", options.application.headers,
            "Header of the client's request that it also gets, besides Authorization and Cookie");
+  add(app, "--max-authorizations", options.application.max_at_once,
+      "Maximum number of questions to it at once; beyond it 503; use fewer than --workers")
+      ->check(CLI::Range(std::size_t{1}, kAny));
+  add(app, "--max-authorizations-per-address", options.max_authorizations_per_address,
+      "Maximum number of these about requests of one address; beyond it 429; 0: three quarters");
 }
 
 void add_hooks(CLI::App& app, ServeOptions& options) {

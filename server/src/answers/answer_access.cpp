@@ -26,7 +26,7 @@ Resumed refuse_by(const Authorizer::Decision& decision, AnswerService& service, 
   const std::string reason = decision.reason().empty() ? "not allowed" : decision.reason();
   if (decision.is_unavailable()) {
     response.set_header("Retry-After", service.retry_spread().draw());
-    return refuse_answer(request, response, 503, RefusalReason::kAuthorizer, Outcome::kUndecided, reason);
+    return refuse_answer(request, response, decision.status(), RefusalReason::kAuthorizer, Outcome::kUndecided, reason);
   }
   if (decision.status() == 401) {
     return refuse_answer(request, response, 401, RefusalReason::kUnauthenticated, Outcome::kUnauthenticated, reason);

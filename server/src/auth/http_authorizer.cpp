@@ -22,6 +22,8 @@
 #include "mutex.h"
 #include "outbound/application.h"
 #include "parse_json.h"
+#include "shares/quota.h"
+#include "shares/who.h"
 
 namespace millrace {
 
@@ -147,7 +149,9 @@ struct HttpAuthorizer::State {
   };
 
   explicit State(const Options& given)
-      : options(given), application("HttpAuthorizer::Options::url", given.url, given.timeout) {
+      : options(given),
+        application("HttpAuthorizer::Options::url", given.url, given.timeout),
+        of_addresses(given.max_at_once_per_address.value_or(std::max<std::size_t>(1, given.max_at_once * 3 / 4))) {
     names = {"Authorization", "Cookie"};
     names.insert(names.end(), given.headers.begin(), given.headers.end());
   }
@@ -184,12 +188,15 @@ struct HttpAuthorizer::State {
     in_order.clear();
   }
 
-  Decision ask(const Question& question, const std::string& digest);
+  /// `address`: the client's.
+  Decision ask(const Question& question, const std::string& digest, const std::string& address);
+  std::string refusal(std::string_view of, std::string_view option) const;
 
   const Options options;
   std::vector<std::string> names;  // of the headers that are passed on
   Application application;
   std::atomic<std::size_t> asking = 0;
+  Quota of_addresses;  // of these
   std::atomic<TimePoint> paused_until = TimePoint{};
   Mutex mutex;
   StringMap<Kept> answers GUARDED_BY(mutex);
@@ -197,19 +204,19 @@ struct HttpAuthorizer::State {
   std::uint64_t forgotten GUARDED_BY(mutex) = 0;       // how often forget() was called
 };
 
-Decision HttpAuthorizer::State::ask(const Question& question, const std::string& digest) {
+Decision HttpAuthorizer::State::ask(const Question& question, const std::string& digest, const std::string& address) {
   constexpr const char* kAway = "the application that decides about rights does not answer; try again in a moment";
   // While it cannot be reached, workers do not wait for it one after the other.
   if (monotonic_now() < paused_until.load()) return Decision::unavailable(kAway);
+  const auto share = of_addresses.take(Who::address(address));
+  if (!share) return Decision::too_many(refusal("from your address ", "max_at_once_per_address"));
   struct Asking {
     explicit Asking(std::atomic<std::size_t>& of) : count(of), before(count.fetch_add(1)) {}
     ~Asking() { --count; }
     std::atomic<std::size_t>& count;
     const std::size_t before;
   } const one(asking);
-  if (one.before >= options.max_at_once) {
-    return Decision::unavailable("too many requests wait for the decision of the application; try again in a moment");
-  }
+  if (one.before >= options.max_at_once) return Decision::unavailable(refusal("", "max_at_once"));
   const std::uint64_t generation_before = generation();
   Application::Failure failure;
   const auto answer = application.post(question.body, headers_of(question), failure);
@@ -221,12 +228,20 @@ Decision HttpAuthorizer::State::ask(const Question& question, const std::string&
   return decision;
 }
 
+std::string HttpAuthorizer::State::refusal(std::string_view of, std::string_view option) const {
+  const std::string name = "HttpAuthorizer::Options::" + std::string(option);
+  const std::string said = options.option_name != nullptr ? options.option_name(name) : std::string();
+  return "too many requests " + std::string(of) + "wait for the decision of the application (" +
+         (said.empty() ? name : said) + "); try again in a moment";
+}
+
 HttpAuthorizer::HttpAuthorizer(const Options& options) : state_(std::make_unique<State>(options)) {
   const auto require = [](bool good, const char* field, const char* problem) {
     if (!good) throw InvalidOption(std::string("HttpAuthorizer::Options::") + field, problem);
   };
   require(is_time(options.timeout), "timeout", kExpectedTime);
   require(options.max_at_once > 0, "max_at_once", "must be at least 1");
+  require(options.max_at_once_per_address.value_or(1) > 0, "max_at_once_per_address", "must be at least 1");
 }
 
 HttpAuthorizer::~HttpAuthorizer() = default;
@@ -236,7 +251,7 @@ Authorizer::Decision HttpAuthorizer::decide(const httplib::Request& request, Act
   const Question question = question_of(request, action, topics, state_->names);
   const std::string digest = question.digest();
   if (auto kept = state_->kept(digest)) return std::move(*kept);
-  return state_->ask(question, digest);
+  return state_->ask(question, digest, request.remote_addr);
 }
 
 void HttpAuthorizer::forget() {

@@ -109,7 +109,7 @@ std::optional<Authorizer::Decision> Admission::allow(const httplib::Request& req
   if (decision.is_allowed()) return decision;
   if (decision.is_unavailable()) {
     response.set_header("Retry-After", retry_spread_.draw());
-    refuse(request, response, 503, RefusalReason::kAuthorizer, decision.reason());
+    refuse(request, response, decision.status(), RefusalReason::kAuthorizer, decision.reason());
     return std::nullopt;
   }
   const bool is_unknown = decision.status() == 401;

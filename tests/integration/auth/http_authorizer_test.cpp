@@ -207,6 +207,39 @@ TEST(HttpAuthorizer, AsksForOthersWhateverTheQuestionOfOneClientDoesToTheApplica
   over.set_value();
 }
 
+TEST(HttpAuthorizer, OneAddressLeavesQuestionsForOthers) {
+  std::promise<void> over;
+  const std::shared_future<void> is_over = over.get_future();
+  std::atomic<int> slow = 0;
+  Application application([&](const httplib::Request& asked, httplib::Response& response) {
+    if (asked.get_header_value("Cookie").starts_with("slow")) {
+      ++slow;
+      is_over.wait();
+    }
+    say(response, 200, "{}");
+  });
+  ServerOptions options =
+      asking(std::make_shared<HttpAuthorizer>(HttpAuthorizer::Options{.url = application.url(), .max_at_once = 3}));
+  options.threads.workers = 6;
+  options.proxies.trusted = {"127.0.0.0/8"};
+  RunningServer server(options);
+  const auto fields = [](const std::string& address, const std::string& cookie) {
+    return "X-Forwarded-For: " + address + "\r\nCookie: " + cookie + "\r\n";
+  };
+  std::vector<std::unique_ptr<RawClient>> waiting;
+  for (int i = 0; i < 2; ++i) {
+    waiting.push_back(std::make_unique<RawClient>(server.port()));
+    waiting.back()->send(request("HEAD", "/events?topic=a", fields("2001:db8::1", "slow" + std::to_string(i))));
+  }
+  EXPECT_TRUE(eventually([&] { return slow == 2; }));
+  const std::string refused = ask(server.port(), request("GET", "/events?topic=a", fields("2001:db8::2", "ada")));
+  EXPECT_EQ(status_of(refused), 429) << "of the same /64";
+  EXPECT_NE(refused.find("HttpAuthorizer::Options::max_at_once_per_address"), std::string::npos) << refused;
+  EXPECT_NE(refused.find("Retry-After"), std::string::npos) << refused;
+  EXPECT_EQ(status_for(server.port(), "/events?topic=a", fields("192.0.2.1", "ada")), 200);
+  over.set_value();
+}
+
 TEST(HttpAuthorizer, TakesNoOtherAnswerForAYes) {
   std::mutex mutex;
   std::string body;
@@ -248,6 +281,7 @@ TEST(HttpAuthorizer, RefusesOptionsThatCannotWork) {
   }
   EXPECT_THROW(HttpAuthorizer({.url = "http://a/", .timeout = Duration{0}}), InvalidOption);
   EXPECT_THROW(HttpAuthorizer({.url = "http://a/", .max_at_once = 0}), InvalidOption);
+  EXPECT_THROW(HttpAuthorizer({.url = "http://a/", .max_at_once_per_address = 0}), InvalidOption);
 }
 
 }  // namespace

@@ -67,11 +67,14 @@ class Authorizer {
       return {Verdict::kUnavailable, {}, std::move(reason), std::nullopt};
     }
 
+    /// Refuses because this client has too many questions in progress (429); otherwise like unavailable().
+    static Decision too_many(std::string reason) { return {Verdict::kTooMany, {}, std::move(reason), std::nullopt}; }
+
     /// Whether it was made by allow().
     bool is_allowed() const { return verdict_ == Verdict::kAllowed; }
-    /// Whether it was made by unavailable().
-    bool is_unavailable() const { return verdict_ == Verdict::kUnavailable; }
-    /// The HTTP status: 200, 401, 403 or 503.
+    /// Whether it was made by unavailable() or too_many().
+    bool is_unavailable() const { return verdict_ == Verdict::kUnavailable || verdict_ == Verdict::kTooMany; }
+    /// The HTTP status: 200, 401, 403, 429 or 503.
     int status() const { return static_cast<int>(verdict_); }
     /// Why it refuses; empty if it allows or gives no reason.
     const std::string& reason() const { return reason_; }
@@ -85,6 +88,7 @@ class Authorizer {
       kAllowed = 200,
       kUnauthenticated = 401,
       kForbidden = 403,
+      kTooMany = 429,
       kUnavailable = 503,
     };
 

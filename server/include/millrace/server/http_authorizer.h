@@ -10,8 +10,11 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "millrace/core/time.h"
@@ -38,8 +41,16 @@ class HttpAuthorizer final : public Authorizer {
     /// workers remain for other requests.
     std::size_t max_at_once = kMaxAuthorizationsAtOnce;
 
+    /// Most questions at once about requests from one client address (an IPv6 /64 counts as one); for one more, the
+    /// client gets 429. Without a value: three quarters of max_at_once, at least 1, so that one client cannot keep
+    /// others from being answered.
+    std::optional<std::size_t> max_at_once_per_address = {};
+
     /// Most answers that it keeps; beyond it the oldest is forgotten.
     std::size_t max_kept = kMaxAuthorizationsKept;
+
+    /// As ServerOptions::option_name: the program's own names, for refusals.
+    std::function<std::string(std::string_view option)> option_name = nullptr;
   };
 
   /// Throws InvalidOption if an option is invalid.

@@ -100,7 +100,8 @@ inline constexpr std::size_t kPresenceBytes = 64 * 1024 * 1024;
 /// Time for an application to answer a question of an HttpAuthorizer; then the client gets 503.
 inline constexpr Duration kAuthorizationTimeout{5'000};
 
-/// Questions to the application at once; for one more, the client gets 503.
+/// Questions to the application at once; for one more, the client gets 503. One client address has at most three
+/// quarters of them (429).
 inline constexpr std::size_t kMaxAuthorizationsAtOnce = 4;
 
 /// Answers of the application that are kept; beyond it the oldest is forgotten.
