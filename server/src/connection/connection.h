@@ -101,6 +101,9 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
   bool is_stream() const { return is_stream_; }
   std::uint32_t stream_id() const { return static_cast<std::uint32_t>(~transport_.socket()); }
   /// The HTTP/2 connection of this stream or socket; null with HTTP/1.1.
+  /// Its share of its address's quota; of nobody's if there is no quota, or the client is behind a proxy.
+  const Quota::Share& share() const { return share_; }
+
   Http2Connection* http2() const { return http2_.get(); }
 
   void on_ready(std::uint32_t events) override;

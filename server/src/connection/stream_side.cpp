@@ -151,7 +151,15 @@ std::string StreamSide::client_address() const {
 
 WebhookSender::Client StreamSide::client_for_webhooks() const {
   auto [user, client] = listener();
-  return {.user = std::move(user), .client = std::move(client), .address = {}};
+  return {.user = std::move(user), .client = std::move(client), .address = {}, .holder = std::string(holder().key())};
+}
+
+// The socket of a client that is gone has no address any more, but the connection still has its share.
+Who StreamSide::holder() const {
+  if (terms_ != nullptr && !terms_->user.empty()) return Who::user(terms_->user);
+  if (terms_ != nullptr && !terms_->address.empty()) return Who::address(terms_->address);
+  if (const auto counted = connection().share().holder()) return *counted;
+  return Who::network(peer_of(connection().socket()));
 }
 
 void StreamSide::on_ready(std::uint32_t events) {

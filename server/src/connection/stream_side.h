@@ -20,6 +20,7 @@
 #include "millrace/server/authorizer.h"
 #include "millrace/server/subscription.h"
 #include "shares/quota.h"
+#include "shares/who.h"
 #include "signs_of_life.h"
 #include "stream/event_stream_state.h"
 #include "stream/subscriber.h"
@@ -145,6 +146,7 @@ class StreamSide : public Subscriber::Outlet {
   std::string client_address() const;
   void tell_begun();
   WebhookSender::Client client_for_webhooks() const;
+  Who holder() const;
   void begin_intervals();
   bool end_interval(TimePoint now);
   void end_access(StreamEnd reason);

@@ -26,6 +26,9 @@ using nlohmann::json;
 // What comes within this time goes in one request.
 constexpr Duration kGathering{100};
 
+// The holder of the events that nobody has received. Different from every Who::key().
+constexpr std::string_view kPublishers = "publishers";
+
 constexpr Duration kFirstPause{1'000};
 constexpr Duration kLongestPause{60'000};
 
@@ -136,7 +139,7 @@ void WebhookSender::tell(std::string_view event, const std::vector<TopicPattern>
   if (!client.user.empty()) told["user"] = client.user;
   if (!client.client.empty()) told["client"] = client.client;
   if (!client.traceparent.empty()) told["traceparent"] = client.traceparent;
-  add(dump(told));
+  add(dump(told), client.holder);
 }
 
 // Under the feed's lock.
@@ -155,11 +158,11 @@ void WebhookSender::post(const FramePtr& frame) {
   }
   json told = {{"event", "published-to-nobody"}, {"topic", topic}, {"id", id}, {"at", now_in(Duration{})}};
   if (const TraceContext trace = frame->trace(); !trace.empty()) told["traceparent"] = trace.parent();
-  add(dump(told));
+  add(dump(told), kPublishers);
 }
 
-void WebhookSender::add(std::string event) {
-  if (!queue_.add(std::move(event))) is_dropping_ = true;
+void WebhookSender::add(std::string event, std::string_view holder) {
+  if (!queue_.add(std::move(event), holder)) is_dropping_ = true;
   condition_.notify_one();
 }
 
@@ -233,10 +236,12 @@ void WebhookSender::notify_of_drops() {
       if (queue_.empty() && is_up_) drops_told_ = 0, is_dropping_ = false;
       return;
     }
-    dropped = drops_told_ = queue_.statistics().dropped;
+    const WebhookQueue::Statistics queue = queue_.statistics();
+    dropped = drops_told_ = queue.dropped + queue.over_share;
   }
   notify_("webhooks: " + options_.url +
-          ": events are dropped, because too many wait, or because a batch was refused each time (" +
+          ": events are dropped, because too many wait (of one client, or of all), or because a batch was refused each "
+          "time (" +
           std::to_string(dropped) + " so far); millrace_webhook_events_total counts them");
 }
 

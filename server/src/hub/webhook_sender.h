@@ -31,6 +31,7 @@ class WebhookSender final : private Feed::Sink {
     std::string client;
     std::string address;
     std::string traceparent = {};  ///< of the request that subscribes
+    std::string holder = {};       ///< whose share of the queue it takes, as Who::key()
   };
 
   /// Throws InvalidOption. `notify` gets what is to be told to the program, on the sender's thread.
@@ -54,7 +55,7 @@ class WebhookSender final : private Feed::Sink {
  private:
   void post(const FramePtr& frame) override;
   void tell(std::string_view event, const std::vector<TopicPattern>& topics, const Client& client) REQUIRES(mutex_);
-  void add(std::string event) REQUIRES(mutex_);
+  void add(std::string event, std::string_view holder) REQUIRES(mutex_);
   void run();
   void deliver();
   bool send(const std::string& body, std::string& why);

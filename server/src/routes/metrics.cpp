@@ -215,10 +215,11 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
   }
   if (snapshot.webhooks) {
     const WebhookQueue::Statistics& queue = snapshot.webhooks->queue;
-    families.push_back(family("millrace_webhook_events_total", "Events for the application, by outcome",
-                              Metric::Kind::kCounter,
-                              {{.labels = {{"result", "delivered"}}, .value = static_cast<double>(queue.delivered)},
-                               {.labels = {{"result", "dropped"}}, .value = static_cast<double>(queue.dropped)}}));
+    families.push_back(
+        family("millrace_webhook_events_total", "Events for the application, by outcome", Metric::Kind::kCounter,
+               {{.labels = {{"result", "delivered"}}, .value = static_cast<double>(queue.delivered)},
+                {.labels = {{"result", "dropped"}}, .value = static_cast<double>(queue.dropped)},
+                {.labels = {{"result", "over_share"}}, .value = static_cast<double>(queue.over_share)}}));
     families.push_back(gauge("millrace_webhook_waiting", "Events that wait for the application", queue.waiting));
     families.push_back(gauge("millrace_webhook_up", "Whether the application has taken the last batch",
                              snapshot.webhooks->is_up ? 1 : 0));

@@ -204,13 +204,45 @@ TEST(Webhooks, HoldNobodyUpAndKeepABoundedNumber) {
     }
     return text;
   }();
-  EXPECT_EQ(metrics, "0 100 ") << "delivered, dropped";
+  EXPECT_EQ(metrics, "0 0 " + std::to_string(kMaxWebhookEvents - kMaxWebhookEventsPerClient + 100) + " ")
+      << "delivered, dropped, over the share of all that nobody has received";
   EXPECT_TRUE(eventually([&] {
     const std::lock_guard lock(mutex);
     return std::any_of(notices.begin(), notices.end(),
                        [](const std::string& one) { return one.find("events are dropped") != std::string::npos; });
   }));
   server.stop();
+}
+
+// Each of its reports has 7 KB.
+TEST(Webhooks, OneClientLeavesRoomForReportsOfOthers) {
+  Told told;
+  told.answer_with(503);
+  ServerOptions options = told.options();
+  options.proxies.trusted = {"127.0.0.0/8"};
+  RunningServer server(options);
+  std::string topics;
+  for (int i = 0; i < 34; ++i) topics += "&topic=" + std::to_string(i) + std::string(200, 'x');
+  const auto subscribe = [&](const std::string& address, const std::string& query) {
+    const StreamClient stream(server.port(), "/events?" + query, "X-Forwarded-For: " + address + "\r\n");
+  };
+  for (std::size_t bytes = 0; bytes < kMaxWebhookBytes + 100'000; bytes += 2 * topics.size()) {
+    subscribe("2001:db8::" + std::to_string(bytes % 10), topics.substr(1));
+  }
+  subscribe("192.0.2.1", "topic=heard");
+  const auto over_share = [&] {
+    for (const Metric& metric : server->metrics()) {
+      if (metric.name == "millrace_webhook_events_total") return metric.samples.back().value;
+    }
+    return -1.0;
+  };
+  EXPECT_TRUE(eventually([&] { return over_share() > 100; }));
+  told.answer_with(204);
+  EXPECT_TRUE(eventually([&] {
+    const auto events = told.events();
+    return std::count_if(events.begin(), events.end(),
+                         [](const json& event) { return event["topics"] == json::array({"heard"}); }) == 2;
+  })) << "subscribed, and unsubscribed";
 }
 
 TEST(Webhooks, RefuseOptionsThatCannotWork) {
@@ -227,10 +259,15 @@ TEST(Webhooks, RefuseOptionsThatCannotWork) {
 }
 
 TEST(WebhookQueue, MakesBatchesThatStayTheSameUntilTheyAreSettled) {
-  WebhookQueue queue({.events = 5, .bytes = 100, .batch_events = 2, .batch_bytes = 20});
-  for (const char* event : {"1", "2", "3"}) EXPECT_TRUE(queue.add(event));
+  WebhookQueue queue({.events = 5,
+                      .bytes = 100,
+                      .events_per_holder = 5,
+                      .bytes_per_holder = 100,
+                      .batch_events = 2,
+                      .batch_bytes = 20});
+  for (const char* event : {"1", "2", "3"}) EXPECT_TRUE(queue.add(event, "a"));
   EXPECT_EQ(queue.batch(), "[1,2]");
-  EXPECT_TRUE(queue.add("4"));
+  EXPECT_TRUE(queue.add("4", "a"));
   EXPECT_EQ(queue.batch(), "[1,2]");
   queue.settle(true);
   EXPECT_EQ(queue.batch(), "[3,4]");
@@ -238,12 +275,28 @@ TEST(WebhookQueue, MakesBatchesThatStayTheSameUntilTheyAreSettled) {
   EXPECT_TRUE(queue.empty());
   EXPECT_EQ(queue.statistics().delivered, 2u);
   EXPECT_EQ(queue.statistics().dropped, 2u);
-  EXPECT_TRUE(queue.add(std::string(30, 'x')));
-  EXPECT_TRUE(queue.add("5"));
+  EXPECT_TRUE(queue.add(std::string(30, 'x'), "a"));
+  EXPECT_TRUE(queue.add("5", "a"));
   EXPECT_EQ(queue.batch(), "[" + std::string(30, 'x') + "]") << "at least one";
-  EXPECT_FALSE(queue.add(std::string(70, 'x'))) << "beyond its bytes";
-  for (const char* event : {"6", "7", "8"}) EXPECT_TRUE(queue.add(event));
-  EXPECT_FALSE(queue.add("9")) << "beyond their number";
+  EXPECT_FALSE(queue.add(std::string(70, 'x'), "a")) << "beyond its bytes";
+  for (const char* event : {"6", "7", "8"}) EXPECT_TRUE(queue.add(event, "a"));
+  EXPECT_FALSE(queue.add("9", "a")) << "beyond their number";
+}
+
+TEST(WebhookQueue, AHolderBeyondItsShareLeavesRoomForOthers) {
+  WebhookQueue queue({.events = 5, .bytes = 100, .events_per_holder = 2, .bytes_per_holder = 10, .batch_events = 1});
+  EXPECT_TRUE(queue.add("1", "a"));
+  EXPECT_TRUE(queue.add("2", "a"));
+  EXPECT_FALSE(queue.add("3", "a"));
+  EXPECT_TRUE(queue.add("4", "b"));
+  EXPECT_FALSE(queue.add(std::string(10, 'x'), "b"));
+  EXPECT_EQ(queue.batch(), "[1]");
+  queue.settle(true);
+  EXPECT_TRUE(queue.add("5", "a"));
+  EXPECT_EQ(queue.statistics().over_share, 2u);
+  EXPECT_EQ(queue.statistics().dropped, 0u);
+  for (int i = 0; i < 4; ++i) queue.batch(), queue.settle(true);
+  EXPECT_TRUE(queue.empty());
 }
 
 }  // namespace

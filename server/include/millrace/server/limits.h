@@ -122,6 +122,13 @@ inline constexpr std::size_t kMaxWebhookEvents = 10'000;
 /// Bytes of these events, as JSON; beyond it the same happens.
 inline constexpr std::size_t kMaxWebhookBytes = 8 * 1024 * 1024;
 
+/// Events of one client (a user, an IPv4 address or an IPv6 /64) that wait for it; beyond it events of this client are
+/// dropped, and counted. All events that nobody has received count as those of one client.
+inline constexpr std::size_t kMaxWebhookEventsPerClient = kMaxWebhookEvents / 2;
+
+/// Bytes of these events, as JSON; beyond it the same happens.
+inline constexpr std::size_t kMaxWebhookBytesPerClient = kMaxWebhookBytes / 2;
+
 /// Events of one request to it, and their bytes; a single event may be larger.
 inline constexpr std::size_t kWebhookBatchEvents = 500;
 inline constexpr std::size_t kWebhookBatchBytes = 256 * 1024;  ///< as JSON
