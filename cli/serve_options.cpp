@@ -164,6 +164,10 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       "Maximum bytes of retained events; beyond it publishing gets 507");
   add_store(app, options);
   add(app, "--retry", options.retry_milliseconds, "Milliseconds after which clients reconnect")
+  add(app, "--max-retained-topics-per-publisher", options.max_retained_topics_per_publisher,
+      "Maximum number of topics with a retained event of one publisher; beyond it 507; 0: half of the maximum");
+  add(app, "--max-retained-bytes-per-publisher", options.max_retained_bytes_per_publisher,
+      "Maximum bytes of retained events of one publisher; beyond it 507; 0: half of the maximum");
       ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{0x7fff'ffff}));
   add(app, "--cursor", options.cursor,
       "Form of the cursor for clients that do not choose one; id: an ID without data; event: a millrace.cursor "
@@ -262,7 +266,9 @@ ServerOptions ServeOptions::server_options() const {
                       .age = age(history_age_seconds),
                       .retain = patterns_in(retain),
                       .max_retained_topics = max_retained_topics,
-                      .max_retained_bytes = max_retained_bytes},
+                      .max_retained_bytes = max_retained_bytes,
+                      .max_retained_topics_per_publisher = unless_zero(max_retained_topics_per_publisher),
+                      .max_retained_bytes_per_publisher = unless_zero(max_retained_bytes_per_publisher)},
           .streams = {.retry = Duration{retry_milliseconds},
                       .heartbeat = seconds(heartbeat_seconds),
                       .unacknowledged_timeout = seconds(heartbeat_seconds),

@@ -43,6 +43,8 @@ struct ServeOptions {
   std::size_t max_retained_topics = kMaxRetainedTopics;
   std::size_t max_retained_bytes = kMaxRetainedBytes;
   std::string store;
+  std::size_t max_retained_topics_per_publisher = 0;
+  std::size_t max_retained_bytes_per_publisher = 0;
   std::string store_sync = "full";
   std::string require = "memory";
   std::uint32_t store_replicas = 0;

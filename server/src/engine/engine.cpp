@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "base/failure.h"
+#include "base/option_name.h"
 #include "base/peer_address.h"
 #include "base/random_tag.h"
+#include "hub/retained_shares.h"
 #include "log/event_log.h"
 #include "log/pinned_bytes.h"
 #include "millrace/server/invalid_option.h"
@@ -110,6 +112,17 @@ Feed::Options Engine::feed_options() {
           .clock = monotonic_now,
           .store = options_.store,
           .on_store_status = [this](const StoreStatus& status) { status_report_.tell(status); }};
+}
+
+// Of a store that servers share, it would know only a part.
+std::shared_ptr<RetainedShares> Engine::retained_shares() const {
+  if (options_.store != nullptr && options_.store->is_shared()) return nullptr;
+  const ServerOptions::History& history = options_.history;
+  return std::make_shared<RetainedShares>(RetainedShares::Bounds{
+      .topics = history.max_retained_topics_per_publisher.value_or((history.max_retained_topics + 1) / 2),
+      .bytes = history.max_retained_bytes_per_publisher.value_or((history.max_retained_bytes + 1) / 2),
+      .topics_option = name_of_option(options_, "history.max_retained_topics_per_publisher"),
+      .bytes_option = name_of_option(options_, "history.max_retained_bytes_per_publisher")});
 }
 
 // A running callback may still call the hub.

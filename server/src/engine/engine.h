@@ -109,6 +109,7 @@ class Engine {
   void report_foreign_protocol(RefusalReason reason, const std::string& client);
   TlsTerms tls_terms();
   std::size_t loop_count() const;
+  std::shared_ptr<RetainedShares> retained_shares() const;
   std::unique_ptr<WebhookSender> webhook_sender();
   void notify_of_tls(const std::string& notice) const;
 
@@ -122,7 +123,7 @@ class Engine {
   StatusReport status_report_;
   const std::unique_ptr<Feed> own_feed_;  // null on the log of another engine
   Feed& feed_;
-  Hub hub_{feed_, options_.history.retain, options_.publishing.durability};
+  Hub hub_{feed_, options_.history.retain, options_.publishing.durability, retained_shares()};
   Admission admission_;
   const std::optional<TrustedProxies> proxies_;  // nothing: no trusted proxies
   const std::shared_ptr<BufferBudget> buffers_;  // streams may outlive the server

@@ -13,10 +13,12 @@
 #include "millrace/core/protocol.h"
 #include "millrace/server/limits.h"
 #include "millrace/server/topic_filter.h"
+#include "retained_shares.h"
 
 namespace millrace {
 
-Hub::Hub(Feed& feed, const TopicPatterns& retained, Durability required) : feed_(feed), required_(required) {
+Hub::Hub(Feed& feed, const TopicPatterns& retained, Durability required, std::shared_ptr<RetainedShares> shares)
+    : feed_(feed), required_(required), shares_(std::move(shares)) {
   if (retained.size() > 0)
     retained_ = std::make_unique<const TopicFilter>(std::vector<TopicPattern>(retained.begin(), retained.end()));
 }
@@ -209,7 +211,7 @@ std::vector<Published> Hub::append(std::span<const Publication> publications) {
   std::vector<std::uint64_t> sequences(publications.size());
   try {
     if (retained_ == nullptr) {
-      feed_.append(publications, sequences);
+      append_to_feed(publications, sequences);
     } else {
       std::vector<Publication> all(publications.begin(), publications.end());
       for (Publication& one : all) {
@@ -217,7 +219,7 @@ std::vector<Published> Hub::append(std::span<const Publication> publications) {
           one.retain = one.retain || retained_->matches(one.topic_at(i));
         }
       }
-      feed_.append(all, sequences);
+      append_to_feed(all, sequences);
     }
   } catch (const IdConflict& conflict) {
     return all_failed(publications.size(), Published::Outcome::kIdInUse, conflict.what());
@@ -238,6 +240,15 @@ std::vector<Published> Hub::append(std::span<const Publication> publications) {
     ++(result[i].is_repeated() ? repeated_ : publishes_);
   }
   return result;
+}
+
+void Hub::append_to_feed(std::span<const Publication> publications, std::span<std::uint64_t> sequences) {
+  if (shares_ == nullptr) return feed_.append(publications, sequences);
+  std::string why;
+  auto reservation = shares_->reserve(publications, why);
+  if (!reservation) throw RetentionRefused(why);
+  feed_.append(publications, sequences);
+  shares_->settle(std::move(*reservation), publications, sequences);
 }
 
 Published Hub::finish(Topic topic) {

@@ -52,6 +52,7 @@ std::vector<Publication> publications_of(const PublishPlan& plan) {
                               .event = *event,
                               .publisher = plan.publisher,
                               .retain = request.is_retained(),
+                              .retained_by = plan.holder,
                               .durability = request.durability()});
     }
     if (!request.finishes()) continue;
@@ -218,6 +219,11 @@ bool EventRoutes::plan_body(const httplib::Request& request, httplib::Response& 
   plan.requests = std::move(*requests);
   // The prefix keeps a user's IDs apart from those of other publishers, whatever the user's name.
   plan.publisher = decision->user().empty() ? "anonymous" : "user " + decision->user();
+  // Only retained events take a share, and to find the client's address may cost a call of the system.
+  const bool may_retain =
+      options_.history.retain.size() > 0 || std::any_of(plan.requests.begin(), plan.requests.end(),
+                                                        [](const PublishRequest& one) { return one.is_retained(); });
+  if (may_retain) plan.holder = holder_of(HttplibBridge::exchange_of(request), decision->user()).key();
   plan.trace = trace_of(request);
   plan.publications = publications_of(plan);
   return true;

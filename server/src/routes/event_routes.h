@@ -29,6 +29,7 @@ struct PublishPlan {
 
   std::vector<PublishRequest> requests;
   std::string publisher;
+  std::string holder;  ///< Who::key() of the publisher, if events may be retained
   OwnedTraceContext trace;
   std::vector<Publication> publications;
 };

@@ -124,6 +124,7 @@ TEST(Retained, TheNewestEventOutlivesTheLogsBounds) {
 TEST(Retained, BeyondTheirBoundsAnEventIsRefusedAndNothingIsDropped) {
   ServerOptions options;
   options.history.max_retained_topics = 2;
+  options.history.max_retained_topics_per_publisher = 2;
   options.publishing.anonymous = true;
   RunningServer server(options, with_events);
   const auto answer_to = [&](const std::string& body) {
@@ -144,6 +145,60 @@ TEST(Retained, BeyondTheirBoundsAnEventIsRefusedAndNothingIsDropped) {
   RunningServer small(options, with_events);
   const std::string large = R"({"topic":"a","data":")" + std::string(100, 'x') + R"(","retain":true})";
   EXPECT_EQ(RawClient(small.port()).exchange(post("/events", large)).status, 507);
+}
+
+TEST(Retained, OnePublisherLeavesRoomForOthers) {
+  ServerOptions options;
+  options.history.max_retained_topics = 4;
+  options.history.max_retained_bytes_per_publisher = 100;
+  options.publishing.anonymous = true;
+  RunningServer server(options, with_events);
+  const auto answer = [&](const std::string& source, const std::string& body) {
+    return RawClient(server.port(), 0, source).exchange(post("/events", body));
+  };
+  const auto retain = [&](const std::string& source, const std::string& topic, const std::string& data) {
+    return answer(source, R"({"topic":")" + topic + R"(","data":")" + data + R"(","retain":true})");
+  };
+  EXPECT_EQ(retain("127.0.0.1", "a", "1").status, 200);
+  EXPECT_EQ(retain("127.0.0.1", "b", "1").status, 200);
+  const auto refused = retain("127.0.0.1", "c", "1");
+  EXPECT_EQ(refused.status, 507);
+  EXPECT_NE(refused.body.find("ServerOptions::history.max_retained_topics_per_publisher"), std::string::npos)
+      << refused.body;
+  EXPECT_EQ(retain("127.0.0.1", "a", "2").status, 200) << "in the place of the one before";
+  EXPECT_EQ(retain("127.0.0.2", "c", "1").status, 200) << "another publisher";
+  const auto large = retain("127.0.0.2", "c", std::string(100, 'x'));
+  EXPECT_EQ(large.status, 507);
+  EXPECT_NE(large.body.find("ServerOptions::history.max_retained_bytes_per_publisher"), std::string::npos)
+      << large.body;
+  const Publication own{.topic = Topic("d"), .event = {.data = std::string(200, 'x')}, .retain = true};
+  server->hub().publish({&own, 1}).front().or_throw();
+  EXPECT_EQ(answer("127.0.0.2", R"({"topic":"b","data":"2"})").status, 200)
+      << "replaces it by one that is not retained";
+  EXPECT_EQ(retain("127.0.0.1", "b", "3").status, 200) << "so there is room again";
+  EXPECT_EQ(answer("127.0.0.1", R"({"topic":"b","finish":true})").status, 200);
+  EXPECT_EQ(retain("127.0.0.1", "e", "1").status, 200);
+  EXPECT_EQ(retain("127.0.0.1", "f", "1").status, 507);
+}
+
+// Room that a refused request had taken would be lost for ever.
+TEST(Retained, ARefusedRequestTakesNoShare) {
+  ServerOptions options;
+  options.history.max_retained_topics_per_publisher = 2;
+  options.publishing.anonymous = true;
+  RunningServer server(options, with_events);
+  const auto answer = [&](const std::string& body) {
+    return RawClient(server.port()).exchange(post("/events", body)).status;
+  };
+  const auto line = [](const std::string& topic) {
+    return R"({"topic":")" + topic +
+           R"(","data":"1","retain":true})"
+           "\n";
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(answer(line("a") + line("b") + line("c")), 507);
+  EXPECT_EQ(answer(line("a") + line("a") + line("b") + R"({"topic":"b","finish":true})"), 200);
+  EXPECT_EQ(answer(line("c")), 200);
+  EXPECT_EQ(answer(line("d")), 507);
 }
 
 TEST(Retained, WhatCannotBeRetainedIsRefusedByName) {

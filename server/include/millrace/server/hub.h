@@ -27,6 +27,7 @@
 namespace millrace {
 
 class Feed;
+class RetainedShares;
 class TopicFilter;
 
 /// A publisher's interface to a server's log.
@@ -50,8 +51,9 @@ class Hub {
   };
 
   /// Each Server creates its own hub. Retains events of topics that match `retained`. While the store does not cover
-  /// the level `required`, it counts as unavailable.
-  explicit Hub(Feed& feed, const TopicPatterns& retained = {}, Durability required = Durability::kMemory);
+  /// the level `required`, it counts as unavailable. `shares` bounds each publisher's retained events; null: no bound.
+  explicit Hub(Feed& feed, const TopicPatterns& retained = {}, Durability required = Durability::kMemory,
+               std::shared_ptr<RetainedShares> shares = nullptr);
   ~Hub();
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
@@ -152,6 +154,7 @@ class Hub {
  private:
   friend class AnswerService;  // its records go to topics of Millrace's own
   std::vector<Published> append(std::span<const Publication> publications);
+  void append_to_feed(std::span<const Publication> publications, std::span<std::uint64_t> sequences);
   static Published not_a_topic(std::string_view text);
   std::optional<Refusal> refusal(const Publication& publication) const;
   std::optional<std::string> unmet_requirement(Durability promised) const;
@@ -159,6 +162,7 @@ class Hub {
   Feed& feed_;
   std::unique_ptr<const TopicFilter> retained_;  // null: none
   const Durability required_;
+  const std::shared_ptr<RetainedShares> shares_;  // may be null
   std::atomic<std::uint64_t> publishes_ = 0;
   std::atomic<std::uint64_t> repeated_ = 0;
 };

@@ -74,6 +74,15 @@ struct ServerOptions {
 
     /// Most bytes of retained events, with their topics and IDs; beyond it the same happens.
     std::size_t max_retained_bytes = kMaxRetainedBytes;
+
+    /// Most topics with a retained event of one publisher (507), so that others can still retain some. A publisher is
+    /// as with publishing.rate; the program's own events do not count. Without a value: half of max_retained_topics.
+    /// Counts what has been published through this server since its start, and nothing if servers share the store.
+    std::optional<std::size_t> max_retained_topics_per_publisher = {};
+
+    /// Most bytes of these events of one publisher; beyond it the same happens. Without a value: half of
+    /// max_retained_bytes.
+    std::optional<std::size_t> max_retained_bytes_per_publisher = {};
   };
 
   /// Event streams of all routes.

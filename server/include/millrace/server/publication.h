@@ -78,6 +78,8 @@ struct Publication {
   Kind kind = Kind::kEvent;  ///< an event, or a mark
   /// Keeps the event beyond the log's bounds as long as it is its topic's newest and the topic is not finished.
   bool retain = false;
+  /// With `retain`: the client whose share of the retained events it takes. Empty: nobody's, as for the program's own.
+  std::string_view retained_by = {};
   /// The level that the acknowledged event must have. If the store promises less, the event is refused, and nothing is
   /// published.
   Durability durability = Durability::kMemory;
