@@ -129,6 +129,7 @@ void Connection::close(StreamEnd reason) {
   leave_worker();
   if (phase_ == Phase::kStreaming) leave(reason);
   if (phase_ == Phase::kHandshake) loop_.handshakes()->forget(*this);
+  if (phase_ == Phase::kWaiting) loop_.forget_waiting(*this);
   enter(Phase::kClosed);
   stop_counting();
   if (is_stream_) {
@@ -164,6 +165,8 @@ void Connection::on_ready(std::uint32_t events) {
       return http2_->on_ready(events);
     case Phase::kLingering:
       return discard_input();
+    case Phase::kWaiting:
+      return watch_for(kNothing);
     case Phase::kWorking:
       return is_stream_ ? http2_->pump(*this) : watch_for(kNothing);
     case Phase::kClosed:
@@ -188,6 +191,7 @@ void Connection::on_timer(TimePoint now) {
     case Phase::kIdle:
     case Phase::kLingering:
       return close();
+    case Phase::kWaiting:
     case Phase::kWorking:
     case Phase::kClosed:
       return;

@@ -43,6 +43,7 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
     kIdle,         ///< between requests
     kHead,         ///< receiving a request's head
     kBody,         ///< receiving its body
+    kWaiting,      ///< the loop answers the request when other connections have had their turns
     kWorking,      ///< a worker handles the request
     kResponding,   ///< writing the rest of the response
     kStreaming,    ///< an event stream
@@ -59,6 +60,9 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
   /// For a stream of an HTTP/2 connection; `carrier` takes the socket's place.
   Connection(ConnectionLoop& loop, Http2Connection& carrier, std::uint32_t stream, Quota::Share share);
   ~Connection();
+
+  /// Answers the request that waits for its turn.
+  void take_turn() { requests_.take_turn(*this); }
 
   /// Waits for the first request, with TLS first for a handshake; closes if the loop cannot watch the socket.
   void start();
@@ -97,13 +101,13 @@ class Connection final : public EventLoop::Watcher, public StreamSide {
   Transport& transport() { return is_stream_ ? transport_of_carrier() : transport_; }
   const Transport& transport() const { return const_cast<Connection*>(this)->transport(); }
 
+  /// Its share of its address's quota; of nobody's if there is no quota, or the client is behind a proxy.
+  const Quota::Share& share() const { return share_; }
+
   /// Whether it is an HTTP/2 stream.
   bool is_stream() const { return is_stream_; }
   std::uint32_t stream_id() const { return static_cast<std::uint32_t>(~transport_.socket()); }
   /// The HTTP/2 connection of this stream or socket; null with HTTP/1.1.
-  /// Its share of its address's quota; of nobody's if there is no quota, or the client is behind a proxy.
-  const Quota::Share& share() const { return share_; }
-
   Http2Connection* http2() const { return http2_.get(); }
 
   void on_ready(std::uint32_t events) override;

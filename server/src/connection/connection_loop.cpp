@@ -61,6 +61,7 @@ void ConnectionLoop::run() {
   running_loop = this;
   takes_posted_soon_ = true;
   loop_.run([this](std::chrono::nanoseconds spent) { return end_turn(spent); });
+  waiting_.clear();
   while (!connections_.empty()) {
     connections_.back()->close(StreamEnd::kClosed);
     end_turn({});
@@ -305,6 +306,7 @@ void ConnectionLoop::post(const FramePtr& frame) {
 // subscribers, the loop serves sockets and tasks. Deliveries get as much time as those have taken, so that fast
 // publishers cannot starve subscribers.
 bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
+  spent += serve_waiting();
   takes_posted_soon_ = false;
   const bool took_posted = take_posted();
   const auto until = std::chrono::steady_clock::now() + spent;
@@ -321,7 +323,7 @@ bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
   remove_ended();
   if (drain_window_) look_whether_drained();
   takes_posted_soon_ = true;
-  return has_deliveries() || !took_posted || !to_wake_.empty() || !to_send_.empty() ||
+  return has_deliveries() || !waiting_.empty() || !took_posted || !to_wake_.empty() || !to_send_.empty() ||
          (handshakes_ && handshakes_->has_more());
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -55,6 +56,10 @@ inline constexpr std::size_t kMaxPostedBytes = 32 * 1024 * 1024;
 /// Subscribers that a loop writes to before it serves other sockets. With four times as many, requests wait so long
 /// that publishing falls behind; with fewer, io_uring saves less.
 inline constexpr std::size_t kServedAtOnce = 64;
+
+/// Work on publish requests (publish_work()) that a loop answers itself, before it delivers events: 3 ms or so. The
+/// last one may go beyond it.
+inline constexpr std::size_t kPublishWorkPerTurn = 128 * 1024;
 
 class Connection;
 class Http2Connection;
@@ -208,6 +213,13 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   /// The clients of connections that a proxy announces.
   ProxiedClients& proxied_clients() { return proxied_clients_; }
 
+  /// Whether the connection's publish request may be answered in this turn: while there is work left and no other
+  /// connection waits, or because the connection has waited. If not, call wait_for_turn().
+  bool has_turn(const Connection& connection);
+  void wait_for_turn(Connection& connection) { waiting_.push_back(&connection); }
+  void forget_waiting(Connection& connection) { std::erase(waiting_, &connection); }
+  void spend_turn(std::size_t work) { serving_.spend(work); }
+
   void dispatch(std::shared_ptr<Exchange> exchange) { dispatch_(std::move(exchange)); }
   bool serve_here(Exchange& exchange, std::string_view request) {
     return settings_.serve_here != nullptr && settings_.serve_here(exchange, request);
@@ -258,6 +270,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   void retire(StreamSide& stream, Duration window, AccessEnd noted);
   void go_away();
   void look_whether_drained();
+  std::chrono::nanoseconds serve_waiting();
   void read_on();
   void cut_slowest();
   void report_presence_soon();
@@ -293,11 +306,14 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   SubscriberTable subscribers_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> discarded_;
-  std::vector<Connection*> ended_;    // their streams have ended
-  std::vector<FramePtr> taken_;       // from posted_
-  std::deque<StreamSide*> readers_;   // streams that read from the log, in turn
-  WorkBudget reading_;                // of this turn
-  TimePoint looked_for_pinned_at_{};  // when it last found too little to cut
+  std::vector<Connection*> ended_;           // their streams have ended
+  std::vector<FramePtr> taken_;              // from posted_
+  std::deque<Connection*> waiting_;          // connections whose publish requests wait, in order
+  const Connection* next_ = nullptr;         // of these, the one that has its turn
+  WorkBudget serving_{kPublishWorkPerTurn};  // of this turn
+  std::deque<StreamSide*> readers_;          // streams that read from the log, in turn
+  WorkBudget reading_;                       // of this turn
+  TimePoint looked_for_pinned_at_{};         // when it last found too little to cut
   std::unordered_set<StreamSide*> presence_watchers_;
   ProxiedClients proxied_clients_;
   std::string why_no_io_uring_;

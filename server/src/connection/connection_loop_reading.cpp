@@ -1,5 +1,5 @@
-// How the subscribers of a loop read the log: one after the other, within the turn's work, and pages of a store when
-// they have arrived.
+// How the connections of a loop take turns within the work of each: those with publish requests, and those that read
+// the log, which also get pages of a store when they have arrived.
 #include <memory>
 #include <utility>
 
@@ -8,6 +8,30 @@
 #include "log/event_log.h"
 
 namespace millrace {
+
+// --- Publish requests -----------------------------------------------------------------------------------------------
+
+bool ConnectionLoop::has_turn(const Connection& connection) {
+  if (std::exchange(next_, nullptr) == &connection) return true;
+  return waiting_.empty() && !serving_.is_spent();
+}
+
+// Those that wait use the next turn's work first, one request each. Returns the time that it takes.
+std::chrono::nanoseconds ConnectionLoop::serve_waiting() {
+  serving_.refill(kPublishWorkPerTurn);
+  if (waiting_.empty()) return {};
+  const auto began = std::chrono::steady_clock::now();
+  for (std::size_t count = waiting_.size(); count > 0 && !waiting_.empty() && !serving_.is_spent(); --count) {
+    Connection& connection = *waiting_.front();
+    waiting_.pop_front();
+    next_ = &connection;
+    connection.take_turn();
+  }
+  next_ = nullptr;
+  return std::chrono::steady_clock::now() - began;
+}
+
+// --- Readers --------------------------------------------------------------------------------------------------------
 
 // No request waits for as long as the tickets take to begin again.
 std::uint32_t ConnectionLoop::read_stored(StreamSide& stream, const Place& place,

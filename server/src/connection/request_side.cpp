@@ -11,6 +11,7 @@
 #include "connection_loop.h"
 #include "http/error_response.h"
 #include "http2_connection.h"
+#include "shares/publish_work.h"
 #include "shares/rate_floor.h"
 #include "shares/retry_spread.h"
 #include "transport_wire.h"
@@ -74,7 +75,7 @@ void RequestSide::process_input(Connection& connection) {
   for (int requests = 0; requests < kDirectRequestsPerTurn; ++requests) {
     const RequestIntake::Progress progress = intake_->advance(options.http.max_head_bytes);
     if (progress == RequestIntake::Progress::kWhole) {
-      if (!serve_request(connection)) return;
+      if (!has_turn(connection) || !serve_request(connection)) return;
       continue;
     }
     if (progress == RequestIntake::Progress::kRefused) return reject(connection, intake_->error());
@@ -92,6 +93,25 @@ void RequestSide::process_input(Connection& connection) {
     return;
   }
   await_room(connection);  // other connections get their turn
+}
+
+// Otherwise the request waits, with what the client sends after it.
+bool RequestSide::has_turn(Connection& connection) {
+  const bool is_publish = intake_->view().starts_with("POST ");
+  if (!is_publish || connection.loop().has_turn(connection)) return true;
+  if (!send_answers(connection)) return false;
+  connection.enter(Connection::Phase::kWaiting);
+  connection.loop().event_loop().timers().cancel(connection);
+  connection.loop().wait_for_turn(connection);
+  return false;
+}
+
+void RequestSide::take_turn(Connection& connection) {
+  connection.enter(Connection::Phase::kIdle);
+  connection.set_deadline(connection.loop().settings().keep_alive);
+  connection.watch_for(Connection::kInput);
+  process_input(connection);
+  if (connection.awaits_request() && connection.transport().has_pending_input()) read(connection);
 }
 
 // Returns true if the connection is ready for the next request.
@@ -123,6 +143,10 @@ bool RequestSide::serve_request(Connection& connection) {
     return false;
   }
   ++served_;
+  if (is_publish) {
+    connection.loop().spend_turn(
+        publish_work(intake_->view().substr(exchange.head.bytes, request_bytes - exchange.head.bytes)));
+  }
   if (exchange.taken) {
     intake_.reset();
     if (connection.phase() == Connection::Phase::kResponding) write(connection);  // the stream is over already

@@ -34,6 +34,8 @@ class RequestSide {
   void take_in(Connection& connection, std::string_view bytes);
   /// The socket is readable.
   void read(Connection& connection);
+  /// The request that waits may be answered now.
+  void take_turn(Connection& connection);
   /// The socket is writable.
   void write(Connection& connection);
   /// The deadline for a request or for room has passed.
@@ -66,6 +68,7 @@ class RequestSide {
   bool keep(Connection& connection, std::string_view bytes);
   bool begins_http2(const Connection& connection) const;
   void process_input(Connection& connection);
+  bool has_turn(Connection& connection);
   bool serve_request(Connection& connection);
   void identify(Connection& connection, Exchange& exchange) const;
   void note_rejection(Connection& connection, int status) const;

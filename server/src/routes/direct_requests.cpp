@@ -17,6 +17,7 @@
 #include "httplib/refusal.h"
 #include "httplib/route_table.h"
 #include "millrace/server/authorizer.h"
+#include "shares/publish_work.h"
 
 namespace millrace {
 
@@ -147,7 +148,8 @@ void DirectRequests::write(httplib::Response& response, Exchange& exchange) cons
 
 bool DirectRequests::serve(Exchange& exchange, std::string_view request_bytes) const {
   httplib::Request request;
-  if (waits_for_store_ || !read(exchange, request_bytes, request)) return false;
+  if (waits_for_store_ || publish_work(body_of(exchange, request_bytes)) > kMaxDirectWork) return false;
+  if (!read(exchange, request_bytes, request)) return false;
   assert(exchange.input.empty() && !exchange.taken);
   exchange.on_loop = true;
   httplib::Response response = empty_response();
@@ -221,6 +223,7 @@ class DirectRequests::LatePublish final : public CommitQueue::Job {
 
 bool DirectRequests::publish_later(const std::shared_ptr<Exchange>& exchange) const {
   if (!waits_for_store_ || exchange->is_upload()) return false;
+  if (publish_work(body_of(*exchange, exchange->input)) > kMaxDirectWork) return false;
   auto late = std::make_unique<LatePublish>(*this, exchange);
   if (!late->read()) return false;
   if (!late->plan()) {

@@ -30,6 +30,10 @@ namespace millrace {
 /// Largest body of a publish request that an event loop reads itself, in bytes. A larger one would block its other
 /// sockets for more than a few milliseconds, and goes to a worker.
 inline constexpr std::size_t kMaxDirectBodyBytes = 64 * 1024;
+
+/// Most work on a publish request (publish_work()) that a loop does itself: more, in events or bytes, goes to a worker.
+inline constexpr std::size_t kMaxDirectWork = 64 * 1024;
+
 static_assert(kMaxDirectBodyBytes <= kMaxBufferedBodyBytes);  // a loop collects the body that it answers
 
 class DirectRequests {

@@ -8,16 +8,23 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <future>
+#include <memory>
+#include <mutex>
+#include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "connection/connection.h"
+#include "eventually.h"
 #include "joined_thread.h"
 #include "lone_hub.h"
 #include "millrace/core/limits.h"
 #include "scripted_outlet.h"
+#include "shares/publish_work.h"
 #include "stream_decoder.h"
 
 namespace millrace::test {
@@ -114,6 +121,113 @@ TEST_F(LoopWithAClient, KeepsNoMoreThanTheBoundForItself) {
   const FramePtr beyond = hub_.read_after(kMaxPostedBytes / large.size(), *filter_for({"a"})).frames.at(0);
   EXPECT_EQ(beyond.use_count(), 2) << "the log's and this one";
   go_on.set_value();
+}
+
+// Clients of one loop, whose publish requests a stub answers.
+class PublishTurns : public ::testing::Test {
+ protected:
+  ~PublishTurns() override {
+    for (const int client : clients_) ::close(client);
+  }
+
+  void connect() {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+    clients_.push_back(ends[0]);
+    ASSERT_TRUE(ConnectionCounts::add_to(counts_.open, 10));
+    loop_.adopt(ends[1], {});
+  }
+
+  bool serve(Exchange& exchange) {
+    const std::lock_guard lock(mutex_);
+    const int socket = exchange.socket;
+    served_.push_back(socket);
+    exchange.output.append("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    exchange.keep_alive = true;
+    return true;
+  }
+
+  std::vector<int> served() {
+    const std::lock_guard lock(mutex_);
+    return served_;
+  }
+
+  std::mutex mutex_;
+  std::vector<int> served_;
+  std::vector<int> clients_;
+  LoneHub hub_{{.history_events = 10, .history_bytes = 1024, .epoch = "ep", .clock = [] { return TimePoint{}; }}};
+  RefusalCounters refusals_;
+  ConnectionCounts counts_;
+  ConnectionLoop loop_{hub_,
+                       {.options = {},
+                        .read_timeout = Duration{5'000},
+                        .write_timeout = Duration{5'000},
+                        .keep_alive = Duration{30'000},
+                        .max_requests = 1'000,
+                        .refusals = &refusals_,
+                        .presence = nullptr,
+                        .serve_here = [this](Exchange& exchange, std::string_view) { return serve(exchange); }},
+                       counts_,
+                       [](const std::shared_ptr<Exchange>&) {},
+                       [](const std::function<void()>& task) { task(); }};
+};
+
+// Each request alone has more work than a turn.
+TEST_F(PublishTurns, AreSharedByTheConnectionsOfALoop) {
+  constexpr std::size_t kClients = 3;
+  constexpr std::size_t kRequests = 4;
+  for (std::size_t i = 0; i < kClients; ++i) connect();
+  std::promise<void> busy;
+  std::promise<void> go_on;
+  loop_.defer([&] {
+    busy.set_value();
+    go_on.get_future().wait();
+  });
+  busy.get_future().wait();
+  const std::string body(kPublishWorkPerTurn / kWorkPerEvent, '\n');
+  const std::string request =
+      "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  for (const int client : clients_) {
+    for (std::size_t i = 0; i < kRequests; ++i) {
+      ASSERT_EQ(::send(client, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+    }
+  }
+  go_on.set_value();
+  ASSERT_TRUE(eventually([&] { return served().size() == kClients * kRequests; }));
+  const std::vector<int> order = served();
+  EXPECT_EQ(std::set(order.begin(), order.begin() + 4).size(), kClients)
+      << "no connection gets all its requests answered before the others get any";
+  for (std::size_t i = 1; i + kClients <= 2 * kClients; i += kClients) {
+    EXPECT_EQ(std::set(order.begin() + static_cast<std::ptrdiff_t>(i),
+                       order.begin() + static_cast<std::ptrdiff_t>(i + kClients))
+                  .size(),
+              kClients)
+        << "one request each";
+  }
+}
+
+TEST_F(PublishTurns, AClientThatLeavesWhileItWaitsIsForgotten) {
+  for (int i = 0; i < 3; ++i) connect();
+  std::promise<void> busy;
+  std::promise<void> go_on;
+  loop_.defer([&] {
+    busy.set_value();
+    go_on.get_future().wait();
+  });
+  busy.get_future().wait();
+  const std::string body(kPublishWorkPerTurn / kWorkPerEvent, '\n');
+  const std::string request =
+      "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  for (const int client : clients_) {
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_EQ(::send(client, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+    }
+  }
+  ::close(clients_[1]);
+  clients_.erase(clients_.begin() + 1);
+  go_on.set_value();
+  EXPECT_TRUE(eventually([&] { return counts_.open == 2; }));
+  ASSERT_TRUE(eventually([&] { return served().size() >= 6; }));
 }
 
 // In step, one counter after the other, and without a pause: those who yield do not count at the same moment.
