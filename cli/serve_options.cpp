@@ -127,6 +127,8 @@ void add_store(CLI::App& app, ServeOptions& options) {
       "Name of the log in Redis, with which its keys begin; default: millrace");
   add(app, "--store-events", options.store_events, "Events that the store keeps; 0: unlimited");
   add(app, "--store-bytes", options.store_bytes, "Bytes that the store's events may take on the disk; 0: unlimited");
+  add(app, "--store-index-bytes", options.store_index_bytes,
+      "Bytes of memory for the index of a store in files; beyond it the oldest events are dropped; 0: unlimited");
   add(app, "--store-age", options.store_age_seconds, "Seconds that the store keeps an event; 0: as long as it fits");
 }
 
@@ -162,12 +164,12 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       "Maximum number of topics with a retained event; beyond it publishing gets 507");
   add(app, "--max-retained-bytes", options.max_retained_bytes,
       "Maximum bytes of retained events; beyond it publishing gets 507");
-  add_store(app, options);
-  add(app, "--retry", options.retry_milliseconds, "Milliseconds after which clients reconnect")
   add(app, "--max-retained-topics-per-publisher", options.max_retained_topics_per_publisher,
       "Maximum number of topics with a retained event of one publisher; beyond it 507; 0: half of the maximum");
   add(app, "--max-retained-bytes-per-publisher", options.max_retained_bytes_per_publisher,
       "Maximum bytes of retained events of one publisher; beyond it 507; 0: half of the maximum");
+  add_store(app, options);
+  add(app, "--retry", options.retry_milliseconds, "Milliseconds after which clients reconnect")
       ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{0x7fff'ffff}));
   add(app, "--cursor", options.cursor,
       "Form of the cursor for clients that do not choose one; id: an ID without data; event: a millrace.cursor "

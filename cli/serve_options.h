@@ -13,6 +13,7 @@
 #include "millrace/core/limits.h"
 #include "millrace/server/limits.h"
 #include "millrace/server/options.h"
+#include "millrace/server/stores/file.h"
 #include "tls.h"
 
 namespace millrace::cli {
@@ -42,9 +43,9 @@ struct ServeOptions {
   std::vector<std::string> retain;
   std::size_t max_retained_topics = kMaxRetainedTopics;
   std::size_t max_retained_bytes = kMaxRetainedBytes;
-  std::string store;
   std::size_t max_retained_topics_per_publisher = 0;
   std::size_t max_retained_bytes_per_publisher = 0;
+  std::string store;
   std::string store_sync = "full";
   std::string require = "memory";
   std::uint32_t store_replicas = 0;
@@ -55,6 +56,7 @@ struct ServeOptions {
   std::string store_name;
   std::uint64_t store_events = 0;
   std::uint64_t store_bytes = kStoreBytes;
+  std::size_t store_index_bytes = kFileLogIndexBytes;
   std::uint32_t store_age_seconds = 0;
   std::uint32_t retry_milliseconds = static_cast<std::uint32_t>(kDefaultReconnectionTime.count());
   std::string cursor = "event";

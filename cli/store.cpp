@@ -66,7 +66,9 @@ std::shared_ptr<EventStore> open_named(const ServeOptions& options) {
     refuse_without("--store sqlite:…", "millrace::sqlite", "MILLRACE_WITH_SQLITE");
   }
   if (is_of_files(name)) {
-    return open_file_log(name.substr(kFile.size()), {.sync = sync_of(options), .bounds = bounds_of(options)});
+    FileLogOptions log{.sync = sync_of(options), .bounds = bounds_of(options), .index_bytes = std::nullopt};
+    if (options.store_index_bytes != 0) log.index_bytes = options.store_index_bytes;
+    return open_file_log(name.substr(kFile.size()), log);
   }
   if (is_of_nats(name)) {
     if constexpr (kHasNats) {

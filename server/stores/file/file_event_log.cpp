@@ -242,6 +242,9 @@ std::uint64_t FileEventLog::cutoff(std::chrono::system_clock::time_point now, st
     if (end >= index_.oldest())
       last = std::max(last, std::min(end, index_.oldest_but(std::min(index_.entries(), most) - 1)));
   }
+  if (options_.index_bytes && index_.memory() > *options_.index_bytes) {
+    last = std::max(last, index_.oldest_but(std::min(index_.entries(), most) - 1));
+  }
   if (bounds.age) {
     const auto cutoff = std::chrono::duration_cast<std::chrono::seconds>((now - *bounds.age).time_since_epoch());
     last = std::max(last, index_.last_before(cutoff.count(), most));
@@ -276,7 +279,7 @@ void FileEventLog::remove_old_segments() {
 // So that old segments can be removed on a full disk.
 void FileEventLog::set_room_aside() noexcept {
   const FileIndex& index = own_index();
-  writer_->set_room_aside(most_bytes_of_retained(index.retained_topics(), index.retained_bytes()));
+  return writer_->set_room_aside(most_bytes_of_retained(index.retained_topics(), index.retained_bytes()));
 }
 
 void FileEventLog::give_up(std::string_view why) noexcept {

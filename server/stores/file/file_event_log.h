@@ -45,6 +45,7 @@ class FileEventLog final : public EventStore {
     std::string boot_id;                                           ///< of this start of the machine
     std::string in_memory = {};  ///< a warning, if the folder does not survive the machine's next start
     std::size_t segment_bytes = kFileLogBytes;
+    std::optional<std::size_t> index_bytes = kFileLogIndexBytes;
   };
 
   /// Throws StoreUnavailable, with the reason, if the files cannot be used.

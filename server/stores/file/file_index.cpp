@@ -15,6 +15,17 @@ std::uint32_t second_of(std::chrono::system_clock::time_point time) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<std::uint32_t>::max()));
 }
 
+// What the allocator takes for a text that does not fit into its string.
+std::size_t heap_bytes(std::string_view text) {
+  constexpr std::size_t kInString = 15;
+  return text.size() <= kInString ? 0 : (text.size() + 1 + sizeof(void*) + 15) / 16 * 16;
+}
+
+template <typename Texts>
+std::size_t bytes_of(const Texts& texts) {
+  return std::apply([](const auto&... text) { return (heap_bytes(text) + ...); }, texts);
+}
+
 }  // namespace
 
 void TopicState::add(std::uint64_t sequence, Kind kind) {
@@ -56,7 +67,7 @@ void FileIndex::add(const LogEntry& entry, bool is_retained, std::size_t offset)
   head_ = entry.sequence;
   for (std::size_t i = 0; i < entry.topic_count(); ++i) {
     const TopicNumber number = i == 0 ? first : several_.at(entry.sequence)[i];
-    ++topics_[number].entries;
+    ++(*topics_)[number].entries;
     add_to(number, entry, is_retained);
   }
 }
@@ -67,19 +78,20 @@ void FileIndex::add_retained(const LogEntry& entry) {
 }
 
 FileIndex::TopicNumber FileIndex::number_of(const std::string& topic) {
-  if (const auto known = numbers_.find(topic); known != numbers_.end()) return known->second;
+  if (const auto known = numbers_.find(std::string_view(topic)); known != numbers_.end()) return *known;
   const bool is_reused = !free_numbers_.empty();
-  const TopicNumber number = is_reused ? free_numbers_.back() : static_cast<TopicNumber>(topics_.size());
+  const TopicNumber number = is_reused ? free_numbers_.back() : static_cast<TopicNumber>(topics_->size());
   if (number > kTopicMask) throw StoreUnavailable("it has 536870912 topics, the most that it can have");
-  if (!is_reused) topics_.emplace_back();
-  topics_[number].name = OwnedTopic::parse(topic).value();
-  numbers_.emplace(topic, number);
+  if (!is_reused) topics_->emplace_back();
+  (*topics_)[number].name = OwnedTopic::parse(topic).value();
+  numbers_.insert(number);
   if (is_reused) free_numbers_.pop_back();
+  name_bytes_ += heap_bytes(topic);
   return number;
 }
 
 void FileIndex::add_to(TopicNumber number, const LogEntry& entry, bool is_retained) {
-  TopicLife& topic = topics_[number];
+  TopicLife& topic = (*topics_)[number];
   if (entry.kind != Kind::kBegin && topic.state.retained != 0) {
     release(topic);
     topic.state.retained = 0;
@@ -99,7 +111,9 @@ void FileIndex::add_to(TopicNumber number, const LogEntry& entry, bool is_retain
 }
 
 void FileIndex::hold(const LogEntry& entry, const std::string& topic) {
-  const auto holder = holders_.insert_or_assign({entry.publisher_id, topic, entry.publisher_key}, entry.sequence).first;
+  const auto [holder, is_new] =
+      holders_.insert_or_assign({entry.publisher_id, topic, entry.publisher_key}, entry.sequence);
+  if (is_new) holder_bytes_ += bytes_of(holder->first);
   // A retained event without a file is dropped already.
   if (entries_ > 0) held_.emplace_back(entry.sequence, holder);
 }
@@ -110,7 +124,7 @@ void FileIndex::release(const TopicLife& topic) {
   const LogEntry& entry = retained->second.entry;
   if (entry.sequence < oldest() && !entry.publisher_id.empty()) {
     const auto holder = holders_.find(HolderView{entry.publisher_id, topic.name.view(), entry.publisher_key});
-    if (holder != holders_.end() && holder->second == entry.sequence) holders_.erase(holder);
+    if (holder != holders_.end() && holder->second == entry.sequence) erase(holder);
   }
   --retained_topics_;
   retained_bytes_ -= topic.state.retained_cost;
@@ -139,15 +153,16 @@ void FileIndex::drop_through(std::uint64_t sequence) {
 
 void FileIndex::drop_from(TopicNumber number, std::uint64_t sequence) {
   finishes_.erase({number, sequence});
-  --topics_[number].entries;
+  --(*topics_)[number].entries;
   forget_if_empty(number);
 }
 
 void FileIndex::forget_if_empty(TopicNumber number) {
-  TopicLife& topic = topics_[number];
+  TopicLife& topic = (*topics_)[number];
   if (topic.entries > 0 || topic.state.retained != 0) return;
   free_numbers_.push_back(number);
-  numbers_.erase(numbers_.find(topic.name.view()));
+  numbers_.erase(number);
+  name_bytes_ -= heap_bytes(topic.name.view());
   topic = {};
 }
 
@@ -156,8 +171,13 @@ void FileIndex::drop_holders(std::uint64_t sequence) {
     const auto holder = held_.front().second;
     const TopicState* topic = state_of(std::get<1>(holder->first));
     const bool is_retained = topic != nullptr && topic->retained == sequence;
-    if (holder->second == sequence && !is_retained) holders_.erase(holder);
+    if (holder->second == sequence && !is_retained) erase(holder);
   }
+}
+
+void FileIndex::erase(Holders::iterator holder) {
+  holder_bytes_ -= bytes_of(holder->first);
+  holders_.erase(holder);
 }
 
 void FileIndex::skip_to(std::uint64_t head) {
@@ -203,6 +223,17 @@ std::uint64_t FileIndex::bytes() const {
   return bytes;
 }
 
+// The nodes of the containers, as a 64-bit allocator has them.
+std::size_t FileIndex::memory() const {
+  constexpr std::size_t kTopic = sizeof(TopicLife) + 48;
+  constexpr std::size_t kHolder = sizeof(HolderKey) + 48 + sizeof(held_.front()) + 8;
+  constexpr std::size_t kFinish = 64;
+  constexpr std::size_t kSeveralTopics = 160;
+  constexpr std::size_t kEntry = sizeof(Slot) * 3 / 2;  // vectors grow by half of what they hold, on average
+  return static_cast<std::size_t>(entries_) * kEntry + numbers_.size() * kTopic + name_bytes_ +
+         holders_.size() * kHolder + holder_bytes_ + finishes_.size() * kFinish + several_.size() * kSeveralTopics;
+}
+
 std::vector<FileIndex::TopicNumber> FileIndex::topics_of(const Slot& slot, std::uint64_t sequence) const {
   if ((slot.what & kSeveral) != 0) return several_.at(sequence);
   return {slot.what & kTopicMask};
@@ -210,7 +241,7 @@ std::vector<FileIndex::TopicNumber> FileIndex::topics_of(const Slot& slot, std::
 
 const FileIndex::TopicLife* FileIndex::life_of(std::string_view topic) const {
   const auto found = numbers_.find(topic);
-  return found == numbers_.end() ? nullptr : &topics_[found->second];
+  return found == numbers_.end() ? nullptr : &(*topics_)[*found];
 }
 
 const TopicState* FileIndex::state_of(std::string_view topic) const {

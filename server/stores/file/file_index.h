@@ -1,7 +1,7 @@
 // FileIndex: finds the entries of a store in files. In memory, made anew from the files at each start.
 //
-// It holds 12 to 24 bytes for each entry, about 200 for each topic and for each event with a publisher's ID, and the
-// retained events themselves, which StoreBounds bound. It does not look at files. One thread at a time.
+// It holds 12 to 24 bytes for each entry, about 200 for each topic and for each event with a publisher's ID, and
+// the retained events themselves, which StoreBounds bound. It does not look at files. One thread at a time.
 #pragma once
 
 #include <algorithm>
@@ -9,11 +9,13 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <unordered_set>
 #include <vector>
 
 #include "base/string_map.h"
@@ -80,6 +82,8 @@ class FileIndex {
   std::uint64_t oldest() const { return entries_ == 0 ? head_ + 1 : oldest_; }
   std::uint64_t entries() const { return entries_; }
   std::uint64_t bytes() const;
+  /// Bytes of memory that it holds, without the retained events: an estimate.
+  std::size_t memory() const;
   std::size_t retained_topics() const { return retained_topics_; }
   std::size_t retained_bytes() const { return retained_bytes_; }
   std::size_t segments() const { return segments_.size(); }
@@ -150,6 +154,23 @@ class FileIndex {
     std::uint64_t entries = 0;  // not dropped
     TopicState state = {};
   };
+  // A deque, because to move very many topics would hold publishers up.
+  using TopicLives = std::deque<TopicLife>;
+  // Finds a topic's number by its name, of which there is one copy.
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const { return StringHash()(name); }
+    std::size_t operator()(TopicNumber number) const { return StringHash()((*topics)[number].name.view()); }
+    const TopicLives* topics;
+  };
+  struct NameEqual {
+    using is_transparent = void;
+    bool operator()(TopicNumber one, TopicNumber other) const { return one == other; }
+    bool operator()(TopicNumber one, std::string_view name) const { return (*topics)[one].name.view() == name; }
+    bool operator()(std::string_view name, TopicNumber one) const { return (*topics)[one].name.view() == name; }
+    const TopicLives* topics;
+  };
+  using TopicNumbers = std::unordered_set<TopicNumber, NameHash, NameEqual>;
   struct Retained {
     LogEntry entry;
     std::size_t topics = 0;  // that retain it
@@ -176,6 +197,7 @@ class FileIndex {
   void drop_from(TopicNumber number, std::uint64_t sequence);
   void forget_if_empty(TopicNumber number);
   void drop_holders(std::uint64_t sequence);
+  void erase(Holders::iterator holder);
   static Location location(const Visited& visited);
   std::vector<TopicNumber> topics_of(const Slot& slot, std::uint64_t sequence) const;
   const TopicLife* life_of(std::string_view topic) const;
@@ -184,12 +206,14 @@ class FileIndex {
   std::uint64_t head_ = 0;
   std::uint64_t oldest_ = 0;  // while there are entries
   std::uint64_t entries_ = 0;
-  StringMap<TopicNumber> numbers_;
-  std::vector<TopicLife> topics_;
+  std::unique_ptr<TopicLives> topics_ = std::make_unique<TopicLives>();  // at an address that stays
+  TopicNumbers numbers_{0, NameHash{topics_.get()}, NameEqual{topics_.get()}};
   std::vector<TopicNumber> free_numbers_;
+  std::size_t name_bytes_ = 0;                                 // of topics with a number, beyond the strings themselves
   std::map<std::uint64_t, std::vector<TopicNumber>> several_;  // of events of several topics
   std::set<std::pair<TopicNumber, std::uint64_t>> finishes_;
   Holders holders_;
+  std::size_t holder_bytes_ = 0;                                  // of their texts, likewise
   std::deque<std::pair<std::uint64_t, Holders::iterator>> held_;  // in the order of the log
   std::map<std::uint64_t, Retained> retained_;
   std::size_t retained_topics_ = 0;

@@ -37,10 +37,10 @@ std::optional<std::uint64_t> FileIndex::finished_at(const TopicFilter& filter, s
   for (const TopicPattern& pattern : filter.patterns()) {
     const auto number = numbers_.find(pattern.view());
     if (number == numbers_.end()) return std::nullopt;
-    const auto first = finishes_.lower_bound({number->second, seen});
-    const bool is_found = first != finishes_.end() && first->first == number->second;
+    const auto first = finishes_.lower_bound({*number, seen});
+    const bool is_found = first != finishes_.end() && first->first == *number;
     if (filter.patterns().size() == 1 && is_found) return first->second;
-    const TopicState& state = topics_[number->second].state;
+    const TopicState& state = (*topics_)[*number].state;
     if (!state.is_finished()) return std::nullopt;
     last = std::max(last, state.newest);
   }
@@ -54,7 +54,7 @@ class FileIndex::Wanted {
     if (!is_literal_) return;
     for (const TopicPattern& pattern : filter.patterns()) {
       const auto number = index.numbers_.find(pattern.view());
-      if (number != index.numbers_.end()) numbers_.push_back(number->second);
+      if (number != index.numbers_.end()) numbers_.push_back(*number);
     }
     std::sort(numbers_.begin(), numbers_.end());
     for (const TopicNumber number : numbers_) bits_ |= bit(number);
@@ -91,7 +91,7 @@ FileIndex::Plan FileIndex::read_after(std::uint64_t sequence, std::uint64_t head
     if (wanted.may_have(slot, visited.sequence)) {
       const auto numbers = topics_of(slot, visited.sequence);
       const bool is_wanted = std::any_of(numbers.begin(), numbers.end(), [&](TopicNumber number) {
-        return scan.wants(visited.sequence, topics_[number].name);
+        return scan.wants(visited.sequence, (*topics_)[number].name);
       });
       if (is_wanted) {
         plan.locations.push_back(location(visited));
@@ -143,7 +143,7 @@ FileIndex::Plan FileIndex::read_newest(std::uint64_t sequence, std::uint64_t unt
         wanted.may_have(slot, visited.sequence)) {
       std::vector<OwnedTopic> found;
       const auto numbers = topics_of(slot, visited.sequence);
-      for (const TopicNumber number : numbers) add_if_newest(found, topics_[number], visited.sequence);
+      for (const TopicNumber number : numbers) add_if_newest(found, (*topics_)[number], visited.sequence);
       if (!found.empty()) {
         plan.locations.push_back(location(visited));
         scan.add(plan.locations.back().bytes);

@@ -30,7 +30,8 @@ std::shared_ptr<EventStore> open_file_log(const std::string& folder, const FileL
                               .new_epoch = new_store_epoch(),
                               .clock = [] { return std::chrono::system_clock::now(); },
                               .boot_id = machine_boot_id(),
-                              .in_memory = in_memory});
+                              .in_memory = in_memory,
+                              .index_bytes = options.index_bytes});
   } catch (const std::runtime_error& failure) {
     throw StoreUnavailable("cannot open the store \"file:" + folder + "\": " + failure.what());
   }

@@ -33,7 +33,8 @@ class FileLog : public ::testing::Test {
             .new_epoch = "e",
             .clock = [this] { return now_; },
             .boot_id = "boot",
-            .segment_bytes = segment_bytes_};
+            .segment_bytes = segment_bytes_,
+            .index_bytes = index_bytes_};
   }
   std::unique_ptr<StartedStore> open() { return std::make_unique<StartedStore>(open_log()); }
   std::shared_ptr<FileEventLog> open_log() {
@@ -77,6 +78,7 @@ class FileLog : public ::testing::Test {
   std::chrono::system_clock::time_point now_{std::chrono::hours(500'000)};
   std::shared_ptr<FileEventLog> log_;
 };
+  std::optional<std::size_t> index_bytes_ = std::nullopt;
 
 // --- What is wrong with files ---------------------------------------------------------------------------------------
 
@@ -316,6 +318,27 @@ TEST_F(FileLog, DropsEntriesByAgeAndRemovesTheirFile) {
   EXPECT_EQ(log_->oldest(), 3u);
   EXPECT_EQ(log_->head(), 2u);
   store->publish("a", "new");
+TEST_F(FileLog, KeepsToABoundOnTheMemoryOfItsIndex) {
+  index_bytes_ = 500'000;
+  std::uint64_t oldest = 0;
+  {
+    const auto store = open();
+    for (int i = 0; i < 10'000; ++i) {
+      const std::string topic = "topic/with/one/event/" + std::to_string(i);
+      store->publish(*Topic::parse(topic), "x");
+    }
+    oldest = (*store)->oldest();
+    EXPECT_GT(oldest, 5'000u);
+    EXPECT_LT(oldest, 9'000u);
+    store->publish("a", "x", "own");
+    EXPECT_EQ(log_->find("own", everything()), 10'001u);
+  }
+  log_.reset();
+  const auto store = open();
+  EXPECT_GE((*store)->oldest(), oldest);
+  EXPECT_LT((*store)->oldest(), 9'000u);
+}
+
   EXPECT_THAT(all_data(*log_), ElementsAre("new"));
   log_->tend();
   EXPECT_THAT(segments(), SizeIs(1)) << "that of the old ones is gone";

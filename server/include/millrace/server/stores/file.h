@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "millrace/server/event_store.h"
@@ -13,12 +14,18 @@
 
 namespace millrace {
 
+/// Bytes of memory of the index of a store in files; beyond it the store drops its oldest events.
+inline constexpr std::size_t kFileLogIndexBytes = 1024 * 1024 * 1024;
+
 /// Settings of a store in files.
 struct FileLogOptions {
   /// Events that a power cut may lose.
   StoreSync sync = StoreSync::kFull;
   /// Bounds of the files: by default 1 GiB (kStoreBytes).
   StoreBounds bounds = {};
+  /// Most bytes of memory for the index, about; beyond it the store drops its oldest events, as beyond `bounds`. Many
+  /// topics with few events each, and many IDs of publishers, need more. Without a value: no bound.
+  std::optional<std::size_t> index_bytes = kFileLogIndexBytes;
 };
 
 /// Bytes of a file of the store; then the next one begins. With StoreBounds::bytes at most an eighth of that, and at
