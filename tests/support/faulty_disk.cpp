@@ -42,7 +42,12 @@ class FaultyDisk::File final : public LogFile {
       ++disk_.failed_syncs_;
       throw FileError("sync: input/output error");
     }
-    for (const Write& write : contents_->pending) apply(contents_->on_disk, write);
+    std::size_t bytes = 0;
+    for (const Write& write : contents_->pending) {
+      apply(contents_->on_disk, write);
+      bytes += write.bytes ? write.bytes->size() : 0;
+    }
+    disk_.largest_sync_ = std::max(disk_.largest_sync_, bytes);
     contents_->pending.clear();
   }
   void truncate(std::uint64_t size) override {
@@ -91,6 +96,16 @@ bool FaultyDisk::is_cut() const {
 std::uint64_t FaultyDisk::failed_syncs() const {
   const std::lock_guard lock(mutex_);
   return failed_syncs_;
+}
+
+std::size_t FaultyDisk::largest_sync() const {
+  const std::lock_guard lock(mutex_);
+  return largest_sync_;
+}
+
+void FaultyDisk::forget_largest_sync() {
+  const std::lock_guard lock(mutex_);
+  largest_sync_ = 0;
 }
 
 void FaultyDisk::take_operation(const std::string& doing) {

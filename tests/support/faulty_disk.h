@@ -45,6 +45,9 @@ class FaultyDisk final : public LogFolder {
   void restore();
   /// Syncs that have failed.
   std::uint64_t failed_syncs() const;
+  /// Most bytes that one sync has put on the disk.
+  std::size_t largest_sync() const;
+  void forget_largest_sync();
   /// All bytes of a file, to look at or to damage.
   std::string& bytes_of(const std::string& name) { return names_.at(name)->visible; }
   void forget(const std::string& name) { names_.erase(name); }
@@ -85,6 +88,7 @@ class FaultyDisk final : public LogFolder {
   std::optional<std::uint64_t> left_;
   bool is_cut_ = false;
   std::uint64_t failed_syncs_ = 0;
+  std::size_t largest_sync_ = 0;
   Names names_;
   Names names_on_disk_;
   std::vector<NameChange> pending_;

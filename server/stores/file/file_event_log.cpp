@@ -86,7 +86,7 @@ void FileEventLog::open() {
   }
   // A group does not say what was dropped after it.
   while (retire(options_.clock(), kRetiredAtOnce)) continue;
-  set_room_aside();
+  while (set_room_aside()) continue;
   head_ = own_index().head();
 }
 
@@ -277,7 +277,7 @@ void FileEventLog::remove_old_segments() {
 }
 
 // So that old segments can be removed on a full disk.
-void FileEventLog::set_room_aside() noexcept {
+bool FileEventLog::set_room_aside() noexcept {
   const FileIndex& index = own_index();
   return writer_->set_room_aside(most_bytes_of_retained(index.retained_topics(), index.retained_bytes()));
 }
@@ -319,8 +319,7 @@ bool FileEventLog::tend_a_while() noexcept {
     const bool more = retire(options_.clock(), kRetiredAtOnce);
     remove_old_segments();
     mend();
-    set_room_aside();
-    return more;
+    return set_room_aside() || more;
   } catch (const std::exception& failure) {
     give_up(failure.what());
   }

@@ -90,7 +90,7 @@ class FileEventLog final : public EventStore {
   bool retire(std::chrono::system_clock::time_point now, std::uint64_t most);
   std::uint64_t cutoff(std::chrono::system_clock::time_point now, std::uint64_t most) const REQUIRES(mutex_);
   void remove_old_segments();
-  void set_room_aside() noexcept;
+  bool set_room_aside() noexcept;
   void hand_over(std::span<const LogEntry> entries) noexcept;
   bool tend_a_while() noexcept;
   void mend();

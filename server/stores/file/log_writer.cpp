@@ -192,20 +192,49 @@ void LogWriter::write_retained(const std::vector<LogEntry>& entries, std::uint64
   }
 }
 
-void LogWriter::set_room_aside(std::size_t bytes) noexcept {
-  if (room_aside_ >= bytes) return;
+bool LogWriter::set_room_aside(std::size_t bytes) noexcept {
+  if (room_aside_ >= bytes) return false;
   try {
     // More than that, so that it is not written anew for each further event.
-    const std::string room(std::max(kLeastRoomAside, bytes + bytes / 2), '\0');
-    write_new(std::string(kReserveFile), room);
-    room_aside_ = room.size();
+    return grow_room(std::max(kLeastRoomAside, bytes + bytes / 2));
   } catch (const std::exception&) {
-    // The next call tries again.
+    drop_new_room();  // the next call tries again
+  }
+  return false;
+}
+
+// Each step is on the disk before the next one, because the sync is what takes its time.
+bool LogWriter::grow_room(std::size_t bytes) {
+  const std::string name = std::string(kReserveFile) + std::string(kNewSuffix);
+  if (new_room_ == nullptr) new_room_ = folder_.create(name);
+  if (new_room_bytes_ < bytes) {
+    const auto step = std::min<std::uint64_t>(kRoomStepBytes, bytes - new_room_bytes_);
+    new_room_->append(std::string(static_cast<std::size_t>(step), '\0'));
+    new_room_->sync();
+    new_room_bytes_ += step;
+  }
+  if (new_room_bytes_ < bytes) return true;
+  folder_.rename(name, std::string(kReserveFile));
+  folder_.sync();
+  room_aside_ = std::exchange(new_room_bytes_, 0);
+  new_room_.reset();
+  return false;
+}
+
+void LogWriter::drop_new_room() noexcept {
+  if (new_room_ == nullptr) return;
+  new_room_.reset();
+  new_room_bytes_ = 0;
+  try {
+    folder_.remove(std::string(kReserveFile) + std::string(kNewSuffix));
+  } catch (const std::exception&) {
+    // The next start removes it.
   }
 }
 
 // File systems with a journal may reuse the blocks only once the folder is on the disk.
 void LogWriter::give_room_back() {
+  drop_new_room();
   room_aside_ = 0;
   folder_.remove(std::string(kReserveFile));
   folder_.sync();

@@ -21,6 +21,9 @@
 
 namespace millrace {
 
+/// Bytes that are set aside at once. Meanwhile publishers wait.
+inline constexpr std::size_t kRoomStepBytes = 1024 * 1024;
+
 class LogWriter {
  public:
   /// Continues the log, or begins it; removes files that the log does not need. If it continues, mend() must be called.
@@ -66,8 +69,9 @@ class LogWriter {
   /// Replaces the file `retained`. Then segments before `first` are not needed. If the disk is full, it takes the room
   /// that was set aside. Throws FileError.
   void write_retained(const std::vector<LogEntry>& entries, std::uint64_t first);
-  /// Sets room aside for a file `retained` of so many bytes, if the disk has that much.
-  void set_room_aside(std::size_t bytes) noexcept;
+  /// Sets room aside for a file `retained` of so many bytes, if the disk has that much: at most kRoomStepBytes in a
+  /// call. Returns whether it must be called again for the rest.
+  bool set_room_aside(std::size_t bytes) noexcept;
 
   /// Returns when all that was kept is on the disk. Throws FileError.
   void sync();
@@ -86,6 +90,8 @@ class LogWriter {
   std::unique_ptr<LogFile> write_new(const std::string& name, std::string_view bytes);
   void remove_after_failure(const std::string& new_name);
   void try_room();
+  bool grow_room(std::size_t bytes);
+  void drop_new_room() noexcept;
   void give_room_back();
 
   LogFolder& folder_;
@@ -95,7 +101,9 @@ class LogWriter {
   std::uint64_t bytes_ = 0;   // kept
   std::uint64_t synced_ = 0;  // on the disk
   State state_ = State::kGood;
-  std::uint64_t room_aside_ = 0;  // bytes of the file `reserve`
+  std::uint64_t room_aside_ = 0;       // bytes of the file `reserve`
+  std::unique_ptr<LogFile> new_room_;  // what will replace it; null if nothing will
+  std::uint64_t new_room_bytes_ = 0;   // on the disk
   std::string buffer_;
 };
 

@@ -16,13 +16,16 @@
 #include "stores/file/file_event_log.h"
 #include "stores/file/log_format.h"
 #include "stores/file/log_loader.h"
+#include "stores/file/log_writer.h"
 
 namespace millrace::test {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 class FileLog : public ::testing::Test {
@@ -75,10 +78,10 @@ class FileLog : public ::testing::Test {
   const std::shared_ptr<FaultyDisk> disk_ = std::make_shared<FaultyDisk>(1);
   StoreBounds bounds_{.bytes = std::nullopt};
   std::size_t segment_bytes_ = 1'000'000;
+  std::optional<std::size_t> index_bytes_ = std::nullopt;
   std::chrono::system_clock::time_point now_{std::chrono::hours(500'000)};
   std::shared_ptr<FileEventLog> log_;
 };
-  std::optional<std::size_t> index_bytes_ = std::nullopt;
 
 // --- What is wrong with files ---------------------------------------------------------------------------------------
 
@@ -276,6 +279,32 @@ TEST_F(FileLog, SetsAsMuchRoomAsideAsItsRetainedEventsNeed) {
   }
 }
 
+// Publishers wait for each sync.
+TEST_F(FileLog, SetsRoomAsideInSteps) {
+  const auto store = open();
+  for (int i = 0; i < 12; ++i) {
+    const std::string topic = "state/" + std::to_string(i);
+    store->publish({.topic = *Topic::parse(topic), .event = {.data = std::string(500'000, 'x')}, .retain = true});
+  }
+  disk_->forget_largest_sync();
+  log_->tend();
+  EXPECT_GT(disk_->bytes_of("reserve").size(), 6'000'000u);
+  EXPECT_LE(disk_->largest_sync(), kRoomStepBytes);
+}
+
+// As a program leaves it that ends meanwhile.
+TEST_F(FileLog, RemovesRoomThatWasNotSetAsideWhole) {
+  {
+    const auto store = open();
+    store->publish({.topic = "state", .event = {.data = std::string(2'000'000, 'x')}, .retain = true});
+  }
+  log_.reset();
+  disk_->create("reserve.new")->append(std::string(100, '\0'));
+  const auto store = open();
+  EXPECT_THAT(disk_->list(), Not(Contains("reserve.new")));
+  EXPECT_GT(disk_->bytes_of("reserve").size(), 2'000'000u);
+}
+
 TEST_F(FileLog, AcceptsEventsThoughItHasNoRoomToSetAside) {
   const auto store = open();
   store->publish({.topic = "state", .event = {.data = std::string(100'000, 'x')}, .retain = true});
@@ -287,6 +316,27 @@ TEST_F(FileLog, AcceptsEventsThoughItHasNoRoomToSetAside) {
   disk_->set_faults({});
   log_->tend();
   EXPECT_GT(disk_->bytes_of("reserve").size(), 100'000u);
+}
+
+TEST_F(FileLog, KeepsToABoundOnTheMemoryOfItsIndex) {
+  index_bytes_ = 500'000;
+  std::uint64_t oldest = 0;
+  {
+    const auto store = open();
+    for (int i = 0; i < 10'000; ++i) {
+      const std::string topic = "topic/with/one/event/" + std::to_string(i);
+      store->publish(*Topic::parse(topic), "x");
+    }
+    oldest = (*store)->oldest();
+    EXPECT_GT(oldest, 5'000u);
+    EXPECT_LT(oldest, 9'000u);
+    store->publish("a", "x", "own");
+    EXPECT_EQ(log_->find("own", everything()), 10'001u);
+  }
+  log_.reset();
+  const auto store = open();
+  EXPECT_GE((*store)->oldest(), oldest);
+  EXPECT_LT((*store)->oldest(), 9'000u);
 }
 
 TEST_F(FileLog, KeepsToABoundOnBytes) {
@@ -318,27 +368,6 @@ TEST_F(FileLog, DropsEntriesByAgeAndRemovesTheirFile) {
   EXPECT_EQ(log_->oldest(), 3u);
   EXPECT_EQ(log_->head(), 2u);
   store->publish("a", "new");
-TEST_F(FileLog, KeepsToABoundOnTheMemoryOfItsIndex) {
-  index_bytes_ = 500'000;
-  std::uint64_t oldest = 0;
-  {
-    const auto store = open();
-    for (int i = 0; i < 10'000; ++i) {
-      const std::string topic = "topic/with/one/event/" + std::to_string(i);
-      store->publish(*Topic::parse(topic), "x");
-    }
-    oldest = (*store)->oldest();
-    EXPECT_GT(oldest, 5'000u);
-    EXPECT_LT(oldest, 9'000u);
-    store->publish("a", "x", "own");
-    EXPECT_EQ(log_->find("own", everything()), 10'001u);
-  }
-  log_.reset();
-  const auto store = open();
-  EXPECT_GE((*store)->oldest(), oldest);
-  EXPECT_LT((*store)->oldest(), 9'000u);
-}
-
   EXPECT_THAT(all_data(*log_), ElementsAre("new"));
   log_->tend();
   EXPECT_THAT(segments(), SizeIs(1)) << "that of the old ones is gone";
