@@ -197,10 +197,10 @@ TEST_F(PublishingToAStore, AnswersWhatWaitsBeforeItStops) {
 // Each takes many times the bytes of its request while it waits.
 TEST_F(PublishingToAStore, RefusesEventsThatItHasNoMemoryToKeepWaiting) {
   ServerOptions small = options();
-  small.http.max_buffered_bytes = 1024 * 1024;
+  small.http.max_buffered_bytes = 256 * 1024;
   const RunningServer server(small, with_operations);
   std::string lines;
-  while (lines.size() < 50'000) lines += "{\"topic\":\"a\",\"data\":\"\"}\n";
+  while (lines.size() < 17'000) lines += "{\"topic\":\"a\",\"data\":\"\"}\n";
   auto disk = disk_->hold();
   RawClient client(server.port());
   const RawResponse refused = client.exchange(post("/events", lines));
