@@ -15,6 +15,8 @@ namespace millrace {
 
 namespace {
 
+constexpr std::string_view kOutOfRange = "Range: lies beyond the end of the content";
+
 bool is_trace(const httplib::Request& request) {
   return request.method == "TRACE";
 }
@@ -90,7 +92,7 @@ void refuse_body(const httplib::Request& request, httplib::Response& response) {
 
 void answer_late(Exchange& exchange) {
   if (exchange.output.status() != 416 || exchange.is_error_seen) return;
-  exchange.output.give_body("application/json", error_body("Range: lies beyond the end of the content"));
+  exchange.output.give_body("application/json", error_body(kOutOfRange));
 }
 
 void keep_alive_behind_error(const httplib::Response& response, const std::string& terms, Exchange& exchange) {
@@ -99,10 +101,13 @@ void keep_alive_behind_error(const httplib::Response& response, const std::strin
 
 httplib::Server::HandlerResponse ErrorAnswers::operator()(const httplib::Request& request,
                                                           httplib::Response& response) const {
+  const bool is_out_of_range = response.status == 416 && request.has_header("Range");
   const_cast<httplib::Request&>(request).ranges.clear();  // ranges of the requested body, not of an error
   if (Exchange* const exchange = HttplibBridge::find_exchange(request)) {
     exchange->is_error_seen = true;
     complete(*exchange, request, response);
+    // Of those versions that call an error handler about it; of others answer_late() does it.
+    if (is_out_of_range && is_bare(response)) response.set_content(error_body(kOutOfRange), "application/json");
     keep_alive_behind_error(response, keep_alive, *exchange);
   } else {
     ask_program(request, response);

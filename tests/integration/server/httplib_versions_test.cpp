@@ -154,10 +154,12 @@ TEST(HttplibVersions, MoreFieldsThanCppHttplibTakesAreNamed) {
   std::string fields;
   for (int i = 0; i < 200; ++i) fields += "X-" + std::to_string(i) + ": y\r\n";
   const RawResponse answer = RawClient(server.port()).exchange(post("/events", kEvent, fields));
-  EXPECT_EQ(answer.status, is_httplib(22) ? 400 : 200);
-  if (is_httplib(22)) {
-    EXPECT_NE(answer.body.find("more than 100 header fields"), std::string::npos) << answer.body;
-  }
+#if defined(CPPHTTPLIB_HEADER_MAX_COUNT)  // since 0.22, and in older ones that distributions have mended
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_NE(answer.body.find("more than 100 header fields"), std::string::npos) << answer.body;
+#else
+  EXPECT_EQ(answer.status, 200);
+#endif
 }
 
 TEST(HttplibVersions, AnErrorDoesNotEndTheConnection) {
