@@ -34,10 +34,12 @@ endif()" COMPONENT program)
   install(FILES docs/deploy/millrace.service docs/deploy/millrace.socket DESTINATION /lib/systemd/system COMPONENT service EXCLUDE_FROM_ALL)
   install(FILES ${manual}/millrace.toml DESTINATION /etc/millrace COMPONENT service EXCLUDE_FROM_ALL)
 endif()
-install(FILES LICENSE CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libmillrace-dev COMPONENT development)
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libmillrace-dev COMPONENT development
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libmillrace-dev COMPONENT development)
+# Recipes of package managers leave these out of the sources.
+install(FILES CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libmillrace-dev COMPONENT development OPTIONAL)
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libmillrace-dev COMPONENT development OPTIONAL
   FILES_MATCHING PATTERN "*.md" PATTERN deploy EXCLUDE PATTERN img EXCLUDE PATTERN benchmarks EXCLUDE)
-install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libmillrace-dev/examples COMPONENT development
+install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libmillrace-dev/examples COMPONENT development OPTIONAL
   PATTERN npm EXCLUDE PATTERN CMakeLists.txt EXCLUDE)
 
 # --- pkg-config -------------------------------------------------------------------------------------------------------
