@@ -136,11 +136,15 @@ export const servers = {
   },
 };
 
+const folders = [];
+process.once("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 /** A folder on the disk of the working directory, removed in the end. */
 function newFolder() {
-  const folder = mkdtempSync(resolvePath("build/bench-store-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  return folder;
+  folders.push(mkdtempSync(resolvePath("build/bench-store-")));
+  return folders.at(-1);
 }
 
 /** Files of a certificate for 127.0.0.1, P-256, and of its key; made once. */
