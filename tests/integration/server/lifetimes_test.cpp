@@ -129,7 +129,11 @@ TEST(Callbacks, RunOnWorkersAndInTheEndOnTheThreadOfListen) {
     second.send(get("/own"));
     second.read_until("\r\n\r\n");
   }
-  require_soon([&] { return std::lock_guard(mutex), ran_on.size() == 2; }, "on_close");
+  const auto count = [&] {
+    const std::lock_guard lock(mutex);
+    return ran_on.size();
+  };
+  require_soon([&] { return count() == 2; }, "on_close");
   EXPECT_EQ(ran_on, (std::vector{worker, worker}));
   const StreamClient third(server.port(), "/stream");
   RawClient fourth(server.port());
