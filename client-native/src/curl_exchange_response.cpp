@@ -24,6 +24,9 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
+// CURLE_TOO_LARGE, which headers before libcurl 8.6 do not have: a line of the head is over libcurl's own limit.
+constexpr int kTooLarge = 100;
+
 std::string too_large_a_head() {
   return "the response's head is larger than " + std::to_string(kMaxResponseHeadBytes) + " bytes";
 }
@@ -200,7 +203,7 @@ std::string CurlExchange::problem(CURLcode code) const {
     case CURLE_SEND_ERROR:
       return "the connection broke: " + why;
     default:
-      return words;
+      return in_head_ && code == kTooLarge ? too_large_a_head() : words;
   }
 }
 
