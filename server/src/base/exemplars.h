@@ -51,7 +51,7 @@ class Exemplars {
     slot.version.store(version + 2, std::memory_order_release);
   }
 
-  /// The bucket's exemplar; nothing if there is none, or if it is replaced all the time. Any thread.
+  /// The bucket's exemplar; nothing if the bucket has no exemplar, or if it is replaced all the time. Any thread.
   std::optional<Exemplar> of(std::size_t bucket) const {
     constexpr int kAttempts = 8;
     const Slot& slot = slots_[bucket];

@@ -15,7 +15,7 @@ void numeric_address(const sockaddr_storage& address, socklen_t length, std::str
 /// The numeric address, without the port; empty if it is not an internet address.
 std::string address_text(const sockaddr_storage& address);
 
-/// The address that a numeric text such as `::1` stands for, without a port; nothing if it is none.
+/// The address that a numeric text such as `::1` stands for, without a port; nothing if the text is not an address.
 std::optional<sockaddr_storage> parse_address(std::string_view text);
 
 /// The address of the other end, which may be a proxy's; AF_UNSPEC if the connection is closed.

@@ -1,22 +1,16 @@
 #include "commit_queue.h"
 
-#include <algorithm>
 #include <cassert>
 #include <new>
 #include <utility>
 
+#include "log/event_log.h"
 #include "log/turns.h"
 #include "thread_name.h"
 
 namespace millrace {
 
 namespace {
-
-std::size_t data_bytes(std::span<const Publication> publications) {
-  std::size_t bytes = 0;
-  for (const Publication& publication : publications) bytes += publication.event.data.size();
-  return bytes;
-}
 
 // Whether the group failed because of one of its jobs, and the others can be published without it.
 bool is_fault_of_one(Published::Outcome outcome) {

@@ -6,6 +6,12 @@
 
 namespace millrace {
 
+std::size_t data_bytes(std::span<const Publication> publications) {
+  std::size_t bytes = 0;
+  for (const Publication& publication : publications) bytes += publication.event.data.size();
+  return bytes;
+}
+
 std::string append_refusal(std::string_view reason) {
   return std::string("the store accepts no events: ").append(reason);
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,9 @@ inline constexpr std::size_t kWorkPerFrame = 16;
 // A page, half a turn's work, must hold more than a few events, and one topic's costliest match.
 static_assert(kReadWorkPerTurn / 2 >= 16 * kWorkPerFrame);
 static_assert(kReadWorkPerTurn / 2 >= std::size_t{1} << kMaxWildcardDepth);
+
+/// Bytes of data of these events together.
+std::size_t data_bytes(std::span<const Publication> publications);
 
 class EventLog {
  public:

@@ -60,7 +60,7 @@ class GroupCommit {
   void append(std::span<const Publication> publications, std::span<std::uint64_t> sequences, const Write& write) {
     Contribution contribution{.publications = publications, .sequences = sequences};
     {
-      auto place = turns_.join(contribution, publications.size(), bytes_of(publications));
+      auto place = turns_.join(contribution, publications.size(), data_bytes(publications));
       if (place.works()) {
         write(place.wait_for_turn());
       } else {
@@ -83,12 +83,6 @@ class GroupCommit {
   }
 
  private:
-  static std::size_t bytes_of(std::span<const Publication> publications) {
-    std::size_t bytes = 0;
-    for (const Publication& publication : publications) bytes += publication.event.data.size();
-    return bytes;
-  }
-
   StoreTrouble& trouble_;
   Turns<Contribution> turns_;
 };
