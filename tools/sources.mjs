@@ -17,6 +17,7 @@ export const shipped = [
 
 /** Sources that take the place of others in builds without a part: the developers' build does not compile them. */
 export const replacements = [
+  "cli/cpu_profiler_without.cpp",
   "server/src/log/gzip_block_without_zlib.cpp",
   "server/src/tls/no_tls.cpp",
   "server/stores/redis/redis_no_tls.cpp",

@@ -68,7 +68,7 @@ class PrometheusFormat final : public MetricsFormat {
   }
 
  private:
-  const OpenMetrics open_metrics_;
+  const OpenMetrics open_metrics_{};
 };
 
 }  // namespace
