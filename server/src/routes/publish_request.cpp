@@ -154,6 +154,8 @@ void check_names(const json& object) {
   }
 }
 
+constexpr std::string_view kBlanks = " \t\r\n";
+
 std::string_view take_line(std::string_view& rest) {
   const std::size_t end = rest.find('\n');
   const std::string_view line = rest.substr(0, end);
@@ -162,7 +164,14 @@ std::string_view take_line(std::string_view& rest) {
 }
 
 bool is_blank(std::string_view line) {
-  return line.find_first_not_of(" \t\r\n") == std::string_view::npos;
+  return line.find_first_not_of(kBlanks) == std::string_view::npos;
+}
+
+// One object may take several lines: then its first line is not JSON by itself.
+bool is_ndjson(std::string_view body) {
+  body.remove_prefix(std::min(body.find_first_not_of(kBlanks), body.size()));
+  const std::string_view first = take_line(body);
+  return !is_blank(body) && is_json(first);
 }
 
 }  // namespace
@@ -241,28 +250,23 @@ std::optional<Event> PublishRequest::event() const {
 std::optional<std::vector<PublishRequest>> parse_publish_body(std::string_view body, const Hub& hub,
                                                               std::string& error) {
   std::vector<PublishRequest> requests;
-  // One object may take several lines; if the body is not one object, each line must be an object.
-  if (auto whole = PublishRequest::parse(body, hub, error)) {
+  if (!is_ndjson(body)) {
+    auto whole = PublishRequest::parse(body, hub, error);
+    if (!whole) return std::nullopt;
     requests.push_back(std::move(*whole));
     return requests;
   }
   std::string_view rest = body;
-  std::size_t number = 0;
-  while (!rest.empty()) {
+  for (std::size_t number = 1; !rest.empty(); ++number) {
     const std::string_view line = take_line(rest);
-    ++number;
     if (is_blank(line)) continue;
-    std::string line_error;
-    auto request = PublishRequest::parse(line, hub, line_error);
+    auto request = PublishRequest::parse(line, hub, error);
     if (!request) {
-      // The first line is not JSON by itself: the body is not NDJSON, and the first error says more.
-      if (requests.empty() && (!is_json(line) || is_blank(rest))) return std::nullopt;
-      error = "line " + std::to_string(number) + ": " + line_error;
+      error = "line " + std::to_string(number) + ": " + error;
       return std::nullopt;
     }
     requests.push_back(std::move(*request));
   }
-  if (requests.empty()) return std::nullopt;
   return requests;
 }
 
