@@ -87,71 +87,101 @@ int bench(BenchOptions& options) {
   return load::is_clean(report) ? kSuccess : kFailure;
 }
 
+CLI::Range count() {
+  return {std::size_t{1}, std::size_t{10'000'000}};
+}
+
+template <typename Value>
+CLI::Option* add(CLI::App& app, const char* name, Value& value, const char* meaning) {
+  return app.add_option(name, value, meaning)->capture_default_str()->take_last();
+}
+
+void add_subscribers(CLI::App& app, Load& load) {
+  add(app, "--subscribers", load.subscribers, "Open event streams")->check(count());
+  add(app, "--topics", load.topics, "Topics over which the subscribers are spread")->check(count());
+  add(app, "--topics-each", load.topics_each, "Topics of each subscriber, of a Millrace server")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{64}));
+  add(app, "--conflate", load.conflate,
+      "Interval in milliseconds at which a subscriber gets only the newest events; 0: it gets all")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{3'600'000}));
+  add(app, "--processes", load.processes, "Processes that hold the subscribers")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{64}));
+  add(app, "--connect-window", load.connect_window, "Connections that each process makes at the same time")
+      ->check(count());
+}
+
+void add_publishing(CLI::App& app, BenchOptions& options) {
+  Load& load = options.load;
+  add(app, "--rate", load.rate, "Events a second; 0: as fast as the subscribers receive them")
+      ->check(CLI::NonNegativeNumber);
+  add(app, "--seconds", options.seconds, "Seconds to publish")->check(CLI::Range(0.01, 86400.0));
+  add(app, "--window", load.window, "Without --rate: events in flight to the average subscriber")->check(count());
+  add(app, "--publishers", load.publishers, "Connections that publish; 0: publish nothing")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{1000}));
+  add(app, "--pipeline", load.pipeline, "Without --rate: requests in flight on each connection")->check(count());
+  add(app, "--batch", load.batch, "Events in one request, as NDJSON")->check(count());
+  add(app, "--data-bytes", load.data_bytes, "Data bytes of each event")
+      ->check(CLI::Range(std::size_t{40}, std::size_t{1} << 20));
+  add(app, "--behind", load.behind, "Publish this many events first; then all subscribers resume that far behind")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{10'000'000}));
+}
+
+void add_paths(CLI::App& app, Load& load) {
+  add(app, "--subscribe-path", load.subscribe_path, "Path for GET; {topic} stands for the topic");
+  add(app, "--publish-path", load.publish_path, "Path for POST");
+  app.add_option("--topic-prefix", load.topic_prefix, "Prefix of all topics: segments, each followed by /");
+}
+
+void add_strangers(CLI::App& app, Load& load) {
+  add(app, "--strangers", load.strangers, "Additional connections with patterns that match no published topic")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{100'000}));
+  add(app, "--patterns", load.patterns, "Patterns of each such connection")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{64}));
+  add(app, "--replays", load.replays, "Such connections that request the whole log again every second")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{1'000}));
+  add(app, "--fill", load.fill, "Events to publish before the first subscriber connects")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{10'000'000}));
+}
+
+void add_trigger(CLI::App& app, Load& load) {
+  app.add_flag("--raw-body", load.raw_body, "Publish only the data, not a JSON object");
+  add(app, "--trigger", load.trigger_path, "Publish nothing; the server publishes after a POST to this path");
+  add(app, "--expect", load.expected, "Events after --trigger, for all subscribers together");
+}
+
+void add_transport(CLI::App& app, BenchOptions& options) {
+  Load& load = options.load;
+  add_tls_client(app, options.tls);
+  app.add_flag("--resume-tls", load.resume_tls,
+               "https: each process makes one full handshake; the others resume its session");
+  add(app, "--handshakes", load.handshakes,
+      "https: connections a second that are made and closed while events are published")
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--http2", load.http2,
+               "Subscribe and publish over HTTP/2: https: the handshake must choose it; http: without asking");
+  add(app, "--streams-each", load.streams_each, "With --http2: subscribers on one connection")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{100'000}));
+  app.add_flag("--gzip", load.gzip, "Request compressed streams");
+  app.add_option("--server-pid", load.server_pids,
+                 "Measure CPU time and memory of this process and its children; can be repeated")
+      ->allow_extra_args(false);
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, Command& command) {
   auto options = std::make_shared<BenchOptions>();
-  Load& load = options->load;
   CLI::App* bench_app = app.add_subcommand("bench",
                                            "Load a server of event streams, check every received event, and report as "
                                            "JSON (exit code 1: an event is missing "
                                            "or wrong)");
-  const auto count = CLI::Range(std::size_t{1}, std::size_t{10'000'000});
-  const auto add = [&](const char* name, auto& value, const char* meaning) {
-    return bench_app->add_option(name, value, meaning)->capture_default_str()->take_last();
-  };
   bench_app->add_option("URL", options->url, "The server's URL, such as http://localhost:8080")->required();
-  add("--subscribers", load.subscribers, "Open event streams")->check(count);
-  add("--topics", load.topics, "Topics over which the subscribers are spread")->check(count);
-  add("--topics-each", load.topics_each, "Topics of each subscriber, of a Millrace server")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{64}));
-  add("--conflate", load.conflate,
-      "Interval in milliseconds at which a subscriber gets only the newest events; 0: it gets all")
-      ->check(CLI::Range(std::size_t{0}, std::size_t{3'600'000}));
-  add("--processes", load.processes, "Processes that hold the subscribers")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{64}));
-  add("--connect-window", load.connect_window, "Connections that each process makes at the same time")->check(count);
-  add("--rate", load.rate, "Events a second; 0: as fast as the subscribers receive them")
-      ->check(CLI::NonNegativeNumber);
-  add("--seconds", options->seconds, "Seconds to publish")->check(CLI::Range(0.01, 86400.0));
-  add("--window", load.window, "Without --rate: events in flight to the average subscriber")->check(count);
-  add("--publishers", load.publishers, "Connections that publish; 0: publish nothing")
-      ->check(CLI::Range(std::size_t{0}, std::size_t{1000}));
-  add("--pipeline", load.pipeline, "Without --rate: requests in flight on each connection")->check(count);
-  add("--batch", load.batch, "Events in one request, as NDJSON")->check(count);
-  add("--data-bytes", load.data_bytes, "Data bytes of each event")
-      ->check(CLI::Range(std::size_t{40}, std::size_t{1} << 20));
-  add("--behind", load.behind, "Publish this many events first; then all subscribers resume that far behind")
-      ->check(CLI::Range(std::size_t{0}, std::size_t{10'000'000}));
-  add("--subscribe-path", load.subscribe_path, "Path for GET; {topic} stands for the topic");
-  add("--publish-path", load.publish_path, "Path for POST");
-  bench_app->add_option("--topic-prefix", load.topic_prefix, "Prefix of all topics: segments, each followed by /");
-  add("--strangers", load.strangers, "Additional connections with patterns that match no published topic")
-      ->check(CLI::Range(std::size_t{0}, std::size_t{100'000}));
-  add("--patterns", load.patterns, "Patterns of each such connection")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{64}));
-  add("--replays", load.replays, "Such connections that request the whole log again every second")
-      ->check(CLI::Range(std::size_t{0}, std::size_t{1'000}));
-  add("--fill", load.fill, "Events to publish before the first subscriber connects")
-      ->check(CLI::Range(std::size_t{0}, std::size_t{10'000'000}));
-  bench_app->add_flag("--raw-body", load.raw_body, "Publish only the data, not a JSON object");
-  add("--trigger", load.trigger_path, "Publish nothing; the server publishes after a POST to this path");
-  add("--expect", load.expected, "Events after --trigger, for all subscribers together");
-  add_tls_client(*bench_app, options->tls);
-  bench_app->add_flag("--resume-tls", load.resume_tls,
-                      "https: each process makes one full handshake; the others resume its session");
-  add("--handshakes", load.handshakes,
-      "https: connections a second that are made and closed while events are published")
-      ->check(CLI::NonNegativeNumber);
-  bench_app->add_flag("--http2", load.http2,
-                      "Subscribe and publish over HTTP/2: https: the handshake must choose it; http: without asking");
-  add("--streams-each", load.streams_each, "With --http2: subscribers on one connection")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{100'000}));
-  bench_app->add_flag("--gzip", load.gzip, "Request compressed streams");
-  bench_app
-      ->add_option("--server-pid", load.server_pids,
-                   "Measure CPU time and memory of this process and its children; can be repeated")
-      ->allow_extra_args(false);
+  add_subscribers(*bench_app, options->load);
+  add_publishing(*bench_app, *options);
+  add_paths(*bench_app, options->load);
+  add_strangers(*bench_app, options->load);
+  add_trigger(*bench_app, options->load);
+  add_transport(*bench_app, *options);
   bench_app->callback([options, &command] { command = [options] { return bench(*options); }; });
 }
 

@@ -132,9 +132,7 @@ void add_store(CLI::App& app, ServeOptions& options) {
   add(app, "--store-age", options.store_age_seconds, "Seconds that the store keeps an event; 0: as long as it fits");
 }
 
-}  // namespace
-
-void add_serve_options(CLI::App& app, ServeOptions& options) {
+void add_address(CLI::App& app, ServeOptions& options) {
   add(app, "--host", options.host, "Address to listen on");
   add(app, "--port", options.port, "Port to listen on; 0 picks a free one")->check(CLI::Range(0, 65535));
   add_tls(app, options.tls);
@@ -142,6 +140,9 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add_flag(app, "--insecure", options.insecure, "Anyone who can reach the port may publish");
   add_flag(app, "--demo", options.demo, "Publish invented live data, and serve what the demo page needs");
   add(app, "--demo-seed", options.demo_seed, "Seed of the invented data; 0: different each time");
+}
+
+void add_threads_and_protocols(CLI::App& app, ServeOptions& options) {
   add(app, "--workers", options.workers, "Threads that answer requests; open streams need none")
       ->check(CLI::Range(1, 1024));
   add(app, "--loops", options.loops, "Event loops, each with its own thread; 0: one for each core")
@@ -152,6 +153,9 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       ->check(CLI::Range(std::size_t{1}, kHttp2MaxStreams));
   add_flag(app, "--gzip", options.gzip,
            "Compress streams for clients that accept gzip; events below 256 bytes are not compressed");
+}
+
+void add_history(CLI::App& app, ServeOptions& options) {
   add(app, "--history-events", options.history_events, "Events kept in memory")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--history-bytes", options.history_bytes, "Bytes of events kept in memory")
@@ -168,7 +172,9 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       "Maximum number of topics with a retained event of one publisher; beyond it 507; 0: half of the maximum");
   add(app, "--max-retained-bytes-per-publisher", options.max_retained_bytes_per_publisher,
       "Maximum bytes of retained events of one publisher; beyond it 507; 0: half of the maximum");
-  add_store(app, options);
+}
+
+void add_streams(CLI::App& app, ServeOptions& options) {
   add(app, "--retry", options.retry_milliseconds, "Milliseconds after which clients reconnect")
       ->check(CLI::Range(std::uint32_t{0}, std::uint32_t{0x7fff'ffff}));
   add(app, "--cursor", options.cursor,
@@ -179,6 +185,9 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       ->check(CLI::Range(1, 3600));
   add_flag(app, "--presence", options.presence,
            "Report who listens to a topic, who joins and who leaves, on millrace.presence/TOPIC");
+}
+
+void add_bounds(CLI::App& app, ServeOptions& options) {
   add(app, "--max-connections", options.max_connections, "Maximum number of connections; beyond it 503")
       ->check(CLI::Range(std::size_t{1}, kAny));
   add(app, "--max-buffered-bytes", options.max_buffered_bytes,
@@ -194,6 +203,9 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{kAny}));
   add(app, "--max-publish-bytes", options.max_publish_bytes, "Largest body of a publish request; beyond it 413")
       ->check(CLI::Range(std::size_t{1}, kAny));
+}
+
+void add_operations(CLI::App& app, ServeOptions& options) {
   add(app, "--admin-listen", options.admin_listen,
       "HOST:PORT or unix:PATH for /metrics and the other routes for operators, instead of the main port; anyone who "
       "can reach it is an administrator");
@@ -203,9 +215,9 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--ui-files", options.ui_files,
       "Folder of this page's files; default: share/millrace/ui beside bin/millrace")
       ->type_name("DIR");
-  add_rights(app, options.authorization);
-  add_hooks(app, options);
-  add_borders(app, options);
+}
+
+void add_end_and_logs(CLI::App& app, ServeOptions& options) {
   add(app, "--drain", options.drain_seconds,
       "Seconds over which clients reconnect after SIGTERM; the program ends within this time")
       ->check(CLI::Range(0, 3600));
@@ -217,6 +229,9 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   add(app, "--access-log-every", options.access_log_every,
       "Write one of every N successful requests; streams and errors are always written")
       ->check(CLI::Range(std::size_t{1}, kAny));
+}
+
+void add_prints(CLI::App& app, ServeOptions& options) {
   app.add_flag("--print-options", options.print_options,
                "Print the options as the table of the documentation, and exit")
       ->configurable(false);
@@ -228,6 +243,23 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       ->configurable(false);
   app.add_flag("--check-config", options.check_config, "Check all options, print what is wrong, and exit")
       ->configurable(false);
+}
+
+}  // namespace
+
+void add_serve_options(CLI::App& app, ServeOptions& options) {
+  add_address(app, options);
+  add_threads_and_protocols(app, options);
+  add_history(app, options);
+  add_store(app, options);
+  add_streams(app, options);
+  add_bounds(app, options);
+  add_operations(app, options);
+  add_rights(app, options.authorization);
+  add_hooks(app, options);
+  add_borders(app, options);
+  add_end_and_logs(app, options);
+  add_prints(app, options);
   app.formatter(std::make_shared<HelpWithEnvironment>());
 }
 
@@ -242,10 +274,6 @@ CursorForm cursor_form(const std::string& name) {
   if (name == "id") return CursorForm::kId;
   return name == "none" ? CursorForm::kNone : CursorForm::kEvent;
 }
-
-}  // namespace
-
-namespace {
 
 TopicPatterns patterns_in(const std::vector<std::string>& texts) {
   try {
