@@ -1,8 +1,12 @@
 #include "metrics.h"
 
+#include <algorithm>
+#include <array>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/exemplars.h"
 #include "base/process_figures.h"
@@ -62,15 +66,16 @@ Metric cut_streams(const MetricsSnapshot& snapshot) {
                 Metric::Kind::kCounter, std::move(samples));
 }
 
-Metric handshakes(const MetricsSnapshot& snapshot) {
+std::vector<Metric> handshake_metrics(const MetricsSnapshot& snapshot) {
+  if (!snapshot.speaks_tls) return {};
   Samples samples;
   for (const auto& [result, counter] :
        {std::pair{"full", &LoopCounters::handshakes_full}, std::pair{"resumed", &LoopCounters::handshakes_resumed},
         std::pair{"failed", &LoopCounters::handshakes_failed}, std::pair{"cut", &LoopCounters::handshakes_cut}}) {
     samples.push_back({.labels = {{"result", result}}, .value = static_cast<double>(sum(snapshot, counter))});
   }
-  return family("millrace_tls_handshakes_total", "TLS handshakes, by outcome", Metric::Kind::kCounter,
-                std::move(samples));
+  return {family("millrace_tls_handshakes_total", "TLS handshakes, by outcome", Metric::Kind::kCounter,
+                 std::move(samples))};
 }
 
 // A sample a level, so that an alert can ask for the level that it needs.
@@ -140,31 +145,36 @@ Metric build_info() {
 }
 
 // By the names that client libraries of Prometheus have for them.
-void add_process(std::vector<Metric>& families) {
+std::vector<Metric> process_metrics() {
   const auto figures = process_figures();
-  if (!figures) return;
-  families.push_back(family("process_cpu_seconds_total", "CPU time of the process", Metric::Kind::kCounter,
-                            {{.value = figures->cpu_seconds}}));
-  families.push_back(family("process_start_time_seconds", "When the process began, in seconds since 1970",
-                            Metric::Kind::kGauge, {{.value = figures->start_time_seconds}}));
-  families.push_back(gauge("process_resident_memory_bytes", "Memory of the process", figures->resident_bytes));
-  families.push_back(gauge("process_virtual_memory_bytes", "Addresses of the process", figures->virtual_bytes));
-  families.push_back(gauge("process_open_fds", "File descriptors open", figures->open_descriptors));
-  families.push_back(gauge("process_max_fds", "Most file descriptors", figures->max_descriptors));
-  families.push_back(gauge("process_threads", "Threads of the process", figures->threads));
+  if (!figures) return {};
+  return {
+      family("process_cpu_seconds_total", "CPU time of the process", Metric::Kind::kCounter,
+             {{.value = figures->cpu_seconds}}),
+      family("process_start_time_seconds", "When the process began, in seconds since 1970", Metric::Kind::kGauge,
+             {{.value = figures->start_time_seconds}}),
+      gauge("process_resident_memory_bytes", "Memory of the process", figures->resident_bytes),
+      gauge("process_virtual_memory_bytes", "Addresses of the process", figures->virtual_bytes),
+      gauge("process_open_fds", "File descriptors open", figures->open_descriptors),
+      gauge("process_max_fds", "Most file descriptors", figures->max_descriptors),
+      gauge("process_threads", "Threads of the process", figures->threads),
+  };
 }
 
-}  // namespace
-
-std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
-  const Hub::Statistics& hub = snapshot.hub;
-  std::vector<Metric> families{
+std::vector<Metric> open_metrics(const MetricsSnapshot& snapshot) {
+  return {
       build_info(),
       gauge("millrace_connections", "Connections open", snapshot.connections),
       gauge("millrace_http2_streams", "Requests and event streams open over HTTP/2", snapshot.http2_streams),
       gauge("millrace_streams", "Event streams open, the request-scoped ones included", snapshot.streams),
       gauge("millrace_catching_up_subscribers", "Subscribers that read from the log", snapshot.catching_up),
       gauge("millrace_silent_loops", "Event loops that have not answered within 3 seconds", snapshot.silent_loops),
+      refusals(*snapshot.refusals),
+  };
+}
+
+std::vector<Metric> log_metrics(const Hub::Statistics& hub) {
+  return {
       counter("millrace_publishes_total", "Events published", hub.publishes),
       counter("millrace_repeated_publishes_total", "Published events whose ID the log already had", hub.repeated),
       counter("millrace_evictions_total", "Entries that have left the log", hub.evictions),
@@ -172,9 +182,25 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
       gauge("millrace_retained_bytes", "Bytes of retained events in memory", hub.retained_bytes),
       gauge("millrace_log_entries", "Entries in the log", hub.entries),
       gauge("millrace_log_bytes", "Bytes of the entries in the log", hub.bytes),
+      durability(hub.durability),
+  };
+}
+
+std::vector<Metric> delivery_metrics(const MetricsSnapshot& snapshot) {
+  return {
       counter("millrace_deliveries_total", "Events written to subscribers", sum(snapshot, &LoopCounters::deliveries)),
       counter("millrace_delivered_bytes_total", "Bytes written to subscribers", sum(snapshot, &LoopCounters::bytes)),
       counter("millrace_gaps_total", "Gaps reported to subscribers", sum(snapshot, &LoopCounters::gaps)),
+      sending(snapshot.sending),
+      publish_to_write(snapshot),
+      histogram("millrace_catch_up_depth_events",
+                "Entries from a reader's place to the log's head, one sample per page that it reads", 1,
+                of_loops(snapshot, &LoopCounters::catch_up_depth)),
+  };
+}
+
+std::vector<Metric> buffer_metrics(const MetricsSnapshot& snapshot) {
+  return {
       gauge("millrace_buffered_bytes", "Bytes of large requests and responses in progress", snapshot.buffered_bytes),
       gauge("millrace_stream_buffered_bytes",
             "Bytes of millrace_buffered_bytes that request-scoped streams keep for slow clients",
@@ -187,52 +213,71 @@ std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
       counter("millrace_cut_downloads_total", "Responses cut because their clients read too slowly",
               snapshot.cut_downloads),
       cut_streams(snapshot),
-      refusals(*snapshot.refusals),
-      sending(snapshot.sending),
-      durability(hub.durability),
-      publish_to_write(snapshot),
-      histogram("millrace_catch_up_depth_events",
-                "Entries from a reader's place to the log's head, one sample per page that it reads", 1,
-                of_loops(snapshot, &LoopCounters::catch_up_depth)),
   };
-  if (snapshot.store_appends != nullptr) {
-    families.push_back(histogram("millrace_store_append_seconds",
-                                 "Time that the store took to have entries that were appended together", kMillisecond,
-                                 std::vector{snapshot.store_appends}));
-    families.push_back(gauge("millrace_waiting_publishes", "Publish requests that wait for the store without a worker",
-                             snapshot.waiting_publishes));
-  }
-  if (snapshot.speaks_tls) families.push_back(handshakes(snapshot));
-  if (snapshot.presence) {
-    const Presence::Statistics& presence = *snapshot.presence;
-    families.push_back(gauge("millrace_presence_topics", "Topics with listeners", presence.topics));
-    families.push_back(
-        gauge("millrace_presence_listeners", "Names of listeners, counted for each topic", presence.listeners));
-    families.push_back(gauge("millrace_presence_bytes", "Bytes of presence", presence.bytes));
-    families.push_back(counter("millrace_presence_events_total", "Changes of presence reported", presence.events));
-    families.push_back(counter("millrace_presence_not_reported_total", "Subscriptions that presence has no room for",
-                               presence.not_reported));
-  }
-  if (snapshot.webhooks) {
-    const WebhookQueue::Statistics& queue = snapshot.webhooks->queue;
-    families.push_back(
-        family("millrace_webhook_events_total", "Events for the application, by outcome", Metric::Kind::kCounter,
-               {{.labels = {{"result", "delivered"}}, .value = static_cast<double>(queue.delivered)},
-                {.labels = {{"result", "dropped"}}, .value = static_cast<double>(queue.dropped)},
-                {.labels = {{"result", "over_share"}}, .value = static_cast<double>(queue.over_share)}}));
-    families.push_back(gauge("millrace_webhook_waiting", "Events that wait for the application", queue.waiting));
-    families.push_back(gauge("millrace_webhook_up", "Whether the application has taken the last batch",
-                             snapshot.webhooks->is_up ? 1 : 0));
-  }
-  if (hub.store) {
-    families.push_back(gauge("millrace_store_up", "Whether the store accepts events", hub.store->takes_events ? 1 : 0));
-    families.push_back(gauge("millrace_store_entries", "Entries in the store", hub.store->entries));
-    families.push_back(gauge("millrace_store_bytes", "Bytes of the entries in the store", hub.store->bytes));
-    families.push_back(counter("millrace_store_commits_total", "Groups of entries stored", hub.store->commits));
-    families.push_back(
-        counter("millrace_store_failures_total", "Times the store began to refuse events", hub.store->failures));
-  }
-  add_process(families);
+}
+
+// Nothing without a store.
+std::vector<Metric> store_append_metrics(const MetricsSnapshot& snapshot) {
+  if (snapshot.store_appends == nullptr) return {};
+  return {
+      histogram("millrace_store_append_seconds", "Time that the store took to have entries that were appended together",
+                kMillisecond, std::vector{snapshot.store_appends}),
+      gauge("millrace_waiting_publishes", "Publish requests that wait for the store without a worker",
+            snapshot.waiting_publishes),
+  };
+}
+
+std::vector<Metric> presence_metrics(const std::optional<Presence::Statistics>& presence) {
+  if (!presence) return {};
+  return {
+      gauge("millrace_presence_topics", "Topics with listeners", presence->topics),
+      gauge("millrace_presence_listeners", "Names of listeners, counted for each topic", presence->listeners),
+      gauge("millrace_presence_bytes", "Bytes of presence", presence->bytes),
+      counter("millrace_presence_events_total", "Changes of presence reported", presence->events),
+      counter("millrace_presence_not_reported_total", "Subscriptions that presence has no room for",
+              presence->not_reported),
+  };
+}
+
+std::vector<Metric> webhook_metrics(const std::optional<WebhookSender::Statistics>& webhooks) {
+  if (!webhooks) return {};
+  const WebhookQueue::Statistics& queue = webhooks->queue;
+  return {
+      family("millrace_webhook_events_total", "Events for the application, by outcome", Metric::Kind::kCounter,
+             {{.labels = {{"result", "delivered"}}, .value = static_cast<double>(queue.delivered)},
+              {.labels = {{"result", "dropped"}}, .value = static_cast<double>(queue.dropped)},
+              {.labels = {{"result", "over_share"}}, .value = static_cast<double>(queue.over_share)}}),
+      gauge("millrace_webhook_waiting", "Events that wait for the application", queue.waiting),
+      gauge("millrace_webhook_up", "Whether the application has taken the last batch", webhooks->is_up ? 1 : 0),
+  };
+}
+
+std::vector<Metric> store_metrics(const std::optional<StoreStatistics>& store) {
+  if (!store) return {};
+  return {
+      gauge("millrace_store_up", "Whether the store accepts events", store->takes_events ? 1 : 0),
+      gauge("millrace_store_entries", "Entries in the store", store->entries),
+      gauge("millrace_store_bytes", "Bytes of the entries in the store", store->bytes),
+      counter("millrace_store_commits_total", "Groups of entries stored", store->commits),
+      counter("millrace_store_failures_total", "Times the store began to refuse events", store->failures),
+  };
+}
+
+}  // namespace
+
+std::vector<Metric> metrics_of(const MetricsSnapshot& snapshot) {
+  std::array groups{open_metrics(snapshot),
+                    log_metrics(snapshot.hub),
+                    delivery_metrics(snapshot),
+                    buffer_metrics(snapshot),
+                    store_append_metrics(snapshot),
+                    handshake_metrics(snapshot),
+                    presence_metrics(snapshot.presence),
+                    webhook_metrics(snapshot.webhooks),
+                    store_metrics(snapshot.hub.store),
+                    process_metrics()};
+  std::vector<Metric> families;
+  for (std::vector<Metric>& group : groups) std::ranges::move(group, std::back_inserter(families));
   return families;
 }
 
