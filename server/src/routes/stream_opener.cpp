@@ -140,50 +140,64 @@ StreamTerms StreamOpener::terms_of(Exchange& exchange, SubscribeOptions& options
   return terms;
 }
 
-Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
-                              Route route) const {
-  Exchange& exchange = HttplibBridge::exchange_of(request);
-  SubscribePlan plan = plan_subscription(request, exchange.head, options, options_);
+std::optional<Subscribed> StreamOpener::refuse_plan(const httplib::Request& request, httplib::Response& response,
+                                                    SubscribePlan& plan) const {
   if (ports_.is_draining()) {
     return refuse_for_now(request, response, Outcome::kDraining, RefusalReason::kDraining,
                           "the server is about to stop; try again in a moment");
   }
-  if (plan.refusal) {
-    refuse(request, response, 400, RefusalReason::kInvalid, *plan.refusal);
-    return {Outcome::kInvalid, std::move(*plan.refusal)};
+  if (!plan.refusal) return std::nullopt;
+  refuse(request, response, 400, RefusalReason::kInvalid, *plan.refusal);
+  return Subscribed{Outcome::kInvalid, std::move(*plan.refusal)};
+}
+
+std::optional<Subscribed> StreamOpener::take_shares(const httplib::Request& request, httplib::Response& response,
+                                                    SubscribeOptions& options,
+                                                    std::shared_ptr<Quota::Share>& address_share) const {
+  if (!take_address_share(HttplibBridge::exchange_of(request), address_share)) {
+    return refuse_as_too_many(request, response, RefusalReason::kAddressConnections, kTooManyOfAddress);
   }
+  if (options.user.empty()) return std::nullopt;
+  auto share = ports_.take_user(options.user);
+  if (!share) {
+    return refuse_as_too_many(request, response, RefusalReason::kUserStreams,
+                              "the user has the maximum number of open event streams, " +
+                                  std::to_string(*options_.shares.max_streams_per_user));
+  }
+  options.on_close = release_when_closed(std::move(*share), std::move(options.on_close));
+  return std::nullopt;
+}
+
+void StreamOpener::set_headers(httplib::Response& response, const SubscribePlan& plan, const std::string& id_prefix,
+                               const Feed::Cursor& cursor) const {
+  set_event_stream_headers(response, options_.streams.heartbeat);
+  // If a proxy holds the body back, the head may still pass. After a gap there is no such ID: the client must get the
+  // gap first.
+  if (cursor.gap_reason.empty() && !cursor.is_before_all) {
+    response.set_header(std::string(protocol::kLastEventIdHeader), id_prefix + feed_.id_of(cursor.sequence).text());
+  }
+  if (options_.streams.gzip) response.set_header("Vary", "Accept-Encoding");
+  if (is_gzip(plan.form)) response.set_header("Content-Encoding", "gzip");
+}
+
+Subscribed StreamOpener::open(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
+                              Route route) const {
+  Exchange& exchange = HttplibBridge::exchange_of(request);
+  SubscribePlan plan = plan_subscription(request, exchange.head, options, options_);
+  if (auto refused = refuse_plan(request, response, plan)) return std::move(*refused);
   remove_prefix(plan.last_event_id, options.id_prefix, feed_.epoch());
   if (plan.last_event_id == protocol::kGoneForGood) {
     response.status = 204;
     return {Outcome::kFinished, "an administrator has ended the client's stream for good"};
   }
   std::shared_ptr<Quota::Share> address_share;
-  if (!take_address_share(exchange, address_share)) {
-    return refuse_as_too_many(request, response, RefusalReason::kAddressConnections, kTooManyOfAddress);
-  }
-  if (!options.user.empty()) {
-    auto share = ports_.take_user(options.user);
-    if (!share) {
-      return refuse_as_too_many(request, response, RefusalReason::kUserStreams,
-                                "the user has the maximum number of open event streams, " +
-                                    std::to_string(*options_.shares.max_streams_per_user));
-    }
-    options.on_close = release_when_closed(std::move(*share), std::move(options.on_close));
-  }
+  if (auto refused = take_shares(request, response, options, address_share)) return std::move(*refused);
   const Feed::Cursor cursor = feed_.resolve(plan.last_event_id, plan.filter.get(), plan.latest);
   if (feed_.is_over(cursor, *plan.filter)) {
     response.status = 204;  // [WHATWG 9.2.4] the client does not reconnect
     return {Outcome::kFinished, "the topics are finished, and the client has all their events"};
   }
-  set_event_stream_headers(response, options_.streams.heartbeat);
-  // If a proxy holds the body back, the head may still pass. After a gap there is no such ID: the client must get the
-  // gap first.
-  if (cursor.gap_reason.empty() && !cursor.is_before_all) {
-    response.set_header(std::string(protocol::kLastEventIdHeader),
-                        options.id_prefix + feed_.id_of(cursor.sequence).text());
-  }
-  if (options_.streams.gzip) response.set_header("Vary", "Accept-Encoding");
-  if (is_gzip(plan.form)) response.set_header("Content-Encoding", "gzip");
+  set_headers(response, plan, options.id_prefix, cursor);
   std::optional<std::string> head = HttplibBridge::take_response(request, response);
   if (!head) return {Outcome::kHeadOnly, "the request is HEAD"};
   StreamTerms terms = terms_of(exchange, options, route, plan);

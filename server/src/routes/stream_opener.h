@@ -60,6 +60,14 @@ class StreamOpener {
  private:
   Subscribed open(const httplib::Request& request, httplib::Response& response, SubscribeOptions options,
                   Route route) const;
+  // Refuses while the server drains, and what the plan refuses; returns nothing if neither applies.
+  std::optional<Subscribed> refuse_plan(const httplib::Request& request, httplib::Response& response,
+                                        SubscribePlan& plan) const;
+  // Takes the shares of the address and of the user, or refuses; returns nothing if it has taken them.
+  std::optional<Subscribed> take_shares(const httplib::Request& request, httplib::Response& response,
+                                        SubscribeOptions& options, std::shared_ptr<Quota::Share>& address_share) const;
+  void set_headers(httplib::Response& response, const SubscribePlan& plan, const std::string& id_prefix,
+                   const Feed::Cursor& cursor) const;
   bool take_address_share(const Exchange& exchange, std::shared_ptr<Quota::Share>& share) const;
   StreamTerms terms_of(Exchange& exchange) const;
   StreamTerms terms_of(Exchange& exchange, SubscribeOptions& options, Route& route, SubscribePlan& plan) const;
