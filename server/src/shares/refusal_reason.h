@@ -71,7 +71,7 @@ inline constexpr Refusal kRefusals[] = {
 };
 
 /// The label of the metric.
-constexpr std::string_view name_of(RefusalReason reason) {
+constexpr std::string_view name_of(RefusalReason reason) {  // NOLINT(readability-function-size): a line for each
   switch (reason) {
     case RefusalReason::kHandler:
       return "handler";
