@@ -166,19 +166,30 @@ const traceState =
 let newestTopics: string | undefined;
 let topics: readonly string[] | undefined;
 
-export const plainEvent: EventOf = (type, data, lastEventId, hasId, fields = []) => {
-  const [text, traceparent = "", tracestate = ""] = fields;
+export const plainEvent: EventOf = (type, data, lastEventId, hasId, fields) => {
+  const event = { type, data, lastEventId, hasId };
+  return fields?.length ? withFields(event, fields) : event;
+};
+
+function withFields(
+  event: { -readonly [K in keyof CoreEvent]: CoreEvent[K] },
+  [text, traceparent = "", tracestate = ""]: Fields,
+): CoreEvent {
   if (text !== newestTopics) {
     newestTopics = text;
     // No topic is empty: a tab that separates nothing is left out, as by set_topics() of event_stream_parser.cpp.
     topics = Object.freeze(text?.match(/[^\t](.*[^\t])?/s)?.[0].split(/\t+/, maxTopics));
   }
-  const event = topics
-    ? { type, data, lastEventId, hasId, topic: topics[0] as string, topics }
-    : { type, data, lastEventId, hasId };
-  if (!traceParent.test(traceparent)) return event;
-  return { ...event, traceparent, ...(traceState.test(tracestate) && { tracestate }) };
-};
+  if (topics) {
+    event.topic = topics[0] as string;
+    event.topics = topics;
+  }
+  if (traceParent.test(traceparent)) {
+    event.traceparent = traceparent;
+    if (traceState.test(tracestate)) event.tracestate = tracestate;
+  }
+  return event;
+}
 
 /** The parts of an event that the core omits when they have not changed, and the function that makes events. */
 export interface CoreStream {

@@ -22,6 +22,10 @@ bool is_continuation(char byte) {
   return static_cast<signed char>(byte) < -64;
 }
 
+bool is_beyond(char byte) {
+  return static_cast<signed char>(byte) < 0;
+}
+
 // `text` is one complete code point.
 std::uint32_t code_point(std::string_view text) {
   const std::uint32_t lead = static_cast<std::uint8_t>(text[0]);
@@ -73,30 +77,35 @@ std::size_t put_sequence(std::string_view text, char16_t*& to) {
 bool is_ascii(std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();
-  v128_t bits = wasm_i8x16_splat(0);
-  for (; end - at >= static_cast<std::ptrdiff_t>(kAtOnce); at += kAtOnce) bits = wasm_v128_or(bits, wasm_v128_load(at));
-  char rest = 0;
-  for (; at != end; ++at) rest = static_cast<char>(rest | *at);
-  return wasm_i8x16_bitmask(bits) == 0 && static_cast<std::uint8_t>(rest) < 0x80;
+  for (; end - at >= static_cast<std::ptrdiff_t>(4 * kAtOnce); at += 4 * kAtOnce) {
+    const v128_t front = wasm_v128_or(wasm_v128_load(at), wasm_v128_load(at + kAtOnce));
+    const v128_t back = wasm_v128_or(wasm_v128_load(at + 2 * kAtOnce), wasm_v128_load(at + 3 * kAtOnce));
+    if (wasm_i8x16_bitmask(wasm_v128_or(front, back)) != 0) return false;
+  }
+  while (at != end && !is_beyond(*at)) ++at;
+  return at == end;
 }
 
 std::uint32_t append_text(std::string_view text, ByteBuffer& out) {
-  // At most one unit per byte; ASCII is written sixteen units at a time, possibly beyond the end.
-  auto* const begin = reinterpret_cast<char16_t*>(out.room_for((text.size() + kAtOnce) * sizeof(char16_t)));
+  // At most one unit per byte; ASCII is read thirty-two bytes at a time, possibly beyond the end (kReadableBytes of
+  // runtime.cpp), and written likewise.
+  auto* const begin = reinterpret_cast<char16_t*>(out.room_for((text.size() + 2 * kAtOnce) * sizeof(char16_t)));
   char16_t* to = begin;
-  while (!text.empty()) {
-    // May read beyond the text: kReadableBytes of runtime.cpp are there.
-    const v128_t bytes = wasm_v128_load(text.data());
-    wasm_v128_store(to, wasm_u16x8_extend_low_u8x16(bytes));
-    wasm_v128_store(to + 8, wasm_u16x8_extend_high_u8x16(bytes));
-    const std::size_t most = std::min(text.size(), kAtOnce);
-    const auto ascii = static_cast<std::size_t>(__builtin_ctz(wasm_i8x16_bitmask(bytes) | 1u << most));
+  const char* from = text.data();
+  const char* const end = from + text.size();
+  while (from < end) {
+    const v128_t first = wasm_v128_load(from);
+    const v128_t second = wasm_v128_load(from + kAtOnce);
+    wasm_v128_store(to, wasm_u16x8_extend_low_u8x16(first));
+    wasm_v128_store(to + 8, wasm_u16x8_extend_high_u8x16(first));
+    wasm_v128_store(to + 16, wasm_u16x8_extend_low_u8x16(second));
+    wasm_v128_store(to + 24, wasm_u16x8_extend_high_u8x16(second));
+    const std::uint64_t in_second = wasm_i8x16_bitmask(second);
+    const std::uint64_t stops = wasm_i8x16_bitmask(first) | in_second << 16 | std::uint64_t{1} << 32;
+    const auto ascii = std::min<std::ptrdiff_t>(__builtin_ctzll(stops), end - from);
     to += ascii;
-    text.remove_prefix(ascii);
-    if (ascii == most) continue;
-    do {
-      text.remove_prefix(put_sequence(text, to));
-    } while (!text.empty() && static_cast<std::uint8_t>(text[0]) >= 0x80);
+    from += ascii;
+    while (from < end && is_beyond(*from)) from += put_sequence({from, static_cast<std::size_t>(end - from)}, to);
   }
   const auto units = static_cast<std::uint32_t>(to - begin);
   *to = u'\r';

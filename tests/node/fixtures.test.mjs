@@ -93,3 +93,40 @@ for (const [name, { coreNow, Parser }] of Object.entries(builds)) {
     }
   });
 }
+
+/** Text with runs of ASCII of any length between sequences of UTF-8, of which some are broken; without line ends and NUL. */
+function* mixedTexts(count) {
+  let state = 24;
+  const below = (bound) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * bound);
+  };
+  const sequences = ["é", "水", "車", "𝄞", "\u{10ffff}", "\ufffd"].map((text) => Buffer.from(text));
+  const broken = [[0x80], [0xc0], [0xe2, 0x82], [0xf0, 0x9d, 0x84], [0xed, 0xa0, 0x80], [0xff]].map(Buffer.from);
+  const any = (list) => list[below(list.length)];
+  for (let i = 0; i < count; i++) {
+    const pieces = Array.from({ length: below(8) }, () => [
+      Buffer.alloc(below(70), 97 + below(26)),
+      any(below(9) > 0 ? sequences : broken),
+    ]);
+    yield Buffer.concat([...pieces.flat(), Buffer.alloc(below(70), "z")]);
+  }
+}
+
+for (const [name, { coreNow, Parser }] of Object.entries(builds)) {
+  test(`${name}: data is what a TextDecoder makes of it`, () => {
+    const parser = new Parser(coreNow());
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    for (const text of mixedTexts(5000)) {
+      const events = parser.feed(Buffer.concat([Buffer.from("id: ü\ndata:-"), text, Buffer.from("\n\ndata: 末\n\n")]));
+      assert.deepEqual(
+        events.map(({ data, lastEventId }) => [data, lastEventId]),
+        [
+          [`-${decoder.decode(text)}`, "ü"],
+          ["末", "ü"],
+        ],
+      );
+    }
+    parser.close();
+  });
+}
