@@ -8,6 +8,7 @@
 #include <limits>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 #include "clock.h"
 #include "millrace/client/limits.h"
@@ -108,6 +109,7 @@ void CurlExchange::send() {
   body_.clear();
   taken_ = 0;
   waiting_ = {};
+  is_paused_ = is_restless_ = false;
   violation_.clear();
   error_text_[0] = '\0';
 
@@ -167,6 +169,9 @@ void CurlExchange::set_options() {
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &CurlExchange::on_request);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
+  curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, &CurlExchange::on_run);
+  curl_easy_setopt(easy, CURLOPT_XFERINFODATA, this);
 }
 
 void CurlExchange::set_request() {
@@ -213,6 +218,7 @@ void CurlExchange::stop() {
   if (transfers_ == nullptr) return;
   if (!hosts_.stop()) transfers_->remove(easy_.get());
   transfers_ = nullptr;
+  is_restless_ = false;
   explanation_deadline_.reset();
 }
 
@@ -221,7 +227,7 @@ std::optional<TransportResult> CurlExchange::finish(CURLcode code) {
   stop();
   if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
   if (hosts_.is_wanted()) {
-    const auto state = hosts_.look_up(code, transfers, [this] { receiver_.look_after_at(*deadline()); });
+    const auto state = hosts_.look_up(easy_.get(), code, transfers, [this] { receiver_.look_after_at(*deadline()); });
     return go_on(state, transfers);
   }
   if (std::exchange(joining_, false) && needs_connection_) {
@@ -272,7 +278,18 @@ void CurlExchange::cut_if_silent_for(Duration time) {
 }
 
 void CurlExchange::resume() {
-  if (transfers_ != nullptr) curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
+  if (transfers_ == nullptr) return;
+  is_paused_ = is_restless_ = false;
+  curl_easy_pause(easy_.get(), CURLPAUSE_CONT);  // calls on_bytes(), which may pause again
+  // With only one direction paused, libcurl 8.14 reads once more in its next run, and keeps the bytes: 64 MiB at most,
+  // then the transfer fails.
+  if (is_paused_) curl_easy_pause(easy_.get(), CURLPAUSE_ALL);
+}
+
+// libcurl 8.14 runs a paused transfer without end if the body is complete and its socket has more to read. The
+// direction that is not paused makes it drop what it wants to do.
+void CurlExchange::calm() {
+  if (std::exchange(is_restless_, false)) curl_easy_pause(easy_.get(), CURLPAUSE_RECV);
 }
 
 // Handles the result of a lookup's step.
@@ -284,10 +301,12 @@ std::optional<TransportResult> CurlExchange::go_on(HostLookups::State state, Cur
 }
 
 std::optional<TimePoint> CurlExchange::deadline() const {
+  if (is_restless_) return TimePoint{};
   return hosts_.active() ? std::min(hosts_.deadline(), connect_deadline_) : explanation_deadline_;
 }
 
 std::optional<TransportResult> CurlExchange::handle_timeout(TimePoint now) {
+  calm();
   if (hosts_.active()) return go_on(hosts_.handle_timeout(now >= connect_deadline_), *transfers_);
   if (!explanation_deadline_ || now < *explanation_deadline_) return std::nullopt;
   stop();

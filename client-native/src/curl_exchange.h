@@ -4,6 +4,7 @@
 // pass through libcurl: finish() throws it.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <string>
@@ -48,8 +49,8 @@ class CurlExchange {
   /// The receiver takes bytes again after kLater. Not within a call of the receiver.
   void resume();
 
-  /// When to call handle_timeout(): a name lookup has ended or taken too long, or the explanation of a refusal took too
-  /// long. The result is that of finish().
+  /// When to call handle_timeout(): a name lookup has ended or taken too long, the explanation of a refusal took too
+  /// long, or libcurl cannot rest. The result is that of finish().
   std::optional<TimePoint> deadline() const;
   std::optional<TransportResult> handle_timeout(TimePoint now);
 
@@ -68,6 +69,7 @@ class CurlExchange {
   void set_request();
   void set_headers();
   void follow();
+  void calm();
   std::optional<TransportResult> go_on(HostLookups::State state, CurlMulti& transfers);
   std::string problem(CURLcode code) const;
   bool receive_header(std::string_view line);
@@ -79,6 +81,7 @@ class CurlExchange {
   static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self);
   static std::size_t on_bytes(char* data, std::size_t, std::size_t size, void* self);
   static int on_request(void* self, char*, char*, int, int);
+  static int on_run(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 
   const EventSourceOptions& options_;
   const std::size_t buffer_bytes_;
@@ -113,6 +116,9 @@ class CurlExchange {
   ContentDecoder decoder_;
   std::size_t taken_ = 0;     // of the chunk that libcurl will pass again
   std::string_view waiting_;  // decoded, not taken by the receiver yet
+  bool is_paused_ = false;
+  std::uint64_t runs_while_paused_ = 0;
+  bool is_restless_ = false;  // libcurl runs the paused transfer again and again
   std::string body_;          // of a refusal: the part that is read
   std::string violation_;
   std::exception_ptr thrown_;

@@ -24,6 +24,9 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
+// A paused transfer has a few runs, when its socket and timers are changed.
+constexpr std::uint64_t kMaxRunsWhilePaused = 8;
+
 // CURLE_TOO_LARGE, which headers before libcurl 8.6 do not have: a line of the head is over libcurl's own limit.
 constexpr int kTooLarge = 100;
 
@@ -118,6 +121,8 @@ std::size_t CurlExchange::receive_chunk(std::string_view chunk) {
     if (receipt == ResponseReceiver::Receipt::kLater) {
       if (decoder_.is_identity()) waiting_ = {};  // the chunk itself
       taken_ = decoder_.is_identity() ? 0 : chunk.size() - rest.size();
+      is_paused_ = true;
+      runs_while_paused_ = 0;
       return CURL_WRITEFUNC_PAUSE;
     }
     waiting_ = {};
@@ -165,6 +170,15 @@ int CurlExchange::on_request(void* self, char*, char*, int, int) {
   curl_easy_getinfo(exchange.easy_.get(), CURLINFO_NUM_CONNECTS, &made);
   exchange.receiver_.connected(made > 0);
   return CURL_PREREQFUNC_OK;
+}
+
+// libcurl calls this in every run of the transfer.
+int CurlExchange::on_run(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  auto& exchange = *static_cast<CurlExchange*>(self);
+  if (!exchange.is_paused_ || ++exchange.runs_while_paused_ != kMaxRunsWhilePaused) return 0;
+  exchange.is_restless_ = true;
+  exchange.receiver_.look_after_at(now());
+  return 0;
 }
 
 // --- Error sentences -----------------------------------------------------------------------------------------------

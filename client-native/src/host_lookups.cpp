@@ -18,6 +18,16 @@ struct HostAndPort {
   std::uint16_t port = 0;
 };
 
+// CURLINFO_USED_PROXY, which headers before libcurl 8.7 do not have.
+constexpr auto kUsedProxy = static_cast<CURLINFO>(CURLINFO_LONG + 66);
+
+// Whether the lookup that has ended the transfer may be that of a proxy. Until 8.6 the code says so.
+bool goes_through_proxy(CURL* easy, CURLcode code) {
+  long used = 0;
+  if (curl_easy_getinfo(easy, kUsedProxy, &used) != CURLE_OK) return code == CURLE_COULDNT_RESOLVE_PROXY;
+  return used != 0;
+}
+
 // The proxy that libcurl would use for the URL, by option or environment; without a host: no proxy.
 HostAndPort proxy_of(const EventSourceOptions& options, const Url& url) {
   std::string proxy = options.proxy.value_or("");
@@ -56,6 +66,7 @@ void HostLookups::begin(const Url& url) {
   url_ = url;
   found_.clear();
   let_pass_ = 0;
+  knows_proxy_ = false;
 }
 
 void HostLookups::prepare(CURL* easy) {
@@ -81,11 +92,13 @@ int HostLookups::on_lookup(void*, void*, void* self) {
   return lookups.refused_ ? 1 : 0;
 }
 
-HostLookups::State HostLookups::look_up(CURLcode code, CurlMulti& loop, std::function<void()> changed) {
+HostLookups::State HostLookups::look_up(CURL* easy, CURLcode code, CurlMulti& loop, std::function<void()> changed) {
   refused_ = false;
-  failure_ = code;
-  const HostAndPort wanted =
-      code == CURLE_COULDNT_RESOLVE_PROXY ? proxy_of(options_, url_) : HostAndPort{url_.host, url_.port};
+  // libcurl looks up the proxy first.
+  const bool is_proxys = !knows_proxy_ && goes_through_proxy(easy, code);
+  knows_proxy_ = knows_proxy_ || is_proxys;
+  failure_ = is_proxys ? CURLE_COULDNT_RESOLVE_PROXY : CURLE_COULDNT_RESOLVE_HOST;
+  const HostAndPort wanted = is_proxys ? proxy_of(options_, url_) : HostAndPort{url_.host, url_.port};
   if (NameLookup::is_needless(wanted.host)) {
     ++let_pass_;
     return State::kDone;

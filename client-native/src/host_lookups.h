@@ -31,9 +31,9 @@ class HostLookups {
   bool is_wanted() const { return refused_; }
 
   enum class State { kUnderWay, kDone, kFailed };
-  /// Looks up the name for which the transfer has ended with `code`. kDone: start the transfer again. The loop's turn()
-  /// calls `changed` when handle_timeout() has something to do.
-  State look_up(CURLcode code, CurlMulti& loop, std::function<void()> changed);
+  /// Looks up the name for which the transfer `easy` has ended with `code`. kDone: start the transfer again. The loop's
+  /// turn() calls `changed` when handle_timeout() has something to do.
+  State look_up(CURL* easy, CURLcode code, CurlMulti& loop, std::function<void()> changed);
   bool active() const { return lookup_ != nullptr; }
   /// When to call handle_timeout(), while active.
   TimePoint deadline() const { return lookup_->deadline(); }
@@ -59,6 +59,7 @@ class HostLookups {
   int seen_ = 0;
   int let_pass_ = 0;
   bool refused_ = false;
+  bool knows_proxy_ = false;  // the proxy's address, if there is a proxy
 
   std::string name_;  // `host:port` of the current lookup
   std::unique_ptr<NameLookup> lookup_;

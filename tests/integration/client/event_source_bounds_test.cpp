@@ -205,6 +205,29 @@ TEST_P(EventSourceBoundsOfCodings, ABodyIsDecodedNoFurtherThanItsEventsAreFetche
 
 INSTANTIATE_TEST_SUITE_P(All, EventSourceBoundsOfCodings, ::testing::Values("gzip", "br"));
 
+// Each pause must not make libcurl read on.
+TEST(EventSourceBounds, ACompressedBodyIsReadNoFurtherThanItsEventsAreFetched) {
+  constexpr std::size_t kEvents = 3'000;  // of a decoded piece each; in a read are a thousand
+  std::string member;
+  for (std::size_t n = 0; n < 1'000; ++n) member += "data: " + std::string(kDecodedPieceBytes, 'x') + "\n\n";
+  member = gzip(member);
+  ScriptedServer server([&](Peer& peer, int) {
+    peer.read_request();
+    peer.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n\r\n");
+    for (std::size_t sent = 0; sent < 128 * kMiB; sent += member.size()) peer.send(member);
+  });
+  EventSourceOptions options = eager();
+  options.max_waiting_bytes = 1;
+  EventSource source(server.url(), std::move(options));
+  ASSERT_TRUE(source.next());
+  const std::size_t memory_before = memory_now();
+  for (std::size_t n = 0; n < kEvents; ++n) ASSERT_TRUE(source.next());
+  const std::size_t memory = std::max(memory_now(), memory_before) - memory_before;
+  if (kMeasuresMemory) {
+    EXPECT_LT(memory, 8 * kMiB);
+  }
+}
+
 TEST(EventSourceBounds, AGapThatIsNoSentenceOfAServersIsNotParsed) {
   const std::string deep =
       "{\"lastEventId\":\"1\",\"reason\":\"expired\",\"x\":" + std::string(100, '[') + std::string(100, ']') + "}";

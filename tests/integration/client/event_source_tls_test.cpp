@@ -169,15 +169,21 @@ TEST_F(EventSourceTls, RefusesACertificateItDoesNotTrust) {
   EXPECT_NE(result.find("SSL certificate problem: self-signed certificate"), std::string::npos) << result;
 }
 
+// libcurl's words for the target differ between versions: `host name 'a'`, `hostname 'a'`, `ipv4 address '127.0.0.1'`.
+bool is_for_another_target(const std::string& problem, const std::string& target) {
+  return problem.find("no alternative certificate subject name matches target ") != std::string::npos &&
+         problem.find("'" + target + "'") != std::string::npos;
+}
+
 TEST_F(EventSourceTls, RefusesACertificateOfAnotherHost) {
   const Certificate other("DNS:elsewhere.example,IP:127.0.0.2");
   const TlsServer imposter(other);
   EventSourceOptions options;
   options.tls.ca_file = other.file();
   const std::string by_name = outcome(imposter.url("localhost"), options);
-  EXPECT_NE(by_name.find("target host name 'localhost'"), std::string::npos) << by_name;
+  EXPECT_TRUE(is_for_another_target(by_name, "localhost")) << by_name;
   const std::string by_address = outcome(imposter.url("127.0.0.1"), options);
-  EXPECT_NE(by_address.find("target host name '127.0.0.1'"), std::string::npos) << by_address;
+  EXPECT_TRUE(is_for_another_target(by_address, "127.0.0.1")) << by_address;
 }
 
 TEST_F(EventSourceTls, AcceptsAnyCertificateIfVerificationIsOff) {
