@@ -15,6 +15,7 @@
 
 #include "base/option_time.h"
 #include "base/string_map.h"
+#include "http/field_order.h"
 #include "loop/event_loop.h"
 #include "millrace/core/protocol.h"
 #include "millrace/server/invalid_option.h"
@@ -74,6 +75,7 @@ Question question_of(const httplib::Request& request, Authorizer::Action action,
     const auto [begin, end] = request.headers.equal_range(name);
     for (auto field = begin; field != end; ++field) question.headers.emplace(name, field->second);
   }
+  put_in_order(question.headers);
   question.trace = trace_of(request);
   return question;
 }

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "http/field_order.h"
+
 namespace millrace {
 
 namespace {
@@ -62,6 +64,7 @@ httplib::Request RequestRecord::request() const {
     *part = next_part(text);
   }
   next_fields(text, request.headers);
+  put_in_order(request.headers);
   next_fields(text, request.params);
   request.remote_port = remote_port_;
   request.local_port = local_port_;

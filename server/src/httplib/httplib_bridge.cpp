@@ -10,6 +10,7 @@
 #include "error_answers.h"
 #include "exchange_stream.h"
 #include "http/error_response.h"
+#include "http/field_order.h"
 #include "millrace/core/protocol.h"
 #include "refusal.h"
 #include "tls/tls_channel.h"
@@ -98,6 +99,7 @@ void HttplibBridge::serve(Exchange& exchange) const {
 
 void HttplibBridge::attach(httplib::Request& request, Exchange& exchange, ExchangeStream* stream) {
   request.response_handler = ExchangeReference{&exchange, stream};
+  put_in_order(request.headers);
   if (exchange.tls != nullptr) add_certificate(request, *exchange.tls, stream != nullptr && !exchange.head.is_http2);
   if (stream != nullptr) stream->begin_body(request);
   if (exchange.head.last_event_id.empty()) return;

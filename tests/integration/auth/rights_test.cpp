@@ -242,6 +242,13 @@ TEST(Rights, MayChangeWhileTheServerStopsAndWhenItIsGone) {
   changing.join();
 }
 
+std::vector<std::string> cookies_of(const httplib::Request& request) {
+  const auto [begin, end] = request.headers.equal_range("Cookie");
+  std::vector<std::string> cookies;
+  for (auto field = begin; field != end; ++field) cookies.push_back(field->second);
+  return cookies;
+}
+
 TEST(RequestRecord, KeepsWhatAnAuthorizerMayLookAt) {
   httplib::Request request;
   request.method = "GET";
@@ -259,6 +266,7 @@ TEST(RequestRecord, KeepsWhatAnAuthorizerMayLookAt) {
   EXPECT_EQ(again.remote_addr, request.remote_addr);
   EXPECT_EQ(again.remote_port, request.remote_port);
   EXPECT_EQ(again.headers, request.headers);
+  EXPECT_EQ(cookies_of(again), cookies_of(request));
   EXPECT_EQ(again.params, request.params);
 }
 

@@ -63,6 +63,19 @@ TEST(HttplibPromise, ARequestsBodyHeadersAndParameters) {
             "body|1" + value + "|1p|00");
 }
 
+TEST(HttplibPromise, FieldsOfOneNameAreInTheOrderInWhichTheyCame) {
+  RunningServer server({}, [](Server& one) {
+    one.Get("/fields", [](const Request& request, Response& response) {
+      const auto [begin, end] = request.headers.equal_range("x-via");
+      std::string all = request.get_header_value("X-Via") + ":";
+      for (auto field = begin; field != end; ++field) all += " " + field->second;
+      say(response, all);
+    });
+  });
+  const std::string fields = "X-Via: one\r\nx-via: two\r\nX-Other: 0\r\nX-VIA: three\r\n";
+  EXPECT_EQ(RawClient(server.port()).exchange(get("/fields", fields)).body, "one: one two three");
+}
+
 // "Static File Server"
 TEST(HttplibPromise, MountsAreSearchedInOrderAndRemoved) {
   const Folders folders;
