@@ -8,7 +8,7 @@ compile_packages=(g++ cmake ninja-build pkg-config libcpp-httplib-dev libcurl4-o
   libtomlplusplus-dev libnghttp2-dev libsqlite3-dev libnats-dev libpq-dev libhiredis-dev libbrotli-dev
   libgoogle-perftools-dev)
 unit_packages=(libgtest-dev libgmock-dev dpkg-dev file  # the latter two to make our own Debian packages
-  nats-server postgresql redis-server curl nghttp2-client python3-h2)
+  nats-server postgresql redis-server curl ca-certificates nghttp2-client python3-h2)
 wasm_packages=(emscripten)
 proxy_packages=(nginx-light caddy haproxy strace nghttp2-proxy systemd prometheus python3-prometheus-client google-perftools
   postgresql sqlite3 mkdocs git curl)
