@@ -84,19 +84,20 @@ struct Fields {
 std::optional<Fields> fields_of(std::string_view payload) {
   EventStreamParser parser({}, payload.size() + 1);
   parser.feed(payload);
-  std::optional<Fields> found;
   Fields fields;
+  bool is_complete = false;
   for (auto item = parser.next(); item != EventStreamParser::Item::kNeedMore; item = parser.next()) {
-    if (item == EventStreamParser::Item::kTooLarge || found) return std::nullopt;
+    if (item == EventStreamParser::Item::kTooLarge || is_complete) return std::nullopt;
     if (item == EventStreamParser::Item::kRetry) fields.retry = parser.reconnection_time();
     if (item != EventStreamParser::Item::kEvent) continue;
     if (parser.event().type != "message") fields.type = parser.event().type;
     fields.data = parser.event().data;
     fields.id = parser.event().last_event_id;
     fields.trace = parser.event().trace;
-    found = std::move(fields);
+    is_complete = true;
   }
-  return payload.find("\n\n") + 2 == payload.size() ? found : std::nullopt;
+  if (!is_complete || payload.find("\n\n") + 2 != payload.size()) return std::nullopt;
+  return fields;
 }
 
 // Nothing if no event can have these fields.

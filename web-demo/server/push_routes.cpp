@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "json_response.h"
 #include "millrace/server/limits.h"
 #include "millrace/server/server.h"
 
@@ -28,16 +29,6 @@ std::string topic_in_path(const Request& request) {
 
 bool holds_message(const Request& request) {
   return request.has_param("id") || request.has_param("message");
-}
-
-// A quotation from a request may be invalid UTF-8.
-void answer(Response& response, int status, const nlohmann::json& body) {
-  response.status = status;
-  response.set_content(body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n', "application/json");
-}
-
-void refuse(Response& response, int status, std::string_view sentence) {
-  answer(response, status, {{"error", sentence}});
 }
 
 // The answer while the store fails. Only the log gets the reason; clients retry at different times.
@@ -69,7 +60,7 @@ void send(PushService& push, const std::string& uid, const std::string& id, cons
       return refuse(response, 400, sent.sentence);
     case Outcome::kSent:
     case Outcome::kRepeated:
-      answer(response, 200, {{"id", sent.id}, {"repeated", sent.outcome == Outcome::kRepeated}});
+      respond(response, 200, {{"id", sent.id}, {"repeated", sent.outcome == Outcome::kRepeated}});
   }
 }
 
@@ -101,7 +92,7 @@ void PushRoutes::close(const std::string& uid, Response& response) {
   feed_.forget(uid);
   const PushService::Closed closed = push_.close(uid);
   if (!closed) return refuse_for_now(response);
-  answer(response, 200, {{"closed", closed.streams}});
+  respond(response, 200, {{"closed", closed.streams}});
 }
 
 void PushRoutes::add_streams(Server& server, DemoAccess access) {

@@ -25,15 +25,14 @@ Hub::Hub(Feed& feed, const TopicPatterns& retained, Durability required, std::sh
 
 Hub::~Hub() = default;
 
-using Refusal = Hub::Refusal;
-using Reason = Refusal::Reason;
+using Reason = Hub::Refusal::Reason;
 
-std::optional<Refusal> Hub::refusal(Topic topic) {
+std::optional<Hub::Refusal> Hub::refusal(Topic topic) {
   if (!topic.is_reserved()) return std::nullopt;
   return Refusal{Reason::kReservedTopic, "topic: topics that begin with \"millrace.\" are reserved"};
 }
 
-std::optional<Refusal> Hub::refusal(std::span<const Topic> topics) {
+std::optional<Hub::Refusal> Hub::refusal(std::span<const Topic> topics) {
   const auto refused = [](std::string sentence) { return Refusal{Reason::kTopics, "topic: " + std::move(sentence)}; };
   if (topics.empty()) return refused("the list is empty; name at least one topic");
   if (topics.size() > kMaxTopicsPerEvent) {
@@ -57,7 +56,7 @@ std::optional<Refusal> Hub::refusal(std::span<const Topic> topics) {
   return std::nullopt;
 }
 
-std::optional<Refusal> Hub::refusal(std::span<const Topic> topics, const Event& event) const {
+std::optional<Hub::Refusal> Hub::refusal(std::span<const Topic> topics, const Event& event) const {
   if (auto refused = refusal(topics)) return refused;
   if (topics.size() > 1 && !takes_several_topics()) {
     return Refusal{Reason::kTopics,
@@ -81,7 +80,7 @@ std::optional<std::string> Hub::refusal(Durability required) const {
          std::string(name_of(required)) + "\"; require less, or publish to a server with another store";
 }
 
-std::optional<Refusal> Hub::refusal(Topic topic, const Event& event) const {
+std::optional<Hub::Refusal> Hub::refusal(Topic topic, const Event& event) const {
   if (auto reserved = refusal(topic)) return reserved;
   const std::string_view id = event.id.view();
   if (!event.id.returns_in_a_header()) {
@@ -176,7 +175,7 @@ Published Hub::publish(std::span<const Topic> topics, const Event& event, std::s
 }
 
 // Why it cannot be published, whatever the log has.
-std::optional<Refusal> Hub::refusal(const Publication& publication) const {
+std::optional<Hub::Refusal> Hub::refusal(const Publication& publication) const {
   const bool is_event = publication.kind == Publication::Kind::kEvent;
   if (publication.further_topics.empty()) {
     return is_event ? refusal(publication.topic, publication.event) : refusal(publication.topic);
