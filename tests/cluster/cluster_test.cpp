@@ -20,7 +20,7 @@
 #include <thread>
 #include <vector>
 
-#include "cut_proxy.h"
+#include "cluster_node.h"
 #include "eventually.h"
 #include "free_port.h"
 #include "from_environment.h"
@@ -40,62 +40,13 @@ constexpr std::size_t kNodes = 3;
 constexpr std::size_t kPublishers = 4;
 constexpr std::chrono::milliseconds kPace{20};  // of each publisher: so many deliveries are enough
 
-// A `millrace serve`, and how its clients and its store are reached.
-class Node {
- public:
-  Node(std::array<std::uint16_t, NatsCluster::kServers> nats, int port) : port_(port), clients_(port_of(port)) {
-    for (std::size_t i = 0; i < nats.size(); ++i) {
-      links_[i] = std::make_unique<CutProxy>(nats[i]);
-      store_ += (i == 0 ? "nats://" : ",") + ("127.0.0.1:" + std::to_string(links_[i]->port()));
-    }
-    store_ += "/cluster";
-    start();
-  }
-
-  void start() {
-    program_ = std::make_unique<Program>(std::vector<std::string>{
-        "serve", "--insecure", "--port", std::to_string(port_), "--store", store_, "--store-replicas", "3",
-        "--heartbeat", "1", "--retry", "50", "--history-events", "200", "--workers", "16"});
-    const std::string line = program_->read_line();
-    if (!line.starts_with("millrace: listening on "))
-      throw std::runtime_error("serve said: " + program_->read_error_line());
-  }
-  void kill() {
-    program_->signal(SIGKILL);
-    program_->wait();
-  }
-  /// No byte passes between it and NATS, and nothing says so.
-  void part(bool on) {
-    for (auto& link : links_) link->stall(on);
-  }
-  Program& program() { return *program_; }
-  CutProxy& clients() { return clients_; }
-  int port() const { return clients_.port(); }
-  int status(const std::string& target) const {
-    try {
-      return RawClient(port_).exchange(get(target)).status;
-    } catch (const std::exception&) {
-      return 0;
-    }
-  }
-
- private:
-  static std::uint16_t port_of(int port) { return static_cast<std::uint16_t>(port); }
-
-  const int port_;
-  CutProxy clients_;
-  std::array<std::unique_ptr<CutProxy>, NatsCluster::kServers> links_;
-  std::string store_;
-  std::unique_ptr<Program> program_;
-};
-
 class Cluster : public ::testing::Test {
  protected:
   Cluster() {
     for (std::size_t i = 0; i < kNodes; ++i) {
       std::array<std::uint16_t, NatsCluster::kServers> ports{};
       for (std::size_t n = 0; n < ports.size(); ++n) ports[n] = static_cast<std::uint16_t>(nats_[n].port());
-      nodes_[i] = std::make_unique<Node>(ports, free_port());
+      nodes_[i] = std::make_unique<ClusterNode>(ports, free_port());
     }
   }
 
@@ -284,7 +235,7 @@ class Cluster : public ::testing::Test {
     EXPECT_TRUE(progress());
   }
   void part_a_node(std::size_t which) {
-    Node& node = *nodes_[which];
+    ClusterNode& node = *nodes_[which];
     StreamClient stays(node.port(), "/events?topic=quiet");
     node.part(true);
     EXPECT_TRUE(eventually([&] { return node.status("/readyz") == 503; }));
@@ -303,7 +254,7 @@ class Cluster : public ::testing::Test {
   }
 
   NatsCluster nats_;
-  std::array<std::unique_ptr<Node>, kNodes> nodes_;
+  std::array<std::unique_ptr<ClusterNode>, kNodes> nodes_;
   mutable std::mutex mutex_;
   std::vector<std::string> acknowledged_;  // guarded by mutex_
   std::vector<std::vector<std::string>> received_;

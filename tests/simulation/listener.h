@@ -14,6 +14,7 @@
 #include "record.h"
 #include "schedule.h"
 #include "simulated_server.h"
+#include "view.h"
 #include "wire.h"
 
 namespace millrace::simulation {
