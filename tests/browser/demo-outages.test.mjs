@@ -8,11 +8,6 @@ import { demoForTests, startDemo } from "./demo-page.mjs";
 const demos = demoForTests();
 const { withPage } = demos;
 
-const nothingLost = async (demo) => {
-  assert.equal(await demo.text("missed"), "0");
-  assert.equal(await demo.text("doubled"), "0");
-};
-
 describe("The wire", () => {
   test("says that the line is silent when the server stalls, and catches up after it", async () => {
     await withPage(async (demo) => {
@@ -23,7 +18,7 @@ describe("The wire", () => {
       await demo.shows("state-detail", /open, and nothing comes/);
       await demo.shows("verdict", /caught up, 0 missed, 0 doubled\.$/);
       await demo.isOpen();
-      await nothingLost(demo);
+      await demo.hasLostNothing();
     });
   });
 
@@ -36,7 +31,7 @@ describe("The wire", () => {
       const again = Number(/: ([\d,]+) events again/.exec(verdict)[1].replaceAll(",", ""));
       assert.ok(again >= 300, verdict);
       await demo.received((await demo.number("received")) + 300);
-      await nothingLost(demo);
+      await demo.hasLostNothing();
     });
   });
 
@@ -48,7 +43,7 @@ describe("The wire", () => {
       await demo.shows("problem", /does not know the ID nowhere-1/);
       await demo.isOpen();
       await demo.received((await demo.number("received")) + 300);
-      await nothingLost(demo);
+      await demo.hasLostNothing();
     });
   });
 
@@ -118,7 +113,7 @@ describe("The wire", () => {
           await demo.shows("problem", /does not know the ID [0-9a-z]+-\d+: its log has begun anew/);
           await demo.shows("verdict", /could not go on where this page had stopped\.$/);
           await demo.received((await demo.number("received")) + 300);
-          await nothingLost(demo);
+          await demo.hasLostNothing();
         },
         { origin: first.origin },
       );

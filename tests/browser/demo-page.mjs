@@ -1,5 +1,6 @@
 // The demo page in a real Chromium, served by the real server: what its tests share.
 
+import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -148,5 +149,11 @@ export class DemoPage {
   /** Waits for the stream to be open. */
   async isOpen() {
     await this.shows("state-text", /^Open$/);
+  }
+
+  /** Asserts that it has missed no event and shown none twice. */
+  async hasLostNothing() {
+    assert.equal(await this.text("missed"), "0");
+    assert.equal(await this.text("doubled"), "0");
   }
 }

@@ -8,11 +8,6 @@ import { DemoPage, demoForTests, startDemo } from "./demo-page.mjs";
 const demos = demoForTests();
 const { withPage } = demos;
 
-const nothingLost = async (demo) => {
-  assert.equal(await demo.text("missed"), "0");
-  assert.equal(await demo.text("doubled"), "0");
-};
-
 describe("The wire", () => {
   test("shows what comes: its rate, bytes, last event ID and frames", async () => {
     await withPage(async (demo) => {
@@ -24,7 +19,7 @@ describe("The wire", () => {
       await demo.shows("frames", /event: tick\nid: [0-9a-z]+-\d+\ndata: \{"n":\d+,"symbol":"[A-Z]+"/);
       await demo.shows("frames-note", /written anew from the events/);
       assert.equal(await demo.text("heartbeats"), "unseen");
-      await nothingLost(demo);
+      await demo.hasLostNothing();
     });
   });
 
@@ -46,7 +41,7 @@ describe("The wire", () => {
           await demo.shows("announcement", /caught up, 0 missed, 0 doubled\.$/);
           await demo.isOpen();
           await demo.received(before + 1200);
-          await nothingLost(demo);
+          await demo.hasLostNothing();
           assert.deepEqual(demo.violations, []);
         },
         { query: `?transport=${transport}` },
@@ -68,7 +63,7 @@ describe("The wire", () => {
           await demo.received((await demo.number("received")) + 3);
         }
         await demo.shows("bytes", /kB$/);
-        await nothingLost(demo);
+        await demo.hasLostNothing();
       },
       { query: "?transport=poll" },
     );
@@ -95,7 +90,7 @@ describe("The wire", () => {
       await demo.shows("event-rate", /^\d$/);
       await demo.page.getByRole("radio", { name: "everything", exact: true }).check();
       await demo.shows("event-rate", /^\d{3}$/);
-      await nothingLost(demo);
+      await demo.hasLostNothing();
     });
   });
 
@@ -119,7 +114,7 @@ describe("The wire", () => {
           await first.page.close();
           await second.received((await second.number("received")) + 600);
           await until(async () => (await streams()) === 1, "the other's stream");
-          await nothingLost(second);
+          await second.hasLostNothing();
         },
         { origin: own.origin },
       );
@@ -229,11 +224,11 @@ describe("The wire", () => {
       await conflates.check();
       await rate(10, 170);
       await demo.received((await demo.number("received")) + 300);
-      await nothingLost(demo);
+      await demo.hasLostNothing();
       await conflates.uncheck();
       await rate(190, 1000);
       await demo.received((await demo.number("received")) + 600);
-      await nothingLost(demo);
+      await demo.hasLostNothing();
       assert.ok(demo.requests.some((url) => url.includes("&conflate=500")));
     });
   });
@@ -262,7 +257,7 @@ describe("The wire", () => {
           const outage = await demo.page.evaluate(() => window.outage);
           await demo.received((await demo.number("received")) + 600);
           assert.equal(await demo.page.evaluate(() => window.outage), outage);
-          await nothingLost(demo);
+          await demo.hasLostNothing();
         },
         { origin: own.origin, prepare: noteOutage },
       );

@@ -40,6 +40,15 @@ export function makeTools() {
       }
       return lines;
     },
+    /** The name of the error that it throws; "nothing" if it throws none. */
+    thrown(act) {
+      try {
+        act();
+        return "nothing";
+      } catch (error) {
+        return error.name;
+      }
+    },
     /** Iterates to the end, or up to `count` events; then closes. */
     async take(connection, count = Number.POSITIVE_INFINITY) {
       const events = [];

@@ -6,7 +6,7 @@ export const interfaceCases = [
   {
     name: "has the standard's shape",
     respond: always(""),
-    async run(EventSource, base) {
+    async run(EventSource, base, { thrown }) {
       const source = new EventSource(new URL(`${base}/stream?a=b c#d`), { withCredentials: true });
       const plain = new EventSource(`${base}/stream`);
       source.close();
@@ -20,14 +20,6 @@ export const interfaceCases = [
       const named = Object.keys(EventSource.prototype).filter((name) => !(name in EventTarget.prototype));
       const missing = new Set(Object.keys(EventTarget.prototype));
       for (const name in plain) missing.delete(name);
-      const thrown = (act) => {
-        try {
-          act();
-          return "nothing";
-        } catch (error) {
-          return error.name;
-        }
-      };
       return {
         constants,
         named: named.sort(),
@@ -77,20 +69,12 @@ export const interfaceCases = [
   {
     name: "the URL is made a string as the standard does, and what follows it has to be an object",
     respond: always(""),
-    async run(EventSource, base) {
+    async run(EventSource, base, { thrown }) {
       const made = [];
       const open = (...parameters) => {
         const source = new EventSource(...parameters);
         made.push(source);
         return source;
-      };
-      const thrown = (act) => {
-        try {
-          act();
-          return "nothing";
-        } catch (error) {
-          return error.name;
-        }
       };
       const url = `${base}/stream`;
       const results = [
@@ -118,16 +102,8 @@ export const interfaceCases = [
   {
     name: "attributes, methods and their brand are those of an interface",
     respond: always(""),
-    async run(EventSource, base) {
+    async run(EventSource, base, { thrown }) {
       const { prototype } = EventSource;
-      const thrown = (act) => {
-        try {
-          act();
-          return "nothing";
-        } catch (error) {
-          return error.name;
-        }
-      };
       const describe = (name) => {
         const { get, set, value, enumerable, configurable } = Object.getOwnPropertyDescriptor(prototype, name);
         const functions = [get, set, value].map((part) => part && `${part.name}/${part.length}`);
